@@ -1,0 +1,119 @@
+package matching
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/text"
+)
+
+// The bounds of a profile. Lengths are in characters.
+const (
+	MinAge       = 18
+	MaxAge       = 120
+	MaxFirstName = 100
+	MaxLastName  = 100
+	MaxBiography = 5000
+	MaxCountry   = 100
+	MaxCity      = 100
+	MaxImageURL  = 2000
+	MaxInterests = 50 // picked by one person
+	MaxIcon      = 200
+	MaxInterest  = 100 // the length of an interest's name
+)
+
+// Profile is how somebody presents themselves. Somebody who never saved one has an empty one, with a
+// zero ID.
+type Profile struct {
+	ID           id.Profile
+	UserID       id.User
+	FirstName    string
+	LastName     string // never shown to others
+	Age          int    // MinAge to MaxAge, or 0 where it is not said
+	Biography    string
+	Country      string
+	City         string
+	ImageURL     string // http or https; never fetched by the server
+	IsSearchable bool
+}
+
+func (p Profile) check() error {
+	var f fault.Fields
+	text.CheckLine(&f, "first_name", p.FirstName, 0, MaxFirstName)
+	text.CheckLine(&f, "last_name", p.LastName, 0, MaxLastName)
+	f.Check(p.Age == 0 || p.Age >= MinAge && p.Age <= MaxAge, "age", "must be 18 to 120")
+	text.Check(&f, "biography", p.Biography, 0, MaxBiography)
+	text.CheckLine(&f, "country", p.Country, 0, MaxCountry)
+	text.CheckLine(&f, "city", p.City, 0, MaxCity)
+	if text.CheckLine(&f, "image_url", p.ImageURL, 0, MaxImageURL) && p.ImageURL != "" {
+		f.Check(isWebAddress(p.ImageURL), "image_url", "must be an http or https address")
+	}
+	return f.Err()
+}
+
+func isWebAddress(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && !strings.ContainsAny(s, " \"<>\\")
+}
+
+// Interest is something people may have in common.
+type Interest struct {
+	ID       id.Interest
+	Name     string // unique by text.Fold
+	Icon     string
+	IsActive bool // inactive ones cannot be picked, are not shown, and do not count
+}
+
+func (i Interest) check() error {
+	var f fault.Fields
+	text.CheckLine(&f, "name", i.Name, 1, MaxInterest)
+	text.CheckLine(&f, "icon", i.Icon, 0, MaxIcon)
+	return f.Err()
+}
+
+// NamePlace is where an interest stands in a list by name.
+type NamePlace struct {
+	Folded string
+	ID     id.Interest
+}
+
+// PlaceOfInterest is where an interest stands in a list.
+func PlaceOfInterest(i Interest) NamePlace { return NamePlace{Folded: text.Fold(i.Name), ID: i.ID} }
+
+// Match is somebody that a search found.
+type Match struct {
+	Profile Profile    // without the last name
+	Shared  []Interest // active interests that both have, by name
+	Score   int        // how many those are
+}
+
+// Rank is where a match stands in a search.
+type Rank struct {
+	Score   int
+	Profile id.Profile
+}
+
+// PlaceOfMatch is where a match stands in a search.
+func PlaceOfMatch(m Match) Rank { return Rank{Score: m.Score, Profile: m.Profile.ID} }
+
+// Search says whom somebody looks for; a zero field asks for nothing.
+type Search struct {
+	Country   string        // compared folded
+	City      string        // compared folded
+	Interests []id.Interest // any of them; one that is inactive or unknown is had by nobody
+	MinAge    int
+	MaxAge    int
+}
+
+func (s Search) check() error {
+	var f fault.Fields
+	text.CheckLine(&f, "country", s.Country, 0, MaxCountry)
+	text.CheckLine(&f, "city", s.City, 0, MaxCity)
+	f.Check(len(s.Interests) <= MaxInterests, "interest_id", "must be at most 50 of them")
+	f.Check(s.MinAge == 0 || s.MinAge >= MinAge && s.MinAge <= MaxAge, "min_age", "must be 18 to 120")
+	f.Check(s.MaxAge == 0 || s.MaxAge >= MinAge && s.MaxAge <= MaxAge, "max_age", "must be 18 to 120")
+	f.Check(s.MinAge == 0 || s.MaxAge == 0 || s.MinAge <= s.MaxAge, "max_age", "must not be below min_age")
+	return f.Err()
+}

@@ -1,0 +1,106 @@
+package messaging
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/text"
+)
+
+// The bounds of a message (spec §1).
+const (
+	MaxContent     = 5000       // characters
+	MaxAttachment  = 5 << 20    // bytes, decoded
+	MaxImagePixels = 50_000_000 // width times height
+)
+
+// Message is one thing said. Its image is kept apart: see Attachment.
+type Message struct {
+	ID             id.Message
+	ConversationID id.Conversation
+	UserID         id.User // who sent it
+	Content        string
+	Attachment     string // the media type of its image, or "" where it has none
+	Read           bool   // by the other
+	CreatedAt      time.Time
+}
+
+// PlaceOfMessage is where a message stands in its conversation.
+func PlaceOfMessage(m Message) page.Moment { return page.Moment{At: m.CreatedAt, ID: m.ID} }
+
+// Attachment is the image of a message.
+type Attachment struct {
+	MediaType string // image/png, image/jpeg, image/gif or image/webp
+	Bytes     []byte
+}
+
+// DataURL writes the attachment as it arrived.
+func (a Attachment) DataURL() string {
+	return "data:" + a.MediaType + ";base64," + base64.StdEncoding.EncodeToString(a.Bytes)
+}
+
+// Images tells what a picture really is.
+type Images interface {
+	// Inspect reads the header of an image: its media type and its dimensions in pixels. Bytes that are
+	// not an image that it knows are fault.Invalid.
+	Inspect(ctx context.Context, data []byte) (mediaType string, width, height int, err error)
+}
+
+// parseAttachment reads an image data URL; what is wrong with it is fault.Invalid on the field attachment.
+func parseAttachment(ctx context.Context, images Images, dataURL string) (Attachment, error) {
+	refuse := func(message string) (Attachment, error) {
+		return Attachment{}, fault.InvalidField("attachment", message)
+	}
+	head, body, found := strings.Cut(dataURL, ";base64,")
+	mediaType, isData := strings.CutPrefix(head, "data:")
+	if !found || !isData || !allowedImage(mediaType) {
+		return refuse("must be a data URL like data:image/png;base64,… of a png, jpeg, gif or webp image")
+	}
+	if base64.StdEncoding.DecodedLen(len(body)) > MaxAttachment+2 { // the padding may stand for two bytes
+		return refuse("must be at most 5 MiB when decoded")
+	}
+	b, err := base64.StdEncoding.Strict().DecodeString(body)
+	if err != nil || strings.ContainsAny(body, "\r\n") {
+		return refuse("must be padded standard base64")
+	}
+	if len(b) > MaxAttachment {
+		return refuse("must be at most 5 MiB when decoded")
+	}
+	actual, width, height, err := images.Inspect(ctx, b)
+	switch {
+	case errors.Is(err, fault.Invalid):
+		return refuse("must be an image: its bytes are not " + mediaType)
+	case err != nil:
+		return Attachment{}, fmt.Errorf("inspect an image: %w", err)
+	case actual != mediaType:
+		return refuse(fmt.Sprintf("must be what its label says: labelled %s, it is %s", mediaType, actual))
+	case int64(width)*int64(height) > MaxImagePixels:
+		return refuse(fmt.Sprintf("must have at most 50 megapixels, this has %d by %d", width, height))
+	}
+	return Attachment{MediaType: mediaType, Bytes: b}, nil
+}
+
+func allowedImage(mediaType string) bool {
+	switch mediaType {
+	case "image/png", "image/jpeg", "image/gif", "image/webp":
+		return true
+	}
+	return false
+}
+
+func checkContent(content string, attached bool) error {
+	var f fault.Fields
+	minimum := 1
+	if attached {
+		minimum = 0
+	}
+	text.Check(&f, "content", content, minimum, MaxContent)
+	return f.Err()
+}

@@ -1,0 +1,92 @@
+package reservations
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/govalues/decimal"
+)
+
+// Price is an exact amount of money with two places, 0.00 to 99,999,999.99. The zero value is 0.00.
+type Price struct{ amount decimal.Decimal }
+
+var errPrice = errors.New("must be a price like 12.50: one to eight digits, and at most two decimals")
+
+// ParsePrice reads one to eight digits and at most two decimals, without sign.
+func ParsePrice(s string) (Price, error) {
+	whole, cents, hasPoint := strings.Cut(s, ".")
+	if !digits(whole, 1, 8) || hasPoint && !digits(cents, 1, 2) {
+		return Price{}, errPrice
+	}
+	d, err := decimal.ParseExact(s, 2)
+	if err != nil {
+		return Price{}, errPrice
+	}
+	return Price{d}, nil
+}
+
+func digits(s string, least, most int) bool {
+	return len(s) >= least && len(s) <= most && strings.Trim(s, "0123456789") == ""
+}
+
+// String writes the price with two places.
+func (p Price) String() string { return p.amount.Pad(2).String() }
+
+// MarshalText implements encoding.TextMarshaler as String.
+func (p Price) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler as ParsePrice.
+func (p *Price) UnmarshalText(text []byte) error {
+	parsed, err := ParsePrice(string(text))
+	if err != nil {
+		return err
+	}
+	*p = parsed
+	return nil
+}
+
+// Rate is how many tokens one unit of price costs: 0 to 1,000, with at most six decimals, so that
+// every price times every rate is exact.
+type Rate struct{ factor decimal.Decimal }
+
+// ParseRate reads a rate like 1 or 0.25.
+func ParseRate(s string) (Rate, error) {
+	d, err := decimal.Parse(s)
+	if err != nil || d.IsNeg() || d.Cmp(decimal.Thousand) > 0 || d.MinScale() > 6 {
+		return Rate{}, fmt.Errorf("rate %q: must be 0 to 1000 with at most six decimals", s)
+	}
+	return Rate{d.Trim(0)}, nil
+}
+
+// String writes the rate.
+func (r Rate) String() string { return r.factor.String() }
+
+// MarshalText implements encoding.TextMarshaler as String.
+func (r Rate) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler as ParseRate, so that flags can hold one.
+func (r *Rate) UnmarshalText(text []byte) error {
+	parsed, err := ParseRate(string(text))
+	if err != nil {
+		return err
+	}
+	*r = parsed
+	return nil
+}
+
+// OneToOne is the default rate: one token for each unit of price.
+func OneToOne() Rate { return Rate{decimal.One} }
+
+// Tokens is the price in tokens: exactly price times rate, rounded up to a whole token.
+func (p Price) Tokens(r Rate) (int64, error) {
+	exact, err := p.amount.MulExact(r.factor, p.amount.Scale()+r.factor.Scale())
+	if err != nil {
+		return 0, fmt.Errorf("%s times %s tokens: %w", p, r, err)
+	}
+	whole, _, ok := exact.Ceil(0).Int64(0)
+	if !ok {
+		return 0, fmt.Errorf("%s times %s tokens is out of range", p, r)
+	}
+	return whole, nil
+}

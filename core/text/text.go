@@ -1,0 +1,28 @@
+// Package text holds the one way in which Cicerone judges and compares what people type.
+package text
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Fold gives the form in which two texts are equal "without regard to case" (spec §1): normalised
+// (NFC), then case-folded by Unicode's rules. It is stored beside the text as typed.
+func Fold(s string) string {
+	// Folding can undo the normal form (ǰ and its like), so it is put back: Fold(Fold(s)) = Fold(s).
+	return norm.NFC.String(cases.Fold().String(norm.NFC.String(s)))
+}
+
+// Valid reports whether s is UTF-8 without NUL, which is all that every store can keep.
+func Valid(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsRune(s, 0)
+}
+
+// Length counts characters: Unicode code points, as every length in the spec does.
+func Length(s string) int { return utf8.RuneCountInString(s) }
+
+// Contains reports whether part stands in s without regard to case.
+func Contains(s, part string) bool { return strings.Contains(Fold(s), Fold(part)) }

@@ -1,0 +1,145 @@
+package tokens
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/uow"
+)
+
+// Ledger is how the other domains move tokens: inside their own units of work. It gives each entry
+// its id; time is the caller's, so that everything in one unit bears the same.
+type Ledger struct {
+	ids id.Source
+}
+
+// NewLedger makes a Ledger.
+func NewLedger(ids id.Source) *Ledger { return &Ledger{ids: ids} }
+
+// Movement is one change of one balance.
+type Movement struct {
+	UserID      id.User
+	Amount      int64
+	Type        Type
+	Reason      string
+	Metadata    Metadata
+	UpToBalance bool // see Entry
+}
+
+// Open gives a new user a wallet.
+func (l *Ledger) Open(ctx context.Context, tx Tx, user id.User) error {
+	if err := tx.Tokens().Open(ctx, Wallet{ID: id.Wallet(l.ids.Next()), UserID: user}); err != nil {
+		return fmt.Errorf("open a wallet: %w", err)
+	}
+	return nil
+}
+
+// Post writes movements to the ledger, all or none. What is credited to somebody who is gone leaves
+// again at once as WITHDRAWAL. Movements of 0 tokens are left out: what is free writes nothing. Errors:
+// ErrTooFewTokens, ErrTooManyTokens, fault.Invalid, fault.NotFound for a user without a wallet.
+func (l *Ledger) Post(ctx context.Context, tx Tx, at time.Time, movements ...Movement) ([]Transaction, error) {
+	entries := make([]Entry, 0, len(movements))
+	for _, m := range movements {
+		if m.Amount == 0 {
+			continue
+		}
+		e := Entry{
+			ID: id.Transaction(l.ids.Next()), UserID: m.UserID, Amount: m.Amount, Type: m.Type, Reason: m.Reason,
+			Metadata: m.Metadata, CreatedAt: at, UpToBalance: m.UpToBalance,
+		}
+		if err := e.Check(); err != nil {
+			return nil, err
+		}
+		entries = append(entries, e)
+	}
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	receipts, err := tx.Tokens().Post(ctx, entries...)
+	if err != nil {
+		return nil, fmt.Errorf("post to the ledger: %w", err)
+	}
+	written := make([]Transaction, 0, len(receipts))
+	var leaving []Entry
+	for _, r := range receipts {
+		written = append(written, r.Transaction)
+		if r.Closed && r.Transaction.Amount > 0 {
+			leaving = append(leaving, l.withdrawal(r.Transaction.UserID, r.Transaction.Amount, at))
+		}
+	}
+	if len(leaving) > 0 {
+		if _, err := tx.Tokens().Post(ctx, leaving...); err != nil {
+			return nil, fmt.Errorf("withdraw from a closed wallet: %w", err)
+		}
+	}
+	return written, nil
+}
+
+// Close empties the wallet of a person who is erased, and sees to it that nothing stays in it later.
+func (l *Ledger) Close(ctx context.Context, tx Tx, user id.User, at time.Time) error {
+	w, err := tx.Tokens().Close(ctx, user)
+	if err != nil {
+		return fmt.Errorf("close a wallet: %w", err)
+	}
+	if w.Balance == 0 {
+		return nil
+	}
+	if _, err := tx.Tokens().Post(ctx, l.withdrawal(user, w.Balance, at)); err != nil {
+		return fmt.Errorf("empty a wallet: %w", err)
+	}
+	return nil
+}
+
+func (l *Ledger) withdrawal(user id.User, amount int64, at time.Time) Entry {
+	return Entry{
+		ID: id.Transaction(l.ids.Next()), UserID: user, Amount: -amount, Type: Withdrawal,
+		Reason: "account erased", CreatedAt: at,
+	}
+}
+
+// Service answers what a person asks of their own wallet.
+type Service struct {
+	store *uow.Store[Tx]
+}
+
+// NewService makes a Service.
+func NewService(store *uow.Store[Tx]) *Service { return &Service{store: store} }
+
+// Funds returns the balance and what is held of it. Errors: fault.NotFound for a user without a wallet.
+func (s *Service) Funds(ctx context.Context, user id.User) (Funds, error) {
+	var f Funds
+	err := s.store.Snapshot(ctx, func(ctx context.Context, tx Tx) error {
+		w, err := tx.Tokens().Wallet(ctx, user)
+		if err != nil {
+			return err
+		}
+		f.Balance = w.Balance
+		f.Held, err = tx.Tokens().Held(ctx, user)
+		return err
+	})
+	if err != nil {
+		return Funds{}, fmt.Errorf("read a wallet: %w", err)
+	}
+	return f, nil
+}
+
+// Transactions lists a user's ledger, newest first. Errors: fault.Invalid for a bad limit.
+func (s *Service) Transactions(ctx context.Context, user id.User, r page.Request[int64]) (page.Page[Transaction, int64], error) {
+	var p page.Page[Transaction, int64]
+	err := s.store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+		p, err = page.Read(r, Place, func(below *int64, limit int) ([]Transaction, error) {
+			return tx.Tokens().Transactions(ctx, user, below, limit)
+		})
+		return err
+	})
+	if err != nil {
+		return p, fmt.Errorf("list transactions: %w", err)
+	}
+	return p, nil
+}
+
+// Place is where a transaction stands in its wallet's ledger: its seq.
+func Place(t Transaction) int64 { return t.Seq }

@@ -1,0 +1,16 @@
+package tokens
+
+// Verification is what an audit of a store found (spec §2, Tokens).
+type Verification struct {
+	Wallets      int64 // how many there are
+	Transactions int64 // how many there are
+	Held         int64 // the sum of tokens that accepted reservations hold
+	Violations   []Violation
+}
+
+// Violation is one rule that the store's rows break.
+type Violation struct {
+	Rule    string // stays the same between releases, like wallet_balance
+	Subject string // the id of the row that breaks it, or "" for the store as a whole
+	Detail  string // what was found, for an operator
+}

@@ -1,0 +1,104 @@
+package users
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/text"
+)
+
+// The bounds of a password (spec §2).
+const (
+	MinPassword      = 8  // characters
+	MaxPasswordBytes = 72 // what bcrypt looks at
+)
+
+// Hasher turns passwords into hashes. Both take about as long for any input, and honour ctx.
+type Hasher interface {
+	// Hash makes a salted hash. A password over MaxPasswordBytes is an error, never cut.
+	Hash(ctx context.Context, password string) (string, error)
+	// Verify reports whether the hash was made from the password. An error means that it could
+	// not be told.
+	Verify(ctx context.Context, hash, password string) (bool, error)
+}
+
+// PasswordHash is a hash that shows itself to nobody who does not ask by name: printed, logged or
+// marshalled it reads "[redacted]". The zero value is an account without a password.
+type PasswordHash struct{ hash string }
+
+// NewPasswordHash wraps a hash, for adapters that read one.
+func NewPasswordHash(hash string) PasswordHash { return PasswordHash{hash} }
+
+// Reveal is the hash itself, for adapters that store it.
+func (p PasswordHash) Reveal() string { return p.hash }
+
+// IsZero reports whether there is no password.
+func (p PasswordHash) IsZero() bool { return p.hash == "" }
+
+const redacted = "[redacted]"
+
+// String hides the hash.
+func (PasswordHash) String() string { return redacted }
+
+// GoString hides the hash.
+func (PasswordHash) GoString() string { return redacted }
+
+// LogValue hides the hash.
+func (PasswordHash) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText hides the hash.
+func (PasswordHash) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// checkPassword notes in f what is wrong with a new password.
+func checkPassword(f *fault.Fields, password string) {
+	switch {
+	case !text.Valid(password):
+		f.Add("password", "must be valid UTF-8 without NUL")
+	case text.Length(password) < MinPassword:
+		f.Add("password", fmt.Sprintf("must have at least %d characters", MinPassword))
+	case len(password) > MaxPasswordBytes:
+		f.Add("password", fmt.Sprintf("must be at most %d bytes long", MaxPasswordBytes))
+	}
+}
+
+// Passwords compares passwords with hashes, in about the same time whether or not there is a hash.
+type Passwords struct {
+	hasher Hasher
+	decoy  func() (string, error)
+}
+
+// NewPasswords makes a Passwords.
+func NewPasswords(hasher Hasher) *Passwords {
+	return &Passwords{hasher: hasher, decoy: sync.OnceValues(func() (string, error) {
+		return hasher.Hash(context.Background(), rand.Text())
+	})}
+}
+
+// Hash makes the hash of a new password.
+func (p *Passwords) Hash(ctx context.Context, password string) (PasswordHash, error) {
+	h, err := p.hasher.Hash(ctx, password)
+	if err != nil {
+		return PasswordHash{}, fmt.Errorf("hash a password: %w", err)
+	}
+	return PasswordHash{h}, nil
+}
+
+// Check reports whether the password fits the hash. Without a hash it never does, after as long.
+func (p *Passwords) Check(ctx context.Context, hash PasswordHash, password string) (bool, error) {
+	against := hash.hash
+	if hash.IsZero() {
+		var err error
+		if against, err = p.decoy(); err != nil {
+			return false, fmt.Errorf("hash a password: %w", err)
+		}
+	}
+	ok, err := p.hasher.Verify(ctx, against, password)
+	if err != nil {
+		return false, fmt.Errorf("check a password: %w", err)
+	}
+	return ok && !hash.IsZero(), nil
+}

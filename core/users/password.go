@@ -102,3 +102,17 @@ func (p *Passwords) Check(ctx context.Context, hash PasswordHash, password strin
 	}
 	return ok && !hash.IsZero(), nil
 }
+
+// Confirm returns fault.Invalid on a field where the password does not fit the hash.
+func (p *Passwords) Confirm(ctx context.Context, hash PasswordHash, field, password string) error {
+	ok, err := p.Check(ctx, hash, password)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return wrongPassword(field)
+	}
+	return nil
+}
+
+func wrongPassword(field string) error { return fault.InvalidField(field, "is not your password") }

@@ -82,8 +82,8 @@ type Repository interface {
 	// SetReset stores a reset in place of any other of the same account.
 	SetReset(ctx context.Context, r Reset) error
 
-	// TakeReset removes a reset and returns it, or fault.NotFound: of all units that take one, one gets it.
-	TakeReset(ctx context.Context, hash SecretHash) (Reset, error)
+	// Reset reads a reset, or fault.NotFound. Whoever uses one holds its account, and reads it again.
+	Reset(ctx context.Context, hash SecretHash) (Reset, error)
 
 	// DropReset removes an account's reset. None is not an error.
 	DropReset(ctx context.Context, user id.User) error

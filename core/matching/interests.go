@@ -1,0 +1,140 @@
+package matching
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// Interests lists the active interests by name, for anyone.
+func (s *Service) Interests(ctx context.Context, r page.Request[NamePlace]) (page.Page[Interest, NamePlace], error) {
+	return s.interests(ctx, true, r, func(context.Context, Tx) error { return nil })
+}
+
+// AllInterests lists all interests by name. Errors: users.ErrAdminsOnly.
+func (s *Service) AllInterests(ctx context.Context, admin id.User, r page.Request[NamePlace]) (page.Page[Interest, NamePlace], error) {
+	return s.interests(ctx, false, r, func(ctx context.Context, tx Tx) error {
+		_, err := users.Admin(ctx, tx, admin)
+		return err
+	})
+}
+
+func (s *Service) interests(ctx context.Context, activeOnly bool, r page.Request[NamePlace], allow func(context.Context, Tx) error) (page.Page[Interest, NamePlace], error) {
+	var p page.Page[Interest, NamePlace]
+	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if err := allow(ctx, tx); err != nil {
+			return err
+		}
+		p, err = page.Read(r, PlaceOfInterest, func(after *NamePlace, limit int) ([]Interest, error) {
+			return tx.Matching().AllInterests(ctx, activeOnly, after, limit)
+		})
+		return err
+	})
+	return p, err
+}
+
+// InterestChange is what an admin says of an interest; nil leaves a field as it is, and of a new one at
+// its default: no icon, active.
+type InterestChange struct {
+	Name     *string
+	Icon     *string
+	IsActive *bool
+}
+
+func (c InterestChange) apply(i *Interest) error {
+	if c.Name != nil {
+		i.Name = *c.Name
+	}
+	if c.Icon != nil {
+		i.Icon = *c.Icon
+	}
+	if c.IsActive != nil {
+		i.IsActive = *c.IsActive
+	}
+	return i.check()
+}
+
+// CreateInterest adds an interest. Errors: fault.Invalid, users.ErrAdminsOnly, ErrInterestTaken,
+// idempotency.ErrKeyReused.
+func (s *Service) CreateInterest(ctx context.Context, admin id.User, c InterestChange, key idempotency.Key) (Interest, error) {
+	draft := Interest{IsActive: true}
+	if err := c.apply(&draft); err != nil {
+		return Interest{}, err
+	}
+	i, _, err := idempotency.Run(ctx, s.Store, s.Clock, idempotency.Command{
+		Owner: admin.String(), Key: key, Operation: "matching.CreateInterest", Values: draft,
+	}, func(ctx context.Context, tx Tx) error {
+		_, err := users.Admin(ctx, tx, admin)
+		return err
+	}, func(ctx context.Context, tx Tx) (Interest, error) {
+		if _, err := users.Admin(ctx, tx, admin); err != nil {
+			return Interest{}, err
+		}
+		i := draft
+		i.ID = id.Interest(s.IDs.Next())
+		created, err := tx.Matching().AddInterest(ctx, i)
+		if err != nil {
+			return Interest{}, fmt.Errorf("add an interest: %w", err)
+		}
+		if !created {
+			return Interest{}, ErrInterestTaken
+		}
+		return i, s.record(ctx, tx, admin, moderation.ActionInterestCreated, i)
+	})
+	if err != nil {
+		return Interest{}, fmt.Errorf("create an interest: %w", err)
+	}
+	return i, nil
+}
+
+// ChangeInterest changes an interest. Errors: fault.Invalid, users.ErrAdminsOnly, ErrInterestNotFound,
+// ErrInterestTaken.
+func (s *Service) ChangeInterest(ctx context.Context, admin id.User, interest id.Interest, c InterestChange) (Interest, error) {
+	var i Interest
+	err := s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+		if _, err := users.Admin(ctx, tx, admin); err != nil {
+			return err
+		}
+		before, err := tx.Matching().HoldInterest(ctx, interest)
+		if errors.Is(err, fault.NotFound) {
+			return ErrInterestNotFound
+		}
+		if err != nil {
+			return fmt.Errorf("hold an interest: %w", err)
+		}
+		i = before
+		if err := c.apply(&i); err != nil {
+			return err
+		}
+		if i == before {
+			return nil
+		}
+		saved, err := tx.Matching().SaveInterest(ctx, i)
+		if err != nil {
+			return fmt.Errorf("save an interest: %w", err)
+		}
+		if !saved {
+			return ErrInterestTaken
+		}
+		return s.record(ctx, tx, admin, moderation.ActionInterestChanged, i)
+	})
+	if err != nil {
+		return Interest{}, fmt.Errorf("change an interest: %w", err)
+	}
+	return i, nil
+}
+
+func (s *Service) record(ctx context.Context, tx Tx, admin id.User, action moderation.Action, i Interest) error {
+	return moderation.Record(ctx, tx, s.IDs, moderation.AuditRecord{
+		ActorID: admin, Action: action, SubjectID: id.Subject(i.ID), CreatedAt: s.Clock.Now(),
+		Details: moderation.Details{"name": i.Name, "icon": i.Icon, "is_active": strconv.FormatBool(i.IsActive)},
+	})
+}

@@ -1,0 +1,209 @@
+package matching
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// Deps are what a Service is made of. All are needed.
+type Deps struct {
+	Store *uow.Store[Tx]
+	Clock clock.Clock
+	IDs   id.Source
+}
+
+// Service keeps profiles and finds matches. Its methods return users.ErrNotSignedIn for a caller whose
+// account is not active.
+type Service struct{ Deps }
+
+// NewService makes a Service.
+func NewService(d Deps) *Service { return &Service{d} }
+
+// Portrait is a profile with the active interests that were picked for it, by name.
+type Portrait struct {
+	Profile   Profile
+	Interests []Interest
+}
+
+// MyProfile reads the caller's own profile: an empty one, with a zero id, where none was ever saved.
+func (s *Service) MyProfile(ctx context.Context, caller id.User) (Portrait, error) {
+	var p Portrait
+	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if _, err := users.Active(ctx, tx, caller); err != nil {
+			return err
+		}
+		p, err = PortraitOf(ctx, tx, caller)
+		return err
+	})
+	return p, err
+}
+
+// PortraitOf reads somebody's profile with its active interests: an empty one where none was saved.
+func PortraitOf(ctx context.Context, tx Tx, user id.User) (Portrait, error) {
+	p, interests, err := tx.Matching().Profile(ctx, user)
+	if errors.Is(err, fault.NotFound) {
+		return Portrait{Profile: Profile{UserID: user}}, nil
+	}
+	if err != nil {
+		return Portrait{}, fmt.Errorf("read a profile: %w", err)
+	}
+	return Portrait{Profile: p, Interests: active(interests)}, nil
+}
+
+func active(interests []Interest) []Interest {
+	return slices.DeleteFunc(interests, func(i Interest) bool { return !i.IsActive })
+}
+
+// SaveProfile replaces the caller's whole profile and the interests that they pick; its ID and UserID are
+// not taken from p. Interests that were made inactive since they were picked stay linked, unseen.
+// It may run more than once. Errors: fault.Invalid naming the fields.
+func (s *Service) SaveProfile(ctx context.Context, caller id.User, p Profile, picked []id.Interest) (Portrait, error) {
+	if err := p.check(); err != nil {
+		return Portrait{}, err
+	}
+	picked = unique(picked)
+	if len(picked) > MaxInterests {
+		return Portrait{}, fault.InvalidField("interest_ids", fmt.Sprintf("must be at most %d of them", MaxInterests))
+	}
+	var saved Portrait
+	err := s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+		// Held, so that no profile outlives its erased person.
+		if _, err := users.HoldActive(ctx, tx, caller); err != nil {
+			return err
+		}
+		chosen, err := tx.Matching().Interests(ctx, picked...)
+		if err != nil {
+			return fmt.Errorf("read interests: %w", err)
+		}
+		if len(active(slices.Clone(chosen))) != len(picked) {
+			return fault.InvalidField("interest_ids", "must be of active interests only")
+		}
+		before, linked, err := tx.Matching().Profile(ctx, caller)
+		switch {
+		case errors.Is(err, fault.NotFound):
+			before.ID = id.Profile(s.IDs.Next())
+		case err != nil:
+			return fmt.Errorf("read a profile: %w", err)
+		}
+		keep := picked
+		for _, i := range linked {
+			if !i.IsActive {
+				keep = append(slices.Clone(keep), i.ID)
+			}
+		}
+		p.ID, p.UserID = before.ID, caller
+		if err := tx.Matching().SaveProfile(ctx, p, keep); err != nil {
+			return fmt.Errorf("save a profile: %w", err)
+		}
+		saved = Portrait{Profile: p, Interests: chosen}
+		return nil
+	})
+	return saved, err
+}
+
+func unique(ids []id.Interest) []id.Interest {
+	sorted := slices.SortedFunc(slices.Values(ids), id.Interest.Compare)
+	return slices.Compact(sorted)
+}
+
+// ProfileOf reads what others see of somebody's profile: of themselves, of whoever is active, searchable and
+// without a block between the two, or of whoever shares a conversation with the caller. Errors:
+// ErrProfileNotFound for everybody else.
+func (s *Service) ProfileOf(ctx context.Context, caller, user id.User) (Portrait, error) {
+	var p Portrait
+	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) error {
+		if _, err := users.Active(ctx, tx, caller); err != nil {
+			return err
+		}
+		visible, err := visible(ctx, tx, caller, user)
+		if err != nil {
+			return err
+		}
+		if !visible {
+			return ErrProfileNotFound
+		}
+		if p, err = PortraitOf(ctx, tx, user); err != nil {
+			return err
+		}
+		p.Profile.LastName = ""
+		return nil
+	})
+	return p, err
+}
+
+func visible(ctx context.Context, tx Tx, caller, user id.User) (bool, error) {
+	if caller == user {
+		return true, nil
+	}
+	acquainted, err := tx.Matching().Acquainted(ctx, caller, user)
+	if err != nil {
+		return false, fmt.Errorf("look for a conversation: %w", err)
+	}
+	if acquainted {
+		return true, nil
+	}
+	return Searchable(ctx, tx, caller, user)
+}
+
+// Searchable reports whether a viewer could find somebody: active, with a searchable profile, and
+// no block between the two.
+func Searchable(ctx context.Context, tx Tx, viewer, user id.User) (bool, error) {
+	_, err := users.Active(ctx, tx, user)
+	if errors.Is(err, users.ErrNotSignedIn) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	p, _, err := tx.Matching().Profile(ctx, user)
+	if errors.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read a profile: %w", err)
+	}
+	if !p.IsSearchable {
+		return false, nil
+	}
+	blocked, err := tx.Matching().Blocked(ctx, viewer, user)
+	if err != nil {
+		return false, fmt.Errorf("look for a block: %w", err)
+	}
+	return !blocked, nil
+}
+
+// Matches searches for others, those who share most interests with the caller first. Errors: fault.Invalid
+// naming the fields.
+func (s *Service) Matches(ctx context.Context, caller id.User, search Search, r page.Request[Rank]) (page.Page[Match, Rank], error) {
+	var p page.Page[Match, Rank]
+	if err := search.check(); err != nil {
+		return p, err
+	}
+	q := Query{
+		Viewer: caller, Country: text.Fold(search.Country), City: text.Fold(search.City),
+		Interests: unique(search.Interests), MinAge: search.MinAge, MaxAge: search.MaxAge,
+	}
+	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if _, err := users.Active(ctx, tx, caller); err != nil {
+			return err
+		}
+		p, err = page.Read(r, PlaceOfMatch, func(after *Rank, limit int) ([]Match, error) {
+			return tx.Matching().Search(ctx, q, after, limit)
+		})
+		return err
+	})
+	for i := range p.Items {
+		p.Items[i].Profile.LastName = ""
+	}
+	return p, err
+}

@@ -1,0 +1,270 @@
+package messaging
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// Policy holds what a community decides about messages.
+type Policy struct {
+	MessageCost int64 // tokens that a message costs its sender; 0 for none; default 1
+}
+
+// DefaultPolicy is the policy of spec §2.
+func DefaultPolicy() Policy { return Policy{MessageCost: 1} }
+
+// Deps are what a Service is made of. All are needed.
+type Deps struct {
+	Store  *uow.Store[Tx]
+	Ledger *tokens.Ledger
+	Images Images
+	Clock  clock.Clock
+	IDs    id.Source
+	Policy Policy
+}
+
+// Service lets people talk. Its methods return users.ErrNotSignedIn for a caller whose account is not
+// active, and ErrNotFound to whoever takes no part in a conversation, admins included.
+type Service struct{ Deps }
+
+// NewService makes a Service.
+func NewService(d Deps) *Service { return &Service{d} }
+
+// Opened is the answer of Open.
+type Opened struct {
+	Overview Overview
+	Created  bool // false where the conversation was there before
+}
+
+// Open opens the conversation of the caller, as its voyager, with a local. Opening it again returns it,
+// whatever has become of the local. Errors: fault.Invalid for oneself, ErrNobody,
+// idempotency.ErrKeyReused.
+func (s *Service) Open(ctx context.Context, caller, local id.User, key idempotency.Key) (Opened, error) {
+	if caller == local {
+		return Opened{}, fault.InvalidField("local_id", "must be somebody else")
+	}
+	o, _, err := idempotency.Run(ctx, s.Store, s.Clock, idempotency.Command{
+		Owner: caller.String(), Key: key, Operation: "messaging.Open", Values: local,
+	}, users.LetIn[Tx](caller), func(ctx context.Context, tx Tx) (Opened, error) {
+		if _, err := users.Active(ctx, tx, caller); err != nil {
+			return Opened{}, err
+		}
+		c, created, err := s.open(ctx, tx, caller, local)
+		if err != nil {
+			return Opened{}, err
+		}
+		view, err := tx.Messaging().Overview(ctx, c.ID, caller)
+		if err != nil {
+			return Opened{}, fmt.Errorf("read a conversation: %w", err)
+		}
+		return Opened{Overview: view, Created: created}, nil
+	})
+	if err != nil {
+		return Opened{}, fmt.Errorf("open a conversation: %w", err)
+	}
+	return o, nil
+}
+
+func (s *Service) open(ctx context.Context, tx Tx, voyager, local id.User) (Conversation, bool, error) {
+	c, err := tx.Messaging().ConversationOf(ctx, voyager, local)
+	if err == nil {
+		return c, false, nil
+	}
+	if !errors.Is(err, fault.NotFound) {
+		return Conversation{}, false, fmt.Errorf("look for a conversation: %w", err)
+	}
+	findable, err := matching.Searchable(ctx, tx, voyager, local)
+	if err != nil {
+		return Conversation{}, false, err
+	}
+	if !findable {
+		return Conversation{}, false, ErrNobody
+	}
+	c, created, err := tx.Messaging().OpenConversation(ctx, Conversation{
+		ID: id.Conversation(s.IDs.Next()), VoyagerID: voyager, LocalID: local, CreatedAt: s.Clock.Now(),
+	})
+	if err != nil {
+		return Conversation{}, false, fmt.Errorf("add a conversation: %w", err)
+	}
+	return c, created, nil
+}
+
+// Conversations lists the caller's conversations, newest activity first.
+func (s *Service) Conversations(ctx context.Context, caller id.User, r page.Request[page.Moment]) (page.Page[Overview, page.Moment], error) {
+	var p page.Page[Overview, page.Moment]
+	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if _, err := users.Active(ctx, tx, caller); err != nil {
+			return err
+		}
+		p, err = page.Read(r, PlaceOfOverview, func(after *page.Moment, limit int) ([]Overview, error) {
+			return tx.Messaging().Overviews(ctx, caller, after, limit)
+		})
+		return err
+	})
+	return p, err
+}
+
+// Conversation reads one conversation as the caller sees it. Errors: ErrNotFound.
+func (s *Service) Conversation(ctx context.Context, caller id.User, conversation id.Conversation) (Overview, error) {
+	var o Overview
+	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if _, err := Enter(ctx, tx, caller, conversation); err != nil {
+			return err
+		}
+		if o, err = tx.Messaging().Overview(ctx, conversation, caller); err != nil {
+			return fmt.Errorf("read a conversation: %w", err)
+		}
+		return nil
+	})
+	return o, err
+}
+
+// Enter reads where a conversation stands, for a participant who is active. Errors: ErrNotFound,
+// users.ErrNotSignedIn.
+func Enter(ctx context.Context, tx Tx, caller id.User, conversation id.Conversation) (Standing, error) {
+	s, err := tx.Messaging().Standing(ctx, conversation)
+	if errors.Is(err, fault.NotFound) {
+		return Standing{}, ErrNotFound
+	}
+	if err != nil {
+		return Standing{}, fmt.Errorf("read a conversation: %w", err)
+	}
+	return s, s.Admit(caller)
+}
+
+// Draft is a message to be sent.
+type Draft struct {
+	Content    string
+	Attachment string // an image as a data URL, or ""
+}
+
+// Send stores a message and debits its sender, both or neither. Errors: fault.Invalid naming the
+// fields, ErrNotFound, ErrClosed, tokens.ErrTooFewTokens, idempotency.ErrKeyReused.
+func (s *Service) Send(ctx context.Context, caller id.User, conversation id.Conversation, d Draft, key idempotency.Key) (Message, error) {
+	if err := checkContent(d.Content, d.Attachment != ""); err != nil {
+		return Message{}, err
+	}
+	var image *Attachment
+	if d.Attachment != "" {
+		a, err := parseAttachment(ctx, s.Images, d.Attachment)
+		if err != nil {
+			return Message{}, err
+		}
+		image = &a
+	}
+	m, _, err := idempotency.Run(ctx, s.Store, s.Clock, idempotency.Command{
+		Owner: caller.String(), Key: key, Operation: "messaging.Send",
+		Values: []any{conversation, d.Content, sha256.Sum256([]byte(d.Attachment))},
+	}, users.LetIn[Tx](caller), func(ctx context.Context, tx Tx) (Message, error) {
+		return s.send(ctx, tx, caller, conversation, d.Content, image)
+	})
+	if err != nil {
+		return Message{}, fmt.Errorf("send a message: %w", err)
+	}
+	return m, nil
+}
+
+func (s *Service) send(ctx context.Context, tx Tx, caller id.User, conversation id.Conversation, content string, image *Attachment) (Message, error) {
+	standing, err := Enter(ctx, tx, caller, conversation)
+	if err != nil {
+		return Message{}, err
+	}
+	if err := standing.Open(); err != nil {
+		return Message{}, err
+	}
+	now := s.Clock.Now()
+	m := Message{ID: id.Message(s.IDs.Next()), ConversationID: conversation, UserID: caller, Content: content, CreatedAt: now}
+	if image != nil {
+		m.Attachment = image.MediaType
+	}
+	_, err = s.Ledger.Post(ctx, tx, now, tokens.Movement{
+		UserID: caller, Amount: -s.Policy.MessageCost, Type: tokens.MessageSent, Reason: "message sent",
+		Metadata: tokens.Reference("message_id", m.ID),
+	})
+	if err != nil {
+		return Message{}, err
+	}
+	if err := tx.Messaging().AddMessage(ctx, m, image); err != nil {
+		return Message{}, fmt.Errorf("add a message: %w", err)
+	}
+	return m, nil
+}
+
+// Messages lists a conversation, newest first. Errors: ErrNotFound.
+func (s *Service) Messages(ctx context.Context, caller id.User, conversation id.Conversation, r page.Request[page.Moment]) (page.Page[Message, page.Moment], error) {
+	var p page.Page[Message, page.Moment]
+	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if _, err := Enter(ctx, tx, caller, conversation); err != nil {
+			return err
+		}
+		p, err = page.Read(r, PlaceOfMessage, func(after *page.Moment, limit int) ([]Message, error) {
+			return tx.Messaging().Messages(ctx, conversation, after, limit)
+		})
+		return err
+	})
+	return p, err
+}
+
+// Read marks the other's messages as read, up to and with one of the conversation, and says how many
+// were unread. It may run more than once. Errors: ErrNotFound, fault.Invalid on up_to for a message of
+// another conversation, idempotency.ErrKeyReused.
+func (s *Service) Read(ctx context.Context, caller id.User, conversation id.Conversation, upTo id.Message, key idempotency.Key) (int, error) {
+	n, _, err := idempotency.Run(ctx, s.Store, s.Clock, idempotency.Command{
+		Owner: caller.String(), Key: key, Operation: "messaging.Read", Values: []any{conversation, upTo},
+	}, users.LetIn[Tx](caller), func(ctx context.Context, tx Tx) (int, error) {
+		if _, err := Enter(ctx, tx, caller, conversation); err != nil {
+			return 0, err
+		}
+		m, err := tx.Messaging().Message(ctx, upTo)
+		if err != nil && !errors.Is(err, fault.NotFound) {
+			return 0, fmt.Errorf("read a message: %w", err)
+		}
+		if err != nil || m.ConversationID != conversation {
+			return 0, fault.InvalidField("up_to", "must be a message of this conversation")
+		}
+		return tx.Messaging().MarkRead(ctx, conversation, caller, PlaceOfMessage(m))
+	})
+	if err != nil {
+		return 0, fmt.Errorf("mark messages as read: %w", err)
+	}
+	return n, nil
+}
+
+// Attachment reads the image of a message, for the two participants. Errors: ErrNoAttachment for everyone
+// else, and for a message without one.
+func (s *Service) Attachment(ctx context.Context, caller id.User, message id.Message) (Attachment, error) {
+	var a Attachment
+	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) error {
+		m, err := tx.Messaging().Message(ctx, message)
+		if errors.Is(err, fault.NotFound) {
+			return ErrNoAttachment
+		}
+		if err != nil {
+			return fmt.Errorf("read a message: %w", err)
+		}
+		_, err = Enter(ctx, tx, caller, m.ConversationID)
+		if errors.Is(err, ErrNotFound) || err == nil && m.Attachment == "" {
+			return ErrNoAttachment
+		}
+		if err != nil {
+			return err
+		}
+		if a, err = tx.Messaging().Attachment(ctx, message); err != nil {
+			return fmt.Errorf("read an attachment: %w", err)
+		}
+		return nil
+	})
+	return a, err
+}

@@ -1,0 +1,248 @@
+package moderation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// MaxActReason is the length in characters of the reason that an admin gives.
+const MaxActReason = 500
+
+// AccountFilter chooses among accounts; a zero field chooses all.
+type AccountFilter struct {
+	Query    string // a part of the name or address, without regard to case
+	Role     users.Role
+	IsActive *bool
+}
+
+// Users lists accounts, newest first. Errors: fault.Invalid for an unknown role.
+func (s *Service) Users(ctx context.Context, admin id.User, f AccountFilter, r page.Request[page.Moment]) (page.Page[users.User, page.Moment], error) {
+	var wrong fault.Fields
+	text.Check(&wrong, "q", f.Query, 0, users.MaxEmail)
+	wrong.Check(f.Role == "" || f.Role.Valid(), "role", "must be user or admin")
+	if err := wrong.Err(); err != nil {
+		return page.Page[users.User, page.Moment]{}, err
+	}
+	filter := users.Filter{Query: text.Fold(f.Query), Role: f.Role, IsActive: f.IsActive}
+	return readPage(ctx, s, admin, r, users.Place, func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]users.User, error) {
+		return tx.Users().List(ctx, filter, after, limit)
+	})
+}
+
+// User reads one account. Errors: users.ErrNotFound.
+func (s *Service) User(ctx context.Context, admin, user id.User) (users.User, error) {
+	var u users.User
+	err := s.asAdmin(ctx, admin, s.Store.View, func(ctx context.Context, tx Tx) (err error) {
+		u, err = tx.Users().User(ctx, user)
+		if errors.Is(err, fault.NotFound) {
+			return users.ErrNotFound
+		}
+		return err
+	})
+	return u, err
+}
+
+// AccountChange is what an admin does to an account; nil leaves a field as it is.
+type AccountChange struct {
+	Role     *users.Role
+	IsActive *bool
+	Reason   string
+}
+
+// ChangeUser gives an account another role, or deactivates or reactivates it; deactivating ends its
+// sessions. Errors: fault.Invalid, users.ErrNotFound, users.ErrOwnRole, users.ErrLastAdmin, users.ErrErased.
+func (s *Service) ChangeUser(ctx context.Context, admin, user id.User, c AccountChange) (users.User, error) {
+	if admin == user && c.Role != nil {
+		return users.User{}, users.ErrOwnRole
+	}
+	var f fault.Fields
+	f.Check(c.Role == nil || c.Role.Valid(), "role", "must be user or admin")
+	text.Check(&f, "reason", c.Reason, 0, MaxActReason)
+	if err := f.Err(); err != nil {
+		return users.User{}, err
+	}
+	var u users.User
+	err := s.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
+		var otherAdmins int
+		u, otherAdmins, err = tx.Users().HoldWithAdmins(ctx, user)
+		missing := errors.Is(err, fault.NotFound)
+		if err != nil && !missing {
+			return fmt.Errorf("hold a user: %w", err)
+		}
+		// Read once the admins are held: an admin who was demoted while this waited acts no more.
+		if _, err := users.Admin(ctx, tx, admin); err != nil {
+			return err
+		}
+		if missing {
+			return users.ErrNotFound
+		}
+		return s.changeHeld(ctx, tx, admin, &u, otherAdmins, c)
+	})
+	if err != nil {
+		return users.User{}, fmt.Errorf("change a user: %w", err)
+	}
+	return u, nil
+}
+
+func (s *Service) changeHeld(ctx context.Context, tx Tx, admin id.User, u *users.User, otherAdmins int, c AccountChange) error {
+	next := *u
+	details := Details{}
+	if c.Role != nil && *c.Role != u.Role {
+		next.Role = *c.Role
+		details["role"], details["role_before"] = string(next.Role), string(u.Role)
+	}
+	if c.IsActive != nil && *c.IsActive != u.IsActive {
+		next.IsActive = *c.IsActive
+		details["is_active"], details["is_active_before"] = strconv.FormatBool(next.IsActive), strconv.FormatBool(u.IsActive)
+	}
+	switch {
+	case len(details) == 0:
+		return nil
+	case u.Erased:
+		return users.ErrErased
+	case isActiveAdmin(*u) && !isActiveAdmin(next) && otherAdmins == 0:
+		return users.ErrLastAdmin
+	}
+	now := s.Clock.Now()
+	next.UpdatedAt = now
+	if err := tx.Users().Save(ctx, next); err != nil {
+		return fmt.Errorf("save a user: %w", err)
+	}
+	next.Version++
+	if u.IsActive && !next.IsActive {
+		if err := users.EndSessions(ctx, tx, u.ID, now); err != nil {
+			return err
+		}
+	}
+	*u = next
+	return s.record(ctx, tx, AuditRecord{
+		ActorID: admin, Action: ActionUserChanged, SubjectID: id.Subject(u.ID), Reason: c.Reason, Details: details, CreatedAt: now,
+	})
+}
+
+func isActiveAdmin(u users.User) bool { return u.IsActive && u.Role == users.RoleAdmin }
+
+// Appoint makes the account with an address an active admin, on the word of whoever operates the
+// machine. It may run more than once. Errors: users.ErrNotFound.
+func (s *Service) Appoint(ctx context.Context, email string) (users.User, error) {
+	var u users.User
+	err := s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+		found, _, err := tx.Users().ByEmail(ctx, text.Fold(email))
+		if errors.Is(err, fault.NotFound) {
+			return users.ErrNotFound
+		}
+		if err != nil {
+			return fmt.Errorf("look up an address: %w", err)
+		}
+		if u, err = tx.Users().Hold(ctx, found.ID); err != nil {
+			return fmt.Errorf("hold a user: %w", err)
+		}
+		if u.Erased {
+			return users.ErrNotFound
+		}
+		if isActiveAdmin(u) {
+			return nil
+		}
+		now := s.Clock.Now()
+		u.Role, u.IsActive, u.UpdatedAt = users.RoleAdmin, true, now
+		if err := tx.Users().Save(ctx, u); err != nil {
+			return fmt.Errorf("save a user: %w", err)
+		}
+		u.Version++
+		return s.record(ctx, tx, AuditRecord{
+			Action: ActionAdminAppointed, SubjectID: id.Subject(u.ID), Reason: "by the operator", CreatedAt: now,
+		})
+	})
+	if err != nil {
+		return users.User{}, fmt.Errorf("appoint an admin: %w", err)
+	}
+	return u, nil
+}
+
+// Adjustment is what an admin posts to somebody's wallet.
+type Adjustment struct {
+	Type     tokens.Type
+	Amount   int64 // above 0 a credit, below 0 a debit, as the type asks
+	Reason   string
+	Metadata tokens.Metadata
+}
+
+// adjustments are the types that admins may post (spec §2).
+var adjustments = []tokens.Type{
+	tokens.AdminAdjustment, tokens.Penalty, tokens.Bonus, tokens.Purchase, tokens.Deposit, tokens.Withdrawal,
+}
+
+func (a Adjustment) check() error {
+	var f fault.Fields
+	if !slices.Contains(adjustments, a.Type) {
+		f.Add("type", "must be ADMIN_ADJUSTMENT, PENALTY, BONUS, PURCHASE, DEPOSIT or WITHDRAWAL")
+	}
+	text.Check(&f, "reason", a.Reason, 1, MaxActReason)
+	if err := f.Err(); err != nil {
+		return err
+	}
+	return tokens.Entry{Type: a.Type, Amount: a.Amount, Reason: a.Reason}.Check()
+}
+
+// PostTokens credits or debits somebody else, inactive or not; a penalty takes at most what is there.
+// Errors: ErrOwnTokens, fault.Invalid, users.ErrNotFound, tokens.ErrTooFewTokens,
+// tokens.ErrTooManyTokens, idempotency.ErrKeyReused.
+func (s *Service) PostTokens(ctx context.Context, admin, user id.User, a Adjustment, key idempotency.Key) (tokens.Transaction, error) {
+	if admin == user {
+		return tokens.Transaction{}, ErrOwnTokens
+	}
+	if err := a.check(); err != nil {
+		return tokens.Transaction{}, err
+	}
+	t, _, err := idempotency.Run(ctx, s.Store, s.Clock, idempotency.Command{
+		Owner: admin.String(), Key: key, Operation: "moderation.PostTokens", Values: []any{user, a},
+	}, func(ctx context.Context, tx Tx) error {
+		_, err := users.Admin(ctx, tx, admin)
+		return err
+	}, func(ctx context.Context, tx Tx) (tokens.Transaction, error) {
+		if _, err := users.Admin(ctx, tx, admin); err != nil {
+			return tokens.Transaction{}, err
+		}
+		if err := exists(ctx, tx, user); err != nil {
+			return tokens.Transaction{}, err
+		}
+		now := s.Clock.Now()
+		written, err := s.Ledger.Post(ctx, tx, now, tokens.Movement{
+			UserID: user, Amount: a.Amount, Type: a.Type, Reason: a.Reason, Metadata: a.Metadata,
+			UpToBalance: a.Type == tokens.Penalty,
+		})
+		if err != nil {
+			return tokens.Transaction{}, err
+		}
+		t := written[0]
+		return t, s.record(ctx, tx, AuditRecord{
+			ActorID: admin, Action: ActionTokensPosted, SubjectID: id.Subject(user), Reason: a.Reason, CreatedAt: now,
+			Details: Details{"type": string(t.Type), "amount": strconv.FormatInt(t.Amount, 10), "transaction_id": t.ID.String()},
+		})
+	})
+	if err != nil {
+		return tokens.Transaction{}, fmt.Errorf("post tokens: %w", err)
+	}
+	return t, nil
+}
+
+// UserTransactions lists somebody's ledger, newest first. Errors: users.ErrNotFound.
+func (s *Service) UserTransactions(ctx context.Context, admin, user id.User, r page.Request[int64]) (page.Page[tokens.Transaction, int64], error) {
+	return readPage(ctx, s, admin, r, tokens.Place, func(ctx context.Context, tx Tx, below *int64, limit int) ([]tokens.Transaction, error) {
+		if err := exists(ctx, tx, user); err != nil {
+			return nil, err
+		}
+		return tx.Tokens().Transactions(ctx, user, below, limit)
+	})
+}

@@ -1,0 +1,256 @@
+package moderation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// Auditor checks every invariant of a whole store; package ports has one for any store.
+type Auditor interface {
+	// Audit reads the store as it is at one moment.
+	Audit(ctx context.Context) (tokens.Verification, error)
+}
+
+// Deps are what a Service is made of. All are needed.
+type Deps struct {
+	Store   *uow.Store[Tx]
+	Ledger  *tokens.Ledger
+	Auditor Auditor
+	Clock   clock.Clock
+	IDs     id.Source
+}
+
+// Service lets people report and block each other, and admins do their work. The methods that take
+// an admin return users.ErrAdminsOnly for everybody else, and users.ErrNotSignedIn for an inactive
+// account.
+type Service struct{ Deps }
+
+// NewService makes a Service.
+func NewService(d Deps) *Service { return &Service{d} }
+
+// Complaint is what somebody says of another.
+type Complaint struct {
+	ReportedUserID id.User
+	Reason         string
+	Message        string
+}
+
+// Report files a report. Errors: fault.Invalid naming the fields, users.ErrNotFound for nobody there,
+// ErrReportPending, idempotency.ErrKeyReused.
+func (s *Service) Report(ctx context.Context, caller id.User, c Complaint, key idempotency.Key) (Report, error) {
+	draft, err := newReport(Report{ReporterID: caller, ReportedUserID: c.ReportedUserID, Reason: c.Reason, Message: c.Message})
+	if err != nil {
+		return Report{}, err
+	}
+	r, _, err := idempotency.Run(ctx, s.Store, s.Clock, idempotency.Command{
+		Owner: caller.String(), Key: key, Operation: "moderation.Report", Values: c,
+	}, users.LetIn[Tx](caller), func(ctx context.Context, tx Tx) (Report, error) {
+		if _, err := users.Active(ctx, tx, caller); err != nil {
+			return Report{}, err
+		}
+		if err := exists(ctx, tx, c.ReportedUserID); err != nil {
+			return Report{}, err
+		}
+		r := draft
+		r.ID, r.CreatedAt = id.Report(s.IDs.Next()), s.Clock.Now()
+		created, err := tx.Moderation().AddReport(ctx, r)
+		if err != nil {
+			return Report{}, fmt.Errorf("add a report: %w", err)
+		}
+		if !created {
+			return Report{}, ErrReportPending
+		}
+		return r, nil
+	})
+	if err != nil {
+		return Report{}, fmt.Errorf("report: %w", err)
+	}
+	return r, nil
+}
+
+func exists(ctx context.Context, tx Tx, user id.User) error {
+	_, err := tx.Users().User(ctx, user)
+	if errors.Is(err, fault.NotFound) {
+		return users.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("read a user: %w", err)
+	}
+	return nil
+}
+
+// Block keeps another away from the caller, until Unblock. It may run more than once. Errors: fault.Invalid
+// for oneself, users.ErrNotFound.
+func (s *Service) Block(ctx context.Context, caller, other id.User) error {
+	if caller == other {
+		return fault.InvalidField("user_id", "must be somebody else")
+	}
+	return s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+		if _, err := users.Active(ctx, tx, caller); err != nil {
+			return err
+		}
+		if err := exists(ctx, tx, other); err != nil {
+			return err
+		}
+		if err := tx.Moderation().Block(ctx, Block{UserID: caller, BlockedUserID: other, CreatedAt: s.Clock.Now()}); err != nil {
+			return fmt.Errorf("block: %w", err)
+		}
+		return nil
+	})
+}
+
+// Unblock takes a block back. It may run more than once, and without a block.
+func (s *Service) Unblock(ctx context.Context, caller, other id.User) error {
+	return s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+		if _, err := users.Active(ctx, tx, caller); err != nil {
+			return err
+		}
+		if err := tx.Moderation().Unblock(ctx, caller, other); err != nil {
+			return fmt.Errorf("unblock: %w", err)
+		}
+		return nil
+	})
+}
+
+// Blocks lists whom the caller blocks, newest first.
+func (s *Service) Blocks(ctx context.Context, caller id.User, r page.Request[page.Moment]) (page.Page[Block, page.Moment], error) {
+	var p page.Page[Block, page.Moment]
+	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if _, err := users.Active(ctx, tx, caller); err != nil {
+			return err
+		}
+		p, err = page.Read(r, PlaceOfBlock, func(after *page.Moment, limit int) ([]Block, error) {
+			return tx.Moderation().Blocks(ctx, caller, after, limit)
+		})
+		return err
+	})
+	return p, err
+}
+
+// Reports lists the reports of one status, or ("") of all, oldest first. Errors: fault.Invalid for an
+// unknown status.
+func (s *Service) Reports(ctx context.Context, admin id.User, status Status, r page.Request[page.Moment]) (page.Page[Report, page.Moment], error) {
+	if status != "" && !status.Valid() {
+		return page.Page[Report, page.Moment]{}, fault.InvalidField("status", "must be pending, reviewed, resolved or dismissed")
+	}
+	return readPage(ctx, s, admin, r, PlaceOfReport, func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]Report, error) {
+		return tx.Moderation().Reports(ctx, status, after, limit)
+	})
+}
+
+// ReportByID reads one report. Errors: ErrReportNotFound.
+func (s *Service) ReportByID(ctx context.Context, admin id.User, report id.Report) (Report, error) {
+	var r Report
+	err := s.asAdmin(ctx, admin, s.Store.View, func(ctx context.Context, tx Tx) (err error) {
+		r, err = readReport(ctx, tx, report)
+		return err
+	})
+	return r, err
+}
+
+func readReport(ctx context.Context, tx Tx, report id.Report) (Report, error) {
+	r, err := tx.Moderation().Report(ctx, report)
+	if errors.Is(err, fault.NotFound) {
+		return Report{}, ErrReportNotFound
+	}
+	if err != nil {
+		return Report{}, fmt.Errorf("read a report: %w", err)
+	}
+	return r, nil
+}
+
+// ChangeReport moves a report on, or writes notes to it. Errors: fault.Invalid, ErrReportNotFound,
+// ErrReportMove.
+func (s *Service) ChangeReport(ctx context.Context, admin id.User, report id.Report, c ReportChange) (Report, error) {
+	var r Report
+	err := s.asAdmin(ctx, admin, s.Store.Do, func(ctx context.Context, tx Tx) (err error) {
+		if r, err = readReport(ctx, tx, report); err != nil {
+			return err
+		}
+		before, now := r.Status, s.Clock.Now()
+		if c == (ReportChange{}) {
+			return nil
+		}
+		if err := r.apply(c, admin, now); err != nil {
+			return err
+		}
+		changed, err := tx.Moderation().ChangeReport(ctx, r, before)
+		if err != nil {
+			return fmt.Errorf("change a report: %w", err)
+		}
+		if !changed {
+			return ErrReportMove.WithDetail("another admin moved the report just now")
+		}
+		return s.record(ctx, tx, AuditRecord{
+			ActorID: admin, Action: ActionReportChanged, SubjectID: id.Subject(report),
+			Details: Details{"status": string(r.Status), "status_before": string(before)}, CreatedAt: now,
+		})
+	})
+	return r, err
+}
+
+// Audits lists the audit trail, newest first.
+func (s *Service) Audits(ctx context.Context, admin id.User, r page.Request[page.Moment]) (page.Page[AuditRecord, page.Moment], error) {
+	return readPage(ctx, s, admin, r, PlaceOfAudit, func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]AuditRecord, error) {
+		return tx.Moderation().Audits(ctx, id.Subject{}, after, limit)
+	})
+}
+
+// VerifyLedger audits the whole store: it reads every row.
+func (s *Service) VerifyLedger(ctx context.Context, admin id.User) (tokens.Verification, error) {
+	err := s.asAdmin(ctx, admin, s.Store.View, func(context.Context, Tx) error { return nil })
+	if err != nil {
+		return tokens.Verification{}, err
+	}
+	v, err := s.Auditor.Audit(ctx)
+	if err != nil {
+		return tokens.Verification{}, fmt.Errorf("verify the ledger: %w", err)
+	}
+	return v, nil
+}
+
+// Record appends an administrative act to the audit trail, in the unit of work that does it.
+func Record(ctx context.Context, tx Tx, ids id.Source, r AuditRecord) error {
+	r.ID = id.AuditRecord(ids.Next())
+	if err := tx.Moderation().AddAudit(ctx, r); err != nil {
+		return fmt.Errorf("add an audit record: %w", err)
+	}
+	return nil
+}
+
+func (s *Service) record(ctx context.Context, tx Tx, r AuditRecord) error {
+	return Record(ctx, tx, s.IDs, r)
+}
+
+// asAdmin runs fn in a unit of work for an active admin, and for nobody else.
+func (s *Service) asAdmin(ctx context.Context, admin id.User,
+	run func(context.Context, func(context.Context, Tx) error) error, fn func(context.Context, Tx) error,
+) error {
+	return run(ctx, func(ctx context.Context, tx Tx) error {
+		if _, err := users.Admin(ctx, tx, admin); err != nil {
+			return err
+		}
+		return fn(ctx, tx)
+	})
+}
+
+func readPage[T, P any](ctx context.Context, s *Service, admin id.User, r page.Request[P], place func(T) P,
+	fetch func(ctx context.Context, tx Tx, after *P, limit int) ([]T, error),
+) (page.Page[T, P], error) {
+	var p page.Page[T, P]
+	err := s.asAdmin(ctx, admin, s.Store.View, func(ctx context.Context, tx Tx) (err error) {
+		p, err = page.Read(r, place, func(after *P, limit int) ([]T, error) { return fetch(ctx, tx, after, limit) })
+		return err
+	})
+	return p, err
+}

@@ -1,0 +1,89 @@
+package privacy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// Tx is what this domain touches in a unit of work: everything.
+type Tx = reservations.Tx
+
+// Deps are what a Service is made of. All are needed.
+type Deps struct {
+	Store     *uow.Store[Tx]
+	Ledger    *tokens.Ledger
+	Passwords *users.Passwords
+	Clock     clock.Clock
+}
+
+// Service erases people, and exports what is kept about them.
+type Service struct{ Deps }
+
+// NewService makes a Service.
+func NewService(d Deps) *Service { return &Service{d} }
+
+// Erase removes the caller's account, in one unit of work: what they proposed or agreed on and has not begun
+// is cancelled and refunded, their wallet is emptied for good, and name, address, profile, blocks,
+// password and sessions go. Messages, reservations, reports and the ledger stay, under a person called
+// "deleted". The password is asked for where there is one. Errors: fault.Invalid on password where it
+// is wrong, users.ErrLastAdmin, users.ErrNotSignedIn.
+func (s *Service) Erase(ctx context.Context, caller id.User, password string) error {
+	var confirmed users.PasswordHash
+	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if _, err = users.Active(ctx, tx, caller); err != nil {
+			return err
+		}
+		confirmed, err = tx.Users().Password(ctx, caller)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("erase an account: %w", err)
+	}
+	if !confirmed.IsZero() {
+		if err := s.Passwords.Confirm(ctx, confirmed, "password", password); err != nil {
+			return err
+		}
+	}
+	err = s.Store.Do(ctx, func(ctx context.Context, tx Tx) error { return s.erase(ctx, tx, caller, confirmed) })
+	if err != nil {
+		return fmt.Errorf("erase an account: %w", err)
+	}
+	return nil
+}
+
+func (s *Service) erase(ctx context.Context, tx Tx, caller id.User, confirmed users.PasswordHash) error {
+	u, otherAdmins, err := tx.Users().HoldWithAdmins(ctx, caller)
+	switch {
+	case errors.Is(err, fault.NotFound) || err == nil && !u.IsActive:
+		return users.ErrNotSignedIn
+	case err != nil:
+		return fmt.Errorf("hold a user: %w", err)
+	case u.Role == users.RoleAdmin && otherAdmins == 0:
+		return users.ErrLastAdmin
+	}
+	if err := users.StillConfirmed(ctx, tx, caller, confirmed, "password"); err != nil {
+		return err
+	}
+	if err := reservations.CancelAllOf(ctx, tx, s.Ledger, s.Clock, caller); err != nil {
+		return err
+	}
+	if err := s.Ledger.Close(ctx, tx, caller, s.Clock.Now()); err != nil {
+		return err
+	}
+	if err := tx.Matching().DropProfile(ctx, caller); err != nil {
+		return fmt.Errorf("drop a profile: %w", err)
+	}
+	if err := tx.Moderation().DropBlocks(ctx, caller); err != nil {
+		return fmt.Errorf("drop blocks: %w", err)
+	}
+	return users.Erase(ctx, tx, u, s.Clock.Now())
+}

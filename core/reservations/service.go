@@ -1,0 +1,282 @@
+package reservations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// Policy holds what a community decides about reservations.
+type Policy struct {
+	Rate        Rate          // tokens per unit of price; default 1
+	SettleEvery time.Duration // how often Settler looks for what has ended; default 1 s, so that settlement comes within 5 s
+}
+
+// DefaultPolicy is the policy of spec §2.
+func DefaultPolicy() Policy { return Policy{Rate: OneToOne(), SettleEvery: time.Second} }
+
+// Deps are what a Service is made of. All are needed.
+type Deps struct {
+	Store  *uow.Store[Tx]
+	Ledger *tokens.Ledger
+	Clock  clock.Clock
+	IDs    id.Source
+	Policy Policy
+}
+
+// Service lets the two people of a conversation agree on activities. Its methods return
+// users.ErrNotSignedIn for a caller whose account is not active, and a fault.NotFound to whoever takes
+// no part, admins included.
+type Service struct{ Deps }
+
+// NewService makes a Service.
+func NewService(d Deps) *Service { return &Service{d} }
+
+// Proposal is what somebody proposes to the other of a conversation.
+type Proposal struct {
+	Title   string
+	Price   Price
+	Date    time.Time // in the future
+	EndDate time.Time // after Date
+}
+
+// Propose makes a pending reservation. Its tokens are the price times the rate of now, rounded up.
+// Errors: fault.Invalid naming the fields, messaging.ErrNotFound, messaging.ErrClosed, idempotency.ErrKeyReused.
+func (s *Service) Propose(ctx context.Context, caller id.User, conversation id.Conversation, p Proposal, key idempotency.Key) (Reservation, error) {
+	p.Date, p.EndDate = clock.Trim(p.Date), clock.Trim(p.EndDate)
+	draft := Reservation{
+		ConversationID: conversation, CreatorID: caller, Title: p.Title, Price: p.Price, Date: p.Date, EndDate: p.EndDate, Status: Pending,
+	}
+	var err error
+	if draft.Tokens, err = p.Price.Tokens(s.Policy.Rate); err != nil {
+		return Reservation{}, fmt.Errorf("price a reservation: %w", err)
+	}
+	r, _, err := idempotency.Run(ctx, s.Store, s.Clock, idempotency.Command{
+		Owner: caller.String(), Key: key, Operation: "reservations.Propose", Values: []any{conversation, p},
+	}, users.LetIn[Tx](caller), func(ctx context.Context, tx Tx) (Reservation, error) {
+		return s.propose(ctx, tx, draft)
+	})
+	if err != nil {
+		return Reservation{}, fmt.Errorf("propose a reservation: %w", err)
+	}
+	return r, nil
+}
+
+func (s *Service) propose(ctx context.Context, tx Tx, r Reservation) (Reservation, error) {
+	// The input is judged here, not before: whether date lies in the future is a matter of now, and a
+	// repeat with a key is answered however late it comes.
+	now := s.Clock.Now()
+	if err := r.check(now); err != nil {
+		return Reservation{}, err
+	}
+	standing, err := messaging.Enter(ctx, tx, r.CreatorID, r.ConversationID)
+	if err != nil {
+		return Reservation{}, err
+	}
+	c := standing.Conversation
+	// Pinned, so that no reservation outlives an erased person; read again, as they may be gone by now.
+	if _, err := tx.Users().Pin(ctx, c.VoyagerID, c.LocalID); err != nil {
+		return Reservation{}, fmt.Errorf("pin the participants: %w", err)
+	}
+	if standing, err = messaging.Enter(ctx, tx, r.CreatorID, r.ConversationID); err != nil {
+		return Reservation{}, err
+	}
+	if err := standing.Open(); err != nil {
+		return Reservation{}, err
+	}
+	r.ID, r.VoyagerID, r.LocalID = id.Reservation(s.IDs.Next()), c.VoyagerID, c.LocalID
+	r.CreatedAt, r.UpdatedAt = now, now
+	if err := tx.Reservations().Add(ctx, r); err != nil {
+		return Reservation{}, fmt.Errorf("add a reservation: %w", err)
+	}
+	return r, nil
+}
+
+// Accept accepts a pending reservation: the voyager pays, and the tokens are held. Errors: ErrNotFound,
+// messaging.ErrClosed, ErrStatus, ErrOverlap, tokens.ErrTooFewTokens, idempotency.ErrKeyReused.
+func (s *Service) Accept(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key) (Reservation, error) {
+	return s.move(ctx, caller, reservation, key, "reservations.Accept", s.accept)
+}
+
+func (s *Service) accept(ctx context.Context, tx Tx, caller id.User, seen Reservation, standing messaging.Standing) (Reservation, error) {
+	if err := tx.Reservations().HoldCalendar(ctx, seen.LocalID); err != nil {
+		return Reservation{}, fmt.Errorf("hold a calendar: %w", err)
+	}
+	r, now, err := s.hold(ctx, tx, seen.ID)
+	if err != nil {
+		return Reservation{}, err
+	}
+	if err := r.mayBeAccepted(caller, now); err != nil {
+		return Reservation{}, err
+	}
+	if err := standing.Open(); err != nil {
+		return Reservation{}, err
+	}
+	if r, err = change(ctx, tx, r, Accepted, now); err != nil {
+		return Reservation{}, err
+	}
+	_, err = s.Ledger.Post(ctx, tx, now, movement(r, r.VoyagerID, -r.Tokens, tokens.ActivityPayment, "activity accepted"))
+	return r, err
+}
+
+// Decline declines a pending reservation. Errors: ErrNotFound, ErrStatus, idempotency.ErrKeyReused.
+func (s *Service) Decline(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key) (Reservation, error) {
+	return s.move(ctx, caller, reservation, key, "reservations.Decline",
+		func(ctx context.Context, tx Tx, caller id.User, seen Reservation, _ messaging.Standing) (Reservation, error) {
+			r, now, err := s.hold(ctx, tx, seen.ID)
+			if err != nil {
+				return Reservation{}, err
+			}
+			if err := r.mayBeDeclined(caller); err != nil {
+				return Reservation{}, err
+			}
+			return change(ctx, tx, r, Declined, now)
+		})
+}
+
+// Cancel withdraws a pending reservation, or cancels an accepted one before its date and refunds the
+// voyager in full. Errors: ErrNotFound, ErrStatus, idempotency.ErrKeyReused.
+func (s *Service) Cancel(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key) (Reservation, error) {
+	return s.move(ctx, caller, reservation, key, "reservations.Cancel",
+		func(ctx context.Context, tx Tx, caller id.User, seen Reservation, _ messaging.Standing) (Reservation, error) {
+			r, now, err := s.hold(ctx, tx, seen.ID)
+			if err != nil {
+				return Reservation{}, err
+			}
+			if err := r.mayBeCancelled(caller, now); err != nil {
+				return Reservation{}, err
+			}
+			cancelled, err := change(ctx, tx, r, Cancelled, now)
+			if err != nil || r.Status == Pending {
+				return cancelled, err
+			}
+			_, err = s.Ledger.Post(ctx, tx, now, refund(cancelled))
+			return cancelled, err
+		})
+}
+
+// move runs one of the moves for an active participant.
+func (s *Service) move(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key, operation string,
+	do func(context.Context, Tx, id.User, Reservation, messaging.Standing) (Reservation, error),
+) (Reservation, error) {
+	r, _, err := idempotency.Run(ctx, s.Store, s.Clock, idempotency.Command{
+		Owner: caller.String(), Key: key, Operation: operation, Values: reservation,
+	}, users.LetIn[Tx](caller), func(ctx context.Context, tx Tx) (Reservation, error) {
+		r, standing, err := enter(ctx, tx, caller, reservation)
+		if err != nil {
+			return Reservation{}, err
+		}
+		return do(ctx, tx, caller, r, standing)
+	})
+	if err != nil {
+		return Reservation{}, fmt.Errorf("%s: %w", operation, err)
+	}
+	return r, nil
+}
+
+// enter reads a reservation for a participant who is active.
+func enter(ctx context.Context, tx Tx, caller id.User, reservation id.Reservation) (Reservation, messaging.Standing, error) {
+	r, err := tx.Reservations().Reservation(ctx, reservation)
+	if errors.Is(err, fault.NotFound) {
+		return Reservation{}, messaging.Standing{}, ErrNotFound
+	}
+	if err != nil {
+		return Reservation{}, messaging.Standing{}, fmt.Errorf("read a reservation: %w", err)
+	}
+	standing, err := messaging.Enter(ctx, tx, caller, r.ConversationID)
+	if errors.Is(err, messaging.ErrNotFound) {
+		return Reservation{}, messaging.Standing{}, ErrNotFound
+	}
+	return r, standing, err
+}
+
+// hold reads a reservation once it is held, and the time after that: what decides whether a date
+// has passed.
+func (s *Service) hold(ctx context.Context, tx Tx, reservation id.Reservation) (Reservation, time.Time, error) {
+	r, err := tx.Reservations().Hold(ctx, reservation)
+	if err != nil {
+		return Reservation{}, time.Time{}, fmt.Errorf("hold a reservation: %w", err)
+	}
+	return r, s.Clock.Now(), nil
+}
+
+// change moves a reservation that this unit holds.
+func change(ctx context.Context, tx Tx, r Reservation, to Status, now time.Time) (Reservation, error) {
+	moved, err := tx.Reservations().Move(ctx, r.ID, r.Status, to, now)
+	switch {
+	case err != nil:
+		return Reservation{}, fmt.Errorf("move a reservation: %w", err)
+	case moved == Overlaps:
+		return Reservation{}, ErrOverlap
+	case moved == Stale:
+		return Reservation{}, fmt.Errorf("move a held reservation: %w", uow.ErrConflict)
+	}
+	r.Status, r.UpdatedAt = to, now
+	return r, nil
+}
+
+func movement(r Reservation, user id.User, amount int64, t tokens.Type, reason string) tokens.Movement {
+	return tokens.Movement{UserID: user, Amount: amount, Type: t, Reason: reason, Metadata: tokens.Reference("reservation_id", r.ID)}
+}
+
+func refund(r Reservation) tokens.Movement {
+	return movement(r, r.VoyagerID, r.Tokens, tokens.Refund, "activity cancelled")
+}
+
+// Reservation reads one reservation. Errors: ErrNotFound.
+func (s *Service) Reservation(ctx context.Context, caller id.User, reservation id.Reservation) (Reservation, error) {
+	var r Reservation
+	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+		r, _, err = enter(ctx, tx, caller, reservation)
+		return err
+	})
+	return r, err
+}
+
+// InConversation lists the reservations of a conversation, newest first. Errors: messaging.ErrNotFound.
+func (s *Service) InConversation(ctx context.Context, caller id.User, conversation id.Conversation, r page.Request[page.Moment]) (page.Page[Reservation, page.Moment], error) {
+	return s.list(ctx, r, func(ctx context.Context, tx Tx) error {
+		_, err := messaging.Enter(ctx, tx, caller, conversation)
+		return err
+	}, func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]Reservation, error) {
+		return tx.Reservations().InConversation(ctx, conversation, after, limit)
+	})
+}
+
+// Mine lists the caller's reservations in all conversations, of one status or ("") all, newest first.
+// Errors: fault.Invalid for an unknown status.
+func (s *Service) Mine(ctx context.Context, caller id.User, status Status, r page.Request[page.Moment]) (page.Page[Reservation, page.Moment], error) {
+	if status != "" && !status.Valid() {
+		return page.Page[Reservation, page.Moment]{}, fault.InvalidField("status", "must be pending, accepted, declined, cancelled or completed")
+	}
+	return s.list(ctx, r, users.LetIn[Tx](caller), func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]Reservation, error) {
+		return tx.Reservations().Of(ctx, caller, status, after, limit)
+	})
+}
+
+func (s *Service) list(ctx context.Context, r page.Request[page.Moment], allow func(context.Context, Tx) error,
+	fetch func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]Reservation, error),
+) (page.Page[Reservation, page.Moment], error) {
+	var p page.Page[Reservation, page.Moment]
+	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if err := allow(ctx, tx); err != nil {
+			return err
+		}
+		p, err = page.Read(r, Place, func(after *page.Moment, limit int) ([]Reservation, error) {
+			return fetch(ctx, tx, after, limit)
+		})
+		return err
+	})
+	return p, err
+}

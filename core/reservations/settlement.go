@@ -1,0 +1,135 @@
+package reservations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/tokens"
+)
+
+// Settle completes every accepted reservation whose end date has passed, and pays its local; it says
+// how many it completed. Each is a unit of work of its own: one that fails does not keep the others,
+// and is reported in the error when all were tried. It may run at any time and in several processes at once.
+func (s *Service) Settle(ctx context.Context) (int, error) {
+	const batch = 100
+	settled := 0
+	var failed []error
+	for {
+		var due []id.Reservation
+		err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+			due, err = tx.Reservations().Due(ctx, s.Clock.Now(), batch+len(failed))
+			return err
+		})
+		if err != nil {
+			return settled, errors.Join(append(failed, fmt.Errorf("look for reservations that have ended: %w", err))...)
+		}
+		progress := false
+		failed = failed[:0]
+		for _, reservation := range due {
+			done, err := s.settle(ctx, reservation)
+			switch {
+			case err != nil && ctx.Err() != nil:
+				return settled, fmt.Errorf("settle: %w", err)
+			case err != nil:
+				failed = append(failed, fmt.Errorf("settle reservation %s: %w", reservation, err))
+			case done:
+				settled++
+			}
+			progress = progress || err == nil
+		}
+		if !progress || len(due) < batch {
+			return settled, errors.Join(failed...)
+		}
+	}
+}
+
+func (s *Service) settle(ctx context.Context, reservation id.Reservation) (done bool, err error) {
+	err = s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+		r, now, err := s.hold(ctx, tx, reservation)
+		if err != nil {
+			return err
+		}
+		if done = r.due(now); !done {
+			return nil // another process was first
+		}
+		if r, err = change(ctx, tx, r, Completed, now); err != nil {
+			return err
+		}
+		_, err = s.Ledger.Post(ctx, tx, now, movement(r, r.LocalID, r.Tokens, tokens.ActivityReceipt, "activity completed"))
+		return err
+	})
+	return done, err
+}
+
+// RunSettler settles at once and then every Policy.SettleEvery, until ctx ends; then it returns nil. What
+// fails goes to report, and is tried again at the next turn.
+func (s *Service) RunSettler(ctx context.Context, report func(error)) error {
+	every := time.NewTicker(s.Policy.SettleEvery)
+	defer every.Stop()
+	for {
+		if _, err := s.Settle(ctx); err != nil && ctx.Err() == nil {
+			report(err)
+		}
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// CancelAllOf cancels what a person who is erased leaves behind: pending reservations, and accepted ones
+// that have not begun, whose voyagers are refunded. Those under way settle as usual. The unit holds the person.
+func CancelAllOf(ctx context.Context, tx Tx, ledger *tokens.Ledger, now clock.Clock, user id.User) error {
+	open, err := openOf(ctx, tx, user)
+	if err != nil {
+		return err
+	}
+	held := make([]Reservation, len(open))
+	for i, reservation := range open {
+		if held[i], err = tx.Reservations().Hold(ctx, reservation); err != nil {
+			return fmt.Errorf("hold a reservation: %w", err)
+		}
+	}
+	at := now.Now()
+	var refunds []tokens.Movement
+	for _, r := range held {
+		if r.Status != Pending && (r.Status != Accepted || !at.Before(r.Date)) {
+			continue
+		}
+		cancelled, err := change(ctx, tx, r, Cancelled, at)
+		if err != nil {
+			return err
+		}
+		if r.Status == Accepted {
+			refunds = append(refunds, refund(cancelled))
+		}
+	}
+	_, err = ledger.Post(ctx, tx, at, refunds...) // all wallets at once, so that they are held in order
+	return err
+}
+
+// openOf lists the pending and accepted reservations of a person, by id. Pending ones are read first:
+// one that is accepted meanwhile is then in either list.
+func openOf(ctx context.Context, tx Tx, user id.User) ([]id.Reservation, error) {
+	var open []id.Reservation
+	for _, status := range []Status{Pending, Accepted} {
+		list, err := page.All(Place, func(after *page.Moment, limit int) ([]Reservation, error) {
+			return tx.Reservations().Of(ctx, user, status, after, limit)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("list reservations: %w", err)
+		}
+		for _, r := range list {
+			open = append(open, r.ID)
+		}
+	}
+	slices.SortFunc(open, id.Reservation.Compare)
+	return slices.Compact(open), nil
+}

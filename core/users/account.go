@@ -1,0 +1,271 @@
+package users
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/text"
+)
+
+// Me reads the caller's own account. Errors: ErrNotSignedIn.
+func (s *Service) Me(ctx context.Context, caller id.User) (User, error) {
+	var u User
+	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+		u, err = Active(ctx, tx, caller)
+		return err
+	})
+	return u, err
+}
+
+// ChangeMe changes the caller's own account. Errors: fault.Invalid naming the fields, ErrNotSignedIn.
+func (s *Service) ChangeMe(ctx context.Context, caller id.User, c Change) (User, error) {
+	var u User
+	err := s.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if u, err = Active(ctx, tx, caller); err != nil {
+			return err
+		}
+		if err := u.Apply(c, s.Clock.Now()); err != nil {
+			return err
+		}
+		if err := tx.Users().Save(ctx, u); err != nil {
+			return fmt.Errorf("save a user: %w", err)
+		}
+		u.Version++
+		return nil
+	})
+	return u, err
+}
+
+// Active reads an account that may act; of any other the error is ErrNotSignedIn.
+func Active(ctx context.Context, tx Tx, user id.User) (User, error) {
+	u, err := tx.Users().User(ctx, user)
+	if errors.Is(err, fault.NotFound) {
+		return User{}, ErrNotSignedIn
+	}
+	if err != nil {
+		return User{}, fmt.Errorf("read a user: %w", err)
+	}
+	if !u.IsActive {
+		return User{}, ErrNotSignedIn
+	}
+	return u, nil
+}
+
+// LetIn lets an active user have the answer that is kept under an idempotency key (see idempotency.Run).
+func LetIn[T Tx](user id.User) func(context.Context, T) error {
+	return func(ctx context.Context, tx T) error {
+		_, err := Active(ctx, tx, user)
+		return err
+	}
+}
+
+// Admin reads an account that may act as an admin. Errors: ErrNotSignedIn, ErrAdminsOnly.
+func Admin(ctx context.Context, tx Tx, user id.User) (User, error) {
+	u, err := Active(ctx, tx, user)
+	if err != nil {
+		return User{}, err
+	}
+	if u.Role != RoleAdmin {
+		return User{}, ErrAdminsOnly
+	}
+	return u, nil
+}
+
+// ChangePassword replaces the caller's password, and ends all their sessions. Errors: fault.Invalid on
+// current_password where it is wrong, or on password; ErrNotSignedIn.
+func (s *Service) ChangePassword(ctx context.Context, caller id.User, current, password string) error {
+	var f fault.Fields
+	checkPassword(&f, password)
+	if err := f.Err(); err != nil {
+		return err
+	}
+	var confirmed PasswordHash
+	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if _, err = Active(ctx, tx, caller); err != nil {
+			return err
+		}
+		confirmed, err = tx.Users().Password(ctx, caller)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("change a password: %w", err)
+	}
+	if err := s.Passwords.Confirm(ctx, confirmed, "current_password", current); err != nil {
+		return err
+	}
+	err = s.replacePassword(ctx, password, func(ctx context.Context, tx Tx) (id.User, error) {
+		if _, err := HoldActive(ctx, tx, caller); err != nil {
+			return id.User{}, err
+		}
+		return caller, StillConfirmed(ctx, tx, caller, confirmed, "current_password")
+	})
+	if err != nil {
+		return fmt.Errorf("change a password: %w", err)
+	}
+	return nil
+}
+
+// replacePassword stores a new password for whom hold has held and found worthy of it, and ends
+// their sessions.
+func (s *Service) replacePassword(ctx context.Context, password string, hold func(context.Context, Tx) (id.User, error)) error {
+	hash, err := s.Passwords.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+		user, err := hold(ctx, tx)
+		if err != nil {
+			return err
+		}
+		now := s.Clock.Now()
+		if err := tx.Users().SetPassword(ctx, user, hash, now); err != nil {
+			return fmt.Errorf("set a password: %w", err)
+		}
+		if err := tx.Users().DropReset(ctx, user); err != nil {
+			return fmt.Errorf("drop a reset: %w", err)
+		}
+		return EndSessions(ctx, tx, user, now)
+	})
+}
+
+// HoldActive holds an account that may act; of any other the error is ErrNotSignedIn.
+func HoldActive(ctx context.Context, tx Tx, user id.User) (User, error) {
+	u, err := tx.Users().Hold(ctx, user)
+	if errors.Is(err, fault.NotFound) || err == nil && !u.IsActive {
+		return User{}, ErrNotSignedIn
+	}
+	if err != nil {
+		return User{}, fmt.Errorf("hold a user: %w", err)
+	}
+	return u, nil
+}
+
+// StillConfirmed returns fault.Invalid on a field where the password of an account that this unit holds
+// is another than the one that was confirmed before the unit began.
+func StillConfirmed(ctx context.Context, tx Tx, user id.User, confirmed PasswordHash, field string) error {
+	present, err := tx.Users().Password(ctx, user)
+	if err != nil {
+		return fmt.Errorf("read a password: %w", err)
+	}
+	if present != confirmed {
+		return wrongPassword(field)
+	}
+	return nil
+}
+
+// EndSessions revokes whatever sessions somebody has.
+func EndSessions(ctx context.Context, tx Tx, user id.User, at time.Time) error {
+	if err := tx.Users().RevokeSessions(ctx, user, at); err != nil {
+		return fmt.Errorf("revoke sessions: %w", err)
+	}
+	return nil
+}
+
+// ForgotPassword mails a reset to the active account with this address, if there is one; whether there
+// is shows neither in the answer nor in an error.
+func (s *Service) ForgotPassword(ctx context.Context, email string) error {
+	var f fault.Fields
+	checkEmail(&f, email)
+	if err := f.Err(); err != nil {
+		return err
+	}
+	secret, hash := newSecret()
+	var to string
+	err := s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+		to = ""
+		u, _, err := tx.Users().ByEmail(ctx, text.Fold(email))
+		if errors.Is(err, fault.NotFound) || err == nil && !u.IsActive {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("look up an address: %w", err)
+		}
+		pinned, err := tx.Users().Pin(ctx, u.ID)
+		if err != nil {
+			return fmt.Errorf("pin a user: %w", err)
+		}
+		if !pinned[0].IsActive {
+			return nil
+		}
+		to = u.Email
+		return tx.Users().SetReset(ctx, Reset{Hash: hash, UserID: u.ID, ExpiresAt: s.Clock.Now().Add(s.Policy.ResetLifetime)})
+	})
+	if err != nil {
+		return fmt.Errorf("prepare a password reset: %w", err)
+	}
+	if to == "" {
+		return nil
+	}
+	if err := s.Mailer.Send(ctx, s.resetMail(to, secret)); err != nil {
+		return fmt.Errorf("mail a password reset: %w", err)
+	}
+	return nil
+}
+
+func (s *Service) resetMail(to, secret string) Mail {
+	return Mail{
+		To:      to,
+		Subject: "Set a new password",
+		Text: fmt.Sprintf("Somebody, we hope you, asked to set a new password for this address.\n\n%s%s\n\n"+
+			"This works once, for %s. If it was not you, there is nothing to do.\n", s.Policy.ResetURL, secret, s.Policy.ResetLifetime),
+	}
+}
+
+// ResetPassword sets a new password with what ForgotPassword mailed, and ends all sessions. Errors:
+// fault.Invalid on token where it is unknown, used or expired, or on password.
+func (s *Service) ResetPassword(ctx context.Context, token, password string) error {
+	var f fault.Fields
+	checkPassword(&f, password)
+	if err := f.Err(); err != nil {
+		return err
+	}
+	refused := fault.InvalidField("token", "is not good any more: ask for another")
+	err := s.replacePassword(ctx, password, func(ctx context.Context, tx Tx) (id.User, error) {
+		hash := hashSecret(token)
+		found, err := tx.Users().Reset(ctx, hash)
+		if errors.Is(err, fault.NotFound) {
+			return id.User{}, refused
+		}
+		if err != nil {
+			return id.User{}, fmt.Errorf("look up a reset: %w", err)
+		}
+		u, err := tx.Users().Hold(ctx, found.UserID)
+		if err != nil {
+			return id.User{}, fmt.Errorf("hold a user: %w", err)
+		}
+		r, err := tx.Users().Reset(ctx, hash) // another may have used it before the account was held
+		if errors.Is(err, fault.NotFound) {
+			return id.User{}, refused
+		}
+		if err != nil {
+			return id.User{}, fmt.Errorf("read a reset: %w", err)
+		}
+		if !u.IsActive || !s.Clock.Now().Before(r.ExpiresAt) {
+			return id.User{}, refused
+		}
+		return u.ID, nil
+	})
+	if err != nil {
+		return fmt.Errorf("reset a password: %w", err)
+	}
+	return nil
+}
+
+// Erase takes from an account that this unit holds all that names its person, and what is kept under
+// their idempotency keys. The address is free again.
+func Erase(ctx context.Context, tx Tx, u User, at time.Time) error {
+	for _, owner := range []string{u.ID.String(), signUpOwner(u.Email)} {
+		if err := tx.Idempotency().Forget(ctx, owner); err != nil {
+			return fmt.Errorf("forget idempotency keys: %w", err)
+		}
+	}
+	u.erase(at)
+	if err := tx.Users().Erase(ctx, u); err != nil {
+		return fmt.Errorf("erase a user: %w", err)
+	}
+	return nil
+}

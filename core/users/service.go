@@ -1,0 +1,344 @@
+package users
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+)
+
+// Policy holds what a community decides about accounts.
+type Policy struct {
+	SignupBonus     int64         // tokens that a new account gets; 0 for none; default 50
+	AccessLifetime  time.Duration // of an access token; default 15 minutes
+	RefreshLifetime time.Duration // of a refresh token, anew at each refresh; default 30 days
+	ResetLifetime   time.Duration // of what is mailed to who forgot their password; default 1 hour
+	ResetURL        string        // the page that takes a reset; the token is added to it; "" mails the bare token
+}
+
+// DefaultPolicy is the policy of spec §2.
+func DefaultPolicy() Policy {
+	return Policy{SignupBonus: 50, AccessLifetime: 15 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, ResetLifetime: time.Hour}
+}
+
+// Deps are what a Service is made of. All are needed.
+type Deps struct {
+	Store     *uow.Store[Tx]
+	Ledger    *tokens.Ledger
+	Passwords *Passwords
+	Access    AccessTokens
+	Mailer    Mailer
+	Clock     clock.Clock
+	IDs       id.Source
+	Policy    Policy
+}
+
+// Service signs people up and in, and lets them keep their account.
+type Service struct{ Deps }
+
+// NewService makes a Service.
+func NewService(d Deps) *Service { return &Service{d} }
+
+// SignUp is what a new person says of themselves.
+type SignUp struct {
+	Name     string
+	Email    string
+	Password string
+}
+
+// SignUp makes an account with its wallet and its bonus, and signs in. A repeat with the same key and
+// the right password answers the same user with new tokens, and no second bonus. Errors: fault.Invalid
+// naming the fields, ErrEmailTaken, idempotency.ErrKeyReused, for a repeat also ErrSignIn.
+func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (SignedIn, error) {
+	if err := in.check(); err != nil {
+		return SignedIn{}, err
+	}
+	hash, err := s.Passwords.Hash(ctx, in.Password)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	var opened opened
+	_, replayed, err := idempotency.Run(ctx, s.Store, s.Clock, idempotency.Command{
+		Owner: signUpOwner(in.Email), Key: key, Operation: "users.SignUp", Values: []string{in.Name, in.Email},
+	}, letAnyoneIn, func(ctx context.Context, tx Tx) (id.User, error) {
+		u, err := s.register(ctx, tx, in, hash)
+		if err != nil {
+			return id.User{}, err
+		}
+		opened, err = s.openSession(ctx, tx, u)
+		return u.ID, err
+	})
+	switch {
+	case err != nil:
+		return SignedIn{}, fmt.Errorf("sign up: %w", err)
+	case replayed:
+		return s.SignIn(ctx, in.Email, in.Password)
+	}
+	return s.signedIn(ctx, opened)
+}
+
+// Register is SignUp without signing in, for those who make accounts for others. It has no key: a
+// repeat is ErrEmailTaken.
+func (s *Service) Register(ctx context.Context, in SignUp) (User, error) {
+	if err := in.check(); err != nil {
+		return User{}, err
+	}
+	hash, err := s.Passwords.Hash(ctx, in.Password)
+	if err != nil {
+		return User{}, err
+	}
+	var u User
+	err = s.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
+		u, err = s.register(ctx, tx, in, hash)
+		return err
+	})
+	if err != nil {
+		return User{}, fmt.Errorf("register: %w", err)
+	}
+	return u, nil
+}
+
+func (in SignUp) check() error {
+	var f fault.Fields
+	text.CheckLine(&f, "name", in.Name, 1, MaxName)
+	checkEmail(&f, in.Email)
+	checkPassword(&f, in.Password)
+	return f.Err()
+}
+
+// signUpOwner stands for the person who is not a user yet: a sign-up's key belongs to the address.
+func signUpOwner(email string) string { return "sign-up:" + text.Fold(email) }
+
+func letAnyoneIn(context.Context, Tx) error { return nil }
+
+func (s *Service) register(ctx context.Context, tx Tx, in SignUp, hash PasswordHash) (User, error) {
+	now := s.Clock.Now()
+	u := User{
+		ID: id.User(s.IDs.Next()), Name: in.Name, Email: in.Email, Role: RoleUser, IsActive: true, Version: 1,
+		CreatedAt: now, UpdatedAt: now,
+	}
+	created, err := tx.Users().Add(ctx, u, hash)
+	if err != nil {
+		return User{}, fmt.Errorf("add a user: %w", err)
+	}
+	if !created {
+		return User{}, ErrEmailTaken
+	}
+	if err := s.Ledger.Open(ctx, tx, u.ID); err != nil {
+		return User{}, err
+	}
+	_, err = s.Ledger.Post(ctx, tx, now, tokens.Movement{
+		UserID: u.ID, Amount: s.Policy.SignupBonus, Type: tokens.SignupBonus, Reason: "welcome",
+	})
+	return u, err
+}
+
+// SignIn starts a session. Whatever is wrong, the error is ErrSignIn, after about the same time.
+func (s *Service) SignIn(ctx context.Context, email, password string) (SignedIn, error) {
+	var u User
+	var hash PasswordHash
+	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if !text.Valid(email) {
+			return fault.NotFound
+		}
+		u, hash, err = tx.Users().ByEmail(ctx, text.Fold(email))
+		return err
+	})
+	if err != nil && !errors.Is(err, fault.NotFound) {
+		return SignedIn{}, fmt.Errorf("sign in: %w", err)
+	}
+	fits, err := s.Passwords.Check(ctx, hash, password)
+	if err != nil {
+		return SignedIn{}, fmt.Errorf("sign in: %w", err)
+	}
+	if !fits || !u.IsActive {
+		return SignedIn{}, ErrSignIn
+	}
+	var o opened
+	err = s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+		// What was checked may have changed since: no session outlives its person or password.
+		pinned, err := tx.Users().Pin(ctx, u.ID)
+		if err != nil {
+			return err
+		}
+		present, err := tx.Users().Password(ctx, u.ID)
+		if err != nil {
+			return err
+		}
+		if !pinned[0].IsActive || present != hash {
+			return ErrSignIn
+		}
+		o, err = s.openSession(ctx, tx, pinned[0])
+		return err
+	})
+	if err != nil {
+		return SignedIn{}, fmt.Errorf("sign in: %w", err)
+	}
+	return s.signedIn(ctx, o)
+}
+
+// opened is a session that was just stored, and the secret of which only the hash was.
+type opened struct {
+	user    User
+	session id.Session
+	refresh string
+}
+
+func (s *Service) openSession(ctx context.Context, tx Tx, u User) (opened, error) {
+	now := s.Clock.Now()
+	o := opened{user: u, session: id.Session(s.IDs.Next())}
+	var hash SecretHash
+	o.refresh, hash = newSecret()
+	err := tx.Users().AddSession(ctx, Session{ID: o.session, UserID: u.ID, CreatedAt: now}, RefreshToken{
+		Hash: hash, SessionID: o.session, CreatedAt: now, ExpiresAt: now.Add(s.Policy.RefreshLifetime),
+	})
+	if err != nil {
+		return opened{}, fmt.Errorf("add a session: %w", err)
+	}
+	return o, nil
+}
+
+func (s *Service) signedIn(ctx context.Context, o opened) (SignedIn, error) {
+	access, err := s.Access.Issue(ctx, o.user.ID, o.session, s.Clock.Now().Add(s.Policy.AccessLifetime))
+	if err != nil {
+		return SignedIn{}, fmt.Errorf("issue an access token: %w", err)
+	}
+	return SignedIn{User: o.user, AccessToken: access, RefreshToken: o.refresh, ExpiresIn: s.Policy.AccessLifetime}, nil
+}
+
+// Authenticate tells who holds an access token. Its session must live and its account be active now:
+// else the error is ErrNotSignedIn.
+func (s *Service) Authenticate(ctx context.Context, accessToken string) (Caller, error) {
+	user, session, err := s.Access.Verify(ctx, accessToken)
+	if errors.Is(err, fault.Unauthenticated) {
+		return Caller{}, ErrNotSignedIn.Because(err)
+	}
+	if err != nil {
+		return Caller{}, fmt.Errorf("verify an access token: %w", err)
+	}
+	var c Caller
+	err = s.Store.View(ctx, func(ctx context.Context, tx Tx) error {
+		stored, u, err := tx.Users().Session(ctx, session)
+		if errors.Is(err, fault.NotFound) {
+			return ErrNotSignedIn
+		}
+		if err != nil {
+			return fmt.Errorf("read a session: %w", err)
+		}
+		if !stored.Live() || stored.UserID != user || !u.IsActive {
+			return ErrNotSignedIn
+		}
+		c = Caller{UserID: u.ID, SessionID: session, Role: u.Role}
+		return nil
+	})
+	return c, err
+}
+
+// Refresh trades a refresh token for new tokens of the same session; the old one is used up. A second
+// use of one revokes the session. Errors: ErrRefresh.
+func (s *Service) Refresh(ctx context.Context, refreshToken string) (SignedIn, error) {
+	var o opened
+	var refused error
+	err := s.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
+		o, refused = opened{}, nil
+		o, err = s.rotate(ctx, tx, refreshToken)
+		if errors.Is(err, errReplayed) {
+			refused, err = ErrRefresh, nil // what rotate revoked is to be kept
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return SignedIn{}, fmt.Errorf("refresh: %w", err)
+	case refused != nil:
+		return SignedIn{}, refused
+	}
+	return s.signedIn(ctx, o)
+}
+
+// errReplayed is a refresh token that was used before; its session is revoked by then.
+var errReplayed = errors.New("the refresh token was used before")
+
+func (s *Service) rotate(ctx context.Context, tx Tx, refreshToken string) (opened, error) {
+	now := s.Clock.Now()
+	token, err := tx.Users().UseRefreshToken(ctx, hashSecret(refreshToken), now)
+	if errors.Is(err, fault.NotFound) {
+		return opened{}, ErrRefresh
+	}
+	if err != nil {
+		return opened{}, fmt.Errorf("use a refresh token: %w", err)
+	}
+	if !token.UsedAt.IsZero() {
+		if err := tx.Users().RevokeSession(ctx, token.SessionID, now); err != nil {
+			return opened{}, fmt.Errorf("revoke a session: %w", err)
+		}
+		return opened{}, errReplayed
+	}
+	session, u, err := tx.Users().Session(ctx, token.SessionID)
+	if errors.Is(err, fault.NotFound) {
+		return opened{}, ErrRefresh
+	}
+	if err != nil {
+		return opened{}, fmt.Errorf("read a session: %w", err)
+	}
+	if !session.Live() || !u.IsActive || !now.Before(token.ExpiresAt) {
+		return opened{}, ErrRefresh
+	}
+	secret, hash := newSecret()
+	err = tx.Users().AddRefreshToken(ctx, RefreshToken{
+		Hash: hash, SessionID: session.ID, CreatedAt: now, ExpiresAt: now.Add(s.Policy.RefreshLifetime),
+	})
+	if err != nil {
+		return opened{}, fmt.Errorf("add a refresh token: %w", err)
+	}
+	return opened{user: u, session: session.ID, refresh: secret}, nil
+}
+
+// SignOut ends the session of a refresh token, used or not. A token that is not known ends nothing, and
+// is not an error: who signs out is signed out.
+func (s *Service) SignOut(ctx context.Context, refreshToken string) error {
+	err := s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+		now := s.Clock.Now()
+		token, err := tx.Users().UseRefreshToken(ctx, hashSecret(refreshToken), now)
+		if errors.Is(err, fault.NotFound) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("use a refresh token: %w", err)
+		}
+		return tx.Users().RevokeSession(ctx, token.SessionID, now)
+	})
+	if err != nil {
+		return fmt.Errorf("sign out: %w", err)
+	}
+	return nil
+}
+
+// PurgeSessions removes sessions whose tokens have all expired, and says how many. It may run at
+// any time and in several processes at once.
+func (s *Service) PurgeSessions(ctx context.Context) (int, error) {
+	const batch = 1000
+	total := 0
+	for {
+		var n int
+		err := s.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
+			n, err = tx.Users().PurgeSessions(ctx, s.Clock.Now(), batch)
+			return err
+		})
+		if err != nil {
+			return total, fmt.Errorf("purge sessions: %w", err)
+		}
+		total += n
+		if n < batch {
+			return total, nil
+		}
+	}
+}

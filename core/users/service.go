@@ -67,7 +67,7 @@ func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (S
 	}
 	var opened opened
 	_, replayed, err := idempotency.Run(ctx, s.Store, s.Clock, idempotency.Command{
-		Owner: signUpOwner(in.Email), Key: key, Operation: "users.SignUp", Values: []string{in.Name, in.Email},
+		Owner: signUpOwner(in.Email), Key: key, Operation: "users.SignUp", Values: []string{in.Name, text.Fold(in.Email)},
 	}, letAnyoneIn, func(ctx context.Context, tx Tx) (id.User, error) {
 		u, err := s.register(ctx, tx, in, hash)
 		if err != nil {

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestProfile(t *testing.T) {
+	const profile = `mode: atomic
+m/core/a/a.go:1.1,2.2 3 0
+m/core/a/a.go:3.1,4.2 1 7
+m/core/b/b.go:1.1,2.2 4 1
+mode: atomic
+m/core/a/a.go:1.1,2.2 3 0
+m/core/a/a.go:3.1,4.2 1 0
+m/core/b/b.go:1.1,2.2 4 0
+`
+	packages, err := read(strings.NewReader(profile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	whole := tell(&out, packages)
+	const want = `  25.0 %  m/core/a
+ 100.0 %  m/core/b
+  62.5 %  of 8 statements in all
+`
+	if out.String() != want || whole != 62.5 {
+		t.Errorf("told %.1f:\n%s\nwant:\n%s", whole, out.String(), want)
+	}
+}
+
+func TestProfileRefuses(t *testing.T) {
+	for name, profile := range map[string]string{
+		"an empty profile":      "mode: atomic\n",
+		"what is no profile":    "hello\n",
+		"an uncountable number": "m/a.go:1.1,2.2 x 1\n",
+	} {
+		if _, err := read(strings.NewReader(profile)); err == nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
+}

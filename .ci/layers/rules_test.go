@@ -1,0 +1,163 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestRefuse(t *testing.T) {
+	const own = module + "/"
+	tests := []struct {
+		from, to string
+		why      string // a part of it; empty where the import is allowed
+	}{
+		{"core/tokens", "context", ""},
+		{"core/tokens", own + "core/fault", ""},
+		{"core/tokens", "github.com/govalues/decimal", ""},
+		{"core/text", "golang.org/x/text/unicode/norm", ""},
+		{"core/id", own + "core/clock", ""},
+		{"core/id", own + "core/users", "helper"},
+		{"core/users", own + "core/users/internal/hash", ""},
+		{"core/tokens", own + "ports", "core imports"},
+		{"core/tokens", own + "adapters/memory", "core imports"},
+		{"core/tokens", own + "transport/httpapi", "core imports"},
+		{"core/tokens", "github.com/jackc/pgx/v5", "core imports"},
+		{"core/tokens", "golang.org/x/crypto/bcrypt", "core imports"},
+		{"core/tokens", "golang.org/x/textual", "core imports"},
+		{"core/tokens", "github.com/go-kit/kit/endpoint", "go-kit"},
+
+		{"ports", own + "core/users", ""},
+		{"ports", "github.com/google/uuid", "ports imports core"},
+		{"ports", own + "adapters/memory", "ports imports core"},
+		{"ports", own + "ports/porttest", "for tests"},
+		{"ports/porttest", own + "ports", ""},
+		{"ports/porttest", own + "core/fault", ""},
+		{"ports/porttest", "testing", ""},
+		{"ports/porttest", own + "adapters/memory", "conformance kit imports"},
+		{"ports/porttest", "github.com/google/go-cmp/cmp", "conformance kit imports"},
+
+		{"adapters/postgres", own + "core/users", ""},
+		{"adapters/postgres", own + "ports", ""},
+		{"adapters/postgres", own + "adapters/postgres/migrations", ""},
+		{"adapters/postgres", "github.com/jackc/pgx/v5", ""},
+		{"adapters/postgres", own + "adapters/memory", "no other adapter"},
+		{"adapters/postgres", own + "adapters/internal/servers", "adapters/internal"},
+		{"adapters/postgres", own + "ports/porttest", "for tests"},
+		{"adapters/postgres", own + "transport/httpapi", "no transport"},
+		{"adapters/postgres", own + "wiring", "only a program"},
+		{"adapters/postgres", "github.com/google/wire", "wire stays"},
+		{"adapters/postgres", "github.com/testcontainers/testcontainers-go/modules/postgres", "container"},
+		{"adapters/internal/servers", "github.com/testcontainers/testcontainers-go", ""},
+		{"adapters/internal/histories", own + "adapters/postgres", ""},
+		{"adapters/internal/histories", own + "ports/porttest", ""},
+		{"adapters/internal/histories", own + "transport/httpapi", "no transport"},
+
+		{"transport/httpapi", own + "core/users", ""},
+		{"transport/httpapi", own + "transport/kithttp", ""},
+		{"transport/httpapi", "github.com/go-kit/kit/endpoint", ""},
+		{"transport/httpapi", "github.com/swaggest/openapi-go", ""},
+		{"transport/httpapi", own + "ports", "never ports"},
+		{"transport/httpapi", own + "adapters/jwt", "never ports or adapters"},
+		{"transport/httpapi", own + "transport/grpcapi", "only kithttp"},
+		{"transport/httpapi", own + "wiring", "only a program"},
+		{"transport/kithttp", own + "core/fault", ""},
+		{"transport/kithttp", own + "core/users", "no word of this domain"},
+
+		{"wiring", "github.com/google/wire", ""},
+		{"wiring", own + "transport/httpapi", ""},
+		{"wiring", own + "adapters/bcrypt", ""},
+		{"wiring", own + "adapters/memory", "knows no store"},
+		{"wiring", own + "wiring/memory", "root"},
+		{"wiring", own + "examples/server", "example"},
+		{"wiring/memory", own + "wiring", ""},
+		{"wiring/memory", own + "adapters/memory", ""},
+		{"wiring/memory", own + "adapters/postgres", "exactly one store"},
+		{"wiring/memory", own + "wiring/postgres", "root"},
+
+		{"examples/server", own + "wiring/memory", ""},
+		{"examples/server", own + "wiring/postgres", ""},
+		{"examples/server", own + "examples/internal/demo", ""},
+		{"examples/server", "github.com/google/wire", "wire stays"},
+		{"examples/ownadapter", own + "ports/porttest", ""},
+		{"wiring", own + "ports/porttest", "for tests"},
+		{"", own + "core/users", "documentation"},
+	}
+	for _, tt := range tests {
+		from := strings.TrimSuffix(own+tt.from, "/")
+		why := refuse(from, tt.to)
+		if (why == "") != (tt.why == "") || !strings.Contains(why, tt.why) {
+			t.Errorf("%s importing %s: got %q, want %q", tt.from, tt.to, why, tt.why)
+		}
+	}
+}
+
+func TestDomainsSeeTheirLeftOnly(t *testing.T) {
+	for here, from := range domains {
+		for there, to := range domains {
+			why := refuse(module+"/core/"+from, module+"/core/"+to)
+			if allowed := there <= here; allowed != (why == "") {
+				t.Errorf("%s importing %s: got %q", from, to, why)
+			}
+		}
+	}
+}
+
+// house is a module in which every folder holds a package and nothing is wrong.
+func house() []listed {
+	return []listed{
+		{ImportPath: module + "/core/tokens"},
+		{ImportPath: module + "/ports"},
+		{ImportPath: module + "/adapters/memory"},
+		{ImportPath: module + "/transport/httpapi"},
+		{ImportPath: module + "/wiring/memory", Imports: []string{module + "/adapters/memory"}},
+		{ImportPath: module + "/examples/server"},
+	}
+}
+
+func TestCheck(t *testing.T) {
+	if wrong := check(house()); len(wrong) > 0 {
+		t.Fatalf("a house in order: %q", wrong)
+	}
+	tests := []struct {
+		name  string
+		spoil func([]listed) []listed
+		want  string
+	}{
+		{"import", func(h []listed) []listed { h[0].Imports = []string{module + "/ports"}; return h },
+			"core/tokens may not import ports: "},
+		{"import of a test", func(h []listed) []listed {
+			h[2].XTestImports = []string{module + "/adapters/internal/servers"}
+			return h
+		}, "adapters/memory may not import adapters/internal/servers, not even in a test: "},
+		{"unknown folder", func(h []listed) []listed { return append(h, listed{ImportPath: module + "/utils"}) },
+			"utils: unknown top-level folder"},
+		{"unknown part of core", func(h []listed) []listed { return append(h, listed{ImportPath: module + "/core/billing"}) },
+			"core/billing: unknown package of core"},
+		{"unknown part of ports", func(h []listed) []listed { return append(h, listed{ImportPath: module + "/ports/sql"}) },
+			"ports/sql: ports holds"},
+		{"empty folder", func(h []listed) []listed { return h[:5] }, "examples: no package found"},
+		{"root without its store", func(h []listed) []listed { h[4].Imports = nil; return h },
+			"wiring/memory does not import adapters/memory"},
+	}
+	for _, tt := range tests {
+		wrong := check(tt.spoil(house()))
+		if len(wrong) != 1 || !strings.HasPrefix(wrong[0], tt.want) {
+			t.Errorf("%s: got %q, want %q", tt.name, wrong, tt.want)
+		}
+	}
+}
+
+func TestCheckDeps(t *testing.T) {
+	type mod = struct{ Path string }
+	deps := []listed{
+		{ImportPath: "context", Standard: true},
+		{ImportPath: module + "/core/id", Module: &mod{module}},
+		{ImportPath: "github.com/google/uuid", Module: &mod{"github.com/google/uuid"}},
+		{ImportPath: "github.com/google/wire", Module: &mod{"github.com/google/wire"}},
+	}
+	wrong := checkDeps(deps)
+	if len(wrong) != 1 || !slices.ContainsFunc(wrong, func(w string) bool { return strings.Contains(w, "google/wire:") }) {
+		t.Errorf("got %q, want one complaint about wire", wrong)
+	}
+}

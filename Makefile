@@ -1,0 +1,99 @@
+# `make` alone says what there is. ARGS reaches the program or the tests:
+#   make run ARGS='--addr localhost:9090'    make test ARGS='-run TestSend'
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+ARGS ?=
+
+# golangci-lint has a module of its own, so that go.mod names only what the code needs.
+LINT := go tool -modfile=.ci/tools.mod golangci-lint
+WIRE := go run github.com/google/wire/cmd/wire@v0.7.0
+
+# The programs in .ci; `./...` does not see a folder whose name begins with a dot.
+TOOLS := ./.ci/coverage ./.ci/layers ./.ci/tests
+
+# Says which tests failed and, unlike go test, which were skipped and why.
+REPORT := go run ./.ci/tests
+
+PROFILE := .build/core.out
+LEAST_COVERAGE := 90
+
+##@ Use
+
+.PHONY: run
+run: ## Start the example server on localhost:8080
+	@go run ./examples/server $(ARGS)
+
+.PHONY: journey
+journey: ## Live through the whole story against the running server
+	@go run ./examples/journey $(ARGS)
+
+##@ Test
+
+.PHONY: test
+test: ## Run all tests
+	@go test -json $(ARGS) ./... | $(REPORT)
+
+.PHONY: race
+race: ## Run all tests under the race detector
+	@go test -json -race $(ARGS) ./... | $(REPORT)
+
+.PHONY: cover
+cover: ## Run all tests as race does, and fail where they cover less than 90 % of core
+	@mkdir -p $(dir $(PROFILE))
+	@go test -json -race -coverpkg=./core/... -coverprofile=$(PROFILE) $(ARGS) ./... | $(REPORT)
+	@go run ./.ci/coverage $(LEAST_COVERAGE) $(PROFILE)
+
+.PHONY: soak
+soak: ## Run the long tests in full size (hours)
+	@CICERONE_SOAK=1 go test -json -count=1 -timeout=12h $(ARGS) ./... | $(REPORT)
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	@go test -run='^$$' -bench=. -benchmem $(ARGS) ./...
+
+##@ Check
+
+.PHONY: verify
+verify: format vet tidy generated layers lint ## Check all that can be checked without running the tests
+
+.PHONY: format
+format: ## Check that the code is formatted
+	@unformatted=$$(gofmt -l .); \
+	if [ -n "$$unformatted" ]; then printf 'gofmt -w is needed for:\n%s\n' "$$unformatted"; exit 1; fi
+
+.PHONY: vet
+vet: ## Run go vet
+	@go vet ./... $(TOOLS)
+
+.PHONY: tidy
+tidy: ## Check that go.mod and go.sum are tidy
+	@go mod tidy -diff
+
+.PHONY: generated
+generated: ## Check that what wire generates is up to date
+	@ls wiring/*/wire_gen.go
+	@$(WIRE) diff ./wiring/...
+
+.PHONY: layers
+layers: ## Check who imports whom, and the programs in .ci that check
+	@go test $(TOOLS)
+	@go run ./.ci/layers
+
+.PHONY: lint
+lint: ## Run the linters (.golangci.yml says which, and why)
+	@$(LINT) run ./... $(TOOLS)
+
+##@ Change
+
+.PHONY: generate
+generate: ## Generate the wiring anew
+	@$(WIRE) gen ./wiring/...
+
+.PHONY: help
+help: ## Say what there is
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,378 @@
+package jwt_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	gojwt "github.com/golang-jwt/jwt/v5"
+
+	"github.com/cicerone-go/cicerone/adapters/jwt"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+var _ users.AccessTokens = (*jwt.Tokens)(nil)
+
+const (
+	issuer   = "https://cicerone.example.org"
+	audience = "cicerone-api"
+)
+
+var (
+	now     = time.Date(2026, 5, 1, 12, 0, 0, 250e6, time.UTC)
+	user    = id.User{1, 2, 3, 15: 1}
+	session = id.Session{4, 5, 6, 15: 2}
+)
+
+func newKey(t testing.TB) []byte {
+	t.Helper()
+	key, err := jwt.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// newTokens makes Tokens whose clock says at.
+func newTokens(t testing.TB, at time.Time, keys ...[]byte) *jwt.Tokens {
+	t.Helper()
+	tokens, err := jwt.New(jwt.Config{Keys: keys, Issuer: issuer, Audience: audience, Now: func() time.Time { return at }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tokens
+}
+
+func issue(t testing.TB, tokens *jwt.Tokens, expires time.Time) string {
+	t.Helper()
+	token, err := tokens.Issue(t.Context(), user, session, expires)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func refused(t *testing.T, tokens *jwt.Tokens, token string) {
+	t.Helper()
+	u, s, err := tokens.Verify(t.Context(), token)
+	if !errors.Is(err, jwt.ErrToken) || !errors.Is(err, fault.Unauthenticated) {
+		t.Fatalf("Verify: %v; want ErrToken", err)
+	}
+	if !u.IsZero() || !s.IsZero() {
+		t.Errorf("Verify refused and yet named %v, %v", u, s)
+	}
+	if len(token) > 40 && strings.Contains(err.Error(), token) {
+		t.Errorf("the error repeats the token: %v", err)
+	}
+}
+
+func TestNew(t *testing.T) {
+	key := make([]byte, 32)
+	good := jwt.Config{Keys: [][]byte{key}, Issuer: issuer, Audience: audience}
+	if _, err := jwt.New(good); err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(*jwt.Config){
+		"no key":           func(c *jwt.Config) { c.Keys = nil },
+		"short key":        func(c *jwt.Config) { c.Keys = [][]byte{key[:31]} },
+		"short second key": func(c *jwt.Config) { c.Keys = [][]byte{key, {1}} },
+		"same key twice":   func(c *jwt.Config) { c.Keys = [][]byte{key, key} },
+		"no issuer":        func(c *jwt.Config) { c.Issuer = "" },
+		"no audience":      func(c *jwt.Config) { c.Audience = "" },
+		"negative leeway":  func(c *jwt.Config) { c.Leeway = -time.Second },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := good
+			spoil(&c)
+			if _, err := jwt.New(c); err == nil {
+				t.Error("New gave no error")
+			}
+		})
+	}
+}
+
+func TestNewKeyIsRandom(t *testing.T) {
+	first, second := newKey(t), newKey(t)
+	if len(first) != jwt.KeySize || string(first) == string(second) {
+		t.Errorf("two keys: %d bytes, equal: %t", len(first), string(first) == string(second))
+	}
+}
+
+func TestIssueAndVerify(t *testing.T) {
+	tokens := newTokens(t, now, newKey(t))
+	u, s, err := tokens.Verify(t.Context(), issue(t, tokens, now.Add(time.Minute)))
+	if err != nil || u != user || s != session {
+		t.Errorf("Verify = %v, %v, %v; want %v, %v", u, s, err, user, session)
+	}
+}
+
+func TestIssueRefuses(t *testing.T) {
+	tokens := newTokens(t, now, newKey(t))
+	for name, try := range map[string]struct {
+		user    id.User
+		session id.Session
+		expires time.Time
+	}{
+		"no user":                {id.User{}, session, now.Add(time.Minute)},
+		"no session":             {user, id.Session{}, now.Add(time.Minute)},
+		"expired":                {user, session, now},
+		"before the next second": {user, session, now.Add(time.Millisecond)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if token, err := tokens.Issue(t.Context(), try.user, try.session, try.expires); err == nil || token != "" {
+				t.Errorf("Issue = %q, %v; want an error", token, err)
+			}
+		})
+	}
+}
+
+func TestRotation(t *testing.T) {
+	before, after := newKey(t), newKey(t)
+	old := issue(t, newTokens(t, now, before), now.Add(time.Minute))
+
+	both := newTokens(t, now, after, before)
+	if _, _, err := both.Verify(t.Context(), old); err != nil {
+		t.Errorf("a token of the old key: %v", err)
+	}
+	fresh := issue(t, both, now.Add(time.Minute))
+	dropped := newTokens(t, now, after)
+	if _, _, err := dropped.Verify(t.Context(), fresh); err != nil {
+		t.Errorf("the first key does not sign: %v", err)
+	}
+	refused(t, dropped, old)
+}
+
+// A caller who wipes the key that they handed in does not change it.
+func TestKeysAreCopied(t *testing.T) {
+	key := newKey(t)
+	tokens := newTokens(t, now, key)
+	token := issue(t, tokens, now.Add(time.Minute))
+	clear(key)
+	if _, _, err := tokens.Verify(t.Context(), token); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestExpiry(t *testing.T) {
+	key := newKey(t)
+	token := issue(t, newTokens(t, now, key), now.Add(time.Minute)) // exp is 12:01:00
+	last := time.Date(2026, 5, 1, 12, 0, 59, 999e6, time.UTC)
+	if _, _, err := newTokens(t, last, key).Verify(t.Context(), token); err != nil {
+		t.Errorf("a millisecond before its end: %v", err)
+	}
+	refused(t, newTokens(t, last.Add(time.Millisecond), key), token)
+}
+
+func TestLeeway(t *testing.T) {
+	key := newKey(t)
+	token := issue(t, newTokens(t, now, key), now.Add(time.Minute))
+	clock := now
+	tokens, err := jwt.New(jwt.Config{
+		Keys: [][]byte{key}, Issuer: issuer, Audience: audience,
+		Now: func() time.Time { return clock }, Leeway: 5 * time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, off := range []time.Duration{-5 * time.Second, 64 * time.Second} {
+		clock = now.Truncate(time.Second).Add(off)
+		if _, _, err := tokens.Verify(t.Context(), token); err != nil {
+			t.Errorf("%v off: %v", off, err)
+		}
+	}
+	for _, off := range []time.Duration{-6 * time.Second, 65 * time.Second} {
+		clock = now.Truncate(time.Second).Add(off)
+		refused(t, tokens, token)
+	}
+}
+
+// parts is a token before it is signed; forge changes one of its parts and signs it, so that each
+// refusal has one reason only.
+type parts struct {
+	method gojwt.SigningMethod
+	key    any
+	header map[string]any
+	claims gojwt.MapClaims
+}
+
+func TestVerifyRefuses(t *testing.T) {
+	key, other := newKey(t), newKey(t)
+	tokens := newTokens(t, now, key)
+	genuine := issue(t, tokens, now.Add(time.Minute))
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := decode(t, strings.Split(genuine, ".")[0])
+	body := decode(t, strings.Split(genuine, ".")[1])
+	forge := func(t *testing.T, change func(*parts)) string {
+		t.Helper()
+		p := parts{gojwt.SigningMethodHS256, key, maps.Clone(header), maps.Clone(body)}
+		change(&p)
+		token := gojwt.NewWithClaims(p.method, p.claims)
+		alg := token.Header["alg"]
+		token.Header = p.header
+		if p.method != gojwt.SigningMethodHS256 {
+			token.Header["alg"] = alg
+		}
+		signed, err := token.SignedString(p.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return signed
+	}
+
+	t.Run("control", func(t *testing.T) {
+		if _, _, err := tokens.Verify(t.Context(), forge(t, func(*parts) {})); err != nil {
+			t.Fatalf("an unchanged token is refused: %v", err)
+		}
+	})
+
+	for name, change := range map[string]func(*parts){
+		"alg none":              func(p *parts) { p.method, p.key = gojwt.SigningMethodNone, gojwt.UnsafeAllowNoneSignatureType },
+		"alg HS384":             func(p *parts) { p.method = gojwt.SigningMethodHS384 },
+		"alg HS512":             func(p *parts) { p.method = gojwt.SigningMethodHS512 },
+		"alg RS256":             func(p *parts) { p.method, p.key = gojwt.SigningMethodRS256, rsaKey },
+		"alg RS256, HMAC in it": func(p *parts) { p.header["alg"] = "RS256" },
+		"alg none, HMAC in it":  func(p *parts) { p.header["alg"] = "none" },
+		"alg in lower case":     func(p *parts) { p.header["alg"] = "hs256" },
+		"alg unknown":           func(p *parts) { p.header["alg"] = "HS257" },
+		"alg not text":          func(p *parts) { p.header["alg"] = 256 },
+		"alg missing":           func(p *parts) { delete(p.header, "alg") },
+		"typ JWT":               func(p *parts) { p.header["typ"] = "JWT" },
+		"typ missing":           func(p *parts) { delete(p.header, "typ") },
+		"typ not text":          func(p *parts) { p.header["typ"] = []string{"at+jwt"} },
+		"crit":                  func(p *parts) { p.header["crit"] = []string{"exp"} },
+		"wrong key":             func(p *parts) { p.key = other },
+		"kid unknown":           func(p *parts) { p.header["kid"] = "../../dev/null" },
+		"kid missing":           func(p *parts) { delete(p.header, "kid") },
+		"kid not text":          func(p *parts) { p.header["kid"] = 7 },
+		"wrong issuer":          func(p *parts) { p.claims["iss"] = issuer + "/" },
+		"issuer missing":        func(p *parts) { delete(p.claims, "iss") },
+		"wrong audience":        func(p *parts) { p.claims["aud"] = "another-api" },
+		"audience missing":      func(p *parts) { delete(p.claims, "aud") },
+		"audience empty":        func(p *parts) { p.claims["aud"] = []string{} },
+		"sub missing":           func(p *parts) { delete(p.claims, "sub") },
+		"sub not an id":         func(p *parts) { p.claims["sub"] = "admin" },
+		"sub zero":              func(p *parts) { p.claims["sub"] = id.User{}.String() },
+		"sub not text":          func(p *parts) { p.claims["sub"] = 1 },
+		"sid missing":           func(p *parts) { delete(p.claims, "sid") },
+		"sid not an id":         func(p *parts) { p.claims["sid"] = "1" },
+		"sid zero":              func(p *parts) { p.claims["sid"] = id.Session{}.String() },
+		"exp missing":           func(p *parts) { delete(p.claims, "exp") },
+		"expired":               func(p *parts) { p.claims["exp"] = now.Unix() },
+		"exp not a number":      func(p *parts) { p.claims["exp"] = "2099-01-01" },
+		"iat missing":           func(p *parts) { delete(p.claims, "iat") },
+		"issued in the future":  func(p *parts) { p.claims["iat"] = now.Add(2 * time.Second).Unix() },
+		"not yet valid":         func(p *parts) { p.claims["nbf"] = now.Add(2 * time.Second).Unix() },
+		"nbf not a number":      func(p *parts) { p.claims["nbf"] = true },
+		"only sub and exp":      func(p *parts) { p.claims = gojwt.MapClaims{"sub": user.String(), "exp": p.claims["exp"]} },
+	} {
+		t.Run(name, func(t *testing.T) { refused(t, tokens, forge(t, change)) })
+	}
+}
+
+func TestVerifyRefusesGarbage(t *testing.T) {
+	tokens := newTokens(t, now, newKey(t))
+	genuine := issue(t, tokens, now.Add(time.Minute))
+	p := strings.Split(genuine, ".")
+	for name, token := range map[string]string{
+		"empty":                "",
+		"dots":                 "..",
+		"words":                "not a token",
+		"two parts":            p[0] + "." + p[1],
+		"four parts":           genuine + "." + p[2],
+		"no signature":         p[0] + "." + p[1] + ".",
+		"no header":            "." + p[1] + "." + p[2],
+		"no claims":            p[0] + ".." + p[2],
+		"null header":          encode("null") + "." + p[1] + "." + p[2],
+		"null claims":          p[0] + "." + encode("null") + "." + p[2],
+		"claims a list":        p[0] + "." + encode("[]") + "." + p[2],
+		"parts swapped":        p[1] + "." + p[0] + "." + p[2],
+		"padded":               genuine + "=",
+		"space around":         " " + genuine + " ",
+		"newline in signature": p[0] + "." + p[1] + "." + p[2][:10] + "\n" + p[2][10:],
+		"NUL":                  genuine + "\x00",
+		"a megabyte":           strings.Repeat("a", 1<<20),
+		"a megabyte of dots":   strings.Repeat(".", 1<<20),
+		"deep header":          encode(strings.Repeat("[", 20000)) + "." + p[1] + "." + p[2],
+	} {
+		t.Run(name, func(t *testing.T) { refused(t, tokens, token) })
+	}
+}
+
+// Whichever character of a token is changed, it is refused: a signature has one spelling.
+func TestVerifyRefusesTampering(t *testing.T) {
+	tokens := newTokens(t, now, newKey(t))
+	genuine := issue(t, tokens, now.Add(time.Minute))
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	for i := range genuine {
+		// The neighbour in the alphabet differs in the lowest bit, which a lax decoder drops at the end.
+		replacement := "A"
+		if at := strings.IndexByte(alphabet, genuine[i]); at >= 0 {
+			replacement = string(alphabet[at^1])
+		}
+		tampered := genuine[:i] + replacement + genuine[i+1:]
+		if _, _, err := tokens.Verify(t.Context(), tampered); !errors.Is(err, jwt.ErrToken) {
+			t.Errorf("character %d changed: %v; want ErrToken", i, err)
+		}
+	}
+}
+
+func TestClaimsOfAnotherToken(t *testing.T) {
+	tokens := newTokens(t, now, newKey(t))
+	mine := strings.Split(issue(t, tokens, now.Add(time.Minute)), ".")
+	longer := strings.Split(issue(t, tokens, now.Add(time.Hour)), ".")
+	refused(t, tokens, mine[0]+"."+longer[1]+"."+mine[2])
+}
+
+func FuzzVerify(f *testing.F) {
+	tokens := newTokens(f, now, newKey(f))
+	genuine := issue(f, tokens, now.Add(time.Minute))
+	f.Add(genuine[:len(genuine)-1])
+	f.Add(encode(`{"alg":"none"}`) + "." + encode(`{}`) + ".")
+	f.Add("a.b.c")
+	f.Fuzz(func(t *testing.T, token string) { refused(t, tokens, token) })
+}
+
+func BenchmarkIssue(b *testing.B) {
+	tokens := newTokens(b, now, newKey(b))
+	for b.Loop() {
+		if _, err := tokens.Issue(b.Context(), user, session, now.Add(time.Minute)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkVerify(b *testing.B) {
+	tokens := newTokens(b, now, newKey(b))
+	token := issue(b, tokens, now.Add(time.Minute))
+	for b.Loop() {
+		if _, _, err := tokens.Verify(b.Context(), token); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func encode(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+
+func decode(t *testing.T, part string) map[string]any {
+	t.Helper()
+	raw, err := base64.RawURLEncoding.DecodeString(part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m map[string]any
+	if err := json.Unmarshal(raw, &m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}

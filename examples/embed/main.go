@@ -1,0 +1,115 @@
+// Embed shows a host application that uses Cicerone's services without HTTP: a hotel's own program,
+// in which the concierge introduces guests to locals. It holds two services, matching and messaging,
+// over a store of its choice, and brings its own clock, identifiers and policies.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"os"
+
+	"github.com/cicerone-go/cicerone/adapters/bcrypt"
+	"github.com/cicerone-go/cicerone/adapters/images"
+	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+func main() {
+	if err := run(context.Background(), os.Stdout); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// concierge is the host's own type; Cicerone's services are two of its parts.
+type concierge struct {
+	matching  *matching.Service
+	messaging *messaging.Service
+	out       io.Writer
+}
+
+func run(ctx context.Context, out io.Writer) (err error) {
+	// Any storage does: another adapter is another line here, and nothing else.
+	storage := memory.New()
+	defer func() { err = errors.Join(err, storage.Close(ctx)) }()
+	store := ports.NewStore(storage, uow.Policy{})
+
+	now := clock.System()
+	ids := id.NewGenerator(now)
+	ledger := tokens.NewLedger(ids)
+	c := concierge{
+		matching: matching.NewService(matching.Deps{Store: ports.ForMatching(store), Clock: now, IDs: ids}),
+		messaging: messaging.NewService(messaging.Deps{
+			Store: ports.ForMessaging(store), Ledger: ledger, Images: images.Inspector{}, Clock: now, IDs: ids,
+			Policy: messaging.Policy{MessageCost: 2}, // talk is dear in this hotel
+		}),
+		out: out,
+	}
+	guest, local, err := people(ctx, store, ledger, now, ids)
+	if err != nil {
+		return err
+	}
+	return c.introduce(ctx, guest, local)
+}
+
+// people makes two accounts; a host may as well let people sign up themselves.
+func people(ctx context.Context, store *ports.Store, ledger *tokens.Ledger, now clock.Clock, ids id.Source) (guest, local users.User, err error) {
+	hasher, err := bcrypt.New(bcrypt.DefaultCost)
+	if err != nil {
+		return guest, local, err
+	}
+	accounts := users.NewService(users.Deps{
+		Store: ports.ForUsers(store), Ledger: ledger, Passwords: users.NewPasswords(hasher), Clock: now, IDs: ids,
+		Policy: users.Policy{SignupBonus: 5},
+	})
+	if guest, err = accounts.Register(ctx, users.SignUp{Name: "Guest of room 12", Email: "room12@example.org", Password: "a view of the sea"}); err != nil {
+		return guest, local, err
+	}
+	local, err = accounts.Register(ctx, users.SignUp{Name: "Rosa", Email: "rosa@example.org", Password: "nobody cooks better"})
+	return guest, local, err
+}
+
+func (c concierge) introduce(ctx context.Context, guest, local users.User) error {
+	_, err := c.matching.SaveProfile(ctx, local.ID, matching.Profile{
+		FirstName: "Rosa", City: "Lisbon", Country: "Portugal", IsSearchable: true,
+	}, nil)
+	if err != nil {
+		return err
+	}
+	found, err := c.matching.Matches(ctx, guest.ID, matching.Search{City: "LISBON"}, page.Request[matching.Rank]{Limit: 5})
+	if err != nil {
+		return err
+	}
+	for _, m := range found.Items {
+		fmt.Fprintf(c.out, "%s lives in %s\n", m.Profile.FirstName, m.Profile.City)
+	}
+
+	opened, err := c.messaging.Open(ctx, guest.ID, local.ID, "")
+	if err != nil {
+		return err
+	}
+	conversation := opened.Overview.Conversation.ID
+	for _, line := range []string{"Good evening!", "Where do you buy your fish?", "And your bread?"} {
+		_, err := c.messaging.Send(ctx, guest.ID, conversation, messaging.Draft{Content: line}, "")
+		switch {
+		case errors.Is(err, tokens.ErrTooFewTokens): // the very variable, or its kind: fault.InsufficientTokens
+			fmt.Fprintf(c.out, "not sent, %v: %s\n", fault.KindOf(err), line)
+		case err != nil:
+			return err
+		default:
+			fmt.Fprintf(c.out, "sent: %s\n", line)
+		}
+	}
+	return nil
+}

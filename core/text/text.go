@@ -12,8 +12,21 @@ import (
 // Fold gives the form in which two texts are equal "without regard to case" (spec §1): normalised
 // (NFC), then case-folded by Unicode's rules. It is stored beside the text as typed.
 func Fold(s string) string {
+	folded := strings.Map(foldCherokee, cases.Fold().String(norm.NFC.String(s)))
 	// Folding can undo the normal form (ǰ and its like), so it is put back: Fold(Fold(s)) = Fold(s).
-	return norm.NFC.String(cases.Fold().String(norm.NFC.String(s)))
+	return norm.NFC.String(folded)
+}
+
+// foldCherokee makes the small letters of Cherokee capital, as Unicode folds them. Package cases
+// exchanges the two.
+func foldCherokee(r rune) rune {
+	switch {
+	case r >= 0xab70 && r <= 0xabbf:
+		return r - 0xab70 + 0x13a0
+	case r >= 0x13f8 && r <= 0x13fd:
+		return r - 8
+	}
+	return r
 }
 
 // Valid reports whether s is UTF-8 without NUL, which is all that every store can keep.

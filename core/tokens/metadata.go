@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,9 +25,10 @@ const (
 // byte. The zero value is the empty object.
 type Metadata struct{ canonical string }
 
-// ParseMetadata reads a JSON object and brings it into canonical form. Errors are fault.Invalid on the
-// field metadata: not an object, a repeated key, text that cannot be kept, a number that does not
-// survive as a double, nested too deep, or above MaxMetadataBytes.
+// ParseMetadata reads a JSON object and brings it into canonical form; what String gives, it reads as
+// the same again. Errors are fault.Invalid on the field metadata: not an object, a repeated key, text
+// that cannot be kept, a number that does not survive as a double, nested too deep, or above
+// MaxMetadataBytes.
 func ParseMetadata(b []byte) (Metadata, error) {
 	if len(b) > 16*MaxMetadataBytes { // no spelling of 4 KiB that anyone means is longer
 		return Metadata{}, fault.InvalidField("metadata", "must be at most 4096 bytes in canonical form")
@@ -84,7 +84,7 @@ func (m *Metadata) UnmarshalJSON(b []byte) error {
 
 // canonicalObject writes the JSON object in b as RFC 8785 has it. Its errors read on from "metadata".
 func canonicalObject(b []byte) (string, error) {
-	if !utf8.Valid(b) {
+	if !utf8.Valid(b) || hasLoneSurrogate(b) {
 		return "", fmt.Errorf("must be valid UTF-8 without NUL")
 	}
 	d := json.NewDecoder(bytes.NewReader(b))
@@ -101,6 +101,38 @@ func canonicalObject(b []byte) (string, error) {
 		return "", fmt.Errorf("must be one JSON object, and nothing after it")
 	}
 	return out.String(), nil
+}
+
+// hasLoneSurrogate reports whether JSON escapes half of a UTF-16 pair, for which the decoder would put
+// another character without a word.
+func hasLoneSurrogate(b []byte) bool {
+	var high bool // a high half stands just before
+	for i := 0; i < len(b); {
+		unit, size := rune(0), 1
+		if b[i] == '\\' {
+			unit, size = escaped(b[i:])
+		}
+		low := unit >= 0xdc00 && unit <= 0xdfff
+		if low != high {
+			return true
+		}
+		high = unit >= 0xd800 && unit <= 0xdbff
+		i += size
+	}
+	return high
+}
+
+// escaped reads the escape that b begins with: its code unit, 0 where it is none of the form \uXXXX,
+// and its length.
+func escaped(b []byte) (rune, int) {
+	if len(b) < 6 || b[1] != 'u' {
+		return 0, 2
+	}
+	unit, err := strconv.ParseUint(string(b[2:6]), 16, 16)
+	if err != nil {
+		return 0, 2
+	}
+	return rune(unit), 6
 }
 
 func writeValue(out *strings.Builder, d *json.Decoder, depth int) error {
@@ -196,14 +228,11 @@ func closing(d *json.Decoder) error {
 }
 
 // writeNumber formats as ECMAScript does (RFC 8785, 3.2.2.3), which encoding/json follows but for
-// minus zero. An integer that a double cannot hold exactly would come back as another one: refused.
+// minus zero. An integer that would come back as another one, as most beyond 2^53, is refused.
 func writeNumber(out *strings.Builder, n json.Number) error {
 	v, err := n.Float64()
 	if err != nil {
 		return fmt.Errorf("must not hold the number %s, which is out of range; send it as a string", clip(n))
-	}
-	if !strings.ContainsAny(n.String(), ".eE") && math.Abs(v) > 1<<53 {
-		return fmt.Errorf("must not hold the integer %s, which is beyond 2^53; send it as a string", clip(n))
 	}
 	if v == 0 {
 		out.WriteByte('0') // minus zero, too
@@ -212,6 +241,9 @@ func writeNumber(out *strings.Builder, n json.Number) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("must not hold the number %s", clip(n))
+	}
+	if !strings.ContainsAny(n.String(), ".eE") && string(b) != n.String() {
+		return fmt.Errorf("must not hold the integer %s, which a double cannot; send it as a string", clip(n))
 	}
 	out.Write(b)
 	return nil

@@ -165,8 +165,8 @@ func EndSessions(ctx context.Context, tx Tx, user id.User, at time.Time) error {
 	return nil
 }
 
-// ForgotPassword mails a reset to the active account with this address, if there is one; whether there
-// is shows neither in the answer nor in an error.
+// ForgotPassword mails a reset to the active account with this address, if there is one. Errors:
+// fault.Invalid on email; ErrNotMailed, which says that there is one.
 func (s *Service) ForgotPassword(ctx context.Context, email string) error {
 	var f fault.Fields
 	checkEmail(&f, email)
@@ -201,7 +201,7 @@ func (s *Service) ForgotPassword(ctx context.Context, email string) error {
 		return nil
 	}
 	if err := s.Mailer.Send(ctx, s.resetMail(to, secret)); err != nil {
-		return fmt.Errorf("mail a password reset: %w", err)
+		return fmt.Errorf("mail a password reset: %w", ErrNotMailed.Because(err))
 	}
 	return nil
 }

@@ -14,6 +14,10 @@ var (
 	// ErrRefresh is a refresh token that is unknown, expired, revoked or was used before.
 	ErrRefresh = fault.New(fault.Unauthenticated, "refresh_failed", "the refresh token is not good any more: sign in again")
 
+	// ErrNotMailed is mail that could not be handed on. Only an address that somebody has gets there, so a
+	// transport does not show it to whoever asked; it is for a log.
+	ErrNotMailed = fault.New(fault.Unavailable, "not_mailed", "the mail could not be handed on")
+
 	ErrAdminsOnly = fault.New(fault.Forbidden, "admins_only", "only an admin may do this")
 	ErrOwnRole    = fault.New(fault.Forbidden, "own_role", "nobody changes their own role")
 	ErrNotFound   = fault.New(fault.NotFound, "user_not_found", "there is no such user")

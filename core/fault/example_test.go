@@ -1,0 +1,33 @@
+package fault_test
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+)
+
+// A package keeps its failures in variables. Callers ask for one of them, or for all of a kind.
+func Example() {
+	errSeatTaken := fault.New(fault.Conflict, "seat_taken", "somebody sits there")
+
+	err := fmt.Errorf("take seat 12: %w", errSeatTaken.WithDetail("Ada sits there"))
+
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, errSeatTaken), errors.Is(err, fault.Conflict), fault.KindOf(err))
+	// Output:
+	// take seat 12: Ada sits there
+	// true true conflict
+}
+
+// Fields tells a person everything that is wrong at once.
+func ExampleFields() {
+	age, city := 17, ""
+
+	var f fault.Fields
+	f.Check(age >= 18, "age", "must be 18 to 120")
+	f.Check(city != "", "city", "must not be empty")
+
+	fmt.Println(f.Err())
+	// Output: the input breaks a rule: age must be 18 to 120; city must not be empty
+}

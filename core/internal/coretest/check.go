@@ -1,0 +1,139 @@
+package coretest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// Is fails the test unless errors.Is holds between err and what is wanted, which may be nil.
+func Is(t testing.TB, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Fatalf("got error %v, want %v", err, want)
+	}
+}
+
+// Fields fails the test unless err is fault.Invalid and names these fields, and no others.
+func Fields(t testing.TB, err error, names ...string) {
+	t.Helper()
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok || e.Kind != fault.Invalid {
+		t.Fatalf("got error %v, want %v of %q", err, fault.Invalid, names)
+	}
+	var got []string
+	for _, f := range e.Fields {
+		got = append(got, f.Name)
+	}
+	if !slices.Equal(got, names) {
+		t.Fatalf("got error %v, want the fields %q", err, names)
+	}
+}
+
+// AtOnce runs f n times at once, and returns the errors when all have ended.
+func AtOnce(n int, f func(i int) error) []error {
+	errs := make([]error, n)
+	begin := make(chan struct{})
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			<-begin
+			errs[i] = f(i)
+		})
+	}
+	close(begin)
+	all.Wait()
+	return errs
+}
+
+// Count is how many of the errors match what is wanted, which may be nil.
+func Count(errs []error, want error) int {
+	n := 0
+	for _, err := range errs {
+		if errors.Is(err, want) {
+			n++
+		}
+	}
+	return n
+}
+
+// Rows is all that the store holds, as text that can be compared.
+func (w *World) Rows() string {
+	w.t.Helper()
+	var all strings.Builder
+	err := w.Store.Snapshot(w.Ctx, func(ctx context.Context, tx ports.Tx) error {
+		all.Reset()
+		for _, table := range ports.Tables {
+			fmt.Fprintf(&all, "%s\n", table.Name)
+			for after, more := []any(nil), true; more; {
+				rows, err := tx.Rows().Read(ctx, table, after, 100)
+				if err != nil {
+					return fmt.Errorf("read %s: %w", table.Name, err)
+				}
+				for _, row := range rows {
+					fmt.Fprintf(&all, "\t%v\n", row)
+					after = row[:table.Key]
+				}
+				more = len(rows) == 100
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatalf("read all rows: %v", err)
+	}
+	return all.String()
+}
+
+// Unchanged fails the test where the store holds anything else after f than before.
+func (w *World) Unchanged(f func()) {
+	w.t.Helper()
+	before := w.Rows()
+	f()
+	if after := w.Rows(); after != before {
+		w.t.Fatalf("something was changed, from\n%s\nto\n%s", before, after)
+	}
+}
+
+// Cancelled runs a use case again and again, cancelled later and later on its way, until it is
+// through: an attempt that was cancelled must say so, and must leave the store as it was. It
+// returns the error of the last, which was not cancelled.
+func (w *World) Cancelled(useCase func(ctx context.Context) error) error {
+	w.t.Helper()
+	for looks := int64(0); ; looks++ {
+		ctx := &ending{Context: w.Ctx}
+		ctx.looks.Store(looks)
+		before := w.Rows()
+		err := useCase(ctx)
+		if ctx.looks.Load() >= 0 {
+			return err
+		}
+		if !errors.Is(err, context.Canceled) {
+			w.t.Fatalf("cancelled at look %d: got error %v, want %v", looks, err, context.Canceled)
+		}
+		if after := w.Rows(); after != before {
+			w.t.Fatalf("cancelled at look %d, it changed\n%s\nto\n%s", looks, before, after)
+		}
+	}
+}
+
+// ending is a context that is cancelled when somebody has looked at it for a number of times.
+type ending struct {
+	context.Context
+	looks atomic.Int64
+}
+
+func (c *ending) Err() error {
+	if c.looks.Add(-1) < 0 {
+		return context.Canceled
+	}
+	return c.Context.Err()
+}

@@ -1,0 +1,166 @@
+package coretest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// Clock stands still until it is moved. Its method Now is a clock.Clock.
+type Clock struct{ ms atomic.Int64 }
+
+// NewClock makes a Clock that shows nine in the morning of 2 March 2026, UTC.
+func NewClock() *Clock {
+	c := &Clock{}
+	c.Set(time.Date(2026, time.March, 2, 9, 0, 0, 0, time.UTC))
+	return c
+}
+
+// Now is the time that the clock shows.
+func (c *Clock) Now() time.Time { return time.UnixMilli(c.ms.Load()).UTC() }
+
+// Set moves the clock to a time, to the millisecond.
+func (c *Clock) Set(t time.Time) { c.ms.Store(t.UnixMilli()) }
+
+// Advance moves the clock on, by whole milliseconds.
+func (c *Clock) Advance(d time.Duration) { c.ms.Add(d.Milliseconds()) }
+
+// Hasher is a users.Hasher that takes no time. Its hashes are salted, as bcrypt's are.
+type Hasher struct {
+	Hashed   atomic.Int64 // how often Hash was called
+	Verified atomic.Int64 // how often Verify was called
+	// AfterVerify, where set, runs when a password was verified, before the answer is given: what others
+	// do in between.
+	AfterVerify func()
+}
+
+// Hash implements users.Hasher.
+func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+	h.Hashed.Add(1)
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	if len(password) > users.MaxPasswordBytes {
+		return "", fmt.Errorf("a password of %d bytes", len(password))
+	}
+	return digest(rand.Text(), password), nil
+}
+
+// Verify implements users.Hasher.
+func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error) {
+	h.Verified.Add(1)
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	salt, _, _ := strings.Cut(hash, "$")
+	fits := digest(salt, password) == hash
+	if h.AfterVerify != nil {
+		h.AfterVerify()
+	}
+	return fits, nil
+}
+
+func digest(salt, password string) string {
+	sum := sha256.Sum256([]byte(salt + password))
+	return salt + "$" + hex.EncodeToString(sum[:])
+}
+
+// AccessTokens is a users.AccessTokens that remembers what it issued.
+type AccessTokens struct {
+	Clock *Clock
+	Fail  error // where set, what Issue and Verify answer
+
+	mu     sync.Mutex
+	issued map[string]accessToken
+}
+
+type accessToken struct {
+	user    id.User
+	session id.Session
+	expires time.Time
+}
+
+// Issue implements users.AccessTokens.
+func (a *AccessTokens) Issue(_ context.Context, user id.User, session id.Session, expires time.Time) (string, error) {
+	if a.Fail != nil {
+		return "", a.Fail
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.issued == nil {
+		a.issued = map[string]accessToken{}
+	}
+	token := rand.Text()
+	a.issued[token] = accessToken{user, session, expires}
+	return token, nil
+}
+
+// Verify implements users.AccessTokens.
+func (a *AccessTokens) Verify(_ context.Context, token string) (id.User, id.Session, error) {
+	if a.Fail != nil {
+		return id.User{}, id.Session{}, a.Fail
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	t, known := a.issued[token]
+	if !known || !a.Clock.Now().Before(t.expires) {
+		return id.User{}, id.Session{}, fault.New(fault.Unauthenticated, "bad_token", "not a token of ours, or expired")
+	}
+	return t.user, t.session, nil
+}
+
+// Mailbox is a users.Mailer that keeps what it is given.
+type Mailbox struct {
+	Fail error // where set, what Send answers
+
+	mu   sync.Mutex
+	sent []users.Mail
+}
+
+// Send implements users.Mailer.
+func (m *Mailbox) Send(_ context.Context, mail users.Mail) error {
+	if m.Fail != nil {
+		return m.Fail
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sent = append(m.sent, mail)
+	return nil
+}
+
+// Sent is all mail so far, the first first.
+func (m *Mailbox) Sent() []users.Mail {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]users.Mail(nil), m.sent...)
+}
+
+// Picture makes bytes that Images takes for an image.
+func Picture(mediaType string, width, height int) []byte {
+	return fmt.Appendf(nil, "picture %s %d %d", mediaType, width, height)
+}
+
+// Images is a messaging.Images that knows the pictures that Picture makes, and no others.
+type Images struct{}
+
+// Inspect implements messaging.Images.
+func (Images) Inspect(ctx context.Context, data []byte) (mediaType string, width, height int, err error) {
+	if err := ctx.Err(); err != nil {
+		return "", 0, 0, err
+	}
+	if _, err := fmt.Fscanf(bytes.NewReader(data), "picture %s %d %d", &mediaType, &width, &height); err != nil {
+		return "", 0, 0, fault.InvalidField("image", "is not a picture").(*fault.Error).Because(err)
+	}
+	return mediaType, width, height, nil
+}

@@ -1,0 +1,44 @@
+package matching_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/page"
+)
+
+// Wherever a use case is cancelled, all is as it was.
+func TestCancelledAnywhere(t *testing.T) {
+	w := coretest.NewWorld(t)
+	ada, luca, tea := w.Person("Ada"), w.Local("Luca"), interest(t, w, "Tea")
+	for _, useCase := range []func(ctx context.Context) error{
+		func(ctx context.Context) error {
+			_, err := w.Matching.SaveProfile(ctx, ada, matching.Profile{FirstName: "Ada"}, nil)
+			return err
+		},
+		func(ctx context.Context) error {
+			_, err := w.Matching.MyProfile(ctx, ada)
+			return err
+		},
+		func(ctx context.Context) error {
+			_, err := w.Matching.ProfileOf(ctx, ada, luca)
+			return err
+		},
+		func(ctx context.Context) error {
+			_, err := w.Matching.Matches(ctx, ada, matching.Search{}, page.Request[matching.Rank]{})
+			return err
+		},
+		func(ctx context.Context) error {
+			_, err := w.Matching.CreateInterest(ctx, w.Admin(), matching.InterestChange{Name: ptr("Art")}, "key")
+			return err
+		},
+		func(ctx context.Context) error {
+			_, err := w.Matching.ChangeInterest(ctx, w.Admin(), tea, matching.InterestChange{Name: ptr("Coffee")})
+			return err
+		},
+	} {
+		coretest.Is(t, w.Cancelled(useCase), nil)
+	}
+}

@@ -1,0 +1,386 @@
+package messaging_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// scene is a voyager and a local who talk, and a stranger.
+type scene struct {
+	*coretest.World
+	voyager, local, stranger id.User
+	talk                     id.Conversation
+}
+
+func newScene(t *testing.T, change ...func(*coretest.Policies)) scene {
+	w := coretest.NewWorld(t, change...)
+	s := scene{World: w, voyager: w.Person("Vera"), local: w.Local("Luca"), stranger: w.Local("Sam")}
+	s.talk = w.Conversation(s.voyager, s.local)
+	return s
+}
+
+func (s scene) send(t *testing.T, by id.User, content string) messaging.Message {
+	t.Helper()
+	m, err := s.Messaging.Send(s.Ctx, by, s.talk, messaging.Draft{Content: content}, "")
+	coretest.Is(t, err, nil)
+	return m
+}
+
+func dataURL(label string, picture []byte) string {
+	return "data:" + label + ";base64," + base64.StdEncoding.EncodeToString(picture)
+}
+
+func TestOpen(t *testing.T) {
+	t.Run("only with somebody who can be found", func(t *testing.T) {
+		for name, hide := range map[string]func(w *coretest.World, luca, ada id.User){
+			"nobody there":           nil,
+			"not searchable":         nil,
+			"inactive":               func(w *coretest.World, luca, _ id.User) { w.SetActive(luca, false) },
+			"blocked by the local":   func(w *coretest.World, luca, ada id.User) { w.Block(luca, ada) },
+			"blocked by the voyager": func(w *coretest.World, luca, ada id.User) { w.Block(ada, luca) },
+		} {
+			w := coretest.NewWorld(t)
+			ada := w.Person("Ada")
+			w.Admin()
+			var luca id.User
+			switch name {
+			case "nobody there":
+				luca = id.User(w.IDs.Next())
+			case "not searchable":
+				luca = w.Person("Luca")
+			default:
+				luca = w.Local("Luca")
+				hide(w, luca, ada)
+			}
+			w.Unchanged(func() {
+				_, err := w.Messaging.Open(w.Ctx, ada, luca, "")
+				coretest.Is(t, err, messaging.ErrNobody)
+			})
+		}
+	})
+	t.Run("not with oneself", func(t *testing.T) {
+		s := newScene(t)
+		_, err := s.Messaging.Open(s.Ctx, s.local, s.local, "")
+		coretest.Fields(t, err, "local_id")
+	})
+	t.Run("again returns it, whatever has become of the other", func(t *testing.T) {
+		s := newScene(t)
+		s.Block(s.local, s.voyager)
+		s.SetActive(s.local, false)
+		s.Unchanged(func() {
+			o, err := s.Messaging.Open(s.Ctx, s.voyager, s.local, "")
+			coretest.Is(t, err, nil)
+			if o.Created || o.Overview.Conversation.ID != s.talk {
+				t.Errorf("got %+v, want the one that was there", o)
+			}
+		})
+	})
+	t.Run("with the roles swapped it is another one", func(t *testing.T) {
+		w := coretest.NewWorld(t)
+		ada, luca := w.Local("Ada"), w.Local("Luca")
+		if w.Conversation(ada, luca) == w.Conversation(luca, ada) {
+			t.Error("both are one conversation")
+		}
+	})
+	t.Run("at once it is one", func(t *testing.T) {
+		w := coretest.NewWorld(t)
+		ada, luca := w.Person("Ada"), w.Local("Luca")
+		created := make([]bool, 10)
+		errs := coretest.AtOnce(len(created), func(i int) error {
+			o, err := w.Messaging.Open(w.Ctx, ada, luca, "")
+			created[i] = o.Created
+			return err
+		})
+		n := 0
+		for _, c := range created {
+			if c {
+				n++
+			}
+		}
+		if coretest.Count(errs, nil) != 10 || n != 1 {
+			t.Errorf("%d were created, errors %v; want one and none", n, errs)
+		}
+	})
+	t.Run("an inactive caller is not signed in", func(t *testing.T) {
+		s := newScene(t)
+		s.SetActive(s.voyager, false)
+		_, err := s.Messaging.Open(s.Ctx, s.voyager, s.stranger, "")
+		coretest.Is(t, err, users.ErrNotSignedIn)
+	})
+}
+
+func TestSend(t *testing.T) {
+	t.Run("stores the message and debits its sender", func(t *testing.T) {
+		s := newScene(t)
+		m := s.send(t, s.local, "Ciao!")
+		if m.UserID != s.local || m.ConversationID != s.talk || m.Read || m.CreatedAt != s.Clock.Now() {
+			t.Errorf("the message is %+v", m)
+		}
+		if s.Balance(s.local) != 49 || s.Balance(s.voyager) != 50 {
+			t.Errorf("balances are %d and %d, want 49 and 50", s.Balance(s.local), s.Balance(s.voyager))
+		}
+		ledger, err := s.Tokens.Transactions(s.Ctx, s.local, page.Request[int64]{})
+		coretest.Is(t, err, nil)
+		last := ledger.Items[0]
+		if last.Type != tokens.MessageSent || last.Amount != -1 || last.Metadata.String() != fmt.Sprintf(`{"message_id":%q}`, m.ID) {
+			t.Errorf("the ledger says %+v", last)
+		}
+	})
+	t.Run("with too few tokens nothing is stored", func(t *testing.T) {
+		s := newScene(t, func(p *coretest.Policies) { p.Messaging.MessageCost = 26 })
+		s.send(t, s.voyager, "one")
+		s.Unchanged(func() {
+			_, err := s.Messaging.Send(s.Ctx, s.voyager, s.talk, messaging.Draft{Content: "two"}, "key")
+			coretest.Is(t, err, tokens.ErrTooFewTokens)
+		})
+	})
+	t.Run("where messages are free nothing is written to the ledger", func(t *testing.T) {
+		s := newScene(t, func(p *coretest.Policies) { p.Messaging.MessageCost = 0 })
+		s.send(t, s.voyager, "one")
+		if b := s.Balance(s.voyager); b != 50 {
+			t.Errorf("the voyager has %d, want 50", b)
+		}
+	})
+	t.Run("to others there is no conversation", func(t *testing.T) {
+		s := newScene(t)
+		for _, who := range []id.User{s.stranger, s.Admin()} {
+			_, err := s.Messaging.Send(s.Ctx, who, s.talk, messaging.Draft{Content: "Psst"}, "")
+			coretest.Is(t, err, messaging.ErrNotFound)
+		}
+		_, err := s.Messaging.Send(s.Ctx, s.voyager, id.Conversation(s.IDs.Next()), messaging.Draft{Content: "Psst"}, "")
+		coretest.Is(t, err, messaging.ErrNotFound)
+	})
+	t.Run("content is checked", func(t *testing.T) {
+		s := newScene(t)
+		for _, content := range []string{"", strings.Repeat("é", 5001), "\xff", "a\x00b"} {
+			_, err := s.Messaging.Send(s.Ctx, s.voyager, s.talk, messaging.Draft{Content: content}, "")
+			coretest.Fields(t, err, "content")
+		}
+		s.send(t, s.voyager, strings.Repeat("😀", 5000))
+	})
+	t.Run("closed to both after a block, or when the other is inactive", func(t *testing.T) {
+		s := newScene(t)
+		s.Block(s.voyager, s.local)
+		for _, who := range []id.User{s.voyager, s.local} {
+			_, err := s.Messaging.Send(s.Ctx, who, s.talk, messaging.Draft{Content: "Hello?"}, "")
+			coretest.Is(t, err, messaging.ErrClosed)
+		}
+		coretest.Is(t, s.Moderation.Unblock(s.Ctx, s.voyager, s.local), nil)
+		s.send(t, s.local, "There you are")
+		s.SetActive(s.local, false)
+		_, err := s.Messaging.Send(s.Ctx, s.voyager, s.talk, messaging.Draft{Content: "Hello?"}, "")
+		coretest.Is(t, err, messaging.ErrClosed)
+		_, err = s.Messaging.Send(s.Ctx, s.local, s.talk, messaging.Draft{Content: "Hello?"}, "")
+		coretest.Is(t, err, users.ErrNotSignedIn)
+		list, err := s.Messaging.Messages(s.Ctx, s.voyager, s.talk, page.Request[page.Moment]{})
+		coretest.Is(t, err, nil)
+		if len(list.Items) != 1 {
+			t.Errorf("the history has %d messages, want 1", len(list.Items))
+		}
+	})
+}
+
+func TestSendOnce(t *testing.T) {
+	s := newScene(t)
+	draft := messaging.Draft{Content: "Once", Attachment: dataURL("image/png", coretest.Picture("image/png", 10, 10))}
+	first, err := s.Messaging.Send(s.Ctx, s.voyager, s.talk, draft, "key")
+	coretest.Is(t, err, nil)
+	s.Block(s.local, s.voyager) // no state is looked at again
+	s.Unchanged(func() {
+		again, err := s.Messaging.Send(s.Ctx, s.voyager, s.talk, draft, "key")
+		coretest.Is(t, err, nil)
+		if again != first {
+			t.Errorf("the repeat answers %+v, want %+v", again, first)
+		}
+		for name, other := range map[string]messaging.Draft{
+			"content": {Content: "Twice", Attachment: draft.Attachment},
+			"image":   {Content: draft.Content, Attachment: dataURL("image/png", coretest.Picture("image/png", 11, 10))},
+			"without": {Content: draft.Content},
+		} {
+			if _, err := s.Messaging.Send(s.Ctx, s.voyager, s.talk, other, "key"); err == nil {
+				t.Errorf("another %s was taken for the same request", name)
+			} else {
+				coretest.Is(t, err, idempotency.ErrKeyReused)
+			}
+		}
+	})
+	if strings.Contains(s.Rows(), "base64") {
+		t.Error("the image's data URL is kept somewhere")
+	}
+	s.SetActive(s.voyager, false)
+	_, err = s.Messaging.Send(s.Ctx, s.voyager, s.talk, draft, "key")
+	coretest.Is(t, err, users.ErrNotSignedIn)
+	_, err = s.Messaging.Send(s.Ctx, s.local, s.talk, draft, "a key of one's own\n")
+	coretest.Fields(t, err, "Idempotency-Key")
+}
+
+func TestSendsAtOnce(t *testing.T) {
+	s := newScene(t)
+	errs := coretest.AtOnce(200, func(i int) error {
+		_, err := s.Messaging.Send(s.Ctx, s.voyager, s.talk, messaging.Draft{Content: fmt.Sprint(i)}, "")
+		return err
+	})
+	if ok, refused := coretest.Count(errs, nil), coretest.Count(errs, tokens.ErrTooFewTokens); ok != 50 || refused != 150 {
+		t.Errorf("%d were sent and %d refused, want 50 and 150", ok, refused)
+	}
+	if b := s.Balance(s.voyager); b != 0 {
+		t.Errorf("%d tokens are left, want none", b)
+	}
+}
+
+func TestAttachments(t *testing.T) {
+	s := newScene(t)
+	big := make([]byte, messaging.MaxAttachment)
+	copy(big, coretest.Picture("image/png", 1, 1))
+	for name, c := range map[string]struct {
+		attachment string
+		fine       bool
+	}{
+		"png":             {dataURL("image/png", coretest.Picture("image/png", 10, 10)), true},
+		"webp":            {dataURL("image/webp", coretest.Picture("image/webp", 10, 10)), true},
+		"5 MiB":           {dataURL("image/png", big), true},
+		"above 5 MiB":     {dataURL("image/png", append(big, 0)), false},
+		"far above 5 MiB": {dataURL("image/png", make([]byte, 2*messaging.MaxAttachment)), false},
+		"50 megapixels":   {dataURL("image/png", coretest.Picture("image/png", 10_000, 5000)), true},
+		"one pixel more":  {dataURL("image/png", coretest.Picture("image/png", 50_000_001, 1)), false},
+		"another label":   {dataURL("image/png", coretest.Picture("image/gif", 10, 10)), false},
+		"svg":             {dataURL("image/svg+xml", []byte("<svg/>")), false},
+		"not an image":    {dataURL("image/png", []byte("hello")), false},
+		"no label":        {base64.StdEncoding.EncodeToString(coretest.Picture("image/png", 10, 10)), false},
+		"a parameter":     {strings.Replace(dataURL("image/png", coretest.Picture("image/png", 10, 10)), ";base64", ";x=y;base64", 1), false},
+		"not base64":      {"data:image/png;base64,%%%%", false},
+		"no padding":      {"data:image/png;base64," + base64.RawStdEncoding.EncodeToString(coretest.Picture("image/png", 10, 10)), false},
+		"line breaks":     {dataURL("image/png", coretest.Picture("image/png", 10, 10)) + "\n", false},
+		"an address":      {"https://example.org/x.png", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, err := s.Messaging.Send(s.Ctx, s.local, s.talk, messaging.Draft{Attachment: c.attachment}, "")
+			if !c.fine {
+				coretest.Fields(t, err, "attachment")
+				return
+			}
+			coretest.Is(t, err, nil)
+			for _, who := range []id.User{s.voyager, s.local} {
+				a, err := s.Messaging.Attachment(s.Ctx, who, m.ID)
+				coretest.Is(t, err, nil)
+				if a.DataURL() != c.attachment || a.MediaType != m.Attachment {
+					t.Errorf("the image came back as another one, %s", a.MediaType)
+				}
+			}
+			for _, who := range []id.User{s.stranger, s.Admin()} {
+				_, err := s.Messaging.Attachment(s.Ctx, who, m.ID)
+				coretest.Is(t, err, messaging.ErrNoAttachment)
+			}
+		})
+	}
+	s.Fund(s.voyager, 50)
+	_, err := s.Messaging.Attachment(s.Ctx, s.voyager, s.send(t, s.voyager, "no image").ID)
+	coretest.Is(t, err, messaging.ErrNoAttachment)
+	_, err = s.Messaging.Attachment(s.Ctx, s.voyager, id.Message(s.IDs.Next()))
+	coretest.Is(t, err, messaging.ErrNoAttachment)
+}
+
+func TestRead(t *testing.T) {
+	s := newScene(t)
+	var fromLocal []messaging.Message
+	for i := range 5 {
+		fromLocal = append(fromLocal, s.send(t, s.local, fmt.Sprint(i)))
+		if i == 2 {
+			s.Clock.Advance(time.Millisecond) // the first three share their time
+		}
+	}
+	own := s.send(t, s.voyager, "mine")
+	read := func(who id.User, upTo id.Message, want int) {
+		t.Helper()
+		n, err := s.Messaging.Read(s.Ctx, who, s.talk, upTo, "")
+		coretest.Is(t, err, nil)
+		if n != want {
+			t.Errorf("marked %d, want %d", n, want)
+		}
+	}
+	read(s.voyager, fromLocal[1].ID, 2)
+	read(s.voyager, fromLocal[1].ID, 0)
+	read(s.voyager, own.ID, 3)
+	read(s.local, fromLocal[4].ID, 0) // up to before the voyager's own
+	read(s.local, own.ID, 1)
+	o, err := s.Messaging.Conversation(s.Ctx, s.voyager, s.talk)
+	coretest.Is(t, err, nil)
+	if o.Unread != 0 {
+		t.Errorf("%d are unread, want none", o.Unread)
+	}
+
+	elsewhere := s.Conversation(s.voyager, s.stranger)
+	m, err := s.Messaging.Send(s.Ctx, s.voyager, elsewhere, messaging.Draft{Content: "Hi"}, "")
+	coretest.Is(t, err, nil)
+	for _, wrong := range []id.Message{m.ID, id.Message(s.IDs.Next())} {
+		_, err := s.Messaging.Read(s.Ctx, s.voyager, s.talk, wrong, "")
+		coretest.Fields(t, err, "up_to")
+	}
+	_, err = s.Messaging.Read(s.Ctx, s.stranger, s.talk, own.ID, "")
+	coretest.Is(t, err, messaging.ErrNotFound)
+
+	s.send(t, s.local, "again")
+	last := s.send(t, s.local, "and again")
+	n, err := s.Messaging.Read(s.Ctx, s.voyager, s.talk, last.ID, "read")
+	coretest.Is(t, err, nil)
+	again, err := s.Messaging.Read(s.Ctx, s.voyager, s.talk, last.ID, "read")
+	coretest.Is(t, err, nil)
+	if n != 2 || again != 2 {
+		t.Errorf("marked %d, and the repeat answers %d; want 2 both times", n, again)
+	}
+}
+
+func TestConversations(t *testing.T) {
+	s := newScene(t)
+	s.Clock.Advance(time.Second)
+	second := s.Conversation(s.voyager, s.stranger)
+	list := func(who id.User) []messaging.Overview {
+		t.Helper()
+		p, err := s.Messaging.Conversations(s.Ctx, who, page.Request[page.Moment]{})
+		coretest.Is(t, err, nil)
+		return p.Items
+	}
+	if got := list(s.voyager); len(got) != 2 || got[0].Conversation.ID != second || got[0].LastMessage != nil {
+		t.Fatalf("the list is %+v, want the newer conversation first", got)
+	}
+	s.Clock.Advance(time.Second)
+	s.send(t, s.local, "one")
+	last := s.send(t, s.local, "two")
+	got := list(s.voyager)
+	if got[0].Conversation.ID != s.talk || got[0].LastMessage == nil || *got[0].LastMessage != last || got[0].Unread != 2 {
+		t.Errorf("the list is %+v, want the talk first, with two unread", got)
+	}
+	if want := (messaging.Person{UserID: s.local, FirstName: "Luca"}); got[0].Other != want {
+		t.Errorf("the other is %+v, want %+v", got[0].Other, want)
+	}
+	if theirs := list(s.local); len(theirs) != 1 || theirs[0].Unread != 0 || theirs[0].Other.FirstName != "Vera" {
+		t.Errorf("the local sees %+v", theirs)
+	}
+	page1, err := s.Messaging.Conversations(s.Ctx, s.voyager, page.Request[page.Moment]{Limit: 1})
+	coretest.Is(t, err, nil)
+	page2, err := s.Messaging.Conversations(s.Ctx, s.voyager, page.Request[page.Moment]{Limit: 1, After: page1.Next})
+	coretest.Is(t, err, nil)
+	if page2.Items[0].Conversation.ID != second || page2.Next != nil {
+		t.Errorf("the second page is %+v", page2)
+	}
+	for _, who := range []id.User{s.stranger, s.Admin()} {
+		_, err := s.Messaging.Conversation(s.Ctx, who, s.talk)
+		coretest.Is(t, err, messaging.ErrNotFound)
+		_, err = s.Messaging.Messages(s.Ctx, who, s.talk, page.Request[page.Moment]{})
+		coretest.Is(t, err, messaging.ErrNotFound)
+	}
+	_, err = s.Messaging.Conversations(s.Ctx, s.voyager, page.Request[page.Moment]{Limit: -1})
+	coretest.Is(t, err, fault.Invalid)
+}

@@ -1,0 +1,118 @@
+package page_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/page"
+)
+
+// shelf is a list of the numbers from 1 on, ordered by themselves.
+type shelf struct {
+	size  int
+	asked []int // the limits that were asked for
+}
+
+func (s *shelf) fetch(after *int, limit int) ([]int, error) {
+	s.asked = append(s.asked, limit)
+	var items []int
+	first := 1
+	if after != nil {
+		first = *after + 1
+	}
+	for i := first; i <= s.size && len(items) < limit; i++ {
+		items = append(items, i)
+	}
+	return items, nil
+}
+
+func itself(i int) int { return i }
+
+func upTo(first, last int) []int {
+	var list []int
+	for i := first; i <= last; i++ {
+		list = append(list, i)
+	}
+	return list
+}
+
+func TestRead(t *testing.T) {
+	for _, test := range []struct {
+		size, limit int
+		after       int // 0 for the first page
+		want        []int
+		next        int // 0 for the last page
+	}{
+		{size: 0, limit: 3, want: nil},
+		{size: 2, limit: 3, want: upTo(1, 2)},
+		{size: 3, limit: 3, want: upTo(1, 3)},
+		{size: 4, limit: 3, want: upTo(1, 3), next: 3},
+		{size: 4, limit: 3, after: 3, want: upTo(4, 4)},
+		{size: 4, limit: 3, after: 4, want: nil},
+		{size: 2, limit: 1, want: upTo(1, 1), next: 1},
+		{size: 50, limit: 0, want: upTo(1, 20), next: 20},
+		{size: 200, limit: 100, want: upTo(1, 100), next: 100},
+	} {
+		t.Run(fmt.Sprintf("%d of %d after %d", test.limit, test.size, test.after), func(t *testing.T) {
+			r := page.Request[int]{Limit: test.limit}
+			if test.after > 0 {
+				r.After = &test.after
+			}
+			s := &shelf{size: test.size}
+			got, err := page.Read(r, itself, s.fetch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(got.Items, test.want) {
+				t.Errorf("got %v, want %v", got.Items, test.want)
+			}
+			if (got.Next != nil) != (test.next != 0) || got.Next != nil && *got.Next != test.next {
+				t.Errorf("got the next place %v, want %d", got.Next, test.next)
+			}
+		})
+	}
+}
+
+func TestReadRefusesLimits(t *testing.T) {
+	for _, limit := range []int{-1, 101, 1 << 40} {
+		s := &shelf{size: 5}
+		_, err := page.Read(page.Request[int]{Limit: limit}, itself, s.fetch)
+		if e, ok := errors.AsType[*fault.Error](err); !ok || e.Kind != fault.Invalid || e.Fields[0].Name != "limit" {
+			t.Errorf("limit %d: got error %v, want limit to be invalid", limit, err)
+		}
+		if s.asked != nil {
+			t.Errorf("limit %d: the list was read all the same", limit)
+		}
+	}
+}
+
+var errBroken = errors.New("the shelf broke")
+
+func TestErrorsOfTheListComeBack(t *testing.T) {
+	broken := func(*int, int) ([]int, error) { return []int{1}, errBroken }
+	if p, err := page.Read(page.Request[int]{}, itself, broken); !errors.Is(err, errBroken) || p.Items != nil {
+		t.Errorf("Read: got %v and error %v, want %v alone", p, err, errBroken)
+	}
+	if all, err := page.All(itself, broken); !errors.Is(err, errBroken) || all != nil {
+		t.Errorf("All: got %v and error %v, want %v alone", all, err, errBroken)
+	}
+}
+
+func TestAll(t *testing.T) {
+	for _, size := range []int{0, 1, 99, 100, 101, 250, 300} {
+		s := &shelf{size: size}
+		all, err := page.All(itself, s.fetch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(all, upTo(1, size)) {
+			t.Errorf("of %d it read %v", size, all)
+		}
+		if slices.Max(s.asked) > page.MaxLimit {
+			t.Errorf("of %d it asked for %v at once, want at most %d", size, s.asked, page.MaxLimit)
+		}
+	}
+}

@@ -1,0 +1,309 @@
+package privacy_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/privacy"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// scene is a voyager and a local who talk.
+type scene struct {
+	*coretest.World
+	voyager, local id.User
+	talk           id.Conversation
+}
+
+func newScene(t *testing.T, change ...func(*coretest.Policies)) scene {
+	w := coretest.NewWorld(t, change...)
+	s := scene{World: w, voyager: w.Person("Vera"), local: w.Local("Luca")}
+	s.talk = w.Conversation(s.voyager, s.local)
+	return s
+}
+
+// reservation makes one for 10 tokens, in some hours from now and for one hour.
+func (s scene) reservation(t *testing.T, in int, accept bool) id.Reservation {
+	t.Helper()
+	price, err := reservations.ParsePrice("10")
+	coretest.Is(t, err, nil)
+	date := s.Clock.Now().Add(time.Duration(in) * time.Hour)
+	r, err := s.Reservations.Propose(s.Ctx, s.voyager, s.talk, reservations.Proposal{
+		Title: "A walk", Price: price, Date: date, EndDate: date.Add(time.Hour),
+	}, "")
+	coretest.Is(t, err, nil)
+	if accept {
+		_, err = s.Reservations.Accept(s.Ctx, s.local, r.ID, "")
+		coretest.Is(t, err, nil)
+	}
+	return r.ID
+}
+
+func (s scene) status(t *testing.T, who id.User, r id.Reservation) reservations.Status {
+	t.Helper()
+	found, err := s.Reservations.Reservation(s.Ctx, who, r)
+	coretest.Is(t, err, nil)
+	return found.Status
+}
+
+func TestEraseVoyager(t *testing.T) {
+	s := newScene(t)
+	signedIn := s.SignIn("Vera")
+	_, err := s.Messaging.Send(s.Ctx, s.voyager, s.talk, messaging.Draft{Content: "Hello"}, "")
+	coretest.Is(t, err, nil)
+	name, bio, place := "Vera Vagans", "I travel", "Nowhere"
+	_, err = s.Users.ChangeMe(s.Ctx, s.voyager, users.Change{Name: &name, Bio: &bio, Location: &place})
+	coretest.Is(t, err, nil)
+	_, err = s.Matching.SaveProfile(s.Ctx, s.voyager, matching.Profile{FirstName: "Vera", LastName: "Vagans"}, nil)
+	coretest.Is(t, err, nil)
+	underWay, future, pending := s.reservation(t, 1, true), s.reservation(t, 5, true), s.reservation(t, 9, false)
+	s.Clock.Advance(90 * time.Minute)
+
+	coretest.Is(t, s.Privacy.Erase(s.Ctx, s.voyager, coretest.Password), nil)
+
+	if rows := s.Rows(); strings.Contains(rows, "vera@") || strings.Contains(rows, "Vagans") || strings.Contains(rows, "I travel") {
+		t.Error("something of the person is left in the store")
+	}
+	for r, want := range map[id.Reservation]reservations.Status{
+		underWay: reservations.Accepted, future: reservations.Cancelled, pending: reservations.Cancelled,
+	} {
+		if got := s.status(t, s.local, r); got != want {
+			t.Errorf("a reservation is %s, want %s", got, want)
+		}
+	}
+	if f := s.Funds(s.voyager); f != (tokens.Funds{Held: 10}) {
+		t.Errorf("the wallet has %+v, want nothing but 10 held", f)
+	}
+	_, err = s.Users.Authenticate(s.Ctx, signedIn.AccessToken)
+	coretest.Is(t, err, users.ErrNotSignedIn)
+	_, err = s.Users.Refresh(s.Ctx, signedIn.RefreshToken)
+	coretest.Is(t, err, users.ErrRefresh)
+	_, err = s.Users.SignIn(s.Ctx, coretest.Email("Vera"), coretest.Password)
+	coretest.Is(t, err, users.ErrSignIn)
+
+	// What they said stays, under a person called "deleted".
+	o, err := s.Messaging.Conversation(s.Ctx, s.local, s.talk)
+	coretest.Is(t, err, nil)
+	if o.Other.FirstName != users.DeletedName || o.LastMessage == nil || o.LastMessage.Content != "Hello" {
+		t.Errorf("the local sees %+v", o)
+	}
+	_, err = s.Messaging.Send(s.Ctx, s.local, s.talk, messaging.Draft{Content: "Hello?"}, "")
+	coretest.Is(t, err, messaging.ErrClosed)
+
+	// What is under way settles as usual; the address is free again, and its keys are forgotten.
+	s.Clock.Advance(time.Hour)
+	n, err := s.Reservations.Settle(s.Ctx)
+	coretest.Is(t, err, nil)
+	if b := s.Balance(s.local); n != 1 || b != 60 {
+		t.Errorf("settled %d, and the local has %d; want 1 and 60", n, b)
+	}
+	if s.Person("Vera") == s.voyager {
+		t.Error("the same user came back")
+	}
+	_, err = s.Moderation.ChangeUser(s.Ctx, s.Admin(), s.voyager, moderation.AccountChange{IsActive: new(true)})
+	coretest.Is(t, err, users.ErrErased)
+}
+
+// What is credited to somebody who is gone leaves again.
+func TestEraseLocal(t *testing.T) {
+	s := newScene(t)
+	underWay, future := s.reservation(t, 1, true), s.reservation(t, 5, true)
+	s.Clock.Advance(90 * time.Minute)
+	coretest.Is(t, s.Privacy.Erase(s.Ctx, s.local, coretest.Password), nil)
+	if f := s.Funds(s.voyager); f != (tokens.Funds{Balance: 40, Held: 10}) {
+		t.Errorf("the voyager has %+v, want 40 and 10 held", f)
+	}
+	s.Clock.Advance(time.Hour)
+	_, err := s.Reservations.Settle(s.Ctx)
+	coretest.Is(t, err, nil)
+	if got := s.status(t, s.voyager, underWay); got != reservations.Completed {
+		t.Errorf("what was under way is %s", got)
+	}
+	if got := s.status(t, s.voyager, future); got != reservations.Cancelled {
+		t.Errorf("what had not begun is %s", got)
+	}
+	_, err = s.Moderation.PostTokens(s.Ctx, s.Admin(), s.local, moderation.Adjustment{Type: tokens.Bonus, Amount: 5, Reason: "late"}, "")
+	coretest.Is(t, err, nil)
+	ledger, err := s.Tokens.Transactions(s.Ctx, s.local, page.Request[int64]{})
+	coretest.Is(t, err, nil)
+	var got []string
+	for _, l := range ledger.Items {
+		got = append(got, fmt.Sprintf("%s %d", l.Type, l.Amount))
+	}
+	want := "WITHDRAWAL -5, BONUS 5, WITHDRAWAL -10, ACTIVITY_RECEIPT 10, WITHDRAWAL -50, SIGNUP_BONUS 50"
+	if strings.Join(got, ", ") != want {
+		t.Errorf("the ledger is %s, want %s", strings.Join(got, ", "), want)
+	}
+}
+
+func TestEraseIsRefused(t *testing.T) {
+	s := newScene(t)
+	admin := s.Admin()
+	s.Unchanged(func() {
+		coretest.Fields(t, s.Privacy.Erase(s.Ctx, s.voyager, "wrong horse"), "password")
+		coretest.Fields(t, s.Privacy.Erase(s.Ctx, s.voyager, ""), "password")
+		coretest.Is(t, s.Privacy.Erase(s.Ctx, admin, coretest.Password), users.ErrLastAdmin)
+		coretest.Is(t, s.Privacy.Erase(s.Ctx, id.User(s.IDs.Next()), coretest.Password), users.ErrNotSignedIn)
+	})
+	// The password was changed while the old one was being verified.
+	s.Hasher.AfterVerify = func() {
+		s.Hasher.AfterVerify = nil
+		coretest.Is(t, s.Users.ChangePassword(s.Ctx, s.voyager, coretest.Password, "another horse"), nil)
+	}
+	coretest.Fields(t, s.Privacy.Erase(s.Ctx, s.voyager, coretest.Password), "password")
+	s.SetActive(s.voyager, false)
+	coretest.Is(t, s.Privacy.Erase(s.Ctx, s.voyager, "another horse"), users.ErrNotSignedIn)
+	_, err := s.Privacy.Export(s.Ctx, s.voyager)
+	coretest.Is(t, err, users.ErrNotSignedIn)
+}
+
+// An account that signs in elsewhere has no password to be asked for.
+func TestEraseWithoutPassword(t *testing.T) {
+	w := coretest.NewWorld(t)
+	user := id.User(w.IDs.Next())
+	err := w.Store.Do(w.Ctx, func(ctx context.Context, tx ports.Tx) error {
+		u := users.User{
+			ID: user, Name: "Otto", Email: "otto@example.org", Role: users.RoleUser, IsActive: true, Version: 1,
+			CreatedAt: w.Clock.Now(), UpdatedAt: w.Clock.Now(),
+		}
+		if _, err := tx.Users().Add(ctx, u, users.PasswordHash{}); err != nil {
+			return err
+		}
+		return w.Ledger.Open(ctx, tx, user)
+	})
+	coretest.Is(t, err, nil)
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, user, ""), nil)
+	_, err = w.Users.Me(w.Ctx, user)
+	coretest.Is(t, err, users.ErrNotSignedIn)
+}
+
+func TestEraseAtOnce(t *testing.T) {
+	t.Run("admins never all go", func(t *testing.T) {
+		w := coretest.NewWorld(t)
+		var admins []id.User
+		for i := range 6 {
+			admins = append(admins, w.AdminNamed(fmt.Sprintf("Admin%d", i)))
+		}
+		errs := coretest.AtOnce(len(admins), func(i int) error { return w.Privacy.Erase(w.Ctx, admins[i], coretest.Password) })
+		if gone, kept := coretest.Count(errs, nil), coretest.Count(errs, users.ErrLastAdmin); gone != 5 || kept != 1 {
+			t.Errorf("%d went and %d stayed, want 5 and 1: %v", gone, kept, errs)
+		}
+	})
+	t.Run("nothing outlives its person", func(t *testing.T) {
+		for range 20 {
+			s := newScene(t)
+			r := s.reservation(t, 2, false)
+			coretest.AtOnce(5, func(i int) error {
+				switch i {
+				case 0:
+					return s.Privacy.Erase(s.Ctx, s.local, coretest.Password)
+				case 1:
+					_, err := s.Reservations.Accept(s.Ctx, s.local, r, "")
+					return err
+				case 2:
+					_, err := s.Users.SignIn(s.Ctx, coretest.Email("Luca"), coretest.Password)
+					return err
+				case 3:
+					date := s.Clock.Now().Add(9 * time.Hour)
+					_, err := s.Reservations.Propose(s.Ctx, s.voyager, s.talk, reservations.Proposal{
+						Title: "A race", Date: date, EndDate: date.Add(time.Hour)}, "")
+					return err
+				default:
+					_, err := s.Matching.SaveProfile(s.Ctx, s.local, matching.Profile{FirstName: "Lucky"}, nil)
+					return err
+				}
+			})
+			if f := s.Funds(s.voyager); f != (tokens.Funds{Balance: 50}) {
+				t.Fatalf("the voyager has %+v, want all of 50", f)
+			}
+			if strings.Contains(s.Rows(), "Lucky") {
+				t.Fatal("a profile outlived its person")
+			}
+		} // and each world is audited when the test ends
+	})
+}
+
+func TestExport(t *testing.T) {
+	s := newScene(t)
+	picture := "data:image/gif;base64," + base64.StdEncoding.EncodeToString(coretest.Picture("image/gif", 5, 5))
+	_, err := s.Messaging.Send(s.Ctx, s.local, s.talk, messaging.Draft{Content: "Look!", Attachment: picture}, "")
+	coretest.Is(t, err, nil)
+	s.Clock.Advance(time.Second)
+	_, err = s.Messaging.Send(s.Ctx, s.voyager, s.talk, messaging.Draft{Content: "Lovely"}, "")
+	coretest.Is(t, err, nil)
+	s.reservation(t, 2, true)
+	filed, err := s.Moderation.Report(s.Ctx, s.voyager, moderation.Complaint{ReportedUserID: s.local, Reason: "late"}, "")
+	coretest.Is(t, err, nil)
+	_, err = s.Moderation.Report(s.Ctx, s.local, moderation.Complaint{ReportedUserID: s.voyager, Reason: "about-the-caller"}, "")
+	coretest.Is(t, err, nil)
+	resolved, notes := moderation.Resolved, "between-admins"
+	_, err = s.Moderation.ChangeReport(s.Ctx, s.Admin(), filed.ID, moderation.ReportChange{Status: &resolved, Notes: &notes})
+	coretest.Is(t, err, nil)
+	_, err = s.Moderation.PostTokens(s.Ctx, s.Admin(), s.voyager, moderation.Adjustment{Type: tokens.Penalty, Amount: -3, Reason: "noise"}, "")
+	coretest.Is(t, err, nil)
+	s.Block(s.voyager, s.local)
+	s.SignIn("Vera")
+
+	e, err := s.Privacy.Export(s.Ctx, s.voyager)
+	coretest.Is(t, err, nil)
+	if e.User.ID != s.voyager || e.User.Email != coretest.Email("Vera") || e.MadeAt != s.Clock.Now() {
+		t.Errorf("the account is %+v", e.User)
+	}
+	if e.Profile != (matching.Profile{UserID: s.voyager}) || len(e.Interests) != 0 {
+		t.Errorf("the profile, never saved, is %+v", e.Profile)
+	}
+	if e.Wallet != (tokens.Funds{Balance: 36, Held: 10}) || len(e.Transactions) != 4 {
+		t.Errorf("the wallet is %+v with %d transactions, want 36, 10 held, and 4", e.Wallet, len(e.Transactions))
+	}
+	if len(e.Sessions) != 1 || len(e.Reservations) != 1 || len(e.Blocks) != 1 || len(e.Reports) != 1 || len(e.Sanctions) != 1 {
+		t.Errorf("one each was expected of sessions, reservations, blocks, reports, sanctions: %+v", e)
+	}
+	if len(e.Conversations) != 1 || len(e.Conversations[0].Messages) != 2 {
+		t.Fatalf("the conversations are %+v", e.Conversations)
+	}
+	if m := e.Conversations[0].Messages[1]; m.Attachment != picture || m.Message.UserID != s.local {
+		t.Errorf("the other's message is %+v", m)
+	}
+	b, err := json.Marshal(e)
+	coretest.Is(t, err, nil)
+	for what, secret := range map[string]string{
+		"a report about the caller": "about-the-caller", "an admin's notes": "between-admins",
+		"who the admin is": s.Admin().String(), "the other's address": coretest.Email("Luca"),
+	} {
+		if strings.Contains(string(b), secret) {
+			t.Errorf("the export holds %s", what)
+		}
+	}
+}
+
+// However much there is, all of it is exported.
+func TestExportMany(t *testing.T) {
+	s := newScene(t)
+	s.Fund(s.voyager, 500)
+	const n = 230
+	for i := range n {
+		_, err := s.Messaging.Send(s.Ctx, s.voyager, s.talk, messaging.Draft{Content: fmt.Sprint(i)}, "")
+		coretest.Is(t, err, nil)
+	}
+	e, err := s.Privacy.Export(s.Ctx, s.voyager)
+	coretest.Is(t, err, nil)
+	if got := len(e.Conversations[0].Messages); got != n || len(e.Transactions) != n+2 {
+		t.Errorf("exported %d messages and %d transactions, want %d and %d", got, len(e.Transactions), n, n+2)
+	}
+}
+
+var _ privacy.Tx = ports.Tx(nil)

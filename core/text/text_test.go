@@ -1,0 +1,205 @@
+package text_test
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/text"
+)
+
+// same are texts that are equal without regard to case.
+var same = [][]string{
+	{"Ada", "ADA", "ada", "aDA"},
+	{"Straße", "STRASSE", "strasse", "STRAẞE"},
+	{"Émile", "E\u0301mile", "émile", "ÉMILE"},
+	{"ǰ", "J\u030c", "j\u030c"},                           // folding undoes ǰ, and has no capital of its own
+	{"Σίσυφος", "ΣΊΣΥΦΟΣ", "σίσυφοσ"},                     // the final sigma
+	{"ᾳ", "ΑΙ", "αι", "α\u0345"},                          // iota subscript
+	{"ﬁn", "FIN"},                                         // a ligature
+	{"q\u0307\u0323", "Q\u0323\u0307"},                    // marks in another order
+	{"\u1e9b\u0323", "\u1e69"},                            // long s with two dots is s with two dots
+	{"\u0130stanbul", "i\u0307stanbul", "I\u0307STANBUL"}, // the Turkish capital i with its dot
+	{"\uab70", "\u13a0"},                                  // Cherokee folds to its capitals
+	{"K", "\u212a", "k"}, {"Å", "\u212b", "a\u030a", "å"}, // the signs for kelvin and ångström
+}
+
+// different are texts that look alike and are not equal.
+var different = [][2]string{
+	{"I", "ı"},             // a Turkish i without its dot is another letter, in every language: the rule knows none
+	{"\u0130", "I"},        // and so is one with it
+	{"e", "é"},             // an accent is no matter of case
+	{"Ada", "Ada "},        // nor is a blank
+	{"A", "А"},             // Latin and Cyrillic
+	{"file", "ﬁle\u200b"},  // what cannot be seen counts
+	{"\u00bd", "1\u20442"}, // what merely means the same does not
+}
+
+func TestFold(t *testing.T) {
+	for _, group := range same {
+		for _, s := range group[1:] {
+			if got, want := text.Fold(s), text.Fold(group[0]); got != want {
+				t.Errorf("%+q folds to %+q, and %+q to %+q: want the same", s, got, group[0], want)
+			}
+		}
+	}
+	for _, pair := range different {
+		if text.Fold(pair[0]) == text.Fold(pair[1]) {
+			t.Errorf("%+q and %+q fold to the same", pair[0], pair[1])
+		}
+	}
+}
+
+func FuzzFold(f *testing.F) {
+	for _, group := range same {
+		f.Add(strings.Join(group, " "))
+		f.Add(strings.Join(group, ""))
+	}
+	for _, pair := range different {
+		f.Add(pair[0] + pair[1])
+	}
+	f.Add("\u0345\u0301")
+	f.Add("J\u0323\u030c")
+	f.Add("\xff\xfe")
+	f.Fuzz(func(t *testing.T, s string) {
+		folded := text.Fold(s)
+		if again := text.Fold(folded); again != folded {
+			t.Errorf("%+q folds to %+q, and that to %+q", s, folded, again)
+		}
+		if text.Valid(s) && !text.Valid(folded) {
+			t.Errorf("%+q is valid, and folds to %+q, which is not", s, folded)
+		}
+		if !text.Contains(s, s) {
+			t.Errorf("%+q does not contain itself", s)
+		}
+	})
+}
+
+// Every single character, alone and behind a letter with marks around it, folds once and for all.
+func TestFoldIsIdempotent(t *testing.T) {
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		if !unicode.IsPrint(r) && !unicode.IsMark(r) || unicode.In(r, unicode.Han, unicode.Hangul, unicode.Tangut) {
+			continue // unassigned, or of a script without case and marks, and the most of all there are
+		}
+		s := string(r)
+		for _, s := range []string{s, "a\u0345" + s + "\u0301", "J" + s + "\u030c"} {
+			folded := text.Fold(s)
+			if again := text.Fold(folded); again != folded {
+				t.Errorf("%+q folds to %+q, and that to %+q", s, folded, again)
+			}
+		}
+	}
+}
+
+func TestValid(t *testing.T) {
+	for s, want := range map[string]bool{
+		"": true, "plain": true, "日本": true, "line\nbreak": true, "\ufffd": true,
+		"a\x00b": false, "\xff": false, "\xed\xa0\x80": false, "cut\xc3": false,
+	} {
+		if got := text.Valid(s); got != want {
+			t.Errorf("Valid(%+q) = %v, want %v", s, got, want)
+		}
+	}
+}
+
+func TestLengthCountsCodePoints(t *testing.T) {
+	for s, want := range map[string]int{"": 0, "Ada": 3, "日本": 2, "e\u0301": 2, "👩‍🚀": 3} {
+		if got := text.Length(s); got != want {
+			t.Errorf("Length(%+q) = %d, want %d", s, got, want)
+		}
+	}
+}
+
+func TestContains(t *testing.T) {
+	for _, test := range []struct {
+		s, part string
+		want    bool
+	}{
+		{"Große Straße", "STRASSE", true},
+		{"Ada Lovelace", "love", true},
+		{"Ada Lovelace", "", true},
+		{"Ada Lovelace", "lave", false},
+		{"E\u0301mile", "émi", true},
+	} {
+		if got := text.Contains(test.s, test.part); got != test.want {
+			t.Errorf("Contains(%q, %q) = %v, want %v", test.s, test.part, got, test.want)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	for name, test := range map[string]struct {
+		s                string
+		minimum, maximum int
+		want             string // the message, or ""
+	}{
+		"as long as may be":    {"日本", 1, 2, ""},
+		"empty where it may":   {"", 0, 5, ""},
+		"more than one line":   {"one\ntwo", 1, 10, ""},
+		"empty":                {"", 1, 5, "must not be empty"},
+		"too short":            {"ab", 3, 5, "must have at least 3 characters"},
+		"too long":             {"日本語", 1, 2, "must have at most 2 characters, this has 3"},
+		"with NUL":             {"a\x00b", 1, 5, "must be valid UTF-8 without NUL"},
+		"not UTF-8":            {"\xff", 1, 5, "must be valid UTF-8 without NUL"},
+		"too long and invalid": {"\xff\xff\xff", 1, 2, "must be valid UTF-8 without NUL"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var f fault.Fields
+			passed := text.Check(&f, "note", test.s, test.minimum, test.maximum)
+			checkMessage(t, passed, f.Err(), test.want)
+		})
+	}
+}
+
+func TestCheckLine(t *testing.T) {
+	const control = "must not contain control characters or line breaks"
+	for name, test := range map[string]struct {
+		s       string
+		minimum int
+		want    string
+	}{
+		"a name":                   {"Ada Lovelace", 1, ""},
+		"empty where it may":       {"", 0, ""},
+		"blank where it may":       {"  ", 0, ""},
+		"blank":                    {" \u00a0\u3000", 1, "must not be blank"},
+		"empty":                    {"", 1, "must not be empty"},
+		"two lines":                {"Ada\nLovelace", 1, control},
+		"a carriage return":        {"Ada\r", 1, control},
+		"a tab":                    {"Ada\tLovelace", 1, control},
+		"delete":                   {"Ada\x7f", 1, control},
+		"next line, of Unicode":    {"Ada\u0085", 1, control},
+		"line separator":           {"Ada\u2028", 1, control},
+		"paragraph separator":      {"Ada\u2029", 1, control},
+		"too long":                 {strings.Repeat("a", 31), 1, "must have at most 30 characters, this has 31"},
+		"a letter behind controls": {"\u00a1Hola!", 1, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var f fault.Fields
+			passed := text.CheckLine(&f, "name", test.s, test.minimum, 30)
+			checkMessage(t, passed, f.Err(), test.want)
+		})
+	}
+}
+
+func checkMessage(t *testing.T, passed bool, err error, want string) {
+	t.Helper()
+	got := ""
+	if e, ok := err.(*fault.Error); ok {
+		got = e.Fields[0].Message
+	}
+	if got != want || passed != (want == "") {
+		t.Errorf("passed %v with %q, want %q", passed, got, want)
+	}
+}
+
+func BenchmarkFold(b *testing.B) {
+	for name, s := range map[string]string{"ascii": "ada.lovelace@example.org", "unicode": "Große Straße 12, İstanbul"} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				text.Fold(s)
+			}
+		})
+	}
+}

@@ -1,0 +1,320 @@
+package tokens_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// post moves tokens in a unit of its own.
+func post(ctx context.Context, w *coretest.World, movements ...tokens.Movement) (written []tokens.Transaction, err error) {
+	err = ports.ForTokens(w.Store).Do(ctx, func(ctx context.Context, tx tokens.Tx) error {
+		written, err = w.Ledger.Post(ctx, tx, w.Clock.Now(), movements...)
+		return err
+	})
+	return written, err
+}
+
+func ledger(t *testing.T, w *coretest.World, user id.User) []tokens.Transaction {
+	t.Helper()
+	lines, err := page.All(tokens.Place, func(below *int64, limit int) ([]tokens.Transaction, error) {
+		p, err := w.Tokens.Transactions(w.Ctx, user, page.Request[int64]{After: below, Limit: limit})
+		return p.Items, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines
+}
+
+func TestEveryChangeIsALineOfTheLedger(t *testing.T) {
+	w := coretest.NewWorld(t)
+	ada := w.Person("Ada")
+	w.Clock.Advance(time.Minute)
+
+	written, err := post(w.Ctx, w,
+		tokens.Movement{UserID: ada, Amount: 30, Type: tokens.Bonus, Reason: "kind", Metadata: tokens.Reference("for", ada)},
+		tokens.Movement{UserID: ada, Amount: -80, Type: tokens.Withdrawal},
+		tokens.Movement{UserID: ada, Amount: 1, Type: tokens.AdminAdjustment},
+	)
+	coretest.Is(t, err, nil)
+
+	type line struct{ seq, amount, before, after int64 }
+	want := []line{{2, 30, 50, 80}, {3, -80, 80, 0}, {4, 1, 0, 1}}
+	for i, got := range written {
+		if (line{got.Seq, got.Amount, got.BalanceBefore, got.BalanceAfter}) != want[i] {
+			t.Errorf("line %d is %+v, want %+v", i, got, want[i])
+		}
+		if got.ID.IsZero() || got.UserID != ada || !got.CreatedAt.Equal(w.Clock.Now()) {
+			t.Errorf("line %d is %+v, want an id, Ada's and of now", i, got)
+		}
+	}
+	kept := ledger(t, w, ada)
+	slices.Reverse(kept)
+	if len(kept) != 4 || kept[0].Type != tokens.SignupBonus || kept[0].Amount != 50 || kept[0].Seq != 1 {
+		t.Fatalf("got the ledger %+v, want it to begin with the bonus", kept)
+	}
+	if !slices.Equal(kept[1:], written) {
+		t.Errorf("kept is\n%+v, want what was answered\n%+v", kept[1:], written)
+	}
+	if w.Balance(ada) != 1 {
+		t.Errorf("the balance is %d, want 1", w.Balance(ada))
+	}
+}
+
+func TestWhatALedgerRefuses(t *testing.T) {
+	w := coretest.NewWorld(t)
+	ada, nobody := w.Person("Ada"), id.User(w.IDs.Next())
+	kind := tokens.Movement{UserID: ada, Amount: 1, Type: tokens.Bonus}
+	for name, test := range map[string]struct {
+		movement tokens.Movement
+		want     error
+	}{
+		"more than there is":          {tokens.Movement{UserID: ada, Amount: -52, Type: tokens.Withdrawal}, tokens.ErrTooFewTokens},
+		"more than a wallet can hold": {tokens.Movement{UserID: ada, Amount: tokens.MaxBalance - 50, Type: tokens.Bonus}, tokens.ErrTooManyTokens},
+		"a wallet that is not there":  {tokens.Movement{UserID: nobody, Amount: 1, Type: tokens.Bonus}, fault.NotFound},
+		"a type that is not there":    {tokens.Movement{UserID: ada, Amount: 1, Type: "TIP"}, fault.Invalid},
+		"a type's wrong sign":         {tokens.Movement{UserID: ada, Amount: 1, Type: tokens.Penalty}, fault.Invalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w.Unchanged(func() {
+				_, err := post(w.Ctx, w, kind, test.movement) // all or none: the first would do
+				coretest.Is(t, err, test.want)
+			})
+		})
+	}
+	if fault.KindOf(tokens.ErrTooFewTokens) != fault.InsufficientTokens {
+		t.Error("too few tokens is not insufficient tokens")
+	}
+}
+
+func TestAWalletCanBeFull(t *testing.T) {
+	w := coretest.NewWorld(t)
+	ada := w.Person("Ada")
+	_, err := post(w.Ctx, w, tokens.Movement{UserID: ada, Amount: tokens.MaxBalance - 50, Type: tokens.Deposit})
+	coretest.Is(t, err, nil)
+	if w.Balance(ada) != tokens.MaxBalance {
+		t.Errorf("the balance is %d, want %d", w.Balance(ada), int64(tokens.MaxBalance))
+	}
+}
+
+func TestUpToBalance(t *testing.T) {
+	w := coretest.NewWorld(t)
+	ada := w.Person("Ada")
+	penalty := tokens.Movement{UserID: ada, Amount: -30, Type: tokens.Penalty, UpToBalance: true}
+	for _, want := range []int64{-30, -20} {
+		written, err := post(w.Ctx, w, penalty)
+		coretest.Is(t, err, nil)
+		if written[0].Amount != want {
+			t.Errorf("it took %d, want %d", written[0].Amount, want)
+		}
+	}
+	_, err := post(w.Ctx, w, penalty)
+	coretest.Is(t, err, tokens.ErrTooFewTokens)
+}
+
+func TestWhatIsFreeWritesNothing(t *testing.T) {
+	w := coretest.NewWorld(t)
+	ada := w.Person("Ada")
+	w.Unchanged(func() {
+		written, err := post(w.Ctx, w, tokens.Movement{UserID: ada, Type: tokens.MessageSent})
+		coretest.Is(t, err, nil)
+		if written != nil {
+			t.Errorf("it wrote %v", written)
+		}
+	})
+	written, err := post(w.Ctx, w,
+		tokens.Movement{UserID: ada, Type: tokens.MessageSent}, tokens.Movement{UserID: ada, Amount: -1, Type: tokens.Penalty})
+	coretest.Is(t, err, nil)
+	if len(written) != 1 {
+		t.Errorf("it wrote %v, want the one line that costs something", written)
+	}
+}
+
+func TestManyDebitsAtOnce(t *testing.T) {
+	w := coretest.NewWorld(t)
+	ada, luca := w.Person("Ada"), w.Person("Luca")
+	errs := coretest.AtOnce(80, func(i int) error {
+		pair := []tokens.Movement{
+			{UserID: ada, Amount: -1, Type: tokens.Penalty}, {UserID: luca, Amount: 1, Type: tokens.Bonus},
+		}
+		if i%2 == 0 {
+			slices.Reverse(pair)
+		}
+		_, err := post(w.Ctx, w, pair...)
+		return err
+	})
+	if paid, refused := coretest.Count(errs, nil), coretest.Count(errs, tokens.ErrTooFewTokens); paid != 50 || refused != 30 {
+		t.Errorf("%d paid and %d had too little, want 50 and 30", paid, refused)
+	}
+	if w.Balance(ada) != 0 || w.Balance(luca) != 100 {
+		t.Errorf("the balances are %d and %d, want 0 and 100", w.Balance(ada), w.Balance(luca))
+	}
+	for i, line := range ledger(t, w, ada) {
+		if want := int64(51 - i); line.Seq != want {
+			t.Fatalf("line %d has seq %d, want %d", i, line.Seq, want)
+		}
+	}
+}
+
+func TestWhatIsCreditedToTheErasedLeavesAgain(t *testing.T) {
+	w := coretest.NewWorld(t)
+	ada := w.Person("Ada")
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, ada, coretest.Password), nil)
+	lines := ledger(t, w, ada)
+	if len(lines) != 2 || lines[0].Type != tokens.Withdrawal || lines[0].Amount != -50 {
+		t.Fatalf("erasing left the ledger %+v, want all withdrawn", lines)
+	}
+
+	w.Clock.Advance(time.Hour)
+	written, err := post(w.Ctx, w,
+		tokens.Movement{UserID: ada, Amount: 7, Type: tokens.Deposit}, tokens.Movement{UserID: ada, Amount: 3, Type: tokens.Bonus})
+	coretest.Is(t, err, nil)
+	if len(written) != 2 || written[0].Amount != 7 || written[1].Amount != 3 {
+		t.Errorf("the answer is %+v, want the two credits", written)
+	}
+	lines = ledger(t, w, ada)
+	if len(lines) != 6 || lines[0].Amount != -3 || lines[1].Amount != -7 || lines[1].Type != tokens.Withdrawal {
+		t.Errorf("the ledger is %+v, want both credits withdrawn", lines)
+	}
+	if w.Balance(ada) != 0 {
+		t.Errorf("the balance is %d, want 0", w.Balance(ada))
+	}
+	_, err = post(w.Ctx, w, tokens.Movement{UserID: ada, Amount: -1, Type: tokens.Penalty, UpToBalance: true})
+	coretest.Is(t, err, tokens.ErrTooFewTokens)
+}
+
+func TestClosing(t *testing.T) {
+	w := coretest.NewWorld(t, func(p *coretest.Policies) { p.Users.SignupBonus = 0 })
+	ada := w.Person("Ada")
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, ada, coretest.Password), nil)
+	if lines := ledger(t, w, ada); lines != nil {
+		t.Errorf("closing an empty wallet wrote %+v", lines)
+	}
+	shut := func(user id.User) error {
+		return ports.ForTokens(w.Store).Do(w.Ctx, func(ctx context.Context, tx tokens.Tx) error {
+			return w.Ledger.Close(ctx, tx, user, w.Clock.Now())
+		})
+	}
+	w.Unchanged(func() { coretest.Is(t, shut(ada), nil) })
+	coretest.Is(t, shut(id.User(w.IDs.Next())), fault.NotFound)
+}
+
+func TestFunds(t *testing.T) {
+	w := coretest.NewWorld(t)
+	ada, luca := w.Person("Ada"), w.Local("Luca")
+	price, err := reservations.ParsePrice("12.50")
+	coretest.Is(t, err, nil)
+	tomorrow := w.Clock.Now().Add(24 * time.Hour)
+	walk, err := w.Reservations.Propose(w.Ctx, ada, w.Conversation(ada, luca),
+		reservations.Proposal{Title: "A walk", Price: price, Date: tomorrow, EndDate: tomorrow.Add(time.Hour)}, "")
+	coretest.Is(t, err, nil)
+	check := func(when string, user id.User, want tokens.Funds) {
+		t.Helper()
+		if got := w.Funds(user); got != want {
+			t.Errorf("%s: got %+v, want %+v", when, got, want)
+		}
+	}
+	check("while it is pending", ada, tokens.Funds{Balance: 50})
+
+	_, err = w.Reservations.Accept(w.Ctx, luca, walk.ID, "")
+	coretest.Is(t, err, nil)
+	check("once it is accepted", ada, tokens.Funds{Balance: 37, Held: 13})
+	check("for the local", luca, tokens.Funds{Balance: 50})
+
+	w.Clock.Set(walk.EndDate)
+	_, err = w.Reservations.Settle(w.Ctx)
+	coretest.Is(t, err, nil)
+	check("when it is over", ada, tokens.Funds{Balance: 37})
+	check("for the local, when it is over", luca, tokens.Funds{Balance: 63})
+
+	_, err = w.Tokens.Funds(w.Ctx, id.User(w.IDs.Next()))
+	coretest.Is(t, err, fault.NotFound)
+}
+
+func TestTransactionsArePaged(t *testing.T) {
+	w := coretest.NewWorld(t)
+	ada, luca := w.Person("Ada"), w.Person("Luca")
+	for i := range 4 {
+		_, err := post(w.Ctx, w,
+			tokens.Movement{UserID: ada, Amount: int64(i + 1), Type: tokens.Bonus}, tokens.Movement{UserID: luca, Amount: -1, Type: tokens.Penalty})
+		coretest.Is(t, err, nil)
+	}
+	var seqs []int64
+	r := page.Request[int64]{Limit: 2}
+	for range 3 {
+		p, err := w.Tokens.Transactions(w.Ctx, ada, r)
+		coretest.Is(t, err, nil)
+		for _, line := range p.Items {
+			if line.UserID != ada {
+				t.Errorf("Ada sees %+v", line)
+			}
+			seqs = append(seqs, line.Seq)
+		}
+		r.After = p.Next
+	}
+	if !slices.Equal(seqs, []int64{5, 4, 3, 2, 1}) || r.After != nil {
+		t.Errorf("got %v, then %v: want 5 4 3 2 1 and no more", seqs, r.After)
+	}
+	_, err := w.Tokens.Transactions(w.Ctx, ada, page.Request[int64]{Limit: 101})
+	coretest.Fields(t, err, "limit")
+}
+
+func TestCancelledAnywhere(t *testing.T) {
+	w := coretest.NewWorld(t)
+	ada, luca, gone := w.Person("Ada"), w.Person("Luca"), w.Person("Gone")
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, gone, coretest.Password), nil)
+	for name, useCase := range map[string]func(ctx context.Context) error{
+		"posting": func(ctx context.Context) error {
+			_, err := post(ctx, w,
+				tokens.Movement{UserID: ada, Amount: -5, Type: tokens.Penalty}, tokens.Movement{UserID: gone, Amount: 5, Type: tokens.Deposit})
+			return err
+		},
+		"reading a wallet": func(ctx context.Context) error {
+			_, err := w.Tokens.Funds(ctx, ada)
+			return err
+		},
+		"listing": func(ctx context.Context) error {
+			_, err := w.Tokens.Transactions(ctx, ada, page.Request[int64]{})
+			return err
+		},
+		"closing": func(ctx context.Context) error {
+			errKeepIt := errors.New("keep it open") // nobody's wallet is closed but with their erasure
+			err := ports.ForTokens(w.Store).Do(ctx, func(ctx context.Context, tx tokens.Tx) error {
+				if err := w.Ledger.Close(ctx, tx, luca, w.Clock.Now()); err != nil {
+					return err
+				}
+				return errKeepIt
+			})
+			if !errors.Is(err, errKeepIt) {
+				return err
+			}
+			return nil
+		},
+		"opening": func(ctx context.Context) error {
+			err := ports.ForTokens(w.Store).Do(ctx, func(ctx context.Context, tx tokens.Tx) error {
+				return w.Ledger.Open(ctx, tx, ada) // who has one
+			})
+			if errors.Is(err, context.Canceled) {
+				return err
+			}
+			if err == nil {
+				return fmt.Errorf("a second wallet was opened")
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) { coretest.Is(t, w.Cancelled(useCase), nil) })
+	}
+}

@@ -1,0 +1,82 @@
+package tokens_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
+	"github.com/cicerone-go/cicerone/core/tokens"
+)
+
+// signs is the table of spec §1: may a type credit, may it debit?
+var signs = map[tokens.Type]struct{ credit, debit bool }{
+	tokens.SignupBonus:     {credit: true},
+	tokens.Purchase:        {credit: true},
+	tokens.Refund:          {credit: true},
+	tokens.ActivityReceipt: {credit: true},
+	tokens.Bonus:           {credit: true},
+	tokens.Deposit:         {credit: true},
+	tokens.MessageSent:     {debit: true},
+	tokens.ActivityPayment: {debit: true},
+	tokens.Penalty:         {debit: true},
+	tokens.Withdrawal:      {debit: true},
+	tokens.AdminAdjustment: {credit: true, debit: true},
+}
+
+func TestTypesAllow(t *testing.T) {
+	if len(tokens.Types) != len(signs) {
+		t.Errorf("there are %d types, want %d", len(tokens.Types), len(signs))
+	}
+	for _, kind := range tokens.Types {
+		want, known := signs[kind]
+		if !known {
+			t.Errorf("%s is not in the spec", kind)
+		}
+		for amount, allowed := range map[int64]bool{
+			1: want.credit, tokens.MaxAmount: want.credit, -1: want.debit, -tokens.MaxAmount: want.debit, 0: false,
+		} {
+			if got := kind.Allows(amount); got != allowed {
+				t.Errorf("%s allows %d: %v, want %v", kind, amount, got, allowed)
+			}
+		}
+	}
+	for _, unknown := range []tokens.Type{"", "bonus", "TIP"} {
+		if unknown.Allows(1) || unknown.Allows(-1) {
+			t.Errorf("%q, which is no type, allows an amount", unknown)
+		}
+	}
+}
+
+func TestEntryCheck(t *testing.T) {
+	for name, test := range map[string]struct {
+		entry  tokens.Entry
+		fields []string
+	}{
+		"a credit":         {tokens.Entry{Type: tokens.Bonus, Amount: 5}, nil},
+		"a debit":          {tokens.Entry{Type: tokens.Penalty, Amount: -5, Reason: "rude"}, nil},
+		"a long reason":    {tokens.Entry{Type: tokens.Bonus, Amount: 5, Reason: strings.Repeat("é", 500)}, nil},
+		"the most":         {tokens.Entry{Type: tokens.Bonus, Amount: tokens.MaxAmount}, nil},
+		"nothing":          {tokens.Entry{Type: tokens.Bonus}, []string{"amount"}},
+		"the wrong sign":   {tokens.Entry{Type: tokens.Bonus, Amount: -5}, []string{"amount"}},
+		"too much":         {tokens.Entry{Type: tokens.Bonus, Amount: tokens.MaxAmount + 1}, []string{"amount"}},
+		"too much, below":  {tokens.Entry{Type: tokens.Penalty, Amount: -1 << 63}, []string{"amount"}},
+		"no such type":     {tokens.Entry{Type: "TIP", Amount: 5}, []string{"type"}},
+		"too long a text":  {tokens.Entry{Type: tokens.Bonus, Amount: 5, Reason: strings.Repeat("é", 501)}, []string{"reason"}},
+		"text to be kept":  {tokens.Entry{Type: tokens.Bonus, Amount: 5, Reason: "a\x00b"}, []string{"reason"}},
+		"all of it at one": {tokens.Entry{Type: tokens.Bonus, Reason: "\xff"}, []string{"amount", "reason"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := test.entry.Check()
+			if test.fields == nil {
+				coretest.Is(t, err, nil)
+				return
+			}
+			coretest.Fields(t, err, test.fields...)
+		})
+	}
+	err := tokens.Entry{Type: tokens.Refund, Amount: -1}.Check()
+	if want := "wrong sign for REFUND"; !strings.Contains(fmt.Sprint(err), want) {
+		t.Errorf("got error %q, want it to say %q", err, want)
+	}
+}

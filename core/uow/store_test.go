@@ -1,0 +1,277 @@
+package uow_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/uow"
+)
+
+// tx is what a unit of work of these tests may touch.
+type tx struct{ attempt int }
+
+// script is a Runner that ends each attempt as written: with the error, or with fn's own where there
+// is none. When all is read, the last line goes on.
+type script struct {
+	ends     []error
+	attempts int
+	modes    []uow.Mode
+}
+
+func (s *script) Run(ctx context.Context, mode uow.Mode, fn func(context.Context, tx) error) error {
+	end := s.ends[min(s.attempts, len(s.ends)-1)]
+	s.attempts++
+	s.modes = append(s.modes, mode)
+	if err := fn(ctx, tx{s.attempts}); err != nil {
+		return err
+	}
+	return end
+}
+
+func plays(ends ...error) *script { return &script{ends: ends} }
+
+func nothing(context.Context, tx) error { return nil }
+
+var (
+	errOther = errors.New("something else")
+	lost     = fmt.Errorf("commit: %w", uow.ErrConflict)
+	unknown  = fmt.Errorf("commit: %w", uow.ErrOutcomeUnknown)
+)
+
+func TestWhatIsRunAgain(t *testing.T) {
+	type run = func(*uow.Store[tx], context.Context, func(context.Context, tx) error) error
+	do, repeatable := (*uow.Store[tx]).Do, (*uow.Store[tx]).DoRepeatable
+	view, snapshot := (*uow.Store[tx]).View, (*uow.Store[tx]).Snapshot
+	for name, test := range map[string]struct {
+		run      run
+		ends     []error
+		want     error
+		attempts int
+	}{
+		"Do, once where it goes well":          {do, []error{nil}, nil, 1},
+		"Do, after conflicts":                  {do, []error{lost, lost, lost, nil}, nil, 4},
+		"Do, not after another error":          {do, []error{errOther}, errOther, 1},
+		"Do, not after an unknown outcome":     {do, []error{unknown}, uow.ErrOutcomeUnknown, 1},
+		"Do, not where there is no store":      {do, []error{uow.ErrUnreachable}, uow.ErrUnreachable, 1},
+		"Do, until another error":              {do, []error{lost, errOther}, errOther, 2},
+		"DoRepeatable, after conflicts":        {repeatable, []error{lost, nil}, nil, 2},
+		"DoRepeatable, after unknown ends":     {repeatable, []error{unknown, lost, unknown, nil}, nil, 4},
+		"DoRepeatable, not after another":      {repeatable, []error{unknown, errOther}, errOther, 2},
+		"View, after conflicts":                {view, []error{lost, nil}, nil, 2},
+		"View, not after an unknown outcome":   {view, []error{unknown}, uow.ErrOutcomeUnknown, 1},
+		"Snapshot, after conflicts":            {snapshot, []error{lost, nil}, nil, 2},
+		"Snapshot, not after an unknown end":   {snapshot, []error{unknown}, uow.ErrOutcomeUnknown, 1},
+		"Snapshot, not after an error of fn's": {snapshot, []error{io.EOF}, io.EOF, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := plays(test.ends...)
+				err := test.run(uow.NewStore(s, uow.Policy{}), t.Context(), nothing)
+				if !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
+					t.Errorf("got error %v, want %v", err, test.want)
+				}
+				if s.attempts != test.attempts {
+					t.Errorf("%d attempts, want %d", s.attempts, test.attempts)
+				}
+			})
+		})
+	}
+}
+
+// A conflict that fn itself found out, and wrapped, counts as well.
+func TestConflictsOfTheClosureAreRunAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		err := uow.NewStore(plays(nil), uow.Policy{}).Do(t.Context(), func(_ context.Context, tx tx) error {
+			if tx.attempt < 3 {
+				return fmt.Errorf("save: %w", uow.ErrConflict)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestModes(t *testing.T) {
+	s := plays(nil)
+	store := uow.NewStore(s, uow.Policy{})
+	for _, run := range []func(context.Context, func(context.Context, tx) error) error{store.Do, store.DoRepeatable, store.View, store.Snapshot} {
+		if err := run(t.Context(), nothing); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []uow.Mode{uow.Write, uow.Write, uow.Read, uow.Snapshot}; !slices.Equal(s.modes, want) {
+		t.Errorf("got the modes %v, want %v", s.modes, want)
+	}
+}
+
+func TestRetriesAreBoundInTime(t *testing.T) {
+	for name, test := range map[string]struct {
+		policy uow.Policy
+		within time.Duration // the policy's time, as the error names it
+	}{
+		"by default 10 s": {uow.Policy{}, 10 * time.Second},
+		"as the policy says": {
+			uow.Policy{MaxTime: time.Minute, MinPause: 10 * time.Millisecond, MaxPause: time.Second}, time.Minute,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := plays(lost)
+				begun := time.Now()
+				err := uow.NewStore(s, test.policy).Do(t.Context(), nothing)
+				if !errors.Is(err, uow.ErrConflict) || !errors.Is(err, fault.Unavailable) {
+					t.Errorf("got error %v, want %v, which is unavailable", err, uow.ErrConflict)
+				}
+				maxPause := max(test.policy.MaxPause, uow.DefaultPolicy.MaxPause)
+				if took := time.Since(begun); took > test.within || took < test.within-maxPause {
+					t.Errorf("gave up after %v, want it to be within a pause of %v", took, test.within)
+				}
+				if s.attempts < int(test.within/maxPause) {
+					t.Errorf("only %d attempts: the pauses are longer than the policy allows", s.attempts)
+				}
+			})
+		})
+	}
+}
+
+// The pauses are random, so that units which collided once do not collide for ever.
+func TestPausesAreSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		took := map[time.Duration]bool{}
+		for range 20 {
+			begun := time.Now()
+			if err := uow.NewStore(plays(lost, nil), uow.Policy{MinPause: time.Second}).Do(t.Context(), nothing); err != nil {
+				t.Fatal(err)
+			}
+			pause := time.Since(begun)
+			if pause > time.Second {
+				t.Errorf("the first pause took %v, want at most %v", pause, time.Second)
+			}
+			took[pause] = true
+		}
+		if len(took) < 10 {
+			t.Errorf("twenty pauses were of %d lengths", len(took))
+		}
+	})
+}
+
+func TestCancelledBeforeItBegins(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s := plays(nil)
+	if err := uow.NewStore(s, uow.Policy{}).Do(ctx, nothing); !errors.Is(err, context.Canceled) {
+		t.Errorf("got error %v, want %v", err, context.Canceled)
+	}
+	if s.attempts != 0 {
+		t.Error("the unit was begun all the same")
+	}
+}
+
+func TestCancelledWhilePausing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begun := time.Now()
+		err := uow.NewStore(plays(lost), uow.Policy{}).Do(ctx, nothing)
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, uow.ErrConflict) {
+			t.Errorf("got error %v, want both %v and %v", err, context.DeadlineExceeded, uow.ErrConflict)
+		}
+		if took := time.Since(begun); took != time.Second {
+			t.Errorf("ended after %v, want one second", took)
+		}
+	})
+}
+
+type slim struct{ of tx }
+
+func narrow(t tx) slim { return slim{t} }
+
+func TestNestingIsRefused(t *testing.T) {
+	s := plays(nil)
+	store := uow.NewStore(s, uow.Policy{})
+	narrowed := uow.Narrow(store, narrow)
+	other := uow.NewStore(plays(nil), uow.Policy{})
+
+	inner := map[string]func(ctx context.Context) error{
+		"the same store":   func(ctx context.Context) error { return store.Do(ctx, nothing) },
+		"a view of it":     func(ctx context.Context) error { return store.View(ctx, nothing) },
+		"a snapshot of it": func(ctx context.Context) error { return store.Snapshot(ctx, nothing) },
+		"repeatably":       func(ctx context.Context) error { return store.DoRepeatable(ctx, nothing) },
+		"a narrowing": func(ctx context.Context) error {
+			return narrowed.Do(ctx, func(context.Context, slim) error { return nil })
+		},
+		"another narrowing": func(ctx context.Context) error {
+			return uow.Narrow(narrowed, func(s slim) tx { return s.of }).Do(ctx, nothing)
+		},
+		"a context of its": func(ctx context.Context) error { return store.Do(context.WithoutCancel(ctx), nothing) },
+	}
+	for name, begin := range inner {
+		if err := store.Do(t.Context(), func(ctx context.Context, _ tx) error { return begin(ctx) }); !errors.Is(err, uow.ErrNested) {
+			t.Errorf("in a unit, %s: got error %v, want %v", name, err, uow.ErrNested)
+		}
+		if err := narrowed.View(t.Context(), func(ctx context.Context, _ slim) error { return begin(ctx) }); !errors.Is(err, uow.ErrNested) {
+			t.Errorf("in a narrowed unit, %s: got error %v, want %v", name, err, uow.ErrNested)
+		}
+	}
+	if s.attempts != 2*len(inner) {
+		t.Errorf("the store began %d units, want %d", s.attempts, 2*len(inner))
+	}
+	if err := store.Do(t.Context(), func(ctx context.Context, _ tx) error { return other.Do(ctx, nothing) }); err != nil {
+		t.Errorf("a unit of another store was refused: %v", err)
+	}
+	if err := store.Do(t.Context(), nothing); err != nil {
+		t.Errorf("a unit after another was refused: %v", err)
+	}
+}
+
+// A Narrow store retries as its origin does, and hands the narrowed transaction on.
+func TestNarrow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := plays(lost, nil)
+		var seen []int
+		err := uow.Narrow(uow.NewStore(s, uow.Policy{}), narrow).Do(t.Context(), func(_ context.Context, tx slim) error {
+			seen = append(seen, tx.of.attempt)
+			return nil
+		})
+		if err != nil || !slices.Equal(seen, []int{1, 2}) {
+			t.Errorf("got the attempts %v and error %v, want [1 2]", seen, err)
+		}
+	})
+}
+
+func TestPanicsPass(t *testing.T) {
+	s := plays(nil)
+	defer func() {
+		if got := recover(); got != "ouch" {
+			t.Errorf("recovered %v, want the panic of the closure", got)
+		}
+		if s.attempts != 1 {
+			t.Errorf("%d attempts, want 1", s.attempts)
+		}
+	}()
+	_ = uow.NewStore(s, uow.Policy{}).Do(t.Context(), func(context.Context, tx) error { panic("ouch") })
+	t.Error("the panic was swallowed")
+}
+
+func TestValuesOfTheContextPass(t *testing.T) {
+	type key struct{}
+	ctx := context.WithValue(t.Context(), key{}, "Ada")
+	err := uow.NewStore(plays(nil), uow.Policy{}).Do(ctx, func(ctx context.Context, _ tx) error {
+		if ctx.Value(key{}) != "Ada" {
+			return errOther
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error("the unit saw another context than the caller's")
+	}
+}

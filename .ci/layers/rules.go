@@ -9,7 +9,8 @@ import (
 const module = "github.com/cicerone-go/cicerone"
 
 var (
-	// folders are the floors of the house, and there are no others.
+	// folders are the floors of the house. There are no others but internal, which holds what tests
+	// of several floors share, and which nothing but tests imports.
 	folders = []string{"core", "ports", "adapters", "transport", "wiring", "examples"}
 
 	// helpers are the packages of core that every domain may use.
@@ -45,11 +46,13 @@ func refuse(from, to string) string {
 		return ""
 	case within(from, inModule(to)):
 		return "" // a package and what is nested in it are one
+	case isOwn(to, "internal") && !under(from, "internal"):
+		return "internal is for tests"
 	case under(to, wire) && !under(from, "wiring"):
 		return "wire stays inside wiring"
 	case under(to, gokit) && (under(from, "core") || under(from, "ports") || under(from, "adapters")):
 		return "go-kit belongs to the transports"
-	case isOwn(to, "ports/porttest") && !under(from, "adapters/internal") && !under(from, "examples"):
+	case isOwn(to, "ports/porttest") && !mayUseKit(from):
 		return "the conformance kit is for tests"
 	case isOwn(to, "examples") && !under(from, "examples"):
 		return "nothing depends on an example"
@@ -69,7 +72,7 @@ func refuse(from, to string) string {
 		return refuseTransport(unit(from), to)
 	case "wiring":
 		return refuseWiring(unit(from), to)
-	case "examples":
+	case "examples", "internal":
 		return ""
 	}
 	return "" // an unknown folder: misplaced speaks of it
@@ -173,14 +176,21 @@ func misplaced(pkg string) string {
 	switch {
 	case top(pkg) == "":
 		return ""
+	case top(pkg) == "internal":
+		return ""
 	case !slices.Contains(folders, top(pkg)):
-		return "unknown top-level folder; there are " + strings.Join(folders, ", ")
+		return "unknown top-level folder; there are " + strings.Join(folders, ", ") + ", and internal for tests"
 	case top(pkg) == "core" && !slices.Contains(helpers, unit(pkg)) && !slices.Contains(domains, unit(pkg)):
 		return "unknown package of core: name it in .ci/layers/rules.go, as a helper or in the order of the domains"
 	case top(pkg) == "ports" && pkg != "ports" && !under(pkg, "ports/porttest"):
 		return "ports holds ports.go and porttest"
 	}
 	return ""
+}
+
+// mayUseKit holds for the packages that are tests, or show how to test.
+func mayUseKit(pkg string) bool {
+	return under(pkg, "adapters/internal") || under(pkg, "internal") || under(pkg, "examples")
 }
 
 // top is the first element of a path: the floor, for a package of the module.

@@ -1,0 +1,313 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+type profileTables struct {
+	profiles        tree[*profile]    // user_id
+	profileIDs      tree[*profile]    // id
+	searchable      tree[*profile]    // id
+	interests       tree[*interest]   // id
+	interestsByName tree[*interest]   // folded name: it is unique, so the id need not follow
+	links           tree[profileLink] // profile_id, interest_id
+	linksOf         tree[profileLink] // interest_id, profile_id
+}
+
+func (t *profileTables) copy() profileTables {
+	return profileTables{
+		profiles: t.profiles.copy(), profileIDs: t.profileIDs.copy(), searchable: t.searchable.copy(),
+		interests: t.interests.copy(), interestsByName: t.interestsByName.copy(),
+		links: t.links.copy(), linksOf: t.linksOf.copy(),
+	}
+}
+
+// profile is a row, and what it is looked for by.
+type profile struct {
+	matching.Profile
+	foldedCountry string
+	foldedCity    string
+}
+
+// interest is a row, and what it is looked for by.
+type interest struct {
+	matching.Interest
+	foldedName string
+}
+
+// profileLink is a row of profile_interests.
+type profileLink struct {
+	profile  id.Profile
+	interest id.Interest
+}
+
+func (s *state) addProfile(p matching.Profile) error {
+	switch {
+	case s.profileIDs.has(idKey(p.ID)):
+		return taken("a profile")
+	case s.profiles.has(idKey(p.UserID)):
+		return taken("a user's profile")
+	case !s.users.has(idKey(p.UserID)):
+		return noTarget("a profile's user")
+	}
+	return s.putProfile(p)
+}
+
+// putProfile stores a profile, in place of the one that has its id.
+func (t *profileTables) putProfile(p matching.Profile) error {
+	if p.Age != 0 && (p.Age < matching.MinAge || p.Age > matching.MaxAge) {
+		return broken("an age is 18 to 120")
+	}
+	row := &profile{Profile: p, foldedCountry: text.Fold(p.Country), foldedCity: text.Fold(p.City)}
+	t.profiles.put(idKey(p.UserID), row)
+	t.profileIDs.put(idKey(p.ID), row)
+	t.searchable.drop(idKey(p.ID))
+	if p.IsSearchable {
+		t.searchable.put(idKey(p.ID), row)
+	}
+	return nil
+}
+
+func (t *profileTables) dropProfile(p *profile) {
+	t.dropLinks(p.ID)
+	t.profiles.drop(idKey(p.UserID))
+	t.profileIDs.drop(idKey(p.ID))
+	t.searchable.drop(idKey(p.ID))
+}
+
+func (t *profileTables) addLink(l profileLink) error {
+	switch {
+	case t.links.has(idKey(l.profile) + idKey(l.interest)):
+		return taken("a profile's interest")
+	case !t.profileIDs.has(idKey(l.profile)):
+		return noTarget("a profile's interest, by its profile,")
+	case !t.interests.has(idKey(l.interest)):
+		return noTarget("a profile's interest")
+	}
+	t.links.put(idKey(l.profile)+idKey(l.interest), l)
+	t.linksOf.put(idKey(l.interest)+idKey(l.profile), l)
+	return nil
+}
+
+func (t *profileTables) dropLinks(profile id.Profile) {
+	var gone []profileLink
+	for _, l := range t.links.ascend(idKey(profile), "") {
+		gone = append(gone, l)
+	}
+	for _, l := range gone {
+		t.links.drop(idKey(profile) + idKey(l.interest))
+		t.linksOf.drop(idKey(l.interest) + idKey(profile))
+	}
+}
+
+// interestsIn lists the interests linked to a profile, by name.
+func (t *profileTables) interestsIn(profile id.Profile) []*interest {
+	var list []*interest
+	for _, l := range t.links.ascend(idKey(profile), "") {
+		i, _ := t.interests.get(idKey(l.interest))
+		list = append(list, i)
+	}
+	slices.SortFunc(list, byName)
+	return list
+}
+
+func byName(a, b *interest) int { return cmp.Compare(a.foldedName, b.foldedName) }
+
+func (t *profileTables) addInterest(i matching.Interest) error {
+	row := &interest{Interest: i, foldedName: text.Fold(i.Name)}
+	switch {
+	case t.interests.has(idKey(i.ID)):
+		return taken("an interest")
+	case t.interestsByName.has(textKey(row.foldedName)):
+		return taken("an interest's name")
+	}
+	t.interests.put(idKey(i.ID), row)
+	t.interestsByName.put(textKey(row.foldedName), row)
+	return nil
+}
+
+type matchingRepository struct{ *unit }
+
+func (r matchingRepository) Profile(ctx context.Context, user id.User) (p matching.Profile, interests []matching.Interest, err error) {
+	err = r.read(ctx, func(s *state) error {
+		row, found := s.profiles.get(idKey(user))
+		if !found {
+			return notFound("a profile")
+		}
+		p = row.Profile
+		for _, i := range s.interestsIn(p.ID) {
+			interests = append(interests, i.Interest)
+		}
+		return nil
+	})
+	return p, interests, err
+}
+
+func (r matchingRepository) SaveProfile(ctx context.Context, p matching.Profile, interests []id.Interest) error {
+	return r.write(ctx, func(s *state) error {
+		if err := s.saveProfile(&p); err != nil {
+			return err
+		}
+		s.dropLinks(p.ID)
+		picked := slices.Clone(interests)
+		slices.SortFunc(picked, id.Interest.Compare)
+		for _, i := range slices.Compact(picked) {
+			if err := s.addLink(profileLink{profile: p.ID, interest: i}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// saveProfile stores a profile under the id that its user's first one had, if there was one.
+func (s *state) saveProfile(p *matching.Profile) error {
+	if old, found := s.profiles.get(idKey(p.UserID)); found {
+		p.ID = old.ID
+		return s.putProfile(*p)
+	}
+	return s.addProfile(*p)
+}
+
+func (r matchingRepository) DropProfile(ctx context.Context, user id.User) error {
+	return r.write(ctx, func(s *state) error {
+		if p, found := s.profiles.get(idKey(user)); found {
+			s.dropProfile(p)
+		}
+		return nil
+	})
+}
+
+func (r matchingRepository) Acquainted(ctx context.Context, a, b id.User) (acquainted bool, err error) {
+	err = r.read(ctx, func(s *state) error {
+		acquainted = s.conversationPairs.has(idKey(a)+idKey(b)) || s.conversationPairs.has(idKey(b)+idKey(a))
+		return nil
+	})
+	return acquainted, err
+}
+
+func (r matchingRepository) Blocked(ctx context.Context, a, b id.User) (blocked bool, err error) {
+	err = r.read(ctx, func(s *state) error {
+		blocked = s.blocked(a, b)
+		return nil
+	})
+	return blocked, err
+}
+
+func (r matchingRepository) Interests(ctx context.Context, ids ...id.Interest) (list []matching.Interest, err error) {
+	err = r.read(ctx, func(s *state) error {
+		var found []*interest
+		for _, wanted := range ids {
+			if i, ok := s.interests.get(idKey(wanted)); ok {
+				found = append(found, i)
+			}
+		}
+		slices.SortFunc(found, byName)
+		for _, i := range slices.Compact(found) {
+			list = append(list, i.Interest)
+		}
+		return nil
+	})
+	return list, err
+}
+
+func (r matchingRepository) AllInterests(ctx context.Context, activeOnly bool, after *matching.NamePlace, limit int) (list []matching.Interest, err error) {
+	err = r.read(ctx, func(s *state) error {
+		start := ""
+		if after != nil {
+			start = textKey(after.Folded)
+		}
+		for _, i := range s.interestsByName.ascend("", start) {
+			if len(list) >= limit {
+				break
+			}
+			if i.IsActive || !activeOnly {
+				list = append(list, i.Interest)
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
+func (r matchingRepository) AddInterest(ctx context.Context, i matching.Interest) (created bool, err error) {
+	err = r.write(ctx, func(s *state) error {
+		if s.interestsByName.has(textKey(text.Fold(i.Name))) {
+			return nil
+		}
+		created = true
+		return s.addInterest(i)
+	})
+	return created && err == nil, err
+}
+
+func (r matchingRepository) HoldInterest(ctx context.Context, interest id.Interest) (i matching.Interest, err error) {
+	err = r.write(ctx, func(s *state) error {
+		row, found := s.interests.get(idKey(interest))
+		if !found {
+			return notFound("an interest")
+		}
+		i = row.Interest
+		return nil
+	})
+	return i, err
+}
+
+func (r matchingRepository) SaveInterest(ctx context.Context, i matching.Interest) (saved bool, err error) {
+	err = r.write(ctx, func(s *state) error {
+		old, found := s.interests.get(idKey(i.ID))
+		if !found {
+			return notFound("an interest")
+		}
+		named, isNamed := s.interestsByName.get(textKey(text.Fold(i.Name)))
+		if isNamed && named.ID != i.ID {
+			return nil
+		}
+		saved = true
+		s.interests.drop(idKey(i.ID))
+		s.interestsByName.drop(textKey(old.foldedName))
+		return s.addInterest(i)
+	})
+	return saved && err == nil, err
+}
+
+var interestRows = mapping[*interest]{
+	tree: func(s *state) *tree[*interest] { return &s.interests },
+	row: func(i *interest) ports.Row {
+		return ports.Row{[16]byte(i.ID), i.Name, orNil(i.Icon), i.IsActive}
+	},
+	add: func(s *state, v *values) error {
+		return s.addInterest(matching.Interest{ID: v.id(), Name: v.text(), Icon: v.text(), IsActive: v.bool()})
+	},
+}
+
+var profileRows = mapping[*profile]{
+	tree: func(s *state) *tree[*profile] { return &s.profileIDs },
+	row: func(p *profile) ports.Row {
+		return ports.Row{
+			[16]byte(p.ID), [16]byte(p.UserID), orNil(p.FirstName), orNil(p.LastName), orNil(int64(p.Age)),
+			orNil(p.Biography), orNil(p.Country), orNil(p.City), orNil(p.ImageURL), p.IsSearchable,
+		}
+	},
+	add: func(s *state, v *values) error {
+		var p matching.Profile
+		p.ID, p.UserID, p.FirstName, p.LastName, p.Age = v.id(), v.id(), v.text(), v.text(), int(v.int())
+		p.Biography, p.Country, p.City, p.ImageURL, p.IsSearchable = v.text(), v.text(), v.text(), v.text(), v.bool()
+		return s.addProfile(p)
+	},
+}
+
+var profileInterestRows = mapping[profileLink]{
+	tree: func(s *state) *tree[profileLink] { return &s.links },
+	row:  func(l profileLink) ports.Row { return ports.Row{[16]byte(l.profile), [16]byte(l.interest)} },
+	add: func(s *state, v *values) error {
+		return s.addLink(profileLink{profile: v.id(), interest: v.id()})
+	},
+}

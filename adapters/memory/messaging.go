@@ -1,0 +1,314 @@
+package memory
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+type messageTables struct {
+	conversations     tree[*messaging.Conversation] // id
+	conversationPairs tree[*messaging.Conversation] // voyager_id, local_id
+	conversationsOf   index                         // participant, time of the last activity, id
+	messages          tree[*messaging.Message]      // id
+	messagesIn        index                         // conversation_id, created_at, id
+	unread            index                         // conversation_id, sender, created_at, id
+	attachments       tree[attachment]              // message_id
+}
+
+func (t *messageTables) copy() messageTables {
+	return messageTables{
+		conversations: t.conversations.copy(), conversationPairs: t.conversationPairs.copy(), conversationsOf: t.conversationsOf.copy(),
+		messages: t.messages.copy(), messagesIn: t.messagesIn.copy(), unread: t.unread.copy(), attachments: t.attachments.copy(),
+	}
+}
+
+// attachment is a row.
+type attachment struct {
+	message id.Message
+	messaging.Attachment
+}
+
+func (s *state) addConversation(c messaging.Conversation) error {
+	switch {
+	case s.conversations.has(idKey(c.ID)):
+		return taken("a conversation")
+	case s.conversationPairs.has(idKey(c.VoyagerID) + idKey(c.LocalID)):
+		return taken("a pair's conversation")
+	case !s.users.has(idKey(c.VoyagerID)) || !s.users.has(idKey(c.LocalID)):
+		return noTarget("a conversation's participant")
+	case c.VoyagerID == c.LocalID:
+		return broken("nobody talks with themselves")
+	}
+	s.conversations.put(idKey(c.ID), &c)
+	s.conversationPairs.put(idKey(c.VoyagerID)+idKey(c.LocalID), &c)
+	s.putActivity(&c)
+	return nil
+}
+
+// lastMessage is the newest message of a conversation, or nil.
+func (t *messageTables) lastMessage(conversation id.Conversation) *messaging.Message {
+	for key := range t.messagesIn.descend(idKey(conversation), "") {
+		m, _ := t.messages.get(idKey(lastID(key)))
+		return m
+	}
+	return nil
+}
+
+// activity is where a conversation stands in its participants' lists.
+func (t *messageTables) activity(c *messaging.Conversation) string {
+	return momentKey(messaging.PlaceOfOverview(messaging.Overview{Conversation: *c, LastMessage: t.lastMessage(c.ID)}))
+}
+
+func (t *messageTables) putActivity(c *messaging.Conversation) {
+	moment := t.activity(c)
+	t.conversationsOf.put(idKey(c.VoyagerID)+moment, struct{}{})
+	t.conversationsOf.put(idKey(c.LocalID)+moment, struct{}{})
+}
+
+func (t *messageTables) dropActivity(c *messaging.Conversation) {
+	moment := t.activity(c)
+	t.conversationsOf.drop(idKey(c.VoyagerID) + moment)
+	t.conversationsOf.drop(idKey(c.LocalID) + moment)
+}
+
+func (s *state) addMessage(m messaging.Message) error {
+	c, found := s.conversations.get(idKey(m.ConversationID))
+	switch {
+	case s.messages.has(idKey(m.ID)):
+		return taken("a message")
+	case !found:
+		return noTarget("a message's conversation")
+	case !s.users.has(idKey(m.UserID)):
+		return noTarget("a message's sender")
+	}
+	s.dropActivity(c)
+	s.messages.put(idKey(m.ID), &m)
+	s.messagesIn.put(idKey(m.ConversationID)+momentKey(messaging.PlaceOfMessage(m)), struct{}{})
+	if !m.Read {
+		s.unread.put(unreadBy(m.ConversationID, m.UserID)+momentKey(messaging.PlaceOfMessage(m)), struct{}{})
+	}
+	s.putActivity(c)
+	return nil
+}
+
+// unreadBy begins the keys of what a sender's counterpart has not read yet.
+func unreadBy(conversation id.Conversation, sender id.User) string {
+	return idKey(conversation) + idKey(sender)
+}
+
+func (t *messageTables) addAttachment(a attachment) error {
+	switch {
+	case t.attachments.has(idKey(a.message)):
+		return taken("a message's attachment")
+	case !t.messages.has(idKey(a.message)):
+		return noTarget("an attachment's message")
+	}
+	a.Bytes = bytes.Clone(a.Bytes)
+	t.attachments.put(idKey(a.message), a)
+	return nil
+}
+
+// overview is a conversation as one of its participants sees it.
+func (s *state) overview(c *messaging.Conversation, viewer id.User) messaging.Overview {
+	other := c.Other(viewer)
+	o := messaging.Overview{Conversation: *c, Other: s.person(other)}
+	if last := s.lastMessage(c.ID); last != nil {
+		m := *last
+		o.LastMessage = &m
+	}
+	for range s.unread.ascend(unreadBy(c.ID, other), "") {
+		o.Unread++
+	}
+	return o
+}
+
+func (s *state) person(user id.User) messaging.Person {
+	person := messaging.Person{UserID: user}
+	if p, found := s.profiles.get(idKey(user)); found {
+		person.FirstName, person.ImageURL = p.FirstName, p.ImageURL
+	}
+	if a, found := s.users.get(idKey(user)); found && person.FirstName == "" {
+		person.FirstName = a.FirstName()
+	}
+	return person
+}
+
+type messagingRepository struct{ *unit }
+
+func (r messagingRepository) OpenConversation(ctx context.Context, c messaging.Conversation) (there messaging.Conversation, created bool, err error) {
+	err = r.write(ctx, func(s *state) error {
+		if old, found := s.conversationPairs.get(idKey(c.VoyagerID) + idKey(c.LocalID)); found {
+			there = *old
+			return nil
+		}
+		there, created = c, true
+		return s.addConversation(c)
+	})
+	return there, created && err == nil, err
+}
+
+func (r messagingRepository) ConversationOf(ctx context.Context, voyager, local id.User) (c messaging.Conversation, err error) {
+	err = r.read(ctx, func(s *state) error {
+		there, found := s.conversationPairs.get(idKey(voyager) + idKey(local))
+		if !found {
+			return notFound("a conversation")
+		}
+		c = *there
+		return nil
+	})
+	return c, err
+}
+
+func (r messagingRepository) Standing(ctx context.Context, conversation id.Conversation) (standing messaging.Standing, err error) {
+	err = r.read(ctx, func(s *state) error {
+		c, found := s.conversations.get(idKey(conversation))
+		if !found {
+			return notFound("a conversation")
+		}
+		standing = messaging.Standing{
+			Conversation:  *c,
+			VoyagerActive: s.isActive(c.VoyagerID),
+			LocalActive:   s.isActive(c.LocalID),
+			Blocked:       s.blocked(c.VoyagerID, c.LocalID),
+		}
+		return nil
+	})
+	return standing, err
+}
+
+func (r messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
+	return r.write(ctx, func(s *state) error {
+		if err := s.addMessage(m); err != nil || a == nil {
+			return err
+		}
+		return s.addAttachment(attachment{message: m.ID, Attachment: *a})
+	})
+}
+
+func (r messagingRepository) Message(ctx context.Context, message id.Message) (m messaging.Message, err error) {
+	err = r.read(ctx, func(s *state) error {
+		there, found := s.messages.get(idKey(message))
+		if !found {
+			return notFound("a message")
+		}
+		m = *there
+		return nil
+	})
+	return m, err
+}
+
+func (r messagingRepository) Messages(ctx context.Context, conversation id.Conversation, after *page.Moment, limit int) (list []messaging.Message, err error) {
+	err = r.read(ctx, func(s *state) error {
+		list = newest(&s.messagesIn, idKey(conversation), after, limit, func(message [16]byte) (messaging.Message, bool) {
+			m, _ := s.messages.get(idKey(message))
+			return *m, true
+		})
+		return nil
+	})
+	return list, err
+}
+
+func (r messagingRepository) Attachment(ctx context.Context, message id.Message) (a messaging.Attachment, err error) {
+	err = r.read(ctx, func(s *state) error {
+		there, found := s.attachments.get(idKey(message))
+		if !found {
+			return notFound("an attachment")
+		}
+		a = messaging.Attachment{MediaType: there.MediaType, Bytes: bytes.Clone(there.Bytes)}
+		return nil
+	})
+	return a, err
+}
+
+func (r messagingRepository) MarkRead(ctx context.Context, conversation id.Conversation, reader id.User, upTo page.Moment) (marked int, err error) {
+	err = r.write(ctx, func(s *state) error {
+		c, found := s.conversations.get(idKey(conversation))
+		if !found {
+			return nil
+		}
+		prefix := unreadBy(conversation, c.Other(reader))
+		var keys []string
+		for key := range s.unread.ascend(prefix, "") {
+			if key > prefix+momentKey(upTo) {
+				break
+			}
+			keys = append(keys, key)
+		}
+		for _, key := range keys {
+			s.markRead(lastID(key))
+			s.unread.drop(key)
+		}
+		marked = len(keys)
+		return nil
+	})
+	return marked, err
+}
+
+func (t *messageTables) markRead(message id.Message) {
+	there, _ := t.messages.get(idKey(message))
+	m := *there
+	m.Read = true
+	t.messages.put(idKey(message), &m)
+}
+
+func (r messagingRepository) Overview(ctx context.Context, conversation id.Conversation, viewer id.User) (o messaging.Overview, err error) {
+	err = r.read(ctx, func(s *state) error {
+		c, found := s.conversations.get(idKey(conversation))
+		if !found || !c.Has(viewer) {
+			return notFound("a conversation")
+		}
+		o = s.overview(c, viewer)
+		return nil
+	})
+	return o, err
+}
+
+func (r messagingRepository) Overviews(ctx context.Context, viewer id.User, after *page.Moment, limit int) (list []messaging.Overview, err error) {
+	err = r.read(ctx, func(s *state) error {
+		list = newest(&s.conversationsOf, idKey(viewer), after, limit, func(conversation [16]byte) (messaging.Overview, bool) {
+			c, _ := s.conversations.get(idKey(conversation))
+			return s.overview(c, viewer), true
+		})
+		return nil
+	})
+	return list, err
+}
+
+var conversationRows = mapping[*messaging.Conversation]{
+	tree: func(s *state) *tree[*messaging.Conversation] { return &s.conversations },
+	row: func(c *messaging.Conversation) ports.Row {
+		return ports.Row{[16]byte(c.ID), [16]byte(c.VoyagerID), [16]byte(c.LocalID), c.CreatedAt}
+	},
+	add: func(s *state, v *values) error {
+		return s.addConversation(messaging.Conversation{ID: v.id(), VoyagerID: v.id(), LocalID: v.id(), CreatedAt: v.time()})
+	},
+}
+
+var messageRows = mapping[*messaging.Message]{
+	tree: func(s *state) *tree[*messaging.Message] { return &s.messages },
+	row: func(m *messaging.Message) ports.Row {
+		return ports.Row{
+			[16]byte(m.ID), [16]byte(m.ConversationID), [16]byte(m.UserID), m.Content, orNil(m.Attachment), m.Read, m.CreatedAt,
+		}
+	},
+	add: func(s *state, v *values) error {
+		return s.addMessage(messaging.Message{
+			ID: v.id(), ConversationID: v.id(), UserID: v.id(), Content: v.text(), Attachment: v.text(), Read: v.bool(), CreatedAt: v.time(),
+		})
+	},
+}
+
+var attachmentRows = mapping[attachment]{
+	tree: func(s *state) *tree[attachment] { return &s.attachments },
+	row: func(a attachment) ports.Row {
+		return ports.Row{[16]byte(a.message), a.MediaType, bytes.Clone(a.Bytes)}
+	},
+	add: func(s *state, v *values) error {
+		return s.addAttachment(attachment{message: v.id(), Attachment: messaging.Attachment{MediaType: v.text(), Bytes: v.bytes()}})
+	},
+}

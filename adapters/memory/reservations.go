@@ -1,0 +1,198 @@
+package memory
+
+import (
+	"context"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+type reservationTables struct {
+	reservations   tree[*reservations.Reservation] // id
+	reservationsIn index                           // conversation_id, created_at, id
+	reservationsOf index                           // participant, created_at, id
+
+	// The accepted ones only.
+	calendar tree[*reservations.Reservation] // local_id, date, id
+	heldOf   tree[*reservations.Reservation] // voyager_id, id
+	due      tree[*reservations.Reservation] // end_date, id
+}
+
+func (t *reservationTables) copy() reservationTables {
+	return reservationTables{
+		reservations: t.reservations.copy(), reservationsIn: t.reservationsIn.copy(), reservationsOf: t.reservationsOf.copy(),
+		calendar: t.calendar.copy(), heldOf: t.heldOf.copy(), due: t.due.copy(),
+	}
+}
+
+func (s *state) addReservation(r reservations.Reservation) error {
+	c, found := s.conversations.get(idKey(r.ConversationID))
+	switch {
+	case s.reservations.has(idKey(r.ID)):
+		return taken("a reservation")
+	case !found:
+		return noTarget("a reservation's conversation")
+	case r.VoyagerID != c.VoyagerID || r.LocalID != c.LocalID:
+		return broken("a reservation's voyager and local are those of its conversation")
+	case !r.Has(r.CreatorID):
+		return broken("a participant proposes a reservation")
+	case !r.EndDate.After(r.Date):
+		return broken("a reservation ends after it begins")
+	case r.Tokens < 0:
+		return broken("a reservation costs no less than nothing")
+	case !r.Status.Valid():
+		return broken("a reservation's status exists")
+	case r.Status == reservations.Accepted && s.overlaps(&r):
+		return broken("accepted reservations of one local do not overlap")
+	}
+	moment := momentKey(reservations.Place(r))
+	s.reservationsIn.put(idKey(r.ConversationID)+moment, struct{}{})
+	s.reservationsOf.put(idKey(r.VoyagerID)+moment, struct{}{})
+	s.reservationsOf.put(idKey(r.LocalID)+moment, struct{}{})
+	s.putReservation(&r)
+	return nil
+}
+
+// putReservation stores a reservation, in place of the one that has its id.
+func (t *reservationTables) putReservation(r *reservations.Reservation) {
+	t.reservations.put(idKey(r.ID), r)
+	inCalendar := idKey(r.LocalID) + timeKey(r.Date) + idKey(r.ID)
+	held := idKey(r.VoyagerID) + idKey(r.ID)
+	due := timeKey(r.EndDate) + idKey(r.ID)
+	if r.Status == reservations.Accepted {
+		t.calendar.put(inCalendar, r)
+		t.heldOf.put(held, r)
+		t.due.put(due, r)
+	} else {
+		t.calendar.drop(inCalendar)
+		t.heldOf.drop(held)
+		t.due.drop(due)
+	}
+}
+
+// overlaps reports whether the local has an accepted reservation in the time of r. As those do not
+// overlap each other, the last that begins before r ends is the only one to look at.
+func (t *reservationTables) overlaps(r *reservations.Reservation) bool {
+	for _, there := range t.calendar.descend(idKey(r.LocalID), idKey(r.LocalID)+timeKey(r.EndDate)) {
+		return there.EndDate.After(r.Date)
+	}
+	return false
+}
+
+func (t *reservationTables) reservation(reservation [16]byte) (reservations.Reservation, bool) {
+	r, found := t.reservations.get(idKey(reservation))
+	if !found {
+		return reservations.Reservation{}, false
+	}
+	return *r, true
+}
+
+type reservationsRepository struct{ *unit }
+
+func (r reservationsRepository) Add(ctx context.Context, reservation reservations.Reservation) error {
+	return r.write(ctx, func(s *state) error { return s.addReservation(reservation) })
+}
+
+func (r reservationsRepository) Reservation(ctx context.Context, reservation id.Reservation) (there reservations.Reservation, err error) {
+	err = r.read(ctx, func(s *state) error {
+		var found bool
+		if there, found = s.reservation(reservation); !found {
+			return notFound("a reservation")
+		}
+		return nil
+	})
+	return there, err
+}
+
+func (r reservationsRepository) HoldCalendar(ctx context.Context, _ id.User) error {
+	return r.write(ctx, func(*state) error { return nil })
+}
+
+func (r reservationsRepository) Hold(ctx context.Context, reservation id.Reservation) (there reservations.Reservation, err error) {
+	err = r.write(ctx, func(s *state) error {
+		var found bool
+		if there, found = s.reservation(reservation); !found {
+			return notFound("a reservation")
+		}
+		return nil
+	})
+	return there, err
+}
+
+func (r reservationsRepository) Move(ctx context.Context, reservation id.Reservation, from, to reservations.Status, at time.Time) (moved reservations.Moved, err error) {
+	err = r.write(ctx, func(s *state) error {
+		next, found := s.reservation(reservation)
+		switch {
+		case !found:
+			return notFound("a reservation")
+		case !to.Valid():
+			return broken("a reservation's status exists")
+		case next.Status != from:
+			moved = reservations.Stale
+			return nil
+		case to == reservations.Accepted && s.overlaps(&next):
+			moved = reservations.Overlaps
+			return nil
+		}
+		next.Status, next.UpdatedAt = to, at
+		s.putReservation(&next)
+		return nil
+	})
+	return moved, err
+}
+
+func (r reservationsRepository) InConversation(
+	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,
+) (list []reservations.Reservation, err error) {
+	err = r.read(ctx, func(s *state) error {
+		list = newest(&s.reservationsIn, idKey(conversation), after, limit, s.reservation)
+		return nil
+	})
+	return list, err
+}
+
+func (r reservationsRepository) Of(
+	ctx context.Context, user id.User, status reservations.Status, after *page.Moment, limit int,
+) (list []reservations.Reservation, err error) {
+	err = r.read(ctx, func(s *state) error {
+		list = newest(&s.reservationsOf, idKey(user), after, limit, func(reservation [16]byte) (reservations.Reservation, bool) {
+			there, _ := s.reservation(reservation)
+			return there, status == "" || there.Status == status
+		})
+		return nil
+	})
+	return list, err
+}
+
+func (r reservationsRepository) Due(ctx context.Context, now time.Time, limit int) (due []id.Reservation, err error) {
+	err = r.read(ctx, func(s *state) error {
+		for _, reservation := range s.due.ascend("", "") {
+			if len(due) >= limit || reservation.EndDate.After(now) {
+				break
+			}
+			due = append(due, reservation.ID)
+		}
+		return nil
+	})
+	return due, err
+}
+
+var reservationRows = mapping[*reservations.Reservation]{
+	tree: func(s *state) *tree[*reservations.Reservation] { return &s.reservations },
+	row: func(r *reservations.Reservation) ports.Row {
+		return ports.Row{
+			[16]byte(r.ID), [16]byte(r.ConversationID), [16]byte(r.VoyagerID), [16]byte(r.LocalID), [16]byte(r.CreatorID),
+			r.Title, r.Price.String(), r.Tokens, r.Date, r.EndDate, string(r.Status), r.CreatedAt, r.UpdatedAt,
+		}
+	},
+	add: func(s *state, v *values) error {
+		var r reservations.Reservation
+		r.ID, r.ConversationID, r.VoyagerID, r.LocalID, r.CreatorID = v.id(), v.id(), v.id(), v.id(), v.id()
+		r.Title, r.Price, r.Tokens, r.Date, r.EndDate = v.text(), v.price(), v.int(), v.time(), v.time()
+		r.Status, r.CreatedAt, r.UpdatedAt = reservations.Status(v.text()), v.time(), v.time()
+		return s.addReservation(r)
+	},
+}

@@ -1,0 +1,93 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
+)
+
+func (r matchingRepository) Search(ctx context.Context, q matching.Query, after *matching.Rank, limit int) (matches []matching.Match, err error) {
+	err = r.read(ctx, func(s *state) error {
+		shared := s.sharedWith(q.Viewer)
+		var found []matching.Rank
+		for _, p := range s.candidates(q) {
+			rank := matching.Rank{Score: len(shared[p.ID]), Profile: p.ID}
+			if s.mayMeet(q.Viewer, p) && p.fits(q) && (after == nil || compareRanks(*after, rank) < 0) {
+				found = append(found, rank)
+			}
+		}
+		slices.SortFunc(found, compareRanks)
+		for _, rank := range found[:min(len(found), max(limit, 0))] {
+			matches = append(matches, s.match(rank, shared[rank.Profile]))
+		}
+		return nil
+	})
+	return matches, err
+}
+
+// compareRanks puts the highest score first, then goes by profile id.
+func compareRanks(a, b matching.Rank) int {
+	return cmp.Or(cmp.Compare(b.Score, a.Score), a.Profile.Compare(b.Profile))
+}
+
+// sharedWith lists, for each profile that shares active interests with a viewer, which those are, by name.
+func (s *state) sharedWith(viewer id.User) map[id.Profile][]matching.Interest {
+	shared := map[id.Profile][]matching.Interest{}
+	own, found := s.profiles.get(idKey(viewer))
+	if !found {
+		return shared
+	}
+	for _, i := range s.interestsIn(own.ID) {
+		if !i.IsActive {
+			continue
+		}
+		for _, l := range s.linksOf.ascend(idKey(i.ID), "") {
+			shared[l.profile] = append(shared[l.profile], i.Interest)
+		}
+	}
+	return shared
+}
+
+// candidates are the searchable profiles or, where interests are asked for, those of them that have one.
+func (s *state) candidates(q matching.Query) map[id.Profile]*profile {
+	candidates := map[id.Profile]*profile{}
+	if len(q.Interests) == 0 {
+		for _, p := range s.searchable.ascend("", "") {
+			candidates[p.ID] = p
+		}
+		return candidates
+	}
+	for _, wanted := range q.Interests {
+		if i, found := s.interests.get(idKey(wanted)); !found || !i.IsActive {
+			continue
+		}
+		for _, l := range s.linksOf.ascend(idKey(wanted), "") {
+			if p, found := s.searchable.get(idKey(l.profile)); found {
+				candidates[p.ID] = p
+			}
+		}
+	}
+	return candidates
+}
+
+// mayMeet reports whether a viewer may find somebody at all.
+func (s *state) mayMeet(viewer id.User, p *profile) bool {
+	return p.UserID != viewer && s.isActive(p.UserID) && !s.blocked(viewer, p.UserID)
+}
+
+func (p *profile) fits(q matching.Query) bool {
+	return (q.Country == "" || p.foldedCountry == q.Country) &&
+		(q.City == "" || p.foldedCity == q.City) &&
+		(q.MinAge == 0 || p.Age >= q.MinAge) &&
+		(q.MaxAge == 0 || p.Age != 0 && p.Age <= q.MaxAge)
+}
+
+func (s *state) match(rank matching.Rank, shared []matching.Interest) matching.Match {
+	row, _ := s.profileIDs.get(idKey(rank.Profile))
+	p := row.Profile
+	p.LastName = ""
+	return matching.Match{Profile: p, Shared: shared, Score: rank.Score}
+}

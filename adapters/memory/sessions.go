@@ -1,0 +1,288 @@
+package memory
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// The sessions, and what else proves who somebody is. They belong to users.Repository.
+type sessionTables struct {
+	sessions         tree[*users.Session]      // id
+	sessionsOf       index                     // user_id, created_at, id
+	sessionsByExpiry index                     // the last expires_at of its refresh tokens, id
+	refreshTokens    tree[*users.RefreshToken] // hash
+	refreshTokensOf  tree[*users.RefreshToken] // session_id, hash
+	resets           tree[*users.Reset]        // user_id
+	resetsByHash     tree[*users.Reset]        // hash
+}
+
+func (t *sessionTables) copy() sessionTables {
+	return sessionTables{
+		sessions: t.sessions.copy(), sessionsOf: t.sessionsOf.copy(), sessionsByExpiry: t.sessionsByExpiry.copy(),
+		refreshTokens: t.refreshTokens.copy(), refreshTokensOf: t.refreshTokensOf.copy(),
+		resets: t.resets.copy(), resetsByHash: t.resetsByHash.copy(),
+	}
+}
+
+func hashKey(h users.SecretHash) string { return string(h[:]) }
+
+func (s *state) addSession(session users.Session) error {
+	switch {
+	case s.sessions.has(idKey(session.ID)):
+		return taken("a session")
+	case !s.users.has(idKey(session.UserID)):
+		return noTarget("a session's user")
+	}
+	s.sessions.put(idKey(session.ID), &session)
+	s.sessionsOf.put(sessionPlace(&session), struct{}{})
+	s.sessionsByExpiry.put(s.expiryPlace(session.ID), struct{}{})
+	return nil
+}
+
+func sessionPlace(s *users.Session) string {
+	return idKey(s.UserID) + momentKey(page.Moment{At: s.CreatedAt, ID: s.ID})
+}
+
+// expiryPlace is where a session stands in the order in which sessions are purged.
+func (t *sessionTables) expiryPlace(session id.Session) string {
+	var last time.Time
+	for _, token := range t.refreshTokensOf.ascend(idKey(session), "") {
+		if token.ExpiresAt.After(last) {
+			last = token.ExpiresAt
+		}
+	}
+	return momentKey(page.Moment{At: last, ID: session})
+}
+
+func (t *sessionTables) addRefreshToken(token users.RefreshToken) error {
+	switch {
+	case t.refreshTokens.has(hashKey(token.Hash)):
+		return taken("a refresh token")
+	case !t.sessions.has(idKey(token.SessionID)):
+		return noTarget("a refresh token's session")
+	}
+	t.sessionsByExpiry.drop(t.expiryPlace(token.SessionID))
+	t.putRefreshToken(&token)
+	t.sessionsByExpiry.put(t.expiryPlace(token.SessionID), struct{}{})
+	return nil
+}
+
+func (t *sessionTables) putRefreshToken(token *users.RefreshToken) {
+	t.refreshTokens.put(hashKey(token.Hash), token)
+	t.refreshTokensOf.put(idKey(token.SessionID)+hashKey(token.Hash), token)
+}
+
+// sessionsIn lists an account's sessions, oldest first.
+func (t *sessionTables) sessionsIn(user id.User) []*users.Session {
+	var list []*users.Session
+	for key := range t.sessionsOf.ascend(idKey(user), "") {
+		session, _ := t.sessions.get(idKey(lastID(key)))
+		list = append(list, session)
+	}
+	return list
+}
+
+func (t *sessionTables) revoke(session *users.Session, at time.Time) {
+	if session.Live() {
+		ended := *session
+		ended.RevokedAt = at
+		t.sessions.put(idKey(ended.ID), &ended)
+	}
+}
+
+func (t *sessionTables) dropSession(session *users.Session) {
+	t.sessionsByExpiry.drop(t.expiryPlace(session.ID))
+	t.sessionsOf.drop(sessionPlace(session))
+	t.sessions.drop(idKey(session.ID))
+	var tokens []*users.RefreshToken
+	for _, token := range t.refreshTokensOf.ascend(idKey(session.ID), "") {
+		tokens = append(tokens, token)
+	}
+	for _, token := range tokens {
+		t.refreshTokens.drop(hashKey(token.Hash))
+		t.refreshTokensOf.drop(idKey(session.ID) + hashKey(token.Hash))
+	}
+}
+
+func (t *sessionTables) dropSessionsOf(user id.User) {
+	for _, session := range t.sessionsIn(user) {
+		t.dropSession(session)
+	}
+}
+
+func (s *state) addReset(r users.Reset) error {
+	switch {
+	case s.resets.has(idKey(r.UserID)):
+		return taken("a user's password reset")
+	case s.resetsByHash.has(hashKey(r.Hash)):
+		return taken("a password reset")
+	case !s.users.has(idKey(r.UserID)):
+		return noTarget("a password reset's user")
+	}
+	s.resets.put(idKey(r.UserID), &r)
+	s.resetsByHash.put(hashKey(r.Hash), &r)
+	return nil
+}
+
+func (t *sessionTables) dropReset(user id.User) {
+	if r, found := t.resets.get(idKey(user)); found {
+		t.resets.drop(idKey(user))
+		t.resetsByHash.drop(hashKey(r.Hash))
+	}
+}
+
+func (r usersRepository) AddSession(ctx context.Context, session users.Session, first users.RefreshToken) error {
+	return r.write(ctx, func(s *state) error {
+		if err := s.addSession(session); err != nil {
+			return err
+		}
+		return s.addRefreshToken(first)
+	})
+}
+
+func (r usersRepository) Session(ctx context.Context, session id.Session) (there users.Session, u users.User, err error) {
+	err = r.read(ctx, func(s *state) error {
+		found, ok := s.sessions.get(idKey(session))
+		if !ok {
+			return notFound("a session")
+		}
+		a, err := s.account(found.UserID)
+		if err == nil {
+			there, u = *found, a.User
+		}
+		return err
+	})
+	return there, u, err
+}
+
+func (r usersRepository) Sessions(ctx context.Context, user id.User) (list []users.Session, err error) {
+	err = r.read(ctx, func(s *state) error {
+		for _, session := range s.sessionsIn(user) {
+			list = append(list, *session)
+		}
+		return nil
+	})
+	return list, err
+}
+
+func (r usersRepository) UseRefreshToken(ctx context.Context, hash users.SecretHash, at time.Time) (before users.RefreshToken, err error) {
+	err = r.write(ctx, func(s *state) error {
+		there, found := s.refreshTokens.get(hashKey(hash))
+		if !found {
+			return notFound("a refresh token")
+		}
+		before = *there
+		if before.UsedAt.IsZero() {
+			used := before
+			used.UsedAt = at
+			s.putRefreshToken(&used)
+		}
+		return nil
+	})
+	return before, err
+}
+
+func (r usersRepository) AddRefreshToken(ctx context.Context, t users.RefreshToken) error {
+	return r.write(ctx, func(s *state) error { return s.addRefreshToken(t) })
+}
+
+func (r usersRepository) RevokeSession(ctx context.Context, session id.Session, at time.Time) error {
+	return r.write(ctx, func(s *state) error {
+		if there, found := s.sessions.get(idKey(session)); found {
+			s.revoke(there, at)
+		}
+		return nil
+	})
+}
+
+func (r usersRepository) RevokeSessions(ctx context.Context, user id.User, at time.Time) error {
+	return r.write(ctx, func(s *state) error {
+		for _, session := range s.sessionsIn(user) {
+			s.revoke(session, at)
+		}
+		return nil
+	})
+}
+
+func (r usersRepository) PurgeSessions(ctx context.Context, before time.Time, limit int) (purged int, err error) {
+	err = r.write(ctx, func(s *state) error {
+		var gone []*users.Session
+		for key := range s.sessionsByExpiry.ascend("", "") {
+			if len(gone) >= limit || key >= timeKey(before) {
+				break
+			}
+			session, _ := s.sessions.get(idKey(lastID(key)))
+			gone = append(gone, session)
+		}
+		for _, session := range gone {
+			s.dropSession(session)
+		}
+		purged = len(gone)
+		return nil
+	})
+	return purged, err
+}
+
+func (r usersRepository) SetReset(ctx context.Context, reset users.Reset) error {
+	return r.write(ctx, func(s *state) error {
+		s.dropReset(reset.UserID)
+		return s.addReset(reset)
+	})
+}
+
+func (r usersRepository) Reset(ctx context.Context, hash users.SecretHash) (reset users.Reset, err error) {
+	err = r.read(ctx, func(s *state) error {
+		there, found := s.resetsByHash.get(hashKey(hash))
+		if !found {
+			return notFound("a password reset")
+		}
+		reset = *there
+		return nil
+	})
+	return reset, err
+}
+
+func (r usersRepository) DropReset(ctx context.Context, user id.User) error {
+	return r.write(ctx, func(s *state) error {
+		s.dropReset(user)
+		return nil
+	})
+}
+
+var sessionRows = mapping[*users.Session]{
+	tree: func(s *state) *tree[*users.Session] { return &s.sessions },
+	row: func(s *users.Session) ports.Row {
+		return ports.Row{[16]byte(s.ID), [16]byte(s.UserID), s.CreatedAt, orNil(s.RevokedAt)}
+	},
+	add: func(s *state, v *values) error {
+		return s.addSession(users.Session{ID: v.id(), UserID: v.id(), CreatedAt: v.time(), RevokedAt: v.time()})
+	},
+}
+
+var refreshTokenRows = mapping[*users.RefreshToken]{
+	tree: func(s *state) *tree[*users.RefreshToken] { return &s.refreshTokens },
+	row: func(t *users.RefreshToken) ports.Row {
+		return ports.Row{bytes.Clone(t.Hash[:]), [16]byte(t.SessionID), t.CreatedAt, t.ExpiresAt, orNil(t.UsedAt)}
+	},
+	add: func(s *state, v *values) error {
+		return s.addRefreshToken(users.RefreshToken{
+			Hash: v.hash(), SessionID: v.id(), CreatedAt: v.time(), ExpiresAt: v.time(), UsedAt: v.time(),
+		})
+	},
+}
+
+var resetRows = mapping[*users.Reset]{
+	tree: func(s *state) *tree[*users.Reset] { return &s.resets },
+	row: func(r *users.Reset) ports.Row {
+		return ports.Row{[16]byte(r.UserID), bytes.Clone(r.Hash[:]), r.ExpiresAt}
+	},
+	add: func(s *state, v *values) error {
+		return s.addReset(users.Reset{UserID: v.id(), Hash: v.hash(), ExpiresAt: v.time()})
+	},
+}

@@ -1,0 +1,141 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+var _ ports.Storage = (*Store)(nil)
+
+// Store is an empty store to begin with, and forgets everything with the process. It is safe for
+// concurrent use; make one with New.
+type Store struct {
+	writer    chan struct{}         // has room for the one unit that writes
+	committed *state                // what the last unit left: only the unit that writes touches it
+	published atomic.Pointer[state] // a copy of it for readers, which nobody changes or copies
+
+	mu      sync.Mutex
+	running int           // units under way or waiting
+	closed  bool          // no further unit may begin
+	closing chan struct{} // closed by Close
+	idle    chan struct{} // closed when the store is closed and no unit is left
+}
+
+// New makes an empty store.
+func New() *Store {
+	s := &Store{
+		writer:    make(chan struct{}, 1),
+		committed: new(state),
+		closing:   make(chan struct{}),
+		idle:      make(chan struct{}),
+	}
+	s.published.Store(s.committed.copy())
+	return s
+}
+
+// Run implements uow.Runner. Beside what fn returns, its errors are ctx.Err() (wrapped), the error of the
+// repository that ended the unit, and uow.ErrUnreachable after Close. A unit is run once.
+func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("memory: begin: %w", err)
+	}
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
+	if mode == uow.Write {
+		return s.write(ctx, fn)
+	}
+	u := &unit{mode: mode, current: s.published.Load}
+	if mode == uow.Snapshot {
+		u.state = s.published.Load()
+	}
+	return u.run(ctx, fn)
+}
+
+// write runs fn on a copy of the committed state, and commits the copy. Where fn panics or ends the
+// goroutine, the copy is dropped and the next writer let in.
+func (s *Store) write(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
+	select {
+	case s.writer <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("memory: wait for the unit before: %w", ctx.Err())
+	case <-s.closing:
+		return errClosed
+	}
+	defer func() { <-s.writer }()
+	u := &unit{mode: uow.Write, state: s.committed.copy()}
+	if err := u.run(ctx, fn); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("memory: commit: %w", err)
+	}
+	s.committed = u.state
+	s.published.Store(s.committed.copy())
+	return nil
+}
+
+var errClosed = fmt.Errorf("memory: the store is closed: %w", uow.ErrUnreachable)
+
+func (s *Store) enter() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errClosed
+	}
+	s.running++
+	return nil
+}
+
+func (s *Store) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running--
+	if s.closed && s.running == 0 {
+		close(s.idle)
+	}
+}
+
+// Ping returns nil until Close, then uow.ErrUnreachable; that too where ctx has ended.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("memory: ping: %w", uow.ErrUnreachable.Because(err))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errClosed
+	}
+	return nil
+}
+
+// Close lets the units under way end, those that wait for their turn fail, and waits for them until ctx
+// ends: then it returns ctx.Err() (wrapped). It may be called again.
+func (s *Store) Close(ctx context.Context) error {
+	s.mu.Lock()
+	if !s.closed {
+		s.closed = true
+		close(s.closing)
+		if s.running == 0 {
+			close(s.idle)
+		}
+	}
+	s.mu.Unlock()
+	select {
+	case <-s.idle:
+		return nil
+	default:
+	}
+	select {
+	case <-s.idle:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("memory: wait for the units under way: %w", ctx.Err())
+	}
+}

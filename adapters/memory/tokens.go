@@ -1,0 +1,215 @@
+package memory
+
+import (
+	"context"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+type tokenTables struct {
+	wallets        tree[*wallet]             // user_id
+	walletIDs      tree[*wallet]             // id
+	ledger         tree[*tokens.Transaction] // user_id, seq
+	transactionIDs index                     // id
+}
+
+func (t *tokenTables) copy() tokenTables {
+	return tokenTables{
+		wallets: t.wallets.copy(), walletIDs: t.walletIDs.copy(),
+		ledger: t.ledger.copy(), transactionIDs: t.transactionIDs.copy(),
+	}
+}
+
+// wallet is a row: a wallet and the last seq that it gave out.
+type wallet struct {
+	tokens.Wallet
+	seq int64
+}
+
+func (s *state) addWallet(w wallet) error {
+	switch {
+	case s.walletIDs.has(idKey(w.ID)):
+		return taken("a wallet")
+	case s.wallets.has(idKey(w.UserID)):
+		return taken("a user's wallet")
+	case !s.users.has(idKey(w.UserID)):
+		return noTarget("a wallet's user")
+	case w.Balance < 0 || w.Balance > tokens.MaxBalance || w.seq < 0:
+		return broken("a wallet's balance and seq are never below zero")
+	}
+	s.putWallet(w)
+	return nil
+}
+
+func (t *tokenTables) putWallet(w wallet) {
+	t.wallets.put(idKey(w.UserID), &w)
+	t.walletIDs.put(idKey(w.ID), &w)
+}
+
+// append writes one line of the ledger. There is no way to change or remove one.
+func (t *tokenTables) append(line tokens.Transaction) error {
+	key := idKey(line.UserID) + intKey(line.Seq)
+	switch {
+	case t.ledger.has(key):
+		return taken("a wallet's seq")
+	case t.transactionIDs.has(idKey(line.ID)):
+		return taken("a transaction")
+	case !t.wallets.has(idKey(line.UserID)):
+		return noTarget("a transaction's wallet")
+	case line.Seq < 1:
+		return broken("seq counts from 1")
+	case !line.Type.Allows(line.Amount):
+		return broken("a transaction's type allows no such amount")
+	case line.BalanceBefore < 0 || line.BalanceAfter < 0:
+		return broken("a balance is never below zero")
+	case line.BalanceAfter-line.BalanceBefore != line.Amount:
+		return broken("a transaction's balances differ by its amount")
+	}
+	t.ledger.put(key, &line)
+	t.transactionIDs.put(idKey(line.ID), struct{}{})
+	return nil
+}
+
+// post moves one balance, and writes the line that says so.
+func (t *tokenTables) post(e tokens.Entry) (tokens.Receipt, error) {
+	there, found := t.wallets.get(idKey(e.UserID))
+	if !found {
+		return tokens.Receipt{}, notFound("a wallet")
+	}
+	w, amount := *there, e.Amount
+	switch {
+	case e.UpToBalance && amount < 0 && w.Balance == 0:
+		return tokens.Receipt{}, tokens.ErrTooFewTokens
+	case e.UpToBalance && amount < 0:
+		amount = max(amount, -w.Balance)
+	case amount < -w.Balance:
+		return tokens.Receipt{}, tokens.ErrTooFewTokens
+	case amount > tokens.MaxBalance-w.Balance:
+		return tokens.Receipt{}, tokens.ErrTooManyTokens
+	}
+	line := tokens.Transaction{
+		ID: e.ID, UserID: e.UserID, Seq: w.seq + 1, Amount: amount, Type: e.Type, Reason: e.Reason, Metadata: e.Metadata,
+		BalanceBefore: w.Balance, BalanceAfter: w.Balance + amount, CreatedAt: e.CreatedAt,
+	}
+	if err := t.append(line); err != nil {
+		return tokens.Receipt{}, err
+	}
+	w.Balance, w.seq = line.BalanceAfter, line.Seq
+	t.putWallet(w)
+	return tokens.Receipt{Transaction: line, Closed: w.Closed}, nil
+}
+
+type tokensRepository struct{ *unit }
+
+func (r tokensRepository) Open(ctx context.Context, w tokens.Wallet) error {
+	return r.write(ctx, func(s *state) error {
+		return s.addWallet(wallet{Wallet: tokens.Wallet{ID: w.ID, UserID: w.UserID}})
+	})
+}
+
+func (r tokensRepository) Wallet(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
+	err = r.read(ctx, func(s *state) error {
+		there, found := s.wallets.get(idKey(user))
+		if !found {
+			return notFound("a wallet")
+		}
+		w = there.Wallet
+		return nil
+	})
+	return w, err
+}
+
+func (r tokensRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
+	err = r.read(ctx, func(s *state) error {
+		for _, reservation := range s.heldOf.ascend(idKey(user), "") {
+			held += reservation.Tokens
+		}
+		return nil
+	})
+	return held, err
+}
+
+func (r tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (receipts []tokens.Receipt, err error) {
+	err = r.write(ctx, func(s *state) error {
+		for _, e := range entries {
+			if !s.wallets.has(idKey(e.UserID)) {
+				return notFound("a wallet") // which does not end the unit: so before anything is written
+			}
+		}
+		for _, e := range entries {
+			receipt, err := s.post(e)
+			if err != nil {
+				return err
+			}
+			receipts = append(receipts, receipt)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return receipts, nil
+}
+
+func (r tokensRepository) Close(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
+	err = r.write(ctx, func(s *state) error {
+		there, found := s.wallets.get(idKey(user))
+		if !found {
+			return notFound("a wallet")
+		}
+		closed := *there
+		closed.Closed = true
+		s.putWallet(closed)
+		w = closed.Wallet
+		return nil
+	})
+	return w, err
+}
+
+func (r tokensRepository) Transactions(ctx context.Context, user id.User, below *int64, limit int) (lines []tokens.Transaction, err error) {
+	err = r.read(ctx, func(s *state) error {
+		before := ""
+		if below != nil {
+			before = idKey(user) + intKey(*below)
+		}
+		for _, line := range s.ledger.descend(idKey(user), before) {
+			if len(lines) >= limit {
+				break
+			}
+			lines = append(lines, *line)
+		}
+		return nil
+	})
+	return lines, err
+}
+
+var walletRows = mapping[*wallet]{
+	tree: func(s *state) *tree[*wallet] { return &s.walletIDs },
+	row: func(w *wallet) ports.Row {
+		return ports.Row{[16]byte(w.ID), [16]byte(w.UserID), w.Balance, w.seq, w.Closed}
+	},
+	add: func(s *state, v *values) error {
+		var w wallet
+		w.ID, w.UserID, w.Balance, w.seq, w.Closed = v.id(), v.id(), v.int(), v.int(), v.bool()
+		return s.addWallet(w)
+	},
+}
+
+var transactionRows = mapping[*tokens.Transaction]{
+	tree: func(s *state) *tree[*tokens.Transaction] { return &s.ledger },
+	row: func(t *tokens.Transaction) ports.Row {
+		return ports.Row{
+			[16]byte(t.UserID), t.Seq, [16]byte(t.ID), t.Amount, string(t.Type), t.Reason,
+			t.Metadata.String(), t.BalanceBefore, t.BalanceAfter, t.CreatedAt,
+		}
+	},
+	add: func(s *state, v *values) error {
+		var t tokens.Transaction
+		t.UserID, t.Seq, t.ID, t.Amount = v.id(), v.int(), v.id(), v.int()
+		t.Type, t.Reason, t.Metadata = tokens.Type(v.text()), v.text(), v.metadata()
+		t.BalanceBefore, t.BalanceAfter, t.CreatedAt = v.int(), v.int(), v.time()
+		return s.append(t)
+	},
+}

@@ -1,0 +1,162 @@
+package ports
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/tokens"
+)
+
+// purse is what an audit remembers of somebody's tokens: what the wallet says, and what the ledger does.
+type purse struct {
+	wallet       id.Wallet // zero where there is none
+	balance, seq int64
+	closed       bool
+
+	lines, sum     int64
+	lastSeq, after int64 // of the last line
+	bonus          bool
+}
+
+func (a *audit) checkWallets(ctx context.Context) error {
+	return a.each(ctx, Wallets, batch, func(r record) {
+		wallet, user := id.Wallet(r.id("id")), id.User(r.id("user_id"))
+		a.found.Wallets++
+		a.balances += r.int("balance")
+		if _, found := a.erased[user]; !found {
+			a.broken("wallet_user", wallet, "it belongs to %s, who is not there", user)
+		}
+		if other, taken := a.purses[user]; taken {
+			a.broken("wallet_user", wallet, "its user has the wallet %s, too", other.wallet)
+			return
+		}
+		a.purses[user] = &purse{wallet: wallet, balance: r.int("balance"), seq: r.int("seq"), closed: r.bool("closed")}
+	})
+}
+
+// checkTransactions reads the ledger as its key orders it: wallet by wallet, by seq.
+func (a *audit) checkTransactions(ctx context.Context) error {
+	return a.each(ctx, TokenTransactions, batch, func(r record) {
+		user := id.User(r.id("user_id"))
+		p, found := a.purses[user]
+		if !found {
+			a.broken("wallet_user", user, "has transactions and no wallet")
+			p = &purse{}
+			a.purses[user] = p
+		}
+		a.found.Transactions++
+		a.checkLine(r, p)
+		a.checkPurpose(r, user, p)
+		p.lines++
+		p.sum += r.int("amount")
+		p.lastSeq, p.after = r.int("seq"), r.int("balance_after")
+	})
+}
+
+// checkLine checks one transaction, and that it goes on where the one before ended.
+func (a *audit) checkLine(r record, p *purse) {
+	line, amount, before, after := r.id("id"), r.int("amount"), r.int("balance_before"), r.int("balance_after")
+	if r.int("seq") != p.lastSeq+1 {
+		a.broken("transaction_seq", line, "seq %d follows %d", r.int("seq"), p.lastSeq)
+	}
+	if before != p.after {
+		a.broken("transaction_chain", line, "it begins with %d, and the one before ends with %d", before, p.after)
+	}
+	if after-before != amount {
+		a.broken("transaction_arithmetic", line, "an amount of %d makes %d of %d", amount, after, before)
+	}
+	if before < 0 || after < 0 {
+		a.broken("transaction_balance", line, "the balances are %d and %d", before, after)
+	}
+	if kind := tokens.Type(r.text("type")); !kind.Allows(amount) {
+		a.broken("transaction_amount", line, "%q allows no amount of %d", kind, amount)
+	}
+	metadata := r.text("metadata")
+	if parsed, err := tokens.ParseMetadata([]byte(metadata)); err != nil || parsed.String() != metadata {
+		a.broken("transaction_metadata", line, "the metadata is not a JSON object in canonical form")
+	}
+}
+
+// checkPurpose checks what a transaction was for.
+func (a *audit) checkPurpose(r record, user id.User, p *purse) {
+	kind, amount := tokens.Type(r.text("type")), r.int("amount")
+	switch kind {
+	case tokens.ActivityPayment, tokens.ActivityReceipt, tokens.Refund:
+		a.checkPayment(r, payment{kind, user, amount})
+		return // the tokens change hands, or are held
+	case tokens.MessageSent:
+		a.checkCharge(r, user)
+	case tokens.SignupBonus:
+		if p.bonus {
+			a.broken("signup_bonus", user, "has more than one, like %s", id.Transaction(r.id("id")))
+		}
+		p.bonus = true
+	}
+	a.came += amount
+}
+
+func (a *audit) checkPayment(r record, paid payment) {
+	b, found := a.bookings[namedIn(r).Reservation]
+	if !found {
+		a.broken("transaction_reservation", r.id("id"), "%s names no reservation that is there", paid.kind)
+		return
+	}
+	b.paid = append(b.paid, paid)
+}
+
+func (a *audit) checkCharge(r record, user id.User) {
+	message := namedIn(r).Message
+	m, found := a.messages[message]
+	switch {
+	case !found:
+		a.broken("transaction_message", r.id("id"), "it names no message that is there")
+		return
+	case m.sender != user:
+		a.broken("transaction_message", r.id("id"), "it names the message %s, which somebody else sent", message)
+	case m.charged:
+		a.broken("transaction_message", r.id("id"), "it names the message %s, which was paid for before", message)
+	}
+	m.charged = true
+}
+
+// named is what the metadata of a transaction may name.
+type named struct {
+	Message     id.Message     `json:"message_id"`
+	Reservation id.Reservation `json:"reservation_id"`
+}
+
+func namedIn(r record) named {
+	var n named
+	if json.Unmarshal([]byte(r.text("metadata")), &n) != nil {
+		return named{} // which names nothing that is there
+	}
+	return n
+}
+
+// checkPurses compares what wallets say with what their ledgers do, and the sums of both.
+func (a *audit) checkPurses(context.Context) error {
+	for _, user := range inOrder(a.erased) {
+		if p, found := a.purses[user]; !found {
+			a.broken("wallet_user", user, "has no wallet")
+		} else if p.closed != a.erased[user] {
+			a.broken("wallet_closed", p.wallet, "closed: %t, but its person erased: %t", p.closed, a.erased[user])
+		}
+	}
+	for _, user := range inOrder(a.purses) {
+		p := a.purses[user]
+		if p.balance < 0 || p.balance != p.sum || p.balance != p.after {
+			a.broken("wallet_balance", p.wallet, "it holds %d; its ledger ends with %d and adds up to %d", p.balance, p.after, p.sum)
+		}
+		if p.seq != p.lines {
+			a.broken("wallet_seq", p.wallet, "its seq is %d, and its ledger has %d lines", p.seq, p.lines)
+		}
+		if p.closed && p.balance != 0 {
+			a.broken("wallet_closed", p.wallet, "it is closed and holds %d", p.balance)
+		}
+	}
+	if a.balances+a.found.Held != a.came {
+		a.broken("store_balance", [16]byte{}, "wallets hold %d and reservations %d, but %d came in", a.balances, a.found.Held, a.came)
+	}
+	return nil
+}

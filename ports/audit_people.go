@@ -1,0 +1,124 @@
+package ports
+
+import (
+	"context"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+func (a *audit) checkUsers(ctx context.Context) error {
+	addresses := map[string]id.User{}
+	return a.each(ctx, Users, batch, func(r record) {
+		user := id.User(r.id("id"))
+		a.erased[user] = r.bool("erased")
+		if email := text.Fold(r.text("email")); email != "" {
+			if other, taken := addresses[email]; taken {
+				a.broken("user_email", user, "has the address of %s", other)
+			}
+			addresses[email] = user
+		}
+		if !users.Role(r.text("role")).Valid() {
+			a.broken("user_role", user, "the role is %q", r.text("role"))
+		}
+		if r.bool("erased") {
+			a.checkErased(r)
+		}
+	})
+}
+
+func (a *audit) checkErased(r record) {
+	if r.bool("is_active") {
+		a.broken("user_erased", r.id("id"), "is active")
+	}
+	if r.text("name") != users.DeletedName {
+		a.broken("user_erased", r.id("id"), "still has a name")
+	}
+	for _, column := range []string{"email", "password", "bio", "location"} {
+		if r.text(column) != "" {
+			a.broken("user_erased", r.id("id"), "still has: %s", column)
+		}
+	}
+}
+
+// gone notes a violation where a row that an erasure should have removed belongs to an erased person.
+func (a *audit) gone(r record) {
+	if user := r.id("user_id"); a.erased[user] {
+		a.broken("user_erased", user, "still has a row of %s", r.table.Name)
+	}
+}
+
+func (a *audit) checkSessions(ctx context.Context) error {
+	sessions := map[id.Session]bool{}
+	err := a.each(ctx, Sessions, batch, func(r record) {
+		sessions[r.id("id")] = true
+		a.refers(r, r.id("id"), "user_id")
+		a.gone(r)
+	})
+	if err != nil {
+		return err
+	}
+	return a.each(ctx, RefreshTokens, batch, func(r record) {
+		if session := r.id("session_id"); !sessions[session] {
+			a.broken("reference", session, "a refresh token belongs to this session, which is not there")
+		}
+	})
+}
+
+func (a *audit) checkResets(ctx context.Context) error {
+	return a.each(ctx, PasswordResets, batch, func(r record) {
+		a.refers(r, r.id("user_id"), "user_id")
+		a.gone(r)
+	})
+}
+
+func (a *audit) checkInterests(ctx context.Context) error {
+	names := map[string]id.Interest{}
+	return a.each(ctx, Interests, batch, func(r record) {
+		interest, name := id.Interest(r.id("id")), text.Fold(r.text("name"))
+		if other, taken := names[name]; taken {
+			a.broken("interest_name", interest, "has the name of %s", other)
+		}
+		names[name] = interest
+	})
+}
+
+func (a *audit) checkProfiles(ctx context.Context) error {
+	profiles, owners := map[id.Profile]bool{}, map[id.User]id.Profile{}
+	err := a.each(ctx, Profiles, batch, func(r record) {
+		profile, user := id.Profile(r.id("id")), id.User(r.id("user_id"))
+		profiles[profile] = true
+		a.refers(r, profile, "user_id")
+		a.gone(r)
+		if other, taken := owners[user]; taken {
+			a.broken("profile_user", profile, "its user has the profile %s, too", other)
+		}
+		owners[user] = profile
+		if age := r.int("age"); age != 0 && (age < matching.MinAge || age > matching.MaxAge) {
+			a.broken("profile_age", profile, "the age is %d", age)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return a.checkLinks(ctx, profiles)
+}
+
+func (a *audit) checkLinks(ctx context.Context, profiles map[id.Profile]bool) error {
+	interests := map[id.Interest]bool{}
+	err := a.each(ctx, Interests, batch, func(r record) { interests[r.id("id")] = true })
+	if err != nil {
+		return err
+	}
+	return a.each(ctx, ProfileInterests, batch, func(r record) {
+		profile, interest := id.Profile(r.id("profile_id")), id.Interest(r.id("interest_id"))
+		if !profiles[profile] {
+			a.broken("reference", profile, "the interest %s is linked to this profile, which is not there", interest)
+		}
+		if !interests[interest] {
+			a.broken("reference", profile, "it is linked to the interest %s, which is not there", interest)
+		}
+	})
+}

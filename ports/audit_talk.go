@@ -1,0 +1,86 @@
+package ports
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/cicerone-go/cicerone/core/id"
+)
+
+// participants are what an audit remembers of a conversation.
+type participants struct{ voyager, local id.User }
+
+// sent is what an audit remembers of a message.
+type sent struct {
+	sender  id.User
+	image   string // the media type that the message names, until the image was found
+	charged bool   // a transaction names it
+}
+
+func (a *audit) checkConversations(ctx context.Context) error {
+	pairs := map[participants]id.Conversation{}
+	return a.each(ctx, Conversations, batch, func(r record) {
+		conversation := id.Conversation(r.id("id"))
+		pair := participants{voyager: r.id("voyager_id"), local: r.id("local_id")}
+		a.conversations[conversation] = pair
+		a.refers(r, conversation, "voyager_id")
+		a.refers(r, conversation, "local_id")
+		if other, taken := pairs[pair]; taken {
+			a.broken("conversation_pair", conversation, "has the voyager and the local of %s", other)
+		}
+		pairs[pair] = conversation
+		if pair.voyager == pair.local {
+			a.broken("conversation_self", conversation, "%s talks with themselves", pair.voyager)
+		}
+	})
+}
+
+func (a *audit) checkMessages(ctx context.Context) error {
+	return a.each(ctx, Messages, batch, func(r record) {
+		message, conversation, sender := id.Message(r.id("id")), id.Conversation(r.id("conversation_id")), id.User(r.id("user_id"))
+		a.messages[message] = &sent{sender: sender, image: r.text("attachment")}
+		pair, found := a.conversations[conversation]
+		switch {
+		case !found:
+			a.broken("reference", message, "it stands in the conversation %s, which is not there", conversation)
+		case sender != pair.voyager && sender != pair.local:
+			a.broken("message_sender", message, "%s takes no part in the conversation %s", sender, conversation)
+		}
+	})
+}
+
+func (a *audit) checkAttachments(ctx context.Context) error {
+	err := a.each(ctx, Attachments, batchImages, func(r record) {
+		message, mediaType := id.Message(r.id("message_id")), r.text("media_type")
+		m, found := a.messages[message]
+		switch {
+		case !found:
+			a.broken("reference", message, "an image belongs to this message, which is not there")
+			return
+		case m.image == "":
+			a.broken("message_attachment", message, "has an image that it does not name")
+		case m.image != mediaType:
+			a.broken("message_attachment", message, "names an image of type %q, which is %q", m.image, mediaType)
+		}
+		m.image = ""
+	})
+	if err != nil {
+		return err
+	}
+	for _, message := range inOrder(a.messages) {
+		if m := a.messages[message]; m.image != "" {
+			a.broken("message_attachment", message, "names an image of type %q, which is not there", m.image)
+		}
+	}
+	return nil
+}
+
+// inOrder gives the keys of a map in the order of their bytes, so that two audits of one store read alike.
+func inOrder[K ~[16]byte, V any](m map[K]V) []K {
+	return slices.SortedFunc(maps.Keys(m), func(a, b K) int {
+		x, y := [16]byte(a), [16]byte(b)
+		return bytes.Compare(x[:], y[:])
+	})
+}

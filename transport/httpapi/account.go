@@ -1,0 +1,103 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+// User is an account, as its owner and admins see it.
+type User struct {
+	ID        id.User    `json:"id"`
+	Name      string     `json:"name"`
+	Email     *string    `json:"email" description:"Null of a person who erased their account."`
+	Bio       *string    `json:"bio"`
+	Location  *string    `json:"location"`
+	Role      users.Role `json:"role" enum:"user,admin"`
+	IsActive  bool       `json:"is_active"`
+	CreatedAt Time       `json:"created_at"`
+	UpdatedAt Time       `json:"updated_at"`
+}
+
+func userOf(u users.User) User {
+	return User{
+		ID: u.ID, Name: u.Name, Email: orNull(u.Email), Bio: orNull(u.Bio), Location: orNull(u.Location),
+		Role: u.Role, IsActive: u.IsActive, CreatedAt: Time(u.CreatedAt), UpdatedAt: Time(u.UpdatedAt),
+	}
+}
+
+// UserChange is what somebody changes of their own account.
+type UserChange struct {
+	Name     kithttp.Optional[string] `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"100"`
+	Bio      kithttp.Optional[string] `json:"bio,omitzero" maxLength:"2000"`
+	Location kithttp.Optional[string] `json:"location,omitzero" maxLength:"200"`
+}
+
+type eraseMeRequest struct {
+	Password *string `json:"password,omitzero" format:"password" description:"Needed where the account has one."`
+}
+
+type changePasswordRequest struct {
+	CurrentPassword string `json:"current_password" required:"true" format:"password"`
+	Password        string `json:"password" required:"true" format:"password" minLength:"8"`
+}
+
+var (
+	tagAccount = []string{"account"}
+
+	me = kithttp.Route[kithttp.None, User]{
+		Name: "me", Method: http.MethodGet, Path: "/v1/me", Summary: "Read one's own account", Tags: tagAccount,
+	}
+	changeMe = kithttp.Route[UserChange, User]{
+		Name: "changeMe", Method: http.MethodPatch, Path: "/v1/me", Summary: "Change one's own account", Tags: tagAccount,
+	}
+	eraseMe = kithttp.Route[eraseMeRequest, kithttp.None]{
+		Name: "eraseMe", Method: http.MethodDelete, Path: "/v1/me", OptionalBody: true,
+		Summary: "Erase one's own account, for good", Tags: tagAccount, Faults: []fault.Kind{fault.Conflict},
+	}
+	changePassword = kithttp.Route[changePasswordRequest, kithttp.None]{
+		Name: "changePassword", Method: http.MethodPut, Path: "/v1/me/password",
+		Summary: "Change one's password, and end all sessions", Tags: tagAccount,
+	}
+	exportMe = kithttp.Route[kithttp.None, Export]{
+		Name: "exportMe", Method: http.MethodGet, Path: "/v1/me/export",
+		Summary: "Get everything that is kept about oneself", Tags: tagAccount,
+	}
+)
+
+func (a *API) serveAccount() {
+	asUser(a, me, a.me)
+	asUser(a, changeMe, a.changeMe)
+	asUser(a, eraseMe, a.eraseMe)
+	asUser(a, changePassword, a.changePassword)
+	asUser(a, exportMe, a.exportMe)
+}
+
+func (a *API) me(ctx context.Context, caller users.Caller, _ kithttp.None) (User, error) {
+	u, err := a.services.Users.Me(ctx, caller.UserID)
+	return userOf(u), err
+}
+
+func (a *API) changeMe(ctx context.Context, caller users.Caller, req UserChange) (User, error) {
+	u, err := a.services.Users.ChangeMe(ctx, caller.UserID, users.Change{
+		Name: change(req.Name), Bio: change(req.Bio), Location: change(req.Location),
+	})
+	return userOf(u), err
+}
+
+func (a *API) eraseMe(ctx context.Context, caller users.Caller, req eraseMeRequest) (kithttp.None, error) {
+	return kithttp.None{}, a.services.Privacy.Erase(ctx, caller.UserID, orZero(req.Password))
+}
+
+func (a *API) changePassword(ctx context.Context, caller users.Caller, req changePasswordRequest) (kithttp.None, error) {
+	return kithttp.None{}, a.services.Users.ChangePassword(ctx, caller.UserID, req.CurrentPassword, req.Password)
+}
+
+func (a *API) exportMe(ctx context.Context, caller users.Caller, _ kithttp.None) (Export, error) {
+	e, err := a.services.Privacy.Export(ctx, caller.UserID)
+	return exportOf(e), err
+}

@@ -1,0 +1,200 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+// InterestInput is a new interest.
+type InterestInput struct {
+	Name     string  `json:"name" required:"true" minLength:"1" maxLength:"100"`
+	Icon     *string `json:"icon" maxLength:"200"`
+	IsActive *bool   `json:"is_active,omitzero" nullable:"false" default:"true"`
+}
+
+type createInterestRequest struct {
+	keyed
+	InterestInput
+}
+
+// InterestChange is what an admin changes of an interest.
+type InterestChange struct {
+	Name     kithttp.Optional[string] `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"100"`
+	Icon     kithttp.Optional[string] `json:"icon,omitzero" maxLength:"200"`
+	IsActive kithttp.Optional[bool]   `json:"is_active,omitzero" nullable:"false"`
+}
+
+type changeInterestRequest struct {
+	ID pathID `path:"id"`
+	InterestChange
+}
+
+// AdminReport is a report with what admins alone see of it.
+type AdminReport struct {
+	Report
+	ReviewedBy *id.User `json:"reviewed_by" description:"The admin who moved it last."`
+	AdminNotes *string  `json:"admin_notes"`
+}
+
+func adminReportOf(r moderation.Report) AdminReport {
+	return AdminReport{Report: reportOf(r), ReviewedBy: orNull(r.ReviewedBy), AdminNotes: orNull(r.AdminNotes)}
+}
+
+type adminReportsRequest struct {
+	Status moderation.Status `query:"status" enum:"pending,reviewed,resolved,dismissed"`
+	Paging
+}
+
+type adminReportRequest struct {
+	ID pathID `path:"id"`
+}
+
+// ReportChange is what an admin does to a report.
+type ReportChange struct {
+	Status     kithttp.Optional[moderation.Status] `json:"status,omitzero" nullable:"false" enum:"reviewed,resolved,dismissed"`
+	AdminNotes kithttp.Optional[string]            `json:"admin_notes,omitzero" maxLength:"5000"`
+}
+
+type changeReportRequest struct {
+	ID pathID `path:"id"`
+	ReportChange
+}
+
+// AuditRecord says which admin did what to whom, when and why.
+type AuditRecord struct {
+	ID        id.AuditRecord     `json:"id"`
+	ActorID   *id.User           `json:"actor_id" description:"Null where the operator acted, at the machine."`
+	Action    moderation.Action  `json:"action"`
+	SubjectID id.Subject         `json:"subject_id" description:"The user, report or interest that it was done to."`
+	Reason    *string            `json:"reason"`
+	Details   moderation.Details `json:"details"`
+	CreatedAt Time               `json:"created_at"`
+}
+
+func auditRecordOf(r moderation.AuditRecord) AuditRecord {
+	return AuditRecord{
+		ID: r.ID, ActorID: orNull(r.ActorID), Action: r.Action, SubjectID: r.SubjectID, Reason: orNull(r.Reason),
+		Details: r.Details, CreatedAt: Time(r.CreatedAt),
+	}
+}
+
+// Verification is what an audit of the whole store found.
+type Verification struct {
+	Wallets      int64       `json:"wallets" description:"How many there are."`
+	Transactions int64       `json:"transactions" description:"How many there are."`
+	Held         int64       `json:"held" description:"The tokens that accepted reservations hold."`
+	Violations   []Violation `json:"violations"`
+}
+
+// Violation is one rule that the store breaks.
+type Violation struct {
+	Rule    string `json:"rule"`
+	Subject string `json:"subject" description:"The id of what breaks it, or empty for the store as a whole."`
+	Detail  string `json:"detail"`
+}
+
+var (
+	tagAdmin = []string{"admin: community"}
+
+	createInterest = kithttp.Route[createInterestRequest, Interest]{
+		Name: "createInterest", Method: http.MethodPost, Path: "/v1/admin/interests", Status: http.StatusCreated,
+		Summary: "Add an interest", Tags: tagAdmin, Faults: []fault.Kind{fault.Conflict},
+	}
+	allInterests = kithttp.Route[Paging, Page[Interest]]{
+		Name: "adminInterests", Method: http.MethodGet, Path: "/v1/admin/interests",
+		Summary: "List all interests by name, inactive ones included", Tags: tagAdmin,
+	}
+	changeInterest = kithttp.Route[changeInterestRequest, Interest]{
+		Name: "changeInterest", Method: http.MethodPatch, Path: "/v1/admin/interests/{id}",
+		Summary: "Change an interest", Tags: tagAdmin, Faults: []fault.Kind{fault.Conflict},
+	}
+	adminReports = kithttp.Route[adminReportsRequest, Page[AdminReport]]{
+		Name: "adminReports", Method: http.MethodGet, Path: "/v1/admin/reports", Summary: "List reports, oldest first", Tags: tagAdmin,
+	}
+	adminReport = kithttp.Route[adminReportRequest, AdminReport]{
+		Name: "adminReport", Method: http.MethodGet, Path: "/v1/admin/reports/{id}", Summary: "Read a report", Tags: tagAdmin,
+	}
+	changeReport = kithttp.Route[changeReportRequest, AdminReport]{
+		Name: "changeReport", Method: http.MethodPatch, Path: "/v1/admin/reports/{id}",
+		Summary: "Move a report on, or write notes to it", Tags: tagAdmin, Faults: []fault.Kind{fault.Conflict},
+	}
+	auditTrail = kithttp.Route[Paging, Page[AuditRecord]]{
+		Name: "audit", Method: http.MethodGet, Path: "/v1/admin/audit", Summary: "List what admins did, newest first", Tags: tagAdmin,
+	}
+	verifyLedger = kithttp.Route[kithttp.None, Verification]{
+		Name: "verifyLedger", Method: http.MethodGet, Path: "/v1/admin/ledger/verify",
+		Summary: "Check every rule on the whole store", Tags: tagAdmin,
+	}
+)
+
+func (a *API) serveAdmin() {
+	asAdmin(a, createInterest, a.createInterest)
+	asAdmin(a, allInterests, a.allInterests)
+	asAdmin(a, changeInterest, a.changeInterest)
+	asAdmin(a, adminReports, a.adminReports)
+	asAdmin(a, adminReport, a.adminReport)
+	asAdmin(a, changeReport, a.changeReport)
+	asAdmin(a, auditTrail, a.auditTrail)
+	asAdmin(a, verifyLedger, a.verifyLedger)
+}
+
+func (a *API) createInterest(ctx context.Context, caller users.Caller, req createInterestRequest) (Interest, error) {
+	i, err := a.services.Matching.CreateInterest(ctx, caller.UserID, matching.InterestChange{
+		Name: &req.Name, Icon: req.Icon, IsActive: req.IsActive,
+	}, req.key())
+	return interestOf(i), err
+}
+
+func (a *API) allInterests(ctx context.Context, caller users.Caller, req Paging) (Page[Interest], error) {
+	return readPage(ctx, req, nil, func(r page.Request[matching.NamePlace]) (page.Page[matching.Interest, matching.NamePlace], error) {
+		return a.services.Matching.AllInterests(ctx, caller.UserID, r)
+	}, interestOf)
+}
+
+func (a *API) changeInterest(ctx context.Context, caller users.Caller, req changeInterestRequest) (Interest, error) {
+	i, err := a.services.Matching.ChangeInterest(ctx, caller.UserID, id.Interest(req.ID), matching.InterestChange{
+		Name: change(req.Name), Icon: change(req.Icon), IsActive: change(req.IsActive),
+	})
+	return interestOf(i), err
+}
+
+func (a *API) adminReports(ctx context.Context, caller users.Caller, req adminReportsRequest) (Page[AdminReport], error) {
+	return readPage(ctx, req.Paging, []any{req.Status}, func(r page.Request[page.Moment]) (page.Page[moderation.Report, page.Moment], error) {
+		return a.services.Moderation.Reports(ctx, caller.UserID, req.Status, r)
+	}, adminReportOf)
+}
+
+func (a *API) adminReport(ctx context.Context, caller users.Caller, req adminReportRequest) (AdminReport, error) {
+	r, err := a.services.Moderation.ReportByID(ctx, caller.UserID, id.Report(req.ID))
+	return adminReportOf(r), err
+}
+
+func (a *API) changeReport(ctx context.Context, caller users.Caller, req changeReportRequest) (AdminReport, error) {
+	r, err := a.services.Moderation.ChangeReport(ctx, caller.UserID, id.Report(req.ID), moderation.ReportChange{
+		Status: change(req.Status), Notes: change(req.AdminNotes),
+	})
+	return adminReportOf(r), err
+}
+
+func (a *API) auditTrail(ctx context.Context, caller users.Caller, req Paging) (Page[AuditRecord], error) {
+	return readPage(ctx, req, nil, func(r page.Request[page.Moment]) (page.Page[moderation.AuditRecord, page.Moment], error) {
+		return a.services.Moderation.Audits(ctx, caller.UserID, r)
+	}, auditRecordOf)
+}
+
+func (a *API) verifyLedger(ctx context.Context, caller users.Caller, _ kithttp.None) (Verification, error) {
+	v, err := a.services.Moderation.VerifyLedger(ctx, caller.UserID)
+	return Verification{
+		Wallets: v.Wallets, Transactions: v.Transactions, Held: v.Held,
+		Violations: each(v.Violations, func(v tokens.Violation) Violation { return Violation(v) }),
+	}, err
+}

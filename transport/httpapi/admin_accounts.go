@@ -1,0 +1,127 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+// AccountFilter chooses among accounts; what is left out chooses all.
+type AccountFilter struct {
+	Query    string     `query:"q" description:"A part of the name or address, without regard to case."`
+	Role     users.Role `query:"role" enum:"user,admin"`
+	IsActive *bool      `query:"is_active"`
+}
+
+type accountsRequest struct {
+	AccountFilter
+	Paging
+}
+
+type accountRequest struct {
+	ID pathID `path:"id"`
+}
+
+// AccountChange is what an admin does to an account.
+type AccountChange struct {
+	Role     kithttp.Optional[users.Role] `json:"role,omitzero" nullable:"false" enum:"user,admin"`
+	IsActive kithttp.Optional[bool]       `json:"is_active,omitzero" nullable:"false"`
+	Reason   kithttp.Optional[string]     `json:"reason,omitzero" maxLength:"500" description:"For the audit trail."`
+}
+
+type changeAccountRequest struct {
+	ID pathID `path:"id"`
+	AccountChange
+}
+
+type accountTransactionsRequest struct {
+	ID pathID `path:"id"`
+	Paging
+}
+
+// Adjustment is what an admin posts to somebody's wallet.
+type Adjustment struct {
+	Type     tokens.Type      `json:"type" required:"true" enum:"ADMIN_ADJUSTMENT,PENALTY,BONUS,PURCHASE,DEPOSIT,WITHDRAWAL"`
+	Amount   int64            `json:"amount" required:"true" description:"Above 0 a credit, below 0 a debit. A penalty takes at most what is there."`
+	Reason   string           `json:"reason" required:"true" minLength:"1" maxLength:"500"`
+	Metadata *tokens.Metadata `json:"metadata" description:"A JSON object of at most 4 KiB."`
+}
+
+type postTokensRequest struct {
+	ID pathID `path:"id"`
+	keyed
+	Adjustment
+}
+
+var (
+	tagAdminAccounts = []string{"admin: accounts"}
+
+	accounts = kithttp.Route[accountsRequest, Page[User]]{
+		Name: "adminUsers", Method: http.MethodGet, Path: "/v1/admin/users",
+		Summary: "List accounts, newest first", Tags: tagAdminAccounts,
+	}
+	account = kithttp.Route[accountRequest, User]{
+		Name: "adminUser", Method: http.MethodGet, Path: "/v1/admin/users/{id}", Summary: "Read an account", Tags: tagAdminAccounts,
+	}
+	changeAccount = kithttp.Route[changeAccountRequest, User]{
+		Name: "changeUser", Method: http.MethodPatch, Path: "/v1/admin/users/{id}",
+		Summary: "Give an account another role, deactivate or reactivate it", Tags: tagAdminAccounts, Faults: []fault.Kind{fault.Conflict},
+	}
+	postTokens = kithttp.Route[postTokensRequest, Transaction]{
+		Name: "postTokens", Method: http.MethodPost, Path: "/v1/admin/users/{id}/transactions", Status: http.StatusCreated,
+		Summary: "Credit or debit somebody's wallet", Tags: tagAdminAccounts, Faults: []fault.Kind{fault.Conflict, fault.InsufficientTokens},
+	}
+	accountTransactions = kithttp.Route[accountTransactionsRequest, Page[Transaction]]{
+		Name: "userTransactions", Method: http.MethodGet, Path: "/v1/admin/users/{id}/transactions",
+		Summary: "List the transactions of somebody's wallet, newest first", Tags: tagAdminAccounts,
+	}
+)
+
+func (a *API) serveAdminAccounts() {
+	asAdmin(a, accounts, a.accounts)
+	asAdmin(a, account, a.account)
+	asAdmin(a, changeAccount, a.changeAccount)
+	asAdmin(a, postTokens, a.postTokens)
+	asAdmin(a, accountTransactions, a.accountTransactions)
+}
+
+func (a *API) accounts(ctx context.Context, caller users.Caller, req accountsRequest) (Page[User], error) {
+	filters := []any{text.Fold(req.Query), req.Role, req.IsActive}
+	return readPage(ctx, req.Paging, filters, func(r page.Request[page.Moment]) (page.Page[users.User, page.Moment], error) {
+		return a.services.Moderation.Users(ctx, caller.UserID, moderation.AccountFilter(req.AccountFilter), r)
+	}, userOf)
+}
+
+func (a *API) account(ctx context.Context, caller users.Caller, req accountRequest) (User, error) {
+	u, err := a.services.Moderation.User(ctx, caller.UserID, id.User(req.ID))
+	return userOf(u), err
+}
+
+func (a *API) changeAccount(ctx context.Context, caller users.Caller, req changeAccountRequest) (User, error) {
+	u, err := a.services.Moderation.ChangeUser(ctx, caller.UserID, id.User(req.ID), moderation.AccountChange{
+		Role: change(req.Role), IsActive: change(req.IsActive), Reason: req.Reason.Value,
+	})
+	return userOf(u), err
+}
+
+func (a *API) postTokens(ctx context.Context, caller users.Caller, req postTokensRequest) (Transaction, error) {
+	t, err := a.services.Moderation.PostTokens(ctx, caller.UserID, id.User(req.ID), moderation.Adjustment{
+		Type: req.Type, Amount: req.Amount, Reason: req.Reason, Metadata: orZero(req.Metadata),
+	}, req.key())
+	return transactionOf(t), err
+}
+
+func (a *API) accountTransactions(ctx context.Context, caller users.Caller, req accountTransactionsRequest) (Page[Transaction], error) {
+	of := id.User(req.ID)
+	return readPage(ctx, req.Paging, []any{of}, func(r page.Request[int64]) (page.Page[tokens.Transaction, int64], error) {
+		return a.services.Moderation.UserTransactions(ctx, caller.UserID, of, r)
+	}, transactionOf)
+}

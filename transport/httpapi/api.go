@@ -1,0 +1,121 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/go-kit/kit/endpoint"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/privacy"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+// Services are what an API serves. All are needed.
+type Services struct {
+	Users        *users.Service
+	Tokens       *tokens.Service
+	Moderation   *moderation.Service
+	Matching     *matching.Service
+	Messaging    *messaging.Service
+	Reservations *reservations.Service
+	Privacy      *privacy.Service
+}
+
+// Options set how an API serves. The zero value of each field is a choice, too.
+type Options struct {
+	Log     *slog.Logger                // of requests and of what went wrong; nil: none
+	Ready   func(context.Context) error // asked by /readyz, an error is a 503; nil: always ready
+	Limits  Limits                      // see DefaultLimits; the zero value limits nobody
+	Version string                      // of the host, for the OpenAPI document
+
+	// ClientAddress tells where a request comes from, for the limit on those who are not signed in. Nil
+	// takes the peer's address, which behind a proxy is the proxy's.
+	ClientAddress func(*http.Request) string
+
+	// Middleware goes around every route, outside of authentication and limits; the first is the
+	// outermost. See [kithttp.WithMiddleware].
+	Middleware []endpoint.Middleware
+}
+
+// API serves the whole HTTP face. It is an http.Handler, for many goroutines at once, that may be mounted
+// below a path with http.StripPrefix.
+type API struct {
+	services      Services
+	ready         func(context.Context) error
+	log           *slog.Logger
+	clientAddress func(*http.Request) string
+	anonymous     *limiter // by address
+	signedIn      *limiter // by user
+	server        *kithttp.Server
+}
+
+// New makes an API. It panics where a service is missing.
+func New(s Services, o Options) *API {
+	if s.Users == nil || s.Tokens == nil || s.Moderation == nil || s.Matching == nil ||
+		s.Messaging == nil || s.Reservations == nil || s.Privacy == nil {
+		panic("httpapi: New needs every service")
+	}
+	a := &API{
+		services:      s,
+		ready:         o.Ready,
+		log:           o.Log,
+		clientAddress: o.ClientAddress,
+		anonymous:     newLimiter(o.Limits.Anonymous),
+		signedIn:      newLimiter(o.Limits.User),
+	}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	if a.clientAddress == nil {
+		a.clientAddress = peerAddress
+	}
+	a.server = kithttp.NewServer(
+		kithttp.WithInfo("Cicerone", o.Version, "Voyagers meet locals: they find each other by shared interests, "+
+			"talk, agree on an activity, and pay for it in tokens."),
+		kithttp.WithBearer(bearer, "The access_token of a sign-up, a login or a refresh."),
+		kithttp.WithMiddleware(o.Middleware...),
+		kithttp.WithErrorHook(a.logFailure),
+	)
+	a.serveAuth()
+	a.serveAccount()
+	a.serveMatching()
+	a.serveMessaging()
+	a.serveReservations()
+	a.serveWallet()
+	a.serveModeration()
+	a.serveAdminAccounts()
+	a.serveAdmin()
+	a.serveHealth()
+	a.serveDocs()
+	return a
+}
+
+// Server is what the API's routes are added to, for hosts that add their own: before the first request,
+// with [API.SignedIn] or [API.AdminsOnly] as their middleware.
+func (a *API) Server() *kithttp.Server { return a.server }
+
+// logFailure writes what was answered with a 5xx to the log: the only place where its cause is told.
+func (a *API) logFailure(ctx context.Context, route kithttp.RouteInfo, err error) {
+	level := slog.LevelError
+	if errors.Is(err, fault.Unavailable) {
+		level = slog.LevelWarn
+	}
+	attrs := []slog.Attr{
+		slog.String("request_id", RequestID(ctx)),
+		slog.String("route", route.Name),
+		slog.String("error", err.Error()),
+	}
+	if panicked, ok := errors.AsType[*kithttp.PanicError](err); ok {
+		attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
+	}
+	a.log.LogAttrs(ctx, level, "request failed", attrs...)
+}

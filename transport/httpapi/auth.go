@@ -1,0 +1,122 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+// SignUp is what a new person says of themselves.
+type SignUp struct {
+	Name     string `json:"name" required:"true" minLength:"1" maxLength:"100" example:"Ada Lovelace"`
+	Email    string `json:"email" required:"true" format:"email" example:"ada@example.org"`
+	Password string `json:"password" required:"true" format:"password" minLength:"8" description:"8 characters or more, 72 bytes at most."`
+}
+
+type signUpRequest struct {
+	keyed
+	SignUp
+}
+
+type logInRequest struct {
+	Email    string `json:"email" required:"true"`
+	Password string `json:"password" required:"true" format:"password"`
+}
+
+type refreshRequest struct {
+	RefreshToken string `json:"refresh_token" required:"true"`
+}
+
+type forgotPasswordRequest struct {
+	Email string `json:"email" required:"true" format:"email"`
+}
+
+type resetPasswordRequest struct {
+	Token    string `json:"token" required:"true" description:"What was mailed."`
+	Password string `json:"password" required:"true" format:"password" minLength:"8"`
+}
+
+// SignedIn is what somebody gets who signs up, signs in or refreshes.
+type SignedIn struct {
+	User         User   `json:"user"`
+	AccessToken  string `json:"access_token" description:"For the header Authorization: Bearer."`
+	RefreshToken string `json:"refresh_token" description:"Works once, for new tokens."`
+	TokenType    string `json:"token_type" enum:"Bearer"`
+	ExpiresIn    int64  `json:"expires_in" description:"Seconds for which the access token works."`
+}
+
+func signedInOf(s users.SignedIn) SignedIn {
+	return SignedIn{
+		User: userOf(s.User), AccessToken: s.AccessToken, RefreshToken: s.RefreshToken,
+		TokenType: "Bearer", ExpiresIn: int64(s.ExpiresIn / time.Second),
+	}
+}
+
+var (
+	tagAuth = []string{"signing in"}
+
+	signUp = kithttp.Route[signUpRequest, SignedIn]{
+		Name: "signUp", Method: http.MethodPost, Path: "/v1/auth/signup", Status: http.StatusCreated,
+		Summary: "Make an account, with its wallet and bonus", Tags: tagAuth, Faults: []fault.Kind{fault.Unauthenticated, fault.Conflict},
+	}
+	logIn = kithttp.Route[logInRequest, SignedIn]{
+		Name: "logIn", Method: http.MethodPost, Path: "/v1/auth/login",
+		Summary: "Sign in", Tags: tagAuth, Faults: []fault.Kind{fault.Unauthenticated},
+	}
+	refresh = kithttp.Route[refreshRequest, SignedIn]{
+		Name: "refresh", Method: http.MethodPost, Path: "/v1/auth/refresh",
+		Summary: "Trade a refresh token for new tokens; used twice, it ends its session", Tags: tagAuth, Faults: []fault.Kind{fault.Unauthenticated},
+	}
+	logOut = kithttp.Route[refreshRequest, kithttp.None]{
+		Name: "logOut", Method: http.MethodPost, Path: "/v1/auth/logout",
+		Summary: "End the session of a refresh token", Tags: tagAuth,
+	}
+	forgotPassword = kithttp.Route[forgotPasswordRequest, kithttp.None]{
+		Name: "forgotPassword", Method: http.MethodPost, Path: "/v1/auth/password/forgot", Status: http.StatusAccepted,
+		Summary: "Mail what sets a new password, if there is such an account", Tags: tagAuth,
+	}
+	resetPassword = kithttp.Route[resetPasswordRequest, kithttp.None]{
+		Name: "resetPassword", Method: http.MethodPost, Path: "/v1/auth/password/reset",
+		Summary: "Set a new password with what was mailed, and end all sessions", Tags: tagAuth,
+	}
+)
+
+func (a *API) serveAuth() {
+	anyone(a, signUp, a.signUp)
+	anyone(a, logIn, a.logIn)
+	anyone(a, refresh, a.refresh)
+	anyone(a, logOut, a.logOut)
+	anyone(a, forgotPassword, a.forgotPassword)
+	anyone(a, resetPassword, a.resetPassword)
+}
+
+func (a *API) signUp(ctx context.Context, req signUpRequest) (SignedIn, error) {
+	s, err := a.services.Users.SignUp(ctx, users.SignUp(req.SignUp), req.key())
+	return signedInOf(s), err
+}
+
+func (a *API) logIn(ctx context.Context, req logInRequest) (SignedIn, error) {
+	s, err := a.services.Users.SignIn(ctx, req.Email, req.Password)
+	return signedInOf(s), err
+}
+
+func (a *API) refresh(ctx context.Context, req refreshRequest) (SignedIn, error) {
+	s, err := a.services.Users.Refresh(ctx, req.RefreshToken)
+	return signedInOf(s), err
+}
+
+func (a *API) logOut(ctx context.Context, req refreshRequest) (kithttp.None, error) {
+	return kithttp.None{}, a.services.Users.SignOut(ctx, req.RefreshToken)
+}
+
+func (a *API) forgotPassword(ctx context.Context, req forgotPasswordRequest) (kithttp.None, error) {
+	return kithttp.None{}, a.services.Users.ForgotPassword(ctx, req.Email)
+}
+
+func (a *API) resetPassword(ctx context.Context, req resetPasswordRequest) (kithttp.None, error) {
+	return kithttp.None{}, a.services.Users.ResetPassword(ctx, req.Token, req.Password)
+}

@@ -1,0 +1,185 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+// Client calls an API elsewhere. It may be used by many goroutines.
+//
+// A refusal comes back as the failure that the server met: errors.Is(err, tokens.ErrTooFewTokens) holds as it
+// would beside the services, and so does errors.Is(err, fault.Conflict); see [kithttp.Call] for what else
+// may happen. Methods that take a key may be repeated with it, "" being none; so may those that only read.
+type Client struct {
+	base string
+	opts []kithttp.ClientOption
+	http *kithttp.Client
+}
+
+// NewClient makes a client, which is nobody yet, of the server at base: an http or https URL, which may
+// have a path.
+func NewClient(base string, opts ...kithttp.ClientOption) (*Client, error) {
+	c, err := kithttp.NewClient(base, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{base: base, opts: opts, http: c}, nil
+}
+
+// As is the same client for whoever holds an access token; "" for nobody.
+func (c *Client) As(accessToken string) *Client {
+	opts := slices.Clone(c.opts)
+	if accessToken != "" {
+		opts = append(opts, kithttp.WithRequestHook(func(_ context.Context, r *http.Request) {
+			r.Header.Set("Authorization", "Bearer "+accessToken)
+		}))
+	}
+	called, err := kithttp.NewClient(c.base, opts...)
+	if err != nil {
+		panic("httpapi: " + err.Error()) // the same was taken by NewClient
+	}
+	return &Client{base: c.base, opts: c.opts, http: called}
+}
+
+func keyedBy(key idempotency.Key) keyed { return keyed{Key: keyHeader(key)} }
+
+// SignUp makes an account, with its wallet and bonus, and signs in. A repeat with the key and the right
+// password signs in again.
+func (c *Client) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (SignedIn, error) {
+	return kithttp.Call(ctx, c.http, signUp, signUpRequest{keyedBy(key), in})
+}
+
+// SignIn starts a session.
+func (c *Client) SignIn(ctx context.Context, email, password string) (SignedIn, error) {
+	return kithttp.Call(ctx, c.http, logIn, logInRequest{Email: email, Password: password})
+}
+
+// Refresh trades a refresh token for new tokens. Used twice, it ends its session.
+func (c *Client) Refresh(ctx context.Context, refreshToken string) (SignedIn, error) {
+	return kithttp.Call(ctx, c.http, refresh, refreshRequest{refreshToken})
+}
+
+// SignOut ends the session of a refresh token. It may run more than once.
+func (c *Client) SignOut(ctx context.Context, refreshToken string) error {
+	_, err := kithttp.Call(ctx, c.http, logOut, refreshRequest{refreshToken})
+	return err
+}
+
+// ForgotPassword has a secret mailed that sets a new password, if there is such an account.
+func (c *Client) ForgotPassword(ctx context.Context, email string) error {
+	_, err := kithttp.Call(ctx, c.http, forgotPassword, forgotPasswordRequest{email})
+	return err
+}
+
+// ResetPassword sets a new password with what was mailed, and ends all sessions.
+func (c *Client) ResetPassword(ctx context.Context, token, password string) error {
+	_, err := kithttp.Call(ctx, c.http, resetPassword, resetPasswordRequest{Token: token, Password: password})
+	return err
+}
+
+// Me reads the caller's account.
+func (c *Client) Me(ctx context.Context) (User, error) {
+	return kithttp.Call(ctx, c.http, me, kithttp.None{})
+}
+
+// ChangeMe changes the caller's account.
+func (c *Client) ChangeMe(ctx context.Context, in UserChange) (User, error) {
+	return kithttp.Call(ctx, c.http, changeMe, in)
+}
+
+// EraseMe erases the caller's account, for good; the password is "" where the account has none.
+func (c *Client) EraseMe(ctx context.Context, password string) error {
+	_, err := kithttp.Call(ctx, c.http, eraseMe, eraseMeRequest{orNull(password)})
+	return err
+}
+
+// ChangePassword changes the caller's password, and ends all their sessions.
+func (c *Client) ChangePassword(ctx context.Context, current, password string) error {
+	_, err := kithttp.Call(ctx, c.http, changePassword, changePasswordRequest{CurrentPassword: current, Password: password})
+	return err
+}
+
+// ExportMe gets everything that is kept about the caller.
+func (c *Client) ExportMe(ctx context.Context) (Export, error) {
+	return kithttp.Call(ctx, c.http, exportMe, kithttp.None{})
+}
+
+// MyProfile reads the caller's profile.
+func (c *Client) MyProfile(ctx context.Context) (Profile, error) {
+	return kithttp.Call(ctx, c.http, myProfile, kithttp.None{})
+}
+
+// SaveProfile replaces the caller's profile. It may run more than once.
+func (c *Client) SaveProfile(ctx context.Context, in ProfileInput) (Profile, error) {
+	return kithttp.Call(ctx, c.http, saveProfile, in)
+}
+
+// Interests lists the active interests by name.
+func (c *Client) Interests(ctx context.Context, p Paging) (Page[Interest], error) {
+	return kithttp.Call(ctx, c.http, interests, p)
+}
+
+// Profile reads what the caller may see of somebody's profile.
+func (c *Client) Profile(ctx context.Context, user id.User) (PublicProfile, error) {
+	return kithttp.Call(ctx, c.http, profile, profileRequest{pathID(user)})
+}
+
+// Matches searches for people, those who share most interests with the caller first.
+func (c *Client) Matches(ctx context.Context, s Search, p Paging) (Page[Match], error) {
+	return kithttp.Call(ctx, c.http, matches, matchesRequest{s, p})
+}
+
+// Wallet reads the caller's wallet.
+func (c *Client) Wallet(ctx context.Context) (Wallet, error) {
+	return kithttp.Call(ctx, c.http, wallet, kithttp.None{})
+}
+
+// Transactions lists the transactions of the caller's wallet, newest first.
+func (c *Client) Transactions(ctx context.Context, p Paging) (Page[Transaction], error) {
+	return kithttp.Call(ctx, c.http, transactions, p)
+}
+
+// Report reports somebody.
+func (c *Client) Report(ctx context.Context, in Complaint, key idempotency.Key) (Report, error) {
+	return kithttp.Call(ctx, c.http, report, reportRequest{keyedBy(key), in})
+}
+
+// Blocks lists whom the caller blocks, newest first.
+func (c *Client) Blocks(ctx context.Context, p Paging) (Page[Block], error) {
+	return kithttp.Call(ctx, c.http, blocks, p)
+}
+
+// Block keeps somebody away from the caller. It may run more than once.
+func (c *Client) Block(ctx context.Context, user id.User) error {
+	_, err := kithttp.Call(ctx, c.http, block, blockRequest{user})
+	return err
+}
+
+// Unblock takes a block back. It may run more than once.
+func (c *Client) Unblock(ctx context.Context, user id.User) error {
+	_, err := kithttp.Call(ctx, c.http, unblock, blockRequest{user})
+	return err
+}
+
+// Healthy returns nil while the server runs.
+func (c *Client) Healthy(ctx context.Context) error {
+	_, err := kithttp.Call(ctx, c.http, healthz, kithttp.None{})
+	return err
+}
+
+// Ready returns nil while the server can do its work, and ErrNotReady while it cannot.
+func (c *Client) Ready(ctx context.Context) error {
+	_, err := kithttp.Call(ctx, c.http, readyz, kithttp.None{})
+	return err
+}
+
+// OpenAPI gets the OpenAPI document.
+func (c *Client) OpenAPI(ctx context.Context) ([]byte, error) {
+	b, err := kithttp.Call(ctx, c.http, openAPI, kithttp.None{})
+	return b.Body, err
+}

@@ -1,0 +1,77 @@
+package httpapi
+
+import (
+	"context"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+// The methods of this file are for admins: to others they return users.ErrAdminsOnly.
+
+// Users lists accounts, newest first.
+func (c *Client) Users(ctx context.Context, f AccountFilter, p Paging) (Page[User], error) {
+	return kithttp.Call(ctx, c.http, accounts, accountsRequest{f, p})
+}
+
+// User reads an account.
+func (c *Client) User(ctx context.Context, user id.User) (User, error) {
+	return kithttp.Call(ctx, c.http, account, accountRequest{pathID(user)})
+}
+
+// ChangeUser gives an account another role, deactivates or reactivates it. It may run more than once.
+func (c *Client) ChangeUser(ctx context.Context, user id.User, in AccountChange) (User, error) {
+	return kithttp.Call(ctx, c.http, changeAccount, changeAccountRequest{pathID(user), in})
+}
+
+// PostTokens credits or debits somebody's wallet.
+func (c *Client) PostTokens(ctx context.Context, user id.User, in Adjustment, key idempotency.Key) (Transaction, error) {
+	return kithttp.Call(ctx, c.http, postTokens, postTokensRequest{pathID(user), keyedBy(key), in})
+}
+
+// UserTransactions lists the transactions of somebody's wallet, newest first.
+func (c *Client) UserTransactions(ctx context.Context, user id.User, p Paging) (Page[Transaction], error) {
+	return kithttp.Call(ctx, c.http, accountTransactions, accountTransactionsRequest{pathID(user), p})
+}
+
+// CreateInterest adds an interest.
+func (c *Client) CreateInterest(ctx context.Context, in InterestInput, key idempotency.Key) (Interest, error) {
+	return kithttp.Call(ctx, c.http, createInterest, createInterestRequest{keyedBy(key), in})
+}
+
+// AllInterests lists all interests by name, inactive ones included.
+func (c *Client) AllInterests(ctx context.Context, p Paging) (Page[Interest], error) {
+	return kithttp.Call(ctx, c.http, allInterests, p)
+}
+
+// ChangeInterest changes an interest. It may run more than once.
+func (c *Client) ChangeInterest(ctx context.Context, interest id.Interest, in InterestChange) (Interest, error) {
+	return kithttp.Call(ctx, c.http, changeInterest, changeInterestRequest{pathID(interest), in})
+}
+
+// Reports lists the reports of one status, or ("") of all, oldest first.
+func (c *Client) Reports(ctx context.Context, status moderation.Status, p Paging) (Page[AdminReport], error) {
+	return kithttp.Call(ctx, c.http, adminReports, adminReportsRequest{status, p})
+}
+
+// ReportByID reads a report.
+func (c *Client) ReportByID(ctx context.Context, report id.Report) (AdminReport, error) {
+	return kithttp.Call(ctx, c.http, adminReport, adminReportRequest{pathID(report)})
+}
+
+// ChangeReport moves a report on, or writes notes to it.
+func (c *Client) ChangeReport(ctx context.Context, report id.Report, in ReportChange) (AdminReport, error) {
+	return kithttp.Call(ctx, c.http, changeReport, changeReportRequest{pathID(report), in})
+}
+
+// Audit lists what admins did, newest first.
+func (c *Client) Audit(ctx context.Context, p Paging) (Page[AuditRecord], error) {
+	return kithttp.Call(ctx, c.http, auditTrail, p)
+}
+
+// VerifyLedger checks every rule on the whole store.
+func (c *Client) VerifyLedger(ctx context.Context) (Verification, error) {
+	return kithttp.Call(ctx, c.http, verifyLedger, kithttp.None{})
+}

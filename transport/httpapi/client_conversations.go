@@ -1,0 +1,83 @@
+package httpapi
+
+import (
+	"context"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+// OpenConversation opens a conversation with a local, whose voyager is the caller, or gets the one that is
+// there.
+func (c *Client) OpenConversation(ctx context.Context, local id.User, key idempotency.Key) (Conversation, error) {
+	o, err := kithttp.Call(ctx, c.http, openConversation, openConversationRequest{keyedBy(key), local})
+	return o.Conversation, err
+}
+
+// Conversations lists the caller's conversations, newest activity first.
+func (c *Client) Conversations(ctx context.Context, p Paging) (Page[Conversation], error) {
+	return kithttp.Call(ctx, c.http, conversations, p)
+}
+
+// Conversation reads a conversation.
+func (c *Client) Conversation(ctx context.Context, of id.Conversation) (Conversation, error) {
+	return kithttp.Call(ctx, c.http, conversation, conversationRequest{pathID(of)})
+}
+
+// Send sends a message, which the caller pays for.
+func (c *Client) Send(ctx context.Context, to id.Conversation, d Draft, key idempotency.Key) (Message, error) {
+	return kithttp.Call(ctx, c.http, send, sendRequest{pathID(to), keyedBy(key), d})
+}
+
+// Messages lists the messages of a conversation, newest first.
+func (c *Client) Messages(ctx context.Context, of id.Conversation, p Paging) (Page[Message], error) {
+	return kithttp.Call(ctx, c.http, messages, messagesRequest{pathID(of), p})
+}
+
+// Read marks the other's messages as read, up to and with one, and says how many were unread.
+func (c *Client) Read(ctx context.Context, in id.Conversation, upTo id.Message, key idempotency.Key) (int, error) {
+	m, err := kithttp.Call(ctx, c.http, markRead, readRequest{pathID(in), keyedBy(key), upTo})
+	return m.Marked, err
+}
+
+// Attachment gets the image of a message.
+func (c *Client) Attachment(ctx context.Context, of id.Message) (kithttp.Blob, error) {
+	return kithttp.Call(ctx, c.http, attachment, attachmentRequest{pathID(of)})
+}
+
+// Propose proposes an activity to the other of a conversation.
+func (c *Client) Propose(ctx context.Context, in id.Conversation, p Proposal, key idempotency.Key) (Reservation, error) {
+	return kithttp.Call(ctx, c.http, propose, proposeRequest{pathID(in), keyedBy(key), p})
+}
+
+// ConversationReservations lists the reservations of a conversation, newest first.
+func (c *Client) ConversationReservations(ctx context.Context, of id.Conversation, p Paging) (Page[Reservation], error) {
+	return kithttp.Call(ctx, c.http, conversationReservations, conversationReservationsRequest{pathID(of), p})
+}
+
+// Reservations lists the caller's reservations of one status, or ("") of all, newest first.
+func (c *Client) Reservations(ctx context.Context, status reservations.Status, p Paging) (Page[Reservation], error) {
+	return kithttp.Call(ctx, c.http, myReservations, reservationsRequest{status, p})
+}
+
+// Reservation reads a reservation.
+func (c *Client) Reservation(ctx context.Context, of id.Reservation) (Reservation, error) {
+	return kithttp.Call(ctx, c.http, reservation, reservationRequest{pathID(of)})
+}
+
+// Accept accepts what the other proposed: the voyager pays.
+func (c *Client) Accept(ctx context.Context, of id.Reservation, key idempotency.Key) (Reservation, error) {
+	return kithttp.Call(ctx, c.http, accept, moveRequest{pathID(of), keyedBy(key)})
+}
+
+// Decline declines what the other proposed.
+func (c *Client) Decline(ctx context.Context, of id.Reservation, key idempotency.Key) (Reservation, error) {
+	return kithttp.Call(ctx, c.http, decline, moveRequest{pathID(of), keyedBy(key)})
+}
+
+// Cancel withdraws what the caller proposed, or cancels what was accepted, with a refund.
+func (c *Client) Cancel(ctx context.Context, of id.Reservation, key idempotency.Key) (Reservation, error) {
+	return kithttp.Call(ctx, c.http, cancel, moveRequest{pathID(of), keyedBy(key)})
+}

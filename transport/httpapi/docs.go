@@ -1,0 +1,58 @@
+package httpapi
+
+import (
+	"context"
+	_ "embed"
+	"net/http"
+	"sync"
+
+	"github.com/swaggest/swgui/v5emb"
+
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+var openAPI = kithttp.Route[kithttp.None, kithttp.Blob]{
+	Name: "openapi", Method: http.MethodGet, Path: "/openapi.json", Summary: "Get this document",
+	Tags: tagHealth, Media: []string{"application/json"},
+}
+
+var (
+	//go:embed docs/page.html
+	docsPage []byte
+	//go:embed docs/page.js
+	docsScript []byte
+)
+
+// docsPolicy lets the page load and call this server alone. The styles within are those that Swagger UI's
+// drawings carry.
+const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// serveDocs serves the OpenAPI document, made at the first request of all the routes that there are by then,
+// and a page that shows it: its assets are in the program, and it fetches nothing from outside.
+func (a *API) serveDocs() {
+	document := sync.OnceValues(a.server.OpenAPI)
+	anyone(a, openAPI, func(context.Context, kithttp.None) (kithttp.Blob, error) {
+		b, err := document()
+		return kithttp.Blob{ContentType: "application/json", Body: b}, err
+	})
+	a.server.HandleHTTP("GET /docs", docsFile("text/html; charset=utf-8", docsPage))
+	a.server.HandleHTTP("GET /docs/page.js", docsFile("text/javascript; charset=utf-8", docsScript))
+	a.server.HandleHTTP("GET /docs/{$}", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "../docs") // which http.Redirect would turn absolute, and so wrong below a path
+		w.WriteHeader(http.StatusMovedPermanently)
+	}))
+	assets := v5emb.New("Cicerone", "openapi.json", "/docs")
+	for _, name := range []string{"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"} {
+		a.server.HandleHTTP("GET /docs/"+name, assets)
+	}
+}
+
+func docsFile(contentType string, content []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.Header().Set("Content-Security-Policy", docsPolicy)
+		w.Header().Set("Cache-Control", "no-cache")
+		w.Write(content)
+	}
+}

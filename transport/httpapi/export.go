@@ -1,0 +1,96 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/privacy"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// Export is everything that is kept about a person. It holds no secrets.
+type Export struct {
+	MadeAt        Time                   `json:"made_at"`
+	User          User                   `json:"user"`
+	Profile       Profile                `json:"profile"`
+	Wallet        Wallet                 `json:"wallet"`
+	Transactions  []Transaction          `json:"transactions"`
+	Conversations []ExportedConversation `json:"conversations"`
+	Reservations  []Reservation          `json:"reservations"`
+	Reports       []Report               `json:"reports" description:"Those that the person filed."`
+	Blocks        []Block                `json:"blocks"`
+	Sessions      []Session              `json:"sessions"`
+	Sanctions     []Sanction             `json:"sanctions" description:"What admins did to the account."`
+}
+
+// Headers makes a browser save the document instead of showing it.
+func (Export) Headers() http.Header {
+	return http.Header{"Content-Disposition": {`attachment; filename="cicerone-export.json"`}}
+}
+
+// ExportedConversation is a conversation with all its messages, whose attachments are data URLs.
+type ExportedConversation struct {
+	ID        id.Conversation `json:"id"`
+	VoyagerID id.User         `json:"voyager_id"`
+	LocalID   id.User         `json:"local_id"`
+	CreatedAt Time            `json:"created_at"`
+	Other     Person          `json:"other"`
+	Messages  []Message       `json:"messages"`
+}
+
+// Session is a device that was signed in.
+type Session struct {
+	ID        id.Session `json:"id"`
+	CreatedAt Time       `json:"created_at"`
+	RevokedAt *Time      `json:"revoked_at"`
+}
+
+// Sanction is something that an admin did to an account.
+type Sanction struct {
+	ID        id.AuditRecord     `json:"id"`
+	Action    moderation.Action  `json:"action"`
+	Reason    *string            `json:"reason"`
+	Details   moderation.Details `json:"details"`
+	CreatedAt Time               `json:"created_at"`
+}
+
+func exportOf(e privacy.Export) Export {
+	return Export{
+		MadeAt:        Time(e.MadeAt),
+		User:          userOf(e.User),
+		Profile:       profileOf(matching.Portrait{Profile: e.Profile, Interests: e.Interests}),
+		Wallet:        Wallet(e.Wallet),
+		Transactions:  each(e.Transactions, transactionOf),
+		Conversations: each(e.Conversations, exportedConversationOf),
+		Reservations:  each(e.Reservations, reservationOf),
+		Reports:       each(e.Reports, reportOf),
+		Blocks:        each(e.Blocks, blockOf),
+		Sessions:      each(e.Sessions, sessionOf),
+		Sanctions:     each(e.Sanctions, sanctionOf),
+	}
+}
+
+func exportedConversationOf(c privacy.Conversation) ExportedConversation {
+	of := c.Overview.Conversation
+	return ExportedConversation{
+		ID: of.ID, VoyagerID: of.VoyagerID, LocalID: of.LocalID, CreatedAt: Time(of.CreatedAt),
+		Other:    personOf(c.Overview.Other),
+		Messages: each(c.Messages, exportedMessageOf),
+	}
+}
+
+func exportedMessageOf(m privacy.Message) Message {
+	wire := messageOf(m.Message)
+	wire.Attachment = orNull(m.Attachment)
+	return wire
+}
+
+func sessionOf(s users.Session) Session {
+	return Session{ID: s.ID, CreatedAt: Time(s.CreatedAt), RevokedAt: orNull(Time(s.RevokedAt))}
+}
+
+func sanctionOf(r moderation.AuditRecord) Sanction {
+	return Sanction{ID: r.ID, Action: r.Action, Reason: orNull(r.Reason), Details: r.Details, CreatedAt: Time(r.CreatedAt)}
+}

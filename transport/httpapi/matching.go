@@ -1,0 +1,202 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+// Interest is something people may have in common.
+type Interest struct {
+	ID       id.Interest `json:"id"`
+	Name     string      `json:"name"`
+	Icon     *string     `json:"icon"`
+	IsActive bool        `json:"is_active"`
+}
+
+func interestOf(i matching.Interest) Interest {
+	return Interest{ID: i.ID, Name: i.Name, Icon: orNull(i.Icon), IsActive: i.IsActive}
+}
+
+// Profile is somebody's own profile.
+type Profile struct {
+	ID           *id.Profile `json:"id" description:"Null where none was ever saved."`
+	UserID       id.User     `json:"user_id"`
+	FirstName    *string     `json:"first_name"`
+	LastName     *string     `json:"last_name" description:"Never shown to others."`
+	Age          *int        `json:"age"`
+	Biography    *string     `json:"biography"`
+	Country      *string     `json:"country"`
+	City         *string     `json:"city"`
+	ImageURL     *string     `json:"image_url"`
+	IsSearchable bool        `json:"is_searchable"`
+	Interests    []Interest  `json:"interests"`
+}
+
+func profileOf(p matching.Portrait) Profile {
+	public := publicProfileOf(p.Profile)
+	return Profile{
+		ID: public.ID, UserID: public.UserID, FirstName: public.FirstName, LastName: orNull(p.Profile.LastName),
+		Age: public.Age, Biography: public.Biography, Country: public.Country, City: public.City,
+		ImageURL: public.ImageURL, IsSearchable: public.IsSearchable,
+		Interests: each(p.Interests, interestOf),
+	}
+}
+
+// PublicProfile is what others see of a profile.
+type PublicProfile struct {
+	ID           *id.Profile `json:"id"`
+	UserID       id.User     `json:"user_id"`
+	FirstName    *string     `json:"first_name"`
+	Age          *int        `json:"age"`
+	Biography    *string     `json:"biography"`
+	Country      *string     `json:"country"`
+	City         *string     `json:"city"`
+	ImageURL     *string     `json:"image_url"`
+	IsSearchable bool        `json:"is_searchable"`
+	Interests    []Interest  `json:"interests,omitzero" description:"Absent in a match, which names those that are shared."`
+}
+
+func publicProfileOf(p matching.Profile) PublicProfile {
+	return PublicProfile{
+		ID: orNull(p.ID), UserID: p.UserID, FirstName: orNull(p.FirstName), Age: orNull(p.Age),
+		Biography: orNull(p.Biography), Country: orNull(p.Country), City: orNull(p.City),
+		ImageURL: orNull(p.ImageURL), IsSearchable: p.IsSearchable,
+	}
+}
+
+// ProfileInput replaces a profile as a whole.
+type ProfileInput struct {
+	FirstName    *string        `json:"first_name" maxLength:"100"`
+	LastName     *string        `json:"last_name" maxLength:"100"`
+	Age          *int           `json:"age" minimum:"18" maximum:"120"`
+	Biography    *string        `json:"biography" maxLength:"5000"`
+	Country      *string        `json:"country" maxLength:"100"`
+	City         *string        `json:"city" maxLength:"100"`
+	ImageURL     *string        `json:"image_url" maxLength:"2000" description:"An http or https address."`
+	IsSearchable bool           `json:"is_searchable"`
+	InterestIDs  *[]id.Interest `json:"interest_ids" maxItems:"50" description:"Active interests only."`
+}
+
+// Search says whom somebody looks for; what is left out asks for nothing.
+type Search struct {
+	Country     string        `query:"country" description:"Without regard to case."`
+	City        string        `query:"city" description:"Without regard to case."`
+	InterestIDs []id.Interest `query:"interest_id" description:"Any of them."`
+	MinAge      *int          `query:"min_age" minimum:"18" maximum:"120"`
+	MaxAge      *int          `query:"max_age" minimum:"18" maximum:"120"`
+}
+
+type matchesRequest struct {
+	Search
+	Paging
+}
+
+// Match is somebody that a search found.
+type Match struct {
+	Profile         PublicProfile `json:"profile"`
+	SharedInterests []Interest    `json:"shared_interests"`
+	Score           int           `json:"score" description:"How many interests are shared."`
+}
+
+func matchOf(m matching.Match) Match {
+	return Match{Profile: publicProfileOf(m.Profile), SharedInterests: each(m.Shared, interestOf), Score: m.Score}
+}
+
+type profileRequest struct {
+	UserID pathID `path:"user_id"`
+}
+
+var (
+	tagMatching = []string{"profiles and matches"}
+
+	myProfile = kithttp.Route[kithttp.None, Profile]{
+		Name: "myProfile", Method: http.MethodGet, Path: "/v1/me/profile", Summary: "Read one's own profile", Tags: tagMatching,
+	}
+	saveProfile = kithttp.Route[ProfileInput, Profile]{
+		Name: "saveProfile", Method: http.MethodPut, Path: "/v1/me/profile", Summary: "Replace one's own profile", Tags: tagMatching,
+	}
+	interests = kithttp.Route[Paging, Page[Interest]]{
+		Name: "interests", Method: http.MethodGet, Path: "/v1/interests", Summary: "List the active interests by name", Tags: tagMatching,
+	}
+	profile = kithttp.Route[profileRequest, PublicProfile]{
+		Name: "profile", Method: http.MethodGet, Path: "/v1/profiles/{user_id}",
+		Summary: "Read what others see of a profile", Tags: tagMatching,
+	}
+	matches = kithttp.Route[matchesRequest, Page[Match]]{
+		Name: "matches", Method: http.MethodGet, Path: "/v1/matches",
+		Summary: "Search for people, those who share most interests first", Tags: tagMatching,
+	}
+)
+
+func (a *API) serveMatching() {
+	asUser(a, myProfile, a.myProfile)
+	asUser(a, saveProfile, a.saveProfile)
+	anyone(a, interests, a.interests)
+	asUser(a, profile, a.profile)
+	asUser(a, matches, a.matches)
+}
+
+func (a *API) myProfile(ctx context.Context, caller users.Caller, _ kithttp.None) (Profile, error) {
+	p, err := a.services.Matching.MyProfile(ctx, caller.UserID)
+	return profileOf(p), err
+}
+
+func (a *API) saveProfile(ctx context.Context, caller users.Caller, req ProfileInput) (Profile, error) {
+	if err := checkAges(givenAge{"age", req.Age}); err != nil {
+		return Profile{}, err
+	}
+	p, err := a.services.Matching.SaveProfile(ctx, caller.UserID, matching.Profile{
+		FirstName: orZero(req.FirstName), LastName: orZero(req.LastName), Age: orZero(req.Age),
+		Biography: orZero(req.Biography), Country: orZero(req.Country), City: orZero(req.City),
+		ImageURL: orZero(req.ImageURL), IsSearchable: req.IsSearchable,
+	}, orZero(req.InterestIDs))
+	return profileOf(p), err
+}
+
+type givenAge struct {
+	field string
+	age   *int
+}
+
+// checkAges refuses a zero that was given: to the core it means that nothing was.
+func checkAges(given ...givenAge) error {
+	var f fault.Fields
+	for _, g := range given {
+		f.Check(g.age == nil || *g.age != 0, g.field, "must be 18 to 120")
+	}
+	return f.Err()
+}
+
+func (a *API) interests(ctx context.Context, req Paging) (Page[Interest], error) {
+	return readPage(ctx, req, nil, func(r page.Request[matching.NamePlace]) (page.Page[matching.Interest, matching.NamePlace], error) {
+		return a.services.Matching.Interests(ctx, r)
+	}, interestOf)
+}
+
+func (a *API) profile(ctx context.Context, caller users.Caller, req profileRequest) (PublicProfile, error) {
+	p, err := a.services.Matching.ProfileOf(ctx, caller.UserID, id.User(req.UserID))
+	answer := publicProfileOf(p.Profile)
+	answer.Interests = each(p.Interests, interestOf)
+	return answer, err
+}
+
+func (a *API) matches(ctx context.Context, caller users.Caller, req matchesRequest) (Page[Match], error) {
+	search := matching.Search{
+		Country: req.Country, City: req.City, Interests: req.InterestIDs, MinAge: orZero(req.MinAge), MaxAge: orZero(req.MaxAge),
+	}
+	filters := []any{text.Fold(search.Country), text.Fold(search.City), search.Interests, search.MinAge, search.MaxAge}
+	return readPage(ctx, req.Paging, filters, func(r page.Request[matching.Rank]) (page.Page[matching.Match, matching.Rank], error) {
+		if err := checkAges(givenAge{"min_age", req.MinAge}, givenAge{"max_age", req.MaxAge}); err != nil {
+			return page.Page[matching.Match, matching.Rank]{}, err
+		}
+		return a.services.Matching.Matches(ctx, caller.UserID, search, r)
+	}, matchOf)
+}

@@ -1,0 +1,213 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+// Conversation is a conversation as one of its participants sees it.
+type Conversation struct {
+	ID          id.Conversation `json:"id"`
+	VoyagerID   id.User         `json:"voyager_id"`
+	LocalID     id.User         `json:"local_id"`
+	CreatedAt   Time            `json:"created_at"`
+	Other       Person          `json:"other"`
+	LastMessage *Message        `json:"last_message"`
+	UnreadCount int             `json:"unread_count" description:"How many messages of the other are unread."`
+}
+
+// Person is what a participant sees of the other.
+type Person struct {
+	UserID    id.User `json:"user_id"`
+	FirstName *string `json:"first_name"`
+	ImageURL  *string `json:"image_url"`
+}
+
+func conversationOf(o messaging.Overview) Conversation {
+	c := Conversation{
+		ID: o.Conversation.ID, VoyagerID: o.Conversation.VoyagerID, LocalID: o.Conversation.LocalID,
+		CreatedAt: Time(o.Conversation.CreatedAt), Other: personOf(o.Other), UnreadCount: o.Unread,
+	}
+	if o.LastMessage != nil {
+		last := messageOf(*o.LastMessage)
+		c.LastMessage = &last
+	}
+	return c
+}
+
+func personOf(p messaging.Person) Person {
+	return Person{UserID: p.UserID, FirstName: orNull(p.FirstName), ImageURL: orNull(p.ImageURL)}
+}
+
+// openedConversation is answered with 201 where the conversation is new, and with 200 where it was there.
+type openedConversation struct {
+	Conversation
+	created bool
+}
+
+// StatusCode implements go-kit's StatusCoder.
+func (o openedConversation) StatusCode() int {
+	if o.created {
+		return http.StatusCreated
+	}
+	return http.StatusOK
+}
+
+// Message is one thing said.
+type Message struct {
+	ID             id.Message      `json:"id"`
+	ConversationID id.Conversation `json:"conversation_id"`
+	UserID         id.User         `json:"user_id"`
+	Content        string          `json:"content"`
+	Attachment     *string         `json:"attachment" description:"The path of its image."`
+	Read           bool            `json:"read"`
+	CreatedAt      Time            `json:"created_at"`
+}
+
+func messageOf(m messaging.Message) Message {
+	wire := Message{
+		ID: m.ID, ConversationID: m.ConversationID, UserID: m.UserID, Content: m.Content, Read: m.Read, CreatedAt: Time(m.CreatedAt),
+	}
+	if m.Attachment != "" {
+		wire.Attachment = orNull("/v1/messages/" + m.ID.String() + "/attachment")
+	}
+	return wire
+}
+
+// Draft is a message to be sent: with a content, an attachment, or both.
+type Draft struct {
+	Content    *string `json:"content" maxLength:"5000"`
+	Attachment *string `json:"attachment" description:"An image of 5 MiB at most, as a data URL: data:image/png;base64,…"`
+}
+
+type openConversationRequest struct {
+	keyed
+	LocalID id.User `json:"local_id" required:"true"`
+}
+
+type conversationRequest struct {
+	ID pathID `path:"id"`
+}
+
+type messagesRequest struct {
+	ID pathID `path:"id"`
+	Paging
+}
+
+type sendRequest struct {
+	ID pathID `path:"id"`
+	keyed
+	Draft
+}
+
+type readRequest struct {
+	ID pathID `path:"id"`
+	keyed
+	UpTo id.Message `json:"up_to" required:"true" description:"The last message that was read."`
+}
+
+// Marked is how many messages were unread until now.
+type Marked struct {
+	Marked int `json:"marked"`
+}
+
+type attachmentRequest struct {
+	ID pathID `path:"id"`
+}
+
+var (
+	tagMessaging = []string{"conversations"}
+
+	openConversation = kithttp.Route[openConversationRequest, openedConversation]{
+		Name: "openConversation", Method: http.MethodPost, Path: "/v1/conversations", Status: http.StatusCreated,
+		Summary: "Open a conversation with a local, or get the one that is there (200)", Tags: tagMessaging,
+		Faults: []fault.Kind{fault.NotFound, fault.Conflict},
+	}
+	conversations = kithttp.Route[Paging, Page[Conversation]]{
+		Name: "conversations", Method: http.MethodGet, Path: "/v1/conversations",
+		Summary: "List one's conversations, newest activity first", Tags: tagMessaging,
+	}
+	conversation = kithttp.Route[conversationRequest, Conversation]{
+		Name: "conversation", Method: http.MethodGet, Path: "/v1/conversations/{id}", Summary: "Read a conversation", Tags: tagMessaging,
+	}
+	send = kithttp.Route[sendRequest, Message]{
+		Name: "send", Method: http.MethodPost, Path: "/v1/conversations/{id}/messages", Status: http.StatusCreated,
+		Summary: "Send a message, and pay for it", Tags: tagMessaging, Faults: []fault.Kind{fault.Conflict, fault.InsufficientTokens},
+	}
+	messages = kithttp.Route[messagesRequest, Page[Message]]{
+		Name: "messages", Method: http.MethodGet, Path: "/v1/conversations/{id}/messages",
+		Summary: "List the messages of a conversation, newest first", Tags: tagMessaging,
+	}
+	markRead = kithttp.Route[readRequest, Marked]{
+		Name: "read", Method: http.MethodPost, Path: "/v1/conversations/{id}/read",
+		Summary: "Mark the other's messages as read", Tags: tagMessaging, Faults: []fault.Kind{fault.Conflict},
+	}
+	attachment = kithttp.Route[attachmentRequest, kithttp.Blob]{
+		Name: "attachment", Method: http.MethodGet, Path: "/v1/messages/{id}/attachment",
+		Summary: "Get the image of a message", Tags: tagMessaging,
+		Media: []string{"image/png", "image/jpeg", "image/gif", "image/webp"},
+	}
+)
+
+func (a *API) serveMessaging() {
+	asUser(a, openConversation, a.openConversation)
+	asUser(a, conversations, a.conversations)
+	asUser(a, conversation, a.conversation)
+	asUser(a, send, a.send)
+	asUser(a, messages, a.messages)
+	asUser(a, markRead, a.read)
+	asUser(a, attachment, a.attachment)
+}
+
+func (a *API) openConversation(ctx context.Context, caller users.Caller, req openConversationRequest) (openedConversation, error) {
+	o, err := a.services.Messaging.Open(ctx, caller.UserID, req.LocalID, req.key())
+	return openedConversation{conversationOf(o.Overview), o.Created}, err
+}
+
+func (a *API) conversations(ctx context.Context, caller users.Caller, req Paging) (Page[Conversation], error) {
+	return readPage(ctx, req, nil, func(r page.Request[page.Moment]) (page.Page[messaging.Overview, page.Moment], error) {
+		return a.services.Messaging.Conversations(ctx, caller.UserID, r)
+	}, conversationOf)
+}
+
+func (a *API) conversation(ctx context.Context, caller users.Caller, req conversationRequest) (Conversation, error) {
+	o, err := a.services.Messaging.Conversation(ctx, caller.UserID, id.Conversation(req.ID))
+	return conversationOf(o), err
+}
+
+func (a *API) send(ctx context.Context, caller users.Caller, req sendRequest) (Message, error) {
+	draft := messaging.Draft{Content: orZero(req.Content), Attachment: orZero(req.Attachment)}
+	m, err := a.services.Messaging.Send(ctx, caller.UserID, id.Conversation(req.ID), draft, req.key())
+	return messageOf(m), err
+}
+
+func (a *API) messages(ctx context.Context, caller users.Caller, req messagesRequest) (Page[Message], error) {
+	of := id.Conversation(req.ID)
+	return readPage(ctx, req.Paging, []any{of}, func(r page.Request[page.Moment]) (page.Page[messaging.Message, page.Moment], error) {
+		return a.services.Messaging.Messages(ctx, caller.UserID, of, r)
+	}, messageOf)
+}
+
+func (a *API) read(ctx context.Context, caller users.Caller, req readRequest) (Marked, error) {
+	n, err := a.services.Messaging.Read(ctx, caller.UserID, id.Conversation(req.ID), req.UpTo, req.key())
+	return Marked{n}, err
+}
+
+func (a *API) attachment(ctx context.Context, caller users.Caller, req attachmentRequest) (kithttp.Blob, error) {
+	image, err := a.services.Messaging.Attachment(ctx, caller.UserID, id.Message(req.ID))
+	if err != nil {
+		return kithttp.Blob{}, err
+	}
+	return kithttp.Blob{ContentType: image.MediaType, Body: image.Bytes, Header: http.Header{
+		"Cache-Control":           {"private, max-age=31536000, immutable"},
+		"Content-Security-Policy": {"sandbox; default-src 'none'"},
+		"Vary":                    {"Authorization"},
+	}}, nil
+}

@@ -1,0 +1,105 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+// Report is what one person says of another, as the one who says it sees it.
+type Report struct {
+	ID             id.Report         `json:"id"`
+	ReporterID     id.User           `json:"reporter_id"`
+	ReportedUserID id.User           `json:"reported_user_id"`
+	Reason         string            `json:"reason"`
+	Message        *string           `json:"message"`
+	Status         moderation.Status `json:"status" enum:"pending,reviewed,resolved,dismissed"`
+	ReviewedAt     *Time             `json:"reviewed_at"`
+	CreatedAt      Time              `json:"created_at"`
+}
+
+func reportOf(r moderation.Report) Report {
+	return Report{
+		ID: r.ID, ReporterID: r.ReporterID, ReportedUserID: r.ReportedUserID, Reason: r.Reason, Message: orNull(r.Message),
+		Status: r.Status, ReviewedAt: orNull(Time(r.ReviewedAt)), CreatedAt: Time(r.CreatedAt),
+	}
+}
+
+// Complaint is what somebody says of another.
+type Complaint struct {
+	ReportedUserID id.User `json:"reported_user_id" required:"true"`
+	Reason         string  `json:"reason" required:"true" minLength:"1" maxLength:"100"`
+	Message        *string `json:"message" maxLength:"5000"`
+}
+
+type reportRequest struct {
+	keyed
+	Complaint
+}
+
+// Block is somebody's wish to have nothing to do with another.
+type Block struct {
+	UserID        id.User `json:"user_id"`
+	BlockedUserID id.User `json:"blocked_user_id"`
+	CreatedAt     Time    `json:"created_at"`
+}
+
+func blockOf(b moderation.Block) Block {
+	return Block{UserID: b.UserID, BlockedUserID: b.BlockedUserID, CreatedAt: Time(b.CreatedAt)}
+}
+
+type blockRequest struct {
+	UserID id.User `path:"user_id"`
+}
+
+var (
+	tagModeration = []string{"reports and blocks"}
+
+	report = kithttp.Route[reportRequest, Report]{
+		Name: "report", Method: http.MethodPost, Path: "/v1/reports", Status: http.StatusCreated,
+		Summary: "Report somebody", Tags: tagModeration, Faults: []fault.Kind{fault.NotFound, fault.Conflict},
+	}
+	blocks = kithttp.Route[Paging, Page[Block]]{
+		Name: "blocks", Method: http.MethodGet, Path: "/v1/blocks", Summary: "List whom one blocks, newest first", Tags: tagModeration,
+	}
+	block = kithttp.Route[blockRequest, kithttp.None]{
+		Name: "block", Method: http.MethodPut, Path: "/v1/blocks/{user_id}",
+		Summary: "Keep somebody away from oneself", Tags: tagModeration, Faults: []fault.Kind{fault.Invalid},
+	}
+	unblock = kithttp.Route[blockRequest, kithttp.None]{
+		Name: "unblock", Method: http.MethodDelete, Path: "/v1/blocks/{user_id}", Summary: "Take a block back", Tags: tagModeration,
+	}
+)
+
+func (a *API) serveModeration() {
+	asUser(a, report, a.report)
+	asUser(a, blocks, a.blocks)
+	asUser(a, block, a.block)
+	asUser(a, unblock, a.unblock)
+}
+
+func (a *API) report(ctx context.Context, caller users.Caller, req reportRequest) (Report, error) {
+	complaint := moderation.Complaint{ReportedUserID: req.ReportedUserID, Reason: req.Reason, Message: orZero(req.Message)}
+	r, err := a.services.Moderation.Report(ctx, caller.UserID, complaint, req.key())
+	return reportOf(r), err
+}
+
+func (a *API) blocks(ctx context.Context, caller users.Caller, req Paging) (Page[Block], error) {
+	return readPage(ctx, req, nil, func(r page.Request[page.Moment]) (page.Page[moderation.Block, page.Moment], error) {
+		return a.services.Moderation.Blocks(ctx, caller.UserID, r)
+	}, blockOf)
+}
+
+func (a *API) block(ctx context.Context, caller users.Caller, req blockRequest) (kithttp.None, error) {
+	return kithttp.None{}, a.services.Moderation.Block(ctx, caller.UserID, req.UserID)
+}
+
+func (a *API) unblock(ctx context.Context, caller users.Caller, req blockRequest) (kithttp.None, error) {
+	return kithttp.None{}, a.services.Moderation.Unblock(ctx, caller.UserID, req.UserID)
+}

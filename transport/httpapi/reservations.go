@@ -1,0 +1,153 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+// Reservation is an activity that two people of a conversation agree on.
+type Reservation struct {
+	ID             id.Reservation      `json:"id"`
+	ConversationID id.Conversation     `json:"conversation_id"`
+	CreatorID      id.User             `json:"creator_id"`
+	VoyagerID      id.User             `json:"voyager_id" description:"Who pays."`
+	LocalID        id.User             `json:"local_id" description:"Who is paid, once it has ended."`
+	Title          string              `json:"title"`
+	Price          reservations.Price  `json:"price" example:"12.50"`
+	Tokens         int64               `json:"tokens" description:"The price in tokens."`
+	Date           Time                `json:"date"`
+	EndDate        Time                `json:"end_date"`
+	Status         reservations.Status `json:"status" enum:"pending,accepted,declined,cancelled,completed"`
+	CreatedAt      Time                `json:"created_at"`
+	UpdatedAt      Time                `json:"updated_at"`
+}
+
+func reservationOf(r reservations.Reservation) Reservation {
+	return Reservation{
+		ID: r.ID, ConversationID: r.ConversationID, CreatorID: r.CreatorID, VoyagerID: r.VoyagerID, LocalID: r.LocalID,
+		Title: r.Title, Price: r.Price, Tokens: r.Tokens, Date: Time(r.Date), EndDate: Time(r.EndDate),
+		Status: r.Status, CreatedAt: Time(r.CreatedAt), UpdatedAt: Time(r.UpdatedAt),
+	}
+}
+
+// Proposal is what somebody proposes to the other of a conversation.
+type Proposal struct {
+	Title   string             `json:"title" required:"true" minLength:"1" maxLength:"200"`
+	Price   reservations.Price `json:"price" required:"true" pattern:"^[0-9]{1,8}([.][0-9]{1,2})?$" example:"12.50"`
+	Date    Time               `json:"date" required:"true" description:"In the future."`
+	EndDate Time               `json:"end_date" required:"true" description:"After date."`
+}
+
+type proposeRequest struct {
+	ID pathID `path:"id"`
+	keyed
+	Proposal
+}
+
+type conversationReservationsRequest struct {
+	ID pathID `path:"id"`
+	Paging
+}
+
+type reservationsRequest struct {
+	Status reservations.Status `query:"status" enum:"pending,accepted,declined,cancelled,completed"`
+	Paging
+}
+
+type reservationRequest struct {
+	ID pathID `path:"id"`
+}
+
+type moveRequest struct {
+	ID pathID `path:"id"`
+	keyed
+}
+
+var (
+	tagReservations = []string{"reservations"}
+
+	propose = kithttp.Route[proposeRequest, Reservation]{
+		Name: "propose", Method: http.MethodPost, Path: "/v1/conversations/{id}/reservations", Status: http.StatusCreated,
+		Summary: "Propose an activity", Tags: tagReservations, Faults: []fault.Kind{fault.Conflict},
+	}
+	conversationReservations = kithttp.Route[conversationReservationsRequest, Page[Reservation]]{
+		Name: "conversationReservations", Method: http.MethodGet, Path: "/v1/conversations/{id}/reservations",
+		Summary: "List the reservations of a conversation, newest first", Tags: tagReservations,
+	}
+	myReservations = kithttp.Route[reservationsRequest, Page[Reservation]]{
+		Name: "reservations", Method: http.MethodGet, Path: "/v1/reservations",
+		Summary: "List one's reservations, newest first", Tags: tagReservations,
+	}
+	reservation = kithttp.Route[reservationRequest, Reservation]{
+		Name: "reservation", Method: http.MethodGet, Path: "/v1/reservations/{id}", Summary: "Read a reservation", Tags: tagReservations,
+	}
+	accept = kithttp.Route[moveRequest, Reservation]{
+		Name: "accept", Method: http.MethodPost, Path: "/v1/reservations/{id}/accept",
+		Summary: "Accept what the other proposed: the voyager pays, and the tokens are held", Tags: tagReservations,
+		Faults: []fault.Kind{fault.Conflict, fault.InsufficientTokens},
+	}
+	decline = kithttp.Route[moveRequest, Reservation]{
+		Name: "decline", Method: http.MethodPost, Path: "/v1/reservations/{id}/decline",
+		Summary: "Decline what the other proposed", Tags: tagReservations, Faults: []fault.Kind{fault.Conflict},
+	}
+	cancel = kithttp.Route[moveRequest, Reservation]{
+		Name: "cancel", Method: http.MethodPost, Path: "/v1/reservations/{id}/cancel",
+		Summary: "Withdraw what one proposed, or cancel what was accepted, with a refund", Tags: tagReservations,
+		Faults: []fault.Kind{fault.Conflict},
+	}
+)
+
+func (a *API) serveReservations() {
+	asUser(a, propose, a.propose)
+	asUser(a, conversationReservations, a.conversationReservations)
+	asUser(a, myReservations, a.myReservations)
+	asUser(a, reservation, a.reservation)
+	asUser(a, accept, moving(a.services.Reservations.Accept))
+	asUser(a, decline, moving(a.services.Reservations.Decline))
+	asUser(a, cancel, moving(a.services.Reservations.Cancel))
+}
+
+func (a *API) propose(ctx context.Context, caller users.Caller, req proposeRequest) (Reservation, error) {
+	proposal := reservations.Proposal{
+		Title: req.Title, Price: req.Price, Date: time.Time(req.Date), EndDate: time.Time(req.EndDate),
+	}
+	r, err := a.services.Reservations.Propose(ctx, caller.UserID, id.Conversation(req.ID), proposal, req.key())
+	return reservationOf(r), err
+}
+
+func (a *API) conversationReservations(ctx context.Context, caller users.Caller, req conversationReservationsRequest) (Page[Reservation], error) {
+	of := id.Conversation(req.ID)
+	return readPage(ctx, req.Paging, []any{of}, func(r page.Request[page.Moment]) (page.Page[reservations.Reservation, page.Moment], error) {
+		return a.services.Reservations.InConversation(ctx, caller.UserID, of, r)
+	}, reservationOf)
+}
+
+func (a *API) myReservations(ctx context.Context, caller users.Caller, req reservationsRequest) (Page[Reservation], error) {
+	return readPage(ctx, req.Paging, []any{req.Status}, func(r page.Request[page.Moment]) (page.Page[reservations.Reservation, page.Moment], error) {
+		return a.services.Reservations.Mine(ctx, caller.UserID, req.Status, r)
+	}, reservationOf)
+}
+
+func (a *API) reservation(ctx context.Context, caller users.Caller, req reservationRequest) (Reservation, error) {
+	r, err := a.services.Reservations.Reservation(ctx, caller.UserID, id.Reservation(req.ID))
+	return reservationOf(r), err
+}
+
+// moving is the handler of a move of a reservation.
+func moving(
+	move func(context.Context, id.User, id.Reservation, idempotency.Key) (reservations.Reservation, error),
+) func(context.Context, users.Caller, moveRequest) (Reservation, error) {
+	return func(ctx context.Context, caller users.Caller, req moveRequest) (Reservation, error) {
+		r, err := move(ctx, caller.UserID, id.Reservation(req.ID), req.key())
+		return reservationOf(r), err
+	}
+}

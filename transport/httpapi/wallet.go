@@ -1,0 +1,67 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+// Wallet is what somebody has, in whole tokens.
+type Wallet struct {
+	Balance int64 `json:"balance"`
+	Held    int64 `json:"held" description:"Held by accepted reservations as voyager; no part of the balance."`
+}
+
+// Transaction is one line of a wallet's ledger.
+type Transaction struct {
+	ID            id.Transaction  `json:"id"`
+	UserID        id.User         `json:"user_id"`
+	Seq           int64           `json:"seq" description:"1, 2, 3 … for each wallet."`
+	Amount        int64           `json:"amount" description:"Above 0 a credit, below 0 a debit."`
+	Type          tokens.Type     `json:"type"`
+	Reason        string          `json:"reason"`
+	Metadata      tokens.Metadata `json:"metadata"`
+	BalanceBefore int64           `json:"balance_before"`
+	BalanceAfter  int64           `json:"balance_after"`
+	CreatedAt     Time            `json:"created_at"`
+}
+
+func transactionOf(t tokens.Transaction) Transaction {
+	return Transaction{
+		ID: t.ID, UserID: t.UserID, Seq: t.Seq, Amount: t.Amount, Type: t.Type, Reason: t.Reason, Metadata: t.Metadata,
+		BalanceBefore: t.BalanceBefore, BalanceAfter: t.BalanceAfter, CreatedAt: Time(t.CreatedAt),
+	}
+}
+
+var (
+	tagWallet = []string{"wallet"}
+
+	wallet = kithttp.Route[kithttp.None, Wallet]{
+		Name: "wallet", Method: http.MethodGet, Path: "/v1/wallet", Summary: "Read one's wallet", Tags: tagWallet,
+	}
+	transactions = kithttp.Route[Paging, Page[Transaction]]{
+		Name: "transactions", Method: http.MethodGet, Path: "/v1/wallet/transactions",
+		Summary: "List the transactions of one's wallet, newest first", Tags: tagWallet,
+	}
+)
+
+func (a *API) serveWallet() {
+	asUser(a, wallet, a.wallet)
+	asUser(a, transactions, a.transactions)
+}
+
+func (a *API) wallet(ctx context.Context, caller users.Caller, _ kithttp.None) (Wallet, error) {
+	f, err := a.services.Tokens.Funds(ctx, caller.UserID)
+	return Wallet(f), err
+}
+
+func (a *API) transactions(ctx context.Context, caller users.Caller, req Paging) (Page[Transaction], error) {
+	return readPage(ctx, req, nil, func(r page.Request[int64]) (page.Page[tokens.Transaction, int64], error) {
+		return a.services.Tokens.Transactions(ctx, caller.UserID, r)
+	}, transactionOf)
+}

@@ -1,0 +1,350 @@
+package kithttp
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+)
+
+// reader reads one JSON document at a time. The library does the syntax, and the values whose reading can
+// only fail as malformed; objects, numbers, bytes and the values of types with methods are read here, so
+// that what is invalid is gathered while reading goes on, and names its field.
+type reader struct {
+	dec     *jsontext.Decoder
+	options json.Options
+	invalid *notes
+}
+
+var readers = sync.Pool{New: func() any {
+	r := &reader{dec: jsontext.NewDecoder(&bytes.Buffer{})}
+	r.options = json.JoinOptions(
+		json.WithUnmarshalers(json.UnmarshalFromFunc(r.value)),
+		json.RejectUnknownMembers(true))
+	return r
+}}
+
+// decodeJSON reads a body into v, a struct of shape s.
+func decodeJSON(body []byte, v reflect.Value, s *shape, invalid *notes) error {
+	r := readers.Get().(*reader)
+	r.invalid = invalid
+	r.dec.Reset(bytes.NewBuffer(body))
+	err := r.document(v, s)
+	if err != nil {
+		err = explain(err, body)
+	}
+	r.invalid = nil
+	r.dec.Reset(&bytes.Buffer{})
+	readers.Put(r)
+	return err
+}
+
+func (r *reader) document(v reflect.Value, s *shape) error {
+	if kind := r.dec.PeekKind(); kind != jsontext.KindBeginObject && kind != jsontext.KindInvalid {
+		return malformed("the body must be a JSON object")
+	}
+	if err := r.object(r.dec, v, s); err != nil {
+		return err
+	}
+	if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return malformed("the body must be one JSON object, with nothing after it").Because(err)
+	}
+	return nil
+}
+
+// object reads the members of an object into v.
+func (r *reader) object(dec *jsontext.Decoder, v reflect.Value, s *shape) error {
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	here := dec.StackPointer()
+	seen := make([]bool, len(s.members))
+	for {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		if token.Kind() == jsontext.KindEndObject {
+			break
+		}
+		name := token.String()
+		i, ok := s.byName[name]
+		if !ok {
+			return s.unknown(here, name)
+		}
+		seen[i] = true
+		m := s.members[i]
+		if m.notNull && dec.PeekKind() == jsontext.KindNull {
+			if err := r.refuseNull(dec); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := json.UnmarshalDecode(dec, v.FieldByIndex(m.index).Addr().Interface(), r.options); err != nil {
+			return err
+		}
+	}
+	for i, m := range s.members {
+		if m.required && !seen[i] {
+			r.invalid.add(fieldName(here.AppendToken(m.name)), isRequired)
+		}
+	}
+	return nil
+}
+
+func (s *shape) unknown(here jsontext.Pointer, name string) error {
+	path := fieldName(here.AppendToken(name))
+	for _, m := range s.members {
+		if strings.EqualFold(m.name, name) {
+			return malformedField(path, "is not known: it is written "+m.name)
+		}
+	}
+	return malformedField(path, "is not known")
+}
+
+func (r *reader) refuseNull(dec *jsontext.Decoder) error {
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	r.invalid.add(fieldName(dec.StackPointer()), "must not be null")
+	return nil
+}
+
+// value is called by the library for each value, v being a pointer to where it goes.
+// Where it answers errors.ErrUnsupported, the library reads the value itself.
+func (r *reader) value(dec *jsontext.Decoder, v any) error {
+	kind := dec.PeekKind()
+	if kind == jsontext.KindInvalid {
+		return errors.ErrUnsupported // which meets the error itself
+	}
+	into := reflect.ValueOf(v).Elem()
+	t := into.Type()
+	if kind == jsontext.KindNull {
+		if takesNull(t) {
+			return errors.ErrUnsupported
+		}
+		return r.refuseNull(dec)
+	}
+
+	way := wayOf(t)
+	if way == plainWay {
+		return errors.ErrUnsupported
+	}
+	if way == structWay && kind == jsontext.KindBeginObject {
+		s, err := shapeOf(t)
+		if err != nil {
+			return err
+		}
+		return r.object(dec, into, s)
+	}
+	raw, err := dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	name := func() string { return fieldName(dec.StackPointer()) }
+	if want := expected(t); want != "" && !fits(way, kind) {
+		return malformedField(name(), want)
+	}
+	switch way {
+	case textWay:
+		var text []byte
+		if text, err = jsontext.AppendUnquote(nil, raw); err != nil {
+			return err
+		}
+		if err = v.(encoding.TextUnmarshaler).UnmarshalText(text); err != nil && t == timeType {
+			err = notTime
+		}
+	case jsonWay:
+		err = v.(json.Unmarshaler).UnmarshalJSON(raw)
+	case intWay:
+		err = parseInt(string(raw), into)
+	case uintWay:
+		err = parseUint(string(raw), into)
+	case floatWay:
+		err = parseFloat(string(raw), into)
+	case bytesWay:
+		err = parseBytes(raw, into)
+	}
+	if err != nil {
+		return r.invalid.refusal(name(), err)
+	}
+	return nil
+}
+
+// way is how values of a type are read.
+type way int
+
+const (
+	plainWay  way = iota // by the library
+	textWay              // by UnmarshalText
+	jsonWay              // by UnmarshalJSON
+	intWay               // as a whole number
+	uintWay              // as a whole number from 0
+	floatWay             // as a number
+	bytesWay             // as base64
+	structWay            // as an object
+)
+
+var (
+	unmarshalerFromType = reflect.TypeFor[json.UnmarshalerFrom]()
+	unmarshalerType     = reflect.TypeFor[json.Unmarshaler]()
+	rawType             = reflect.TypeFor[jsontext.Value]()
+)
+
+func wayOf(t reflect.Type) way {
+	p := reflect.PointerTo(t)
+	switch {
+	case t == timeType:
+		return textWay
+	case t.Kind() == reflect.Pointer, t.Kind() == reflect.Interface, p.Implements(unmarshalerFromType):
+		return plainWay
+	case p.Implements(unmarshalerType):
+		return jsonWay
+	case p.Implements(textUnmarshalerType):
+		return textWay
+	}
+	switch t.Kind() {
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return intWay
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return uintWay
+	case reflect.Float32, reflect.Float64:
+		return floatWay
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return bytesWay
+		}
+	case reflect.Struct:
+		return structWay
+	}
+	return plainWay
+}
+
+// parseBytes reads a JSON string of padded standard base64.
+func parseBytes(raw jsontext.Value, into reflect.Value) error {
+	text, err := jsontext.AppendUnquote(nil, raw)
+	if err != nil {
+		return err
+	}
+	b := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Strict().Decode(b, text)
+	if err != nil || bytes.ContainsAny(text, "\r\n") {
+		return notBase64
+	}
+	into.SetBytes(b[:n])
+	return nil
+}
+
+// takesNull holds for what can be null: pointers, Optionals, and values that may be any JSON.
+func takesNull(t reflect.Type) bool {
+	return t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface || t == rawType || t.Implements(optionalType)
+}
+
+func fits(w way, kind jsontext.Kind) bool {
+	switch w {
+	case textWay, bytesWay:
+		return kind == jsontext.KindString
+	case intWay, uintWay, floatWay:
+		return kind == jsontext.KindNumber
+	case structWay:
+		return kind == jsontext.KindBeginObject
+	default:
+		return true
+	}
+}
+
+// expected is what a value of the type must be in JSON, or "" where that is the type's own affair.
+func expected(t reflect.Type) string {
+	switch wayOf(t) {
+	case textWay, bytesWay:
+		return "must be a string"
+	case intWay, uintWay, floatWay:
+		return "must be a number"
+	case structWay:
+		return "must be an object"
+	case jsonWay:
+		return ""
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return expected(t.Elem())
+	case reflect.String:
+		return "must be a string"
+	case reflect.Bool:
+		return string(notBool)
+	case reflect.Map:
+		return "must be an object"
+	case reflect.Slice, reflect.Array:
+		return "must be an array"
+	}
+	return ""
+}
+
+// explain says in this package's words what was wrong with a body; those of the library name Go types.
+func explain(err error, body []byte) error {
+	semantic, isSemantic := errors.AsType[*json.SemanticError](err)
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		if isSemantic && len(f.Fields) == 0 && semantic.JSONPointer != "" {
+			return named(fieldName(semantic.JSONPointer), f)
+		}
+		return f
+	}
+	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		return explainSyntax(syntactic, body)
+	}
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return malformed("the body ends before its JSON does").Because(err)
+	case !isSemantic:
+		return malformed("the body cannot be read").Because(err)
+	case semantic.Err == nil && semantic.GoType != nil && expected(semantic.GoType) != "":
+		return malformedField(fieldName(semantic.JSONPointer), expected(semantic.GoType))
+	default:
+		return fault.InvalidField(fieldName(semantic.JSONPointer), "is not valid")
+	}
+}
+
+func explainSyntax(e *jsontext.SyntacticError, body []byte) error {
+	message := fmt.Sprintf("is not JSON at byte %d", e.ByteOffset)
+	switch {
+	case errors.Is(e, jsontext.ErrDuplicateName):
+		message = "is given twice"
+	case errors.Is(e, io.ErrUnexpectedEOF):
+		message = "ends before its JSON does"
+	case !utf8.Valid(body):
+		message = "is not UTF-8"
+	}
+	if e.JSONPointer == "" {
+		return malformed("the body " + message).Because(e)
+	}
+	return malformedField(fieldName(e.JSONPointer), message).Because(e)
+}
+
+// fieldName writes a place in a document as name.name.0, and leaves off what is nested beyond all reason.
+func fieldName(p jsontext.Pointer) string {
+	const deepest = 8
+	var b strings.Builder
+	depth := 0
+	for token := range p.Tokens() {
+		if depth++; depth > deepest {
+			b.WriteString("…")
+			break
+		}
+		if b.Len() > 0 {
+			b.WriteByte('.')
+		}
+		b.WriteString(token)
+	}
+	return readable(b.String())
+}

@@ -1,0 +1,295 @@
+package kithttp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	kit "github.com/go-kit/kit/transport/http"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+)
+
+// DefaultAnswerLimit is how many bytes of an answer a client takes unless told otherwise: 64 MiB.
+const DefaultAnswerLimit = 64 << 20
+
+// Client calls the routes of a server elsewhere. It may be used by many goroutines.
+type Client struct {
+	base        *url.URL
+	http        *http.Client
+	answerLimit int64
+	hooks       []func(context.Context, *http.Request)
+}
+
+// ClientOption sets something of a new client.
+type ClientOption func(*Client)
+
+// WithHTTPClient sets what requests are sent with, http.DefaultClient if not given.
+func WithHTTPClient(c *http.Client) ClientOption { return func(k *Client) { k.http = c } }
+
+// WithAnswerLimit sets how many bytes an answer may have, [DefaultAnswerLimit] if not given.
+// It does not bound what [Open] returns.
+func WithAnswerLimit(bytes int64) ClientOption { return func(k *Client) { k.answerLimit = bytes } }
+
+// WithRequestHook runs a function on each request before it is sent, for example to set a bearer token.
+func WithRequestHook(hook func(context.Context, *http.Request)) ClientOption {
+	return func(k *Client) { k.hooks = append(k.hooks, hook) }
+}
+
+// NewClient makes a client for the server at base: an http or https URL without query, which may have a
+// path for all routes to stand below.
+func NewClient(base string, opts ...ClientOption) (*Client, error) {
+	u, err := url.Parse(base)
+	if err != nil {
+		return nil, fmt.Errorf("kithttp: address of the server: %w", err)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("kithttp: address of the server: %q is not http(s)://host[/path]", base)
+	}
+	c := &Client{base: u, http: http.DefaultClient, answerLimit: DefaultAnswerLimit}
+	for _, opt := range opts {
+		opt(c)
+	}
+	if c.http == nil || c.answerLimit <= 0 {
+		return nil, errors.New("kithttp: a client needs an HTTP client and an answer limit above 0")
+	}
+	return c, nil
+}
+
+// Call sends a request by its route and returns the answer. Parameters that are nil, empty or zero are left
+// out, unless they are required; members of an answer that Resp does not know are passed over.
+//
+// A problem document comes back as the *fault.Error that it was made from, so that errors.Is holds with its
+// kind and with a failure of the same kind and code. Where the server cannot be reached the error is
+// fault.Unavailable (but context.Canceled where ctx ended it), where its answer is too large
+// fault.TooLarge, where it cannot be understood fault.Internal. Only the caller knows whether to call again.
+func Call[Req, Resp any](ctx context.Context, c *Client, r Route[Req, Resp], req Req) (Resp, error) {
+	var zero Resp
+	if _, ok := any(zero).(Stream); ok {
+		return zero, fmt.Errorf("kithttp: route %s: a stream is read with Open", r.Name)
+	}
+	answer, err := send(ctx, c, r, req, func(_ context.Context, response *http.Response) (any, error) {
+		return readAnswer[Resp](response, r.Name, c.answerLimit)
+	})
+	if err != nil {
+		return zero, err
+	}
+	return answer.(Resp), nil
+}
+
+// Open sends a request by its route and returns the answer unread, as for a [Stream]; its errors are those
+// of [Call]. The caller must close the answer's body.
+func Open[Req, Resp any](ctx context.Context, c *Client, r Route[Req, Resp], req Req) (*http.Response, error) {
+	answer, err := send(ctx, c, r, req, func(_ context.Context, response *http.Response) (any, error) {
+		if response.StatusCode < 200 || response.StatusCode > 299 {
+			defer response.Body.Close()
+			return nil, readProblem(response, c.answerLimit)
+		}
+		return response, nil
+	}, kit.BufferedStream(true))
+	if err != nil {
+		return nil, err
+	}
+	return answer.(*http.Response), nil
+}
+
+// send runs a call through go-kit's client.
+func send[Req, Resp any](ctx context.Context, c *Client, r Route[Req, Resp], req Req, dec kit.DecodeResponseFunc, opts ...kit.ClientOption) (any, error) {
+	shape, err := r.check()
+	if err != nil {
+		return nil, err
+	}
+	create := func(ctx context.Context, request any) (*http.Request, error) {
+		return c.request(ctx, shape, r.Method, r.Path, reflect.ValueOf(request))
+	}
+	opts = append(opts, kit.SetClient(c.http))
+	for _, hook := range c.hooks {
+		opts = append(opts, kit.ClientBefore(func(ctx context.Context, r *http.Request) context.Context {
+			hook(ctx, r)
+			return ctx
+		}))
+	}
+	answer, err := kit.NewExplicitClient(create, dec, opts...).Endpoint()(ctx, req)
+	if err == nil {
+		return answer, nil
+	}
+	if _, sent := errors.AsType[*url.Error](err); !sent {
+		return nil, err
+	}
+	if errors.Is(err, context.Canceled) {
+		return nil, fmt.Errorf("%s: %w", r.Name, err)
+	}
+	return nil, unreachable(err)
+}
+
+func unreachable(err error) error {
+	return fault.New(fault.Unavailable, string(fault.Unavailable), "the server cannot be reached").Because(err)
+}
+
+// request writes v, of shape s, as an HTTP request.
+func (c *Client) request(ctx context.Context, s *shape, method, pattern string, v reflect.Value) (*http.Request, error) {
+	u := *c.base
+	if err := s.fillPath(&u, pattern, v); err != nil {
+		return nil, err
+	}
+	query := url.Values{}
+	if err := collect(s.query, v, query); err != nil {
+		return nil, err
+	}
+	u.RawQuery = query.Encode()
+
+	body, err := s.marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("make the request: %w", err)
+	}
+	if err := collect(s.header, v, r.Header); err != nil {
+		return nil, err
+	}
+	if len(body) > 0 {
+		r.Header.Set("Content-Type", jsonMedia)
+	}
+	return r, nil
+}
+
+func collect(params []param, v reflect.Value, into map[string][]string) error {
+	for _, p := range params {
+		texts, err := p.texts(v)
+		if err != nil {
+			return fmt.Errorf("write parameter %s: %w", p.name, err)
+		}
+		if len(texts) > 0 {
+			into[p.name] = texts
+		}
+	}
+	return nil
+}
+
+// fillPath puts the path parameters into the pattern and adds it to u. Dots are escaped, too: a segment of
+// dots alone would be cut out on the way.
+func (s *shape) fillPath(u *url.URL, pattern string, v reflect.Value) error {
+	plain, escaped := map[string]string{}, map[string]string{}
+	for _, p := range s.path {
+		text, err := p.codec.format(v.FieldByIndex(p.index))
+		if err != nil {
+			return fmt.Errorf("write parameter %s: %w", p.name, err)
+		}
+		if text == "" {
+			return fault.InvalidField(p.name, "must not be empty")
+		}
+		plain["{"+p.name+"}"], escaped["{"+p.name+"}"] = text, url.PathEscape(text)
+		if strings.Trim(text, ".") == "" {
+			escaped["{"+p.name+"}"] = strings.ReplaceAll(text, ".", "%2E")
+		}
+	}
+	u.RawPath = strings.TrimSuffix(u.EscapedPath(), "/") +
+		wildcard.ReplaceAllStringFunc(pattern, func(w string) string { return escaped[w] })
+	u.Path = strings.TrimSuffix(u.Path, "/") +
+		wildcard.ReplaceAllStringFunc(pattern, func(w string) string { return plain[w] })
+	return nil
+}
+
+// marshal writes the members of v as a JSON object; it is empty where the shape has none.
+func (s *shape) marshal(v reflect.Value) ([]byte, error) {
+	if len(s.members) == 0 {
+		return nil, nil
+	}
+	body := reflect.New(s.bodyType).Elem()
+	for i, m := range s.members {
+		body.Field(i).Set(v.FieldByIndex(m.index))
+	}
+	b, err := json.Marshal(body.Addr().Interface(), json.Deterministic(true))
+	if err != nil {
+		return nil, fmt.Errorf("write the body: %w", err)
+	}
+	return b, nil
+}
+
+func readAnswer[Resp any](r *http.Response, route string, limit int64) (any, error) {
+	var answer Resp
+	if r.StatusCode < 200 || r.StatusCode > 299 {
+		return answer, readProblem(r, limit)
+	}
+	body, err := readLimited(r, limit)
+	if err != nil {
+		return answer, err
+	}
+	if _, none := any(answer).(None); none || r.StatusCode == http.StatusNoContent {
+		return answer, nil
+	}
+	if blob, ok := any(&answer).(*Blob); ok {
+		*blob = Blob{ContentType: r.Header.Get("Content-Type"), Body: body, Header: r.Header}
+		return answer, nil
+	}
+	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != jsonMedia {
+		return answer, misunderstood(fmt.Errorf("%s answered %s with %q", route, r.Status, media))
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return answer, misunderstood(fmt.Errorf("%s: %w", route, err))
+	}
+	return answer, nil
+}
+
+func misunderstood(cause error) error {
+	return fault.New(fault.Internal, string(fault.Internal), "the server's answer cannot be understood").Because(cause)
+}
+
+func readLimited(r *http.Response, limit int64) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	if err != nil {
+		if errors.Is(err, context.Canceled) {
+			return nil, fmt.Errorf("read the answer: %w", err)
+		}
+		return nil, unreachable(err)
+	}
+	if int64(len(body)) > limit {
+		return nil, fault.New(fault.TooLarge, string(fault.TooLarge), fmt.Sprintf("the answer has more than %d bytes", limit))
+	}
+	return body, nil
+}
+
+// readProblem turns an answer that is no success back into the failure that it was made from. Something in
+// between may have answered, without a problem document: then the status has to do.
+func readProblem(r *http.Response, limit int64) error {
+	body, err := readLimited(r, limit)
+	if err != nil {
+		return err
+	}
+	kind := KindOf(r.StatusCode)
+	f := fault.New(kind, string(kind), "the server answered "+r.Status)
+	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media == problemMedia {
+		var p Problem
+		if err := json.Unmarshal(body, &p); err != nil {
+			return misunderstood(err)
+		}
+		f = fault.New(kind, p.Code, p.Detail)
+		for _, e := range p.Errors {
+			f.Fields = append(f.Fields, fault.Field{Name: e.Field, Message: e.Message})
+		}
+	}
+	f.RetryAfter = retryAfter(r.Header.Get("Retry-After"))
+	return f
+}
+
+func retryAfter(header string) time.Duration {
+	if n, err := strconv.ParseInt(header, 10, 32); err == nil && n > 0 {
+		return time.Duration(n) * time.Second
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return max(time.Until(at), 0)
+	}
+	return 0
+}

@@ -1,0 +1,269 @@
+package kithttp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+)
+
+// decoder turns an HTTP request into a request struct, by the rules of the package comment.
+type decoder struct {
+	shape        *shape
+	limit        int64
+	optionalBody bool
+}
+
+// decode fills in req, a pointer to a struct of the decoder's shape. The order of its steps is the order
+// of the refusals: 413, 415, 400, 422, 404.
+func (d decoder) decode(r *http.Request, req any) error {
+	v := reflect.ValueOf(req).Elem()
+	body, err := readBody(r, d.limit)
+	if err != nil {
+		return err
+	}
+	if err := checkMedia(r.Header, body); err != nil {
+		return err
+	}
+	var invalid notes
+	if err := d.query(r.URL.RawQuery, v, &invalid); err != nil {
+		return err
+	}
+	if err := d.headers(r.Header, v, &invalid); err != nil {
+		return err
+	}
+	if err := d.body(body, v, &invalid); err != nil {
+		return err
+	}
+	if err := invalid.err(); err != nil {
+		return err
+	}
+	return d.path(r, v)
+}
+
+func readBody(r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength > limit {
+		return nil, tooLarge(limit)
+	}
+	if r.Body == nil || r.ContentLength == 0 {
+		return nil, nil
+	}
+	var b bytes.Buffer
+	n, err := b.ReadFrom(io.LimitReader(r.Body, limit+1))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok || n > limit {
+		return nil, tooLarge(limit)
+	}
+	if err != nil {
+		return nil, malformed("the body ended before it was complete").Because(err)
+	}
+	return b.Bytes(), nil
+}
+
+func checkMedia(h http.Header, body []byte) error {
+	if len(body) == 0 {
+		return nil
+	}
+	for _, coding := range h.Values("Content-Encoding") {
+		if coding != "" && !strings.EqualFold(coding, "identity") {
+			return unsupported("the body must not have a Content-Encoding")
+		}
+	}
+	types := h.Values("Content-Type")
+	if len(types) != 1 {
+		return unsupported("the body must be application/json, and say so in one Content-Type")
+	}
+	media, params, err := mime.ParseMediaType(types[0])
+	if err != nil || media != "application/json" {
+		return unsupported("the body must be application/json")
+	}
+	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
+		return unsupported("the body must be UTF-8")
+	}
+	return nil
+}
+
+func (d decoder) query(raw string, v reflect.Value, invalid *notes) error {
+	values := url.Values{}
+	if raw != "" {
+		var err error
+		if values, err = url.ParseQuery(raw); err != nil {
+			return malformed("the query is not correctly encoded").Because(err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		i := slices.IndexFunc(d.shape.query, func(p param) bool { return p.name == name })
+		switch {
+		case i < 0:
+			return malformedField(name, "is not a query parameter here")
+		case len(values[name]) > 1 && !d.shape.query[i].codec.repeated:
+			return malformedField(name, "is given twice")
+		case !slices.ContainsFunc(values[name], func(s string) bool { return !utf8.ValidString(s) }):
+			continue
+		}
+		return malformedField(name, "is not UTF-8")
+	}
+	return fill(d.shape.query, values, v, invalid)
+}
+
+func (d decoder) headers(h http.Header, v reflect.Value, invalid *notes) error {
+	for _, p := range d.shape.header {
+		switch values := h[p.name]; {
+		case len(values) > 1:
+			return malformedField(p.name, "is given twice")
+		case len(values) == 1 && !utf8.ValidString(values[0]):
+			return malformedField(p.name, "is not UTF-8")
+		}
+	}
+	return fill(d.shape.header, h, v, invalid)
+}
+
+func fill(params []param, values map[string][]string, v reflect.Value, invalid *notes) error {
+	for _, p := range params {
+		texts := values[p.name]
+		if len(texts) == 0 {
+			if p.required {
+				invalid.add(p.name, isRequired)
+			}
+			continue
+		}
+		if err := p.set(v, texts); err != nil {
+			if err := invalid.refusal(p.name, err); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (d decoder) path(r *http.Request, v reflect.Value) error {
+	for _, p := range d.shape.path {
+		text := r.PathValue(p.name)
+		if !utf8.ValidString(text) {
+			return notFound()
+		}
+		if err := p.set(v, []string{text}); err != nil {
+			if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind == fault.NotFound {
+				return f
+			}
+			return notFound().Because(err)
+		}
+	}
+	return nil
+}
+
+func (d decoder) body(body []byte, v reflect.Value, invalid *notes) error {
+	if len(body) == 0 {
+		if len(d.shape.members) > 0 && !d.optionalBody {
+			return malformed("a JSON body is needed")
+		}
+		if !d.optionalBody {
+			return nil
+		}
+		body = []byte("{}")
+	}
+	return decodeJSON(body, v, d.shape, invalid)
+}
+
+const isRequired = "is required"
+
+// notes gathers what is invalid, so that it is told together once nothing malformed was found.
+type notes struct {
+	fields fault.Fields
+	count  int
+	first  *fault.Error // as a type said it
+}
+
+func (n *notes) add(name, message string) {
+	n.count++
+	n.fields.Add(name, message)
+}
+
+// refusal takes what a type said of the value given for a field. Only a failure other than Invalid comes
+// back: that is not to be gathered, but to be answered.
+func (n *notes) refusal(name string, err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	switch {
+	case ok && f.Kind != fault.Invalid:
+		return named(name, f)
+	case ok:
+		f = named(name, f)
+		if n.count == 0 {
+			n.first = f
+		}
+		for _, field := range f.Fields {
+			n.fields.Add(field.Name, field.Message)
+		}
+		n.count++
+	default:
+		c, ok := errors.AsType[complaint](err)
+		if !ok {
+			c = "is not valid"
+		}
+		n.add(name, string(c))
+	}
+	return nil
+}
+
+func (n *notes) err() error {
+	if n.count == 1 && n.first != nil {
+		return n.first
+	}
+	return n.fields.Err()
+}
+
+// named fills in the field's name on what its type said, which cannot know it.
+func named(name string, f *fault.Error) *fault.Error {
+	c := *f
+	c.Fields = []fault.Field{{Name: name, Message: f.Detail}}
+	if len(f.Fields) > 0 {
+		c.Fields = slices.Clone(f.Fields)
+		for i := range c.Fields {
+			c.Fields[i].Name = name
+		}
+	}
+	c.Detail = fmt.Sprintf("%s: %s", name, f.Detail)
+	return &c
+}
+
+func malformed(detail string) *fault.Error {
+	return fault.New(fault.Malformed, string(fault.Malformed), detail)
+}
+
+func malformedField(name, message string) *fault.Error {
+	name = readable(name)
+	f := malformed(name + " " + message)
+	f.Fields = []fault.Field{{Name: name, Message: message}}
+	return f
+}
+
+// readable makes a name that came from outside fit for an answer: valid UTF-8, and no longer than a name.
+func readable(name string) string {
+	const longest = 100
+	name = strings.ToValidUTF8(name, "\uFFFD")
+	if len(name) > longest {
+		name = strings.ToValidUTF8(name[:longest], "") + "…"
+	}
+	return name
+}
+
+func tooLarge(limit int64) error {
+	return fault.New(fault.TooLarge, string(fault.TooLarge), fmt.Sprintf("the body may have %d bytes at most", limit))
+}
+
+func unsupported(detail string) error {
+	return fault.New(fault.UnsupportedMedia, string(fault.UnsupportedMedia), detail)
+}
+
+func notFound() *fault.Error {
+	return fault.New(fault.NotFound, string(fault.NotFound), "there is nothing here")
+}

@@ -1,0 +1,67 @@
+package kithttp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/go-kit/kit/endpoint"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+// Greet is a request: who is greeted stands in the path, with what in the body.
+type Greet struct {
+	Name string `path:"name"`
+	Word string `json:"word" required:"true"`
+}
+
+// Greeting is its answer.
+type Greeting struct {
+	Text string `json:"text"`
+}
+
+// A route is declared once; server and client are made from it.
+func Example() {
+	greet := kithttp.Route[Greet, Greeting]{
+		Name: "greet", Method: http.MethodPost, Path: "/greetings/{name}",
+		Status: http.StatusCreated, Summary: "Greet someone", Security: []string{"token"},
+	}
+	errBusy := fault.New(fault.Conflict, "busy", "not now")
+	signedIn := func(next endpoint.Endpoint) endpoint.Endpoint {
+		return func(ctx context.Context, request any) (any, error) {
+			if kithttp.RequestFrom(ctx).Header.Get("Authorization") != "Bearer secret" {
+				return nil, fault.New(fault.Unauthenticated, "sign_in", "sign in first")
+			}
+			return next(ctx, request)
+		}
+	}
+
+	s := kithttp.NewServer(kithttp.WithInfo("Greetings", "1", ""), kithttp.WithBearer("token", "an access token"))
+	kithttp.Handle(s, greet, func(_ context.Context, r Greet) (Greeting, error) {
+		if r.Name == "nobody" {
+			return Greeting{}, errBusy
+		}
+		return Greeting{Text: r.Word + ", " + r.Name}, nil
+	}, signedIn)
+	server := httptest.NewServer(s)
+	defer server.Close()
+
+	c, err := kithttp.NewClient(server.URL, kithttp.WithRequestHook(func(_ context.Context, r *http.Request) {
+		r.Header.Set("Authorization", "Bearer secret")
+	}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	greeting, err := kithttp.Call(context.Background(), c, greet, Greet{Name: "Ada", Word: "Hello"})
+	fmt.Println(greeting.Text, err)
+	_, err = kithttp.Call(context.Background(), c, greet, Greet{Name: "nobody", Word: "Hello"})
+	fmt.Println(errors.Is(err, errBusy), err)
+	// Output:
+	// Hello, Ada <nil>
+	// true not now
+}

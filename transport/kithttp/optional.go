@@ -1,0 +1,60 @@
+package kithttp
+
+import (
+	"reflect"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Optional is a JSON field with three states: absent (the zero value), null, and a value. Its tag needs
+// omitzero, `json:"name,omitzero"`, so that the absent state is left out when it is written; without that,
+// absent is written as null.
+type Optional[T any] struct {
+	Set   bool // the field was there, as null or as a value
+	Null  bool
+	Value T
+}
+
+// Some is the state with a value.
+func Some[T any](v T) Optional[T] { return Optional[T]{Set: true, Value: v} }
+
+// Null is the state of null.
+func Null[T any]() Optional[T] { return Optional[T]{Set: true, Null: true} }
+
+// IsZero holds for the absent state; omitzero asks it.
+func (o Optional[T]) IsZero() bool { return !o.Set }
+
+// Ptr is the value, or nil where it is absent or null.
+func (o Optional[T]) Ptr() *T {
+	if !o.Set || o.Null {
+		return nil
+	}
+	return &o.Value
+}
+
+// MarshalJSONTo writes null or the value.
+func (o Optional[T]) MarshalJSONTo(enc *jsontext.Encoder) error {
+	if !o.Set || o.Null {
+		return enc.WriteToken(jsontext.Null)
+	}
+	return json.MarshalEncode(enc, o.Value)
+}
+
+// UnmarshalJSONFrom reads null or the value.
+func (o *Optional[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	*o = Optional[T]{Set: true}
+	if dec.PeekKind() == jsontext.KindNull {
+		o.Null = true
+		_, err := dec.ReadToken()
+		return err
+	}
+	return json.UnmarshalDecode(dec, &o.Value)
+}
+
+// optionalOf lets the decoder and the OpenAPI document see through an Optional.
+func (Optional[T]) optionalOf() reflect.Type { return reflect.TypeFor[T]() }
+
+type optional interface{ optionalOf() reflect.Type }
+
+var optionalType = reflect.TypeFor[optional]()

@@ -1,0 +1,229 @@
+package kithttp_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-kit/kit/endpoint"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+func problem(t *testing.T, w *httptest.ResponseRecorder) kithttp.Problem {
+	t.Helper()
+	if media := w.Header().Get("Content-Type"); media != "application/problem+json" {
+		t.Fatalf("Content-Type %q: %s", media, w.Body)
+	}
+	var p kithttp.Problem
+	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
+		t.Fatal(err)
+	}
+	if p.Status != w.Code {
+		t.Errorf("status %d in the document, %d outside", p.Status, w.Code)
+	}
+	return p
+}
+
+func TestFaultsBecomeProblems(t *testing.T) {
+	secret := errors.New("secret")
+	limited := fault.New(fault.TooManyRequests, "slow_down", "later")
+	limited.RetryAfter = 1500 * time.Millisecond
+	cases := []struct {
+		err         error
+		status      int
+		code        string
+		detail      string
+		retry       string
+		told, login bool
+	}{
+		{err: fault.New(fault.Malformed, "c", "d"), status: 400, code: "c", detail: "d"},
+		{err: fault.New(fault.Unauthenticated, "c", "d"), status: 401, code: "c", detail: "d", login: true},
+		{err: fault.New(fault.InsufficientTokens, "c", "d"), status: 402, code: "c", detail: "d"},
+		{err: fault.New(fault.Forbidden, "c", "d"), status: 403, code: "c", detail: "d"},
+		{err: fault.New(fault.NotFound, "c", "d").Because(secret), status: 404, code: "c", detail: "d"},
+		{err: fault.New(fault.Conflict, "c", "d"), status: 409, code: "c", detail: "d"},
+		{err: fault.New(fault.TooLarge, "c", "d"), status: 413, code: "c", detail: "d"},
+		{err: fault.New(fault.UnsupportedMedia, "c", "d"), status: 415, code: "c", detail: "d"},
+		{err: fault.New(fault.Invalid, "c", "d"), status: 422, code: "c", detail: "d"},
+		{err: fault.New(fault.TooManyRequests, "c", "d"), status: 429, code: "c", detail: "d", retry: "1"},
+		{err: limited, status: 429, code: "slow_down", detail: "later", retry: "2"},
+		{err: fault.New(fault.Unavailable, "c", "d").Because(secret), status: 503, code: "c", detail: "d", retry: "1", told: true},
+		{err: fault.New(fault.Internal, "c", "secret"), status: 500, code: "internal", told: true},
+		{err: fault.New(fault.Kind("odd"), "c", "secret"), status: 500, code: "internal", told: true},
+		{err: secret, status: 500, code: "internal", told: true},
+		{err: fmt.Errorf("secret: %w", fault.New(fault.Conflict, "c", "d")), status: 409, code: "c", detail: "d"},
+		{err: fmt.Errorf("secret: %w", fault.Forbidden), status: 403, code: "forbidden"},
+		{err: fmt.Errorf("secret: %w", context.DeadlineExceeded), status: 503, code: "unavailable", retry: "1", told: true},
+		{err: fault.New(fault.Conflict, "c", "not \xff UTF-8"), status: 409, code: "c"},
+	}
+	for _, c := range cases {
+		t.Run(fmt.Sprintf("%d %v", c.status, c.err), func(t *testing.T) {
+			var told error
+			s := kithttp.NewServer(
+				kithttp.WithBearer("bearer", ""),
+				kithttp.WithErrorHook(func(_ context.Context, r kithttp.RouteInfo, err error) {
+					told = err
+					if r.Name != "getThing" {
+						t.Errorf("told of route %q", r.Name)
+					}
+				}))
+			kithttp.Handle(s, getThing, answer[key](thing{}, c.err))
+			w := do(s, "GET", "/things/a")
+			p := problem(t, w)
+			if w.Code != c.status || p.Code != c.code || c.detail != "" && p.Detail != c.detail || p.Detail == "" {
+				t.Errorf("%d %+v", w.Code, p)
+			}
+			if strings.Contains(w.Body.String(), "secret") {
+				t.Errorf("told too much: %s", w.Body)
+			}
+			if got := w.Header().Get("Retry-After"); got != c.retry {
+				t.Errorf("Retry-After %q, want %q", got, c.retry)
+			}
+			if got := w.Header().Get("WWW-Authenticate") == "Bearer"; got != c.login {
+				t.Errorf("WWW-Authenticate: %v", got)
+			}
+			if (told != nil) != c.told || told != nil && !errors.Is(told, c.err) {
+				t.Errorf("the hook was told %v", told)
+			}
+		})
+	}
+}
+
+func TestAnswerThatCannotBeWritten(t *testing.T) {
+	var told error
+	s := kithttp.NewServer(kithttp.WithErrorHook(func(_ context.Context, _ kithttp.RouteInfo, err error) { told = err }))
+	kithttp.Handle(s, getThing, answer[key](thing{Name: "\xff"}, nil))
+	w := do(s, "GET", "/things/a")
+	if p := problem(t, w); p.Status != 500 || told == nil || !strings.Contains(told.Error(), "getThing") {
+		t.Errorf("%+v, told %v", p, told)
+	}
+}
+
+func TestClientLeaves(t *testing.T) {
+	s := kithttp.NewServer(kithttp.WithErrorHook(func(_ context.Context, _ kithttp.RouteInfo, err error) {
+		t.Errorf("the hook was told %v", err)
+	}))
+	ctx, leave := context.WithCancel(context.Background())
+	kithttp.Handle(s, getThing, func(ctx context.Context, _ key) (thing, error) {
+		leave()
+		<-ctx.Done()
+		return thing{}, fmt.Errorf("query: %w", ctx.Err())
+	})
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, httptest.NewRequest("GET", "/things/a", nil).WithContext(ctx))
+	if w.Code == http.StatusInternalServerError {
+		t.Error("500")
+	}
+}
+
+func TestPanics(t *testing.T) {
+	boom := func(context.Context, key) (thing, error) { panic("secret") }
+	throw := func(endpoint.Endpoint) endpoint.Endpoint {
+		return func(context.Context, any) (any, error) { panic("secret") }
+	}
+	before := func(context.Context, *http.Request) context.Context { panic("secret") }
+	fine := answer[key](thing{}, nil)
+	var seen error
+	watch := func(next endpoint.Endpoint) endpoint.Endpoint {
+		return func(ctx context.Context, request any) (any, error) {
+			response, err := next(ctx, request)
+			seen = err
+			return response, err
+		}
+	}
+	cases := []struct {
+		name string
+		add  func(opts ...kithttp.Option) *kithttp.Server
+	}{
+		{"handler", func(opts ...kithttp.Option) *kithttp.Server {
+			s := kithttp.NewServer(opts...)
+			kithttp.Handle(s, getThing, boom, watch)
+			return s
+		}},
+		{"middleware", func(opts ...kithttp.Option) *kithttp.Server {
+			s := kithttp.NewServer(opts...)
+			kithttp.Handle(s, getThing, fine, throw)
+			return s
+		}},
+		{"before", func(opts ...kithttp.Option) *kithttp.Server {
+			s := kithttp.NewServer(append(opts, kithttp.WithBefore(before))...)
+			kithttp.Handle(s, getThing, fine)
+			return s
+		}},
+		{"answer", func(opts ...kithttp.Option) *kithttp.Server {
+			s := kithttp.NewServer(opts...)
+			kithttp.Handle(s, kithttp.Route[key, explosive]{Name: "getThing", Method: "GET", Path: "/things/{id}"},
+				answer[key](explosive{}, nil))
+			return s
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			var told error
+			s := c.add(kithttp.WithErrorHook(func(_ context.Context, r kithttp.RouteInfo, err error) { told = err }))
+			w := do(s, "GET", "/things/a")
+			if p := problem(t, w); w.Code != 500 || p.Code != "internal" || strings.Contains(w.Body.String(), "secret") {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+			panicked, ok := errors.AsType[*kithttp.PanicError](told)
+			if !ok || panicked.Value != "secret" || !strings.Contains(string(panicked.Stack), "server_test.go") {
+				t.Errorf("the hook was told %v", told)
+			}
+		})
+	}
+	if _, ok := errors.AsType[*kithttp.PanicError](seen); !ok {
+		t.Errorf("the middleware saw %v", seen)
+	}
+}
+
+type explosive struct{}
+
+func (explosive) MarshalJSON() ([]byte, error) { panic("secret") }
+
+func TestAbortGoesOn(t *testing.T) {
+	s := kithttp.NewServer(kithttp.WithErrorHook(func(_ context.Context, _ kithttp.RouteInfo, err error) {
+		t.Errorf("the hook was told %v", err)
+	}))
+	kithttp.Handle(s, getThing, func(context.Context, key) (thing, error) { panic(http.ErrAbortHandler) })
+	defer func() {
+		if err, _ := recover().(error); !errors.Is(err, http.ErrAbortHandler) {
+			t.Errorf("recovered %v", err)
+		}
+	}()
+	do(s, "GET", "/things/a")
+}
+
+func TestPlainHandlerPanics(t *testing.T) {
+	var told error
+	s := kithttp.NewServer(kithttp.WithErrorHook(func(_ context.Context, _ kithttp.RouteInfo, err error) { told = err }))
+	s.HandleHTTP("/plain", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret") }))
+	defer func() {
+		if err, _ := recover().(error); !errors.Is(err, http.ErrAbortHandler) {
+			t.Errorf("recovered %v", err)
+		}
+		if _, ok := errors.AsType[*kithttp.PanicError](told); !ok {
+			t.Errorf("the hook was told %v", told)
+		}
+	}()
+	do(s, "GET", "/plain")
+}
+
+func TestWriteErrorForPlainHandlers(t *testing.T) {
+	told := 0
+	s := kithttp.NewServer(kithttp.WithErrorHook(func(context.Context, kithttp.RouteInfo, error) { told++ }))
+	s.HandleHTTP("/ready", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.WriteError(r.Context(), fault.New(fault.Unavailable, "down", "the store is away"), w)
+	}))
+	w := do(s, "GET", "/ready")
+	if p := problem(t, w); p.Code != "down" || w.Code != 503 || w.Header().Get("Retry-After") != "1" || told != 1 {
+		t.Errorf("%+v, told %d times", p, told)
+	}
+}

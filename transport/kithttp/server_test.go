@@ -1,0 +1,222 @@
+package kithttp_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/go-kit/kit/endpoint"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+// do runs a request against a handler, without a network.
+func do(h http.Handler, method, target string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(method, target, nil))
+	return w
+}
+
+func TestUnknownPathsAndMethods(t *testing.T) {
+	s := kithttp.NewServer()
+	kithttp.Handle(s, getThing, answer[key](thing{Name: "n"}, nil))
+	kithttp.Handle(s, dropThing, answer[key](kithttp.None{}, nil))
+	s.HandleHTTP("GET /docs/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "docs") }))
+	cases := []struct {
+		method, target string
+		status         int
+		code, allow    string
+	}{
+		{"GET", "/", 404, "not_found", ""},
+		{"GET", "/nothing", 404, "not_found", ""},
+		{"POST", "/nothing", 404, "not_found", ""},
+		{"GET", "/things/a/b", 404, "not_found", ""},
+		{"GET", "/things//a", 404, "not_found", ""},
+		{"GET", "/x/../things/a", 404, "not_found", ""},
+		{"GET", "/things/a/", 404, "not_found", ""},
+		{"POST", "/things/a", 405, "method_not_allowed", "DELETE, GET, HEAD"},
+		{"OPTIONS", "/things/a", 405, "method_not_allowed", "DELETE, GET, HEAD"},
+		{"GET", "/things/a", 200, "", ""},
+		{"HEAD", "/things/a", 200, "", ""},
+		{"GET", "/docs/x", 200, "", ""},
+	}
+	for _, c := range cases {
+		t.Run(c.method+" "+c.target, func(t *testing.T) {
+			w := do(s, c.method, c.target)
+			if w.Code != c.status || w.Header().Get("Allow") != c.allow {
+				t.Fatalf("%d, Allow %q: %s", w.Code, w.Header().Get("Allow"), w.Body)
+			}
+			if c.status >= 400 {
+				if p := problem(t, w); p.Code != c.code {
+					t.Errorf("code %q", p.Code)
+				}
+			}
+		})
+	}
+}
+
+func TestMiddlewareOrder(t *testing.T) {
+	var order []string
+	mw := func(name string) endpoint.Middleware {
+		return func(next endpoint.Endpoint) endpoint.Endpoint {
+			return func(ctx context.Context, request any) (any, error) {
+				order = append(order, name)
+				r, ok := request.(*http.Request)
+				if !ok || r != kithttp.RequestFrom(ctx) || r.URL.Path != "/things/a" {
+					t.Errorf("%s: request %v", name, request)
+				}
+				if route := kithttp.RouteFrom(ctx); !reflect.DeepEqual(route, renameThing.Info()) {
+					t.Errorf("%s: route %+v", name, route)
+				}
+				response, err := next(ctx, request)
+				if got, ok := response.(thing); !ok || got.Name != "n" {
+					t.Errorf("%s: response %v", name, response)
+				}
+				return response, err
+			}
+		}
+	}
+	type ctxKey struct{}
+	s := kithttp.NewServer(
+		kithttp.WithBefore(func(ctx context.Context, _ *http.Request) context.Context {
+			order = append(order, "before "+kithttp.RouteFrom(ctx).Name)
+			return context.WithValue(ctx, ctxKey{}, "kept")
+		}),
+		kithttp.WithMiddleware(mw("server 1"), mw("server 2")))
+	kithttp.Handle(s, renameThing, func(ctx context.Context, r rename) (thing, error) {
+		order = append(order, fmt.Sprint("handler ", ctx.Value(ctxKey{})))
+		return thing{Name: r.Name}, nil
+	}, mw("route 1"), mw("route 2"))
+
+	r := httptest.NewRequest("POST", "/things/a", strings.NewReader(`{`+whole+`}`))
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	want := []string{"before renameThing", "server 1", "server 2", "route 1", "route 2", "handler kept"}
+	if w.Code != 200 || !slices.Equal(order, want) {
+		t.Errorf("%d, %q", w.Code, order)
+	}
+	if kithttp.RequestFrom(context.Background()) != nil || kithttp.RouteFrom(context.Background()).Name != "" {
+		t.Error("there is a request outside of any")
+	}
+}
+
+func TestMiddlewareRefusesFirst(t *testing.T) {
+	deny := func(endpoint.Endpoint) endpoint.Endpoint {
+		return func(context.Context, any) (any, error) {
+			return nil, fault.New(fault.Unauthenticated, "who", "sign in")
+		}
+	}
+	s := kithttp.NewServer(kithttp.WithMiddleware(deny), kithttp.WithBodyLimit(8))
+	kithttp.Handle(s, renameThing, answer[rename](thing{}, nil))
+	for _, body := range []string{`{`, `{"a":1}`, strings.Repeat("x", 100)} {
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest("POST", "/things/A?x=1", strings.NewReader(body)))
+		if p := problem(t, w); p.Status != 401 || p.Code != "who" {
+			t.Errorf("%s: %+v", body, p)
+		}
+	}
+}
+
+func TestRoutes(t *testing.T) {
+	s := kithttp.NewServer()
+	kithttp.Handle(s, renameThing, answer[rename](thing{}, nil))
+	kithttp.Handle(s, dropThing, answer[key](kithttp.None{}, nil))
+	want := []kithttp.RouteInfo{
+		{Name: "renameThing", Method: "POST", Path: "/things/{id}", Status: 200, Summary: "Rename a thing", Tags: []string{"things"}, Security: []string{"bearer"}},
+		{Name: "dropThing", Method: "DELETE", Path: "/things/{id}", Status: 204},
+	}
+	if got := s.Routes(); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestHandlePanicsOnContradictions(t *testing.T) {
+	cases := map[string]func(*kithttp.Server){
+		"no name":                 func(s *kithttp.Server) { handle[key](s, "", "/{id}") },
+		"no path":                 func(s *kithttp.Server) { handle[key](s, "x", "{id}") },
+		"twice a name":            func(s *kithttp.Server) { handle[key](s, "x", "/a/{id}"); handle[key](s, "x", "/b/{id}") },
+		"twice a path":            func(s *kithttp.Server) { handle[key](s, "x", "/a/{id}"); handle[key](s, "y", "/a/{id}") },
+		"no field for a wildcard": func(s *kithttp.Server) { handle[kithttp.None](s, "x", "/{id}") },
+		"no wildcard for a field": func(s *kithttp.Server) { handle[key](s, "x", "/a") },
+		"a rest of the path":      func(s *kithttp.Server) { handle[key](s, "x", "/{id...}") },
+		"no struct":               func(s *kithttp.Server) { handle[int](s, "x", "/a") },
+		"a field without a tag":   func(s *kithttp.Server) { handle[struct{ A int }](s, "x", "/a") },
+		"a hidden field": func(s *kithttp.Server) {
+			handle[struct{ a int }](s, "x", "/a")
+		},
+		"two places": func(s *kithttp.Server) {
+			handle[struct {
+				A int `json:"a" query:"a"`
+			}](s, "x", "/a")
+		},
+		"a parameter of a strange type": func(s *kithttp.Server) {
+			handle[struct {
+				A float64 `query:"a"`
+			}](s, "x", "/a")
+		},
+		"a list in a header": func(s *kithttp.Server) {
+			handle[struct {
+				A []string `header:"a"`
+			}](s, "x", "/a")
+		},
+		"a pointer in the path": func(s *kithttp.Server) {
+			handle[struct {
+				A *string `path:"a"`
+			}](s, "x", "/{a}")
+		},
+		"one name twice": func(s *kithttp.Server) {
+			handle[struct {
+				A int `query:"a"`
+				B int `query:"a"`
+			}](s, "x", "/a")
+		},
+		"an unknown option": func(s *kithttp.Server) {
+			handle[struct {
+				A int `json:"a,string"`
+			}](s, "x", "/a")
+		},
+		"a parameter inside of the body": func(s *kithttp.Server) {
+			handle[struct {
+				A []key `json:"a"`
+			}](s, "x", "/a")
+		},
+		"a strange struct in an optional": func(s *kithttp.Server) {
+			handle[struct {
+				A kithttp.Optional[struct{ B int }] `json:"a,omitzero"`
+			}](s, "x", "/a")
+		},
+		"a map by numbers": func(s *kithttp.Server) {
+			handle[struct {
+				A map[int]int `json:"a"`
+			}](s, "x", "/a")
+		},
+	}
+	for name, add := range cases {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			add(kithttp.NewServer())
+		})
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a body limit of 0 was taken")
+		}
+	}()
+	kithttp.NewServer(kithttp.WithBodyLimit(0))
+}
+
+func handle[Req any](s *kithttp.Server, name, path string) {
+	kithttp.Handle(s, kithttp.Route[Req, kithttp.None]{Name: name, Method: "GET", Path: path}, answer[Req](kithttp.None{}, nil))
+}

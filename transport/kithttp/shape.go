@@ -1,0 +1,179 @@
+package kithttp
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// shape is what the tags of a struct say: which fields are parameters, and which are members of the body.
+type shape struct {
+	typ      reflect.Type
+	path     []param
+	query    []param
+	header   []param
+	members  []member
+	byName   map[string]int // of members
+	bodyType reflect.Type   // a struct of the members alone: what a client sends
+}
+
+// member is a field of a JSON object.
+type member struct {
+	name     string
+	index    []int
+	required bool
+	notNull  bool
+}
+
+var shapes sync.Map // reflect.Type → *shape
+
+// shapeOf reads a struct type, once; its error says what cannot be understood.
+func shapeOf(t reflect.Type) (*shape, error) {
+	if known, ok := shapes.Load(t); ok {
+		return known.(*shape), nil
+	}
+	if t.Kind() != reflect.Struct {
+		return nil, fmt.Errorf("%s is not a struct", t)
+	}
+	s := &shape{typ: t, byName: map[string]int{}}
+	var body []reflect.StructField
+	if err := s.add(t, nil, &body); err != nil {
+		return nil, fmt.Errorf("%s: %w", t, err)
+	}
+	s.bodyType = reflect.StructOf(body)
+	shapes.Store(t, s) // before looking within, where the type may be met again
+	for _, m := range s.members {
+		if err := checkNested(t.FieldByIndex(m.index).Type); err != nil {
+			shapes.Delete(t)
+			return nil, fmt.Errorf("%s: %s: %w", t, m.name, err)
+		}
+	}
+	return s, nil
+}
+
+// add takes up the fields of a struct and of those embedded in it.
+func (s *shape) add(t reflect.Type, prefix []int, body *[]reflect.StructField) error {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		index := append(slices.Clone(prefix), i)
+		if f.Anonymous && f.Tag == "" && f.Type.Kind() == reflect.Struct {
+			if err := s.add(f.Type, index, body); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := s.addField(f, index, body); err != nil {
+			return fmt.Errorf("field %s: %w", f.Name, err)
+		}
+	}
+	return nil
+}
+
+func (s *shape) addField(f reflect.StructField, index []int, body *[]reflect.StructField) error {
+	if !f.IsExported() {
+		return errors.New("is not exported")
+	}
+	for _, place := range []struct {
+		tag  string
+		list *[]param
+	}{{"path", &s.path}, {"query", &s.query}, {"header", &s.header}} {
+		tag, list := place.tag, place.list
+		name, ok := f.Tag.Lookup(tag)
+		if !ok {
+			continue
+		}
+		if j, also := f.Tag.Lookup("json"); also && j != "-" {
+			return fmt.Errorf("is both in the %s and in the body", tag)
+		}
+		if tag == "header" {
+			name = http.CanonicalHeaderKey(name)
+		}
+		if slices.ContainsFunc(*list, func(p param) bool { return p.name == name }) {
+			return fmt.Errorf("there are two %s parameters %q", tag, name)
+		}
+		c, err := codecOf(f.Type, tag == "query")
+		if err != nil {
+			return err
+		}
+		if tag == "path" && c.optional {
+			return errors.New("a path parameter is never absent, and so no pointer")
+		}
+		*list = append(*list, param{name: name, index: index, codec: c, required: f.Tag.Get("required") == "true"})
+		return nil
+	}
+
+	tag, ok := f.Tag.Lookup("json")
+	name, options, _ := strings.Cut(tag, ",")
+	if !ok || name == "" || name == "-" {
+		return errors.New("has no path, query, header or json tag that names it")
+	}
+	if options != "" && options != "omitzero" && options != "omitempty" {
+		return fmt.Errorf("the option %q of its json tag is not supported in a request", options)
+	}
+	if _, twice := s.byName[name]; twice {
+		return fmt.Errorf("there are two JSON fields %q", name)
+	}
+	s.byName[name] = len(s.members)
+	s.members = append(s.members, member{
+		name: name, index: index,
+		required: f.Tag.Get("required") == "true",
+		notNull:  f.Tag.Get("nullable") == "false" || !takesNull(f.Type),
+	})
+	*body = append(*body, reflect.StructField{
+		Name: fmt.Sprintf("F%d", len(*body)), Type: f.Type, Tag: reflect.StructTag(fmt.Sprintf("json:%q", tag)),
+	})
+	return nil
+}
+
+var wildcard = regexp.MustCompile(`\{([^{}]*)\}`)
+
+// checkPath tells whether the wildcards of a path are the path parameters, neither more nor fewer.
+func (s *shape) checkPath(path string) error {
+	var missing []string
+	for _, p := range s.path {
+		missing = append(missing, p.name)
+	}
+	for _, match := range wildcard.FindAllStringSubmatch(path, -1) {
+		i := slices.Index(missing, match[1])
+		if i < 0 {
+			return fmt.Errorf("%s holds no path parameter for %s", s.typ, match[0])
+		}
+		missing = slices.Delete(missing, i, i+1)
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("the path %s lacks %v of %s", path, missing, s.typ)
+	}
+	return nil
+}
+
+// checkNested looks for structs within a field, which must be understood, too.
+func checkNested(t reflect.Type) error {
+	if reflect.PointerTo(t).Implements(optionalType) {
+		return checkNested(reflect.Zero(t).Interface().(optional).optionalOf())
+	}
+	if wayOf(t) != structWay {
+		switch t.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Array:
+			return checkNested(t.Elem())
+		case reflect.Map:
+			if t.Key().Kind() != reflect.String {
+				return fmt.Errorf("%s: only maps by strings can be read", t)
+			}
+			return checkNested(t.Elem())
+		}
+		return nil
+	}
+	s, err := shapeOf(t)
+	if err != nil {
+		return err
+	}
+	if len(s.path)+len(s.query)+len(s.header) > 0 {
+		return fmt.Errorf("%s: a parameter cannot be inside of the body", t)
+	}
+	return nil
+}

@@ -56,7 +56,7 @@ func NewAuditor(s *Store) *Auditor { return &Auditor{store: s} }
 //	report_self              nobody reports themselves
 //	report_status            a status is one of the four
 //	report_pending           no two pending reports have one reporter and one reported person
-//	report_review            reviewer and time of review are there unless a report is pending
+//	report_review            a report names reviewer and time once it was moved on, and not before
 //	block_self               nobody blocks themselves
 func (a *Auditor) Audit(ctx context.Context) (tokens.Verification, error) {
 	var v tokens.Verification

@@ -41,7 +41,6 @@ func (a *audit) checkTransactions(ctx context.Context) error {
 		user := id.User(r.id("user_id"))
 		p, found := a.purses[user]
 		if !found {
-			a.broken("wallet_user", user, "has transactions and no wallet")
 			p = &purse{}
 			a.purses[user] = p
 		}
@@ -137,26 +136,35 @@ func namedIn(r record) named {
 // checkPurses compares what wallets say with what their ledgers do, and the sums of both.
 func (a *audit) checkPurses(context.Context) error {
 	for _, user := range inOrder(a.erased) {
-		if p, found := a.purses[user]; !found {
+		if p, found := a.purses[user]; !found || p.wallet.IsZero() {
 			a.broken("wallet_user", user, "has no wallet")
 		} else if p.closed != a.erased[user] {
 			a.broken("wallet_closed", p.wallet, "closed: %t, but its person erased: %t", p.closed, a.erased[user])
 		}
 	}
 	for _, user := range inOrder(a.purses) {
-		p := a.purses[user]
-		if p.balance < 0 || p.balance != p.sum || p.balance != p.after {
-			a.broken("wallet_balance", p.wallet, "it holds %d; its ledger ends with %d and adds up to %d", p.balance, p.after, p.sum)
-		}
-		if p.seq != p.lines {
-			a.broken("wallet_seq", p.wallet, "its seq is %d, and its ledger has %d lines", p.seq, p.lines)
-		}
-		if p.closed && p.balance != 0 {
-			a.broken("wallet_closed", p.wallet, "it is closed and holds %d", p.balance)
-		}
+		a.checkPurse(user, a.purses[user])
 	}
 	if a.balances+a.found.Held != a.came {
 		a.broken("store_balance", [16]byte{}, "wallets hold %d and reservations %d, but %d came in", a.balances, a.found.Held, a.came)
 	}
 	return nil
+}
+
+func (a *audit) checkPurse(user id.User, p *purse) {
+	if p.wallet.IsZero() {
+		if _, found := a.erased[user]; !found {
+			a.broken("wallet_user", user, "has transactions, and neither a wallet nor an account")
+		}
+		return
+	}
+	if p.balance < 0 || p.balance != p.sum || p.balance != p.after {
+		a.broken("wallet_balance", p.wallet, "it holds %d; its ledger ends with %d and adds up to %d", p.balance, p.after, p.sum)
+	}
+	if p.seq != p.lines {
+		a.broken("wallet_seq", p.wallet, "its seq is %d, and its ledger has %d lines", p.seq, p.lines)
+	}
+	if p.closed && p.balance != 0 {
+		a.broken("wallet_closed", p.wallet, "it is closed and holds %d", p.balance)
+	}
 }

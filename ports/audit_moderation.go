@@ -31,6 +31,8 @@ func (a *audit) checkReports(ctx context.Context) error {
 	})
 }
 
+// checkReview wants a reviewer and a time of every report that was moved, and of no other: notes alone
+// move none.
 func (a *audit) checkReview(r record, moved bool) {
 	reviewer, at := id.User(r.id("reviewed_by")), r.time("reviewed_at")
 	if reviewer.IsZero() == moved || at.IsZero() == moved {

@@ -274,7 +274,7 @@ var auditRecordRows = mapping[*moderation.AuditRecord]{
 	row: func(r *moderation.AuditRecord) ports.Row {
 		return ports.Row{
 			[16]byte(r.ID), orNil([16]byte(r.ActorID)), string(r.Action), [16]byte(r.SubjectID), orNil(r.Reason),
-			canonical(r.Details), r.CreatedAt,
+			r.Details.Canonical(), r.CreatedAt,
 		}
 	},
 	add: func(s *state, v *values) error {

@@ -3,12 +3,8 @@ package memory
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/reservations"
@@ -209,27 +205,13 @@ func (v *values) metadata() tokens.Metadata {
 	return m
 }
 
-func (v *values) details() (d moderation.Details) {
-	s := v.text()
-	err := json.Unmarshal([]byte(s), &d)
-	if err == nil && canonical(d) != s {
+func (v *values) details() moderation.Details {
+	d, err := moderation.ParseDetails(v.text())
+	if err != nil {
 		err = broken("details are texts by name, in canonical form")
 	}
 	v.fail(err)
 	return d
-}
-
-// canonical writes details as RFC 8785 has it.
-func canonical(d moderation.Details) string {
-	if len(d) == 0 {
-		return "{}"
-	}
-	b, err := json.Marshal(d)
-	v := jsontext.Value(b)
-	if err = errors.Join(err, v.Canonicalize()); err != nil {
-		panic(fmt.Sprintf("memory: a map of texts is no JSON: %v", err)) // it always is
-	}
-	return string(v)
 }
 
 func (v *values) price() reservations.Price {

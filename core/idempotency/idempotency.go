@@ -76,12 +76,16 @@ func Run[T Tx, A any](
 	letIn func(ctx context.Context, tx T) error,
 	do func(ctx context.Context, tx T) (A, error),
 ) (answer A, replayed bool, err error) {
+	var none A
 	if cmd.Key == "" {
 		err = store.Do(ctx, func(ctx context.Context, tx T) error {
 			answer, err = do(ctx, tx)
 			return err
 		})
-		return answer, false, err
+		if err != nil {
+			return none, false, err
+		}
+		return answer, false, nil
 	}
 	if _, err = ParseKey(string(cmd.Key)); err != nil {
 		return answer, false, err
@@ -91,8 +95,7 @@ func Run[T Tx, A any](
 		return answer, false, err
 	}
 	err = store.DoRepeatable(ctx, func(ctx context.Context, tx T) error {
-		var fresh A // an attempt that was rolled back leaves nothing behind
-		answer, replayed = fresh, false
+		answer, replayed = none, false // an attempt that was rolled back leaves nothing behind
 		kept, err := tx.Idempotency().Claim(ctx, cmd.Owner, cmd.Key)
 		switch {
 		case err == nil:
@@ -106,7 +109,10 @@ func Run[T Tx, A any](
 		}
 		return save(ctx, tx, cmd, print, now.Now(), answer)
 	})
-	return answer, replayed, err
+	if err != nil {
+		return none, false, err
+	}
+	return answer, replayed, nil
 }
 
 func replay[T Tx, A any](ctx context.Context, tx T, kept Record, print [32]byte, letIn func(context.Context, T) error, answer *A) error {

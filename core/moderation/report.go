@@ -1,6 +1,7 @@
 package moderation
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
 // Status is how far a report has come.
@@ -73,8 +75,7 @@ type ReportChange struct {
 	Notes  *string
 }
 
-// apply moves a report on. Errors: fault.Invalid, ErrReportMove.
-func (r *Report) apply(c ReportChange, by id.User, at time.Time) error {
+func (c ReportChange) check() error {
 	var f fault.Fields
 	if c.Status != nil {
 		f.Check(c.Status.Valid(), "status", "must be pending, reviewed, resolved or dismissed")
@@ -82,20 +83,34 @@ func (r *Report) apply(c ReportChange, by id.User, at time.Time) error {
 	if c.Notes != nil {
 		text.Check(&f, "admin_notes", *c.Notes, 0, MaxNotes)
 	}
-	if err := f.Err(); err != nil {
-		return err
-	}
+	return f.Err()
+}
+
+// apply moves a report on, and writes the notes; who only writes notes did not review it. Errors:
+// ErrReportMove.
+func (r *Report) apply(c ReportChange, by id.User, at time.Time) error {
 	if c.Status != nil {
 		if !r.Status.mayBecome(*c.Status) {
 			return ErrReportMove.WithDetail(fmt.Sprintf("the report is %s and cannot become %s", r.Status, *c.Status))
 		}
-		r.Status = *c.Status
+		r.Status, r.ReviewedBy, r.ReviewedAt = *c.Status, by, at
 	}
 	if c.Notes != nil {
 		r.AdminNotes = *c.Notes
 	}
-	r.ReviewedBy, r.ReviewedAt = by, at
 	return nil
+}
+
+// details are what the change did to a report of a status.
+func (c ReportChange) details(before Status) Details {
+	d := Details{}
+	if c.Status != nil {
+		d["status"], d["status_before"] = string(*c.Status), string(before)
+	}
+	if c.Notes != nil {
+		d["admin_notes"] = *c.Notes
+	}
+	return d
 }
 
 // Block is one person's wish to have nothing to do with another.
@@ -131,6 +146,21 @@ type AuditRecord struct {
 
 // Details are what changed, by name: plain strings, so that every store keeps them alike.
 type Details map[string]string
+
+// Canonical writes the details in RFC 8785 canonical form, in which stores keep them.
+func (d Details) Canonical() string { return tokens.CanonicalTexts(d) }
+
+// ParseDetails reads what Canonical wrote, and nothing else.
+func ParseDetails(canonical string) (Details, error) {
+	var d Details
+	if err := json.Unmarshal([]byte(canonical), &d); err != nil {
+		return nil, fmt.Errorf("read details: %w", err)
+	}
+	if d.Canonical() != canonical {
+		return nil, fmt.Errorf("read details: not in canonical form: %q", canonical)
+	}
+	return d, nil
+}
 
 // PlaceOfReport is where a report stands in a list.
 func PlaceOfReport(r Report) page.Moment { return page.Moment{At: r.CreatedAt, ID: r.ID} }

@@ -172,15 +172,18 @@ func readReport(ctx context.Context, tx Tx, report id.Report) (Report, error) {
 // ChangeReport moves a report on, or writes notes to it. Errors: fault.Invalid, ErrReportNotFound,
 // ErrReportMove.
 func (s *Service) ChangeReport(ctx context.Context, admin id.User, report id.Report, c ReportChange) (Report, error) {
+	if err := c.check(); err != nil {
+		return Report{}, err
+	}
 	var r Report
 	err := s.asAdmin(ctx, admin, s.Store.Do, func(ctx context.Context, tx Tx) (err error) {
 		if r, err = readReport(ctx, tx, report); err != nil {
 			return err
 		}
-		before, now := r.Status, s.Clock.Now()
 		if c == (ReportChange{}) {
 			return nil
 		}
+		before, now := r.Status, s.Clock.Now()
 		if err := r.apply(c, admin, now); err != nil {
 			return err
 		}
@@ -192,8 +195,7 @@ func (s *Service) ChangeReport(ctx context.Context, admin id.User, report id.Rep
 			return ErrReportMove.WithDetail("another admin moved the report just now")
 		}
 		return s.record(ctx, tx, AuditRecord{
-			ActorID: admin, Action: ActionReportChanged, SubjectID: id.Subject(report),
-			Details: Details{"status": string(r.Status), "status_before": string(before)}, CreatedAt: now,
+			ActorID: admin, Action: ActionReportChanged, SubjectID: id.Subject(report), Details: c.details(before), CreatedAt: now,
 		})
 	})
 	return r, err

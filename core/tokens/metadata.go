@@ -48,13 +48,20 @@ func ParseMetadata(b []byte) (Metadata, error) {
 
 // Reference is the metadata that names what a transaction was for, like message_id and its id.
 func Reference(name string, value fmt.Stringer) Metadata {
-	var b strings.Builder
-	b.WriteByte('{')
-	writeString(&b, name)
-	b.WriteByte(':')
-	writeString(&b, value.String())
-	b.WriteByte('}')
-	return Metadata{canonical: b.String()}
+	return Metadata{canonical: CanonicalTexts(map[string]string{name: value.String()})}
+}
+
+// CanonicalTexts writes texts by name as a JSON object in RFC 8785 canonical form.
+func CanonicalTexts(texts map[string]string) string {
+	members := make([]member, 0, len(texts))
+	for name, value := range texts {
+		var quoted strings.Builder
+		writeString(&quoted, value)
+		members = append(members, newMember(name, quoted.String()))
+	}
+	var out strings.Builder
+	writeMembers(&out, members)
+	return out.String()
 }
 
 // String is the canonical form.
@@ -178,13 +185,7 @@ func writeArray(out *strings.Builder, d *json.Decoder, depth int) error {
 	return closing(d)
 }
 
-// writeObject sorts the members by the UTF-16 code units of their names (RFC 8785, 3.2.3).
 func writeObject(out *strings.Builder, d *json.Decoder, depth int) error {
-	type member struct {
-		name  string
-		units []uint16
-		value string
-	}
 	var members []member
 	seen := map[string]bool{}
 	for d.More() {
@@ -204,8 +205,25 @@ func writeObject(out *strings.Builder, d *json.Decoder, depth int) error {
 		if err := writeValue(&value, d, depth); err != nil {
 			return err
 		}
-		members = append(members, member{name, utf16.Encode([]rune(name)), value.String()})
+		members = append(members, newMember(name, value.String()))
 	}
+	writeMembers(out, members)
+	return closing(d)
+}
+
+// member is one name of an object and its value as it is written.
+type member struct {
+	name  string
+	units []uint16 // of the name: UTF-16, by which members are sorted
+	value string
+}
+
+func newMember(name, value string) member {
+	return member{name, utf16.Encode([]rune(name)), value}
+}
+
+// writeMembers sorts the members by the UTF-16 code units of their names (RFC 8785, 3.2.3).
+func writeMembers(out *strings.Builder, members []member) {
 	slices.SortFunc(members, func(a, b member) int { return slices.Compare(a.units, b.units) })
 	out.WriteByte('{')
 	for i, m := range members {
@@ -217,7 +235,6 @@ func writeObject(out *strings.Builder, d *json.Decoder, depth int) error {
 		out.WriteString(m.value)
 	}
 	out.WriteByte('}')
-	return closing(d)
 }
 
 func closing(d *json.Decoder) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"unique"
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/text"
@@ -27,25 +28,38 @@ type Hasher interface {
 }
 
 // PasswordHash is a hash that shows itself to nobody who does not ask by name: printed, logged or
-// marshalled it reads "[redacted]". The zero value is an account without a password.
-type PasswordHash struct{ hash string }
+// marshalled it reads "[redacted]". It is comparable. The zero value is an account without a password.
+type PasswordHash struct {
+	// A handle, which fmt shows as an address even where it may not call methods: in an unexported field.
+	hash unique.Handle[string]
+}
 
-// NewPasswordHash wraps a hash, for adapters that read one.
-func NewPasswordHash(hash string) PasswordHash { return PasswordHash{hash} }
+// NewPasswordHash wraps a hash, for adapters that read one; "" is no password.
+func NewPasswordHash(hash string) PasswordHash {
+	if hash == "" {
+		return PasswordHash{}
+	}
+	return PasswordHash{unique.Make(hash)}
+}
 
 // Reveal is the hash itself, for adapters that store it.
-func (p PasswordHash) Reveal() string { return p.hash }
+func (p PasswordHash) Reveal() string {
+	if p.IsZero() {
+		return ""
+	}
+	return p.hash.Value()
+}
 
 // IsZero reports whether there is no password.
-func (p PasswordHash) IsZero() bool { return p.hash == "" }
+func (p PasswordHash) IsZero() bool { return p == PasswordHash{} }
 
 const redacted = "[redacted]"
 
+// Format hides the hash, whatever the verb.
+func (PasswordHash) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
+
 // String hides the hash.
 func (PasswordHash) String() string { return redacted }
-
-// GoString hides the hash.
-func (PasswordHash) GoString() string { return redacted }
 
 // LogValue hides the hash.
 func (PasswordHash) LogValue() slog.Value { return slog.StringValue(redacted) }
@@ -84,17 +98,18 @@ func (p *Passwords) Hash(ctx context.Context, password string) (PasswordHash, er
 	if err != nil {
 		return PasswordHash{}, fmt.Errorf("hash a password: %w", err)
 	}
-	return PasswordHash{h}, nil
+	return NewPasswordHash(h), nil
 }
 
 // Check reports whether the password fits the hash. Without a hash it never does, after as long.
 func (p *Passwords) Check(ctx context.Context, hash PasswordHash, password string) (bool, error) {
-	against := hash.hash
+	decoy, err := p.decoy() // made for whoever comes first, so that having no hash does not show
+	if err != nil {
+		return false, fmt.Errorf("hash a password: %w", err)
+	}
+	against := hash.Reveal()
 	if hash.IsZero() {
-		var err error
-		if against, err = p.decoy(); err != nil {
-			return false, fmt.Errorf("hash a password: %w", err)
-		}
+		against = decoy
 	}
 	ok, err := p.hasher.Verify(ctx, against, password)
 	if err != nil {

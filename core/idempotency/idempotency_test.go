@@ -1,0 +1,394 @@
+package idempotency_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/internal/coretest"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// receipt is the answer of the command of these tests.
+type receipt struct {
+	Balance int64
+	secret  string // which is not kept
+}
+
+// till is a world in which the command gives one token to somebody, and says their balance then.
+type till struct {
+	*coretest.World
+	ada  id.User
+	done atomic.Int64 // how often the command was carried out
+}
+
+func newTill(t *testing.T, storage ports.Storage) *till {
+	w := coretest.NewWorldOn(t, storage)
+	return &till{World: w, ada: w.Person("Ada")}
+}
+
+func (w *till) give(ctx context.Context, tx ports.Tx) (receipt, error) {
+	w.done.Add(1)
+	written, err := w.Ledger.Post(ctx, tx, w.Clock.Now(), tokens.Movement{UserID: w.ada, Amount: 1, Type: tokens.Bonus})
+	if err != nil {
+		return receipt{}, err
+	}
+	return receipt{Balance: written[0].BalanceAfter, secret: "hush"}, nil
+}
+
+func anyone(context.Context, ports.Tx) error { return nil }
+
+func (w *till) run(cmd idempotency.Command) (receipt, bool, error) {
+	return idempotency.Run(w.Ctx, w.Store, w.Clock.Now, cmd, anyone, w.give)
+}
+
+// command is one with a key; tests change a copy.
+var command = idempotency.Command{Owner: "ada", Key: "k1", Operation: "give", Values: []string{"to", "ada"}}
+
+func TestARepeatIsAnsweredFromWhatIsKept(t *testing.T) {
+	w := newTill(t, memory.New())
+	first, replayed, err := w.run(command)
+	if err != nil || replayed || first != (receipt{51, "hush"}) {
+		t.Fatalf("got %+v, replayed %v, error %v: want it done", first, replayed, err)
+	}
+	w.Clock.Advance(23 * time.Hour)
+	w.Unchanged(func() {
+		again, replayed, err := w.run(command)
+		if err != nil || !replayed || again != (receipt{51, ""}) {
+			t.Errorf("got %+v, replayed %v, error %v: want the answer of before, without what is not exported", again, replayed, err)
+		}
+	})
+	if w.done.Load() != 1 {
+		t.Errorf("it was done %d times", w.done.Load())
+	}
+}
+
+func TestWithoutAKeyNothingIsKept(t *testing.T) {
+	w := newTill(t, memory.New())
+	cmd := command
+	cmd.Key = ""
+	for _, want := range []int64{51, 52} {
+		got, replayed, err := w.run(cmd)
+		if err != nil || replayed || got.Balance != want {
+			t.Errorf("got %+v, replayed %v, error %v: want a balance of %d", got, replayed, err, want)
+		}
+	}
+	if strings.Contains(w.Rows(), "give") {
+		t.Error("a record was kept")
+	}
+}
+
+func TestAKeyStandsForOneRequestOfOneOwner(t *testing.T) {
+	w := newTill(t, memory.New())
+	_, _, err := w.run(command)
+	coretest.Is(t, err, nil)
+
+	for name, change := range map[string]func(c *idempotency.Command){
+		"another operation": func(c *idempotency.Command) { c.Operation = "take" },
+		"other values":      func(c *idempotency.Command) { c.Values = []string{"to", "luca"} },
+		"values cut apart":  func(c *idempotency.Command) { c.Values = []string{"toada"} },
+	} {
+		cmd := command
+		change(&cmd)
+		w.Unchanged(func() {
+			if _, _, err := w.run(cmd); !errors.Is(err, idempotency.ErrKeyReused) || !errors.Is(err, fault.Conflict) {
+				t.Errorf("%s: got error %v, want %v, a conflict", name, err, idempotency.ErrKeyReused)
+			}
+		})
+	}
+	for name, change := range map[string]func(c *idempotency.Command){
+		"another owner": func(c *idempotency.Command) { c.Owner = "luca" },
+		"another key":   func(c *idempotency.Command) { c.Key = "K1" },
+	} {
+		cmd := command
+		change(&cmd)
+		if _, replayed, err := w.run(cmd); err != nil || replayed {
+			t.Errorf("%s: replayed %v, error %v, want it done", name, replayed, err)
+		}
+	}
+}
+
+var errNoEntry = errors.New("you may not")
+
+func TestWhoIsNotLetInGetsNoAnswer(t *testing.T) {
+	w := newTill(t, memory.New())
+	_, _, err := w.run(command)
+	coretest.Is(t, err, nil)
+	nobody := func(context.Context, ports.Tx) error { return errNoEntry }
+	other := command
+	other.Operation = "take"
+	for _, cmd := range []idempotency.Command{command, other} { // not even that the key was used
+		got, _, err := idempotency.Run(w.Ctx, w.Store, w.Clock.Now, cmd, nobody, w.give)
+		if !errors.Is(err, errNoEntry) || got != (receipt{}) {
+			t.Errorf("got %+v and error %v, want %v", got, err, errNoEntry)
+		}
+	}
+}
+
+func TestARefusalLeavesTheKeyFree(t *testing.T) {
+	w := newTill(t, memory.New())
+	w.Unchanged(func() {
+		_, _, err := idempotency.Run(w.Ctx, w.Store, w.Clock.Now, command, anyone, func(ctx context.Context, tx ports.Tx) (receipt, error) {
+			if _, err := w.give(ctx, tx); err != nil {
+				return receipt{}, err
+			}
+			return receipt{}, errNoEntry
+		})
+		coretest.Is(t, err, errNoEntry)
+	})
+	other := command
+	other.Operation = "give after all"
+	_, replayed, err := w.run(other)
+	if err != nil || replayed {
+		t.Errorf("replayed %v, error %v, want the key to be free", replayed, err)
+	}
+}
+
+func TestAPanicLeavesTheKeyFree(t *testing.T) {
+	w := newTill(t, memory.New())
+	w.Unchanged(func() {
+		defer func() {
+			if recover() != "ouch" {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		_, _, _ = idempotency.Run(w.Ctx, w.Store, w.Clock.Now, command, anyone, func(ctx context.Context, tx ports.Tx) (receipt, error) {
+			if _, err := w.give(ctx, tx); err != nil {
+				return receipt{}, err
+			}
+			panic("ouch")
+		})
+	})
+	_, replayed, err := w.run(command)
+	if err != nil || replayed {
+		t.Errorf("replayed %v, error %v, want the key to be free", replayed, err)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	good := []string{"a", "~", "!", "0192f0c1-2b3c-7d4e-8f5a-6b7c8d9e0f1a", strings.Repeat("k", 128)}
+	bad := []string{"", " ", "a b", "a\tb", "a\n", "\x7f", "é", "a\x00", strings.Repeat("k", 129)}
+	for _, s := range good {
+		if key, err := idempotency.ParseKey(s); err != nil || string(key) != s {
+			t.Errorf("%q: got %q and error %v", s, key, err)
+		}
+		var key idempotency.Key
+		if err := key.UnmarshalText([]byte(s)); err != nil || string(key) != s {
+			t.Errorf("%q as text: got %q and error %v", s, key, err)
+		}
+	}
+	w := newTill(t, memory.New())
+	for _, s := range bad {
+		key, err := idempotency.ParseKey(s)
+		coretest.Fields(t, err, "Idempotency-Key")
+		if key != "" {
+			t.Errorf("%q is refused, and read as %q", s, key)
+		}
+		key = "before"
+		coretest.Fields(t, key.UnmarshalText([]byte(s)), "Idempotency-Key")
+		if key != "before" {
+			t.Errorf("%q is refused, and changed the key to %q", s, key)
+		}
+		if s == "" {
+			continue // which is no key at all
+		}
+		cmd := command
+		cmd.Key = idempotency.Key(s)
+		_, _, err = w.run(cmd)
+		coretest.Fields(t, err, "Idempotency-Key")
+	}
+	if w.done.Load() != 0 {
+		t.Error("a command with a bad key was carried out")
+	}
+}
+
+func TestManyAtOnceAreDoneOnce(t *testing.T) {
+	w := newTill(t, memory.New())
+	var fresh atomic.Int64
+	errs := coretest.AtOnce(30, func(int) error {
+		got, replayed, err := w.run(command)
+		if !replayed {
+			fresh.Add(1)
+		}
+		if err == nil && got.Balance != 51 {
+			err = fmt.Errorf("a balance of %d", got.Balance)
+		}
+		return err
+	})
+	if n := coretest.Count(errs, nil); n != len(errs) {
+		t.Errorf("%d of %d were answered: %v", n, len(errs), errors.Join(errs...))
+	}
+	if w.Balance(w.ada) != 51 || fresh.Load() != 1 {
+		t.Errorf("the balance is %d and %d were answered as new, want 51 and 1", w.Balance(w.ada), fresh.Load())
+	}
+}
+
+// unsure is a storage whose next units that write end with an unknown outcome.
+type unsure struct {
+	ports.Storage
+	outcomes []bool // was the unit committed?
+}
+
+var errLost = errors.New("the connection was lost")
+
+func (u *unsure) Run(ctx context.Context, mode uow.Mode, fn func(context.Context, ports.Tx) error) error {
+	if mode != uow.Write || len(u.outcomes) == 0 {
+		return u.Storage.Run(ctx, mode, fn)
+	}
+	committed := u.outcomes[0]
+	u.outcomes = u.outcomes[1:]
+	err := u.Storage.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error {
+		if err := fn(ctx, tx); err != nil || committed {
+			return err
+		}
+		return errLost
+	})
+	if err != nil && !errors.Is(err, errLost) {
+		return err
+	}
+	return fmt.Errorf("commit: %w", uow.ErrOutcomeUnknown)
+}
+
+func TestUnknownOutcomes(t *testing.T) {
+	for name, test := range map[string]struct {
+		key      idempotency.Key
+		outcomes []bool
+		want     error
+		replayed bool
+		balance  int64
+	}{
+		"with a key, it was kept":                {"k1", []bool{true}, nil, true, 51},
+		"with a key, it was not kept":            {"k1", []bool{false}, nil, false, 51},
+		"with a key, several times":              {"k1", []bool{false, false, true}, nil, true, 51},
+		"without a key, it is not done again":    {"", []bool{true}, uow.ErrOutcomeUnknown, false, 51},
+		"without a key, it is not done at all":   {"", []bool{false}, uow.ErrOutcomeUnknown, false, 50},
+		"with a key, the replay's own is unsure": {"k1", []bool{true, true}, nil, true, 51},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storage := &unsure{Storage: memory.New()}
+			w := newTill(t, storage)
+			storage.outcomes = test.outcomes
+			cmd := command
+			cmd.Key = test.key
+			got, replayed, err := w.run(cmd)
+			coretest.Is(t, err, test.want)
+			if replayed != test.replayed || err == nil && got.Balance != 51 {
+				t.Errorf("got %+v, replayed %v, want %v", got, replayed, test.replayed)
+			}
+			if w.Balance(w.ada) != test.balance {
+				t.Errorf("the balance is %d, want %d", w.Balance(w.ada), test.balance)
+			}
+		})
+	}
+}
+
+// What an attempt answered that was rolled back must not shine through in the answer of the next.
+func TestAnAttemptThatWasRolledBackLeavesNothing(t *testing.T) {
+	w := newTill(t, memory.New())
+	attempts := 0
+	got, _, err := idempotency.Run(w.Ctx, w.Store, w.Clock.Now, command, anyone, func(context.Context, ports.Tx) (map[string]int, error) {
+		attempts++
+		answer := map[string]int{"attempt": attempts}
+		if attempts == 1 {
+			answer["first"] = 1
+			return answer, uow.ErrConflict
+		}
+		return answer, nil
+	})
+	if err != nil || len(got) != 1 || got["attempt"] != 2 {
+		t.Errorf("got %v and error %v, want the answer of the second attempt alone", got, err)
+	}
+}
+
+func TestWhatCannotBeKeptIsAnError(t *testing.T) {
+	w := newTill(t, memory.New())
+	w.Unchanged(func() {
+		cmd := command
+		cmd.Values = make(chan int)
+		_, _, err := w.run(cmd)
+		if _, ok := errors.AsType[*json.UnsupportedTypeError](err); !ok {
+			t.Errorf("values that are no JSON: got error %v", err)
+		}
+		_, _, err = idempotency.Run(w.Ctx, w.Store, w.Clock.Now, command, anyone, func(ctx context.Context, tx ports.Tx) (chan int, error) {
+			_, err := w.give(ctx, tx)
+			return nil, err
+		})
+		if _, ok := errors.AsType[*json.UnsupportedTypeError](err); !ok {
+			t.Errorf("an answer that is no JSON: got error %v", err)
+		}
+	})
+
+	_, _, err := w.run(command)
+	coretest.Is(t, err, nil)
+	_, _, err = idempotency.Run(w.Ctx, w.Store, w.Clock.Now, command, anyone, func(context.Context, ports.Tx) (int, error) { return 7, nil })
+	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); !ok {
+		t.Errorf("an answer of another type: got error %v", err)
+	}
+}
+
+func TestPurge(t *testing.T) {
+	w := newTill(t, memory.New())
+	kept := func(key string, age time.Duration) idempotency.Record {
+		return idempotency.Record{Owner: "ada", Key: idempotency.Key(key), Answer: []byte("{}"), CreatedAt: w.Clock.Now().Add(-age)}
+	}
+	var records []idempotency.Record
+	for i := range 2500 {
+		records = append(records, kept(fmt.Sprintf("old-%d", i), 25*time.Hour))
+	}
+	records = append(records, kept("due", idempotency.Retention+time.Millisecond), kept("young", idempotency.Retention), kept("new", 0))
+	err := w.Store.Do(w.Ctx, func(ctx context.Context, tx ports.Tx) error {
+		for _, r := range records {
+			if err := tx.Idempotency().Save(ctx, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	coretest.Is(t, err, nil)
+
+	n, err := idempotency.Purge(w.Ctx, ports.ForIdempotency(w.Store), w.Clock.Now)
+	if err != nil || n != 2501 {
+		t.Errorf("purged %d with error %v, want 2501", n, err)
+	}
+	for _, key := range []idempotency.Key{"young", "new"} {
+		cmd := command
+		cmd.Key = key
+		if _, _, err := w.run(cmd); !errors.Is(err, idempotency.ErrKeyReused) {
+			t.Errorf("%s: got error %v, want it to be kept", key, err)
+		}
+	}
+	if n, err := idempotency.Purge(w.Ctx, ports.ForIdempotency(w.Store), w.Clock.Now); err != nil || n != 0 {
+		t.Errorf("purged %d more with error %v, want none", n, err)
+	}
+}
+
+func TestCancelledAnywhere(t *testing.T) {
+	w := newTill(t, memory.New())
+	store := ports.ForIdempotency(w.Store)
+	for _, name := range []string{"doing", "replaying"} {
+		t.Run(name, func(t *testing.T) {
+			coretest.Is(t, w.Cancelled(func(ctx context.Context) error {
+				_, _, err := idempotency.Run(ctx, w.Store, w.Clock.Now, command, anyone, w.give)
+				return err
+			}), nil)
+		})
+	}
+	t.Run("purging", func(t *testing.T) {
+		w.Clock.Advance(48 * time.Hour)
+		coretest.Is(t, w.Cancelled(func(ctx context.Context) error {
+			_, err := idempotency.Purge(ctx, store, w.Clock.Now)
+			return err
+		}), nil)
+	})
+}

@@ -1,0 +1,212 @@
+package ports_test
+
+import (
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+var nobody = [16]byte{1}
+
+// only is the one rule that is broken.
+func only(rule string) []string { return []string{rule} }
+
+// to sets values of the first row of a table.
+func to(table *ports.Table, pairs ...any) func(*town, rows) {
+	return func(_ *town, s rows) { s.first(table).set(pairs...) }
+}
+
+// erased sets values of the person who was erased.
+func erased(pairs ...any) func(*town, rows) {
+	return func(w *town, s rows) { s.where(ports.Users, "id", [16]byte(w.gone.ID)).set(pairs...) }
+}
+
+// inherit gives the first row of a table to the person who was erased.
+func inherit(table *ports.Table) func(*town, rows) {
+	return func(w *town, s rows) { s.first(table).set("user_id", [16]byte(w.gone.ID)) }
+}
+
+var peopleCorrupted = []corruption{
+	{"an address twice", func(w *town, s rows) {
+		s.where(ports.Users, "name", "ben").set("email", "ADA@Example.org")
+	}, only("user_email")},
+	{"an unknown role", to(ports.Users, "role", "king"), only("user_role")},
+	{"erased and active", erased("is_active", true), only("user_erased")},
+	{"erased with a name", erased("name", "gone"), only("user_erased")},
+	{"erased with an address", erased("email", "gone@example.org"), only("user_erased")},
+	{"erased with a password", erased("password", "hash of gone"), only("user_erased")},
+	{"erased with a bio", erased("bio", "about gone"), only("user_erased")},
+	{"erased with a location", erased("location", "Lyon"), only("user_erased")},
+	{"erased with a session", inherit(ports.Sessions), only("user_erased")},
+	{"erased with a password reset", inherit(ports.PasswordResets), only("user_erased")},
+	{"erased with a profile", inherit(ports.Profiles), only("user_erased")},
+	{"erased with a pending reservation", func(w *town, s rows) {
+		s.where(ports.Reservations, "title", "pending").set("voyager_id", [16]byte(w.gone.ID))
+	}, []string{"user_erased", "reservation_participants"}},
+	{"a session of nobody", to(ports.Sessions, "user_id", nobody), only("reference")},
+	{"a refresh token of no session", to(ports.RefreshTokens, "session_id", nobody), only("reference")},
+	{"a password reset of nobody", to(ports.PasswordResets, "user_id", nobody), only("reference")},
+	{"a profile of nobody", to(ports.Profiles, "user_id", nobody), only("reference")},
+	{"two profiles of one person", func(w *town, s rows) {
+		s.where(ports.Profiles, "user_id", [16]byte(w.ben.ID)).set("user_id", [16]byte(w.ada.ID))
+	}, only("profile_user")},
+	{"an age of 12", to(ports.Profiles, "age", int64(12)), only("profile_age")},
+	{"an age of 121", to(ports.Profiles, "age", int64(121)), only("profile_age")},
+	{"a name of an interest twice", func(w *town, s rows) {
+		s.where(ports.Interests, "name", "chess").set("name", "HIKING")
+	}, only("interest_name")},
+	{"an interest of no profile", to(ports.ProfileInterests, "profile_id", nobody), only("reference")},
+	{"no interest of a profile", to(ports.ProfileInterests, "interest_id", nobody), only("reference")},
+}
+
+var talkCorrupted = []corruption{
+	{"a conversation of nobody", func(w *town, s rows) {
+		s.where(ports.Conversations, "voyager_id", [16]byte(w.cleo.ID)).set("voyager_id", nobody)
+	}, only("reference")},
+	{"a conversation with nobody", func(w *town, s rows) {
+		s.where(ports.Conversations, "voyager_id", [16]byte(w.cleo.ID)).set("local_id", nobody)
+	}, only("reference")},
+	{"a conversation with oneself", func(w *town, s rows) {
+		s.where(ports.Conversations, "voyager_id", [16]byte(w.cleo.ID)).set("local_id", [16]byte(w.cleo.ID))
+	}, only("conversation_self")},
+	{"a second conversation of a pair", func(w *town, s rows) {
+		s.again(s.first(ports.Conversations), "id", w.ids.Next())
+	}, only("conversation_pair")},
+	{"a message in no conversation", to(ports.Messages, "conversation_id", nobody), only("reference")},
+	{"a message of an outsider", func(w *town, s rows) {
+		s.where(ports.Messages, "content", "sent while it was free").set("user_id", [16]byte(w.cleo.ID))
+	}, only("message_sender")},
+	{"an image of no message", to(ports.Attachments, "message_id", nobody), []string{"reference", "message_attachment"}},
+	{"an image that was lost", func(w *town, s rows) { s.drop(s.first(ports.Attachments)) }, only("message_attachment")},
+	{"an image of another type", to(ports.Attachments, "media_type", "image/webp"), only("message_attachment")},
+	{"an image that is not named", func(w *town, s rows) {
+		s.where(ports.Messages, "attachment", "image/gif").set("attachment", nil)
+	}, only("message_attachment")},
+}
+
+// reservation sets values of the reservation with a title.
+func reservation(title string, pairs ...any) func(*town, rows) {
+	return func(_ *town, s rows) { s.where(ports.Reservations, "title", title).set(pairs...) }
+}
+
+var reservationsCorrupted = []corruption{
+	{"a reservation in no conversation", reservation("pending", "conversation_id", nobody), only("reference")},
+	{"a reservation with another local", func(w *town, s rows) {
+		s.where(ports.Reservations, "title", "pending").set("local_id", [16]byte(w.cleo.ID))
+	}, only("reservation_participants")},
+	{"a reservation that an outsider made", func(w *town, s rows) {
+		s.where(ports.Reservations, "title", "declined").set("creator_id", [16]byte(w.cleo.ID))
+	}, only("reservation_participants")},
+	{"a reservation that ends as it begins", func(w *town, s rows) {
+		r := s.where(ports.Reservations, "title", "declined")
+		r.set("end_date", r.get("date"))
+	}, only("reservation_dates")},
+	{"a reservation with an unknown status", reservation("declined", "status", "lost"), only("reservation_status")},
+	{"a reservation that costs less than nothing", reservation("declined", "tokens", int64(-1)), only("reservation_tokens")},
+	{"reservations that overlap", reservation("next", "date", noon.Add(4*time.Hour-time.Minute)), only("reservation_overlap")},
+	{"a short reservation within a long one", func(w *town, s rows) {
+		s.where(ports.Reservations, "title", "accepted").set("date", noon, "end_date", noon.Add(7*time.Hour))
+	}, only("reservation_overlap")},
+	{"completed and never paid", reservation("declined", "status", "completed"), only("reservation_payment")},
+	{"declined and paid", reservation("completed", "status", "declined"), only("reservation_payment")},
+	{"completed and refunded", reservation("cancelled", "status", "completed"), only("reservation_payment")},
+	{"paid at another price", reservation("completed", "tokens", int64(4)), only("reservation_payment")},
+	{"free and paid", reservation("completed", "tokens", int64(0)), only("reservation_payment")},
+	{"accepted and never paid", reservation("pending", "status", "accepted"), []string{"reservation_payment", "store_balance"}},
+	{"pending again and paid", reservation("accepted", "status", "pending"), []string{"reservation_payment", "store_balance"}},
+	{"paid for another reservation", func(w *town, s rows) {
+		other := s.where(ports.Reservations, "title", "pending").get("id").([16]byte)
+		s.where(ports.TokenTransactions, "type", "ACTIVITY_RECEIPT").set("metadata", tokens.Reference("reservation_id", id.User(other)).String())
+	}, only("reservation_payment")},
+}
+
+// line sets values of the first transaction of a type.
+func line(kind tokens.Type, pairs ...any) func(*town, rows) {
+	return func(_ *town, s rows) { s.where(ports.TokenTransactions, "type", string(kind)).set(pairs...) }
+}
+
+// bonus sets values of the one transaction of somebody who has no other.
+func bonus(pairs ...any) func(*town, rows) {
+	return func(w *town, s rows) { s.where(ports.TokenTransactions, "user_id", [16]byte(w.cleo.ID)).set(pairs...) }
+}
+
+var ledgerCorrupted = []corruption{
+	{"a wallet of nobody", func(w *town, s rows) {
+		s.where(ports.Wallets, "user_id", [16]byte(w.gone.ID)).set("user_id", nobody)
+	}, []string{"wallet_user", "wallet_seq"}},
+	{"a second wallet", func(w *town, s rows) {
+		s.again(s.first(ports.Wallets), "id", w.ids.Next(), "balance", int64(0))
+	}, only("wallet_user")},
+	{"no wallet", func(w *town, s rows) { s.drop(s.where(ports.Wallets, "balance", int64(0))) }, only("wallet_user")},
+	{"a ledger of nobody", bonus("user_id", nobody), []string{"wallet_user", "wallet_balance", "wallet_seq"}},
+	{"a balance that is not its ledger's", to(ports.Wallets, "balance", int64(1000)), []string{"wallet_balance", "store_balance"}},
+	{"a wallet that has lost count", to(ports.Wallets, "seq", int64(1)), only("wallet_seq")},
+	{"a closed wallet of somebody who is there", to(ports.Wallets, "closed", true), only("wallet_closed")},
+	{"an open wallet of somebody erased", func(w *town, s rows) {
+		s.where(ports.Wallets, "user_id", [16]byte(w.gone.ID)).set("closed", false)
+	}, only("wallet_closed")},
+	{"a closed wallet that is not empty", func(w *town, s rows) {
+		s.where(ports.Wallets, "user_id", [16]byte(w.gone.ID)).set("balance", int64(3))
+	}, []string{"wallet_closed", "wallet_balance", "store_balance"}},
+	{"a gap", bonus("seq", int64(2)), only("transaction_seq")},
+	{"a balance from nowhere", bonus("balance_before", int64(1), "balance_after", int64(51)), []string{"transaction_chain", "wallet_balance"}},
+	{"an amount that does not add up", bonus("amount", int64(49)), []string{"transaction_arithmetic", "wallet_balance", "store_balance"}},
+	{"a balance below zero", bonus("balance_before", int64(-1), "balance_after", int64(49)),
+		[]string{"transaction_balance", "transaction_chain", "wallet_balance"}},
+	{"a debit that is a credit", bonus("type", "WITHDRAWAL"), only("transaction_amount")},
+	{"an unknown type", bonus("type", "TIP"), only("transaction_amount")},
+	{"an amount of 0", bonus("amount", int64(0), "balance_after", int64(0)), []string{"transaction_amount", "wallet_balance", "store_balance"}},
+	{"metadata with a blank", bonus("metadata", "{ }"), only("transaction_metadata")},
+	{"metadata that is no object", bonus("metadata", `"words"`), only("transaction_metadata")},
+	{"a charge for nothing", line(tokens.MessageSent, "metadata", "{}"), only("transaction_message")},
+	{"a charge for what is no message", line(tokens.MessageSent, "metadata", `{"message_id":7}`), only("transaction_message")},
+	{"a charge for somebody else's message", func(w *town, s rows) {
+		other := s.where(ports.Messages, "attachment", "image/gif").get("id").([16]byte)
+		charge := s.where(ports.TokenTransactions, "type", "MESSAGE_SENT")
+		charge.set("metadata", tokens.Reference("message_id", id.User(other)).String())
+	}, only("transaction_message")},
+	{"a message charged twice", func(w *town, s rows) {
+		first := s.where(ports.TokenTransactions, "type", "MESSAGE_SENT")
+		s.where(ports.TokenTransactions, "seq", int64(3)).set("metadata", first.get("metadata"))
+	}, only("transaction_message")},
+	{"a payment for nothing", line(tokens.ActivityPayment, "metadata", "{}"), []string{"transaction_reservation", "reservation_payment"}},
+	{"a refund for nothing", line(tokens.Refund, "metadata", "{}"), []string{"transaction_reservation", "reservation_payment"}},
+	{"two bonuses", line(tokens.Deposit, "type", "SIGNUP_BONUS"), only("signup_bonus")},
+	{"tokens from nowhere", bonus("type", "REFUND"), []string{"store_balance", "transaction_reservation"}},
+}
+
+var moderationCorrupted = []corruption{
+	{"a report by nobody", to(ports.Reports, "reporter_id", nobody), only("reference")},
+	{"a report of nobody", to(ports.Reports, "reported_user_id", nobody), only("reference")},
+	{"a report reviewed by nobody", func(w *town, s rows) {
+		s.where(ports.Reports, "status", "resolved").set("reviewed_by", nobody)
+	}, only("reference")},
+	{"a report of oneself", func(w *town, s rows) {
+		s.first(ports.Reports).set("reported_user_id", s.first(ports.Reports).get("reporter_id"))
+	}, only("report_self")},
+	{"a report with an unknown status", func(w *town, s rows) {
+		s.where(ports.Reports, "status", "resolved").set("status", "lost")
+	}, only("report_status")},
+	{"a second pending report of a pair", func(w *town, s rows) {
+		s.again(s.where(ports.Reports, "status", "pending"), "id", w.ids.Next())
+	}, only("report_pending")},
+	{"a resolved report without a time", func(w *town, s rows) {
+		s.where(ports.Reports, "status", "resolved").set("reviewed_at", nil)
+	}, only("report_review")},
+	{"a resolved report without a reviewer", func(w *town, s rows) {
+		s.where(ports.Reports, "status", "resolved").set("reviewed_by", nil, "reviewed_at", nil)
+	}, only("report_review")},
+	{"a pending report with a time of review", func(w *town, s rows) {
+		s.where(ports.Reports, "status", "pending").set("reviewed_at", noon)
+	}, only("report_review")},
+	{"a block by nobody", to(ports.Blocks, "user_id", nobody), only("reference")},
+	{"a block of nobody", to(ports.Blocks, "blocked_user_id", nobody), only("reference")},
+	{"a block of oneself", func(w *town, s rows) {
+		s.first(ports.Blocks).set("blocked_user_id", s.first(ports.Blocks).get("user_id"))
+	}, only("block_self")},
+	{"an act of nobody", func(w *town, s rows) {
+		s.where(ports.AuditRecords, "actor_id", [16]byte(w.cleo.ID)).set("actor_id", nobody)
+	}, only("reference")},
+}

@@ -1,0 +1,155 @@
+package ports_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+func TestAHealthyStore(t *testing.T) {
+	w := newTown(t)
+	v, err := ports.NewAuditor(w.store).Audit(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, violation := range v.Violations {
+		t.Errorf("%+v", violation)
+	}
+	if v.Wallets != 4 || v.Transactions != 17 || v.Held != 12 {
+		t.Errorf("found %d wallets, %d transactions, %d held; want 4, 17 and 12", v.Wallets, v.Transactions, v.Held)
+	}
+}
+
+func TestAnEmptyStore(t *testing.T) {
+	v, err := ports.AuditRows(t.Context(), rows{})
+	if err != nil || v.Wallets != 0 || v.Transactions != 0 || v.Held != 0 || len(v.Violations) != 0 {
+		t.Errorf("found %+v, %v", v, err)
+	}
+}
+
+// A ledger of several batches is followed from one to the next.
+func TestALongLedger(t *testing.T) {
+	w := newTown(t)
+	const lines = 1100
+	w.do(func(ctx context.Context, tx ports.Tx) error {
+		for range lines {
+			if err := w.post(ctx, tx, w.ada.ID, 1, tokens.Bonus, tokens.Metadata{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	v, err := ports.NewAuditor(w.store).Audit(t.Context())
+	if err != nil || len(v.Violations) != 0 || v.Transactions != 17+lines {
+		t.Errorf("found %+v, %v", v, err)
+	}
+}
+
+func TestAStoreThatCannotBeRead(t *testing.T) {
+	w := newTown(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := ports.NewAuditor(w.store).Audit(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("an audit with a context that has ended: %v", err)
+	}
+	all := w.rows()
+	for _, table := range ports.Tables {
+		if table == ports.IdempotencyRecords || table == ports.StoreMarks {
+			continue // there is no rule on these
+		}
+		v, err := ports.AuditRows(t.Context(), failing{all, table})
+		if !errors.Is(err, errDisk) || v.Wallets != 0 {
+			t.Errorf("where %s cannot be read the audit says %+v, %v", table.Name, v, err)
+		}
+	}
+}
+
+var errDisk = errors.New("disk on fire")
+
+// failing cannot read one table.
+type failing struct {
+	rows
+	table *ports.Table
+}
+
+func (f failing) Read(ctx context.Context, table *ports.Table, after []any, limit int) ([]ports.Row, error) {
+	if table == f.table {
+		return nil, errDisk
+	}
+	return f.rows.Read(ctx, table, after, limit)
+}
+
+// corruption is what was done to the rows of a town, and all the rules that are broken by it.
+type corruption struct {
+	name  string
+	do    func(w *town, s rows)
+	rules []string
+}
+
+func TestCorruption(t *testing.T) {
+	covered := map[string]bool{}
+	for _, c := range slices.Concat(peopleCorrupted, talkCorrupted, reservationsCorrupted, ledgerCorrupted, moderationCorrupted) {
+		t.Run(c.name, func(t *testing.T) {
+			w := newTown(t)
+			s := w.rows()
+			c.do(w, s)
+			v, err := ports.AuditRows(t.Context(), s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := map[string]bool{}
+			for _, violation := range v.Violations {
+				found[violation.Rule] = true
+				checkViolation(t, violation)
+			}
+			want := slices.Sorted(slices.Values(c.rules))
+			if got := slices.Sorted(maps.Keys(found)); !slices.Equal(got, want) {
+				t.Errorf("broken are %v, want %v\n%+v", got, want, v.Violations)
+			}
+		})
+		for _, rule := range c.rules {
+			covered[rule] = true
+		}
+	}
+	if got, want := slices.Sorted(maps.Keys(covered)), documented(t); !slices.Equal(got, want) {
+		t.Errorf("rules broken above:\n%v\nrules documented:\n%v", got, want)
+	}
+}
+
+func checkViolation(t *testing.T, v tokens.Violation) {
+	t.Helper()
+	if _, err := id.Parse[id.User](v.Subject); err != nil && v.Rule != "store_balance" {
+		t.Errorf("the subject of %s is %q", v.Rule, v.Subject)
+	}
+	if v.Detail == "" || strings.Contains(v.Detail, "%!") {
+		t.Errorf("the detail of %s is %q", v.Rule, v.Detail)
+	}
+	for _, secret := range []string{"@", "hash", "words", "about", "GIF"} {
+		if strings.Contains(v.Detail, secret) {
+			t.Errorf("the detail of %s says too much: %s", v.Rule, v.Detail)
+		}
+	}
+}
+
+// documented are the rules that the comment on Audit lists.
+func documented(t *testing.T) []string {
+	t.Helper()
+	source, err := os.ReadFile("audit.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rules []string
+	for _, line := range regexp.MustCompile(`(?m)^//\t(\w+) `).FindAllStringSubmatch(string(source), -1) {
+		rules = append(rules, line[1])
+	}
+	return slices.Sorted(slices.Values(rules))
+}

@@ -1,0 +1,303 @@
+package ports_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+var noon = time.Date(2031, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// town is a store in which every rule is kept and that has something for each to look at.
+type town struct {
+	testing.TB
+	store  *ports.Store
+	ids    *id.Generator
+	ledger *tokens.Ledger
+
+	ada, ben, cleo, gone users.User // a voyager, a local, an admin, and somebody erased
+	talk                 messaging.Conversation
+}
+
+func newTown(t testing.TB) *town {
+	t.Helper()
+	ids := id.NewGenerator(nil)
+	w := &town{TB: t, store: ports.NewStore(memory.New(), uow.Policy{}), ids: ids, ledger: tokens.NewLedger(ids)}
+	w.ada, w.ben, w.cleo, w.gone = w.user("ada"), w.user("ben"), w.user("cleo"), w.user("gone")
+	for _, fill := range []func(ctx context.Context, tx ports.Tx) error{
+		w.accounts, w.profiles, w.conversations, w.messages, w.reservations, w.moderation, w.erasure, w.leftovers,
+	} {
+		w.do(fill)
+	}
+	return w
+}
+
+func (w *town) do(fn func(ctx context.Context, tx ports.Tx) error) {
+	w.Helper()
+	if err := w.store.Do(w.Context(), fn); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// user stores an account with 50 tokens.
+func (w *town) user(name string) users.User {
+	w.Helper()
+	u := users.User{
+		ID: id.User(w.ids.Next()), Name: name, Email: name + "@example.org", Bio: "about " + name, Role: users.RoleUser,
+		IsActive: true, Version: 1, CreatedAt: noon, UpdatedAt: noon,
+	}
+	w.do(func(ctx context.Context, tx ports.Tx) error {
+		_, err := tx.Users().Add(ctx, u, users.NewPasswordHash("hash of "+name))
+		return errors.Join(err, w.ledger.Open(ctx, tx, u.ID), w.post(ctx, tx, u.ID, 50, tokens.SignupBonus, tokens.Metadata{}))
+	})
+	return u
+}
+
+func (w *town) post(ctx context.Context, tx ports.Tx, user id.User, amount int64, kind tokens.Type, metadata tokens.Metadata) error {
+	_, err := w.ledger.Post(ctx, tx, noon, tokens.Movement{UserID: user, Amount: amount, Type: kind, Metadata: metadata})
+	return err
+}
+
+func (w *town) hash() [32]byte {
+	unique := w.ids.Next()
+	return [32]byte(slices.Concat(unique[:], unique[:]))
+}
+
+func (w *town) accounts(ctx context.Context, tx ports.Tx) error {
+	session := users.Session{ID: id.Session(w.ids.Next()), UserID: w.ada.ID, CreatedAt: noon}
+	w.cleo.Role = users.RoleAdmin
+	return errors.Join(
+		tx.Users().Save(ctx, w.cleo),
+		tx.Users().AddSession(ctx, session, users.RefreshToken{Hash: w.hash(), SessionID: session.ID, CreatedAt: noon, ExpiresAt: noon}),
+		tx.Users().SetReset(ctx, users.Reset{Hash: w.hash(), UserID: w.ben.ID, ExpiresAt: noon}),
+	)
+}
+
+func (w *town) profiles(ctx context.Context, tx ports.Tx) error {
+	hiking := matching.Interest{ID: id.Interest(w.ids.Next()), Name: "Hiking", IsActive: true}
+	chess := matching.Interest{ID: id.Interest(w.ids.Next()), Name: "chess", IsActive: true}
+	_, err := tx.Matching().AddInterest(ctx, hiking)
+	_, err2 := tx.Matching().AddInterest(ctx, chess)
+	profile := func(u users.User, age int) error {
+		p := matching.Profile{ID: id.Profile(w.ids.Next()), UserID: u.ID, Age: age, IsSearchable: true}
+		return tx.Matching().SaveProfile(ctx, p, []id.Interest{hiking.ID, chess.ID})
+	}
+	return errors.Join(err, err2, profile(w.ada, 0), profile(w.ben, 30))
+}
+
+func (w *town) conversations(ctx context.Context, tx ports.Tx) error {
+	open := func(voyager, local users.User) (messaging.Conversation, error) {
+		c := messaging.Conversation{ID: id.Conversation(w.ids.Next()), VoyagerID: voyager.ID, LocalID: local.ID, CreatedAt: noon}
+		_, _, err := tx.Messaging().OpenConversation(ctx, c)
+		return c, err
+	}
+	talk, err := open(w.ada, w.ben)
+	w.talk = talk
+	_, err2 := open(w.ben, w.ada)
+	_, err3 := open(w.cleo, w.ben)
+	return errors.Join(err, err2, err3)
+}
+
+func (w *town) messages(ctx context.Context, tx ports.Tx) error {
+	send := func(sender users.User, content string, cost int64, a *messaging.Attachment) error {
+		m := messaging.Message{ID: id.Message(w.ids.Next()), ConversationID: w.talk.ID, UserID: sender.ID, Content: content, CreatedAt: noon}
+		if a != nil {
+			m.Attachment = a.MediaType
+		}
+		charge := w.post(ctx, tx, sender.ID, -cost, tokens.MessageSent, tokens.Reference("message_id", m.ID))
+		return errors.Join(charge, tx.Messaging().AddMessage(ctx, m, a))
+	}
+	return errors.Join(
+		send(w.ada, "private words", 1, nil),
+		send(w.ada, "more of them", 1, nil),
+		send(w.ada, "sent while it was free", 0, nil),
+		send(w.ben, "", 1, &messaging.Attachment{MediaType: "image/png", Bytes: []byte("\x89PNG")}),
+		send(w.ben, "", 1, &messaging.Attachment{MediaType: "image/gif", Bytes: []byte("GIF89a")}),
+	)
+}
+
+func (w *town) reservations(ctx context.Context, tx ports.Tx) error {
+	const pending, accepted = reservations.Pending, reservations.Accepted
+	var errs []error
+	for i, s := range []struct {
+		title  string
+		tokens int64
+		path   []reservations.Status
+	}{
+		{"pending", 5, nil},
+		{"declined", 5, []reservations.Status{reservations.Declined}},
+		{"withdrawn", 5, []reservations.Status{reservations.Cancelled}},
+		{"accepted", 5, []reservations.Status{accepted}},
+		{"next", 7, []reservations.Status{accepted}}, // begins when "accepted" ends
+		{"cancelled", 5, []reservations.Status{accepted, reservations.Cancelled}},
+		{"completed", 5, []reservations.Status{accepted, reservations.Completed}},
+		{"free", 0, []reservations.Status{accepted}},
+	} {
+		begin := noon.Add(time.Duration(i) * time.Hour)
+		r := reservations.Reservation{
+			ID: id.Reservation(w.ids.Next()), ConversationID: w.talk.ID, VoyagerID: w.ada.ID, LocalID: w.ben.ID, CreatorID: w.ada.ID,
+			Title: s.title, Tokens: s.tokens, Date: begin, EndDate: begin.Add(time.Hour), Status: pending, CreatedAt: noon, UpdatedAt: noon,
+		}
+		errs = append(errs, tx.Reservations().Add(ctx, r))
+		from := pending
+		for _, to := range s.path {
+			moved, err := tx.Reservations().Move(ctx, r.ID, from, to, noon)
+			if moved != reservations.Done {
+				err = fmt.Errorf("%s did not become %s", s.title, to)
+			}
+			errs = append(errs, err, w.settle(ctx, tx, r, from, to))
+			from = to
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (w *town) settle(ctx context.Context, tx ports.Tx, r reservations.Reservation, from, to reservations.Status) error {
+	reference := tokens.Reference("reservation_id", r.ID)
+	switch {
+	case to == reservations.Accepted:
+		return w.post(ctx, tx, r.VoyagerID, -r.Tokens, tokens.ActivityPayment, reference)
+	case to == reservations.Completed:
+		return w.post(ctx, tx, r.LocalID, r.Tokens, tokens.ActivityReceipt, reference)
+	case from == reservations.Accepted:
+		return w.post(ctx, tx, r.VoyagerID, r.Tokens, tokens.Refund, reference)
+	}
+	return nil
+}
+
+func (w *town) moderation(ctx context.Context, tx ports.Tx) error {
+	report := moderation.Report{
+		ID: id.Report(w.ids.Next()), ReporterID: w.ada.ID, ReportedUserID: w.ben.ID, Reason: "rude", Status: moderation.Pending, CreatedAt: noon,
+	}
+	_, err := tx.Moderation().AddReport(ctx, report)
+	noted := report
+	noted.AdminNotes = "looked at"
+	_, err2 := tx.Moderation().ChangeReport(ctx, noted, moderation.Pending)
+	report.ID, report.ReporterID, report.ReportedUserID = id.Report(w.ids.Next()), w.ben.ID, w.ada.ID
+	_, err3 := tx.Moderation().AddReport(ctx, report)
+	report.Status, report.ReviewedBy, report.ReviewedAt = moderation.Resolved, w.cleo.ID, noon
+	_, err4 := tx.Moderation().ChangeReport(ctx, report, moderation.Pending)
+	record := moderation.AuditRecord{
+		ID: id.AuditRecord(w.ids.Next()), ActorID: w.cleo.ID, Action: moderation.ActionReportChanged, SubjectID: id.Subject(report.ID), CreatedAt: noon,
+	}
+	operator := record
+	operator.ID, operator.ActorID = id.AuditRecord(w.ids.Next()), id.User{}
+	return errors.Join(err, err2, err3, err4, tx.Moderation().AddAudit(ctx, record), tx.Moderation().AddAudit(ctx, operator),
+		tx.Moderation().Block(ctx, moderation.Block{UserID: w.cleo.ID, BlockedUserID: w.ada.ID, CreatedAt: noon}))
+}
+
+func (w *town) erasure(ctx context.Context, tx ports.Tx) error {
+	u := w.gone
+	u.Name, u.Email, u.Bio, u.IsActive, u.Erased = users.DeletedName, "", "", false, true
+	return errors.Join(tx.Users().Erase(ctx, u), w.ledger.Close(ctx, tx, u.ID, noon),
+		w.post(ctx, tx, u.ID, 3, tokens.Deposit, tokens.Metadata{})) // which leaves again
+}
+
+func (w *town) leftovers(ctx context.Context, tx ports.Tx) error {
+	record := idempotency.Record{Owner: w.ada.ID.String(), Key: "k", Fingerprint: w.hash(), Answer: []byte("{}"), CreatedAt: noon}
+	return errors.Join(tx.Idempotency().Save(ctx, record), tx.Marks().Mark(ctx, "demo", noon))
+}
+
+// rows are all rows of a store, free to be corrupted.
+type rows map[*ports.Table][]ports.Row
+
+func (w *town) rows() rows {
+	w.Helper()
+	all := rows{}
+	err := w.store.Snapshot(w.Context(), func(ctx context.Context, tx ports.Tx) (err error) {
+		for _, table := range ports.Tables {
+			if all[table], err = tx.Rows().Read(ctx, table, nil, 10_000); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return all
+}
+
+// Read is that of ports.Rows.
+func (s rows) Read(_ context.Context, table *ports.Table, after []any, limit int) ([]ports.Row, error) {
+	slices.SortStableFunc(s[table], func(a, b ports.Row) int { return strings.Compare(key(table, a), key(table, b)) })
+	var page []ports.Row
+	for _, row := range s[table] {
+		if len(page) < limit && (after == nil || key(table, row) > key(table, after)) {
+			page = append(page, row)
+		}
+	}
+	return page, nil
+}
+
+// key sorts as the key of the row does; seq has few digits in these tests.
+func key(table *ports.Table, row []any) string {
+	var b strings.Builder
+	for _, value := range row[:table.Key] {
+		if n, isInt := value.(int64); isInt {
+			fmt.Fprintf(&b, "%020d", n)
+		} else {
+			fmt.Fprintf(&b, "%x ", value)
+		}
+	}
+	return b.String()
+}
+
+// cells is one row, by the names of its columns.
+type cells struct {
+	table *ports.Table
+	row   ports.Row
+}
+
+// where finds the first row, in the order of the key, that has a value in a column.
+func (s rows) where(table *ports.Table, column string, value any) cells {
+	for _, row := range s[table] {
+		if c := (cells{table, row}); c.get(column) == value {
+			return c
+		}
+	}
+	panic(fmt.Sprintf("no row of %s has %v as its %s", table.Name, value, column))
+}
+
+func (s rows) first(table *ports.Table) cells { return cells{table, s[table][0]} }
+
+// again adds a copy of a row with other values.
+func (s rows) again(c cells, pairs ...any) {
+	added := cells{c.table, slices.Clone(c.row)}
+	added.set(pairs...)
+	s[c.table] = append(s[c.table], added.row)
+}
+
+func (s rows) drop(c cells) {
+	s[c.table] = slices.DeleteFunc(s[c.table], func(row ports.Row) bool { return key(c.table, row) == key(c.table, c.row) })
+}
+
+// set takes columns and values in turn.
+func (c cells) set(pairs ...any) {
+	for pair := range slices.Chunk(pairs, 2) {
+		c.row[c.column(pair[0])] = pair[1]
+	}
+}
+
+func (c cells) get(column string) any { return c.row[c.column(column)] }
+
+func (c cells) column(name any) int {
+	i := slices.IndexFunc(c.table.Columns, func(column ports.Column) bool { return column.Name == name })
+	return i
+}

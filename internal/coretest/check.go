@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -79,7 +80,10 @@ func (w *World) Rows() string {
 					return fmt.Errorf("read %s: %w", table.Name, err)
 				}
 				for _, row := range rows {
-					fmt.Fprintf(&all, "\t%v\n", row)
+					for _, value := range row {
+						fmt.Fprintf(&all, "\t%s", show(value))
+					}
+					all.WriteByte('\n')
 					after = row[:table.Key]
 				}
 				more = len(rows) == 100
@@ -91,6 +95,17 @@ func (w *World) Rows() string {
 		w.t.Fatalf("read all rows: %v", err)
 	}
 	return all.String()
+}
+
+// show writes a value of a row; what is an identifier to the store, as one.
+func show(value any) string {
+	switch v := value.(type) {
+	case [16]byte:
+		return id.User(v).String()
+	case []byte:
+		return fmt.Sprintf("%q", v)
+	}
+	return fmt.Sprintf("%v", value)
 }
 
 // Unchanged fails the test where the store holds anything else after f than before.

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"regexp"
 	"strings"
 	"time"
 
@@ -22,12 +23,17 @@ func (t Time) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // UnmarshalText implements encoding.TextUnmarshaler. What is not RFC 3339 is fault.Invalid.
 func (t *Time) UnmarshalText(text []byte) error {
-	// RFC 3339 lets T and Z be small, which the standard library does not.
-	if err := (*time.Time)(t).UnmarshalText([]byte(strings.ToUpper(string(text)))); err != nil {
+	s := strings.ToUpper(string(text)) // T and Z may be small
+	parsed, err := time.Parse(time.RFC3339, s)
+	if err != nil || !rfc3339.MatchString(s) {
 		return fault.New(fault.Invalid, fault.CodeInvalid, "must be a time like 2026-07-01T10:00:00Z")
 	}
+	*t = Time(parsed)
 	return nil
 }
+
+// rfc3339 refuses what the standard library takes besides: a comma, one digit for the hour, an offset of 24 hours.
+var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
 
 // JSONSchemaBytes describes the type in the OpenAPI document.
 func (Time) JSONSchemaBytes() ([]byte, error) {

@@ -1,0 +1,202 @@
+package users_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/internal/coretest"
+)
+
+func TestChangeMe(t *testing.T) {
+	w := coretest.NewWorld(t)
+	person := w.Person("Ada")
+	before, err := w.Users.Me(w.Ctx, person)
+	coretest.Is(t, err, nil)
+	w.Clock.Advance(time.Hour)
+
+	bio, location, name, none := "I count.\n\nA lot.", "London", "Ada King", ""
+	after := before
+	for _, step := range []struct {
+		change users.Change
+		want   func(u *users.User)
+	}{
+		{users.Change{Bio: &bio}, func(u *users.User) { u.Bio = bio }},
+		{users.Change{Location: &location, Name: &name}, func(u *users.User) { u.Location, u.Name = location, name }},
+		{users.Change{Bio: &none}, func(u *users.User) { u.Bio = "" }},
+	} {
+		w.Clock.Advance(time.Hour)
+		step.want(&after)
+		after.Version++
+		after.UpdatedAt = w.Clock.Now()
+		got, err := w.Users.ChangeMe(w.Ctx, person, step.change)
+		coretest.Is(t, err, nil)
+		if got != after {
+			t.Errorf("answered is %+v, want %+v", got, after)
+		}
+		if stored, err := w.Users.Me(w.Ctx, person); err != nil || stored != after {
+			t.Errorf("stored is %+v with error %v, want %+v", stored, err, after)
+		}
+	}
+}
+
+func TestWhatChangeMeRefuses(t *testing.T) {
+	w := coretest.NewWorld(t)
+	person := w.Person("Ada")
+	text := func(s string) *string { return &s }
+	w.Unchanged(func() {
+		for name, test := range map[string]struct {
+			change users.Change
+			fields []string
+		}{
+			"no name":             {users.Change{Name: text("")}, []string{"name"}},
+			"a name too long":     {users.Change{Name: text(strings.Repeat("a", 101))}, []string{"name"}},
+			"a bio too long":      {users.Change{Bio: text(strings.Repeat("a", 2001))}, []string{"bio"}},
+			"a bio that is none":  {users.Change{Bio: text("\xff")}, []string{"bio"}},
+			"a location of lines": {users.Change{Location: text("London\nSoho")}, []string{"location"}},
+			"a location too long": {users.Change{Location: text(strings.Repeat("a", 201))}, []string{"location"}},
+			"all of it":           {users.Change{text(""), text("\x00"), text("\n")}, []string{"name", "bio", "location"}},
+		} {
+			t.Run(name, func(t *testing.T) {
+				_, err := w.Users.ChangeMe(w.Ctx, person, test.change)
+				coretest.Fields(t, err, test.fields...)
+			})
+		}
+	})
+	for _, fine := range []users.Change{
+		{Bio: text(strings.Repeat("é", 2000))}, {Location: text(strings.Repeat("é", 200))}, {Location: text("")}, {},
+	} {
+		_, err := w.Users.ChangeMe(w.Ctx, person, fine)
+		coretest.Is(t, err, nil)
+	}
+}
+
+// Changes of different fields at once do not undo each other.
+func TestChangesAtOnce(t *testing.T) {
+	w := coretest.NewWorld(t)
+	person := w.Person("Ada")
+	bio, location := "I count.", "London"
+	errs := coretest.AtOnce(20, func(i int) error {
+		c := users.Change{Bio: &bio}
+		if i%2 == 0 {
+			c = users.Change{Location: &location}
+		}
+		_, err := w.Users.ChangeMe(w.Ctx, person, c)
+		return err
+	})
+	u, err := w.Users.Me(w.Ctx, person)
+	coretest.Is(t, err, nil)
+	if n := coretest.Count(errs, nil); n != 20 || u.Bio != bio || u.Location != location || u.Version != 21 {
+		t.Errorf("%d went well and left %+v, want 20 and all of it", n, u)
+	}
+}
+
+func TestErasureFreesTheAddressAndItsKeys(t *testing.T) {
+	w := coretest.NewWorld(t)
+	first, err := w.Users.SignUp(w.Ctx, ada, "k")
+	coretest.Is(t, err, nil)
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, first.User.ID, ada.Password), nil)
+	if strings.Contains(w.Rows(), "Lovelace") || strings.Contains(w.Rows(), "lovelace") {
+		t.Errorf("the store holds the name still:\n%s", w.Rows())
+	}
+	_, err = w.Users.Me(w.Ctx, first.User.ID)
+	coretest.Is(t, err, users.ErrNotSignedIn)
+	isNobody(t, w, first.AccessToken)
+
+	second, err := w.Users.SignUp(w.Ctx, ada, "k")
+	coretest.Is(t, err, nil)
+	if second.User.ID == first.User.ID || w.Balance(second.User.ID) != 50 {
+		t.Errorf("got %+v, want a new account with its own bonus", second.User)
+	}
+}
+
+func TestFirstName(t *testing.T) {
+	for name, want := range map[string]string{"Ada Lovelace": "Ada", "Ada": "Ada", "  Ada  King ": "Ada", "": "", users.DeletedName: "deleted"} {
+		if got := (users.User{Name: name}).FirstName(); got != want {
+			t.Errorf("the first name of %q is %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestRoles(t *testing.T) {
+	for role, want := range map[users.Role]bool{users.RoleUser: true, users.RoleAdmin: true, "": false, "Admin": false, "root": false} {
+		if role.Valid() != want {
+			t.Errorf("%q is a role: %v, want %v", role, role.Valid(), want)
+		}
+	}
+}
+
+func TestCancelledAnywhere(t *testing.T) {
+	w := newWorldWithReset(t)
+	person := w.Person("Ada")
+	name := "Ada King"
+	var in users.SignedIn
+	token := ""
+	for _, step := range []struct {
+		name string
+		do   func(ctx context.Context) error
+		want error
+	}{
+		{"signing up", func(ctx context.Context) error {
+			_, err := w.Users.SignUp(ctx, users.SignUp{Name: "Eve", Email: "eve@example.org", Password: coretest.Password}, "k")
+			return err
+		}, nil},
+		{"signing up again", func(ctx context.Context) error {
+			_, err := w.Users.SignUp(ctx, users.SignUp{Name: "Eve", Email: "eve@example.org", Password: coretest.Password}, "k")
+			return err
+		}, nil},
+		{"registering", func(ctx context.Context) error {
+			_, err := w.Users.Register(ctx, users.SignUp{Name: "Max", Email: "max@example.org", Password: coretest.Password})
+			return err
+		}, nil},
+		{"signing in", func(ctx context.Context) (err error) {
+			in, err = w.Users.SignIn(ctx, "ada@example.org", coretest.Password)
+			return err
+		}, nil},
+		{"being recognised", func(ctx context.Context) error {
+			_, err := w.Users.Authenticate(ctx, in.AccessToken)
+			return err
+		}, nil},
+		{"refreshing", func(ctx context.Context) error {
+			_, err := w.Users.Refresh(ctx, in.RefreshToken)
+			return err
+		}, nil},
+		{"refreshing again", func(ctx context.Context) error {
+			_, err := w.Users.Refresh(ctx, in.RefreshToken)
+			return err
+		}, users.ErrRefresh},
+		{"signing out", func(ctx context.Context) error { return w.Users.SignOut(ctx, in.RefreshToken) }, nil},
+		{"reading", func(ctx context.Context) error {
+			_, err := w.Users.Me(ctx, person)
+			return err
+		}, nil},
+		{"changing", func(ctx context.Context) error {
+			_, err := w.Users.ChangeMe(ctx, person, users.Change{Name: &name})
+			return err
+		}, nil},
+		{"forgetting", func(ctx context.Context) error { return w.Users.ForgotPassword(ctx, "ada@example.org") }, nil},
+		{"resetting", func(ctx context.Context) error {
+			if token == "" {
+				_, rest, _ := strings.Cut(w.Mailbox.Sent()[0].Text, resetPage)
+				token, _, _ = strings.Cut(rest, "\n")
+			}
+			return w.Users.ResetPassword(ctx, token, "another password")
+		}, nil},
+		{"changing the password", func(ctx context.Context) error {
+			return w.Users.ChangePassword(ctx, person, "another password", coretest.Password)
+		}, nil},
+		{"purging", func(ctx context.Context) error {
+			w.Clock.Advance(30 * 24 * time.Hour)
+			n, err := w.Users.PurgeSessions(ctx)
+			if err == nil && n == 0 {
+				return fmt.Errorf("nothing was there to purge")
+			}
+			return err
+		}, nil},
+	} {
+		t.Run(step.name, func(t *testing.T) { coretest.Is(t, w.Cancelled(step.do), step.want) })
+	}
+}

@@ -1,0 +1,47 @@
+package users_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/internal/coretest"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// A service is put together from a store and what lies outside. The hasher, the access tokens and the
+// mailer are those of tests here; adapters/bcrypt, adapters/jwt and adapters/mail have real ones.
+func Example() {
+	ctx := context.Background()
+	clock := coretest.NewClock()
+	ids := id.NewGenerator(clock.Now)
+	service := users.NewService(users.Deps{
+		Store:     ports.ForUsers(ports.NewStore(memory.New(), uow.Policy{})),
+		Ledger:    tokens.NewLedger(ids),
+		Passwords: users.NewPasswords(&coretest.Hasher{}),
+		Access:    &coretest.AccessTokens{Clock: clock},
+		Mailer:    &coretest.Mailbox{},
+		Clock:     clock.Now,
+		IDs:       ids,
+		Policy:    users.DefaultPolicy(),
+	})
+
+	in, err := service.SignUp(ctx, users.SignUp{Name: "Ada", Email: "ada@example.org", Password: "correct horse"}, "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	caller, err := service.Authenticate(ctx, in.AccessToken)
+	fmt.Println(caller.UserID == in.User.ID, caller.Role, err)
+
+	_, err = service.SignIn(ctx, "ada@example.org", "wrong horse")
+	fmt.Println(errors.Is(err, users.ErrSignIn), err)
+	// Output:
+	// true user <nil>
+	// true the e-mail address or the password is wrong
+}

@@ -1,0 +1,291 @@
+package users_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/internal/coretest"
+)
+
+func TestAPasswordHashIsNeverShown(t *testing.T) {
+	const secret = "$2a$12$hush"
+	hash := users.NewPasswordHash(secret)
+	type account struct {
+		Name     string
+		Password users.PasswordHash
+		hidden   users.PasswordHash // where fmt may not call methods
+		pointed  *users.PasswordHash
+	}
+	a := account{"Ada", hash, hash, &hash}
+	shown := map[string]string{}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%b", "%t", "%p", "%!"} {
+		shown[verb] = fmt.Sprintf(verb, hash)
+		shown[verb+" in a struct"] = fmt.Sprintf(verb, a)
+		shown[verb+" by pointer"] = fmt.Sprintf(verb, &a)
+		shown[verb+" in a slice"] = fmt.Sprintf(verb, []any{hash, a})
+		shown[verb+" in a map"] = fmt.Sprintf(verb, map[string]users.PasswordHash{"a": hash})
+	}
+	shown["an error"] = fmt.Errorf("save %v: %w", a, errors.New("no")).Error()
+	for name, v := range map[string]any{"json": hash, "json of a struct": a, "json of a map": map[string]any{"p": hash}} {
+		b, err := json.Marshal(v)
+		coretest.Is(t, err, nil)
+		shown[name] = string(b)
+	}
+	var log strings.Builder
+	for _, handler := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
+		slog.New(handler).Info("saved", "password", hash, "account", a, slog.Group("g", "p", &hash))
+	}
+	shown["slog"] = log.String()
+
+	secrets := []string{secret, fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret), strings.Trim(fmt.Sprint([]byte(secret)), "[]")}
+	for how, text := range shown {
+		for _, s := range secrets {
+			if strings.Contains(text, s) {
+				t.Errorf("%s shows the hash: %s", how, text)
+			}
+		}
+	}
+	for how, want := range map[string]string{"%v": "[redacted]", "%s": "[redacted]", "%#v": "[redacted]", "%d": "[redacted]", "json": `"[redacted]"`} {
+		if shown[how] != want {
+			t.Errorf("%s shows %s, want %s", how, shown[how], want)
+		}
+	}
+	if hash.String() != "[redacted]" || hash.Reveal() != secret {
+		t.Errorf("it is shown as %s and revealed as %s", hash.String(), hash.Reveal())
+	}
+}
+
+func TestPasswordHashesCompare(t *testing.T) {
+	if users.NewPasswordHash("a") != users.NewPasswordHash(strings.Clone("a")) || users.NewPasswordHash("a") == users.NewPasswordHash("b") {
+		t.Error("two hashes are not equal as their texts are")
+	}
+	none := users.NewPasswordHash("")
+	if none != (users.PasswordHash{}) || !none.IsZero() || none.Reveal() != "" || users.NewPasswordHash("a").IsZero() {
+		t.Error("no hash is not the zero value alone")
+	}
+}
+
+func TestChangePassword(t *testing.T) {
+	w := coretest.NewWorld(t)
+	person := w.Person("Ada")
+	one, two := w.SignIn("Ada"), w.SignIn("Ada")
+	luca := w.Person("Luca")
+	his := w.SignIn("Luca")
+	w.Clock.Advance(time.Minute)
+
+	coretest.Is(t, w.Users.ChangePassword(w.Ctx, person, coretest.Password, "another password"), nil)
+	for _, in := range []users.SignedIn{one, two} {
+		isNobody(t, w, in.AccessToken)
+		_, err := w.Users.Refresh(w.Ctx, in.RefreshToken)
+		coretest.Is(t, err, users.ErrRefresh)
+	}
+	is(t, w, his.AccessToken, luca)
+	_, err := w.Users.SignIn(w.Ctx, "ada@example.org", coretest.Password)
+	coretest.Is(t, err, users.ErrSignIn)
+	in, err := w.Users.SignIn(w.Ctx, "ada@example.org", "another password")
+	coretest.Is(t, err, nil)
+	if !in.User.UpdatedAt.Equal(w.Clock.Now()) {
+		t.Errorf("updated at %v, want %v", in.User.UpdatedAt, w.Clock.Now())
+	}
+}
+
+func TestWhatChangePasswordRefuses(t *testing.T) {
+	w := coretest.NewWorld(t)
+	person, bare, gone := w.Person("Ada"), addWithoutPassword(t, w, "Oidc"), w.Person("Gone")
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, gone, coretest.Password), nil)
+	in := w.SignIn("Ada")
+	w.Unchanged(func() {
+		change := w.Users.ChangePassword
+		coretest.Fields(t, change(w.Ctx, person, "wrong horse", "another password"), "current_password")
+		coretest.Fields(t, change(w.Ctx, person, "", "another password"), "current_password")
+		coretest.Fields(t, change(w.Ctx, bare, "", "another password"), "current_password")
+		coretest.Fields(t, change(w.Ctx, person, coretest.Password, "short"), "password")
+		coretest.Fields(t, change(w.Ctx, person, coretest.Password, strings.Repeat("p", 73)), "password")
+		coretest.Is(t, change(w.Ctx, gone, coretest.Password, "another password"), users.ErrNotSignedIn)
+		coretest.Is(t, change(w.Ctx, id.User(w.IDs.Next()), coretest.Password, "another password"), users.ErrNotSignedIn)
+	})
+	is(t, w, in.AccessToken, person)
+}
+
+func TestChangesOfAPasswordAtOnce(t *testing.T) {
+	w := coretest.NewWorld(t)
+	person := w.Person("Ada")
+	errs := coretest.AtOnce(8, func(i int) error {
+		return w.Users.ChangePassword(w.Ctx, person, coretest.Password, fmt.Sprintf("password number %d", i))
+	})
+	if won, lost := coretest.Count(errs, nil), coretest.Count(errs, fault.Invalid); won != 1 || lost != 7 {
+		t.Errorf("%d were changed and %d refused, want 1 and 7", won, lost)
+	}
+	for i, err := range errs {
+		if err == nil {
+			_, err := w.Users.SignIn(w.Ctx, "ada@example.org", fmt.Sprintf("password number %d", i))
+			coretest.Is(t, err, nil)
+			continue
+		}
+		coretest.Fields(t, err, "current_password")
+	}
+}
+
+func TestDeactivatedWhileChangingThePassword(t *testing.T) {
+	w := coretest.NewWorld(t)
+	person := w.Person("Ada")
+	w.Admin()
+	w.Hasher.AfterVerify = func() {
+		w.Hasher.AfterVerify = nil
+		w.SetActive(person, false)
+	}
+	coretest.Is(t, w.Users.ChangePassword(w.Ctx, person, coretest.Password, "another password"), users.ErrNotSignedIn)
+	w.SetActive(person, true)
+	w.SignIn("Ada") // with the password of before
+}
+
+const resetPage = "https://example.org/reset?token="
+
+func newWorldWithReset(t *testing.T) *coretest.World {
+	return coretest.NewWorld(t, func(p *coretest.Policies) { p.Users.ResetURL = resetPage })
+}
+
+// forgot asks for a reset and reads it from the mail.
+func forgot(t *testing.T, w *coretest.World, email string) string {
+	t.Helper()
+	before := len(w.Mailbox.Sent())
+	coretest.Is(t, w.Users.ForgotPassword(w.Ctx, email), nil)
+	sent := w.Mailbox.Sent()
+	if len(sent) != before+1 {
+		t.Fatalf("%d messages were sent, want one", len(sent)-before)
+	}
+	_, rest, found := strings.Cut(sent[before].Text, resetPage)
+	token, _, _ := strings.Cut(rest, "\n")
+	if !found || token == "" {
+		t.Fatalf("the mail does not name the page: %s", sent[before].Text)
+	}
+	return token
+}
+
+func TestResetPassword(t *testing.T) {
+	w := newWorldWithReset(t)
+	person := w.Person("Ada")
+	in := w.SignIn("Ada")
+	token := forgot(t, w, "ADA@example.org")
+	if mail := w.Mailbox.Sent()[0]; mail.To != "ada@example.org" || mail.Subject == "" || !strings.Contains(mail.Text, "1h0m0s") {
+		t.Errorf("got the mail %+v, want it to go to the address as typed, and to say how long it works", mail)
+	}
+	if strings.Contains(w.Rows(), token) {
+		t.Error("the store holds the secret")
+	}
+	is(t, w, in.AccessToken, person) // asking ends nothing
+
+	w.Clock.Advance(time.Hour - time.Millisecond)
+	coretest.Fields(t, w.Users.ResetPassword(w.Ctx, token, "short"), "password") // and does not use it up
+	in = w.SignIn("Ada")
+	coretest.Is(t, w.Users.ResetPassword(w.Ctx, token, "another password"), nil)
+	isNobody(t, w, in.AccessToken)
+	_, err := w.Users.SignIn(w.Ctx, "ada@example.org", coretest.Password)
+	coretest.Is(t, err, users.ErrSignIn)
+	_, err = w.Users.SignIn(w.Ctx, "ada@example.org", "another password")
+	coretest.Is(t, err, nil)
+
+	w.Unchanged(func() {
+		coretest.Fields(t, w.Users.ResetPassword(w.Ctx, token, "a third password"), "token")
+	})
+}
+
+func TestWhenAResetIsNoGoodAnyMore(t *testing.T) {
+	for name, spoil := range map[string]func(t *testing.T, w *coretest.World, person id.User){
+		"expired":  func(_ *testing.T, w *coretest.World, _ id.User) { w.Clock.Advance(time.Hour) },
+		"replaced": func(t *testing.T, w *coretest.World, _ id.User) { forgot(t, w, "ada@example.org") },
+		"after a change of the password": func(t *testing.T, w *coretest.World, person id.User) {
+			coretest.Is(t, w.Users.ChangePassword(w.Ctx, person, coretest.Password, "another password"), nil)
+		},
+		"of somebody inactive": func(_ *testing.T, w *coretest.World, person id.User) { w.SetActive(person, false) },
+		"of somebody gone": func(t *testing.T, w *coretest.World, person id.User) {
+			coretest.Is(t, w.Privacy.Erase(w.Ctx, person, coretest.Password), nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorldWithReset(t)
+			person := w.Person("Ada")
+			w.Admin()
+			token := forgot(t, w, "ada@example.org")
+			spoil(t, w, person)
+			w.Unchanged(func() {
+				coretest.Fields(t, w.Users.ResetPassword(w.Ctx, token, "a third password"), "token")
+			})
+		})
+	}
+	w := newWorldWithReset(t)
+	coretest.Fields(t, w.Users.ResetPassword(w.Ctx, "nonsense", "a third password"), "token")
+	coretest.Fields(t, w.Users.ResetPassword(w.Ctx, "", "a third password"), "token")
+}
+
+func TestAResetIsUsedOnce(t *testing.T) {
+	w := newWorldWithReset(t)
+	w.Person("Ada")
+	token := forgot(t, w, "ada@example.org")
+	errs := coretest.AtOnce(8, func(i int) error {
+		return w.Users.ResetPassword(w.Ctx, token, fmt.Sprintf("password number %d", i))
+	})
+	if won, lost := coretest.Count(errs, nil), coretest.Count(errs, fault.Invalid); won != 1 || lost != 7 {
+		t.Errorf("%d were reset and %d refused, want 1 and 7", won, lost)
+	}
+}
+
+func TestAResetGivesAPasswordToWhoHasNone(t *testing.T) {
+	w := newWorldWithReset(t)
+	addWithoutPassword(t, w, "Oidc")
+	coretest.Is(t, w.Users.ResetPassword(w.Ctx, forgot(t, w, "oidc@example.org"), coretest.Password), nil)
+	w.SignIn("Oidc")
+}
+
+func TestNobodyLearnsWhoHasAnAccount(t *testing.T) {
+	w := newWorldWithReset(t)
+	w.SetActive(w.Person("Idle"), false)
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, w.Person("Gone"), coretest.Password), nil)
+	w.Unchanged(func() {
+		for _, email := range []string{"nobody@example.org", "idle@example.org", "gone@example.org"} {
+			coretest.Is(t, w.Users.ForgotPassword(w.Ctx, email), nil)
+		}
+		for _, email := range []string{"", "nonsense", "\xff@example.org"} {
+			coretest.Fields(t, w.Users.ForgotPassword(w.Ctx, email), "email")
+		}
+	})
+	if sent := w.Mailbox.Sent(); sent != nil {
+		t.Errorf("sent was %+v", sent)
+	}
+}
+
+func TestMailThatCannotBeHandedOn(t *testing.T) {
+	w := newWorldWithReset(t)
+	w.Person("Ada")
+	w.Mailbox.Fail = errors.New("the post office is closed")
+	err := w.Users.ForgotPassword(w.Ctx, "ada@example.org")
+	coretest.Is(t, err, users.ErrNotMailed)
+	coretest.Is(t, err, w.Mailbox.Fail)
+	w.Mailbox.Fail = nil
+	coretest.Is(t, w.Users.ResetPassword(w.Ctx, forgot(t, w, "ada@example.org"), "another password"), nil)
+}
+
+// brokenHasher is one whose machine has run out of something.
+type brokenHasher struct{ err error }
+
+func (b brokenHasher) Hash(context.Context, string) (string, error)         { return "", b.err }
+func (b brokenHasher) Verify(context.Context, string, string) (bool, error) { return false, b.err }
+
+func TestAHasherThatFailsIsNoWrongPassword(t *testing.T) {
+	broken := errors.New("no more memory")
+	p := users.NewPasswords(brokenHasher{broken})
+	_, err := p.Hash(t.Context(), coretest.Password)
+	coretest.Is(t, err, broken)
+	_, err = p.Check(t.Context(), users.PasswordHash{}, coretest.Password)
+	coretest.Is(t, err, broken)
+	coretest.Is(t, p.Confirm(t.Context(), users.NewPasswordHash("x"), "password", coretest.Password), broken)
+}

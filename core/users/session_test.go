@@ -1,0 +1,312 @@
+package users_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/internal/coretest"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// addWithoutPassword makes an account that signs in through an identity provider.
+func addWithoutPassword(t *testing.T, w *coretest.World, name string) id.User {
+	t.Helper()
+	u := users.User{
+		ID: id.User(w.IDs.Next()), Name: name, Email: coretest.Email(name), Role: users.RoleUser, IsActive: true, Version: 1,
+		CreatedAt: w.Clock.Now(), UpdatedAt: w.Clock.Now(),
+	}
+	err := w.Store.Do(w.Ctx, func(ctx context.Context, tx ports.Tx) error {
+		if _, err := tx.Users().Add(ctx, u, users.PasswordHash{}); err != nil {
+			return err
+		}
+		return w.Ledger.Open(ctx, tx, u.ID)
+	})
+	coretest.Is(t, err, nil)
+	return u.ID
+}
+
+func TestSignIn(t *testing.T) {
+	w := coretest.NewWorld(t)
+	person := w.Person("Ada")
+	for _, email := range []string{"ada@example.org", "ADA@Example.ORG"} {
+		in, err := w.Users.SignIn(w.Ctx, email, coretest.Password)
+		coretest.Is(t, err, nil)
+		if in.User.ID != person || in.User.Email != "ada@example.org" {
+			t.Errorf("%s: signed in as %+v, want Ada", email, in.User)
+		}
+		is(t, w, in.AccessToken, person)
+	}
+}
+
+// Nobody learns from the answer which of it is, nor from the time: a password is hashed in each case.
+func TestSignInFailsWithOneError(t *testing.T) {
+	w := coretest.NewWorld(t)
+	w.Person("Ada")
+	addWithoutPassword(t, w, "Oidc")
+	w.SetActive(w.Person("Idle"), false)
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, w.Person("Gone"), coretest.Password), nil)
+	for name, try := range map[string]struct{ email, password string }{
+		"an unknown address":              {"nobody@example.org", coretest.Password},
+		"a wrong password":                {"ada@example.org", "wrong horse"},
+		"no password given":               {"ada@example.org", ""},
+		"an account without a password":   {"oidc@example.org", coretest.Password},
+		"that account, no password given": {"oidc@example.org", ""},
+		"an inactive account":             {"idle@example.org", coretest.Password},
+		"an erased account":               {"gone@example.org", coretest.Password},
+		"no address":                      {"", coretest.Password},
+		"an address that is no text":      {"ada\xff@example.org", coretest.Password},
+		"an address with NUL":             {"ada\x00@example.org", coretest.Password},
+		"a password over 72 bytes":        {"ada@example.org", coretest.Password + string(make([]byte, 80))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			verified := w.Hasher.Verified.Load()
+			w.Unchanged(func() {
+				in, err := w.Users.SignIn(w.Ctx, try.email, try.password)
+				coretest.Is(t, err, users.ErrSignIn)
+				if err.Error() != users.ErrSignIn.Error() || in != (users.SignedIn{}) {
+					t.Errorf("got %+v and error %q, want %q alone", in, err, users.ErrSignIn)
+				}
+			})
+			if n := w.Hasher.Verified.Load() - verified; n != 1 {
+				t.Errorf("the hasher was asked %d times, want once", n)
+			}
+		})
+	}
+}
+
+// The hash that stands in where there is none is made once, for whoever signs in first.
+func TestTheFirstToSignInDoesNotStandOut(t *testing.T) {
+	for _, email := range []string{"ada@example.org", "nobody@example.org"} {
+		w := coretest.NewWorld(t)
+		w.Person("Ada")
+		for i, want := range []int64{1, 0, 0} {
+			hashed := w.Hasher.Hashed.Load()
+			_, err := w.Users.SignIn(w.Ctx, email, "wrong horse")
+			coretest.Is(t, err, users.ErrSignIn)
+			if n := w.Hasher.Hashed.Load() - hashed; n != want {
+				t.Errorf("%s, try %d: %d passwords were hashed, want %d", email, i, n, want)
+			}
+		}
+	}
+}
+
+// What changes between the check of a password and the session must count: no session outlives it.
+func TestSignInRacing(t *testing.T) {
+	for name, meanwhile := range map[string]func(t *testing.T, w *coretest.World, user id.User){
+		"a change of the password": func(t *testing.T, w *coretest.World, user id.User) {
+			coretest.Is(t, w.Users.ChangePassword(w.Ctx, user, coretest.Password, "another password"), nil)
+		},
+		"a deactivation": func(_ *testing.T, w *coretest.World, user id.User) { w.SetActive(user, false) },
+		"an erasure": func(t *testing.T, w *coretest.World, user id.User) {
+			coretest.Is(t, w.Privacy.Erase(w.Ctx, user, coretest.Password), nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := coretest.NewWorld(t)
+			person := w.Person("Ada")
+			w.Admin()
+			w.Hasher.AfterVerify = func() {
+				w.Hasher.AfterVerify = nil
+				meanwhile(t, w, person)
+			}
+			_, err := w.Users.SignIn(w.Ctx, "ada@example.org", coretest.Password)
+			coretest.Is(t, err, users.ErrSignIn)
+		})
+	}
+}
+
+func TestAuthenticate(t *testing.T) {
+	w := coretest.NewWorld(t)
+	person, other := w.Person("Ada"), w.Person("Luca")
+	in := w.SignIn("Ada")
+	c, err := w.Users.Authenticate(w.Ctx, in.AccessToken)
+	if err != nil || c.UserID != person || c.SessionID.IsZero() || c.Role != users.RoleUser {
+		t.Fatalf("got %+v and error %v, want Ada's session", c, err)
+	}
+	coretest.Is(t, c.RequireAdmin(), users.ErrAdminsOnly)
+
+	_, err = w.Moderation.Appoint(w.Ctx, "ada@example.org")
+	coretest.Is(t, err, nil)
+	c, err = w.Users.Authenticate(w.Ctx, in.AccessToken) // the role is that of now
+	if err != nil || c.Role != users.RoleAdmin || c.RequireAdmin() != nil {
+		t.Errorf("got %+v and error %v, want an admin", c, err)
+	}
+
+	expires := w.Clock.Now().Add(time.Hour)
+	mixed, err := w.Access.Issue(w.Ctx, other, c.SessionID, expires)
+	coretest.Is(t, err, nil)
+	isNobody(t, w, mixed) // somebody else's session
+	lost, err := w.Access.Issue(w.Ctx, person, id.Session(w.IDs.Next()), expires)
+	coretest.Is(t, err, nil)
+	isNobody(t, w, lost) // no session
+	isNobody(t, w, "nonsense")
+	isNobody(t, w, in.RefreshToken)
+
+	w.Clock.Advance(15*time.Minute - time.Millisecond)
+	is(t, w, in.AccessToken, person)
+	w.Clock.Advance(time.Millisecond)
+	isNobody(t, w, in.AccessToken)
+}
+
+func TestTheInactiveCanDoNothing(t *testing.T) {
+	w := coretest.NewWorld(t)
+	person := w.Person("Ada")
+	one, two := w.SignIn("Ada"), w.SignIn("Ada")
+	w.SetActive(person, false)
+	dead := func() {
+		t.Helper()
+		for _, in := range []users.SignedIn{one, two} {
+			isNobody(t, w, in.AccessToken)
+			_, err := w.Users.Refresh(w.Ctx, in.RefreshToken)
+			coretest.Is(t, err, users.ErrRefresh)
+		}
+	}
+	dead()
+	_, err := w.Users.Me(w.Ctx, person)
+	coretest.Is(t, err, users.ErrNotSignedIn)
+	_, err = w.Users.ChangeMe(w.Ctx, person, users.Change{})
+	coretest.Is(t, err, users.ErrNotSignedIn)
+	coretest.Is(t, w.Users.ChangePassword(w.Ctx, person, coretest.Password, "another password"), users.ErrNotSignedIn)
+
+	w.SetActive(person, true)
+	dead() // a reactivation revives nothing
+	is(t, w, w.SignIn("Ada").AccessToken, person)
+}
+
+func TestRefresh(t *testing.T) {
+	w := coretest.NewWorld(t)
+	person := w.Person("Ada")
+	in := w.SignIn("Ada")
+	before, err := w.Users.Authenticate(w.Ctx, in.AccessToken)
+	coretest.Is(t, err, nil)
+	for range 3 { // each works for thirty days from its making
+		w.Clock.Advance(30*24*time.Hour - time.Millisecond)
+		next, err := w.Users.Refresh(w.Ctx, in.RefreshToken)
+		coretest.Is(t, err, nil)
+		if next.RefreshToken == in.RefreshToken || next.AccessToken == in.AccessToken || next.User.ID != person {
+			t.Fatalf("got %+v, want new tokens of Ada", next)
+		}
+		in = next
+	}
+	after, err := w.Users.Authenticate(w.Ctx, in.AccessToken)
+	if err != nil || after != before {
+		t.Errorf("got %+v and error %v, want the session of before, %+v", after, err, before)
+	}
+	w.Clock.Advance(30 * 24 * time.Hour)
+	w.Unchanged(func() {
+		for _, bad := range []string{in.RefreshToken, "nonsense", "", in.AccessToken} {
+			_, err := w.Users.Refresh(w.Ctx, bad)
+			coretest.Is(t, err, users.ErrRefresh)
+		}
+	})
+	if fault.KindOf(users.ErrRefresh) != fault.Unauthenticated {
+		t.Error("a refresh token that is refused is no 401")
+	}
+}
+
+func TestASecondUseRevokesTheFamily(t *testing.T) {
+	w := coretest.NewWorld(t)
+	person := w.Person("Ada")
+	first, bystander := w.SignIn("Ada"), w.SignIn("Ada")
+	second, err := w.Users.Refresh(w.Ctx, first.RefreshToken)
+	coretest.Is(t, err, nil)
+	third, err := w.Users.Refresh(w.Ctx, second.RefreshToken)
+	coretest.Is(t, err, nil)
+	is(t, w, third.AccessToken, person)
+
+	in, err := w.Users.Refresh(w.Ctx, first.RefreshToken)
+	coretest.Is(t, err, users.ErrRefresh)
+	if in != (users.SignedIn{}) {
+		t.Errorf("got %+v beside the error", in)
+	}
+	for _, in := range []users.SignedIn{first, second, third} {
+		isNobody(t, w, in.AccessToken)
+		_, err := w.Users.Refresh(w.Ctx, in.RefreshToken)
+		coretest.Is(t, err, users.ErrRefresh)
+	}
+	is(t, w, bystander.AccessToken, person) // another device is another family
+	_, err = w.Users.Refresh(w.Ctx, bystander.RefreshToken)
+	coretest.Is(t, err, nil)
+}
+
+func TestRefreshesAtOnce(t *testing.T) {
+	w := coretest.NewWorld(t)
+	w.Person("Ada")
+	in := w.SignIn("Ada")
+	made := make([]users.SignedIn, 10)
+	errs := coretest.AtOnce(len(made), func(i int) (err error) {
+		made[i], err = w.Users.Refresh(w.Ctx, in.RefreshToken)
+		return err
+	})
+	if won, lost := coretest.Count(errs, nil), coretest.Count(errs, users.ErrRefresh); won != 1 || lost != 9 {
+		t.Fatalf("%d were refreshed and %d refused, want 1 and 9", won, lost)
+	}
+	for i, err := range errs {
+		if err == nil { // it was used twice: whoever won, nobody keeps the session
+			isNobody(t, w, made[i].AccessToken)
+			_, err := w.Users.Refresh(w.Ctx, made[i].RefreshToken)
+			coretest.Is(t, err, users.ErrRefresh)
+		}
+	}
+}
+
+func TestSignOut(t *testing.T) {
+	w := coretest.NewWorld(t)
+	person := w.Person("Ada")
+	in, other := w.SignIn("Ada"), w.SignIn("Ada")
+	coretest.Is(t, w.Users.SignOut(w.Ctx, in.RefreshToken), nil)
+	isNobody(t, w, in.AccessToken)
+	_, err := w.Users.Refresh(w.Ctx, in.RefreshToken)
+	coretest.Is(t, err, users.ErrRefresh)
+	is(t, w, other.AccessToken, person)
+
+	w.Unchanged(func() {
+		coretest.Is(t, w.Users.SignOut(w.Ctx, in.RefreshToken), nil)
+		coretest.Is(t, w.Users.SignOut(w.Ctx, "nonsense"), nil)
+	})
+
+	// A token that was rotated away signs out, too.
+	rotated, err := w.Users.Refresh(w.Ctx, other.RefreshToken)
+	coretest.Is(t, err, nil)
+	coretest.Is(t, w.Users.SignOut(w.Ctx, other.RefreshToken), nil)
+	isNobody(t, w, rotated.AccessToken)
+}
+
+func TestPurgeSessions(t *testing.T) {
+	w := coretest.NewWorld(t)
+	person := w.Person("Ada")
+	stale, refreshed := w.SignIn("Ada"), w.SignIn("Ada")
+	err := w.Store.Do(w.Ctx, func(ctx context.Context, tx ports.Tx) error {
+		for i := range 1500 {
+			s := users.Session{ID: id.Session(w.IDs.Next()), UserID: person, CreatedAt: w.Clock.Now()}
+			t := users.RefreshToken{Hash: users.SecretHash{byte(i), byte(i >> 8), 1}, SessionID: s.ID, CreatedAt: s.CreatedAt, ExpiresAt: s.CreatedAt.Add(time.Hour)}
+			if err := tx.Users().AddSession(ctx, s, t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	coretest.Is(t, err, nil)
+	purged := func(want int) {
+		t.Helper()
+		if n, err := w.Users.PurgeSessions(w.Ctx); err != nil || n != want {
+			t.Fatalf("purged %d with error %v, want %d", n, err, want)
+		}
+	}
+	purged(0)
+	w.Clock.Advance(time.Hour + time.Millisecond)
+	purged(1500)
+
+	refreshed, err = w.Users.Refresh(w.Ctx, refreshed.RefreshToken)
+	coretest.Is(t, err, nil)
+	w.Clock.Advance(30*24*time.Hour - time.Minute)
+	purged(1) // the stale one; the other has a token that is good still
+	_, err = w.Users.Refresh(w.Ctx, stale.RefreshToken)
+	coretest.Is(t, err, users.ErrRefresh)
+	_, err = w.Users.Refresh(w.Ctx, refreshed.RefreshToken)
+	coretest.Is(t, err, nil)
+}

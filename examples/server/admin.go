@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/httpapi"
+)
+
+type adminCommand struct {
+	Email string `arg:"" help:"The address of the account."`
+	Name  string `placeholder:"NAME" help:"What a new account is called. Default: the address up to its @."`
+}
+
+// Run makes the account an admin.
+func (c *adminCommand) Run(s *settings) (err error) {
+	kind, err := findStore(s.Store)
+	if err != nil {
+		return err
+	}
+	if !kind.durable {
+		return fmt.Errorf("--store %s: an admin made there would be gone at once, as nothing in it outlives the process", kind.name)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	app, _, _, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeApp(app)) }()
+	admin, created, err := c.appoint(ctx, app.Services, func(ctx context.Context) (string, error) {
+		return askPassword(ctx, os.Stdin, os.Stderr)
+	})
+	if err != nil {
+		return err
+	}
+	if created {
+		fmt.Printf("%s is a new account, and an admin\n", admin.Email)
+	} else {
+		fmt.Printf("%s is an admin\n", admin.Email)
+	}
+	return nil
+}
+
+// appoint makes the account an admin, and before that the account, with the password that ask gets,
+// where there is none.
+func (c *adminCommand) appoint(ctx context.Context, s httpapi.Services, ask func(context.Context) (string, error)) (admin users.User, created bool, err error) {
+	admin, err = s.Moderation.Appoint(ctx, c.Email)
+	if !errors.Is(err, users.ErrNotFound) {
+		return admin, false, err
+	}
+	name := c.Name
+	if name == "" {
+		name, _, _ = strings.Cut(c.Email, "@")
+	}
+	password, err := ask(ctx)
+	if err != nil {
+		return users.User{}, false, err
+	}
+	if _, err := s.Users.Register(ctx, users.SignUp{Name: name, Email: c.Email, Password: password}); err != nil {
+		return users.User{}, false, err
+	}
+	admin, err = s.Moderation.Appoint(ctx, c.Email)
+	return admin, true, err
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/cicerone-go/cicerone/examples/server/internal/demo"
+)
+
+// announce says where the server listens and, of a store with demo data, how to sign in.
+func announce(w io.Writer, asked string, listening net.Addr, kind store, demoData bool) {
+	base := baseURL(asked, listening)
+	fmt.Fprintf(w, "Cicerone listens on %s, store: %s\n", base, kind.name)
+	fmt.Fprintf(w, "  what it can do   %s/docs\n", base)
+	if demoData {
+		fmt.Fprintf(w, "  sign in with     password %s, as\n", demo.Password)
+		fmt.Fprintf(w, "    %-20s an admin\n", demo.Admin)
+		fmt.Fprintf(w, "    %-20s who travels, and has tokens to spend\n", demo.Voyager)
+		fmt.Fprintf(w, "    %-20s who shows visitors around\n", demo.Local)
+		fmt.Fprintf(w, "  like this        curl %s/v1/auth/login -H 'Content-Type: application/json' \\\n", base)
+		fmt.Fprintf(w, "                     -d '{\"email\":\"%s\",\"password\":\"%s\"}'\n", demo.Voyager, demo.Password)
+	}
+	fmt.Fprintln(w, "  end it with      Ctrl-C")
+}
+
+// baseURL is an address for people: the host as it was asked for, and the port as it came to be.
+func baseURL(asked string, listening net.Addr) string {
+	host, port, err := net.SplitHostPort(listening.String())
+	if err != nil {
+		return "http://" + listening.String()
+	}
+	if name, _, err := net.SplitHostPort(asked); err == nil && name != "" {
+		host = name
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"encoding/base64"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/httpapi"
+	"github.com/cicerone-go/cicerone/wiring"
+)
+
+// logger writes to w what the settings ask for.
+func (s logSettings) logger(w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.Level)); err != nil {
+		return nil, fmt.Errorf("--log-level: %w", err)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if s.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	}
+	return slog.New(slog.NewTextHandler(w, options)), nil
+}
+
+// config is what the settings come to.
+func (s *settings) config(log *slog.Logger) (wiring.Config, error) {
+	mailer, err := s.Mail.mailer(log)
+	if err != nil {
+		return wiring.Config{}, err
+	}
+	c := wiring.DefaultConfig()
+	c.Log, c.Mailer, c.Version = log, mailer, version()
+
+	c.Users = users.Policy{
+		SignupBonus: s.Policies.SignupBonus, AccessLifetime: s.Security.AccessLifetime,
+		RefreshLifetime: s.Security.RefreshLifetime, ResetLifetime: s.Security.ResetLifetime, ResetURL: s.Security.ResetURL,
+	}
+	c.Messaging.MessageCost = s.Policies.MessageCost
+	c.Reservations.Rate, c.Reservations.SettleEvery = s.Policies.TokenRate, s.Policies.SettleEvery
+	c.PurgeEvery = s.Policies.PurgeEvery
+
+	for i, text := range s.Security.AccessKey {
+		key, err := base64.StdEncoding.DecodeString(text)
+		if err != nil { // which quotes nothing of the key, and would help nobody
+			return wiring.Config{}, fmt.Errorf("--access-key: key %d must be standard base64", i+1)
+		}
+		c.Access.Keys = append(c.Access.Keys, key)
+	}
+	c.Access.Issuer, c.Access.Audience = s.Security.AccessIssuer, s.Security.AccessAudience
+	c.Access.Leeway = s.Security.AccessLeeway
+	c.PasswordCost = s.Security.BcryptCost
+	c.Limits = httpapi.Limits{
+		Anonymous: httpapi.Rate{PerSecond: s.Limits.Anonymous, Burst: s.Limits.AnonymousBurst},
+		User:      httpapi.Rate{PerSecond: s.Limits.User, Burst: s.Limits.UserBurst},
+	}
+	return c, nil
+}
+
+// version is that of the module that the program was built from.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

@@ -1,0 +1,125 @@
+// Package demo peoples an empty store: travellers and locals in eight cities, who found each other,
+// talked, and agreed on activities over the last weeks. Everything goes through the services, by a clock
+// that walks through those weeks, so that it obeys every rule.
+package demo
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/brianvoe/gofakeit/v7"
+
+	"github.com/cicerone-go/cicerone/adapters/mail"
+	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+	"github.com/cicerone-go/cicerone/wiring"
+)
+
+// The accounts that everybody knows (spec §2). All the others have the same password.
+const (
+	Admin    = "admin@example.org"
+	Voyager  = "voyager@example.org"
+	Local    = "local@example.org"
+	Password = "cicerone-demo"
+)
+
+// mark is what a store bears that holds demo data.
+const mark = "demo"
+
+// seed makes the people the same ones every time.
+const seed = 1749
+
+// ErrNotEmpty is a store that holds something already: demo data is put into an empty one only.
+var ErrNotEmpty = fault.New(fault.Conflict, "store_not_empty", "demo data is put into an empty store only")
+
+// Marked reports whether the store holds demo data.
+func Marked(ctx context.Context, storage ports.Storage) (marked bool, err error) {
+	err = ports.NewStore(storage, uow.Policy{}).View(ctx, func(ctx context.Context, tx ports.Tx) error {
+		_, marked, err = tx.Marks().Marked(ctx, mark)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("demo: look for the mark: %w", err)
+	}
+	return marked, nil
+}
+
+// Empty reports whether the store holds nothing but marks.
+func Empty(ctx context.Context, storage ports.Storage) (empty bool, err error) {
+	err = ports.NewStore(storage, uow.Policy{}).View(ctx, func(ctx context.Context, tx ports.Tx) error {
+		empty, err = isEmpty(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("demo: see whether the store is empty: %w", err)
+	}
+	return empty, nil
+}
+
+func isEmpty(ctx context.Context, tx ports.Tx) (bool, error) {
+	for _, table := range ports.Tables {
+		if table == ports.StoreMarks {
+			continue
+		}
+		rows, err := tx.Rows().Read(ctx, table, nil, 1)
+		if err != nil || len(rows) > 0 {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// Fill marks an empty store and puts the demo data into it, as it would be at now. The password is hashed
+// once, for all of them. The mark comes first: a store that was filled in part bears it, too. Errors:
+// ErrNotEmpty.
+func Fill(ctx context.Context, storage ports.Storage, hasher users.Hasher, now time.Time) error {
+	store := ports.NewStore(storage, uow.Policy{})
+	err := store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+		empty, err := isEmpty(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if !empty {
+			return ErrNotEmpty
+		}
+		return tx.Marks().Mark(ctx, mark, clock.Trim(now))
+	})
+	if err != nil {
+		return fmt.Errorf("demo: mark the store: %w", err)
+	}
+	hash, err := hasher.Hash(ctx, Password)
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	walk := &walk{}
+	config := wiring.DefaultConfig()
+	config.Clock, config.Hasher, config.Mailer = walk.now, onePassword{hasher, hash}, mail.NewLog(slog.New(slog.DiscardHandler))
+	services, err := wiring.NewServices(config, storage)
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	s := newStory(services, walk, gofakeit.New(seed), clock.Trim(now))
+	if err := s.tell(ctx); err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	return nil
+}
+
+// onePassword knows the hash of the one password that is ever hashed here.
+type onePassword struct {
+	users.Hasher
+	hash string
+}
+
+// Hash implements users.Hasher.
+func (h onePassword) Hash(ctx context.Context, password string) (string, error) {
+	if password != Password {
+		return h.Hasher.Hash(ctx, password)
+	}
+	return h.hash, nil
+}

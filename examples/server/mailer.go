@@ -1,0 +1,66 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strconv"
+
+	"github.com/cicerone-go/cicerone/adapters/mail"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+type mailSettings struct {
+	Mail string `default:"log" placeholder:"WHERE" help:"Where mail goes: log writes it to the log, secrets included, for development; smtp://[USER:PASSWORD@]HOST[:PORT] sends it, encrypted with STARTTLS; smtps://... encrypts from the first byte; smtp://...?tls=none not at all. Default: ${default}."`
+	From string `name:"mail-from" placeholder:"ADDRESS" help:"The sender of mail, like Cicerone <no-reply@example.org>; smtp needs one."`
+}
+
+// mailer makes what sends mail. Its errors do not repeat the address, which may hold a password.
+func (s mailSettings) mailer(log *slog.Logger) (users.Mailer, error) {
+	if s.Mail == "log" {
+		return mail.NewLog(log), nil
+	}
+	c, err := smtpConfig(s.Mail)
+	if err != nil {
+		return nil, fmt.Errorf("--mail: %w", err)
+	}
+	if s.From == "" {
+		return nil, errors.New("--mail-from: must name the sender where mail is sent by smtp")
+	}
+	c.From = s.From
+	m, err := mail.NewSMTP(c)
+	if err != nil {
+		return nil, fmt.Errorf("--mail and --mail-from: %w", err)
+	}
+	return m, nil
+}
+
+func smtpConfig(address string) (mail.Config, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Path != "" && u.Path != "/" || u.Fragment != "" {
+		return mail.Config{}, errors.New("must be log, smtp://[USER:PASSWORD@]HOST[:PORT] or smtps://...")
+	}
+	c := mail.Config{Host: u.Hostname(), Username: u.User.Username()}
+	c.Password, _ = u.User.Password()
+	switch u.Scheme {
+	case "smtp":
+		c.TLS = mail.StartTLS
+	case "smtps":
+		c.TLS = mail.ImplicitTLS
+	default:
+		return mail.Config{}, fmt.Errorf("%q is not a way to send mail; there are log, smtp and smtps", u.Scheme)
+	}
+	for name, values := range u.Query() {
+		if name != "tls" || len(values) != 1 || values[0] != "none" || u.Scheme != "smtp" {
+			return mail.Config{}, fmt.Errorf("unknown option %s; there is tls=none, of smtp", name)
+		}
+		c.TLS = mail.NoTLS
+	}
+	if port := u.Port(); port != "" {
+		if c.Port, err = strconv.Atoi(port); err != nil || c.Port == 0 {
+			return mail.Config{}, fmt.Errorf("port %s: must be 1 to 65535", port)
+		}
+	}
+	return c, nil
+}

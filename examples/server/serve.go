@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/cicerone-go/cicerone/wiring"
+)
+
+// How long the server takes to end, at most, once it is told to.
+const (
+	finishRequests = 10 * time.Second
+	finishMail     = 5 * time.Second
+)
+
+type serveCommand struct {
+	Addr string `default:"localhost:8080" placeholder:"HOST:PORT" group:"Server" help:"Where to listen. Default: ${default}."`
+	Demo *bool  `negatable:"" group:"Server" help:"Fill an empty store with people to try it on. Everybody knows their password, so the server then listens on loopback only. Default: yes for the memory store."`
+}
+
+// Run serves until SIGTERM or SIGINT.
+func (c *serveCommand) Run(s *settings) (err error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+
+	address, err := net.ResolveTCPAddr("tcp", c.Addr) // once: what is checked is what is listened on
+	if err != nil {
+		return fmt.Errorf("--addr: %w", err)
+	}
+	app, kind, config, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeApp(app)) }()
+	if len(config.Access.Keys) == 0 {
+		config.Log.Info("no --access-key was given: sessions end with this process")
+	}
+
+	demo, err := planDemo(ctx, app.Storage, c.Demo, kind.demo)
+	if err != nil {
+		return err
+	}
+	if demo.present() && !address.IP.IsLoopback() {
+		return demo.refuse(c.Addr)
+	}
+	listener, err := net.ListenTCP("tcp", address)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	defer listener.Close() // where it comes to no serving; else it is closed already
+	if err := demo.fill(ctx, app.Storage, config); err != nil {
+		return err
+	}
+	announce(os.Stdout, c.Addr, listener.Addr(), kind, demo.present())
+	return serve(ctx, app, listener, config.Log)
+}
+
+// open opens the store that the settings name.
+func (s *settings) open(ctx context.Context) (*wiring.App, store, wiring.Config, error) {
+	kind, err := findStore(s.Store)
+	if err != nil {
+		return nil, store{}, wiring.Config{}, err
+	}
+	log, err := s.Log.logger(os.Stderr)
+	if err != nil {
+		return nil, store{}, wiring.Config{}, err
+	}
+	config, err := s.config(log)
+	if err != nil {
+		return nil, store{}, wiring.Config{}, err
+	}
+	app, err := kind.open(ctx, s.Store, config)
+	return app, kind, config, err
+}
+
+func closeApp(app *wiring.App) error {
+	ctx, cancel := context.WithTimeout(context.Background(), finishMail)
+	defer cancel()
+	return app.Close(ctx)
+}
+
+// serve answers requests and settles reservations until ctx ends; then it finishes the requests in flight.
+func serve(ctx context.Context, app *wiring.App, listener net.Listener, log *slog.Logger) error {
+	server := &http.Server{
+		Handler:           app.Handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		WriteTimeout:      time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	// Its own context: what was settled while requests are being finished is settled.
+	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
+	var work sync.WaitGroup
+	var failedWork error
+	work.Go(func() { failedWork = app.Run(working) })
+
+	refused := make(chan error, 1)
+	go func() { refused <- server.Serve(listener) }()
+	var failed error
+	select {
+	case err := <-refused:
+		failed = fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+		log.Info("shutting down, once the requests in flight are finished")
+		failed = finish(server, log)
+	}
+	stopWorking()
+	work.Wait()
+	return errors.Join(failed, failedWork)
+}
+
+// finish accepts no more connections and waits for the requests in flight. Those that take too long are
+// cut off.
+func finish(server *http.Server, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(context.Background(), finishRequests)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		log.Warn("requests were cut off that took too long to finish", slog.Duration("waited", finishRequests))
+		err = server.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("shut down: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,177 @@
+package porttest
+
+import (
+	"context"
+	"slices"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// aliasing is that what is handed in and out is the caller's, who may change it.
+var aliasing = []test{
+	{"changing what was handed in changes no row", changedInput},
+	{"changing what came back changes no row", changedOutput},
+	{"what is handed in is left as it is", inputLeftAlone},
+}
+
+// changedInput spoils everything between the call and the commit, when the store may not have sent it yet.
+func changedInput(f *fixture) {
+	w := f.town()
+	chess, go_ := f.interest("chess"), f.interest("go")
+	image := messaging.Attachment{MediaType: "image/gif", Bytes: []byte("GIF89a")}
+	m := f.newMessage(w.talk, w.ada.ID, noon)
+	m.Attachment = image.MediaType
+	audit := moderation.AuditRecord{
+		ID: id.AuditRecord(f.ids.Next()), Action: moderation.ActionUserChanged, SubjectID: id.Subject(w.ben.ID),
+		Details: moderation.Details{"name": "before"}, CreatedAt: noon,
+	}
+	record := idempotency.Record{Owner: "ben", Key: "key", Answer: []byte(`{"n":1}`), CreatedAt: noon}
+	interests := []id.Interest{chess.ID}
+	rows := []ports.Row{{"a", noon}, {"b", noon}}
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		err := inOrder(
+			func() error { return tx.Messaging().AddMessage(ctx, m, &image) },
+			func() error { return tx.Moderation().AddAudit(ctx, audit) },
+			func() error { return claimAndSave(ctx, tx, record) },
+			func() error { return tx.Matching().SaveProfile(ctx, f.newProfile(w.cleo), interests) },
+			func() error { return tx.Rows().Write(ctx, ports.StoreMarks, rows) },
+		)
+		image.Bytes[0], record.Answer[5], interests[0] = 'X', '2', go_.ID
+		image.MediaType = "image/png"
+		audit.Details["name"], audit.Details["more"] = "after", "x"
+		rows[0][0], rows[1] = "c", ports.Row{"d", noon}
+		return err
+	})
+	f.view(func(ctx context.Context, tx ports.Tx) error {
+		gotImage, err := tx.Messaging().Attachment(ctx, m.ID)
+		f.kept("an image", gotImage, messaging.Attachment{MediaType: "image/gif", Bytes: []byte("GIF89a")}, err)
+		audits, err := tx.Moderation().Audits(ctx, audit.SubjectID, nil, 1)
+		f.kept("the details of an audit record", audits[0].Details, moderation.Details{"name": "before"}, err)
+		_, picked, err := tx.Matching().Profile(ctx, w.cleo.ID)
+		f.kept("the interests of a profile", picked, []matching.Interest{chess}, err)
+		for name, want := range map[string]bool{"a": true, "b": true, "c": false, "d": false} {
+			_, marked, err := tx.Marks().Marked(ctx, name)
+			f.kept("the mark "+name, marked, want, err)
+		}
+		return nil
+	})
+	kept := write(f, func(ctx context.Context, tx ports.Tx) (idempotency.Record, error) {
+		return tx.Idempotency().Claim(ctx, "ben", "key")
+	})
+	f.same("an answer", string(kept.Answer), `{"n":1}`)
+}
+
+// changedOutput spoils everything that a unit got, and looks again in the same unit and in a later one.
+func changedOutput(f *fixture) {
+	w := f.town()
+	before := f.dump()
+	spoil := func(ctx context.Context, tx ports.Tx) error {
+		record, err := tx.Idempotency().Claim(ctx, w.record.Owner, w.record.Key)
+		if err == nil {
+			clear(record.Answer)
+		}
+		image, err2 := tx.Messaging().Attachment(ctx, w.picture.ID)
+		if err2 == nil {
+			clear(image.Bytes)
+		}
+		audits, err3 := tx.Moderation().Audits(ctx, id.Subject{}, nil, 10)
+		if err3 == nil {
+			audits[0].Details["name"] = "spoiled"
+			clear(audits)
+		}
+		_, interests, err4 := tx.Matching().Profile(ctx, w.ada.ID)
+		clear(interests)
+		matches, err5 := tx.Matching().Search(ctx, matching.Query{Viewer: w.ada.ID}, nil, 10)
+		if err5 == nil {
+			clear(matches[0].Shared)
+			clear(matches)
+		}
+		overviews, err6 := tx.Messaging().Overviews(ctx, w.ada.ID, nil, 10)
+		if err6 == nil {
+			overviews[0].LastMessage.Content = "spoiled"
+			clear(overviews)
+		}
+		all, err7 := tx.Users().List(ctx, users.Filter{}, nil, 10)
+		clear(all)
+		talk, err8 := tx.Messaging().Messages(ctx, w.talk.ID, nil, 10)
+		clear(talk)
+		ledger, err9 := tx.Tokens().Transactions(ctx, w.ada.ID, nil, 10)
+		clear(ledger)
+		return inOrder(func() error { return err }, func() error { return err2 }, func() error { return err3 },
+			func() error { return err4 }, func() error { return err5 }, func() error { return err6 },
+			func() error { return err7 }, func() error { return err8 }, func() error { return err9 },
+			func() error { return spoilRows(ctx, tx) })
+	}
+	look := func(ctx context.Context, tx ports.Tx) error {
+		image, err := tx.Messaging().Attachment(ctx, w.picture.ID)
+		f.kept("an image", image, w.image, err)
+		audits, err := tx.Moderation().Audits(ctx, id.Subject{}, nil, 10)
+		f.kept("the audit trail", audits, []moderation.AuditRecord{w.audit}, err)
+		matches, err := tx.Matching().Search(ctx, matching.Query{Viewer: w.ada.ID}, nil, 10)
+		if err == nil {
+			f.same("what a match shares", matches[0].Shared, []matching.Interest{w.hiking})
+		}
+		overview, err := tx.Messaging().Overview(ctx, w.talk.ID, w.ada.ID)
+		f.kept("the last message", *overview.LastMessage, w.picture, err)
+		record, err := tx.Idempotency().Claim(ctx, w.record.Owner, w.record.Key)
+		f.kept("an answer", string(record.Answer), string(w.record.Answer), err)
+		return nil
+	}
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		if err := spoil(ctx, tx); err != nil {
+			return err
+		}
+		return look(ctx, tx)
+	})
+	f.do(look)
+	f.unchanged("spoiling what came back", before)
+}
+
+func spoilRows(ctx context.Context, tx ports.Tx) error {
+	for _, table := range ports.Tables {
+		got, err := tx.Rows().Read(ctx, table, nil, 100)
+		if err != nil {
+			return err
+		}
+		for _, row := range got {
+			for i, v := range row {
+				if b, ok := v.([]byte); ok {
+					clear(b)
+				}
+				row[i] = "spoiled"
+			}
+		}
+		clear(got)
+	}
+	return nil
+}
+
+func inputLeftAlone(f *fixture) {
+	w := f.town()
+	entries := []tokens.Entry{
+		f.newEntry(w.eve.ID, 1, tokens.Bonus), f.newEntry(w.ada.ID, 2, tokens.Bonus),
+		f.newEntry(w.ben.ID, 3, tokens.Bonus), f.newEntry(w.ada.ID, 4, tokens.Bonus),
+	}
+	people := []id.User{w.eve.ID, w.ada.ID, w.ben.ID}
+	interests := []id.Interest{w.fishing.ID, w.hiking.ID}
+	entriesBefore, peopleBefore, interestsBefore := slices.Clone(entries), slices.Clone(people), slices.Clone(interests)
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		_, errPin := tx.Users().Pin(ctx, people...)
+		_, errInterests := tx.Matching().Interests(ctx, interests...)
+		return inOrder(
+			func() error { return errPin }, func() error { return errInterests },
+			func() error { return post(ctx, tx, entries...) },
+			func() error { return tx.Matching().SaveProfile(ctx, f.newProfile(w.cleo), interests) },
+		)
+	})
+	f.same("the entries handed to Post", entries, entriesBefore)
+	f.same("the accounts handed to Pin", people, peopleBefore)
+	f.same("the interests handed in", interests, interestsBefore)
+}

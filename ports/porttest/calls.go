@@ -1,0 +1,262 @@
+package porttest
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// call is one method of one repository, called in a way that succeeds in a town.
+type call struct {
+	name string
+	run  unit
+}
+
+// calls is every method of every repository.
+func (w *town) calls(f *fixture) []call {
+	return append(append(w.reads(), w.holds()...), w.writes(f)...)
+}
+
+// reads are the methods that only read.
+func (w *town) reads() []call {
+	ada, ben := w.ada.ID, w.ben.ID
+	return []call{
+		asking("Tokens.Wallet", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Tokens().Wallet(ctx, ada) }),
+		asking("Tokens.Held", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Tokens().Held(ctx, ada) }),
+		asking("Tokens.Transactions", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Tokens().Transactions(ctx, ada, nil, 10)
+		}),
+		asking("Users.User", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().User(ctx, ada) }),
+		{"Users.ByEmail", func(ctx context.Context, tx ports.Tx) error {
+			_, _, err := tx.Users().ByEmail(ctx, folded(w.ada))
+			return err
+		}},
+		asking("Users.Password", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().Password(ctx, ada) }),
+		asking("Users.List", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().List(ctx, users.Filter{}, nil, 10)
+		}),
+		asking("Users.Reset", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().Reset(ctx, w.reset.Hash) }),
+		{"Users.Session", func(ctx context.Context, tx ports.Tx) error {
+			_, _, err := tx.Users().Session(ctx, w.session.ID)
+			return err
+		}},
+		asking("Users.Sessions", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().Sessions(ctx, ada) }),
+		asking("Moderation.Report", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Moderation().Report(ctx, w.report.ID) }),
+		asking("Moderation.Reports", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Moderation().Reports(ctx, "", nil, 10) }),
+		asking("Moderation.ReportsBy", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Moderation().ReportsBy(ctx, w.cleo.ID, nil, 10)
+		}),
+		asking("Moderation.Blocks", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Moderation().Blocks(ctx, w.cleo.ID, nil, 10)
+		}),
+		asking("Moderation.Audits", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Moderation().Audits(ctx, id.Subject{}, nil, 10)
+		}),
+		{"Matching.Profile", func(ctx context.Context, tx ports.Tx) error {
+			_, _, err := tx.Matching().Profile(ctx, ada)
+			return err
+		}},
+		asking("Matching.Acquainted", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Matching().Acquainted(ctx, ada, ben) }),
+		asking("Matching.Blocked", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Matching().Blocked(ctx, ada, ben) }),
+		asking("Matching.Search", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Matching().Search(ctx, matching.Query{Viewer: ada}, nil, 10)
+		}),
+		asking("Matching.Interests", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Matching().Interests(ctx, w.hiking.ID) }),
+		asking("Matching.AllInterests", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Matching().AllInterests(ctx, false, nil, 10)
+		}),
+		asking("Messaging.ConversationOf", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Messaging().ConversationOf(ctx, ada, ben)
+		}),
+		asking("Messaging.Standing", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Messaging().Standing(ctx, w.talk.ID) }),
+		asking("Messaging.Message", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Messaging().Message(ctx, w.text.ID) }),
+		asking("Messaging.Messages", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Messaging().Messages(ctx, w.talk.ID, nil, 10)
+		}),
+		asking("Messaging.Attachment", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Messaging().Attachment(ctx, w.picture.ID)
+		}),
+		asking("Messaging.Overview", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Messaging().Overview(ctx, w.talk.ID, ada)
+		}),
+		asking("Messaging.Overviews", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Messaging().Overviews(ctx, ada, nil, 10)
+		}),
+		asking("Reservations.Reservation", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Reservations().Reservation(ctx, w.pending.ID)
+		}),
+		asking("Reservations.InConversation", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Reservations().InConversation(ctx, w.talk.ID, nil, 10)
+		}),
+		asking("Reservations.Of", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Reservations().Of(ctx, ada, "", nil, 10)
+		}),
+		asking("Reservations.Due", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Reservations().Due(ctx, noon, 10) }),
+		asking("Rows.Read", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Rows().Read(ctx, ports.Users, nil, 10) }),
+		{"Marks.Marked", func(ctx context.Context, tx ports.Tx) error {
+			_, _, err := tx.Marks().Marked(ctx, w.mark)
+			return err
+		}},
+	}
+}
+
+// holds are the methods that read, and keep others away until the unit ends.
+func (w *town) holds() []call {
+	return []call{
+		{"Idempotency.Claim", func(ctx context.Context, tx ports.Tx) error {
+			_, err := tx.Idempotency().Claim(ctx, w.record.Owner, w.record.Key)
+			return err
+		}},
+		asking("Users.Pin", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().Pin(ctx, w.ada.ID, w.ben.ID) }),
+		asking("Users.Hold", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().Hold(ctx, w.ada.ID) }),
+		{"Users.HoldWithAdmins", func(ctx context.Context, tx ports.Tx) error {
+			_, _, err := tx.Users().HoldWithAdmins(ctx, w.ada.ID)
+			return err
+		}},
+		asking("Matching.HoldInterest", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Matching().HoldInterest(ctx, w.hiking.ID)
+		}),
+		{"Reservations.HoldCalendar", func(ctx context.Context, tx ports.Tx) error { return tx.Reservations().HoldCalendar(ctx, w.ben.ID) }},
+		asking("Reservations.Hold", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Reservations().Hold(ctx, w.pending.ID) }),
+	}
+}
+
+// writes are the methods that write, in an order in which they can follow each other in one unit.
+func (w *town) writes(f *fixture) []call {
+	later := noon.Add(time.Hour)
+	ada, ben, cleo := w.ada, w.ben, w.cleo
+	ada.Name, cleo.Email = "Ada Lovelace", ""
+	cleo.Name, cleo.IsActive, cleo.Erased = users.DeletedName, false, true
+	reviewed, hills := w.report, w.hiking
+	reviewed.Status, reviewed.ReviewedBy, reviewed.ReviewedAt = moderation.Reviewed, w.eve.ID, later
+	hills.Name = "Hill walking"
+	return []call{
+		{"Idempotency.Save", func(ctx context.Context, tx ports.Tx) error {
+			return claimAndSave(ctx, tx, idempotency.Record{Owner: ben.ID.String(), Key: "key-2", Answer: []byte("{}"), CreatedAt: later})
+		}},
+		{"Idempotency.Forget", func(ctx context.Context, tx ports.Tx) error { return tx.Idempotency().Forget(ctx, w.record.Owner) }},
+		asking("Idempotency.Purge", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Idempotency().Purge(ctx, later, 10) }),
+		{"Tokens.Open", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Tokens().Open(ctx, tokens.Wallet{ID: id.Wallet(f.ids.Next()), UserID: w.dora.ID})
+		}},
+		{"Tokens.Post", func(ctx context.Context, tx ports.Tx) error {
+			return post(ctx, tx, f.newEntry(ben.ID, 5, tokens.Bonus))
+		}},
+		asking("Tokens.Close", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Tokens().Close(ctx, cleo.ID) }),
+		asking("Users.Add", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().Add(ctx, f.newUser("newcomer"), hashOf("secret"))
+		}),
+		{"Users.SetPassword", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Users().SetPassword(ctx, w.dora.ID, hashOf("secret"), later)
+		}},
+		{"Users.Save", func(ctx context.Context, tx ports.Tx) error { return tx.Users().Save(ctx, ada) }},
+		{"Users.AddSession", func(ctx context.Context, tx ports.Tx) error {
+			s, first := f.newSession(ben.ID)
+			first.ExpiresAt = noon
+			return tx.Users().AddSession(ctx, s, first)
+		}},
+		{"Users.AddRefreshToken", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Users().AddRefreshToken(ctx, f.newRefreshToken(w.session.ID, later))
+		}},
+		asking("Users.UseRefreshToken", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().UseRefreshToken(ctx, w.refresh.Hash, later)
+		}),
+		{"Users.RevokeSession", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Users().RevokeSession(ctx, w.session.ID, later)
+		}},
+		{"Users.RevokeSessions", func(ctx context.Context, tx ports.Tx) error { return tx.Users().RevokeSessions(ctx, ben.ID, later) }},
+		asking("Users.PurgeSessions", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().PurgeSessions(ctx, later, 10) }),
+		{"Users.SetReset", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Users().SetReset(ctx, users.Reset{Hash: f.secret(), UserID: ben.ID, ExpiresAt: later})
+		}},
+		{"Users.DropReset", func(ctx context.Context, tx ports.Tx) error { return tx.Users().DropReset(ctx, ada.ID) }},
+		{"Users.Erase", func(ctx context.Context, tx ports.Tx) error { return tx.Users().Erase(ctx, cleo) }},
+		asking("Moderation.AddReport", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Moderation().AddReport(ctx, f.newReport(ada.ID, ben.ID))
+		}),
+		asking("Moderation.ChangeReport", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Moderation().ChangeReport(ctx, reviewed, moderation.Pending)
+		}),
+		{"Moderation.Block", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Moderation().Block(ctx, moderation.Block{UserID: ada.ID, BlockedUserID: w.dora.ID, CreatedAt: later})
+		}},
+		{"Moderation.Unblock", func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().Unblock(ctx, ada.ID, w.dora.ID) }},
+		{"Moderation.DropBlocks", func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().DropBlocks(ctx, cleo.ID) }},
+		{"Moderation.AddAudit", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Moderation().AddAudit(ctx, moderation.AuditRecord{
+				ID: id.AuditRecord(f.ids.Next()), Action: moderation.ActionAdminAppointed, SubjectID: id.Subject(ada.ID), CreatedAt: later,
+			})
+		}},
+		{"Matching.SaveProfile", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Matching().SaveProfile(ctx, f.newProfile(w.dora), []id.Interest{w.hiking.ID})
+		}},
+		{"Matching.DropProfile", func(ctx context.Context, tx ports.Tx) error { return tx.Matching().DropProfile(ctx, ben.ID) }},
+		asking("Matching.AddInterest", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Matching().AddInterest(ctx, f.newInterest("cooking"))
+		}),
+		asking("Matching.SaveInterest", func(ctx context.Context, tx ports.Tx) (any, error) {
+			if _, err := tx.Matching().HoldInterest(ctx, hills.ID); err != nil {
+				return false, err
+			}
+			return tx.Matching().SaveInterest(ctx, hills)
+		}),
+		{"Messaging.OpenConversation", func(ctx context.Context, tx ports.Tx) error {
+			_, _, err := tx.Messaging().OpenConversation(ctx, f.newConversation(ben.ID, ada.ID))
+			return err
+		}},
+		{"Messaging.AddMessage", func(ctx context.Context, tx ports.Tx) error {
+			m := f.newMessage(w.talk, ada.ID, later)
+			m.Attachment = w.image.MediaType
+			return tx.Messaging().AddMessage(ctx, m, &w.image)
+		}},
+		asking("Messaging.MarkRead", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Messaging().MarkRead(ctx, w.talk.ID, ada.ID, page.Moment{At: later})
+		}),
+		{"Reservations.Add", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Reservations().Add(ctx, f.newReservation(w.talk, 9))
+		}},
+		asking("Reservations.Move", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Reservations().Move(ctx, w.pending.ID, reservations.Pending, reservations.Accepted, later)
+		}),
+		{"Rows.Write", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Rows().Write(ctx, ports.StoreMarks, []ports.Row{{"copied", later}})
+		}},
+		{"Marks.Mark", func(ctx context.Context, tx ports.Tx) error { return tx.Marks().Mark(ctx, "further", later) }},
+	}
+}
+
+// asking makes a call whose answer does not matter.
+func asking(name string, fn func(ctx context.Context, tx ports.Tx) (any, error)) call {
+	return call{name, func(ctx context.Context, tx ports.Tx) error {
+		_, err := fn(ctx, tx)
+		return err
+	}}
+}
+
+// post writes entries whose receipts do not matter.
+func post(ctx context.Context, tx ports.Tx, entries ...tokens.Entry) error {
+	_, err := tx.Tokens().Post(ctx, entries...)
+	return err
+}
+
+// claimAndSave keeps a record under a key that is free.
+func claimAndSave(ctx context.Context, tx ports.Tx, r idempotency.Record) error {
+	if _, err := tx.Idempotency().Claim(ctx, r.Owner, r.Key); !errors.Is(err, fault.NotFound) {
+		if err == nil {
+			err = errors.New("the key is not free")
+		}
+		return err
+	}
+	return tx.Idempotency().Save(ctx, r)
+}

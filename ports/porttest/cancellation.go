@@ -1,0 +1,236 @@
+package porttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// cancellation ends the work, and never the cleaning up.
+var cancellation = []test{
+	{"a unit that is cancelled before it begins keeps nothing", cancelledBefore},
+	{"a unit that is cancelled at any call keeps nothing", cancelledDuring},
+	{"a unit that is cancelled before its commit keeps nothing", cancelledAtTheEnd},
+	{"a unit that is cancelled while it waits for another ends", cancelledWaiting},
+	{"a deadline ends waiting", deadlineWaiting},
+	{"a fault of the caller after the cancellation is not hidden", cancelledWithError},
+}
+
+// closing is what becomes of a store that is not needed any more.
+var closing = []test{
+	{"units after the end are refused", unitsAfterClose},
+	{"closing twice does nothing", closedTwice},
+	{"closing waits for the units under way", closeWaits},
+	{"closing waits no longer than it may", closeGivesUp},
+}
+
+// alive makes sure that the store works on.
+func (f *fixture) alive() {
+	f.Helper()
+	name := f.newUser("").ID.String()
+	f.user(name)
+}
+
+func cancelledBefore(f *fixture) {
+	before := f.dump()
+	ctx, cancel := context.WithCancel(f.ctx)
+	cancel()
+	for _, mode := range []uow.Mode{uow.Write, uow.Read, uow.Snapshot} {
+		err := f.storage.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error {
+			_, err := tx.Users().List(ctx, users.Filter{}, nil, 1)
+			return err
+		})
+		if !errors.Is(err, context.Canceled) {
+			f.Errorf("mode %d: a unit under a cancelled context answered %v", mode, err)
+		}
+	}
+	err := f.storage.Run(ctx, uow.Write, func(ctx context.Context, tx ports.Tx) error {
+		_, err := tx.Users().Add(ctx, f.newUser("ada"), users.PasswordHash{})
+		return err
+	})
+	if !errors.Is(err, context.Canceled) {
+		f.Errorf("a unit under a cancelled context answered %v", err)
+	}
+	f.unchanged("a unit under a cancelled context", before)
+	f.alive()
+}
+
+func cancelledDuring(f *fixture) {
+	w := f.town()
+	before := f.dump()
+	for _, c := range w.calls(f) {
+		ctx, cancel := context.WithCancel(f.ctx)
+		err := f.storage.Run(ctx, uow.Write, func(ctx context.Context, tx ports.Tx) error {
+			if _, err := tx.Users().Add(ctx, f.newUser("unborn"), users.PasswordHash{}); err != nil {
+				return err
+			}
+			cancel()
+			return c.run(ctx, tx)
+		})
+		cancel()
+		if !errors.Is(err, context.Canceled) {
+			f.Errorf("a unit that was cancelled before %s answered %v", c.name, err)
+		}
+	}
+	f.unchanged("units that were cancelled", before)
+	f.alive()
+}
+
+func cancelledAtTheEnd(f *fixture) {
+	before := f.dump()
+	ctx, cancel := context.WithCancel(f.ctx)
+	err := f.storage.Run(ctx, uow.Write, func(ctx context.Context, tx ports.Tx) error {
+		_, err := tx.Users().Add(ctx, f.newUser("unborn"), users.PasswordHash{})
+		cancel()
+		return err
+	})
+	if !errors.Is(err, context.Canceled) {
+		f.Errorf("a unit that was cancelled before its commit answered %v", err)
+	}
+	f.unchanged("a unit that was cancelled before its commit", before)
+	f.alive()
+}
+
+func cancelledWithError(f *fixture) {
+	ctx, cancel := context.WithCancel(f.ctx)
+	err := f.storage.Run(ctx, uow.Write, func(context.Context, ports.Tx) error {
+		cancel()
+		return errBoom
+	})
+	if !errors.Is(err, errBoom) {
+		f.Errorf("a unit whose function failed answered %v, want that error", err)
+	}
+	f.alive()
+}
+
+// promptly is the longest that something may take which must end by itself: far too long, for machines that
+// are busy with other things.
+const promptly = 10 * time.Second
+
+// whileHeld begins a second unit under ctx while a first holds the same guard, and answers what it did
+// before the first ended.
+func (f *fixture) whileHeld(ctx context.Context, g guard, meanwhile func()) (second error) {
+	f.Helper()
+	err := f.run(func(holding context.Context, tx ports.Tx) error {
+		if err := g.hold(holding, tx); err != nil {
+			return err
+		}
+		waiting := aside(func() error {
+			return f.storage.Run(ctx, uow.Write, func(ctx context.Context, tx ports.Tx) error { return g.hold(ctx, tx) })
+		})
+		waiting.soon()
+		meanwhile()
+		limit, stop := context.WithTimeout(f.ctx, promptly)
+		defer stop()
+		second = waiting.wait(limit)
+		return nil
+	})
+	switch {
+	case !lostOrNil(err):
+		f.Fatalf("the unit that held the guard failed: %v", err)
+	case errors.Is(second, errNeverEnded):
+		f.Fatalf("a unit that waits for another one cannot be stopped")
+	}
+	return second
+}
+
+func cancelledWaiting(f *fixture) {
+	w := f.town()
+	for name, g := range w.guards(f) {
+		ctx, cancel := context.WithCancel(f.ctx)
+		err := f.whileHeld(ctx, g, cancel)
+		if !lostOrNil(err) && !errors.Is(err, context.Canceled) {
+			f.Errorf("%s: a unit that was cancelled while it waited answered %v", name, err)
+		}
+	}
+	f.alive()
+}
+
+func deadlineWaiting(f *fixture) {
+	w := f.town()
+	for name, g := range w.guards(f) {
+		ctx, cancel := context.WithTimeout(f.ctx, patience)
+		err := f.whileHeld(ctx, g, func() { <-ctx.Done() })
+		cancel()
+		if !lostOrNil(err) && !errors.Is(err, context.DeadlineExceeded) {
+			f.Errorf("%s: a unit whose time was over while it waited answered %v", name, err)
+		}
+	}
+	f.alive()
+}
+
+func unitsAfterClose(f *fixture) {
+	w := f.town()
+	if err := f.storage.Close(f.ctx); err != nil {
+		f.Fatal(err)
+	}
+	for _, mode := range []uow.Mode{uow.Write, uow.Read, uow.Snapshot} {
+		err := f.storage.Run(f.ctx, mode, func(ctx context.Context, tx ports.Tx) error {
+			_, err := tx.Users().User(ctx, w.ada.ID)
+			return err
+		})
+		if !errors.Is(err, fault.Unavailable) {
+			f.Errorf("mode %d: a unit on a closed store answered %v, want a fault.Unavailable", mode, err)
+		}
+	}
+	if err := f.storage.Ping(f.ctx); !errors.Is(err, fault.Unavailable) {
+		f.Errorf("a closed store answered a ping with %v, want a fault.Unavailable", err)
+	}
+}
+
+func closedTwice(f *fixture) {
+	for range 2 {
+		if err := f.storage.Close(f.ctx); err != nil {
+			f.Errorf("close: %v", err)
+		}
+	}
+}
+
+func closeWaits(f *fixture) {
+	var closing *task
+	err := f.run(func(ctx context.Context, tx ports.Tx) error {
+		if _, err := tx.Users().Add(ctx, f.newUser("ada"), users.PasswordHash{}); err != nil {
+			return err
+		}
+		closing = aside(func() error { return f.storage.Close(f.ctx) })
+		if closing.soon() {
+			return fmt.Errorf("the store was closed under a unit: %w", closing.wait(f.ctx))
+		}
+		_, err := tx.Users().Add(ctx, f.newUser("ben"), users.PasswordHash{})
+		return err
+	})
+	if err != nil {
+		f.Errorf("a unit that was under way when the store was closed answered %v", err)
+	}
+	if err := closing.wait(f.ctx); err != nil {
+		f.Errorf("close: %v", err)
+	}
+}
+
+func closeGivesUp(f *fixture) {
+	begun, end := make(chan struct{}), make(chan struct{})
+	under := aside(func() error {
+		return f.run(func(context.Context, ports.Tx) error {
+			close(begun)
+			<-end
+			return nil
+		})
+	})
+	<-begun
+	ctx, cancel := context.WithTimeout(f.ctx, patience)
+	defer cancel()
+	closing := aside(func() error { return f.storage.Close(ctx) })
+	limit, stop := context.WithTimeout(f.ctx, promptly)
+	defer stop()
+	if err := closing.wait(limit); limit.Err() != nil {
+		f.Errorf("closing did not end with its context: %v", err)
+	}
+	close(end)
+	_ = under.wait(f.ctx) // its store was taken away: whatever it answers
+}

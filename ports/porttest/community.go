@@ -1,0 +1,176 @@
+package porttest
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/privacy"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// community is all services on top of a store: what people do, as opposed to what is stored.
+type community struct {
+	*fixture
+	clock        *watch
+	accounts     *users.Service
+	moderation   *moderation.Service
+	matching     *matching.Service
+	messaging    *messaging.Service
+	reservations *reservations.Service
+	privacy      *privacy.Service
+}
+
+const password = "correct horse"
+
+func (f *fixture) community() *community {
+	clock := newWatch(noon)
+	ledger, passwords := tokens.NewLedger(f.ids), users.NewPasswords(hasher{})
+	return &community{
+		fixture: f, clock: clock,
+		accounts: users.NewService(users.Deps{
+			Store: ports.ForUsers(f.store), Ledger: ledger, Passwords: passwords, Access: plainTokens{}, Mailer: noMail{},
+			Clock: clock.now, IDs: f.ids, Policy: users.DefaultPolicy(),
+		}),
+		moderation: moderation.NewService(moderation.Deps{
+			Store: ports.ForModeration(f.store), Ledger: ledger, Auditor: ports.NewAuditor(f.store), Clock: clock.now, IDs: f.ids,
+		}),
+		matching: matching.NewService(matching.Deps{Store: ports.ForMatching(f.store), Clock: clock.now, IDs: f.ids}),
+		messaging: messaging.NewService(messaging.Deps{
+			Store: ports.ForMessaging(f.store), Ledger: ledger, Images: pngImages{}, Clock: clock.now, IDs: f.ids,
+			Policy: messaging.DefaultPolicy(),
+		}),
+		reservations: reservations.NewService(reservations.Deps{
+			Store: ports.ForReservations(f.store), Ledger: ledger, Clock: clock.now, IDs: f.ids, Policy: reservations.DefaultPolicy(),
+		}),
+		privacy: privacy.NewService(privacy.Deps{
+			Store: ports.ForReservations(f.store), Ledger: ledger, Passwords: passwords, Clock: clock.now,
+		}),
+	}
+}
+
+// inCommunity makes a test of one that wants the services; whatever it did, the store must pass the audit.
+func inCommunity(test func(c *community)) func(f *fixture) {
+	return func(f *fixture) {
+		c := f.community()
+		test(c)
+		c.audited()
+	}
+}
+
+func signUp(name string) users.SignUp {
+	return users.SignUp{Name: name, Email: name + "@example.org", Password: password}
+}
+
+// join signs somebody up, with a profile that others find. They have 50 tokens.
+func (c *community) join(name string) users.User {
+	c.Helper()
+	in, err := c.accounts.SignUp(c.ctx, signUp(name), "")
+	if err != nil {
+		c.Fatalf("%s signs up: %v", name, err)
+	}
+	p := matching.Profile{FirstName: name, Country: "France", City: "Lyon", IsSearchable: true}
+	if _, err := c.matching.SaveProfile(c.ctx, in.User.ID, p, nil); err != nil {
+		c.Fatalf("%s saves a profile: %v", name, err)
+	}
+	return in.User
+}
+
+// admin signs somebody up, and makes them an admin.
+func (c *community) admin(name string) users.User {
+	c.Helper()
+	c.join(name)
+	u, err := c.moderation.Appoint(c.ctx, name+"@example.org")
+	if err != nil {
+		c.Fatalf("appoint %s: %v", name, err)
+	}
+	return u
+}
+
+// talk opens a conversation.
+func (c *community) talk(voyager, local users.User) messaging.Conversation {
+	c.Helper()
+	opened, err := c.messaging.Open(c.ctx, voyager.ID, local.ID, "")
+	if err != nil {
+		c.Fatalf("open a conversation: %v", err)
+	}
+	return opened.Overview.Conversation
+}
+
+// aWalk is a proposal of an hour that begins so many minutes after noon tomorrow.
+func aWalk(euros, minute int) reservations.Proposal {
+	begin := noon.Add(24*time.Hour + time.Duration(minute)*time.Minute)
+	return reservations.Proposal{Title: "a walk", Price: price(fmt.Sprintf("%d.00", euros)), Date: begin, EndDate: begin.Add(time.Hour)}
+}
+
+// propose makes a proposal of the voyager's.
+func (c *community) propose(talk messaging.Conversation, p reservations.Proposal) reservations.Reservation {
+	c.Helper()
+	r, err := c.reservations.Propose(c.ctx, talk.VoyagerID, talk.ID, p, "")
+	if err != nil {
+		c.Fatalf("propose: %v", err)
+	}
+	return r
+}
+
+// accept accepts a proposal of the voyager's.
+func (c *community) accept(r reservations.Reservation) reservations.Reservation {
+	c.Helper()
+	r, err := c.reservations.Accept(c.ctx, r.LocalID, r.ID, "")
+	if err != nil {
+		c.Fatalf("accept: %v", err)
+	}
+	return r
+}
+
+// change is what one admin does to an account.
+func (c *community) change(by, target id.User, change moderation.AccountChange) error {
+	_, err := c.moderation.ChangeUser(c.ctx, by, target, change)
+	return err
+}
+
+// grant posts tokens to somebody's wallet, or takes them.
+func (c *community) grant(by, user users.User, kind tokens.Type, amount int64) error {
+	_, err := c.moderation.PostTokens(c.ctx, by.ID, user.ID, moderation.Adjustment{Type: kind, Amount: amount, Reason: "for the test"}, "")
+	return err
+}
+
+// must ends the test where what it builds on fails.
+func (c *community) must(err error) {
+	c.Helper()
+	if err != nil {
+		c.Fatal(err)
+	}
+}
+
+// statusOf reads where a reservation stands.
+func (c *community) statusOf(r reservations.Reservation) reservations.Status {
+	c.Helper()
+	return c.reservationOf(r).Status
+}
+
+// only fails the test where an error is neither nil nor one of those that may come.
+func (c *community) only(what string, errs []error, allowed ...error) {
+	c.Helper()
+	for _, err := range errs {
+		expected := err == nil
+		for _, target := range allowed {
+			expected = expected || errors.Is(err, target)
+		}
+		if !expected {
+			c.Errorf("%s answered %v", what, err)
+		}
+	}
+}
+
+func dataURL(data []byte) string {
+	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(data)
+}

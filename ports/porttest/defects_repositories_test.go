@@ -1,0 +1,294 @@
+package porttest_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// goesOn refuses a debit without ending the unit.
+type goesOn struct{ tokens.Repository }
+
+func (r goesOn) Post(ctx context.Context, entries ...tokens.Entry) ([]tokens.Receipt, error) {
+	for _, e := range entries {
+		w, err := r.Wallet(ctx, e.UserID)
+		if err == nil && w.Balance+e.Amount < 0 && !e.UpToBalance {
+			return nil, tokens.ErrTooFewTokens
+		}
+	}
+	return r.Repository.Post(ctx, entries...)
+}
+
+// claimsNothing looks a key up without holding it.
+type claimsNothing struct{ *late }
+
+func (r claimsNothing) Claim(ctx context.Context, owner string, key idempotency.Key) (idempotency.Record, error) {
+	if r.begun != nil {
+		return r.begun.Idempotency().Claim(ctx, owner, key)
+	}
+	return apart(ctx, r.store, func(ctx context.Context, tx ports.Tx) (idempotency.Record, error) {
+		return tx.Idempotency().Claim(ctx, owner, key)
+	})
+}
+
+func (r claimsNothing) Save(ctx context.Context, record idempotency.Record) error {
+	sound := r.begin().Idempotency()
+	if _, err := sound.Claim(ctx, record.Owner, record.Key); !errors.Is(err, fault.NotFound) {
+		return err // where somebody else was first, theirs is kept
+	}
+	return sound.Save(ctx, record)
+}
+
+func (r claimsNothing) Forget(ctx context.Context, owner string) error {
+	return r.begin().Idempotency().Forget(ctx, owner)
+}
+
+func (r claimsNothing) Purge(ctx context.Context, before time.Time, limit int) (int, error) {
+	return r.begin().Idempotency().Purge(ctx, before, limit)
+}
+
+// generous lets a debit pass that the wallet cannot bear, and takes what is there.
+type generous struct{ tokens.Repository }
+
+func (r generous) Post(ctx context.Context, entries ...tokens.Entry) ([]tokens.Receipt, error) {
+	var receipts []tokens.Receipt
+	for _, e := range entries {
+		w, err := r.Wallet(ctx, e.UserID)
+		if err != nil {
+			return nil, err
+		}
+		e.UpToBalance = e.Amount < 0
+		if e.UpToBalance && w.Balance == 0 {
+			receipts = append(receipts, tokens.Receipt{Transaction: tokens.Transaction{ID: e.ID, UserID: e.UserID}})
+			continue
+		}
+		written, err := r.Repository.Post(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		receipts = append(receipts, written...)
+	}
+	return receipts, nil
+}
+
+// oneByOne writes the entries before the one that fails.
+type oneByOne struct{ tokens.Repository }
+
+func (r oneByOne) Post(ctx context.Context, entries ...tokens.Entry) ([]tokens.Receipt, error) {
+	var receipts []tokens.Receipt
+	for _, e := range entries {
+		written, err := r.Repository.Post(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		receipts = append(receipts, written...)
+	}
+	return receipts, nil
+}
+
+// repeats begins a page with the last line of the one before.
+type repeats struct{ tokens.Repository }
+
+func (r repeats) Transactions(ctx context.Context, user id.User, below *int64, limit int) ([]tokens.Transaction, error) {
+	if below != nil {
+		again := *below + 1
+		below = &again
+	}
+	return r.Repository.Transactions(ctx, user, below, limit)
+}
+
+// twoAddresses stores a second account with an address.
+type twoAddresses struct{ users.Repository }
+
+func (r twoAddresses) Add(ctx context.Context, u users.User, password users.PasswordHash) (bool, error) {
+	for {
+		created, err := r.Repository.Add(ctx, u, password)
+		if created || err != nil {
+			return created, err
+		}
+		u.Email += "\u200b" // a blank without width
+	}
+}
+
+// savesStale takes any version for the present one.
+type savesStale struct{ users.Repository }
+
+func (r savesStale) Save(ctx context.Context, u users.User) error {
+	present, err := r.User(ctx, u.ID)
+	if err != nil {
+		return err
+	}
+	u.Version = present.Version
+	return r.Repository.Save(ctx, u)
+}
+
+// usedTwice never remembers that a refresh token was used.
+type usedTwice struct{ users.Repository }
+
+func (r usedTwice) UseRefreshToken(ctx context.Context, hash users.SecretHash, at time.Time) (users.RefreshToken, error) {
+	t, err := r.Repository.UseRefreshToken(ctx, hash, at)
+	t.UsedAt = time.Time{}
+	return t, err
+}
+
+// trims cuts off blanks.
+type trims struct{ users.Repository }
+
+func (r trims) Add(ctx context.Context, u users.User, password users.PasswordHash) (bool, error) {
+	u.Bio = strings.TrimSpace(u.Bio)
+	return r.Repository.Add(ctx, u, password)
+}
+
+// twoReports stores a second report of a pair.
+type twoReports struct{ moderation.Repository }
+
+func (r twoReports) AddReport(ctx context.Context, report moderation.Report) (bool, error) {
+	created, err := r.Repository.AddReport(ctx, report)
+	if created || err != nil {
+		return created, err
+	}
+	report.Status, report.ReviewedBy, report.ReviewedAt = moderation.Dismissed, report.ReporterID, report.CreatedAt
+	return r.Repository.AddReport(ctx, report)
+}
+
+// opensAlways calls every conversation a new one.
+type opensAlways struct{ messaging.Repository }
+
+func (r opensAlways) OpenConversation(ctx context.Context, c messaging.Conversation) (messaging.Conversation, bool, error) {
+	there, _, err := r.Repository.OpenConversation(ctx, c)
+	return there, true, err
+}
+
+// unordered leaves the order of messages of one time to chance: here, the wrong way round.
+type unordered struct{ messaging.Repository }
+
+func (r unordered) Messages(ctx context.Context, c id.Conversation, after *page.Moment, limit int) ([]messaging.Message, error) {
+	list, err := r.Repository.Messages(ctx, c, after, limit)
+	slices.Reverse(list)
+	slices.SortStableFunc(list, func(a, b messaging.Message) int { return b.CreatedAt.Compare(a.CreatedAt) })
+	return list, err
+}
+
+// readsAll marks what the reader sent, too.
+type readsAll struct{ messaging.Repository }
+
+func (r readsAll) MarkRead(ctx context.Context, c id.Conversation, reader id.User, upTo page.Moment) (int, error) {
+	standing, err := r.Standing(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	n, err := r.Repository.MarkRead(ctx, c, reader, upTo)
+	if err != nil {
+		return 0, err
+	}
+	_, err = r.Repository.MarkRead(ctx, c, standing.Conversation.Other(reader), upTo)
+	return n, err
+}
+
+// newSharing reads each image once, and hands out the same bytes again.
+func newSharing(s *memory.Store) ports.Storage {
+	shared := &sync.Map{}
+	return handing(func(_ *memory.Store, b *broken) { b.messaging = shares{b.Tx.Messaging(), shared} })(s)
+}
+
+type shares struct {
+	messaging.Repository
+	shared *sync.Map
+}
+
+func (r shares) Attachment(ctx context.Context, message id.Message) (messaging.Attachment, error) {
+	a, err := r.Repository.Attachment(ctx, message)
+	if err != nil {
+		return a, err
+	}
+	kept, _ := r.shared.LoadOrStore(message, a)
+	return kept.(messaging.Attachment), nil
+}
+
+// seconds cuts times.
+type seconds struct{ reservations.Repository }
+
+func (r seconds) Add(ctx context.Context, v reservations.Reservation) error {
+	v.Date, v.EndDate = v.Date.Truncate(time.Second), v.EndDate.Truncate(time.Second)
+	return r.Repository.Add(ctx, v)
+}
+
+// closedEnds takes two reservations that touch for an overlap.
+type closedEnds struct{ reservations.Repository }
+
+func (r closedEnds) Move(ctx context.Context, reservation id.Reservation, from, to reservations.Status, at time.Time) (reservations.Moved, error) {
+	moving, err := r.Reservation(ctx, reservation)
+	if err != nil {
+		return 0, err
+	}
+	accepted, err := r.Of(ctx, moving.LocalID, reservations.Accepted, nil, 1000)
+	if err != nil {
+		return 0, err
+	}
+	for _, a := range accepted {
+		if to == reservations.Accepted && (a.EndDate.Equal(moving.Date) || a.Date.Equal(moving.EndDate)) {
+			return reservations.Overlaps, nil
+		}
+	}
+	return r.Repository.Move(ctx, reservation, from, to, at)
+}
+
+// overlapDone leaves it to the next who looks to find out.
+type overlapDone struct{ reservations.Repository }
+
+func (r overlapDone) Move(ctx context.Context, reservation id.Reservation, from, to reservations.Status, at time.Time) (reservations.Moved, error) {
+	moved, err := r.Repository.Move(ctx, reservation, from, to, at)
+	if moved == reservations.Overlaps {
+		moved = reservations.Done
+	}
+	return moved, err
+}
+
+// forgiving writes only the rows that are not there yet.
+type forgiving struct{ ports.Rows }
+
+func (r forgiving) Write(ctx context.Context, table *ports.Table, rows []ports.Row) error {
+	for _, row := range rows {
+		there, err := r.has(ctx, table, row)
+		if err != nil {
+			return err
+		}
+		if there {
+			continue
+		}
+		if err := r.Rows.Write(ctx, table, []ports.Row{row}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r forgiving) has(ctx context.Context, table *ports.Table, row ports.Row) (bool, error) {
+	all, err := r.Read(ctx, table, nil, 1000)
+	return slices.ContainsFunc(all, func(other ports.Row) bool {
+		return slices.EqualFunc(row[:table.Key], other[:table.Key], equal)
+	}), err
+}
+
+func equal(a, b any) bool {
+	x, isBytes := a.([]byte)
+	if y, ok := b.([]byte); isBytes && ok {
+		return slices.Equal(x, y)
+	}
+	return a == b
+}

@@ -1,0 +1,137 @@
+package porttest
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// contents is every row of a store, by table, as text that can be compared and printed.
+type contents map[string][]string
+
+// dump reads all that the store holds.
+func (f *fixture) dump() contents {
+	f.Helper()
+	return f.dumpOf(f.storage)
+}
+
+func (f *fixture) dumpOf(s ports.Storage) (c contents) {
+	f.Helper()
+	err := ports.NewStore(s, policy).Snapshot(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
+		c, err = dumpIn(ctx, tx)
+		return err
+	})
+	if err != nil {
+		f.Fatalf("read all rows: %v", err)
+	}
+	return c
+}
+
+// dumpIn reads all that a unit of work can see.
+func dumpIn(ctx context.Context, tx ports.Tx) (contents, error) {
+	c := contents{}
+	for _, table := range ports.Tables {
+		all, err := rowsOf(ctx, tx, table, 100)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range all {
+			c[table.Name] = append(c[table.Name], describe(row))
+		}
+	}
+	return c, nil
+}
+
+// rowsOf reads a whole table in batches.
+func rowsOf(ctx context.Context, tx ports.Tx, table *ports.Table, batch int) ([]ports.Row, error) {
+	var all []ports.Row
+	var after []any
+	for {
+		got, err := tx.Rows().Read(ctx, table, after, batch)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", table.Name, err)
+		}
+		all = append(all, got...)
+		if len(got) < batch {
+			return all, nil
+		}
+		after = got[len(got)-1][:table.Key]
+	}
+}
+
+func describe(row ports.Row) string {
+	values := make([]string, len(row))
+	for i, v := range row {
+		switch v := v.(type) {
+		case nil:
+			values[i] = "-"
+		case string:
+			values[i] = fmt.Sprintf("%q", v)
+		case time.Time:
+			values[i] = v.Format(time.RFC3339Nano)
+		case []byte:
+			values[i] = fmt.Sprintf("%x", v)
+		case [16]byte:
+			values[i] = fmt.Sprintf("%x", v)
+		default:
+			values[i] = fmt.Sprint(v)
+		}
+		if len(values[i]) > 200 {
+			values[i] = fmt.Sprintf("%s…%x", values[i][:40], sha256.Sum256([]byte(values[i])))
+		}
+	}
+	return strings.Join(values, " ")
+}
+
+// unchanged fails the test where the store holds other rows than before.
+func (f *fixture) unchanged(what string, before contents) {
+	f.Helper()
+	if d := diff(before, f.dump()); d != "" {
+		f.Errorf("%s changed rows:\n%s", what, d)
+	}
+}
+
+// audited fails the test where the store breaks a rule of spec §1 or §2.
+func (f *fixture) audited() {
+	f.Helper()
+	v, err := ports.NewAuditor(f.store).Audit(f.ctx)
+	if err != nil {
+		f.Fatalf("audit: %v", err)
+	}
+	for _, broken := range v.Violations {
+		f.Errorf("the audit found %s of %s: %s", broken.Rule, broken.Subject, broken.Detail)
+	}
+}
+
+// diff lists the rows that only one of two dumps has, and is empty where they are equal.
+func diff(before, after contents) string {
+	var out strings.Builder
+	for _, table := range ports.Tables {
+		only(&out, "- "+table.Name, before[table.Name], after[table.Name])
+		only(&out, "+ "+table.Name, after[table.Name], before[table.Name])
+		if out.Len() == 0 && !slices.Equal(before[table.Name], after[table.Name]) {
+			fmt.Fprintf(&out, "%s: the rows come in another order, or twice\n", table.Name)
+		}
+	}
+	return out.String()
+}
+
+func only(out *strings.Builder, mark string, these, those []string) {
+	const most = 5
+	shown := 0
+	for _, row := range these {
+		if slices.Contains(those, row) {
+			continue
+		}
+		if shown++; shown > most {
+			fmt.Fprintf(out, "%s …\n", mark)
+			return
+		}
+		fmt.Fprintf(out, "%s %s\n", mark, row)
+	}
+}

@@ -1,0 +1,19 @@
+package porttest_test
+
+import (
+	"testing"
+
+	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/ports"
+	"github.com/cicerone-go/cicerone/ports/porttest"
+)
+
+// The whole test of an adapter. It opens an empty store for each test of the kit, here by making one.
+func ExampleStorage() {
+	_ = func(t *testing.T) { // in an adapter: func TestStorage(t *testing.T)
+		porttest.Storage(t, func(t *testing.T) ports.Storage {
+			return memory.New()
+		})
+	}
+	// Output:
+}

@@ -1,0 +1,237 @@
+package porttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// guards is what keeps two units of work apart: one waits, or one loses.
+var guards = []test{
+	{"two units never hold one thing at once", neverBothHold},
+	{"units that pin one account do not disturb each other", pinsTogether},
+	{"guards are free again after a rollback", guardsFreed},
+	{"what is pinned cannot be erased meanwhile", pinAgainstErase},
+	{"guards taken in opposite orders end", oppositeOrders},
+}
+
+// guard is a way to hold something.
+type guard struct {
+	hold   unit
+	writes bool // it may be sent with the commit, so only a unit that is kept has got past it
+}
+
+func (w *town) guards(f *fixture) map[string]guard {
+	g := map[string]guard{
+		"Idempotency.Claim of a free key": {hold: func(ctx context.Context, tx ports.Tx) error {
+			if _, err := tx.Idempotency().Claim(ctx, "somebody", "a-key"); !errors.Is(err, fault.NotFound) {
+				return fmt.Errorf("claimed a key that nobody used: %w", err)
+			}
+			return nil
+		}},
+		"Users.HoldWithAdmins of another": {hold: func(ctx context.Context, tx ports.Tx) error {
+			_, _, err := tx.Users().HoldWithAdmins(ctx, w.ben.ID)
+			return err
+		}},
+		"Users.Save": {writes: true, hold: func(ctx context.Context, tx ports.Tx) error {
+			u, err := tx.Users().User(ctx, w.ada.ID)
+			if err != nil {
+				return err
+			}
+			return tx.Users().Save(ctx, u)
+		}},
+		"Users.SetPassword": {writes: true, hold: func(ctx context.Context, tx ports.Tx) error {
+			return tx.Users().SetPassword(ctx, w.ada.ID, hashOf("changed"), noon)
+		}},
+		"Tokens.Post": {hold: func(ctx context.Context, tx ports.Tx) error {
+			return post(ctx, tx, f.newEntry(w.ben.ID, 1, tokens.Bonus))
+		}},
+		"Tokens.Close": {hold: func(ctx context.Context, tx ports.Tx) error {
+			_, err := tx.Tokens().Close(ctx, w.ben.ID)
+			return err
+		}},
+	}
+	for _, c := range w.holds() {
+		g[c.name] = guard{hold: c.run}
+	}
+	return g
+}
+
+func neverBothHold(f *fixture) {
+	w := f.town()
+	guards := w.guards(f)
+	for _, pair := range [][2]string{
+		{"Idempotency.Claim", "Idempotency.Claim"}, {"Idempotency.Claim of a free key", "Idempotency.Claim of a free key"},
+		{"Users.Hold", "Users.Hold"}, {"Users.Hold", "Users.Pin"}, {"Users.Pin", "Users.Hold"},
+		{"Users.Pin", "Users.Save"}, {"Users.Pin", "Users.SetPassword"}, {"Users.Hold", "Users.Save"},
+		{"Users.HoldWithAdmins", "Users.HoldWithAdmins of another"}, {"Users.HoldWithAdmins", "Users.Hold"},
+		{"Matching.HoldInterest", "Matching.HoldInterest"},
+		{"Reservations.HoldCalendar", "Reservations.HoldCalendar"}, {"Reservations.Hold", "Reservations.Hold"},
+		{"Tokens.Post", "Tokens.Post"}, {"Tokens.Post", "Tokens.Close"}, {"Tokens.Close", "Tokens.Post"},
+		{"Tokens.Close", "Tokens.Close"},
+	} {
+		f.keptApart(pair, guards[pair[0]], guards[pair[1]])
+	}
+}
+
+// keptApart fails the test where a second unit gets past a guard while the first still holds it, and both
+// units are kept.
+func (f *fixture) keptApart(pair [2]string, first, second guard) {
+	f.Helper()
+	var over, past atomic.Bool
+	var contender *task
+	one := f.run(func(ctx context.Context, tx ports.Tx) error {
+		if err := first.hold(ctx, tx); err != nil {
+			return err
+		}
+		contender = aside(func() error {
+			err := f.run(func(ctx context.Context, tx ports.Tx) error {
+				err := second.hold(ctx, tx)
+				if err == nil && !second.writes && !over.Load() {
+					past.Store(true)
+				}
+				return err
+			})
+			if err == nil && !over.Load() {
+				past.Store(true)
+			}
+			return err
+		})
+		contender.soon()
+		over.Store(true)
+		return nil
+	})
+	if contender == nil {
+		f.Fatalf("%s failed: %v", pair[0], one)
+	}
+	two := contender.wait(f.ctx)
+	switch {
+	case !lostOrNil(one) || !lostOrNil(two):
+		f.Errorf("%s, and %s meanwhile: answered %v and %v", pair[0], pair[1], one, two)
+	case past.Load() && one == nil && two == nil:
+		f.Errorf("%s did not keep %s in another unit away", pair[0], pair[1])
+	}
+}
+
+func pinsTogether(f *fixture) {
+	ada, ben := f.user("ada"), f.user("ben")
+	f.allTogether(8, func(int) error {
+		for range rounds(5, 200) {
+			err := f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
+				got, err := tx.Users().Pin(ctx, ben.ID, ada.ID, ben.ID)
+				if err != nil {
+					return err
+				}
+				if len(got) != 2 || got[0] != ada || got[1] != ben {
+					return fmt.Errorf("pinned %+v, want Ada and Ben once each, by their ids", got)
+				}
+				s, first := f.newSession(ada.ID)
+				return tx.Users().AddSession(ctx, s, first)
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	sessions := read(f, func(ctx context.Context, tx ports.Tx) ([]users.Session, error) {
+		return tx.Users().Sessions(ctx, ada.ID)
+	})
+	f.same("the sessions added under a pin", len(sessions), 8*rounds(5, 200))
+}
+
+func guardsFreed(f *fixture) {
+	w := f.town()
+	ctx, cancel := context.WithTimeout(f.ctx, promptly)
+	defer cancel()
+	for name, g := range w.guards(f) {
+		err := f.run(func(ctx context.Context, tx ports.Tx) error {
+			if err := g.hold(ctx, tx); err != nil {
+				return err
+			}
+			return errBoom
+		})
+		if !errors.Is(err, errBoom) {
+			f.Errorf("%s: %v", name, err)
+		}
+		if err := f.store.Do(ctx, g.hold); err != nil {
+			f.Errorf("%s after a rollback of the unit that held it: %v", name, err)
+		}
+	}
+}
+
+// pinAgainstErase signs somebody in while they are erased: no session may be left behind.
+func pinAgainstErase(f *fixture) {
+	for i := range rounds(5, 100) {
+		ada := f.user(fmt.Sprintf("ada%d", i))
+		var erasing *task
+		err := f.run(func(ctx context.Context, tx ports.Tx) error {
+			if _, err := tx.Users().Pin(ctx, ada.ID); err != nil {
+				return err
+			}
+			erasing = aside(func() error { return f.store.Do(f.ctx, f.erase(ada.ID)) })
+			erasing.soon()
+			s, first := f.newSession(ada.ID)
+			return tx.Users().AddSession(ctx, s, first)
+		})
+		if !lostOrNil(err) {
+			f.Fatal(err)
+		}
+		if err := erasing.wait(f.ctx); err != nil {
+			f.Fatal(err)
+		}
+		left := read(f, func(ctx context.Context, tx ports.Tx) ([]users.Session, error) {
+			return tx.Users().Sessions(ctx, ada.ID)
+		})
+		if len(left) > 0 {
+			f.Fatalf("an erased person is left with the sessions %+v", left)
+		}
+	}
+}
+
+// erase takes an account out of the community, with nothing but its own rows.
+func (f *fixture) erase(user id.User) unit {
+	return func(ctx context.Context, tx ports.Tx) error {
+		u, err := tx.Users().Hold(ctx, user)
+		if err != nil {
+			return err
+		}
+		return tx.Users().Erase(ctx, erased(u))
+	}
+}
+
+func erased(u users.User) users.User {
+	u.Name, u.Email, u.Bio, u.Location = users.DeletedName, "", "", ""
+	u.Role, u.IsActive, u.Erased, u.UpdatedAt = users.RoleUser, false, true, noon.Add(time.Hour)
+	return u
+}
+
+// oppositeOrders makes units take the same guards the one way and the other: they may wait for each other
+// or lose, but all must end.
+func oppositeOrders(f *fixture) {
+	w := f.town()
+	a, b := w.guards(f)["Users.Hold"].hold, w.guards(f)["Tokens.Post"].hold
+	f.allTogether(4, func(i int) error {
+		for range rounds(5, 100) {
+			err := f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
+				if i%2 == 0 {
+					return inOrder(func() error { return a(ctx, tx) }, func() error { return b(ctx, tx) })
+				}
+				return inOrder(func() error { return b(ctx, tx) }, func() error { return a(ctx, tx) })
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	f.same("the balance after all of them", f.wallet(w.ben.ID).Balance, 49+4*rounds(5, 100))
+}

@@ -1,0 +1,326 @@
+package porttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// messagingTests is what is kept of conversations and messages.
+var messagingTests = []test{
+	{"a pair has one conversation in each order", conversationOpened},
+	{"a conversation opened by many at once is one", conversationRace},
+	{"its standing tells who is active, and of a block by either", conversationStanding},
+	{"an image is kept apart from its message", attachmentApart},
+	{"pages of messages hold each once, newest first", messagePages},
+	{"reading marks the other's messages up to a place", messagesRead},
+	{"messages read by many at once are counted once", readRace},
+	{"an overview names the other and the last message", overviewRead},
+	{"the other's first name is that of the profile, or of the account", overviewNames},
+	{"pages of conversations hold each once, newest activity first", overviewPages},
+}
+
+func conversationOpened(f *fixture) {
+	ada, ben, cleo := f.user("ada"), f.user("ben"), f.user("cleo")
+	first, back := f.conversation(ada, ben), f.conversation(ben, ada)
+	f.conversation(ada, cleo)
+	before := f.dump()
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		again := f.newConversation(ada.ID, ben.ID)
+		again.CreatedAt = noon.Add(time.Hour)
+		there, created, err := tx.Messaging().OpenConversation(ctx, again)
+		f.kept("the conversation opened again", there, first, err)
+		f.same("created", created, false)
+		return err
+	})
+	f.unchanged("opening a conversation again", before)
+	f.view(func(ctx context.Context, tx ports.Tx) error {
+		got, err := tx.Messaging().ConversationOf(ctx, ada.ID, ben.ID)
+		f.kept("the conversation of Ada as voyager", got, first, err)
+		got, err = tx.Messaging().ConversationOf(ctx, ben.ID, ada.ID)
+		f.kept("the conversation of Ben as voyager", got, back, err)
+		_, err = tx.Messaging().ConversationOf(ctx, cleo.ID, ada.ID)
+		if !errors.Is(err, fault.NotFound) {
+			f.Errorf("a conversation that nobody opened answered %v", err)
+		}
+		return nil
+	})
+}
+
+func conversationRace(f *fixture) {
+	ben := f.user("ben")
+	for i := range rounds(3, 200) {
+		ada := f.user(fmt.Sprintf("ada%d", i))
+		created, there := make([]bool, 10), make([]messaging.Conversation, 10)
+		f.allTogether(len(created), func(i int) error {
+			c := f.newConversation(ada.ID, ben.ID)
+			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
+				there[i], created[i], err = tx.Messaging().OpenConversation(ctx, c)
+				return err
+			})
+		})
+		f.same("how many created it", len(filter(created, func(b bool) bool { return b })), 1)
+		for _, c := range there {
+			f.same("the conversation", c, there[0])
+		}
+	}
+	f.same("how many conversations there are", len(f.dump()["conversations"]), rounds(3, 200))
+}
+
+func (f *fixture) standing(c messaging.Conversation) messaging.Standing {
+	f.Helper()
+	return read(f, func(ctx context.Context, tx ports.Tx) (messaging.Standing, error) {
+		return tx.Messaging().Standing(ctx, c.ID)
+	})
+}
+
+func conversationStanding(f *fixture) {
+	ada, ben, cleo := f.user("ada"), f.user("ben"), f.user("cleo")
+	talk := f.conversation(ada, ben)
+	want := messaging.Standing{Conversation: talk, VoyagerActive: true, LocalActive: true}
+	f.block(cleo.ID, ada.ID)
+	f.same("the standing", f.standing(talk), want)
+	for _, pair := range [][2]id.User{{ada.ID, ben.ID}, {ben.ID, ada.ID}} {
+		f.block(pair[0], pair[1])
+		want.Blocked = true
+		f.same("the standing after a block", f.standing(talk), want)
+		f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().Unblock(ctx, pair[0], pair[1]) })
+		want.Blocked = false
+		f.same("the standing after unblocking", f.standing(talk), want)
+	}
+	ben.IsActive = false
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().Save(ctx, ben) })
+	want.LocalActive = false
+	f.same("the standing with an inactive local", f.standing(talk), want)
+	f.do(f.erase(ada.ID))
+	want.VoyagerActive = false
+	f.same("the standing with an erased voyager", f.standing(talk), want)
+}
+
+func attachmentApart(f *fixture) {
+	ada, ben := f.user("ada"), f.user("ben")
+	talk := f.conversation(ada, ben)
+	plain := f.message(talk, ada, noon)
+	want := map[id.Message]messaging.Attachment{}
+	messages := []messaging.Message{plain}
+	for i, kind := range []string{"image/png", "image/jpeg", "image/gif", "image/webp"} {
+		m := f.newMessage(talk, ben.ID, noon.Add(time.Duration(i+1)*time.Second))
+		m.Content, m.Attachment = "", kind
+		a := messaging.Attachment{MediaType: kind, Bytes: []byte{0, 255, byte(i), '\n', 0}}
+		f.addMessage(m, &a)
+		want[m.ID], messages = a, append(messages, m)
+	}
+	for _, m := range messages {
+		got := read(f, func(ctx context.Context, tx ports.Tx) (messaging.Message, error) {
+			return tx.Messaging().Message(ctx, m.ID)
+		})
+		f.same("the message", got, m)
+		err := f.store.View(f.ctx, func(ctx context.Context, tx ports.Tx) error {
+			a, err := tx.Messaging().Attachment(ctx, m.ID)
+			if err == nil {
+				f.same("its image", a, want[m.ID])
+			}
+			return err
+		})
+		if there := m.Attachment != ""; there != (err == nil) || !there && !errors.Is(err, fault.NotFound) {
+			f.Errorf("the image of a message with %q answered %v", m.Attachment, err)
+		}
+	}
+}
+
+func byTime(m messaging.Message) time.Time   { return m.CreatedAt }
+func byID(m messaging.Message) id.Message    { return m.ID }
+func moment(m messaging.Message) page.Moment { return messaging.PlaceOfMessage(m) }
+
+func messagePages(f *fixture) {
+	ada, ben := f.user("ada"), f.user("ben")
+	talk, other := f.conversation(ada, ben), f.conversation(ben, ada)
+	var all []messaging.Message
+	for i := range paged {
+		m := f.newMessage(talk, []id.User{ada.ID, ben.ID}[i%2], tie(i))
+		m.Content = fmt.Sprint("no. ", i)
+		f.addMessage(m, nil)
+		all = append(all, m)
+	}
+	f.message(other, ada, noon)
+	pages(f, "messages", newestFirst(all, byTime, byID), moment, func(ctx context.Context, tx ports.Tx, after *page.Moment, limit int) ([]messaging.Message, error) {
+		return tx.Messaging().Messages(ctx, talk.ID, after, limit)
+	})
+}
+
+func messagesRead(f *fixture) {
+	ada, ben := f.user("ada"), f.user("ben")
+	talk, other := f.conversation(ada, ben), f.conversation(ben, ada)
+	var all []messaging.Message
+	for i := range 12 {
+		all = append(all, f.message(talk, []users.User{ada, ben}[i%2], tie(i)))
+	}
+	elsewhere := f.message(other, ben, noon)
+	all = oldestFirst(all, byTime, byID)
+	mark := func(reader users.User, upTo messaging.Message) int {
+		return write(f, func(ctx context.Context, tx ports.Tx) (int, error) {
+			return tx.Messaging().MarkRead(ctx, talk.ID, reader.ID, moment(upTo))
+		})
+	}
+	for _, upTo := range []int{0, 4, 4, 2, 11} {
+		want := 0
+		for i := range all[:upTo+1] {
+			if all[i].UserID == ben.ID && !all[i].Read {
+				all[i].Read = true
+				want++
+			}
+		}
+		f.same(fmt.Sprintf("how many were unread up to the message %d", upTo), mark(ada, all[upTo]), want)
+		got := read(f, func(ctx context.Context, tx ports.Tx) ([]messaging.Message, error) {
+			return tx.Messaging().Messages(ctx, talk.ID, nil, 100)
+		})
+		sameList(f, fmt.Sprintf("the messages after reading up to %d", upTo), got, newestFirst(all, byTime, byID))
+	}
+	f.same("how many Ben has not read", mark(ben, all[11]), 6)
+	got := read(f, func(ctx context.Context, tx ports.Tx) (messaging.Message, error) {
+		return tx.Messaging().Message(ctx, elsewhere.ID)
+	})
+	f.same("a message elsewhere", got, elsewhere)
+}
+
+func readRace(f *fixture) {
+	ada := f.user("ada")
+	for i := range rounds(2, 100) {
+		talk := f.conversation(ada, f.user(fmt.Sprintf("local%d", i)))
+		for range 10 {
+			f.addMessage(f.newMessage(talk, talk.LocalID, noon), nil)
+		}
+		counted := make([]int, 8)
+		f.allTogether(len(counted), func(i int) error {
+			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
+				counted[i], err = tx.Messaging().MarkRead(ctx, talk.ID, ada.ID, page.Moment{At: noon.Add(time.Hour)})
+				return err
+			})
+		})
+		sum := 0
+		for _, n := range counted {
+			sum += n
+		}
+		f.same("how many were unread, all told", sum, 10)
+	}
+}
+
+func (f *fixture) overview(c messaging.Conversation, viewer users.User) messaging.Overview {
+	f.Helper()
+	return read(f, func(ctx context.Context, tx ports.Tx) (messaging.Overview, error) {
+		return tx.Messaging().Overview(ctx, c.ID, viewer.ID)
+	})
+}
+
+// flat is an overview that can be compared and printed.
+type flat struct {
+	Conversation messaging.Conversation
+	Other        messaging.Person
+	LastMessage  messaging.Message // zero where there is none
+	Unread       int
+}
+
+func flatten(o messaging.Overview) flat {
+	out := flat{Conversation: o.Conversation, Other: o.Other, Unread: o.Unread}
+	if o.LastMessage != nil {
+		out.LastMessage = *o.LastMessage
+	}
+	return out
+}
+
+func overviewRead(f *fixture) {
+	ada, ben := f.user("ada"), f.user("ben")
+	profile := f.profile(ben)
+	talk := f.conversation(ada, ben)
+	toAda := messaging.Person{UserID: ben.ID, FirstName: "ben", ImageURL: profile.ImageURL}
+	toBen := messaging.Person{UserID: ada.ID, FirstName: "ada"}
+	f.same("an overview without messages", flatten(f.overview(talk, ada)), flat{Conversation: talk, Other: toAda})
+	f.message(talk, ada, noon.Add(time.Minute))
+	first := f.message(talk, ben, noon.Add(2*time.Minute))
+	f.message(talk, ben, noon.Add(time.Second)) // came late
+	f.same("an overview to the voyager", flatten(f.overview(talk, ada)), flat{talk, toAda, first, 2})
+	f.same("an overview to the local", flatten(f.overview(talk, ben)), flat{talk, toBen, first, 1})
+	second := f.message(talk, ada, noon.Add(2*time.Minute)) // at the same time, with a higher id
+	f.same("an overview with two last messages", flatten(f.overview(talk, ben)), flat{talk, toBen, second, 2})
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		_, err := tx.Messaging().MarkRead(ctx, talk.ID, ben.ID, moment(first))
+		return err
+	})
+	f.same("an overview after reading", flatten(f.overview(talk, ben)), flat{talk, toBen, second, 1})
+	f.same("an overview to the other after that", f.overview(talk, ada).Unread, 2)
+}
+
+func overviewNames(f *fixture) {
+	viewer := f.user("viewer")
+	for i, c := range []struct{ name, profile, want string }{
+		{"Ada Lovelace", "", "Ada"}, {"Ada Lovelace", "Countess", "Countess"}, {"  Ada", "", "Ada"}, {"字", "", "字"},
+	} {
+		u := f.user(fmt.Sprint("user", i), func(u *users.User) { u.Name = c.name })
+		talk := f.conversation(viewer, u)
+		f.same("the name of somebody without a profile", f.overview(talk, viewer).Other.FirstName, u.FirstName())
+		p := f.newProfile(u)
+		p.FirstName, p.IsSearchable = c.profile, false
+		f.saveProfile(p)
+		f.same("the name of somebody", f.overview(talk, viewer).Other, messaging.Person{UserID: u.ID, FirstName: c.want, ImageURL: p.ImageURL})
+	}
+	gone := f.user("gone")
+	talk := f.conversation(viewer, gone)
+	f.do(f.erase(gone.ID))
+	f.same("the name of an erased person", f.overview(talk, viewer).Other.FirstName, users.DeletedName)
+}
+
+func overviewPages(f *fixture) {
+	ada := f.user("ada")
+	var want []flat
+	for i := range paged {
+		other := f.user(fmt.Sprint("user", i))
+		voyager, local := ada, other
+		if i%2 == 0 {
+			voyager, local = other, ada
+		}
+		talk := f.newConversation(voyager.ID, local.ID)
+		talk.CreatedAt = tie(i)
+		f.do(func(ctx context.Context, tx ports.Tx) error {
+			_, _, err := tx.Messaging().OpenConversation(ctx, talk)
+			return err
+		})
+		line := flat{Conversation: talk, Other: messaging.Person{UserID: other.ID, FirstName: other.Name}}
+		if i%5 != 0 { // the others are as old as their conversation
+			f.message(talk, ada, talk.CreatedAt)
+			line.LastMessage, line.Unread = f.message(talk, other, tie(i+1).Add(time.Minute)), 1
+		}
+		want = append(want, line)
+	}
+	cleo := f.user("cleo")
+	f.message(f.conversation(cleo, f.user("dora")), cleo, noon)
+	f.block(ada.ID, want[0].Other.UserID) // which hides nothing from the list
+	want = newestFirst(want, func(o flat) time.Time {
+		if o.LastMessage.ID.IsZero() {
+			return o.Conversation.CreatedAt
+		}
+		return o.LastMessage.CreatedAt
+	}, func(o flat) id.Conversation { return o.Conversation.ID })
+	place := func(o flat) page.Moment {
+		full := messaging.Overview{Conversation: o.Conversation}
+		if !o.LastMessage.ID.IsZero() {
+			full.LastMessage = &o.LastMessage
+		}
+		return messaging.PlaceOfOverview(full)
+	}
+	pages(f, "conversations", want, place, func(ctx context.Context, tx ports.Tx, after *page.Moment, limit int) ([]flat, error) {
+		list, err := tx.Messaging().Overviews(ctx, ada.ID, after, limit)
+		var lines []flat
+		for _, o := range list {
+			lines = append(lines, flatten(o))
+		}
+		return lines, err
+	})
+}

@@ -1,0 +1,73 @@
+package porttest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// What the services need from outside, small and fast: none of it is judged here.
+
+// watch is a clock that stands still until it is set.
+type watch struct{ ms atomic.Int64 }
+
+func newWatch(t time.Time) *watch {
+	w := &watch{}
+	w.set(t)
+	return w
+}
+
+func (w *watch) now() time.Time  { return time.UnixMilli(w.ms.Load()).UTC() }
+func (w *watch) set(t time.Time) { w.ms.Store(t.UnixMilli()) }
+
+// hasher is a users.Hasher for passwords that nobody needs to keep secret.
+type hasher struct{}
+
+func (hasher) Hash(_ context.Context, password string) (string, error) {
+	return fmt.Sprintf("$test$%x", sha256.Sum256([]byte(password))), nil
+}
+
+func (h hasher) Verify(ctx context.Context, hash, password string) (bool, error) {
+	same, err := h.Hash(ctx, password)
+	return same == hash, err
+}
+
+// plainTokens is a users.AccessTokens that signs nothing.
+type plainTokens struct{}
+
+func (plainTokens) Issue(_ context.Context, user id.User, session id.Session, _ time.Time) (string, error) {
+	return user.String() + " " + session.String(), nil
+}
+
+func (plainTokens) Verify(_ context.Context, token string) (user id.User, session id.Session, err error) {
+	first, second, _ := strings.Cut(token, " ")
+	if user.UnmarshalText([]byte(first)) != nil || session.UnmarshalText([]byte(second)) != nil {
+		return user, session, fault.New(fault.Unauthenticated, "bad_token", "not a token of ours")
+	}
+	return user, session, nil
+}
+
+// noMail is a users.Mailer that nothing is read from.
+type noMail struct{}
+
+func (noMail) Send(context.Context, users.Mail) error { return nil }
+
+// pngImages is a messaging.Images that knows one kind.
+type pngImages struct{}
+
+var png = []byte("\x89PNG\r\n\x1a\n and what follows")
+
+func (pngImages) Inspect(_ context.Context, data []byte) (mediaType string, width, height int, err error) {
+	if !bytes.HasPrefix(data, png[:8]) {
+		return "", 0, 0, fault.InvalidField("image", "is not a png")
+	}
+	return "image/png", 1, 1, nil
+}

@@ -1,0 +1,271 @@
+package porttest
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// The functions below make things that are right; those with "new" in their name only make them, the
+// others store them, too.
+
+func (f *fixture) newUser(name string) users.User {
+	return users.User{
+		ID: id.User(f.ids.Next()), Name: name, Email: name + "@example.org", Role: users.RoleUser, IsActive: true,
+		Version: 1, CreatedAt: noon, UpdatedAt: noon,
+	}
+}
+
+// user stores an account with an empty wallet, changed before in whatever way the test needs.
+func (f *fixture) user(name string, changes ...func(*users.User)) users.User {
+	f.Helper()
+	u := f.newUser(name)
+	for _, change := range changes {
+		change(&u)
+	}
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		created, err := tx.Users().Add(ctx, u, hashOf(name))
+		if err == nil && !created {
+			err = fmt.Errorf("the address %s is taken", u.Email)
+		}
+		if err != nil {
+			return err
+		}
+		return tx.Tokens().Open(ctx, tokens.Wallet{ID: id.Wallet(f.ids.Next()), UserID: u.ID})
+	})
+	return u
+}
+
+func admin(u *users.User)    { u.Role = users.RoleAdmin }
+func inactive(u *users.User) { u.IsActive = false }
+
+// many stores n accounts.
+func (f *fixture) many(n int, name string) []users.User {
+	f.Helper()
+	all := make([]users.User, n)
+	for i := range all {
+		all[i] = f.user(fmt.Sprintf("%s%02d", name, i))
+	}
+	return all
+}
+
+func hashOf(password string) users.PasswordHash {
+	return users.NewPasswordHash(fmt.Sprintf("$2a$12$%x", sha256.Sum256([]byte(password))))
+}
+
+func (f *fixture) newEntry(user id.User, amount int64, kind tokens.Type) tokens.Entry {
+	return tokens.Entry{ID: id.Transaction(f.ids.Next()), UserID: user, Amount: amount, Type: kind, CreatedAt: noon}
+}
+
+// post writes one entry to the ledger.
+func (f *fixture) post(user id.User, amount int64, kind tokens.Type) tokens.Receipt {
+	f.Helper()
+	return write(f, func(ctx context.Context, tx ports.Tx) (tokens.Receipt, error) {
+		receipts, err := tx.Tokens().Post(ctx, f.newEntry(user, amount, kind))
+		if err == nil && len(receipts) != 1 {
+			err = fmt.Errorf("one entry gave %d receipts", len(receipts))
+		}
+		if err != nil {
+			return tokens.Receipt{}, err
+		}
+		return receipts[0], nil
+	})
+}
+
+// rich stores an account whose wallet holds so many tokens.
+func (f *fixture) rich(name string, balance int64, changes ...func(*users.User)) users.User {
+	f.Helper()
+	u := f.user(name, changes...)
+	f.post(u.ID, balance, tokens.SignupBonus)
+	return u
+}
+
+func (f *fixture) wallet(user id.User) tokens.Wallet {
+	f.Helper()
+	return read(f, func(ctx context.Context, tx ports.Tx) (tokens.Wallet, error) { return tx.Tokens().Wallet(ctx, user) })
+}
+
+func (f *fixture) newSession(user id.User) (users.Session, users.RefreshToken) {
+	s := users.Session{ID: id.Session(f.ids.Next()), UserID: user, CreatedAt: noon}
+	return s, f.newRefreshToken(s.ID, noon.Add(720*time.Hour))
+}
+
+func (f *fixture) newRefreshToken(session id.Session, expires time.Time) users.RefreshToken {
+	return users.RefreshToken{Hash: f.secret(), SessionID: session, CreatedAt: noon, ExpiresAt: expires}
+}
+
+// secret is a hash that no other has.
+func (f *fixture) secret() users.SecretHash {
+	unique := f.ids.Next()
+	return sha256.Sum256(unique[:])
+}
+
+func (f *fixture) session(user id.User) (users.Session, users.RefreshToken) {
+	f.Helper()
+	s, first := f.newSession(user)
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().AddSession(ctx, s, first) })
+	return s, first
+}
+
+func (f *fixture) newReport(reporter, reported id.User) moderation.Report {
+	return moderation.Report{
+		ID: id.Report(f.ids.Next()), ReporterID: reporter, ReportedUserID: reported, Reason: "rude",
+		Message: "they swore", Status: moderation.Pending, CreatedAt: noon,
+	}
+}
+
+func (f *fixture) report(r moderation.Report) moderation.Report {
+	f.Helper()
+	created := write(f, func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Moderation().AddReport(ctx, r) })
+	if !created {
+		f.Fatalf("a report was taken for a duplicate")
+	}
+	return r
+}
+
+func (f *fixture) block(user, blocked id.User) {
+	f.Helper()
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		return tx.Moderation().Block(ctx, moderation.Block{UserID: user, BlockedUserID: blocked, CreatedAt: noon})
+	})
+}
+
+func (f *fixture) newInterest(name string) matching.Interest {
+	return matching.Interest{ID: id.Interest(f.ids.Next()), Name: name, Icon: "🥾", IsActive: true}
+}
+
+func (f *fixture) interest(name string) matching.Interest {
+	f.Helper()
+	i := f.newInterest(name)
+	created := write(f, func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Matching().AddInterest(ctx, i) })
+	if !created {
+		f.Fatalf("the interest %s was taken for a duplicate", name)
+	}
+	return i
+}
+
+// saveInterest stores what has become of an interest.
+func (f *fixture) saveInterest(i matching.Interest) (saved bool) {
+	f.Helper()
+	return write(f, func(ctx context.Context, tx ports.Tx) (bool, error) {
+		if _, err := tx.Matching().HoldInterest(ctx, i.ID); err != nil {
+			return false, err
+		}
+		return tx.Matching().SaveInterest(ctx, i)
+	})
+}
+
+func (f *fixture) newProfile(user users.User) matching.Profile {
+	return matching.Profile{
+		ID: id.Profile(f.ids.Next()), UserID: user.ID, FirstName: user.Name, LastName: "Example", Age: 30,
+		Biography: "I like walks.", Country: "France", City: "Lyon", ImageURL: "https://example.org/" + user.Name + ".png",
+		IsSearchable: true,
+	}
+}
+
+func (f *fixture) saveProfile(p matching.Profile, interests ...matching.Interest) matching.Profile {
+	f.Helper()
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		return tx.Matching().SaveProfile(ctx, p, idsOf(interests))
+	})
+	return p
+}
+
+// profile stores a searchable profile.
+func (f *fixture) profile(user users.User, interests ...matching.Interest) matching.Profile {
+	f.Helper()
+	return f.saveProfile(f.newProfile(user), interests...)
+}
+
+func idsOf(interests []matching.Interest) []id.Interest {
+	var ids []id.Interest
+	for _, i := range interests {
+		ids = append(ids, i.ID)
+	}
+	return ids
+}
+
+func (f *fixture) newConversation(voyager, local id.User) messaging.Conversation {
+	return messaging.Conversation{ID: id.Conversation(f.ids.Next()), VoyagerID: voyager, LocalID: local, CreatedAt: noon}
+}
+
+func (f *fixture) conversation(voyager, local users.User) messaging.Conversation {
+	f.Helper()
+	c := f.newConversation(voyager.ID, local.ID)
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		_, created, err := tx.Messaging().OpenConversation(ctx, c)
+		if err == nil && !created {
+			err = fmt.Errorf("a conversation was taken for a duplicate")
+		}
+		return err
+	})
+	return c
+}
+
+func (f *fixture) newMessage(c messaging.Conversation, sender id.User, at time.Time) messaging.Message {
+	return messaging.Message{ID: id.Message(f.ids.Next()), ConversationID: c.ID, UserID: sender, Content: "hello", CreatedAt: at}
+}
+
+func (f *fixture) addMessage(m messaging.Message, a *messaging.Attachment) {
+	f.Helper()
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Messaging().AddMessage(ctx, m, a) })
+}
+
+func (f *fixture) message(c messaging.Conversation, sender users.User, at time.Time) messaging.Message {
+	f.Helper()
+	m := f.newMessage(c, sender.ID, at)
+	f.addMessage(m, nil)
+	return m
+}
+
+// newReservation is a pending one, of an hour that begins so many hours after noon tomorrow.
+func (f *fixture) newReservation(c messaging.Conversation, hour int) reservations.Reservation {
+	begin := noon.Add(time.Duration(24+hour) * time.Hour)
+	return reservations.Reservation{
+		ID: id.Reservation(f.ids.Next()), ConversationID: c.ID, VoyagerID: c.VoyagerID, LocalID: c.LocalID,
+		CreatorID: c.VoyagerID, Title: "a walk", Price: price("12.00"), Tokens: 12, Date: begin, EndDate: begin.Add(time.Hour),
+		Status: reservations.Pending, CreatedAt: noon, UpdatedAt: noon,
+	}
+}
+
+func (f *fixture) addReservation(r reservations.Reservation) reservations.Reservation {
+	f.Helper()
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Reservations().Add(ctx, r) })
+	return r
+}
+
+func (f *fixture) reservation(c messaging.Conversation, hour int) reservations.Reservation {
+	f.Helper()
+	return f.addReservation(f.newReservation(c, hour))
+}
+
+func price(s string) reservations.Price {
+	p, err := reservations.ParsePrice(s)
+	if err != nil {
+		panic(err) // a defect of the kit
+	}
+	return p
+}
+
+// move moves a reservation in a unit of its own.
+func (f *fixture) move(r reservations.Reservation, from, to reservations.Status) reservations.Moved {
+	f.Helper()
+	return write(f, func(ctx context.Context, tx ports.Tx) (reservations.Moved, error) {
+		return tx.Reservations().Move(ctx, r.ID, from, to, noon.Add(time.Minute))
+	})
+}
+
+func folded(u users.User) string { return text.Fold(u.Email) }
+
+func ptr[T any](v T) *T { return &v }

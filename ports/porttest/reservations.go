@@ -1,0 +1,277 @@
+package porttest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// reservationsTests is what is kept of reservations, and that no local is in two places.
+var reservationsTests = []test{
+	{"a reservation comes back as it was added", reservationKept},
+	{"a move is from the status that it names", reservationMoved},
+	{"accepted reservations of a local never overlap", overlapRefused},
+	{"only accepted ones of the same local are in the way", overlapOfWhom},
+	{"a reservation moved by many at once is moved by one", moveRace},
+	{"accepting overlapping ones at once accepts none that overlap", acceptRace},
+	{"accepting under a held calendar accepts none that overlap", acceptHeld},
+	{"pages of a conversation's reservations hold each once", conversationReservations},
+	{"pages of a person's reservations hold each once", personReservations},
+	{"those that are due come by their end", reservationsDue},
+}
+
+func (f *fixture) reservationOf(r reservations.Reservation) reservations.Reservation {
+	f.Helper()
+	return read(f, func(ctx context.Context, tx ports.Tx) (reservations.Reservation, error) {
+		return tx.Reservations().Reservation(ctx, r.ID)
+	})
+}
+
+func reservationKept(f *fixture) {
+	talk := f.conversation(f.user("ada"), f.user("ben"))
+	want := f.newReservation(talk, 3)
+	want.CreatorID, want.Title, want.Price, want.Tokens = talk.LocalID, "a 🚲 ride", price("12.30"), 13
+	want.Date, want.EndDate = noon.Add(time.Millisecond), noon.Add(3*time.Hour+999*time.Millisecond)
+	want.UpdatedAt = noon.Add(time.Second)
+	f.addReservation(want)
+	f.same("the reservation", f.reservationOf(want), want)
+	held := write(f, func(ctx context.Context, tx ports.Tx) (reservations.Reservation, error) {
+		return tx.Reservations().Hold(ctx, want.ID)
+	})
+	f.same("the reservation that is held", held, want)
+}
+
+func reservationMoved(f *fixture) {
+	talk := f.conversation(f.user("ada"), f.user("ben"))
+	all := []reservations.Status{
+		reservations.Pending, reservations.Accepted, reservations.Declined, reservations.Cancelled, reservations.Completed,
+	}
+	for hour, steps := range [][]reservations.Status{
+		{reservations.Pending, reservations.Accepted, reservations.Completed}, {reservations.Pending, reservations.Accepted, reservations.Cancelled},
+		{reservations.Pending, reservations.Declined}, {reservations.Pending, reservations.Cancelled},
+	} {
+		r := f.reservation(talk, hour)
+		for i, from := range steps {
+			for _, other := range all {
+				if other == from {
+					continue
+				}
+				f.same(fmt.Sprintf("a move of what is %s from %s", from, other), f.move(r, other, reservations.Declined), reservations.Stale)
+			}
+			f.same("the reservation that was not moved", f.reservationOf(r), r)
+			if i+1 < len(steps) {
+				f.same("a move", f.move(r, from, steps[i+1]), reservations.Done)
+				r.Status, r.UpdatedAt = steps[i+1], noon.Add(time.Minute)
+				f.same("the reservation that was moved", f.reservationOf(r), r)
+			}
+		}
+	}
+}
+
+// span is a time from one minute to another.
+type span struct{ from, to int }
+
+func (f *fixture) reservationAt(c messaging.Conversation, s span) reservations.Reservation {
+	f.Helper()
+	r := f.newReservation(c, 0)
+	r.Date, r.EndDate = noon.Add(time.Duration(s.from)*time.Minute), noon.Add(time.Duration(s.to)*time.Minute)
+	return f.addReservation(r)
+}
+
+func overlapRefused(f *fixture) {
+	ada := f.user("ada")
+	for i, c := range []struct {
+		name string
+		span
+		want reservations.Moved
+	}{
+		{"well before", span{0, 50}, reservations.Done}, {"just before", span{0, 100}, reservations.Done},
+		{"across its beginning", span{50, 150}, reservations.Overlaps}, {"from its beginning", span{100, 150}, reservations.Overlaps},
+		{"inside it", span{120, 150}, reservations.Overlaps}, {"to its end", span{150, 200}, reservations.Overlaps},
+		{"the same", span{100, 200}, reservations.Overlaps}, {"around it", span{50, 250}, reservations.Overlaps},
+		{"across its end", span{150, 250}, reservations.Overlaps}, {"its last minute", span{199, 201}, reservations.Overlaps},
+		{"just after", span{200, 250}, reservations.Done}, {"well after", span{250, 300}, reservations.Done},
+	} {
+		talk := f.conversation(ada, f.user(fmt.Sprint("local", i)))
+		f.same("the first", f.move(f.reservationAt(talk, span{100, 200}), reservations.Pending, reservations.Accepted), reservations.Done)
+		r := f.reservationAt(talk, c.span)
+		f.same("accepting one that lies "+c.name, f.move(r, reservations.Pending, reservations.Accepted), c.want)
+		if c.want == reservations.Overlaps {
+			f.same("the one that was not accepted", f.reservationOf(r), r)
+		}
+	}
+}
+
+func overlapOfWhom(f *fixture) {
+	ada, ben, cleo := f.user("ada"), f.user("ben"), f.user("cleo")
+	toBen, toCleo, fromBen, cleoToBen := f.conversation(ada, ben), f.conversation(ada, cleo), f.conversation(ben, ada), f.conversation(cleo, ben)
+	when := span{100, 200}
+	first := f.reservationAt(toBen, when)
+	f.same("accept the first", f.move(first, reservations.Pending, reservations.Accepted), reservations.Done)
+	for _, talk := range []messaging.Conversation{toCleo, fromBen} { // the same voyager, and the local as voyager
+		f.same("accept with another local", f.move(f.reservationAt(talk, when), reservations.Pending, reservations.Accepted), reservations.Done)
+	}
+	second := f.reservationAt(cleoToBen, when)
+	f.same("accept with the same local", f.move(second, reservations.Pending, reservations.Accepted), reservations.Overlaps)
+	f.same("decline it", f.move(second, reservations.Pending, reservations.Declined), reservations.Done)
+	for _, freed := range []reservations.Status{reservations.Cancelled, reservations.Completed} {
+		f.same("free the time", f.move(first, reservations.Accepted, freed), reservations.Done)
+		first = f.reservationAt(cleoToBen, when)
+		f.same("accept in a time that is free again", f.move(first, reservations.Pending, reservations.Accepted), reservations.Done)
+	}
+}
+
+func moveRace(f *fixture) {
+	talk := f.conversation(f.user("ada"), f.user("ben"))
+	to := []reservations.Status{reservations.Accepted, reservations.Declined, reservations.Cancelled}
+	for hour := range rounds(5, 200) {
+		r := f.reservation(talk, hour)
+		moved := make([]reservations.Moved, 12)
+		f.allTogether(len(moved), func(i int) error {
+			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
+				moved[i], err = tx.Reservations().Move(ctx, r.ID, reservations.Pending, to[i%len(to)], noon)
+				return err
+			})
+		})
+		done := slices.Index(moved, reservations.Done)
+		f.same("how many moved it", len(filter(moved, func(m reservations.Moved) bool { return m == reservations.Done })), 1)
+		f.same("how many came late", len(filter(moved, func(m reservations.Moved) bool { return m == reservations.Stale })), len(moved)-1)
+		f.same("where it went", f.reservationOf(r).Status, to[done%len(to)])
+	}
+}
+
+// acceptAtOnce accepts many reservations of one local by as many at once, and checks what was accepted.
+func acceptAtOnce(f *fixture, hold bool) {
+	for round := range rounds(3, 100) {
+		local := f.user(fmt.Sprint("local", round))
+		var all []reservations.Reservation
+		for i := range 6 {
+			talk := f.conversation(f.user(fmt.Sprint("voyager", round, "-", i)), local)
+			for k := range 4 { // each overlaps its neighbours
+				all = append(all, f.reservationAt(talk, span{10 * (4*k + i), 10*(4*k+i) + 25}))
+			}
+		}
+		f.allTogether(len(all), func(i int) error {
+			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
+				if hold {
+					if err := tx.Reservations().HoldCalendar(ctx, local.ID); err != nil {
+						return err
+					}
+				}
+				_, err := tx.Reservations().Move(ctx, all[i].ID, reservations.Pending, reservations.Accepted, noon)
+				return err
+			})
+		})
+		f.checkCalendar(local.ID, all)
+	}
+}
+
+// checkCalendar fails the test where accepted reservations of a local overlap, or one was left pending that
+// overlaps none of them.
+func (f *fixture) checkCalendar(local id.User, all []reservations.Reservation) {
+	f.Helper()
+	accepted := read(f, func(ctx context.Context, tx ports.Tx) ([]reservations.Reservation, error) {
+		return tx.Reservations().Of(ctx, local, reservations.Accepted, nil, 1000)
+	})
+	overlaps := func(a, b reservations.Reservation) bool { return a.Date.Before(b.EndDate) && b.Date.Before(a.EndDate) }
+	for i, a := range accepted {
+		for _, b := range accepted[:i] {
+			if overlaps(a, b) {
+				f.Errorf("accepted reservations overlap: %v to %v, and %v to %v", a.Date, a.EndDate, b.Date, b.EndDate)
+			}
+		}
+	}
+	for _, r := range all {
+		if !slices.ContainsFunc(accepted, func(a reservations.Reservation) bool { return overlaps(a, r) }) {
+			f.Errorf("a reservation was not accepted although nothing was in its way: %v to %v", r.Date, r.EndDate)
+		}
+	}
+}
+
+func acceptRace(f *fixture) { acceptAtOnce(f, false) }
+func acceptHeld(f *fixture) { acceptAtOnce(f, true) }
+
+func created(r reservations.Reservation) time.Time            { return r.CreatedAt }
+func reservationID(r reservations.Reservation) id.Reservation { return r.ID }
+
+func conversationReservations(f *fixture) {
+	ada, ben := f.user("ada"), f.user("ben")
+	talk, other := f.conversation(ada, ben), f.conversation(ben, ada)
+	var all []reservations.Reservation
+	for i := range paged {
+		r := f.newReservation(talk, i)
+		r.CreatedAt = tie(i)
+		all = append(all, f.addReservation(r))
+	}
+	f.reservation(other, 0)
+	pages(f, "reservations of a conversation", newestFirst(all, created, reservationID), reservations.Place,
+		func(ctx context.Context, tx ports.Tx, after *page.Moment, limit int) ([]reservations.Reservation, error) {
+			return tx.Reservations().InConversation(ctx, talk.ID, after, limit)
+		})
+}
+
+func personReservations(f *fixture) {
+	ada, ben, cleo := f.user("ada"), f.user("ben"), f.user("cleo")
+	talks := []messaging.Conversation{f.conversation(ada, ben), f.conversation(ben, ada), f.conversation(ada, cleo)}
+	var all []reservations.Reservation
+	for i := range paged {
+		r := f.newReservation(talks[i%3], i)
+		r.CreatedAt = tie(i / 2)
+		if i%4 == 0 {
+			r.Status = reservations.Declined
+		}
+		all = append(all, f.addReservation(r))
+	}
+	f.reservation(f.conversation(cleo, ben), 0)
+	all = newestFirst(all, created, reservationID)
+	for _, status := range []reservations.Status{"", reservations.Pending, reservations.Declined, reservations.Accepted} {
+		want := filter(all, func(r reservations.Reservation) bool { return status == "" || r.Status == status })
+		pages(f, fmt.Sprintf("reservations of a person that are %q", status), want, reservations.Place,
+			func(ctx context.Context, tx ports.Tx, after *page.Moment, limit int) ([]reservations.Reservation, error) {
+				return tx.Reservations().Of(ctx, ada.ID, status, after, limit)
+			})
+	}
+}
+
+func reservationsDue(f *fixture) {
+	talk := f.conversation(f.user("ada"), f.user("ben"))
+	var accepted []reservations.Reservation
+	for hour := range 12 {
+		r := f.newReservation(talk, 2*hour)
+		if hour%3 == 0 { // with another local, so that some end at the same time
+			r = f.newReservation(f.conversation(f.user(fmt.Sprint("voyager", hour)), f.user(fmt.Sprint("local", hour))), 2*hour+2)
+		}
+		f.addReservation(r)
+		f.same("accept", f.move(r, reservations.Pending, reservations.Accepted), reservations.Done)
+		accepted = append(accepted, r)
+		f.reservation(talk, 2*hour) // which stays pending
+	}
+	cancelled := f.reservation(talk, -5)
+	f.move(cancelled, reservations.Pending, reservations.Accepted)
+	f.move(cancelled, reservations.Accepted, reservations.Cancelled)
+	slices.SortFunc(accepted, func(a, b reservations.Reservation) int {
+		return cmp.Or(a.EndDate.Compare(b.EndDate), a.ID.Compare(b.ID))
+	})
+	for _, now := range []time.Time{noon, accepted[4].EndDate.Add(-time.Millisecond), accepted[4].EndDate, noon.Add(1000 * time.Hour)} {
+		for _, limit := range []int{1, 3, 100} {
+			var want []id.Reservation
+			for _, r := range accepted {
+				if !r.EndDate.After(now) && len(want) < limit {
+					want = append(want, r.ID)
+				}
+			}
+			got := read(f, func(ctx context.Context, tx ports.Tx) ([]id.Reservation, error) {
+				return tx.Reservations().Due(ctx, now, limit)
+			})
+			sameList(f, fmt.Sprintf("at most %d that are due at %v", limit, now), got, want)
+		}
+	}
+}

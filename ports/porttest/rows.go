@@ -1,0 +1,285 @@
+package porttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// rows is how rows leave and enter a store, and the marks on it.
+var rows = []test{
+	{"rows are of the kinds that their columns name", rowKinds},
+	{"pages of rows hold each once, by key", rowPages},
+	{"a copy in another store is equal and works on", copied},
+	{"rows whose key is there are refused", rowsRepeated},
+	{"rows that break a rule of the store are refused", rowsAgainstRules},
+	{"the ledger only grows", appendOnly},
+	{"a mark stays as it was first put", marksStay},
+}
+
+func rowKinds(f *fixture) {
+	f.town()
+	f.view(func(ctx context.Context, tx ports.Tx) error {
+		for _, table := range ports.Tables {
+			all, err := rowsOf(ctx, tx, table, 100)
+			if err != nil {
+				return err
+			}
+			if len(all) == 0 {
+				return fmt.Errorf("%s is empty in a town", table.Name) // a defect of the kit
+			}
+			for _, row := range all {
+				if err := checkKinds(table, row); err != nil {
+					f.Errorf("%s: %v in %s", table.Name, err, describe(row))
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func checkKinds(table *ports.Table, row ports.Row) error {
+	if len(row) != len(table.Columns) {
+		return fmt.Errorf("%d values for %d columns", len(row), len(table.Columns))
+	}
+	for i, c := range table.Columns {
+		ok := false
+		switch v := row[i].(type) {
+		case nil:
+			ok = c.Nullable
+		case [16]byte:
+			ok = c.Kind == ports.UUID
+		case string:
+			ok = c.Kind == ports.Text && (v != "" || !c.Nullable) || c.Kind == ports.Decimal || c.Kind == ports.JSON && canonical(v)
+		case int64:
+			ok = c.Kind == ports.Int
+		case bool:
+			ok = c.Kind == ports.Bool
+		case time.Time:
+			ok = c.Kind == ports.Time && v.Location() == time.UTC && v.Nanosecond()%int(time.Millisecond) == 0
+		case []byte:
+			ok = c.Kind == ports.Bytes
+		}
+		if !ok {
+			return fmt.Errorf("%s came as %T %v", c.Name, row[i], row[i])
+		}
+	}
+	return nil
+}
+
+// canonical reports whether a JSON object is in the form that every store keeps.
+func canonical(object string) bool {
+	m, err := tokens.ParseMetadata([]byte(object))
+	return err == nil && m.String() == object
+}
+
+func rowPages(f *fixture) {
+	f.town()
+	for i, r := range "bAa\U0001F600\uFF5E é" { // marks are named so that every order but that of bytes shows
+		f.do(func(ctx context.Context, tx ports.Tx) error {
+			return tx.Marks().Mark(ctx, string(r), noon.Add(time.Duration(i)*time.Second))
+		})
+	}
+	for _, u := range f.many(25, "more") {
+		f.post(u.ID, 3, tokens.Bonus)
+		f.post(u.ID, 4, tokens.Bonus)
+	}
+	for _, table := range ports.Tables {
+		whole := read(f, func(ctx context.Context, tx ports.Tx) ([]ports.Row, error) { return rowsOf(ctx, tx, table, 1000) })
+		if !slices.IsSortedFunc(whole, func(a, b ports.Row) int { return compareKeys(a[:table.Key], b[:table.Key]) }) {
+			f.Errorf("%s is not read in the order of its key", table.Name)
+		}
+		for _, size := range pageSizes {
+			got := read(f, func(ctx context.Context, tx ports.Tx) ([]ports.Row, error) { return rowsOf(ctx, tx, table, size) })
+			if !slices.EqualFunc(got, whole, func(a, b ports.Row) bool { return describe(a) == describe(b) }) {
+				f.Errorf("%s in batches of %d is not what it is as a whole", table.Name, size)
+			}
+		}
+	}
+}
+
+func compareKeys(a, b []any) int {
+	for i := range a {
+		c := 0
+		switch x := a[i].(type) {
+		case [16]byte:
+			y, _ := b[i].([16]byte)
+			c = slices.Compare(x[:], y[:])
+		case string:
+			y, _ := b[i].(string)
+			c = strings.Compare(x, y)
+		case []byte:
+			y, _ := b[i].([]byte)
+			c = slices.Compare(x, y)
+		case int64:
+			y, _ := b[i].(int64)
+			c = int(min(max(x-y, -1), 1))
+		}
+		if c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+// copyTo writes all rows of the fixture's store into another one.
+func (f *fixture) copyTo(target ports.Storage) {
+	f.Helper()
+	for _, table := range ports.Tables {
+		all := read(f, func(ctx context.Context, tx ports.Tx) ([]ports.Row, error) { return rowsOf(ctx, tx, table, 7) })
+		for batch := range slices.Chunk(all, 5) {
+			err := target.Run(f.ctx, 0, func(ctx context.Context, tx ports.Tx) error { return tx.Rows().Write(ctx, table, batch) })
+			if err != nil {
+				f.Fatalf("write %s into another store: %v", table.Name, err)
+			}
+		}
+	}
+}
+
+func copied(f *fixture) {
+	w := f.town()
+	f.do(f.erase(w.dora.ID)) // two who have no address do not keep each other out
+	f.do(f.erase(w.wanderers[0].ID))
+	target := f.another()
+	f.copyTo(target)
+	if d := diff(f.dump(), f.dumpOf(target)); d != "" {
+		f.Fatalf("the copy differs:\n%s", d)
+	}
+
+	// The copy must know all that its guards need.
+	c := *f
+	c.storage, c.store = target, ports.NewStore(target, policy)
+	again := c.newUser("again")
+	again.Email = strings.ToUpper(w.ada.Email)
+	stored := write(&c, func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Users().Add(ctx, again, hashOf("x")) })
+	c.same("an address taken in the copy is free", stored, false)
+	receipt := c.post(w.ada.ID, 5, tokens.Bonus)
+	c.same("the next transaction", []int64{receipt.Transaction.Seq, receipt.Transaction.BalanceBefore}, []int64{4, 37})
+	held := read(&c, func(ctx context.Context, tx ports.Tx) (int64, error) { return tx.Tokens().Held(ctx, w.ada.ID) })
+	c.same("what is held", held, w.accepted.Tokens)
+	clash := c.reservation(w.talk, 5)
+	c.same("an overlapping accept", c.move(clash, reservations.Pending, reservations.Accepted), reservations.Overlaps)
+	found := read(&c, func(ctx context.Context, tx ports.Tx) (users.User, error) {
+		u, password, err := tx.Users().ByEmail(ctx, text.Fold(w.ada.Email))
+		c.same("the password", password.Reveal(), hashOf("ada").Reveal())
+		return u, err
+	})
+	c.same("an account found by its address", found, w.ada)
+}
+
+func rowsRepeated(f *fixture) {
+	f.town()
+	before := f.dump()
+	for _, table := range ports.Tables {
+		there := read(f, func(ctx context.Context, tx ports.Tx) ([]ports.Row, error) {
+			return tx.Rows().Read(ctx, table, nil, 1)
+		})
+		err := f.run(func(ctx context.Context, tx ports.Tx) error {
+			return inOrder(
+				func() error { return tx.Marks().Mark(ctx, "together with "+table.Name, noon) },
+				func() error { return tx.Rows().Write(ctx, table, there) },
+			)
+		})
+		if err == nil {
+			f.Errorf("%s took a row whose key is there", table.Name)
+		}
+	}
+	f.unchanged("rows that were refused", before)
+}
+
+func rowsAgainstRules(f *fixture) {
+	w := f.town()
+	f.profile(w.cleo)
+	before := f.dump()
+	for _, rule := range []struct {
+		name   string
+		table  *ports.Table
+		change func(row ports.Row) // after which the row is another one that breaks the rule
+	}{
+		{"one address", ports.Users, func(r ports.Row) {
+			r[0], r[2] = f.ids.Next(), strings.ToUpper(r[2].(string))
+		}},
+		{"one wallet a person", ports.Wallets, func(r ports.Row) { r[0] = f.ids.Next() }},
+		{"one profile a person", ports.Profiles, func(r ports.Row) { r[0] = f.ids.Next() }},
+		{"one name of an interest", ports.Interests, func(r ports.Row) {
+			r[0], r[1] = f.ids.Next(), strings.ToUpper(r[1].(string))
+		}},
+		{"one conversation a pair", ports.Conversations, func(r ports.Row) { r[0] = f.ids.Next() }},
+		{"one pending report a pair", ports.Reports, func(r ports.Row) { r[0] = f.ids.Next() }},
+		{"no overlap", ports.Reservations, func(r ports.Row) {
+			r[0], r[8], r[9], r[10] = f.ids.Next(), w.accepted.Date.Add(-time.Minute), w.accepted.EndDate, "accepted"
+		}},
+	} {
+		row := read(f, func(ctx context.Context, tx ports.Tx) ([]ports.Row, error) {
+			return tx.Rows().Read(ctx, rule.table, nil, 1)
+		})[0]
+		rule.change(row)
+		err := f.run(func(ctx context.Context, tx ports.Tx) error {
+			return tx.Rows().Write(ctx, rule.table, []ports.Row{row})
+		})
+		if err == nil {
+			f.Errorf("%s took a row against the rule: %s", rule.table.Name, rule.name)
+		}
+	}
+	f.unchanged("rows that were refused", before)
+}
+
+func appendOnly(f *fixture) {
+	ada := f.rich("ada", 10)
+	f.post(ada.ID, -3, tokens.Penalty)
+	before := f.dump()
+	ledger := read(f, func(ctx context.Context, tx ports.Tx) ([]ports.Row, error) {
+		return tx.Rows().Read(ctx, ports.TokenTransactions, nil, 10)
+	})
+	for i, row := range ledger {
+		other := slices.Clone(row)
+		other[2], other[3] = [16]byte(id.Transaction(f.ids.Next())), int64(1000)
+		err := f.run(func(ctx context.Context, tx ports.Tx) error {
+			return tx.Rows().Write(ctx, ports.TokenTransactions, []ports.Row{other})
+		})
+		if err == nil {
+			f.Errorf("line %d of a ledger was written over", i+1)
+		}
+	}
+	f.unchanged("writing over the ledger", before)
+}
+
+func marksStay(f *fixture) {
+	mark := func(name string, at time.Time) {
+		f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Marks().Mark(ctx, name, at) })
+	}
+	mark("demo", noon)
+	mark("demo", noon.Add(time.Hour))
+	mark("Demo", noon.Add(2*time.Hour))
+	for _, want := range []struct {
+		name   string
+		since  time.Time
+		marked bool
+	}{{"demo", noon, true}, {"Demo", noon.Add(2 * time.Hour), true}, {"other", time.Time{}, false}} {
+		f.view(func(ctx context.Context, tx ports.Tx) error {
+			since, marked, err := tx.Marks().Marked(ctx, want.name)
+			if err != nil || since != want.since || marked != want.marked {
+				f.Errorf("the mark %s: %v, %v, %v; want %v, %v", want.name, since, marked, err, want.since, want.marked)
+			}
+			return nil
+		})
+	}
+	errs := together(10, func(i int) error {
+		return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
+			return tx.Marks().Mark(ctx, "race", noon.Add(time.Duration(i)*time.Second))
+		})
+	})
+	if err := errors.Join(errs...); err != nil {
+		f.Errorf("marks put at once: %v", err)
+	}
+}

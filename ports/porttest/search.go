@@ -1,0 +1,219 @@
+package porttest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// searchTests is who is found, and in which order.
+var searchTests = []test{
+	{"only searchable profiles of active others are found", searchWhom},
+	{"a block hides both from each other", searchBlocks},
+	{"places are compared without regard to case", searchPlaces},
+	{"several interests mean any of them", searchInterests},
+	{"ages are bounded on both sides, and must be given", searchAges},
+	{"filters hold together", searchTogether},
+	{"the score counts active interests that both have", searchScore},
+	{"shared interests are named by name, the last name is not", searchShared},
+	{"pages of matches hold each once, best first", searchPages},
+}
+
+func (f *fixture) search(q matching.Query) []matching.Match {
+	f.Helper()
+	return read(f, func(ctx context.Context, tx ports.Tx) ([]matching.Match, error) {
+		return tx.Matching().Search(ctx, q, nil, 100)
+	})
+}
+
+// found lists the first names of those who are found, in order.
+func (f *fixture) found(q matching.Query) []string {
+	f.Helper()
+	var names []string
+	for _, m := range f.search(q) {
+		names = append(names, m.Profile.FirstName)
+	}
+	return names
+}
+
+// finds compares whom a search finds, in order.
+func (f *fixture) finds(what string, q matching.Query, want ...string) {
+	f.Helper()
+	f.same("found by "+what, f.found(q), want)
+}
+
+func searchWhom(f *fixture) {
+	ada := f.user("ada")
+	f.finds("somebody without a profile, where nobody has one", matching.Query{Viewer: ada.ID})
+	f.profile(ada)
+	ben := f.user("ben")
+	f.profile(ben)
+	f.profile(f.user("inactive", inactive))
+	hidden := f.newProfile(f.user("hidden"))
+	hidden.IsSearchable = false
+	f.saveProfile(hidden)
+	f.user("without a profile")
+	gone := f.user("gone")
+	f.profile(gone)
+	f.do(f.erase(gone.ID))
+	f.finds("Ada", matching.Query{Viewer: ada.ID}, "ben")
+	f.finds("Ben", matching.Query{Viewer: ben.ID}, "ada")
+	f.finds("somebody who is hidden", matching.Query{Viewer: hidden.UserID}, "ada", "ben")
+	f.finds("nobody in particular", matching.Query{Viewer: id.User(f.ids.Next())}, "ada", "ben")
+}
+
+func searchBlocks(f *fixture) {
+	ada, ben, cleo := f.user("ada"), f.user("ben"), f.user("cleo")
+	for _, u := range []users.User{ada, ben, cleo} {
+		f.profile(u)
+	}
+	f.block(ada.ID, ben.ID)
+	f.finds("Ada, who blocks Ben", matching.Query{Viewer: ada.ID}, "cleo")
+	f.finds("Ben, whom Ada blocks", matching.Query{Viewer: ben.ID}, "cleo")
+	f.finds("Cleo", matching.Query{Viewer: cleo.ID}, "ada", "ben")
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().Unblock(ctx, ada.ID, ben.ID) })
+	f.finds("Ada, who blocks nobody", matching.Query{Viewer: ada.ID}, "ben", "cleo")
+}
+
+func searchPlaces(f *fixture) {
+	for _, p := range []struct{ name, country, city string }{
+		{"ana", "Österreich", "Gießen"}, {"bea", "O\u0308STERREICH", "GIESSEN"}, {"cia", "osterreich", "Giesse"}, {"dea", "", ""},
+	} {
+		profile := f.newProfile(f.user(p.name))
+		profile.Country, profile.City = p.country, p.city
+		f.saveProfile(profile)
+	}
+	viewer := f.user("viewer").ID
+	f.finds("country", matching.Query{Viewer: viewer, Country: text.Fold("österreich")}, "ana", "bea")
+	f.finds("city", matching.Query{Viewer: viewer, City: text.Fold("Gießen")}, "ana", "bea")
+	f.finds("country and city", matching.Query{Viewer: viewer, Country: "osterreich", City: "giesse"}, "cia")
+	f.finds("a country and a city of others", matching.Query{Viewer: viewer, Country: "osterreich", City: text.Fold("Gießen")})
+	f.finds("a part of a city", matching.Query{Viewer: viewer, City: "gies"})
+	f.finds("a pattern", matching.Query{Viewer: viewer, City: "giesse%"})
+}
+
+func searchInterests(f *fixture) {
+	hiking, chess, opera := f.interest("hiking"), f.interest("chess"), f.interest("opera")
+	f.profile(f.user("ana"), hiking)
+	f.profile(f.user("bea"), chess, opera)
+	f.profile(f.user("cia"), opera)
+	f.profile(f.user("dea"))
+	viewer := f.user("viewer").ID
+	by := func(interests ...matching.Interest) matching.Query {
+		return matching.Query{Viewer: viewer, Interests: idsOf(interests)}
+	}
+	f.finds("hiking", by(hiking), "ana")
+	f.finds("hiking or chess", by(hiking, chess), "ana", "bea")
+	f.finds("chess or opera, once each", by(chess, opera), "bea", "cia")
+	f.finds("an interest named twice", by(opera, opera), "bea", "cia")
+	f.finds("an interest that is not there", matching.Query{Viewer: viewer, Interests: []id.Interest{id.Interest(f.ids.Next())}})
+	opera.IsActive = false
+	f.saveInterest(opera)
+	f.finds("an inactive interest", by(opera))
+	f.finds("an inactive interest or hiking", by(opera, hiking), "ana")
+	f.finds("no interest", by(), "ana", "bea", "cia", "dea")
+}
+
+func searchAges(f *fixture) {
+	for _, p := range []struct {
+		name string
+		age  int
+	}{{"ana", 18}, {"bea", 30}, {"cia", 120}, {"dea", 0}} {
+		profile := f.newProfile(f.user(p.name))
+		profile.Age = p.age
+		f.saveProfile(profile)
+	}
+	viewer := f.user("viewer").ID
+	for _, c := range []struct {
+		lowest, highest int
+		want            []string
+	}{
+		{0, 0, []string{"ana", "bea", "cia", "dea"}}, {18, 0, []string{"ana", "bea", "cia"}}, {0, 120, []string{"ana", "bea", "cia"}},
+		{18, 30, []string{"ana", "bea"}}, {30, 30, []string{"bea"}}, {31, 119, nil}, {0, 29, []string{"ana"}}, {31, 0, []string{"cia"}},
+	} {
+		f.finds(fmt.Sprintf("ages %d to %d", c.lowest, c.highest),
+			matching.Query{Viewer: viewer, MinAge: c.lowest, MaxAge: c.highest}, c.want...)
+	}
+}
+
+func searchTogether(f *fixture) {
+	hiking := f.interest("hiking")
+	viewer := f.user("viewer").ID
+	q := matching.Query{Viewer: viewer, Country: "france", City: "lyon", Interests: []id.Interest{hiking.ID}, MinAge: 25, MaxAge: 35}
+	f.profile(f.user("fits"), hiking)
+	for i, change := range []func(*matching.Profile){
+		func(p *matching.Profile) { p.Country = "Spain" }, func(p *matching.Profile) { p.City = "Paris" },
+		func(p *matching.Profile) { p.Age = 24 }, func(p *matching.Profile) { p.Age = 36 },
+		func(p *matching.Profile) { p.IsSearchable = false },
+	} {
+		p := f.newProfile(f.user(fmt.Sprint("misfit", i)))
+		change(&p)
+		f.saveProfile(p, hiking)
+	}
+	f.profile(f.user("uninterested"))
+	f.finds("all filters", q, "fits")
+}
+
+func searchScore(f *fixture) {
+	hiking, chess, opera, bees := f.interest("hiking"), f.interest("chess"), f.interest("opera"), f.interest("bees")
+	bees.IsActive = false
+	f.saveInterest(bees)
+	ada := f.user("ada")
+	f.profile(ada, hiking, chess, bees)
+	f.profile(f.user("none"), opera)
+	f.profile(f.user("one"), hiking, opera)
+	f.profile(f.user("two"), chess, hiking)
+	f.profile(f.user("inactive"), bees)
+	f.profile(f.user("both"), opera, chess, hiking, bees)
+	f.finds("Ada", matching.Query{Viewer: ada.ID}, "two", "both", "one", "none", "inactive")
+	f.finds("Ada for chess or opera", matching.Query{Viewer: ada.ID, Interests: []id.Interest{chess.ID, opera.ID}}, "two", "both", "one", "none")
+	var scores []int
+	for _, m := range f.search(matching.Query{Viewer: ada.ID, Interests: []id.Interest{opera.ID}}) {
+		scores = append(scores, m.Score) // all that is shared counts, not only what was looked for
+	}
+	f.same("the scores of those who like opera", scores, []int{2, 1, 0})
+	chess.IsActive = false
+	f.saveInterest(chess)
+	f.finds("Ada, chess being inactive", matching.Query{Viewer: ada.ID}, "one", "two", "both", "none", "inactive")
+}
+
+func searchShared(f *fixture) {
+	var all []matching.Interest
+	for _, name := range oddNames {
+		all = append(all, f.interest(name))
+	}
+	ada, ben := f.user("ada"), f.user("ben")
+	f.profile(ada, all...)
+	slices.Reverse(all)
+	p := f.profile(ben, all[1:]...) // all but the last by name
+	slices.Reverse(all)
+	p.LastName = ""
+	f.same("the match", f.search(matching.Query{Viewer: ada.ID}),
+		[]matching.Match{{Profile: p, Shared: all[:len(all)-1], Score: len(all) - 1}})
+}
+
+func searchPages(f *fixture) {
+	interests := []matching.Interest{f.interest("a"), f.interest("b"), f.interest("c")}
+	ada := f.user("ada")
+	f.profile(ada, interests...)
+	var want []matching.Match
+	for i := range paged {
+		shared := interests[:i%4]
+		p := f.profile(f.user(fmt.Sprint("user", i)), shared...)
+		p.LastName = ""
+		want = append(want, matching.Match{Profile: p, Shared: shared, Score: len(shared)})
+	}
+	slices.SortFunc(want, func(a, b matching.Match) int {
+		return cmp.Or(cmp.Compare(b.Score, a.Score), a.Profile.ID.Compare(b.Profile.ID))
+	})
+	pages(f, "matches", want, matching.PlaceOfMatch, func(ctx context.Context, tx ports.Tx, after *matching.Rank, limit int) ([]matching.Match, error) {
+		return tx.Matching().Search(ctx, matching.Query{Viewer: ada.ID, Country: "france"}, after, limit)
+	})
+}

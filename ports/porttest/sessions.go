@@ -1,0 +1,236 @@
+package porttest
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// sessionsTests is what is kept of those who are signed in.
+var sessionsTests = []test{
+	{"a session comes back with its account", sessionRead},
+	{"sessions come oldest first", sessionsListed},
+	{"a refresh token is used once", tokenUsed},
+	{"a refresh token used by many at once is unused for one", tokenRace},
+	{"a session that is revoked stays so", sessionRevoked},
+	{"revoking all ends those that live", sessionsRevoked},
+	{"purging removes sessions whose tokens have all expired", sessionsPurged},
+	{"an account has one reset at a time", resetKept},
+	{"a reset used by many at once is used by one", resetRace},
+}
+
+// sessionOf reads a session.
+func (f *fixture) sessionOf(session id.Session) users.Session {
+	f.Helper()
+	return read(f, func(ctx context.Context, tx ports.Tx) (users.Session, error) {
+		s, _, err := tx.Users().Session(ctx, session)
+		return s, err
+	})
+}
+
+func sessionRead(f *fixture) {
+	ada := f.user("ada", inactive)
+	session, _ := f.session(ada.ID)
+	f.view(func(ctx context.Context, tx ports.Tx) error {
+		s, u, err := tx.Users().Session(ctx, session.ID)
+		f.kept("the session", s, session, err)
+		f.same("its account", u, ada)
+		return nil
+	})
+}
+
+func sessionsListed(f *fixture) {
+	ada, ben := f.user("ada"), f.user("ben")
+	var want []users.Session
+	for i := range 10 {
+		s, first := f.newSession(ada.ID)
+		s.CreatedAt = tie(i)
+		f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().AddSession(ctx, s, first) })
+		want = append(want, s)
+	}
+	f.session(ben.ID)
+	want = oldestFirst(want, func(s users.Session) time.Time { return s.CreatedAt }, func(s users.Session) id.Session { return s.ID })
+	got := read(f, func(ctx context.Context, tx ports.Tx) ([]users.Session, error) {
+		return tx.Users().Sessions(ctx, ada.ID)
+	})
+	sameList(f, "the sessions", got, want)
+}
+
+func tokenUsed(f *fixture) {
+	ada := f.user("ada")
+	session, first := f.session(ada.ID)
+	second := f.newRefreshToken(session.ID, noon.Add(time.Hour))
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().AddRefreshToken(ctx, second) })
+	use := func(t users.RefreshToken, at time.Time) users.RefreshToken {
+		return write(f, func(ctx context.Context, tx ports.Tx) (users.RefreshToken, error) {
+			return tx.Users().UseRefreshToken(ctx, t.Hash, at)
+		})
+	}
+	err := f.run(func(ctx context.Context, tx ports.Tx) error {
+		if _, err := tx.Users().UseRefreshToken(ctx, first.Hash, noon); err != nil {
+			return err
+		}
+		return errBoom
+	})
+	if !errors.Is(err, errBoom) {
+		f.Error(err)
+	}
+	f.same("the token at its first use", use(first, noon.Add(time.Minute)), first)
+	if again := use(first, noon.Add(2*time.Minute)); again.UsedAt.IsZero() {
+		f.Error("a token that was used looks unused")
+	}
+	f.same("another token of the session", use(second, noon), second)
+}
+
+func tokenRace(f *fixture) {
+	ada := f.user("ada")
+	for range rounds(5, 300) {
+		_, token := f.session(ada.ID)
+		unused := make([]bool, 10)
+		f.allTogether(len(unused), func(i int) error {
+			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
+				before, err := tx.Users().UseRefreshToken(ctx, token.Hash, noon.Add(time.Duration(i)*time.Second))
+				unused[i] = before.UsedAt.IsZero()
+				return err
+			})
+		})
+		f.same("how many saw it unused", len(filter(unused, func(b bool) bool { return b })), 1)
+	}
+}
+
+func (f *fixture) revoke(session id.Session, at time.Time) {
+	f.Helper()
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().RevokeSession(ctx, session, at) })
+}
+
+func sessionRevoked(f *fixture) {
+	ada := f.user("ada")
+	session, _ := f.session(ada.ID)
+	other, _ := f.session(ada.ID)
+	f.revoke(session.ID, noon.Add(time.Minute))
+	f.same("a revoked session lives", f.sessionOf(session.ID).Live(), false)
+	f.revoke(session.ID, noon.Add(time.Hour))
+	f.same("a session revoked twice lives", f.sessionOf(session.ID).Live(), false)
+	f.revoke(id.Session(f.ids.Next()), noon)
+	f.same("another session", f.sessionOf(other.ID), other)
+}
+
+func sessionsRevoked(f *fixture) {
+	ada, ben := f.user("ada"), f.user("ben")
+	early, _ := f.session(ada.ID)
+	late, _ := f.session(ada.ID)
+	other, _ := f.session(ben.ID)
+	f.revoke(early.ID, noon.Add(time.Minute))
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		return tx.Users().RevokeSessions(ctx, ada.ID, noon.Add(time.Hour))
+	})
+	early.RevokedAt, late.RevokedAt = noon.Add(time.Minute), noon.Add(time.Hour)
+	f.same("a session that had ended", f.sessionOf(early.ID), early)
+	f.same("a session that lived", f.sessionOf(late.ID), late)
+	f.same("somebody else's session", f.sessionOf(other.ID), other)
+}
+
+func sessionsPurged(f *fixture) {
+	ada := f.user("ada")
+	add := func(expiries ...time.Duration) users.Session {
+		s := users.Session{ID: id.Session(f.ids.Next()), UserID: ada.ID, CreatedAt: noon}
+		f.do(func(ctx context.Context, tx ports.Tx) error {
+			if err := tx.Users().AddSession(ctx, s, f.newRefreshToken(s.ID, noon.Add(expiries[0]))); err != nil {
+				return err
+			}
+			for _, e := range expiries[1:] {
+				if err := tx.Users().AddRefreshToken(ctx, f.newRefreshToken(s.ID, noon.Add(e))); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		return s
+	}
+	stay := []users.Session{add(0), add(-time.Hour, time.Hour), add(time.Hour, -time.Hour), add(time.Millisecond)}
+	revoked := add(time.Hour)
+	f.revoke(revoked.ID, noon)
+	for range 5 {
+		add(-time.Millisecond, -time.Hour)
+	}
+	gone := add(-time.Hour)
+	f.revoke(gone.ID, noon)
+	for _, want := range []int{4, 2, 0} {
+		n := write(f, func(ctx context.Context, tx ports.Tx) (int, error) { return tx.Users().PurgeSessions(ctx, noon, 4) })
+		f.same("how many sessions were purged", n, want)
+	}
+	revoked.RevokedAt = noon
+	got := read(f, func(ctx context.Context, tx ports.Tx) ([]users.Session, error) {
+		return tx.Users().Sessions(ctx, ada.ID)
+	})
+	sameList(f, "the sessions that stay", got, append(stay, revoked))
+	f.same("the refresh tokens that stay", len(f.dump()["refresh_tokens"]), 7)
+}
+
+// reset reads a reset; found is false where it is not kept.
+func reset(ctx context.Context, tx ports.Tx, hash users.SecretHash) (r users.Reset, found bool, err error) {
+	r, err = tx.Users().Reset(ctx, hash)
+	if errors.Is(err, fault.NotFound) {
+		return users.Reset{}, false, nil
+	}
+	return r, err == nil, err
+}
+
+func (f *fixture) setReset(user id.User, expires time.Time) users.Reset {
+	f.Helper()
+	r := users.Reset{Hash: f.secret(), UserID: user, ExpiresAt: expires}
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().SetReset(ctx, r) })
+	return r
+}
+
+func resetKept(f *fixture) {
+	ada, ben := f.user("ada"), f.user("ben")
+	replaced := f.setReset(ada.ID, noon)
+	kept := []users.Reset{f.setReset(ada.ID, noon.Add(time.Hour)), f.setReset(ben.ID, noon.Add(time.Minute))}
+	look := func(hash users.SecretHash) (r users.Reset, found bool) {
+		f.view(func(ctx context.Context, tx ports.Tx) (err error) {
+			r, found, err = reset(ctx, tx, hash)
+			return err
+		})
+		return r, found
+	}
+	_, found := look(replaced.Hash)
+	f.same("a reset that was replaced is found", found, false)
+	for _, want := range kept {
+		got, _ := look(want.Hash)
+		f.same("the reset", got, want)
+	}
+	for range 2 { // the second finds none
+		f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().DropReset(ctx, ada.ID) })
+	}
+	_, found = look(kept[0].Hash)
+	f.same("a reset that was dropped is found", found, false)
+	_, found = look(kept[1].Hash)
+	f.same("another's reset is found", found, true)
+}
+
+// resetRace uses a reset as core does: whoever does holds its account, and reads it again.
+func resetRace(f *fixture) {
+	ada := f.user("ada")
+	for range rounds(3, 200) {
+		r := f.setReset(ada.ID, noon)
+		used := make([]bool, 10)
+		f.allTogether(len(used), func(i int) error {
+			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
+				if _, err = tx.Users().Hold(ctx, ada.ID); err != nil {
+					return err
+				}
+				if _, used[i], err = reset(ctx, tx, r.Hash); err != nil || !used[i] {
+					return err
+				}
+				return tx.Users().DropReset(ctx, ada.ID)
+			})
+		})
+		f.same("how many used it", len(filter(used, func(b bool) bool { return b })), 1)
+	}
+}

@@ -1,0 +1,303 @@
+package porttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// tokensTests is that no token is made or lost.
+var tokensTests = []test{
+	{"a wallet begins empty, one for each person", walletOpened},
+	{"entries get their seq and their balances", entriesPosted},
+	{"entries to several wallets keep their order", severalWallets},
+	{"a balance never falls below zero", neverBelowZero},
+	{"a debit up to the balance takes what is there", upToBalance},
+	{"a wallet holds no more than the largest balance", neverTooMany},
+	{"entries are written all or none", entriesAllOrNone},
+	{"a closed wallet says so", walletClosed},
+	{"what is held is that of accepted reservations as voyager", tokensHeld},
+	{"pages of a ledger hold each line once", ledgerPages},
+	{"charges at once leave exactly the right balance", chargesAtOnce},
+	{"the last tokens are spent once", lastTokens},
+	{"transfers in opposite order end, and lose nothing", transfersAtOnce},
+}
+
+func walletOpened(f *fixture) {
+	ada := f.newUser("ada")
+	w := tokens.Wallet{ID: id.Wallet(f.ids.Next()), UserID: ada.ID}
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		if _, err := tx.Users().Add(ctx, ada, users.PasswordHash{}); err != nil {
+			return err
+		}
+		return tx.Tokens().Open(ctx, w)
+	})
+	f.same("the wallet", f.wallet(ada.ID), w)
+	before := f.dump()
+	err := f.run(func(ctx context.Context, tx ports.Tx) error {
+		return tx.Tokens().Open(ctx, tokens.Wallet{ID: id.Wallet(f.ids.Next()), UserID: ada.ID})
+	})
+	if err == nil {
+		f.Error("a person got a second wallet")
+	}
+	f.unchanged("opening a second wallet", before)
+}
+
+// ledger reads a person's ledger, first line first.
+func (f *fixture) ledger(user id.User) []tokens.Transaction {
+	f.Helper()
+	all := read(f, func(ctx context.Context, tx ports.Tx) ([]tokens.Transaction, error) {
+		return tx.Tokens().Transactions(ctx, user, nil, 1_000_000)
+	})
+	slices.Reverse(all)
+	return all
+}
+
+// balanced fails the test where a ledger does not add up to its wallet.
+func (f *fixture) balanced(user id.User, want int64) {
+	f.Helper()
+	var balance int64
+	for i, t := range f.ledger(user) {
+		if t.Seq != int64(i+1) || t.BalanceBefore != balance || t.BalanceAfter != balance+t.Amount || t.BalanceAfter < 0 {
+			f.Errorf("line %d of a ledger does not follow on a balance of %d: %+v", i+1, balance, t)
+		}
+		balance = t.BalanceAfter
+	}
+	f.same("the balance of a ledger", balance, want)
+	f.same("the balance of its wallet", f.wallet(user).Balance, want)
+}
+
+func entriesPosted(f *fixture) {
+	ada := f.user("ada")
+	var want []tokens.Transaction
+	var balance int64
+	for i, amount := range []int64{50, -1, -49, 7, -7, 1} {
+		kind := tokens.Bonus
+		if amount < 0 {
+			kind = tokens.Penalty
+		}
+		e := f.newEntry(ada.ID, amount, kind)
+		e.Reason, e.Metadata = fmt.Sprint("no. ", i), tokens.Reference("user_id", ada.ID)
+		t := tokens.Transaction{
+			ID: e.ID, UserID: e.UserID, Seq: int64(i + 1), Amount: amount, Type: kind, Reason: e.Reason, Metadata: e.Metadata,
+			BalanceBefore: balance, BalanceAfter: balance + amount, CreatedAt: noon,
+		}
+		got := write(f, func(ctx context.Context, tx ports.Tx) ([]tokens.Receipt, error) { return tx.Tokens().Post(ctx, e) })
+		f.same("the receipt", got, []tokens.Receipt{{Transaction: t}})
+		balance, want = t.BalanceAfter, append(want, t)
+	}
+	sameList(f, "the ledger", f.ledger(ada.ID), want)
+	f.balanced(ada.ID, 1)
+}
+
+func severalWallets(f *fixture) {
+	ada, ben := f.user("ada"), f.user("ben")
+	entries := []tokens.Entry{
+		f.newEntry(ben.ID, 10, tokens.Bonus), f.newEntry(ada.ID, 5, tokens.Bonus), f.newEntry(ben.ID, -10, tokens.Penalty),
+		f.newEntry(ada.ID, -2, tokens.Penalty), f.newEntry(ben.ID, 3, tokens.Bonus),
+	}
+	receipts := write(f, func(ctx context.Context, tx ports.Tx) ([]tokens.Receipt, error) {
+		return tx.Tokens().Post(ctx, entries...)
+	})
+	type line struct {
+		ID                 id.Transaction
+		Seq, Before, After int64
+	}
+	var got []line
+	for _, r := range receipts {
+		got = append(got, line{r.Transaction.ID, r.Transaction.Seq, r.Transaction.BalanceBefore, r.Transaction.BalanceAfter})
+	}
+	sameList(f, "the receipts", got, []line{
+		{entries[0].ID, 1, 0, 10}, {entries[1].ID, 1, 0, 5}, {entries[2].ID, 2, 10, 0}, {entries[3].ID, 2, 5, 3}, {entries[4].ID, 3, 0, 3},
+	})
+	f.balanced(ada.ID, 3)
+	f.balanced(ben.ID, 3)
+}
+
+// refused posts entries that the store must refuse, with nothing changed.
+func (f *fixture) refused(what string, want error, entries ...tokens.Entry) {
+	f.Helper()
+	before := f.dump()
+	err := f.run(func(ctx context.Context, tx ports.Tx) error { return post(ctx, tx, entries...) })
+	if !errors.Is(err, want) {
+		f.Errorf("%s answered %v, want %v", what, err, want)
+	}
+	f.unchanged(what, before)
+}
+
+func neverBelowZero(f *fixture) {
+	ada := f.user("ada")
+	f.refused("a debit of an empty wallet", tokens.ErrTooFewTokens, f.newEntry(ada.ID, -1, tokens.MessageSent))
+	f.post(ada.ID, 5, tokens.Bonus)
+	f.refused("one token too many", tokens.ErrTooFewTokens, f.newEntry(ada.ID, -6, tokens.Withdrawal))
+	f.refused("a debit that a later credit would cover", tokens.ErrTooFewTokens,
+		f.newEntry(ada.ID, -6, tokens.Withdrawal), f.newEntry(ada.ID, 6, tokens.Deposit))
+	f.refused("the second of two debits", tokens.ErrTooFewTokens,
+		f.newEntry(ada.ID, -3, tokens.Withdrawal), f.newEntry(ada.ID, -3, tokens.Withdrawal))
+	f.refused("a debit of all there ever was", tokens.ErrTooFewTokens, f.newEntry(ada.ID, -tokens.MaxAmount, tokens.Withdrawal))
+	f.post(ada.ID, -5, tokens.Withdrawal)
+	f.balanced(ada.ID, 0)
+}
+
+func upToBalance(f *fixture) {
+	ada := f.rich("ada", 10)
+	penalty := func(amount int64) tokens.Entry {
+		e := f.newEntry(ada.ID, -amount, tokens.Penalty)
+		e.UpToBalance = true
+		return e
+	}
+	for _, step := range []struct{ asked, taken, left int64 }{{4, 4, 6}, {100, 6, 0}} {
+		receipts := write(f, func(ctx context.Context, tx ports.Tx) ([]tokens.Receipt, error) {
+			return tx.Tokens().Post(ctx, penalty(step.asked))
+		})
+		got := receipts[0].Transaction
+		f.same("amount and balance", []int64{got.Amount, got.BalanceAfter}, []int64{-step.taken, step.left})
+		f.balanced(ada.ID, step.left)
+	}
+	f.refused("a penalty on an empty wallet", tokens.ErrTooFewTokens, penalty(1))
+	f.post(ada.ID, 3, tokens.Bonus)
+	f.refused("a penalty after one that empties the wallet", tokens.ErrTooFewTokens, penalty(3), penalty(1))
+	f.balanced(ada.ID, 3)
+}
+
+func neverTooMany(f *fixture) {
+	ada := f.rich("ada", tokens.MaxBalance-1)
+	f.refused("one token too many", tokens.ErrTooManyTokens, f.newEntry(ada.ID, 2, tokens.Bonus))
+	f.refused("as many again", tokens.ErrTooManyTokens, f.newEntry(ada.ID, tokens.MaxAmount, tokens.Bonus))
+	f.refused("a credit that a later debit would make up for", tokens.ErrTooManyTokens,
+		f.newEntry(ada.ID, 2, tokens.Bonus), f.newEntry(ada.ID, -5, tokens.Penalty))
+	f.post(ada.ID, 1, tokens.Bonus)
+	f.balanced(ada.ID, tokens.MaxBalance)
+}
+
+func entriesAllOrNone(f *fixture) {
+	ada, ben := f.rich("ada", 10), f.rich("ben", 10)
+	dora := f.newUser("dora")
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		_, err := tx.Users().Add(ctx, dora, users.PasswordHash{})
+		return err
+	})
+	f.refused("the last of three entries", tokens.ErrTooFewTokens,
+		f.newEntry(ada.ID, 5, tokens.Bonus), f.newEntry(ben.ID, -5, tokens.Penalty), f.newEntry(ben.ID, -6, tokens.Penalty))
+	f.refused("an entry for nobody's wallet", fault.NotFound,
+		f.newEntry(ada.ID, 5, tokens.Bonus), f.newEntry(dora.ID, 5, tokens.Bonus))
+}
+
+func walletClosed(f *fixture) {
+	ada, ben := f.rich("ada", 10), f.rich("ben", 10)
+	w := f.wallet(ada.ID)
+	w.Closed = true
+	for range 2 { // closing it again changes nothing
+		got := write(f, func(ctx context.Context, tx ports.Tx) (tokens.Wallet, error) { return tx.Tokens().Close(ctx, ada.ID) })
+		f.same("the wallet that was closed", got, w)
+	}
+	f.same("a closed wallet", f.wallet(ada.ID), w)
+	receipts := write(f, func(ctx context.Context, tx ports.Tx) ([]tokens.Receipt, error) {
+		return tx.Tokens().Post(ctx, f.newEntry(ada.ID, -10, tokens.Withdrawal), f.newEntry(ben.ID, 1, tokens.Bonus), f.newEntry(ada.ID, 4, tokens.Refund))
+	})
+	f.same("closed", []bool{receipts[0].Closed, receipts[1].Closed, receipts[2].Closed}, []bool{true, false, true})
+	f.balanced(ada.ID, 4)
+	f.same("the other wallet is closed", f.wallet(ben.ID).Closed, false)
+}
+
+func tokensHeld(f *fixture) {
+	ada, ben := f.rich("ada", 100), f.rich("ben", 100)
+	talk, back := f.conversation(ada, ben), f.conversation(ben, ada)
+	held := func(u id.User) int64 {
+		return read(f, func(ctx context.Context, tx ports.Tx) (int64, error) { return tx.Tokens().Held(ctx, u) })
+	}
+	f.same("held before anything", held(ada.ID), 0)
+	first, second, other := f.reservation(talk, 0), f.reservation(talk, 5), f.reservation(back, 10)
+	f.same("held of pending ones", held(ada.ID), 0)
+	for _, r := range []reservations.Reservation{first, second, other} {
+		f.same("accept", f.move(r, reservations.Pending, reservations.Accepted), reservations.Done)
+	}
+	f.same("held of two", held(ada.ID), 24)
+	f.same("held of one the other way", held(ben.ID), 12)
+	f.move(first, reservations.Accepted, reservations.Cancelled)
+	f.same("held after one was cancelled", held(ada.ID), 12)
+	f.move(second, reservations.Accepted, reservations.Completed)
+	f.same("held after the other was completed", held(ada.ID), 0)
+}
+
+func ledgerPages(f *fixture) {
+	ada, ben := f.user("ada"), f.user("ben")
+	for i := range paged {
+		f.post(ada.ID, int64(i+1), tokens.Bonus)
+		f.post(ben.ID, 1, tokens.Bonus)
+	}
+	want := f.ledger(ada.ID)
+	f.same("the length of the ledger", len(want), paged)
+	slices.Reverse(want)
+	pages(f, "the ledger", want, tokens.Place, func(ctx context.Context, tx ports.Tx, below *int64, limit int) ([]tokens.Transaction, error) {
+		return tx.Tokens().Transactions(ctx, ada.ID, below, limit)
+	})
+}
+
+func chargesAtOnce(f *fixture) {
+	const people = 10
+	each := rounds(10, 500)
+	ada := f.rich("ada", 1_000_000)
+	f.allTogether(people, func(i int) error {
+		for range each {
+			err := f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
+				return post(ctx, tx, f.newEntry(ada.ID, int64(-1-i), tokens.Withdrawal))
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	f.balanced(ada.ID, 1_000_000-int64(each)*people*(people+1)/2)
+	f.same("the length of the ledger", len(f.ledger(ada.ID)), 1+people*each)
+	f.audited()
+}
+
+func lastTokens(f *fixture) {
+	const callers, balance = 40, 10
+	for i := range rounds(2, 100) {
+		ada := f.rich(fmt.Sprintf("ada%d", i), balance)
+		errs := together(callers, func(int) error {
+			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
+				return post(ctx, tx, f.newEntry(ada.ID, -1, tokens.Withdrawal))
+			})
+		})
+		f.same("charges that were kept", count(errs, nil), balance)
+		f.same("charges that were refused", count(errs, tokens.ErrTooFewTokens), callers-balance)
+		f.balanced(ada.ID, 0)
+	}
+	f.audited()
+}
+
+func transfersAtOnce(f *fixture) {
+	ring := f.many(3, "ring")
+	for _, u := range ring {
+		f.post(u.ID, 1000, tokens.SignupBonus)
+	}
+	each := rounds(15, 500)
+	f.allTogether(6, func(i int) error {
+		from, to := ring[i%3].ID, ring[(i+1+i/3)%3].ID // every pair in both directions
+		for range each {
+			err := f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
+				return post(ctx, tx, f.newEntry(from, -1, tokens.AdminAdjustment), f.newEntry(to, 1, tokens.AdminAdjustment))
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, u := range ring {
+		f.balanced(u.ID, 1000)
+	}
+	f.audited()
+}

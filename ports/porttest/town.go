@@ -1,0 +1,129 @@
+package porttest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// town is a small community with rows in every table. It obeys every rule but one: Dora has no wallet.
+type town struct {
+	ada, ben  users.User // a voyager and a local, who know each other
+	cleo      users.User // who knows nobody
+	dora      users.User // without a wallet, and without a password
+	eve       users.User // an admin
+	session   users.Session
+	refresh   users.RefreshToken
+	reset     users.Reset
+	hiking    matching.Interest
+	fishing   matching.Interest // inactive
+	talk      messaging.Conversation
+	text      messaging.Message // from Ada
+	picture   messaging.Message // from Ben, with an image
+	image     messaging.Attachment
+	pending   reservations.Reservation
+	accepted  reservations.Reservation
+	report    moderation.Report
+	audit     moderation.AuditRecord
+	record    idempotency.Record
+	mark      string
+	wanderers []users.User // they fill pages
+}
+
+func (f *fixture) town() *town {
+	f.Helper()
+	w := &town{mark: "demo", image: messaging.Attachment{MediaType: "image/png", Bytes: []byte("\x89PNG\x00\xff\xfe")}}
+	w.ada, w.ben, w.cleo = f.rich("ada", 50), f.rich("ben", 50), f.rich("cleo", 50)
+	w.eve = f.rich("eve", 50, admin)
+	w.wanderers = f.many(4, "wanderer")
+	w.dora = f.newUser("dora")
+	w.session, w.refresh = f.newSession(w.ada.ID)
+	w.reset = users.Reset{Hash: f.secret(), UserID: w.ada.ID, ExpiresAt: noon.Add(time.Hour)}
+	w.hiking, w.fishing = f.interest("Hiking"), f.interest("fishing")
+	w.fishing.IsActive = false
+	f.saveInterest(w.fishing)
+	f.profile(w.ada, w.hiking, w.fishing)
+	f.profile(w.ben, w.hiking)
+	w.talk = f.conversation(w.ada, w.ben)
+	w.text = f.newMessage(w.talk, w.ada.ID, noon.Add(time.Minute))
+	w.picture = f.newMessage(w.talk, w.ben.ID, noon.Add(2*time.Minute))
+	w.picture.Content, w.picture.Attachment = "", w.image.MediaType
+	w.pending, w.accepted = f.newReservation(w.talk, 0), f.newReservation(w.talk, 5)
+	w.report = f.newReport(w.cleo.ID, w.ben.ID)
+	w.audit = moderation.AuditRecord{
+		ID: id.AuditRecord(f.ids.Next()), ActorID: w.eve.ID, Action: moderation.ActionUserChanged,
+		SubjectID: id.Subject(w.cleo.ID), Reason: "they asked", Details: moderation.Details{"name": "cleo"}, CreatedAt: noon,
+	}
+	w.record = idempotency.Record{Owner: w.ada.ID.String(), Key: "key-1", Fingerprint: f.secret(), Answer: []byte(`{"id":1}`), CreatedAt: noon}
+	f.do(func(ctx context.Context, tx ports.Tx) error { return w.fill(ctx, tx, f) })
+	w.accepted.Status, w.accepted.UpdatedAt = reservations.Accepted, noon.Add(time.Minute)
+	return w
+}
+
+func (w *town) fill(ctx context.Context, tx ports.Tx, f *fixture) error {
+	if _, err := tx.Users().Add(ctx, w.dora, users.PasswordHash{}); err != nil {
+		return err
+	}
+	if _, err := tx.Moderation().AddReport(ctx, w.report); err != nil {
+		return err
+	}
+	if err := claimAndSave(ctx, tx, w.record); err != nil {
+		return err
+	}
+	if moved, err := w.accept(ctx, tx, f); err != nil || moved != reservations.Done {
+		return fmt.Errorf("accept a reservation: %v, %w", moved, err)
+	}
+	return inOrder(
+		func() error { return tx.Users().AddSession(ctx, w.session, w.refresh) },
+		func() error { return tx.Users().SetReset(ctx, w.reset) },
+		func() error { return tx.Messaging().AddMessage(ctx, w.text, nil) },
+		func() error { return f.pay(ctx, tx, w.text) },
+		func() error { return tx.Messaging().AddMessage(ctx, w.picture, &w.image) },
+		func() error { return f.pay(ctx, tx, w.picture) },
+		func() error { return tx.Reservations().Add(ctx, w.pending) },
+		func() error { return tx.Moderation().AddAudit(ctx, w.audit) },
+		func() error { return tx.Marks().Mark(ctx, w.mark, noon) },
+		func() error {
+			return tx.Moderation().Block(ctx, moderation.Block{UserID: w.cleo.ID, BlockedUserID: w.dora.ID, CreatedAt: noon})
+		},
+	)
+}
+
+func (w *town) accept(ctx context.Context, tx ports.Tx, f *fixture) (reservations.Moved, error) {
+	if err := tx.Reservations().Add(ctx, w.accepted); err != nil {
+		return 0, err
+	}
+	payment := f.newEntry(w.ada.ID, -w.accepted.Tokens, tokens.ActivityPayment)
+	payment.Metadata = tokens.Reference("reservation_id", w.accepted.ID)
+	if err := post(ctx, tx, payment); err != nil {
+		return 0, err
+	}
+	return tx.Reservations().Move(ctx, w.accepted.ID, reservations.Pending, reservations.Accepted, noon.Add(time.Minute))
+}
+
+// pay debits the sender of a message.
+func (f *fixture) pay(ctx context.Context, tx ports.Tx, m messaging.Message) error {
+	e := f.newEntry(m.UserID, -1, tokens.MessageSent)
+	e.Metadata = tokens.Reference("message_id", m.ID)
+	return post(ctx, tx, e)
+}
+
+// inOrder calls one after another, up to the first error.
+func inOrder(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

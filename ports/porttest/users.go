@@ -1,0 +1,344 @@
+package porttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// usersTests is what is kept of accounts.
+var usersTests = []test{
+	{"an account comes back as it was added", userAdded},
+	{"an address is taken without regard to case", addressTaken},
+	{"one address added by many at once is one account", addressRace},
+	{"saving leaves address and password alone", userSaved},
+	{"a password is set without the rest", passwordSet},
+	{"pinned accounts come by id, once each", pinned},
+	{"held accounts come as they are", heldUsers},
+	{"admins are counted beside the account", adminsCounted},
+	{"erasing frees the address and takes what proves", userErased},
+	{"an address goes to one of those who want it after an erasure", erasedAddressRace},
+	{"filters choose accounts", userFilters},
+	{"a query is no pattern", userQuery},
+	{"pages of accounts hold each once", userPages},
+}
+
+// account reads an account.
+func (f *fixture) account(user id.User) users.User {
+	f.Helper()
+	return read(f, func(ctx context.Context, tx ports.Tx) (users.User, error) { return tx.Users().User(ctx, user) })
+}
+
+// byEmail reads an account by its address; found is false where there is none.
+func (f *fixture) byEmail(address string) (u users.User, password string, found bool) {
+	f.Helper()
+	f.view(func(ctx context.Context, tx ports.Tx) error {
+		got, hash, err := tx.Users().ByEmail(ctx, text.Fold(address))
+		if errors.Is(err, fault.NotFound) {
+			return nil
+		}
+		u, password, found = got, hash.Reveal(), err == nil
+		return err
+	})
+	return u, password, found
+}
+
+func userAdded(f *fixture) {
+	want := f.newUser("ada")
+	want.Email, want.Bio, want.Location, want.Role = "Ada.Lovelace@Example.ORG", "I count.", "London", users.RoleAdmin
+	want.IsActive, want.UpdatedAt = false, noon.Add(time.Second)
+	handedIn := want
+	handedIn.Version = 0 // the store counts
+	created := write(f, func(ctx context.Context, tx ports.Tx) (bool, error) {
+		return tx.Users().Add(ctx, handedIn, hashOf("secret"))
+	})
+	f.same("created", created, true)
+	f.same("the account", f.account(want.ID), want)
+	got, password, found := f.byEmail(want.Email)
+	f.same("found by its address", found, true)
+	f.same("the account by its address", got, want)
+	f.same("its password", password, hashOf("secret").Reveal())
+	alone := read(f, func(ctx context.Context, tx ports.Tx) (users.PasswordHash, error) {
+		return tx.Users().Password(ctx, want.ID)
+	})
+	f.same("its password alone", alone.Reveal(), hashOf("secret").Reveal())
+}
+
+// sameAddress are pairs that are one address, as spec §1 compares.
+var sameAddress = [][]string{
+	{"ada@example.org", "ADA@example.org", "Ada@EXAMPLE.ORG"},
+	{"josé@example.org", "jose\u0301@example.org", "JOSÉ@example.org", "JOSE\u0301@Example.org"},
+	{"strasse@example.org", "straße@example.org", "STRASSE@example.org"},
+	{"σίσυφος@example.org", "ΣΊΣΥΦΟΣ@example.org"},
+}
+
+func addressTaken(f *fixture) {
+	for _, forms := range sameAddress {
+		first := f.user("first", func(u *users.User) { u.Email = forms[0] })
+		before := f.dump()
+		for _, form := range forms {
+			again := f.newUser("again")
+			again.Email = form
+			created := write(f, func(ctx context.Context, tx ports.Tx) (bool, error) {
+				return tx.Users().Add(ctx, again, hashOf("again"))
+			})
+			if created {
+				f.Errorf("%s was free although %s is taken", form, forms[0])
+			}
+			got, password, _ := f.byEmail(form)
+			f.same("the account under "+form, got, first)
+			f.same("its password", password, hashOf("first").Reveal())
+		}
+		f.unchanged("an address that is taken", before)
+	}
+	for _, other := range []string{"ada@example.com", "ada2@example.org", "jose@example.org", "ada@example.or", "da@example.org"} {
+		f.user("other", func(u *users.User) { u.Email = other })
+	}
+}
+
+func addressRace(f *fixture) {
+	for round := range rounds(3, 200) {
+		forms := sameAddress[round%len(sameAddress)]
+		created := make([]bool, 12)
+		f.allTogether(len(created), func(i int) error {
+			u := f.newUser("racer")
+			u.Email = strings.Replace(forms[i%len(forms)], "@", fmt.Sprintf("+%d@", round), 1)
+			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
+				created[i], err = tx.Users().Add(ctx, u, hashOf("x"))
+				return err
+			})
+		})
+		f.same("how many created it", len(filter(created, func(b bool) bool { return b })), 1)
+		all := read(f, func(ctx context.Context, tx ports.Tx) ([]users.User, error) {
+			return tx.Users().List(ctx, users.Filter{Query: text.Fold(fmt.Sprintf("+%d@", round))}, nil, 100)
+		})
+		f.same("how many accounts there are", len(all), 1)
+	}
+}
+
+func userSaved(f *fixture) {
+	ada := f.user("ada")
+	changed := users.User{
+		ID: ada.ID, Name: "Countess", Email: "other@example.org", Bio: "b", Location: "l", Role: users.RoleAdmin, IsActive: false,
+		Version: 1, CreatedAt: noon, UpdatedAt: noon.Add(time.Hour),
+	}
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().Save(ctx, changed) })
+	want := changed
+	want.Email, want.Version = ada.Email, 2
+	f.same("the account", f.account(ada.ID), want)
+	_, password, found := f.byEmail(ada.Email)
+	f.same("found by the address that it had", found, true)
+	f.same("the password", password, hashOf("ada").Reveal())
+	_, _, found = f.byEmail("other@example.org")
+	f.same("found by another address", found, false)
+}
+
+func passwordSet(f *fixture) {
+	ada := f.user("ada")
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		return tx.Users().SetPassword(ctx, ada.ID, hashOf("new"), noon.Add(time.Hour))
+	})
+	got, password, _ := f.byEmail(ada.Email)
+	f.same("the password", password, hashOf("new").Reveal())
+	f.same("when it changed", got.UpdatedAt, noon.Add(time.Hour))
+	got.UpdatedAt, got.Version = ada.UpdatedAt, ada.Version
+	f.same("the rest", got, ada)
+}
+
+func pinned(f *fixture) {
+	all := f.many(3, "user")
+	got := write(f, func(ctx context.Context, tx ports.Tx) ([]users.User, error) {
+		return tx.Users().Pin(ctx, all[2].ID, all[0].ID, all[1].ID, all[2].ID)
+	})
+	sameList(f, "pinned accounts", got, all)
+}
+
+func heldUsers(f *fixture) {
+	ada := f.user("ada")
+	got := write(f, func(ctx context.Context, tx ports.Tx) (users.User, error) { return tx.Users().Hold(ctx, ada.ID) })
+	f.same("the account that is held", got, ada)
+	f.do(func(ctx context.Context, tx ports.Tx) error { // what is held is what the unit itself made of it
+		u, err := tx.Users().Hold(ctx, ada.ID)
+		if err != nil {
+			return err
+		}
+		u.Bio = "mine"
+		if err := tx.Users().Save(ctx, u); err != nil {
+			return err
+		}
+		u, err = tx.Users().Hold(ctx, ada.ID)
+		f.kept("the account, held again", fmt.Sprint(u.Bio, u.Version), "mine2", err)
+		return nil
+	})
+}
+
+func adminsCounted(f *fixture) {
+	ada, ben := f.user("ada", admin), f.user("ben", admin)
+	user := f.user("user")
+	f.user("former", admin, inactive)
+	for _, c := range []struct {
+		who    users.User
+		others int
+	}{{ada, 1}, {ben, 1}, {user, 2}} {
+		f.do(func(ctx context.Context, tx ports.Tx) error {
+			u, others, err := tx.Users().HoldWithAdmins(ctx, c.who.ID)
+			f.kept("the account", u, c.who, err)
+			f.same("the admins beside "+c.who.Name, others, c.others)
+			return err
+		})
+	}
+}
+
+func userErased(f *fixture) {
+	ada, ben := f.user("ada"), f.user("ben")
+	session, refresh := f.session(ada.ID)
+	kept, _ := f.session(ben.ID)
+	reset := users.Reset{Hash: f.secret(), UserID: ada.ID, ExpiresAt: noon}
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().SetReset(ctx, reset) })
+
+	stale := erased(ada)
+	stale.Version = 3
+	before := f.dump()
+	err := f.run(func(ctx context.Context, tx ports.Tx) error { return tx.Users().Erase(ctx, stale) })
+	if !errors.Is(err, uow.ErrConflict) {
+		f.Errorf("erasing a stale account answered %v, want ErrConflict", err)
+	}
+	f.unchanged("a stale erasure", before)
+
+	f.do(f.erase(ada.ID))
+	want := erased(ada)
+	want.Version = 2
+	f.same("the account", f.account(ada.ID), want)
+	_, _, found := f.byEmail(ada.Email)
+	f.same("found by its address", found, false)
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		password, err := tx.Users().Password(ctx, ada.ID)
+		f.kept("its password", password.IsZero(), true, err)
+		sessions, err := tx.Users().Sessions(ctx, ada.ID)
+		f.kept("its sessions", len(sessions), 0, err)
+		_, _, gone := tx.Users().Session(ctx, session.ID)
+		_, used := tx.Users().UseRefreshToken(ctx, refresh.Hash, noon)
+		_, taken := tx.Users().Reset(ctx, reset.Hash)
+		for _, err := range []error{gone, used, taken} {
+			if !errors.Is(err, fault.NotFound) {
+				f.Errorf("what proved an erased account answered %v", err)
+			}
+		}
+		_, _, err = tx.Users().Session(ctx, kept.ID)
+		return err
+	})
+	dump := f.dump()
+	f.same("rows left of sessions, tokens and resets",
+		[]int{len(dump["sessions"]), len(dump["refresh_tokens"]), len(dump["password_resets"])}, []int{1, 1, 0})
+	again := f.user("again", func(u *users.User) { u.Email = ada.Email })
+	got, _, _ := f.byEmail(ada.Email)
+	f.same("who has the address now", got, again)
+	f.do(f.erase(ben.ID)) // a second one without an address
+	f.do(f.erase(again.ID))
+}
+
+func erasedAddressRace(f *fixture) {
+	for round := range rounds(3, 100) {
+		ada := f.user(fmt.Sprintf("ada%d", round))
+		f.do(f.erase(ada.ID))
+		created := make([]bool, 8)
+		f.allTogether(len(created), func(i int) error {
+			u := f.newUser("next")
+			u.Email = ada.Email
+			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
+				created[i], err = tx.Users().Add(ctx, u, hashOf("x"))
+				return err
+			})
+		})
+		f.same("how many got the address", len(filter(created, func(b bool) bool { return b })), 1)
+	}
+}
+
+// names lists who fits a filter, newest first.
+func (f *fixture) names(filter users.Filter) []string {
+	f.Helper()
+	list := read(f, func(ctx context.Context, tx ports.Tx) ([]users.User, error) {
+		return tx.Users().List(ctx, filter, nil, 100)
+	})
+	var names []string
+	for _, u := range list {
+		names = append(names, u.Name)
+	}
+	return names
+}
+
+func userFilters(f *fixture) {
+	for i, u := range []struct {
+		name   string
+		change func(*users.User)
+	}{
+		{"ada", admin}, {"ben", func(u *users.User) {}}, {"cleo", inactive}, {"dora", func(u *users.User) { admin(u); inactive(u) }},
+		{"JOSÉ Groß", func(u *users.User) { u.Email = "Mixed.Case@Example.COM" }},
+	} {
+		f.user(u.name, u.change, func(x *users.User) { x.CreatedAt = noon.Add(time.Duration(i) * time.Second) })
+	}
+	for _, c := range []struct {
+		filter users.Filter
+		want   []string
+	}{
+		{users.Filter{}, []string{"JOSÉ Groß", "dora", "cleo", "ben", "ada"}},
+		{users.Filter{Role: users.RoleAdmin}, []string{"dora", "ada"}},
+		{users.Filter{Role: users.RoleUser}, []string{"JOSÉ Groß", "cleo", "ben"}},
+		{users.Filter{IsActive: ptr(true)}, []string{"JOSÉ Groß", "ben", "ada"}},
+		{users.Filter{IsActive: ptr(false)}, []string{"dora", "cleo"}},
+		{users.Filter{Role: users.RoleAdmin, IsActive: ptr(true)}, []string{"ada"}},
+		{users.Filter{Query: text.Fold("jose\u0301")}, []string{"JOSÉ Groß"}},
+		{users.Filter{Query: text.Fold("GROSS")}, []string{"JOSÉ Groß"}},
+		{users.Filter{Query: text.Fold("mixed.CASE")}, []string{"JOSÉ Groß"}},
+		{users.Filter{Query: text.Fold("@example.org")}, []string{"dora", "cleo", "ben", "ada"}},
+		{users.Filter{Query: "o", IsActive: ptr(false)}, []string{"dora", "cleo"}},
+		{users.Filter{Query: "nobody"}, nil},
+		{users.Filter{Query: "ada", Role: users.RoleUser}, nil},
+	} {
+		f.same(fmt.Sprintf("accounts of %+v", c.filter), f.names(c.filter), c.want)
+	}
+	ben, _, _ := f.byEmail("ben@example.org")
+	f.do(f.erase(ben.ID))
+	f.same("an erased person by their address", f.names(users.Filter{Query: "ben"}), []string(nil))
+	f.same("an erased person by what they are called", f.names(users.Filter{Query: users.DeletedName}), []string{users.DeletedName})
+}
+
+func userQuery(f *fixture) {
+	odd := []string{"a%b", "a_b", `a\b`, "a.b", "a*b", "a[b", "a(b", "a^b", "a$b", "a'b", `a"b`, "a?b", "a+b", "a|b", "a{b"}
+	for i, name := range odd {
+		f.user(name, func(u *users.User) { u.Email = fmt.Sprintf("user%d@example.org", i) })
+	}
+	f.user("axb", func(u *users.User) { u.Email = "user-x@example.org" })
+	for _, name := range odd {
+		f.same("accounts with "+name, f.names(users.Filter{Query: name}), []string{name})
+		f.same("accounts with "+name[1:], f.names(users.Filter{Query: name[1:]}), []string{name})
+	}
+	f.same("accounts with .*", f.names(users.Filter{Query: ".*"}), []string(nil))
+}
+
+func userPages(f *fixture) {
+	var all []users.User
+	for i := range paged {
+		all = append(all, f.user(fmt.Sprint("user", i), func(u *users.User) {
+			u.CreatedAt, u.IsActive = tie(i), i%2 == 0
+		}))
+	}
+	all = newestFirst(all, func(u users.User) time.Time { return u.CreatedAt }, func(u users.User) id.User { return u.ID })
+	fetch := func(filter users.Filter) func(context.Context, ports.Tx, *page.Moment, int) ([]users.User, error) {
+		return func(ctx context.Context, tx ports.Tx, after *page.Moment, limit int) ([]users.User, error) {
+			return tx.Users().List(ctx, filter, after, limit)
+		}
+	}
+	pages(f, "all accounts", all, users.Place, fetch(users.Filter{}))
+	pages(f, "active accounts", filter(all, func(u users.User) bool { return u.IsActive }), users.Place, fetch(users.Filter{IsActive: ptr(true)}))
+}

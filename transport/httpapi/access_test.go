@@ -1,0 +1,194 @@
+package httpapi_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cicerone-go/cicerone/transport/httpapi"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+// row is one route as people use it. Words in braces are those of a town.
+type row struct {
+	id    string // what stands in the path's braces
+	body  string
+	right string // who is meant to use it: a person of the town
+	want  statuses
+}
+
+// statuses are those for the right user, another user, an admin, and nobody.
+type statuses [4]int
+
+var (
+	public       = statuses{200, 200, 200, 200}
+	ofUser       = statuses{200, 200, 200, 401}
+	ofMembers    = statuses{200, 404, 404, 401} // of those who take part, whatever the others' role
+	createMember = statuses{201, 404, 404, 401}
+	ofAdmin      = statuses{200, 403, 200, 401}
+	createAdmin  = statuses{201, 403, 201, 401}
+)
+
+// routeTable has a row for every route, by name.
+var routeTable = map[string]row{
+	"signUp":         {body: `{"name":"Nina","email":"nina@example.org","password":"{password}"}`, want: statuses{201, 201, 201, 201}},
+	"logIn":          {body: `{"email":"{email}","password":"{password}"}`, want: public},
+	"refresh":        {body: `{"refresh_token":"{refresh}"}`, want: public},
+	"logOut":         {body: `{"refresh_token":"{refresh}"}`, want: statuses{204, 204, 204, 204}},
+	"forgotPassword": {body: `{"email":"{email}"}`, want: statuses{202, 202, 202, 202}},
+	"resetPassword":  {body: `{"token":"{reset}","password":"another horse"}`, want: statuses{204, 204, 204, 204}},
+
+	"me":             {right: "voyager", want: ofUser},
+	"changeMe":       {right: "voyager", body: `{"bio":"I walk."}`, want: ofUser},
+	"eraseMe":        {right: "voyager", body: `{"password":"{password}"}`, want: statuses{204, 204, 409, 401}}, // the last admin stays
+	"changePassword": {right: "voyager", body: `{"current_password":"{password}","password":"another horse"}`, want: statuses{204, 204, 204, 401}},
+	"exportMe":       {right: "voyager", want: ofUser},
+
+	"myProfile":   {right: "voyager", want: ofUser},
+	"saveProfile": {right: "voyager", body: `{"first_name":"Vera","interest_ids":["{interest}"]}`, want: ofUser},
+	"interests":   {want: public},
+	"profile":     {right: "local", id: "{voyager}", want: ofMembers}, // who cannot be searched for
+	"matches":     {right: "voyager", want: ofUser},
+
+	"openConversation": {right: "voyager", body: `{"local_id":"{local}"}`, want: statuses{200, 201, 201, 401}},
+	"conversations":    {right: "voyager", want: ofUser},
+	"conversation":     {right: "voyager", id: "{conversation}", want: ofMembers},
+	"send":             {right: "voyager", id: "{conversation}", body: `{"content":"Hello"}`, want: createMember},
+	"messages":         {right: "voyager", id: "{conversation}", want: ofMembers},
+	"read":             {right: "voyager", id: "{conversation}", body: `{"up_to":"{message}"}`, want: ofMembers},
+	"attachment":       {right: "voyager", id: "{message}", want: ofMembers},
+
+	"propose": {
+		right: "local", id: "{conversation}", want: createMember,
+		body: `{"title":"Tea","price":"3","date":"2026-08-01T10:00:00Z","end_date":"2026-08-01T11:00:00Z"}`,
+	},
+	"conversationReservations": {right: "local", id: "{conversation}", want: ofMembers},
+	"reservations":             {right: "local", want: ofUser},
+	"reservation":              {right: "local", id: "{reservation}", want: ofMembers},
+	"accept":                   {right: "local", id: "{reservation}", want: ofMembers},
+	"decline":                  {right: "local", id: "{reservation}", want: ofMembers},
+	"cancel":                   {right: "voyager", id: "{reservation}", want: ofMembers},
+
+	"wallet":       {right: "voyager", want: ofUser},
+	"transactions": {right: "voyager", want: ofUser},
+
+	"report":  {right: "voyager", body: `{"reported_user_id":"{local}","reason":"rude"}`, want: statuses{201, 201, 201, 401}},
+	"blocks":  {right: "voyager", want: ofUser},
+	"block":   {right: "voyager", id: "{local}", want: statuses{204, 204, 204, 401}},
+	"unblock": {right: "voyager", id: "{local}", want: statuses{204, 204, 204, 401}},
+
+	"adminUsers":       {right: "admin", want: ofAdmin},
+	"adminUser":        {right: "admin", id: "{local}", want: ofAdmin},
+	"changeUser":       {right: "admin", id: "{local}", body: `{"is_active":false,"reason":"rude"}`, want: ofAdmin},
+	"postTokens":       {right: "admin", id: "{local}", body: `{"type":"BONUS","amount":5,"reason":"kind"}`, want: createAdmin},
+	"userTransactions": {right: "admin", id: "{local}", want: ofAdmin},
+	"createInterest":   {right: "admin", body: `{"name":"Tango"}`, want: createAdmin},
+	"adminInterests":   {right: "admin", want: ofAdmin},
+	"changeInterest":   {right: "admin", id: "{interest}", body: `{"icon":"boot"}`, want: ofAdmin},
+	"adminReports":     {right: "admin", want: ofAdmin},
+	"adminReport":      {right: "admin", id: "{report}", want: ofAdmin},
+	"changeReport":     {right: "admin", id: "{report}", body: `{"status":"reviewed"}`, want: ofAdmin},
+	"audit":            {right: "admin", want: ofAdmin},
+	"verifyLedger":     {right: "admin", want: ofAdmin},
+
+	"healthz": {want: public},
+	"readyz":  {want: public},
+	"openapi": {want: public},
+}
+
+// path is a route's path for a row of a town.
+func (tn *town) path(route kithttp.RouteInfo, r row) string {
+	return tn.words.Replace(strings.NewReplacer("{id}", r.id, "{user_id}", r.id).Replace(route.Path))
+}
+
+// callers are the people for whom a row has statuses, in their order.
+func (r row) callers() []string {
+	right := r.right
+	if right == "" {
+		right = "voyager"
+	}
+	return []string{right, "stranger", "admin", "nobody"}
+}
+
+// TestEveryRouteForEveryone asks every route as the right user, as another one, as an admin and as nobody.
+func TestEveryRouteForEveryone(t *testing.T) {
+	routes := httpapi.New(newWorld(t).services, httpapi.Options{}).Server().Routes()
+	for name := range routeTable {
+		if !slices.ContainsFunc(routes, func(r kithttp.RouteInfo) bool { return r.Name == name }) {
+			t.Errorf("the row %s is of no route", name)
+		}
+	}
+	for _, route := range routes {
+		r, ok := routeTable[route.Name]
+		if !ok {
+			t.Errorf("the route %s %s (%s) has no row", route.Method, route.Path, route.Name)
+			continue
+		}
+		for i, caller := range r.callers() {
+			t.Run(route.Name+"/"+[]string{"right", "another", "admin", "nobody"}[i], func(t *testing.T) {
+				tn := newTown(t)
+				ask := func() {
+					a := tn.ask(route.Method, tn.path(route, r), tn.people[caller].token, tn.words.Replace(r.body))
+					a.want(t, r.want[i])
+					switch {
+					case a.status >= 400:
+						a.refused(t, a.status, "")
+					case a.status == 204 && a.body != "":
+						t.Errorf("got 204 with a body: %q", a.body)
+					}
+					if challenge := a.header.Get("WWW-Authenticate"); (challenge == "Bearer") != (a.status == 401) {
+						t.Errorf("got status %d with WWW-Authenticate %q", a.status, challenge)
+					}
+				}
+				if r.want[i] < 300 && route.Method != "GET" {
+					ask()
+					return
+				}
+				tn.unchanged(ask)
+			})
+		}
+	}
+}
+
+// TestForbiddenBeforeAnythingIsRead: 401 and 403 come before the request is looked at.
+func TestForbiddenBeforeAnythingIsRead(t *testing.T) {
+	tn := newTown(t)
+	for _, route := range tn.api.Server().Routes() {
+		r := routeTable[route.Name]
+		bad := []string{"Content-Type", "text/plain", "Idempotency-Key", "", "Content-Encoding", "gzip"}
+		path := strings.NewReplacer("{id}", "nonsense", "{user_id}", "nonsense").Replace(route.Path) + "?no=such&limit=0"
+		if r.want[3] == 401 {
+			tn.ask(route.Method, path, "", "{", bad...).refused(t, 401, "not_signed_in")
+			tn.ask(route.Method, path, "not-a-token", "{", bad...).refused(t, 401, "not_signed_in")
+		}
+		if r.want[1] == 403 {
+			tn.ask(route.Method, path, tn.people["stranger"].token, "{", bad...).refused(t, 403, "admins_only")
+		}
+	}
+}
+
+func TestAuthorizationHeader(t *testing.T) {
+	w := newWorld(t)
+	ada := w.person("Ada")
+	for _, c := range []struct {
+		name, header string
+		status       int
+	}{
+		{"as it should be", "Bearer " + ada.token, 200},
+		{"scheme in other case", "bEARER " + ada.token, 200},
+		{"no scheme", ada.token, 401},
+		{"another scheme", "Basic " + ada.token, 401},
+		{"no token", "Bearer ", 401},
+		{"altered", "Bearer " + ada.token[:len(ada.token)-2] + "AA", 401},
+		{"a refresh token", "Bearer " + ada.refresh, 401},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w.ask("GET", "/v1/me", "", "", "Authorization", c.header).want(t, c.status)
+		})
+	}
+	t.Run("only one", func(t *testing.T) {
+		r := requestOf(t, "GET", "/v1/me", "")
+		r.Header["Authorization"] = []string{"Bearer " + ada.token, "Bearer " + ada.token}
+		w.send(r).refused(t, 401, "not_signed_in")
+	})
+}

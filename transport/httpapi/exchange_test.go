@@ -1,0 +1,225 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/go-kit/kit/endpoint"
+
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/httpapi"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+// logbook keeps what is logged, as lines of JSON.
+type logbook struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logbook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logbook) logger() *slog.Logger {
+	return slog.New(slog.NewJSONHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// lines are those with a message.
+func (l *logbook) lines(t *testing.T, message string) []map[string]any {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []map[string]any
+	for line := range strings.Lines(l.b.String()) {
+		var m map[string]any
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			t.Fatal(err)
+		}
+		if m["msg"] == message {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+func TestRequestID(t *testing.T) {
+	var book logbook
+	w := newWorld(t, func(o *httpapi.Options) { o.Log = book.logger() })
+	given := w.ask("GET", "/healthz", "", "", "X-Request-Id", "abc-123").header.Get("X-Request-Id")
+	if given != "abc-123" {
+		t.Errorf("got %q, want what was given", given)
+	}
+	seen := map[string]bool{}
+	for _, bad := range []string{"", "a b", "ä", strings.Repeat("x", 129), "a\x7f"} {
+		made := w.ask("GET", "/v1/nonsense", "", "", "X-Request-Id", bad).header.Get("X-Request-Id")
+		if made == bad || len(made) < 16 || seen[made] {
+			t.Errorf("for %q: got %q, want a new one", bad, made)
+		}
+		seen[made] = true
+	}
+	line := book.lines(t, "request")[0]
+	if line["request_id"] != "abc-123" || line["method"] != "GET" || line["route"] != "GET /healthz" || fmt.Sprint(line["status"]) != "200" || line["duration"] == nil {
+		t.Errorf("got the line %v", line)
+	}
+}
+
+// TestFailures: a 5xx tells nothing to the client, and all to the log, once.
+func TestFailures(t *testing.T) {
+	var failure error
+	var book logbook
+	fail := func(next endpoint.Endpoint) endpoint.Endpoint {
+		return func(ctx context.Context, request any) (any, error) {
+			if failure == nil {
+				panic("the sky fell")
+			}
+			return nil, failure
+		}
+	}
+	w := newWorld(t, func(o *httpapi.Options) {
+		o.Log = book.logger()
+		o.Middleware = []endpoint.Middleware{fail}
+	})
+	for _, c := range []struct {
+		failure error
+		status  int
+		code    string
+		level   string
+		told    string
+	}{
+		{errors.New("disk 3 is on fire"), 500, "internal", "ERROR", "disk 3"},
+		{fmt.Errorf("begin: %w", uow.ErrUnreachable.Because(errors.New("dial 10.0.0.7"))), 503, "store_unreachable", "WARN", "10.0.0.7"},
+		{fmt.Errorf("commit: %w", uow.ErrOutcomeUnknown), 503, "outcome_unknown", "WARN", "commit"},
+		{nil, 500, "internal", "ERROR", "the sky fell"},
+	} {
+		failure = c.failure
+		book.b.Reset()
+		a := w.ask("GET", "/v1/me", "", "", "X-Request-Id", "r1")
+		a.refused(t, c.status, c.code)
+		if strings.Contains(a.body, c.told) {
+			t.Errorf("the answer tells the cause: %s", a.body)
+		}
+		if c.status == 503 && a.header.Get("Retry-After") == "" {
+			t.Error("got 503 without Retry-After")
+		}
+		lines := book.lines(t, "request failed")
+		if len(lines) != 1 || lines[0]["level"] != c.level || lines[0]["request_id"] != "r1" || lines[0]["route"] != "me" ||
+			!strings.Contains(fmt.Sprint(lines[0]["error"]), c.told) {
+			t.Errorf("got the lines %v, want one of level %s that tells %q", lines, c.level, c.told)
+		}
+	}
+}
+
+// TestLogHoldsNoSecrets: nothing that people send or are given is in the log.
+func TestLogHoldsNoSecrets(t *testing.T) {
+	var book logbook
+	tn := newTown(t, func(o *httpapi.Options) { o.Log = book.logger() })
+	for _, route := range tn.api.Server().Routes() {
+		r := routeTable[route.Name]
+		if route.Name == "eraseMe" || route.Name == "changeUser" {
+			continue // the others are asked by the same people
+		}
+		tn.ask(route.Method, tn.path(route, r)+"?token="+tn.people["voyager"].refresh, tn.people[r.right].token, tn.words.Replace(r.body))
+		tn.ask(route.Method, tn.path(route, r), tn.people[r.right].token, tn.words.Replace(r.body))
+	}
+	log := book.b.String()
+	hash, _ := quickHasher{}.Hash(tn.ctx, password)
+	for what, secret := range map[string]string{
+		"password": password, "new password": "another horse", "hash": hash, "access token": tn.people["voyager"].token,
+		"refresh token": tn.people["voyager"].refresh, "reset": tn.words.Replace("{reset}"), "address": tn.people["voyager"].email,
+		"message": "Hello", "header": "Authorization", "scheme": "Bearer",
+	} {
+		if strings.Contains(log, secret) {
+			t.Errorf("the log holds the %s", what)
+		}
+	}
+	if n := len(book.lines(t, "request")); n < len(routeTable) {
+		t.Errorf("got %d lines of requests, want one for each", n)
+	}
+}
+
+func TestReadyz(t *testing.T) {
+	var down error
+	w := newWorld(t, func(o *httpapi.Options) { o.Ready = func(context.Context) error { return down } })
+	if a := w.ask("GET", "/readyz", "", "").want(t, 200); a.body != `{"status":"ok"}` {
+		t.Errorf("got %s", a.body)
+	}
+	down = errors.New("no store at 10.0.0.7")
+	a := w.ask("GET", "/readyz", "", "")
+	a.refused(t, 503, "not_ready")
+	if strings.Contains(a.body, "10.0.0.7") || a.header.Get("Retry-After") == "" {
+		t.Errorf("got %v %s", a.header, a.body)
+	}
+	if err := w.client.Ready(w.ctx); !errors.Is(err, httpapi.ErrNotReady) {
+		t.Errorf("got %v, want %v", err, httpapi.ErrNotReady)
+	}
+	w.ask("GET", "/healthz", "", "").want(t, 200)
+	if err := w.client.Healthy(w.ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHostRoutes: a host adds routes of its own, with the API's access levels, and mounts all below a path.
+func TestHostRoutes(t *testing.T) {
+	type greeting struct {
+		Hello users.Role `json:"hello"`
+	}
+	w := newWorld(t)
+	ada, ann := w.person("Ada"), w.admin("Ann")
+	greet := func(ctx context.Context, _ kithttp.None) (greeting, error) {
+		caller, ok := httpapi.CallerFrom(ctx)
+		if !ok || httpapi.RequestID(ctx) == "" {
+			return greeting{}, errors.New("nobody is there")
+		}
+		return greeting{caller.Role}, nil
+	}
+	w.serve()
+	open := kithttp.Route[kithttp.None, greeting]{Name: "greet", Method: http.MethodGet, Path: "/v1/greeting"}
+	closed := kithttp.Route[kithttp.None, greeting]{Name: "greetAdmin", Method: http.MethodGet, Path: "/v1/admin/greeting"}
+	kithttp.Handle(w.api.Server(), open, greet, w.api.SignedIn)
+	kithttp.Handle(w.api.Server(), closed, greet, w.api.SignedIn, w.api.AdminsOnly)
+
+	mounted := http.StripPrefix("/api", w.api)
+	for _, c := range []struct {
+		path, token string
+		status      int
+	}{
+		{"/api/v1/greeting", ada.token, 200}, {"/api/v1/greeting", "", 401}, {"/api/v1/admin/greeting", ada.token, 403},
+		{"/api/v1/admin/greeting", ann.token, 200}, {"/api/v1/me", ada.token, 200}, {"/api/docs", "", 200}, {"/api/docs/", "", 301},
+	} {
+		r := requestOf(t, "GET", "http://host.test"+c.path, "")
+		r.Header.Set("Authorization", "Bearer "+c.token)
+		answer, err := direct{mounted}.RoundTrip(r)
+		if err != nil || answer.StatusCode != c.status {
+			t.Errorf("%s: got %v, %v, want %d", c.path, answer.StatusCode, err, c.status)
+		}
+		if c.status != 301 {
+			continue
+		}
+		if to, err := r.URL.Parse(answer.Header.Get("Location")); err != nil || to.Path != "/api/docs" {
+			t.Errorf("%s leads to %v (%v)", c.path, to, err)
+		}
+	}
+}
+
+func TestNewNeedsEveryService(t *testing.T) {
+	services := newWorld(t).services
+	services.Privacy = nil
+	defer func() {
+		if recover() == nil {
+			t.Error("New took services of which one is missing")
+		}
+	}()
+	httpapi.New(services, httpapi.Options{})
+}

@@ -1,0 +1,102 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cicerone-go/cicerone/transport/httpapi"
+)
+
+func TestExport(t *testing.T) {
+	tn := newTown(t)
+	local := tn.people["local"]
+	if err := local.Block(tn.ctx, tn.people["stranger"].id); err != nil {
+		t.Fatal(err)
+	}
+	must[httpapi.Report](t)(local.Report(tn.ctx, httpapi.Complaint{ReportedUserID: tn.people["stranger"].id, Reason: "spam"}, ""))
+	must[httpapi.Transaction](t)(tn.people["admin"].PostTokens(tn.ctx, local.id, httpapi.Adjustment{Type: "BONUS", Amount: 5, Reason: "kind"}, ""))
+
+	var a answer
+	tn.unchanged(func() { a = tn.ask("GET", "/v1/me/export", local.token, "").want(t, 200) })
+	if got := a.header.Get("Content-Disposition"); got != `attachment; filename="cicerone-export.json"` {
+		t.Errorf("got Content-Disposition %q", got)
+	}
+	var e httpapi.Export
+	if err := json.Unmarshal([]byte(a.body), &e); err != nil {
+		t.Fatal(err)
+	}
+	counts := []int{
+		len(e.Transactions), len(e.Conversations), len(e.Conversations[0].Messages), len(e.Reservations), len(e.Reports),
+		len(e.Blocks), len(e.Sessions), len(e.Sanctions), len(e.Profile.Interests),
+	}
+	if !slices.Equal(counts, []int{3, 1, 1, 1, 1, 1, 1, 1, 1}) {
+		t.Errorf("got %v items: %s", counts, a.body)
+	}
+	if image := e.Conversations[0].Messages[0].Attachment; image == nil || *image != dataURL("image/png", picture(t, 2, 2)) {
+		t.Errorf("got attachment %v, want the image as it was sent", image)
+	}
+	if e.User.ID != local.id || *e.Profile.LastName != "Last" || e.Wallet.Balance != 54 || e.MadeAt.String() != "2026-07-01T10:00:00.000Z" {
+		t.Errorf("got %s", a.body)
+	}
+
+	names := keys(t, a.body)
+	for _, secret := range []string{"password", "hash", "refresh_token", "reviewed_by", "admin_notes", "actor_id"} {
+		if slices.Contains(names, secret) {
+			t.Errorf("the export has a field %s", secret)
+		}
+	}
+	for _, of := range []string{tn.people["admin"].id.String(), local.refresh, password, tn.people["voyager"].email} {
+		if strings.Contains(a.body, of) {
+			t.Errorf("the export holds %s", of)
+		}
+	}
+}
+
+// keys are the names of all members of a document, at every depth.
+func keys(t *testing.T, document string) []string {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal([]byte(document), &v); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	var collect func(any)
+	collect = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for name, member := range v {
+				names = append(names, name)
+				collect(member)
+			}
+		case []any:
+			for _, item := range v {
+				collect(item)
+			}
+		}
+	}
+	collect(v)
+	return names
+}
+
+// TestNoSecretIsAnswered: whatever is asked, no hash and no token that was given to somebody comes back.
+func TestNoSecretIsAnswered(t *testing.T) {
+	tn := newTown(t)
+	hash, _ := quickHasher{}.Hash(tn.ctx, password)
+	for _, route := range tn.api.Server().Routes() {
+		r := routeTable[route.Name]
+		if route.Method != "GET" {
+			continue
+		}
+		for _, caller := range []string{"voyager", "local", "admin"} {
+			a := tn.ask("GET", tn.path(route, r), tn.people[caller].token, "")
+			for what, secret := range map[string]string{"hash": hash, "password": password, "token": tn.people["voyager"].refresh} {
+				if strings.Contains(a.body, secret) {
+					t.Errorf("%s answered to the %s holds a %s: %s", route.Name, caller, what, fmt.Sprintf("%.200s", a.body))
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,311 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cicerone-go/cicerone/adapters/images"
+	"github.com/cicerone-go/cicerone/adapters/jwt"
+	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/privacy"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+	"github.com/cicerone-go/cicerone/transport/httpapi"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+// world is a server over an empty memory store, with a clock that stands still.
+type world struct {
+	t        testing.TB
+	ctx      context.Context
+	store    *ports.Store
+	auditor  *ports.Auditor
+	services httpapi.Services
+	api      *httpapi.API
+	client   *httpapi.Client // of nobody
+	mailbox  *mailbox
+
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newWorld(t testing.TB, change ...func(*httpapi.Options)) *world {
+	t.Helper()
+	w := &world{t: t, ctx: t.Context(), mailbox: &mailbox{}, now: time.Date(2026, 7, 1, 10, 0, 0, 0, time.UTC)}
+	storage := memory.New()
+	t.Cleanup(func() {
+		w.ctx = context.Background()
+		w.audit()
+		if err := storage.Close(w.ctx); err != nil {
+			t.Errorf("close the store: %v", err)
+		}
+	})
+	w.store = ports.NewStore(storage, uow.Policy{})
+	w.auditor = ports.NewAuditor(w.store)
+
+	var err error
+	if w.services, err = newServices(w.store, w.clock, w.mailbox); err != nil {
+		t.Fatal(err)
+	}
+	w.serve(change...)
+	return w
+}
+
+// newServices makes what an API serves.
+func newServices(store *ports.Store, now clock.Clock, mailer users.Mailer) (httpapi.Services, error) {
+	key, err := jwt.NewKey()
+	if err != nil {
+		return httpapi.Services{}, err
+	}
+	access, err := jwt.New(jwt.Config{Keys: [][]byte{key}, Issuer: "cicerone", Audience: "cicerone", Now: now})
+	if err != nil {
+		return httpapi.Services{}, err
+	}
+	ids, passwords := id.NewGenerator(now), users.NewPasswords(quickHasher{})
+	ledger := tokens.NewLedger(ids)
+	return httpapi.Services{
+		Users: users.NewService(users.Deps{
+			Store: ports.ForUsers(store), Ledger: ledger, Passwords: passwords, Access: access, Mailer: mailer,
+			Clock: now, IDs: ids, Policy: users.DefaultPolicy(),
+		}),
+		Tokens: tokens.NewService(ports.ForTokens(store)),
+		Moderation: moderation.NewService(moderation.Deps{
+			Store: ports.ForModeration(store), Ledger: ledger, Auditor: ports.NewAuditor(store), Clock: now, IDs: ids,
+		}),
+		Matching: matching.NewService(matching.Deps{Store: ports.ForMatching(store), Clock: now, IDs: ids}),
+		Messaging: messaging.NewService(messaging.Deps{
+			Store: ports.ForMessaging(store), Ledger: ledger, Images: images.Inspector{}, Clock: now, IDs: ids, Policy: messaging.DefaultPolicy(),
+		}),
+		Reservations: reservations.NewService(reservations.Deps{
+			Store: ports.ForReservations(store), Ledger: ledger, Clock: now, IDs: ids, Policy: reservations.DefaultPolicy(),
+		}),
+		Privacy: privacy.NewService(privacy.Deps{Store: ports.ForReservations(store), Ledger: ledger, Passwords: passwords, Clock: now}),
+	}, nil
+}
+
+// serve puts a new API in front of the same services, as a restart does.
+func (w *world) serve(change ...func(*httpapi.Options)) {
+	w.t.Helper()
+	var o httpapi.Options
+	for _, c := range change {
+		c(&o)
+	}
+	w.api = httpapi.New(w.services, o)
+	var err error
+	w.client, err = httpapi.NewClient("http://cicerone.test", kithttp.WithHTTPClient(&http.Client{Transport: direct{w.api}}))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// direct hands requests to a handler without a network in between.
+type direct struct{ handler http.Handler }
+
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	answer := httptest.NewRecorder()
+	d.handler.ServeHTTP(answer, r)
+	return answer.Result(), nil
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return clock.Trim(w.now)
+}
+
+func (w *world) advance(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+// quickHasher takes no time. It is not for anything else than tests.
+type quickHasher struct{}
+
+func (quickHasher) Hash(_ context.Context, password string) (string, error) {
+	sum := sha256.Sum256([]byte(password))
+	return hex.EncodeToString(sum[:]), nil
+}
+
+func (h quickHasher) Verify(ctx context.Context, hash, password string) (bool, error) {
+	made, err := h.Hash(ctx, password)
+	return made == hash, err
+}
+
+type mailbox struct {
+	mu   sync.Mutex
+	sent []users.Mail
+}
+
+func (m *mailbox) Send(_ context.Context, mail users.Mail) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sent = append(m.sent, mail)
+	return nil
+}
+
+// secret is what the last mail holds: the longest word of it.
+func (m *mailbox) secret() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	words := strings.Fields(m.sent[len(m.sent)-1].Text)
+	return slices.MaxFunc(words, func(a, b string) int { return len(a) - len(b) })
+}
+
+// answer is what the server said.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// ask sends a request. headers are names and values in turn; a body is JSON unless they say otherwise.
+func (w *world) ask(method, path, token, body string, headers ...string) answer {
+	w.t.Helper()
+	r := httptest.NewRequestWithContext(w.ctx, method, path, strings.NewReader(body))
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for pair := range slices.Chunk(headers, 2) {
+		r.Header[http.CanonicalHeaderKey(pair[0])] = append(r.Header[http.CanonicalHeaderKey(pair[0])][:0:0], pair[1])
+	}
+	return w.send(r)
+}
+
+func (w *world) send(r *http.Request) answer {
+	recorded := httptest.NewRecorder()
+	w.api.ServeHTTP(recorded, r)
+	return answer{recorded.Code, recorded.Header(), recorded.Body.String()}
+}
+
+// want fails the test unless the answer has a status.
+func (a answer) want(t testing.TB, status int) answer {
+	t.Helper()
+	if a.status != status {
+		t.Fatalf("got status %d, want %d: %s", a.status, status, a.body)
+	}
+	return a
+}
+
+// object is the answer's JSON object.
+func (a answer) object(t testing.TB) map[string]any {
+	t.Helper()
+	var o map[string]any
+	d := json.NewDecoder(strings.NewReader(a.body))
+	d.UseNumber()
+	if err := d.Decode(&o); err != nil {
+		t.Fatalf("the answer %q is no JSON object: %v", a.body, err)
+	}
+	return o
+}
+
+// refused fails the test unless the answer is a problem document with this status and code, and names
+// these fields.
+func (a answer) refused(t testing.TB, status int, code string, fields ...string) {
+	t.Helper()
+	a.want(t, status)
+	var p kithttp.Problem
+	if err := json.Unmarshal([]byte(a.body), &p); err != nil || a.header.Get("Content-Type") != "application/problem+json" {
+		t.Fatalf("got %s %q, want a problem document (%v)", a.header.Get("Content-Type"), a.body, err)
+	}
+	if p.Status != status || p.Title != http.StatusText(status) || p.Detail == "" || code != "" && p.Code != code {
+		t.Fatalf("got problem %+v, want status %d and code %q", p, status, code)
+	}
+	var named []string
+	for _, e := range p.Errors {
+		named = append(named, e.Field)
+	}
+	if !slices.Equal(named, fields) {
+		t.Fatalf("got errors of %q, want of %q: %s", named, fields, a.body)
+	}
+}
+
+// rows is all that the store holds, as text that can be compared.
+func (w *world) rows() string {
+	w.t.Helper()
+	var all bytes.Buffer
+	err := w.store.Snapshot(w.ctx, func(ctx context.Context, tx ports.Tx) error {
+		all.Reset()
+		for _, table := range ports.Tables {
+			rows, err := tx.Rows().Read(ctx, table, nil, 10_000)
+			if err != nil {
+				return err
+			}
+			for _, row := range rows {
+				for i, value := range row {
+					if b, ok := value.([]byte); ok {
+						row[i] = sha256.Sum256(b)
+					}
+				}
+				fmt.Fprintf(&all, "%s\t%v\n", table.Name, row)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatalf("read all rows: %v", err)
+	}
+	return all.String()
+}
+
+// unchanged fails the test where the store holds anything else after f than before.
+func (w *world) unchanged(f func()) {
+	w.t.Helper()
+	before := w.rows()
+	f()
+	if after := w.rows(); after != before {
+		w.t.Errorf("something was changed, from\n%s\nto\n%s", before, after)
+	}
+}
+
+// audit fails the test for every rule that the store breaks.
+func (w *world) audit() {
+	w.t.Helper()
+	v, err := w.auditor.Audit(w.ctx)
+	if err != nil {
+		w.t.Fatalf("audit the store: %v", err)
+	}
+	for _, broken := range v.Violations {
+		w.t.Errorf("the store breaks %s at %q: %s", broken.Rule, broken.Subject, broken.Detail)
+	}
+}
+
+// must fails the test where there was an error.
+func must[T any](t testing.TB) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			if f, ok := err.(*fault.Error); ok {
+				t.Fatalf("got %s %v", f.Code, f)
+			}
+			t.Fatal(err)
+		}
+		return v
+	}
+}

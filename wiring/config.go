@@ -1,0 +1,149 @@
+package wiring
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/go-kit/kit/endpoint"
+
+	"github.com/cicerone-go/cicerone/adapters/bcrypt"
+	"github.com/cicerone-go/cicerone/adapters/jwt"
+	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/httpapi"
+)
+
+// MaxSettleEvery is the longest that a server may wait before it looks again for reservations that have
+// ended: they are settled within 5 s (spec §2).
+const MaxSettleEvery = 5 * time.Second
+
+// Config is all that a server can be told. Begin with DefaultConfig.
+type Config struct {
+	Users        users.Policy
+	Messaging    messaging.Policy
+	Reservations reservations.Policy
+	Units        uow.Policy // how long a unit of work is run again; zero fields take uow.DefaultPolicy
+
+	Access       Access
+	PasswordCost int // of bcrypt, 4 to 31; one more takes twice as long
+	Limits       httpapi.Limits
+	PurgeEvery   time.Duration // how often what has expired is removed: sessions, and answers kept for retries
+
+	// Mailer is called by a queue, behind the request that caused the mail. nil writes all mail to the
+	// log, which is for development: whoever reads it can use the secrets in it.
+	Mailer users.Mailer
+
+	// Hasher takes the place of bcrypt; nil leaves bcrypt at PasswordCost.
+	Hasher users.Hasher
+
+	Clock      clock.Clock           // nil means the machine's
+	IDs        id.Source             // nil means an id.Generator that reads Clock
+	Log        *slog.Logger          // nil means slog.Default()
+	Middleware []endpoint.Middleware // around every endpoint, the first outermost
+	Version    string                // of the program, for its API's description
+
+	// ClientAddress tells where a request comes from, for the limit on those who are not signed in; nil
+	// takes the peer's address, which behind a proxy is the proxy's.
+	ClientAddress func(*http.Request) string
+}
+
+// Access says how access tokens are signed, and for whom they are good.
+type Access struct {
+	// Keys are secrets of jwt.KeySize bytes or more. The first signs, all of them verify. Without any, a
+	// random one is made: access tokens are then good in this process only.
+	Keys [][]byte
+
+	Issuer   string        // of the tokens; must not be empty
+	Audience string        // for whom they are good; must not be empty
+	Leeway   time.Duration // how far the clocks of the servers that share the keys may be apart
+}
+
+// DefaultConfig is a server with the policies of spec §2, without mail, whose access tokens end with the
+// process.
+func DefaultConfig() Config {
+	return Config{
+		Users:        users.DefaultPolicy(),
+		Messaging:    messaging.DefaultPolicy(),
+		Reservations: reservations.DefaultPolicy(),
+		Access:       Access{Issuer: "cicerone", Audience: "cicerone"},
+		PasswordCost: bcrypt.DefaultCost,
+		Limits:       httpapi.DefaultLimits(),
+		PurgeEvery:   time.Hour,
+	}
+}
+
+// Validate says everything that is wrong with a configuration, field by field; nil where nothing is.
+func (c Config) Validate() error {
+	var p problems
+	p.tokens("Users.SignupBonus", c.Users.SignupBonus)
+	p.check(c.Users.AccessLifetime > 0, "Users.AccessLifetime", "must be above 0, is %v", c.Users.AccessLifetime)
+	p.check(c.Users.RefreshLifetime >= c.Users.AccessLifetime, "Users.RefreshLifetime",
+		"must be at least Users.AccessLifetime, %v, is %v", c.Users.AccessLifetime, c.Users.RefreshLifetime)
+	p.check(c.Users.ResetLifetime > 0, "Users.ResetLifetime", "must be above 0, is %v", c.Users.ResetLifetime)
+	p.check(c.Users.ResetURL == "" || isWebAddress(c.Users.ResetURL), "Users.ResetURL",
+		"must be an http or https address, is %q", c.Users.ResetURL)
+
+	p.tokens("Messaging.MessageCost", c.Messaging.MessageCost)
+	p.check(c.Reservations.SettleEvery > 0 && c.Reservations.SettleEvery <= MaxSettleEvery, "Reservations.SettleEvery",
+		"must be above 0 and at most %v, is %v", MaxSettleEvery, c.Reservations.SettleEvery)
+
+	p.notNegative("Units.MaxTime", c.Units.MaxTime)
+	p.notNegative("Units.MinPause", c.Units.MinPause)
+	p.notNegative("Units.MaxPause", c.Units.MaxPause)
+
+	p.access(c.Access)
+	_, err := bcrypt.New(c.PasswordCost)
+	p.check(c.Hasher != nil || err == nil, "PasswordCost", "%v", err)
+	p.rate("Limits.Anonymous", c.Limits.Anonymous)
+	p.rate("Limits.User", c.Limits.User)
+	p.check(c.PurgeEvery > 0, "PurgeEvery", "must be above 0, is %v", c.PurgeEvery)
+	return errors.Join(p...)
+}
+
+type problems []error
+
+func (p *problems) check(ok bool, field, format string, args ...any) {
+	if !ok {
+		*p = append(*p, fmt.Errorf("%s: %w", field, fmt.Errorf(format, args...)))
+	}
+}
+
+func (p *problems) tokens(field string, n int64) {
+	p.check(n >= 0 && n <= tokens.MaxAmount, field, "must be 0 to %d tokens, is %d", int64(tokens.MaxAmount), n)
+}
+
+func (p *problems) notNegative(field string, d time.Duration) {
+	p.check(d >= 0, field, "must not be negative, is %v", d)
+}
+
+func (p *problems) rate(field string, r httpapi.Rate) {
+	p.check(r.PerSecond >= 0 && !math.IsInf(r.PerSecond, 0), field+".PerSecond", "must be 0 or more, is %v", r.PerSecond)
+	p.check(r.Burst >= 0, field+".Burst", "must be 0 or more, is %d", r.Burst)
+}
+
+func (p *problems) access(a Access) {
+	for i, key := range a.Keys {
+		p.check(len(key) >= jwt.KeySize, "Access.Keys", "key %d must have %d bytes or more, has %d", i+1, jwt.KeySize, len(key))
+		same := slices.IndexFunc(a.Keys, func(k []byte) bool { return slices.Equal(k, key) })
+		p.check(same == i, "Access.Keys", "keys %d and %d are the same", same+1, i+1)
+	}
+	p.check(a.Issuer != "", "Access.Issuer", "must not be empty")
+	p.check(a.Audience != "", "Access.Audience", "must not be empty")
+	p.notNegative("Access.Leeway", a.Leeway)
+}
+
+func isWebAddress(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}

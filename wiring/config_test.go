@@ -1,0 +1,88 @@
+package wiring_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/wiring"
+)
+
+func TestTheDefaultConfigIsValid(t *testing.T) {
+	if err := wiring.DefaultConfig().Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestValidateNamesTheField(t *testing.T) {
+	key := bytes.Repeat([]byte("k"), 32)
+	tests := []struct {
+		field  string
+		change func(c *wiring.Config)
+	}{
+		{"Users.SignupBonus", func(c *wiring.Config) { c.Users.SignupBonus = -1 }},
+		{"Users.SignupBonus", func(c *wiring.Config) { c.Users.SignupBonus = 1 << 53 }},
+		{"Users.AccessLifetime", func(c *wiring.Config) { c.Users.AccessLifetime = 0 }},
+		{"Users.RefreshLifetime", func(c *wiring.Config) { c.Users.RefreshLifetime = time.Minute }},
+		{"Users.ResetLifetime", func(c *wiring.Config) { c.Users.ResetLifetime = -time.Second }},
+		{"Users.ResetURL", func(c *wiring.Config) { c.Users.ResetURL = "javascript:alert(1)" }},
+		{"Messaging.MessageCost", func(c *wiring.Config) { c.Messaging.MessageCost = -1 }},
+		{"Reservations.SettleEvery", func(c *wiring.Config) { c.Reservations.SettleEvery = 0 }},
+		{"Reservations.SettleEvery", func(c *wiring.Config) { c.Reservations.SettleEvery = 5*time.Second + 1 }},
+		{"Units.MaxTime", func(c *wiring.Config) { c.Units.MaxTime = -1 }},
+		{"Units.MinPause", func(c *wiring.Config) { c.Units.MinPause = -1 }},
+		{"Units.MaxPause", func(c *wiring.Config) { c.Units.MaxPause = -1 }},
+		{"Access.Keys", func(c *wiring.Config) { c.Access.Keys = [][]byte{[]byte("short")} }},
+		{"Access.Keys", func(c *wiring.Config) { c.Access.Keys = [][]byte{key, key} }},
+		{"Access.Issuer", func(c *wiring.Config) { c.Access.Issuer = "" }},
+		{"Access.Audience", func(c *wiring.Config) { c.Access.Audience = "" }},
+		{"Access.Leeway", func(c *wiring.Config) { c.Access.Leeway = -1 }},
+		{"PasswordCost", func(c *wiring.Config) { c.PasswordCost = 3 }},
+		{"PasswordCost", func(c *wiring.Config) { c.PasswordCost = 32 }},
+		{"Limits.Anonymous.PerSecond", func(c *wiring.Config) { c.Limits.Anonymous.PerSecond = -1 }},
+		{"Limits.User.Burst", func(c *wiring.Config) { c.Limits.User.Burst = -1 }},
+		{"PurgeEvery", func(c *wiring.Config) { c.PurgeEvery = 0 }},
+	}
+	for _, tt := range tests {
+		c := wiring.DefaultConfig()
+		tt.change(&c)
+		err := c.Validate()
+		if err == nil || !strings.HasPrefix(err.Error(), tt.field+": ") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: got %v, want one problem with that field", tt.field, err)
+		}
+		if _, built := wiring.NewServices(c, memory.New()); built == nil || !strings.Contains(built.Error(), err.Error()) {
+			t.Errorf("%s: NewServices said %v", tt.field, built)
+		}
+	}
+}
+
+func TestValidateNamesAllFieldsAtOnce(t *testing.T) {
+	var c wiring.Config
+	err := c.Validate()
+	if err == nil {
+		t.Fatal("the zero Config was taken")
+	}
+	for _, field := range []string{"Users.AccessLifetime", "Reservations.SettleEvery", "Access.Issuer", "PurgeEvery"} {
+		if !strings.Contains(err.Error(), field) {
+			t.Errorf("%v does not name %s", err, field)
+		}
+	}
+}
+
+func TestIdentifiersFollowTheClock(t *testing.T) {
+	then := time.Date(2021, 5, 6, 7, 8, 9, 0, time.UTC)
+	c := wiring.DefaultConfig()
+	c.Clock = clock.Clock(func() time.Time { return then })
+	checked, err := wiring.Check(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := checked.IDs.Next()
+	ms := int64(u[0])<<40 | int64(u[1])<<32 | int64(u[2])<<24 | int64(u[3])<<16 | int64(u[4])<<8 | int64(u[5])
+	if made := time.UnixMilli(ms).UTC(); !made.Equal(then) {
+		t.Errorf("an identifier was made at %v, want %v", made, then)
+	}
+}

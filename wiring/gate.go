@@ -1,0 +1,84 @@
+package wiring
+
+import (
+	"context"
+	"net/http"
+	"sync"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/transport/httpapi"
+)
+
+// errClosing is what a request gets that comes while the App is being closed, or later.
+var errClosing = fault.New(fault.Unavailable, "shutting_down", "the server is shutting down: try again later")
+
+// gate counts who is inside, so that whoever closes it can wait for them.
+type gate struct {
+	closing context.Context // ends when the gate closes
+	shut    context.CancelFunc
+
+	mu     sync.Mutex
+	inside int
+	empty  chan struct{} // closed when the gate is closed and nobody is inside
+}
+
+func newGate() *gate {
+	g := &gate{empty: make(chan struct{})}
+	g.closing, g.shut = context.WithCancel(context.Background())
+	return g
+}
+
+// enter lets one in, who must leave, unless the gate is closed.
+func (g *gate) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closing.Err() != nil {
+		return false
+	}
+	g.inside++
+	return true
+}
+
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.inside--
+	if g.closing.Err() != nil && g.inside == 0 {
+		close(g.empty)
+	}
+}
+
+// close lets nobody in any more, and waits until nobody is inside or ctx ends, whose error it returns.
+func (g *gate) close(ctx context.Context) error {
+	g.mu.Lock()
+	if g.closing.Err() == nil {
+		g.shut()
+		if g.inside == 0 {
+			close(g.empty)
+		}
+	}
+	g.mu.Unlock()
+	select {
+	case <-g.empty:
+		return nil
+	default:
+	}
+	select {
+	case <-g.empty:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// guard puts a gate in front of the API.
+func guard(g *gate, api *httpapi.API) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !g.enter() {
+			api.Server().WriteError(r.Context(), errClosing, w)
+			return
+		}
+		defer g.leave()
+		api.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,122 @@
+package wiring
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/google/wire"
+
+	"github.com/cicerone-go/cicerone/adapters/bcrypt"
+	"github.com/cicerone-go/cicerone/adapters/images"
+	"github.com/cicerone-go/cicerone/adapters/jwt"
+	"github.com/cicerone-go/cicerone/adapters/mail"
+	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/privacy"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+	"github.com/cicerone-go/cicerone/transport/httpapi"
+)
+
+// Domains makes the services of core from a Config, a ports.Storage and a users.Mailer.
+var Domains = wire.NewSet(
+	Check,
+	wire.FieldsOf(new(Checked), "Users", "Messaging", "Reservations", "Units", "Clock", "IDs", "Log", "Hasher"),
+
+	ports.NewStore,
+	ports.ForTokens, ports.ForUsers, ports.ForModeration, ports.ForMatching, ports.ForMessaging, ports.ForReservations,
+	ports.NewAuditor, wire.Bind(new(moderation.Auditor), new(*ports.Auditor)),
+
+	NewAccessTokens, wire.Bind(new(users.AccessTokens), new(*jwt.Tokens)),
+	users.NewPasswords,
+	wire.InterfaceValue(new(messaging.Images), images.Inspector{}),
+
+	tokens.NewLedger,
+	tokens.NewService,
+	wire.Struct(new(users.Deps), "*"), users.NewService,
+	wire.Struct(new(moderation.Deps), "*"), moderation.NewService,
+	wire.Struct(new(matching.Deps), "*"), matching.NewService,
+	wire.Struct(new(messaging.Deps), "*"), messaging.NewService,
+	wire.Struct(new(reservations.Deps), "*"), reservations.NewService,
+	wire.Struct(new(privacy.Deps), "*"), privacy.NewService,
+	wire.Struct(new(httpapi.Services), "*"),
+)
+
+// Application makes an App from a Config and a ports.Storage, which is all that a root has to add.
+var Application = wire.NewSet(
+	Domains,
+	NewMailQueue, wire.Bind(new(users.Mailer), new(*mail.Queue)),
+	NewAPI,
+	NewApp,
+)
+
+// Checked is a Config that was found good, with nothing left nil. Check makes it.
+type Checked Config
+
+// Check fills what a Config leaves to the defaults. Its errors are those of Config.Validate.
+func Check(c Config) (Checked, error) {
+	if err := c.Validate(); err != nil {
+		return Checked{}, fmt.Errorf("wiring: configuration: %w", err)
+	}
+	if c.Clock == nil {
+		c.Clock = clock.System()
+	}
+	if c.IDs == nil {
+		c.IDs = id.NewGenerator(c.Clock)
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Mailer == nil {
+		c.Mailer = mail.NewLog(c.Log)
+	}
+	if c.Hasher == nil {
+		h, err := bcrypt.New(c.PasswordCost)
+		if err != nil {
+			return Checked{}, fmt.Errorf("wiring: hash passwords: %w", err)
+		}
+		c.Hasher = h
+	}
+	if len(c.Access.Keys) == 0 {
+		key, err := jwt.NewKey()
+		if err != nil {
+			return Checked{}, fmt.Errorf("wiring: sign access tokens: %w", err)
+		}
+		c.Access.Keys = [][]byte{key}
+	}
+	return Checked(c), nil
+}
+
+// NewAccessTokens makes what signs and verifies access tokens.
+func NewAccessTokens(c Checked) (*jwt.Tokens, error) {
+	t, err := jwt.New(jwt.Config{
+		Keys: c.Access.Keys, Issuer: c.Access.Issuer, Audience: c.Access.Audience, Leeway: c.Access.Leeway, Now: c.Clock,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("wiring: sign access tokens: %w", err)
+	}
+	return t, nil
+}
+
+// NewMailQueue starts the queue in front of the mailer. The App closes it; the function that comes with
+// it is for wire, where what is to be built after it cannot be.
+func NewMailQueue(c Checked) (*mail.Queue, func(), error) {
+	q, err := mail.NewQueue(c.Mailer, mail.QueueConfig{Logger: c.Log})
+	if err != nil {
+		return nil, nil, fmt.Errorf("wiring: queue mail: %w", err)
+	}
+	return q, func() { closeNow(c.Log, "mail queue", q.Close) }, nil
+}
+
+// NewAPI makes the HTTP face of the services.
+func NewAPI(c Checked, s httpapi.Services, storage ports.Storage) *httpapi.API {
+	return httpapi.New(s, httpapi.Options{
+		Log: c.Log, Ready: storage.Ping, Limits: c.Limits, Version: c.Version,
+		ClientAddress: c.ClientAddress, Middleware: c.Middleware,
+	})
+}

@@ -26,5 +26,5 @@ func ExampleParse() {
 	fmt.Println(err)
 	// Output:
 	// 0192f0c1-2b3c-7d4e-8f5a-6b7c8d9e0f1a <nil>
-	// not an identifier: want a UUID like 0192f0c1-2b3c-7d4e-8f5a-6b7c8d9e0f1a
+	// must be an identifier like 0192f0c1-2b3c-7d4e-8f5a-6b7c8d9e0f1a
 }

@@ -4,10 +4,11 @@ package id
 
 import (
 	"bytes"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/cicerone-go/cicerone/core/fault"
 )
 
 // ID names one E. It is a plain 16-byte array: comparable, usable as a map key, and taken by
@@ -45,8 +46,9 @@ type (
 	subjectKind      struct{}
 )
 
-// ErrMalformed is returned for text that is not an identifier.
-var ErrMalformed = errors.New("not an identifier: want a UUID like 0192f0c1-2b3c-7d4e-8f5a-6b7c8d9e0f1a")
+// ErrMalformed is text that is not an identifier; it is fault.Invalid, and reads on from a field's name.
+var ErrMalformed error = fault.New(fault.Invalid, fault.CodeInvalid,
+	"must be an identifier like 0192f0c1-2b3c-7d4e-8f5a-6b7c8d9e0f1a")
 
 // Parse reads the usual form of 36 characters, hexadecimal digits in either case; of other forms
 // it returns ErrMalformed. A UUID of another version than 7 is taken: it merely names nothing.

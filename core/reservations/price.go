@@ -1,19 +1,21 @@
 package reservations
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/govalues/decimal"
+
+	"github.com/cicerone-go/cicerone/core/fault"
 )
 
 // Price is an exact amount of money with two places, 0.00 to 99,999,999.99. The zero value is 0.00.
 type Price struct{ amount decimal.Decimal }
 
-var errPrice = errors.New("must be a price like 12.50: one to eight digits, and at most two decimals")
+var errPrice error = fault.New(fault.Invalid, fault.CodeInvalid,
+	"must be a price like 12.50: one to eight digits, and at most two decimals")
 
-// ParsePrice reads one to eight digits and at most two decimals, without sign.
+// ParsePrice reads one to eight digits and at most two decimals, without sign. All else is fault.Invalid.
 func ParsePrice(s string) (Price, error) {
 	whole, cents, hasPoint := strings.Cut(s, ".")
 	if !digits(whole, 1, 8) || hasPoint && !digits(cents, 1, 2) {

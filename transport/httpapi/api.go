@@ -103,7 +103,7 @@ func New(s Services, o Options) *API {
 // with [API.SignedIn] or [API.AdminsOnly] as their middleware.
 func (a *API) Server() *kithttp.Server { return a.server }
 
-// logFailure writes what was answered with a 5xx to the log: the only place where its cause is told.
+// logFailure writes to the log what went wrong on this side: the only place where the cause is told.
 func (a *API) logFailure(ctx context.Context, route kithttp.RouteInfo, err error) {
 	level := slog.LevelError
 	if errors.Is(err, fault.Unavailable) {

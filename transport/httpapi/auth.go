@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -114,7 +115,12 @@ func (a *API) logOut(ctx context.Context, req refreshRequest) (kithttp.None, err
 }
 
 func (a *API) forgotPassword(ctx context.Context, req forgotPasswordRequest) (kithttp.None, error) {
-	return kithttp.None{}, a.services.Users.ForgotPassword(ctx, req.Email)
+	err := a.services.Users.ForgotPassword(ctx, req.Email)
+	if errors.Is(err, users.ErrNotMailed) {
+		a.logFailure(ctx, kithttp.RouteFrom(ctx), err) // and nothing more: it would tell that there is such an account
+		err = nil
+	}
+	return kithttp.None{}, err
 }
 
 func (a *API) resetPassword(ctx context.Context, req resetPasswordRequest) (kithttp.None, error) {

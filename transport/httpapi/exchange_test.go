@@ -121,6 +121,23 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// TestMailFailure: that mail could not be sent would tell that there was somebody to send it to.
+func TestMailFailure(t *testing.T) {
+	var book logbook
+	w := newWorld(t, func(o *httpapi.Options) { o.Log = book.logger() })
+	ada := w.person("Ada")
+	w.mailbox.full = errors.New("the post office is closed")
+	for _, email := range []string{ada.email, "nobody@example.org"} {
+		if a := w.ask("POST", "/v1/auth/password/forgot", "", `{"email":"`+email+`"}`).want(t, 202); a.body != "" {
+			t.Errorf("%s: got %q", email, a.body)
+		}
+	}
+	lines := book.lines(t, "request failed")
+	if len(lines) != 1 || lines[0]["route"] != "forgotPassword" || !strings.Contains(fmt.Sprint(lines[0]["error"]), "post office") {
+		t.Errorf("got the lines %v, want one that tells why", lines)
+	}
+}
+
 // TestLogHoldsNoSecrets: nothing that people send or are given is in the log.
 func TestLogHoldsNoSecrets(t *testing.T) {
 	var book logbook

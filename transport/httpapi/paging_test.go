@@ -208,11 +208,14 @@ func TestAll(t *testing.T) {
 	}
 	t.Run("left early", func(t *testing.T) {
 		pages := 0
-		for range httpapi.All(func(p httpapi.Paging) (httpapi.Page[httpapi.Match], error) {
+		for _, err := range httpapi.All(func(p httpapi.Paging) (httpapi.Page[httpapi.Match], error) {
 			pages++
 			p.Limit = 2
 			return voyager.Matches(tn.ctx, httpapi.Search{}, p)
 		}) {
+			if err != nil {
+				t.Fatal(err)
+			}
 			break
 		}
 		if pages != 1 {

@@ -315,6 +315,9 @@ func explain(err error, body []byte) error {
 	}
 }
 
+// deepestJSON is where jsontext stops reading (its documentation of SyntacticError names no variable for it).
+const deepestJSON = 10_000 - 1
+
 func explainSyntax(e *jsontext.SyntacticError, body []byte) error {
 	message := fmt.Sprintf("is not JSON at byte %d", e.ByteOffset)
 	switch {
@@ -324,6 +327,8 @@ func explainSyntax(e *jsontext.SyntacticError, body []byte) error {
 		message = "ends before its JSON does"
 	case !utf8.Valid(body):
 		message = "is not UTF-8"
+	case strings.Count(string(e.JSONPointer), "/") >= deepestJSON:
+		message = "is nested too deep"
 	}
 	if e.JSONPointer == "" {
 		return malformed("the body " + message).Because(e)

@@ -293,7 +293,7 @@ func TestDecodeTooDeep(t *testing.T) {
 	kithttp.Handle(s, renameThing, answer[rename](thing{}, nil))
 	base, _ := serve(t, s)
 	for _, within := range []string{`[`, `{"a":`} {
-		c := refusal{body: `{` + whole + `,"extra":` + strings.Repeat(within, 20_000), status: 400, field: "extra" + fieldsBelow(within)}
+		c := refusal{body: `{` + whole + `,"extra":` + strings.Repeat(within, 20_000), status: 400, field: "extra" + fieldsBelow(within), detail: "is nested too deep"}
 		c.run(t, base)
 	}
 }

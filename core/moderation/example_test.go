@@ -1,0 +1,71 @@
+package moderation_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/internal/coretest"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// Somebody reports another; an admin takes a penalty and resolves the report. Both acts are in the
+// audit trail.
+func Example() {
+	ctx := context.Background()
+	clock := coretest.NewClock()
+	generator := id.NewGenerator(clock.Now)
+	ledger := tokens.NewLedger(generator)
+	store := ports.NewStore(memory.New(), uow.Policy{})
+	people := users.NewService(users.Deps{
+		Store: ports.ForUsers(store), Ledger: ledger, Passwords: users.NewPasswords(&coretest.Hasher{}),
+		Access: &coretest.AccessTokens{Clock: clock}, Mailer: &coretest.Mailbox{}, Clock: clock.Now, IDs: generator,
+		Policy: users.DefaultPolicy(),
+	})
+	service := moderation.NewService(moderation.Deps{
+		Store: ports.ForModeration(store), Ledger: ledger, Auditor: ports.NewAuditor(store), Clock: clock.Now, IDs: generator,
+	})
+	person := func(name string) id.User {
+		u, err := people.Register(ctx, users.SignUp{Name: name, Email: coretest.Email(name), Password: coretest.Password})
+		if err != nil {
+			log.Fatal(err)
+		}
+		return u.ID
+	}
+	ada, luca, grace := person("Ada"), person("Luca"), person("Grace")
+	if _, err := service.Appoint(ctx, coretest.Email("Grace")); err != nil {
+		log.Fatal(err)
+	}
+
+	report, err := service.Report(ctx, ada, moderation.Complaint{ReportedUserID: luca, Reason: "spam"}, "")
+	fmt.Println(report.Status, err)
+
+	penalty, err := service.PostTokens(ctx, grace, luca,
+		moderation.Adjustment{Type: tokens.Penalty, Amount: -80, Reason: "spam"}, "")
+	fmt.Println(penalty.Amount, err) // at most what was there
+
+	resolved := moderation.Resolved
+	report, err = service.ChangeReport(ctx, grace, report.ID, moderation.ReportChange{Status: &resolved})
+	fmt.Println(report.Status, err)
+
+	trail, err := service.Audits(ctx, grace, page.Request[page.Moment]{})
+	for _, act := range trail.Items {
+		fmt.Printf("%s for %q\n", act.Action, act.Reason)
+	}
+	fmt.Println(err)
+	// Output:
+	// pending <nil>
+	// -50 <nil>
+	// resolved <nil>
+	// report.changed for ""
+	// tokens.posted for "spam"
+	// user.admin_appointed for "by the operator"
+	// <nil>
+}

@@ -24,7 +24,7 @@ var aliasing = []test{
 // changedInput spoils everything between the call and the commit, when the store may not have sent it yet.
 func changedInput(f *fixture) {
 	w := f.town()
-	chess, go_ := f.interest("chess"), f.interest("go")
+	chess, bridge := f.interest("chess"), f.interest("bridge")
 	image := messaging.Attachment{MediaType: "image/gif", Bytes: []byte("GIF89a")}
 	m := f.newMessage(w.talk, w.ada.ID, noon)
 	m.Attachment = image.MediaType
@@ -43,7 +43,7 @@ func changedInput(f *fixture) {
 			func() error { return tx.Matching().SaveProfile(ctx, f.newProfile(w.cleo), interests) },
 			func() error { return tx.Rows().Write(ctx, ports.StoreMarks, rows) },
 		)
-		image.Bytes[0], record.Answer[5], interests[0] = 'X', '2', go_.ID
+		image.Bytes[0], record.Answer[5], interests[0] = 'X', '2', bridge.ID
 		image.MediaType = "image/png"
 		audit.Details["name"], audit.Details["more"] = "after", "x"
 		rows[0][0], rows[1] = "c", ports.Row{"d", noon}

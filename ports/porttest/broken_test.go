@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -164,6 +165,7 @@ func (l *lastWins) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.C
 	if err := mine.Run(ctx, mode, fn); err != nil {
 		return err
 	}
+	time.Sleep(time.Millisecond) // others commit meanwhile
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.present = mine

@@ -17,6 +17,5 @@
 //
 // The function that opens a store is called once for each test, and gives an empty store; the tests run one after
 // another, and at most two stores are open at once, so one server that is wiped in between does as well as many.
-// The kit closes what it opened. Two environment variables matter: CICERONE_SOAK=1 makes the concurrent tests run
-// many times longer, and the adapter's own, whatever they are.
+// The kit closes what it opened. With CICERONE_SOAK=1 in the environment the concurrent tests run many times longer.
 package porttest

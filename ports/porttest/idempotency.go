@@ -101,9 +101,15 @@ func claimWaits(f *fixture) {
 
 // bonus is a command that credits tokens, with its key.
 func (f *fixture) bonus(user id.User, amount int64, cmd idempotency.Command) (answer int64, replayed bool, err error) {
+	return f.slowBonus(0, user, amount, cmd)
+}
+
+// slowBonus is a bonus that takes its time once it has claimed its key.
+func (f *fixture) slowBonus(pause time.Duration, user id.User, amount int64, cmd idempotency.Command) (answer int64, replayed bool, err error) {
 	return idempotency.Run(f.ctx, f.store, clock.Clock(func() time.Time { return noon }), cmd,
 		func(context.Context, ports.Tx) error { return nil },
 		func(ctx context.Context, tx ports.Tx) (int64, error) {
+			time.Sleep(pause)
 			receipts, err := tx.Tokens().Post(ctx, f.newEntry(user, amount, tokens.AdminAdjustment))
 			if err != nil {
 				return 0, err
@@ -122,7 +128,7 @@ func doneOnce(f *fixture) {
 		ada := f.user(fmt.Sprintf("ada%d", round))
 		fresh := make([]bool, callers)
 		f.allTogether(callers, func(i int) error {
-			answer, replayed, err := f.bonus(ada.ID, 7, command(ada.ID, "key", 7))
+			answer, replayed, err := f.slowBonus(patience, ada.ID, 7, command(ada.ID, "key", 7))
 			fresh[i] = !replayed
 			if err == nil && answer != 7 {
 				err = fmt.Errorf("the answer is %d, want 7", answer)

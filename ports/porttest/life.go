@@ -58,7 +58,7 @@ func busy(c *community) {
 		}
 	}
 	const actors = 8
-	steps := rounds(60, 3000)
+	steps := rounds(60, 20_000)
 	c.allTogether(actors, func(actor int) error {
 		dice := rand.New(rand.NewPCG(uint64(actor), 1)) // #nosec G115 -- small and positive
 		for step := range steps {

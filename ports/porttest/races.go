@@ -32,7 +32,7 @@ var races = []test{
 }
 
 func manySends(c *community) {
-	for round := range rounds(1, 20) {
+	for round := range rounds(1, 100) {
 		ada, ben := c.join(fmt.Sprintf("ada%d", round)), c.join(fmt.Sprintf("ben%d", round))
 		talk := c.talk(ada, ben)
 		errs := together(200, func(i int) error {

@@ -116,20 +116,20 @@ func refusedMatching(c *community) {
 			return err
 		}
 	}
-	chess, go_ := c.interest("chess"), c.interest("go")
-	go_.IsActive = false
-	c.saveInterest(go_)
+	chess, bridge := c.interest("chess"), c.interest("bridge")
+	bridge.IsActive = false
+	c.saveInterest(bridge)
 	c.refuse([]refusal{
 		{"an age of 17", fault.Invalid, save(matching.Profile{Age: 17})},
-		{"an inactive interest", fault.Invalid, save(matching.Profile{Age: 40}, chess.ID, go_.ID)},
+		{"an inactive interest", fault.Invalid, save(matching.Profile{Age: 40}, chess.ID, bridge.ID)},
 		{"an unknown interest", fault.Invalid, save(matching.Profile{Age: 40}, id.Interest(c.ids.Next()))},
 		{"an interest by somebody else", users.ErrAdminsOnly, create(ada, matching.InterestChange{Name: ptr("opera")})},
 		{"an interest without a name", fault.Invalid, create(eve, matching.InterestChange{})},
 		{"an interest whose name is taken", matching.ErrInterestTaken, create(eve, matching.InterestChange{Name: ptr("CHESS")})},
 		{"a change by somebody else", users.ErrAdminsOnly, change(ada, chess.ID, matching.InterestChange{Name: ptr("opera")})},
 		{"a change of what is not there", matching.ErrInterestNotFound, change(eve, id.Interest(c.ids.Next()), matching.InterestChange{Name: ptr("opera")})},
-		{"a change to a name that is taken", matching.ErrInterestTaken, change(eve, go_.ID, matching.InterestChange{Name: ptr("Chess")})},
-		{"a change to no name", fault.Invalid, change(eve, go_.ID, matching.InterestChange{Name: ptr(" "), IsActive: ptr(true)})},
+		{"a change to a name that is taken", matching.ErrInterestTaken, change(eve, bridge.ID, matching.InterestChange{Name: ptr("Chess")})},
+		{"a change to no name", fault.Invalid, change(eve, bridge.ID, matching.InterestChange{Name: ptr(" "), IsActive: ptr(true)})},
 	})
 }
 

@@ -9,8 +9,7 @@ import (
 const module = "github.com/cicerone-go/cicerone"
 
 var (
-	// folders are the floors of the house. There are no others but internal, which holds what tests
-	// of several floors share, and which nothing but tests imports.
+	// folders are the floors of the house. There are no others.
 	folders = []string{"core", "ports", "adapters", "transport", "wiring", "examples"}
 
 	// helpers are the packages of core that every domain may use.
@@ -46,8 +45,8 @@ func refuse(from, to string) string {
 		return ""
 	case within(from, inModule(to)):
 		return "" // a package and what is nested in it are one
-	case isOwn(to, "internal") && !under(from, "internal"):
-		return "internal is for tests"
+	case isOwn(to, "core/internal") && !under(from, "core/internal"):
+		return "core/internal is for tests"
 	case under(to, wire) && !under(from, "wiring"):
 		return "wire stays inside wiring"
 	case under(to, gokit) && (under(from, "core") || under(from, "ports") || under(from, "adapters")):
@@ -72,7 +71,7 @@ func refuse(from, to string) string {
 		return refuseTransport(unit(from), to)
 	case "wiring":
 		return refuseWiring(unit(from), to)
-	case "examples", "internal":
+	case "examples":
 		return ""
 	}
 	return "" // an unknown folder: misplaced speaks of it
@@ -97,6 +96,9 @@ func refuseAnywhere(from, to string) string {
 func refuseCore(from, to string) string {
 	if slices.ContainsFunc(pure, func(lib string) bool { return under(to, lib) }) {
 		return ""
+	}
+	if from == "internal" && (isOwn(to, "core") || isOwn(to, "ports")) {
+		return "" // the world in which core is tested
 	}
 	if !isOwn(to, "core") {
 		return "core imports the standard library, core, and " + strings.Join(pure, ", ")
@@ -176,11 +178,9 @@ func misplaced(pkg string) string {
 	switch {
 	case top(pkg) == "":
 		return ""
-	case top(pkg) == "internal":
-		return ""
 	case !slices.Contains(folders, top(pkg)):
-		return "unknown top-level folder; there are " + strings.Join(folders, ", ") + ", and internal for tests"
-	case top(pkg) == "core" && !slices.Contains(helpers, unit(pkg)) && !slices.Contains(domains, unit(pkg)):
+		return "unknown top-level folder; there are " + strings.Join(folders, ", ")
+	case top(pkg) == "core" && unit(pkg) != "internal" && !slices.Contains(helpers, unit(pkg)) && !slices.Contains(domains, unit(pkg)):
 		return "unknown package of core: name it in .ci/layers/rules.go, as a helper or in the order of the domains"
 	case top(pkg) == "ports" && pkg != "ports" && !under(pkg, "ports/porttest"):
 		return "ports holds ports.go and porttest"
@@ -190,7 +190,7 @@ func misplaced(pkg string) string {
 
 // mayUseKit holds for the packages that are tests, or show how to test.
 func mayUseKit(pkg string) bool {
-	return under(pkg, "adapters/internal") || under(pkg, "internal") || under(pkg, "examples")
+	return under(pkg, "adapters/internal") || under(pkg, "examples")
 }
 
 // top is the first element of a path: the floor, for a package of the module.

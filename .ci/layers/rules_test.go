@@ -81,12 +81,11 @@ func TestRefuse(t *testing.T) {
 		{"examples/server", "github.com/google/wire", "wire stays"},
 		{"examples/ownadapter", own + "ports/porttest", ""},
 		{"wiring", own + "ports/porttest", "for tests"},
-		{"core/users", own + "internal/coretest", "for tests"},
-		{"examples/server", own + "internal/coretest", "for tests"},
-		{"internal/coretest", own + "adapters/memory", ""},
-		{"internal/coretest", own + "ports/porttest", ""},
-		{"internal/coretest", own + "internal/clocks", ""},
-		{"internal/coretest", own + "examples/server", "example"},
+		{"core/users", own + "core/internal/coretest", "for tests"},
+		{"examples/server", own + "core/internal/coretest", "for tests"},
+		{"core/internal/coretest", own + "ports", ""},
+		{"core/internal/coretest", own + "core/privacy", ""},
+		{"core/internal/coretest", own + "adapters/memory", "core imports"},
 		{"", own + "core/users", "documentation"},
 	}
 	for _, tt := range tests {

@@ -14,9 +14,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -34,7 +34,7 @@ type till struct {
 }
 
 func newTill(t *testing.T, storage ports.Storage) *till {
-	w := coretest.NewWorldOn(t, storage)
+	w := coretest.NewWorld(t, storage)
 	return &till{World: w, ada: w.Person("Ada")}
 }
 

@@ -4,14 +4,15 @@ import (
 	"context"
 	"testing"
 
+	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/page"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 )
 
 // Wherever a use case is cancelled, all is as it was.
 func TestCancelledAnywhere(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, luca, tea := w.Person("Ada"), w.Local("Luca"), interest(t, w, "Tea")
 	for _, useCase := range []func(ctx context.Context) error{
 		func(ctx context.Context) error {

@@ -7,13 +7,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/users"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 )
 
 func ptr[T any](v T) *T { return &v }
@@ -47,7 +48,7 @@ func names(interests []matching.Interest) string {
 }
 
 func TestProfile(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada := w.Person("Ada")
 	empty, err := w.Matching.MyProfile(w.Ctx, ada)
 	coretest.Is(t, err, nil)
@@ -76,7 +77,7 @@ func TestProfile(t *testing.T) {
 }
 
 func TestProfileIsChecked(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada := w.Person("Ada")
 	retired := interest(t, w, "Smoking")
 	retire(t, w, retired, false)
@@ -123,7 +124,7 @@ func TestProfileIsChecked(t *testing.T) {
 // An interest made inactive stays linked, is not shown and does not count, and is back when it is
 // made active again.
 func TestRetiredInterest(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, luca := w.Person("Ada"), w.Person("Luca")
 	tea, art := interest(t, w, "Tea"), interest(t, w, "Art")
 	save(t, w, ada, matching.Profile{}, tea, art)
@@ -156,7 +157,7 @@ func matches(t *testing.T, w *coretest.World, viewer id.User, s matching.Search)
 }
 
 func TestMatches(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	viewer := w.Person("Viewer")
 	tea, art, sea := interest(t, w, "Tea"), interest(t, w, "Art"), interest(t, w, "Sea")
 	save(t, w, viewer, matching.Profile{IsSearchable: true}, tea, art)
@@ -251,7 +252,7 @@ func TestMatches(t *testing.T) {
 }
 
 func TestProfileOf(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	viewer := w.Local("Viewer")
 	luca := w.Person("Luca")
 	see := func() error {
@@ -290,7 +291,7 @@ func TestProfileOf(t *testing.T) {
 }
 
 func TestInterests(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	admin, ada := w.Admin(), w.Person("Ada")
 	created, err := w.Matching.CreateInterest(w.Ctx, admin, matching.InterestChange{Name: ptr("Élan"), Icon: ptr("⛵")}, "key")
 	coretest.Is(t, err, nil)

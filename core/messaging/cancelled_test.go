@@ -4,9 +4,9 @@ import (
 	"context"
 	"testing"
 
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 )
 
 // Wherever a use case is cancelled, all is as it was: no message without its payment, no payment

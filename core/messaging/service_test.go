@@ -7,14 +7,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 )
 
 // scene is a voyager and a local who talk, and a stranger.
@@ -25,7 +26,7 @@ type scene struct {
 }
 
 func newScene(t *testing.T, change ...func(*coretest.Policies)) scene {
-	w := coretest.NewWorld(t, change...)
+	w := coretest.NewWorld(t, memory.New(), change...)
 	s := scene{World: w, voyager: w.Person("Vera"), local: w.Local("Luca"), stranger: w.Local("Sam")}
 	s.talk = w.Conversation(s.voyager, s.local)
 	return s
@@ -51,7 +52,7 @@ func TestOpen(t *testing.T) {
 			"blocked by the local":   func(w *coretest.World, luca, ada id.User) { w.Block(luca, ada) },
 			"blocked by the voyager": func(w *coretest.World, luca, ada id.User) { w.Block(ada, luca) },
 		} {
-			w := coretest.NewWorld(t)
+			w := coretest.NewWorld(t, memory.New())
 			ada := w.Person("Ada")
 			w.Admin()
 			var luca id.User
@@ -88,14 +89,14 @@ func TestOpen(t *testing.T) {
 		})
 	})
 	t.Run("with the roles swapped it is another one", func(t *testing.T) {
-		w := coretest.NewWorld(t)
+		w := coretest.NewWorld(t, memory.New())
 		ada, luca := w.Local("Ada"), w.Local("Luca")
 		if w.Conversation(ada, luca) == w.Conversation(luca, ada) {
 			t.Error("both are one conversation")
 		}
 	})
 	t.Run("at once it is one", func(t *testing.T) {
-		w := coretest.NewWorld(t)
+		w := coretest.NewWorld(t, memory.New())
 		ada, luca := w.Person("Ada"), w.Local("Luca")
 		created := make([]bool, 10)
 		errs := coretest.AtOnce(len(created), func(i int) error {

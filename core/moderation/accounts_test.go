@@ -9,16 +9,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/users"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 )
 
 func TestChangeUser(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, admin := w.Person("Ada"), w.Admin()
 	before, err := w.Users.Me(w.Ctx, ada)
 	coretest.Is(t, err, nil)
@@ -62,7 +63,7 @@ func TestChangeUser(t *testing.T) {
 }
 
 func TestNoChangeLeavesNoTrace(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, admin := w.Person("Ada"), w.Admin()
 	w.Clock.Advance(time.Minute)
 	w.Unchanged(func() {
@@ -78,7 +79,7 @@ func TestNoChangeLeavesNoTrace(t *testing.T) {
 }
 
 func TestWhatChangeUserRefuses(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, gone, admin := w.Person("Ada"), w.Person("Gone"), w.Admin()
 	coretest.Is(t, w.Privacy.Erase(w.Ctx, gone, coretest.Password), nil)
 	change := func(by, of id.User, c moderation.AccountChange) error {
@@ -133,7 +134,7 @@ func TestTheLastAdminStays(t *testing.T) {
 	}
 	for name, try := range ways {
 		t.Run(name, func(t *testing.T) {
-			w := coretest.NewWorld(t)
+			w := coretest.NewWorld(t, memory.New())
 			var all []id.User
 			for i := range admins {
 				all = append(all, w.AdminNamed(fmt.Sprintf("Admin%d", i)))
@@ -162,7 +163,7 @@ func TestTheLastAdminStays(t *testing.T) {
 }
 
 func TestListingAccounts(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	admin := w.Admin()
 	var made []id.User
 	for _, in := range []users.SignUp{
@@ -217,7 +218,7 @@ func TestListingAccounts(t *testing.T) {
 }
 
 func TestAppoint(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada := w.Person("Ada")
 	coretest.Is(t, w.Privacy.Erase(w.Ctx, w.Person("Gone"), coretest.Password), nil)
 	w.Clock.Advance(time.Minute)

@@ -10,8 +10,8 @@ import (
 
 func TestDetailsHaveOneForm(t *testing.T) {
 	for want, details := range map[string]moderation.Details{
-		`{}`: {},
-		`{"amount":"-5","type":"PENALTY"}`:         {"type": "PENALTY", "amount": "-5"},
+		`{}`:                               {},
+		`{"amount":"-5","type":"PENALTY"}`: {"type": "PENALTY", "amount": "-5"},
 		`{"":"empty","\n":"a\tb \"c\" \\ <d> é😀"}`: {"\n": "a\tb \"c\" \\ <d> é😀", "": "empty"},
 		// By UTF-16 units, in which what lies beyond 2^16 comes before the last of what does not.
 		"{\"😀\":\"1\",\"\ufb33\":\"2\"}":                      {"\ufb33": "2", "😀": "1"},

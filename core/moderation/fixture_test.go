@@ -5,12 +5,13 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 )
 
 func to[T any](v T) *T { return &v }
@@ -88,7 +89,7 @@ func acts(w *coretest.World, of id.User, r id.Report) map[string]func(ctx contex
 }
 
 func TestOnlyAdminsAct(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, luca, idle := w.Person("Ada"), w.Person("Luca"), w.AdminNamed("Idle")
 	r := report(t, w, ada, luca)
 	w.SetActive(idle, false)
@@ -104,7 +105,7 @@ func TestOnlyAdminsAct(t *testing.T) {
 }
 
 func TestCancelledAnywhere(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, luca := w.Person("Ada"), w.Person("Luca")
 	admin, filed := w.Admin(), report(t, w, ada, luca)
 	for name, act := range acts(w, luca, filed.ID) {

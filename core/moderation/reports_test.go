@@ -6,17 +6,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/users"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 )
 
 func TestReport(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, luca := w.Person("Ada"), w.Person("Luca")
 	complaint := moderation.Complaint{ReportedUserID: luca, Reason: strings.Repeat("é", 100), Message: "He\nshouted."}
 	got, err := w.Moderation.Report(w.Ctx, ada, complaint, "")
@@ -34,7 +35,7 @@ func TestReport(t *testing.T) {
 }
 
 func TestWhatReportRefuses(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, luca, idle := w.Person("Ada"), w.Person("Luca"), w.Person("Idle")
 	w.SetActive(idle, false)
 	file := func(by id.User, c moderation.Complaint) error {
@@ -65,7 +66,7 @@ func TestWhatReportRefuses(t *testing.T) {
 }
 
 func TestOneReportAtATime(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, luca, eve := w.Person("Ada"), w.Person("Luca"), w.Person("Eve")
 	r := report(t, w, ada, luca)
 	again := func() error {
@@ -86,7 +87,7 @@ func TestOneReportAtATime(t *testing.T) {
 }
 
 func TestReportsAtOnce(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, luca := w.Person("Ada"), w.Person("Luca")
 	errs := coretest.AtOnce(10, func(int) error {
 		_, err := w.Moderation.Report(w.Ctx, ada, moderation.Complaint{ReportedUserID: luca, Reason: "rude"}, "")
@@ -98,7 +99,7 @@ func TestReportsAtOnce(t *testing.T) {
 }
 
 func TestReportIsRepeatable(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, luca := w.Person("Ada"), w.Person("Luca")
 	complaint := moderation.Complaint{ReportedUserID: luca, Reason: "rude"}
 	filed, err := w.Moderation.Report(w.Ctx, ada, complaint, "k")
@@ -131,7 +132,7 @@ func TestMovesOfAReport(t *testing.T) {
 	for from, allowed := range moves {
 		for next := range moves {
 			t.Run(string(from)+" to "+string(next), func(t *testing.T) {
-				w := coretest.NewWorld(t)
+				w := coretest.NewWorld(t, memory.New())
 				ada, luca := w.Person("Ada"), w.Person("Luca")
 				first, second := w.Admin(), w.AdminNamed("Second")
 				r := report(t, w, ada, luca)
@@ -178,7 +179,7 @@ func TestMovesOfAReport(t *testing.T) {
 
 // Who writes notes did not move the report: whoever did stays named.
 func TestNotes(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	r := report(t, w, w.Person("Ada"), w.Person("Luca"))
 	first, second := w.Admin(), w.AdminNamed("Second")
 	change := func(admin id.User, c moderation.ReportChange) moderation.Report {
@@ -212,7 +213,7 @@ func TestNotes(t *testing.T) {
 }
 
 func TestWhatChangeReportRefuses(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	r, nowhere := report(t, w, w.Person("Ada"), w.Person("Luca")), id.Report(w.IDs.Next())
 	admin := w.Admin()
 	change := func(report id.Report, c moderation.ReportChange) error {
@@ -230,7 +231,7 @@ func TestWhatChangeReportRefuses(t *testing.T) {
 }
 
 func TestMovesOfOneReportAtOnce(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	r := report(t, w, w.Person("Ada"), w.Person("Luca"))
 	admin := w.Admin()
 	errs := coretest.AtOnce(10, func(i int) error {
@@ -244,7 +245,7 @@ func TestMovesOfOneReportAtOnce(t *testing.T) {
 }
 
 func TestTheQueueOfReports(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, admin := w.Person("Ada"), w.Admin()
 	var filed []id.Report
 	for _, name := range []string{"Ben", "Cleo", "Dora", "Emil", "Fay"} {
@@ -284,7 +285,7 @@ func TestTheQueueOfReports(t *testing.T) {
 }
 
 func TestBlocks(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, luca, eve, idle := w.Person("Ada"), w.Person("Luca"), w.Person("Eve"), w.Person("Idle")
 	w.SetActive(idle, false)
 	m := w.Moderation

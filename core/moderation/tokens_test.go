@@ -9,14 +9,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -35,7 +36,7 @@ func TestPostTokens(t *testing.T) {
 	for _, kind := range append([]tokens.Type{"TIP", ""}, tokens.Types...) {
 		for _, amount := range []int64{7, -7} {
 			t.Run(string(kind)+" of "+strconv.FormatInt(amount, 10), func(t *testing.T) {
-				w := coretest.NewWorld(t)
+				w := coretest.NewWorld(t, memory.New())
 				ada, admin := w.Person("Ada"), w.Admin()
 				w.Clock.Advance(time.Minute)
 				a := moderation.Adjustment{Type: kind, Amount: amount, Reason: "for a reason", Metadata: metadata}
@@ -76,7 +77,7 @@ func TestPostTokens(t *testing.T) {
 }
 
 func TestWhatPostTokensRefuses(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, admin, nobody := w.Person("Ada"), w.Admin(), id.User(w.IDs.Next())
 	bonus := func(change func(a *moderation.Adjustment)) moderation.Adjustment {
 		a := moderation.Adjustment{Type: tokens.Bonus, Amount: 1, Reason: "kind"}
@@ -110,7 +111,7 @@ func TestWhatPostTokensRefuses(t *testing.T) {
 }
 
 func TestAPenaltyTakesAtMostWhatIsThere(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, admin := w.Person("Ada"), w.Admin()
 	penalty := moderation.Adjustment{Type: tokens.Penalty, Amount: -30, Reason: "rude"}
 	for _, want := range []int64{-30, -20} {
@@ -129,7 +130,7 @@ func TestAPenaltyTakesAtMostWhatIsThere(t *testing.T) {
 }
 
 func TestTokensForTheInactiveAndTheErased(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	idle, gone, admin := w.Person("Idle"), w.Person("Gone"), w.Admin()
 	w.SetActive(idle, false)
 	coretest.Is(t, w.Privacy.Erase(w.Ctx, gone, coretest.Password), nil)
@@ -144,7 +145,7 @@ func TestTokensForTheInactiveAndTheErased(t *testing.T) {
 }
 
 func TestPostTokensIsRepeatable(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, luca, second := w.Person("Ada"), w.Person("Luca"), w.AdminNamed("Second")
 	a := moderation.Adjustment{Type: tokens.Bonus, Amount: 5, Reason: "kind", Metadata: tokens.Reference("<ticket>", ada)}
 	posted, err := w.Moderation.PostTokens(w.Ctx, second, ada, a, "k")
@@ -174,7 +175,7 @@ func TestPostTokensIsRepeatable(t *testing.T) {
 }
 
 func TestPostingOneKeyAtOnce(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, admin := w.Person("Ada"), w.Admin()
 	errs := coretest.AtOnce(12, func(int) error {
 		_, err := w.Moderation.PostTokens(w.Ctx, admin, ada, moderation.Adjustment{Type: tokens.Bonus, Amount: 1, Reason: "kind"}, "k")
@@ -186,7 +187,7 @@ func TestPostingOneKeyAtOnce(t *testing.T) {
 }
 
 func TestTheTrailIsPaged(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, admin := w.Person("Ada"), w.Admin()
 	for balance := range int64(4) {
 		w.Clock.Advance(time.Minute)
@@ -215,7 +216,7 @@ func TestTheTrailIsPaged(t *testing.T) {
 }
 
 func TestVerifyLedger(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	admin := w.Admin()
 	w.Person("Ada")
 	w.Fund(w.Person("Luca"), 20)
@@ -235,7 +236,7 @@ type sees struct {
 func (s sees) Audit(context.Context) (tokens.Verification, error) { return s.found, s.err }
 
 func TestVerifyLedgerTellsWhatTheAuditorFound(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	admin := w.Admin()
 	verify := func(a moderation.Auditor) (tokens.Verification, error) {
 		return moderation.NewService(moderation.Deps{

@@ -5,10 +5,10 @@ import (
 	"encoding/base64"
 	"testing"
 
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/privacy"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 )
 
 // Wherever it is cancelled, all is as it was: nobody is half erased.

@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
@@ -18,7 +20,6 @@ import (
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -30,7 +31,7 @@ type scene struct {
 }
 
 func newScene(t *testing.T, change ...func(*coretest.Policies)) scene {
-	w := coretest.NewWorld(t, change...)
+	w := coretest.NewWorld(t, memory.New(), change...)
 	s := scene{World: w, voyager: w.Person("Vera"), local: w.Local("Luca")}
 	s.talk = w.Conversation(s.voyager, s.local)
 	return s
@@ -173,7 +174,7 @@ func TestEraseIsRefused(t *testing.T) {
 
 // An account that signs in elsewhere has no password to be asked for.
 func TestEraseWithoutPassword(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	user := id.User(w.IDs.Next())
 	err := w.Store.Do(w.Ctx, func(ctx context.Context, tx ports.Tx) error {
 		u := users.User{
@@ -193,7 +194,7 @@ func TestEraseWithoutPassword(t *testing.T) {
 
 func TestEraseAtOnce(t *testing.T) {
 	t.Run("admins never all go", func(t *testing.T) {
-		w := coretest.NewWorld(t)
+		w := coretest.NewWorld(t, memory.New())
 		var admins []id.User
 		for i := range 6 {
 			admins = append(admins, w.AdminNamed(fmt.Sprintf("Admin%d", i)))

@@ -4,9 +4,9 @@ import (
 	"context"
 	"testing"
 
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 )
 
 // Wherever a move is cancelled, all is as it was: no status without its tokens, no tokens without

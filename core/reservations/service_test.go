@@ -5,14 +5,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 )
 
 // scene is a voyager and a local who talk, and a stranger.
@@ -23,7 +24,7 @@ type scene struct {
 }
 
 func newScene(t *testing.T, change ...func(*coretest.Policies)) scene {
-	w := coretest.NewWorld(t, change...)
+	w := coretest.NewWorld(t, memory.New(), change...)
 	s := scene{World: w, voyager: w.Person("Vera"), local: w.Local("Luca"), stranger: w.Local("Sam")}
 	s.talk = w.Conversation(s.voyager, s.local)
 	return s

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/uow"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 )
 
 // All that fell due while nobody settled is settled, more than one batch of it.

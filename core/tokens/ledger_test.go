@@ -8,12 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -39,7 +40,7 @@ func ledger(t *testing.T, w *coretest.World, user id.User) []tokens.Transaction 
 }
 
 func TestEveryChangeIsALineOfTheLedger(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada := w.Person("Ada")
 	w.Clock.Advance(time.Minute)
 
@@ -74,7 +75,7 @@ func TestEveryChangeIsALineOfTheLedger(t *testing.T) {
 }
 
 func TestWhatALedgerRefuses(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, nobody := w.Person("Ada"), id.User(w.IDs.Next())
 	kind := tokens.Movement{UserID: ada, Amount: 1, Type: tokens.Bonus}
 	for name, test := range map[string]struct {
@@ -100,7 +101,7 @@ func TestWhatALedgerRefuses(t *testing.T) {
 }
 
 func TestAWalletCanBeFull(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada := w.Person("Ada")
 	_, err := post(w.Ctx, w, tokens.Movement{UserID: ada, Amount: tokens.MaxBalance - 50, Type: tokens.Deposit})
 	coretest.Is(t, err, nil)
@@ -110,7 +111,7 @@ func TestAWalletCanBeFull(t *testing.T) {
 }
 
 func TestUpToBalance(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada := w.Person("Ada")
 	penalty := tokens.Movement{UserID: ada, Amount: -30, Type: tokens.Penalty, UpToBalance: true}
 	for _, want := range []int64{-30, -20} {
@@ -125,7 +126,7 @@ func TestUpToBalance(t *testing.T) {
 }
 
 func TestWhatIsFreeWritesNothing(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada := w.Person("Ada")
 	w.Unchanged(func() {
 		written, err := post(w.Ctx, w, tokens.Movement{UserID: ada, Type: tokens.MessageSent})
@@ -143,7 +144,7 @@ func TestWhatIsFreeWritesNothing(t *testing.T) {
 }
 
 func TestManyDebitsAtOnce(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, luca := w.Person("Ada"), w.Person("Luca")
 	errs := coretest.AtOnce(80, func(i int) error {
 		pair := []tokens.Movement{
@@ -169,7 +170,7 @@ func TestManyDebitsAtOnce(t *testing.T) {
 }
 
 func TestWhatIsCreditedToTheErasedLeavesAgain(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada := w.Person("Ada")
 	coretest.Is(t, w.Privacy.Erase(w.Ctx, ada, coretest.Password), nil)
 	lines := ledger(t, w, ada)
@@ -196,7 +197,7 @@ func TestWhatIsCreditedToTheErasedLeavesAgain(t *testing.T) {
 }
 
 func TestClosing(t *testing.T) {
-	w := coretest.NewWorld(t, func(p *coretest.Policies) { p.Users.SignupBonus = 0 })
+	w := coretest.NewWorld(t, memory.New(), func(p *coretest.Policies) { p.Users.SignupBonus = 0 })
 	ada := w.Person("Ada")
 	coretest.Is(t, w.Privacy.Erase(w.Ctx, ada, coretest.Password), nil)
 	if lines := ledger(t, w, ada); lines != nil {
@@ -212,7 +213,7 @@ func TestClosing(t *testing.T) {
 }
 
 func TestFunds(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, luca := w.Person("Ada"), w.Local("Luca")
 	price, err := reservations.ParsePrice("12.50")
 	coretest.Is(t, err, nil)
@@ -244,7 +245,7 @@ func TestFunds(t *testing.T) {
 }
 
 func TestTransactionsArePaged(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, luca := w.Person("Ada"), w.Person("Luca")
 	for i := range 4 {
 		_, err := post(w.Ctx, w,
@@ -272,7 +273,7 @@ func TestTransactionsArePaged(t *testing.T) {
 }
 
 func TestCancelledAnywhere(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	ada, luca, gone := w.Person("Ada"), w.Person("Luca"), w.Person("Gone")
 	coretest.Is(t, w.Privacy.Erase(w.Ctx, gone, coretest.Password), nil)
 	for name, useCase := range map[string]func(ctx context.Context) error{

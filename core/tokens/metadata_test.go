@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/tokens"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 )
 
 // canonical are JSON objects with their canonical form; the first three are RFC 8785's own.

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/tokens"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 )
 
 // signs is the table of spec §1: may a type credit, may it debit?

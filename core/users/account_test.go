@@ -7,12 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/users"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 )
 
 func TestChangeMe(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	person := w.Person("Ada")
 	before, err := w.Users.Me(w.Ctx, person)
 	coretest.Is(t, err, nil)
@@ -44,7 +45,7 @@ func TestChangeMe(t *testing.T) {
 }
 
 func TestWhatChangeMeRefuses(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	person := w.Person("Ada")
 	text := func(s string) *string { return &s }
 	w.Unchanged(func() {
@@ -76,7 +77,7 @@ func TestWhatChangeMeRefuses(t *testing.T) {
 
 // Changes of different fields at once do not undo each other.
 func TestChangesAtOnce(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	person := w.Person("Ada")
 	bio, location := "I count.", "London"
 	errs := coretest.AtOnce(20, func(i int) error {
@@ -95,7 +96,7 @@ func TestChangesAtOnce(t *testing.T) {
 }
 
 func TestErasureFreesTheAddressAndItsKeys(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	first, err := w.Users.SignUp(w.Ctx, ada, "k")
 	coretest.Is(t, err, nil)
 	coretest.Is(t, w.Privacy.Erase(w.Ctx, first.User.ID, ada.Password), nil)

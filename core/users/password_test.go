@@ -10,10 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/users"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 )
 
 func TestAPasswordHashIsNeverShown(t *testing.T) {
@@ -75,7 +76,7 @@ func TestPasswordHashesCompare(t *testing.T) {
 }
 
 func TestChangePassword(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	person := w.Person("Ada")
 	one, two := w.SignIn("Ada"), w.SignIn("Ada")
 	luca := w.Person("Luca")
@@ -99,7 +100,7 @@ func TestChangePassword(t *testing.T) {
 }
 
 func TestWhatChangePasswordRefuses(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	person, bare, gone := w.Person("Ada"), addWithoutPassword(t, w, "Oidc"), w.Person("Gone")
 	coretest.Is(t, w.Privacy.Erase(w.Ctx, gone, coretest.Password), nil)
 	in := w.SignIn("Ada")
@@ -117,7 +118,7 @@ func TestWhatChangePasswordRefuses(t *testing.T) {
 }
 
 func TestChangesOfAPasswordAtOnce(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	person := w.Person("Ada")
 	errs := coretest.AtOnce(8, func(i int) error {
 		return w.Users.ChangePassword(w.Ctx, person, coretest.Password, fmt.Sprintf("password number %d", i))
@@ -136,7 +137,7 @@ func TestChangesOfAPasswordAtOnce(t *testing.T) {
 }
 
 func TestDeactivatedWhileChangingThePassword(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	person := w.Person("Ada")
 	w.Admin()
 	w.Hasher.AfterVerify = func() {
@@ -151,7 +152,7 @@ func TestDeactivatedWhileChangingThePassword(t *testing.T) {
 const resetPage = "https://example.org/reset?token="
 
 func newWorldWithReset(t *testing.T) *coretest.World {
-	return coretest.NewWorld(t, func(p *coretest.Policies) { p.Users.ResetURL = resetPage })
+	return coretest.NewWorld(t, memory.New(), func(p *coretest.Policies) { p.Users.ResetURL = resetPage })
 }
 
 // forgot asks for a reset and reads it from the mail.

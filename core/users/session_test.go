@@ -5,10 +5,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/users"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -30,7 +31,7 @@ func addWithoutPassword(t *testing.T, w *coretest.World, name string) id.User {
 }
 
 func TestSignIn(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	person := w.Person("Ada")
 	for _, email := range []string{"ada@example.org", "ADA@Example.ORG"} {
 		in, err := w.Users.SignIn(w.Ctx, email, coretest.Password)
@@ -44,7 +45,7 @@ func TestSignIn(t *testing.T) {
 
 // Nobody learns from the answer which of it is, nor from the time: a password is hashed in each case.
 func TestSignInFailsWithOneError(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	w.Person("Ada")
 	addWithoutPassword(t, w, "Oidc")
 	w.SetActive(w.Person("Idle"), false)
@@ -81,7 +82,7 @@ func TestSignInFailsWithOneError(t *testing.T) {
 // The hash that stands in where there is none is made once, for whoever signs in first.
 func TestTheFirstToSignInDoesNotStandOut(t *testing.T) {
 	for _, email := range []string{"ada@example.org", "nobody@example.org"} {
-		w := coretest.NewWorld(t)
+		w := coretest.NewWorld(t, memory.New())
 		w.Person("Ada")
 		for i, want := range []int64{1, 0, 0} {
 			hashed := w.Hasher.Hashed.Load()
@@ -106,7 +107,7 @@ func TestSignInRacing(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := coretest.NewWorld(t)
+			w := coretest.NewWorld(t, memory.New())
 			person := w.Person("Ada")
 			w.Admin()
 			w.Hasher.AfterVerify = func() {
@@ -120,7 +121,7 @@ func TestSignInRacing(t *testing.T) {
 }
 
 func TestAuthenticate(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	person, other := w.Person("Ada"), w.Person("Luca")
 	in := w.SignIn("Ada")
 	c, err := w.Users.Authenticate(w.Ctx, in.AccessToken)
@@ -153,7 +154,7 @@ func TestAuthenticate(t *testing.T) {
 }
 
 func TestTheInactiveCanDoNothing(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	person := w.Person("Ada")
 	one, two := w.SignIn("Ada"), w.SignIn("Ada")
 	w.SetActive(person, false)
@@ -178,7 +179,7 @@ func TestTheInactiveCanDoNothing(t *testing.T) {
 }
 
 func TestRefresh(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	person := w.Person("Ada")
 	in := w.SignIn("Ada")
 	before, err := w.Users.Authenticate(w.Ctx, in.AccessToken)
@@ -209,7 +210,7 @@ func TestRefresh(t *testing.T) {
 }
 
 func TestASecondUseRevokesTheFamily(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	person := w.Person("Ada")
 	first, bystander := w.SignIn("Ada"), w.SignIn("Ada")
 	second, err := w.Users.Refresh(w.Ctx, first.RefreshToken)
@@ -234,7 +235,7 @@ func TestASecondUseRevokesTheFamily(t *testing.T) {
 }
 
 func TestRefreshesAtOnce(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	w.Person("Ada")
 	in := w.SignIn("Ada")
 	made := make([]users.SignedIn, 10)
@@ -255,7 +256,7 @@ func TestRefreshesAtOnce(t *testing.T) {
 }
 
 func TestSignOut(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	person := w.Person("Ada")
 	in, other := w.SignIn("Ada"), w.SignIn("Ada")
 	coretest.Is(t, w.Users.SignOut(w.Ctx, in.RefreshToken), nil)
@@ -277,7 +278,7 @@ func TestSignOut(t *testing.T) {
 }
 
 func TestPurgeSessions(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	person := w.Person("Ada")
 	stale, refreshed := w.SignIn("Ada"), w.SignIn("Ada")
 	err := w.Store.Do(w.Ctx, func(ctx context.Context, tx ports.Tx) error {

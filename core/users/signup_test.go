@@ -7,13 +7,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
-	"github.com/cicerone-go/cicerone/internal/coretest"
 )
 
 var ada = users.SignUp{Name: "Ada Lovelace", Email: "Ada.Lovelace@Example.org", Password: coretest.Password}
@@ -45,7 +46,7 @@ func isNobody(t *testing.T, w *coretest.World, access string) {
 }
 
 func TestSignUp(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	in, err := w.Users.SignUp(w.Ctx, ada, "")
 	coretest.Is(t, err, nil)
 
@@ -78,7 +79,7 @@ func TestSignUp(t *testing.T) {
 
 func TestTheBonusIsAPolicy(t *testing.T) {
 	for bonus, lines := range map[int64]int{0: 0, 7: 1} {
-		w := coretest.NewWorld(t, func(p *coretest.Policies) { p.Users.SignupBonus = bonus })
+		w := coretest.NewWorld(t, memory.New(), func(p *coretest.Policies) { p.Users.SignupBonus = bonus })
 		user := w.Person("Ada")
 		if got := w.Balance(user); got != bonus || len(ledger(t, w, user)) != lines {
 			t.Errorf("a bonus of %d makes a balance of %d and %d lines, want %d", bonus, got, len(ledger(t, w, user)), lines)
@@ -87,7 +88,7 @@ func TestTheBonusIsAPolicy(t *testing.T) {
 }
 
 func TestSignUpIsAllOrNothing(t *testing.T) {
-	w := coretest.NewWorld(t, func(p *coretest.Policies) { p.Users.SignupBonus = -1 }) // which the ledger refuses
+	w := coretest.NewWorld(t, memory.New(), func(p *coretest.Policies) { p.Users.SignupBonus = -1 }) // which the ledger refuses
 	w.Unchanged(func() {
 		_, err := w.Users.SignUp(w.Ctx, ada, "k")
 		coretest.Fields(t, err, "amount")
@@ -97,7 +98,7 @@ func TestSignUpIsAllOrNothing(t *testing.T) {
 }
 
 func TestWhatSignUpRefuses(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	long := strings.Repeat
 	for name, test := range map[string]struct {
 		change func(in *users.SignUp)
@@ -144,7 +145,7 @@ func TestWhatSignUpRefuses(t *testing.T) {
 }
 
 func TestWhatSignUpTakes(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	for i, in := range []users.SignUp{
 		{Name: strings.Repeat("é", 100), Email: "a+tag@sub.example.org", Password: "éééééééé"},                       // 8 characters
 		{Name: "日本 太郎", Email: "o'neill@example.org", Password: strings.Repeat("p", 72)},                             // 72 bytes
@@ -165,7 +166,7 @@ func TestWhatSignUpTakes(t *testing.T) {
 }
 
 func TestAnAddressIsTakenWithoutRegardToCase(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	_, err := w.Users.SignUp(w.Ctx, users.SignUp{Name: "Éva", Email: "Éva.Straße@example.org", Password: coretest.Password}, "")
 	coretest.Is(t, err, nil)
 	w.Unchanged(func() {
@@ -183,7 +184,7 @@ func TestAnAddressIsTakenWithoutRegardToCase(t *testing.T) {
 }
 
 func TestManySignUpsOfOneAddressAtOnce(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	errs := coretest.AtOnce(20, func(i int) error {
 		in := ada
 		if i%2 == 0 {
@@ -198,7 +199,7 @@ func TestManySignUpsOfOneAddressAtOnce(t *testing.T) {
 }
 
 func TestSignUpIsRepeatable(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	first, err := w.Users.SignUp(w.Ctx, ada, "k")
 	coretest.Is(t, err, nil)
 	w.Clock.Advance(time.Hour)
@@ -243,7 +244,7 @@ func TestSignUpIsRepeatable(t *testing.T) {
 }
 
 func TestManySignUpsWithOneKeyAtOnce(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	made := make([]id.User, 20)
 	errs := coretest.AtOnce(len(made), func(i int) error {
 		in, err := w.Users.SignUp(w.Ctx, ada, "k")
@@ -264,7 +265,7 @@ func TestManySignUpsWithOneKeyAtOnce(t *testing.T) {
 }
 
 func TestRegister(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	u, err := w.Users.Register(w.Ctx, ada)
 	coretest.Is(t, err, nil)
 	in, err := w.Users.SignIn(w.Ctx, ada.Email, ada.Password)
@@ -277,7 +278,7 @@ func TestRegister(t *testing.T) {
 }
 
 func TestWhereNoTokenCanBeIssued(t *testing.T) {
-	w := coretest.NewWorld(t)
+	w := coretest.NewWorld(t, memory.New())
 	broken := fmt.Errorf("no key to sign with")
 	w.Access.Fail = broken
 	_, err := w.Users.SignUp(w.Ctx, ada, "k")

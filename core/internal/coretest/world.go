@@ -1,7 +1,7 @@
-// Package coretest is the world in which core is tested: all services over one store in memory, a
+// Package coretest is the world in which core is tested: all services over one store, a
 // clock that stands still until it is told, and fast stand-ins for what lies outside.
 //
-//	w := coretest.NewWorld(t)
+//	w := coretest.NewWorld(t, memory.New())
 //	ada, luca := w.Person("Ada"), w.Local("Luca")
 //	talk := w.Conversation(ada, luca)
 //	w.Clock.Advance(time.Hour)
@@ -14,7 +14,6 @@ import (
 	"context"
 	"testing"
 
-	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -60,13 +59,8 @@ type World struct {
 	admin   id.User // see Admin
 }
 
-// NewWorld makes a World with an empty store.
-func NewWorld(t testing.TB, change ...func(*Policies)) *World {
-	return NewWorldOn(t, memory.New(), change...)
-}
-
-// NewWorldOn is NewWorld on a given storage, like one that fails in some way.
-func NewWorldOn(t testing.TB, storage ports.Storage, change ...func(*Policies)) *World {
+// NewWorld makes a World over an empty storage: memory.New(), or one that fails in some way.
+func NewWorld(t testing.TB, storage ports.Storage, change ...func(*Policies)) *World {
 	t.Helper()
 	p := Policies{Users: users.DefaultPolicy(), Messaging: messaging.DefaultPolicy(), Reservations: reservations.DefaultPolicy()}
 	for _, c := range change {

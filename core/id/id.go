@@ -15,7 +15,8 @@ import (
 // database drivers as a UUID. The zero value names nothing.
 type ID[E any] [16]byte
 
-// What identifiers name. The kinds are empty types that exist only to tell identifiers apart.
+// User and the others are what identifiers name. The kinds are empty types that exist only to tell
+// identifiers apart.
 type (
 	User         = ID[userKind]
 	Session      = ID[sessionKind]

@@ -35,7 +35,7 @@ func NewGenerator(now func() time.Time) *Generator {
 // a 12-bit counter that carries into them, 62 random bits.
 func (g *Generator) Next() [16]byte {
 	var u [16]byte
-	rand.Read(u[8:]) //nolint:errcheck // crypto/rand.Read never returns an error (its documentation)
+	rand.Read(u[8:]) // which never returns an error
 
 	ms := uint64(max(g.now().UnixMilli(), 0)) // #nosec G115 -- never negative
 	g.mu.Lock()

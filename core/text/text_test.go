@@ -1,6 +1,7 @@
 package text_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"unicode"
@@ -185,7 +186,7 @@ func TestCheckLine(t *testing.T) {
 func checkMessage(t *testing.T, passed bool, err error, want string) {
 	t.Helper()
 	got := ""
-	if e, ok := err.(*fault.Error); ok {
+	if e, ok := errors.AsType[*fault.Error](err); ok {
 		got = e.Fields[0].Message
 	}
 	if got != want || passed != (want == "") {

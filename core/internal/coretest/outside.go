@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -160,7 +161,7 @@ func (Images) Inspect(ctx context.Context, data []byte) (mediaType string, width
 		return "", 0, 0, err
 	}
 	if _, err := fmt.Fscanf(bytes.NewReader(data), "picture %s %d %d", &mediaType, &width, &height); err != nil {
-		return "", 0, 0, fault.InvalidField("image", "is not a picture").(*fault.Error).Because(err)
+		return "", 0, 0, fmt.Errorf("read a picture: %w", errors.Join(fault.Invalid, err))
 	}
 	return mediaType, width, height, nil
 }

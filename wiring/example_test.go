@@ -17,6 +17,7 @@ func ExampleNewServices() {
 	storage := memory.New()
 	c := wiring.DefaultConfig()
 	c.Users.SignupBonus = 200
+	c.PasswordCost = 4 // so that the example is quick; the default is as dear as it should be
 	c.Mailer = mail.NewLog(slog.New(slog.DiscardHandler))
 	services, err := wiring.NewServices(c, storage)
 	if err != nil {

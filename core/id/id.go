@@ -15,23 +15,34 @@ import (
 // database drivers as a UUID. The zero value names nothing.
 type ID[E any] [16]byte
 
-// User and the others are what identifiers name. The kinds are empty types that exist only to tell
-// identifiers apart.
 type (
-	User         = ID[userKind]
-	Session      = ID[sessionKind]
-	Wallet       = ID[walletKind]
-	Transaction  = ID[transactionKind]
-	Profile      = ID[profileKind]
-	Interest     = ID[interestKind]
+	// User names an account.
+	User = ID[userKind]
+	// Session names a signed-in device.
+	Session = ID[sessionKind]
+	// Wallet names a wallet.
+	Wallet = ID[walletKind]
+	// Transaction names a line of the ledger.
+	Transaction = ID[transactionKind]
+	// Profile names a profile.
+	Profile = ID[profileKind]
+	// Interest names an interest.
+	Interest = ID[interestKind]
+	// Conversation names a conversation.
 	Conversation = ID[conversationKind]
-	Message      = ID[messageKind]
-	Reservation  = ID[reservationKind]
-	Report       = ID[reportKind]
-	AuditRecord  = ID[auditRecordKind]
-	Subject      = ID[subjectKind] // whatever an administrative act was done to
+	// Message names a message.
+	Message = ID[messageKind]
+	// Reservation names a reservation.
+	Reservation = ID[reservationKind]
+	// Report names a report.
+	Report = ID[reportKind]
+	// AuditRecord names a record of the audit trail.
+	AuditRecord = ID[auditRecordKind]
+	// Subject names whatever an administrative act was done to.
+	Subject = ID[subjectKind]
 )
 
+// The kinds are empty types that exist only to tell identifiers apart.
 type (
 	userKind         struct{}
 	sessionKind      struct{}

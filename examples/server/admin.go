@@ -15,7 +15,7 @@ import (
 
 type adminCommand struct {
 	Email string `arg:"" help:"The address of the account."`
-	Name  string `placeholder:"NAME" help:"What a new account is called. Default: the address up to its @."`
+	Name  string `env:"-" placeholder:"NAME" help:"What a new account is called. Default: the address up to its @."`
 }
 
 // Run makes the account an admin.

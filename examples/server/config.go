@@ -56,6 +56,9 @@ func (s *settings) config(log *slog.Logger) (wiring.Config, error) {
 		Anonymous: httpapi.Rate{PerSecond: s.Limits.Anonymous, Burst: s.Limits.AnonymousBurst},
 		User:      httpapi.Rate{PerSecond: s.Limits.User, Burst: s.Limits.UserBurst},
 	}
+	if err := c.Validate(); err != nil {
+		return wiring.Config{}, inFlags(err)
+	}
 	return c, nil
 }
 

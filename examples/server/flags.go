@@ -21,7 +21,7 @@ const environment = "CICERONE"
 type program struct {
 	settings
 
-	Serve serveCommand `cmd:"" default:"withargs" help:"Serve the API; this is what happens without a command."`
+	Serve serveCommand `cmd:"" default:"withargs" help:"Serve the API of Cicerone, where voyagers meet locals, until SIGTERM or SIGINT. Another command makes an account an admin: server admin EMAIL (server admin -h)."`
 	Admin adminCommand `cmd:"" help:"Make an account an admin, and make the account where there is none."`
 }
 
@@ -50,7 +50,7 @@ type policySettings struct {
 }
 
 type securitySettings struct {
-	AccessKey       []string      `placeholder:"BASE64,..." help:"What access tokens are signed with: 32 bytes or more, as standard base64. Of several the first signs and all verify. Default: a random one, which ends with the process."`
+	AccessKey       []string      `placeholder:"BASE64" help:"What access tokens are signed with: 32 bytes or more, as standard base64. Of several the first signs and all verify. Default: a random one, which ends with the process."`
 	AccessIssuer    string        `default:"${access_issuer}" help:"Who says that access tokens are from."`
 	AccessAudience  string        `default:"${access_audience}" help:"For whom access tokens are good."`
 	AccessLeeway    time.Duration `default:"${access_leeway}" help:"How far the clocks of servers that share keys may be apart."`
@@ -100,8 +100,6 @@ func parse(args, environ []string) (command func() error, err error) {
 	var p program
 	parser, err := kong.New(&p,
 		kong.Name("server"),
-		kong.Description("Cicerone, a server for communities where voyagers meet locals. It serves the API until SIGTERM or SIGINT. "+
-			"To make an account an admin: server admin EMAIL (server admin -h)."),
 		kong.DefaultEnvars(environment),
 		kong.Help(helpWithDefaultCommand),
 		defaults(),
@@ -117,6 +115,29 @@ func parse(args, environ []string) (command func() error, err error) {
 		return nil, fmt.Errorf("%w (server -h lists what there is)", err)
 	}
 	return func() error { return parsed.Run(&p.settings) }, nil
+}
+
+// inFlags says an error about fields of a wiring.Config in terms of the flags that set them.
+func inFlags(err error) error {
+	return errors.New(strings.NewReplacer(
+		"Users.SignupBonus", "--signup-bonus",
+		"Users.AccessLifetime", "--access-lifetime",
+		"Users.RefreshLifetime", "--refresh-lifetime",
+		"Users.ResetLifetime", "--reset-lifetime",
+		"Users.ResetURL", "--reset-url",
+		"Messaging.MessageCost", "--message-cost",
+		"Reservations.SettleEvery", "--settle-every",
+		"PurgeEvery", "--purge-every",
+		"Access.Keys", "--access-key",
+		"Access.Issuer", "--access-issuer",
+		"Access.Audience", "--access-audience",
+		"Access.Leeway", "--access-leeway",
+		"PasswordCost", "--bcrypt-cost",
+		"Limits.Anonymous.PerSecond", "--limit-anonymous",
+		"Limits.Anonymous.Burst", "--limit-anonymous-burst",
+		"Limits.User.PerSecond", "--limit-user",
+		"Limits.User.Burst", "--limit-user-burst",
+	).Replace(err.Error()))
 }
 
 // checkEnvironment refuses variables that begin like ours and set nothing: most likely they are misspelt.

@@ -39,7 +39,7 @@ func (s mailSettings) mailer(log *slog.Logger) (users.Mailer, error) {
 func smtpConfig(address string) (mail.Config, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Path != "" && u.Path != "/" || u.Fragment != "" {
-		return mail.Config{}, errors.New("must be log, smtp://[USER:PASSWORD@]HOST[:PORT] or smtps://...")
+		return mail.Config{}, errors.New("must be log, smtp://[USER:PASSWORD@]HOST[:PORT] or the same with smtps")
 	}
 	c := mail.Config{Host: u.Hostname(), Username: u.User.Username()}
 	c.Password, _ = u.User.Password()

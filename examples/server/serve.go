@@ -30,7 +30,7 @@ type serveCommand struct {
 // Run serves until SIGTERM or SIGINT.
 func (c *serveCommand) Run(s *settings) (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	defer stop()
 
 	address, err := net.ResolveTCPAddr("tcp", c.Addr) // once: what is checked is what is listened on
 	if err != nil {
@@ -41,10 +41,6 @@ func (c *serveCommand) Run(s *settings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeApp(app)) }()
-	if len(config.Access.Keys) == 0 {
-		config.Log.Info("no --access-key was given: sessions end with this process")
-	}
-
 	demo, err := planDemo(ctx, app.Storage, c.Demo, kind.demo)
 	if err != nil {
 		return err
@@ -60,8 +56,11 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if err := demo.fill(ctx, app.Storage, config); err != nil {
 		return err
 	}
+	if len(config.Access.Keys) == 0 {
+		config.Log.Info("no --access-key was given: sessions end with this process")
+	}
 	announce(os.Stdout, c.Addr, listener.Addr(), kind, demo.present())
-	return serve(ctx, app, listener, config.Log)
+	return serve(ctx, stop, app, listener, config.Log)
 }
 
 // open opens the store that the settings name.
@@ -89,7 +88,8 @@ func closeApp(app *wiring.App) error {
 }
 
 // serve answers requests and settles reservations until ctx ends; then it finishes the requests in flight.
-func serve(ctx context.Context, app *wiring.App, listener net.Listener, log *slog.Logger) error {
+// stop gives signals back their usual effect: a second one ends the program at once.
+func serve(ctx context.Context, stop context.CancelFunc, app *wiring.App, listener net.Listener, log *slog.Logger) error {
 	server := &http.Server{
 		Handler:           app.Handler,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -112,6 +112,7 @@ func serve(ctx context.Context, app *wiring.App, listener net.Listener, log *slo
 	case err := <-refused:
 		failed = fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
+		stop()
 		log.Info("shutting down, once the requests in flight are finished")
 		failed = finish(server, log)
 	}

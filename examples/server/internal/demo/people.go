@@ -23,8 +23,6 @@ type person struct {
 	id                 id.User // once they have signed up
 }
 
-func (p *person) name() string { return p.first + " " + p.last }
-
 // likes adds an interest, unless they have it.
 func (p *person) likes(interest string) {
 	if !slices.Contains(p.interests, interest) {

@@ -1,0 +1,247 @@
+package main_test
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/httpapi"
+)
+
+func TestServesDemoDataUntilItIsToldToEnd(t *testing.T) {
+	for _, s := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
+		t.Run(s.String(), func(t *testing.T) {
+			t.Parallel()
+			p := start(t)
+			client := p.client(t)
+			if err := client.Ready(t.Context()); err != nil {
+				t.Errorf("not ready: %v", err)
+			}
+			for email, role := range map[string]users.Role{
+				"admin@example.org": users.RoleAdmin, "voyager@example.org": users.RoleUser, "local@example.org": users.RoleUser,
+			} {
+				in, err := client.SignIn(t.Context(), email, "cicerone-demo")
+				if err != nil || in.User.Role != role {
+					t.Errorf("sign in %s: %v, %v, want role %s", email, in.User, err, role)
+				}
+				if !strings.Contains(p.said, email) || !strings.Contains(p.said, "cicerone-demo") {
+					t.Errorf("it was not said how to sign in as %s:\n%s", email, p.said)
+				}
+			}
+			p.signal(t, s)
+			if code, killed := p.wait(t); code != 0 {
+				t.Errorf("exit code %d, %v, want 0", code, killed)
+			}
+		})
+	}
+}
+
+func TestJourney(t *testing.T) {
+	for _, args := range [][]string{{}, {"--message-cost", "3", "--token-rate", "1.5", "--log-format", "json"}} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			t.Parallel()
+			p := start(t, args...)
+			out, err := exec.CommandContext(t.Context(), journeyProgram, "--server", p.base).CombinedOutput()
+			if err != nil || !strings.Contains(string(out), "Everything was as it should be.") {
+				t.Errorf("journey: %v\n%s", err, out)
+			}
+		})
+	}
+}
+
+func TestJourneySaysWhatIsOff(t *testing.T) {
+	p := start(t, "--no-demo")
+	for _, args := range [][]string{
+		{"--server", p.base}, // where nobody is an admin
+		{"--server", "http://localhost:1"},
+		{"--server", "nonsense"},
+	} {
+		out, err := exec.CommandContext(t.Context(), journeyProgram, args...).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "journey: ") {
+			t.Errorf("journey %v: %v\n%s", args, err, out)
+		}
+	}
+}
+
+// slowRequest is a request of which the server has seen the head and half of the body.
+type slowRequest struct {
+	conn net.Conn
+	read *bufio.Reader
+	rest string
+}
+
+func sendSlowly(t *testing.T, p *process) *slowRequest {
+	t.Helper()
+	conn, err := net.Dial("tcp", p.address(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	body := `{"email":"voyager@example.org","password":"cicerone-demo"}`
+	half := len(body) / 2
+	fmt.Fprintf(conn, "POST /v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
+		"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n", len(body))
+	s := &slowRequest{conn: conn, read: bufio.NewReader(conn), rest: body[half:]}
+	// Told to go on, the handler is reading the body.
+	if line, err := s.read.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatalf("the server said %q, %v, want 100 Continue", line, err)
+	}
+	if _, err := s.read.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write([]byte(body[:half])); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// waitUntilClosed waits until the server takes no more connections.
+func waitUntilClosed(t *testing.T, p *process) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		conn, err := net.Dial("tcp", p.address(t))
+		if err != nil {
+			return
+		}
+		_ = conn.Close()
+		if time.Now().After(deadline) {
+			t.Fatal("the server goes on taking connections")
+		}
+	}
+}
+
+func TestFinishesWhatIsInFlight(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	slow := sendSlowly(t, p)
+	p.signal(t, syscall.SIGTERM)
+	waitUntilClosed(t, p)
+	if _, err := slow.conn.Write([]byte(slow.rest)); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.ReadResponse(slow.read, nil)
+	if err != nil {
+		t.Fatalf("the request in flight was cut off: %v", err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Errorf("the request in flight got %s, want 200", answer.Status)
+	}
+	if code, killed := p.wait(t); code != 0 {
+		t.Errorf("exit code %d, %v, want 0", code, killed)
+	}
+}
+
+func TestASecondSignalEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	sendSlowly(t, p) // and never ends
+	p.signal(t, syscall.SIGTERM)
+	waitUntilClosed(t, p)
+	p.signal(t, syscall.SIGTERM)
+	if code, killed := p.wait(t); killed != syscall.SIGTERM {
+		t.Errorf("exit code %d, signal %v, want to be ended by SIGTERM", code, killed)
+	}
+}
+
+func TestWithoutDemoDataItListensAnywhere(t *testing.T) {
+	t.Parallel()
+	p := start(t, "--no-demo", "--addr", "0.0.0.0:0", "--signup-bonus", "7")
+	client := p.client(t)
+	in, err := client.SignUp(t.Context(), httpapi.SignUp{Name: "Ada", Email: "ada@example.net", Password: "long enough"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w, err := client.As(in.AccessToken).Wallet(t.Context()); err != nil || w.Balance != 7 {
+		t.Errorf("wallet %v, %v, want the bonus of 7", w, err)
+	}
+	if _, err := client.SignIn(t.Context(), "admin@example.org", "cicerone-demo"); err == nil {
+		t.Error("there is a demo account")
+	}
+	if strings.Contains(p.said, "cicerone-demo") {
+		t.Errorf("it speaks of demo accounts:\n%s", p.said)
+	}
+}
+
+func TestRefusesToStart(t *testing.T) {
+	busy, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = busy.Close() })
+	tests := []struct {
+		name string
+		env  []string
+		args []string
+		want []string // in what it says
+	}{
+		{"unknown flag", nil, []string{"--bogus"}, []string{"--bogus", "server -h"}},
+		{"unknown variable", []string{"CICERONE_ADR=localhost:1"}, nil, []string{"CICERONE_ADR"}},
+		{"unknown command", nil, []string{"dance"}, []string{"dance"}},
+		{"bad value", nil, []string{"--message-cost", "dear"}, []string{"--message-cost", "dear"}},
+		{"bad value in the environment", []string{"CICERONE_SETTLE_EVERY=soon"}, nil, []string{"--settle-every", "CICERONE_SETTLE_EVERY"}},
+		{"value out of range", nil, []string{"--settle-every", "6s"}, []string{"--settle-every", "5s"}},
+		{"several out of range", nil, []string{"--signup-bonus=-1", "--bcrypt-cost=3", "--limit-user=-1"},
+			[]string{"--signup-bonus", "--bcrypt-cost", "--limit-user"}},
+		{"key that is no base64", nil, []string{"--access-key", "!"}, []string{"--access-key", "base64"}},
+		{"short key", nil, []string{"--access-key", "c2hvcnQ="}, []string{"--access-key", "32 bytes"}},
+		{"unknown store", nil, []string{"--store", "oracle://scott:tiger@db"}, []string{"--store", `"oracle"`, "memory"}},
+		{"memory with an address", nil, []string{"--store", "memory:here"}, []string{"--store", "memory"}},
+		{"unknown mail", nil, []string{"--mail", "pigeon://loft"}, []string{"--mail", "pigeon", "smtp"}},
+		{"mail without a sender", nil, []string{"--mail", "smtp://mail.example.org"}, []string{"--mail-from"}},
+		{"bad address", nil, []string{"--addr", "localhost"}, []string{"--addr", "port"}},
+		{"port in use", nil, []string{"--addr", busy.Addr().String()}, []string{"listen", "in use"}},
+		{"demo data for all to see", nil, []string{"--addr", "0.0.0.0:0"}, []string{"--addr 0.0.0.0:0", "demo", "--no-demo", "localhost"}},
+		{"demo data on every interface", nil, []string{"--addr", ":0"}, []string{"demo", "--no-demo"}},
+		{"demo data asked for", []string{"CICERONE_DEMO=true", "CICERONE_ADDR=[::]:0"}, nil, []string{"demo", "--no-demo"}},
+		{"an admin of the memory store", nil, []string{"admin", "ada@example.net"}, []string{"memory", "outlives"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			code, stdout, stderr := refuse(t, tt.env, append(tt.args, "--log-level=error")...)
+			if code == 0 || stdout != "" || !strings.HasPrefix(stderr, "server: ") {
+				t.Errorf("exit code %d, said %q and %q", code, stdout, stderr)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(stderr, want) {
+					t.Errorf("%q does not say %q", stderr, want)
+				}
+			}
+			for _, secret := range []string{"tiger", "c2hvcnQ="} {
+				if strings.Contains(stderr, secret) {
+					t.Errorf("%q tells a secret", stderr)
+				}
+			}
+		})
+	}
+}
+
+func TestHelpExplainsEverySetting(t *testing.T) {
+	code, stdout, stderr := refuse(t, nil, "-h")
+	if code != 0 || stderr != "" {
+		t.Fatalf("exit code %d, %s", code, stderr)
+	}
+	for _, want := range []string{
+		"--addr=HOST:PORT", "CICERONE_ADDR", "--store=", "CICERONE_STORE", "--[no-]demo", "CICERONE_DEMO", "--bcrypt-cost",
+		"--access-key", "--mail=", "--log-level", "--limit-user-burst", "--settle-every", "server admin EMAIL",
+	} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("the help does not speak of %s:\n%s", want, stdout)
+		}
+	}
+	if code, stdout, _ := refuse(t, nil, "admin", "-h"); code != 0 || !strings.Contains(stdout, "--name=NAME") || strings.Contains(stdout, "--addr") {
+		t.Errorf("server admin -h: exit code %d\n%s", code, stdout)
+	}
+}

@@ -98,6 +98,10 @@ func (s *Service) CreateInterest(ctx context.Context, admin id.User, c InterestC
 // ChangeInterest changes an interest. Errors: fault.Invalid, users.ErrAdminsOnly, ErrInterestNotFound,
 // ErrInterestTaken.
 func (s *Service) ChangeInterest(ctx context.Context, admin id.User, interest id.Interest, c InterestChange) (Interest, error) {
+	// What is wrong with the input is told before whether there is such an interest.
+	if err := c.apply(&Interest{Name: "any"}); err != nil {
+		return Interest{}, err
+	}
 	var i Interest
 	err := s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		if _, err := users.Admin(ctx, tx, admin); err != nil {

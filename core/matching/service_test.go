@@ -318,8 +318,10 @@ func TestInterests(t *testing.T) {
 		coretest.Is(t, err, users.ErrAdminsOnly)
 		_, err = w.Matching.ChangeInterest(w.Ctx, admin, id.Interest(w.IDs.Next()), matching.InterestChange{Name: ptr("Tea")})
 		coretest.Is(t, err, matching.ErrInterestNotFound)
-		_, err = w.Matching.ChangeInterest(w.Ctx, admin, created.ID, matching.InterestChange{Name: ptr("")})
-		coretest.Fields(t, err, "name")
+		for _, i := range []id.Interest{created.ID, id.Interest(w.IDs.Next())} {
+			_, err = w.Matching.ChangeInterest(w.Ctx, admin, i, matching.InterestChange{Name: ptr("")})
+			coretest.Fields(t, err, "name")
+		}
 		_, err = w.Matching.ChangeInterest(w.Ctx, admin, created.ID, matching.InterestChange{Name: ptr("Élan")})
 		coretest.Is(t, err, nil) // nothing to change, nothing to record
 		_, err = w.Matching.AllInterests(w.Ctx, ada, page.Request[matching.NamePlace]{})

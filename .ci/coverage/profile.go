@@ -23,13 +23,14 @@ func (s share) percent() float64 {
 }
 
 // read adds a profile up by package. Each test binary writes the blocks of all packages measured, so
-// a block comes many times over; it counts as run where one of them ran it.
+// a block comes many times over; it counts as run where one of them ran it. What stands in a folder
+// called internal is left out: in core that is test code itself.
 func read(profile io.Reader) (map[string]share, error) {
 	type block struct{ where, statements string }
 	run := make(map[block]bool)
 	lines := bufio.NewScanner(profile)
 	for lines.Scan() {
-		if strings.HasPrefix(lines.Text(), "mode: ") {
+		if strings.HasPrefix(lines.Text(), "mode: ") || strings.Contains(lines.Text(), "/internal/") {
 			continue
 		}
 		fields := strings.Fields(lines.Text()) // file.go:1.2,3.4 statements count

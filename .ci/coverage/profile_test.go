@@ -6,10 +6,12 @@ import (
 )
 
 func TestProfile(t *testing.T) {
-	const profile = `mode: atomic
+	const profile = `m/core/internal/x/x.go:1.1,2.2 9 0
+mode: atomic
 m/core/a/a.go:1.1,2.2 3 0
 m/core/a/a.go:3.1,4.2 1 7
 m/core/b/b.go:1.1,2.2 4 1
+m/core/internal/x/x.go:1.1,2.2 9 0
 mode: atomic
 m/core/a/a.go:1.1,2.2 3 0
 m/core/a/a.go:3.1,4.2 1 0
@@ -33,6 +35,7 @@ m/core/b/b.go:1.1,2.2 4 0
 func TestProfileRefuses(t *testing.T) {
 	for name, profile := range map[string]string{
 		"an empty profile":      "mode: atomic\n",
+		"test code alone":       "mode: atomic\nm/core/internal/x/x.go:1.1,2.2 9 1\n",
 		"what is no profile":    "hello\n",
 		"an uncountable number": "m/a.go:1.1,2.2 x 1\n",
 	} {

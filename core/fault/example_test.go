@@ -29,5 +29,5 @@ func ExampleFields() {
 	f.Check(city != "", "city", "must not be empty")
 
 	fmt.Println(f.Err())
-	// Output: the input breaks a rule: age must be 18 to 120; city must not be empty
+	// Output: age must be 18 to 120; city must not be empty
 }

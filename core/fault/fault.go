@@ -55,20 +55,10 @@ func New(kind Kind, code, detail string) *Error {
 
 // Error is the detail, and behind it the cause, which is for logs and never for a client.
 func (e *Error) Error() string {
-	var b strings.Builder
-	b.WriteString(e.Detail)
-	for i, f := range e.Fields {
-		if i == 0 {
-			b.WriteString(": ")
-		} else {
-			b.WriteString("; ")
-		}
-		b.WriteString(f.Name + " " + f.Message)
-	}
 	if e.cause != nil {
-		b.WriteString(": " + e.cause.Error())
+		return e.Detail + ": " + e.cause.Error()
 	}
-	return b.String()
+	return e.Detail
 }
 
 // Is holds for the error's Kind, and for every failure with the same kind and code, so that an

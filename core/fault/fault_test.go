@@ -86,8 +86,8 @@ func TestMessages(t *testing.T) {
 		"a kind":        {fault.TooManyRequests, "too many requests"},
 		"a failure":     {errTaken, "it is taken"},
 		"with a cause":  {errTaken.Because(io.EOF), "it is taken: EOF"},
-		"with fields":   {f.Err(), "the input breaks a rule: age must be 18 to 120; city must not be blank"},
-		"of one field":  {fault.InvalidField("age", "must be 18 to 120"), "the input breaks a rule: age must be 18 to 120"},
+		"with fields":   {f.Err(), "age must be 18 to 120; city must not be blank"},
+		"of one field":  {fault.InvalidField("age", "must be 18 to 120"), "age must be 18 to 120"},
 		"another words": {errTaken.WithDetail("Ada has it"), "Ada has it"},
 	} {
 		t.Run(name, func(t *testing.T) {

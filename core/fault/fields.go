@@ -1,5 +1,7 @@
 package fault
 
+import "strings"
+
 // CodeInvalid is the code of every failure that Fields makes.
 const CodeInvalid = "invalid_input"
 
@@ -25,7 +27,11 @@ func (f *Fields) Err() error {
 	if len(f.list) == 0 {
 		return nil
 	}
-	e := New(Invalid, CodeInvalid, "the input breaks a rule")
+	told := make([]string, len(f.list))
+	for i, field := range f.list {
+		told[i] = field.Name + " " + field.Message
+	}
+	e := New(Invalid, CodeInvalid, strings.Join(told, "; "))
 	e.Fields = f.list
 	return e
 }

@@ -183,12 +183,16 @@ var adjustments = []tokens.Type{
 	tokens.AdminAdjustment, tokens.Penalty, tokens.Bonus, tokens.Purchase, tokens.Deposit, tokens.Withdrawal,
 }
 
+// MaxFunding is the most that a wallet holds after an admin's credit: half of what it can hold, so that
+// there is room for every refund and receipt that may still come.
+const MaxFunding = tokens.MaxBalance / 2
+
 func (a Adjustment) check() error {
 	var f fault.Fields
 	if !slices.Contains(adjustments, a.Type) {
 		f.Add("type", "must be ADMIN_ADJUSTMENT, PENALTY, BONUS, PURCHASE, DEPOSIT or WITHDRAWAL")
 	}
-	text.Check(&f, "reason", a.Reason, 1, MaxActReason)
+	text.CheckLine(&f, "reason", a.Reason, 1, MaxActReason)
 	if err := f.Err(); err != nil {
 		return err
 	}
@@ -226,6 +230,9 @@ func (s *Service) PostTokens(ctx context.Context, admin, user id.User, a Adjustm
 			return tokens.Transaction{}, err
 		}
 		t := written[0]
+		if t.Amount > 0 && t.BalanceAfter > MaxFunding {
+			return tokens.Transaction{}, tokens.ErrTooManyTokens
+		}
 		return t, s.record(ctx, tx, AuditRecord{
 			ActorID: admin, Action: ActionTokensPosted, SubjectID: id.Subject(user), Reason: a.Reason, CreatedAt: now,
 			Details: Details{"type": string(t.Type), "amount": strconv.FormatInt(t.Amount, 10), "transaction_id": t.ID.String()},

@@ -95,7 +95,9 @@ func TestWhatPostTokensRefuses(t *testing.T) {
 		coretest.Is(t, post(admin, nobody, plain), users.ErrNotFound)
 		coretest.Fields(t, post(admin, nobody, bonus(func(a *moderation.Adjustment) { a.Reason = "" })), "reason")
 		coretest.Fields(t, post(admin, ada, bonus(func(a *moderation.Adjustment) { a.Reason = strings.Repeat("é", 501) })), "reason")
+		coretest.Fields(t, post(admin, ada, bonus(func(a *moderation.Adjustment) { a.Reason = "  " })), "reason")
 		coretest.Fields(t, post(admin, ada, bonus(func(a *moderation.Adjustment) { a.Amount = 0 })), "amount")
+		coretest.Is(t, post(admin, ada, bonus(func(a *moderation.Adjustment) { a.Amount = moderation.MaxFunding - 49 })), tokens.ErrTooManyTokens)
 		coretest.Fields(t, post(admin, ada, bonus(func(a *moderation.Adjustment) { a.Amount = tokens.MaxAmount + 1 })), "amount")
 		coretest.Fields(t, post(admin, ada, moderation.Adjustment{Type: "TIP"}), "type", "reason")
 		for _, kind := range []tokens.Type{tokens.AdminAdjustment, tokens.Withdrawal} { // only a penalty takes what is there

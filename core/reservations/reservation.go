@@ -61,10 +61,16 @@ func Place(r Reservation) page.Moment { return page.Moment{At: r.CreatedAt, ID: 
 func (r Reservation) check(now time.Time) error {
 	var f fault.Fields
 	text.CheckLine(&f, "title", r.Title, 1, MaxTitle)
-	f.Check(storable(r.Date), "date", "must be a time in the years 1 to 9999")
-	f.Check(storable(r.EndDate), "end_date", "must be a time in the years 1 to 9999")
-	f.Check(r.Date.After(now), "date", "must lie in the future")
-	f.Check(r.EndDate.After(r.Date), "end_date", "must be after date")
+	if storable(r.Date) {
+		f.Check(r.Date.After(now), "date", "must lie in the future")
+	} else {
+		f.Add("date", "must be a time in the years 1 to 9999")
+	}
+	if storable(r.EndDate) {
+		f.Check(r.EndDate.After(r.Date), "end_date", "must be after date")
+	} else {
+		f.Add("end_date", "must be a time in the years 1 to 9999")
+	}
 	return f.Err()
 }
 

@@ -22,5 +22,5 @@ func ExampleCheckLine() {
 	text.CheckLine(&f, "name", "Ada\nLovelace", 1, 100)
 	text.CheckLine(&f, "city", "London", 1, 5)
 	fmt.Println(f.Err())
-	// Output: the input breaks a rule: name must not contain control characters or line breaks; city must have at most 5 characters, this has 6
+	// Output: name must not contain control characters or line breaks; city must have at most 5 characters, this has 6
 }

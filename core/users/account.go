@@ -25,7 +25,7 @@ func (s *Service) Me(ctx context.Context, caller id.User) (User, error) {
 func (s *Service) ChangeMe(ctx context.Context, caller id.User, c Change) (User, error) {
 	var u User
 	err := s.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
-		if u, err = Active(ctx, tx, caller); err != nil {
+		if u, err = Active(ctx, tx, caller); err != nil || c == (Change{}) {
 			return err
 		}
 		if err := u.Apply(c, s.Clock.Now()); err != nil {
@@ -211,7 +211,8 @@ func (s *Service) resetMail(to, secret string) Mail {
 		To:      to,
 		Subject: "Set a new password",
 		Text: fmt.Sprintf("Somebody, we hope you, asked to set a new password for this address.\n\n%s%s\n\n"+
-			"This works once, for %s. If it was not you, there is nothing to do.\n", s.Policy.ResetURL, secret, s.Policy.ResetLifetime),
+			"This works once, for %d minutes. If it was not you, there is nothing to do.\n",
+			s.Policy.ResetURL, secret, int(s.Policy.ResetLifetime.Minutes())),
 	}
 }
 

@@ -177,7 +177,7 @@ func TestResetPassword(t *testing.T) {
 	person := w.Person("Ada")
 	in := w.SignIn("Ada")
 	token := forgot(t, w, "ADA@example.org")
-	if mail := w.Mailbox.Sent()[0]; mail.To != "ada@example.org" || mail.Subject == "" || !strings.Contains(mail.Text, "1h0m0s") {
+	if mail := w.Mailbox.Sent()[0]; mail.To != "ada@example.org" || mail.Subject == "" || !strings.Contains(mail.Text, "60 minutes") {
 		t.Errorf("got the mail %+v, want it to go to the address as typed, and to say how long it works", mail)
 	}
 	if strings.Contains(w.Rows(), token) {

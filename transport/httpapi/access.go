@@ -30,11 +30,11 @@ func asUser[Req, Resp any](a *API, r kithttp.Route[Req, Resp], h func(context.Co
 	kithttp.Handle(a.server, r, withCaller(h), a.SignedIn)
 }
 
-// asAdmin serves a route for admins alone.
-func asAdmin[Req, Resp any](a *API, r kithttp.Route[Req, Resp], h func(context.Context, users.Caller, Req) (Resp, error)) {
+// asAdmin serves a route for admins alone; inner middleware runs when it is known who calls.
+func asAdmin[Req, Resp any](a *API, r kithttp.Route[Req, Resp], h func(context.Context, users.Caller, Req) (Resp, error), inner ...endpoint.Middleware) {
 	r.Security = []string{bearer}
 	r.Faults = slices.Concat(r.Faults, []fault.Kind{fault.Forbidden, fault.TooManyRequests})
-	kithttp.Handle(a.server, r, withCaller(h), a.SignedIn, a.AdminsOnly)
+	kithttp.Handle(a.server, r, withCaller(h), append([]endpoint.Middleware{a.SignedIn, a.AdminsOnly}, inner...)...)
 }
 
 func withCaller[Req, Resp any](h func(context.Context, users.Caller, Req) (Resp, error)) func(context.Context, Req) (Resp, error) {

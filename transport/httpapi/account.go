@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -98,6 +99,13 @@ func (a *API) changePassword(ctx context.Context, caller users.Caller, req chang
 }
 
 func (a *API) exportMe(ctx context.Context, caller users.Caller, _ kithttp.None) (Export, error) {
+	// One at a time: an export holds all of a person's images in memory.
+	select {
+	case a.exporting <- struct{}{}:
+		defer func() { <-a.exporting }()
+	case <-ctx.Done():
+		return Export{}, fmt.Errorf("wait for another export: %w", ctx.Err())
+	}
 	e, err := a.services.Privacy.Export(ctx, caller.UserID)
 	return exportOf(e), err
 }

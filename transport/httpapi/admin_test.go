@@ -45,7 +45,7 @@ func TestPostTokens(t *testing.T) {
 				body("BONUS", "99999999999999999999", "r", "{}"), body("BONUS", "null", "r", "{}"),
 			},
 			"type":     {body("REFUND", "1", "r", "{}"), body("bonus", "1", "r", "{}"), body("", "1", "r", "{}")},
-			"reason":   {body("BONUS", "1", "", "{}"), body("BONUS", "1", strings.Repeat("r", 501), "{}")},
+			"reason":   {body("BONUS", "1", "", "{}"), body("BONUS", "1", "  ", "{}"), body("BONUS", "1", strings.Repeat("r", 501), "{}")},
 			"metadata": {body("BONUS", "1", "r", "[]"), body("BONUS", "1", "r", `"x"`), body("BONUS", "1", "r", `{"a":"`+strings.Repeat("m", 4096)+`"}`)},
 		} {
 			for _, b := range bad {
@@ -57,7 +57,9 @@ func TestPostTokens(t *testing.T) {
 		tn.ask("POST", path, admin.token, body("WITHDRAWAL", "-44", "r", "{}")).refused(t, 402, "insufficient_tokens")
 		own := tn.words.Replace("/v1/admin/users/{admin}/transactions")
 		tn.ask("POST", own, admin.token, body("BONUS", "1", "r", "{}")).refused(t, 403, "own_tokens")
-		tn.ask("POST", own, admin.token, body("NONSENSE", "0", "", "{}")).refused(t, 403, "own_tokens")
+		for _, bad := range []string{body("NONSENSE", "0", "", "{}"), `{`, `{}`, `{"x":1}`, body("BONUS", "1.5", "r", "{}")} {
+			tn.ask("POST", own, admin.token, bad).refused(t, 403, "own_tokens") // whatever else is wrong
+		}
 	})
 	t.Run("a penalty takes what is there", func(t *testing.T) {
 		penalty := `{"type":"PENALTY","amount":-100,"reason":"rude","metadata":null}`

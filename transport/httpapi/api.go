@@ -56,6 +56,7 @@ type API struct {
 	anonymous     *limiter // by address
 	signedIn      *limiter // by user
 	server        *kithttp.Server
+	exporting     chan struct{} // held by the one export under way
 }
 
 // New makes an API. It panics where a service is missing.
@@ -71,6 +72,7 @@ func New(s Services, o Options) *API {
 		clientAddress: o.ClientAddress,
 		anonymous:     newLimiter(o.Limits.Anonymous),
 		signedIn:      newLimiter(o.Limits.User),
+		exporting:     make(chan struct{}, 1),
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)

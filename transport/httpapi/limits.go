@@ -40,7 +40,7 @@ func DefaultLimits() Limits {
 }
 
 // ErrTooManyRequests is a caller over their limit; its RetryAfter says when the next request is taken.
-var ErrTooManyRequests = fault.New(fault.TooManyRequests, "too_many_requests", "that were too many requests: slow down")
+var ErrTooManyRequests = fault.New(fault.TooManyRequests, "too_many_requests", "those were too many requests: slow down")
 
 func (a *API) limitAddress(next endpoint.Endpoint) endpoint.Endpoint {
 	return a.anonymous.limit(next, func(ctx context.Context) string {

@@ -127,7 +127,8 @@ var (
 
 	openConversation = kithttp.Route[openConversationRequest, openedConversation]{
 		Name: "openConversation", Method: http.MethodPost, Path: "/v1/conversations", Status: http.StatusCreated,
-		Summary: "Open a conversation with a local, or get the one that is there (200)", Tags: tagMessaging,
+		AlsoStatus: []int{http.StatusOK},
+		Summary:    "Open a conversation with a local (201), or get the one that is there (200)", Tags: tagMessaging,
 		Faults: []fault.Kind{fault.NotFound, fault.Conflict},
 	}
 	conversations = kithttp.Route[Paging, Page[Conversation]]{
@@ -183,6 +184,9 @@ func (a *API) conversation(ctx context.Context, caller users.Caller, req convers
 }
 
 func (a *API) send(ctx context.Context, caller users.Caller, req sendRequest) (Message, error) {
+	if req.Attachment != nil && *req.Attachment == "" { // in core that is none, which on the wire is null
+		return Message{}, fault.InvalidField("attachment", "must be an image as a data URL, or null")
+	}
 	draft := messaging.Draft{Content: orZero(req.Content), Attachment: orZero(req.Attachment)}
 	m, err := a.services.Messaging.Send(ctx, caller.UserID, id.Conversation(req.ID), draft, req.key())
 	return messageOf(m), err

@@ -96,9 +96,10 @@ func TestMessages(t *testing.T) {
 	})
 	t.Run("refusals", func(t *testing.T) {
 		tn.unchanged(func() {
-			for _, body := range []string{`{}`, `{"content":""}`, `{"content":null,"attachment":""}`, `{"content":"` + strings.Repeat("é", 5001) + `"}`, `{"content":"\u0000"}`} {
+			for _, body := range []string{`{}`, `{"content":""}`, `{"content":null,"attachment":null}`, `{"content":"` + strings.Repeat("é", 5001) + `"}`, `{"content":"\u0000"}`} {
 				tn.ask("POST", path, voyager.token, body).refused(t, 422, "invalid_input", "content")
 			}
+			tn.ask("POST", path, voyager.token, `{"content":"x","attachment":""}`).refused(t, 422, "invalid_input", "attachment")
 		})
 		tn.ask("POST", path, voyager.token, `{"content":"`+strings.Repeat("é", 5000)+`"}`).want(t, 201)
 	})

@@ -29,6 +29,7 @@ type operation struct {
 	optionalBody bool
 	faults       []fault.Kind
 	media        []string
+	alsoStatus   []int
 	answer       reflect.Type
 }
 
@@ -137,7 +138,7 @@ func (d *document) body(op *openapi31.Operation, o operation) error {
 }
 
 func (d *document) answers(op *openapi31.Operation, o operation) error {
-	success := openapi31.Response{Description: http.StatusText(o.info.Status)}
+	var success openapi31.Response
 	switch o.answer {
 	case reflect.TypeFor[None]():
 	case reflect.TypeFor[Blob](), reflect.TypeFor[Stream]():
@@ -156,7 +157,11 @@ func (d *document) answers(op *openapi31.Operation, o operation) error {
 		success.WithContentItem(jsonMedia, openapi31.MediaType{Schema: schema})
 	}
 	responses := op.ResponsesEns()
-	responses.WithMapOfResponseOrReferenceValuesItem(strconv.Itoa(o.info.Status), openapi31.ResponseOrReference{Response: &success})
+	for _, status := range append([]int{o.info.Status}, o.alsoStatus...) {
+		described := success
+		described.Description = http.StatusText(status)
+		responses.WithMapOfResponseOrReferenceValuesItem(strconv.Itoa(status), openapi31.ResponseOrReference{Response: &described})
+	}
 
 	problem, err := d.schemas.answer(reflect.TypeFor[Problem]())
 	if err != nil {

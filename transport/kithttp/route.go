@@ -16,6 +16,7 @@ type Route[Req, Resp any] struct {
 	Method       string       // http.MethodGet and so on; GET answers HEAD, too
 	Path         string       // as http.ServeMux writes it: /v1/things/{id}
 	Status       int          // of success; 0 is 204 where Resp is None, else 200
+	AlsoStatus   []int        // of success, too, where Resp chooses by go-kit's StatusCoder; for the OpenAPI document
 	BodyLimit    int64        // bytes; 0 is the server's
 	OptionalBody bool         // an empty body counts as {}, although Req has JSON fields
 	Summary      string       // one line for the OpenAPI document

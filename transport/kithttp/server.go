@@ -119,7 +119,7 @@ func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context
 	s.mux.Handle(info.Method+" "+info.Path, s.guard(info, handler))
 	s.routes = append(s.routes, operation{
 		info: info, shape: shape, optionalBody: r.OptionalBody, faults: r.Faults, media: r.Media,
-		answer: reflect.TypeFor[Resp](),
+		alsoStatus: r.AlsoStatus, answer: reflect.TypeFor[Resp](),
 	})
 }
 

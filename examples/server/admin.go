@@ -20,16 +20,13 @@ type adminCommand struct {
 
 // Run makes the account an admin.
 func (c *adminCommand) Run(s *settings) (err error) {
-	kind, err := findStore(s.Store)
+	p, err := findDurable(s.Store)
 	if err != nil {
 		return err
 	}
-	if !kind.durable {
-		return fmt.Errorf("--store %s: an admin made there would be gone at once, as nothing in it outlives the process", kind.name)
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	app, _, _, err := s.open(ctx)
+	app, _, err := s.open(ctx, p)
 	if err != nil {
 		return err
 	}

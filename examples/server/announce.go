@@ -8,10 +8,14 @@ import (
 	"github.com/cicerone-go/cicerone/examples/server/internal/demo"
 )
 
-// announce says where the server listens and, of a store with demo data, how to sign in.
-func announce(w io.Writer, asked string, listening net.Addr, kind store, demoData bool) {
+// announce says where the server listens, where it keeps everything and, of a store with demo data, how to
+// sign in.
+func announce(w io.Writer, asked string, listening net.Addr, p place, demoData bool) {
 	base := baseURL(asked, listening)
-	fmt.Fprintf(w, "Cicerone listens on %s, store: %s\n", base, kind.name)
+	fmt.Fprintf(w, "Cicerone listens on %s, store: %s\n", base, p.name)
+	if p.path != "" {
+		fmt.Fprintf(w, "  all is kept in   %s\n", p.path)
+	}
 	fmt.Fprintf(w, "  what it can do   %s/docs\n", base)
 	if demoData {
 		fmt.Fprintf(w, "  sign in with     password %s, as\n", demo.Password)

@@ -21,13 +21,15 @@ const environment = "CICERONE"
 type program struct {
 	settings
 
-	Serve serveCommand `cmd:"" default:"withargs" help:"Serve the API of Cicerone, where voyagers meet locals, until SIGTERM or SIGINT. Another command makes an account an admin: server admin EMAIL (server admin -h)."`
-	Admin adminCommand `cmd:"" help:"Make an account an admin, and make the account where there is none."`
+	Serve  serveCommand  `cmd:"" default:"withargs" help:"Serve the API of Cicerone, where voyagers meet locals, until SIGTERM or SIGINT. There are other commands, each with a -h of its own: server admin EMAIL makes an account an admin, server backup FILE copies the store, server doctor checks it."`
+	Admin  adminCommand  `cmd:"" help:"Make an account an admin, and make the account where there is none. No server may have the store open."`
+	Backup backupCommand `cmd:"" help:"Copy the store into a file, as it is at one moment, while a server uses it or none. The copy is a store like any other: --store sqlite:FILE."`
+	Doctor doctorCommand `cmd:"" help:"Check every rule on the whole store, while a server uses it or none, and print what there is. Exits with 1 where a rule is broken."`
 }
 
 // settings are the flags of all commands.
 type settings struct {
-	Store string `default:"memory" placeholder:"STORE" help:"Where everything is kept: ${stores}. Default: ${default}."`
+	Store string `default:"sqlite" placeholder:"STORE" help:"Where everything is kept: ${stores}. sqlite is a file, cicerone/cicerone.db in the user's data folder (where $XDG_DATA_HOME says, else ~/.local/share or what the system has instead) unless PATH names another; memory, or :memory:, ends with the process. Default: ${default}."`
 
 	Log      logSettings      `embed:"" prefix:"log-" group:"Log"`
 	Policies policySettings   `embed:"" group:"What the community decides"`
@@ -50,7 +52,7 @@ type policySettings struct {
 }
 
 type securitySettings struct {
-	AccessKey       []string      `placeholder:"BASE64" help:"What access tokens are signed with: 32 bytes or more, as standard base64. Of several the first signs and all verify. Default: a random one, which ends with the process."`
+	AccessKey       []string      `placeholder:"BASE64" help:"What access tokens are signed with: 32 bytes or more, as standard base64. Of several the first signs and all verify. Default: a random one, which is kept beside the file of a sqlite store, in PATH.key, and otherwise ends with the process."`
 	AccessIssuer    string        `default:"${access_issuer}" help:"Who says that access tokens are from."`
 	AccessAudience  string        `default:"${access_audience}" help:"For whom access tokens are good."`
 	AccessLeeway    time.Duration `default:"${access_leeway}" help:"How far the clocks of servers that share keys may be apart."`

@@ -20,7 +20,7 @@ import (
 	"github.com/cicerone-go/cicerone/wiring/memory"
 )
 
-// What no process shows while the memory store is the only one: the tests below see it from inside.
+// What is seen better from inside than in a process.
 
 func newApp(t *testing.T) *wiring.App {
 	t.Helper()

@@ -1,5 +1,6 @@
 // Command server is Cicerone as a program: the API over a store of your choice. Started without
-// anything it keeps all in memory, with people to try it on, and says how to sign in as one of them.
+// anything it keeps all in one file, with people to try it on, and says where that is and how to sign in
+// as one of them.
 //
 //	go run github.com/cicerone-go/cicerone/examples/server
 //	go run github.com/cicerone-go/cicerone/examples/server -h
@@ -11,6 +12,7 @@ import (
 )
 
 func main() {
+	keepPrivate()
 	command, err := parse(os.Args[1:], os.Environ())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "server:", err)

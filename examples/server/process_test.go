@@ -45,13 +45,17 @@ func buildAndRun(m *testing.M) int {
 // patience bounds what a test waits for; it is never reached where all is well.
 const patience = time.Minute
 
-// command is the server with arguments, and settings in the environment that are not ours taken away.
-func command(t *testing.T, args ...string) *exec.Cmd {
+// command is the server with arguments, in an environment with a home of its own, without settings that are
+// not ours, and with those that are.
+func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	t.Cleanup(cancel)
+	home := t.TempDir()
 	c := exec.CommandContext(ctx, serverProgram, args...)
 	c.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CICERONE_") })
+	c.Env = append(c.Env, "HOME="+home, "XDG_DATA_HOME="+home)
+	c.Env = append(c.Env, env...)
 	return c
 }
 
@@ -70,8 +74,14 @@ type process struct {
 // start starts a server on a free port and waits until it says that it listens. Passwords are cheap.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
+	return startIn(t, nil, args...)
+}
+
+// startIn is start with more in the environment.
+func startIn(t *testing.T, env []string, args ...string) *process {
+	t.Helper()
 	p := &process{exited: make(chan struct{})}
-	p.cmd = command(t, append([]string{"--addr", "localhost:0", "--bcrypt-cost", "4"}, args...)...)
+	p.cmd = command(t, env, append([]string{"--addr", "localhost:0", "--bcrypt-cost", "4"}, args...)...)
 	p.cmd.Stderr = p
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -163,11 +173,17 @@ func (p *process) wait(t *testing.T) (code int, killed syscall.Signal) {
 	return p.cmd.ProcessState.ExitCode(), 0
 }
 
-// refuse runs a server that is expected to end by itself, and returns its exit code and what it said.
-func refuse(t *testing.T, env []string, args ...string) (code int, stdout, stderr string) {
+// run runs a command that ends by itself, and returns its exit code and what it said.
+func run(t *testing.T, env []string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	c := command(t, args...)
-	c.Env = append(c.Env, env...)
+	return runWith(t, "", env, args...)
+}
+
+// runWith is run with something to read on standard input.
+func runWith(t *testing.T, stdin string, env []string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	c := command(t, env, args...)
+	c.Stdin = strings.NewReader(stdin)
 	var out, errs bytes.Buffer
 	c.Stdout, c.Stderr = &out, &errs
 	err := c.Run()

@@ -24,7 +24,7 @@ const (
 
 type serveCommand struct {
 	Addr string `default:"localhost:8080" placeholder:"HOST:PORT" group:"Server" help:"Where to listen. Default: ${default}."`
-	Demo *bool  `negatable:"" group:"Server" help:"Fill an empty store with people to try it on. Everybody knows their password, so the server then listens on loopback only. Default: yes for the memory store."`
+	Demo *bool  `negatable:"" group:"Server" help:"Fill an empty store with people to try it on. Everybody knows their password, so a server on a store that ever held them listens on loopback only. Default: yes for sqlite and memory."`
 }
 
 // Run serves until SIGTERM or SIGINT.
@@ -36,12 +36,16 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if err != nil {
 		return fmt.Errorf("--addr: %w", err)
 	}
-	app, kind, config, err := s.open(ctx)
+	p, err := findStore(s.Store)
+	if err != nil {
+		return err
+	}
+	app, config, err := s.open(ctx, p)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeApp(app)) }()
-	demo, err := planDemo(ctx, app.Storage, c.Demo, kind.demo)
+	demo, err := planDemo(ctx, app.Storage, c.Demo, p.demo)
 	if err != nil {
 		return err
 	}
@@ -56,29 +60,25 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if err := demo.fill(ctx, app.Storage, config); err != nil {
 		return err
 	}
-	if len(config.Access.Keys) == 0 {
-		config.Log.Info("no --access-key was given: sessions end with this process")
+	if len(config.Access.Keys) == 0 && p.path == "" {
+		config.Log.Info("no --access-key was given: access tokens end with this process")
 	}
-	announce(os.Stdout, c.Addr, listener.Addr(), kind, demo.present())
+	announce(os.Stdout, c.Addr, listener.Addr(), p, demo.present())
 	return serve(ctx, stop, app, listener, config.Log)
 }
 
-// open opens the store that the settings name.
-func (s *settings) open(ctx context.Context) (*wiring.App, store, wiring.Config, error) {
-	kind, err := findStore(s.Store)
-	if err != nil {
-		return nil, store{}, wiring.Config{}, err
-	}
+// open opens a store for a server of which the settings say the rest.
+func (s *settings) open(ctx context.Context, p place) (*wiring.App, wiring.Config, error) {
 	log, err := s.Log.logger(os.Stderr)
 	if err != nil {
-		return nil, store{}, wiring.Config{}, err
+		return nil, wiring.Config{}, err
 	}
 	config, err := s.config(log)
 	if err != nil {
-		return nil, store{}, wiring.Config{}, err
+		return nil, wiring.Config{}, err
 	}
-	app, err := kind.open(ctx, s.Store, config)
-	return app, kind, config, err
+	app, err := p.open(ctx, p, config)
+	return app, config, err
 }
 
 func closeApp(app *wiring.App) error {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,10 +18,10 @@ import (
 )
 
 func TestServesDemoDataUntilItIsToldToEnd(t *testing.T) {
-	for _, s := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
-		t.Run(s.String(), func(t *testing.T) {
+	for store, s := range map[string]os.Signal{"sqlite": syscall.SIGTERM, "memory": os.Interrupt} {
+		t.Run(store, func(t *testing.T) {
 			t.Parallel()
-			p := start(t)
+			p := start(t, "--store", store)
 			client := p.client(t)
 			if err := client.Ready(t.Context()); err != nil {
 				t.Errorf("not ready: %v", err)
@@ -45,7 +46,7 @@ func TestServesDemoDataUntilItIsToldToEnd(t *testing.T) {
 }
 
 func TestJourney(t *testing.T) {
-	for _, args := range [][]string{{}, {"--message-cost", "3", "--token-rate", "1.5", "--log-format", "json"}} {
+	for _, args := range [][]string{{}, {"--store", "memory"}, {"--store", ":memory:"}, {"--message-cost", "3", "--token-rate", "1.5", "--log-format", "json"}} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			t.Parallel()
 			p := start(t, args...)
@@ -180,6 +181,11 @@ func TestRefusesToStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = busy.Close() })
+	folder := t.TempDir()
+	text := filepath.Join(folder, "text")
+	if err := os.WriteFile(text, []byte(strings.Repeat("not a database\n", 500)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name string
 		env  []string
@@ -205,12 +211,24 @@ func TestRefusesToStart(t *testing.T) {
 		{"demo data for all to see", nil, []string{"--addr", "0.0.0.0:0"}, []string{"--addr 0.0.0.0:0", "demo", "--no-demo", "localhost"}},
 		{"demo data on every interface", nil, []string{"--addr", ":0"}, []string{"demo", "--no-demo"}},
 		{"demo data asked for", []string{"CICERONE_DEMO=true", "CICERONE_ADDR=[::]:0"}, nil, []string{"demo", "--no-demo"}},
-		{"an admin of the memory store", nil, []string{"admin", "ada@example.net"}, []string{"memory", "outlives"}},
+		{"an admin of the memory store", nil, []string{"admin", "ada@example.net", "--store", "memory"}, []string{"memory", "outlives"}},
+		{"a backup of the memory store", nil, []string{"backup", "copy.db", "--store", "sqlite::memory:"}, []string{"memory", "outlives"}},
+		{"a check of the memory store", []string{"CICERONE_STORE=memory"}, []string{"doctor"}, []string{"memory", "outlives"}},
+		{"a check of no store", nil, []string{"doctor"}, []string{"no store yet", filepath.Join("cicerone", "cicerone.db")}},
+		{"a backup of no store", nil, []string{"backup", "copy.db"}, []string{"no store yet"}},
+		{"a backup to nowhere", nil, []string{"backup"}, []string{"<file>"}},
+		{"sqlite without a path", nil, []string{"--store", "sqlite:"}, []string{"--store", "sqlite:PATH"}},
+		{"sqlite with something else", nil, []string{"--store", "sqlite.db"}, []string{"--store", "sqlite:PATH"}},
+		{"a path alone", nil, []string{"--store", "./mine.db"}, []string{"--store", "sqlite[:PATH]"}},
+		{"no such folder", nil, []string{"--store", "sqlite:" + filepath.Join(folder, "none", "a.db")}, []string{"none", "no such file"}},
+		{"a folder", nil, []string{"--store", "sqlite:" + folder}, []string{folder, "not a file"}},
+		{"not a database", nil, []string{"--store", "sqlite:" + text}, []string{text, "not a Cicerone store"}},
+		{"a check of what is no database", nil, []string{"doctor", "--store", "sqlite:" + text}, []string{text, "not a Cicerone store"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			code, stdout, stderr := refuse(t, tt.env, append(tt.args, "--log-level=error")...)
+			code, stdout, stderr := run(t, tt.env, append(tt.args, "--log-level=error")...)
 			if code == 0 || stdout != "" || !strings.HasPrefix(stderr, "server: ") {
 				t.Errorf("exit code %d, said %q and %q", code, stdout, stderr)
 			}
@@ -229,19 +247,20 @@ func TestRefusesToStart(t *testing.T) {
 }
 
 func TestHelpExplainsEverySetting(t *testing.T) {
-	code, stdout, stderr := refuse(t, nil, "-h")
+	code, stdout, stderr := run(t, nil, "-h")
 	if code != 0 || stderr != "" {
 		t.Fatalf("exit code %d, %s", code, stderr)
 	}
 	for _, want := range []string{
 		"--addr=HOST:PORT", "CICERONE_ADDR", "--store=", "CICERONE_STORE", "--[no-]demo", "CICERONE_DEMO", "--bcrypt-cost",
-		"--access-key", "--mail=", "--log-level", "--limit-user-burst", "--settle-every", "server admin EMAIL",
+		"--access-key", "--mail=", "--log-level", "--limit-user-burst", "--settle-every",
+		"server admin EMAIL", "server backup FILE", "server doctor", "sqlite[:PATH]", "cicerone/cicerone.db",
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("the help does not speak of %s:\n%s", want, stdout)
 		}
 	}
-	if code, stdout, _ := refuse(t, nil, "admin", "-h"); code != 0 || !strings.Contains(stdout, "--name=NAME") || strings.Contains(stdout, "--addr") {
+	if code, stdout, _ := run(t, nil, "admin", "-h"); code != 0 || !strings.Contains(stdout, "--name=NAME") || strings.Contains(stdout, "--addr") {
 		t.Errorf("server admin -h: exit code %d\n%s", code, stdout)
 	}
 }

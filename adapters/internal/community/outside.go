@@ -1,0 +1,73 @@
+package community
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// Clock stands still until it is moved. Its method Now is a clock.Clock.
+type Clock struct{ ms atomic.Int64 }
+
+// NewClock makes a Clock that shows nine in the morning of 2 March 2026, UTC.
+func NewClock() *Clock {
+	c := &Clock{}
+	c.ms.Store(time.Date(2026, time.March, 2, 9, 0, 0, 0, time.UTC).UnixMilli())
+	return c
+}
+
+// Now is the time that the clock shows.
+func (c *Clock) Now() time.Time { return time.UnixMilli(c.ms.Load()).UTC() }
+
+// Advance moves the clock on, by whole milliseconds.
+func (c *Clock) Advance(d time.Duration) { c.ms.Add(d.Milliseconds()) }
+
+// hasher makes the same hash of the same password each time, so that two stores can be compared.
+type hasher struct{}
+
+func (hasher) Hash(_ context.Context, password string) (string, error) {
+	sum := sha256.Sum256([]byte(password))
+	return hex.EncodeToString(sum[:]), nil
+}
+
+func (h hasher) Verify(ctx context.Context, hash, password string) (bool, error) {
+	made, err := h.Hash(ctx, password)
+	return made == hash, err
+}
+
+// accessTokens issues tokens that nobody can use.
+type accessTokens struct{}
+
+func (accessTokens) Issue(_ context.Context, _ id.User, session id.Session, _ time.Time) (string, error) {
+	return session.String(), nil
+}
+
+func (accessTokens) Verify(context.Context, string) (id.User, id.Session, error) {
+	return id.User{}, id.Session{}, fault.New(fault.Unauthenticated, "bad_token", "not a token")
+}
+
+// mailer throws mail away.
+type mailer struct{}
+
+func (mailer) Send(context.Context, users.Mail) error { return nil }
+
+// Picture makes bytes that pass for a PNG image.
+func Picture(width, height int) []byte { return fmt.Appendf(nil, "picture %d %d", width, height) }
+
+// images knows the pictures that Picture makes, and no others.
+type images struct{}
+
+func (images) Inspect(_ context.Context, data []byte) (mediaType string, width, height int, err error) {
+	if _, err := fmt.Fscanf(bytes.NewReader(data), "picture %d %d", &width, &height); err != nil {
+		return "", 0, 0, fault.InvalidField("image", "is not a picture")
+	}
+	return "image/png", width, height, nil
+}

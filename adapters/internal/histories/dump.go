@@ -1,0 +1,57 @@
+package histories
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// secrets are the columns that hold the hash of a random secret, of which every store gets its own.
+var secrets = map[*ports.Table]int{ports.RefreshTokens: 0, ports.PasswordResets: 1}
+
+// dump reads every row of a store, as text, table by table.
+func (h *history) dump(s *side) map[string][]string {
+	all := map[string][]string{}
+	err := s.lanes[0].Store.Snapshot(h.ctx, func(ctx context.Context, tx ports.Tx) error {
+		for _, table := range ports.Tables {
+			rows, err := readAll(ctx, tx, table)
+			if err != nil {
+				return fmt.Errorf("read %s: %w", table.Name, err)
+			}
+			all[table.Name] = rows
+		}
+		return nil
+	})
+	if err != nil {
+		h.Fatalf("read the %s: %v", s.name, err)
+	}
+	return all
+}
+
+func readAll(ctx context.Context, tx ports.Tx, table *ports.Table) (all []string, err error) {
+	const batch = 50
+	secret, hasSecret := secrets[table]
+	var after []any
+	for {
+		rows, err := tx.Rows().Read(ctx, table, after, batch)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			after = slices.Clone(row[:table.Key])
+			if hasSecret {
+				row[secret] = "a secret"
+			}
+			all = append(all, fmt.Sprintf("%v", row))
+		}
+		if len(rows) < batch {
+			break
+		}
+	}
+	if hasSecret {
+		slices.Sort(all) // the secret may be what they were ordered by
+	}
+	return all, nil
+}

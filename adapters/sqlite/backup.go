@@ -1,0 +1,78 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Backup copies the store as it is at one moment into a new file, while units of work go on; the copy is on
+// the disk when it returns. A file that is there is refused with fs.ErrExist. Other errors: those of the file system,
+// uow.ErrUnreachable, ctx.Err() (wrapped). Where it fails it leaves nothing behind.
+func (s *Store) Backup(ctx context.Context, path string) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
+	if err := s.backup(ctx, path); err != nil {
+		return fmt.Errorf("sqlite: back up to %s: %w", path, err)
+	}
+	return nil
+}
+
+// backup writes to a file beside the named one, and gives it its name when it is whole.
+func (s *Store) backup(ctx context.Context, path string) (err error) {
+	path, err = filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	claim, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // #nosec G304 -- the operator names it
+	if err != nil {
+		return err
+	}
+	partial := path + ".partial"
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(path), removeIfThere(partial))
+		}
+	}()
+	if err := errors.Join(claim.Close(), removeIfThere(partial)); err != nil {
+		return err
+	}
+	if err := s.vacuumInto(ctx, partial); err != nil {
+		return err
+	}
+	if err := flush(partial); err != nil {
+		return err
+	}
+	return os.Rename(partial, path)
+}
+
+func (s *Store) vacuumInto(ctx context.Context, path string) (err error) {
+	c, err := connect(ctx, s.path, toCopy)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	_, err = c.exec(ctx, "VACUUM INTO ?", path)
+	return err
+}
+
+// flush makes sure that a file is on the disk.
+func flush(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0) // #nosec G304 -- the operator names it
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+func removeIfThere(path string) error {
+	err := os.Remove(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}

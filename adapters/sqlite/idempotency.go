@@ -1,0 +1,53 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/idempotency"
+)
+
+const recordColumns = "owner, key, fingerprint, answer, created_at"
+
+func scanRecord(r *row) idempotency.Record {
+	return idempotency.Record{
+		Owner: r.text(), Key: idempotency.Key(r.text()), Fingerprint: r.hash(), Answer: r.bytes(), CreatedAt: r.time(),
+	}
+}
+
+type idempotencyRepository struct{ *unit }
+
+func (r idempotencyRepository) Claim(ctx context.Context, owner string, key idempotency.Key) (kept idempotency.Record, err error) {
+	err = r.write(ctx, func(c *conn) (err error) {
+		kept, err = find(ctx, c, scanRecord,
+			"SELECT "+recordColumns+" FROM idempotency_records WHERE owner = ? AND key = ?", owner, string(key))
+		return orNotFound(err, "an idempotency key")
+	})
+	return kept, err
+}
+
+func (r idempotencyRepository) Save(ctx context.Context, record idempotency.Record) error {
+	return r.write(ctx, func(c *conn) error {
+		_, err := c.exec(ctx, "INSERT INTO idempotency_records ("+recordColumns+") VALUES (?, ?, ?, ?, ?)",
+			record.Owner, string(record.Key), record.Fingerprint[:], notNil(record.Answer), milli(record.CreatedAt))
+		return err
+	})
+}
+
+func (r idempotencyRepository) Forget(ctx context.Context, owner string) error {
+	return r.write(ctx, func(c *conn) error {
+		_, err := c.exec(ctx, "DELETE FROM idempotency_records WHERE owner = ?", owner)
+		return err
+	})
+}
+
+func (r idempotencyRepository) Purge(ctx context.Context, before time.Time, limit int) (purged int, err error) {
+	err = r.write(ctx, func(c *conn) error {
+		n, err := c.exec(ctx, `DELETE FROM idempotency_records WHERE (owner, key) IN (
+			SELECT owner, key FROM idempotency_records WHERE created_at < ? ORDER BY created_at, owner, key LIMIT ?)`,
+			milli(before), limited(limit))
+		purged = int(n)
+		return err
+	})
+	return purged, err
+}

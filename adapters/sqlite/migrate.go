@@ -1,0 +1,103 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+	"modernc.org/sqlite"
+)
+
+// The migrations, each of which is one transaction together with the note that it was made. One that was released
+// never changes: what is to be otherwise is a further file.
+//
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// migrate makes the migrations that a file has not had yet.
+func migrate(ctx context.Context, path string) (err error) {
+	connector, err := sqlite.NewConnector(dsn(path, false))
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(1)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	provider, err := newProvider(db)
+	if err != nil {
+		return err
+	}
+	current, target, err := provider.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read the store's version: %w", err)
+	}
+	if current > target {
+		return newer(current, target)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+func newProvider(db *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("find the migrations: %w", err)
+	}
+	provider, err := goose.NewProvider(database.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return nil, fmt.Errorf("read the migrations: %w", err)
+	}
+	return provider, nil
+}
+
+// checkVersion makes sure that a file has had all migrations, and no others.
+func checkVersion(ctx context.Context, c *conn) error {
+	begun, err := find(ctx, c, (*row).bool, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?)", goose.DefaultTablename)
+	if err != nil {
+		return fmt.Errorf("look for the store's version: %w", err)
+	}
+	if !begun {
+		return ErrOutdated
+	}
+	current, err := find(ctx, c, (*row).int, "SELECT max(version_id) FROM "+goose.DefaultTablename)
+	if err != nil {
+		return fmt.Errorf("read the store's version: %w", err)
+	}
+	target, err := latest()
+	switch {
+	case err != nil:
+		return err
+	case current > target:
+		return newer(current, target)
+	case current < target:
+		return fmt.Errorf("%w (%d, where this program knows %d)", ErrOutdated, current, target)
+	}
+	return nil
+}
+
+// latest is the version of the last migration.
+func latest() (version int64, err error) {
+	files, err := fs.Glob(migrationFiles, "migrations/*.sql")
+	if err != nil {
+		return 0, fmt.Errorf("find the migrations: %w", err)
+	}
+	for _, f := range files {
+		v, err := goose.NumericComponent(f)
+		if err != nil {
+			return 0, fmt.Errorf("read the version of %s: %w", f, err)
+		}
+		version = max(version, v)
+	}
+	return version, nil
+}
+
+func newer(current, target int64) error {
+	return fmt.Errorf("%w (version %d, where this program knows %d)", ErrNewer, current, target)
+}

@@ -1,0 +1,127 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/reservations"
+)
+
+const reservationColumns = `id, conversation_id, voyager_id, local_id, creator_id, title, price, tokens, date, end_date, status,
+	created_at, updated_at`
+
+func scanReservation(r *row) reservations.Reservation {
+	return reservations.Reservation{
+		ID: r.id(), ConversationID: r.id(), VoyagerID: r.id(), LocalID: r.id(), CreatorID: r.id(), Title: r.text(), Price: r.price(),
+		Tokens: r.int(), Date: r.time(), EndDate: r.time(), Status: reservations.Status(r.text()), CreatedAt: r.time(), UpdatedAt: r.time(),
+	}
+}
+
+func findReservation(ctx context.Context, c *conn, reservation id.Reservation) (reservations.Reservation, error) {
+	r, err := find(ctx, c, scanReservation, "SELECT "+reservationColumns+" FROM reservations WHERE id = ?", blob(reservation))
+	return r, orNotFound(err, "a reservation")
+}
+
+type reservationsRepository struct{ *unit }
+
+func (r reservationsRepository) Add(ctx context.Context, n reservations.Reservation) error {
+	return r.write(ctx, func(c *conn) error {
+		_, err := c.exec(ctx, "INSERT INTO reservations ("+reservationColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			blob(n.ID), blob(n.ConversationID), blob(n.VoyagerID), blob(n.LocalID), blob(n.CreatorID), n.Title, cents(n.Price.String()),
+			n.Tokens, milli(n.Date), milli(n.EndDate), string(n.Status), milli(n.CreatedAt), milli(n.UpdatedAt))
+		return err
+	})
+}
+
+func (r reservationsRepository) Reservation(ctx context.Context, reservation id.Reservation) (there reservations.Reservation, err error) {
+	err = r.read(ctx, func(c *conn) (err error) {
+		there, err = findReservation(ctx, c, reservation)
+		return err
+	})
+	return there, err
+}
+
+// HoldCalendar has nothing to do: units that write run one at a time.
+func (r reservationsRepository) HoldCalendar(ctx context.Context, _ id.User) error {
+	return r.write(ctx, func(*conn) error { return nil })
+}
+
+func (r reservationsRepository) Hold(ctx context.Context, reservation id.Reservation) (there reservations.Reservation, err error) {
+	err = r.write(ctx, func(c *conn) (err error) {
+		there, err = findReservation(ctx, c, reservation)
+		return err
+	})
+	return there, err
+}
+
+func (r reservationsRepository) Move(ctx context.Context, reservation id.Reservation, from, to reservations.Status, at time.Time) (moved reservations.Moved, err error) {
+	err = r.write(ctx, func(c *conn) error {
+		there, err := findReservation(ctx, c, reservation)
+		if err != nil {
+			return err
+		}
+		if there.Status != from {
+			moved = reservations.Stale
+			return nil
+		}
+		if to == reservations.Accepted {
+			overlaps, err := overlaps(ctx, c, there)
+			if err != nil {
+				return err
+			}
+			if overlaps {
+				moved = reservations.Overlaps
+				return nil
+			}
+		}
+		_, err = c.exec(ctx, "UPDATE reservations SET status = ?, updated_at = ? WHERE id = ?", string(to), milli(at), blob(reservation))
+		return err
+	})
+	return moved, err
+}
+
+// overlaps asks what a trigger would refuse, so that the unit can go on.
+func overlaps(ctx context.Context, c *conn, r reservations.Reservation) (bool, error) {
+	return find(ctx, c, (*row).bool, `SELECT EXISTS (SELECT 1 FROM reservations
+		WHERE status = 'accepted' AND local_id = ? AND date < ? AND end_date > ? AND id <> ?)`,
+		blob(r.LocalID), milli(r.EndDate), milli(r.Date), blob(r.ID))
+}
+
+func (r reservationsRepository) InConversation(
+	ctx context.Context, conversation id.Conversation, last *page.Moment, limit int,
+) (all []reservations.Reservation, err error) {
+	err = r.read(ctx, func(c *conn) (err error) {
+		at, item := before(last)
+		all, err = list(ctx, c, scanReservation, "SELECT "+reservationColumns+` FROM reservations
+			WHERE conversation_id = ? AND (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ?`,
+			blob(conversation), at, item, limited(limit))
+		return err
+	})
+	return all, err
+}
+
+func (r reservationsRepository) Of(
+	ctx context.Context, user id.User, status reservations.Status, last *page.Moment, limit int,
+) (all []reservations.Reservation, err error) {
+	err = r.read(ctx, func(c *conn) (err error) {
+		at, item := before(last)
+		const chosen = ` AND (created_at, id) < (?2, ?3) AND (?4 IS NULL OR status = ?4)`
+		all, err = list(ctx, c, scanReservation, "SELECT "+reservationColumns+" FROM reservations WHERE voyager_id = ?1"+chosen+
+			" UNION ALL SELECT "+reservationColumns+" FROM reservations WHERE local_id = ?1"+chosen+
+			" ORDER BY created_at DESC, id DESC LIMIT ?5", blob(user), at, item, textOrNull(string(status)), limited(limit))
+		return err
+	})
+	return all, err
+}
+
+func (r reservationsRepository) Due(ctx context.Context, now time.Time, limit int) (due []id.Reservation, err error) {
+	err = r.read(ctx, func(c *conn) (err error) {
+		due, err = list(ctx, c, func(r *row) id.Reservation { return r.id() },
+			"SELECT id FROM reservations WHERE status = 'accepted' AND end_date <= ? ORDER BY end_date, id LIMIT ?",
+			milli(now), limited(limit))
+		return err
+	})
+	return due, err
+}

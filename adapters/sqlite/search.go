@@ -1,0 +1,93 @@
+package sqlite
+
+import (
+	"context"
+	"math"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
+)
+
+// sharing lists, for each profile, the active interests that it has in common with the viewer, ?1.
+const sharing = `
+	sharing AS (
+		SELECT theirs.profile_id, interests.*
+		FROM profiles AS own
+		JOIN profile_interests AS mine ON mine.profile_id = own.id
+		JOIN interests ON interests.id = mine.interest_id AND interests.is_active = 1
+		JOIN profile_interests AS theirs ON theirs.interest_id = mine.interest_id
+		WHERE own.user_id = ?1
+	)`
+
+// searched finds profiles in the order of their ranks. The viewer is ?1; ?2 to ?7 are what the search asks for, of
+// which NULL asks for nothing; ?8 and ?9 are the rank of the last match before, ?10 is how many to find.
+const searched = `
+	WITH` + sharing + `,
+	scores AS (SELECT profile_id, count(*) AS score FROM sharing GROUP BY profile_id),
+	ranked AS (
+		SELECT profiles.*, coalesce(scores.score, 0) AS score
+		FROM profiles
+		JOIN users ON users.id = profiles.user_id AND users.is_active = 1
+		LEFT JOIN scores ON scores.profile_id = profiles.id
+		WHERE profiles.is_searchable = 1 AND profiles.user_id <> ?1
+			AND (?2 IS NULL OR profiles.country_folded = ?2)
+			AND (?3 IS NULL OR profiles.city_folded = ?3)
+			AND (?4 IS NULL OR profiles.age >= ?4)
+			AND (?5 IS NULL OR profiles.age <= ?5)
+			AND (?6 = 0 OR profiles.id IN (
+				SELECT had.profile_id
+				FROM profile_interests AS had
+				JOIN interests ON interests.id = had.interest_id AND interests.is_active = 1
+				WHERE had.interest_id IN (SELECT unhex(value) FROM json_each(?7))))
+			AND NOT EXISTS (SELECT 1 FROM blocks WHERE user_id = ?1 AND blocked_user_id = profiles.user_id)
+			AND NOT EXISTS (SELECT 1 FROM blocks WHERE user_id = profiles.user_id AND blocked_user_id = ?1)
+	)
+	SELECT ` + profileColumns + `, profiles.score
+	FROM ranked AS profiles
+	WHERE profiles.score < ?8 OR profiles.score = ?8 AND profiles.id > ?9
+	ORDER BY profiles.score DESC, profiles.id
+	LIMIT ?10`
+
+// sharedBy reads what the profiles that are named in ?2 share with the viewer.
+const sharedBy = `
+	WITH` + sharing + `
+	SELECT interests.profile_id, ` + interestColumns + `
+	FROM sharing AS interests
+	WHERE interests.profile_id IN (SELECT unhex(value) FROM json_each(?2))
+	ORDER BY interests.name_folded, interests.id`
+
+func (r matchingRepository) Search(ctx context.Context, q matching.Query, last *matching.Rank, limit int) (matches []matching.Match, err error) {
+	err = r.together(ctx, func(c *conn) (err error) {
+		from := matching.Rank{Score: math.MaxInt32}
+		if last != nil {
+			from = *last
+		}
+		matches, err = list(ctx, c, scanMatch, searched,
+			blob(q.Viewer), textOrNull(q.Country), textOrNull(q.City), intOrNull(q.MinAge), intOrNull(q.MaxAge),
+			int64(len(q.Interests)), hexes(q.Interests), int64(from.Score), blob(from.Profile), limited(limit))
+		if err != nil || len(matches) == 0 {
+			return err
+		}
+		return share(ctx, c, q.Viewer, matches)
+	})
+	return matches, err
+}
+
+func scanMatch(r *row) matching.Match {
+	m := matching.Match{Profile: scanProfile(r), Score: int(r.int())}
+	m.Profile.LastName = ""
+	return m
+}
+
+// share names what each match has in common with the viewer.
+func share(ctx context.Context, c *conn, viewer id.User, matches []matching.Match) error {
+	profiles := make([]id.Profile, len(matches))
+	at := make(map[id.Profile]int, len(matches))
+	for i, m := range matches {
+		profiles[i], at[m.Profile.ID] = m.Profile.ID, i
+	}
+	return c.query(ctx, func(r *row) {
+		m := &matches[at[r.id()]]
+		m.Shared = append(m.Shared, scanInterest(r))
+	}, sharedBy, blob(viewer), hexes(profiles))
+}

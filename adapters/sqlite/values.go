@@ -1,0 +1,190 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+)
+
+// How values go in. What the domain has no value of is stored as NULL by the functions that say OrNull.
+
+func blob[E any](i id.ID[E]) []byte { return i[:] }
+func milli(t time.Time) int64       { return t.UnixMilli() }
+
+// cents is a price with two places, as an integer.
+func cents(price string) int64 {
+	n, err := strconv.ParseInt(strings.Replace(price, ".", "", 1), 10, 64)
+	if err != nil {
+		panic(fmt.Sprintf("sqlite: a price has other characters than digits: %v", err)) // it never has
+	}
+	return n
+}
+
+func formatCents(n int64) string { return fmt.Sprintf("%d.%02d", n/100, n%100) }
+
+// notNil is b, which the driver would store as NULL where it is nil.
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+func blobOrNull[E any](i id.ID[E]) any {
+	if i.IsZero() {
+		return nil
+	}
+	return i[:]
+}
+
+func textOrNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func milliOrNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMilli()
+}
+
+func intOrNull(n int) any {
+	if n == 0 {
+		return nil
+	}
+	return int64(n)
+}
+
+// limited is a limit of rows; SQLite takes one below zero for none.
+func limited(n int) int64 { return int64(max(n, 0)) }
+
+// before is where a page that goes backwards in time begins, as two arguments: the place of the last item of the
+// page before, or behind all there is.
+func before(last *page.Moment) (at int64, item []byte) {
+	if last == nil {
+		return math.MaxInt64, []byte{}
+	}
+	return milli(last.At), last.ID[:]
+}
+
+// after is before for a page that goes forwards.
+func after(last *page.Moment) (at int64, item []byte) {
+	if last == nil {
+		return math.MinInt64, []byte{}
+	}
+	return milli(last.At), last.ID[:]
+}
+
+// hexes lists identifiers for a statement, which takes them apart with json_each and unhex.
+func hexes[E any](ids []id.ID[E]) string {
+	var b strings.Builder
+	for i, one := range ids {
+		b.WriteString([]string{`["`, `","`}[min(i, 1)])
+		fmt.Fprintf(&b, "%x", one[:])
+	}
+	if len(ids) == 0 {
+		return "[]"
+	}
+	b.WriteString(`"]`)
+	return b.String()
+}
+
+// row is one row of an answer. Its methods take the columns one after the other; NULL is the zero value.
+// The first column that is not what is asked for is kept in err.
+type row struct {
+	values []driver.Value
+	column int
+	err    error
+}
+
+func (r *row) next() driver.Value {
+	if r.column >= len(r.values) {
+		r.fail(errors.New("a row has fewer columns than are read"))
+		return nil
+	}
+	v := r.values[r.column]
+	r.column++
+	return v
+}
+
+func (r *row) fail(err error) {
+	if r.err == nil && err != nil {
+		r.err = fmt.Errorf("column %d: %w", r.column, err)
+	}
+}
+
+func take[T any](r *row) (value T) {
+	switch v := r.next().(type) {
+	case nil:
+	case T:
+		value = v
+	default:
+		r.fail(fmt.Errorf("a %T is stored where a %T belongs", v, value))
+	}
+	return value
+}
+
+func (r *row) int() int64    { return take[int64](r) }
+func (r *row) bool() bool    { return r.int() != 0 }
+func (r *row) text() string  { return take[string](r) }
+func (r *row) bytes() []byte { return take[[]byte](r) }
+
+func (r *row) id() (i [16]byte) {
+	if b := r.bytes(); len(b) == len(i) {
+		return [16]byte(b)
+	} else if b != nil {
+		r.fail(fmt.Errorf("an identifier of %d bytes", len(b)))
+	}
+	return i
+}
+
+func (r *row) hash() (h [32]byte) {
+	b := r.bytes()
+	if len(b) != len(h) {
+		r.fail(fmt.Errorf("a hash of %d bytes", len(b)))
+		return h
+	}
+	return [32]byte(b)
+}
+
+func (r *row) time() time.Time {
+	switch v := r.next().(type) {
+	case nil:
+	case int64:
+		return time.UnixMilli(v).UTC()
+	default:
+		r.fail(fmt.Errorf("a %T is stored where a time belongs", v))
+	}
+	return time.Time{}
+}
+
+func (r *row) metadata() tokens.Metadata {
+	m, err := tokens.ParseMetadata([]byte(r.text()))
+	r.fail(err)
+	return m
+}
+
+func (r *row) details() moderation.Details {
+	d, err := moderation.ParseDetails(r.text())
+	r.fail(err)
+	return d
+}
+
+func (r *row) price() reservations.Price {
+	p, err := reservations.ParsePrice(formatCents(r.int()))
+	r.fail(err)
+	return p
+}

@@ -1,0 +1,294 @@
+package mongofake
+
+import (
+	"slices"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/bson"
+)
+
+const setName = "rs0"
+
+func isMaster(c *call) (bson.D, error) {
+	address := c.server.Address()
+	return bson.D{
+		{Key: "hosts", Value: bson.A{address}},
+		{Key: "setName", Value: setName},
+		{Key: "setVersion", Value: int32(1)},
+		{Key: "ismaster", Value: true},
+		{Key: "secondary", Value: false},
+		{Key: "primary", Value: address},
+		{Key: "me", Value: address},
+		{Key: "maxBsonObjectSize", Value: int32(16777216)},
+		{Key: "maxMessageSizeBytes", Value: int32(maxMessage)},
+		{Key: "maxWriteBatchSize", Value: int32(maxBatch)},
+		{Key: "logicalSessionTimeoutMinutes", Value: int32(30)},
+		{Key: "minWireVersion", Value: int32(0)},
+		{Key: "maxWireVersion", Value: int32(8)},
+		{Key: "readOnly", Value: false},
+	}, nil
+}
+
+func ping(*call) (bson.D, error) { return bson.D{}, nil }
+
+func buildInfo(*call) (bson.D, error) {
+	return bson.D{
+		{Key: "version", Value: "4.2.0"},
+		{Key: "versionArray", Value: bson.A{int32(4), int32(2), int32(0), int32(0)}},
+		{Key: "modules", Value: bson.A{"mongofake"}},
+		{Key: "maxBsonObjectSize", Value: int32(16777216)},
+	}, nil
+}
+
+func checkNamespace(database, collection string) error {
+	if collection == "" || strings.HasPrefix(collection, ".") || strings.ContainsAny(collection, "$\x00") ||
+		database == "" || strings.ContainsAny(database, "/\\. \"$\x00") {
+		return fail(codeInvalidNamespace, "Invalid namespace specified '%s.%s'", database, collection)
+	}
+	return nil
+}
+
+func create(c *call) (bson.D, error) {
+	if err := checkNamespace(c.database, c.collection()); err != nil {
+		return nil, err
+	}
+	if c.store.collections[c.namespace()] != nil {
+		return nil, fail(codeNamespaceExists, "a collection '%s' already exists", c.namespace())
+	}
+	made := &collection{}
+	options := bson.D{}
+	for _, e := range c.body[1:] {
+		if slices.Contains(generic, e.Key) {
+			continue
+		}
+		if err := c.setOption(made, e); err != nil {
+			return nil, err
+		}
+		if made.collator != nil && e.Key == "collation" {
+			e.Value = made.collator.spec
+		}
+		options = append(options, e)
+	}
+	coll := c.store.create(c.namespace(), options)
+	coll.accept(made)
+	if coll.collator != nil {
+		id := coll.indexes[0]
+		id.collator = coll.collator
+		id.spec = append(id.spec, bson.E{Key: "collation", Value: coll.collator.spec})
+	}
+	return bson.D{}, nil
+}
+
+// setOption sets one option that create and collMod may have.
+func (c *call) setOption(coll *collection, e bson.E) error {
+	switch e.Key {
+	case "validator":
+		query, ok := e.Value.(bson.D)
+		if !ok {
+			return c.wrong(e.Key, e.Value, "object")
+		}
+		f, err := c.parseFilter(query, nil)
+		coll.validator = f
+		return err
+	case "validationLevel":
+		if !slices.Contains([]any{"off", "moderate", "strict"}, e.Value) {
+			return fail(codeBadValue, "invalid validation level: %v", e.Value)
+		}
+		coll.unchecked, coll.lenient = e.Value == "off", e.Value == "moderate"
+	case "validationAction":
+		if e.Value != "warn" && e.Value != "error" {
+			return fail(codeBadValue, "invalid validation action: %v", e.Value)
+		}
+		coll.warn = e.Value == "warn"
+	case "collation":
+		if c.name != "create" {
+			return fail(codeInvalidOptions, "unknown option to %s: collation", c.name)
+		}
+		spec, ok := e.Value.(bson.D)
+		if !ok {
+			return c.wrong(e.Key, e.Value, "object")
+		}
+		collator, err := c.parseCollation(spec)
+		coll.collator = collator
+		return err
+	default:
+		c.server.config.Printf("%s: option %q", c.name, e.Key)
+		return fail(codeInvalidOptions, "The field '%s' is not a valid collection option.", e.Key)
+	}
+	return nil
+}
+
+// accept takes the settings of another collection over.
+func (c *collection) accept(o *collection) {
+	c.validator, c.unchecked, c.lenient, c.warn, c.collator = o.validator, o.unchecked, o.lenient, o.warn, o.collator
+}
+
+func collMod(c *call) (bson.D, error) {
+	coll, err := c.existing()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.quiet(coll); err != nil {
+		return nil, err
+	}
+	changed := *coll
+	options := slices.Clone(coll.options)
+	for _, e := range c.body[1:] {
+		if slices.Contains(generic, e.Key) {
+			continue
+		}
+		if err := c.setOption(&changed, e); err != nil {
+			return nil, err
+		}
+		if i := slices.IndexFunc(options, func(o bson.E) bool { return o.Key == e.Key }); i >= 0 {
+			options[i] = e
+			continue
+		}
+		options = append(options, e)
+	}
+	coll.accept(&changed)
+	coll.options = options
+	return bson.D{}, nil
+}
+
+// existing is the command's collection, which must be there.
+func (c *call) existing() (*collection, error) {
+	coll := c.store.collections[c.namespace()]
+	if coll == nil {
+		return nil, fail(codeNamespaceNotFound, "ns not found: %s", c.namespace())
+	}
+	return coll, nil
+}
+
+// renameCollection moves a collection, its indexes with it, in front of one that may be in the way.
+func renameCollection(c *call) (bson.D, error) {
+	from, _ := c.body[0].Value.(string)
+	to, ok := c.get("to").(string)
+	if !ok {
+		return nil, c.wrong("to", c.get("to"), "string")
+	}
+	database, name, _ := strings.Cut(to, ".")
+	if err := checkNamespace(database, name); err != nil {
+		return nil, err
+	}
+	coll, target := c.store.collections[from], c.store.collections[to]
+	switch {
+	case c.database != "admin":
+		return nil, fail(13, "renameCollection may only be run against the admin database.")
+	case coll == nil:
+		return nil, fail(codeNamespaceNotFound, "source namespace does not exist")
+	case from == to:
+		return nil, fail(20, "Can't rename a collection to itself")
+	case target != nil && !truthy(c.get("dropTarget")):
+		return nil, fail(codeNamespaceExists, "target namespace exists")
+	}
+	if err := c.quiet(coll); err != nil {
+		return nil, err
+	}
+	if target != nil {
+		if err := c.quiet(target); err != nil {
+			return nil, err
+		}
+		c.store.drop(target)
+	}
+	c.store.rename(coll, to)
+	return bson.D{}, nil
+}
+
+func drop(c *call) (bson.D, error) {
+	coll, err := c.existing()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.quiet(coll); err != nil {
+		return nil, err
+	}
+	c.store.drop(coll)
+	return bson.D{{Key: "nIndexesWas", Value: int32(len(coll.indexes))}, {Key: "ns", Value: coll.namespace}}, nil
+}
+
+func dropDatabase(c *call) (bson.D, error) {
+	colls := c.store.inDatabase(c.database)
+	for _, coll := range colls {
+		if err := c.quiet(coll); err != nil {
+			return nil, err
+		}
+		c.store.drop(coll)
+	}
+	if len(colls) == 0 {
+		return bson.D{}, nil
+	}
+	return bson.D{{Key: "dropped", Value: c.database}}, nil
+}
+
+func listDatabases(c *call) (bson.D, error) {
+	query, err := c.optDocument("filter")
+	if err != nil {
+		return nil, err
+	}
+	f, err := c.parseFilter(query, nil)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for namespace := range c.store.collections {
+		names = append(names, databaseOf(namespace))
+	}
+	slices.Sort(names)
+	list := bson.A{}
+	for _, name := range slices.Compact(names) {
+		d := bson.D{{Key: "name", Value: name}}
+		if !truthy(c.get("nameOnly")) {
+			d = append(d, bson.E{Key: "sizeOnDisk", Value: 4096.0}, bson.E{Key: "empty", Value: false})
+		}
+		ok, err := f.matches(d)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			list = append(list, d)
+		}
+	}
+	return bson.D{{Key: "databases", Value: list}}, nil
+}
+
+func listCollections(c *call) (bson.D, error) {
+	query, err := c.optDocument("filter")
+	if err != nil {
+		return nil, err
+	}
+	f, err := c.parseFilter(query, nil)
+	if err != nil {
+		return nil, err
+	}
+	list := bson.A{}
+	for _, coll := range c.store.inDatabase(c.database) {
+		d := coll.describe()
+		ok, err := f.matches(d)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		if truthy(c.get("nameOnly")) {
+			d = d[:2]
+		}
+		list = append(list, d)
+	}
+	return listed(c.database+".$cmd.listCollections", list), nil
+}
+
+func (c *collection) describe() bson.D {
+	options := c.options
+	if options == nil {
+		options = bson.D{}
+	}
+	return bson.D{
+		{Key: "name", Value: c.name()},
+		{Key: "type", Value: "collection"},
+		{Key: "options", Value: options},
+		{Key: "info", Value: bson.D{{Key: "readOnly", Value: false}, {Key: "uuid", Value: c.uuid}}},
+		{Key: "idIndex", Value: c.indexes[0].spec},
+	}
+}

@@ -1,0 +1,264 @@
+package mongofake
+
+import (
+	"strings"
+
+	"github.com/256dpi/lungo/bsonkit"
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/bson/primitive"
+)
+
+// compiled is an aggregation expression that was found to be in order.
+type compiled struct{ node }
+
+// node is a part of an expression.
+type node interface {
+	eval(scope) (any, error)
+}
+
+// scope is what an expression sees: the document and the variables.
+type scope struct {
+	root bson.D
+	vars *binding
+}
+
+type binding struct {
+	name  string
+	value any
+	outer *binding
+}
+
+func newScope(doc bson.D) scope { return scope{root: doc} }
+
+func (s scope) with(name string, value any) scope {
+	s.vars = &binding{name, value, s.vars}
+	return s
+}
+
+type (
+	literal   struct{ value any }
+	fieldPath struct{ variable, path string }
+	object    []objectField
+	array     []node
+)
+
+type objectField struct {
+	key   string
+	value node
+}
+
+func (l literal) eval(scope) (any, error) { return l.value, nil }
+
+func (f fieldPath) eval(s scope) (any, error) {
+	var value any = s.root
+	switch f.variable {
+	case "ROOT", "CURRENT":
+	case "REMOVE":
+		return bsonkit.Missing, nil
+	default:
+		for b := s.vars; ; b = b.outer {
+			if b.name == f.variable { // that it is there was checked when the expression was read
+				value = b.value
+				break
+			}
+		}
+	}
+	if f.path == "" {
+		return value, nil
+	}
+	return descend(value, strings.Split(f.path, ".")), nil
+}
+
+// descend follows a field path, through every element where it meets an array.
+func descend(value any, path []string) any {
+	if len(path) == 0 {
+		return value
+	}
+	switch v := value.(type) {
+	case bson.D:
+		if has(v, path[0]) {
+			return descend(lookup(v, path[0]), path[1:])
+		}
+	case bson.A:
+		out := bson.A{}
+		for _, item := range v {
+			if found := descend(item, path); found != bsonkit.Missing {
+				out = append(out, found)
+			}
+		}
+		return out
+	}
+	return bsonkit.Missing
+}
+
+func (o object) eval(s scope) (any, error) {
+	d := bson.D{}
+	for _, f := range o {
+		value, err := f.value.eval(s)
+		if err != nil {
+			return nil, err
+		}
+		if value != bsonkit.Missing {
+			d = append(d, bson.E{Key: f.key, Value: value})
+		}
+	}
+	return d, nil
+}
+
+func (a array) eval(s scope) (any, error) {
+	list := make(bson.A, len(a))
+	for i, n := range a {
+		value, err := n.eval(s)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = present(value)
+	}
+	return list, nil
+}
+
+// present is the value, null for a missing one.
+func present(v any) any {
+	if v == bsonkit.Missing {
+		return nil
+	}
+	return v
+}
+
+// parser reads expressions and knows which variables are in force.
+type parser struct {
+	unknown func(name string)
+	vars    []string
+}
+
+func (c *call) parseExpression(v any) (compiled, error) {
+	p := parser{unknown: func(name string) { c.server.config.Printf("unknown expression: %s", name) }}
+	n, err := p.parse(v)
+	return compiled{n}, err
+}
+
+func (p parser) with(names ...string) parser {
+	p.vars = append(append([]string(nil), p.vars...), names...)
+	return p
+}
+
+func (p parser) parse(v any) (node, error) {
+	switch v := v.(type) {
+	case string:
+		if strings.HasPrefix(v, "$") {
+			return p.parsePath(v)
+		}
+	case bson.A:
+		return p.parseList(v)
+	case bson.D:
+		if len(v) > 0 && strings.HasPrefix(v[0].Key, "$") {
+			if len(v) != 1 {
+				return nil, fail(15983, "An object representing an expression must have exactly one field: %v", v)
+			}
+			return p.parseOperator(v[0].Key, v[0].Value)
+		}
+		o := object{}
+		for _, e := range v {
+			n, err := p.parse(e.Value)
+			if err != nil {
+				return nil, err
+			}
+			o = append(o, objectField{e.Key, n})
+		}
+		return o, nil
+	}
+	return literal{v}, nil
+}
+
+func (p parser) parseList(list bson.A) (array, error) {
+	nodes := make(array, len(list))
+	for i, item := range list {
+		n, err := p.parse(item)
+		if err != nil {
+			return nil, err
+		}
+		nodes[i] = n
+	}
+	return nodes, nil
+}
+
+func (p parser) parsePath(s string) (node, error) {
+	name, ok := strings.CutPrefix(s, "$$")
+	if !ok {
+		path := s[1:]
+		if path == "" || strings.HasPrefix(path, ".") || strings.HasSuffix(path, ".") {
+			return nil, fail(16872, "'$' by itself is not a valid FieldPath")
+		}
+		return fieldPath{"ROOT", path}, nil
+	}
+	name, path, _ := strings.Cut(name, ".")
+	switch name {
+	case "ROOT", "CURRENT", "REMOVE":
+		return fieldPath{name, path}, nil
+	}
+	for _, known := range p.vars {
+		if known == name {
+			return fieldPath{name, path}, nil
+		}
+	}
+	p.unknown("$$" + name)
+	return nil, fail(17276, "Use of undefined variable: %s", name)
+}
+
+func (p parser) parseOperator(name string, v any) (node, error) {
+	if special, ok := specials[name]; ok {
+		return special(p, v)
+	}
+	op, ok := operators[name]
+	if !ok {
+		p.unknown(name)
+		return nil, fail(codeUnknownExpression, "Unrecognized expression '%s'", name)
+	}
+	var operands array
+	var err error
+	if list, ok := v.(bson.A); ok {
+		operands, err = p.parseList(list)
+	} else {
+		var n node
+		n, err = p.parse(v)
+		operands = array{n}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if n := len(operands); n < op.least || op.most >= 0 && n > op.most {
+		return nil, fail(16020, "Expression %s takes other than %d arguments", name, n)
+	}
+	return application{op, operands}, nil
+}
+
+// operator is an expression whose operands are all evaluated before it is.
+type operator struct {
+	least, most int // operands; -1 is any number
+	apply       func(operands []any) (any, error)
+}
+
+type application struct {
+	operator
+	operands array
+}
+
+func (a application) eval(s scope) (any, error) {
+	values := make([]any, len(a.operands))
+	for i, n := range a.operands {
+		value, err := n.eval(s)
+		if err != nil {
+			return nil, err
+		}
+		values[i] = value
+	}
+	return a.apply(values)
+}
+
+func nullish(v any) bool {
+	switch v.(type) {
+	case nil, missing, primitive.Undefined:
+		return true
+	}
+	return false
+}

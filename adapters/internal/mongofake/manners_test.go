@@ -1,0 +1,183 @@
+package mongofake_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/bson"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/mongofake"
+)
+
+// What the recordings do not ask, from the server's documentation and source: commands in turn, and what
+// their replies must have.
+var manners = []struct {
+	name  string
+	steps [][2]string
+}{
+	{"operators of an update", [][2]string{
+		{`{"insert":"c","documents":[{"_id":1,"a":[{"k":1,"v":1},{"k":2,"v":2}],"n":2147483647,"s":"x"}]}`, `{"n":1}`},
+		{`{"update":"c","updates":[{"q":{"_id":1,"a.k":2},"u":{"$set":{"a.$.v":9}}}]}`, `{"nModified":1}`},
+		{`{"update":"c","updates":[{"q":{"_id":1},"u":{"$inc":{"a.$[e].v":1}},"arrayFilters":[{"e.k":1}]}]}`, `{"nModified":1}`},
+		{`{"update":"c","updates":[{"q":{"_id":1},"u":{"$mul":{"a.$[].k":10},"$inc":{"n":1},"$rename":{"s":"t"},"$set":{"z":0,"b":0}}}]}`, `{"nModified":1}`},
+		{`{"find":"c"}`, `{"cursor":{"firstBatch":[{"_id":1,"a":[{"k":10,"v":2},{"k":20,"v":9}],"n":{"$numberLong":"2147483648"},"b":0,"t":"x","z":0}],"id":{"$numberLong":"0"},"ns":"DB.c"}}`},
+		{`{"update":"c","updates":[{"q":{"_id":1},"u":{"$set":{"n.x":1}}}]}`, `{"writeErrors":[{"index":0,"code":28}]}`},
+		{`{"update":"c","updates":[{"q":{"_id":1},"u":{"$push":{"n":1}}}]}`, `{"writeErrors":[{"index":0,"code":2}]}`},
+		{`{"update":"c","updates":[{"q":{"_id":1},"u":{"$inc":{"n":{"$numberLong":"9223372036854775807"}}}}]}`, `{"writeErrors":[{"index":0,"code":2}]}`},
+		{`{"update":"c","updates":[{"q":{"_id":1},"u":{"$set":{}}}]}`, `{"writeErrors":[{"index":0,"code":9}]}`},
+		{`{"update":"c","updates":[{"q":{"_id":1},"u":{"$set":{"a.$[x]":1}}}]}`, `{"writeErrors":[{"index":0,"code":2}]}`},
+		{`{"update":"c","updates":[{"q":{},"u":{"x":1},"multi":true}]}`, `{"writeErrors":[{"index":0,"code":9}]}`},
+		{`{"update":"c","updates":[{"q":{"_id":1}}]}`, `{"ok":0.0,"code":40414}`},
+		{`{"update":"c","updates":[]}`, `{"ok":0.0,"code":16,"codeName":"InvalidLength"}`},
+		{`{"delete":"c","deletes":[{"q":{},"limit":2}]}`, `{"ok":0.0,"code":9}`},
+	}},
+	{"upserts", [][2]string{
+		{`{"update":"c","updates":[{"q":{"_id":1,"a":5,"b":{"$gt":1},"c.d":3},"u":{"$set":{"e":1}},"upsert":true}]}`, `{"n":1,"upserted":[{"index":0,"_id":1}]}`},
+		{`{"update":"c","updates":[{"q":{"_id":2},"u":{"z":1},"upsert":true}]}`, `{"upserted":[{"index":0,"_id":2}]}`},
+		{`{"update":"c","updates":[{"q":{"_id":3},"u":{"$set":{"_id":4}},"upsert":true}]}`, `{"writeErrors":[{"index":0,"code":66}]}`},
+		{`{"find":"c"}`, `{"cursor":{"firstBatch":[{"_id":1,"a":5,"c":{"d":3},"e":1},{"_id":2,"z":1}],"id":{"$numberLong":"0"},"ns":"DB.c"}}`},
+	}},
+	{"null and missing in arrays", [][2]string{
+		{`{"insert":"c","documents":[{"_id":1,"a":[{"b":1},{"c":1}]},{"_id":2,"a":[{"b":1}]},{"_id":3,"a":[1]},{"_id":4,"a":5},{"_id":5,"a":[{"b":null}]}]}`, `{"n":5}`},
+		{`{"distinct":"c","key":"_id","query":{"a.b":null}}`, `{"values":[1,4,5]}`},
+		{`{"distinct":"c","key":"_id","query":{"a.b":{"$ne":null}}}`, `{"values":[2,3]}`},
+		{`{"distinct":"c","key":"_id","query":{"a.b":{"$in":[null,7]}}}`, `{"values":[1,4,5]}`},
+		{`{"distinct":"c","key":"_id","query":{"a.b":{"$exists":false}}}`, `{"values":[3,4]}`},
+	}},
+	{"renaming", [][2]string{
+		{`{"insert":"c","documents":[{"_id":1}]}`, `{"n":1}`},
+		{`{"insert":"e","documents":[{"_id":2}]}`, `{"n":1}`},
+		{`{"renameCollection":"manners3.c","to":"manners3.e","$db":"admin"}`, `{"ok":0.0,"code":48}`},
+		{`{"renameCollection":"manners3.nosuch","to":"manners3.f","$db":"admin"}`, `{"ok":0.0,"code":26}`},
+		{`{"renameCollection":"manners3.c","to":"manners3.e","dropTarget":true,"$db":"admin"}`, `{"ok":1.0}`},
+		{`{"distinct":"e","key":"_id"}`, `{"values":[1]}`},
+		{`{"listIndexes":"e"}`, `{"cursor":{"id":{"$numberLong":"0"},"ns":"DB.e","firstBatch":[{"v":2,"key":{"_id":1},"name":"_id_","ns":"DB.e"}]}}`},
+	}},
+	{"order without a sort is that of the index", [][2]string{
+		{`{"insert":"c","documents":[{"_id":3,"k":1},{"_id":1,"k":3},{"_id":2,"k":2}]}`, `{"n":3}`},
+		{`{"distinct":"c","key":"k"}`, `{"values":[1,3,2]}`},
+		{`{"distinct":"c","key":"_id","query":{"_id":{"$in":[3,1]}}}`, `{"values":[1,3]}`},
+		{`{"createIndexes":"c","indexes":[{"key":{"k":-1},"name":"k"}]}`, `{"ok":1.0}`},
+		{`{"aggregate":"c","pipeline":[{"$match":{"k":{"$gt":1}}}],"cursor":{}}`, `{"cursor":{"firstBatch":[{"_id":1,"k":3},{"_id":2,"k":2}],"id":{"$numberLong":"0"},"ns":"DB.c"}}`},
+		{`{"find":"c","sort":{"$natural":-1},"projection":{"k":0}}`, `{"cursor":{"firstBatch":[{"_id":2},{"_id":1},{"_id":3}],"id":{"$numberLong":"0"},"ns":"DB.c"}}`},
+	}},
+	{"projections", [][2]string{
+		{`{"insert":"c","documents":[{"_id":1,"a":[1,2,3],"o":{"x":1,"y":2},"l":[{"k":1,"v":1},{"k":2}]}]}`, `{"n":1}`},
+		{`{"find":"c","projection":{"l.k":1,"o.y":1}}`, `{"cursor":{"firstBatch":[{"_id":1,"o":{"y":2},"l":[{"k":1},{"k":2}]}],"id":{"$numberLong":"0"},"ns":"DB.c"}}`},
+		{`{"find":"c","filter":{"a":{"$gt":1}},"projection":{"a.$":1,"_id":0}}`, `{"cursor":{"firstBatch":[{"a":[2]}],"id":{"$numberLong":"0"},"ns":"DB.c"}}`},
+		{`{"find":"c","projection":{"a":{"$slice":[1,1]},"o":0,"l":0}}`, `{"cursor":{"firstBatch":[{"_id":1,"a":[2]}],"id":{"$numberLong":"0"},"ns":"DB.c"}}`},
+		{`{"find":"c","projection":{"l":{"$elemMatch":{"k":2}}}}`, `{"cursor":{"firstBatch":[{"_id":1,"l":[{"k":2}]}],"id":{"$numberLong":"0"},"ns":"DB.c"}}`},
+		{`{"find":"c","projection":{"a":1,"o":0}}`, `{"ok":0.0,"code":2}`},
+		{`{"aggregate":"c","pipeline":[{"$project":{"n":{"$size":"$a"},"in":{"$in":[2,"$a"]},"_id":0}}],"cursor":{}}`, `{"cursor":{"firstBatch":[{"n":3,"in":true}],"id":{"$numberLong":"0"},"ns":"DB.c"}}`},
+	}},
+	{"cursors that cannot see their end", [][2]string{
+		{`{"insert":"c","documents":[{"_id":1},{"_id":2}]}`, `{"n":2}`},
+		{`{"find":"c","batchSize":2,"limit":2}`, `{"cursor":{"firstBatch":[{"_id":1},{"_id":2}],"id":{"$numberLong":"0"},"ns":"DB.c"}}`},
+		{`{"find":"c","batchSize":2,"sort":{"v":1}}`, `{"cursor":{"firstBatch":[{"_id":1},{"_id":2}],"id":{"$numberLong":"0"},"ns":"DB.c"}}`},
+		{`{"getMore":{"$numberLong":"5"},"collection":"c"}`, `{"ok":0.0,"code":43}`},
+		{`{"killCursors":"c","cursors":[{"$numberLong":"5"}]}`, `{"cursorsNotFound":[{"$numberLong":"5"}]}`},
+	}},
+	{"collations", [][2]string{
+		{`{"create":"c","collation":{"locale":"en","strength":2}}`, `{"ok":1.0}`},
+		{`{"insert":"c","documents":[{"_id":"b"},{"_id":"A"},{"_id":"c"}]}`, `{"n":3}`},
+		{`{"insert":"c","documents":[{"_id":"a"}]}`, `{"n":0,"writeErrors":[{"index":0,"code":11000,"keyPattern":{"_id":1}}]}`},
+		{`{"find":"c","filter":{"_id":{"$gte":"B"}},"sort":{"_id":-1}}`, `{"cursor":{"firstBatch":[{"_id":"c"},{"_id":"b"}],"id":{"$numberLong":"0"},"ns":"DB.c"}}`},
+	}},
+	{"indexes", [][2]string{
+		{`{"createIndexes":"c","indexes":[{"key":{"a":1,"b":1},"name":"ab","unique":true,"sparse":true,"background":false}]}`, `{"createdCollectionAutomatically":true,"numIndexesAfter":2}`},
+		{`{"listIndexes":"c"}`, `{"cursor":{"id":{"$numberLong":"0"},"ns":"DB.c","firstBatch":[{"v":2,"key":{"_id":1},"name":"_id_","ns":"DB.c"},{"v":2,"unique":true,"key":{"a":1,"b":1},"name":"ab","ns":"DB.c","sparse":true,"background":false}]}}`},
+		{`{"insert":"c","documents":[{"_id":1},{"_id":2},{"_id":3,"a":[1,2]}]}`, `{"n":3}`},
+		{`{"insert":"c","documents":[{"_id":4,"a":2}]}`, `{"writeErrors":[{"index":0,"code":11000,"keyPattern":{"a":1,"b":1}}]}`},
+		{`{"insert":"c","documents":[{"_id":4,"a":[1],"b":[1]}]}`, `{"writeErrors":[{"index":0,"code":171}]}`},
+		{`{"createIndexes":"c","indexes":[{"key":{"z":1},"name":"z","partialFilterExpression":{"z":{"$ne":1}}}]}`, `{"ok":0.0,"code":67}`},
+		{`{"createIndexes":"c","indexes":[]}`, `{"ok":0.0,"code":2}`},
+		{`{"dropIndexes":"c","index":"_id_"}`, `{"ok":0.0,"code":72}`},
+		{`{"dropIndexes":"c","index":{"a":1,"b":1}}`, `{"nIndexesWas":2}`},
+	}},
+	{"changes of a collection wait for transactions", [][2]string{
+		{`{"insert":"c","documents":[{"_id":1}]}`, `{"n":1}`},
+		{`T {"find":"c","txnNumber":{"$numberLong":"1"},"autocommit":false,"startTransaction":true}`, `{"ok":1.0}`},
+		{`{"drop":"c","maxTimeMS":20}`, `{"ok":0.0,"code":50}`},
+		{`{"create":"later"}`, `{"ok":1.0}`},
+		{`T {"find":"later","txnNumber":{"$numberLong":"1"},"autocommit":false}`, `{"ok":0.0,"code":246,"errorLabels":["TransientTransactionError"]}`},
+		{`{"drop":"c","maxTimeMS":20}`, `{"ok":1.0}`},
+	}},
+	{"retryable writes are single", [][2]string{
+		{`T {"insert":"c","documents":[{"_id":1}],"txnNumber":{"$numberLong":"1"}}`, `{"n":1}`},
+		{`T {"update":"c","updates":[{"q":{},"u":{"$set":{"a":1}},"multi":true}],"txnNumber":{"$numberLong":"2"}}`, `{"writeErrors":[{"index":0,"code":72}]}`},
+		{`T {"findAndModify":"c","query":{},"remove":true,"txnNumber":{"$numberLong":"3"}}`, `{"value":{"_id":1}}`},
+		{`T {"findAndModify":"c","query":{},"remove":true,"txnNumber":{"$numberLong":"3"}}`, `{"value":{"_id":1}}`},
+		{`T {"insert":"c","documents":[{"_id":2}],"txnNumber":{"$numberLong":"3"},"autocommit":false}`, `{"ok":0.0,"code":251,"errorLabels":["TransientTransactionError"]}`},
+		{`T {"find":"c","txnNumber":{"$numberLong":"4"}}`, `{"ok":0.0,"code":50768}`},
+	}},
+}
+
+func TestManners(t *testing.T) {
+	server := start(t)
+	for i, m := range manners {
+		t.Run(m.name, func(t *testing.T) {
+			p := &player{t: t, server: server, db: fmt.Sprintf("manners%d", i), conns: map[string]*raw{}, cursors: map[string]int64{}}
+			for _, s := range m.steps {
+				text, inside := strings.CutPrefix(s[0], "T ")
+				reply := p.send(step{Command: []byte(text), LSID: inside})
+				got := fields(p.comparable(reply, "").(bson.D))
+				var want bson.D
+				p.parse([]byte(s[1]), &want)
+				for _, f := range fields(want) {
+					if !slices.Contains(got, f) {
+						t.Errorf("%s\n got %s\nwant %s", s[0], strings.Join(got, ", "), f)
+					}
+				}
+			}
+		})
+	}
+}
+
+// A gap shows as a gap: what is refused is named.
+func TestGapsArePrinted(t *testing.T) {
+	var mu sync.Mutex
+	var printed []string
+	server, err := mongofake.New(mongofake.Config{Printf: func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		printed = append(printed, fmt.Sprintf(format, args...))
+	}})
+	must(t, err)
+	t.Cleanup(server.Stop)
+	conn := dial(t, server.Address())
+	for _, gap := range []struct {
+		name    string
+		code    int32
+		command string
+	}{
+		{"mapReduce", 59, `{"mapReduce":"c"}`},
+		{"tailable", 9, `{"find":"c","tailable":true}`},
+		{"$where", 2, `{"find":"c","filter":{"$where":"1"}}`},
+		{"$near", 2, `{"find":"c","filter":{"a":{"$near":[1,2]}}}`},
+		{"$meta", 2, `{"find":"c","projection":{"a":{"$meta":"textScore"}}}`},
+		{"$graphLookup", 40324, `{"aggregate":"c","pipeline":[{"$graphLookup":{}}],"cursor":{}}`},
+		{"$dateToString", 168, `{"aggregate":"c","pipeline":[{"$project":{"a":{"$dateToString":{}}}}],"cursor":{}}`},
+		{"$stdDevPop", 15952, `{"aggregate":"c","pipeline":[{"$group":{"_id":1,"a":{"$stdDevPop":"$a"}}}],"cursor":{}}`},
+		{"capped", 72, `{"create":"x","capped":true}`},
+		{"text", 67, `{"createIndexes":"c","indexes":[{"key":{"a":"text"},"name":"t"}]}`},
+		{"MinKey", 8, `{"find":"c","filter":{"a":{"$gt":{"$minKey":1}}}}`},
+	} {
+		var command bson.D
+		must(t, bson.UnmarshalExtJSON([]byte(gap.command), false, &command))
+		if gap.name == "MinKey" {
+			_, err := conn.send(bson.D{{Key: "insert", Value: "c"}, {Key: "documents", Value: bson.A{bson.D{{Key: "a", Value: 1}}}}, {Key: "$db", Value: "d"}})
+			must(t, err)
+		}
+		reply, err := conn.send(append(command, bson.E{Key: "$db", Value: "d"}))
+		must(t, err)
+		mu.Lock()
+		named := slices.ContainsFunc(printed, func(line string) bool { return strings.Contains(line, gap.name) })
+		mu.Unlock()
+		if get(reply, "code") != gap.code || !named {
+			t.Errorf("%s: %v, printed %q", gap.name, reply, printed)
+		}
+	}
+}

@@ -1,0 +1,280 @@
+package mongofake_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/bson/primitive"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/mongofake"
+)
+
+// exceptions are the recorded steps that the fake answers differently: "file/scenario/step", and why no
+// adapter of ours can depend on it. There are none in transactions.json and histories.jsonl.gz.
+var exceptions = map[string]string{}
+
+const histories = "histories.jsonl.gz"
+
+var recordings = []string{"writes.json", "reads.json", "transactions.json", "administration.json", histories}
+
+type scenario struct {
+	Name  string
+	Steps []step
+}
+
+type step struct {
+	Session string
+	LSID    bool
+	DB      string
+	Command json.RawMessage
+	Reply   json.RawMessage
+}
+
+func load(t testing.TB, file string) []scenario {
+	t.Helper()
+	p, err := os.ReadFile("testdata/" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if file != histories {
+		var topic struct{ Scenarios []scenario }
+		if err := json.Unmarshal(p, &topic); err != nil {
+			t.Fatal(err)
+		}
+		return topic.Scenarios
+	}
+	unzipped, err := gzip.NewReader(bytes.NewReader(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []scenario
+	decoder := json.NewDecoder(bufio.NewReader(unzipped))
+	for {
+		var s scenario
+		switch err := decoder.Decode(&s); err {
+		case nil:
+			list = append(list, s)
+		case io.EOF:
+			return list
+		default:
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestRecordings(t *testing.T) {
+	server := start(t)
+	equals, leftOut := 0, 0
+	for _, file := range recordings {
+		equal, excepted := 0, 0
+		for _, s := range load(t, file) {
+			for i, difference := range replay(t, server, file, s) {
+				name := fmt.Sprintf("%s/%s/%d", file, s.Name, i+1)
+				reason, known := exceptions[name]
+				switch {
+				case difference == "" && known:
+					t.Errorf("%s is equal now, but excepted: %s", name, reason)
+				case difference == "":
+					equal++
+				case known:
+					excepted++
+				default:
+					t.Errorf("%s: %s", name, difference)
+				}
+			}
+		}
+		t.Logf("%s: %d steps equal, %d excepted", file, equal, excepted)
+		equals += equal
+		leftOut += excepted
+	}
+	fmt.Printf("%d recorded steps equal, %d excepted\n", equals, leftOut)
+}
+
+func TestNoExceptionsWhereItCounts(t *testing.T) {
+	for name, reason := range exceptions {
+		if strings.HasPrefix(name, "transactions.json/") || strings.HasPrefix(name, histories) || reason == "" {
+			t.Errorf("%s must not be excepted: %q", name, reason)
+		}
+	}
+}
+
+// Every flaw must show in the recordings, or they would prove nothing.
+func TestRecordingsNoticeFlaws(t *testing.T) {
+	for flaw, where := range map[mongofake.Flaw][]string{
+		mongofake.NoIsolation:   {"transactions.json", histories},
+		mongofake.NoConflict:    {"transactions.json", histories},
+		mongofake.NoUniqueness:  {"writes.json", "transactions.json", histories},
+		mongofake.NoRetryMemory: {"writes.json"},
+	} {
+		server := start(t)
+		server.Plant(flaw)
+		for _, file := range where {
+			different := 0
+			list := load(t, file)
+			for _, s := range list[:min(len(list), 50)] {
+				for _, difference := range replay(t, server, file, s) {
+					if difference != "" {
+						different++
+					}
+				}
+			}
+			if different == 0 {
+				t.Errorf("%s: the flaw in %s was not noticed", file, flaw)
+			}
+		}
+	}
+}
+
+// player replays one scenario: a connection and an lsid for every session's name.
+type player struct {
+	t       testing.TB
+	server  *mongofake.Server
+	db      string
+	conns   map[string]*raw
+	cursors map[string]int64
+}
+
+var played struct {
+	sync.Mutex
+	n int
+}
+
+// replay says for every step how the reply differs, nothing where it is equal.
+func replay(t testing.TB, server *mongofake.Server, file string, s scenario) []string {
+	t.Helper()
+	played.Lock()
+	played.n++
+	p := &player{t: t, server: server, db: fmt.Sprintf("replay%d", played.n), conns: map[string]*raw{}, cursors: map[string]int64{}}
+	played.Unlock()
+	defer func() {
+		for _, c := range p.conns {
+			_ = c.conn.Close()
+		}
+	}()
+	differences := make([]string, len(s.Steps))
+	for i, st := range s.Steps {
+		differences[i] = p.play(st)
+	}
+	return differences
+}
+
+func (p *player) play(st step) string {
+	p.t.Helper()
+	var want bson.D
+	p.parse(st.Reply, &want)
+	got, expected := fields(p.comparable(p.send(st), st.Session).(bson.D)), fields(want)
+	if slices.Equal(got, expected) {
+		return ""
+	}
+	return fmt.Sprintf("%s\n got %s\nwant %s", st.Command, strings.Join(got, ", "), strings.Join(expected, ", "))
+}
+
+// send sends a step's command over its session's connection.
+func (p *player) send(st step) bson.D {
+	p.t.Helper()
+	conn := p.conns[st.Session]
+	if conn == nil {
+		conn = dial(p.t, p.server.Address())
+		p.conns[st.Session] = conn
+	}
+	var command bson.D
+	p.parse(st.Command, &command)
+	for i, e := range command {
+		switch {
+		case e.Key == "getMore" && e.Value == "cursor":
+			command[i].Value = p.cursors[st.Session]
+		case e.Key == "cursors" && get(command, "killCursors") != nil:
+			if ids := e.Value.(bson.A); ids[0] == "cursor" {
+				command[i].Value = bson.A{p.cursors[st.Session]}
+			}
+		}
+	}
+	if st.LSID {
+		id := sha256.Sum256([]byte(p.db + "/" + st.Session))
+		command = append(command, bson.E{Key: "lsid", Value: bson.D{{Key: "id", Value: primitive.Binary{Subtype: 4, Data: id[:16]}}}})
+	}
+	db := st.DB
+	if db == "" {
+		db = p.db
+	}
+	if get(command, "$db") == nil {
+		command = append(command, bson.E{Key: "$db", Value: db})
+	}
+	reply, err := conn.send(command)
+	if err != nil {
+		p.t.Fatalf("%s: %v", st.Command, err)
+	}
+	if cursor, ok := get(reply, "cursor").(bson.D); ok {
+		if id, ok := get(cursor, "id").(int64); ok && id != 0 {
+			p.cursors[st.Session] = id
+		}
+	}
+	return reply
+}
+
+func (p *player) parse(text []byte, into *bson.D) {
+	p.t.Helper()
+	if err := bson.UnmarshalExtJSON(text, true, into); err != nil {
+		p.t.Fatalf("%s: %v", text, err)
+	}
+}
+
+// comparable is a reply in the form of the recordings.
+func (p *player) comparable(v any, session string) any {
+	switch v := v.(type) {
+	case bson.D:
+		d := bson.D{}
+		for _, e := range v {
+			switch {
+			case e.Key == "errmsg" || e.Key == "keyValue":
+				continue
+			case e.Key == "id" && e.Value == p.cursors[session] && e.Value != int64(0):
+				e.Value = "open"
+			case e.Key == "cursorsKilled":
+				e.Value = bson.A{"cursor"}
+			default:
+				e.Value = p.comparable(e.Value, session)
+			}
+			d = append(d, e)
+		}
+		return d
+	case bson.A:
+		a := bson.A{}
+		for _, item := range v {
+			a = append(a, p.comparable(item, session))
+		}
+		return a
+	case string:
+		if v == p.server.Address() {
+			return "HOST"
+		}
+		return strings.Replace(v, p.db+".", "DB.", 1)
+	}
+	return v
+}
+
+// fields are a document's fields as text, sorted: of a reply's own fields, the order does not matter.
+func fields(d bson.D) []string {
+	list := make([]string, len(d))
+	for i, e := range d {
+		p, err := bson.MarshalExtJSON(bson.D{e}, true, false)
+		if err != nil {
+			list[i] = err.Error()
+			continue
+		}
+		list[i] = string(p)
+	}
+	slices.Sort(list)
+	return list
+}

@@ -179,19 +179,6 @@ func TestPlacesThatHoldNoStore(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeWrittenIsRefused(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("root may write everywhere: run this as another user")
-	}
-	path := empty(t)
-	must(t, os.Chmod(path, 0o400))
-	refused(t, path, sqlite.Options{}, sqlite.ErrNotWritable)
-
-	folder := t.TempDir()
-	must(t, os.Chmod(folder, 0o500))
-	refused(t, filepath.Join(folder, "a.db"), sqlite.Options{}, sqlite.ErrNotWritable)
-}
-
 func TestReadingBesideAServer(t *testing.T) {
 	path := empty(t)
 	server := open(t, path, sqlite.Options{})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // Backup copies the store as it is at one moment into a new file, while units of work go on; the copy is on
@@ -41,13 +42,20 @@ func (s *Store) backup(ctx context.Context, path string) (err error) {
 	if err := errors.Join(claim.Close(), removeIfThere(partial)); err != nil {
 		return err
 	}
+	// SQLite fills an empty file, which so is the owner's alone from the beginning.
+	if err := os.WriteFile(partial, nil, 0o600); err != nil {
+		return err
+	}
 	if err := s.vacuumInto(ctx, partial); err != nil {
 		return err
 	}
 	if err := flush(partial); err != nil {
 		return err
 	}
-	return os.Rename(partial, path)
+	if err := os.Rename(partial, path); err != nil {
+		return err
+	}
+	return flushFolder(filepath.Dir(path))
 }
 
 func (s *Store) vacuumInto(ctx context.Context, path string) (err error) {
@@ -63,6 +71,18 @@ func (s *Store) vacuumInto(ctx context.Context, path string) (err error) {
 // flush makes sure that a file is on the disk.
 func flush(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0) // #nosec G304 -- the operator names it
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// flushFolder makes sure that a new name is on the disk, on the systems where a folder can be flushed.
+func flushFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	f, err := os.Open(path) // #nosec G304 -- the operator names it
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -224,6 +225,9 @@ func TestBackupOfALiveStore(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(filepath.Dir(copies)); err != nil || len(entries) != 1 {
 		t.Errorf("something was left beside the copy: %v, %v", entries, err)
+	}
+	if info, err := os.Stat(copies); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		t.Errorf("the copy, which holds password hashes, is not its owner's alone: %v, %v", info, err)
 	}
 
 	restored := open(t, copies, sqlite.Options{})

@@ -51,7 +51,8 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Cont
 	if mode == uow.Write {
 		return s.write(ctx, fn)
 	}
-	u := &unit{mode: mode, current: s.published.Load}
+	u := newUnit(mode)
+	u.current = s.published.Load
 	if mode == uow.Snapshot {
 		u.state = s.published.Load()
 	}
@@ -69,7 +70,8 @@ func (s *Store) write(ctx context.Context, fn func(ctx context.Context, tx ports
 		return errClosed
 	}
 	defer func() { <-s.writer }()
-	u := &unit{mode: uow.Write, state: s.committed.copy()}
+	u := newUnit(uow.Write)
+	u.state = s.committed.copy()
 	if err := u.run(ctx, fn); err != nil {
 		return err
 	}

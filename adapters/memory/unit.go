@@ -2,11 +2,7 @@ package memory
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"sync"
 
-	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -18,37 +14,19 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// unit is one unit of work. Every method of every repository goes through read or write, which is
-// where a unit ends for good: by its first error, or because fn has returned.
+// unit is one unit of work. Every method of every repository goes through read or write.
 type unit struct {
-	mode    uow.Mode
+	*uow.Unit
 	current func() *state // what is published: for uow.Read, each time anew
-
-	mu    sync.Mutex // a goroutine that fn left behind must not meet a commit
-	state *state     // the unit's own copy, or its snapshot
-	ended error
+	state   *state        // the unit's own copy, or its snapshot
 }
+
+func newUnit(mode uow.Mode) *unit { return &unit{Unit: uow.NewUnit("memory", mode)} }
 
 // run gives the unit to fn and ends it. The error is fn's, or that of the repository that ended it.
-func (u *unit) run(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) (err error) {
-	defer func() {
-		if failed := u.end(); err == nil {
-			err = failed
-		}
-	}()
-	return fn(ctx, u)
+func (u *unit) run(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
+	return u.Run(func() error { return fn(ctx, u) })
 }
-
-// end makes every later call fail, and returns the error that had ended the unit before, if any.
-func (u *unit) end() error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	before := u.ended
-	u.ended = errEnded
-	return before
-}
-
-var errEnded = fmt.Errorf("memory: %w", uow.ErrEnded)
 
 // read calls f with the state that the unit sees.
 func (u *unit) read(ctx context.Context, f func(s *state) error) error {
@@ -62,33 +40,12 @@ func (u *unit) write(ctx context.Context, f func(s *state) error) error {
 }
 
 func (u *unit) call(ctx context.Context, writes bool, f func(s *state) error) error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.ended != nil {
-		return u.ended
-	}
-	err := u.try(ctx, writes, f)
-	if err != nil {
-		err = fmt.Errorf("memory: %w", err)
-		if !errors.Is(err, fault.NotFound) {
-			u.ended = err
+	return u.Call(ctx, writes, func() error {
+		if u.Mode() == uow.Read {
+			return f(u.current())
 		}
-	}
-	return err
-}
-
-func (u *unit) try(ctx context.Context, writes bool, f func(s *state) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if writes && u.mode != uow.Write {
-		return uow.ErrReadOnly
-	}
-	s := u.state
-	if u.mode == uow.Read {
-		s = u.current()
-	}
-	return f(s)
+		return f(u.state)
+	})
 }
 
 // The repositories of the unit.

@@ -79,7 +79,6 @@ func hasCode(err error, wanted ...int) bool {
 
 var (
 	errClosed = fmt.Errorf("sqlite: the store is closed: %w", uow.ErrUnreachable)
-	errEnded  = fmt.Errorf("sqlite: %w", uow.ErrEnded)
 
 	// errBatchLost is for units that had to be undone because the transaction that they shared failed in
 	// another unit's hands.

@@ -42,7 +42,7 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Cont
 		return err
 	}
 	defer s.leave()
-	do := func(c *conn) error { return (&unit{mode: mode, conn: c}).run(ctx, fn) }
+	do := func(c *conn) error { return newUnit(mode, c).run(ctx, fn) }
 	switch {
 	case mode == uow.Snapshot:
 		return s.readers.snapshot(ctx, do)

@@ -2,11 +2,7 @@ package sqlite
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"sync"
 
-	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -18,44 +14,28 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// unit is one unit of work. Every method of every repository goes through read or write, which is
-// where a unit ends for good: by its first error, or because fn has returned.
+// unit is one unit of work. Every method of every repository goes through read or write.
 type unit struct {
-	mode uow.Mode
-
-	mu    sync.Mutex // a goroutine that fn left behind must not meet the connection's next user
-	conn  *conn
-	ended error
+	*uow.Unit
+	conn *conn
 }
+
+func newUnit(mode uow.Mode, c *conn) *unit { return &unit{uow.NewUnit("sqlite", mode), c} }
 
 // run gives the unit to fn and ends it. The error is fn's, or that of the repository that ended it.
-func (u *unit) run(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) (err error) {
-	defer func() {
-		if failed := u.end(); err == nil {
-			err = failed
-		}
-	}()
-	return fn(ctx, u)
-}
-
-// end makes every later call fail, and returns the error that had ended the unit before, if any.
-func (u *unit) end() error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	before := u.ended
-	u.ended = errEnded
-	return before
+func (u *unit) run(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
+	return u.Run(func() error { return fn(ctx, u) })
 }
 
 // read calls f with the unit's connection. What f asks in several statements is of one moment only in a unit
 // that writes or that is a snapshot: see together.
 func (u *unit) read(ctx context.Context, f func(c *conn) error) error {
-	return u.call(ctx, false, f)
+	return u.Call(ctx, false, func() error { return f(u.conn) })
 }
 
 // together is read for an f of several statements that must see one moment.
 func (u *unit) together(ctx context.Context, f func(c *conn) error) error {
-	if u.mode != uow.Read {
+	if u.Mode() != uow.Read {
 		return u.read(ctx, f)
 	}
 	return u.read(ctx, func(c *conn) error { return atOneMoment(ctx, c, f) })
@@ -64,33 +44,7 @@ func (u *unit) together(ctx context.Context, f func(c *conn) error) error {
 // write calls f with the unit's connection. What only holds a record is a write, too: units that write run
 // one at a time, so they hold everything.
 func (u *unit) write(ctx context.Context, f func(c *conn) error) error {
-	return u.call(ctx, true, f)
-}
-
-func (u *unit) call(ctx context.Context, writes bool, f func(c *conn) error) error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.ended != nil {
-		return u.ended
-	}
-	err := u.try(ctx, writes, f)
-	if err != nil {
-		err = fmt.Errorf("sqlite: %w", err)
-		if !errors.Is(err, fault.NotFound) {
-			u.ended = err
-		}
-	}
-	return err
-}
-
-func (u *unit) try(ctx context.Context, writes bool, f func(c *conn) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if writes && u.mode != uow.Write {
-		return uow.ErrReadOnly
-	}
-	return f(u.conn)
+	return u.Call(ctx, true, func() error { return f(u.conn) })
 }
 
 // The repositories of the unit.

@@ -44,7 +44,7 @@ func Compare(t *testing.T, reference, store Open) {
 		h.audit()
 		commands, refused = commands+h.commands, refused+h.refused
 	})
-	t.Logf("%d sequences, %d commands on each store, %d of them refused", sequences, commands, refused)
+	t.Attr("counts", fmt.Sprintf("%d sequences, %d commands on each store, %d of them refused", sequences, commands, refused))
 }
 
 // setFlag sets one of rapid's flags for this test.

@@ -47,8 +47,8 @@ func TestHistories(t *testing.T) {
 		}
 		return len(problems) == 0
 	})
-	t.Logf("%d histories of %d goroutines: %d transactions, %d committed, %d conflicts",
-		historyCount, historyClients, transactions, commits, conflicts)
+	t.Attr("counts", fmt.Sprintf("%d histories of %d goroutines: %d transactions, %d committed, %d conflicts",
+		historyCount, historyClients, transactions, commits, conflicts))
 	if commits == 0 || conflicts == 0 {
 		t.Error("nothing was tried")
 	}

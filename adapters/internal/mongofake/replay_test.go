@@ -98,7 +98,7 @@ func TestRecordings(t *testing.T) {
 		equals += equal
 		leftOut += excepted
 	}
-	fmt.Printf("%d recorded steps equal, %d excepted\n", equals, leftOut)
+	t.Attr("counts", fmt.Sprintf("%d recorded steps equal, %d excepted", equals, leftOut))
 }
 
 func TestNoExceptionsWhereItCounts(t *testing.T) {

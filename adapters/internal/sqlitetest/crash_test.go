@@ -37,7 +37,7 @@ func TestCrash(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d cycles, %d acknowledged, %d lost, %d doubled", sum.cycles, sum.acknowledged, sum.lost, sum.doubled)
+	t.Attr("counts", fmt.Sprintf("%d cycles, %d acknowledged, %d lost, %d doubled", sum.cycles, sum.acknowledged, sum.lost, sum.doubled))
 	if sum.acknowledged < sum.cycles {
 		t.Error("the clients hardly got to work: this proves nothing")
 	}

@@ -97,6 +97,9 @@ func resolve(path string, mustExist bool) (string, error) {
 
 // prepare makes the file what this version of the program expects, and leaves the writer its connection.
 func (s *Store) prepare(ctx context.Context) (err error) {
+	if err := makePrivate(s.path); err != nil {
+		return err
+	}
 	c, err := connect(ctx, s.path, toLook)
 	if err != nil {
 		return err
@@ -112,6 +115,19 @@ func (s *Store) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	return migrate(ctx, s.path)
+}
+
+// makePrivate makes the file, where there is none, for its owner alone: it will hold password hashes. SQLite
+// gives the files beside it the same rights.
+func makePrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // #nosec G304 -- the operator names it
+	switch {
+	case errors.Is(err, os.ErrExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrNotWritable, err)
+	}
+	return f.Close()
 }
 
 // claim makes sure that the file is ours or empty, before anything in it is changed. What is empty is stamped before

@@ -27,6 +27,18 @@ func TestWhatCannotBeWrittenIsRefused(t *testing.T) {
 	refused(t, filepath.Join(folder, "a.db"), sqlite.Options{}, sqlite.ErrNotWritable)
 }
 
+func TestANewFileIsItsOwnersAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	s := open(t, path, sqlite.Options{})
+	defer closeStore(t, s)
+	mark(t, s, "written")
+	for _, file := range []string{path, path + "-wal", path + "-shm"} {
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", file, info, err)
+		}
+	}
+}
+
 // asNobody runs this test alone, in a process of a user who owns nothing.
 func asNobody(t *testing.T) {
 	const nobody = 65534

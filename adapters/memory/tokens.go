@@ -78,20 +78,10 @@ func (t *tokenTables) post(e tokens.Entry) (tokens.Receipt, error) {
 	if !found {
 		return tokens.Receipt{}, notFound("a wallet")
 	}
-	w, amount := *there, e.Amount
-	switch {
-	case e.UpToBalance && amount < 0 && w.Balance == 0:
-		return tokens.Receipt{}, tokens.ErrTooFewTokens
-	case e.UpToBalance && amount < 0:
-		amount = max(amount, -w.Balance)
-	case amount < -w.Balance:
-		return tokens.Receipt{}, tokens.ErrTooFewTokens
-	case amount > tokens.MaxBalance-w.Balance:
-		return tokens.Receipt{}, tokens.ErrTooManyTokens
-	}
-	line := tokens.Transaction{
-		ID: e.ID, UserID: e.UserID, Seq: w.seq + 1, Amount: amount, Type: e.Type, Reason: e.Reason, Metadata: e.Metadata,
-		BalanceBefore: w.Balance, BalanceAfter: w.Balance + amount, CreatedAt: e.CreatedAt,
+	w := *there
+	line, err := e.On(w.Balance, w.seq)
+	if err != nil {
+		return tokens.Receipt{}, err
 	}
 	if err := t.append(line); err != nil {
 		return tokens.Receipt{}, err

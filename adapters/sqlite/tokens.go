@@ -93,22 +93,11 @@ func (r tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (re
 
 // post moves one balance, and writes the line that says so.
 func post(ctx context.Context, c *conn, w *wallet, e tokens.Entry) (tokens.Receipt, error) {
-	amount := e.Amount
-	switch {
-	case e.UpToBalance && amount < 0 && w.Balance == 0:
-		return tokens.Receipt{}, tokens.ErrTooFewTokens
-	case e.UpToBalance && amount < 0:
-		amount = max(amount, -w.Balance)
-	case amount < -w.Balance:
-		return tokens.Receipt{}, tokens.ErrTooFewTokens
-	case amount > tokens.MaxBalance-w.Balance:
-		return tokens.Receipt{}, tokens.ErrTooManyTokens
+	line, err := e.On(w.Balance, w.seq)
+	if err != nil {
+		return tokens.Receipt{}, err
 	}
-	line := tokens.Transaction{
-		ID: e.ID, UserID: e.UserID, Seq: w.seq + 1, Amount: amount, Type: e.Type, Reason: e.Reason, Metadata: e.Metadata,
-		BalanceBefore: w.Balance, BalanceAfter: w.Balance + amount, CreatedAt: e.CreatedAt,
-	}
-	_, err := c.exec(ctx, "INSERT INTO token_transactions ("+transactionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	_, err = c.exec(ctx, "INSERT INTO token_transactions ("+transactionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		blob(line.UserID), line.Seq, blob(line.ID), line.Amount, string(line.Type), line.Reason, line.Metadata.String(),
 		line.BalanceBefore, line.BalanceAfter, milli(line.CreatedAt))
 	if err != nil {

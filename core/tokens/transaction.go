@@ -104,6 +104,26 @@ func (e Entry) Check() error {
 	return f.Err()
 }
 
+// On is the line of the ledger that the entry becomes on a wallet with this balance, whose last line is seq: for
+// stores that compute it while they hold the wallet. Errors: ErrTooFewTokens, ErrTooManyTokens.
+func (e Entry) On(balance, seq int64) (Transaction, error) {
+	amount := e.Amount
+	switch {
+	case e.UpToBalance && amount < 0 && balance == 0:
+		return Transaction{}, ErrTooFewTokens
+	case e.UpToBalance && amount < 0:
+		amount = max(amount, -balance)
+	case amount < -balance:
+		return Transaction{}, ErrTooFewTokens
+	case amount > MaxBalance-balance:
+		return Transaction{}, ErrTooManyTokens
+	}
+	return Transaction{
+		ID: e.ID, UserID: e.UserID, Seq: seq + 1, Amount: amount, Type: e.Type, Reason: e.Reason, Metadata: e.Metadata,
+		BalanceBefore: balance, BalanceAfter: balance + amount, CreatedAt: e.CreatedAt,
+	}, nil
+}
+
 // Receipt is what the store answers for an entry that it wrote.
 type Receipt struct {
 	Transaction Transaction

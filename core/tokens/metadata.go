@@ -129,7 +129,7 @@ func hasLoneSurrogate(b []byte) bool {
 	return high
 }
 
-// escaped reads the escape that b begins with: its code unit, 0 where it is none of the form \uXXXX,
+// escaped reads the escape that b begins with: its code unit, 0 where it is none of the form \u and four digits,
 // and its length.
 func escaped(b []byte) (rune, int) {
 	if len(b) < 6 || b[1] != 'u' {

@@ -33,7 +33,7 @@ func ParseMetadata(b []byte) (Metadata, error) {
 	if len(b) > 16*MaxMetadataBytes { // no spelling of 4 KiB that anyone means is longer
 		return Metadata{}, fault.InvalidField("metadata", "must be at most 4096 bytes in canonical form")
 	}
-	c, err := canonicalObject(b)
+	c, err := Canonical(b)
 	if err != nil {
 		return Metadata{}, fault.InvalidField("metadata", err.Error())
 	}
@@ -89,8 +89,9 @@ func (m *Metadata) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// canonicalObject writes the JSON object in b as RFC 8785 has it. Its errors read on from "metadata".
-func canonicalObject(b []byte) (string, error) {
+// Canonical writes the JSON object in b as RFC 8785 has it, for stores. It refuses what
+// ParseMetadata does, but for the size; its errors read on from "metadata".
+func Canonical(b []byte) (string, error) {
 	if !utf8.Valid(b) || hasLoneSurrogate(b) {
 		return "", fmt.Errorf("must be valid UTF-8 without NUL")
 	}

@@ -82,6 +82,13 @@ func (s *Store[Tx]) Snapshot(ctx context.Context, fn func(ctx context.Context, t
 // inside marks the context of a unit of work with its store.
 type inside struct{ store *int }
 
+// once marks a context in which nothing is run again.
+type once struct{}
+
+// Once gives a context in which no unit of work is run again: for adapters whose units can be made part of a host's
+// own transaction, which a conflict ends as a whole.
+func Once(ctx context.Context) context.Context { return context.WithValue(ctx, once{}, true) }
+
 func (s *Store[Tx]) retry(ctx context.Context, mode Mode, fn func(ctx context.Context, tx Tx) error, on ...error) error {
 	if ctx.Value(inside{s.key}) != nil {
 		return ErrNested
@@ -94,7 +101,7 @@ func (s *Store[Tx]) retry(ctx context.Context, mode Mode, fn func(ctx context.Co
 	ceiling := s.policy.MinPause
 	for {
 		err := s.run(marked, mode, fn)
-		if err == nil || !isAny(err, on) {
+		if err == nil || !isAny(err, on) || ctx.Value(once{}) != nil {
 			return err
 		}
 		pause := rand.N(ceiling) + 1 // #nosec G404 -- full jitter wants spread, not secrecy

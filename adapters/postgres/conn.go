@@ -1,0 +1,233 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// conn is a unit's way to the server. Writes that need no answer wait in a queue, and go out in one round trip with
+// the next question, or with the commit; so does what begins the transaction.
+type conn struct {
+	store *Store
+	lease *pgxpool.Conn // nil in a host's transaction
+	on    sender
+	frame frame
+	begun bool // the server was told to begin
+	queue []command
+}
+
+// sender is a connection, or a host's transaction on one.
+type sender interface {
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+// frame is what stands around the statements of a unit; nothing does where each is a transaction of its own.
+type frame struct {
+	begin, commit statement
+	undo          []statement
+}
+
+var (
+	writing  = frame{"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", "COMMIT", []statement{"ROLLBACK"}}
+	snapshot = frame{"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "COMMIT", []statement{"ROLLBACK"}}
+	joined   = frame{"SAVEPOINT cicerone", "RELEASE SAVEPOINT cicerone",
+		[]statement{"ROLLBACK TO SAVEPOINT cicerone", "RELEASE SAVEPOINT cicerone"}}
+)
+
+// command is a statement on its way.
+type command struct {
+	statement
+	args    []any
+	changes int64 // how many rows it must change, or anyNumber
+}
+
+const anyNumber = -1
+
+// later queues a write that must change one row. Where it does not, or breaks a rule, the next round trip fails.
+func (c *conn) later(s statement, args ...any) { c.queue = append(c.queue, command{s, args, 1}) }
+
+// laterAny is later for a write that may change any number of rows.
+func (c *conn) laterAny(s statement, args ...any) {
+	c.queue = append(c.queue, command{s, args, anyNumber})
+}
+
+// exec runs a statement, and says how many rows it changed.
+func (c *conn) exec(ctx context.Context, s statement, args ...any) (changed int64, err error) {
+	err = c.ask(ctx, command{s, args, anyNumber}, func(results pgx.BatchResults) error {
+		tag, err := results.Exec()
+		changed = tag.RowsAffected()
+		return err
+	})
+	return changed, err
+}
+
+// flush sends what is queued, for those who have to know what becomes of it.
+func (c *conn) flush(ctx context.Context) error {
+	last := len(c.queue) - 1
+	if last < 0 {
+		return nil
+	}
+	cmd := c.queue[last]
+	c.queue = c.queue[:last]
+	return c.ask(ctx, cmd, func(results pgx.BatchResults) error { return settle(results, cmd) })
+}
+
+// errNone is find's answer where there is no row.
+var errNone = errors.New("no row")
+
+// find reads the one row that a statement answers, or errNone.
+func find[T any](ctx context.Context, c *conn, scan func(r *row) T, s statement, args ...any) (found T, err error) {
+	all, err := list(ctx, c, scan, s, args...)
+	switch {
+	case err != nil:
+		return found, err
+	case len(all) == 0:
+		return found, errNone
+	}
+	return all[0], nil
+}
+
+// list reads all rows that a statement answers.
+func list[T any](ctx context.Context, c *conn, scan func(r *row) T, s statement, args ...any) (all []T, err error) {
+	err = c.ask(ctx, command{s, args, anyNumber}, func(results pgx.BatchResults) error {
+		all = nil // of an answer that was cut short
+		rows, err := results.Query()
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			r := &row{}
+			if r.values, err = rows.Values(); err != nil {
+				return err
+			}
+			if all = append(all, scan(r)); r.err != nil {
+				return r.err
+			}
+		}
+		return rows.Err()
+	})
+	return all, err
+}
+
+// ask makes a round trip: what begins the transaction, what is queued, and a question, whose answer read
+// takes. Where the connection turns out to be dead before anything was answered on it that the unit relies on, it
+// is exchanged for another.
+func (c *conn) ask(ctx context.Context, question command, read func(pgx.BatchResults) error) error {
+	first := !c.begun && c.lease != nil
+	commands := append(c.waiting(), question)
+	err := c.roundTrip(ctx, commands, read)
+	if err != nil && first && ctx.Err() == nil && isLost(err) {
+		if err = c.exchange(ctx); err == nil {
+			err = c.roundTrip(ctx, commands, read)
+		}
+	}
+	return translate(ctx, err)
+}
+
+// end commits, where fn and all repositories were content.
+func (c *conn) end(ctx context.Context) error {
+	if c.frame.commit == "" || !c.begun && len(c.queue) == 0 {
+		return nil
+	}
+	commands := append(c.waiting(), command{c.frame.commit, nil, anyNumber})
+	err := c.roundTrip(ctx, commands, func(results pgx.BatchResults) error {
+		tag, err := results.Exec()
+		if err == nil && tag.String() == "ROLLBACK" {
+			err = errors.New("the server rolled back what it was told to commit")
+		}
+		return err
+	})
+	if err != nil {
+		return translateCommit(ctx, err)
+	}
+	c.begun = false
+	return nil
+}
+
+// waiting is what goes out before anything else.
+func (c *conn) waiting() []command {
+	commands := make([]command, 0, len(c.queue)+2)
+	if c.frame.begin != "" && !c.begun {
+		commands = append(commands, command{c.frame.begin, nil, anyNumber})
+	}
+	return append(commands, c.queue...)
+}
+
+// roundTrip sends commands in one go. All but the last are settled here, the last by read.
+func (c *conn) roundTrip(ctx context.Context, commands []command, read func(pgx.BatchResults) error) (err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.store.options.patience(), errSilent)
+	defer cancel()
+	batch := &pgx.Batch{}
+	for _, cmd := range commands {
+		batch.Queue(c.store.text(cmd.statement), cmd.args...)
+	}
+	c.begun = c.frame.begin != ""
+	results := c.on.SendBatch(ctx, batch)
+	defer func() {
+		if closed := results.Close(); err == nil {
+			err = closed
+		}
+		if err != nil && errors.Is(context.Cause(ctx), errSilent) {
+			err = fmt.Errorf("%w: %w", errSilent, err)
+		}
+	}()
+	last := len(commands) - 1
+	for _, cmd := range commands[:last] {
+		if err := settle(results, cmd); err != nil {
+			return err
+		}
+	}
+	c.queue = nil
+	return read(results)
+}
+
+// settle takes the answer of a command that nobody waits for.
+func settle(results pgx.BatchResults, cmd command) error {
+	tag, err := results.Exec()
+	if err == nil && cmd.changes != anyNumber && tag.RowsAffected() != cmd.changes {
+		err = fmt.Errorf("%d rows were changed, not %d, by %s", tag.RowsAffected(), cmd.changes, cmd.statement)
+	}
+	return err
+}
+
+// exchange gives up a connection that is dead. The others that lie idle have most likely died with it.
+func (c *conn) exchange(ctx context.Context) error {
+	c.lease.Release()
+	c.store.pool.Reset()
+	lease, err := c.store.acquire(ctx)
+	if err != nil {
+		c.lease, c.on = nil, nil
+		return err
+	}
+	c.lease, c.on, c.begun = lease, lease, false
+	return nil
+}
+
+// leave undoes what was not committed, whatever has become of the caller, and gives the connection back. One that
+// cannot be cleaned up is closed: its server process rolls back then.
+func (c *conn) leave(ctx context.Context) {
+	if c.begun && c.on != nil {
+		c.undo(context.WithoutCancel(ctx))
+	}
+	if c.lease != nil {
+		c.lease.Release()
+	}
+}
+
+func (c *conn) undo(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, undoTime)
+	defer cancel()
+	batch := &pgx.Batch{}
+	for _, s := range c.frame.undo {
+		batch.Queue(string(s))
+	}
+	err := c.on.SendBatch(ctx, batch).Close()
+	if err != nil && c.lease != nil {
+		_ = c.lease.Conn().Close(ctx) // it is of no use any more, and nobody could do anything about an error
+	}
+}

@@ -1,0 +1,123 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/jackc/pgerrcode"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/uow"
+)
+
+// Why a store is not opened.
+var (
+	// ErrUnfit is a server that would lose what it committed, or that lacks something; the error says what.
+	ErrUnfit = errors.New("the server is not fit to keep a store")
+
+	// ErrOutdated is a schema whose tables are missing, or older than this program.
+	ErrOutdated = errors.New("the store's tables are missing or older than this program: run the migrations")
+
+	// ErrNewer is a schema that a later version of this program has changed.
+	ErrNewer = errors.New("the store was made by a newer version of Cicerone")
+
+	// ErrInUse is a store that another process has open, where one of the two wants it for itself.
+	ErrInUse = errors.New("another process has this store open")
+
+	// ErrNoSnapshot is a unit that needs to see one moment, in a host's transaction that does not.
+	ErrNoSnapshot = errors.New("the host's transaction sees more than one moment: begin it at repeatable read")
+)
+
+var (
+	errSilent       = errors.New("the server did not answer in time")
+	errNoConnection = errors.New("no connection became free in time")
+	errReadOnly     = errors.New("the server takes no writes")
+)
+
+// translate says what an error means: a fault of package uow where there is one, else a failure that nobody
+// expected. It goes by SQLSTATE and the names of constraints, never by text.
+func translate(ctx context.Context, err error) error {
+	if err == nil || errors.Is(err, fault.Unavailable) {
+		return err
+	}
+	if ended := ctx.Err(); ended != nil {
+		return fmt.Errorf("%w: %w", ended, err)
+	}
+	failed, ok := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case isLost(err), errors.Is(err, errSilent):
+		return uow.ErrUnreachable.Because(err)
+	case !ok:
+		return err
+	case lostAgainstAnother(failed):
+		return uow.ErrConflict.Because(err)
+	case outOfService(failed):
+		return uow.ErrUnreachable.Because(err)
+	case pgerrcode.IsIntegrityConstraintViolation(failed.Code), pgerrcode.IsDataException(failed.Code):
+		return fmt.Errorf("a rule of the store refuses it: %w", err)
+	}
+	return err
+}
+
+// lostAgainstAnother reports whether a unit may win when it is run again. Two of the constraints are only met by those
+// who raced: whoever comes later sees what is there, and is told by an answer.
+func lostAgainstAnother(failed *pgconn.PgError) bool {
+	switch failed.Code {
+	case pgerrcode.SerializationFailure, pgerrcode.DeadlockDetected, pgerrcode.LockNotAvailable:
+		return true
+	case pgerrcode.UniqueViolation:
+		return failed.ConstraintName == "idempotency_records_pkey" || failed.ConstraintName == "interests_name"
+	case pgerrcode.ExclusionViolation:
+		return failed.ConstraintName == "reservations_never_overlap"
+	}
+	return false
+}
+
+// outOfService reports whether the server cannot do now what it may do later.
+func outOfService(failed *pgconn.PgError) bool {
+	return pgerrcode.IsInsufficientResources(failed.Code) || pgerrcode.IsOperatorIntervention(failed.Code) ||
+		pgerrcode.IsSystemError(failed.Code) || pgerrcode.IsConnectionException(failed.Code) ||
+		failed.Code == pgerrcode.ReadOnlySQLTransaction || failed.Code == pgerrcode.IdleInTransactionSessionTimeout
+}
+
+// isLost reports whether the connection is gone, or going: the server says so itself before it ends one.
+func isLost(err error) bool {
+	if failed, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch failed.Code {
+		case pgerrcode.AdminShutdown, pgerrcode.CrashShutdown, pgerrcode.CannotConnectNow, pgerrcode.IdleInTransactionSessionTimeout:
+			return true
+		}
+		return pgerrcode.IsConnectionException(failed.Code)
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err)
+}
+
+// translateCommit is translate for the round trip that carries the commit. Whoever loses the connection over
+// it cannot know whether the commit arrived.
+func translateCommit(ctx context.Context, err error) error {
+	if errors.Is(err, pgx.ErrTxClosed) || pgconn.SafeToRetry(err) || !isLost(err) && !errors.Is(err, errSilent) {
+		return translate(ctx, err)
+	}
+	return uow.ErrOutcomeUnknown.Because(err)
+}
+
+func notFound(what string) error { return fmt.Errorf("%s: %w", what, fault.NotFound) }
+
+// orNotFound turns find's errNone into the fault that callers know.
+func orNotFound(err error, what string) error {
+	if errors.Is(err, errNone) {
+		return notFound(what)
+	}
+	return err
+}

@@ -1,0 +1,56 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/idempotency"
+)
+
+const recordColumns = "owner, key, fingerprint, answer, created_at"
+
+func scanRecord(r *row) idempotency.Record {
+	return idempotency.Record{
+		Owner: r.text(), Key: idempotency.Key(r.text()), Fingerprint: r.hash(), Answer: r.bytes(), CreatedAt: r.time(),
+	}
+}
+
+type idempotencyRepository struct{ *unit }
+
+// Claim locks the key before it looks: the statement that looks begins when the lock is held, and sees what
+// its last holder committed.
+func (r idempotencyRepository) Claim(ctx context.Context, owner string, key idempotency.Key) (kept idempotency.Record, err error) {
+	err = r.write(ctx, func(c *conn) (err error) {
+		c.hold("idempotency key", owner, string(key))
+		kept, err = find(ctx, c, scanRecord,
+			"SELECT "+recordColumns+" FROM @idempotency_records WHERE owner = $1 AND key = $2", owner, string(key))
+		return orNotFound(err, "an idempotency key")
+	})
+	return kept, err
+}
+
+func (r idempotencyRepository) Save(ctx context.Context, record idempotency.Record) error {
+	return r.write(ctx, func(c *conn) error {
+		c.later("INSERT INTO @idempotency_records ("+recordColumns+") VALUES ($1, $2, $3, $4, $5)",
+			record.Owner, string(record.Key), record.Fingerprint[:], notNil(record.Answer), record.CreatedAt)
+		return nil
+	})
+}
+
+func (r idempotencyRepository) Forget(ctx context.Context, owner string) error {
+	return r.write(ctx, func(c *conn) error {
+		c.laterAny("DELETE FROM @idempotency_records WHERE owner = $1", owner)
+		return nil
+	})
+}
+
+func (r idempotencyRepository) Purge(ctx context.Context, before time.Time, limit int) (purged int, err error) {
+	err = r.write(ctx, func(c *conn) error {
+		n, err := c.exec(ctx, `DELETE FROM @idempotency_records WHERE ctid = ANY(ARRAY(
+			SELECT ctid FROM @idempotency_records WHERE created_at < $1
+			ORDER BY created_at, owner, key LIMIT $2 FOR UPDATE SKIP LOCKED))`, before, limited(limit))
+		purged = int(n)
+		return err
+	})
+	return purged, err
+}

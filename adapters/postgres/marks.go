@@ -1,0 +1,28 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// marks is ports.Marks.
+type marks struct{ *unit }
+
+func (r marks) Marked(ctx context.Context, name string) (since time.Time, marked bool, err error) {
+	err = r.read(ctx, func(c *conn) (err error) {
+		since, err = find(ctx, c, (*row).time, "SELECT created_at FROM @store_marks WHERE name = $1", name)
+		if marked = err == nil; errors.Is(err, errNone) {
+			return nil
+		}
+		return err
+	})
+	return since, marked, err
+}
+
+func (r marks) Mark(ctx context.Context, name string, at time.Time) error {
+	return r.write(ctx, func(c *conn) error {
+		c.laterAny("INSERT INTO @store_marks (name, created_at) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, at)
+		return nil
+	})
+}

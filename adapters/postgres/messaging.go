@@ -1,0 +1,185 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+const conversationColumns = "conversations.id, conversations.voyager_id, conversations.local_id, conversations.created_at"
+
+func scanConversation(r *row) messaging.Conversation {
+	return messaging.Conversation{ID: r.id(), VoyagerID: r.id(), LocalID: r.id(), CreatedAt: r.time()}
+}
+
+const messageColumns = `messages.id, messages.conversation_id, messages.user_id, messages.content, messages.attachment,
+	messages.read, messages.created_at`
+
+func scanMessage(r *row) messaging.Message {
+	return messaging.Message{
+		ID: r.id(), ConversationID: r.id(), UserID: r.id(), Content: r.text(), Attachment: r.text(), Read: r.bool(), CreatedAt: r.time(),
+	}
+}
+
+const (
+	standing statement = "SELECT " + conversationColumns + `, voyager.is_active, local.is_active,
+			EXISTS (SELECT 1 FROM @blocks WHERE user_id = voyager_id AND blocked_user_id = local_id)
+			OR EXISTS (SELECT 1 FROM @blocks WHERE user_id = local_id AND blocked_user_id = voyager_id)
+		FROM @conversations JOIN @users AS voyager ON voyager.id = voyager_id JOIN @users AS local ON local.id = local_id
+		WHERE conversations.id = $1`
+
+	addMessage statement = `INSERT INTO @messages (id, conversation_id, user_id, content, attachment, read, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`
+
+	messagesOf statement = "SELECT " + messageColumns + ` FROM @messages
+		WHERE conversation_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4`
+)
+
+type messagingRepository struct{ *unit }
+
+func (r messagingRepository) OpenConversation(ctx context.Context, o messaging.Conversation) (there messaging.Conversation, created bool, err error) {
+	err = r.write(ctx, func(c *conn) (err error) {
+		c.laterAny(`INSERT INTO @conversations (id, voyager_id, local_id, created_at) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (voyager_id, local_id) DO NOTHING`, uuid(o.ID), uuid(o.VoyagerID), uuid(o.LocalID), o.CreatedAt)
+		there, err = findConversation(ctx, c, o.VoyagerID, o.LocalID)
+		return err
+	})
+	return there, err == nil && there.ID == o.ID, err
+}
+
+func findConversation(ctx context.Context, c *conn, voyager, local id.User) (messaging.Conversation, error) {
+	there, err := find(ctx, c, scanConversation,
+		"SELECT "+conversationColumns+" FROM @conversations WHERE voyager_id = $1 AND local_id = $2", uuid(voyager), uuid(local))
+	return there, orNotFound(err, "a conversation")
+}
+
+func (r messagingRepository) ConversationOf(ctx context.Context, voyager, local id.User) (there messaging.Conversation, err error) {
+	err = r.read(ctx, func(c *conn) (err error) {
+		there, err = findConversation(ctx, c, voyager, local)
+		return err
+	})
+	return there, err
+}
+
+func (r messagingRepository) Standing(ctx context.Context, conversation id.Conversation) (found messaging.Standing, err error) {
+	err = r.read(ctx, func(c *conn) (err error) {
+		found, err = find(ctx, c, func(r *row) messaging.Standing {
+			return messaging.Standing{Conversation: scanConversation(r), VoyagerActive: r.bool(), LocalActive: r.bool(), Blocked: r.bool()}
+		}, standing, uuid(conversation))
+		return orNotFound(err, "a conversation")
+	})
+	return found, err
+}
+
+func (r messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
+	return r.write(ctx, func(c *conn) error {
+		c.later(addMessage, uuid(m.ID), uuid(m.ConversationID), uuid(m.UserID), m.Content, textOrNull(m.Attachment), m.Read, m.CreatedAt)
+		if a != nil {
+			c.later("INSERT INTO @attachments (message_id, media_type, bytes) VALUES ($1, $2, $3)", uuid(m.ID), a.MediaType, notNil(a.Bytes))
+		}
+		return nil
+	})
+}
+
+func (r messagingRepository) Message(ctx context.Context, message id.Message) (m messaging.Message, err error) {
+	err = r.read(ctx, func(c *conn) (err error) {
+		m, err = find(ctx, c, scanMessage, "SELECT "+messageColumns+" FROM @messages WHERE id = $1", uuid(message))
+		return orNotFound(err, "a message")
+	})
+	return m, err
+}
+
+func (r messagingRepository) Messages(ctx context.Context, conversation id.Conversation, last *page.Moment, limit int) (all []messaging.Message, err error) {
+	err = r.read(ctx, func(c *conn) (err error) {
+		at, item := before(last)
+		all, err = list(ctx, c, scanMessage, messagesOf, uuid(conversation), at, item, limited(limit))
+		return err
+	})
+	return all, err
+}
+
+func (r messagingRepository) Attachment(ctx context.Context, message id.Message) (a messaging.Attachment, err error) {
+	err = r.read(ctx, func(c *conn) (err error) {
+		a, err = find(ctx, c, func(r *row) messaging.Attachment {
+			return messaging.Attachment{MediaType: r.text(), Bytes: r.bytes()}
+		}, "SELECT media_type, bytes FROM @attachments WHERE message_id = $1", uuid(message))
+		return orNotFound(err, "an attachment")
+	})
+	return a, err
+}
+
+func (r messagingRepository) MarkRead(ctx context.Context, conversation id.Conversation, reader id.User, upTo page.Moment) (marked int, err error) {
+	err = r.write(ctx, func(c *conn) error {
+		n, err := c.exec(ctx, `UPDATE @messages SET read = true
+			WHERE conversation_id = $1 AND user_id <> $2 AND NOT read AND (created_at, id) <= ($3, $4)`,
+			uuid(conversation), uuid(reader), upTo.At, upTo.ID)
+		marked = int(n)
+		return err
+	})
+	return marked, err
+}
+
+// overviews reads conversations as $1 sees them. Of each the place of its last message is looked up in an index,
+// and only of those that are listed the rest.
+func overviews(condition string) statement {
+	return `
+	SELECT ` + conversationColumns + `,
+		other.id, other.name, profiles.first_name, profiles.image_url,
+		(SELECT count(*) FROM @messages WHERE conversation_id = conversations.id AND user_id = other.id AND NOT read),
+		` + messageColumns + `
+	FROM (
+		SELECT mine.*, coalesce(latest.created_at, mine.created_at) AS activity, latest.id AS latest_id
+		FROM (
+			SELECT *, local_id AS other_id FROM @conversations WHERE voyager_id = $1
+			UNION ALL
+			SELECT *, voyager_id FROM @conversations WHERE local_id = $1
+		) AS mine
+		LEFT JOIN LATERAL (
+			SELECT id, created_at FROM @messages WHERE conversation_id = mine.id ORDER BY created_at DESC, id DESC LIMIT 1
+		) AS latest ON true
+		` + statement(condition) + `
+	) AS conversations
+	JOIN @users AS other ON other.id = conversations.other_id
+	LEFT JOIN @profiles ON profiles.user_id = other.id
+	LEFT JOIN @messages ON messages.id = conversations.latest_id
+	ORDER BY activity DESC, conversations.id DESC`
+}
+
+var (
+	overviewOf  = overviews("WHERE mine.id = $2")
+	overviewsOf = overviews(`WHERE (coalesce(latest.created_at, mine.created_at), mine.id) < ($2, $3)
+		ORDER BY activity DESC, mine.id DESC LIMIT $4`)
+)
+
+func scanOverview(r *row) messaging.Overview {
+	o := messaging.Overview{Conversation: scanConversation(r), Other: messaging.Person{UserID: r.id()}}
+	account := users.User{Name: r.text()}
+	o.Other.FirstName, o.Other.ImageURL, o.Unread = r.text(), r.text(), int(r.int())
+	if o.Other.FirstName == "" {
+		o.Other.FirstName = account.FirstName()
+	}
+	if last := scanMessage(r); !last.ID.IsZero() {
+		o.LastMessage = &last
+	}
+	return o
+}
+
+func (r messagingRepository) Overview(ctx context.Context, conversation id.Conversation, viewer id.User) (o messaging.Overview, err error) {
+	err = r.read(ctx, func(c *conn) (err error) {
+		o, err = find(ctx, c, scanOverview, overviewOf, uuid(viewer), uuid(conversation))
+		return orNotFound(err, "a conversation")
+	})
+	return o, err
+}
+
+func (r messagingRepository) Overviews(ctx context.Context, viewer id.User, last *page.Moment, limit int) (all []messaging.Overview, err error) {
+	err = r.read(ctx, func(c *conn) (err error) {
+		at, item := before(last)
+		all, err = list(ctx, c, scanOverview, overviewsOf, uuid(viewer), at, item, limited(limit))
+		return err
+	})
+	return all, err
+}

@@ -1,0 +1,132 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// Migrations are the files that Migrate runs, in the order of their names: plain SQL, for teams that have a
+// migration tool of their own. They make everything in the first schema of search_path, and note in the table
+// schema_versions that they were run. A file that was released never changes.
+func Migrations() fs.FS {
+	files, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		panic(fmt.Sprintf("postgres: %v", err)) // the folder is embedded above
+	}
+	return files
+}
+
+// Migrate makes the schema, where it is missing, and brings its tables up to date, each migration in a transaction of its
+// own; it may be interrupted, and repeated. Of several at once one works and the others wait. The DSN is that of Open,
+// and has to reach the server itself, not a pooler in transaction mode; its user needs the right to make schemas
+// and extensions in the database. Servers that are under way go on with what they know; start the new ones after it.
+// Errors: ErrNewer; uow.ErrUnreachable where no connection can be made.
+func Migrate(ctx context.Context, dsn string, o Options) error {
+	o, err := o.withDefaults()
+	if err == nil {
+		err = migrate(ctx, dsn, o)
+	}
+	if err != nil {
+		return fmt.Errorf("postgres: migrate: %w", err)
+	}
+	return nil
+}
+
+func migrate(ctx context.Context, dsn string, o Options) (err error) {
+	config, err := parse(dsn)
+	if err != nil {
+		return err
+	}
+	schema := pgx.Identifier{o.Schema}.Sanitize()
+	config.ConnConfig.RuntimeParams["search_path"] = schema + ", public" // where extensions usually are
+	db := stdlib.OpenDB(*config.ConnConfig)
+	defer func() { err = errors.Join(err, db.Close()) }()
+
+	// One connection holds the lock as long as it is open, and another one works.
+	lock, err := db.Conn(ctx)
+	if err != nil {
+		return translate(ctx, err)
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	if _, err := lock.ExecContext(ctx, "SELECT pg_advisory_lock($1)", lockNumber("migrate")); err != nil {
+		return fmt.Errorf("wait for another process that migrates: %w", translate(ctx, err))
+	}
+	if _, err := lock.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+schema); err != nil {
+		return fmt.Errorf("make the schema: %w", translate(ctx, err))
+	}
+	return up(ctx, db)
+}
+
+func up(ctx context.Context, db *sql.DB) error {
+	provider, err := goose.NewProvider("", db, Migrations(), goose.WithStore(versions{}), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("read the migrations: %w", err)
+	}
+	current, target, err := provider.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read the store's version: %w", translate(ctx, err))
+	}
+	if current > target {
+		return newer(current, target)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return translate(ctx, err)
+	}
+	return nil
+}
+
+// checkVersion makes sure that a schema has had all migrations, and no others.
+func (s *Store) checkVersion(ctx context.Context, c *conn) error {
+	target, err := latest()
+	if err != nil {
+		return err
+	}
+	there, err := find(ctx, c, (*row).bool, "SELECT to_regclass($1) IS NOT NULL", s.options.prefix()+"schema_versions")
+	if err != nil {
+		return fmt.Errorf("look for the store's version: %w", err)
+	}
+	if !there {
+		return fmt.Errorf("%w (there are none in schema %s)", ErrOutdated, s.options.Schema)
+	}
+	current, err := find(ctx, c, (*row).int, "SELECT coalesce(max(version), 0) FROM @schema_versions")
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the store's version: %w", err)
+	case current > target:
+		return newer(current, target)
+	case current < target:
+		return fmt.Errorf("%w (schema %s has version %d, this program needs %d)", ErrOutdated, s.options.Schema, current, target)
+	}
+	return nil
+}
+
+// latest is the version of the last migration.
+func latest() (version int64, err error) {
+	files, err := fs.Glob(Migrations(), "*.sql")
+	if err != nil {
+		return 0, fmt.Errorf("find the migrations: %w", err)
+	}
+	for _, f := range files {
+		v, err := goose.NumericComponent(f)
+		if err != nil {
+			return 0, fmt.Errorf("read the version of %s: %w", f, err)
+		}
+		version = max(version, v)
+	}
+	return version, nil
+}
+
+func newer(current, target int64) error {
+	return fmt.Errorf("%w (version %d, where this program knows %d)", ErrNewer, current, target)
+}

@@ -1,0 +1,104 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// leastVersion of PostgreSQL is the first in which an owner of a database may install the extensions that are needed.
+const leastVersion = 130000
+
+// Open connects to the store that a DSN names: a URL like postgres://user@host/database, or key=value pairs, as libpq takes
+// them. Its tables must be there: see Migrate. Errors: ErrOutdated, ErrNewer, ErrUnfit, ErrInUse; uow.ErrUnreachable
+// where no connection can be made; else the DSN or the options make no sense.
+func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
+	s, err := open(ctx, dsn, o)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: open: %w", err)
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, dsn string, o Options) (*Store, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	config, err := parse(dsn)
+	if err != nil {
+		return nil, err
+	}
+	o.configure(config)
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("make a pool: %w", err)
+	}
+	s := newStore(pool, o, pool.Close)
+	if err := s.check(ctx); err != nil {
+		return nil, errors.Join(err, s.Close(context.WithoutCancel(ctx)))
+	}
+	return s, nil
+}
+
+// parse reads a DSN. Where it does not say how many connections to keep, it is four for each processor.
+func parse(dsn string) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("read the DSN: %w", err)
+	}
+	written, err := pgconn.ParseConfig(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("read the DSN: %w", err)
+	}
+	if _, said := written.RuntimeParams["pool_max_conns"]; !said {
+		config.MaxConns = int32(min(4*runtime.GOMAXPROCS(0), 1<<20)) // #nosec G115 -- it is in range
+	}
+	return config, nil
+}
+
+// New makes a store on a pool of the host's, which stays the host's to close; it should have been set up by
+// Options.Configure. Errors are those of Open.
+func New(ctx context.Context, pool *pgxpool.Pool, o Options) (*Store, error) {
+	o, err := o.withDefaults()
+	if err == nil && o.Exclusive {
+		err = errors.New("a host's pool cannot be exclusive: use Open")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	s := newStore(pool, o, func() {})
+	if err := s.check(ctx); err != nil {
+		return nil, fmt.Errorf("postgres: %w", errors.Join(err, s.Close(context.WithoutCancel(ctx))))
+	}
+	return s, nil
+}
+
+// check makes sure that the server keeps what it is given, and that the tables are those that this program knows.
+func (s *Store) check(ctx context.Context) error {
+	lease, err := s.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	c := &conn{store: s, lease: lease, on: lease}
+	defer c.leave(ctx)
+	refusals, err := list(ctx, c, (*row).text, `
+		SELECT 'it is PostgreSQL ' || current_setting('server_version') || ', and 13 or later is needed'
+			WHERE current_setting('server_version_num')::int < $1
+		UNION ALL SELECT name || ' is off: what was committed could be lost'
+			FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'
+		UNION ALL SELECT 'it is in recovery: it can only be read, connect to the primary' WHERE pg_is_in_recovery()
+		UNION ALL SELECT 'its encoding is ' || current_setting('server_encoding') || ', and UTF8 is needed'
+			WHERE current_setting('server_encoding') <> 'UTF8'`, leastVersion)
+	if err != nil {
+		return fmt.Errorf("look at the server: %w", err)
+	}
+	if len(refusals) > 0 {
+		return fmt.Errorf("%w: %s", ErrUnfit, refusals[0])
+	}
+	return s.checkVersion(ctx, c)
+}

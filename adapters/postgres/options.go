@@ -1,0 +1,163 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Options say where in a database the store is, and how it is talked to. The zero value is what a server wants.
+type Options struct {
+	// Schema is where the tables are; "" means DefaultSchema. The store touches nothing outside it.
+	Schema string
+
+	// MaxConns is how many connections are kept at most; 0 means what the DSN says (pool_max_conns), else four for
+	// each processor. More are slower.
+	MaxConns int
+
+	// StatementTimeout ends a statement that runs longer; 0 means 10 s. A server that has not answered two seconds
+	// after that is given up.
+	StatementTimeout time.Duration
+
+	// LockTimeout ends waiting for another unit of work, which is a uow.ErrConflict then; 0 means 5 s.
+	LockTimeout time.Duration
+
+	// IdleTimeout ends, on the server, a transaction whose program says nothing any more; 0 means 15 s.
+	IdleTimeout time.Duration
+
+	// AcquireTimeout is how long a unit waits for a connection while all are in use; 0 means 5 s.
+	AcquireTimeout time.Duration
+
+	// PgBouncer is for a pooler in transaction mode between here and the server. It gives up what belongs to a session:
+	// statements are not prepared (each is parsed again), the server does not enforce the three timeouts above, and
+	// Options.Exclusive does not see who uses the store this way. Migrate needs the server itself.
+	PgBouncer bool
+
+	// Exclusive opens the store for this process alone, as a copy needs it: ErrInUse where another has it open.
+	Exclusive bool
+}
+
+// DefaultSchema is where the tables are made unless Options.Schema says otherwise.
+const DefaultSchema = "cicerone"
+
+const (
+	grace    = 2 * time.Second // what the server gets to tell of a timeout before it counts as dead
+	undoTime = 2 * time.Second // for a rollback
+	dialTime = 5 * time.Second // for a connection, where the DSN does not say (connect_timeout)
+)
+
+// withDefaults fills in what was left zero.
+func (o Options) withDefaults() (Options, error) {
+	for _, d := range []struct {
+		name    string
+		value   *time.Duration
+		usually time.Duration
+	}{
+		{"StatementTimeout", &o.StatementTimeout, 10 * time.Second},
+		{"LockTimeout", &o.LockTimeout, 5 * time.Second},
+		{"IdleTimeout", &o.IdleTimeout, 15 * time.Second},
+		{"AcquireTimeout", &o.AcquireTimeout, 5 * time.Second},
+	} {
+		if *d.value == 0 {
+			*d.value = d.usually
+		}
+		if *d.value < time.Millisecond {
+			return o, fmt.Errorf("%s is %v: it must be a millisecond or more", d.name, *d.value)
+		}
+	}
+	switch {
+	case o.MaxConns < 0:
+		return o, fmt.Errorf("MaxConns is %d: it cannot be below zero", o.MaxConns)
+	case len(o.Schema) > 63:
+		return o, errors.New("a schema's name has 63 bytes at most")
+	case o.Exclusive && o.PgBouncer:
+		return o, errors.New("a store cannot be opened exclusively through PgBouncer: use the server's own address")
+	}
+	if o.Schema == "" {
+		o.Schema = DefaultSchema
+	}
+	return o, nil
+}
+
+// patience is how long an answer may take.
+func (o Options) patience() time.Duration { return o.StatementTimeout + grace }
+
+// prefix stands before each table's name.
+func (o Options) prefix() string { return pgx.Identifier{o.Schema}.Sanitize() + "." }
+
+// Configure sets up a host's pool as Open does its own: timeouts, cancelling, and the note that the store is in use.
+// Call it before pgxpool.NewWithConfig, and give the pool to New with the same options.
+func (o Options) Configure(config *pgxpool.Config) error {
+	o, err := o.withDefaults()
+	if err != nil {
+		return fmt.Errorf("postgres: configure: %w", err)
+	}
+	o.configure(config)
+	return nil
+}
+
+func (o Options) configure(config *pgxpool.Config) {
+	conn := config.ConnConfig
+	if o.MaxConns > 0 {
+		config.MaxConns = int32(min(o.MaxConns, 1<<20)) // #nosec G115 -- it is in range
+	}
+	config.MinConns = max(config.MinConns, 1) // an idle server is in use, too
+	if conn.ConnectTimeout == 0 {
+		conn.ConnectTimeout = dialTime
+	}
+	setUnlessSet(conn.RuntimeParams, "application_name", "cicerone")
+	// Cancelling asks the server to stop, instead of leaving it at work on a connection that is thrown away.
+	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: grace}
+	}
+	if o.PgBouncer {
+		conn.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+		return
+	}
+	for name, d := range map[string]time.Duration{
+		"statement_timeout": o.StatementTimeout, "lock_timeout": o.LockTimeout, "idle_in_transaction_session_timeout": o.IdleTimeout,
+	} {
+		conn.RuntimeParams[name] = strconv.FormatInt(d.Milliseconds(), 10)
+	}
+	if o.Exclusive {
+		config.MaxConns, config.MinConns = 1, 1 // two would shut each other out
+	}
+	next := config.AfterConnect
+	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		if next != nil {
+			if err := next(ctx, c); err != nil {
+				return err
+			}
+		}
+		return o.announce(ctx, c)
+	}
+}
+
+// announce holds a lock for as long as the connection lives: many may use the store at once, or one exclusively.
+func (o Options) announce(ctx context.Context, c *pgx.Conn) error {
+	try := "SELECT pg_try_advisory_lock_shared($1)"
+	if o.Exclusive {
+		try = "SELECT pg_try_advisory_lock($1)"
+	}
+	var held bool
+	if err := c.QueryRow(ctx, try, lockNumber("store", o.Schema)).Scan(&held); err != nil {
+		return fmt.Errorf("say that the store is in use: %w", err)
+	}
+	if !held {
+		return ErrInUse
+	}
+	return nil
+}
+
+func setUnlessSet(params map[string]string, name, value string) {
+	if params[name] == "" {
+		params[name] = value
+	}
+}

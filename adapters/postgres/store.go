@@ -1,0 +1,154 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+var _ ports.Storage = (*Store)(nil)
+
+// Store is a schema of a database. It is safe for concurrent use; Open and New make one.
+type Store struct {
+	pool    *pgxpool.Pool
+	options Options
+	texts   sync.Map // statement to its text
+	gate    *uow.Gate
+}
+
+func newStore(pool *pgxpool.Pool, o Options, letGo func()) *Store {
+	return &Store{pool: pool, options: o, gate: uow.NewGate("postgres", func() error { letGo(); return nil })}
+}
+
+// statement is SQL in which each table's name has an @ before it, where its schema will stand.
+type statement string
+
+// text gives a statement its schema.
+func (s *Store) text(st statement) string {
+	if text, found := s.texts.Load(st); found {
+		return text.(string) //nolint:forcetypeassert // nothing else is stored
+	}
+	text := strings.ReplaceAll(string(st), "@", s.options.prefix())
+	s.texts.Store(st, text)
+	return text
+}
+
+// Run implements uow.Runner. Beside what fn returns, its errors are ctx.Err() (wrapped), the error of the
+// repository that ended the unit, and those of package uow: ErrConflict, also where another unit held for longer
+// than Options.LockTimeout what this one needed; ErrUnreachable, also where no connection became free in
+// Options.AcquireTimeout, and after Close; ErrOutcomeUnknown, where the connection was lost over the commit. A unit
+// is run once. Writes are sent together with the next read or the commit: what breaks a rule may come to light there.
+func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("postgres: begin: %w", err)
+	}
+	if err := s.gate.Enter(); err != nil {
+		return err
+	}
+	defer s.gate.Leave()
+	if h := s.hosted(ctx); h != nil {
+		return h.run(ctx, s, mode, fn)
+	}
+	lease, err := s.acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("postgres: begin: %w", err)
+	}
+	c := &conn{store: s, lease: lease, on: lease}
+	switch mode {
+	case uow.Write:
+		c.frame = writing
+	case uow.Snapshot:
+		c.frame = snapshot
+	}
+	return c.run(ctx, mode, fn)
+}
+
+// run gives fn a unit, and commits what it did where nothing went wrong.
+func (c *conn) run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
+	defer c.leave(ctx)
+	u := &unit{uow.NewUnit("postgres", mode), c}
+	if err := u.Run(func() error { return fn(ctx, u) }); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("postgres: commit: %w", err)
+	}
+	if err := c.end(ctx); err != nil {
+		return fmt.Errorf("postgres: commit: %w", err)
+	}
+	return nil
+}
+
+// acquire gets a connection from the pool.
+func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	waiting, cancel := context.WithTimeoutCause(ctx, s.options.AcquireTimeout, errNoConnection)
+	defer cancel()
+	lease, err := s.pool.Acquire(waiting)
+	switch {
+	case err == nil:
+		return lease, nil
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("get a connection: %w", ctx.Err())
+	case errors.Is(context.Cause(waiting), errNoConnection):
+		err = fmt.Errorf("%w: %w", errNoConnection, err)
+	}
+	return nil, uow.ErrUnreachable.Because(fmt.Errorf("get a connection: %w", err))
+}
+
+// Ping reads from the store. Its error is uow.ErrUnreachable (wrapped), after Close and where ctx has ended, too, and where
+// the server can only be read.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.gate.Enter(); err != nil {
+		return err
+	}
+	defer s.gate.Leave()
+	if err := s.ping(ctx); err != nil {
+		if !errors.Is(err, uow.ErrUnreachable) {
+			err = uow.ErrUnreachable.Because(err)
+		}
+		return fmt.Errorf("postgres: ping: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) ping(ctx context.Context) error {
+	lease, err := s.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	c := &conn{store: s, lease: lease, on: lease}
+	defer c.leave(ctx)
+	readOnly, err := find(ctx, c, (*row).bool,
+		"SELECT current_setting('transaction_read_only')::bool WHERE (SELECT count(*) FROM @store_marks) >= 0")
+	if err == nil && readOnly {
+		err = errReadOnly
+	}
+	return err
+}
+
+// Close lets the units under way end, and waits for them until ctx ends: then it returns ctx.Err() (wrapped), and the
+// last of them closes the pool, where Open made it. It may be called again.
+func (s *Store) Close(ctx context.Context) error { return s.gate.Close(ctx) }
+
+// lockNumber is the number under which the server locks something that is no row: advisory locks of a database have
+// no other names. Two things with one number would only wait for each other.
+func lockNumber(parts ...string) int64 {
+	h := fnv.New64a()
+	for _, p := range append([]string{"github.com/cicerone-go/cicerone"}, parts...) {
+		_, _ = h.Write(append([]byte(p), 0)) // it never fails
+	}
+	return int64(h.Sum64()) // #nosec G115 -- any number will do
+}
+
+// hold locks something that is no row until the unit ends, from the next round trip on.
+func (c *conn) hold(parts ...string) {
+	c.laterAny("SELECT pg_advisory_xact_lock($1)", lockNumber(append([]string{c.store.options.Schema}, parts...)...))
+}

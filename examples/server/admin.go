@@ -20,7 +20,7 @@ type adminCommand struct {
 
 // Run makes the account an admin.
 func (c *adminCommand) Run(s *settings) (err error) {
-	p, err := findDurable(s.Store)
+	p, err := findDurable("--store", s.Store)
 	if err != nil {
 		return err
 	}

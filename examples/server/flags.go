@@ -21,9 +21,10 @@ const environment = "CICERONE"
 type program struct {
 	settings
 
-	Serve  serveCommand  `cmd:"" default:"withargs" help:"Serve the API of Cicerone, where voyagers meet locals, until SIGTERM or SIGINT. There are other commands, each with a -h of its own: server admin EMAIL makes an account an admin, server backup FILE copies the store, server doctor checks it."`
+	Serve  serveCommand  `cmd:"" default:"withargs" help:"Serve the API of Cicerone, where voyagers meet locals, until SIGTERM or SIGINT. There are other commands, each with a -h of its own: server admin EMAIL makes an account an admin, server backup FILE copies the store, server doctor checks it, server copy --to STORE copies it into another kind of store."`
 	Admin  adminCommand  `cmd:"" help:"Make an account an admin, and make the account where there is none. No server may have the store open."`
 	Backup backupCommand `cmd:"" help:"Copy the store into a file, as it is at one moment, while a server uses it or none. The copy is a store like any other: --store sqlite:FILE."`
+	Copy   copyCommand   `cmd:"" help:"Copy the whole store into another one, of the same kind or of any other, and compare both. No server may have either of them open. A copy that was interrupted is gone on with by the same command; no server takes the store before that is done."`
 	Doctor doctorCommand `cmd:"" help:"Check every rule on the whole store, while a server uses it or none, and print what there is. Exits with 1 where a rule is broken."`
 }
 

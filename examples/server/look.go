@@ -16,7 +16,7 @@ import (
 
 // look opens a store for a command that only reads, which a server may use meanwhile.
 func (s *settings) look(do func(ctx context.Context, p place, storage ports.Storage) error) (err error) {
-	p, err := findDurable(s.Store)
+	p, err := findDurable("--store", s.Store)
 	if err != nil {
 		return err
 	}
@@ -27,6 +27,9 @@ func (s *settings) look(do func(ctx context.Context, p place, storage ports.Stor
 		return err
 	}
 	defer func() { err = errors.Join(err, storage.Close(context.WithoutCancel(ctx))) }()
+	if err := checkWhole(ctx, p, storage); err != nil {
+		return err
+	}
 	return do(ctx, p, storage)
 }
 

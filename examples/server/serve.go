@@ -36,7 +36,7 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if err != nil {
 		return fmt.Errorf("--addr: %w", err)
 	}
-	p, err := findStore(s.Store)
+	p, err := findStore("--store", s.Store)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,13 @@ func (s *settings) open(ctx context.Context, p place) (*wiring.App, wiring.Confi
 		return nil, wiring.Config{}, err
 	}
 	app, err := p.open(ctx, p, config)
-	return app, config, err
+	if err != nil {
+		return nil, wiring.Config{}, err
+	}
+	if err := checkWhole(ctx, p, app.Storage); err != nil {
+		return nil, wiring.Config{}, errors.Join(err, closeApp(app))
+	}
+	return app, config, nil
 }
 
 func closeApp(app *wiring.App) error {

@@ -254,7 +254,7 @@ func TestHelpExplainsEverySetting(t *testing.T) {
 	for _, want := range []string{
 		"--addr=HOST:PORT", "CICERONE_ADDR", "--store=", "CICERONE_STORE", "--[no-]demo", "CICERONE_DEMO", "--bcrypt-cost",
 		"--access-key", "--mail=", "--log-level", "--limit-user-burst", "--settle-every",
-		"server admin EMAIL", "server backup FILE", "server doctor", "sqlite[:PATH]", "cicerone/cicerone.db",
+		"server admin EMAIL", "server backup FILE", "server doctor", "server copy --to STORE", "sqlite[:PATH]", "cicerone/cicerone.db",
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("the help does not speak of %s:\n%s", want, stdout)

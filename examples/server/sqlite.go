@@ -23,15 +23,15 @@ func sqliteFile(address string) (string, error) {
 	case named && path != "":
 		file, err := filepath.Abs(path)
 		if err != nil {
-			return "", fmt.Errorf("--store: %w", err)
+			return "", err
 		}
 		return file, nil
 	case address != "sqlite":
-		return "", errors.New("--store: sqlite takes the path of a file, like sqlite:PATH")
+		return "", errors.New("sqlite takes the path of a file, like sqlite:PATH")
 	}
 	folder, err := dataFolder()
 	if err != nil {
-		return "", fmt.Errorf("--store: find the user's data folder (sqlite:PATH goes without): %w", err)
+		return "", fmt.Errorf("find the user's data folder (sqlite:PATH goes without): %w", err)
 	}
 	return filepath.Join(folder, "cicerone", "cicerone.db"), nil
 }
@@ -57,10 +57,8 @@ func dataFolder() (string, error) {
 // openSQLite opens the file, and makes it where there is none. What signs access tokens is kept beside it,
 // unless the operator says what does.
 func openSQLite(ctx context.Context, p place, c wiring.Config) (*wiring.App, error) {
-	if p.address == "sqlite" { // a folder that somebody named is theirs to make
-		if err := os.MkdirAll(filepath.Dir(p.path), 0o700); err != nil {
-			return nil, fmt.Errorf("--store: make the folder of the store: %w", err)
-		}
+	if err := makeFolder(p); err != nil {
+		return nil, err
 	}
 	if len(c.Access.Keys) > 0 {
 		return newSQLite(ctx, p, c)
@@ -89,14 +87,57 @@ func newSQLite(ctx context.Context, p place, c wiring.Config) (*wiring.App, erro
 	return app, err
 }
 
+// makeFolder makes the folder of the file that nobody named: another one is its owner's to make.
+func makeFolder(p place) error {
+	if p.address != "sqlite" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(p.path), 0o700); err != nil {
+		return fmt.Errorf("%s: make the folder of the store: %w", p.flag, err)
+	}
+	return nil
+}
+
 // lookAtSQLite opens a file that is there, which a server may have open.
 func lookAtSQLite(ctx context.Context, p place) (ports.Storage, error) {
 	s, err := adapter.Open(ctx, p.path, adapter.Options{ReadOnly: true})
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("--store: there is no store yet: %w", err)
+		return nil, fmt.Errorf("%s: there is no store yet: %w", p.flag, err)
 	}
 	if err != nil {
 		return nil, err
+	}
+	return s, nil
+}
+
+// copyFromSQLite opens a file that is there, and that this version of the program made: opening it as a server does
+// would change another one. What it does do as a server does is to keep servers off.
+func copyFromSQLite(ctx context.Context, p place) (ports.Storage, error) {
+	s, err := lookAtSQLite(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Close(ctx); err != nil {
+		return nil, err
+	}
+	return takeSQLite(ctx, p)
+}
+
+// copyIntoSQLite opens a file, and makes it where there is none.
+func copyIntoSQLite(ctx context.Context, p place) (ports.Storage, error) {
+	if err := makeFolder(p); err != nil {
+		return nil, err
+	}
+	return takeSQLite(ctx, p)
+}
+
+func takeSQLite(ctx context.Context, p place) (ports.Storage, error) {
+	s, err := adapter.Open(ctx, p.path, adapter.Options{})
+	if errors.Is(err, adapter.ErrInUse) {
+		return nil, fmt.Errorf("%s: %w: stop that one first", p.flag, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.flag, err)
 	}
 	return s, nil
 }

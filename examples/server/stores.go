@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/cicerone-go/cicerone/ports"
@@ -19,18 +19,24 @@ type store struct {
 
 	file func(address string) (string, error)                                     // of a store that is one file
 	open func(ctx context.Context, p place, c wiring.Config) (*wiring.App, error) // for the one server
-	look func(ctx context.Context, p place) (ports.Storage, error)                // to read beside a server; nil where nothing outlives it
+
+	// Of a store that outlives the server; nil where nothing does. from and into keep every server off the store until it
+	// is closed, and fail where one is on it.
+	look func(ctx context.Context, p place) (ports.Storage, error) // to read one that is there, beside a server
+	from func(ctx context.Context, p place) (ports.Storage, error) // to copy one that is there, which is not changed
+	into func(ctx context.Context, p place) (ports.Storage, error) // to copy into one, which is made where there is none
 }
 
 // stores are all that there are. Another one is another line.
 var stores = []store{
-	{name: "sqlite", form: "sqlite[:PATH]", demo: true, file: sqliteFile, open: openSQLite, look: lookAtSQLite},
+	{name: "sqlite", form: "sqlite[:PATH]", demo: true, file: sqliteFile, open: openSQLite, look: lookAtSQLite, from: copyFromSQLite, into: copyIntoSQLite},
 	{name: "memory", form: "memory", demo: true, open: openMemory},
 }
 
 // place is a store at an address.
 type place struct {
 	store
+	flag    string // that named it, for errors
 	address string
 	path    string // of a store that is one file
 }
@@ -43,15 +49,32 @@ func (p place) String() string {
 	return p.name
 }
 
+// same reports whether two places are known to be one. Where one store has several addresses, that it lets in
+// only one of two who want it for themselves does the rest.
+func (p place) same(other place) bool {
+	if p.path == "" || other.path == "" {
+		return p.address == other.address
+	}
+	if p.path == other.path {
+		return true
+	}
+	a, err := os.Stat(p.path)
+	if err != nil {
+		return false
+	}
+	b, err := os.Stat(other.path)
+	return err == nil && os.SameFile(a, b)
+}
+
 func openMemory(ctx context.Context, p place, c wiring.Config) (*wiring.App, error) {
 	if p.address != "memory" {
-		return nil, errors.New("--store: memory takes no address")
+		return nil, fmt.Errorf("%s: memory takes no address", p.flag)
 	}
 	return memory.New(ctx, c)
 }
 
-// findStore tells which store an address names. The error does not repeat the address.
-func findStore(address string) (place, error) {
+// findStore tells which store an address names, that a flag holds. The error does not repeat the address.
+func findStore(flag, address string) (place, error) {
 	if address == ":memory:" || address == "sqlite::memory:" { // what SQLite calls a store without a file
 		address = "memory"
 	}
@@ -63,22 +86,25 @@ func findStore(address string) (place, error) {
 		if s.name != name {
 			continue
 		}
-		p := place{store: s, address: address}
+		p := place{store: s, flag: flag, address: address}
 		if s.file == nil {
 			return p, nil
 		}
 		path, err := s.file(address)
+		if err != nil {
+			return place{}, fmt.Errorf("%s: %w", flag, err)
+		}
 		p.path = path
-		return p, err
+		return p, nil
 	}
-	return place{}, fmt.Errorf("--store: %q is not a kind of store; there are %s", name, storeForms())
+	return place{}, fmt.Errorf("%s: %q is not a kind of store; there are %s", flag, name, storeForms())
 }
 
 // findDurable is findStore for commands that need what a server left, or leave something for one.
-func findDurable(address string) (place, error) {
-	p, err := findStore(address)
+func findDurable(flag, address string) (place, error) {
+	p, err := findStore(flag, address)
 	if err == nil && p.look == nil {
-		err = fmt.Errorf("--store %s: nothing in it outlives the process that made it, so this needs another store", p.name)
+		err = fmt.Errorf("%s %s: nothing in it outlives the process that made it, so this needs another store", flag, p.name)
 	}
 	return p, err
 }

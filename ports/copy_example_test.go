@@ -1,0 +1,35 @@
+package ports_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// A whole store moves into another one, of whatever adapter.
+func ExampleCopier() {
+	ctx := context.Background()
+	from, to := ports.NewStore(memory.New(), uow.Policy{}), ports.NewStore(memory.New(), uow.Policy{})
+	err := from.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+		return tx.Marks().Mark(ctx, "founded in spring", time.Date(2031, 3, 20, 0, 0, 0, 0, time.UTC))
+	})
+	fmt.Println("marked:", err)
+
+	copied, err := ports.NewCopier(from, to, clock.System()).Copy(ctx, func(p ports.Progress) {
+		if p.Step == ports.Copying {
+			fmt.Println(p.Table.Name, p.Rows)
+		}
+	})
+	fmt.Println("tables:", len(copied.Tables), "violations:", len(copied.Audit.Violations), err)
+	fmt.Println("whole:", ports.CheckWhole(ctx, to))
+	// Output:
+	// marked: <nil>
+	// store_marks 1
+	// tables: 18 violations: 0 <nil>
+	// whole: <nil>
+}

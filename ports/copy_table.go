@@ -1,0 +1,228 @@
+package ports
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+)
+
+// unitSize bounds what a copy reads at once, and writes in one unit of work.
+type unitSize struct {
+	rows   int // read at once
+	images int // the same for attachments, which are large
+	bytes  int // written at once, unless a single row has more
+}
+
+func (s unitSize) page(t *Table) int {
+	if t == Attachments {
+		return s.images
+	}
+	return s.rows
+}
+
+// copyTable writes the rows of a table that are not there yet. Those that are must be its first ones.
+func (c *Copier) copyTable(ctx context.Context, t *Table, progress func(Progress)) (CopiedTable, error) {
+	done := CopiedTable{Table: t}
+	err := c.inStep(ctx, t, func(after []any, want []Row, found int) error {
+		done.Rows += int64(len(want))
+		done.Found += int64(found)
+		if found > 0 {
+			after = want[found-1][:t.Key]
+		}
+		if err := c.write(ctx, t, after, want[found:]); err != nil {
+			return err
+		}
+		progress(Progress{Step: Copying, Table: t, Rows: done.Rows})
+		return nil
+	})
+	return done, err
+}
+
+// compareTable makes sure that the rows of a table are the same in both stores.
+func (c *Copier) compareTable(ctx context.Context, t *Table, progress func(Progress)) error {
+	var rows int64
+	return c.inStep(ctx, t, func(_ []any, want []Row, found int) error {
+		if found < len(want) {
+			return fmt.Errorf("%w: the copy has no row %s", ErrNotEqual, keyText(t, want[found]))
+		}
+		rows += int64(found)
+		progress(Progress{Step: Comparing, Table: t, Rows: rows})
+		return nil
+	})
+}
+
+// inStep goes through a table of both stores, page by page. f gets the key that a page comes after, the rows
+// that are wanted, and how many of these are there. Where the first are not the same as those that are there, inStep
+// returns ErrNotEqual.
+func (c *Copier) inStep(ctx context.Context, t *Table, f func(after []any, want []Row, found int) error) error {
+	limit := c.size.page(t)
+	for after, end := []any(nil), false; ; {
+		want, err := readPage(ctx, c.from, t, after, limit)
+		if err != nil {
+			return err
+		}
+		var got []Row
+		if !end { // what was written since is not read again
+			if got, err = readPage(ctx, c.to, t, after, limit); err != nil {
+				return err
+			}
+			end = len(got) < limit
+		}
+		if err := comparePages(t, want, got); err != nil {
+			return err
+		}
+		if len(want) > 0 {
+			if err := f(after, want, len(got)); err != nil {
+				return err
+			}
+		}
+		if len(want) < limit {
+			return nil
+		}
+		after = want[len(want)-1][:t.Key]
+	}
+}
+
+func readPage(ctx context.Context, s *Store, t *Table, after []any, limit int) (page []Row, err error) {
+	err = s.View(ctx, func(ctx context.Context, tx Tx) error {
+		page, err = readRows(ctx, tx.Rows(), t, after, limit)
+		return err
+	})
+	return page, err
+}
+
+// readRows is Rows.Read without the marks that speak of a copy.
+func readRows(ctx context.Context, rows Rows, t *Table, after []any, limit int) ([]Row, error) {
+	var page []Row
+	for {
+		wanted := limit - len(page)
+		read, err := rows.Read(ctx, t, after, wanted)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range read {
+			if t != StoreMarks || row[0] != copyBegun && row[0] != copyFinished {
+				page = append(page, row)
+			}
+		}
+		if len(read) < wanted || len(page) == limit {
+			return page, nil
+		}
+		after = read[len(read)-1][:t.Key]
+	}
+}
+
+// comparePages compares the rows that are there with the first of those that are wanted.
+func comparePages(t *Table, want, got []Row) error {
+	for i, row := range got {
+		if i == len(want) {
+			return fmt.Errorf("%w: the copy has a row %s too much", ErrNotEqual, keyText(t, row))
+		}
+		for j, column := range t.Columns {
+			switch {
+			case sameValue(want[i][j], row[j]):
+			case j < t.Key:
+				return fmt.Errorf("%w: where one has the row %s, the copy has %s", ErrNotEqual, keyText(t, want[i]), keyText(t, row))
+			default:
+				return fmt.Errorf("%w: the row %s has another %s in the copy", ErrNotEqual, keyText(t, row), column.Name)
+			}
+		}
+	}
+	return nil
+}
+
+func sameValue(a, b any) bool {
+	switch x := a.(type) {
+	case []byte:
+		y, ok := b.([]byte)
+		return ok && bytes.Equal(x, y)
+	case time.Time:
+		y, ok := b.(time.Time)
+		return ok && x.Equal(y)
+	}
+	return a == b
+}
+
+// write adds rows in units of work that hold no more bytes than they should. after is the key before the first.
+func (c *Copier) write(ctx context.Context, t *Table, after []any, rows []Row) error {
+	for len(rows) > 0 {
+		n, size := 0, 0
+		for n < len(rows) && (n == 0 || size+rowSize(rows[n]) <= c.size.bytes) {
+			size += rowSize(rows[n])
+			n++
+		}
+		if err := c.writeUnit(ctx, t, after, rows[:n]); err != nil {
+			return err
+		}
+		after, rows = rows[n-1][:t.Key], rows[n:]
+	}
+	return nil
+}
+
+// writeUnit adds rows in one unit of work. Where the store refuses them it adds one by one, up to that which is to blame.
+func (c *Copier) writeUnit(ctx context.Context, t *Table, after []any, rows []Row) error {
+	err := c.add(ctx, t, after, rows)
+	if err == nil || ctx.Err() != nil || errors.Is(err, fault.Unavailable) {
+		return err
+	}
+	for i, row := range rows {
+		if err := c.add(ctx, t, after, rows[i:i+1]); err != nil {
+			return fmt.Errorf("the row %s: %w", keyText(t, row), err)
+		}
+		after = row[:t.Key]
+	}
+	return nil
+}
+
+// add is one unit of work. It may be run again when nobody knows whether it was kept: then there are rows after the
+// key that the first of it follows.
+func (c *Copier) add(ctx context.Context, t *Table, after []any, rows []Row) error {
+	return c.to.DoRepeatable(ctx, func(ctx context.Context, tx Tx) error {
+		kept, err := readRows(ctx, tx.Rows(), t, after, 1)
+		if err != nil || len(kept) > 0 {
+			return err
+		}
+		return tx.Rows().Write(ctx, t, rows)
+	})
+}
+
+// rowSize is about how many bytes a row has.
+func rowSize(row Row) int {
+	size := 0
+	for _, value := range row {
+		switch v := value.(type) {
+		case string:
+			size += len(v)
+		case []byte:
+			size += len(v)
+		default:
+			size += 16
+		}
+	}
+	return size
+}
+
+// keyText is the key of a row, for people.
+func keyText(t *Table, row Row) string {
+	parts := make([]string, t.Key)
+	for i, value := range row[:t.Key] {
+		switch v := value.(type) {
+		case [16]byte:
+			parts[i] = id.Subject(v).String()
+		case []byte:
+			parts[i] = hex.EncodeToString(v)
+		case string:
+			parts[i] = fmt.Sprintf("%q", v)
+		default:
+			parts[i] = fmt.Sprint(v)
+		}
+	}
+	return strings.Join(parts, " ")
+}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
 )
@@ -23,7 +24,7 @@ func BenchmarkSend(b *testing.B) {
 			ctx := context.Background()
 			path := filepath.Join(b.TempDir(), "service.db")
 			o := mustOpen(b, path)
-			_, pairs, err := o.populate(ctx, senders)
+			_, pairs, err := o.Populate(ctx, senders)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -73,7 +74,7 @@ func rawSends(b *testing.B, senders int) float64 {
 	ctx := context.Background()
 	path := filepath.Join(b.TempDir(), "raw.db")
 	o := mustOpen(b, path)
-	_, pairs, err := o.populate(ctx, senders)
+	_, pairs, err := o.Populate(ctx, senders)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -111,7 +112,7 @@ type raw struct {
 	begin, debit, line, message, commit *sql.Stmt
 }
 
-func (r *raw) send(ctx context.Context, p pair) error {
+func (r *raw) send(ctx context.Context, p community.Pair) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, err := r.begin.ExecContext(ctx); err != nil {

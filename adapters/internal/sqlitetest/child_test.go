@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -23,8 +24,8 @@ const childJob = "CICERONE_SQLITE_CHILD"
 type job struct {
 	Path  string
 	Admin id.User
-	Pairs []pair // one for each client; none where the store is only to be made
-	Next  []int  // the number of each client's next command
+	Pairs []community.Pair // one for each client; none where the store is only to be made
+	Next  []int            // the number of each client's next command
 }
 
 func runChild(encoded string) error {
@@ -57,7 +58,7 @@ func runChild(encoded string) error {
 type client struct {
 	*opened
 	admin  id.User
-	pair   pair
+	pair   community.Pair
 	number int
 }
 

@@ -56,7 +56,7 @@ func TestCrashWhileItIsMade(t *testing.T) {
 		_, _ = bufio.NewReader(out).ReadString(0) // until it has ended
 		_ = child.Wait()
 		o := mustOpen(t, path)
-		if _, _, err := o.populate(context.Background(), 1); err != nil {
+		if _, _, err := o.Populate(context.Background(), 1); err != nil {
 			t.Error(err)
 		}
 		o.audit(t, path)
@@ -77,7 +77,7 @@ func newLife(t *testing.T) *life {
 	o := mustOpen(t, l.job.Path)
 	defer o.close(t)
 	var err error
-	if l.job.Admin, l.job.Pairs, err = o.populate(context.Background(), clients); err != nil {
+	if l.job.Admin, l.job.Pairs, err = o.Populate(context.Background(), clients); err != nil {
 		t.Fatal(err)
 	}
 	return l

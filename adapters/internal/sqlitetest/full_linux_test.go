@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -26,7 +27,7 @@ func TestDiskFull(t *testing.T) {
 	o := mustOpen(t, path)
 	defer o.close(t)
 	ctx := context.Background()
-	_, pairs, err := o.populate(ctx, 4)
+	_, pairs, err := o.Populate(ctx, 4)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +95,7 @@ func fill(t *testing.T, path string) {
 // writers send messages, several at once, and remember what they were told.
 type writers struct {
 	*opened
-	pairs        []pair
+	pairs        []community.Pair
 	sent         int
 	acknowledged map[idempotency.Key]bool
 	refused      []idempotency.Key

@@ -15,11 +15,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/adapters/sqlite"
 	"github.com/cicerone-go/cicerone/core/id"
-	"github.com/cicerone-go/cicerone/core/matching"
-	"github.com/cicerone-go/cicerone/core/moderation"
-	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
-	"github.com/cicerone-go/cicerone/core/users"
 )
 
 // This program runs itself again as the process that is killed.
@@ -65,55 +61,6 @@ func (o *opened) close(t testing.TB) {
 	if err := o.storage.Close(context.Background()); err != nil {
 		t.Error(err)
 	}
-}
-
-// pair is a voyager who can pay for a lot, and the local with whom they talk.
-type pair struct {
-	Voyager, Local id.User
-	Talk           id.Conversation
-}
-
-// populate makes an admin and some pairs.
-func (o *opened) populate(ctx context.Context, n int) (admin id.User, pairs []pair, err error) {
-	if admin, err = o.person(ctx, "admin"); err != nil {
-		return admin, nil, err
-	}
-	if _, err := o.Moderation.Appoint(ctx, "admin@example.org"); err != nil {
-		return admin, nil, err
-	}
-	for i := range n {
-		p, err := o.pair(ctx, admin, i)
-		if err != nil {
-			return admin, nil, err
-		}
-		pairs = append(pairs, p)
-	}
-	return admin, pairs, nil
-}
-
-func (o *opened) pair(ctx context.Context, admin id.User, i int) (p pair, err error) {
-	if p.Voyager, err = o.person(ctx, fmt.Sprintf("voyager%d", i)); err != nil {
-		return p, err
-	}
-	if p.Local, err = o.person(ctx, fmt.Sprintf("local%d", i)); err != nil {
-		return p, err
-	}
-	if _, err := o.Matching.SaveProfile(ctx, p.Local, matching.Profile{IsSearchable: true}, nil); err != nil {
-		return p, err
-	}
-	talk, err := o.Messaging.Open(ctx, p.Voyager, p.Local, "")
-	if err != nil {
-		return p, err
-	}
-	p.Talk = talk.Overview.Conversation.ID
-	_, err = o.Moderation.PostTokens(ctx, admin, p.Voyager,
-		moderation.Adjustment{Type: tokens.Purchase, Amount: 1_000_000_000, Reason: "to spend"}, "")
-	return p, err
-}
-
-func (o *opened) person(ctx context.Context, name string) (id.User, error) {
-	u, err := o.Users.Register(ctx, users.SignUp{Name: name, Email: name + "@example.org", Password: "correct horse"})
-	return u.ID, err
 }
 
 // audit fails the test for every rule that the store breaks, and where SQLite finds the file damaged.

@@ -2,9 +2,8 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"math"
-
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/tokens"
@@ -32,13 +31,16 @@ func scanTransaction(r *row) tokens.Transaction {
 }
 
 const (
+	moveBalance statement = `UPDATE @wallets SET balance = balance + $2, seq = seq + 1
+		WHERE user_id = $1 AND balance + $2 BETWEEN 0 AND $3 RETURNING ` + walletColumns
+
 	holdWallets statement = "SELECT " + walletColumns + " FROM @wallets WHERE user_id = ANY($1) ORDER BY user_id FOR NO KEY UPDATE"
+
+	setBalance statement = "UPDATE @wallets SET balance = $2, seq = $3 WHERE user_id = $1"
 
 	addTransaction statement = `INSERT INTO @token_transactions
 		(user_id, seq, id, amount, type, reason, metadata, balance_before, balance_after, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
-
-	moveBalance statement = "UPDATE @wallets SET balance = $1, seq = $2 WHERE user_id = $3"
 )
 
 type tokensRepository struct{ *unit }
@@ -68,28 +70,18 @@ func (r tokensRepository) Held(ctx context.Context, user id.User) (held int64, e
 	return held, err
 }
 
-// Post asks for the wallets, which are locked from then on; what it writes goes out with the next question.
+// Post locks the wallets; the lines of the ledger go out with the next question. One entry, which is the rule, takes its
+// guard along.
 func (r tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (receipts []tokens.Receipt, err error) {
-	err = r.write(ctx, func(c *conn) error {
-		wallets, err := hold(ctx, c, entries)
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			w := wallets[e.UserID]
-			line, err := e.On(w.Balance, w.seq)
-			if err != nil {
+	err = r.write(ctx, func(c *conn) (err error) {
+		if len(entries) == 1 && !entries[0].UpToBalance {
+			receipts, err = postOne(ctx, c, entries[0])
+			if !errors.Is(err, errNone) {
 				return err
 			}
-			c.later(addTransaction, uuid(line.UserID), line.Seq, uuid(line.ID), line.Amount, string(line.Type), line.Reason,
-				line.Metadata.String(), line.BalanceBefore, line.BalanceAfter, line.CreatedAt)
-			w.Balance, w.seq = line.BalanceAfter, line.Seq
-			receipts = append(receipts, tokens.Receipt{Transaction: line, Closed: w.Closed})
 		}
-		for user, w := range wallets {
-			c.later(moveBalance, w.Balance, w.seq, uuid(user))
-		}
-		return nil
+		receipts, err = postAll(ctx, c, entries)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -97,17 +89,57 @@ func (r tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (re
 	return receipts, nil
 }
 
+// postOne moves one balance, or answers errNone where that cannot be done: postAll finds out why.
+func postOne(ctx context.Context, c *conn, e tokens.Entry) ([]tokens.Receipt, error) {
+	after, err := find(ctx, c, scanWallet, moveBalance, uuid(e.UserID), e.Amount, tokens.MaxBalance)
+	if err != nil {
+		return nil, err
+	}
+	line, err := e.On(after.Balance-e.Amount, after.seq-1)
+	if err != nil {
+		return nil, err
+	}
+	addLine(c, line)
+	return []tokens.Receipt{{Transaction: line, Closed: after.Closed}}, nil
+}
+
+func postAll(ctx context.Context, c *conn, entries []tokens.Entry) (receipts []tokens.Receipt, err error) {
+	wallets, err := hold(ctx, c, entries)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		w := wallets[e.UserID]
+		line, err := e.On(w.Balance, w.seq)
+		if err != nil {
+			return nil, err
+		}
+		addLine(c, line)
+		w.Balance, w.seq = line.BalanceAfter, line.Seq
+		receipts = append(receipts, tokens.Receipt{Transaction: line, Closed: w.Closed})
+	}
+	for user, w := range wallets {
+		c.later(setBalance, uuid(user), w.Balance, w.seq)
+	}
+	return receipts, nil
+}
+
+func addLine(c *conn, line tokens.Transaction) {
+	c.later(addTransaction, uuid(line.UserID), line.Seq, uuid(line.ID), line.Amount, string(line.Type), line.Reason,
+		line.Metadata.String(), line.BalanceBefore, line.BalanceAfter, line.CreatedAt)
+}
+
 // hold locks the wallets of those whom entries name, by user id ascending.
 func hold(ctx context.Context, c *conn, entries []tokens.Entry) (map[id.User]*wallet, error) {
 	wallets := make(map[id.User]*wallet, len(entries))
-	var owners []pgtype.UUID
+	var owners []id.User
 	for _, e := range entries {
 		if _, named := wallets[e.UserID]; !named {
 			wallets[e.UserID] = nil
-			owners = append(owners, pgtype.UUID{Bytes: e.UserID, Valid: true})
+			owners = append(owners, e.UserID)
 		}
 	}
-	held, err := list(ctx, c, scanWallet, holdWallets, owners)
+	held, err := list(ctx, c, scanWallet, holdWallets, uuids(owners))
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,154 @@
+package postgrestest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/community"
+	"github.com/cicerone-go/cicerone/adapters/internal/servers"
+	"github.com/cicerone-go/cicerone/adapters/postgres"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/uow"
+)
+
+// The benchmarks compare the service with pgbench, which asks the same server for the same rows, in one run: things
+// done per second by both, and the ratio. They are worth something with -benchtime of some thousand times (make
+// bench-postgres), and on a disk.
+
+// BenchmarkSend: a message, its debit and the line in the ledger. pgbench sends them in a single prepared statement, which
+// checks nothing.
+func BenchmarkSend(b *testing.B) {
+	compare(b, `
+		WITH pair AS (SELECT user_id, conversation_id FROM bench_pairs WHERE n = :client_id),
+		fresh AS (SELECT gen_random_uuid() AS id),
+		debit AS (
+			UPDATE cicerone.wallets SET balance = balance - 1, seq = seq + 1 FROM pair WHERE wallets.user_id = pair.user_id
+			RETURNING wallets.user_id, seq, balance),
+		line AS (
+			INSERT INTO cicerone.token_transactions
+				(user_id, seq, id, amount, type, reason, metadata, balance_before, balance_after, created_at)
+			SELECT user_id, seq, gen_random_uuid(), -1, 'MESSAGE_SENT', 'message sent',
+				jsonb_build_object('message_id', fresh.id), balance + 1, balance, clock_timestamp() FROM debit, fresh)
+		INSERT INTO cicerone.messages (id, conversation_id, user_id, content, attachment, read, created_at)
+		SELECT fresh.id, conversation_id, user_id, '`+content+`', NULL, false, clock_timestamp() FROM pair, fresh;`,
+		func(ctx context.Context, c *community.Community, p community.Pair) error {
+			_, err := c.Messaging.Send(ctx, p.Voyager, p.Talk, messaging.Draft{Content: content}, "")
+			return err
+		})
+}
+
+// BenchmarkList: the last 30 messages of a conversation.
+func BenchmarkList(b *testing.B) {
+	compare(b, `
+		SELECT id, conversation_id, user_id, content, attachment, read, created_at FROM cicerone.messages
+		WHERE conversation_id = (SELECT conversation_id FROM bench_pairs WHERE n = :client_id)
+		ORDER BY created_at DESC, id DESC LIMIT 31;`,
+		func(ctx context.Context, c *community.Community, p community.Pair) error {
+			_, err := c.Messaging.Messages(ctx, p.Voyager, p.Talk, page.Request[page.Moment]{Limit: 30})
+			return err
+		})
+}
+
+const content = "Shall we meet at the fountain at ten?"
+
+func compare(b *testing.B, script string, do func(context.Context, *community.Community, community.Pair) error) {
+	ctx, dsn := context.Background(), servers.Postgres(b)
+	must(b, postgres.Migrate(ctx, dsn, postgres.Options{}))
+	s := open(b, dsn, postgres.Options{})
+	b.Cleanup(func() { must(b, s.Close(ctx)) })
+	c := community.New(s, community.NewClock(), id.NewGenerator(nil), uow.Policy{})
+	_, pairs, err := c.Populate(ctx, 32)
+	must(b, err)
+	writePairs(b, dsn, pairs)
+	for _, p := range pairs {
+		for range 40 {
+			_, err := c.Messaging.Send(ctx, p.Voyager, p.Talk, messaging.Draft{Content: content}, "")
+			must(b, err)
+		}
+	}
+	for _, clients := range []int{1, 8, 32} {
+		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
+			each := max(b.N/clients, 1)
+			ours := perSecond(b, clients, each, func(n int) error { return do(ctx, c, pairs[n]) })
+			theirs := pgbench(b, dsn, script, clients, each)
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(ours, "service/s")
+			b.ReportMetric(theirs, "pgbench/s")
+			b.ReportMetric(ours/theirs, "ratio")
+		})
+	}
+}
+
+// writePairs tells pgbench's clients, which are numbered from 0, for whom they send.
+func writePairs(b *testing.B, dsn string, pairs []community.Pair) {
+	b.Helper()
+	ctx := context.Background()
+	c, err := pgx.Connect(ctx, dsn)
+	must(b, err)
+	defer func() { must(b, c.Close(ctx)) }()
+	_, err = c.Exec(ctx, "CREATE TABLE bench_pairs (n integer PRIMARY KEY, user_id uuid, conversation_id uuid)")
+	must(b, err)
+	for n, p := range pairs {
+		_, err := c.Exec(ctx, "INSERT INTO bench_pairs VALUES ($1, $2, $3)", n, p.Voyager, p.Talk)
+		must(b, err)
+	}
+}
+
+// perSecond lets clients do something so many times each, once before the clock runs.
+func perSecond(b *testing.B, clients, each int, do func(n int) error) float64 {
+	b.Helper()
+	var done atomic.Int64
+	run := func(times int) {
+		var all sync.WaitGroup
+		for n := range clients {
+			all.Go(func() {
+				for range times {
+					if err := do(n); err != nil {
+						b.Error(err)
+						return
+					}
+					done.Add(1)
+				}
+			})
+		}
+		all.Wait()
+	}
+	run(10)
+	done.Store(0)
+	begin := time.Now()
+	run(each)
+	return float64(done.Load()) / time.Since(begin).Seconds()
+}
+
+var tps = regexp.MustCompile(`tps = ([0-9.]+) \(without initial connection time\)`)
+
+func pgbench(b *testing.B, dsn, script string, clients, each int) float64 {
+	b.Helper()
+	file := filepath.Join(b.TempDir(), "script.sql")
+	must(b, os.WriteFile(file, []byte(regexp.MustCompile(`\s+`).ReplaceAllString(script, " ")+"\n"), 0o600))
+	out, err := exec.Command("pgbench", "--no-vacuum", "--protocol=prepared", "--file="+file,
+		"--client="+strconv.Itoa(clients), "--jobs="+strconv.Itoa(min(clients, 2)), "--transactions="+strconv.Itoa(each), dsn).CombinedOutput()
+	if err != nil {
+		b.Fatalf("pgbench: %v\n%s", err, out)
+	}
+	found := tps.FindSubmatch(out)
+	if found == nil {
+		b.Fatalf("pgbench says:\n%s", out)
+	}
+	rate, err := strconv.ParseFloat(string(found[1]), 64)
+	must(b, err)
+	return rate
+}

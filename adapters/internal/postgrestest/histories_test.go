@@ -1,0 +1,20 @@
+package postgrestest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/histories"
+	"github.com/cicerone-go/cicerone/adapters/internal/servers"
+	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/adapters/postgres"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+func TestHistories(t *testing.T) {
+	dsn := servers.Postgres(t)
+	histories.Compare(t,
+		func() (ports.Storage, error) { return memory.New(), nil },
+		func() (ports.Storage, error) { return postgres.Open(context.Background(), dsn, fresh(t, dsn)) },
+	)
+}

@@ -3,7 +3,6 @@ package memory
 import (
 	"context"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -19,11 +18,7 @@ type Store struct {
 	committed *state                // what the last unit left: only the unit that writes touches it
 	published atomic.Pointer[state] // a copy of it for readers, which nobody changes or copies
 
-	mu      sync.Mutex
-	running int           // units under way or waiting
-	closed  bool          // no further unit may begin
-	closing chan struct{} // closed by Close
-	idle    chan struct{} // closed when the store is closed and no unit is left
+	gate *uow.Gate
 }
 
 // New makes an empty store.
@@ -31,8 +26,7 @@ func New() *Store {
 	s := &Store{
 		writer:    make(chan struct{}, 1),
 		committed: new(state),
-		closing:   make(chan struct{}),
-		idle:      make(chan struct{}),
+		gate:      uow.NewGate("memory", func() error { return nil }),
 	}
 	s.published.Store(s.committed.copy())
 	return s
@@ -44,10 +38,10 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Cont
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("memory: begin: %w", err)
 	}
-	if err := s.enter(); err != nil {
+	if err := s.gate.Enter(); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.gate.Leave()
 	if mode == uow.Write {
 		return s.write(ctx, fn)
 	}
@@ -66,8 +60,8 @@ func (s *Store) write(ctx context.Context, fn func(ctx context.Context, tx ports
 	case s.writer <- struct{}{}:
 	case <-ctx.Done():
 		return fmt.Errorf("memory: wait for the unit before: %w", ctx.Err())
-	case <-s.closing:
-		return errClosed
+	case <-s.gate.Closing():
+		return s.gate.ErrClosed()
 	}
 	defer func() { <-s.writer }()
 	u := newUnit(uow.Write)
@@ -83,61 +77,18 @@ func (s *Store) write(ctx context.Context, fn func(ctx context.Context, tx ports
 	return nil
 }
 
-var errClosed = fmt.Errorf("memory: the store is closed: %w", uow.ErrUnreachable)
-
-func (s *Store) enter() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return errClosed
-	}
-	s.running++
-	return nil
-}
-
-func (s *Store) leave() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.running--
-	if s.closed && s.running == 0 {
-		close(s.idle)
-	}
-}
-
 // Ping returns nil until Close, then uow.ErrUnreachable; that too where ctx has ended.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("memory: ping: %w", uow.ErrUnreachable.Because(err))
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return errClosed
+	if err := s.gate.Enter(); err != nil {
+		return err
 	}
+	s.gate.Leave()
 	return nil
 }
 
 // Close lets the units under way end, those that wait for their turn fail, and waits for them until ctx
 // ends: then it returns ctx.Err() (wrapped). It may be called again.
-func (s *Store) Close(ctx context.Context) error {
-	s.mu.Lock()
-	if !s.closed {
-		s.closed = true
-		close(s.closing)
-		if s.running == 0 {
-			close(s.idle)
-		}
-	}
-	s.mu.Unlock()
-	select {
-	case <-s.idle:
-		return nil
-	default:
-	}
-	select {
-	case <-s.idle:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("memory: wait for the units under way: %w", ctx.Err())
-	}
-}
+func (s *Store) Close(ctx context.Context) error { return s.gate.Close(ctx) }

@@ -13,10 +13,10 @@ import (
 // the disk when it returns. A file that is there is refused with fs.ErrExist. Other errors: those of the file system,
 // uow.ErrUnreachable, ctx.Err() (wrapped). Where it fails it leaves nothing behind.
 func (s *Store) Backup(ctx context.Context, path string) error {
-	if err := s.enter(); err != nil {
+	if err := s.gate.Enter(); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.gate.Leave()
 	if err := s.backup(ctx, path); err != nil {
 		return fmt.Errorf("sqlite: back up to %s: %w", path, err)
 	}

@@ -77,13 +77,9 @@ func hasCode(err error, wanted ...int) bool {
 	return false
 }
 
-var (
-	errClosed = fmt.Errorf("sqlite: the store is closed: %w", uow.ErrUnreachable)
-
-	// errBatchLost is for units that had to be undone because the transaction that they shared failed in
-	// another unit's hands.
-	errBatchLost = fmt.Errorf("sqlite: the transaction shared with another unit failed: %w", uow.ErrConflict)
-)
+// errBatchLost is for units that had to be undone because the transaction that they shared failed in
+// another unit's hands.
+var errBatchLost = fmt.Errorf("sqlite: the transaction shared with another unit failed: %w", uow.ErrConflict)
 
 func notFound(what string) error { return fmt.Errorf("%s: %w", what, fault.NotFound) }
 

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	codes "modernc.org/sqlite/lib"
+
+	"github.com/cicerone-go/cicerone/core/uow"
 )
 
 // Options say how a file is opened; the zero value is what a server wants.
@@ -48,7 +50,8 @@ func open(ctx context.Context, path string, o Options) (*Store, error) {
 	if o.Readers < 1 {
 		o.Readers = 4 * runtime.GOMAXPROCS(0)
 	}
-	s := &Store{path: real, closing: make(chan struct{}), idle: make(chan struct{})}
+	s := &Store{path: real}
+	s.gate = uow.NewGate("sqlite", s.letGo)
 	s.readers = newReaders(o.Readers, func(ctx context.Context) (*conn, error) { return connect(ctx, real, toRead) })
 	if !o.ReadOnly {
 		s.writer = &writer{open: func(ctx context.Context) (*conn, error) { return connect(ctx, real, toWrite) }}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/tokens"
@@ -190,11 +189,9 @@ func textArgument(kind ports.Kind, s string) (any, error) {
 
 // checkCanonical refuses JSON that a repository would not give back byte for byte.
 func checkCanonical(s string) error {
-	if m, err := tokens.ParseMetadata([]byte(s)); err == nil && m.String() == s {
-		return nil
-	}
-	if _, err := moderation.ParseDetails(s); err != nil { // which may be longer than metadata
-		return fmt.Errorf("is not an object in canonical form: %w", err)
+	c, err := tokens.Canonical([]byte(s))
+	if err != nil || c != s {
+		return errors.Join(err, errors.New("is not an object in canonical form"))
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
@@ -18,13 +17,7 @@ type Store struct {
 	lock    *lock   // nil where the store is read only
 	writer  *writer // nil where the store is read only
 	readers *readers
-
-	mu       sync.Mutex
-	running  int           // units under way or waiting, and copies being made
-	closed   bool          // none of them may begin
-	closing  chan struct{} // closed by Close
-	idle     chan struct{} // closed when nothing is left, and everything is let go
-	closeErr error         // what letting go of it came to
+	gate    *uow.Gate // for units, and for copies being made
 }
 
 // Run implements uow.Runner. Beside what fn returns, its errors are ctx.Err() (wrapped), the error of the
@@ -38,10 +31,10 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Cont
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("sqlite: begin: %w", err)
 	}
-	if err := s.enter(); err != nil {
+	if err := s.gate.Enter(); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.gate.Leave()
 	do := func(c *conn) error { return newUnit(mode, c).run(ctx, fn) }
 	switch {
 	case mode == uow.Snapshot:
@@ -51,7 +44,7 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Cont
 	case s.writer == nil:
 		return fmt.Errorf("sqlite: the store was opened read only: %w", uow.ErrReadOnly)
 	}
-	return s.writer.run(ctx, s.closing, func(c *conn) error {
+	return s.writer.run(ctx, s.gate, func(c *conn) error {
 		if err := do(c); err != nil {
 			return err
 		}
@@ -62,31 +55,12 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Cont
 	})
 }
 
-func (s *Store) enter() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return errClosed
-	}
-	s.running++
-	return nil
-}
-
-func (s *Store) leave() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.running--
-	if s.closed && s.running == 0 {
-		s.letGo()
-	}
-}
-
 // Ping reads from the store. Its error is uow.ErrUnreachable (wrapped), after Close and where ctx has ended, too.
 func (s *Store) Ping(ctx context.Context) error {
-	if err := s.enter(); err != nil {
+	if err := s.gate.Enter(); err != nil {
 		return err
 	}
-	defer s.leave()
+	defer s.gate.Leave()
 	err := s.readers.use(ctx, func(c *conn) error {
 		_, err := find(ctx, c, (*row).int, "SELECT count(*) FROM store_marks")
 		return err
@@ -102,38 +76,17 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close lets the units under way end, those that wait for their turn fail, and waits for them until ctx
 // ends: then it returns ctx.Err() (wrapped), and the last of them closes the file. It may be called again.
-func (s *Store) Close(ctx context.Context) error {
-	s.mu.Lock()
-	if !s.closed {
-		s.closed = true
-		close(s.closing)
-		if s.running == 0 {
-			s.letGo()
-		}
-	}
-	s.mu.Unlock()
-	select {
-	case <-s.idle:
-		return s.closeErr
-	default:
-	}
-	select {
-	case <-s.idle:
-		return s.closeErr
-	case <-ctx.Done():
-		return fmt.Errorf("sqlite: wait for the units under way: %w", ctx.Err())
-	}
-}
+func (s *Store) Close(ctx context.Context) error { return s.gate.Close(ctx) }
 
 // letGo closes all that Open opened. Readers go first: the last connection, which writes, puts everything
 // into the one file.
-func (s *Store) letGo() {
+func (s *Store) letGo() error {
 	failed := []error{s.readers.close()}
 	if s.writer != nil {
 		failed = append(failed, s.writer.close(), s.lock.release())
 	}
 	if err := errors.Join(failed...); err != nil {
-		s.closeErr = fmt.Errorf("sqlite: close %s: %w", s.path, err)
+		return fmt.Errorf("%s: %w", s.path, err)
 	}
-	close(s.idle)
+	return nil
 }

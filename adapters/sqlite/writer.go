@@ -43,8 +43,8 @@ type batch struct {
 
 // run runs fn in a transaction, and returns when that is on the disk. Whatever way fn ends, the connection is
 // passed on. Of the waiting, ctx ends that for the connection.
-func (w *writer) run(ctx context.Context, closing <-chan struct{}, fn func(c *conn) error) error {
-	if err := w.acquire(ctx, closing); err != nil {
+func (w *writer) run(ctx context.Context, gate *uow.Gate, fn func(c *conn) error) error {
+	if err := w.acquire(ctx, gate); err != nil {
 		return err
 	}
 	b, err := w.turn(fn)
@@ -145,7 +145,7 @@ func (w *writer) discard() {
 }
 
 // acquire waits for the connection until ctx or the store ends.
-func (w *writer) acquire(ctx context.Context, closing <-chan struct{}) (err error) {
+func (w *writer) acquire(ctx context.Context, gate *uow.Gate) (err error) {
 	w.mu.Lock()
 	if !w.taken {
 		w.taken = true
@@ -160,8 +160,8 @@ func (w *writer) acquire(ctx context.Context, closing <-chan struct{}) (err erro
 		return nil
 	case <-ctx.Done():
 		err = fmt.Errorf("sqlite: wait for the unit before: %w", ctx.Err())
-	case <-closing:
-		err = errClosed
+	case <-gate.Closing():
+		err = gate.ErrClosed()
 	}
 	if !w.withdraw(turn) {
 		w.release() // it was handed over at the same moment

@@ -100,6 +100,15 @@ func TestConflictsOfTheClosureAreRunAgain(t *testing.T) {
 	})
 }
 
+// A conflict ends the transaction of a host as a whole: there is nothing to run again.
+func TestOnceRunsNothingAgain(t *testing.T) {
+	s := plays(lost, nil)
+	err := uow.NewStore(s, uow.Policy{}).DoRepeatable(uow.Once(t.Context()), nothing)
+	if !errors.Is(err, uow.ErrConflict) || s.attempts != 1 {
+		t.Errorf("%d attempts, and %v", s.attempts, err)
+	}
+}
+
 func TestModes(t *testing.T) {
 	s := plays(nil)
 	store := uow.NewStore(s, uow.Policy{})

@@ -1,0 +1,69 @@
+package servers
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/x/mongo/driver/connstring"
+)
+
+// parseDSN reads the address of a PostgreSQL server.
+func parseDSN(dsn string) (*url.URL, error) {
+	u, err := url.Parse(dsn)
+	switch {
+	case err != nil:
+		err = errors.Unwrap(err) // which has no password in it
+	case u.Scheme != "postgres" && u.Scheme != "postgresql", u.Hostname() == "":
+		err = errors.New("it is not of the form postgres://user:password@host:port/database")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("address of a PostgreSQL server: %w", err)
+	}
+	if u.Port() == "" {
+		u.Host += ":5432"
+	}
+	return u, nil
+}
+
+// ofDatabase is the address of another database on the same server.
+func ofDatabase(dsn, name string) (string, error) {
+	u, err := parseDSN(dsn)
+	if err != nil {
+		return "", err
+	}
+	u.Path = "/" + name
+	q := u.Query()
+	q.Del("dbname")
+	q.Del("database")
+	u.RawQuery = q.Encode()
+	return u.String(), nil
+}
+
+// ofMongoDatabase is the URI of another database. It may name several hosts, so it is no URL to net/url.
+func ofMongoDatabase(uri, name string) (string, error) {
+	parsed, err := connstring.ParseAndValidate(uri)
+	if err != nil {
+		return "", err
+	}
+	uri, query, _ := strings.Cut(uri, "?")
+	scheme, hosts, _ := strings.Cut(uri, "://")
+	hosts, _, _ = strings.Cut(hosts, "/")
+	if parsed.UsernameSet && !parsed.AuthSourceSet {
+		// Without it, who connects is looked up in the database that the URI names.
+		query = strings.TrimPrefix(query+"&authSource="+url.QueryEscape(parsed.AuthSource), "&")
+	}
+	if query != "" {
+		query = "?" + query
+	}
+	return scheme + "://" + hosts + "/" + name + query, nil
+}
+
+// mongoURI is the address of a replica set.
+func mongoURI(addrs ...string) string {
+	return "mongodb://" + strings.Join(addrs, ",") + "/?replicaSet=" + replicaSet
+}
+
+// directURI is the address of one node, whatever the state of its set.
+func directURI(addr string) string { return "mongodb://" + addr + "/?directConnection=true" }

@@ -1,0 +1,175 @@
+package servers
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ory/dockertest/v3"
+	dockerclient "github.com/ory/dockertest/v3/docker"
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/mongo"
+	"go.mongodb.org/mongo-driver/mongo/options"
+	"go.mongodb.org/mongo-driver/mongo/readpref"
+)
+
+const (
+	replicaSet   = "cicerone"
+	installMongo = "install mongod (mongodb.com/docs/manual/installation), start Docker, or set CICERONE_MONGODB_URI"
+)
+
+// Mongo is the URI, mongodb://…/database, of a replica set and of a database that nobody else uses. The database is dropped
+// when the test ends.
+func Mongo(t testing.TB) string {
+	t.Helper()
+	server := sharedMongo().or(t, "mongodb")
+	name := "cicerone_test_" + hex.EncodeToString(randomBytes(8))
+	uri, err := ofMongoDatabase(server, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		err := ask(uri, time.Minute, func(ctx context.Context, client *mongo.Client) error { return client.Database(name).Drop(ctx) })
+		if err != nil {
+			t.Errorf("drop the test's database: %v", err)
+		}
+	})
+	return uri
+}
+
+var sharedMongo = sync.OnceValue(func() found {
+	if uri := os.Getenv("CICERONE_MONGODB_URI"); uri != "" {
+		if err := ask(uri, 10*time.Second, isReplicated); err != nil {
+			return found{err: fmt.Errorf("CICERONE_MONGODB_URI: %w", err)}
+		}
+		return found{address: uri}
+	}
+	var notes []string
+	if docker() != "" {
+		uri, err := dockerMongo(docker())
+		if err == nil {
+			return found{address: uri}
+		}
+		notes = append(notes, fmt.Sprintf("Docker runs, but MongoDB does not start in it: %v", err))
+	}
+	if binaries("mongod") == "" {
+		return found{missing: "no MongoDB server: " + installMongo, notes: notes}
+	}
+	node, err := newMongoNode()
+	if err != nil {
+		return found{err: err, notes: notes}
+	}
+	if err = node.start(); err == nil {
+		err = initiate(node.Addr())
+	}
+	if err != nil {
+		return found{err: errors.Join(err, node.home.remove()), notes: notes}
+	}
+	return found{address: mongoURI(node.Addr()), notes: notes, process: node.process}
+})
+
+// dockerMongo runs a replica set of one node in a container.
+func dockerMongo(endpoint string) (uri string, err error) {
+	pool, err := dockertest.NewPool(endpoint)
+	if err != nil {
+		return "", err
+	}
+	port, err := freePort()
+	if err != nil {
+		return "", err
+	}
+	// The same port inside and outside: clients look for the members where the set's configuration says that they are.
+	number := strconv.Itoa(port)
+	inside := dockerclient.Port(number + "/tcp")
+	container, err := pool.RunWithOptions(&dockertest.RunOptions{
+		Repository:   "mongo",
+		Tag:          "8.0",
+		Cmd:          []string{"mongod", "--replSet", replicaSet, "--bind_ip_all", "--port", number},
+		ExposedPorts: []string{string(inside)},
+		PortBindings: map[dockerclient.Port][]dockerclient.PortBinding{inside: {{HostIP: "127.0.0.1", HostPort: number}}},
+	}, func(host *dockerclient.HostConfig) { host.AutoRemove = true })
+	if err != nil {
+		return "", err
+	}
+	holdLeash(container)
+	addr := net.JoinHostPort("127.0.0.1", number)
+	if err := pool.Retry(func() error { return ask(directURI(addr), 5*time.Second, answers) }); err != nil {
+		return "", errors.Join(err, container.Close())
+	}
+	if err := initiate(addr); err != nil {
+		return "", errors.Join(err, container.Close())
+	}
+	return mongoURI(addr), nil
+}
+
+// holdLeash runs a shell in the container whose input ends with this process, however that ends, and which then ends mongod,
+// process 1 there. Docker then removes the container.
+func holdLeash(container *dockertest.Resource) {
+	leash, _ := io.Pipe() // nothing is ever written
+	go func() {
+		// It returns when the container is gone, and then there is nothing to be done about it.
+		_, _ = container.Exec([]string{"sh", "-c", "cat; kill 1"}, dockertest.ExecOptions{StdIn: leash})
+	}()
+}
+
+// initiate makes a replica set of nodes that run, and waits for its first primary.
+func initiate(addrs ...string) error {
+	members := bson.A{}
+	for n, addr := range addrs {
+		members = append(members, bson.D{{Key: "_id", Value: n}, {Key: "host", Value: addr}})
+	}
+	command := bson.D{{Key: "replSetInitiate", Value: bson.D{{Key: "_id", Value: replicaSet}, {Key: "members", Value: members}}}}
+	err := ask(directURI(addrs[0]), time.Minute, func(ctx context.Context, client *mongo.Client) error {
+		return client.Database("admin").RunCommand(ctx, command).Err()
+	})
+	if err != nil {
+		return fmt.Errorf("initiate the replica set: %w", err)
+	}
+	return ask(mongoURI(addrs...), time.Minute, func(ctx context.Context, client *mongo.Client) error {
+		return client.Ping(ctx, readpref.Primary())
+	})
+}
+
+// hello is what a node says of itself. The command has its old name, which every version knows.
+type hello struct {
+	SetName string `bson:"setName"`
+	Msg     string `bson:"msg"` // isdbgrid, of a mongos
+	Me      string `bson:"me"`
+}
+
+func sayHello(ctx context.Context, client *mongo.Client) (h hello, err error) {
+	err = client.Database("admin").RunCommand(ctx, bson.D{{Key: "isMaster", Value: 1}}).Decode(&h)
+	return h, err
+}
+
+func answers(ctx context.Context, client *mongo.Client) error {
+	_, err := sayHello(ctx, client)
+	return err
+}
+
+func isReplicated(ctx context.Context, client *mongo.Client) error {
+	h, err := sayHello(ctx, client)
+	if err == nil && h.SetName == "" && h.Msg != "isdbgrid" {
+		return errors.New("the server is a standalone, which has no transactions: start it with --replSet and run rs.initiate()")
+	}
+	return err
+}
+
+// ask uses a client of its own, and looks for a server no longer than the time given, or than the URI says.
+func ask(uri string, within time.Duration, do func(context.Context, *mongo.Client) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	client, err := mongo.Connect(ctx, options.Client().SetServerSelectionTimeout(within).ApplyURI(uri))
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(ctx, client), client.Disconnect(ctx))
+}

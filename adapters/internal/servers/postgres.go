@@ -1,0 +1,123 @@
+package servers
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/modules/postgres"
+)
+
+const (
+	maxConnections  = "200"
+	installPostgres = "install it (apt-get install postgresql, brew install postgresql), start Docker, or set CICERONE_POSTGRES_DSN"
+)
+
+// Postgres is the address, postgres://…, of a new and empty database, which is dropped when the test ends. Its encoding is
+// UTF-8; where the server is not given by address, its order of text is that of a human language (where the server knows
+// ICU), so that whoever forgets COLLATE "C" finds out.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	server := sharedPostgres().or(t, "postgres")
+	dsn, drop, err := newDatabase(server)
+	if err != nil {
+		t.Fatalf("a database of the test's own: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := drop(); err != nil {
+			t.Errorf("drop the test's database: %v", err)
+		}
+	})
+	return dsn
+}
+
+var sharedPostgres = sync.OnceValue(func() found {
+	if dsn := os.Getenv("CICERONE_POSTGRES_DSN"); dsn != "" {
+		if err := given(dsn); err != nil {
+			return found{err: fmt.Errorf("CICERONE_POSTGRES_DSN: %w", err)}
+		}
+		return found{address: dsn}
+	}
+	var notes []string
+	if docker() != "" {
+		dsn, err := dockerPostgres()
+		if err == nil {
+			return found{address: dsn}
+		}
+		notes = append(notes, fmt.Sprintf("Docker runs, but PostgreSQL does not start in it: %v", err))
+	}
+	if postgresBinaries() == "" {
+		return found{missing: "no PostgreSQL server: " + installPostgres, notes: notes}
+	}
+	server, err := newPostgresServer(PostgresOptions{})
+	if err != nil {
+		return found{err: err, notes: notes}
+	}
+	if err := server.start(); err != nil {
+		return found{err: errors.Join(err, server.home.remove()), notes: notes}
+	}
+	return found{address: server.DSN("postgres"), notes: notes, process: server.process}
+})
+
+// given makes sure that a server answers at an address from the environment.
+func given(dsn string) error {
+	if _, err := parseDSN(dsn); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return ping(ctx, dsn)
+}
+
+func dockerPostgres() (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // the image may have to be fetched
+	defer cancel()
+	container, err := postgres.Run(ctx, "postgres:17-alpine",
+		// The module's own command has fsync off, which the adapter refuses.
+		testcontainers.WithCmd("postgres", "-c", "fsync=on", "-c", "full_page_writes=on", "-c", "max_connections="+maxConnections),
+		testcontainers.WithEnv(map[string]string{"POSTGRES_INITDB_ARGS": "--encoding=UTF8 --locale-provider=icu --icu-locale=en-US"}),
+		postgres.BasicWaitStrategies())
+	if err != nil {
+		return "", errors.Join(err, testcontainers.TerminateContainer(container))
+	}
+	return container.ConnectionString(ctx, "sslmode=disable")
+}
+
+// newDatabase makes a database on a server, and the function that drops it.
+func newDatabase(server string) (dsn string, drop func() error, err error) {
+	name := "cicerone_test_" + hex.EncodeToString(randomBytes(8))
+	if dsn, err = ofDatabase(server, name); err != nil {
+		return "", nil, err
+	}
+	if err := execute(server, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'UTF8'"); err != nil {
+		return "", nil, err
+	}
+	return dsn, func() error { return execute(server, "DROP DATABASE "+name+" WITH (FORCE)") }, nil
+}
+
+// execute runs one statement on a connection of its own.
+func execute(dsn, statement string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, statement)
+	return errors.Join(err, conn.Close(ctx))
+}
+
+func ping(ctx context.Context, dsn string) error {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	return errors.Join(conn.Ping(ctx), conn.Close(ctx))
+}

@@ -32,7 +32,7 @@ type frame struct {
 }
 
 var (
-	writing  = frame{"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", "COMMIT", []statement{"ROLLBACK"}}
+	writing  = frame{"BEGIN ISOLATION LEVEL READ COMMITTED", "COMMIT", []statement{"ROLLBACK"}}
 	snapshot = frame{"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "COMMIT", []statement{"ROLLBACK"}}
 	joined   = frame{"SAVEPOINT cicerone", "RELEASE SAVEPOINT cicerone",
 		[]statement{"ROLLBACK TO SAVEPOINT cicerone", "RELEASE SAVEPOINT cicerone"}}

@@ -3,12 +3,19 @@ package postgrestest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 	"github.com/cicerone-go/cicerone/adapters/postgres"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/ports/porttest"
 )
@@ -34,6 +41,35 @@ func open(t testing.TB, dsn string, o postgres.Options) *postgres.Store {
 	s, err := postgres.Open(context.Background(), dsn, o)
 	must(t, err)
 	return s
+}
+
+// populated fills an empty store: see community.Populate.
+func populated(s *postgres.Store, n int) (admin id.User, pairs []community.Pair, err error) {
+	return community.New(s, community.NewClock(), id.NewGenerator(nil), uow.Policy{}).Populate(context.Background(), n)
+}
+
+// runSQL runs statements behind the store's back.
+func runSQL(t testing.TB, dsn, sql string) {
+	t.Helper()
+	ctx := context.Background()
+	c, err := pgx.Connect(ctx, dsn)
+	must(t, err)
+	_, err = c.Exec(ctx, sql)
+	must(t, errors.Join(err, c.Close(ctx)))
+}
+
+// within tries until something succeeds, or fails the test when the time is over.
+func within(t testing.TB, limit time.Duration, try func() error) {
+	t.Helper()
+	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		err := try()
+		if err == nil {
+			return
+		}
+		if time.Since(begin) > limit {
+			t.Fatalf("not within %v: %v", limit, err)
+		}
+	}
 }
 
 func must(t testing.TB, err error) {

@@ -6,15 +6,10 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/community"
+	"github.com/cicerone-go/cicerone/adapters/internal/workload"
 	"github.com/cicerone-go/cicerone/core/id"
-	"github.com/cicerone-go/cicerone/core/idempotency"
-	"github.com/cicerone-go/cicerone/core/messaging"
-	"github.com/cicerone-go/cicerone/core/moderation"
-	"github.com/cicerone-go/cicerone/core/reservations"
-	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
 // childJob is the environment variable that makes this program the child, and tells it what to do.
@@ -45,76 +40,21 @@ func runChild(encoded string) error {
 	var all sync.WaitGroup
 	for n := range j.Pairs {
 		all.Go(func() {
-			c := client{opened: o, admin: j.Admin, pair: j.Pairs[n], number: n}
-			failed <- c.live(ctx, j.Next[n])
+			failed <- live(ctx, &workload.Client{Community: o.Community, Admin: j.Admin, Pair: j.Pairs[n], Number: n}, j.Next[n])
 		})
 	}
 	all.Wait()
 	return <-failed // a child that was not killed has met an error
 }
 
-// client carries out one command after the other. The numbers of client and command say what the command is, so that
-// whoever repeats it after a crash repeats the same.
-type client struct {
-	*opened
-	admin  id.User
-	pair   community.Pair
-	number int
-}
-
 // live acknowledges each command with one line, once it has returned.
-func (c *client) live(ctx context.Context, first int) error {
+func live(ctx context.Context, c *workload.Client, first int) error {
 	for n := first; ; n++ {
-		if err := c.command(ctx, n); err != nil {
-			return fmt.Errorf("client %d, command %d: %w", c.number, n, err)
+		if err := c.Command(ctx, n); err != nil {
+			return fmt.Errorf("client %d, command %d: %w", c.Number, n, err)
 		}
-		if _, err := fmt.Fprintf(os.Stdout, "%d %d\n", c.number, n); err != nil {
+		if _, err := fmt.Fprintf(os.Stdout, "%d %d\n", c.Number, n); err != nil {
 			return err
 		}
 	}
-}
-
-// kinds is how many kinds of commands there are, which follow each other in rounds.
-const kinds = 5
-
-func (c *client) command(ctx context.Context, n int) error {
-	key := keyOf(c.number, n)
-	switch n % kinds {
-	case 0:
-		_, err := c.Messaging.Send(ctx, c.pair.Voyager, c.pair.Talk, messaging.Draft{Content: string(key)}, key)
-		return err
-	case 1:
-		_, err := c.Moderation.PostTokens(ctx, c.admin, c.pair.Local,
-			moderation.Adjustment{Type: tokens.Bonus, Amount: 5, Reason: string(key)}, key)
-		return err
-	case 2:
-		_, err := c.propose(ctx, n)
-		return err
-	}
-	r, err := c.propose(ctx, n-n%kinds+2) // a repeat: its answer is kept
-	if err != nil {
-		return fmt.Errorf("repeat the proposal: %w", err)
-	}
-	if n%kinds == 3 {
-		_, err = c.Reservations.Accept(ctx, c.pair.Local, r.ID, key)
-	} else {
-		_, err = c.Reservations.Cancel(ctx, c.pair.Voyager, r.ID, key)
-	}
-	return err
-}
-
-func (c *client) propose(ctx context.Context, n int) (reservations.Reservation, error) {
-	price, err := reservations.ParsePrice("12.50")
-	if err != nil {
-		return reservations.Reservation{}, err
-	}
-	begins := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Hour)
-	key := keyOf(c.number, n)
-	return c.Reservations.Propose(ctx, c.pair.Voyager, c.pair.Talk, reservations.Proposal{
-		Title: string(key), Price: price, Date: begins, EndDate: begins.Add(time.Hour),
-	}, key)
-}
-
-func keyOf(client, n int) idempotency.Key {
-	return idempotency.Key(fmt.Sprintf("client-%d-command-%d", client, n))
 }

@@ -10,12 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/cicerone-go/cicerone/core/reservations"
-	"github.com/cicerone-go/cicerone/ports"
+	"github.com/cicerone-go/cicerone/adapters/internal/workload"
 )
 
 const clients = 8
@@ -59,7 +57,8 @@ func TestCrashWhileItIsMade(t *testing.T) {
 		if _, _, err := o.Populate(context.Background(), 1); err != nil {
 			t.Error(err)
 		}
-		o.audit(t, path)
+		workload.Audit(t, o.Community)
+		o.check(t, path)
 		o.close(t)
 	}
 }
@@ -143,98 +142,8 @@ func (l *life) judge(sum *tally) {
 	l.Helper()
 	o := mustOpen(l.T, l.job.Path)
 	defer o.close(l.T)
-	o.audit(l.T, l.job.Path)
-	there := l.effects(o)
-	for client, next := range l.job.Next {
-		for n := range next + 1 { // the last may or may not have been done
-			times := there[string(keyOf(client, n))]
-			if times == 0 && n < next {
-				sum.lost++
-				l.Errorf("client %d's command %d was acknowledged, and is lost", client, n)
-			}
-			if times > 1 {
-				sum.doubled++
-				l.Errorf("client %d's command %d was done %d times", client, n, times)
-			}
-		}
-	}
-}
-
-// effects counts what the commands did, by their keys.
-func (l *life) effects(o *opened) map[string]int {
-	l.Helper()
-	there := map[string]int{}
-	proposals := map[string]string{} // keys by what the ledger calls the reservation
-	rows := func(table *ports.Table, each func(value func(column string) any)) {
-		if err := eachRow(o, table, each); err != nil {
-			l.Fatal(err)
-		}
-	}
-	rows(ports.Messages, func(value func(string) any) { there[value("content").(string)]++ })
-	rows(ports.Reservations, func(value func(string) any) {
-		title := value("title").(string)
-		there[title]++
-		proposals[fmt.Sprintf(`{"reservation_id":"%s"}`, uuid(value("id")))] = title
-		if s := value("status"); s != string(reservations.Pending) && s != string(reservations.Accepted) && s != string(reservations.Cancelled) {
-			l.Errorf("a reservation is %v", s)
-		}
-	})
-	rows(ports.TokenTransactions, func(value func(string) any) {
-		proposal, ours := proposals[value("metadata").(string)]
-		switch value("type") {
-		case "BONUS":
-			there[value("reason").(string)]++
-		case "ACTIVITY_PAYMENT":
-			there[following(proposal, 1)]++
-		case "REFUND":
-			there[following(proposal, 2)]++
-		default:
-			return
-		}
-		if value("type") != "BONUS" && !ours {
-			l.Errorf("a transaction names no reservation: %v", value("metadata"))
-		}
-	})
-	return there
-}
-
-// following is the key of a later command of the same client.
-func following(key string, by int) string {
-	at := strings.LastIndexByte(key, '-')
-	var n int
-	if _, err := fmt.Sscan(key[at+1:], &n); err != nil {
-		return ""
-	}
-	return fmt.Sprintf("%s-%d", key[:at], n+by)
-}
-
-func uuid(v any) string {
-	b, _ := v.([16]byte)
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
-func eachRow(o *opened, table *ports.Table, each func(value func(column string) any)) error {
-	return o.Store.Snapshot(context.Background(), func(ctx context.Context, tx ports.Tx) error {
-		var after []any
-		for {
-			rows, err := tx.Rows().Read(ctx, table, after, 1000)
-			if err != nil {
-				return err
-			}
-			for _, row := range rows {
-				each(func(column string) any {
-					for i, c := range table.Columns {
-						if c.Name == column {
-							return row[i]
-						}
-					}
-					panic("no such column: " + column)
-				})
-				after = row[:table.Key]
-			}
-			if len(rows) < 1000 {
-				return nil
-			}
-		}
-	})
+	o.check(l.T, l.job.Path)
+	v := workload.Judge(l.T, o.Community, l.job.Next)
+	sum.lost += v.Lost
+	sum.doubled += v.Doubled
 }

@@ -1,0 +1,74 @@
+package postgrestest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/servers"
+)
+
+// aBackend is the process behind one of the service's connections, one at work if there is.
+const aBackend = `SELECT pid FROM pg_stat_activity WHERE application_name = 'cicerone'
+	ORDER BY state = 'idle', random() LIMIT 1`
+
+// TestBackendsTerminated ends the service's connections one by one, as an administrator does.
+func TestBackendsTerminated(t *testing.T) {
+	terminations := size(20, 1000)
+	server := servers.OwnPostgres(t, servers.PostgresOptions{})
+	admin := connect(t, server.DSN("postgres"))
+	l := newLife(t, serve(t, server.DSN("postgres"), impatient))
+	for n := range terminations {
+		l.work()
+		var done bool
+		must(t, admin.QueryRow(t.Context(), "SELECT pg_terminate_backend(("+aBackend+"))").Scan(&done))
+		if !done {
+			t.Error("no connection was ended")
+		}
+		if n%10 == 9 {
+			l.healed()
+		}
+	}
+	l.end(fmt.Sprintf("%d connections ended", terminations))
+}
+
+// TestBackendKilled kills a single process of the server with SIGKILL, after which the server ends all others and recovers.
+func TestBackendKilled(t *testing.T) {
+	kills := size(5, 50)
+	server := servers.OwnPostgres(t, servers.PostgresOptions{})
+	l := newLife(t, serve(t, server.DSN("postgres"), impatient))
+	for range kills {
+		l.work()
+		admin := connect(t, server.DSN("postgres"))
+		var pid int
+		must(t, admin.QueryRow(t.Context(), aBackend).Scan(&pid))
+		process, err := os.FindProcess(pid)
+		must(t, err)
+		must(t, process.Kill())
+		awaitConnection(t, admin)
+		l.healed()
+	}
+	l.end(fmt.Sprintf("%d kills", kills))
+}
+
+// awaitConnection waits until a connection has been ended, and the server takes others.
+func awaitConnection(t *testing.T, old *pgx.Conn) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for old.Ping(ctx) == nil { //nolint:revive // until it fails
+	}
+	for {
+		conn, err := pgx.Connect(ctx, old.Config().ConnString())
+		if err == nil {
+			must(t, conn.Close(ctx))
+			return
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("the server does not recover: %v", err)
+		}
+	}
+}

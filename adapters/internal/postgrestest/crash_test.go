@@ -1,0 +1,193 @@
+package postgrestest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/community"
+	"github.com/cicerone-go/cicerone/adapters/internal/servers"
+	"github.com/cicerone-go/cicerone/adapters/internal/workload"
+	"github.com/cicerone-go/cicerone/adapters/postgres"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// TestServerKilled kills the server under load with SIGKILL, again and again.
+func TestServerKilled(t *testing.T) {
+	kills := size(5, 50)
+	server := servers.OwnPostgres(t, servers.PostgresOptions{})
+	l := newLife(t, serve(t, server.DSN("postgres"), impatient))
+	for range kills {
+		l.work()
+		server.Kill()
+		if err := l.storage.Ping(t.Context()); !errors.Is(err, uow.ErrUnreachable) {
+			t.Errorf("the server is down, and ping says %v", err)
+		}
+		server.Start() // returns when it takes connections
+		l.healed()
+	}
+	l.end(fmt.Sprintf("%d kills", kills))
+}
+
+// impatient are options for those who do not want to wait long for a server that is not there.
+var impatient = postgres.Options{
+	MaxConns: 8, StatementTimeout: 2 * time.Second, LockTimeout: time.Second, AcquireTimeout: time.Second,
+}
+
+// size is how often something is done: in every run, and with CICERONE_SOAK=1.
+func size(usual, soak int) int {
+	if os.Getenv("CICERONE_SOAK") == "1" {
+		return soak
+	}
+	return usual
+}
+
+// service is a store with its services, as a program has them from its start to its end.
+type service struct {
+	*community.Community
+	storage *postgres.Store
+	dsn     string
+	options postgres.Options
+	admin   id.User
+	pairs   []community.Pair
+}
+
+// serve makes a store in a schema of its own, with eight pairs in it. When the test ends nothing of it may be left running.
+func serve(t testing.TB, dsn string, o postgres.Options) *service {
+	t.Helper()
+	before := goleak.IgnoreCurrent()
+	o.Schema = fresh(t, dsn).Schema
+	s := &service{storage: open(t, dsn, o), dsn: dsn, options: o}
+	t.Cleanup(func() {
+		if err := s.storage.Close(context.Background()); err != nil {
+			t.Errorf("close: %v", err)
+		}
+		awaitNobody(t, before)
+	})
+	s.Community = over(s.storage)
+	var err error
+	s.admin, s.pairs, err = s.Populate(t.Context(), 8)
+	must(t, err)
+	return s
+}
+
+// over puts the services over a store.
+func over(storage ports.Storage) *community.Community {
+	return community.New(storage, community.NewClock(), id.NewGenerator(nil), uow.Policy{MaxTime: 3 * time.Second})
+}
+
+// awaitNobody fails the test where goroutines are left: pgx has 15 s to take leave of a server.
+func awaitNobody(t testing.TB, before goleak.Option) {
+	t.Helper()
+	var left error
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+		if left = goleak.Find(before); left == nil {
+			return
+		}
+	}
+	t.Error(left)
+}
+
+// life is a crowd at work through the failures of its server.
+type life struct {
+	*service
+	t       *testing.T
+	crowd   *workload.Crowd
+	keyless *workload.Keyless
+	stop    chan struct{} // nil while nobody works
+	ended   chan struct{} // by the one without keys
+	sum     workload.Verdict
+	worst   time.Duration // from a server that answers to all being served
+}
+
+// patience is how long anything may take before the test gives up. That it is done within 2 s is measured, and not asserted.
+const patience = 15 * time.Second
+
+func newLife(t *testing.T, s *service) *life {
+	return &life{
+		service: s, t: t, crowd: workload.NewCrowd(s.Community, s.admin, s.pairs),
+		keyless: &workload.Keyless{Community: s.Community, Pair: s.pairs[0]},
+	}
+}
+
+// work lets the crowd get to work, and do a little.
+func (l *life) work() {
+	l.t.Helper()
+	if l.stop == nil {
+		l.stop, l.ended = make(chan struct{}), make(chan struct{})
+		l.crowd.Start()
+		go l.live()
+	}
+	l.crowd.AwaitEach(l.t, 1+rand.N(5), patience)
+}
+
+// live sends messages without a key, one after the other.
+func (l *life) live() {
+	defer close(l.ended)
+	for {
+		if err := l.keyless.Send(context.Background()); err != nil {
+			time.Sleep(rand.N(40 * time.Millisecond)) // those that the server takes are worth more
+		}
+		select {
+		case <-l.stop:
+			return
+		default:
+		}
+	}
+}
+
+// healed is called as soon as the server answers: soon all have to be served again, as if nothing had been.
+func (l *life) healed() {
+	l.t.Helper()
+	l.worst = max(l.worst, l.crowd.AwaitEach(l.t, 1, patience))
+	if err := l.storage.Ping(l.t.Context()); err != nil {
+		l.t.Errorf("all is well, and ping says %v", err)
+	}
+	l.judge()
+}
+
+// judge looks at what there is while nobody works.
+func (l *life) judge() {
+	l.t.Helper()
+	close(l.stop)
+	l.crowd.Stop(l.t)
+	<-l.ended
+	l.stop = nil
+	v := l.crowd.Judge(l.t)
+	l.sum.Lost += v.Lost
+	l.sum.Doubled += v.Doubled
+	if l.t.Failed() {
+		l.t.FailNow()
+	}
+}
+
+// end says what has been.
+func (l *life) end(what string) {
+	l.t.Helper()
+	c := l.crowd.Counts()
+	unknown, done := l.keyless.Judge(l.t)
+	l.t.Attr("counts", fmt.Sprintf("%s, %d acknowledged, %d answers 503, %d lost, %d doubled; "+
+		"without a key %d of unknown outcome, of which %d were done; healed within %d ms",
+		what, c.Acknowledged, c.Unavailable, l.sum.Lost, l.sum.Doubled, unknown, done, l.worst.Milliseconds()))
+	if c.Unavailable == 0 {
+		l.t.Error("nobody met a failure: this proves nothing")
+	}
+}
+
+// connect makes a connection that does not belong to the service.
+func connect(t testing.TB, dsn string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), dsn)
+	must(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.Background()) }) // the server may be gone
+	return conn
+}

@@ -1,0 +1,79 @@
+package postgrestest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/jackc/pgerrcode"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/servers"
+)
+
+// TestRules breaks each rule with plain SQL, as a slip at a prompt would: the tables refuse it.
+func TestRules(t *testing.T) {
+	ctx, dsn := context.Background(), servers.Postgres(t)
+	o := fresh(t, dsn)
+	s := open(t, dsn, o)
+	_, _, err := populated(s, 1)
+	must(t, err)
+	must(t, s.Close(ctx))
+	c, err := pgx.Connect(ctx, dsn)
+	must(t, err)
+	defer func() { must(t, c.Close(ctx)) }()
+	_, err = c.Exec(ctx, "SET search_path TO "+pgx.Identifier{o.Schema}.Sanitize())
+	must(t, err)
+
+	_, err = c.Exec(ctx, "INSERT INTO audit_records VALUES (gen_random_uuid(), NULL, 'x', gen_random_uuid(), NULL, '{}', now())")
+	must(t, err)
+
+	const reservation = `INSERT INTO reservations SELECT gen_random_uuid(), id, voyager_id, local_id, voyager_id, 'a walk', %s, 1, %s, %s, 'accepted', now(), now() FROM conversations`
+	for name, broken := range map[string]struct{ sql, code string }{
+		"a balance below zero":       {"UPDATE wallets SET balance = -1", pgerrcode.CheckViolation},
+		"a line that is changed":     {"UPDATE token_transactions SET amount = amount", pgerrcode.RestrictViolation},
+		"a line that is removed":     {"DELETE FROM token_transactions", pgerrcode.RestrictViolation},
+		"a ledger that is emptied":   {"TRUNCATE token_transactions", pgerrcode.RestrictViolation},
+		"an audit that is changed":   {"UPDATE audit_records SET action = 'x'", pgerrcode.RestrictViolation},
+		"an audit that is removed":   {"DELETE FROM audit_records", pgerrcode.RestrictViolation},
+		"an audit that is emptied":   {"TRUNCATE audit_records", pgerrcode.RestrictViolation},
+		"a second signup bonus":      {line("9", "'SIGNUP_BONUS'", "1", "0", "1"), pgerrcode.UniqueViolation},
+		"a seq given out twice":      {line("1", "'BONUS'", "1", "0", "1"), pgerrcode.UniqueViolation},
+		"a line that does not add":   {line("9", "'BONUS'", "1", "0", "2"), pgerrcode.CheckViolation},
+		"a debit that adds":          {line("9", "'PENALTY'", "1", "0", "1"), pgerrcode.CheckViolation},
+		"a credit that takes":        {line("9", "'BONUS'", "-1", "1", "0"), pgerrcode.CheckViolation},
+		"a line of nothing":          {line("9", "'ADMIN_ADJUSTMENT'", "0", "0", "0"), pgerrcode.CheckViolation},
+		"a type that is none":        {line("9", "'GIFT'", "1", "0", "1"), pgerrcode.CheckViolation},
+		"an address twice":           {"UPDATE users SET email_folded = 'voyager0@example.org' WHERE name = 'local0'", pgerrcode.UniqueViolation},
+		"a role that is none":        {"UPDATE users SET role = 'king'", pgerrcode.CheckViolation},
+		"an age out of range":        {"UPDATE profiles SET age = 17", pgerrcode.CheckViolation},
+		"a talk with oneself":        {"UPDATE conversations SET local_id = voyager_id", pgerrcode.CheckViolation},
+		"a pair's second talk":       {"INSERT INTO conversations SELECT gen_random_uuid(), voyager_id, local_id, now() FROM conversations", pgerrcode.UniqueViolation},
+		"a message nowhere":          {"INSERT INTO messages SELECT gen_random_uuid(), gen_random_uuid(), id, 'x', NULL, false, now() FROM users", pgerrcode.ForeignKeyViolation},
+		"a message by nobody":        {"INSERT INTO messages SELECT gen_random_uuid(), id, gen_random_uuid(), 'x', NULL, false, now() FROM conversations", pgerrcode.ForeignKeyViolation},
+		"an account with a wallet":   {"DELETE FROM users", pgerrcode.ForeignKeyViolation},
+		"a report of oneself":        {"INSERT INTO reports SELECT gen_random_uuid(), id, id, 'x', NULL, 'pending', NULL, NULL, NULL, now() FROM users", pgerrcode.CheckViolation},
+		"a block of oneself":         {"INSERT INTO blocks SELECT id, id, now() FROM users", pgerrcode.CheckViolation},
+		"an end before the start":    {fmt.Sprintf(reservation, "1.00", "now()", "now()"), pgerrcode.CheckViolation},
+		"a negative price":           {fmt.Sprintf(reservation, "-0.01", "now()", "now() + '1 h'"), pgerrcode.CheckViolation},
+		"a price with eleven digits": {fmt.Sprintf(reservation, "100000000.00", "now()", "now() + '1 h'"), pgerrcode.NumericValueOutOfRange},
+		"an overlap": {fmt.Sprintf(reservation, "1.00", "now()", "now() + '2 h'") + ";" + fmt.Sprintf(reservation, "1.00", "now() + '1 h'", "now() + '3 h'"),
+			pgerrcode.ExclusionViolation},
+	} {
+		_, err := c.Exec(ctx, broken.sql)
+		if failed, ok := errors.AsType[*pgconn.PgError](err); !ok || failed.Code != broken.code {
+			t.Errorf("%s: got %v, want %s", name, err, broken.code)
+		}
+	}
+	if _, err := c.Exec(ctx, fmt.Sprintf(reservation, "1.00", "now()", "now() + '1 h'")+";"+fmt.Sprintf(reservation, "1.00", "now() + '1 h'", "now() + '2 h'")); err != nil {
+		t.Errorf("one that begins when another ends is refused: %v", err)
+	}
+}
+
+// line adds a line to each wallet's ledger.
+func line(seq, kind, amount, before, after string) string {
+	return fmt.Sprintf("INSERT INTO token_transactions SELECT user_id, %s, gen_random_uuid(), %s, %s, 'x', '{}', %s, %s, now() FROM wallets",
+		seq, amount, kind, before, after)
+}

@@ -1,0 +1,132 @@
+package workload
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/community"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// Verdict counts the commands that did not come out as they should.
+type Verdict struct{ Lost, Doubled int }
+
+// Judge fails the test for every rule that the store breaks, and for every command that was acknowledged and is not there, or
+// is there more than once. next is the number of the first command of each client that was not acknowledged; it
+// may be there or not.
+func Judge(t testing.TB, c *community.Community, next []int) (v Verdict) {
+	t.Helper()
+	Audit(t, c)
+	there := Effects(t, c)
+	for client, next := range next {
+		for n := range next + 1 {
+			times := there[string(Key(client, n))]
+			if times == 0 && n < next {
+				v.Lost++
+				t.Errorf("client %d's command %d was acknowledged, and is lost", client, n)
+			}
+			if times > 1 {
+				v.Doubled++
+				t.Errorf("client %d's command %d was done %d times", client, n, times)
+			}
+		}
+	}
+	return v
+}
+
+// Audit fails the test for every rule that the store breaks.
+func Audit(t testing.TB, c *community.Community) {
+	t.Helper()
+	v, err := c.Auditor.Audit(context.Background())
+	if err != nil {
+		t.Fatalf("audit: %v", err)
+	}
+	for _, broken := range v.Violations {
+		t.Errorf("the store breaks %s at %q: %s", broken.Rule, broken.Subject, broken.Detail)
+	}
+}
+
+// Effects counts what the commands did, by their keys; of a message the key is the first word.
+func Effects(t testing.TB, c *community.Community) map[string]int {
+	t.Helper()
+	there := map[string]int{}
+	proposals := map[string]string{} // keys by what the ledger calls the reservation
+	rows := func(table *ports.Table, each func(value func(column string) any)) {
+		if err := eachRow(c.Store, table, each); err != nil {
+			t.Fatalf("read %s: %v", table.Name, err)
+		}
+	}
+	rows(ports.Messages, func(value func(string) any) {
+		key, _, _ := strings.Cut(value("content").(string), " ")
+		there[key]++
+	})
+	rows(ports.Reservations, func(value func(string) any) {
+		title := value("title").(string)
+		there[title]++
+		proposals[fmt.Sprintf(`{"reservation_id":"%s"}`, uuid(value("id")))] = title
+		if s := value("status"); s != string(reservations.Pending) && s != string(reservations.Accepted) && s != string(reservations.Cancelled) {
+			t.Errorf("a reservation is %v", s)
+		}
+	})
+	rows(ports.TokenTransactions, func(value func(string) any) {
+		proposal, ours := proposals[value("metadata").(string)]
+		switch value("type") {
+		case "BONUS":
+			there[value("reason").(string)]++
+		case "ACTIVITY_PAYMENT":
+			there[following(proposal, 1)]++
+		case "REFUND":
+			there[following(proposal, 2)]++
+		default:
+			return
+		}
+		if value("type") != "BONUS" && !ours {
+			t.Errorf("a transaction names no reservation: %v", value("metadata"))
+		}
+	})
+	return there
+}
+
+// following is the key of a later command of the same client.
+func following(key string, by int) string {
+	at := strings.LastIndexByte(key, '-')
+	var n int
+	if _, err := fmt.Sscan(key[at+1:], &n); err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s-%d", key[:at], n+by)
+}
+
+func uuid(v any) string {
+	b, _ := v.([16]byte)
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+func eachRow(store *ports.Store, table *ports.Table, each func(value func(column string) any)) error {
+	return store.Snapshot(context.Background(), func(ctx context.Context, tx ports.Tx) error {
+		var after []any
+		for {
+			rows, err := tx.Rows().Read(ctx, table, after, 1000)
+			if err != nil {
+				return err
+			}
+			for _, row := range rows {
+				each(func(column string) any {
+					for i, c := range table.Columns {
+						if c.Name == column {
+							return row[i]
+						}
+					}
+					panic("no such column: " + column)
+				})
+				after = row[:table.Key]
+			}
+			if len(rows) < 1000 {
+				return nil
+			}
+		}
+	})
+}

@@ -23,41 +23,34 @@ type conn struct {
 // sender is a connection, or a host's transaction on one.
 type sender interface {
 	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+	Conn() *pgx.Conn
 }
 
 // frame is what stands around the statements of a unit; nothing does where each is a transaction of its own.
 type frame struct {
 	begin, commit statement
-	undo          []statement
+	undo          string
+	keeps         bool // once the commit is done, and not before, what was written is kept
 }
 
 var (
-	writing  = frame{"BEGIN ISOLATION LEVEL READ COMMITTED", "COMMIT", []statement{"ROLLBACK"}}
-	snapshot = frame{"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "COMMIT", []statement{"ROLLBACK"}}
-	joined   = frame{"SAVEPOINT cicerone", "RELEASE SAVEPOINT cicerone",
-		[]statement{"ROLLBACK TO SAVEPOINT cicerone", "RELEASE SAVEPOINT cicerone"}}
+	writing  = frame{"BEGIN ISOLATION LEVEL READ COMMITTED", "COMMIT", "ROLLBACK", true}
+	snapshot = frame{"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "COMMIT", "ROLLBACK", false}
+	joined   = frame{"SAVEPOINT cicerone", "RELEASE SAVEPOINT cicerone", "ROLLBACK TO SAVEPOINT cicerone; RELEASE SAVEPOINT cicerone", false}
 )
 
 // command is a statement on its way.
 type command struct {
 	statement
-	args    []any
-	changes int64 // how many rows it must change, or anyNumber
+	args []any
 }
 
-const anyNumber = -1
-
-// later queues a write that must change one row. Where it does not, or breaks a rule, the next round trip fails.
-func (c *conn) later(s statement, args ...any) { c.queue = append(c.queue, command{s, args, 1}) }
-
-// laterAny is later for a write that may change any number of rows.
-func (c *conn) laterAny(s statement, args ...any) {
-	c.queue = append(c.queue, command{s, args, anyNumber})
-}
+// later queues a write. Where it breaks a rule, the next round trip fails.
+func (c *conn) later(s statement, args ...any) { c.queue = append(c.queue, command{s, args}) }
 
 // exec runs a statement, and says how many rows it changed.
 func (c *conn) exec(ctx context.Context, s statement, args ...any) (changed int64, err error) {
-	err = c.ask(ctx, command{s, args, anyNumber}, func(results pgx.BatchResults) error {
+	err = c.ask(ctx, command{s, args}, func(results pgx.BatchResults) error {
 		tag, err := results.Exec()
 		changed = tag.RowsAffected()
 		return err
@@ -71,9 +64,12 @@ func (c *conn) flush(ctx context.Context) error {
 	if last < 0 {
 		return nil
 	}
-	cmd := c.queue[last]
+	write := c.queue[last]
 	c.queue = c.queue[:last]
-	return c.ask(ctx, cmd, func(results pgx.BatchResults) error { return settle(results, cmd) })
+	return c.ask(ctx, write, func(results pgx.BatchResults) error {
+		_, err := results.Exec()
+		return err
+	})
 }
 
 // errNone is find's answer where there is no row.
@@ -93,7 +89,7 @@ func find[T any](ctx context.Context, c *conn, scan func(r *row) T, s statement,
 
 // list reads all rows that a statement answers.
 func list[T any](ctx context.Context, c *conn, scan func(r *row) T, s statement, args ...any) (all []T, err error) {
-	err = c.ask(ctx, command{s, args, anyNumber}, func(results pgx.BatchResults) error {
+	err = c.ask(ctx, command{s, args}, func(results pgx.BatchResults) error {
 		all = nil // of an answer that was cut short
 		rows, err := results.Query()
 		if err != nil {
@@ -116,12 +112,12 @@ func list[T any](ctx context.Context, c *conn, scan func(r *row) T, s statement,
 
 // ask makes a round trip: what begins the transaction, what is queued, and a question, whose answer read
 // takes. Where the connection turns out to be dead before anything was answered on it that the unit relies on, it
-// is exchanged for another.
+// is exchanged for another. A server that says nothing would most likely say nothing there, either.
 func (c *conn) ask(ctx context.Context, question command, read func(pgx.BatchResults) error) error {
 	first := !c.begun && c.lease != nil
 	commands := append(c.waiting(), question)
 	err := c.roundTrip(ctx, commands, read)
-	if err != nil && first && ctx.Err() == nil && isLost(err) {
+	if err != nil && first && ctx.Err() == nil && isLost(err) && !errors.Is(err, errSilent) {
 		if err = c.exchange(ctx); err == nil {
 			err = c.roundTrip(ctx, commands, read)
 		}
@@ -134,16 +130,19 @@ func (c *conn) end(ctx context.Context) error {
 	if c.frame.commit == "" || !c.begun && len(c.queue) == 0 {
 		return nil
 	}
-	commands := append(c.waiting(), command{c.frame.commit, nil, anyNumber})
+	commands := append(c.waiting(), command{c.frame.commit, nil})
 	err := c.roundTrip(ctx, commands, func(results pgx.BatchResults) error {
 		tag, err := results.Exec()
 		if err == nil && tag.String() == "ROLLBACK" {
-			err = errors.New("the server rolled back what it was told to commit")
+			err = errRolledBack
 		}
 		return err
 	})
-	if err != nil {
+	if err != nil && c.frame.keeps {
 		return translateCommit(ctx, err)
+	}
+	if err != nil {
+		return translate(ctx, err)
 	}
 	c.begun = false
 	return nil
@@ -153,12 +152,12 @@ func (c *conn) end(ctx context.Context) error {
 func (c *conn) waiting() []command {
 	commands := make([]command, 0, len(c.queue)+2)
 	if c.frame.begin != "" && !c.begun {
-		commands = append(commands, command{c.frame.begin, nil, anyNumber})
+		commands = append(commands, command{c.frame.begin, nil})
 	}
 	return append(commands, c.queue...)
 }
 
-// roundTrip sends commands in one go. All but the last are settled here, the last by read.
+// roundTrip sends commands in one go. The answers of all but the last are only looked at for errors.
 func (c *conn) roundTrip(ctx context.Context, commands []command, read func(pgx.BatchResults) error) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.store.options.patience(), errSilent)
 	defer cancel()
@@ -172,27 +171,21 @@ func (c *conn) roundTrip(ctx context.Context, commands []command, read func(pgx.
 		if closed := results.Close(); err == nil {
 			err = closed
 		}
+		if errors.Is(err, pgx.ErrTxClosed) {
+			c.begun = false // the host has ended its transaction, and its connection may be somebody else's
+		}
 		if err != nil && errors.Is(context.Cause(ctx), errSilent) {
 			err = fmt.Errorf("%w: %w", errSilent, err)
 		}
 	}()
 	last := len(commands) - 1
-	for _, cmd := range commands[:last] {
-		if err := settle(results, cmd); err != nil {
+	for range last {
+		if _, err := results.Exec(); err != nil {
 			return err
 		}
 	}
 	c.queue = nil
 	return read(results)
-}
-
-// settle takes the answer of a command that nobody waits for.
-func settle(results pgx.BatchResults, cmd command) error {
-	tag, err := results.Exec()
-	if err == nil && cmd.changes != anyNumber && tag.RowsAffected() != cmd.changes {
-		err = fmt.Errorf("%d rows were changed, not %d, by %s", tag.RowsAffected(), cmd.changes, cmd.statement)
-	}
-	return err
 }
 
 // exchange gives up a connection that is dead. The others that lie idle have most likely died with it.
@@ -219,14 +212,11 @@ func (c *conn) leave(ctx context.Context) {
 	}
 }
 
+// undo goes the way of plain text: in a transaction that has failed the server prepares nothing.
 func (c *conn) undo(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, undoTime)
 	defer cancel()
-	batch := &pgx.Batch{}
-	for _, s := range c.frame.undo {
-		batch.Queue(string(s))
-	}
-	err := c.on.SendBatch(ctx, batch).Close()
+	err := c.on.Conn().PgConn().Exec(ctx, c.frame.undo).Close()
 	if err != nil && c.lease != nil {
 		_ = c.lease.Conn().Close(ctx) // it is of no use any more, and nobody could do anything about an error
 	}

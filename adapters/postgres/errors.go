@@ -37,6 +37,7 @@ var (
 	errSilent       = errors.New("the server did not answer in time")
 	errNoConnection = errors.New("no connection became free in time")
 	errReadOnly     = errors.New("the server takes no writes")
+	errRolledBack   = errors.New("the server rolled back what it was told to commit")
 )
 
 // translate says what an error means: a fault of package uow where there is one, else a failure that nobody
@@ -82,7 +83,7 @@ func lostAgainstAnother(failed *pgconn.PgError) bool {
 func outOfService(failed *pgconn.PgError) bool {
 	return pgerrcode.IsInsufficientResources(failed.Code) || pgerrcode.IsOperatorIntervention(failed.Code) ||
 		pgerrcode.IsSystemError(failed.Code) || pgerrcode.IsConnectionException(failed.Code) ||
-		failed.Code == pgerrcode.ReadOnlySQLTransaction || failed.Code == pgerrcode.IdleInTransactionSessionTimeout
+		failed.Code == pgerrcode.ReadOnlySQLTransaction
 }
 
 // isLost reports whether the connection is gone, or going: the server says so itself before it ends one.
@@ -91,11 +92,7 @@ func isLost(err error) bool {
 		return true
 	}
 	if failed, ok := errors.AsType[*pgconn.PgError](err); ok {
-		switch failed.Code {
-		case pgerrcode.AdminShutdown, pgerrcode.CrashShutdown, pgerrcode.CannotConnectNow, pgerrcode.IdleInTransactionSessionTimeout:
-			return true
-		}
-		return pgerrcode.IsConnectionException(failed.Code)
+		return endsConnection(failed) || pgerrcode.IsConnectionException(failed.Code)
 	}
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return true
@@ -103,13 +100,32 @@ func isLost(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err)
 }
 
-// translateCommit is translate for the round trip that carries the commit. Whoever loses the connection over
-// it cannot know whether the commit arrived.
+// endsConnection reports whether these were the last words of a server process. A pooler's errors have one severity only.
+func endsConnection(failed *pgconn.PgError) bool {
+	for _, severity := range []string{failed.SeverityUnlocalized, failed.Severity} {
+		if severity == "FATAL" || severity == "PANIC" {
+			return true
+		}
+	}
+	return false
+}
+
+// translateCommit is translate for the round trip that carries the commit.
 func translateCommit(ctx context.Context, err error) error {
-	if errors.Is(err, pgx.ErrTxClosed) || pgconn.SafeToRetry(err) || !isLost(err) && !errors.Is(err, errSilent) {
+	if isNotCommitted(err) {
 		return translate(ctx, err)
 	}
 	return uow.ErrOutcomeUnknown.Because(err)
+}
+
+// isNotCommitted reports whether a commit that failed is known to have: it was never sent, or the server refused it and lives
+// on. One that dies may have written the commit before: it is done then when the server has recovered.
+func isNotCommitted(err error) bool {
+	if _, unsent := errors.AsType[pgx.ErrPreprocessingBatch](err); unsent || pgconn.SafeToRetry(err) || errors.Is(err, errRolledBack) {
+		return true
+	}
+	failed, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && !isLost(failed)
 }
 
 func notFound(what string) error { return fmt.Errorf("%s: %w", what, fault.NotFound) }

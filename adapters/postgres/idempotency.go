@@ -39,7 +39,7 @@ func (r idempotencyRepository) Save(ctx context.Context, record idempotency.Reco
 
 func (r idempotencyRepository) Forget(ctx context.Context, owner string) error {
 	return r.write(ctx, func(c *conn) error {
-		c.laterAny("DELETE FROM @idempotency_records WHERE owner = $1", owner)
+		c.later("DELETE FROM @idempotency_records WHERE owner = $1", owner)
 		return nil
 	})
 }

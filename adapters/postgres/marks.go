@@ -22,7 +22,7 @@ func (r marks) Marked(ctx context.Context, name string) (since time.Time, marked
 
 func (r marks) Mark(ctx context.Context, name string, at time.Time) error {
 	return r.write(ctx, func(c *conn) error {
-		c.laterAny("INSERT INTO @store_marks (name, created_at) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, at)
+		c.later("INSERT INTO @store_marks (name, created_at) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, at)
 		return nil
 	})
 }

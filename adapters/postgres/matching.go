@@ -63,8 +63,8 @@ func (r matchingRepository) SaveProfile(ctx context.Context, p matching.Profile,
 		if err != nil {
 			return err
 		}
-		c.laterAny("DELETE FROM @profile_interests WHERE profile_id = $1", uuid(kept))
-		c.laterAny("INSERT INTO @profile_interests (profile_id, interest_id) SELECT DISTINCT $1::uuid, unnest($2::uuid[])",
+		c.later("DELETE FROM @profile_interests WHERE profile_id = $1", uuid(kept))
+		c.later("INSERT INTO @profile_interests (profile_id, interest_id) SELECT DISTINCT $1::uuid, unnest($2::uuid[])",
 			uuid(kept), uuids(interests))
 		return nil
 	})
@@ -72,7 +72,7 @@ func (r matchingRepository) SaveProfile(ctx context.Context, p matching.Profile,
 
 func (r matchingRepository) DropProfile(ctx context.Context, user id.User) error {
 	return r.write(ctx, func(c *conn) error {
-		c.laterAny("DELETE FROM @profiles WHERE user_id = $1", uuid(user)) // and with it its links
+		c.later("DELETE FROM @profiles WHERE user_id = $1", uuid(user)) // and with it its links
 		return nil
 	})
 }

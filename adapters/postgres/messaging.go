@@ -42,7 +42,7 @@ type messagingRepository struct{ *unit }
 
 func (r messagingRepository) OpenConversation(ctx context.Context, o messaging.Conversation) (there messaging.Conversation, created bool, err error) {
 	err = r.write(ctx, func(c *conn) (err error) {
-		c.laterAny(`INSERT INTO @conversations (id, voyager_id, local_id, created_at) VALUES ($1, $2, $3, $4)
+		c.later(`INSERT INTO @conversations (id, voyager_id, local_id, created_at) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (voyager_id, local_id) DO NOTHING`, uuid(o.ID), uuid(o.VoyagerID), uuid(o.LocalID), o.CreatedAt)
 		there, err = findConversation(ctx, c, o.VoyagerID, o.LocalID)
 		return err

@@ -91,7 +91,7 @@ func (r moderationRepository) ReportsBy(ctx context.Context, reporter id.User, l
 
 func (r moderationRepository) Block(ctx context.Context, b moderation.Block) error {
 	return r.write(ctx, func(c *conn) error {
-		c.laterAny(`INSERT INTO @blocks (user_id, blocked_user_id, created_at) VALUES ($1, $2, $3)
+		c.later(`INSERT INTO @blocks (user_id, blocked_user_id, created_at) VALUES ($1, $2, $3)
 			ON CONFLICT (user_id, blocked_user_id) DO NOTHING`, uuid(b.UserID), uuid(b.BlockedUserID), b.CreatedAt)
 		return nil
 	})
@@ -99,7 +99,7 @@ func (r moderationRepository) Block(ctx context.Context, b moderation.Block) err
 
 func (r moderationRepository) Unblock(ctx context.Context, user, blocked id.User) error {
 	return r.write(ctx, func(c *conn) error {
-		c.laterAny("DELETE FROM @blocks WHERE user_id = $1 AND blocked_user_id = $2", uuid(user), uuid(blocked))
+		c.later("DELETE FROM @blocks WHERE user_id = $1 AND blocked_user_id = $2", uuid(user), uuid(blocked))
 		return nil
 	})
 }
@@ -117,7 +117,7 @@ func (r moderationRepository) Blocks(ctx context.Context, user id.User, last *pa
 
 func (r moderationRepository) DropBlocks(ctx context.Context, user id.User) error {
 	return r.write(ctx, func(c *conn) error {
-		c.laterAny("DELETE FROM @blocks WHERE user_id = $1", uuid(user))
+		c.later("DELETE FROM @blocks WHERE user_id = $1", uuid(user))
 		return nil
 	})
 }

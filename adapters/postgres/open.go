@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -40,6 +41,9 @@ func open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	}
 	s := newStore(pool, o, pool.Close)
 	if err := s.check(ctx); err != nil {
+		if failed, ok := errors.AsType[*pgconn.PgError](err); ok && failed.Code == pgerrcode.ProtocolViolation && !o.PgBouncer {
+			err = fmt.Errorf("%w (for a pooler, set Options.PgBouncer)", err) // which refuses to pass our settings on
+		}
 		return nil, errors.Join(err, s.Close(context.WithoutCancel(ctx)))
 	}
 	return s, nil

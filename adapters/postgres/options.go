@@ -48,7 +48,7 @@ type Options struct {
 const DefaultSchema = "cicerone"
 
 const (
-	grace    = 2 * time.Second // what the server gets to tell of a timeout before it counts as dead
+	grace    = time.Second     // what the server gets to tell of a timeout, and then of being cancelled, before it counts as dead
 	undoTime = 2 * time.Second // for a rollback
 	dialTime = 5 * time.Second // for a connection, where the DSN does not say (connect_timeout)
 )
@@ -86,7 +86,7 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// patience is how long an answer may take.
+// patience is how long an answer may take before the server is asked to cancel what it does.
 func (o Options) patience() time.Duration { return o.StatementTimeout + grace }
 
 // prefix stands before each table's name.

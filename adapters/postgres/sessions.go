@@ -80,14 +80,14 @@ func (r usersRepository) AddRefreshToken(ctx context.Context, t users.RefreshTok
 
 func (r usersRepository) RevokeSession(ctx context.Context, session id.Session, at time.Time) error {
 	return r.write(ctx, func(c *conn) error {
-		c.laterAny("UPDATE @sessions SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL", at, uuid(session))
+		c.later("UPDATE @sessions SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL", at, uuid(session))
 		return nil
 	})
 }
 
 func (r usersRepository) RevokeSessions(ctx context.Context, user id.User, at time.Time) error {
 	return r.write(ctx, func(c *conn) error {
-		c.laterAny("UPDATE @sessions SET revoked_at = $1 WHERE user_id = $2 AND revoked_at IS NULL", at, uuid(user))
+		c.later("UPDATE @sessions SET revoked_at = $1 WHERE user_id = $2 AND revoked_at IS NULL", at, uuid(user))
 		return nil
 	})
 }
@@ -127,7 +127,7 @@ func (r usersRepository) Reset(ctx context.Context, hash users.SecretHash) (rese
 
 func (r usersRepository) DropReset(ctx context.Context, user id.User) error {
 	return r.write(ctx, func(c *conn) error {
-		c.laterAny("DELETE FROM @password_resets WHERE user_id = $1", uuid(user))
+		c.later("DELETE FROM @password_resets WHERE user_id = $1", uuid(user))
 		return nil
 	})
 }

@@ -150,5 +150,5 @@ func lockNumber(parts ...string) int64 {
 
 // hold locks something that is no row until the unit ends, from the next round trip on.
 func (c *conn) hold(parts ...string) {
-	c.laterAny("SELECT pg_advisory_xact_lock($1)", lockNumber(append([]string{c.store.options.Schema}, parts...)...))
+	c.later("SELECT pg_advisory_xact_lock($1)", lockNumber(append([]string{c.store.options.Schema}, parts...)...))
 }

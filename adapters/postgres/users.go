@@ -164,8 +164,8 @@ func (r usersRepository) Erase(ctx context.Context, u users.User) error {
 			return err
 		}
 		c.later("UPDATE @users SET email = NULL, email_folded = NULL, password = NULL WHERE id = $1", uuid(u.ID))
-		c.laterAny("DELETE FROM @sessions WHERE user_id = $1", uuid(u.ID)) // and with them their refresh tokens
-		c.laterAny("DELETE FROM @password_resets WHERE user_id = $1", uuid(u.ID))
+		c.later("DELETE FROM @sessions WHERE user_id = $1", uuid(u.ID)) // and with them their refresh tokens
+		c.later("DELETE FROM @password_resets WHERE user_id = $1", uuid(u.ID))
 		return nil
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -42,6 +43,8 @@ func open(t testing.TB, dsn string, o postgres.Options) *postgres.Store {
 	must(t, err)
 	return s
 }
+
+func soak() bool { return os.Getenv("CICERONE_SOAK") == "1" }
 
 // populated fills an empty store: see community.Populate.
 func populated(s *postgres.Store, n int) (admin id.User, pairs []community.Pair, err error) {

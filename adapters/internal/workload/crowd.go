@@ -24,13 +24,16 @@ type Crowd struct {
 
 	mu     sync.Mutex
 	next   []int         // of each client, the command that was not acknowledged yet
-	moved  chan struct{} // closed, and made anew, whenever a command was acknowledged
+	moved  chan struct{} // closed, and made anew, with each answer
 	counts Counts
 	failed error // what no client should be told
 }
 
-// Counts are the answers that a crowd has got.
-type Counts struct{ Acknowledged, Unavailable int }
+// Counts are the answers that a crowd has got, and the longest time that one took.
+type Counts struct {
+	Acknowledged, Unavailable int
+	Longest                   time.Duration
+}
 
 // NewCrowd makes a client of each pair.
 func NewCrowd(c *community.Community, admin id.User, pairs []community.Pair) *Crowd {
@@ -76,29 +79,42 @@ func (c *Crowd) Judge(t testing.TB) Verdict {
 // after so long.
 func (c *Crowd) AwaitEach(t testing.TB, n int, within time.Duration) time.Duration {
 	t.Helper()
-	begun := time.Now()
 	c.mu.Lock()
 	goal := slices.Clone(c.next)
 	c.mu.Unlock()
 	for i := range goal {
 		goal[i] += n
 	}
+	return c.await(t, within, fmt.Sprintf("have not all been served up to %v", goal), func() bool {
+		return !slices.ContainsFunc(c.clients, func(client *Client) bool { return c.next[client.Number] < goal[client.Number] })
+	})
+}
+
+// AwaitUnavailable waits until n more commands were answered with a fault.Unavailable. It fails the test after so long.
+func (c *Crowd) AwaitUnavailable(t testing.TB, n int, within time.Duration) {
+	t.Helper()
+	goal := c.Counts().Unavailable + n
+	c.await(t, within, fmt.Sprintf("have not been refused %d times", goal), func() bool { return c.counts.Unavailable >= goal })
+}
+
+func (c *Crowd) await(t testing.TB, within time.Duration, otherwise string, there func() bool) time.Duration {
+	t.Helper()
+	begun := time.Now()
 	late := time.After(within)
 	for {
 		c.mu.Lock()
-		there := !slices.ContainsFunc(c.clients, func(client *Client) bool { return c.next[client.Number] < goal[client.Number] })
-		moved, failed, at := c.moved, c.failed, slices.Clone(c.next)
+		done, moved, failed, next := there(), c.moved, c.failed, slices.Clone(c.next)
 		c.mu.Unlock()
 		switch {
 		case failed != nil:
 			t.Fatal(failed)
-		case there:
+		case done:
 			return time.Since(begun)
 		}
 		select {
 		case <-moved:
 		case <-late:
-			t.Fatalf("the clients have not all been served within %v: they are at %v, and not at %v", within, at, goal)
+			t.Fatalf("after %v the clients %s: they are at %v", within, otherwise, next)
 		}
 	}
 }
@@ -106,8 +122,9 @@ func (c *Crowd) AwaitEach(t testing.TB, n int, within time.Duration) time.Durati
 func (c *Crowd) live(client *Client) {
 	for n := c.next[client.Number]; ; n++ {
 		for {
+			begun := time.Now()
 			err := client.Command(context.Background(), n)
-			if c.note(client, n, err) {
+			if c.note(client, n, err, time.Since(begun)) {
 				break
 			}
 			if !errors.Is(err, fault.Unavailable) {
@@ -128,16 +145,16 @@ func (c *Crowd) live(client *Client) {
 }
 
 // note keeps what a client was told, and reports whether it was an acknowledgement.
-func (c *Crowd) note(client *Client, n int, err error) bool {
+func (c *Crowd) note(client *Client, n int, err error, took time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.counts.Longest = max(c.counts.Longest, took)
 	switch {
 	case err == nil:
 		c.next[client.Number] = n + 1
 		c.counts.Acknowledged++
 	case errors.Is(err, fault.Unavailable):
 		c.counts.Unavailable++
-		return false
 	default:
 		c.failed = fmt.Errorf("client %d, command %d: %w", client.Number, n, err)
 	}

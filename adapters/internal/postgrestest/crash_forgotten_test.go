@@ -1,0 +1,116 @@
+package postgrestest
+
+import (
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/servers"
+)
+
+// TestConnectionsForgotten: something between here and the server has lost its memory of all connections. Nothing arrives on
+// them any more, and nobody says so; new ones are as good as ever.
+func TestConnectionsForgotten(t *testing.T) {
+	network := newForgetful(t, servers.Postgres(t))
+	o := impatient
+	o.StatementTimeout = 500 * time.Millisecond
+	l := newLife(t, serve(t, network.dsn, o))
+	for range size(1, 20) {
+		l.work()
+		network.forget()
+		l.healed()
+	}
+	l.end("connections forgotten")
+}
+
+// forgetful passes on what comes, until it forgets.
+type forgetful struct {
+	dsn    string
+	listen net.Listener
+	server string
+	all    sync.WaitGroup
+
+	mu    sync.Mutex
+	pairs []*pair
+}
+
+// pair is a connection: its two ends.
+type pair struct {
+	client, server net.Conn
+	mu             sync.Mutex
+	forgotten      bool
+}
+
+func newForgetful(t *testing.T, dsn string) *forgetful {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	must(t, err)
+	listen, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	must(t, err)
+	f := &forgetful{listen: listen, server: u.Host}
+	u.Host = listen.Addr().String()
+	f.dsn = u.String()
+	f.all.Go(f.serve)
+	t.Cleanup(func() {
+		f.listen.Close()
+		f.mu.Lock()
+		for _, p := range f.pairs {
+			_, _ = p.client.Close(), p.server.Close() // most are closed
+		}
+		f.mu.Unlock()
+		f.all.Wait()
+	})
+	return f
+}
+
+func (f *forgetful) serve() {
+	for {
+		client, err := f.listen.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("tcp", f.server)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		p := &pair{client: client, server: server}
+		f.mu.Lock()
+		f.pairs = append(f.pairs, p)
+		f.mu.Unlock()
+		f.all.Go(func() { p.pass(client, server) })
+		f.all.Go(func() { p.pass(server, client) })
+	}
+}
+
+// forget leaves all connections open, and nothing arrives on them.
+func (f *forgetful) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range f.pairs {
+		p.mu.Lock()
+		p.forgotten = true
+		p.mu.Unlock()
+	}
+}
+
+// pass takes what comes from one end to the other, its end included.
+func (p *pair) pass(from, to net.Conn) {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		p.mu.Lock()
+		if !p.forgotten {
+			_, _ = to.Write(buffer[:n]) // who does not read any more has closed
+			if err != nil {
+				_ = to.Close()
+			}
+		}
+		p.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}

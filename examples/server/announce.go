@@ -13,8 +13,8 @@ import (
 func announce(w io.Writer, asked string, listening net.Addr, p place, demoData bool) {
 	base := baseURL(asked, listening)
 	fmt.Fprintf(w, "Cicerone listens on %s, store: %s\n", base, p.name)
-	if p.path != "" {
-		fmt.Fprintf(w, "  all is kept in   %s\n", p.path)
+	if p.shown != "" {
+		fmt.Fprintf(w, "  all is kept in   %s\n", p)
 	}
 	fmt.Fprintf(w, "  what it can do   %s/docs\n", base)
 	if demoData {

@@ -44,7 +44,7 @@ func (c *backupCommand) Run(s *settings) error {
 			Backup(ctx context.Context, path string) error
 		})
 		if !ok {
-			return fmt.Errorf("--store %s: what backs it up are its own tools", p.name)
+			return fmt.Errorf("--store %s: server backup copies files; this store is backed up with %s", p, p.backup)
 		}
 		if err := source.Backup(ctx, c.File); err != nil {
 			return err

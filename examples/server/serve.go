@@ -61,7 +61,7 @@ func (c *serveCommand) Run(s *settings) (err error) {
 		return err
 	}
 	if len(config.Access.Keys) == 0 && p.path == "" {
-		config.Log.Info("no --access-key was given: access tokens end with this process")
+		config.Log.Info("no --access-key was given: access tokens end with this process, and no other server takes them")
 	}
 	announce(os.Stdout, c.Addr, listener.Addr(), p, demo.present())
 	return serve(ctx, stop, app, listener, config.Log)

@@ -220,6 +220,11 @@ func TestRefusesToStart(t *testing.T) {
 		{"sqlite without a path", nil, []string{"--store", "sqlite:"}, []string{"--store", "sqlite:PATH"}},
 		{"sqlite with something else", nil, []string{"--store", "sqlite.db"}, []string{"--store", "sqlite:PATH"}},
 		{"a path alone", nil, []string{"--store", "./mine.db"}, []string{"--store", "sqlite[:PATH]"}},
+		{"postgres without an address", nil, []string{"--store", "postgres"}, []string{"--store", "postgres://USER@HOST/DATABASE"}},
+		{"nobody answers", nil, []string{"--store", "postgresql://scott:tiger@localhost:1/mine"}, []string{"--store postgres://localhost:1/mine:", "cannot be reached"}},
+		{"nobody answers a migration", []string{"CICERONE_STORE=postgres://scott:tiger@localhost:1/mine"}, []string{"migrate"}, []string{"cannot be reached"}},
+		{"a migration through PgBouncer", nil, []string{"migrate", "--store", "postgres://scott:tiger@localhost:1/mine?pgbouncer=true"}, []string{"PgBouncer"}},
+		{"a migration of the memory store", nil, []string{"migrate", "--store", "memory"}, []string{"memory", "outlives"}},
 		{"no such folder", nil, []string{"--store", "sqlite:" + filepath.Join(folder, "none", "a.db")}, []string{"none", "no such file"}},
 		{"a folder", nil, []string{"--store", "sqlite:" + folder}, []string{folder, "not a file"}},
 		{"not a database", nil, []string{"--store", "sqlite:" + text}, []string{text, "not a Cicerone store"}},
@@ -246,6 +251,16 @@ func TestRefusesToStart(t *testing.T) {
 	}
 }
 
+func TestMigrateLeavesToTheServerWhatItDoes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mine.db")
+	if code, stdout, stderr := run(t, nil, "migrate", "--store", "sqlite:"+path); code != 0 || !strings.HasPrefix(stdout, path+": ") || stderr != "" {
+		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("it made a file: %v", err)
+	}
+}
+
 func TestHelpExplainsEverySetting(t *testing.T) {
 	code, stdout, stderr := run(t, nil, "-h")
 	if code != 0 || stderr != "" {
@@ -254,7 +269,7 @@ func TestHelpExplainsEverySetting(t *testing.T) {
 	for _, want := range []string{
 		"--addr=HOST:PORT", "CICERONE_ADDR", "--store=", "CICERONE_STORE", "--[no-]demo", "CICERONE_DEMO", "--bcrypt-cost",
 		"--access-key", "--mail=", "--log-level", "--limit-user-burst", "--settle-every",
-		"server admin EMAIL", "server backup FILE", "server doctor", "server copy --to STORE", "sqlite[:PATH]", "cicerone/cicerone.db",
+		"server admin EMAIL", "server backup FILE", "server doctor", "server copy --to STORE", "server migrate", "sqlite[:PATH]", "postgres://USER@HOST/DATABASE", "cicerone/cicerone.db",
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("the help does not speak of %s:\n%s", want, stdout)

@@ -18,18 +18,24 @@ type store struct {
 	demo bool   // an empty one is filled with demo data, unless told otherwise
 
 	file func(address string) (string, error)                                     // of a store that is one file
-	open func(ctx context.Context, p place, c wiring.Config) (*wiring.App, error) // for the one server
+	show func(address string) (string, error)                                     // of any other that has an address: without secrets
+	open func(ctx context.Context, p place, c wiring.Config) (*wiring.App, error) // for a server
 
 	// Of a store that outlives the server; nil where nothing does. from and into keep every server off the store until it
 	// is closed, and fail where one is on it.
 	look func(ctx context.Context, p place) (ports.Storage, error) // to read one that is there, beside a server
 	from func(ctx context.Context, p place) (ports.Storage, error) // to copy one that is there, which is not changed
 	into func(ctx context.Context, p place) (ports.Storage, error) // to copy into one, which is made where there is none
+
+	migrate func(ctx context.Context, p place) error // nil where open does so itself
+	backup  string                                   // the tool for what server backup does not do
 }
 
 // stores are all that there are. Another one is another line.
 var stores = []store{
 	{name: "sqlite", form: "sqlite[:PATH]", demo: true, file: sqliteFile, open: openSQLite, look: lookAtSQLite, from: copyFromSQLite, into: copyIntoSQLite},
+	{name: "postgres", form: "postgres://USER@HOST/DATABASE", show: showPostgres, open: openPostgres, look: lookAtPostgres, from: takePostgres, into: copyIntoPostgres,
+		migrate: migratePostgres, backup: "pg_dump"},
 	{name: "memory", form: "memory", demo: true, open: openMemory},
 }
 
@@ -39,12 +45,13 @@ type place struct {
 	flag    string // that named it, for errors
 	address string
 	path    string // of a store that is one file
+	shown   string // the address for people, where there is one: the path, or what show makes of it
 }
 
 // String names a place for people. It does not repeat the address, which may hold a password.
 func (p place) String() string {
-	if p.path != "" {
-		return p.path
+	if p.shown != "" {
+		return p.shown
 	}
 	return p.name
 }
@@ -53,7 +60,7 @@ func (p place) String() string {
 // only one of two who want it for themselves does the rest.
 func (p place) same(other place) bool {
 	if p.path == "" || other.path == "" {
-		return p.address == other.address
+		return p.String() == other.String()
 	}
 	if p.path == other.path {
 		return true
@@ -78,6 +85,9 @@ func findStore(flag, address string) (place, error) {
 	if address == ":memory:" || address == "sqlite::memory:" { // what SQLite calls a store without a file
 		address = "memory"
 	}
+	if rest, ok := strings.CutPrefix(address, "postgresql:"); ok { // libpq takes both
+		address = "postgres:" + rest
+	}
 	name := address
 	if end := strings.IndexFunc(address, endsName); end >= 0 {
 		name = address[:end]
@@ -87,14 +97,17 @@ func findStore(flag, address string) (place, error) {
 			continue
 		}
 		p := place{store: s, flag: flag, address: address}
-		if s.file == nil {
-			return p, nil
+		var err error
+		switch {
+		case s.file != nil:
+			p.path, err = s.file(address)
+			p.shown = p.path
+		case s.show != nil:
+			p.shown, err = s.show(address)
 		}
-		path, err := s.file(address)
 		if err != nil {
 			return place{}, fmt.Errorf("%s: %w", flag, err)
 		}
-		p.path = path
 		return p, nil
 	}
 	return place{}, fmt.Errorf("%s: %q is not a kind of store; there are %s", flag, name, storeForms())

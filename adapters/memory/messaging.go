@@ -165,20 +165,24 @@ func (r messagingRepository) ConversationOf(ctx context.Context, voyager, local 
 }
 
 func (r messagingRepository) Standing(ctx context.Context, conversation id.Conversation) (standing messaging.Standing, err error) {
-	err = r.read(ctx, func(s *state) error {
-		c, found := s.conversations.get(idKey(conversation))
-		if !found {
-			return notFound("a conversation")
-		}
-		standing = messaging.Standing{
-			Conversation:  *c,
-			VoyagerActive: s.isActive(c.VoyagerID),
-			LocalActive:   s.isActive(c.LocalID),
-			Blocked:       s.blocked(c.VoyagerID, c.LocalID),
-		}
-		return nil
+	err = r.read(ctx, func(s *state) (err error) {
+		standing, err = s.standing(conversation)
+		return err
 	})
 	return standing, err
+}
+
+func (s *state) standing(conversation id.Conversation) (messaging.Standing, error) {
+	c, found := s.conversations.get(idKey(conversation))
+	if !found {
+		return messaging.Standing{}, notFound("a conversation")
+	}
+	return messaging.Standing{
+		Conversation:  *c,
+		VoyagerActive: s.isActive(c.VoyagerID),
+		LocalActive:   s.isActive(c.LocalID),
+		Blocked:       s.blocked(c.VoyagerID, c.LocalID),
+	}, nil
 }
 
 func (r messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
@@ -202,15 +206,20 @@ func (r messagingRepository) Message(ctx context.Context, message id.Message) (m
 	return m, err
 }
 
-func (r messagingRepository) Messages(ctx context.Context, conversation id.Conversation, after *page.Moment, limit int) (list []messaging.Message, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (r messagingRepository) History(
+	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,
+) (standing messaging.Standing, list []messaging.Message, err error) {
+	err = r.read(ctx, func(s *state) (err error) {
+		if standing, err = s.standing(conversation); err != nil {
+			return err
+		}
 		list = newest(&s.messagesIn, idKey(conversation), after, limit, func(message [16]byte) (messaging.Message, bool) {
 			m, _ := s.messages.get(idKey(message))
 			return *m, true
 		})
 		return nil
 	})
-	return list, err
+	return standing, list, err
 }
 
 func (r messagingRepository) Attachment(ctx context.Context, message id.Message) (a messaging.Attachment, err error) {

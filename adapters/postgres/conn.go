@@ -176,6 +176,7 @@ func (c *conn) roundTrip(ctx context.Context, commands []command, read func(pgx.
 		}
 		if err != nil && errors.Is(context.Cause(ctx), errSilent) {
 			err = fmt.Errorf("%w: %w", errSilent, err)
+			c.store.pool.Reset() // the others would most likely say nothing, either
 		}
 	}()
 	last := len(commands) - 1
@@ -190,7 +191,7 @@ func (c *conn) roundTrip(ctx context.Context, commands []command, read func(pgx.
 
 // exchange gives up a connection that is dead. The others that lie idle have most likely died with it.
 func (c *conn) exchange(ctx context.Context) error {
-	c.lease.Release()
+	c.release()
 	c.store.pool.Reset()
 	lease, err := c.store.acquire(ctx)
 	if err != nil {
@@ -208,8 +209,18 @@ func (c *conn) leave(ctx context.Context) {
 		c.undo(context.WithoutCancel(ctx))
 	}
 	if c.lease != nil {
-		c.lease.Release()
+		c.release()
 	}
+}
+
+// release gives the connection back. One that has been closed takes leave of its server by itself, for up to 15 s where that
+// says nothing: its place is another's meanwhile.
+func (c *conn) release() {
+	if c.lease.Conn().IsClosed() {
+		c.lease.Hijack()
+		return
+	}
+	c.lease.Release()
 }
 
 // undo goes the way of plain text: in a transaction that has failed the server prepares nothing.

@@ -24,6 +24,10 @@ func scanMessage(r *row) messaging.Message {
 	}
 }
 
+func scanStanding(r *row) messaging.Standing {
+	return messaging.Standing{Conversation: scanConversation(r), VoyagerActive: r.bool(), LocalActive: r.bool(), Blocked: r.bool()}
+}
+
 const (
 	standing statement = "SELECT " + conversationColumns + `, voyager.is_active, local.is_active,
 			EXISTS (SELECT 1 FROM @blocks WHERE user_id = voyager_id AND blocked_user_id = local_id)
@@ -31,11 +35,16 @@ const (
 		FROM @conversations JOIN @users AS voyager ON voyager.id = voyager_id JOIN @users AS local ON local.id = local_id
 		WHERE conversations.id = $1`
 
+	// history has a row for each message, or one without. Where the conversation stands is found out once.
+	history statement = "WITH standing AS MATERIALIZED (" + standing + ") SELECT standing.*, " + messageColumns + ` FROM standing
+		LEFT JOIN (
+			SELECT * FROM @messages
+			WHERE conversation_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4
+		) AS messages ON true
+		ORDER BY messages.created_at DESC, messages.id DESC`
+
 	addMessage statement = `INSERT INTO @messages (id, conversation_id, user_id, content, attachment, read, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`
-
-	messagesOf statement = "SELECT " + messageColumns + ` FROM @messages
-		WHERE conversation_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4`
 )
 
 type messagingRepository struct{ *unit }
@@ -66,9 +75,7 @@ func (r messagingRepository) ConversationOf(ctx context.Context, voyager, local 
 
 func (r messagingRepository) Standing(ctx context.Context, conversation id.Conversation) (found messaging.Standing, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		found, err = find(ctx, c, func(r *row) messaging.Standing {
-			return messaging.Standing{Conversation: scanConversation(r), VoyagerActive: r.bool(), LocalActive: r.bool(), Blocked: r.bool()}
-		}, standing, uuid(conversation))
+		found, err = find(ctx, c, scanStanding, standing, uuid(conversation))
 		return orNotFound(err, "a conversation")
 	})
 	return found, err
@@ -92,13 +99,26 @@ func (r messagingRepository) Message(ctx context.Context, message id.Message) (m
 	return m, err
 }
 
-func (r messagingRepository) Messages(ctx context.Context, conversation id.Conversation, last *page.Moment, limit int) (all []messaging.Message, err error) {
+func (r messagingRepository) History(
+	ctx context.Context, conversation id.Conversation, last *page.Moment, limit int,
+) (found messaging.Standing, all []messaging.Message, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
 		at, item := before(last)
-		all, err = list(ctx, c, scanMessage, messagesOf, uuid(conversation), at, item, limited(limit))
-		return err
+		all, err = list(ctx, c, func(r *row) messaging.Message {
+			found = scanStanding(r)
+			return scanMessage(r)
+		}, history, uuid(conversation), at, item, limited(limit))
+		switch {
+		case err != nil:
+			return err
+		case len(all) == 0:
+			return notFound("a conversation")
+		case all[0].ID.IsZero():
+			all = nil
+		}
+		return nil
 	})
-	return all, err
+	return found, all, err
 }
 
 func (r messagingRepository) Attachment(ctx context.Context, message id.Message) (a messaging.Attachment, err error) {

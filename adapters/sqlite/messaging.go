@@ -56,16 +56,21 @@ func (r messagingRepository) ConversationOf(ctx context.Context, voyager, local 
 
 func (r messagingRepository) Standing(ctx context.Context, conversation id.Conversation) (standing messaging.Standing, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		standing, err = find(ctx, c, func(r *row) messaging.Standing {
-			return messaging.Standing{Conversation: scanConversation(r), VoyagerActive: r.bool(), LocalActive: r.bool(), Blocked: r.bool()}
-		}, "SELECT "+conversationColumns+`, voyager.is_active, local.is_active,
-				EXISTS (SELECT 1 FROM blocks WHERE user_id = voyager_id AND blocked_user_id = local_id)
-				OR EXISTS (SELECT 1 FROM blocks WHERE user_id = local_id AND blocked_user_id = voyager_id)
-			FROM conversations JOIN users AS voyager ON voyager.id = voyager_id JOIN users AS local ON local.id = local_id
-			WHERE conversations.id = ?`, blob(conversation))
-		return orNotFound(err, "a conversation")
+		standing, err = findStanding(ctx, c, conversation)
+		return err
 	})
 	return standing, err
+}
+
+func findStanding(ctx context.Context, c *conn, conversation id.Conversation) (messaging.Standing, error) {
+	standing, err := find(ctx, c, func(r *row) messaging.Standing {
+		return messaging.Standing{Conversation: scanConversation(r), VoyagerActive: r.bool(), LocalActive: r.bool(), Blocked: r.bool()}
+	}, "SELECT "+conversationColumns+`, voyager.is_active, local.is_active,
+			EXISTS (SELECT 1 FROM blocks WHERE user_id = voyager_id AND blocked_user_id = local_id)
+			OR EXISTS (SELECT 1 FROM blocks WHERE user_id = local_id AND blocked_user_id = voyager_id)
+		FROM conversations JOIN users AS voyager ON voyager.id = voyager_id JOIN users AS local ON local.id = local_id
+		WHERE conversations.id = ?`, blob(conversation))
+	return standing, orNotFound(err, "a conversation")
 }
 
 func (r messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
@@ -90,15 +95,20 @@ func (r messagingRepository) Message(ctx context.Context, message id.Message) (m
 	return m, err
 }
 
-func (r messagingRepository) Messages(ctx context.Context, conversation id.Conversation, last *page.Moment, limit int) (all []messaging.Message, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (r messagingRepository) History(
+	ctx context.Context, conversation id.Conversation, last *page.Moment, limit int,
+) (standing messaging.Standing, all []messaging.Message, err error) {
+	err = r.together(ctx, func(c *conn) (err error) {
+		if standing, err = findStanding(ctx, c, conversation); err != nil {
+			return err
+		}
 		at, item := before(last)
 		all, err = list(ctx, c, scanMessage, "SELECT "+messageColumns+` FROM messages
 			WHERE conversation_id = ? AND (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ?`,
 			blob(conversation), at, item, limited(limit))
 		return err
 	})
-	return all, err
+	return standing, all, err
 }
 
 func (r messagingRepository) Attachment(ctx context.Context, message id.Message) (a messaging.Attachment, err error) {

@@ -26,9 +26,9 @@ type Repository interface {
 	// Message reads a message, or fault.NotFound.
 	Message(ctx context.Context, message id.Message) (Message, error)
 
-	// Messages lists a conversation, newest first by (created_at, id): those after a place, or from the newest
-	// where it is nil; at most limit. It reads no image.
-	Messages(ctx context.Context, conversation id.Conversation, after *page.Moment, limit int) ([]Message, error)
+	// History reads where a conversation stands, as Standing does, and its messages, newest first by
+	// (created_at, id): those after a place, or from the newest where it is nil; at most limit. It reads no image.
+	History(ctx context.Context, conversation id.Conversation, after *page.Moment, limit int) (Standing, []Message, error)
 
 	// Attachment reads the image of a message, or fault.NotFound.
 	Attachment(ctx context.Context, message id.Message) (Attachment, error)

@@ -135,13 +135,18 @@ func (s *Service) Conversation(ctx context.Context, caller id.User, conversation
 // users.ErrNotSignedIn.
 func Enter(ctx context.Context, tx Tx, caller id.User, conversation id.Conversation) (Standing, error) {
 	s, err := tx.Messaging().Standing(ctx, conversation)
+	return s, admit(s, err, caller)
+}
+
+// admit looks at what the repository answered when it was asked where a conversation stands.
+func admit(s Standing, err error, caller id.User) error {
 	if errors.Is(err, fault.NotFound) {
-		return Standing{}, ErrNotFound
+		return ErrNotFound
 	}
 	if err != nil {
-		return Standing{}, fmt.Errorf("read a conversation: %w", err)
+		return fmt.Errorf("read a conversation: %w", err)
 	}
-	return s, s.Admit(caller)
+	return s.Admit(caller)
 }
 
 // Draft is a message to be sent.
@@ -206,11 +211,12 @@ func (s *Service) send(ctx context.Context, tx Tx, caller id.User, conversation 
 func (s *Service) Messages(ctx context.Context, caller id.User, conversation id.Conversation, r page.Request[page.Moment]) (page.Page[Message, page.Moment], error) {
 	var p page.Page[Message, page.Moment]
 	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		if _, err := Enter(ctx, tx, caller, conversation); err != nil {
-			return err
-		}
 		p, err = page.Read(r, PlaceOfMessage, func(after *page.Moment, limit int) ([]Message, error) {
-			return tx.Messaging().Messages(ctx, conversation, after, limit)
+			standing, messages, err := tx.Messaging().History(ctx, conversation, after, limit)
+			if err := admit(standing, err, caller); err != nil {
+				return nil, err
+			}
+			return messages, nil
 		})
 		return err
 	})

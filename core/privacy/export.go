@@ -126,7 +126,8 @@ func (e *Export) conversations(ctx context.Context, tx Tx, caller id.User) error
 	for _, o := range overviews {
 		c := Conversation{Overview: o}
 		list, err := page.All(messaging.PlaceOfMessage, func(after *page.Moment, limit int) ([]messaging.Message, error) {
-			return tx.Messaging().Messages(ctx, o.Conversation.ID, after, limit)
+			_, messages, err := tx.Messaging().History(ctx, o.Conversation.ID, after, limit)
+			return messages, err
 		})
 		if err != nil {
 			return fmt.Errorf("list messages: %w", err)

@@ -81,8 +81,9 @@ func (w *town) reads() []call {
 		}),
 		asking("Messaging.Standing", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Messaging().Standing(ctx, w.talk.ID) }),
 		asking("Messaging.Message", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Messaging().Message(ctx, w.text.ID) }),
-		asking("Messaging.Messages", func(ctx context.Context, tx ports.Tx) (any, error) {
-			return tx.Messaging().Messages(ctx, w.talk.ID, nil, 10)
+		asking("Messaging.History", func(ctx context.Context, tx ports.Tx) (any, error) {
+			standing, messages, err := tx.Messaging().History(ctx, w.talk.ID, nil, 10)
+			return []any{standing, messages}, err
 		}),
 		asking("Messaging.Attachment", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Messaging().Attachment(ctx, w.picture.ID)

@@ -177,11 +177,11 @@ func (r opensAlways) OpenConversation(ctx context.Context, c messaging.Conversat
 // unordered leaves the order of messages of one time to chance: here, the wrong way round.
 type unordered struct{ messaging.Repository }
 
-func (r unordered) Messages(ctx context.Context, c id.Conversation, after *page.Moment, limit int) ([]messaging.Message, error) {
-	list, err := r.Repository.Messages(ctx, c, after, limit)
+func (r unordered) History(ctx context.Context, c id.Conversation, after *page.Moment, limit int) (messaging.Standing, []messaging.Message, error) {
+	standing, list, err := r.Repository.History(ctx, c, after, limit)
 	slices.Reverse(list)
 	slices.SortStableFunc(list, func(a, b messaging.Message) int { return b.CreatedAt.Compare(a.CreatedAt) })
-	return list, err
+	return standing, list, err
 }
 
 // readsAll marks what the reader sent, too.

@@ -152,7 +152,8 @@ func messagePages(f *fixture) {
 	}
 	f.message(other, ada, noon)
 	pages(f, "messages", newestFirst(all, byTime, byID), moment, func(ctx context.Context, tx ports.Tx, after *page.Moment, limit int) ([]messaging.Message, error) {
-		return tx.Messaging().Messages(ctx, talk.ID, after, limit)
+		_, messages, err := tx.Messaging().History(ctx, talk.ID, after, limit)
+		return messages, err
 	})
 }
 
@@ -180,7 +181,8 @@ func messagesRead(f *fixture) {
 		}
 		f.same(fmt.Sprintf("how many were unread up to the message %d", upTo), mark(ada, all[upTo]), want)
 		got := read(f, func(ctx context.Context, tx ports.Tx) ([]messaging.Message, error) {
-			return tx.Messaging().Messages(ctx, talk.ID, nil, 100)
+			_, messages, err := tx.Messaging().History(ctx, talk.ID, nil, 100)
+			return messages, err
 		})
 		sameList(f, fmt.Sprintf("the messages after reading up to %d", upTo), got, newestFirst(all, byTime, byID))
 	}

@@ -97,10 +97,7 @@ func list[T any](ctx context.Context, c *conn, scan func(r *row) T, s statement,
 		}
 		defer rows.Close()
 		for rows.Next() {
-			r := &row{}
-			if r.values, err = rows.Values(); err != nil {
-				return err
-			}
+			r := &row{fields: rows.FieldDescriptions(), values: rows.RawValues(), types: rows.Conn().TypeMap()}
 			if all = append(all, scan(r)); r.err != nil {
 				return r.err
 			}

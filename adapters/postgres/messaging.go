@@ -35,13 +35,11 @@ const (
 		FROM @conversations JOIN @users AS voyager ON voyager.id = voyager_id JOIN @users AS local ON local.id = local_id
 		WHERE conversations.id = $1`
 
-	// history has a row for each message, or one without. Where the conversation stands is found out once.
-	history statement = "WITH standing AS MATERIALIZED (" + standing + ") SELECT standing.*, " + messageColumns + ` FROM standing
-		LEFT JOIN (
-			SELECT * FROM @messages
-			WHERE conversation_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4
-		) AS messages ON true
-		ORDER BY messages.created_at DESC, messages.id DESC`
+	// history begins with a row that says where the conversation stands; one for each message follows.
+	history statement = "SELECT standing.*, NULL::uuid, NULL::uuid, NULL::uuid, NULL, NULL, NULL::bool, NULL::timestamptz FROM (" + standing + `) AS standing
+		UNION ALL
+		(SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, ` + messageColumns + ` FROM @messages
+		WHERE conversation_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4)`
 
 	addMessage statement = `INSERT INTO @messages (id, conversation_id, user_id, content, attachment, read, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`
@@ -104,18 +102,19 @@ func (r messagingRepository) History(
 ) (found messaging.Standing, all []messaging.Message, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
 		at, item := before(last)
-		all, err = list(ctx, c, func(r *row) messaging.Message {
-			found = scanStanding(r)
+		rows, err := list(ctx, c, func(r *row) messaging.Message {
+			if s := scanStanding(r); !s.Conversation.ID.IsZero() {
+				found = s
+			}
 			return scanMessage(r)
 		}, history, uuid(conversation), at, item, limited(limit))
 		switch {
 		case err != nil:
 			return err
-		case len(all) == 0:
+		case len(rows) == 0 || !rows[0].ID.IsZero():
 			return notFound("a conversation")
-		case all[0].ID.IsZero():
-			all = nil
 		}
+		all = rows[1:]
 		return nil
 	})
 	return found, all, err

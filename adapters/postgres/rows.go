@@ -61,7 +61,8 @@ func scanRow(r *row, table *ports.Table) ports.Row {
 
 func scanValue(r *row, c ports.Column) any {
 	if c.Nullable && r.column < len(r.values) && r.values[r.column] == nil {
-		return r.next()
+		r.next()
+		return nil
 	}
 	switch c.Kind {
 	case ports.UUID:

@@ -9,6 +9,11 @@ import (
 
 // search finds profiles in the order of their ranks, and names what each has in common with the viewer, $1: a row for
 // each interest, or one without. $2 and $3 are the rank of the last match before, $4 is how many to find.
+//
+// Hardly anybody is on a page, so little is done for all: those who share an interest are counted in its index alone, and
+// who may be found is looked up (which OFFSET 0 asks for) in the order of the ranks, until the page is full. The order is
+// made by score first, which is cheap, and by id only within the scores that are reached. The rest come by id; they
+// are read only where those who share are too few.
 func search(fitting statement) statement {
 	return `
 	WITH mine AS (
@@ -18,22 +23,42 @@ func search(fitting statement) statement {
 		JOIN @interests ON interests.id = interest_id AND interests.is_active
 		WHERE own.user_id = $1
 	),
-	ranked AS (
-		SELECT profiles.*, (
-			SELECT count(*) FROM @profile_interests AS theirs JOIN mine ON mine.id = theirs.interest_id
-			WHERE theirs.profile_id = profiles.id) AS score
-		FROM @profiles JOIN @users ON users.id = profiles.user_id AND users.is_active
-		WHERE profiles.is_searchable AND profiles.user_id <> $1
-			AND NOT EXISTS (SELECT 1 FROM @blocks WHERE blocks.user_id = $1 AND blocked_user_id = profiles.user_id)
-			AND NOT EXISTS (SELECT 1 FROM @blocks WHERE blocks.user_id = profiles.user_id AND blocked_user_id = $1)
-			AND ` + fitting + `
+	sharing AS (
+		SELECT candidate.id, count(*) AS score
+		FROM @profile_interests AS candidate (id, interest_id)
+		WHERE $2::bigint > 0 AND interest_id = ANY (ARRAY(SELECT id FROM mine)) AND ` + fitting + `
+		GROUP BY candidate.id
+		ORDER BY score DESC
 	),
-	page AS (SELECT * FROM ranked WHERE (-score, id) > (-$2::bigint, $3) ORDER BY score DESC, id LIMIT $4)
-	SELECT ` + profileColumns + ", profiles.score, " + interestColumns + `
-	FROM page AS profiles
-	LEFT JOIN (@profile_interests AS theirs JOIN mine AS interests ON interests.id = theirs.interest_id) ON theirs.profile_id = profiles.id
-	ORDER BY profiles.score DESC, profiles.id, interests.name_folded, interests.id`
+	best AS (
+		SELECT id, score
+		FROM (SELECT * FROM sharing WHERE (-score, id) > (-$2::bigint, $3) ORDER BY score DESC, id) AS sharing
+		WHERE EXISTS (SELECT 1 FROM @profiles AS candidate WHERE candidate.id = sharing.id AND ` + findable + ` OFFSET 0)
+		ORDER BY score DESC, id
+		LIMIT $4
+	),
+	rest AS (
+		SELECT candidate.id, 0::bigint AS score
+		FROM @profiles AS candidate
+		WHERE (SELECT count(*) FROM best) < $4 AND candidate.id > CASE $2::bigint WHEN 0 THEN $3 ELSE '00000000-0000-0000-0000-000000000000'::uuid END
+			AND ` + findable + ` AND ` + fitting + `
+			AND NOT EXISTS (SELECT 1 FROM @profile_interests WHERE profile_id = candidate.id AND interest_id = ANY (ARRAY(SELECT id FROM mine)))
+		ORDER BY candidate.id
+		LIMIT $4
+	),
+	page AS (SELECT * FROM best UNION ALL SELECT * FROM rest ORDER BY score DESC, id LIMIT $4)
+	SELECT ` + profileColumns + ", page.score, " + interestColumns + `
+	FROM page
+	JOIN @profiles ON profiles.id = page.id
+	LEFT JOIN (@profile_interests AS theirs JOIN mine AS interests ON interests.id = theirs.interest_id) ON theirs.profile_id = page.id
+	ORDER BY page.score DESC, page.id, interests.name_folded, interests.id`
 }
+
+// findable says whether the viewer may find a candidate at all.
+const findable statement = `candidate.is_searchable AND candidate.user_id <> $1
+	AND (SELECT is_active FROM @users WHERE users.id = candidate.user_id)
+	AND NOT (EXISTS (SELECT 1 FROM @blocks WHERE blocks.user_id = $1 AND blocked_user_id = candidate.user_id)
+		OR EXISTS (SELECT 1 FROM @blocks WHERE blocks.user_id = candidate.user_id AND blocked_user_id = $1))`
 
 func (r matchingRepository) Search(ctx context.Context, q matching.Query, last *matching.Rank, limit int) (matches []matching.Match, err error) {
 	err = r.read(ctx, func(c *conn) error {
@@ -41,30 +66,40 @@ func (r matchingRepository) Search(ctx context.Context, q matching.Query, last *
 		if last != nil {
 			from = *last
 		}
-		w := where{args: []any{uuid(q.Viewer), int64(from.Score), uuid(from.Profile), limited(limit)}}
-		w.add("true")
-		if q.Country != "" {
-			w.add("country_folded = ?", q.Country)
-		}
-		if q.City != "" {
-			w.add("city_folded = ?", q.City)
-		}
-		if q.MinAge != 0 {
-			w.add("age >= ?", int64(q.MinAge))
-		}
-		if q.MaxAge != 0 {
-			w.add("age <= ?", int64(q.MaxAge))
-		}
-		if len(q.Interests) > 0 {
-			w.add(`profiles.id IN (
-				SELECT had.profile_id FROM @profile_interests AS had JOIN @interests ON interests.id = had.interest_id
-				WHERE had.interest_id = ANY(?) AND interests.is_active)`, uuids(q.Interests))
-		}
-		found, err := list(ctx, c, scanMatch, search(w.text()), w.args...)
+		fitting := where{args: []any{uuid(q.Viewer), int64(from.Score), uuid(from.Profile), limited(limit)}}
+		fits(&fitting, q)
+		found, err := list(ctx, c, scanMatch, search(fitting.text()), fitting.args...)
 		matches = gather(found)
 		return err
 	})
 	return matches, err
+}
+
+// fits says which candidates a search is for.
+func fits(w *where, q matching.Query) {
+	w.add("true")
+	of := where{args: w.args}
+	if q.Country != "" {
+		of.add("country_folded = ?", q.Country)
+	}
+	if q.City != "" {
+		of.add("city_folded = ?", q.City)
+	}
+	if q.MinAge != 0 {
+		of.add("age >= ?", int64(q.MinAge))
+	}
+	if q.MaxAge != 0 {
+		of.add("age <= ?", int64(q.MaxAge))
+	}
+	w.args = of.args
+	if len(of.parts) > 0 {
+		w.add("candidate.id IN (SELECT id FROM @profiles WHERE is_searchable AND " + string(of.text()) + ")")
+	}
+	if len(q.Interests) > 0 {
+		w.add(`candidate.id IN (
+			SELECT had.profile_id FROM @profile_interests AS had JOIN @interests ON interests.id = had.interest_id
+			WHERE had.interest_id = ANY(?) AND interests.is_active)`, uuids(q.Interests))
+	}
 }
 
 func scanMatch(r *row) matching.Match {

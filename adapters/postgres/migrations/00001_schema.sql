@@ -136,7 +136,11 @@ CREATE TABLE profiles (
 	image_url      text,
 	is_searchable  boolean NOT NULL
 );
-CREATE INDEX profiles_searchable ON profiles (country_folded, city_folded) WHERE is_searchable;
+-- A search reads these alone: what it filters by is in each of them.
+CREATE INDEX profiles_searchable ON profiles (id) INCLUDE (user_id, age, country_folded, city_folded) WHERE is_searchable;
+CREATE INDEX profiles_of_country ON profiles (country_folded, id) INCLUDE (age, city_folded) WHERE is_searchable;
+CREATE INDEX profiles_of_city ON profiles (city_folded, id) INCLUDE (age, country_folded) WHERE is_searchable;
+CREATE INDEX profiles_of_age ON profiles (age, id) WHERE is_searchable;
 
 CREATE TABLE profile_interests (
 	profile_id  uuid NOT NULL REFERENCES profiles (id) ON DELETE CASCADE,
@@ -228,6 +232,7 @@ CREATE TABLE blocks (
 	CHECK (user_id <> blocked_user_id)
 );
 CREATE INDEX blocks_of_user ON blocks (user_id, created_at, blocked_user_id);
+CREATE INDEX blocks_of_blocked ON blocks (blocked_user_id, user_id);
 
 CREATE TABLE audit_records (
 	id         uuid        NOT NULL PRIMARY KEY,

@@ -1,0 +1,136 @@
+package postgres
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+)
+
+// row is one row of an answer, as it came. Its methods take the columns one after the other; NULL is the zero value.
+// The first column that is not what is asked for is kept in err.
+type row struct {
+	fields []pgconn.FieldDescription
+	values [][]byte
+	types  *pgtype.Map
+	column int
+	err    error
+}
+
+// next is a column's description and bytes, which are nil for NULL.
+func (r *row) next() (pgconn.FieldDescription, []byte) {
+	if r.column >= len(r.values) {
+		r.fail(errors.New("a row has fewer columns than are read"))
+		return pgconn.FieldDescription{}, nil
+	}
+	r.column++
+	return r.fields[r.column-1], r.values[r.column-1]
+}
+
+func (r *row) fail(err error) {
+	if r.err == nil && err != nil {
+		r.err = fmt.Errorf("column %d: %w", r.column, err)
+	}
+}
+
+// take reads a column. What nearly all of them are, the fixed-size binary form of a type, is decoded in place:
+// a page of messages has two hundred. The rest is pgx's.
+func take[T any](r *row, oid uint32, size int, decode func(src []byte) T) (value T) {
+	field, src := r.next()
+	switch {
+	case src == nil:
+	case field.DataTypeOID == oid && field.Format == pgx.BinaryFormatCode && len(src) == size:
+		value = decode(src)
+	default:
+		r.fail(r.types.Scan(field.DataTypeOID, field.Format, src, &value))
+	}
+	return value
+}
+
+func (r *row) id() [16]byte {
+	return take(r, pgtype.UUIDOID, 16, func(src []byte) [16]byte { return [16]byte(src) })
+}
+
+func (r *row) int() int64 {
+	return take(r, pgtype.Int8OID, 8, func(src []byte) int64 { return int64(binary.BigEndian.Uint64(src)) }) // #nosec G115 -- its bits
+}
+
+func (r *row) bool() bool {
+	return take(r, pgtype.BoolOID, 1, func(src []byte) bool { return src[0] != 0 })
+}
+
+func (r *row) bytes() []byte { return take[[]byte](r, 0, 0, nil) }
+
+func (r *row) text() (s string) {
+	field, src := r.next()
+	switch {
+	case src == nil:
+	case field.DataTypeOID == pgtype.TextOID: // the same in both formats
+		s = string(src)
+	default:
+		r.fail(r.types.Scan(field.DataTypeOID, field.Format, src, &s))
+	}
+	return s
+}
+
+func (r *row) hash() (h [32]byte) {
+	b := r.bytes()
+	if len(b) != len(h) {
+		r.fail(fmt.Errorf("a hash of %d bytes", len(b)))
+		return h
+	}
+	return [32]byte(b)
+}
+
+// epoch is what the server counts its microseconds from.
+var epoch = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+
+func (r *row) time() time.Time {
+	t := take(r, pgtype.TimestamptzOID, 8, func(src []byte) time.Time {
+		return time.UnixMicro(epoch + int64(binary.BigEndian.Uint64(src))) // #nosec G115 -- its bits
+	})
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC()
+}
+
+// canonical reads a column of jsonb, as text. It is another spelling of what went in: numbers, which were doubles,
+// have all their digits, and no exponent.
+func (r *row) canonical() string {
+	var object map[string]any
+	r.fail(json.Unmarshal([]byte(r.text()), &object))
+	respelled, err := json.Marshal(object)
+	r.fail(err)
+	c, err := tokens.Canonical(respelled)
+	r.fail(err)
+	return c
+}
+
+func (r *row) metadata() tokens.Metadata {
+	m, err := tokens.ParseMetadata([]byte(r.canonical()))
+	r.fail(err)
+	return m
+}
+
+func (r *row) details() moderation.Details {
+	d, err := moderation.ParseDetails(r.canonical())
+	r.fail(err)
+	return d
+}
+
+// price reads a numeric as text.
+func (r *row) price() reservations.Price {
+	p, err := reservations.ParsePrice(r.text())
+	r.fail(err)
+	return p
+}

@@ -57,9 +57,9 @@ func TestBackendKilled(t *testing.T) {
 // awaitConnection waits until a connection has been ended, and the server takes others.
 func awaitConnection(t *testing.T, old *pgx.Conn) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 	defer cancel()
-	for old.Ping(ctx) == nil { //nolint:revive // until it fails
+	for old.Ping(ctx) == nil { // until it fails
 	}
 	for {
 		conn, err := pgx.Connect(ctx, old.Config().ConnString())

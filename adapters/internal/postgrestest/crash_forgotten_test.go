@@ -1,6 +1,7 @@
 package postgrestest
 
 import (
+	"fmt"
 	"net"
 	"net/url"
 	"sync"
@@ -14,15 +15,18 @@ import (
 // them any more, and nobody says so; new ones are as good as ever.
 func TestConnectionsForgotten(t *testing.T) {
 	network := newForgetful(t, servers.Postgres(t))
+	defer network.close()
 	o := impatient
 	o.StatementTimeout = 500 * time.Millisecond
+	o.IdleTimeout = time.Second // after which the server forgets them, too, and lets go of what they had locked
 	l := newLife(t, serve(t, network.dsn, o))
-	for range size(1, 20) {
+	times := size(1, 20)
+	for range times {
 		l.work()
 		network.forget()
 		l.healed()
 	}
-	l.end("connections forgotten")
+	l.end(fmt.Sprintf("%d times forgotten", times))
 }
 
 // forgetful passes on what comes, until it forgets.
@@ -30,6 +34,7 @@ type forgetful struct {
 	dsn    string
 	listen net.Listener
 	server string
+	served chan struct{} // closed when no more connections are taken
 	all    sync.WaitGroup
 
 	mu    sync.Mutex
@@ -49,23 +54,27 @@ func newForgetful(t *testing.T, dsn string) *forgetful {
 	must(t, err)
 	listen, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
-	f := &forgetful{listen: listen, server: u.Host}
+	f := &forgetful{listen: listen, server: u.Host, served: make(chan struct{})}
 	u.Host = listen.Addr().String()
 	f.dsn = u.String()
-	f.all.Go(f.serve)
-	t.Cleanup(func() {
-		f.listen.Close()
-		f.mu.Lock()
-		for _, p := range f.pairs {
-			_, _ = p.client.Close(), p.server.Close() // most are closed
-		}
-		f.mu.Unlock()
-		f.all.Wait()
-	})
+	go f.serve()
 	return f
 }
 
+// close ends what is left.
+func (f *forgetful) close() {
+	_ = f.listen.Close()
+	<-f.served
+	f.mu.Lock()
+	for _, p := range f.pairs {
+		_, _ = p.client.Close(), p.server.Close() // most are closed
+	}
+	f.mu.Unlock()
+	f.all.Wait()
+}
+
 func (f *forgetful) serve() {
+	defer close(f.served)
 	for {
 		client, err := f.listen.Accept()
 		if err != nil {

@@ -30,7 +30,7 @@ func TestServerFrozen(t *testing.T) {
 	for range times {
 		l.work()
 		server.Freeze()
-		l.crowd.AwaitUnavailable(t, len(l.pairs), patience)
+		l.crowd.AwaitUnavailable(t, len(l.pairs), maxWait)
 		for name, ask := range map[string]func(ctx context.Context) error{
 			"ping":              l.storage.Ping,
 			"the conversations": l.listConversations,
@@ -46,7 +46,7 @@ func TestServerFrozen(t *testing.T) {
 	limit := 2 * (o.AcquireTimeout + o.StatementTimeout + 2*time.Second)
 	longest := l.crowd.Counts().Longest
 	l.end(fmt.Sprintf("%d times stopped, an answer within %d ms", times, longest.Milliseconds()))
-	if longest > limit+patience/3 { // the machine may be busy
+	if longest > limit+maxWait/3 { // the machine may be busy
 		t.Errorf("an answer took %v, where %v is promised", longest, limit)
 	}
 }
@@ -94,7 +94,7 @@ func TestCommitUnanswered(t *testing.T) {
 	})
 	server.Thaw()
 	for i, c := range cases {
-		if err := answers[i]; !errors.Is(err, c.want) || c.want != uow.ErrOutcomeUnknown && errors.Is(err, uow.ErrOutcomeUnknown) {
+		if err := answers[i]; !errors.Is(err, c.want) || errors.Is(err, uow.ErrOutcomeUnknown) != errors.Is(c.want, uow.ErrOutcomeUnknown) {
 			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
 		}
 	}
@@ -118,7 +118,7 @@ func together(t testing.TB, units []func(last func()) error, between func()) []e
 	for range units {
 		select {
 		case <-there:
-		case <-time.After(patience):
+		case <-time.After(maxWait):
 			t.Fatal("the units do not get to their end")
 		}
 	}

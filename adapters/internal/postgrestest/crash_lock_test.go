@@ -115,7 +115,7 @@ func (s *service) process(t *testing.T, observer *pgx.Conn) (pid int) {
 func awaitState(t *testing.T, observer *pgx.Conn, pid int, want string) {
 	t.Helper()
 	var state string
-	for end := time.Now().Add(patience); time.Now().Before(end); {
+	for end := time.Now().Add(maxWait); time.Now().Before(end); {
 		must(t, observer.QueryRow(t.Context(), `SELECT concat_ws(' ', state, wait_event_type) FROM pg_stat_activity
 			WHERE pid = $1`, pid).Scan(&state))
 		if state == want {

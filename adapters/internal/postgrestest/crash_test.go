@@ -71,7 +71,9 @@ func serve(t testing.TB, dsn string, o postgres.Options) *service {
 		if err := s.storage.Close(context.Background()); err != nil {
 			t.Errorf("close: %v", err)
 		}
-		awaitNobody(t, before)
+		if !t.Failed() { // else there is enough to say
+			awaitNobody(t, before)
+		}
 	})
 	s.Community = over(s.storage)
 	var err error
@@ -109,14 +111,16 @@ type life struct {
 	worst   time.Duration // from a server that answers to all being served
 }
 
-// patience is how long anything may take before the test gives up. That it is done within 2 s is measured, and not asserted.
-const patience = 15 * time.Second
+// maxWait is how long anything may take before the test gives up. That it is done within 2 s is measured, and not asserted.
+const maxWait = 15 * time.Second
 
 func newLife(t *testing.T, s *service) *life {
-	return &life{
+	l := &life{
 		service: s, t: t, crowd: workload.NewCrowd(s.Community, s.admin, s.pairs),
 		keyless: &workload.Keyless{Community: s.Community, Pair: s.pairs[0]},
 	}
+	t.Cleanup(l.rest)
+	return l
 }
 
 // work lets the crowd get to work, and do a little.
@@ -125,20 +129,20 @@ func (l *life) work() {
 	if l.stop == nil {
 		l.stop, l.ended = make(chan struct{}), make(chan struct{})
 		l.crowd.Start()
-		go l.live()
+		go l.live(l.stop)
 	}
-	l.crowd.AwaitEach(l.t, 1+rand.N(5), patience)
+	l.crowd.AwaitEach(l.t, 1+rand.N(5), maxWait)
 }
 
 // live sends messages without a key, one after the other.
-func (l *life) live() {
+func (l *life) live(stop <-chan struct{}) {
 	defer close(l.ended)
 	for {
 		if err := l.keyless.Send(context.Background()); err != nil {
 			time.Sleep(rand.N(40 * time.Millisecond)) // those that the server takes are worth more
 		}
 		select {
-		case <-l.stop:
+		case <-stop:
 			return
 		default:
 		}
@@ -148,7 +152,7 @@ func (l *life) live() {
 // healed is called as soon as the server answers: soon all have to be served again, as if nothing had been.
 func (l *life) healed() {
 	l.t.Helper()
-	l.worst = max(l.worst, l.crowd.AwaitEach(l.t, 1, patience))
+	l.worst = max(l.worst, l.crowd.AwaitEach(l.t, 1, maxWait))
 	if err := l.storage.Ping(l.t.Context()); err != nil {
 		l.t.Errorf("all is well, and ping says %v", err)
 	}
@@ -158,16 +162,25 @@ func (l *life) healed() {
 // judge looks at what there is while nobody works.
 func (l *life) judge() {
 	l.t.Helper()
-	close(l.stop)
-	l.crowd.Stop(l.t)
-	<-l.ended
-	l.stop = nil
+	l.rest()
 	v := l.crowd.Judge(l.t)
 	l.sum.Lost += v.Lost
 	l.sum.Doubled += v.Doubled
 	if l.t.Failed() {
 		l.t.FailNow()
 	}
+}
+
+// rest lets nobody work any more.
+func (l *life) rest() {
+	l.t.Helper()
+	if l.stop == nil {
+		return
+	}
+	close(l.stop)
+	l.stop = nil
+	<-l.ended
+	l.crowd.Stop(l.t)
 }
 
 // end says what has been.

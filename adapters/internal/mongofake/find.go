@@ -50,7 +50,7 @@ func (c *collection) arrange(found []*record, f *filter, sort bson.D, doc func(*
 	}
 	if len(sort) == 0 {
 		if ix := c.chosen(f); ix != nil {
-			sortBy(found, ix.pattern, ix.collator, doc)
+			sortBy(found, ix.open(f), ix.collator, doc)
 		}
 		return
 	}
@@ -59,7 +59,7 @@ func (c *collection) arrange(found []*record, f *filter, sort bson.D, doc func(*
 	case natural(sort):
 		turned = descending(sort[0])
 	case ix != nil:
-		sortBy(found, ix.pattern, ix.collator, doc)
+		sortBy(found, ix.open(f), ix.collator, doc)
 	default:
 		sortBy(found, sort, f.collator, doc)
 	}
@@ -93,6 +93,17 @@ func (c *collection) chosen(f *filter) *index {
 	for _, ix := range c.indexes {
 		if ix.partial == nil && !ix.sparse && ix.collator == f.collator && f.bounds(ix.paths[0]) {
 			return ix
+		}
+	}
+	return nil
+}
+
+// open is the part of the index's pattern that the filter does not pin to one value: what orders the entries that it
+// comes upon. Of an array only the element that is asked for is among them, so that the others do not count.
+func (ix *index) open(f *filter) bson.D {
+	for i, e := range ix.pattern {
+		if !f.pins(e.Key) {
+			return ix.pattern[i:]
 		}
 	}
 	return nil

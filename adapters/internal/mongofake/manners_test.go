@@ -56,6 +56,12 @@ var manners = []struct {
 		{`{"distinct":"e","key":"_id"}`, `{"values":[1]}`},
 		{`{"listIndexes":"e"}`, `{"cursor":{"id":{"$numberLong":"0"},"ns":"DB.e","firstBatch":[{"v":2,"key":{"_id":1},"name":"_id_","ns":"DB.e"}]}}`},
 	}},
+	{"an index on an array orders by what stands behind the element that is asked for", [][2]string{
+		{`{"createIndexes":"c","indexes":[{"key":{"who":1,"at":1,"_id":1},"name":"x"}]}`, `{"ok":1.0}`},
+		{`{"insert":"c","documents":[{"_id":1,"who":[2,7],"at":5},{"_id":2,"who":[1,7],"at":5},{"_id":3,"who":[7,9],"at":4}]}`, `{"n":3}`},
+		{`{"find":"c","filter":{"who":7},"sort":{"at":-1,"_id":-1},"projection":{"_id":1}}`, `{"cursor":{"firstBatch":[{"_id":2},{"_id":1},{"_id":3}],"id":{"$numberLong":"0"},"ns":"DB.c"}}`},
+		{`{"find":"c","filter":{"who":7},"projection":{"_id":1}}`, `{"cursor":{"firstBatch":[{"_id":3},{"_id":1},{"_id":2}],"id":{"$numberLong":"0"},"ns":"DB.c"}}`},
+	}},
 	{"order without a sort is that of the index", [][2]string{
 		{`{"insert":"c","documents":[{"_id":3,"k":1},{"_id":1,"k":3},{"_id":2,"k":2}]}`, `{"n":3}`},
 		{`{"distinct":"c","key":"k"}`, `{"values":[1,3,2]}`},

@@ -1,0 +1,50 @@
+package mongodbtest
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+
+	"github.com/cicerone-go/cicerone/adapters/mongodb"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/ports"
+	"github.com/cicerone-go/cicerone/ports/porttest"
+)
+
+// processes are several stores on one database, each with a client of its own, as in several processes: what queues in one of them
+// does not queue for the others. Units go to them in turn.
+type processes struct {
+	stores []*mongodb.Store
+	next   atomic.Int64
+}
+
+func (p *processes) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
+	return p.stores[int(p.next.Add(1))%len(p.stores)].Run(ctx, mode, fn)
+}
+
+func (p *processes) Ping(ctx context.Context) error {
+	var errs []error
+	for _, s := range p.stores {
+		errs = append(errs, s.Ping(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+func (p *processes) Close(ctx context.Context) error {
+	var errs []error
+	for _, s := range p.stores {
+		errs = append(errs, s.Close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// TestStorageOfTwoProcesses runs the kit where every second unit runs elsewhere: what keeps units apart must be in the database.
+func TestStorageOfTwoProcesses(t *testing.T) {
+	everywhere(t, func(t *testing.T, s target) {
+		porttest.Storage(t, func(t *testing.T) ports.Storage {
+			o := s.fresh(t)
+			return &processes{stores: []*mongodb.Store{s.open(t, o), s.open(t, o)}}
+		})
+	})
+}

@@ -1,0 +1,255 @@
+package mongodb
+
+import (
+	"context"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/mongo"
+	"go.mongodb.org/mongo-driver/mongo/options"
+
+	"github.com/cicerone-go/cicerone/core/uow"
+)
+
+// The commands of a unit. Those that read see what the unit has written: what waits for their collection is sent before.
+
+// query is what to look for. Without a limit, it is all that matches.
+type query struct {
+	in     collection
+	filter bson.D
+	fields bson.D // which to read; nil means all
+	sort   bson.D
+	limit  int
+}
+
+// biggestBatch is how many documents the server is asked for at once: what a page has at most, so that one command reads it.
+const biggestBatch = 1000
+
+// find reads the first document that a query finds, or mongo.ErrNoDocuments.
+func find[T any](ctx context.Context, t *txn, scan func(r *record) T, q query) (found T, err error) {
+	if err = t.readies(ctx, q.in); err != nil {
+		return found, err
+	}
+	o := options.FindOne()
+	if q.fields != nil {
+		o.SetProjection(q.fields)
+	}
+	if q.sort != nil {
+		o.SetSort(q.sort)
+	}
+	var raw bson.Raw
+	err = t.send(ctx, func(ctx context.Context) (err error) {
+		raw, err = t.store.in(q.in).FindOne(ctx, q.filter, o).Raw()
+		return err
+	})
+	if err != nil {
+		return found, err
+	}
+	return read(raw, scan)
+}
+
+// list reads all documents that a query finds.
+func list[T any](ctx context.Context, t *txn, scan func(r *record) T, q query) (all []T, err error) {
+	if err = t.readies(ctx, q.in); err != nil {
+		return nil, err
+	}
+	o := options.Find().SetBatchSize(biggestBatch)
+	if q.fields != nil {
+		o.SetProjection(q.fields)
+	}
+	if q.sort != nil {
+		o.SetSort(q.sort)
+	}
+	if q.limit > 0 {
+		o.SetLimit(int64(q.limit))
+	}
+	return gather(ctx, t, scan, func(ctx context.Context) (*mongo.Cursor, error) {
+		return t.store.in(q.in).Find(ctx, q.filter, o)
+	})
+}
+
+// page is list for a caller's limit, of which nothing is left where it is zero or below.
+func listPage[T any](ctx context.Context, t *txn, scan func(r *record) T, limit int, q query) ([]T, error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	q.limit = limit
+	return list(ctx, t, scan, q)
+}
+
+// aggregate reads what a pipeline makes.
+func aggregate[T any](ctx context.Context, t *txn, scan func(r *record) T, in collection, stages ...bson.D) ([]T, error) {
+	if err := t.readies(ctx, in); err != nil {
+		return nil, err
+	}
+	return gather(ctx, t, scan, func(ctx context.Context) (*mongo.Cursor, error) {
+		return t.store.in(in).Aggregate(ctx, mongo.Pipeline(stages), options.Aggregate().SetBatchSize(biggestBatch))
+	})
+}
+
+func gather[T any](ctx context.Context, t *txn, scan func(r *record) T, open func(ctx context.Context) (*mongo.Cursor, error)) (all []T, err error) {
+	err = t.send(ctx, func(ctx context.Context) error {
+		cursor, err := open(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = cursor.Close(context.WithoutCancel(ctx)) }() // where it fails, the server lets go of it by itself
+		for cursor.Next(ctx) {
+			v, err := read(slices.Clone(cursor.Current), scan)
+			if err != nil {
+				return err
+			}
+			all = append(all, v)
+		}
+		return cursor.Err()
+	})
+	return all, err
+}
+
+// modify changes one document, and reads it as it is then or, before, as it was; mongo.ErrNoDocuments where none matches.
+func modify[T any](ctx context.Context, t *txn, scan func(r *record) T, which options.ReturnDocument, in collection, filter, change bson.D) (found T, err error) {
+	if err = t.writes(ctx, in); err != nil {
+		return found, err
+	}
+	var raw bson.Raw
+	err = t.send(ctx, func(ctx context.Context) (err error) {
+		raw, err = t.store.in(in).FindOneAndUpdate(ctx, filter, change, options.FindOneAndUpdate().SetReturnDocument(which)).Raw()
+		return err
+	})
+	if err != nil {
+		return found, err
+	}
+	return read(raw, scan)
+}
+
+// hold is a change of one document that keeps others away from it.
+type hold struct {
+	in             collection
+	filter, change bson.D
+	make           bool     // where the document is missing
+	found          bson.Raw // the document after the change
+}
+
+// holding changes one document so that no other unit can, and reads it; mongo.ErrNoDocuments where none matches.
+func holding[T any](ctx context.Context, t *txn, scan func(r *record) T, h hold) (found T, err error) {
+	if h, err = t.hold(ctx, h); err != nil {
+		return found, err
+	}
+	return read(h.found, scan)
+}
+
+func (t *txn) hold(ctx context.Context, h hold) (hold, error) {
+	if err := t.begin(); err != nil {
+		return h, err
+	}
+	if err := t.flush(ctx, h.in); err != nil {
+		return h, err
+	}
+	o := options.FindOneAndUpdate().SetReturnDocument(options.After)
+	if h.make {
+		o.SetUpsert(true)
+	}
+	err := t.send(ctx, func(ctx context.Context) (err error) {
+		h.found, err = t.store.in(h.in).FindOneAndUpdate(ctx, h.filter, h.change, o).Raw()
+		return err
+	})
+	if err == nil {
+		t.holds = append(t.holds, h)
+	}
+	return h, err
+}
+
+// update changes what matches at once, and says how many documents did.
+func (t *txn) update(ctx context.Context, in collection, models ...mongo.WriteModel) (matched int64, err error) {
+	if err = t.writes(ctx, in); err != nil {
+		return 0, err
+	}
+	err = t.send(ctx, func(ctx context.Context) error {
+		done, err := t.store.in(in).BulkWrite(ctx, models)
+		if done != nil {
+			matched = done.MatchedCount + done.UpsertedCount + done.DeletedCount
+		}
+		return err
+	})
+	return matched, err
+}
+
+// batch is the writes that wait for one collection.
+type batch struct {
+	to     collection
+	models []mongo.WriteModel
+}
+
+// later lets writes wait for the commit, or for the next question about their collection.
+func (t *txn) later(to collection, models ...mongo.WriteModel) {
+	i := slices.IndexFunc(t.waiting, func(b *batch) bool { return b.to == to })
+	if i < 0 {
+		i = len(t.waiting)
+		t.waiting = append(t.waiting, &batch{to: to})
+	}
+	t.waiting[i].models = append(t.waiting[i].models, models...)
+}
+
+// flush sends what waits: for the collections that are named, or for all. A duplicate of what the unit had looked for, and not
+// found, was put there by another.
+func (t *txn) flush(ctx context.Context, only ...collection) error {
+	for len(t.waiting) > 0 {
+		i := 0
+		if len(only) > 0 {
+			i = slices.IndexFunc(t.waiting, func(b *batch) bool { return slices.Contains(only, b.to) })
+		}
+		if i < 0 {
+			return nil
+		}
+		b := t.waiting[i]
+		t.waiting = slices.Delete(t.waiting, i, i+1)
+		_, err := t.update(ctx, b.to, b.models...)
+		if !t.strict && slices.Contains(lookedUp, b.to) {
+			err = raced(err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readies prepares for a question about a collection.
+func (t *txn) readies(ctx context.Context, in collection) error {
+	if t.mode == uow.Snapshot {
+		if err := t.begin(); err != nil {
+			return err
+		}
+	}
+	return t.flush(ctx, in)
+}
+
+// writes prepares for a write to a collection.
+func (t *txn) writes(ctx context.Context, to collection) error {
+	if err := t.begin(); err != nil {
+		return err
+	}
+	t.wrote = true
+	return t.flush(ctx, to)
+}
+
+// The writes that can wait.
+
+func inserting(doc bson.D) mongo.WriteModel { return mongo.NewInsertOneModel().SetDocument(doc) }
+
+func changing(filter, change bson.D) mongo.WriteModel {
+	return mongo.NewUpdateOneModel().SetFilter(filter).SetUpdate(change)
+}
+
+func changingAll(filter, change bson.D) mongo.WriteModel {
+	return mongo.NewUpdateManyModel().SetFilter(filter).SetUpdate(change)
+}
+
+// putting is changing for a document that is made where it is missing.
+func putting(filter, change bson.D) mongo.WriteModel {
+	return mongo.NewUpdateOneModel().SetFilter(filter).SetUpdate(change).SetUpsert(true)
+}
+
+func removing(filter bson.D) mongo.WriteModel { return mongo.NewDeleteOneModel().SetFilter(filter) }
+
+func removingAll(filter bson.D) mongo.WriteModel { return mongo.NewDeleteManyModel().SetFilter(filter) }

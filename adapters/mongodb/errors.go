@@ -1,0 +1,122 @@
+package mongodb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/mongo"
+	"go.mongodb.org/mongo-driver/x/mongo/driver/topology"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/uow"
+)
+
+// Why a store is not opened, or a unit not run.
+var (
+	// ErrUnfit is a server that has no transactions, or is too old; the error says what to do.
+	ErrUnfit = errors.New("the server is not fit to keep a store")
+
+	// ErrOutdated is a database whose collections or indexes are missing, or older than this program.
+	ErrOutdated = errors.New("the store's collections are missing or older than this program: run the migrations")
+
+	// ErrNewer is a database that a later version of this program has changed.
+	ErrNewer = errors.New("the store was made by a newer version of Cicerone")
+
+	// ErrNoTransaction is a host's session in which no transaction was begun.
+	ErrNoTransaction = errors.New("the host's session has no transaction: call StartTransaction first")
+)
+
+var (
+	errSilent  = errors.New("the server did not answer in time")
+	errChanged = errors.New("what the unit held was changed while it waited for its turn")
+	errTaken   = errors.New("is there already")
+	errRule    = errors.New("breaks a rule of the store")
+)
+
+// The labels that the server and the driver put on errors.
+const (
+	labelTransient = "TransientTransactionError"
+	labelUnknown   = "UnknownTransactionCommitResult"
+)
+
+// The server's codes that something is decided by.
+const (
+	codeInvalidDocument  = 121
+	codeNamespaceExists  = 48
+	codeConflictingWork  = 117
+	codeWriteConflict    = 112
+	codeNoSuchCollection = 26
+)
+
+// outOfService are the codes of a server that cannot do now what it, or another, may do later: it steps down, shuts down,
+// is no primary or not up to date, or had too little time.
+var outOfService = []int{6, 7, 50, 89, 91, 133, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
+
+// translate says what an error means: a fault of package uow where there is one, else a failure that nobody
+// expected. It goes by codes and labels, never by text.
+func translate(ctx context.Context, err error) error {
+	if err == nil || errors.Is(err, fault.Unavailable) {
+		return err
+	}
+	if ended := ctx.Err(); ended != nil && !errors.Is(context.Cause(ctx), errSilent) {
+		return fmt.Errorf("%w: %w", ended, err)
+	}
+	switch {
+	case hasLabel(err, labelTransient), hasCode(err, codeWriteConflict):
+		return uow.ErrConflict.Because(err)
+	case isLost(err), hasCode(err, outOfService...):
+		return uow.ErrUnreachable.Because(err)
+	case mongo.IsDuplicateKeyError(err):
+		return fmt.Errorf("%w: %w", errTaken, err)
+	case hasCode(err, codeInvalidDocument):
+		return fmt.Errorf("%w: %w", errRule, err)
+	}
+	return err
+}
+
+// raced is what a duplicate means where the unit had looked, and found none: another was faster.
+func raced(err error) error {
+	if errors.Is(err, errTaken) {
+		return uow.ErrConflict.Because(err)
+	}
+	return err
+}
+
+// isLost reports whether the server could not be reached, or did not answer.
+func isLost(err error) bool {
+	if _, ok := errors.AsType[topology.ServerSelectionError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[topology.ConnectionError](err); ok {
+		return true
+	}
+	return mongo.IsNetworkError(err) || mongo.IsTimeout(err) || errors.Is(err, errSilent) || errors.Is(err, mongo.ErrClientDisconnected)
+}
+
+// isUnknown reports whether a commit that failed may have been done all the same. The server says so itself where it can: an
+// answer without that label is a refusal.
+func isUnknown(err error) bool {
+	return !hasLabel(err, labelTransient) && (hasLabel(err, labelUnknown) || isLost(err))
+}
+
+func hasLabel(err error, label string) bool {
+	labelled, ok := errors.AsType[mongo.LabeledError](err)
+	return ok && labelled.HasErrorLabel(label)
+}
+
+func hasCode(err error, codes ...int) bool {
+	failed, ok := errors.AsType[mongo.ServerError](err)
+	return ok && slices.ContainsFunc(codes, failed.HasErrorCode)
+}
+
+func notFound(what string) error { return fmt.Errorf("%s: %w", what, fault.NotFound) }
+
+// orNotFound turns the driver's answer for no document into the fault that callers know.
+func orNotFound(err error, what string) error {
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return notFound(what)
+	}
+	return err
+}

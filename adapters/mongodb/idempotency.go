@@ -1,0 +1,97 @@
+package mongodb
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.mongodb.org/mongo-driver/bson"
+
+	"github.com/cicerone-go/cicerone/core/idempotency"
+)
+
+// recordID is what a record is kept under.
+func recordID(owner string, key idempotency.Key) bson.D { return d("owner", owner, "key", string(key)) }
+
+func scanRecord(r *record) idempotency.Record {
+	return idempotency.Record{
+		Owner: r.text("_id.owner"), Key: idempotency.Key(r.text("_id.key")), Fingerprint: r.hash("fingerprint"),
+		Answer: r.bytes("answer"), CreatedAt: r.time("created_at"),
+	}
+}
+
+type idempotencyRepository struct{ *unit }
+
+// emptyRecord is what stands under a key that was claimed and has no answer yet.
+var emptyRecord = d("fingerprint", octets(make([]byte, 32)), "answer", octets(nil), "created_at", date(time.Time{}), "saved", false)
+
+// Claim puts an empty record under a key that is free: Save fills it, and no other unit can write it until then.
+func (r idempotencyRepository) Claim(ctx context.Context, owner string, key idempotency.Key) (kept idempotency.Record, err error) {
+	err = r.write(ctx, func(t *txn) error {
+		if err := t.queueFor(ctx, turn(turnOfKey+owner+"\x00"+string(key))); err != nil {
+			return err
+		}
+		name, saved := recordID(owner, key), false
+		there, err := holding(ctx, t, func(r *record) idempotency.Record {
+			saved = r.bool("saved")
+			return scanRecord(r)
+		}, hold{in: idempotencyIn, filter: d("_id", name), change: append(guarded(), d("$setOnInsert", emptyRecord)...), make: true})
+		if err != nil {
+			return raced(err)
+		}
+		if !saved {
+			t.claims = append(t.claims, name)
+			return notFound("an idempotency key")
+		}
+		kept = there
+		return nil
+	})
+	return kept, err
+}
+
+// dropClaims takes away again what was claimed, and never saved.
+func (t *txn) dropClaims(ctx context.Context) error {
+	if !t.wrote && !t.hosted {
+		return nil // nothing of the unit is kept
+	}
+	for _, name := range t.claims {
+		t.later(idempotencyIn, removing(d("_id", name, "saved", false)))
+	}
+	t.claims = nil
+	return t.flush(ctx)
+}
+
+func (r idempotencyRepository) Save(ctx context.Context, record idempotency.Record) error {
+	return r.write(ctx, func(t *txn) error {
+		name := recordID(record.Owner, record.Key)
+		matched, err := t.update(ctx, idempotencyIn, changing(d("_id", name, "saved", false), d("$set", d(
+			"fingerprint", octets(record.Fingerprint[:]), "answer", octets(record.Answer), "created_at", date(record.CreatedAt), "saved", true))))
+		if err == nil && matched == 0 {
+			err = fmt.Errorf("%w: a record is saved once, under a key that was claimed", errRule)
+		}
+		t.claims = slices.DeleteFunc(t.claims, func(claimed bson.D) bool { return claimed[0] == name[0] && claimed[1] == name[1] })
+		return err
+	})
+}
+
+func (r idempotencyRepository) Forget(ctx context.Context, owner string) error {
+	return r.write(ctx, func(t *txn) error {
+		t.later(idempotencyIn, removingAll(d("_id.owner", owner)))
+		return nil
+	})
+}
+
+func (r idempotencyRepository) Purge(ctx context.Context, before time.Time, limit int) (purged int, err error) {
+	err = r.write(ctx, func(t *txn) error {
+		old, err := listPage(ctx, t, func(r *record) any { return recordID(r.text("_id.owner"), idempotency.Key(r.text("_id.key"))) }, limit,
+			query{in: idempotencyIn, filter: d("saved", true, "created_at", d("$lt", date(before))), fields: d("_id", 1), sort: d("created_at", 1)})
+		if err != nil || len(old) == 0 {
+			return err
+		}
+		n, err := t.update(ctx, idempotencyIn, removingAll(d("_id", d("$in", bson.A(old)))))
+		purged = int(n)
+		return err
+	})
+	return purged, err
+}

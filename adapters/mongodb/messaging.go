@@ -1,0 +1,296 @@
+package mongodb
+
+import (
+	"context"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/bson"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+func scanConversation(r *record) messaging.Conversation {
+	return messaging.Conversation{ID: r.id("_id"), VoyagerID: r.id("voyager_id"), LocalID: r.id("local_id"), CreatedAt: r.time("created_at")}
+}
+
+func scanMessage(r *record) messaging.Message {
+	return messaging.Message{
+		ID: r.id("_id"), ConversationID: r.id("conversation_id"), UserID: r.id("user_id"), Content: r.text("content"),
+		Attachment: r.text("attachment"), Read: r.bool("read"), CreatedAt: r.time("created_at"),
+	}
+}
+
+// pairKey is the document that keeps a conversation for one ordered pair. An index could not, on many shards.
+func pairKey(voyager, local id.User) bson.D {
+	return d("of", string(conversationsIn), "voyager_id", uuid(voyager), "local_id", uuid(local))
+}
+
+// insertConversation adds a conversation, of which doc has the columns.
+func (t *txn) insertConversation(doc bson.D) {
+	voyager, local := field(doc, "voyager_id"), field(doc, "local_id")
+	t.later(uniqueKeysIn, inserting(d("_id", d("of", string(conversationsIn), "voyager_id", voyager, "local_id", local),
+		"conversation_id", field(doc, "_id"))))
+	t.later(conversationsIn, inserting(append(doc, d("participants", bson.A{voyager, local}, "activity_at", field(doc, "created_at"),
+		"last_message", nil, "unread_voyager", int64(0), "unread_local", int64(0))...)))
+}
+
+// insertMessage adds a message, of which doc has the columns, and tells its conversation: how many the other has to read, and,
+// unless a later one is there, which is the last.
+func (t *txn) insertMessage(doc bson.D) {
+	t.later(messagesIn, inserting(doc))
+	in, by, at := field(doc, "conversation_id"), field(doc, "user_id"), field(doc, "created_at")
+	if field(doc, "read") == false {
+		t.later(conversationsIn,
+			changing(d("_id", in, "voyager_id", by), d("$inc", d("unread_local", int64(1)))),
+			changing(d("_id", in, "local_id", by), d("$inc", d("unread_voyager", int64(1)))))
+	}
+	t.later(conversationsIn, changing(d("_id", in, "$or", bson.A{
+		d("last_message", nil),
+		d("last_message.created_at", d("$lt", at)),
+		d("last_message.created_at", at, "last_message._id", d("$lt", field(doc, "_id"))),
+	}), d("$set", d("last_message", doc, "activity_at", at))))
+}
+
+type messagingRepository struct{ *unit }
+
+func (r messagingRepository) OpenConversation(ctx context.Context, c messaging.Conversation) (there messaging.Conversation, created bool, err error) {
+	err = r.write(ctx, func(t *txn) error {
+		if err := t.queueFor(ctx, turn(turnOfPair+string(c.VoyagerID[:])+string(c.LocalID[:]))); err != nil {
+			return err
+		}
+		found, err := list(ctx, t, scanConversation, query{in: conversationsIn, filter: ofPair(c.VoyagerID, c.LocalID)})
+		if err != nil || len(found) > 0 {
+			there = append(found, c)[0]
+			return err
+		}
+		there, created = c, true
+		t.insertConversation(d("_id", uuid(c.ID), "voyager_id", uuid(c.VoyagerID), "local_id", uuid(c.LocalID), "created_at", date(c.CreatedAt)))
+		return nil
+	})
+	return there, created && err == nil, err
+}
+
+func ofPair(voyager, local id.User) bson.D {
+	return d("voyager_id", uuid(voyager), "local_id", uuid(local))
+}
+
+func (r messagingRepository) ConversationOf(ctx context.Context, voyager, local id.User) (there messaging.Conversation, err error) {
+	err = r.read(ctx, func(t *txn) (err error) {
+		there, err = find(ctx, t, scanConversation, query{in: conversationsIn, filter: ofPair(voyager, local), fields: pairFields})
+		return orNotFound(err, "a conversation")
+	})
+	return there, err
+}
+
+// pairFields are what never changes of a conversation.
+var pairFields = d("voyager_id", 1, "local_id", 1, "created_at", 1)
+
+func (r messagingRepository) Standing(ctx context.Context, conversation id.Conversation) (standing messaging.Standing, err error) {
+	err = r.read(ctx, func(t *txn) (err error) {
+		standing, err = findStanding(ctx, t, conversation)
+		return err
+	})
+	return standing, err
+}
+
+// findStanding reads the two one after the other: a conversation never changes its participants. Whether these are active, and
+// whom they block, stands in one document each, as leaving changes both.
+func findStanding(ctx context.Context, t *txn, conversation id.Conversation) (standing messaging.Standing, err error) {
+	c, err := find(ctx, t, scanConversation, query{in: conversationsIn, filter: d("_id", uuid(conversation)), fields: pairFields})
+	if err != nil {
+		return standing, orNotFound(err, "a conversation")
+	}
+	standing.Conversation = c
+	both := d("$in", bson.A{uuid(c.VoyagerID), uuid(c.LocalID)})
+	_, err = list(ctx, t, func(r *record) bool {
+		if active := r.bool("is_active"); r.id("_id") == c.VoyagerID {
+			standing.VoyagerActive = active
+		} else {
+			standing.LocalActive = active
+		}
+		if slices.ContainsFunc(scanBlocks(r), func(b moderation.Block) bool { return c.Has(b.BlockedUserID) }) {
+			standing.Blocked = true
+		}
+		return true
+	}, query{in: usersIn, filter: d("_id", both), fields: d("is_active", 1, "blocks", d("$elemMatch", d("user_id", both)))})
+	return standing, err
+}
+
+func (r messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
+	return r.write(ctx, func(t *txn) error {
+		t.insertMessage(d("_id", uuid(m.ID), "conversation_id", uuid(m.ConversationID), "user_id", uuid(m.UserID), "content", m.Content,
+			"attachment", textOrNull(m.Attachment), "read", m.Read, "created_at", date(m.CreatedAt)))
+		if a != nil {
+			t.later(attachmentsIn, inserting(d("_id", uuid(m.ID), "media_type", a.MediaType, "bytes", octets(slices.Clone(a.Bytes)))))
+		}
+		return nil
+	})
+}
+
+func (r messagingRepository) Message(ctx context.Context, message id.Message) (m messaging.Message, err error) {
+	err = r.read(ctx, func(t *txn) (err error) {
+		m, err = find(ctx, t, scanMessage, query{in: messagesIn, filter: d("_id", uuid(message))})
+		return orNotFound(err, "a message")
+	})
+	return m, err
+}
+
+// History reads the messages last: nothing that is decided by the standing comes with them.
+func (r messagingRepository) History(
+	ctx context.Context, conversation id.Conversation, last *page.Moment, limit int,
+) (standing messaging.Standing, all []messaging.Message, err error) {
+	err = r.read(ctx, func(t *txn) (err error) {
+		if standing, err = findStanding(ctx, t, conversation); err != nil {
+			return err
+		}
+		all, err = listPage(ctx, t, scanMessage, limit, query{
+			in: messagesIn, filter: append(d("conversation_id", uuid(conversation)), past(last, "$lt", "created_at", "_id")...),
+			sort: d("created_at", -1, "_id", -1),
+		})
+		return err
+	})
+	return standing, all, err
+}
+
+func (r messagingRepository) Attachment(ctx context.Context, message id.Message) (a messaging.Attachment, err error) {
+	err = r.read(ctx, func(t *txn) (err error) {
+		a, err = find(ctx, t, func(r *record) messaging.Attachment {
+			return messaging.Attachment{MediaType: r.text("media_type"), Bytes: r.bytes("bytes")}
+		}, query{in: attachmentsIn, filter: d("_id", uuid(message))})
+		return orNotFound(err, "an attachment")
+	})
+	return a, err
+}
+
+// MarkRead tells the conversation, too, which both the sender of a message and its reader write.
+func (r messagingRepository) MarkRead(ctx context.Context, conversation id.Conversation, reader id.User, upTo page.Moment) (marked int, err error) {
+	err = r.write(ctx, func(t *txn) error {
+		others, at := d("$ne", uuid(reader)), date(upTo.At)
+		upToThere := func(prefix string) bson.D {
+			return d(prefix+"created_at", d("$lte", at), "$or", bson.A{
+				d(prefix+"created_at", d("$lt", at)), d(prefix+"created_at", at, prefix+"_id", d("$lte", binary(upTo.ID))),
+			})
+		}
+		n, err := t.update(ctx, messagesIn, changingAll(
+			append(d("conversation_id", uuid(conversation), "read", false, "user_id", others), upToThere("")...),
+			d("$set", d("read", true))))
+		if err != nil || n == 0 {
+			return err
+		}
+		marked = int(n)
+		t.later(conversationsIn,
+			changing(d("_id", uuid(conversation), "voyager_id", uuid(reader)), d("$inc", d("unread_voyager", -n))),
+			changing(d("_id", uuid(conversation), "local_id", uuid(reader)), d("$inc", d("unread_local", -n))),
+			changing(append(d("_id", uuid(conversation), "last_message.user_id", others), upToThere("last_message.")...),
+				d("$set", d("last_message.read", true))))
+		return nil
+	})
+	return marked, err
+}
+
+// overview is a conversation as its document has it.
+type overview struct {
+	messaging.Overview
+	unreadVoyager, unreadLocal int
+}
+
+func scanOverview(r *record) overview {
+	o := overview{
+		Overview:      messaging.Overview{Conversation: scanConversation(r)},
+		unreadVoyager: int(r.int("unread_voyager")), unreadLocal: int(r.int("unread_local")),
+	}
+	if last, ok := r.within("last_message"); ok {
+		m := scanMessage(last)
+		o.LastMessage = &m
+		r.fail("last_message", last.err)
+	}
+	return o
+}
+
+// seenBy makes of conversations what one of their participants sees.
+func seenBy(ctx context.Context, t *txn, viewer id.User, found []overview) ([]messaging.Overview, error) {
+	others := make([]id.User, len(found))
+	for i, o := range found {
+		others[i] = o.Conversation.Other(viewer)
+	}
+	people, err := peopleOf(ctx, t, others)
+	if err != nil {
+		return nil, err
+	}
+	seen := make([]messaging.Overview, len(found))
+	for i, o := range found {
+		seen[i] = o.Overview
+		seen[i].Other = people[others[i]]
+		seen[i].Unread = o.unreadLocal
+		if o.Conversation.VoyagerID == viewer {
+			seen[i].Unread = o.unreadVoyager
+		}
+	}
+	return seen, nil
+}
+
+// peopleOf reads how people are shown to others.
+func peopleOf(ctx context.Context, t *txn, ids []id.User) (map[id.User]messaging.Person, error) {
+	people := make(map[id.User]messaging.Person, len(ids))
+	if len(ids) == 0 {
+		return people, nil
+	}
+	profiles, err := list(ctx, t, func(r *record) messaging.Person {
+		return messaging.Person{UserID: r.id("user_id"), FirstName: r.text("first_name"), ImageURL: r.text("image_url")}
+	}, query{in: profilesIn, filter: d("user_id", d("$in", uuids(ids))), fields: d("user_id", 1, "first_name", 1, "image_url", 1)})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range profiles {
+		people[p.UserID] = p
+	}
+	accounts, err := list(ctx, t, func(r *record) users.User {
+		return users.User{ID: r.id("_id"), Name: r.text("name")}
+	}, query{in: usersIn, filter: d("_id", d("$in", uuids(ids))), fields: d("name", 1)})
+	for _, u := range accounts {
+		p := people[u.ID]
+		p.UserID = u.ID
+		if p.FirstName == "" {
+			p.FirstName = u.FirstName()
+		}
+		people[u.ID] = p
+	}
+	return people, err
+}
+
+func (r messagingRepository) Overview(ctx context.Context, conversation id.Conversation, viewer id.User) (o messaging.Overview, err error) {
+	err = r.read(ctx, func(t *txn) error {
+		return t.together(ctx, func() error {
+			found, err := find(ctx, t, scanOverview, query{in: conversationsIn, filter: d("_id", uuid(conversation), "participants", uuid(viewer))})
+			if err != nil {
+				return orNotFound(err, "a conversation")
+			}
+			seen, err := seenBy(ctx, t, viewer, []overview{found})
+			if err == nil {
+				o = seen[0]
+			}
+			return err
+		})
+	})
+	return o, err
+}
+
+func (r messagingRepository) Overviews(ctx context.Context, viewer id.User, last *page.Moment, limit int) (all []messaging.Overview, err error) {
+	err = r.read(ctx, func(t *txn) error {
+		return t.together(ctx, func() error {
+			found, err := listPage(ctx, t, scanOverview, limit, query{
+				in: conversationsIn, filter: append(d("participants", uuid(viewer)), past(last, "$lt", "activity_at", "_id")...),
+				sort: d("activity_at", -1, "_id", -1),
+			})
+			if err == nil {
+				all, err = seenBy(ctx, t, viewer, found)
+			}
+			return err
+		})
+	})
+	return all, err
+}

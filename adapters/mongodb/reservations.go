@@ -1,0 +1,187 @@
+package mongodb
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.mongodb.org/mongo-driver/bson"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/reservations"
+)
+
+func scanReservation(r *record) reservations.Reservation {
+	return reservations.Reservation{
+		ID: r.id("_id"), ConversationID: r.id("conversation_id"), VoyagerID: r.id("voyager_id"), LocalID: r.id("local_id"),
+		CreatorID: r.id("creator_id"), Title: r.text("title"), Price: r.price("price"), Tokens: r.int("tokens"), Date: r.time("date"),
+		EndDate: r.time("end_date"), Status: reservations.Status(r.text("status")), CreatedAt: r.time("created_at"), UpdatedAt: r.time("updated_at"),
+	}
+}
+
+// insertReservation adds a reservation, of which doc has the columns.
+func (t *txn) insertReservation(doc bson.D) {
+	t.later(reservationsIn, inserting(append(doc,
+		d("participants", bson.A{field(doc, "voyager_id"), field(doc, "local_id")}, "guard", int64(0))...)))
+}
+
+// holdReservation keeps others away from a reservation. What this unit holds already it knows.
+func holdReservation(ctx context.Context, t *txn, reservation id.Reservation) (reservations.Reservation, error) {
+	if there, held := t.reservations[reservation]; held {
+		return there, nil
+	}
+	if err := t.queueFor(ctx, turnOf(turnOfReservation, reservation)); err != nil {
+		return reservations.Reservation{}, err
+	}
+	there, err := holding(ctx, t, scanReservation,
+		hold{in: reservationsIn, filter: d("_id", uuid(reservation)), change: guarded()})
+	if err == nil {
+		t.reservations[reservation] = there
+	}
+	return there, orNotFound(err, "a reservation")
+}
+
+// holdCalendar writes the document that everybody writes who gives the local an accepted reservation. It is made with
+// the first of them: two who make it at once meet in its id.
+func holdCalendar(ctx context.Context, t *txn, local id.User) error {
+	if t.calendars[local] {
+		return nil
+	}
+	if err := t.queueFor(ctx, turnOf(turnOfCalendar, local)); err != nil {
+		return err
+	}
+	_, err := t.hold(ctx, hold{in: calendarsIn, filter: d("_id", uuid(local)), change: guarded(), make: true})
+	t.calendars[local] = err == nil
+	return raced(err)
+}
+
+// overlaps reports whether the local has another accepted reservation in that time. The unit holds the calendar.
+func overlaps(ctx context.Context, t *txn, r reservations.Reservation) (bool, error) {
+	return t.exists(ctx, reservationsIn, d("local_id", uuid(r.LocalID), "status", string(reservations.Accepted),
+		"date", d("$lt", date(r.EndDate)), "end_date", d("$gt", date(r.Date)), "_id", d("$ne", uuid(r.ID))))
+}
+
+type reservationsRepository struct{ *unit }
+
+func (r reservationsRepository) Add(ctx context.Context, n reservations.Reservation) error {
+	return r.write(ctx, func(t *txn) error {
+		if n.Status == reservations.Accepted {
+			if err := mayStand(ctx, t, n); err != nil {
+				return err
+			}
+		}
+		price, err := amount(n.Price)
+		if err != nil {
+			return err
+		}
+		t.insertReservation(d("_id", uuid(n.ID), "conversation_id", uuid(n.ConversationID), "voyager_id", uuid(n.VoyagerID),
+			"local_id", uuid(n.LocalID), "creator_id", uuid(n.CreatorID), "title", n.Title, "price", price, "tokens", n.Tokens,
+			"date", date(n.Date), "end_date", date(n.EndDate), "status", string(n.Status), "created_at", date(n.CreatedAt),
+			"updated_at", date(n.UpdatedAt)))
+		return nil
+	})
+}
+
+// mayStand refuses a reservation that is accepted from the beginning, and overlaps another.
+func mayStand(ctx context.Context, t *txn, n reservations.Reservation) error {
+	if err := holdCalendar(ctx, t, n.LocalID); err != nil {
+		return err
+	}
+	clash, err := overlaps(ctx, t, n)
+	if err == nil && clash {
+		err = fmt.Errorf("%w: accepted reservations of one local do not overlap", errRule)
+	}
+	return err
+}
+
+func (r reservationsRepository) Reservation(ctx context.Context, reservation id.Reservation) (there reservations.Reservation, err error) {
+	err = r.read(ctx, func(t *txn) (err error) {
+		there, err = find(ctx, t, scanReservation, query{in: reservationsIn, filter: d("_id", uuid(reservation))})
+		return orNotFound(err, "a reservation")
+	})
+	return there, err
+}
+
+func (r reservationsRepository) HoldCalendar(ctx context.Context, local id.User) error {
+	return r.write(ctx, func(t *txn) error { return holdCalendar(ctx, t, local) })
+}
+
+func (r reservationsRepository) Hold(ctx context.Context, reservation id.Reservation) (there reservations.Reservation, err error) {
+	err = r.write(ctx, func(t *txn) (err error) {
+		there, err = holdReservation(ctx, t, reservation)
+		return err
+	})
+	return there, err
+}
+
+func (r reservationsRepository) Move(ctx context.Context, reservation id.Reservation, from, to reservations.Status, at time.Time) (moved reservations.Moved, err error) {
+	err = r.write(ctx, func(t *txn) error {
+		there, err := holdReservation(ctx, t, reservation)
+		if err != nil {
+			return err
+		}
+		if there.Status != from {
+			moved = reservations.Stale
+			return nil
+		}
+		if to == reservations.Accepted {
+			if err := holdCalendar(ctx, t, there.LocalID); err != nil {
+				return err
+			}
+			clash, err := overlaps(ctx, t, there)
+			if err != nil {
+				return err
+			}
+			if clash {
+				moved = reservations.Overlaps
+				return nil
+			}
+		}
+		there.Status, there.UpdatedAt = to, at
+		t.reservations[reservation] = there
+		t.later(reservationsIn, changing(d("_id", uuid(reservation)), d("$set", d("status", string(to), "updated_at", date(at)))))
+		return nil
+	})
+	return moved, err
+}
+
+func (r reservationsRepository) InConversation(
+	ctx context.Context, conversation id.Conversation, last *page.Moment, limit int,
+) (all []reservations.Reservation, err error) {
+	err = r.read(ctx, func(t *txn) (err error) {
+		all, err = listPage(ctx, t, scanReservation, limit, query{
+			in: reservationsIn, filter: append(d("conversation_id", uuid(conversation)), past(last, "$lt", "created_at", "_id")...),
+			sort: d("created_at", -1, "_id", -1),
+		})
+		return err
+	})
+	return all, err
+}
+
+func (r reservationsRepository) Of(
+	ctx context.Context, user id.User, status reservations.Status, last *page.Moment, limit int,
+) (all []reservations.Reservation, err error) {
+	err = r.read(ctx, func(t *txn) (err error) {
+		filter := d("participants", uuid(user))
+		if status != "" {
+			filter = append(filter, d("status", string(status))...)
+		}
+		all, err = listPage(ctx, t, scanReservation, limit, query{
+			in: reservationsIn, filter: append(filter, past(last, "$lt", "created_at", "_id")...), sort: d("created_at", -1, "_id", -1),
+		})
+		return err
+	})
+	return all, err
+}
+
+func (r reservationsRepository) Due(ctx context.Context, now time.Time, limit int) (due []id.Reservation, err error) {
+	err = r.read(ctx, func(t *txn) (err error) {
+		due, err = listPage(ctx, t, func(r *record) id.Reservation { return r.id("_id") }, limit, query{
+			in: reservationsIn, filter: d("status", string(reservations.Accepted), "end_date", d("$lte", date(now))),
+			fields: d("_id", 1), sort: d("end_date", 1, "_id", 1),
+		})
+		return err
+	})
+	return due, err
+}

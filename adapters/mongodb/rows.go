@@ -1,0 +1,366 @@
+package mongodb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/mongo"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// rows is ports.Rows.
+type rows struct{ *unit }
+
+func (r rows) Read(ctx context.Context, table *ports.Table, after []any, limit int) (page []ports.Row, err error) {
+	err = r.read(ctx, func(t *txn) (err error) {
+		if !slices.Contains(ports.Tables, table) {
+			return fmt.Errorf("there is no table %s", table.Name)
+		}
+		var from bson.D
+		if after != nil {
+			if from, err = document(table, table.Columns[:table.Key], after); err != nil {
+				return fmt.Errorf("read %s: %w", table.Name, err)
+			}
+		}
+		switch table {
+		case ports.ProfileInterests:
+			page, err = readEmbedded(ctx, t, profilesIn, "interests", after, limit, scanLinks)
+		case ports.Blocks:
+			page, err = readEmbedded(ctx, t, usersIn, "blocks", after, limit, scanBlockRows)
+		default:
+			page, err = listPage(ctx, t, func(r *record) ports.Row { return scanRow(r, table) }, limit, keyset(table, from))
+		}
+		return err
+	})
+	return page, err
+}
+
+// keyset is the query for a table's rows after a key, whose fields from has, in the order of keys.
+func keyset(table *ports.Table, from bson.D) query {
+	q := query{in: collection(table.Name), filter: bson.D{}, sort: d("_id", 1)}
+	if table == ports.IdempotencyRecords {
+		q.filter = d("saved", true)
+	}
+	if table == ports.TokenTransactions {
+		q.sort = d("user_id", 1, "seq", 1)
+		if from != nil {
+			q.filter = pastKey("$gt", "user_id", from[0].Value, "seq", from[1].Value)
+		}
+	} else if from != nil {
+		q.filter = append(q.filter, d("_id", d("$gt", from[0].Value))...)
+	}
+	return q
+}
+
+// readEmbedded reads the rows of a table that stand in other documents, from the one that after names on.
+func readEmbedded(
+	ctx context.Context, t *txn, in collection, name string, after []any, limit int, scan func(r *record) []ports.Row,
+) (page []ports.Row, err error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	q := query{in: in, filter: d(name+".0", d("$exists", true)), fields: d(name, 1), sort: d("_id", 1), limit: limit}
+	if after != nil {
+		home, ok := after[0].([16]byte)
+		if !ok {
+			return nil, fmt.Errorf("a key of %s begins with a UUID", name)
+		}
+		q.filter, q.limit = append(q.filter, d("_id", d("$gte", binary(home)))...), limit+1
+	}
+	found, err := list(ctx, t, scan, q)
+	for _, row := range slices.Concat(found...) {
+		if len(page) < limit && (after == nil || compareIDs(row, after) > 0) {
+			page = append(page, row)
+		}
+	}
+	return page, err
+}
+
+// compareIDs compares the two identifiers in which rows begin.
+func compareIDs(a, b []any) int {
+	for i := range 2 {
+		x, _ := a[i].([16]byte)
+		y, _ := b[i].([16]byte)
+		if n := id.User(x).Compare(y); n != 0 {
+			return n
+		}
+	}
+	return 0
+}
+
+func scanLinks(r *record) (links []ports.Row) {
+	for _, i := range idsIn[[16]byte](r, "interests") { // which are in order
+		links = append(links, ports.Row{r.id("_id"), i})
+	}
+	return links
+}
+
+func scanBlockRows(r *record) (blocks []ports.Row) {
+	for _, b := range scanBlocks(r) {
+		blocks = append(blocks, ports.Row{[16]byte(b.UserID), [16]byte(b.BlockedUserID), b.CreatedAt})
+	}
+	slices.SortFunc(blocks, func(a, b ports.Row) int { return compareIDs(a, b) })
+	return blocks
+}
+
+func scanRow(r *record, table *ports.Table) ports.Row {
+	row := make(ports.Row, len(table.Columns))
+	for i, c := range table.Columns {
+		row[i] = scanValue(r, fieldOf(table, c.Name), c)
+	}
+	return row
+}
+
+func scanValue(r *record, name string, c ports.Column) any {
+	if c.Nullable && !r.has(name) {
+		return nil
+	}
+	switch c.Kind {
+	case ports.UUID:
+		return r.id(name)
+	case ports.Int:
+		return r.int(name)
+	case ports.Bool:
+		return r.bool(name)
+	case ports.Time:
+		return r.time(name)
+	case ports.Bytes:
+		return r.bytes(name)
+	case ports.Decimal:
+		return r.price(name).String()
+	default:
+		return r.text(name)
+	}
+}
+
+// Write sends the rows at once, to know what becomes of them. A duplicate is a fault here, and no race.
+func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) error {
+	return r.write(ctx, func(t *txn) error {
+		if !slices.Contains(ports.Tables, table) {
+			return fmt.Errorf("there is no table %s", table.Name)
+		}
+		t.strict = true
+		defer func() { t.strict = false }()
+		var docs []bson.D
+		for _, row := range rows {
+			doc, err := document(table, table.Columns, row)
+			if err != nil {
+				return fmt.Errorf("write %s: %w", table.Name, err)
+			}
+			docs = append(docs, doc)
+		}
+		if err := t.insertRows(ctx, table, docs); err != nil {
+			return fmt.Errorf("write %s: %w", table.Name, err)
+		}
+		if err := t.flush(ctx); err != nil {
+			return fmt.Errorf("write %s: %w", table.Name, err)
+		}
+		return nil
+	})
+}
+
+// insertRows adds rows with all that the store keeps beside them.
+func (t *txn) insertRows(ctx context.Context, table *ports.Table, docs []bson.D) error {
+	switch table {
+	case ports.ProfileInterests:
+		return t.insertLinks(ctx, docs)
+	case ports.Profiles:
+		return t.insertProfiles(ctx, docs)
+	}
+	for _, doc := range docs {
+		if err := t.insertRow(ctx, table, doc); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *txn) insertRow(ctx context.Context, table *ports.Table, doc bson.D) error {
+	switch table {
+	case ports.Users:
+		t.insertUser(doc)
+	case ports.Sessions:
+		t.insertSession(doc, expiredEver)
+	case ports.RefreshTokens:
+		return t.insertRefreshToken(ctx, doc)
+	case ports.Wallets:
+		t.insertWallet(doc)
+	case ports.Interests:
+		t.insertInterest(doc)
+	case ports.IdempotencyRecords:
+		t.later(idempotencyIn, inserting(append(doc, d("saved", true, "guard", int64(0))...)))
+	case ports.Conversations:
+		t.insertConversation(doc)
+	case ports.Messages:
+		t.insertMessage(doc)
+	case ports.Reservations:
+		return t.insertReservationRow(ctx, doc)
+	case ports.Blocks:
+		matched, err := t.update(ctx, usersIn, blocking(field(doc, "user_id"), field(doc, "blocked_user_id"), field(doc, "created_at")))
+		if err == nil && matched == 0 {
+			err = fmt.Errorf("the block %w, or its account is not", errTaken)
+		}
+		return err
+	default:
+		t.later(collection(table.Name), inserting(doc))
+	}
+	return nil
+}
+
+func (t *txn) insertReservationRow(ctx context.Context, doc bson.D) error {
+	if field(doc, "status") == string(reservations.Accepted) {
+		raw, err := bson.Marshal(doc)
+		if err != nil {
+			return err
+		}
+		r, err := read(raw, scanReservation)
+		if err == nil {
+			err = mayStand(ctx, t, r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	t.insertReservation(doc)
+	return nil
+}
+
+// insertProfiles adds profiles of accounts that are there.
+func (t *txn) insertProfiles(ctx context.Context, docs []bson.D) error {
+	if err := t.begin(); err != nil {
+		return err
+	}
+	for _, doc := range docs {
+		raw, err := bson.Marshal(doc)
+		if err != nil {
+			return err
+		}
+		p, err := read(raw, scanProfile)
+		if err != nil {
+			return err
+		}
+		active, err := t.isActive(ctx, p.UserID)
+		if err != nil {
+			return err
+		}
+		t.later(profilesIn, inserting(append(append(doc, foldedPlace(p.Country, p.City)...), d("interests", bson.A{}, "user_is_active", active)...)))
+	}
+	return nil
+}
+
+// insertLinks adds interests to profiles that are there.
+func (t *txn) insertLinks(ctx context.Context, docs []bson.D) error {
+	profiles := make(bson.A, len(docs))
+	for i, doc := range docs {
+		profiles[i] = field(doc, "profile_id")
+	}
+	owners := map[id.Profile]id.User{}
+	_, err := list(ctx, t, func(r *record) bool {
+		owners[r.id("_id")] = r.id("user_id")
+		return true
+	}, query{in: profilesIn, filter: d("_id", d("$in", profiles)), fields: d("user_id", 1)})
+	if err != nil {
+		return err
+	}
+	models := make([]mongo.WriteModel, len(docs))
+	for i, doc := range docs {
+		raw, err := bson.Marshal(doc)
+		if err != nil {
+			return err
+		}
+		profile, err := read(raw, func(r *record) id.Profile { return r.id("profile_id") })
+		if err != nil {
+			return err
+		}
+		interest := field(doc, "interest_id")
+		models[i] = changing(d("user_id", uuid(owners[profile]), "_id", uuid(profile), "interests", d("$ne", interest)),
+			d("$push", d("interests", d("$each", bson.A{interest}, "$sort", 1))))
+	}
+	matched, err := t.update(ctx, profilesIn, models...)
+	if err == nil && matched < int64(len(docs)) {
+		err = fmt.Errorf("a profile's interest %w, or its profile is not", errTaken)
+	}
+	return err
+}
+
+// document is what columns hold, by the names of their fields. Values that are not what the columns say are refused.
+func document(table *ports.Table, columns []ports.Column, row []any) (bson.D, error) {
+	if len(row) != len(columns) {
+		return nil, fmt.Errorf("%d values for %d columns", len(row), len(columns))
+	}
+	doc := bson.D{}
+	for i, c := range columns {
+		var value any
+		if row[i] != nil || !c.Nullable {
+			var err error
+			if value, err = stored(c.Kind, row[i]); err != nil {
+				return nil, fmt.Errorf("%s: %w", c.Name, err)
+			}
+		}
+		doc = append(doc, bson.E{Key: fieldOf(table, c.Name), Value: value})
+	}
+	if table == ports.IdempotencyRecords { // whose id is made of two
+		doc = append(d("_id", d("owner", doc[0].Value, "key", doc[1].Value)), doc[2:]...)
+	}
+	return doc, nil
+}
+
+func stored(kind ports.Kind, value any) (any, error) {
+	switch v := value.(type) {
+	case [16]byte:
+		if kind == ports.UUID {
+			return binary(v), nil
+		}
+	case string:
+		return storedText(kind, v)
+	case int64:
+		if kind == ports.Int {
+			return v, nil
+		}
+	case bool:
+		if kind == ports.Bool {
+			return v, nil
+		}
+	case time.Time:
+		if kind == ports.Time {
+			return date(v), nil
+		}
+	case []byte:
+		if kind == ports.Bytes {
+			return octets(slices.Clone(v)), nil
+		}
+	}
+	return nil, fmt.Errorf("cannot be a %T", value)
+}
+
+// storedText refuses what a field would not give back as it was.
+func storedText(kind ports.Kind, s string) (any, error) {
+	switch {
+	case !text.Valid(s):
+		return nil, errors.New("is not valid UTF-8 without NUL")
+	case kind == ports.Text:
+		return s, nil
+	case kind == ports.JSON:
+		c, err := tokens.Canonical([]byte(s))
+		if err != nil || c != s {
+			return nil, errors.Join(err, errors.New("is not an object in canonical form"))
+		}
+		return s, nil
+	case kind == ports.Decimal:
+		p, err := reservations.ParsePrice(s)
+		if err != nil || p.String() != s {
+			return nil, errors.Join(err, errors.New("is not a price with two places"))
+		}
+		return parseAmount(s)
+	}
+	return nil, fmt.Errorf("cannot be the text %q", s)
+}

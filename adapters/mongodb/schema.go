@@ -1,0 +1,324 @@
+package mongodb
+
+import (
+	"strings"
+
+	"go.mongodb.org/mongo-driver/bson"
+
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// collection is the name of one.
+type collection string
+
+// The collections. They have the names of the model, but for the profiles' interests, which stand in profiles, and
+// the blocks, which stand in users.
+const (
+	usersIn         collection = "users"
+	sessionsIn      collection = "sessions"
+	refreshTokensIn collection = "refresh_tokens"
+	resetsIn        collection = "password_resets"
+	walletsIn       collection = "wallets"
+	ledgerIn        collection = "token_transactions"
+	interestsIn     collection = "interests"
+	profilesIn      collection = "profiles"
+	conversationsIn collection = "conversations"
+	messagesIn      collection = "messages"
+	attachmentsIn   collection = "attachments"
+	reservationsIn  collection = "reservations"
+	calendarsIn     collection = "calendars"   // a document for each local, which changes with every accepted reservation
+	uniqueKeysIn    collection = "unique_keys" // a document for each value that only one may have
+	reportsIn       collection = "reports"
+	auditIn         collection = "audit_records"
+	idempotencyIn   collection = "idempotency_records"
+	marksIn         collection = "store_marks"
+	versionsIn      collection = "schema_versions"
+	serversIn       collection = "servers" // a document for each store that is open
+)
+
+// lookedUp are the collections whose unique values are looked up before they are written.
+var lookedUp = []collection{uniqueKeysIn, interestsIn, profilesIn, reportsIn, idempotencyIn, marksIn, calendarsIn}
+
+// spec is a collection: what its documents are like, and how they are found.
+type spec struct {
+	name    collection
+	shard   shard
+	table   *ports.Table      // whose columns are its fields; nil where it has none
+	extra   map[string]string // further fields, with their BSON types
+	rules   []bson.D          // what a document must match besides
+	indexes []index
+}
+
+// index is one; its keys are ascending, and separated by blanks.
+type index struct {
+	name    string
+	keys    string
+	unique  bool
+	sparse  bool
+	partial bson.D
+}
+
+// shard is how a collection is spread over a cluster.
+type shard struct {
+	key    string // "" of one that stays where it is
+	hashed bool
+	why    string
+}
+
+// schema is every collection, as the latest version has it. A field that guards counts the units that have held its document.
+var schema = []spec{
+	{
+		name: usersIn, table: ports.Users,
+		shard: shard{"_id", true, "an account is nearly always read by its id; ids follow time, so hashing them spreads the new ones"},
+		extra: map[string]string{"name_folded": "string", "email_folded": "string?", "guard": "long"},
+		rules: []bson.D{d("role", d("$in", bson.A{string(users.RoleUser), string(users.RoleAdmin)}))},
+		indexes: []index{
+			{name: "by_time", keys: "created_at _id"},
+			{name: "by_role", keys: "role created_at _id"},
+			{name: "by_activity", keys: "is_active created_at _id"},
+			{name: "by_email", keys: "email_folded"},
+			{name: "by_blocked", keys: "blocks.user_id", sparse: true},
+		},
+	},
+	{
+		name: sessionsIn, table: ports.Sessions,
+		shard: shard{"_id", true, "each request reads one session by its id"},
+		extra: map[string]string{"expires_at": "date"},
+		indexes: []index{
+			{name: "of_user", keys: "user_id created_at _id"},
+			{name: "by_expiry", keys: "expires_at _id"},
+		},
+	},
+	{
+		name: refreshTokensIn, table: ports.RefreshTokens,
+		shard:   shard{"_id", true, "a refresh token is found by its hash, which is the id"},
+		indexes: []index{{name: "of_session", keys: "session_id"}},
+	},
+	{
+		name: resetsIn, table: ports.PasswordResets,
+		shard:   shard{"_id", true, "the id is the account's: one has one reset"},
+		indexes: []index{{name: "by_hash", keys: "hash"}},
+	},
+	{
+		name: walletsIn, table: ports.Wallets,
+		shard: shard{"user_id", false, "beside its ledger, so that a payment is a transaction on one shard; it keeps one wallet a person"},
+		extra: map[string]string{"guard": "long"},
+		rules: []bson.D{d("balance", d("$gte", int64(0), "$lte", int64(tokens.MaxBalance))), d("seq", d("$gte", int64(0)))},
+		indexes: []index{
+			{name: "of_user", keys: "user_id", unique: true},
+		},
+	},
+	{
+		name: ledgerIn, table: ports.TokenTransactions,
+		shard: shard{"user_id", false, "beside the wallet; it keeps seq and the signup bonus unique"},
+		rules: ledgerRules(),
+		indexes: []index{
+			{name: "of_user", keys: "user_id seq", unique: true},
+			{name: "one_signup_bonus", keys: "user_id type", unique: true, partial: d("type", string(tokens.SignupBonus))},
+		},
+	},
+	{
+		name: interestsIn, table: ports.Interests,
+		shard:   shard{why: "a few hundred documents: it stays on one shard, and so keeps each name unique"},
+		extra:   map[string]string{"name_folded": "string", "guard": "long"},
+		indexes: []index{{name: "by_name", keys: "name_folded", unique: true}},
+	},
+	{
+		name: profilesIn, table: ports.Profiles,
+		shard: shard{"user_id", false, "a profile is read by its person, and keeps one profile a person; a search asks every shard"},
+		extra: map[string]string{"country_folded": "string", "city_folded": "string", "interests": "array", "user_is_active": "bool"},
+		rules: []bson.D{d("$or", bson.A{d("age", nil), d("age", d("$gte", int64(matching.MinAge), "$lte", int64(matching.MaxAge)))})},
+		indexes: []index{
+			{name: "of_user", keys: "user_id", unique: true},
+			{name: "by_country", keys: "country_folded city_folded", partial: findable},
+			{name: "by_city", keys: "city_folded", partial: findable},
+			{name: "by_interest", keys: "interests", partial: findable},
+		},
+	},
+	{
+		name: conversationsIn, table: ports.Conversations,
+		shard: shard{"_id", true, "everything in a conversation begins with reading it by its id"},
+		extra: map[string]string{
+			"participants": "array", "activity_at": "date", "last_message": "object?", "unread_voyager": "long", "unread_local": "long",
+		},
+		rules: []bson.D{d("$expr", d("$ne", bson.A{"$voyager_id", "$local_id"}))},
+		indexes: []index{
+			{name: "of_pair", keys: "voyager_id local_id"},
+			{name: "of_participant", keys: "participants activity_at _id"},
+		},
+	},
+	{
+		name: messagesIn, table: ports.Messages,
+		shard: shard{"conversation_id", false, "a page of messages comes from one shard"},
+		indexes: []index{
+			{name: "of_conversation", keys: "conversation_id created_at _id"},
+			{name: "of_user", keys: "user_id"},
+			{name: "unread", keys: "conversation_id read created_at _id", partial: d("read", false)},
+		},
+	},
+	{name: attachmentsIn, table: ports.Attachments, shard: shard{"_id", true, "an image is read by its message's id, which is its own"}},
+	{
+		name: reservationsIn, table: ports.Reservations,
+		shard: shard{"_id", true, "a reservation is moved by its id; what its calendar forbids is kept by calendars"},
+		extra: map[string]string{"participants": "array", "guard": "long"},
+		rules: []bson.D{
+			d("status", d("$in", statuses(reservations.Pending, reservations.Accepted, reservations.Declined, reservations.Cancelled, reservations.Completed))),
+			d("tokens", d("$gte", int64(0))),
+			d("$expr", d("$gt", bson.A{"$end_date", "$date"})),
+			d("$expr", d("$in", bson.A{"$creator_id", "$participants"})),
+		},
+		indexes: []index{
+			{name: "of_conversation", keys: "conversation_id created_at _id"},
+			{name: "of_participant", keys: "participants created_at _id"},
+			{name: "of_participant_by_status", keys: "participants status created_at _id"},
+			{name: "held", keys: "voyager_id status tokens"},
+			{name: "calendar", keys: "local_id status date end_date"},
+			{name: "due", keys: "status end_date _id"},
+		},
+	},
+	{
+		name: calendarsIn, extra: map[string]string{"_id": "binData", "guard": "long"},
+		shard: shard{"_id", true, "the id is the local's: whoever accepts for them writes this document"},
+	},
+	{
+		name: uniqueKeysIn, extra: map[string]string{"_id": "object"},
+		shard: shard{"_id", true, "the id is what only one may have: a folded address, or the two of a conversation"},
+	},
+	{
+		name: reportsIn, table: ports.Reports,
+		shard: shard{"reporter_id", false, "it keeps one pending report of a person by each reporter"},
+		rules: []bson.D{
+			d("status", d("$in", statuses(moderation.Pending, moderation.Reviewed, moderation.Resolved, moderation.Dismissed))),
+			d("$expr", d("$ne", bson.A{"$reporter_id", "$reported_user_id"})),
+		},
+		indexes: []index{
+			{name: "one_pending", keys: "reporter_id reported_user_id", unique: true, partial: d("status", string(moderation.Pending))},
+			{name: "by_time", keys: "created_at _id"},
+			{name: "by_status", keys: "status created_at _id"},
+			{name: "of_reporter", keys: "reporter_id created_at _id"},
+		},
+	},
+	{
+		name: auditIn, table: ports.AuditRecords,
+		shard: shard{"_id", true, "it is only added to; ids follow time, so hashing them spreads the new ones"},
+		indexes: []index{
+			{name: "by_time", keys: "created_at _id"},
+			{name: "of_subject", keys: "subject_id created_at _id"},
+		},
+	},
+	{
+		name: idempotencyIn, table: ports.IdempotencyRecords,
+		shard: shard{"_id", true, "the id is the owner and the key: one command has one record"},
+		extra: map[string]string{"saved": "bool", "guard": "long"},
+		indexes: []index{
+			{name: "of_owner", keys: "_id.owner"},
+			{name: "by_time", keys: "saved created_at"},
+		},
+	},
+	{name: marksIn, table: ports.StoreMarks, shard: shard{why: "a handful of documents"}},
+	{name: versionsIn, extra: map[string]string{"_id": "long", "applied_at": "date"}, shard: shard{why: "a document for each migration"}},
+	{
+		name: serversIn, extra: map[string]string{"_id": "binData", "host": "string", "exclusive": "bool", "since": "date", "seen_at": "date"},
+		shard: shard{why: "a document for each server: on one shard, where one clock says who is gone"},
+	},
+}
+
+// findable is what a search begins with.
+var findable = d("is_searchable", true, "user_is_active", true)
+
+func statuses[S ~string](all ...S) bson.A {
+	names := make(bson.A, len(all))
+	for i, s := range all {
+		names[i] = string(s)
+	}
+	return names
+}
+
+// ledgerRules refuse a line that does not follow from its own balances, or whose sign its type does not have.
+func ledgerRules() []bson.D {
+	credits, debits := bson.A{}, bson.A{}
+	for _, t := range tokens.Types {
+		if t.Allows(1) {
+			credits = append(credits, string(t))
+		}
+		if t.Allows(-1) {
+			debits = append(debits, string(t))
+		}
+	}
+	return []bson.D{
+		d("seq", d("$gte", int64(1)), "balance_before", d("$gte", int64(0)), "balance_after", d("$gte", int64(0))),
+		d("$or", bson.A{
+			d("type", d("$in", credits), "amount", d("$gt", int64(0))),
+			d("type", d("$in", debits), "amount", d("$lt", int64(0))),
+		}),
+		d("$expr", d("$eq", bson.A{d("$subtract", bson.A{"$balance_after", "$balance_before"}), "$amount"})),
+	}
+}
+
+// renamed says which columns are the id of their documents. All others have the column's name.
+var renamed = map[*ports.Table]map[string]string{
+	ports.RefreshTokens:      {"hash": "_id"},
+	ports.PasswordResets:     {"user_id": "_id"},
+	ports.Attachments:        {"message_id": "_id"},
+	ports.IdempotencyRecords: {"owner": "_id.owner", "key": "_id.key"},
+	ports.StoreMarks:         {"name": "_id"},
+}
+
+// fieldOf is the path of a column in its document.
+func fieldOf(table *ports.Table, column string) string {
+	if name, other := renamed[table][column]; other {
+		return name
+	}
+	if column == "id" {
+		return "_id"
+	}
+	return column
+}
+
+var bsonTypes = map[ports.Kind]string{
+	ports.UUID: "binData", ports.Text: "string", ports.Int: "long", ports.Bool: "bool", ports.Time: "date", ports.Decimal: "decimal",
+	ports.JSON: "string", ports.Bytes: "binData",
+}
+
+// validator is what the server makes sure of, whoever writes.
+func (s spec) validator() bson.D {
+	properties, required := bson.D{}, bson.A{}
+	add := func(name, bsonType string, nullable bool) {
+		var allowed any = bsonType
+		if nullable {
+			allowed = bson.A{bsonType, "null"}
+		}
+		properties = append(properties, bson.E{Key: name, Value: d("bsonType", allowed)})
+		required = append(required, name)
+	}
+	if s.table != nil {
+		for _, c := range s.table.Columns {
+			if name := fieldOf(s.table, c.Name); !strings.Contains(name, ".") {
+				add(name, bsonTypes[c.Kind], c.Nullable)
+			}
+		}
+	}
+	for _, name := range sortedKeys(s.extra) {
+		bsonType, nullable := strings.CutSuffix(s.extra[name], "?")
+		add(name, bsonType, nullable)
+	}
+	conditions := bson.A{d("$jsonSchema", d("bsonType", "object", "required", required, "properties", properties))}
+	for _, r := range s.rules {
+		conditions = append(conditions, r)
+	}
+	return d("$and", conditions)
+}
+
+// keys is the index's pattern.
+func (i index) pattern() bson.D {
+	pattern := bson.D{}
+	for _, key := range strings.Fields(i.keys) {
+		pattern = append(pattern, bson.E{Key: key, Value: int32(1)})
+	}
+	return pattern
+}

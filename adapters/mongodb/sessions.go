@@ -1,0 +1,172 @@
+package mongodb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/bson/primitive"
+	"go.mongodb.org/mongo-driver/mongo"
+	"go.mongodb.org/mongo-driver/mongo/options"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// The sessions, and what else proves who somebody is. They belong to users.Repository.
+
+func scanSession(r *record) users.Session {
+	return users.Session{ID: r.id("_id"), UserID: r.id("user_id"), CreatedAt: r.time("created_at"), RevokedAt: r.time("revoked_at")}
+}
+
+func scanRefreshToken(r *record) users.RefreshToken {
+	return users.RefreshToken{
+		Hash: r.hash("_id"), SessionID: r.id("session_id"), CreatedAt: r.time("created_at"), ExpiresAt: r.time("expires_at"),
+		UsedAt: r.time("used_at"),
+	}
+}
+
+// expiredEver is when a session without refresh tokens has expired.
+var expiredEver = date(time.Time{})
+
+// insertSession adds a session, of which doc has the columns. It knows when the last of its refresh tokens expires.
+func (t *txn) insertSession(doc bson.D, expires primitive.DateTime) {
+	t.later(sessionsIn, inserting(append(doc, d("expires_at", expires)...)))
+}
+
+func refreshTokenOf(token users.RefreshToken) bson.D {
+	return d("_id", octets(token.Hash[:]), "session_id", uuid(token.SessionID), "created_at", date(token.CreatedAt),
+		"expires_at", date(token.ExpiresAt), "used_at", dateOrNull(token.UsedAt))
+}
+
+// insertRefreshToken adds a further token of a session, of which doc has the columns.
+func (t *txn) insertRefreshToken(ctx context.Context, doc bson.D) error {
+	matched, err := t.update(ctx, sessionsIn,
+		changing(d("_id", field(doc, "session_id")), d("$max", d("expires_at", field(doc, "expires_at")))))
+	if err == nil && matched == 0 {
+		err = fmt.Errorf("%w: a refresh token's session is there", errRule)
+	}
+	t.later(refreshTokensIn, inserting(doc))
+	return err
+}
+
+// dropSessions removes the sessions that a query finds, with their tokens.
+func dropSessions(ctx context.Context, t *txn, q query) error {
+	_, err := purgeSessions(ctx, t, q)
+	return err
+}
+
+func purgeSessions(ctx context.Context, t *txn, q query) (purged int, err error) {
+	q.fields = d("_id", 1)
+	gone, err := list(ctx, t, func(r *record) any { return binary(r.id("_id")) }, q)
+	if err != nil || len(gone) == 0 {
+		return 0, err
+	}
+	if _, err := t.update(ctx, refreshTokensIn, removingAll(d("session_id", d("$in", bson.A(gone))))); err != nil {
+		return 0, err
+	}
+	n, err := t.update(ctx, sessionsIn, removingAll(d("_id", d("$in", bson.A(gone)))))
+	return int(n), err
+}
+
+func (r usersRepository) AddSession(ctx context.Context, s users.Session, first users.RefreshToken) error {
+	return r.write(ctx, func(t *txn) error {
+		t.insertSession(d("_id", uuid(s.ID), "user_id", uuid(s.UserID), "created_at", date(s.CreatedAt), "revoked_at", dateOrNull(s.RevokedAt)),
+			date(first.ExpiresAt))
+		t.later(refreshTokensIn, inserting(refreshTokenOf(first)))
+		return nil
+	})
+}
+
+// Session reads the two one after the other: a session's account never changes, and it is the account's latest state that
+// decides.
+func (r usersRepository) Session(ctx context.Context, session id.Session) (there users.Session, u users.User, err error) {
+	err = r.read(ctx, func(t *txn) (err error) {
+		there, err = find(ctx, t, scanSession, query{in: sessionsIn, filter: d("_id", uuid(session))})
+		if err == nil {
+			u, err = findUser(ctx, t, there.UserID)
+		}
+		return orNotFound(err, "a session")
+	})
+	return there, u, err
+}
+
+func (r usersRepository) Sessions(ctx context.Context, user id.User) (all []users.Session, err error) {
+	err = r.read(ctx, func(t *txn) (err error) {
+		all, err = list(ctx, t, scanSession, query{in: sessionsIn, filter: d("user_id", uuid(user)), sort: d("created_at", 1, "_id", 1)})
+		return err
+	})
+	return all, err
+}
+
+func (r usersRepository) UseRefreshToken(ctx context.Context, hash users.SecretHash, at time.Time) (before users.RefreshToken, err error) {
+	err = r.write(ctx, func(t *txn) (err error) {
+		if err := t.queueFor(ctx, turn(turnOfToken+string(hash[:]))); err != nil {
+			return err
+		}
+		before, err = modify(ctx, t, scanRefreshToken, options.Before, refreshTokensIn,
+			d("_id", octets(hash[:]), "used_at", nil), d("$set", d("used_at", date(at))))
+		if errors.Is(err, mongo.ErrNoDocuments) { // or used before
+			before, err = find(ctx, t, scanRefreshToken, query{in: refreshTokensIn, filter: d("_id", octets(hash[:]))})
+		}
+		return orNotFound(err, "a refresh token")
+	})
+	return before, err
+}
+
+func (r usersRepository) AddRefreshToken(ctx context.Context, token users.RefreshToken) error {
+	return r.write(ctx, func(t *txn) error { return t.insertRefreshToken(ctx, refreshTokenOf(token)) })
+}
+
+func (r usersRepository) RevokeSession(ctx context.Context, session id.Session, at time.Time) error {
+	return r.write(ctx, func(t *txn) error {
+		t.later(sessionsIn, changing(d("_id", uuid(session), "revoked_at", nil), d("$set", d("revoked_at", date(at)))))
+		return nil
+	})
+}
+
+func (r usersRepository) RevokeSessions(ctx context.Context, user id.User, at time.Time) error {
+	return r.write(ctx, func(t *txn) error {
+		t.later(sessionsIn, changingAll(d("user_id", uuid(user), "revoked_at", nil), d("$set", d("revoked_at", date(at)))))
+		return nil
+	})
+}
+
+func (r usersRepository) PurgeSessions(ctx context.Context, before time.Time, limit int) (purged int, err error) {
+	err = r.write(ctx, func(t *txn) (err error) {
+		if limit <= 0 {
+			return nil
+		}
+		purged, err = purgeSessions(ctx, t, query{
+			in: sessionsIn, filter: d("expires_at", d("$lt", date(before))), sort: d("expires_at", 1, "_id", 1), limit: limit,
+		})
+		return err
+	})
+	return purged, err
+}
+
+func (r usersRepository) SetReset(ctx context.Context, reset users.Reset) error {
+	return r.write(ctx, func(t *txn) error {
+		t.later(resetsIn, putting(d("_id", uuid(reset.UserID)), d("$set", d("hash", octets(reset.Hash[:]), "expires_at", date(reset.ExpiresAt)))))
+		return nil
+	})
+}
+
+func (r usersRepository) Reset(ctx context.Context, hash users.SecretHash) (reset users.Reset, err error) {
+	err = r.read(ctx, func(t *txn) (err error) {
+		reset, err = find(ctx, t, func(r *record) users.Reset {
+			return users.Reset{UserID: r.id("_id"), Hash: r.hash("hash"), ExpiresAt: r.time("expires_at")}
+		}, query{in: resetsIn, filter: d("hash", octets(hash[:]))})
+		return orNotFound(err, "a password reset")
+	})
+	return reset, err
+}
+
+func (r usersRepository) DropReset(ctx context.Context, user id.User) error {
+	return r.write(ctx, func(t *txn) error {
+		t.later(resetsIn, removing(d("_id", uuid(user))))
+		return nil
+	})
+}

@@ -1,0 +1,140 @@
+package mongodb
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/uow"
+)
+
+// turns is where the units of this process queue for the documents that they are about to write: the server would not let
+// one wait for another, but fail it. Across processes, that is what happens.
+type turns struct {
+	mu  sync.Mutex
+	all map[turn]*line
+}
+
+// turn names what is queued for. Turns are taken in ascending order, which is the lock order of the house.
+type turn string
+
+// The kinds of turns, in the lock order. What follows the kind tells one from another.
+const (
+	turnOfKey         = "0 key "
+	turnOfAddress     = "1 address "
+	turnOfToken       = "1 token "
+	turnOfInterest    = "1 interest "
+	turnOfPair        = "1 pair "
+	turnOfAdmins      = "2 admins"
+	turnOfUser        = "3 user "
+	turnOfCalendar    = "4 calendar "
+	turnOfReservation = "5 reservation "
+	turnOfWallet      = "6 wallet "
+)
+
+func turnOf(kind string, id [16]byte) turn { return turn(kind + string(id[:])) }
+
+// line is those who queue for one turn, and who has it.
+type line struct {
+	token chan struct{} // holds one while nobody has the turn; who waits longest gets it
+	users int
+}
+
+var errQueued = errors.New("others were in front for too long")
+
+// take waits for a turn, first come, first served, and says whether it had to. Errors: ctx.Err(); uow.ErrConflict when the
+// time is over.
+func (t *turns) take(ctx context.Context, name turn, limit time.Duration) (waited bool, err error) {
+	l := t.join(name)
+	select {
+	case <-l.token:
+		return false, nil
+	default:
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-l.token:
+		return true, nil
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-timer.C:
+		err = uow.ErrConflict.Because(errQueued)
+	}
+	t.leave(name)
+	return true, err
+}
+
+// try takes a turn that nobody has.
+func (t *turns) try(name turn) bool {
+	select {
+	case <-t.join(name).token:
+		return true
+	default:
+		t.leave(name)
+		return false
+	}
+}
+
+// give hands a turn on.
+func (t *turns) give(name turn) {
+	t.mu.Lock()
+	t.all[name].token <- struct{}{}
+	t.mu.Unlock()
+	t.leave(name)
+}
+
+func (t *turns) join(name turn) *line {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.all[name]
+	if l == nil {
+		l = &line{token: make(chan struct{}, 1)}
+		l.token <- struct{}{}
+		t.all[name] = l
+	}
+	l.users++
+	return l
+}
+
+func (t *turns) leave(name turn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.all[name]
+	if l.users--; l.users == 0 {
+		delete(t.all, name)
+	}
+}
+
+// queueFor takes turns for the unit, until it ends. One that would have to be waited for out of order is done without,
+// lest two units wait for each other: the server fails the one that comes second.
+func (t *txn) queueFor(ctx context.Context, names ...turn) error {
+	if t.hosted {
+		return nil // how long the host's transaction goes on is not known here
+	}
+	slices.Sort(names)
+	waited := false
+	for _, name := range slices.Compact(names) {
+		if slices.Contains(t.turns, name) {
+			continue
+		}
+		if len(t.turns) > 0 && name < slices.Max(t.turns) {
+			if t.store.turns.try(name) {
+				t.turns = append(t.turns, name)
+			}
+			continue
+		}
+		inLine, err := t.store.turns.take(ctx, name, t.store.options.QueueTime)
+		if err != nil {
+			return err
+		}
+		t.turns = append(t.turns, name)
+		waited = waited || inLine
+	}
+	if waited {
+		return t.renew(ctx)
+	}
+	return nil
+}

@@ -1,0 +1,43 @@
+package mongodb
+
+import (
+	"context"
+
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// unit is one unit of work. Every method of every repository goes through read or write.
+type unit struct {
+	*uow.Unit
+	txn *txn
+}
+
+// read calls f with the unit's transaction. Where f asks more than one question, they must be of one moment: see txn.together.
+func (u *unit) read(ctx context.Context, f func(t *txn) error) error {
+	return u.Call(ctx, false, func() error { return f(u.txn) })
+}
+
+// write calls f with the unit's transaction. What only holds a document is a write, too.
+func (u *unit) write(ctx context.Context, f func(t *txn) error) error {
+	return u.Call(ctx, true, func() error { return f(u.txn) })
+}
+
+// The repositories of the unit.
+
+func (u *unit) Idempotency() idempotency.Repository   { return idempotencyRepository{u} }
+func (u *unit) Tokens() tokens.Repository             { return tokensRepository{u} }
+func (u *unit) Users() users.Repository               { return usersRepository{u} }
+func (u *unit) Moderation() moderation.Repository     { return moderationRepository{u} }
+func (u *unit) Matching() matching.Repository         { return matchingRepository{u} }
+func (u *unit) Messaging() messaging.Repository       { return messagingRepository{u} }
+func (u *unit) Reservations() reservations.Repository { return reservationsRepository{u} }
+func (u *unit) Rows() ports.Rows                      { return rows{u} }
+func (u *unit) Marks() ports.Marks                    { return marks{u} }

@@ -1,0 +1,266 @@
+package mongodb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/bson/primitive"
+	"go.mongodb.org/mongo-driver/mongo"
+	"go.mongodb.org/mongo-driver/mongo/options"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// userFields are what an account is read by: not its blocks, of which there may be many.
+var userFields = d("blocks", 0)
+
+func scanUser(r *record) users.User {
+	return users.User{
+		ID: r.id("_id"), Name: r.text("name"), Email: r.text("email"), Bio: r.text("bio"), Location: r.text("location"),
+		Role: users.Role(r.text("role")), IsActive: r.bool("is_active"), Erased: r.bool("erased"), Version: r.int("version"),
+		CreatedAt: r.time("created_at"), UpdatedAt: r.time("updated_at"),
+	}
+}
+
+func scanPassword(r *record) users.PasswordHash { return users.NewPasswordHash(r.text("password")) }
+
+// guarded changes a document in a way that nobody sees, so that no other unit can have changed it: an update that changes
+// nothing would meet no conflict.
+func guarded() bson.D { return d("$inc", d("guard", int64(1))) }
+
+// addressKey is the document that keeps an address for one account. An index could not, on many shards.
+func addressKey(folded string) bson.D { return d("of", string(usersIn), "email_folded", folded) }
+
+// insertUser adds an account, of which doc has the columns.
+func (t *txn) insertUser(doc bson.D) {
+	folded := foldedOrNull(textOf(doc, "email"))
+	if folded != nil {
+		t.later(uniqueKeysIn, inserting(d("_id", addressKey(text.Fold(textOf(doc, "email"))), "user_id", field(doc, "_id"))))
+	}
+	t.later(usersIn, inserting(append(doc, d("name_folded", text.Fold(textOf(doc, "name")), "email_folded", folded, "guard", int64(0))...)))
+}
+
+// exists reports whether there is a document.
+func (t *txn) exists(ctx context.Context, in collection, filter bson.D) (bool, error) {
+	_, err := find(ctx, t, func(*record) bool { return true }, query{in: in, filter: filter, fields: d("_id", 1)})
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func findUser(ctx context.Context, t *txn, user id.User) (users.User, error) {
+	u, err := find(ctx, t, scanUser, query{in: usersIn, filter: d("_id", uuid(user)), fields: userFields})
+	return u, orNotFound(err, "a user")
+}
+
+// holdUser keeps others away from an account.
+func holdUser(ctx context.Context, t *txn, user id.User) (users.User, error) {
+	u, err := holding(ctx, t, scanUser, hold{in: usersIn, filter: d("_id", uuid(user)), change: guarded()})
+	if err == nil {
+		t.active[user] = u.IsActive
+	}
+	return u, orNotFound(err, "a user")
+}
+
+type usersRepository struct{ *unit }
+
+func (r usersRepository) Add(ctx context.Context, u users.User, password users.PasswordHash) (created bool, err error) {
+	err = r.write(ctx, func(t *txn) error {
+		if folded := text.Fold(u.Email); folded != "" {
+			if err := t.queueFor(ctx, turnOfAddress+turn(folded)); err != nil {
+				return err
+			}
+			taken, err := t.exists(ctx, uniqueKeysIn, d("_id", addressKey(folded)))
+			if err != nil || taken {
+				return err
+			}
+		}
+		created = true
+		t.insertUser(d("_id", uuid(u.ID), "name", u.Name, "email", textOrNull(u.Email), "password", textOrNull(password.Reveal()),
+			"bio", textOrNull(u.Bio), "location", textOrNull(u.Location), "role", string(u.Role), "is_active", u.IsActive,
+			"erased", u.Erased, "version", int64(1), "created_at", date(u.CreatedAt), "updated_at", date(u.UpdatedAt)))
+		return nil
+	})
+	return created && err == nil, err
+}
+
+func (r usersRepository) User(ctx context.Context, user id.User) (u users.User, err error) {
+	err = r.read(ctx, func(t *txn) (err error) {
+		u, err = findUser(ctx, t, user)
+		return err
+	})
+	return u, err
+}
+
+func (r usersRepository) ByEmail(ctx context.Context, folded string) (u users.User, password users.PasswordHash, err error) {
+	err = r.read(ctx, func(t *txn) (err error) {
+		u, err = find(ctx, t, func(r *record) users.User {
+			password = scanPassword(r)
+			return scanUser(r)
+		}, query{in: usersIn, filter: d("email_folded", folded), fields: userFields})
+		return orNotFound(err, "an address")
+	})
+	return u, password, err
+}
+
+func (r usersRepository) Password(ctx context.Context, user id.User) (password users.PasswordHash, err error) {
+	err = r.read(ctx, func(t *txn) (err error) {
+		password, err = find(ctx, t, scanPassword, query{in: usersIn, filter: d("_id", uuid(user)), fields: d("password", 1)})
+		return orNotFound(err, "a user")
+	})
+	return password, err
+}
+
+// Pin holds the accounts: MongoDB has nothing that several units could share. Those of one process queue for it.
+func (r usersRepository) Pin(ctx context.Context, ids ...id.User) (pinned []users.User, err error) {
+	ids = slices.Clone(ids)
+	slices.SortFunc(ids, id.User.Compare)
+	ids = slices.Compact(ids)
+	err = r.write(ctx, func(t *txn) error {
+		names := make([]turn, len(ids))
+		for i, user := range ids {
+			names[i] = turnOf(turnOfUser, user)
+		}
+		if err := t.queueFor(ctx, names...); err != nil {
+			return err
+		}
+		for _, user := range ids {
+			u, err := holdUser(ctx, t, user)
+			if err != nil {
+				return err
+			}
+			pinned = append(pinned, u)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return pinned, nil
+}
+
+func (r usersRepository) Hold(ctx context.Context, user id.User) (u users.User, err error) {
+	err = r.write(ctx, func(t *txn) (err error) {
+		if err := t.queueFor(ctx, turnOf(turnOfUser, user)); err != nil {
+			return err
+		}
+		u, err = holdUser(ctx, t, user)
+		return err
+	})
+	return u, err
+}
+
+func (r usersRepository) HoldWithAdmins(ctx context.Context, user id.User) (u users.User, otherAdmins int, err error) {
+	err = r.write(ctx, func(t *txn) error {
+		if err := t.queueFor(ctx, turnOfAdmins, turnOf(turnOfUser, user)); err != nil {
+			return err
+		}
+		both := d("$or", bson.A{d("_id", uuid(user)), d("role", string(users.RoleAdmin), "is_active", true)})
+		if _, err := t.update(ctx, usersIn, changingAll(both, guarded())); err != nil {
+			return err
+		}
+		held, err := list(ctx, t, scanUser, query{in: usersIn, filter: both, fields: userFields})
+		if err != nil {
+			return err
+		}
+		self := slices.IndexFunc(held, func(u users.User) bool { return u.ID == user })
+		if self < 0 {
+			return notFound("a user")
+		}
+		u, otherAdmins = held[self], len(held)-1
+		t.active[user] = u.IsActive
+		return nil
+	})
+	return u, otherAdmins, err
+}
+
+func (r usersRepository) Save(ctx context.Context, u users.User) error {
+	return r.write(ctx, func(t *txn) error {
+		_, err := saveUser(ctx, t, u, nil)
+		return err
+	})
+}
+
+// saveUser stores the next version of an account, and what else there is to set, and returns the address that it had.
+func saveUser(ctx context.Context, t *txn, u users.User, besides bson.D) (address string, err error) {
+	if err := t.queueFor(ctx, turnOf(turnOfUser, u.ID)); err != nil {
+		return "", err
+	}
+	before, err := modify(ctx, t, scanUser, options.Before, usersIn, d("_id", uuid(u.ID), "version", u.Version), d(
+		"$set", append(d("name", u.Name, "name_folded", text.Fold(u.Name), "bio", textOrNull(u.Bio), "location", textOrNull(u.Location),
+			"role", string(u.Role), "is_active", u.IsActive, "erased", u.Erased, "created_at", date(u.CreatedAt),
+			"updated_at", date(u.UpdatedAt)), besides...),
+		"$inc", d("version", int64(1))))
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		there, err := findUser(ctx, t, u.ID)
+		if err != nil {
+			return "", err
+		}
+		return "", fmt.Errorf("version %d of a user, not %d: %w", there.Version, u.Version, uow.ErrConflict)
+	}
+	if err == nil && before.IsActive != u.IsActive {
+		t.later(profilesIn, changing(d("user_id", uuid(u.ID)), d("$set", d("user_is_active", u.IsActive))))
+	}
+	t.active[u.ID] = u.IsActive
+	return before.Email, err
+}
+
+func (r usersRepository) SetPassword(ctx context.Context, user id.User, password users.PasswordHash, at time.Time) error {
+	return r.write(ctx, func(t *txn) error {
+		if err := t.queueFor(ctx, turnOf(turnOfUser, user)); err != nil {
+			return err
+		}
+		change := append(guarded(), d("$set", d("password", textOrNull(password.Reveal()), "updated_at", date(at)))...)
+		matched, err := t.update(ctx, usersIn, changing(d("_id", uuid(user)), change))
+		if err == nil && matched == 0 {
+			err = notFound("a user")
+		}
+		return err
+	})
+}
+
+func (r usersRepository) Erase(ctx context.Context, u users.User) error {
+	return r.write(ctx, func(t *txn) error {
+		address, err := saveUser(ctx, t, u, d("email", nil, "email_folded", nil, "password", nil))
+		if err != nil {
+			return err
+		}
+		if address != "" {
+			t.later(uniqueKeysIn, removing(d("_id", addressKey(text.Fold(address)))))
+		}
+		t.later(resetsIn, removing(d("_id", uuid(u.ID))))
+		return dropSessions(ctx, t, query{in: sessionsIn, filter: d("user_id", uuid(u.ID))})
+	})
+}
+
+func (r usersRepository) List(ctx context.Context, f users.Filter, last *page.Moment, limit int) (all []users.User, err error) {
+	err = r.read(ctx, func(t *txn) (err error) {
+		filter := bson.D{}
+		if f.Role != "" {
+			filter = append(filter, d("role", string(f.Role))...)
+		}
+		if f.IsActive != nil {
+			filter = append(filter, d("is_active", *f.IsActive)...)
+		}
+		if f.Query != "" {
+			part := primitive.Regex{Pattern: regexp.QuoteMeta(f.Query)}
+			filter = append(filter, d("$and", bson.A{d("$or", bson.A{d("name_folded", part), d("email_folded", part)})})...)
+		}
+		all, err = listPage(ctx, t, scanUser, limit, query{
+			in: usersIn, filter: append(filter, past(last, "$lt", "created_at", "_id")...), fields: userFields,
+			sort: d("created_at", -1, "_id", -1),
+		})
+		return err
+	})
+	return all, err
+}

@@ -17,19 +17,19 @@ import (
 // Open gives a fresh, empty store; who calls it closes it.
 type Open func() (ports.Storage, error)
 
-// The length of a run, in sequences of commands, and the length of a sequence.
-const (
-	small, full = 300, 5000
-	steps       = 40
-)
+// Runs is how many sequences of commands are run: in every test, and where CICERONE_SOAK is 1.
+type Runs struct{ Usual, Soak int }
 
-// Compare runs 300 sequences, or 5,000 where CICERONE_SOAK is 1. Where the two stores differ, the test fails with
+// steps is how many commands a sequence has at most.
+const steps = 40
+
+// Compare runs so many sequences. Where the two stores differ, the test fails with
 // the commands up to there, as short as rapid could make them, and the seed that makes them again.
-func Compare(t *testing.T, reference, store Open) {
+func Compare(t *testing.T, runs Runs, reference, store Open) {
 	t.Helper()
-	sequences := small
+	sequences := runs.Usual
 	if os.Getenv("CICERONE_SOAK") == "1" {
-		sequences = full
+		sequences = runs.Soak
 	}
 	setFlag(t, "rapid.checks", fmt.Sprint(sequences))
 	setFlag(t, "rapid.nofailfile", "true")

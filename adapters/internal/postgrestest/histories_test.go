@@ -13,7 +13,7 @@ import (
 
 func TestHistories(t *testing.T) {
 	dsn := servers.Postgres(t)
-	histories.Compare(t,
+	histories.Compare(t, histories.Runs{Usual: 200, Soak: 3_000},
 		func() (ports.Storage, error) { return memory.New(), nil },
 		func() (ports.Storage, error) { return postgres.Open(context.Background(), dsn, fresh(t, dsn)) },
 	)

@@ -126,6 +126,7 @@ func (o Options) configure(config *pgxpool.Config) {
 	} {
 		conn.RuntimeParams[name] = strconv.FormatInt(d.Milliseconds(), 10)
 	}
+	setUnlessSet(conn.RuntimeParams, "jit", "off") // to compile a wide search takes longer than it saves
 	if o.Exclusive {
 		config.MaxConns, config.MinConns = 1, 1 // two would shut each other out
 	}

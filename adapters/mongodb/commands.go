@@ -122,6 +122,23 @@ func modify[T any](ctx context.Context, t *txn, scan func(r *record) T, which op
 	return read(raw, scan)
 }
 
+// both asks two questions that do not wait for each other: at once, where no transaction keeps them in turn.
+func (t *txn) both(one, other func() error) error {
+	if t.mode != uow.Read || t.session != nil {
+		if err := one(); err != nil {
+			return err
+		}
+		return other()
+	}
+	answered := make(chan error, 1)
+	go func() { answered <- other() }()
+	err, errOther := one(), <-answered
+	if err != nil {
+		return err
+	}
+	return errOther
+}
+
 // hold is a change of one document that keeps others away from it.
 type hold struct {
 	in             collection

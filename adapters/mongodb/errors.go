@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.mongodb.org/mongo-driver/mongo"
 	"go.mongodb.org/mongo-driver/x/mongo/driver/topology"
@@ -43,11 +44,10 @@ const (
 
 // The server's codes that something is decided by.
 const (
-	codeInvalidDocument  = 121
-	codeNamespaceExists  = 48
-	codeConflictingWork  = 117
-	codeWriteConflict    = 112
-	codeNoSuchCollection = 26
+	codeNamespaceExists   = 48
+	codeWriteConflict     = 112
+	codeInvalidDocument   = 121
+	codeNoSuchTransaction = 251
 )
 
 // outOfService are the codes of a server that cannot do now what it, or another, may do later: it steps down, shuts down,
@@ -60,10 +60,12 @@ func translate(ctx context.Context, err error) error {
 	if err == nil || errors.Is(err, fault.Unavailable) {
 		return err
 	}
-	if ended := ctx.Err(); ended != nil && !errors.Is(context.Cause(ctx), errSilent) {
-		return fmt.Errorf("%w: %w", ended, err)
+	if over := ended(ctx); over != nil && !errors.Is(context.Cause(ctx), errSilent) {
+		return fmt.Errorf("%w: %w", over, err)
 	}
 	switch {
+	case errors.Is(err, errSilent):
+		return uow.ErrUnreachable.Because(err)
 	case hasLabel(err, labelTransient), hasCode(err, codeWriteConflict):
 		return uow.ErrConflict.Because(err)
 	case isLost(err), hasCode(err, outOfService...):
@@ -74,6 +76,14 @@ func translate(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", errRule, err)
 	}
 	return err
+}
+
+// ended is why a context is over. A connection notices a deadline a moment before the context does.
+func ended(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 // raced is what a duplicate means where the unit had looked, and found none: another was faster.
@@ -92,7 +102,7 @@ func isLost(err error) bool {
 	if _, ok := errors.AsType[topology.ConnectionError](err); ok {
 		return true
 	}
-	return mongo.IsNetworkError(err) || mongo.IsTimeout(err) || errors.Is(err, errSilent) || errors.Is(err, mongo.ErrClientDisconnected)
+	return mongo.IsNetworkError(err) || mongo.IsTimeout(err) || errors.Is(err, mongo.ErrClientDisconnected)
 }
 
 // isUnknown reports whether a commit that failed may have been done all the same. The server says so itself where it can: an

@@ -59,7 +59,7 @@ func (t *txn) dropClaims(ctx context.Context) error {
 		t.later(idempotencyIn, removing(d("_id", name, "saved", false)))
 	}
 	t.claims = nil
-	return t.flush(ctx)
+	return t.flush(ctx, idempotencyIn)
 }
 
 func (r idempotencyRepository) Save(ctx context.Context, record idempotency.Record) error {

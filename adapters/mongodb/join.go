@@ -57,13 +57,23 @@ func (h *host) run(ctx context.Context, t *txn, fn func(ctx context.Context, tx 
 	t.session, t.hosted = h.session, true
 	kept := false
 	defer func() {
-		if !kept && t.wrote {
-			undoing, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
-			defer cancel()
-			_ = h.session.AbortTransaction(undoing) // where it does not arrive, the server aborts after a minute
+		if !kept {
+			h.undo(ctx, t)
 		}
 	}()
 	err = t.run(ctx, fn)
 	kept = err == nil
 	return err
+}
+
+// undo takes back what a unit has written: without savepoints, that is the whole transaction. Of one that has only held something,
+// what it claimed goes again.
+func (h *host) undo(ctx context.Context, t *txn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	defer cancel()
+	t.waiting = nil
+	if !t.wrote && t.dropClaims(ctx) == nil {
+		return
+	}
+	_ = h.session.AbortTransaction(ctx) // where it does not arrive, the server aborts after a minute
 }

@@ -100,9 +100,9 @@ func (r messagingRepository) Standing(ctx context.Context, conversation id.Conve
 // findStanding reads the two one after the other: a conversation never changes its participants. Whether these are active, and
 // whom they block, stands in one document each, as leaving changes both.
 func findStanding(ctx context.Context, t *txn, conversation id.Conversation) (standing messaging.Standing, err error) {
-	c, err := find(ctx, t, scanConversation, query{in: conversationsIn, filter: d("_id", uuid(conversation)), fields: pairFields})
+	c, err := findHead(ctx, t, conversation)
 	if err != nil {
-		return standing, orNotFound(err, "a conversation")
+		return standing, err
 	}
 	standing.Conversation = c
 	both := d("$in", bson.A{uuid(c.VoyagerID), uuid(c.LocalID)})
@@ -139,21 +139,25 @@ func (r messagingRepository) Message(ctx context.Context, message id.Message) (m
 	return m, err
 }
 
-// History reads the messages last: nothing that is decided by the standing comes with them.
 func (r messagingRepository) History(
 	ctx context.Context, conversation id.Conversation, last *page.Moment, limit int,
 ) (standing messaging.Standing, all []messaging.Message, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
-		if standing, err = findStanding(ctx, t, conversation); err != nil {
+	err = r.read(ctx, func(t *txn) error {
+		return t.both(func() (err error) {
+			standing, err = findStanding(ctx, t, conversation)
 			return err
-		}
-		all, err = listPage(ctx, t, scanMessage, limit, query{
-			in: messagesIn, filter: append(d("conversation_id", uuid(conversation)), past(last, "$lt", "created_at", "_id")...),
-			sort: d("created_at", -1, "_id", -1),
+		}, func() (err error) {
+			all, err = listPage(ctx, t, scanMessage, limit, query{
+				in: messagesIn, filter: append(d("conversation_id", uuid(conversation)), past(last, "$lt", "created_at", "_id")...),
+				sort: d("created_at", -1, "_id", -1),
+			})
+			return err
 		})
-		return err
 	})
-	return standing, all, err
+	if err != nil {
+		return messaging.Standing{}, nil, err
+	}
+	return standing, all, nil
 }
 
 func (r messagingRepository) Attachment(ctx context.Context, message id.Message) (a messaging.Attachment, err error) {

@@ -26,7 +26,7 @@ const (
 	beatEvery = 4 * time.Second
 	heldFor   = 10 * time.Second // since the last beat was sent: after that it may be over, and a unit asks before it begins
 	goneAfter = 15 * time.Second // without a beat
-	beatTime  = 5 * time.Second  // for one beat
+	beatTime  = 5 * time.Second  // for one command about all this
 )
 
 // presence is the document of servers that says that this store is open. There are two kinds: many share a store, or
@@ -41,7 +41,7 @@ type presence struct {
 	nudge chan struct{}      // asks for a beat at once
 
 	mu      sync.Mutex
-	renewed time.Time // when the last beat that arrived was sent
+	renewed time.Time // when the last beat that arrived was sent; zero since the store is another's
 	next    *beat
 }
 
@@ -55,11 +55,9 @@ func newBeat() *beat { return &beat{done: make(chan struct{})} }
 
 // begin enters the store, and stays there until end.
 func (p *presence) begin(ctx context.Context) error {
-	entering, cancel := context.WithTimeoutCause(ctx, p.store.options.CommandTimeout, errSilent)
-	defer cancel()
 	p.id, p.renewed = binary(id.NewGenerator(nil).Next()), time.Now()
 	p.ended, p.nudge, p.next = make(chan struct{}), make(chan struct{}, 1), newBeat()
-	if err := p.enter(entering); err != nil {
+	if err := p.enter(ctx); err != nil {
 		return err
 	}
 	beating, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -93,8 +91,11 @@ func (p *presence) keep(ctx context.Context) {
 		sent := time.Now()
 		err := p.renew(ctx)
 		p.mu.Lock()
-		if err == nil {
+		switch {
+		case err == nil:
 			p.renewed = sent
+		case errors.Is(err, ErrInUse):
+			p.renewed = time.Time{}
 		}
 		p.next.err = err
 		close(p.next.done)
@@ -142,18 +143,28 @@ func (p *presence) servers() *mongo.Collection {
 	return p.store.db.Collection(string(serversIn), options.Collection().SetReadConcern(readconcern.Local()))
 }
 
-// renew sends a beat. Where the document was removed, this is a new beginning.
-func (p *presence) renew(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, beatTime, errSilent)
+// ask runs one command on servers.
+func (p *presence) ask(ctx context.Context, what string, command func(ctx context.Context) error) error {
+	asking, cancel := context.WithTimeout(ctx, min(beatTime, p.store.options.CommandTimeout))
 	defer cancel()
-	done, err := p.servers().UpdateOne(ctx, d("_id", p.id), d("$currentDate", d("seen_at", true)))
-	if err != nil {
-		return fmt.Errorf("say that the store is in use: %w", translate(ctx, err))
-	}
-	if done.MatchedCount == 0 {
-		return p.enter(ctx)
+	if err := command(asking); err != nil {
+		return fmt.Errorf("%s: %w", what, translate(ctx, err))
 	}
 	return nil
+}
+
+// renew sends a beat. Where the document was removed, this is a new beginning.
+func (p *presence) renew(ctx context.Context) error {
+	there := false
+	err := p.ask(ctx, "say that the store is in use", func(ctx context.Context) error {
+		done, err := p.servers().UpdateOne(ctx, d("_id", p.id), d("$currentDate", d("seen_at", true)))
+		there = err == nil && done.MatchedCount > 0
+		return err
+	})
+	if err == nil && !there {
+		return p.enter(ctx)
+	}
+	return err
 }
 
 // occupant is a store that somebody has open.
@@ -183,27 +194,33 @@ func (p *presence) announce(ctx context.Context) (others []occupant, err error) 
 	}
 	servers, exclusive := p.servers(), p.store.options.Exclusive
 	var own occupant
-	err = servers.FindOneAndUpdate(ctx, d("_id", p.id),
-		d("$set", d("exclusive", exclusive, "host", host), "$currentDate", d("since", true, "seen_at", true)),
-		options.FindOneAndUpdate().SetUpsert(true).SetReturnDocument(options.After)).Decode(&own)
+	err = p.ask(ctx, "say that the store is in use", func(ctx context.Context) error {
+		return servers.FindOneAndUpdate(ctx, d("_id", p.id),
+			d("$set", d("exclusive", exclusive, "host", host), "$currentDate", d("since", true, "seen_at", true)),
+			options.FindOneAndUpdate().SetUpsert(true).SetReturnDocument(options.After)).Decode(&own)
+	})
 	if err != nil {
-		return nil, fmt.Errorf("say that the store is in use: %w", translate(ctx, err))
+		return nil, err
 	}
-	if _, err = servers.DeleteMany(ctx, d("seen_at", d("$lt", date(own.SeenAt.Add(-goneAfter))))); err != nil {
-		return nil, fmt.Errorf("forget who does not use the store any more: %w", translate(ctx, err))
+	err = p.ask(ctx, "forget who does not use the store any more", func(ctx context.Context) error {
+		_, err := servers.DeleteMany(ctx, d("seen_at", d("$lt", date(own.SeenAt.Add(-goneAfter)))))
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	rivals := d("_id", d("$ne", p.id))
 	if !exclusive {
 		rivals = append(rivals, bson.E{Key: "exclusive", Value: true})
 	}
-	cursor, err := servers.Find(ctx, rivals)
-	if err == nil {
-		err = cursor.All(ctx, &others)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("look who uses the store: %w", translate(ctx, err))
-	}
-	return others, nil
+	err = p.ask(ctx, "look who uses the store", func(ctx context.Context) error {
+		cursor, err := servers.Find(ctx, rivals)
+		if err == nil {
+			err = cursor.All(ctx, &others)
+		}
+		return err
+	})
+	return others, err
 }
 
 // leave says that the store is not in use any more. Where that does not arrive, it counts as gone after goneAfter.

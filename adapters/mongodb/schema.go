@@ -138,6 +138,7 @@ var schema = []spec{
 			{name: "by_country", keys: "country_folded city_folded", partial: findable},
 			{name: "by_city", keys: "city_folded", partial: findable},
 			{name: "by_interest", keys: "interests", partial: findable},
+			{name: "by_age", keys: "age", partial: findable},
 		},
 	},
 	{

@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/mongo/writeconcern"
 
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
@@ -25,6 +26,7 @@ type Store struct {
 	db      *mongo.Database
 	options Options
 	turns   turns
+	heads   heads
 	gate    *uow.Gate
 
 	presence presence
@@ -37,6 +39,7 @@ func newStore(client *mongo.Client, o Options, letGo func() error) *Store {
 			SetWriteConcern(writeconcern.Majority()).SetReadPreference(readpref.Primary())),
 		options: o,
 		turns:   turns{all: map[turn]*line{}},
+		heads:   heads{all: map[id.Conversation]messaging.Conversation{}},
 	}
 	s.presence.store = s
 	s.gate = uow.NewGate("mongodb", func() error {

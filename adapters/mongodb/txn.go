@@ -117,14 +117,17 @@ func (t *txn) together(ctx context.Context, f func() error) error {
 
 // send runs one command, in the transaction where it has begun, and says what its error means.
 func (t *txn) send(ctx context.Context, command func(ctx context.Context) error) error {
-	asking, cancel := context.WithTimeoutCause(ctx, t.store.options.CommandTimeout, errSilent)
+	asking, cancel := context.WithTimeout(ctx, t.store.options.CommandTimeout)
 	defer cancel()
 	if t.session != nil {
 		asking = mongo.NewSessionContext(asking, t.session)
 	}
 	err := command(asking)
-	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(asking), errSilent) {
+	if err != nil && ended(ctx) == nil && ended(asking) != nil {
 		err = fmt.Errorf("%w: %w", errSilent, err)
+	}
+	if t.mode == uow.Snapshot && hasCode(err, codeNoSuchTransaction) {
+		err = fmt.Errorf("one moment is seen no longer than the server's transactionLifetimeLimitSeconds: %w", err)
 	}
 	return translate(ctx, err)
 }
@@ -138,17 +141,18 @@ func (t *txn) commit(ctx context.Context) error {
 		return err
 	}
 	// From here on the caller's leaving would only hide how it went.
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), t.store.options.CommitTime, errSilent)
+	ctx = context.WithoutCancel(ctx)
+	trying, cancel := context.WithTimeout(ctx, t.store.options.CommitTime)
 	defer cancel()
 	const longest = 250 * time.Millisecond
 	for ceiling := 2 * time.Millisecond; ; ceiling = min(2*ceiling, longest) {
-		err := t.session.CommitTransaction(ctx)
+		err := t.session.CommitTransaction(trying)
 		if err == nil || !isUnknown(err) {
 			return translate(ctx, err)
 		}
 		select {
 		case <-time.After(rand.N(ceiling)): // #nosec G404 -- full jitter wants spread, not secrecy
-		case <-ctx.Done():
+		case <-trying.Done():
 			return uow.ErrOutcomeUnknown.Because(err)
 		}
 	}

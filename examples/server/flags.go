@@ -21,18 +21,18 @@ const environment = "CICERONE"
 type program struct {
 	settings
 
-	Serve  serveCommand  `cmd:"" default:"withargs" help:"Serve the API of Cicerone, where voyagers meet locals, until SIGTERM or SIGINT. There are other commands, each with a -h of its own: server admin EMAIL makes an account an admin, server backup FILE copies the store, server doctor checks it, server copy --to STORE copies it into another kind of store, server migrate makes the tables of a PostgreSQL store."`
+	Serve  serveCommand  `cmd:"" default:"withargs" help:"Serve the API of Cicerone, where voyagers meet locals, until SIGTERM or SIGINT. There are other commands, each with a -h of its own: server admin EMAIL makes an account an admin, server backup FILE copies the store, server doctor checks it, server copy --to STORE copies it into another kind of store, server migrate makes the tables of a PostgreSQL or MongoDB store."`
 	Admin  adminCommand  `cmd:"" help:"Make an account an admin, and make the account where there is none. No server may have a sqlite store open."`
-	Backup backupCommand `cmd:"" help:"Copy the store into a file, as it is at one moment, while a server uses it or none. The copy is a store like any other: --store sqlite:FILE. PostgreSQL has pg_dump for that."`
+	Backup backupCommand `cmd:"" help:"Copy the store into a file, as it is at one moment, while a server uses it or none. The copy is a store like any other: --store sqlite:FILE. PostgreSQL has pg_dump for that, and MongoDB mongodump."`
 	Copy   copyCommand   `cmd:"" help:"Copy the whole store into another one, of the same kind or of any other, and compare both. No server may have either of them open. A copy that was interrupted is gone on with by the same command; no server takes the store before that is done."`
 	Doctor doctorCommand `cmd:"" help:"Check every rule on the whole store, while a server uses it or none, and print what there is. Exits with 1 where a rule is broken."`
 
-	Migrate migrateCommand `cmd:"" help:"Make the tables of a PostgreSQL store, or bring them up to date: the store named by --store. It may be repeated; of several at once one works and the others wait. Other stores do so by themselves when a server opens them."`
+	Migrate migrateCommand `cmd:"" help:"Make the tables of a PostgreSQL store or the collections of a MongoDB store, or bring them up to date: the store named by --store. It may be repeated, and run by several at once. Other stores do so by themselves when a server opens them."`
 }
 
 // settings are the flags of all commands.
 type settings struct {
-	Store string `default:"sqlite" placeholder:"STORE" help:"Where everything is kept: ${stores}. sqlite is a file, cicerone/cicerone.db in the user's data folder (where $XDG_DATA_HOME says, else ~/.local/share or what the system has instead) unless PATH names another; postgres is a schema of a database, whose tables server migrate makes, and takes the parameters schema=NAME (cicerone), pgbouncer=true (PgBouncer in transaction mode stands between), statement_timeout=10s, lock_timeout=5s, idle_in_transaction_session_timeout=15s, pool_max_conns=N (four for each processor) and those of libpq, like sslmode; memory, or :memory:, ends with the process. Default: ${default}."`
+	Store string `default:"sqlite" placeholder:"STORE" help:"Where everything is kept: ${stores}. sqlite is a file, cicerone/cicerone.db in the user's data folder (where $XDG_DATA_HOME says, else ~/.local/share or what the system has instead) unless PATH names another; postgres is a schema of a database, whose tables server migrate makes, and takes the parameters schema=NAME (cicerone), pgbouncer=true (PgBouncer in transaction mode stands between), statement_timeout=10s, lock_timeout=5s, idle_in_transaction_session_timeout=15s, pool_max_conns=N (four for each processor) and those of libpq, like sslmode; mongodb is a database of a replica set or sharded cluster, whose collections server migrate makes, at mongodb:// or mongodb+srv://, and takes the parameters commandTimeoutMS=10000, commitTimeoutMS=5000, queueTimeoutMS=10000 and those of every MongoDB address, like replicaSet and authSource; memory, or :memory:, ends with the process. Default: ${default}."`
 
 	Log      logSettings      `embed:"" prefix:"log-" group:"Log"`
 	Policies policySettings   `embed:"" group:"What the community decides"`

@@ -36,6 +36,8 @@ var stores = []store{
 	{name: "sqlite", form: "sqlite[:PATH]", demo: true, file: sqliteFile, open: openSQLite, look: lookAtSQLite, from: copyFromSQLite, into: copyIntoSQLite},
 	{name: "postgres", form: "postgres://USER@HOST/DATABASE", show: showPostgres, open: openPostgres, look: lookAtPostgres, from: takePostgres, into: copyIntoPostgres,
 		migrate: migratePostgres, backup: "pg_dump"},
+	{name: "mongodb", form: "mongodb://USER@HOST/DATABASE", show: showMongoDB, open: openMongoDB, look: lookAtMongoDB, from: takeMongoDB, into: copyIntoMongoDB,
+		migrate: migrateMongoDB, backup: "mongodump"},
 	{name: "memory", form: "memory", demo: true, open: openMemory},
 }
 
@@ -92,6 +94,7 @@ func findStore(flag, address string) (place, error) {
 	if end := strings.IndexFunc(address, endsName); end >= 0 {
 		name = address[:end]
 	}
+	name = strings.TrimSuffix(name, "+srv") // of MongoDB's addresses, one whose hosts are found in the DNS
 	for _, s := range stores {
 		if s.name != name {
 			continue

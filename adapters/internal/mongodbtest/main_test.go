@@ -20,20 +20,13 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/mongodb"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/uow"
-	"github.com/cicerone-go/cicerone/ports"
-	"github.com/cicerone-go/cicerone/ports/porttest"
 )
-
-func TestStorage(t *testing.T) {
-	everywhere(t, func(t *testing.T, s target) {
-		porttest.Storage(t, func(t *testing.T) ports.Storage { return s.open(t, s.fresh(t)) })
-	})
-}
 
 // target is a server that a test runs on.
 type target struct {
 	uri  string
-	name string // of the database, before the number of the store
+	name string            // of the database, before the number of the store
+	fake *mongofake.Server // nil where it is a real one
 }
 
 // everywhere runs a test on the fake, and on a real server where there is one.
@@ -50,7 +43,9 @@ func databaseOf(uri string) string {
 	return uri[strings.LastIndexByte(uri, '/')+1:]
 }
 
-func onFake(server *mongofake.Server) target { return target{uri: server.URI(), name: "store"} }
+func onFake(server *mongofake.Server) target {
+	return target{uri: server.URI(), name: "store", fake: server}
+}
 
 // startFake starts a fake server, which ends with the test. What it lacks fails the test.
 func startFake(t testing.TB) *mongofake.Server {
@@ -77,7 +72,7 @@ func (s target) fresh(t testing.TB) mongodb.Options {
 func (s target) empty(t testing.TB) mongodb.Options {
 	t.Helper()
 	o := mongodb.Options{Database: fmt.Sprintf("%s_%d", s.name, databases.Add(1))}
-	if s.name != "store" {
+	if s.fake == nil {
 		t.Cleanup(func() { must(t, s.client(t).Database(o.Database).Drop(context.Background())) })
 	}
 	return o
@@ -108,20 +103,24 @@ func (s target) client(t testing.TB) *mongo.Client {
 // town is a community of a few pairs over a store.
 type town struct {
 	*community.Community
-	store *mongodb.Store
-	admin id.User
-	pairs []community.Pair
+	database string
+	store    *mongodb.Store
+	clock    *community.Clock
+	admin    id.User
+	pairs    []community.Pair
 }
 
 // populated opens a new store with an admin and n pairs. It is closed when the test ends.
 func (s target) populated(t testing.TB, n int) *town {
 	t.Helper()
-	store := s.open(t, s.fresh(t))
+	o := s.fresh(t)
+	store := s.open(t, o)
 	t.Cleanup(func() { must(t, store.Close(context.Background())) })
-	c := community.New(store, community.NewClock(), id.NewGenerator(nil), uow.Policy{})
+	clock := community.NewClock()
+	c := community.New(store, clock, id.NewGenerator(nil), uow.Policy{})
 	admin, pairs, err := c.Populate(context.Background(), n)
 	must(t, err)
-	return &town{c, store, admin, pairs}
+	return &town{c, o.Database, store, clock, admin, pairs}
 }
 
 func soak() bool { return os.Getenv("CICERONE_SOAK") == "1" }

@@ -12,12 +12,12 @@ import (
 	"go.mongodb.org/mongo-driver/bson/primitive"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/mongofake"
+	"github.com/cicerone-go/cicerone/adapters/mongodb"
 )
 
 // shape is what a statement asks, without the values: its fields, how each is compared, and the order.
 func shape(s statement) string {
-	parts := []string{s.collection + ":"}
-	parts = append(parts, conditions(s.filter)...)
+	parts := conditions(s.filter)
 	if len(s.sort) > 0 {
 		parts = append(parts, "| sort")
 		for _, e := range s.sort {
@@ -29,6 +29,11 @@ func shape(s statement) string {
 		}
 	}
 	return strings.Join(parts, " ")
+}
+
+// signs are how a shape writes operators.
+var signs = map[string]string{
+	"$lt": "<", "$lte": "<=", "$gt": ">", "$gte": ">=", "$ne": "!=", "$in": "=in", "$nin": "!in", "$exists": "?",
 }
 
 func conditions(filter bson.D) (parts []string) {
@@ -48,9 +53,7 @@ func conditions(filter bson.D) (parts []string) {
 				parts = append(parts, e.Key+"=")
 			}
 			for _, op := range ops {
-				parts = append(parts, e.Key+map[string]string{
-					"$lt": "<", "$lte": "<=", "$gt": ">", "$gte": ">=", "$ne": "!=", "$in": "=in", "$nin": "!in", "$exists": "?",
-				}[op])
+				parts = append(parts, e.Key+signs[op])
 			}
 		}
 	}
@@ -58,16 +61,145 @@ func conditions(filter bson.D) (parts []string) {
 	return slices.Compact(parts)
 }
 
+// indexed is an index as the server lists it.
+type indexed struct {
+	Name    string `bson:"name"`
+	Key     bson.D `bson:"key"`
+	Unique  bool   `bson:"unique"`
+	Partial bson.D `bson:"partialFilterExpression"`
+}
+
+func indexesOf(t *testing.T, s target, database, collection string) []indexed {
+	t.Helper()
+	cursor, err := s.client(t).Database(database).Collection(collection).Indexes().List(context.Background())
+	must(t, err)
+	var all []indexed
+	must(t, cursor.All(context.Background(), &all))
+	return all
+}
+
+// checkQueries holds what was asked against the table, and the table against the indexes.
 func checkQueries(t *testing.T, s target, all []mongofake.Command) {
-	seen := map[string]statement{}
+	asked := map[string]map[string]statement{}
 	for _, c := range all {
 		for _, st := range statements(c) {
-			seen[shape(st)] = st
+			if asked[st.collection] == nil {
+				asked[st.collection] = map[string]statement{}
+			}
+			asked[st.collection][shape(st)] = st
 		}
 	}
-	for _, q := range slices.Sorted(maps.Keys(seen)) {
-		fmt.Println(q)
+	database := s.fresh(t).Database
+	for _, collection := range slices.Sorted(maps.Keys(asked)) {
+		listed := map[string]string{} // shapes, and what serves them
+		for _, q := range queries[collection] {
+			for _, shape := range q.shapes {
+				if listed[shape] != "" {
+					t.Errorf("%s: %s is listed twice", collection, shape)
+				}
+				listed[shape] = q.index
+			}
+		}
+		indexes := indexesOf(t, s, database, collection)
+		for shape, st := range asked[collection] {
+			name, known := listed[shape]
+			if !known {
+				t.Errorf("%s: no index is named for\t%s", collection, shape)
+				continue
+			}
+			if why := serves(indexes, name, st); why != "" {
+				t.Errorf("%s: %s does not serve %s: %s", collection, name, shape, why)
+			}
+		}
+		for shape := range listed {
+			if _, seen := asked[collection][shape]; !seen {
+				t.Errorf("%s: the kit never made the adapter ask %s", collection, shape)
+			}
+		}
 	}
-	_ = context.Background
-	_ = s
+}
+
+// serves says why an index does not serve a statement, or "". Two with an "or" between them serve the two branches.
+func serves(indexes []indexed, name string, s statement) string {
+	switch name {
+	case everything:
+		if len(s.sort) > 0 {
+			return "it is sorted in memory"
+		}
+		return ""
+	case sortedInMemory:
+		return serves(indexes, "_id_", statement{filter: s.filter})
+	}
+	if one, other, both := strings.Cut(name, " or "); both {
+		for _, e := range s.filter {
+			if branches, ok := e.Value.(bson.A); ok && e.Key == "$or" && len(branches) == 2 && len(s.filter) == 1 {
+				a := serves(indexes, one, statement{filter: branches[0].(bson.D)})
+				return a + serves(indexes, other, statement{filter: branches[1].(bson.D)})
+			}
+		}
+		return "it has not two branches"
+	}
+	at := slices.IndexFunc(indexes, func(x indexed) bool { return x.Name == name })
+	if at < 0 {
+		return "there is no such index"
+	}
+	return indexes[at].serves(s)
+}
+
+// serves checks equality, sort, range, in this order.
+func (x indexed) serves(s statement) string {
+	equal, ranged := []string{}, []string{}
+	for _, e := range s.filter {
+		switch ops := operators(e.Value); {
+		case strings.HasPrefix(e.Key, "$"):
+		case ops == nil, slices.Equal(ops, []string{"$in"}):
+			equal = append(equal, e.Key)
+		case !slices.Equal(ops, []string{"$ne"}) && !slices.Equal(ops, []string{"$nin"}):
+			ranged = append(ranged, e.Key)
+		}
+	}
+	for _, e := range x.Partial {
+		if v, _ := lookup(s.filter, e.Key); v != e.Value {
+			return "it has only some documents, and not all of those asked for"
+		}
+	}
+	keys := x.Key
+	used := 0
+	for len(keys) > 0 && slices.Contains(equal, keys[0].Key) {
+		keys, used = keys[1:], used+1
+	}
+	for _, e := range s.sort {
+		if len(keys) == 0 || keys[0].Key != e.Key {
+			return "it is not in the order that is asked for"
+		}
+		keys, used = keys[1:], used+1
+	}
+	if len(keys) > 0 && slices.Contains(ranged, keys[0].Key) {
+		used++
+	}
+	if used == 0 {
+		return "it begins with nothing that is asked for"
+	}
+	return ""
+}
+
+// TestUniqueIndexesSurviveSharding: on many shards, an index can only be unique where it begins with the shard key.
+func TestUniqueIndexesSurviveSharding(t *testing.T) {
+	s := onFake(startFake(t))
+	database := s.fresh(t).Database
+	unique := 0
+	for _, k := range mongodb.ShardKeys() {
+		for _, x := range indexesOf(t, s, database, k.Collection) {
+			if !x.Unique {
+				continue
+			}
+			unique++
+			if k.Field != "" && (k.Hashed || x.Key[0].Key != k.Field) {
+				t.Errorf("%s is sharded by %s: the index %s could not be unique", k.Collection, k.Field, x.Name)
+			}
+		}
+	}
+	if unique == 0 {
+		t.Error("no index is unique")
+	}
 }

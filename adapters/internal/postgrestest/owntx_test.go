@@ -4,15 +4,16 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/cicerone-go/cicerone/adapters/internal/programs"
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 )
 
 // A message costs 3 of 5 tokens. What failed has left nothing behind: neither the host's row, nor the message, nor its payment.
 func TestOwntx(t *testing.T) {
 	dsn := servers.Postgres(t)
-	program := filepath.Join(buildExamples(t, "owntx"), "owntx")
+	program := filepath.Join(programs.Build(t, "owntx"), "owntx")
 	for range 2 { // the second finds what the first has left
-		got := runProgram(t, programCommand(t.Context(), []string{"CICERONE_POSTGRES_DSN=" + dsn}, program))
+		got := programs.Run(t, programs.Command(t.Context(), []string{"CICERONE_POSTGRES_DSN=" + dsn}, program))
 		const want = `room 12 is not booked: the card is refused
   rooms 0, messages 0, tokens 5
 room 12 is booked
@@ -20,7 +21,7 @@ room 12 is booked
 room 13 is not booked: too few tokens to tell of it
   rooms 1, messages 1, tokens 2
 `
-		if got.code != 0 || got.stdout != want || got.stderr != "" {
+		if got.Code != 0 || got.Stdout != want || got.Stderr != "" {
 			t.Errorf("got %v\nwant:\n%s", got, want)
 		}
 	}

@@ -1,4 +1,5 @@
-package postgrestest
+// Package programs builds and runs the programs of examples as those who use them do, for tests.
+package programs
 
 import (
 	"bytes"
@@ -16,8 +17,8 @@ import (
 
 const module = "github.com/cicerone-go/cicerone"
 
-// buildExamples builds programs of examples into a folder, which it returns.
-func buildExamples(t *testing.T, names ...string) string {
+// Build builds programs of examples into a folder of the test's, which it returns.
+func Build(t *testing.T, names ...string) string {
 	t.Helper()
 	folder := t.TempDir()
 	args := []string{"build", "-o", folder + string(filepath.Separator)}
@@ -30,26 +31,26 @@ func buildExamples(t *testing.T, names ...string) string {
 	return folder
 }
 
-// programCommand is a program, in an environment without settings that are not ours, and with those that are.
-func programCommand(ctx context.Context, env []string, program string, args ...string) *exec.Cmd {
+// Command is a program, in an environment without settings that are not ours, and with those that are.
+func Command(ctx context.Context, env []string, program string, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, program, args...)
 	c.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CICERONE_") }), env...)
 	return c
 }
 
-// ending is what became of a program.
-type ending struct {
-	code           int
-	stdout, stderr string
+// Ending is what became of a program.
+type Ending struct {
+	Code           int
+	Stdout, Stderr string
 }
 
 // String implements fmt.Stringer for failures.
-func (e ending) String() string {
-	return fmt.Sprintf("exit code %d\n%s%s", e.code, e.stdout, e.stderr)
+func (e Ending) String() string {
+	return fmt.Sprintf("exit code %d\n%s%s", e.Code, e.Stdout, e.Stderr)
 }
 
-// runProgram runs a program that ends by itself.
-func runProgram(t *testing.T, c *exec.Cmd) ending {
+// Run runs a program that ends by itself.
+func Run(t *testing.T, c *exec.Cmd) Ending {
 	t.Helper()
 	var out, errs bytes.Buffer
 	c.Stdout, c.Stderr = &out, &errs
@@ -59,5 +60,5 @@ func runProgram(t *testing.T, c *exec.Cmd) ending {
 			t.Fatal(err)
 		}
 	}
-	return ending{c.ProcessState.ExitCode(), out.String(), errs.String()}
+	return Ending{c.ProcessState.ExitCode(), out.String(), errs.String()}
 }

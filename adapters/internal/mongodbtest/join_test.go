@@ -1,0 +1,250 @@
+package mongodbtest
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/mongo"
+	"go.mongodb.org/mongo-driver/mongo/options"
+	"go.mongodb.org/mongo-driver/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/mongo/readpref"
+	"go.mongodb.org/mongo-driver/mongo/writeconcern"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/community"
+	"github.com/cicerone-go/cicerone/adapters/internal/workload"
+	"github.com/cicerone-go/cicerone/adapters/mongodb"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/ports"
+	"github.com/cicerone-go/cicerone/ports/porttest"
+)
+
+// hosted is a store in a deployment that a host uses, too.
+type hosted struct {
+	*testing.T
+	*community.Community
+	store    *mongodb.Store
+	client   *mongo.Client
+	bookings *mongo.Collection
+	pair     community.Pair
+}
+
+func newHosted(t *testing.T, s target) *hosted {
+	ctx, client, o := context.Background(), s.client(t), s.empty(t)
+	must(t, mongodb.MigrateClient(ctx, client, o))
+	store, err := mongodb.New(ctx, client, o)
+	must(t, err)
+	t.Cleanup(func() { must(t, store.Close(ctx)) })
+	c := community.New(store, community.NewClock(), id.NewGenerator(nil), uow.Policy{})
+	_, pairs, err := c.Populate(ctx, 1)
+	must(t, err)
+	must(t, client.Database(o.Database).CreateCollection(ctx, "bookings"))
+	return &hosted{t, c, store, client, client.Database(o.Database).Collection("bookings"), pairs[0]}
+}
+
+// begin begins a transaction of the host's, which is over when the test ends.
+func (h *hosted) begin() mongo.Session {
+	h.Helper()
+	session, err := h.client.StartSession()
+	must(h, err)
+	h.Cleanup(func() { session.EndSession(context.Background()) })
+	must(h, session.StartTransaction(hostsConcerns))
+	return session
+}
+
+var hostsConcerns = options.Transaction().SetReadConcern(readconcern.Snapshot()).SetWriteConcern(writeconcern.Majority()).
+	SetReadPreference(readpref.Primary())
+
+func (h *hosted) book(session mongo.Session, n int) {
+	h.Helper()
+	_, err := h.bookings.InsertOne(mongo.NewSessionContext(context.Background(), session), bson.M{"_id": n})
+	must(h, err)
+}
+
+func (h *hosted) send(ctx context.Context, key idempotency.Key) error {
+	_, err := h.Messaging.Send(ctx, h.pair.Voyager, h.pair.Talk, messaging.Draft{Content: "It is booked."}, key)
+	return err
+}
+
+// expect fails the test unless there are so many bookings and messages.
+func (h *hosted) expect(bookings, messages int) {
+	h.Helper()
+	ctx := context.Background()
+	there, err := h.bookings.CountDocuments(ctx, bson.D{})
+	must(h, err)
+	var sent []messaging.Message
+	must(h, h.store.Run(ctx, uow.Read, func(ctx context.Context, tx ports.Tx) (err error) {
+		_, sent, err = tx.Messaging().History(ctx, h.pair.Talk, nil, 100)
+		return err
+	}))
+	if int(there) != bookings || len(sent) != messages {
+		h.Errorf("%d bookings and %d messages are there, want %d and %d", there, len(sent), bookings, messages)
+	}
+	workload.Audit(h, h.Community)
+}
+
+func TestJoin(t *testing.T) {
+	everywhere(t, func(t *testing.T, s target) {
+		ctx, h := context.Background(), newHosted(t, s)
+
+		session := h.begin()
+		h.book(session, 1)
+		joined := h.store.Join(ctx, session)
+		must(t, h.send(joined, "a-key"))
+		must(t, h.send(joined, "a-key")) // which is known already
+		must(t, h.send(joined, ""))
+		h.expect(0, 0) // before the host commits
+		must(t, session.CommitTransaction(ctx))
+		h.expect(1, 2)
+
+		session = h.begin()
+		h.book(session, 2)
+		must(t, h.send(h.store.Join(ctx, session), ""))
+		must(t, session.AbortTransaction(ctx))
+		h.expect(1, 2)
+
+		// A unit that is refused before it has written anything leaves the host's transaction as it was.
+		session = h.begin()
+		joined = h.store.Join(ctx, session)
+		h.book(session, 3)
+		if _, err := h.Messaging.Send(joined, h.pair.Voyager, id.Conversation{}, messaging.Draft{Content: "x"}, ""); !errors.Is(err, fault.NotFound) {
+			t.Errorf("a message nowhere answered %v", err)
+		}
+		if _, err := h.Messaging.Send(joined, h.pair.Voyager, id.Conversation{}, messaging.Draft{Content: "x"}, "refused"); !errors.Is(err, fault.NotFound) {
+			t.Errorf("a message nowhere, with a key, answered %v", err)
+		}
+		must(t, h.send(joined, ""))
+		must(t, session.CommitTransaction(ctx))
+		h.expect(2, 3)
+		claimed, err := h.bookings.Database().Collection("idempotency_records").CountDocuments(ctx, bson.M{"_id.key": "refused"})
+		must(t, err)
+		if claimed != 0 {
+			t.Error("what was refused left its key behind")
+		}
+
+		// One that has written takes it along.
+		session = h.begin()
+		joined = h.store.Join(ctx, session)
+		h.book(session, 4)
+		broken := errors.New("broken")
+		err = h.store.Run(joined, uow.Write, func(ctx context.Context, tx ports.Tx) error {
+			if _, err := tx.Users().Hold(ctx, h.pair.Voyager); err != nil {
+				return err
+			}
+			if _, err := tx.Tokens().Close(ctx, h.pair.Voyager); err != nil {
+				return err
+			}
+			return broken
+		})
+		if !errors.Is(err, broken) {
+			t.Errorf("a unit that broke answered %v", err)
+		}
+		if err := session.CommitTransaction(ctx); err == nil {
+			t.Error("the host committed half of a unit")
+		}
+		h.expect(2, 3)
+	})
+}
+
+func TestNothingToJoin(t *testing.T) {
+	everywhere(t, func(t *testing.T, s target) {
+		ctx, h := context.Background(), newHosted(t, s)
+		session, err := h.client.StartSession()
+		must(t, err)
+		defer session.EndSession(ctx)
+		joined := h.store.Join(ctx, session)
+		if err := h.send(joined, ""); !errors.Is(err, mongodb.ErrNoTransaction) {
+			t.Errorf("a session without a transaction answered %v", err)
+		}
+		must(t, session.StartTransaction(hostsConcerns))
+		must(t, h.send(joined, ""))
+		must(t, session.CommitTransaction(ctx))
+		if err := h.send(joined, ""); !errors.Is(err, mongodb.ErrNoTransaction) {
+			t.Errorf("after the commit it answered %v", err)
+		}
+		h.expect(0, 1)
+	})
+}
+
+// A conflict is the host's to deal with: it ends the unit at once.
+func TestAConflictInAHostsTransaction(t *testing.T) {
+	everywhere(t, func(t *testing.T, s target) {
+		ctx, h := context.Background(), newHosted(t, s)
+		late := h.begin()
+		h.book(late, 1) // now it sees what it will see
+		must(t, h.send(ctx, ""))
+		runs := 0
+		err := h.Store.Do(h.store.Join(ctx, late), func(ctx context.Context, tx ports.Tx) error {
+			runs++
+			_, err := tx.Tokens().Post(ctx, tokens.Entry{UserID: h.pair.Voyager, Amount: 1, Type: tokens.Bonus})
+			return err
+		})
+		if !errors.Is(err, uow.ErrConflict) || runs != 1 {
+			t.Errorf("%d runs, and %v", runs, err)
+		}
+		if err := late.CommitTransaction(ctx); err == nil {
+			t.Error("the host committed what had lost")
+		}
+		h.expect(0, 1)
+	})
+}
+
+func TestOneUnitAtATimeInAHostsTransaction(t *testing.T) {
+	everywhere(t, func(t *testing.T, s target) {
+		ctx, h := context.Background(), newHosted(t, s)
+		joined := h.store.Join(ctx, h.begin())
+		must(t, h.store.Run(joined, uow.Write, func(context.Context, ports.Tx) error {
+			if err := h.store.Run(joined, uow.Read, func(context.Context, ports.Tx) error { return nil }); !errors.Is(err, uow.ErrNested) {
+				t.Errorf("a second unit answered %v", err)
+			}
+			return nil
+		}))
+	})
+}
+
+// joining is a store each of whose units is alone in a host's transaction.
+type joining struct {
+	*mongodb.Store
+	client *mongo.Client
+}
+
+func (j joining) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	session, err := j.client.StartSession()
+	if err != nil {
+		return uow.ErrUnreachable.Because(err)
+	}
+	defer session.EndSession(context.WithoutCancel(ctx)) // which aborts what was not committed
+	if err := session.StartTransaction(hostsConcerns); err != nil {
+		return err
+	}
+	if err := j.Store.Run(j.Join(ctx, session), mode, fn); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return session.CommitTransaction(ctx)
+}
+
+// Units keep all their promises in a host's transaction, too.
+func TestStorageInHostsTransactions(t *testing.T) {
+	if !soak() {
+		t.Skip("runs in make soak: the kit once more, in hosts' transactions")
+	}
+	everywhere(t, func(t *testing.T, s target) {
+		porttest.Storage(t, func(t *testing.T) ports.Storage {
+			store, err := mongodb.New(context.Background(), s.client(t), s.fresh(t))
+			must(t, err)
+			return joining{store, s.client(t)}
+		})
+	})
+}

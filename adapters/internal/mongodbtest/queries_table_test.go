@@ -1,0 +1,302 @@
+package mongodbtest
+
+// served is the shapes of queries that one index serves.
+type served struct {
+	index  string
+	shapes []string
+}
+
+// What serves a query where no index does all of it.
+const (
+	everything     = "every document" // a search without any filter looks at everybody
+	sortedInMemory = "_id_, and a sort of the few that are named"
+)
+
+// queries is everything that the adapter asks, by collection, and the index that serves it. A shape names fields and how
+// they are compared; what stands in brackets only refines what stands beside it, but where it stands alone.
+var queries = map[string][]served{
+	"attachments": {
+		{"_id_", []string{
+			"_id=",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+	},
+	"audit_records": {
+		{"of_subject", []string{
+			"(created_at< or _id< created_at=) created_at<= subject_id= | sort -created_at -_id",
+			"subject_id= | sort -created_at -_id",
+		}},
+		{"by_time", []string{
+			"(created_at< or _id< created_at=) created_at<= | sort -created_at -_id",
+			"| sort -created_at -_id",
+		}},
+		{"_id_", []string{
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+	},
+	"calendars": {
+		{"_id_", []string{
+			"_id=",
+		}},
+	},
+	"conversations": {
+		{"of_participant", []string{
+			"(activity_at< or _id< activity_at=) activity_at<= participants= | sort -activity_at -_id",
+			"participants= | sort -activity_at -_id",
+		}},
+		{"_id_", []string{
+			"(last_message.created_at< or last_message._id<= last_message.created_at=) _id= last_message.created_at<= last_message.user_id!=",
+			"(last_message= or last_message.created_at< or last_message._id< last_message.created_at=) _id=",
+			"_id=",
+			"_id= local_id=",
+			"_id= participants=",
+			"_id= voyager_id=",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+		{"of_pair", []string{
+			"local_id= voyager_id=",
+		}},
+	},
+	"idempotency_records": {
+		{"of_owner", []string{
+			"_id.owner=",
+		}},
+		{"_id_", []string{
+			"_id=",
+			"_id= saved=",
+			"_id=in",
+			"_id> saved= | sort _id",
+			"saved= | sort _id",
+		}},
+		{"by_time", []string{
+			"created_at< saved= | sort created_at",
+		}},
+	},
+	"interests": {
+		{"_id_", []string{
+			"_id=",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+		{sortedInMemory, []string{
+			"_id=in | sort name_folded",
+		}},
+		{"by_name", []string{
+			"is_active= name_folded> | sort name_folded",
+			"is_active= | sort name_folded",
+			"name_folded=",
+			"name_folded> | sort name_folded",
+			"| sort name_folded",
+		}},
+	},
+	"messages": {
+		{"of_conversation", []string{
+			"(created_at< or _id< created_at=) conversation_id= created_at<= | sort -created_at -_id",
+			"conversation_id= | sort -created_at -_id",
+		}},
+		{"unread", []string{
+			"(created_at< or _id<= created_at=) conversation_id= created_at<= read= user_id!=",
+		}},
+		{"_id_", []string{
+			"_id=",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+	},
+	"password_resets": {
+		{"_id_", []string{
+			"_id=",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+		{"by_hash", []string{
+			"hash=",
+		}},
+	},
+	"profiles": {
+		{"_id_", []string{
+			"_id= interests!= user_id=",
+			"_id=in",
+			"_id> | sort _id",
+			"_id>= interests.0? | sort _id",
+			"interests.0? | sort _id",
+			"| sort _id",
+		}},
+		{"by_country", []string{
+			"age<= age>= city_folded= country_folded= interests=in is_searchable= user_id!in user_is_active=",
+			"city_folded= country_folded= is_searchable= user_id!in user_is_active=",
+			"country_folded= is_searchable= user_id!in user_is_active=",
+		}},
+		{"by_age", []string{
+			"age<= age>= is_searchable= user_id!in user_is_active=",
+			"age<= is_searchable= user_id!in user_is_active=",
+			"age>= is_searchable= user_id!in user_is_active=",
+		}},
+		{everything, []string{
+			"is_searchable= user_id!in user_is_active=",
+		}},
+		{"by_city", []string{
+			"city_folded= is_searchable= user_id!in user_is_active=",
+		}},
+		{"by_interest", []string{
+			"interests=in is_searchable= user_id!in user_is_active=",
+		}},
+		{"of_user", []string{
+			"user_id=",
+			"user_id=in",
+		}},
+	},
+	"refresh_tokens": {
+		{"_id_", []string{
+			"_id=",
+			"_id= used_at=",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+		{"of_session", []string{
+			"session_id=in",
+		}},
+	},
+	"reports": {
+		{"of_reporter", []string{
+			"(created_at< or _id< created_at=) created_at<= reporter_id= | sort -created_at -_id",
+			"reporter_id= | sort -created_at -_id",
+		}},
+		{"by_status", []string{
+			"(created_at> or _id> created_at=) created_at>= status= | sort created_at _id",
+			"status= | sort created_at _id",
+		}},
+		{"by_time", []string{
+			"(created_at> or _id> created_at=) created_at>= | sort created_at _id",
+			"| sort created_at _id",
+		}},
+		{"_id_", []string{
+			"_id=",
+			"_id= reporter_id= status=",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+		{"one_pending", []string{
+			"reported_user_id= reporter_id= status=",
+		}},
+	},
+	"reservations": {
+		{"of_conversation", []string{
+			"(created_at< or _id< created_at=) conversation_id= created_at<= | sort -created_at -_id",
+			"conversation_id= | sort -created_at -_id",
+		}},
+		{"of_participant_by_status", []string{
+			"(created_at< or _id< created_at=) created_at<= participants= status= | sort -created_at -_id",
+			"participants= status= | sort -created_at -_id",
+		}},
+		{"of_participant", []string{
+			"(created_at< or _id< created_at=) created_at<= participants= | sort -created_at -_id",
+			"participants= | sort -created_at -_id",
+		}},
+		{"calendar", []string{
+			"_id!= date< end_date> local_id= status=",
+		}},
+		{"_id_", []string{
+			"_id=",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+		{"due", []string{
+			"end_date<= status= | sort end_date _id",
+		}},
+		{"held", []string{
+			"status= voyager_id=",
+		}},
+	},
+	"sessions": {
+		{"_id_", []string{
+			"_id=",
+			"_id= revoked_at=",
+			"_id=in",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+		{"by_expiry", []string{
+			"expires_at< | sort expires_at _id",
+		}},
+		{"of_user", []string{
+			"revoked_at= user_id=",
+			"user_id=",
+			"user_id= | sort created_at _id",
+		}},
+	},
+	"store_marks": {
+		{"_id_", []string{
+			"_id=",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+	},
+	"token_transactions": {
+		{"of_user", []string{
+			"(user_id> or seq> user_id=) user_id>= | sort user_id seq",
+			"seq< user_id= | sort -seq",
+			"user_id= | sort -seq",
+			"| sort user_id seq",
+		}},
+	},
+	"unique_keys": {
+		{"_id_", []string{
+			"_id=",
+			"_id=in",
+		}},
+	},
+	"users": {
+		{"by_activity", []string{
+			"((name_folded~ or email_folded~)) is_active= | sort -created_at -_id",
+			"(created_at< or _id< created_at=) created_at<= is_active= | sort -created_at -_id",
+			"is_active= | sort -created_at -_id",
+		}},
+		{"by_role", []string{
+			"((name_folded~ or email_folded~)) role= | sort -created_at -_id",
+			"is_active= role= | sort -created_at -_id",
+			"role= | sort -created_at -_id",
+		}},
+		{"by_time", []string{
+			"((name_folded~ or email_folded~)) | sort -created_at -_id",
+			"(created_at< or _id< created_at=) created_at<= | sort -created_at -_id",
+			"| sort -created_at -_id",
+		}},
+		{"_id_ or _id_", []string{
+			"(_id= blocks.user_id= or _id= blocks.user_id=)",
+		}},
+		{"_id_ or by_blocked", []string{
+			"(_id= or blocks.user_id=)",
+		}},
+		{"_id_ or by_role", []string{
+			"(_id= or is_active= role=)",
+		}},
+		{"_id_", []string{
+			"_id=",
+			"_id= blocks.user_id!=",
+			"_id= version=",
+			"_id=in",
+			"_id> | sort _id",
+			"_id>= blocks.0? | sort _id",
+			"blocks.0? | sort _id",
+			"| sort _id",
+		}},
+		{"by_email", []string{
+			"email_folded=",
+		}},
+	},
+	"wallets": {
+		{"_id_", []string{
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+		{"of_user", []string{
+			"balance<= balance>= user_id=",
+			"user_id=",
+			"user_id=in",
+		}},
+	},
+}

@@ -1,0 +1,122 @@
+package programs
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Server is the example server, with a home of its own.
+type Server struct {
+	Path string
+	Env  []string
+}
+
+// NewServer is the server in a folder that Build made.
+func NewServer(t *testing.T, folder string) Server {
+	t.Helper()
+	home := t.TempDir()
+	return Server{filepath.Join(folder, "server"), []string{"HOME=" + home, "XDG_DATA_HOME=" + home}}
+}
+
+// Run runs a command of the server that ends by itself.
+func (s Server) Run(t *testing.T, args ...string) Ending {
+	t.Helper()
+	return Run(t, Command(t.Context(), s.Env, s.Path, args...))
+}
+
+// Serving is a server that listens.
+type Serving struct {
+	Base string // its address, for a client
+	Said string // until it listened
+
+	cmd    *exec.Cmd
+	exited chan struct{}
+	mu     sync.Mutex
+	log    bytes.Buffer
+}
+
+// Serve starts the server on a free port and waits until it says that it listens. It is killed when the test ends.
+func (s Server) Serve(t *testing.T, args ...string) *Serving {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	r := &Serving{exited: make(chan struct{})}
+	r.cmd = Command(ctx, s.Env, s.Path, append([]string{"--addr", "localhost:0", "--bcrypt-cost", "4", "--log-level", "debug"}, args...)...)
+	r.cmd.Stderr = r
+	out, err := r.cmd.StdoutPipe()
+	if err == nil {
+		err = r.cmd.Start()
+	}
+	if err != nil {
+		stop()
+		t.Fatal(err)
+	}
+	read := bufio.NewReader(out)
+	for !strings.Contains(r.Said, "Ctrl-C") && err == nil {
+		var line string
+		line, err = read.ReadString('\n')
+		r.Said += line
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, read) // until it ends
+		_ = r.cmd.Wait()                 // most are killed
+		close(r.exited)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-r.exited
+		if t.Failed() {
+			t.Logf("the server's log:\n%s", r.Logged())
+		}
+	})
+	if err != nil {
+		t.Fatalf("the server ended instead of listening: %v\n%s", err, r.Said)
+	}
+	_, after, _ := strings.Cut(r.Said, "listens on ")
+	r.Base, _, _ = strings.Cut(after, ",")
+	return r
+}
+
+// Kill ends the server without giving it time for anything.
+func (r *Serving) Kill(t *testing.T) {
+	t.Helper()
+	r.signal(t, os.Kill)
+}
+
+// End ends the server as its operator does, and waits until it has ended.
+func (r *Serving) End(t *testing.T) {
+	t.Helper()
+	r.signal(t, os.Interrupt)
+	if code := r.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("the server ended with the exit code %d", code)
+	}
+}
+
+func (r *Serving) signal(t *testing.T, s os.Signal) {
+	t.Helper()
+	if err := r.cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+	<-r.exited
+}
+
+// Write implements io.Writer for what the server logs.
+func (r *Serving) Write(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.log.Write(b)
+}
+
+// Logged is what the server has logged up to now.
+func (r *Serving) Logged() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.log.String()
+}

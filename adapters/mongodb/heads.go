@@ -1,0 +1,50 @@
+package mongodb
+
+import (
+	"context"
+	"sync"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/messaging"
+)
+
+// heads remembers conversations: who takes part in one, and since when, never changes, and is asked before everything that happens in
+// it. Only what a majority has is remembered.
+type heads struct {
+	mu  sync.RWMutex
+	all map[id.Conversation]messaging.Conversation
+}
+
+// mostHeads is how many are remembered: about a hundred bytes each.
+const mostHeads = 20_000
+
+func (h *heads) get(conversation id.Conversation) (c messaging.Conversation, known bool) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	c, known = h.all[conversation]
+	return c, known
+}
+
+func (h *heads) put(c messaging.Conversation) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.all) >= mostHeads {
+		for any := range h.all {
+			delete(h.all, any)
+			break
+		}
+	}
+	h.all[c.ID] = c
+}
+
+// findHead reads what never changes of a conversation, or fault.NotFound.
+func findHead(ctx context.Context, t *txn, conversation id.Conversation) (messaging.Conversation, error) {
+	if c, known := t.store.heads.get(conversation); known {
+		return c, nil
+	}
+	c, err := find(ctx, t, scanConversation, query{in: conversationsIn, filter: d("_id", uuid(conversation)), fields: pairFields})
+	if err == nil && t.session == nil { // in a transaction it could be one that is not kept
+		t.store.heads.put(c)
+	}
+	return c, orNotFound(err, "a conversation")
+}

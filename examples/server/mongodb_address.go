@@ -1,0 +1,147 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.mongodb.org/mongo-driver/x/mongo/driver/connstring"
+
+	adapter "github.com/cicerone-go/cicerone/adapters/mongodb"
+)
+
+// mongoDBAddress is what the address of a MongoDB store says.
+type mongoDBAddress struct {
+	uri     string // for the adapter: the address without our parameters
+	options adapter.Options
+	shown   string // for people: without user, password and parameters
+}
+
+// mongoDBParameters are the parameters of an address that are ours, by their names in small letters. All others are the
+// driver's. As in any such address, a time is a number of milliseconds, and letters may be large or small.
+var mongoDBParameters = map[string]func(o *adapter.Options) *time.Duration{
+	"commandtimeoutms": func(o *adapter.Options) *time.Duration { return &o.CommandTimeout },
+	"committimeoutms":  func(o *adapter.Options) *time.Duration { return &o.CommitTime },
+	"queuetimeoutms":   func(o *adapter.Options) *time.Duration { return &o.QueueTime },
+}
+
+const (
+	mongoDBScheme    = connstring.SchemeMongoDB + "://"
+	mongoDBSRVScheme = connstring.SchemeMongoDBSRV + "://"
+)
+
+// readMongoDB reads mongodb://USER:PASSWORD@HOST:PORT,…/DATABASE?PARAMETERS, or mongodb+srv://…, for which nobody is asked
+// yet. No error repeats what may be a part of a password.
+func readMongoDB(address string) (mongoDBAddress, error) {
+	scheme := mongoDBScheme
+	rest, found := strings.CutPrefix(address, scheme)
+	if !found {
+		scheme = mongoDBSRVScheme
+		if rest, found = strings.CutPrefix(address, scheme); !found {
+			return mongoDBAddress{}, errors.New("mongodb takes an address like mongodb://USER:PASSWORD@HOST/DATABASE")
+		}
+	}
+	var a mongoDBAddress
+	head, parameters := cutMongoDB(rest)
+	if strings.Contains(strings.Join(parameters, ""), "@") { // this may be the end of a password
+		return mongoDBAddress{}, errMongoDBAddress
+	}
+	parameters, err := takeMongoDBOurs(parameters, &a.options)
+	if err != nil {
+		return mongoDBAddress{}, err
+	}
+	a.uri = withParameters(scheme+head, parameters)
+	if scheme == mongoDBSRVScheme { // what it says besides is in the DNS
+		parameters = slices.DeleteFunc(slices.Clone(parameters), func(p string) bool { return strings.HasPrefix(strings.ToLower(p), "srv") })
+	}
+	read, err := connstring.ParseAndValidate(withParameters(mongoDBScheme+head, parameters))
+	if err != nil {
+		return mongoDBAddress{}, unreadableMongoDB(parameters)
+	}
+	if unknown := slices.Sorted(maps.Keys(read.UnknownOptions)); len(unknown) > 0 {
+		return mongoDBAddress{}, fmt.Errorf("there is no parameter %s", unknown[0])
+	}
+	a.shown = showMongoDBHosts(scheme, read)
+	return a, nil
+}
+
+// showMongoDB is an address for people.
+func showMongoDB(address string) (string, error) {
+	a, err := readMongoDB(address)
+	return a.shown, err
+}
+
+// cutMongoDB cuts an address where its parameters begin. Like the driver, it takes all up to the first @ for user and password.
+func cutMongoDB(address string) (head string, parameters []string) {
+	user := strings.Index(address, "@") + 1
+	rest, query, _ := strings.Cut(address[user:], "?")
+	parameters = strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' })
+	return address[:user] + rest, parameters
+}
+
+func withParameters(address string, parameters []string) string {
+	if len(parameters) == 0 {
+		return address
+	}
+	return address + "?" + strings.Join(parameters, "&")
+}
+
+// takeMongoDBOurs takes our parameters out of those of an address.
+func takeMongoDBOurs(parameters []string, o *adapter.Options) (others []string, err error) {
+	for _, p := range parameters {
+		name, value, _ := strings.Cut(p, "=")
+		field, ours := mongoDBParameters[strings.ToLower(name)]
+		if !ours {
+			others = append(others, p)
+			continue
+		}
+		ms, err := strconv.ParseUint(value, 10, 31)
+		if err != nil || ms == 0 {
+			return nil, fmt.Errorf("the parameter %s: it is a number of milliseconds, from 1 on", name)
+		}
+		*field(o) = time.Duration(ms) * time.Millisecond // #nosec G115 -- it has 31 bits
+	}
+	return others, nil
+}
+
+// unreadableMongoDB says what is wrong with an address that the driver cannot read: a parameter, where that can be told without
+// telling a password, too.
+func unreadableMongoDB(parameters []string) error {
+	harmless := slices.DeleteFunc(slices.Clone(parameters), func(p string) bool {
+		name, _, _ := strings.Cut(strings.ToLower(p), "=")
+		return strings.Contains(name, "password") || name == "authmechanismproperties"
+	})
+	if _, err := connstring.ParseAndValidate(withParameters(mongoDBScheme+"localhost/", harmless)); err != nil {
+		return err
+	}
+	return errMongoDBAddress
+}
+
+var errMongoDBAddress = errors.New("this is no address like mongodb://USER:PASSWORD@HOST:PORT/DATABASE?PARAMETERS, with the / before the ?; " +
+	"in user, password and parameters, : / ? # @ and % are written as %3A %2F %3F %23 %40 and %25")
+
+// showMongoDBHosts is the address of a store without what concerns only how it is reached. In whatever order its hosts were
+// named, it is the same.
+func showMongoDBHosts(scheme string, read *connstring.ConnString) string {
+	hosts := make([]string, len(read.RawHosts))
+	for i, host := range read.RawHosts {
+		hosts[i] = strings.ToLower(host)
+		switch {
+		case strings.Contains(host, "/"): // a socket
+			hosts[i] = url.PathEscape(host)
+		case scheme == mongoDBScheme && !strings.Contains(host[strings.LastIndex(host, "]")+1:], ":"):
+			hosts[i] += ":27017"
+		}
+	}
+	slices.Sort(hosts)
+	database := read.Database
+	if database == "" {
+		database = adapter.DefaultDatabase
+	}
+	return scheme + strings.Join(hosts, ",") + "/" + database
+}

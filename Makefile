@@ -44,16 +44,16 @@ journey: ## Live through the whole story against the running server
 
 .PHONY: test
 test: ## Run all tests
-	@go test -json $(ARGS) ./... | $(REPORT)
+	@go test -json -timeout=30m $(ARGS) ./... | $(REPORT)
 
 .PHONY: race
 race: ## Run all tests under the race detector
-	@go test -json -race $(ARGS) ./... | $(REPORT)
+	@$(MAKE) --no-print-directory test ARGS='-race $(ARGS)'
 
 .PHONY: cover
 cover: ## Run all tests as race does, and fail where they cover less than 90 % of core
 	@mkdir -p $(dir $(PROFILE))
-	@go test -json -race -coverpkg=./core/... -coverprofile=$(PROFILE) $(ARGS) ./... | $(REPORT)
+	@$(MAKE) --no-print-directory test ARGS='-race -coverpkg=./core/... -coverprofile=$(PROFILE) $(ARGS)'
 	@go run ./.ci/coverage $(LEAST_COVERAGE) $(PROFILE)
 
 .PHONY: soak

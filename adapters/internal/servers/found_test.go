@@ -48,7 +48,7 @@ func TestWrongAddress(t *testing.T) {
 		{"Postgres", "CICERONE_POSTGRES_DSN", "postgres://u:secret@127.0.0.1:1/d", "connection refused"},
 		{"Postgres", "CICERONE_POSTGRES_DSN", "postgres://u:secret@127.0.0.1:x/d", "invalid port"},
 		{"Postgres", "CICERONE_POSTGRES_DSN", "host=127.0.0.1 password=secret", "postgres://user:password@host:port/database"},
-		{"Mongo", "CICERONE_MONGODB_URI", "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=1", "connection refused"},
+		{"Mongo", "CICERONE_MONGODB_URI", "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=1000", "connection refused"},
 		{"Mongo", "CICERONE_MONGODB_URI", "http://u:secret@127.0.0.1", "scheme"},
 	} {
 		verdict, output := outcome(t, command(c.job, "everything", c.variable+"="+c.address))

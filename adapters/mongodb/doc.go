@@ -12,12 +12,13 @@
 // begins with the first write; what a unit reads before that are majority reads by themselves, as locks that come later
 // decide. MongoDB lets nobody wait for a document: the second writer of one fails, and its unit is run again. So all that must
 // not pass each other writes something in a document that both write, and those of this process who are about to write one
-// document queue for it before their transaction begins. Writes that need no answer wait, and go out
-// in one command for each collection with the commit. A commit whose answer was lost is repeated, and nothing else is;
-// where the answer never comes, the outcome is uow.ErrOutcomeUnknown.
+// document queue for it before their transaction begins: one that has waited, and has only held something before, begins anew.
+// Writes that need no answer wait, and go out in one command for each collection with the commit. A commit whose answer was
+// lost is repeated, and nothing else is; where the answer never comes, the outcome is uow.ErrOutcomeUnknown.
 //
 // A rule that says "only one" is kept by a unique index that begins with the collection's shard key (ShardKeys), or by a document of
-// unique_keys, so that it outlives sharding. Nothing is joined by the server.
+// unique_keys, so that it outlives sharding. Nothing is joined by the server. Who takes part in a conversation never changes, and
+// is remembered by the process: after a database was restored to an earlier state, servers have to be started anew.
 //
 // A host gives its own client to New, and makes units part of its own transaction with Store.Join. A unit that reads one
 // moment (uow.Snapshot) is one transaction, which the server ends after a minute (transactionLifetimeLimitSeconds): where an

@@ -32,7 +32,7 @@ func ExampleShardKeys() {
 	// sh.shardCollection("cicerone.token_transactions", {"user_id": 1})
 }
 
-func ExampleOpen() {
+func ExampleOpen() { //nolint:testableexamples // it needs a server; the tests in adapters/internal have one
 	ctx := context.Background()
 	const uri = "mongodb://localhost/cicerone?replicaSet=rs0"
 	o := mongodb.Options{CommandTimeout: 5 * time.Second}
@@ -48,7 +48,7 @@ func ExampleOpen() {
 }
 
 // A host with a client keeps it.
-func ExampleNew() {
+func ExampleNew() { //nolint:testableexamples // it needs a server; the tests in adapters/internal have one
 	ctx := context.Background()
 	o := mongodb.Options{Database: "community"}
 
@@ -68,7 +68,7 @@ func ExampleNew() {
 }
 
 // A host's document and a message, both or neither.
-func ExampleStore_Join() {
+func ExampleStore_Join() { //nolint:testableexamples // it needs a server; the tests in adapters/internal have one
 	concerns := options.Transaction().SetReadConcern(readconcern.Snapshot()).SetWriteConcern(writeconcern.Majority()).
 		SetReadPreference(readpref.Primary())
 

@@ -29,8 +29,8 @@ func (h *heads) put(c messaging.Conversation) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.all) >= mostHeads {
-		for any := range h.all {
-			delete(h.all, any)
+		for one := range h.all { // whichever comes first
+			delete(h.all, one)
 			break
 		}
 	}

@@ -20,7 +20,7 @@ import (
 // d makes a document of names and values, in turn.
 func d(pairs ...any) bson.D {
 	doc := make(bson.D, 0, len(pairs)/2)
-	for i := 0; i < len(pairs); i += 2 {
+	for i := 0; i+1 < len(pairs); i += 2 {
 		name, _ := pairs[i].(string)
 		doc = append(doc, bson.E{Key: name, Value: pairs[i+1]})
 	}

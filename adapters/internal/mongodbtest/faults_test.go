@@ -13,6 +13,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/adapters/internal/mongofake"
 	"github.com/cicerone-go/cicerone/adapters/internal/workload"
+	"github.com/cicerone-go/cicerone/adapters/mongodb"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
@@ -63,7 +64,7 @@ func TestEachCommandFails(t *testing.T) {
 			for _, b := range blowsFor(u) {
 				struck++
 				c := s.scene(t)
-				all.Go(func() { c.struck(t, server, u, n, b, undone, done) })
+				all.Go(func() { c.struck(t, s, u, n, b, undone, done) })
 			}
 		}
 	}
@@ -72,11 +73,11 @@ func TestEachCommandFails(t *testing.T) {
 }
 
 // struck does a use case whose n-th command fails.
-func (c *scene) struck(t *testing.T, server *mongofake.Server, u useCase, n int, b blow, undone, done string) {
+func (c *scene) struck(t *testing.T, s target, u useCase, n int, b blow, undone, done string) {
 	what := fmt.Sprintf("%s, command %d, %s", u.name, n+1, b.name)
 	b.Skip = n
 	b.Match = c.isMine
-	defer server.Inject(b.Fault)()
+	defer s.fake.Inject(b.Fault)()
 	err := u.do(context.Background(), c, "a-key")
 	if err != nil && !errors.Is(err, fault.Unavailable) {
 		t.Errorf("%s: %v", what, err)
@@ -99,6 +100,7 @@ func (c *scene) struck(t *testing.T, server *mongofake.Server, u useCase, n int,
 	}
 	workload.Audit(t, c.Community)
 	must(t, c.store.Close(context.Background()))
+	s.drop(t, mongodb.Options{Database: c.database})
 }
 
 // isMine reports whether a command belongs to the scene: of its database or, where it ends a transaction, of a session that was

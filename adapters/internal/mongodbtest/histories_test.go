@@ -5,14 +5,23 @@ import (
 
 	"github.com/cicerone-go/cicerone/adapters/internal/histories"
 	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/adapters/mongodb"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
 func TestHistories(t *testing.T) {
 	everywhere(t, func(t *testing.T, s target) {
+		var last *mongodb.Options
 		histories.Compare(t, histories.Runs{Usual: 200, Soak: 3_000},
 			func() (ports.Storage, error) { return memory.New(), nil },
-			func() (ports.Storage, error) { return s.open(t, s.fresh(t)), nil },
+			func() (ports.Storage, error) {
+				if last != nil { // which is closed by now
+					s.drop(t, *last)
+				}
+				o := s.fresh(t)
+				last = &o
+				return s.open(t, o), nil
+			},
 		)
 	})
 }

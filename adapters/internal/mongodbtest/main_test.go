@@ -32,10 +32,14 @@ type target struct {
 // everywhere runs a test on the fake, and on a real server where there is one.
 func everywhere(t *testing.T, test func(t *testing.T, s target)) {
 	t.Run("fake", func(t *testing.T) { test(t, onFake(startFake(t))) })
-	t.Run("server", func(t *testing.T) {
-		uri := servers.Mongo(t)
-		test(t, target{uri: uri, name: databaseOf(uri)})
-	})
+	t.Run("server", func(t *testing.T) { test(t, onServer(t)) })
+}
+
+// onServer is a real server. Without one the test is skipped.
+func onServer(t *testing.T) target {
+	t.Helper()
+	uri := servers.Mongo(t)
+	return target{uri: uri, name: databaseOf(uri)}
 }
 
 func databaseOf(uri string) string {
@@ -54,7 +58,12 @@ func startFake(t testing.TB) *mongofake.Server {
 		t.Errorf("the fake was asked for what it does not have: "+format, args...)
 	}})
 	must(t, err)
-	t.Cleanup(server.Stop)
+	t.Cleanup(func() {
+		if c, found := clients.LoadAndDelete(server.URI()); found {
+			_ = c.(*mongo.Client).Disconnect(context.Background())
+		}
+		server.Stop()
+	})
 	return server
 }
 
@@ -72,10 +81,14 @@ func (s target) fresh(t testing.TB) mongodb.Options {
 func (s target) empty(t testing.TB) mongodb.Options {
 	t.Helper()
 	o := mongodb.Options{Database: fmt.Sprintf("%s_%d", s.name, databases.Add(1))}
-	if s.fake == nil {
-		t.Cleanup(func() { must(t, s.client(t).Database(o.Database).Drop(context.Background())) })
-	}
+	t.Cleanup(func() { s.drop(t, o) })
 	return o
+}
+
+// drop makes room, when nobody uses the database any more.
+func (s target) drop(t testing.TB, o mongodb.Options) {
+	t.Helper()
+	must(t, s.client(t).Database(o.Database).Drop(context.Background()))
 }
 
 // open opens a store, or fails the test. Whoever opens it closes it.
@@ -88,7 +101,7 @@ func (s target) open(t testing.TB, o mongodb.Options) *mongodb.Store {
 
 var clients sync.Map // by URI
 
-// client is a host's own client, for looking behind a store's back. It lasts as long as the tests.
+// client is a host's own client, for looking behind a store's back. It lasts as long as the server, or the tests.
 func (s target) client(t testing.TB) *mongo.Client {
 	t.Helper()
 	if c, found := clients.Load(s.uri); found {

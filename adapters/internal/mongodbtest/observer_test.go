@@ -32,11 +32,12 @@ func TestStorage(t *testing.T) {
 		t.Run("what writes is in a transaction, with its concerns", func(t *testing.T) { checkConcerns(t, all) })
 		t.Run("a write of one document names its shard", func(t *testing.T) { checkShards(t, all) })
 		t.Run("a query has its index", func(t *testing.T) { checkQueries(t, s, all) })
+		t.Run("a real server uses an index for it", func(t *testing.T) { checkPlans(t, onServer(t), all) })
 		t.Run("the role for servers allows it, and nothing else", func(t *testing.T) { checkRole(t, all) })
 	})
 }
 
-// commands are those that an observer saw, without the driver's own, those of migrations, and those by which a store that is open
+// commands are those that an observer saw, without the driver's own, the tests', those of migrations, and those by which a store that is open
 // says so: nothing that people do is in them.
 type commands struct {
 	mu  sync.Mutex
@@ -45,7 +46,7 @@ type commands struct {
 
 func (c *commands) add(seen mongofake.Command) {
 	switch seen.Name {
-	case "isMaster", "ismaster", "hello", "endSessions", "listCollections", "listIndexes", "create", "createIndexes", "collMod", "killCursors":
+	case "isMaster", "ismaster", "hello", "endSessions", "listCollections", "listIndexes", "create", "createIndexes", "collMod", "killCursors", "dropDatabase":
 		return
 	}
 	if seen.Collection == "schema_versions" || seen.Collection == "servers" {

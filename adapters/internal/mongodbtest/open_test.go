@@ -50,12 +50,12 @@ func TestOpenAnUnfitDatabase(t *testing.T) {
 				if !errors.Is(err, c.want) || err != nil && !strings.Contains(err.Error(), c.says) {
 					t.Errorf("opened with %v, want %v that says %q", err, c.want, c.says)
 				}
-				if c.want == mongodb.ErrOutdated { // which a migration mends, if nobody else did the damage
+				if errors.Is(c.want, mongodb.ErrOutdated) { // which a migration mends, if nobody else did the damage
 					_ = s.client(t).Database(o.Database).Collection("schema_versions").Drop(ctx)
 					must(t, mongodb.Migrate(ctx, s.uri, o))
 					must(t, s.open(t, o).Close(ctx))
 				}
-				if c.want == mongodb.ErrNewer && !errors.Is(mongodb.Migrate(ctx, s.uri, o), c.want) {
+				if errors.Is(c.want, mongodb.ErrNewer) && !errors.Is(mongodb.Migrate(ctx, s.uri, o), c.want) {
 					t.Error("a migration went over what a newer version made")
 				}
 			})

@@ -183,6 +183,48 @@ func (x indexed) serves(s statement) string {
 	return ""
 }
 
+// checkPlans asks a real server how it would find what was asked, and refuses that it looks at every document.
+func checkPlans(t *testing.T, s target, all []mongofake.Command) {
+	database := s.client(t).Database(s.fresh(t).Database)
+	explained := map[string]bool{}
+	for _, c := range all {
+		for _, st := range statements(c) {
+			name := st.collection + ": " + shape(st)
+			if explained[name] || scans(st) {
+				continue
+			}
+			explained[name] = true
+			filter := st.filter
+			if filter == nil {
+				filter = bson.D{}
+			}
+			find := bson.D{{Key: "find", Value: st.collection}, {Key: "filter", Value: filter}}
+			if len(st.sort) > 0 {
+				find = append(find, bson.E{Key: "sort", Value: st.sort})
+			}
+			var plan bson.D
+			must(t, database.RunCommand(t.Context(), bson.D{{Key: "explain", Value: find}, {Key: "verbosity", Value: "queryPlanner"}}).Decode(&plan))
+			planner, _ := lookup(plan, "queryPlanner")
+			chosen, _ := planner.(bson.D)
+			winning, _ := lookup(chosen, "winningPlan")
+			if text := fmt.Sprint(winning); winning == nil || strings.Contains(text, "COLLSCAN") {
+				t.Errorf("%s is answered by looking at every document, or in a way that is not told: %s", name, text)
+			}
+		}
+	}
+	t.Attr("counts", fmt.Sprintf("%d queries explained", len(explained)))
+}
+
+// scans reports whether the table says that a query looks at every document.
+func scans(s statement) bool {
+	for _, q := range queries[s.collection] {
+		if q.index == everything {
+			return slices.Contains(q.shapes, shape(s))
+		}
+	}
+	return false
+}
+
 // TestUniqueIndexesSurviveSharding: on many shards, an index can only be unique where it begins with the shard key.
 func TestUniqueIndexesSurviveSharding(t *testing.T) {
 	s := onFake(startFake(t))

@@ -20,7 +20,7 @@ REPORT := go run ./.ci/tests
 # Where there is memory to spare, the tests keep their databases there: a disk makes them several times as long, and
 # no test looks at what a power failure would leave.
 MEMORY := $(shell \
-	if [ -z "$${TMPDIR:-}" ] && probe=$$(mktemp /dev/shm/probe.XXXXXX 2>/dev/null); then \
+	if [ -z "$${TMPDIR:-}" ] && probe=$$(mktemp -p /dev/shm 2>/dev/null); then \
 		if cp "$$(type -P true)" "$$probe" && chmod +x "$$probe" && "$$probe" && \
 			[ "$$(df --output=avail /dev/shm | tail -n 1)" -gt 6000000 ]; then echo /dev/shm; fi; \
 		rm -f "$$probe"; \

@@ -8,7 +8,6 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/reservations"
-	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/ports"
 )
@@ -71,15 +70,10 @@ type rows struct{ *unit }
 
 func (r rows) Read(ctx context.Context, table *ports.Table, after []any, limit int) (page []ports.Row, err error) {
 	err = r.read(ctx, func(s *state) error {
-		m, known := mappings[table]
-		if !known {
-			return broken("there is no table " + table.Name)
+		if err := table.CheckKey(after); err != nil {
+			return fmt.Errorf("read rows: %w", err)
 		}
-		start, err := keyOf(table, after)
-		if err != nil {
-			return fmt.Errorf("read %s: %w", table.Name, err)
-		}
-		page = m.read(s, start, limit)
+		page = mappings[table].read(s, keyOf(after), limit)
 		return nil
 	})
 	return page, err
@@ -87,15 +81,11 @@ func (r rows) Read(ctx context.Context, table *ports.Table, after []any, limit i
 
 func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) error {
 	return r.write(ctx, func(s *state) error {
-		m, known := mappings[table]
-		if !known {
-			return broken("there is no table " + table.Name)
+		if err := table.Check(rows...); err != nil {
+			return fmt.Errorf("write rows: %w", err)
 		}
 		for _, row := range rows {
-			if err := check(table.Columns, row); err != nil {
-				return fmt.Errorf("write %s: %w", table.Name, err)
-			}
-			if err := m.write(s, &values{row: row}); err != nil {
+			if err := mappings[table].write(s, &values{row: row}); err != nil {
 				return fmt.Errorf("write %s: %w", table.Name, err)
 			}
 		}
@@ -104,13 +94,7 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 }
 
 // keyOf puts the values of a table's key together as its tree does; nil is "".
-func keyOf(table *ports.Table, after []any) (string, error) {
-	if after == nil {
-		return "", nil
-	}
-	if err := check(table.Columns[:table.Key], after); err != nil {
-		return "", err
-	}
+func keyOf(after []any) string {
 	key := ""
 	for _, value := range after {
 		switch v := value.(type) {
@@ -122,48 +106,9 @@ func keyOf(table *ports.Table, after []any) (string, error) {
 			key += intKey(v)
 		case []byte:
 			key += string(v)
-		default:
-			return "", broken(fmt.Sprintf("no key holds a %T", value))
 		}
 	}
-	return key, nil
-}
-
-// check refuses values that are not what the columns say.
-func check(columns []ports.Column, row []any) error {
-	if len(row) != len(columns) {
-		return broken(fmt.Sprintf("%d values for %d columns", len(row), len(columns)))
-	}
-	for i, c := range columns {
-		if row[i] == nil && c.Nullable {
-			continue
-		}
-		if !fits(c.Kind, row[i]) {
-			return broken(fmt.Sprintf("%s cannot be a %T", c.Name, row[i]))
-		}
-		if s, isText := row[i].(string); isText && !text.Valid(s) {
-			return broken(c.Name + " is not valid UTF-8 without NUL")
-		}
-	}
-	return nil
-}
-
-func fits(kind ports.Kind, value any) bool {
-	switch value.(type) {
-	case [16]byte:
-		return kind == ports.UUID
-	case string:
-		return kind == ports.Text || kind == ports.Decimal || kind == ports.JSON
-	case int64:
-		return kind == ports.Int
-	case bool:
-		return kind == ports.Bool
-	case time.Time:
-		return kind == ports.Time
-	case []byte:
-		return kind == ports.Bytes
-	}
-	return false
+	return key
 }
 
 // values takes the values of a row one after the other; what is absent is the zero value. The
@@ -174,7 +119,7 @@ type values struct {
 }
 
 func next[T any](v *values) T {
-	value, _ := v.row[0].(T) // check has looked at the types: what is none is nil
+	value, _ := v.row[0].(T) // ports has looked at the types: what is none is nil
 	v.row = v.row[1:]
 	return value
 }
@@ -196,11 +141,7 @@ func (v *values) hash() (h [32]byte) {
 }
 
 func (v *values) metadata() tokens.Metadata {
-	s := v.text()
-	m, err := tokens.ParseMetadata([]byte(s))
-	if err == nil && m.String() != s {
-		err = broken("metadata is not in canonical form")
-	}
+	m, err := tokens.ParseMetadata([]byte(v.text()))
 	v.fail(err)
 	return m
 }
@@ -215,11 +156,7 @@ func (v *values) details() moderation.Details {
 }
 
 func (v *values) price() reservations.Price {
-	s := v.text()
-	p, err := reservations.ParsePrice(s)
-	if err == nil && p.String() != s {
-		err = broken("a price has two places")
-	}
+	p, err := reservations.ParsePrice(v.text())
 	v.fail(err)
 	return p
 }

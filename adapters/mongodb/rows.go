@@ -2,7 +2,6 @@ package mongodb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,8 +11,6 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/reservations"
-	"github.com/cicerone-go/cicerone/core/text"
-	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -21,15 +18,13 @@ import (
 type rows struct{ *unit }
 
 func (r rows) Read(ctx context.Context, table *ports.Table, after []any, limit int) (page []ports.Row, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
-		if !slices.Contains(ports.Tables, table) {
-			return fmt.Errorf("there is no table %s", table.Name)
+	err = r.read(ctx, func(t *txn) error {
+		if err := table.CheckKey(after); err != nil {
+			return fmt.Errorf("read rows: %w", err)
 		}
-		var from bson.D
-		if after != nil {
-			if from, err = document(table, table.Columns[:table.Key], after); err != nil {
-				return fmt.Errorf("read %s: %w", table.Name, err)
-			}
+		from, err := document(table, table.Columns[:len(after)], after)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", table.Name, err)
 		}
 		switch table {
 		case ports.ProfileInterests:
@@ -44,7 +39,7 @@ func (r rows) Read(ctx context.Context, table *ports.Table, after []any, limit i
 	return page, err
 }
 
-// keyset is the query for a table's rows after a key, whose fields from has, in the order of keys.
+// keyset is the query for a table's rows in the order of keys, those after the key whose fields from has, if any.
 func keyset(table *ports.Table, from bson.D) query {
 	q := query{in: collection(table.Name), filter: bson.D{}, sort: d("_id", 1)}
 	if table == ports.IdempotencyRecords {
@@ -52,10 +47,10 @@ func keyset(table *ports.Table, from bson.D) query {
 	}
 	if table == ports.TokenTransactions {
 		q.sort = d("user_id", 1, "seq", 1)
-		if from != nil {
+		if len(from) > 0 {
 			q.filter = pastKey("$gt", "user_id", from[0].Value, "seq", from[1].Value)
 		}
-	} else if from != nil {
+	} else if len(from) > 0 {
 		q.filter = append(q.filter, d("_id", d("$gt", from[0].Value))...)
 	}
 	return q
@@ -70,10 +65,7 @@ func readEmbedded(
 	}
 	q := query{in: in, filter: d(name+".0", d("$exists", true)), fields: d(name, 1), sort: d("_id", 1), limit: limit}
 	if after != nil {
-		home, ok := after[0].([16]byte)
-		if !ok {
-			return nil, fmt.Errorf("a key of %s begins with a UUID", name)
-		}
+		home, _ := after[0].([16]byte) // ports has looked at the types
 		q.filter, q.limit = append(q.filter, d("_id", d("$gte", binary(home)))...), limit+1
 	}
 	found, err := list(ctx, t, scan, q)
@@ -145,8 +137,8 @@ func scanValue(r *record, name string, c ports.Column) any {
 // Write sends the rows at once, to know what becomes of them. A duplicate is a fault here, and no race.
 func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) error {
 	return r.write(ctx, func(t *txn) error {
-		if !slices.Contains(ports.Tables, table) {
-			return fmt.Errorf("there is no table %s", table.Name)
+		if err := table.Check(rows...); err != nil {
+			return fmt.Errorf("write rows: %w", err)
 		}
 		t.strict = true
 		defer func() { t.strict = false }()
@@ -292,23 +284,17 @@ func (t *txn) insertLinks(ctx context.Context, docs []bson.D) error {
 	return err
 }
 
-// document is what columns hold, by the names of their fields. Values that are not what the columns say are refused.
-func document(table *ports.Table, columns []ports.Column, row []any) (bson.D, error) {
-	if len(row) != len(columns) {
-		return nil, fmt.Errorf("%d values for %d columns", len(row), len(columns))
-	}
-	doc := bson.D{}
+// document is what the first columns hold, by the names of their fields, when ports has checked the values.
+func document(table *ports.Table, columns []ports.Column, values []any) (bson.D, error) {
+	doc := make(bson.D, len(values))
 	for i, c := range columns {
-		var value any
-		if row[i] != nil || !c.Nullable {
-			var err error
-			if value, err = stored(c.Kind, row[i]); err != nil {
-				return nil, fmt.Errorf("%s: %w", c.Name, err)
-			}
+		value, err := stored(c.Kind, values[i])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Name, err)
 		}
-		doc = append(doc, bson.E{Key: fieldOf(table, c.Name), Value: value})
+		doc[i] = bson.E{Key: fieldOf(table, c.Name), Value: value}
 	}
-	if table == ports.IdempotencyRecords { // whose id is made of two
+	if table == ports.IdempotencyRecords && len(doc) > 0 { // whose id is made of two
 		doc = append(d("_id", d("owner", doc[0].Value, "key", doc[1].Value)), doc[2:]...)
 	}
 	return doc, nil
@@ -317,50 +303,17 @@ func document(table *ports.Table, columns []ports.Column, row []any) (bson.D, er
 func stored(kind ports.Kind, value any) (any, error) {
 	switch v := value.(type) {
 	case [16]byte:
-		if kind == ports.UUID {
-			return binary(v), nil
-		}
+		return binary(v), nil
 	case string:
-		return storedText(kind, v)
-	case int64:
-		if kind == ports.Int {
-			return v, nil
+		if kind == ports.Decimal {
+			return parseAmount(v)
 		}
-	case bool:
-		if kind == ports.Bool {
-			return v, nil
-		}
+		return v, nil
 	case time.Time:
-		if kind == ports.Time {
-			return date(v), nil
-		}
+		return date(v), nil
 	case []byte:
-		if kind == ports.Bytes {
-			return octets(slices.Clone(v)), nil
-		}
+		return octets(slices.Clone(v)), nil
+	default:
+		return v, nil
 	}
-	return nil, fmt.Errorf("cannot be a %T", value)
-}
-
-// storedText refuses what a field would not give back as it was.
-func storedText(kind ports.Kind, s string) (any, error) {
-	switch {
-	case !text.Valid(s):
-		return nil, errors.New("is not valid UTF-8 without NUL")
-	case kind == ports.Text:
-		return s, nil
-	case kind == ports.JSON:
-		c, err := tokens.Canonical([]byte(s))
-		if err != nil || c != s {
-			return nil, errors.Join(err, errors.New("is not an object in canonical form"))
-		}
-		return s, nil
-	case kind == ports.Decimal:
-		p, err := reservations.ParsePrice(s)
-		if err != nil || p.String() != s {
-			return nil, errors.Join(err, errors.New("is not a price with two places"))
-		}
-		return parseAmount(s)
-	}
-	return nil, fmt.Errorf("cannot be the text %q", s)
 }

@@ -60,6 +60,8 @@ var defects = []defect{
 		[]string{"reservations/accepted reservations of a local never overlap"}},
 	{"leaves out rows that are there", handing(func(_ *memory.Store, b *broken) { b.rows = forgiving{b.Tx.Rows()} }),
 		[]string{"rows/rows whose key is there are refused", "rows/the ledger only grows"}},
+	{"makes rows fit", handing(func(_ *memory.Store, b *broken) { b.rows = fitting{b.Tx.Rows()} }),
+		[]string{"rows/rows that no store gives are refused", "rows/keys that no table has are refused"}},
 }
 
 func commitsFailures(s *memory.Store, ctx context.Context, mode uow.Mode, fn unit) error {

@@ -285,6 +285,26 @@ func (r forgiving) has(ctx context.Context, table *ports.Table, row ports.Row) (
 	}), err
 }
 
+// fitting cuts off what a row or a key has too much.
+type fitting struct{ ports.Rows }
+
+func (r fitting) Read(ctx context.Context, table *ports.Table, after []any, limit int) ([]ports.Row, error) {
+	return r.Rows.Read(ctx, table, after[:min(len(after), table.Key)], limit)
+}
+
+func (r fitting) Write(ctx context.Context, table *ports.Table, rows []ports.Row) error {
+	cut := slices.Clone(rows)
+	for i, row := range cut {
+		cut[i] = slices.Clone(row[:min(len(row), len(table.Columns))])
+		for j, value := range cut[i] {
+			if at, is := value.(time.Time); is {
+				cut[i][j] = at.UTC().Truncate(time.Millisecond)
+			}
+		}
+	}
+	return r.Rows.Write(ctx, table, cut)
+}
+
 func equal(a, b any) bool {
 	x, isBytes := a.([]byte)
 	if y, ok := b.([]byte); isBytes && ok {

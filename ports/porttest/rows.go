@@ -23,6 +23,8 @@ var rows = []test{
 	{"a copy in another store is equal and works on", copied},
 	{"rows whose key is there are refused", rowsRepeated},
 	{"rows that break a rule of the store are refused", rowsAgainstRules},
+	{"rows that no store gives are refused", malformedRows},
+	{"keys that no table has are refused", malformedKeys},
 	{"the ledger only grows", appendOnly},
 	{"a mark stays as it was first put", marksStay},
 }
@@ -39,48 +41,13 @@ func rowKinds(f *fixture) {
 				return fmt.Errorf("%s is empty in a town", table.Name) // a defect of the kit
 			}
 			for _, row := range all {
-				if err := checkKinds(table, row); err != nil {
-					f.Errorf("%s: %v in %s", table.Name, err, describe(row))
+				if err := table.Check(row); err != nil {
+					f.Errorf("%v in %s", err, describe(row))
 				}
 			}
 		}
 		return nil
 	})
-}
-
-func checkKinds(table *ports.Table, row ports.Row) error {
-	if len(row) != len(table.Columns) {
-		return fmt.Errorf("%d values for %d columns", len(row), len(table.Columns))
-	}
-	for i, c := range table.Columns {
-		ok := false
-		switch v := row[i].(type) {
-		case nil:
-			ok = c.Nullable
-		case [16]byte:
-			ok = c.Kind == ports.UUID
-		case string:
-			ok = c.Kind == ports.Text && (v != "" || !c.Nullable) || c.Kind == ports.Decimal || c.Kind == ports.JSON && canonical(v)
-		case int64:
-			ok = c.Kind == ports.Int
-		case bool:
-			ok = c.Kind == ports.Bool
-		case time.Time:
-			ok = c.Kind == ports.Time && v.Location() == time.UTC && v.Nanosecond()%int(time.Millisecond) == 0
-		case []byte:
-			ok = c.Kind == ports.Bytes
-		}
-		if !ok {
-			return fmt.Errorf("%s came as %T %v", c.Name, row[i], row[i])
-		}
-	}
-	return nil
-}
-
-// canonical reports whether a JSON object is in the form that every store keeps.
-func canonical(object string) bool {
-	m, err := tokens.ParseMetadata([]byte(object))
-	return err == nil && m.String() == object
 }
 
 func rowPages(f *fixture) {
@@ -232,6 +199,83 @@ func rowsAgainstRules(f *fixture) {
 		}
 	}
 	f.unchanged("rows that were refused", before)
+}
+
+func malformedRows(f *fixture) {
+	f.town()
+	before := f.dump()
+	refused := func(what string, table *ports.Table, row ports.Row) {
+		f.Helper()
+		err := f.run(func(ctx context.Context, tx ports.Tx) error { return tx.Rows().Write(ctx, table, []ports.Row{row}) })
+		if err == nil {
+			f.Errorf("%s took a row with %s", table.Name, what)
+		}
+	}
+	for _, table := range ports.Tables {
+		row := read(f, func(ctx context.Context, tx ports.Tx) ([]ports.Row, error) {
+			return tx.Rows().Read(ctx, table, nil, 1)
+		})[0]
+		refused("a value less", table, row[1:])
+		refused("a value more", table, append(slices.Clone(row), "more"))
+		for i, c := range table.Columns {
+			for what, value := range malformed(c) {
+				other := slices.Clone(row)
+				if table.Columns[0].Kind == ports.UUID && i > 0 { // so that nothing but the value keeps it out
+					other[0] = f.ids.Next()
+				}
+				other[i] = value
+				refused(what+" as "+c.Name, table, other)
+			}
+		}
+	}
+	refused("no table", &ports.Table{Name: "unknown", Key: 1, Columns: ports.Users.Columns}, nil)
+	f.unchanged("rows that were refused", before)
+}
+
+// malformed are values that no store gives for a column.
+func malformed(c ports.Column) map[string]any {
+	values := map[string]any{"an int, whose size the machine chooses,": 1, "a float": 1.5}
+	if !c.Nullable {
+		values["nothing"] = nil
+	}
+	switch c.Kind {
+	case ports.Text:
+		values["a NUL"], values["broken UTF-8"], values["bytes"] = "a\x00", "a\xff", []byte("a")
+	case ports.JSON:
+		values["spaces in its JSON"], values["a list"], values["half an object"] = `{"a": 1}`, `[]`, `{`
+	case ports.Decimal:
+		values["one place"], values["a sign"], values["no number"], values["a rounded price"] = "12.5", "+12.50", "free", "12.505"
+	case ports.Time:
+		values["a time zone"] = noon.In(time.FixedZone("", 3600))
+		values["microseconds"], values["text"] = noon.Add(time.Microsecond), noon.String()
+	default:
+		values["text"] = "1"
+	}
+	return values
+}
+
+func malformedKeys(f *fixture) {
+	f.town()
+	for _, table := range ports.Tables {
+		key := read(f, func(ctx context.Context, tx ports.Tx) ([]ports.Row, error) {
+			return tx.Rows().Read(ctx, table, nil, 1)
+		})[0][:table.Key]
+		for what, after := range map[string][]any{
+			"no value":        {},
+			"a value more":    append(slices.Clone(key), "more"),
+			"another kind":    append([]any{1.5}, key[1:]...),
+			"nothing in it":   append([]any{nil}, key[1:]...),
+			"its last absent": key[: table.Key-1 : table.Key-1],
+		} {
+			err := f.run(func(ctx context.Context, tx ports.Tx) error {
+				_, err := tx.Rows().Read(ctx, table, after, 1)
+				return err
+			})
+			if err == nil {
+				f.Errorf("%s was read after a key with %s", table.Name, what)
+			}
+		}
+	}
 }
 
 func appendOnly(f *fixture) {

@@ -1,0 +1,131 @@
+package ports
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/core/tokens"
+)
+
+// Names are the names of the table's columns, in their order; the first Key of them are those of its key.
+func (t *Table) Names() []string {
+	names := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		names[i] = c.Name
+	}
+	return names
+}
+
+// Check returns an error where the table is none of Tables, or a row none that Read would give of it: too few or too many
+// values, one that is not what its column says, or one that another store would not give back as it is. An adapter's
+// Write begins with it; rules between rows, like an address that is taken, are the store's own.
+func (t *Table) Check(rows ...Row) error {
+	if !slices.Contains(Tables, t) {
+		return fmt.Errorf("there is no table %s", t.Name)
+	}
+	for _, row := range rows {
+		if err := t.check(t.Columns, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckKey is Check for the key that Read goes on after; nil is the one before the first row.
+func (t *Table) CheckKey(after []any) error {
+	if err := t.Check(); err != nil || after == nil {
+		return err
+	}
+	return t.check(t.Columns[:t.Key], after)
+}
+
+func (t *Table) check(columns []Column, values []any) error {
+	if len(values) != len(columns) {
+		return fmt.Errorf("%s: %d values for %d columns", t.Name, len(values), len(columns))
+	}
+	for i, c := range columns {
+		if err := c.check(values[i]); err != nil {
+			return fmt.Errorf("%s.%s %w", t.Name, c.Name, err)
+		}
+	}
+	return nil
+}
+
+func (c Column) check(value any) error {
+	fits := false
+	switch v := value.(type) {
+	case nil:
+		fits = c.Nullable
+	case [16]byte:
+		fits = c.Kind == UUID
+	case string:
+		return c.checkText(v)
+	case int64:
+		fits = c.Kind == Int
+	case bool:
+		fits = c.Kind == Bool
+	case time.Time:
+		if fits = c.Kind == Time; fits && (v.Location() != time.UTC || !v.Equal(v.Truncate(time.Millisecond))) {
+			return fmt.Errorf("cannot be %v: it has to be in UTC and whole milliseconds", v)
+		}
+	case []byte:
+		fits = c.Kind == Bytes
+	}
+	if !fits {
+		return fmt.Errorf("cannot be a %T", value)
+	}
+	return nil
+}
+
+func (c Column) checkText(s string) error {
+	if !text.Valid(s) {
+		return errors.New("is not valid UTF-8 without NUL")
+	}
+	switch c.Kind {
+	case Text:
+		if s == "" && c.Nullable {
+			return errors.New("is an empty text, where absent is nil")
+		}
+		return nil
+	case JSON:
+		if canonical, err := tokens.Canonical([]byte(s)); err != nil || canonical != s {
+			return errors.Join(errors.New("is not an object in canonical form"), err)
+		}
+		return nil
+	case Decimal:
+		if p, err := reservations.ParsePrice(s); err != nil || p.String() != s {
+			return errors.Join(errors.New("is not a price with two places"), err)
+		}
+		return nil
+	default:
+		return fmt.Errorf("cannot be the text %q", s)
+	}
+}
+
+// folded says which columns have their text without regard to case beside them.
+var folded = map[*Table][]string{
+	Users:     {"name", "email"},
+	Interests: {"name"},
+	Profiles:  {"country", "city"},
+}
+
+// Folded names the columns that are searched, ordered or kept unique without regard to case. A store may keep text.Fold
+// of them in columns of its own.
+func (t *Table) Folded() []string { return folded[t] }
+
+// Fold gives text.Fold of each of the columns that Folded names, for a row that Check has let through. What is absent is
+// the empty text, but for an address: as many as like may have none, so that it is nil.
+func (t *Table) Fold(row Row) []any {
+	values := make([]any, len(folded[t]))
+	for i, name := range folded[t] {
+		s, present := row[slices.Index(t.Names(), name)].(string)
+		if present || t != Users {
+			values[i] = text.Fold(s)
+		}
+	}
+	return values
+}

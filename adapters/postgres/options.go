@@ -113,10 +113,7 @@ func (o Options) configure(config *pgxpool.Config) {
 		conn.ConnectTimeout = dialTime
 	}
 	setUnlessSet(conn.RuntimeParams, "application_name", "cicerone")
-	// Cancelling asks the server to stop, instead of leaving it at work on a connection that is thrown away.
-	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
-		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: grace}
-	}
+	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler { return &canceller{conn: c} }
 	if o.PgBouncer {
 		conn.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 		return

@@ -162,6 +162,10 @@ func (t *txn) hold(ctx context.Context, h hold) (hold, error) {
 	if err := t.flush(ctx, h.in); err != nil {
 		return h, err
 	}
+	return t.sendHold(ctx, h)
+}
+
+func (t *txn) sendHold(ctx context.Context, h hold) (hold, error) {
 	o := options.FindOneAndUpdate().SetReturnDocument(options.After)
 	if h.make {
 		o.SetUpsert(true)

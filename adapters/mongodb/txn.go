@@ -87,10 +87,13 @@ func (t *txn) renew(ctx context.Context) error {
 		return nil
 	}
 	t.abort(ctx)
+	if err := t.begin(); err != nil {
+		return err
+	}
 	holds := t.holds
 	t.holds = nil
-	for _, h := range holds {
-		again, err := t.hold(ctx, h)
+	for _, h := range holds { // before what the unit has written since, which waits still
+		again, err := t.sendHold(ctx, h)
 		if errors.Is(err, mongo.ErrNoDocuments) || err == nil && !bytes.Equal(again.found, h.found) {
 			err = uow.ErrConflict.Because(errChanged)
 		}

@@ -49,10 +49,13 @@ func (r reservationsRepository) Reservation(ctx context.Context, reservation id.
 	return there, err
 }
 
-// HoldCalendar keeps those who accept for one local from meeting in the constraint, which is many times slower.
+// holdCalendar keeps those who accept for one local from meeting in the constraint: many at once would be one deadlock after the
+// other, each of which the server notices after a second.
+func (c *conn) holdCalendar(local id.User) { c.hold("calendar", local.String()) }
+
 func (r reservationsRepository) HoldCalendar(ctx context.Context, local id.User) error {
 	return r.write(ctx, func(c *conn) error {
-		c.hold("calendar", local.String())
+		c.holdCalendar(local)
 		return c.flush(ctx)
 	})
 }
@@ -76,6 +79,7 @@ func (r reservationsRepository) Move(ctx context.Context, reservation id.Reserva
 			return nil
 		}
 		if to == reservations.Accepted {
+			c.holdCalendar(there.LocalID)
 			overlaps, err := overlaps(ctx, c, there)
 			if err != nil {
 				return err

@@ -148,7 +148,7 @@ func lockNumber(parts ...string) int64 {
 	return int64(h.Sum64()) // #nosec G115 -- any number will do
 }
 
-// hold locks something that is no row until the unit ends, from the next round trip on.
+// hold locks something that is no row until the unit ends, from the next round trip on. To hold it twice does no harm.
 func (c *conn) hold(parts ...string) {
 	c.later("SELECT pg_advisory_xact_lock($1)", lockNumber(append([]string{c.store.options.Schema}, parts...)...))
 }

@@ -216,20 +216,14 @@ func TestServerComesAndGoes(t *testing.T) {
 		times = 100
 	}
 	server := startFake(t)
-	w := onFake(server).populated(t, 8)
-	crowd := workload.NewCrowd(w.Community, w.admin, w.pairs)
-	crowd.Start()
-	var longest time.Duration
+	l := newLife(t, onFake(server))
 	for range times {
-		crowd.AwaitEach(t, 3, time.Minute)
+		l.Work()
 		server.Stop()
 		must(t, server.Start())
-		longest = max(longest, crowd.AwaitEach(t, 1, time.Minute))
+		l.Healed()
 	}
-	crowd.Stop(t)
-	v, counts := crowd.Judge(t), crowd.Counts()
-	t.Attr("counts", fmt.Sprintf("%d times gone, back within %v; %d commands acknowledged, %d refused as unavailable; %d lost, %d doubled",
-		times, longest.Round(time.Millisecond), counts.Acknowledged, counts.Unavailable, v.Lost, v.Doubled))
+	l.End(fmt.Sprintf("%d times gone", times))
 }
 
 // TestNoAnswerToACommit is a commit that nobody ever learns the outcome of.

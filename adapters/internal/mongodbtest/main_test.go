@@ -59,12 +59,19 @@ func startFake(t testing.TB) *mongofake.Server {
 	}})
 	must(t, err)
 	t.Cleanup(func() {
-		if c, found := clients.LoadAndDelete(server.URI()); found {
-			_ = c.(*mongo.Client).Disconnect(context.Background())
-		}
+		forget(server.URI())
 		server.Stop()
 	})
 	return server
+}
+
+// onNodes is a replica set of the test's own, whose nodes it may kill and freeze. Without a mongod the test is skipped.
+func onNodes(t *testing.T, nodes int) (target, *servers.MongoServer) {
+	t.Helper()
+	server := servers.OwnMongo(t, nodes)
+	uri := server.URI("store")
+	t.Cleanup(func() { forget(uri) })
+	return target{uri: uri, name: "store"}, server
 }
 
 var databases atomic.Int64
@@ -111,6 +118,13 @@ func (s target) client(t testing.TB) *mongo.Client {
 	must(t, err)
 	clients.Store(s.uri, c)
 	return c
+}
+
+// forget lets go of the client of a server that ends before the tests do.
+func forget(uri string) {
+	if c, found := clients.LoadAndDelete(uri); found {
+		_ = c.(*mongo.Client).Disconnect(context.Background()) // what it cannot tell the server, the server finds out
+	}
 }
 
 // town is a community of a few pairs over a store.

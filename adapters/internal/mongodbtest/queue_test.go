@@ -16,6 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
@@ -124,6 +125,42 @@ func TestHeldThingsChangeWhileOthersAreWaitedFor(t *testing.T) {
 			}
 			workload.Audit(t, w.Community)
 		})
+	}
+}
+
+// TestMovedBeforeWaiting: what a unit has written of a thing that it holds waits with it, and is no change by somebody else.
+func TestMovedBeforeWaiting(t *testing.T) {
+	w := onFake(startFake(t)).populated(t, 2)
+	pair, wanted := w.pairs[0], w.pairs[1].Voyager
+	price, err := reservations.ParsePrice("12.50")
+	must(t, err)
+	begins := w.clock.Now().Add(time.Hour)
+	r, err := w.Reservations.Propose(t.Context(), pair.Voyager, pair.Talk,
+		reservations.Proposal{Title: "A walk", Price: price, Date: begins, EndDate: begins.Add(time.Hour)}, "")
+	must(t, err)
+
+	inFront, behind, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		<-inFront
+		done <- w.store.Run(context.Background(), uow.Write, func(ctx context.Context, tx ports.Tx) error {
+			moved, err := tx.Reservations().Move(ctx, r.ID, reservations.Pending, reservations.Accepted, w.clock.Now())
+			close(behind)
+			if err != nil || moved != reservations.Done {
+				return fmt.Errorf("moved: %v, %w", moved, err)
+			}
+			_, err = tx.Tokens().Post(ctx, bonus(wanted)) // here it waits
+			return err
+		})
+	}()
+	must(t, w.store.Run(context.Background(), uow.Write, func(ctx context.Context, tx ports.Tx) error {
+		_, err := tx.Tokens().Post(ctx, bonus(wanted))
+		close(inFront)
+		<-behind
+		time.Sleep(100 * time.Millisecond) // there is no signal for somebody who stands in a queue
+		return err
+	}))
+	if err := <-done; err != nil {
+		t.Errorf("the unit answered %v", err)
 	}
 }
 

@@ -8,15 +8,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
+	"github.com/cicerone-go/cicerone/adapters/internal/workload"
 	"github.com/cicerone-go/cicerone/adapters/postgres"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -81,9 +79,8 @@ func compare(b *testing.B, script string, do func(context.Context, *community.Co
 	}
 	for _, clients := range []int{1, 8, 32} {
 		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
-			each := max(b.N/clients, 1)
-			ours := perSecond(b, clients, each, func(n int) error { return do(ctx, c, pairs[n]) })
-			theirs := pgbench(b, dsn, script, clients, each)
+			ours := workload.PerSecond(b, clients, b.N, func(n int) error { return do(ctx, c, pairs[n]) })
+			theirs := pgbench(b, dsn, script, clients, max(b.N/clients, 1))
 			b.ReportMetric(0, "ns/op")
 			b.ReportMetric(ours, "service/s")
 			b.ReportMetric(theirs, "pgbench/s")
@@ -105,32 +102,6 @@ func writePairs(b *testing.B, dsn string, pairs []community.Pair) {
 		_, err := c.Exec(ctx, "INSERT INTO bench_pairs VALUES ($1, $2, $3)", n, p.Voyager, p.Talk)
 		must(b, err)
 	}
-}
-
-// perSecond lets clients do something so many times each, once before the clock runs.
-func perSecond(b *testing.B, clients, each int, do func(n int) error) float64 {
-	b.Helper()
-	var done atomic.Int64
-	run := func(times int) {
-		var all sync.WaitGroup
-		for n := range clients {
-			all.Go(func() {
-				for range times {
-					if err := do(n); err != nil {
-						b.Error(err)
-						return
-					}
-					done.Add(1)
-				}
-			})
-		}
-		all.Wait()
-	}
-	run(10)
-	done.Store(0)
-	begin := time.Now()
-	run(each)
-	return float64(done.Load()) / time.Since(begin).Seconds()
 }
 
 var tps = regexp.MustCompile(`tps = ([0-9.]+) \(without initial connection time\)`)

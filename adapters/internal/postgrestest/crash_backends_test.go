@@ -22,17 +22,17 @@ func TestBackendsTerminated(t *testing.T) {
 	admin := connect(t, server.DSN("postgres"))
 	l := newLife(t, serve(t, server.DSN("postgres"), impatient))
 	for n := range terminations {
-		l.work()
+		l.Work()
 		var done bool
 		must(t, admin.QueryRow(t.Context(), "SELECT pg_terminate_backend(("+aBackend+"))").Scan(&done))
 		if !done {
 			t.Error("no connection was ended")
 		}
 		if n%10 == 9 {
-			l.healed()
+			l.Healed()
 		}
 	}
-	l.end(fmt.Sprintf("%d connections ended", terminations))
+	l.End(fmt.Sprintf("%d connections ended", terminations))
 }
 
 // TestBackendKilled kills a single process of the server with SIGKILL, after which the server ends all others and recovers.
@@ -41,7 +41,7 @@ func TestBackendKilled(t *testing.T) {
 	server := servers.OwnPostgres(t, servers.PostgresOptions{})
 	l := newLife(t, serve(t, server.DSN("postgres"), impatient))
 	for range kills {
-		l.work()
+		l.Work()
 		admin := connect(t, server.DSN("postgres"))
 		var pid int
 		must(t, admin.QueryRow(t.Context(), aBackend).Scan(&pid))
@@ -49,9 +49,9 @@ func TestBackendKilled(t *testing.T) {
 		must(t, err)
 		must(t, process.Kill())
 		awaitConnection(t, admin)
-		l.healed()
+		l.Healed()
 	}
-	l.end(fmt.Sprintf("%d kills", kills))
+	l.End(fmt.Sprintf("%d kills", kills))
 }
 
 // awaitConnection waits until a connection has been ended, and the server takes others.

@@ -22,11 +22,11 @@ func TestConnectionsForgotten(t *testing.T) {
 	l := newLife(t, serve(t, network.dsn, o))
 	times := size(1, 20)
 	for range times {
-		l.work()
+		l.Work()
 		network.forget()
-		l.healed()
+		l.Healed()
 	}
-	l.end(fmt.Sprintf("%d times forgotten", times))
+	l.End(fmt.Sprintf("%d times forgotten", times))
 }
 
 // forgetful passes on what comes, until it forgets.

@@ -28,9 +28,9 @@ func TestServerFrozen(t *testing.T) {
 	l := newLife(t, serve(t, server.DSN("postgres"), o))
 	times := size(1, 20)
 	for range times {
-		l.work()
+		l.Work()
 		server.Freeze()
-		l.crowd.AwaitUnavailable(t, len(l.pairs), maxWait)
+		l.Crowd.AwaitUnavailable(t, len(l.pairs), maxWait)
 		for name, ask := range map[string]func(ctx context.Context) error{
 			"ping":              l.storage.Ping,
 			"the conversations": l.listConversations,
@@ -40,12 +40,12 @@ func TestServerFrozen(t *testing.T) {
 			}
 		}
 		server.Thaw()
-		l.healed()
+		l.Healed()
 	}
 	// For a connection; for the answer, and a server that may still answer that it has given up; and for a repetition inside.
 	limit := 2 * (o.AcquireTimeout + o.StatementTimeout + 2*time.Second)
-	longest := l.crowd.Counts().Longest
-	l.end(fmt.Sprintf("%d times stopped, an answer within %d ms", times, longest.Milliseconds()))
+	longest := l.Crowd.Counts().Longest
+	l.End(fmt.Sprintf("%d times stopped, an answer within %d ms", times, longest.Milliseconds()))
 	if longest > limit+maxWait/3 { // the machine may be busy
 		t.Errorf("an answer took %v, where %v is promised", longest, limit)
 	}

@@ -71,7 +71,7 @@ func TestLogDiskFull(t *testing.T) {
 	l := newLife(t, serve(t, server.DSN("postgres"), impatient))
 	w := &workload.Writers{Community: l.Community, Pairs: l.pairs}
 	for range size(1, 10) {
-		l.work()
+		l.Work()
 		filler := filepath.Join(disk, "filler")
 		workload.Fill(t, filler)
 		for try := 0; len(w.Refused) < 20; try++ {
@@ -83,9 +83,9 @@ func TestLogDiskFull(t *testing.T) {
 		must(t, os.Remove(filler))
 		server.Kill() // what is left of it
 		server.Start()
-		l.healed()
+		l.Healed()
 		w.Repeat(t)
 	}
 	w.Judge(t)
-	l.end(fmt.Sprintf("%d long messages acknowledged", len(w.Acknowledged)))
+	l.End(fmt.Sprintf("%d long messages acknowledged", len(w.Acknowledged)))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"testing"
 	"time"
@@ -27,15 +26,15 @@ func TestServerKilled(t *testing.T) {
 	server := servers.OwnPostgres(t, servers.PostgresOptions{})
 	l := newLife(t, serve(t, server.DSN("postgres"), impatient))
 	for range kills {
-		l.work()
+		l.Work()
 		server.Kill()
 		if err := l.storage.Ping(t.Context()); !errors.Is(err, uow.ErrUnreachable) {
 			t.Errorf("the server is down, and ping says %v", err)
 		}
 		server.Start() // returns when it takes connections
-		l.healed()
+		l.Healed()
 	}
-	l.end(fmt.Sprintf("%d kills", kills))
+	l.End(fmt.Sprintf("%d kills", kills))
 }
 
 // impatient are options for those who do not want to wait long for a server that is not there.
@@ -99,99 +98,25 @@ func awaitNobody(t testing.TB, before goleak.Option) {
 	t.Error(left)
 }
 
-// life is a crowd at work through the failures of its server.
+// life is a service whose server fails.
 type life struct {
 	*service
-	t       *testing.T
-	crowd   *workload.Crowd
-	keyless *workload.Keyless
-	stop    chan struct{} // nil while nobody works
-	ended   chan struct{} // by the one without keys
-	sum     workload.Verdict
-	worst   time.Duration // from a server that answers to all being served
+	*workload.Life
+	t *testing.T
 }
 
 // maxWait is how long anything may take before the test gives up. That it is done within 2 s is measured, and not asserted.
 const maxWait = 15 * time.Second
 
 func newLife(t *testing.T, s *service) *life {
-	l := &life{
-		service: s, t: t, crowd: workload.NewCrowd(s.Community, s.admin, s.pairs),
-		keyless: &workload.Keyless{Community: s.Community, Pair: s.pairs[0]},
-	}
-	t.Cleanup(l.rest)
-	return l
+	return &life{s, workload.NewLife(t, s.Community, s.storage, s.admin, s.pairs, maxWait), t}
 }
 
-// work lets the crowd get to work, and do a little.
-func (l *life) work() {
+// End is that of Life. A store that never said that it could not do something has not met the failures.
+func (l *life) End(what string) {
 	l.t.Helper()
-	if l.stop == nil {
-		l.stop, l.ended = make(chan struct{}), make(chan struct{})
-		l.crowd.Start()
-		go l.live(l.stop)
-	}
-	l.crowd.AwaitEach(l.t, 1+rand.N(5), maxWait)
-}
-
-// live sends messages without a key, one after the other.
-func (l *life) live(stop <-chan struct{}) {
-	defer close(l.ended)
-	for {
-		if err := l.keyless.Send(context.Background()); err != nil {
-			time.Sleep(rand.N(40 * time.Millisecond)) // those that the server takes are worth more
-		}
-		select {
-		case <-stop:
-			return
-		default:
-		}
-	}
-}
-
-// healed is called as soon as the server answers: soon all have to be served again, as if nothing had been.
-func (l *life) healed() {
-	l.t.Helper()
-	l.worst = max(l.worst, l.crowd.AwaitEach(l.t, 1, maxWait))
-	if err := l.storage.Ping(l.t.Context()); err != nil {
-		l.t.Errorf("all is well, and ping says %v", err)
-	}
-	l.judge()
-}
-
-// judge looks at what there is while nobody works.
-func (l *life) judge() {
-	l.t.Helper()
-	l.rest()
-	v := l.crowd.Judge(l.t)
-	l.sum.Lost += v.Lost
-	l.sum.Doubled += v.Doubled
-	if l.t.Failed() {
-		l.t.FailNow()
-	}
-}
-
-// rest lets nobody work any more.
-func (l *life) rest() {
-	l.t.Helper()
-	if l.stop == nil {
-		return
-	}
-	close(l.stop)
-	l.stop = nil
-	<-l.ended
-	l.crowd.Stop(l.t)
-}
-
-// end says what has been.
-func (l *life) end(what string) {
-	l.t.Helper()
-	c := l.crowd.Counts()
-	unknown, done := l.keyless.Judge(l.t)
-	l.t.Attr("counts", fmt.Sprintf("%s, %d acknowledged, %d answers 503, %d lost, %d doubled; "+
-		"without a key %d of unknown outcome, of which %d were done; healed within %d ms",
-		what, c.Acknowledged, c.Unavailable, l.sum.Lost, l.sum.Doubled, unknown, done, l.worst.Milliseconds()))
-	if c.Unavailable == 0 {
+	l.Life.End(what)
+	if l.Crowd.Counts().Unavailable == 0 {
 		l.t.Error("nobody met a failure: this proves nothing")
 	}
 }

@@ -60,6 +60,17 @@ func ofMongoDatabase(uri, name string) (string, error) {
 	return scheme + "://" + hosts + "/" + name + query, nil
 }
 
+// ofMongoHost is the URI with one host in place of those that it names.
+func ofMongoHost(uri, host string) string {
+	scheme, rest, _ := strings.Cut(uri, "://")
+	end := strings.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	who := rest[:strings.LastIndexByte(rest[:end], '@')+1]
+	return scheme + "://" + who + host + rest[end:]
+}
+
 // mongoURI is the address of a replica set.
 func mongoURI(addrs ...string) string {
 	return "mongodb://" + strings.Join(addrs, ",") + "/?replicaSet=" + replicaSet

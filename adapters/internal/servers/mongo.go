@@ -45,6 +45,24 @@ func Mongo(t testing.TB) string {
 	return uri
 }
 
+// OfPrimary is the URI of a replica set with its primary as the only host, which is where a Proxy can stand. One of a mongos
+// stays as it is.
+func OfPrimary(t testing.TB, uri string) string {
+	t.Helper()
+	var primary hello
+	err := ask(uri, time.Minute, func(ctx context.Context, client *mongo.Client) (err error) {
+		primary, err = sayHello(ctx, client)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("find the primary: %v", err)
+	}
+	if primary.Me == "" {
+		return uri
+	}
+	return ofMongoHost(uri, primary.Me)
+}
+
 var sharedMongo = sync.OnceValue(func() found {
 	if uri := os.Getenv("CICERONE_MONGODB_URI"); uri != "" {
 		if err := ask(uri, 10*time.Second, isReplicated); err != nil {

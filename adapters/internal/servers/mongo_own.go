@@ -3,12 +3,14 @@ package servers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/mongo"
 	"go.mongodb.org/mongo-driver/mongo/readpref"
 )
@@ -83,6 +85,36 @@ func (s *MongoServer) Primary() *MongoNode {
 	}
 	s.t.Fatalf("the primary, %s, is none of the nodes", me)
 	return nil
+}
+
+// AwaitWhole waits until every node that runs is the primary or a secondary, up to a minute: before that, one that comes back
+// does not count for a majority.
+func (s *MongoServer) AwaitWhole() {
+	s.t.Helper()
+	whole := func(ctx context.Context, client *mongo.Client) error {
+		var status struct {
+			Members []struct {
+				Name  string `bson:"name"`
+				State string `bson:"stateStr"`
+			} `bson:"members"`
+		}
+		err := client.Database("admin").RunCommand(ctx, bson.D{{Key: "replSetGetStatus", Value: 1}}).Decode(&status)
+		for _, m := range status.Members {
+			if m.State != "PRIMARY" && m.State != "SECONDARY" {
+				err = errors.Join(err, fmt.Errorf("%s is %s", m.Name, m.State))
+			}
+		}
+		return err
+	}
+	for late := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		err := ask(s.URI("admin"), time.Minute, whole)
+		if err == nil {
+			return
+		}
+		if time.Now().After(late) {
+			s.t.Fatalf("the replica set is not whole: %v", err)
+		}
+	}
 }
 
 // newMongoNode makes the folder of a node that does not run yet.

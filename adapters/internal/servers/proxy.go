@@ -7,7 +7,9 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/Shopify/toxiproxy/v2/stream"
@@ -21,6 +23,7 @@ type Proxy struct {
 	t       testing.TB
 	proxy   *toxiproxy.Proxy
 	dsn     *url.URL
+	cuts    *cut // the last that was asked for; nil before
 	refuses bool
 }
 
@@ -90,8 +93,22 @@ func (p *Proxy) cut(direction stream.Direction, after int64) {
 	p.t.Helper()
 	p.proxy.Toxics.ResetToxics(context.Background())
 	what := fmt.Sprintf(`{"type": %q, "stream": %q, "attributes": {"bytes": %d}}`, cutName, direction, after)
-	if _, err := p.proxy.Toxics.AddToxicJson(strings.NewReader(what)); err != nil {
+	toxic, err := p.proxy.Toxics.AddToxicJson(strings.NewReader(what))
+	if err != nil {
 		p.t.Fatalf("cut connections: %v", err)
+	}
+	p.cuts, _ = toxic.Toxic.(*cut)
+}
+
+// AwaitCut waits until a connection was closed where CutAnswers or CutRequests said. It fails the test after so long.
+func (p *Proxy) AwaitCut(within time.Duration) {
+	p.t.Helper()
+	for late := time.After(within); p.cuts.made.Load() == 0; {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-late:
+			p.t.Fatalf("no connection was cut within %v", within)
+		}
 	}
 }
 
@@ -102,7 +119,8 @@ func init() { toxics.Register(cutName, new(cut)) }
 // cut is toxiproxy's own limit_data, but goes on to take what comes after the end. Otherwise the goroutines that bring it
 // would wait for ever.
 type cut struct {
-	Bytes int64 `json:"bytes"`
+	Bytes int64        `json:"bytes"`
+	made  atomic.Int64 // how many connections were cut
 }
 
 // NewState is how many bytes a connection has left.
@@ -131,6 +149,7 @@ func (c *cut) Pipe(stub *toxics.ToxicStub) {
 			}
 			if *left == 0 {
 				stub.Close()
+				c.made.Add(1)
 				for range stub.Input {
 					continue // nobody is left to have it
 				}

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/community"
+	"github.com/cicerone-go/cicerone/adapters/internal/workload"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
 )
@@ -29,7 +29,7 @@ func BenchmarkSend(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.ResetTimer()
-			service := perSecond(b, senders, func(n int) error {
+			service := workload.PerSecond(b, senders, b.N, func(n int) error {
 				_, err := o.Messaging.Send(ctx, pairs[n].Voyager, pairs[n].Talk, messaging.Draft{Content: content}, "")
 				return err
 			})
@@ -47,28 +47,7 @@ func BenchmarkSend(b *testing.B) {
 
 const content = "Shall we meet at the fountain at ten?"
 
-// perSecond does b.N things, spread over a number of goroutines.
-func perSecond(b *testing.B, senders int, do func(n int) error) float64 {
-	b.Helper()
-	var left atomic.Int64
-	left.Store(int64(b.N))
-	begin := time.Now()
-	var all sync.WaitGroup
-	for n := range senders {
-		all.Go(func() {
-			for left.Add(-1) >= 0 {
-				if err := do(n); err != nil {
-					b.Error(err)
-					return
-				}
-			}
-		})
-	}
-	all.Wait()
-	return float64(b.N) / time.Since(begin).Seconds()
-}
-
-// rawSends is perSecond with nothing but SQLite, through database/sql.
+// rawSends is workload.PerSecond with nothing but SQLite, through database/sql.
 func rawSends(b *testing.B, senders int) float64 {
 	b.Helper()
 	ctx := context.Background()
@@ -102,7 +81,7 @@ func rawSends(b *testing.B, senders int) float64 {
 			b.Fatal(err)
 		}
 	}
-	return perSecond(b, senders, func(n int) error { return r.send(ctx, pairs[n]) })
+	return workload.PerSecond(b, senders, b.N, func(n int) error { return r.send(ctx, pairs[n]) })
 }
 
 // raw is one connection, with the three statements of a send.

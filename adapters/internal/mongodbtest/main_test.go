@@ -36,7 +36,7 @@ func everywhere(t *testing.T, test func(t *testing.T, s target)) {
 }
 
 // onServer is a real server. Without one the test is skipped.
-func onServer(t *testing.T) target {
+func onServer(t testing.TB) target {
 	t.Helper()
 	uri := servers.Mongo(t)
 	return target{uri: uri, name: databaseOf(uri)}

@@ -18,4 +18,7 @@ func NeedBinaries(t testing.TB) {
 	needPgBouncer(t)
 }
 
-var OfMongoDatabase = ofMongoDatabase
+var (
+	OfMongoDatabase = ofMongoDatabase
+	OfMongoHost     = ofMongoHost
+)

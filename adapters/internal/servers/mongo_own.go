@@ -87,8 +87,8 @@ func (s *MongoServer) Primary() *MongoNode {
 	return nil
 }
 
-// AwaitWhole waits until every node that runs is the primary or a secondary, up to a minute: before that, one that comes back
-// does not count for a majority.
+// AwaitWhole waits until one node is the primary and the others are secondaries, up to a minute: before that, one that comes
+// back does not count for a majority.
 func (s *MongoServer) AwaitWhole() {
 	s.t.Helper()
 	whole := func(ctx context.Context, client *mongo.Client) error {
@@ -99,10 +99,18 @@ func (s *MongoServer) AwaitWhole() {
 			} `bson:"members"`
 		}
 		err := client.Database("admin").RunCommand(ctx, bson.D{{Key: "replSetGetStatus", Value: 1}}).Decode(&status)
+		primaries := 0
 		for _, m := range status.Members {
-			if m.State != "PRIMARY" && m.State != "SECONDARY" {
+			switch m.State {
+			case "PRIMARY":
+				primaries++
+			case "SECONDARY":
+			default:
 				err = errors.Join(err, fmt.Errorf("%s is %s", m.Name, m.State))
 			}
+		}
+		if err == nil && primaries != 1 {
+			err = fmt.Errorf("%d nodes are the primary", primaries)
 		}
 		return err
 	}

@@ -92,3 +92,16 @@ func TestAddressOfMongoDatabase(t *testing.T) {
 		}
 	}
 }
+
+func TestAddressOfMongoHost(t *testing.T) {
+	for uri, want := range map[string]string{
+		"mongodb://a":                                "mongodb://new:1",
+		"mongodb://a:1,b:2/x?replicaSet=rs":          "mongodb://new:1/x?replicaSet=rs",
+		"mongodb://u:p%40@a,b?authSource=e@mail":     "mongodb://u:p%40@new:1?authSource=e@mail",
+		"mongodb://u:p@[::1]:27017/x?authSource=a/b": "mongodb://u:p@new:1/x?authSource=a/b",
+	} {
+		if got := servers.OfMongoHost(uri, "new:1"); got != want {
+			t.Errorf("%s: %s; want %s", uri, got, want)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
 )
@@ -23,6 +24,7 @@ var races = []test{
 	{"accepting, declining and withdrawing at once leave one outcome", inCommunity(acceptDeclineCancel)},
 	{"accepted reservations of a local never overlap", inCommunity(overlappingAccepts)},
 	{"the last tokens of a voyager pay for what they can", inCommunity(poorVoyager)},
+	{"a wallet that is busy keeps nobody waiting for ever", inCommunity(busyWallet)},
 	{"a sign-up retried with its key is one user and one bonus", inCommunity(signUpRetried)},
 	{"one address signed up by many is one user", inCommunity(signUpRace)},
 	{"a conversation opened by many is one", inCommunity(openRace)},
@@ -149,6 +151,42 @@ func poorVoyager(c *community) {
 		c.same("accepts that were not", count(errs, fault.InsufficientTokens), 6)
 		c.balanced(ada.ID, 10)
 	}
+}
+
+// busyWallet accepts and cancels while the voyager goes on sending: whoever changes more than the wallet gets to it, too.
+func busyWallet(c *community) {
+	ada, ben := c.join("ada"), c.join("ben")
+	c.must(c.grant(c.admin("eve"), ada, tokens.Bonus, 1_000_000))
+	talk := c.talk(ada, ben)
+	var all []reservations.Reservation
+	for i := range rounds(5, 100) {
+		all = append(all, c.propose(talk, aWalk(20, 60*i)))
+	}
+	done := make(chan struct{})
+	c.allTogether(5, func(i int) error {
+		if i == 0 {
+			defer close(done)
+			for _, r := range all {
+				if _, err := c.reservations.Accept(c.ctx, ben.ID, r.ID, ""); err != nil {
+					return err
+				}
+				if _, err := c.reservations.Cancel(c.ctx, ada.ID, r.ID, ""); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		for {
+			select {
+			case <-done:
+				return nil
+			default:
+			}
+			if _, err := c.messaging.Send(c.ctx, ada.ID, talk.ID, messaging.Draft{Content: "by the way"}, ""); err != nil {
+				return err
+			}
+		}
+	})
 }
 
 func signUpRetried(c *community) {

@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson/primitive"
 	"go.uber.org/goleak"
 
+	"github.com/cicerone-go/cicerone/adapters/internal/workload"
 	"github.com/cicerone-go/cicerone/adapters/mongodb"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
@@ -138,7 +139,7 @@ func (s target) oneThatSlept(t *testing.T) {
 	_, err := s.inUse(t, o).DeleteMany(ctx, bson.M{})
 	must(t, err)
 	leave := s.occupy(t, o, true, 0)
-	soon(t, 10*time.Second, func() error { // its next beat tells it
+	workload.Within(t, 10*time.Second, func() error { // its next beat tells it
 		if err := run(); !errors.Is(err, uow.ErrUnreachable) || !errors.Is(err, mongodb.ErrInUse) {
 			return errors.New("it goes on")
 		}

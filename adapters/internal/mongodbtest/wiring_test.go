@@ -15,6 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/mongo/writeconcern"
 	"go.uber.org/goleak"
 
+	"github.com/cicerone-go/cicerone/adapters/internal/workload"
 	"github.com/cicerone-go/cicerone/adapters/mongodb"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/matching"
@@ -164,7 +165,7 @@ func (s target) manySettleOnce(t *testing.T) {
 	for _, app := range apps {
 		go func() { ended <- app.Run(running) }()
 	}
-	soon(t, 30*time.Second, func() error {
+	workload.Within(t, 30*time.Second, func() error {
 		funds, err := apps[0].Tokens.Funds(ctx, local.ID)
 		if err == nil && funds.Balance != 60 {
 			err = errors.New("the local was not paid")
@@ -179,20 +180,6 @@ func (s target) manySettleOnce(t *testing.T) {
 	}
 	if funds, err := apps[1].Tokens.Funds(ctx, local.ID); err != nil || funds.Balance != 60 {
 		t.Errorf("the local has %d tokens, %v, want 60", funds.Balance, err)
-	}
-}
-
-// soon tries until something succeeds, or fails the test when the time is over.
-func soon(t testing.TB, limit time.Duration, try func() error) {
-	t.Helper()
-	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		err := try()
-		if err == nil {
-			return
-		}
-		if time.Since(begin) > limit {
-			t.Fatalf("not within %v: %v", limit, err)
-		}
 	}
 }
 

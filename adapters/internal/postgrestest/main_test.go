@@ -8,7 +8,6 @@ import (
 	"os"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -59,20 +58,6 @@ func runSQL(t testing.TB, dsn, sql string) {
 	must(t, err)
 	_, err = c.Exec(ctx, sql)
 	must(t, errors.Join(err, c.Close(ctx)))
-}
-
-// within tries until something succeeds, or fails the test when the time is over.
-func within(t testing.TB, limit time.Duration, try func() error) {
-	t.Helper()
-	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		err := try()
-		if err == nil {
-			return
-		}
-		if time.Since(begin) > limit {
-			t.Fatalf("not within %v: %v", limit, err)
-		}
-	}
 }
 
 func must(t testing.TB, err error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
+	"github.com/cicerone-go/cicerone/adapters/internal/workload"
 	"github.com/cicerone-go/cicerone/adapters/postgres"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
@@ -169,7 +170,7 @@ func TestExclusively(t *testing.T) {
 	refused(t, dsn, alone, postgres.ErrInUse)
 	must(t, two.Close(ctx))
 
-	within(t, 10*time.Second, func() error { // the server takes its time to notice that a connection is closed
+	workload.Within(t, 10*time.Second, func() error { // the server takes its time to notice that a connection is closed
 		s, err := postgres.Open(ctx, dsn, alone)
 		if err != nil {
 			return err
@@ -181,7 +182,7 @@ func TestExclusively(t *testing.T) {
 		must(t, s.Ping(ctx))
 		return s.Close(ctx)
 	})
-	within(t, 10*time.Second, func() error {
+	workload.Within(t, 10*time.Second, func() error {
 		s, err := postgres.Open(ctx, dsn, o)
 		if err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
+	"github.com/cicerone-go/cicerone/adapters/internal/workload"
 	"github.com/cicerone-go/cicerone/adapters/postgres"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/matching"
@@ -155,7 +156,7 @@ func TestWiringManySettleOnce(t *testing.T) {
 	for _, app := range apps {
 		go func() { ended <- app.Run(running) }()
 	}
-	within(t, 30*time.Second, func() error {
+	workload.Within(t, 30*time.Second, func() error {
 		funds, err := apps[0].Tokens.Funds(ctx, local.ID)
 		if err == nil && funds.Balance != 60 {
 			err = errors.New("the local was not paid")

@@ -134,7 +134,7 @@ func refuseAdapter(from, to string) string {
 	switch {
 	case isOwn(to, "adapters") && !under(from, "adapters/internal"):
 		return "an adapter imports no other adapter"
-	case isOwn(to, "transport") && !under(from, "adapters/internal/programs"): // which is the people before a server
+	case isOwn(to, "transport"):
 		return "an adapter knows no transport"
 	}
 	return ""

@@ -52,7 +52,6 @@ func TestRefuse(t *testing.T) {
 		{"adapters/internal/histories", own + "adapters/postgres", ""},
 		{"adapters/internal/histories", own + "ports/porttest", ""},
 		{"adapters/internal/histories", own + "transport/httpapi", "no transport"},
-		{"adapters/internal/programs", own + "transport/httpapi", ""},
 
 		{"transport/httpapi", own + "core/users", ""},
 		{"transport/httpapi", own + "transport/kithttp", ""},

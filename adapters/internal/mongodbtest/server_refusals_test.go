@@ -147,5 +147,5 @@ func TestServerGoesOnWithACopy(t *testing.T) {
 		"doctor": programs.Refused("doctor", to, "was not finished", "server copy"),
 	})
 	copied(t, p, from, to)
-	must(t, p.Serve(t, "--store", to).Client(t).Ready(t.Context()))
+	must(t, p.Serve(t, "--store", to).Ready(t))
 }

@@ -105,5 +105,5 @@ func copyKeepsServersOff(t *testing.T, p programs.Server, s target) {
 		}
 	}
 	must(t, alone.Close(t.Context()))
-	must(t, p.Serve(t, "--store", address).Client(t).Ready(t.Context()))
+	must(t, p.Serve(t, "--store", address).Ready(t))
 }

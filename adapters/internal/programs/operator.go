@@ -2,6 +2,7 @@ package programs
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -9,18 +10,9 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/workload"
-	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
 // What an operator does with the server is the same whatever its store is: these are the parts of it.
-
-// Client talks to a server.
-func (r *Serving) Client(t *testing.T) *httpapi.Client {
-	t.Helper()
-	c, err := httpapi.NewClient(r.Base)
-	must(t, err)
-	return c
-}
 
 // Migrate makes the store at an address ready.
 func (s Server) Migrate(t *testing.T, address string) {
@@ -124,9 +116,9 @@ func (s Server) Several(t *testing.T, store Shared) {
 	if !strings.Contains(one.Said, store.Named+"\n") || strings.Contains(one.Said, "sign in with") {
 		t.Errorf("it said:\n%s", one.Said)
 	}
-	in, err := one.Client(t).SignUp(t.Context(), ada, "")
+	in, err := one.SignUp(t)
 	must(t, err)
-	if w, err := two.Client(t).As(in.AccessToken).Wallet(t.Context()); err != nil || w.Balance != 50 {
+	if w, err := two.Ask(t, http.MethodGet, "/v1/wallet", in.AccessToken, nil); err != nil || w.Balance != 50 {
 		t.Errorf("at the other server: wallet %v, %v, want 50 tokens", w, err)
 	}
 	if two.Demo(t) == nil {
@@ -139,9 +131,9 @@ func (s Server) Several(t *testing.T, store Shared) {
 	if got := Run(t, admin); got.Code != 0 || got.Stdout != "grace@example.net is a new account, and an admin\n" {
 		t.Errorf("admin: %v", got)
 	}
-	grace, err := one.Client(t).SignIn(t.Context(), "grace@example.net", "round the corner")
+	grace, err := one.SignIn(t, "grace@example.net", "round the corner")
 	must(t, err)
-	if found, err := two.Client(t).As(grace.AccessToken).VerifyLedger(t.Context()); err != nil || found.Wallets != 2 {
+	if found, err := two.Ask(t, http.MethodGet, "/v1/admin/ledger/verify", grace.AccessToken, nil); err != nil || found.Wallets != 2 {
 		t.Errorf("an audit found %v, %v", found, err)
 	}
 	file := filepath.Join(t.TempDir(), "copy.db")
@@ -154,19 +146,10 @@ func (s Server) Several(t *testing.T, store Shared) {
 	s.Sound(t, address)
 
 	one.Kill(t)
-	if _, err := two.Client(t).Refresh(t.Context(), in.RefreshToken); err != nil {
+	if _, err := two.Ask(t, http.MethodPost, "/v1/auth/refresh", "", map[string]string{"refresh_token": in.RefreshToken}); err != nil {
 		t.Errorf("after the other server was killed: %v", err)
 	}
 	Discreet(t, address, one.Said+one.Logged()+two.Said+two.Logged())
-}
-
-var ada = httpapi.SignUp{Name: "Ada", Email: "ada@example.net", Password: "long enough"}
-
-// Demo signs in with what demo data has.
-func (r *Serving) Demo(t *testing.T) error {
-	t.Helper()
-	_, err := r.Client(t).SignIn(t.Context(), "voyager@example.org", "cicerone-demo")
-	return err
 }
 
 // Journey lives through the story of examples/journey on an empty store. Build has made that program, too.
@@ -187,29 +170,21 @@ func (s Server) Journey(t *testing.T, address string) {
 // to the server.
 func (s Server) ComesBack(t *testing.T, address string, takeAway, bringBack func()) {
 	r := s.Serve(t, "--store", address)
-	c := r.Client(t)
-	must(t, c.Ready(t.Context()))
+	must(t, r.Ready(t))
 	takeAway()
-	if err := c.Ready(t.Context()); err == nil {
+	if err := r.Ready(t); err == nil {
 		t.Error("it says that it is ready without a database")
 	}
-	if _, err := c.SignUp(t.Context(), ada, ""); err == nil || !strings.Contains(err.Error(), "cannot be reached") {
+	if _, err := r.SignUp(t); err == nil || !strings.Contains(err.Error(), "cannot be reached") {
 		t.Errorf("without a database: %v", err)
 	}
 	bringBack()
-	workload.Within(t, time.Minute, func() error { return c.Ready(t.Context()) })
-	if _, err := c.SignUp(t.Context(), ada, ""); err != nil {
+	workload.Within(t, time.Minute, func() error { return r.Ready(t) })
+	if _, err := r.SignUp(t); err != nil {
 		t.Errorf("after the database came back: %v", err)
 	}
 	if !strings.Contains(r.Logged(), "cannot be reached") {
 		t.Error("nothing was logged of it")
 	}
 	Discreet(t, address, r.Logged())
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

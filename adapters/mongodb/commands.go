@@ -2,6 +2,7 @@ package mongodb
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"go.mongodb.org/mongo-driver/bson"
@@ -93,7 +94,7 @@ func gather[T any](ctx context.Context, t *txn, scan func(r *record) T, open fun
 		if err != nil {
 			return err
 		}
-		defer func() { _ = cursor.Close(context.WithoutCancel(ctx)) }() // where it fails, the server lets go of it by itself
+		defer closeCursor(ctx, cursor)
 		for cursor.Next(ctx) {
 			v, err := read(slices.Clone(cursor.Current), scan)
 			if err != nil {
@@ -106,16 +107,31 @@ func gather[T any](ctx context.Context, t *txn, scan func(r *record) T, open fun
 	return all, err
 }
 
+// closeCursor lets go of a cursor, whatever has become of the caller. Where it fails, the server does so by itself.
+func closeCursor(ctx context.Context, cursor *mongo.Cursor) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	defer cancel()
+	_ = cursor.Close(ctx)
+}
+
 // modify changes one document, and reads it as it is then or, before, as it was; mongo.ErrNoDocuments where none matches.
 func modify[T any](ctx context.Context, t *txn, scan func(r *record) T, which options.ReturnDocument, in collection, filter, change bson.D) (found T, err error) {
-	if err = t.writes(ctx, in); err != nil {
+	if err = t.begin(); err == nil {
+		err = t.flush(ctx, in)
+	}
+	if err != nil {
 		return found, err
 	}
+	wrote := t.wrote
+	t.wrote = true
 	var raw bson.Raw
 	err = t.send(ctx, func(ctx context.Context) (err error) {
 		raw, err = t.store.in(in).FindOneAndUpdate(ctx, filter, change, options.FindOneAndUpdate().SetReturnDocument(which)).Raw()
 		return err
 	})
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		t.wrote = wrote
+	}
 	if err != nil {
 		return found, err
 	}
@@ -139,45 +155,71 @@ func (t *txn) both(one, other func() error) error {
 	return errOther
 }
 
-// hold is a change of one document that keeps others away from it.
+// hold is a change of one document, or of several, that keeps others away from them.
 type hold struct {
 	in             collection
 	filter, change bson.D
-	make           bool     // where the document is missing
-	found          bson.Raw // the document after the change
+	make           bool       // where the document is missing
+	several        bson.D     // the fields to read of each that matches; nil where it is one
+	found          []bson.Raw // after the change
 }
 
 // holding changes one document so that no other unit can, and reads it; mongo.ErrNoDocuments where none matches.
 func holding[T any](ctx context.Context, t *txn, scan func(r *record) T, h hold) (found T, err error) {
-	if h, err = t.hold(ctx, h); err != nil {
+	all, err := t.hold(ctx, h)
+	if err != nil {
 		return found, err
 	}
-	return read(h.found, scan)
+	return read(all[0], scan)
 }
 
-func (t *txn) hold(ctx context.Context, h hold) (hold, error) {
+func (t *txn) hold(ctx context.Context, h hold) (found []bson.Raw, err error) {
 	if err := t.begin(); err != nil {
-		return h, err
+		return nil, err
 	}
 	if err := t.flush(ctx, h.in); err != nil {
-		return h, err
+		return nil, err
 	}
 	return t.sendHold(ctx, h)
 }
 
-func (t *txn) sendHold(ctx context.Context, h hold) (hold, error) {
+// sendHold leaves what waits where it is.
+func (t *txn) sendHold(ctx context.Context, h hold) (found []bson.Raw, err error) {
+	if h.several != nil {
+		h.found, err = t.sendHoldOfSeveral(ctx, h)
+	} else {
+		h.found, err = t.sendHoldOfOne(ctx, h)
+	}
+	if err == nil {
+		t.holds = append(t.holds, h)
+	}
+	return h.found, err
+}
+
+func (t *txn) sendHoldOfOne(ctx context.Context, h hold) (found []bson.Raw, err error) {
 	o := options.FindOneAndUpdate().SetReturnDocument(options.After)
 	if h.make {
 		o.SetUpsert(true)
 	}
-	err := t.send(ctx, func(ctx context.Context) (err error) {
-		h.found, err = t.store.in(h.in).FindOneAndUpdate(ctx, h.filter, h.change, o).Raw()
+	err = t.send(ctx, func(ctx context.Context) error {
+		raw, err := t.store.in(h.in).FindOneAndUpdate(ctx, h.filter, h.change, o).Raw()
+		found = []bson.Raw{raw}
 		return err
 	})
-	if err == nil {
-		t.holds = append(t.holds, h)
+	return found, err
+}
+
+func (t *txn) sendHoldOfSeveral(ctx context.Context, h hold) ([]bson.Raw, error) {
+	err := t.send(ctx, func(ctx context.Context) error {
+		_, err := t.store.in(h.in).UpdateMany(ctx, h.filter, h.change)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	return h, err
+	return gather(ctx, t, func(r *record) bson.Raw { return r.raw }, func(ctx context.Context) (*mongo.Cursor, error) {
+		return t.store.in(h.in).Find(ctx, h.filter, options.Find().SetProjection(h.several).SetSort(d("_id", 1)).SetBatchSize(biggestBatch))
+	})
 }
 
 // update changes what matches at once, and says how many documents did.

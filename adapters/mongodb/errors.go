@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/mongo"
+	"go.mongodb.org/mongo-driver/x/mongo/driver"
 	"go.mongodb.org/mongo-driver/x/mongo/driver/topology"
 
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -51,8 +52,8 @@ const (
 )
 
 // outOfService are the codes of a server that cannot do now what it, or another, may do later: it steps down, shuts down,
-// is no primary or not up to date, or had too little time.
-var outOfService = []int{6, 7, 50, 89, 91, 133, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
+// is no primary or not up to date, has lost a cursor, or had too little time.
+var outOfService = []int{6, 7, 43, 50, 89, 91, 133, 134, 175, 189, 237, 262, 9001, 10107, 11600, 11602, 13435, 13436}
 
 // translate says what an error means: a fault of package uow where there is one, else a failure that nobody
 // expected. It goes by codes and labels, never by text.
@@ -66,7 +67,7 @@ func translate(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, errSilent):
 		return uow.ErrUnreachable.Because(err)
-	case hasLabel(err, labelTransient), hasCode(err, codeWriteConflict):
+	case hasLabel(err, labelTransient), hasCode(err, codeWriteConflict), isUnsent(err):
 		return uow.ErrConflict.Because(err)
 	case isLost(err), hasCode(err, outOfService...):
 		return uow.ErrUnreachable.Because(err)
@@ -105,10 +106,17 @@ func isLost(err error) bool {
 	return mongo.IsNetworkError(err) || mongo.IsTimeout(err) || errors.Is(err, mongo.ErrClientDisconnected)
 }
 
+// isUnsent reports whether a command was not sent, because its connection was given up with others of a server in trouble. Sent by
+// another it may go well.
+func isUnsent(err error) bool {
+	var pool driver.RetryablePoolError
+	return errors.As(err, &pool) && pool.Retryable()
+}
+
 // isUnknown reports whether a commit that failed may have been done all the same. The server says so itself where it can: an
 // answer without that label is a refusal.
 func isUnknown(err error) bool {
-	return !hasLabel(err, labelTransient) && (hasLabel(err, labelUnknown) || isLost(err))
+	return !hasLabel(err, labelTransient) && (hasLabel(err, labelUnknown) || isLost(err) || isUnsent(err))
 }
 
 func hasLabel(err error, label string) bool {

@@ -84,6 +84,9 @@ func (r idempotencyRepository) Forget(ctx context.Context, owner string) error {
 
 func (r idempotencyRepository) Purge(ctx context.Context, before time.Time, limit int) (purged int, err error) {
 	err = r.write(ctx, func(t *txn) error {
+		if err := t.begin(); err != nil { // or a record that was made anew meanwhile would go, too
+			return err
+		}
 		old, err := listPage(ctx, t, func(r *record) any { return recordID(r.text("_id.owner"), idempotency.Key(r.text("_id.key"))) }, limit,
 			query{in: idempotencyIn, filter: d("saved", true, "created_at", d("$lt", date(before))), fields: d("_id", 1), sort: d("created_at", 1)})
 		if err != nil || len(old) == 0 {

@@ -27,7 +27,7 @@ import (
 // fails after it has written ends the host's transaction, which is aborted then; so does any failure of the server's, like
 // uow.ErrConflict, after which the host begins anew. One that is refused before it wrote anything leaves the transaction
 // as it was. No unit is run again, and none queues: what the host has written for others to wait for is not known here. A
-// session without a transaction is ErrNoTransaction. One unit at a time: another one answers uow.ErrNested.
+// session without a transaction is ErrNoTransaction. Call it once for a session, and let one unit at a time use what it gives: another one answers uow.ErrNested.
 func (s *Store) Join(ctx context.Context, session mongo.Session) context.Context {
 	return context.WithValue(uow.Once(ctx), hostKey{s}, &host{session: session})
 }

@@ -39,9 +39,9 @@ func scanBlocks(r *record) (blocks []moderation.Block) {
 	return blocks
 }
 
-// blocking is the change of an account that blocks another. It matches unless the account does already.
+// blocking is the change of an account that blocks another. It matches unless the account does already, or was erased meanwhile.
 func blocking(user, blocked, at any) mongo.WriteModel {
-	return changing(d("_id", user, "blocks.user_id", d("$ne", blocked)), d("$push", d("blocks", d("user_id", blocked, "created_at", at))))
+	return changing(d("_id", user, "erased", false, "blocks.user_id", d("$ne", blocked)), d("$push", d("blocks", d("user_id", blocked, "created_at", at))))
 }
 
 type moderationRepository struct{ *unit }

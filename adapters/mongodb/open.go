@@ -104,12 +104,13 @@ func (s *Store) checkServer(ctx context.Context) error {
 		SessionMinutes *int   `bson:"logicalSessionTimeoutMinutes"`
 	}
 	err := s.client.Database("admin").RunCommand(ctx, d("isMaster", 1), options.RunCmd().SetReadPreference(readpref.Primary())).Decode(&server)
+	s.sharded = server.Message == "isdbgrid"
 	switch {
 	case err != nil:
 		return fmt.Errorf("look for a primary (of a replica set that was never initiated there is none: %s): %w", howToInitiate, translate(ctx, err))
 	case server.WireVersion < leastWire:
 		return fmt.Errorf("%w: it is older than MongoDB 4.2: update it, and set its featureCompatibilityVersion", ErrUnfit)
-	case server.SetName == "" && server.Message != "isdbgrid":
+	case server.SetName == "" && !s.sharded:
 		return fmt.Errorf("%w: it stands alone, and only replica sets have transactions: %s", ErrUnfit, howToInitiate)
 	case server.SessionMinutes == nil:
 		return fmt.Errorf("%w: it has no sessions: each node must have data, and featureCompatibilityVersion 3.6 or later", ErrUnfit)

@@ -59,6 +59,9 @@ func dropSessions(ctx context.Context, t *txn, q query) error {
 }
 
 func purgeSessions(ctx context.Context, t *txn, q query) (purged int, err error) {
+	if err := t.begin(); err != nil { // or one that lives on meanwhile would go, too
+		return 0, err
+	}
 	q.fields = d("_id", 1)
 	gone, err := list(ctx, t, func(r *record) any { return binary(r.id("_id")) }, q)
 	if err != nil || len(gone) == 0 {

@@ -28,6 +28,7 @@ type Store struct {
 	turns   turns
 	heads   heads
 	gate    *uow.Gate
+	sharded bool // behind mongos
 
 	presence presence
 }

@@ -33,6 +33,7 @@ type txn struct {
 	holds   []hold        // what was sent only to keep others away
 	waiting []*batch      // writes that need no answer, by collection
 	strict  bool          // a duplicate is not what a race left behind, but a fault
+	unknown bool          // a commit was sent, and may have been done
 	turns   []turn
 
 	// What this unit has written, so that nobody else can change it until the unit ends.
@@ -93,8 +94,8 @@ func (t *txn) renew(ctx context.Context) error {
 	holds := t.holds
 	t.holds = nil
 	for _, h := range holds { // before what the unit has written since, which waits still
-		again, err := t.sendHold(ctx, h)
-		if errors.Is(err, mongo.ErrNoDocuments) || err == nil && !bytes.Equal(again.found, h.found) {
+		found, err := t.sendHold(ctx, h)
+		if errors.Is(err, mongo.ErrNoDocuments) || err == nil && !slices.EqualFunc(found, h.found, sameBytes) {
 			err = uow.ErrConflict.Because(errChanged)
 		}
 		if err != nil {
@@ -103,6 +104,8 @@ func (t *txn) renew(ctx context.Context) error {
 	}
 	return nil
 }
+
+func sameBytes(a, b bson.Raw) bool { return bytes.Equal(a, b) }
 
 // together makes what f asks be of one moment.
 func (t *txn) together(ctx context.Context, f func() error) error {
@@ -150,9 +153,10 @@ func (t *txn) commit(ctx context.Context) error {
 	const longest = 250 * time.Millisecond
 	for ceiling := 2 * time.Millisecond; ; ceiling = min(2*ceiling, longest) {
 		err := t.session.CommitTransaction(trying)
-		if err == nil || !isUnknown(err) {
+		if err == nil || hasLabel(err, labelTransient) || !t.unknown && !isUnknown(err) {
 			return translate(ctx, err)
 		}
+		t.unknown = true // whatever but these a later attempt is told says nothing of this one
 		select {
 		case <-time.After(rand.N(ceiling)): // #nosec G404 -- full jitter wants spread, not secrecy
 		case <-trying.Done():
@@ -161,10 +165,14 @@ func (t *txn) commit(ctx context.Context) error {
 	}
 }
 
-// abort ends a transaction that nothing is kept of, whatever has become of the caller.
+// abort ends a transaction that nothing is kept of, whatever has become of the caller. Where a commit over many shards may be under
+// way it only lets go of the session: mongos would pass an abort on to shards that have yet to hear of the commit.
 func (t *txn) abort(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
+	if t.unknown && t.store.sharded {
+		cancel()
+	}
 	t.session.EndSession(ctx) // which aborts what is in progress; where that does not arrive, the server does after a minute
 	t.session = nil
 }

@@ -166,12 +166,15 @@ func (r usersRepository) HoldWithAdmins(ctx context.Context, user id.User) (u us
 			return err
 		}
 		both := d("$or", bson.A{d("_id", uuid(user)), d("role", string(users.RoleAdmin), "is_active", true)})
-		if _, err := t.update(ctx, usersIn, changingAll(both, guarded())); err != nil {
-			return err
-		}
-		held, err := list(ctx, t, scanUser, query{in: usersIn, filter: both, fields: userFields})
+		found, err := t.hold(ctx, hold{in: usersIn, filter: both, change: guarded(), several: userFields})
 		if err != nil {
 			return err
+		}
+		held := make([]users.User, len(found))
+		for i, raw := range found {
+			if held[i], err = read(raw, scanUser); err != nil {
+				return err
+			}
 		}
 		self := slices.IndexFunc(held, func(u users.User) bool { return u.ID == user })
 		if self < 0 {

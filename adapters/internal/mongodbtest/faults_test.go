@@ -248,6 +248,52 @@ func TestNoAnswerToACommit(t *testing.T) {
 	}))
 }
 
+// TestCommitThatIsRefusedAfterwards: what a later attempt to commit is told says nothing of the one whose answer was lost.
+func TestCommitThatIsRefusedAfterwards(t *testing.T) {
+	server := startFake(t)
+	s := onFake(server)
+	o := s.fresh(t)
+	o.CommitTime = 2 * time.Second
+	store := s.open(t, o)
+	defer func() { must(t, store.Close(context.Background())) }()
+	defer server.Inject(mongofake.Fault{Command: "commitTransaction", Times: -1, Skip: 2, Error: &mongofake.Error{Code: 13, Message: "not authorized"}})()
+	defer server.Inject(mongofake.Fault{Command: "commitTransaction", Times: 2, Cut: mongofake.AfterEffect})() // the driver tries twice
+	err := store.Run(t.Context(), uow.Write, func(ctx context.Context, tx ports.Tx) error { return tx.Marks().Mark(ctx, "demo", time.UnixMilli(1)) })
+	if !errors.Is(err, uow.ErrOutcomeUnknown) {
+		t.Errorf("the unit answered %v", err)
+	}
+}
+
+// TestConnectionsGivenUp: a server that cannot be reached any more takes along those who wait for a connection to it. They, too, are
+// told that they may try again.
+func TestConnectionsGivenUp(t *testing.T) {
+	server := startFake(t)
+	s := onFake(server)
+	o := s.fresh(t)
+	o.MaxConns = 1
+	store := s.open(t, o)
+	defer func() { must(t, store.Close(context.Background())) }()
+	defer server.Inject(mongofake.Fault{Command: "find", Times: -1, Delay: 50 * time.Millisecond, Cut: mongofake.BeforeEffect})()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	errs := make([]error, 8)
+	var all sync.WaitGroup
+	for i := range errs {
+		all.Go(func() {
+			errs[i] = store.Run(ctx, uow.Read, func(ctx context.Context, tx ports.Tx) error {
+				_, _, err := tx.Marks().Marked(ctx, "demo")
+				return err
+			})
+		})
+	}
+	all.Wait()
+	for _, err := range errs {
+		if !errors.Is(err, fault.Unavailable) {
+			t.Errorf("a read answered %v", err)
+		}
+	}
+}
+
 // TestSilentServer is one that takes commands, and answers none.
 func TestSilentServer(t *testing.T) {
 	server := startFake(t)

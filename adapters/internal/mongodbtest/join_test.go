@@ -119,6 +119,14 @@ func TestJoin(t *testing.T) {
 		if _, err := h.Messaging.Send(joined, h.pair.Voyager, id.Conversation{}, messaging.Draft{Content: "x"}, "refused"); !errors.Is(err, fault.NotFound) {
 			t.Errorf("a message nowhere, with a key, answered %v", err)
 		}
+		if err := h.store.Run(joined, uow.Write, func(ctx context.Context, tx ports.Tx) error {
+			tooMuch := bonus(h.pair.Local)
+			tooMuch.Amount, tooMuch.Type = -1_000_000, tokens.Penalty
+			_, err := tx.Tokens().Post(ctx, tooMuch)
+			return err
+		}); !errors.Is(err, fault.InsufficientTokens) {
+			t.Errorf("a debit that the wallet cannot bear answered %v", err)
+		}
 		must(t, h.send(joined, ""))
 		must(t, session.CommitTransaction(ctx))
 		h.expect(2, 3)

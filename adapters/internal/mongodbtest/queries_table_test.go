@@ -276,7 +276,7 @@ var queries = map[string][]served{
 		}},
 		{"_id_", []string{
 			"_id=",
-			"_id= blocks.user_id!=",
+			"_id= blocks.user_id!= erased=",
 			"_id= version=",
 			"_id=in",
 			"_id> | sort _id",

@@ -128,8 +128,8 @@ func TestHeldThingsChangeWhileOthersAreWaitedFor(t *testing.T) {
 	}
 }
 
-// TestMovedBeforeWaiting: what a unit has written of a thing that it holds waits with it, and is no change by somebody else.
-func TestMovedBeforeWaiting(t *testing.T) {
+// TestHeldBeforeWaiting: what a unit holds when it waits for others, it still holds afterwards.
+func TestHeldBeforeWaiting(t *testing.T) {
 	w := onFake(startFake(t)).populated(t, 2)
 	pair, wanted := w.pairs[0], w.pairs[1].Voyager
 	price, err := reservations.ParsePrice("12.50")
@@ -139,28 +139,49 @@ func TestMovedBeforeWaiting(t *testing.T) {
 		reservations.Proposal{Title: "A walk", Price: price, Date: begins, EndDate: begins.Add(time.Hour)}, "")
 	must(t, err)
 
-	inFront, behind, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	go func() {
-		<-inFront
-		done <- w.store.Run(context.Background(), uow.Write, func(ctx context.Context, tx ports.Tx) error {
+	for name, first := range map[string]func(ctx context.Context, tx ports.Tx) error{
+		"a reservation, which it has moved": func(ctx context.Context, tx ports.Tx) error {
 			moved, err := tx.Reservations().Move(ctx, r.ID, reservations.Pending, reservations.Accepted, w.clock.Now())
-			close(behind)
-			if err != nil || moved != reservations.Done {
-				return fmt.Errorf("moved: %v, %w", moved, err)
+			if err == nil && moved != reservations.Done {
+				err = fmt.Errorf("it was not moved: %v", moved)
 			}
-			_, err = tx.Tokens().Post(ctx, bonus(wanted)) // here it waits
 			return err
+		},
+		"an account with those of all admins, which has blocked somebody": func(ctx context.Context, tx ports.Tx) error {
+			_, admins, err := tx.Users().HoldWithAdmins(ctx, pair.Local)
+			if err == nil && admins != 1 {
+				err = fmt.Errorf("there are %d admins", admins)
+			}
+			if err != nil {
+				return err
+			}
+			return tx.Moderation().Block(ctx, moderation.Block{UserID: pair.Local, BlockedUserID: wanted, CreatedAt: w.clock.Now()})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inFront, behind, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+			go func() {
+				<-inFront
+				done <- w.store.Run(context.Background(), uow.Write, func(ctx context.Context, tx ports.Tx) error {
+					err := first(ctx, tx)
+					close(behind)
+					if err == nil {
+						_, err = tx.Tokens().Post(ctx, bonus(wanted)) // here it waits
+					}
+					return err
+				})
+			}()
+			must(t, w.store.Run(context.Background(), uow.Write, func(ctx context.Context, tx ports.Tx) error {
+				_, err := tx.Tokens().Post(ctx, bonus(wanted))
+				close(inFront)
+				<-behind
+				time.Sleep(100 * time.Millisecond) // there is no signal for somebody who stands in a queue
+				return err
+			}))
+			if err := <-done; err != nil {
+				t.Errorf("the unit answered %v", err)
+			}
 		})
-	}()
-	must(t, w.store.Run(context.Background(), uow.Write, func(ctx context.Context, tx ports.Tx) error {
-		_, err := tx.Tokens().Post(ctx, bonus(wanted))
-		close(inFront)
-		<-behind
-		time.Sleep(100 * time.Millisecond) // there is no signal for somebody who stands in a queue
-		return err
-	}))
-	if err := <-done; err != nil {
-		t.Errorf("the unit answered %v", err)
 	}
 }
 

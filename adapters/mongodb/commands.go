@@ -1,6 +1,7 @@
 package mongodb
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -217,9 +218,11 @@ func (t *txn) sendHoldOfSeveral(ctx context.Context, h hold) ([]bson.Raw, error)
 	if err != nil {
 		return nil, err
 	}
-	return gather(ctx, t, func(r *record) bson.Raw { return r.raw }, func(ctx context.Context) (*mongo.Cursor, error) {
-		return t.store.in(h.in).Find(ctx, h.filter, options.Find().SetProjection(h.several).SetSort(d("_id", 1)).SetBatchSize(biggestBatch))
+	all, err := gather(ctx, t, func(r *record) bson.Raw { return r.raw }, func(ctx context.Context) (*mongo.Cursor, error) {
+		return t.store.in(h.in).Find(ctx, h.filter, options.Find().SetProjection(h.several).SetBatchSize(biggestBatch))
 	})
+	slices.SortFunc(all, func(a, b bson.Raw) int { return bytes.Compare(a, b) }) // in any order, so that they can be compared
+	return all, err
 }
 
 // update changes what matches at once, and says how many documents did.

@@ -16,6 +16,7 @@ const late = 100 * time.Millisecond
 type canceller struct {
 	conn  *pgconn.PgConn
 	asked chan struct{} // closed when the request is over
+	taken bool          // by the server: it has nothing more to do for it
 }
 
 // HandleCancel is called while the connection waits for an answer, once.
@@ -26,13 +27,18 @@ func (c *canceller) HandleCancel(ended context.Context) {
 		defer close(c.asked)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ended), grace)
 		defer cancel()
-		_ = c.conn.CancelRequest(ctx) // where it fails, the deadline ends the waiting
-		time.Sleep(late)              // or it would end the connection's next statement
+		err := c.conn.CancelRequest(ctx) // where it fails, the deadline ends the waiting
+		c.taken = err == nil && ctx.Err() == nil
+		time.Sleep(late) // or it would end the connection's next statement
 	}()
 }
 
 // HandleUnwatchAfterCancel is called when the answer is there, or will not come.
 func (c *canceller) HandleUnwatchAfterCancel() {
 	<-c.asked
+	if !c.taken { // it may be on its way, and end whatever comes next
+		_ = c.conn.Conn().Close()
+		return
+	}
 	_ = c.conn.Conn().SetDeadline(time.Time{})
 }

@@ -17,6 +17,7 @@ type conn struct {
 	on    sender
 	frame frame
 	begun bool // the server was told to begin
+	ended bool // the time of the last round trip was over before its answer came: the server was asked to stop what it did
 	queue []command
 }
 
@@ -135,6 +136,9 @@ func (c *conn) end(ctx context.Context) error {
 		}
 		return err
 	})
+	if err == nil && c.ended && c.frame.keeps {
+		err = errNotAwaited
+	}
 	if err != nil && c.frame.keeps {
 		return translateCommit(ctx, err)
 	}
@@ -171,7 +175,8 @@ func (c *conn) roundTrip(ctx context.Context, commands []command, read func(pgx.
 		if errors.Is(err, pgx.ErrTxClosed) {
 			c.begun = false // the host has ended its transaction, and its connection may be somebody else's
 		}
-		if err != nil && errors.Is(context.Cause(ctx), errSilent) {
+		c.ended = ctx.Err() != nil
+		if err != nil && errors.Is(context.Cause(ctx), errSilent) && !isAnswer(err) {
 			err = fmt.Errorf("%w: %w", errSilent, err)
 			c.store.pool.Reset() // the others would most likely say nothing, either
 		}

@@ -38,6 +38,7 @@ var (
 	errNoConnection = errors.New("no connection became free in time")
 	errReadOnly     = errors.New("the server takes no writes")
 	errRolledBack   = errors.New("the server rolled back what it was told to commit")
+	errNotAwaited   = errors.New("the server was told to stop before it answered, and its standbys may not have the commit")
 )
 
 // translate says what an error means: a fault of package uow where there is one, else a failure that nobody
@@ -98,6 +99,12 @@ func isLost(err error) bool {
 		return true
 	}
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err)
+}
+
+// isAnswer reports whether an error is what the server said.
+func isAnswer(err error) bool {
+	_, ok := errors.AsType[*pgconn.PgError](err)
+	return ok
 }
 
 // endsConnection reports whether these were the last words of a server process. A pooler's errors have one severity only.

@@ -51,6 +51,7 @@ const (
 	grace    = time.Second     // what the server gets to tell of a timeout, and then of being cancelled, before it counts as dead
 	undoTime = 2 * time.Second // for a rollback
 	dialTime = 5 * time.Second // for a connection, where the DSN does not say (connect_timeout)
+	longest  = 24 * time.Hour  // that a timeout may be
 )
 
 // withDefaults fills in what was left zero.
@@ -68,8 +69,8 @@ func (o Options) withDefaults() (Options, error) {
 		if *d.value == 0 {
 			*d.value = d.usually
 		}
-		if *d.value < time.Millisecond {
-			return o, fmt.Errorf("%s is %v: it must be a millisecond or more", d.name, *d.value)
+		if *d.value < time.Millisecond || *d.value > longest {
+			return o, fmt.Errorf("%s is %v: it must be between a millisecond and %v", d.name, *d.value, longest)
 		}
 	}
 	switch {
@@ -117,6 +118,9 @@ func (o Options) configure(config *pgxpool.Config) {
 	if o.PgBouncer {
 		conn.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 		return
+	}
+	if m := conn.DefaultQueryExecMode; m == pgx.QueryExecModeExec || m == pgx.QueryExecModeSimpleProtocol {
+		conn.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement // those guess the types of what is sent, and not ours
 	}
 	for name, d := range map[string]time.Duration{
 		"statement_timeout": o.StatementTimeout, "lock_timeout": o.LockTimeout, "idle_in_transaction_session_timeout": o.IdleTimeout,

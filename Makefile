@@ -14,6 +14,10 @@ WIRE := go run github.com/google/wire/cmd/wire@v0.7.0
 # The programs in .ci; `./...` does not see a folder whose name begins with a dot.
 TOOLS := ./.ci/coverage ./.ci/layers ./.ci/tests
 
+# One of them needs modules that go.mod does not name.
+API := ./.ci/api
+API_FLAGS := -modfile=.ci/tools.mod
+
 # Says which tests failed and, unlike go test, which were skipped and why.
 REPORT := go run ./.ci/tests
 
@@ -75,7 +79,7 @@ bench-mongodb: ## Compare the service on MongoDB (CICERONE_MONGODB_URI) with a p
 ##@ Check
 
 .PHONY: verify
-verify: format vet tidy generated layers lint ## Check all that can be checked without running the tests
+verify: format vet tidy generated layers api lint ## Check all that can be checked without running the tests
 
 .PHONY: format
 format: ## Check that the code is formatted
@@ -85,6 +89,7 @@ format: ## Check that the code is formatted
 .PHONY: vet
 vet: ## Run go vet
 	@go vet ./... $(TOOLS)
+	@go vet $(API_FLAGS) $(API)
 
 .PHONY: tidy
 tidy: ## Check that go.mod and go.sum are tidy
@@ -100,11 +105,21 @@ layers: ## Check who imports whom, and the programs in .ci that check
 	@go test $(TOOLS)
 	@go run ./.ci/layers
 
+.PHONY: api
+api: ## Compare the exported API with .github/api and the changelog (BASE=REVISION: and with that revision)
+	@go test $(API_FLAGS) $(API)
+	@go run $(API_FLAGS) $(API) $(if $(BASE),-base $(BASE))
+
 .PHONY: lint
 lint: ## Run the linters (.golangci.yml says which, and why)
 	@$(LINT) run ./... $(TOOLS)
+	@GOFLAGS="$${GOFLAGS:-} $(API_FLAGS)" $(LINT) run $(API)
 
 ##@ Change
+
+.PHONY: api-update
+api-update: ## Write .github/api, if the changelog names every change
+	@go run $(API_FLAGS) $(API) -update
 
 .PHONY: generate
 generate: ## Generate the wiring anew

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"fmt"
+	"go/types"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/exp/apidiff"
+)
+
+// change is one difference between two APIs.
+type change struct {
+	pkg    string // its path in the module
+	object string // the package-level object, as package.Name; empty if the whole package was added or removed
+	what   string
+	breaks []string // who has to change their code
+}
+
+// String is one line for people.
+func (c change) String() string {
+	line := c.pkg + ": " + c.what
+	if len(c.breaks) > 0 {
+		line += "  <- breaks " + strings.Join(c.breaks, " and ")
+	}
+	return line
+}
+
+// Who may be broken by a change.
+const (
+	importers    = "importers"
+	stores       = "stores"
+	implementers = "those who implement it"
+	clients      = "HTTP clients, if it is on the wire"
+)
+
+// since returns what changed from a listing to the code, ordered by package.
+func (c code) since(l listing) ([]change, error) {
+	old, err := c.read(l)
+	if err != nil {
+		return nil, err
+	}
+	obligations := storeInterfaces(old["ports"])
+	for name := range storeInterfaces(c.public["ports"]) {
+		obligations[name] = true
+	}
+	var changes []change
+	for name, before := range old {
+		now, ok := c.public[name]
+		if !ok {
+			changes = append(changes, change{pkg: name, what: "package removed", breaks: []string{importers}})
+			continue
+		}
+		found := apidiff.Changes(before, now).Changes
+		for _, f := range found {
+			object := objectOf(f.Message)
+			ch := change{pkg: name, object: before.Name() + "." + object, what: f.Message}
+			if !f.Compatible {
+				ch.breaks = broken(f.Message, before.Scope().Lookup(object), obligations[before.Path()+"."+object])
+			}
+			changes = append(changes, ch)
+		}
+		changes = append(changes, tagChanges(name, before, now)...)
+	}
+	for name := range c.public {
+		if _, ok := old[name]; !ok {
+			changes = append(changes, change{pkg: name, what: "package added"})
+		}
+	}
+	slices.SortFunc(changes, func(a, b change) int {
+		return strings.Compare(a.pkg+" "+a.what, b.pkg+" "+b.what)
+	})
+	return changes, nil
+}
+
+// objectOf is the package-level object that a message of apidiff begins with: Name, Name.Member or
+// (*Name).Method.
+func objectOf(message string) string {
+	message = strings.TrimPrefix(strings.TrimPrefix(message, "("), "*")
+	return message[:strings.IndexFunc(message+":", func(r rune) bool { return strings.ContainsRune(".):,", r) })]
+}
+
+// broken tells whom an incompatible change breaks. A method more breaks those who implement an interface; one
+// less breaks those who call it; all others break both.
+func broken(message string, before types.Object, obligation bool) []string {
+	if before == nil || !types.IsInterface(before.Type()) {
+		return []string{importers}
+	}
+	who := implementers
+	if obligation {
+		who = stores
+	}
+	switch {
+	case strings.HasSuffix(message, ": added"), strings.HasSuffix(message, "added unexported method"):
+		return []string{who}
+	case strings.HasSuffix(message, ": removed"):
+		return []string{importers}
+	}
+	return []string{importers, who}
+}
+
+// tagChanges finds the fields whose tags changed, which apidiff does not look at.
+func tagChanges(name string, before, now *types.Package) []change {
+	var changes []change
+	for _, object := range before.Scope().Names() {
+		a, b := tags(before.Scope().Lookup(object)), tags(now.Scope().Lookup(object))
+		for field, tag := range a {
+			if other, ok := b[field]; ok && tag != other {
+				changes = append(changes, change{
+					pkg: name, object: before.Name() + "." + object, breaks: []string{clients},
+					what: fmt.Sprintf("%s.%s: tag changed from `%s` to `%s`", object, field, tag, other),
+				})
+			}
+		}
+	}
+	return changes
+}
+
+func tags(obj types.Object) map[string]string {
+	found := map[string]string{}
+	if obj == nil {
+		return found
+	}
+	if s, ok := obj.Type().Underlying().(*types.Struct); ok {
+		for i := range s.NumFields() {
+			if s.Field(i).Exported() {
+				found[s.Field(i).Name()] = s.Tag(i)
+			}
+		}
+	}
+	return found
+}
+
+// storeInterfaces returns the interfaces that a store implements: ports.Storage, and those of this module
+// that its methods mention.
+func storeInterfaces(ports *types.Package) map[string]bool {
+	found := map[string]bool{}
+	if ports == nil || ports.Scope().Lookup("Storage") == nil {
+		return found
+	}
+	var visit func(types.Type)
+	visit = func(t types.Type) {
+		switch t := types.Unalias(t).(type) {
+		case *types.Named:
+			i, ok := t.Underlying().(*types.Interface)
+			own := t.Obj().Pkg() != nil && strings.HasPrefix(t.Obj().Pkg().Path(), module+"/")
+			if !ok || !own || found[nameOf(t)] {
+				return
+			}
+			found[nameOf(t)] = true
+			for e := range i.EmbeddedTypes() {
+				visit(e)
+			}
+			for m := range i.Methods() {
+				visit(m.Type())
+			}
+		case *types.Signature:
+			for v := range t.Params().Variables() {
+				visit(v.Type())
+			}
+			for v := range t.Results().Variables() {
+				visit(v.Type())
+			}
+		}
+	}
+	visit(ports.Scope().Lookup("Storage").Type())
+	return found
+}
+
+func nameOf(t *types.Named) string { return t.Obj().Pkg().Path() + "." + t.Obj().Name() }
+
+// section is a part of the changelog.
+type section string
+
+// unreleased reads the section of the changelog for what is not released yet.
+func unreleased(file string) (section, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("read the changelog: %w", err)
+	}
+	_, after, found := strings.Cut("\n"+string(text), "\n## Unreleased\n")
+	if !found {
+		return "", fmt.Errorf("%s has no section \"## Unreleased\"", file)
+	}
+	before, _, _ := strings.Cut(after, "\n## ")
+	return section(before), nil
+}
+
+// lacks returns what the section has to name and does not: a breaking change by its object, like
+// tokens.Ledger; any other by its object or its package, like core/tokens.
+func (s section) lacks(changes []change) []string {
+	var missing []string
+	for _, c := range changes {
+		byPackage := c.object == "" || len(c.breaks) == 0
+		if byPackage && s.names(c.pkg) || c.object != "" && s.names(c.object) {
+			continue
+		}
+		if c.object == "" {
+			missing = append(missing, c.pkg)
+		} else {
+			missing = append(missing, c.object)
+		}
+	}
+	slices.Sort(missing)
+	return slices.Compact(missing)
+}
+
+func (s section) names(what string) bool {
+	return regexp.MustCompile("(^|[^\\w./])" + regexp.QuoteMeta(what) + `($|[^\w/])`).MatchString(string(s))
+}

@@ -10,7 +10,7 @@
 // skipped with one line that says what to install, or fails where CICERONE_REQUIRE, a list with commas, names it: postgres
 // (PgBouncer included) or mongodb. [PgBouncer] and [NewProxy] stand before any of them.
 //
-// Nothing is left behind, however the tests end, SIGKILL included: each server is watched by a guard (see process.go), a
-// container by testcontainers' own reaper or a leash into it. So no TestMain is needed. Only a database on a server given by
+// Nothing is left behind, however the tests end, SIGKILL included: each server is watched by a guard (see process.go), each
+// container holds a leash of this process (see leash.go). So no TestMain is needed. Only a database on a server given by
 // address stays where its test was killed; its name begins with cicerone_test_.
 package servers

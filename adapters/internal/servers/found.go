@@ -15,15 +15,15 @@ type found struct {
 	address string   // a DSN or URI
 	missing string   // where there is none: what to install
 	err     error    // where there should be one, and it does not work
-	notes   []string // what was tried on the way, and why it was not taken
+	tried   string   // what was tried before, and why it failed; may be empty
 	process *process // where it was started here; it ends when nobody holds it any more
 }
 
 // or ends the test where there is no server: it is skipped, or fails where the server is required.
 func (f found) or(t testing.TB, name string) string {
 	t.Helper()
-	for _, note := range f.notes {
-		t.Log(note)
+	if f.tried != "" {
+		t.Log(f.tried)
 	}
 	if f.err != nil {
 		t.Fatal(f.err)

@@ -1,12 +1,8 @@
 package servers_test
 
 import (
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 )
 
 func TestWithoutServer(t *testing.T) {
@@ -57,31 +53,6 @@ func TestWrongAddress(t *testing.T) {
 		}
 		if strings.Contains(output, "secret") {
 			t.Errorf("%s: the password is told:\n%s", c.address, output)
-		}
-	}
-}
-
-// TestDockerFails: a Docker daemon that can fetch no image is spoken of, and passed over.
-func TestDockerFails(t *testing.T) {
-	servers.NeedBinaries(t)
-	daemon := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		if strings.HasSuffix(r.URL.Path, "/_ping") || strings.HasSuffix(r.URL.Path, "/info") || strings.HasSuffix(r.URL.Path, "/version") {
-			w.Write([]byte("{}"))
-			return
-		}
-		http.Error(w, `{"message": "the network is down"}`, http.StatusInternalServerError)
-	}))
-	t.Cleanup(daemon.Close)
-	host := "DOCKER_HOST=tcp://" + daemon.Listener.Addr().String()
-	for _, c := range []struct{ job, machine, want string }{
-		{"Postgres", "docker", "SKIP"},
-		{"Mongo", "docker", "SKIP"},
-		{"Postgres", "everything", "PASS"},
-	} {
-		verdict, output := outcome(t, command(c.job, c.machine, host))
-		if verdict != c.want || !strings.Contains(output, "Docker runs, but") || !strings.Contains(output, "the network is down") {
-			t.Errorf("%s: %s, want %s:\n%s", c.job, verdict, c.want, output)
 		}
 	}
 }

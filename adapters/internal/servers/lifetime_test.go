@@ -47,7 +47,7 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
 			temp := sharedFolder(t)
-			cmd := command("linger", "everything", "TMPDIR="+temp)
+			cmd := command("linger", "binaries", "TMPDIR="+temp)
 			said, answer := pipes(t, cmd)
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)

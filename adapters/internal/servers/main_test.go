@@ -15,16 +15,19 @@ import (
 // This program runs itself again, with what childJob names as the only test.
 const (
 	childJob     = "CICERONE_SERVERS_CHILD"
-	childMachine = "CICERONE_SERVERS_MACHINE" // what is installed there: nothing, docker or everything
+	childMachine = "CICERONE_SERVERS_MACHINE" // what is installed there: nothing, docker, binaries or everything
 )
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childJob) != "" {
+		servers.Hurry()
 		switch os.Getenv(childMachine) {
 		case "nothing":
 			servers.NothingHere()
 		case "docker":
 			servers.NoBinaries()
+		case "binaries":
+			servers.NoDocker()
 		}
 	}
 	os.Exit(m.Run())
@@ -51,8 +54,10 @@ func TestChild(t *testing.T) {
 // command is this program as a child on such a machine, with some more environment.
 func command(job, machine string, env ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], "-test.run=^TestChild$", "-test.v")
+	noBinaries := machine == "nothing" || machine == "docker"
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return strings.HasPrefix(v, "CICERONE_") || strings.HasPrefix(v, "DOCKER_") || machine != "everything" && strings.HasPrefix(v, "PATH=")
+		return strings.HasPrefix(v, "CICERONE_") || strings.HasPrefix(v, "DOCKER_") || strings.HasPrefix(v, "TESTCONTAINERS_") ||
+			noBinaries && strings.HasPrefix(v, "PATH=")
 	})
 	cmd.Env = append(append(cmd.Env, childJob+"="+job, childMachine+"="+machine), env...)
 	return cmd

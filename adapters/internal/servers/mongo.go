@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"strconv"
@@ -23,7 +22,7 @@ import (
 
 const (
 	replicaSet   = "cicerone"
-	installMongo = "install mongod (mongodb.com/docs/manual/installation), start Docker, or set CICERONE_MONGODB_URI"
+	installMongo = "install mongod (mongodb.com/docs/manual/installation), %s, or set CICERONE_MONGODB_URI"
 )
 
 // Mongo is the URI, mongodb://…/database, of a replica set and of a database that nobody else uses. The database is dropped
@@ -70,36 +69,28 @@ var sharedMongo = sync.OnceValue(func() found {
 		}
 		return found{address: uri}
 	}
-	var notes []string
-	if docker() != "" {
-		uri, err := dockerMongo(docker())
-		if err == nil {
-			return found{address: uri}
-		}
-		notes = append(notes, fmt.Sprintf("Docker runs, but MongoDB does not start in it: %v", err))
+	uri, advice, tried := inDocker("MongoDB", dockerMongo)
+	if uri != "" {
+		return found{address: uri}
 	}
 	if binaries("mongod") == "" {
-		return found{missing: "no MongoDB server: " + installMongo, notes: notes}
+		return found{missing: "no MongoDB server: " + fmt.Sprintf(installMongo, advice), tried: tried}
 	}
 	node, err := newMongoNode()
 	if err != nil {
-		return found{err: err, notes: notes}
+		return found{err: err, tried: tried}
 	}
 	if err = node.start(); err == nil {
 		err = initiate(node.Addr())
 	}
 	if err != nil {
-		return found{err: errors.Join(err, node.home.remove()), notes: notes}
+		return found{err: errors.Join(err, node.home.remove()), tried: tried}
 	}
-	return found{address: mongoURI(node.Addr()), notes: notes, process: node.process}
+	return found{address: mongoURI(node.Addr()), tried: tried, process: node.process}
 })
 
-// dockerMongo runs a replica set of one node in a container.
-func dockerMongo(endpoint string) (uri string, err error) {
-	pool, err := dockertest.NewPool(endpoint)
-	if err != nil {
-		return "", err
-	}
+// dockerMongo runs a replica set of one node in a container that ends with this process.
+func dockerMongo(_ context.Context, e *engine) (uri string, err error) {
 	port, err := freePort()
 	if err != nil {
 		return "", err
@@ -107,35 +98,35 @@ func dockerMongo(endpoint string) (uri string, err error) {
 	// The same port inside and outside: clients look for the members where the set's configuration says that they are.
 	number := strconv.Itoa(port)
 	inside := dockerclient.Port(number + "/tcp")
-	container, err := pool.RunWithOptions(&dockertest.RunOptions{
+	options := &dockertest.RunOptions{
 		Repository:   "mongo",
 		Tag:          "8.0",
+		Entrypoint:   leashedEntrypoint(),
 		Cmd:          []string{"mongod", "--replSet", replicaSet, "--bind_ip_all", "--port", number},
 		ExposedPorts: []string{string(inside)},
-		PortBindings: map[dockerclient.Port][]dockerclient.PortBinding{inside: {{HostIP: "127.0.0.1", HostPort: number}}},
-	}, func(host *dockerclient.HostConfig) { host.AutoRemove = true })
+		PortBindings: map[dockerclient.Port][]dockerclient.PortBinding{inside: {{HostIP: e.publishes(), HostPort: number}}},
+	}
+	if net.ParseIP(e.host) == nil && e.host != "localhost" {
+		options.ExtraHosts = []string{e.host + ":127.0.0.1"} // the node finds itself by the name that clients use
+	}
+	container, err := e.pool.RunWithOptions(options, func(host *dockerclient.HostConfig) {
+		host.AutoRemove = true
+		host.PublishAllPorts = false // the image has another one
+	})
 	if err != nil {
 		return "", err
 	}
-	holdLeash(container)
-	addr := net.JoinHostPort("127.0.0.1", number)
-	if err := pool.Retry(func() error { return ask(directURI(addr), 5*time.Second, answers) }); err != nil {
-		return "", errors.Join(err, container.Close())
+	addr := net.JoinHostPort(e.host, number)
+	if err = holdLeash(e.pool.Client, container.Container.ID); err == nil {
+		err = e.pool.Retry(func() error { return ask(directURI(addr), 5*time.Second, answers) })
 	}
-	if err := initiate(addr); err != nil {
+	if err == nil {
+		err = initiate(addr)
+	}
+	if err != nil {
 		return "", errors.Join(err, container.Close())
 	}
 	return mongoURI(addr), nil
-}
-
-// holdLeash runs a shell in the container whose input ends with this process, however that ends, and which then ends mongod,
-// process 1 there. Docker then removes the container.
-func holdLeash(container *dockertest.Resource) {
-	leash, _ := io.Pipe() // nothing is ever written
-	go func() {
-		// It returns when the container is gone, and then there is nothing to be done about it.
-		_, _ = container.Exec([]string{"sh", "-c", "cat; kill 1"}, dockertest.ExecOptions{StdIn: leash})
-	}()
 }
 
 // initiate makes a replica set of nodes that run, and waits for its first primary.

@@ -5,19 +5,22 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/modules/postgres"
 )
 
 const (
 	maxConnections  = "200"
-	installPostgres = "install it (apt-get install postgresql, brew install postgresql), start Docker, or set CICERONE_POSTGRES_DSN"
+	installPostgres = "install it (apt-get install postgresql, brew install postgresql), %s, or set CICERONE_POSTGRES_DSN"
 )
 
 // Postgres is the address, postgres://…, of a new and empty database, which is dropped when the test ends. Its encoding is
@@ -45,25 +48,21 @@ var sharedPostgres = sync.OnceValue(func() found {
 		}
 		return found{address: dsn}
 	}
-	var notes []string
-	if docker() != "" {
-		dsn, err := dockerPostgres()
-		if err == nil {
-			return found{address: dsn}
-		}
-		notes = append(notes, fmt.Sprintf("Docker runs, but PostgreSQL does not start in it: %v", err))
+	dsn, advice, tried := inDocker("PostgreSQL", dockerPostgres)
+	if dsn != "" {
+		return found{address: dsn}
 	}
 	if postgresBinaries() == "" {
-		return found{missing: "no PostgreSQL server: " + installPostgres, notes: notes}
+		return found{missing: "no PostgreSQL server: " + fmt.Sprintf(installPostgres, advice), tried: tried}
 	}
 	server, err := newPostgresServer(PostgresOptions{})
 	if err != nil {
-		return found{err: err, notes: notes}
+		return found{err: err, tried: tried}
 	}
 	if err := server.start(); err != nil {
-		return found{err: errors.Join(err, server.home.remove()), notes: notes}
+		return found{err: errors.Join(err, server.home.remove()), tried: tried}
 	}
-	return found{address: server.DSN("postgres"), notes: notes, process: server.process}
+	return found{address: server.DSN("postgres"), tried: tried, process: server.process}
 })
 
 // given makes sure that a server answers at an address from the environment.
@@ -76,18 +75,33 @@ func given(dsn string) error {
 	return ping(ctx, dsn)
 }
 
-func dockerPostgres() (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // the image may have to be fetched
-	defer cancel()
-	container, err := postgres.Run(ctx, "postgres:17-alpine",
+// dockerPostgres runs a server in a container that ends with this process, whether or not testcontainers' reaper
+// is enabled.
+func dockerPostgres(ctx context.Context, e *engine) (string, error) {
+	server, err := postgres.Run(ctx, "postgres:17-alpine",
+		postgres.WithPassword(hex.EncodeToString(randomBytes(16))), // the module's own is the user's name, too
+		testcontainers.WithEntrypoint(leashedEntrypoint()...),
 		// The module's own command has fsync off, which the adapter refuses.
 		testcontainers.WithCmd("postgres", "-c", "fsync=on", "-c", "full_page_writes=on", "-c", "max_connections="+maxConnections),
 		testcontainers.WithEnv(map[string]string{"POSTGRES_INITDB_ARGS": "--encoding=UTF8 --locale-provider=icu --icu-locale=en-US"}),
+		testcontainers.WithHostConfigModifier(func(host *container.HostConfig) {
+			host.AutoRemove = true
+			binding := network.PortBinding{}
+			if ip := e.publishes(); ip != "" {
+				binding.HostIP = netip.MustParseAddr(ip)
+			}
+			host.PortBindings = network.PortMap{network.MustParsePort("5432/tcp"): {binding}}
+		}),
+		testcontainers.WithAdditionalLifecycleHooks(testcontainers.ContainerLifecycleHooks{
+			PostStarts: []testcontainers.ContainerHook{func(_ context.Context, c testcontainers.Container) error {
+				return holdLeash(e.pool.Client, c.GetContainerID())
+			}},
+		}),
 		postgres.BasicWaitStrategies())
 	if err != nil {
-		return "", errors.Join(err, testcontainers.TerminateContainer(container))
+		return "", errors.Join(err, testcontainers.TerminateContainer(server))
 	}
-	return container.ConnectionString(ctx, "sslmode=disable")
+	return server.ConnectionString(ctx, "sslmode=disable")
 }
 
 // newDatabase makes a database on a server, and the function that drops it.

@@ -1,0 +1,62 @@
+package servers
+
+import (
+	"io"
+	"strconv"
+	"time"
+
+	dockerclient "github.com/ory/dockertest/v3/docker"
+)
+
+// comesWithin is how long a container waits for its leash.
+const comesWithin = time.Minute
+
+// leashed is the entrypoint of a container: process 1 there, which starts the image's own and ends, and with it
+// the container, when the server ends, when the leash is released, or when no leash comes: then the test process
+// was killed before it could hold one. Docker removes a container that has ended, with its volumes (AutoRemove).
+// The server is not process 1, because processes that it does not know would then become its children.
+const leashed = `
+held=$1 left=$2
+shift 2
+docker-entrypoint.sh "$@" &
+server=$!
+trap 'kill -9 $server 2>/dev/null' EXIT
+trap 'exit 143' TERM
+until [ -e "$held" ]; do
+	kill -0 $server 2>/dev/null && [ $left -gt 0 ] || exit 1
+	left=$((left - 1))
+	sleep 1
+done
+while [ -e "$held" ] && kill -0 $server 2>/dev/null; do
+	sleep 1
+done
+`
+
+// hold runs in the container while the test process lives: its input ends with that process, however it ends.
+const hold = `touch "$1" && cat >/dev/null; rm -f "$1"`
+
+// held is the file in the container that says that a leash is held.
+const held = "/tmp/cicerone-held"
+
+func leashedEntrypoint() []string {
+	return []string{"sh", "-c", leashed, "sh", held, strconv.Itoa(int(comesWithin.Seconds()))}
+}
+
+// holdLeash holds the leash of a container that has started until this process ends.
+func holdLeash(docker *dockerclient.Client, container string) error {
+	exec, err := docker.CreateExec(dockerclient.CreateExecOptions{
+		Container: container, Cmd: []string{"sh", "-c", hold, "sh", held},
+		AttachStdin: true, AttachStdout: true, AttachStderr: true, // otherwise StartExec does not wait
+	})
+	if err != nil {
+		return err
+	}
+	input, _ := io.Pipe() // nothing is ever written
+	go func() {
+		// It returns when the container is gone, and then there is nothing to be done about it.
+		_ = docker.StartExec(exec.ID, dockerclient.StartExecOptions{
+			InputStream: input, OutputStream: io.Discard, ErrorStream: io.Discard,
+		})
+	}()
+	return nil
+}

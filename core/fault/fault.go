@@ -25,6 +25,7 @@ const (
 	InsufficientTokens Kind = "insufficient_tokens" // the wallet holds too few tokens
 	TooManyRequests    Kind = "too_many_requests"   // later, see RetryAfter
 	Unavailable        Kind = "unavailable"         // the store cannot be reached or cannot say; see RetryAfter
+	Unimplemented      Kind = "unimplemented"       // the store does not implement this yet
 	Internal           Kind = "internal"            // a defect, ours or the host's
 )
 

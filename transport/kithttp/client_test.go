@@ -88,7 +88,7 @@ func TestCallKindsOfAnswer(t *testing.T) {
 func TestCallBringsFaultsBack(t *testing.T) {
 	kinds := []fault.Kind{
 		fault.Unauthenticated, fault.Forbidden, fault.TooLarge, fault.UnsupportedMedia, fault.Malformed, fault.Invalid,
-		fault.NotFound, fault.Conflict, fault.InsufficientTokens, fault.TooManyRequests, fault.Unavailable,
+		fault.NotFound, fault.Conflict, fault.InsufficientTokens, fault.TooManyRequests, fault.Unavailable, fault.Unimplemented,
 	}
 	for _, kind := range kinds {
 		t.Run(string(kind), func(t *testing.T) {

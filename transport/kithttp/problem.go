@@ -51,6 +51,7 @@ var kinds = []struct {
 	{fault.Invalid, http.StatusUnprocessableEntity},
 	{fault.TooManyRequests, http.StatusTooManyRequests},
 	{fault.Internal, http.StatusInternalServerError},
+	{fault.Unimplemented, http.StatusNotImplemented},
 	{fault.Unavailable, http.StatusServiceUnavailable},
 }
 

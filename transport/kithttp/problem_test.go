@@ -56,6 +56,7 @@ func TestFaultsBecomeProblems(t *testing.T) {
 		{err: fault.New(fault.TooManyRequests, "c", "d"), status: 429, code: "c", detail: "d", retry: "1"},
 		{err: limited, status: 429, code: "slow_down", detail: "later", retry: "2"},
 		{err: fault.New(fault.Unavailable, "c", "d").Because(secret), status: 503, code: "c", detail: "d", retry: "1", told: true},
+		{err: fmt.Errorf("secret: %w", fault.New(fault.Unimplemented, "c", "d")), status: 501, code: "c", detail: "d", told: true},
 		{err: fault.New(fault.Internal, "c", "secret"), status: 500, code: "internal", told: true},
 		{err: fault.New(fault.Kind("odd"), "c", "secret"), status: 500, code: "internal", told: true},
 		{err: secret, status: 500, code: "internal", told: true},

@@ -87,9 +87,6 @@ func (UnimplementedTokens) Open(context.Context, tokens.Wallet) error {
 func (UnimplementedTokens) Wallet(context.Context, id.User) (tokens.Wallet, error) {
 	return tokens.Wallet{}, unimplemented("tokens.Repository.Wallet")
 }
-func (UnimplementedTokens) Held(context.Context, id.User) (int64, error) {
-	return 0, unimplemented("tokens.Repository.Held")
-}
 func (UnimplementedTokens) Post(context.Context, ...tokens.Entry) ([]tokens.Receipt, error) {
 	return nil, unimplemented("tokens.Repository.Post")
 }
@@ -197,6 +194,9 @@ func (UnimplementedModeration) Unblock(context.Context, id.User, id.User) error 
 func (UnimplementedModeration) Blocks(context.Context, id.User, *page.Moment, int) ([]moderation.Block, error) {
 	return nil, unimplemented("moderation.Repository.Blocks")
 }
+func (UnimplementedModeration) Blocked(context.Context, id.User, id.User) (bool, error) {
+	return false, unimplemented("moderation.Repository.Blocked")
+}
 func (UnimplementedModeration) DropBlocks(context.Context, id.User) error {
 	return unimplemented("moderation.Repository.DropBlocks")
 }
@@ -218,12 +218,6 @@ func (UnimplementedMatching) SaveProfile(context.Context, matching.Profile, []id
 }
 func (UnimplementedMatching) DropProfile(context.Context, id.User) error {
 	return unimplemented("matching.Repository.DropProfile")
-}
-func (UnimplementedMatching) Acquainted(context.Context, id.User, id.User) (bool, error) {
-	return false, unimplemented("matching.Repository.Acquainted")
-}
-func (UnimplementedMatching) Blocked(context.Context, id.User, id.User) (bool, error) {
-	return false, unimplemented("matching.Repository.Blocked")
 }
 func (UnimplementedMatching) Search(context.Context, matching.Query, *matching.Rank, int) ([]matching.Match, error) {
 	return nil, unimplemented("matching.Repository.Search")
@@ -252,6 +246,9 @@ func (UnimplementedMessaging) OpenConversation(context.Context, messaging.Conver
 }
 func (UnimplementedMessaging) ConversationOf(context.Context, id.User, id.User) (messaging.Conversation, error) {
 	return messaging.Conversation{}, unimplemented("messaging.Repository.ConversationOf")
+}
+func (UnimplementedMessaging) Acquainted(context.Context, id.User, id.User) (bool, error) {
+	return false, unimplemented("messaging.Repository.Acquainted")
 }
 func (UnimplementedMessaging) Standing(context.Context, id.Conversation) (messaging.Standing, error) {
 	return messaging.Standing{}, unimplemented("messaging.Repository.Standing")
@@ -295,6 +292,9 @@ func (UnimplementedReservations) Hold(context.Context, id.Reservation) (reservat
 }
 func (UnimplementedReservations) Move(context.Context, id.Reservation, reservations.Status, reservations.Status, time.Time) (reservations.Moved, error) {
 	return 0, unimplemented("reservations.Repository.Move")
+}
+func (UnimplementedReservations) Held(context.Context, id.User) (int64, error) {
+	return 0, unimplemented("reservations.Repository.Held")
 }
 func (UnimplementedReservations) InConversation(context.Context, id.Conversation, *page.Moment, int) ([]reservations.Reservation, error) {
 	return nil, unimplemented("reservations.Repository.InConversation")

@@ -29,7 +29,7 @@ func ExampleNewServices() {
 		fmt.Println(err)
 		return
 	}
-	funds, err := services.Tokens.Funds(ctx, u.ID)
+	funds, err := services.Reservations.Funds(ctx, u.ID)
 	fmt.Println(funds.Balance, err)
 	fmt.Println(storage.Close(ctx))
 	// Output:

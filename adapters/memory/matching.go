@@ -185,22 +185,6 @@ func (r matchingRepository) DropProfile(ctx context.Context, user id.User) error
 	})
 }
 
-func (r matchingRepository) Acquainted(ctx context.Context, a, b id.User) (acquainted bool, err error) {
-	err = r.read(ctx, func(s *state) error {
-		acquainted = s.conversationPairs.has(idKey(a)+idKey(b)) || s.conversationPairs.has(idKey(b)+idKey(a))
-		return nil
-	})
-	return acquainted, err
-}
-
-func (r matchingRepository) Blocked(ctx context.Context, a, b id.User) (blocked bool, err error) {
-	err = r.read(ctx, func(s *state) error {
-		blocked = s.blocked(a, b)
-		return nil
-	})
-	return blocked, err
-}
-
 func (r matchingRepository) Interests(ctx context.Context, ids ...id.Interest) (list []matching.Interest, err error) {
 	err = r.read(ctx, func(s *state) error {
 		var found []*interest

@@ -164,6 +164,14 @@ func (r messagingRepository) ConversationOf(ctx context.Context, voyager, local 
 	return c, err
 }
 
+func (r messagingRepository) Acquainted(ctx context.Context, a, b id.User) (acquainted bool, err error) {
+	err = r.read(ctx, func(s *state) error {
+		acquainted = s.conversationPairs.has(idKey(a)+idKey(b)) || s.conversationPairs.has(idKey(b)+idKey(a))
+		return nil
+	})
+	return acquainted, err
+}
+
 func (r messagingRepository) Standing(ctx context.Context, conversation id.Conversation) (standing messaging.Standing, err error) {
 	err = r.read(ctx, func(s *state) (err error) {
 		standing, err = s.standing(conversation)

@@ -207,6 +207,14 @@ func (r moderationRepository) Blocks(ctx context.Context, user id.User, after *p
 	return list, err
 }
 
+func (r moderationRepository) Blocked(ctx context.Context, a, b id.User) (blocked bool, err error) {
+	err = r.read(ctx, func(s *state) error {
+		blocked = s.blocked(a, b)
+		return nil
+	})
+	return blocked, err
+}
+
 func (r moderationRepository) DropBlocks(ctx context.Context, user id.User) error {
 	return r.write(ctx, func(s *state) error {
 		var gone []*moderation.Block

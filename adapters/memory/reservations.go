@@ -144,6 +144,16 @@ func (r reservationsRepository) Move(ctx context.Context, reservation id.Reserva
 	return moved, err
 }
 
+func (r reservationsRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
+	err = r.read(ctx, func(s *state) error {
+		for _, reservation := range s.heldOf.ascend(idKey(user), "") {
+			held += reservation.Tokens
+		}
+		return nil
+	})
+	return held, err
+}
+
 func (r reservationsRepository) InConversation(
 	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,
 ) (list []reservations.Reservation, err error) {

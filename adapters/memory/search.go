@@ -87,7 +87,5 @@ func (p *profile) fits(q matching.Query) bool {
 
 func (s *state) match(rank matching.Rank, shared []matching.Interest) matching.Match {
 	row, _ := s.profileIDs.get(idKey(rank.Profile))
-	p := row.Profile
-	p.LastName = ""
-	return matching.Match{Profile: p, Shared: shared, Score: rank.Score}
+	return matching.Match{Profile: row.Profile, Shared: shared, Score: rank.Score}
 }

@@ -111,16 +111,6 @@ func (r tokensRepository) Wallet(ctx context.Context, user id.User) (w tokens.Wa
 	return w, err
 }
 
-func (r tokensRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
-	err = r.read(ctx, func(s *state) error {
-		for _, reservation := range s.heldOf.ascend(idKey(user), "") {
-			held += reservation.Tokens
-		}
-		return nil
-	})
-	return held, err
-}
-
 func (r tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (receipts []tokens.Receipt, err error) {
 	err = r.write(ctx, func(s *state) error {
 		for _, e := range entries {

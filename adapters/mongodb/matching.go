@@ -108,24 +108,6 @@ func (r matchingRepository) DropProfile(ctx context.Context, user id.User) error
 	})
 }
 
-func (r matchingRepository) Acquainted(ctx context.Context, a, b id.User) (acquainted bool, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
-		acquainted, err = t.exists(ctx, uniqueKeysIn, d("_id", d("$in", bson.A{pairKey(a, b), pairKey(b, a)})))
-		return err
-	})
-	return acquainted, err
-}
-
-func (r matchingRepository) Blocked(ctx context.Context, a, b id.User) (blocked bool, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
-		blocked, err = t.exists(ctx, usersIn, d("$or", bson.A{
-			d("_id", uuid(a), "blocks.user_id", uuid(b)), d("_id", uuid(b), "blocks.user_id", uuid(a)),
-		}))
-		return err
-	})
-	return blocked, err
-}
-
 func (r matchingRepository) Interests(ctx context.Context, ids ...id.Interest) (all []matching.Interest, err error) {
 	err = r.read(ctx, func(t *txn) (err error) {
 		all, err = interestsOf(ctx, t, ids)

@@ -89,6 +89,14 @@ func (r messagingRepository) ConversationOf(ctx context.Context, voyager, local 
 // pairFields are what never changes of a conversation.
 var pairFields = d("voyager_id", 1, "local_id", 1, "created_at", 1)
 
+func (r messagingRepository) Acquainted(ctx context.Context, a, b id.User) (acquainted bool, err error) {
+	err = r.read(ctx, func(t *txn) (err error) {
+		acquainted, err = t.exists(ctx, uniqueKeysIn, d("_id", d("$in", bson.A{pairKey(a, b), pairKey(b, a)})))
+		return err
+	})
+	return acquainted, err
+}
+
 func (r messagingRepository) Standing(ctx context.Context, conversation id.Conversation) (standing messaging.Standing, err error) {
 	err = r.read(ctx, func(t *txn) (err error) {
 		standing, err = findStanding(ctx, t, conversation)

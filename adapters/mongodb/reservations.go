@@ -146,6 +146,19 @@ func (r reservationsRepository) Move(ctx context.Context, reservation id.Reserva
 	return moved, err
 }
 
+func (r reservationsRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
+	err = r.read(ctx, func(t *txn) error {
+		sums, err := aggregate(ctx, t, func(r *record) int64 { return r.int("held") }, reservationsIn,
+			d("$match", d("voyager_id", uuid(user), "status", string(reservations.Accepted))),
+			d("$group", d("_id", nil, "held", d("$sum", "$tokens"))))
+		if len(sums) > 0 {
+			held = sums[0]
+		}
+		return err
+	})
+	return held, err
+}
+
 func (r reservationsRepository) InConversation(
 	ctx context.Context, conversation id.Conversation, last *page.Moment, limit int,
 ) (all []reservations.Reservation, err error) {

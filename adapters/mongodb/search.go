@@ -64,7 +64,6 @@ func search(ctx context.Context, t *txn, q matching.Query, last *matching.Rank, 
 		shared := slices.DeleteFunc(slices.Clone(known), func(k matching.Interest) bool {
 			return !slices.Contains(mine, k.ID) || !slices.Contains(p.interests, k.ID)
 		})
-		p.LastName = ""
 		matches[i] = matching.Match{Profile: p.Profile, Shared: shared, Score: len(shared)}
 	}
 	return matches, nil

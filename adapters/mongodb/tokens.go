@@ -9,7 +9,6 @@ import (
 	"go.mongodb.org/mongo-driver/mongo/options"
 
 	"github.com/cicerone-go/cicerone/core/id"
-	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
@@ -52,19 +51,6 @@ func (r tokensRepository) Wallet(ctx context.Context, user id.User) (w tokens.Wa
 		return orNotFound(err, "a wallet")
 	})
 	return w, err
-}
-
-func (r tokensRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
-	err = r.read(ctx, func(t *txn) error {
-		sums, err := aggregate(ctx, t, func(r *record) int64 { return r.int("held") }, reservationsIn,
-			d("$match", d("voyager_id", uuid(user), "status", string(reservations.Accepted))),
-			d("$group", d("_id", nil, "held", d("$sum", "$tokens"))))
-		if len(sums) > 0 {
-			held = sums[0]
-		}
-		return err
-	})
-	return held, err
 }
 
 // Post writes the wallets at once; the lines of the ledger go out with the commit. One entry, which is the rule, takes its

@@ -77,24 +77,6 @@ func (r matchingRepository) DropProfile(ctx context.Context, user id.User) error
 	})
 }
 
-func (r matchingRepository) Acquainted(ctx context.Context, a, b id.User) (acquainted bool, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		acquainted, err = find(ctx, c, (*row).bool, `SELECT EXISTS (SELECT 1 FROM @conversations WHERE voyager_id = $1 AND local_id = $2)
-			OR EXISTS (SELECT 1 FROM @conversations WHERE voyager_id = $2 AND local_id = $1)`, uuid(a), uuid(b))
-		return err
-	})
-	return acquainted, err
-}
-
-func (r matchingRepository) Blocked(ctx context.Context, a, b id.User) (blocked bool, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		blocked, err = find(ctx, c, (*row).bool, `SELECT EXISTS (SELECT 1 FROM @blocks WHERE user_id = $1 AND blocked_user_id = $2)
-			OR EXISTS (SELECT 1 FROM @blocks WHERE user_id = $2 AND blocked_user_id = $1)`, uuid(a), uuid(b))
-		return err
-	})
-	return blocked, err
-}
-
 func (r matchingRepository) Interests(ctx context.Context, ids ...id.Interest) (all []matching.Interest, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
 		all, err = list(ctx, c, scanInterest,

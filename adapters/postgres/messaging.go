@@ -71,6 +71,15 @@ func (r messagingRepository) ConversationOf(ctx context.Context, voyager, local 
 	return there, err
 }
 
+func (r messagingRepository) Acquainted(ctx context.Context, a, b id.User) (acquainted bool, err error) {
+	err = r.read(ctx, func(c *conn) (err error) {
+		acquainted, err = find(ctx, c, (*row).bool, `SELECT EXISTS (SELECT 1 FROM @conversations WHERE voyager_id = $1 AND local_id = $2)
+			OR EXISTS (SELECT 1 FROM @conversations WHERE voyager_id = $2 AND local_id = $1)`, uuid(a), uuid(b))
+		return err
+	})
+	return acquainted, err
+}
+
 func (r messagingRepository) Standing(ctx context.Context, conversation id.Conversation) (found messaging.Standing, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
 		found, err = find(ctx, c, scanStanding, standing, uuid(conversation))

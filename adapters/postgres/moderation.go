@@ -115,6 +115,15 @@ func (r moderationRepository) Blocks(ctx context.Context, user id.User, last *pa
 	return all, err
 }
 
+func (r moderationRepository) Blocked(ctx context.Context, a, b id.User) (blocked bool, err error) {
+	err = r.read(ctx, func(c *conn) (err error) {
+		blocked, err = find(ctx, c, (*row).bool, `SELECT EXISTS (SELECT 1 FROM @blocks WHERE user_id = $1 AND blocked_user_id = $2)
+			OR EXISTS (SELECT 1 FROM @blocks WHERE user_id = $2 AND blocked_user_id = $1)`, uuid(a), uuid(b))
+		return err
+	})
+	return blocked, err
+}
+
 func (r moderationRepository) DropBlocks(ctx context.Context, user id.User) error {
 	return r.write(ctx, func(c *conn) error {
 		c.later("DELETE FROM @blocks WHERE user_id = $1", uuid(user))

@@ -104,7 +104,6 @@ func fits(w *where, q matching.Query) {
 
 func scanMatch(r *row) matching.Match {
 	m := matching.Match{Profile: scanProfile(r), Score: int(r.int())}
-	m.Profile.LastName = ""
 	if shared := scanInterest(r); !shared.ID.IsZero() {
 		m.Shared = []matching.Interest{shared}
 	}

@@ -61,15 +61,6 @@ func (r tokensRepository) Wallet(ctx context.Context, user id.User) (w tokens.Wa
 	return w, err
 }
 
-func (r tokensRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		held, err = find(ctx, c, (*row).int,
-			"SELECT coalesce(sum(tokens), 0)::bigint FROM @reservations WHERE voyager_id = $1 AND status = 'accepted'", uuid(user))
-		return err
-	})
-	return held, err
-}
-
 // Post locks the wallets; the lines of the ledger go out with the next question. One entry, which is the rule, takes its
 // guard along.
 func (r tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (receipts []tokens.Receipt, err error) {

@@ -89,6 +89,15 @@ func overlaps(ctx context.Context, c *conn, r reservations.Reservation) (bool, e
 		blob(r.LocalID), milli(r.EndDate), milli(r.Date), blob(r.ID))
 }
 
+func (r reservationsRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
+	err = r.read(ctx, func(c *conn) (err error) {
+		held, err = find(ctx, c, (*row).int,
+			"SELECT coalesce(sum(tokens), 0) FROM reservations WHERE voyager_id = ? AND status = 'accepted'", blob(user))
+		return err
+	})
+	return held, err
+}
+
 func (r reservationsRepository) InConversation(
 	ctx context.Context, conversation id.Conversation, last *page.Moment, limit int,
 ) (all []reservations.Reservation, err error) {

@@ -74,9 +74,7 @@ func (r matchingRepository) Search(ctx context.Context, q matching.Query, last *
 }
 
 func scanMatch(r *row) matching.Match {
-	m := matching.Match{Profile: scanProfile(r), Score: int(r.int())}
-	m.Profile.LastName = ""
-	return m
+	return matching.Match{Profile: scanProfile(r), Score: int(r.int())}
 }
 
 // share names what each match has in common with the viewer.

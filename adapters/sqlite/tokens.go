@@ -53,15 +53,6 @@ func findWallet(ctx context.Context, c *conn, user id.User) (wallet, error) {
 	return w, orNotFound(err, "a wallet")
 }
 
-func (r tokensRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		held, err = find(ctx, c, (*row).int,
-			"SELECT coalesce(sum(tokens), 0) FROM reservations WHERE voyager_id = ? AND status = 'accepted'", blob(user))
-		return err
-	})
-	return held, err
-}
-
 func (r tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (receipts []tokens.Receipt, err error) {
 	err = r.write(ctx, func(c *conn) error {
 		// All wallets first: one that is missing does not end the unit, so nothing may be written by then.

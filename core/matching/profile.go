@@ -39,6 +39,12 @@ type Profile struct {
 	IsSearchable bool
 }
 
+// forOthers leaves out the fields that other users do not see.
+func (p Profile) forOthers() Profile {
+	p.LastName = ""
+	return p
+}
+
 func (p Profile) check() error {
 	var f fault.Fields
 	text.CheckLine(&f, "first_name", p.FirstName, 0, MaxFirstName)
@@ -84,7 +90,7 @@ func PlaceOfInterest(i Interest) NamePlace { return NamePlace{Folded: text.Fold(
 
 // Match is somebody that a search found.
 type Match struct {
-	Profile Profile    // without the last name
+	Profile Profile    // as others see it, if Service.Matches returns it
 	Shared  []Interest // active interests that both have, by name
 	Score   int        // how many those are
 }

@@ -21,17 +21,12 @@ type Repository interface {
 	// DropProfile removes somebody's profile with its links. None is not an error.
 	DropProfile(ctx context.Context, user id.User) error
 
-	// Acquainted reports whether two people share a conversation, in whichever roles.
-	Acquainted(ctx context.Context, a, b id.User) (bool, error)
-
-	// Blocked reports whether either of two people blocks the other.
-	Blocked(ctx context.Context, a, b id.User) (bool, error)
-
 	// Search lists searchable profiles of active users, other than the viewer and whoever has a block
 	// with them in either direction, that fit the search: by score, highest first, then by profile id.
 	// The score counts the active interests that both have, all of which Match.Shared names by (folded
 	// name, id). Those after a place, or from the first where it is nil; at most limit. Of filters by age,
 	// profiles without one are left out.
+	// Profiles are whole, the last name included: Service keeps from others what they do not see.
 	Search(ctx context.Context, q Query, after *Rank, limit int) ([]Match, error)
 
 	// Interests reads the interests with these ids, by (folded name, id); those that do not exist are left out.

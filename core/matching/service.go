@@ -116,43 +116,10 @@ func unique(ids []id.Interest) []id.Interest {
 	return slices.Compact(sorted)
 }
 
-// ProfileOf reads what others see of somebody's profile: of themselves, of whoever is active, searchable and
-// without a block between the two, or of whoever shares a conversation with the caller. Errors:
-// ErrProfileNotFound for everybody else.
-func (s *Service) ProfileOf(ctx context.Context, caller, user id.User) (Portrait, error) {
-	var p Portrait
-	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) error {
-		if _, err := users.Active(ctx, tx, caller); err != nil {
-			return err
-		}
-		visible, err := visible(ctx, tx, caller, user)
-		if err != nil {
-			return err
-		}
-		if !visible {
-			return ErrProfileNotFound
-		}
-		if p, err = PortraitOf(ctx, tx, user); err != nil {
-			return err
-		}
-		p.Profile.LastName = ""
-		return nil
-	})
-	return p, err
-}
-
-func visible(ctx context.Context, tx Tx, caller, user id.User) (bool, error) {
-	if caller == user {
-		return true, nil
-	}
-	acquainted, err := tx.Matching().Acquainted(ctx, caller, user)
-	if err != nil {
-		return false, fmt.Errorf("look for a conversation: %w", err)
-	}
-	if acquainted {
-		return true, nil
-	}
-	return Searchable(ctx, tx, caller, user)
+// ForOthers is the part of a portrait that other users see.
+func (p Portrait) ForOthers() Portrait {
+	p.Profile = p.Profile.forOthers()
+	return p
 }
 
 // Searchable reports whether a viewer could find somebody: active, with a searchable profile, and
@@ -175,7 +142,7 @@ func Searchable(ctx context.Context, tx Tx, viewer, user id.User) (bool, error) 
 	if !p.IsSearchable {
 		return false, nil
 	}
-	blocked, err := tx.Matching().Blocked(ctx, viewer, user)
+	blocked, err := tx.Moderation().Blocked(ctx, viewer, user)
 	if err != nil {
 		return false, fmt.Errorf("look for a block: %w", err)
 	}
@@ -203,7 +170,7 @@ func (s *Service) Matches(ctx context.Context, caller id.User, search Search, r 
 		return err
 	})
 	for i := range p.Items {
-		p.Items[i].Profile.LastName = ""
+		p.Items[i].Profile = p.Items[i].Profile.forOthers()
 	}
 	return p, err
 }

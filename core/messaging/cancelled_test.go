@@ -27,6 +27,10 @@ func TestCancelledAnywhere(t *testing.T) {
 			_, err := s.Messaging.Conversation(ctx, s.voyager, s.talk)
 			return err
 		},
+		"look at a profile": func(ctx context.Context) error {
+			_, err := s.Messaging.ProfileOf(ctx, s.voyager, s.stranger)
+			return err
+		},
 	} {
 		t.Run(name, func(t *testing.T) { coretest.Is(t, s.Cancelled(useCase), nil) })
 	}

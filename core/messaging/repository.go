@@ -17,6 +17,9 @@ type Repository interface {
 	// ConversationOf reads the conversation of an ordered pair, or fault.NotFound.
 	ConversationOf(ctx context.Context, voyager, local id.User) (Conversation, error)
 
+	// Acquainted reports whether two users share a conversation, in whichever roles.
+	Acquainted(ctx context.Context, a, b id.User) (bool, error)
+
 	// Standing reads a conversation with all that decides who may do what in it, or fault.NotFound.
 	Standing(ctx context.Context, conversation id.Conversation) (Standing, error)
 

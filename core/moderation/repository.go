@@ -37,6 +37,9 @@ type Repository interface {
 	// Blocks lists whom somebody blocks, newest first by (created_at, blocked user's id), paged as Reports.
 	Blocks(ctx context.Context, user id.User, after *page.Moment, limit int) ([]Block, error)
 
+	// Blocked reports whether either of two users blocks the other.
+	Blocked(ctx context.Context, a, b id.User) (bool, error)
+
 	// DropBlocks removes all blocks that somebody made.
 	DropBlocks(ctx context.Context, user id.User) error
 

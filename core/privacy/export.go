@@ -25,7 +25,7 @@ type Export struct {
 	Sessions      []users.Session
 	Profile       matching.Profile    // with a zero id where none was saved
 	Interests     []matching.Interest // all that were picked, inactive ones included
-	Wallet        tokens.Funds
+	Wallet        reservations.Funds
 	Transactions  []tokens.Transaction // newest first
 	Conversations []Conversation       // newest activity first
 	Reservations  []reservations.Reservation
@@ -97,16 +97,10 @@ func (e *Export) profile(ctx context.Context, tx Tx, caller id.User) (err error)
 	return nil
 }
 
-func (e *Export) wallet(ctx context.Context, tx Tx, caller id.User) error {
-	w, err := tx.Tokens().Wallet(ctx, caller)
-	if err != nil {
-		return fmt.Errorf("read a wallet: %w", err)
+func (e *Export) wallet(ctx context.Context, tx Tx, caller id.User) (err error) {
+	if e.Wallet, err = reservations.FundsOf(ctx, tx, caller); err != nil {
+		return err
 	}
-	held, err := tx.Tokens().Held(ctx, caller)
-	if err != nil {
-		return fmt.Errorf("read what is held: %w", err)
-	}
-	e.Wallet = tokens.Funds{Balance: w.Balance, Held: held}
 	e.Transactions, err = page.All(tokens.Place, func(below *int64, limit int) ([]tokens.Transaction, error) {
 		return tx.Tokens().Transactions(ctx, caller, below, limit)
 	})

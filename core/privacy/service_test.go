@@ -86,7 +86,7 @@ func TestEraseVoyager(t *testing.T) {
 			t.Errorf("a reservation is %s, want %s", got, want)
 		}
 	}
-	if f := s.Funds(s.voyager); f != (tokens.Funds{Held: 10}) {
+	if f := s.Funds(s.voyager); f != (reservations.Funds{Held: 10}) {
 		t.Errorf("the wallet has %+v, want nothing but 10 held", f)
 	}
 	_, err = s.Users.Authenticate(s.Ctx, signedIn.AccessToken)
@@ -125,7 +125,7 @@ func TestEraseLocal(t *testing.T) {
 	underWay, future := s.reservation(t, 1, true), s.reservation(t, 5, true)
 	s.Clock.Advance(90 * time.Minute)
 	coretest.Is(t, s.Privacy.Erase(s.Ctx, s.local, coretest.Password), nil)
-	if f := s.Funds(s.voyager); f != (tokens.Funds{Balance: 40, Held: 10}) {
+	if f := s.Funds(s.voyager); f != (reservations.Funds{Balance: 40, Held: 10}) {
 		t.Errorf("the voyager has %+v, want 40 and 10 held", f)
 	}
 	s.Clock.Advance(time.Hour)
@@ -228,7 +228,7 @@ func TestEraseAtOnce(t *testing.T) {
 					return err
 				}
 			})
-			if f := s.Funds(s.voyager); f != (tokens.Funds{Balance: 50}) {
+			if f := s.Funds(s.voyager); f != (reservations.Funds{Balance: 50}) {
 				t.Fatalf("the voyager has %+v, want all of 50", f)
 			}
 			if strings.Contains(s.Rows(), "Lucky") {
@@ -267,7 +267,7 @@ func TestExport(t *testing.T) {
 	if e.Profile != (matching.Profile{UserID: s.voyager}) || len(e.Interests) != 0 {
 		t.Errorf("the profile, never saved, is %+v", e.Profile)
 	}
-	if e.Wallet != (tokens.Funds{Balance: 36, Held: 10}) || len(e.Transactions) != 4 {
+	if e.Wallet != (reservations.Funds{Balance: 36, Held: 10}) || len(e.Transactions) != 4 {
 		t.Errorf("the wallet is %+v with %d transactions, want 36, 10 held, and 4", e.Wallet, len(e.Transactions))
 	}
 	if len(e.Sessions) != 1 || len(e.Reservations) != 1 || len(e.Blocks) != 1 || len(e.Reports) != 1 || len(e.Sanctions) != 1 {

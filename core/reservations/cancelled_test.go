@@ -6,7 +6,6 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/reservations"
-	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
 // Wherever a move is cancelled, all is as it was: no status without its tokens, no tokens without
@@ -41,7 +40,11 @@ func TestCancelledAnywhere(t *testing.T) {
 		_, err := s.Reservations.Settle(ctx)
 		return err
 	}), nil)
-	if f := s.Funds(s.voyager); f != (tokens.Funds{Balance: 30}) {
+	coretest.Is(t, s.Cancelled(func(ctx context.Context) error {
+		_, err := s.Reservations.Funds(ctx, s.voyager)
+		return err
+	}), nil)
+	if f := s.Funds(s.voyager); f != (reservations.Funds{Balance: 30}) {
 		t.Errorf("the voyager has %+v, want 30: paid once", f)
 	}
 }

@@ -41,6 +41,9 @@ type Repository interface {
 	// an overlap impossible, whatever the interleaving. fault.NotFound where there is none.
 	Move(ctx context.Context, reservation id.Reservation, from, to Status, at time.Time) (Moved, error)
 
+	// Held is the sum of the tokens of the accepted reservations in which the user is the voyager.
+	Held(ctx context.Context, user id.User) (int64, error)
+
 	// InConversation lists the reservations of a conversation, newest first by (created_at, id): those after
 	// a place, or from the newest where it is nil; at most limit.
 	InConversation(ctx context.Context, conversation id.Conversation, after *page.Moment, limit int) ([]Reservation, error)

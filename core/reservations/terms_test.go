@@ -15,15 +15,15 @@ func TestTokensFollowTheReservation(t *testing.T) {
 	t.Run("held when accepted, paid when completed", func(t *testing.T) {
 		s := newScene(t)
 		r := s.accepted(t)
-		if f := s.Funds(s.voyager); f != (tokens.Funds{Balance: 30, Held: 20}) {
+		if f := s.Funds(s.voyager); f != (reservations.Funds{Balance: 30, Held: 20}) {
 			t.Errorf("the voyager has %+v, want 30 and 20 held", f)
 		}
-		if f := s.Funds(s.local); f != (tokens.Funds{Balance: 50}) {
+		if f := s.Funds(s.local); f != (reservations.Funds{Balance: 50}) {
 			t.Errorf("the local has %+v, want 50", f)
 		}
 		s.Clock.Set(r.EndDate)
 		settle(t, s, 1)
-		if f := s.Funds(s.voyager); f != (tokens.Funds{Balance: 30}) {
+		if f := s.Funds(s.voyager); f != (reservations.Funds{Balance: 30}) {
 			t.Errorf("the voyager has %+v, want 30", f)
 		}
 		if b := s.Balance(s.local); b != 70 {
@@ -41,7 +41,7 @@ func TestTokensFollowTheReservation(t *testing.T) {
 			}
 			_, err := s.Reservations.Cancel(s.Ctx, who, r.ID, "")
 			coretest.Is(t, err, nil)
-			if f := s.Funds(s.voyager); f != (tokens.Funds{Balance: 50}) {
+			if f := s.Funds(s.voyager); f != (reservations.Funds{Balance: 50}) {
 				t.Errorf("cancelled by the %s, the voyager has %+v, want 50", by, f)
 			}
 		}

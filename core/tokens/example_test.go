@@ -9,6 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -49,12 +50,15 @@ func Example() {
 	fmt.Println(charge(20))
 	fmt.Println(errors.Is(charge(31), tokens.ErrTooFewTokens))
 
-	funds, err := tokens.NewService(ports.ForTokens(store)).Funds(ctx, ada)
-	fmt.Println(funds.Balance, err)
+	last, err := tokens.NewService(ports.ForTokens(store)).Transactions(ctx, ada, page.Request[int64]{Limit: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(last.Items[0].BalanceAfter)
 	// Output:
 	// <nil>
 	// true
-	// 30 <nil>
+	// 30
 }
 
 func ExampleParseMetadata() {

@@ -13,7 +13,6 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/page"
-	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/ports"
 )
@@ -212,38 +211,6 @@ func TestClosing(t *testing.T) {
 	coretest.Is(t, shut(id.User(w.IDs.Next())), fault.NotFound)
 }
 
-func TestFunds(t *testing.T) {
-	w := coretest.NewWorld(t, memory.New())
-	ada, luca := w.Person("Ada"), w.Local("Luca")
-	price, err := reservations.ParsePrice("12.50")
-	coretest.Is(t, err, nil)
-	tomorrow := w.Clock.Now().Add(24 * time.Hour)
-	walk, err := w.Reservations.Propose(w.Ctx, ada, w.Conversation(ada, luca),
-		reservations.Proposal{Title: "A walk", Price: price, Date: tomorrow, EndDate: tomorrow.Add(time.Hour)}, "")
-	coretest.Is(t, err, nil)
-	check := func(when string, user id.User, want tokens.Funds) {
-		t.Helper()
-		if got := w.Funds(user); got != want {
-			t.Errorf("%s: got %+v, want %+v", when, got, want)
-		}
-	}
-	check("while it is pending", ada, tokens.Funds{Balance: 50})
-
-	_, err = w.Reservations.Accept(w.Ctx, luca, walk.ID, "")
-	coretest.Is(t, err, nil)
-	check("once it is accepted", ada, tokens.Funds{Balance: 37, Held: 13})
-	check("for the local", luca, tokens.Funds{Balance: 50})
-
-	w.Clock.Set(walk.EndDate)
-	_, err = w.Reservations.Settle(w.Ctx)
-	coretest.Is(t, err, nil)
-	check("when it is over", ada, tokens.Funds{Balance: 37})
-	check("for the local, when it is over", luca, tokens.Funds{Balance: 63})
-
-	_, err = w.Tokens.Funds(w.Ctx, id.User(w.IDs.Next()))
-	coretest.Is(t, err, fault.NotFound)
-}
-
 func TestTransactionsArePaged(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, luca := w.Person("Ada"), w.Person("Luca")
@@ -280,10 +247,6 @@ func TestCancelledAnywhere(t *testing.T) {
 		"posting": func(ctx context.Context) error {
 			_, err := post(ctx, w,
 				tokens.Movement{UserID: ada, Amount: -5, Type: tokens.Penalty}, tokens.Movement{UserID: gone, Amount: 5, Type: tokens.Deposit})
-			return err
-		},
-		"reading a wallet": func(ctx context.Context) error {
-			_, err := w.Tokens.Funds(ctx, ada)
 			return err
 		},
 		"listing": func(ctx context.Context) error {

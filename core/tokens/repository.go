@@ -14,9 +14,6 @@ type Repository interface {
 	// Wallet reads a user's wallet, or fault.NotFound.
 	Wallet(ctx context.Context, user id.User) (Wallet, error)
 
-	// Held is the sum of the tokens of the accepted reservations in which the user is the voyager.
-	Held(ctx context.Context, user id.User) (int64, error)
-
 	// Post writes entries to the ledger and moves the balances with them, all or none, in the order
 	// given for each wallet. Seq and the balances before and after are given out while the wallet is
 	// held, wallets by user id ascending, until the unit ends: units that post to one wallet wait for

@@ -100,31 +100,13 @@ func (l *Ledger) withdrawal(user id.User, amount int64, at time.Time) Entry {
 	}
 }
 
-// Service answers what a person asks of their own wallet.
+// Service lists the ledger of a user; package reservations reads the balance and the held part of it.
 type Service struct {
 	store *uow.Store[Tx]
 }
 
 // NewService makes a Service.
 func NewService(store *uow.Store[Tx]) *Service { return &Service{store: store} }
-
-// Funds returns the balance and what is held of it. Errors: fault.NotFound for a user without a wallet.
-func (s *Service) Funds(ctx context.Context, user id.User) (Funds, error) {
-	var f Funds
-	err := s.store.Snapshot(ctx, func(ctx context.Context, tx Tx) error {
-		w, err := tx.Tokens().Wallet(ctx, user)
-		if err != nil {
-			return err
-		}
-		f.Balance = w.Balance
-		f.Held, err = tx.Tokens().Held(ctx, user)
-		return err
-	})
-	if err != nil {
-		return Funds{}, fmt.Errorf("read a wallet: %w", err)
-	}
-	return f, nil
-}
 
 // Transactions lists a user's ledger, newest first. Errors: fault.Invalid for a bad limit.
 func (s *Service) Transactions(ctx context.Context, user id.User, r page.Request[int64]) (page.Page[Transaction, int64], error) {

@@ -137,9 +137,3 @@ type Wallet struct {
 	Balance int64 // whole tokens, never below zero
 	Closed  bool  // its person was erased; what is credited later leaves as WITHDRAWAL
 }
-
-// Funds is what a person is shown of their wallet.
-type Funds struct {
-	Balance int64
-	Held    int64 // the tokens of their accepted reservations as voyager
-}

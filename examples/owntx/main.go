@@ -139,7 +139,7 @@ func (h hotel) count(ctx context.Context, guest id.User, talk id.Conversation) e
 	if err != nil {
 		return err
 	}
-	funds, err := h.services.Tokens.Funds(ctx, guest)
+	funds, err := h.services.Reservations.Funds(ctx, guest)
 	if err != nil {
 		return err
 	}

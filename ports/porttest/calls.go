@@ -33,7 +33,6 @@ func (w *town) reads() []call {
 	ada, ben := w.ada.ID, w.ben.ID
 	return []call{
 		asking("Tokens.Wallet", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Tokens().Wallet(ctx, ada) }),
-		asking("Tokens.Held", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Tokens().Held(ctx, ada) }),
 		asking("Tokens.Transactions", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Tokens().Transactions(ctx, ada, nil, 10)
 		}),
@@ -60,6 +59,7 @@ func (w *town) reads() []call {
 		asking("Moderation.Blocks", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().Blocks(ctx, w.cleo.ID, nil, 10)
 		}),
+		asking("Moderation.Blocked", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Moderation().Blocked(ctx, ada, ben) }),
 		asking("Moderation.Audits", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().Audits(ctx, id.Subject{}, nil, 10)
 		}),
@@ -67,8 +67,6 @@ func (w *town) reads() []call {
 			_, _, err := tx.Matching().Profile(ctx, ada)
 			return err
 		}},
-		asking("Matching.Acquainted", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Matching().Acquainted(ctx, ada, ben) }),
-		asking("Matching.Blocked", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Matching().Blocked(ctx, ada, ben) }),
 		asking("Matching.Search", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Matching().Search(ctx, matching.Query{Viewer: ada}, nil, 10)
 		}),
@@ -79,6 +77,7 @@ func (w *town) reads() []call {
 		asking("Messaging.ConversationOf", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Messaging().ConversationOf(ctx, ada, ben)
 		}),
+		asking("Messaging.Acquainted", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Messaging().Acquainted(ctx, ada, ben) }),
 		asking("Messaging.Standing", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Messaging().Standing(ctx, w.talk.ID) }),
 		asking("Messaging.Message", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Messaging().Message(ctx, w.text.ID) }),
 		asking("Messaging.History", func(ctx context.Context, tx ports.Tx) (any, error) {
@@ -97,6 +96,7 @@ func (w *town) reads() []call {
 		asking("Reservations.Reservation", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Reservations().Reservation(ctx, w.pending.ID)
 		}),
+		asking("Reservations.Held", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Reservations().Held(ctx, ada) }),
 		asking("Reservations.InConversation", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Reservations().InConversation(ctx, w.talk.ID, nil, 10)
 		}),

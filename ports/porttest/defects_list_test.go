@@ -58,6 +58,8 @@ var defects = []defect{
 		[]string{"reservations/accepted reservations of a local never overlap"}},
 	{"calls an overlap done", handing(func(_ *memory.Store, b *broken) { b.reservations = overlapDone{b.Tx.Reservations()} }),
 		[]string{"reservations/accepted reservations of a local never overlap"}},
+	{"leaves out last names", handing(func(_ *memory.Store, b *broken) { b.matching = discreet{b.Tx.Matching()} }),
+		[]string{"search/shared interests are named by name, beside the whole profile"}},
 	{"leaves out rows that are there", handing(func(_ *memory.Store, b *broken) { b.rows = forgiving{b.Tx.Rows()} }),
 		[]string{"rows/rows whose key is there are refused", "rows/the ledger only grows"}},
 	{"makes rows fit", handing(func(_ *memory.Store, b *broken) { b.rows = fitting{b.Tx.Rows()} }),

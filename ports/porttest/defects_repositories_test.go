@@ -12,6 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
@@ -218,6 +219,17 @@ func (r shares) Attachment(ctx context.Context, message id.Message) (messaging.A
 	}
 	kept, _ := r.shared.LoadOrStore(message, a)
 	return kept.(messaging.Attachment), nil
+}
+
+// discreet leaves out the last name, which is not for a store to decide.
+type discreet struct{ matching.Repository }
+
+func (r discreet) Search(ctx context.Context, q matching.Query, after *matching.Rank, limit int) ([]matching.Match, error) {
+	found, err := r.Repository.Search(ctx, q, after, limit)
+	for i := range found {
+		found[i].Profile.LastName = ""
+	}
+	return found, err
 }
 
 // seconds cuts times.

@@ -18,8 +18,6 @@ var matchingTests = []test{
 	{"saving again replaces all but the id", profileReplaced},
 	{"a profile saved by many at once is one of theirs, whole", profileRace},
 	{"a profile that is dropped is gone", profileDropped},
-	{"people who share a conversation are acquainted", acquainted},
-	{"a block counts in both directions", blockedBothWays},
 	{"an interest's name is taken without regard to case", interestTaken},
 	{"one name added by many at once is one interest", interestRace},
 	{"an interest that is held is saved", interestSaved},
@@ -116,30 +114,6 @@ func profileDropped(f *fixture) {
 	got, _ := f.profileOf(ben.ID)
 	f.same("another profile", got, kept)
 	f.profile(ada, hiking)
-}
-
-func acquainted(f *fixture) {
-	ada, ben, cleo := f.user("ada"), f.user("ben"), f.user("cleo")
-	f.conversation(ada, ben)
-	for _, c := range []struct {
-		a, b id.User
-		want bool
-	}{{ada.ID, ben.ID, true}, {ben.ID, ada.ID, true}, {ada.ID, cleo.ID, false}, {cleo.ID, ben.ID, false}} {
-		got := read(f, func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Matching().Acquainted(ctx, c.a, c.b) })
-		f.same("acquainted", got, c.want)
-	}
-}
-
-func blockedBothWays(f *fixture) {
-	ada, ben, cleo := f.user("ada"), f.user("ben"), f.user("cleo")
-	f.block(ada.ID, ben.ID)
-	for _, c := range []struct {
-		a, b id.User
-		want bool
-	}{{ada.ID, ben.ID, true}, {ben.ID, ada.ID, true}, {ada.ID, cleo.ID, false}, {cleo.ID, ben.ID, false}} {
-		got := read(f, func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Matching().Blocked(ctx, c.a, c.b) })
-		f.same("blocked", got, c.want)
-	}
 }
 
 func interestTaken(f *fixture) {

@@ -18,6 +18,7 @@ import (
 var messagingTests = []test{
 	{"a pair has one conversation in each order", conversationOpened},
 	{"a conversation opened by many at once is one", conversationRace},
+	{"users who share a conversation are acquainted", acquainted},
 	{"its standing tells who is active, and of a block by either", conversationStanding},
 	{"an image is kept apart from its message", attachmentApart},
 	{"pages of messages hold each once, newest first", messagePages},
@@ -325,4 +326,16 @@ func overviewPages(f *fixture) {
 		}
 		return lines, err
 	})
+}
+
+func acquainted(f *fixture) {
+	ada, ben, cleo := f.user("ada"), f.user("ben"), f.user("cleo")
+	f.conversation(ada, ben)
+	for _, c := range []struct {
+		a, b id.User
+		want bool
+	}{{ada.ID, ben.ID, true}, {ben.ID, ada.ID, true}, {ada.ID, cleo.ID, false}, {cleo.ID, ben.ID, false}} {
+		got := read(f, func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Messaging().Acquainted(ctx, c.a, c.b) })
+		f.same("acquainted", got, c.want)
+	}
 }

@@ -23,6 +23,7 @@ var reservationsTests = []test{
 	{"a reservation moved by many at once is moved by one", moveRace},
 	{"accepting overlapping ones at once accepts none that overlap", acceptRace},
 	{"accepting under a held calendar accepts none that overlap", acceptHeld},
+	{"tokens are held for accepted reservations as voyager", tokensHeld},
 	{"pages of a conversation's reservations hold each once", conversationReservations},
 	{"pages of a person's reservations hold each once", personReservations},
 	{"those that are due come by their end", reservationsDue},
@@ -274,4 +275,24 @@ func reservationsDue(f *fixture) {
 			sameList(f, fmt.Sprintf("at most %d that are due at %v", limit, now), got, want)
 		}
 	}
+}
+
+func tokensHeld(f *fixture) {
+	ada, ben := f.rich("ada", 100), f.rich("ben", 100)
+	talk, back := f.conversation(ada, ben), f.conversation(ben, ada)
+	held := func(u id.User) int64 {
+		return read(f, func(ctx context.Context, tx ports.Tx) (int64, error) { return tx.Reservations().Held(ctx, u) })
+	}
+	f.same("held before anything", held(ada.ID), 0)
+	first, second, other := f.reservation(talk, 0), f.reservation(talk, 5), f.reservation(back, 10)
+	f.same("held of pending ones", held(ada.ID), 0)
+	for _, r := range []reservations.Reservation{first, second, other} {
+		f.same("accept", f.move(r, reservations.Pending, reservations.Accepted), reservations.Done)
+	}
+	f.same("held of two", held(ada.ID), 24)
+	f.same("held of one the other way", held(ben.ID), 12)
+	f.move(first, reservations.Accepted, reservations.Cancelled)
+	f.same("held after one was cancelled", held(ada.ID), 12)
+	f.move(second, reservations.Accepted, reservations.Completed)
+	f.same("held after the other was completed", held(ada.ID), 0)
 }

@@ -132,7 +132,7 @@ func copied(f *fixture) {
 	c.same("an address taken in the copy is free", stored, false)
 	receipt := c.post(w.ada.ID, 5, tokens.Bonus)
 	c.same("the next transaction", []int64{receipt.Transaction.Seq, receipt.Transaction.BalanceBefore}, []int64{4, 37})
-	held := read(&c, func(ctx context.Context, tx ports.Tx) (int64, error) { return tx.Tokens().Held(ctx, w.ada.ID) })
+	held := read(&c, func(ctx context.Context, tx ports.Tx) (int64, error) { return tx.Reservations().Held(ctx, w.ada.ID) })
 	c.same("what is held", held, w.accepted.Tokens)
 	clash := c.reservation(w.talk, 5)
 	c.same("an overlapping accept", c.move(clash, reservations.Pending, reservations.Accepted), reservations.Overlaps)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
-	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
@@ -24,7 +23,6 @@ var tokensTests = []test{
 	{"a wallet holds no more than the largest balance", neverTooMany},
 	{"entries are written all or none", entriesAllOrNone},
 	{"a closed wallet says so", walletClosed},
-	{"what is held is that of accepted reservations as voyager", tokensHeld},
 	{"pages of a ledger hold each line once", ledgerPages},
 	{"charges at once leave exactly the right balance", chargesAtOnce},
 	{"the last tokens are spent once", lastTokens},
@@ -206,26 +204,6 @@ func walletClosed(f *fixture) {
 	f.same("closed", []bool{receipts[0].Closed, receipts[1].Closed, receipts[2].Closed}, []bool{true, false, true})
 	f.balanced(ada.ID, 4)
 	f.same("the other wallet is closed", f.wallet(ben.ID).Closed, false)
-}
-
-func tokensHeld(f *fixture) {
-	ada, ben := f.rich("ada", 100), f.rich("ben", 100)
-	talk, back := f.conversation(ada, ben), f.conversation(ben, ada)
-	held := func(u id.User) int64 {
-		return read(f, func(ctx context.Context, tx ports.Tx) (int64, error) { return tx.Tokens().Held(ctx, u) })
-	}
-	f.same("held before anything", held(ada.ID), 0)
-	first, second, other := f.reservation(talk, 0), f.reservation(talk, 5), f.reservation(back, 10)
-	f.same("held of pending ones", held(ada.ID), 0)
-	for _, r := range []reservations.Reservation{first, second, other} {
-		f.same("accept", f.move(r, reservations.Pending, reservations.Accepted), reservations.Done)
-	}
-	f.same("held of two", held(ada.ID), 24)
-	f.same("held of one the other way", held(ben.ID), 12)
-	f.move(first, reservations.Accepted, reservations.Cancelled)
-	f.same("held after one was cancelled", held(ada.ID), 12)
-	f.move(second, reservations.Accepted, reservations.Completed)
-	f.same("held after the other was completed", held(ada.ID), 0)
 }
 
 func ledgerPages(f *fixture) {

@@ -56,7 +56,7 @@ func (a *API) serveWallet() {
 }
 
 func (a *API) wallet(ctx context.Context, caller users.Caller, _ kithttp.None) (Wallet, error) {
-	f, err := a.services.Tokens.Funds(ctx, caller.UserID)
+	f, err := a.services.Reservations.Funds(ctx, caller.UserID)
 	return Wallet(f), err
 }
 

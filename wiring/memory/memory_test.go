@@ -289,7 +289,7 @@ func TestRunSettlesWhatFellDueWhileNothingRan(t *testing.T) {
 	go func() { ended <- app.Run(running) }()
 	deadline := time.Now().Add(10 * time.Second)
 	for {
-		funds, err := app.Tokens.Funds(ctx, local.ID)
+		funds, err := app.Reservations.Funds(ctx, local.ID)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -164,7 +164,7 @@ func TestRunSettlesWhatFellDueMeanwhile(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- app.Run(running) }()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
-		funds, err := app.Tokens.Funds(ctx, local.ID)
+		funds, err := app.Reservations.Funds(ctx, local.ID)
 		if err != nil {
 			t.Fatal(err)
 		}

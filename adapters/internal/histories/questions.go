@@ -38,7 +38,7 @@ func (h *history) question() command {
 	case "profile":
 		other := h.person()
 		return asked("the profile of "+other.String(), func(ctx context.Context, c *lane) (any, error) {
-			return c.Matching.ProfileOf(ctx, who, other)
+			return c.Messaging.ProfileOf(ctx, who, other)
 		})
 	case "conversations":
 		return asked("conversations", func(ctx context.Context, c *lane) (any, error) { return overviews(ctx, c, who, limit) })
@@ -53,7 +53,7 @@ func (h *history) question() command {
 			})
 		})
 	case "wallet":
-		return asked("the wallet", func(ctx context.Context, c *lane) (any, error) { return c.Tokens.Funds(ctx, who) })
+		return asked("the wallet", func(ctx context.Context, c *lane) (any, error) { return c.Reservations.Funds(ctx, who) })
 	case "transactions":
 		return asked("transactions", func(ctx context.Context, c *lane) (any, error) { return transactions(ctx, c, who, limit) })
 	case "export":

@@ -263,7 +263,7 @@ var useCases = []useCase{
 	{"look into a wallet",
 		"find aggregate abortTransaction",
 		func(ctx context.Context, c *scene, _ idempotency.Key) error {
-			_, err := c.Tokens.Funds(ctx, c.voyager)
+			_, err := c.Reservations.Funds(ctx, c.voyager)
 			return err
 		}, true,
 	},

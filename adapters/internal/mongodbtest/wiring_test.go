@@ -166,7 +166,7 @@ func (s target) manySettleOnce(t *testing.T) {
 		go func() { ended <- app.Run(running) }()
 	}
 	workload.Within(t, 30*time.Second, func() error {
-		funds, err := apps[0].Tokens.Funds(ctx, local.ID)
+		funds, err := apps[0].Reservations.Funds(ctx, local.ID)
 		if err == nil && funds.Balance != 60 {
 			err = errors.New("the local was not paid")
 		}
@@ -178,7 +178,7 @@ func (s target) manySettleOnce(t *testing.T) {
 			t.Errorf("Run = %v", err)
 		}
 	}
-	if funds, err := apps[1].Tokens.Funds(ctx, local.ID); err != nil || funds.Balance != 60 {
+	if funds, err := apps[1].Reservations.Funds(ctx, local.ID); err != nil || funds.Balance != 60 {
 		t.Errorf("the local has %d tokens, %v, want 60", funds.Balance, err)
 	}
 }

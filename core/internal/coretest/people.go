@@ -6,6 +6,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
 )
@@ -99,9 +100,9 @@ func (w *World) Fund(user id.User, balance int64) {
 }
 
 // Funds reads somebody's balance and what is held of it.
-func (w *World) Funds(user id.User) tokens.Funds {
+func (w *World) Funds(user id.User) reservations.Funds {
 	w.t.Helper()
-	f, err := w.Tokens.Funds(w.Ctx, user)
+	f, err := w.Reservations.Funds(w.Ctx, user)
 	if err != nil {
 		w.t.Fatalf("read a wallet: %v", err)
 	}

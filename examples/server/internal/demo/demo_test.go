@@ -176,7 +176,7 @@ func TestTheKnownAccountsAreUsableAtOnce(t *testing.T) {
 	}
 	voyager, local := known[demo.Voyager].User.ID, known[demo.Local].User.ID
 
-	funds, err := s.Tokens.Funds(ctx, voyager)
+	funds, err := s.Reservations.Funds(ctx, voyager)
 	if err != nil || funds.Balance < 30 {
 		t.Errorf("the voyager has %d tokens, %v; want 30 or more", funds.Balance, err)
 	}

@@ -1,0 +1,38 @@
+package reservations
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cicerone-go/cicerone/core/id"
+)
+
+// Funds is what a user is shown of their wallet, in whole tokens.
+type Funds struct {
+	Balance int64
+	Held    int64 // the tokens of their accepted reservations as voyager
+}
+
+// Funds returns a user's balance and the tokens that are held. It does not ask if the account is active.
+// Errors: fault.NotFound for a user without a wallet.
+func (s *Service) Funds(ctx context.Context, user id.User) (Funds, error) {
+	var f Funds
+	err := s.Store.Snapshot(ctx, func(ctx context.Context, tx Tx) (err error) {
+		f, err = FundsOf(ctx, tx, user)
+		return err
+	})
+	return f, err
+}
+
+// FundsOf is Service.Funds inside a unit of work. Both numbers are of one moment if the unit reads a snapshot.
+func FundsOf(ctx context.Context, tx Tx, user id.User) (Funds, error) {
+	w, err := tx.Tokens().Wallet(ctx, user)
+	if err != nil {
+		return Funds{}, fmt.Errorf("read a wallet: %w", err)
+	}
+	held, err := tx.Reservations().Held(ctx, user)
+	if err != nil {
+		return Funds{}, fmt.Errorf("read the tokens that are held: %w", err)
+	}
+	return Funds{Balance: w.Balance, Held: held}, nil
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -33,7 +34,7 @@ func Example() {
 	})
 	fmt.Println("credited:", err)
 
-	found, err := ports.NewAuditor(store).Audit(ctx)
+	found, err := audit.New(ports.ForAudit(store)).Audit(ctx)
 	fmt.Println(found.Wallets, found.Transactions, found.Held, found.Violations, err)
 	// Output:
 	// added: <nil>

@@ -10,6 +10,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/images"
 	"github.com/cicerone-go/cicerone/adapters/jwt"
 	"github.com/cicerone-go/cicerone/adapters/mail"
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
@@ -30,7 +31,7 @@ var Domains = wire.NewSet(
 
 	ports.NewStore,
 	ports.ForTokens, ports.ForUsers, ports.ForModeration, ports.ForMatching, ports.ForMessaging, ports.ForReservations,
-	ports.NewAuditor, wire.Bind(new(moderation.Auditor), new(*ports.Auditor)),
+	ports.ForAudit, audit.New, wire.Bind(new(moderation.Auditor), new(*audit.Auditor)),
 
 	NewAccessTokens, wire.Bind(new(users.AccessTokens), new(*jwt.Tokens)),
 	users.NewPasswords,

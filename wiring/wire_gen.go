@@ -8,6 +8,7 @@ package wiring
 
 import (
 	"github.com/cicerone-go/cicerone/adapters/images"
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
@@ -56,7 +57,8 @@ func NewServices(c Config, storage ports.Storage) (httpapi.Services, error) {
 	store2 := ports.ForTokens(store)
 	tokensService := tokens.NewService(store2)
 	store3 := ports.ForModeration(store)
-	auditor := ports.NewAuditor(store)
+	store4 := ports.ForAudit(store)
+	auditor := audit.New(store4)
 	moderationDeps := moderation.Deps{
 		Store:   store3,
 		Ledger:  ledger,
@@ -65,18 +67,18 @@ func NewServices(c Config, storage ports.Storage) (httpapi.Services, error) {
 		IDs:     source,
 	}
 	moderationService := moderation.NewService(moderationDeps)
-	store4 := ports.ForMatching(store)
+	store5 := ports.ForMatching(store)
 	matchingDeps := matching.Deps{
-		Store: store4,
+		Store: store5,
 		Clock: clock,
 		IDs:   source,
 	}
 	matchingService := matching.NewService(matchingDeps)
-	store5 := ports.ForMessaging(store)
+	store6 := ports.ForMessaging(store)
 	images := _wireInspectorValue
 	messagingPolicy := checked.Messaging
 	messagingDeps := messaging.Deps{
-		Store:  store5,
+		Store:  store6,
 		Ledger: ledger,
 		Images: images,
 		Clock:  clock,
@@ -84,10 +86,10 @@ func NewServices(c Config, storage ports.Storage) (httpapi.Services, error) {
 		Policy: messagingPolicy,
 	}
 	messagingService := messaging.NewService(messagingDeps)
-	store6 := ports.ForReservations(store)
+	store7 := ports.ForReservations(store)
 	reservationsPolicy := checked.Reservations
 	reservationsDeps := reservations.Deps{
-		Store:  store6,
+		Store:  store7,
 		Ledger: ledger,
 		Clock:  clock,
 		IDs:    source,
@@ -95,7 +97,7 @@ func NewServices(c Config, storage ports.Storage) (httpapi.Services, error) {
 	}
 	reservationsService := reservations.NewService(reservationsDeps)
 	privacyDeps := privacy.Deps{
-		Store:     store6,
+		Store:     store7,
 		Ledger:    ledger,
 		Passwords: passwords,
 		Clock:     clock,

@@ -16,7 +16,7 @@ var (
 	helpers = []string{"clock", "fault", "id", "idempotency", "page", "text", "uow"}
 
 	// domains are the packages of core that hold the business. Each sees only those to its left.
-	domains = []string{"tokens", "users", "moderation", "matching", "messaging", "reservations", "privacy"}
+	domains = []string{"tokens", "users", "moderation", "matching", "messaging", "reservations", "privacy", "audit"}
 
 	// stores are the adapters that keep the data; a server is wired for exactly one of them.
 	stores = []string{"memory", "sqlite", "postgres", "mongodb"}
@@ -121,11 +121,11 @@ func refusePorts(from, to string) string {
 	if isOwn(to, "core") {
 		return ""
 	}
-	if under(from, "ports/porttest") {
-		if isOwn(to, "ports") {
+	if from != "ports" { // the kit, or the copier
+		if to == module+"/ports" {
 			return ""
 		}
-		return "the conformance kit imports core, ports and the standard library"
+		return from + " imports core, ports and the standard library"
 	}
 	return "ports imports core and the standard library"
 }
@@ -182,8 +182,8 @@ func misplaced(pkg string) string {
 		return "unknown top-level folder; there are " + strings.Join(folders, ", ")
 	case top(pkg) == "core" && unit(pkg) != "internal" && !slices.Contains(helpers, unit(pkg)) && !slices.Contains(domains, unit(pkg)):
 		return "unknown package of core: name it in .ci/layers/rules.go, as a helper or in the order of the domains"
-	case top(pkg) == "ports" && pkg != "ports" && !under(pkg, "ports/porttest"):
-		return "ports holds ports.go and porttest"
+	case top(pkg) == "ports" && pkg != "ports" && pkg != "ports/porttest" && pkg != "ports/copier":
+		return "ports holds porttest and copier, and nothing else"
 	}
 	return ""
 }

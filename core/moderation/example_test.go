@@ -6,6 +6,7 @@ import (
 	"log"
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/moderation"
@@ -30,7 +31,7 @@ func Example() {
 		Policy: users.DefaultPolicy(),
 	})
 	service := moderation.NewService(moderation.Deps{
-		Store: ports.ForModeration(store), Ledger: ledger, Auditor: ports.NewAuditor(store), Clock: clock.Now, IDs: generator,
+		Store: ports.ForModeration(store), Ledger: ledger, Auditor: audit.New(ports.ForAudit(store)), Clock: clock.Now, IDs: generator,
 	})
 	person := func(name string) id.User {
 		u, err := people.Register(ctx, users.SignUp{Name: name, Email: coretest.Email(name), Password: coretest.Password})

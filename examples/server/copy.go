@@ -15,6 +15,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
+	"github.com/cicerone-go/cicerone/ports/copier"
 )
 
 type copyCommand struct {
@@ -44,8 +45,8 @@ func (c *copyCommand) Run(s *settings) (err error) {
 	defer func() { err = errors.Join(err, target.Close(context.WithoutCancel(ctx))) }()
 
 	begun := time.Now()
-	copier := ports.NewCopier(ports.NewStore(source, uow.Policy{}), ports.NewStore(target, uow.Policy{}), clock.System())
-	copied, err := copier.Copy(ctx, reportProgress(os.Stderr, clock.System()))
+	work := copier.New(ports.NewStore(source, uow.Policy{}), ports.NewStore(target, uow.Policy{}), clock.System())
+	copied, err := work.Copy(ctx, reportProgress(os.Stderr, clock.System()))
 	if err != nil {
 		return advise(err)
 	}
@@ -74,9 +75,9 @@ func (c *copyCommand) places(s *settings) (from, to place, err error) {
 }
 
 // reportProgress writes a line at most every second.
-func reportProgress(w io.Writer, now clock.Clock) func(ports.Progress) {
+func reportProgress(w io.Writer, now clock.Clock) func(copier.Progress) {
 	var last time.Time
-	return func(p ports.Progress) {
+	return func(p copier.Progress) {
 		if at := now(); at.Sub(last) >= time.Second {
 			last = at
 			fmt.Fprintln(w, progressLine(p))
@@ -84,7 +85,7 @@ func reportProgress(w io.Writer, now clock.Clock) func(ports.Progress) {
 	}
 }
 
-func progressLine(p ports.Progress) string {
+func progressLine(p copier.Progress) string {
 	if p.Table == nil {
 		return fmt.Sprintf("%s both stores", p.Step)
 	}
@@ -93,7 +94,7 @@ func progressLine(p ports.Progress) string {
 }
 
 // listCopied writes down what is in both stores now.
-func listCopied(w io.Writer, copied ports.Copied) {
+func listCopied(w io.Writer, copied copier.Copied) {
 	for _, t := range copied.Tables {
 		fmt.Fprintf(w, "  %-20s %d", t.Table.Name, t.Rows)
 		if t.Found > 0 {
@@ -112,7 +113,7 @@ func advise(err error) error {
 		return errors.New("the copy was interrupted: the same command goes on where it stopped")
 	case errors.Is(err, fault.Unavailable):
 		return fmt.Errorf("%w: the same command goes on where it stopped", err)
-	case errors.Is(err, ports.ErrNotEqual):
+	case errors.Is(err, copier.ErrNotEqual):
 		return fmt.Errorf("%w: one of them was changed after the copy was begun; begin again with an empty store", err)
 	}
 	return err
@@ -120,8 +121,8 @@ func advise(err error) error {
 
 // checkWhole refuses a store that holds a part of another one.
 func checkWhole(ctx context.Context, p place, storage ports.Storage) error {
-	err := ports.CheckWhole(ctx, ports.NewStore(storage, uow.Policy{}))
-	if errors.Is(err, ports.ErrUnfinishedCopy) {
+	err := copier.CheckWhole(ctx, ports.NewStore(storage, uow.Policy{}))
+	if errors.Is(err, copier.ErrUnfinishedCopy) {
 		err = fmt.Errorf("%s %s: %w: the same server copy once more goes on where it stopped", p.flag, p, err)
 	}
 	return err

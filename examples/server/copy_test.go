@@ -14,6 +14,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/examples/ownadapter/jsonfile"
 	"github.com/cicerone-go/cicerone/ports"
+	"github.com/cicerone-go/cicerone/ports/copier"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
@@ -167,8 +168,8 @@ func TestAnyTwoAdapters(t *testing.T) {
 	must(t, err)
 	stores := []ports.Storage{open(first), memory.New(), file, open(last)}
 	for i, to := range stores[1:] {
-		copier := ports.NewCopier(ports.NewStore(stores[i], uow.Policy{}), ports.NewStore(to, uow.Policy{}), clock.System())
-		copied, err := copier.Copy(t.Context(), nil)
+		work := copier.New(ports.NewStore(stores[i], uow.Policy{}), ports.NewStore(to, uow.Policy{}), clock.System())
+		copied, err := work.Copy(t.Context(), nil)
 		if err != nil || len(copied.Audit.Violations) != 0 {
 			t.Fatalf("from %T into %T: %v, %v", stores[i], to, copied.Audit.Violations, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
@@ -59,7 +60,7 @@ type doctorCommand struct{}
 // Run checks every invariant of the store as it is at one moment; its error says that one is broken.
 func (*doctorCommand) Run(s *settings) error {
 	return s.look(func(ctx context.Context, p place, storage ports.Storage) error {
-		found, err := ports.NewAuditor(ports.NewStore(storage, uow.Policy{})).Audit(ctx)
+		found, err := audit.New(ports.ForAudit(ports.NewStore(storage, uow.Policy{}))).Audit(ctx)
 		if err != nil {
 			return err
 		}

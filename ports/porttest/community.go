@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -41,7 +42,7 @@ func (f *fixture) community() *community {
 			Clock: clock.now, IDs: f.ids, Policy: users.DefaultPolicy(),
 		}),
 		moderation: moderation.NewService(moderation.Deps{
-			Store: ports.ForModeration(f.store), Ledger: ledger, Auditor: ports.NewAuditor(f.store), Clock: clock.now, IDs: f.ids,
+			Store: ports.ForModeration(f.store), Ledger: ledger, Auditor: audit.New(ports.ForAudit(f.store)), Clock: clock.now, IDs: f.ids,
 		}),
 		matching: matching.NewService(matching.Deps{Store: ports.ForMatching(f.store), Clock: clock.now, IDs: f.ids}),
 		messaging: messaging.NewService(messaging.Deps{

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -47,21 +48,15 @@ func dumpIn(ctx context.Context, tx ports.Tx) (contents, error) {
 	return c, nil
 }
 
-// rowsOf reads a whole table in batches.
-func rowsOf(ctx context.Context, tx ports.Tx, table *ports.Table, batch int) ([]ports.Row, error) {
-	var all []ports.Row
-	var after []any
-	for {
-		got, err := tx.Rows().Read(ctx, table, after, batch)
+// rowsOf reads a whole table, so many rows at a time.
+func rowsOf(ctx context.Context, tx ports.Tx, table *ports.Table, page int) (all []ports.Row, err error) {
+	for row, err := range ports.Scan(ctx, tx.Rows(), table, nil, page) {
 		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", table.Name, err)
+			return nil, err
 		}
-		all = append(all, got...)
-		if len(got) < batch {
-			return all, nil
-		}
-		after = got[len(got)-1][:table.Key]
+		all = append(all, row)
 	}
+	return all, nil
 }
 
 func describe(row ports.Row) string {
@@ -99,7 +94,7 @@ func (f *fixture) unchanged(what string, before contents) {
 // audited fails the test where the store breaks a rule of spec §1 or §2.
 func (f *fixture) audited() {
 	f.Helper()
-	v, err := ports.NewAuditor(f.store).Audit(f.ctx)
+	v, err := audit.New(ports.ForAudit(f.store)).Audit(f.ctx)
 	if err != nil {
 		f.Fatalf("audit: %v", err)
 	}

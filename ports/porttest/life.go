@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
@@ -20,13 +21,13 @@ import (
 
 // life is everything at once.
 var life = []test{
-	{"an audit finds what is wrong, and nothing else", audit},
+	{"an audit finds what is wrong, and nothing else", townAudit},
 	{"a busy community passes the audit", inCommunity(busy)},
 }
 
-func audit(f *fixture) {
+func townAudit(f *fixture) {
 	w := f.town()
-	v, err := ports.NewAuditor(f.store).Audit(f.ctx)
+	v, err := audit.New(ports.ForAudit(f.store)).Audit(f.ctx)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/images"
 	"github.com/cicerone-go/cicerone/adapters/jwt"
 	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
@@ -38,7 +39,7 @@ type world struct {
 	t        testing.TB
 	ctx      context.Context
 	store    *ports.Store
-	auditor  *ports.Auditor
+	auditor  *audit.Auditor
 	services httpapi.Services
 	api      *httpapi.API
 	client   *httpapi.Client // of nobody
@@ -60,7 +61,7 @@ func newWorld(t testing.TB, change ...func(*httpapi.Options)) *world {
 		}
 	})
 	w.store = ports.NewStore(storage, uow.Policy{})
-	w.auditor = ports.NewAuditor(w.store)
+	w.auditor = audit.New(ports.ForAudit(w.store))
 
 	var err error
 	if w.services, err = newServices(w.store, w.clock, w.mailbox); err != nil {
@@ -89,7 +90,7 @@ func newServices(store *ports.Store, now clock.Clock, mailer users.Mailer) (http
 		}),
 		Tokens: tokens.NewService(ports.ForTokens(store)),
 		Moderation: moderation.NewService(moderation.Deps{
-			Store: ports.ForModeration(store), Ledger: ledger, Auditor: ports.NewAuditor(store), Clock: now, IDs: ids,
+			Store: ports.ForModeration(store), Ledger: ledger, Auditor: audit.New(ports.ForAudit(store)), Clock: now, IDs: ids,
 		}),
 		Matching: matching.NewService(matching.Deps{Store: ports.ForMatching(store), Clock: now, IDs: ids}),
 		Messaging: messaging.NewService(messaging.Deps{
@@ -257,11 +258,10 @@ func (w *world) rows() string {
 	err := w.store.Snapshot(w.ctx, func(ctx context.Context, tx ports.Tx) error {
 		all.Reset()
 		for _, table := range ports.Tables {
-			rows, err := tx.Rows().Read(ctx, table, nil, 10_000)
-			if err != nil {
-				return err
-			}
-			for _, row := range rows {
+			for row, err := range ports.Scan(ctx, tx.Rows(), table, nil, 0) {
+				if err != nil {
+					return err
+				}
 				for i, value := range row {
 					if b, ok := value.([]byte); ok {
 						row[i] = sha256.Sum256(b)

@@ -9,6 +9,7 @@ package memory
 import (
 	"github.com/cicerone-go/cicerone/adapters/images"
 	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
@@ -61,7 +62,8 @@ func build(c wiring.Config) (*wiring.App, func(), error) {
 	store3 := ports.ForTokens(uowStore)
 	tokensService := tokens.NewService(store3)
 	store4 := ports.ForModeration(uowStore)
-	auditor := ports.NewAuditor(uowStore)
+	store5 := ports.ForAudit(uowStore)
+	auditor := audit.New(store5)
 	moderationDeps := moderation.Deps{
 		Store:   store4,
 		Ledger:  ledger,
@@ -70,18 +72,18 @@ func build(c wiring.Config) (*wiring.App, func(), error) {
 		IDs:     source,
 	}
 	moderationService := moderation.NewService(moderationDeps)
-	store5 := ports.ForMatching(uowStore)
+	store6 := ports.ForMatching(uowStore)
 	matchingDeps := matching.Deps{
-		Store: store5,
+		Store: store6,
 		Clock: clock,
 		IDs:   source,
 	}
 	matchingService := matching.NewService(matchingDeps)
-	store6 := ports.ForMessaging(uowStore)
+	store7 := ports.ForMessaging(uowStore)
 	images := _wireInspectorValue
 	messagingPolicy := checked.Messaging
 	messagingDeps := messaging.Deps{
-		Store:  store6,
+		Store:  store7,
 		Ledger: ledger,
 		Images: images,
 		Clock:  clock,
@@ -89,10 +91,10 @@ func build(c wiring.Config) (*wiring.App, func(), error) {
 		Policy: messagingPolicy,
 	}
 	messagingService := messaging.NewService(messagingDeps)
-	store7 := ports.ForReservations(uowStore)
+	store8 := ports.ForReservations(uowStore)
 	reservationsPolicy := checked.Reservations
 	reservationsDeps := reservations.Deps{
-		Store:  store7,
+		Store:  store8,
 		Ledger: ledger,
 		Clock:  clock,
 		IDs:    source,
@@ -100,7 +102,7 @@ func build(c wiring.Config) (*wiring.App, func(), error) {
 	}
 	reservationsService := reservations.NewService(reservationsDeps)
 	privacyDeps := privacy.Deps{
-		Store:     store7,
+		Store:     store8,
 		Ledger:    ledger,
 		Passwords: passwords,
 		Clock:     clock,

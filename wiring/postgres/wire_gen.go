@@ -10,6 +10,7 @@ import (
 	"context"
 	"github.com/cicerone-go/cicerone/adapters/images"
 	"github.com/cicerone-go/cicerone/adapters/postgres"
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
@@ -67,7 +68,8 @@ func build(ctx context.Context, dsn string, o postgres.Options, c wiring.Config)
 	store3 := ports.ForTokens(uowStore)
 	tokensService := tokens.NewService(store3)
 	store4 := ports.ForModeration(uowStore)
-	auditor := ports.NewAuditor(uowStore)
+	store5 := ports.ForAudit(uowStore)
+	auditor := audit.New(store5)
 	moderationDeps := moderation.Deps{
 		Store:   store4,
 		Ledger:  ledger,
@@ -76,18 +78,18 @@ func build(ctx context.Context, dsn string, o postgres.Options, c wiring.Config)
 		IDs:     source,
 	}
 	moderationService := moderation.NewService(moderationDeps)
-	store5 := ports.ForMatching(uowStore)
+	store6 := ports.ForMatching(uowStore)
 	matchingDeps := matching.Deps{
-		Store: store5,
+		Store: store6,
 		Clock: clock,
 		IDs:   source,
 	}
 	matchingService := matching.NewService(matchingDeps)
-	store6 := ports.ForMessaging(uowStore)
+	store7 := ports.ForMessaging(uowStore)
 	images := _wireInspectorValue
 	messagingPolicy := checked.Messaging
 	messagingDeps := messaging.Deps{
-		Store:  store6,
+		Store:  store7,
 		Ledger: ledger,
 		Images: images,
 		Clock:  clock,
@@ -95,10 +97,10 @@ func build(ctx context.Context, dsn string, o postgres.Options, c wiring.Config)
 		Policy: messagingPolicy,
 	}
 	messagingService := messaging.NewService(messagingDeps)
-	store7 := ports.ForReservations(uowStore)
+	store8 := ports.ForReservations(uowStore)
 	reservationsPolicy := checked.Reservations
 	reservationsDeps := reservations.Deps{
-		Store:  store7,
+		Store:  store8,
 		Ledger: ledger,
 		Clock:  clock,
 		IDs:    source,
@@ -106,7 +108,7 @@ func build(ctx context.Context, dsn string, o postgres.Options, c wiring.Config)
 	}
 	reservationsService := reservations.NewService(reservationsDeps)
 	privacyDeps := privacy.Deps{
-		Store:     store7,
+		Store:     store8,
 		Ledger:    ledger,
 		Passwords: passwords,
 		Clock:     clock,
@@ -170,7 +172,8 @@ func buildOver(s *postgres.Store, c wiring.Config) (*wiring.App, func(), error) 
 	store2 := ports.ForTokens(store)
 	tokensService := tokens.NewService(store2)
 	store3 := ports.ForModeration(store)
-	auditor := ports.NewAuditor(store)
+	store4 := ports.ForAudit(store)
+	auditor := audit.New(store4)
 	moderationDeps := moderation.Deps{
 		Store:   store3,
 		Ledger:  ledger,
@@ -179,18 +182,18 @@ func buildOver(s *postgres.Store, c wiring.Config) (*wiring.App, func(), error) 
 		IDs:     source,
 	}
 	moderationService := moderation.NewService(moderationDeps)
-	store4 := ports.ForMatching(store)
+	store5 := ports.ForMatching(store)
 	matchingDeps := matching.Deps{
-		Store: store4,
+		Store: store5,
 		Clock: clock,
 		IDs:   source,
 	}
 	matchingService := matching.NewService(matchingDeps)
-	store5 := ports.ForMessaging(store)
+	store6 := ports.ForMessaging(store)
 	messagingImages := _wireInspectorValue
 	messagingPolicy := checked.Messaging
 	messagingDeps := messaging.Deps{
-		Store:  store5,
+		Store:  store6,
 		Ledger: ledger,
 		Images: messagingImages,
 		Clock:  clock,
@@ -198,10 +201,10 @@ func buildOver(s *postgres.Store, c wiring.Config) (*wiring.App, func(), error) 
 		Policy: messagingPolicy,
 	}
 	messagingService := messaging.NewService(messagingDeps)
-	store6 := ports.ForReservations(store)
+	store7 := ports.ForReservations(store)
 	reservationsPolicy := checked.Reservations
 	reservationsDeps := reservations.Deps{
-		Store:  store6,
+		Store:  store7,
 		Ledger: ledger,
 		Clock:  clock,
 		IDs:    source,
@@ -209,7 +212,7 @@ func buildOver(s *postgres.Store, c wiring.Config) (*wiring.App, func(), error) 
 	}
 	reservationsService := reservations.NewService(reservationsDeps)
 	privacyDeps := privacy.Deps{
-		Store:     store6,
+		Store:     store7,
 		Ledger:    ledger,
 		Passwords: passwords,
 		Clock:     clock,

@@ -9,6 +9,7 @@ package sqlite
 import (
 	"context"
 	"github.com/cicerone-go/cicerone/adapters/images"
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
@@ -66,7 +67,8 @@ func build(ctx context.Context, path string, c wiring.Config) (*wiring.App, func
 	store3 := ports.ForTokens(uowStore)
 	tokensService := tokens.NewService(store3)
 	store4 := ports.ForModeration(uowStore)
-	auditor := ports.NewAuditor(uowStore)
+	store5 := ports.ForAudit(uowStore)
+	auditor := audit.New(store5)
 	moderationDeps := moderation.Deps{
 		Store:   store4,
 		Ledger:  ledger,
@@ -75,18 +77,18 @@ func build(ctx context.Context, path string, c wiring.Config) (*wiring.App, func
 		IDs:     source,
 	}
 	moderationService := moderation.NewService(moderationDeps)
-	store5 := ports.ForMatching(uowStore)
+	store6 := ports.ForMatching(uowStore)
 	matchingDeps := matching.Deps{
-		Store: store5,
+		Store: store6,
 		Clock: clock,
 		IDs:   source,
 	}
 	matchingService := matching.NewService(matchingDeps)
-	store6 := ports.ForMessaging(uowStore)
+	store7 := ports.ForMessaging(uowStore)
 	images := _wireInspectorValue
 	messagingPolicy := checked.Messaging
 	messagingDeps := messaging.Deps{
-		Store:  store6,
+		Store:  store7,
 		Ledger: ledger,
 		Images: images,
 		Clock:  clock,
@@ -94,10 +96,10 @@ func build(ctx context.Context, path string, c wiring.Config) (*wiring.App, func
 		Policy: messagingPolicy,
 	}
 	messagingService := messaging.NewService(messagingDeps)
-	store7 := ports.ForReservations(uowStore)
+	store8 := ports.ForReservations(uowStore)
 	reservationsPolicy := checked.Reservations
 	reservationsDeps := reservations.Deps{
-		Store:  store7,
+		Store:  store8,
 		Ledger: ledger,
 		Clock:  clock,
 		IDs:    source,
@@ -105,7 +107,7 @@ func build(ctx context.Context, path string, c wiring.Config) (*wiring.App, func
 	}
 	reservationsService := reservations.NewService(reservationsDeps)
 	privacyDeps := privacy.Deps{
-		Store:     store7,
+		Store:     store8,
 		Ledger:    ledger,
 		Passwords: passwords,
 		Clock:     clock,

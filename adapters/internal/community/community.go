@@ -3,6 +3,7 @@
 package community
 
 import (
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -24,7 +25,7 @@ type Community struct {
 	Messaging    *messaging.Service
 	Reservations *reservations.Service
 	Privacy      *privacy.Service
-	Auditor      *ports.Auditor
+	Auditor      *audit.Auditor
 	Store        *ports.Store
 }
 
@@ -33,7 +34,7 @@ func New(storage ports.Storage, clock *Clock, ids id.Source, units uow.Policy) *
 	store := ports.NewStore(storage, units)
 	ledger := tokens.NewLedger(ids)
 	passwords := users.NewPasswords(hasher{})
-	auditor := ports.NewAuditor(store)
+	auditor := audit.New(ports.ForAudit(store))
 	return &Community{
 		Users: users.NewService(users.Deps{
 			Store: ports.ForUsers(store), Ledger: ledger, Passwords: passwords, Access: accessTokens{},

@@ -18,7 +18,7 @@ func (h *history) dump(s *side) map[string][]string {
 		for _, table := range ports.Tables {
 			rows, err := readAll(ctx, tx, table)
 			if err != nil {
-				return fmt.Errorf("read %s: %w", table.Name, err)
+				return err
 			}
 			all[table.Name] = rows
 		}
@@ -31,24 +31,15 @@ func (h *history) dump(s *side) map[string][]string {
 }
 
 func readAll(ctx context.Context, tx ports.Tx, table *ports.Table) (all []string, err error) {
-	const batch = 50
 	secret, hasSecret := secrets[table]
-	var after []any
-	for {
-		rows, err := tx.Rows().Read(ctx, table, after, batch)
+	for row, err := range ports.Scan(ctx, tx.Rows(), table, nil, 0) {
 		if err != nil {
 			return nil, err
 		}
-		for _, row := range rows {
-			after = slices.Clone(row[:table.Key])
-			if hasSecret {
-				row[secret] = "a secret"
-			}
-			all = append(all, fmt.Sprintf("%v", row))
+		if hasSecret {
+			row[secret] = "a secret"
 		}
-		if len(rows) < batch {
-			break
-		}
+		all = append(all, fmt.Sprintf("%v", row))
 	}
 	if hasSecret {
 		slices.Sort(all) // the secret may be what they were ordered by

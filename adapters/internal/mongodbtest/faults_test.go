@@ -123,11 +123,10 @@ func signature(t testing.TB, c *scene) string {
 	err := c.Store.Snapshot(context.Background(), func(ctx context.Context, tx ports.Tx) error {
 		lines = nil
 		for _, table := range ports.Tables {
-			rows, err := tx.Rows().Read(ctx, table, nil, 1000)
-			if err != nil {
-				return err
-			}
-			for _, row := range rows {
+			for row, err := range ports.Scan(ctx, tx.Rows(), table, nil, 0) {
+				if err != nil {
+					return err
+				}
 				for i, column := range table.Columns {
 					if row[i] != nil && (table == ports.IdempotencyRecords && column.Name == "owner" ||
 						column.Kind == ports.UUID || column.Kind == ports.Bytes || column.Kind == ports.JSON) {

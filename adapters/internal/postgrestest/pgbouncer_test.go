@@ -8,6 +8,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -51,7 +52,7 @@ func TestPgBouncer(t *testing.T) {
 
 	s := open(t, pooled, o)
 	defer func() { must(t, s.Close(ctx)) }()
-	v, err := ports.NewAuditor(ports.NewStore(s, uow.Policy{})).Audit(ctx)
+	v, err := audit.New(ports.ForAudit(ports.NewStore(s, uow.Policy{}))).Audit(ctx)
 	must(t, err)
 	if want := int64(1 + 2*clients + clients + clients*sends); v.Transactions != want || len(v.Violations) > 0 {
 		t.Errorf("%d lines in the ledger, want %d; %v", v.Transactions, want, v.Violations)

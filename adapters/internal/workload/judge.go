@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/community"
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/ports"
 )
@@ -56,7 +57,7 @@ func Effects(t testing.TB, c *community.Community) map[string]int {
 	proposals := map[string]string{} // keys by what the ledger calls the reservation
 	rows := func(table *ports.Table, each func(value func(column string) any)) {
 		if err := eachRow(c.Store, table, each); err != nil {
-			t.Fatalf("read %s: %v", table.Name, err)
+			t.Fatal(err)
 		}
 	}
 	rows(ports.Messages, func(value func(string) any) {
@@ -105,28 +106,21 @@ func uuid(v any) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
+// eachRow calls each with every row of a table, whose values have the names of their columns.
 func eachRow(store *ports.Store, table *ports.Table, each func(value func(column string) any)) error {
-	return store.Snapshot(context.Background(), func(ctx context.Context, tx ports.Tx) error {
-		var after []any
-		for {
-			rows, err := tx.Rows().Read(ctx, table, after, 1000)
+	return ports.ForAudit(store).Snapshot(context.Background(), func(ctx context.Context, tx audit.Tx) error {
+		for row, err := range tx.Records().Each(ctx, table.Name) {
 			if err != nil {
 				return err
 			}
-			for _, row := range rows {
-				each(func(column string) any {
-					for i, c := range table.Columns {
-						if c.Name == column {
-							return row[i]
-						}
-					}
-					panic("no such column: " + column)
-				})
-				after = row[:table.Key]
-			}
-			if len(rows) < 1000 {
-				return nil
-			}
+			each(func(column string) any {
+				value, err := row.Value(column)
+				if err != nil {
+					panic(err)
+				}
+				return value
+			})
 		}
+		return nil
 	})
 }

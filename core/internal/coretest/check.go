@@ -74,19 +74,14 @@ func (w *World) Rows() string {
 		all.Reset()
 		for _, table := range ports.Tables {
 			fmt.Fprintf(&all, "%s\n", table.Name)
-			for after, more := []any(nil), true; more; {
-				rows, err := tx.Rows().Read(ctx, table, after, 100)
+			for row, err := range ports.Scan(ctx, tx.Rows(), table, nil, 0) {
 				if err != nil {
-					return fmt.Errorf("read %s: %w", table.Name, err)
+					return err
 				}
-				for _, row := range rows {
-					for _, value := range row {
-						fmt.Fprintf(&all, "\t%s", show(value))
-					}
-					all.WriteByte('\n')
-					after = row[:table.Key]
+				for _, value := range row {
+					fmt.Fprintf(&all, "\t%s", show(value))
 				}
-				more = len(rows) == 100
+				all.WriteByte('\n')
 			}
 		}
 		return nil

@@ -14,6 +14,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -70,7 +71,7 @@ func NewWorld(t testing.TB, storage ports.Storage, change ...func(*Policies)) *W
 	w.Store = ports.NewStore(storage, p.Units)
 	w.IDs = id.NewGenerator(w.Clock.Now)
 	w.Access = &AccessTokens{Clock: w.Clock}
-	w.auditor = ports.NewAuditor(w.Store)
+	w.auditor = audit.New(ports.ForAudit(w.Store))
 	w.furnish(p)
 	t.Cleanup(func() {
 		w.Ctx = context.Background()

@@ -12,26 +12,15 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// batch is how many rows are read and written at a time.
-const batch = 500
-
 // encode writes the rows of every table: an object of tables, each a list of rows, each a list of values.
 func encode(ctx context.Context, rows ports.Rows) ([]byte, error) {
 	tables := map[string][]ports.Row{}
 	for _, table := range ports.Tables {
-		var after []any
-		for {
-			page, err := rows.Read(ctx, table, after, batch)
+		for row, err := range ports.Scan(ctx, rows, table, nil, 0) {
 			if err != nil {
-				return nil, fmt.Errorf("read %s: %w", table.Name, err)
+				return nil, err
 			}
-			for _, row := range page {
-				tables[table.Name] = append(tables[table.Name], readable(row))
-			}
-			if len(page) < batch {
-				break
-			}
-			after = page[len(page)-1][:table.Key]
+			tables[table.Name] = append(tables[table.Name], readable(row))
 		}
 	}
 	content, err := json.MarshalIndent(tables, "", " ")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/adapters/bcrypt"
 	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
@@ -66,15 +67,17 @@ func rowsOf(t *testing.T, storage ports.Storage, table *ports.Table) []map[strin
 	t.Helper()
 	var all []map[string]any
 	err := ports.NewStore(storage, uow.Policy{}).View(t.Context(), func(ctx context.Context, tx ports.Tx) error {
-		rows, err := tx.Rows().Read(ctx, table, nil, 10_000)
-		for _, row := range rows {
+		for row, err := range ports.Scan(ctx, tx.Rows(), table, nil, 0) {
+			if err != nil {
+				return err
+			}
 			named := map[string]any{}
 			for i, c := range table.Columns {
 				named[c.Name] = row[i]
 			}
 			all = append(all, named)
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +90,7 @@ func TestDemoDataObeysEveryRule(t *testing.T) {
 	for _, now := range []time.Time{midnight, midnight.Add(time.Minute), midnight.Add(24*time.Hour - time.Millisecond), time.Now()} {
 		t.Run(now.Format(time.TimeOnly), func(t *testing.T) {
 			storage := filled(t, now)
-			v, err := ports.NewAuditor(ports.NewStore(storage, uow.Policy{})).Audit(t.Context())
+			v, err := audit.New(ports.ForAudit(ports.NewStore(storage, uow.Policy{}))).Audit(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}

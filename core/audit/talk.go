@@ -1,4 +1,4 @@
-package ports
+package audit
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ type sent struct {
 
 func (a *audit) checkConversations(ctx context.Context) error {
 	pairs := map[participants]id.Conversation{}
-	return a.each(ctx, Conversations, batch, func(r record) {
+	return a.each(ctx, "conversations", func(r record) {
 		conversation := id.Conversation(r.id("id"))
 		pair := participants{voyager: r.id("voyager_id"), local: r.id("local_id")}
 		a.conversations[conversation] = pair
@@ -38,7 +38,7 @@ func (a *audit) checkConversations(ctx context.Context) error {
 }
 
 func (a *audit) checkMessages(ctx context.Context) error {
-	return a.each(ctx, Messages, batch, func(r record) {
+	return a.each(ctx, "messages", func(r record) {
 		message, conversation, sender := id.Message(r.id("id")), id.Conversation(r.id("conversation_id")), id.User(r.id("user_id"))
 		a.messages[message] = &sent{sender: sender, image: r.text("attachment")}
 		pair, found := a.conversations[conversation]
@@ -52,7 +52,7 @@ func (a *audit) checkMessages(ctx context.Context) error {
 }
 
 func (a *audit) checkAttachments(ctx context.Context) error {
-	err := a.each(ctx, Attachments, batchImages, func(r record) {
+	err := a.each(ctx, "attachments", func(r record) {
 		message, mediaType := id.Message(r.id("message_id")), r.text("media_type")
 		m, found := a.messages[message]
 		switch {

@@ -1,4 +1,4 @@
-package ports_test
+package audit_test
 
 import (
 	"time"

@@ -1,4 +1,4 @@
-package ports_test
+package copier_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
+	"github.com/cicerone-go/cicerone/ports/copier"
 )
 
 // TestCopyGoesOn ends a copy at each of its units of work, in three ways, and goes on with it.
@@ -71,11 +72,11 @@ func endsAt(t *testing.T, from *ports.Store, last int, end func(stop context.Can
 
 	to := newStore(storage)
 	begun, finished := marked(t, to, "copy begun"), marked(t, to, "copy finished")
-	if err := ports.CheckWhole(t.Context(), to); errors.Is(err, ports.ErrUnfinishedCopy) != (begun && !finished) {
+	if err := copier.CheckWhole(t.Context(), to); errors.Is(err, copier.ErrUnfinishedCopy) != (begun && !finished) {
 		t.Errorf("begun %t, finished %t: %v", begun, finished, err)
 	}
 	_, err = between(from, newStore(tampered{Storage: storage, rows: count})).Copy(t.Context(), nil)
-	if finished && !errors.Is(err, ports.ErrNotEmpty) || !finished && err != nil {
+	if finished && !errors.Is(err, copier.ErrNotEmpty) || !finished && err != nil {
 		t.Errorf("finished %t: %v", finished, err)
 	}
 	same(t, from, to)
@@ -175,13 +176,13 @@ func TestCopyGoesOnFromTheSameStoreOnly(t *testing.T) {
 				return changed{Rows: rows, read: test.change}
 			}})
 			_, err := between(from, newStore(to)).Copy(t.Context(), nil)
-			if !errors.Is(err, ports.ErrNotEqual) || !strings.Contains(err.Error(), test.want) {
+			if !errors.Is(err, copier.ErrNotEqual) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 			if contents(t, newStore(to)) != before {
 				t.Error("something was written")
 			}
-			if err := ports.CheckWhole(t.Context(), newStore(to)); !errors.Is(err, ports.ErrUnfinishedCopy) {
+			if err := copier.CheckWhole(t.Context(), newStore(to)); !errors.Is(err, copier.ErrUnfinishedCopy) {
 				t.Errorf("the copy passes for whole: %v", err)
 			}
 		})
@@ -192,7 +193,7 @@ func TestCopyGoesOnFromTheSameStoreOnly(t *testing.T) {
 func ofTown(t *testing.T, w *town) *memory.Store {
 	t.Helper()
 	s := memory.New()
-	if _, err := ports.NewCopier(w.store, newStore(s), clock.System()).Copy(t.Context(), nil); err != nil {
+	if _, err := copier.New(w.store, newStore(s), clock.System()).Copy(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -202,7 +203,7 @@ func ofTown(t *testing.T, w *town) *memory.Store {
 func replace(table *ports.Table, rows []ports.Row, meant *ports.Table, column string, value any) []ports.Row {
 	if table == meant && len(rows) > 0 {
 		rows[0] = slices.Clone(rows[0])
-		cells{table, rows[0]}.set(column, value)
+		rows[0][slices.Index(table.Names(), column)] = value
 	}
 	return rows
 }

@@ -1,4 +1,4 @@
-package ports
+package audit
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 func (a *audit) checkReports(ctx context.Context) error {
 	type pair struct{ reporter, reported id.User }
 	pending := map[pair]id.Report{}
-	return a.each(ctx, Reports, batch, func(r record) {
+	return a.each(ctx, "reports", func(r record) {
 		report, status := id.Report(r.id("id")), moderation.Status(r.text("status"))
 		between := pair{reporter: r.id("reporter_id"), reported: r.id("reported_user_id")}
 		a.refers(r, report, "reporter_id")
@@ -44,7 +44,7 @@ func (a *audit) checkReview(r record, moved bool) {
 }
 
 func (a *audit) checkBlocks(ctx context.Context) error {
-	return a.each(ctx, Blocks, batch, func(r record) {
+	return a.each(ctx, "blocks", func(r record) {
 		user := r.id("user_id")
 		a.refers(r, user, "user_id")
 		a.refers(r, user, "blocked_user_id")
@@ -55,7 +55,7 @@ func (a *audit) checkBlocks(ctx context.Context) error {
 }
 
 func (a *audit) checkAuditRecords(ctx context.Context) error {
-	return a.each(ctx, AuditRecords, batch, func(r record) {
+	return a.each(ctx, "audit_records", func(r record) {
 		if r.id("actor_id") != [16]byte{} {
 			a.refers(r, r.id("id"), "actor_id")
 		}

@@ -1,4 +1,4 @@
-package ports
+package audit
 
 import (
 	"cmp"
@@ -28,7 +28,7 @@ type payment struct {
 
 func (a *audit) checkReservations(ctx context.Context) error {
 	var accepted []slot
-	err := a.each(ctx, Reservations, batch, func(r record) {
+	err := a.each(ctx, "reservations", func(r record) {
 		reservation := id.Reservation(r.id("id"))
 		b := &booking{
 			voyager: r.id("voyager_id"), local: r.id("local_id"),

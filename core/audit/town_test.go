@@ -1,15 +1,17 @@
-package ports_test
+package audit_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/matching"
@@ -220,10 +222,13 @@ type rows map[*ports.Table][]ports.Row
 func (w *town) rows() rows {
 	w.Helper()
 	all := rows{}
-	err := w.store.Snapshot(w.Context(), func(ctx context.Context, tx ports.Tx) (err error) {
+	err := w.store.Snapshot(w.Context(), func(ctx context.Context, tx ports.Tx) error {
 		for _, table := range ports.Tables {
-			if all[table], err = tx.Rows().Read(ctx, table, nil, 10_000); err != nil {
-				return err
+			for row, err := range ports.Scan(ctx, tx.Rows(), table, nil, 0) {
+				if err != nil {
+					return err
+				}
+				all[table] = append(all[table], row)
 			}
 		}
 		return nil
@@ -234,16 +239,22 @@ func (w *town) rows() rows {
 	return all
 }
 
-// Read is that of ports.Rows.
-func (s rows) Read(_ context.Context, table *ports.Table, after []any, limit int) ([]ports.Row, error) {
-	slices.SortStableFunc(s[table], func(a, b ports.Row) int { return strings.Compare(key(table, a), key(table, b)) })
-	var page []ports.Row
-	for _, row := range s[table] {
-		if len(page) < limit && (after == nil || key(table, row) > key(table, after)) {
-			page = append(page, row)
+// Each implements audit.Records.
+func (s rows) Each(_ context.Context, table string) iter.Seq2[audit.Record, error] {
+	return func(yield func(audit.Record, error) bool) {
+		i := slices.IndexFunc(ports.Tables, func(t *ports.Table) bool { return t.Name == table })
+		if i < 0 {
+			yield(nil, fmt.Errorf("no table %s", table))
+			return
+		}
+		t := ports.Tables[i]
+		slices.SortStableFunc(s[t], func(a, b ports.Row) int { return strings.Compare(key(t, a), key(t, b)) })
+		for _, row := range s[t] {
+			if !yield(cells{t, row}, nil) {
+				return
+			}
 		}
 	}
-	return page, nil
 }
 
 // key sorts as the key of the row does; seq has few digits in these tests.
@@ -297,7 +308,15 @@ func (c cells) set(pairs ...any) {
 
 func (c cells) get(column string) any { return c.row[c.column(column)] }
 
+// Value implements audit.Record.
+func (c cells) Value(column string) (any, error) {
+	i := c.column(column)
+	if i < 0 {
+		return nil, fmt.Errorf("no column %s", column)
+	}
+	return c.row[i], nil
+}
+
 func (c cells) column(name any) int {
-	i := slices.IndexFunc(c.table.Columns, func(column ports.Column) bool { return column.Name == name })
-	return i
+	return slices.IndexFunc(c.table.Columns, func(column ports.Column) bool { return column.Name == name })
 }

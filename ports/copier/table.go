@@ -1,4 +1,4 @@
-package ports
+package copier
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // unitSize bounds what a copy reads at once, and writes in one unit of work.
@@ -20,17 +21,17 @@ type unitSize struct {
 	bytes  int // written at once, unless a single row has more
 }
 
-func (s unitSize) page(t *Table) int {
-	if t == Attachments {
+func (s unitSize) page(t *ports.Table) int {
+	if t == ports.Attachments {
 		return s.images
 	}
 	return s.rows
 }
 
 // copyTable writes the rows of a table that are not there yet. Those that are must be its first ones.
-func (c *Copier) copyTable(ctx context.Context, t *Table, progress func(Progress)) (CopiedTable, error) {
+func (c *Copier) copyTable(ctx context.Context, t *ports.Table, progress func(Progress)) (CopiedTable, error) {
 	done := CopiedTable{Table: t}
-	err := c.inStep(ctx, t, func(after []any, want []Row, found int) error {
+	err := c.inStep(ctx, t, func(after []any, want []ports.Row, found int) error {
 		done.Rows += int64(len(want))
 		done.Found += int64(found)
 		if found > 0 {
@@ -46,9 +47,9 @@ func (c *Copier) copyTable(ctx context.Context, t *Table, progress func(Progress
 }
 
 // compareTable makes sure that the rows of a table are the same in both stores.
-func (c *Copier) compareTable(ctx context.Context, t *Table, progress func(Progress)) error {
+func (c *Copier) compareTable(ctx context.Context, t *ports.Table, progress func(Progress)) error {
 	var rows int64
-	return c.inStep(ctx, t, func(_ []any, want []Row, found int) error {
+	return c.inStep(ctx, t, func(_ []any, want []ports.Row, found int) error {
 		if found < len(want) {
 			return fmt.Errorf("%w: the copy has no row %s", ErrNotEqual, keyText(t, want[found]))
 		}
@@ -61,14 +62,14 @@ func (c *Copier) compareTable(ctx context.Context, t *Table, progress func(Progr
 // inStep goes through a table of both stores, page by page. f gets the key that a page comes after, the rows
 // that are wanted, and how many of these are there. Where the first are not the same as those that are there, inStep
 // returns ErrNotEqual.
-func (c *Copier) inStep(ctx context.Context, t *Table, f func(after []any, want []Row, found int) error) error {
+func (c *Copier) inStep(ctx context.Context, t *ports.Table, f func(after []any, want []ports.Row, found int) error) error {
 	limit := c.size.page(t)
 	for after, end := []any(nil), false; ; {
 		want, err := readPage(ctx, c.from, t, after, limit)
 		if err != nil {
 			return err
 		}
-		var got []Row
+		var got []ports.Row
 		if !end { // what was written since is not read again
 			if got, err = readPage(ctx, c.to, t, after, limit); err != nil {
 				return err
@@ -90,37 +91,33 @@ func (c *Copier) inStep(ctx context.Context, t *Table, f func(after []any, want 
 	}
 }
 
-func readPage(ctx context.Context, s *Store, t *Table, after []any, limit int) (page []Row, err error) {
-	err = s.View(ctx, func(ctx context.Context, tx Tx) error {
+func readPage(ctx context.Context, s *ports.Store, t *ports.Table, after []any, limit int) (page []ports.Row, err error) {
+	err = s.View(ctx, func(ctx context.Context, tx ports.Tx) error {
 		page, err = readRows(ctx, tx.Rows(), t, after, limit)
 		return err
 	})
 	return page, err
 }
 
-// readRows is Rows.Read without the marks that speak of a copy.
-func readRows(ctx context.Context, rows Rows, t *Table, after []any, limit int) ([]Row, error) {
-	var page []Row
-	for {
-		wanted := limit - len(page)
-		read, err := rows.Read(ctx, t, after, wanted)
+// readRows returns up to limit rows after a key, without the marks that describe a copy.
+func readRows(ctx context.Context, rows ports.Rows, t *ports.Table, after []any, limit int) ([]ports.Row, error) {
+	var page []ports.Row
+	for row, err := range ports.Scan(ctx, rows, t, after, limit) {
 		if err != nil {
 			return nil, err
 		}
-		for _, row := range read {
-			if t != StoreMarks || row[0] != copyBegun && row[0] != copyFinished {
-				page = append(page, row)
-			}
+		if t == ports.StoreMarks && (row[0] == copyBegun || row[0] == copyFinished) {
+			continue
 		}
-		if len(read) < wanted || len(page) == limit {
-			return page, nil
+		if page = append(page, row); len(page) == limit {
+			break
 		}
-		after = read[len(read)-1][:t.Key]
 	}
+	return page, nil
 }
 
 // comparePages compares the rows that are there with the first of those that are wanted.
-func comparePages(t *Table, want, got []Row) error {
+func comparePages(t *ports.Table, want, got []ports.Row) error {
 	for i, row := range got {
 		if i == len(want) {
 			return fmt.Errorf("%w: the copy has a row %s too much", ErrNotEqual, keyText(t, row))
@@ -151,7 +148,7 @@ func sameValue(a, b any) bool {
 }
 
 // write adds rows in units of work that hold no more bytes than they should. after is the key before the first.
-func (c *Copier) write(ctx context.Context, t *Table, after []any, rows []Row) error {
+func (c *Copier) write(ctx context.Context, t *ports.Table, after []any, rows []ports.Row) error {
 	for len(rows) > 0 {
 		n, size := 0, 0
 		for n < len(rows) && (n == 0 || size+rowSize(rows[n]) <= c.size.bytes) {
@@ -167,7 +164,7 @@ func (c *Copier) write(ctx context.Context, t *Table, after []any, rows []Row) e
 }
 
 // writeUnit adds rows in one unit of work. Where the store refuses them it adds one by one, up to that which is to blame.
-func (c *Copier) writeUnit(ctx context.Context, t *Table, after []any, rows []Row) error {
+func (c *Copier) writeUnit(ctx context.Context, t *ports.Table, after []any, rows []ports.Row) error {
 	err := c.add(ctx, t, after, rows)
 	if err == nil || ctx.Err() != nil || errors.Is(err, fault.Unavailable) {
 		return err
@@ -183,8 +180,8 @@ func (c *Copier) writeUnit(ctx context.Context, t *Table, after []any, rows []Ro
 
 // add is one unit of work. It may be run again when nobody knows whether it was kept: then there are rows after the
 // key that the first of it follows.
-func (c *Copier) add(ctx context.Context, t *Table, after []any, rows []Row) error {
-	return c.to.DoRepeatable(ctx, func(ctx context.Context, tx Tx) error {
+func (c *Copier) add(ctx context.Context, t *ports.Table, after []any, rows []ports.Row) error {
+	return c.to.DoRepeatable(ctx, func(ctx context.Context, tx ports.Tx) error {
 		kept, err := readRows(ctx, tx.Rows(), t, after, 1)
 		if err != nil || len(kept) > 0 {
 			return err
@@ -194,7 +191,7 @@ func (c *Copier) add(ctx context.Context, t *Table, after []any, rows []Row) err
 }
 
 // rowSize is about how many bytes a row has.
-func rowSize(row Row) int {
+func rowSize(row ports.Row) int {
 	size := 0
 	for _, value := range row {
 		switch v := value.(type) {
@@ -210,7 +207,7 @@ func rowSize(row Row) int {
 }
 
 // keyText is the key of a row, for people.
-func keyText(t *Table, row Row) string {
+func keyText(t *ports.Table, row ports.Row) string {
 	parts := make([]string, t.Key)
 	for i, value := range row[:t.Key] {
 		switch v := value.(type) {

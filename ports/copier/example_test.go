@@ -1,4 +1,4 @@
-package ports_test
+package copier_test
 
 import (
 	"context"
@@ -9,10 +9,11 @@ import (
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
+	"github.com/cicerone-go/cicerone/ports/copier"
 )
 
 // A whole store moves into another one, of whatever adapter.
-func ExampleCopier() {
+func Example() {
 	ctx := context.Background()
 	from, to := ports.NewStore(memory.New(), uow.Policy{}), ports.NewStore(memory.New(), uow.Policy{})
 	err := from.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
@@ -20,13 +21,13 @@ func ExampleCopier() {
 	})
 	fmt.Println("marked:", err)
 
-	copied, err := ports.NewCopier(from, to, clock.System()).Copy(ctx, func(p ports.Progress) {
-		if p.Step == ports.Copying {
+	copied, err := copier.New(from, to, clock.System()).Copy(ctx, func(p copier.Progress) {
+		if p.Step == copier.Copying {
 			fmt.Println(p.Table.Name, p.Rows)
 		}
 	})
 	fmt.Println("tables:", len(copied.Tables), "violations:", len(copied.Audit.Violations), err)
-	fmt.Println("whole:", ports.CheckWhole(ctx, to))
+	fmt.Println("whole:", copier.CheckWhole(ctx, to))
 	// Output:
 	// marked: <nil>
 	// store_marks 1

@@ -1,8 +1,9 @@
-package ports_test
+package audit_test
 
 import (
 	"context"
 	"errors"
+	"iter"
 	"maps"
 	"os"
 	"regexp"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/ports"
@@ -17,7 +19,7 @@ import (
 
 func TestAHealthyStore(t *testing.T) {
 	w := newTown(t)
-	v, err := ports.NewAuditor(w.store).Audit(t.Context())
+	v, err := audit.New(ports.ForAudit(w.store)).Audit(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +32,7 @@ func TestAHealthyStore(t *testing.T) {
 }
 
 func TestAnEmptyStore(t *testing.T) {
-	v, err := ports.AuditRows(t.Context(), rows{})
+	v, err := audit.Check(t.Context(), rows{})
 	if err != nil || v.Wallets != 0 || v.Transactions != 0 || v.Held != 0 || len(v.Violations) != 0 {
 		t.Errorf("found %+v, %v", v, err)
 	}
@@ -48,7 +50,7 @@ func TestALongLedger(t *testing.T) {
 		}
 		return nil
 	})
-	v, err := ports.NewAuditor(w.store).Audit(t.Context())
+	v, err := audit.New(ports.ForAudit(w.store)).Audit(t.Context())
 	if err != nil || len(v.Violations) != 0 || v.Transactions != 17+lines {
 		t.Errorf("found %+v, %v", v, err)
 	}
@@ -58,7 +60,7 @@ func TestAStoreThatCannotBeRead(t *testing.T) {
 	w := newTown(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := ports.NewAuditor(w.store).Audit(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := audit.New(ports.ForAudit(w.store)).Audit(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("an audit with a context that has ended: %v", err)
 	}
 	all := w.rows()
@@ -66,7 +68,7 @@ func TestAStoreThatCannotBeRead(t *testing.T) {
 		if table == ports.IdempotencyRecords || table == ports.StoreMarks {
 			continue // there is no rule on these
 		}
-		v, err := ports.AuditRows(t.Context(), failing{all, table})
+		v, err := audit.Check(t.Context(), failing{all, table.Name})
 		if !errors.Is(err, errDisk) || v.Wallets != 0 {
 			t.Errorf("where %s cannot be read the audit says %+v, %v", table.Name, v, err)
 		}
@@ -78,14 +80,30 @@ var errDisk = errors.New("disk on fire")
 // failing cannot read one table.
 type failing struct {
 	rows
-	table *ports.Table
+	table string
 }
 
-func (f failing) Read(ctx context.Context, table *ports.Table, after []any, limit int) ([]ports.Row, error) {
+func (f failing) Each(ctx context.Context, table string) iter.Seq2[audit.Record, error] {
 	if table == f.table {
-		return nil, errDisk
+		return func(yield func(audit.Record, error) bool) { yield(nil, errDisk) }
 	}
-	return f.rows.Read(ctx, table, after, limit)
+	return f.rows.Each(ctx, table)
+}
+
+// A store whose columns have other types or names than the domain expects is an error, not a healthy store.
+func TestAStoreOfAnotherShape(t *testing.T) {
+	w := newTown(t)
+	all := w.rows()
+	s := all.first(ports.Users)
+	s.set("role", int64(1))
+	if _, err := audit.Check(t.Context(), all); err == nil || !strings.Contains(err.Error(), "read users.role: the value is a int64, not a string") {
+		t.Errorf("a role that is a number: %v", err)
+	}
+	for _, err := range all.Each(t.Context(), "unicorns") {
+		if err == nil {
+			t.Error("there are rows of a table that does not exist")
+		}
+	}
 }
 
 // corruption is what was done to the rows of a town, and all the rules that are broken by it.
@@ -102,7 +120,7 @@ func TestCorruption(t *testing.T) {
 			w := newTown(t)
 			s := w.rows()
 			c.do(w, s)
-			v, err := ports.AuditRows(t.Context(), s)
+			v, err := audit.Check(t.Context(), s)
 			if err != nil {
 				t.Fatal(err)
 			}

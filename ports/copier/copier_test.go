@@ -1,4 +1,4 @@
-package ports_test
+package copier_test
 
 import (
 	"context"
@@ -14,11 +14,12 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
+	"github.com/cicerone-go/cicerone/ports/copier"
 )
 
 // between makes a Copier that copies in many small steps.
-func between(from, to *ports.Store) *ports.Copier {
-	c := ports.NewCopier(from, to, func() time.Time { return noon })
+func between(from, to *ports.Store) *copier.Copier {
+	c := copier.New(from, to, func() time.Time { return noon })
 	c.Bound(3, 1, 100)
 	return c
 }
@@ -28,23 +29,14 @@ func newStore(s ports.Storage) *ports.Store { return ports.NewStore(s, uow.Polic
 // contents are all rows of a store, but for the marks that say of a copy that it is one.
 func contents(t *testing.T, s *ports.Store) string {
 	t.Helper()
+	rows := allRows(t, s)
 	var all strings.Builder
-	err := s.Snapshot(t.Context(), func(ctx context.Context, tx ports.Tx) error {
-		for _, table := range ports.Tables {
-			rows, err := tx.Rows().Read(ctx, table, nil, 10_000)
-			if err != nil {
-				return err
-			}
-			for _, row := range rows {
-				if table != ports.StoreMarks || row[0] != "copy begun" && row[0] != "copy finished" {
-					fmt.Fprintln(&all, table.Name, row)
-				}
+	for _, table := range ports.Tables {
+		for _, row := range rows[table] {
+			if table != ports.StoreMarks || row[0] != "copy begun" && row[0] != "copy finished" {
+				fmt.Fprintln(&all, table.Name, row)
 			}
 		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	return all.String()
 }
@@ -55,7 +47,7 @@ func same(t *testing.T, from, to *ports.Store) {
 	if got, want := contents(t, to), contents(t, from); got != want {
 		t.Errorf("the copy holds\n%s\nwant\n%s", got, want)
 	}
-	if err := ports.CheckWhole(t.Context(), to); err != nil {
+	if err := copier.CheckWhole(t.Context(), to); err != nil {
 		t.Errorf("the copy is not whole: %v", err)
 	}
 }
@@ -63,8 +55,8 @@ func same(t *testing.T, from, to *ports.Store) {
 func TestCopy(t *testing.T) {
 	w := newTown(t)
 	to := newStore(memory.New())
-	var said []ports.Progress
-	copied, err := between(w.store, to).Copy(t.Context(), func(p ports.Progress) { said = append(said, p) })
+	var said []copier.Progress
+	copied, err := between(w.store, to).Copy(t.Context(), func(p copier.Progress) { said = append(said, p) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,8 +66,8 @@ func TestCopy(t *testing.T) {
 		if c.Table != ports.Tables[i] || c.Rows != int64(len(rows)) || c.Found != 0 {
 			t.Errorf("of %d rows of %s it says %d of %s, %d of them found", len(rows), ports.Tables[i].Name, c.Rows, c.Table.Name, c.Found)
 		}
-		for _, step := range []ports.CopyStep{ports.Copying, ports.Comparing} {
-			if !slices.Contains(said, ports.Progress{Step: step, Table: c.Table, Rows: c.Rows}) {
+		for _, step := range []copier.Step{copier.Copying, copier.Comparing} {
+			if !slices.Contains(said, copier.Progress{Step: step, Table: c.Table, Rows: c.Rows}) {
 				t.Errorf("it did not say when it was done with %s %s", step, c.Table.Name)
 			}
 		}
@@ -83,15 +75,15 @@ func TestCopy(t *testing.T) {
 	if len(copied.Audit.Violations) != 0 || copied.Audit.Wallets != 4 {
 		t.Errorf("the audit found %+v", copied.Audit)
 	}
-	if last := said[len(said)-1]; last != (ports.Progress{Step: ports.Auditing}) {
+	if last := said[len(said)-1]; last != (copier.Progress{Step: copier.Auditing}) {
 		t.Errorf("the last that it did was %+v", last)
 	}
-	if _, err := between(w.store, to).Copy(t.Context(), nil); !errors.Is(err, ports.ErrNotEmpty) || !strings.Contains(err.Error(), "was finished on 2031-03-01") {
+	if _, err := between(w.store, to).Copy(t.Context(), nil); !errors.Is(err, copier.ErrNotEmpty) || !strings.Contains(err.Error(), "was finished on 2031-03-01") {
 		t.Errorf("a second copy into the same store: %v", err)
 	}
 
 	further := newStore(memory.New())
-	if _, err := ports.NewCopier(to, further, clock.System()).Copy(t.Context(), nil); err != nil {
+	if _, err := copier.New(to, further, clock.System()).Copy(t.Context(), nil); err != nil {
 		t.Fatalf("a copy of the copy: %v", err)
 	}
 	same(t, w.store, further)
@@ -125,7 +117,7 @@ func TestCopyOfMarks(t *testing.T) {
 				return rows, nil
 			}}
 		}})
-		c := ports.NewCopier(from, to, clock.System())
+		c := copier.New(from, to, clock.System())
 		c.Bound(3, 3, 1<<20)
 		copied, err := c.Copy(t.Context(), nil)
 		if err != nil {
@@ -149,7 +141,7 @@ func TestCopyIntoAStoreThatIsNotEmpty(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := contents(t, to)
-		if _, err := between(w.store, to).Copy(t.Context(), nil); !errors.Is(err, ports.ErrNotEmpty) || !strings.Contains(err.Error(), name) {
+		if _, err := between(w.store, to).Copy(t.Context(), nil); !errors.Is(err, copier.ErrNotEmpty) || !strings.Contains(err.Error(), name) {
 			t.Errorf("where there is something in %s: %v", name, err)
 		}
 		if contents(t, to) != before || marked(t, to, "copy begun") {
@@ -169,7 +161,7 @@ func TestCopyOfHalfACopy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := between(half, to).Copy(t.Context(), nil); !errors.Is(err, ports.ErrUnfinishedCopy) || marked(t, to, "copy begun") {
+	if _, err := between(half, to).Copy(t.Context(), nil); !errors.Is(err, copier.ErrUnfinishedCopy) || marked(t, to, "copy begun") {
 		t.Errorf("got %v, and begun %t", err, marked(t, to, "copy begun"))
 	}
 }
@@ -187,10 +179,10 @@ func TestCopyComparesEveryRow(t *testing.T) {
 			}}
 		}})
 		_, err := between(w.store, to).Copy(t.Context(), nil)
-		if !errors.Is(err, ports.ErrNotEqual) || !strings.Contains(err.Error(), "compare "+table.Name+": ") {
+		if !errors.Is(err, copier.ErrNotEqual) || !strings.Contains(err.Error(), "compare "+table.Name+": ") {
 			t.Errorf("where the last of a page of %s is lost: %v", table.Name, err)
 		}
-		if err := ports.CheckWhole(t.Context(), to); !errors.Is(err, ports.ErrUnfinishedCopy) {
+		if err := copier.CheckWhole(t.Context(), to); !errors.Is(err, copier.ErrUnfinishedCopy) {
 			t.Errorf("the copy passes for whole: %v", err)
 		}
 	}
@@ -206,10 +198,10 @@ func TestCopyComparesTheAudits(t *testing.T) {
 			return rows
 		}}
 	}})
-	if _, err := between(w.store, to).Copy(t.Context(), nil); !errors.Is(err, ports.ErrNotEqual) || !strings.Contains(err.Error(), "audits") {
+	if _, err := between(w.store, to).Copy(t.Context(), nil); !errors.Is(err, copier.ErrNotEqual) || !strings.Contains(err.Error(), "audits") {
 		t.Errorf("got %v", err)
 	}
-	if err := ports.CheckWhole(t.Context(), to); !errors.Is(err, ports.ErrUnfinishedCopy) {
+	if err := copier.CheckWhole(t.Context(), to); !errors.Is(err, copier.ErrUnfinishedCopy) {
 		t.Errorf("the copy passes for whole: %v", err)
 	}
 }
@@ -287,7 +279,7 @@ func TestCopyBoundsItsUnits(t *testing.T) {
 				return rows, nil
 			}}
 		}})
-		c := ports.NewCopier(w.store, to, clock.System())
+		c := copier.New(w.store, to, clock.System())
 		c.Bound(bound.rows, bound.rows, bound.bytes)
 		copied, err := c.Copy(t.Context(), nil)
 		if err != nil {

@@ -1,4 +1,4 @@
-package ports
+package copier
 
 // Bound makes a Copier read and write less at once than it usually does.
 func (c *Copier) Bound(rows, images, bytes int) {

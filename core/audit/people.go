@@ -1,4 +1,4 @@
-package ports
+package audit
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 
 func (a *audit) checkUsers(ctx context.Context) error {
 	addresses := map[string]id.User{}
-	return a.each(ctx, Users, batch, func(r record) {
+	return a.each(ctx, "users", func(r record) {
 		user := id.User(r.id("id"))
 		a.erased[user] = r.bool("erased")
 		if email := text.Fold(r.text("email")); email != "" {
@@ -46,13 +46,13 @@ func (a *audit) checkErased(r record) {
 // gone notes a violation where a row that an erasure should have removed belongs to an erased person.
 func (a *audit) gone(r record) {
 	if user := r.id("user_id"); a.erased[user] {
-		a.broken("user_erased", user, "still has a row of %s", r.table.Name)
+		a.broken("user_erased", user, "still has a row of %s", r.table)
 	}
 }
 
 func (a *audit) checkSessions(ctx context.Context) error {
 	sessions := map[id.Session]bool{}
-	err := a.each(ctx, Sessions, batch, func(r record) {
+	err := a.each(ctx, "sessions", func(r record) {
 		sessions[r.id("id")] = true
 		a.refers(r, r.id("id"), "user_id")
 		a.gone(r)
@@ -60,7 +60,7 @@ func (a *audit) checkSessions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.each(ctx, RefreshTokens, batch, func(r record) {
+	return a.each(ctx, "refresh_tokens", func(r record) {
 		if session := r.id("session_id"); !sessions[session] {
 			a.broken("reference", session, "a refresh token belongs to this session, which is not there")
 		}
@@ -68,7 +68,7 @@ func (a *audit) checkSessions(ctx context.Context) error {
 }
 
 func (a *audit) checkResets(ctx context.Context) error {
-	return a.each(ctx, PasswordResets, batch, func(r record) {
+	return a.each(ctx, "password_resets", func(r record) {
 		a.refers(r, r.id("user_id"), "user_id")
 		a.gone(r)
 	})
@@ -76,7 +76,7 @@ func (a *audit) checkResets(ctx context.Context) error {
 
 func (a *audit) checkInterests(ctx context.Context) error {
 	names := map[string]id.Interest{}
-	return a.each(ctx, Interests, batch, func(r record) {
+	return a.each(ctx, "interests", func(r record) {
 		interest, name := id.Interest(r.id("id")), text.Fold(r.text("name"))
 		if other, taken := names[name]; taken {
 			a.broken("interest_name", interest, "has the name of %s", other)
@@ -87,7 +87,7 @@ func (a *audit) checkInterests(ctx context.Context) error {
 
 func (a *audit) checkProfiles(ctx context.Context) error {
 	profiles, owners := map[id.Profile]bool{}, map[id.User]id.Profile{}
-	err := a.each(ctx, Profiles, batch, func(r record) {
+	err := a.each(ctx, "profiles", func(r record) {
 		profile, user := id.Profile(r.id("id")), id.User(r.id("user_id"))
 		profiles[profile] = true
 		a.refers(r, profile, "user_id")
@@ -108,11 +108,11 @@ func (a *audit) checkProfiles(ctx context.Context) error {
 
 func (a *audit) checkLinks(ctx context.Context, profiles map[id.Profile]bool) error {
 	interests := map[id.Interest]bool{}
-	err := a.each(ctx, Interests, batch, func(r record) { interests[r.id("id")] = true })
+	err := a.each(ctx, "interests", func(r record) { interests[r.id("id")] = true })
 	if err != nil {
 		return err
 	}
-	return a.each(ctx, ProfileInterests, batch, func(r record) {
+	return a.each(ctx, "profile_interests", func(r record) {
 		profile, interest := id.Profile(r.id("profile_id")), id.Interest(r.id("interest_id"))
 		if !profiles[profile] {
 			a.broken("reference", profile, "the interest %s is linked to this profile, which is not there", interest)

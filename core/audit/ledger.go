@@ -1,4 +1,4 @@
-package ports
+package audit
 
 import (
 	"context"
@@ -20,7 +20,7 @@ type purse struct {
 }
 
 func (a *audit) checkWallets(ctx context.Context) error {
-	return a.each(ctx, Wallets, batch, func(r record) {
+	return a.each(ctx, "wallets", func(r record) {
 		wallet, user := id.Wallet(r.id("id")), id.User(r.id("user_id"))
 		a.found.Wallets++
 		a.balances += r.int("balance")
@@ -37,7 +37,7 @@ func (a *audit) checkWallets(ctx context.Context) error {
 
 // checkTransactions reads the ledger as its key orders it: wallet by wallet, by seq.
 func (a *audit) checkTransactions(ctx context.Context) error {
-	return a.each(ctx, TokenTransactions, batch, func(r record) {
+	return a.each(ctx, "token_transactions", func(r record) {
 		user := id.User(r.id("user_id"))
 		p, found := a.purses[user]
 		if !found {

@@ -1,0 +1,192 @@
+// Package audit checks a whole store against the rules of every domain: references, balances, the
+// ledger, calendars. It reads the rows of the store and changes none.
+package audit
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+)
+
+// Tx is what an audit needs of a unit of work. ports.ForAudit makes it of any store.
+type Tx interface {
+	Records() Records
+}
+
+// Records reads the rows of a store, table by table.
+type Records interface {
+	// Each returns the rows of a table in ascending order of its key, bytes and text compared byte by
+	// byte. It ends at the first error, which it returns with a nil Record. A table that does not exist
+	// is an error.
+	Each(ctx context.Context, table string) iter.Seq2[Record, error]
+}
+
+// Record is one row.
+type Record interface {
+	// Value returns the value of a column: [16]byte, string, int64, bool, time.Time or []byte, or nil if
+	// the value is absent. A column that does not exist is an error.
+	Value(column string) (any, error)
+}
+
+// Auditor audits a store. It is safe for concurrent use.
+type Auditor struct{ store *uow.Store[Tx] }
+
+// New returns an Auditor of a store.
+func New(store *uow.Store[Tx]) *Auditor { return &Auditor{store: store} }
+
+// Audit reads all rows in one snapshot, table by table, and returns the rules that they break. It changes
+// nothing, and its findings hold no message, address or password. It takes memory for the identifiers of
+// all users, conversations, messages and reservations, and time for all rows. It returns the errors of the
+// store; a broken rule is not an error. It may run more than once.
+//
+// These are the rules, by the names in Violation.Rule:
+//
+//	reference                what a row refers to is there
+//	user_email               no two accounts have one address without regard to case
+//	user_role                a role is user or admin
+//	user_erased              of an erased person nothing is left but history, under the name "deleted"
+//	profile_user             nobody has two profiles
+//	profile_age              an age is 18 to 120 or absent
+//	interest_name            no two interests have one name without regard to case
+//	conversation_pair        no two conversations have one voyager and one local
+//	conversation_self        voyager and local are two people
+//	message_sender           who sends a message takes part in its conversation
+//	message_attachment       a message and its image name the same media type, or neither is there
+//	reservation_participants voyager and local are those of the conversation, and one of them is the creator
+//	reservation_dates        a reservation ends after it begins
+//	reservation_status       a status is one of the five
+//	reservation_tokens       a price in tokens is not below zero
+//	reservation_overlap      accepted reservations of one local do not overlap
+//	reservation_payment      payment, receipt and refund are what the status asks for
+//	wallet_user              everybody has one wallet, and every wallet somebody
+//	wallet_balance           a balance is the sum of its amounts and the last balance_after, never below zero
+//	wallet_seq               a wallet's seq is the number of its transactions
+//	wallet_closed            the wallet of an erased person is closed and empty, and no other is closed
+//	transaction_seq          seq counts 1, 2, 3 … in each wallet
+//	transaction_chain        balance_before is balance_after of the transaction before, at first 0
+//	transaction_arithmetic   balance_after less balance_before is the amount
+//	transaction_balance      no balance before or after a transaction is below zero
+//	transaction_amount       the type exists and allows the amount
+//	transaction_metadata     metadata is a JSON object in canonical form
+//	transaction_message      MESSAGE_SENT names a message of its payer, and no other names the same
+//	transaction_reservation  ACTIVITY_PAYMENT, ACTIVITY_RECEIPT and REFUND name a reservation
+//	signup_bonus             nobody has two
+//	store_balance            balances and what is held are the sum of what came in, less what went out
+//	report_self              nobody reports themselves
+//	report_status            a status is one of the four
+//	report_pending           no two pending reports have one reporter and one reported person
+//	report_review            a report names reviewer and time once it was moved on, and not before
+//	block_self               nobody blocks themselves
+func (a *Auditor) Audit(ctx context.Context) (tokens.Verification, error) {
+	var found tokens.Verification
+	err := a.store.Snapshot(ctx, func(ctx context.Context, tx Tx) (err error) {
+		found, err = check(ctx, tx.Records())
+		return err
+	})
+	if err != nil {
+		return tokens.Verification{}, fmt.Errorf("audit the store: %w", err)
+	}
+	return found, nil
+}
+
+func check(ctx context.Context, records Records) (tokens.Verification, error) {
+	a := &audit{
+		records:       records,
+		erased:        map[id.User]bool{},
+		conversations: map[id.Conversation]participants{},
+		messages:      map[id.Message]*sent{},
+		bookings:      map[id.Reservation]*booking{},
+		purses:        map[id.User]*purse{},
+	}
+	// Each check needs what those before it have gathered.
+	for _, check := range []func(context.Context) error{
+		a.checkUsers, a.checkSessions, a.checkResets, a.checkInterests, a.checkProfiles, a.checkConversations,
+		a.checkMessages, a.checkAttachments, a.checkReservations, a.checkWallets, a.checkTransactions,
+		a.checkPurses, a.checkPayments, a.checkReports, a.checkBlocks, a.checkAuditRecords,
+	} {
+		if err := check(ctx); err != nil {
+			return tokens.Verification{}, err
+		}
+	}
+	return a.found, nil
+}
+
+// audit is one audit under way: its findings, and what it remembers of the rows that it has read.
+type audit struct {
+	records Records
+	found   tokens.Verification
+
+	erased        map[id.User]bool // of every user that exists
+	conversations map[id.Conversation]participants
+	messages      map[id.Message]*sent
+	bookings      map[id.Reservation]*booking
+	purses        map[id.User]*purse
+	balances      int64 // the sum of the balances of all wallets
+	came          int64 // the sum of what came in, less what went out, by the ledger
+}
+
+// broken notes a violation.
+func (a *audit) broken(rule string, subject [16]byte, format string, args ...any) {
+	v := tokens.Violation{Rule: rule, Detail: fmt.Sprintf(format, args...)}
+	if subject != [16]byte{} {
+		v.Subject = id.User(subject).String()
+	}
+	a.found.Violations = append(a.found.Violations, v)
+}
+
+// refers notes a violation unless the user to whom a column of a row refers exists.
+func (a *audit) refers(r record, subject [16]byte, column string) {
+	user := r.id(column)
+	if _, found := a.erased[user]; !found {
+		a.broken("reference", subject, "%s.%s is %s, who is not there", r.table, column, id.User(user))
+	}
+}
+
+// each calls f with every row of a table in the order of its key.
+func (a *audit) each(ctx context.Context, table string, f func(r record)) error {
+	var unreadable error
+	for row, err := range a.records.Each(ctx, table) {
+		if err != nil {
+			return err
+		}
+		f(record{row, table, &unreadable})
+		if unreadable != nil {
+			return unreadable
+		}
+	}
+	return nil
+}
+
+// record is a row of a known table. Its methods return the zero value if a value is absent; a value
+// of another type than its column should have ends the audit with an error.
+type record struct {
+	Record
+	table      string
+	unreadable *error
+}
+
+func (r record) id(column string) [16]byte    { return value[[16]byte](r, column) }
+func (r record) text(column string) string    { return value[string](r, column) }
+func (r record) int(column string) int64      { return value[int64](r, column) }
+func (r record) bool(column string) bool      { return value[bool](r, column) }
+func (r record) time(column string) time.Time { return value[time.Time](r, column) }
+
+func value[T any](r record, column string) (v T) {
+	raw, err := r.Value(column)
+	if raw == nil && err == nil {
+		return v
+	}
+	v, is := raw.(T)
+	if err == nil && !is {
+		err = fmt.Errorf("the value is a %T, not a %T", raw, v)
+	}
+	if err != nil && *r.unreadable == nil {
+		*r.unreadable = fmt.Errorf("read %s.%s: %w", r.table, column, err)
+	}
+	return v
+}

@@ -45,10 +45,12 @@ const (
 
 // The server's codes that something is decided by.
 const (
-	codeNamespaceExists   = 48
-	codeWriteConflict     = 112
-	codeInvalidDocument   = 121
-	codeNoSuchTransaction = 251
+	codeAuthenticationFailed = 18
+	codeNamespaceExists      = 48
+	codeWriteConflict        = 112
+	codeInvalidDocument      = 121
+	codeNoSuchTransaction    = 251
+	codeAtlas                = 8000 // of MongoDB Atlas, for what its own doors refuse, like a user
 )
 
 // outOfService are the codes of a server that cannot do now what it, or another, may do later: it steps down, shuts down,
@@ -67,6 +69,8 @@ func translate(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, errSilent):
 		return uow.ErrUnreachable.Because(err)
+	case isRefused(err):
+		return uow.ErrRefused.Because(err)
 	case hasLabel(err, labelTransient), hasCode(err, codeWriteConflict), isUnsent(err):
 		return uow.ErrConflict.Because(err)
 	case isLost(err), hasCode(err, outOfService...):
@@ -104,6 +108,13 @@ func isLost(err error) bool {
 		return true
 	}
 	return mongo.IsNetworkError(err) || mongo.IsTimeout(err) || errors.Is(err, mongo.ErrClientDisconnected)
+}
+
+// isRefused reports whether the server answered a new connection, and does not accept its user or its password. The driver
+// keeps that answer, with its code, inside the error of the connection.
+func isRefused(err error) bool {
+	answer, ok := errors.AsType[driver.Error](err)
+	return ok && (answer.Code == codeAuthenticationFailed || answer.Code == codeAtlas) || hasCode(err, codeAuthenticationFailed)
 }
 
 // isUnsent reports whether a command was not sent, because its connection was given up with others of a server in trouble. Sent by

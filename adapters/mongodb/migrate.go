@@ -22,7 +22,8 @@ var migrations = []func(ctx context.Context, db *mongo.Database) error{
 // Migrate makes the collections with their rules and indexes, where they are missing, and brings them up to date. It may be
 // interrupted, repeated, and run by several processes at once. The URI is that of Open; its user needs the roles
 // readWrite and dbAdmin in the database. Servers that are under way go on with what they know; start the new ones after
-// it. Errors: ErrNewer, ErrUnfit; uow.ErrUnreachable where no server can be reached.
+// it. Errors: ErrNewer, ErrUnfit; uow.ErrRefused if the server does not accept the user or the password;
+// uow.ErrUnreachable if no server can be reached.
 func Migrate(ctx context.Context, uri string, o Options) error {
 	client, o, err := connect(ctx, uri, o)
 	if err != nil {

@@ -10,14 +10,16 @@ import (
 	"go.mongodb.org/mongo-driver/mongo/options"
 	"go.mongodb.org/mongo-driver/mongo/readpref"
 	"go.mongodb.org/mongo-driver/x/mongo/driver/connstring"
+
+	"github.com/cicerone-go/cicerone/core/uow"
 )
 
 // leastWire is the wire version of MongoDB 4.2, the first in which a sharded cluster has transactions, too.
 const leastWire = 8
 
 // Open connects to the deployment that a URI names, mongodb://… or mongodb+srv://…, and opens the store in its database. The
-// collections must be there: see Migrate. Errors: ErrOutdated, ErrNewer, ErrUnfit, ErrInUse; uow.ErrUnreachable where
-// no primary can be reached; else the URI or the options make no sense.
+// collections must be there: see Migrate. Errors: ErrOutdated, ErrNewer, ErrUnfit, ErrInUse; uow.ErrRefused if
+// the server does not accept the user or the password; uow.ErrUnreachable if no primary can be reached; else the URI or the options make no sense.
 func Open(ctx context.Context, uri string, o Options) (*Store, error) {
 	client, o, err := connect(ctx, uri, o)
 	if err != nil {
@@ -107,7 +109,10 @@ func (s *Store) checkServer(ctx context.Context) error {
 	s.sharded = server.Message == "isdbgrid"
 	switch {
 	case err != nil:
-		return fmt.Errorf("look for a primary (of a replica set that was never initiated there is none: %s): %w", howToInitiate, translate(ctx, err))
+		if err = translate(ctx, err); errors.Is(err, uow.ErrUnreachable) {
+			err = fmt.Errorf("a replica set that was never initiated has none (%s): %w", howToInitiate, err)
+		}
+		return fmt.Errorf("look for a primary: %w", err)
 	case server.WireVersion < leastWire:
 		return fmt.Errorf("%w: it is older than MongoDB 4.2: update it, and set its featureCompatibilityVersion", ErrUnfit)
 	case server.SetName == "" && !s.sharded:

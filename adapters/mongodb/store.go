@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/mongo/readpref"
 	"go.mongodb.org/mongo-driver/mongo/writeconcern"
 
+	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/reservations"
@@ -78,7 +79,8 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Cont
 	return t.run(ctx, fn)
 }
 
-// Ping asks the primary. Its error is uow.ErrUnreachable (wrapped), after Close and where ctx has ended, too.
+// Ping asks the primary. Its error is uow.ErrRefused (wrapped) if the server does not accept the user or the password, and
+// else uow.ErrUnreachable (wrapped): after Close, too, and if ctx has ended.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.gate.Enter(); err != nil {
 		return err
@@ -87,7 +89,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	t := &txn{store: s, mode: uow.Read}
 	_, _, err := (marks{&unit{uow.NewUnit("mongodb", uow.Read), t}}).Marked(ctx, "")
 	if err != nil {
-		if !errors.Is(err, uow.ErrUnreachable) {
+		if !errors.Is(err, fault.Unavailable) {
 			err = uow.ErrUnreachable.Because(err)
 		}
 		return fmt.Errorf("mongodb: ping: %w", err)

@@ -52,6 +52,8 @@ func translate(ctx context.Context, err error) error {
 	}
 	failed, ok := errors.AsType[*pgconn.PgError](err)
 	switch {
+	case isRefused(err):
+		return uow.ErrRefused.Because(err)
 	case isLost(err), errors.Is(err, errSilent):
 		return uow.ErrUnreachable.Because(err)
 	case !ok:
@@ -85,6 +87,14 @@ func outOfService(failed *pgconn.PgError) bool {
 	return pgerrcode.IsInsufficientResources(failed.Code) || pgerrcode.IsOperatorIntervention(failed.Code) ||
 		pgerrcode.IsSystemError(failed.Code) || pgerrcode.IsConnectionException(failed.Code) ||
 		failed.Code == pgerrcode.ReadOnlySQLTransaction
+}
+
+// isRefused reports whether the server answered a new connection, and does not accept its user, its password or its database.
+func isRefused(err error) bool {
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	failed, answered := errors.AsType[*pgconn.PgError](err)
+	return connecting && answered && (pgerrcode.IsInvalidAuthorizationSpecification(failed.Code) ||
+		failed.Code == pgerrcode.InvalidCatalogName || failed.Code == pgerrcode.InsufficientPrivilege)
 }
 
 // isLost reports whether the connection is gone, or going: the server says so itself before it ends one.

@@ -31,7 +31,8 @@ func Migrations() fs.FS {
 // own; it may be interrupted, and repeated. Of several at once one works and the others wait. The DSN is that of Open,
 // and has to reach the server itself, not a pooler in transaction mode; its user needs the right to make schemas
 // and extensions in the database. Servers that are under way go on with what they know; start the new ones after it.
-// Errors: ErrNewer; uow.ErrUnreachable where no connection can be made.
+// Errors: ErrNewer; uow.ErrRefused if the server does not accept the user, the password or the database;
+// uow.ErrUnreachable if no connection can be made.
 func Migrate(ctx context.Context, dsn string, o Options) error {
 	o, err := o.withDefaults()
 	if err == nil {

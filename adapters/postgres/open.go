@@ -15,8 +15,8 @@ import (
 const leastVersion = 130000
 
 // Open connects to the store that a DSN names: a URL like postgres://user@host/database, or key=value pairs, as libpq takes
-// them. Its tables must be there: see Migrate. Errors: ErrOutdated, ErrNewer, ErrUnfit, ErrInUse; uow.ErrUnreachable
-// where no connection can be made; else the DSN or the options make no sense.
+// them. Its tables must be there: see Migrate. Errors: ErrOutdated, ErrNewer, ErrUnfit, ErrInUse; uow.ErrRefused
+// if the server does not accept the user, the password or the database; uow.ErrUnreachable if no connection can be made; else the DSN or the options make no sense.
 func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	s, err := open(ctx, dsn, o)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
 )
@@ -99,19 +100,22 @@ func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 		return nil, fmt.Errorf("get a connection: %w", ctx.Err())
 	case errors.Is(context.Cause(waiting), errNoConnection):
 		err = fmt.Errorf("%w: %w", errNoConnection, err)
+	case isRefused(err):
+		return nil, uow.ErrRefused.Because(fmt.Errorf("get a connection: %w", err))
 	}
 	return nil, uow.ErrUnreachable.Because(fmt.Errorf("get a connection: %w", err))
 }
 
-// Ping reads from the store. Its error is uow.ErrUnreachable (wrapped), after Close and where ctx has ended, too, and where
-// the server can only be read.
+// Ping reads from the store. Its error is uow.ErrRefused (wrapped) if the server does not accept the user, the password
+// or the database, and else uow.ErrUnreachable (wrapped): after Close, too, if ctx has ended, and if the server
+// can only be read.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.gate.Enter(); err != nil {
 		return err
 	}
 	defer s.gate.Leave()
 	if err := s.ping(ctx); err != nil {
-		if !errors.Is(err, uow.ErrUnreachable) {
+		if !errors.Is(err, fault.Unavailable) {
 			err = uow.ErrUnreachable.Because(err)
 		}
 		return fmt.Errorf("postgres: ping: %w", err)

@@ -52,6 +52,10 @@ var (
 	// ErrUnreachable is a store that cannot be talked to.
 	ErrUnreachable = fault.New(fault.Unavailable, "store_unreachable", "the store cannot be reached, try again")
 
+	// ErrRefused is a store that answers and does not accept this server: its user, its password or its
+	// database. Another try makes sense only after somebody has changed one of them.
+	ErrRefused = fault.New(fault.Unavailable, "store_refused", "the store does not let this server in")
+
 	// ErrNested is a unit of work begun inside another one of the same store: a defect of the caller.
 	ErrNested = fault.New(fault.Internal, "nested_unit", "a unit of work was begun inside another one")
 

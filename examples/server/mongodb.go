@@ -6,9 +6,9 @@ import (
 	"fmt"
 
 	"go.mongodb.org/mongo-driver/mongo"
-	"go.mongodb.org/mongo-driver/x/mongo/driver/auth"
 
 	adapter "github.com/cicerone-go/cicerone/adapters/mongodb"
+	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/wiring"
 	"github.com/cicerone-go/cicerone/wiring/mongodb"
@@ -74,11 +74,8 @@ func storeMongoDB(ctx context.Context, p place, exclusive bool) (ports.Storage, 
 	return s, nil
 }
 
-// The server's codes for who may not do something.
-const (
-	mongoUnauthorized         = 13
-	mongoAuthenticationFailed = 18
-)
+// mongoUnauthorized is the server's code for what the user may not do.
+const mongoUnauthorized = 13
 
 // explainMongoDB says of an error which store it is about and, where that is known, what can be done.
 func explainMongoDB(p place, err error) error {
@@ -89,7 +86,7 @@ func explainMongoDB(p place, err error) error {
 	if errors.Is(err, adapter.ErrOutdated) {
 		return fmt.Errorf("%w: server migrate, with the same --store, does", err)
 	}
-	if _, refused := errors.AsType[*auth.Error](err); refused || hasMongoCode(err, mongoAuthenticationFailed) {
+	if errors.Is(err, uow.ErrRefused) {
 		return fmt.Errorf("%w: the server does not let this user in with this password; "+
 			"where the user is kept in another database than the store, add the parameter authSource=admin, or what that one is called", err)
 	}

@@ -3,6 +3,7 @@ package mongodbtest
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/bson"
 
+	"github.com/cicerone-go/cicerone/adapters/internal/mongofake"
 	"github.com/cicerone-go/cicerone/adapters/mongodb"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -136,5 +138,36 @@ func TestDatabaseOfTheURI(t *testing.T) {
 	must(t, err)
 	if n != 1 {
 		t.Error("the store is in another database")
+	}
+}
+
+// A server that answers and does not accept the password is told apart from one that does not answer.
+func TestOpenWithAWrongPassword(t *testing.T) {
+	ctx := context.Background()
+	for name, c := range map[string]struct {
+		fault mongofake.Fault
+		want  error
+	}{
+		"refused":          {mongofake.Fault{Error: &mongofake.Error{Code: 18, Message: "Authentication failed."}}, uow.ErrRefused},
+		"refused by Atlas": {mongofake.Fault{Error: &mongofake.Error{Code: 8000, Message: "bad auth"}}, uow.ErrRefused},
+		"cut off":          {mongofake.Fault{Cut: mongofake.BeforeEffect}, uow.ErrUnreachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := startFake(t)
+			c.fault.Command, c.fault.Times = "saslStart", -1
+			fake.Inject(c.fault)
+			u := mustParse(t, fake.URI())
+			u.User, u.Path = url.UserPassword("ada", "open sesame"), "/a"
+			u.RawQuery += "&serverSelectionTimeoutMS=500"
+			s, err := mongodb.Open(ctx, u.String(), mongodb.Options{})
+			if err == nil {
+				must(t, s.Close(ctx))
+			}
+			for did, err := range map[string]error{"opened": err, "migrated": mongodb.Migrate(ctx, u.String(), mongodb.Options{})} {
+				if !errors.Is(err, c.want) || strings.Contains(err.Error(), "open sesame") {
+					t.Errorf("%s with %v, want %v without the password", did, err, c.want)
+				}
+			}
+		})
 	}
 }

@@ -111,27 +111,31 @@ func TestVersionsOfTheSchema(t *testing.T) {
 	refused(t, dsn, o, postgres.ErrOutdated, o.Schema)
 }
 
-func TestServersThatCannotBeReached(t *testing.T) {
+func TestServersThatCannotBeReachedOrRefuse(t *testing.T) {
 	dsn := servers.Postgres(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	must(t, l.Close())
-	for name, change := range map[string]func(u *url.URL){
-		"nobody there":   func(u *url.URL) { u.Host = l.Addr().String() },
-		"wrong password": func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "not the password") },
-		"no database":    func(u *url.URL) { u.Path = "/absent" },
+	for name, c := range map[string]struct {
+		change func(u *url.URL)
+		want   error
+	}{
+		"nobody there":   {func(u *url.URL) { u.Host = l.Addr().String() }, uow.ErrUnreachable},
+		"wrong password": {func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), "not the password") }, uow.ErrRefused},
+		"no such user":   {func(u *url.URL) { u.User = url.UserPassword("absent", "not the password") }, uow.ErrRefused},
+		"no database":    {func(u *url.URL) { u.Path = "/absent" }, uow.ErrRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			u, err := url.Parse(dsn)
 			must(t, err)
-			change(u)
-			refused(t, u.String(), postgres.Options{}, uow.ErrUnreachable)
+			c.change(u)
+			refused(t, u.String(), postgres.Options{}, c.want)
 			password, _ := u.User.Password()
 			if _, err := postgres.Open(context.Background(), u.String(), postgres.Options{}); strings.Contains(err.Error(), password) {
 				t.Errorf("the error tells the password: %v", err)
 			}
-			if err := postgres.Migrate(context.Background(), u.String(), postgres.Options{}); !errors.Is(err, uow.ErrUnreachable) {
-				t.Errorf("migrating answered %v", err)
+			if err := postgres.Migrate(context.Background(), u.String(), postgres.Options{}); !errors.Is(err, c.want) {
+				t.Errorf("migrating answered %v, want %v", err, c.want)
 			}
 		})
 	}

@@ -5,6 +5,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/brianvoe/gofakeit/v7"
 
 	"github.com/cicerone-go/cicerone/adapters/mail"
+	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -74,12 +76,15 @@ func isEmpty(ctx context.Context, tx ports.Tx) (bool, error) {
 	return true, nil
 }
 
-// Fill marks an empty store and puts the demo data into it, as it would be at now. The password is hashed
-// once, for all of them. The mark comes first: a store that was filled in part bears it, too. Errors:
-// ErrNotEmpty.
+// Fill puts the demo data into an empty store, as it would be at now, and marks the store, all in one
+// unit of work: a fill that is interrupted leaves the store empty and unmarked. The password is hashed
+// once, for all accounts. Errors: ErrNotEmpty.
 func Fill(ctx context.Context, storage ports.Storage, hasher users.Hasher, now time.Time) error {
-	store := ports.NewStore(storage, uow.Policy{})
-	err := store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+	told, err := tell(ctx, hasher, clock.Trim(now))
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	err = ports.NewStore(storage, uow.Policy{}).Do(ctx, func(ctx context.Context, tx ports.Tx) error {
 		empty, err := isEmpty(ctx, tx)
 		if err != nil {
 			return err
@@ -87,27 +92,50 @@ func Fill(ctx context.Context, storage ports.Storage, hasher users.Hasher, now t
 		if !empty {
 			return ErrNotEmpty
 		}
+		for _, table := range ports.Tables {
+			if err := tx.Rows().Write(ctx, table, told[table]); err != nil {
+				return err
+			}
+		}
 		return tx.Marks().Mark(ctx, mark, clock.Trim(now))
 	})
 	if err != nil {
-		return fmt.Errorf("demo: mark the store: %w", err)
+		return fmt.Errorf("demo: fill the store: %w", err)
 	}
+	return nil
+}
+
+// tell tells the story to services over a store in memory, and returns the rows that it left there.
+func tell(ctx context.Context, hasher users.Hasher, now time.Time) (rows map[*ports.Table][]ports.Row, err error) {
+	storage := memory.New()
+	defer func() { err = errors.Join(err, storage.Close(context.WithoutCancel(ctx))) }()
 	hash, err := hasher.Hash(ctx, Password)
 	if err != nil {
-		return fmt.Errorf("demo: %w", err)
+		return nil, err
 	}
 	walk := &walk{}
 	config := wiring.DefaultConfig()
 	config.Clock, config.Hasher, config.Mailer = walk.now, onePassword{hasher, hash}, mail.NewLog(slog.New(slog.DiscardHandler))
 	services, err := wiring.NewServices(config, storage)
 	if err != nil {
-		return fmt.Errorf("demo: %w", err)
+		return nil, err
 	}
-	s := newStory(services, walk, gofakeit.New(seed), clock.Trim(now))
-	if err := s.tell(ctx); err != nil {
-		return fmt.Errorf("demo: %w", err)
+	if err := newStory(services, walk, gofakeit.New(seed), now).tell(ctx); err != nil {
+		return nil, err
 	}
-	return nil
+	rows = map[*ports.Table][]ports.Row{}
+	err = ports.NewStore(storage, uow.Policy{}).View(ctx, func(ctx context.Context, tx ports.Tx) error {
+		for _, table := range ports.Tables {
+			for row, err := range ports.Scan(ctx, tx.Rows(), table, nil, 0) {
+				if err != nil {
+					return err
+				}
+				rows[table] = append(rows[table], row)
+			}
+		}
+		return nil
+	})
+	return rows, err
 }
 
 // onePassword knows the hash of the one password that is ever hashed here.

@@ -3,6 +3,7 @@ package demo_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -261,20 +262,69 @@ func TestAFilledStoreIsMarked(t *testing.T) {
 	}
 }
 
-// brokenHasher fails, as anything may half way.
+// brokenHasher fails.
 type brokenHasher struct{ users.Hasher }
 
 func (brokenHasher) Hash(context.Context, string) (string, error) {
 	return "", errors.New("no hash today")
 }
 
-func TestAStoreFilledInPartIsMarkedToo(t *testing.T) {
+// interrupted is a store whose writes end the context after some tables.
+type interrupted struct {
+	ports.Storage
+	after  int
+	cancel context.CancelFunc
+}
+
+func (s *interrupted) Run(ctx context.Context, mode uow.Mode, fn func(context.Context, ports.Tx) error) error {
+	return s.Storage.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error {
+		return fn(ctx, interruptedTx{tx, s})
+	})
+}
+
+type interruptedTx struct {
+	ports.Tx
+	store *interrupted
+}
+
+func (tx interruptedTx) Rows() ports.Rows { return interruptedRows{tx.Tx.Rows(), tx.store} }
+
+type interruptedRows struct {
+	ports.Rows
+	store *interrupted
+}
+
+func (r interruptedRows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) error {
+	if r.store.after--; r.store.after < 0 {
+		r.store.cancel()
+	}
+	return r.Rows.Write(ctx, table, rows)
+}
+
+func TestAnInterruptedFillLeavesAnEmptyStore(t *testing.T) {
 	ctx := t.Context()
 	storage := newStore(t)
-	if err := demo.Fill(ctx, storage, brokenHasher{}, time.Now()); err == nil {
-		t.Fatal("Fill hid the failure")
+	fills := map[string]func() error{
+		"a hasher that fails": func() error { return demo.Fill(ctx, storage, brokenHasher{}, time.Now()) },
 	}
-	if marked, err := demo.Marked(ctx, storage); err != nil || !marked {
-		t.Errorf("Marked = %v, %v", marked, err)
+	for _, after := range []int{0, 1, len(ports.Tables) / 2, len(ports.Tables) - 1} {
+		fills[fmt.Sprintf("cancelled after %d tables", after)] = func() error {
+			ended, cancel := context.WithCancel(ctx)
+			defer cancel()
+			return demo.Fill(ended, &interrupted{storage, after, cancel}, cheapHasher(t), time.Now())
+		}
+	}
+	for name, fill := range fills {
+		if err := fill(); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		marked, err := demo.Marked(ctx, storage)
+		empty, err2 := demo.Empty(ctx, storage)
+		if err := errors.Join(err, err2); err != nil || marked || !empty {
+			t.Errorf("%s: marked %v, empty %v, error %v", name, marked, empty, err)
+		}
+	}
+	if err := demo.Fill(ctx, storage, cheapHasher(t), time.Now()); err != nil {
+		t.Errorf("the store could not be filled after that: %v", err)
 	}
 }

@@ -38,7 +38,8 @@ LEAST_COVERAGE := 90
 
 .PHONY: run
 run: ## Start the example server on localhost:8080
-	@go run ./examples/server $(ARGS)
+	@go build -o .build/server ./examples/server
+	@set -m; .build/server $(ARGS) || exit # with a process group of its own, Ctrl-C ends the server and not make
 
 .PHONY: journey
 journey: ## Live through the whole story against the running server

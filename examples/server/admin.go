@@ -9,13 +9,39 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/cicerone-go/cicerone/adapters/jwt"
+	"github.com/cicerone-go/cicerone/adapters/mail"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
+	"github.com/cicerone-go/cicerone/wiring"
 )
 
 type adminCommand struct {
 	Email string `arg:"" help:"The address of the account."`
 	Name  string `env:"-" placeholder:"NAME" help:"What a new account is called. Default: the address up to its @."`
+
+	Log      logSettings     `embed:"" prefix:"log-" group:"Log"`
+	Accounts accountSettings `embed:""`
+}
+
+// config is what the settings come to. No access token is made, so its key is nobody's.
+func (c *adminCommand) config() (wiring.Config, error) {
+	log, err := c.Log.logger(os.Stderr)
+	if err != nil {
+		return wiring.Config{}, err
+	}
+	key, err := jwt.NewKey()
+	if err != nil {
+		return wiring.Config{}, err
+	}
+	config := wiring.DefaultConfig()
+	config.Log, config.Mailer, config.Version = log, mail.NewLog(log), version()
+	config.Users.SignupBonus, config.PasswordCost = c.Accounts.SignupBonus, c.Accounts.BcryptCost
+	config.Access.Keys = [][]byte{key}
+	if err := config.Validate(); err != nil {
+		return wiring.Config{}, inFlags(err)
+	}
+	return config, nil
 }
 
 // Run makes the account an admin.
@@ -26,7 +52,11 @@ func (c *adminCommand) Run(s *settings) (err error) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	app, _, err := s.open(ctx, p)
+	config, err := c.config()
+	if err != nil {
+		return err
+	}
+	app, err := openApp(ctx, p, config)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime/debug"
 
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
@@ -26,7 +25,7 @@ func (s logSettings) logger(w io.Writer) (*slog.Logger, error) {
 }
 
 // config is what the settings come to.
-func (s *settings) config(log *slog.Logger) (wiring.Config, error) {
+func (s *serverSettings) config(log *slog.Logger) (wiring.Config, error) {
 	mailer, err := s.Mail.mailer(log)
 	if err != nil {
 		return wiring.Config{}, err
@@ -35,7 +34,7 @@ func (s *settings) config(log *slog.Logger) (wiring.Config, error) {
 	c.Log, c.Mailer, c.Version = log, mailer, version()
 
 	c.Users = users.Policy{
-		SignupBonus: s.Policies.SignupBonus, AccessLifetime: s.Security.AccessLifetime,
+		SignupBonus: s.Accounts.SignupBonus, AccessLifetime: s.Security.AccessLifetime,
 		RefreshLifetime: s.Security.RefreshLifetime, ResetLifetime: s.Security.ResetLifetime, ResetURL: s.Security.ResetURL,
 	}
 	c.Messaging.MessageCost = s.Policies.MessageCost
@@ -51,7 +50,7 @@ func (s *settings) config(log *slog.Logger) (wiring.Config, error) {
 	}
 	c.Access.Issuer, c.Access.Audience = s.Security.AccessIssuer, s.Security.AccessAudience
 	c.Access.Leeway = s.Security.AccessLeeway
-	c.PasswordCost = s.Security.BcryptCost
+	c.PasswordCost = s.Accounts.BcryptCost
 	c.Limits = httpapi.Limits{
 		Anonymous: httpapi.Rate{PerSecond: s.Limits.Anonymous, Burst: s.Limits.AnonymousBurst},
 		User:      httpapi.Rate{PerSecond: s.Limits.User, Burst: s.Limits.UserBurst},
@@ -60,12 +59,4 @@ func (s *settings) config(log *slog.Logger) (wiring.Config, error) {
 		return wiring.Config{}, inFlags(err)
 	}
 	return c, nil
-}
-
-// version is that of the module that the program was built from.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
 }

@@ -21,6 +21,8 @@ const environment = "CICERONE"
 type program struct {
 	settings
 
+	Version kong.VersionFlag `env:"-" help:"Print the version and the revision that the program was built from."`
+
 	Serve  serveCommand  `cmd:"" default:"withargs" help:"Serve the API of Cicerone, where voyagers meet locals, until SIGTERM or SIGINT. There are other commands, each with a -h of its own: server admin EMAIL makes an account an admin, server backup FILE copies the store, server doctor checks it, server copy --to STORE copies it into another kind of store, server migrate makes the tables of a PostgreSQL or MongoDB store."`
 	Admin  adminCommand  `cmd:"" help:"Make an account an admin, and make the account where there is none. No server may have a sqlite store open."`
 	Backup backupCommand `cmd:"" help:"Copy the store into a file, as it is at one moment, while a server uses it or none. The copy is a store like any other: --store sqlite:FILE. PostgreSQL has pg_dump for that, and MongoDB mongodump."`
@@ -30,15 +32,25 @@ type program struct {
 	Migrate migrateCommand `cmd:"" help:"Make the tables of a PostgreSQL store or the collections of a MongoDB store, or bring them up to date: the store named by --store. It may be repeated, and run by several at once. Other stores do so by themselves when a server opens them."`
 }
 
-// settings are the flags of all commands.
+// settings are the flags of all commands. Every other flag belongs to the commands that use it.
 type settings struct {
 	Store string `default:"sqlite" placeholder:"STORE" help:"Where everything is kept: ${stores}. sqlite is a file, cicerone/cicerone.db in the user's data folder (where $XDG_DATA_HOME says, else ~/.local/share or what the system has instead) unless PATH names another; postgres is a schema of a database, whose tables server migrate makes, and takes the parameters schema=NAME (cicerone), pgbouncer=true (PgBouncer in transaction mode stands between), statement_timeout=10s, lock_timeout=5s, idle_in_transaction_session_timeout=15s, pool_max_conns=N (four for each processor) and those of libpq, like sslmode; mongodb is a database of a replica set or sharded cluster, whose collections server migrate makes, at mongodb:// or mongodb+srv://, and takes the parameters commandTimeoutMS=10000, commitTimeoutMS=5000, queueTimeoutMS=10000 and those of every MongoDB address, like replicaSet and authSource; memory, or :memory:, ends with the process. Default: ${default}."`
+}
 
+// serverSettings are the flags of a server that serves.
+type serverSettings struct {
 	Log      logSettings      `embed:"" prefix:"log-" group:"Log"`
+	Accounts accountSettings  `embed:""`
 	Policies policySettings   `embed:"" group:"What the community decides"`
 	Security securitySettings `embed:"" group:"Passwords and tokens"`
 	Mail     mailSettings     `embed:"" group:"Mail"`
 	Limits   limitSettings    `embed:"" prefix:"limit-" group:"Limits, in requests per second; 0 for none"`
+}
+
+// accountSettings are the flags of the commands that make accounts.
+type accountSettings struct {
+	SignupBonus int64 `default:"${signup_bonus}" placeholder:"TOKENS" group:"What the community decides" help:"What a new account is given. Default: ${default}."`
+	BcryptCost  int   `default:"${bcrypt_cost}" group:"Passwords and tokens" help:"How expensive a password is to check, 4 to 31; one more takes twice as long."`
 }
 
 type logSettings struct {
@@ -47,7 +59,6 @@ type logSettings struct {
 }
 
 type policySettings struct {
-	SignupBonus int64             `default:"${signup_bonus}" placeholder:"TOKENS" help:"What a new account is given. Default: ${default}."`
 	MessageCost int64             `default:"${message_cost}" placeholder:"TOKENS" help:"What a message costs its sender. Default: ${default}."`
 	TokenRate   reservations.Rate `default:"${token_rate}" placeholder:"RATE" help:"Tokens per unit of price, 0 to 1000. Default: ${default}."`
 	SettleEvery time.Duration     `default:"${settle_every}" help:"How often reservations are looked for that have ended; at most 5s."`
@@ -63,7 +74,6 @@ type securitySettings struct {
 	RefreshLifetime time.Duration `default:"${refresh_lifetime}" help:"How long a refresh token works."`
 	ResetLifetime   time.Duration `default:"${reset_lifetime}" help:"How long a password reset works."`
 	ResetURL        string        `placeholder:"URL" help:"The page that takes a password reset; the token is added to it. Default: the mail holds the bare token."`
-	BcryptCost      int           `default:"${bcrypt_cost}" help:"How dear a password is to check, 4 to 31; one more takes twice as long."`
 }
 
 type limitSettings struct {
@@ -79,6 +89,7 @@ func defaults() kong.Vars {
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
 	rate := func(r float64) string { return strconv.FormatFloat(r, 'g', -1, 64) }
 	return kong.Vars{
+		"version":               buildVersion(),
 		"stores":                storeForms(),
 		"signup_bonus":          number(c.Users.SignupBonus),
 		"message_cost":          number(c.Messaging.MessageCost),

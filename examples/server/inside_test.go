@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -192,5 +193,18 @@ func TestBaseURL(t *testing.T) {
 		if got := baseURL(tt.asked, &tt.listening); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.asked, got, tt.want)
 		}
+	}
+}
+
+func TestDescribeABuild(t *testing.T) {
+	got := describe(&debug.BuildInfo{GoVersion: "go1.26.0", Settings: []debug.BuildSetting{
+		{Key: "vcs", Value: "git"}, {Key: "vcs.revision", Value: "132c017"},
+		{Key: "vcs.time", Value: "2026-03-01T10:00:00Z"}, {Key: "vcs.modified", Value: "true"},
+	}})
+	if want := ", revision 132c017 of 2026-03-01T10:00:00Z, with changes that are not committed, go1.26.0"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := describe(&debug.BuildInfo{GoVersion: "go1.26.0"}); got != ", go1.26.0" {
+		t.Errorf("without a revision: got %q", got)
 	}
 }

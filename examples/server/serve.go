@@ -23,6 +23,8 @@ const (
 )
 
 type serveCommand struct {
+	serverSettings
+
 	Addr string `default:"localhost:8080" placeholder:"HOST:PORT" group:"Server" help:"Where to listen. Default: ${default}."`
 	Demo *bool  `negatable:"" group:"Server" help:"Fill an empty store with people to try it on. Everybody knows their password, so a server on a store that ever held them listens on loopback only. Default: yes for sqlite and memory."`
 }
@@ -40,7 +42,15 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if err != nil {
 		return err
 	}
-	app, config, err := s.open(ctx, p)
+	log, err := c.Log.logger(os.Stderr)
+	if err != nil {
+		return err
+	}
+	config, err := c.config(log)
+	if err != nil {
+		return err
+	}
+	app, err := openApp(ctx, p, config)
 	if err != nil {
 		return err
 	}
@@ -67,24 +77,16 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	return serve(ctx, stop, app, listener, config.Log)
 }
 
-// open opens a store for a server of which the settings say the rest.
-func (s *settings) open(ctx context.Context, p place) (*wiring.App, wiring.Config, error) {
-	log, err := s.Log.logger(os.Stderr)
-	if err != nil {
-		return nil, wiring.Config{}, err
-	}
-	config, err := s.config(log)
-	if err != nil {
-		return nil, wiring.Config{}, err
-	}
+// openApp opens a store for a server, unless it holds only a part of another one.
+func openApp(ctx context.Context, p place, config wiring.Config) (*wiring.App, error) {
 	app, err := p.open(ctx, p, config)
 	if err != nil {
-		return nil, wiring.Config{}, err
+		return nil, err
 	}
 	if err := checkWhole(ctx, p, app.Storage); err != nil {
-		return nil, wiring.Config{}, errors.Join(err, closeApp(app))
+		return nil, errors.Join(err, closeApp(app))
 	}
-	return app, config, nil
+	return app, nil
 }
 
 func closeApp(app *wiring.App) error {

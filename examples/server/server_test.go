@@ -8,6 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -233,7 +236,7 @@ func TestRefusesToStart(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			code, stdout, stderr := run(t, tt.env, append(tt.args, "--log-level=error")...)
+			code, stdout, stderr := run(t, append(tt.env, "CICERONE_LOG_LEVEL=error"), tt.args...)
 			if code == 0 || stdout != "" || !strings.HasPrefix(stderr, "server: ") {
 				t.Errorf("exit code %d, said %q and %q", code, stdout, stderr)
 			}
@@ -275,7 +278,63 @@ func TestHelpExplainsEverySetting(t *testing.T) {
 			t.Errorf("the help does not speak of %s:\n%s", want, stdout)
 		}
 	}
-	if code, stdout, _ := run(t, nil, "admin", "-h"); code != 0 || !strings.Contains(stdout, "--name=NAME") || strings.Contains(stdout, "--addr") {
-		t.Errorf("server admin -h: exit code %d\n%s", code, stdout)
+}
+
+// flagNames finds the flags of a help, like --store.
+var flagNames = regexp.MustCompile(`(?m)^ +(?:-h, )?(--[a-z[\]-]+[a-z])`)
+
+func TestHelpOfACommandShowsItsOwnSettings(t *testing.T) {
+	for args, own := range map[string][]string{
+		"admin ada@example.net": {"--bcrypt-cost", "--log-format", "--log-level", "--name", "--signup-bonus"},
+		"backup a.db":           nil,
+		"copy --to memory":      {"--from", "--to"},
+		"doctor":                nil,
+		"migrate":               nil,
+	} {
+		command := strings.Fields(args)
+		code, stdout, stderr := run(t, nil, command[0], "-h")
+		var shown []string
+		for _, m := range flagNames.FindAllStringSubmatch(stdout, -1) {
+			shown = append(shown, m[1])
+		}
+		slices.Sort(shown)
+		want := append([]string{"--help", "--store", "--version"}, own...)
+		slices.Sort(want)
+		if code != 0 || stderr != "" || !slices.Equal(shown, want) {
+			t.Errorf("server %s -h: exit code %d, %s, shows %v, want %v", command[0], code, stderr, shown, want)
+		}
+		// A setting of another command is no setting of this one; in the environment all may use, it may stay.
+		code, _, stderr = run(t, []string{"CICERONE_LIMIT_USER=3"}, append(command, "--limit-user=3")...)
+		if code != 2 || !strings.Contains(stderr, "unknown flag --limit-user") {
+			t.Errorf("server %s --limit-user=3: exit code %d, %s", args, code, stderr)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	code, stdout, stderr := run(t, nil, "--version")
+	if code != 0 || stderr != "" || !strings.HasPrefix(stdout, "cicerone ") || !strings.Contains(stdout, runtime.Version()) {
+		t.Errorf("exit code %d, %q, %s", code, stdout, stderr)
+	}
+}
+
+// Killed while it puts demo data into its file, the next server on it has all of the demo data.
+func TestDemoDataIsWholeAfterAKill(t *testing.T) {
+	store := "sqlite:" + filepath.Join(t.TempDir(), "a.db")
+	for _, after := range []time.Duration{50, 100, 200, 300, 400, 600} {
+		c := command(t, nil, "--addr", "localhost:0", "--bcrypt-cost", "4", "--store", store)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(after * time.Millisecond)
+		_ = c.Process.Kill() // it has not ended by itself
+		_ = c.Wait()
+	}
+	p := start(t, "--store", store)
+	if _, err := p.client(t).SignIn(t.Context(), "voyager@example.org", "cicerone-demo"); err != nil {
+		t.Errorf("sign in: %v", err)
+	}
+	if code, stdout, stderr := run(t, nil, "doctor", "--store", store); code != 0 || !strings.Contains(stdout, "wallets        39\n") {
+		t.Errorf("doctor: exit code %d, %s\n%s", code, stderr, stdout)
 	}
 }

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"runtime/debug"
+	"strings"
+)
+
+// version is the version of the module that the program was built from.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+// buildVersion is the line that --version prints.
+func buildVersion() string {
+	line := "cicerone " + version()
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return line
+	}
+	return line + describe(info)
+}
+
+// describe tells the revision of a build, if the go command noted one, and the compiler.
+func describe(info *debug.BuildInfo) string {
+	var b strings.Builder
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			b.WriteString(", revision " + s.Value)
+		case s.Key == "vcs.time":
+			b.WriteString(" of " + s.Value)
+		case s.Key == "vcs.modified" && s.Value == "true":
+			b.WriteString(", with changes that are not committed")
+		}
+	}
+	return b.String() + ", " + info.GoVersion
+}

@@ -46,6 +46,7 @@ const (
 // The server's codes that something is decided by.
 const (
 	codeAuthenticationFailed = 18
+	codeIndexNotFound        = 27
 	codeNamespaceExists      = 48
 	codeWriteConflict        = 112
 	codeInvalidDocument      = 121

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -13,16 +12,10 @@ import (
 	"go.mongodb.org/mongo-driver/mongo/options"
 )
 
-// migrations are the steps from an empty database to the present one; a step's number is the version that it leads to. A step
-// that was released never changes, may be interrupted and repeated, and may run in two processes at once.
-var migrations = []func(ctx context.Context, db *mongo.Database) error{
-	func(ctx context.Context, db *mongo.Database) error { return install(ctx, db, schema) },
-}
-
-// Migrate makes the collections with their rules and indexes, where they are missing, and brings them up to date. It may be
-// interrupted, repeated, and run by several processes at once. The URI is that of Open; its user needs the roles
-// readWrite and dbAdmin in the database. Servers that are under way go on with what they know; start the new ones after
-// it. Errors: ErrNewer, ErrUnfit; uow.ErrRefused if the server does not accept the user or the password;
+// Migrate makes the collections with their validators and indexes, or brings them up to date, documents included. It may be
+// interrupted, repeated, and run by several processes concurrently. The URI is that of Open; its user needs the roles
+// readWrite and dbAdmin in the database. Servers that are running continue with the version that they know; start the new
+// ones after it. Errors: ErrNewer, ErrUnfit; uow.ErrRefused if the server does not accept the user or the password;
 // uow.ErrUnreachable if no server can be reached.
 func Migrate(ctx context.Context, uri string, o Options) error {
 	client, o, err := connect(ctx, uri, o)
@@ -37,7 +30,7 @@ func Migrate(ctx context.Context, uri string, o Options) error {
 func MigrateClient(ctx context.Context, client *mongo.Client, o Options) error {
 	o, err := o.withDefaults("")
 	if err == nil {
-		err = migrate(ctx, newStore(client, o, nothingToLetGo))
+		err = migrate(ctx, newStore(client, o, nothingToLetGo), migrations)
 	}
 	if err != nil {
 		return fmt.Errorf("mongodb: migrate: %w", err)
@@ -45,67 +38,87 @@ func MigrateClient(ctx context.Context, client *mongo.Client, o Options) error {
 	return nil
 }
 
-func migrate(ctx context.Context, s *Store) error {
+func migrate(ctx context.Context, s *Store, steps []step) error {
 	if err := s.checkServer(ctx); err != nil {
 		return err
 	}
-	current, err := s.version(ctx)
-	if err != nil {
+	layouts := map[string]layout{} // by collection
+	for i, step := range steps {
+		version := int64(i) + 1
+		current, err := s.version(ctx) // which another process may have brought on
+		if err != nil {
+			return err
+		}
+		if current > int64(len(steps)) {
+			return newer(current)
+		}
+		changes, err := step()
+		if err != nil {
+			return err
+		}
+		for _, c := range changes {
+			if layouts[c.in], err = layouts[c.in].after(c); err == nil && current < version {
+				err = c.make(ctx, s, layouts[c.in])
+			}
+			if err != nil {
+				return fmt.Errorf("version %d: %s: %w", version, c.in, translate(ctx, err))
+			}
+		}
+		if current < version {
+			if err := s.note(ctx, version); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// make makes a change, which leads to a layout. Documents are filled in before the validator asks for it, and once more after
+// that: programs that know the version before may have written others meanwhile.
+func (c change) make(ctx context.Context, s *Store, l layout) error {
+	if err := c.fill.run(ctx, s, c.in); err != nil {
 		return err
 	}
-	if current > int64(len(migrations)) {
-		return newer(current)
+	validator := c.validator
+	if validator == nil {
+		validator = l.validator()
 	}
-	for i, step := range migrations[current:] {
-		version := current + int64(i) + 1
-		if err := step(ctx, s.db); err != nil {
-			return fmt.Errorf("version %d: %w", version, translate(ctx, err))
-		}
-		_, err := s.in(versionsIn).UpdateOne(ctx, d("_id", version),
-			d("$setOnInsert", d("applied_at", date(time.Now()))), options.Update().SetUpsert(true))
-		if err != nil && !mongo.IsDuplicateKeyError(err) { // another process has noted it
-			return fmt.Errorf("note version %d: %w", version, translate(ctx, err))
-		}
+	err := s.db.CreateCollection(ctx, c.in, options.CreateCollection().SetValidator(validator))
+	if hasCode(err, codeNamespaceExists) {
+		err = s.db.RunCommand(ctx, d("collMod", c.in, "validator", validator)).Err()
 	}
-	return nil
-}
-
-// install makes collections as their specs say.
-func install(ctx context.Context, db *mongo.Database, specs []spec) error {
-	for _, s := range specs {
-		err := db.CreateCollection(ctx, string(s.name), options.CreateCollection().SetValidator(s.validator()))
-		if hasCode(err, codeNamespaceExists) {
-			err = db.RunCommand(ctx, d("collMod", string(s.name), "validator", s.validator())).Err()
-		}
-		if err != nil {
-			return fmt.Errorf("make the collection %s: %w", s.name, err)
-		}
-		if len(s.indexes) == 0 {
-			continue
-		}
-		models := make([]mongo.IndexModel, len(s.indexes))
-		for i, x := range s.indexes {
+	if err != nil {
+		return fmt.Errorf("make the collection: %w", err)
+	}
+	if err := c.fill.run(ctx, s, c.in); err != nil {
+		return err
+	}
+	indexes := s.db.Collection(c.in).Indexes()
+	if len(c.indexes) > 0 {
+		models := make([]mongo.IndexModel, len(c.indexes))
+		for i, x := range c.indexes {
 			models[i] = x.model()
 		}
-		if _, err := db.Collection(string(s.name)).Indexes().CreateMany(ctx, models); err != nil {
-			return fmt.Errorf("index the collection %s: %w", s.name, err)
+		if _, err := indexes.CreateMany(ctx, models); err != nil {
+			return fmt.Errorf("make its indexes: %w", err)
+		}
+	}
+	for _, name := range c.unindexed {
+		if _, err := indexes.DropOne(ctx, name); err != nil && !hasCode(err, codeIndexNotFound) {
+			return fmt.Errorf("remove the index %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-func (i index) model() mongo.IndexModel {
-	o := options.Index().SetName(i.name)
-	if i.unique {
-		o.SetUnique(true)
+// note keeps in the database that a version is reached.
+func (s *Store) note(ctx context.Context, version int64) error {
+	_, err := s.in(versionsIn).UpdateOne(ctx, d("_id", version),
+		d("$setOnInsert", d("applied_at", date(time.Now()))), options.Update().SetUpsert(true))
+	if err != nil && !mongo.IsDuplicateKeyError(err) { // which another process has noted
+		return fmt.Errorf("note version %d: %w", version, translate(ctx, err))
 	}
-	if i.sparse {
-		o.SetSparse(true)
-	}
-	if i.partial != nil {
-		o.SetPartialFilterExpression(i.partial)
-	}
-	return mongo.IndexModel{Keys: i.pattern(), Options: o}
+	return nil
 }
 
 // version is that of the last migration that was run, 0 where none was.
@@ -171,5 +184,3 @@ func (i index) is(there *mongo.IndexSpecification) bool {
 func newer(current int64) error {
 	return fmt.Errorf("%w (version %d, where this program knows %d)", ErrNewer, current, len(migrations))
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

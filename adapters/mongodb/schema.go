@@ -1,8 +1,6 @@
 package mongodb
 
 import (
-	"strings"
-
 	"go.mongodb.org/mongo-driver/bson"
 
 	"github.com/cicerone-go/cicerone/core/matching"
@@ -70,7 +68,7 @@ type shard struct {
 	why    string
 }
 
-// schema is every collection, as the latest version has it. A field that guards counts the units that have held its document.
+// schema is every collection as the latest version has it, to which migrations lead. A field that guards counts the units that have held its document.
 var schema = []spec{
 	{
 		name: usersIn, table: ports.Users,
@@ -284,42 +282,4 @@ func fieldOf(table *ports.Table, column string) string {
 var bsonTypes = map[ports.Kind]string{
 	ports.UUID: "binData", ports.Text: "string", ports.Int: "long", ports.Bool: "bool", ports.Time: "date", ports.Decimal: "decimal",
 	ports.JSON: "string", ports.Bytes: "binData",
-}
-
-// validator is what the server makes sure of, whoever writes.
-func (s spec) validator() bson.D {
-	properties, required := bson.D{}, bson.A{}
-	add := func(name, bsonType string, nullable bool) {
-		var allowed any = bsonType
-		if nullable {
-			allowed = bson.A{bsonType, "null"}
-		}
-		properties = append(properties, bson.E{Key: name, Value: d("bsonType", allowed)})
-		required = append(required, name)
-	}
-	if s.table != nil {
-		for _, c := range s.table.Columns {
-			if name := fieldOf(s.table, c.Name); !strings.Contains(name, ".") {
-				add(name, bsonTypes[c.Kind], c.Nullable)
-			}
-		}
-	}
-	for _, name := range sortedKeys(s.extra) {
-		bsonType, nullable := strings.CutSuffix(s.extra[name], "?")
-		add(name, bsonType, nullable)
-	}
-	conditions := bson.A{d("$jsonSchema", d("bsonType", "object", "required", required, "properties", properties))}
-	for _, r := range s.rules {
-		conditions = append(conditions, r)
-	}
-	return d("$and", conditions)
-}
-
-// keys is the index's pattern.
-func (i index) pattern() bson.D {
-	pattern := bson.D{}
-	for _, key := range strings.Fields(i.keys) {
-		pattern = append(pattern, bson.E{Key: key, Value: int32(1)})
-	}
-	return pattern
 }

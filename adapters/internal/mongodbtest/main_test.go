@@ -13,6 +13,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/mongo"
 	"go.mongodb.org/mongo-driver/mongo/options"
+	"go.mongodb.org/mongo-driver/mongo/writeconcern"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/adapters/internal/mongofake"
@@ -108,13 +109,15 @@ func (s target) open(t testing.TB, o mongodb.Options) *mongodb.Store {
 
 var clients sync.Map // by URI
 
-// client is a host's own client, for looking behind a store's back. It lasts as long as the server, or the tests.
+// client is a host's own client, for looking behind a store's back. It writes with majority, whatever the server's default is: the
+// adapter reads at majority, and would not see all that was only written to the primary. It lasts as long as the server, or
+// the tests.
 func (s target) client(t testing.TB) *mongo.Client {
 	t.Helper()
 	if c, found := clients.Load(s.uri); found {
 		return c.(*mongo.Client)
 	}
-	c, err := mongo.Connect(context.Background(), options.Client().ApplyURI(s.uri))
+	c, err := mongo.Connect(context.Background(), options.Client().ApplyURI(s.uri).SetWriteConcern(writeconcern.Majority()))
 	must(t, err)
 	clients.Store(s.uri, c)
 	return c

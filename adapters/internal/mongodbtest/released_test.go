@@ -1,0 +1,186 @@
+package mongodbtest
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"slices"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/mongo/options"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/community"
+	"github.com/cicerone-go/cicerone/adapters/mongodb"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/uow"
+)
+
+// unchanging are the collections whose documents are made, and perhaps removed, and never change. A repeated command holds
+// its idempotency record, which the validator sees, and changes nothing.
+var unchanging = []string{
+	"token_transactions", "attachments", "unique_keys", "audit_records", "idempotency_records", "store_marks", "schema_versions", "servers",
+}
+
+// Documents of version 1 come through all migrations, and everything that changes documents changes them: once as they
+// were stored, and once without the fields that are null, which is what a field that came later looks like in them.
+func TestReleasedDocumentsCanBeChanged(t *testing.T) {
+	more := []useCase{
+		{name: "ask for another password", do: func(ctx context.Context, c *scene, _ idempotency.Key) error {
+			return c.Users.ForgotPassword(ctx, "local0@example.org")
+		}},
+		{name: "repeat a command", do: func(ctx context.Context, c *scene, _ idempotency.Key) error {
+			before, err := c.Reservations.Funds(ctx, c.voyager)
+			if err == nil {
+				_, err = c.Messaging.Send(ctx, c.voyager, c.talk, messaging.Draft{Content: "Good morning"}, "a-key")
+			}
+			if err != nil {
+				return err
+			}
+			after, err := c.Reservations.Funds(ctx, c.voyager)
+			if after != before {
+				t.Errorf("a repeated command was paid for: %v, and before %v", after, before)
+			}
+			return err
+		}},
+	}
+	everywhere(t, func(t *testing.T, s target) {
+		changed := map[string]bool{}
+		for name, o := range map[string]mongodb.Options{"as they were": s.migratedFromFirst(t), "without nulls": s.withoutNulls(t)} {
+			stored := s.documents(t, o)
+			store := s.open(t, o)
+			for _, u := range slices.Concat(useCases, more) {
+				s.put(t, o, stored)
+				if err := u.do(t.Context(), releasedScene(t, store, o, stored), "another-key"); err != nil {
+					t.Errorf("%s, with documents of version 1 %s: %v", u.name, name, err)
+				}
+				for collection, docs := range s.documents(t, o) {
+					for _, doc := range docs {
+						same := func(was bson.Raw) bool { return was.Lookup("_id").Equal(doc.Lookup("_id")) }
+						at := slices.IndexFunc(stored[collection], same)
+						changed[collection] = changed[collection] || at >= 0 && !bytes.Equal(stored[collection][at], doc)
+					}
+				}
+			}
+			must(t, store.Close(t.Context()))
+		}
+		for _, k := range mongodb.ShardKeys() {
+			if changed[k.Collection] == slices.Contains(unchanging, k.Collection) {
+				t.Errorf("%s: a document was changed: %t", k.Collection, changed[k.Collection])
+			}
+		}
+	})
+}
+
+type documents map[string][]bson.Raw // by collection
+
+func readReleased(t *testing.T) (all documents) {
+	t.Helper()
+	text, err := os.ReadFile("testdata/released_00001.json") // the documents of a scene, as version 1 stored them
+	must(t, err)
+	must(t, bson.UnmarshalExtJSON(text, true, &all))
+	return all
+}
+
+// migratedFromFirst is a database that version 1 made, with documents, and that has had all migrations since.
+func (s target) migratedFromFirst(t *testing.T) mongodb.Options {
+	t.Helper()
+	o, all := s.empty(t), readReleased(t)
+	text, err := os.ReadFile("../../mongodb/migrations/00001_schema.json")
+	must(t, err)
+	var first struct {
+		Collections []struct {
+			Collection string
+			Validator  bson.D
+			Indexes    []bson.D
+		}
+	}
+	must(t, bson.UnmarshalExtJSON(text, true, &first))
+	database := s.client(t).Database(o.Database)
+	for _, c := range first.Collections {
+		must(t, database.CreateCollection(t.Context(), c.Collection, options.CreateCollection().SetValidator(c.Validator)))
+		if len(c.Indexes) > 0 {
+			must(t, database.RunCommand(t.Context(), bson.D{{Key: "createIndexes", Value: c.Collection}, {Key: "indexes", Value: c.Indexes}}).Err())
+		}
+	}
+	s.put(t, o, all)
+	must(t, mongodb.Migrate(t.Context(), s.uri, o))
+	return o
+}
+
+// withoutNulls is a database of this version whose documents have no field that is null.
+func (s target) withoutNulls(t *testing.T) mongodb.Options {
+	t.Helper()
+	o, all := s.fresh(t), readReleased(t)
+	delete(all, "schema_versions")
+	for _, docs := range all {
+		for i, raw := range docs {
+			var doc bson.D
+			must(t, bson.Unmarshal(raw, &doc))
+			doc = slices.DeleteFunc(doc, func(e bson.E) bool { return e.Value == nil })
+			var err error
+			docs[i], err = bson.Marshal(doc)
+			must(t, err)
+		}
+	}
+	s.put(t, o, all)
+	return o
+}
+
+// put replaces all documents of the collections that are named.
+func (s target) put(t *testing.T, o mongodb.Options, all documents) {
+	t.Helper()
+	for collection, docs := range all {
+		in := s.client(t).Database(o.Database).Collection(collection)
+		_, err := in.DeleteMany(t.Context(), bson.D{})
+		must(t, err)
+		list := make([]any, len(docs))
+		for i, doc := range docs {
+			list[i] = doc
+		}
+		_, err = in.InsertMany(t.Context(), list)
+		must(t, err)
+	}
+}
+
+func (s target) documents(t *testing.T, o mongodb.Options) documents {
+	t.Helper()
+	all := documents{}
+	for collection := range readReleased(t) {
+		cursor, err := s.client(t).Database(o.Database).Collection(collection).Find(t.Context(), bson.D{})
+		must(t, err)
+		var docs []bson.Raw
+		must(t, cursor.All(t.Context(), &docs))
+		all[collection] = docs
+	}
+	return all
+}
+
+// releasedScene is the scene that the documents are of.
+func releasedScene(t *testing.T, store *mongodb.Store, o mongodb.Options, stored documents) *scene {
+	t.Helper()
+	clock := community.NewClock()
+	find := func(collection, field, value string) [16]byte {
+		for _, doc := range stored[collection] {
+			if doc.Lookup(field).StringValue() == value {
+				_, id := doc.Lookup("_id").Binary()
+				return [16]byte(id)
+			}
+		}
+		t.Fatalf("version 1 stored no document of %s with %s %q", collection, field, value)
+		return [16]byte{}
+	}
+	_, talk := stored["conversations"][0].Lookup("_id").Binary()
+	return &scene{
+		town: &town{
+			Community: community.New(store, clock, id.NewGenerator(nil), uow.Policy{}),
+			database:  o.Database, store: store, clock: clock, admin: find("users", "name", "admin"),
+		},
+		voyager: find("users", "name", "voyager0"), local: find("users", "name", "local0"), other: find("users", "name", "Otto"),
+		talk: [16]byte(talk), message: find("messages", "content", "Hello"), hiking: find("interests", "name", "Hiking"),
+		pending: find("reservations", "status", "pending"), accepted: find("reservations", "status", "accepted"),
+		report: find("reports", "status", "pending"), refresh: "TCS75ALFRXWSZRYRJZFN7B25H6O47NLNEI3NIEDJAAN364OC3I4C",
+	}
+}

@@ -1,0 +1,76 @@
+package mongodb
+
+import (
+	"embed"
+	"fmt"
+
+	"go.mongodb.org/mongo-driver/bson"
+)
+
+// migrations are the steps from an empty database to the present one. The first leads to version 1, and each further one
+// to the next version. A step that was released never changes: a change of the schema is a further step, and a test
+// compares what all steps make with the schema. A field that may be null or absent takes one line:
+//
+//	of(change{in: "profiles", fields: map[string]string{"occupation": "string?"}}),
+//
+// A field that every document must have takes a filling as well.
+var migrations = []step{
+	asReleased("migrations/00001_schema.json"),
+
+	// Version 1 requires even the fields that may be null, so that a document without a field that came later could
+	// not be changed. These collections get their validators again, which from here on do not require such fields.
+	of(change{in: "users"}, change{in: "sessions"}, change{in: "refresh_tokens"}, change{in: "interests"}, change{in: "profiles"},
+		change{in: "conversations"}, change{in: "messages"}, change{in: "reports"}, change{in: "audit_records"}),
+}
+
+// step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may
+// be made by several processes concurrently.
+type step func() ([]change, error)
+
+// change is what a step does to one collection. It makes the collection if it does not exist. Everything is written out, or
+// stands in a file: a change does not follow what the schema or ports.Tables become later.
+type change struct {
+	in        string
+	validator bson.D            // the whole validator, as it was released; nil makes it of the fields and rules
+	fields    map[string]string // BSON types of fields that are new or get another type; "?" at the end of a type allows null and absence
+	dropped   []string          // fields that the validator forgets
+	rules     []bson.D          // replace all rules, if not nil
+	indexes   []index           // are made
+	unindexed []string          // names of indexes that are removed; a changed index gets a new name
+	fill      *filling          // gives documents from before what they lack
+}
+
+func of(changes ...change) step {
+	return func() ([]change, error) { return changes, nil }
+}
+
+//go:embed migrations/*.json
+var migrationFiles embed.FS
+
+// asReleased reads collections with validators and indexes from a file.
+func asReleased(file string) step {
+	return func() ([]change, error) {
+		text, err := migrationFiles.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read a migration: %w", err)
+		}
+		var written struct {
+			Collections []struct {
+				Collection string
+				Validator  bson.D
+				Indexes    []indexSpec
+			}
+		}
+		if err := bson.UnmarshalExtJSON(text, true, &written); err != nil {
+			return nil, fmt.Errorf("read %s: %w", file, err)
+		}
+		changes := make([]change, len(written.Collections))
+		for i, c := range written.Collections {
+			changes[i] = change{in: c.Collection, validator: c.Validator}
+			for _, x := range c.Indexes {
+				changes[i].indexes = append(changes[i].indexes, x.index())
+			}
+		}
+		return changes, nil
+	}
+}

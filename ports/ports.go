@@ -22,6 +22,25 @@ import (
 //   - Lists come back in the order that the method names, and two pages of one list never share an
 //     item while nothing changes. An empty list may be nil.
 //   - The context is honoured, by waiting as well as by working.
+//
+// A unit of work holds what it changes, or must find unchanged, until it ends. All units hold things in one
+// order, so that no two wait for each other for ever:
+//
+//  1. the record of an idempotency key (Claim);
+//  2. what is known by another name than its id, at most one in a unit: an address (Users.Add), a refresh token
+//     (UseRefreshToken), an interest (HoldInterest, AddInterest, SaveInterest), the pair of a conversation
+//     (OpenConversation);
+//  3. users, by id ascending (Pin, Hold, HoldWithAdmins; Save, SetPassword and Erase of one that is not held yet);
+//  4. calendars of locals, by user id ascending (HoldCalendar; Move to Accepted, of one that is not held yet);
+//  5. reservations, by id ascending (Reservations.Hold; Move of one that is not held yet);
+//  6. a conversation, if a store locks one to order its messages;
+//  7. wallets, by user id ascending (Post, Tokens.Close);
+//  8. all other rows that it inserts, changes or removes.
+//
+// A use case calls methods in this order; core's tests run over a Tx that fails a use case that does not. A store
+// holds in this order within each method, also in those that take several things, and holds nothing else that
+// another unit could wait for. What a unit has made itself is its own. A store that runs one unit at a time, or
+// fails one of two with uow.ErrConflict instead of waiting, meets the obligation whatever it does.
 type Tx interface {
 	reservations.Tx // which is made of all the others
 

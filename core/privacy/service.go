@@ -73,10 +73,11 @@ func (s *Service) erase(ctx context.Context, tx Tx, caller id.User, confirmed us
 	if err := users.StillConfirmed(ctx, tx, caller, confirmed, "password"); err != nil {
 		return err
 	}
-	if err := reservations.CancelAllOf(ctx, tx, s.Ledger, s.Clock, caller); err != nil {
+	refunds, err := reservations.CancelAllOf(ctx, tx, s.Clock, caller)
+	if err != nil {
 		return err
 	}
-	if err := s.Ledger.Close(ctx, tx, caller, s.Clock.Now()); err != nil {
+	if err := s.Ledger.Close(ctx, tx, caller, s.Clock.Now(), refunds...); err != nil {
 		return err
 	}
 	if err := tx.Matching().DropProfile(ctx, caller); err != nil {

@@ -151,6 +151,25 @@ func TestEraseLocal(t *testing.T) {
 	}
 }
 
+// The refunds of an erased local go to wallets that are held after the local's own, and before it.
+func TestEraseHoldsWalletsInOrder(t *testing.T) {
+	w := coretest.NewWorld(t, memory.New())
+	s := scene{World: w, voyager: w.Person("Vera"), local: w.Local("Luca")}
+	s.talk = w.Conversation(s.voyager, s.local)
+	s.reservation(t, 1, true)
+	later := scene{World: w, voyager: w.Person("Zoe"), local: s.local}
+	later.talk = w.Conversation(later.voyager, s.local)
+	later.reservation(t, 3, true)
+
+	coretest.Is(t, s.Privacy.Erase(s.Ctx, s.local, coretest.Password), nil)
+
+	for _, voyager := range []id.User{s.voyager, later.voyager} {
+		if funds := s.Funds(voyager); funds != (tokens.Funds{Balance: 50}) {
+			t.Errorf("a voyager has %+v", funds)
+		}
+	}
+}
+
 func TestEraseIsRefused(t *testing.T) {
 	s := newScene(t)
 	admin := s.Admin()

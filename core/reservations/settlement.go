@@ -85,34 +85,33 @@ func (s *Service) RunSettler(ctx context.Context, report func(error)) error {
 }
 
 // CancelAllOf cancels what a person who is erased leaves behind: pending reservations, and accepted ones
-// that have not begun, whose voyagers are refunded. Those under way settle as usual. The unit holds the person.
-func CancelAllOf(ctx context.Context, tx Tx, ledger *tokens.Ledger, now clock.Clock, user id.User) error {
+// that have not begun. Those under way settle as usual. The unit holds the person. It returns the refunds
+// of the voyagers, for the unit to post together with what else it posts, so that wallets are held in order.
+func CancelAllOf(ctx context.Context, tx Tx, now clock.Clock, user id.User) (refunds []tokens.Movement, err error) {
 	open, err := openOf(ctx, tx, user)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	held := make([]Reservation, len(open))
 	for i, reservation := range open {
 		if held[i], err = tx.Reservations().Hold(ctx, reservation); err != nil {
-			return fmt.Errorf("hold a reservation: %w", err)
+			return nil, fmt.Errorf("hold a reservation: %w", err)
 		}
 	}
 	at := now.Now()
-	var refunds []tokens.Movement
 	for _, r := range held {
 		if r.Status != Pending && (r.Status != Accepted || !at.Before(r.Date)) {
 			continue
 		}
 		cancelled, err := change(ctx, tx, r, Cancelled, at)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if r.Status == Accepted {
 			refunds = append(refunds, refund(cancelled))
 		}
 	}
-	_, err = ledger.Post(ctx, tx, at, refunds...) // all wallets at once, so that they are held in order
-	return err
+	return refunds, nil
 }
 
 // openOf lists the pending and accepted reservations of a person, by id. Pending ones are read first:

@@ -78,8 +78,29 @@ func (l *Ledger) Post(ctx context.Context, tx Tx, at time.Time, movements ...Mov
 	return written, nil
 }
 
-// Close empties the wallet of a person who is erased, and sees to it that nothing stays in it later.
-func (l *Ledger) Close(ctx context.Context, tx Tx, user id.User, at time.Time) error {
+// Close empties the wallet of a person who is erased; what is credited to it later leaves it immediately. The
+// movements that come with the erasure are posted as by Post, those of the person's own wallet before it is
+// emptied: of all these wallets, each is held in its turn, by user id ascending.
+func (l *Ledger) Close(ctx context.Context, tx Tx, user id.User, at time.Time, movements ...Movement) error {
+	var before, after []Movement
+	for _, m := range movements {
+		if m.UserID.Compare(user) <= 0 {
+			before = append(before, m)
+		} else {
+			after = append(after, m)
+		}
+	}
+	if _, err := l.Post(ctx, tx, at, before...); err != nil {
+		return err
+	}
+	if err := l.empty(ctx, tx, user, at); err != nil {
+		return err
+	}
+	_, err := l.Post(ctx, tx, at, after...)
+	return err
+}
+
+func (l *Ledger) empty(ctx context.Context, tx Tx, user id.User, at time.Time) error {
 	w, err := tx.Tokens().Close(ctx, user)
 	if err != nil {
 		return fmt.Errorf("close a wallet: %w", err)

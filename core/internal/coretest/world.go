@@ -63,6 +63,7 @@ type World struct {
 // NewWorld makes a World over an empty storage: memory.New(), or one that fails in some way.
 func NewWorld(t testing.TB, storage ports.Storage, change ...func(*Policies)) *World {
 	t.Helper()
+	storage = Ordered(t, storage)
 	p := Policies{Users: users.DefaultPolicy(), Messaging: messaging.DefaultPolicy(), Reservations: reservations.DefaultPolicy()}
 	for _, c := range change {
 		c(&p)

@@ -1,0 +1,307 @@
+package coretest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// The repositories below record what each method that writes holds. A test finds those that are missing here.
+
+type orderedKeys struct {
+	idempotency.Repository
+	h *held
+}
+
+func (r orderedKeys) Claim(ctx context.Context, owner string, key idempotency.Key) (idempotency.Record, error) {
+	r.h.hold("Idempotency.Claim", ofKey, owner+" "+string(key))
+	return r.Repository.Claim(ctx, owner, key)
+}
+
+func (r orderedKeys) Save(ctx context.Context, record idempotency.Record) error {
+	r.h.rest("Idempotency.Save")
+	return r.Repository.Save(ctx, record)
+}
+
+func (r orderedKeys) Forget(ctx context.Context, owner string) error {
+	r.h.rest("Idempotency.Forget")
+	return r.Repository.Forget(ctx, owner)
+}
+
+func (r orderedKeys) Purge(ctx context.Context, before time.Time, limit int) (int, error) {
+	r.h.rest("Idempotency.Purge")
+	return r.Repository.Purge(ctx, before, limit)
+}
+
+type orderedUsers struct {
+	users.Repository
+	h *held
+}
+
+func (r orderedUsers) Add(ctx context.Context, u users.User, password users.PasswordHash) (bool, error) {
+	r.h.hold("Users.Add", ofName, "address "+text.Fold(u.Email))
+	created, err := r.Repository.Add(ctx, u, password)
+	if created {
+		r.h.own(ofUser, u.ID.String())
+	}
+	return created, err
+}
+
+func (r orderedUsers) Pin(ctx context.Context, them ...id.User) ([]users.User, error) {
+	ids := make([]string, len(them))
+	for i, user := range them {
+		ids[i] = user.String()
+	}
+	r.h.hold("Users.Pin", ofUser, ids...)
+	return r.Repository.Pin(ctx, them...)
+}
+
+func (r orderedUsers) Hold(ctx context.Context, user id.User) (users.User, error) {
+	r.h.hold("Users.Hold", ofUser, user.String())
+	return r.Repository.Hold(ctx, user)
+}
+
+// HoldWithAdmins holds users that are not known here, so no user may be held before or after it.
+func (r orderedUsers) HoldWithAdmins(ctx context.Context, user id.User) (users.User, int, error) {
+	r.h.hold("Users.HoldWithAdmins", ofUser, "")
+	r.h.own(ofUser, user.String())
+	r.h.hold("Users.HoldWithAdmins", ofUser, "the last admin")
+	return r.Repository.HoldWithAdmins(ctx, user)
+}
+
+func (r orderedUsers) Save(ctx context.Context, u users.User) error {
+	r.h.hold("Users.Save", ofUser, u.ID.String())
+	return r.Repository.Save(ctx, u)
+}
+
+func (r orderedUsers) SetPassword(ctx context.Context, user id.User, password users.PasswordHash, at time.Time) error {
+	r.h.hold("Users.SetPassword", ofUser, user.String())
+	return r.Repository.SetPassword(ctx, user, password, at)
+}
+
+func (r orderedUsers) Erase(ctx context.Context, u users.User) error {
+	r.h.hold("Users.Erase", ofUser, u.ID.String())
+	return r.Repository.Erase(ctx, u)
+}
+
+func (r orderedUsers) UseRefreshToken(ctx context.Context, hash users.SecretHash, at time.Time) (users.RefreshToken, error) {
+	r.h.hold("Users.UseRefreshToken", ofName, fmt.Sprintf("refresh token %x", hash))
+	return r.Repository.UseRefreshToken(ctx, hash, at)
+}
+
+func (r orderedUsers) AddSession(ctx context.Context, s users.Session, first users.RefreshToken) error {
+	r.h.rest("Users.AddSession")
+	return r.Repository.AddSession(ctx, s, first)
+}
+
+func (r orderedUsers) AddRefreshToken(ctx context.Context, t users.RefreshToken) error {
+	r.h.rest("Users.AddRefreshToken")
+	return r.Repository.AddRefreshToken(ctx, t)
+}
+
+func (r orderedUsers) RevokeSession(ctx context.Context, session id.Session, at time.Time) error {
+	r.h.rest("Users.RevokeSession")
+	return r.Repository.RevokeSession(ctx, session, at)
+}
+
+func (r orderedUsers) RevokeSessions(ctx context.Context, user id.User, at time.Time) error {
+	r.h.rest("Users.RevokeSessions")
+	return r.Repository.RevokeSessions(ctx, user, at)
+}
+
+func (r orderedUsers) PurgeSessions(ctx context.Context, before time.Time, limit int) (int, error) {
+	r.h.rest("Users.PurgeSessions")
+	return r.Repository.PurgeSessions(ctx, before, limit)
+}
+
+func (r orderedUsers) SetReset(ctx context.Context, reset users.Reset) error {
+	r.h.rest("Users.SetReset")
+	return r.Repository.SetReset(ctx, reset)
+}
+
+func (r orderedUsers) DropReset(ctx context.Context, user id.User) error {
+	r.h.rest("Users.DropReset")
+	return r.Repository.DropReset(ctx, user)
+}
+
+type orderedTokens struct {
+	tokens.Repository
+	h *held
+}
+
+func (r orderedTokens) Open(ctx context.Context, w tokens.Wallet) error {
+	r.h.own(ofWallet, w.UserID.String())
+	return r.Repository.Open(ctx, w)
+}
+
+func (r orderedTokens) Post(ctx context.Context, entries ...tokens.Entry) ([]tokens.Receipt, error) {
+	ids := make([]string, len(entries))
+	for i, e := range entries {
+		ids[i] = e.UserID.String()
+	}
+	r.h.hold("Tokens.Post", ofWallet, ids...)
+	return r.Repository.Post(ctx, entries...)
+}
+
+func (r orderedTokens) Close(ctx context.Context, user id.User) (tokens.Wallet, error) {
+	r.h.hold("Tokens.Close", ofWallet, user.String())
+	return r.Repository.Close(ctx, user)
+}
+
+type orderedModeration struct {
+	moderation.Repository
+	h *held
+}
+
+func (r orderedModeration) AddReport(ctx context.Context, report moderation.Report) (bool, error) {
+	r.h.rest("Moderation.AddReport")
+	return r.Repository.AddReport(ctx, report)
+}
+
+func (r orderedModeration) ChangeReport(ctx context.Context, report moderation.Report, from moderation.Status) (bool, error) {
+	r.h.rest("Moderation.ChangeReport")
+	return r.Repository.ChangeReport(ctx, report, from)
+}
+
+func (r orderedModeration) Block(ctx context.Context, b moderation.Block) error {
+	r.h.rest("Moderation.Block")
+	return r.Repository.Block(ctx, b)
+}
+
+func (r orderedModeration) Unblock(ctx context.Context, user, blocked id.User) error {
+	r.h.rest("Moderation.Unblock")
+	return r.Repository.Unblock(ctx, user, blocked)
+}
+
+func (r orderedModeration) DropBlocks(ctx context.Context, user id.User) error {
+	r.h.rest("Moderation.DropBlocks")
+	return r.Repository.DropBlocks(ctx, user)
+}
+
+func (r orderedModeration) AddAudit(ctx context.Context, record moderation.AuditRecord) error {
+	r.h.rest("Moderation.AddAudit")
+	return r.Repository.AddAudit(ctx, record)
+}
+
+type orderedMatching struct {
+	matching.Repository
+	h *held
+}
+
+func (r orderedMatching) AddInterest(ctx context.Context, i matching.Interest) (bool, error) {
+	r.h.hold("Matching.AddInterest", ofName, "interest "+text.Fold(i.Name))
+	return r.Repository.AddInterest(ctx, i)
+}
+
+func (r orderedMatching) HoldInterest(ctx context.Context, interest id.Interest) (matching.Interest, error) {
+	r.h.hold("Matching.HoldInterest", ofName, "interest "+interest.String())
+	return r.Repository.HoldInterest(ctx, interest)
+}
+
+func (r orderedMatching) SaveInterest(ctx context.Context, i matching.Interest) (bool, error) {
+	r.h.hold("Matching.SaveInterest", ofName, "interest "+i.ID.String())
+	return r.Repository.SaveInterest(ctx, i)
+}
+
+func (r orderedMatching) SaveProfile(ctx context.Context, p matching.Profile, interests []id.Interest) error {
+	r.h.rest("Matching.SaveProfile")
+	return r.Repository.SaveProfile(ctx, p, interests)
+}
+
+func (r orderedMatching) DropProfile(ctx context.Context, user id.User) error {
+	r.h.rest("Matching.DropProfile")
+	return r.Repository.DropProfile(ctx, user)
+}
+
+type orderedMessaging struct {
+	messaging.Repository
+	h *held
+}
+
+func (r orderedMessaging) OpenConversation(ctx context.Context, c messaging.Conversation) (messaging.Conversation, bool, error) {
+	r.h.hold("Messaging.OpenConversation", ofName, fmt.Sprintf("pair %s %s", c.VoyagerID, c.LocalID))
+	return r.Repository.OpenConversation(ctx, c)
+}
+
+func (r orderedMessaging) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
+	r.h.rest("Messaging.AddMessage")
+	return r.Repository.AddMessage(ctx, m, a)
+}
+
+func (r orderedMessaging) MarkRead(ctx context.Context, conversation id.Conversation, reader id.User, upTo page.Moment) (int, error) {
+	r.h.rest("Messaging.MarkRead")
+	return r.Repository.MarkRead(ctx, conversation, reader, upTo)
+}
+
+type orderedReservations struct {
+	reservations.Repository
+	h *held
+}
+
+func (r orderedReservations) Add(ctx context.Context, added reservations.Reservation) error {
+	r.h.rest("Reservations.Add")
+	r.h.own(ofReservation, added.ID.String())
+	return r.Repository.Add(ctx, added)
+}
+
+// Reservation remembers the local of what it reads, for Move.
+func (r orderedReservations) Reservation(ctx context.Context, reservation id.Reservation) (reservations.Reservation, error) {
+	there, err := r.Repository.Reservation(ctx, reservation)
+	r.h.locals[reservation] = there.LocalID
+	return there, err
+}
+
+func (r orderedReservations) HoldCalendar(ctx context.Context, local id.User) error {
+	r.h.hold("Reservations.HoldCalendar", ofCalendar, local.String())
+	return r.Repository.HoldCalendar(ctx, local)
+}
+
+func (r orderedReservations) Hold(ctx context.Context, reservation id.Reservation) (reservations.Reservation, error) {
+	r.h.hold("Reservations.Hold", ofReservation, reservation.String())
+	there, err := r.Repository.Hold(ctx, reservation)
+	r.h.locals[reservation] = there.LocalID
+	return there, err
+}
+
+// Move to Accepted holds the calendar of the local, too.
+func (r orderedReservations) Move(
+	ctx context.Context, reservation id.Reservation, from, to reservations.Status, at time.Time,
+) (reservations.Moved, error) {
+	if to == reservations.Accepted {
+		r.h.hold("Reservations.Move", ofCalendar, r.h.locals[reservation].String())
+	}
+	r.h.hold("Reservations.Move", ofReservation, reservation.String())
+	return r.Repository.Move(ctx, reservation, from, to, at)
+}
+
+type orderedRows struct {
+	ports.Rows
+	h *held
+}
+
+func (r orderedRows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) error {
+	r.h.rest("Rows.Write")
+	return r.Rows.Write(ctx, table, rows)
+}
+
+type orderedMarks struct {
+	ports.Marks
+	h *held
+}
+
+func (r orderedMarks) Mark(ctx context.Context, name string, at time.Time) error {
+	r.h.rest("Marks.Mark")
+	return r.Marks.Mark(ctx, name, at)
+}

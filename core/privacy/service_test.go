@@ -164,7 +164,7 @@ func TestEraseHoldsWalletsInOrder(t *testing.T) {
 	coretest.Is(t, s.Privacy.Erase(s.Ctx, s.local, coretest.Password), nil)
 
 	for _, voyager := range []id.User{s.voyager, later.voyager} {
-		if funds := s.Funds(voyager); funds != (tokens.Funds{Balance: 50}) {
+		if funds := s.Funds(voyager); funds != (reservations.Funds{Balance: 50}) {
 			t.Errorf("a voyager has %+v", funds)
 		}
 	}

@@ -22,8 +22,8 @@ type Column struct {
 	Nullable bool // absent is nil; in the domain it is the zero value
 }
 
-// Table is one table or collection as spec §1 names it. A store may add columns of its own, which
-// it can make from these.
+// Table is one table or collection as core/README.md#the-model names it. A store may add columns
+// of its own, which it can make from these.
 type Table struct {
 	Name    string
 	Key     int // the first Key columns name a row

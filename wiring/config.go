@@ -25,7 +25,7 @@ import (
 )
 
 // MaxSettleEvery is the longest that a server may wait before it looks again for reservations that have
-// ended: they are settled within 5 s (spec §2).
+// ended: they are settled within 5 s (core/README.md#reservations).
 const MaxSettleEvery = 5 * time.Second
 
 // Config is all that a server can be told. Begin with DefaultConfig.
@@ -69,7 +69,7 @@ type Access struct {
 	Leeway   time.Duration // how far the clocks of the servers that share the keys may be apart
 }
 
-// DefaultConfig is a server with the policies of spec §2, without mail, whose access tokens end with the
+// DefaultConfig is a server with the default policies of core/README.md, without mail, whose access tokens end with the
 // process.
 func DefaultConfig() Config {
 	return Config{

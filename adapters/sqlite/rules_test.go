@@ -74,7 +74,7 @@ func TestTheFileKeepsItsRules(t *testing.T) {
 // x is an identifier for a statement, made of two hexadecimal digits.
 func x(digits string) string { return "x'" + strings.Repeat(digits, 16) + "'" }
 
-// Tables and columns have the names that every store gives them (spec §1).
+// Tables and columns have the names that every store gives them (core/README.md#the-model).
 func TestTablesAreNamedAsEverywhere(t *testing.T) {
 	path := empty(t)
 	closeStore(t, open(t, path, sqlite.Options{}))

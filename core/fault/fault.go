@@ -12,7 +12,8 @@ import (
 // for any failure of that kind.
 type Kind string
 
-// The kinds, in the order in which a request that deserves several is answered (spec §3).
+// The kinds of failure. transport/httpapi/README.md#refusals says which one a request gets that
+// deserves several.
 const (
 	Unauthenticated    Kind = "unauthenticated"     // nobody is signed in
 	Forbidden          Kind = "forbidden"           // not allowed to this role

@@ -16,7 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// Retention is how long an answer is kept at least (spec §2).
+// Retention is how long an answer is kept at least.
 const Retention = 24 * time.Hour
 
 // ErrKeyReused is a key that came before with another request.

@@ -14,7 +14,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/text"
 )
 
-// The bounds of a message (spec §1).
+// The bounds of a message.
 const (
 	MaxContent     = 5000       // characters
 	MaxAttachment  = 5 << 20    // bytes, decoded

@@ -22,7 +22,7 @@ type Policy struct {
 	MessageCost int64 // tokens that a message costs its sender; 0 for none; default 1
 }
 
-// DefaultPolicy is the policy of spec §2.
+// DefaultPolicy returns the default of each field.
 func DefaultPolicy() Policy { return Policy{MessageCost: 1} }
 
 // Deps are what a Service is made of. All are needed.

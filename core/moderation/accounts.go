@@ -178,7 +178,7 @@ type Adjustment struct {
 	Metadata tokens.Metadata
 }
 
-// adjustments are the types that admins may post (spec §2).
+// adjustments are the types that admins may post.
 var adjustments = []tokens.Type{
 	tokens.AdminAdjustment, tokens.Penalty, tokens.Bonus, tokens.Purchase, tokens.Deposit, tokens.Withdrawal,
 }

@@ -28,7 +28,7 @@ func (s Status) Valid() bool {
 	return s == Pending || s == Reviewed || s == Resolved || s == Dismissed
 }
 
-// mayBecome holds the moves of spec §2.
+// mayBecome holds the moves of core/README.md#moderation.
 func (s Status) mayBecome(to Status) bool {
 	switch s {
 	case Pending:

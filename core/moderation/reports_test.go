@@ -120,7 +120,7 @@ func TestReportIsRepeatable(t *testing.T) {
 	coretest.Is(t, err, users.ErrNotSignedIn)
 }
 
-// moves is the table of spec §2: what a report may become.
+// moves is the table in core/README.md#moderation: what a report may become.
 var moves = map[moderation.Status]map[moderation.Status]bool{
 	moderation.Pending:   {moderation.Reviewed: true, moderation.Resolved: true, moderation.Dismissed: true},
 	moderation.Reviewed:  {moderation.Resolved: true, moderation.Dismissed: true},

@@ -21,7 +21,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// mayPost is the rule of spec §2: what an admin may post, a credit, a debit.
+// mayPost holds for each type whether an admin may post a credit or a debit.
 var mayPost = map[tokens.Type]struct{ credit, debit bool }{
 	tokens.AdminAdjustment: {true, true},
 	tokens.Penalty:         {false, true},

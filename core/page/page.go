@@ -8,7 +8,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 )
 
-// The number of items on a page (spec §3).
+// The number of items on a page.
 const (
 	DefaultLimit = 20
 	MaxLimit     = 100

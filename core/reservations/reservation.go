@@ -76,8 +76,8 @@ func (r Reservation) check(now time.Time) error {
 
 func storable(t time.Time) bool { return t.Year() >= 1 && t.Year() <= 9999 }
 
-// The moves below are the table of spec §2, from pending and from accepted; what they do not allow
-// is a conflict that names the present status.
+// The moves below are the table in core/README.md#reservations, from pending and from accepted;
+// what they do not allow is a conflict that names the present status.
 
 func (r Reservation) mayBeAccepted(by id.User, now time.Time) error {
 	switch {

@@ -23,7 +23,7 @@ type Policy struct {
 	SettleEvery time.Duration // how often Settler looks for what has ended; default 1 s, so that settlement comes within 5 s
 }
 
-// DefaultPolicy is the policy of spec §2.
+// DefaultPolicy returns the default of each field.
 func DefaultPolicy() Policy { return Policy{Rate: OneToOne(), SettleEvery: time.Second} }
 
 // Deps are what a Service is made of. All are needed.

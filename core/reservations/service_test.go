@@ -95,8 +95,8 @@ func other(s scene, user id.User) id.User {
 	return s.voyager
 }
 
-// Every branch of the table of the spec: from each status, each move, by the one who proposed it
-// and by the other, whichever of the two is the voyager.
+// Every branch of the table in core/README.md#reservations: from each status, each move, by the one
+// who proposed it and by the other, whichever of the two is the voyager.
 func TestEveryMove(t *testing.T) {
 	type move = func(s scene, by id.User, r id.Reservation) (reservations.Reservation, error)
 	moves := map[string]move{

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Fold gives the form in which two texts are equal "without regard to case" (spec §1): normalised
+// Fold gives the form in which two texts are equal "without regard to case": normalised
 // (NFC), then case-folded by Unicode's rules. It is stored beside the text as typed.
 func Fold(s string) string {
 	folded := strings.Map(foldCherokee, cases.Fold().String(norm.NFC.String(s)))
@@ -34,7 +34,7 @@ func Valid(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsRune(s, 0)
 }
 
-// Length counts characters: Unicode code points, as every length in the spec does.
+// Length counts characters: Unicode code points, as all lengths of text are meant.
 func Length(s string) int { return utf8.RuneCountInString(s) }
 
 // Contains reports whether part stands in s without regard to case.

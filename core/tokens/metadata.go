@@ -17,7 +17,7 @@ import (
 
 // The bounds of metadata.
 const (
-	MaxMetadataBytes = 4096 // in canonical form (spec §1)
+	MaxMetadataBytes = 4096 // in canonical form
 	maxMetadataDepth = 32
 )
 

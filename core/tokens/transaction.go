@@ -11,7 +11,7 @@ import (
 // Type says what a transaction was for.
 type Type string
 
-// The types (spec §1).
+// The types of transactions; Allows says which sign each asks for.
 const (
 	SignupBonus     Type = "SIGNUP_BONUS"
 	MessageSent     Type = "MESSAGE_SENT"

@@ -9,7 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
-// signs is the table of spec §1: may a type credit, may it debit?
+// signs holds for each type whether it may credit and whether it may debit.
 var signs = map[tokens.Type]struct{ credit, debit bool }{
 	tokens.SignupBonus:     {credit: true},
 	tokens.Purchase:        {credit: true},
@@ -31,7 +31,7 @@ func TestTypesAllow(t *testing.T) {
 	for _, kind := range tokens.Types {
 		want, known := signs[kind]
 		if !known {
-			t.Errorf("%s is not in the spec", kind)
+			t.Errorf("%s is not in the table", kind)
 		}
 		for amount, allowed := range map[int64]bool{
 			1: want.credit, tokens.MaxAmount: want.credit, -1: want.debit, -tokens.MaxAmount: want.debit, 0: false,

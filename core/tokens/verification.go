@@ -1,6 +1,6 @@
 package tokens
 
-// Verification is what an audit of a store found (spec §2, Tokens).
+// Verification is what an audit of a store found.
 type Verification struct {
 	Wallets      int64 // how many there are
 	Transactions int64 // how many there are

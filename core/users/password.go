@@ -12,7 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/text"
 )
 
-// The bounds of a password (spec §2).
+// The bounds of a password.
 const (
 	MinPassword      = 8  // characters
 	MaxPasswordBytes = 72 // what bcrypt looks at

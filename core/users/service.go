@@ -24,7 +24,7 @@ type Policy struct {
 	ResetURL        string        // the page that takes a reset; the token is added to it; "" mails the bare token
 }
 
-// DefaultPolicy is the policy of spec §2.
+// DefaultPolicy returns the default of each field.
 func DefaultPolicy() Policy {
 	return Policy{SignupBonus: 50, AccessLifetime: 15 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, ResetLifetime: time.Hour}
 }

@@ -91,7 +91,7 @@ func (f *fixture) unchanged(what string, before contents) {
 	}
 }
 
-// audited fails the test where the store breaks a rule of spec §1 or §2.
+// audited fails the test if the store breaks a rule of core/README.md.
 func (f *fixture) audited() {
 	f.Helper()
 	v, err := audit.New(ports.ForAudit(f.store)).Audit(f.ctx)

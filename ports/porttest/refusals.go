@@ -340,7 +340,8 @@ func refusedAdmins(c *community) {
 	})
 }
 
-// refusedRefresh is the one refusal that is kept (spec §2).
+// refusedRefresh is the one refusal whose effect is committed: a second use of a refresh token
+// revokes its session.
 func refusedRefresh(c *community) {
 	in, err := c.accounts.SignUp(c.ctx, signUp("ada"), "")
 	if err != nil {

@@ -74,7 +74,7 @@ func userAdded(f *fixture) {
 	f.same("its password alone", alone.Reveal(), hashOf("secret").Reveal())
 }
 
-// sameAddress are pairs that are one address, as spec §1 compares.
+// sameAddress are pairs that are one address: equal without regard to case.
 var sameAddress = [][]string{
 	{"ada@example.org", "ADA@example.org", "Ada@EXAMPLE.ORG"},
 	{"josé@example.org", "jose\u0301@example.org", "JOSÉ@example.org", "JOSE\u0301@Example.org"},

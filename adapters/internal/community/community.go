@@ -29,7 +29,7 @@ type Community struct {
 	Store        *ports.Store
 }
 
-// New makes a Community with the policies of the spec.
+// New makes a Community with the default policies.
 func New(storage ports.Storage, clock *Clock, ids id.Source, units uow.Policy) *Community {
 	store := ports.NewStore(storage, units)
 	ledger := tokens.NewLedger(ids)

@@ -166,7 +166,7 @@ func at(rows []string, i int) string {
 	return rows[i]
 }
 
-// audit makes sure that the history left every rule of the spec standing.
+// audit makes sure that the history left every rule of core/README.md standing.
 func (h *history) audit() {
 	for _, s := range h.sides {
 		v, err := s.lanes[0].Auditor.Audit(h.ctx)

@@ -6,7 +6,7 @@
 //	talk := w.Conversation(ada, luca)
 //	w.Clock.Advance(time.Hour)
 //
-// When the test ends, the store is audited: a test that leaves a rule of the spec broken fails,
+// When the test ends, the store is audited: a test that leaves a rule of core/README.md broken fails,
 // whatever it looked at itself.
 package coretest
 

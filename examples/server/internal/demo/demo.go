@@ -22,7 +22,7 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// The accounts that everybody knows (spec §2). All the others have the same password.
+// The accounts that core/README.md#demo-data names. All the others have the same password.
 const (
 	Admin    = "admin@example.org"
 	Voyager  = "voyager@example.org"

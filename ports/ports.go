@@ -1,6 +1,8 @@
 // Package ports is the edge of the hexagon: what a store must be able to do. Each domain of core
 // declares its own repository, with the obligations of every method; Tx is their union. An adapter
-// implements Storage, and proves it with one call of the conformance kit in ports/porttest.
+// implements Storage, and proves it with one call of the conformance kit in ports/porttest, whose README.md
+// says in which order to write a store. A store that is not complete embeds UnimplementedStorage,
+// UnimplementedTx and the unimplemented repositories.
 package ports
 
 import (

@@ -18,7 +18,7 @@ type Repository interface {
 	Report(ctx context.Context, report id.Report) (Report, error)
 
 	// ChangeReport stores the status, notes, reviewer and time of r if its stored status is from, and
-	// says whether it was: of units that move one report at once, one does.
+	// says whether it was: of units that move one report at once, one does. Both people of r are those stored.
 	ChangeReport(ctx context.Context, r Report, from Status) (changed bool, err error)
 
 	// Reports lists the reports of a status ("" for all), oldest first by (created_at, id): those after

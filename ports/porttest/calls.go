@@ -3,6 +3,7 @@ package porttest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -253,11 +254,20 @@ func post(ctx context.Context, tx ports.Tx, entries ...tokens.Entry) error {
 
 // claimAndSave keeps a record under a key that is free.
 func claimAndSave(ctx context.Context, tx ports.Tx, r idempotency.Record) error {
-	if _, err := tx.Idempotency().Claim(ctx, r.Owner, r.Key); !errors.Is(err, fault.NotFound) {
-		if err == nil {
-			err = errors.New("the key is not free")
-		}
+	if err := claimFree(ctx, tx, r.Owner, r.Key); err != nil {
 		return err
 	}
 	return tx.Idempotency().Save(ctx, r)
+}
+
+// claimFree claims a key, and returns an error if there is a record under it.
+func claimFree(ctx context.Context, tx ports.Tx, owner string, key idempotency.Key) error {
+	switch _, err := tx.Idempotency().Claim(ctx, owner, key); {
+	case err == nil:
+		return fmt.Errorf("there is a record under the key %s", key)
+	case errors.Is(err, fault.NotFound):
+		return nil
+	default:
+		return err
+	}
 }

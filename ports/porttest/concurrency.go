@@ -21,7 +21,7 @@ func together(n int, fn func(i int) error) []error {
 	for i := range n {
 		wg.Go(func() {
 			<-begin
-			errs[i] = fn(i)
+			attempt(&errs[i], func() error { return fn(i) })
 		})
 	}
 	close(begin)
@@ -39,7 +39,7 @@ func (f *fixture) allTogether(n int, fn func(i int) error) {
 	}
 }
 
-// task is something that goes on beside the test.
+// task is something that runs concurrently with the test.
 type task struct {
 	done chan struct{}
 	err  error
@@ -49,9 +49,20 @@ func aside(fn func() error) *task {
 	t := &task{done: make(chan struct{})}
 	go func() {
 		defer close(t.done)
-		t.err = fn()
+		attempt(&t.err, fn)
 	}()
 	return t
+}
+
+// attempt sets *err to what fn returns in a goroutine of its own, also if fn panics, or fails the test.
+func attempt(err *error, fn func() error) {
+	defer func() {
+		if p := panicked(recover()); p != nil {
+			*err = p
+		}
+	}()
+	*err = errTestFailed // until fn returns
+	*err = fn()
 }
 
 // soon reports whether the task ends while the test is patient.
@@ -74,7 +85,10 @@ func (t *task) wait(ctx context.Context) error {
 	}
 }
 
-var errNeverEnded = errors.New("it never ended")
+var (
+	errNeverEnded = errors.New("it never ended")
+	errTestFailed = errors.New("it failed the test")
+)
 
 // lostOrNil reports whether a unit was kept, or lost against another one and may be run again.
 func lostOrNil(err error) bool { return err == nil || errors.Is(err, uow.ErrConflict) }

@@ -271,6 +271,27 @@ func (r overlapDone) Move(ctx context.Context, reservation id.Reservation, from,
 	return moved, err
 }
 
+// forgetful leaves out a field when it writes.
+type forgetful struct{ matching.Repository }
+
+func (r forgetful) SaveProfile(ctx context.Context, p matching.Profile, interests []id.Interest) error {
+	p.Biography = ""
+	return r.Repository.SaveProfile(ctx, p, interests)
+}
+
+// unread leaves out a field when it lists.
+type unread struct{ messaging.Repository }
+
+func (r unread) History(
+	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,
+) (messaging.Standing, []messaging.Message, error) {
+	standing, messages, err := r.Repository.History(ctx, conversation, after, limit)
+	for i := range messages {
+		messages[i].Read = false
+	}
+	return standing, messages, err
+}
+
 // forgiving writes only the rows that are not there yet.
 type forgiving struct{ ports.Rows }
 

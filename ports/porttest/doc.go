@@ -1,21 +1,25 @@
-// Package porttest is the conformance kit: whoever brings a store of their own proves it with one call.
+// Package porttest is the conformance kit for stores. The whole test of a store is one call:
 //
-//	func TestStorage(t *testing.T) {
+//	func TestStore(t *testing.T) {
 //		porttest.Storage(t, func(t *testing.T) ports.Storage { return mystore.New() })
 //	}
 //
 // # Bring your own store
 //
 // Write one package with a type that implements ports.Storage. Its Run begins a transaction, hands out the
-// repositories bound to it, and commits or rolls back; each repository is declared in its domain of core, with
-// what it owes at every method. Then let the kit judge.
+// repositories bound to it, and commits or rolls back. Each repository is declared in its domain of core, with
+// the obligations of each method. The file README.md beside this one says in which order to write them, which
+// suite of the kit needs which, how to run a single suite, and what a store must enforce between rows. Until a
+// store is complete it embeds the types ports.UnimplementedStorage, ports.UnimplementedTx and their siblings.
 //
 // The kit asks for what those comments promise, and for nothing else. It knows no adapter and skips nothing:
-// a guard may wait, or fail with uow.ErrConflict; a write may be sent at once, or with the commit; readers may wait
-// for a writer, or not. What it never forgives is a half-kept unit, a lost update, a balance that is wrong, or a
-// row that comes back other than it went in.
+// a guard may wait, or fail with uow.ErrConflict, after which the unit is run again; a write may be sent
+// immediately, or with the commit; readers may wait for a writer, or not. The kit fails a store that keeps half
+// of a unit, loses an update, has a wrong balance, or returns a row that differs from the one written. A test
+// that fails or panics does not stop the tests after it.
 //
-// The function that opens a store is called once for each test, and gives an empty store; the tests run one after
-// another, and at most two stores are open at once, so one server that is wiped in between does as well as many.
-// The kit closes what it opened. With CICERONE_SOAK=1 in the environment the concurrent tests run many times longer.
+// The function that opens a store is called once for each test, and returns an empty store. The tests run one
+// after another, and at most two stores are open at a time, so that one server that is wiped in between is
+// enough. The kit closes the stores. With CICERONE_SOAK=1 in the environment the concurrent tests run many times
+// longer.
 package porttest

@@ -2,11 +2,13 @@ package porttest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
 	"time"
 
+	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
@@ -50,10 +52,16 @@ func newFixture(t *testing.T, open func(t *testing.T) ports.Storage) *fixture {
 func (f *fixture) another() ports.Storage {
 	f.Helper()
 	s := f.open(f.T)
+	if s == nil {
+		f.Fatal("no store was opened: it is nil")
+	}
 	f.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), promptly)
 		defer cancel()
-		if err := s.Close(ctx); err != nil {
+		limit, stop := context.WithTimeout(context.Background(), 2*promptly)
+		defer stop()
+		err := aside(func() error { return s.Close(ctx) }).wait(limit)
+		if err != nil && !errors.Is(err, fault.Unimplemented) { // which the suite closing reports
 			f.Errorf("close the store: %v", err)
 		}
 	})
@@ -76,8 +84,24 @@ func (f *fixture) view(fn unit) {
 	}
 }
 
-// run runs a unit of work once, as it is: no retries stand between the test and the adapter.
-func (f *fixture) run(fn unit) error { return f.storage.Run(f.ctx, uow.Write, fn) }
+// once runs a unit of work that writes a single time: for tests in which a conflict is an answer. Everything
+// else runs units again after a conflict, and so its closures return errors, and report none of them.
+func (f *fixture) once(fn unit) error { return f.storage.Run(f.ctx, uow.Write, fn) }
+
+// try runs a unit of work that writes, and returns its error.
+func (f *fixture) try(fn unit) error { return f.store.Do(f.ctx, fn) }
+
+// in runs a unit of work in a mode, and returns its error.
+func (f *fixture) in(ctx context.Context, mode uow.Mode, fn unit) error {
+	switch mode {
+	case uow.Read:
+		return f.store.View(ctx, fn)
+	case uow.Snapshot:
+		return f.store.Snapshot(ctx, fn)
+	default:
+		return f.store.Do(ctx, fn)
+	}
+}
 
 // write answers what one call in a unit of its own does.
 func write[T any](f *fixture, fn func(ctx context.Context, tx ports.Tx) (T, error)) (answer T) {

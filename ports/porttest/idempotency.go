@@ -57,11 +57,7 @@ func recordKept(f *fixture) {
 	f.same("found", found, true)
 	f.same("the record", got, want)
 	f.do(func(ctx context.Context, tx ports.Tx) error { // a key that was claimed, and nothing kept under it
-		_, err := tx.Idempotency().Claim(ctx, "ada", "unused")
-		if errors.Is(err, fault.NotFound) {
-			return nil
-		}
-		return fmt.Errorf("claimed a free key: %w", err)
+		return claimFree(ctx, tx, "ada", "unused")
 	})
 	_, found = f.record("ada", "unused")
 	f.same("a key under which nothing was kept is taken", found, false)
@@ -71,26 +67,23 @@ func claimWaits(f *fixture) {
 	record := f.newRecord("ada", "key", noon)
 	var second *task
 	var seen idempotency.Record
-	var free bool
-	err := f.run(func(ctx context.Context, tx ports.Tx) error {
-		if _, err := tx.Idempotency().Claim(ctx, record.Owner, record.Key); !errors.Is(err, fault.NotFound) {
-			return fmt.Errorf("claimed a free key: %w", err)
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		if err := claimFree(ctx, tx, record.Owner, record.Key); err != nil {
+			return err
 		}
-		second = aside(func() error {
-			return f.run(func(ctx context.Context, tx ports.Tx) (err error) {
-				seen, err = tx.Idempotency().Claim(ctx, record.Owner, record.Key)
-				free = errors.Is(err, fault.NotFound)
-				return err
+		if second == nil {
+			second = aside(func() error {
+				return f.once(func(ctx context.Context, tx ports.Tx) (err error) {
+					seen, err = tx.Idempotency().Claim(ctx, record.Owner, record.Key)
+					return err
+				})
 			})
-		})
-		second.soon()
+			second.soon()
+		}
 		return tx.Idempotency().Save(ctx, record)
 	})
-	if err != nil {
-		f.Fatal(err)
-	}
 	switch err := second.wait(f.ctx); {
-	case free:
+	case errors.Is(err, fault.NotFound):
 		f.Error("a second unit found a key free that another one had claimed")
 	case err == nil:
 		f.same("what the second unit saw", seen, record)
@@ -110,11 +103,8 @@ func (f *fixture) slowBonus(pause time.Duration, user id.User, amount int64, cmd
 		func(context.Context, ports.Tx) error { return nil },
 		func(ctx context.Context, tx ports.Tx) (int64, error) {
 			time.Sleep(pause)
-			receipts, err := tx.Tokens().Post(ctx, f.newEntry(user, amount, tokens.AdminAdjustment))
-			if err != nil {
-				return 0, err
-			}
-			return receipts[0].Transaction.BalanceAfter, nil
+			receipt, err := postOne(ctx, tx, f.newEntry(user, amount, tokens.AdminAdjustment))
+			return receipt.Transaction.BalanceAfter, err
 		})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/cicerone-go/cicerone/core/id"
@@ -24,74 +25,85 @@ var isolation = []test{
 	{"two admins cannot demote each other", noWriteSkew},
 }
 
-// lookAt reads the rows of everything from outside while a unit is under way; a store whose readers wait
-// for its writer answers nil until then.
-func (f *fixture) lookAt(inside func(look *task) error) (seen contents, unitErr error) {
+// lookAt lists all accounts from outside while a unit that added one is under way. first reports whether the
+// reader ended before that unit; a store whose readers wait for its writer lists them later.
+func (f *fixture) lookAt(end error) (seen []users.User, first bool) {
 	f.Helper()
-	looking := make(chan *task, 1)
-	unitErr = f.run(func(ctx context.Context, tx ports.Tx) error {
+	var look *task
+	err := f.try(func(ctx context.Context, tx ports.Tx) error {
 		if _, err := tx.Users().Add(ctx, f.newUser("unseen"), users.PasswordHash{}); err != nil {
 			return err
 		}
-		look := aside(func() error {
-			return f.storage.Run(f.ctx, uow.Snapshot, func(ctx context.Context, tx ports.Tx) (err error) {
-				seen, err = dumpIn(ctx, tx)
-				return err
+		if look == nil {
+			look = aside(func() error {
+				return f.in(f.ctx, uow.Snapshot, func(ctx context.Context, tx ports.Tx) (err error) {
+					seen, err = tx.Users().List(ctx, users.Filter{}, nil, 100)
+					return err
+				})
 			})
-		})
-		looking <- look
-		return inside(look)
-	})
-	select {
-	case look := <-looking:
-		if err := look.wait(f.ctx); err != nil {
-			f.Fatalf("a reader failed: %v", err)
+			first = look.soon()
 		}
-	default:
-		f.Fatalf("the unit did not begin: %v", unitErr)
+		return end
+	})
+	if !errors.Is(err, end) || look == nil {
+		f.Fatalf("the unit answered %v, want %v", err, end)
 	}
-	return seen, unitErr
+	if err := look.wait(f.ctx); err != nil {
+		f.Fatalf("a reader failed: %v", err)
+	}
+	return seen, first
+}
+
+// everybody lists all accounts.
+func (f *fixture) everybody() []users.User {
+	f.Helper()
+	return read(f, func(ctx context.Context, tx ports.Tx) ([]users.User, error) {
+		return tx.Users().List(ctx, users.Filter{}, nil, 100)
+	})
 }
 
 func noDirtyRead(f *fixture) {
 	f.user("ada")
-	before := f.dump()
-	first := false
-	seen, err := f.lookAt(func(look *task) error {
-		first = look.soon()
-		return nil
-	})
-	if err != nil {
-		f.Fatal(err)
+	if seen, first := f.lookAt(nil); first && len(seen) != 1 {
+		f.Errorf("a reader saw what was not committed: %+v", seen)
 	}
-	if first && diff(before, seen) != "" {
-		f.Errorf("a reader saw what was not committed:\n%s", diff(before, seen))
-	}
-	if diff(before, f.dump()) == "" {
-		f.Error("a reader that came after the commit did not see it")
-	}
+	f.same("how many accounts a reader sees that came after the commit", len(f.everybody()), 2)
 }
 
 func noPhantomOfRollback(f *fixture) {
 	f.user("ada")
-	before := f.dump()
-	seen, err := f.lookAt(func(look *task) error {
-		look.soon()
-		return errBoom
-	})
-	if !errors.Is(err, errBoom) {
-		f.Fatal(err)
+	if seen, _ := f.lookAt(errBoom); len(seen) != 1 {
+		f.Errorf("a reader saw what was rolled back: %+v", seen)
 	}
-	if d := diff(before, seen); d != "" {
-		f.Errorf("a reader saw what was rolled back:\n%s", d)
+	f.same("how many accounts there are after the rollback", len(f.everybody()), 1)
+}
+
+// wholeCommits moves tokens around in a ring, and reads meanwhile: none may be missing in a snapshot.
+func wholeCommits(f *fixture) {
+	f.wholeCommits(uow.Snapshot, func(ctx context.Context, tx ports.Tx, ring []id.User) (sum int64, err error) {
+		for _, u := range ring {
+			w, err := tx.Tokens().Wallet(ctx, u)
+			if err != nil {
+				return 0, err
+			}
+			sum += w.Balance
+		}
+		return sum, nil
+	})
+}
+
+// wholeReads is wholeCommits for a single read, in each mode.
+func wholeReads(f *fixture) {
+	for _, mode := range reading {
+		f.wholeCommits(mode, balances)
 	}
 }
 
-// wholeCommits moves tokens around in a ring, and reads meanwhile: none may be missing.
-func wholeCommits(f *fixture) {
+func (f *fixture) wholeCommits(mode uow.Mode, balances func(ctx context.Context, tx ports.Tx, ring []id.User) (int64, error)) {
+	f.Helper()
 	const people, each = 4, 100
 	ring := make([]id.User, people)
-	for i, u := range f.many(people, "ring") {
+	for i, u := range f.many(people, fmt.Sprint("ring", mode)) {
 		ring[i] = u.ID
 		f.post(u.ID, each, tokens.SignupBonus)
 	}
@@ -113,18 +125,16 @@ func wholeCommits(f *fixture) {
 			over = true // and look once more
 		default:
 		}
-		for _, mode := range reading {
-			var sum int64
-			err := f.storage.Run(f.ctx, mode, func(ctx context.Context, tx ports.Tx) (err error) {
-				sum, err = balances(ctx, tx)
-				return err
-			})
-			if !lostOrNil(err) {
-				f.Fatal(err)
-			}
-			if err == nil && sum != people*each {
-				f.Fatalf("in mode %d, a reader saw %d tokens, want %d: half a unit", mode, sum, people*each)
-			}
+		var sum int64
+		err := f.in(f.ctx, mode, func(ctx context.Context, tx ports.Tx) (err error) {
+			sum, err = balances(ctx, tx, ring)
+			return err
+		})
+		if err != nil {
+			f.Fatal(err)
+		}
+		if sum != people*each {
+			f.Fatalf("in mode %d, a reader saw %d tokens, want %d: half a unit", mode, sum, people*each)
 		}
 	}
 	if err := writing.wait(f.ctx); err != nil {
@@ -133,53 +143,58 @@ func wholeCommits(f *fixture) {
 	f.audited()
 }
 
-// balances sums all wallets in one read.
-func balances(ctx context.Context, tx ports.Tx) (sum int64, err error) {
+// balances sums the wallets of some people in one read of all.
+func balances(ctx context.Context, tx ports.Tx, of []id.User) (sum int64, err error) {
 	wallets, err := tx.Rows().Read(ctx, ports.Wallets, nil, 1000)
-	for _, w := range wallets {
-		balance, ok := w[2].(int64)
-		if !ok {
-			return 0, fmt.Errorf("a balance came as %T", w[2])
-		}
-		sum += balance
+	if err == nil {
+		err = ports.Wallets.Check(wallets...)
 	}
-	return sum, err
+	if err != nil {
+		return 0, err
+	}
+	for _, w := range wallets {
+		if slices.Contains(of, id.User(w[1].([16]byte))) {
+			sum += w[2].(int64)
+		}
+	}
+	return sum, nil
 }
 
 func oneMoment(f *fixture) {
 	ada, ben := f.rich("ada", 10), f.rich("ben", 10)
-	var first, second int64
+	var first, second tokens.Wallet
+	var ledger []tokens.Transaction
 	var writing *task
-	err := f.storage.Run(f.ctx, uow.Snapshot, func(ctx context.Context, tx ports.Tx) error {
-		a, err := tx.Tokens().Wallet(ctx, ada.ID)
-		if err != nil {
+	err := f.in(f.ctx, uow.Snapshot, func(ctx context.Context, tx ports.Tx) (err error) {
+		if first, err = tx.Tokens().Wallet(ctx, ada.ID); err != nil {
 			return err
 		}
-		writing = aside(func() error {
-			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
-				return post(ctx, tx, f.newEntry(ada.ID, -4, tokens.AdminAdjustment), f.newEntry(ben.ID, 4, tokens.AdminAdjustment))
+		if writing == nil {
+			writing = aside(func() error {
+				return f.try(func(ctx context.Context, tx ports.Tx) error {
+					return post(ctx, tx, f.newEntry(ada.ID, -4, tokens.AdminAdjustment), f.newEntry(ben.ID, 4, tokens.AdminAdjustment))
+				})
 			})
-		})
-		writing.soon() // or it waits for the snapshot's end
-		b, err := tx.Tokens().Wallet(ctx, ben.ID)
-		if err != nil {
+			writing.soon() // or it waits for the snapshot's end
+		}
+		if second, err = tx.Tokens().Wallet(ctx, ben.ID); err != nil {
 			return err
 		}
-		first, second = a.Balance, b.Balance
-		list, err := tx.Tokens().Transactions(ctx, ben.ID, nil, 10)
-		if err == nil && len(list) != 1 {
-			err = fmt.Errorf("the ledger has %d lines for the balance %d", len(list), second)
-		}
+		ledger, err = tx.Tokens().Transactions(ctx, ben.ID, nil, 10)
 		return err
 	})
 	if err != nil {
 		f.Error(err)
 	}
+	if writing == nil {
+		return
+	}
 	if err := writing.wait(f.ctx); err != nil {
 		f.Fatal(err)
 	}
-	if first != 10 || second != 10 {
-		f.Errorf("a snapshot saw %d and %d, want 10 and 10", first, second)
+	if first.Balance+second.Balance != 20 || int64(len(ledger)) != 1+(second.Balance-10)/4 {
+		f.Errorf("a snapshot saw the balances %d and %d and %d lines of a ledger, which are not of one moment",
+			first.Balance, second.Balance, len(ledger))
 	}
 	f.same("the balance afterwards", f.wallet(ben.ID).Balance, 14)
 }
@@ -187,26 +202,31 @@ func oneMoment(f *fixture) {
 func freshReads(f *fixture) {
 	ada := f.rich("ada", 10)
 	var writing *task
-	err := f.storage.Run(f.ctx, uow.Read, func(ctx context.Context, tx ports.Tx) error {
-		writing = aside(func() error {
-			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
-				return post(ctx, tx, f.newEntry(ada.ID, 5, tokens.Bonus))
+	var written bool
+	var w tokens.Wallet
+	err := f.in(f.ctx, uow.Read, func(ctx context.Context, tx ports.Tx) (err error) {
+		if writing == nil {
+			writing = aside(func() error {
+				return f.try(func(ctx context.Context, tx ports.Tx) error {
+					return post(ctx, tx, f.newEntry(ada.ID, 5, tokens.Bonus))
+				})
 			})
-		})
-		if !writing.soon() {
-			return nil // the writer waits for the reader
 		}
-		w, err := tx.Tokens().Wallet(ctx, ada.ID)
-		if err == nil {
-			f.same("a balance read after a commit", w.Balance, 15)
-		}
+		written = writing.soon() // or the writer waits for the reader
+		w, err = tx.Tokens().Wallet(ctx, ada.ID)
 		return err
 	})
 	if err != nil {
 		f.Error(err)
 	}
+	if writing == nil {
+		return
+	}
 	if err := writing.wait(f.ctx); err != nil {
 		f.Fatal(err)
+	}
+	if written {
+		f.same("a balance read after a commit", w.Balance, 15)
 	}
 }
 

@@ -71,7 +71,8 @@ func profileReplaced(f *fixture) {
 	f.saveProfile(second)
 	_, interests = f.profileOf(ada.ID)
 	sameList(f, "its interests when there are none", interests, nil)
-	f.same("rows of profiles and their interests", []int{len(f.dump()["profiles"]), len(f.dump()["profile_interests"])}, []int{1, 0})
+	f.rowCount(ports.Profiles, 1)
+	f.rowCount(ports.ProfileInterests, 0)
 }
 
 func profileRace(f *fixture) {
@@ -90,6 +91,9 @@ func profileRace(f *fixture) {
 		})
 		p, linked := f.profileOf(ada.ID)
 		i := slices.IndexFunc(interests, func(x matching.Interest) bool { return x.Name == p.FirstName })
+		if i < 0 {
+			f.Fatalf("a profile that no unit saved: %+v", p)
+		}
 		f.same("how many interests are linked", len(linked), 2)
 		for _, want := range []matching.Interest{interests[i], interests[(i+1)%len(interests)]} {
 			if !slices.Contains(linked, want) {
@@ -97,7 +101,7 @@ func profileRace(f *fixture) {
 			}
 		}
 	}
-	f.same("rows of profiles", len(f.dump()["profiles"]), rounds(5, 200))
+	f.rowCount(ports.Profiles, rounds(5, 200))
 }
 
 func profileDropped(f *fixture) {
@@ -108,9 +112,9 @@ func profileDropped(f *fixture) {
 	for range 2 {
 		f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Matching().DropProfile(ctx, ada.ID) })
 	}
-	dump := f.dump()
-	f.same("rows left of profiles, their interests and interests",
-		[]int{len(dump["profiles"]), len(dump["profile_interests"]), len(dump["interests"])}, []int{1, 1, 1})
+	f.rowCount(ports.Profiles, 1)
+	f.rowCount(ports.ProfileInterests, 1)
+	f.rowCount(ports.Interests, 1)
 	got, _ := f.profileOf(ben.ID)
 	f.same("another profile", got, kept)
 	f.profile(ada, hiking)
@@ -152,7 +156,7 @@ func interestRace(f *fixture) {
 		})
 		f.same("how many created it", len(filter(created, func(b bool) bool { return b })), 1)
 	}
-	f.same("how many interests there are", len(f.dump()["interests"]), rounds(3, 200))
+	f.rowCount(ports.Interests, rounds(3, 200))
 }
 
 func interestSaved(f *fixture) {

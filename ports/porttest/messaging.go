@@ -10,6 +10,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
@@ -34,26 +35,26 @@ func conversationOpened(f *fixture) {
 	first, back := f.conversation(ada, ben), f.conversation(ben, ada)
 	f.conversation(ada, cleo)
 	before := f.dump()
-	f.do(func(ctx context.Context, tx ports.Tx) error {
-		again := f.newConversation(ada.ID, ben.ID)
-		again.CreatedAt = noon.Add(time.Hour)
-		there, created, err := tx.Messaging().OpenConversation(ctx, again)
-		f.kept("the conversation opened again", there, first, err)
-		f.same("created", created, false)
-		return err
-	})
+	again := f.newConversation(ada.ID, ben.ID)
+	again.CreatedAt = noon.Add(time.Hour)
+	there, created := f.openConversation(again)
+	f.same("the conversation opened again", there, first)
+	f.same("created", created, false)
 	f.unchanged("opening a conversation again", before)
-	f.view(func(ctx context.Context, tx ports.Tx) error {
-		got, err := tx.Messaging().ConversationOf(ctx, ada.ID, ben.ID)
-		f.kept("the conversation of Ada as voyager", got, first, err)
-		got, err = tx.Messaging().ConversationOf(ctx, ben.ID, ada.ID)
-		f.kept("the conversation of Ben as voyager", got, back, err)
-		_, err = tx.Messaging().ConversationOf(ctx, cleo.ID, ada.ID)
-		if !errors.Is(err, fault.NotFound) {
-			f.Errorf("a conversation that nobody opened answered %v", err)
-		}
-		return nil
-	})
+	of := func(voyager, local id.User) (c messaging.Conversation, err error) {
+		err = f.in(f.ctx, uow.Read, func(ctx context.Context, tx ports.Tx) (err error) {
+			c, err = tx.Messaging().ConversationOf(ctx, voyager, local)
+			return err
+		})
+		return c, err
+	}
+	got, err := of(ada.ID, ben.ID)
+	f.kept("the conversation of Ada as voyager", got, first, err)
+	got, err = of(ben.ID, ada.ID)
+	f.kept("the conversation of Ben as voyager", got, back, err)
+	if _, err = of(cleo.ID, ada.ID); !errors.Is(err, fault.NotFound) {
+		f.Errorf("a conversation that was not opened answered %v, want not found", err)
+	}
 }
 
 func conversationRace(f *fixture) {
@@ -73,7 +74,7 @@ func conversationRace(f *fixture) {
 			f.same("the conversation", c, there[0])
 		}
 	}
-	f.same("how many conversations there are", len(f.dump()["conversations"]), rounds(3, 200))
+	f.rowCount(ports.Conversations, rounds(3, 200))
 }
 
 func (f *fixture) standing(c messaging.Conversation) messaging.Standing {
@@ -106,6 +107,20 @@ func conversationStanding(f *fixture) {
 	f.same("the standing with an erased voyager", f.standing(talk), want)
 }
 
+func (f *fixture) messageOf(message id.Message) messaging.Message {
+	f.Helper()
+	return read(f, func(ctx context.Context, tx ports.Tx) (messaging.Message, error) {
+		return tx.Messaging().Message(ctx, message)
+	})
+}
+
+func (f *fixture) attachmentOf(message id.Message) messaging.Attachment {
+	f.Helper()
+	return read(f, func(ctx context.Context, tx ports.Tx) (messaging.Attachment, error) {
+		return tx.Messaging().Attachment(ctx, message)
+	})
+}
+
 func attachmentApart(f *fixture) {
 	ada, ben := f.user("ada"), f.user("ben")
 	talk := f.conversation(ada, ben)
@@ -120,17 +135,15 @@ func attachmentApart(f *fixture) {
 		want[m.ID], messages = a, append(messages, m)
 	}
 	for _, m := range messages {
-		got := read(f, func(ctx context.Context, tx ports.Tx) (messaging.Message, error) {
-			return tx.Messaging().Message(ctx, m.ID)
-		})
-		f.same("the message", got, m)
-		err := f.store.View(f.ctx, func(ctx context.Context, tx ports.Tx) error {
-			a, err := tx.Messaging().Attachment(ctx, m.ID)
-			if err == nil {
-				f.same("its image", a, want[m.ID])
-			}
+		f.same("the message", f.messageOf(m.ID), m)
+		var image messaging.Attachment
+		err := f.in(f.ctx, uow.Read, func(ctx context.Context, tx ports.Tx) (err error) {
+			image, err = tx.Messaging().Attachment(ctx, m.ID)
 			return err
 		})
+		if err == nil {
+			f.same("its image", image, want[m.ID])
+		}
 		if there := m.Attachment != ""; there != (err == nil) || !there && !errors.Is(err, fault.NotFound) {
 			f.Errorf("the image of a message with %q answered %v", m.Attachment, err)
 		}
@@ -188,10 +201,7 @@ func messagesRead(f *fixture) {
 		sameList(f, fmt.Sprintf("the messages after reading up to %d", upTo), got, newestFirst(all, byTime, byID))
 	}
 	f.same("how many Ben has not read", mark(ben, all[11]), 6)
-	got := read(f, func(ctx context.Context, tx ports.Tx) (messaging.Message, error) {
-		return tx.Messaging().Message(ctx, elsewhere.ID)
-	})
-	f.same("a message elsewhere", got, elsewhere)
+	f.same("a message elsewhere", f.messageOf(elsewhere.ID), elsewhere)
 }
 
 func readRace(f *fixture) {
@@ -291,10 +301,7 @@ func overviewPages(f *fixture) {
 		}
 		talk := f.newConversation(voyager.ID, local.ID)
 		talk.CreatedAt = tie(i)
-		f.do(func(ctx context.Context, tx ports.Tx) error {
-			_, _, err := tx.Messaging().OpenConversation(ctx, talk)
-			return err
-		})
+		f.openConversation(talk)
 		line := flat{Conversation: talk, Other: messaging.Person{UserID: other.ID, FirstName: other.Name}}
 		if i%5 != 0 { // the others are as old as their conversation
 			f.message(talk, ada, talk.CreatedAt)

@@ -83,7 +83,7 @@ func reportRace(f *fixture) {
 		})
 		f.same("how many filed it", len(filter(created, func(b bool) bool { return b })), 1)
 	}
-	f.same("how many reports there are", len(f.dump()["reports"]), rounds(3, 200))
+	f.rowCount(ports.Reports, rounds(3, 200))
 }
 
 func reportMoved(f *fixture) {
@@ -226,6 +226,14 @@ func (f *fixture) newAudit(actor id.User, subject id.Subject) moderation.AuditRe
 	}
 }
 
+// auditsOf lists what the audit trail holds of a subject.
+func (f *fixture) auditsOf(subject id.Subject) []moderation.AuditRecord {
+	f.Helper()
+	return read(f, func(ctx context.Context, tx ports.Tx) ([]moderation.AuditRecord, error) {
+		return tx.Moderation().Audits(ctx, subject, nil, 10)
+	})
+}
+
 func auditKept(f *fixture) {
 	eve := f.user("eve", admin)
 	var want []moderation.AuditRecord
@@ -237,10 +245,7 @@ func auditKept(f *fixture) {
 		f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().AddAudit(ctx, r) })
 		want = append(want, r)
 	}
-	got := read(f, func(ctx context.Context, tx ports.Tx) ([]moderation.AuditRecord, error) {
-		return tx.Moderation().Audits(ctx, id.Subject{}, nil, 10)
-	})
-	sameList(f, "the audit trail", got, want)
+	sameList(f, "the audit trail", f.auditsOf(id.Subject{}), want)
 }
 
 func auditPages(f *fixture) {

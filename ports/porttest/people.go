@@ -27,21 +27,27 @@ func (f *fixture) newUser(name string) users.User {
 	}
 }
 
-// user stores an account with an empty wallet, changed before in whatever way the test needs.
-func (f *fixture) user(name string, changes ...func(*users.User)) users.User {
+// account stores an account without a wallet, changed before in whatever way the test needs.
+func (f *fixture) account(name string, changes ...func(*users.User)) users.User {
 	f.Helper()
 	u := f.newUser(name)
 	for _, change := range changes {
 		change(&u)
 	}
+	created := write(f, func(ctx context.Context, tx ports.Tx) (bool, error) {
+		return tx.Users().Add(ctx, u, hashOf(name))
+	})
+	if !created {
+		f.Fatalf("the address %s is taken", u.Email)
+	}
+	return u
+}
+
+// user is account with an empty wallet.
+func (f *fixture) user(name string, changes ...func(*users.User)) users.User {
+	f.Helper()
+	u := f.account(name, changes...)
 	f.do(func(ctx context.Context, tx ports.Tx) error {
-		created, err := tx.Users().Add(ctx, u, hashOf(name))
-		if err == nil && !created {
-			err = fmt.Errorf("the address %s is taken", u.Email)
-		}
-		if err != nil {
-			return err
-		}
 		return tx.Tokens().Open(ctx, tokens.Wallet{ID: id.Wallet(f.ids.Next()), UserID: u.ID})
 	})
 	return u
@@ -72,15 +78,19 @@ func (f *fixture) newEntry(user id.User, amount int64, kind tokens.Type) tokens.
 func (f *fixture) post(user id.User, amount int64, kind tokens.Type) tokens.Receipt {
 	f.Helper()
 	return write(f, func(ctx context.Context, tx ports.Tx) (tokens.Receipt, error) {
-		receipts, err := tx.Tokens().Post(ctx, f.newEntry(user, amount, kind))
-		if err == nil && len(receipts) != 1 {
-			err = fmt.Errorf("one entry gave %d receipts", len(receipts))
-		}
-		if err != nil {
-			return tokens.Receipt{}, err
-		}
-		return receipts[0], nil
+		return postOne(ctx, tx, f.newEntry(user, amount, kind))
 	})
+}
+
+func postOne(ctx context.Context, tx ports.Tx, e tokens.Entry) (tokens.Receipt, error) {
+	receipts, err := tx.Tokens().Post(ctx, e)
+	if err == nil && len(receipts) != 1 {
+		err = fmt.Errorf("one entry gave %d receipts", len(receipts))
+	}
+	if err != nil {
+		return tokens.Receipt{}, err
+	}
+	return receipts[0], nil
 }
 
 // rich stores an account whose wallet holds so many tokens.
@@ -200,16 +210,21 @@ func (f *fixture) newConversation(voyager, local id.User) messaging.Conversation
 	return messaging.Conversation{ID: id.Conversation(f.ids.Next()), VoyagerID: voyager, LocalID: local, CreatedAt: noon}
 }
 
+func (f *fixture) openConversation(c messaging.Conversation) (there messaging.Conversation, created bool) {
+	f.Helper()
+	f.do(func(ctx context.Context, tx ports.Tx) (err error) {
+		there, created, err = tx.Messaging().OpenConversation(ctx, c)
+		return err
+	})
+	return there, created
+}
+
 func (f *fixture) conversation(voyager, local users.User) messaging.Conversation {
 	f.Helper()
 	c := f.newConversation(voyager.ID, local.ID)
-	f.do(func(ctx context.Context, tx ports.Tx) error {
-		_, created, err := tx.Messaging().OpenConversation(ctx, c)
-		if err == nil && !created {
-			err = fmt.Errorf("a conversation was taken for a duplicate")
-		}
-		return err
-	})
+	if _, created := f.openConversation(c); !created {
+		f.Fatal("a conversation was taken for a duplicate")
+	}
 	return c
 }
 

@@ -1,6 +1,8 @@
 package porttest
 
 import (
+	"fmt"
+	"runtime/debug"
 	"testing"
 
 	"github.com/cicerone-go/cicerone/ports"
@@ -13,7 +15,7 @@ func Storage(t *testing.T, open func(t *testing.T) ports.Storage) {
 	for _, s := range suites {
 		t.Run(s.name, func(t *testing.T) {
 			for _, c := range s.tests {
-				t.Run(c.name, func(t *testing.T) { c.run(newFixture(t, open)) })
+				t.Run(c.name, func(t *testing.T) { c.judge(t, open) })
 			}
 		})
 	}
@@ -31,25 +33,47 @@ type test struct {
 	run  func(f *fixture)
 }
 
-// suites go from the store as a whole to the domains, and from there to the services on top of them.
+// judge runs the test. A panic fails it, and the kit continues with the next one.
+func (c test) judge(t *testing.T, open func(t *testing.T) ports.Storage) {
+	t.Helper()
+	defer func() {
+		if err := panicked(recover()); err != nil {
+			t.Error(err)
+		}
+	}()
+	c.run(newFixture(t, open))
+}
+
+// panicked is the error for a value that recover returned, or nil if there was no panic.
+func panicked(value any) error {
+	if value == nil {
+		return nil
+	}
+	return fmt.Errorf("panic: %v\n%s", value, debug.Stack())
+}
+
+// suites are in the order in which a store is written: each needs the repositories that README.md
+// lists for it, and those that the suites before it need.
 var suites = []suite{
 	{"units", units},
-	{"isolation", isolation},
-	{"guards", guards},
-	{"cancellation", cancellation},
-	{"closing", closing},
-	{"values", values},
-	{"aliasing", aliasing},
-	{"rows", rows},
-	{"idempotency", idempotencyTests},
-	{"tokens", tokensTests},
 	{"users", usersTests},
 	{"sessions", sessionsTests},
+	{"tokens", tokensTests},
+	{"isolation", isolation},
+	{"closing", closing},
+	{"idempotency", idempotencyTests},
 	{"moderation", moderationTests},
 	{"matching", matchingTests},
 	{"search", searchTests},
 	{"messaging", messagingTests},
 	{"reservations", reservationsTests},
+	{"fields", fields},
+	{"rows", rows},
+	{"calls", calls},
+	{"guards", guards},
+	{"cancellation", cancellation},
+	{"values", values},
+	{"aliasing", aliasing},
 	{"races", races},
 	{"privacy", privacyTests},
 	{"refusals", refusals},

@@ -2,6 +2,9 @@ package porttest_test
 
 import (
 	"os"
+	"os/exec"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
@@ -9,15 +12,72 @@ import (
 	"github.com/cicerone-go/cicerone/ports/porttest"
 )
 
-// defectVariable names the defect that TestStorage plants into the memory adapter; "" plants none.
-const defectVariable = "CICERONE_PORTTEST_DEFECT"
+// storeVariable names the store on which TestStorage runs the kit, if that is not the memory adapter.
+const storeVariable = "CICERONE_PORTTEST_STORE"
 
-// TestStorage runs the kit on the memory adapter, which must pass. TestDefects runs it again in processes of
-// their own, on the same adapter with one defect each, which must not.
+// plant makes a store of the memory adapter.
+type plant = func(s *memory.Store) ports.Storage
+
+// TestStorage runs the kit on the memory adapter, which must pass. Other tests run it again in processes of
+// their own, on stores that are made of that adapter.
 func TestStorage(t *testing.T) {
 	plant := func(s *memory.Store) ports.Storage { return s }
-	if name := os.Getenv(defectVariable); name != "" {
-		plant = defectNamed(t, name).plant
+	if name := os.Getenv(storeVariable); name != "" {
+		plant = plantNamed(t, name)
 	}
 	porttest.Storage(t, func(*testing.T) ports.Storage { return plant(memory.New()) })
+}
+
+// plantNamed finds a store by its name: a defect, one of unfinished, "nervous", or "only" with the repositories
+// that it has.
+func plantNamed(t *testing.T, name string) plant {
+	t.Helper()
+	if list, only := strings.CutPrefix(name, "only "); only {
+		return having(strings.Split(list, ", ")...)
+	}
+	if name == "nervous" {
+		return nervous
+	}
+	for _, u := range unfinished {
+		if u.name == name {
+			return u.plant
+		}
+	}
+	for _, d := range defects {
+		if d.name == name {
+			return d.plant
+		}
+	}
+	t.Fatalf("there is no store %q", name)
+	return nil
+}
+
+// verdict is what the kit printed of a store.
+type verdict struct {
+	output  string
+	failed  []string // tests and suites, as suite/test with underscores
+	reached []string // likewise, of whatever outcome
+	err     error    // nil if all passed
+}
+
+var outcome = regexp.MustCompile(`(?m)^ *--- (FAIL|PASS|SKIP): TestStorage/(.+) \(`)
+
+// judged runs tests of the kit in a process of its own: a test that fails fails the process that it is in.
+func judged(t *testing.T, store, pattern string) verdict {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.CommandContext(t.Context(), self, "-test.run="+pattern, "-test.v", "-test.timeout=2m")
+	child.Env = append(os.Environ(), storeVariable+"="+store)
+	output, err := child.CombinedOutput()
+	v := verdict{output: string(output), err: err}
+	for _, match := range outcome.FindAllStringSubmatch(v.output, -1) {
+		v.reached = append(v.reached, match[2])
+		if match[1] == "FAIL" {
+			v.failed = append(v.failed, match[2])
+		}
+	}
+	return v
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // races is what many people do at once, through the services.
@@ -70,8 +71,8 @@ func sendsWithOneKey(c *community) {
 		}
 		c.balanced(ada.ID, int64(49-round))
 	}
-	dump := c.dump()
-	c.same("rows of messages and attachments", []int{len(dump["messages"]), len(dump["attachments"])}, []int{rounds(3, 40), rounds(3, 40)})
+	c.rowCount(ports.Messages, rounds(3, 40))
+	c.rowCount(ports.Attachments, rounds(3, 40))
 }
 
 func manyAccepts(c *community) {
@@ -208,7 +209,7 @@ func signUpRetried(c *community) {
 		}
 		c.balanced(got[0].User.ID, 50)
 	}
-	c.same("how many users there are", len(c.dump()["users"]), rounds(3, 60))
+	c.rowCount(ports.Users, rounds(3, 60))
 }
 
 func signUpRace(c *community) {
@@ -221,7 +222,7 @@ func signUpRace(c *community) {
 		c.same("sign-ups that succeeded", count(errs, nil), 1)
 		c.same("sign-ups that came late", count(errs, users.ErrEmailTaken), 9)
 	}
-	c.same("how many users there are", len(c.dump()["users"]), rounds(3, 60))
+	c.rowCount(ports.Users, rounds(3, 60))
 }
 
 func openRace(c *community) {
@@ -314,7 +315,7 @@ func lastAdmin(c *community) {
 		})
 		c.only("what happens to admins at once", errs, users.ErrLastAdmin, users.ErrAdminsOnly, users.ErrNotSignedIn, users.ErrErased)
 		admins = filter(admins, func(u users.User) bool {
-			now := c.account(u.ID)
+			now := c.accountOf(u.ID)
 			return now.Role == users.RoleAdmin && now.IsActive
 		})
 		if len(admins) == 0 {

@@ -3,16 +3,13 @@ package porttest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/reservations"
-	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/tokens"
-	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -27,27 +24,38 @@ var rows = []test{
 	{"keys that no table has are refused", malformedKeys},
 	{"the ledger only grows", appendOnly},
 	{"a mark stays as it was first put", marksStay},
+	{"one read sees no half of a unit", wholeReads},
 }
 
 func rowKinds(f *fixture) {
 	f.town()
-	f.view(func(ctx context.Context, tx ports.Tx) error {
-		for _, table := range ports.Tables {
-			all, err := rowsOf(ctx, tx, table, 100)
-			if err != nil {
-				return err
-			}
-			if len(all) == 0 {
-				return fmt.Errorf("%s is empty in a town", table.Name) // a defect of the kit
-			}
-			for _, row := range all {
-				if err := table.Check(row); err != nil {
-					f.Errorf("%v in %s", err, describe(row))
-				}
+	for _, table := range ports.Tables {
+		all := f.rowsOf(table, 100)
+		if len(all) == 0 {
+			f.Errorf("%s is empty in a town", table.Name)
+		}
+		for _, row := range all {
+			if err := table.Check(row); err != nil {
+				f.Errorf("%v in %s", err, describe(row))
 			}
 		}
-		return nil
-	})
+	}
+}
+
+// rowsOf reads a whole table in batches.
+func (f *fixture) rowsOf(table *ports.Table, batch int) []ports.Row {
+	f.Helper()
+	return read(f, func(ctx context.Context, tx ports.Tx) ([]ports.Row, error) { return rowsOf(ctx, tx, table, batch) })
+}
+
+// firstRow reads the first row of a table.
+func (f *fixture) firstRow(table *ports.Table) ports.Row {
+	f.Helper()
+	there := read(f, func(ctx context.Context, tx ports.Tx) ([]ports.Row, error) { return tx.Rows().Read(ctx, table, nil, 1) })
+	if len(there) != 1 || len(there[0]) != len(table.Columns) {
+		f.Fatalf("the first row of %s was read as %v", table.Name, there)
+	}
+	return there[0]
 }
 
 func rowPages(f *fixture) {
@@ -62,12 +70,12 @@ func rowPages(f *fixture) {
 		f.post(u.ID, 4, tokens.Bonus)
 	}
 	for _, table := range ports.Tables {
-		whole := read(f, func(ctx context.Context, tx ports.Tx) ([]ports.Row, error) { return rowsOf(ctx, tx, table, 1000) })
+		whole := f.rowsOf(table, 1000)
 		if !slices.IsSortedFunc(whole, func(a, b ports.Row) int { return compareKeys(a[:table.Key], b[:table.Key]) }) {
 			f.Errorf("%s is not read in the order of its key", table.Name)
 		}
 		for _, size := range pageSizes {
-			got := read(f, func(ctx context.Context, tx ports.Tx) ([]ports.Row, error) { return rowsOf(ctx, tx, table, size) })
+			got := f.rowsOf(table, size)
 			if !slices.EqualFunc(got, whole, func(a, b ports.Row) bool { return describe(a) == describe(b) }) {
 				f.Errorf("%s in batches of %d is not what it is as a whole", table.Name, size)
 			}
@@ -103,9 +111,11 @@ func compareKeys(a, b []any) int {
 func (f *fixture) copyTo(target ports.Storage) {
 	f.Helper()
 	for _, table := range ports.Tables {
-		all := read(f, func(ctx context.Context, tx ports.Tx) ([]ports.Row, error) { return rowsOf(ctx, tx, table, 7) })
+		all := f.rowsOf(table, 7)
 		for batch := range slices.Chunk(all, 5) {
-			err := target.Run(f.ctx, 0, func(ctx context.Context, tx ports.Tx) error { return tx.Rows().Write(ctx, table, batch) })
+			err := ports.NewStore(target, policy).Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
+				return tx.Rows().Write(ctx, table, batch)
+			})
 			if err != nil {
 				f.Fatalf("write %s into another store: %v", table.Name, err)
 			}
@@ -136,22 +146,17 @@ func copied(f *fixture) {
 	c.same("what is held", held, w.accepted.Tokens)
 	clash := c.reservation(w.talk, 5)
 	c.same("an overlapping accept", c.move(clash, reservations.Pending, reservations.Accepted), reservations.Overlaps)
-	found := read(&c, func(ctx context.Context, tx ports.Tx) (users.User, error) {
-		u, password, err := tx.Users().ByEmail(ctx, text.Fold(w.ada.Email))
-		c.same("the password", password.Reveal(), hashOf("ada").Reveal())
-		return u, err
-	})
+	found, password, _ := c.byEmail(w.ada.Email)
 	c.same("an account found by its address", found, w.ada)
+	c.same("its password", password, hashOf("ada").Reveal())
 }
 
 func rowsRepeated(f *fixture) {
 	f.town()
 	before := f.dump()
 	for _, table := range ports.Tables {
-		there := read(f, func(ctx context.Context, tx ports.Tx) ([]ports.Row, error) {
-			return tx.Rows().Read(ctx, table, nil, 1)
-		})
-		err := f.run(func(ctx context.Context, tx ports.Tx) error {
+		there := []ports.Row{f.firstRow(table)}
+		err := f.try(func(ctx context.Context, tx ports.Tx) error {
 			return inOrder(
 				func() error { return tx.Marks().Mark(ctx, "together with "+table.Name, noon) },
 				func() error { return tx.Rows().Write(ctx, table, there) },
@@ -187,11 +192,9 @@ func rowsAgainstRules(f *fixture) {
 			r[0], r[8], r[9], r[10] = f.ids.Next(), w.accepted.Date.Add(-time.Minute), w.accepted.EndDate, "accepted"
 		}},
 	} {
-		row := read(f, func(ctx context.Context, tx ports.Tx) ([]ports.Row, error) {
-			return tx.Rows().Read(ctx, rule.table, nil, 1)
-		})[0]
+		row := f.firstRow(rule.table)
 		rule.change(row)
-		err := f.run(func(ctx context.Context, tx ports.Tx) error {
+		err := f.try(func(ctx context.Context, tx ports.Tx) error {
 			return tx.Rows().Write(ctx, rule.table, []ports.Row{row})
 		})
 		if err == nil {
@@ -206,15 +209,13 @@ func malformedRows(f *fixture) {
 	before := f.dump()
 	refused := func(what string, table *ports.Table, row ports.Row) {
 		f.Helper()
-		err := f.run(func(ctx context.Context, tx ports.Tx) error { return tx.Rows().Write(ctx, table, []ports.Row{row}) })
+		err := f.try(func(ctx context.Context, tx ports.Tx) error { return tx.Rows().Write(ctx, table, []ports.Row{row}) })
 		if err == nil {
 			f.Errorf("%s took a row with %s", table.Name, what)
 		}
 	}
 	for _, table := range ports.Tables {
-		row := read(f, func(ctx context.Context, tx ports.Tx) ([]ports.Row, error) {
-			return tx.Rows().Read(ctx, table, nil, 1)
-		})[0]
+		row := f.firstRow(table)
 		refused("a value less", table, row[1:])
 		refused("a value more", table, append(slices.Clone(row), "more"))
 		for i, c := range table.Columns {
@@ -257,9 +258,7 @@ func malformed(c ports.Column) map[string]any {
 func malformedKeys(f *fixture) {
 	f.town()
 	for _, table := range ports.Tables {
-		key := read(f, func(ctx context.Context, tx ports.Tx) ([]ports.Row, error) {
-			return tx.Rows().Read(ctx, table, nil, 1)
-		})[0][:table.Key]
+		key := f.firstRow(table)[:table.Key]
 		for what, after := range map[string][]any{
 			"no value":        {},
 			"a value more":    append(slices.Clone(key), "more"),
@@ -267,7 +266,7 @@ func malformedKeys(f *fixture) {
 			"nothing in it":   append([]any{nil}, key[1:]...),
 			"its last absent": key[: table.Key-1 : table.Key-1],
 		} {
-			err := f.run(func(ctx context.Context, tx ports.Tx) error {
+			err := f.try(func(ctx context.Context, tx ports.Tx) error {
 				_, err := tx.Rows().Read(ctx, table, after, 1)
 				return err
 			})
@@ -288,7 +287,7 @@ func appendOnly(f *fixture) {
 	for i, row := range ledger {
 		other := slices.Clone(row)
 		other[2], other[3] = [16]byte(id.Transaction(f.ids.Next())), int64(1000)
-		err := f.run(func(ctx context.Context, tx ports.Tx) error {
+		err := f.try(func(ctx context.Context, tx ports.Tx) error {
 			return tx.Rows().Write(ctx, ports.TokenTransactions, []ports.Row{other})
 		})
 		if err == nil {
@@ -296,6 +295,16 @@ func appendOnly(f *fixture) {
 		}
 	}
 	f.unchanged("writing over the ledger", before)
+}
+
+// marked reads a mark.
+func (f *fixture) marked(name string) (since time.Time, marked bool) {
+	f.Helper()
+	f.view(func(ctx context.Context, tx ports.Tx) (err error) {
+		since, marked, err = tx.Marks().Marked(ctx, name)
+		return err
+	})
+	return since, marked
 }
 
 func marksStay(f *fixture) {
@@ -310,13 +319,10 @@ func marksStay(f *fixture) {
 		since  time.Time
 		marked bool
 	}{{"demo", noon, true}, {"Demo", noon.Add(2 * time.Hour), true}, {"other", time.Time{}, false}} {
-		f.view(func(ctx context.Context, tx ports.Tx) error {
-			since, marked, err := tx.Marks().Marked(ctx, want.name)
-			if err != nil || since != want.since || marked != want.marked {
-				f.Errorf("the mark %s: %v, %v, %v; want %v, %v", want.name, since, marked, err, want.since, want.marked)
-			}
-			return nil
-		})
+		since, marked := f.marked(want.name)
+		if since != want.since || marked != want.marked {
+			f.Errorf("the mark %s: %v, %v; want %v, %v", want.name, since, marked, want.since, want.marked)
+		}
 	}
 	errs := together(10, func(i int) error {
 		return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {

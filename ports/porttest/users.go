@@ -34,7 +34,7 @@ var usersTests = []test{
 }
 
 // account reads an account.
-func (f *fixture) account(user id.User) users.User {
+func (f *fixture) accountOf(user id.User) users.User {
 	f.Helper()
 	return read(f, func(ctx context.Context, tx ports.Tx) (users.User, error) { return tx.Users().User(ctx, user) })
 }
@@ -63,7 +63,7 @@ func userAdded(f *fixture) {
 		return tx.Users().Add(ctx, handedIn, hashOf("secret"))
 	})
 	f.same("created", created, true)
-	f.same("the account", f.account(want.ID), want)
+	f.same("the account", f.accountOf(want.ID), want)
 	got, password, found := f.byEmail(want.Email)
 	f.same("found by its address", found, true)
 	f.same("the account by its address", got, want)
@@ -84,7 +84,7 @@ var sameAddress = [][]string{
 
 func addressTaken(f *fixture) {
 	for _, forms := range sameAddress {
-		first := f.user("first", func(u *users.User) { u.Email = forms[0] })
+		first := f.account("first", func(u *users.User) { u.Email = forms[0] })
 		before := f.dump()
 		for _, form := range forms {
 			again := f.newUser("again")
@@ -102,7 +102,7 @@ func addressTaken(f *fixture) {
 		f.unchanged("an address that is taken", before)
 	}
 	for _, other := range []string{"ada@example.com", "ada2@example.org", "jose@example.org", "ada@example.or", "da@example.org"} {
-		f.user("other", func(u *users.User) { u.Email = other })
+		f.account("other", func(u *users.User) { u.Email = other })
 	}
 }
 
@@ -127,7 +127,7 @@ func addressRace(f *fixture) {
 }
 
 func userSaved(f *fixture) {
-	ada := f.user("ada")
+	ada := f.account("ada")
 	changed := users.User{
 		ID: ada.ID, Name: "Countess", Email: "other@example.org", Bio: "b", Location: "l", Role: users.RoleAdmin, IsActive: false,
 		Version: 1, CreatedAt: noon, UpdatedAt: noon.Add(time.Hour),
@@ -135,7 +135,7 @@ func userSaved(f *fixture) {
 	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().Save(ctx, changed) })
 	want := changed
 	want.Email, want.Version = ada.Email, 2
-	f.same("the account", f.account(ada.ID), want)
+	f.same("the account", f.accountOf(ada.ID), want)
 	_, password, found := f.byEmail(ada.Email)
 	f.same("found by the address that it had", found, true)
 	f.same("the password", password, hashOf("ada").Reveal())
@@ -144,7 +144,7 @@ func userSaved(f *fixture) {
 }
 
 func passwordSet(f *fixture) {
-	ada := f.user("ada")
+	ada := f.account("ada")
 	f.do(func(ctx context.Context, tx ports.Tx) error {
 		return tx.Users().SetPassword(ctx, ada.ID, hashOf("new"), noon.Add(time.Hour))
 	})
@@ -156,7 +156,7 @@ func passwordSet(f *fixture) {
 }
 
 func pinned(f *fixture) {
-	all := f.many(3, "user")
+	all := []users.User{f.account("ada"), f.account("ben"), f.account("cleo")}
 	got := write(f, func(ctx context.Context, tx ports.Tx) ([]users.User, error) {
 		return tx.Users().Pin(ctx, all[2].ID, all[0].ID, all[1].ID, all[2].ID)
 	})
@@ -164,43 +164,43 @@ func pinned(f *fixture) {
 }
 
 func heldUsers(f *fixture) {
-	ada := f.user("ada")
+	ada := f.account("ada")
 	got := write(f, func(ctx context.Context, tx ports.Tx) (users.User, error) { return tx.Users().Hold(ctx, ada.ID) })
 	f.same("the account that is held", got, ada)
-	f.do(func(ctx context.Context, tx ports.Tx) error { // what is held is what the unit itself made of it
+	again := write(f, func(ctx context.Context, tx ports.Tx) (users.User, error) {
 		u, err := tx.Users().Hold(ctx, ada.ID)
 		if err != nil {
-			return err
+			return users.User{}, err
 		}
 		u.Bio = "mine"
 		if err := tx.Users().Save(ctx, u); err != nil {
-			return err
+			return users.User{}, err
 		}
-		u, err = tx.Users().Hold(ctx, ada.ID)
-		f.kept("the account, held again", fmt.Sprint(u.Bio, u.Version), "mine2", err)
-		return nil
+		return tx.Users().Hold(ctx, ada.ID) // reads what the unit itself made of it
 	})
+	f.same("the account, held again", fmt.Sprint(again.Bio, again.Version), "mine2")
 }
 
 func adminsCounted(f *fixture) {
-	ada, ben := f.user("ada", admin), f.user("ben", admin)
-	user := f.user("user")
-	f.user("former", admin, inactive)
+	ada, ben := f.account("ada", admin), f.account("ben", admin)
+	user := f.account("user")
+	f.account("former", admin, inactive)
 	for _, c := range []struct {
 		who    users.User
 		others int
 	}{{ada, 1}, {ben, 1}, {user, 2}} {
-		f.do(func(ctx context.Context, tx ports.Tx) error {
-			u, others, err := tx.Users().HoldWithAdmins(ctx, c.who.ID)
-			f.kept("the account", u, c.who, err)
-			f.same("the admins beside "+c.who.Name, others, c.others)
-			return err
+		var others int
+		u := write(f, func(ctx context.Context, tx ports.Tx) (u users.User, err error) {
+			u, others, err = tx.Users().HoldWithAdmins(ctx, c.who.ID)
+			return u, err
 		})
+		f.same("the account", u, c.who)
+		f.same("the admins beside "+c.who.Name, others, c.others)
 	}
 }
 
 func userErased(f *fixture) {
-	ada, ben := f.user("ada"), f.user("ben")
+	ada, ben := f.account("ada"), f.account("ben")
 	session, refresh := f.session(ada.ID)
 	kept, _ := f.session(ben.ID)
 	reset := users.Reset{Hash: f.secret(), UserID: ada.ID, ExpiresAt: noon}
@@ -209,7 +209,7 @@ func userErased(f *fixture) {
 	stale := erased(ada)
 	stale.Version = 3
 	before := f.dump()
-	err := f.run(func(ctx context.Context, tx ports.Tx) error { return tx.Users().Erase(ctx, stale) })
+	err := f.once(func(ctx context.Context, tx ports.Tx) error { return tx.Users().Erase(ctx, stale) })
 	if !errors.Is(err, uow.ErrConflict) {
 		f.Errorf("erasing a stale account answered %v, want ErrConflict", err)
 	}
@@ -218,29 +218,36 @@ func userErased(f *fixture) {
 	f.do(f.erase(ada.ID))
 	want := erased(ada)
 	want.Version = 2
-	f.same("the account", f.account(ada.ID), want)
+	f.same("the account", f.accountOf(ada.ID), want)
 	_, _, found := f.byEmail(ada.Email)
 	f.same("found by its address", found, false)
-	f.do(func(ctx context.Context, tx ports.Tx) error {
-		password, err := tx.Users().Password(ctx, ada.ID)
-		f.kept("its password", password.IsZero(), true, err)
-		sessions, err := tx.Users().Sessions(ctx, ada.ID)
-		f.kept("its sessions", len(sessions), 0, err)
-		_, _, gone := tx.Users().Session(ctx, session.ID)
-		_, used := tx.Users().UseRefreshToken(ctx, refresh.Hash, noon)
-		_, taken := tx.Users().Reset(ctx, reset.Hash)
-		for _, err := range []error{gone, used, taken} {
-			if !errors.Is(err, fault.NotFound) {
-				f.Errorf("what proved an erased account answered %v", err)
-			}
-		}
-		_, _, err = tx.Users().Session(ctx, kept.ID)
-		return err
+	hash := read(f, func(ctx context.Context, tx ports.Tx) (users.PasswordHash, error) {
+		return tx.Users().Password(ctx, ada.ID)
 	})
-	dump := f.dump()
-	f.same("rows left of sessions, tokens and resets",
-		[]int{len(dump["sessions"]), len(dump["refresh_tokens"]), len(dump["password_resets"])}, []int{1, 1, 0})
-	again := f.user("again", func(u *users.User) { u.Email = ada.Email })
+	f.same("it has no password", hash.IsZero(), true)
+	sessions := read(f, func(ctx context.Context, tx ports.Tx) ([]users.Session, error) {
+		return tx.Users().Sessions(ctx, ada.ID)
+	})
+	f.same("its sessions", len(sessions), 0)
+	for _, proof := range []call{
+		{"a session", func(ctx context.Context, tx ports.Tx) error {
+			_, _, err := tx.Users().Session(ctx, session.ID)
+			return err
+		}},
+		asking("a refresh token", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().UseRefreshToken(ctx, refresh.Hash, noon)
+		}),
+		asking("a reset", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().Reset(ctx, reset.Hash) }),
+	} {
+		if err := f.try(proof.run); !errors.Is(err, fault.NotFound) {
+			f.Errorf("%s of an erased account answered %v, want not found", proof.name, err)
+		}
+	}
+	f.same("another account's session", f.sessionOf(kept.ID), kept)
+	f.rowCount(ports.Sessions, 1)
+	f.rowCount(ports.RefreshTokens, 1)
+	f.rowCount(ports.PasswordResets, 0)
+	again := f.account("again", func(u *users.User) { u.Email = ada.Email })
 	got, _, _ := f.byEmail(ada.Email)
 	f.same("who has the address now", got, again)
 	f.do(f.erase(ben.ID)) // a second one without an address
@@ -249,7 +256,7 @@ func userErased(f *fixture) {
 
 func erasedAddressRace(f *fixture) {
 	for round := range rounds(3, 100) {
-		ada := f.user(fmt.Sprintf("ada%d", round))
+		ada := f.account(fmt.Sprintf("ada%d", round))
 		f.do(f.erase(ada.ID))
 		created := make([]bool, 8)
 		f.allTogether(len(created), func(i int) error {
@@ -285,7 +292,7 @@ func userFilters(f *fixture) {
 		{"ada", admin}, {"ben", func(u *users.User) {}}, {"cleo", inactive}, {"dora", func(u *users.User) { admin(u); inactive(u) }},
 		{"JOSÉ Groß", func(u *users.User) { u.Email = "Mixed.Case@Example.COM" }},
 	} {
-		f.user(u.name, u.change, func(x *users.User) { x.CreatedAt = noon.Add(time.Duration(i) * time.Second) })
+		f.account(u.name, u.change, func(x *users.User) { x.CreatedAt = noon.Add(time.Duration(i) * time.Second) })
 	}
 	for _, c := range []struct {
 		filter users.Filter
@@ -316,9 +323,9 @@ func userFilters(f *fixture) {
 func userQuery(f *fixture) {
 	odd := []string{"a%b", "a_b", `a\b`, "a.b", "a*b", "a[b", "a(b", "a^b", "a$b", "a'b", `a"b`, "a?b", "a+b", "a|b", "a{b"}
 	for i, name := range odd {
-		f.user(name, func(u *users.User) { u.Email = fmt.Sprintf("user%d@example.org", i) })
+		f.account(name, func(u *users.User) { u.Email = fmt.Sprintf("user%d@example.org", i) })
 	}
-	f.user("axb", func(u *users.User) { u.Email = "user-x@example.org" })
+	f.account("axb", func(u *users.User) { u.Email = "user-x@example.org" })
 	for _, name := range odd {
 		f.same("accounts with "+name, f.names(users.Filter{Query: name}), []string{name})
 		f.same("accounts with "+name[1:], f.names(users.Filter{Query: name[1:]}), []string{name})
@@ -329,7 +336,7 @@ func userQuery(f *fixture) {
 func userPages(f *fixture) {
 	var all []users.User
 	for i := range paged {
-		all = append(all, f.user(fmt.Sprint("user", i), func(u *users.User) {
+		all = append(all, f.account(fmt.Sprint("user", i), func(u *users.User) {
 			u.CreatedAt, u.IsActive = tie(i), i%2 == 0
 		}))
 	}

@@ -108,32 +108,33 @@ func (f *fixture) keepsText(number int, s func(characters int) string) {
 			func() error { return tx.Marks().Mark(ctx, mark, noon) },
 		)
 	})
-	f.view(func(ctx context.Context, tx ports.Tx) error {
-		user, err := tx.Users().User(ctx, ada.ID)
-		f.kept("account", user, ada, err)
-		byEmail, _, err := tx.Users().ByEmail(ctx, folded(ada))
-		f.kept("account by its address", byEmail, ada, err)
-		ledger, err := tx.Tokens().Transactions(ctx, ada.ID, nil, 1)
-		f.kept("transaction", ledger[0].Reason, entry.Reason, err)
-		gotProfile, interests, err := tx.Matching().Profile(ctx, ada.ID)
-		f.kept("profile", gotProfile, profile, err)
-		f.kept("interests", interests, []matching.Interest{interest}, err)
-		gotMessage, err := tx.Messaging().Message(ctx, message.ID)
-		f.kept("message", gotMessage, message, err)
-		gotReservation, err := tx.Reservations().Reservation(ctx, reservation.ID)
-		f.kept("reservation", gotReservation, reservation, err)
-		gotReport, err := tx.Moderation().Report(ctx, report.ID)
-		f.kept("report", gotReport, report, err)
-		audits, err := tx.Moderation().Audits(ctx, audit.SubjectID, nil, 10)
-		f.kept("audit record", audits, []moderation.AuditRecord{audit}, err)
-		_, marked, err := tx.Marks().Marked(ctx, mark)
-		f.kept("mark", marked, true, err)
-		return nil
-	})
-	kept := write(f, func(ctx context.Context, tx ports.Tx) (idempotency.Record, error) {
-		return tx.Idempotency().Claim(ctx, record.Owner, record.Key)
-	})
+	f.same("account", f.accountOf(ada.ID), ada)
+	byEmail, _, _ := f.byEmail(ada.Email)
+	f.same("account by its address", byEmail, ada)
+	f.same("transaction", f.lastTransaction(ada.ID).Reason, entry.Reason)
+	gotProfile, interests := f.profileOf(ada.ID)
+	f.same("profile", gotProfile, profile)
+	f.same("interests", interests, []matching.Interest{interest})
+	f.same("message", f.messageOf(message.ID), message)
+	f.same("reservation", f.reservationOf(reservation), reservation)
+	f.same("report", f.reportOf(report.ID), report)
+	f.same("audit record", f.auditsOf(audit.SubjectID), []moderation.AuditRecord{audit})
+	_, marked := f.marked(mark)
+	f.same("mark", marked, true)
+	kept, _ := f.record(record.Owner, record.Key)
 	f.same("idempotency record", kept, record)
+}
+
+// lastTransaction reads the last line of a ledger.
+func (f *fixture) lastTransaction(user id.User) tokens.Transaction {
+	f.Helper()
+	last := read(f, func(ctx context.Context, tx ports.Tx) ([]tokens.Transaction, error) {
+		return tx.Tokens().Transactions(ctx, user, nil, 1)
+	})
+	if len(last) != 1 {
+		f.Fatalf("the last line of a ledger came as %d lines", len(last))
+	}
+	return last[0]
 }
 
 // kept is same, for what was read with an error.
@@ -161,13 +162,13 @@ func oddMetadata(f *fixture) {
 		entry := f.newEntry(ada.ID, 1, tokens.Bonus)
 		entry.Metadata = m
 		f.do(func(ctx context.Context, tx ports.Tx) error { return post(ctx, tx, entry) })
-		got := read(f, func(ctx context.Context, tx ports.Tx) ([]tokens.Transaction, error) {
-			return tx.Tokens().Transactions(ctx, ada.ID, nil, 1)
-		})
-		f.same("metadata", got[0].Metadata.String(), m.String())
+		f.same("metadata", f.lastTransaction(ada.ID).Metadata.String(), m.String())
 		stored := read(f, func(ctx context.Context, tx ports.Tx) ([]ports.Row, error) {
 			return tx.Rows().Read(ctx, ports.TokenTransactions, []any{[16]byte(ada.ID), int64(i)}, 1)
 		})
+		if len(stored) != 1 {
+			f.Fatalf("a row of a ledger came as %d rows", len(stored))
+		}
 		f.same("metadata in a row", stored[0][6], m.String())
 	}
 }
@@ -183,10 +184,7 @@ func exactTimes(f *fixture) {
 		r := f.newReservation(talk, 0)
 		r.Date, r.EndDate, r.CreatedAt = at, at.Add(time.Millisecond), at
 		f.addReservation(r)
-		got := read(f, func(ctx context.Context, tx ports.Tx) (users.User, error) { return tx.Users().User(ctx, ada.ID) })
-		back := read(f, func(ctx context.Context, tx ports.Tx) (reservations.Reservation, error) {
-			return tx.Reservations().Reservation(ctx, r.ID)
-		})
+		got, back := f.accountOf(ada.ID), f.reservationOf(r)
 		for _, pair := range [][2]time.Time{
 			{got.CreatedAt, at}, {got.UpdatedAt, at}, {back.Date, at}, {back.EndDate, r.EndDate}, {back.CreatedAt, at},
 		} {
@@ -212,22 +210,17 @@ func absentValues(f *fixture) {
 		ID: id.AuditRecord(f.ids.Next()), Action: moderation.ActionAdminAppointed, SubjectID: id.Subject(bare.ID), CreatedAt: noon,
 	}
 	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().AddAudit(ctx, audit) })
-	f.view(func(ctx context.Context, tx ports.Tx) error {
-		user, err := tx.Users().User(ctx, bare.ID)
-		f.kept("account", user, bare, err)
-		password, err := tx.Users().Password(ctx, bare.ID)
-		f.kept("password", password.Reveal(), "", err)
-		session, _, err := tx.Users().Session(ctx, s.ID)
-		f.kept("session", session, s, err)
-		gotProfile, interests, err := tx.Matching().Profile(ctx, bare.ID)
-		f.kept("profile", gotProfile, profile, err)
-		f.kept("interests", len(interests), 0, err)
-		gotReport, err := tx.Moderation().Report(ctx, report.ID)
-		f.kept("report", gotReport, report, err)
-		audits, err := tx.Moderation().Audits(ctx, audit.SubjectID, nil, 10)
-		f.kept("audit record", audits, []moderation.AuditRecord{audit}, err)
-		return nil
+	f.same("account", f.accountOf(bare.ID), bare)
+	password := read(f, func(ctx context.Context, tx ports.Tx) (users.PasswordHash, error) {
+		return tx.Users().Password(ctx, bare.ID)
 	})
+	f.same("password", password.Reveal(), "")
+	f.same("session", f.sessionOf(s.ID), s)
+	gotProfile, interests := f.profileOf(bare.ID)
+	f.same("profile", gotProfile, profile)
+	f.same("interests", len(interests), 0)
+	f.same("report", f.reportOf(report.ID), report)
+	f.same("audit record", f.auditsOf(audit.SubjectID), []moderation.AuditRecord{audit})
 	used := write(f, func(ctx context.Context, tx ports.Tx) (users.RefreshToken, error) {
 		return tx.Users().UseRefreshToken(ctx, first.Hash, noon)
 	})
@@ -249,9 +242,7 @@ func largeNumbers(f *fixture) {
 		r := f.newReservation(talk, 2*i)
 		r.Price, r.Tokens = price(p), tokens.MaxBalance-int64(i)
 		f.addReservation(r)
-		got := read(f, func(ctx context.Context, tx ports.Tx) (reservations.Reservation, error) {
-			return tx.Reservations().Reservation(ctx, r.ID)
-		})
+		got := f.reservationOf(r)
 		f.same("a reservation", got, r)
 		f.same("its price", got.Price.String(), p)
 	}
@@ -266,9 +257,7 @@ func largeImage(f *fixture) {
 	m := f.newMessage(talk, talk.VoyagerID, noon)
 	m.Content, m.Attachment = "", image.MediaType
 	f.addMessage(m, &image)
-	got := read(f, func(ctx context.Context, tx ports.Tx) (messaging.Attachment, error) {
-		return tx.Messaging().Attachment(ctx, m.ID)
-	})
+	got := f.attachmentOf(m.ID)
 	f.same("the media type", got.MediaType, image.MediaType)
 	if string(got.Bytes) != string(image.Bytes) {
 		f.Errorf("an image of %d bytes came back as other %d bytes", len(image.Bytes), len(got.Bytes))

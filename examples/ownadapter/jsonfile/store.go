@@ -3,8 +3,9 @@
 // read their data. It lives outside Cicerone's adapters, as yours would, and passes the same kit.
 //
 // It shows two things: that a store may stand on another one (the reading, the rules and the rollback are
-// those of adapters/memory), and what ports.Rows is for (rows come out and go in verbatim, so whoever
-// only has to keep them needs no word of the domain).
+// those of adapters/memory), and what ports.Rows is for (rows come out and go in verbatim, so a store
+// that only keeps them needs no word of the domain). A store that stands on a database of its own is written
+// repository by repository, in the order that ports/porttest/README.md recommends.
 package jsonfile
 
 import (

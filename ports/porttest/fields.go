@@ -1,0 +1,386 @@
+package porttest
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// fields is that every exported field of everything that is stored comes back, through each method that reads it.
+// The values are made by reflection, so that a field that is new in core is tried without a change of the kit.
+var fields = []test{
+	{"users.User", filledTwice(userFields)},
+	{"users.Session and RefreshToken", filledTwice(sessionFields)},
+	{"users.Reset", filledTwice(resetFields)},
+	{"tokens.Wallet and Transaction", filledTwice(ledgerFields)},
+	{"idempotency.Record", filledTwice(recordFields)},
+	{"moderation.Report", filledTwice(reportFields)},
+	{"moderation.Block", filledTwice(blockFields)},
+	{"moderation.AuditRecord", filledTwice(auditFields)},
+	{"matching.Interest", filledTwice(interestFields)},
+	{"matching.Profile", filledTwice(profileFields)},
+	{"messaging.Conversation", filledTwice(conversationFields)},
+	{"messaging.Message and Attachment", filledTwice(messageFields)},
+	{"reservations.Reservation", filledTwice(reservationFields)},
+}
+
+// filledTwice makes a test that runs with each bool of a value true and false.
+func filledTwice(run func(f *fixture, fl *filler)) func(f *fixture) {
+	return func(f *fixture) {
+		fl := f.filler()
+		for _, first := range []bool{true, false} {
+			fl.truth = first
+			run(f, fl)
+		}
+	}
+}
+
+// comes reads a value in a unit of its own, and compares it field by field with the one that was written.
+func comes[T any](f *fixture, method string, wrote T, read func(ctx context.Context, tx ports.Tx) (T, error)) {
+	f.Helper()
+	came(f, method, write(f, read), wrote)
+}
+
+// listed is comes for a method that lists: the item for which is holds must be among the first 100.
+func listed[T any](f *fixture, method string, wrote T, is func(T) bool, list func(ctx context.Context, tx ports.Tx) ([]T, error)) {
+	f.Helper()
+	found := filter(write(f, list), is)
+	if len(found) != 1 {
+		f.Errorf("%s listed it %d times", method, len(found))
+		return
+	}
+	came(f, method, found[0], wrote)
+}
+
+func userFields(f *fixture, fl *filler) {
+	u := filled[users.User](f, fl)
+	u.Version, u.Erased = 1, false
+	created := write(f, func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Users().Add(ctx, u, hashOf("x")) })
+	f.same("created", created, true)
+	userComes(f, u)
+
+	saved := filled[users.User](f, fl)
+	saved.ID, saved.Email, saved.Version, saved.Erased = u.ID, u.Email, 1, false
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().Save(ctx, saved) })
+	saved.Version = 2
+	userComes(f, saved)
+
+	gone := filled[users.User](f, fl)
+	gone.ID, gone.Email, gone.Version = u.ID, "", 2
+	gone.Role, gone.IsActive, gone.Erased = users.RoleUser, false, true
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().Erase(ctx, gone) })
+	gone.Version = 3
+	came(f, "users.Repository.User after Erase", f.accountOf(u.ID), gone)
+}
+
+// userComes reads an account through every method that does.
+func userComes(f *fixture, want users.User) {
+	f.Helper()
+	session, _ := f.session(want.ID)
+	comes(f, "users.Repository.User", want, func(ctx context.Context, tx ports.Tx) (users.User, error) {
+		return tx.Users().User(ctx, want.ID)
+	})
+	comes(f, "users.Repository.ByEmail", want, func(ctx context.Context, tx ports.Tx) (users.User, error) {
+		u, _, err := tx.Users().ByEmail(ctx, folded(want))
+		return u, err
+	})
+	comes(f, "users.Repository.Hold", want, func(ctx context.Context, tx ports.Tx) (users.User, error) {
+		return tx.Users().Hold(ctx, want.ID)
+	})
+	comes(f, "users.Repository.HoldWithAdmins", want, func(ctx context.Context, tx ports.Tx) (users.User, error) {
+		u, _, err := tx.Users().HoldWithAdmins(ctx, want.ID)
+		return u, err
+	})
+	comes(f, "users.Repository.Session", want, func(ctx context.Context, tx ports.Tx) (users.User, error) {
+		_, u, err := tx.Users().Session(ctx, session.ID)
+		return u, err
+	})
+	is := func(u users.User) bool { return u.ID == want.ID }
+	listed(f, "users.Repository.Pin", want, is, func(ctx context.Context, tx ports.Tx) ([]users.User, error) {
+		return tx.Users().Pin(ctx, want.ID)
+	})
+	listed(f, "users.Repository.List", want, is, func(ctx context.Context, tx ports.Tx) ([]users.User, error) {
+		return tx.Users().List(ctx, users.Filter{}, nil, 100)
+	})
+}
+
+func sessionFields(f *fixture, fl *filler) {
+	s, first, further := filled[users.Session](f, fl), filled[users.RefreshToken](f, fl), filled[users.RefreshToken](f, fl)
+	first.SessionID, further.SessionID = s.ID, s.ID
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		return inOrder(
+			func() error { return tx.Users().AddSession(ctx, s, first) },
+			func() error { return tx.Users().AddRefreshToken(ctx, further) },
+		)
+	})
+	came(f, "users.Repository.Session", f.sessionOf(s.ID), s)
+	listed(f, "users.Repository.Sessions", s, func(other users.Session) bool { return other.ID == s.ID },
+		func(ctx context.Context, tx ports.Tx) ([]users.Session, error) {
+			return tx.Users().Sessions(ctx, s.UserID)
+		})
+	for _, t := range []users.RefreshToken{first, further} {
+		comes(f, "users.Repository.UseRefreshToken", t, func(ctx context.Context, tx ports.Tx) (users.RefreshToken, error) {
+			return tx.Users().UseRefreshToken(ctx, t.Hash, noon)
+		})
+	}
+}
+
+func resetFields(f *fixture, fl *filler) {
+	r := filled[users.Reset](f, fl)
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().SetReset(ctx, r) })
+	comes(f, "users.Repository.Reset", r, func(ctx context.Context, tx ports.Tx) (users.Reset, error) {
+		return tx.Users().Reset(ctx, r.Hash)
+	})
+}
+
+func ledgerFields(f *fixture, fl *filler) {
+	w := filled[tokens.Wallet](f, fl)
+	w.Balance, w.Closed = 0, false
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Tokens().Open(ctx, w) })
+	came(f, "tokens.Repository.Wallet", f.wallet(w.UserID), w)
+
+	for seq := range int64(2) {
+		e := filled[tokens.Entry](f, fl)
+		e.UserID, e.UpToBalance = w.UserID, false
+		want := transaction(e)
+		want.Seq, want.BalanceBefore, want.BalanceAfter = seq+1, w.Balance, w.Balance+e.Amount
+		comes(f, "tokens.Repository.Post", want, func(ctx context.Context, tx ports.Tx) (tokens.Transaction, error) {
+			receipt, err := postOne(ctx, tx, e)
+			return receipt.Transaction, err
+		})
+		came(f, "tokens.Repository.Transactions", f.lastTransaction(w.UserID), want)
+		w.Balance = want.BalanceAfter
+		came(f, "tokens.Repository.Wallet after Post", f.wallet(w.UserID), w)
+	}
+
+	w.Closed = true
+	comes(f, "tokens.Repository.Close", w, func(ctx context.Context, tx ports.Tx) (tokens.Wallet, error) {
+		return tx.Tokens().Close(ctx, w.UserID)
+	})
+	came(f, "tokens.Repository.Wallet after Close", f.wallet(w.UserID), w)
+}
+
+// transaction has the fields of an entry that a transaction has, too.
+func transaction(e tokens.Entry) (t tokens.Transaction) {
+	from, to := reflect.ValueOf(e), reflect.ValueOf(&t).Elem()
+	for i := range to.NumField() {
+		if same := from.FieldByName(to.Type().Field(i).Name); same.IsValid() {
+			to.Field(i).Set(same)
+		}
+	}
+	return t
+}
+
+func recordFields(f *fixture, fl *filler) {
+	r := filled[idempotency.Record](f, fl)
+	r.Answer = []byte(`{"n":1}`)
+	f.save(r)
+	comes(f, "idempotency.Repository.Claim", r, func(ctx context.Context, tx ports.Tx) (idempotency.Record, error) {
+		return tx.Idempotency().Claim(ctx, r.Owner, r.Key)
+	})
+}
+
+func reportFields(f *fixture, fl *filler) {
+	r := filled[moderation.Report](f, fl)
+	f.report(r)
+	reportComes(f, r)
+
+	changed := filled[moderation.Report](f, fl)
+	changed.ID, changed.ReporterID, changed.ReportedUserID, changed.Status = r.ID, r.ReporterID, r.ReportedUserID, moderation.Resolved
+	f.same("changed", f.changeReport(changed, r.Status), true)
+	r.Status, r.AdminNotes, r.ReviewedBy, r.ReviewedAt = changed.Status, changed.AdminNotes, changed.ReviewedBy, changed.ReviewedAt
+	reportComes(f, r)
+}
+
+func reportComes(f *fixture, want moderation.Report) {
+	f.Helper()
+	came(f, "moderation.Repository.Report", f.reportOf(want.ID), want)
+	is := func(r moderation.Report) bool { return r.ID == want.ID }
+	listed(f, "moderation.Repository.Reports", want, is, func(ctx context.Context, tx ports.Tx) ([]moderation.Report, error) {
+		return tx.Moderation().Reports(ctx, want.Status, nil, 100)
+	})
+	listed(f, "moderation.Repository.ReportsBy", want, is, func(ctx context.Context, tx ports.Tx) ([]moderation.Report, error) {
+		return tx.Moderation().ReportsBy(ctx, want.ReporterID, nil, 100)
+	})
+}
+
+func blockFields(f *fixture, fl *filler) {
+	b := filled[moderation.Block](f, fl)
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().Block(ctx, b) })
+	listed(f, "moderation.Repository.Blocks", b, func(moderation.Block) bool { return true },
+		func(ctx context.Context, tx ports.Tx) ([]moderation.Block, error) {
+			return tx.Moderation().Blocks(ctx, b.UserID, nil, 100)
+		})
+}
+
+func auditFields(f *fixture, fl *filler) {
+	r := filled[moderation.AuditRecord](f, fl)
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().AddAudit(ctx, r) })
+	is := func(other moderation.AuditRecord) bool { return other.ID == r.ID }
+	for _, subject := range []id.Subject{r.SubjectID, {}} {
+		listed(f, "moderation.Repository.Audits", r, is, func(ctx context.Context, tx ports.Tx) ([]moderation.AuditRecord, error) {
+			return tx.Moderation().Audits(ctx, subject, nil, 100)
+		})
+	}
+}
+
+func interestFields(f *fixture, fl *filler) {
+	i := filled[matching.Interest](f, fl)
+	created := write(f, func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Matching().AddInterest(ctx, i) })
+	f.same("created", created, true)
+	interestComes(f, i)
+
+	saved := filled[matching.Interest](f, fl)
+	saved.ID = i.ID
+	f.same("saved", f.saveInterest(saved), true)
+	interestComes(f, saved)
+}
+
+func interestComes(f *fixture, want matching.Interest) {
+	f.Helper()
+	comes(f, "matching.Repository.HoldInterest", want, func(ctx context.Context, tx ports.Tx) (matching.Interest, error) {
+		return tx.Matching().HoldInterest(ctx, want.ID)
+	})
+	is := func(i matching.Interest) bool { return i.ID == want.ID }
+	listed(f, "matching.Repository.Interests", want, is, func(ctx context.Context, tx ports.Tx) ([]matching.Interest, error) {
+		return tx.Matching().Interests(ctx, want.ID)
+	})
+	listed(f, "matching.Repository.AllInterests", want, is, func(ctx context.Context, tx ports.Tx) ([]matching.Interest, error) {
+		return tx.Matching().AllInterests(ctx, false, nil, 100)
+	})
+	p := f.profile(f.account("interested in "+want.Name), want)
+	_, interests := f.profileOf(p.UserID)
+	listed(f, "matching.Repository.Profile", want, is, func(context.Context, ports.Tx) ([]matching.Interest, error) {
+		return interests, nil
+	})
+}
+
+func profileFields(f *fixture, fl *filler) {
+	viewer := f.account(fmt.Sprint("viewer", fl.n))
+	first := filled[matching.Profile](f, fl)
+	for _, age := range []int{42, 43} {
+		p := filled[matching.Profile](f, fl)
+		p.UserID, p.Age = first.UserID, age
+		f.saveProfile(p)
+		if age == 42 {
+			first.ID = p.ID
+		}
+		p.ID = first.ID // for good
+		got, _ := f.profileOf(p.UserID)
+		came(f, "matching.Repository.Profile", got, p)
+
+		p.IsSearchable = true
+		f.saveProfile(p)
+		found := filter(f.search(matching.Query{Viewer: viewer.ID}), func(m matching.Match) bool { return m.Profile.UserID == p.UserID })
+		if len(found) != 1 {
+			f.Errorf("matching.Repository.Search found a profile %d times", len(found))
+			continue
+		}
+		came(f, "matching.Repository.Search", found[0].Profile, p)
+	}
+}
+
+func conversationFields(f *fixture, fl *filler) {
+	c := filled[messaging.Conversation](f, fl)
+	for range 2 { // the second time it is there
+		there, _ := f.openConversation(c)
+		came(f, "messaging.Repository.OpenConversation", there, c)
+	}
+	comes(f, "messaging.Repository.ConversationOf", c, func(ctx context.Context, tx ports.Tx) (messaging.Conversation, error) {
+		return tx.Messaging().ConversationOf(ctx, c.VoyagerID, c.LocalID)
+	})
+	came(f, "messaging.Repository.Standing", f.standing(c).Conversation, c)
+	comes(f, "messaging.Repository.History", c, func(ctx context.Context, tx ports.Tx) (messaging.Conversation, error) {
+		standing, _, err := tx.Messaging().History(ctx, c.ID, nil, 1)
+		return standing.Conversation, err
+	})
+	overviews := overviewsOf(f, c)
+	for method, o := range overviews {
+		came(f, method, o.Conversation, c)
+	}
+}
+
+// overviewsOf reads the overview of the voyager's only conversation through every method that does.
+func overviewsOf(f *fixture, c messaging.Conversation) map[string]messaging.Overview {
+	f.Helper()
+	list := read(f, func(ctx context.Context, tx ports.Tx) ([]messaging.Overview, error) {
+		return tx.Messaging().Overviews(ctx, c.VoyagerID, nil, 10)
+	})
+	if len(list) != 1 {
+		f.Fatalf("messaging.Repository.Overviews listed %d conversations, want 1", len(list))
+	}
+	one := read(f, func(ctx context.Context, tx ports.Tx) (messaging.Overview, error) {
+		return tx.Messaging().Overview(ctx, c.ID, c.VoyagerID)
+	})
+	return map[string]messaging.Overview{"messaging.Repository.Overview": one, "messaging.Repository.Overviews": list[0]}
+}
+
+func messageFields(f *fixture, fl *filler) {
+	c := filled[messaging.Conversation](f, fl)
+	f.openConversation(c)
+	m, a := filled[messaging.Message](f, fl), filled[messaging.Attachment](f, fl)
+	a.MediaType = "image/webp"
+	m.ConversationID, m.UserID, m.Attachment = c.ID, c.LocalID, a.MediaType
+	f.addMessage(m, &a)
+	came(f, "messaging.Repository.Message", f.messageOf(m.ID), m)
+	came(f, "messaging.Repository.Attachment", f.attachmentOf(m.ID), a)
+	listed(f, "messaging.Repository.History", m, func(messaging.Message) bool { return true },
+		func(ctx context.Context, tx ports.Tx) ([]messaging.Message, error) {
+			_, messages, err := tx.Messaging().History(ctx, c.ID, nil, 100)
+			return messages, err
+		})
+	for method, o := range overviewsOf(f, c) {
+		if o.LastMessage == nil {
+			f.Errorf("%s has no last message", method)
+			continue
+		}
+		came(f, method, *o.LastMessage, m)
+	}
+}
+
+func reservationFields(f *fixture, fl *filler) {
+	c := filled[messaging.Conversation](f, fl)
+	f.openConversation(c)
+	r := filled[reservations.Reservation](f, fl)
+	r.ConversationID, r.VoyagerID, r.LocalID, r.CreatorID = c.ID, c.VoyagerID, c.LocalID, c.LocalID
+	f.addReservation(r)
+	reservationComes(f, r)
+
+	pending := filled[reservations.Reservation](f, fl)
+	pending.ConversationID, pending.VoyagerID, pending.LocalID, pending.CreatorID = c.ID, c.VoyagerID, c.LocalID, c.VoyagerID
+	pending.Status = reservations.Pending
+	f.addReservation(pending)
+	at := noon.Add(-time.Hour)
+	moved := write(f, func(ctx context.Context, tx ports.Tx) (reservations.Moved, error) {
+		return tx.Reservations().Move(ctx, pending.ID, reservations.Pending, reservations.Accepted, at)
+	})
+	f.same("moved", moved, reservations.Done)
+	pending.Status, pending.UpdatedAt = reservations.Accepted, at
+	reservationComes(f, pending)
+}
+
+func reservationComes(f *fixture, want reservations.Reservation) {
+	f.Helper()
+	came(f, "reservations.Repository.Reservation", f.reservationOf(want), want)
+	comes(f, "reservations.Repository.Hold", want, func(ctx context.Context, tx ports.Tx) (reservations.Reservation, error) {
+		return tx.Reservations().Hold(ctx, want.ID)
+	})
+	is := func(r reservations.Reservation) bool { return r.ID == want.ID }
+	listed(f, "reservations.Repository.InConversation", want, is, func(ctx context.Context, tx ports.Tx) ([]reservations.Reservation, error) {
+		return tx.Reservations().InConversation(ctx, want.ConversationID, nil, 100)
+	})
+	listed(f, "reservations.Repository.Of", want, is, func(ctx context.Context, tx ports.Tx) ([]reservations.Reservation, error) {
+		return tx.Reservations().Of(ctx, want.VoyagerID, want.Status, nil, 100)
+	})
+}

@@ -1,0 +1,319 @@
+package porttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// calls is what a unit of work promises for every method of every repository.
+var calls = []test{
+	{"a failed unit leaves no row", failedUnit},
+	{"a commit keeps every row", keptUnit},
+	{"a panic rolls back and goes on", panickingUnit},
+	{"an error of a repository ends the unit", errorEndsUnit},
+	{"not found does not end the unit", notFoundGoesOn},
+	{"a duplicate does not end the unit", duplicateGoesOn},
+	{"a unit that only reads refuses every write", readOnly},
+	{"a unit that only reads reads everything", readingModes},
+	{"a repository used after the end is refused", usedAfterEnd},
+}
+
+// everything writes through every repository, and makes sure that the unit sees what it wrote.
+func everything(f *fixture, w *town, before contents) unit {
+	return func(ctx context.Context, tx ports.Tx) error {
+		for _, c := range w.writes(f) {
+			if err := c.run(ctx, tx); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+		}
+		during, err := dumpIn(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, table := range ports.Tables {
+			if slices.Equal(before[table.Name], during[table.Name]) {
+				return fmt.Errorf("a unit does not see what it wrote to %s", table.Name)
+			}
+		}
+		return nil
+	}
+}
+
+func failedUnit(f *fixture) {
+	w := f.town()
+	before := f.dump()
+	err := f.try(func(ctx context.Context, tx ports.Tx) error {
+		if err := everything(f, w, before)(ctx, tx); err != nil {
+			return err
+		}
+		return errBoom
+	})
+	if !errors.Is(err, errBoom) {
+		f.Errorf("the unit failed with %v, want the error that its function returned", err)
+	}
+	f.unchanged("a unit that failed", before)
+}
+
+func keptUnit(f *fixture) {
+	w := f.town()
+	before := f.dump()
+	var during contents
+	f.do(func(ctx context.Context, tx ports.Tx) (err error) {
+		if err := everything(f, w, before)(ctx, tx); err != nil {
+			return err
+		}
+		during, err = dumpIn(ctx, tx)
+		return err
+	})
+	f.unchanged("the commit of a unit", during)
+}
+
+func panickingUnit(f *fixture) {
+	w := f.town()
+	before := f.dump()
+	f.panics(everything(f, w, before))
+	f.unchanged("a unit that panicked", before)
+	f.user("still-here")
+}
+
+// ending are errors of repositories that must end the unit.
+func (w *town) ending(f *fixture) []struct {
+	call
+	want error
+} {
+	stale := w.ada
+	stale.Version = 7
+	return []struct {
+		call
+		want error
+	}{
+		{call{"too few tokens", func(ctx context.Context, tx ports.Tx) error {
+			return post(ctx, tx, f.newEntry(w.ben.ID, -1000, tokens.Withdrawal))
+		}}, tokens.ErrTooFewTokens},
+		{call{"too many tokens", func(ctx context.Context, tx ports.Tx) error {
+			return post(ctx, tx, f.newEntry(w.ben.ID, tokens.MaxBalance, tokens.Bonus))
+		}}, tokens.ErrTooManyTokens},
+		{call{"a stale save", func(ctx context.Context, tx ports.Tx) error { return tx.Users().Save(ctx, stale) }}, uow.ErrConflict},
+		{call{"a stale erasure", func(ctx context.Context, tx ports.Tx) error { return tx.Users().Erase(ctx, stale) }}, uow.ErrConflict},
+		{call{"a row that is there", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Rows().Write(ctx, ports.StoreMarks, []ports.Row{{w.mark, noon}})
+		}}, nil},
+	}
+}
+
+func errorEndsUnit(f *fixture) {
+	w := f.town()
+	before := f.dump()
+	for _, e := range w.ending(f) {
+		var wentOn []string
+		run := f.try
+		if errors.Is(e.want, uow.ErrConflict) {
+			run = f.once
+		}
+		err := run(func(ctx context.Context, tx ports.Tx) error {
+			wentOn = nil
+			for _, c := range w.writes(f)[:3] {
+				if err := c.run(ctx, tx); err != nil {
+					return fmt.Errorf("%s: %w", c.name, err)
+				}
+			}
+			if e.run(ctx, tx) == nil { // sent with the commit: it must fail by then
+				return nil
+			}
+			for _, c := range w.calls(f) {
+				if later := c.run(ctx, tx); later == nil || errors.Is(later, fault.NotFound) {
+					wentOn = append(wentOn, fmt.Sprintf("%s: %v", c.name, later))
+				}
+			}
+			return nil
+		})
+		for _, call := range wentOn {
+			f.Errorf("after %s, the unit did not end: %s", e.name, call)
+		}
+		if err == nil {
+			f.Errorf("%s: a unit whose function returned nil was kept", e.name)
+		}
+		if e.want != nil && !errors.Is(err, e.want) && !errors.Is(err, uow.ErrEnded) {
+			f.Errorf("%s: the unit failed with %v", e.name, err)
+		}
+		f.unchanged("a unit with "+e.name, before)
+	}
+}
+
+// missing are calls for what is not there.
+func missing(f *fixture, w *town) []call {
+	var (
+		nobody      = id.User(f.ids.Next())
+		session     = id.Session(f.ids.Next())
+		report      = id.Report(f.ids.Next())
+		interest    = id.Interest(f.ids.Next())
+		talk        = id.Conversation(f.ids.Next())
+		message     = id.Message(f.ids.Next())
+		reservation = id.Reservation(f.ids.Next())
+	)
+	return []call{
+		asking("Idempotency.Claim", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Idempotency().Claim(ctx, nobody.String(), "key-1")
+		}),
+		asking("Tokens.Wallet", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Tokens().Wallet(ctx, nobody) }),
+		{"Tokens.Post", func(ctx context.Context, tx ports.Tx) error {
+			return post(ctx, tx, f.newEntry(w.ada.ID, 5, tokens.Bonus), f.newEntry(w.dora.ID, 5, tokens.Bonus))
+		}},
+		asking("Users.User", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().User(ctx, nobody) }),
+		{"Users.ByEmail", func(ctx context.Context, tx ports.Tx) error {
+			_, _, err := tx.Users().ByEmail(ctx, "nobody@example.org")
+			return err
+		}},
+		asking("Users.Password", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().Password(ctx, nobody) }),
+		asking("Users.Pin", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().Pin(ctx, w.ada.ID, nobody) }),
+		asking("Users.Hold", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().Hold(ctx, nobody) }),
+		{"Users.HoldWithAdmins", func(ctx context.Context, tx ports.Tx) error {
+			_, _, err := tx.Users().HoldWithAdmins(ctx, nobody)
+			return err
+		}},
+		{"Users.Save", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Users().Save(ctx, users.User{ID: nobody, Version: 1})
+		}},
+		{"Users.SetPassword", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Users().SetPassword(ctx, nobody, hashOf("secret"), noon)
+		}},
+		{"Users.Session", func(ctx context.Context, tx ports.Tx) error {
+			_, _, err := tx.Users().Session(ctx, session)
+			return err
+		}},
+		asking("Users.UseRefreshToken", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().UseRefreshToken(ctx, f.secret(), noon)
+		}),
+		asking("Users.Reset", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().Reset(ctx, f.secret()) }),
+		asking("Moderation.Report", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Moderation().Report(ctx, report) }),
+		{"Matching.Profile", func(ctx context.Context, tx ports.Tx) error {
+			_, _, err := tx.Matching().Profile(ctx, w.cleo.ID)
+			return err
+		}},
+		asking("Matching.HoldInterest", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Matching().HoldInterest(ctx, interest)
+		}),
+		asking("Messaging.ConversationOf", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Messaging().ConversationOf(ctx, w.ben.ID, w.ada.ID)
+		}),
+		asking("Messaging.Standing", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Messaging().Standing(ctx, talk) }),
+		asking("Messaging.Message", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Messaging().Message(ctx, message) }),
+		asking("Messaging.Attachment", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Messaging().Attachment(ctx, w.text.ID)
+		}),
+		asking("Messaging.Overview", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Messaging().Overview(ctx, talk, w.ada.ID)
+		}),
+		asking("Reservations.Reservation", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Reservations().Reservation(ctx, reservation)
+		}),
+		asking("Reservations.Hold", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Reservations().Hold(ctx, reservation) }),
+		asking("Reservations.Move", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Reservations().Move(ctx, reservation, reservations.Pending, reservations.Declined, noon)
+		}),
+	}
+}
+
+func notFoundGoesOn(f *fixture) {
+	w := f.town()
+	before := f.dump()
+	newcomer := f.newUser("newcomer")
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		if _, err := tx.Users().Add(ctx, newcomer, users.PasswordHash{}); err != nil {
+			return err
+		}
+		for _, c := range missing(f, w) {
+			if err := c.run(ctx, tx); !errors.Is(err, fault.NotFound) {
+				return fmt.Errorf("%s answered %w, want not found", c.name, err)
+			}
+		}
+		return nil
+	})
+	read(f, func(ctx context.Context, tx ports.Tx) (users.User, error) { return tx.Users().User(ctx, newcomer.ID) })
+	after := f.dump()
+	after[ports.Users.Name] = before[ports.Users.Name]
+	if d := diff(before, after); d != "" {
+		f.Errorf("calls that found nothing changed rows:\n%s", d)
+	}
+}
+
+func duplicateGoesOn(f *fixture) {
+	w := f.town()
+	again := f.newUser("other")
+	again.Email = "ADA@Example.org"
+	chess := f.interest("chess")
+	chess.Name = "HIKING"
+	clash := f.newReservation(w.talk, 5)
+	f.addReservation(clash)
+	duplicates := []struct {
+		name string
+		run  func(ctx context.Context, tx ports.Tx) (stored bool, err error)
+	}{
+		{"Users.Add", func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Users().Add(ctx, again, hashOf("x")) }},
+		{"Moderation.AddReport", func(ctx context.Context, tx ports.Tx) (bool, error) {
+			return tx.Moderation().AddReport(ctx, f.newReport(w.cleo.ID, w.ben.ID))
+		}},
+		{"Moderation.ChangeReport", func(ctx context.Context, tx ports.Tx) (bool, error) {
+			return tx.Moderation().ChangeReport(ctx, w.report, "reviewed")
+		}},
+		{"Matching.AddInterest", func(ctx context.Context, tx ports.Tx) (bool, error) {
+			return tx.Matching().AddInterest(ctx, matching.Interest{ID: id.Interest(f.ids.Next()), Name: "hiKING"})
+		}},
+		{"Matching.SaveInterest", func(ctx context.Context, tx ports.Tx) (bool, error) {
+			if _, err := tx.Matching().HoldInterest(ctx, chess.ID); err != nil {
+				return false, err
+			}
+			return tx.Matching().SaveInterest(ctx, chess)
+		}},
+		{"Messaging.OpenConversation", func(ctx context.Context, tx ports.Tx) (bool, error) {
+			there, created, err := tx.Messaging().OpenConversation(ctx, f.newConversation(w.ada.ID, w.ben.ID))
+			if err == nil && there != w.talk {
+				err = fmt.Errorf("it returned %+v, want the conversation that is there", there)
+			}
+			return created, err
+		}},
+		{"Reservations.Move", func(ctx context.Context, tx ports.Tx) (bool, error) {
+			moved, err := tx.Reservations().Move(ctx, clash.ID, reservations.Pending, reservations.Accepted, noon)
+			if err == nil && moved != reservations.Overlaps {
+				err = fmt.Errorf("it answered %v, want Overlaps", moved)
+			}
+			return false, err
+		}},
+	}
+	for i, d := range duplicates {
+		before := f.dump()
+		witness := idempotency.Key(fmt.Sprintf("witness-%d", i))
+		f.do(func(ctx context.Context, tx ports.Tx) error {
+			stored, err := d.run(ctx, tx)
+			if err != nil {
+				return fmt.Errorf("%s: %w", d.name, err)
+			}
+			if stored {
+				return fmt.Errorf("%s stored a duplicate", d.name)
+			}
+			now, err := dumpIn(ctx, tx)
+			if err != nil {
+				return err
+			}
+			if d := diff(before, now); d != "" {
+				return fmt.Errorf("a duplicate changed rows: %s", d)
+			}
+			return claimAndSave(ctx, tx, idempotency.Record{Owner: "witness", Key: witness, Answer: []byte("{}"), CreatedAt: noon})
+		})
+		if d := diff(before, f.dump()); d == "" {
+			f.Errorf("what was written after %s found a duplicate is lost", duplicates[i].name)
+		}
+	}
+}

@@ -1,0 +1,227 @@
+package porttest_test
+
+import (
+	"context"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+	"github.com/cicerone-go/cicerone/ports/porttest"
+)
+
+// unfinished are stores as one has them on the way. The kit must report each suite, and end.
+var unfinished = []struct {
+	name   string
+	plant  plant
+	passes []string // the suites that pass it
+}{
+	{"nil", func(*memory.Store) ports.Storage { return nil }, nil},
+	{"unimplemented", func(*memory.Store) ports.Storage { return ports.UnimplementedStorage{} }, nil},
+	{"panics", func(*memory.Store) ports.Storage { return struct{ ports.Storage }{} }, nil},
+	{"without units", running(func(*memory.Store, context.Context, uow.Mode, unit) error { return nil }), nil},
+	{"without a Tx", txOf(func(ports.Tx) ports.Tx { return nil }), nil},
+	{"with a Tx that panics", txOf(func(ports.Tx) ports.Tx { return struct{ ports.Tx }{} }), nil},
+	{"without repositories", txOf(func(ports.Tx) ports.Tx { return hollow{} }), nil},
+	{"with repositories that panic", txOf(func(ports.Tx) ports.Tx { return hollow{true} }), nil},
+	{"with an unimplemented Tx", txOf(func(ports.Tx) ports.Tx { return ports.UnimplementedTx{} }), nil},
+	{"of accounts and tokens", having("Users", "Tokens"), []string{"units", "users", "sessions", "tokens", "isolation", "closing"}},
+}
+
+// txOf makes a store of the memory adapter with another Tx.
+func txOf(replace func(tx ports.Tx) ports.Tx) plant {
+	return running(func(s *memory.Store, ctx context.Context, mode uow.Mode, fn unit) error {
+		return s.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error { return fn(ctx, replace(tx)) })
+	})
+}
+
+// having makes a store that has some repositories and leaves the others unimplemented.
+func having(names ...string) plant {
+	return txOf(func(tx ports.Tx) ports.Tx { return partial{tx: tx, names: names} })
+}
+
+type partial struct {
+	ports.UnimplementedTx
+	tx    ports.Tx
+	names []string
+}
+
+func pick[R any](p partial, name string, sound, unimplemented func() R) R {
+	if slices.Contains(p.names, name) {
+		return sound()
+	}
+	return unimplemented()
+}
+
+func (p partial) Idempotency() idempotency.Repository {
+	return pick(p, "Idempotency", p.tx.Idempotency, p.UnimplementedTx.Idempotency)
+}
+func (p partial) Tokens() tokens.Repository {
+	return pick(p, "Tokens", p.tx.Tokens, p.UnimplementedTx.Tokens)
+}
+func (p partial) Users() users.Repository {
+	return pick(p, "Users", p.tx.Users, p.UnimplementedTx.Users)
+}
+func (p partial) Moderation() moderation.Repository {
+	return pick(p, "Moderation", p.tx.Moderation, p.UnimplementedTx.Moderation)
+}
+func (p partial) Matching() matching.Repository {
+	return pick(p, "Matching", p.tx.Matching, p.UnimplementedTx.Matching)
+}
+func (p partial) Messaging() messaging.Repository {
+	return pick(p, "Messaging", p.tx.Messaging, p.UnimplementedTx.Messaging)
+}
+func (p partial) Reservations() reservations.Repository {
+	return pick(p, "Reservations", p.tx.Reservations, p.UnimplementedTx.Reservations)
+}
+func (p partial) Rows() ports.Rows   { return pick(p, "Rows", p.tx.Rows, p.UnimplementedTx.Rows) }
+func (p partial) Marks() ports.Marks { return pick(p, "Marks", p.tx.Marks, p.UnimplementedTx.Marks) }
+
+// hollow has nil for each repository, or ones whose methods all panic.
+type hollow struct{ panics bool }
+
+func hollowed[R any](h hollow, panicking R) (none R) {
+	if h.panics {
+		return panicking
+	}
+	return none
+}
+
+func (h hollow) Idempotency() idempotency.Repository {
+	return hollowed[idempotency.Repository](h, struct{ idempotency.Repository }{})
+}
+func (h hollow) Tokens() tokens.Repository {
+	return hollowed[tokens.Repository](h, struct{ tokens.Repository }{})
+}
+func (h hollow) Users() users.Repository {
+	return hollowed[users.Repository](h, struct{ users.Repository }{})
+}
+func (h hollow) Moderation() moderation.Repository {
+	return hollowed[moderation.Repository](h, struct{ moderation.Repository }{})
+}
+func (h hollow) Matching() matching.Repository {
+	return hollowed[matching.Repository](h, struct{ matching.Repository }{})
+}
+func (h hollow) Messaging() messaging.Repository {
+	return hollowed[messaging.Repository](h, struct{ messaging.Repository }{})
+}
+func (h hollow) Reservations() reservations.Repository {
+	return hollowed[reservations.Repository](h, struct{ reservations.Repository }{})
+}
+func (h hollow) Rows() ports.Rows   { return hollowed[ports.Rows](h, struct{ ports.Rows }{}) }
+func (h hollow) Marks() ports.Marks { return hollowed[ports.Marks](h, struct{ ports.Marks }{}) }
+
+// TestUnfinished makes sure that the kit neither stops nor hangs at a store that is not finished.
+func TestUnfinished(t *testing.T) {
+	suites, tests := porttest.Suites()
+	for _, u := range unfinished {
+		t.Run(u.name, func(t *testing.T) {
+			t.Parallel()
+			v := judged(t, u.name, "^TestStorage$")
+			if v.err == nil {
+				t.Error("the kit passed it")
+			}
+			for _, suite := range suites {
+				if passes, failed := slices.Contains(u.passes, suite), slices.Contains(v.failed, suite); passes == failed {
+					t.Errorf("the suite %s passed: %t, want %t", suite, !failed, passes)
+				}
+				for _, test := range tests[suite] {
+					if name := suite + "/" + strings.ReplaceAll(test, " ", "_"); !slices.Contains(v.reached, name) {
+						t.Errorf("the kit stopped before %s", name)
+					}
+				}
+			}
+			if t.Failed() {
+				t.Log(v.output)
+			}
+		})
+	}
+}
+
+var suiteRow = regexp.MustCompile("(?m)^\\| `(\\w+)` \\| ([A-Za-z, ]+) \\|")
+
+// TestNeeds makes sure that the page lists the suites in their order, and that each passes a store with only the
+// repositories that the page names for it.
+func TestNeeds(t *testing.T) {
+	page, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	suites, _ := porttest.Suites()
+	var listed []string
+	together := map[string][]string{} // suites by what they need
+	for _, row := range suiteRow.FindAllStringSubmatch(string(page), -1) {
+		listed = append(listed, row[1])
+		together[row[2]] = append(together[row[2]], row[1])
+	}
+	if !slices.Equal(listed, suites) {
+		t.Errorf("README.md lists the suites %q, want %q", listed, suites)
+	}
+	for needs, names := range together {
+		if needs == "all" {
+			continue // TestStorage runs these
+		}
+		t.Run(needs, func(t *testing.T) {
+			t.Parallel()
+			v := judged(t, "only "+needs, "^TestStorage$/^("+strings.Join(names, "|")+")$")
+			if v.err != nil || !slices.Contains(v.reached, names[0]) {
+				t.Errorf("%q need more: %v\n%s", names, v.err, v.output)
+			}
+		})
+	}
+}
+
+// nervous is a store whose units lose now and then, at a call or at their commit, as they may on any store.
+func nervous(s *memory.Store) ports.Storage {
+	var runs atomic.Int64
+	return &runner{s, func(ctx context.Context, mode uow.Mode, fn unit) error {
+		n := runs.Add(1)
+		losing := &losing{Context: ctx}
+		if n%3 == 0 {
+			losing.left.Store(1 + n/3%7)
+		}
+		return s.Run(losing, mode, func(ctx context.Context, tx ports.Tx) error {
+			err := fn(ctx, tx)
+			if err == nil && n%5 == 0 {
+				err = uow.ErrConflict
+			}
+			return err
+		})
+	}}
+}
+
+// losing makes the last of so many calls lose.
+type losing struct {
+	context.Context
+	left atomic.Int64
+}
+
+func (c *losing) Err() error {
+	if err := c.Context.Err(); err != nil {
+		return err
+	}
+	if c.left.Add(-1) == 0 {
+		return uow.ErrConflict
+	}
+	return nil
+}
+
+// TestNervous makes sure that the kit runs units again after a conflict, and reports none that may come.
+func TestNervous(t *testing.T) {
+	t.Parallel()
+	if v := judged(t, "nervous", "^TestStorage$"); v.err != nil {
+		t.Errorf("%v\n%s", v.err, v.output)
+	}
+}

@@ -22,7 +22,7 @@ func announce(w io.Writer, asked string, listening net.Addr, p place, demoData b
 		fmt.Fprintf(w, "    %-20s an admin\n", demo.Admin)
 		fmt.Fprintf(w, "    %-20s who travels, and has tokens to spend\n", demo.Voyager)
 		fmt.Fprintf(w, "    %-20s who shows visitors around\n", demo.Local)
-		fmt.Fprintf(w, "  like this        curl %s/v1/auth/login -H 'Content-Type: application/json' \\\n", base)
+		fmt.Fprintf(w, "  with curl        curl %s/v1/auth/login -H 'Content-Type: application/json' \\\n", base)
 		fmt.Fprintf(w, "                     -d '{\"email\":\"%s\",\"password\":\"%s\"}'\n", demo.Voyager, demo.Password)
 	}
 	fmt.Fprintln(w, "  end it with      Ctrl-C")

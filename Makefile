@@ -114,7 +114,6 @@ api: ## Compare the exported API with .github/api and the changelog (BASE=REVISI
 .PHONY: lint
 lint: ## Run the linters (.golangci.yml says which, and why)
 	@$(LINT) run ./... $(TOOLS)
-	@GOFLAGS="$${GOFLAGS:-} $(API_FLAGS)" $(LINT) run $(API)
 
 ##@ Change
 

@@ -21,7 +21,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
-	"github.com/cicerone-go/cicerone/transport/httpapi"
+	"github.com/cicerone-go/cicerone/transport/edge"
 )
 
 // MaxSettleEvery is the longest that a server may wait before it looks again for reservations that have
@@ -37,7 +37,7 @@ type Config struct {
 
 	Access       Access
 	PasswordCost int // of bcrypt, 4 to 31; one more takes twice as long
-	Limits       httpapi.Limits
+	Limits       edge.Limits
 	PurgeEvery   time.Duration // how often what has expired is removed: sessions, and answers kept for retries
 
 	// Mailer is called by a queue, behind the request that caused the mail. nil writes all mail to the
@@ -50,12 +50,20 @@ type Config struct {
 	Clock      clock.Clock           // nil means the machine's
 	IDs        id.Source             // nil means an id.Generator that reads Clock
 	Log        *slog.Logger          // nil means slog.Default()
-	Middleware []endpoint.Middleware // around every endpoint, the first outermost
+	Middleware []endpoint.Middleware // see httpapi.Options
 	Version    string                // of the program, for its API's description
 
-	// ClientAddress tells where a request comes from, for the limit on those who are not signed in; nil
-	// takes the peer's address, which behind a proxy is the proxy's.
+	// ClientAddress returns the IP address from which a request comes; see httpapi.Options. nil takes
+	// the peer's address, which behind a proxy is the proxy's.
 	ClientAddress func(*http.Request) string
+
+	// Authenticator finds out who calls, by a request's bearer token; nil takes access tokens with
+	// sessions, users.Service.
+	Authenticator edge.Authenticator
+
+	// CursorKeys are secrets of edge.CursorKeySize bytes or more, which authenticate the cursors of
+	// lists. The first seals, all of them open. Without any, they are derived from Access.Keys.
+	CursorKeys [][]byte
 }
 
 // Access says how access tokens are signed, and for whom they are good.
@@ -78,7 +86,7 @@ func DefaultConfig() Config {
 		Reservations: reservations.DefaultPolicy(),
 		Access:       Access{Issuer: "cicerone", Audience: "cicerone"},
 		PasswordCost: bcrypt.DefaultCost,
-		Limits:       httpapi.DefaultLimits(),
+		Limits:       edge.DefaultLimits(),
 		PurgeEvery:   time.Hour,
 	}
 }
@@ -103,6 +111,7 @@ func (c Config) Validate() error {
 	p.notNegative("Units.MaxPause", c.Units.MaxPause)
 
 	p.access(c.Access)
+	p.keys("CursorKeys", c.CursorKeys, edge.CursorKeySize)
 	_, err := bcrypt.New(c.PasswordCost)
 	p.check(c.Hasher != nil || err == nil, "PasswordCost", "%v", err)
 	p.rate("Limits.Anonymous", c.Limits.Anonymous)
@@ -127,17 +136,21 @@ func (p *problems) notNegative(field string, d time.Duration) {
 	p.check(d >= 0, field, "must not be negative, is %v", d)
 }
 
-func (p *problems) rate(field string, r httpapi.Rate) {
+func (p *problems) rate(field string, r edge.Rate) {
 	p.check(r.PerSecond >= 0 && !math.IsInf(r.PerSecond, 0), field+".PerSecond", "must be 0 or more, is %v", r.PerSecond)
 	p.check(r.Burst >= 0, field+".Burst", "must be 0 or more, is %d", r.Burst)
 }
 
-func (p *problems) access(a Access) {
-	for i, key := range a.Keys {
-		p.check(len(key) >= jwt.KeySize, "Access.Keys", "key %d must have %d bytes or more, has %d", i+1, jwt.KeySize, len(key))
-		same := slices.IndexFunc(a.Keys, func(k []byte) bool { return slices.Equal(k, key) })
-		p.check(same == i, "Access.Keys", "keys %d and %d are the same", same+1, i+1)
+func (p *problems) keys(field string, keys [][]byte, size int) {
+	for i, key := range keys {
+		p.check(len(key) >= size, field, "key %d must have %d bytes or more, has %d", i+1, size, len(key))
+		same := slices.IndexFunc(keys, func(k []byte) bool { return slices.Equal(k, key) })
+		p.check(same == i, field, "keys %d and %d are the same", same+1, i+1)
 	}
+}
+
+func (p *problems) access(a Access) {
+	p.keys("Access.Keys", a.Keys, jwt.KeySize)
 	p.check(a.Issuer != "", "Access.Issuer", "must not be empty")
 	p.check(a.Audience != "", "Access.Audience", "must not be empty")
 	p.notNegative("Access.Leeway", a.Leeway)

@@ -2,12 +2,14 @@ package wiring_test
 
 import (
 	"bytes"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
@@ -37,6 +39,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"Units.MaxPause", func(c *wiring.Config) { c.Units.MaxPause = -1 }},
 		{"Access.Keys", func(c *wiring.Config) { c.Access.Keys = [][]byte{[]byte("short")} }},
 		{"Access.Keys", func(c *wiring.Config) { c.Access.Keys = [][]byte{key, key} }},
+		{"CursorKeys", func(c *wiring.Config) { c.CursorKeys = [][]byte{[]byte("short")} }},
+		{"CursorKeys", func(c *wiring.Config) { c.CursorKeys = [][]byte{key, key} }},
 		{"Access.Issuer", func(c *wiring.Config) { c.Access.Issuer = "" }},
 		{"Access.Audience", func(c *wiring.Config) { c.Access.Audience = "" }},
 		{"Access.Leeway", func(c *wiring.Config) { c.Access.Leeway = -1 }},
@@ -69,6 +73,44 @@ func TestValidateNamesAllFieldsAtOnce(t *testing.T) {
 		if !strings.Contains(err.Error(), field) {
 			t.Errorf("%v does not name %s", err, field)
 		}
+	}
+}
+
+// TestCursorKeys: they are those of the configuration, or derived from those of access tokens in their
+// order, or random.
+func TestCursorKeys(t *testing.T) {
+	checked := func(change func(c *wiring.Config)) [][]byte {
+		t.Helper()
+		c := wiring.DefaultConfig()
+		change(&c)
+		found, err := wiring.Check(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := wiring.NewCursors(found); err != nil {
+			t.Fatal(err)
+		}
+		return found.CursorKeys
+	}
+	first, second := bytes.Repeat([]byte("1"), 32), bytes.Repeat([]byte("2"), 40)
+	given := [][]byte{first, second}
+	if got := checked(func(c *wiring.Config) { c.Access.Keys, c.CursorKeys = given[:1], given[1:] }); !reflect.DeepEqual(got, given[1:]) {
+		t.Errorf("got %q, want what was given", got)
+	}
+	var derived [][]byte
+	for _, secret := range given {
+		key, err := edge.DeriveCursorKey(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		derived = append(derived, key)
+	}
+	if got := checked(func(c *wiring.Config) { c.Access.Keys = given }); !reflect.DeepEqual(got, derived) {
+		t.Errorf("got %q, want the keys derived from those of access tokens", got)
+	}
+	nothing := func(*wiring.Config) {}
+	if got, again := checked(nothing), checked(nothing); len(got) != 1 || len(again) != 1 || bytes.Equal(got[0], again[0]) {
+		t.Errorf("got %q and %q, want one random key each", got, again)
 	}
 }
 

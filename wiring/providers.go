@@ -21,6 +21,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
@@ -52,6 +53,7 @@ var Domains = wire.NewSet(
 var Application = wire.NewSet(
 	Domains,
 	NewMailQueue, wire.Bind(new(users.Mailer), new(*mail.Queue)),
+	NewCursors,
 	NewAPI,
 	NewApp,
 )
@@ -90,6 +92,15 @@ func Check(c Config) (Checked, error) {
 		}
 		c.Access.Keys = [][]byte{key}
 	}
+	if len(c.CursorKeys) == 0 {
+		for _, secret := range c.Access.Keys {
+			key, err := edge.DeriveCursorKey(secret)
+			if err != nil {
+				return Checked{}, fmt.Errorf("wiring: seal cursors: %w", err)
+			}
+			c.CursorKeys = append(c.CursorKeys, key)
+		}
+	}
 	return Checked(c), nil
 }
 
@@ -114,10 +125,20 @@ func NewMailQueue(c Checked) (*mail.Queue, func(), error) {
 	return q, func() { closeNow(c.Log, "mail queue", q.Close) }, nil
 }
 
+// NewCursors makes what seals the cursors of lists.
+func NewCursors(c Checked) (*edge.Cursors, error) {
+	cursors, err := edge.NewCursors(c.CursorKeys...)
+	if err != nil {
+		return nil, fmt.Errorf("wiring: seal cursors: %w", err)
+	}
+	return cursors, nil
+}
+
 // NewAPI makes the HTTP face of the services.
-func NewAPI(c Checked, s httpapi.Services, storage ports.Storage) *httpapi.API {
+func NewAPI(c Checked, s httpapi.Services, cursors *edge.Cursors, storage ports.Storage) *httpapi.API {
 	return httpapi.New(s, httpapi.Options{
 		Log: c.Log, Ready: storage.Ping, Limits: c.Limits, Version: c.Version,
+		Authenticator: c.Authenticator, Cursors: cursors,
 		ClientAddress: c.ClientAddress, Middleware: c.Middleware,
 	})
 }

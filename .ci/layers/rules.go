@@ -24,12 +24,18 @@ var (
 	// pure are the libraries that core may lean on: they compute, and touch nothing outside.
 	pure = []string{"github.com/google/uuid", "github.com/govalues/decimal", "golang.org/x/text"}
 
+	// edgeLibraries are those of transport/edge: none is of a protocol.
+	edgeLibraries = []string{gokit + "/kit/endpoint", gokit + "/kit/ratelimit", "golang.org/x/time/rate"}
+
 	// containers start real servers for tests. They are heavy, and an importer's `go mod tidy` follows
 	// the tests of what it imports, so they stay in adapters/internal.
 	containers = []string{"github.com/testcontainers/testcontainers-go", "github.com/ory/dockertest"}
 )
 
 const (
+	edge     = "transport/edge"
+	failures = edge + "/failure" // the part of edge that knows no domain
+
 	gokit = "github.com/go-kit"
 	wire  = "github.com/google/wire"
 )
@@ -41,8 +47,12 @@ func refuse(from, to string) string {
 	}
 	from = inModule(from)
 	switch {
+	case from == edge && under(to, "net/http"):
+		return "transport/edge knows no protocol"
 	case isStandard(to):
 		return ""
+	case under(from, failures) && to != module+"/core/fault":
+		return "edge/failure knows the kinds of failure, and nothing else"
 	case within(from, inModule(to)):
 		return "" // a package and what is nested in it are one
 	case isOwn(to, "core/internal") && !under(from, "core/internal"):
@@ -68,7 +78,7 @@ func refuse(from, to string) string {
 	case "adapters":
 		return refuseAdapter(from, to)
 	case "transport":
-		return refuseTransport(unit(from), to)
+		return refuseTransport(from, to)
 	case "wiring":
 		return refuseWiring(unit(from), to)
 	case "examples":
@@ -144,12 +154,24 @@ func refuseTransport(from, to string) string {
 	switch {
 	case isOwn(to, "ports"), isOwn(to, "adapters"):
 		return "a transport sees core only, never ports or adapters"
-	case isOwn(to, "transport") && unit(inModule(to)) != "kithttp":
-		return "of the transports only kithttp is shared"
-	case from == "kithttp" && isOwn(to, "core") && slices.Contains(domains, unit(inModule(to))):
+	case under(from, edge):
+		return refuseEdge(to)
+	case under(from, "transport/kithttp") && isOwn(to, "core") && slices.Contains(domains, unit(inModule(to))):
 		return "kithttp has no word of this domain"
+	case under(from, "transport/kithttp") && isOwn(to, edge) && !isOwn(to, failures):
+		return "kithttp has no word of this domain: of edge, it imports edge/failure only"
+	case isOwn(to, "transport") && !isOwn(to, edge) && unit(inModule(to)) != "kithttp":
+		return "of the transports only edge and kithttp are shared"
 	}
 	return ""
+}
+
+// refuseEdge keeps protocols out of what all transports share.
+func refuseEdge(to string) string {
+	if isOwn(to, "core") || slices.Contains(edgeLibraries, to) {
+		return ""
+	}
+	return "transport/edge imports the standard library, core, and " + strings.Join(edgeLibraries, ", ")
 }
 
 func refuseWiring(from, to string) string {

@@ -7,7 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/cicerone-go/cicerone/core/users"
-	"github.com/cicerone-go/cicerone/transport/httpapi"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
@@ -41,22 +41,34 @@ func (s *serverSettings) config(log *slog.Logger) (wiring.Config, error) {
 	c.Reservations.Rate, c.Reservations.SettleEvery = s.Policies.TokenRate, s.Policies.SettleEvery
 	c.PurgeEvery = s.Policies.PurgeEvery
 
-	for i, text := range s.Security.AccessKey {
-		key, err := base64.StdEncoding.DecodeString(text)
-		if err != nil { // which quotes nothing of the key, and would help nobody
-			return wiring.Config{}, fmt.Errorf("--access-key: key %d must be standard base64", i+1)
-		}
-		c.Access.Keys = append(c.Access.Keys, key)
+	if c.Access.Keys, err = parseKeys("--access-key", s.Security.AccessKey); err != nil {
+		return wiring.Config{}, err
+	}
+	if c.CursorKeys, err = parseKeys("--cursor-key", s.Security.CursorKey); err != nil {
+		return wiring.Config{}, err
 	}
 	c.Access.Issuer, c.Access.Audience = s.Security.AccessIssuer, s.Security.AccessAudience
 	c.Access.Leeway = s.Security.AccessLeeway
 	c.PasswordCost = s.Accounts.BcryptCost
-	c.Limits = httpapi.Limits{
-		Anonymous: httpapi.Rate{PerSecond: s.Limits.Anonymous, Burst: s.Limits.AnonymousBurst},
-		User:      httpapi.Rate{PerSecond: s.Limits.User, Burst: s.Limits.UserBurst},
+	c.Limits = edge.Limits{
+		Anonymous: edge.Rate{PerSecond: s.Limits.Anonymous, Burst: s.Limits.AnonymousBurst},
+		User:      edge.Rate{PerSecond: s.Limits.User, Burst: s.Limits.UserBurst},
 	}
 	if err := c.Validate(); err != nil {
 		return wiring.Config{}, inFlags(err)
 	}
 	return c, nil
+}
+
+// parseKeys reads the keys of a flag, which are standard base64.
+func parseKeys(flag string, texts []string) ([][]byte, error) {
+	var keys [][]byte
+	for i, text := range texts {
+		key, err := base64.StdEncoding.DecodeString(text)
+		if err != nil { // which quotes a part of the key
+			return nil, fmt.Errorf("%s: key %d must be standard base64", flag, i+1)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
 }

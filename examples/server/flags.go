@@ -67,6 +67,7 @@ type policySettings struct {
 
 type securitySettings struct {
 	AccessKey       []string      `placeholder:"BASE64" help:"What access tokens are signed with: 32 bytes or more, as standard base64. Of several the first signs and all verify. Default: a random one, which is kept beside the file of a sqlite store, in PATH.key, and otherwise ends with the process."`
+	CursorKey       []string      `placeholder:"BASE64" help:"What the cursors of lists are authenticated with: 32 bytes or more, as standard base64. Of several the first seals and all open. Default: keys derived from those of access tokens."`
 	AccessIssuer    string        `default:"${access_issuer}" help:"Who says that access tokens are from."`
 	AccessAudience  string        `default:"${access_audience}" help:"For whom access tokens are good."`
 	AccessLeeway    time.Duration `default:"${access_leeway}" help:"How far the clocks of servers that share keys may be apart."`
@@ -145,6 +146,7 @@ func inFlags(err error) error {
 		"Reservations.SettleEvery", "--settle-every",
 		"PurgeEvery", "--purge-every",
 		"Access.Keys", "--access-key",
+		"CursorKeys", "--cursor-key",
 		"Access.Issuer", "--access-issuer",
 		"Access.Audience", "--access-audience",
 		"Access.Leeway", "--access-leeway",

@@ -155,7 +155,7 @@ func (a *API) createInterest(ctx context.Context, caller users.Caller, req creat
 }
 
 func (a *API) allInterests(ctx context.Context, caller users.Caller, req Paging) (Page[Interest], error) {
-	return readPage(ctx, req, nil, func(r page.Request[matching.NamePlace]) (page.Page[matching.Interest, matching.NamePlace], error) {
+	return readPage(ctx, a.cursors, req, nil, func(r page.Request[matching.NamePlace]) (page.Page[matching.Interest, matching.NamePlace], error) {
 		return a.services.Matching.AllInterests(ctx, caller.UserID, r)
 	}, interestOf)
 }
@@ -168,7 +168,7 @@ func (a *API) changeInterest(ctx context.Context, caller users.Caller, req chang
 }
 
 func (a *API) adminReports(ctx context.Context, caller users.Caller, req adminReportsRequest) (Page[AdminReport], error) {
-	return readPage(ctx, req.Paging, []any{req.Status}, func(r page.Request[page.Moment]) (page.Page[moderation.Report, page.Moment], error) {
+	return readPage(ctx, a.cursors, req.Paging, []any{req.Status}, func(r page.Request[page.Moment]) (page.Page[moderation.Report, page.Moment], error) {
 		return a.services.Moderation.Reports(ctx, caller.UserID, req.Status, r)
 	}, adminReportOf)
 }
@@ -186,7 +186,7 @@ func (a *API) changeReport(ctx context.Context, caller users.Caller, req changeR
 }
 
 func (a *API) auditTrail(ctx context.Context, caller users.Caller, req Paging) (Page[AuditRecord], error) {
-	return readPage(ctx, req, nil, func(r page.Request[page.Moment]) (page.Page[moderation.AuditRecord, page.Moment], error) {
+	return readPage(ctx, a.cursors, req, nil, func(r page.Request[page.Moment]) (page.Page[moderation.AuditRecord, page.Moment], error) {
 		return a.services.Moderation.Audits(ctx, caller.UserID, r)
 	}, auditRecordOf)
 }

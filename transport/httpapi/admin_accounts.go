@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/go-kit/kit/endpoint"
-
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/moderation"
@@ -13,6 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -96,21 +95,19 @@ func (a *API) serveAdminAccounts() {
 }
 
 // notOneself refuses an admin who is the user of the path, as core does, but before the body is read: a
-// 403 comes before whatever else is wrong.
-func notOneself(next endpoint.Endpoint) endpoint.Endpoint {
-	return func(ctx context.Context, request any) (any, error) {
-		caller, _ := CallerFrom(ctx)
-		var user id.User
-		if user.UnmarshalText([]byte(kithttp.RequestFrom(ctx).PathValue("id"))) == nil && user == caller.UserID {
-			return nil, moderation.ErrOwnTokens
-		}
-		return next(ctx, request)
+// 403 comes before a refusal of the body.
+func notOneself(ctx context.Context) (context.Context, error) {
+	caller, _ := edge.CallerFrom(ctx)
+	var user id.User
+	if user.UnmarshalText([]byte(kithttp.RequestFrom(ctx).PathValue("id"))) == nil && user == caller.UserID {
+		return ctx, moderation.ErrOwnTokens
 	}
+	return ctx, nil
 }
 
 func (a *API) accounts(ctx context.Context, caller users.Caller, req accountsRequest) (Page[User], error) {
 	filters := []any{text.Fold(req.Query), req.Role, req.IsActive}
-	return readPage(ctx, req.Paging, filters, func(r page.Request[page.Moment]) (page.Page[users.User, page.Moment], error) {
+	return readPage(ctx, a.cursors, req.Paging, filters, func(r page.Request[page.Moment]) (page.Page[users.User, page.Moment], error) {
 		return a.services.Moderation.Users(ctx, caller.UserID, moderation.AccountFilter(req.AccountFilter), r)
 	}, userOf)
 }
@@ -136,7 +133,7 @@ func (a *API) postTokens(ctx context.Context, caller users.Caller, req postToken
 
 func (a *API) accountTransactions(ctx context.Context, caller users.Caller, req accountTransactionsRequest) (Page[Transaction], error) {
 	of := id.User(req.ID)
-	return readPage(ctx, req.Paging, []any{of}, func(r page.Request[int64]) (page.Page[tokens.Transaction, int64], error) {
+	return readPage(ctx, a.cursors, req.Paging, []any{of}, func(r page.Request[int64]) (page.Page[tokens.Transaction, int64], error) {
 		return a.services.Moderation.UserTransactions(ctx, caller.UserID, of, r)
 	}, transactionOf)
 }

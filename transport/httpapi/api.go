@@ -16,6 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -32,17 +33,27 @@ type Services struct {
 
 // Options set how an API serves. The zero value of each field is a choice, too.
 type Options struct {
-	Log     *slog.Logger                // of requests and of what went wrong; nil: none
+	Log     *slog.Logger                // of requests and of failures; nil: none
 	Ready   func(context.Context) error // asked by /readyz, an error is a 503; nil: always ready
-	Limits  Limits                      // see DefaultLimits; the zero value limits nobody
+	Limits  edge.Limits                 // see edge.DefaultLimits; the zero value limits nobody
 	Version string                      // of the host, for the OpenAPI document
 
-	// ClientAddress tells where a request comes from, for the limit on those who are not signed in. Nil
-	// takes the peer's address, which behind a proxy is the proxy's.
+	// Authenticator finds out who calls, by the bearer token of the request. Nil takes the Users
+	// service: access tokens with sessions.
+	Authenticator edge.Authenticator
+
+	// Cursors seals the cursors of lists. Nil takes edge.RandomCursors: cursors then work with this
+	// API only.
+	Cursors *edge.Cursors
+
+	// ClientAddress returns the IP address from which a request comes, for the limit of requests
+	// without signing in. It runs once for every request of a route. Nil takes the peer's address,
+	// which behind a proxy is the proxy's.
 	ClientAddress func(*http.Request) string
 
-	// Middleware goes around every route, outside of authentication and limits; the first is the
-	// outermost. See [kithttp.WithMiddleware].
+	// Middleware wraps the endpoint of every route; the first is the outermost. It runs when the
+	// request has been let in and decoded: it gets the decoded request, and edge.CallerFrom its
+	// context is the caller. See [kithttp.Handle].
 	Middleware []endpoint.Middleware
 }
 
@@ -53,8 +64,8 @@ type API struct {
 	ready         func(context.Context) error
 	log           *slog.Logger
 	clientAddress func(*http.Request) string
-	anonymous     *limiter // by address
-	signedIn      *limiter // by user
+	gate          *edge.Gate
+	cursors       *edge.Cursors
 	server        *kithttp.Server
 	exporting     chan struct{} // held by the one export under way
 }
@@ -70,8 +81,7 @@ func New(s Services, o Options) *API {
 		ready:         o.Ready,
 		log:           o.Log,
 		clientAddress: o.ClientAddress,
-		anonymous:     newLimiter(o.Limits.Anonymous),
-		signedIn:      newLimiter(o.Limits.User),
+		cursors:       o.Cursors,
 		exporting:     make(chan struct{}, 1),
 	}
 	if a.log == nil {
@@ -80,10 +90,18 @@ func New(s Services, o Options) *API {
 	if a.clientAddress == nil {
 		a.clientAddress = peerAddress
 	}
+	if o.Authenticator == nil {
+		o.Authenticator = s.Users
+	}
+	a.gate = edge.NewGate(o.Authenticator, o.Limits)
+	if a.cursors == nil {
+		a.cursors = edge.RandomCursors()
+	}
 	a.server = kithttp.NewServer(
 		kithttp.WithInfo("Cicerone", o.Version, "Voyagers meet locals: they find each other by shared interests, "+
 			"talk, agree on an activity, and pay for it in tokens."),
 		kithttp.WithBearer(bearer, "The access_token of a sign-up, a login or a refresh."),
+		kithttp.WithBefore(a.describeCall),
 		kithttp.WithMiddleware(o.Middleware...),
 		kithttp.WithErrorHook(a.logFailure),
 	)
@@ -101,9 +119,14 @@ func New(s Services, o Options) *API {
 	return a
 }
 
-// Server is what the API's routes are added to, for hosts that add their own: before the first request,
-// with [API.SignedIn] or [API.AdminsOnly] as their middleware.
+// Server is what the API's routes are added to. A host adds its own to it before the first request, as in
+//
+//	kithttp.Handle(api.Server(), route, handler, kithttp.Gated(api.Gate().SignedIn))
 func (a *API) Server() *kithttp.Server { return a.server }
+
+// Gate is asked before the API's routes, and may be asked before those of a host: [edge.Gate.Anyone] or
+// [edge.Gate.SignedIn], and after that [edge.AdminsOnly].
+func (a *API) Gate() *edge.Gate { return a.gate }
 
 // logFailure writes to the log what went wrong on this side: the only place where the cause is told.
 func (a *API) logFailure(ctx context.Context, route kithttp.RouteInfo, err error) {

@@ -16,6 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
@@ -78,7 +79,7 @@ func TestErrorsOverTheWire(t *testing.T) {
 
 // TestTwoHundredSends at once, by somebody with 50 tokens: 50 messages, and 150 times too few tokens.
 func TestTwoHundredSends(t *testing.T) {
-	w := newWorld(t, func(o *httpapi.Options) { o.Limits = httpapi.DefaultLimits() })
+	w := newWorld(t, func(o *httpapi.Options) { o.Limits = edge.DefaultLimits() })
 	ada, ben := w.person("Ada"), w.person("Ben")
 	w.searchable(ben)
 	c := w.talk(ada, ben)

@@ -11,6 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
@@ -22,7 +23,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	server := httptest.NewServer(httpapi.New(services, httpapi.Options{Limits: httpapi.DefaultLimits()}))
+	server := httptest.NewServer(httpapi.New(services, httpapi.Options{Limits: edge.DefaultLimits()}))
 	defer server.Close()
 
 	client, err := httpapi.NewClient(server.URL)

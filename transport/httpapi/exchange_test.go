@@ -14,8 +14,10 @@ import (
 
 	"github.com/go-kit/kit/endpoint"
 
+	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
@@ -87,7 +89,9 @@ func TestFailures(t *testing.T) {
 			return nil, failure
 		}
 	}
-	w := newWorld(t, func(o *httpapi.Options) {
+	w := newWorld(t, func(o *httpapi.Options) { o.Log = book.logger() })
+	ada := w.person("Ada")
+	w.serve(func(o *httpapi.Options) {
 		o.Log = book.logger()
 		o.Middleware = []endpoint.Middleware{fail}
 	})
@@ -105,7 +109,7 @@ func TestFailures(t *testing.T) {
 	} {
 		failure = c.failure
 		book.b.Reset()
-		a := w.ask("GET", "/v1/me", "", "", "X-Request-Id", "r1")
+		a := w.ask("GET", "/v1/me", ada.token, "", "X-Request-Id", "r1")
 		a.refused(t, c.status, c.code)
 		if strings.Contains(a.body, c.told) {
 			t.Errorf("the answer tells the cause: %s", a.body)
@@ -119,6 +123,66 @@ func TestFailures(t *testing.T) {
 			t.Errorf("got the lines %v, want one of level %s that tells %q", lines, c.level, c.told)
 		}
 	}
+}
+
+// TestMiddleware: it runs for requests that were let in and decoded, and gets the caller and the request.
+func TestMiddleware(t *testing.T) {
+	type seen struct {
+		route, request string
+		caller         users.Caller
+	}
+	var got []seen
+	w := newWorld(t)
+	ada := w.person("Ada")
+	w.serve(func(o *httpapi.Options) {
+		o.Middleware = []endpoint.Middleware{func(next endpoint.Endpoint) endpoint.Endpoint {
+			return func(ctx context.Context, request any) (any, error) {
+				text, err := json.Marshal(request)
+				if err != nil {
+					t.Error(err)
+				}
+				caller, _ := edge.CallerFrom(ctx)
+				got = append(got, seen{kithttp.RouteFrom(ctx).Name, string(text), caller})
+				return next(ctx, request)
+			}
+		}}
+	})
+	w.ask("PATCH", "/v1/me", "", `{"bio":"I walk."}`).want(t, 401)
+	w.ask("PATCH", "/v1/me", ada.token, `{"bio":`).want(t, 400)
+	w.ask("GET", "/v1/admin/audit", ada.token, "").want(t, 403)
+	if len(got) > 0 {
+		t.Fatalf("the middleware saw %v, which were refused before", got)
+	}
+	w.ask("PATCH", "/v1/me", ada.token, `{"bio":"I walk."}`).want(t, 200)
+	w.ask("GET", "/v1/interests?limit=7", "", "").want(t, 200)
+	if len(got) != 2 || got[0].route != "changeMe" || got[0].caller.UserID != ada.id || !strings.Contains(got[0].request, `"I walk."`) ||
+		got[1].route != "interests" || got[1].caller != (users.Caller{}) || !strings.Contains(got[1].request, `"7"`) {
+		t.Errorf("the middleware saw %+v", got)
+	}
+}
+
+// badges is a host's own way to know its callers.
+type badges map[string]users.Caller
+
+func (b badges) Authenticate(_ context.Context, token string) (users.Caller, error) {
+	caller, ok := b[token]
+	if !ok {
+		return users.Caller{}, fault.New(fault.Unauthenticated, "no_badge", "show a badge")
+	}
+	return caller, nil
+}
+
+func TestOwnAuthenticator(t *testing.T) {
+	w := newWorld(t)
+	ann := w.admin("Ann")
+	w.serve(func(o *httpapi.Options) {
+		o.Authenticator = badges{"boss": {UserID: ann.id, Role: users.RoleAdmin}, "guest": {UserID: ann.id, Role: users.RoleUser}}
+	})
+	w.ask("GET", "/v1/me", "guest", "").want(t, 200)
+	w.ask("GET", "/v1/admin/interests", "boss", "").want(t, 200)
+	w.ask("GET", "/v1/admin/interests", "guest", "").refused(t, 403, "admins_only")
+	w.ask("GET", "/v1/me", "stranger", "").refused(t, 401, "not_signed_in")
+	w.ask("GET", "/v1/me", ann.token, "").refused(t, 401, "not_signed_in")
 }
 
 // TestMailFailure: that mail could not be sent would tell that there was somebody to send it to.
@@ -195,7 +259,7 @@ func TestHostRoutes(t *testing.T) {
 	w := newWorld(t)
 	ada, ann := w.person("Ada"), w.admin("Ann")
 	greet := func(ctx context.Context, _ kithttp.None) (greeting, error) {
-		caller, ok := httpapi.CallerFrom(ctx)
+		caller, ok := edge.CallerFrom(ctx)
 		if !ok || httpapi.RequestID(ctx) == "" {
 			return greeting{}, errors.New("nobody is there")
 		}
@@ -204,8 +268,8 @@ func TestHostRoutes(t *testing.T) {
 	w.serve()
 	open := kithttp.Route[kithttp.None, greeting]{Name: "greet", Method: http.MethodGet, Path: "/v1/greeting"}
 	closed := kithttp.Route[kithttp.None, greeting]{Name: "greetAdmin", Method: http.MethodGet, Path: "/v1/admin/greeting"}
-	kithttp.Handle(w.api.Server(), open, greet, w.api.SignedIn)
-	kithttp.Handle(w.api.Server(), closed, greet, w.api.SignedIn, w.api.AdminsOnly)
+	kithttp.Handle(w.api.Server(), open, greet, kithttp.Gated(w.api.Gate().SignedIn))
+	kithttp.Handle(w.api.Server(), closed, greet, kithttp.Gated(w.api.Gate().SignedIn, edge.AdminsOnly))
 
 	mounted := http.StripPrefix("/api", w.api)
 	for _, c := range []struct {

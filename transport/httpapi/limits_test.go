@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
 // slow is a rate at which no further request is taken while a test runs.
-func slow(burst int) httpapi.Rate { return httpapi.Rate{PerSecond: 1.0 / 3600, Burst: burst} }
+func slow(burst int) edge.Rate { return edge.Rate{PerSecond: 1.0 / 3600, Burst: burst} }
 
 // from asks as a client at an address.
 func (w *world) from(address, method, path, token string) answer {
@@ -80,7 +81,7 @@ func TestLimitOfAUser(t *testing.T) {
 
 	_, err := w.client.As(ada.token).Me(w.ctx)
 	f, ok := errors.AsType[*fault.Error](err)
-	if !ok || !errors.Is(err, httpapi.ErrTooManyRequests) || f.RetryAfter < time.Minute {
+	if !ok || !errors.Is(err, edge.ErrTooManyRequests) || f.RetryAfter < time.Minute {
 		t.Errorf("got %v (%v), want when to try again", err, f)
 	}
 }
@@ -105,7 +106,7 @@ func TestNoLimits(t *testing.T) {
 		w.ask("GET", "/v1/interests", "", "").want(t, 200)
 	}
 	t.Run("a burst of what comes in a second", func(t *testing.T) {
-		w.serve(func(o *httpapi.Options) { o.Limits.Anonymous = httpapi.Rate{PerSecond: 0.01} })
+		w.serve(func(o *httpapi.Options) { o.Limits.Anonymous = edge.Rate{PerSecond: 0.01} })
 		w.ask("GET", "/v1/interests", "", "").want(t, 200)
 		w.ask("GET", "/v1/interests", "", "").refused(t, 429, "too_many_requests")
 	})

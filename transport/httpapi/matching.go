@@ -176,7 +176,7 @@ func checkAges(given ...givenAge) error {
 }
 
 func (a *API) interests(ctx context.Context, req Paging) (Page[Interest], error) {
-	return readPage(ctx, req, nil, func(r page.Request[matching.NamePlace]) (page.Page[matching.Interest, matching.NamePlace], error) {
+	return readPage(ctx, a.cursors, req, nil, func(r page.Request[matching.NamePlace]) (page.Page[matching.Interest, matching.NamePlace], error) {
 		return a.services.Matching.Interests(ctx, r)
 	}, interestOf)
 }
@@ -193,7 +193,7 @@ func (a *API) matches(ctx context.Context, caller users.Caller, req matchesReque
 		Country: req.Country, City: req.City, Interests: req.InterestIDs, MinAge: orZero(req.MinAge), MaxAge: orZero(req.MaxAge),
 	}
 	filters := []any{text.Fold(search.Country), text.Fold(search.City), search.Interests, search.MinAge, search.MaxAge}
-	return readPage(ctx, req.Paging, filters, func(r page.Request[matching.Rank]) (page.Page[matching.Match, matching.Rank], error) {
+	return readPage(ctx, a.cursors, req.Paging, filters, func(r page.Request[matching.Rank]) (page.Page[matching.Match, matching.Rank], error) {
 		if err := checkAges(givenAge{"min_age", req.MinAge}, givenAge{"max_age", req.MaxAge}); err != nil {
 			return page.Page[matching.Match, matching.Rank]{}, err
 		}

@@ -173,7 +173,7 @@ func (a *API) openConversation(ctx context.Context, caller users.Caller, req ope
 }
 
 func (a *API) conversations(ctx context.Context, caller users.Caller, req Paging) (Page[Conversation], error) {
-	return readPage(ctx, req, nil, func(r page.Request[page.Moment]) (page.Page[messaging.Overview, page.Moment], error) {
+	return readPage(ctx, a.cursors, req, nil, func(r page.Request[page.Moment]) (page.Page[messaging.Overview, page.Moment], error) {
 		return a.services.Messaging.Conversations(ctx, caller.UserID, r)
 	}, conversationOf)
 }
@@ -194,7 +194,7 @@ func (a *API) send(ctx context.Context, caller users.Caller, req sendRequest) (M
 
 func (a *API) messages(ctx context.Context, caller users.Caller, req messagesRequest) (Page[Message], error) {
 	of := id.Conversation(req.ID)
-	return readPage(ctx, req.Paging, []any{of}, func(r page.Request[page.Moment]) (page.Page[messaging.Message, page.Moment], error) {
+	return readPage(ctx, a.cursors, req.Paging, []any{of}, func(r page.Request[page.Moment]) (page.Page[messaging.Message, page.Moment], error) {
 		return a.services.Messaging.Messages(ctx, caller.UserID, of, r)
 	}, messageOf)
 }

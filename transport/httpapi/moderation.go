@@ -91,7 +91,7 @@ func (a *API) report(ctx context.Context, caller users.Caller, req reportRequest
 }
 
 func (a *API) blocks(ctx context.Context, caller users.Caller, req Paging) (Page[Block], error) {
-	return readPage(ctx, req, nil, func(r page.Request[page.Moment]) (page.Page[moderation.Block, page.Moment], error) {
+	return readPage(ctx, a.cursors, req, nil, func(r page.Request[page.Moment]) (page.Page[moderation.Block, page.Moment], error) {
 		return a.services.Moderation.Blocks(ctx, caller.UserID, r)
 	}, blockOf)
 }

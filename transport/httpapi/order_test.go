@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"net/http/httptest"
 	"testing"
+
+	"github.com/cicerone-go/cicerone/transport/edge"
+	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
 // TestOrderOfRefusals makes requests with more and more wrong about them, and gets what comes first:
-// 401, 403, 413, 415, 400, 422, 404, 409, 402.
+// 401, 403, 429, 413, 415, 400, 422, 404, 409, 402.
 func TestOrderOfRefusals(t *testing.T) {
 	tn := newTown(t)
 	voyager, admin := tn.people["voyager"].token, tn.people["admin"].token
@@ -18,6 +21,8 @@ func TestOrderOfRefusals(t *testing.T) {
 		headers                         []string
 		status                          int
 	}{
+		{"401 before 400", "POST", known, "", "{", []string{"Content-Type", "application/json"}, 401},
+		{"403 before 400", "POST", "/v1/admin/interests", voyager, "{", []string{"Content-Type", "application/json"}, 403},
 		{"401 before 415", "POST", known, "", "{", []string{"Content-Type", "text/plain"}, 401},
 		{"403 before 415", "POST", "/v1/admin/interests", voyager, "{", []string{"Content-Type", "text/plain"}, 403},
 		{"415 before 400", "POST", known, voyager, "{", []string{"Content-Type", "text/plain"}, 415},
@@ -39,6 +44,16 @@ func TestOrderOfRefusals(t *testing.T) {
 			tn.unchanged(func() { tn.ask(c.method, c.path, c.token, c.body, c.headers...).want(t, c.status) })
 		})
 	}
+	t.Run("429 before 413, 415 and 400", func(t *testing.T) {
+		tn.serve(func(o *httpapi.Options) { o.Limits = edge.Limits{Anonymous: slow(1), User: slow(1)} })
+		defer tn.serve()
+		for path, token := range map[string]string{"/v1/auth/login": "", known: voyager} {
+			tn.ask("POST", path, token, "{", "Content-Type", "application/json").want(t, 400)
+			tn.ask("POST", path, token, "{", "Content-Type", "application/json").refused(t, 429, "too_many_requests")
+			tn.ask("POST", path, token, "{", "Content-Type", "text/plain").refused(t, 429, "too_many_requests")
+			tn.ask("POST", path, token, string(make([]byte, tooMuch))).refused(t, 429, "too_many_requests")
+		}
+	})
 	t.Run("413 before 415", func(t *testing.T) {
 		for _, announced := range []int64{tooMuch, -1} {
 			r := httptest.NewRequestWithContext(t.Context(), "POST", known, bytes.NewReader(make([]byte, tooMuch)))

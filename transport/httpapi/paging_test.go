@@ -180,6 +180,13 @@ func TestCursorsAreBound(t *testing.T) {
 			refused("/v1/conversations", "", "voyager", bad)
 		}
 	})
+	t.Run("the key", func(t *testing.T) {
+		cursor := cursorOf("/v1/conversations", "?limit=1", "voyager")
+		tn.serve(func(o *httpapi.Options) { o.Cursors = nil })
+		defer tn.serve()
+		refused("/v1/conversations", "", "voyager", cursor)
+		tn.page(t, "/v1/conversations", "?cursor="+cursorOf("/v1/conversations", "?limit=1", "voyager"), tn.people["voyager"].token)
+	})
 	t.Run("the version", func(t *testing.T) {
 		b, err := base64.RawURLEncoding.DecodeString(cursorOf("/v1/conversations", "?limit=1", "voyager"))
 		if err != nil {

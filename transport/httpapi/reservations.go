@@ -126,13 +126,13 @@ func (a *API) propose(ctx context.Context, caller users.Caller, req proposeReque
 
 func (a *API) conversationReservations(ctx context.Context, caller users.Caller, req conversationReservationsRequest) (Page[Reservation], error) {
 	of := id.Conversation(req.ID)
-	return readPage(ctx, req.Paging, []any{of}, func(r page.Request[page.Moment]) (page.Page[reservations.Reservation, page.Moment], error) {
+	return readPage(ctx, a.cursors, req.Paging, []any{of}, func(r page.Request[page.Moment]) (page.Page[reservations.Reservation, page.Moment], error) {
 		return a.services.Reservations.InConversation(ctx, caller.UserID, of, r)
 	}, reservationOf)
 }
 
 func (a *API) myReservations(ctx context.Context, caller users.Caller, req reservationsRequest) (Page[Reservation], error) {
-	return readPage(ctx, req.Paging, []any{req.Status}, func(r page.Request[page.Moment]) (page.Page[reservations.Reservation, page.Moment], error) {
+	return readPage(ctx, a.cursors, req.Paging, []any{req.Status}, func(r page.Request[page.Moment]) (page.Page[reservations.Reservation, page.Moment], error) {
 		return a.services.Reservations.Mine(ctx, caller.UserID, req.Status, r)
 	}, reservationOf)
 }

@@ -61,7 +61,7 @@ func (a *API) wallet(ctx context.Context, caller users.Caller, _ kithttp.None) (
 }
 
 func (a *API) transactions(ctx context.Context, caller users.Caller, req Paging) (Page[Transaction], error) {
-	return readPage(ctx, req, nil, func(r page.Request[int64]) (page.Page[tokens.Transaction, int64], error) {
+	return readPage(ctx, a.cursors, req, nil, func(r page.Request[int64]) (page.Page[tokens.Transaction, int64], error) {
 		return a.services.Tokens.Transactions(ctx, caller.UserID, r)
 	}, transactionOf)
 }

@@ -30,6 +30,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
@@ -44,6 +45,7 @@ type world struct {
 	api      *httpapi.API
 	client   *httpapi.Client // of nobody
 	mailbox  *mailbox
+	cursors  *edge.Cursors // the same after a restart
 
 	mu  sync.Mutex
 	now time.Time
@@ -51,7 +53,7 @@ type world struct {
 
 func newWorld(t testing.TB, change ...func(*httpapi.Options)) *world {
 	t.Helper()
-	w := &world{t: t, ctx: t.Context(), mailbox: &mailbox{}, now: time.Date(2026, 7, 1, 10, 0, 0, 0, time.UTC)}
+	w := &world{t: t, ctx: t.Context(), mailbox: &mailbox{}, cursors: edge.RandomCursors(), now: time.Date(2026, 7, 1, 10, 0, 0, 0, time.UTC)}
 	storage := memory.New()
 	t.Cleanup(func() {
 		w.ctx = context.Background()
@@ -106,7 +108,7 @@ func newServices(store *ports.Store, now clock.Clock, mailer users.Mailer) (http
 // serve puts a new API in front of the same services, as a restart does.
 func (w *world) serve(change ...func(*httpapi.Options)) {
 	w.t.Helper()
-	var o httpapi.Options
+	o := httpapi.Options{Cursors: w.cursors}
 	for _, c := range change {
 		c(&o)
 	}

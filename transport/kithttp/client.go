@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-kit/kit/endpoint"
 	kit "github.com/go-kit/kit/transport/http"
 
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -28,7 +29,8 @@ type Client struct {
 	base        *url.URL
 	http        *http.Client
 	answerLimit int64
-	hooks       []func(context.Context, *http.Request)
+	hooks       []kit.RequestFunc
+	send        endpoint.Endpoint // from a *call to the *http.Response, its body unread
 }
 
 // ClientOption sets something of a new client.
@@ -43,7 +45,12 @@ func WithAnswerLimit(bytes int64) ClientOption { return func(k *Client) { k.answ
 
 // WithRequestHook runs a function on each request before it is sent, for example to set a bearer token.
 func WithRequestHook(hook func(context.Context, *http.Request)) ClientOption {
-	return func(k *Client) { k.hooks = append(k.hooks, hook) }
+	return func(k *Client) {
+		k.hooks = append(k.hooks, func(ctx context.Context, r *http.Request) context.Context {
+			hook(ctx, r)
+			return ctx
+		})
+	}
 }
 
 // NewClient makes a client for the server at base: an http or https URL without query, which may have a
@@ -63,8 +70,13 @@ func NewClient(base string, opts ...ClientOption) (*Client, error) {
 	if c.http == nil || c.answerLimit <= 0 {
 		return nil, errors.New("kithttp: a client needs an HTTP client and an answer limit above 0")
 	}
+	c.send = kit.NewExplicitClient(c.request, passResponse,
+		kit.SetClient(c.http), kit.ClientBefore(c.hooks...), kit.BufferedStream(true)).Endpoint()
 	return c, nil
 }
+
+// passResponse leaves the body to the caller of the endpoint, who knows the type of the answer.
+func passResponse(_ context.Context, r *http.Response) (any, error) { return r, nil }
 
 // Call sends a request by its route and returns the answer. Parameters that are nil, empty or zero are left
 // out, unless they are required; members of an answer that Resp does not know are passed over.
@@ -78,50 +90,44 @@ func Call[Req, Resp any](ctx context.Context, c *Client, r Route[Req, Resp], req
 	if _, ok := any(zero).(Stream); ok {
 		return zero, fmt.Errorf("kithttp: route %s: a stream is read with Open", r.Name)
 	}
-	answer, err := send(ctx, c, r, req, func(_ context.Context, response *http.Response) (any, error) {
-		return readAnswer[Resp](response, r.Name, c.answerLimit)
-	})
+	response, err := send(ctx, c, r, req)
 	if err != nil {
 		return zero, err
 	}
-	return answer.(Resp), nil
+	defer response.Body.Close()
+	return readAnswer[Resp](response, r.Name, c.answerLimit)
 }
 
 // Open sends a request by its route and returns the answer unread, as for a [Stream]; its errors are those
 // of [Call]. The caller must close the answer's body.
 func Open[Req, Resp any](ctx context.Context, c *Client, r Route[Req, Resp], req Req) (*http.Response, error) {
-	answer, err := send(ctx, c, r, req, func(_ context.Context, response *http.Response) (any, error) {
-		if response.StatusCode < 200 || response.StatusCode > 299 {
-			defer response.Body.Close()
-			return nil, readProblem(response, c.answerLimit)
-		}
-		return response, nil
-	}, kit.BufferedStream(true))
+	response, err := send(ctx, c, r, req)
 	if err != nil {
 		return nil, err
 	}
-	return answer.(*http.Response), nil
+	if response.StatusCode < 200 || response.StatusCode > 299 {
+		defer response.Body.Close()
+		return nil, readProblem(response, c.answerLimit)
+	}
+	return response, nil
 }
 
-// send runs a call through go-kit's client.
-func send[Req, Resp any](ctx context.Context, c *Client, r Route[Req, Resp], req Req, dec kit.DecodeResponseFunc, opts ...kit.ClientOption) (any, error) {
+// call is a request on its way to the client's endpoint.
+type call struct {
+	shape        *shape
+	method, path string
+	value        reflect.Value // of the shape's type
+}
+
+// send runs a call through the client's endpoint. The caller must close the body of the response.
+func send[Req, Resp any](ctx context.Context, c *Client, r Route[Req, Resp], req Req) (*http.Response, error) {
 	shape, err := r.check()
 	if err != nil {
 		return nil, err
 	}
-	create := func(ctx context.Context, request any) (*http.Request, error) {
-		return c.request(ctx, shape, r.Method, r.Path, reflect.ValueOf(request))
-	}
-	opts = append(opts, kit.SetClient(c.http))
-	for _, hook := range c.hooks {
-		opts = append(opts, kit.ClientBefore(func(ctx context.Context, r *http.Request) context.Context {
-			hook(ctx, r)
-			return ctx
-		}))
-	}
-	answer, err := kit.NewExplicitClient(create, dec, opts...).Endpoint()(ctx, req)
+	response, err := c.send(ctx, &call{shape, r.Method, r.Path, reflect.ValueOf(req)})
 	if err == nil {
-		return answer, nil
+		return response.(*http.Response), nil
 	}
 	if _, sent := errors.AsType[*url.Error](err); !sent {
 		return nil, err
@@ -136,10 +142,12 @@ func unreachable(err error) error {
 	return fault.New(fault.Unavailable, string(fault.Unavailable), "the server cannot be reached").Because(err)
 }
 
-// request writes v, of shape s, as an HTTP request.
-func (c *Client) request(ctx context.Context, s *shape, method, pattern string, v reflect.Value) (*http.Request, error) {
+// request writes a *call as an HTTP request. It is go-kit's CreateRequestFunc.
+func (c *Client) request(ctx context.Context, sent any) (*http.Request, error) {
+	call := sent.(*call)
+	s, v := call.shape, call.value
 	u := *c.base
-	if err := s.fillPath(&u, pattern, v); err != nil {
+	if err := s.fillPath(&u, call.path, v); err != nil {
 		return nil, err
 	}
 	query := url.Values{}
@@ -152,7 +160,7 @@ func (c *Client) request(ctx context.Context, s *shape, method, pattern string, 
 	if err != nil {
 		return nil, err
 	}
-	r, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, call.method, u.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("make the request: %w", err)
 	}
@@ -218,7 +226,7 @@ func (s *shape) marshal(v reflect.Value) ([]byte, error) {
 	return b, nil
 }
 
-func readAnswer[Resp any](r *http.Response, route string, limit int64) (any, error) {
+func readAnswer[Resp any](r *http.Response, route string, limit int64) (Resp, error) {
 	var answer Resp
 	if r.StatusCode < 200 || r.StatusCode > 299 {
 		return answer, readProblem(r, limit)

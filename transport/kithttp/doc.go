@@ -40,12 +40,13 @@
 //     refuses. All that are found are told together.
 //   - fault.NotFound (404): a path parameter that its type refuses.
 //
-// The refusal that comes first in this list is the one answered, after whatever a middleware says. A type's
-// own UnmarshalText or UnmarshalJSON may return a *fault.Error: its kind, code and words are kept, and the
+// The refusal that comes first in this list is the one answered, after that of a [Gate]. A type's own
+// UnmarshalText or UnmarshalJSON may return a *fault.Error: its kind, code and words are kept, and the
 // field's name is filled in.
 //
 // # Answers
 //
 // An answer is JSON, unless it is [None], a [Blob] or a [Stream]. It may implement go-kit's StatusCoder and
-// Headerer (by value, not by pointer); with status 204 it has no body. A nil slice is []. An error is a problem document (RFC 9457), see [Problem].
+// Headerer (by value, not by pointer); with status 204 it has no body. A nil slice is []. An error is a
+// problem document (RFC 9457), see [Problem].
 package kithttp

@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 
-	"github.com/go-kit/kit/endpoint"
-
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
@@ -32,13 +30,11 @@ func Example() {
 		Status: http.StatusCreated, Summary: "Greet someone", Security: []string{"token"},
 	}
 	errBusy := fault.New(fault.Conflict, "busy", "not now")
-	signedIn := func(next endpoint.Endpoint) endpoint.Endpoint {
-		return func(ctx context.Context, request any) (any, error) {
-			if kithttp.RequestFrom(ctx).Header.Get("Authorization") != "Bearer secret" {
-				return nil, fault.New(fault.Unauthenticated, "sign_in", "sign in first")
-			}
-			return next(ctx, request)
+	signedIn := func(ctx context.Context) (context.Context, error) {
+		if kithttp.RequestFrom(ctx).Header.Get("Authorization") != "Bearer secret" {
+			return nil, fault.New(fault.Unauthenticated, "sign_in", "sign in first")
 		}
+		return ctx, nil
 	}
 
 	s := kithttp.NewServer(kithttp.WithInfo("Greetings", "1", ""), kithttp.WithBearer("token", "an access token"))
@@ -47,7 +43,7 @@ func Example() {
 			return Greeting{}, errBusy
 		}
 		return Greeting{Text: r.Word + ", " + r.Name}, nil
-	}, signedIn)
+	}, kithttp.Gated(signedIn))
 	server := httptest.NewServer(s)
 	defer server.Close()
 

@@ -13,6 +13,7 @@ import (
 	"github.com/go-kit/kit/endpoint"
 
 	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/transport/edge/failure"
 )
 
 // Problem is a problem document (RFC 9457): how every error is answered, as application/problem+json.
@@ -35,45 +36,17 @@ type ProblemField struct {
 
 const problemMedia = "application/problem+json"
 
-// kinds is the one table between kinds of failure and statuses, read in both directions.
-var kinds = []struct {
-	kind   fault.Kind
-	status int
-}{
-	{fault.Malformed, http.StatusBadRequest},
-	{fault.Unauthenticated, http.StatusUnauthorized},
-	{fault.InsufficientTokens, http.StatusPaymentRequired},
-	{fault.Forbidden, http.StatusForbidden},
-	{fault.NotFound, http.StatusNotFound},
-	{fault.Conflict, http.StatusConflict},
-	{fault.TooLarge, http.StatusRequestEntityTooLarge},
-	{fault.UnsupportedMedia, http.StatusUnsupportedMediaType},
-	{fault.Invalid, http.StatusUnprocessableEntity},
-	{fault.TooManyRequests, http.StatusTooManyRequests},
-	{fault.Internal, http.StatusInternalServerError},
-	{fault.Unimplemented, http.StatusNotImplemented},
-	{fault.Unavailable, http.StatusServiceUnavailable},
-}
+// StatusOf returns the HTTP status of a kind of failure; 500 for an unknown one. The table is that
+// of package failure.
+func StatusOf(kind fault.Kind) int { return failure.CodesOf(kind).HTTP }
 
-// StatusOf is the HTTP status of a kind of failure; 500 for one that is not known.
-func StatusOf(kind fault.Kind) int {
-	for _, k := range kinds {
-		if k.kind == kind {
-			return k.status
-		}
-	}
-	return http.StatusInternalServerError
-}
-
-// KindOf is the inverse of StatusOf. A status that no kind has is the nearest kind's: Unavailable for what
-// a gateway says, Internal for any other 5xx, Malformed for any other 4xx.
+// KindOf is the inverse of StatusOf. A status that no kind has gets the nearest kind: Unavailable for a
+// gateway's, Internal for any other 5xx, Malformed for any other 4xx.
 func KindOf(status int) fault.Kind {
-	for _, k := range kinds {
-		if k.status == status {
-			return k.kind
-		}
-	}
+	kind, ok := failure.KindOf(func(c failure.Codes) bool { return c.HTTP == status })
 	switch {
+	case ok:
+		return kind
 	case status == http.StatusBadGateway, status == http.StatusGatewayTimeout:
 		return fault.Unavailable
 	case status >= 400 && status < 500:
@@ -84,34 +57,13 @@ func KindOf(status int) fault.Kind {
 }
 
 var (
-	failureInternal = fault.New(fault.Internal, string(fault.Internal), "something went wrong on this side")
-	failureTimeout  = fault.New(fault.Unavailable, string(fault.Unavailable), "this took too long; try again later")
-
-	problemInternal = problemOf(failureInternal)
+	problemInternal = problemOf(failure.Internal)
 	problemNotFound = problemOf(notFound())
 	problemMethod   = Problem{
 		Type: "about:blank", Title: http.StatusText(http.StatusMethodNotAllowed), Status: http.StatusMethodNotAllowed,
 		Detail: "this method is not among those that the address takes", Code: "method_not_allowed",
 	}
 )
-
-// public reduces an error to what may be told: never a cause, and of a defect nothing at all.
-func public(err error) *fault.Error {
-	f, ok := errors.AsType[*fault.Error](err)
-	if !ok {
-		switch kind := fault.KindOf(err); {
-		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-			return failureTimeout
-		case kind != fault.Internal:
-			return fault.New(kind, string(kind), http.StatusText(StatusOf(kind)))
-		}
-		return failureInternal
-	}
-	if StatusOf(f.Kind) == http.StatusInternalServerError {
-		return failureInternal
-	}
-	return f
-}
 
 func problemOf(f *fault.Error) Problem {
 	status := StatusOf(f.Kind)
@@ -126,10 +78,10 @@ func problemOf(f *fault.Error) Problem {
 // with a 5xx. It is go-kit's ErrorEncoder, for plain handlers and HTTP middleware, too.
 func (s *Server) WriteError(ctx context.Context, err error, w http.ResponseWriter) {
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		s.writeProblem(w, problemOf(failureTimeout)) // nobody reads it: the client has left
+		s.writeProblem(w, problemOf(failure.TimedOut)) // nobody reads it: the client has left
 		return
 	}
-	f := public(err)
+	f := failure.Public(err)
 	p := problemOf(f)
 	if p.Status >= http.StatusInternalServerError {
 		s.hook(ctx, RouteFrom(ctx), err)
@@ -166,7 +118,7 @@ func (s *Server) writeProblem(w http.ResponseWriter, p Problem) {
 	write(w, p.Status, body)
 }
 
-// PanicError is a panic of a handler or a middleware, for the error hook.
+// PanicError is a panic of a handler, a gate or a middleware, for the error hook.
 type PanicError struct {
 	Value any
 	Stack []byte

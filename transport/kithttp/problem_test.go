@@ -130,6 +130,9 @@ func TestPanics(t *testing.T) {
 	throw := func(endpoint.Endpoint) endpoint.Endpoint {
 		return func(context.Context, any) (any, error) { panic("secret") }
 	}
+	exchanged := func(next endpoint.Endpoint) endpoint.Endpoint {
+		return func(ctx context.Context, _ any) (any, error) { return next(ctx, "secret") }
+	}
 	before := func(context.Context, *http.Request) context.Context { panic("secret") }
 	fine := answer[key](thing{}, nil)
 	var seen error
@@ -146,12 +149,28 @@ func TestPanics(t *testing.T) {
 	}{
 		{"handler", func(opts ...kithttp.Option) *kithttp.Server {
 			s := kithttp.NewServer(opts...)
-			kithttp.Handle(s, getThing, boom, watch)
+			kithttp.Handle(s, getThing, boom, kithttp.Wrapped(watch))
 			return s
 		}},
 		{"middleware", func(opts ...kithttp.Option) *kithttp.Server {
 			s := kithttp.NewServer(opts...)
-			kithttp.Handle(s, getThing, fine, throw)
+			kithttp.Handle(s, getThing, fine, kithttp.Wrapped(throw))
+			return s
+		}},
+		{"a request of another type", func(opts ...kithttp.Option) *kithttp.Server {
+			s := kithttp.NewServer(opts...)
+			kithttp.Handle(s, getThing, fine, kithttp.Wrapped(exchanged))
+			return s
+		}},
+		{"gate", func(opts ...kithttp.Option) *kithttp.Server {
+			s := kithttp.NewServer(opts...)
+			kithttp.Handle(s, getThing, fine, kithttp.Gated(func(context.Context) (context.Context, error) { panic("secret") }))
+			return s
+		}},
+		{"decoding", func(opts ...kithttp.Option) *kithttp.Server {
+			s := kithttp.NewServer(opts...)
+			kithttp.Handle(s, kithttp.Route[secretive, thing]{Name: "getThing", Method: "GET", Path: "/things/{id}"},
+				answer[secretive](thing{}, nil))
 			return s
 		}},
 		{"before", func(opts ...kithttp.Option) *kithttp.Server {
@@ -175,7 +194,7 @@ func TestPanics(t *testing.T) {
 				t.Errorf("%d %s", w.Code, w.Body)
 			}
 			panicked, ok := errors.AsType[*kithttp.PanicError](told)
-			if !ok || panicked.Value != "secret" || !strings.Contains(string(panicked.Stack), "server_test.go") {
+			if !ok || c.name != "a request of another type" && panicked.Value != "secret" || !strings.Contains(string(panicked.Stack), "server_test.go") {
 				t.Errorf("the hook was told %v", told)
 			}
 		})
@@ -185,7 +204,16 @@ func TestPanics(t *testing.T) {
 	}
 }
 
+// secretive is a request whose reading panics.
+type secretive struct {
+	ID explosive `path:"id"`
+}
+
 type explosive struct{}
+
+func (explosive) MarshalText() ([]byte, error) { panic("secret") }
+
+func (*explosive) UnmarshalText([]byte) error { panic("secret") }
 
 func (explosive) MarshalJSON() ([]byte, error) { panic("secret") }
 

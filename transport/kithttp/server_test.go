@@ -2,7 +2,6 @@ package kithttp_test
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -46,6 +45,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		{"GET", "/things/a", 200, "", ""},
 		{"HEAD", "/things/a", 200, "", ""},
 		{"GET", "/docs/x", 200, "", ""},
+		{"CONNECT", "/things/a", 405, "method_not_allowed", "DELETE, GET, HEAD"},
 	}
 	for _, c := range cases {
 		t.Run(c.method+" "+c.target, func(t *testing.T) {
@@ -62,20 +62,60 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	}
 }
 
-func TestMiddlewareOrder(t *testing.T) {
+// TestSlashAtTheEnd: the mux's own redirect passes.
+func TestSlashAtTheEnd(t *testing.T) {
+	s := kithttp.NewServer()
+	s.HandleHTTP("GET /docs/", http.NotFoundHandler())
+	w := do(s, "GET", "/docs?a=b")
+	if w.Code != 307 || w.Header().Get("Location") != "/docs/?a=b" {
+		t.Errorf("%d, Location %q: %s", w.Code, w.Header().Get("Location"), w.Body)
+	}
+	if w := do(s, "GET", "/docs/"); w.Code != 404 || w.Body.String() != "404 page not found\n" {
+		t.Errorf("the answer of a plain handler was changed: %d %s", w.Code, w.Body)
+	}
+}
+
+// TestNoPath: the path of "GET *" and of the like is unknown.
+func TestNoPath(t *testing.T) {
+	s := kithttp.NewServer()
+	s.HandleHTTP("/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}))
+	for _, path := range []string{"*", "", "things"} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RequestURI, r.URL.Path = path, path
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if p := problem(t, w); p.Code != "not_found" {
+			t.Errorf("%q: %+v", path, p)
+		}
+	}
+}
+
+func TestOrder(t *testing.T) {
 	var order []string
+	type ctxKey struct{}
+	add := func(ctx context.Context, step string) context.Context {
+		order = append(order, step)
+		before, _ := ctx.Value(ctxKey{}).(string)
+		return context.WithValue(ctx, ctxKey{}, before+step+" ")
+	}
+	gate := func(name string) kithttp.Gate {
+		return func(ctx context.Context) (context.Context, error) {
+			if r := kithttp.RequestFrom(ctx); r == nil || r.PathValue("id") != "a" {
+				t.Errorf("%s: request %v", name, r)
+			}
+			return add(ctx, name), nil
+		}
+	}
 	mw := func(name string) endpoint.Middleware {
 		return func(next endpoint.Endpoint) endpoint.Endpoint {
 			return func(ctx context.Context, request any) (any, error) {
-				order = append(order, name)
-				r, ok := request.(*http.Request)
-				if !ok || r != kithttp.RequestFrom(ctx) || r.URL.Path != "/things/a" {
+				if r, ok := request.(rename); !ok || r.ID.text != "a" || r.Name != "n" {
 					t.Errorf("%s: request %v", name, request)
 				}
 				if route := kithttp.RouteFrom(ctx); !reflect.DeepEqual(route, renameThing.Info()) {
 					t.Errorf("%s: route %+v", name, route)
 				}
-				response, err := next(ctx, request)
+				response, err := next(add(ctx, name), request)
 				if got, ok := response.(thing); !ok || got.Name != "n" {
 					t.Errorf("%s: response %v", name, response)
 				}
@@ -83,45 +123,72 @@ func TestMiddlewareOrder(t *testing.T) {
 			}
 		}
 	}
-	type ctxKey struct{}
 	s := kithttp.NewServer(
 		kithttp.WithBefore(func(ctx context.Context, _ *http.Request) context.Context {
-			order = append(order, "before "+kithttp.RouteFrom(ctx).Name)
-			return context.WithValue(ctx, ctxKey{}, "kept")
+			return add(ctx, "before-"+kithttp.RouteFrom(ctx).Name)
 		}),
-		kithttp.WithMiddleware(mw("server 1"), mw("server 2")))
+		kithttp.WithMiddleware(mw("server-1"), mw("server-2")))
+	var reached any
 	kithttp.Handle(s, renameThing, func(ctx context.Context, r rename) (thing, error) {
-		order = append(order, fmt.Sprint("handler ", ctx.Value(ctxKey{})))
+		reached = ctx.Value(ctxKey{})
 		return thing{Name: r.Name}, nil
-	}, mw("route 1"), mw("route 2"))
+	}, kithttp.Wrapped(mw("route-1"), mw("route-2")), kithttp.Gated(gate("gate-1")), kithttp.Gated(gate("gate-2")))
 
 	r := httptest.NewRequest("POST", "/things/a", strings.NewReader(`{`+whole+`}`))
 	r.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
-	want := []string{"before renameThing", "server 1", "server 2", "route 1", "route 2", "handler kept"}
+	want := []string{"before-renameThing", "gate-1", "gate-2", "server-1", "server-2", "route-1", "route-2"}
 	if w.Code != 200 || !slices.Equal(order, want) {
 		t.Errorf("%d, %q", w.Code, order)
+	}
+	if reached != strings.Join(want, " ")+" " {
+		t.Errorf("the context of the handler holds %q", reached)
 	}
 	if kithttp.RequestFrom(context.Background()) != nil || kithttp.RouteFrom(context.Background()).Name != "" {
 		t.Error("there is a request outside of any")
 	}
 }
 
-func TestMiddlewareRefusesFirst(t *testing.T) {
-	deny := func(endpoint.Endpoint) endpoint.Endpoint {
-		return func(context.Context, any) (any, error) {
-			return nil, fault.New(fault.Unauthenticated, "who", "sign in")
-		}
+// TestGateRefusesFirst: neither is the request decoded nor does a later gate, a middleware or a handler run.
+func TestGateRefusesFirst(t *testing.T) {
+	never := func(what string) { t.Errorf("%s ran", what) }
+	deny := func(ctx context.Context) (context.Context, error) {
+		return ctx, fault.New(fault.Unauthenticated, "who", "sign in")
 	}
-	s := kithttp.NewServer(kithttp.WithMiddleware(deny), kithttp.WithBodyLimit(8))
-	kithttp.Handle(s, renameThing, answer[rename](thing{}, nil))
-	for _, body := range []string{`{`, `{"a":1}`, strings.Repeat("x", 100)} {
-		w := httptest.NewRecorder()
-		s.ServeHTTP(w, httptest.NewRequest("POST", "/things/A?x=1", strings.NewReader(body)))
-		if p := problem(t, w); p.Status != 401 || p.Code != "who" {
-			t.Errorf("%s: %+v", body, p)
+	forget := func(context.Context) (context.Context, error) { return context.Background(), nil }
+	for name, gates := range map[string][]kithttp.Gate{
+		"the first": {deny, func(ctx context.Context) (context.Context, error) { never("a later gate"); return ctx, nil }},
+		"after one that returns a context of its own": {forget, deny},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := kithttp.NewServer(kithttp.WithBodyLimit(8), kithttp.WithMiddleware(func(next endpoint.Endpoint) endpoint.Endpoint {
+				return func(ctx context.Context, request any) (any, error) { never("a middleware"); return next(ctx, request) }
+			}))
+			kithttp.Handle(s, renameThing, func(context.Context, rename) (thing, error) { never("the handler"); return thing{}, nil },
+				kithttp.Gated(gates...))
+			for _, body := range []string{`{`, `{"a":1}`, strings.Repeat("x", 100)} {
+				w := httptest.NewRecorder()
+				s.ServeHTTP(w, httptest.NewRequest("POST", "/things/A?x=1", strings.NewReader(body)))
+				if p := problem(t, w); p.Status != 401 || p.Code != "who" {
+					t.Errorf("%s: %+v", body, p)
+				}
+			}
+		})
+	}
+}
+
+// TestMiddlewareSeesNoMalformedRequest: what cannot be decoded is refused before.
+func TestMiddlewareSeesNoMalformedRequest(t *testing.T) {
+	s := kithttp.NewServer(kithttp.WithMiddleware(func(endpoint.Endpoint) endpoint.Endpoint {
+		return func(_ context.Context, request any) (any, error) {
+			t.Errorf("a middleware got %v", request)
+			return nil, nil
 		}
+	}))
+	kithttp.Handle(s, renameThing, answer[rename](thing{}, nil))
+	if p := problem(t, do(s, "POST", "/things/a")); p.Status != 400 {
+		t.Errorf("%+v", p)
 	}
 }
 

@@ -117,7 +117,12 @@ func build(c wiring.Config) (*wiring.App, func(), error) {
 		Reservations: reservationsService,
 		Privacy:      privacyService,
 	}
-	api := wiring.NewAPI(checked, services, store)
+	cursors, err := wiring.NewCursors(checked)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	api := wiring.NewAPI(checked, services, cursors, store)
 	app := wiring.NewApp(checked, services, api, store, uowStore, queue)
 	return app, func() {
 		cleanup()

@@ -123,7 +123,13 @@ func build(ctx context.Context, uri string, o mongodb.Options, c wiring.Config) 
 		Reservations: reservationsService,
 		Privacy:      privacyService,
 	}
-	api := wiring.NewAPI(checked, services, store)
+	cursors, err := wiring.NewCursors(checked)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	api := wiring.NewAPI(checked, services, cursors, store)
 	app := wiring.NewApp(checked, services, api, store, uowStore, queue)
 	return app, func() {
 		cleanup2()
@@ -227,7 +233,12 @@ func buildOver(s *mongodb.Store, c wiring.Config) (*wiring.App, func(), error) {
 		Reservations: reservationsService,
 		Privacy:      privacyService,
 	}
-	api := wiring.NewAPI(checked, services, s)
+	cursors, err := wiring.NewCursors(checked)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	api := wiring.NewAPI(checked, services, cursors, s)
 	app := wiring.NewApp(checked, services, api, s, store, queue)
 	return app, func() {
 		cleanup()

@@ -122,7 +122,13 @@ func build(ctx context.Context, path string, c wiring.Config) (*wiring.App, func
 		Reservations: reservationsService,
 		Privacy:      privacyService,
 	}
-	api := wiring.NewAPI(checked, services, store)
+	cursors, err := wiring.NewCursors(checked)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	api := wiring.NewAPI(checked, services, cursors, store)
 	app := wiring.NewApp(checked, services, api, store, uowStore, queue)
 	return app, func() {
 		cleanup2()

@@ -20,7 +20,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 	"github.com/cicerone-go/cicerone/adapters/postgres"
 	"github.com/cicerone-go/cicerone/core/clock"
-	"github.com/cicerone-go/cicerone/transport/httpapi"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/wiring"
 	root "github.com/cicerone-go/cicerone/wiring/postgres"
 )
@@ -85,7 +85,7 @@ func newScale(t *testing.T, m *metropolis, dsn string, o postgres.Options) *scal
 	store, err := postgres.New(t.Context(), pool, o)
 	must(t, err)
 	c := wiringConfig()
-	c.Limits = httpapi.Limits{}
+	c.Limits = edge.Limits{}
 	c.Clock = clock.Clock(func() time.Time { return begun.Add(2*year + 48*time.Hour) }) // some reservations are due by then
 	s.app, err = root.NewOver(store, c)
 	must(t, err)

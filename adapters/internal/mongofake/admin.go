@@ -160,41 +160,6 @@ func (c *call) existing() (*collection, error) {
 	return coll, nil
 }
 
-// renameCollection moves a collection, its indexes with it, in front of one that may be in the way.
-func renameCollection(c *call) (bson.D, error) {
-	from, _ := c.body[0].Value.(string)
-	to, ok := c.get("to").(string)
-	if !ok {
-		return nil, c.wrong("to", c.get("to"), "string")
-	}
-	database, name, _ := strings.Cut(to, ".")
-	if err := checkNamespace(database, name); err != nil {
-		return nil, err
-	}
-	coll, target := c.store.collections[from], c.store.collections[to]
-	switch {
-	case c.database != "admin":
-		return nil, fail(13, "renameCollection may only be run against the admin database.")
-	case coll == nil:
-		return nil, fail(codeNamespaceNotFound, "source namespace does not exist")
-	case from == to:
-		return nil, fail(20, "Can't rename a collection to itself")
-	case target != nil && !truthy(c.get("dropTarget")):
-		return nil, fail(codeNamespaceExists, "target namespace exists")
-	}
-	if err := c.quiet(coll); err != nil {
-		return nil, err
-	}
-	if target != nil {
-		if err := c.quiet(target); err != nil {
-			return nil, err
-		}
-		c.store.drop(target)
-	}
-	c.store.rename(coll, to)
-	return bson.D{}, nil
-}
-
 func drop(c *call) (bson.D, error) {
 	coll, err := c.existing()
 	if err != nil {
@@ -219,37 +184,6 @@ func dropDatabase(c *call) (bson.D, error) {
 		return bson.D{}, nil
 	}
 	return bson.D{{Key: "dropped", Value: c.database}}, nil
-}
-
-func listDatabases(c *call) (bson.D, error) {
-	query, err := c.optDocument("filter")
-	if err != nil {
-		return nil, err
-	}
-	f, err := c.parseFilter(query, nil)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for namespace := range c.store.collections {
-		names = append(names, databaseOf(namespace))
-	}
-	slices.Sort(names)
-	list := bson.A{}
-	for _, name := range slices.Compact(names) {
-		d := bson.D{{Key: "name", Value: name}}
-		if !truthy(c.get("nameOnly")) {
-			d = append(d, bson.E{Key: "sizeOnDisk", Value: 4096.0}, bson.E{Key: "empty", Value: false})
-		}
-		ok, err := f.matches(d)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			list = append(list, d)
-		}
-	}
-	return bson.D{{Key: "databases", Value: list}}, nil
 }
 
 func listCollections(c *call) (bson.D, error) {

@@ -9,11 +9,10 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-// change is what an update does to a document: modifiers, another document, or a pipeline.
+// change is what an update does to a document: modifiers, or another document.
 type change struct {
 	modifiers   []modifier
 	replacement bson.D
-	pipeline    []stage
 	filters     map[string]*filter // arrayFilters by identifier
 }
 
@@ -32,8 +31,8 @@ func (c *call) parseChange(u, arrayFilters any) (*change, error) {
 	}
 	switch u := u.(type) {
 	case bson.A:
-		ch.pipeline, err = c.parseUpdatePipeline(u)
-		return ch, err
+		c.server.config.Printf("an update that is a pipeline")
+		return nil, fail(codeFailedToParse, "an update cannot be a pipeline here")
 	case bson.D:
 		if len(u) == 0 || !strings.HasPrefix(u[0].Key, "$") {
 			if len(ch.filters) > 0 {
@@ -212,15 +211,8 @@ func storable(v any) error {
 
 // apply is the document after the change. The filter says which element a positional $ means.
 func (ch *change) apply(doc bson.D, f *filter, inserting bool) (bson.D, error) {
-	switch {
-	case ch.replacement != nil:
+	if ch.replacement != nil {
 		return ch.replace(doc), nil
-	case ch.pipeline != nil:
-		out, err := runPipeline(ch.pipeline, []bson.D{doc})
-		if err != nil {
-			return nil, err
-		}
-		return out[0], storable(out[0])
 	}
 	next := *bsonkit.Clone(&doc)
 	for _, m := range ch.modifiers {

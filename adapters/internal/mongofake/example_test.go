@@ -26,7 +26,7 @@ func Example() {
 	// Output:
 	// Ann has 10 and 1 order
 	// taken: true
-	// bought: 2 books for 14
+	// bought: 2 things in 1 order
 	// broke the rule: true
 }
 
@@ -87,20 +87,18 @@ func shop(ctx context.Context, uri string) error {
 	fmt.Println("taken:", mongo.IsDuplicateKeyError(err))
 
 	cursor, err := orders.Aggregate(ctx, mongo.Pipeline{
-		{{Key: "$unwind", Value: "$items"}},
-		{{Key: "$group", Value: bson.M{"_id": "$items.sort", "n": bson.M{"$sum": 1}, "sum": bson.M{"$sum": "$items.price"}}}},
+		{{Key: "$group", Value: bson.M{"_id": "$user", "n": bson.M{"$sum": 1}, "items": bson.M{"$sum": bson.M{"$size": "$items"}}}}},
 	})
 	if err != nil {
 		return err
 	}
 	var sums []struct {
-		ID     string `bson:"_id"`
-		N, Sum int
+		N, Items int
 	}
 	if err := cursor.All(ctx, &sums); err != nil {
 		return err
 	}
-	fmt.Printf("bought: %d %ss for %d\n", sums[0].N, sums[0].ID, sums[0].Sum)
+	fmt.Printf("bought: %d things in %d order\n", sums[0].Items, sums[0].N)
 
 	if err := db.RunCommand(ctx, bson.D{{Key: "collMod", Value: "users"},
 		{Key: "validator", Value: bson.M{"tokens": bson.M{"$gte": 0}}}}).Err(); err != nil {

@@ -16,28 +16,14 @@ type node interface {
 	eval(scope) (any, error)
 }
 
-// scope is what an expression sees: the document and the variables.
-type scope struct {
-	root bson.D
-	vars *binding
-}
+// scope is what an expression sees.
+type scope struct{ root bson.D }
 
-type binding struct {
-	name  string
-	value any
-	outer *binding
-}
-
-func newScope(doc bson.D) scope { return scope{root: doc} }
-
-func (s scope) with(name string, value any) scope {
-	s.vars = &binding{name, value, s.vars}
-	return s
-}
+func newScope(doc bson.D) scope { return scope{doc} }
 
 type (
 	literal   struct{ value any }
-	fieldPath struct{ variable, path string }
+	fieldPath struct{ path string }
 	object    []objectField
 	array     []node
 )
@@ -50,23 +36,7 @@ type objectField struct {
 func (l literal) eval(scope) (any, error) { return l.value, nil }
 
 func (f fieldPath) eval(s scope) (any, error) {
-	var value any = s.root
-	switch f.variable {
-	case "ROOT", "CURRENT":
-	case "REMOVE":
-		return bsonkit.Missing, nil
-	default:
-		for b := s.vars; ; b = b.outer {
-			if b.name == f.variable { // that it is there was checked when the expression was read
-				value = b.value
-				break
-			}
-		}
-	}
-	if f.path == "" {
-		return value, nil
-	}
-	return descend(value, strings.Split(f.path, ".")), nil
+	return descend(s.root, strings.Split(f.path, ".")), nil
 }
 
 // descend follows a field path, through every element where it meets an array.
@@ -125,21 +95,15 @@ func present(v any) any {
 	return v
 }
 
-// parser reads expressions and knows which variables are in force.
+// parser reads expressions.
 type parser struct {
 	unknown func(name string)
-	vars    []string
 }
 
 func (c *call) parseExpression(v any) (compiled, error) {
 	p := parser{unknown: func(name string) { c.server.config.Printf("unknown expression: %s", name) }}
 	n, err := p.parse(v)
 	return compiled{n}, err
-}
-
-func (p parser) with(names ...string) parser {
-	p.vars = append(append([]string(nil), p.vars...), names...)
-	return p
 }
 
 func (p parser) parse(v any) (node, error) {
@@ -183,32 +147,18 @@ func (p parser) parseList(list bson.A) (array, error) {
 }
 
 func (p parser) parsePath(s string) (node, error) {
-	name, ok := strings.CutPrefix(s, "$$")
-	if !ok {
-		path := s[1:]
-		if path == "" || strings.HasPrefix(path, ".") || strings.HasSuffix(path, ".") {
-			return nil, fail(16872, "'$' by itself is not a valid FieldPath")
-		}
-		return fieldPath{"ROOT", path}, nil
+	path := s[1:]
+	if strings.HasPrefix(path, "$") {
+		p.unknown(s)
+		return nil, fail(17276, "Use of undefined variable: %s", path[1:])
 	}
-	name, path, _ := strings.Cut(name, ".")
-	switch name {
-	case "ROOT", "CURRENT", "REMOVE":
-		return fieldPath{name, path}, nil
+	if path == "" || strings.HasPrefix(path, ".") || strings.HasSuffix(path, ".") {
+		return nil, fail(16872, "'$' by itself is not a valid FieldPath")
 	}
-	for _, known := range p.vars {
-		if known == name {
-			return fieldPath{name, path}, nil
-		}
-	}
-	p.unknown("$$" + name)
-	return nil, fail(17276, "Use of undefined variable: %s", name)
+	return fieldPath{path}, nil
 }
 
 func (p parser) parseOperator(name string, v any) (node, error) {
-	if special, ok := specials[name]; ok {
-		return special(p, v)
-	}
 	op, ok := operators[name]
 	if !ok {
 		p.unknown(name)

@@ -3,26 +3,12 @@ package mongofake
 import (
 	"strings"
 
-	"github.com/256dpi/lungo/bsonkit"
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/bson/primitive"
 )
 
-// accumulator gathers values into one.
-type accumulator interface {
-	add(v any)
-	result() any
-}
-
-var accumulators = map[string]func() accumulator{
-	"$sum":      func() accumulator { return &sum{total: int32(0)} },
-	"$avg":      func() accumulator { return &average{sum: sum{total: int32(0)}} },
-	"$min":      func() accumulator { return &extreme{sign: -1} },
-	"$max":      func() accumulator { return &extreme{sign: 1} },
-	"$first":    func() accumulator { return &edge{} },
-	"$last":     func() accumulator { return &edge{last: true} },
-	"$push":     func() accumulator { return &pushed{list: bson.A{}} },
-	"$addToSet": func() accumulator { return &collected{pushed: pushed{list: bson.A{}}, seen: map[string]bool{}} },
+// accumulators gather values into one.
+var accumulators = map[string]func() *sum{
+	"$sum": func() *sum { return &sum{total: int32(0)} },
 }
 
 type sum struct{ total any }
@@ -35,77 +21,6 @@ func (s *sum) add(v any) {
 
 func (s *sum) result() any { return s.total }
 
-type average struct {
-	sum
-	n int64
-}
-
-func (a *average) add(v any) {
-	if isNumber(v) {
-		a.sum.add(v)
-		a.n++
-	}
-}
-
-func (a *average) result() any {
-	if a.n == 0 {
-		return nil
-	}
-	if _, ok := a.total.(primitive.Decimal128); ok {
-		panic("$avg of decimals")
-	}
-	return double(a.total) / float64(a.n)
-}
-
-type extreme struct {
-	sign int
-	best any
-	set  bool
-}
-
-func (x *extreme) add(v any) {
-	if !nullish(v) && (!x.set || bsonkit.Compare(v, x.best)*x.sign > 0) {
-		x.best, x.set = v, true
-	}
-}
-
-func (x *extreme) result() any { return x.best }
-
-type edge struct {
-	last, set bool
-	value     any
-}
-
-func (e *edge) add(v any) {
-	if e.last || !e.set {
-		e.value, e.set = present(v), true
-	}
-}
-
-func (e *edge) result() any { return e.value }
-
-type pushed struct{ list bson.A }
-
-func (p *pushed) add(v any) {
-	if v != bsonkit.Missing {
-		p.list = append(p.list, v)
-	}
-}
-
-func (p *pushed) result() any { return p.list }
-
-type collected struct {
-	pushed
-	seen map[string]bool
-}
-
-func (c *collected) add(v any) {
-	if key := keyOf(v); !c.seen[key] {
-		c.seen[key] = true
-		c.pushed.add(v)
-	}
-}
-
 // grouping is a $group: an expression for the key, and what is gathered under each.
 type grouping struct {
 	id     compiled
@@ -114,7 +29,7 @@ type grouping struct {
 
 type groupField struct {
 	name  string
-	begin func() accumulator
+	begin func() *sum
 	value compiled
 }
 
@@ -163,7 +78,7 @@ func (c *call) parseGroup(v any) (stage, error) {
 func (g grouping) run(docs []bson.D) ([]bson.D, error) {
 	type group struct {
 		id  any
-		acc []accumulator
+		acc []*sum
 	}
 	var order []*group
 	groups := map[string]*group{}

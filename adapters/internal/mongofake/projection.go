@@ -9,7 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-// projection is what find, findAndModify and $project show of a document. A nil one shows all.
+// projection is what find and findAndModify show of a document. A nil one shows all.
 type projection struct {
 	fields    *fieldTree
 	inclusive bool
@@ -26,7 +26,6 @@ type fieldTree struct {
 type fieldNode struct {
 	below *fieldTree
 	how   func(value any, doc bson.D) (any, error) // what to show instead of the value; nil shows it
-	extra bool                                     // computed: shown even where the document has no such field
 }
 
 func newFieldTree() *fieldTree { return &fieldTree{nodes: map[string]*fieldNode{}} }
@@ -196,21 +195,12 @@ func (p *projection) show(out bson.D, tree *fieldTree, d, root bson.D, top bool)
 			}
 			continue
 		}
-		if node.extra {
-			continue
-		}
 		value, err := p.showValue(node, e.Value, root)
 		if err != nil {
 			return nil, err
 		}
 		if value != bsonkit.Missing {
 			out = append(out, bson.E{Key: e.Key, Value: value})
-		}
-	}
-	for _, name := range tree.order {
-		node := tree.nodes[name]
-		if err := p.compute(&out, name, node, d, root); err != nil {
-			return nil, err
 		}
 	}
 	return out, nil
@@ -241,91 +231,8 @@ func (p *projection) showValue(node *fieldNode, value any, root bson.D) (any, er
 		}
 		return list, nil
 	}
-	if p.inclusive && !node.below.computes() {
+	if p.inclusive {
 		return bsonkit.Missing, nil
 	}
-	if node.below.computes() {
-		return p.show(bson.D{}, node.below, nil, root, false)
-	}
 	return value, nil
-}
-
-// compute appends a computed field, or a document of computed ones where the original has none.
-func (p *projection) compute(out *bson.D, name string, node *fieldNode, d, root bson.D) error {
-	var value any
-	var err error
-	switch {
-	case node.extra:
-		value, err = node.how(nil, root)
-	case node.below != nil && node.below.computes() && !has(d, name):
-		value, err = p.show(bson.D{}, node.below, nil, root, false)
-	default:
-		return nil
-	}
-	if err == nil && value != bsonkit.Missing {
-		*out = append(*out, bson.E{Key: name, Value: value})
-	}
-	return err
-}
-
-func (t *fieldTree) computes() bool {
-	for _, node := range t.nodes {
-		if node.extra || node.below != nil && node.below.computes() {
-			return true
-		}
-	}
-	return false
-}
-
-// parseStageProjection reads a $project: fields to show or leave out, and computed ones.
-func (c *call) parseStageProjection(spec bson.D) (*projection, error) {
-	if len(spec) == 0 {
-		return nil, fail(40177, "specification must have at least one field")
-	}
-	p := &projection{fields: newFieldTree(), withID: true}
-	including, excluding := false, false
-	var read func(prefix string, d bson.D) error
-	read = func(prefix string, d bson.D) error {
-		for _, e := range d {
-			path := prefix + e.Key
-			plain := isNumber(e.Value) || e.Value == true || e.Value == false
-			if path == "_id" && plain {
-				p.withID = truthy(e.Value)
-				continue
-			}
-			if inner, ok := e.Value.(bson.D); ok && len(inner) > 0 && !strings.HasPrefix(inner[0].Key, "$") {
-				if err := read(path+".", inner); err != nil {
-					return err
-				}
-				continue
-			}
-			node := p.fields.at(path)
-			if node == nil {
-				return fail(40176, "specification contains two conflicting paths at %s", path)
-			}
-			if plain && !truthy(e.Value) {
-				excluding = true
-				continue
-			}
-			including = true
-			if plain {
-				continue
-			}
-			expr, err := c.parseExpression(e.Value)
-			if err != nil {
-				return err
-			}
-			node.extra = true
-			node.how = func(_ any, doc bson.D) (any, error) { return expr.eval(newScope(doc)) }
-		}
-		return nil
-	}
-	if err := read("", spec); err != nil {
-		return nil, err
-	}
-	if including && excluding {
-		return nil, fail(40179, "Bad projection specification, cannot include fields or add computed fields during an exclusion projection")
-	}
-	p.inclusive = including || !excluding && p.withID
-	return p, nil
 }

@@ -49,37 +49,3 @@ func orEmpty(null bool) any {
 	}
 	return bson.A{}
 }
-
-func setUnion(v []any) (any, error) {
-	list, null, err := sets(17043, "$setUnion", v)
-	if err != nil || null {
-		return nil, err
-	}
-	return asSet(slices.Concat(list...)), nil
-}
-
-func setDifference(v []any) (any, error) {
-	list, null, err := sets(17048, "$setDifference", v)
-	if err != nil || null {
-		return nil, err
-	}
-	out, seen := bson.A{}, map[string]bool{}
-	for _, item := range v[0].(bson.A) { // it keeps the order of the first
-		if key := keyOf(item); !contains(list[1], item) && !seen[key] {
-			seen[key] = true
-			out = append(out, item)
-		}
-	}
-	return out, nil
-}
-
-func setIsSubset(v []any) (any, error) {
-	list, null, err := sets(17046, "$setIsSubset", v)
-	if err != nil {
-		return nil, err
-	}
-	if null {
-		return nil, fail(17046, "both operands of $setIsSubset must be arrays")
-	}
-	return !slices.ContainsFunc(list[0], func(item any) bool { return !contains(list[1], item) }), nil
-}

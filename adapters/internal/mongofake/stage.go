@@ -42,25 +42,18 @@ func each(turn func(bson.D) (bson.D, error)) stage {
 
 var stages map[string]func(c *call, v any, collator *collator) (stage, error)
 
-func init() { // in init, because $lookup reads collections, whose filters may hold expressions
+func init() {
 	plain := func(parse func(*call, any) (stage, error)) func(*call, any, *collator) (stage, error) {
 		return func(c *call, v any, _ *collator) (stage, error) { return parse(c, v) }
 	}
 	stages = map[string]func(c *call, v any, collator *collator) (stage, error){
-		"$match":       (*call).parseMatch,
-		"$sort":        (*call).parseSort,
-		"$addFields":   plain((*call).parseAddFields),
-		"$set":         plain((*call).parseAddFields),
-		"$project":     plain((*call).parseProject),
-		"$unset":       plain((*call).parseUnset),
-		"$replaceRoot": plain((*call).parseReplaceRoot),
-		"$replaceWith": plain((*call).parseReplaceWith),
-		"$group":       plain((*call).parseGroup),
-		"$limit":       plain((*call).parseLimit),
-		"$skip":        plain((*call).parseSkip),
-		"$count":       plain((*call).parseCount),
-		"$unwind":      plain((*call).parseUnwind),
-		"$lookup":      plain((*call).parseLookup),
+		"$match":     (*call).parseMatch,
+		"$sort":      (*call).parseSort,
+		"$addFields": plain((*call).parseAddFields),
+		"$group":     plain((*call).parseGroup),
+		"$limit":     plain((*call).parseLimit),
+		"$skip":      plain((*call).parseSkip),
+		"$count":     plain((*call).parseCount),
 	}
 }
 
@@ -85,24 +78,6 @@ func (c *call) parsePipeline(list bson.A, collator *collator) ([]stage, error) {
 		}
 	}
 	return out, nil
-}
-
-// parseUpdatePipeline reads a pipeline that changes one document.
-func (c *call) parseUpdatePipeline(list bson.A) ([]stage, error) {
-	for _, item := range list {
-		d, ok := item.(bson.D)
-		if !ok || len(d) != 1 {
-			continue
-		}
-		switch d[0].Key {
-		case "$addFields", "$set", "$project", "$unset", "$replaceRoot", "$replaceWith":
-		default:
-			if stages[d[0].Key] != nil {
-				return nil, fail(codeInvalidOptions, "%s is not allowed to be used within an update", d[0].Key)
-			}
-		}
-	}
-	return c.parsePipeline(list, nil)
 }
 
 func (c *call) parseMatch(v any, collator *collator) (stage, error) {
@@ -226,54 +201,6 @@ func assign(v any, path []string, value any) any {
 		out = append(out, bson.E{Key: path[0], Value: below})
 	}
 	return out
-}
-
-func (c *call) parseProject(v any) (stage, error) {
-	spec, ok := v.(bson.D)
-	if !ok {
-		return nil, fail(15969, "$project specification must be an object")
-	}
-	p, err := c.parseStageProjection(spec)
-	return each(func(doc bson.D) (bson.D, error) { return p.apply(doc) }), err
-}
-
-func (c *call) parseUnset(v any) (stage, error) {
-	list, ok := v.(bson.A)
-	if !ok {
-		list = bson.A{v}
-	}
-	spec := bson.D{}
-	for _, item := range list {
-		name, ok := item.(string)
-		if !ok {
-			return nil, fail(31002, "$unset specification must be a string or an array")
-		}
-		spec = append(spec, bson.E{Key: name, Value: int32(0)})
-	}
-	return c.parseProject(spec)
-}
-
-func (c *call) parseReplaceRoot(v any) (stage, error) {
-	spec, ok := v.(bson.D)
-	if !ok || len(spec) != 1 || spec[0].Key != "newRoot" {
-		return nil, fail(40229, "expected an object as specification for $replaceRoot stage, got %s", typeName(v))
-	}
-	return c.parseReplaceWith(spec[0].Value)
-}
-
-func (c *call) parseReplaceWith(v any) (stage, error) {
-	expr, err := c.parseExpression(v)
-	return each(func(doc bson.D) (bson.D, error) {
-		value, err := expr.eval(newScope(doc))
-		if err != nil {
-			return nil, err
-		}
-		d, ok := value.(bson.D)
-		if !ok {
-			return nil, fail(40228, "'newRoot' expression must evaluate to an object, but resulting value was: %s", typeName(value))
-		}
-		return d, nil
-	}), err
 }
 
 func (c *call) parseLimit(v any) (stage, error) {

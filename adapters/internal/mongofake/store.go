@@ -115,23 +115,6 @@ func (s *store) drop(c *collection) {
 	delete(s.collections, c.namespace)
 }
 
-func (s *store) rename(c *collection, namespace string) {
-	delete(s.collections, c.namespace)
-	c.namespace = namespace
-	s.collections[namespace] = c
-	for _, ix := range c.indexes {
-		spec := slices.Clone(ix.spec)
-		for i, e := range spec {
-			if e.Key == "ns" {
-				spec[i].Value = namespace
-			}
-		}
-		ix.spec = spec
-	}
-	s.last++
-	c.since = s.last
-}
-
 // inDatabase lists a database's collections by name.
 func (s *store) inDatabase(database string) []*collection {
 	var list []*collection

@@ -78,6 +78,8 @@ func describe(row ports.Row) string {
 			values[i] = v.Format(time.RFC3339Nano)
 		case []byte:
 			values[i] = fmt.Sprintf("%x", v)
+		case []string:
+			values[i] = fmt.Sprintf("%q", v)
 		case [16]byte:
 			values[i] = fmt.Sprintf("%x", v)
 		default:

@@ -15,14 +15,16 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// aliasing is that what is handed in and out is the caller's, who may change it.
+// aliasing tests that slices and maps in arguments and results belong to the caller, who may change
+// them.
 var aliasing = []test{
-	{"changing what was handed in changes no row", changedInput},
-	{"changing what came back changes no row", changedOutput},
-	{"what is handed in is left as it is", inputLeftAlone},
+	{"changing an argument after the call changes no row", changedInput},
+	{"changing a result changes no row", changedOutput},
+	{"arguments are not modified", inputLeftAlone},
 }
 
-// changedInput spoils everything between the call and the commit, when the store may not have sent it yet.
+// changedInput changes all arguments between the call and the commit, when the store may not have
+// sent them yet.
 func changedInput(f *fixture) {
 	w := f.town()
 	chess, bridge := f.interest("chess"), f.interest("bridge")
@@ -62,7 +64,8 @@ func changedInput(f *fixture) {
 	f.same("an answer", string(answer.Answer), `{"n":1}`)
 }
 
-// changedOutput spoils everything that a unit got, and looks again in the same unit and in a later one.
+// changedOutput changes all results that a unit got, and reads them again in the same unit and in a
+// later one.
 func changedOutput(f *fixture) {
 	w := f.town()
 	before := f.dump()
@@ -112,13 +115,13 @@ func changedOutput(f *fixture) {
 		return err
 	})
 	want := outputs{w.image, w.audit, []matching.Interest{w.hiking}, w.picture, w.record}
-	f.same("what came back once more in the unit", seen, want)
+	f.same("the results of a second read in the unit", seen, want)
 	again := write(f, func(ctx context.Context, tx ports.Tx) (outputs, error) { return look(ctx, tx, w) })
-	f.same("what came back in a later unit", again, want)
-	f.unchanged("spoiling what came back", before)
+	f.same("the results in a later unit", again, want)
+	f.unchanged("changing results", before)
 }
 
-// outputs is a part of what a unit reads in a town.
+// outputs holds some results of reading a town.
 type outputs struct {
 	image  messaging.Attachment
 	audit  moderation.AuditRecord
@@ -188,7 +191,7 @@ func inputLeftAlone(f *fixture) {
 			func() error { return tx.Matching().SaveProfile(ctx, profile, interests) },
 		)
 	})
-	f.same("the entries handed to Post", entries, entriesBefore)
-	f.same("the accounts handed to Pin", people, peopleBefore)
-	f.same("the interests handed in", interests, interestsBefore)
+	f.same("the entries passed to Post", entries, entriesBefore)
+	f.same("the accounts passed to Pin", people, peopleBefore)
+	f.same("the interests passed to SaveProfile", interests, interestsBefore)
 }

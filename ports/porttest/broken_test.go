@@ -19,11 +19,11 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// The parts of which broken adapters are made.
+// The types and functions below are the parts of broken adapters.
 
 type unit = func(ctx context.Context, tx ports.Tx) error
 
-// runner is a store whose Run is another one.
+// runner is the memory adapter with another Run.
 type runner struct {
 	*memory.Store
 	run func(ctx context.Context, mode uow.Mode, fn unit) error
@@ -33,14 +33,16 @@ func (r *runner) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Con
 	return r.run(ctx, mode, fn)
 }
 
-// running makes a defect of a way to run a unit.
-func running(run func(s *memory.Store, ctx context.Context, mode uow.Mode, fn unit) error) func(*memory.Store) ports.Storage {
+// running returns a plant of stores that run units with run.
+func running(
+	run func(s *memory.Store, ctx context.Context, mode uow.Mode, fn unit) error,
+) func(*memory.Store) ports.Storage {
 	return func(s *memory.Store) ports.Storage {
 		return &runner{s, func(ctx context.Context, mode uow.Mode, fn unit) error { return run(s, ctx, mode, fn) }}
 	}
 }
 
-// handing makes a defect of a way to replace repositories of each unit.
+// handing returns a plant of stores that replace repositories of each unit.
 func handing(replace func(s *memory.Store, tx *broken)) func(*memory.Store) ports.Storage {
 	return running(func(s *memory.Store, ctx context.Context, mode uow.Mode, fn unit) error {
 		return s.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error {
@@ -85,7 +87,8 @@ func or[R comparable](replaced R, sound func() R) R {
 	return sound()
 }
 
-// late is a unit that begins only when it is first used, so that what it answered before holds nothing.
+// late is a unit that begins only when a repository of it is used, so that reads before that hold
+// nothing.
 type late struct {
 	ctx   context.Context
 	store *memory.Store
@@ -94,7 +97,7 @@ type late struct {
 	done  chan error
 }
 
-// begin starts the unit; a store that cannot begin hands out one that has ended.
+// begin starts the unit if it has not begun.
 func (l *late) begin() ports.Tx {
 	if l.begun != nil {
 		return l.begun
@@ -111,7 +114,7 @@ func (l *late) begin() ports.Tx {
 	return l.begun
 }
 
-// lateRun runs units that begin late.
+// lateRun returns a plant of stores with units that begin late.
 func lateRun(replace func(l *late, b *broken)) func(*memory.Store) ports.Storage {
 	return running(func(s *memory.Store, ctx context.Context, mode uow.Mode, fn unit) error {
 		if mode != uow.Write {
@@ -129,7 +132,7 @@ func lateRun(replace func(l *late, b *broken)) func(*memory.Store) ports.Storage
 	})
 }
 
-// lateTx begins its unit as soon as a repository is asked for.
+// lateTx begins its unit when a repository is requested.
 type lateTx struct{ *late }
 
 func (l lateTx) Idempotency() idempotency.Repository   { return l.begin().Idempotency() }
@@ -142,7 +145,8 @@ func (l lateTx) Reservations() reservations.Repository { return l.begin().Reserv
 func (l lateTx) Rows() ports.Rows                      { return l.begin().Rows() }
 func (l lateTx) Marks() ports.Marks                    { return l.begin().Marks() }
 
-// lastWins is a store in which the unit that commits last overwrites what others committed meanwhile.
+// lastWins is a store in which the unit that commits last overwrites what others committed
+// meanwhile.
 type lastWins struct {
 	*memory.Store // for Ping and Close
 	mu            sync.Mutex
@@ -191,8 +195,10 @@ func fork(ctx context.Context, s *memory.Store) (*memory.Store, error) {
 	return copied, err
 }
 
-// apart answers what a call does in a unit of its own, which holds nothing when it has ended.
-func apart[T any](ctx context.Context, s *memory.Store, call func(ctx context.Context, tx ports.Tx) (T, error)) (answer T, err error) {
+// apart makes a call in a unit of its own, and returns its result. After that, nothing is held.
+func apart[T any](
+	ctx context.Context, s *memory.Store, call func(ctx context.Context, tx ports.Tx) (T, error),
+) (answer T, err error) {
 	runErr := s.Run(ctx, uow.Write, func(ctx context.Context, tx ports.Tx) error {
 		answer, err = call(ctx, tx)
 		if errors.Is(err, fault.NotFound) {

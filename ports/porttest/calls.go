@@ -18,94 +18,124 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// call is one method of one repository, called in a way that succeeds in a town.
+// call is a call of one method of one repository that succeeds in a town.
 type call struct {
 	name string
 	run  unit
 }
 
-// calls is every method of every repository.
+// calls returns a call of every method of every repository.
 func (w *town) calls(f *fixture) []call {
 	return append(append(w.reads(), w.holds()...), w.writes(f)...)
 }
 
-// reads are the methods that only read.
+// reads returns the calls that only read.
 func (w *town) reads() []call {
 	ada, ben := w.ada.ID, w.ben.ID
 	return []call{
-		asking("Tokens.Wallet", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Tokens().Wallet(ctx, ada) }),
-		asking("Tokens.Transactions", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Tokens.Wallet", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Tokens().Wallet(ctx, ada)
+		}),
+		discarding("Tokens.Transactions", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Tokens().Transactions(ctx, ada, nil, 10)
 		}),
-		asking("Users.User", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().User(ctx, ada) }),
+		discarding("Users.User", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().User(ctx, ada)
+		}),
 		{"Users.ByEmail", func(ctx context.Context, tx ports.Tx) error {
 			_, _, err := tx.Users().ByEmail(ctx, folded(w.ada))
 			return err
 		}},
-		asking("Users.Password", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().Password(ctx, ada) }),
-		asking("Users.List", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Users.Password", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().Password(ctx, ada)
+		}),
+		discarding("Users.List", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Users().List(ctx, users.Filter{}, nil, 10)
 		}),
-		asking("Users.Reset", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().Reset(ctx, w.reset.Hash) }),
+		discarding("Users.Reset", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().Reset(ctx, w.reset.Hash)
+		}),
 		{"Users.Session", func(ctx context.Context, tx ports.Tx) error {
 			_, _, err := tx.Users().Session(ctx, w.session.ID)
 			return err
 		}},
-		asking("Users.Sessions", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().Sessions(ctx, ada) }),
-		asking("Moderation.Report", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Moderation().Report(ctx, w.report.ID) }),
-		asking("Moderation.Reports", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Moderation().Reports(ctx, "", nil, 10) }),
-		asking("Moderation.ReportsBy", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Users.Sessions", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().Sessions(ctx, ada)
+		}),
+		discarding("Moderation.Report", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Moderation().Report(ctx, w.report.ID)
+		}),
+		discarding("Moderation.Reports", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Moderation().Reports(ctx, "", nil, 10)
+		}),
+		discarding("Moderation.ReportsBy", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().ReportsBy(ctx, w.cleo.ID, nil, 10)
 		}),
-		asking("Moderation.Blocks", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Moderation.Blocks", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().Blocks(ctx, w.cleo.ID, nil, 10)
 		}),
-		asking("Moderation.Blocked", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Moderation().Blocked(ctx, ada, ben) }),
-		asking("Moderation.Audits", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Moderation.Blocked", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Moderation().Blocked(ctx, ada, ben)
+		}),
+		discarding("Moderation.Audits", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().Audits(ctx, id.Subject{}, nil, 10)
 		}),
 		{"Matching.Profile", func(ctx context.Context, tx ports.Tx) error {
 			_, _, err := tx.Matching().Profile(ctx, ada)
 			return err
 		}},
-		asking("Matching.Search", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Matching.Search", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Matching().Search(ctx, matching.Query{Viewer: ada}, nil, 10)
 		}),
-		asking("Matching.Interests", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Matching().Interests(ctx, w.hiking.ID) }),
-		asking("Matching.AllInterests", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Matching.Interests", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Matching().Interests(ctx, w.hiking.ID)
+		}),
+		discarding("Matching.AllInterests", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Matching().AllInterests(ctx, false, nil, 10)
 		}),
-		asking("Messaging.ConversationOf", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Messaging.ConversationOf", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Messaging().ConversationOf(ctx, ada, ben)
 		}),
-		asking("Messaging.Acquainted", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Messaging().Acquainted(ctx, ada, ben) }),
-		asking("Messaging.Standing", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Messaging().Standing(ctx, w.talk.ID) }),
-		asking("Messaging.Message", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Messaging().Message(ctx, w.text.ID) }),
-		asking("Messaging.History", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Messaging.Acquainted", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Messaging().Acquainted(ctx, ada, ben)
+		}),
+		discarding("Messaging.Standing", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Messaging().Standing(ctx, w.talk.ID)
+		}),
+		discarding("Messaging.Message", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Messaging().Message(ctx, w.text.ID)
+		}),
+		discarding("Messaging.History", func(ctx context.Context, tx ports.Tx) (any, error) {
 			standing, messages, err := tx.Messaging().History(ctx, w.talk.ID, nil, 10)
 			return []any{standing, messages}, err
 		}),
-		asking("Messaging.Attachment", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Messaging.Attachment", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Messaging().Attachment(ctx, w.picture.ID)
 		}),
-		asking("Messaging.Overview", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Messaging.Overview", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Messaging().Overview(ctx, w.talk.ID, ada)
 		}),
-		asking("Messaging.Overviews", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Messaging.Overviews", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Messaging().Overviews(ctx, ada, nil, 10)
 		}),
-		asking("Reservations.Reservation", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Reservations.Reservation", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Reservations().Reservation(ctx, w.pending.ID)
 		}),
-		asking("Reservations.Held", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Reservations().Held(ctx, ada) }),
-		asking("Reservations.InConversation", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Reservations.Held", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Reservations().Held(ctx, ada)
+		}),
+		discarding("Reservations.InConversation", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Reservations().InConversation(ctx, w.talk.ID, nil, 10)
 		}),
-		asking("Reservations.Of", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Reservations.Of", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Reservations().Of(ctx, ada, "", nil, 10)
 		}),
-		asking("Reservations.Due", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Reservations().Due(ctx, noon, 10) }),
-		asking("Rows.Read", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Rows().Read(ctx, ports.Users, nil, 10) }),
+		discarding("Reservations.Due", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Reservations().Due(ctx, noon, 10)
+		}),
+		discarding("Rows.Read", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Rows().Read(ctx, ports.Users, nil, 10)
+		}),
 		{"Marks.Marked", func(ctx context.Context, tx ports.Tx) error {
 			_, _, err := tx.Marks().Marked(ctx, w.mark)
 			return err
@@ -113,28 +143,36 @@ func (w *town) reads() []call {
 	}
 }
 
-// holds are the methods that read, and keep others away until the unit ends.
+// holds returns the calls that read something and hold it until the unit ends.
 func (w *town) holds() []call {
 	return []call{
 		{"Idempotency.Claim", func(ctx context.Context, tx ports.Tx) error {
 			_, err := tx.Idempotency().Claim(ctx, w.record.Owner, w.record.Key)
 			return err
 		}},
-		asking("Users.Pin", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().Pin(ctx, w.ada.ID, w.ben.ID) }),
-		asking("Users.Hold", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().Hold(ctx, w.ada.ID) }),
+		discarding("Users.Pin", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().Pin(ctx, w.ada.ID, w.ben.ID)
+		}),
+		discarding("Users.Hold", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().Hold(ctx, w.ada.ID)
+		}),
 		{"Users.HoldWithAdmins", func(ctx context.Context, tx ports.Tx) error {
 			_, _, err := tx.Users().HoldWithAdmins(ctx, w.ada.ID)
 			return err
 		}},
-		asking("Matching.HoldInterest", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Matching.HoldInterest", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Matching().HoldInterest(ctx, w.hiking.ID)
 		}),
-		{"Reservations.HoldCalendar", func(ctx context.Context, tx ports.Tx) error { return tx.Reservations().HoldCalendar(ctx, w.ben.ID) }},
-		asking("Reservations.Hold", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Reservations().Hold(ctx, w.pending.ID) }),
+		{"Reservations.HoldCalendar", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Reservations().HoldCalendar(ctx, w.ben.ID)
+		}},
+		discarding("Reservations.Hold", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Reservations().Hold(ctx, w.pending.ID)
+		}),
 	}
 }
 
-// writes are the methods that write, in an order in which they can follow each other in one unit.
+// writes returns the calls that write, in an order in which one unit can make them.
 func (w *town) writes(f *fixture) []call {
 	later := noon.Add(time.Hour)
 	ada, ben, cleo := w.ada, w.ben, w.cleo
@@ -145,18 +183,26 @@ func (w *town) writes(f *fixture) []call {
 	hills.Name = "Hill walking"
 	return []call{
 		{"Idempotency.Save", func(ctx context.Context, tx ports.Tx) error {
-			return claimAndSave(ctx, tx, idempotency.Record{Owner: ben.ID.String(), Key: "key-2", Answer: []byte("{}"), CreatedAt: later})
+			return claimAndSave(ctx, tx, idempotency.Record{
+				Owner: ben.ID.String(), Key: "key-2", Answer: []byte("{}"), CreatedAt: later,
+			})
 		}},
-		{"Idempotency.Forget", func(ctx context.Context, tx ports.Tx) error { return tx.Idempotency().Forget(ctx, w.record.Owner) }},
-		asking("Idempotency.Purge", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Idempotency().Purge(ctx, later, 10) }),
+		{"Idempotency.Forget", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Idempotency().Forget(ctx, w.record.Owner)
+		}},
+		discarding("Idempotency.Purge", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Idempotency().Purge(ctx, later, 10)
+		}),
 		{"Tokens.Open", func(ctx context.Context, tx ports.Tx) error {
 			return tx.Tokens().Open(ctx, tokens.Wallet{ID: id.Wallet(f.ids.Next()), UserID: w.dora.ID})
 		}},
 		{"Tokens.Post", func(ctx context.Context, tx ports.Tx) error {
 			return post(ctx, tx, f.newEntry(ben.ID, 5, tokens.Bonus))
 		}},
-		asking("Tokens.Close", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Tokens().Close(ctx, cleo.ID) }),
-		asking("Users.Add", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Tokens.Close", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Tokens().Close(ctx, cleo.ID)
+		}),
+		discarding("Users.Add", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Users().Add(ctx, f.newUser("newcomer"), hashOf("secret"))
 		}),
 		{"Users.SetPassword", func(ctx context.Context, tx ports.Tx) error {
@@ -171,43 +217,55 @@ func (w *town) writes(f *fixture) []call {
 		{"Users.AddRefreshToken", func(ctx context.Context, tx ports.Tx) error {
 			return tx.Users().AddRefreshToken(ctx, f.newRefreshToken(w.session.ID, later))
 		}},
-		asking("Users.UseRefreshToken", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Users.UseRefreshToken", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Users().UseRefreshToken(ctx, w.refresh.Hash, later)
 		}),
 		{"Users.RevokeSession", func(ctx context.Context, tx ports.Tx) error {
 			return tx.Users().RevokeSession(ctx, w.session.ID, later)
 		}},
-		{"Users.RevokeSessions", func(ctx context.Context, tx ports.Tx) error { return tx.Users().RevokeSessions(ctx, ben.ID, later) }},
-		asking("Users.PurgeSessions", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().PurgeSessions(ctx, later, 10) }),
+		{"Users.RevokeSessions", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Users().RevokeSessions(ctx, ben.ID, later)
+		}},
+		discarding("Users.PurgeSessions", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().PurgeSessions(ctx, later, 10)
+		}),
 		{"Users.SetReset", func(ctx context.Context, tx ports.Tx) error {
 			return tx.Users().SetReset(ctx, users.Reset{Hash: f.secret(), UserID: ben.ID, ExpiresAt: later})
 		}},
 		{"Users.DropReset", func(ctx context.Context, tx ports.Tx) error { return tx.Users().DropReset(ctx, ada.ID) }},
 		{"Users.Erase", func(ctx context.Context, tx ports.Tx) error { return tx.Users().Erase(ctx, cleo) }},
-		asking("Moderation.AddReport", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Moderation.AddReport", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().AddReport(ctx, f.newReport(ada.ID, ben.ID))
 		}),
-		asking("Moderation.ChangeReport", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Moderation.ChangeReport", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().ChangeReport(ctx, reviewed, moderation.Pending)
 		}),
 		{"Moderation.Block", func(ctx context.Context, tx ports.Tx) error {
-			return tx.Moderation().Block(ctx, moderation.Block{UserID: ada.ID, BlockedUserID: w.dora.ID, CreatedAt: later})
+			return tx.Moderation().Block(ctx, moderation.Block{UserID: ada.ID, BlockedUserID: w.dora.ID,
+				CreatedAt: later})
 		}},
-		{"Moderation.Unblock", func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().Unblock(ctx, ada.ID, w.dora.ID) }},
-		{"Moderation.DropBlocks", func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().DropBlocks(ctx, cleo.ID) }},
+		{"Moderation.Unblock", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Moderation().Unblock(ctx, ada.ID, w.dora.ID)
+		}},
+		{"Moderation.DropBlocks", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Moderation().DropBlocks(ctx, cleo.ID)
+		}},
 		{"Moderation.AddAudit", func(ctx context.Context, tx ports.Tx) error {
 			return tx.Moderation().AddAudit(ctx, moderation.AuditRecord{
-				ID: id.AuditRecord(f.ids.Next()), Action: moderation.ActionAdminAppointed, SubjectID: id.Subject(ada.ID), CreatedAt: later,
+				ID: id.AuditRecord(f.ids.Next()), Action: moderation.ActionAdminAppointed,
+				SubjectID: id.Subject(ada.ID), CreatedAt: later,
 			})
 		}},
 		{"Matching.SaveProfile", func(ctx context.Context, tx ports.Tx) error {
 			return tx.Matching().SaveProfile(ctx, f.newProfile(w.dora), []id.Interest{w.hiking.ID})
 		}},
-		{"Matching.DropProfile", func(ctx context.Context, tx ports.Tx) error { return tx.Matching().DropProfile(ctx, ben.ID) }},
-		asking("Matching.AddInterest", func(ctx context.Context, tx ports.Tx) (any, error) {
+		{"Matching.DropProfile", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Matching().DropProfile(ctx, ben.ID)
+		}},
+		discarding("Matching.AddInterest", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Matching().AddInterest(ctx, f.newInterest("cooking"))
 		}),
-		asking("Matching.SaveInterest", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Matching.SaveInterest", func(ctx context.Context, tx ports.Tx) (any, error) {
 			if _, err := tx.Matching().HoldInterest(ctx, hills.ID); err != nil {
 				return false, err
 			}
@@ -222,13 +280,13 @@ func (w *town) writes(f *fixture) []call {
 			m.Attachment = w.image.MediaType
 			return tx.Messaging().AddMessage(ctx, m, &w.image)
 		}},
-		asking("Messaging.MarkRead", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Messaging.MarkRead", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Messaging().MarkRead(ctx, w.talk.ID, ada.ID, page.Moment{At: later})
 		}),
 		{"Reservations.Add", func(ctx context.Context, tx ports.Tx) error {
 			return tx.Reservations().Add(ctx, f.newReservation(w.talk, 9))
 		}},
-		asking("Reservations.Move", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Reservations.Move", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Reservations().Move(ctx, w.pending.ID, reservations.Pending, reservations.Accepted, later)
 		}),
 		{"Rows.Write", func(ctx context.Context, tx ports.Tx) error {
@@ -238,21 +296,21 @@ func (w *town) writes(f *fixture) []call {
 	}
 }
 
-// asking makes a call whose answer does not matter.
-func asking(name string, fn func(ctx context.Context, tx ports.Tx) (any, error)) call {
+// discarding returns a call that discards the result of fn.
+func discarding(name string, fn func(ctx context.Context, tx ports.Tx) (any, error)) call {
 	return call{name, func(ctx context.Context, tx ports.Tx) error {
 		_, err := fn(ctx, tx)
 		return err
 	}}
 }
 
-// post writes entries whose receipts do not matter.
+// post writes entries and discards the receipts.
 func post(ctx context.Context, tx ports.Tx, entries ...tokens.Entry) error {
 	_, err := tx.Tokens().Post(ctx, entries...)
 	return err
 }
 
-// claimAndSave keeps a record under a key that is free.
+// claimAndSave saves a record whose key is free.
 func claimAndSave(ctx context.Context, tx ports.Tx, r idempotency.Record) error {
 	if err := claimFree(ctx, tx, r.Owner, r.Key); err != nil {
 		return err
@@ -260,11 +318,11 @@ func claimAndSave(ctx context.Context, tx ports.Tx, r idempotency.Record) error 
 	return tx.Idempotency().Save(ctx, r)
 }
 
-// claimFree claims a key, and returns an error if there is a record under it.
+// claimFree claims a key, and returns an error if the key has a record.
 func claimFree(ctx context.Context, tx ports.Tx, owner string, key idempotency.Key) error {
 	switch _, err := tx.Idempotency().Claim(ctx, owner, key); {
 	case err == nil:
-		return fmt.Errorf("there is a record under the key %s", key)
+		return fmt.Errorf("the key %s has a record", key)
 	case errors.Is(err, fault.NotFound):
 		return nil
 	default:

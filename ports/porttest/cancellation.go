@@ -12,25 +12,25 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// cancellation ends the work, and never the cleaning up.
+// cancellation tests that a context that ends stops the work, but not the cleaning up.
 var cancellation = []test{
 	{"a unit that is cancelled before it begins keeps nothing", cancelledBefore},
 	{"a unit that is cancelled at any call keeps nothing", cancelledDuring},
 	{"a unit that is cancelled before its commit keeps nothing", cancelledAtTheEnd},
 	{"a unit that is cancelled while it waits for another ends", cancelledWaiting},
 	{"a deadline ends waiting", deadlineWaiting},
-	{"a fault of the caller after the cancellation is not hidden", cancelledWithError},
+	{"an error that the caller returns after the cancellation is kept", cancelledWithError},
 }
 
-// closing is what becomes of a store that is not needed any more.
+// closing tests Close.
 var closing = []test{
-	{"units after the end are refused", unitsAfterClose},
+	{"a closed store refuses units", unitsAfterClose},
 	{"closing twice does nothing", closedTwice},
 	{"closing waits for the units under way", closeWaits},
-	{"closing waits no longer than it may", closeGivesUp},
+	{"closing ends with its context", closeGivesUp},
 }
 
-// alive makes sure that the store works on.
+// alive fails the test if the store no longer works.
 func (f *fixture) alive() {
 	f.Helper()
 	name := f.newUser("").ID.String()
@@ -47,7 +47,7 @@ func cancelledBefore(f *fixture) {
 			return err
 		})
 		if !errors.Is(err, context.Canceled) {
-			f.Errorf("mode %d: a unit under a cancelled context answered %v", mode, err)
+			f.Errorf("mode %d: a unit under a cancelled context returned %v", mode, err)
 		}
 	}
 	err := f.storage.Run(ctx, uow.Write, func(ctx context.Context, tx ports.Tx) error {
@@ -55,7 +55,7 @@ func cancelledBefore(f *fixture) {
 		return err
 	})
 	if !errors.Is(err, context.Canceled) {
-		f.Errorf("a unit under a cancelled context answered %v", err)
+		f.Errorf("a unit under a cancelled context returned %v", err)
 	}
 	f.unchanged("a unit under a cancelled context", before)
 	f.alive()
@@ -75,7 +75,7 @@ func cancelledDuring(f *fixture) {
 		})
 		cancel()
 		if !errors.Is(err, context.Canceled) {
-			f.Errorf("a unit that was cancelled before %s answered %v", c.name, err)
+			f.Errorf("a unit that was cancelled before %s returned %v", c.name, err)
 		}
 	}
 	f.unchanged("units that were cancelled", before)
@@ -93,7 +93,7 @@ func cancelledAtTheEnd(f *fixture) {
 		return err
 	})
 	if !errors.Is(err, context.Canceled) {
-		f.Errorf("a unit that was cancelled before its commit answered %v", err)
+		f.Errorf("a unit that was cancelled before its commit returned %v", err)
 	}
 	f.unchanged("a unit that was cancelled before its commit", before)
 	f.alive()
@@ -106,30 +106,30 @@ func cancelledWithError(f *fixture) {
 		return errBoom
 	})
 	if !errors.Is(err, errBoom) {
-		f.Errorf("a unit whose function failed answered %v, want that error", err)
+		f.Errorf("a unit returned %v, want the error of its function", err)
 	}
 	f.alive()
 }
 
-// promptly is the longest that something may take which must end by itself: far too long, for machines that
-// are busy with other things.
+// promptly is the time limit for calls that must end by themselves. It is far longer than they
+// take, because the machine may be busy.
 const promptly = 10 * time.Second
 
-// whileHeld begins a second unit under ctx while a first holds the same guard, and returns its error, or
-// that it did not end before the first one.
+// whileHeld begins a second unit under ctx while a first one holds the same guard, and returns the
+// error of the second. It ends the test if the second unit does not end before the first one.
 func (f *fixture) whileHeld(ctx context.Context, g guard, meanwhile func()) error {
 	f.Helper()
 	var waiting *task
 	var second error
 	err := f.try(func(holding context.Context, tx ports.Tx) error {
-		if waiting != nil { // the unit that held the guard lost when the second had ended
+		if waiting != nil { // an earlier run lost after the second unit had ended
 			return nil
 		}
 		if err := g.hold(holding, tx); err != nil {
 			return err
 		}
-		waiting = aside(func() error { return f.storage.Run(ctx, uow.Write, g.hold) })
-		waiting.soon()
+		waiting = inBackground(func() error { return f.storage.Run(ctx, uow.Write, g.hold) })
+		waiting.endsSoon()
 		meanwhile()
 		limit, stop := context.WithTimeout(f.ctx, promptly)
 		defer stop()
@@ -140,7 +140,7 @@ func (f *fixture) whileHeld(ctx context.Context, g guard, meanwhile func()) erro
 		f.Fatalf("the unit that held the guard failed: %v", err)
 	}
 	if errors.Is(second, errNeverEnded) {
-		f.Fatal("a unit that waits for another one cannot be stopped")
+		f.Fatal("a unit that waits for another one does not end with its context")
 	}
 	return second
 }
@@ -151,7 +151,7 @@ func cancelledWaiting(f *fixture) {
 		ctx, cancel := context.WithCancel(f.ctx)
 		err := f.whileHeld(ctx, g, cancel)
 		if !lostOrNil(err) && !errors.Is(err, context.Canceled) {
-			f.Errorf("%s: a unit that was cancelled while it waited answered %v", name, err)
+			f.Errorf("%s: a unit that was cancelled while it waited returned %v", name, err)
 		}
 	}
 	f.alive()
@@ -164,7 +164,7 @@ func deadlineWaiting(f *fixture) {
 		err := f.whileHeld(ctx, g, func() { <-ctx.Done() })
 		cancel()
 		if !lostOrNil(err) && !errors.Is(err, context.DeadlineExceeded) {
-			f.Errorf("%s: a unit whose time was over while it waited answered %v", name, err)
+			f.Errorf("%s: a unit that reached its deadline while it waited returned %v", name, err)
 		}
 	}
 	f.alive()
@@ -181,11 +181,11 @@ func unitsAfterClose(f *fixture) {
 			return err
 		})
 		if !errors.Is(err, fault.Unavailable) {
-			f.Errorf("mode %d: a unit on a closed store answered %v, want a fault.Unavailable", mode, err)
+			f.Errorf("mode %d: a unit on a closed store returned %v, want a fault.Unavailable", mode, err)
 		}
 	}
 	if err := f.storage.Ping(f.ctx); !errors.Is(err, fault.Unavailable) {
-		f.Errorf("a closed store answered a ping with %v, want a fault.Unavailable", err)
+		f.Errorf("Ping of a closed store returned %v, want a fault.Unavailable", err)
 	}
 }
 
@@ -203,19 +203,20 @@ func closeWaits(f *fixture) {
 		if _, err := tx.Users().Add(ctx, f.newUser("ada"), users.PasswordHash{}); err != nil {
 			return err
 		}
-		closing = aside(func() error { return f.storage.Close(f.ctx) })
-		if closing.soon() {
-			return fmt.Errorf("the store was closed under a unit: %w", closing.wait(f.ctx))
+		closing = inBackground(func() error { return f.storage.Close(f.ctx) })
+		if closing.endsSoon() {
+			return fmt.Errorf("Close returned while a unit was under way: %w", closing.wait(f.ctx))
 		}
 		_, err := tx.Users().Add(ctx, f.newUser("ben"), users.PasswordHash{})
 		return err
 	}
 	err := f.once(under)
-	for closing == nil && errors.Is(err, uow.ErrConflict) && f.ctx.Err() == nil { // it can only be run again before
+	// After Close has begun, the unit cannot be run again.
+	for closing == nil && errors.Is(err, uow.ErrConflict) && f.ctx.Err() == nil {
 		err = f.once(under)
 	}
 	if !lostOrNil(err) {
-		f.Errorf("a unit that was under way when the store was closed answered %v", err)
+		f.Errorf("a unit that was under way when the store was closed returned %v", err)
 	}
 	if closing == nil {
 		return
@@ -227,7 +228,7 @@ func closeWaits(f *fixture) {
 
 func closeGivesUp(f *fixture) {
 	begun, end := make(chan struct{}), make(chan struct{})
-	under := aside(func() error {
+	under := inBackground(func() error {
 		return f.once(func(context.Context, ports.Tx) error {
 			close(begun)
 			<-end
@@ -241,12 +242,12 @@ func closeGivesUp(f *fixture) {
 	}
 	ctx, cancel := context.WithTimeout(f.ctx, patience)
 	defer cancel()
-	closing := aside(func() error { return f.storage.Close(ctx) })
+	closing := inBackground(func() error { return f.storage.Close(ctx) })
 	limit, stop := context.WithTimeout(f.ctx, promptly)
 	defer stop()
 	if err := closing.wait(limit); errors.Is(err, errNeverEnded) {
 		f.Error("closing did not end with its context")
 	}
 	close(end)
-	_ = under.wait(f.ctx) // its store was taken away: whatever it answers
+	_ = under.wait(f.ctx) // the store is closed, so the unit may return any error
 }

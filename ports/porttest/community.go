@@ -18,7 +18,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// community is all services on top of a store: what people do, as opposed to what is stored.
+// community holds all services over a store, for tests of use cases.
 type community struct {
 	*fixture
 	clock        *watch
@@ -38,11 +38,13 @@ func (f *fixture) community() *community {
 	return &community{
 		fixture: f, clock: clock,
 		accounts: users.NewService(users.Deps{
-			Store: ports.ForUsers(f.store), Ledger: ledger, Passwords: passwords, Access: plainTokens{}, Mailer: noMail{},
-			Clock: clock.now, IDs: f.ids, Policy: users.DefaultPolicy(),
+			Store: ports.ForUsers(f.store), Ledger: ledger, Passwords: passwords, Access: plainTokens{},
+			Mailer: noMail{},
+			Clock:  clock.now, IDs: f.ids, Policy: users.DefaultPolicy(),
 		}),
 		moderation: moderation.NewService(moderation.Deps{
-			Store: ports.ForModeration(f.store), Ledger: ledger, Auditor: audit.New(ports.ForAudit(f.store)), Clock: clock.now, IDs: f.ids,
+			Store: ports.ForModeration(f.store), Ledger: ledger, Auditor: audit.New(ports.ForAudit(f.store)),
+			Clock: clock.now, IDs: f.ids,
 		}),
 		matching: matching.NewService(matching.Deps{Store: ports.ForMatching(f.store), Clock: clock.now, IDs: f.ids}),
 		messaging: messaging.NewService(messaging.Deps{
@@ -50,7 +52,8 @@ func (f *fixture) community() *community {
 			Policy: messaging.DefaultPolicy(),
 		}),
 		reservations: reservations.NewService(reservations.Deps{
-			Store: ports.ForReservations(f.store), Ledger: ledger, Clock: clock.now, IDs: f.ids, Policy: reservations.DefaultPolicy(),
+			Store: ports.ForReservations(f.store), Ledger: ledger, Clock: clock.now, IDs: f.ids,
+			Policy: reservations.DefaultPolicy(),
 		}),
 		privacy: privacy.NewService(privacy.Deps{
 			Store: ports.ForReservations(f.store), Ledger: ledger, Passwords: passwords, Clock: clock.now,
@@ -58,7 +61,8 @@ func (f *fixture) community() *community {
 	}
 }
 
-// inCommunity makes a test of one that wants the services; whatever it did, the store must pass the audit.
+// inCommunity returns a test that runs with all services, and after which the store must pass the
+// audit.
 func inCommunity(test func(c *community)) func(f *fixture) {
 	return func(f *fixture) {
 		c := f.community()
@@ -71,7 +75,7 @@ func signUp(name string) users.SignUp {
 	return users.SignUp{Name: name, Email: name + "@example.org", Password: password}
 }
 
-// join signs somebody up, with a profile that others find. They have 50 tokens.
+// join signs up a user with a searchable profile. The user has 50 tokens.
 func (c *community) join(name string) users.User {
 	c.Helper()
 	in, err := c.accounts.SignUp(c.ctx, signUp(name), "")
@@ -85,7 +89,7 @@ func (c *community) join(name string) users.User {
 	return in.User
 }
 
-// admin signs somebody up, and makes them an admin.
+// admin signs up a user and makes the user an admin.
 func (c *community) admin(name string) users.User {
 	c.Helper()
 	c.join(name)
@@ -106,13 +110,16 @@ func (c *community) talk(voyager, local users.User) messaging.Conversation {
 	return opened.Overview.Conversation
 }
 
-// aWalk is a proposal of an hour that begins so many minutes after noon tomorrow.
+// aWalk returns a proposal of one hour that begins the given number of minutes after noon of the
+// next day.
 func aWalk(euros, minute int) reservations.Proposal {
 	begin := noon.Add(24*time.Hour + time.Duration(minute)*time.Minute)
-	return reservations.Proposal{Title: "a walk", Price: price(fmt.Sprintf("%d.00", euros)), Date: begin, EndDate: begin.Add(time.Hour)}
+	return reservations.Proposal{
+		Title: "a walk", Price: price(fmt.Sprintf("%d.00", euros)), Date: begin, EndDate: begin.Add(time.Hour),
+	}
 }
 
-// propose makes a proposal of the voyager's.
+// propose makes a proposal by the voyager.
 func (c *community) propose(talk messaging.Conversation, p reservations.Proposal) reservations.Reservation {
 	c.Helper()
 	r, err := c.reservations.Propose(c.ctx, talk.VoyagerID, talk.ID, p, "")
@@ -122,7 +129,7 @@ func (c *community) propose(talk messaging.Conversation, p reservations.Proposal
 	return r
 }
 
-// accept accepts a proposal of the voyager's.
+// accept accepts a proposal by the voyager.
 func (c *community) accept(r reservations.Reservation) reservations.Reservation {
 	c.Helper()
 	r, err := c.reservations.Accept(c.ctx, r.LocalID, r.ID, "")
@@ -132,19 +139,20 @@ func (c *community) accept(r reservations.Reservation) reservations.Reservation 
 	return r
 }
 
-// change is what one admin does to an account.
+// change changes an account as an admin.
 func (c *community) change(by, target id.User, change moderation.AccountChange) error {
 	_, err := c.moderation.ChangeUser(c.ctx, by, target, change)
 	return err
 }
 
-// grant posts tokens to somebody's wallet, or takes them.
+// grant credits or debits the wallet of a user as an admin.
 func (c *community) grant(by, user users.User, kind tokens.Type, amount int64) error {
-	_, err := c.moderation.PostTokens(c.ctx, by.ID, user.ID, moderation.Adjustment{Type: kind, Amount: amount, Reason: "for the test"}, "")
+	_, err := c.moderation.PostTokens(c.ctx, by.ID, user.ID,
+		moderation.Adjustment{Type: kind, Amount: amount, Reason: "for the test"}, "")
 	return err
 }
 
-// must ends the test where what it builds on fails.
+// must ends the test if a step that prepares it fails.
 func (c *community) must(err error) {
 	c.Helper()
 	if err != nil {
@@ -152,14 +160,14 @@ func (c *community) must(err error) {
 	}
 }
 
-// statusOf reads where a reservation stands.
+// statusOf reads the status of a reservation.
 func (c *community) statusOf(r reservations.Reservation) reservations.Status {
 	c.Helper()
 	return c.reservationOf(r).Status
 }
 
-// only fails the test where an error is neither nil nor one of those that may come.
-func (c *community) only(what string, errs []error, allowed ...error) {
+// onlyErrors fails the test if an error is neither nil nor one of those that may occur.
+func (c *community) onlyErrors(what string, errs []error, allowed ...error) {
 	c.Helper()
 	for _, err := range errs {
 		expected := err == nil
@@ -167,7 +175,7 @@ func (c *community) only(what string, errs []error, allowed ...error) {
 			expected = expected || errors.Is(err, target)
 		}
 		if !expected {
-			c.Errorf("%s answered %v", what, err)
+			c.Errorf("%s returned %v", what, err)
 		}
 	}
 }

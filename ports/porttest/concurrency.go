@@ -9,12 +9,13 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// patience is how long the kit looks on when something must not happen, like a second unit getting past a
-// guard: there is no signal for what does not come. A store that waits is never failed for being slow.
+// patience is how long the kit watches for something that must not happen, like a second unit
+// getting past a guard. Nothing signals that it will not happen. A store that waits never fails a
+// test by being slow.
 const patience = 30 * time.Millisecond
 
-// together calls fn n times at once, and answers what each call did.
-func together(n int, fn func(i int) error) []error {
+// concurrently makes n concurrent calls of fn, and returns the error of each.
+func concurrently(n int, fn func(i int) error) []error {
 	errs := make([]error, n)
 	begin := make(chan struct{})
 	var wg sync.WaitGroup
@@ -29,23 +30,23 @@ func together(n int, fn func(i int) error) []error {
 	return errs
 }
 
-// allTogether is together for calls that must all succeed.
-func (f *fixture) allTogether(n int, fn func(i int) error) {
+// allConcurrently is concurrently for calls that must all succeed.
+func (f *fixture) allConcurrently(n int, fn func(i int) error) {
 	f.Helper()
-	for i, err := range together(n, fn) {
+	for i, err := range concurrently(n, fn) {
 		if err != nil {
-			f.Fatalf("call %d of %d at once failed: %v", i+1, n, err)
+			f.Fatalf("call %d of %d concurrent ones failed: %v", i+1, n, err)
 		}
 	}
 }
 
-// task is something that runs concurrently with the test.
+// task is a function that runs concurrently with the test.
 type task struct {
 	done chan struct{}
 	err  error
 }
 
-func aside(fn func() error) *task {
+func inBackground(fn func() error) *task {
 	t := &task{done: make(chan struct{})}
 	go func() {
 		defer close(t.done)
@@ -54,7 +55,8 @@ func aside(fn func() error) *task {
 	return t
 }
 
-// attempt sets *err to what fn returns in a goroutine of its own, also if fn panics, or fails the test.
+// attempt sets *err to the error of fn, also if fn panics or ends its goroutine by failing the
+// test.
 func attempt(err *error, fn func() error) {
 	defer func() {
 		if p := panicked(recover()); p != nil {
@@ -65,8 +67,8 @@ func attempt(err *error, fn func() error) {
 	*err = fn()
 }
 
-// soon reports whether the task ends while the test is patient.
-func (t *task) soon() bool {
+// endsSoon reports whether the task ends within patience.
+func (t *task) endsSoon() bool {
 	select {
 	case <-t.done:
 		return true
@@ -75,7 +77,7 @@ func (t *task) soon() bool {
 	}
 }
 
-// wait answers what the task did, or that it did not end.
+// wait returns the error of the task, or errNeverEnded if ctx ends first.
 func (t *task) wait(ctx context.Context) error {
 	select {
 	case <-t.done:
@@ -86,14 +88,14 @@ func (t *task) wait(ctx context.Context) error {
 }
 
 var (
-	errNeverEnded = errors.New("it never ended")
-	errTestFailed = errors.New("it failed the test")
+	errNeverEnded = errors.New("the call did not end in time")
+	errTestFailed = errors.New("the call ended by failing the test")
 )
 
-// lostOrNil reports whether a unit was kept, or lost against another one and may be run again.
+// lostOrNil reports whether err is nil, or the conflict of a unit that lost against another one.
 func lostOrNil(err error) bool { return err == nil || errors.Is(err, uow.ErrConflict) }
 
-// count says how many errors match a target; nil counts the successes.
+// count returns how many errors match target; nil counts the successes.
 func count(errs []error, target error) (n int) {
 	for _, err := range errs {
 		if target == nil && err == nil || target != nil && errors.Is(err, target) {

@@ -22,10 +22,10 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// goesOn refuses a debit without ending the unit.
-type goesOn struct{ tokens.Repository }
+// continues returns ErrTooFewTokens without ending the unit.
+type continues struct{ tokens.Repository }
 
-func (r goesOn) Post(ctx context.Context, entries ...tokens.Entry) ([]tokens.Receipt, error) {
+func (r continues) Post(ctx context.Context, entries ...tokens.Entry) ([]tokens.Receipt, error) {
 	for _, e := range entries {
 		w, err := r.Wallet(ctx, e.UserID)
 		if err == nil && w.Balance+e.Amount < 0 && !e.UpToBalance {
@@ -35,7 +35,7 @@ func (r goesOn) Post(ctx context.Context, entries ...tokens.Entry) ([]tokens.Rec
 	return r.Repository.Post(ctx, entries...)
 }
 
-// claimsNothing looks a key up without holding it.
+// claimsNothing reads the record of a key without holding the key.
 type claimsNothing struct{ *late }
 
 func (r claimsNothing) Claim(ctx context.Context, owner string, key idempotency.Key) (idempotency.Record, error) {
@@ -50,7 +50,7 @@ func (r claimsNothing) Claim(ctx context.Context, owner string, key idempotency.
 func (r claimsNothing) Save(ctx context.Context, record idempotency.Record) error {
 	sound := r.begin().Idempotency()
 	if _, err := sound.Claim(ctx, record.Owner, record.Key); !errors.Is(err, fault.NotFound) {
-		return err // where somebody else was first, theirs is kept
+		return err // if another unit was first, its record stays
 	}
 	return sound.Save(ctx, record)
 }
@@ -63,7 +63,7 @@ func (r claimsNothing) Purge(ctx context.Context, before time.Time, limit int) (
 	return r.begin().Idempotency().Purge(ctx, before, limit)
 }
 
-// generous lets a debit pass that the wallet cannot bear, and takes what is there.
+// generous accepts a debit that exceeds the balance, and takes the balance.
 type generous struct{ tokens.Repository }
 
 func (r generous) Post(ctx context.Context, entries ...tokens.Entry) ([]tokens.Receipt, error) {
@@ -87,7 +87,7 @@ func (r generous) Post(ctx context.Context, entries ...tokens.Entry) ([]tokens.R
 	return receipts, nil
 }
 
-// oneByOne writes the entries before the one that fails.
+// oneByOne keeps the entries before the one that fails.
 type oneByOne struct{ tokens.Repository }
 
 func (r oneByOne) Post(ctx context.Context, entries ...tokens.Entry) ([]tokens.Receipt, error) {
@@ -105,7 +105,9 @@ func (r oneByOne) Post(ctx context.Context, entries ...tokens.Entry) ([]tokens.R
 // repeats begins a page with the last line of the one before.
 type repeats struct{ tokens.Repository }
 
-func (r repeats) Transactions(ctx context.Context, user id.User, below *int64, limit int) ([]tokens.Transaction, error) {
+func (r repeats) Transactions(
+	ctx context.Context, user id.User, below *int64, limit int,
+) ([]tokens.Transaction, error) {
 	if below != nil {
 		again := *below + 1
 		below = &again
@@ -113,7 +115,7 @@ func (r repeats) Transactions(ctx context.Context, user id.User, below *int64, l
 	return r.Repository.Transactions(ctx, user, below, limit)
 }
 
-// twoAddresses stores a second account with an address.
+// twoAddresses stores a second account with the same address.
 type twoAddresses struct{ users.Repository }
 
 func (r twoAddresses) Add(ctx context.Context, u users.User, password users.PasswordHash) (bool, error) {
@@ -122,11 +124,11 @@ func (r twoAddresses) Add(ctx context.Context, u users.User, password users.Pass
 		if created || err != nil {
 			return created, err
 		}
-		u.Email += "\u200b" // a blank without width
+		u.Email += "\u200b" // a zero-width space
 	}
 }
 
-// savesStale takes any version for the present one.
+// savesStale saves an account of any version.
 type savesStale struct{ users.Repository }
 
 func (r savesStale) Save(ctx context.Context, u users.User) error {
@@ -138,16 +140,18 @@ func (r savesStale) Save(ctx context.Context, u users.User) error {
 	return r.Repository.Save(ctx, u)
 }
 
-// usedTwice never remembers that a refresh token was used.
+// usedTwice reports every refresh token as unused.
 type usedTwice struct{ users.Repository }
 
-func (r usedTwice) UseRefreshToken(ctx context.Context, hash users.SecretHash, at time.Time) (users.RefreshToken, error) {
+func (r usedTwice) UseRefreshToken(
+	ctx context.Context, hash users.SecretHash, at time.Time,
+) (users.RefreshToken, error) {
 	t, err := r.Repository.UseRefreshToken(ctx, hash, at)
 	t.UsedAt = time.Time{}
 	return t, err
 }
 
-// trims cuts off blanks.
+// trims removes leading and trailing white space.
 type trims struct{ users.Repository }
 
 func (r trims) Add(ctx context.Context, u users.User, password users.PasswordHash) (bool, error) {
@@ -155,7 +159,7 @@ func (r trims) Add(ctx context.Context, u users.User, password users.PasswordHas
 	return r.Repository.Add(ctx, u, password)
 }
 
-// twoReports stores a second report of a pair.
+// twoReports stores a second report of a pair, as a dismissed one.
 type twoReports struct{ moderation.Repository }
 
 func (r twoReports) AddReport(ctx context.Context, report moderation.Report) (bool, error) {
@@ -167,25 +171,29 @@ func (r twoReports) AddReport(ctx context.Context, report moderation.Report) (bo
 	return r.Repository.AddReport(ctx, report)
 }
 
-// opensAlways calls every conversation a new one.
+// opensAlways reports every conversation as new.
 type opensAlways struct{ messaging.Repository }
 
-func (r opensAlways) OpenConversation(ctx context.Context, c messaging.Conversation) (messaging.Conversation, bool, error) {
+func (r opensAlways) OpenConversation(
+	ctx context.Context, c messaging.Conversation,
+) (messaging.Conversation, bool, error) {
 	there, _, err := r.Repository.OpenConversation(ctx, c)
 	return there, true, err
 }
 
-// unordered leaves the order of messages of one time to chance: here, the wrong way round.
+// unordered orders messages by time only. Messages of the same time come in reverse order.
 type unordered struct{ messaging.Repository }
 
-func (r unordered) History(ctx context.Context, c id.Conversation, after *page.Moment, limit int) (messaging.Standing, []messaging.Message, error) {
+func (r unordered) History(
+	ctx context.Context, c id.Conversation, after *page.Moment, limit int,
+) (messaging.Standing, []messaging.Message, error) {
 	standing, list, err := r.Repository.History(ctx, c, after, limit)
 	slices.Reverse(list)
 	slices.SortStableFunc(list, func(a, b messaging.Message) int { return b.CreatedAt.Compare(a.CreatedAt) })
 	return standing, list, err
 }
 
-// readsAll marks what the reader sent, too.
+// readsAll marks the reader's own messages, too.
 type readsAll struct{ messaging.Repository }
 
 func (r readsAll) MarkRead(ctx context.Context, c id.Conversation, reader id.User, upTo page.Moment) (int, error) {
@@ -201,7 +209,7 @@ func (r readsAll) MarkRead(ctx context.Context, c id.Conversation, reader id.Use
 	return n, err
 }
 
-// newSharing reads each image once, and hands out the same bytes again.
+// newSharing returns a store that reads each image once, and returns the same bytes again.
 func newSharing(s *memory.Store) ports.Storage {
 	shared := &sync.Map{}
 	return handing(func(_ *memory.Store, b *broken) { b.messaging = shares{b.Tx.Messaging(), shared} })(s)
@@ -221,10 +229,12 @@ func (r shares) Attachment(ctx context.Context, message id.Message) (messaging.A
 	return kept.(messaging.Attachment), nil
 }
 
-// discreet leaves out the last name, which is not for a store to decide.
+// discreet leaves out the last name. Only core may decide that.
 type discreet struct{ matching.Repository }
 
-func (r discreet) Search(ctx context.Context, q matching.Query, after *matching.Rank, limit int) ([]matching.Match, error) {
+func (r discreet) Search(
+	ctx context.Context, q matching.Query, after *matching.Rank, limit int,
+) ([]matching.Match, error) {
 	found, err := r.Repository.Search(ctx, q, after, limit)
 	for i := range found {
 		found[i].Profile.LastName = ""
@@ -232,7 +242,7 @@ func (r discreet) Search(ctx context.Context, q matching.Query, after *matching.
 	return found, err
 }
 
-// seconds cuts times.
+// seconds truncates times to seconds.
 type seconds struct{ reservations.Repository }
 
 func (r seconds) Add(ctx context.Context, v reservations.Reservation) error {
@@ -240,10 +250,12 @@ func (r seconds) Add(ctx context.Context, v reservations.Reservation) error {
 	return r.Repository.Add(ctx, v)
 }
 
-// closedEnds takes two reservations that touch for an overlap.
+// closedEnds reports two adjacent reservations as an overlap.
 type closedEnds struct{ reservations.Repository }
 
-func (r closedEnds) Move(ctx context.Context, reservation id.Reservation, from, to reservations.Status, at time.Time) (reservations.Moved, error) {
+func (r closedEnds) Move(
+	ctx context.Context, reservation id.Reservation, from, to reservations.Status, at time.Time,
+) (reservations.Moved, error) {
 	moving, err := r.Reservation(ctx, reservation)
 	if err != nil {
 		return 0, err
@@ -260,10 +272,12 @@ func (r closedEnds) Move(ctx context.Context, reservation id.Reservation, from, 
 	return r.Repository.Move(ctx, reservation, from, to, at)
 }
 
-// overlapDone leaves it to the next who looks to find out.
+// overlapDone reports an overlap as Done.
 type overlapDone struct{ reservations.Repository }
 
-func (r overlapDone) Move(ctx context.Context, reservation id.Reservation, from, to reservations.Status, at time.Time) (reservations.Moved, error) {
+func (r overlapDone) Move(
+	ctx context.Context, reservation id.Reservation, from, to reservations.Status, at time.Time,
+) (reservations.Moved, error) {
 	moved, err := r.Repository.Move(ctx, reservation, from, to, at)
 	if moved == reservations.Overlaps {
 		moved = reservations.Done
@@ -271,7 +285,7 @@ func (r overlapDone) Move(ctx context.Context, reservation id.Reservation, from,
 	return moved, err
 }
 
-// forgetful leaves out a field when it writes.
+// forgetful drops a field of profiles when it writes.
 type forgetful struct{ matching.Repository }
 
 func (r forgetful) SaveProfile(ctx context.Context, p matching.Profile, interests []id.Interest) error {
@@ -279,7 +293,7 @@ func (r forgetful) SaveProfile(ctx context.Context, p matching.Profile, interest
 	return r.Repository.SaveProfile(ctx, p, interests)
 }
 
-// unread leaves out a field when it lists.
+// unread drops a field of messages when it lists.
 type unread struct{ messaging.Repository }
 
 func (r unread) History(
@@ -292,7 +306,7 @@ func (r unread) History(
 	return standing, messages, err
 }
 
-// forgiving writes only the rows that are not there yet.
+// forgiving writes only the rows whose keys do not exist.
 type forgiving struct{ ports.Rows }
 
 func (r forgiving) Write(ctx context.Context, table *ports.Table, rows []ports.Row) error {
@@ -318,7 +332,7 @@ func (r forgiving) has(ctx context.Context, table *ports.Table, row ports.Row) (
 	}), err
 }
 
-// fitting cuts off what a row or a key has too much.
+// fitting cuts surplus values from rows and keys, and truncates times.
 type fitting struct{ ports.Rows }
 
 func (r fitting) Read(ctx context.Context, table *ports.Table, after []any, limit int) ([]ports.Row, error) {

@@ -7,26 +7,26 @@ import (
 	"testing"
 )
 
-// defect is one thing that an adapter may do wrong.
+// defect is an adapter that breaks one promise.
 type defect struct {
 	name  string
 	plant plant
 	fails []string // the tests of the kit that must find it, as suite/test; there may be others
-	says  string   // a part of what those tests print
+	says  string   // a part of the output of those tests
 }
 
-// TestDefects is the test of the kit: it must fail every adapter that breaks its word, and say where.
+// TestDefects runs the kit on every defect: the named tests must fail.
 func TestDefects(t *testing.T) {
 	for _, d := range defects {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
 			v := judged(t, d.name, pattern(d.fails))
 			if v.err == nil {
-				t.Fatal("the kit passed it")
+				t.Fatal("the kit passed the store")
 			}
 			for _, want := range d.fails {
 				if !slices.Contains(v.failed, strings.ReplaceAll(want, " ", "_")) {
-					t.Errorf("the test %q passed it; those that failed: %q", want, v.failed)
+					t.Errorf("the test %q passed; the failed tests are %q", want, v.failed)
 				}
 			}
 			if !strings.Contains(v.output, d.says) {
@@ -39,7 +39,7 @@ func TestDefects(t *testing.T) {
 	}
 }
 
-// pattern chooses these tests of the kit.
+// pattern returns the -test.run pattern of these tests of the kit.
 func pattern(tests []string) string {
 	var suites, names []string
 	for _, test := range tests {

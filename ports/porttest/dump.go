@@ -14,11 +14,11 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// contents is every row of a store, by table, as text that can be compared and printed.
+// contents holds every row of a store by table, as text that can be compared and printed.
 type contents map[string][]string
 
-// dump reads all that the store holds. A table that Rows cannot read yet is left out: the suite rows
-// reports it, and the others judge what is there.
+// dump reads all rows of the store. It leaves out a table that Rows cannot read yet: the suite rows
+// reports that, and the other suites compare the remaining tables.
 func (f *fixture) dump() contents {
 	f.Helper()
 	return f.dumpOf(f.storage)
@@ -36,7 +36,7 @@ func (f *fixture) dumpOf(s ports.Storage) (c contents) {
 	return c
 }
 
-// dumpIn reads all that a unit of work can see.
+// dumpIn reads all rows that a unit of work can see.
 func dumpIn(ctx context.Context, tx ports.Tx) (contents, error) {
 	c := contents{}
 	for _, table := range ports.Tables {
@@ -55,7 +55,7 @@ func dumpIn(ctx context.Context, tx ports.Tx) (contents, error) {
 	return c, nil
 }
 
-// rowsOf reads a whole table, so many rows at a time.
+// rowsOf reads a whole table, page rows at a time.
 func rowsOf(ctx context.Context, tx ports.Tx, table *ports.Table, page int) (all []ports.Row, err error) {
 	for row, err := range ports.Scan(ctx, tx.Rows(), table, nil, page) {
 		if err != nil {
@@ -92,7 +92,7 @@ func describe(row ports.Row) string {
 	return strings.Join(values, " ")
 }
 
-// unchanged fails the test where the store holds other rows than before.
+// unchanged fails the test if the store holds other rows than before.
 func (f *fixture) unchanged(what string, before contents) {
 	f.Helper()
 	if d := diff(before, f.dump()); d != "" {
@@ -112,26 +112,26 @@ func (f *fixture) audited() {
 		f.Fatalf("audit: %v", err)
 	}
 	for _, broken := range v.Violations {
-		f.Errorf("the audit found %s of %s: %s", broken.Rule, broken.Subject, broken.Detail)
+		f.Errorf("the audit found a violation of %s by %s: %s", broken.Rule, broken.Subject, broken.Detail)
 	}
 }
 
-// rowCount fails the test where a table holds another number of rows.
+// rowCount fails the test if a table holds another number of rows.
 func (f *fixture) rowCount(table *ports.Table, want int) {
 	f.Helper()
 	if all, readable := f.dump()[table.Name]; readable {
-		f.same("how many rows of "+table.Name+" there are", len(all), want)
+		f.same("the number of rows of "+table.Name, len(all), want)
 	}
 }
 
-// diff lists the rows that only one of two dumps has, and is empty where they are equal.
+// diff lists the rows that only one of two dumps has. It is empty if the dumps are equal.
 func diff(before, after contents) string {
 	var out strings.Builder
 	for _, table := range ports.Tables {
 		only(&out, "- "+table.Name, before[table.Name], after[table.Name])
 		only(&out, "+ "+table.Name, after[table.Name], before[table.Name])
 		if out.Len() == 0 && !slices.Equal(before[table.Name], after[table.Name]) {
-			fmt.Fprintf(&out, "%s: the rows come in another order, or twice\n", table.Name)
+			fmt.Fprintf(&out, "%s: the rows are in another order, or some are there twice\n", table.Name)
 		}
 	}
 	return out.String()

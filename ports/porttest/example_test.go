@@ -8,7 +8,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports/porttest"
 )
 
-// The whole test of an adapter. It opens an empty store for each test of the kit, here by making one.
+// This is the whole test of an adapter. The function opens an empty store for each test of the kit.
 func ExampleStorage() {
 	_ = func(t *testing.T) { // in an adapter: func TestStorage(t *testing.T)
 		porttest.Storage(t, func(t *testing.T) ports.Storage {

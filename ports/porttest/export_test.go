@@ -1,6 +1,6 @@
 package porttest
 
-// Suites names the suites in their order, and Tests the tests of each.
+// Suites returns the names of the suites in their order, and the names of the tests of each.
 func Suites() (names []string, tests map[string][]string) {
 	tests = map[string][]string{}
 	for _, s := range suites {

@@ -17,8 +17,9 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// fields is that every exported field of everything that is stored comes back, through each method that reads it.
-// The values are made by reflection, so that a field that is new in core is tried without a change of the kit.
+// fields tests that every exported field of every stored type comes back from each method that
+// reads it. The values are made by reflection, so a new field of a type in core is tested without a
+// change to the kit.
 var fields = []test{
 	{"users.User", filledTwice(userFields)},
 	{"users.Session and RefreshToken", filledTwice(sessionFields)},
@@ -35,7 +36,8 @@ var fields = []test{
 	{"reservations.Reservation", filledTwice(reservationFields)},
 }
 
-// filledTwice makes a test that runs with each bool of a value true and false.
+// filledTwice returns a test that runs twice, so that each bool of a value is true once and false
+// once.
 func filledTwice(run func(f *fixture, fl *filler)) func(f *fixture) {
 	return func(f *fixture) {
 		fl := f.filler()
@@ -46,77 +48,84 @@ func filledTwice(run func(f *fixture, fl *filler)) func(f *fixture) {
 	}
 }
 
-// comes reads a value in a unit of its own, and compares it field by field with the one that was written.
-func comes[T any](f *fixture, method string, wrote T, read func(ctx context.Context, tx ports.Tx) (T, error)) {
+// readsBack reads a value in a unit of its own, and compares it field by field with the one that
+// was written.
+func readsBack[T any](f *fixture, method string, wrote T, read func(ctx context.Context, tx ports.Tx) (T, error)) {
 	f.Helper()
-	came(f, method, write(f, read), wrote)
+	sameFields(f, method, write(f, read), wrote)
 }
 
-// listed is comes for a method that lists: the item for which is holds must be among the first 100.
-func listed[T any](f *fixture, method string, wrote T, is func(T) bool, list func(ctx context.Context, tx ports.Tx) ([]T, error)) {
+// listsBack is readsBack for a method that lists: exactly one of the first 100 items must satisfy
+// is.
+func listsBack[T any](
+	f *fixture, method string, wrote T, is func(T) bool, list func(ctx context.Context, tx ports.Tx) ([]T, error),
+) {
 	f.Helper()
 	found := filter(write(f, list), is)
 	if len(found) != 1 {
-		f.Errorf("%s listed it %d times", method, len(found))
+		f.Errorf("%s listed the value %d times, want once", method, len(found))
 		return
 	}
-	came(f, method, found[0], wrote)
+	sameFields(f, method, found[0], wrote)
 }
 
 func userFields(f *fixture, fl *filler) {
 	u := filled[users.User](f, fl)
 	u.Version, u.Erased = 1, false
-	created := write(f, func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Users().Add(ctx, u, hashOf("x")) })
+	created := write(f, func(ctx context.Context, tx ports.Tx) (bool, error) {
+		return tx.Users().Add(ctx, u, hashOf("x"))
+	})
 	f.same("created", created, true)
-	userComes(f, u)
+	readsUserBack(f, u)
 
 	saved := filled[users.User](f, fl)
 	saved.ID, saved.Email, saved.Version, saved.Erased = u.ID, u.Email, 1, false
 	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().Save(ctx, saved) })
 	saved.Version = 2
-	userComes(f, saved)
+	readsUserBack(f, saved)
 
 	gone := filled[users.User](f, fl)
 	gone.ID, gone.Email, gone.Version = u.ID, "", 2
 	gone.Role, gone.IsActive, gone.Erased = users.RoleUser, false, true
 	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().Erase(ctx, gone) })
 	gone.Version = 3
-	came(f, "users.Repository.User after Erase", f.accountOf(u.ID), gone)
+	sameFields(f, "users.Repository.User after Erase", f.accountOf(u.ID), gone)
 }
 
-// userComes reads an account through every method that does.
-func userComes(f *fixture, want users.User) {
+// readsUserBack reads an account through every method that returns accounts.
+func readsUserBack(f *fixture, want users.User) {
 	f.Helper()
 	session, _ := f.session(want.ID)
-	comes(f, "users.Repository.User", want, func(ctx context.Context, tx ports.Tx) (users.User, error) {
+	readsBack(f, "users.Repository.User", want, func(ctx context.Context, tx ports.Tx) (users.User, error) {
 		return tx.Users().User(ctx, want.ID)
 	})
-	comes(f, "users.Repository.ByEmail", want, func(ctx context.Context, tx ports.Tx) (users.User, error) {
+	readsBack(f, "users.Repository.ByEmail", want, func(ctx context.Context, tx ports.Tx) (users.User, error) {
 		u, _, err := tx.Users().ByEmail(ctx, folded(want))
 		return u, err
 	})
-	comes(f, "users.Repository.Hold", want, func(ctx context.Context, tx ports.Tx) (users.User, error) {
+	readsBack(f, "users.Repository.Hold", want, func(ctx context.Context, tx ports.Tx) (users.User, error) {
 		return tx.Users().Hold(ctx, want.ID)
 	})
-	comes(f, "users.Repository.HoldWithAdmins", want, func(ctx context.Context, tx ports.Tx) (users.User, error) {
+	readsBack(f, "users.Repository.HoldWithAdmins", want, func(ctx context.Context, tx ports.Tx) (users.User, error) {
 		u, _, err := tx.Users().HoldWithAdmins(ctx, want.ID)
 		return u, err
 	})
-	comes(f, "users.Repository.Session", want, func(ctx context.Context, tx ports.Tx) (users.User, error) {
+	readsBack(f, "users.Repository.Session", want, func(ctx context.Context, tx ports.Tx) (users.User, error) {
 		_, u, err := tx.Users().Session(ctx, session.ID)
 		return u, err
 	})
 	is := func(u users.User) bool { return u.ID == want.ID }
-	listed(f, "users.Repository.Pin", want, is, func(ctx context.Context, tx ports.Tx) ([]users.User, error) {
+	listsBack(f, "users.Repository.Pin", want, is, func(ctx context.Context, tx ports.Tx) ([]users.User, error) {
 		return tx.Users().Pin(ctx, want.ID)
 	})
-	listed(f, "users.Repository.List", want, is, func(ctx context.Context, tx ports.Tx) ([]users.User, error) {
+	listsBack(f, "users.Repository.List", want, is, func(ctx context.Context, tx ports.Tx) ([]users.User, error) {
 		return tx.Users().List(ctx, users.Filter{}, nil, 100)
 	})
 }
 
 func sessionFields(f *fixture, fl *filler) {
-	s, first, further := filled[users.Session](f, fl), filled[users.RefreshToken](f, fl), filled[users.RefreshToken](f, fl)
+	s, first, further := filled[users.Session](f, fl), filled[users.RefreshToken](f, fl),
+		filled[users.RefreshToken](f, fl)
 	first.SessionID, further.SessionID = s.ID, s.ID
 	f.do(func(ctx context.Context, tx ports.Tx) error {
 		return inOrder(
@@ -124,22 +133,23 @@ func sessionFields(f *fixture, fl *filler) {
 			func() error { return tx.Users().AddRefreshToken(ctx, further) },
 		)
 	})
-	came(f, "users.Repository.Session", f.sessionOf(s.ID), s)
-	listed(f, "users.Repository.Sessions", s, func(other users.Session) bool { return other.ID == s.ID },
+	sameFields(f, "users.Repository.Session", f.sessionOf(s.ID), s)
+	listsBack(f, "users.Repository.Sessions", s, func(other users.Session) bool { return other.ID == s.ID },
 		func(ctx context.Context, tx ports.Tx) ([]users.Session, error) {
 			return tx.Users().Sessions(ctx, s.UserID)
 		})
 	for _, t := range []users.RefreshToken{first, further} {
-		comes(f, "users.Repository.UseRefreshToken", t, func(ctx context.Context, tx ports.Tx) (users.RefreshToken, error) {
-			return tx.Users().UseRefreshToken(ctx, t.Hash, noon)
-		})
+		readsBack(f, "users.Repository.UseRefreshToken", t,
+			func(ctx context.Context, tx ports.Tx) (users.RefreshToken, error) {
+				return tx.Users().UseRefreshToken(ctx, t.Hash, noon)
+			})
 	}
 }
 
 func resetFields(f *fixture, fl *filler) {
 	r := filled[users.Reset](f, fl)
 	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().SetReset(ctx, r) })
-	comes(f, "users.Repository.Reset", r, func(ctx context.Context, tx ports.Tx) (users.Reset, error) {
+	readsBack(f, "users.Repository.Reset", r, func(ctx context.Context, tx ports.Tx) (users.Reset, error) {
 		return tx.Users().Reset(ctx, r.Hash)
 	})
 }
@@ -148,30 +158,31 @@ func ledgerFields(f *fixture, fl *filler) {
 	w := filled[tokens.Wallet](f, fl)
 	w.Balance, w.Closed = 0, false
 	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Tokens().Open(ctx, w) })
-	came(f, "tokens.Repository.Wallet", f.wallet(w.UserID), w)
+	sameFields(f, "tokens.Repository.Wallet", f.wallet(w.UserID), w)
 
 	for seq := range int64(2) {
 		e := filled[tokens.Entry](f, fl)
 		e.UserID, e.UpToBalance = w.UserID, false
 		want := transaction(e)
 		want.Seq, want.BalanceBefore, want.BalanceAfter = seq+1, w.Balance, w.Balance+e.Amount
-		comes(f, "tokens.Repository.Post", want, func(ctx context.Context, tx ports.Tx) (tokens.Transaction, error) {
-			receipt, err := postOne(ctx, tx, e)
-			return receipt.Transaction, err
-		})
-		came(f, "tokens.Repository.Transactions", f.lastTransaction(w.UserID), want)
+		readsBack(f, "tokens.Repository.Post", want,
+			func(ctx context.Context, tx ports.Tx) (tokens.Transaction, error) {
+				receipt, err := postOne(ctx, tx, e)
+				return receipt.Transaction, err
+			})
+		sameFields(f, "tokens.Repository.Transactions", f.lastTransaction(w.UserID), want)
 		w.Balance = want.BalanceAfter
-		came(f, "tokens.Repository.Wallet after Post", f.wallet(w.UserID), w)
+		sameFields(f, "tokens.Repository.Wallet after Post", f.wallet(w.UserID), w)
 	}
 
 	w.Closed = true
-	comes(f, "tokens.Repository.Close", w, func(ctx context.Context, tx ports.Tx) (tokens.Wallet, error) {
+	readsBack(f, "tokens.Repository.Close", w, func(ctx context.Context, tx ports.Tx) (tokens.Wallet, error) {
 		return tx.Tokens().Close(ctx, w.UserID)
 	})
-	came(f, "tokens.Repository.Wallet after Close", f.wallet(w.UserID), w)
+	sameFields(f, "tokens.Repository.Wallet after Close", f.wallet(w.UserID), w)
 }
 
-// transaction has the fields of an entry that a transaction has, too.
+// transaction returns a transaction with the fields that it shares with an entry.
 func transaction(e tokens.Entry) (t tokens.Transaction) {
 	from, to := reflect.ValueOf(e), reflect.ValueOf(&t).Elem()
 	for i := range to.NumField() {
@@ -186,7 +197,7 @@ func recordFields(f *fixture, fl *filler) {
 	r := filled[idempotency.Record](f, fl)
 	r.Answer = []byte(`{"n":1}`)
 	f.save(r)
-	comes(f, "idempotency.Repository.Claim", r, func(ctx context.Context, tx ports.Tx) (idempotency.Record, error) {
+	readsBack(f, "idempotency.Repository.Claim", r, func(ctx context.Context, tx ports.Tx) (idempotency.Record, error) {
 		return tx.Idempotency().Claim(ctx, r.Owner, r.Key)
 	})
 }
@@ -194,31 +205,35 @@ func recordFields(f *fixture, fl *filler) {
 func reportFields(f *fixture, fl *filler) {
 	r := filled[moderation.Report](f, fl)
 	f.report(r)
-	reportComes(f, r)
+	readsReportBack(f, r)
 
 	changed := filled[moderation.Report](f, fl)
-	changed.ID, changed.ReporterID, changed.ReportedUserID, changed.Status = r.ID, r.ReporterID, r.ReportedUserID, moderation.Resolved
+	changed.ID, changed.ReporterID, changed.ReportedUserID, changed.Status = r.ID, r.ReporterID, r.ReportedUserID,
+		moderation.Resolved
 	f.same("changed", f.changeReport(changed, r.Status), true)
-	r.Status, r.AdminNotes, r.ReviewedBy, r.ReviewedAt = changed.Status, changed.AdminNotes, changed.ReviewedBy, changed.ReviewedAt
-	reportComes(f, r)
+	r.Status, r.AdminNotes, r.ReviewedBy, r.ReviewedAt = changed.Status, changed.AdminNotes, changed.ReviewedBy,
+		changed.ReviewedAt
+	readsReportBack(f, r)
 }
 
-func reportComes(f *fixture, want moderation.Report) {
+func readsReportBack(f *fixture, want moderation.Report) {
 	f.Helper()
-	came(f, "moderation.Repository.Report", f.reportOf(want.ID), want)
+	sameFields(f, "moderation.Repository.Report", f.reportOf(want.ID), want)
 	is := func(r moderation.Report) bool { return r.ID == want.ID }
-	listed(f, "moderation.Repository.Reports", want, is, func(ctx context.Context, tx ports.Tx) ([]moderation.Report, error) {
-		return tx.Moderation().Reports(ctx, want.Status, nil, 100)
-	})
-	listed(f, "moderation.Repository.ReportsBy", want, is, func(ctx context.Context, tx ports.Tx) ([]moderation.Report, error) {
-		return tx.Moderation().ReportsBy(ctx, want.ReporterID, nil, 100)
-	})
+	listsBack(f, "moderation.Repository.Reports", want, is,
+		func(ctx context.Context, tx ports.Tx) ([]moderation.Report, error) {
+			return tx.Moderation().Reports(ctx, want.Status, nil, 100)
+		})
+	listsBack(f, "moderation.Repository.ReportsBy", want, is,
+		func(ctx context.Context, tx ports.Tx) ([]moderation.Report, error) {
+			return tx.Moderation().ReportsBy(ctx, want.ReporterID, nil, 100)
+		})
 }
 
 func blockFields(f *fixture, fl *filler) {
 	b := filled[moderation.Block](f, fl)
 	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().Block(ctx, b) })
-	listed(f, "moderation.Repository.Blocks", b, func(moderation.Block) bool { return true },
+	listsBack(f, "moderation.Repository.Blocks", b, func(moderation.Block) bool { return true },
 		func(ctx context.Context, tx ports.Tx) ([]moderation.Block, error) {
 			return tx.Moderation().Blocks(ctx, b.UserID, nil, 100)
 		})
@@ -229,39 +244,45 @@ func auditFields(f *fixture, fl *filler) {
 	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().AddAudit(ctx, r) })
 	is := func(other moderation.AuditRecord) bool { return other.ID == r.ID }
 	for _, subject := range []id.Subject{r.SubjectID, {}} {
-		listed(f, "moderation.Repository.Audits", r, is, func(ctx context.Context, tx ports.Tx) ([]moderation.AuditRecord, error) {
-			return tx.Moderation().Audits(ctx, subject, nil, 100)
-		})
+		listsBack(f, "moderation.Repository.Audits", r, is,
+			func(ctx context.Context, tx ports.Tx) ([]moderation.AuditRecord, error) {
+				return tx.Moderation().Audits(ctx, subject, nil, 100)
+			})
 	}
 }
 
 func interestFields(f *fixture, fl *filler) {
 	i := filled[matching.Interest](f, fl)
-	created := write(f, func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Matching().AddInterest(ctx, i) })
+	created := write(f, func(ctx context.Context, tx ports.Tx) (bool, error) {
+		return tx.Matching().AddInterest(ctx, i)
+	})
 	f.same("created", created, true)
-	interestComes(f, i)
+	readsInterestBack(f, i)
 
 	saved := filled[matching.Interest](f, fl)
 	saved.ID = i.ID
 	f.same("saved", f.saveInterest(saved), true)
-	interestComes(f, saved)
+	readsInterestBack(f, saved)
 }
 
-func interestComes(f *fixture, want matching.Interest) {
+func readsInterestBack(f *fixture, want matching.Interest) {
 	f.Helper()
-	comes(f, "matching.Repository.HoldInterest", want, func(ctx context.Context, tx ports.Tx) (matching.Interest, error) {
-		return tx.Matching().HoldInterest(ctx, want.ID)
-	})
+	readsBack(f, "matching.Repository.HoldInterest", want,
+		func(ctx context.Context, tx ports.Tx) (matching.Interest, error) {
+			return tx.Matching().HoldInterest(ctx, want.ID)
+		})
 	is := func(i matching.Interest) bool { return i.ID == want.ID }
-	listed(f, "matching.Repository.Interests", want, is, func(ctx context.Context, tx ports.Tx) ([]matching.Interest, error) {
-		return tx.Matching().Interests(ctx, want.ID)
-	})
-	listed(f, "matching.Repository.AllInterests", want, is, func(ctx context.Context, tx ports.Tx) ([]matching.Interest, error) {
-		return tx.Matching().AllInterests(ctx, false, nil, 100)
-	})
+	listsBack(f, "matching.Repository.Interests", want, is,
+		func(ctx context.Context, tx ports.Tx) ([]matching.Interest, error) {
+			return tx.Matching().Interests(ctx, want.ID)
+		})
+	listsBack(f, "matching.Repository.AllInterests", want, is,
+		func(ctx context.Context, tx ports.Tx) ([]matching.Interest, error) {
+			return tx.Matching().AllInterests(ctx, false, nil, 100)
+		})
 	p := f.profile(f.account("interested in "+want.Name), want)
 	_, interests := f.profileOf(p.UserID)
-	listed(f, "matching.Repository.Profile", want, is, func(context.Context, ports.Tx) ([]matching.Interest, error) {
+	listsBack(f, "matching.Repository.Profile", want, is, func(context.Context, ports.Tx) ([]matching.Interest, error) {
 		return interests, nil
 	})
 }
@@ -276,42 +297,47 @@ func profileFields(f *fixture, fl *filler) {
 		if age == 42 {
 			first.ID = p.ID
 		}
-		p.ID = first.ID // for good
+		p.ID = first.ID // the first id stays
 		got, _ := f.profileOf(p.UserID)
-		came(f, "matching.Repository.Profile", got, p)
+		sameFields(f, "matching.Repository.Profile", got, p)
 
 		p.IsSearchable = true
 		f.saveProfile(p)
-		found := filter(f.search(matching.Query{Viewer: viewer.ID}), func(m matching.Match) bool { return m.Profile.UserID == p.UserID })
+		found := filter(f.search(matching.Query{Viewer: viewer.ID}), func(m matching.Match) bool {
+			return m.Profile.UserID == p.UserID
+		})
 		if len(found) != 1 {
-			f.Errorf("matching.Repository.Search found a profile %d times", len(found))
+			f.Errorf("matching.Repository.Search found the profile %d times, want once", len(found))
 			continue
 		}
-		came(f, "matching.Repository.Search", found[0].Profile, p)
+		sameFields(f, "matching.Repository.Search", found[0].Profile, p)
 	}
 }
 
 func conversationFields(f *fixture, fl *filler) {
 	c := filled[messaging.Conversation](f, fl)
-	for range 2 { // the second time it is there
+	for range 2 { // the second call finds the conversation
 		there, _ := f.openConversation(c)
-		came(f, "messaging.Repository.OpenConversation", there, c)
+		sameFields(f, "messaging.Repository.OpenConversation", there, c)
 	}
-	comes(f, "messaging.Repository.ConversationOf", c, func(ctx context.Context, tx ports.Tx) (messaging.Conversation, error) {
-		return tx.Messaging().ConversationOf(ctx, c.VoyagerID, c.LocalID)
-	})
-	came(f, "messaging.Repository.Standing", f.standing(c).Conversation, c)
-	comes(f, "messaging.Repository.History", c, func(ctx context.Context, tx ports.Tx) (messaging.Conversation, error) {
-		standing, _, err := tx.Messaging().History(ctx, c.ID, nil, 1)
-		return standing.Conversation, err
-	})
+	readsBack(f, "messaging.Repository.ConversationOf", c,
+		func(ctx context.Context, tx ports.Tx) (messaging.Conversation, error) {
+			return tx.Messaging().ConversationOf(ctx, c.VoyagerID, c.LocalID)
+		})
+	sameFields(f, "messaging.Repository.Standing", f.standing(c).Conversation, c)
+	readsBack(f, "messaging.Repository.History", c,
+		func(ctx context.Context, tx ports.Tx) (messaging.Conversation, error) {
+			standing, _, err := tx.Messaging().History(ctx, c.ID, nil, 1)
+			return standing.Conversation, err
+		})
 	overviews := overviewsOf(f, c)
 	for method, o := range overviews {
-		came(f, method, o.Conversation, c)
+		sameFields(f, method, o.Conversation, c)
 	}
 }
 
-// overviewsOf reads the overview of the voyager's only conversation through every method that does.
+// overviewsOf reads the overview of the voyager's only conversation through every method that
+// returns it.
 func overviewsOf(f *fixture, c messaging.Conversation) map[string]messaging.Overview {
 	f.Helper()
 	list := read(f, func(ctx context.Context, tx ports.Tx) ([]messaging.Overview, error) {
@@ -323,7 +349,8 @@ func overviewsOf(f *fixture, c messaging.Conversation) map[string]messaging.Over
 	one := read(f, func(ctx context.Context, tx ports.Tx) (messaging.Overview, error) {
 		return tx.Messaging().Overview(ctx, c.ID, c.VoyagerID)
 	})
-	return map[string]messaging.Overview{"messaging.Repository.Overview": one, "messaging.Repository.Overviews": list[0]}
+	return map[string]messaging.Overview{"messaging.Repository.Overview": one,
+		"messaging.Repository.Overviews": list[0]}
 }
 
 func messageFields(f *fixture, fl *filler) {
@@ -333,19 +360,19 @@ func messageFields(f *fixture, fl *filler) {
 	a.MediaType = "image/webp"
 	m.ConversationID, m.UserID, m.Attachment = c.ID, c.LocalID, a.MediaType
 	f.addMessage(m, &a)
-	came(f, "messaging.Repository.Message", f.messageOf(m.ID), m)
-	came(f, "messaging.Repository.Attachment", f.attachmentOf(m.ID), a)
-	listed(f, "messaging.Repository.History", m, func(messaging.Message) bool { return true },
+	sameFields(f, "messaging.Repository.Message", f.messageOf(m.ID), m)
+	sameFields(f, "messaging.Repository.Attachment", f.attachmentOf(m.ID), a)
+	listsBack(f, "messaging.Repository.History", m, func(messaging.Message) bool { return true },
 		func(ctx context.Context, tx ports.Tx) ([]messaging.Message, error) {
 			_, messages, err := tx.Messaging().History(ctx, c.ID, nil, 100)
 			return messages, err
 		})
 	for method, o := range overviewsOf(f, c) {
 		if o.LastMessage == nil {
-			f.Errorf("%s has no last message", method)
+			f.Errorf("%s returned no last message", method)
 			continue
 		}
-		came(f, method, *o.LastMessage, m)
+		sameFields(f, method, *o.LastMessage, m)
 	}
 }
 
@@ -355,10 +382,11 @@ func reservationFields(f *fixture, fl *filler) {
 	r := filled[reservations.Reservation](f, fl)
 	r.ConversationID, r.VoyagerID, r.LocalID, r.CreatorID = c.ID, c.VoyagerID, c.LocalID, c.LocalID
 	f.addReservation(r)
-	reservationComes(f, r)
+	readsReservationBack(f, r)
 
 	pending := filled[reservations.Reservation](f, fl)
-	pending.ConversationID, pending.VoyagerID, pending.LocalID, pending.CreatorID = c.ID, c.VoyagerID, c.LocalID, c.VoyagerID
+	pending.ConversationID, pending.VoyagerID, pending.LocalID, pending.CreatorID = c.ID, c.VoyagerID, c.LocalID,
+		c.VoyagerID
 	pending.Status = reservations.Pending
 	f.addReservation(pending)
 	at := noon.Add(-time.Hour)
@@ -367,20 +395,23 @@ func reservationFields(f *fixture, fl *filler) {
 	})
 	f.same("moved", moved, reservations.Done)
 	pending.Status, pending.UpdatedAt = reservations.Accepted, at
-	reservationComes(f, pending)
+	readsReservationBack(f, pending)
 }
 
-func reservationComes(f *fixture, want reservations.Reservation) {
+func readsReservationBack(f *fixture, want reservations.Reservation) {
 	f.Helper()
-	came(f, "reservations.Repository.Reservation", f.reservationOf(want), want)
-	comes(f, "reservations.Repository.Hold", want, func(ctx context.Context, tx ports.Tx) (reservations.Reservation, error) {
-		return tx.Reservations().Hold(ctx, want.ID)
-	})
+	sameFields(f, "reservations.Repository.Reservation", f.reservationOf(want), want)
+	readsBack(f, "reservations.Repository.Hold", want,
+		func(ctx context.Context, tx ports.Tx) (reservations.Reservation, error) {
+			return tx.Reservations().Hold(ctx, want.ID)
+		})
 	is := func(r reservations.Reservation) bool { return r.ID == want.ID }
-	listed(f, "reservations.Repository.InConversation", want, is, func(ctx context.Context, tx ports.Tx) ([]reservations.Reservation, error) {
-		return tx.Reservations().InConversation(ctx, want.ConversationID, nil, 100)
-	})
-	listed(f, "reservations.Repository.Of", want, is, func(ctx context.Context, tx ports.Tx) ([]reservations.Reservation, error) {
-		return tx.Reservations().Of(ctx, want.VoyagerID, want.Status, nil, 100)
-	})
+	listsBack(f, "reservations.Repository.InConversation", want, is,
+		func(ctx context.Context, tx ports.Tx) ([]reservations.Reservation, error) {
+			return tx.Reservations().InConversation(ctx, want.ConversationID, nil, 100)
+		})
+	listsBack(f, "reservations.Repository.Of", want, is,
+		func(ctx context.Context, tx ports.Tx) ([]reservations.Reservation, error) {
+			return tx.Reservations().Of(ctx, want.VoyagerID, want.Status, nil, 100)
+		})
 }

@@ -14,23 +14,28 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// filler makes values whose exported fields all differ from zero and, except bool, from one another. A test
-// sets those fields afterwards that a rule constrains.
+// filler makes values with exported fields that all differ from zero and, except bool, from one
+// another. A test then sets the fields that a rule constrains.
 type filler struct {
-	n     int                         // how many values were made
+	n     int                         // the number of values made so far
 	truth bool                        // the next bool; they alternate
 	hooks map[reflect.Type]func() any // for types that reflection cannot fill, or whose values a rule constrains
 }
 
-// filler makes values for this fixture's store: an id.User is that of an account.
+// filler returns a filler for this fixture's store: each id.User that it makes belongs to a stored
+// account.
 func (f *fixture) filler() *filler {
 	fl := &filler{}
 	fl.hooks = map[reflect.Type]func() any{
-		reflect.TypeFor[time.Time]():           func() any { return noon.Add(time.Duration(fl.n) * (time.Hour + time.Millisecond)) },
-		reflect.TypeFor[id.User]():             func() any { return f.account(fmt.Sprint("somebody", fl.n)).ID },
-		reflect.TypeFor[users.Role]():          func() any { return users.RoleAdmin },
-		reflect.TypeFor[tokens.Type]():         func() any { return tokens.Deposit },
-		reflect.TypeFor[tokens.Metadata]():     func() any { return tokens.Reference("no", id.Transaction(f.ids.Next())) },
+		reflect.TypeFor[time.Time](): func() any {
+			return noon.Add(time.Duration(fl.n) * (time.Hour + time.Millisecond))
+		},
+		reflect.TypeFor[id.User]():     func() any { return f.account(fmt.Sprint("filled", fl.n)).ID },
+		reflect.TypeFor[users.Role]():  func() any { return users.RoleAdmin },
+		reflect.TypeFor[tokens.Type](): func() any { return tokens.Deposit },
+		reflect.TypeFor[tokens.Metadata](): func() any {
+			return tokens.Reference("no", id.Transaction(f.ids.Next()))
+		},
 		reflect.TypeFor[moderation.Status]():   func() any { return moderation.Dismissed },
 		reflect.TypeFor[reservations.Price]():  func() any { return price(fmt.Sprintf("%d.25", fl.n)) },
 		reflect.TypeFor[reservations.Status](): func() any { return reservations.Declined },
@@ -38,7 +43,7 @@ func (f *fixture) filler() *filler {
 	return fl
 }
 
-// filled makes a T whose field ID, if it has one, no other has.
+// filled makes a T. Its field ID, if it has one, is unique.
 func filled[T any](f *fixture, fl *filler) (v T) {
 	f.Helper()
 	whole := reflect.ValueOf(&v).Elem()
@@ -51,7 +56,8 @@ func filled[T any](f *fixture, fl *filler) (v T) {
 	return v
 }
 
-// fill sets all that can be set. It returns an error if a field has no exported part and no hook.
+// fill sets every exported field of a value. It returns an error if a value has no exported part
+// and no hook.
 func (fl *filler) fill(v reflect.Value) error {
 	fl.n++
 	if hook, there := fl.hooks[v.Type()]; there {
@@ -96,12 +102,12 @@ func (fl *filler) fill(v reflect.Value) error {
 	case reflect.Struct:
 		return fl.fillFields(v)
 	default:
-		return fmt.Errorf("a %s", v.Type())
+		return fmt.Errorf("%s is not a kind that can be filled", v.Type())
 	}
 	return nil
 }
 
-// fillItems fills a list or an array; one of bytes with those of a hash.
+// fillItems fills the items of a slice or an array. Bytes are taken from a hash.
 func (fl *filler) fillItems(v reflect.Value) error {
 	if v.Type().Elem().Kind() == reflect.Uint8 {
 		hash := sha256.Sum256([]byte(strconv.Itoa(fl.n)))
@@ -127,26 +133,28 @@ func (fl *filler) fillFields(v reflect.Value) error {
 		}
 		exported++
 		if err := fl.fill(v.Field(i)); err != nil {
-			return fmt.Errorf("its field %s: %w", field.Name, err)
+			return fmt.Errorf("field %s: %w", field.Name, err)
 		}
 	}
 	if exported == 0 && v.NumField() > 0 {
-		return fmt.Errorf("a %s, which has no exported field", v.Type())
+		return fmt.Errorf("%s has no exported field", v.Type())
 	}
 	return nil
 }
 
-// came compares a value with the one that was written, and fails the test once for each field that differs.
-func came[T any](f *fixture, from string, read, wrote T) {
+// sameFields compares a value with the one that was written, and reports an error for each field
+// that differs.
+func sameFields[T any](f *fixture, from string, read, wrote T) {
 	f.Helper()
-	compare(reflect.ValueOf(wrote), reflect.ValueOf(read), reflect.TypeFor[T]().Name(), func(field, wrote, read string) {
-		f.Helper()
-		f.Errorf("%s: %s: wrote %s, read %s", from, field, shorten(wrote), shorten(read))
-	})
+	compare(reflect.ValueOf(wrote), reflect.ValueOf(read), reflect.TypeFor[T]().Name(),
+		func(field, wrote, read string) {
+			f.Helper()
+			f.Errorf("%s: %s: wrote %s, read %s", from, field, shorten(wrote), shorten(read))
+		})
 }
 
-// compare reports the exported fields in which two values of one type differ. A nil list or map is as good as an
-// empty one. A value without exported fields is compared as it prints.
+// compare calls differs for each exported field in which two values of one type differ. A nil list
+// or map equals an empty one. A value without exported fields is compared by its printed form.
 func compare(wrote, read reflect.Value, field string, differs func(field, wrote, read string)) {
 	whole := func(equal bool) {
 		if !equal {
@@ -188,7 +196,7 @@ func compare(wrote, read reflect.Value, field string, differs func(field, wrote,
 	}
 }
 
-// printed shows a value: text in quotes, a nil list as an empty one.
+// printed formats a value: text in quotes, a nil list like an empty one.
 func printed(v reflect.Value) string {
 	switch value := v.Interface().(type) {
 	case fmt.Stringer:

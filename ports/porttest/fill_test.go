@@ -19,7 +19,7 @@ type (
 		Text  string
 		Times []time.Time
 	}
-	// grown is matching.Profile as it would be with further fields of every kind.
+	// grown is matching.Profile with further fields of every kind.
 	grown struct {
 		matching.Profile
 		Occupation label
@@ -37,8 +37,8 @@ type (
 	}
 )
 
-// TestFill makes sure that a field of any kind is filled without a change of the kit, and named if it comes back
-// otherwise.
+// TestFill tests that a field of any kind is filled without a change to the kit, and named if it
+// comes back different.
 func TestFill(t *testing.T) {
 	fl := &filler{truth: true, hooks: map[reflect.Type]func() any{
 		reflect.TypeFor[time.Time](): func() any { return noon.Add(time.Hour) },
@@ -73,20 +73,25 @@ func TestFill(t *testing.T) {
 		read := wrote
 		forget.forget(&read)
 		var found []string
-		compare(reflect.ValueOf(wrote), reflect.ValueOf(read), "grown", func(field, _, _ string) { found = append(found, field) })
+		compare(reflect.ValueOf(wrote), reflect.ValueOf(read), "grown", func(field, _, _ string) {
+			found = append(found, field)
+		})
 		if !slices.Equal(found, []string{forget.want}) {
-			t.Errorf("forgot %s: the comparison named %q", forget.want, found)
+			t.Errorf("%s was changed: the comparison named %q", forget.want, found)
 		}
 	}
 	var odd struct{ Reader interface{ Read() } }
 	if err := fl.fill(reflect.ValueOf(&odd).Elem()); err == nil || !strings.Contains(err.Error(), "Reader") {
-		t.Errorf("a field that cannot be filled gave the error %v", err)
+		t.Errorf("filling a field of an unsupported kind returned %v", err)
 	}
 	empty, none := inner{Times: []time.Time{}}, inner{}
-	compare(reflect.ValueOf(empty), reflect.ValueOf(none), "inner", func(field, _, _ string) { t.Errorf("%s differs", field) })
+	compare(reflect.ValueOf(empty), reflect.ValueOf(none), "inner", func(field, _, _ string) {
+		t.Errorf("%s differs", field)
+	})
 }
 
-// TestFillDistinct makes sure that two fields that a store mixes up differ.
+// TestFillDistinct tests that all fields get different values, so that the kit finds a store that
+// mixes up two fields.
 func TestFillDistinct(t *testing.T) {
 	fl := &filler{}
 	seen := map[string]string{}
@@ -108,20 +113,25 @@ func TestFillDistinct(t *testing.T) {
 	}
 }
 
-// stored are the types that the suite fields fills; views are those that repositories make of them, or are asked with.
+// stored lists the types that the suite fields fills. views lists the other types of the
+// repositories' arguments and results.
 var (
 	stored = []string{
-		"users.User", "users.Session", "users.RefreshToken", "users.Reset", "tokens.Wallet", "tokens.Entry", "tokens.Transaction",
-		"idempotency.Record", "moderation.Report", "moderation.Block", "moderation.AuditRecord", "matching.Interest", "matching.Profile",
+		"users.User", "users.Session", "users.RefreshToken", "users.Reset", "tokens.Wallet", "tokens.Entry",
+		"tokens.Transaction",
+		"idempotency.Record", "moderation.Report", "moderation.Block", "moderation.AuditRecord", "matching.Interest",
+		"matching.Profile",
 		"messaging.Conversation", "messaging.Message", "messaging.Attachment", "reservations.Reservation",
 	}
 	views = []string{
-		"users.PasswordHash", "users.Filter", "tokens.Receipt", "matching.Query", "matching.Match", "matching.Rank", "matching.NamePlace",
+		"users.PasswordHash", "users.Filter", "tokens.Receipt", "matching.Query", "matching.Match", "matching.Rank",
+		"matching.NamePlace",
 		"messaging.Standing", "messaging.Overview", "page.Moment", "time.Time",
 	}
 )
 
-// TestStoredTypes makes sure that no type of a repository is forgotten by the suite fields.
+// TestStoredTypes tests that stored and views list every struct type of the repositories' arguments
+// and results.
 func TestStoredTypes(t *testing.T) {
 	found := map[string]bool{}
 	tx := reflect.TypeFor[ports.Tx]()
@@ -143,16 +153,17 @@ func TestStoredTypes(t *testing.T) {
 	delete(found, "")
 	for _, name := range slices.Concat(stored, views) {
 		if !found[name] && name != reflect.TypeFor[tokens.Transaction]().String() {
-			t.Errorf("no repository has a %s", name)
+			t.Errorf("no repository uses a %s", name)
 		}
 		delete(found, name)
 	}
 	for name := range found {
-		t.Errorf("a repository has a %s, which the suite fields does not know", name)
+		t.Errorf("a repository uses a %s, which neither stored nor views lists", name)
 	}
 }
 
-// structOf names the struct that a type is, points to or lists; "" for any other.
+// structOf returns the name of a struct type, also of one behind pointers or slices, and "" for any
+// other type.
 func structOf(t reflect.Type) string {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()

@@ -14,21 +14,21 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// noon is when everything in the tests happens, but for what says otherwise.
+// noon is the time of every event in the tests, unless a test chooses another one.
 var noon = time.Date(2031, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// policy is patient, for machines that are busy with other things: how long a store makes people wait is not
-// what is judged here.
+// policy retries for long, because a busy machine is slow and the kit does not judge how long units
+// wait.
 var policy = uow.Policy{MaxTime: time.Minute}
 
 // unit is the body of a unit of work.
 type unit = func(ctx context.Context, tx ports.Tx) error
 
-// fixture is one test with its store.
+// fixture is a running test and its store.
 type fixture struct {
 	*testing.T
 	open    func(t *testing.T) ports.Storage
-	ctx     context.Context // ends when the test has taken far too long
+	ctx     context.Context // ends after far more time than the test needs
 	storage ports.Storage
 	store   *ports.Store
 	ids     *id.Generator
@@ -48,27 +48,27 @@ func newFixture(t *testing.T, open func(t *testing.T) ports.Storage) *fixture {
 	return f
 }
 
-// another opens a further empty store, and closes it when the test is over.
+// another opens a further empty store, and closes it when the test ends.
 func (f *fixture) another() ports.Storage {
 	f.Helper()
 	s := f.open(f.T)
 	if s == nil {
-		f.Fatal("no store was opened: it is nil")
+		f.Fatal("the function that opens a store returned nil")
 	}
 	f.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), promptly)
 		defer cancel()
 		limit, stop := context.WithTimeout(context.Background(), 2*promptly)
 		defer stop()
-		err := aside(func() error { return s.Close(ctx) }).wait(limit)
-		if err != nil && !errors.Is(err, fault.Unimplemented) { // which the suite closing reports
+		err := inBackground(func() error { return s.Close(ctx) }).wait(limit)
+		if err != nil && !errors.Is(err, fault.Unimplemented) { // the suite closing reports this
 			f.Errorf("close the store: %v", err)
 		}
 	})
 	return s
 }
 
-// do runs a unit that must be kept.
+// do runs a unit of work that writes, and ends the test if it is not committed.
 func (f *fixture) do(fn unit) {
 	f.Helper()
 	if err := f.store.Do(f.ctx, fn); err != nil {
@@ -76,7 +76,7 @@ func (f *fixture) do(fn unit) {
 	}
 }
 
-// view runs a unit that reads.
+// view runs a unit of work that reads, and ends the test if it fails.
 func (f *fixture) view(fn unit) {
 	f.Helper()
 	if err := f.store.View(f.ctx, fn); err != nil {
@@ -84,8 +84,9 @@ func (f *fixture) view(fn unit) {
 	}
 }
 
-// once runs a unit of work that writes a single time: for tests in which a conflict is an answer. Everything
-// else runs units again after a conflict, and so its closures return errors, and report none of them.
+// once runs a unit of work that writes a single time, for tests that expect conflicts. The other
+// functions here run a unit again after a conflict, so its closure must return errors and not
+// report them to the test.
 func (f *fixture) once(fn unit) error { return f.storage.Run(f.ctx, uow.Write, fn) }
 
 // try runs a unit of work that writes, and returns its error.
@@ -103,7 +104,7 @@ func (f *fixture) in(ctx context.Context, mode uow.Mode, fn unit) error {
 	}
 }
 
-// write answers what one call in a unit of its own does.
+// write makes one call in a unit of work of its own that writes, and returns its result.
 func write[T any](f *fixture, fn func(ctx context.Context, tx ports.Tx) (T, error)) (answer T) {
 	f.Helper()
 	f.do(func(ctx context.Context, tx ports.Tx) (err error) {
@@ -113,7 +114,7 @@ func write[T any](f *fixture, fn func(ctx context.Context, tx ports.Tx) (T, erro
 	return answer
 }
 
-// read answers what one call in a reading unit of its own does.
+// read makes one call in a unit of work of its own that reads, and returns its result.
 func read[T any](f *fixture, fn func(ctx context.Context, tx ports.Tx) (T, error)) (answer T) {
 	f.Helper()
 	f.view(func(ctx context.Context, tx ports.Tx) (err error) {
@@ -123,7 +124,7 @@ func read[T any](f *fixture, fn func(ctx context.Context, tx ports.Tx) (T, error
 	return answer
 }
 
-// same fails the test where two values read differently. A nil list or map is as good as an empty one.
+// same fails the test if two values are printed differently. A nil list or map equals an empty one.
 func (f *fixture) same(what string, got, want any) {
 	f.Helper()
 	if g, w := fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", want); g != w {
@@ -139,10 +140,10 @@ func shorten(s string) string {
 	return s
 }
 
-// soak reports whether the long run was asked for.
+// soak reports whether the environment asks for the long run.
 func soak() bool { return os.Getenv("CICERONE_SOAK") == "1" }
 
-// rounds is how often a concurrent test is repeated.
+// rounds returns how often a concurrent test is repeated.
 func rounds(small, full int) int {
 	if soak() {
 		return full

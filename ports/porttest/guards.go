@@ -14,25 +14,25 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// guards is what keeps two units of work apart: one waits, or one loses.
+// guards tests what keeps two units of work apart: one waits, or one fails with a conflict.
 var guards = []test{
-	{"two units never hold one thing at once", neverBothHold},
+	{"two units never hold the same thing", neverBothHold},
 	{"units that pin one account do not disturb each other", pinsTogether},
 	{"guards are free again after a rollback", guardsFreed},
-	{"what is pinned cannot be erased meanwhile", pinAgainstErase},
-	{"guards taken in opposite orders end", oppositeOrders},
+	{"a pinned account cannot be erased meanwhile", pinAgainstErase},
+	{"units that take guards in opposite orders end", oppositeOrders},
 }
 
-// guard is a way to hold something.
+// guard is a call that holds something until its unit ends.
 type guard struct {
 	hold   unit
-	writes bool // it may be sent with the commit, so only a unit that is kept has got past it
+	writes bool // the call may be sent with the commit, so a unit is past it only when it has committed
 }
 
 func (w *town) guards(f *fixture) map[string]guard {
 	g := map[string]guard{
 		"Idempotency.Claim of a free key": {hold: func(ctx context.Context, tx ports.Tx) error {
-			return claimFree(ctx, tx, "somebody", "a-key")
+			return claimFree(ctx, tx, "an owner", "a-key")
 		}},
 		"Users.HoldWithAdmins of another": {hold: func(ctx context.Context, tx ports.Tx) error {
 			_, _, err := tx.Users().HoldWithAdmins(ctx, w.ben.ID)
@@ -66,7 +66,8 @@ func neverBothHold(f *fixture) {
 	w := f.town()
 	guards := w.guards(f)
 	for _, pair := range [][2]string{
-		{"Idempotency.Claim", "Idempotency.Claim"}, {"Idempotency.Claim of a free key", "Idempotency.Claim of a free key"},
+		{"Idempotency.Claim", "Idempotency.Claim"},
+		{"Idempotency.Claim of a free key", "Idempotency.Claim of a free key"},
 		{"Users.Hold", "Users.Hold"}, {"Users.Hold", "Users.Pin"}, {"Users.Pin", "Users.Hold"},
 		{"Users.Pin", "Users.Save"}, {"Users.Pin", "Users.SetPassword"}, {"Users.Hold", "Users.Save"},
 		{"Users.HoldWithAdmins", "Users.HoldWithAdmins of another"}, {"Users.HoldWithAdmins", "Users.Hold"},
@@ -79,8 +80,8 @@ func neverBothHold(f *fixture) {
 	}
 }
 
-// keptApart fails the test where a second unit gets past a guard while the first still holds it, and both
-// units are kept.
+// keptApart fails the test if a second unit gets past a guard while the first one still holds it,
+// and both units commit.
 func (f *fixture) keptApart(pair [2]string, first, second guard) {
 	f.Helper()
 	var over, past atomic.Bool
@@ -89,7 +90,7 @@ func (f *fixture) keptApart(pair [2]string, first, second guard) {
 		if err := first.hold(ctx, tx); err != nil {
 			return err
 		}
-		contender = aside(func() error {
+		contender = inBackground(func() error {
 			err := f.once(func(ctx context.Context, tx ports.Tx) error {
 				err := second.hold(ctx, tx)
 				if err == nil && !second.writes && !over.Load() {
@@ -102,12 +103,12 @@ func (f *fixture) keptApart(pair [2]string, first, second guard) {
 			}
 			return err
 		})
-		contender.soon()
+		contender.endsSoon()
 		over.Store(true)
 		return nil
 	}
 	one := f.once(holding)
-	for contender == nil && errors.Is(one, uow.ErrConflict) && f.ctx.Err() == nil { // it lost before it held anything
+	for contender == nil && errors.Is(one, uow.ErrConflict) && f.ctx.Err() == nil { // it lost before it held the guard
 		one = f.once(holding)
 	}
 	if contender == nil {
@@ -117,15 +118,15 @@ func (f *fixture) keptApart(pair [2]string, first, second guard) {
 	two := contender.wait(f.ctx)
 	switch {
 	case !lostOrNil(one) || !lostOrNil(two):
-		f.Errorf("%s, and %s meanwhile: answered %v and %v", pair[0], pair[1], one, two)
+		f.Errorf("%s and a concurrent %s returned %v and %v", pair[0], pair[1], one, two)
 	case past.Load() && one == nil && two == nil:
-		f.Errorf("%s did not keep %s in another unit away", pair[0], pair[1])
+		f.Errorf("%s did not keep out %s of another unit", pair[0], pair[1])
 	}
 }
 
 func pinsTogether(f *fixture) {
 	ada, ben := f.user("ada"), f.user("ben")
-	f.allTogether(8, func(int) error {
+	f.allConcurrently(8, func(int) error {
 		for range rounds(5, 200) {
 			err := f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
 				got, err := tx.Users().Pin(ctx, ben.ID, ada.ID, ben.ID)
@@ -133,7 +134,7 @@ func pinsTogether(f *fixture) {
 					return err
 				}
 				if len(got) != 2 || got[0] != ada || got[1] != ben {
-					return fmt.Errorf("pinned %+v, want Ada and Ben once each, by their ids", got)
+					return fmt.Errorf("pinned %+v, want Ada and Ben once each, by id", got)
 				}
 				s, first := f.newSession(ada.ID)
 				return tx.Users().AddSession(ctx, s, first)
@@ -170,20 +171,20 @@ func guardsFreed(f *fixture) {
 	}
 }
 
-// pinAgainstErase signs somebody in while they are erased: no session may be left behind.
+// pinAgainstErase adds a session to an account while the account is erased: no session may be left.
 func pinAgainstErase(f *fixture) {
 	for i := range rounds(5, 100) {
 		ada := f.user(fmt.Sprintf("ada%d", i))
 		var erasing *task
 		f.do(func(ctx context.Context, tx ports.Tx) error {
-			if erasing != nil { // a unit that pinned the account lost: the erasure is first
+			if erasing != nil { // an earlier run of this unit lost against the erasure
 				return nil
 			}
 			if _, err := tx.Users().Pin(ctx, ada.ID); err != nil {
 				return err
 			}
-			erasing = aside(func() error { return f.try(f.erase(ada.ID)) })
-			erasing.soon()
+			erasing = inBackground(func() error { return f.try(f.erase(ada.ID)) })
+			erasing.endsSoon()
 			s, first := f.newSession(ada.ID)
 			return tx.Users().AddSession(ctx, s, first)
 		})
@@ -194,12 +195,12 @@ func pinAgainstErase(f *fixture) {
 			return tx.Users().Sessions(ctx, ada.ID)
 		})
 		if len(left) > 0 {
-			f.Fatalf("an erased person is left with the sessions %+v", left)
+			f.Fatalf("an erased account still has the sessions %+v", left)
 		}
 	}
 }
 
-// erase takes an account out of the community, with nothing but its own rows.
+// erase returns a unit that erases an account by Users.Erase alone.
 func (f *fixture) erase(user id.User) unit {
 	return func(ctx context.Context, tx ports.Tx) error {
 		u, err := tx.Users().Hold(ctx, user)
@@ -216,12 +217,12 @@ func erased(u users.User) users.User {
 	return u
 }
 
-// oppositeOrders makes units take the same guards the one way and the other: they may wait for each other
-// or lose, but all must end.
+// oppositeOrders runs units that take the same two guards in opposite orders. They may wait for
+// each other or conflict, but all must end.
 func oppositeOrders(f *fixture) {
 	w := f.town()
 	a, b := w.guards(f)["Users.Hold"].hold, w.guards(f)["Tokens.Post"].hold
-	f.allTogether(4, func(i int) error {
+	f.allConcurrently(4, func(i int) error {
 		for range rounds(5, 100) {
 			err := f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
 				if i%2 == 0 {
@@ -235,5 +236,5 @@ func oppositeOrders(f *fixture) {
 		}
 		return nil
 	})
-	f.same("the balance after all of them", f.wallet(w.ben.ID).Balance, 49+4*rounds(5, 100))
+	f.same("the balance after all units", f.wallet(w.ben.ID).Balance, 49+4*rounds(5, 100))
 }

@@ -14,21 +14,23 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// idempotencyTests is that what bears a key is done once.
+// idempotencyTests tests that a command with a key is done once.
 var idempotencyTests = []test{
-	{"a record comes back as it was kept", recordKept},
-	{"a second unit with a key sees what the first committed", claimWaits},
-	{"commands with one key at once are done once", doneOnce},
+	{"a record comes back as it was saved", recordKept},
+	{"a second unit with a key sees the record of the first", claimWaits},
+	{"concurrent commands with one key are done once", doneOnce},
 	{"after a refusal the key is free", refusalFreesKey},
 	{"another request under the same key is refused", keyReused},
 	{"a key belongs to its owner", ownersApart},
 	{"forgetting removes the records of one owner", forgotten},
-	{"purging removes what is old, up to a limit", purged},
-	{"a key that was purged is free", purgedKeyFree},
+	{"purging removes old records, up to a limit", purged},
+	{"a purged key is free", purgedKeyFree},
 }
 
 func (f *fixture) newRecord(owner string, key idempotency.Key, at time.Time) idempotency.Record {
-	return idempotency.Record{Owner: owner, Key: key, Fingerprint: f.secret(), Answer: []byte(`{"n":1,"s":"é"}`), CreatedAt: at}
+	return idempotency.Record{
+		Owner: owner, Key: key, Fingerprint: f.secret(), Answer: []byte(`{"n":1,"s":"é"}`), CreatedAt: at,
+	}
 }
 
 func (f *fixture) save(r idempotency.Record) idempotency.Record {
@@ -37,7 +39,7 @@ func (f *fixture) save(r idempotency.Record) idempotency.Record {
 	return r
 }
 
-// record reads what is kept under a key; found is false where it is free.
+// record reads the record of a key; found is false if the key has no record.
 func (f *fixture) record(owner string, key idempotency.Key) (r idempotency.Record, found bool) {
 	f.Helper()
 	f.do(func(ctx context.Context, tx ports.Tx) (err error) {
@@ -56,11 +58,11 @@ func recordKept(f *fixture) {
 	got, found := f.record("ada", "key")
 	f.same("found", found, true)
 	f.same("the record", got, want)
-	f.do(func(ctx context.Context, tx ports.Tx) error { // a key that was claimed, and nothing kept under it
+	f.do(func(ctx context.Context, tx ports.Tx) error { // a key that is claimed without a record
 		return claimFree(ctx, tx, "ada", "unused")
 	})
 	_, found = f.record("ada", "unused")
-	f.same("a key under which nothing was kept is taken", found, false)
+	f.same("a key that was claimed without a record has a record", found, false)
 }
 
 func claimWaits(f *fixture) {
@@ -72,23 +74,23 @@ func claimWaits(f *fixture) {
 			return err
 		}
 		if second == nil {
-			second = aside(func() error {
+			second = inBackground(func() error {
 				return f.once(func(ctx context.Context, tx ports.Tx) (err error) {
 					seen, err = tx.Idempotency().Claim(ctx, record.Owner, record.Key)
 					return err
 				})
 			})
-			second.soon()
+			second.endsSoon()
 		}
 		return tx.Idempotency().Save(ctx, record)
 	})
 	switch err := second.wait(f.ctx); {
 	case errors.Is(err, fault.NotFound):
-		f.Error("a second unit found a key free that another one had claimed")
+		f.Error("a second unit found no record for a key that another unit had claimed")
 	case err == nil:
-		f.same("what the second unit saw", seen, record)
+		f.same("the record that the second unit read", seen, record)
 	case !lostOrNil(err):
-		f.Errorf("the second unit answered %v", err)
+		f.Errorf("the second unit returned %v", err)
 	}
 }
 
@@ -97,8 +99,10 @@ func (f *fixture) bonus(user id.User, amount int64, cmd idempotency.Command) (an
 	return f.slowBonus(0, user, amount, cmd)
 }
 
-// slowBonus is a bonus that takes its time once it has claimed its key.
-func (f *fixture) slowBonus(pause time.Duration, user id.User, amount int64, cmd idempotency.Command) (answer int64, replayed bool, err error) {
+// slowBonus is bonus with a pause after it has claimed its key.
+func (f *fixture) slowBonus(
+	pause time.Duration, user id.User, amount int64, cmd idempotency.Command,
+) (answer int64, replayed bool, err error) {
 	return idempotency.Run(f.ctx, f.store, clock.Clock(func() time.Time { return noon }), cmd,
 		func(context.Context, ports.Tx) error { return nil },
 		func(ctx context.Context, tx ports.Tx) (int64, error) {
@@ -117,15 +121,16 @@ func doneOnce(f *fixture) {
 	for round := range rounds(3, 100) {
 		ada := f.user(fmt.Sprintf("ada%d", round))
 		fresh := make([]bool, callers)
-		f.allTogether(callers, func(i int) error {
+		f.allConcurrently(callers, func(i int) error {
 			answer, replayed, err := f.slowBonus(patience, ada.ID, 7, command(ada.ID, "key", 7))
 			fresh[i] = !replayed
 			if err == nil && answer != 7 {
-				err = fmt.Errorf("the answer is %d, want 7", answer)
+				err = fmt.Errorf("got the answer %d, want 7", answer)
 			}
 			return err
 		})
-		f.same("how many did it", len(filter(fresh, func(b bool) bool { return b })), 1)
+		f.same("the number of callers that were not answered by a replay",
+			len(filter(fresh, func(b bool) bool { return b })), 1)
 		f.same("the balance", f.wallet(ada.ID).Balance, 7)
 	}
 	f.audited()
@@ -136,7 +141,7 @@ func refusalFreesKey(f *fixture) {
 	before := f.dump()
 	for range 2 {
 		if _, _, err := f.bonus(ada.ID, -7, command(ada.ID, "key", -7)); !errors.Is(err, tokens.ErrTooFewTokens) {
-			f.Errorf("a debit of an empty wallet answered %v", err)
+			f.Errorf("a debit of an empty wallet returned %v", err)
 		}
 	}
 	f.unchanged("a refusal", before)
@@ -153,10 +158,10 @@ func keyReused(f *fixture) {
 	before := f.dump()
 	for _, values := range []any{8, "7", []int{7}} {
 		if _, _, err := f.bonus(ada.ID, 8, command(ada.ID, "key", values)); !errors.Is(err, idempotency.ErrKeyReused) {
-			f.Errorf("another request under the same key answered %v", err)
+			f.Errorf("another request under the same key returned %v", err)
 		}
 	}
-	f.unchanged("a key that was used again", before)
+	f.unchanged("a request under a used key", before)
 }
 
 func ownersApart(f *fixture) {
@@ -164,7 +169,7 @@ func ownersApart(f *fixture) {
 	for _, u := range []id.User{ada.ID, ben.ID} {
 		for _, key := range []idempotency.Key{"key", "KEY", "key2", "ke"} {
 			if _, replayed, err := f.bonus(u, 1, command(u, key, 1)); err != nil || replayed {
-				f.Errorf("the key %s: replayed %v, %v", key, replayed, err)
+				f.Errorf("the key %s: replayed %v, error %v", key, replayed, err)
 			}
 		}
 		f.same("the balance", f.wallet(u).Balance, 4)
@@ -175,7 +180,7 @@ func forgotten(f *fixture) {
 	f.save(f.newRecord("ada", "1", noon))
 	f.save(f.newRecord("ada", "2", noon))
 	kept := f.save(f.newRecord("adah", "1", noon))
-	for range 2 { // the second finds none
+	for range 2 { // the second call finds no records
 		f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Idempotency().Forget(ctx, "ada") })
 	}
 	for _, key := range []idempotency.Key{"1", "2"} {
@@ -192,11 +197,13 @@ func purged(f *fixture) {
 	}
 	at := f.save(f.newRecord("ada", "at", noon))
 	for _, want := range []int{3, 2, 0} {
-		n := write(f, func(ctx context.Context, tx ports.Tx) (int, error) { return tx.Idempotency().Purge(ctx, noon, 3) })
-		f.same("how many were purged", n, want)
+		n := write(f, func(ctx context.Context, tx ports.Tx) (int, error) {
+			return tx.Idempotency().Purge(ctx, noon, 3)
+		})
+		f.same("the number of purged records", n, want)
 	}
 	got, _ := f.record("ada", "at")
-	f.same("the record that is as old as the limit", got, at)
+	f.same("the record created exactly at the limit", got, at)
 }
 
 func purgedKeyFree(f *fixture) {
@@ -206,6 +213,6 @@ func purgedKeyFree(f *fixture) {
 		f.kept("the answer", answer, 7*(want+1), err)
 		f.same("replayed", replayed, false)
 		n, err := idempotency.Purge(f.ctx, f.store, clock.Clock(func() time.Time { return noon.Add(25 * time.Hour) }))
-		f.kept("how many were purged", n, 1, err)
+		f.kept("the number of purged records", n, 1, err)
 	}
 }

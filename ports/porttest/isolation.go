@@ -14,20 +14,21 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// isolation is what units of work see, and do not see, of one another.
+// isolation tests what units of work see of one another.
 var isolation = []test{
-	{"nobody sees what is not committed", noDirtyRead},
-	{"nobody sees what was rolled back", noPhantomOfRollback},
-	{"a commit is seen at once and whole", wholeCommits},
-	{"a snapshot is one moment", oneMoment},
-	{"a reading unit sees what was committed before each read", freshReads},
+	{"uncommitted writes are invisible", noDirtyRead},
+	{"rolled back writes are invisible", noPhantomOfRollback},
+	{"a commit becomes visible as a whole", wholeCommits},
+	{"a snapshot shows one moment", oneMoment},
+	{"each read of a reading unit sees the commits before it", freshReads},
 	{"load, change and save lose no update", noLostUpdate},
 	{"two admins cannot demote each other", noWriteSkew},
 }
 
-// lookAt lists all accounts from outside while a unit that added one is under way. first reports whether the
-// reader ended before that unit; a store whose readers wait for its writer lists them later.
-func (f *fixture) lookAt(end error) (seen []users.User, first bool) {
+// readDuring lists all accounts in a second unit while a unit that added one is under way. first
+// reports whether the reader ended before that unit. If the store's readers wait for its writer,
+// the reader ends later.
+func (f *fixture) readDuring(end error) (seen []users.User, first bool) {
 	f.Helper()
 	var look *task
 	err := f.try(func(ctx context.Context, tx ports.Tx) error {
@@ -35,18 +36,18 @@ func (f *fixture) lookAt(end error) (seen []users.User, first bool) {
 			return err
 		}
 		if look == nil {
-			look = aside(func() error {
+			look = inBackground(func() error {
 				return f.in(f.ctx, uow.Snapshot, func(ctx context.Context, tx ports.Tx) (err error) {
 					seen, err = tx.Users().List(ctx, users.Filter{}, nil, 100)
 					return err
 				})
 			})
-			first = look.soon()
+			first = look.endsSoon()
 		}
 		return end
 	})
 	if !errors.Is(err, end) || look == nil {
-		f.Fatalf("the unit answered %v, want %v", err, end)
+		f.Fatalf("the unit returned %v, want %v", err, end)
 	}
 	if err := look.wait(f.ctx); err != nil {
 		f.Fatalf("a reader failed: %v", err)
@@ -54,8 +55,8 @@ func (f *fixture) lookAt(end error) (seen []users.User, first bool) {
 	return seen, first
 }
 
-// everybody lists all accounts.
-func (f *fixture) everybody() []users.User {
+// allAccounts lists all accounts.
+func (f *fixture) allAccounts() []users.User {
 	f.Helper()
 	return read(f, func(ctx context.Context, tx ports.Tx) ([]users.User, error) {
 		return tx.Users().List(ctx, users.Filter{}, nil, 100)
@@ -64,21 +65,22 @@ func (f *fixture) everybody() []users.User {
 
 func noDirtyRead(f *fixture) {
 	f.user("ada")
-	if seen, first := f.lookAt(nil); first && len(seen) != 1 {
-		f.Errorf("a reader saw what was not committed: %+v", seen)
+	if seen, first := f.readDuring(nil); first && len(seen) != 1 {
+		f.Errorf("a reader saw an account before its commit: %+v", seen)
 	}
-	f.same("how many accounts a reader sees that came after the commit", len(f.everybody()), 2)
+	f.same("the number of accounts that a reader sees after the commit", len(f.allAccounts()), 2)
 }
 
 func noPhantomOfRollback(f *fixture) {
 	f.user("ada")
-	if seen, _ := f.lookAt(errBoom); len(seen) != 1 {
-		f.Errorf("a reader saw what was rolled back: %+v", seen)
+	if seen, _ := f.readDuring(errBoom); len(seen) != 1 {
+		f.Errorf("a reader saw an account that was rolled back: %+v", seen)
 	}
-	f.same("how many accounts there are after the rollback", len(f.everybody()), 1)
+	f.same("the number of accounts after the rollback", len(f.allAccounts()), 1)
 }
 
-// wholeCommits moves tokens around in a ring, and reads meanwhile: none may be missing in a snapshot.
+// wholeCommits moves tokens around a ring of accounts while snapshots sum their balances: no token
+// may be missing or counted twice.
 func wholeCommits(f *fixture) {
 	f.wholeCommits(uow.Snapshot, func(ctx context.Context, tx ports.Tx, ring []id.User) (sum int64, err error) {
 		for _, u := range ring {
@@ -99,7 +101,9 @@ func wholeReads(f *fixture) {
 	}
 }
 
-func (f *fixture) wholeCommits(mode uow.Mode, balances func(ctx context.Context, tx ports.Tx, ring []id.User) (int64, error)) {
+func (f *fixture) wholeCommits(
+	mode uow.Mode, balances func(ctx context.Context, tx ports.Tx, ring []id.User) (int64, error),
+) {
 	f.Helper()
 	const people, each = 4, 100
 	ring := make([]id.User, people)
@@ -107,11 +111,12 @@ func (f *fixture) wholeCommits(mode uow.Mode, balances func(ctx context.Context,
 		ring[i] = u.ID
 		f.post(u.ID, each, tokens.SignupBonus)
 	}
-	writing := aside(func() error {
+	writing := inBackground(func() error {
 		for i := range rounds(60, 2000) {
 			err := f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
 				return post(ctx, tx,
-					f.newEntry(ring[i%people], -3, tokens.AdminAdjustment), f.newEntry(ring[(i+1)%people], 3, tokens.AdminAdjustment))
+					f.newEntry(ring[i%people], -3, tokens.AdminAdjustment), f.newEntry(ring[(i+1)%people], 3,
+						tokens.AdminAdjustment))
 			})
 			if err != nil {
 				return err
@@ -122,7 +127,7 @@ func (f *fixture) wholeCommits(mode uow.Mode, balances func(ctx context.Context,
 	for over := false; !over; {
 		select {
 		case <-writing.done:
-			over = true // and look once more
+			over = true // after one more read
 		default:
 		}
 		var sum int64
@@ -134,7 +139,7 @@ func (f *fixture) wholeCommits(mode uow.Mode, balances func(ctx context.Context,
 			f.Fatal(err)
 		}
 		if sum != people*each {
-			f.Fatalf("in mode %d, a reader saw %d tokens, want %d: half a unit", mode, sum, people*each)
+			f.Fatalf("in mode %d, a reader saw %d tokens, want %d: a part of a unit", mode, sum, people*each)
 		}
 	}
 	if err := writing.wait(f.ctx); err != nil {
@@ -143,7 +148,7 @@ func (f *fixture) wholeCommits(mode uow.Mode, balances func(ctx context.Context,
 	f.audited()
 }
 
-// balances sums the wallets of some people in one read of all.
+// balances sums the balances of some accounts, by a single read of all wallets.
 func balances(ctx context.Context, tx ports.Tx, of []id.User) (sum int64, err error) {
 	wallets, err := tx.Rows().Read(ctx, ports.Wallets, nil, 1000)
 	if err == nil {
@@ -170,12 +175,13 @@ func oneMoment(f *fixture) {
 			return err
 		}
 		if writing == nil {
-			writing = aside(func() error {
+			writing = inBackground(func() error {
 				return f.try(func(ctx context.Context, tx ports.Tx) error {
-					return post(ctx, tx, f.newEntry(ada.ID, -4, tokens.AdminAdjustment), f.newEntry(ben.ID, 4, tokens.AdminAdjustment))
+					return post(ctx, tx, f.newEntry(ada.ID, -4, tokens.AdminAdjustment),
+						f.newEntry(ben.ID, 4, tokens.AdminAdjustment))
 				})
 			})
-			writing.soon() // or it waits for the snapshot's end
+			writing.endsSoon() // unless it waits for the end of the snapshot
 		}
 		if second, err = tx.Tokens().Wallet(ctx, ben.ID); err != nil {
 			return err
@@ -193,7 +199,7 @@ func oneMoment(f *fixture) {
 		f.Fatal(err)
 	}
 	if first.Balance+second.Balance != 20 || int64(len(ledger)) != 1+(second.Balance-10)/4 {
-		f.Errorf("a snapshot saw the balances %d and %d and %d lines of a ledger, which are not of one moment",
+		f.Errorf("a snapshot saw the balances %d and %d and %d lines of a ledger, which never existed together",
 			first.Balance, second.Balance, len(ledger))
 	}
 	f.same("the balance afterwards", f.wallet(ben.ID).Balance, 14)
@@ -206,13 +212,13 @@ func freshReads(f *fixture) {
 	var w tokens.Wallet
 	err := f.in(f.ctx, uow.Read, func(ctx context.Context, tx ports.Tx) (err error) {
 		if writing == nil {
-			writing = aside(func() error {
+			writing = inBackground(func() error {
 				return f.try(func(ctx context.Context, tx ports.Tx) error {
 					return post(ctx, tx, f.newEntry(ada.ID, 5, tokens.Bonus))
 				})
 			})
 		}
-		written = writing.soon() // or the writer waits for the reader
+		written = writing.endsSoon() // unless the writer waits for the reader
 		w, err = tx.Tokens().Wallet(ctx, ada.ID)
 		return err
 	})
@@ -234,7 +240,7 @@ func noLostUpdate(f *fixture) {
 	const people = 8
 	each := rounds(5, 200)
 	ada := f.user("ada")
-	f.allTogether(people, func(int) error {
+	f.allConcurrently(people, func(int) error {
 		for range each {
 			err := f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
 				u, err := tx.Users().User(ctx, ada.ID)
@@ -252,8 +258,8 @@ func noLostUpdate(f *fixture) {
 		return nil
 	})
 	got := read(f, func(ctx context.Context, tx ports.Tx) (users.User, error) { return tx.Users().User(ctx, ada.ID) })
-	f.same("a count that all raised at once", got.Bio, people*each)
-	f.same("the version after that", got.Version, 1+people*each)
+	f.same("a counter that concurrent units raised", got.Bio, people*each)
+	f.same("the version of the account", got.Version, 1+people*each)
 	f.audited()
 }
 
@@ -261,7 +267,7 @@ func noWriteSkew(f *fixture) {
 	for i := range rounds(10, 300) {
 		ada, ben := f.user(fmt.Sprintf("ada%d", i), admin), f.user(fmt.Sprintf("ben%d", i), admin)
 		demoted := make([]bool, 2)
-		f.allTogether(2, func(i int) error {
+		f.allConcurrently(2, func(i int) error {
 			target := []users.User{ada, ben}[i].ID
 			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
 				demoted[i] = false
@@ -278,7 +284,7 @@ func noWriteSkew(f *fixture) {
 			return tx.Users().List(ctx, users.Filter{Role: users.RoleAdmin}, nil, 10)
 		})
 		if len(left) != 1 || demoted[0] == demoted[1] {
-			f.Fatalf("round %d: %d admins are left after two demoted each other, want 1", i, len(left))
+			f.Fatalf("round %d: %d admins are left after two tried to demote each other, want 1", i, len(left))
 		}
 		left[0].Role = users.RoleUser
 		f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().Save(ctx, left[0]) })

@@ -19,9 +19,9 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// life is everything at once.
+// life tests whole communities.
 var life = []test{
-	{"an audit finds what is wrong, and nothing else", townAudit},
+	{"an audit finds exactly the rules that are broken", townAudit},
 	{"a busy community passes the audit", inCommunity(busy)},
 }
 
@@ -36,10 +36,11 @@ func townAudit(f *fixture) {
 		found = append(found, broken.Rule+" "+broken.Subject)
 	}
 	f.same("the violations", found, []string{"wallet_user " + w.dora.ID.String()})
-	f.same("wallets, transactions and what is held", []int64{v.Wallets, v.Transactions, v.Held}, []int64{8, 7, w.accepted.Tokens})
+	f.same("wallets, transactions and held tokens", []int64{v.Wallets, v.Transactions, v.Held},
+		[]int64{8, 7, w.accepted.Tokens})
 }
 
-// crowd is a community in which everybody does something at random.
+// crowd is a community whose members act at random.
 type crowd struct {
 	*community
 	eve    users.User
@@ -47,7 +48,7 @@ type crowd struct {
 	talks  []messaging.Conversation
 }
 
-// busy lets many act at once at random, and moves the time on meanwhile.
+// busy runs concurrent actors that act at random, and advances the clock meanwhile.
 func busy(c *community) {
 	crowd := &crowd{community: c, eve: c.admin("eve")}
 	for i := range 6 {
@@ -60,10 +61,10 @@ func busy(c *community) {
 	}
 	const actors = 8
 	steps := rounds(60, 20_000)
-	c.allTogether(actors, func(actor int) error {
+	c.allConcurrently(actors, func(actor int) error {
 		dice := rand.New(rand.NewPCG(uint64(actor), 1)) // #nosec G115 -- small and positive
 		for step := range steps {
-			key := idempotency.Key(fmt.Sprint("key-", dice.IntN(20*steps))) // some are used again
+			key := idempotency.Key(fmt.Sprint("key-", dice.IntN(20*steps))) // some keys are used again
 			err := crowd.act(dice, key)
 			switch fault.KindOf(err) {
 			case fault.Internal, fault.Unavailable:
@@ -81,7 +82,7 @@ func busy(c *community) {
 	}
 }
 
-// act does one thing.
+// act makes one random call.
 func (c *crowd) act(dice *rand.Rand, key idempotency.Key) (err error) {
 	talk := c.talks[dice.IntN(len(c.talks))]
 	who := []id.User{talk.VoyagerID, talk.LocalID}[dice.IntN(2)]
@@ -108,7 +109,7 @@ func (c *crowd) act(dice *rand.Rand, key idempotency.Key) (err error) {
 	return err
 }
 
-// moveOne moves some reservation of a conversation.
+// moveOne moves a random reservation of a conversation.
 func (c *crowd) moveOne(dice *rand.Rand, talk messaging.Conversation, who id.User) error {
 	list, err := c.reservations.InConversation(c.ctx, who, talk.ID, page.Request[page.Moment]{Limit: 5})
 	if err != nil || len(list.Items) == 0 {
@@ -125,7 +126,7 @@ func (c *crowd) moveOne(dice *rand.Rand, talk messaging.Conversation, who id.Use
 	return err
 }
 
-// comeAndGo blocks, deactivates, reactivates and, at times, erases.
+// comeAndGo blocks, unblocks, deactivates, reactivates or erases at random.
 func (c *crowd) comeAndGo(dice *rand.Rand, talk messaging.Conversation, who id.User) error {
 	switch dice.IntN(8) {
 	case 0:

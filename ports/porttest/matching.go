@@ -12,16 +12,16 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// matchingTests is what is kept of profiles and interests.
+// matchingTests tests profiles and interests.
 var matchingTests = []test{
 	{"a profile comes back with its interests by name", profileKept},
 	{"saving again replaces all but the id", profileReplaced},
-	{"a profile saved by many at once is one of theirs, whole", profileRace},
-	{"a profile that is dropped is gone", profileDropped},
+	{"concurrent saves of a profile leave one of them, whole", profileRace},
+	{"a dropped profile is not found", profileDropped},
 	{"an interest's name is taken without regard to case", interestTaken},
-	{"one name added by many at once is one interest", interestRace},
+	{"concurrent adds of one name create one interest", interestRace},
 	{"an interest that is held is saved", interestSaved},
-	{"interests come by their ids", interestsByID},
+	{"interests are read by id", interestsByID},
 	{"pages of interests hold each once, by name", interestPages},
 }
 
@@ -35,7 +35,8 @@ func (f *fixture) profileOf(user id.User) (p matching.Profile, interests []match
 	return p, interests
 }
 
-// oddNames are in the order of their folded bytes, which no language's own order is.
+// oddNames is in the order of the folded names' bytes, which differs from the order of every
+// language.
 var oddNames = []string{"10", "9", "A b", "A-B", "a_b", "AA", "ab", "Z", "É", "жук", "字", "\uFF5E", "\U0001F600"}
 
 func profileKept(f *fixture) {
@@ -44,7 +45,7 @@ func profileKept(f *fixture) {
 		all = append(all, f.interest(name))
 	}
 	for i := range all {
-		if i%3 == 0 { // inactive ones stay linked
+		if i%3 == 0 { // an inactive interest stays linked
 			all[i].IsActive = false
 			f.same("saved", f.saveInterest(all[i]), true)
 		}
@@ -70,7 +71,7 @@ func profileReplaced(f *fixture) {
 	sameList(f, "its interests", interests, []matching.Interest{chess, opera})
 	f.saveProfile(second)
 	_, interests = f.profileOf(ada.ID)
-	sameList(f, "its interests when there are none", interests, nil)
+	sameList(f, "its interests after saving it with no interests", interests, nil)
 	f.rowCount(ports.Profiles, 1)
 	f.rowCount(ports.ProfileInterests, 0)
 }
@@ -82,19 +83,20 @@ func profileRace(f *fixture) {
 	}
 	for round := range rounds(5, 200) {
 		ada := f.user(fmt.Sprintf("ada%d", round))
-		f.allTogether(len(interests), func(i int) error {
+		f.allConcurrently(len(interests), func(i int) error {
 			p := f.newProfile(ada)
 			p.FirstName = interests[i].Name
 			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
-				return tx.Matching().SaveProfile(ctx, p, []id.Interest{interests[i].ID, interests[(i+1)%len(interests)].ID})
+				return tx.Matching().SaveProfile(ctx, p,
+					[]id.Interest{interests[i].ID, interests[(i+1)%len(interests)].ID})
 			})
 		})
 		p, linked := f.profileOf(ada.ID)
 		i := slices.IndexFunc(interests, func(x matching.Interest) bool { return x.Name == p.FirstName })
 		if i < 0 {
-			f.Fatalf("a profile that no unit saved: %+v", p)
+			f.Fatalf("read a profile that no unit saved: %+v", p)
 		}
-		f.same("how many interests are linked", len(linked), 2)
+		f.same("the number of linked interests", len(linked), 2)
 		for _, want := range []matching.Interest{interests[i], interests[(i+1)%len(interests)]} {
 			if !slices.Contains(linked, want) {
 				f.Errorf("the profile of one unit has the interests of another: %+v, %+v", p, linked)
@@ -121,12 +123,16 @@ func profileDropped(f *fixture) {
 }
 
 func interestTaken(f *fixture) {
-	for _, forms := range [][]string{{"Hiking", "hiking", "HIKING"}, {"café", "cafe\u0301", "CAFÉ"}, {"Straße", "STRASSE"}} {
+	for _, forms := range [][]string{
+		{"Hiking", "hiking", "HIKING"}, {"café", "cafe\u0301", "CAFÉ"}, {"Straße", "STRASSE"},
+	} {
 		first := f.interest(forms[0])
 		before := f.dump()
 		for _, form := range forms {
 			i := f.newInterest(form)
-			created := write(f, func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Matching().AddInterest(ctx, i) })
+			created := write(f, func(ctx context.Context, tx ports.Tx) (bool, error) {
+				return tx.Matching().AddInterest(ctx, i)
+			})
 			f.same("created "+form, created, false)
 		}
 		f.unchanged("a name that is taken", before)
@@ -136,25 +142,25 @@ func interestTaken(f *fixture) {
 		taken.Name = strings.ToUpper(forms[0])
 		f.same("saved under a name that is taken", f.saveInterest(taken), false)
 		f.unchanged("a name that is taken", before)
-		first.Name = strings.ToUpper(forms[0]) // its own name is its to write otherwise
+		first.Name = strings.ToUpper(forms[0]) // an interest may respell its own name
 		f.same("saved under its own name", f.saveInterest(first), true)
 		other.Name = "further " + forms[0]
 		f.same("saved under a name that is free", f.saveInterest(other), true)
-		f.interest("other " + forms[0]) // is free again
+		f.interest("other " + forms[0]) // this name is free again
 	}
 }
 
 func interestRace(f *fixture) {
 	for round := range rounds(3, 200) {
 		created := make([]bool, 12)
-		f.allTogether(len(created), func(i int) error {
+		f.allConcurrently(len(created), func(i int) error {
 			interest := f.newInterest(fmt.Sprint([]string{"Chess", "chess", "CHESS"}[i%3], round))
 			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
 				created[i], err = tx.Matching().AddInterest(ctx, interest)
 				return err
 			})
 		})
-		f.same("how many created it", len(filter(created, func(b bool) bool { return b })), 1)
+		f.same("the number of units that added the interest", len(filter(created, func(b bool) bool { return b })), 1)
 	}
 	f.rowCount(ports.Interests, rounds(3, 200))
 }
@@ -202,12 +208,19 @@ func interestPages(f *fixture) {
 		})
 		all = append(all, interest)
 	}
-	slices.SortFunc(all, func(a, b matching.Interest) int { return strings.Compare(text.Fold(a.Name), text.Fold(b.Name)) })
-	fetch := func(activeOnly bool) func(context.Context, ports.Tx, *matching.NamePlace, int) ([]matching.Interest, error) {
-		return func(ctx context.Context, tx ports.Tx, after *matching.NamePlace, limit int) ([]matching.Interest, error) {
+	slices.SortFunc(all, func(a, b matching.Interest) int {
+		return strings.Compare(text.Fold(a.Name), text.Fold(b.Name))
+	})
+	fetch := func(activeOnly bool) func(
+		context.Context, ports.Tx, *matching.NamePlace, int,
+	) ([]matching.Interest, error) {
+		return func(
+			ctx context.Context, tx ports.Tx, after *matching.NamePlace, limit int,
+		) ([]matching.Interest, error) {
 			return tx.Matching().AllInterests(ctx, activeOnly, after, limit)
 		}
 	}
 	pages(f, "all interests", all, matching.PlaceOfInterest, fetch(false))
-	pages(f, "active interests", filter(all, func(i matching.Interest) bool { return i.IsActive }), matching.PlaceOfInterest, fetch(true))
+	pages(f, "active interests", filter(all, func(i matching.Interest) bool { return i.IsActive }),
+		matching.PlaceOfInterest, fetch(true))
 }

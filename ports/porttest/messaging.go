@@ -15,16 +15,16 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// messagingTests is what is kept of conversations and messages.
+// messagingTests tests conversations and messages.
 var messagingTests = []test{
 	{"a pair has one conversation in each order", conversationOpened},
-	{"a conversation opened by many at once is one", conversationRace},
+	{"concurrent opens of a conversation create one", conversationRace},
 	{"users who share a conversation are acquainted", acquainted},
-	{"its standing tells who is active, and of a block by either", conversationStanding},
+	{"a standing reports who is active, and a block by either", conversationStanding},
 	{"an image is kept apart from its message", attachmentApart},
 	{"pages of messages hold each once, newest first", messagePages},
-	{"reading marks the other's messages up to a place", messagesRead},
-	{"messages read by many at once are counted once", readRace},
+	{"reading marks the other's messages up to a moment", messagesRead},
+	{"concurrent reads count each message once", readRace},
 	{"an overview names the other and the last message", overviewRead},
 	{"the other's first name is that of the profile, or of the account", overviewNames},
 	{"pages of conversations hold each once, newest activity first", overviewPages},
@@ -53,7 +53,7 @@ func conversationOpened(f *fixture) {
 	got, err = of(ben.ID, ada.ID)
 	f.kept("the conversation of Ben as voyager", got, back, err)
 	if _, err = of(cleo.ID, ada.ID); !errors.Is(err, fault.NotFound) {
-		f.Errorf("a conversation that was not opened answered %v, want not found", err)
+		f.Errorf("reading a conversation that was not opened returned %v, want not found", err)
 	}
 }
 
@@ -62,14 +62,15 @@ func conversationRace(f *fixture) {
 	for i := range rounds(3, 200) {
 		ada := f.user(fmt.Sprintf("ada%d", i))
 		created, there := make([]bool, 10), make([]messaging.Conversation, 10)
-		f.allTogether(len(created), func(i int) error {
+		f.allConcurrently(len(created), func(i int) error {
 			c := f.newConversation(ada.ID, ben.ID)
 			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
 				there[i], created[i], err = tx.Messaging().OpenConversation(ctx, c)
 				return err
 			})
 		})
-		f.same("how many created it", len(filter(created, func(b bool) bool { return b })), 1)
+		f.same("the number of units that created the conversation",
+			len(filter(created, func(b bool) bool { return b })), 1)
 		for _, c := range there {
 			f.same("the conversation", c, there[0])
 		}
@@ -145,7 +146,7 @@ func attachmentApart(f *fixture) {
 			f.same("its image", image, want[m.ID])
 		}
 		if there := m.Attachment != ""; there != (err == nil) || !there && !errors.Is(err, fault.NotFound) {
-			f.Errorf("the image of a message with %q answered %v", m.Attachment, err)
+			f.Errorf("reading the image of a message with the media type %q returned %v", m.Attachment, err)
 		}
 	}
 }
@@ -165,10 +166,11 @@ func messagePages(f *fixture) {
 		all = append(all, m)
 	}
 	f.message(other, ada, noon)
-	pages(f, "messages", newestFirst(all, byTime, byID), moment, func(ctx context.Context, tx ports.Tx, after *page.Moment, limit int) ([]messaging.Message, error) {
-		_, messages, err := tx.Messaging().History(ctx, talk.ID, after, limit)
-		return messages, err
-	})
+	pages(f, "messages", newestFirst(all, byTime, byID), moment,
+		func(ctx context.Context, tx ports.Tx, after *page.Moment, limit int) ([]messaging.Message, error) {
+			_, messages, err := tx.Messaging().History(ctx, talk.ID, after, limit)
+			return messages, err
+		})
 }
 
 func messagesRead(f *fixture) {
@@ -193,14 +195,14 @@ func messagesRead(f *fixture) {
 				want++
 			}
 		}
-		f.same(fmt.Sprintf("how many were unread up to the message %d", upTo), mark(ada, all[upTo]), want)
+		f.same(fmt.Sprintf("the number of unread messages up to message %d", upTo), mark(ada, all[upTo]), want)
 		got := read(f, func(ctx context.Context, tx ports.Tx) ([]messaging.Message, error) {
 			_, messages, err := tx.Messaging().History(ctx, talk.ID, nil, 100)
 			return messages, err
 		})
 		sameList(f, fmt.Sprintf("the messages after reading up to %d", upTo), got, newestFirst(all, byTime, byID))
 	}
-	f.same("how many Ben has not read", mark(ben, all[11]), 6)
+	f.same("the number of messages that Ben has not read", mark(ben, all[11]), 6)
 	f.same("a message elsewhere", f.messageOf(elsewhere.ID), elsewhere)
 }
 
@@ -212,7 +214,7 @@ func readRace(f *fixture) {
 			f.addMessage(f.newMessage(talk, talk.LocalID, noon), nil)
 		}
 		counted := make([]int, 8)
-		f.allTogether(len(counted), func(i int) error {
+		f.allConcurrently(len(counted), func(i int) error {
 			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
 				counted[i], err = tx.Messaging().MarkRead(ctx, talk.ID, ada.ID, page.Moment{At: noon.Add(time.Hour)})
 				return err
@@ -222,7 +224,7 @@ func readRace(f *fixture) {
 		for _, n := range counted {
 			sum += n
 		}
-		f.same("how many were unread, all told", sum, 10)
+		f.same("the sum of the messages that concurrent readers marked", sum, 10)
 	}
 }
 
@@ -233,11 +235,11 @@ func (f *fixture) overview(c messaging.Conversation, viewer users.User) messagin
 	})
 }
 
-// flat is an overview that can be compared and printed.
+// flat is an overview without pointers, so that it can be printed and compared.
 type flat struct {
 	Conversation messaging.Conversation
 	Other        messaging.Person
-	LastMessage  messaging.Message // zero where there is none
+	LastMessage  messaging.Message // zero if there is no message
 	Unread       int
 }
 
@@ -258,9 +260,9 @@ func overviewRead(f *fixture) {
 	f.same("an overview without messages", flatten(f.overview(talk, ada)), flat{Conversation: talk, Other: toAda})
 	f.message(talk, ada, noon.Add(time.Minute))
 	first := f.message(talk, ben, noon.Add(2*time.Minute))
-	f.message(talk, ben, noon.Add(time.Second)) // came late
-	f.same("an overview to the voyager", flatten(f.overview(talk, ada)), flat{talk, toAda, first, 2})
-	f.same("an overview to the local", flatten(f.overview(talk, ben)), flat{talk, toBen, first, 1})
+	f.message(talk, ben, noon.Add(time.Second)) // added last, with an earlier time
+	f.same("the voyager's overview", flatten(f.overview(talk, ada)), flat{talk, toAda, first, 2})
+	f.same("the local's overview", flatten(f.overview(talk, ben)), flat{talk, toBen, first, 1})
 	second := f.message(talk, ada, noon.Add(2*time.Minute)) // at the same time, with a higher id
 	f.same("an overview with two last messages", flatten(f.overview(talk, ben)), flat{talk, toBen, second, 2})
 	f.do(func(ctx context.Context, tx ports.Tx) error {
@@ -268,7 +270,7 @@ func overviewRead(f *fixture) {
 		return err
 	})
 	f.same("an overview after reading", flatten(f.overview(talk, ben)), flat{talk, toBen, second, 1})
-	f.same("an overview to the other after that", f.overview(talk, ada).Unread, 2)
+	f.same("the unread messages in the other's overview after that", f.overview(talk, ada).Unread, 2)
 }
 
 func overviewNames(f *fixture) {
@@ -278,11 +280,12 @@ func overviewNames(f *fixture) {
 	} {
 		u := f.user(fmt.Sprint("user", i), func(u *users.User) { u.Name = c.name })
 		talk := f.conversation(viewer, u)
-		f.same("the name of somebody without a profile", f.overview(talk, viewer).Other.FirstName, u.FirstName())
+		f.same("the name of a person without a profile", f.overview(talk, viewer).Other.FirstName, u.FirstName())
 		p := f.newProfile(u)
 		p.FirstName, p.IsSearchable = c.profile, false
 		f.saveProfile(p)
-		f.same("the name of somebody", f.overview(talk, viewer).Other, messaging.Person{UserID: u.ID, FirstName: c.want, ImageURL: p.ImageURL})
+		f.same("the name of a person with a profile", f.overview(talk, viewer).Other,
+			messaging.Person{UserID: u.ID, FirstName: c.want, ImageURL: p.ImageURL})
 	}
 	gone := f.user("gone")
 	talk := f.conversation(viewer, gone)
@@ -303,7 +306,7 @@ func overviewPages(f *fixture) {
 		talk.CreatedAt = tie(i)
 		f.openConversation(talk)
 		line := flat{Conversation: talk, Other: messaging.Person{UserID: other.ID, FirstName: other.Name}}
-		if i%5 != 0 { // the others are as old as their conversation
+		if i%5 != 0 { // the others have the time of their conversation
 			f.message(talk, ada, talk.CreatedAt)
 			line.LastMessage, line.Unread = f.message(talk, other, tie(i+1).Add(time.Minute)), 1
 		}
@@ -311,7 +314,7 @@ func overviewPages(f *fixture) {
 	}
 	cleo := f.user("cleo")
 	f.message(f.conversation(cleo, f.user("dora")), cleo, noon)
-	f.block(ada.ID, want[0].Other.UserID) // which hides nothing from the list
+	f.block(ada.ID, want[0].Other.UserID) // a block hides no conversation from the list
 	want = newestFirst(want, func(o flat) time.Time {
 		if o.LastMessage.ID.IsZero() {
 			return o.Conversation.CreatedAt
@@ -325,7 +328,9 @@ func overviewPages(f *fixture) {
 		}
 		return messaging.PlaceOfOverview(full)
 	}
-	pages(f, "conversations", want, place, func(ctx context.Context, tx ports.Tx, after *page.Moment, limit int) ([]flat, error) {
+	pages(f, "conversations", want, place, func(
+		ctx context.Context, tx ports.Tx, after *page.Moment, limit int,
+	) ([]flat, error) {
 		list, err := tx.Messaging().Overviews(ctx, ada.ID, after, limit)
 		var lines []flat
 		for _, o := range list {
@@ -342,7 +347,9 @@ func acquainted(f *fixture) {
 		a, b id.User
 		want bool
 	}{{ada.ID, ben.ID, true}, {ben.ID, ada.ID, true}, {ada.ID, cleo.ID, false}, {cleo.ID, ben.ID, false}} {
-		got := read(f, func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Messaging().Acquainted(ctx, c.a, c.b) })
+		got := read(f, func(ctx context.Context, tx ports.Tx) (bool, error) {
+			return tx.Messaging().Acquainted(ctx, c.a, c.b)
+		})
 		f.same("acquainted", got, c.want)
 	}
 }

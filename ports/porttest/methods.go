@@ -17,20 +17,21 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// calls is what a unit of work promises for every method of every repository.
+// calls tests the promises of a unit of work with every method of every repository.
 var calls = []test{
 	{"a failed unit leaves no row", failedUnit},
 	{"a commit keeps every row", keptUnit},
-	{"a panic rolls back and goes on", panickingUnit},
+	{"a panic rolls back and reaches the caller", panickingUnit},
 	{"an error of a repository ends the unit", errorEndsUnit},
-	{"not found does not end the unit", notFoundGoesOn},
-	{"a duplicate does not end the unit", duplicateGoesOn},
+	{"not found does not end the unit", notFoundKeepsUnit},
+	{"a duplicate does not end the unit", duplicateKeepsUnit},
 	{"a unit that only reads refuses every write", readOnly},
 	{"a unit that only reads reads everything", readingModes},
-	{"a repository used after the end is refused", usedAfterEnd},
+	{"a repository is refused after the end of its unit", usedAfterEnd},
 }
 
-// everything writes through every repository, and makes sure that the unit sees what it wrote.
+// everything writes through every repository, and returns an error if the unit does not see its own
+// writes.
 func everything(f *fixture, w *town, before contents) unit {
 	return func(ctx context.Context, tx ports.Tx) error {
 		for _, c := range w.writes(f) {
@@ -44,7 +45,7 @@ func everything(f *fixture, w *town, before contents) unit {
 		}
 		for _, table := range ports.Tables {
 			if slices.Equal(before[table.Name], during[table.Name]) {
-				return fmt.Errorf("a unit does not see what it wrote to %s", table.Name)
+				return fmt.Errorf("a unit does not see its own writes to %s", table.Name)
 			}
 		}
 		return nil
@@ -61,7 +62,7 @@ func failedUnit(f *fixture) {
 		return errBoom
 	})
 	if !errors.Is(err, errBoom) {
-		f.Errorf("the unit failed with %v, want the error that its function returned", err)
+		f.Errorf("the unit returned %v, want the error that its function returned", err)
 	}
 	f.unchanged("a unit that failed", before)
 }
@@ -88,7 +89,7 @@ func panickingUnit(f *fixture) {
 	f.user("still-here")
 }
 
-// ending are errors of repositories that must end the unit.
+// ending returns calls with errors that must end the unit, and the error to expect.
 func (w *town) ending(f *fixture) []struct {
 	call
 	want error
@@ -105,9 +106,13 @@ func (w *town) ending(f *fixture) []struct {
 		{call{"too many tokens", func(ctx context.Context, tx ports.Tx) error {
 			return post(ctx, tx, f.newEntry(w.ben.ID, tokens.MaxBalance, tokens.Bonus))
 		}}, tokens.ErrTooManyTokens},
-		{call{"a stale save", func(ctx context.Context, tx ports.Tx) error { return tx.Users().Save(ctx, stale) }}, uow.ErrConflict},
-		{call{"a stale erasure", func(ctx context.Context, tx ports.Tx) error { return tx.Users().Erase(ctx, stale) }}, uow.ErrConflict},
-		{call{"a row that is there", func(ctx context.Context, tx ports.Tx) error {
+		{call{"a stale save", func(ctx context.Context, tx ports.Tx) error { return tx.Users().Save(ctx, stale) }},
+			uow.ErrConflict},
+		{call{"a stale erasure", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Users().Erase(ctx,
+				stale)
+		}}, uow.ErrConflict},
+		{call{"a row whose key exists", func(ctx context.Context, tx ports.Tx) error {
 			return tx.Rows().Write(ctx, ports.StoreMarks, []ports.Row{{w.mark, noon}})
 		}}, nil},
 	}
@@ -117,45 +122,45 @@ func errorEndsUnit(f *fixture) {
 	w := f.town()
 	before := f.dump()
 	for _, e := range w.ending(f) {
-		var wentOn []string
+		var continued []string
 		run := f.try
 		if errors.Is(e.want, uow.ErrConflict) {
 			run = f.once
 		}
 		err := run(func(ctx context.Context, tx ports.Tx) error {
-			wentOn = nil
+			continued = nil
 			for _, c := range w.writes(f)[:3] {
 				if err := c.run(ctx, tx); err != nil {
 					return fmt.Errorf("%s: %w", c.name, err)
 				}
 			}
-			if e.run(ctx, tx) == nil { // sent with the commit: it must fail by then
+			if e.run(ctx, tx) == nil { // the call is sent with the commit, which must fail
 				return nil
 			}
 			for _, c := range w.calls(f) {
 				if later := c.run(ctx, tx); later == nil || errors.Is(later, fault.NotFound) {
-					wentOn = append(wentOn, fmt.Sprintf("%s: %v", c.name, later))
+					continued = append(continued, fmt.Sprintf("%s: %v", c.name, later))
 				}
 			}
 			return nil
 		})
-		for _, call := range wentOn {
+		for _, call := range continued {
 			f.Errorf("after %s, the unit did not end: %s", e.name, call)
 		}
 		if err == nil {
-			f.Errorf("%s: a unit whose function returned nil was kept", e.name)
+			f.Errorf("%s: a unit committed although a call failed", e.name)
 		}
 		if e.want != nil && !errors.Is(err, e.want) && !errors.Is(err, uow.ErrEnded) {
-			f.Errorf("%s: the unit failed with %v", e.name, err)
+			f.Errorf("%s: the unit returned %v", e.name, err)
 		}
 		f.unchanged("a unit with "+e.name, before)
 	}
 }
 
-// missing are calls for what is not there.
+// missing returns calls that name rows that do not exist.
 func missing(f *fixture, w *town) []call {
 	var (
-		nobody      = id.User(f.ids.Next())
+		unknown     = id.User(f.ids.Next())
 		session     = id.Session(f.ids.Next())
 		report      = id.Report(f.ids.Next())
 		interest    = id.Interest(f.ids.Next())
@@ -164,69 +169,89 @@ func missing(f *fixture, w *town) []call {
 		reservation = id.Reservation(f.ids.Next())
 	)
 	return []call{
-		asking("Idempotency.Claim", func(ctx context.Context, tx ports.Tx) (any, error) {
-			return tx.Idempotency().Claim(ctx, nobody.String(), "key-1")
+		discarding("Idempotency.Claim", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Idempotency().Claim(ctx, unknown.String(), "key-1")
 		}),
-		asking("Tokens.Wallet", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Tokens().Wallet(ctx, nobody) }),
+		discarding("Tokens.Wallet", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Tokens().Wallet(ctx, unknown)
+		}),
 		{"Tokens.Post", func(ctx context.Context, tx ports.Tx) error {
 			return post(ctx, tx, f.newEntry(w.ada.ID, 5, tokens.Bonus), f.newEntry(w.dora.ID, 5, tokens.Bonus))
 		}},
-		asking("Users.User", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().User(ctx, nobody) }),
+		discarding("Users.User", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().User(ctx, unknown)
+		}),
 		{"Users.ByEmail", func(ctx context.Context, tx ports.Tx) error {
-			_, _, err := tx.Users().ByEmail(ctx, "nobody@example.org")
+			_, _, err := tx.Users().ByEmail(ctx, "unknown@example.org")
 			return err
 		}},
-		asking("Users.Password", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().Password(ctx, nobody) }),
-		asking("Users.Pin", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().Pin(ctx, w.ada.ID, nobody) }),
-		asking("Users.Hold", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().Hold(ctx, nobody) }),
+		discarding("Users.Password", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().Password(ctx, unknown)
+		}),
+		discarding("Users.Pin", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().Pin(ctx, w.ada.ID, unknown)
+		}),
+		discarding("Users.Hold", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().Hold(ctx, unknown)
+		}),
 		{"Users.HoldWithAdmins", func(ctx context.Context, tx ports.Tx) error {
-			_, _, err := tx.Users().HoldWithAdmins(ctx, nobody)
+			_, _, err := tx.Users().HoldWithAdmins(ctx, unknown)
 			return err
 		}},
 		{"Users.Save", func(ctx context.Context, tx ports.Tx) error {
-			return tx.Users().Save(ctx, users.User{ID: nobody, Version: 1})
+			return tx.Users().Save(ctx, users.User{ID: unknown, Version: 1})
 		}},
 		{"Users.SetPassword", func(ctx context.Context, tx ports.Tx) error {
-			return tx.Users().SetPassword(ctx, nobody, hashOf("secret"), noon)
+			return tx.Users().SetPassword(ctx, unknown, hashOf("secret"), noon)
 		}},
 		{"Users.Session", func(ctx context.Context, tx ports.Tx) error {
 			_, _, err := tx.Users().Session(ctx, session)
 			return err
 		}},
-		asking("Users.UseRefreshToken", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Users.UseRefreshToken", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Users().UseRefreshToken(ctx, f.secret(), noon)
 		}),
-		asking("Users.Reset", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().Reset(ctx, f.secret()) }),
-		asking("Moderation.Report", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Moderation().Report(ctx, report) }),
+		discarding("Users.Reset", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().Reset(ctx, f.secret())
+		}),
+		discarding("Moderation.Report", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Moderation().Report(ctx, report)
+		}),
 		{"Matching.Profile", func(ctx context.Context, tx ports.Tx) error {
 			_, _, err := tx.Matching().Profile(ctx, w.cleo.ID)
 			return err
 		}},
-		asking("Matching.HoldInterest", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Matching.HoldInterest", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Matching().HoldInterest(ctx, interest)
 		}),
-		asking("Messaging.ConversationOf", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Messaging.ConversationOf", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Messaging().ConversationOf(ctx, w.ben.ID, w.ada.ID)
 		}),
-		asking("Messaging.Standing", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Messaging().Standing(ctx, talk) }),
-		asking("Messaging.Message", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Messaging().Message(ctx, message) }),
-		asking("Messaging.Attachment", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Messaging.Standing", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Messaging().Standing(ctx, talk)
+		}),
+		discarding("Messaging.Message", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Messaging().Message(ctx, message)
+		}),
+		discarding("Messaging.Attachment", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Messaging().Attachment(ctx, w.text.ID)
 		}),
-		asking("Messaging.Overview", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Messaging.Overview", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Messaging().Overview(ctx, talk, w.ada.ID)
 		}),
-		asking("Reservations.Reservation", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Reservations.Reservation", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Reservations().Reservation(ctx, reservation)
 		}),
-		asking("Reservations.Hold", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Reservations().Hold(ctx, reservation) }),
-		asking("Reservations.Move", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("Reservations.Hold", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Reservations().Hold(ctx, reservation)
+		}),
+		discarding("Reservations.Move", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Reservations().Move(ctx, reservation, reservations.Pending, reservations.Declined, noon)
 		}),
 	}
 }
 
-func notFoundGoesOn(f *fixture) {
+func notFoundKeepsUnit(f *fixture) {
 	w := f.town()
 	before := f.dump()
 	newcomer := f.newUser("newcomer")
@@ -236,7 +261,7 @@ func notFoundGoesOn(f *fixture) {
 		}
 		for _, c := range missing(f, w) {
 			if err := c.run(ctx, tx); !errors.Is(err, fault.NotFound) {
-				return fmt.Errorf("%s answered %w, want not found", c.name, err)
+				return fmt.Errorf("%s returned %w, want not found", c.name, err)
 			}
 		}
 		return nil
@@ -245,11 +270,11 @@ func notFoundGoesOn(f *fixture) {
 	after := f.dump()
 	after[ports.Users.Name] = before[ports.Users.Name]
 	if d := diff(before, after); d != "" {
-		f.Errorf("calls that found nothing changed rows:\n%s", d)
+		f.Errorf("calls that returned not found changed rows:\n%s", d)
 	}
 }
 
-func duplicateGoesOn(f *fixture) {
+func duplicateKeepsUnit(f *fixture) {
 	w := f.town()
 	again := f.newUser("other")
 	again.Email = "ADA@Example.org"
@@ -261,7 +286,9 @@ func duplicateGoesOn(f *fixture) {
 		name string
 		run  func(ctx context.Context, tx ports.Tx) (stored bool, err error)
 	}{
-		{"Users.Add", func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Users().Add(ctx, again, hashOf("x")) }},
+		{"Users.Add", func(ctx context.Context, tx ports.Tx) (bool, error) {
+			return tx.Users().Add(ctx, again, hashOf("x"))
+		}},
 		{"Moderation.AddReport", func(ctx context.Context, tx ports.Tx) (bool, error) {
 			return tx.Moderation().AddReport(ctx, f.newReport(w.cleo.ID, w.ben.ID))
 		}},
@@ -280,14 +307,14 @@ func duplicateGoesOn(f *fixture) {
 		{"Messaging.OpenConversation", func(ctx context.Context, tx ports.Tx) (bool, error) {
 			there, created, err := tx.Messaging().OpenConversation(ctx, f.newConversation(w.ada.ID, w.ben.ID))
 			if err == nil && there != w.talk {
-				err = fmt.Errorf("it returned %+v, want the conversation that is there", there)
+				err = fmt.Errorf("got %+v, want the existing conversation", there)
 			}
 			return created, err
 		}},
 		{"Reservations.Move", func(ctx context.Context, tx ports.Tx) (bool, error) {
 			moved, err := tx.Reservations().Move(ctx, clash.ID, reservations.Pending, reservations.Accepted, noon)
 			if err == nil && moved != reservations.Overlaps {
-				err = fmt.Errorf("it answered %v, want Overlaps", moved)
+				err = fmt.Errorf("got %v, want Overlaps", moved)
 			}
 			return false, err
 		}},
@@ -310,10 +337,12 @@ func duplicateGoesOn(f *fixture) {
 			if d := diff(before, now); d != "" {
 				return fmt.Errorf("a duplicate changed rows: %s", d)
 			}
-			return claimAndSave(ctx, tx, idempotency.Record{Owner: "witness", Key: witness, Answer: []byte("{}"), CreatedAt: noon})
+			return claimAndSave(ctx, tx, idempotency.Record{
+				Owner: "witness", Key: witness, Answer: []byte("{}"), CreatedAt: noon,
+			})
 		})
 		if d := diff(before, f.dump()); d == "" {
-			f.Errorf("what was written after %s found a duplicate is lost", duplicates[i].name)
+			f.Errorf("what a unit wrote after %s found a duplicate is lost", duplicates[i].name)
 		}
 	}
 }

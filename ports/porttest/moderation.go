@@ -11,17 +11,17 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// moderationTests is what is kept of reports, blocks and administrative acts.
+// moderationTests tests reports, blocks and the audit trail.
 var moderationTests = []test{
 	{"a report comes back as it was filed", reportKept},
-	{"one pending report of a pair at a time", reportPending},
-	{"a report filed many times at once is one", reportRace},
-	{"a report is moved from the status that it has", reportMoved},
-	{"a report moved by many at once is moved by one", reportMoveRace},
+	{"a pair has one pending report at a time", reportPending},
+	{"concurrent reports of a pair create one", reportRace},
+	{"a report moves only from its present status", reportMoved},
+	{"of concurrent moves of a report, one succeeds", reportMoveRace},
 	{"pages of reports hold each once", reportPages},
 	{"a block stays as it was made", blocked},
 	{"a block counts in both directions", blockedBothWays},
-	{"dropping blocks leaves those by others", blocksDropped},
+	{"dropping blocks keeps those by others", blocksDropped},
 	{"pages of blocks hold each once", blockPages},
 	{"the audit trail keeps details", auditKept},
 	{"pages of the audit trail hold each once", auditPages},
@@ -56,16 +56,16 @@ func reportPending(f *fixture) {
 	ada, ben, cleo := f.user("ada"), f.user("ben"), f.user("cleo", admin)
 	first := f.report(f.newReport(ada.ID, ben.ID))
 	before := f.dump()
-	f.same("a second one while it is pending", f.tryReport(f.newReport(ada.ID, ben.ID)), false)
-	f.unchanged("a report that is there", before)
-	f.same("one of somebody else", f.tryReport(f.newReport(ada.ID, cleo.ID)), true)
-	f.same("one by somebody else", f.tryReport(f.newReport(cleo.ID, ben.ID)), true)
-	f.same("one the other way", f.tryReport(f.newReport(ben.ID, ada.ID)), true)
+	f.same("a second report of the pair while the first is pending", f.tryReport(f.newReport(ada.ID, ben.ID)), false)
+	f.unchanged("a duplicate report", before)
+	f.same("a report of another person", f.tryReport(f.newReport(ada.ID, cleo.ID)), true)
+	f.same("a report by another person", f.tryReport(f.newReport(cleo.ID, ben.ID)), true)
+	f.same("a report in the other direction", f.tryReport(f.newReport(ben.ID, ada.ID)), true)
 	for _, status := range []moderation.Status{moderation.Reviewed, moderation.Resolved, moderation.Dismissed} {
 		first.Status, first.ReviewedBy, first.ReviewedAt = status, cleo.ID, noon
 		f.same("moved", f.changeReport(first, moderation.Pending), true)
 		first = f.newReport(ada.ID, ben.ID)
-		f.same("another one when the last is "+string(status), f.tryReport(first), true)
+		f.same("a further report when the last one is "+string(status), f.tryReport(first), true)
 	}
 }
 
@@ -74,14 +74,14 @@ func reportRace(f *fixture) {
 	for i := range rounds(3, 200) {
 		ada := f.user(fmt.Sprintf("ada%d", i))
 		created := make([]bool, 10)
-		f.allTogether(len(created), func(i int) error {
+		f.allConcurrently(len(created), func(i int) error {
 			r := f.newReport(ada.ID, ben.ID)
 			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
 				created[i], err = tx.Moderation().AddReport(ctx, r)
 				return err
 			})
 		})
-		f.same("how many filed it", len(filter(created, func(b bool) bool { return b })), 1)
+		f.same("the number of units that added the report", len(filter(created, func(b bool) bool { return b })), 1)
 	}
 	f.rowCount(ports.Reports, rounds(3, 200))
 }
@@ -89,9 +89,11 @@ func reportRace(f *fixture) {
 func reportMoved(f *fixture) {
 	ada, ben, eve := f.user("ada"), f.user("ben"), f.user("eve", admin)
 	want := f.report(f.newReport(ada.ID, ben.ID))
-	want.Status, want.ReviewedBy, want.AdminNotes, want.ReviewedAt = moderation.Reviewed, eve.ID, "seen", noon.Add(time.Hour)
+	want.Status, want.ReviewedBy, want.AdminNotes, want.ReviewedAt = moderation.Reviewed, eve.ID, "seen",
+		noon.Add(time.Hour)
 	handedIn := want
-	handedIn.Reason, handedIn.Message, handedIn.CreatedAt = "other", "other", noon.Add(time.Second) // these never change
+	// These fields never change.
+	handedIn.Reason, handedIn.Message, handedIn.CreatedAt = "other", "other", noon.Add(time.Second)
 	f.same("moved from pending", f.changeReport(handedIn, moderation.Pending), true)
 	f.same("the report", f.reportOf(want.ID), want)
 	before := f.dump()
@@ -99,10 +101,10 @@ func reportMoved(f *fixture) {
 	again.Status = moderation.Dismissed
 	f.same("moved from pending again", f.changeReport(again, moderation.Pending), false)
 	f.same("moved from resolved", f.changeReport(again, moderation.Resolved), false)
-	f.unchanged("a report that has another status", before)
+	f.unchanged("a move from a status that the report does not have", before)
 	again.AdminNotes = ""
-	f.same("moved on", f.changeReport(again, moderation.Reviewed), true)
-	f.same("the report, moved on", f.reportOf(want.ID), again)
+	f.same("moved a second time", f.changeReport(again, moderation.Reviewed), true)
+	f.same("the report after the second move", f.reportOf(want.ID), again)
 }
 
 func reportMoveRace(f *fixture) {
@@ -110,7 +112,7 @@ func reportMoveRace(f *fixture) {
 	for i := range rounds(3, 200) {
 		r := f.report(f.newReport(ada.ID, f.user(fmt.Sprintf("ben%d", i)).ID))
 		moved := make([]bool, 10)
-		f.allTogether(len(moved), func(i int) error {
+		f.allConcurrently(len(moved), func(i int) error {
 			mine := r
 			mine.Status, mine.ReviewedBy, mine.ReviewedAt = moderation.Resolved, eve.ID, noon
 			mine.AdminNotes = fmt.Sprint("by ", i)
@@ -119,10 +121,10 @@ func reportMoveRace(f *fixture) {
 				return err
 			})
 		})
-		f.same("how many moved it", len(filter(moved, func(b bool) bool { return b })), 1)
+		f.same("the number of units that moved it", len(filter(moved, func(b bool) bool { return b })), 1)
 		for i, did := range moved {
 			if did {
-				f.same("whose notes are kept", f.reportOf(r.ID).AdminNotes, fmt.Sprint("by ", i))
+				f.same("the notes of the unit that moved it", f.reportOf(r.ID).AdminNotes, fmt.Sprint("by ", i))
 			}
 		}
 	}
@@ -142,9 +144,13 @@ func reportPages(f *fixture) {
 		r.CreatedAt = tie(i)
 		all = append(all, f.report(r))
 	}
-	at, key := func(r moderation.Report) time.Time { return r.CreatedAt }, func(r moderation.Report) id.Report { return r.ID }
+	at, key := func(r moderation.Report) time.Time { return r.CreatedAt }, func(r moderation.Report) id.Report {
+		return r.ID
+	}
 	oldest, newest := oldestFirst(all, at, key), newestFirst(all, at, key)
-	queue := func(status moderation.Status) func(context.Context, ports.Tx, *page.Moment, int) ([]moderation.Report, error) {
+	queue := func(status moderation.Status) func(
+		context.Context, ports.Tx, *page.Moment, int,
+	) ([]moderation.Report, error) {
 		return func(ctx context.Context, tx ports.Tx, after *page.Moment, limit int) ([]moderation.Report, error) {
 			return tx.Moderation().Reports(ctx, status, after, limit)
 		}
@@ -152,15 +158,17 @@ func reportPages(f *fixture) {
 	pages(f, "all reports", oldest, moderation.PlaceOfReport, queue(""))
 	for _, status := range []moderation.Status{moderation.Pending, moderation.Dismissed, moderation.Resolved} {
 		pages(f, "reports that are "+string(status),
-			filter(oldest, func(r moderation.Report) bool { return r.Status == status }), moderation.PlaceOfReport, queue(status))
+			filter(oldest, func(r moderation.Report) bool { return r.Status == status }),
+			moderation.PlaceOfReport, queue(status))
 	}
 	pages(f, "reports by one person", filter(newest, func(r moderation.Report) bool { return r.ReporterID == ada.ID }),
-		moderation.PlaceOfReport, func(ctx context.Context, tx ports.Tx, after *page.Moment, limit int) ([]moderation.Report, error) {
+		moderation.PlaceOfReport,
+		func(ctx context.Context, tx ports.Tx, after *page.Moment, limit int) ([]moderation.Report, error) {
 			return tx.Moderation().ReportsBy(ctx, ada.ID, after, limit)
 		})
 }
 
-// blocksOf lists whom somebody blocks.
+// blocksOf lists the blocks that a user has made.
 func (f *fixture) blocksOf(user id.User) []moderation.Block {
 	f.Helper()
 	return read(f, func(ctx context.Context, tx ports.Tx) ([]moderation.Block, error) {
@@ -181,15 +189,17 @@ func blocked(f *fixture) {
 	}
 	f.same("a block that was made twice", f.blocksOf(ada.ID), []moderation.Block{first})
 	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().Block(ctx, back) })
-	for range 2 { // the second finds none
+	for range 2 { // the second call finds no block
 		f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().Unblock(ctx, ada.ID, ben.ID) })
 	}
 	f.same("after unblocking", f.blocksOf(ada.ID), []moderation.Block(nil))
-	f.same("the block the other way", f.blocksOf(ben.ID), []moderation.Block{back})
-	f.allTogether(10, func(int) error {
-		return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().Block(ctx, first) })
+	f.same("the block in the other direction", f.blocksOf(ben.ID), []moderation.Block{back})
+	f.allConcurrently(10, func(int) error {
+		return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
+			return tx.Moderation().Block(ctx, first)
+		})
 	})
-	f.same("a block that was made by many at once", f.blocksOf(ada.ID), []moderation.Block{first})
+	f.same("a block that concurrent units made", f.blocksOf(ada.ID), []moderation.Block{first})
 }
 
 func blocksDropped(f *fixture) {
@@ -213,10 +223,13 @@ func blockPages(f *fixture) {
 		all = append(all, b)
 	}
 	f.block(ben.ID, ada.ID)
-	all = newestFirst(all, func(b moderation.Block) time.Time { return b.CreatedAt }, func(b moderation.Block) id.User { return b.BlockedUserID })
-	pages(f, "blocks", all, moderation.PlaceOfBlock, func(ctx context.Context, tx ports.Tx, after *page.Moment, limit int) ([]moderation.Block, error) {
-		return tx.Moderation().Blocks(ctx, ada.ID, after, limit)
+	all = newestFirst(all, func(b moderation.Block) time.Time { return b.CreatedAt }, func(b moderation.Block) id.User {
+		return b.BlockedUserID
 	})
+	pages(f, "blocks", all, moderation.PlaceOfBlock,
+		func(ctx context.Context, tx ports.Tx, after *page.Moment, limit int) ([]moderation.Block, error) {
+			return tx.Moderation().Blocks(ctx, ada.ID, after, limit)
+		})
 }
 
 func (f *fixture) newAudit(actor id.User, subject id.Subject) moderation.AuditRecord {
@@ -226,7 +239,7 @@ func (f *fixture) newAudit(actor id.User, subject id.Subject) moderation.AuditRe
 	}
 }
 
-// auditsOf lists what the audit trail holds of a subject.
+// auditsOf lists the audit records of a subject; the zero Subject stands for all.
 func (f *fixture) auditsOf(subject id.Subject) []moderation.AuditRecord {
 	f.Helper()
 	return read(f, func(ctx context.Context, tx ports.Tx) ([]moderation.AuditRecord, error) {
@@ -261,14 +274,21 @@ func auditPages(f *fixture) {
 		f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().AddAudit(ctx, r) })
 		all = append(all, r)
 	}
-	all = newestFirst(all, func(r moderation.AuditRecord) time.Time { return r.CreatedAt }, func(r moderation.AuditRecord) id.AuditRecord { return r.ID })
-	fetch := func(subject id.Subject) func(context.Context, ports.Tx, *page.Moment, int) ([]moderation.AuditRecord, error) {
+	all = newestFirst(all, func(r moderation.AuditRecord) time.Time { return r.CreatedAt },
+		func(r moderation.AuditRecord) id.AuditRecord {
+			return r.ID
+		})
+	fetch := func(subject id.Subject) func(
+		context.Context, ports.Tx, *page.Moment, int,
+	) ([]moderation.AuditRecord, error) {
 		return func(ctx context.Context, tx ports.Tx, after *page.Moment, limit int) ([]moderation.AuditRecord, error) {
 			return tx.Moderation().Audits(ctx, subject, after, limit)
 		}
 	}
 	pages(f, "the audit trail", all, moderation.PlaceOfAudit, fetch(id.Subject{}))
-	pages(f, "the audit trail of one subject", filter(all, func(r moderation.AuditRecord) bool { return r.SubjectID == subject }),
+	pages(f, "the audit trail of one subject", filter(all, func(r moderation.AuditRecord) bool {
+		return r.SubjectID == subject
+	}),
 		moderation.PlaceOfAudit, fetch(subject))
 }
 
@@ -279,7 +299,9 @@ func blockedBothWays(f *fixture) {
 		a, b id.User
 		want bool
 	}{{ada.ID, ben.ID, true}, {ben.ID, ada.ID, true}, {ada.ID, cleo.ID, false}, {cleo.ID, ben.ID, false}} {
-		got := read(f, func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Moderation().Blocked(ctx, c.a, c.b) })
+		got := read(f, func(ctx context.Context, tx ports.Tx) (bool, error) {
+			return tx.Moderation().Blocked(ctx, c.a, c.b)
+		})
 		f.same("blocked", got, c.want)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// reading are the modes that only read.
+// reading lists the modes that only read.
 var reading = []uow.Mode{uow.Read, uow.Snapshot}
 
 func readOnly(f *fixture) {
@@ -19,7 +19,7 @@ func readOnly(f *fixture) {
 		for _, c := range w.writes(f) {
 			err := f.in(f.ctx, mode, c.run)
 			if !errors.Is(err, uow.ErrReadOnly) {
-				f.Errorf("in mode %d, %s answered %v, want ErrReadOnly", mode, c.name, err)
+				f.Errorf("in mode %d, %s returned %v, want ErrReadOnly", mode, c.name, err)
 			}
 		}
 	}
@@ -49,7 +49,8 @@ func usedAfterEnd(f *fixture) {
 		name string
 		mode uow.Mode
 		err  error
-	}{{"a commit", uow.Write, nil}, {"a rollback", uow.Write, errBoom}, {"reading", uow.Read, nil}, {"a snapshot", uow.Snapshot, nil}} {
+	}{{"a commit", uow.Write, nil}, {"a rollback", uow.Write, errBoom}, {"reading", uow.Read, nil}, {"a snapshot",
+		uow.Snapshot, nil}} {
 		var kept ports.Tx
 		err := f.in(f.ctx, end.mode, func(_ context.Context, tx ports.Tx) error {
 			kept = tx
@@ -61,9 +62,9 @@ func usedAfterEnd(f *fixture) {
 		before := f.dump()
 		for _, c := range w.calls(f) {
 			if err := c.run(f.ctx, kept); !errors.Is(err, uow.ErrEnded) {
-				f.Errorf("after %s, %s answered %v, want ErrEnded", end.name, c.name, err)
+				f.Errorf("after %s, %s returned %v, want ErrEnded", end.name, c.name, err)
 			}
 		}
-		f.unchanged("a unit that was over", before)
+		f.unchanged("a unit that had ended", before)
 	}
 }

@@ -14,9 +14,10 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// What the services need from outside, small and fast: none of it is judged here.
+// These are small, fast stand-ins for what the services need besides a store. The kit does not test
+// them.
 
-// watch is a clock that stands still until it is set.
+// watch is a clock that shows the same time until it is set.
 type watch struct{ ms atomic.Int64 }
 
 func newWatch(t time.Time) *watch {
@@ -28,7 +29,7 @@ func newWatch(t time.Time) *watch {
 func (w *watch) now() time.Time  { return time.UnixMilli(w.ms.Load()).UTC() }
 func (w *watch) set(t time.Time) { w.ms.Store(t.UnixMilli()) }
 
-// hasher is a users.Hasher for passwords that nobody needs to keep secret.
+// hasher is a users.Hasher that is fast and not secure.
 type hasher struct{}
 
 func (hasher) Hash(_ context.Context, password string) (string, error) {
@@ -50,17 +51,17 @@ func (plainTokens) Issue(_ context.Context, user id.User, session id.Session, _ 
 func (plainTokens) Verify(_ context.Context, token string) (user id.User, session id.Session, err error) {
 	first, second, _ := strings.Cut(token, " ")
 	if user.UnmarshalText([]byte(first)) != nil || session.UnmarshalText([]byte(second)) != nil {
-		return user, session, fault.New(fault.Unauthenticated, "bad_token", "not a token of ours")
+		return user, session, fault.New(fault.Unauthenticated, "bad_token", "not a token of this test")
 	}
 	return user, session, nil
 }
 
-// noMail is a users.Mailer that nothing is read from.
+// noMail is a users.Mailer that discards all mail.
 type noMail struct{}
 
 func (noMail) Send(context.Context, users.Mail) error { return nil }
 
-// pngImages is a messaging.Images that knows one kind.
+// pngImages is a messaging.Images that accepts PNG only.
 type pngImages struct{}
 
 var png = []byte("\x89PNG\r\n\x1a\n and what follows")

@@ -9,16 +9,18 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// pageSizes are those in which every list is read.
+// pageSizes lists the page sizes with which every list is read.
 var pageSizes = []int{1, 3, 7, 100}
 
-// paged is how many items the paged lists have.
+// paged is the number of items of the paged lists.
 const paged = 50
 
-// tie is when the i-th of many things happened: only three moments, so that most share theirs with others.
+// tie returns the time of the i-th of many items. There are only three different times, so most
+// items share theirs.
 func tie(i int) time.Time { return noon.Add(time.Duration(i%3) * time.Second) }
 
-// pages reads a list in pages of every size, and fails the test where it is not each item once, in order.
+// pages reads a list in pages of every size, and fails the test if the pages do not hold each item
+// once, in order.
 func pages[T, P any](
 	f *fixture, what string, want []T, place func(T) P,
 	fetch func(ctx context.Context, tx ports.Tx, after *P, limit int) ([]T, error),
@@ -43,7 +45,7 @@ func pages[T, P any](
 	}
 }
 
-// sameList is same for lists, and says where they part.
+// sameList is same for lists, and reports the first item that differs.
 func sameList[T any](f *fixture, what string, got, want []T) {
 	f.Helper()
 	for i := range min(len(got), len(want)) {
@@ -57,10 +59,11 @@ func sameList[T any](f *fixture, what string, got, want []T) {
 	}
 }
 
-// identified is something with an identifier, whatever it names.
+// identified is the constraint of the identifier types.
 type identified interface{ ~[16]byte }
 
-// newestFirst orders by (time, id) from the last, oldestFirst from the first.
+// newestFirst sorts a copy of list by (time, id) in descending order, oldestFirst in ascending
+// order.
 func newestFirst[T any, ID identified](list []T, at func(T) time.Time, id func(T) ID) []T {
 	sorted := oldestFirst(list, at, id)
 	slices.Reverse(sorted)
@@ -79,7 +82,7 @@ func oldestFirst[T any, ID identified](list []T, at func(T) time.Time, id func(T
 	return sorted
 }
 
-// filter gives the items of a list for which keep holds.
+// filter returns the items of a list for which keep returns true.
 func filter[T any](list []T, keep func(T) bool) (kept []T) {
 	for _, item := range list {
 		if keep(item) {

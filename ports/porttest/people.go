@@ -17,7 +17,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// The functions below make things that are right; those with "new" in their name only make them, the
+// The functions below make valid values. Those whose names begin with "new" only make them; the
 // others store them, too.
 
 func (f *fixture) newUser(name string) users.User {
@@ -27,7 +27,7 @@ func (f *fixture) newUser(name string) users.User {
 	}
 }
 
-// account stores an account without a wallet, changed before in whatever way the test needs.
+// account stores an account without a wallet, after the changes that the test needs.
 func (f *fixture) account(name string, changes ...func(*users.User)) users.User {
 	f.Helper()
 	u := f.newUser(name)
@@ -43,7 +43,7 @@ func (f *fixture) account(name string, changes ...func(*users.User)) users.User 
 	return u
 }
 
-// user is account with an empty wallet.
+// user stores an account with an empty wallet.
 func (f *fixture) user(name string, changes ...func(*users.User)) users.User {
 	f.Helper()
 	u := f.account(name, changes...)
@@ -56,7 +56,7 @@ func (f *fixture) user(name string, changes ...func(*users.User)) users.User {
 func admin(u *users.User)    { u.Role = users.RoleAdmin }
 func inactive(u *users.User) { u.IsActive = false }
 
-// many stores n accounts.
+// many stores n accounts with empty wallets.
 func (f *fixture) many(n int, name string) []users.User {
 	f.Helper()
 	all := make([]users.User, n)
@@ -85,7 +85,7 @@ func (f *fixture) post(user id.User, amount int64, kind tokens.Type) tokens.Rece
 func postOne(ctx context.Context, tx ports.Tx, e tokens.Entry) (tokens.Receipt, error) {
 	receipts, err := tx.Tokens().Post(ctx, e)
 	if err == nil && len(receipts) != 1 {
-		err = fmt.Errorf("one entry gave %d receipts", len(receipts))
+		err = fmt.Errorf("Post returned %d receipts for one entry", len(receipts))
 	}
 	if err != nil {
 		return tokens.Receipt{}, err
@@ -93,7 +93,7 @@ func postOne(ctx context.Context, tx ports.Tx, e tokens.Entry) (tokens.Receipt, 
 	return receipts[0], nil
 }
 
-// rich stores an account whose wallet holds so many tokens.
+// rich stores an account with balance tokens in its wallet.
 func (f *fixture) rich(name string, balance int64, changes ...func(*users.User)) users.User {
 	f.Helper()
 	u := f.user(name, changes...)
@@ -103,7 +103,9 @@ func (f *fixture) rich(name string, balance int64, changes ...func(*users.User))
 
 func (f *fixture) wallet(user id.User) tokens.Wallet {
 	f.Helper()
-	return read(f, func(ctx context.Context, tx ports.Tx) (tokens.Wallet, error) { return tx.Tokens().Wallet(ctx, user) })
+	return read(f, func(ctx context.Context, tx ports.Tx) (tokens.Wallet, error) {
+		return tx.Tokens().Wallet(ctx, user)
+	})
 }
 
 func (f *fixture) newSession(user id.User) (users.Session, users.RefreshToken) {
@@ -115,7 +117,7 @@ func (f *fixture) newRefreshToken(session id.Session, expires time.Time) users.R
 	return users.RefreshToken{Hash: f.secret(), SessionID: session, CreatedAt: noon, ExpiresAt: expires}
 }
 
-// secret is a hash that no other has.
+// secret returns a unique hash.
 func (f *fixture) secret() users.SecretHash {
 	unique := f.ids.Next()
 	return sha256.Sum256(unique[:])
@@ -137,9 +139,11 @@ func (f *fixture) newReport(reporter, reported id.User) moderation.Report {
 
 func (f *fixture) report(r moderation.Report) moderation.Report {
 	f.Helper()
-	created := write(f, func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Moderation().AddReport(ctx, r) })
+	created := write(f, func(ctx context.Context, tx ports.Tx) (bool, error) {
+		return tx.Moderation().AddReport(ctx, r)
+	})
 	if !created {
-		f.Fatalf("a report was taken for a duplicate")
+		f.Fatalf("a new report was reported as a duplicate")
 	}
 	return r
 }
@@ -158,14 +162,16 @@ func (f *fixture) newInterest(name string) matching.Interest {
 func (f *fixture) interest(name string) matching.Interest {
 	f.Helper()
 	i := f.newInterest(name)
-	created := write(f, func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Matching().AddInterest(ctx, i) })
+	created := write(f, func(ctx context.Context, tx ports.Tx) (bool, error) {
+		return tx.Matching().AddInterest(ctx, i)
+	})
 	if !created {
-		f.Fatalf("the interest %s was taken for a duplicate", name)
+		f.Fatalf("the new interest %s was reported as a duplicate", name)
 	}
 	return i
 }
 
-// saveInterest stores what has become of an interest.
+// saveInterest stores a changed interest.
 func (f *fixture) saveInterest(i matching.Interest) (saved bool) {
 	f.Helper()
 	return write(f, func(ctx context.Context, tx ports.Tx) (bool, error) {
@@ -179,7 +185,8 @@ func (f *fixture) saveInterest(i matching.Interest) (saved bool) {
 func (f *fixture) newProfile(user users.User) matching.Profile {
 	return matching.Profile{
 		ID: id.Profile(f.ids.Next()), UserID: user.ID, FirstName: user.Name, LastName: "Example", Age: 30,
-		Biography: "I like walks.", Country: "France", City: "Lyon", ImageURL: "https://example.org/" + user.Name + ".png",
+		Biography: "I like walks.", Country: "France", City: "Lyon",
+		ImageURL:     "https://example.org/" + user.Name + ".png",
 		IsSearchable: true,
 	}
 }
@@ -207,7 +214,9 @@ func idsOf(interests []matching.Interest) []id.Interest {
 }
 
 func (f *fixture) newConversation(voyager, local id.User) messaging.Conversation {
-	return messaging.Conversation{ID: id.Conversation(f.ids.Next()), VoyagerID: voyager, LocalID: local, CreatedAt: noon}
+	return messaging.Conversation{
+		ID: id.Conversation(f.ids.Next()), VoyagerID: voyager, LocalID: local, CreatedAt: noon,
+	}
 }
 
 func (f *fixture) openConversation(c messaging.Conversation) (there messaging.Conversation, created bool) {
@@ -223,13 +232,15 @@ func (f *fixture) conversation(voyager, local users.User) messaging.Conversation
 	f.Helper()
 	c := f.newConversation(voyager.ID, local.ID)
 	if _, created := f.openConversation(c); !created {
-		f.Fatal("a conversation was taken for a duplicate")
+		f.Fatal("a new conversation was reported as a duplicate")
 	}
 	return c
 }
 
 func (f *fixture) newMessage(c messaging.Conversation, sender id.User, at time.Time) messaging.Message {
-	return messaging.Message{ID: id.Message(f.ids.Next()), ConversationID: c.ID, UserID: sender, Content: "hello", CreatedAt: at}
+	return messaging.Message{
+		ID: id.Message(f.ids.Next()), ConversationID: c.ID, UserID: sender, Content: "hello", CreatedAt: at,
+	}
 }
 
 func (f *fixture) addMessage(m messaging.Message, a *messaging.Attachment) {
@@ -244,13 +255,15 @@ func (f *fixture) message(c messaging.Conversation, sender users.User, at time.T
 	return m
 }
 
-// newReservation is a pending one, of an hour that begins so many hours after noon tomorrow.
+// newReservation makes a pending reservation of one hour, which begins the given number of hours
+// after noon of the next day.
 func (f *fixture) newReservation(c messaging.Conversation, hour int) reservations.Reservation {
 	begin := noon.Add(time.Duration(24+hour) * time.Hour)
 	return reservations.Reservation{
 		ID: id.Reservation(f.ids.Next()), ConversationID: c.ID, VoyagerID: c.VoyagerID, LocalID: c.LocalID,
-		CreatorID: c.VoyagerID, Title: "a walk", Price: price("12.00"), Tokens: 12, Date: begin, EndDate: begin.Add(time.Hour),
-		Status: reservations.Pending, CreatedAt: noon, UpdatedAt: noon,
+		CreatorID: c.VoyagerID, Title: "a walk", Price: price("12.00"), Tokens: 12, Date: begin,
+		EndDate: begin.Add(time.Hour),
+		Status:  reservations.Pending, CreatedAt: noon, UpdatedAt: noon,
 	}
 }
 

@@ -8,33 +8,33 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// Storage tests a store against every obligation of ports and core. The function open gives a fresh, empty
-// store each time it is called; the kit closes it.
+// Storage tests a store against every obligation of ports and core. The function open returns a
+// new, empty store each time; the kit closes it.
 func Storage(t *testing.T, open func(t *testing.T) ports.Storage) {
 	t.Logf("the long run, with CICERONE_SOAK=1: %t", soak())
 	for _, s := range suites {
 		t.Run(s.name, func(t *testing.T) {
 			for _, c := range s.tests {
-				t.Run(c.name, func(t *testing.T) { c.judge(t, open) })
+				t.Run(c.name, func(t *testing.T) { c.runOn(t, open) })
 			}
 		})
 	}
 }
 
-// suite is the tests of one concern.
+// suite holds the tests of one concern.
 type suite struct {
 	name  string
 	tests []test
 }
 
-// test is one obligation; run has a fresh store of its own.
+// test tries one obligation. run gets a new, empty store.
 type test struct {
 	name string
 	run  func(f *fixture)
 }
 
-// judge runs the test. A panic fails it, and the kit continues with the next one.
-func (c test) judge(t *testing.T, open func(t *testing.T) ports.Storage) {
+// runOn runs the test. A panic fails it, and the kit continues with the next one.
+func (c test) runOn(t *testing.T, open func(t *testing.T) ports.Storage) {
 	t.Helper()
 	defer func() {
 		if err := panicked(recover()); err != nil {
@@ -44,7 +44,7 @@ func (c test) judge(t *testing.T, open func(t *testing.T) ports.Storage) {
 	c.run(newFixture(t, open))
 }
 
-// panicked is the error for a value that recover returned, or nil if there was no panic.
+// panicked returns an error for a value that recover returned, or nil if there was no panic.
 func panicked(value any) error {
 	if value == nil {
 		return nil

@@ -12,14 +12,15 @@ import (
 	"github.com/cicerone-go/cicerone/ports/porttest"
 )
 
-// storeVariable names the store on which TestStorage runs the kit, if that is not the memory adapter.
+// storeVariable names the store on which TestStorage runs the kit, if that is not the memory
+// adapter.
 const storeVariable = "CICERONE_PORTTEST_STORE"
 
-// plant makes a store of the memory adapter.
+// plant makes a store from a memory adapter.
 type plant = func(s *memory.Store) ports.Storage
 
-// TestStorage runs the kit on the memory adapter, which must pass. Other tests run it again in processes of
-// their own, on stores that are made of that adapter.
+// TestStorage runs the kit on the memory adapter, which must pass. Other tests run it in processes
+// of their own, on stores that are made from that adapter.
 func TestStorage(t *testing.T) {
 	plant := func(s *memory.Store) ports.Storage { return s }
 	if name := os.Getenv(storeVariable); name != "" {
@@ -28,8 +29,8 @@ func TestStorage(t *testing.T) {
 	porttest.Storage(t, func(*testing.T) ports.Storage { return plant(memory.New()) })
 }
 
-// plantNamed finds a store by its name: a defect, one of unfinished, "nervous", or "only" with the repositories
-// that it has.
+// plantNamed returns the plant with a name: that of a defect, that of an unfinished store,
+// "nervous", or "only" with a list of repositories.
 func plantNamed(t *testing.T, name string) plant {
 	t.Helper()
 	if list, only := strings.CutPrefix(name, "only "); only {
@@ -48,21 +49,21 @@ func plantNamed(t *testing.T, name string) plant {
 			return d.plant
 		}
 	}
-	t.Fatalf("there is no store %q", name)
+	t.Fatalf("no store is named %q", name)
 	return nil
 }
 
-// verdict is what the kit printed of a store.
+// verdict is the result of running the kit on a store.
 type verdict struct {
 	output  string
 	failed  []string // tests and suites, as suite/test with underscores
-	reached []string // likewise, of whatever outcome
+	reached []string // tests and suites with any outcome, likewise
 	err     error    // nil if all passed
 }
 
 var outcome = regexp.MustCompile(`(?m)^ *--- (FAIL|PASS|SKIP): TestStorage/(.+) \(`)
 
-// judged runs tests of the kit in a process of its own: a test that fails fails the process that it is in.
+// judged runs tests of the kit in a process of their own, because a failing test fails its process.
 func judged(t *testing.T, store, pattern string) verdict {
 	t.Helper()
 	self, err := os.Executable()

@@ -19,11 +19,11 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// privacyTests is that an erasure leaves nothing behind, whatever goes on meanwhile.
+// privacyTests tests that an erasure leaves nothing behind, whatever other users do meanwhile.
 var privacyTests = []test{
-	{"an erasure takes the person and keeps the history", inCommunity(erasure)},
-	{"an address is free for one of many after an erasure", inCommunity(addressAfterErasure)},
-	{"an export is of one moment", inCommunity(exportWhileBusy)},
+	{"an erasure removes the person and keeps the history", inCommunity(erasure)},
+	{"of sign-ups during an erasure, at most one gets the address", inCommunity(addressAfterErasure)},
+	{"an export shows one moment", inCommunity(exportWhileBusy)},
 	{"erasing while the other proposes", erasing(func(s *scene) error { return s.propose(s.talk.VoyagerID) })},
 	{"erasing while proposing", erasing(func(s *scene) error { return s.propose(s.talk.LocalID) })},
 	{"erasing the local while they accept", erasing((*scene).accept)},
@@ -32,28 +32,36 @@ var privacyTests = []test{
 	{"erasing the local while their reservations settle", erasing((*scene).settle)},
 	{"erasing the voyager while their reservations settle", erasingVoyager((*scene).settle)},
 	{"erasing the voyager while an accepted reservation is cancelled", erasingVoyager((*scene).cancel)},
-	{"erasing while an admin credits", erasing(func(s *scene) error { return s.c.grant(s.admin, s.leaving, tokens.Bonus, 7) })},
-	{"erasing while an admin debits", erasing(func(s *scene) error { return s.c.grant(s.admin, s.leaving, tokens.Penalty, -7) })},
+	{"erasing while an admin credits", erasing(func(s *scene) error {
+		return s.c.grant(s.admin, s.leaving, tokens.Bonus, 7)
+	})},
+	{"erasing while an admin debits", erasing(func(s *scene) error {
+		return s.c.grant(s.admin, s.leaving, tokens.Penalty, -7)
+	})},
 	{"erasing while an admin promotes", erasing(func(s *scene) error {
 		return s.c.change(s.admin.ID, s.leaving.ID, moderation.AccountChange{Role: ptr(users.RoleAdmin)})
 	})},
 	{"erasing while signing in", erasing((*scene).signIn)},
 	{"erasing while refreshing", erasing((*scene).refresh)},
-	{"erasing while a password is forgotten", erasing(func(s *scene) error { return s.c.accounts.ForgotPassword(s.c.ctx, s.leaving.Email) })},
+	{"erasing while a password is forgotten", erasing(func(s *scene) error {
+		return s.c.accounts.ForgotPassword(s.c.ctx, s.leaving.Email)
+	})},
 	{"erasing while sending", erasing((*scene).send)},
 	{"erasing while saving a profile", erasing((*scene).saveProfile)},
 	{"erasing while changing the account", erasing((*scene).rename)},
-	{"erasing while erasing", erasing(func(s *scene) error { return s.c.privacy.Erase(s.c.ctx, s.leaving.ID, password) })},
+	{"erasing while erasing", erasing(func(s *scene) error {
+		return s.c.privacy.Erase(s.c.ctx, s.leaving.ID, password)
+	})},
 }
 
-// scene is two people with reservations of every kind, one of whom is about to leave.
+// scene is a voyager and a local with reservations of every kind. One of the two will be erased.
 type scene struct {
 	c                          *community
 	admin, leaving             users.User
 	session                    users.SignedIn
 	talk                       messaging.Conversation
-	pending, accepted, running reservations.Reservation // to come, to come, and begun but not ended
-	ended                      reservations.Reservation // not settled yet
+	pending, accepted, running reservations.Reservation // running has begun and not ended
+	ended                      reservations.Reservation // has ended and is not settled
 
 }
 
@@ -118,7 +126,8 @@ func (s *scene) send() error {
 }
 
 func (s *scene) saveProfile() error {
-	_, err := s.c.matching.SaveProfile(s.c.ctx, s.leaving.ID, matching.Profile{FirstName: "late", IsSearchable: true}, nil)
+	_, err := s.c.matching.SaveProfile(s.c.ctx, s.leaving.ID, matching.Profile{FirstName: "late", IsSearchable: true},
+		nil)
 	return err
 }
 
@@ -127,12 +136,12 @@ func (s *scene) rename() error {
 	return err
 }
 
-// erasing makes a test that erases the local while something else is done, twice, at the same time.
+// erasing returns a test that erases the local while two concurrent calls do something else.
 func erasing(meanwhile func(s *scene) error) func(f *fixture) {
 	return raceAgainstErasure(false, meanwhile)
 }
 
-// erasingVoyager is erasing for the other one.
+// erasingVoyager is erasing with the voyager erased.
 func erasingVoyager(meanwhile func(s *scene) error) func(f *fixture) {
 	return raceAgainstErasure(true, meanwhile)
 }
@@ -142,19 +151,21 @@ func raceAgainstErasure(voyagerLeaves bool, meanwhile func(s *scene) error) func
 		admin := c.admin("admin")
 		for round := range rounds(2, 40) {
 			s := c.scene(round, admin, voyagerLeaves)
-			errs := together(3, func(i int) error {
+			errs := concurrently(3, func(i int) error {
 				if i == 1 {
 					return c.privacy.Erase(c.ctx, s.leaving.ID, password)
 				}
 				return meanwhile(s)
 			})
-			if err := errs[1]; err != nil && !errors.Is(err, users.ErrNotSignedIn) { // somebody else erased them
+			// The error is ErrNotSignedIn if a concurrent call has erased the account.
+			if err := errs[1]; err != nil && !errors.Is(err, users.ErrNotSignedIn) {
 				c.Fatalf("erase: %v", err)
 			}
-			c.only("what went on meanwhile", errs, users.ErrNotSignedIn, users.ErrSignIn, users.ErrRefresh, users.ErrErased,
+			c.onlyErrors("a call during the erasure", errs, users.ErrNotSignedIn, users.ErrSignIn, users.ErrRefresh,
+				users.ErrErased,
 				messaging.ErrClosed, reservations.ErrStatus, fault.InsufficientTokens)
 			c.gone(s)
-			c.clock.set(noon.Add(1000 * time.Hour)) // what was under way is paid, and leaves again
+			c.clock.set(noon.Add(1000 * time.Hour)) // the running reservation is settled, and must leave nothing either
 			if _, err := c.reservations.Settle(c.ctx); err != nil {
 				c.Fatal(err)
 			}
@@ -163,18 +174,19 @@ func raceAgainstErasure(voyagerLeaves bool, meanwhile func(s *scene) error) func
 	})
 }
 
-// gone fails the test where anything is left of somebody who was erased. The audit sees to the rest.
+// gone fails the test if anything is left of the erased person that the audit does not check.
 func (c *community) gone(s *scene) {
 	c.Helper()
 	u := c.accountOf(s.leaving.ID)
-	c.same("an erased person", []any{u.Name, u.Email, u.Role, u.IsActive, u.Erased}, []any{users.DeletedName, "", users.RoleUser, false, true})
+	c.same("an erased person", []any{u.Name, u.Email, u.Role, u.IsActive, u.Erased},
+		[]any{users.DeletedName, "", users.RoleUser, false, true})
 	w := c.wallet(s.leaving.ID)
 	c.same("the wallet of an erased person", []any{w.Balance, w.Closed}, []any{0, true})
 	if _, err := c.accounts.Authenticate(c.ctx, s.session.AccessToken); !errors.Is(err, users.ErrNotSignedIn) {
-		c.Errorf("an erased person's session answered %v", err)
+		c.Errorf("authenticating as an erased person returned %v", err)
 	}
 	if err := s.signIn(); !errors.Is(err, users.ErrSignIn) {
-		c.Errorf("an erased person who signs in got %v", err)
+		c.Errorf("signing in as an erased person returned %v", err)
 	}
 	for _, r := range []reservations.Reservation{s.pending, s.accepted} {
 		if status := c.statusOf(r); status == reservations.Pending || status == reservations.Accepted {
@@ -194,7 +206,7 @@ func (c *community) gone(s *scene) {
 		return err
 	})
 	if !errors.Is(err, fault.NotFound) {
-		c.Errorf("the profile of an erased person answered %v, want not found", err)
+		c.Errorf("reading the profile of an erased person returned %v, want not found", err)
 	}
 }
 
@@ -209,13 +221,16 @@ func erasure(c *community) {
 			c.Fatal(err)
 		}
 		c.gone(s)
-		c.same("the reservations", []reservations.Status{c.statusOf(s.pending), c.statusOf(s.accepted), c.statusOf(s.running), c.statusOf(s.ended)},
-			[]reservations.Status{reservations.Cancelled, reservations.Cancelled, reservations.Accepted, reservations.Accepted})
+		c.same("the reservations", []reservations.Status{c.statusOf(s.pending), c.statusOf(s.accepted),
+			c.statusOf(s.running), c.statusOf(s.ended)},
+			[]reservations.Status{reservations.Cancelled, reservations.Cancelled, reservations.Accepted,
+				reservations.Accepted})
 		stays := s.talk.Other(s.leaving.ID)
 		got, err := c.messaging.Messages(c.ctx, stays, s.talk.ID, page.Request[page.Moment]{})
 		c.kept("messages that the other can read", len(got.Items), 1, err)
 		o, err := c.messaging.Conversation(c.ctx, stays, s.talk.ID)
-		c.kept("what the other is called", o.Other, messaging.Person{UserID: s.leaving.ID, FirstName: users.DeletedName}, err)
+		c.kept("the erased person as the other sees it", o.Other,
+			messaging.Person{UserID: s.leaving.ID, FirstName: users.DeletedName}, err)
 		c.rowCount(ports.IdempotencyRecords, 0)
 		c.audited()
 	}
@@ -225,7 +240,7 @@ func addressAfterErasure(c *community) {
 	c.admin("admin")
 	for round := range rounds(3, 60) {
 		ada := c.join(fmt.Sprint("ada", round))
-		errs := together(8, func(i int) error {
+		errs := concurrently(8, func(i int) error {
 			if i == 0 {
 				return c.privacy.Erase(c.ctx, ada.ID, password)
 			}
@@ -233,7 +248,7 @@ func addressAfterErasure(c *community) {
 			return err
 		})
 		c.kept("the erasure", errs[0] == nil, true, errs[0])
-		c.only("sign-ups at once", errs, users.ErrEmailTaken)
+		c.onlyErrors("concurrent sign-ups", errs, users.ErrEmailTaken)
 		if n := count(errs[1:], nil); n > 1 {
 			c.Errorf("%d accounts got one address", n)
 		}
@@ -243,7 +258,7 @@ func addressAfterErasure(c *community) {
 func exportWhileBusy(c *community) {
 	ada, ben := c.join("ada"), c.join("ben")
 	talk := c.talk(ada, ben)
-	sending := aside(func() error {
+	sending := inBackground(func() error {
 		for range 40 {
 			if _, err := c.messaging.Send(c.ctx, ada.ID, talk.ID, messaging.Draft{Content: "hello"}, ""); err != nil {
 				return err
@@ -254,7 +269,7 @@ func exportWhileBusy(c *community) {
 	for over := false; !over; {
 		select {
 		case <-sending.done:
-			over = true // and look once more
+			over = true // after one more export
 		default:
 		}
 		e, err := c.privacy.Export(c.ctx, ada.ID)
@@ -267,7 +282,8 @@ func exportWhileBusy(c *community) {
 		}
 		sent := len(e.Conversations[0].Messages)
 		if e.Wallet.Balance != sum || sum != 50-int64(sent) || len(e.Transactions) != 1+sent {
-			c.Fatalf("an export has a balance of %d, transactions for %d and %d messages", e.Wallet.Balance, sum, sent)
+			c.Fatalf("an export has a balance of %d, transactions that sum up to %d, and %d messages",
+				e.Wallet.Balance, sum, sent)
 		}
 	}
 	if err := sending.wait(c.ctx); err != nil {

@@ -17,42 +17,43 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// races is what many people do at once, through the services.
+// races tests concurrent use cases, through the services.
 var races = []test{
-	{"two hundred sends with fifty tokens are fifty messages", inCommunity(manySends)},
-	{"sends with one key are one message", inCommunity(sendsWithOneKey)},
+	{"two hundred sends with fifty tokens send fifty messages", inCommunity(manySends)},
+	{"sends with one key send one message", inCommunity(sendsWithOneKey)},
 	{"twenty accepts of one reservation succeed once", inCommunity(manyAccepts)},
-	{"accepting, declining and withdrawing at once leave one outcome", inCommunity(acceptDeclineCancel)},
+	{"concurrent accepts, declines and withdrawals leave one outcome", inCommunity(acceptDeclineCancel)},
 	{"accepted reservations of a local never overlap", inCommunity(overlappingAccepts)},
-	{"the last tokens of a voyager pay for what they can", inCommunity(poorVoyager)},
-	{"a wallet that is busy keeps nobody waiting for ever", inCommunity(busyWallet)},
-	{"a sign-up retried with its key is one user and one bonus", inCommunity(signUpRetried)},
-	{"one address signed up by many is one user", inCommunity(signUpRace)},
-	{"a conversation opened by many is one", inCommunity(openRace)},
-	{"a refresh token used by many leaves no session", inCommunity(refreshRace)},
-	{"two settlers pay once", inCommunity(settlers)},
-	{"the last active admin stays, whatever happens at once", inCommunity(lastAdmin)},
+	{"concurrent accepts spend a voyager's tokens, and no more", inCommunity(poorVoyager)},
+	{"a busy wallet does not starve other commands", inCommunity(busyWallet)},
+	{"a sign-up retried with its key creates one user and one bonus", inCommunity(signUpRetried)},
+	{"concurrent sign-ups with one address create one user", inCommunity(signUpRace)},
+	{"concurrent opens of a conversation create one", inCommunity(openRace)},
+	{"concurrent uses of a refresh token end its session", inCommunity(refreshRace)},
+	{"concurrent settlements pay once", inCommunity(settlers)},
+	{"one active admin always stays", inCommunity(lastAdmin)},
 }
 
 func manySends(c *community) {
 	for round := range rounds(1, 100) {
 		ada, ben := c.join(fmt.Sprintf("ada%d", round)), c.join(fmt.Sprintf("ben%d", round))
 		talk := c.talk(ada, ben)
-		errs := together(200, func(i int) error {
+		errs := concurrently(200, func(i int) error {
 			_, err := c.messaging.Send(c.ctx, ada.ID, talk.ID, messaging.Draft{Content: fmt.Sprint("no. ", i)}, "")
 			return err
 		})
-		c.same("messages that were sent", count(errs, nil), 50)
-		c.same("messages refused for want of tokens", count(errs, fault.InsufficientTokens), 150)
+		c.same("sent messages", count(errs, nil), 50)
+		c.same("messages refused for lack of tokens", count(errs, fault.InsufficientTokens), 150)
 		c.same("messages refused because of a conflict", count(errs, fault.Conflict)+count(errs, uow.ErrConflict), 0)
 		c.balanced(ada.ID, 0)
 		p, err := page.All(messaging.PlaceOfMessage, func(after *page.Moment, limit int) ([]messaging.Message, error) {
-			got, err := c.messaging.Messages(c.ctx, ben.ID, talk.ID, page.Request[page.Moment]{After: after, Limit: limit})
+			got, err := c.messaging.Messages(c.ctx, ben.ID, talk.ID,
+				page.Request[page.Moment]{After: after, Limit: limit})
 			return got.Items, err
 		})
-		c.kept("messages that are stored", len(p), 50, err)
+		c.kept("stored messages", len(p), 50, err)
 		o, err := c.messaging.Conversation(c.ctx, ben.ID, talk.ID)
-		c.kept("messages that are unread", o.Unread, 50, err)
+		c.kept("unread messages", o.Unread, 50, err)
 	}
 }
 
@@ -61,7 +62,7 @@ func sendsWithOneKey(c *community) {
 	talk := c.talk(ada, ben)
 	for round := range rounds(3, 40) {
 		sent := make([]messaging.Message, 20)
-		c.allTogether(len(sent), func(i int) (err error) {
+		c.allConcurrently(len(sent), func(i int) (err error) {
 			d := messaging.Draft{Content: "once", Attachment: dataURL(png)}
 			sent[i], err = c.messaging.Send(c.ctx, ada.ID, talk.ID, d, idempotency.Key(fmt.Sprint("key-", round)))
 			return err
@@ -79,22 +80,22 @@ func manyAccepts(c *community) {
 	for round := range rounds(3, 100) {
 		talk := c.talk(c.join(fmt.Sprintf("ada%d", round)), c.join(fmt.Sprintf("ben%d", round)))
 		r := c.propose(talk, aWalk(20, 0))
-		errs := together(20, func(int) error {
+		errs := concurrently(20, func(int) error {
 			_, err := c.reservations.Accept(c.ctx, talk.LocalID, r.ID, "")
 			return err
 		})
 		c.same("accepts that succeeded", count(errs, nil), 1)
-		c.same("accepts that came late", count(errs, reservations.ErrStatus), 19)
+		c.same("accepts that were too late", count(errs, reservations.ErrStatus), 19)
 		c.balanced(talk.VoyagerID, 30)
 	}
 }
 
-// acceptDeclineCancel lets the local accept and decline, and the voyager withdraw, all at once.
+// acceptDeclineCancel lets the local accept and decline while the voyager withdraws.
 func acceptDeclineCancel(c *community) {
 	for round := range rounds(8, 200) {
 		talk := c.talk(c.join(fmt.Sprintf("ada%d", round)), c.join(fmt.Sprintf("ben%d", round)))
 		r := c.propose(talk, aWalk(20, 0))
-		errs := together(9, func(i int) error {
+		errs := concurrently(9, func(i int) error {
 			var err error
 			switch i % 3 {
 			case 0:
@@ -106,13 +107,14 @@ func acceptDeclineCancel(c *community) {
 			}
 			return err
 		})
-		c.only("moves at once", errs, reservations.ErrStatus)
+		c.onlyErrors("concurrent moves", errs, reservations.ErrStatus)
 		status, want := c.statusOf(r), int64(50)
 		if status == reservations.Accepted {
 			want = 30
 		}
-		if n := count(errs, nil); n != 1 && (n != 2 || status != reservations.Cancelled) { // accepted, and cancelled then
-			c.Errorf("%d moves at once succeeded, and it is %s", n, status)
+		// Two moves succeed if the reservation was accepted and then cancelled.
+		if n := count(errs, nil); n != 1 && (n != 2 || status != reservations.Cancelled) {
+			c.Errorf("%d concurrent moves succeeded, and the reservation is %s", n, status)
 		}
 		c.balanced(talk.VoyagerID, want)
 	}
@@ -128,33 +130,34 @@ func overlappingAccepts(c *community) {
 				all = append(all, c.propose(talk, aWalk(1, 25*(5*k+i))))
 			}
 		}
-		errs := together(len(all), func(i int) error {
+		errs := concurrently(len(all), func(i int) error {
 			_, err := c.reservations.Accept(c.ctx, local.ID, all[i].ID, "")
 			return err
 		})
-		c.only("accepts at once", errs, reservations.ErrOverlap)
+		c.onlyErrors("concurrent accepts", errs, reservations.ErrOverlap)
 		c.checkCalendar(local.ID, all)
 	}
 }
 
 func poorVoyager(c *community) {
 	for round := range rounds(3, 60) {
-		ada := c.join(fmt.Sprint("ada", round)) // has 50
+		ada := c.join(fmt.Sprint("ada", round)) // she has 50 tokens
 		var all []reservations.Reservation
 		for i := range 8 {
 			all = append(all, c.propose(c.talk(ada, c.join(fmt.Sprint("local", round, "-", i))), aWalk(20, 0)))
 		}
-		errs := together(len(all), func(i int) error {
+		errs := concurrently(len(all), func(i int) error {
 			_, err := c.reservations.Accept(c.ctx, all[i].LocalID, all[i].ID, "")
 			return err
 		})
 		c.same("accepts that were paid", count(errs, nil), 2)
-		c.same("accepts that were not", count(errs, fault.InsufficientTokens), 6)
+		c.same("accepts that were refused", count(errs, fault.InsufficientTokens), 6)
 		c.balanced(ada.ID, 10)
 	}
 }
 
-// busyWallet accepts and cancels while the voyager goes on sending: whoever changes more than the wallet gets to it, too.
+// busyWallet accepts and cancels reservations while the voyager keeps sending messages: a unit that
+// holds more than the wallet must get the wallet, too.
 func busyWallet(c *community) {
 	ada, ben := c.join("ada"), c.join("ben")
 	c.must(c.grant(c.admin("eve"), ada, tokens.Bonus, 1_000_000))
@@ -164,7 +167,7 @@ func busyWallet(c *community) {
 		all = append(all, c.propose(talk, aWalk(20, 60*i)))
 	}
 	done := make(chan struct{})
-	c.allTogether(5, func(i int) error {
+	c.allConcurrently(5, func(i int) error {
 		if i == 0 {
 			defer close(done)
 			for _, r := range all {
@@ -183,7 +186,8 @@ func busyWallet(c *community) {
 				return nil
 			default:
 			}
-			if _, err := c.messaging.Send(c.ctx, ada.ID, talk.ID, messaging.Draft{Content: "by the way"}, ""); err != nil {
+			d := messaging.Draft{Content: "by the way"}
+			if _, err := c.messaging.Send(c.ctx, ada.ID, talk.ID, d, ""); err != nil {
 				return err
 			}
 		}
@@ -198,14 +202,14 @@ func signUpRetried(c *community) {
 			got[i], err = c.accounts.SignUp(c.ctx, in, "key")
 			return err
 		}
-		c.allTogether(len(got)-1, sign)
-		if err := sign(len(got) - 1); err != nil { // and once more, later
+		c.allConcurrently(len(got)-1, sign)
+		if err := sign(len(got) - 1); err != nil { // one more retry, later
 			c.Fatal(err)
 		}
 		for _, s := range got {
-			c.same("who was signed up", s.User.ID, got[0].User.ID)
+			c.same("the user who was signed up", s.User.ID, got[0].User.ID)
 			caller, err := c.accounts.Authenticate(c.ctx, s.AccessToken)
-			c.kept("who is signed in", caller.UserID, got[0].User.ID, err)
+			c.kept("the user who is signed in", caller.UserID, got[0].User.ID, err)
 		}
 		c.balanced(got[0].User.ID, 50)
 	}
@@ -214,13 +218,13 @@ func signUpRetried(c *community) {
 
 func signUpRace(c *community) {
 	for round := range rounds(3, 60) {
-		errs := together(10, func(i int) error {
+		errs := concurrently(10, func(i int) error {
 			in := signUp(fmt.Sprint([]string{"ada", "ADA", "Ada"}[i%3], round))
 			_, err := c.accounts.SignUp(c.ctx, in, idempotency.Key(fmt.Sprint("key-", i)))
 			return err
 		})
 		c.same("sign-ups that succeeded", count(errs, nil), 1)
-		c.same("sign-ups that came late", count(errs, users.ErrEmailTaken), 9)
+		c.same("sign-ups that were too late", count(errs, users.ErrEmailTaken), 9)
 	}
 	c.rowCount(ports.Users, rounds(3, 60))
 }
@@ -230,12 +234,12 @@ func openRace(c *community) {
 	for round := range rounds(3, 60) {
 		ada := c.join(fmt.Sprint("ada", round))
 		got := make([]messaging.Opened, 10)
-		c.allTogether(len(got), func(i int) (err error) {
+		c.allConcurrently(len(got), func(i int) (err error) {
 			got[i], err = c.messaging.Open(c.ctx, ada.ID, ben.ID, "")
 			return err
 		})
 		created := filter(got, func(o messaging.Opened) bool { return o.Created })
-		c.same("how many created it", len(created), 1)
+		c.same("the number of callers that created the conversation", len(created), 1)
 		for _, o := range got {
 			c.same("the conversation", o.Overview, created[0].Overview)
 		}
@@ -249,21 +253,21 @@ func refreshRace(c *community) {
 			c.Fatal(err)
 		}
 		got := make([]users.SignedIn, 8)
-		errs := together(len(got), func(i int) (err error) {
+		errs := concurrently(len(got), func(i int) (err error) {
 			got[i], err = c.accounts.Refresh(c.ctx, in.RefreshToken)
 			return err
 		})
 		c.same("refreshes that succeeded", count(errs, nil), 1)
-		c.same("refreshes that came late", count(errs, users.ErrRefresh), len(errs)-1)
-		for _, s := range append(got, in) { // a second use revoked the whole family
+		c.same("refreshes that were too late", count(errs, users.ErrRefresh), len(errs)-1)
+		for _, s := range append(got, in) { // the second use revoked the session with all its tokens
 			if s.AccessToken == "" {
 				continue
 			}
 			if _, err := c.accounts.Authenticate(c.ctx, s.AccessToken); !errors.Is(err, users.ErrNotSignedIn) {
-				c.Errorf("a session whose token was used twice answered %v", err)
+				c.Errorf("authenticating with a session whose refresh token was used twice returned %v", err)
 			}
 			if _, err := c.accounts.Refresh(c.ctx, s.RefreshToken); !errors.Is(err, users.ErrRefresh) {
-				c.Errorf("a family whose token was used twice answered %v", err)
+				c.Errorf("refreshing a session whose refresh token was used twice returned %v", err)
 			}
 		}
 	}
@@ -280,29 +284,30 @@ func settlers(c *community) {
 		}
 		c.clock.set(all[3].EndDate) // the first four have ended
 		settled := make([]int, 4)
-		c.allTogether(len(settled), func(i int) (err error) {
+		c.allConcurrently(len(settled), func(i int) (err error) {
 			settled[i], err = c.reservations.Settle(c.ctx)
 			return err
 		})
-		c.same("how many were settled", settled[0]+settled[1]+settled[2]+settled[3], 4)
+		c.same("the number of settled reservations", settled[0]+settled[1]+settled[2]+settled[3], 4)
 		c.balanced(ben.ID, 70)
 		for i, r := range all {
-			c.same("whether it is completed", c.statusOf(r) == reservations.Completed, i < 4)
+			c.same("the reservation is completed", c.statusOf(r) == reservations.Completed, i < 4)
 		}
 		c.clock.set(all[5].EndDate.Add(time.Hour))
 		n, err := c.reservations.Settle(c.ctx)
-		c.kept("how many were settled later", n, 2, err)
+		c.kept("the number of reservations settled later", n, 2, err)
 	}
 }
 
-// lastAdmin lets every admin be demoted, deactivated and erased at once, by one another and themselves.
+// lastAdmin demotes, deactivates and erases all admins concurrently: they change one another and
+// erase themselves.
 func lastAdmin(c *community) {
 	var admins []users.User
 	for round := range rounds(4, 100) {
 		for i := len(admins); i < 4; i++ {
 			admins = append(admins, c.admin(fmt.Sprint("admin", round, "-", i)))
 		}
-		errs := together(3*len(admins), func(i int) error {
+		errs := concurrently(3*len(admins), func(i int) error {
 			target, by := admins[i%4].ID, admins[(i+1)%4].ID
 			switch i / 4 {
 			case 0:
@@ -313,7 +318,8 @@ func lastAdmin(c *community) {
 				return c.privacy.Erase(c.ctx, target, password)
 			}
 		})
-		c.only("what happens to admins at once", errs, users.ErrLastAdmin, users.ErrAdminsOnly, users.ErrNotSignedIn, users.ErrErased)
+		c.onlyErrors("concurrent changes of admins", errs, users.ErrLastAdmin, users.ErrAdminsOnly,
+			users.ErrNotSignedIn, users.ErrErased)
 		admins = filter(admins, func(u users.User) bool {
 			now := c.accountOf(u.ID)
 			return now.Role == users.RoleAdmin && now.IsActive

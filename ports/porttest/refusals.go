@@ -16,7 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// refusals is that a request that is refused changes no row, and leaves its key free.
+// refusals tests that a refused request changes no row and leaves its key free.
 var refusals = []test{
 	{"refused requests of accounts change nothing", inCommunity(refusedAccounts)},
 	{"refused requests of matching change nothing", inCommunity(refusedMatching)},
@@ -28,7 +28,7 @@ var refusals = []test{
 	{"a second use of a refresh token is refused, and ends the session", inCommunity(refusedRefresh)},
 }
 
-// refusal is a request, and how it is refused.
+// refusal is a request and the error with which it must be refused.
 type refusal struct {
 	what string
 	want error
@@ -41,7 +41,7 @@ func (c *community) refuse(list []refusal) {
 	for i, r := range list {
 		for _, key := range []idempotency.Key{"", idempotency.Key(fmt.Sprint("refused-", i))} {
 			if err := r.do(key); !errors.Is(err, r.want) {
-				c.Errorf("%s answered %v, want %v", r.what, err, r.want)
+				c.Errorf("%s returned %v, want %v", r.what, err, r.want)
 			}
 			c.unchanged(r.what, before)
 		}
@@ -68,31 +68,39 @@ func refusedAccounts(c *community) {
 		}
 	}
 	c.refuse([]refusal{
-		{"a sign-up with an address that is taken", users.ErrEmailTaken, up(users.SignUp{Name: "b", Email: "ADA@example.org", Password: password})},
+		{"a sign-up with an address that is taken", users.ErrEmailTaken,
+			up(users.SignUp{Name: "b", Email: "ADA@example.org", Password: password})},
 		{"a sign-up without a name", fault.Invalid, up(users.SignUp{Email: "b@example.org", Password: password})},
 		{"a sign-up without an address", fault.Invalid, up(users.SignUp{Name: "b", Email: "b", Password: password})},
-		{"a sign-up with a short password", fault.Invalid, up(users.SignUp{Name: "b", Email: "b@example.org", Password: "short"})},
+		{"a sign-up with a short password", fault.Invalid,
+			up(users.SignUp{Name: "b", Email: "b@example.org", Password: "short"})},
 		{"a wrong password", users.ErrSignIn, in(ada.Email, "wrong horse")},
-		{"an unknown address", users.ErrSignIn, in("nobody@example.org", password)},
+		{"an unknown address", users.ErrSignIn, in("unknown@example.org", password)},
 		{"an unknown refresh token", users.ErrRefresh, func(idempotency.Key) error {
 			_, err := c.accounts.Refresh(c.ctx, "unknown")
 			return err
 		}},
-		{"a refresh token of somebody inactive", users.ErrRefresh, func(idempotency.Key) error {
+		{"a refresh token of an inactive user", users.ErrRefresh, func(idempotency.Key) error {
 			_, err := c.accounts.Refresh(c.ctx, left.RefreshToken)
 			return err
 		}},
-		{"a sign-in of somebody inactive", users.ErrSignIn, in(out.Email, password)},
-		{"an unknown reset", fault.Invalid, func(idempotency.Key) error { return c.accounts.ResetPassword(c.ctx, "unknown", password) }},
+		{"a sign-in of an inactive user", users.ErrSignIn, in(out.Email, password)},
+		{"an unknown reset", fault.Invalid, func(idempotency.Key) error {
+			return c.accounts.ResetPassword(c.ctx, "unknown", password)
+		}},
 		{"a wrong current password", fault.Invalid, func(idempotency.Key) error {
 			return c.accounts.ChangePassword(c.ctx, ada.ID, "wrong horse", "another horse")
 		}},
-		{"a name that is empty", fault.Invalid, func(idempotency.Key) error {
+		{"an empty name", fault.Invalid, func(idempotency.Key) error {
 			_, err := c.accounts.ChangeMe(c.ctx, ada.ID, users.Change{Name: ptr(""), Bio: ptr("kept?")})
 			return err
 		}},
-		{"an erasure with a wrong password", fault.Invalid, func(idempotency.Key) error { return c.privacy.Erase(c.ctx, ada.ID, "wrong horse") }},
-		{"an erasure of the last admin", users.ErrLastAdmin, func(idempotency.Key) error { return c.privacy.Erase(c.ctx, eve.ID, password) }},
+		{"an erasure with a wrong password", fault.Invalid, func(idempotency.Key) error {
+			return c.privacy.Erase(c.ctx, ada.ID, "wrong horse")
+		}},
+		{"an erasure of the last admin", users.ErrLastAdmin, func(idempotency.Key) error {
+			return c.privacy.Erase(c.ctx, eve.ID, password)
+		}},
 	})
 }
 
@@ -123,13 +131,19 @@ func refusedMatching(c *community) {
 		{"an age of 17", fault.Invalid, save(matching.Profile{Age: 17})},
 		{"an inactive interest", fault.Invalid, save(matching.Profile{Age: 40}, chess.ID, bridge.ID)},
 		{"an unknown interest", fault.Invalid, save(matching.Profile{Age: 40}, id.Interest(c.ids.Next()))},
-		{"an interest by somebody else", users.ErrAdminsOnly, create(ada, matching.InterestChange{Name: ptr("opera")})},
+		{"an interest by a user who is no admin", users.ErrAdminsOnly,
+			create(ada, matching.InterestChange{Name: ptr("opera")})},
 		{"an interest without a name", fault.Invalid, create(eve, matching.InterestChange{})},
-		{"an interest whose name is taken", matching.ErrInterestTaken, create(eve, matching.InterestChange{Name: ptr("CHESS")})},
-		{"a change by somebody else", users.ErrAdminsOnly, change(ada, chess.ID, matching.InterestChange{Name: ptr("opera")})},
-		{"a change of what is not there", matching.ErrInterestNotFound, change(eve, id.Interest(c.ids.Next()), matching.InterestChange{Name: ptr("opera")})},
-		{"a change to a name that is taken", matching.ErrInterestTaken, change(eve, bridge.ID, matching.InterestChange{Name: ptr("Chess")})},
-		{"a change to no name", fault.Invalid, change(eve, bridge.ID, matching.InterestChange{Name: ptr(" "), IsActive: ptr(true)})},
+		{"an interest whose name is taken", matching.ErrInterestTaken,
+			create(eve, matching.InterestChange{Name: ptr("CHESS")})},
+		{"a change by a user who is no admin", users.ErrAdminsOnly,
+			change(ada, chess.ID, matching.InterestChange{Name: ptr("opera")})},
+		{"a change of an interest that does not exist", matching.ErrInterestNotFound,
+			change(eve, id.Interest(c.ids.Next()), matching.InterestChange{Name: ptr("opera")})},
+		{"a change to a name that is taken", matching.ErrInterestTaken,
+			change(eve, bridge.ID, matching.InterestChange{Name: ptr("Chess")})},
+		{"a change to no name", fault.Invalid,
+			change(eve, bridge.ID, matching.InterestChange{Name: ptr(" "), IsActive: ptr(true)})},
 	})
 }
 
@@ -166,24 +180,29 @@ func refusedMessaging(c *community) {
 	hello := messaging.Draft{Content: "hello"}
 	c.refuse([]refusal{
 		{"opening with oneself", fault.Invalid, open(ada, ada)},
-		{"opening with somebody hidden", messaging.ErrNobody, open(ada, shy)},
-		{"opening with somebody inactive", messaging.ErrNobody, open(cleo, out)},
+		{"opening with a user who is not searchable", messaging.ErrNobody, open(ada, shy)},
+		{"opening with an inactive user", messaging.ErrNobody, open(cleo, out)},
 		{"opening after a block", messaging.ErrNobody, open(ben, cleo)},
 		{"opening while inactive", users.ErrNotSignedIn, open(out, ben)},
 		{"sending to a conversation of others", messaging.ErrNotFound, send(cleo, talk, hello)},
-		{"sending to one as an admin", messaging.ErrNotFound, send(eve, talk, hello)},
-		{"sending to one that is not there", messaging.ErrNotFound, send(ada, c.newConversation(ada.ID, ben.ID), hello)},
+		{"sending to a conversation of others as an admin", messaging.ErrNotFound, send(eve, talk, hello)},
+		{"sending to a conversation that does not exist", messaging.ErrNotFound,
+			send(ada, c.newConversation(ada.ID, ben.ID), hello)},
 		{"sending nothing", fault.Invalid, send(ada, talk, messaging.Draft{})},
-		{"sending what is no image", fault.Invalid, send(ada, talk, messaging.Draft{Content: "look", Attachment: dataURL([]byte("GIF89a"))})},
-		{"sending without tokens", tokens.ErrTooFewTokens, send(poor, fromPoor, messaging.Draft{Content: "look", Attachment: dataURL(png)})},
+		{"sending an attachment that is no image", fault.Invalid,
+			send(ada, talk, messaging.Draft{Content: "look", Attachment: dataURL([]byte("GIF89a"))})},
+		{"sending without tokens", tokens.ErrTooFewTokens,
+			send(poor, fromPoor, messaging.Draft{Content: "look", Attachment: dataURL(png)})},
 		{"sending after a block", messaging.ErrClosed, send(ada, toFoe, hello)},
-		{"sending to somebody inactive", messaging.ErrClosed, send(ada, toOut, hello)},
+		{"sending to an inactive user", messaging.ErrClosed, send(ada, toOut, hello)},
 		{"sending while inactive", users.ErrNotSignedIn, send(out, toOut, hello)},
-		{"sending something else under a key", idempotency.ErrKeyReused, func(idempotency.Key) error {
+		{"sending another message under a used key", idempotency.ErrKeyReused, func(idempotency.Key) error {
 			return send(ada, talk, messaging.Draft{Content: "else"})("taken")
 		}},
-		{"opening under the key of a message", idempotency.ErrKeyReused, func(idempotency.Key) error { return open(ada, cleo)("taken") }},
-		{"reading up to a message elsewhere", fault.Invalid, func(key idempotency.Key) error {
+		{"opening under the key of a message", idempotency.ErrKeyReused, func(idempotency.Key) error {
+			return open(ada, cleo)("taken")
+		}},
+		{"reading up to a message of another conversation", fault.Invalid, func(key idempotency.Key) error {
 			_, err := c.messaging.Read(c.ctx, ada.ID, talk.ID, elsewhere.ID, key)
 			return err
 		}},
@@ -198,7 +217,9 @@ func refusedProposals(c *community) {
 	ada, ben, cleo, foe := c.join("ada"), c.join("ben"), c.join("cleo"), c.join("foe")
 	talk, toFoe := c.talk(ada, ben), c.talk(ada, foe)
 	c.must(c.moderation.Block(c.ctx, ada.ID, foe.ID))
-	propose := func(by users.User, talk messaging.Conversation, change func(*reservations.Proposal)) func(idempotency.Key) error {
+	propose := func(
+		by users.User, talk messaging.Conversation, change func(*reservations.Proposal),
+	) func(idempotency.Key) error {
 		return func(key idempotency.Key) error {
 			p := aWalk(10, 0)
 			change(&p)
@@ -208,13 +229,20 @@ func refusedProposals(c *community) {
 	}
 	as := func(p *reservations.Proposal) {}
 	c.refuse([]refusal{
-		{"a proposal for the past", fault.Invalid, propose(ada, talk, func(p *reservations.Proposal) { p.Date = noon })},
-		{"a proposal that ends as it begins", fault.Invalid, propose(ada, talk, func(p *reservations.Proposal) { p.EndDate = p.Date })},
-		{"a proposal without a title", fault.Invalid, propose(ada, talk, func(p *reservations.Proposal) { p.Title = "" })},
-		{"a proposal by somebody else", messaging.ErrNotFound, propose(cleo, talk, as)},
-		{"a proposal where there is no conversation", messaging.ErrNotFound, propose(ada, c.newConversation(ada.ID, ben.ID), as)},
-		{"a proposal to whom one blocks", messaging.ErrClosed, propose(ada, toFoe, as)},
-		{"a proposal to who blocks one", messaging.ErrClosed, propose(foe, toFoe, as)},
+		{"a proposal for the past", fault.Invalid, propose(ada, talk, func(p *reservations.Proposal) {
+			p.Date = noon
+		})},
+		{"a proposal that ends as it begins", fault.Invalid, propose(ada, talk, func(p *reservations.Proposal) {
+			p.EndDate = p.Date
+		})},
+		{"a proposal without a title", fault.Invalid, propose(ada, talk, func(p *reservations.Proposal) {
+			p.Title = ""
+		})},
+		{"a proposal by a user outside the conversation", messaging.ErrNotFound, propose(cleo, talk, as)},
+		{"a proposal in a conversation that does not exist", messaging.ErrNotFound,
+			propose(ada, c.newConversation(ada.ID, ben.ID), as)},
+		{"a proposal to a user whom the caller blocks", messaging.ErrClosed, propose(ada, toFoe, as)},
+		{"a proposal to a user who blocks the caller", messaging.ErrClosed, propose(foe, toFoe, as)},
 	})
 }
 
@@ -251,31 +279,33 @@ func refusedMoves(c *community) {
 	}
 	c.refuse([]refusal{
 		{"accepting one's own", reservations.ErrStatus, accept(ada, clash)},
-		{"accepting as somebody else", reservations.ErrNotFound, accept(cleo, clash)},
+		{"accepting as a user outside the conversation", reservations.ErrNotFound, accept(cleo, clash)},
 		{"accepting as an admin", reservations.ErrNotFound, accept(eve, clash)},
-		{"accepting what is not there", reservations.ErrNotFound, accept(ben, c.newReservation(talk, 0))},
+		{"accepting a reservation that does not exist", reservations.ErrNotFound,
+			accept(ben, c.newReservation(talk, 0))},
 		{"accepting one that overlaps", reservations.ErrOverlap, accept(ben, clash)},
-		{"accepting what the voyager cannot pay", tokens.ErrTooFewTokens, accept(ben, costly)},
-		{"accepting what is past", reservations.ErrStatus, accept(ben, past)},
-		{"accepting what is declined", reservations.ErrStatus, accept(ben, declined)},
-		{"accepting what is accepted", reservations.ErrStatus, accept(ben, accepted)},
+		{"accepting a reservation that the voyager cannot pay", tokens.ErrTooFewTokens, accept(ben, costly)},
+		{"accepting a past reservation", reservations.ErrStatus, accept(ben, past)},
+		{"accepting a declined reservation", reservations.ErrStatus, accept(ben, declined)},
+		{"accepting an accepted reservation", reservations.ErrStatus, accept(ben, accepted)},
 		{"accepting after a block", messaging.ErrClosed, accept(foe, closed)},
 		{"declining one's own", reservations.ErrStatus, decline(ada, clash)},
-		{"declining as somebody else", reservations.ErrNotFound, decline(cleo, clash)},
-		{"declining what is accepted", reservations.ErrStatus, decline(ben, accepted)},
+		{"declining as a user outside the conversation", reservations.ErrNotFound, decline(cleo, clash)},
+		{"declining an accepted reservation", reservations.ErrStatus, decline(ben, accepted)},
 		{"withdrawing another's", reservations.ErrStatus, cancel(ben, clash)},
-		{"cancelling as somebody else", reservations.ErrNotFound, cancel(cleo, accepted)},
-		{"cancelling what has begun", reservations.ErrStatus, cancel(ada, running)},
-		{"cancelling what is declined", reservations.ErrStatus, cancel(ada, declined)},
+		{"cancelling as a user outside the conversation", reservations.ErrNotFound, cancel(cleo, accepted)},
+		{"cancelling a reservation that has begun", reservations.ErrStatus, cancel(ada, running)},
+		{"cancelling a declined reservation", reservations.ErrStatus, cancel(ada, declined)},
 	})
 }
 
 func refusedModeration(c *community) {
 	ada, ben := c.join("ada"), c.join("ben")
-	nobody := id.User(c.ids.Next())
+	unknown := id.User(c.ids.Next())
 	report := func(whom id.User, reason string) func(idempotency.Key) error {
 		return func(key idempotency.Key) error {
-			_, err := c.moderation.Report(c.ctx, ada.ID, moderation.Complaint{ReportedUserID: whom, Reason: reason}, key)
+			_, err := c.moderation.Report(c.ctx, ada.ID, moderation.Complaint{ReportedUserID: whom, Reason: reason},
+				key)
 			return err
 		}
 	}
@@ -283,11 +313,17 @@ func refusedModeration(c *community) {
 	c.refuse([]refusal{
 		{"a report of oneself", fault.Invalid, report(ada.ID, "rude")},
 		{"a report without a reason", fault.Invalid, report(ben.ID, "")},
-		{"a report of nobody", users.ErrNotFound, report(nobody, "rude")},
+		{"a report of an unknown user", users.ErrNotFound, report(unknown, "rude")},
 		{"a second report", moderation.ErrReportPending, report(ben.ID, "rude again")},
-		{"a block of oneself", fault.Invalid, func(idempotency.Key) error { return c.moderation.Block(c.ctx, ada.ID, ada.ID) }},
-		{"a block of nobody", users.ErrNotFound, func(idempotency.Key) error { return c.moderation.Block(c.ctx, ada.ID, nobody) }},
-		{"a block by nobody", users.ErrNotSignedIn, func(idempotency.Key) error { return c.moderation.Block(c.ctx, nobody, ada.ID) }},
+		{"a block of oneself", fault.Invalid, func(idempotency.Key) error {
+			return c.moderation.Block(c.ctx, ada.ID, ada.ID)
+		}},
+		{"a block of an unknown user", users.ErrNotFound, func(idempotency.Key) error {
+			return c.moderation.Block(c.ctx, ada.ID, unknown)
+		}},
+		{"a block by an unknown user", users.ErrNotSignedIn, func(idempotency.Key) error {
+			return c.moderation.Block(c.ctx, unknown, ada.ID)
+		}},
 	})
 }
 
@@ -299,7 +335,8 @@ func refusedAdmins(c *community) {
 	if err != nil {
 		c.Fatal(err)
 	}
-	if _, err := c.moderation.ChangeReport(c.ctx, eve.ID, filed.ID, moderation.ReportChange{Status: ptr(moderation.Resolved)}); err != nil {
+	resolve := moderation.ReportChange{Status: ptr(moderation.Resolved)}
+	if _, err := c.moderation.ChangeReport(c.ctx, eve.ID, filed.ID, resolve); err != nil {
 		c.Fatal(err)
 	}
 	post := func(by, user users.User, kind tokens.Type, amount int64) func(idempotency.Key) error {
@@ -320,27 +357,33 @@ func refusedAdmins(c *community) {
 	}
 	off := moderation.AccountChange{IsActive: ptr(false)}
 	c.refuse([]refusal{
-		{"posting as no admin", users.ErrAdminsOnly, post(ada, ben, tokens.Bonus, 5)},
+		{"posting as a user who is no admin", users.ErrAdminsOnly, post(ada, ben, tokens.Bonus, 5)},
 		{"posting to oneself", moderation.ErrOwnTokens, post(eve, eve, tokens.Bonus, 5)},
-		{"posting to nobody", users.ErrNotFound, post(eve, c.newUser("nobody"), tokens.Bonus, 5)},
-		{"posting what admins do not post", fault.Invalid, post(eve, ada, tokens.Refund, 5)},
-		{"a penalty that gives", fault.Invalid, post(eve, ada, tokens.Penalty, 5)},
+		{"posting to an unknown user", users.ErrNotFound, post(eve, c.newUser("unknown"), tokens.Bonus, 5)},
+		{"posting a type that admins cannot post", fault.Invalid, post(eve, ada, tokens.Refund, 5)},
+		{"a penalty with a positive amount", fault.Invalid, post(eve, ada, tokens.Penalty, 5)},
 		{"a debit beyond the balance", tokens.ErrTooFewTokens, post(eve, ada, tokens.Withdrawal, -51)},
 		{"a penalty on an empty wallet", tokens.ErrTooFewTokens, post(eve, ben, tokens.Penalty, -1)},
 		{"more than a wallet holds", tokens.ErrTooManyTokens, post(eve, ada, tokens.Deposit, tokens.MaxAmount)},
-		{"changing a user as no admin", users.ErrAdminsOnly, change(ada, ben, off)},
-		{"changing nobody", users.ErrNotFound, change(eve, c.newUser("nobody"), off)},
-		{"changing one's own role", users.ErrOwnRole, change(eve, eve, moderation.AccountChange{Role: ptr(users.RoleUser)})},
+		{"changing a user as a user who is no admin", users.ErrAdminsOnly, change(ada, ben, off)},
+		{"changing an unknown user", users.ErrNotFound, change(eve, c.newUser("unknown"), off)},
+		{"changing one's own role", users.ErrOwnRole,
+			change(eve, eve, moderation.AccountChange{Role: ptr(users.RoleUser)})},
 		{"deactivating the last admin", users.ErrLastAdmin, change(eve, eve, off)},
-		{"reactivating who is erased", users.ErrErased, change(eve, gone, moderation.AccountChange{IsActive: ptr(true)})},
-		{"a role that is not there", fault.Invalid, change(eve, ada, moderation.AccountChange{Role: ptr(users.Role("king"))})},
-		{"moving a report as no admin", users.ErrAdminsOnly, report(ada, filed.ID, moderation.ReportChange{Notes: ptr("x")})},
-		{"moving a report back", moderation.ErrReportMove, report(eve, filed.ID, moderation.ReportChange{Status: ptr(moderation.Reviewed), Notes: ptr("x")})},
-		{"moving a report that is not there", moderation.ErrReportNotFound, report(eve, id.Report(c.ids.Next()), moderation.ReportChange{Notes: ptr("x")})},
+		{"reactivating an erased user", users.ErrErased,
+			change(eve, gone, moderation.AccountChange{IsActive: ptr(true)})},
+		{"a role that does not exist", fault.Invalid,
+			change(eve, ada, moderation.AccountChange{Role: ptr(users.Role("king"))})},
+		{"moving a report as a user who is no admin", users.ErrAdminsOnly,
+			report(ada, filed.ID, moderation.ReportChange{Notes: ptr("x")})},
+		{"moving a report back", moderation.ErrReportMove,
+			report(eve, filed.ID, moderation.ReportChange{Status: ptr(moderation.Reviewed), Notes: ptr("x")})},
+		{"moving a report that does not exist", moderation.ErrReportNotFound,
+			report(eve, id.Report(c.ids.Next()), moderation.ReportChange{Notes: ptr("x")})},
 	})
 }
 
-// refusedRefresh is the one refusal whose effect is committed: a second use of a refresh token
+// refusedRefresh tests the one refusal that commits a change: a second use of a refresh token
 // revokes its session.
 func refusedRefresh(c *community) {
 	in, err := c.accounts.SignUp(c.ctx, signUp("ada"), "")
@@ -353,12 +396,12 @@ func refusedRefresh(c *community) {
 	}
 	c.clock.set(noon.Add(time.Minute))
 	if _, err := c.accounts.Refresh(c.ctx, in.RefreshToken); !errors.Is(err, users.ErrRefresh) {
-		c.Errorf("a second use of a refresh token answered %v", err)
+		c.Errorf("a second use of a refresh token returned %v", err)
 	}
 	if _, err := c.accounts.Authenticate(c.ctx, second.AccessToken); !errors.Is(err, users.ErrNotSignedIn) {
-		c.Errorf("the session after that answered %v", err)
+		c.Errorf("authenticating with the session after that returned %v", err)
 	}
 	if _, err := c.accounts.Refresh(c.ctx, second.RefreshToken); !errors.Is(err, users.ErrRefresh) {
-		c.Errorf("the newest refresh token after that answered %v", err)
+		c.Errorf("using the newest refresh token after that returned %v", err)
 	}
 }

@@ -14,19 +14,19 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// reservationsTests is what is kept of reservations, and that no local is in two places.
+// reservationsTests tests reservations, and that no local has two accepted ones at the same time.
 var reservationsTests = []test{
 	{"a reservation comes back as it was added", reservationKept},
-	{"a move is from the status that it names", reservationMoved},
+	{"a reservation moves only from its present status", reservationMoved},
 	{"accepted reservations of a local never overlap", overlapRefused},
-	{"only accepted ones of the same local are in the way", overlapOfWhom},
-	{"a reservation moved by many at once is moved by one", moveRace},
-	{"accepting overlapping ones at once accepts none that overlap", acceptRace},
-	{"accepting under a held calendar accepts none that overlap", acceptHeld},
-	{"tokens are held for accepted reservations as voyager", tokensHeld},
+	{"only accepted reservations of the same local exclude one another", overlapOfWhom},
+	{"of concurrent moves of a reservation, one succeeds", moveRace},
+	{"concurrent accepts accept none that overlap", acceptRace},
+	{"concurrent accepts under a held calendar accept none that overlap", acceptHeld},
+	{"tokens are held for a voyager's accepted reservations", tokensHeld},
 	{"pages of a conversation's reservations hold each once", conversationReservations},
 	{"pages of a person's reservations hold each once", personReservations},
-	{"those that are due come by their end", reservationsDue},
+	{"due reservations are listed by their end", reservationsDue},
 }
 
 func (f *fixture) reservationOf(r reservations.Reservation) reservations.Reservation {
@@ -47,16 +47,18 @@ func reservationKept(f *fixture) {
 	held := write(f, func(ctx context.Context, tx ports.Tx) (reservations.Reservation, error) {
 		return tx.Reservations().Hold(ctx, want.ID)
 	})
-	f.same("the reservation that is held", held, want)
+	f.same("the held reservation", held, want)
 }
 
 func reservationMoved(f *fixture) {
 	talk := f.conversation(f.user("ada"), f.user("ben"))
 	all := []reservations.Status{
-		reservations.Pending, reservations.Accepted, reservations.Declined, reservations.Cancelled, reservations.Completed,
+		reservations.Pending, reservations.Accepted, reservations.Declined, reservations.Cancelled,
+		reservations.Completed,
 	}
 	for hour, steps := range [][]reservations.Status{
-		{reservations.Pending, reservations.Accepted, reservations.Completed}, {reservations.Pending, reservations.Accepted, reservations.Cancelled},
+		{reservations.Pending, reservations.Accepted, reservations.Completed},
+		{reservations.Pending, reservations.Accepted, reservations.Cancelled},
 		{reservations.Pending, reservations.Declined}, {reservations.Pending, reservations.Cancelled},
 	} {
 		r := f.reservation(talk, hour)
@@ -65,7 +67,8 @@ func reservationMoved(f *fixture) {
 				if other == from {
 					continue
 				}
-				f.same(fmt.Sprintf("a move of what is %s from %s", from, other), f.move(r, other, reservations.Declined), reservations.Stale)
+				f.same(fmt.Sprintf("a move of a reservation that is %s from %s", from, other),
+					f.move(r, other, reservations.Declined), reservations.Stale)
 			}
 			f.same("the reservation that was not moved", f.reservationOf(r), r)
 			if i+1 < len(steps) {
@@ -77,7 +80,7 @@ func reservationMoved(f *fixture) {
 	}
 }
 
-// span is a time from one minute to another.
+// span is the time from one minute to another.
 type span struct{ from, to int }
 
 func (f *fixture) reservationAt(c messaging.Conversation, s span) reservations.Reservation {
@@ -94,15 +97,18 @@ func overlapRefused(f *fixture) {
 		span
 		want reservations.Moved
 	}{
-		{"well before", span{0, 50}, reservations.Done}, {"just before", span{0, 100}, reservations.Done},
-		{"across its beginning", span{50, 150}, reservations.Overlaps}, {"from its beginning", span{100, 150}, reservations.Overlaps},
+		{"well before", span{0, 50}, reservations.Done}, {"right before", span{0, 100}, reservations.Done},
+		{"across its start", span{50, 150}, reservations.Overlaps},
+		{"from its start", span{100, 150}, reservations.Overlaps},
 		{"inside it", span{120, 150}, reservations.Overlaps}, {"to its end", span{150, 200}, reservations.Overlaps},
 		{"the same", span{100, 200}, reservations.Overlaps}, {"around it", span{50, 250}, reservations.Overlaps},
-		{"across its end", span{150, 250}, reservations.Overlaps}, {"its last minute", span{199, 201}, reservations.Overlaps},
-		{"just after", span{200, 250}, reservations.Done}, {"well after", span{250, 300}, reservations.Done},
+		{"across its end", span{150, 250}, reservations.Overlaps},
+		{"its last minute", span{199, 201}, reservations.Overlaps},
+		{"right after", span{200, 250}, reservations.Done}, {"well after", span{250, 300}, reservations.Done},
 	} {
 		talk := f.conversation(ada, f.user(fmt.Sprint("local", i)))
-		f.same("the first", f.move(f.reservationAt(talk, span{100, 200}), reservations.Pending, reservations.Accepted), reservations.Done)
+		f.same("the first", f.move(f.reservationAt(talk, span{100, 200}), reservations.Pending,
+			reservations.Accepted), reservations.Done)
 		r := f.reservationAt(talk, c.span)
 		f.same("accepting one that lies "+c.name, f.move(r, reservations.Pending, reservations.Accepted), c.want)
 		if c.want == reservations.Overlaps {
@@ -113,20 +119,24 @@ func overlapRefused(f *fixture) {
 
 func overlapOfWhom(f *fixture) {
 	ada, ben, cleo := f.user("ada"), f.user("ben"), f.user("cleo")
-	toBen, toCleo, fromBen, cleoToBen := f.conversation(ada, ben), f.conversation(ada, cleo), f.conversation(ben, ada), f.conversation(cleo, ben)
+	toBen, toCleo, fromBen, cleoToBen := f.conversation(ada, ben), f.conversation(ada, cleo),
+		f.conversation(ben, ada), f.conversation(cleo, ben)
 	when := span{100, 200}
 	first := f.reservationAt(toBen, when)
 	f.same("accept the first", f.move(first, reservations.Pending, reservations.Accepted), reservations.Done)
 	for _, talk := range []messaging.Conversation{toCleo, fromBen} { // the same voyager, and the local as voyager
-		f.same("accept with another local", f.move(f.reservationAt(talk, when), reservations.Pending, reservations.Accepted), reservations.Done)
+		f.same("accept with another local", f.move(f.reservationAt(talk, when), reservations.Pending,
+			reservations.Accepted), reservations.Done)
 	}
 	second := f.reservationAt(cleoToBen, when)
-	f.same("accept with the same local", f.move(second, reservations.Pending, reservations.Accepted), reservations.Overlaps)
+	f.same("accept with the same local", f.move(second, reservations.Pending, reservations.Accepted),
+		reservations.Overlaps)
 	f.same("decline it", f.move(second, reservations.Pending, reservations.Declined), reservations.Done)
 	for _, freed := range []reservations.Status{reservations.Cancelled, reservations.Completed} {
-		f.same("free the time", f.move(first, reservations.Accepted, freed), reservations.Done)
+		f.same("end the first", f.move(first, reservations.Accepted, freed), reservations.Done)
 		first = f.reservationAt(cleoToBen, when)
-		f.same("accept in a time that is free again", f.move(first, reservations.Pending, reservations.Accepted), reservations.Done)
+		f.same("accept for a time that is free again", f.move(first, reservations.Pending, reservations.Accepted),
+			reservations.Done)
 	}
 }
 
@@ -136,21 +146,23 @@ func moveRace(f *fixture) {
 	for hour := range rounds(5, 200) {
 		r := f.reservation(talk, hour)
 		moved := make([]reservations.Moved, 12)
-		f.allTogether(len(moved), func(i int) error {
+		f.allConcurrently(len(moved), func(i int) error {
 			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
 				moved[i], err = tx.Reservations().Move(ctx, r.ID, reservations.Pending, to[i%len(to)], noon)
 				return err
 			})
 		})
 		done := slices.Index(moved, reservations.Done)
-		f.same("how many moved it", len(filter(moved, func(m reservations.Moved) bool { return m == reservations.Done })), 1)
-		f.same("how many came late", len(filter(moved, func(m reservations.Moved) bool { return m == reservations.Stale })), len(moved)-1)
-		f.same("where it went", f.reservationOf(r).Status, to[done%len(to)])
+		f.same("the number of units that moved it",
+			len(filter(moved, func(m reservations.Moved) bool { return m == reservations.Done })), 1)
+		f.same("the number of units that were too late",
+			len(filter(moved, func(m reservations.Moved) bool { return m == reservations.Stale })), len(moved)-1)
+		f.same("its status", f.reservationOf(r).Status, to[done%len(to)])
 	}
 }
 
-// acceptAtOnce accepts many reservations of one local by as many at once, and checks what was accepted.
-func acceptAtOnce(f *fixture, hold bool) {
+// acceptConcurrently accepts many reservations of one local concurrently, and checks which were accepted.
+func acceptConcurrently(f *fixture, hold bool) {
 	for round := range rounds(3, 100) {
 		local := f.user(fmt.Sprint("local", round))
 		var all []reservations.Reservation
@@ -160,7 +172,7 @@ func acceptAtOnce(f *fixture, hold bool) {
 				all = append(all, f.reservationAt(talk, span{10 * (4*k + i), 10*(4*k+i) + 25}))
 			}
 		}
-		f.allTogether(len(all), func(i int) error {
+		f.allConcurrently(len(all), func(i int) error {
 			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
 				if hold {
 					if err := tx.Reservations().HoldCalendar(ctx, local.ID); err != nil {
@@ -175,8 +187,8 @@ func acceptAtOnce(f *fixture, hold bool) {
 	}
 }
 
-// checkCalendar fails the test where accepted reservations of a local overlap, or one was left pending that
-// overlaps none of them.
+// checkCalendar fails the test if accepted reservations of a local overlap, or if one is still
+// pending that overlaps no accepted one.
 func (f *fixture) checkCalendar(local id.User, all []reservations.Reservation) {
 	f.Helper()
 	accepted := read(f, func(ctx context.Context, tx ports.Tx) ([]reservations.Reservation, error) {
@@ -192,13 +204,13 @@ func (f *fixture) checkCalendar(local id.User, all []reservations.Reservation) {
 	}
 	for _, r := range all {
 		if !slices.ContainsFunc(accepted, func(a reservations.Reservation) bool { return overlaps(a, r) }) {
-			f.Errorf("a reservation was not accepted although nothing was in its way: %v to %v", r.Date, r.EndDate)
+			f.Errorf("a reservation was not accepted although it overlaps no accepted one: %v to %v", r.Date, r.EndDate)
 		}
 	}
 }
 
-func acceptRace(f *fixture) { acceptAtOnce(f, false) }
-func acceptHeld(f *fixture) { acceptAtOnce(f, true) }
+func acceptRace(f *fixture) { acceptConcurrently(f, false) }
+func acceptHeld(f *fixture) { acceptConcurrently(f, true) }
 
 func created(r reservations.Reservation) time.Time            { return r.CreatedAt }
 func reservationID(r reservations.Reservation) id.Reservation { return r.ID }
@@ -233,7 +245,9 @@ func personReservations(f *fixture) {
 	}
 	f.reservation(f.conversation(cleo, ben), 0)
 	all = newestFirst(all, created, reservationID)
-	for _, status := range []reservations.Status{"", reservations.Pending, reservations.Declined, reservations.Accepted} {
+	for _, status := range []reservations.Status{
+		"", reservations.Pending, reservations.Declined, reservations.Accepted,
+	} {
 		want := filter(all, func(r reservations.Reservation) bool { return status == "" || r.Status == status })
 		pages(f, fmt.Sprintf("reservations of a person that are %q", status), want, reservations.Place,
 			func(ctx context.Context, tx ports.Tx, after *page.Moment, limit int) ([]reservations.Reservation, error) {
@@ -248,12 +262,13 @@ func reservationsDue(f *fixture) {
 	for hour := range 12 {
 		r := f.newReservation(talk, 2*hour)
 		if hour%3 == 0 { // with another local, so that some end at the same time
-			r = f.newReservation(f.conversation(f.user(fmt.Sprint("voyager", hour)), f.user(fmt.Sprint("local", hour))), 2*hour+2)
+			r = f.newReservation(f.conversation(f.user(fmt.Sprint("voyager", hour)),
+				f.user(fmt.Sprint("local", hour))), 2*hour+2)
 		}
 		f.addReservation(r)
 		f.same("accept", f.move(r, reservations.Pending, reservations.Accepted), reservations.Done)
 		accepted = append(accepted, r)
-		f.reservation(talk, 2*hour) // which stays pending
+		f.reservation(talk, 2*hour) // this one stays pending
 	}
 	cancelled := f.reservation(talk, -5)
 	f.move(cancelled, reservations.Pending, reservations.Accepted)
@@ -261,7 +276,9 @@ func reservationsDue(f *fixture) {
 	slices.SortFunc(accepted, func(a, b reservations.Reservation) int {
 		return cmp.Or(a.EndDate.Compare(b.EndDate), a.ID.Compare(b.ID))
 	})
-	for _, now := range []time.Time{noon, accepted[4].EndDate.Add(-time.Millisecond), accepted[4].EndDate, noon.Add(1000 * time.Hour)} {
+	for _, now := range []time.Time{
+		noon, accepted[4].EndDate.Add(-time.Millisecond), accepted[4].EndDate, noon.Add(1000 * time.Hour),
+	} {
 		for _, limit := range []int{1, 3, 100} {
 			var want []id.Reservation
 			for _, r := range accepted {
@@ -283,14 +300,14 @@ func tokensHeld(f *fixture) {
 	held := func(u id.User) int64 {
 		return read(f, func(ctx context.Context, tx ports.Tx) (int64, error) { return tx.Reservations().Held(ctx, u) })
 	}
-	f.same("held before anything", held(ada.ID), 0)
+	f.same("held without reservations", held(ada.ID), 0)
 	first, second, other := f.reservation(talk, 0), f.reservation(talk, 5), f.reservation(back, 10)
-	f.same("held of pending ones", held(ada.ID), 0)
+	f.same("held for pending reservations", held(ada.ID), 0)
 	for _, r := range []reservations.Reservation{first, second, other} {
 		f.same("accept", f.move(r, reservations.Pending, reservations.Accepted), reservations.Done)
 	}
-	f.same("held of two", held(ada.ID), 24)
-	f.same("held of one the other way", held(ben.ID), 12)
+	f.same("held for two accepted reservations", held(ada.ID), 24)
+	f.same("held for one in the other conversation", held(ben.ID), 12)
 	f.move(first, reservations.Accepted, reservations.Cancelled)
 	f.same("held after one was cancelled", held(ada.ID), 12)
 	f.move(second, reservations.Accepted, reservations.Completed)

@@ -13,18 +13,18 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// rows is how rows leave and enter a store, and the marks on it.
+// rows tests how rows are read from and written to a store, and the marks on it.
 var rows = []test{
-	{"rows are of the kinds that their columns name", rowKinds},
+	{"values have the kinds of their columns", rowKinds},
 	{"pages of rows hold each once, by key", rowPages},
-	{"a copy in another store is equal and works on", copied},
-	{"rows whose key is there are refused", rowsRepeated},
+	{"a copy in another store is equal and usable", copied},
+	{"rows whose key exists are refused", rowsRepeated},
 	{"rows that break a rule of the store are refused", rowsAgainstRules},
-	{"rows that no store gives are refused", malformedRows},
-	{"keys that no table has are refused", malformedKeys},
+	{"malformed rows are refused", malformedRows},
+	{"malformed keys are refused", malformedKeys},
 	{"the ledger only grows", appendOnly},
-	{"a mark stays as it was first put", marksStay},
-	{"one read sees no half of a unit", wholeReads},
+	{"a mark keeps its first time", marksStay},
+	{"a single read never sees half a unit", wholeReads},
 }
 
 func rowKinds(f *fixture) {
@@ -51,7 +51,9 @@ func (f *fixture) rowsOf(table *ports.Table, batch int) []ports.Row {
 // firstRow reads the first row of a table.
 func (f *fixture) firstRow(table *ports.Table) ports.Row {
 	f.Helper()
-	there := read(f, func(ctx context.Context, tx ports.Tx) ([]ports.Row, error) { return tx.Rows().Read(ctx, table, nil, 1) })
+	there := read(f, func(ctx context.Context, tx ports.Tx) ([]ports.Row, error) {
+		return tx.Rows().Read(ctx, table, nil, 1)
+	})
 	if len(there) != 1 || len(there[0]) != len(table.Columns) {
 		f.Fatalf("the first row of %s was read as %v", table.Name, there)
 	}
@@ -60,7 +62,7 @@ func (f *fixture) firstRow(table *ports.Table) ports.Row {
 
 func rowPages(f *fixture) {
 	f.town()
-	for i, r := range "bAa\U0001F600\uFF5E é" { // marks are named so that every order but that of bytes shows
+	for i, r := range "bAa\U0001F600\uFF5E é" { // names that every order but that of bytes puts in another order
 		f.do(func(ctx context.Context, tx ports.Tx) error {
 			return tx.Marks().Mark(ctx, string(r), noon.Add(time.Duration(i)*time.Second))
 		})
@@ -77,7 +79,7 @@ func rowPages(f *fixture) {
 		for _, size := range pageSizes {
 			got := f.rowsOf(table, size)
 			if !slices.EqualFunc(got, whole, func(a, b ports.Row) bool { return describe(a) == describe(b) }) {
-				f.Errorf("%s in batches of %d is not what it is as a whole", table.Name, size)
+				f.Errorf("%s in batches of %d differs from %[1]s in one batch", table.Name, size)
 			}
 		}
 	}
@@ -125,7 +127,7 @@ func (f *fixture) copyTo(target ports.Storage) {
 
 func copied(f *fixture) {
 	w := f.town()
-	f.do(f.erase(w.dora.ID)) // two who have no address do not keep each other out
+	f.do(f.erase(w.dora.ID)) // two accounts without an address are no duplicates
 	f.do(f.erase(w.wanderers[0].ID))
 	target := f.another()
 	f.copyTo(target)
@@ -133,17 +135,21 @@ func copied(f *fixture) {
 		f.Fatalf("the copy differs:\n%s", d)
 	}
 
-	// The copy must know all that its guards need.
+	// The copy must hold all that its guards need.
 	c := *f
 	c.storage, c.store = target, ports.NewStore(target, policy)
 	again := c.newUser("again")
 	again.Email = strings.ToUpper(w.ada.Email)
-	stored := write(&c, func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Users().Add(ctx, again, hashOf("x")) })
+	stored := write(&c, func(ctx context.Context, tx ports.Tx) (bool, error) {
+		return tx.Users().Add(ctx, again, hashOf("x"))
+	})
 	c.same("an address taken in the copy is free", stored, false)
 	receipt := c.post(w.ada.ID, 5, tokens.Bonus)
 	c.same("the next transaction", []int64{receipt.Transaction.Seq, receipt.Transaction.BalanceBefore}, []int64{4, 37})
-	held := read(&c, func(ctx context.Context, tx ports.Tx) (int64, error) { return tx.Reservations().Held(ctx, w.ada.ID) })
-	c.same("what is held", held, w.accepted.Tokens)
+	held := read(&c, func(ctx context.Context, tx ports.Tx) (int64, error) {
+		return tx.Reservations().Held(ctx, w.ada.ID)
+	})
+	c.same("the tokens that are held", held, w.accepted.Tokens)
 	clash := c.reservation(w.talk, 5)
 	c.same("an overlapping accept", c.move(clash, reservations.Pending, reservations.Accepted), reservations.Overlaps)
 	found, password, _ := c.byEmail(w.ada.Email)
@@ -163,10 +169,10 @@ func rowsRepeated(f *fixture) {
 			)
 		})
 		if err == nil {
-			f.Errorf("%s took a row whose key is there", table.Name)
+			f.Errorf("%s accepted a row whose key exists", table.Name)
 		}
 	}
-	f.unchanged("rows that were refused", before)
+	f.unchanged("refused rows", before)
 }
 
 func rowsAgainstRules(f *fixture) {
@@ -176,19 +182,19 @@ func rowsAgainstRules(f *fixture) {
 	for _, rule := range []struct {
 		name   string
 		table  *ports.Table
-		change func(row ports.Row) // after which the row is another one that breaks the rule
+		change func(row ports.Row) // makes another row that breaks the rule
 	}{
-		{"one address", ports.Users, func(r ports.Row) {
+		{"an address is unique", ports.Users, func(r ports.Row) {
 			r[0], r[2] = f.ids.Next(), strings.ToUpper(r[2].(string))
 		}},
-		{"one wallet a person", ports.Wallets, func(r ports.Row) { r[0] = f.ids.Next() }},
-		{"one profile a person", ports.Profiles, func(r ports.Row) { r[0] = f.ids.Next() }},
-		{"one name of an interest", ports.Interests, func(r ports.Row) {
+		{"one wallet for each account", ports.Wallets, func(r ports.Row) { r[0] = f.ids.Next() }},
+		{"one profile for each account", ports.Profiles, func(r ports.Row) { r[0] = f.ids.Next() }},
+		{"the name of an interest is unique", ports.Interests, func(r ports.Row) {
 			r[0], r[1] = f.ids.Next(), strings.ToUpper(r[1].(string))
 		}},
-		{"one conversation a pair", ports.Conversations, func(r ports.Row) { r[0] = f.ids.Next() }},
-		{"one pending report a pair", ports.Reports, func(r ports.Row) { r[0] = f.ids.Next() }},
-		{"no overlap", ports.Reservations, func(r ports.Row) {
+		{"one conversation for each pair", ports.Conversations, func(r ports.Row) { r[0] = f.ids.Next() }},
+		{"one pending report for each pair", ports.Reports, func(r ports.Row) { r[0] = f.ids.Next() }},
+		{"accepted reservations do not overlap", ports.Reservations, func(r ports.Row) {
 			r[0], r[8], r[9], r[10] = f.ids.Next(), w.accepted.Date.Add(-time.Minute), w.accepted.EndDate, "accepted"
 		}},
 	} {
@@ -198,10 +204,10 @@ func rowsAgainstRules(f *fixture) {
 			return tx.Rows().Write(ctx, rule.table, []ports.Row{row})
 		})
 		if err == nil {
-			f.Errorf("%s took a row against the rule: %s", rule.table.Name, rule.name)
+			f.Errorf("%s accepted a row against the rule: %s", rule.table.Name, rule.name)
 		}
 	}
-	f.unchanged("rows that were refused", before)
+	f.unchanged("refused rows", before)
 }
 
 func malformedRows(f *fixture) {
@@ -209,19 +215,22 @@ func malformedRows(f *fixture) {
 	before := f.dump()
 	refused := func(what string, table *ports.Table, row ports.Row) {
 		f.Helper()
-		err := f.try(func(ctx context.Context, tx ports.Tx) error { return tx.Rows().Write(ctx, table, []ports.Row{row}) })
+		err := f.try(func(ctx context.Context, tx ports.Tx) error {
+			return tx.Rows().Write(ctx, table, []ports.Row{row})
+		})
 		if err == nil {
-			f.Errorf("%s took a row with %s", table.Name, what)
+			f.Errorf("%s accepted a row with %s", table.Name, what)
 		}
 	}
 	for _, table := range ports.Tables {
 		row := f.firstRow(table)
-		refused("a value less", table, row[1:])
-		refused("a value more", table, append(slices.Clone(row), "more"))
+		refused("a value too few", table, row[1:])
+		refused("a value too many", table, append(slices.Clone(row), "more"))
 		for i, c := range table.Columns {
 			for what, value := range malformed(c) {
 				other := slices.Clone(row)
-				if table.Columns[0].Kind == ports.UUID && i > 0 { // so that nothing but the value keeps it out
+				// With another id, the value is the only reason to refuse the row.
+				if table.Columns[0].Kind == ports.UUID && i > 0 {
 					other[0] = f.ids.Next()
 				}
 				other[i] = value
@@ -229,15 +238,15 @@ func malformedRows(f *fixture) {
 			}
 		}
 	}
-	refused("no table", &ports.Table{Name: "unknown", Key: 1, Columns: ports.Users.Columns}, nil)
-	f.unchanged("rows that were refused", before)
+	refused("an unknown table", &ports.Table{Name: "unknown", Key: 1, Columns: ports.Users.Columns}, nil)
+	f.unchanged("refused rows", before)
 }
 
-// malformed are values that no store gives for a column.
+// malformed returns values that a column cannot hold, by their description.
 func malformed(c ports.Column) map[string]any {
-	values := map[string]any{"an int, whose size the machine chooses,": 1, "a float": 1.5}
+	values := map[string]any{"an int": 1, "a float": 1.5}
 	if !c.Nullable {
-		values["nothing"] = nil
+		values["nil"] = nil
 	}
 	switch c.Kind {
 	case ports.Text:
@@ -245,7 +254,8 @@ func malformed(c ports.Column) map[string]any {
 	case ports.JSON:
 		values["spaces in its JSON"], values["a list"], values["half an object"] = `{"a": 1}`, `[]`, `{`
 	case ports.Decimal:
-		values["one place"], values["a sign"], values["no number"], values["a rounded price"] = "12.5", "+12.50", "free", "12.505"
+		values["one decimal place"], values["a sign"], values["no number"], values["a rounded price"] = "12.5",
+			"+12.50", "free", "12.505"
 	case ports.Time:
 		values["a time zone"] = noon.In(time.FixedZone("", 3600))
 		values["microseconds"], values["text"] = noon.Add(time.Microsecond), noon.String()
@@ -260,11 +270,11 @@ func malformedKeys(f *fixture) {
 	for _, table := range ports.Tables {
 		key := f.firstRow(table)[:table.Key]
 		for what, after := range map[string][]any{
-			"no value":        {},
-			"a value more":    append(slices.Clone(key), "more"),
-			"another kind":    append([]any{1.5}, key[1:]...),
-			"nothing in it":   append([]any{nil}, key[1:]...),
-			"its last absent": key[: table.Key-1 : table.Key-1],
+			"no value":                {},
+			"a value too many":        append(slices.Clone(key), "more"),
+			"a value of another kind": append([]any{1.5}, key[1:]...),
+			"nil in it":               append([]any{nil}, key[1:]...),
+			"its last value missing":  key[: table.Key-1 : table.Key-1],
 		} {
 			err := f.try(func(ctx context.Context, tx ports.Tx) error {
 				_, err := tx.Rows().Read(ctx, table, after, 1)
@@ -291,10 +301,10 @@ func appendOnly(f *fixture) {
 			return tx.Rows().Write(ctx, ports.TokenTransactions, []ports.Row{other})
 		})
 		if err == nil {
-			f.Errorf("line %d of a ledger was written over", i+1)
+			f.Errorf("line %d of a ledger was overwritten", i+1)
 		}
 	}
-	f.unchanged("writing over the ledger", before)
+	f.unchanged("overwriting the ledger", before)
 }
 
 // marked reads a mark.
@@ -321,15 +331,15 @@ func marksStay(f *fixture) {
 	}{{"demo", noon, true}, {"Demo", noon.Add(2 * time.Hour), true}, {"other", time.Time{}, false}} {
 		since, marked := f.marked(want.name)
 		if since != want.since || marked != want.marked {
-			f.Errorf("the mark %s: %v, %v; want %v, %v", want.name, since, marked, want.since, want.marked)
+			f.Errorf("the mark %s: got %v, %v; want %v, %v", want.name, since, marked, want.since, want.marked)
 		}
 	}
-	errs := together(10, func(i int) error {
+	errs := concurrently(10, func(i int) error {
 		return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
 			return tx.Marks().Mark(ctx, "race", noon.Add(time.Duration(i)*time.Second))
 		})
 	})
 	if err := errors.Join(errs...); err != nil {
-		f.Errorf("marks put at once: %v", err)
+		f.Errorf("concurrent marks: %v", err)
 	}
 }

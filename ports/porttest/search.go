@@ -13,16 +13,16 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// searchTests is who is found, and in which order.
+// searchTests tests which profiles a search finds, and in which order.
 var searchTests = []test{
 	{"only searchable profiles of active others are found", searchWhom},
 	{"a block hides both from each other", searchBlocks},
 	{"places are compared without regard to case", searchPlaces},
 	{"several interests mean any of them", searchInterests},
 	{"ages are bounded on both sides, and must be given", searchAges},
-	{"filters hold together", searchTogether},
+	{"filters are combined", searchTogether},
 	{"the score counts active interests that both have", searchScore},
-	{"shared interests are named by name, beside the whole profile", searchShared},
+	{"a match has the whole profile, and the shared interests by name", searchShared},
 	{"pages of matches hold each once, best first", searchPages},
 }
 
@@ -33,7 +33,7 @@ func (f *fixture) search(q matching.Query) []matching.Match {
 	})
 }
 
-// found lists the first names of those who are found, in order.
+// found lists the first names of the profiles that a search finds, in order.
 func (f *fixture) found(q matching.Query) []string {
 	f.Helper()
 	var names []string
@@ -43,7 +43,7 @@ func (f *fixture) found(q matching.Query) []string {
 	return names
 }
 
-// finds compares whom a search finds, in order.
+// finds fails the test if a search does not find exactly these first names, in order.
 func (f *fixture) finds(what string, q matching.Query, want ...string) {
 	f.Helper()
 	f.same("found by "+what, f.found(q), want)
@@ -51,7 +51,7 @@ func (f *fixture) finds(what string, q matching.Query, want ...string) {
 
 func searchWhom(f *fixture) {
 	ada := f.user("ada")
-	f.finds("somebody without a profile, where nobody has one", matching.Query{Viewer: ada.ID})
+	f.finds("a viewer without a profile in a store without profiles", matching.Query{Viewer: ada.ID})
 	f.profile(ada)
 	ben := f.user("ben")
 	f.profile(ben)
@@ -65,8 +65,8 @@ func searchWhom(f *fixture) {
 	f.do(f.erase(gone.ID))
 	f.finds("Ada", matching.Query{Viewer: ada.ID}, "ben")
 	f.finds("Ben", matching.Query{Viewer: ben.ID}, "ada")
-	f.finds("somebody who is hidden", matching.Query{Viewer: hidden.UserID}, "ada", "ben")
-	f.finds("nobody in particular", matching.Query{Viewer: id.User(f.ids.Next())}, "ada", "ben")
+	f.finds("a viewer who is not searchable", matching.Query{Viewer: hidden.UserID}, "ada", "ben")
+	f.finds("a viewer who does not exist", matching.Query{Viewer: id.User(f.ids.Next())}, "ada", "ben")
 }
 
 func searchBlocks(f *fixture) {
@@ -79,12 +79,13 @@ func searchBlocks(f *fixture) {
 	f.finds("Ben, whom Ada blocks", matching.Query{Viewer: ben.ID}, "cleo")
 	f.finds("Cleo", matching.Query{Viewer: cleo.ID}, "ada", "ben")
 	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().Unblock(ctx, ada.ID, ben.ID) })
-	f.finds("Ada, who blocks nobody", matching.Query{Viewer: ada.ID}, "ben", "cleo")
+	f.finds("Ada, who blocks no one any more", matching.Query{Viewer: ada.ID}, "ben", "cleo")
 }
 
 func searchPlaces(f *fixture) {
 	for _, p := range []struct{ name, country, city string }{
-		{"ana", "Österreich", "Gießen"}, {"bea", "O\u0308STERREICH", "GIESSEN"}, {"cia", "osterreich", "Giesse"}, {"dea", "", ""},
+		{"ana", "Österreich", "Gießen"}, {"bea", "O\u0308STERREICH", "GIESSEN"}, {"cia", "osterreich", "Giesse"},
+		{"dea", "", ""},
 	} {
 		profile := f.newProfile(f.user(p.name))
 		profile.Country, profile.City = p.country, p.city
@@ -94,7 +95,8 @@ func searchPlaces(f *fixture) {
 	f.finds("country", matching.Query{Viewer: viewer, Country: text.Fold("österreich")}, "ana", "bea")
 	f.finds("city", matching.Query{Viewer: viewer, City: text.Fold("Gießen")}, "ana", "bea")
 	f.finds("country and city", matching.Query{Viewer: viewer, Country: "osterreich", City: "giesse"}, "cia")
-	f.finds("a country and a city of others", matching.Query{Viewer: viewer, Country: "osterreich", City: text.Fold("Gießen")})
+	f.finds("a country and a city of others", matching.Query{Viewer: viewer, Country: "osterreich",
+		City: text.Fold("Gießen")})
 	f.finds("a part of a city", matching.Query{Viewer: viewer, City: "gies"})
 	f.finds("a pattern", matching.Query{Viewer: viewer, City: "giesse%"})
 }
@@ -113,7 +115,8 @@ func searchInterests(f *fixture) {
 	f.finds("hiking or chess", by(hiking, chess), "ana", "bea")
 	f.finds("chess or opera, once each", by(chess, opera), "bea", "cia")
 	f.finds("an interest named twice", by(opera, opera), "bea", "cia")
-	f.finds("an interest that is not there", matching.Query{Viewer: viewer, Interests: []id.Interest{id.Interest(f.ids.Next())}})
+	f.finds("an interest that does not exist",
+		matching.Query{Viewer: viewer, Interests: []id.Interest{id.Interest(f.ids.Next())}})
 	opera.IsActive = false
 	f.saveInterest(opera)
 	f.finds("an inactive interest", by(opera))
@@ -135,8 +138,10 @@ func searchAges(f *fixture) {
 		lowest, highest int
 		want            []string
 	}{
-		{0, 0, []string{"ana", "bea", "cia", "dea"}}, {18, 0, []string{"ana", "bea", "cia"}}, {0, 120, []string{"ana", "bea", "cia"}},
-		{18, 30, []string{"ana", "bea"}}, {30, 30, []string{"bea"}}, {31, 119, nil}, {0, 29, []string{"ana"}}, {31, 0, []string{"cia"}},
+		{0, 0, []string{"ana", "bea", "cia", "dea"}}, {18, 0, []string{"ana", "bea", "cia"}},
+		{0, 120, []string{"ana", "bea", "cia"}},
+		{18, 30, []string{"ana", "bea"}}, {30, 30, []string{"bea"}}, {31, 119, nil}, {0, 29, []string{"ana"}},
+		{31, 0, []string{"cia"}},
 	} {
 		f.finds(fmt.Sprintf("ages %d to %d", c.lowest, c.highest),
 			matching.Query{Viewer: viewer, MinAge: c.lowest, MaxAge: c.highest}, c.want...)
@@ -146,7 +151,9 @@ func searchAges(f *fixture) {
 func searchTogether(f *fixture) {
 	hiking := f.interest("hiking")
 	viewer := f.user("viewer").ID
-	q := matching.Query{Viewer: viewer, Country: "france", City: "lyon", Interests: []id.Interest{hiking.ID}, MinAge: 25, MaxAge: 35}
+	q := matching.Query{
+		Viewer: viewer, Country: "france", City: "lyon", Interests: []id.Interest{hiking.ID}, MinAge: 25, MaxAge: 35,
+	}
 	f.profile(f.user("fits"), hiking)
 	for i, change := range []func(*matching.Profile){
 		func(p *matching.Profile) { p.Country = "Spain" }, func(p *matching.Profile) { p.City = "Paris" },
@@ -173,15 +180,16 @@ func searchScore(f *fixture) {
 	f.profile(f.user("inactive"), bees)
 	f.profile(f.user("both"), opera, chess, hiking, bees)
 	f.finds("Ada", matching.Query{Viewer: ada.ID}, "two", "both", "one", "none", "inactive")
-	f.finds("Ada for chess or opera", matching.Query{Viewer: ada.ID, Interests: []id.Interest{chess.ID, opera.ID}}, "two", "both", "one", "none")
+	f.finds("Ada for chess or opera", matching.Query{Viewer: ada.ID, Interests: []id.Interest{chess.ID, opera.ID}},
+		"two", "both", "one", "none")
 	var scores []int
 	for _, m := range f.search(matching.Query{Viewer: ada.ID, Interests: []id.Interest{opera.ID}}) {
-		scores = append(scores, m.Score) // all that is shared counts, not only what was looked for
+		scores = append(scores, m.Score) // every shared interest counts, not only the one in the query
 	}
 	f.same("the scores of those who like opera", scores, []int{2, 1, 0})
 	chess.IsActive = false
 	f.saveInterest(chess)
-	f.finds("Ada, chess being inactive", matching.Query{Viewer: ada.ID}, "one", "two", "both", "none", "inactive")
+	f.finds("Ada when chess is inactive", matching.Query{Viewer: ada.ID}, "one", "two", "both", "none", "inactive")
 }
 
 func searchShared(f *fixture) {
@@ -211,7 +219,8 @@ func searchPages(f *fixture) {
 	slices.SortFunc(want, func(a, b matching.Match) int {
 		return cmp.Or(cmp.Compare(b.Score, a.Score), a.Profile.ID.Compare(b.Profile.ID))
 	})
-	pages(f, "matches", want, matching.PlaceOfMatch, func(ctx context.Context, tx ports.Tx, after *matching.Rank, limit int) ([]matching.Match, error) {
-		return tx.Matching().Search(ctx, matching.Query{Viewer: ada.ID, Country: "france"}, after, limit)
-	})
+	pages(f, "matches", want, matching.PlaceOfMatch,
+		func(ctx context.Context, tx ports.Tx, after *matching.Rank, limit int) ([]matching.Match, error) {
+			return tx.Matching().Search(ctx, matching.Query{Viewer: ada.ID, Country: "france"}, after, limit)
+		})
 }

@@ -11,17 +11,17 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// sessionsTests is what is kept of those who are signed in.
+// sessionsTests tests sessions, refresh tokens and password resets.
 var sessionsTests = []test{
 	{"a session comes back with its account", sessionRead},
-	{"sessions come oldest first", sessionsListed},
+	{"sessions are listed oldest first", sessionsListed},
 	{"a refresh token is used once", tokenUsed},
-	{"a refresh token used by many at once is unused for one", tokenRace},
-	{"a session that is revoked stays so", sessionRevoked},
-	{"revoking all ends those that live", sessionsRevoked},
+	{"of concurrent uses of a refresh token, one finds it unused", tokenRace},
+	{"a revoked session stays revoked", sessionRevoked},
+	{"revoking all sessions ends the live ones", sessionsRevoked},
 	{"purging removes sessions whose tokens have all expired", sessionsPurged},
 	{"an account has one reset at a time", resetKept},
-	{"a reset used by many at once is used by one", resetRace},
+	{"of concurrent uses of a reset, one succeeds", resetRace},
 }
 
 // sessionOf reads a session.
@@ -55,7 +55,9 @@ func sessionsListed(f *fixture) {
 		want = append(want, s)
 	}
 	f.session(ben.ID)
-	want = oldestFirst(want, func(s users.Session) time.Time { return s.CreatedAt }, func(s users.Session) id.Session { return s.ID })
+	want = oldestFirst(want, func(s users.Session) time.Time { return s.CreatedAt }, func(s users.Session) id.Session {
+		return s.ID
+	})
 	got := read(f, func(ctx context.Context, tx ports.Tx) ([]users.Session, error) {
 		return tx.Users().Sessions(ctx, ada.ID)
 	})
@@ -83,7 +85,7 @@ func tokenUsed(f *fixture) {
 	}
 	f.same("the token at its first use", use(first, noon.Add(time.Minute)), first)
 	if again := use(first, noon.Add(2*time.Minute)); again.UsedAt.IsZero() {
-		f.Error("a token that was used looks unused")
+		f.Error("a used token is reported as unused")
 	}
 	f.same("another token of the session", use(second, noon), second)
 }
@@ -93,14 +95,14 @@ func tokenRace(f *fixture) {
 	for range rounds(5, 300) {
 		_, token := f.session(ada.ID)
 		unused := make([]bool, 10)
-		f.allTogether(len(unused), func(i int) error {
+		f.allConcurrently(len(unused), func(i int) error {
 			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
 				before, err := tx.Users().UseRefreshToken(ctx, token.Hash, noon.Add(time.Duration(i)*time.Second))
 				unused[i] = before.UsedAt.IsZero()
 				return err
 			})
 		})
-		f.same("how many saw it unused", len(filter(unused, func(b bool) bool { return b })), 1)
+		f.same("the number of units that found it unused", len(filter(unused, func(b bool) bool { return b })), 1)
 	}
 }
 
@@ -131,9 +133,9 @@ func sessionsRevoked(f *fixture) {
 		return tx.Users().RevokeSessions(ctx, ada.ID, noon.Add(time.Hour))
 	})
 	early.RevokedAt, late.RevokedAt = noon.Add(time.Minute), noon.Add(time.Hour)
-	f.same("a session that had ended", f.sessionOf(early.ID), early)
-	f.same("a session that lived", f.sessionOf(late.ID), late)
-	f.same("somebody else's session", f.sessionOf(other.ID), other)
+	f.same("a session that ended before", f.sessionOf(early.ID), early)
+	f.same("a session that was live", f.sessionOf(late.ID), late)
+	f.same("the session of another account", f.sessionOf(other.ID), other)
 }
 
 func sessionsPurged(f *fixture) {
@@ -162,18 +164,20 @@ func sessionsPurged(f *fixture) {
 	gone := add(-time.Hour)
 	f.revoke(gone.ID, noon)
 	for _, want := range []int{4, 2, 0} {
-		n := write(f, func(ctx context.Context, tx ports.Tx) (int, error) { return tx.Users().PurgeSessions(ctx, noon, 4) })
-		f.same("how many sessions were purged", n, want)
+		n := write(f, func(ctx context.Context, tx ports.Tx) (int, error) {
+			return tx.Users().PurgeSessions(ctx, noon, 4)
+		})
+		f.same("the number of purged sessions", n, want)
 	}
 	revoked.RevokedAt = noon
 	got := read(f, func(ctx context.Context, tx ports.Tx) ([]users.Session, error) {
 		return tx.Users().Sessions(ctx, ada.ID)
 	})
-	sameList(f, "the sessions that stay", got, append(stay, revoked))
+	sameList(f, "the sessions that remain", got, append(stay, revoked))
 	f.rowCount(ports.RefreshTokens, 7)
 }
 
-// reset reads a reset; found is false where it is not kept.
+// reset reads a reset; found is false if it is not stored.
 func reset(ctx context.Context, tx ports.Tx, hash users.SecretHash) (r users.Reset, found bool, err error) {
 	r, err = tx.Users().Reset(ctx, hash)
 	if errors.Is(err, fault.NotFound) {
@@ -206,22 +210,22 @@ func resetKept(f *fixture) {
 		got, _ := look(want.Hash)
 		f.same("the reset", got, want)
 	}
-	for range 2 { // the second finds none
+	for range 2 { // the second call finds no reset
 		f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().DropReset(ctx, ada.ID) })
 	}
 	_, found = look(kept[0].Hash)
 	f.same("a reset that was dropped is found", found, false)
 	_, found = look(kept[1].Hash)
-	f.same("another's reset is found", found, true)
+	f.same("the reset of another account is found", found, true)
 }
 
-// resetRace uses a reset as core does: whoever does holds its account, and reads it again.
+// resetRace uses a reset as core does: a unit reads it, holds its account, and reads it again.
 func resetRace(f *fixture) {
 	ada := f.account("ada")
 	for range rounds(3, 200) {
 		r := f.setReset(ada.ID, noon)
 		used := make([]bool, 10)
-		f.allTogether(len(used), func(i int) error {
+		f.allConcurrently(len(used), func(i int) error {
 			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
 				if _, err = tx.Users().Hold(ctx, ada.ID); err != nil {
 					return err
@@ -232,6 +236,6 @@ func resetRace(f *fixture) {
 				return tx.Users().DropReset(ctx, ada.ID)
 			})
 		})
-		f.same("how many used it", len(filter(used, func(b bool) bool { return b })), 1)
+		f.same("the number of units that used it", len(filter(used, func(b bool) bool { return b })), 1)
 	}
 }

@@ -12,20 +12,20 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// tokensTests is that no token is made or lost.
+// tokensTests tests that no token is created or lost.
 var tokensTests = []test{
-	{"a wallet begins empty, one for each person", walletOpened},
-	{"entries get their seq and their balances", entriesPosted},
+	{"an account has one wallet, empty at first", walletOpened},
+	{"entries get their seq and balances", entriesPosted},
 	{"entries to several wallets keep their order", severalWallets},
 	{"a balance never falls below zero", neverBelowZero},
 	{"a debit up to the balance takes what is there", upToBalance},
 	{"a wallet holds no more than the largest balance", neverTooMany},
 	{"entries are written all or none", entriesAllOrNone},
-	{"a closed wallet says so", walletClosed},
+	{"a closed wallet is reported as closed", walletClosed},
 	{"pages of a ledger hold each line once", ledgerPages},
-	{"charges at once leave exactly the right balance", chargesAtOnce},
+	{"concurrent charges leave the exact balance", concurrentCharges},
 	{"the last tokens are spent once", lastTokens},
-	{"transfers in opposite order end, and lose nothing", transfersAtOnce},
+	{"transfers in opposite directions end, and lose nothing", concurrentTransfers},
 }
 
 func walletOpened(f *fixture) {
@@ -38,12 +38,12 @@ func walletOpened(f *fixture) {
 		return tx.Tokens().Open(ctx, tokens.Wallet{ID: id.Wallet(f.ids.Next()), UserID: ada.ID})
 	})
 	if err == nil {
-		f.Error("a person got a second wallet")
+		f.Error("an account got a second wallet")
 	}
 	f.unchanged("opening a second wallet", before)
 }
 
-// ledger reads a person's ledger, first line first.
+// ledger reads the ledger of an account from its first line.
 func (f *fixture) ledger(user id.User) []tokens.Transaction {
 	f.Helper()
 	all := read(f, func(ctx context.Context, tx ports.Tx) ([]tokens.Transaction, error) {
@@ -53,12 +53,13 @@ func (f *fixture) ledger(user id.User) []tokens.Transaction {
 	return all
 }
 
-// balanced fails the test where a ledger does not add up to its wallet.
+// balanced fails the test if a ledger does not add up to its wallet.
 func (f *fixture) balanced(user id.User, want int64) {
 	f.Helper()
 	var balance int64
 	for i, t := range f.ledger(user) {
-		if t.Seq != int64(i+1) || t.BalanceBefore != balance || t.BalanceAfter != balance+t.Amount || t.BalanceAfter < 0 {
+		if t.Seq != int64(i+1) || t.BalanceBefore != balance ||
+			t.BalanceAfter != balance+t.Amount || t.BalanceAfter < 0 {
 			f.Errorf("line %d of a ledger does not follow on a balance of %d: %+v", i+1, balance, t)
 		}
 		balance = t.BalanceAfter
@@ -79,10 +80,13 @@ func entriesPosted(f *fixture) {
 		e := f.newEntry(ada.ID, amount, kind)
 		e.Reason, e.Metadata = fmt.Sprint("no. ", i), tokens.Reference("user_id", ada.ID)
 		t := tokens.Transaction{
-			ID: e.ID, UserID: e.UserID, Seq: int64(i + 1), Amount: amount, Type: kind, Reason: e.Reason, Metadata: e.Metadata,
+			ID: e.ID, UserID: e.UserID, Seq: int64(i + 1), Amount: amount, Type: kind, Reason: e.Reason,
+			Metadata:      e.Metadata,
 			BalanceBefore: balance, BalanceAfter: balance + amount, CreatedAt: noon,
 		}
-		got := write(f, func(ctx context.Context, tx ports.Tx) ([]tokens.Receipt, error) { return tx.Tokens().Post(ctx, e) })
+		got := write(f, func(ctx context.Context, tx ports.Tx) ([]tokens.Receipt, error) {
+			return tx.Tokens().Post(ctx, e)
+		})
 		f.same("the receipt", got, []tokens.Receipt{{Transaction: t}})
 		balance, want = t.BalanceAfter, append(want, t)
 	}
@@ -93,7 +97,8 @@ func entriesPosted(f *fixture) {
 func severalWallets(f *fixture) {
 	ada, ben := f.user("ada"), f.user("ben")
 	entries := []tokens.Entry{
-		f.newEntry(ben.ID, 10, tokens.Bonus), f.newEntry(ada.ID, 5, tokens.Bonus), f.newEntry(ben.ID, -10, tokens.Penalty),
+		f.newEntry(ben.ID, 10, tokens.Bonus), f.newEntry(ada.ID, 5, tokens.Bonus),
+		f.newEntry(ben.ID, -10, tokens.Penalty),
 		f.newEntry(ada.ID, -2, tokens.Penalty), f.newEntry(ben.ID, 3, tokens.Bonus),
 	}
 	receipts := write(f, func(ctx context.Context, tx ports.Tx) ([]tokens.Receipt, error) {
@@ -105,22 +110,24 @@ func severalWallets(f *fixture) {
 	}
 	var got []line
 	for _, r := range receipts {
-		got = append(got, line{r.Transaction.ID, r.Transaction.Seq, r.Transaction.BalanceBefore, r.Transaction.BalanceAfter})
+		got = append(got, line{r.Transaction.ID, r.Transaction.Seq, r.Transaction.BalanceBefore,
+			r.Transaction.BalanceAfter})
 	}
 	sameList(f, "the receipts", got, []line{
-		{entries[0].ID, 1, 0, 10}, {entries[1].ID, 1, 0, 5}, {entries[2].ID, 2, 10, 0}, {entries[3].ID, 2, 5, 3}, {entries[4].ID, 3, 0, 3},
+		{entries[0].ID, 1, 0, 10}, {entries[1].ID, 1, 0, 5}, {entries[2].ID, 2, 10, 0}, {entries[3].ID, 2, 5, 3},
+		{entries[4].ID, 3, 0, 3},
 	})
 	f.balanced(ada.ID, 3)
 	f.balanced(ben.ID, 3)
 }
 
-// refused posts entries that the store must refuse, with nothing changed.
+// refused posts entries that the store must refuse without changing a row.
 func (f *fixture) refused(what string, want error, entries ...tokens.Entry) {
 	f.Helper()
 	before := f.dump()
 	err := f.try(func(ctx context.Context, tx ports.Tx) error { return post(ctx, tx, entries...) })
 	if !errors.Is(err, want) {
-		f.Errorf("%s answered %v, want %v", what, err, want)
+		f.Errorf("%s returned %v, want %v", what, err, want)
 	}
 	f.unchanged(what, before)
 }
@@ -134,7 +141,8 @@ func neverBelowZero(f *fixture) {
 		f.newEntry(ada.ID, -6, tokens.Withdrawal), f.newEntry(ada.ID, 6, tokens.Deposit))
 	f.refused("the second of two debits", tokens.ErrTooFewTokens,
 		f.newEntry(ada.ID, -3, tokens.Withdrawal), f.newEntry(ada.ID, -3, tokens.Withdrawal))
-	f.refused("a debit of all there ever was", tokens.ErrTooFewTokens, f.newEntry(ada.ID, -tokens.MaxAmount, tokens.Withdrawal))
+	f.refused("a debit of the largest amount", tokens.ErrTooFewTokens,
+		f.newEntry(ada.ID, -tokens.MaxAmount, tokens.Withdrawal))
 	f.post(ada.ID, -5, tokens.Withdrawal)
 	f.balanced(ada.ID, 0)
 }
@@ -163,8 +171,9 @@ func upToBalance(f *fixture) {
 func neverTooMany(f *fixture) {
 	ada := f.rich("ada", tokens.MaxBalance-1)
 	f.refused("one token too many", tokens.ErrTooManyTokens, f.newEntry(ada.ID, 2, tokens.Bonus))
-	f.refused("as many again", tokens.ErrTooManyTokens, f.newEntry(ada.ID, tokens.MaxAmount, tokens.Bonus))
-	f.refused("a credit that a later debit would make up for", tokens.ErrTooManyTokens,
+	f.refused("a credit of the largest amount", tokens.ErrTooManyTokens,
+		f.newEntry(ada.ID, tokens.MaxAmount, tokens.Bonus))
+	f.refused("a credit that a later debit would compensate", tokens.ErrTooManyTokens,
 		f.newEntry(ada.ID, 2, tokens.Bonus), f.newEntry(ada.ID, -5, tokens.Penalty))
 	f.post(ada.ID, 1, tokens.Bonus)
 	f.balanced(ada.ID, tokens.MaxBalance)
@@ -174,8 +183,9 @@ func entriesAllOrNone(f *fixture) {
 	ada, ben := f.rich("ada", 10), f.rich("ben", 10)
 	dora := f.account("dora")
 	f.refused("the last of three entries", tokens.ErrTooFewTokens,
-		f.newEntry(ada.ID, 5, tokens.Bonus), f.newEntry(ben.ID, -5, tokens.Penalty), f.newEntry(ben.ID, -6, tokens.Penalty))
-	f.refused("an entry for nobody's wallet", fault.NotFound,
+		f.newEntry(ada.ID, 5, tokens.Bonus), f.newEntry(ben.ID, -5, tokens.Penalty), f.newEntry(ben.ID, -6,
+			tokens.Penalty))
+	f.refused("an entry for an account without a wallet", fault.NotFound,
 		f.newEntry(ada.ID, 5, tokens.Bonus), f.newEntry(dora.ID, 5, tokens.Bonus))
 }
 
@@ -184,12 +194,15 @@ func walletClosed(f *fixture) {
 	w := f.wallet(ada.ID)
 	w.Closed = true
 	for range 2 { // closing it again changes nothing
-		got := write(f, func(ctx context.Context, tx ports.Tx) (tokens.Wallet, error) { return tx.Tokens().Close(ctx, ada.ID) })
+		got := write(f, func(ctx context.Context, tx ports.Tx) (tokens.Wallet, error) {
+			return tx.Tokens().Close(ctx, ada.ID)
+		})
 		f.same("the wallet that was closed", got, w)
 	}
 	f.same("a closed wallet", f.wallet(ada.ID), w)
 	receipts := write(f, func(ctx context.Context, tx ports.Tx) ([]tokens.Receipt, error) {
-		return tx.Tokens().Post(ctx, f.newEntry(ada.ID, -10, tokens.Withdrawal), f.newEntry(ben.ID, 1, tokens.Bonus), f.newEntry(ada.ID, 4, tokens.Refund))
+		return tx.Tokens().Post(ctx, f.newEntry(ada.ID, -10, tokens.Withdrawal), f.newEntry(ben.ID, 1, tokens.Bonus),
+			f.newEntry(ada.ID, 4, tokens.Refund))
 	})
 	f.same("closed", []bool{receipts[0].Closed, receipts[1].Closed, receipts[2].Closed}, []bool{true, false, true})
 	f.balanced(ada.ID, 4)
@@ -205,16 +218,17 @@ func ledgerPages(f *fixture) {
 	want := f.ledger(ada.ID)
 	f.same("the length of the ledger", len(want), paged)
 	slices.Reverse(want)
-	pages(f, "the ledger", want, tokens.Place, func(ctx context.Context, tx ports.Tx, below *int64, limit int) ([]tokens.Transaction, error) {
-		return tx.Tokens().Transactions(ctx, ada.ID, below, limit)
-	})
+	pages(f, "the ledger", want, tokens.Place,
+		func(ctx context.Context, tx ports.Tx, below *int64, limit int) ([]tokens.Transaction, error) {
+			return tx.Tokens().Transactions(ctx, ada.ID, below, limit)
+		})
 }
 
-func chargesAtOnce(f *fixture) {
+func concurrentCharges(f *fixture) {
 	const people = 10
 	each := rounds(10, 500)
 	ada := f.rich("ada", 1_000_000)
-	f.allTogether(people, func(i int) error {
+	f.allConcurrently(people, func(i int) error {
 		for range each {
 			err := f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
 				return post(ctx, tx, f.newEntry(ada.ID, int64(-1-i), tokens.Withdrawal))
@@ -234,29 +248,30 @@ func lastTokens(f *fixture) {
 	const callers, balance = 40, 10
 	for i := range rounds(2, 100) {
 		ada := f.rich(fmt.Sprintf("ada%d", i), balance)
-		errs := together(callers, func(int) error {
+		errs := concurrently(callers, func(int) error {
 			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
 				return post(ctx, tx, f.newEntry(ada.ID, -1, tokens.Withdrawal))
 			})
 		})
-		f.same("charges that were kept", count(errs, nil), balance)
+		f.same("charges that were committed", count(errs, nil), balance)
 		f.same("charges that were refused", count(errs, tokens.ErrTooFewTokens), callers-balance)
 		f.balanced(ada.ID, 0)
 	}
 	f.audited()
 }
 
-func transfersAtOnce(f *fixture) {
+func concurrentTransfers(f *fixture) {
 	ring := f.many(3, "ring")
 	for _, u := range ring {
 		f.post(u.ID, 1000, tokens.SignupBonus)
 	}
 	each := rounds(15, 500)
-	f.allTogether(6, func(i int) error {
+	f.allConcurrently(6, func(i int) error {
 		from, to := ring[i%3].ID, ring[(i+1+i/3)%3].ID // every pair in both directions
 		for range each {
 			err := f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
-				return post(ctx, tx, f.newEntry(from, -1, tokens.AdminAdjustment), f.newEntry(to, 1, tokens.AdminAdjustment))
+				return post(ctx, tx, f.newEntry(from, -1, tokens.AdminAdjustment),
+					f.newEntry(to, 1, tokens.AdminAdjustment))
 			})
 			if err != nil {
 				return err

@@ -16,11 +16,12 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// town is a small community with rows in every table. It obeys every rule but one: Dora has no wallet.
+// town is a small community with rows in every table. It obeys every rule but one: Dora has no
+// wallet.
 type town struct {
-	ada, ben  users.User // a voyager and a local, who know each other
-	cleo      users.User // who knows nobody
-	dora      users.User // without a wallet, and without a password
+	ada, ben  users.User // a voyager and a local with a conversation
+	cleo      users.User // has no conversation
+	dora      users.User // has neither a wallet nor a password
 	eve       users.User // an admin
 	session   users.Session
 	refresh   users.RefreshToken
@@ -37,7 +38,7 @@ type town struct {
 	audit     moderation.AuditRecord
 	record    idempotency.Record
 	mark      string
-	wanderers []users.User // they fill pages
+	wanderers []users.User // further accounts, to fill pages
 }
 
 func (f *fixture) town() *town {
@@ -62,9 +63,12 @@ func (f *fixture) town() *town {
 	w.report = f.newReport(w.cleo.ID, w.ben.ID)
 	w.audit = moderation.AuditRecord{
 		ID: id.AuditRecord(f.ids.Next()), ActorID: w.eve.ID, Action: moderation.ActionUserChanged,
-		SubjectID: id.Subject(w.cleo.ID), Reason: "they asked", Details: moderation.Details{"name": "cleo"}, CreatedAt: noon,
+		SubjectID: id.Subject(w.cleo.ID), Reason: "they asked", Details: moderation.Details{"name": "cleo"},
+		CreatedAt: noon,
 	}
-	w.record = idempotency.Record{Owner: w.ada.ID.String(), Key: "key-1", Fingerprint: f.secret(), Answer: []byte(`{"id":1}`), CreatedAt: noon}
+	w.record = idempotency.Record{
+		Owner: w.ada.ID.String(), Key: "key-1", Fingerprint: f.secret(), Answer: []byte(`{"id":1}`), CreatedAt: noon,
+	}
 	f.do(func(ctx context.Context, tx ports.Tx) error { return w.fill(ctx, tx, f) })
 	w.accepted.Status, w.accepted.UpdatedAt = reservations.Accepted, noon.Add(time.Minute)
 	return w
@@ -94,7 +98,8 @@ func (w *town) fill(ctx context.Context, tx ports.Tx, f *fixture) error {
 		func() error { return tx.Moderation().AddAudit(ctx, w.audit) },
 		func() error { return tx.Marks().Mark(ctx, w.mark, noon) },
 		func() error {
-			return tx.Moderation().Block(ctx, moderation.Block{UserID: w.cleo.ID, BlockedUserID: w.dora.ID, CreatedAt: noon})
+			return tx.Moderation().Block(ctx, moderation.Block{UserID: w.cleo.ID, BlockedUserID: w.dora.ID,
+				CreatedAt: noon})
 		},
 	)
 }
@@ -108,7 +113,8 @@ func (w *town) accept(ctx context.Context, tx ports.Tx, f *fixture) (reservation
 	if err := post(ctx, tx, payment); err != nil {
 		return 0, err
 	}
-	return tx.Reservations().Move(ctx, w.accepted.ID, reservations.Pending, reservations.Accepted, noon.Add(time.Minute))
+	return tx.Reservations().Move(ctx, w.accepted.ID, reservations.Pending, reservations.Accepted,
+		noon.Add(time.Minute))
 }
 
 // pay debits the sender of a message.
@@ -118,7 +124,7 @@ func (f *fixture) pay(ctx context.Context, tx ports.Tx, m messaging.Message) err
 	return post(ctx, tx, e)
 }
 
-// inOrder calls one after another, up to the first error.
+// inOrder calls steps one after another, up to the first error.
 func inOrder(steps ...func() error) error {
 	for _, step := range steps {
 		if err := step(); err != nil {

@@ -22,11 +22,12 @@ import (
 	"github.com/cicerone-go/cicerone/ports/porttest"
 )
 
-// unfinished are stores as one has them on the way. The kit must report each suite, and end.
+// unfinished lists stores that are not complete. The kit must run every suite on each of them, and
+// end.
 var unfinished = []struct {
 	name   string
 	plant  plant
-	passes []string // the suites that pass it
+	passes []string // the suites that must pass
 }{
 	{"nil", func(*memory.Store) ports.Storage { return nil }, nil},
 	{"unimplemented", func(*memory.Store) ports.Storage { return ports.UnimplementedStorage{} }, nil},
@@ -37,17 +38,18 @@ var unfinished = []struct {
 	{"without repositories", txOf(func(ports.Tx) ports.Tx { return hollow{} }), nil},
 	{"with repositories that panic", txOf(func(ports.Tx) ports.Tx { return hollow{true} }), nil},
 	{"with an unimplemented Tx", txOf(func(ports.Tx) ports.Tx { return ports.UnimplementedTx{} }), nil},
-	{"of accounts and tokens", having("Users", "Tokens"), []string{"units", "users", "sessions", "tokens", "isolation", "closing"}},
+	{"of accounts and tokens", having("Users", "Tokens"),
+		[]string{"units", "users", "sessions", "tokens", "isolation", "closing"}},
 }
 
-// txOf makes a store of the memory adapter with another Tx.
+// txOf returns a plant of memory adapters with another Tx.
 func txOf(replace func(tx ports.Tx) ports.Tx) plant {
 	return running(func(s *memory.Store, ctx context.Context, mode uow.Mode, fn unit) error {
 		return s.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error { return fn(ctx, replace(tx)) })
 	})
 }
 
-// having makes a store that has some repositories and leaves the others unimplemented.
+// having returns a plant of stores that have some repositories and leave the others unimplemented.
 func having(names ...string) plant {
 	return txOf(func(tx ports.Tx) ports.Tx { return partial{tx: tx, names: names} })
 }
@@ -89,7 +91,7 @@ func (p partial) Reservations() reservations.Repository {
 func (p partial) Rows() ports.Rows   { return pick(p, "Rows", p.tx.Rows, p.UnimplementedTx.Rows) }
 func (p partial) Marks() ports.Marks { return pick(p, "Marks", p.tx.Marks, p.UnimplementedTx.Marks) }
 
-// hollow has nil for each repository, or ones whose methods all panic.
+// hollow is a Tx whose repositories are all nil, or panic in all methods.
 type hollow struct{ panics bool }
 
 func hollowed[R any](h hollow, panicking R) (none R) {
@@ -123,7 +125,7 @@ func (h hollow) Reservations() reservations.Repository {
 func (h hollow) Rows() ports.Rows   { return hollowed[ports.Rows](h, struct{ ports.Rows }{}) }
 func (h hollow) Marks() ports.Marks { return hollowed[ports.Marks](h, struct{ ports.Marks }{}) }
 
-// TestUnfinished makes sure that the kit neither stops nor hangs at a store that is not finished.
+// TestUnfinished tests that the kit neither stops nor hangs at a store that is not complete.
 func TestUnfinished(t *testing.T) {
 	suites, tests := porttest.Suites()
 	for _, u := range unfinished {
@@ -131,15 +133,16 @@ func TestUnfinished(t *testing.T) {
 			t.Parallel()
 			v := judged(t, u.name, "^TestStorage$")
 			if v.err == nil {
-				t.Error("the kit passed it")
+				t.Error("the kit passed the store")
 			}
 			for _, suite := range suites {
-				if passes, failed := slices.Contains(u.passes, suite), slices.Contains(v.failed, suite); passes == failed {
+				passes, failed := slices.Contains(u.passes, suite), slices.Contains(v.failed, suite)
+				if passes == failed {
 					t.Errorf("the suite %s passed: %t, want %t", suite, !failed, passes)
 				}
 				for _, test := range tests[suite] {
 					if name := suite + "/" + strings.ReplaceAll(test, " ", "_"); !slices.Contains(v.reached, name) {
-						t.Errorf("the kit stopped before %s", name)
+						t.Errorf("the kit did not run %s", name)
 					}
 				}
 			}
@@ -152,8 +155,8 @@ func TestUnfinished(t *testing.T) {
 
 var suiteRow = regexp.MustCompile("(?m)^\\| `(\\w+)` \\| ([A-Za-z, ]+) \\|")
 
-// TestNeeds makes sure that the page lists the suites in their order, and that each passes a store with only the
-// repositories that the page names for it.
+// TestNeeds tests that README.md lists the suites in their order, and that each suite passes on a
+// store with only the repositories that README.md names for it.
 func TestNeeds(t *testing.T) {
 	page, err := os.ReadFile("README.md")
 	if err != nil {
@@ -161,15 +164,15 @@ func TestNeeds(t *testing.T) {
 	}
 	suites, _ := porttest.Suites()
 	var listed []string
-	together := map[string][]string{} // suites by what they need
+	byNeeds := map[string][]string{} // suites by the repositories that they need
 	for _, row := range suiteRow.FindAllStringSubmatch(string(page), -1) {
 		listed = append(listed, row[1])
-		together[row[2]] = append(together[row[2]], row[1])
+		byNeeds[row[2]] = append(byNeeds[row[2]], row[1])
 	}
 	if !slices.Equal(listed, suites) {
 		t.Errorf("README.md lists the suites %q, want %q", listed, suites)
 	}
-	for needs, names := range together {
+	for needs, names := range byNeeds {
 		if needs == "all" {
 			continue // TestStorage runs these
 		}
@@ -177,13 +180,14 @@ func TestNeeds(t *testing.T) {
 			t.Parallel()
 			v := judged(t, "only "+needs, "^TestStorage$/^("+strings.Join(names, "|")+")$")
 			if v.err != nil || !slices.Contains(v.reached, names[0]) {
-				t.Errorf("%q need more: %v\n%s", names, v.err, v.output)
+				t.Errorf("the suites %q need more repositories: %v\n%s", names, v.err, v.output)
 			}
 		})
 	}
 }
 
-// nervous is a store whose units lose now and then, at a call or at their commit, as they may on any store.
+// nervous is a store whose units sometimes fail with a conflict, at a call or at their commit, as
+// they may on any store.
 func nervous(s *memory.Store) ports.Storage {
 	var runs atomic.Int64
 	return &runner{s, func(ctx context.Context, mode uow.Mode, fn unit) error {
@@ -202,7 +206,7 @@ func nervous(s *memory.Store) ports.Storage {
 	}}
 }
 
-// losing makes the last of so many calls lose.
+// losing is a context that makes one call fail with a conflict: the one at which left reaches 0.
 type losing struct {
 	context.Context
 	left atomic.Int64
@@ -218,7 +222,8 @@ func (c *losing) Err() error {
 	return nil
 }
 
-// TestNervous makes sure that the kit runs units again after a conflict, and reports none that may come.
+// TestNervous tests that the kit runs units again after a conflict, and does not report conflicts
+// that may occur.
 func TestNervous(t *testing.T) {
 	t.Parallel()
 	if v := judged(t, "nervous", "^TestStorage$"); v.err != nil {

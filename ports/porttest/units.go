@@ -10,28 +10,28 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// units is what a unit of work promises by itself, tried with accounts alone. The suite calls tries it with
+// units tests the promises of a unit of work with accounts only. The suite calls tests them with
 // every method of every repository.
 var units = []test{
 	{"a store that can be reached answers a ping", pinged},
-	{"a unit that is kept is read by others", keptAccount},
+	{"an account that a unit commits is read by other units", keptAccount},
 	{"a unit that fails or panics keeps no account", lostAccounts},
 	{"a unit that only reads adds no account", readersAddNone},
 	{"an account is not read after the end of a unit", notReadAfterEnd},
 	{"a unit inside another is refused", nested},
 	{"the context is made from the caller's", sameContext},
-	{"a stale save is a conflict, and won when run again", staleSave},
+	{"a stale save is a conflict, and succeeds when run again", staleSave},
 }
 
 var errBoom = errors.New("boom")
 
 func pinged(f *fixture) {
 	if err := f.storage.Ping(f.ctx); err != nil {
-		f.Errorf("a store that can be reached answered a ping with %v", err)
+		f.Errorf("Ping returned %v", err)
 	}
 }
 
-// stored reports whether there is an account.
+// stored reports whether an account is stored.
 func (f *fixture) stored(u users.User) bool {
 	f.Helper()
 	err := f.in(f.ctx, uow.Read, func(ctx context.Context, tx ports.Tx) error {
@@ -58,7 +58,7 @@ func lostAccounts(f *fixture) {
 		return errBoom
 	})
 	if !errors.Is(err, errBoom) {
-		f.Errorf("a unit failed with %v, want the error that its function returned", err)
+		f.Errorf("a unit returned %v, want the error that its function returned", err)
 	}
 	f.panics(func(ctx context.Context, tx ports.Tx) error {
 		_, err := tx.Users().Add(ctx, ben, hashOf("ben"))
@@ -67,8 +67,8 @@ func lostAccounts(f *fixture) {
 	f.same("accounts of units that failed are stored", []bool{f.stored(ada), f.stored(ben)}, []bool{false, false})
 }
 
-// panics runs a unit that panics when fn has returned nil, and fails the test if the panic does not reach
-// the caller.
+// panics runs a unit that panics after fn has returned nil, and fails the test if the panic does
+// not reach the caller.
 func (f *fixture) panics(fn unit) {
 	f.Helper()
 	defer func() {
@@ -93,7 +93,7 @@ func readersAddNone(f *fixture) {
 			return err
 		})
 		if !errors.Is(err, uow.ErrReadOnly) {
-			f.Errorf("in mode %d, adding an account answered %v, want ErrReadOnly", mode, err)
+			f.Errorf("in mode %d, adding an account returned %v, want ErrReadOnly", mode, err)
 		}
 	}
 	f.same("an account of a unit that only reads is stored", f.stored(ada), false)
@@ -107,7 +107,7 @@ func notReadAfterEnd(f *fixture) {
 		return nil
 	})
 	if _, err := ended.Users().User(f.ctx, ada.ID); !errors.Is(err, uow.ErrEnded) {
-		f.Errorf("after the end of its unit, reading an account answered %v, want ErrEnded", err)
+		f.Errorf("after the end of its unit, reading an account returned %v, want ErrEnded", err)
 	}
 }
 
@@ -118,16 +118,16 @@ func nested(f *fixture) {
 		if _, err := tx.Users().Add(ctx, ada, hashOf("ada")); err != nil {
 			return err
 		}
-		ran := func(context.Context, ports.Tx) error { return errors.New("it ran") }
+		ran := func(context.Context, ports.Tx) error { return errors.New("the inner unit ran") }
 		inner = []error{f.store.Do(ctx, ran), f.store.View(ctx, ran), f.store.Snapshot(ctx, ran)}
 		return nil
 	})
 	for _, err := range inner {
 		if !errors.Is(err, uow.ErrNested) {
-			f.Errorf("a unit inside another one answered %v, want ErrNested", err)
+			f.Errorf("a unit inside another one returned %v, want ErrNested", err)
 		}
 	}
-	f.same("the account of the outer unit is stored", f.stored(ada), true)
+	f.same("the account that the outer unit added is stored", f.stored(ada), true)
 }
 
 func sameContext(f *fixture) {
@@ -152,7 +152,7 @@ func staleSave(f *fixture) {
 	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().Save(ctx, ada) })
 	before := f.dump()
 
-	stale := ada // its version was stored once already
+	stale := ada // the store has the next version
 	stale.Bio = "second"
 	ben := f.newUser("ben")
 	err := f.once(func(ctx context.Context, tx ports.Tx) error {
@@ -162,7 +162,7 @@ func staleSave(f *fixture) {
 		return tx.Users().Save(ctx, stale)
 	})
 	if !errors.Is(err, uow.ErrConflict) {
-		f.Errorf("a stale save answered %v, want ErrConflict", err)
+		f.Errorf("a stale save returned %v, want ErrConflict", err)
 	}
 	f.same("an account added in a unit with a stale save is stored", f.stored(ben), false)
 	f.unchanged("a unit with a stale save", before)
@@ -181,5 +181,5 @@ func staleSave(f *fixture) {
 		return tx.Users().Save(ctx, u)
 	})
 	ada.Bio, ada.Version = "third", 3
-	f.same("the account that was saved when run again", f.accountOf(ada.ID), ada)
+	f.same("the account that the second run saved", f.accountOf(ada.ID), ada)
 }

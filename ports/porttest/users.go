@@ -16,30 +16,30 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// usersTests is what is kept of accounts.
+// usersTests tests the accounts.
 var usersTests = []test{
 	{"an account comes back as it was added", userAdded},
 	{"an address is taken without regard to case", addressTaken},
-	{"one address added by many at once is one account", addressRace},
+	{"concurrent adds of one address create one account", addressRace},
 	{"saving leaves address and password alone", userSaved},
 	{"a password is set without the rest", passwordSet},
-	{"pinned accounts come by id, once each", pinned},
-	{"held accounts come as they are", heldUsers},
-	{"admins are counted beside the account", adminsCounted},
-	{"erasing frees the address and takes what proves", userErased},
-	{"an address goes to one of those who want it after an erasure", erasedAddressRace},
-	{"filters choose accounts", userFilters},
-	{"a query is no pattern", userQuery},
+	{"pinned accounts are returned by id, once each", pinned},
+	{"a held account is returned as it is stored", heldUsers},
+	{"the other active admins are counted", adminsCounted},
+	{"erasing frees the address and removes password, sessions and reset", userErased},
+	{"after an erasure, concurrent adds of the address create one account", erasedAddressRace},
+	{"filters select accounts", userFilters},
+	{"a query is matched literally", userQuery},
 	{"pages of accounts hold each once", userPages},
 }
 
-// account reads an account.
+// accountOf reads an account.
 func (f *fixture) accountOf(user id.User) users.User {
 	f.Helper()
 	return read(f, func(ctx context.Context, tx ports.Tx) (users.User, error) { return tx.Users().User(ctx, user) })
 }
 
-// byEmail reads an account by its address; found is false where there is none.
+// byEmail reads an account by its address; found is false if no account has it.
 func (f *fixture) byEmail(address string) (u users.User, password string, found bool) {
 	f.Helper()
 	f.view(func(ctx context.Context, tx ports.Tx) error {
@@ -58,7 +58,7 @@ func userAdded(f *fixture) {
 	want.Email, want.Bio, want.Location, want.Role = "Ada.Lovelace@Example.ORG", "I count.", "London", users.RoleAdmin
 	want.IsActive, want.UpdatedAt = false, noon.Add(time.Second)
 	handedIn := want
-	handedIn.Version = 0 // the store counts
+	handedIn.Version = 0 // the store sets the version
 	created := write(f, func(ctx context.Context, tx ports.Tx) (bool, error) {
 		return tx.Users().Add(ctx, handedIn, hashOf("secret"))
 	})
@@ -74,7 +74,7 @@ func userAdded(f *fixture) {
 	f.same("its password alone", alone.Reveal(), hashOf("secret").Reveal())
 }
 
-// sameAddress are pairs that are one address: equal without regard to case.
+// sameAddress lists spellings of one address, which differ only in case.
 var sameAddress = [][]string{
 	{"ada@example.org", "ADA@example.org", "Ada@EXAMPLE.ORG"},
 	{"josé@example.org", "jose\u0301@example.org", "JOSÉ@example.org", "JOSE\u0301@Example.org"},
@@ -93,7 +93,7 @@ func addressTaken(f *fixture) {
 				return tx.Users().Add(ctx, again, hashOf("again"))
 			})
 			if created {
-				f.Errorf("%s was free although %s is taken", form, forms[0])
+				f.Errorf("an account with the address %s was added although %s is taken", form, forms[0])
 			}
 			got, password, _ := f.byEmail(form)
 			f.same("the account under "+form, got, first)
@@ -101,7 +101,9 @@ func addressTaken(f *fixture) {
 		}
 		f.unchanged("an address that is taken", before)
 	}
-	for _, other := range []string{"ada@example.com", "ada2@example.org", "jose@example.org", "ada@example.or", "da@example.org"} {
+	for _, other := range []string{
+		"ada@example.com", "ada2@example.org", "jose@example.org", "ada@example.or", "da@example.org",
+	} {
 		f.account("other", func(u *users.User) { u.Email = other })
 	}
 }
@@ -110,7 +112,7 @@ func addressRace(f *fixture) {
 	for round := range rounds(3, 200) {
 		forms := sameAddress[round%len(sameAddress)]
 		created := make([]bool, 12)
-		f.allTogether(len(created), func(i int) error {
+		f.allConcurrently(len(created), func(i int) error {
 			u := f.newUser("racer")
 			u.Email = strings.Replace(forms[i%len(forms)], "@", fmt.Sprintf("+%d@", round), 1)
 			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
@@ -118,26 +120,27 @@ func addressRace(f *fixture) {
 				return err
 			})
 		})
-		f.same("how many created it", len(filter(created, func(b bool) bool { return b })), 1)
+		f.same("the number of units that added the account", len(filter(created, func(b bool) bool { return b })), 1)
 		all := read(f, func(ctx context.Context, tx ports.Tx) ([]users.User, error) {
 			return tx.Users().List(ctx, users.Filter{Query: text.Fold(fmt.Sprintf("+%d@", round))}, nil, 100)
 		})
-		f.same("how many accounts there are", len(all), 1)
+		f.same("the number of accounts", len(all), 1)
 	}
 }
 
 func userSaved(f *fixture) {
 	ada := f.account("ada")
 	changed := users.User{
-		ID: ada.ID, Name: "Countess", Email: "other@example.org", Bio: "b", Location: "l", Role: users.RoleAdmin, IsActive: false,
-		Version: 1, CreatedAt: noon, UpdatedAt: noon.Add(time.Hour),
+		ID: ada.ID, Name: "Countess", Email: "other@example.org", Bio: "b", Location: "l", Role: users.RoleAdmin,
+		IsActive: false,
+		Version:  1, CreatedAt: noon, UpdatedAt: noon.Add(time.Hour),
 	}
 	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().Save(ctx, changed) })
 	want := changed
 	want.Email, want.Version = ada.Email, 2
 	f.same("the account", f.accountOf(ada.ID), want)
 	_, password, found := f.byEmail(ada.Email)
-	f.same("found by the address that it had", found, true)
+	f.same("found by the old address", found, true)
 	f.same("the password", password, hashOf("ada").Reveal())
 	_, _, found = f.byEmail("other@example.org")
 	f.same("found by another address", found, false)
@@ -176,7 +179,7 @@ func heldUsers(f *fixture) {
 		if err := tx.Users().Save(ctx, u); err != nil {
 			return users.User{}, err
 		}
-		return tx.Users().Hold(ctx, ada.ID) // reads what the unit itself made of it
+		return tx.Users().Hold(ctx, ada.ID) // returns the unit's own change
 	})
 	f.same("the account, held again", fmt.Sprint(again.Bio, again.Version), "mine2")
 }
@@ -195,7 +198,7 @@ func adminsCounted(f *fixture) {
 			return u, err
 		})
 		f.same("the account", u, c.who)
-		f.same("the admins beside "+c.who.Name, others, c.others)
+		f.same("the admins other than "+c.who.Name, others, c.others)
 	}
 }
 
@@ -211,7 +214,7 @@ func userErased(f *fixture) {
 	before := f.dump()
 	err := f.once(func(ctx context.Context, tx ports.Tx) error { return tx.Users().Erase(ctx, stale) })
 	if !errors.Is(err, uow.ErrConflict) {
-		f.Errorf("erasing a stale account answered %v, want ErrConflict", err)
+		f.Errorf("erasing a stale account returned %v, want ErrConflict", err)
 	}
 	f.unchanged("a stale erasure", before)
 
@@ -234,13 +237,15 @@ func userErased(f *fixture) {
 			_, _, err := tx.Users().Session(ctx, session.ID)
 			return err
 		}},
-		asking("a refresh token", func(ctx context.Context, tx ports.Tx) (any, error) {
+		discarding("a refresh token", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Users().UseRefreshToken(ctx, refresh.Hash, noon)
 		}),
-		asking("a reset", func(ctx context.Context, tx ports.Tx) (any, error) { return tx.Users().Reset(ctx, reset.Hash) }),
+		discarding("a reset", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().Reset(ctx, reset.Hash)
+		}),
 	} {
 		if err := f.try(proof.run); !errors.Is(err, fault.NotFound) {
-			f.Errorf("%s of an erased account answered %v, want not found", proof.name, err)
+			f.Errorf("reading %s of an erased account returned %v, want not found", proof.name, err)
 		}
 	}
 	f.same("another account's session", f.sessionOf(kept.ID), kept)
@@ -249,7 +254,7 @@ func userErased(f *fixture) {
 	f.rowCount(ports.PasswordResets, 0)
 	again := f.account("again", func(u *users.User) { u.Email = ada.Email })
 	got, _, _ := f.byEmail(ada.Email)
-	f.same("who has the address now", got, again)
+	f.same("the account that has the address now", got, again)
 	f.do(f.erase(ben.ID)) // a second one without an address
 	f.do(f.erase(again.ID))
 }
@@ -259,7 +264,7 @@ func erasedAddressRace(f *fixture) {
 		ada := f.account(fmt.Sprintf("ada%d", round))
 		f.do(f.erase(ada.ID))
 		created := make([]bool, 8)
-		f.allTogether(len(created), func(i int) error {
+		f.allConcurrently(len(created), func(i int) error {
 			u := f.newUser("next")
 			u.Email = ada.Email
 			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
@@ -267,11 +272,11 @@ func erasedAddressRace(f *fixture) {
 				return err
 			})
 		})
-		f.same("how many got the address", len(filter(created, func(b bool) bool { return b })), 1)
+		f.same("the number of units that got the address", len(filter(created, func(b bool) bool { return b })), 1)
 	}
 }
 
-// names lists who fits a filter, newest first.
+// names lists the names of the accounts that match a filter, newest first.
 func (f *fixture) names(filter users.Filter) []string {
 	f.Helper()
 	list := read(f, func(ctx context.Context, tx ports.Tx) ([]users.User, error) {
@@ -289,7 +294,10 @@ func userFilters(f *fixture) {
 		name   string
 		change func(*users.User)
 	}{
-		{"ada", admin}, {"ben", func(u *users.User) {}}, {"cleo", inactive}, {"dora", func(u *users.User) { admin(u); inactive(u) }},
+		{"ada", admin}, {"ben", func(u *users.User) {}}, {"cleo", inactive}, {"dora", func(u *users.User) {
+			admin(u)
+			inactive(u)
+		}},
 		{"JOSÉ Groß", func(u *users.User) { u.Email = "Mixed.Case@Example.COM" }},
 	} {
 		f.account(u.name, u.change, func(x *users.User) { x.CreatedAt = noon.Add(time.Duration(i) * time.Second) })
@@ -309,19 +317,21 @@ func userFilters(f *fixture) {
 		{users.Filter{Query: text.Fold("mixed.CASE")}, []string{"JOSÉ Groß"}},
 		{users.Filter{Query: text.Fold("@example.org")}, []string{"dora", "cleo", "ben", "ada"}},
 		{users.Filter{Query: "o", IsActive: ptr(false)}, []string{"dora", "cleo"}},
-		{users.Filter{Query: "nobody"}, nil},
+		{users.Filter{Query: "unknown"}, nil},
 		{users.Filter{Query: "ada", Role: users.RoleUser}, nil},
 	} {
 		f.same(fmt.Sprintf("accounts of %+v", c.filter), f.names(c.filter), c.want)
 	}
 	ben, _, _ := f.byEmail("ben@example.org")
 	f.do(f.erase(ben.ID))
-	f.same("an erased person by their address", f.names(users.Filter{Query: "ben"}), []string(nil))
-	f.same("an erased person by what they are called", f.names(users.Filter{Query: users.DeletedName}), []string{users.DeletedName})
+	f.same("an erased account by its address", f.names(users.Filter{Query: "ben"}), []string(nil))
+	f.same("an erased account by its new name", f.names(users.Filter{Query: users.DeletedName}),
+		[]string{users.DeletedName})
 }
 
 func userQuery(f *fixture) {
-	odd := []string{"a%b", "a_b", `a\b`, "a.b", "a*b", "a[b", "a(b", "a^b", "a$b", "a'b", `a"b`, "a?b", "a+b", "a|b", "a{b"}
+	odd := []string{"a%b", "a_b", `a\b`, "a.b", "a*b", "a[b", "a(b", "a^b", "a$b", "a'b", `a"b`, "a?b", "a+b", "a|b",
+		"a{b"}
 	for i, name := range odd {
 		f.account(name, func(u *users.User) { u.Email = fmt.Sprintf("user%d@example.org", i) })
 	}
@@ -340,12 +350,15 @@ func userPages(f *fixture) {
 			u.CreatedAt, u.IsActive = tie(i), i%2 == 0
 		}))
 	}
-	all = newestFirst(all, func(u users.User) time.Time { return u.CreatedAt }, func(u users.User) id.User { return u.ID })
+	all = newestFirst(all, func(u users.User) time.Time { return u.CreatedAt }, func(u users.User) id.User {
+		return u.ID
+	})
 	fetch := func(filter users.Filter) func(context.Context, ports.Tx, *page.Moment, int) ([]users.User, error) {
 		return func(ctx context.Context, tx ports.Tx, after *page.Moment, limit int) ([]users.User, error) {
 			return tx.Users().List(ctx, filter, after, limit)
 		}
 	}
 	pages(f, "all accounts", all, users.Place, fetch(users.Filter{}))
-	pages(f, "active accounts", filter(all, func(u users.User) bool { return u.IsActive }), users.Place, fetch(users.Filter{IsActive: ptr(true)}))
+	pages(f, "active accounts", filter(all, func(u users.User) bool { return u.IsActive }), users.Place,
+		fetch(users.Filter{IsActive: ptr(true)}))
 }

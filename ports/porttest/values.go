@@ -18,23 +18,23 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// values is that everything comes back as it went in.
+// values tests that stored values come back unchanged.
 var values = []test{
 	{"text comes back byte for byte", oddText},
 	{"text at its limits comes back whole", longText},
 	{"metadata comes back byte for byte", oddMetadata},
 	{"times come back in UTC to the millisecond", exactTimes},
-	{"what is absent comes back as the zero value", absentValues},
+	{"absent values come back as the zero value", absentValues},
 	{"numbers come back at their limits", largeNumbers},
 	{"an image comes back byte for byte", largeImage},
 }
 
-// oddTexts are what some store somewhere changed, cut or choked on.
+// oddTexts lists texts that some databases change, cut or refuse.
 var oddTexts = []string{
 	"plain",
 	"👩‍👩‍👧‍👦 🏳️‍🌈 🇫🇷",       // joiners and 4-byte characters
-	"é e\u0301 ǰ ﬁ ß İı Σς", // composed and not, and what folds oddly
-	"שלום \u202eعالم\u202c", // right to left, with its controls
+	"é e\u0301 ǰ ﬁ ß İı Σς", // composed and decomposed, and letters with special folding
+	"שלום \u202eعالم\u202c", // right to left, with control characters
 	"𝄞 \U0001F600 \U0010FFFF \uFFFF \uFEFF",
 	"  blanks around\t\r\n ",
 	`quotes ' " \ ; -- /* % _ $where {"a":1} ` + "`",
@@ -55,7 +55,8 @@ func longText(f *fixture) {
 	}
 }
 
-// keepsText writes a text wherever text is kept, and reads it back. Names that must be unique get a number.
+// keepsText writes a text to every field that holds text, and reads it back. Names that must be
+// unique start with number.
 func (f *fixture) keepsText(number int, s func(characters int) string) {
 	f.Helper()
 	unique := func(characters int) string { return fmt.Sprintf("%02d", number) + s(characters-2) }
@@ -69,26 +70,32 @@ func (f *fixture) keepsText(number int, s func(characters int) string) {
 	interest := f.newInterest(unique(matching.MaxInterest))
 	interest.Icon = s(matching.MaxIcon)
 	profile := f.newProfile(ada)
-	profile.FirstName, profile.LastName, profile.Biography = s(matching.MaxFirstName), s(matching.MaxLastName), s(matching.MaxBiography)
-	profile.Country, profile.City, profile.ImageURL = s(matching.MaxCountry), s(matching.MaxCity), s(matching.MaxImageURL)
+	profile.FirstName, profile.LastName, profile.Biography = s(matching.MaxFirstName), s(matching.MaxLastName),
+		s(matching.MaxBiography)
+	profile.Country, profile.City, profile.ImageURL = s(matching.MaxCountry), s(matching.MaxCity),
+		s(matching.MaxImageURL)
 	talk := f.conversation(ada, ben)
 	message := f.newMessage(talk, ada.ID, noon)
 	message.Content = s(messaging.MaxContent)
 	reservation := f.newReservation(talk, 0)
 	reservation.Title = s(reservations.MaxTitle)
 	report := f.newReport(ada.ID, ben.ID)
-	report.Reason, report.Message, report.AdminNotes = s(moderation.MaxReason), s(moderation.MaxMessage), s(moderation.MaxNotes)
+	report.Reason, report.Message, report.AdminNotes = s(moderation.MaxReason), s(moderation.MaxMessage),
+		s(moderation.MaxNotes)
 	audit := moderation.AuditRecord{
-		ID: id.AuditRecord(f.ids.Next()), ActorID: ben.ID, Action: moderation.ActionUserChanged, SubjectID: id.Subject(ada.ID),
-		Reason: s(moderation.MaxReason), Details: moderation.Details{s(50): s(50), "": "", "a.b": "$set"}, CreatedAt: noon,
+		ID: id.AuditRecord(f.ids.Next()), ActorID: ben.ID, Action: moderation.ActionUserChanged,
+		SubjectID: id.Subject(ada.ID),
+		Reason:    s(moderation.MaxReason), Details: moderation.Details{s(50): s(50), "": "", "a.b": "$set"},
+		CreatedAt: noon,
 	}
 	answer, err := json.Marshal(s(100_000))
 	if err != nil {
 		f.Fatal(err)
 	}
 	record := idempotency.Record{
-		Owner: "signup " + unique(users.MaxEmail), Key: idempotency.Key(strings.Repeat("~", 128)), Fingerprint: f.secret(),
-		Answer: answer, CreatedAt: noon,
+		Owner: "signup " + unique(users.MaxEmail), Key: idempotency.Key(strings.Repeat("~", 128)),
+		Fingerprint: f.secret(),
+		Answer:      answer, CreatedAt: noon,
 	}
 	mark := unique(50)
 	f.do(func(ctx context.Context, tx ports.Tx) error {
@@ -132,12 +139,12 @@ func (f *fixture) lastTransaction(user id.User) tokens.Transaction {
 		return tx.Tokens().Transactions(ctx, user, nil, 1)
 	})
 	if len(last) != 1 {
-		f.Fatalf("the last line of a ledger came as %d lines", len(last))
+		f.Fatalf("read %d lines of a ledger, want the last one", len(last))
 	}
 	return last[0]
 }
 
-// kept is same, for what was read with an error.
+// kept is same for a value that was read with an error, which must be nil.
 func (f *fixture) kept(what string, got, want any, err error) {
 	f.Helper()
 	if err != nil {
@@ -167,7 +174,7 @@ func oddMetadata(f *fixture) {
 			return tx.Rows().Read(ctx, ports.TokenTransactions, []any{[16]byte(ada.ID), int64(i)}, 1)
 		})
 		if len(stored) != 1 {
-			f.Fatalf("a row of a ledger came as %d rows", len(stored))
+			f.Fatalf("read %d rows of a ledger, want 1", len(stored))
 		}
 		f.same("metadata in a row", stored[0][6], m.String())
 	}
@@ -188,8 +195,8 @@ func exactTimes(f *fixture) {
 		for _, pair := range [][2]time.Time{
 			{got.CreatedAt, at}, {got.UpdatedAt, at}, {back.Date, at}, {back.EndDate, r.EndDate}, {back.CreatedAt, at},
 		} {
-			if pair[0] != pair[1] { // that is: the same moment, in UTC
-				f.Errorf("a time came back as %#v, want %#v", pair[0], pair[1])
+			if pair[0] != pair[1] { // equal means the same moment, in UTC
+				f.Errorf("read the time %#v, want %#v", pair[0], pair[1])
 			}
 		}
 	}
@@ -207,7 +214,8 @@ func absentValues(f *fixture) {
 	report.Message = ""
 	f.report(report)
 	audit := moderation.AuditRecord{
-		ID: id.AuditRecord(f.ids.Next()), Action: moderation.ActionAdminAppointed, SubjectID: id.Subject(bare.ID), CreatedAt: noon,
+		ID: id.AuditRecord(f.ids.Next()), Action: moderation.ActionAdminAppointed, SubjectID: id.Subject(bare.ID),
+		CreatedAt: noon,
 	}
 	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().AddAudit(ctx, audit) })
 	f.same("account", f.accountOf(bare.ID), bare)
@@ -260,6 +268,6 @@ func largeImage(f *fixture) {
 	got := f.attachmentOf(m.ID)
 	f.same("the media type", got.MediaType, image.MediaType)
 	if string(got.Bytes) != string(image.Bytes) {
-		f.Errorf("an image of %d bytes came back as other %d bytes", len(image.Bytes), len(got.Bytes))
+		f.Errorf("an image of %d bytes was read back as %d other bytes", len(image.Bytes), len(got.Bytes))
 	}
 }

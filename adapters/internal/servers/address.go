@@ -9,12 +9,12 @@ import (
 	"go.mongodb.org/mongo-driver/x/mongo/driver/connstring"
 )
 
-// parseDSN reads the address of a PostgreSQL server.
+// parseDSN parses the address of a PostgreSQL server.
 func parseDSN(dsn string) (*url.URL, error) {
 	u, err := url.Parse(dsn)
 	switch {
 	case err != nil:
-		err = errors.Unwrap(err) // which has no password in it
+		err = errors.Unwrap(err) // the outer error contains the password
 	case u.Scheme != "postgres" && u.Scheme != "postgresql", u.Hostname() == "":
 		err = errors.New("it is not of the form postgres://user:password@host:port/database")
 	}
@@ -27,7 +27,7 @@ func parseDSN(dsn string) (*url.URL, error) {
 	return u, nil
 }
 
-// ofDatabase is the address of another database on the same server.
+// ofDatabase returns the address of another database on the same server.
 func ofDatabase(dsn, name string) (string, error) {
 	u, err := parseDSN(dsn)
 	if err != nil {
@@ -41,7 +41,8 @@ func ofDatabase(dsn, name string) (string, error) {
 	return u.String(), nil
 }
 
-// ofMongoDatabase is the URI of another database. It may name several hosts, so it is no URL to net/url.
+// ofMongoDatabase returns the URI of another database. It does not use net/url, because a URI may
+// have several hosts.
 func ofMongoDatabase(uri, name string) (string, error) {
 	parsed, err := connstring.ParseAndValidate(uri)
 	if err != nil {
@@ -51,7 +52,7 @@ func ofMongoDatabase(uri, name string) (string, error) {
 	scheme, hosts, _ := strings.Cut(uri, "://")
 	hosts, _, _ = strings.Cut(hosts, "/")
 	if parsed.UsernameSet && !parsed.AuthSourceSet {
-		// Without it, who connects is looked up in the database that the URI names.
+		// Without authSource, the server looks for the user in the database of the URI.
 		query = strings.TrimPrefix(query+"&authSource="+url.QueryEscape(parsed.AuthSource), "&")
 	}
 	if query != "" {
@@ -60,21 +61,22 @@ func ofMongoDatabase(uri, name string) (string, error) {
 	return scheme + "://" + hosts + "/" + name + query, nil
 }
 
-// ofMongoHost is the URI with one host in place of those that it names.
+// ofMongoHost returns the URI with its hosts replaced by one.
 func ofMongoHost(uri, host string) string {
 	scheme, rest, _ := strings.Cut(uri, "://")
 	end := strings.IndexAny(rest, "/?")
 	if end < 0 {
 		end = len(rest)
 	}
-	who := rest[:strings.LastIndexByte(rest[:end], '@')+1]
-	return scheme + "://" + who + host + rest[end:]
+	user := rest[:strings.LastIndexByte(rest[:end], '@')+1]
+	return scheme + "://" + user + host + rest[end:]
 }
 
-// mongoURI is the address of a replica set.
+// mongoURI returns the address of a replica set.
 func mongoURI(addrs ...string) string {
 	return "mongodb://" + strings.Join(addrs, ",") + "/?replicaSet=" + replicaSet
 }
 
-// directURI is the address of one node, whatever the state of its set.
+// directURI returns the address of one node, for a connection that does not depend on its replica
+// set.
 func directURI(addr string) string { return "mongodb://" + addr + "/?directConnection=true" }

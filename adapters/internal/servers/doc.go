@@ -1,16 +1,21 @@
-// Package servers gives tests a real PostgreSQL or MongoDB, found the same way by all of them:
+// Package servers provides tests with a real PostgreSQL or MongoDB server. It looks for one in this
+// order:
 //
-//  1. the server whose address is in CICERONE_POSTGRES_DSN or CICERONE_MONGODB_URI; one that does not answer fails the test;
+//  1. the server at the address in CICERONE_POSTGRES_DSN or CICERONE_MONGODB_URI; if it does not
+//     answer, the test fails;
 //  2. Docker, through testcontainers-go (PostgreSQL) and dockertest (MongoDB);
-//  3. binaries on this machine (initdb and postgres, mongod), started on a free loopback port in a temporary folder, by an
-//     unprivileged user where the tests are root's.
+//  3. binaries on this machine (initdb and postgres, mongod), started on a free loopback port in a
+//     temporary folder, as an unprivileged user if the tests run as root.
 //
-// [Postgres] and [Mongo] share one server among the tests of a process, each with a database of its own. [OwnPostgres] and
-// [OwnMongo] start one for a single test, which may kill it; only binaries serve for that. Where nothing is found a test is
-// skipped with one line that says what to install, or fails where CICERONE_REQUIRE, a list with commas, names it: postgres
-// (PgBouncer included) or mongodb. [PgBouncer] and [NewProxy] stand before any of them.
+// The tests of a process share one server through [Postgres] and [Mongo], each with its own
+// database. [OwnPostgres] and [OwnMongo] start a server for a single test, which may kill it; they
+// need binaries. If there is no server, the test is skipped with one line that names what to
+// install. It fails instead if CICERONE_REQUIRE, a list separated by commas, contains postgres (for
+// PostgreSQL and PgBouncer) or mongodb. [PgBouncer] and [NewProxy] can be put in front of any
+// server.
 //
-// Nothing is left behind, however the tests end, SIGKILL included: each server is watched by a guard (see process.go), each
-// container holds a leash of this process (see leash.go). So no TestMain is needed. Only a database on a server given by
-// address stays where its test was killed; its name begins with cicerone_test_.
+// Servers and folders are removed when the test process ends, also after SIGKILL: a guard watches
+// each server (see process.go), and each container holds a leash of this process (see leash.go).
+// Therefore no TestMain is needed. Only a database on a server given by address remains if its test
+// was killed. Its name begins with cicerone_test_.
 package servers

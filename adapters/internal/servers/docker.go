@@ -26,8 +26,9 @@ type engine struct {
 	host string // the name or address of the machine on which it publishes ports
 }
 
-// publishes returns the address on which containers publish their ports: the loopback address if that is where
-// this process looks for them, else every address of the engine's machine, which is "".
+// publishes returns the address on which containers publish their ports: the loopback address if
+// that is where this process looks for them, else every address of the engine's machine, which is
+// "".
 func (e engine) publishes() string {
 	if ip := net.ParseIP(e.host); e.host == "localhost" || ip != nil && ip.IsLoopback() {
 		return "127.0.0.1"
@@ -35,8 +36,8 @@ func (e engine) publishes() string {
 	return ""
 }
 
-// docker looks for an engine. It returns nil if there is none, and an error if there is one that does not answer.
-// Without a socket the search ends immediately.
+// docker looks for an engine. It returns nil if there is none, and an error if there is one that
+// does not answer. Without a socket the search ends immediately.
 var docker = sync.OnceValues(func() (*engine, error) {
 	log.SetDefault(log.NewNoopLogger()) // the test that asks prints what matters
 	e, err := within(answersWithin, func(ctx context.Context) (*engine, error) {
@@ -66,9 +67,9 @@ var docker = sync.OnceValues(func() (*engine, error) {
 	return e, nil
 })
 
-// inDocker starts a server in Docker. If that fails, or there is no Docker, it returns no address, but what to do
-// about Docker, and what was tried, if anything was.
-func inDocker(server string, start func(context.Context, *engine) (string, error)) (address, advice, tried string) {
+// inDocker starts a server in Docker and returns its address. If that fails, or there is no Docker,
+// it returns advice for the user about Docker, and the error of the attempt, if there was one.
+func inDocker(server string, start func(context.Context, *engine) (string, error)) (address, advice, failed string) {
 	e, err := docker()
 	if err != nil {
 		return "", "restart Docker, which does not answer", err.Error()
@@ -83,8 +84,8 @@ func inDocker(server string, start func(context.Context, *engine) (string, error
 	return address, "", ""
 }
 
-// within returns what do returns, or an error that is context.DeadlineExceeded if do takes longer. Then do
-// continues alone, with a context that has ended, until the call that holds it up returns.
+// within returns what do returns, or an error that is context.DeadlineExceeded if do takes longer.
+// Then do continues alone, with a context that has ended, until the call that holds it up returns.
 func within[T any](limit time.Duration, do func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	type result struct {
@@ -100,7 +101,7 @@ func within[T any](limit time.Duration, do func(context.Context) (T, error)) (T,
 	select {
 	case r := <-done:
 		return r.value, r.err
-	case <-time.After(limit + limit/10): // do may have an error that tells more
+	case <-time.After(limit + limit/10): // the error of do is more specific, if do returns one
 		var zero T
 		return zero, fmt.Errorf("no answer within %v: %w", limit, context.DeadlineExceeded)
 	}

@@ -13,14 +13,14 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 )
 
-// fakeDocker is an engine that answers /info and the paths that it has answers for, and "the network is down" to
-// all others.
+// fakeDocker is an engine that answers /info and the paths in answers. It returns the error "the
+// network is down" for all other paths.
 type fakeDocker struct {
-	host    string            // for DOCKER_HOST
-	answers map[string]string // by path; "" is an answer that never comes
+	host    string            // the variable DOCKER_HOST
+	answers map[string]string // by path; "" means never to answer
 
 	mu    sync.Mutex
-	asked map[string]string // bodies by path
+	asked map[string]string // the bodies of requests, by path
 }
 
 func newFakeDocker(t *testing.T, answers map[string]string) *fakeDocker {
@@ -53,7 +53,7 @@ func newFakeDocker(t *testing.T, answers map[string]string) *fakeDocker {
 			answer = `{"message": "the network is down"}`
 		}
 		if _, err := io.WriteString(w, answer); err != nil {
-			t.Log(err) // the child is gone
+			t.Log(err) // the child has ended
 		}
 	}))
 	t.Cleanup(server.Close)
@@ -62,14 +62,16 @@ func newFakeDocker(t *testing.T, answers map[string]string) *fakeDocker {
 	return d
 }
 
-// TestDockerFails uses an engine that cannot fetch an image, or does not answer. The reason is printed, and another
-// server is found if there is one.
+// TestDockerFails uses an engine that cannot fetch an image, or does not answer. The reason is
+// printed, and another server is found if there is one.
 func TestDockerFails(t *testing.T) {
 	servers.NeedBinaries(t)
 	down := map[string]string{}
 	mute := map[string]string{"/_ping": "", "/info": "", "/version": ""}
 	slow := map[string]string{"/containers/json": ""}
-	stalls := map[string]string{"/containers/json": "[]", "/images/mongo:8.0/json": "", "/images/postgres:17-alpine/json": "", "/networks": ""}
+	stalls := map[string]string{
+		"/containers/json": "[]", "/images/mongo:8.0/json": "", "/images/postgres:17-alpine/json": "", "/networks": "",
+	}
 	for _, c := range []struct {
 		name, job, machine string
 		answers            map[string]string
@@ -102,7 +104,7 @@ func TestDockerFails(t *testing.T) {
 	}
 }
 
-// created is what an engine is asked to create.
+// created is the body of a request that creates a container.
 type created struct {
 	Env, Entrypoint, Cmd []string
 	HostConfig           struct {
@@ -112,12 +114,12 @@ type created struct {
 	}
 }
 
-// TestDockerContainers reads what the engine is asked for: a container that is reached from this machine alone, if the
-// engine is here, that has a password of its own, and that ends with the process and leaves nothing.
+// TestDockerContainers checks the requests to the engine. A container on this machine is reachable
+// only from this machine. It has a random password, ends with the process, and is then removed.
 func TestDockerContainers(t *testing.T) {
-	const elsewhere = "engine.invalid"
+	const remote = "engine.invalid"
 	for _, job := range []string{"Postgres", "Mongo"} {
-		for _, host := range []string{"", elsewhere} {
+		for _, host := range []string{"", remote} {
 			t.Run(job+"/"+host, func(t *testing.T) {
 				t.Parallel()
 				engine := newFakeDocker(t, map[string]string{
@@ -166,14 +168,14 @@ func TestDockerContainers(t *testing.T) {
 					t.Errorf("the leash is %+v", leash)
 				}
 				if job == "Mongo" {
-					if named := slices.Contains(c.HostConfig.ExtraHosts, elsewhere+":127.0.0.1"); named != (host != "") {
-						t.Errorf("other hosts are %q", c.HostConfig.ExtraHosts)
+					if named := slices.Contains(c.HostConfig.ExtraHosts, remote+":127.0.0.1"); named != (host != "") {
+						t.Errorf("extra hosts are %q", c.HostConfig.ExtraHosts)
 					}
 					return
 				}
 				at := slices.IndexFunc(c.Env, func(v string) bool { return strings.HasPrefix(v, "POSTGRES_PASSWORD=") })
 				if at < 0 || len(c.Env[at]) != len("POSTGRES_PASSWORD=")+32 {
-					t.Errorf("the password is not a random one: %q", c.Env)
+					t.Errorf("the password is not random: %q", c.Env)
 				}
 			})
 		}

@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// NothingHere makes this process one on a machine without any server.
+// NothingHere simulates a machine without any server.
 func NothingHere() {
 	folders = nil
 	NoDocker()
 }
 
-// NoBinaries makes this process one on a machine where no server is installed.
+// NoBinaries simulates a machine on which no server is installed.
 func NoBinaries() { folders = nil }
 
-// NoDocker makes this process one on a machine without Docker.
+// NoDocker simulates a machine without Docker.
 func NoDocker() {
 	docker = func() (*engine, error) { return nil, nil }
 }
@@ -24,7 +24,7 @@ func Hurry() {
 	answersWithin, startsWithin = 2*time.Second, 4*time.Second
 }
 
-// NeedBinaries is for tests whose children need PostgreSQL and PgBouncer.
+// NeedBinaries skips or fails a test if PostgreSQL or PgBouncer is not installed.
 func NeedBinaries(t testing.TB) {
 	t.Helper()
 	needPostgresBinaries(t)

@@ -10,20 +10,21 @@ import (
 	"testing"
 )
 
-// found is what a search for a server ended with.
+// found is the result of a search for a server.
 type found struct {
 	address string   // a DSN or URI
-	missing string   // where there is none: what to install
-	err     error    // where there should be one, and it does not work
-	tried   string   // what was tried before, and why it failed; may be empty
-	process *process // where it was started here; it ends when nobody holds it any more
+	missing string   // if there is no server: what to install
+	err     error    // if there is a server that does not work
+	failed  string   // the attempt that failed before, and its error; may be empty
+	process *process // if it was started here; keeps the pipe to the guard open
 }
 
-// or ends the test where there is no server: it is skipped, or fails where the server is required.
-func (f found) or(t testing.TB, name string) string {
+// require returns the address. If there is no server, it skips the test, or fails it if
+// CICERONE_REQUIRE names the server.
+func (f found) require(t testing.TB, name string) string {
 	t.Helper()
-	if f.tried != "" {
-		t.Log(f.tried)
+	if f.failed != "" {
+		t.Log(f.failed)
 	}
 	if f.err != nil {
 		t.Fatal(f.err)
@@ -34,7 +35,7 @@ func (f found) or(t testing.TB, name string) string {
 	return f.address
 }
 
-// missing skips the test, or fails it where CICERONE_REQUIRE names the server.
+// missing skips the test, or fails it if CICERONE_REQUIRE names the server.
 func missing(t testing.TB, name, what string) {
 	t.Helper()
 	if required(t, name) {
@@ -46,18 +47,19 @@ func missing(t testing.TB, name, what string) {
 func required(t testing.TB, name string) bool {
 	t.Helper()
 	known := []string{"postgres", "mongodb", "tmpfs"}
-	is := false
+	named := false
 	for _, word := range strings.Split(os.Getenv("CICERONE_REQUIRE"), ",") {
 		word = strings.TrimSpace(word)
-		if word != "" && !slices.Contains(known, word) { // a misspelt requirement would never be missed
-			t.Fatalf("CICERONE_REQUIRE names %q, which is none of %s", word, strings.Join(known, ", "))
+		if word != "" && !slices.Contains(known, word) { // otherwise a typing error would require no server
+			t.Fatalf("CICERONE_REQUIRE names %q, want one of %s", word, strings.Join(known, ", "))
 		}
-		is = is || word == name
+		named = named || word == name
 	}
-	return is
+	return named
 }
 
-// folders are where programs are found beside PATH: patterns, each with the newest version first.
+// folders has patterns for the folders that are searched after PATH. Among the matches of a
+// pattern, the newest version comes first.
 var folders = map[string][]string{
 	"postgres": {
 		"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin",
@@ -67,7 +69,8 @@ var folders = map[string][]string{
 	"mongod":    {"/opt/homebrew/opt/mongodb-community*/bin", "/usr/local/opt/mongodb-community*/bin"},
 }
 
-// binaries is the folder that holds all these programs, or "". The first names them in folders.
+// binaries returns the folder that contains all these programs, or "". The first program is the key
+// in folders.
 func binaries(programs ...string) string {
 	if !startsPrograms {
 		return ""
@@ -92,7 +95,7 @@ func binaries(programs ...string) string {
 	return ""
 }
 
-// version is the first number in a path: 15 for /usr/lib/postgresql/15/bin.
+// version returns the first number in a path: 15 for /usr/lib/postgresql/15/bin.
 func version(path string) int {
 	digits := strings.TrimLeftFunc(path, func(r rune) bool { return r < '0' || r > '9' })
 	if end := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {

@@ -20,7 +20,7 @@ func TestWithoutServer(t *testing.T) {
 				other:                   "SKIP",
 				c.server:                "FAIL",
 				other + ", " + c.server: "FAIL",
-				"postgresql":            "FAIL", // which is not how it is spelt
+				"postgresql":            "FAIL", // unknown
 			} {
 				verdict, output := outcome(t, command(c.job, "nothing", "CICERONE_REQUIRE="+require))
 				reason := c.install
@@ -38,7 +38,8 @@ func TestWithoutServer(t *testing.T) {
 	}
 }
 
-// TestWrongAddress: an address that was given is never passed over, though there are other servers.
+// TestWrongAddress checks that a test fails if the server at a given address does not work, even if
+// there are other servers.
 func TestWrongAddress(t *testing.T) {
 	for _, c := range []struct{ job, variable, address, reason string }{
 		{"Postgres", "CICERONE_POSTGRES_DSN", "postgres://u:secret@127.0.0.1:1/d", "connection refused"},
@@ -52,7 +53,7 @@ func TestWrongAddress(t *testing.T) {
 			t.Errorf("%s: %s, want FAIL with %q:\n%s", c.address, verdict, c.reason, output)
 		}
 		if strings.Contains(output, "secret") {
-			t.Errorf("%s: the password is told:\n%s", c.address, output)
+			t.Errorf("%s: the output contains the password:\n%s", c.address, output)
 		}
 	}
 }

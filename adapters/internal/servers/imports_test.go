@@ -10,15 +10,15 @@ import (
 	"testing"
 )
 
-// listed is what `go list -json` says of a package.
+// listed is the output of `go list -json` for a package.
 type listed struct {
 	ImportPath                      string
 	Deps, TestImports, XTestImports []string
 }
 
-// An importer's `go mod tidy` follows what it imports and the tests of that. Neither may lead to the servers, nor to the
-// libraries behind them.
-func TestNoImporterFetchesThem(t *testing.T) {
+// TestImports checks that no public package and no test of one depends on this package or the
+// libraries that it uses. Otherwise `go mod tidy` of an importer would download them.
+func TestImports(t *testing.T) {
 	heavy := []string{
 		"github.com/cicerone-go/cicerone/adapters/internal/servers",
 		"github.com/testcontainers/", "github.com/ory/dockertest/", "github.com/Shopify/toxiproxy/",

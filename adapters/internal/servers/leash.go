@@ -11,10 +11,11 @@ import (
 // comesWithin is how long a container waits for its leash.
 const comesWithin = time.Minute
 
-// leashed is the entrypoint of a container: process 1 there, which starts the image's own and ends, and with it
-// the container, when the server ends, when the leash is released, or when no leash comes: then the test process
-// was killed before it could hold one. Docker removes a container that has ended, with its volumes (AutoRemove).
-// The server is not process 1, because processes that it does not know would then become its children.
+// leashed is the entrypoint of a container. It is process 1, and starts the entrypoint of the
+// image. It ends, and with it the container, when the server ends, when the leash is released, or
+// when no leash comes because the test process was killed before it could hold one. Docker removes
+// a container that has ended, with its volumes (AutoRemove). The server is not process 1, because
+// unknown processes would then become its children.
 const leashed = `
 held=$1 left=$2
 shift 2
@@ -32,10 +33,10 @@ while [ -e "$held" ] && kill -0 $server 2>/dev/null; do
 done
 `
 
-// hold runs in the container while the test process lives: its input ends with that process, however it ends.
+// hold runs in the container as long as the test process runs: its input ends with that process.
 const hold = `touch "$1" && cat >/dev/null; rm -f "$1"`
 
-// held is the file in the container that says that a leash is held.
+// held is the file in the container that exists while the leash is held.
 const held = "/tmp/cicerone-held"
 
 func leashedEntrypoint() []string {
@@ -51,9 +52,9 @@ func holdLeash(docker *dockerclient.Client, container string) error {
 	if err != nil {
 		return err
 	}
-	input, _ := io.Pipe() // nothing is ever written
+	input, _ := io.Pipe() // never written to
 	go func() {
-		// It returns when the container is gone, and then there is nothing to be done about it.
+		// StartExec returns when the container has ended, so its error does not matter.
 		_ = docker.StartExec(exec.ID, dockerclient.StartExecOptions{
 			InputStream: input, OutputStream: io.Discard, ErrorStream: io.Discard,
 		})

@@ -13,11 +13,11 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 )
 
-// TestLeash runs a container's scripts as processes of this machine.
+// TestLeash runs the scripts of a container as processes on this machine.
 func TestLeash(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		server string // the image's own entrypoint
+		server string // the entrypoint of the image
 		waits  string // for the leash, in seconds
 		leash  bool
 		lives  bool // until the leash is released
@@ -54,7 +54,7 @@ func TestLeash(t *testing.T) {
 			}
 			container := exec.CommandContext(t.Context(), "sh", "-c", servers.Leashed, "sh", held, c.waits, "server")
 			container.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"))
-			output, err := container.StdoutPipe() // the server has it, too: it closes when both have ended
+			output, err := container.StdoutPipe() // the server inherits it, so it closes when both have ended
 			if err == nil {
 				err = container.Start()
 			}
@@ -69,7 +69,7 @@ func TestLeash(t *testing.T) {
 			if c.lives {
 				select {
 				case <-ended:
-					t.Error("it ended, though its leash is held")
+					t.Error("the container ended while its leash was held")
 				case <-time.After(3 * time.Second):
 				}
 				if err := release(); err != nil {
@@ -82,10 +82,10 @@ func TestLeash(t *testing.T) {
 					t.Error(err)
 				}
 			case <-time.After(20 * time.Second):
-				t.Fatal("it has not ended")
+				t.Fatal("the container has not ended")
 			}
 			if err := container.Wait(); err != nil {
-				t.Logf("it ended with %v", err)
+				t.Logf("the container ended with %v", err)
 			}
 			if !c.lives {
 				if err := release(); err != nil {

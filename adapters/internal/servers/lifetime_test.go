@@ -17,7 +17,8 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 )
 
-// linger is a child that has servers, one of them frozen, and ends as its input says.
+// linger is a child that starts servers, freezes one of them, and then ends in the way named by its
+// input.
 func linger(t *testing.T) {
 	own := servers.OwnPostgres(t, servers.PostgresOptions{})
 	shared := servers.Postgres(t)
@@ -35,15 +36,16 @@ func linger(t *testing.T) {
 		panic("as asked")
 	case "exit\n":
 		os.Exit(0)
-	case "be killed\n":
+	case "kill\n":
 		select {}
 	}
 }
 
-// TestNothingIsLeft lets a child with servers end in different ways: none of its processes and folders outlives it for long.
-func TestNothingIsLeft(t *testing.T) {
+// TestServersEndWithTheProcess ends a child with servers in different ways. Its servers must end
+// soon after it, and its folders must be removed.
+func TestServersEndWithTheProcess(t *testing.T) {
 	servers.NeedBinaries(t)
-	for _, way := range []string{"return", "exit", "panic", "be killed"} {
+	for _, way := range []string{"return", "exit", "panic", "kill"} {
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
 			temp := sharedFolder(t)
@@ -60,7 +62,7 @@ func TestNothingIsLeft(t *testing.T) {
 				}
 			}
 			if folders := entries(t, temp); len(folders) != 3 {
-				t.Errorf("the child works in %v, want 3 folders", folders)
+				t.Errorf("the child has the folders %v, want 3", folders)
 			}
 			if _, err := fmt.Fprintln(answer, way); err != nil {
 				t.Fatal(err)
@@ -68,7 +70,7 @@ func TestNothingIsLeft(t *testing.T) {
 			for lines.Scan() && lines.Text() != "frozen" {
 				t.Log(lines.Text())
 			}
-			if way == "be killed" {
+			if way == "kill" {
 				if err := cmd.Process.Kill(); err != nil {
 					t.Fatal(err)
 				}
@@ -84,7 +86,8 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 }
 
-// expectNothing waits until the servers have hung up and their folders are gone, and looks then for their processes.
+// expectNothing waits until the servers have closed their connections and their folders are
+// removed. It then looks for their processes.
 func expectNothing(t *testing.T, temp string, conns []*pgx.Conn) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -96,7 +99,7 @@ func expectNothing(t *testing.T, temp string, conns []*pgx.Conn) {
 			t.Error(err)
 		}
 		if _, err := io.Copy(io.Discard, raw); errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("server %d is still there", n)
+			t.Errorf("server %d is still running", n)
 		}
 	}
 	for tick := time.NewTicker(50 * time.Millisecond); len(entries(t, temp)) > 0; {
@@ -117,7 +120,8 @@ func expectNothing(t *testing.T, temp string, conns []*pgx.Conn) {
 	}
 }
 
-// sharedFolder is a folder like /tmp: each user may make files there, and remove their own.
+// sharedFolder returns a folder like /tmp, in which each user may create files and remove their
+// own.
 func sharedFolder(t *testing.T) string {
 	t.Helper()
 	folder, err := os.MkdirTemp("", "cicerone-test-")

@@ -12,10 +12,10 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 )
 
-// This program runs itself again, with what childJob names as the only test.
+// This program runs itself as a child, which runs only TestChild with the job named by childJob.
 const (
 	childJob     = "CICERONE_SERVERS_CHILD"
-	childMachine = "CICERONE_SERVERS_MACHINE" // what is installed there: nothing, docker, binaries or everything
+	childMachine = "CICERONE_SERVERS_MACHINE" // what is installed: nothing, docker, binaries or everything
 )
 
 func TestMain(m *testing.M) {
@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// jobs are what a child can do.
+// jobs are the jobs of a child.
 var jobs = map[string]func(*testing.T){
 	"Postgres":    func(t *testing.T) { expectPostgres(t, servers.Postgres(t)) },
 	"OwnPostgres": func(t *testing.T) { servers.OwnPostgres(t, servers.PostgresOptions{}) },
@@ -51,7 +51,8 @@ func TestChild(t *testing.T) {
 	jobs[job](t)
 }
 
-// command is this program as a child on such a machine, with some more environment.
+// command returns the command that runs this program as a child, with more variables in its
+// environment.
 func command(job, machine string, env ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], "-test.run=^TestChild$", "-test.v")
 	noBinaries := machine == "nothing" || machine == "docker"
@@ -63,7 +64,7 @@ func command(job, machine string, env ...string) *exec.Cmd {
 	return cmd
 }
 
-// outcome is PASS, SKIP or FAIL.
+// outcome runs a child and returns the result of its test: PASS, SKIP or FAIL.
 func outcome(t *testing.T, cmd *exec.Cmd) (verdict, output string) {
 	t.Helper()
 	var out bytes.Buffer
@@ -76,11 +77,11 @@ func outcome(t *testing.T, cmd *exec.Cmd) (verdict, output string) {
 	for _, verdict := range []string{"PASS", "SKIP", "FAIL"} {
 		if strings.Contains(output, "--- "+verdict+": TestChild") {
 			if (verdict == "FAIL") != (err != nil) {
-				t.Fatalf("%s, and yet %v:\n%s", verdict, err, output)
+				t.Fatalf("the test printed %s, but the child returned %v:\n%s", verdict, err, output)
 			}
 			return verdict, output
 		}
 	}
-	t.Fatalf("no verdict:\n%s", output)
+	t.Fatalf("the child printed no result:\n%s", output)
 	return "", ""
 }

@@ -25,11 +25,11 @@ const (
 	installMongo = "install mongod (mongodb.com/docs/manual/installation), %s, or set CICERONE_MONGODB_URI"
 )
 
-// Mongo is the URI, mongodb://…/database, of a replica set and of a database that nobody else uses. The database is dropped
-// when the test ends.
+// Mongo returns the URI, mongodb://…/database, of a new database on a replica set. The database is
+// dropped when the test ends.
 func Mongo(t testing.TB) string {
 	t.Helper()
-	server := sharedMongo().or(t, "mongodb")
+	server := sharedMongo().require(t, "mongodb")
 	name := "cicerone_test_" + hex.EncodeToString(randomBytes(8))
 	uri, err := ofMongoDatabase(server, name)
 	if err != nil {
@@ -44,8 +44,8 @@ func Mongo(t testing.TB) string {
 	return uri
 }
 
-// OfPrimary is the URI of a replica set with its primary as the only host, which is where a Proxy can stand. One of a mongos
-// stays as it is.
+// OfPrimary returns the URI of a replica set with its primary as the only host, so that a Proxy can
+// be put in front of it. It returns the URI of a mongos unchanged.
 func OfPrimary(t testing.TB, uri string) string {
 	t.Helper()
 	var primary hello
@@ -69,24 +69,24 @@ var sharedMongo = sync.OnceValue(func() found {
 		}
 		return found{address: uri}
 	}
-	uri, advice, tried := inDocker("MongoDB", dockerMongo)
+	uri, advice, failed := inDocker("MongoDB", dockerMongo)
 	if uri != "" {
 		return found{address: uri}
 	}
 	if binaries("mongod") == "" {
-		return found{missing: "no MongoDB server: " + fmt.Sprintf(installMongo, advice), tried: tried}
+		return found{missing: "no MongoDB server: " + fmt.Sprintf(installMongo, advice), failed: failed}
 	}
 	node, err := newMongoNode()
 	if err != nil {
-		return found{err: err, tried: tried}
+		return found{err: err, failed: failed}
 	}
 	if err = node.start(); err == nil {
 		err = initiate(node.Addr())
 	}
 	if err != nil {
-		return found{err: errors.Join(err, node.home.remove()), tried: tried}
+		return found{err: errors.Join(err, node.home.remove()), failed: failed}
 	}
-	return found{address: mongoURI(node.Addr()), tried: tried, process: node.process}
+	return found{address: mongoURI(node.Addr()), failed: failed, process: node.process}
 })
 
 // dockerMongo runs a replica set of one node in a container that ends with this process.
@@ -95,7 +95,8 @@ func dockerMongo(_ context.Context, e *engine) (uri string, err error) {
 	if err != nil {
 		return "", err
 	}
-	// The same port inside and outside: clients look for the members where the set's configuration says that they are.
+	// The port must be the same inside and outside, because clients connect to the members at the
+	// addresses in the configuration of the set.
 	number := strconv.Itoa(port)
 	inside := dockerclient.Port(number + "/tcp")
 	options := &dockertest.RunOptions{
@@ -111,7 +112,7 @@ func dockerMongo(_ context.Context, e *engine) (uri string, err error) {
 	}
 	container, err := e.pool.RunWithOptions(options, func(host *dockerclient.HostConfig) {
 		host.AutoRemove = true
-		host.PublishAllPorts = false // the image has another one
+		host.PublishAllPorts = false // the image exposes another port
 	})
 	if err != nil {
 		return "", err
@@ -129,7 +130,7 @@ func dockerMongo(_ context.Context, e *engine) (uri string, err error) {
 	return mongoURI(addr), nil
 }
 
-// initiate makes a replica set of nodes that run, and waits for its first primary.
+// initiate makes running nodes a replica set, and waits for its first primary.
 func initiate(addrs ...string) error {
 	members := bson.A{}
 	for n, addr := range addrs {
@@ -147,7 +148,8 @@ func initiate(addrs ...string) error {
 	})
 }
 
-// hello is what a node says of itself. The command has its old name, which every version knows.
+// hello is the response of a node to isMaster. The command hello replaces it, but old versions lack
+// that.
 type hello struct {
 	SetName string `bson:"setName"`
 	Msg     string `bson:"msg"` // isdbgrid, of a mongos
@@ -167,12 +169,13 @@ func answers(ctx context.Context, client *mongo.Client) error {
 func isReplicated(ctx context.Context, client *mongo.Client) error {
 	h, err := sayHello(ctx, client)
 	if err == nil && h.SetName == "" && h.Msg != "isdbgrid" {
-		return errors.New("the server is a standalone, which has no transactions: start it with --replSet and run rs.initiate()")
+		return errors.New("the server is a standalone and has no transactions: start it with --replSet and run rs.initiate()")
 	}
 	return err
 }
 
-// ask uses a client of its own, and looks for a server no longer than the time given, or than the URI says.
+// ask calls do with a new client. It limits the search for a server to the given time, unless the
+// URI has another limit.
 func ask(uri string, within time.Duration, do func(context.Context, *mongo.Client) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()

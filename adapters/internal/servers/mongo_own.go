@@ -15,20 +15,21 @@ import (
 	"go.mongodb.org/mongo-driver/mongo/readpref"
 )
 
-// MongoServer is a replica set whose nodes one test may start, kill and freeze.
+// MongoServer is a replica set with nodes that a test may start, kill and freeze.
 type MongoServer struct {
 	t     testing.TB
 	Nodes []*MongoNode
 }
 
-// MongoNode is one mongod of a replica set. When it has started it answers, but may not have joined its set again yet.
+// MongoNode is one mongod of a replica set. After Start it answers, but may not have rejoined its
+// set yet.
 type MongoNode struct{ local }
 
-// OwnMongo starts a replica set of one or three nodes for this test alone, which ends with it.
+// OwnMongo starts a replica set of one or three nodes for this test, and ends it with the test.
 func OwnMongo(t testing.TB, nodes int) *MongoServer {
 	t.Helper()
 	if binaries("mongod") == "" {
-		missing(t, "mongodb", "no mongod, which a test with a server of its own needs: mongodb.com/docs/manual/installation")
+		missing(t, "mongodb", "no mongod, which this test needs: mongodb.com/docs/manual/installation")
 	}
 	s := &MongoServer{t: t}
 	var addrs []string
@@ -49,7 +50,7 @@ func OwnMongo(t testing.TB, nodes int) *MongoServer {
 	return s
 }
 
-// URI is the address of a database on the replica set.
+// URI returns the address of a database on the replica set.
 func (s *MongoServer) URI(database string) string {
 	s.t.Helper()
 	var addrs []string
@@ -63,7 +64,8 @@ func (s *MongoServer) URI(database string) string {
 	return uri
 }
 
-// Primary is the node that is the primary now. It waits up to a minute for the end of an election.
+// Primary returns the node that is currently the primary. It waits up to a minute for an election
+// to end.
 func (s *MongoServer) Primary() *MongoNode {
 	s.t.Helper()
 	var me string
@@ -71,7 +73,7 @@ func (s *MongoServer) Primary() *MongoNode {
 		if err := client.Ping(ctx, readpref.Primary()); err != nil {
 			return err
 		}
-		h, err := sayHello(ctx, client) // asked of the primary, as every command is
+		h, err := sayHello(ctx, client) // the client sends commands to the primary
 		me = h.Me
 		return err
 	})
@@ -83,12 +85,12 @@ func (s *MongoServer) Primary() *MongoNode {
 			return node
 		}
 	}
-	s.t.Fatalf("the primary, %s, is none of the nodes", me)
+	s.t.Fatalf("the primary %s is not one of the nodes", me)
 	return nil
 }
 
-// AwaitWhole waits until one node is the primary and the others are secondaries, up to a minute: before that, one that comes
-// back does not count for a majority.
+// AwaitWhole waits up to a minute until one node is the primary and the others are secondaries.
+// Before that, a node that was restarted does not count for a majority.
 func (s *MongoServer) AwaitWhole() {
 	s.t.Helper()
 	whole := func(ctx context.Context, client *mongo.Client) error {
@@ -110,7 +112,7 @@ func (s *MongoServer) AwaitWhole() {
 			}
 		}
 		if err == nil && primaries != 1 {
-			err = fmt.Errorf("%d nodes are the primary", primaries)
+			err = fmt.Errorf("%d nodes are primaries, want 1", primaries)
 		}
 		return err
 	}
@@ -120,12 +122,12 @@ func (s *MongoServer) AwaitWhole() {
 			return
 		}
 		if time.Now().After(late) {
-			s.t.Fatalf("the replica set is not whole: %v", err)
+			s.t.Fatalf("the replica set is not complete: %v", err)
 		}
 	}
 }
 
-// newMongoNode makes the folder of a node that does not run yet.
+// newMongoNode creates the folder of a node, and does not start it.
 func newMongoNode() (*MongoNode, error) {
 	h, err := newHome()
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 func TestMongo(t *testing.T) {
 	uris := []string{servers.Mongo(t), servers.Mongo(t)}
 	if uris[0] == uris[1] {
-		t.Errorf("twice %s", uris[0])
+		t.Errorf("got %s twice, want two databases", uris[0])
 	}
 	insert(t, uris[0])
 }
@@ -32,7 +32,7 @@ func TestOwnMongo(t *testing.T) {
 	killed := server.Primary()
 	killed.Kill()
 	if server.Primary() == killed {
-		t.Error("the primary was killed, and is the primary")
+		t.Error("the killed node is the primary")
 	}
 	insert(t, uri)
 	killed.Start()
@@ -40,23 +40,24 @@ func TestOwnMongo(t *testing.T) {
 	frozen := server.Primary()
 	frozen.Freeze()
 	if server.Primary() == frozen {
-		t.Error("the primary is frozen, and is the primary")
+		t.Error("the frozen node is the primary")
 	}
 	frozen.Thaw()
 	insert(t, uri)
 	if !slices.Contains(server.Nodes, server.Primary()) {
-		t.Error("no primary")
+		t.Error("there is no primary")
 	}
 }
 
-// insert writes one document with a client of its own.
+// insert writes one document with a new client.
 func insert(t *testing.T, uri string) {
 	t.Helper()
 	client, err := mongo.Connect(t.Context(), options.Client().ApplyURI(uri))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Database(database(uri)).Collection("things").InsertOne(t.Context(), bson.D{{Key: "x", Value: 1}}); err != nil {
+	things := client.Database(database(uri)).Collection("things")
+	if _, err := things.InsertOne(t.Context(), bson.D{{Key: "x", Value: 1}}); err != nil {
 		t.Error(err)
 	}
 	if err := client.Disconnect(context.Background()); err != nil {
@@ -64,20 +65,21 @@ func insert(t *testing.T, uri string) {
 	}
 }
 
-// TestMongoByAddress: of a server that is given, each test has a database of its own.
+// TestMongoByAddress uses a server given by address. A test gets its own database there.
 func TestMongoByAddress(t *testing.T) {
 	fake, err := mongofake.New(mongofake.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(fake.Stop)
-	verdict, output := outcome(t, command("Mongo", "nothing", "CICERONE_REQUIRE=mongodb", "CICERONE_MONGODB_URI="+fake.URI()))
+	address := "CICERONE_MONGODB_URI=" + fake.URI()
+	verdict, output := outcome(t, command("Mongo", "nothing", "CICERONE_REQUIRE=mongodb", address))
 	if verdict != "PASS" || !strings.Contains(output, "/cicerone_test_") {
 		t.Errorf("%s:\n%s", verdict, output)
 	}
 }
 
-func TestAddressOfMongoDatabase(t *testing.T) {
+func TestOfMongoDatabase(t *testing.T) {
 	for uri, want := range map[string]string{
 		"mongodb://h":                                "mongodb://h/new",
 		"mongodb://h/":                               "mongodb://h/new",
@@ -93,7 +95,7 @@ func TestAddressOfMongoDatabase(t *testing.T) {
 	}
 }
 
-func TestAddressOfMongoHost(t *testing.T) {
+func TestOfMongoHost(t *testing.T) {
 	for uri, want := range map[string]string{
 		"mongodb://a":                                "mongodb://new:1",
 		"mongodb://a:1,b:2/x?replicaSet=rs":          "mongodb://new:1/x?replicaSet=rs",

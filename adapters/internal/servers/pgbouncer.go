@@ -9,12 +9,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-
 	"testing"
 )
 
-// PgBouncer starts a PgBouncer for this test, in transaction mode, and returns the address of dsn's database by way of it.
-// It accepts no startup parameter that PgBouncer does not know, as it is installed. CICERONE_REQUIRE=postgres requires it too.
+// PgBouncer starts a PgBouncer for this test, in transaction mode, and returns the address of the
+// database of dsn through it. As by default, it rejects startup parameters that it does not know.
+// With CICERONE_REQUIRE=postgres the test fails if PgBouncer is not installed.
 func PgBouncer(t testing.TB, dsn string) string {
 	t.Helper()
 	needPgBouncer(t)
@@ -28,7 +28,7 @@ func PgBouncer(t testing.TB, dsn string) string {
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("the end of PgBouncer's log:\n%s", p.lastWords())
+			t.Logf("the end of PgBouncer's log:\n%s", p.logTail())
 		}
 		if err := errors.Join(p.end(os.Kill), h.remove()); err != nil {
 			t.Error(err)
@@ -55,7 +55,7 @@ func (h *home) startPgBouncer(dsn string) (through string, p *process, err error
 	}
 	password, hasPassword := server.User.Password()
 	auth := "scram-sha-256"
-	if !hasPassword { // the server trusts whoever comes, and so does PgBouncer
+	if !hasPassword { // the server accepts clients without a password, so PgBouncer does, too
 		auth = "trust"
 	}
 	users, err := h.write("users", fmt.Sprintf("%s %s\n", quoted(server.User.Username()), quoted(password)))
@@ -87,5 +87,5 @@ server_tls_sslmode = prefer
 	return through, p, err
 }
 
-// quoted is a name or password as PgBouncer's list of users has it.
+// quoted returns a name or password as it is written in PgBouncer's list of users.
 func quoted(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }

@@ -23,15 +23,15 @@ const (
 	installPostgres = "install it (apt-get install postgresql, brew install postgresql), %s, or set CICERONE_POSTGRES_DSN"
 )
 
-// Postgres is the address, postgres://…, of a new and empty database, which is dropped when the test ends. Its encoding is
-// UTF-8; where the server is not given by address, its order of text is that of a human language (where the server knows
-// ICU), so that whoever forgets COLLATE "C" finds out.
+// Postgres returns the address, postgres://…, of a new empty database, which is dropped when the
+// test ends. Its encoding is UTF-8. If the server was started here and supports ICU, the database
+// sorts text by the rules of a human language, so that tests fail if COLLATE "C" is missing.
 func Postgres(t testing.TB) string {
 	t.Helper()
-	server := sharedPostgres().or(t, "postgres")
+	server := sharedPostgres().require(t, "postgres")
 	dsn, drop, err := newDatabase(server)
 	if err != nil {
-		t.Fatalf("a database of the test's own: %v", err)
+		t.Fatalf("create a database for the test: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := drop(); err != nil {
@@ -48,24 +48,24 @@ var sharedPostgres = sync.OnceValue(func() found {
 		}
 		return found{address: dsn}
 	}
-	dsn, advice, tried := inDocker("PostgreSQL", dockerPostgres)
+	dsn, advice, failed := inDocker("PostgreSQL", dockerPostgres)
 	if dsn != "" {
 		return found{address: dsn}
 	}
 	if postgresBinaries() == "" {
-		return found{missing: "no PostgreSQL server: " + fmt.Sprintf(installPostgres, advice), tried: tried}
+		return found{missing: "no PostgreSQL server: " + fmt.Sprintf(installPostgres, advice), failed: failed}
 	}
 	server, err := newPostgresServer(PostgresOptions{})
 	if err != nil {
-		return found{err: err, tried: tried}
+		return found{err: err, failed: failed}
 	}
 	if err := server.start(); err != nil {
-		return found{err: errors.Join(err, server.home.remove()), tried: tried}
+		return found{err: errors.Join(err, server.home.remove()), failed: failed}
 	}
-	return found{address: server.DSN("postgres"), tried: tried, process: server.process}
+	return found{address: server.DSN("postgres"), failed: failed, process: server.process}
 })
 
-// given makes sure that a server answers at an address from the environment.
+// given returns an error if no server answers at the address, which comes from the environment.
 func given(dsn string) error {
 	if _, err := parseDSN(dsn); err != nil {
 		return err
@@ -75,13 +75,13 @@ func given(dsn string) error {
 	return ping(ctx, dsn)
 }
 
-// dockerPostgres runs a server in a container that ends with this process, whether or not testcontainers' reaper
-// is enabled.
+// dockerPostgres runs a server in a container that ends with this process, whether or not
+// testcontainers' reaper is enabled.
 func dockerPostgres(ctx context.Context, e *engine) (string, error) {
 	server, err := postgres.Run(ctx, "postgres:17-alpine",
-		postgres.WithPassword(hex.EncodeToString(randomBytes(16))), // the module's own is the user's name, too
+		postgres.WithPassword(hex.EncodeToString(randomBytes(16))), // the module's default is public
 		testcontainers.WithEntrypoint(leashedEntrypoint()...),
-		// The module's own command has fsync off, which the adapter refuses.
+		// The module's default command has fsync off, which the adapter rejects.
 		testcontainers.WithCmd("postgres", "-c", "fsync=on", "-c", "full_page_writes=on", "-c", "max_connections="+maxConnections),
 		testcontainers.WithEnv(map[string]string{"POSTGRES_INITDB_ARGS": "--encoding=UTF8 --locale-provider=icu --icu-locale=en-US"}),
 		testcontainers.WithHostConfigModifier(func(host *container.HostConfig) {
@@ -104,7 +104,8 @@ func dockerPostgres(ctx context.Context, e *engine) (string, error) {
 	return server.ConnectionString(ctx, "sslmode=disable")
 }
 
-// newDatabase makes a database on a server, and the function that drops it.
+// newDatabase creates a database on a server. It returns the address, and a function that drops the
+// database.
 func newDatabase(server string) (dsn string, drop func() error, err error) {
 	name := "cicerone_test_" + hex.EncodeToString(randomBytes(8))
 	if dsn, err = ofDatabase(server, name); err != nil {
@@ -116,7 +117,7 @@ func newDatabase(server string) (dsn string, drop func() error, err error) {
 	return dsn, func() error { return execute(server, "DROP DATABASE "+name+" WITH (FORCE)") }, nil
 }
 
-// execute runs one statement on a connection of its own.
+// execute runs one statement on a new connection.
 func execute(dsn, statement string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

@@ -16,15 +16,15 @@ import (
 	"testing"
 )
 
-// PostgresOptions says how a server of a test's own differs from the shared one.
+// PostgresOptions has the settings of a server for one test.
 type PostgresOptions struct {
-	// Settings are for postgresql.conf, for example fsync: off.
+	// Settings are settings of postgresql.conf, for example fsync: off.
 	Settings map[string]string
-	// Folder, which must exist, is where the data goes: about 40 MB at first. "" is a temporary folder.
+	// Folder is an existing folder for the data, about 40 MB at first. "" means a temporary folder.
 	Folder string
 }
 
-// PostgresServer is a server that one test may start, stop, kill and freeze.
+// PostgresServer is a server that a test may start, stop, kill and freeze.
 type PostgresServer struct {
 	local
 	data     string
@@ -36,12 +36,12 @@ func postgresBinaries() string { return binaries("postgres", "initdb") }
 func needPostgresBinaries(t testing.TB) {
 	t.Helper()
 	if postgresBinaries() == "" {
-		missing(t, "postgres", "no PostgreSQL binaries, which a test with a server of its own needs: apt-get install postgresql, or brew install postgresql")
+		missing(t, "postgres", "no PostgreSQL binaries, which this test needs: apt-get install postgresql, or brew install postgresql")
 	}
 }
 
-// OwnPostgres starts a server for this test alone, which ends with it. Its commits are durable (fsync is on), it takes 200
-// connections, and its only role, a superuser, is in the DSN.
+// OwnPostgres starts a server for this test, and ends it with the test. Its commits are durable
+// (fsync is on), and it accepts 200 connections. Its only role is a superuser, which is in the DSN.
 func OwnPostgres(t testing.TB, options PostgresOptions) *PostgresServer {
 	t.Helper()
 	needPostgresBinaries(t)
@@ -60,7 +60,7 @@ func OwnPostgres(t testing.TB, options PostgresOptions) *PostgresServer {
 	return s
 }
 
-// newPostgresServer makes the data of a server that does not run yet.
+// newPostgresServer creates the data of a server, and does not start it.
 func newPostgresServer(options PostgresOptions) (*PostgresServer, error) {
 	h, err := newHome()
 	if err != nil {
@@ -82,7 +82,7 @@ func newPostgresServer(options PostgresOptions) (*PostgresServer, error) {
 		s.port, err = freePort()
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("make a PostgreSQL server: %w", err), h.remove())
+		return nil, errors.Join(fmt.Errorf("create a PostgreSQL server: %w", err), h.remove())
 	}
 	settings := map[string]string{
 		"listen_addresses":        "127.0.0.1",
@@ -129,16 +129,17 @@ func (s *PostgresServer) initdb() error {
 	if initdb("--locale-provider", "icu", "--icu-locale", "en-US") == nil {
 		return nil
 	}
-	return initdb() // older than 15, or built without ICU
+	return initdb() // the server is older than 15 or was built without ICU
 }
 
-// Stop shuts the server down in order; its clients are disconnected.
+// Stop shuts the server down in the fast mode, which disconnects its clients.
 func (s *PostgresServer) Stop() {
 	s.t.Helper()
 	s.end(syscall.SIGINT)
 }
 
-// DSN is the address of a database on the server. The database postgres is there from the beginning, and empty.
+// DSN returns the address of a database on the server. The database postgres exists from the
+// beginning and is empty.
 func (s *PostgresServer) DSN(database string) string {
 	u := url.URL{
 		Scheme: "postgres", User: url.UserPassword("cicerone", s.password), Host: s.Addr(), Path: "/" + database,

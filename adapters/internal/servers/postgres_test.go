@@ -13,12 +13,12 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 )
 
-// expectPostgres looks at a database that a test got.
+// expectPostgres checks the settings of a database.
 func expectPostgres(t *testing.T, dsn string) {
 	t.Helper()
 	for _, setting := range []string{"fsync", "full_page_writes"} {
 		if value := ask[string](t, connect(t, dsn), "SHOW "+setting); value != "on" {
-			t.Errorf("%s is %s", setting, value)
+			t.Errorf("%s is %s, want on", setting, value)
 		}
 	}
 }
@@ -33,9 +33,9 @@ func TestPostgres(t *testing.T) {
 			if n := ask[int](t, conn, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"); n != 0 {
 				t.Errorf("a new database has %d tables", n)
 			}
-			execute(t, conn, "CREATE TABLE things (x int)") // the same name in each
+			execute(t, conn, "CREATE TABLE things (x int)") // fails if both databases are the same
 		}
-		// Who forgets to close a connection cannot keep the database.
+		// A connection that is left open must not prevent the drop.
 		if _, err := pgx.Connect(t.Context(), dsns[0]); err != nil {
 			t.Fatal(err)
 		}
@@ -43,25 +43,28 @@ func TestPostgres(t *testing.T) {
 	conn := connect(t, servers.Postgres(t))
 	for _, dsn := range dsns {
 		if n := ask[int](t, conn, "SELECT count(*) FROM pg_database WHERE datname = $1", database(dsn)); n != 0 {
-			t.Errorf("%s outlives its test", dsn)
+			t.Errorf("%s exists after its test", dsn)
 		}
 	}
 }
 
-// TestPostgresByAddress: of a server that is given, each test has a database of its own, which goes with it.
+// TestPostgresByAddress uses a server given by address. A test gets its own database there, which
+// is dropped.
 func TestPostgresByAddress(t *testing.T) {
 	given := servers.OwnPostgres(t, servers.PostgresOptions{})
-	verdict, output := outcome(t, command("Postgres", "nothing", "CICERONE_REQUIRE=postgres", "CICERONE_POSTGRES_DSN="+given.DSN("postgres")))
+	address := "CICERONE_POSTGRES_DSN=" + given.DSN("postgres")
+	verdict, output := outcome(t, command("Postgres", "nothing", "CICERONE_REQUIRE=postgres", address))
 	if verdict != "PASS" {
 		t.Errorf("%s:\n%s", verdict, output)
 	}
 	conn := connect(t, given.DSN("postgres"))
 	if n := ask[int](t, conn, "SELECT count(*) FROM pg_database WHERE NOT datistemplate"); n != 1 {
-		t.Errorf("%d databases, want postgres alone", n)
+		t.Errorf("%d databases, want only postgres", n)
 	}
 }
 
-// TestOwnPostgres kills, stops and freezes a server; what was committed is there each time, at the same address.
+// TestOwnPostgres kills, stops and freezes a server. After each restart, the server has the same
+// address and all committed rows.
 func TestOwnPostgres(t *testing.T) {
 	folder := t.TempDir()
 	server := servers.OwnPostgres(t, servers.PostgresOptions{Folder: folder, Settings: map[string]string{"work_mem": "5MB"}})
@@ -81,19 +84,19 @@ func TestOwnPostgres(t *testing.T) {
 		execute(t, conns[0], "INSERT INTO things VALUES (1)")
 		end.do()
 		if _, err := pgx.Connect(t.Context(), dsn); err == nil {
-			t.Errorf("%s, and it answers", end.name)
+			t.Errorf("%s: the server answers", end.name)
 		}
 		server.Start()
 		conn := connect(t, dsn)
 		if n := ask[int](t, conn, "SELECT count(*) FROM things"); n != before+1 {
-			t.Errorf("%s: %d rows after %d", end.name, n, before+1)
+			t.Errorf("%s: %d rows, want %d", end.name, n, before+1)
 		}
 		if value := ask[string](t, conn, "SHOW work_mem"); value != "5MB" {
 			t.Errorf("%s: work_mem is %s", end.name, value)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(folder, "data", "PG_VERSION")); err != nil {
-		t.Errorf("the data is not in the folder that was asked for: %v", err)
+		t.Errorf("the data is not in the given folder: %v", err)
 	}
 }
 
@@ -104,7 +107,7 @@ func TestFreeze(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	if _, err := cut.Exec(ctx, "SELECT"); err == nil {
-		t.Error("a frozen server has answered")
+		t.Error("a frozen server answered")
 	}
 	answer := make(chan error)
 	go func() {
@@ -113,7 +116,7 @@ func TestFreeze(t *testing.T) {
 	}()
 	server.Thaw()
 	if err := <-answer; err != nil {
-		t.Errorf("after it has thawed: %v", err)
+		t.Errorf("after Thaw: %v", err)
 	}
 }
 
@@ -123,25 +126,26 @@ func TestPgBouncer(t *testing.T) {
 	a, b := connect(t, through), connect(t, through)
 	const backend = "SELECT pg_backend_pid()"
 	if ask[int](t, a, backend) != ask[int](t, b, backend) {
-		t.Error("two clients had a connection each, though neither was in a transaction")
+		t.Error("two clients without a transaction used different connections")
 	}
 	tx, err := a.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if ask[int](t, a, backend) == ask[int](t, b, backend) {
-		t.Error("two clients shared a connection during a transaction")
+		t.Error("two clients used the same connection during a transaction")
 	}
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Error(err)
 	}
 	_, err = pgx.Connect(t.Context(), through+"&statement_timeout=1000")
 	if err == nil || !strings.Contains(err.Error(), "unsupported startup parameter") {
-		t.Errorf("a startup parameter: %v", err)
+		t.Errorf("with an unknown startup parameter: got error %v, want it rejected", err)
 	}
 }
 
-// connect opens a connection until the test ends. It speaks the simple protocol, as PgBouncer needs it.
+// connect opens a connection that is closed when the test ends. It uses the simple protocol, which
+// PgBouncer needs.
 func connect(t *testing.T, dsn string) *pgx.Conn {
 	t.Helper()
 	config, err := pgx.ParseConfig(dsn)
@@ -157,7 +161,7 @@ func connect(t *testing.T, dsn string) *pgx.Conn {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		if err := conn.Close(ctx); err != nil {
-			t.Logf("close: %v", err) // the server may be gone
+			t.Logf("close: %v", err) // the server may have ended
 		}
 	})
 	return conn
@@ -170,16 +174,16 @@ func execute(t *testing.T, conn *pgx.Conn, statement string) {
 	}
 }
 
-// ask is the answer to a question with one.
-func ask[T any](t *testing.T, conn *pgx.Conn, question string, args ...any) (answer T) {
+// ask returns the value of a query with one row and one column.
+func ask[T any](t *testing.T, conn *pgx.Conn, query string, args ...any) (value T) {
 	t.Helper()
-	if err := conn.QueryRow(t.Context(), question, args...).Scan(&answer); err != nil {
-		t.Fatalf("%s: %v", question, err)
+	if err := conn.QueryRow(t.Context(), query, args...).Scan(&value); err != nil {
+		t.Fatalf("%s: %v", query, err)
 	}
-	return answer
+	return value
 }
 
-// database is the one that an address names, which may name several hosts.
+// database returns the name of the database in an address, which may have several hosts.
 func database(address string) string {
 	address, _, _ = strings.Cut(address, "?")
 	return address[strings.LastIndex(address, "/")+1:]

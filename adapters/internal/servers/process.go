@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// home is the temporary folder of one server, and the account that it runs as.
+// home is the temporary folder of one server, and the account under which the server runs.
 type home struct {
 	folder string
 	account
@@ -37,7 +37,7 @@ func newHome() (*home, error) {
 	return h, nil
 }
 
-// write makes a file that only the server may read.
+// write creates a file that only the server can read.
 func (h *home) write(name, content string) (path string, err error) {
 	path = filepath.Join(h.folder, name)
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
@@ -48,10 +48,11 @@ func (h *home) write(name, content string) (path string, err error) {
 
 func (h *home) remove() error { return os.RemoveAll(h.folder) }
 
-// guarded becomes the server, after it has left a guard behind. The guard waits for a line from the test process, which says
-// that the server has ended. Where the pipe closes without one the test process is gone, whether it ended well, panicked or
-// was killed: then the guard ends the server and removes its folder. It is nobody's child, so no server meets a child that
-// it does not know, and has a session of its own, out of reach for Ctrl-C.
+// guarded starts a guard in the background and then replaces itself with the server. The guard
+// waits for a line from the test process, which means that the server has ended. If the pipe closes
+// without a line, the test process has ended, panicked or been killed: the guard then ends the
+// server and removes its folder. The guard is not a child of the server, because a server does not
+// expect unknown children. It is in another session, so that Ctrl-C does not reach it.
 const guarded = `
 server=$$ folder=$1
 shift
@@ -68,12 +69,12 @@ shift
 exec "$@" 3<&-
 `
 
-// process is a program that serves, with all processes that it starts.
+// process is a running server and its child processes.
 type process struct {
 	name   string
 	cmd    *exec.Cmd
-	leash  *os.File // to the guard
-	alive  *os.File // the process and all its children hold the other end: it is at its end when they are gone
+	leash  *os.File // the pipe to the guard
+	alive  *os.File // the process and its children hold the other end; reading returns io.EOF when all have ended
 	log    string
 	frozen []int // children
 }
@@ -97,19 +98,19 @@ func (h *home) start(program string, args []string) (*process, error) {
 	cmd.ExtraFiles = []*os.File{held, living} // 3 and 4
 	cmd.SysProcAttr = h.attributes()
 	err = cmd.Start()
-	if err := errors.Join(err, log.Close(), held.Close(), living.Close()); err != nil { // these are the program's now
+	if err := errors.Join(err, log.Close(), held.Close(), living.Close()); err != nil { // the program has its own copies
 		return nil, errors.Join(fmt.Errorf("start %s: %w", program, err), leash.Close(), alive.Close())
 	}
 	return &process{name: filepath.Base(program), cmd: cmd, leash: leash, alive: alive, log: log.Name()}, nil
 }
 
-// launch starts a program, and waits until it answers.
+// launch starts a program and waits until ask succeeds.
 func (h *home) launch(program string, args []string, ask func(context.Context) error) (*process, error) {
 	p, err := h.start(program, args)
 	if err != nil {
 		return nil, err
 	}
-	for end := time.Now().Add(2 * time.Minute); ; { // it may have much to recover
+	for end := time.Now().Add(2 * time.Minute); ; { // recovery may take long
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		failed := ask(ctx)
 		cancel()
@@ -121,14 +122,15 @@ func (h *home) launch(program string, args []string, ask func(context.Context) e
 		case err != nil:
 			return nil, err
 		case gone:
-			return nil, fmt.Errorf("%s ended as soon as it was started:\n%s", p.name, p.lastWords())
+			return nil, fmt.Errorf("%s ended before it answered:\n%s", p.name, p.logTail())
 		case time.Now().After(end):
-			return nil, errors.Join(fmt.Errorf("%s does not answer: %w\n%s", p.name, failed, p.lastWords()), p.end(os.Kill))
+			return nil, errors.Join(fmt.Errorf("%s does not answer: %w\n%s", p.name, failed, p.logTail()), p.end(os.Kill))
 		}
 	}
 }
 
-// gone waits until the process and all its children are gone, no longer than the time given.
+// gone waits until the process and its children have ended, for at most the given time. It reports
+// whether they have.
 func (p *process) gone(within time.Duration) (bool, error) {
 	if err := p.alive.SetReadDeadline(time.Now().Add(within)); err != nil {
 		return false, err
@@ -141,15 +143,15 @@ func (p *process) gone(within time.Duration) (bool, error) {
 		return false, fmt.Errorf("wait for a process to end: %w", err)
 	}
 	var exit *exec.ExitError
-	if err := p.cmd.Wait(); err != nil && !errors.As(err, &exit) { // it was killed, or has told why in its log
+	if err := p.cmd.Wait(); err != nil && !errors.As(err, &exit) { // it was killed, or the reason is in its log
 		return false, err
 	}
 	_, err = p.leash.WriteString("ended\n")
 	return true, errors.Join(err, p.leash.Close(), p.alive.Close())
 }
 
-// end sends a signal that ends the process, and waits until it and its children have. Whoever is frozen wakes: a child has
-// to see that its parent is gone.
+// end sends a signal that ends the process, and waits until the process and its children have
+// ended. It thaws frozen children, because a child has to notice that its parent has ended.
 func (p *process) end(signal os.Signal) error {
 	if err := p.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -160,11 +162,11 @@ func (p *process) end(signal os.Signal) error {
 	if gone, err := p.gone(time.Minute); err != nil || gone {
 		return err
 	}
-	return fmt.Errorf("%s or one of its children is still there a minute after signal %v", p.name, signal)
+	return fmt.Errorf("%s or one of its children is still running a minute after signal %v", p.name, signal)
 }
 
-// lastWords is the end of the log.
-func (p *process) lastWords() string {
+// logTail returns the end of the log, at most 4 KiB.
+func (p *process) logTail() string {
 	const most = 4 << 10
 	log, err := os.ReadFile(p.log)
 	if err != nil {
@@ -173,8 +175,9 @@ func (p *process) lastWords() string {
 	return string(log[max(0, len(log)-most):])
 }
 
-// freePort is below the ports that the system gives to those who connect: what is free stays free while a server restarts,
-// and nobody who connects to a server that is down meets himself.
+// freePort returns a port below those that the system assigns to outgoing connections. Such a port
+// remains free while a server restarts, and a client cannot connect to itself while the server is
+// down.
 func freePort() (int, error) {
 	var failed error
 	for range 50 {

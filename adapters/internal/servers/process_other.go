@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// startsPrograms is false: here servers come by address or from Docker, and what follows is never reached.
+// startsPrograms is false: on these systems, servers are found by address or in Docker, and the
+// functions below are never called.
 const startsPrograms = false
 
 type account struct{}

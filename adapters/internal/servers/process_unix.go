@@ -16,13 +16,15 @@ import (
 	"syscall"
 )
 
-// startsPrograms is whether servers can be started from local binaries.
+// startsPrograms reports whether servers can be started from local binaries.
 const startsPrograms = true
 
-// account is the user that servers run as, where it is another than the tests'.
+// account is the user under which servers run. The credential is nil if it is the user of the
+// tests.
 type account struct{ credential *syscall.Credential }
 
-// findAccount finds an unprivileged user for root, since PostgreSQL and PgBouncer refuse to run as root.
+// findAccount finds an unprivileged user if the tests run as root, because PostgreSQL and PgBouncer
+// do not run as root.
 func findAccount() (account, error) {
 	if os.Geteuid() != 0 {
 		return account{}, nil
@@ -45,10 +47,10 @@ func findAccount() (account, error) {
 		}
 		return account{&syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
 	}
-	return account{}, errors.New("the tests run as root, and there is neither a user postgres nor nobody to run servers as")
+	return account{}, errors.New("the tests run as root, and there is no user postgres or nobody to run servers")
 }
 
-// give makes a file or folder the account's own.
+// give makes the account the owner of a file or folder.
 func (a account) give(path string) error {
 	if a.credential == nil {
 		return nil
@@ -56,7 +58,8 @@ func (a account) give(path string) error {
 	return os.Chown(path, int(a.credential.Uid), int(a.credential.Gid))
 }
 
-// admit lets the account pass through the temporary folders above a path, which are closed to all but their owner.
+// admit lets the account traverse the temporary folders above a path, which only their owner may
+// enter.
 func (a account) admit(path string) error {
 	if a.credential == nil {
 		return nil
@@ -78,7 +81,7 @@ func (a account) attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: a.credential, Setsid: true}
 }
 
-// freeze stops the process, so that it starts no more children, and then those that it has.
+// freeze suspends the process first, so that it starts no more children, and then its children.
 func (p *process) freeze() error {
 	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		return err
@@ -90,7 +93,7 @@ func (p *process) freeze() error {
 	return signalAll(p.frozen, syscall.SIGSTOP)
 }
 
-// thaw lets them all go on.
+// thaw resumes the process and its children.
 func (p *process) thaw() error {
 	if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -109,7 +112,8 @@ func signalAll(pids []int, signal syscall.Signal) error {
 	return nil
 }
 
-// children are the processes that the process has started. Each has a process group of its own, so they are asked for.
+// children returns the processes that the process has started. It has to search for them, because
+// each has its own process group.
 func (p *process) children() ([]int, error) {
 	out, err := exec.CommandContext(context.Background(), "ps", "-A", "-o", "pid=,ppid=").Output()
 	if err != nil {

@@ -17,22 +17,23 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Proxy stands before a server, and cuts its clients' connections where a test wants it. Its methods fail the test where they
-// do not succeed, so they are called from the test's own goroutine.
+// Proxy is a proxy in front of a server. It cuts connections at a place that a test chooses. Its
+// methods fail the test on an error, so they must be called from the goroutine of the test.
 type Proxy struct {
 	t       testing.TB
 	proxy   *toxiproxy.Proxy
 	dsn     *url.URL
-	cuts    *cut // the last that was asked for; nil before
+	cuts    *cut // of the last call of CutAnswers or CutRequests; nil before
 	refuses bool
 }
 
-// NewProxy puts a proxy before the server at an address, postgres://… or mongodb://…, which names one host with its port.
+// NewProxy starts a proxy in front of the server at an address, postgres://… or mongodb://…, which
+// must have one host with its port.
 func NewProxy(t testing.TB, dsn string) *Proxy {
 	t.Helper()
 	u, err := url.Parse(dsn)
 	if err != nil || u.Port() == "" {
-		t.Fatal("a proxy needs an address of one host, with its port")
+		t.Fatal("a proxy needs an address with one host and its port")
 	}
 	port, err := freePort() // the same after Refuse and Heal
 	if err != nil {
@@ -42,7 +43,7 @@ func NewProxy(t testing.TB, dsn string) *Proxy {
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	p := &Proxy{t: t, proxy: toxiproxy.NewProxy(server, "proxy", addr, u.Host), dsn: u}
 	u.Host = addr
-	if u.Scheme == "mongodb" { // a client that looks for the replica set's members is sent past the proxy
+	if u.Scheme == "mongodb" { // otherwise the client connects to the members of the replica set, and not to the proxy
 		q := u.Query()
 		q.Set("directConnection", "true")
 		u.RawQuery = q.Encode()
@@ -54,29 +55,31 @@ func NewProxy(t testing.TB, dsn string) *Proxy {
 	return p
 }
 
-// DSN is the server's address by way of the proxy.
+// DSN returns the address of the server through the proxy.
 func (p *Proxy) DSN() string { return p.dsn.String() }
 
-// CutAnswers closes each connection, whether it is open already or still to come, after so many more bytes of the server's
-// answers. With 0 the next answer is lost whole, and the server has done what it was asked.
+// CutAnswers closes each open and each new connection after so many more bytes of the server's
+// answers. With 0, the server executes the next request and its answer is lost completely.
 func (p *Proxy) CutAnswers(after int64) {
 	p.t.Helper()
 	p.cut(stream.Downstream, after)
 }
 
-// CutRequests closes each connection after so many more bytes of the client's requests.
+// CutRequests closes each open and each new connection after so many more bytes of the client's
+// requests.
 func (p *Proxy) CutRequests(after int64) {
 	p.t.Helper()
 	p.cut(stream.Upstream, after)
 }
 
-// Refuse closes all connections and takes no more, until Heal.
+// Refuse closes all connections and accepts no more, until Heal is called.
 func (p *Proxy) Refuse() {
 	p.proxy.Stop()
 	p.refuses = true
 }
 
-// Heal ends whatever was wrong. Connections that were cut stay so.
+// Heal ends the effects of CutAnswers, CutRequests and Refuse. Connections that were cut remain
+// closed.
 func (p *Proxy) Heal() {
 	p.t.Helper()
 	p.proxy.Toxics.ResetToxics(context.Background())
@@ -92,15 +95,16 @@ func (p *Proxy) Heal() {
 func (p *Proxy) cut(direction stream.Direction, after int64) {
 	p.t.Helper()
 	p.proxy.Toxics.ResetToxics(context.Background())
-	what := fmt.Sprintf(`{"type": %q, "stream": %q, "attributes": {"bytes": %d}}`, cutName, direction, after)
-	toxic, err := p.proxy.Toxics.AddToxicJson(strings.NewReader(what))
+	config := fmt.Sprintf(`{"type": %q, "stream": %q, "attributes": {"bytes": %d}}`, cutName, direction, after)
+	toxic, err := p.proxy.Toxics.AddToxicJson(strings.NewReader(config))
 	if err != nil {
 		p.t.Fatalf("cut connections: %v", err)
 	}
 	p.cuts, _ = toxic.Toxic.(*cut)
 }
 
-// AwaitCut waits until a connection was closed where CutAnswers or CutRequests said. It fails the test after so long.
+// AwaitCut waits until CutAnswers or CutRequests has closed a connection. It fails the test after
+// the given time.
 func (p *Proxy) AwaitCut(within time.Duration) {
 	p.t.Helper()
 	for late := time.After(within); p.cuts.made.Load() == 0; {
@@ -116,20 +120,20 @@ const cutName = "cut"
 
 func init() { toxics.Register(cutName, new(cut)) }
 
-// cut is toxiproxy's own limit_data, but goes on to take what comes after the end. Otherwise the goroutines that bring it
-// would wait for ever.
+// cut is like the toxic limit_data of toxiproxy, but continues to receive data after the end.
+// Otherwise the goroutines that send it would block for ever.
 type cut struct {
 	Bytes int64        `json:"bytes"`
-	made  atomic.Int64 // how many connections were cut
+	made  atomic.Int64 // the number of connections that were cut
 }
 
-// NewState is how many bytes a connection has left.
+// NewState returns the number of bytes that a connection has left.
 func (c *cut) NewState() any {
 	left := c.Bytes
 	return &left
 }
 
-// Pipe carries bytes from one end of a connection to the other.
+// Pipe copies bytes from one end of a connection to the other.
 func (c *cut) Pipe(stub *toxics.ToxicStub) {
 	left := stub.State.(*int64)
 	for {
@@ -151,7 +155,7 @@ func (c *cut) Pipe(stub *toxics.ToxicStub) {
 				stub.Close()
 				c.made.Add(1)
 				for range stub.Input {
-					continue // nobody is left to have it
+					continue // discard
 				}
 				return
 			}

@@ -33,7 +33,7 @@ func testProxy(t *testing.T, dsn string) {
 				t.Errorf("after %d bytes: the answer was not cut", after)
 			}
 			if n := count(); n != rows+1 {
-				t.Errorf("after %d bytes: the server did nothing", after)
+				t.Errorf("after %d bytes: the server did not execute the request", after)
 			}
 			if _, err := pgx.Connect(t.Context(), p.DSN()); err == nil {
 				t.Errorf("after %d bytes: a new connection was not cut", after)
@@ -60,18 +60,18 @@ func testProxy(t *testing.T, dsn string) {
 			t.Error("the request was not cut")
 		}
 		if n := count(); n != rows {
-			t.Error("the server has carried out half a request")
+			t.Error("the server executed half a request")
 		}
 		p.Heal()
 	})
-	t.Run("no connection at all", func(t *testing.T) {
+	t.Run("refuse", func(t *testing.T) {
 		conn := connect(t, p.DSN())
 		p.Refuse()
 		if _, err := conn.Exec(t.Context(), insert); err == nil {
-			t.Error("an open connection was spared")
+			t.Error("an open connection was not closed")
 		}
 		if _, err := pgx.Connect(t.Context(), p.DSN()); err == nil {
-			t.Error("a new connection was taken")
+			t.Error("a new connection was accepted")
 		}
 		p.Heal()
 	})

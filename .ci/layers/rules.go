@@ -22,7 +22,9 @@ var (
 	stores = []string{"memory", "sqlite", "postgres", "mongodb"}
 
 	// pure are the libraries that core may lean on: they compute, and touch nothing outside.
-	pure = []string{"github.com/google/uuid", "github.com/govalues/decimal", "golang.org/x/text"}
+	pure = []string{
+		"github.com/go-json-experiment/json", "github.com/google/uuid", "github.com/govalues/decimal", "golang.org/x/text",
+	}
 
 	// edgeLibraries are those of transport/edge: none is of a protocol.
 	edgeLibraries = []string{gokit + "/kit/endpoint", gokit + "/kit/ratelimit", "golang.org/x/time/rate"}

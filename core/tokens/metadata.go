@@ -2,17 +2,15 @@ package tokens
 
 import (
 	"bytes"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/cicerone-go/cicerone/core/fault"
-	"github.com/cicerone-go/cicerone/core/text"
 )
 
 // The bounds of metadata.
@@ -51,17 +49,29 @@ func Reference(name string, value fmt.Stringer) Metadata {
 	return Metadata{canonical: CanonicalTexts(map[string]string{name: value.String()})}
 }
 
-// CanonicalTexts writes texts by name as a JSON object in RFC 8785 canonical form.
+// CanonicalTexts returns a JSON object of texts by name, in RFC 8785 canonical form.
 func CanonicalTexts(texts map[string]string) string {
-	members := make([]member, 0, len(texts))
+	object := jsontext.Value{'{'}
 	for name, value := range texts {
-		var quoted strings.Builder
-		writeString(&quoted, value)
-		members = append(members, newMember(name, quoted.String()))
+		if len(object) > 1 {
+			object = append(object, ',')
+		}
+		object = append(appendQuoted(object, name), ':')
+		object = appendQuoted(object, value)
 	}
-	var out strings.Builder
-	writeMembers(&out, members)
-	return out.String()
+	object = append(object, '}')
+	if len(texts) > 1 {
+		if err := object.Canonicalize(); err != nil {
+			panic(fmt.Sprintf("tokens: an object of quoted texts is not JSON: %v", err)) // a defect of this function
+		}
+	}
+	return string(object)
+}
+
+// appendQuoted appends s as a JSON string in canonical form. Bytes that are not UTF-8 become U+FFFD.
+func appendQuoted(b []byte, s string) []byte {
+	b, _ = jsontext.AppendQuote(b, strings.ToValidUTF8(s, "\ufffd")) // it fails for invalid UTF-8 only
+	return b
 }
 
 // String is the canonical form.
@@ -89,214 +99,87 @@ func (m *Metadata) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Canonical writes the JSON object in b as RFC 8785 has it, for stores. It refuses what
-// ParseMetadata does, but for the size; its errors read on from "metadata".
+// Canonical returns the JSON object in b in RFC 8785 canonical form. It refuses the same input as
+// ParseMetadata, except that it has no limit of size. Its errors continue a sentence that begins
+// with "metadata".
 func Canonical(b []byte) (string, error) {
-	if !utf8.Valid(b) || hasLoneSurrogate(b) {
-		return "", fmt.Errorf("must be valid UTF-8 without NUL")
-	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	var out strings.Builder
-	t, err := d.Token()
-	if err != nil || t != json.Delim('{') {
-		return "", fmt.Errorf("must be a JSON object")
-	}
-	if err := writeObject(&out, d, 1); err != nil {
+	if err := checkObject(b); err != nil {
 		return "", err
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return "", fmt.Errorf("must be one JSON object, and nothing after it")
+	object := jsontext.Value(bytes.Clone(b))
+	if err := object.Canonicalize(); err != nil {
+		return "", refuseSyntax(b, err)
 	}
-	return out.String(), nil
+	return string(object), nil
 }
 
-// hasLoneSurrogate reports whether JSON escapes half of a UTF-16 pair, for which the decoder would put
-// another character without a word.
-func hasLoneSurrogate(b []byte) bool {
-	var high bool // a high half stands just before
-	for i := 0; i < len(b); {
-		unit, size := rune(0), 1
-		if b[i] == '\\' {
-			unit, size = escaped(b[i:])
-		}
-		low := unit >= 0xdc00 && unit <= 0xdfff
-		if low != high {
-			return true
-		}
-		high = unit >= 0xd800 && unit <= 0xdbff
-		i += size
-	}
-	return high
-}
+var (
+	errNotObject = errors.New("must be a JSON object")
+	errText      = errors.New("must be valid UTF-8 without NUL")
+)
 
-// escaped reads the escape that b begins with: its code unit, 0 where it is none of the form \u and four digits,
-// and its length.
-func escaped(b []byte) (rune, int) {
-	if len(b) < 6 || b[1] != 'u' {
-		return 0, 2
+// checkObject returns an error if b is not one JSON object that has the same meaning for every
+// reader of JSON and fits every store.
+func checkObject(b []byte) error {
+	d := jsontext.NewDecoder(bytes.NewBuffer(b))
+	if d.PeekKind() != '{' {
+		return errNotObject
 	}
-	unit, err := strconv.ParseUint(string(b[2:6]), 16, 16)
-	if err != nil {
-		return 0, 2
-	}
-	return rune(unit), 6
-}
-
-func writeValue(out *strings.Builder, d *json.Decoder, depth int) error {
-	t, err := d.Token()
-	if err != nil {
-		return fmt.Errorf("must be a JSON object")
-	}
-	switch v := t.(type) {
-	case json.Delim:
-		if depth >= maxMetadataDepth {
-			return fmt.Errorf("must not be nested deeper than %d", maxMetadataDepth)
-		}
-		if v == '{' {
-			return writeObject(out, d, depth+1)
-		}
-		return writeArray(out, d, depth+1)
-	case string:
-		if !text.Valid(v) {
-			return fmt.Errorf("must be valid UTF-8 without NUL")
-		}
-		writeString(out, v)
-	case json.Number:
-		return writeNumber(out, v)
-	case bool:
-		out.WriteString(strconv.FormatBool(v))
-	default:
-		out.WriteString("null")
-	}
-	return nil
-}
-
-func writeArray(out *strings.Builder, d *json.Decoder, depth int) error {
-	out.WriteByte('[')
-	for i := 0; d.More(); i++ {
-		if i > 0 {
-			out.WriteByte(',')
-		}
-		if err := writeValue(out, d, depth); err != nil {
-			return err
-		}
-	}
-	out.WriteByte(']')
-	return closing(d)
-}
-
-func writeObject(out *strings.Builder, d *json.Decoder, depth int) error {
-	var members []member
-	seen := map[string]bool{}
-	for d.More() {
-		t, err := d.Token()
+	for {
+		t, err := d.ReadToken()
 		if err != nil {
-			return fmt.Errorf("must be a JSON object")
+			return refuseSyntax(b, err)
 		}
-		name, _ := t.(string) // the decoder refuses any other kind of name
-		if !text.Valid(name) {
-			return fmt.Errorf("must be valid UTF-8 without NUL")
+		switch t.Kind() {
+		case '"':
+			if strings.ContainsRune(t.String(), 0) {
+				return errText
+			}
+		case '0':
+			if err := checkNumber(t.String()); err != nil {
+				return err
+			}
 		}
-		if seen[name] {
-			return fmt.Errorf("must not repeat the key %q", name)
+		switch depth := d.StackDepth(); {
+		case depth > maxMetadataDepth:
+			return fmt.Errorf("must not be nested deeper than %d", maxMetadataDepth)
+		case depth == 0:
+			if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+				return errors.New("must be one JSON object, and nothing after it")
+			}
+			return nil
 		}
-		seen[name] = true
-		var value strings.Builder
-		if err := writeValue(&value, d, depth); err != nil {
-			return err
-		}
-		members = append(members, newMember(name, value.String()))
 	}
-	writeMembers(out, members)
-	return closing(d)
 }
 
-// member is one name of an object and its value as it is written.
-type member struct {
-	name  string
-	units []uint16 // of the name: UTF-16, by which members are sorted
-	value string
-}
-
-func newMember(name, value string) member {
-	return member{name, utf16.Encode([]rune(name)), value}
-}
-
-// writeMembers sorts the members by the UTF-16 code units of their names (RFC 8785, 3.2.3).
-func writeMembers(out *strings.Builder, members []member) {
-	slices.SortFunc(members, func(a, b member) int { return slices.Compare(a.units, b.units) })
-	out.WriteByte('{')
-	for i, m := range members {
-		if i > 0 {
-			out.WriteByte(',')
-		}
-		writeString(out, m.name)
-		out.WriteByte(':')
-		out.WriteString(m.value)
+// refuseSyntax returns the error for b, in which jsontext found err.
+func refuseSyntax(b []byte, err error) error {
+	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
+	switch {
+	case ok && errors.Is(err, jsontext.ErrDuplicateName):
+		return fmt.Errorf("must not repeat the key %q", syntax.JSONPointer.LastToken())
+	case jsontext.Value(b).IsValid(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)):
+		return errText // bytes that are not UTF-8, or an escape that is half of a UTF-16 pair
 	}
-	out.WriteByte('}')
+	return errNotObject
 }
 
-func closing(d *json.Decoder) error {
-	if _, err := d.Token(); err != nil {
-		return fmt.Errorf("must be a JSON object")
-	}
-	return nil
-}
-
-// writeNumber formats as ECMAScript does (RFC 8785, 3.2.2.3), which encoding/json follows but for
-// minus zero. An integer that would come back as another one, as most beyond 2^53, is refused.
-func writeNumber(out *strings.Builder, n json.Number) error {
-	v, err := n.Float64()
-	if err != nil {
+// checkNumber returns an error if a double cannot hold the number, or if it is an integer that a
+// double changes, as it does with most beyond 2^53.
+func checkNumber(n string) error {
+	v, err := strconv.ParseFloat(n, 64)
+	switch {
+	case err != nil:
 		return fmt.Errorf("must not hold the number %s, which is out of range; send it as a string", clip(n))
-	}
-	if v == 0 {
-		out.WriteByte('0') // minus zero, too
-		return nil
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("must not hold the number %s", clip(n))
-	}
-	if !strings.ContainsAny(n.String(), ".eE") && string(b) != n.String() {
+	case v != 0 && !strings.ContainsAny(n, ".eE") && jsontext.Float(v).String() != n:
 		return fmt.Errorf("must not hold the integer %s, which a double cannot; send it as a string", clip(n))
 	}
-	out.Write(b)
 	return nil
 }
 
-func clip(n json.Number) string {
-	if s := n.String(); len(s) > 30 {
-		return s[:30] + "…"
+func clip(n string) string {
+	if len(n) > 30 {
+		return n[:30] + "…"
 	}
-	return n.String()
-}
-
-// writeString escapes only what RFC 8785, 3.2.2.2, asks for.
-func writeString(out *strings.Builder, s string) {
-	out.WriteByte('"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			out.WriteByte('\\')
-			out.WriteRune(r)
-		case r == '\b':
-			out.WriteString(`\b`)
-		case r == '\t':
-			out.WriteString(`\t`)
-		case r == '\n':
-			out.WriteString(`\n`)
-		case r == '\f':
-			out.WriteString(`\f`)
-		case r == '\r':
-			out.WriteString(`\r`)
-		case r < 0x20:
-			fmt.Fprintf(out, `\u%04x`, r)
-		default:
-			out.WriteRune(r)
-		}
-	}
-	out.WriteByte('"')
+	return n
 }

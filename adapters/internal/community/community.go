@@ -1,5 +1,5 @@
-// Package community puts the services of core together over any store, with quick stand-ins for what lies
-// outside: for tests that live through whole commands.
+// Package community assembles the services of core on any store, with fast fakes for the other
+// ports. It is for tests that run complete commands.
 package community
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// Community is all services over one store.
+// Community has all services on one store.
 type Community struct {
 	Users        *users.Service
 	Tokens       *tokens.Service
@@ -29,7 +29,7 @@ type Community struct {
 	Store        *ports.Store
 }
 
-// New makes a Community with the default policies.
+// New returns a Community with the default policies.
 func New(storage ports.Storage, clock *Clock, ids id.Source, units uow.Policy) *Community {
 	store := ports.NewStore(storage, units)
 	ledger := tokens.NewLedger(ids)
@@ -52,7 +52,9 @@ func New(storage ports.Storage, clock *Clock, ids id.Source, units uow.Policy) *
 		Reservations: reservations.NewService(reservations.Deps{
 			Store: ports.ForReservations(store), Ledger: ledger, Clock: clock.Now, IDs: ids, Policy: reservations.DefaultPolicy(),
 		}),
-		Privacy: privacy.NewService(privacy.Deps{Store: ports.ForReservations(store), Ledger: ledger, Passwords: passwords, Clock: clock.Now}),
+		Privacy: privacy.NewService(privacy.Deps{
+			Store: ports.ForReservations(store), Ledger: ledger, Passwords: passwords, Clock: clock.Now,
+		}),
 		Auditor: auditor,
 		Store:   store,
 	}

@@ -17,20 +17,20 @@ import (
 // Clock stands still until it is moved. Its method Now is a clock.Clock.
 type Clock struct{ ms atomic.Int64 }
 
-// NewClock makes a Clock that shows nine in the morning of 2 March 2026, UTC.
+// NewClock returns a Clock that stands at 9:00 on 2 March 2026, UTC.
 func NewClock() *Clock {
 	c := &Clock{}
 	c.ms.Store(time.Date(2026, time.March, 2, 9, 0, 0, 0, time.UTC).UnixMilli())
 	return c
 }
 
-// Now is the time that the clock shows.
+// Now returns the time of the clock.
 func (c *Clock) Now() time.Time { return time.UnixMilli(c.ms.Load()).UTC() }
 
-// Advance moves the clock on, by whole milliseconds.
+// Advance moves the clock forward by whole milliseconds.
 func (c *Clock) Advance(d time.Duration) { c.ms.Add(d.Milliseconds()) }
 
-// hasher makes the same hash of the same password each time, so that two stores can be compared.
+// hasher hashes without a salt, so that two stores have the same hashes and can be compared.
 type hasher struct{}
 
 func (hasher) Hash(_ context.Context, password string) (string, error) {
@@ -39,11 +39,11 @@ func (hasher) Hash(_ context.Context, password string) (string, error) {
 }
 
 func (h hasher) Verify(ctx context.Context, hash, password string) (bool, error) {
-	made, err := h.Hash(ctx, password)
-	return made == hash, err
+	got, err := h.Hash(ctx, password)
+	return got == hash, err
 }
 
-// accessTokens issues tokens that nobody can use.
+// accessTokens issues tokens that it does not accept.
 type accessTokens struct{}
 
 func (accessTokens) Issue(_ context.Context, _ id.User, session id.Session, _ time.Time) (string, error) {
@@ -54,15 +54,15 @@ func (accessTokens) Verify(context.Context, string) (id.User, id.Session, error)
 	return id.User{}, id.Session{}, fault.New(fault.Unauthenticated, "bad_token", "not a token")
 }
 
-// mailer throws mail away.
+// mailer discards mail.
 type mailer struct{}
 
 func (mailer) Send(context.Context, users.Mail) error { return nil }
 
-// Picture makes bytes that pass for a PNG image.
+// Picture returns data that images accepts as a PNG image.
 func Picture(width, height int) []byte { return fmt.Appendf(nil, "picture %d %d", width, height) }
 
-// images knows the pictures that Picture makes, and no others.
+// images accepts only the data that Picture returns.
 type images struct{}
 
 func (images) Inspect(_ context.Context, data []byte) (mediaType string, width, height int, err error) {

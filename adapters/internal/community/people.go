@@ -11,13 +11,13 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// Pair is a voyager who can pay for a lot, and the local with whom they talk.
+// Pair is a voyager with many tokens and a local, with a conversation between them.
 type Pair struct {
 	Voyager, Local id.User
 	Talk           id.Conversation
 }
 
-// Populate makes an admin and n pairs, in an empty store.
+// Populate creates an admin and n pairs in an empty store.
 func (c *Community) Populate(ctx context.Context, n int) (admin id.User, pairs []Pair, err error) {
 	if admin, err = c.person(ctx, "admin"); err != nil {
 		return admin, nil, err

@@ -16,9 +16,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// step draws what happens next.
+// step draws and runs the next step.
 func (h *history) step() {
-	switch n := h.number64("what happens", 1, 100); {
+	switch n := h.number64("step", 1, 100); {
 	case n <= 8:
 		h.sendTogether()
 	case n <= 12:
@@ -32,7 +32,7 @@ func (h *history) step() {
 	}
 }
 
-// sendTogether lets people send at once, each of them one message.
+// sendTogether sends one message each from different users, concurrently.
 func (h *history) sendTogether() {
 	var all []command
 	senders := map[id.User]bool{}
@@ -40,13 +40,13 @@ func (h *history) sendTogether() {
 		t := h.talk()
 		if by := h.participant(t.VoyagerID, t.LocalID); !senders[by] {
 			senders[by] = true
-			all = append(all, h.send(by, t.ID, messaging.Draft{Content: "all at once"}, ""))
+			all = append(all, h.send(by, t.ID, messaging.Draft{Content: "concurrent"}, ""))
 		}
 	}
 	h.together(all, false)
 }
 
-// repeatTogether sends one command several times at once, under one key.
+// repeatTogether runs one command several times concurrently, with the same key.
 func (h *history) repeatTogether() {
 	key := idempotency.Key(fmt.Sprintf("together-%d", h.number))
 	t, r := h.talk(), h.reservation()
@@ -60,7 +60,7 @@ func (h *history) repeatTogether() {
 	h.together([]command{c, c, c, c}[:lanes], true)
 }
 
-// command draws something that changes the store, if it is not refused.
+// command draws a command that writes to the store unless it returns an error.
 func (h *history) command() command {
 	t, r := h.talk(), h.reservation()
 	by := h.participant(t.VoyagerID, t.LocalID)
@@ -110,7 +110,7 @@ func (h *history) command() command {
 	case "block", "unblock":
 		return h.block(h.person(), h.person(), h.chance("block", 50))
 	case "report":
-		return h.complain(h.person(), h.person(), h.key())
+		return h.reportUser(h.person(), h.person(), h.key())
 	case "change report":
 		return h.changeReport(h.admin(), h.report(), draw(h, "status", moderation.Reviewed, moderation.Resolved, moderation.Dismissed))
 	case "change user":
@@ -140,55 +140,55 @@ func (h *history) proposal() reservations.Proposal {
 
 func (h *history) signUp(name string, key idempotency.Key) command {
 	return command{
-		says: fmt.Sprintf("%s signs up, key %q", name, key),
+		name: fmt.Sprintf("%s signs up, key %q", name, key),
 		do: func(ctx context.Context, c *lane) (any, error) {
 			in, err := c.Users.SignUp(ctx, users.SignUp{Name: name, Email: email(name), Password: password}, key)
-			return in.User, err // the tokens are random
+			return in.User, err // without the tokens, which are random
 		},
 		learn: learning(&h.known.people, itself[users.User]),
 	}
 }
 
 func (h *history) signIn(email, password string) command {
-	return command{says: fmt.Sprintf("%s signs in with %q", email, password), do: func(ctx context.Context, c *lane) (any, error) {
+	return command{name: fmt.Sprintf("%s signs in with %q", email, password), do: func(ctx context.Context, c *lane) (any, error) {
 		in, err := c.Users.SignIn(ctx, email, password)
 		return in.User, err
 	}}
 }
 
 func (h *history) appoint(email string) command {
-	return command{says: email + " is appointed", do: func(ctx context.Context, c *lane) (any, error) {
+	return command{name: email + " is made an admin", do: func(ctx context.Context, c *lane) (any, error) {
 		return c.Moderation.Appoint(ctx, email)
 	}}
 }
 
 func (h *history) changeMe(by id.User, name string) command {
-	return command{says: fmt.Sprintf("%s is called %q", by, name), do: func(ctx context.Context, c *lane) (any, error) {
+	return command{name: fmt.Sprintf("%s changes their name to %q", by, name), do: func(ctx context.Context, c *lane) (any, error) {
 		return c.Users.ChangeMe(ctx, by, users.Change{Name: &name, Bio: &name})
 	}}
 }
 
 func (h *history) changePassword(by id.User, current string) command {
-	return command{says: fmt.Sprintf("%s changes the password %q", by, current), do: func(ctx context.Context, c *lane) (any, error) {
+	return command{name: fmt.Sprintf("%s changes the password, giving %q as the current one", by, current), do: func(ctx context.Context, c *lane) (any, error) {
 		return nil, c.Users.ChangePassword(ctx, by, current, "new horse")
 	}}
 }
 
 func (h *history) erase(by id.User, password string) command {
-	return command{says: fmt.Sprintf("%s goes, with %q", by, password), do: func(ctx context.Context, c *lane) (any, error) {
+	return command{name: fmt.Sprintf("%s erases the account, password %q", by, password), do: func(ctx context.Context, c *lane) (any, error) {
 		return nil, c.Privacy.Erase(ctx, by, password)
 	}}
 }
 
 func (h *history) saveProfile(by id.User, p matching.Profile, picked []id.Interest) command {
-	return command{says: fmt.Sprintf("%s presents themselves: %+v, %v", by, p, picked), do: func(ctx context.Context, c *lane) (any, error) {
+	return command{name: fmt.Sprintf("%s saves the profile %+v, %v", by, p, picked), do: func(ctx context.Context, c *lane) (any, error) {
 		return c.Matching.SaveProfile(ctx, by, p, picked)
 	}}
 }
 
 func (h *history) openTalk(by, with id.User, key idempotency.Key) command {
 	return command{
-		says: fmt.Sprintf("%s opens a conversation with %s, key %q", by, with, key),
+		name: fmt.Sprintf("%s opens a conversation with %s, key %q", by, with, key),
 		do:   func(ctx context.Context, c *lane) (any, error) { return c.Messaging.Open(ctx, by, with, key) },
 		learn: learning(&h.known.talks, func(o messaging.Opened) messaging.Conversation {
 			return o.Overview.Conversation
@@ -198,29 +198,29 @@ func (h *history) openTalk(by, with id.User, key idempotency.Key) command {
 
 func (h *history) send(by id.User, in id.Conversation, d messaging.Draft, key idempotency.Key) command {
 	return command{
-		says:  fmt.Sprintf("%s sends %q to %s, key %q", by, d, in, key),
+		name:  fmt.Sprintf("%s sends %q to %s, key %q", by, d, in, key),
 		do:    func(ctx context.Context, c *lane) (any, error) { return c.Messaging.Send(ctx, by, in, d, key) },
 		learn: learning(&h.known.messages, itself[messaging.Message]),
 	}
 }
 
 func (h *history) read(by id.User, in id.Conversation, upTo id.Message, key idempotency.Key) command {
-	return command{says: fmt.Sprintf("%s reads %s up to %s, key %q", by, in, upTo, key), do: func(ctx context.Context, c *lane) (any, error) {
+	return command{name: fmt.Sprintf("%s reads %s up to %s, key %q", by, in, upTo, key), do: func(ctx context.Context, c *lane) (any, error) {
 		return c.Messaging.Read(ctx, by, in, upTo, key)
 	}}
 }
 
 func (h *history) propose(by id.User, in id.Conversation, p reservations.Proposal, key idempotency.Key) command {
 	return command{
-		says:  fmt.Sprintf("%s proposes %v in %s, key %q", by, p, in, key),
+		name:  fmt.Sprintf("%s proposes %v in %s, key %q", by, p, in, key),
 		do:    func(ctx context.Context, c *lane) (any, error) { return c.Reservations.Propose(ctx, by, in, p, key) },
 		learn: learning(&h.known.reservations, itself[reservations.Reservation]),
 	}
 }
 
-// move is accept, decline or cancel.
+// move accepts, declines or cancels a reservation.
 func (h *history) move(how string, by id.User, r id.Reservation, key idempotency.Key) command {
-	return command{says: fmt.Sprintf("%s would %s %s, key %q", by, how, r, key), do: func(ctx context.Context, c *lane) (any, error) {
+	return command{name: fmt.Sprintf("%s tries to %s %s, key %q", by, how, r, key), do: func(ctx context.Context, c *lane) (any, error) {
 		switch how {
 		case "accept":
 			return c.Reservations.Accept(ctx, by, r, key)
@@ -233,11 +233,11 @@ func (h *history) move(how string, by id.User, r id.Reservation, key idempotency
 }
 
 func (h *history) settle() command {
-	return command{says: "what has ended is settled", do: func(ctx context.Context, c *lane) (any, error) { return c.Reservations.Settle(ctx) }}
+	return command{name: "ended reservations are settled", do: func(ctx context.Context, c *lane) (any, error) { return c.Reservations.Settle(ctx) }}
 }
 
 func (h *history) block(by, other id.User, block bool) command {
-	return command{says: fmt.Sprintf("%s blocks %s: %v", by, other, block), do: func(ctx context.Context, c *lane) (any, error) {
+	return command{name: fmt.Sprintf("%s blocks %s: %v", by, other, block), do: func(ctx context.Context, c *lane) (any, error) {
 		if block {
 			return nil, c.Moderation.Block(ctx, by, other)
 		}
@@ -245,9 +245,9 @@ func (h *history) block(by, other id.User, block bool) command {
 	}}
 }
 
-func (h *history) complain(by, of id.User, key idempotency.Key) command {
+func (h *history) reportUser(by, of id.User, key idempotency.Key) command {
 	return command{
-		says: fmt.Sprintf("%s reports %s, key %q", by, of, key),
+		name: fmt.Sprintf("%s reports %s, key %q", by, of, key),
 		do: func(ctx context.Context, c *lane) (any, error) {
 			return c.Moderation.Report(ctx, by, moderation.Complaint{ReportedUserID: of, Reason: "rude"}, key)
 		},
@@ -256,27 +256,27 @@ func (h *history) complain(by, of id.User, key idempotency.Key) command {
 }
 
 func (h *history) changeReport(by id.User, report id.Report, status moderation.Status) command {
-	return command{says: fmt.Sprintf("%s moves report %s to %s", by, report, status), do: func(ctx context.Context, c *lane) (any, error) {
+	return command{name: fmt.Sprintf("%s moves report %s to %s", by, report, status), do: func(ctx context.Context, c *lane) (any, error) {
 		notes := "seen"
 		return c.Moderation.ChangeReport(ctx, by, report, moderation.ReportChange{Status: &status, Notes: &notes})
 	}}
 }
 
 func (h *history) changeUser(by, user id.User, active bool, role users.Role) command {
-	return command{says: fmt.Sprintf("%s makes %s active: %v, %s", by, user, active, role), do: func(ctx context.Context, c *lane) (any, error) {
+	return command{name: fmt.Sprintf("%s makes %s active: %v, %s", by, user, active, role), do: func(ctx context.Context, c *lane) (any, error) {
 		return c.Moderation.ChangeUser(ctx, by, user, moderation.AccountChange{IsActive: &active, Role: &role, Reason: "so"})
 	}}
 }
 
 func (h *history) postTokens(by, user id.User, t tokens.Type, amount int64, key idempotency.Key) command {
-	return command{says: fmt.Sprintf("%s posts %s of %d to %s, key %q", by, t, amount, user, key), do: func(ctx context.Context, c *lane) (any, error) {
+	return command{name: fmt.Sprintf("%s posts %s of %d to %s, key %q", by, t, amount, user, key), do: func(ctx context.Context, c *lane) (any, error) {
 		return c.Moderation.PostTokens(ctx, by, user, moderation.Adjustment{Type: t, Amount: amount, Reason: "so"}, key)
 	}}
 }
 
 func (h *history) createInterest(name string, key idempotency.Key) command {
 	return command{
-		says: fmt.Sprintf("there is to be the interest %q, key %q", name, key),
+		name: fmt.Sprintf("an admin creates the interest %q, key %q", name, key),
 		do: func(ctx context.Context, c *lane) (any, error) {
 			return c.Matching.CreateInterest(ctx, h.known.people[0].ID, matching.InterestChange{Name: &name}, key)
 		},
@@ -285,13 +285,13 @@ func (h *history) createInterest(name string, key idempotency.Key) command {
 }
 
 func (h *history) changeInterest(by id.User, interest id.Interest, name string, active bool) command {
-	return command{says: fmt.Sprintf("interest %s is called %q, active: %v", interest, name, active), do: func(ctx context.Context, c *lane) (any, error) {
+	return command{name: fmt.Sprintf("interest %s is renamed to %q, active: %v", interest, name, active), do: func(ctx context.Context, c *lane) (any, error) {
 		return c.Matching.ChangeInterest(ctx, by, interest, matching.InterestChange{Name: &name, IsActive: &active})
 	}}
 }
 
 func (h *history) purge() command {
-	return command{says: "what has expired is purged", do: func(ctx context.Context, c *lane) (any, error) {
+	return command{name: "expired records are purged", do: func(ctx context.Context, c *lane) (any, error) {
 		sessions, err := c.Users.PurgeSessions(ctx)
 		if err != nil {
 			return nil, err

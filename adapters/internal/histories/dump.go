@@ -8,10 +8,11 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// secrets are the columns that hold the hash of a random secret, of which every store gets its own.
+// secrets has the columns that contain the hash of a random secret, which is different in each
+// store.
 var secrets = map[*ports.Table]int{ports.RefreshTokens: 0, ports.PasswordResets: 1}
 
-// dump reads every row of a store, as text, table by table.
+// dump returns all rows of a store as text, by table.
 func (h *history) dump(s *side) map[string][]string {
 	all := map[string][]string{}
 	err := s.lanes[0].Store.Snapshot(h.ctx, func(ctx context.Context, tx ports.Tx) error {
@@ -42,7 +43,7 @@ func readAll(ctx context.Context, tx ports.Tx, table *ports.Table) (all []string
 		all = append(all, fmt.Sprintf("%v", row))
 	}
 	if hasSecret {
-		slices.Sort(all) // the secret may be what they were ordered by
+		slices.Sort(all) // the rows may be ordered by the secret
 	}
 	return all, nil
 }

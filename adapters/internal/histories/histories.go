@@ -1,6 +1,6 @@
-// Package histories lets two stores live through the same random histories, side by side: whatever people do, both
-// must give the same answers, and hold the same rows in the end. One of them is the reference; the package
-// knows neither.
+// Package histories runs the same random sequences of commands on two stores, the reference and the
+// store under test. Both must return the same answers and contain the same rows at the end. The
+// package does not depend on a particular store.
 package histories
 
 import (
@@ -14,17 +14,17 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// Open gives a fresh, empty store; who calls it closes it.
+// Open returns a new empty store. The caller closes it.
 type Open func() (ports.Storage, error)
 
-// Runs is how many sequences of commands are run: in every test, and where CICERONE_SOAK is 1.
+// Runs is the number of sequences of commands: Soak if CICERONE_SOAK is 1, and otherwise Usual.
 type Runs struct{ Usual, Soak int }
 
-// steps is how many commands a sequence has at most.
+// steps is the maximum number of steps of a sequence.
 const steps = 40
 
-// Compare runs so many sequences. Where the two stores differ, the test fails with
-// the commands up to there, as short as rapid could make them, and the seed that makes them again.
+// Compare runs sequences of commands on both stores. If the stores differ, the test fails with the
+// commands up to that point, shortened by rapid, and with the seed that reproduces them.
 func Compare(t *testing.T, runs Runs, reference, store Open) {
 	t.Helper()
 	sequences := runs.Usual

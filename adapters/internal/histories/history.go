@@ -24,9 +24,9 @@ type history struct {
 	clock  *community.Clock
 	sides  []*side // the reference first
 	known  known
-	number uint32 // of the present step
+	number uint32 // of the current step
 
-	commands, refused int
+	commands, refused int // for the counts of Compare
 }
 
 // side is one of the two stores.
@@ -66,17 +66,18 @@ func (h *history) end() {
 	}
 }
 
-// command is something that somebody does; its answer is compared, and learn keeps what later commands need of it.
+// command is one call of a service. The answers of both stores are compared. learn records the
+// parts of the answer that later commands need.
 type command struct {
-	says  string
+	name  string
 	do    func(ctx context.Context, c *lane) (any, error)
 	learn func(answer any)
 }
 
-// answer is what a command came to, in a form that can be compared.
+// answer is the result of a command.
 type answer struct {
 	value any
-	shown string
+	shown string // the value or the error, in a form that can be compared
 	err   error
 }
 
@@ -87,7 +88,7 @@ func (h *history) ask(s *side, n uint32, as uint32, c command) answer {
 	return answer{value: value, shown: show(value, err), err: err}
 }
 
-// show writes an answer: the value, or the fault with its code and fields where it has them.
+// show returns an answer as text: the value, or the fault with its code and fields if it has them.
 func show(value any, err error) string {
 	if err != nil {
 		if e, ok := errors.AsType[*fault.Error](err); ok {
@@ -99,20 +100,21 @@ func show(value any, err error) string {
 	if err != nil {
 		return "cannot be shown: " + err.Error()
 	}
-	return strings.NewReplacer("[]", "null", "{}", "null").Replace(string(b)) // lists and maps that are empty may be nil
+	return strings.NewReplacer("[]", "null", "{}", "null").Replace(string(b)) // empty lists and maps may be nil
 }
 
-// run carries out one command on both stores.
+// run runs one command on both stores.
 func (h *history) run(c command) answer {
 	h.number++
-	h.Logf("%d: %s", h.number, c.says)
+	h.Logf("%d: %s", h.number, c.name)
 	want, got := h.ask(h.sides[0], 0, 0, c), h.ask(h.sides[1], 0, 0, c)
 	h.judge(c, want, got)
 	return want
 }
 
-// together carries out commands that do not depend on each other's order, all at once on each store. Where they
-// are one command repeated under one idempotency key, all make the same identifiers: it does not matter who is first.
+// together runs commands concurrently on each store. Their results must not depend on their order.
+// If repeated is true, the commands are one command repeated with one idempotency key. All of them
+// then generate the same identifiers, so that it does not matter which is first.
 func (h *history) together(commands []command, repeated bool) {
 	h.number++
 	answers := make([][]answer, len(h.sides))
@@ -129,7 +131,7 @@ func (h *history) together(commands []command, repeated bool) {
 		all.Wait()
 	}
 	for n, c := range commands {
-		h.Logf("%d, at once: %s", h.number, c.says)
+		h.Logf("%d, concurrently: %s", h.number, c.name)
 		h.judge(c, answers[0][n], answers[1][n])
 	}
 }
@@ -137,7 +139,8 @@ func (h *history) together(commands []command, repeated bool) {
 func (h *history) judge(c command, want, got answer) {
 	h.commands++
 	if want.shown != got.shown {
-		h.Fatalf("%s:\nthe reference answered %s\nthe store answered     %s\n(%v; %v)", c.says, want.shown, got.shown, want.err, got.err)
+		h.Fatalf("%s:\nthe reference returned %s\nthe store returned     %s\n(%v; %v)",
+			c.name, want.shown, got.shown, want.err, got.err)
 	}
 	if want.err != nil {
 		h.refused++
@@ -146,14 +149,14 @@ func (h *history) judge(c command, want, got answer) {
 	}
 }
 
-// compareRows compares all that the two stores hold.
+// compareRows compares all rows of the two stores.
 func (h *history) compareRows() {
 	want, got := h.dump(h.sides[0]), h.dump(h.sides[1])
 	for _, table := range ports.Tables {
 		w, g := want[table.Name], got[table.Name]
 		for i := range max(len(w), len(g)) {
 			if i >= len(w) || i >= len(g) || w[i] != g[i] {
-				h.Fatalf("%s differs at row %d:\nthe reference holds %s\nthe store holds     %s", table.Name, i, at(w, i), at(g, i))
+				h.Fatalf("%s differs at row %d:\nthe reference has %s\nthe store has     %s", table.Name, i, at(w, i), at(g, i))
 			}
 		}
 	}
@@ -161,12 +164,12 @@ func (h *history) compareRows() {
 
 func at(rows []string, i int) string {
 	if i >= len(rows) {
-		return "no more"
+		return "no such row"
 	}
 	return rows[i]
 }
 
-// audit makes sure that the history left every rule of core/README.md standing.
+// audit checks that both stores follow the rules of core/README.md.
 func (h *history) audit() {
 	for _, s := range h.sides {
 		v, err := s.lanes[0].Auditor.Audit(h.ctx)

@@ -16,8 +16,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// known is what came of the commands so far, for later ones to speak of. It is not cleared of what is gone:
-// that must be refused alike.
+// known has the objects that earlier commands created, for use in later ones. Objects that were
+// removed stay in it, because both stores must return the same error for them.
 type known struct {
 	people       []users.User
 	interests    []id.Interest
@@ -27,7 +27,7 @@ type known struct {
 	reports      []id.Report
 }
 
-// names are those of all who ever sign up; who was erased may come again.
+// names are the names of the users. A user that was erased may sign up again.
 var names = []string{"Ada", "Ben", "Cleo", "Dora", "Emil", "Finn", "Große Straße"}
 
 const password = "correct horse"
@@ -36,7 +36,8 @@ func email(name string) string {
 	return strings.ReplaceAll(strings.ToLower(name), " ", ".") + "@example.org"
 }
 
-// populate begins every history with an admin, two locals and an interest, so that it leads somewhere.
+// populate creates four users with profiles, one of them an admin, an interest and a conversation.
+// Without them, most random commands would fail.
 func (h *history) populate() {
 	for _, name := range names[:4] {
 		h.run(h.signUp(name, ""))
@@ -49,9 +50,7 @@ func (h *history) populate() {
 	h.run(h.openTalk(h.known.people[1].ID, h.known.people[2].ID, ""))
 }
 
-// What is drawn for commands.
-
-// draw draws the number of a choice, which reads better in a log than the choice.
+// draw draws an index, which is easier to read in a log than the value.
 func draw[T any](h *history, label string, from ...T) T {
 	return from[rapid.IntRange(0, len(from)-1).Draw(h.T, label)]
 }
@@ -61,10 +60,10 @@ func (h *history) number64(label string, least, most int64) int64 {
 }
 
 func (h *history) chance(label string, percent int) bool {
-	return rapid.IntRange(1, 100).Draw(h.T, label) > 100-percent // rapid likes small numbers
+	return rapid.IntRange(1, 100).Draw(h.T, label) > 100-percent // rapid prefers small numbers
 }
 
-// key is often none, and sometimes one that was used before.
+// key draws an idempotency key. Often it is "", and sometimes it was used before.
 func (h *history) key() idempotency.Key {
 	if h.chance("without a key", 60) {
 		return ""
@@ -73,13 +72,13 @@ func (h *history) key() idempotency.Key {
 }
 
 func (h *history) person() id.User {
-	if h.chance("nobody", 2) {
+	if h.chance("unknown user", 2) {
 		return id.User{15: 1}
 	}
 	return draw(h, "person", h.known.people...).ID
 }
 
-// admin is mostly the first who was one.
+// admin draws a user who is usually an admin.
 func (h *history) admin() id.User {
 	if h.chance("not an admin", 15) {
 		return h.person()
@@ -94,7 +93,7 @@ func (h *history) talk() messaging.Conversation {
 	return draw(h, "conversation", h.known.talks...)
 }
 
-// participant is mostly one.
+// participant draws a user who is usually one of the two.
 func (h *history) participant(voyager, local id.User) id.User {
 	if h.chance("an outsider", 5) {
 		return h.person()
@@ -133,7 +132,7 @@ func (h *history) picked() (picked []id.Interest) {
 	return picked
 }
 
-// learning keeps a part of an answer, once.
+// learning returns a function that adds a part of an answer to a list, unless the list contains it.
 func learning[A any, K comparable](list *[]K, part func(A) K) func(any) {
 	return func(answer any) {
 		a, ok := answer.(A)

@@ -10,12 +10,12 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// lanes is how many commands can run at once on one store.
+// lanes is the number of commands that can run concurrently on one store.
 const lanes = 4
 
-// lane is the services over one store, for one command at a time. Its identifiers are made of the step, the lane and a
-// counter, and are given out again where a unit of work is run again: so both stores see the same ones, however
-// often one of them made somebody try again.
+// lane has the services on one store, for one command at a time. Its identifiers consist of the
+// step, the lane and a counter. When a unit of work is retried, it gets the same identifiers again,
+// so that both stores see the same ones although they may retry different units.
 type lane struct {
 	*community.Community
 	ids *numbers
@@ -29,12 +29,12 @@ func newLane(storage ports.Storage, clock *community.Clock) *lane {
 // numbers is an id.Source for one goroutine.
 type numbers struct {
 	step, lane uint32
-	next, kept uint32 // counters; kept is where the last unit of work that succeeded left it
+	next, kept uint32 // counters; kept is the value of next after the last unit of work that succeeded
 }
 
 func (n *numbers) begin(step, lane uint32) { *n = numbers{step: step, lane: lane} }
 
-// Next implements id.Source. The step stands first, so that identifiers grow.
+// Next implements id.Source. The step comes first, so that identifiers increase.
 func (n *numbers) Next() (u [16]byte) {
 	n.next++
 	binary.BigEndian.PutUint32(u[2:], n.step)
@@ -44,7 +44,7 @@ func (n *numbers) Next() (u [16]byte) {
 	return u
 }
 
-// rewinding is a store on which a unit that failed gives its identifiers back.
+// rewinding is a store that resets the identifiers after a unit of work has failed.
 type rewinding struct {
 	ports.Storage
 	ids *numbers

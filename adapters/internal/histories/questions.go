@@ -14,14 +14,14 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// question draws something that somebody asks, page by page where it is a list.
+// question draws a query. Lists are read page by page.
 func (h *history) question() command {
 	who := h.person()
 	t := h.talk()
 	by := h.participant(t.VoyagerID, t.LocalID)
 	limit := int(h.number64("limit", 1, 4))
-	asked := func(says string, do func(ctx context.Context, c *lane) (any, error)) command {
-		return command{says: fmt.Sprintf("%s asks for %s, %d on a page", who, says, limit), do: do}
+	asked := func(what string, do func(ctx context.Context, c *lane) (any, error)) command {
+		return command{name: fmt.Sprintf("%s reads %s, %d on a page", who, what, limit), do: do}
 	}
 	switch draw(h, "question", "matches", "profile", "conversations", "messages", "reservations", "wallet", "transactions",
 		"export", "blocks", "accounts", "reports", "audit", "interests") {
@@ -84,20 +84,20 @@ func (h *history) adminQuestion(limit int) command {
 			active := h.chance("active", 50)
 			f.IsActive = &active
 		}
-		return command{says: fmt.Sprintf("accounts with %q, role %q", f.Query, f.Role), do: func(ctx context.Context, c *lane) (any, error) {
+		return command{name: fmt.Sprintf("accounts with %q, role %q", f.Query, f.Role), do: func(ctx context.Context, c *lane) (any, error) {
 			return walk(limit, func(r page.Request[page.Moment]) (page.Page[users.User, page.Moment], error) {
 				return c.Moderation.Users(ctx, admin, f, r)
 			})
 		}}
 	case "reports":
 		status := draw(h, "status", "", moderation.Pending, moderation.Resolved)
-		return command{says: fmt.Sprintf("reports %q", status), do: func(ctx context.Context, c *lane) (any, error) {
+		return command{name: fmt.Sprintf("reports %q", status), do: func(ctx context.Context, c *lane) (any, error) {
 			return walk(limit, func(r page.Request[page.Moment]) (page.Page[moderation.Report, page.Moment], error) {
 				return c.Moderation.Reports(ctx, admin, status, r)
 			})
 		}}
 	default:
-		return command{says: "the audit trail", do: func(ctx context.Context, c *lane) (any, error) {
+		return command{name: "the audit trail", do: func(ctx context.Context, c *lane) (any, error) {
 			return walk(limit, func(r page.Request[page.Moment]) (page.Page[moderation.AuditRecord, page.Moment], error) {
 				return c.Moderation.Audits(ctx, admin, r)
 			})
@@ -123,7 +123,7 @@ func transactions(ctx context.Context, c *lane, who id.User, limit int) (any, er
 	})
 }
 
-// walk reads a list to its end: all its pages, each as it came.
+// walk returns all pages of a list.
 func walk[T, P any](limit int, fetch func(page.Request[P]) (page.Page[T, P], error)) (any, error) {
 	var pages []page.Page[T, P]
 	r := page.Request[P]{Limit: limit}

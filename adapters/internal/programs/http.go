@@ -9,17 +9,18 @@ import (
 	"testing"
 )
 
-// Ask sends a request to a server as whoever reads the API's description writes it, without the Go client: body is nil or becomes
-// JSON, token is "" or an access token. Whatever is no success is an error, with what the server says.
+// Ask sends a request to a server without the Go client, as a reader of the API's description
+// would. body is nil or is sent as JSON; token is "" or an access token. If the status is not 2xx,
+// Ask returns an error with the body of the response.
 func (r *Serving) Ask(t *testing.T, method, path, token string, body any) (answer Answer, err error) {
 	t.Helper()
-	var sent io.Reader
+	var content io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
 		must(t, err)
-		sent = bytes.NewReader(b)
+		content = bytes.NewReader(b)
 	}
-	request, err := http.NewRequestWithContext(t.Context(), method, r.Base+path, sent)
+	request, err := http.NewRequestWithContext(t.Context(), method, r.Base+path, content)
 	must(t, err)
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
@@ -31,18 +32,18 @@ func (r *Serving) Ask(t *testing.T, method, path, token string, body any) (answe
 	if err != nil {
 		return answer, err
 	}
-	defer func() { _ = response.Body.Close() }() // it was read to its end
-	said, err := io.ReadAll(response.Body)
+	defer func() { _ = response.Body.Close() }() // after reading it completely
+	received, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode/100 != 2 {
-		err = fmt.Errorf("%s %s: %s: %s", method, path, response.Status, said)
+		err = fmt.Errorf("%s %s: %s: %s", method, path, response.Status, received)
 	}
-	if err == nil && len(said) > 0 {
-		err = json.Unmarshal(said, &answer)
+	if err == nil && len(received) > 0 {
+		err = json.Unmarshal(received, &answer)
 	}
 	return answer, err
 }
 
-// Answer is what the tests look at of all answers.
+// Answer has the fields of responses that the tests use.
 type Answer struct {
 	AccessToken  string `json:"access_token"`
 	RefreshToken string `json:"refresh_token"`
@@ -50,10 +51,12 @@ type Answer struct {
 	Wallets      int64  `json:"wallets"`
 }
 
-// SignUp makes an account for Ada.
+// SignUp creates an account for Ada.
 func (r *Serving) SignUp(t *testing.T) (Answer, error) {
 	t.Helper()
-	return r.Ask(t, http.MethodPost, "/v1/auth/signup", "", map[string]string{"name": "Ada", "email": "ada@example.net", "password": "long enough"})
+	return r.Ask(t, http.MethodPost, "/v1/auth/signup", "", map[string]string{
+		"name": "Ada", "email": "ada@example.net", "password": "long enough",
+	})
 }
 
 // SignIn starts a session.
@@ -62,14 +65,14 @@ func (r *Serving) SignIn(t *testing.T, email, password string) (Answer, error) {
 	return r.Ask(t, http.MethodPost, "/v1/auth/login", "", map[string]string{"email": email, "password": password})
 }
 
-// Demo signs in with what demo data has.
+// Demo signs in as a user of the demo data.
 func (r *Serving) Demo(t *testing.T) error {
 	t.Helper()
 	_, err := r.SignIn(t, "voyager@example.org", "cicerone-demo")
 	return err
 }
 
-// Ready asks a server whether it can do its work.
+// Ready returns an error if the server is not ready.
 func (r *Serving) Ready(t *testing.T) error {
 	t.Helper()
 	_, err := r.Ask(t, http.MethodGet, "/readyz", "", nil)

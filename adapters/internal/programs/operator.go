@@ -12,9 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/workload"
 )
 
-// What an operator does with the server is the same whatever its store is: these are the parts of it.
-
-// Migrate makes the store at an address ready.
+// Migrate migrates the store at an address.
 func (s Server) Migrate(t *testing.T, address string) {
 	t.Helper()
 	got := s.Run(t, "migrate", "--store", address)
@@ -25,7 +23,7 @@ func (s Server) Migrate(t *testing.T, address string) {
 	Discreet(t, address, got.String())
 }
 
-// Sound fails the test unless a store keeps all rules.
+// Sound fails the test if the doctor command finds a violation of the rules in a store.
 func (s Server) Sound(t *testing.T, address string) {
 	t.Helper()
 	if got := s.Run(t, "doctor", "--store", address); got.Code != 0 || !strings.Contains(got.Stdout, "violations     0\n") || got.Stderr != "" {
@@ -33,17 +31,17 @@ func (s Server) Sound(t *testing.T, address string) {
 	}
 }
 
-// Discreet fails the test where the password of an address was told.
-func Discreet(t *testing.T, address, said string) {
+// Discreet fails the test if the output contains the password of an address.
+func Discreet(t *testing.T, address, output string) {
 	t.Helper()
 	u, err := url.Parse(address)
 	must(t, err)
-	if password, _ := u.User.Password(); password != "" && strings.Contains(said, password) {
-		t.Errorf("the password of the database is told:\n%s", said)
+	if password, _ := u.User.Password(); password != "" && strings.Contains(output, password) {
+		t.Errorf("the output contains the password of the database:\n%s", output)
 	}
 }
 
-// Copy copies a store. The command itself fails where the audits are not equal.
+// Copy copies a store. The command itself fails if the audits of the two stores differ.
 func (s Server) Copy(t *testing.T, from, to string) error {
 	t.Helper()
 	got := s.Run(t, "copy", "--from", from, "--to", to)
@@ -55,16 +53,19 @@ func (s Server) Copy(t *testing.T, from, to string) error {
 	return nil
 }
 
-// Refusal is a command that is refused, and what is said then.
+// Refusal is a command that must fail, and the parts of its error.
 type Refusal struct {
 	command, address string
-	says             []string
+	parts            []string
 }
 
-// Refused is the refusal of a command for the store at an address, which says all of these.
-func Refused(command, address string, says ...string) Refusal { return Refusal{command, address, says} }
+// Refused returns the Refusal of a command for the store at an address. Its error must contain all
+// parts.
+func Refused(command, address string, parts ...string) Refusal {
+	return Refusal{command, address, parts}
+}
 
-// Refuses runs commands that are refused, each as a test of its own.
+// Refuses runs commands that must fail, each in a subtest.
 func (s Server) Refuses(t *testing.T, cases map[string]Refusal) {
 	for name, tt := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -78,9 +79,9 @@ func (s Server) Refuses(t *testing.T, cases map[string]Refusal) {
 			if got.Code != 1 || !isStore || !strings.HasPrefix(blamed, " "+scheme+"://") && !strings.HasPrefix(blamed, ": ") {
 				t.Errorf("%v", got)
 			}
-			for _, want := range tt.says {
+			for _, want := range tt.parts {
 				if !strings.Contains(got.Stderr, want) {
-					t.Errorf("%q does not say %q", got.Stderr, want)
+					t.Errorf("%q does not contain %q", got.Stderr, want)
 				}
 			}
 			Discreet(t, tt.address, got.String())
@@ -90,16 +91,16 @@ func (s Server) Refuses(t *testing.T, cases map[string]Refusal) {
 
 // Shared is a store that several servers may use.
 type Shared struct {
-	Address string // of an empty one
-	Missing string // what is said of it before it was migrated, besides the command that does it
-	Named   string // how its address ends where it is told
-	Backup  string // the database's own command
+	Address string // of an empty store
+	Missing string // a part of the error before a migration
+	Named   string // the end of the address in the output of the server
+	Backup  string // the backup command of the database
 }
 
-// Several lets two servers work on one store, and an operator beside them.
+// Several runs two servers on one store, and commands of an operator at the same time.
 func (s Server) Several(t *testing.T, store Shared) {
 	address := store.Address
-	for range 2 { // nothing is done without being asked for
+	for range 2 { // the first attempt must not migrate the store
 		got := s.Run(t, "--store", address, "--addr", "localhost:0")
 		if got.Code != 1 || !strings.Contains(got.Stderr, "server migrate") || !strings.Contains(got.Stderr, store.Missing) {
 			t.Fatalf("before a migration: %v", got)
@@ -108,24 +109,24 @@ func (s Server) Several(t *testing.T, store Shared) {
 	s.Migrate(t, address)
 	s.Migrate(t, address)
 	if s := (Server{s.Path, append(s.Env, "CICERONE_STORE="+address)}); s.Run(t, "migrate").Code != 0 {
-		t.Error("an address in the environment was not taken")
+		t.Error("migrate did not use the address in the environment")
 	}
 
 	flags := []string{"--store", address, "--access-key", strings.Repeat("a2V5", 11)}
 	one, two := s.Serve(t, flags...), s.Serve(t, flags...)
 	if !strings.Contains(one.Said, store.Named+"\n") || strings.Contains(one.Said, "sign in with") {
-		t.Errorf("it said:\n%s", one.Said)
+		t.Errorf("the output was:\n%s", one.Said)
 	}
 	in, err := one.SignUp(t)
 	must(t, err)
 	if w, err := two.Ask(t, http.MethodGet, "/v1/wallet", in.AccessToken, nil); err != nil || w.Balance != 50 {
-		t.Errorf("at the other server: wallet %v, %v, want 50 tokens", w, err)
+		t.Errorf("the other server returned the wallet %v, %v, want 50 tokens", w, err)
 	}
 	if two.Demo(t) == nil {
 		t.Error("there is demo data")
 	}
 
-	// Beside servers.
+	// The commands of the operator, while the servers are running.
 	admin := Command(t.Context(), s.Env, s.Path, "admin", "grace@example.net", "--store", address, "--bcrypt-cost", "4")
 	admin.Stdin = strings.NewReader("round the corner\n")
 	if got := Run(t, admin); got.Code != 0 || got.Stdout != "grace@example.net is a new account, and an admin\n" {
@@ -141,18 +142,19 @@ func (s Server) Several(t *testing.T, store Shared) {
 		t.Errorf("backup: %v", got)
 	}
 	if got := s.Run(t, "copy", "--store", address, "--to", "sqlite:"+file); got.Code != 1 || !strings.Contains(got.Stderr, "stop every server") {
-		t.Errorf("a copy of a store in use: %v", got)
+		t.Errorf("copy of a store in use: %v", got)
 	}
 	s.Sound(t, address)
 
 	one.Kill(t)
 	if _, err := two.Ask(t, http.MethodPost, "/v1/auth/refresh", "", map[string]string{"refresh_token": in.RefreshToken}); err != nil {
-		t.Errorf("after the other server was killed: %v", err)
+		t.Errorf("refresh after the other server was killed: %v", err)
 	}
 	Discreet(t, address, one.Said+one.Logged()+two.Said+two.Logged())
 }
 
-// Journey lives through the story of examples/journey on an empty store. Build has made that program, too.
+// Journey runs examples/journey against a server on an empty store. Build must have built that
+// program, too.
 func (s Server) Journey(t *testing.T, address string) {
 	s.Migrate(t, address)
 	r := s.Serve(t, "--store", address, "--demo")
@@ -162,29 +164,29 @@ func (s Server) Journey(t *testing.T, address string) {
 	}
 	s.Sound(t, address)
 	if got := s.Run(t, "--store", address, "--addr", "0.0.0.0:0"); got.Code != 1 || !strings.Contains(got.Stderr, "demo data") {
-		t.Errorf("demo data, for all to see: %v", got)
+		t.Errorf("demo data on a public address: %v", got)
 	}
 }
 
-// ComesBack takes the database of a server away, and brings it back: meanwhile the answer is 503, and nothing of it has to be told
-// to the server.
+// ComesBack checks a server while its database stops and starts again. In between it returns 503.
+// Afterwards it works again without a restart.
 func (s Server) ComesBack(t *testing.T, address string, takeAway, bringBack func()) {
 	r := s.Serve(t, "--store", address)
 	must(t, r.Ready(t))
 	takeAway()
 	if err := r.Ready(t); err == nil {
-		t.Error("it says that it is ready without a database")
+		t.Error("the server is ready without a database")
 	}
 	if _, err := r.SignUp(t); err == nil || !strings.Contains(err.Error(), "cannot be reached") {
-		t.Errorf("without a database: %v", err)
+		t.Errorf("sign-up without a database: %v", err)
 	}
 	bringBack()
 	workload.Within(t, time.Minute, func() error { return r.Ready(t) })
 	if _, err := r.SignUp(t); err != nil {
-		t.Errorf("after the database came back: %v", err)
+		t.Errorf("sign-up after the database came back: %v", err)
 	}
 	if !strings.Contains(r.Logged(), "cannot be reached") {
-		t.Error("nothing was logged of it")
+		t.Error("the server did not log the error")
 	}
 	Discreet(t, address, r.Logged())
 }

@@ -1,4 +1,4 @@
-// Package programs builds and runs the programs of examples as those who use them do, for tests.
+// Package programs builds and runs the programs of examples for tests, as their users do.
 package programs
 
 import (
@@ -17,7 +17,7 @@ import (
 
 const module = "github.com/cicerone-go/cicerone"
 
-// Build builds programs of examples into a folder of the test's, which it returns.
+// Build builds programs of examples into a temporary folder of the test, and returns the folder.
 func Build(t *testing.T, names ...string) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -31,25 +31,26 @@ func Build(t *testing.T, names ...string) string {
 	return folder
 }
 
-// Command is a program, in an environment without settings that are not ours, and with those that are.
+// Command returns a command for a program. In its environment, env replaces all CICERONE_ variables
+// of this process.
 func Command(ctx context.Context, env []string, program string, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, program, args...)
 	c.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CICERONE_") }), env...)
 	return c
 }
 
-// Ending is what became of a program.
+// Ending is the result of a program that has ended.
 type Ending struct {
 	Code           int
 	Stdout, Stderr string
 }
 
-// String implements fmt.Stringer for failures.
+// String returns the result in the form for failures of tests.
 func (e Ending) String() string {
 	return fmt.Sprintf("exit code %d\n%s%s", e.Code, e.Stdout, e.Stderr)
 }
 
-// Run runs a program that ends by itself.
+// Run runs a program and waits until it ends.
 func Run(t *testing.T, c *exec.Cmd) Ending {
 	t.Helper()
 	var out, errs bytes.Buffer

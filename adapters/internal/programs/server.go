@@ -13,29 +13,29 @@ import (
 	"testing"
 )
 
-// Server is the example server, with a home of its own.
+// Server is the example server, with a temporary home folder.
 type Server struct {
 	Path string
 	Env  []string
 }
 
-// NewServer is the server in a folder that Build made.
+// NewServer returns the server in a folder that Build returned.
 func NewServer(t *testing.T, folder string) Server {
 	t.Helper()
 	home := t.TempDir()
 	return Server{filepath.Join(folder, "server"), []string{"HOME=" + home, "XDG_DATA_HOME=" + home}}
 }
 
-// Run runs a command of the server that ends by itself.
+// Run runs a command of the server and waits until it ends.
 func (s Server) Run(t *testing.T, args ...string) Ending {
 	t.Helper()
 	return Run(t, Command(t.Context(), s.Env, s.Path, args...))
 }
 
-// Serving is a server that listens.
+// Serving is a running server.
 type Serving struct {
-	Base string // its address, for a client
-	Said string // until it listened
+	Base string // the base URL for clients
+	Said string // the output until the server listened
 
 	cmd    *exec.Cmd
 	exited chan struct{}
@@ -43,7 +43,8 @@ type Serving struct {
 	log    bytes.Buffer
 }
 
-// Serve starts the server on a free port and waits until it says that it listens. It is killed when the test ends.
+// Serve starts the server on a free port and waits until it reports that it listens. It is killed
+// when the test ends.
 func (s Server) Serve(t *testing.T, args ...string) *Serving {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
@@ -65,8 +66,8 @@ func (s Server) Serve(t *testing.T, args ...string) *Serving {
 		r.Said += line
 	}
 	go func() {
-		_, _ = io.Copy(io.Discard, read) // until it ends
-		_ = r.cmd.Wait()                 // most are killed
+		_, _ = io.Copy(io.Discard, read) // until the server ends
+		_ = r.cmd.Wait()                 // returns an error if the server was killed
 		close(r.exited)
 	}()
 	t.Cleanup(func() {
@@ -84,13 +85,14 @@ func (s Server) Serve(t *testing.T, args ...string) *Serving {
 	return r
 }
 
-// Kill ends the server without giving it time for anything.
+// Kill kills the server and waits until it has ended.
 func (r *Serving) Kill(t *testing.T) {
 	t.Helper()
 	r.signal(t, os.Kill)
 }
 
-// End ends the server as its operator does, and waits until it has ended.
+// End interrupts the server, as Ctrl-C does, and waits until it has ended. It fails the test if the
+// exit code is not 0.
 func (r *Serving) End(t *testing.T) {
 	t.Helper()
 	r.signal(t, os.Interrupt)
@@ -107,14 +109,14 @@ func (r *Serving) signal(t *testing.T, s os.Signal) {
 	<-r.exited
 }
 
-// Write implements io.Writer for what the server logs.
+// Write implements io.Writer for the log of the server.
 func (r *Serving) Write(b []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.log.Write(b)
 }
 
-// Logged is what the server has logged up to now.
+// Logged returns the log of the server up to now.
 func (r *Serving) Logged() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package workload lets clients work on a store that fails under them, and judges by what is left: every command that was
-// acknowledged was done, none was done twice, and no rule is broken.
+// Package workload runs clients on a store while the store fails, and then checks its data: every
+// acknowledged command was executed, no command was executed twice, and no rule is broken.
 package workload
 
 import (
@@ -16,8 +16,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
-// Client carries out one command after the other. The numbers of client and command say what the command is, so that
-// whoever repeats it after a crash repeats the same.
+// Client executes commands one after the other. The numbers of the client and the command determine
+// the command, so that it can be repeated after a crash.
 type Client struct {
 	*community.Community
 	Admin  id.User
@@ -25,10 +25,11 @@ type Client struct {
 	Number int
 }
 
-// kinds is how many kinds of commands there are, which follow each other in rounds.
+// kinds is the number of kinds of commands. A client executes one of each kind in turn.
 const kinds = 5
 
-// Command carries out a command, with its key; those before it have been acknowledged. It may be repeated.
+// Command executes command n with its key. All commands before it must have been acknowledged. It
+// may be called again for the same command.
 func (c *Client) Command(ctx context.Context, n int) error {
 	key := Key(c.Number, n)
 	switch n % kinds {
@@ -43,7 +44,7 @@ func (c *Client) Command(ctx context.Context, n int) error {
 		_, err := c.propose(ctx, n)
 		return err
 	}
-	r, err := c.propose(ctx, n-n%kinds+2) // a repeat: its answer is kept
+	r, err := c.propose(ctx, n-n%kinds+2) // returns the answer that was saved
 	if err != nil {
 		return fmt.Errorf("repeat the proposal: %w", err)
 	}
@@ -67,7 +68,8 @@ func (c *Client) propose(ctx context.Context, n int) (reservations.Reservation, 
 	}, key)
 }
 
-// Key is the idempotency key of a client's command. Where the command leaves a text of its own, it is the text, too.
+// Key returns the idempotency key of a client's command. If the command saves a text, the text is
+// the key, too.
 func Key(client, n int) idempotency.Key {
 	return idempotency.Key(fmt.Sprintf("client-%d-command-%d", client, n))
 }

@@ -15,27 +15,28 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 )
 
-// Crowd is clients at work, all at once. Each repeats a command with its key for as long as the service cannot do it
-// (fault.Unavailable), and goes on with the next one when it was acknowledged. Start and Stop take turns.
+// Crowd runs clients concurrently. Each client repeats a command with its key as long as it gets
+// fault.Unavailable, and continues with the next one when the command is acknowledged. Calls of
+// Start and Stop must alternate.
 type Crowd struct {
 	clients []*Client
 	stop    chan struct{}
 	all     sync.WaitGroup
 
 	mu     sync.Mutex
-	next   []int         // of each client, the command that was not acknowledged yet
-	moved  chan struct{} // closed, and made anew, with each answer
+	next   []int         // for each client, the first command that was not acknowledged
+	moved  chan struct{} // closed and replaced with each answer
 	counts Counts
-	failed error // what no client should be told
+	failed error // an unexpected error of a command
 }
 
-// Counts are the answers that a crowd has got, and the longest time that one took.
+// Counts has the numbers of answers to a crowd, and the longest time of one.
 type Counts struct {
 	Acknowledged, Unavailable int
 	Longest                   time.Duration
 }
 
-// NewCrowd makes a client of each pair.
+// NewCrowd returns a Crowd with a client for each pair.
 func NewCrowd(c *community.Community, admin id.User, pairs []community.Pair) *Crowd {
 	crowd := &Crowd{next: make([]int, len(pairs)), moved: make(chan struct{})}
 	for n, pair := range pairs {
@@ -44,15 +45,16 @@ func NewCrowd(c *community.Community, admin id.User, pairs []community.Pair) *Cr
 	return crowd
 }
 
-// Start lets all go on where they stopped.
+// Start starts the clients, each with the command at which it stopped.
 func (c *Crowd) Start() {
 	c.stop = make(chan struct{})
 	for _, client := range c.clients {
-		c.all.Go(func() { c.live(client) })
+		c.all.Go(func() { c.work(client) })
 	}
 }
 
-// Stop ends the work, when all have got their answers. It fails the test where one was told something unexpected.
+// Stop stops the clients and waits until each has the answer to its command. It fails the test if a
+// client got an unexpected error.
 func (c *Crowd) Stop(t testing.TB) {
 	t.Helper()
 	close(c.stop)
@@ -62,21 +64,21 @@ func (c *Crowd) Stop(t testing.TB) {
 	}
 }
 
-// Counts says what the crowd was told so far.
+// Counts returns the current counts.
 func (c *Crowd) Counts() Counts {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.counts
 }
 
-// Judge looks at what a crowd that has stopped leaves behind.
+// Judge checks the store after Stop.
 func (c *Crowd) Judge(t testing.TB) Verdict {
 	t.Helper()
 	return Judge(t, c.clients[0].Community, c.next)
 }
 
-// AwaitEach waits until each client has got another n commands acknowledged, and says how long it took. It fails the test
-// after so long.
+// AwaitEach waits until n more commands of each client have been acknowledged, and returns how long
+// it took. It fails the test after the given time.
 func (c *Crowd) AwaitEach(t testing.TB, n int, within time.Duration) time.Duration {
 	t.Helper()
 	c.mu.Lock()
@@ -85,25 +87,26 @@ func (c *Crowd) AwaitEach(t testing.TB, n int, within time.Duration) time.Durati
 	for i := range goal {
 		goal[i] += n
 	}
-	return c.await(t, within, fmt.Sprintf("have not all been served up to %v", goal), func() bool {
+	return c.await(t, within, fmt.Sprintf("have not reached %v", goal), func() bool {
 		return !slices.ContainsFunc(c.clients, func(client *Client) bool { return c.next[client.Number] < goal[client.Number] })
 	})
 }
 
-// AwaitUnavailable waits until n more commands were answered with a fault.Unavailable. It fails the test after so long.
+// AwaitUnavailable waits until n more commands have failed with fault.Unavailable. It fails the
+// test after the given time.
 func (c *Crowd) AwaitUnavailable(t testing.TB, n int, within time.Duration) {
 	t.Helper()
 	goal := c.Counts().Unavailable + n
-	c.await(t, within, fmt.Sprintf("have not been refused %d times", goal), func() bool { return c.counts.Unavailable >= goal })
+	c.await(t, within, fmt.Sprintf("have not got %d errors", goal), func() bool { return c.counts.Unavailable >= goal })
 }
 
-func (c *Crowd) await(t testing.TB, within time.Duration, otherwise string, there func() bool) time.Duration {
+func (c *Crowd) await(t testing.TB, within time.Duration, failure string, reached func() bool) time.Duration {
 	t.Helper()
 	begun := time.Now()
 	late := time.After(within)
 	for {
 		c.mu.Lock()
-		done, moved, failed, next := there(), c.moved, c.failed, slices.Clone(c.next)
+		done, moved, failed, next := reached(), c.moved, c.failed, slices.Clone(c.next)
 		c.mu.Unlock()
 		switch {
 		case failed != nil:
@@ -114,12 +117,12 @@ func (c *Crowd) await(t testing.TB, within time.Duration, otherwise string, ther
 		select {
 		case <-moved:
 		case <-late:
-			t.Fatalf("after %v the clients %s: they are at %v", within, otherwise, next)
+			t.Fatalf("after %v the clients %s: they are at %v", within, failure, next)
 		}
 	}
 }
 
-func (c *Crowd) live(client *Client) {
+func (c *Crowd) work(client *Client) {
 	for n := c.next[client.Number]; ; n++ {
 		for {
 			begun := time.Now()
@@ -130,7 +133,7 @@ func (c *Crowd) live(client *Client) {
 			if !errors.Is(err, fault.Unavailable) {
 				return
 			}
-			select { // a little, as those do who are told to try again
+			select { // a short pause before the retry
 			case <-time.After(rand.N(40 * time.Millisecond)):
 			case <-c.stop:
 				return
@@ -144,7 +147,7 @@ func (c *Crowd) live(client *Client) {
 	}
 }
 
-// note keeps what a client was told, and reports whether it was an acknowledgement.
+// note records the answer to a command, and reports whether it was acknowledged.
 func (c *Crowd) note(client *Client, n int, err error, took time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// SmallDisk is the folder of a file system of its own, of so many MiB, which is gone when the test ends. Where none can be
-// made the test is skipped, or fails where CICERONE_REQUIRE names tmpfs.
+// SmallDisk mounts a file system of the given size in MiB, and returns its folder. It is unmounted
+// when the test ends. If it cannot be mounted, the test is skipped, or fails if CICERONE_REQUIRE
+// names tmpfs.
 func SmallDisk(t testing.TB, mebibytes int) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -18,7 +19,7 @@ func SmallDisk(t testing.TB, mebibytes int) string {
 		if strings.Contains(os.Getenv("CICERONE_REQUIRE"), "tmpfs") {
 			t.Fatalf("mount a tmpfs: %v", err)
 		}
-		t.Skipf("no disk to fill: mounting a tmpfs needs root (%v)", err)
+		t.Skipf("mounting a tmpfs needs root: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(folder, 0); err != nil {
@@ -28,7 +29,7 @@ func SmallDisk(t testing.TB, mebibytes int) string {
 	return folder
 }
 
-// Fill writes a file until nothing more fits on its disk.
+// Fill writes a file until its disk is full.
 func Fill(t testing.TB, path string) {
 	t.Helper()
 	f, err := os.Create(path)

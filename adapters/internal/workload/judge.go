@@ -12,26 +12,27 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// Verdict counts the commands that did not come out as they should.
+// Verdict counts the commands that were lost, and those that were executed more than once.
 type Verdict struct{ Lost, Doubled int }
 
-// Judge fails the test for every rule that the store breaks, and for every command that was acknowledged and is not there, or
-// is there more than once. next is the number of the first command of each client that was not acknowledged; it
-// may be there or not.
+// Judge fails the test for every rule that the store breaks, for every acknowledged command without
+// an effect, and for every command that was executed more than once. next has the number of the
+// first command of each client that was not acknowledged; that command may have been executed or
+// not.
 func Judge(t testing.TB, c *community.Community, next []int) (v Verdict) {
 	t.Helper()
 	Audit(t, c)
-	there := Effects(t, c)
+	effects := Effects(t, c)
 	for client, next := range next {
 		for n := range next + 1 {
-			times := there[string(Key(client, n))]
+			times := effects[string(Key(client, n))]
 			if times == 0 && n < next {
 				v.Lost++
-				t.Errorf("client %d's command %d was acknowledged, and is lost", client, n)
+				t.Errorf("command %d of client %d was acknowledged, and is lost", n, client)
 			}
 			if times > 1 {
 				v.Doubled++
-				t.Errorf("client %d's command %d was done %d times", client, n, times)
+				t.Errorf("command %d of client %d was executed %d times", n, client, times)
 			}
 		}
 	}
@@ -50,11 +51,11 @@ func Audit(t testing.TB, c *community.Community) {
 	}
 }
 
-// Effects counts what the commands did, by their keys; of a message the key is the first word.
+// Effects counts the effects of the commands, by key. The key of a message is its first word.
 func Effects(t testing.TB, c *community.Community) map[string]int {
 	t.Helper()
-	there := map[string]int{}
-	proposals := map[string]string{} // keys by what the ledger calls the reservation
+	effects := map[string]int{}
+	proposals := map[string]string{} // keys by the metadata that the ledger has for the reservation
 	rows := func(table *ports.Table, each func(value func(column string) any)) {
 		if err := eachRow(c.Store, table, each); err != nil {
 			t.Fatal(err)
@@ -62,36 +63,36 @@ func Effects(t testing.TB, c *community.Community) map[string]int {
 	}
 	rows(ports.Messages, func(value func(string) any) {
 		key, _, _ := strings.Cut(value("content").(string), " ")
-		there[key]++
+		effects[key]++
 	})
 	rows(ports.Reservations, func(value func(string) any) {
 		title := value("title").(string)
-		there[title]++
+		effects[title]++
 		proposals[fmt.Sprintf(`{"reservation_id":"%s"}`, uuid(value("id")))] = title
 		if s := value("status"); s != string(reservations.Pending) && s != string(reservations.Accepted) && s != string(reservations.Cancelled) {
-			t.Errorf("a reservation is %v", s)
+			t.Errorf("a reservation has the status %v", s)
 		}
 	})
 	rows(ports.TokenTransactions, func(value func(string) any) {
-		proposal, ours := proposals[value("metadata").(string)]
+		proposal, known := proposals[value("metadata").(string)]
 		switch value("type") {
 		case "BONUS":
-			there[value("reason").(string)]++
+			effects[value("reason").(string)]++
 		case "ACTIVITY_PAYMENT":
-			there[following(proposal, 1)]++
+			effects[following(proposal, 1)]++
 		case "REFUND":
-			there[following(proposal, 2)]++
+			effects[following(proposal, 2)]++
 		default:
 			return
 		}
-		if value("type") != "BONUS" && !ours {
-			t.Errorf("a transaction names no reservation: %v", value("metadata"))
+		if value("type") != "BONUS" && !known {
+			t.Errorf("a transaction names no known reservation: %v", value("metadata"))
 		}
 	})
-	return there
+	return effects
 }
 
-// following is the key of a later command of the same client.
+// following returns the key of a later command of the same client.
 func following(key string, by int) string {
 	at := strings.LastIndexByte(key, '-')
 	var n int
@@ -106,7 +107,7 @@ func uuid(v any) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// eachRow calls each with every row of a table, whose values have the names of their columns.
+// eachRow calls each for every row of a table. The function value returns the value of a column.
 func eachRow(store *ports.Store, table *ports.Table, each func(value func(column string) any)) error {
 	return ports.ForAudit(store).Snapshot(context.Background(), func(ctx context.Context, tx audit.Tx) error {
 		for row, err := range tx.Records().Each(ctx, table.Name) {

@@ -12,7 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// Life is a crowd at work through the failures of its server, and beside it somebody who has no keys.
+// Life runs a Crowd and a Keyless on a store while its server fails and recovers.
 type Life struct {
 	Crowd *Crowd
 
@@ -20,36 +20,41 @@ type Life struct {
 	storage ports.Storage
 	within  time.Duration
 	keyless *Keyless
-	stop    chan struct{} // nil while nobody works
-	ended   chan struct{} // by the one without keys
+	stop    chan struct{} // nil while the clients rest
+	ended   chan struct{} // closed when the Keyless has stopped
 	sum     Verdict
-	worst   time.Duration // from a server that answers to all being served
+	worst   time.Duration // the longest time from a server that answers until all clients are served
 }
 
-// NewLife is the life of a community over a store. A test fails that waits for anything longer than within.
+// NewLife returns the Life of a community on a store. Every wait fails the test after the time
+// within.
 func NewLife(t *testing.T, c *community.Community, storage ports.Storage, admin id.User, pairs []community.Pair, within time.Duration) *Life {
-	l := &Life{Crowd: NewCrowd(c, admin, pairs), t: t, storage: storage, within: within, keyless: &Keyless{Community: c, Pair: pairs[0]}}
+	l := &Life{
+		Crowd: NewCrowd(c, admin, pairs), t: t, storage: storage, within: within,
+		keyless: &Keyless{Community: c, Pair: pairs[0]},
+	}
 	t.Cleanup(l.Rest)
 	return l
 }
 
-// Work lets all get to work, and do a little.
+// Work starts the clients unless they are running, and waits until each has executed a few
+// commands.
 func (l *Life) Work() {
 	l.t.Helper()
 	if l.stop == nil {
 		l.stop, l.ended = make(chan struct{}), make(chan struct{})
 		l.Crowd.Start()
-		go l.live(l.stop)
+		go l.send(l.stop)
 	}
 	l.Crowd.AwaitEach(l.t, 1+rand.N(5), l.within)
 }
 
-// live sends messages without a key, one after the other.
-func (l *Life) live(stop <-chan struct{}) {
+// send sends messages without a key, one after the other.
+func (l *Life) send(stop <-chan struct{}) {
 	defer close(l.ended)
 	for {
 		if err := l.keyless.Send(context.Background()); err != nil {
-			time.Sleep(rand.N(40 * time.Millisecond)) // those that the server takes are worth more
+			time.Sleep(rand.N(40 * time.Millisecond)) // send fewer messages while the server fails
 		}
 		select {
 		case <-stop:
@@ -59,18 +64,18 @@ func (l *Life) live(stop <-chan struct{}) {
 	}
 }
 
-// Healed is called as soon as the server answers: soon all have to be served again, as if nothing had been. It ends the work to
-// look at what is there.
+// Healed must be called when the server answers again. It waits until all clients are served, stops
+// them, and checks the store.
 func (l *Life) Healed() {
 	l.t.Helper()
 	l.worst = max(l.worst, l.Crowd.AwaitEach(l.t, 1, l.within))
 	if err := l.storage.Ping(l.t.Context()); err != nil {
-		l.t.Errorf("all is well, and ping says %v", err)
+		l.t.Errorf("the server answers, but Ping returned %v", err)
 	}
 	l.judge()
 }
 
-// judge looks at what there is while nobody works.
+// judge stops the clients and checks the store.
 func (l *Life) judge() {
 	l.t.Helper()
 	l.Rest()
@@ -82,7 +87,7 @@ func (l *Life) judge() {
 	}
 }
 
-// Rest lets nobody work any more, until Work is called again.
+// Rest stops the clients until Work is called again.
 func (l *Life) Rest() {
 	l.t.Helper()
 	if l.stop == nil {
@@ -94,7 +99,7 @@ func (l *Life) Rest() {
 	l.Crowd.Stop(l.t)
 }
 
-// End judges, and says what has been.
+// End checks the store and reports the counts of the test.
 func (l *Life) End(what string) {
 	l.t.Helper()
 	l.judge()

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// PerSecond is how many things clients do in a second, when they do so many together, at least one each. Before the clock runs
-// each has done a few.
+// PerSecond returns the number of calls of do per second by concurrent clients. The clients make
+// the given number of calls together, at least one each. Each makes a few calls first that are not
+// measured.
 func PerSecond(t testing.TB, clients, times int, do func(client int) error) float64 {
 	t.Helper()
 	const before = 10

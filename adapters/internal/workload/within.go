@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Within tries something until it succeeds, and fails the test where it does not in time.
+// Within calls try until it succeeds. It fails the test if it does not succeed within the limit.
 func Within(t testing.TB, limit time.Duration, try func() error) {
 	t.Helper()
 	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {

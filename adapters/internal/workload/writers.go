@@ -16,13 +16,13 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// Writers send long messages, eight at once, and remember what they were told.
+// Writers send long messages, eight concurrently, and record the results.
 type Writers struct {
 	*community.Community
 	Pairs []community.Pair
 
 	Acknowledged map[idempotency.Key]bool
-	Refused      []idempotency.Key // with a fault.Unavailable, and not repeated yet
+	Refused      []idempotency.Key // failed with fault.Unavailable, and not repeated yet
 	sent         int
 }
 
@@ -37,14 +37,14 @@ func (w *Writers) Send(t testing.TB, n int) {
 	w.try(t, keys)
 }
 
-// Repeat sends again what was refused, which must work now.
+// Repeat sends the refused messages again. It fails the test unless all succeed.
 func (w *Writers) Repeat(t testing.TB) {
 	t.Helper()
 	keys := w.Refused
 	w.Refused = nil
 	w.try(t, keys)
 	if len(w.Refused) > 0 {
-		t.Fatalf("there is space again, and %d of %d messages are refused", len(w.Refused), len(keys))
+		t.Fatalf("%d of %d messages were refused again", len(w.Refused), len(keys))
 	}
 }
 
@@ -56,7 +56,8 @@ func (w *Writers) try(t testing.TB, keys []idempotency.Key) {
 		p := w.Pairs[int(key[len(key)-1])%len(w.Pairs)] // the same for the same key
 		turns <- struct{}{}
 		go func() {
-			_, err := w.Messaging.Send(context.Background(), p.Voyager, p.Talk, messaging.Draft{Content: string(key) + strings.Repeat(" and so on", 450)}, key)
+			draft := messaging.Draft{Content: string(key) + strings.Repeat(" and so on", 450)}
+			_, err := w.Messaging.Send(context.Background(), p.Voyager, p.Talk, draft, key)
 			<-turns
 			answers <- func() {
 				switch {
@@ -68,7 +69,7 @@ func (w *Writers) try(t testing.TB, keys []idempotency.Key) {
 				case errors.Is(err, fault.Unavailable):
 					w.Refused = append(w.Refused, key)
 				default:
-					t.Errorf("a message was refused with %v, want a fault.Unavailable", err)
+					t.Errorf("Send returned %v, want fault.Unavailable", err)
 				}
 			}
 		}()
@@ -78,7 +79,7 @@ func (w *Writers) try(t testing.TB, keys []idempotency.Key) {
 	}
 }
 
-// Read asks this and that, which must go on while nothing can be written.
+// Read runs several queries, which must succeed while writes fail.
 func (w *Writers) Read(t testing.TB, storage ports.Storage) {
 	t.Helper()
 	ctx := context.Background()
@@ -95,7 +96,7 @@ func (w *Writers) Read(t testing.TB, storage ports.Storage) {
 	}
 	Audit(t, w.Community)
 	err := storage.Run(ctx, uow.Write, func(ctx context.Context, tx ports.Tx) error {
-		_, err := tx.Users().Hold(ctx, w.Pairs[0].Local) // which writes nothing
+		_, err := tx.Users().Hold(ctx, w.Pairs[0].Local) // writes nothing
 		return err
 	})
 	if err != nil && !errors.Is(err, fault.Unavailable) {
@@ -103,15 +104,16 @@ func (w *Writers) Read(t testing.TB, storage ports.Storage) {
 	}
 }
 
-// Judge looks for every message that was acknowledged, and at the rules.
+// Judge fails the test for every acknowledged message that was not saved exactly once, and for
+// every rule that the store breaks.
 func (w *Writers) Judge(t testing.TB) {
 	t.Helper()
 	Audit(t, w.Community)
-	there := Effects(t, w.Community)
+	effects := Effects(t, w.Community)
 	for n := 1; n <= w.sent; n++ {
 		key := idempotency.Key(fmt.Sprintf("message-%d", n))
-		if times := there[string(key)]; times > 1 || times == 0 && w.Acknowledged[key] {
-			t.Errorf("%s is there %d times, acknowledged: %v", key, times, w.Acknowledged[key])
+		if times := effects[string(key)]; times > 1 || times == 0 && w.Acknowledged[key] {
+			t.Errorf("%s was saved %d times, acknowledged: %v", key, times, w.Acknowledged[key])
 		}
 	}
 }

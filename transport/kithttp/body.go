@@ -18,9 +18,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 )
 
-// reader reads one JSON document at a time. The library does the syntax, and the values whose reading can
-// only fail as malformed; objects, numbers, bytes and the values of types with methods are read here, so
-// that what is invalid is gathered while reading goes on, and names its field.
+// reader reads one JSON document at a time. The JSON library reads the syntax, and all values that
+// can only be malformed. The reader itself reads objects, numbers, bytes and types with their own
+// methods: these can be invalid, and it collects every invalid field by name before it returns.
 type reader struct {
 	dec     *jsontext.Decoder
 	options json.Options
@@ -68,7 +68,7 @@ func (r *reader) object(dec *jsontext.Decoder, v reflect.Value, s *shape) error 
 	if _, err := dec.ReadToken(); err != nil {
 		return err
 	}
-	here := dec.StackPointer()
+	path := dec.StackPointer()
 	seen := make([]bool, len(s.members))
 	for {
 		token, err := dec.ReadToken()
@@ -81,7 +81,7 @@ func (r *reader) object(dec *jsontext.Decoder, v reflect.Value, s *shape) error 
 		name := token.String()
 		i, ok := s.byName[name]
 		if !ok {
-			return s.unknown(here, name)
+			return s.unknown(path, name)
 		}
 		seen[i] = true
 		m := s.members[i]
@@ -97,20 +97,20 @@ func (r *reader) object(dec *jsontext.Decoder, v reflect.Value, s *shape) error 
 	}
 	for i, m := range s.members {
 		if m.required && !seen[i] {
-			r.invalid.add(fieldName(here.AppendToken(m.name)), isRequired)
+			r.invalid.add(fieldName(path.AppendToken(m.name)), isRequired)
 		}
 	}
 	return nil
 }
 
-func (s *shape) unknown(here jsontext.Pointer, name string) error {
-	path := fieldName(here.AppendToken(name))
+func (s *shape) unknown(parent jsontext.Pointer, name string) error {
+	field := fieldName(parent.AppendToken(name))
 	for _, m := range s.members {
 		if strings.EqualFold(m.name, name) {
-			return malformedField(path, "is not known: it is written "+m.name)
+			return malformedField(field, "is not known: the field is spelled "+m.name)
 		}
 	}
-	return malformedField(path, "is not known")
+	return malformedField(field, "is not known")
 }
 
 func (r *reader) refuseNull(dec *jsontext.Decoder) error {
@@ -121,12 +121,12 @@ func (r *reader) refuseNull(dec *jsontext.Decoder) error {
 	return nil
 }
 
-// value is called by the library for each value, v being a pointer to where it goes.
-// Where it answers errors.ErrUnsupported, the library reads the value itself.
+// value is called by the JSON library for each value; v points to its destination. If value returns
+// errors.ErrUnsupported, the library reads the value itself.
 func (r *reader) value(dec *jsontext.Decoder, v any) error {
 	kind := dec.PeekKind()
 	if kind == jsontext.KindInvalid {
-		return errors.ErrUnsupported // which meets the error itself
+		return errors.ErrUnsupported // the library returns the syntax error
 	}
 	into := reflect.ValueOf(v).Elem()
 	t := into.Type()
@@ -182,15 +182,15 @@ func (r *reader) value(dec *jsontext.Decoder, v any) error {
 	return nil
 }
 
-// way is how values of a type are read.
+// way is the way in which values of a type are read.
 type way int
 
 const (
-	plainWay  way = iota // by the library
+	plainWay  way = iota // by the JSON library
 	textWay              // by UnmarshalText
 	jsonWay              // by UnmarshalJSON
 	intWay               // as a whole number
-	uintWay              // as a whole number from 0
+	uintWay              // as a whole number of 0 or more
 	floatWay             // as a number
 	bytesWay             // as base64
 	structWay            // as an object
@@ -246,7 +246,8 @@ func parseBytes(raw jsontext.Value, into reflect.Value) error {
 	return nil
 }
 
-// takesNull holds for what can be null: pointers, Optionals, and values that may be any JSON.
+// takesNull reports whether null is a value of the type: of a pointer, an Optional, an interface or
+// a raw JSON value.
 func takesNull(t reflect.Type) bool {
 	return t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface || t == rawType || t.Implements(optionalType)
 }
@@ -264,7 +265,7 @@ func fits(w way, kind jsontext.Kind) bool {
 	}
 }
 
-// expected is what a value of the type must be in JSON, or "" where that is the type's own affair.
+// expected returns the message for a value of the wrong JSON type, or "" if the type accepts any.
 func expected(t reflect.Type) string {
 	switch wayOf(t) {
 	case textWay, bytesWay:
@@ -291,7 +292,7 @@ func expected(t reflect.Type) string {
 	return ""
 }
 
-// explain says in this package's words what was wrong with a body; those of the library name Go types.
+// explain turns an error of the JSON library, which names Go types, into one for the client.
 func explain(err error, body []byte) error {
 	semantic, isSemantic := errors.AsType[*json.SemanticError](err)
 	if f, ok := errors.AsType[*fault.Error](err); ok {
@@ -305,7 +306,7 @@ func explain(err error, body []byte) error {
 	}
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return malformed("the body ends before its JSON does").Because(err)
+		return malformed("the body ends before its JSON is complete").Because(err)
 	case !isSemantic:
 		return malformed("the body cannot be read").Because(err)
 	case semantic.Err == nil && semantic.GoType != nil && expected(semantic.GoType) != "":
@@ -315,7 +316,8 @@ func explain(err error, body []byte) error {
 	}
 }
 
-// deepestJSON is where jsontext stops reading (its documentation of SyntacticError names no variable for it).
+// deepestJSON is the nesting at which jsontext stops reading. The library exports neither the
+// number nor an error for it.
 const deepestJSON = 10_000 - 1
 
 func explainSyntax(e *jsontext.SyntacticError, body []byte) error {
@@ -324,11 +326,11 @@ func explainSyntax(e *jsontext.SyntacticError, body []byte) error {
 	case errors.Is(e, jsontext.ErrDuplicateName):
 		message = "is given twice"
 	case errors.Is(e, io.ErrUnexpectedEOF):
-		message = "ends before its JSON does"
+		message = "ends before its JSON is complete"
 	case !utf8.Valid(body):
 		message = "is not UTF-8"
 	case strings.Count(string(e.JSONPointer), "/") >= deepestJSON:
-		message = "is nested too deep"
+		message = "is nested too deeply"
 	}
 	if e.JSONPointer == "" {
 		return malformed("the body " + message).Because(e)
@@ -336,7 +338,7 @@ func explainSyntax(e *jsontext.SyntacticError, body []byte) error {
 	return malformedField(fieldName(e.JSONPointer), message).Because(e)
 }
 
-// fieldName writes a place in a document as name.name.0, and leaves off what is nested beyond all reason.
+// fieldName writes a place in a document as name.name.0. It cuts off very deep places.
 func fieldName(p jsontext.Pointer) string {
 	const deepest = 8
 	var b strings.Builder

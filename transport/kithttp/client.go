@@ -21,29 +21,31 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 )
 
-// DefaultAnswerLimit is how many bytes of an answer a client takes unless told otherwise: 64 MiB.
+// DefaultAnswerLimit is the greatest number of bytes of a response that a client reads, unless
+// [WithAnswerLimit] sets another: 64 MiB.
 const DefaultAnswerLimit = 64 << 20
 
-// Client calls the routes of a server elsewhere. It may be used by many goroutines.
+// Client calls the routes of a server over HTTP. It is safe for concurrent use.
 type Client struct {
 	base        *url.URL
 	http        *http.Client
 	answerLimit int64
 	hooks       []kit.RequestFunc
-	send        endpoint.Endpoint // from a *call to the *http.Response, its body unread
+	send        endpoint.Endpoint // from a *call to an *http.Response with an unread body
 }
 
-// ClientOption sets something of a new client.
+// ClientOption is an option of [NewClient].
 type ClientOption func(*Client)
 
-// WithHTTPClient sets what requests are sent with, http.DefaultClient if not given.
+// WithHTTPClient sets the HTTP client that sends the requests. The default is http.DefaultClient.
 func WithHTTPClient(c *http.Client) ClientOption { return func(k *Client) { k.http = c } }
 
-// WithAnswerLimit sets how many bytes an answer may have, [DefaultAnswerLimit] if not given.
-// It does not bound what [Open] returns.
+// WithAnswerLimit sets the greatest number of bytes of a response, which must be above 0. The
+// default is [DefaultAnswerLimit]. The limit does not apply to a response that [Open] returns.
 func WithAnswerLimit(bytes int64) ClientOption { return func(k *Client) { k.answerLimit = bytes } }
 
-// WithRequestHook runs a function on each request before it is sent, for example to set a bearer token.
+// WithRequestHook adds a function that runs on each request before it is sent, for example to set a
+// bearer token.
 func WithRequestHook(hook func(context.Context, *http.Request)) ClientOption {
 	return func(k *Client) {
 		k.hooks = append(k.hooks, func(ctx context.Context, r *http.Request) context.Context {
@@ -53,8 +55,8 @@ func WithRequestHook(hook func(context.Context, *http.Request)) ClientOption {
 	}
 }
 
-// NewClient makes a client for the server at base: an http or https URL without query, which may have a
-// path for all routes to stand below.
+// NewClient returns a client of the server at base, an http or https URL without a query. If base
+// has a path, the paths of all routes are appended to it.
 func NewClient(base string, opts ...ClientOption) (*Client, error) {
 	u, err := url.Parse(base)
 	if err != nil {
@@ -75,16 +77,18 @@ func NewClient(base string, opts ...ClientOption) (*Client, error) {
 	return c, nil
 }
 
-// passResponse leaves the body to the caller of the endpoint, who knows the type of the answer.
+// passResponse leaves the body to the caller of the endpoint, which knows the type of the response.
 func passResponse(_ context.Context, r *http.Response) (any, error) { return r, nil }
 
-// Call sends a request by its route and returns the answer. Parameters that are nil, empty or zero are left
-// out, unless they are required; members of an answer that Resp does not know are passed over.
+// Call sends a request to a route and returns the response. Parameters that are nil, empty or zero
+// are not sent, unless they are required. Fields of the response that Resp does not have are
+// ignored.
 //
-// A problem document comes back as the *fault.Error that it was made from, so that errors.Is holds with its
-// kind and with a failure of the same kind and code. Where the server cannot be reached the error is
-// fault.Unavailable (but context.Canceled where ctx ended it), where its answer is too large
-// fault.TooLarge, where it cannot be understood fault.Internal. Only the caller knows whether to call again.
+// A problem document is returned as the *fault.Error from which the server made it, so errors.Is
+// holds for its kind and for an error of the same kind and code. Other errors are fault.Unavailable
+// if the server cannot be reached, fault.TooLarge if the response is over the limit, and
+// fault.Internal if the response does not match the route. If ctx is canceled, the error is
+// context.Canceled and not fault.Unavailable. Call does not retry.
 func Call[Req, Resp any](ctx context.Context, c *Client, r Route[Req, Resp], req Req) (Resp, error) {
 	var zero Resp
 	if _, ok := any(zero).(Stream); ok {
@@ -95,11 +99,11 @@ func Call[Req, Resp any](ctx context.Context, c *Client, r Route[Req, Resp], req
 		return zero, err
 	}
 	defer response.Body.Close()
-	return readAnswer[Resp](response, r.Name, c.answerLimit)
+	return readResponse[Resp](response, r.Name, c.answerLimit)
 }
 
-// Open sends a request by its route and returns the answer unread, as for a [Stream]; its errors are those
-// of [Call]. The caller must close the answer's body.
+// Open sends a request to a route and returns the response with an unread body, as a [Stream]
+// needs. Its errors are those of [Call]. The caller must close the body.
 func Open[Req, Resp any](ctx context.Context, c *Client, r Route[Req, Resp], req Req) (*http.Response, error) {
 	response, err := send(ctx, c, r, req)
 	if err != nil {
@@ -112,7 +116,7 @@ func Open[Req, Resp any](ctx context.Context, c *Client, r Route[Req, Resp], req
 	return response, nil
 }
 
-// call is a request on its way to the client's endpoint.
+// call is the request that the client's endpoint takes.
 type call struct {
 	shape        *shape
 	method, path string
@@ -186,8 +190,8 @@ func collect(params []param, v reflect.Value, into map[string][]string) error {
 	return nil
 }
 
-// fillPath puts the path parameters into the pattern and adds it to u. Dots are escaped, too: a segment of
-// dots alone would be cut out on the way.
+// fillPath puts the path parameters into the pattern and appends it to u. In a segment of dots
+// alone the dots are escaped, because HTTP libraries remove such a segment.
 func (s *shape) fillPath(u *url.URL, pattern string, v reflect.Value) error {
 	plain, escaped := map[string]string{}, map[string]string{}
 	for _, p := range s.path {
@@ -210,7 +214,7 @@ func (s *shape) fillPath(u *url.URL, pattern string, v reflect.Value) error {
 	return nil
 }
 
-// marshal writes the members of v as a JSON object; it is empty where the shape has none.
+// marshal writes the members of v as a JSON object. It returns nil if the shape has no members.
 func (s *shape) marshal(v reflect.Value) ([]byte, error) {
 	if len(s.members) == 0 {
 		return nil, nil
@@ -226,7 +230,7 @@ func (s *shape) marshal(v reflect.Value) ([]byte, error) {
 	return b, nil
 }
 
-func readAnswer[Resp any](r *http.Response, route string, limit int64) (Resp, error) {
+func readResponse[Resp any](r *http.Response, route string, limit int64) (Resp, error) {
 	var answer Resp
 	if r.StatusCode < 200 || r.StatusCode > 299 {
 		return answer, readProblem(r, limit)
@@ -269,8 +273,8 @@ func readLimited(r *http.Response, limit int64) ([]byte, error) {
 	return body, nil
 }
 
-// readProblem turns an answer that is no success back into the failure that it was made from. Something in
-// between may have answered, without a problem document: then the status has to do.
+// readProblem turns a response that is not a success into a *fault.Error. A proxy may have answered
+// without a problem document; then the error is made from the status alone.
 func readProblem(r *http.Response, limit int64) error {
 	body, err := readLimited(r, limit)
 	if err != nil {

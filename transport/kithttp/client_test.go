@@ -51,15 +51,15 @@ func TestCallCarriesEverything(t *testing.T) {
 			t.Fatalf("%v: %+v", err, sent)
 		}
 		if !reflect.DeepEqual(got, sent) {
-			t.Errorf("arrived\n%+v, sent\n%+v", got, sent)
+			t.Errorf("the handler got\n%+v, want\n%+v", got, sent)
 		}
 		if answer.ID != sent.ID || answer.Name != "ü<" || string(answer.Extra) != `{"a":1.50}` || answer.Note != nil {
-			t.Errorf("answered %+v", answer)
+			t.Errorf("got the response %+v", answer)
 		}
 	}
 }
 
-func TestCallKindsOfAnswer(t *testing.T) {
+func TestCallKindsOfResponse(t *testing.T) {
 	s := kithttp.NewServer()
 	image := kithttp.Route[key, kithttp.Blob]{Name: "image", Method: "GET", Path: "/image/{id}"}
 	kithttp.Handle(s, image, answer[key](kithttp.Blob{ContentType: "image/png", Body: []byte{0, 1}, Header: http.Header{"Etag": {"e"}}}, nil))
@@ -70,7 +70,7 @@ func TestCallKindsOfAnswer(t *testing.T) {
 	_, c := serve(t, s)
 
 	if _, err := kithttp.Call(t.Context(), c, maybe, key{ID: label{"a"}}); err != nil {
-		t.Errorf("204 for an answer that may have content: %v", err)
+		t.Errorf("204 for a response that may have content: %v", err)
 	}
 	blob, err := kithttp.Call(t.Context(), c, image, key{ID: label{"a"}})
 	if err != nil || blob.ContentType != "image/png" || string(blob.Body) != "\x00\x01" || blob.Header.Get("Etag") != "e" {
@@ -85,7 +85,7 @@ func TestCallKindsOfAnswer(t *testing.T) {
 	}
 }
 
-func TestCallBringsFaultsBack(t *testing.T) {
+func TestCallReturnsFaults(t *testing.T) {
 	kinds := []fault.Kind{
 		fault.Unauthenticated, fault.Forbidden, fault.TooLarge, fault.UnsupportedMedia, fault.Malformed, fault.Invalid,
 		fault.NotFound, fault.Conflict, fault.InsufficientTokens, fault.TooManyRequests, fault.Unavailable, fault.Unimplemented,
@@ -108,27 +108,27 @@ func TestCallBringsFaultsBack(t *testing.T) {
 		})
 	}
 	if status := kithttp.StatusOf(fault.Internal); kithttp.KindOf(status) != fault.Internal || status != 500 {
-		t.Errorf("internal is %d", status)
+		t.Errorf("fault.Internal has the status %d", status)
 	}
 }
 
-func TestCallMeetsStrangers(t *testing.T) {
+func TestCallUnexpectedResponses(t *testing.T) {
 	cases := map[string]struct {
 		status      int
 		media, body string
 		kind        fault.Kind
 		retry       time.Duration
 	}{
-		"a gateway's error":      {502, "text/html", "<html>", fault.Unavailable, 7 * time.Second},
-		"a gateway's time-out":   {504, "text/html", "", fault.Unavailable, 7 * time.Second},
-		"another 5xx":            {507, "text/html", "", fault.Internal, 7 * time.Second},
-		"another 4xx":            {418, "text/plain", "tea", fault.Malformed, 7 * time.Second},
-		"a redirect to nowhere":  {304, "", "", fault.Internal, 7 * time.Second},
-		"a problem that is none": {404, "application/problem+json", "{", fault.Internal, 0},
-		"not JSON":               {200, "application/json", "{", fault.Internal, 0},
-		"not JSON by its word":   {200, "text/html", "{}", fault.Internal, 0},
-		"too much":               {200, "application/json", `{"name":"` + strings.Repeat("x", 1000) + `"}`, fault.TooLarge, 0},
-		"too much of a problem":  {404, "application/problem+json", strings.Repeat(" ", 1001), fault.TooLarge, 0},
+		"a gateway's error":    {502, "text/html", "<html>", fault.Unavailable, 7 * time.Second},
+		"a gateway's time-out": {504, "text/html", "", fault.Unavailable, 7 * time.Second},
+		"another 5xx":          {507, "text/html", "", fault.Internal, 7 * time.Second},
+		"another 4xx":          {418, "text/plain", "tea", fault.Malformed, 7 * time.Second},
+		"a 304":                {304, "", "", fault.Internal, 7 * time.Second},
+		"an invalid problem":   {404, "application/problem+json", "{", fault.Internal, 0},
+		"invalid JSON":         {200, "application/json", "{", fault.Internal, 0},
+		"another media type":   {200, "text/html", "{}", fault.Internal, 0},
+		"a too large response": {200, "application/json", `{"name":"` + strings.Repeat("x", 1000) + `"}`, fault.TooLarge, 0},
+		"a too large problem":  {404, "application/problem+json", strings.Repeat(" ", 1001), fault.TooLarge, 0},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestCallRetryAfterDate(t *testing.T) {
 	}
 }
 
-func TestCallUnderway(t *testing.T) {
+func TestCallUnreachableAndCanceled(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
 	c, err := kithttp.NewClient(gone.URL)
@@ -166,7 +166,7 @@ func TestCallUnderway(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := kithttp.Call(t.Context(), c, getThing, key{ID: label{"a"}}); !errors.Is(err, fault.Unavailable) {
-		t.Errorf("nobody there: %v", err)
+		t.Errorf("a closed server: %v", err)
 	}
 
 	entered := make(chan struct{})
@@ -180,12 +180,12 @@ func TestCallUnderway(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-entered; cancel() }()
 	if _, err := kithttp.Call(ctx, c, getThing, key{ID: label{"a"}}); !errors.Is(err, context.Canceled) || errors.Is(err, fault.Unavailable) {
-		t.Errorf("cancelled: %v", err)
+		t.Errorf("canceled: %v", err)
 	}
 	late, stop := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer stop()
 	if _, err := kithttp.Call(late, c, getThing, key{ID: label{"a"}}); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, fault.Unavailable) {
-		t.Errorf("late: %v", err)
+		t.Errorf("a passed deadline: %v", err)
 	}
 }
 
@@ -210,7 +210,7 @@ func TestCallRefusesToSend(t *testing.T) {
 	for range 2 {
 		bad := kithttp.Route[strange, thing]{Name: "x", Method: "POST", Path: "/x"}
 		if _, err := kithttp.Call(t.Context(), c, bad, strange{}); err == nil || errors.Is(err, fault.Unavailable) {
-			t.Errorf("a request that cannot be understood: %v", err)
+			t.Errorf("a request type that is not valid: %v", err)
 		}
 	}
 	if _, err := kithttp.Call(t.Context(), c, renameThing, rename{ID: label{"a"}, Name: "\xff"}); err == nil || errors.Is(err, fault.Unavailable) {
@@ -237,11 +237,11 @@ func TestRequestHooksAndBase(t *testing.T) {
 		t.Fatal(err)
 	}
 	if path != "/a%2Fb/things/x%20y" || auth != "Bearer secret" {
-		t.Errorf("%s, %s", path, auth)
+		t.Errorf("got the path %s and the Authorization %q", path, auth)
 	}
 }
 
-func TestCallLeavesOutWhatIsZero(t *testing.T) {
+func TestCallOmitsZeroParameters(t *testing.T) {
 	_, c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.RawQuery != "" || r.Header.Get("Content-Type") != "" || len(r.Header["Idempotency-Key"]) > 0 {
 			t.Errorf("sent %q, %v", r.URL.RawQuery, r.Header)
@@ -257,13 +257,13 @@ func TestCallLeavesOutWhatIsZero(t *testing.T) {
 func TestNewClientRefuses(t *testing.T) {
 	for _, base := range []string{"", "localhost:80", "ftp://host", "http://", "http://host?x=1", "http://host#x", "http://\x00"} {
 		if _, err := kithttp.NewClient(base); err == nil {
-			t.Errorf("%q was taken", base)
+			t.Errorf("%q was accepted", base)
 		}
 	}
 	if _, err := kithttp.NewClient("http://host", kithttp.WithAnswerLimit(0)); err == nil {
-		t.Error("an answer limit of 0 was taken")
+		t.Error("an answer limit of 0 was accepted")
 	}
 	if _, err := kithttp.NewClient("http://host", kithttp.WithHTTPClient(nil)); err == nil {
-		t.Error("no HTTP client was taken")
+		t.Error("a nil HTTP client was accepted")
 	}
 }

@@ -24,8 +24,8 @@ type decoder struct {
 	optionalBody bool
 }
 
-// decode fills in req, a pointer to a struct of the decoder's shape. The order of its steps is the order
-// of the refusals: 413, 415, 400, 422, 404.
+// decode fills in req, a pointer to a struct of the decoder's shape. The order of its steps is the
+// order of the refusals: 413, 415, 400, 422, 404.
 func (d decoder) decode(r *http.Request, req any) error {
 	v := reflect.ValueOf(req).Elem()
 	body, err := readBody(r, d.limit)
@@ -80,7 +80,7 @@ func checkMedia(h http.Header, body []byte) error {
 	}
 	types := h.Values("Content-Type")
 	if len(types) != 1 {
-		return unsupported("the body must be application/json, and say so in one Content-Type")
+		return unsupported("the body must be application/json, and there must be one Content-Type header")
 	}
 	media, params, err := mime.ParseMediaType(types[0])
 	if err != nil || media != "application/json" {
@@ -164,7 +164,7 @@ func (d decoder) path(r *http.Request, v reflect.Value) error {
 func (d decoder) body(body []byte, v reflect.Value, invalid *notes) error {
 	if len(body) == 0 {
 		if len(d.shape.members) > 0 && !d.optionalBody {
-			return malformed("a JSON body is needed")
+			return malformed("a JSON body is required")
 		}
 		if !d.optionalBody {
 			return nil
@@ -176,11 +176,11 @@ func (d decoder) body(body []byte, v reflect.Value, invalid *notes) error {
 
 const isRequired = "is required"
 
-// notes gathers what is invalid, so that it is told together once nothing malformed was found.
+// notes collects the invalid fields. They are returned together, if the request is not malformed.
 type notes struct {
 	fields fault.Fields
 	count  int
-	first  *fault.Error // as a type said it
+	first  *fault.Error // the first error, if it came from the field's type
 }
 
 func (n *notes) add(name, message string) {
@@ -188,8 +188,8 @@ func (n *notes) add(name, message string) {
 	n.fields.Add(name, message)
 }
 
-// refusal takes what a type said of the value given for a field. Only a failure other than Invalid comes
-// back: that is not to be gathered, but to be answered.
+// refusal notes the error of a field's type for the value of the field. It returns a *fault.Error
+// of another kind than Invalid, which ends the decoding.
 func (n *notes) refusal(name string, err error) error {
 	f, ok := errors.AsType[*fault.Error](err)
 	switch {
@@ -221,7 +221,7 @@ func (n *notes) err() error {
 	return n.fields.Err()
 }
 
-// named fills in the field's name on what its type said, which cannot know it.
+// named adds the field's name to the error of its type, which does not know the name.
 func named(name string, f *fault.Error) *fault.Error {
 	c := *f
 	c.Fields = []fault.Field{{Name: name, Message: f.Detail}}
@@ -246,7 +246,7 @@ func malformedField(name, message string) *fault.Error {
 	return f
 }
 
-// readable makes a name that came from outside fit for an answer: valid UTF-8, and no longer than a name.
+// readable makes a name from a request fit for a response: valid UTF-8 of a limited length.
 func readable(name string) string {
 	const longest = 100
 	name = strings.ToValidUTF8(name, "\uFFFD")
@@ -257,7 +257,7 @@ func readable(name string) string {
 }
 
 func tooLarge(limit int64) error {
-	return fault.New(fault.TooLarge, string(fault.TooLarge), fmt.Sprintf("the body may have %d bytes at most", limit))
+	return fault.New(fault.TooLarge, string(fault.TooLarge), fmt.Sprintf("the body must not have more than %d bytes", limit))
 }
 
 func unsupported(detail string) error {

@@ -19,11 +19,11 @@ import (
 
 const whole = `"name":"n","size":1`
 
-// refusal is one request and the problem document that it earns.
+// refusal is one request and the problem document that is expected for it.
 type refusal struct {
 	name    string
-	method  string // POST if not given
-	target  string // /things/a if not given
+	method  string // POST by default
+	target  string // /things/a by default
 	header  http.Header
 	body    string
 	chunked bool
@@ -74,7 +74,7 @@ func (c refusal) run(t *testing.T, base string) {
 	}
 	for _, internal := range []string{"kithttp", "jsontext", "Go ", "struct", "unmarshal"} {
 		if bytes.Contains(b, []byte(internal)) {
-			t.Errorf("the answer speaks of %q: %s", internal, b)
+			t.Errorf("the problem contains %q: %s", internal, b)
 		}
 	}
 	var p kithttp.Problem
@@ -133,12 +133,12 @@ func TestDecodeRefuses(t *testing.T) {
 			"items":[{"name":"a"},{"name":"b","count":2}],"flags":{"a":true},"extra":{"x":[1,null]},"data":"aGVsbG8=","counts":{"a":255},"sure":true,"ratio":1.5}`},
 		{name: "any value null", body: `{` + whole + `,"extra":null,"at":null}`, status: 200},
 
-		// Size, before all else.
+		// The size is checked first.
 		{name: "too large", body: large, status: 413, detail: "4096"},
 		{name: "too large, chunked", body: large, chunked: true, status: 413},
 		{name: "too large comes before media", body: large, header: http.Header{"Content-Type": {"text/plain"}}, status: 413},
 		{name: "too large, chunked, comes before media", body: large, chunked: true, header: http.Header{"Content-Type": {"text/plain"}}, status: 413},
-		{name: "too large where no body is taken", method: "GET", body: large, status: 413},
+		{name: "too large for a request without a body", method: "GET", body: large, status: 413},
 		{name: "a route's own limit", method: "DELETE", target: "/me", body: `{"password":"` + strings.Repeat("x", 32) + `"}`, status: 413, detail: "32"},
 
 		// Media.
@@ -169,8 +169,8 @@ func TestDecodeRefuses(t *testing.T) {
 		{name: "wrong case", body: `{"Name":"n","size":1}`, status: 400, field: "Name", detail: "name"},
 		{name: "twice", body: `{` + whole + `,"name":"m"}`, status: 400, field: "name", detail: "twice"},
 		{name: "twice by escape", body: `{` + whole + `,"n\u0061me":"m"}`, status: 400, field: "name", detail: "twice"},
-		{name: "twice within any value", body: `{` + whole + `,"extra":{"a":1,"a":2}}`, status: 400, field: "extra.a"},
-		{name: "unknown within", body: `{` + whole + `,"items":[{"name":"a"},{"name":"b","colour":1}]}`, status: 400, field: "items.1.colour"},
+		{name: "twice in a raw value", body: `{` + whole + `,"extra":{"a":1,"a":2}}`, status: 400, field: "extra.a"},
+		{name: "unknown in a nested object", body: `{` + whole + `,"items":[{"name":"a"},{"name":"b","colour":1}]}`, status: 400, field: "items.1.colour"},
 		{name: "not UTF-8", body: "{\"size\":1,\"name\":\"\xff\"}", status: 400, field: "name", detail: "UTF-8"},
 		{name: "half a surrogate", body: `{"size":1,"name":"\ud800"}`, status: 400, field: "name"},
 		{name: "name not UTF-8", body: "{\"\xff\":1}", status: 400},
@@ -186,36 +186,36 @@ func TestDecodeRefuses(t *testing.T) {
 		{name: "array for a map", body: `{` + whole + `,"counts":[]}`, status: 400, field: "counts", detail: "object"},
 		{name: "number for an optional", body: `{` + whole + `,"bio":1}`, status: 400, field: "bio", detail: "string"},
 		{name: "number for bytes", body: `{` + whole + `,"data":1}`, status: 400, field: "data", detail: "string"},
-		{name: "too deep", body: `{` + whole + `,"extra":` + strings.Repeat("[", 2000) + strings.Repeat("]", 2000) + `}`, status: 200},
+		{name: "deep", body: `{` + whole + `,"extra":` + strings.Repeat("[", 2000) + strings.Repeat("]", 2000) + `}`, status: 200},
 		{name: "malformed comes before invalid", body: `{"name":null,"tag":"T","size":1.5,"items":[null],"data":"?","ratio":1e999,"flags":{"a":1},"colour":1}`, status: 400, field: "colour"},
 		{name: "malformed query comes before an invalid body", target: "/things/a?x=1", body: `{"name":null,"size":1}`, status: 400, field: "x"},
 
 		// Invalid bodies.
-		{name: "nothing required is there", body: `{}`, status: 422, field: "name size"},
-		{name: "required within", body: `{` + whole + `,"items":[{"name":"a"},{}]}`, status: 422, field: "items.1.name"},
+		{name: "all required fields are missing", body: `{}`, status: 422, field: "name size"},
+		{name: "required in a nested object", body: `{` + whole + `,"items":[{"name":"a"},{}]}`, status: 422, field: "items.1.name"},
 		{name: "null", body: `{"name":null,"size":null}`, status: 422, field: "name size"},
-		{name: "null where the tag forbids it", body: `{` + whole + `,"role":null}`, status: 422, field: "role"},
+		{name: "null for a field that is not nullable", body: `{` + whole + `,"role":null}`, status: 422, field: "role"},
 		{name: "null for a list", body: `{` + whole + `,"items":null}`, status: 422, field: "items"},
 		{name: "null in a list", body: `{` + whole + `,"items":[{"name":"a"},null]}`, status: 422, field: "items.1"},
 		{name: "null in a map", body: `{` + whole + `,"counts":{"a":null}}`, status: 422, field: "counts.a"},
-		{name: "null for a type's own JSON", body: `{` + whole + `,"flags":null}`, status: 422, field: "flags"},
+		{name: "null for a type with UnmarshalJSON", body: `{` + whole + `,"flags":null}`, status: 422, field: "flags"},
 		{name: "fraction", body: `{"name":"n","size":1.5}`, status: 422, field: "size"},
 		{name: "out of range", body: `{"name":"n","size":1e99}`, status: 422, field: "size"},
 		{name: "far out of range", body: `{"name":"n","size":99999999999999999999}`, status: 422, field: "size"},
 		{name: "below zero", body: `{` + whole + `,"counts":{"a":-1,"b":256}}`, status: 422, field: "counts.a counts.b"},
-		{name: "a type's refusal", body: `{` + whole + `,"tag":"T"}`, status: 422, field: "tag"},
-		{name: "a type's own words", body: `{` + whole + `,"cost":"x"}`, status: 422, field: "cost", detail: "must be digits"},
-		{name: "a type's own kind", body: `{` + whole + `,"cost":"1234567890"}`, status: 413, field: "cost", detail: "nobody pays that"},
-		{name: "a type's own JSON", body: `{` + whole + `,"flags":{"a":1}}`, status: 422, field: "flags"},
-		{name: "a type that reads its JSON itself", body: `{` + whole + `,"pair":[1,2,3]}`, status: 422, field: "pair"},
-		{name: "and speaks for itself", body: `{` + whole + `,"pair":"x"}`, status: 409, field: "pair", detail: "no pair"},
+		{name: "an error of UnmarshalText", body: `{` + whole + `,"tag":"T"}`, status: 422, field: "tag"},
+		{name: "a type's own detail", body: `{` + whole + `,"cost":"x"}`, status: 422, field: "cost", detail: "must be digits"},
+		{name: "a type's own kind", body: `{` + whole + `,"cost":"1234567890"}`, status: 413, field: "cost", detail: "has too many digits"},
+		{name: "an error of UnmarshalJSON", body: `{` + whole + `,"flags":{"a":1}}`, status: 422, field: "flags"},
+		{name: "an error of UnmarshalJSONFrom", body: `{` + whole + `,"pair":[1,2,3]}`, status: 422, field: "pair"},
+		{name: "a fault of UnmarshalJSONFrom", body: `{` + whole + `,"pair":"x"}`, status: 409, field: "pair", detail: "not a pair"},
 		{name: "time", body: `{` + whole + `,"at":"yesterday"}`, status: 422, field: "at"},
 		{name: "float out of range", body: `{` + whole + `,"ratio":1e999}`, status: 422, field: "ratio"},
 		{name: "base64 in lines", body: `{` + whole + `,"data":"aGVs\nbG8="}`, status: 422, field: "data"},
-		{name: "base64 with bits left over", body: `{` + whole + `,"data":"aGVsbG9="}`, status: 422, field: "data"},
-		{name: "a type's own words among others", body: `{` + whole + `,"cost":"x","tag":"T"}`, status: 422, field: "cost tag"},
+		{name: "base64 with trailing bits", body: `{` + whole + `,"data":"aGVsbG9="}`, status: 422, field: "data"},
+		{name: "a type's own detail among others", body: `{` + whole + `,"cost":"x","tag":"T"}`, status: 422, field: "cost tag"},
 		{name: "not base64", body: `{` + whole + `,"data":"?"}`, status: 422, field: "data"},
-		{name: "all told together", target: "/things/a?dry=x", body: `{"name":null,"tag":"T","cost":"x","at":"y"}`, status: 422, field: "dry name tag cost at size"},
+		{name: "all errors together", target: "/things/a?dry=x", body: `{"name":null,"tag":"T","cost":"x","at":"y"}`, status: 422, field: "dry name tag cost at size"},
 		{name: "invalid comes before not found", target: "/things/A", body: `{}`, status: 422, field: "name size"},
 
 		// Path, query and headers.
@@ -242,12 +242,12 @@ func TestDecodeRefuses(t *testing.T) {
 		{name: "path index", method: "PUT", target: "/all/a/1.5/u/k?must=", body: `{"name":"n"}`, status: 404},
 		{name: "path type", method: "PUT", target: "/all/a/1/01234567890123456/k?must=", body: `{"name":"n"}`, status: 404},
 
-		// Where no body is taken, and where it may be left out.
-		{name: "none", method: "DELETE", status: 204},
-		{name: "empty object", method: "DELETE", body: `{}`, status: 204},
-		{name: "something", method: "DELETE", body: `{"a":1}`, status: 400, field: "a"},
-		{name: "another value", method: "DELETE", body: `[]`, status: 400, detail: "object"},
-		{name: "something with GET", method: "GET", body: `{"a":1}`, status: 400, field: "a"},
+		// Requests without JSON fields, and requests whose body is optional.
+		{name: "no body for no fields", method: "DELETE", status: 204},
+		{name: "empty object for no fields", method: "DELETE", body: `{}`, status: 204},
+		{name: "a field for no fields", method: "DELETE", body: `{"a":1}`, status: 400, field: "a"},
+		{name: "an array for no fields", method: "DELETE", body: `[]`, status: 400, detail: "object"},
+		{name: "a field with GET", method: "GET", body: `{"a":1}`, status: 400, field: "a"},
 		{name: "optional body left out", method: "DELETE", target: "/me", status: 204},
 		{name: "optional body", method: "DELETE", target: "/me", body: `{"password":"p"}`, status: 204},
 		{name: "optional body wrong", method: "DELETE", target: "/me", body: `{"word":"p"}`, status: 400, field: "word"},
@@ -269,7 +269,7 @@ func TestDecodeBodyCutShort(t *testing.T) {
 	}
 }
 
-func TestDecodeRefusesUnread(t *testing.T) {
+func TestDecodeRefusesByContentLength(t *testing.T) {
 	s := kithttp.NewServer(kithttp.WithBodyLimit(10))
 	kithttp.Handle(s, renameThing, answer[rename](thing{}, nil))
 	r := httptest.NewRequest(http.MethodPost, "/things/a", iotest.ErrReader(errors.New("the body was read")))
@@ -281,24 +281,24 @@ func TestDecodeRefusesUnread(t *testing.T) {
 	}
 }
 
-func TestDecodeWithinAnotherLimit(t *testing.T) {
+func TestDecodeInMaxBytesHandler(t *testing.T) {
 	s := kithttp.NewServer()
 	kithttp.Handle(s, renameThing, answer[rename](thing{}, nil))
 	base, _ := serve(t, http.MaxBytesHandler(s, 10))
 	refusal{body: `{` + whole + `}`, chunked: true, status: 413}.run(t, base)
 }
 
-func TestDecodeTooDeep(t *testing.T) {
+func TestDecodeTooDeeplyNested(t *testing.T) {
 	s := kithttp.NewServer()
 	kithttp.Handle(s, renameThing, answer[rename](thing{}, nil))
 	base, _ := serve(t, s)
 	for _, within := range []string{`[`, `{"a":`} {
-		c := refusal{body: `{` + whole + `,"extra":` + strings.Repeat(within, 20_000), status: 400, field: "extra" + fieldsBelow(within), detail: "is nested too deep"}
+		c := refusal{body: `{` + whole + `,"extra":` + strings.Repeat(within, 20_000), status: 400, field: "extra" + fieldsBelow(within), detail: "is nested too deeply"}
 		c.run(t, base)
 	}
 }
 
-// fieldsBelow is how the name of a field deep down is cut off.
+// fieldsBelow returns the end of the name of a deeply nested field, which is cut off.
 func fieldsBelow(within string) string {
 	token := ".0"
 	if within != `[` {
@@ -307,7 +307,7 @@ func fieldsBelow(within string) string {
 	return strings.Repeat(token, 7) + "…"
 }
 
-func TestDecodeNamesStayShort(t *testing.T) {
+func TestDecodeShortensNames(t *testing.T) {
 	base := newThings(t)
 	name := strings.Repeat("é", 500)
 	c := refusal{body: fmt.Sprintf(`{%q:1}`, name), status: 400, field: strings.Repeat("é", 50) + "…"}

@@ -1,52 +1,54 @@
-// Package kithttp is go-kit's HTTP transport with generics: a [Route] says once what an operation is, and
-// from that come its server ([Handle]), its client ([Call]) and its page of the OpenAPI document
-// ([Server.OpenAPI]). It knows nothing of what the operations are about.
+// Package kithttp is go-kit's HTTP transport with generics. An operation is declared once, as a
+// [Route]. Its server ([Handle]), its client ([Call]) and its part of the OpenAPI document
+// ([Server.OpenAPI]) are made from that. The package does not depend on any domain.
 //
 // # Requests
 //
-// A request is a struct whose fields say where they travel:
+// A request is a struct. The tag of each field names the place of the field in the HTTP request:
 //
 //	type RenameThing struct {
 //		ID   ThingID           `path:"id"`                   // a wildcard of Route.Path
-//		Dry  *bool             `query:"dry"`                 // nil where the parameter is absent
+//		Dry  *bool             `query:"dry"`                 // nil if the parameter is absent
 //		Tags []string          `query:"tag"`                 // a slice: the parameter may be repeated
 //		Key  *string           `header:"Idempotency-Key"`
 //		Name string            `json:"name" required:"true"` // the JSON fields together are the body
 //		Note Optional[string]  `json:"note,omitzero"`        // absent, null or a value
 //	}
 //
-// Parameters are strings, integers, booleans, whatever has UnmarshalText and MarshalText, pointers to these
-// (absent is nil), and, in the query, slices of these. A request without JSON fields takes no body: none and
-// {} both do. An embedded struct counts as if its fields were written out. A request that cannot be read
-// this way (a field without a tag, a path parameter that the path lacks) is a defect of the program: Handle
+// A parameter is a string, an integer, a boolean, a type with UnmarshalText and MarshalText, or a
+// pointer to one of these, which is nil if the parameter is absent. A query parameter may also be a
+// slice of these. For a request without JSON fields, the body must be empty or {}. The fields of an
+// embedded struct count as fields of the request. A request type that breaks these rules (a field
+// without a tag, a path parameter that is missing in the path) is a defect of the program: Handle
 // panics, and Call returns an error.
 //
-// Two more tags hold for JSON fields at every depth: `required:"true"` (also for query and header
-// parameters) refuses a request that leaves the field out, and `nullable:"false"` refuses null on a pointer
-// or an Optional, which take it otherwise.
+// Two more tags apply to JSON fields at every depth. With `required:"true"`, which query and header
+// parameters may have too, a request without the field is refused. With `nullable:"false"`, null is
+// refused for a pointer or an Optional, which otherwise accept it.
 //
 // # Refusals
 //
-// Reading is strict, and every refusal is a [fault.Error] that names the field where there is one, in Fields
-// and in Detail; a field within a field is named with dots, like "items.0.name".
+// Decoding is strict. Every refusal is a [fault.Error]. If it concerns a field, it names the field
+// in Fields and in Detail; a nested field is named with dots, as in "items.0.name".
 //
-//   - fault.TooLarge (413): more bytes than the limit, announced or sent.
-//   - fault.UnsupportedMedia (415): a body that is not application/json, or is not UTF-8 by its own word,
-//     or has a Content-Encoding.
-//   - fault.Malformed (400): not JSON, or more than one value; a field that is unknown, given twice or
-//     wrongly cased; another JSON type than the field's; text that is not UTF-8; no body where one is
-//     needed; a query parameter that is unknown, or repeated though no slice; a header given twice.
-//   - fault.Invalid (422): null where a field takes none, a required field left out, a value that its type
-//     refuses. All that are found are told together.
-//   - fault.NotFound (404): a path parameter that its type refuses.
+//   - fault.TooLarge (413): the body, or its Content-Length, is over the limit.
+//   - fault.UnsupportedMedia (415): the body is not application/json, declares a charset other than
+//     UTF-8, or has a Content-Encoding.
+//   - fault.Malformed (400): the body is not JSON, or has more than one value; a field is unknown,
+//     given twice or written in another case; a value has another JSON type than the field; text is
+//     not UTF-8; a required body is missing; a query parameter is unknown, or is repeated although
+//     it is not a slice; a header is given twice.
+//   - fault.Invalid (422): a field is null that does not accept it, a required field is missing, or
+//     the type of a field refuses the value. The error lists all such fields.
+//   - fault.NotFound (404): the type of a path parameter refuses the value.
 //
-// The refusal that comes first in this list is the one answered, after that of a [Gate]. A type's own
-// UnmarshalText or UnmarshalJSON may return a *fault.Error: its kind, code and words are kept, and the
-// field's name is filled in.
+// If several apply, the first in this list is returned. The refusal of a [Gate] comes before all of
+// them. The UnmarshalText or UnmarshalJSON of a type may return a *fault.Error: its kind, code and
+// detail are kept, and the field's name is added.
 //
-// # Answers
+// # Responses
 //
-// An answer is JSON, unless it is [None], a [Blob] or a [Stream]. It may implement go-kit's StatusCoder and
-// Headerer (by value, not by pointer); with status 204 it has no body. A nil slice is []. An error is a
-// problem document (RFC 9457), see [Problem].
+// A response is JSON, unless it is [None], a [Blob] or a [Stream]. It may implement go-kit's
+// StatusCoder and Headerer, with value receivers; with status 204 it has no body. A nil slice is
+// written as []. An error is a problem document (RFC 9457), see [Problem].
 package kithttp

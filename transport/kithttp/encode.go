@@ -12,8 +12,8 @@ import (
 
 const jsonMedia = "application/json"
 
-// encodeAnswer writes the answers of a route. It returns an error only while nothing has been written.
-func (s *Server) encodeAnswer(info RouteInfo) kit.EncodeResponseFunc {
+// encodeResponse writes the responses of a route. If it returns an error, it has written nothing.
+func (s *Server) encodeResponse(info RouteInfo) kit.EncodeResponseFunc {
 	return func(ctx context.Context, w http.ResponseWriter, response any) error {
 		switch answer := response.(type) {
 		case None:
@@ -35,7 +35,7 @@ func (s *Server) encodeAnswer(info RouteInfo) kit.EncodeResponseFunc {
 
 		body, err := json.Marshal(response, json.Deterministic(true))
 		if err != nil {
-			return fmt.Errorf("encode the answer of %s: %w", info.Name, err)
+			return fmt.Errorf("encode the response of %s: %w", info.Name, err)
 		}
 		status := info.Status
 		if sc, ok := response.(kit.StatusCoder); ok {
@@ -55,7 +55,8 @@ func (s *Server) encodeAnswer(info RouteInfo) kit.EncodeResponseFunc {
 	}
 }
 
-// stream runs what writes a Stream. Once it has begun, a failure can be told only by breaking off.
+// stream writes the body of a Stream. The status is already sent, so a failure can be reported to
+// the client only by closing the connection.
 func (s *Server) stream(ctx context.Context, info RouteInfo, w http.ResponseWriter, answer Stream) {
 	if RequestFrom(ctx).Method == http.MethodHead {
 		return
@@ -69,7 +70,8 @@ func (s *Server) stream(ctx context.Context, info RouteInfo, w http.ResponseWrit
 	}
 }
 
-// setCommon sets what every answer has; none is to be guessed at, or kept by anyone in between.
+// setCommon sets the headers of every response: browsers must not guess its type, and caches must
+// not store it.
 func setCommon(h http.Header, contentType string) {
 	if contentType != "" {
 		h.Set("Content-Type", contentType)
@@ -87,5 +89,5 @@ func setHeaders(h, more http.Header) {
 func write(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // fails only where the client has left
+	_, _ = w.Write(body) // fails only if the client has left
 }

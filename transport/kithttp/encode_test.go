@@ -26,7 +26,7 @@ func TestHeadHasNoBody(t *testing.T) {
 	}
 }
 
-func TestAnswers(t *testing.T) {
+func TestResponses(t *testing.T) {
 	route := func(name string, status int) kithttp.Route[key, thing] {
 		return kithttp.Route[key, thing]{Name: name, Method: "GET", Path: "/" + name + "/{id}", Status: status}
 	}
@@ -65,7 +65,7 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("Cache-Control %q", w.Header().Get("Cache-Control"))
 			}
 			if w.Header().Get("X-Content-Type-Options") != "nosniff" {
-				t.Error("the type may be guessed at")
+				t.Error("X-Content-Type-Options is not nosniff")
 			}
 			for name, want := range c.header {
 				if got := w.Header().Get(name); got != want {
@@ -76,7 +76,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// found is an answer with a status and headers of its own.
+// found is a response that chooses its status and headers.
 type found struct {
 	Name    string `json:"name"`
 	created bool
@@ -91,8 +91,8 @@ func (f found) StatusCode() int {
 func (f found) Headers() http.Header { return http.Header{"Location": {"/found"}} }
 
 func TestStream(t *testing.T) {
-	told := make(chan error, 2)
-	s := kithttp.NewServer(kithttp.WithErrorHook(func(_ context.Context, _ kithttp.RouteInfo, err error) { told <- err }))
+	hooked := make(chan error, 2)
+	s := kithttp.NewServer(kithttp.WithErrorHook(func(_ context.Context, _ kithttp.RouteInfo, err error) { hooked <- err }))
 	proceed := make(chan struct{})
 	route := kithttp.Route[key, kithttp.Stream]{Name: "events", Method: "GET", Path: "/events/{id}"}
 	kithttp.Handle(s, route, func(_ context.Context, k key) (kithttp.Stream, error) {
@@ -142,18 +142,18 @@ func TestStream(t *testing.T) {
 			if err == nil || len(rest) > 0 {
 				t.Errorf("%q, %v", rest, err)
 			}
-			if err := <-told; err == nil || !strings.Contains(err.Error(), "stream of events") {
-				t.Errorf("the hook was told %v", err)
+			if err := <-hooked; err == nil || !strings.Contains(err.Error(), "stream of events") {
+				t.Errorf("the error hook got %v", err)
 			}
 		})
 	}
 	if _, err := kithttp.Open(t.Context(), c, route, key{ID: label{"none"}}); !errors.Is(err, fault.NotFound) {
-		t.Errorf("a refusal is %v", err)
+		t.Errorf("got %v, want fault.NotFound", err)
 	}
 	if w := do(s, "HEAD", "/events/fine"); w.Code != 200 || w.Body.Len() != 0 {
 		t.Errorf("HEAD: %d %s", w.Code, w.Body)
 	}
 	if _, err := kithttp.Call(t.Context(), c, route, key{}); err == nil {
-		t.Error("a stream was called")
+		t.Error("Call accepted a stream")
 	}
 }

@@ -12,18 +12,18 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// Greet is a request: who is greeted stands in the path, with what in the body.
+// Greet is a request. The name is in the path, and the word is in the body.
 type Greet struct {
 	Name string `path:"name"`
 	Word string `json:"word" required:"true"`
 }
 
-// Greeting is its answer.
+// Greeting is the response to Greet.
 type Greeting struct {
 	Text string `json:"text"`
 }
 
-// A route is declared once; server and client are made from it.
+// A route is declared once. Its server and its client are made from it.
 func Example() {
 	greet := kithttp.Route[Greet, Greeting]{
 		Name: "greet", Method: http.MethodPost, Path: "/greetings/{name}",

@@ -13,8 +13,9 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// FuzzDecode holds that every body is either taken or refused with a problem document of the class for
-// it, that what is taken is JSON with its required fields, and that a handler never sees bad text.
+// FuzzDecode checks that every body is either accepted, or refused with a problem document of
+// status 400, 413 or 422. An accepted body must be JSON with the required fields, and its text
+// valid UTF-8.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		`{` + whole + `}`, `{}`, ``, `null`, `[`, `{"name":null}`, `{"name":"\ud800"}`, "{\"name\":\"\xff\"}",
@@ -40,10 +41,10 @@ func FuzzDecode(f *testing.F) {
 		if w.Code == http.StatusOK {
 			var m map[string]any
 			if err := json.Unmarshal(body, &m); err != nil || m["name"] == nil || m["size"] == nil {
-				t.Fatalf("%q was taken (%v)", body, err)
+				t.Fatalf("%q was accepted (%v)", body, err)
 			}
 			if seen == nil || !utf8.ValidString(seen.Name) {
-				t.Fatalf("%q became %+v", body, seen)
+				t.Fatalf("%q was decoded as %+v", body, seen)
 			}
 			return
 		}
@@ -57,7 +58,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// BenchmarkServeHTTP is one request with a small body, from the router to the answer.
+// BenchmarkServeHTTP measures one request with a small body, without a network.
 func BenchmarkServeHTTP(b *testing.B) {
 	s := kithttp.NewServer()
 	kithttp.Handle(s, renameThing, func(_ context.Context, r rename) (thing, error) {

@@ -14,7 +14,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 )
 
-// apiInfo is what the OpenAPI document says of the whole server.
+// apiInfo is the part of the OpenAPI document that is about the whole server.
 type apiInfo struct {
 	title, version, description string
 	bearers                     []bearer
@@ -22,7 +22,7 @@ type apiInfo struct {
 
 type bearer struct{ name, description string }
 
-// operation is a route as the OpenAPI document needs it.
+// operation is a route without its type parameters, for the OpenAPI document.
 type operation struct {
 	info         RouteInfo
 	shape        *shape
@@ -33,9 +33,9 @@ type operation struct {
 	answer       reflect.Type
 }
 
-// OpenAPI describes the routes as an OpenAPI 3.1 document in JSON. Besides those that this package reads,
-// the tags of jsonschema-go on the fields of requests and answers are taken up: description, enum, format,
-// minimum, maxLength, example and so on. In an answer, every field that is never left out is required.
+// OpenAPI returns an OpenAPI 3.1 document of the routes, in JSON. Fields of requests and responses
+// may have the tags of jsonschema-go, such as description, enum, format, minimum, maxLength and
+// example. In a response, every field without omitempty or omitzero is required.
 func (s *Server) OpenAPI() ([]byte, error) {
 	d := newDocument(s.api)
 	for _, o := range s.routes {
@@ -50,7 +50,7 @@ func (s *Server) OpenAPI() ([]byte, error) {
 	return b, nil
 }
 
-// document is an OpenAPI document in the making.
+// document builds an OpenAPI document.
 type document struct {
 	spec    *openapi31.Spec
 	schemas *schemas
@@ -180,7 +180,8 @@ func (d *document) answers(op *openapi31.Operation, o operation) error {
 	return nil
 }
 
-// refusals are the kinds that a route names, and those that come of what its request holds.
+// refusals returns the kinds that a route names, and those that follow from the parts of its
+// request.
 func (o operation) refusals() []fault.Kind {
 	kinds := []fault.Kind{fault.Malformed}
 	if len(o.info.Security) > 0 {

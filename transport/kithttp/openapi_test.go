@@ -14,7 +14,8 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-func documented(t *testing.T) []byte {
+// document returns the OpenAPI document of a server that has a route of every kind.
+func document(t *testing.T) []byte {
 	t.Helper()
 	s := kithttp.NewServer(
 		kithttp.WithInfo("Things", "1.2", "All about *things*."),
@@ -46,7 +47,7 @@ func documented(t *testing.T) []byte {
 }
 
 func TestOpenAPIIsValid(t *testing.T) {
-	doc := documented(t)
+	doc := document(t)
 	if bytes.Contains(doc, []byte("kithttp")) {
 		t.Error("the document names a Go package")
 	}
@@ -79,7 +80,8 @@ func TestOpenAPIIsValid(t *testing.T) {
 	}
 }
 
-// at follows keys and indexes into a JSON document, and returns what it finds as JSON.
+// at returns the JSON value at a path in a document. A step of the path is a key of an object or,
+// in a list of parameters, the name of a parameter.
 func at(t *testing.T, doc []byte, path ...string) string {
 	t.Helper()
 	var v any
@@ -97,7 +99,7 @@ func at(t *testing.T, doc []byte, path ...string) string {
 			}
 			v = node[i]
 		default:
-			t.Fatalf("nothing at %q", path)
+			t.Fatalf("the document has no %q", path)
 		}
 	}
 	b, err := json.Marshal(v)
@@ -107,8 +109,8 @@ func at(t *testing.T, doc []byte, path ...string) string {
 	return string(b)
 }
 
-func TestOpenAPISays(t *testing.T) {
-	doc := documented(t)
+func TestOpenAPIContent(t *testing.T) {
+	doc := document(t)
 	schema := func(name string) []string { return []string{"components", "schemas", name} }
 	property := func(name, p string) []string { return append(schema(name), "properties", p) }
 	all := func(p ...string) []string {
@@ -134,7 +136,7 @@ func TestOpenAPISays(t *testing.T) {
 		{all("parameters", "uid", "schema"), `{"format":"uuid","type":"string"}`},
 		{all("parameters", "index", "schema", "type"), `"integer"`},
 		{all("parameters", "kind", "schema"), `{"type":"string"}`},
-		{all("parameters", "limit"), `{"description":"how many at most","in":"query","name":"limit","schema":{"maximum":100,"minimum":1,"type":"integer"}}`},
+		{all("parameters", "limit"), `{"description":"the greatest number of items","in":"query","name":"limit","schema":{"maximum":100,"minimum":1,"type":"integer"}}`},
 		{all("parameters", "flag", "schema"), `{"type":"boolean"}`},
 		{all("parameters", "tag", "schema"), `{"items":{"type":"string"},"type":"array"}`},
 		{all("parameters", "since", "schema"), `{"format":"date-time","type":"string"}`},

@@ -7,25 +7,25 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Optional is a JSON field with three states: absent (the zero value), null, and a value. Its tag needs
-// omitzero, `json:"name,omitzero"`, so that the absent state is left out when it is written; without that,
-// absent is written as null.
+// Optional is a JSON field with three states: absent (the zero value), null, and a value. Its tag
+// should have omitzero, as in `json:"name,omitzero"`. Without omitzero, an absent field is written
+// as null.
 type Optional[T any] struct {
-	Set   bool // the field was there, as null or as a value
+	Set   bool // the field is present, as null or as a value
 	Null  bool
 	Value T
 }
 
-// Some is the state with a value.
+// Some returns an Optional with a value.
 func Some[T any](v T) Optional[T] { return Optional[T]{Set: true, Value: v} }
 
-// Null is the state of null.
+// Null returns an Optional that is null.
 func Null[T any]() Optional[T] { return Optional[T]{Set: true, Null: true} }
 
-// IsZero holds for the absent state; omitzero asks it.
+// IsZero reports whether the field is absent. The omitzero option uses it.
 func (o Optional[T]) IsZero() bool { return !o.Set }
 
-// Ptr is the value, or nil where it is absent or null.
+// Ptr returns a pointer to a copy of the value, or nil if the field is absent or null.
 func (o Optional[T]) Ptr() *T {
 	if !o.Set || o.Null {
 		return nil
@@ -52,7 +52,7 @@ func (o *Optional[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return json.UnmarshalDecode(dec, &o.Value)
 }
 
-// optionalOf lets the decoder and the OpenAPI document see through an Optional.
+// optionalOf returns the type of the value, for the decoder and the OpenAPI document.
 func (Optional[T]) optionalOf() reflect.Type { return reflect.TypeFor[T]() }
 
 type optional interface{ optionalOf() reflect.Type }

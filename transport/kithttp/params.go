@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// param is a field that travels in the path, the query or a header.
+// param is a field of the path, the query or a header.
 type param struct {
 	name     string
 	index    []int
@@ -31,7 +31,7 @@ var (
 	timeType            = reflect.TypeFor[time.Time]()
 )
 
-// complaint is what this package says of a value; it reads on from the field's name.
+// complaint is an error about a value. Its text follows the field's name in a sentence.
 type complaint string
 
 func (c complaint) Error() string { return string(c) }
@@ -44,7 +44,7 @@ const (
 	notBase64  complaint = "must be base64"
 )
 
-// codecOf finds the codec for a type of parameter; only the query has repeated ones.
+// codecOf returns the codec of a type of parameter. Only a repeatable parameter may be a slice.
 func codecOf(t reflect.Type, repeatable bool) (codec, error) {
 	switch {
 	case reflect.PointerTo(t).Implements(textUnmarshalerType):
@@ -55,7 +55,7 @@ func codecOf(t reflect.Type, repeatable bool) (codec, error) {
 	case t.Kind() == reflect.Pointer:
 		c, err := codecOf(t.Elem(), false)
 		if err != nil || c.optional {
-			return codec{}, fmt.Errorf("%s is no type of parameter", t)
+			return codec{}, fmt.Errorf("a parameter cannot have the type %s", t)
 		}
 		return codec{
 			optional: true,
@@ -68,7 +68,7 @@ func codecOf(t reflect.Type, repeatable bool) (codec, error) {
 	case t.Kind() == reflect.Slice && repeatable:
 		c, err := codecOf(t.Elem(), false)
 		if err != nil || c.optional {
-			return codec{}, fmt.Errorf("%s is no type of parameter", t)
+			return codec{}, fmt.Errorf("a parameter cannot have the type %s", t)
 		}
 		c.repeated = true
 		return c, nil
@@ -91,7 +91,7 @@ func codecOf(t reflect.Type, repeatable bool) (codec, error) {
 			format: func(v reflect.Value) (string, error) { return strconv.FormatInt(v.Int(), 10), nil },
 		}, nil
 	}
-	return codec{}, fmt.Errorf("%s is no type of parameter", t)
+	return codec{}, fmt.Errorf("a parameter cannot have the type %s", t)
 }
 
 func parseText(text string, into reflect.Value) error {
@@ -141,7 +141,7 @@ func parseUint(text string, into reflect.Value) error {
 
 func parseFloat(text string, into reflect.Value) error {
 	f, err := strconv.ParseFloat(text, into.Type().Bits())
-	if err != nil { // JSON has seen to the form
+	if err != nil { // the syntax is already checked
 		return outOfRange
 	}
 	into.SetFloat(f)
@@ -174,7 +174,8 @@ func (p param) set(v reflect.Value, texts []string) error {
 	return nil
 }
 
-// texts is the inverse of set. A parameter that is nil, empty or zero is not sent, unless it is required.
+// texts is the inverse of set. A parameter that is nil, empty or zero is not sent, unless it is
+// required.
 func (p param) texts(v reflect.Value) ([]string, error) {
 	field := v.FieldByIndex(p.index)
 	switch {

@@ -16,9 +16,9 @@ import (
 	"github.com/cicerone-go/cicerone/transport/edge/failure"
 )
 
-// Problem is a problem document (RFC 9457): how every error is answered, as application/problem+json.
-// Its type is about:blank, so that Title says no more than the status; Code tells failures apart, and stays
-// the same between releases.
+// Problem is a problem document (RFC 9457), the body of every error response, with the media type
+// application/problem+json. Its type is about:blank, so Title is the text of the status. Code
+// distinguishes errors of the same status and does not change between releases.
 type Problem struct {
 	Type   string         `json:"type"`
 	Title  string         `json:"title"`
@@ -28,7 +28,7 @@ type Problem struct {
 	Errors []ProblemField `json:"errors,omitempty"`
 }
 
-// ProblemField says what is wrong with one field; the message reads on from the field's name.
+// ProblemField describes an error in one field. The message follows the field's name in a sentence.
 type ProblemField struct {
 	Field   string `json:"field"`
 	Message string `json:"message"`
@@ -36,12 +36,12 @@ type ProblemField struct {
 
 const problemMedia = "application/problem+json"
 
-// StatusOf returns the HTTP status of a kind of failure; 500 for an unknown one. The table is that
-// of package failure.
+// StatusOf returns the HTTP status of a kind of failure, and 500 for an unknown kind. Package
+// failure has the table.
 func StatusOf(kind fault.Kind) int { return failure.CodesOf(kind).HTTP }
 
-// KindOf is the inverse of StatusOf. A status that no kind has gets the nearest kind: Unavailable for a
-// gateway's, Internal for any other 5xx, Malformed for any other 4xx.
+// KindOf is the inverse of StatusOf. If no kind has the status, it returns the nearest kind:
+// Unavailable for 502 and 504, Malformed for any other 4xx, and Internal for the rest.
 func KindOf(status int) fault.Kind {
 	kind, ok := failure.KindOf(func(c failure.Codes) bool { return c.HTTP == status })
 	switch {
@@ -61,7 +61,7 @@ var (
 	problemNotFound = problemOf(notFound())
 	problemMethod   = Problem{
 		Type: "about:blank", Title: http.StatusText(http.StatusMethodNotAllowed), Status: http.StatusMethodNotAllowed,
-		Detail: "this method is not among those that the address takes", Code: "method_not_allowed",
+		Detail: "this address does not support the method", Code: "method_not_allowed",
 	}
 )
 
@@ -74,11 +74,11 @@ func problemOf(f *fault.Error) Problem {
 	return p
 }
 
-// WriteError answers with the problem document of an error, and tells the error hook of what is answered
-// with a 5xx. It is go-kit's ErrorEncoder, for plain handlers and HTTP middleware, too.
+// WriteError writes the problem document of an error, and calls the error hook if the status is a
+// 5xx. It is a go-kit ErrorEncoder. Plain handlers and HTTP middleware may call it, too.
 func (s *Server) WriteError(ctx context.Context, err error, w http.ResponseWriter) {
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		s.writeProblem(w, problemOf(failure.TimedOut)) // nobody reads it: the client has left
+		s.writeProblem(w, problemOf(failure.TimedOut)) // the client has left and does not read it
 		return
 	}
 	f := failure.Public(err)
@@ -92,14 +92,14 @@ func (s *Server) WriteError(ctx context.Context, err error, w http.ResponseWrite
 	s.writeProblem(w, p)
 }
 
-// seconds rounds up: an earlier try would come too early.
+// seconds rounds up, so that a client does not retry too early.
 func seconds(d time.Duration) string {
 	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
 }
 
 func (s *Server) writeProblem(w http.ResponseWriter, p Problem) {
 	body, err := json.Marshal(p)
-	if err != nil { // text of a failure that is not UTF-8
+	if err != nil { // the detail or a field is not UTF-8
 		p.Detail, p.Errors = p.Title, nil
 		body, _ = json.Marshal(p)
 	}
@@ -118,16 +118,18 @@ func (s *Server) writeProblem(w http.ResponseWriter, p Problem) {
 	write(w, p.Status, body)
 }
 
-// PanicError is a panic of a handler, a gate or a middleware, for the error hook.
+// PanicError is the error that the error hook gets for a panic.
 type PanicError struct {
 	Value any
 	Stack []byte
 }
 
-// Error is the value panicked with. It is not unwrapped: whatever it was, the answer is a 500.
+// Error returns the text of the value. There is no Unwrap: a panic is a 500, even with a
+// *fault.Error.
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-// recovered turns what recover returned into an error. http.ErrAbortHandler is no failure: it goes on.
+// recovered turns the result of recover into an error. It panics again with http.ErrAbortHandler,
+// which ends the connection on purpose.
 func recovered(value any) error {
 	switch value {
 	case nil:
@@ -138,7 +140,8 @@ func recovered(value any) error {
 	return &PanicError{Value: value, Stack: debug.Stack()}
 }
 
-// recovering makes an endpoint's panic its error, so that middleware around it sees it as one.
+// recovering returns an endpoint that returns a panic of next as an error, so that middleware sees
+// it.
 func recovering(next endpoint.Endpoint) endpoint.Endpoint {
 	return func(ctx context.Context, request any) (response any, err error) {
 		defer func() {

@@ -27,22 +27,22 @@ func problem(t *testing.T, w *httptest.ResponseRecorder) kithttp.Problem {
 		t.Fatal(err)
 	}
 	if p.Status != w.Code {
-		t.Errorf("status %d in the document, %d outside", p.Status, w.Code)
+		t.Errorf("the document has the status %d, and the response %d", p.Status, w.Code)
 	}
 	return p
 }
 
-func TestFaultsBecomeProblems(t *testing.T) {
+func TestProblemsOfErrors(t *testing.T) {
 	secret := errors.New("secret")
 	limited := fault.New(fault.TooManyRequests, "slow_down", "later")
 	limited.RetryAfter = 1500 * time.Millisecond
 	cases := []struct {
-		err         error
-		status      int
-		code        string
-		detail      string
-		retry       string
-		told, login bool
+		err           error
+		status        int
+		code          string
+		detail        string
+		retry         string
+		hooked, login bool
 	}{
 		{err: fault.New(fault.Malformed, "c", "d"), status: 400, code: "c", detail: "d"},
 		{err: fault.New(fault.Unauthenticated, "c", "d"), status: 401, code: "c", detail: "d", login: true},
@@ -55,25 +55,25 @@ func TestFaultsBecomeProblems(t *testing.T) {
 		{err: fault.New(fault.Invalid, "c", "d"), status: 422, code: "c", detail: "d"},
 		{err: fault.New(fault.TooManyRequests, "c", "d"), status: 429, code: "c", detail: "d", retry: "1"},
 		{err: limited, status: 429, code: "slow_down", detail: "later", retry: "2"},
-		{err: fault.New(fault.Unavailable, "c", "d").Because(secret), status: 503, code: "c", detail: "d", retry: "1", told: true},
-		{err: fmt.Errorf("secret: %w", fault.New(fault.Unimplemented, "c", "d")), status: 501, code: "c", detail: "d", told: true},
-		{err: fault.New(fault.Internal, "c", "secret"), status: 500, code: "internal", told: true},
-		{err: fault.New(fault.Kind("odd"), "c", "secret"), status: 500, code: "internal", told: true},
-		{err: secret, status: 500, code: "internal", told: true},
+		{err: fault.New(fault.Unavailable, "c", "d").Because(secret), status: 503, code: "c", detail: "d", retry: "1", hooked: true},
+		{err: fmt.Errorf("secret: %w", fault.New(fault.Unimplemented, "c", "d")), status: 501, code: "c", detail: "d", hooked: true},
+		{err: fault.New(fault.Internal, "c", "secret"), status: 500, code: "internal", hooked: true},
+		{err: fault.New(fault.Kind("odd"), "c", "secret"), status: 500, code: "internal", hooked: true},
+		{err: secret, status: 500, code: "internal", hooked: true},
 		{err: fmt.Errorf("secret: %w", fault.New(fault.Conflict, "c", "d")), status: 409, code: "c", detail: "d"},
 		{err: fmt.Errorf("secret: %w", fault.Forbidden), status: 403, code: "forbidden"},
-		{err: fmt.Errorf("secret: %w", context.DeadlineExceeded), status: 503, code: "unavailable", retry: "1", told: true},
+		{err: fmt.Errorf("secret: %w", context.DeadlineExceeded), status: 503, code: "unavailable", retry: "1", hooked: true},
 		{err: fault.New(fault.Conflict, "c", "not \xff UTF-8"), status: 409, code: "c"},
 	}
 	for _, c := range cases {
 		t.Run(fmt.Sprintf("%d %v", c.status, c.err), func(t *testing.T) {
-			var told error
+			var hooked error
 			s := kithttp.NewServer(
 				kithttp.WithBearer("bearer", ""),
 				kithttp.WithErrorHook(func(_ context.Context, r kithttp.RouteInfo, err error) {
-					told = err
+					hooked = err
 					if r.Name != "getThing" {
-						t.Errorf("told of route %q", r.Name)
+						t.Errorf("the error hook got the route %q", r.Name)
 					}
 				}))
 			kithttp.Handle(s, getThing, answer[key](thing{}, c.err))
@@ -83,7 +83,7 @@ func TestFaultsBecomeProblems(t *testing.T) {
 				t.Errorf("%d %+v", w.Code, p)
 			}
 			if strings.Contains(w.Body.String(), "secret") {
-				t.Errorf("told too much: %s", w.Body)
+				t.Errorf("the response reveals the cause: %s", w.Body)
 			}
 			if got := w.Header().Get("Retry-After"); got != c.retry {
 				t.Errorf("Retry-After %q, want %q", got, c.retry)
@@ -91,26 +91,26 @@ func TestFaultsBecomeProblems(t *testing.T) {
 			if got := w.Header().Get("WWW-Authenticate") == "Bearer"; got != c.login {
 				t.Errorf("WWW-Authenticate: %v", got)
 			}
-			if (told != nil) != c.told || told != nil && !errors.Is(told, c.err) {
-				t.Errorf("the hook was told %v", told)
+			if (hooked != nil) != c.hooked || hooked != nil && !errors.Is(hooked, c.err) {
+				t.Errorf("the error hook got %v", hooked)
 			}
 		})
 	}
 }
 
-func TestAnswerThatCannotBeWritten(t *testing.T) {
-	var told error
-	s := kithttp.NewServer(kithttp.WithErrorHook(func(_ context.Context, _ kithttp.RouteInfo, err error) { told = err }))
+func TestUnencodableResponse(t *testing.T) {
+	var hooked error
+	s := kithttp.NewServer(kithttp.WithErrorHook(func(_ context.Context, _ kithttp.RouteInfo, err error) { hooked = err }))
 	kithttp.Handle(s, getThing, answer[key](thing{Name: "\xff"}, nil))
 	w := do(s, "GET", "/things/a")
-	if p := problem(t, w); p.Status != 500 || told == nil || !strings.Contains(told.Error(), "getThing") {
-		t.Errorf("%+v, told %v", p, told)
+	if p := problem(t, w); p.Status != 500 || hooked == nil || !strings.Contains(hooked.Error(), "getThing") {
+		t.Errorf("%+v, the error hook got %v", p, hooked)
 	}
 }
 
 func TestClientLeaves(t *testing.T) {
 	s := kithttp.NewServer(kithttp.WithErrorHook(func(_ context.Context, _ kithttp.RouteInfo, err error) {
-		t.Errorf("the hook was told %v", err)
+		t.Errorf("the error hook got %v", err)
 	}))
 	ctx, leave := context.WithCancel(context.Background())
 	kithttp.Handle(s, getThing, func(ctx context.Context, _ key) (thing, error) {
@@ -121,7 +121,7 @@ func TestClientLeaves(t *testing.T) {
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, httptest.NewRequest("GET", "/things/a", nil).WithContext(ctx))
 	if w.Code == http.StatusInternalServerError {
-		t.Error("500")
+		t.Error("got the status 500")
 	}
 }
 
@@ -187,15 +187,15 @@ func TestPanics(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			var told error
-			s := c.add(kithttp.WithErrorHook(func(_ context.Context, r kithttp.RouteInfo, err error) { told = err }))
+			var hooked error
+			s := c.add(kithttp.WithErrorHook(func(_ context.Context, r kithttp.RouteInfo, err error) { hooked = err }))
 			w := do(s, "GET", "/things/a")
 			if p := problem(t, w); w.Code != 500 || p.Code != "internal" || strings.Contains(w.Body.String(), "secret") {
 				t.Errorf("%d %s", w.Code, w.Body)
 			}
-			panicked, ok := errors.AsType[*kithttp.PanicError](told)
+			panicked, ok := errors.AsType[*kithttp.PanicError](hooked)
 			if !ok || c.name != "a request of another type" && panicked.Value != "secret" || !strings.Contains(string(panicked.Stack), "server_test.go") {
-				t.Errorf("the hook was told %v", told)
+				t.Errorf("the error hook got %v", hooked)
 			}
 		})
 	}
@@ -204,7 +204,7 @@ func TestPanics(t *testing.T) {
 	}
 }
 
-// secretive is a request whose reading panics.
+// secretive is a request whose decoding panics.
 type secretive struct {
 	ID explosive `path:"id"`
 }
@@ -217,9 +217,9 @@ func (*explosive) UnmarshalText([]byte) error { panic("secret") }
 
 func (explosive) MarshalJSON() ([]byte, error) { panic("secret") }
 
-func TestAbortGoesOn(t *testing.T) {
+func TestErrAbortHandlerIsPassedOn(t *testing.T) {
 	s := kithttp.NewServer(kithttp.WithErrorHook(func(_ context.Context, _ kithttp.RouteInfo, err error) {
-		t.Errorf("the hook was told %v", err)
+		t.Errorf("the error hook got %v", err)
 	}))
 	kithttp.Handle(s, getThing, func(context.Context, key) (thing, error) { panic(http.ErrAbortHandler) })
 	defer func() {
@@ -231,28 +231,28 @@ func TestAbortGoesOn(t *testing.T) {
 }
 
 func TestPlainHandlerPanics(t *testing.T) {
-	var told error
-	s := kithttp.NewServer(kithttp.WithErrorHook(func(_ context.Context, _ kithttp.RouteInfo, err error) { told = err }))
+	var hooked error
+	s := kithttp.NewServer(kithttp.WithErrorHook(func(_ context.Context, _ kithttp.RouteInfo, err error) { hooked = err }))
 	s.HandleHTTP("/plain", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret") }))
 	defer func() {
 		if err, _ := recover().(error); !errors.Is(err, http.ErrAbortHandler) {
 			t.Errorf("recovered %v", err)
 		}
-		if _, ok := errors.AsType[*kithttp.PanicError](told); !ok {
-			t.Errorf("the hook was told %v", told)
+		if _, ok := errors.AsType[*kithttp.PanicError](hooked); !ok {
+			t.Errorf("the error hook got %v", hooked)
 		}
 	}()
 	do(s, "GET", "/plain")
 }
 
 func TestWriteErrorForPlainHandlers(t *testing.T) {
-	told := 0
-	s := kithttp.NewServer(kithttp.WithErrorHook(func(context.Context, kithttp.RouteInfo, error) { told++ }))
+	hooked := 0
+	s := kithttp.NewServer(kithttp.WithErrorHook(func(context.Context, kithttp.RouteInfo, error) { hooked++ }))
 	s.HandleHTTP("/ready", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.WriteError(r.Context(), fault.New(fault.Unavailable, "down", "the store is away"), w)
 	}))
 	w := do(s, "GET", "/ready")
-	if p := problem(t, w); p.Code != "down" || w.Code != 503 || w.Header().Get("Retry-After") != "1" || told != 1 {
-		t.Errorf("%+v, told %d times", p, told)
+	if p := problem(t, w); p.Code != "down" || w.Code != 503 || w.Header().Get("Retry-After") != "1" || hooked != 1 {
+		t.Errorf("%+v, the error hook was called %d times", p, hooked)
 	}
 }

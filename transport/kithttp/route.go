@@ -10,23 +10,23 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 )
 
-// Route says once, for server, client and documentation alike, what an operation is.
+// Route declares an operation for the server, the client and the OpenAPI document.
 type Route[Req, Resp any] struct {
-	Name         string       // the operation's id, unique in a server: "sendMessage"
-	Method       string       // http.MethodGet and so on; GET answers HEAD, too
-	Path         string       // as http.ServeMux writes it: /v1/things/{id}
-	Status       int          // of success; 0 is 204 where Resp is None, else 200
-	AlsoStatus   []int        // of success, too, where Resp chooses by go-kit's StatusCoder; for the OpenAPI document
-	BodyLimit    int64        // bytes; 0 is the server's
+	Name         string       // the operation's id, unique in a server, such as "sendMessage"
+	Method       string       // such as http.MethodGet; a GET route also serves HEAD
+	Path         string       // in the syntax of http.ServeMux, such as /v1/things/{id}
+	Status       int          // of success; 0 means 204 if Resp is None, and otherwise 200
+	AlsoStatus   []int        // other statuses that Resp returns as a StatusCoder, for the OpenAPI document
+	BodyLimit    int64        // in bytes; 0 means the limit of the server
 	OptionalBody bool         // an empty body counts as {}, although Req has JSON fields
 	Summary      string       // one line for the OpenAPI document
 	Tags         []string     // for the OpenAPI document
-	Security     []string     // security schemes of which one is needed; none: anyone may call
-	Faults       []fault.Kind // what the operation itself may refuse with, for the OpenAPI document
-	Media        []string     // of a Blob or Stream, for the OpenAPI document: "image/png"
+	Security     []string     // the security schemes, of which a caller needs one; empty if the route is public
+	Faults       []fault.Kind // kinds of errors of the operation itself, for the OpenAPI document
+	Media        []string     // media types of a Blob or Stream, such as "image/png", for the OpenAPI document
 }
 
-// Info is the part of the route that has no types.
+// Info returns a description of the route without its type parameters.
 func (r Route[Req, Resp]) Info() RouteInfo {
 	return RouteInfo{
 		Name: r.Name, Method: r.Method, Path: r.Path, Status: r.status(),
@@ -45,10 +45,10 @@ func (r Route[Req, Resp]) status() int {
 	}
 }
 
-// check tells what is wrong with the route itself, and returns the shape of its request.
+// check returns the shape of the route's request, or an error if the route is not valid.
 func (r Route[Req, Resp]) check() (*shape, error) {
 	if r.Name == "" || r.Method == "" || !strings.HasPrefix(r.Path, "/") {
-		return nil, fmt.Errorf("kithttp: route %q %q %q: name, method and path are needed", r.Name, r.Method, r.Path)
+		return nil, fmt.Errorf("kithttp: route %q %q %q: name, method and path are required", r.Name, r.Method, r.Path)
 	}
 	s, err := shapeOf(reflect.TypeFor[Req]())
 	if err != nil {
@@ -71,20 +71,20 @@ type RouteInfo struct {
 	Security []string
 }
 
-// None is the request or the answer without content.
+// None is a request or a response without content.
 type None struct{}
 
-// Blob is an answer which is not JSON: bytes of a type of their own. Call fills it in, too.
+// Blob is a response of bytes that are not JSON. [Call] returns it, too.
 type Blob struct {
 	ContentType string
 	Body        []byte
-	Header      http.Header // more headers; these may replace Cache-Control
+	Header      http.Header // additional headers, which may replace Cache-Control
 }
 
-// Stream is an answer that is written bit by bit. The server sends status and headers, then runs Write,
-// whose context ends with the request and whose writer works with http.ResponseController. An error of Write
-// goes to the error hook and ends the connection, unless the client has left.
-// A client reads it with [Open].
+// Stream is a response that is written piece by piece. The server sends the status and the headers,
+// and then calls Write. The context of Write ends with the request, and its writer works with
+// http.ResponseController. If Write returns an error and the client has not left, the server calls
+// the error hook and closes the connection. A client reads a Stream with [Open].
 type Stream struct {
 	ContentType string
 	Header      http.Header

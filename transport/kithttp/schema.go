@@ -16,11 +16,12 @@ import (
 
 const schemaPrefix = "#/components/schemas/"
 
-// schemas makes the JSON schemas of types. Those of named structs become components, by their name alone.
+// schemas makes the JSON schemas of types. The schemas of named structs become components, named by
+// the type's name without its package.
 type schemas struct {
 	reflector  jsonschema.Reflector
 	components *openapi31.Components
-	err        error // the first met while collecting
+	err        error // the first error of collect
 }
 
 func newSchemas(components *openapi31.Components) *schemas {
@@ -44,12 +45,12 @@ func (s *schemas) collect(name string, schema jsonschema.Schema) {
 	s.components.WithSchemasItem(name, m)
 }
 
-// request is the schema of the body of a request.
+// request returns the schema of the body of a request.
 func (s *schemas) request(t reflect.Type) (map[string]any, error) {
 	return s.reflect(t, jsonschema.RootRef, jsonschema.InterceptSchema(closed))
 }
 
-// answer is the schema of an answer.
+// answer returns the schema of a response.
 func (s *schemas) answer(t reflect.Type) (map[string]any, error) {
 	return s.reflect(t, jsonschema.RootRef, jsonschema.InterceptProp(alwaysThere))
 }
@@ -62,7 +63,7 @@ func (s *schemas) reflect(t reflect.Type, options ...func(*jsonschema.ReflectCon
 	return schema.ToSchemaOrBool().ToSimpleMap()
 }
 
-// parameters are the schemas of the fields with the given tag, by the parameter's name.
+// parameters returns the schemas of the fields with the given tag, by the parameter's name.
 func (s *schemas) parameters(t reflect.Type, tag string) (map[string]jsonschema.Schema, error) {
 	object, err := s.reflector.Reflect(reflect.Zero(t).Interface(),
 		jsonschema.InlineRefs, jsonschema.PropertyNameTag(tag))
@@ -85,8 +86,8 @@ var (
 	words       = regexp.MustCompile(`[\pL\d_]+`)
 )
 
-// name is a type's name without its package, and Page[Thing] is PageThing. What is no struct is written out
-// where it stands.
+// name returns a type's name without its package; Page[Thing] becomes PageThing. A type that is not
+// a struct does not become a component: its schema is written inline.
 func (s *schemas) name(t reflect.Type, full string) string {
 	if wayOf(t) != structWay {
 		s.reflector.InlineDefinition(reflect.New(t).Interface())
@@ -101,7 +102,7 @@ func (s *schemas) name(t reflect.Type, full string) string {
 	return name.String()
 }
 
-// special knows the types whose JSON is not what their Go form suggests.
+// special returns the schemas of types whose JSON form differs from their Go form.
 func (s *schemas) special(p jsonschema.InterceptSchemaParams) (stop bool, err error) {
 	if p.Processed || !p.Value.IsValid() {
 		return false, nil
@@ -126,7 +127,7 @@ func (s *schemas) special(p jsonschema.InterceptSchemaParams) (stop bool, err er
 	return false, nil
 }
 
-// nullability: null is a value of pointers and Optionals alone.
+// nullability allows null for pointers and Optionals only.
 func nullability(p jsonschema.InterceptPropParams) error {
 	if p.Processed {
 		t := p.Field.Type
@@ -151,7 +152,7 @@ func setNullable(s *jsonschema.Schema, nullable bool) {
 	}
 }
 
-// closed says that a body with other fields is refused.
+// closed marks an object as one that allows no other fields.
 func closed(p jsonschema.InterceptSchemaParams) (stop bool, err error) {
 	if p.Processed && len(p.Schema.Properties) > 0 {
 		no := false
@@ -160,7 +161,7 @@ func closed(p jsonschema.InterceptSchemaParams) (stop bool, err error) {
 	return false, nil
 }
 
-// alwaysThere marks the fields that an answer never leaves out.
+// alwaysThere marks the fields that a response always has as required.
 func alwaysThere(p jsonschema.InterceptPropParams) error {
 	tag := p.Field.Tag.Get("json")
 	if p.Processed && !strings.Contains(tag, ",omit") && !slices.Contains(p.ParentSchema.Required, p.Name) {

@@ -12,11 +12,12 @@ import (
 	kit "github.com/go-kit/kit/transport/http"
 )
 
-// DefaultBodyLimit is how many bytes of a request's body a server takes unless told otherwise: 8 MiB.
+// DefaultBodyLimit is the greatest number of bytes of a request's body, unless [WithBodyLimit] or
+// the route sets another: 8 MiB.
 const DefaultBodyLimit = 8 << 20
 
-// Server serves routes and plain handlers from one http.ServeMux, and answers unknown paths and methods
-// with problem documents. Add all routes first; after that it may be used by many goroutines.
+// Server serves routes and plain handlers from one http.ServeMux. It answers unknown paths and
+// methods with problem documents. It is safe for concurrent use once all routes are added.
 type Server struct {
 	mux    *http.ServeMux
 	routes []operation
@@ -28,43 +29,46 @@ type Server struct {
 	hook       func(context.Context, RouteInfo, error)
 }
 
-// Option sets something of a new server.
+// Option is an option of [NewServer].
 type Option func(*Server)
 
-// WithInfo sets what the OpenAPI document says of the whole; the description may be Markdown.
+// WithInfo sets the title, version and description of the OpenAPI document. The description may be
+// Markdown.
 func WithInfo(title, version, description string) Option {
 	return func(s *Server) { s.api.title, s.api.version, s.api.description = title, version, description }
 }
 
-// WithBearer declares a security scheme, an "Authorization: Bearer" header, that routes refer to by name.
-// It documents: a [Gate] checks the token. Every 401 then has "WWW-Authenticate: Bearer".
+// WithBearer declares a security scheme, an "Authorization: Bearer" header, that routes refer to by
+// name. The scheme is documentation only: a [Gate] must check the token. Every 401 then has the
+// header "WWW-Authenticate: Bearer".
 func WithBearer(name, description string) Option {
 	return func(s *Server) { s.api.bearers = append(s.api.bearers, bearer{name, description}) }
 }
 
-// WithBodyLimit sets how many bytes a request's body may have, [DefaultBodyLimit] if not given.
-// It must be above 0. A route may set its own.
+// WithBodyLimit sets the greatest number of bytes of a request's body, which must be above 0. The
+// default is [DefaultBodyLimit]. A route may set its own limit.
 func WithBodyLimit(bytes int64) Option { return func(s *Server) { s.bodyLimit = bytes } }
 
-// WithMiddleware wraps the endpoint of every route, outside of the route's own middleware; the first is
-// the outermost. See [Handle].
+// WithMiddleware wraps the endpoint of every route, outside of the route's own middleware. The
+// first is the outermost. See [Handle].
 func WithMiddleware(mw ...endpoint.Middleware) Option {
 	return func(s *Server) { s.middleware = append(s.middleware, mw...) }
 }
 
-// WithErrorHook sets a function for a log. It gets every error that is answered with a 5xx, with its
-// cause, and every panic (a [*PanicError]), but no error of a request that its client gave up. RouteInfo
-// is zero for a plain handler.
+// WithErrorHook sets a function that can log errors. It is called with every error that is answered
+// with a 5xx, with its cause, and with every panic (a [*PanicError]). It is not called for a
+// request that the client has canceled. RouteInfo is zero for a plain handler.
 func WithErrorHook(hook func(context.Context, RouteInfo, error)) Option {
 	return func(s *Server) { s.hook = hook }
 }
 
-// WithBefore runs functions before each route's gates, which may add to the context.
+// WithBefore adds functions that run before the gates of every route. They may add values to the
+// context.
 func WithBefore(before ...kit.RequestFunc) Option {
 	return func(s *Server) { s.before = append(s.before, before...) }
 }
 
-// NewServer makes a server without routes.
+// NewServer returns a server without routes. It panics if the body limit is not above 0.
 func NewServer(opts ...Option) *Server {
 	s := &Server{
 		mux:       http.NewServeMux(),
@@ -80,12 +84,13 @@ func NewServer(opts ...Option) *Server {
 	return s
 }
 
-// Gate decides on a request before it is decoded, so that its refusal comes before all that may be wrong
-// with the request itself. It returns the context with which the request continues, derived from ctx, or
-// the refusal, a *fault.Error. The *http.Request is [RequestFrom] ctx; a gate must not read its body.
+// Gate admits or refuses a request before it is decoded, so its refusal comes before any refusal of
+// the request's content. It returns the context with which the request continues, derived from ctx,
+// or a *fault.Error that refuses the request. [RequestFrom] returns the *http.Request; a gate must
+// not read its body.
 type Gate func(ctx context.Context) (context.Context, error)
 
-// HandleOption sets something of a route in one server.
+// HandleOption is an option of [Handle].
 type HandleOption func(*handling)
 
 type handling struct {
@@ -93,12 +98,13 @@ type handling struct {
 	middleware []endpoint.Middleware
 }
 
-// Gated puts gates in front of a route. They run in their order, until one refuses.
+// Gated puts gates in front of a route. They run in order, until one refuses.
 func Gated(gates ...Gate) HandleOption {
 	return func(h *handling) { h.gates = append(h.gates, gates...) }
 }
 
-// Wrapped wraps the endpoint of a route, inside of the server's middleware; the first is the outermost.
+// Wrapped wraps the endpoint of a route, inside of the server's middleware. The first is the
+// outermost.
 func Wrapped(mw ...endpoint.Middleware) HandleOption {
 	return func(h *handling) { h.middleware = append(h.middleware, mw...) }
 }
@@ -106,10 +112,11 @@ func Wrapped(mw ...endpoint.Middleware) HandleOption {
 // Handle adds a route to a server. A request passes the functions of [WithBefore] and the gates, is
 // decoded, passes the middleware, and reaches h.
 //
-// A middleware gets the context as the gates left it, and the decoded Req as request. It returns a Resp as
-// response, or refuses with a *fault.Error. What it adds to the context reaches h.
+// A middleware receives the context that the gates returned, and the decoded Req as its request. It
+// returns a Resp as the response, or a *fault.Error. Values that it adds to the context reach h.
 //
-// Handle panics if the route contradicts itself or another one, as http.ServeMux does.
+// Handle panics if the route is not valid, if its name is taken, or if its path conflicts with that
+// of another route, as in http.ServeMux.
 func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context, Req) (Resp, error), opts ...HandleOption) {
 	shape, err := r.check()
 	if err != nil {
@@ -145,7 +152,7 @@ func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context
 	}
 
 	before := slices.Concat([]kit.RequestFunc{withExchange(info)}, s.before, []kit.RequestFunc{enter(own.gates)})
-	handler := kit.NewServer(e, decode, s.encodeAnswer(info),
+	handler := kit.NewServer(e, decode, s.encodeResponse(info),
 		kit.ServerBefore(before...),
 		kit.ServerErrorEncoder(s.WriteError))
 	s.route(info.Method+" "+info.Path, s.guard(info, handler))
@@ -155,8 +162,8 @@ func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context
 	})
 }
 
-// enter runs gates. go-kit's functions before decoding cannot refuse, so that the refusal waits in the
-// exchange for the decoder, which comes next.
+// enter runs gates. A kit.RequestFunc cannot return an error, so the refusal is kept in the
+// exchange for the decoder, which runs next.
 func enter(gates []Gate) kit.RequestFunc {
 	return func(outside context.Context, _ *http.Request) context.Context {
 		ctx := outside
@@ -164,7 +171,7 @@ func enter(gates []Gate) kit.RequestFunc {
 			entered, err := gate(ctx)
 			if err != nil {
 				exchangeOf(outside).refused = err
-				return outside // not ctx: a gate may have lost the exchange, and so the refusal
+				return outside // not ctx: a gate may have returned a context without the exchange
 			}
 			ctx = entered
 		}
@@ -172,8 +179,9 @@ func enter(gates []Gate) kit.RequestFunc {
 	}
 }
 
-// HandleHTTP adds a plain handler, by a pattern of http.ServeMux. It is not in Routes, nor in the OpenAPI
-// document, and no gate or middleware runs. If it panics, the error hook is called and the connection ends.
+// HandleHTTP adds a plain handler for a pattern of http.ServeMux. The handler is neither in Routes
+// nor in the OpenAPI document, and no gate or middleware runs before it. If it panics, the error
+// hook is called and the connection is closed.
 func (s *Server) HandleHTTP(pattern string, h http.Handler) {
 	s.route(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -186,14 +194,15 @@ func (s *Server) HandleHTTP(pattern string, h http.Handler) {
 	}))
 }
 
-// route adds a handler to the mux, which hands it the response writer without the refusal around it.
+// route adds a handler to the mux. The handler gets the response writer without the refusal around
+// it.
 func (s *Server) route(pattern string, h http.Handler) {
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(w.(*refusal).ResponseWriter, r)
 	})
 }
 
-// Routes describes the routes in the order in which they were added.
+// Routes returns the routes in the order in which they were added.
 func (s *Server) Routes() []RouteInfo {
 	infos := make([]RouteInfo, len(s.routes))
 	for i, o := range s.routes {
@@ -202,8 +211,7 @@ func (s *Server) Routes() []RouteInfo {
 	return infos
 }
 
-// ServeHTTP answers the request by its route. A path that is not in its shortest form (with empty or dot
-// segments) is unknown.
+// ServeHTTP dispatches the request to its route. A path with empty or dot segments is unknown.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !isClean(r.URL.EscapedPath()) {
 		s.writeProblem(w, problemNotFound)
@@ -217,16 +225,16 @@ func isClean(p string) bool {
 	return strings.HasPrefix(p, "/") && (p == clean || p == clean+"/")
 }
 
-// refusal is the response writer of http.ServeMux itself, which writes to it only if no handler matches.
-// It turns a 404 or 405 into a problem document, and keeps the mux's Allow header. All else that the mux
-// writes, a redirect to the same path with a slash at its end, passes.
+// refusal is the response writer that http.ServeMux gets. The mux itself writes to it only if no
+// handler matches. The refusal turns a 404 or 405 of the mux into a problem document and keeps its
+// Allow header. A redirect of the mux to the path with a slash at its end is passed on unchanged.
 type refusal struct {
 	http.ResponseWriter
 	server *Server
 	done   bool
 }
 
-// WriteHeader writes the problem document of the status, if there is one.
+// WriteHeader writes the problem document of a 404 or 405, and otherwise the status.
 func (r *refusal) WriteHeader(status int) {
 	switch status {
 	case http.StatusNotFound:
@@ -248,8 +256,9 @@ func (r *refusal) Write(p []byte) (int, error) {
 	return r.ResponseWriter.Write(p)
 }
 
-// guard catches the panics that are not the handler's: those of gates, of middleware, of functions that run
-// before them, and of the methods of request and answer. None of these has written anything yet.
+// guard recovers from the panics of gates, middleware and functions of WithBefore, and of the
+// methods of the request and the response. None of these has written anything yet, so a 500 can be
+// sent.
 func (s *Server) guard(info RouteInfo, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -262,11 +271,11 @@ func (s *Server) guard(info RouteInfo, next http.Handler) http.Handler {
 	})
 }
 
-// exchange holds what the context of a request has for RequestFrom and RouteFrom.
+// exchange is the value in the context of a request, for RequestFrom and RouteFrom.
 type exchange struct {
 	request *http.Request
 	route   RouteInfo
-	refused error // by a gate
+	refused error // the refusal of a gate
 }
 
 type exchangeKey struct{}
@@ -277,7 +286,7 @@ func withExchange(info RouteInfo) kit.RequestFunc {
 	}
 }
 
-// exchangeOf returns the exchange of a request under way, or an empty one outside of any.
+// exchangeOf returns the exchange of the current request, or an empty one if there is no request.
 func exchangeOf(ctx context.Context) *exchange {
 	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
 		return x
@@ -285,8 +294,9 @@ func exchangeOf(ctx context.Context) *exchange {
 	return &exchange{}
 }
 
-// RequestFrom returns the HTTP request under way, or nil outside of one. Its body belongs to the decoder.
+// RequestFrom returns the current HTTP request, or nil if ctx has none. Only the decoder may read
+// its body.
 func RequestFrom(ctx context.Context) *http.Request { return exchangeOf(ctx).request }
 
-// RouteFrom returns the route of the request under way, or the zero RouteInfo outside of one.
+// RouteFrom returns the route of the current request, or the zero RouteInfo if ctx has none.
 func RouteFrom(ctx context.Context) RouteInfo { return exchangeOf(ctx).route }

@@ -16,7 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// do runs a request against a handler, without a network.
+// do sends a request to a handler, without a network.
 func do(h http.Handler, method, target string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(method, target, nil))
@@ -62,7 +62,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	}
 }
 
-// TestSlashAtTheEnd: the mux's own redirect passes.
+// TestSlashAtTheEnd checks that a redirect of the mux is passed on.
 func TestSlashAtTheEnd(t *testing.T) {
 	s := kithttp.NewServer()
 	s.HandleHTTP("GET /docs/", http.NotFoundHandler())
@@ -71,12 +71,13 @@ func TestSlashAtTheEnd(t *testing.T) {
 		t.Errorf("%d, Location %q: %s", w.Code, w.Header().Get("Location"), w.Body)
 	}
 	if w := do(s, "GET", "/docs/"); w.Code != 404 || w.Body.String() != "404 page not found\n" {
-		t.Errorf("the answer of a plain handler was changed: %d %s", w.Code, w.Body)
+		t.Errorf("the response of a plain handler was changed: %d %s", w.Code, w.Body)
 	}
 }
 
-// TestNoPath: the path of "GET *" and of the like is unknown.
-func TestNoPath(t *testing.T) {
+// TestPathWithoutSlash sends paths that do not begin with a slash, as that of "OPTIONS *". They are
+// unknown.
+func TestPathWithoutSlash(t *testing.T) {
 	s := kithttp.NewServer()
 	s.HandleHTTP("/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}))
 	for _, path := range []string{"*", "", "things"} {
@@ -143,14 +144,15 @@ func TestOrder(t *testing.T) {
 		t.Errorf("%d, %q", w.Code, order)
 	}
 	if reached != strings.Join(want, " ")+" " {
-		t.Errorf("the context of the handler holds %q", reached)
+		t.Errorf("the context of the handler has %q", reached)
 	}
 	if kithttp.RequestFrom(context.Background()) != nil || kithttp.RouteFrom(context.Background()).Name != "" {
-		t.Error("there is a request outside of any")
+		t.Error("a context without a request has a request or a route")
 	}
 }
 
-// TestGateRefusesFirst: neither is the request decoded nor does a later gate, a middleware or a handler run.
+// TestGateRefusesFirst checks that a refused request is not decoded, and that no later gate, no
+// middleware and no handler runs.
 func TestGateRefusesFirst(t *testing.T) {
 	never := func(what string) { t.Errorf("%s ran", what) }
 	deny := func(ctx context.Context) (context.Context, error) {
@@ -178,7 +180,6 @@ func TestGateRefusesFirst(t *testing.T) {
 	}
 }
 
-// TestMiddlewareSeesNoMalformedRequest: what cannot be decoded is refused before.
 func TestMiddlewareSeesNoMalformedRequest(t *testing.T) {
 	s := kithttp.NewServer(kithttp.WithMiddleware(func(endpoint.Endpoint) endpoint.Endpoint {
 		return func(_ context.Context, request any) (any, error) {
@@ -205,26 +206,26 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-func TestHandlePanicsOnContradictions(t *testing.T) {
+func TestHandlePanicsOnInvalidRoutes(t *testing.T) {
 	cases := map[string]func(*kithttp.Server){
-		"no name":                 func(s *kithttp.Server) { handle[key](s, "", "/{id}") },
-		"no path":                 func(s *kithttp.Server) { handle[key](s, "x", "{id}") },
-		"twice a name":            func(s *kithttp.Server) { handle[key](s, "x", "/a/{id}"); handle[key](s, "x", "/b/{id}") },
-		"twice a path":            func(s *kithttp.Server) { handle[key](s, "x", "/a/{id}"); handle[key](s, "y", "/a/{id}") },
-		"no field for a wildcard": func(s *kithttp.Server) { handle[kithttp.None](s, "x", "/{id}") },
-		"no wildcard for a field": func(s *kithttp.Server) { handle[key](s, "x", "/a") },
-		"a rest of the path":      func(s *kithttp.Server) { handle[key](s, "x", "/{id...}") },
-		"no struct":               func(s *kithttp.Server) { handle[int](s, "x", "/a") },
-		"a field without a tag":   func(s *kithttp.Server) { handle[struct{ A int }](s, "x", "/a") },
-		"a hidden field": func(s *kithttp.Server) {
+		"no name":                  func(s *kithttp.Server) { handle[key](s, "", "/{id}") },
+		"no path":                  func(s *kithttp.Server) { handle[key](s, "x", "{id}") },
+		"a name twice":             func(s *kithttp.Server) { handle[key](s, "x", "/a/{id}"); handle[key](s, "x", "/b/{id}") },
+		"a path twice":             func(s *kithttp.Server) { handle[key](s, "x", "/a/{id}"); handle[key](s, "y", "/a/{id}") },
+		"no field for a wildcard":  func(s *kithttp.Server) { handle[kithttp.None](s, "x", "/{id}") },
+		"no wildcard for a field":  func(s *kithttp.Server) { handle[key](s, "x", "/a") },
+		"a multi-segment wildcard": func(s *kithttp.Server) { handle[key](s, "x", "/{id...}") },
+		"a request of int":         func(s *kithttp.Server) { handle[int](s, "x", "/a") },
+		"a field without a tag":    func(s *kithttp.Server) { handle[struct{ A int }](s, "x", "/a") },
+		"an unexported field": func(s *kithttp.Server) {
 			handle[struct{ a int }](s, "x", "/a")
 		},
-		"two places": func(s *kithttp.Server) {
+		"a field in two places": func(s *kithttp.Server) {
 			handle[struct {
 				A int `json:"a" query:"a"`
 			}](s, "x", "/a")
 		},
-		"a parameter of a strange type": func(s *kithttp.Server) {
+		"a parameter of an unsupported type": func(s *kithttp.Server) {
 			handle[struct {
 				A float64 `query:"a"`
 			}](s, "x", "/a")
@@ -239,28 +240,28 @@ func TestHandlePanicsOnContradictions(t *testing.T) {
 				A *string `path:"a"`
 			}](s, "x", "/{a}")
 		},
-		"one name twice": func(s *kithttp.Server) {
+		"a parameter twice": func(s *kithttp.Server) {
 			handle[struct {
 				A int `query:"a"`
 				B int `query:"a"`
 			}](s, "x", "/a")
 		},
-		"an unknown option": func(s *kithttp.Server) {
+		"an unsupported option": func(s *kithttp.Server) {
 			handle[struct {
 				A int `json:"a,string"`
 			}](s, "x", "/a")
 		},
-		"a parameter inside of the body": func(s *kithttp.Server) {
+		"a parameter in the body": func(s *kithttp.Server) {
 			handle[struct {
 				A []key `json:"a"`
 			}](s, "x", "/a")
 		},
-		"a strange struct in an optional": func(s *kithttp.Server) {
+		"an invalid struct in an optional": func(s *kithttp.Server) {
 			handle[struct {
 				A kithttp.Optional[struct{ B int }] `json:"a,omitzero"`
 			}](s, "x", "/a")
 		},
-		"a map by numbers": func(s *kithttp.Server) {
+		"a map with int keys": func(s *kithttp.Server) {
 			handle[struct {
 				A map[int]int `json:"a"`
 			}](s, "x", "/a")
@@ -278,7 +279,7 @@ func TestHandlePanicsOnContradictions(t *testing.T) {
 	}
 	defer func() {
 		if recover() == nil {
-			t.Error("a body limit of 0 was taken")
+			t.Error("a body limit of 0 was accepted")
 		}
 	}()
 	kithttp.NewServer(kithttp.WithBodyLimit(0))

@@ -11,7 +11,7 @@ import (
 	"sync"
 )
 
-// shape is what the tags of a struct say: which fields are parameters, and which are members of the body.
+// shape is the result of reading the tags of a struct: its parameters, and the members of its body.
 type shape struct {
 	typ      reflect.Type
 	path     []param
@@ -19,7 +19,7 @@ type shape struct {
 	header   []param
 	members  []member
 	byName   map[string]int // of members
-	bodyType reflect.Type   // a struct of the members alone: what a client sends
+	bodyType reflect.Type   // a struct of the members alone, from which a client writes the body
 }
 
 // member is a field of a JSON object.
@@ -32,7 +32,7 @@ type member struct {
 
 var shapes sync.Map // reflect.Type → *shape
 
-// shapeOf reads a struct type, once; its error says what cannot be understood.
+// shapeOf returns the shape of a struct type. It reads each type only once.
 func shapeOf(t reflect.Type) (*shape, error) {
 	if known, ok := shapes.Load(t); ok {
 		return known.(*shape), nil
@@ -46,7 +46,7 @@ func shapeOf(t reflect.Type) (*shape, error) {
 		return nil, fmt.Errorf("%s: %w", t, err)
 	}
 	s.bodyType = reflect.StructOf(body)
-	shapes.Store(t, s) // before looking within, where the type may be met again
+	shapes.Store(t, s) // before checkNested, because the type may contain itself
 	for _, m := range s.members {
 		if err := checkNested(t.FieldByIndex(m.index).Type); err != nil {
 			shapes.Delete(t)
@@ -56,7 +56,7 @@ func shapeOf(t reflect.Type) (*shape, error) {
 	return s, nil
 }
 
-// add takes up the fields of a struct and of those embedded in it.
+// add adds the fields of a struct and of its embedded structs.
 func (s *shape) add(t reflect.Type, prefix []int, body *[]reflect.StructField) error {
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -101,7 +101,7 @@ func (s *shape) addField(f reflect.StructField, index []int, body *[]reflect.Str
 			return err
 		}
 		if tag == "path" && c.optional {
-			return errors.New("a path parameter is never absent, and so no pointer")
+			return errors.New("a path parameter cannot be a pointer, because it is never absent")
 		}
 		*list = append(*list, param{name: name, index: index, codec: c, required: f.Tag.Get("required") == "true"})
 		return nil
@@ -132,7 +132,7 @@ func (s *shape) addField(f reflect.StructField, index []int, body *[]reflect.Str
 
 var wildcard = regexp.MustCompile(`\{([^{}]*)\}`)
 
-// checkPath tells whether the wildcards of a path are the path parameters, neither more nor fewer.
+// checkPath returns an error unless the wildcards of the path are exactly the path parameters.
 func (s *shape) checkPath(path string) error {
 	var missing []string
 	for _, p := range s.path {
@@ -141,17 +141,17 @@ func (s *shape) checkPath(path string) error {
 	for _, match := range wildcard.FindAllStringSubmatch(path, -1) {
 		i := slices.Index(missing, match[1])
 		if i < 0 {
-			return fmt.Errorf("%s holds no path parameter for %s", s.typ, match[0])
+			return fmt.Errorf("%s has no path parameter for %s", s.typ, match[0])
 		}
 		missing = slices.Delete(missing, i, i+1)
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("the path %s lacks %v of %s", path, missing, s.typ)
+		return fmt.Errorf("the path %s has no wildcard for the parameters %v of %s", path, missing, s.typ)
 	}
 	return nil
 }
 
-// checkNested looks for structs within a field, which must be understood, too.
+// checkNested checks the structs inside the type of a field.
 func checkNested(t reflect.Type) error {
 	if reflect.PointerTo(t).Implements(optionalType) {
 		return checkNested(reflect.Zero(t).Interface().(optional).optionalOf())
@@ -162,7 +162,7 @@ func checkNested(t reflect.Type) error {
 			return checkNested(t.Elem())
 		case reflect.Map:
 			if t.Key().Kind() != reflect.String {
-				return fmt.Errorf("%s: only maps by strings can be read", t)
+				return fmt.Errorf("%s: the keys of a map must be strings", t)
 			}
 			return checkNested(t.Elem())
 		}
@@ -173,7 +173,7 @@ func checkNested(t reflect.Type) error {
 		return err
 	}
 	if len(s.path)+len(s.query)+len(s.header) > 0 {
-		return fmt.Errorf("%s: a parameter cannot be inside of the body", t)
+		return fmt.Errorf("%s: a struct in the body cannot have parameters", t)
 	}
 	return nil
 }

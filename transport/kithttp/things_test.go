@@ -17,7 +17,7 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// label is a type with text of its own, whose refusal is nothing in particular.
+// label is a type with UnmarshalText, which returns a plain error.
 type label struct{ text string }
 
 var errLabel = errors.New("label: want lower case")
@@ -31,7 +31,7 @@ func (l *label) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// price is a type that says what is wrong, with a failure of its own.
+// price is a type with UnmarshalText, which returns a *fault.Error.
 type price struct{ text string }
 
 var errPrice = fault.New(fault.Invalid, "bad_price", "must be digits")
@@ -40,7 +40,7 @@ func (p price) MarshalText() ([]byte, error) { return []byte(p.text), nil }
 func (p *price) UnmarshalText(b []byte) error {
 	switch {
 	case len(b) > 9:
-		return fault.New(fault.TooLarge, "dear", "nobody pays that")
+		return fault.New(fault.TooLarge, "too_long", "has too many digits")
 	case strings.Trim(string(b), "0123456789") != "":
 		return errPrice
 	}
@@ -48,7 +48,7 @@ func (p *price) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// flags is a type with JSON of its own.
+// flags is a type with UnmarshalJSON.
 type flags []string
 
 func (f *flags) UnmarshalJSON(b []byte) error {
@@ -62,7 +62,7 @@ func (f *flags) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// pair is a type that reads its JSON from the decoder.
+// pair is a type with UnmarshalJSONFrom.
 type pair struct{ a, b int }
 
 func (p *pair) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
@@ -70,14 +70,14 @@ func (p *pair) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		if err := dec.SkipValue(); err != nil {
 			return err
 		}
-		return fault.New(fault.Conflict, "no_pair", "this is no pair")
+		return fault.New(fault.Conflict, "no_pair", "this is not a pair")
 	}
 	var list []int
 	if err := jsonv2.UnmarshalDecode(dec, &list); err != nil {
 		return err
 	}
 	if len(list) != 2 {
-		return errors.New("want two")
+		return errors.New("a pair has two numbers")
 	}
 	p.a, p.b = list[0], list[1]
 	return nil
@@ -105,7 +105,7 @@ type item struct {
 }
 
 type paging struct {
-	Limit  *int   `query:"limit" description:"how many at most" minimum:"1" maximum:"100"`
+	Limit  *int   `query:"limit" description:"the greatest number of items" minimum:"1" maximum:"100"`
 	Cursor string `query:"cursor"`
 }
 
@@ -146,7 +146,7 @@ type everything struct {
 	Fixed   kithttp.Optional[int]    `json:"fixed,omitzero" nullable:"false"`
 }
 
-// rename is a request as they usually are.
+// rename is a typical request.
 type rename struct {
 	ID     label                    `path:"id"`
 	Dry    *bool                    `query:"dry"`
@@ -197,7 +197,7 @@ type page[T any] struct {
 	Next  string `json:"next_cursor,omitzero"`
 }
 
-// serve starts a server over HTTP, and a client of it.
+// serve starts an HTTP server, and returns its URL and a client of it.
 func serve(t *testing.T, s http.Handler, opts ...kithttp.ClientOption) (string, *kithttp.Client) {
 	t.Helper()
 	h := httptest.NewServer(s)
@@ -209,6 +209,7 @@ func serve(t *testing.T, s http.Handler, opts ...kithttp.ClientOption) (string, 
 	return h.URL, c
 }
 
+// answer returns a handler that always returns the same response and error.
 func answer[Req, Resp any](resp Resp, err error) func(context.Context, Req) (Resp, error) {
 	return func(context.Context, Req) (Resp, error) { return resp, err }
 }

@@ -11,14 +11,14 @@ import (
 	"testing"
 )
 
-// sources are packages as text, by their path in the module.
+// sources has the source texts of packages, by path in the module.
 type sources map[string]string
 
 // code type-checks the sources.
 func (s sources) code(t *testing.T) code {
 	t.Helper()
 	c := code{public: map[string]*types.Package{}, others: map[string]*types.Package{}}
-	for _, name := range slices.Sorted(maps.Keys(s)) { // an import comes before what imports it
+	for _, name := range slices.Sorted(maps.Keys(s)) { // imported packages come first
 		positions := token.NewFileSet()
 		file, err := parser.ParseFile(positions, name+".go", s[name], 0)
 		if err != nil {
@@ -112,32 +112,32 @@ func TestChanges(t *testing.T) {
 		want          []string
 	}{
 		"nothing": {sources{"core/b": "package b; func F(a int)"}, sources{"core/b": "package b; func F(b int)"}, nil},
-		"a function more": {
+		"new function": {
 			sources{"core/b": "package b"}, sources{"core/b": "package b; func F()"},
 			[]string{"core/b: F: added"},
 		},
-		"a package more, and one less": {
+		"new and removed package": {
 			sources{"core/b": "package b"}, sources{"core/c": "package c"},
 			[]string{"core/b: package removed  <- breaks importers", "core/c: package added"},
 		},
-		"another signature": {
+		"changed signature": {
 			sources{"core/b": "package b; func F()"}, sources{"core/b": "package b; func F(int)"},
 			[]string{"core/b: F: changed from func() to func(int)  <- breaks importers"},
 		},
-		"a method of a pointer less": {
+		"removed method of a pointer": {
 			sources{"core/b": "package b; type T struct{}; func (*T) M() {}"}, sources{"core/b": "package b; type T struct{}"},
 			[]string{"core/b: (*T).M: removed  <- breaks importers"},
 		},
-		"an interface that hosts implement": {
+		"new method of an interface that hosts implement": {
 			sources{"core/b": "package b; type Mailer interface{ Send() }"},
 			sources{"core/b": "package b; type Mailer interface{ Send(); Close() }"},
 			[]string{"core/b: Mailer.Close: added  <- breaks those who implement it"},
 		},
-		"a sealed interface": {
+		"new method of a sealed interface": {
 			sources{"core/b": "package b; type S interface{ seal() }"}, sources{"core/b": "package b; type S interface{ seal(); More() }"},
 			[]string{"core/b: S.More: added"},
 		},
-		"a repository": {
+		"changed repository": {
 			sources{"core/b": "package b; type Tx interface { Things() Things }; type Things interface{ Get(); Old(); Put() }", "ports": open},
 			sources{"core/b": "package b; type Tx interface { Things() Things }; type Things interface{ Get(int); New(); Put() }", "ports": open},
 			[]string{
@@ -146,7 +146,7 @@ func TestChanges(t *testing.T) {
 				"core/b: Things.Old: removed  <- breaks importers",
 			},
 		},
-		"a tag": {
+		"changed tag": {
 			sources{"core/b": "package b; type W struct { A int `json:\"a\"` }"},
 			sources{"core/b": "package b; type W struct { A int `json:\"b\"` }"},
 			[]string{"core/b: W.A: tag changed from `json:\"a\"` to `json:\"b\"`  <- breaks " + clients},
@@ -168,8 +168,8 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// A listing may import what the module does not have any more.
-func TestAnImportThatIsGone(t *testing.T) {
+// TestRemovedImport reads a listing with an import that the module does not have any more.
+func TestRemovedImport(t *testing.T) {
 	before := listing{"core/b": []byte("package b\nimport \"example.org/gone\"\nfunc F(gone.T)\nfunc G()")}
 	changes, err := sources{"core/b": "package b; func F(int); func G()"}.code(t).since(before)
 	if err != nil || len(changes) != 1 || changes[0].object != "b.F" {
@@ -177,10 +177,10 @@ func TestAnImportThatIsGone(t *testing.T) {
 	}
 }
 
-func TestABrokenListing(t *testing.T) {
+func TestInvalidListings(t *testing.T) {
 	for _, text := range []string{"package b\nfunc F(", "package b\nfunc F(Unknown)"} {
 		if _, err := (sources{"core/b": "package b"}).code(t).since(listing{"core/b": []byte(text)}); err == nil {
-			t.Errorf("%q was read without an error", text)
+			t.Errorf("%q: since returned no error", text)
 		}
 	}
 }

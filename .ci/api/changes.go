@@ -16,10 +16,10 @@ type change struct {
 	pkg    string // its path in the module
 	object string // the package-level object, as package.Name; empty if the whole package was added or removed
 	what   string
-	breaks []string // who has to change their code
+	breaks []string // whose code has to change
 }
 
-// String is one line for people.
+// String returns the change in one line.
 func (c change) String() string {
 	line := c.pkg + ": " + c.what
 	if len(c.breaks) > 0 {
@@ -75,15 +75,15 @@ func (c code) since(l listing) ([]change, error) {
 	return changes, nil
 }
 
-// objectOf is the package-level object that a message of apidiff begins with: Name, Name.Member or
-// (*Name).Method.
+// objectOf returns the package-level object with which a message of apidiff begins: Name,
+// Name.Member or (*Name).Method.
 func objectOf(message string) string {
 	message = strings.TrimPrefix(strings.TrimPrefix(message, "("), "*")
 	return message[:strings.IndexFunc(message+":", func(r rune) bool { return strings.ContainsRune(".):,", r) })]
 }
 
-// broken tells whom an incompatible change breaks. A method more breaks those who implement an interface; one
-// less breaks those who call it; all others break both.
+// broken returns whose code an incompatible change breaks. A new method of an interface breaks its
+// implementations, and a removed method breaks its callers. All other changes break both.
 func broken(message string, before types.Object, obligation bool) []string {
 	if before == nil || !types.IsInterface(before.Type()) {
 		return []string{importers}
@@ -133,8 +133,8 @@ func tags(obj types.Object) map[string]string {
 	return found
 }
 
-// storeInterfaces returns the interfaces that a store implements: ports.Storage, and those of this module
-// that its methods mention.
+// storeInterfaces returns the interfaces that a store implements: ports.Storage, and those of this
+// module that its methods mention.
 func storeInterfaces(ports *types.Package) map[string]bool {
 	found := map[string]bool{}
 	if ports == nil || ports.Scope().Lookup("Storage") == nil {
@@ -188,8 +188,8 @@ func unreleased(file string) (section, error) {
 	return section(before), nil
 }
 
-// lacks returns what the section has to name and does not: a breaking change by its object, like
-// tokens.Ledger; any other by its object or its package, like core/tokens.
+// lacks returns the names that are missing in the section. It must name the object of a breaking
+// change, like tokens.Ledger, and the object or the package of any other change, like core/tokens.
 func (s section) lacks(changes []change) []string {
 	var missing []string
 	for _, c := range changes {

@@ -18,8 +18,8 @@ import (
 
 // code is the module as it is now.
 type code struct {
-	public map[string]*types.Package // by their path in the module
-	others map[string]*types.Package // all that they import, by import path
+	public map[string]*types.Package // by path in the module
+	others map[string]*types.Package // the packages that they import, by import path
 }
 
 // load type-checks the module in a folder, and the packages that the listings import.
@@ -69,7 +69,8 @@ func (c code) remember(p *types.Package) {
 	}
 }
 
-// listing writes the API down, and makes sure that reading it gives the same API.
+// listing returns the listing of the API. It returns an error if reading the listing gives another
+// API.
 func (c code) listing() (listing, error) {
 	l := listing{}
 	for name, p := range c.public {
@@ -81,7 +82,7 @@ func (c code) listing() (listing, error) {
 	}
 	lost, err := c.since(l)
 	if err == nil && len(lost) > 0 {
-		err = fmt.Errorf("the listing does not say all of the API: %v", lost)
+		err = fmt.Errorf("the listing does not contain the whole API: %v", lost)
 	}
 	return l, err
 }
@@ -129,7 +130,7 @@ func (r *reader) Import(importPath string) (*types.Package, error) {
 	}
 	for _, d := range file.Decls {
 		if f, ok := d.(*ast.FuncDecl); ok {
-			f.Body = &ast.BlockStmt{} // which is not looked at, but which a generic function must have
+			f.Body = &ast.BlockStmt{} // ignored, but required for a generic function
 		}
 	}
 	gone := slices.ContainsFunc(file.Imports, func(i *ast.ImportSpec) bool {
@@ -139,7 +140,7 @@ func (r *reader) Import(importPath string) (*types.Package, error) {
 	})
 	checker := types.Config{Importer: r, IgnoreFuncBodies: true}
 	if gone {
-		checker.Error = func(error) {} // what used that import has become an invalid type, which is a change
+		checker.Error = func(error) {} // types of that import become invalid, which is a change
 	}
 	p, err := checker.Check(importPath, r.positions, []*ast.File{file}, nil)
 	if err != nil && !gone {

@@ -16,8 +16,8 @@ import (
 	"strings"
 )
 
-// declare writes the exported API of a package as Go declarations: one line for each object, field and
-// method. Unexported fields are left out, except that one blank field stands for all of them.
+// declare writes the exported API of a package as Go declarations: one line for each object, field
+// and method. Unexported fields are left out, except that one blank field stands for all of them.
 // Unexported types are declared if the API mentions them.
 func declare(pkg *types.Package) ([]byte, error) {
 	w := &writer{pkg: pkg, imports: map[string]string{}, declared: map[string]bool{}}
@@ -68,7 +68,7 @@ func kind(obj types.Object) int {
 	return 3
 }
 
-// dropNames removes the names of parameters and results, which nothing depends on.
+// dropNames removes the names of parameters and results, because they are not part of the API.
 func dropNames(n ast.Node) bool {
 	if f, ok := n.(*ast.FuncType); ok {
 		for _, list := range []*ast.FieldList{f.Params, f.Results} {
@@ -111,7 +111,7 @@ func (w *writer) constType(c *types.Const) string {
 	return " " + w.typ(c.Type())
 }
 
-// literal is the value of a constant as an expression of the same kind.
+// literal returns the value of a constant as an expression of the same kind.
 func literal(c *types.Const) string {
 	b, _ := c.Type().Underlying().(*types.Basic)
 	switch v := c.Val(); {
@@ -161,7 +161,7 @@ func receiver(name string, s *types.Signature) string {
 	return name
 }
 
-// underlying writes structs and interfaces with one member a line.
+// underlying returns the source of a type, with one member per line for structs and interfaces.
 func (w *writer) underlying(t types.Type) string {
 	var lines []string
 	switch t := t.(type) {
@@ -227,7 +227,8 @@ func (w *writer) signature(s *types.Signature) string { return strings.TrimPrefi
 
 func (w *writer) typ(t types.Type) string { return types.TypeString(t, w.qualify) }
 
-// qualify names a package, and by another name if its own is taken.
+// qualify returns the name of a package in the listing. If its own name is used already, it returns
+// another.
 func (w *writer) qualify(p *types.Package) string {
 	if p == w.pkg {
 		return ""

@@ -14,7 +14,7 @@ import (
 )
 
 // listing is the exported API as text: Go declarations without bodies, by the package's path in the
-// module. The text can be type-checked again, so that it is compared as an API and not as text.
+// module. It is type-checked for a comparison, so that APIs are compared and not texts.
 type listing map[string][]byte
 
 const extension = ".txt"

@@ -1,9 +1,10 @@
 // Command api compares the exported API of the public packages with the listing in .github/api, and
-// reports which changes break whom. The comparison is that of golang.org/x/exp/apidiff.
+// reports each change and whose code it breaks. The comparison is that of golang.org/x/exp/apidiff.
 //
-// It exits with 1 if the code and the listing differ, and if a change is not named in the section
-// Unreleased of .github/CHANGELOG.md. With -update it writes the listing, unless the changelog lacks a
-// change. With -base it also checks that the changelog names what changed since that git revision.
+// It exits with status 1 if the code and the listing differ, and if a change is not named in the
+// section Unreleased of .github/CHANGELOG.md. With -update it writes the listing, unless the
+// changelog lacks a change. With -base it also checks that the changelog names what changed since
+// that git revision.
 //
 //	api [-update] [-base REVISION]
 package main
@@ -24,7 +25,7 @@ const (
 
 func main() {
 	update := flag.Bool("update", false, "write the listing")
-	base := flag.String("base", "", "a git revision: the changelog must name what changed since")
+	base := flag.String("base", "", "a git revision: the changelog must name the changes since then")
 	flag.Parse()
 	if err := run(*update, *base); err != nil {
 		fmt.Fprintln(os.Stderr, "api:", err)

@@ -1,6 +1,6 @@
-// Command coverage reads the profile that `go test -coverprofile` wrote and says how much of each
-// package, and of all of them together, was run. Where the whole is below the least that was asked
-// for it exits with 1.
+// Command coverage reads a profile of `go test -coverprofile` and prints the coverage of each
+// package and of all packages together. It exits with status 1 if the total is below the given
+// percentage.
 //
 //	coverage 90 core.out
 package main
@@ -15,9 +15,9 @@ func main() {
 	if len(os.Args) != 3 {
 		fail(fmt.Errorf("usage: coverage PERCENT PROFILE"))
 	}
-	least, err := strconv.ParseFloat(os.Args[1], 64)
+	minimum, err := strconv.ParseFloat(os.Args[1], 64)
 	if err != nil {
-		fail(fmt.Errorf("the least coverage asked for: %w", err))
+		fail(fmt.Errorf("parse the minimum coverage: %w", err))
 	}
 	profile, err := os.Open(os.Args[2])
 	if err != nil {
@@ -27,8 +27,8 @@ func main() {
 	if err != nil {
 		fail(fmt.Errorf("%s: %w", os.Args[2], err))
 	}
-	if whole := tell(os.Stdout, packages); whole < least {
-		fail(fmt.Errorf("%.1f %% is below %g %%", whole, least))
+	if total := write(os.Stdout, packages); total < minimum {
+		fail(fmt.Errorf("%.1f %% is below %g %%", total, minimum))
 	}
 }
 

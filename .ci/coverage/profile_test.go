@@ -22,25 +22,25 @@ m/core/b/b.go:1.1,2.2 4 0
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	whole := tell(&out, packages)
+	total := write(&out, packages)
 	const want = `  25.0 %  m/core/a
  100.0 %  m/core/b
-  62.5 %  of 8 statements in all
+  62.5 %  of 8 statements in total
 `
-	if out.String() != want || whole != 62.5 {
-		t.Errorf("told %.1f:\n%s\nwant:\n%s", whole, out.String(), want)
+	if out.String() != want || total != 62.5 {
+		t.Errorf("got %.1f:\n%s\nwant 62.5:\n%s", total, out.String(), want)
 	}
 }
 
-func TestProfileRefuses(t *testing.T) {
+func TestInvalidProfiles(t *testing.T) {
 	for name, profile := range map[string]string{
-		"an empty profile":      "mode: atomic\n",
-		"test code alone":       "mode: atomic\nm/core/internal/x/x.go:1.1,2.2 9 1\n",
-		"what is no profile":    "hello\n",
-		"an uncountable number": "m/a.go:1.1,2.2 x 1\n",
+		"empty profile":  "mode: atomic\n",
+		"only test code": "mode: atomic\nm/core/internal/x/x.go:1.1,2.2 9 1\n",
+		"not a profile":  "hello\n",
+		"not a number":   "m/a.go:1.1,2.2 x 1\n",
 	} {
 		if _, err := read(strings.NewReader(profile)); err == nil {
-			t.Errorf("%s was taken", name)
+			t.Errorf("%s: read returned no error", name)
 		}
 	}
 }

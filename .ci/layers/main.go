@@ -1,7 +1,7 @@
-// Command layers checks who imports whom in this module: core knows the business and nothing else,
-// ports is its edge, adapters and transports plug in from outside and never see one another, and only
-// wiring and the examples know everything. It reads the imports with `go list` and says of each that
-// is not allowed why.
+// Command layers checks the imports in this module. core contains the domain and depends on no
+// other layer; ports is its interface to stores; adapters and transports depend on core and not on
+// each other; only wiring and the examples may import all layers. The command reads the imports
+// with `go list`, and prints the reason for each that is not allowed.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-// listed is what `go list -json` says of a package.
+// listed is the output of `go list -json` for a package.
 type listed struct {
 	ImportPath   string
 	Standard     bool
@@ -30,7 +30,7 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
-	// Behind this tag stand wire's injectors, whose imports no ordinary build sees.
+	// The injectors of wire have this build tag. An ordinary build does not contain their imports.
 	injectors, err := list("-tags=wireinject", "./...")
 	if err != nil {
 		fail(err)
@@ -47,16 +47,16 @@ func main() {
 		fmt.Fprintln(os.Stderr, w)
 	}
 	if len(wrong) > 0 {
-		fail(fmt.Errorf("%d imports or packages out of place", len(wrong)))
+		fail(fmt.Errorf("%d imports or packages are not allowed", len(wrong)))
 	}
-	fmt.Printf("layers: %d packages, each in its place\n", len(pkgs))
+	fmt.Printf("layers: %d packages, all imports allowed\n", len(pkgs))
 }
 
 // check applies the rules to packages and their imports.
 func check(pkgs []listed) []string {
 	var wrong []string
-	filled := make(map[string]bool) // folders that hold a package
-	roots := make(map[string]bool)  // wiring/<store>: does it wire its store?
+	filled := make(map[string]bool) // folders that contain a package
+	roots := make(map[string]bool)  // for each package wiring/<store>, whether it imports its store
 	for _, p := range pkgs {
 		from := inModule(p.ImportPath)
 		filled[top(from)] = true
@@ -79,24 +79,25 @@ func check(pkgs []listed) []string {
 	}
 	for _, folder := range folders {
 		if !filled[folder] {
-			wrong = append(wrong, folder+": no package found, so nothing was checked")
+			wrong = append(wrong, folder+": no package found, so no import was checked")
 		}
 	}
 	for store, wired := range roots {
 		if !wired {
-			wrong = append(wrong, fmt.Sprintf("wiring/%s does not import adapters/%s, the store that it is named for", store, store))
+			wrong = append(wrong, fmt.Sprintf("wiring/%s does not import its store, adapters/%s", store, store))
 		}
 	}
 	return wrong
 }
 
-// checkDeps looks at all that core and ports pull in, however far away.
+// checkDeps checks the direct and indirect dependencies of core and ports.
 func checkDeps(deps []listed) []string {
 	var wrong []string
 	for _, d := range deps {
 		allowed := d.Standard || d.Module != nil && (d.Module.Path == module || slices.Contains(pure, d.Module.Path))
 		if !allowed {
-			wrong = append(wrong, fmt.Sprintf("core or ports depends on %s: only %s may stand behind them", d.ImportPath, strings.Join(pure, ", ")))
+			wrong = append(wrong, fmt.Sprintf("core or ports depends on %s: they may depend only on %s",
+				d.ImportPath, strings.Join(pure, ", ")))
 		}
 	}
 	return wrong

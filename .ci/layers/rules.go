@@ -9,40 +9,43 @@ import (
 const module = "github.com/cicerone-go/cicerone"
 
 var (
-	// folders are the floors of the house. There are no others.
+	// folders are the layers. The module has no other top-level folders.
 	folders = []string{"core", "ports", "adapters", "transport", "wiring", "examples"}
 
 	// helpers are the packages of core that every domain may use.
 	helpers = []string{"clock", "fault", "id", "idempotency", "page", "text", "uow"}
 
-	// domains are the packages of core that hold the business. Each sees only those to its left.
+	// domains are the packages of core that contain the domain. Each may import only those to its
+	// left.
 	domains = []string{"tokens", "users", "moderation", "matching", "messaging", "reservations", "privacy", "audit"}
 
-	// stores are the adapters that keep the data; a server is wired for exactly one of them.
+	// stores are the adapters that store the data. A package of wiring imports exactly one of them.
 	stores = []string{"memory", "sqlite", "postgres", "mongodb"}
 
-	// pure are the libraries that core may lean on: they compute, and touch nothing outside.
+	// pure are the libraries that core may import. They only compute, without input or output.
 	pure = []string{
 		"github.com/go-json-experiment/json", "github.com/google/uuid", "github.com/govalues/decimal", "golang.org/x/text",
 	}
 
-	// edgeLibraries are those of transport/edge: none is of a protocol.
+	// edgeLibraries are the libraries that transport/edge may import. None implements a protocol.
 	edgeLibraries = []string{gokit + "/kit/endpoint", gokit + "/kit/ratelimit", "golang.org/x/time/rate"}
 
-	// containers start real servers for tests. They are heavy, and an importer's `go mod tidy` follows
-	// the tests of what it imports, so they stay in adapters/internal.
+	// containers are the libraries that start servers for tests. They have many dependencies, and
+	// `go mod tidy` of an importer includes the tests of imported packages, so they are allowed
+	// only in adapters/internal.
 	containers = []string{"github.com/testcontainers/testcontainers-go", "github.com/ory/dockertest"}
 )
 
 const (
 	edge     = "transport/edge"
-	failures = edge + "/failure" // the part of edge that knows no domain
+	failures = edge + "/failure" // the part of edge that is independent of the domains
 
 	gokit = "github.com/go-kit"
 	wire  = "github.com/google/wire"
 )
 
-// refuse says why the package from may not import to in its own files, or "" where it may.
+// refuse returns the reason why the package from may not import to, except in tests, or "" if it
+// may.
 func refuse(from, to string) string {
 	if why := refuseAnywhere(from, to); why != "" {
 		return why
@@ -50,29 +53,29 @@ func refuse(from, to string) string {
 	from = inModule(from)
 	switch {
 	case from == edge && under(to, "net/http"):
-		return "transport/edge knows no protocol"
+		return "transport/edge is independent of protocols"
 	case isStandard(to):
 		return ""
 	case under(from, failures) && to != module+"/core/fault":
-		return "edge/failure knows the kinds of failure, and nothing else"
+		return "edge/failure may import only the kinds of failure, core/fault"
 	case within(from, inModule(to)):
-		return "" // a package and what is nested in it are one
+		return "" // a package and the packages in its folder may import each other
 	case isOwn(to, "core/internal") && !under(from, "core/internal"):
 		return "core/internal is for tests"
 	case under(to, wire) && !under(from, "wiring"):
-		return "wire stays inside wiring"
+		return "wire is used only in wiring"
 	case under(to, gokit) && (under(from, "core") || under(from, "ports") || under(from, "adapters")):
-		return "go-kit belongs to the transports"
+		return "go-kit is used only in transports"
 	case isOwn(to, "ports/porttest") && !mayUseKit(from):
 		return "the conformance kit is for tests"
 	case isOwn(to, "examples") && !under(from, "examples"):
-		return "nothing depends on an example"
+		return "no package depends on an example"
 	case isOwn(to, "wiring") && !under(from, "wiring") && !under(from, "examples"):
-		return "only a program puts the house together"
+		return "only a program imports wiring"
 	}
 	switch top(from) {
 	case "":
-		return "the module's root holds documentation only"
+		return "the root package contains only documentation"
 	case "core":
 		return refuseCore(unit(from), to)
 	case "ports":
@@ -86,20 +89,21 @@ func refuse(from, to string) string {
 	case "examples":
 		return ""
 	}
-	return "" // an unknown folder: misplaced speaks of it
+	return "" // misplaced reports unknown folders
 }
 
-// refuseAnywhere holds for test files as well.
+// refuseAnywhere returns the reason why the package from may not import to, even in tests, or "" if
+// it may.
 func refuseAnywhere(from, to string) string {
 	if under(inModule(from), "adapters/internal") {
 		return ""
 	}
 	if isOwn(to, "adapters/internal") {
-		return "adapters/internal is for the tests that stand in it: importers would fetch what it needs"
+		return "adapters/internal is only for its own tests: importers would download its dependencies"
 	}
 	for _, c := range containers {
 		if under(to, c) {
-			return "container libraries stay in adapters/internal: importers would fetch them"
+			return "container libraries are used only in adapters/internal: importers would download them"
 		}
 	}
 	return ""
@@ -110,10 +114,10 @@ func refuseCore(from, to string) string {
 		return ""
 	}
 	if from == "internal" && (isOwn(to, "core") || isOwn(to, "ports")) {
-		return "" // the world in which core is tested
+		return "" // test helpers of core
 	}
 	if !isOwn(to, "core") {
-		return "core imports the standard library, core, and " + strings.Join(pure, ", ")
+		return "core imports only the standard library, core, and " + strings.Join(pure, ", ")
 	}
 	imported := unit(inModule(to))
 	if slices.Contains(helpers, imported) {
@@ -121,10 +125,10 @@ func refuseCore(from, to string) string {
 	}
 	here, there := slices.Index(domains, from), slices.Index(domains, imported)
 	if here < 0 {
-		return "a helper of core knows no domain"
+		return "a helper of core imports no domain"
 	}
 	if there < 0 || there > here {
-		return "a domain imports only those to its left: " + strings.Join(domains, " <- ")
+		return "a domain imports only the domains to its left: " + strings.Join(domains, " <- ")
 	}
 	return ""
 }
@@ -133,13 +137,13 @@ func refusePorts(from, to string) string {
 	if isOwn(to, "core") {
 		return ""
 	}
-	if from != "ports" { // the kit, or the copier
+	if from != "ports" { // porttest or copier
 		if to == module+"/ports" {
 			return ""
 		}
-		return from + " imports core, ports and the standard library"
+		return from + " imports only core, ports and the standard library"
 	}
-	return "ports imports core and the standard library"
+	return "ports imports only core and the standard library"
 }
 
 func refuseAdapter(from, to string) string {
@@ -147,7 +151,7 @@ func refuseAdapter(from, to string) string {
 	case isOwn(to, "adapters") && !under(from, "adapters/internal"):
 		return "an adapter imports no other adapter"
 	case isOwn(to, "transport"):
-		return "an adapter knows no transport"
+		return "an adapter imports no transport"
 	}
 	return ""
 }
@@ -155,31 +159,31 @@ func refuseAdapter(from, to string) string {
 func refuseTransport(from, to string) string {
 	switch {
 	case isOwn(to, "ports"), isOwn(to, "adapters"):
-		return "a transport sees core only, never ports or adapters"
+		return "a transport imports no ports or adapters"
 	case under(from, edge):
 		return refuseEdge(to)
 	case under(from, "transport/kithttp") && isOwn(to, "core") && slices.Contains(domains, unit(inModule(to))):
-		return "kithttp has no word of this domain"
+		return "kithttp is independent of the domains"
 	case under(from, "transport/kithttp") && isOwn(to, edge) && !isOwn(to, failures):
-		return "kithttp has no word of this domain: of edge, it imports edge/failure only"
+		return "kithttp is independent of the domains: of edge, it imports only edge/failure"
 	case isOwn(to, "transport") && !isOwn(to, edge) && unit(inModule(to)) != "kithttp":
-		return "of the transports only edge and kithttp are shared"
+		return "transports share only edge and kithttp"
 	}
 	return ""
 }
 
-// refuseEdge keeps protocols out of what all transports share.
+// refuseEdge keeps protocols out of the code that all transports share.
 func refuseEdge(to string) string {
 	if isOwn(to, "core") || slices.Contains(edgeLibraries, to) {
 		return ""
 	}
-	return "transport/edge imports the standard library, core, and " + strings.Join(edgeLibraries, ", ")
+	return "transport/edge imports only the standard library, core, and " + strings.Join(edgeLibraries, ", ")
 }
 
 func refuseWiring(from, to string) string {
 	if isOwn(to, "wiring") {
 		if slices.Contains(stores, unit(inModule(to))) {
-			return "a root is built on by programs, not by other wiring"
+			return "only a program imports the wiring of a store"
 		}
 		return ""
 	}
@@ -191,12 +195,12 @@ func refuseWiring(from, to string) string {
 		return ""
 	}
 	if slices.Contains(stores, from) {
-		return fmt.Sprintf("wiring/%s wires exactly one store, adapters/%s", from, from)
+		return fmt.Sprintf("wiring/%s imports exactly one store, adapters/%s", from, from)
 	}
-	return "what all servers share knows no store"
+	return "the wiring that all servers share imports no store"
 }
 
-// misplaced says what is wrong with a package being where it is, or "".
+// misplaced returns the reason why a package may not be in its folder, or "" if it may.
 func misplaced(pkg string) string {
 	pkg = inModule(pkg)
 	switch {
@@ -207,29 +211,29 @@ func misplaced(pkg string) string {
 	case top(pkg) == "core" && unit(pkg) != "internal" && !slices.Contains(helpers, unit(pkg)) && !slices.Contains(domains, unit(pkg)):
 		return "unknown package of core: name it in .ci/layers/rules.go, as a helper or in the order of the domains"
 	case top(pkg) == "ports" && pkg != "ports" && pkg != "ports/porttest" && pkg != "ports/copier":
-		return "ports holds porttest and copier, and nothing else"
+		return "ports contains only porttest and copier"
 	}
 	return ""
 }
 
-// mayUseKit holds for the packages that are tests, or show how to test.
+// mayUseKit reports whether a package consists of tests, or is an example of tests.
 func mayUseKit(pkg string) bool {
 	return under(pkg, "adapters/internal") || under(pkg, "examples")
 }
 
-// top is the first element of a path: the floor, for a package of the module.
+// top returns the first element of a path: the layer, for a package of the module.
 func top(pkg string) string {
 	first, _, _ := strings.Cut(pkg, "/")
 	return first
 }
 
-// unit is the second element of a path: the domain, the adapter, the transport.
+// unit returns the second element of a path: the domain, the adapter or the transport.
 func unit(pkg string) string {
 	_, rest, _ := strings.Cut(pkg, "/")
 	return top(rest)
 }
 
-// inModule cuts the module's path off; the path of another module stays as it is.
+// inModule removes the path of the module. It returns the path of another module unchanged.
 func inModule(pkg string) string {
 	if pkg == module {
 		return ""
@@ -241,10 +245,12 @@ func isOwn(pkg, folder string) bool { return under(pkg, module+"/"+folder) }
 
 func under(pkg, folder string) bool { return pkg == folder || strings.HasPrefix(pkg, folder+"/") }
 
-// within holds for two packages of one unit, like adapters/postgres and adapters/postgres/migrations.
+// within reports whether two packages are in one unit, like adapters/postgres and
+// adapters/postgres/migrations.
 func within(a, b string) bool {
 	return unit(a) != "" && top(a) == top(b) && unit(a) == unit(b)
 }
 
-// isStandard holds for the standard library, whose first path element has no dot.
+// isStandard reports whether a package is in the standard library: its first path element has no
+// dot.
 func isStandard(pkg string) bool { return !strings.Contains(top(pkg), ".") }

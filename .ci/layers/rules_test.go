@@ -10,7 +10,7 @@ func TestRefuse(t *testing.T) {
 	const own = module + "/"
 	tests := []struct {
 		from, to string
-		why      string // a part of it; empty where the import is allowed
+		why      string // a part of the reason; empty if the import is allowed
 	}{
 		{"core/tokens", "context", ""},
 		{"core/tokens", own + "core/fault", ""},
@@ -19,30 +19,30 @@ func TestRefuse(t *testing.T) {
 		{"core/id", own + "core/clock", ""},
 		{"core/id", own + "core/users", "helper"},
 		{"core/users", own + "core/users/internal/hash", ""},
-		{"core/tokens", own + "ports", "core imports"},
-		{"core/tokens", own + "adapters/memory", "core imports"},
-		{"core/tokens", own + "transport/httpapi", "core imports"},
-		{"core/tokens", "github.com/jackc/pgx/v5", "core imports"},
-		{"core/tokens", "golang.org/x/crypto/bcrypt", "core imports"},
-		{"core/tokens", "golang.org/x/textual", "core imports"},
+		{"core/tokens", own + "ports", "core imports only"},
+		{"core/tokens", own + "adapters/memory", "core imports only"},
+		{"core/tokens", own + "transport/httpapi", "core imports only"},
+		{"core/tokens", "github.com/jackc/pgx/v5", "core imports only"},
+		{"core/tokens", "golang.org/x/crypto/bcrypt", "core imports only"},
+		{"core/tokens", "golang.org/x/textual", "core imports only"},
 		{"core/tokens", "github.com/go-kit/kit/endpoint", "go-kit"},
 
 		{"ports", own + "core/users", ""},
-		{"ports", "github.com/google/uuid", "ports imports core"},
-		{"ports", own + "adapters/memory", "ports imports core"},
+		{"ports", "github.com/google/uuid", "ports imports only core"},
+		{"ports", own + "adapters/memory", "ports imports only core"},
 		{"ports", own + "ports/porttest", "for tests"},
 		{"ports/porttest", own + "ports", ""},
 		{"ports/porttest", own + "core/fault", ""},
 		{"ports/porttest", "testing", ""},
-		{"ports/porttest", own + "adapters/memory", "ports/porttest imports core"},
-		{"ports/porttest", "github.com/google/go-cmp/cmp", "ports/porttest imports core"},
-		{"ports", own + "ports/copier", "ports imports core"},
-		{"ports/porttest", own + "ports/copier", "ports/porttest imports core"},
+		{"ports/porttest", own + "adapters/memory", "ports/porttest imports only core"},
+		{"ports/porttest", "github.com/google/go-cmp/cmp", "ports/porttest imports only core"},
+		{"ports", own + "ports/copier", "ports imports only core"},
+		{"ports/porttest", own + "ports/copier", "ports/porttest imports only core"},
 		{"ports/copier", own + "ports", ""},
 		{"ports/copier", own + "core/audit", ""},
 		{"ports/copier", own + "ports/porttest", "for tests"},
-		{"ports/copier", own + "adapters/memory", "ports/copier imports core"},
-		{"core/audit", own + "ports", "core imports"},
+		{"ports/copier", own + "adapters/memory", "ports/copier imports only core"},
+		{"core/audit", own + "ports", "core imports only"},
 
 		{"adapters/postgres", own + "core/users", ""},
 		{"adapters/postgres", own + "ports", ""},
@@ -53,7 +53,7 @@ func TestRefuse(t *testing.T) {
 		{"adapters/postgres", own + "ports/porttest", "for tests"},
 		{"adapters/postgres", own + "transport/httpapi", "no transport"},
 		{"adapters/postgres", own + "wiring", "only a program"},
-		{"adapters/postgres", "github.com/google/wire", "wire stays"},
+		{"adapters/postgres", "github.com/google/wire", "wire is used only"},
 		{"adapters/postgres", "github.com/testcontainers/testcontainers-go/modules/postgres", "container"},
 		{"adapters/internal/servers", "github.com/testcontainers/testcontainers-go", ""},
 		{"adapters/internal/histories", own + "adapters/postgres", ""},
@@ -64,8 +64,8 @@ func TestRefuse(t *testing.T) {
 		{"transport/httpapi", own + "transport/kithttp", ""},
 		{"transport/httpapi", "github.com/go-kit/kit/endpoint", ""},
 		{"transport/httpapi", "github.com/swaggest/openapi-go", ""},
-		{"transport/httpapi", own + "ports", "never ports"},
-		{"transport/httpapi", own + "adapters/jwt", "never ports or adapters"},
+		{"transport/httpapi", own + "ports", "no ports"},
+		{"transport/httpapi", own + "adapters/jwt", "no ports or adapters"},
 		{"transport/httpapi", own + "transport/grpcapi", "only edge and kithttp"},
 		{"transport/httpapi", own + "transport/edge", ""},
 		{"transport/httpapi", own + "transport/edge/failure", ""},
@@ -75,44 +75,44 @@ func TestRefuse(t *testing.T) {
 		{"transport/edge", "github.com/go-kit/kit/ratelimit", ""},
 		{"transport/edge", "golang.org/x/time/rate", ""},
 		{"transport/edge", "net/netip", ""},
-		{"transport/edge", "net/http", "no protocol"},
-		{"transport/edge", "github.com/go-kit/kit/transport/http", "transport/edge imports"},
-		{"transport/edge", "github.com/swaggest/openapi-go", "transport/edge imports"},
-		{"transport/edge", own + "transport/kithttp", "transport/edge imports"},
-		{"transport/edge", own + "ports", "never ports"},
-		{"transport/edge", own + "adapters/jwt", "never ports or adapters"},
+		{"transport/edge", "net/http", "independent of protocols"},
+		{"transport/edge", "github.com/go-kit/kit/transport/http", "transport/edge imports only"},
+		{"transport/edge", "github.com/swaggest/openapi-go", "transport/edge imports only"},
+		{"transport/edge", own + "transport/kithttp", "transport/edge imports only"},
+		{"transport/edge", own + "ports", "no ports"},
+		{"transport/edge", own + "adapters/jwt", "no ports or adapters"},
 		{"transport/edge/failure", own + "core/fault", ""},
 		{"transport/edge/failure", "net/http", ""},
 		{"transport/edge/failure", own + "core/users", "kinds of failure"},
 		{"transport/edge/failure", own + "transport/edge", "kinds of failure"},
 		{"transport/kithttp", own + "transport/edge/failure", ""},
-		{"transport/kithttp", own + "transport/edge", "edge/failure only"},
+		{"transport/kithttp", own + "transport/edge", "only edge/failure"},
 		{"transport/httpapi", own + "wiring", "only a program"},
 		{"transport/kithttp", own + "core/fault", ""},
-		{"transport/kithttp", own + "core/users", "no word of this domain"},
+		{"transport/kithttp", own + "core/users", "independent of the domains"},
 
 		{"wiring", "github.com/google/wire", ""},
 		{"wiring", own + "transport/httpapi", ""},
 		{"wiring", own + "adapters/bcrypt", ""},
-		{"wiring", own + "adapters/memory", "knows no store"},
-		{"wiring", own + "wiring/memory", "root"},
+		{"wiring", own + "adapters/memory", "imports no store"},
+		{"wiring", own + "wiring/memory", "wiring of a store"},
 		{"wiring", own + "examples/server", "example"},
 		{"wiring/memory", own + "wiring", ""},
 		{"wiring/memory", own + "adapters/memory", ""},
 		{"wiring/memory", own + "adapters/postgres", "exactly one store"},
-		{"wiring/memory", own + "wiring/postgres", "root"},
+		{"wiring/memory", own + "wiring/postgres", "wiring of a store"},
 
 		{"examples/server", own + "wiring/memory", ""},
 		{"examples/server", own + "wiring/postgres", ""},
 		{"examples/server", own + "examples/internal/demo", ""},
-		{"examples/server", "github.com/google/wire", "wire stays"},
+		{"examples/server", "github.com/google/wire", "wire is used only"},
 		{"examples/ownadapter", own + "ports/porttest", ""},
 		{"wiring", own + "ports/porttest", "for tests"},
 		{"core/users", own + "core/internal/coretest", "for tests"},
 		{"examples/server", own + "core/internal/coretest", "for tests"},
 		{"core/internal/coretest", own + "ports", ""},
 		{"core/internal/coretest", own + "core/privacy", ""},
-		{"core/internal/coretest", own + "adapters/memory", "core imports"},
+		{"core/internal/coretest", own + "adapters/memory", "core imports only"},
 		{"", own + "core/users", "documentation"},
 	}
 	for _, tt := range tests {
@@ -124,7 +124,7 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
-func TestDomainsSeeTheirLeftOnly(t *testing.T) {
+func TestOrderOfDomains(t *testing.T) {
 	for here, from := range domains {
 		for there, to := range domains {
 			why := refuse(module+"/core/"+from, module+"/core/"+to)
@@ -135,8 +135,8 @@ func TestDomainsSeeTheirLeftOnly(t *testing.T) {
 	}
 }
 
-// house is a module in which every folder holds a package and nothing is wrong.
-func house() []listed {
+// valid returns a module with a package in every folder, and only allowed imports.
+func valid() []listed {
 	return []listed{
 		{ImportPath: module + "/core/tokens"},
 		{ImportPath: module + "/ports"},
@@ -148,8 +148,8 @@ func house() []listed {
 }
 
 func TestCheck(t *testing.T) {
-	if wrong := check(house()); len(wrong) > 0 {
-		t.Fatalf("a house in order: %q", wrong)
+	if wrong := check(valid()); len(wrong) > 0 {
+		t.Fatalf("got %q for a valid module, want none", wrong)
 	}
 	tests := []struct {
 		name  string
@@ -167,13 +167,13 @@ func TestCheck(t *testing.T) {
 		{"unknown part of core", func(h []listed) []listed { return append(h, listed{ImportPath: module + "/core/billing"}) },
 			"core/billing: unknown package of core"},
 		{"unknown part of ports", func(h []listed) []listed { return append(h, listed{ImportPath: module + "/ports/sql"}) },
-			"ports/sql: ports holds"},
+			"ports/sql: ports contains"},
 		{"empty folder", func(h []listed) []listed { return h[:5] }, "examples: no package found"},
 		{"root without its store", func(h []listed) []listed { h[4].Imports = nil; return h },
-			"wiring/memory does not import adapters/memory"},
+			"wiring/memory does not import its store, adapters/memory"},
 	}
 	for _, tt := range tests {
-		wrong := check(tt.spoil(house()))
+		wrong := check(tt.spoil(valid()))
 		if len(wrong) != 1 || !strings.HasPrefix(wrong[0], tt.want) {
 			t.Errorf("%s: got %q, want %q", tt.name, wrong, tt.want)
 		}
@@ -190,6 +190,6 @@ func TestCheckDeps(t *testing.T) {
 	}
 	wrong := checkDeps(deps)
 	if len(wrong) != 1 || !slices.ContainsFunc(wrong, func(w string) bool { return strings.Contains(w, "google/wire:") }) {
-		t.Errorf("got %q, want one complaint about wire", wrong)
+		t.Errorf("got %q, want only a line about wire", wrong)
 	}
 }

@@ -1,8 +1,8 @@
-// Command tests reads what `go test -json` prints and tells it to a person: a line for each package,
-// the output of what failed, what was skipped and why, and the numbers at the end. (`go test` itself
-// is silent about skipped tests unless it is told to print everything.)
+// Command tests reads the output of `go test -json` and prints a report: a line for each package,
+// the output of failed tests, the skipped tests with their reasons, and the totals. (Without -v,
+// `go test` does not report skipped tests.)
 //
-// It exits with 1 where a test or package failed, and where nothing ran at all.
+// It exits with status 1 if a test or a package failed, and if no test ran.
 package main
 
 import (

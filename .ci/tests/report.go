@@ -13,25 +13,25 @@ import (
 type event struct {
 	Action     string
 	Package    string
-	ImportPath string // of what was being built, instead of Package
-	Test       string // empty for what the package as a whole says
+	ImportPath string // of the package, in events of a build
+	Test       string // empty in events of the whole package
 	Output     string
 	Key, Value string // of an attribute that a test set with T.Attr
 }
 
-// test is one test of one package, subtests counting as tests of their own.
+// test is one test or subtest of a package.
 type test struct{ pkg, name string }
 
 // skip is a reason for which tests of a package were skipped.
-type skip struct{ pkg, why string }
+type skip struct{ pkg, reason string }
 
-// report gathers the events of a run and writes what a person wants to see of them.
+// report collects the events of a run and writes the report.
 type report struct {
 	out                     io.Writer
-	output                  map[test][]string // what has not been told yet
-	order                   map[string][]test // by package, as they began
+	output                  map[test][]string // not written yet
+	order                   map[string][]test // by package, in the order of their first output
 	passed, failed, skipped int
-	broken                  int // packages that failed, for whatever reason
+	broken                  int // packages that failed
 	skips                   []skip
 	skippedBy               map[skip]int
 }
@@ -45,20 +45,20 @@ func newReport(out io.Writer) *report {
 	}
 }
 
-// read takes events until there are no more. A line that is no event is an error: nothing may get lost.
+// read reads all events. It returns an error for a line that is not an event.
 func (r *report) read(in io.Reader) error {
 	for dec := json.NewDecoder(in); ; {
 		var e event
 		if err := dec.Decode(&e); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
-			return fmt.Errorf("reading the output of go test -json: %w", err)
+			return fmt.Errorf("read the output of go test -json: %w", err)
 		}
-		r.take(e)
+		r.add(e)
 	}
 }
 
-func (r *report) take(e event) {
+func (r *report) add(e event) {
 	t := test{e.Package, e.Test}
 	switch e.Action {
 	case "build-output":
@@ -85,7 +85,7 @@ func (r *report) endTest(action string, t test) {
 		r.passed++
 		r.output[t] = nil
 	case "fail":
-		r.failed++ // its output is told when the package ends
+		r.failed++ // endPackage writes the output
 	case "skip":
 		r.skipped++
 		s := skip{t.pkg, reason(r.output[t])}
@@ -97,8 +97,8 @@ func (r *report) endTest(action string, t test) {
 	}
 }
 
-// endPackage tells the package's own last lines and, where it failed, all that was said by tests
-// which did not pass: those that failed and those that a panic or the time limit cut off.
+// endPackage writes the last line of the package. If the package failed, it also writes the output
+// of the tests that failed, and of those that did not end because of a panic or the time limit.
 func (r *report) endPackage(e event) {
 	if e.Action == "fail" {
 		r.broken++
@@ -114,36 +114,36 @@ func (r *report) endPackage(e event) {
 	delete(r.order, e.Package)
 }
 
-// summary writes what was skipped and the numbers, and says whether all is well.
+// summary writes the skipped tests and the totals. It reports whether the run succeeded.
 func (r *report) summary() bool {
 	for _, s := range r.skips {
-		fmt.Fprintf(r.out, "SKIP    %s: %d: %s\n", s.pkg, r.skippedBy[s], s.why)
+		fmt.Fprintf(r.out, "SKIP    %s: %d: %s\n", s.pkg, r.skippedBy[s], s.reason)
 	}
 	fmt.Fprintf(r.out, "%d passed, %d failed, %d skipped (tests and subtests)", r.passed, r.failed, r.skipped)
 	if r.broken > 0 {
 		fmt.Fprintf(r.out, "; packages that failed: %d", r.broken)
 	}
 	if r.passed+r.failed+r.skipped == 0 {
-		fmt.Fprint(r.out, "; there was nothing to run")
+		fmt.Fprint(r.out, "; no test ran")
 	}
 	fmt.Fprintln(r.out)
 	return r.failed == 0 && r.broken == 0 && r.passed+r.skipped > 0
 }
 
-// position is what T.Log and T.Skip put in front of a message.
+// position matches the prefix that T.Log and T.Skip write before a message.
 var position = regexp.MustCompile(`^\s*\S+\.go:\d+: `)
 
-// reason is what a skipped test said of itself, in one line.
+// reason returns the message of a skipped test, in one line.
 func reason(output []string) string {
-	var said []string
+	var messages []string
 	for _, line := range output {
 		if strings.HasPrefix(line, "=== ") || strings.HasPrefix(strings.TrimSpace(line), "--- SKIP") {
 			continue
 		}
-		said = append(said, strings.TrimSpace(position.ReplaceAllString(line, "")))
+		messages = append(messages, strings.TrimSpace(position.ReplaceAllString(line, "")))
 	}
-	if len(said) == 0 {
+	if len(messages) == 0 {
 		return "no reason given"
 	}
-	return strings.Join(said, " ")
+	return strings.Join(messages, " ")
 }

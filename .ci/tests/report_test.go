@@ -65,7 +65,7 @@ FAIL	m/a	0.1s
 {"Action":"fail","Package":"m/a"}`,
 			want: `panic: test timed out
 FAIL	m/a	600s
-0 passed, 0 failed, 0 skipped (tests and subtests); packages that failed: 1; there was nothing to run
+0 passed, 0 failed, 0 skipped (tests and subtests); packages that failed: 1; no test ran
 `,
 		},
 		{
@@ -86,7 +86,7 @@ ok  	m/b	0.1s
 		},
 		{
 			name: "nothing",
-			want: "0 passed, 0 failed, 0 skipped (tests and subtests); there was nothing to run\n",
+			want: "0 passed, 0 failed, 0 skipped (tests and subtests); no test ran\n",
 		},
 	}
 	for _, tt := range tests {
@@ -97,18 +97,18 @@ ok  	m/b	0.1s
 				t.Fatal(err)
 			}
 			if ok := report.summary(); ok != tt.ok {
-				t.Errorf("all is well: %t, want %t", ok, tt.ok)
+				t.Errorf("summary returned %t, want %t", ok, tt.ok)
 			}
 			if out.String() != tt.want {
-				t.Errorf("told:\n%s\nwant:\n%s", out.String(), tt.want)
+				t.Errorf("got:\n%s\nwant:\n%s", out.String(), tt.want)
 			}
 		})
 	}
 }
 
-func TestReportRefusesWhatIsNoEvent(t *testing.T) {
+func TestReportInvalidEvents(t *testing.T) {
 	var out strings.Builder
 	if err := newReport(&out).read(strings.NewReader("go: no such thing\n")); err == nil {
-		t.Error("a line that is no event was taken")
+		t.Error("read returned no error for a line that is not an event")
 	}
 }

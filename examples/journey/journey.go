@@ -19,44 +19,44 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// patience is how long a reservation may take to be settled before the journey gives up.
-const patience = 30 * time.Second
+// settleTimeout is the time limit for the settlement of a reservation.
+const settleTimeout = 30 * time.Second
 
-// journey is what is known on the way.
+// journey is the state of a journey.
 type journey struct {
-	out      io.Writer
-	settings settings
-	run      string // different each time, so that journeys do not meet
-	nobody   *httpapi.Client
+	out       io.Writer
+	settings  settings
+	run       string // random, so that journeys on one server are independent
+	anonymous *httpapi.Client
 
 	admin, voyager, local *person
-	signedIn              []*person          // voyager and local, from step to step
-	interests             []httpapi.Interest // that the two share
+	signedIn              []*person          // voyager and local, while they are signed in
+	interests             []httpapi.Interest // shared by voyager and local
 	conversation          id.Conversation
-	lastSaid              httpapi.Message
+	lastMessage           httpapi.Message
 	reservation           httpapi.Reservation
 }
 
-// travel lives through the whole story.
+// travel runs all steps of the story.
 func travel(ctx context.Context, out io.Writer, s settings) error {
-	nobody, err := httpapi.NewClient(s.Server)
+	anonymous, err := httpapi.NewClient(s.Server)
 	if err != nil {
 		return err
 	}
-	j := &journey{out: out, settings: s, nobody: nobody, run: strings.ToLower(rand.Text()[:10])}
+	j := &journey{out: out, settings: s, anonymous: anonymous, run: strings.ToLower(rand.Text()[:10])}
 	for i, step := range []struct {
 		title string
 		take  func(context.Context) error
 	}{
 		{"The server is ready, and the admin signs in", j.arrive},
-		{"Two people sign up, each with a bonus", j.signUp},
+		{"Two users sign up, and each gets a bonus", j.signUp},
 		{"They fill in their profiles", j.introduce},
-		{"They find each other by what they share", j.find},
+		{"They find each other by city and interest", j.find},
 		{"The voyager opens a conversation", j.open},
-		{"They talk, and every message is counted once", j.talk},
+		{"They talk, and each message is charged once", j.talk},
 		{"The local proposes an activity, the voyager accepts, and the tokens are held", j.agree},
 		{"The activity ends, and the local is paid", j.complete},
-		{"What the voyager cannot pay is refused, and changes nothing", j.overreach},
+		{"A price that the voyager cannot pay is refused, and no balance changes", j.overreach},
 		{"The voyager reports the local, and the admin resolves it", j.report},
 		{"The ledger is verified", j.verify},
 		{"They sign out", j.signOut},
@@ -77,7 +77,7 @@ func (j *journey) say(format string, args ...any) { fmt.Fprintf(j.out, "    "+fo
 
 func (j *journey) key(name string) idempotency.Key { return idempotency.Key(j.run + "-" + name) }
 
-// checkWallets compares both wallets with what they must hold, and shows them.
+// checkWallets compares both wallets with the expected ones, and prints them.
 func (j *journey) checkWallets(ctx context.Context) error {
 	for _, p := range j.signedIn {
 		if err := p.checkWallet(ctx); err != nil {
@@ -88,38 +88,38 @@ func (j *journey) checkWallets(ctx context.Context) error {
 	return nil
 }
 
-// refused sees that something was refused for the right reason.
-func refused(what string, got, want error) error {
+// refused returns an error unless got is the error want.
+func refused(action string, got, want error) error {
 	switch {
 	case errors.Is(got, want):
 		return nil
 	case got == nil:
-		return fmt.Errorf("%s: this was taken, and must be refused: %w", what, want)
+		return fmt.Errorf("%s: succeeded, want the error: %w", action, want)
 	default:
-		return fmt.Errorf("%s: must be refused: %w, but the answer was: %w", what, want, got)
+		return fmt.Errorf("%s: want the error: %w, but got: %w", action, want, got)
 	}
 }
 
 func (j *journey) arrive(ctx context.Context) error {
-	if err := j.nobody.Ready(ctx); err != nil {
+	if err := j.anonymous.Ready(ctx); err != nil {
 		return fmt.Errorf("%s (is the server running? go run ./examples/server): %w", j.settings.Server, err)
 	}
-	in, err := j.nobody.SignIn(ctx, j.settings.AdminEmail, j.settings.AdminPassword)
+	in, err := j.anonymous.SignIn(ctx, j.settings.AdminEmail, j.settings.AdminPassword)
 	if err != nil {
 		return fmt.Errorf("sign in %s: %w", j.settings.AdminEmail, err)
 	}
-	j.admin = newPerson(j.nobody, in)
+	j.admin = newPerson(j.anonymous, in)
 	return nil
 }
 
 func (j *journey) signUp(ctx context.Context) (err error) {
-	j.voyager, err = signUp(ctx, j.nobody, httpapi.SignUp{
+	j.voyager, err = signUp(ctx, j.anonymous, httpapi.SignUp{
 		Name: "Vera Voyager", Email: "vera-" + j.run + "@example.org", Password: "one small bag",
 	})
 	if err != nil {
 		return err
 	}
-	j.local, err = signUp(ctx, j.nobody, httpapi.SignUp{
+	j.local, err = signUp(ctx, j.anonymous, httpapi.SignUp{
 		Name: "Luca Local", Email: "luca-" + j.run + "@example.org", Password: "round the corner",
 	})
 	j.signedIn = []*person{j.voyager, j.local}
@@ -127,15 +127,16 @@ func (j *journey) signUp(ctx context.Context) (err error) {
 }
 
 func (j *journey) introduce(ctx context.Context) error {
-	there, err := j.nobody.Interests(ctx, httpapi.Paging{Limit: 2})
+	existing, err := j.anonymous.Interests(ctx, httpapi.Paging{Limit: 2})
 	if err != nil {
 		return err
 	}
-	j.interests = there.Items
+	j.interests = existing.Items
 	for n := len(j.interests); n < 2; n++ { // a server without demo data
-		added, err := j.admin.CreateInterest(ctx, httpapi.InterestInput{Name: fmt.Sprintf("Walking %s %d", j.run, n)}, j.key(fmt.Sprint("interest-", n)))
+		input := httpapi.InterestInput{Name: fmt.Sprintf("Walking %s %d", j.run, n)}
+		added, err := j.admin.CreateInterest(ctx, input, j.key(fmt.Sprint("interest-", n)))
 		if err != nil {
-			return fmt.Errorf("add an interest: %w", err)
+			return fmt.Errorf("create an interest: %w", err)
 		}
 		j.interests = append(j.interests, added)
 	}
@@ -170,7 +171,7 @@ func (j *journey) find(ctx context.Context) error {
 			return fmt.Errorf("%s searches: %w", seeker.user.Name, err)
 		}
 		if len(found.Items) != 1 || found.Items[0].Profile.UserID != sought.user.ID || found.Items[0].Score != 2 {
-			return fmt.Errorf("%s found %v, want %s alone, with a score of 2", seeker.user.Name, found.Items, sought.user.Name)
+			return fmt.Errorf("%s found %v, want only %s with a score of 2", seeker.user.Name, found.Items, sought.user.Name)
 		}
 	}
 	return nil
@@ -183,10 +184,10 @@ func (j *journey) open(ctx context.Context) error {
 	}
 	again, err := j.voyager.OpenConversation(ctx, j.local.user.ID, "")
 	if err != nil {
-		return fmt.Errorf("open it again: %w", err)
+		return fmt.Errorf("open the conversation again: %w", err)
 	}
 	if c.ID != again.ID {
-		return fmt.Errorf("opening it again made another one: %s and %s", c.ID, again.ID)
+		return fmt.Errorf("opening the conversation twice created two, %s and %s", c.ID, again.ID)
 	}
 	j.conversation = c.ID
 	return nil
@@ -206,8 +207,8 @@ func (j *journey) talk(ctx context.Context) error {
 		{j.local, "Then meet me at the fountain. Bring good shoes."},
 	} {
 		key := j.key(fmt.Sprint("say-", i))
-		if j.lastSaid, err = line.speaker.Send(ctx, j.conversation, httpapi.Draft{Content: &line.text}, key); err != nil {
-			return fmt.Errorf("%s says something: %w", line.speaker.user.Name, err)
+		if j.lastMessage, err = line.speaker.Send(ctx, j.conversation, httpapi.Draft{Content: &line.text}, key); err != nil {
+			return fmt.Errorf("send a message of %s: %w", line.speaker.user.Name, err)
 		}
 		line.speaker.wallet.Balance -= cost
 		if err := line.speaker.checkWallet(ctx); err != nil {
@@ -218,12 +219,13 @@ func (j *journey) talk(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the conversation: %w", err)
 	}
-	if c.UnreadCount != 2 || c.LastMessage == nil || c.LastMessage.ID != j.lastSaid.ID {
-		return fmt.Errorf("%s sees %d unread messages, want 2, and the last one said", j.voyager.user.Name, c.UnreadCount)
+	if c.UnreadCount != 2 || c.LastMessage == nil || c.LastMessage.ID != j.lastMessage.ID {
+		return fmt.Errorf("%s has %d unread messages, want 2, and %s as the last message",
+			j.voyager.user.Name, c.UnreadCount, j.lastMessage.ID)
 	}
-	marked, err := j.voyager.Read(ctx, j.conversation, j.lastSaid.ID, "")
+	marked, err := j.voyager.Read(ctx, j.conversation, j.lastMessage.ID, "")
 	if err != nil {
-		return fmt.Errorf("mark as read: %w", err)
+		return fmt.Errorf("mark messages as read: %w", err)
 	}
 	if marked != 2 {
 		return fmt.Errorf("%d messages were marked as read, want 2", marked)
@@ -232,7 +234,7 @@ func (j *journey) talk(ctx context.Context) error {
 	return nil
 }
 
-// firstMessage sends one message twice with one key, and finds out what it cost.
+// firstMessage sends a message twice with one key, and returns its cost.
 func (j *journey) firstMessage(ctx context.Context) (cost int64, err error) {
 	text := "Hello Luca! Would you show me your city?"
 	first, err := j.voyager.Send(ctx, j.conversation, httpapi.Draft{Content: &text}, j.key("hello"))
@@ -247,10 +249,10 @@ func (j *journey) firstMessage(ctx context.Context) (cost int64, err error) {
 	j.voyager.wallet = w
 	again, err := j.voyager.Send(ctx, j.conversation, httpapi.Draft{Content: &text}, j.key("hello"))
 	if err != nil {
-		return 0, fmt.Errorf("send it again with the same key: %w", err)
+		return 0, fmt.Errorf("send the message again with the same key: %w", err)
 	}
 	if first.ID != again.ID {
-		return 0, fmt.Errorf("sending twice with one key stored two messages, %s and %s", first.ID, again.ID)
+		return 0, fmt.Errorf("sending twice with one key saved two messages, %s and %s", first.ID, again.ID)
 	}
 	return cost, j.voyager.checkWallet(ctx)
 }
@@ -260,7 +262,7 @@ func (j *journey) agree(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	begin := time.Time(j.lastSaid.CreatedAt).Add(5 * time.Second) // by the server's clock
+	begin := time.Time(j.lastMessage.CreatedAt).Add(5 * time.Second) // by the server's clock
 	j.reservation, err = j.local.Propose(ctx, j.conversation, httpapi.Proposal{
 		Title: "Round the corner, in good shoes", Price: price,
 		Date: httpapi.Time(begin), EndDate: httpapi.Time(begin.Add(2 * time.Second)),
@@ -272,29 +274,29 @@ func (j *journey) agree(ctx context.Context) error {
 	if err := refused("accept one's own proposal", err, reservations.ErrStatus); err != nil {
 		return err
 	}
-	for range 2 { // as after a lost answer
+	for range 2 { // as after a lost response
 		j.reservation, err = j.voyager.Accept(ctx, j.reservation.ID, j.key("accept"))
 		if err != nil {
 			return fmt.Errorf("accept: %w", err)
 		}
 		if j.reservation.Status != reservations.Accepted {
-			return fmt.Errorf("it is %s, want %s", j.reservation.Status, reservations.Accepted)
+			return fmt.Errorf("the reservation is %s, want %s", j.reservation.Status, reservations.Accepted)
 		}
 	}
 	j.voyager.wallet.Balance -= j.reservation.Tokens
 	j.voyager.wallet.Held += j.reservation.Tokens
-	j.say("it costs %s, which is %d tokens", j.reservation.Price, j.reservation.Tokens)
+	j.say("the activity costs %s, which is %d tokens", j.reservation.Price, j.reservation.Tokens)
 	return nil
 }
 
 func (j *journey) complete(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	look := time.NewTicker(200 * time.Millisecond)
-	defer look.Stop()
+	poll := time.NewTicker(200 * time.Millisecond)
+	defer poll.Stop()
 	for j.reservation.Status != reservations.Completed {
 		select {
-		case <-look.C:
+		case <-poll.C:
 		case <-ctx.Done():
 			return fmt.Errorf("the reservation is still %s: %w", j.reservation.Status, ctx.Err())
 		}
@@ -304,13 +306,13 @@ func (j *journey) complete(ctx context.Context) error {
 		}
 		j.reservation = r
 	}
-	late := time.Time(j.reservation.UpdatedAt).Sub(time.Time(j.reservation.EndDate))
-	if late < 0 || late > 5*time.Second {
-		return fmt.Errorf("it was settled %v after its end, want 0 to 5 s", late)
+	delay := time.Time(j.reservation.UpdatedAt).Sub(time.Time(j.reservation.EndDate))
+	if delay < 0 || delay > 5*time.Second {
+		return fmt.Errorf("the reservation was settled %v after its end, want 0 to 5 s", delay)
 	}
 	j.voyager.wallet.Held -= j.reservation.Tokens
 	j.local.wallet.Balance += j.reservation.Tokens
-	j.say("it was settled %v after its end", late)
+	j.say("the reservation was settled %v after its end", delay)
 	return nil
 }
 
@@ -320,23 +322,23 @@ func (j *journey) overreach(ctx context.Context) error {
 		return err
 	}
 	begin := time.Time(j.reservation.UpdatedAt).Add(24 * time.Hour)
-	dear, err := j.voyager.Propose(ctx, j.conversation, httpapi.Proposal{
+	expensive, err := j.voyager.Propose(ctx, j.conversation, httpapi.Proposal{
 		Title: "The whole town, for me alone", Price: price,
 		Date: httpapi.Time(begin), EndDate: httpapi.Time(begin.Add(time.Hour)),
-	}, j.key("dear"))
+	}, j.key("expensive"))
 	if err != nil {
 		return fmt.Errorf("propose: %w", err)
 	}
-	_, err = j.local.Accept(ctx, dear.ID, "")
-	if err := refused("accept it", err, tokens.ErrTooFewTokens); err != nil {
+	_, err = j.local.Accept(ctx, expensive.ID, "")
+	if err := refused("accept a proposal that costs too much", err, tokens.ErrTooFewTokens); err != nil {
 		return err
 	}
-	withdrawn, err := j.voyager.Cancel(ctx, dear.ID, "")
+	cancelled, err := j.voyager.Cancel(ctx, expensive.ID, "")
 	if err != nil {
-		return fmt.Errorf("withdraw it: %w", err)
+		return fmt.Errorf("cancel the proposal: %w", err)
 	}
-	if withdrawn.Status != reservations.Cancelled {
-		return fmt.Errorf("it is %s, want %s", withdrawn.Status, reservations.Cancelled)
+	if cancelled.Status != reservations.Cancelled {
+		return fmt.Errorf("the reservation is %s, want %s", cancelled.Status, reservations.Cancelled)
 	}
 	return nil
 }
@@ -349,18 +351,18 @@ func (j *journey) report(ctx context.Context) error {
 		return err
 	}
 	_, err = j.voyager.Report(ctx, complaint, "")
-	if err := refused("report them again", err, moderation.ErrReportPending); err != nil {
+	if err := refused("report the same user again", err, moderation.ErrReportPending); err != nil {
 		return err
 	}
 	_, err = j.voyager.ReportByID(ctx, filed.ID)
-	if err := refused("read the report without being an admin", err, users.ErrAdminsOnly); err != nil {
+	if err := refused("read a report as a user", err, users.ErrAdminsOnly); err != nil {
 		return err
 	}
 	resolved, err := j.admin.ChangeReport(ctx, filed.ID, httpapi.ReportChange{
 		Status: kithttp.Some(moderation.Resolved), AdminNotes: kithttp.Some("They had a laugh about it."),
 	})
 	if err != nil {
-		return fmt.Errorf("resolve it: %w", err)
+		return fmt.Errorf("resolve the report: %w", err)
 	}
 	if resolved.Status != moderation.Resolved || resolved.ReviewedBy == nil || *resolved.ReviewedBy != j.admin.user.ID {
 		return fmt.Errorf("the report is %s, want %s by the admin", resolved.Status, moderation.Resolved)
@@ -386,7 +388,7 @@ func (j *journey) signOut(ctx context.Context) error {
 			return fmt.Errorf("sign out %s: %w", p.user.Name, err)
 		}
 		_, err := p.Me(ctx)
-		if err := refused("read the account of "+p.user.Name+", who is signed out", err, users.ErrNotSignedIn); err != nil {
+		if err := refused("read the account of "+p.user.Name+" after signing out", err, users.ErrNotSignedIn); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,6 @@
-// Command journey lives through the whole story against a running server: two people sign up, find each
-// other, talk, agree on an activity and pay for it, and one reports the other. It checks every
-// balance on the way, and exits with 1 where anything is off.
+// Command journey runs a complete story against a running server: two users sign up, find each
+// other, talk, agree on an activity and pay for it, and one reports the other. It checks all
+// balances after each step, and exits with status 1 if a check fails.
 //
 //	go run ./examples/journey --server http://localhost:8080
 package main
@@ -17,16 +17,16 @@ import (
 )
 
 type settings struct {
-	Server        string        `default:"http://localhost:8080" help:"Where the server is."`
-	AdminEmail    string        `default:"admin@example.org" help:"The address of an admin of it."`
-	AdminPassword string        `default:"cicerone-demo" help:"Their password."`
-	Timeout       time.Duration `default:"2m" help:"How long the whole journey may take."`
+	Server        string        `default:"http://localhost:8080" help:"The address of the server."`
+	AdminEmail    string        `default:"admin@example.org" help:"The e-mail address of an admin."`
+	AdminPassword string        `default:"cicerone-demo" help:"The password of the admin."`
+	Timeout       time.Duration `default:"2m" help:"The time limit for the whole journey."`
 }
 
 func main() {
 	var s settings
 	kong.Parse(&s, kong.Name("journey"),
-		kong.Description("Journey lives through the whole story of Cicerone against a running server, and checks every balance on the way."))
+		kong.Description("Journey runs a complete story against a running server, and checks all balances after each step."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)

@@ -9,34 +9,34 @@ import (
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
-// person is somebody who signed in, and what their wallet must hold by now.
+// person is a signed-in user.
 type person struct {
-	*httpapi.Client // that calls as them
+	*httpapi.Client // signed in as the user
 	user            httpapi.User
 	refreshToken    string
-	wallet          httpapi.Wallet
+	wallet          httpapi.Wallet // the expected one
 }
 
-func newPerson(nobody *httpapi.Client, in httpapi.SignedIn) *person {
-	return &person{Client: nobody.As(in.AccessToken), user: in.User, refreshToken: in.RefreshToken}
+func newPerson(anonymous *httpapi.Client, in httpapi.SignedIn) *person {
+	return &person{Client: anonymous.As(in.AccessToken), user: in.User, refreshToken: in.RefreshToken}
 }
 
-// signUp makes an account, twice with the same key as after a lost answer, and sees that there is one
-// bonus in its wallet.
-func signUp(ctx context.Context, nobody *httpapi.Client, in httpapi.SignUp) (*person, error) {
+// signUp creates an account. It sends the request twice with the same key, as after a lost
+// response, and checks that the wallet has one bonus.
+func signUp(ctx context.Context, anonymous *httpapi.Client, in httpapi.SignUp) (*person, error) {
 	key := idempotency.Key("sign-up-" + in.Email)
-	first, err := nobody.SignUp(ctx, in, key)
+	first, err := anonymous.SignUp(ctx, in, key)
 	if err != nil {
 		return nil, fmt.Errorf("sign up %s: %w", in.Email, err)
 	}
-	again, err := nobody.SignUp(ctx, in, key)
+	again, err := anonymous.SignUp(ctx, in, key)
 	if err != nil {
 		return nil, fmt.Errorf("sign up %s again with the same key: %w", in.Email, err)
 	}
 	if first.User.ID != again.User.ID {
-		return nil, fmt.Errorf("signing up twice with one key made two users, %s and %s", first.User.ID, again.User.ID)
+		return nil, fmt.Errorf("signing up twice with one key created two users, %s and %s", first.User.ID, again.User.ID)
 	}
-	p := newPerson(nobody, again)
+	p := newPerson(anonymous, again)
 	history, err := p.Transactions(ctx, httpapi.Paging{})
 	if err != nil {
 		return nil, fmt.Errorf("read the transactions of %s: %w", in.Email, err)
@@ -48,14 +48,14 @@ func signUp(ctx context.Context, nobody *httpapi.Client, in httpapi.SignUp) (*pe
 	return p, p.checkWallet(ctx)
 }
 
-// checkWallet compares the wallet with what it must hold.
+// checkWallet compares the wallet with the expected one.
 func (p *person) checkWallet(ctx context.Context) error {
 	w, err := p.Wallet(ctx)
 	if err != nil {
 		return fmt.Errorf("read the wallet of %s: %w", p.user.Name, err)
 	}
 	if w != p.wallet {
-		return fmt.Errorf("%s has %d tokens and %d held, but must have %d and %d",
+		return fmt.Errorf("%s has %d tokens and %d held, want %d and %d",
 			p.user.Name, w.Balance, w.Held, p.wallet.Balance, p.wallet.Held)
 	}
 	return nil

@@ -33,7 +33,7 @@ import (
 //     (UseRefreshToken), an interest (HoldInterest, AddInterest, SaveInterest), the pair of a conversation
 //     (OpenConversation);
 //  3. users, by id ascending (Pin, Hold, HoldWithAdmins; Save, SetPassword and Erase of one that is not held yet);
-//  4. calendars of locals, by user id ascending (HoldCalendar; Move to Accepted, of one that is not held yet);
+//  4. calendars of locals, by user id ascending (Move to Accepted);
 //  5. reservations, by id ascending (Reservations.Hold; Move of one that is not held yet);
 //  6. a conversation, if a store locks one to order its messages;
 //  7. wallets, by user id ascending (Post, Tokens.Close);

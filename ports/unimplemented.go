@@ -284,13 +284,10 @@ func (UnimplementedReservations) Add(context.Context, reservations.Reservation) 
 func (UnimplementedReservations) Reservation(context.Context, id.Reservation) (reservations.Reservation, error) {
 	return reservations.Reservation{}, unimplemented("reservations.Repository.Reservation")
 }
-func (UnimplementedReservations) HoldCalendar(context.Context, id.User) error {
-	return unimplemented("reservations.Repository.HoldCalendar")
-}
 func (UnimplementedReservations) Hold(context.Context, id.Reservation) (reservations.Reservation, error) {
 	return reservations.Reservation{}, unimplemented("reservations.Repository.Hold")
 }
-func (UnimplementedReservations) Move(context.Context, id.Reservation, reservations.Status, reservations.Status, time.Time) (reservations.Moved, error) {
+func (UnimplementedReservations) Move(context.Context, reservations.Reservation, reservations.Status, time.Time) (reservations.Moved, error) {
 	return 0, unimplemented("reservations.Repository.Move")
 }
 func (UnimplementedReservations) Held(context.Context, id.User) (int64, error) {

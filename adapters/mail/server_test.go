@@ -24,28 +24,28 @@ const (
 	password = "s3cret-of-the-relay"
 )
 
-// delivery is a message that the server accepted.
+// delivery is a message as the server took it.
 type delivery struct {
 	encrypted  bool
-	user       string // that signed in
+	user       string // who signed in
 	from, to   string // the parameters of MAIL FROM and RCPT TO
 	data       string // with LF for CRLF, and without the doubled dots
-	afterwards string // the verbs received after the message
+	afterwards string // the verbs that came behind it
 }
 
-// server is a minimal SMTP server on loopback.
+// server is an SMTP server on loopback, as much of one as a client can tell.
 type server struct {
-	tls        mail.TLS
-	auth       string            // the mechanisms that it offers
-	replies    map[string]string // to a verb, instead of the default reply
-	hangAt     string            // the verb to which it does not respond
-	noStartTLS bool              // do not offer STARTTLS
+	tls      mail.TLS
+	auth     string            // the mechanisms that it offers
+	answers  map[string]string // what it says to a verb instead of the usual
+	hangAt   string            // the verb at which it falls silent
+	untaught bool              // does not know EHLO's extensions
 
 	config *tls.Config
 	roots  *x509.CertPool
 	port   int
 
-	hanging chan struct{} // receives a value when it does not respond
+	hanging chan struct{} // gets a value when it has fallen silent
 	mu      sync.Mutex
 	taken   []delivery
 }
@@ -82,7 +82,7 @@ func (s *server) start(t *testing.T) *server {
 	return s
 }
 
-// client returns the configuration of a client for the server.
+// client is the configuration that fits the server.
 func (s *server) client() mail.Config {
 	c := mail.Config{
 		Host: "127.0.0.1", Port: s.port, TLS: s.tls, RootCAs: s.roots,
@@ -100,11 +100,11 @@ func (s *server) deliveries() []delivery {
 	return slices.Clone(s.taken)
 }
 
-// serve serves one connection until the client closes it.
+// serve holds one conversation. It ends when the client hangs up.
 func (s *server) serve(conn net.Conn) {
-	defer func() { _ = conn.Close() }() // conn is replaced after STARTTLS; the client may have closed it
+	defer func() { _ = conn.Close() }() // the client may be gone; conn may be a TLS one by then
 	lines := bufio.NewReader(conn)
-	say := func(line string) { _, _ = conn.Write([]byte(line + "\r\n")) } // the next read reports a closed connection
+	say := func(line string) { _, _ = conn.Write([]byte(line + "\r\n")) } // a client that is gone is seen when reading
 	current := delivery{encrypted: s.tls == mail.ImplicitTLS}
 
 	say("220 relay.test ESMTP")
@@ -126,8 +126,8 @@ func (s *server) serve(conn net.Conn) {
 			_, _ = lines.ReadString('\n') // returns when the client hangs up
 			return
 		}
-		if reply, ok := s.replies[verb]; ok {
-			say(reply)
+		if answer, ok := s.answers[verb]; ok {
+			say(answer)
 			continue
 		}
 		switch verb {
@@ -153,8 +153,8 @@ func (s *server) serve(conn net.Conn) {
 		case "DATA":
 			say("354 go on")
 			current.data = readData(lines)
-			if reply, ok := s.replies["."]; ok {
-				say(reply)
+			if answer, ok := s.answers["."]; ok {
+				say(answer)
 				continue
 			}
 			s.mu.Lock()
@@ -174,7 +174,7 @@ func (s *server) serve(conn net.Conn) {
 
 func (s *server) greet(say func(string), encrypted bool) {
 	say("250-relay.test")
-	if s.tls == mail.StartTLS && !s.noStartTLS && !encrypted {
+	if s.tls == mail.StartTLS && !s.untaught && !encrypted {
 		say("250-STARTTLS")
 	}
 	if s.auth != "" {
@@ -183,15 +183,15 @@ func (s *server) greet(say func(string), encrypted bool) {
 	say("250 8BITMIME")
 }
 
-// signIn returns the name of the user that signed in, or "".
+// signIn gives the user who signed in, or nothing.
 func (s *server) signIn(argument string, lines *bufio.Reader, say func(string)) string {
 	decode := func(line string) string {
-		b, _ := base64.StdEncoding.DecodeString(strings.TrimSpace(line)) // invalid base64 does not match
+		b, _ := base64.StdEncoding.DecodeString(strings.TrimSpace(line)) // what is not base64 is no credential
 		return string(b)
 	}
 	ask := func(prompt string) string {
 		say("334 " + base64.StdEncoding.EncodeToString([]byte(prompt)))
-		line, _ := lines.ReadString('\n') // an incomplete line does not match
+		line, _ := lines.ReadString('\n') // what is cut off is no credential
 		return decode(line)
 	}
 	mechanism, initial, _ := strings.Cut(argument, " ")
@@ -220,8 +220,7 @@ func readData(lines *bufio.Reader) string {
 	}
 }
 
-// certificate returns a configuration with a new certificate for loopback, and a pool that trusts
-// it.
+// certificate makes one for loopback, and the pool that trusts it.
 func certificate(t *testing.T) (*tls.Config, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -7,6 +7,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 type reservationTables struct {
@@ -106,10 +107,6 @@ func (r reservationsRepository) Reservation(ctx context.Context, reservation id.
 	return there, err
 }
 
-func (r reservationsRepository) HoldCalendar(ctx context.Context, _ id.User) error {
-	return r.write(ctx, func(*state) error { return nil })
-}
-
 func (r reservationsRepository) Hold(ctx context.Context, reservation id.Reservation) (there reservations.Reservation, err error) {
 	err = r.write(ctx, func(s *state) error {
 		var found bool
@@ -121,15 +118,15 @@ func (r reservationsRepository) Hold(ctx context.Context, reservation id.Reserva
 	return there, err
 }
 
-func (r reservationsRepository) Move(ctx context.Context, reservation id.Reservation, from, to reservations.Status, at time.Time) (moved reservations.Moved, err error) {
+func (r reservationsRepository) Move(ctx context.Context, moving reservations.Reservation, to reservations.Status, at time.Time) (moved reservations.Moved, err error) {
 	err = r.write(ctx, func(s *state) error {
-		next, found := s.reservation(reservation)
+		next, found := s.reservation(moving.ID)
 		switch {
 		case !found:
 			return notFound("a reservation")
 		case !to.Valid():
 			return broken("a reservation's status exists")
-		case next.Status != from:
+		case next.Status != moving.Status:
 			moved = reservations.Stale
 			return nil
 		case to == reservations.Accepted && s.overlaps(&next):
@@ -187,4 +184,21 @@ func (r reservationsRepository) Due(ctx context.Context, now time.Time, limit in
 		return nil
 	})
 	return due, err
+}
+
+var reservationRows = mapping[*reservations.Reservation]{
+	tree: func(s *state) *tree[*reservations.Reservation] { return &s.reservations },
+	row: func(r *reservations.Reservation) ports.Row {
+		return ports.Row{
+			[16]byte(r.ID), [16]byte(r.ConversationID), [16]byte(r.VoyagerID), [16]byte(r.LocalID), [16]byte(r.CreatorID),
+			r.Title, r.Price.String(), r.Tokens, r.Date, r.EndDate, string(r.Status), r.CreatedAt, r.UpdatedAt,
+		}
+	},
+	add: func(s *state, v *values) error {
+		var r reservations.Reservation
+		r.ID, r.ConversationID, r.VoyagerID, r.LocalID, r.CreatorID = v.id(), v.id(), v.id(), v.id(), v.id()
+		r.Title, r.Price, r.Tokens, r.Date, r.EndDate = v.text(), v.price(), v.int(), v.time(), v.time()
+		r.Status, r.CreatedAt, r.UpdatedAt = reservations.Status(v.text()), v.time(), v.time()
+		return s.addReservation(r)
+	},
 }

@@ -121,14 +121,13 @@ func (f *fixture) bookings(ctx context.Context, tx ports.Tx, c messaging.Convers
 	} {
 		r := f.reservation(c, i)
 		errs = append(errs, tx.Reservations().Add(ctx, r))
-		from := r.Status
 		for _, to := range statuses {
-			moved, err := tx.Reservations().Move(ctx, r.ID, from, to, noon.Add(time.Minute))
+			moved, err := tx.Reservations().Move(ctx, r, to, noon.Add(time.Minute))
 			if moved != reservations.Done {
 				f.Errorf("a reservation did not move to %s: %v", to, moved)
 			}
 			errs = append(errs, err)
-			from = to
+			r.Status = to
 		}
 	}
 	return errors.Join(errs...)

@@ -10,10 +10,15 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
-	"github.com/cicerone-go/cicerone/ports"
 )
 
-var bookings = tableOf(ports.ReservationLayout)
+func scanReservation(r *record) reservations.Reservation {
+	return reservations.Reservation{
+		ID: r.id("_id"), ConversationID: r.id("conversation_id"), VoyagerID: r.id("voyager_id"), LocalID: r.id("local_id"),
+		CreatorID: r.id("creator_id"), Title: r.text("title"), Price: r.price("price"), Tokens: r.int("tokens"), Date: r.time("date"),
+		EndDate: r.time("end_date"), Status: reservations.Status(r.text("status")), CreatedAt: r.time("created_at"), UpdatedAt: r.time("updated_at"),
+	}
+}
 
 // insertReservation adds a reservation, of which doc has the columns.
 func (t *txn) insertReservation(doc bson.D) {
@@ -29,7 +34,7 @@ func holdReservation(ctx context.Context, t *txn, reservation id.Reservation) (r
 	if err := t.queueFor(ctx, turnOf(turnOfReservation, reservation)); err != nil {
 		return reservations.Reservation{}, err
 	}
-	there, err := holding(ctx, t, bookings.scan,
+	there, err := holding(ctx, t, scanReservation,
 		hold{in: reservationsIn, filter: d("_id", uuid(reservation)), change: guarded()})
 	if err == nil {
 		t.reservations[reservation] = there
@@ -66,7 +71,14 @@ func (r reservationsRepository) Add(ctx context.Context, n reservations.Reservat
 				return err
 			}
 		}
-		t.insertReservation(bookings.doc(n))
+		price, err := amount(n.Price)
+		if err != nil {
+			return err
+		}
+		t.insertReservation(d("_id", uuid(n.ID), "conversation_id", uuid(n.ConversationID), "voyager_id", uuid(n.VoyagerID),
+			"local_id", uuid(n.LocalID), "creator_id", uuid(n.CreatorID), "title", n.Title, "price", price, "tokens", n.Tokens,
+			"date", date(n.Date), "end_date", date(n.EndDate), "status", string(n.Status), "created_at", date(n.CreatedAt),
+			"updated_at", date(n.UpdatedAt)))
 		return nil
 	})
 }
@@ -85,14 +97,10 @@ func mayStand(ctx context.Context, t *txn, n reservations.Reservation) error {
 
 func (r reservationsRepository) Reservation(ctx context.Context, reservation id.Reservation) (there reservations.Reservation, err error) {
 	err = r.read(ctx, func(t *txn) (err error) {
-		there, err = find(ctx, t, bookings.scan, query{in: reservationsIn, filter: d("_id", uuid(reservation))})
+		there, err = find(ctx, t, scanReservation, query{in: reservationsIn, filter: d("_id", uuid(reservation))})
 		return orNotFound(err, "a reservation")
 	})
 	return there, err
-}
-
-func (r reservationsRepository) HoldCalendar(ctx context.Context, local id.User) error {
-	return r.write(ctx, func(t *txn) error { return holdCalendar(ctx, t, local) })
 }
 
 func (r reservationsRepository) Hold(ctx context.Context, reservation id.Reservation) (there reservations.Reservation, err error) {
@@ -103,20 +111,22 @@ func (r reservationsRepository) Hold(ctx context.Context, reservation id.Reserva
 	return there, err
 }
 
-func (r reservationsRepository) Move(ctx context.Context, reservation id.Reservation, from, to reservations.Status, at time.Time) (moved reservations.Moved, err error) {
+func (r reservationsRepository) Move(ctx context.Context, moving reservations.Reservation, to reservations.Status, at time.Time) (moved reservations.Moved, err error) {
 	err = r.write(ctx, func(t *txn) error {
-		there, err := holdReservation(ctx, t, reservation)
+		if to == reservations.Accepted {
+			if err := holdCalendar(ctx, t, moving.LocalID); err != nil {
+				return err
+			}
+		}
+		there, err := holdReservation(ctx, t, moving.ID)
 		if err != nil {
 			return err
 		}
-		if there.Status != from {
+		if there.Status != moving.Status {
 			moved = reservations.Stale
 			return nil
 		}
 		if to == reservations.Accepted {
-			if err := holdCalendar(ctx, t, there.LocalID); err != nil {
-				return err
-			}
 			clash, err := overlaps(ctx, t, there)
 			if err != nil {
 				return err
@@ -127,8 +137,8 @@ func (r reservationsRepository) Move(ctx context.Context, reservation id.Reserva
 			}
 		}
 		there.Status, there.UpdatedAt = to, at
-		t.reservations[reservation] = there
-		t.later(reservationsIn, changing(d("_id", uuid(reservation)), d("$set", d("status", string(to), "updated_at", date(at)))))
+		t.reservations[moving.ID] = there
+		t.later(reservationsIn, changing(d("_id", uuid(moving.ID)), d("$set", d("status", string(to), "updated_at", date(at)))))
 		return nil
 	})
 	return moved, err
@@ -151,7 +161,7 @@ func (r reservationsRepository) InConversation(
 	ctx context.Context, conversation id.Conversation, last *page.Moment, limit int,
 ) (all []reservations.Reservation, err error) {
 	err = r.read(ctx, func(t *txn) (err error) {
-		all, err = listPage(ctx, t, bookings.scan, limit, query{
+		all, err = listPage(ctx, t, scanReservation, limit, query{
 			in: reservationsIn, filter: append(d("conversation_id", uuid(conversation)), past(last, "$lt", "created_at", "_id")...),
 			sort: d("created_at", -1, "_id", -1),
 		})
@@ -168,7 +178,7 @@ func (r reservationsRepository) Of(
 		if status != "" {
 			filter = append(filter, d("status", string(status))...)
 		}
-		all, err = listPage(ctx, t, bookings.scan, limit, query{
+		all, err = listPage(ctx, t, scanReservation, limit, query{
 			in: reservationsIn, filter: append(filter, past(last, "$lt", "created_at", "_id")...), sort: d("created_at", -1, "_id", -1),
 		})
 		return err

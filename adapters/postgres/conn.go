@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -76,8 +77,8 @@ func (c *conn) flush(ctx context.Context) error {
 // errNone is find's answer where there is no row.
 var errNone = errors.New("no row")
 
-// find reads the one row that a statement answers, or returns errNone.
-func find[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s statement, args ...any) (found T, err error) {
+// find reads the one row that a statement answers, or errNone.
+func find[T any](ctx context.Context, c *conn, scan func(r *row) T, s statement, args ...any) (found T, err error) {
 	all, err := list(ctx, c, scan, s, args...)
 	switch {
 	case err != nil:
@@ -89,7 +90,7 @@ func find[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s statem
 }
 
 // list reads all rows that a statement answers.
-func list[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s statement, args ...any) (all []T, err error) {
+func list[T any](ctx context.Context, c *conn, scan func(r *row) T, s statement, args ...any) (all []T, err error) {
 	err = c.ask(ctx, command{s, args}, func(results pgx.BatchResults) error {
 		all = nil // of an answer that was cut short
 		rows, err := results.Query()
@@ -99,20 +100,13 @@ func list[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s statem
 		defer rows.Close()
 		for rows.Next() {
 			r := &row{fields: rows.FieldDescriptions(), values: rows.RawValues(), types: rows.Conn().TypeMap()}
-			var zero T
-			all = append(all, zero)
-			if scan(r, &all[len(all)-1]); r.err != nil {
+			if all = append(all, scan(r)); r.err != nil {
 				return r.err
 			}
 		}
 		return rows.Err()
 	})
 	return all, err
-}
-
-// value is the scan of a single column.
-func value[T any](take func(r *row) T) func(r *row, v *T) {
-	return func(r *row, v *T) { *v = take(r) }
 }
 
 // ask makes a round trip: what begins the transaction, what is queued, and a question, whose answer read
@@ -135,7 +129,11 @@ func (c *conn) end(ctx context.Context) error {
 	if c.frame.commit == "" || !c.begun && len(c.queue) == 0 {
 		return nil
 	}
-	commands := append(c.waiting(), command{c.frame.commit, nil})
+	commands := c.waiting()
+	if c.lease == nil {
+		commands = append(commands, command{giveBack, nil})
+	}
+	commands = append(commands, command{c.frame.commit, nil})
 	err := c.roundTrip(ctx, commands, func(results pgx.BatchResults) error {
 		tag, err := results.Exec()
 		if err == nil && tag.String() == "ROLLBACK" {
@@ -162,7 +160,35 @@ func (c *conn) waiting() []command {
 	if c.frame.begin != "" && !c.begun {
 		commands = append(commands, command{c.frame.begin, nil})
 	}
+	switch {
+	case c.begun:
+	case c.lease == nil:
+		commands = append(commands, command{lend, c.store.options.values()})
+	case c.store.hosts:
+		commands = append(commands, command{set, c.store.options.values()})
+	}
 	return append(commands, c.queue...)
+}
+
+// What a host's session, or its transaction, has to keep to during a unit. Settings are local to the transaction,
+// which without a BEGIN is one round trip; those of a host's transaction are put back, as they would stay after the
+// savepoint is released.
+var (
+	set  = setting(func(i int, name string) string { return fmt.Sprintf("set_config('%s', $%d, true)", name, i+1) })
+	lend = setting(func(i int, name string) string {
+		return fmt.Sprintf("set_config('cicerone.%s', current_setting('%[1]s'), true), set_config('%[1]s', $%[2]d, true)", name, i+1)
+	})
+	giveBack = setting(func(_ int, name string) string {
+		return fmt.Sprintf("set_config('%s', current_setting('cicerone.%[1]s'), true)", name)
+	})
+)
+
+func setting(of func(i int, name string) string) statement {
+	parts := make([]string, len(settings))
+	for i, name := range settings {
+		parts[i] = of(i, name)
+	}
+	return statement("SELECT " + strings.Join(parts, ", "))
 }
 
 // roundTrip sends commands in one go. The answers of all but the last are only looked at for errors.

@@ -34,7 +34,7 @@ func open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.configure(config)
+	o.configureOwn(config)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("make a pool: %w", err)
@@ -66,7 +66,8 @@ func parse(dsn string) (*pgxpool.Config, error) {
 }
 
 // New makes a store on a pool of the host's, which stays the host's to close; it should have been set up by
-// Options.Configure. Errors are those of Open.
+// Options.Configure. Every unit of work sets its timeouts for itself, without a round trip of its own. Errors are
+// those of Open.
 func New(ctx context.Context, pool *pgxpool.Pool, o Options) (*Store, error) {
 	o, err := o.withDefaults()
 	if err == nil && o.Exclusive {
@@ -76,6 +77,7 @@ func New(ctx context.Context, pool *pgxpool.Pool, o Options) (*Store, error) {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	s := newStore(pool, o, func() {})
+	s.hosts = true
 	if err := s.check(ctx); err != nil {
 		return nil, fmt.Errorf("postgres: %w", errors.Join(err, s.Close(context.WithoutCancel(ctx))))
 	}
@@ -90,7 +92,7 @@ func (s *Store) check(ctx context.Context) error {
 	}
 	c := &conn{store: s, lease: lease, on: lease}
 	defer c.leave(ctx)
-	refusals, err := list(ctx, c, value((*row).text), `
+	refusals, err := list(ctx, c, (*row).text, `
 		SELECT 'it is PostgreSQL ' || current_setting('server_version') || ', and 13 or later is needed'
 			WHERE current_setting('server_version_num')::int < $1
 		UNION ALL SELECT name || ' is off: what was committed could be lost'

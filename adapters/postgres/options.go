@@ -93,8 +93,9 @@ func (o Options) patience() time.Duration { return o.StatementTimeout + grace }
 // prefix stands before each table's name.
 func (o Options) prefix() string { return pgx.Identifier{o.Schema}.Sanitize() + "." }
 
-// Configure sets up a host's pool as Open does its own: timeouts, cancelling, and the note that the store is in use.
-// Call it before pgxpool.NewWithConfig, and give the pool to New with the same options.
+// Configure sets up a host's pool: how many connections it keeps, cancelling, and the note that the store is in use.
+// Call it before pgxpool.NewWithConfig, and give the pool to New with the same options. It changes no setting of the
+// sessions: each unit of work sets its timeouts for itself, and the host's own queries keep the host's.
 func (o Options) Configure(config *pgxpool.Config) error {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -102,6 +103,32 @@ func (o Options) Configure(config *pgxpool.Config) error {
 	}
 	o.configure(config)
 	return nil
+}
+
+// settings are what the server keeps to during a unit of work.
+var settings = []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "jit"}
+
+// values are those of settings. To compile a wide search takes longer than it saves.
+func (o Options) values() []any {
+	ms := func(d time.Duration) any { return strconv.FormatInt(d.Milliseconds(), 10) }
+	return []any{ms(o.StatementTimeout), ms(o.LockTimeout), ms(o.IdleTimeout), "off"}
+}
+
+// configureOwn sets up a pool that nobody else uses: its sessions have the settings of units.
+func (o Options) configureOwn(config *pgxpool.Config) {
+	o.configure(config)
+	params := config.ConnConfig.RuntimeParams
+	setUnlessSet(params, "application_name", "cicerone")
+	if o.PgBouncer {
+		return
+	}
+	for i, value := range o.values() {
+		if name := settings[i]; name == "jit" {
+			setUnlessSet(params, name, value.(string))
+		} else {
+			params[name] = value.(string)
+		}
+	}
 }
 
 func (o Options) configure(config *pgxpool.Config) {
@@ -113,7 +140,6 @@ func (o Options) configure(config *pgxpool.Config) {
 	if conn.ConnectTimeout == 0 {
 		conn.ConnectTimeout = dialTime
 	}
-	setUnlessSet(conn.RuntimeParams, "application_name", "cicerone")
 	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler { return &canceller{conn: c} }
 	if o.PgBouncer {
 		conn.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
@@ -122,12 +148,6 @@ func (o Options) configure(config *pgxpool.Config) {
 	if m := conn.DefaultQueryExecMode; m == pgx.QueryExecModeExec || m == pgx.QueryExecModeSimpleProtocol {
 		conn.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement // those guess the types of what is sent, and not ours
 	}
-	for name, d := range map[string]time.Duration{
-		"statement_timeout": o.StatementTimeout, "lock_timeout": o.LockTimeout, "idle_in_transaction_session_timeout": o.IdleTimeout,
-	} {
-		conn.RuntimeParams[name] = strconv.FormatInt(d.Milliseconds(), 10)
-	}
-	setUnlessSet(conn.RuntimeParams, "jit", "off") // to compile a wide search takes longer than it saves
 	if o.Exclusive {
 		config.MaxConns, config.MinConns = 1, 1 // two would shut each other out
 	}

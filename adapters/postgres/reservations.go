@@ -2,23 +2,32 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
-	"github.com/cicerone-go/cicerone/ports"
+	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-var (
-	bookings = tableOf(ports.ReservationLayout)
+const reservationColumns = `id, conversation_id, voyager_id, local_id, creator_id, title, price::text, tokens, date, end_date, status,
+	created_at, updated_at`
 
-	readReservation = "SELECT " + bookings.columns + " FROM @reservations WHERE id = $1"
-	holdReservation = readReservation + " FOR NO KEY UPDATE"
+func scanReservation(r *row) reservations.Reservation {
+	return reservations.Reservation{
+		ID: r.id(), ConversationID: r.id(), VoyagerID: r.id(), LocalID: r.id(), CreatorID: r.id(), Title: r.text(), Price: r.price(),
+		Tokens: r.int(), Date: r.time(), EndDate: r.time(), Status: reservations.Status(r.text()), CreatedAt: r.time(), UpdatedAt: r.time(),
+	}
+}
+
+const (
+	readReservation statement = "SELECT " + reservationColumns + " FROM @reservations WHERE id = $1"
+	holdReservation statement = readReservation + " FOR NO KEY UPDATE"
 )
 
 func findReservation(ctx context.Context, c *conn, s statement, reservation id.Reservation) (reservations.Reservation, error) {
-	r, err := find(ctx, c, bookings.scan, s, uuid(reservation))
+	r, err := find(ctx, c, scanReservation, s, uuid(reservation))
 	return r, orNotFound(err, "a reservation")
 }
 
@@ -26,7 +35,10 @@ type reservationsRepository struct{ *unit }
 
 func (r reservationsRepository) Add(ctx context.Context, n reservations.Reservation) error {
 	return r.write(ctx, func(c *conn) error {
-		c.later(bookings.insert, bookings.args(n)...)
+		c.later(`INSERT INTO @reservations (id, conversation_id, voyager_id, local_id, creator_id, title, price, tokens, date, end_date,
+			status, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+			uuid(n.ID), uuid(n.ConversationID), uuid(n.VoyagerID), uuid(n.LocalID), uuid(n.CreatorID), n.Title, n.Price.String(),
+			n.Tokens, n.Date, n.EndDate, string(n.Status), n.CreatedAt, n.UpdatedAt)
 		return nil
 	})
 }
@@ -39,17 +51,6 @@ func (r reservationsRepository) Reservation(ctx context.Context, reservation id.
 	return there, err
 }
 
-// holdCalendar keeps those who accept for one local from meeting in the constraint: many at once would be one deadlock after the
-// other, each of which the server notices after a second.
-func (c *conn) holdCalendar(local id.User) { c.hold("calendar", local.String()) }
-
-func (r reservationsRepository) HoldCalendar(ctx context.Context, local id.User) error {
-	return r.write(ctx, func(c *conn) error {
-		c.holdCalendar(local)
-		return c.flush(ctx)
-	})
-}
-
 func (r reservationsRepository) Hold(ctx context.Context, reservation id.Reservation) (there reservations.Reservation, err error) {
 	err = r.write(ctx, func(c *conn) (err error) {
 		there, err = findReservation(ctx, c, holdReservation, reservation)
@@ -58,43 +59,58 @@ func (r reservationsRepository) Hold(ctx context.Context, reservation id.Reserva
 	return there, err
 }
 
-func (r reservationsRepository) Move(ctx context.Context, reservation id.Reservation, from, to reservations.Status, at time.Time) (moved reservations.Moved, err error) {
+// Move is one round trip, unless it refuses. The calendar is locked by a statement before the one that looks for
+// overlaps, which sees what the lock's last holder committed. Without that lock, units that accept for one local
+// would meet in the constraint: many at once are one deadlock after the other, each of which the server notices
+// after a second.
+func (r reservationsRepository) Move(ctx context.Context, moving reservations.Reservation, to reservations.Status, at time.Time) (moved reservations.Moved, err error) {
 	err = r.write(ctx, func(c *conn) error {
-		there, err := findReservation(ctx, c, holdReservation, reservation)
-		if err != nil {
-			return err
-		}
-		if there.Status != from {
-			moved = reservations.Stale
-			return nil
-		}
+		move := moveReservation
 		if to == reservations.Accepted {
-			c.holdCalendar(there.LocalID)
-			overlaps, err := overlaps(ctx, c, there)
-			if err != nil {
-				return err
-			}
-			if overlaps {
-				moved = reservations.Overlaps
-				return nil
-			}
+			c.hold("calendar", moving.LocalID.String())
+			move += " AND NOT " + overlapping
 		}
-		_, err = c.exec(ctx, "UPDATE @reservations SET status = $1, updated_at = $2 WHERE id = $3", string(to), at, uuid(reservation))
+		changed, err := c.exec(ctx, move, uuid(moving.ID), string(moving.Status), string(to), at)
+		if err == nil && changed == 0 {
+			moved, err = whyNotMoved(ctx, c, moving, to)
+		}
 		return err
 	})
 	return moved, err
 }
 
-// overlaps asks what the constraint would refuse, so that the unit can go on.
-func overlaps(ctx context.Context, c *conn, r reservations.Reservation) (bool, error) {
-	return find(ctx, c, value((*row).bool), `SELECT EXISTS (SELECT 1 FROM @reservations
-		WHERE status = 'accepted' AND local_id = $1 AND tstzrange(date, end_date, '[)') && tstzrange($2, $3, '[)') AND id <> $4)`,
-		uuid(r.LocalID), r.Date, r.EndDate, uuid(r.ID))
+const (
+	moveReservation statement = "UPDATE @reservations SET status = $3, updated_at = $4 WHERE id = $1 AND status = $2"
+
+	// overlapping is what the constraint would refuse, so that the unit can continue.
+	overlapping statement = `EXISTS (SELECT 1 FROM @reservations AS other
+		WHERE other.status = 'accepted' AND other.local_id = reservations.local_id AND other.id <> reservations.id
+			AND tstzrange(other.date, other.end_date, '[)') && tstzrange(reservations.date, reservations.end_date, '[)'))`
+)
+
+// whyNotMoved finds the reason why a reservation was not moved. If there is none any more, another unit has just
+// changed what was in the way, and this one runs again.
+func whyNotMoved(ctx context.Context, c *conn, moving reservations.Reservation, to reservations.Status) (reservations.Moved, error) {
+	var clash bool
+	status, err := find(ctx, c, func(r *row) reservations.Status {
+		status := reservations.Status(r.text())
+		clash = r.bool()
+		return status
+	}, "SELECT status, "+overlapping+" FROM @reservations WHERE id = $1", uuid(moving.ID))
+	switch {
+	case err != nil:
+		return 0, orNotFound(err, "a reservation")
+	case status != moving.Status:
+		return reservations.Stale, nil
+	case clash && to == reservations.Accepted:
+		return reservations.Overlaps, nil
+	}
+	return 0, uow.ErrConflict.Because(errors.New("the reservation was changed meanwhile"))
 }
 
 func (r reservationsRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		held, err = find(ctx, c, value((*row).int),
+		held, err = find(ctx, c, (*row).int,
 			"SELECT coalesce(sum(tokens), 0)::bigint FROM @reservations WHERE voyager_id = $1 AND status = 'accepted'", uuid(user))
 		return err
 	})
@@ -106,7 +122,7 @@ func (r reservationsRepository) InConversation(
 ) (all []reservations.Reservation, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
 		at, item := before(last)
-		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+` FROM @reservations
+		all, err = list(ctx, c, scanReservation, "SELECT "+reservationColumns+` FROM @reservations
 			WHERE conversation_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4`,
 			uuid(conversation), at, item, limited(limit))
 		return err
@@ -128,8 +144,8 @@ func (r reservationsRepository) Of(
 		pageOf := func(role statement) statement {
 			return "(SELECT * FROM @reservations WHERE " + role + " = $1 AND " + q.text() + " ORDER BY created_at DESC, id DESC LIMIT $4)"
 		}
-		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+" FROM ("+
-			pageOf("voyager_id")+" UNION ALL "+pageOf("local_id")+") AS reservations ORDER BY created_at DESC, id DESC LIMIT $4", q.args...)
+		all, err = list(ctx, c, scanReservation, "SELECT "+reservationColumns+" FROM ("+
+			pageOf("voyager_id")+" UNION ALL "+pageOf("local_id")+") AS theirs ORDER BY created_at DESC, id DESC LIMIT $4", q.args...)
 		return err
 	})
 	return all, err
@@ -137,7 +153,7 @@ func (r reservationsRepository) Of(
 
 func (r reservationsRepository) Due(ctx context.Context, now time.Time, limit int) (due []id.Reservation, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		due, err = list(ctx, c, func(r *row, due *id.Reservation) { *due = r.id() },
+		due, err = list(ctx, c, func(r *row) id.Reservation { return r.id() },
 			"SELECT id FROM @reservations WHERE status = 'accepted' AND end_date <= $1 ORDER BY end_date, id LIMIT $2",
 			now, limited(limit))
 		return err

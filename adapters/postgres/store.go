@@ -20,6 +20,7 @@ var _ ports.Storage = (*Store)(nil)
 // Store is a schema of a database. It is safe for concurrent use; Open and New make one.
 type Store struct {
 	pool    *pgxpool.Pool
+	hosts   bool // the pool is a host's, and its sessions have none of our settings
 	options Options
 	texts   sync.Map // statement to its text
 	gate    *uow.Gate
@@ -130,7 +131,7 @@ func (s *Store) ping(ctx context.Context) error {
 	}
 	c := &conn{store: s, lease: lease, on: lease}
 	defer c.leave(ctx)
-	readOnly, err := find(ctx, c, value((*row).bool),
+	readOnly, err := find(ctx, c, (*row).bool,
 		"SELECT current_setting('transaction_read_only')::bool WHERE (SELECT count(*) FROM @store_marks) >= 0")
 	if err == nil && readOnly {
 		err = errReadOnly

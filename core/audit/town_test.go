@@ -157,27 +157,26 @@ func (w *town) reservations(ctx context.Context, tx ports.Tx) error {
 			Title: s.title, Tokens: s.tokens, Date: begin, EndDate: begin.Add(time.Hour), Status: pending, CreatedAt: noon, UpdatedAt: noon,
 		}
 		errs = append(errs, tx.Reservations().Add(ctx, r))
-		from := pending
 		for _, to := range s.path {
-			moved, err := tx.Reservations().Move(ctx, r.ID, from, to, noon)
+			moved, err := tx.Reservations().Move(ctx, r, to, noon)
 			if moved != reservations.Done {
 				err = fmt.Errorf("%s did not become %s", s.title, to)
 			}
-			errs = append(errs, err, w.settle(ctx, tx, r, from, to))
-			from = to
+			errs = append(errs, err, w.settle(ctx, tx, r, to))
+			r.Status = to
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (w *town) settle(ctx context.Context, tx ports.Tx, r reservations.Reservation, from, to reservations.Status) error {
+func (w *town) settle(ctx context.Context, tx ports.Tx, r reservations.Reservation, to reservations.Status) error {
 	reference := tokens.Reference("reservation_id", r.ID)
 	switch {
 	case to == reservations.Accepted:
 		return w.post(ctx, tx, r.VoyagerID, -r.Tokens, tokens.ActivityPayment, reference)
 	case to == reservations.Completed:
 		return w.post(ctx, tx, r.LocalID, r.Tokens, tokens.ActivityReceipt, reference)
-	case from == reservations.Accepted:
+	case r.Status == reservations.Accepted:
 		return w.post(ctx, tx, r.VoyagerID, r.Tokens, tokens.Refund, reference)
 	}
 	return nil

@@ -1,18 +1,17 @@
-// Package clock provides the current time to Cicerone. A Clock is a function, so that tests and
-// hosts can replace it. Times have millisecond precision, so that every store returns exactly the
-// time that was saved.
+// Package clock is how Cicerone tells the time: a function, so that tests and hosts can set it, and
+// one precision, so that every store gives back exactly what went in.
 package clock
 
 import "time"
 
-// Clock returns the current time. It is safe for concurrent use.
+// Clock tells the present time. It is safe for concurrent use.
 type Clock func() time.Time
 
-// System returns the clock of the machine.
+// System is the machine's clock.
 func System() Clock { return func() time.Time { return Trim(time.Now()) } }
 
-// Now returns the current time, trimmed as by Trim.
+// Now is the present time in the precision that is stored.
 func (c Clock) Now() time.Time { return Trim(c()) }
 
-// Trim returns t in UTC, rounded down to the millisecond, without a monotonic clock reading.
+// Trim gives t in UTC, cut down to the millisecond, without a monotonic reading.
 func Trim(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond).Round(0) }

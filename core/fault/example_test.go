@@ -7,10 +7,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 )
 
-// A package declares its failures as variables. Callers compare an error with one of them, or with
-// a kind.
+// A package keeps its failures in variables. Callers ask for one of them, or for all of a kind.
 func Example() {
-	errSeatTaken := fault.New(fault.Conflict, "seat_taken", "the seat is taken")
+	errSeatTaken := fault.New(fault.Conflict, "seat_taken", "somebody sits there")
 
 	err := fmt.Errorf("take seat 12: %w", errSeatTaken.WithDetail("Ada sits there"))
 
@@ -21,7 +20,7 @@ func Example() {
 	// true true conflict
 }
 
-// Fields reports all invalid fields of an input in one error.
+// Fields tells a person everything that is wrong at once.
 func ExampleFields() {
 	age, city := 17, ""
 

@@ -2,41 +2,41 @@ package fault
 
 import "strings"
 
-// CodeInvalid is the code of every failure that Fields returns.
+// CodeInvalid is the code of every failure that Fields makes.
 const CodeInvalid = "invalid_input"
 
-// Fields collects the invalid fields of an input, so that one error reports all of them.
-// The zero value is ready to use.
+// Fields gathers what is wrong with an input, so that a person is told everything at once.
+// The zero value is ready.
 type Fields struct{ list []Field }
 
-// Add adds an invalid field. The message continues a sentence that begins with the field's name,
-// such as "must be 18 to 120".
+// Add notes that a field is wrong, and why: a message that reads on from the field's name,
+// like "must be 18 to 120".
 func (f *Fields) Add(name, message string) {
 	f.list = append(f.list, Field{Name: name, Message: message})
 }
 
-// Check adds the field if ok is false.
+// Check adds the field unless ok holds.
 func (f *Fields) Check(ok bool, name, message string) {
 	if !ok {
 		f.Add(name, message)
 	}
 }
 
-// Err returns nil if no field was added, and otherwise an Invalid failure that lists the fields.
+// Err is nil where nothing was added, else an Invalid failure that lists the fields.
 func (f *Fields) Err() error {
 	if len(f.list) == 0 {
 		return nil
 	}
-	sentences := make([]string, len(f.list))
+	told := make([]string, len(f.list))
 	for i, field := range f.list {
-		sentences[i] = field.Name + " " + field.Message
+		told[i] = field.Name + " " + field.Message
 	}
-	e := New(Invalid, CodeInvalid, strings.Join(sentences, "; "))
+	e := New(Invalid, CodeInvalid, strings.Join(told, "; "))
 	e.Fields = f.list
 	return e
 }
 
-// InvalidField returns an Invalid failure for one field.
+// InvalidField is the failure for one wrong field.
 func InvalidField(name, message string) error {
 	var f Fields
 	f.Add(name, message)

@@ -223,7 +223,7 @@ func (s *Service) VerifyLedger(ctx context.Context, admin id.User) (tokens.Verif
 
 // Record appends an administrative act to the audit trail, in the unit of work that does it.
 func Record(ctx context.Context, tx Tx, ids id.Source, r AuditRecord) error {
-	r.ID = id.AuditRecord(ids.Next())
+	r.ID, r.CreatedAt = id.AuditRecord(ids.Next()), clock.Trim(r.CreatedAt)
 	if err := tx.Moderation().AddAudit(ctx, r); err != nil {
 		return fmt.Errorf("add an audit record: %w", err)
 	}

@@ -15,7 +15,7 @@ type Moved int
 // The outcomes of Repository.Move.
 const (
 	Done     Moved = iota // the reservation has its new status
-	Stale                 // its status was another than the one it was to be moved from; nothing changed
+	Stale                 // its stored status was another one; nothing changed
 	Overlaps              // the local has an accepted reservation in that time; nothing changed
 )
 
@@ -27,19 +27,17 @@ type Repository interface {
 	// Reservation reads a reservation, or fault.NotFound.
 	Reservation(ctx context.Context, reservation id.Reservation) (Reservation, error)
 
-	// HoldCalendar holds the calendar of a local for this unit alone until it ends: other units wait, or
-	// one fails with uow.ErrConflict.
-	HoldCalendar(ctx context.Context, local id.User) error
-
 	// Hold reads a reservation and holds it for this unit alone until it ends: other units wait, or one
 	// fails with uow.ErrConflict. fault.NotFound where there is none.
 	Hold(ctx context.Context, reservation id.Reservation) (Reservation, error)
 
-	// Move gives a reservation another status, and at as its time of change, if its status is from: of units
-	// that move one reservation at once, one does. To Accepted it moves only while no other accepted
-	// reservation of the local overlaps in time, half open: one may start when another ends. The store makes
-	// an overlap impossible, whatever the interleaving. fault.NotFound where there is none.
-	Move(ctx context.Context, reservation id.Reservation, from, to Status, at time.Time) (Moved, error)
+	// Move gives a reservation another status, and at as its time of change, if its stored status is still
+	// r.Status: of units that move one reservation at once, one does. Of r only ID, LocalID and Status count.
+	// To Accepted it moves only if no other accepted reservation of the local overlaps in time, half open: one
+	// may start when another ends. The store makes an overlap impossible, whatever the interleaving; it holds
+	// the local's calendar before the reservation, so that units that accept for one local wait for each
+	// other, or one fails with uow.ErrConflict. fault.NotFound if there is no such reservation.
+	Move(ctx context.Context, r Reservation, to Status, at time.Time) (Moved, error)
 
 	// Held is the sum of the tokens of the accepted reservations in which the user is the voyager.
 	Held(ctx context.Context, user id.User) (int64, error)

@@ -109,21 +109,16 @@ func (s *Service) Accept(ctx context.Context, caller id.User, reservation id.Res
 	return s.move(ctx, caller, reservation, key, "reservations.Accept", s.accept)
 }
 
-func (s *Service) accept(ctx context.Context, tx Tx, caller id.User, seen Reservation, standing messaging.Standing) (Reservation, error) {
-	if err := tx.Reservations().HoldCalendar(ctx, seen.LocalID); err != nil {
-		return Reservation{}, fmt.Errorf("hold a calendar: %w", err)
-	}
-	r, now, err := s.hold(ctx, tx, seen.ID)
-	if err != nil {
-		return Reservation{}, err
-	}
+func (s *Service) accept(ctx context.Context, tx Tx, caller id.User, r Reservation, standing messaging.Standing) (Reservation, error) {
+	now := s.Clock.Now()
 	if err := r.mayBeAccepted(caller, now); err != nil {
 		return Reservation{}, err
 	}
 	if err := standing.Open(); err != nil {
 		return Reservation{}, err
 	}
-	if r, err = change(ctx, tx, r, Accepted, now); err != nil {
+	r, err := change(ctx, tx, r, Accepted, now)
+	if err != nil {
 		return Reservation{}, err
 	}
 	_, err = s.Ledger.Post(ctx, tx, now, movement(r, r.VoyagerID, -r.Tokens, tokens.ActivityPayment, "activity accepted"))
@@ -133,15 +128,11 @@ func (s *Service) accept(ctx context.Context, tx Tx, caller id.User, seen Reserv
 // Decline declines a pending reservation. Errors: ErrNotFound, ErrStatus, idempotency.ErrKeyReused.
 func (s *Service) Decline(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key) (Reservation, error) {
 	return s.move(ctx, caller, reservation, key, "reservations.Decline",
-		func(ctx context.Context, tx Tx, caller id.User, seen Reservation, _ messaging.Standing) (Reservation, error) {
-			r, now, err := s.hold(ctx, tx, seen.ID)
-			if err != nil {
-				return Reservation{}, err
-			}
+		func(ctx context.Context, tx Tx, caller id.User, r Reservation, _ messaging.Standing) (Reservation, error) {
 			if err := r.mayBeDeclined(caller); err != nil {
 				return Reservation{}, err
 			}
-			return change(ctx, tx, r, Declined, now)
+			return change(ctx, tx, r, Declined, s.Clock.Now())
 		})
 }
 
@@ -149,11 +140,8 @@ func (s *Service) Decline(ctx context.Context, caller id.User, reservation id.Re
 // voyager in full. Errors: ErrNotFound, ErrStatus, idempotency.ErrKeyReused.
 func (s *Service) Cancel(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key) (Reservation, error) {
 	return s.move(ctx, caller, reservation, key, "reservations.Cancel",
-		func(ctx context.Context, tx Tx, caller id.User, seen Reservation, _ messaging.Standing) (Reservation, error) {
-			r, now, err := s.hold(ctx, tx, seen.ID)
-			if err != nil {
-				return Reservation{}, err
-			}
+		func(ctx context.Context, tx Tx, caller id.User, r Reservation, _ messaging.Standing) (Reservation, error) {
+			now := s.Clock.Now()
 			if err := r.mayBeCancelled(caller, now); err != nil {
 				return Reservation{}, err
 			}
@@ -201,26 +189,17 @@ func enter(ctx context.Context, tx Tx, caller id.User, reservation id.Reservatio
 	return r, standing, err
 }
 
-// hold reads a reservation once it is held, and the time after that: what decides whether a date
-// has passed.
-func (s *Service) hold(ctx context.Context, tx Tx, reservation id.Reservation) (Reservation, time.Time, error) {
-	r, err := tx.Reservations().Hold(ctx, reservation)
-	if err != nil {
-		return Reservation{}, time.Time{}, fmt.Errorf("hold a reservation: %w", err)
-	}
-	return r, s.Clock.Now(), nil
-}
-
-// change moves a reservation that this unit holds.
+// change moves a reservation from the status in which this unit has read it. If another unit was first, this
+// one runs again, and judges what is there then.
 func change(ctx context.Context, tx Tx, r Reservation, to Status, now time.Time) (Reservation, error) {
-	moved, err := tx.Reservations().Move(ctx, r.ID, r.Status, to, now)
+	moved, err := tx.Reservations().Move(ctx, r, to, now)
 	switch {
 	case err != nil:
 		return Reservation{}, fmt.Errorf("move a reservation: %w", err)
 	case moved == Overlaps:
 		return Reservation{}, ErrOverlap
 	case moved == Stale:
-		return Reservation{}, fmt.Errorf("move a held reservation: %w", uow.ErrConflict)
+		return Reservation{}, fmt.Errorf("move a reservation that another unit has moved: %w", uow.ErrConflict)
 	}
 	r.Status, r.UpdatedAt = to, now
 	return r, nil

@@ -51,10 +51,12 @@ func (s *Service) Settle(ctx context.Context) (int, error) {
 
 func (s *Service) settle(ctx context.Context, reservation id.Reservation) (done bool, err error) {
 	err = s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
-		r, now, err := s.hold(ctx, tx, reservation)
+		// Held, so that of several settlers one completes it, and the others see that.
+		r, err := tx.Reservations().Hold(ctx, reservation)
 		if err != nil {
-			return err
+			return fmt.Errorf("hold a reservation: %w", err)
 		}
+		now := s.Clock.Now()
 		if done = r.due(now); !done {
 			return nil // another process was first
 		}

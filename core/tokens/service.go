@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -37,10 +38,11 @@ func (l *Ledger) Open(ctx context.Context, tx Tx, user id.User) error {
 	return nil
 }
 
-// Post writes movements to the ledger, all or none. What is credited to somebody who is gone leaves
+// Post writes movements to the ledger, all or none, at a time that is cut to the millisecond. What is credited to somebody who is gone leaves
 // again at once as WITHDRAWAL. Movements of 0 tokens are left out: what is free writes nothing. Errors:
 // ErrTooFewTokens, ErrTooManyTokens, fault.Invalid, fault.NotFound for a user without a wallet.
 func (l *Ledger) Post(ctx context.Context, tx Tx, at time.Time, movements ...Movement) ([]Transaction, error) {
+	at = clock.Trim(at)
 	entries := make([]Entry, 0, len(movements))
 	for _, m := range movements {
 		if m.Amount == 0 {
@@ -101,6 +103,7 @@ func (l *Ledger) Close(ctx context.Context, tx Tx, user id.User, at time.Time, m
 }
 
 func (l *Ledger) empty(ctx context.Context, tx Tx, user id.User, at time.Time) error {
+	at = clock.Trim(at)
 	w, err := tx.Tokens().Close(ctx, user)
 	if err != nil {
 		return fmt.Errorf("close a wallet: %w", err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/text"
@@ -159,6 +160,7 @@ func StillConfirmed(ctx context.Context, tx Tx, user id.User, confirmed Password
 
 // EndSessions revokes whatever sessions somebody has.
 func EndSessions(ctx context.Context, tx Tx, user id.User, at time.Time) error {
+	at = clock.Trim(at)
 	if err := tx.Users().RevokeSessions(ctx, user, at); err != nil {
 		return fmt.Errorf("revoke sessions: %w", err)
 	}
@@ -264,7 +266,7 @@ func Erase(ctx context.Context, tx Tx, u User, at time.Time) error {
 			return fmt.Errorf("forget idempotency keys: %w", err)
 		}
 	}
-	u.erase(at)
+	u.erase(clock.Trim(at))
 	if err := tx.Users().Erase(ctx, u); err != nil {
 		return fmt.Errorf("erase a user: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/text"
@@ -63,6 +64,7 @@ type Change struct {
 
 // Apply changes the user, or returns fault.Invalid naming the fields.
 func (u *User) Apply(c Change, at time.Time) error {
+	at = clock.Trim(at)
 	next := *u
 	if c.Name != nil {
 		next.Name = *c.Name

@@ -13,7 +13,6 @@ import (
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/uow"
-	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/ports/copier"
 )
@@ -211,10 +210,9 @@ func TestCopyOfAStoreThatBreaksRules(t *testing.T) {
 	from, to := newStore(memory.New()), newStore(memory.New())
 	ada := id.User(id.NewGenerator(nil).Next())
 	err := from.Do(t.Context(), func(ctx context.Context, tx ports.Tx) error {
-		u := users.User{
-			ID: ada, Name: "Ada", Email: "ada@example.org", Role: users.RoleUser, IsActive: true, Version: 1, CreatedAt: noon, UpdatedAt: noon,
-		} // who has no wallet
-		return tx.Rows().Write(ctx, ports.Users, []ports.Row{ports.AccountLayout.Row(ports.Account{User: u})})
+		return tx.Rows().Write(ctx, ports.Users, []ports.Row{{
+			[16]byte(ada), "Ada", "ada@example.org", "hash", nil, nil, "user", true, false, int64(1), noon, noon,
+		}}) // who has no wallet
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -163,9 +163,6 @@ func (w *town) holds() []call {
 		discarding("Matching.HoldInterest", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Matching().HoldInterest(ctx, w.hiking.ID)
 		}),
-		{"Reservations.HoldCalendar", func(ctx context.Context, tx ports.Tx) error {
-			return tx.Reservations().HoldCalendar(ctx, w.ben.ID)
-		}},
 		discarding("Reservations.Hold", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Reservations().Hold(ctx, w.pending.ID)
 		}),
@@ -287,7 +284,7 @@ func (w *town) writes(f *fixture) []call {
 			return tx.Reservations().Add(ctx, f.newReservation(w.talk, 9))
 		}},
 		discarding("Reservations.Move", func(ctx context.Context, tx ports.Tx) (any, error) {
-			return tx.Reservations().Move(ctx, w.pending.ID, reservations.Pending, reservations.Accepted, later)
+			return tx.Reservations().Move(ctx, w.pending, reservations.Accepted, later)
 		}),
 		{"Rows.Write", func(ctx context.Context, tx ports.Tx) error {
 			return tx.Rows().Write(ctx, ports.StoreMarks, []ports.Row{{"copied", later}})

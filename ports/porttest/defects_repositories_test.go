@@ -254,12 +254,8 @@ func (r seconds) Add(ctx context.Context, v reservations.Reservation) error {
 type closedEnds struct{ reservations.Repository }
 
 func (r closedEnds) Move(
-	ctx context.Context, reservation id.Reservation, from, to reservations.Status, at time.Time,
+	ctx context.Context, moving reservations.Reservation, to reservations.Status, at time.Time,
 ) (reservations.Moved, error) {
-	moving, err := r.Reservation(ctx, reservation)
-	if err != nil {
-		return 0, err
-	}
 	accepted, err := r.Of(ctx, moving.LocalID, reservations.Accepted, nil, 1000)
 	if err != nil {
 		return 0, err
@@ -269,16 +265,16 @@ func (r closedEnds) Move(
 			return reservations.Overlaps, nil
 		}
 	}
-	return r.Repository.Move(ctx, reservation, from, to, at)
+	return r.Repository.Move(ctx, moving, to, at)
 }
 
 // overlapDone reports an overlap as Done.
 type overlapDone struct{ reservations.Repository }
 
 func (r overlapDone) Move(
-	ctx context.Context, reservation id.Reservation, from, to reservations.Status, at time.Time,
+	ctx context.Context, moving reservations.Reservation, to reservations.Status, at time.Time,
 ) (reservations.Moved, error) {
-	moved, err := r.Repository.Move(ctx, reservation, from, to, at)
+	moved, err := r.Repository.Move(ctx, moving, to, at)
 	if moved == reservations.Overlaps {
 		moved = reservations.Done
 	}

@@ -391,7 +391,7 @@ func reservationFields(f *fixture, fl *filler) {
 	f.addReservation(pending)
 	at := noon.Add(-time.Hour)
 	moved := write(f, func(ctx context.Context, tx ports.Tx) (reservations.Moved, error) {
-		return tx.Reservations().Move(ctx, pending.ID, reservations.Pending, reservations.Accepted, at)
+		return tx.Reservations().Move(ctx, pending, reservations.Accepted, at)
 	})
 	f.same("moved", moved, reservations.Done)
 	pending.Status, pending.UpdatedAt = reservations.Accepted, at

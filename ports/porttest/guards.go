@@ -72,7 +72,7 @@ func neverBothHold(f *fixture) {
 		{"Users.Pin", "Users.Save"}, {"Users.Pin", "Users.SetPassword"}, {"Users.Hold", "Users.Save"},
 		{"Users.HoldWithAdmins", "Users.HoldWithAdmins of another"}, {"Users.HoldWithAdmins", "Users.Hold"},
 		{"Matching.HoldInterest", "Matching.HoldInterest"},
-		{"Reservations.HoldCalendar", "Reservations.HoldCalendar"}, {"Reservations.Hold", "Reservations.Hold"},
+		{"Reservations.Hold", "Reservations.Hold"},
 		{"Tokens.Post", "Tokens.Post"}, {"Tokens.Post", "Tokens.Close"}, {"Tokens.Close", "Tokens.Post"},
 		{"Tokens.Close", "Tokens.Close"},
 	} {

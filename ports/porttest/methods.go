@@ -246,7 +246,8 @@ func missing(f *fixture, w *town) []call {
 			return tx.Reservations().Hold(ctx, reservation)
 		}),
 		discarding("Reservations.Move", func(ctx context.Context, tx ports.Tx) (any, error) {
-			return tx.Reservations().Move(ctx, reservation, reservations.Pending, reservations.Declined, noon)
+			return tx.Reservations().Move(ctx, reservations.Reservation{ID: reservation, Status: reservations.Pending},
+				reservations.Declined, noon)
 		}),
 	}
 }
@@ -312,7 +313,7 @@ func duplicateKeepsUnit(f *fixture) {
 			return created, err
 		}},
 		{"Reservations.Move", func(ctx context.Context, tx ports.Tx) (bool, error) {
-			moved, err := tx.Reservations().Move(ctx, clash.ID, reservations.Pending, reservations.Accepted, noon)
+			moved, err := tx.Reservations().Move(ctx, clash, reservations.Accepted, noon)
 			if err == nil && moved != reservations.Overlaps {
 				err = fmt.Errorf("got %v, want Overlaps", moved)
 			}

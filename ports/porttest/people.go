@@ -289,8 +289,9 @@ func price(s string) reservations.Price {
 // move moves a reservation in a unit of its own.
 func (f *fixture) move(r reservations.Reservation, from, to reservations.Status) reservations.Moved {
 	f.Helper()
+	r.Status = from
 	return write(f, func(ctx context.Context, tx ports.Tx) (reservations.Moved, error) {
-		return tx.Reservations().Move(ctx, r.ID, from, to, noon.Add(time.Minute))
+		return tx.Reservations().Move(ctx, r, to, noon.Add(time.Minute))
 	})
 }
 

@@ -22,7 +22,6 @@ var reservationsTests = []test{
 	{"only accepted reservations of the same local exclude one another", overlapOfWhom},
 	{"of concurrent moves of a reservation, one succeeds", moveRace},
 	{"concurrent accepts accept none that overlap", acceptRace},
-	{"concurrent accepts under a held calendar accept none that overlap", acceptHeld},
 	{"tokens are held for a voyager's accepted reservations", tokensHeld},
 	{"pages of a conversation's reservations hold each once", conversationReservations},
 	{"pages of a person's reservations hold each once", personReservations},
@@ -148,7 +147,7 @@ func moveRace(f *fixture) {
 		moved := make([]reservations.Moved, 12)
 		f.allConcurrently(len(moved), func(i int) error {
 			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
-				moved[i], err = tx.Reservations().Move(ctx, r.ID, reservations.Pending, to[i%len(to)], noon)
+				moved[i], err = tx.Reservations().Move(ctx, r, to[i%len(to)], noon)
 				return err
 			})
 		})
@@ -161,8 +160,8 @@ func moveRace(f *fixture) {
 	}
 }
 
-// acceptConcurrently accepts many reservations of one local concurrently, and checks which were accepted.
-func acceptConcurrently(f *fixture, hold bool) {
+// acceptRace accepts many reservations of one local concurrently, and checks which were accepted.
+func acceptRace(f *fixture) {
 	for round := range rounds(3, 100) {
 		local := f.user(fmt.Sprint("local", round))
 		var all []reservations.Reservation
@@ -174,12 +173,7 @@ func acceptConcurrently(f *fixture, hold bool) {
 		}
 		f.allConcurrently(len(all), func(i int) error {
 			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
-				if hold {
-					if err := tx.Reservations().HoldCalendar(ctx, local.ID); err != nil {
-						return err
-					}
-				}
-				_, err := tx.Reservations().Move(ctx, all[i].ID, reservations.Pending, reservations.Accepted, noon)
+				_, err := tx.Reservations().Move(ctx, all[i], reservations.Accepted, noon)
 				return err
 			})
 		})
@@ -208,9 +202,6 @@ func (f *fixture) checkCalendar(local id.User, all []reservations.Reservation) {
 		}
 	}
 }
-
-func acceptRace(f *fixture) { acceptConcurrently(f, false) }
-func acceptHeld(f *fixture) { acceptConcurrently(f, true) }
 
 func created(r reservations.Reservation) time.Time            { return r.CreatedAt }
 func reservationID(r reservations.Reservation) id.Reservation { return r.ID }

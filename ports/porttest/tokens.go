@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
@@ -21,6 +22,7 @@ var tokensTests = []test{
 	{"a debit up to the balance takes what is there", upToBalance},
 	{"a wallet holds no more than the largest balance", neverTooMany},
 	{"entries are written all or none", entriesAllOrNone},
+	{"a time is cut to the millisecond before it is stored", timeCut},
 	{"a closed wallet is reported as closed", walletClosed},
 	{"pages of a ledger hold each line once", ledgerPages},
 	{"concurrent charges leave the exact balance", concurrentCharges},
@@ -187,6 +189,20 @@ func entriesAllOrNone(f *fixture) {
 			tokens.Penalty))
 	f.refused("an entry for an account without a wallet", fault.NotFound,
 		f.newEntry(ada.ID, 5, tokens.Bonus), f.newEntry(dora.ID, 5, tokens.Bonus))
+}
+
+// timeCut posts as a host does that takes its time from somewhere else than a clock.Clock.
+func timeCut(f *fixture) {
+	ada := f.rich("ada", 10)
+	at := noon.Add(time.Millisecond)
+	bonus := tokens.Movement{UserID: ada.ID, Amount: 1, Type: tokens.Bonus}
+	written := write(f, func(ctx context.Context, tx ports.Tx) ([]tokens.Transaction, error) {
+		return tokens.NewLedger(f.ids).Post(ctx, tx, at.Add(999*time.Microsecond+999), bonus)
+	})
+	lines := f.ledger(ada.ID)
+	f.same("the times that were returned and stored",
+		[]time.Time{written[0].CreatedAt, lines[len(lines)-1].CreatedAt}, []time.Time{at, at})
+	f.copyTo(f.another())
 }
 
 func walletClosed(f *fixture) {

@@ -113,7 +113,7 @@ func (w *town) accept(ctx context.Context, tx ports.Tx, f *fixture) (reservation
 	if err := post(ctx, tx, payment); err != nil {
 		return 0, err
 	}
-	return tx.Reservations().Move(ctx, w.accepted.ID, reservations.Pending, reservations.Accepted,
+	return tx.Reservations().Move(ctx, w.accepted, reservations.Accepted,
 		noon.Add(time.Minute))
 }
 

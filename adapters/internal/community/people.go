@@ -56,6 +56,6 @@ func (c *Community) pair(ctx context.Context, admin id.User, i int) (p Pair, err
 }
 
 func (c *Community) person(ctx context.Context, name string) (id.User, error) {
-	u, err := c.Users.Register(ctx, users.SignUp{Name: name, Email: name + "@example.org", Password: "correct horse"})
+	u, err := c.Users.Register(ctx, users.SignUp{Name: name, Email: name + "@example.org", Password: Password})
 	return u.ID, err
 }

@@ -39,7 +39,7 @@ var (
 
 // blowsFor are the ways in which the commands of a use case fail. In the small run, the primary steps down only under some.
 func blowsFor(u useCase) []blow {
-	if soak() || u.name == "send a message" || u.name == "accept" {
+	if soak() || u.Name == "send a message" || u.Name == "accept" {
 		return append(slices.Clone(cuts), stepdown)
 	}
 	return cuts
@@ -58,7 +58,7 @@ func TestEachCommandFails(t *testing.T) {
 		}
 		model := s.scene(t)
 		undone := signature(t, model)
-		must(t, u.do(t.Context(), model, "a-key"))
+		must(t, u.Do(t.Context(), model.Scene, "a-key"))
 		done := signature(t, model)
 		for n := range strings.Fields(u.commands) {
 			for _, b := range blowsFor(u) {
@@ -74,11 +74,11 @@ func TestEachCommandFails(t *testing.T) {
 
 // struck does a use case whose n-th command fails.
 func (c *scene) struck(t *testing.T, s target, u useCase, n int, b blow, undone, done string) {
-	what := fmt.Sprintf("%s, command %d, %s", u.name, n+1, b.name)
+	what := fmt.Sprintf("%s, command %d, %s", u.Name, n+1, b.name)
 	b.Skip = n
 	b.Match = c.isMine
 	defer s.fake.Inject(b.Fault)()
-	err := u.do(context.Background(), c, "a-key")
+	err := u.Do(context.Background(), c.Scene, "a-key")
 	if err != nil && !errors.Is(err, fault.Unavailable) {
 		t.Errorf("%s: %v", what, err)
 	}
@@ -90,8 +90,8 @@ func (c *scene) struck(t *testing.T, s target, u useCase, n int, b blow, undone,
 	case err != nil && now != undone && now != done:
 		t.Errorf("%s: half of it is there:\n%s", what, difference(now, done))
 	}
-	if err != nil && !u.keyless {
-		if err := u.do(context.Background(), c, "a-key"); err != nil {
+	if err != nil && !u.Keyless {
+		if err := u.Do(context.Background(), c.Scene, "a-key"); err != nil {
 			t.Errorf("%s: a repeat with the key: %v", what, err)
 		}
 		if now := signature(t, c); now != done {

@@ -141,7 +141,7 @@ func TestHeldBeforeWaiting(t *testing.T) {
 
 	for name, first := range map[string]func(ctx context.Context, tx ports.Tx) error{
 		"a reservation, which it has moved": func(ctx context.Context, tx ports.Tx) error {
-			moved, err := tx.Reservations().Move(ctx, r.ID, reservations.Pending, reservations.Accepted, w.clock.Now())
+			moved, err := tx.Reservations().Move(ctx, r, reservations.Accepted, w.clock.Now())
 			if err == nil && moved != reservations.Done {
 				err = fmt.Errorf("it was not moved: %v", moved)
 			}

@@ -27,19 +27,19 @@ var unchanging = []string{
 // Documents of version 1 come through all migrations, and everything that changes documents changes them: once as they
 // were stored, and once without the fields that are null, which is what a field that came later looks like in them.
 func TestReleasedDocumentsCanBeChanged(t *testing.T) {
-	more := []useCase{
-		{name: "ask for another password", do: func(ctx context.Context, c *scene, _ idempotency.Key) error {
+	more := []community.UseCase{
+		{Name: "ask for another password", Do: func(ctx context.Context, c *community.Scene, _ idempotency.Key) error {
 			return c.Users.ForgotPassword(ctx, "local0@example.org")
 		}},
-		{name: "repeat a command", do: func(ctx context.Context, c *scene, _ idempotency.Key) error {
-			before, err := c.Reservations.Funds(ctx, c.voyager)
+		{Name: "repeat a command", Do: func(ctx context.Context, c *community.Scene, _ idempotency.Key) error {
+			before, err := c.Reservations.Funds(ctx, c.Voyager)
 			if err == nil {
-				_, err = c.Messaging.Send(ctx, c.voyager, c.talk, messaging.Draft{Content: "Good morning"}, "a-key")
+				_, err = c.Messaging.Send(ctx, c.Voyager, c.Talk, messaging.Draft{Content: "Good morning"}, "a-key")
 			}
 			if err != nil {
 				return err
 			}
-			after, err := c.Reservations.Funds(ctx, c.voyager)
+			after, err := c.Reservations.Funds(ctx, c.Voyager)
 			if after != before {
 				t.Errorf("a repeated command was paid for: %v, and before %v", after, before)
 			}
@@ -51,10 +51,10 @@ func TestReleasedDocumentsCanBeChanged(t *testing.T) {
 		for name, o := range map[string]mongodb.Options{"as they were": s.migratedFromFirst(t), "without nulls": s.withoutNulls(t)} {
 			stored := s.documents(t, o)
 			store := s.open(t, o)
-			for _, u := range slices.Concat(useCases, more) {
+			for _, u := range slices.Concat(community.UseCases, more) {
 				s.put(t, o, stored)
-				if err := u.do(t.Context(), releasedScene(t, store, o, stored), "another-key"); err != nil {
-					t.Errorf("%s, with documents of version 1 %s: %v", u.name, name, err)
+				if err := u.Do(t.Context(), releasedScene(t, store, stored), "another-key"); err != nil {
+					t.Errorf("%s, with documents of version 1 %s: %v", u.Name, name, err)
 				}
 				for collection, docs := range s.documents(t, o) {
 					for _, doc := range docs {
@@ -159,7 +159,7 @@ func (s target) documents(t *testing.T, o mongodb.Options) documents {
 }
 
 // releasedScene is the scene that the documents are of.
-func releasedScene(t *testing.T, store *mongodb.Store, o mongodb.Options, stored documents) *scene {
+func releasedScene(t *testing.T, store *mongodb.Store, stored documents) *community.Scene {
 	t.Helper()
 	clock := community.NewClock()
 	find := func(collection, field, value string) [16]byte {
@@ -173,14 +173,12 @@ func releasedScene(t *testing.T, store *mongodb.Store, o mongodb.Options, stored
 		return [16]byte{}
 	}
 	_, talk := stored["conversations"][0].Lookup("_id").Binary()
-	return &scene{
-		town: &town{
-			Community: community.New(store, clock, id.NewGenerator(nil), uow.Policy{}),
-			database:  o.Database, store: store, clock: clock, admin: find("users", "name", "admin"),
-		},
-		voyager: find("users", "name", "voyager0"), local: find("users", "name", "local0"), other: find("users", "name", "Otto"),
-		talk: [16]byte(talk), message: find("messages", "content", "Hello"), hiking: find("interests", "name", "Hiking"),
-		pending: find("reservations", "status", "pending"), accepted: find("reservations", "status", "accepted"),
-		report: find("reports", "status", "pending"), refresh: "TCS75ALFRXWSZRYRJZFN7B25H6O47NLNEI3NIEDJAAN364OC3I4C",
+	return &community.Scene{
+		Community: community.New(store, clock, id.NewGenerator(nil), uow.Policy{}), Clock: clock,
+		Admin: find("users", "name", "admin"), Voyager: find("users", "name", "voyager0"), Local: find("users", "name", "local0"),
+		Other: find("users", "name", "Otto"), Talk: [16]byte(talk), Message: find("messages", "content", "Hello"),
+		Hiking: find("interests", "name", "Hiking"), Pending: find("reservations", "status", "pending"),
+		Accepted: find("reservations", "status", "accepted"), Report: find("reports", "status", "pending"),
+		Refresh: "TCS75ALFRXWSZRYRJZFN7B25H6O47NLNEI3NIEDJAAN364OC3I4C",
 	}
 }

@@ -80,7 +80,7 @@ func TestRules(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				in := s.client(t).Database(c.database).Collection(r.collection)
 				if r.collection == "idempotency_records" {
-					must(t, useCases[0].do(context.Background(), c, "a-key"))
+					must(t, useCases[0].Do(context.Background(), c.Scene, "a-key"))
 				}
 				var doc bson.D
 				must(t, in.FindOne(context.Background(), bson.D{}).Decode(&doc))

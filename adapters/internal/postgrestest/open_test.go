@@ -225,23 +225,3 @@ func TestAHostsPool(t *testing.T) {
 		t.Error("a host's pool was taken exclusively")
 	}
 }
-
-func TestSessions(t *testing.T) {
-	ctx, dsn := context.Background(), servers.Postgres(t)
-	o := postgres.Options{StatementTimeout: 3 * time.Second, LockTimeout: 2 * time.Second, IdleTimeout: 4 * time.Second}
-	config, err := pgxpool.ParseConfig(dsn)
-	must(t, err)
-	must(t, o.Configure(config))
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	must(t, err)
-	defer pool.Close()
-	for setting, want := range map[string]string{
-		"statement_timeout": "3s", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "4s", "application_name": "cicerone",
-	} {
-		var got string
-		must(t, pool.QueryRow(ctx, "SHOW "+setting).Scan(&got))
-		if got != want {
-			t.Errorf("%s is %s, want %s", setting, got, want)
-		}
-	}
-}

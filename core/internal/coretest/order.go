@@ -5,7 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -33,7 +32,7 @@ func (o ordered) Run(ctx context.Context, mode uow.Mode, fn func(context.Context
 		return o.Storage.Run(ctx, mode, fn)
 	}
 	return o.Storage.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error {
-		return fn(ctx, orderedTx{tx, &held{t: o.t, all: map[thing]bool{}, locals: map[id.Reservation]id.User{}}})
+		return fn(ctx, orderedTx{tx, &held{t: o.t, all: map[thing]bool{}}})
 	})
 }
 
@@ -74,7 +73,6 @@ type held struct {
 	all  map[thing]bool
 	last thing // the last in the order of those that it waited for
 
-	locals map[id.Reservation]id.User // of the reservations that it has read
 }
 
 // hold records that a method of a repository holds things of one rank, in ascending order.

@@ -256,34 +256,20 @@ func (r orderedReservations) Add(ctx context.Context, added reservations.Reserva
 	return r.Repository.Add(ctx, added)
 }
 
-// Reservation remembers the local of what it reads, for Move.
-func (r orderedReservations) Reservation(ctx context.Context, reservation id.Reservation) (reservations.Reservation, error) {
-	there, err := r.Repository.Reservation(ctx, reservation)
-	r.h.locals[reservation] = there.LocalID
-	return there, err
-}
-
-func (r orderedReservations) HoldCalendar(ctx context.Context, local id.User) error {
-	r.h.hold("Reservations.HoldCalendar", ofCalendar, local.String())
-	return r.Repository.HoldCalendar(ctx, local)
-}
-
 func (r orderedReservations) Hold(ctx context.Context, reservation id.Reservation) (reservations.Reservation, error) {
 	r.h.hold("Reservations.Hold", ofReservation, reservation.String())
-	there, err := r.Repository.Hold(ctx, reservation)
-	r.h.locals[reservation] = there.LocalID
-	return there, err
+	return r.Repository.Hold(ctx, reservation)
 }
 
 // Move to Accepted holds the calendar of the local, too.
 func (r orderedReservations) Move(
-	ctx context.Context, reservation id.Reservation, from, to reservations.Status, at time.Time,
+	ctx context.Context, moving reservations.Reservation, to reservations.Status, at time.Time,
 ) (reservations.Moved, error) {
 	if to == reservations.Accepted {
-		r.h.hold("Reservations.Move", ofCalendar, r.h.locals[reservation].String())
+		r.h.hold("Reservations.Move", ofCalendar, moving.LocalID.String())
 	}
-	r.h.hold("Reservations.Move", ofReservation, reservation.String())
-	return r.Repository.Move(ctx, reservation, from, to, at)
+	r.h.hold("Reservations.Move", ofReservation, moving.ID.String())
+	return r.Repository.Move(ctx, moving, to, at)
 }
 
 type orderedRows struct {

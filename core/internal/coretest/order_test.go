@@ -63,15 +63,12 @@ func TestOrder(t *testing.T) {
 	save := func(user id.User) step {
 		return func(ctx context.Context, tx ports.Tx) error { return tx.Users().Save(ctx, users.User{ID: user}) }
 	}
-	calendar := func(user id.User) step {
-		return func(ctx context.Context, tx ports.Tx) error { return tx.Reservations().HoldCalendar(ctx, user) }
-	}
 	reserve := func(r id.Reservation) step {
 		return func(ctx context.Context, tx ports.Tx) error { _, err := tx.Reservations().Hold(ctx, r); return err }
 	}
 	move := func(to reservations.Status) step {
 		return func(ctx context.Context, tx ports.Tx) error {
-			_, err := tx.Reservations().Move(ctx, walk, reservations.Pending, to, time.Time{})
+			_, err := tx.Reservations().Move(ctx, reservations.Reservation{ID: walk, LocalID: ada, Status: reservations.Pending}, to, time.Time{})
 			return err
 		}
 	}
@@ -105,7 +102,7 @@ func TestOrder(t *testing.T) {
 		steps []step
 		want  string // in the error, or "" for none
 	}{
-		{"in order", []step{claim, interest, hold(ada), hold(ben), calendar(ada), reserve(walk), reserve(talk), post(ada), post(ben), audit}, ""},
+		{"in order", []step{claim, interest, hold(ada), hold(ben), move(reservations.Accepted), reserve(talk), post(ada), post(ben), audit}, ""},
 		{"several in one call", []step{pin, post(ben, ada), audit, audit}, ""},
 		{"what is held", []step{claim, pin, hold(ada), save(ben), post(ada, ben), shut(ada), save(ada)}, ""},
 		{"admins", []step{admins, save(ben)}, ""},
@@ -115,11 +112,10 @@ func TestOrder(t *testing.T) {
 		{"a key after a user", []step{hold(ada), claim}, "Idempotency.Claim holds an idempotency key"},
 		{"a name after a user", []step{hold(ada), interest}, "Matching.AddInterest holds a name"},
 		{"users the wrong way round", []step{hold(ben), hold(ada)}, "Users.Hold holds a user"},
-		{"a user that is saved", []step{calendar(ada), save(ada)}, "Users.Save holds a user"},
+		{"a user that is saved", []step{move(reservations.Accepted), save(ada)}, "Users.Save holds a user"},
 		{"a user after admins", []step{admins, hold(ada)}, "Users.Hold holds a user"},
 		{"admins after a user", []step{hold(ada), admins}, "Users.HoldWithAdmins holds a user"},
-		{"a user after a calendar", []step{calendar(ada), pin}, "Users.Pin holds a user"},
-		{"a calendar after a reservation", []step{reserve(walk), calendar(ada)}, "Reservations.HoldCalendar holds a calendar"},
+		{"a user after a calendar", []step{move(reservations.Accepted), pin}, "Users.Pin holds a user"},
 		{"the calendar of what is accepted", []step{reserve(walk), move(reservations.Accepted)}, "Reservations.Move holds a calendar"},
 		{"reservations the wrong way round", []step{reserve(talk), reserve(walk)}, "Reservations.Hold holds a reservation"},
 		{"a reservation after a wallet", []step{post(ada), move(reservations.Declined)}, "Reservations.Move holds a reservation"},

@@ -1,0 +1,63 @@
+package community
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// Scene is a community in which each use case can be done once.
+type Scene struct {
+	*Community
+	Clock                        *Clock
+	Admin, Voyager, Local, Other id.User
+	Talk                         id.Conversation
+	Message                      id.Message
+	Pending, Accepted            id.Reservation
+	Hiking                       id.Interest
+	Report                       id.Report
+	Refresh                      string // a refresh token of the voyager
+}
+
+// Password is the password of everyone in a community.
+const Password = "correct horse"
+
+// NewScene makes a Scene in an empty community, whose clock is the given one.
+func NewScene(ctx context.Context, c *Community, clock *Clock) (*Scene, error) {
+	admin, pairs, err := c.Populate(ctx, 1)
+	if err != nil {
+		return nil, err
+	}
+	s := &Scene{Community: c, Clock: clock, Admin: admin, Voyager: pairs[0].Voyager, Local: pairs[0].Local, Talk: pairs[0].Talk}
+	m, err := c.Messaging.Send(ctx, s.Voyager, s.Talk, messaging.Draft{Content: "Hello"}, "")
+	hiking, err2 := c.Matching.CreateInterest(ctx, s.Admin, matching.InterestChange{Name: new("Hiking")}, "")
+	_, err3 := c.Matching.SaveProfile(ctx, s.Voyager, matching.Profile{FirstName: "Vera", Age: 40}, []id.Interest{hiking.ID})
+	_, err4 := c.Matching.SaveProfile(ctx, s.Local, matching.Profile{IsSearchable: true}, []id.Interest{hiking.ID})
+	r, err5 := c.Moderation.Report(ctx, s.Voyager, moderation.Complaint{ReportedUserID: s.Local, Reason: "rude"}, "")
+	in, err6 := c.Users.SignIn(ctx, "voyager0@example.org", Password)
+	other, err7 := c.Users.Register(ctx, users.SignUp{Name: "Otto", Email: "otto@example.org", Password: Password})
+	pending, err8 := s.propose(ctx, 1, "")
+	accepted, err9 := s.propose(ctx, 5, "")
+	_, err10 := c.Reservations.Accept(ctx, s.Local, accepted.ID, "")
+	s.Message, s.Hiking, s.Report, s.Refresh, s.Other = m.ID, hiking.ID, r.ID, in.RefreshToken, other.ID
+	s.Pending, s.Accepted = pending.ID, accepted.ID
+	return s, errors.Join(err, err2, err3, err4, err5, err6, err7, err8, err9, err10)
+}
+
+func (s *Scene) propose(ctx context.Context, hours int, key idempotency.Key) (reservations.Reservation, error) {
+	price, err := reservations.ParsePrice("12.50")
+	if err != nil {
+		return reservations.Reservation{}, err
+	}
+	begins := NewClock().Now().Add(time.Duration(hours) * time.Hour)
+	return s.Reservations.Propose(ctx, s.Voyager, s.Talk,
+		reservations.Proposal{Title: "A walk", Price: price, Date: begins, EndDate: begins.Add(time.Hour)}, key)
+}

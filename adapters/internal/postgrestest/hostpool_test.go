@@ -1,0 +1,78 @@
+package postgrestest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/community"
+	"github.com/cicerone-go/cicerone/adapters/internal/servers"
+	"github.com/cicerone-go/cicerone/adapters/postgres"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// On a host's pool the host's queries keep the host's settings, before and after units, and inside a transaction
+// that units have joined; units have their own.
+func TestHostsPool(t *testing.T) {
+	ctx, dsn := context.Background(), servers.Postgres(t)
+	o := fresh(t, dsn)
+	o.StatementTimeout, o.LockTimeout, o.IdleTimeout, o.MaxConns = 300*time.Millisecond, 100*time.Millisecond, 400*time.Millisecond, 2
+	config, err := pgxpool.ParseConfig(dsn)
+	must(t, err)
+	must(t, o.Configure(config))
+	config.ConnConfig.RuntimeParams["application_name"] = "the host"
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	must(t, err)
+	t.Cleanup(pool.Reset) // a test that failed may have a transaction open, for which Close would wait
+	store, err := postgres.New(ctx, pool, o)
+	must(t, err)
+	t.Cleanup(func() { must(t, store.Close(ctx)) })
+	c := community.New(store, community.NewClock(), id.NewGenerator(nil), uow.Policy{})
+	_, pairs, err := c.Populate(ctx, 1)
+	must(t, err)
+
+	const slow = "SELECT pg_sleep(0.5)"
+	_, err = pool.Exec(ctx, slow)
+	must(t, err)
+	_, err = c.Reservations.Funds(ctx, pairs[0].Voyager)
+	must(t, err)
+	tx, err := pool.Begin(ctx)
+	must(t, err)
+	must(t, store.Run(store.Join(ctx, tx), uow.Write, func(ctx context.Context, tx ports.Tx) error {
+		_, err := tx.Users().Hold(ctx, pairs[0].Voyager)
+		return err
+	}))
+	time.Sleep(500 * time.Millisecond) // longer than a unit may lie idle
+	_, err = tx.Exec(ctx, slow)
+	must(t, err)
+	var name, jit string
+	must(t, tx.QueryRow(ctx, "SELECT current_setting('application_name'), current_setting('jit')").Scan(&name, &jit))
+	if name != "the host" || jit != "on" {
+		t.Errorf("the host's application_name is %q, and jit is %q", name, jit)
+	}
+
+	must(t, tx.Rollback(ctx))
+
+	// What a host's transaction locks, units beside it wait for until LockTimeout, and not longer.
+	for _, mode := range []uow.Mode{uow.Read, uow.Write, uow.Snapshot} {
+		tx, err := pool.Begin(ctx)
+		must(t, err)
+		read := func(ctx context.Context, tx ports.Tx) error {
+			_, err := tx.Users().User(ctx, pairs[0].Voyager)
+			return err
+		}
+		must(t, store.Run(ctx, mode, read)) // so that the other connection has prepared it: that waits for the table, too
+		_, err = tx.Exec(ctx, "LOCK TABLE "+pgx.Identifier{o.Schema, "users"}.Sanitize())
+		must(t, err)
+		if err := store.Run(ctx, mode, read); !errors.Is(err, uow.ErrConflict) {
+			t.Errorf("in mode %v, a unit that waits for the host got %v, want a conflict", mode, err)
+		}
+		must(t, tx.Rollback(ctx))
+	}
+}

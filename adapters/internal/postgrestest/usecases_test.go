@@ -1,0 +1,138 @@
+package postgrestest
+
+import (
+	"context"
+	"net"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/community"
+	"github.com/cicerone-go/cicerone/adapters/internal/servers"
+	"github.com/cicerone-go/cicerone/adapters/postgres"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/uow"
+)
+
+// roundTrips is what each use case costs, with its statements prepared. For those that take a key it is the
+// cost with one: without, it is one less, the claim of the key.
+var roundTrips = map[string]int{
+	"send a message":          4,
+	"send a picture":          4,
+	"read messages":           5,
+	"open a conversation":     9,
+	"propose":                 5,
+	"accept":                  6,
+	"decline":                 5,
+	"cancel":                  6,
+	"settle one":              5,
+	"sign up":                 4,
+	"sign in":                 4,
+	"refresh":                 3,
+	"change a password":       6,
+	"change an account":       3,
+	"save a profile":          5,
+	"block":                   3,
+	"report":                  5,
+	"move a report":           4,
+	"deactivate somebody":     4,
+	"post tokens":             5,
+	"change an interest":      5,
+	"leave":                   15,
+	"read a page of messages": 1,
+	"list conversations":      2,
+	"search":                  2,
+	"look into a wallet":      3,
+}
+
+// TestRoundTripsOfUseCases counts the round trips on the wire.
+func TestRoundTripsOfUseCases(t *testing.T) {
+	dsn := servers.Postgres(t)
+	for _, u := range community.UseCases {
+		t.Run(u.Name, func(t *testing.T) {
+			o, wire := fresh(t, dsn), &wire{}
+			o.MaxConns = 1
+			pool := wire.pool(t, dsn, o)
+			defer pool.Close()
+			if got := wire.do(t, pool, o, u); got != roundTrips[u.Name] {
+				t.Errorf("it took %d round trips, want %d", got, roundTrips[u.Name])
+			}
+		})
+	}
+}
+
+// do does a use case in an empty store, and returns how many round trips it took.
+func (w *wire) do(t *testing.T, pool *pgxpool.Pool, o postgres.Options, u community.UseCase) int {
+	t.Helper()
+	ctx, clock := context.Background(), community.NewClock()
+	store, err := postgres.New(ctx, pool, o)
+	must(t, err)
+	s, err := community.NewScene(ctx, community.New(store, clock, id.NewGenerator(nil), uow.Policy{}), clock)
+	must(t, err)
+	w.take()
+	must(t, u.Do(ctx, s, "a-key"))
+	n := w.take()
+	must(t, store.Close(ctx))
+	return n
+}
+
+// wire counts the round trips of the connections that it makes: each time that something is sent after something
+// was received. Those that prepare statements, which begin with a Parse message, happen once a connection, and do
+// not count.
+type wire struct {
+	mu       sync.Mutex
+	trips    int
+	received bool
+}
+
+func (w *wire) take() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := w.trips
+	w.trips, w.received = 0, true
+	return n
+}
+
+func (w *wire) pool(t *testing.T, dsn string, o postgres.Options) *pgxpool.Pool {
+	t.Helper()
+	config, err := pgxpool.ParseConfig(dsn)
+	must(t, err)
+	must(t, o.Configure(config))
+	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
+	dial := config.ConnConfig.DialFunc
+	config.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &counted{c, w}, nil
+	}
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
+	must(t, err)
+	return pool
+}
+
+type counted struct {
+	net.Conn
+	wire *wire
+}
+
+func (c *counted) Write(b []byte) (int, error) {
+	c.wire.mu.Lock()
+	const parse = 'P'
+	if c.wire.received && b[0] != parse {
+		c.wire.trips++
+	}
+	c.wire.received = false
+	c.wire.mu.Unlock()
+	return c.Conn.Write(b)
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.wire.mu.Lock()
+	c.wire.received = c.wire.received || n > 0
+	c.wire.mu.Unlock()
+	return n, err
+}

@@ -7,8 +7,14 @@ import (
 	"slices"
 
 	"github.com/cicerone-go/cicerone/core/audit"
+	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/uow"
 )
+
+// ForServices is the store as core/services sees it: what all services need.
+func ForServices(s *Store) *uow.Store[services.Tx] {
+	return uow.Narrow(s, func(tx Tx) services.Tx { return recordsTx{tx} })
+}
 
 // ForAudit is the store as core/audit sees it.
 func ForAudit(s *Store) *uow.Store[audit.Tx] {

@@ -12,6 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/mail"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
@@ -19,7 +20,7 @@ import (
 // App is a server that listens to nobody yet. Make one with the New of a root; it is safe for concurrent
 // use.
 type App struct {
-	httpapi.Services
+	*services.Services
 
 	// Handler serves the API. It may be mounted anywhere, behind http.StripPrefix under a path. After
 	// Close it answers 503.
@@ -40,7 +41,7 @@ type App struct {
 }
 
 // NewApp makes an App of its parts, and from then on owns the storage and the queue.
-func NewApp(c Checked, s httpapi.Services, api *httpapi.API, storage ports.Storage, store *ports.Store, queue *mail.Queue) *App {
+func NewApp(c Checked, s *services.Services, api *httpapi.API, storage ports.Storage, store *ports.Store, queue *mail.Queue) *App {
 	work := newGate()
 	return &App{
 		Services: s, Handler: guard(work, api), API: api, Storage: storage,

@@ -10,15 +10,10 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/images"
 	"github.com/cicerone-go/cicerone/adapters/jwt"
 	"github.com/cicerone-go/cicerone/adapters/mail"
-	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/id"
-	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
-	"github.com/cicerone-go/cicerone/core/moderation"
-	"github.com/cicerone-go/cicerone/core/privacy"
-	"github.com/cicerone-go/cicerone/core/reservations"
-	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/transport/edge"
@@ -28,25 +23,11 @@ import (
 // Domains makes the services of core from a Config, a ports.Storage and a users.Mailer.
 var Domains = wire.NewSet(
 	Check,
-	wire.FieldsOf(new(Checked), "Users", "Messaging", "Reservations", "Units", "Clock", "IDs", "Log", "Hasher"),
-
-	ports.NewStore,
-	ports.ForTokens, ports.ForUsers, ports.ForModeration, ports.ForMatching, ports.ForMessaging, ports.ForReservations,
-	ports.ForAudit, audit.New, wire.Bind(new(moderation.Auditor), new(*audit.Auditor)),
-
+	ports.NewStore, ports.ForServices,
 	NewAccessTokens, wire.Bind(new(users.AccessTokens), new(*jwt.Tokens)),
-	users.NewPasswords,
 	wire.InterfaceValue(new(messaging.Images), images.Inspector{}),
-
-	tokens.NewLedger,
-	tokens.NewService,
-	wire.Struct(new(users.Deps), "*"), users.NewService,
-	wire.Struct(new(moderation.Deps), "*"), moderation.NewService,
-	wire.Struct(new(matching.Deps), "*"), matching.NewService,
-	wire.Struct(new(messaging.Deps), "*"), messaging.NewService,
-	wire.Struct(new(reservations.Deps), "*"), reservations.NewService,
-	wire.Struct(new(privacy.Deps), "*"), privacy.NewService,
-	wire.Struct(new(httpapi.Services), "*"),
+	wire.FieldsOf(new(Checked), "Users", "Messaging", "Reservations", "Units", "Clock", "IDs", "Log", "Hasher"),
+	wire.Struct(new(services.Parts), "*"), wire.Struct(new(services.Policies), "*"), services.New,
 )
 
 // Application makes an App from a Config and a ports.Storage, which is all that a root has to add.
@@ -135,7 +116,7 @@ func NewCursors(c Checked) (*edge.Cursors, error) {
 }
 
 // NewAPI makes the HTTP face of the services.
-func NewAPI(c Checked, s httpapi.Services, cursors *edge.Cursors, storage ports.Storage) *httpapi.API {
+func NewAPI(c Checked, s *services.Services, cursors *edge.Cursors, storage ports.Storage) *httpapi.API {
 	return httpapi.New(s, httpapi.Options{
 		Log: c.Log, Ready: storage.Ping, Limits: c.Limits, Version: c.Version,
 		Authenticator: c.Authenticator, Cursors: cursors,

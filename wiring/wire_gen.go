@@ -8,111 +8,52 @@ package wiring
 
 import (
 	"github.com/cicerone-go/cicerone/adapters/images"
-	"github.com/cicerone-go/cicerone/core/audit"
-	"github.com/cicerone-go/cicerone/core/matching"
-	"github.com/cicerone-go/cicerone/core/messaging"
-	"github.com/cicerone-go/cicerone/core/moderation"
-	"github.com/cicerone-go/cicerone/core/privacy"
-	"github.com/cicerone-go/cicerone/core/reservations"
-	"github.com/cicerone-go/cicerone/core/tokens"
-	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/ports"
-	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
 // Injectors from wire.go:
 
 // NewServices makes the services over any store, without HTTP and without anything that runs by itself:
 // mail is handed to the mailer at once, and the storage stays the caller's. Errors: those of Config.Validate.
-func NewServices(c Config, storage ports.Storage) (httpapi.Services, error) {
+func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	checked, err := Check(c)
 	if err != nil {
-		return httpapi.Services{}, err
+		return nil, err
 	}
 	policy := checked.Units
 	store := ports.NewStore(storage, policy)
-	uowStore := ports.ForUsers(store)
-	source := checked.IDs
-	ledger := tokens.NewLedger(source)
+	uowStore := ports.ForServices(store)
 	hasher := checked.Hasher
-	passwords := users.NewPasswords(hasher)
-	jwtTokens, err := NewAccessTokens(checked)
+	tokens, err := NewAccessTokens(checked)
 	if err != nil {
-		return httpapi.Services{}, err
+		return nil, err
 	}
 	mailer := checked.Mailer
-	clock := checked.Clock
-	usersPolicy := checked.Users
-	deps := users.Deps{
-		Store:     uowStore,
-		Ledger:    ledger,
-		Passwords: passwords,
-		Access:    jwtTokens,
-		Mailer:    mailer,
-		Clock:     clock,
-		IDs:       source,
-		Policy:    usersPolicy,
-	}
-	service := users.NewService(deps)
-	store2 := ports.ForTokens(store)
-	tokensService := tokens.NewService(store2)
-	store3 := ports.ForModeration(store)
-	store4 := ports.ForAudit(store)
-	auditor := audit.New(store4)
-	moderationDeps := moderation.Deps{
-		Store:   store3,
-		Ledger:  ledger,
-		Auditor: auditor,
-		Clock:   clock,
-		IDs:     source,
-	}
-	moderationService := moderation.NewService(moderationDeps)
-	store5 := ports.ForMatching(store)
-	matchingDeps := matching.Deps{
-		Store: store5,
-		Clock: clock,
-		IDs:   source,
-	}
-	matchingService := matching.NewService(matchingDeps)
-	store6 := ports.ForMessaging(store)
 	images := _wireInspectorValue
-	messagingPolicy := checked.Messaging
-	messagingDeps := messaging.Deps{
-		Store:  store6,
-		Ledger: ledger,
+	clock := checked.Clock
+	source := checked.IDs
+	parts := services.Parts{
+		Hasher: hasher,
+		Access: tokens,
+		Mailer: mailer,
 		Images: images,
 		Clock:  clock,
 		IDs:    source,
-		Policy: messagingPolicy,
 	}
-	messagingService := messaging.NewService(messagingDeps)
-	store7 := ports.ForReservations(store)
+	usersPolicy := checked.Users
+	messagingPolicy := checked.Messaging
 	reservationsPolicy := checked.Reservations
-	reservationsDeps := reservations.Deps{
-		Store:  store7,
-		Ledger: ledger,
-		Clock:  clock,
-		IDs:    source,
-		Policy: reservationsPolicy,
+	policies := services.Policies{
+		Users:        usersPolicy,
+		Messaging:    messagingPolicy,
+		Reservations: reservationsPolicy,
 	}
-	reservationsService := reservations.NewService(reservationsDeps)
-	privacyDeps := privacy.Deps{
-		Store:     store7,
-		Ledger:    ledger,
-		Passwords: passwords,
-		Clock:     clock,
+	servicesServices, err := services.New(uowStore, parts, policies)
+	if err != nil {
+		return nil, err
 	}
-	privacyService := privacy.NewService(privacyDeps)
-	services := httpapi.Services{
-		Users:        service,
-		Tokens:       tokensService,
-		Moderation:   moderationService,
-		Matching:     matchingService,
-		Messaging:    messagingService,
-		Reservations: reservationsService,
-		Privacy:      privacyService,
-	}
-	return services, nil
+	return servicesServices, nil
 }
 
 var (

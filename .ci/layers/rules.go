@@ -17,7 +17,9 @@ var (
 
 	// domains are the packages of core that contain the domain. Each may import only those to its
 	// left.
-	domains = []string{"tokens", "users", "moderation", "matching", "messaging", "reservations", "privacy", "audit"}
+	domains = []string{
+		"tokens", "users", "moderation", "matching", "messaging", "reservations", "privacy", "audit", "services",
+	}
 
 	// stores are the adapters that store the data. A package of wiring imports exactly one of them.
 	stores = []string{"memory", "sqlite", "postgres", "mongodb"}

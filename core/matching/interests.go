@@ -29,7 +29,7 @@ func (s *Service) AllInterests(ctx context.Context, admin id.User, r page.Reques
 
 func (s *Service) interests(ctx context.Context, activeOnly bool, r page.Request[NamePlace], allow func(context.Context, Tx) error) (page.Page[Interest, NamePlace], error) {
 	var p page.Page[Interest, NamePlace]
-	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
 		if err := allow(ctx, tx); err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func (s *Service) CreateInterest(ctx context.Context, admin id.User, c InterestC
 	if err := c.apply(&draft); err != nil {
 		return Interest{}, err
 	}
-	i, _, err := idempotency.Run(ctx, s.Store, s.Clock, idempotency.Command{
+	i, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: admin.String(), Key: key, Operation: "matching.CreateInterest", Values: draft,
 	}, func(ctx context.Context, tx Tx) error {
 		_, err := users.Admin(ctx, tx, admin)
@@ -79,7 +79,7 @@ func (s *Service) CreateInterest(ctx context.Context, admin id.User, c InterestC
 			return Interest{}, err
 		}
 		i := draft
-		i.ID = id.Interest(s.IDs.Next())
+		i.ID = id.Interest(s.deps.IDs.Next())
 		created, err := tx.Matching().AddInterest(ctx, i)
 		if err != nil {
 			return Interest{}, fmt.Errorf("add an interest: %w", err)
@@ -103,7 +103,7 @@ func (s *Service) ChangeInterest(ctx context.Context, admin id.User, interest id
 		return Interest{}, err
 	}
 	var i Interest
-	err := s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		if _, err := users.Admin(ctx, tx, admin); err != nil {
 			return err
 		}
@@ -137,8 +137,8 @@ func (s *Service) ChangeInterest(ctx context.Context, admin id.User, interest id
 }
 
 func (s *Service) record(ctx context.Context, tx Tx, admin id.User, action moderation.Action, i Interest) error {
-	return moderation.Record(ctx, tx, s.IDs, moderation.AuditRecord{
-		ActorID: admin, Action: action, SubjectID: id.Subject(i.ID), CreatedAt: s.Clock.Now(),
+	return moderation.Record(ctx, tx, s.deps.IDs, moderation.AuditRecord{
+		ActorID: admin, Action: action, SubjectID: id.Subject(i.ID), CreatedAt: s.deps.Clock.Now(),
 		Details: moderation.Details{"name": i.Name, "icon": i.Icon, "is_active": strconv.FormatBool(i.IsActive)},
 	})
 }

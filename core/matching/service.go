@@ -15,7 +15,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// Deps are what a Service is made of. All are needed.
+// Deps are the parts of a Service. All are needed. services.New makes them for all services.
 type Deps struct {
 	Store *uow.Store[Tx]
 	Clock clock.Clock
@@ -24,10 +24,15 @@ type Deps struct {
 
 // Service keeps profiles and finds matches. Its methods return users.ErrNotSignedIn for a caller whose
 // account is not active.
-type Service struct{ Deps }
+type Service struct{ deps Deps }
 
-// NewService makes a Service.
-func NewService(d Deps) *Service { return &Service{d} }
+// NewService returns a Service, or an error that names the parts that are missing.
+func NewService(d Deps) (*Service, error) {
+	if err := fault.Missing("matching", d); err != nil {
+		return nil, err
+	}
+	return &Service{d}, nil
+}
 
 // Portrait is a profile with the active interests that were picked for it, by name.
 type Portrait struct {
@@ -38,7 +43,7 @@ type Portrait struct {
 // MyProfile reads the caller's own profile: an empty one, with a zero id, where none was ever saved.
 func (s *Service) MyProfile(ctx context.Context, caller id.User) (Portrait, error) {
 	var p Portrait
-	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
 		if _, err := users.Active(ctx, tx, caller); err != nil {
 			return err
 		}
@@ -76,7 +81,7 @@ func (s *Service) SaveProfile(ctx context.Context, caller id.User, p Profile, pi
 		return Portrait{}, fault.InvalidField("interest_ids", fmt.Sprintf("must be at most %d of them", MaxInterests))
 	}
 	var saved Portrait
-	err := s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		// Held, so that no profile outlives its erased person.
 		if _, err := users.HoldActive(ctx, tx, caller); err != nil {
 			return err
@@ -91,7 +96,7 @@ func (s *Service) SaveProfile(ctx context.Context, caller id.User, p Profile, pi
 		before, linked, err := tx.Matching().Profile(ctx, caller)
 		switch {
 		case errors.Is(err, fault.NotFound):
-			before.ID = id.Profile(s.IDs.Next())
+			before.ID = id.Profile(s.deps.IDs.Next())
 		case err != nil:
 			return fmt.Errorf("read a profile: %w", err)
 		}
@@ -160,7 +165,7 @@ func (s *Service) Matches(ctx context.Context, caller id.User, search Search, r 
 		Viewer: caller, Country: text.Fold(search.Country), City: text.Fold(search.City),
 		Interests: unique(search.Interests), MinAge: search.MinAge, MaxAge: search.MaxAge,
 	}
-	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
 		if _, err := users.Active(ctx, tx, caller); err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ import (
 // Errors: matching.ErrProfileNotFound for any other.
 func (s *Service) ProfileOf(ctx context.Context, caller, user id.User) (matching.Portrait, error) {
 	var p matching.Portrait
-	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) error {
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) error {
 		if _, err := users.Active(ctx, tx, caller); err != nil {
 			return err
 		}

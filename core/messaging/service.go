@@ -25,7 +25,7 @@ type Policy struct {
 // DefaultPolicy returns the default of each field.
 func DefaultPolicy() Policy { return Policy{MessageCost: 1} }
 
-// Deps are what a Service is made of. All are needed.
+// Deps are the parts of a Service. All are needed. services.New makes them for all services.
 type Deps struct {
 	Store  *uow.Store[Tx]
 	Ledger *tokens.Ledger
@@ -37,10 +37,15 @@ type Deps struct {
 
 // Service lets people talk. Its methods return users.ErrNotSignedIn for a caller whose account is not
 // active, and ErrNotFound to whoever takes no part in a conversation, admins included.
-type Service struct{ Deps }
+type Service struct{ deps Deps }
 
-// NewService makes a Service.
-func NewService(d Deps) *Service { return &Service{d} }
+// NewService returns a Service, or an error that names the parts that are missing.
+func NewService(d Deps) (*Service, error) {
+	if err := fault.Missing("messaging", d); err != nil {
+		return nil, err
+	}
+	return &Service{d}, nil
+}
 
 // Opened is the answer of Open.
 type Opened struct {
@@ -55,7 +60,7 @@ func (s *Service) Open(ctx context.Context, caller, local id.User, key idempoten
 	if caller == local {
 		return Opened{}, fault.InvalidField("local_id", "must be somebody else")
 	}
-	o, _, err := idempotency.Run(ctx, s.Store, s.Clock, idempotency.Command{
+	o, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "messaging.Open", Values: local,
 	}, users.LetIn[Tx](caller), func(ctx context.Context, tx Tx) (Opened, error) {
 		if _, err := users.Active(ctx, tx, caller); err != nil {
@@ -93,7 +98,7 @@ func (s *Service) open(ctx context.Context, tx Tx, voyager, local id.User) (Conv
 		return Conversation{}, false, ErrNobody
 	}
 	c, created, err := tx.Messaging().OpenConversation(ctx, Conversation{
-		ID: id.Conversation(s.IDs.Next()), VoyagerID: voyager, LocalID: local, CreatedAt: s.Clock.Now(),
+		ID: id.Conversation(s.deps.IDs.Next()), VoyagerID: voyager, LocalID: local, CreatedAt: s.deps.Clock.Now(),
 	})
 	if err != nil {
 		return Conversation{}, false, fmt.Errorf("add a conversation: %w", err)
@@ -104,7 +109,7 @@ func (s *Service) open(ctx context.Context, tx Tx, voyager, local id.User) (Conv
 // Conversations lists the caller's conversations, newest activity first.
 func (s *Service) Conversations(ctx context.Context, caller id.User, r page.Request[page.Moment]) (page.Page[Overview, page.Moment], error) {
 	var p page.Page[Overview, page.Moment]
-	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
 		if _, err := users.Active(ctx, tx, caller); err != nil {
 			return err
 		}
@@ -119,7 +124,7 @@ func (s *Service) Conversations(ctx context.Context, caller id.User, r page.Requ
 // Conversation reads one conversation as the caller sees it. Errors: ErrNotFound.
 func (s *Service) Conversation(ctx context.Context, caller id.User, conversation id.Conversation) (Overview, error) {
 	var o Overview
-	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
 		if _, err := Enter(ctx, tx, caller, conversation); err != nil {
 			return err
 		}
@@ -163,13 +168,13 @@ func (s *Service) Send(ctx context.Context, caller id.User, conversation id.Conv
 	}
 	var image *Attachment
 	if d.Attachment != "" {
-		a, err := parseAttachment(ctx, s.Images, d.Attachment)
+		a, err := parseAttachment(ctx, s.deps.Images, d.Attachment)
 		if err != nil {
 			return Message{}, err
 		}
 		image = &a
 	}
-	m, _, err := idempotency.Run(ctx, s.Store, s.Clock, idempotency.Command{
+	m, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "messaging.Send",
 		Values: []any{conversation, d.Content, sha256.Sum256([]byte(d.Attachment))},
 	}, users.LetIn[Tx](caller), func(ctx context.Context, tx Tx) (Message, error) {
@@ -189,13 +194,13 @@ func (s *Service) send(ctx context.Context, tx Tx, caller id.User, conversation 
 	if err := standing.Open(); err != nil {
 		return Message{}, err
 	}
-	now := s.Clock.Now()
-	m := Message{ID: id.Message(s.IDs.Next()), ConversationID: conversation, UserID: caller, Content: content, CreatedAt: now}
+	now := s.deps.Clock.Now()
+	m := Message{ID: id.Message(s.deps.IDs.Next()), ConversationID: conversation, UserID: caller, Content: content, CreatedAt: now}
 	if image != nil {
 		m.Attachment = image.MediaType
 	}
-	_, err = s.Ledger.Post(ctx, tx, now, tokens.Movement{
-		UserID: caller, Amount: -s.Policy.MessageCost, Type: tokens.MessageSent, Reason: "message sent",
+	_, err = s.deps.Ledger.Post(ctx, tx, now, tokens.Movement{
+		UserID: caller, Amount: -s.deps.Policy.MessageCost, Type: tokens.MessageSent, Reason: "message sent",
 		Metadata: tokens.Reference("message_id", m.ID),
 	})
 	if err != nil {
@@ -210,7 +215,7 @@ func (s *Service) send(ctx context.Context, tx Tx, caller id.User, conversation 
 // Messages lists a conversation, newest first. Errors: ErrNotFound.
 func (s *Service) Messages(ctx context.Context, caller id.User, conversation id.Conversation, r page.Request[page.Moment]) (page.Page[Message, page.Moment], error) {
 	var p page.Page[Message, page.Moment]
-	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
 		p, err = page.Read(r, PlaceOfMessage, func(after *page.Moment, limit int) ([]Message, error) {
 			standing, messages, err := tx.Messaging().History(ctx, conversation, after, limit)
 			if err := admit(standing, err, caller); err != nil {
@@ -227,7 +232,7 @@ func (s *Service) Messages(ctx context.Context, caller id.User, conversation id.
 // were unread. It may run more than once. Errors: ErrNotFound, fault.Invalid on up_to for a message of
 // another conversation, idempotency.ErrKeyReused.
 func (s *Service) Read(ctx context.Context, caller id.User, conversation id.Conversation, upTo id.Message, key idempotency.Key) (int, error) {
-	n, _, err := idempotency.Run(ctx, s.Store, s.Clock, idempotency.Command{
+	n, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "messaging.Read", Values: []any{conversation, upTo},
 	}, users.LetIn[Tx](caller), func(ctx context.Context, tx Tx) (int, error) {
 		if _, err := Enter(ctx, tx, caller, conversation); err != nil {
@@ -252,7 +257,7 @@ func (s *Service) Read(ctx context.Context, caller id.User, conversation id.Conv
 // else, and for a message without one.
 func (s *Service) Attachment(ctx context.Context, caller id.User, message id.Message) (Attachment, error) {
 	var a Attachment
-	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) error {
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) error {
 		m, err := tx.Messaging().Message(ctx, message)
 		if errors.Is(err, fault.NotFound) {
 			return ErrNoAttachment

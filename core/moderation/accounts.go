@@ -43,7 +43,7 @@ func (s *Service) Users(ctx context.Context, admin id.User, f AccountFilter, r p
 // User reads one account. Errors: users.ErrNotFound.
 func (s *Service) User(ctx context.Context, admin, user id.User) (users.User, error) {
 	var u users.User
-	err := s.asAdmin(ctx, admin, s.Store.View, func(ctx context.Context, tx Tx) (err error) {
+	err := s.asAdmin(ctx, admin, s.deps.Store.View, func(ctx context.Context, tx Tx) (err error) {
 		u, err = tx.Users().User(ctx, user)
 		if errors.Is(err, fault.NotFound) {
 			return users.ErrNotFound
@@ -73,7 +73,7 @@ func (s *Service) ChangeUser(ctx context.Context, admin, user id.User, c Account
 		return users.User{}, err
 	}
 	var u users.User
-	err := s.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
+	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
 		var otherAdmins int
 		u, otherAdmins, err = tx.Users().HoldWithAdmins(ctx, user)
 		missing := errors.Is(err, fault.NotFound)
@@ -114,7 +114,7 @@ func (s *Service) changeHeld(ctx context.Context, tx Tx, admin id.User, u *users
 	case isActiveAdmin(*u) && !isActiveAdmin(next) && otherAdmins == 0:
 		return users.ErrLastAdmin
 	}
-	now := s.Clock.Now()
+	now := s.deps.Clock.Now()
 	next.UpdatedAt = now
 	if err := tx.Users().Save(ctx, next); err != nil {
 		return fmt.Errorf("save a user: %w", err)
@@ -137,7 +137,7 @@ func isActiveAdmin(u users.User) bool { return u.IsActive && u.Role == users.Rol
 // machine. It may run more than once. Errors: users.ErrNotFound.
 func (s *Service) Appoint(ctx context.Context, email string) (users.User, error) {
 	var u users.User
-	err := s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		found, _, err := tx.Users().ByEmail(ctx, text.Fold(email))
 		if errors.Is(err, fault.NotFound) {
 			return users.ErrNotFound
@@ -154,7 +154,7 @@ func (s *Service) Appoint(ctx context.Context, email string) (users.User, error)
 		if isActiveAdmin(u) {
 			return nil
 		}
-		now := s.Clock.Now()
+		now := s.deps.Clock.Now()
 		u.Role, u.IsActive, u.UpdatedAt = users.RoleAdmin, true, now
 		if err := tx.Users().Save(ctx, u); err != nil {
 			return fmt.Errorf("save a user: %w", err)
@@ -209,7 +209,7 @@ func (s *Service) PostTokens(ctx context.Context, admin, user id.User, a Adjustm
 	if err := a.check(); err != nil {
 		return tokens.Transaction{}, err
 	}
-	t, _, err := idempotency.Run(ctx, s.Store, s.Clock, idempotency.Command{
+	t, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: admin.String(), Key: key, Operation: "moderation.PostTokens", Values: []any{user, a},
 	}, func(ctx context.Context, tx Tx) error {
 		_, err := users.Admin(ctx, tx, admin)
@@ -221,8 +221,8 @@ func (s *Service) PostTokens(ctx context.Context, admin, user id.User, a Adjustm
 		if err := exists(ctx, tx, user); err != nil {
 			return tokens.Transaction{}, err
 		}
-		now := s.Clock.Now()
-		written, err := s.Ledger.Post(ctx, tx, now, tokens.Movement{
+		now := s.deps.Clock.Now()
+		written, err := s.deps.Ledger.Post(ctx, tx, now, tokens.Movement{
 			UserID: user, Amount: a.Amount, Type: a.Type, Reason: a.Reason, Metadata: a.Metadata,
 			UpToBalance: a.Type == tokens.Penalty,
 		})

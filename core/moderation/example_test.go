@@ -6,11 +6,11 @@ import (
 	"log"
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
-	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -22,17 +22,15 @@ import (
 func Example() {
 	ctx := context.Background()
 	clock := coretest.NewClock()
-	generator := id.NewGenerator(clock.Now)
-	ledger := tokens.NewLedger(generator)
 	store := ports.NewStore(memory.New(), uow.Policy{})
-	people := users.NewService(users.Deps{
-		Store: ports.ForUsers(store), Ledger: ledger, Passwords: users.NewPasswords(&coretest.Hasher{}),
-		Access: &coretest.AccessTokens{Clock: clock}, Mailer: &coretest.Mailbox{}, Clock: clock.Now, IDs: generator,
-		Policy: users.DefaultPolicy(),
-	})
-	service := moderation.NewService(moderation.Deps{
-		Store: ports.ForModeration(store), Ledger: ledger, Auditor: audit.New(ports.ForAudit(store)), Clock: clock.Now, IDs: generator,
-	})
+	all, err := services.New(ports.ForServices(store), services.Parts{
+		Hasher: &coretest.Hasher{}, Access: &coretest.AccessTokens{Clock: clock}, Mailer: &coretest.Mailbox{}, Images: coretest.Images{},
+		Clock: clock.Now,
+	}, services.DefaultPolicies())
+	if err != nil {
+		log.Fatal(err)
+	}
+	people, service := all.Users, all.Moderation
 	person := func(name string) id.User {
 		u, err := people.Register(ctx, users.SignUp{Name: name, Email: coretest.Email(name), Password: coretest.Password})
 		if err != nil {

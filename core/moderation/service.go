@@ -21,7 +21,7 @@ type Auditor interface {
 	Audit(ctx context.Context) (tokens.Verification, error)
 }
 
-// Deps are what a Service is made of. All are needed.
+// Deps are the parts of a Service. All are needed. services.New makes them for all services.
 type Deps struct {
 	Store   *uow.Store[Tx]
 	Ledger  *tokens.Ledger
@@ -33,10 +33,15 @@ type Deps struct {
 // Service lets people report and block each other, and admins do their work. The methods that take
 // an admin return users.ErrAdminsOnly for everybody else, and users.ErrNotSignedIn for an inactive
 // account.
-type Service struct{ Deps }
+type Service struct{ deps Deps }
 
-// NewService makes a Service.
-func NewService(d Deps) *Service { return &Service{d} }
+// NewService returns a Service, or an error that names the parts that are missing.
+func NewService(d Deps) (*Service, error) {
+	if err := fault.Missing("moderation", d); err != nil {
+		return nil, err
+	}
+	return &Service{d}, nil
+}
 
 // Complaint is what somebody says of another.
 type Complaint struct {
@@ -52,7 +57,7 @@ func (s *Service) Report(ctx context.Context, caller id.User, c Complaint, key i
 	if err != nil {
 		return Report{}, err
 	}
-	r, _, err := idempotency.Run(ctx, s.Store, s.Clock, idempotency.Command{
+	r, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "moderation.Report", Values: c,
 	}, users.LetIn[Tx](caller), func(ctx context.Context, tx Tx) (Report, error) {
 		if _, err := users.Active(ctx, tx, caller); err != nil {
@@ -62,7 +67,7 @@ func (s *Service) Report(ctx context.Context, caller id.User, c Complaint, key i
 			return Report{}, err
 		}
 		r := draft
-		r.ID, r.CreatedAt = id.Report(s.IDs.Next()), s.Clock.Now()
+		r.ID, r.CreatedAt = id.Report(s.deps.IDs.Next()), s.deps.Clock.Now()
 		created, err := tx.Moderation().AddReport(ctx, r)
 		if err != nil {
 			return Report{}, fmt.Errorf("add a report: %w", err)
@@ -95,14 +100,14 @@ func (s *Service) Block(ctx context.Context, caller, other id.User) error {
 	if caller == other {
 		return fault.InvalidField("user_id", "must be somebody else")
 	}
-	return s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+	return s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		if _, err := users.Active(ctx, tx, caller); err != nil {
 			return err
 		}
 		if err := exists(ctx, tx, other); err != nil {
 			return err
 		}
-		if err := tx.Moderation().Block(ctx, Block{UserID: caller, BlockedUserID: other, CreatedAt: s.Clock.Now()}); err != nil {
+		if err := tx.Moderation().Block(ctx, Block{UserID: caller, BlockedUserID: other, CreatedAt: s.deps.Clock.Now()}); err != nil {
 			return fmt.Errorf("block: %w", err)
 		}
 		return nil
@@ -111,7 +116,7 @@ func (s *Service) Block(ctx context.Context, caller, other id.User) error {
 
 // Unblock takes a block back. It may run more than once, and without a block.
 func (s *Service) Unblock(ctx context.Context, caller, other id.User) error {
-	return s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+	return s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		if _, err := users.Active(ctx, tx, caller); err != nil {
 			return err
 		}
@@ -125,7 +130,7 @@ func (s *Service) Unblock(ctx context.Context, caller, other id.User) error {
 // Blocks lists whom the caller blocks, newest first.
 func (s *Service) Blocks(ctx context.Context, caller id.User, r page.Request[page.Moment]) (page.Page[Block, page.Moment], error) {
 	var p page.Page[Block, page.Moment]
-	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
 		if _, err := users.Active(ctx, tx, caller); err != nil {
 			return err
 		}
@@ -151,7 +156,7 @@ func (s *Service) Reports(ctx context.Context, admin id.User, status Status, r p
 // ReportByID reads one report. Errors: ErrReportNotFound.
 func (s *Service) ReportByID(ctx context.Context, admin id.User, report id.Report) (Report, error) {
 	var r Report
-	err := s.asAdmin(ctx, admin, s.Store.View, func(ctx context.Context, tx Tx) (err error) {
+	err := s.asAdmin(ctx, admin, s.deps.Store.View, func(ctx context.Context, tx Tx) (err error) {
 		r, err = readReport(ctx, tx, report)
 		return err
 	})
@@ -176,14 +181,14 @@ func (s *Service) ChangeReport(ctx context.Context, admin id.User, report id.Rep
 		return Report{}, err
 	}
 	var r Report
-	err := s.asAdmin(ctx, admin, s.Store.Do, func(ctx context.Context, tx Tx) (err error) {
+	err := s.asAdmin(ctx, admin, s.deps.Store.Do, func(ctx context.Context, tx Tx) (err error) {
 		if r, err = readReport(ctx, tx, report); err != nil {
 			return err
 		}
 		if c == (ReportChange{}) {
 			return nil
 		}
-		before, now := r.Status, s.Clock.Now()
+		before, now := r.Status, s.deps.Clock.Now()
 		if err := r.apply(c, admin, now); err != nil {
 			return err
 		}
@@ -210,11 +215,11 @@ func (s *Service) Audits(ctx context.Context, admin id.User, r page.Request[page
 
 // VerifyLedger audits the whole store: it reads every row.
 func (s *Service) VerifyLedger(ctx context.Context, admin id.User) (tokens.Verification, error) {
-	err := s.asAdmin(ctx, admin, s.Store.View, func(context.Context, Tx) error { return nil })
+	err := s.asAdmin(ctx, admin, s.deps.Store.View, func(context.Context, Tx) error { return nil })
 	if err != nil {
 		return tokens.Verification{}, err
 	}
-	v, err := s.Auditor.Audit(ctx)
+	v, err := s.deps.Auditor.Audit(ctx)
 	if err != nil {
 		return tokens.Verification{}, fmt.Errorf("verify the ledger: %w", err)
 	}
@@ -231,7 +236,7 @@ func Record(ctx context.Context, tx Tx, ids id.Source, r AuditRecord) error {
 }
 
 func (s *Service) record(ctx context.Context, tx Tx, r AuditRecord) error {
-	return Record(ctx, tx, s.IDs, r)
+	return Record(ctx, tx, s.deps.IDs, r)
 }
 
 // asAdmin runs fn in a unit of work for an active admin, and for nobody else.
@@ -250,7 +255,7 @@ func readPage[T, P any](ctx context.Context, s *Service, admin id.User, r page.R
 	fetch func(ctx context.Context, tx Tx, after *P, limit int) ([]T, error),
 ) (page.Page[T, P], error) {
 	var p page.Page[T, P]
-	err := s.asAdmin(ctx, admin, s.Store.View, func(ctx context.Context, tx Tx) (err error) {
+	err := s.asAdmin(ctx, admin, s.deps.Store.View, func(ctx context.Context, tx Tx) (err error) {
 		p, err = page.Read(r, place, func(after *P, limit int) ([]T, error) { return fetch(ctx, tx, after, limit) })
 		return err
 	})

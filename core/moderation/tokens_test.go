@@ -241,9 +241,11 @@ func TestVerifyLedgerTellsWhatTheAuditorFound(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	admin := w.Admin()
 	verify := func(a moderation.Auditor) (tokens.Verification, error) {
-		return moderation.NewService(moderation.Deps{
+		service, err := moderation.NewService(moderation.Deps{
 			Store: ports.ForModeration(w.Store), Ledger: w.Ledger, Auditor: a, Clock: w.Clock.Now, IDs: w.IDs,
-		}).VerifyLedger(w.Ctx, admin)
+		})
+		coretest.Is(t, err, nil)
+		return service.VerifyLedger(w.Ctx, admin)
 	}
 	broken := []tokens.Violation{{Rule: "wallet_balance", Subject: admin.String(), Detail: "7 is not 8"}}
 	v, err := verify(sees{found: tokens.Verification{Violations: broken}})

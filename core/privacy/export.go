@@ -49,8 +49,8 @@ type Message struct {
 // Export gathers all that is kept about the caller, as it is at one moment. Errors: users.ErrNotSignedIn.
 func (s *Service) Export(ctx context.Context, caller id.User) (Export, error) {
 	var e Export
-	err := s.Store.Snapshot(ctx, func(ctx context.Context, tx Tx) (err error) {
-		e = Export{MadeAt: s.Clock.Now()}
+	err := s.deps.Store.Snapshot(ctx, func(ctx context.Context, tx Tx) (err error) {
+		e = Export{MadeAt: s.deps.Clock.Now()}
 		if e.User, err = users.Active(ctx, tx, caller); err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ import (
 // Tx is what this domain touches in a unit of work: everything.
 type Tx = reservations.Tx
 
-// Deps are what a Service is made of. All are needed.
+// Deps are the parts of a Service. All are needed. services.New makes them for all services.
 type Deps struct {
 	Store     *uow.Store[Tx]
 	Ledger    *tokens.Ledger
@@ -26,10 +26,15 @@ type Deps struct {
 }
 
 // Service erases people, and exports what is kept about them.
-type Service struct{ Deps }
+type Service struct{ deps Deps }
 
-// NewService makes a Service.
-func NewService(d Deps) *Service { return &Service{d} }
+// NewService returns a Service, or an error that names the parts that are missing.
+func NewService(d Deps) (*Service, error) {
+	if err := fault.Missing("privacy", d); err != nil {
+		return nil, err
+	}
+	return &Service{d}, nil
+}
 
 // Erase removes the caller's account, in one unit of work: what they proposed or agreed on and has not begun
 // is cancelled and refunded, their wallet is emptied for good, and name, address, profile, blocks,
@@ -38,7 +43,7 @@ func NewService(d Deps) *Service { return &Service{d} }
 // is wrong, users.ErrLastAdmin, users.ErrNotSignedIn.
 func (s *Service) Erase(ctx context.Context, caller id.User, password string) error {
 	var confirmed users.PasswordHash
-	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
 		if _, err = users.Active(ctx, tx, caller); err != nil {
 			return err
 		}
@@ -49,11 +54,11 @@ func (s *Service) Erase(ctx context.Context, caller id.User, password string) er
 		return fmt.Errorf("erase an account: %w", err)
 	}
 	if !confirmed.IsZero() {
-		if err := s.Passwords.Confirm(ctx, confirmed, "password", password); err != nil {
+		if err := s.deps.Passwords.Confirm(ctx, confirmed, "password", password); err != nil {
 			return err
 		}
 	}
-	err = s.Store.Do(ctx, func(ctx context.Context, tx Tx) error { return s.erase(ctx, tx, caller, confirmed) })
+	err = s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error { return s.erase(ctx, tx, caller, confirmed) })
 	if err != nil {
 		return fmt.Errorf("erase an account: %w", err)
 	}
@@ -73,11 +78,11 @@ func (s *Service) erase(ctx context.Context, tx Tx, caller id.User, confirmed us
 	if err := users.StillConfirmed(ctx, tx, caller, confirmed, "password"); err != nil {
 		return err
 	}
-	refunds, err := reservations.CancelAllOf(ctx, tx, s.Clock, caller)
+	refunds, err := reservations.CancelAllOf(ctx, tx, s.deps.Clock, caller)
 	if err != nil {
 		return err
 	}
-	if err := s.Ledger.Close(ctx, tx, caller, s.Clock.Now(), refunds...); err != nil {
+	if err := s.deps.Ledger.Close(ctx, tx, caller, s.deps.Clock.Now(), refunds...); err != nil {
 		return err
 	}
 	if err := tx.Matching().DropProfile(ctx, caller); err != nil {
@@ -86,5 +91,5 @@ func (s *Service) erase(ctx context.Context, tx Tx, caller id.User, confirmed us
 	if err := tx.Moderation().DropBlocks(ctx, caller); err != nil {
 		return fmt.Errorf("drop blocks: %w", err)
 	}
-	return users.Erase(ctx, tx, u, s.Clock.Now())
+	return users.Erase(ctx, tx, u, s.deps.Clock.Now())
 }

@@ -17,7 +17,7 @@ type Funds struct {
 // Errors: fault.NotFound for a user without a wallet.
 func (s *Service) Funds(ctx context.Context, user id.User) (Funds, error) {
 	var f Funds
-	err := s.Store.Snapshot(ctx, func(ctx context.Context, tx Tx) (err error) {
+	err := s.deps.Store.Snapshot(ctx, func(ctx context.Context, tx Tx) (err error) {
 		f, err = FundsOf(ctx, tx, user)
 		return err
 	})

@@ -26,7 +26,7 @@ type Policy struct {
 // DefaultPolicy returns the default of each field.
 func DefaultPolicy() Policy { return Policy{Rate: OneToOne(), SettleEvery: time.Second} }
 
-// Deps are what a Service is made of. All are needed.
+// Deps are the parts of a Service. All are needed. services.New makes them for all services.
 type Deps struct {
 	Store  *uow.Store[Tx]
 	Ledger *tokens.Ledger
@@ -38,10 +38,15 @@ type Deps struct {
 // Service lets the two people of a conversation agree on activities. Its methods return
 // users.ErrNotSignedIn for a caller whose account is not active, and a fault.NotFound to whoever takes
 // no part, admins included.
-type Service struct{ Deps }
+type Service struct{ deps Deps }
 
-// NewService makes a Service.
-func NewService(d Deps) *Service { return &Service{d} }
+// NewService returns a Service, or an error that names the parts that are missing.
+func NewService(d Deps) (*Service, error) {
+	if err := fault.Missing("reservations", d); err != nil {
+		return nil, err
+	}
+	return &Service{d}, nil
+}
 
 // Proposal is what somebody proposes to the other of a conversation.
 type Proposal struct {
@@ -59,10 +64,10 @@ func (s *Service) Propose(ctx context.Context, caller id.User, conversation id.C
 		ConversationID: conversation, CreatorID: caller, Title: p.Title, Price: p.Price, Date: p.Date, EndDate: p.EndDate, Status: Pending,
 	}
 	var err error
-	if draft.Tokens, err = p.Price.Tokens(s.Policy.Rate); err != nil {
+	if draft.Tokens, err = p.Price.Tokens(s.deps.Policy.Rate); err != nil {
 		return Reservation{}, fmt.Errorf("price a reservation: %w", err)
 	}
-	r, _, err := idempotency.Run(ctx, s.Store, s.Clock, idempotency.Command{
+	r, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "reservations.Propose", Values: []any{conversation, p},
 	}, users.LetIn[Tx](caller), func(ctx context.Context, tx Tx) (Reservation, error) {
 		return s.propose(ctx, tx, draft)
@@ -76,7 +81,7 @@ func (s *Service) Propose(ctx context.Context, caller id.User, conversation id.C
 func (s *Service) propose(ctx context.Context, tx Tx, r Reservation) (Reservation, error) {
 	// The input is judged here, not before: whether date lies in the future is a matter of now, and a
 	// repeat with a key is answered however late it comes.
-	now := s.Clock.Now()
+	now := s.deps.Clock.Now()
 	if err := r.check(now); err != nil {
 		return Reservation{}, err
 	}
@@ -95,7 +100,7 @@ func (s *Service) propose(ctx context.Context, tx Tx, r Reservation) (Reservatio
 	if err := standing.Open(); err != nil {
 		return Reservation{}, err
 	}
-	r.ID, r.VoyagerID, r.LocalID = id.Reservation(s.IDs.Next()), c.VoyagerID, c.LocalID
+	r.ID, r.VoyagerID, r.LocalID = id.Reservation(s.deps.IDs.Next()), c.VoyagerID, c.LocalID
 	r.CreatedAt, r.UpdatedAt = now, now
 	if err := tx.Reservations().Add(ctx, r); err != nil {
 		return Reservation{}, fmt.Errorf("add a reservation: %w", err)
@@ -110,7 +115,7 @@ func (s *Service) Accept(ctx context.Context, caller id.User, reservation id.Res
 }
 
 func (s *Service) accept(ctx context.Context, tx Tx, caller id.User, r Reservation, standing messaging.Standing) (Reservation, error) {
-	now := s.Clock.Now()
+	now := s.deps.Clock.Now()
 	if err := r.mayBeAccepted(caller, now); err != nil {
 		return Reservation{}, err
 	}
@@ -121,7 +126,7 @@ func (s *Service) accept(ctx context.Context, tx Tx, caller id.User, r Reservati
 	if err != nil {
 		return Reservation{}, err
 	}
-	_, err = s.Ledger.Post(ctx, tx, now, movement(r, r.VoyagerID, -r.Tokens, tokens.ActivityPayment, "activity accepted"))
+	_, err = s.deps.Ledger.Post(ctx, tx, now, movement(r, r.VoyagerID, -r.Tokens, tokens.ActivityPayment, "activity accepted"))
 	return r, err
 }
 
@@ -132,7 +137,7 @@ func (s *Service) Decline(ctx context.Context, caller id.User, reservation id.Re
 			if err := r.mayBeDeclined(caller); err != nil {
 				return Reservation{}, err
 			}
-			return change(ctx, tx, r, Declined, s.Clock.Now())
+			return change(ctx, tx, r, Declined, s.deps.Clock.Now())
 		})
 }
 
@@ -141,7 +146,7 @@ func (s *Service) Decline(ctx context.Context, caller id.User, reservation id.Re
 func (s *Service) Cancel(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key) (Reservation, error) {
 	return s.move(ctx, caller, reservation, key, "reservations.Cancel",
 		func(ctx context.Context, tx Tx, caller id.User, r Reservation, _ messaging.Standing) (Reservation, error) {
-			now := s.Clock.Now()
+			now := s.deps.Clock.Now()
 			if err := r.mayBeCancelled(caller, now); err != nil {
 				return Reservation{}, err
 			}
@@ -149,7 +154,7 @@ func (s *Service) Cancel(ctx context.Context, caller id.User, reservation id.Res
 			if err != nil || r.Status == Pending {
 				return cancelled, err
 			}
-			_, err = s.Ledger.Post(ctx, tx, now, refund(cancelled))
+			_, err = s.deps.Ledger.Post(ctx, tx, now, refund(cancelled))
 			return cancelled, err
 		})
 }
@@ -158,7 +163,7 @@ func (s *Service) Cancel(ctx context.Context, caller id.User, reservation id.Res
 func (s *Service) move(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key, operation string,
 	do func(context.Context, Tx, id.User, Reservation, messaging.Standing) (Reservation, error),
 ) (Reservation, error) {
-	r, _, err := idempotency.Run(ctx, s.Store, s.Clock, idempotency.Command{
+	r, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: operation, Values: reservation,
 	}, users.LetIn[Tx](caller), func(ctx context.Context, tx Tx) (Reservation, error) {
 		r, standing, err := enter(ctx, tx, caller, reservation)
@@ -216,7 +221,7 @@ func refund(r Reservation) tokens.Movement {
 // Reservation reads one reservation. Errors: ErrNotFound.
 func (s *Service) Reservation(ctx context.Context, caller id.User, reservation id.Reservation) (Reservation, error) {
 	var r Reservation
-	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
 		r, _, err = enter(ctx, tx, caller, reservation)
 		return err
 	})
@@ -248,7 +253,7 @@ func (s *Service) list(ctx context.Context, r page.Request[page.Moment], allow f
 	fetch func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]Reservation, error),
 ) (page.Page[Reservation, page.Moment], error) {
 	var p page.Page[Reservation, page.Moment]
-	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
 		if err := allow(ctx, tx); err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // scene is a voyager and a local who talk, and a stranger.
@@ -27,6 +28,13 @@ func newScene(t *testing.T, change ...func(*coretest.Policies)) scene {
 	s := scene{World: w, voyager: w.Person("Vera"), local: w.Local("Luca"), stranger: w.Local("Sam")}
 	s.talk = w.Conversation(s.voyager, s.local)
 	return s
+}
+
+// deps are the parts of a service over the same store.
+func (s scene) deps() reservations.Deps {
+	return reservations.Deps{
+		Store: ports.ForReservations(s.Store), Ledger: s.Ledger, Clock: s.Clock.Now, IDs: s.IDs, Policy: reservations.DefaultPolicy(),
+	}
 }
 
 // walk is a proposal for 20 tokens, from one day after now, for two hours.

@@ -22,8 +22,8 @@ func (s *Service) Settle(ctx context.Context) (int, error) {
 	var failed []error
 	for {
 		var due []id.Reservation
-		err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-			due, err = tx.Reservations().Due(ctx, s.Clock.Now(), batch+len(failed))
+		err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+			due, err = tx.Reservations().Due(ctx, s.deps.Clock.Now(), batch+len(failed))
 			return err
 		})
 		if err != nil {
@@ -50,20 +50,20 @@ func (s *Service) Settle(ctx context.Context) (int, error) {
 }
 
 func (s *Service) settle(ctx context.Context, reservation id.Reservation) (done bool, err error) {
-	err = s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+	err = s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		// Held, so that of several settlers one completes it, and the others see that.
 		r, err := tx.Reservations().Hold(ctx, reservation)
 		if err != nil {
 			return fmt.Errorf("hold a reservation: %w", err)
 		}
-		now := s.Clock.Now()
+		now := s.deps.Clock.Now()
 		if done = r.due(now); !done {
 			return nil // another process was first
 		}
 		if r, err = change(ctx, tx, r, Completed, now); err != nil {
 			return err
 		}
-		_, err = s.Ledger.Post(ctx, tx, now, movement(r, r.LocalID, r.Tokens, tokens.ActivityReceipt, "activity completed"))
+		_, err = s.deps.Ledger.Post(ctx, tx, now, movement(r, r.LocalID, r.Tokens, tokens.ActivityReceipt, "activity completed"))
 		return err
 	})
 	return done, err
@@ -72,7 +72,7 @@ func (s *Service) settle(ctx context.Context, reservation id.Reservation) (done 
 // RunSettler settles at once and then every Policy.SettleEvery, until ctx ends; then it returns nil. What
 // fails goes to report, and is tried again at the next turn.
 func (s *Service) RunSettler(ctx context.Context, report func(error)) error {
-	every := time.NewTicker(s.Policy.SettleEvery)
+	every := time.NewTicker(s.deps.Policy.SettleEvery)
 	defer every.Stop()
 	for {
 		if _, err := s.Settle(ctx); err != nil && ctx.Err() == nil {

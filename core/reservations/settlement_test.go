@@ -64,10 +64,12 @@ func TestSettleGoesOn(t *testing.T) {
 	_, err := s.Reservations.Accept(s.Ctx, s.local, fine.ID, "")
 	coretest.Is(t, err, nil)
 
-	deps := s.Reservations.Deps
-	deps.Store = uow.NewStore[reservations.Tx](failing{s.Reservations.Deps.Store, broken.ID}, uow.Policy{})
+	deps := s.deps()
+	deps.Store = uow.NewStore[reservations.Tx](failing{deps.Store, broken.ID}, uow.Policy{})
+	service, err := reservations.NewService(deps)
+	coretest.Is(t, err, nil)
 	s.Clock.Set(p.EndDate)
-	n, err := reservations.NewService(deps).Settle(s.Ctx)
+	n, err := service.Settle(s.Ctx)
 	if n != 1 || !errors.Is(err, errDisk) {
 		t.Errorf("settled %d, %v; want 1 and the error of the other", n, err)
 	}

@@ -89,9 +89,11 @@ func TestTokensFollowTheReservation(t *testing.T) {
 	t.Run("tokens stay as they were when the rate changes", func(t *testing.T) {
 		s := newScene(t)
 		r := s.propose(t, s.voyager, s.walk())
-		deps := s.Reservations.Deps
+		deps := s.deps()
 		deps.Policy.Rate, _ = reservations.ParseRate("2")
-		_, err := reservations.NewService(deps).Accept(s.Ctx, s.local, r.ID, "")
+		service, err := reservations.NewService(deps)
+		coretest.Is(t, err, nil)
+		_, err = service.Accept(s.Ctx, s.local, r.ID, "")
 		coretest.Is(t, err, nil)
 		if f := s.Funds(s.voyager); f.Held != 20 {
 			t.Errorf("%d are held, want 20", f.Held)

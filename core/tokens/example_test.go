@@ -50,7 +50,11 @@ func Example() {
 	fmt.Println(charge(20))
 	fmt.Println(errors.Is(charge(31), tokens.ErrTooFewTokens))
 
-	last, err := tokens.NewService(ports.ForTokens(store)).Transactions(ctx, ada, page.Request[int64]{Limit: 1})
+	service, err := tokens.NewService(ports.ForTokens(store))
+	if err != nil {
+		log.Fatal(err)
+	}
+	last, err := service.Transactions(ctx, ada, page.Request[int64]{Limit: 1})
 	if err != nil {
 		log.Fatal(err)
 	}

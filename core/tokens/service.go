@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -17,8 +18,13 @@ type Ledger struct {
 	ids id.Source
 }
 
-// NewLedger makes a Ledger.
-func NewLedger(ids id.Source) *Ledger { return &Ledger{ids: ids} }
+// NewLedger returns a Ledger; nil takes identifiers from an id.Generator that reads the system's clock.
+func NewLedger(ids id.Source) *Ledger {
+	if ids == nil {
+		ids = id.NewGenerator(nil)
+	}
+	return &Ledger{ids: ids}
+}
 
 // Movement is one change of one balance.
 type Movement struct {
@@ -129,8 +135,13 @@ type Service struct {
 	store *uow.Store[Tx]
 }
 
-// NewService makes a Service.
-func NewService(store *uow.Store[Tx]) *Service { return &Service{store: store} }
+// NewService returns a Service, or an error if there is no store.
+func NewService(store *uow.Store[Tx]) (*Service, error) {
+	if store == nil {
+		return nil, fault.Missing("tokens", struct{ Store any }{})
+	}
+	return &Service{store: store}, nil
+}
 
 // Transactions lists a user's ledger, newest first. Errors: fault.Invalid for a bad limit.
 func (s *Service) Transactions(ctx context.Context, user id.User, r page.Request[int64]) (page.Page[Transaction, int64], error) {

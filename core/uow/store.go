@@ -27,8 +27,12 @@ type Store[Tx any] struct {
 	key    *int // identity of the store behind all its narrowings: nesting is per store
 }
 
-// NewStore puts a Store in front of a Runner; zero fields of the policy take the defaults.
+// NewStore puts a Store in front of a Runner; zero fields of the policy take the defaults. Without a Runner
+// it returns nil, which those who need a store report.
 func NewStore[Tx any](runner Runner[Tx], policy Policy) *Store[Tx] {
+	if runner == nil {
+		return nil
+	}
 	if policy.MaxTime <= 0 {
 		policy.MaxTime = DefaultPolicy.MaxTime
 	}
@@ -44,7 +48,12 @@ func NewStore[Tx any](runner Runner[Tx], policy Policy) *Store[Tx] {
 // Narrow gives the same store, seen by someone who may touch less:
 //
 //	uow.Narrow(store, func(tx ports.Tx) messaging.Tx { return tx })
+//
+// A nil store stays nil, which those who need a store report.
 func Narrow[Wide, Slim any](s *Store[Wide], narrow func(Wide) Slim) *Store[Slim] {
+	if s == nil {
+		return nil
+	}
 	return &Store[Slim]{
 		run: func(ctx context.Context, mode Mode, fn func(context.Context, Slim) error) error {
 			return s.run(ctx, mode, func(ctx context.Context, tx Wide) error { return fn(ctx, narrow(tx)) })

@@ -15,7 +15,7 @@ import (
 // Me reads the caller's own account. Errors: ErrNotSignedIn.
 func (s *Service) Me(ctx context.Context, caller id.User) (User, error) {
 	var u User
-	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
 		u, err = Active(ctx, tx, caller)
 		return err
 	})
@@ -25,11 +25,11 @@ func (s *Service) Me(ctx context.Context, caller id.User) (User, error) {
 // ChangeMe changes the caller's own account. Errors: fault.Invalid naming the fields, ErrNotSignedIn.
 func (s *Service) ChangeMe(ctx context.Context, caller id.User, c Change) (User, error) {
 	var u User
-	err := s.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
+	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
 		if u, err = Active(ctx, tx, caller); err != nil || c == (Change{}) {
 			return err
 		}
-		if err := u.Apply(c, s.Clock.Now()); err != nil {
+		if err := u.Apply(c, s.deps.Clock.Now()); err != nil {
 			return err
 		}
 		if err := tx.Users().Save(ctx, u); err != nil {
@@ -85,7 +85,7 @@ func (s *Service) ChangePassword(ctx context.Context, caller id.User, current, p
 		return err
 	}
 	var confirmed PasswordHash
-	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
 		if _, err = Active(ctx, tx, caller); err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func (s *Service) ChangePassword(ctx context.Context, caller id.User, current, p
 	if err != nil {
 		return fmt.Errorf("change a password: %w", err)
 	}
-	if err := s.Passwords.Confirm(ctx, confirmed, "current_password", current); err != nil {
+	if err := s.deps.Passwords.Confirm(ctx, confirmed, "current_password", current); err != nil {
 		return err
 	}
 	err = s.replacePassword(ctx, password, func(ctx context.Context, tx Tx) (id.User, error) {
@@ -113,16 +113,16 @@ func (s *Service) ChangePassword(ctx context.Context, caller id.User, current, p
 // replacePassword stores a new password for whom hold has held and found worthy of it, and ends
 // their sessions.
 func (s *Service) replacePassword(ctx context.Context, password string, hold func(context.Context, Tx) (id.User, error)) error {
-	hash, err := s.Passwords.Hash(ctx, password)
+	hash, err := s.deps.Passwords.Hash(ctx, password)
 	if err != nil {
 		return err
 	}
-	return s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+	return s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		user, err := hold(ctx, tx)
 		if err != nil {
 			return err
 		}
-		now := s.Clock.Now()
+		now := s.deps.Clock.Now()
 		if err := tx.Users().SetPassword(ctx, user, hash, now); err != nil {
 			return fmt.Errorf("set a password: %w", err)
 		}
@@ -177,7 +177,7 @@ func (s *Service) ForgotPassword(ctx context.Context, email string) error {
 	}
 	secret, hash := newSecret()
 	var to string
-	err := s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		to = ""
 		u, _, err := tx.Users().ByEmail(ctx, text.Fold(email))
 		if errors.Is(err, fault.NotFound) || err == nil && !u.IsActive {
@@ -194,7 +194,7 @@ func (s *Service) ForgotPassword(ctx context.Context, email string) error {
 			return nil
 		}
 		to = u.Email
-		return tx.Users().SetReset(ctx, Reset{Hash: hash, UserID: u.ID, ExpiresAt: s.Clock.Now().Add(s.Policy.ResetLifetime)})
+		return tx.Users().SetReset(ctx, Reset{Hash: hash, UserID: u.ID, ExpiresAt: s.deps.Clock.Now().Add(s.deps.Policy.ResetLifetime)})
 	})
 	if err != nil {
 		return fmt.Errorf("prepare a password reset: %w", err)
@@ -202,7 +202,7 @@ func (s *Service) ForgotPassword(ctx context.Context, email string) error {
 	if to == "" {
 		return nil
 	}
-	if err := s.Mailer.Send(ctx, s.resetMail(to, secret)); err != nil {
+	if err := s.deps.Mailer.Send(ctx, s.resetMail(to, secret)); err != nil {
 		return fmt.Errorf("mail a password reset: %w", ErrNotMailed.Because(err))
 	}
 	return nil
@@ -214,7 +214,7 @@ func (s *Service) resetMail(to, secret string) Mail {
 		Subject: "Set a new password",
 		Text: fmt.Sprintf("Somebody, we hope you, asked to set a new password for this address.\n\n%s%s\n\n"+
 			"This works once, for %d minutes. If it was not you, there is nothing to do.\n",
-			s.Policy.ResetURL, secret, int(s.Policy.ResetLifetime.Minutes())),
+			s.deps.Policy.ResetURL, secret, int(s.deps.Policy.ResetLifetime.Minutes())),
 	}
 }
 
@@ -247,7 +247,7 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string) err
 		if err != nil {
 			return id.User{}, fmt.Errorf("read a reset: %w", err)
 		}
-		if !u.IsActive || !s.Clock.Now().Before(r.ExpiresAt) {
+		if !u.IsActive || !s.deps.Clock.Now().Before(r.ExpiresAt) {
 			return id.User{}, refused
 		}
 		return u.ID, nil

@@ -21,7 +21,7 @@ func Example() {
 	ctx := context.Background()
 	clock := coretest.NewClock()
 	ids := id.NewGenerator(clock.Now)
-	service := users.NewService(users.Deps{
+	service, err := users.NewService(users.Deps{
 		Store:     ports.ForUsers(ports.NewStore(memory.New(), uow.Policy{})),
 		Ledger:    tokens.NewLedger(ids),
 		Passwords: users.NewPasswords(&coretest.Hasher{}),
@@ -31,6 +31,9 @@ func Example() {
 		IDs:       ids,
 		Policy:    users.DefaultPolicy(),
 	})
+	if err != nil {
+		log.Fatal(err)
+	}
 
 	in, err := service.SignUp(ctx, users.SignUp{Name: "Ada", Email: "ada@example.org", Password: "correct horse"}, "")
 	if err != nil {

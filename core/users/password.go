@@ -85,8 +85,11 @@ type Passwords struct {
 	decoy  func() (string, error)
 }
 
-// NewPasswords makes a Passwords.
+// NewPasswords returns a Passwords; without a hasher it returns nil, which NewService reports.
 func NewPasswords(hasher Hasher) *Passwords {
+	if hasher == nil {
+		return nil
+	}
 	return &Passwords{hasher: hasher, decoy: sync.OnceValues(func() (string, error) {
 		return hasher.Hash(context.Background(), rand.Text())
 	})}

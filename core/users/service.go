@@ -29,7 +29,7 @@ func DefaultPolicy() Policy {
 	return Policy{SignupBonus: 50, AccessLifetime: 15 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, ResetLifetime: time.Hour}
 }
 
-// Deps are what a Service is made of. All are needed.
+// Deps are the parts of a Service. All are needed. services.New makes them for all services.
 type Deps struct {
 	Store     *uow.Store[Tx]
 	Ledger    *tokens.Ledger
@@ -42,10 +42,15 @@ type Deps struct {
 }
 
 // Service signs people up and in, and lets them keep their account.
-type Service struct{ Deps }
+type Service struct{ deps Deps }
 
-// NewService makes a Service.
-func NewService(d Deps) *Service { return &Service{d} }
+// NewService returns a Service, or an error that names the parts that are missing.
+func NewService(d Deps) (*Service, error) {
+	if err := fault.Missing("users", d); err != nil {
+		return nil, err
+	}
+	return &Service{d}, nil
+}
 
 // SignUp is what a new person says of themselves.
 type SignUp struct {
@@ -61,19 +66,25 @@ func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (S
 	if err := in.check(); err != nil {
 		return SignedIn{}, err
 	}
-	hash, err := s.Passwords.Hash(ctx, in.Password)
+	hash, err := s.deps.Passwords.Hash(ctx, in.Password)
 	if err != nil {
 		return SignedIn{}, err
 	}
-	var opened opened
-	_, replayed, err := idempotency.Run(ctx, s.Store, s.Clock, idempotency.Command{
+	// The tokens come first: an account whose access token could not be issued is never made.
+	user, session := id.User(s.deps.IDs.Next()), id.Session(s.deps.IDs.Next())
+	access, err := s.issue(ctx, user, session)
+	if err != nil {
+		return SignedIn{}, fmt.Errorf("sign up: %w", err)
+	}
+	var o opened
+	_, replayed, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: signUpOwner(in.Email), Key: key, Operation: "users.SignUp", Values: []string{in.Name, text.Fold(in.Email)},
 	}, letAnyoneIn, func(ctx context.Context, tx Tx) (id.User, error) {
-		u, err := s.register(ctx, tx, in, hash)
+		u, err := s.register(ctx, tx, user, in, hash)
 		if err != nil {
 			return id.User{}, err
 		}
-		opened, err = s.openSession(ctx, tx, u)
+		o, err = s.openSession(ctx, tx, session, u)
 		return u.ID, err
 	})
 	switch {
@@ -82,7 +93,7 @@ func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (S
 	case replayed:
 		return s.SignIn(ctx, in.Email, in.Password)
 	}
-	return s.signedIn(ctx, opened)
+	return s.signedIn(o, access), nil
 }
 
 // Register is SignUp without signing in, for those who make accounts for others. It has no key: a
@@ -91,13 +102,13 @@ func (s *Service) Register(ctx context.Context, in SignUp) (User, error) {
 	if err := in.check(); err != nil {
 		return User{}, err
 	}
-	hash, err := s.Passwords.Hash(ctx, in.Password)
+	hash, err := s.deps.Passwords.Hash(ctx, in.Password)
 	if err != nil {
 		return User{}, err
 	}
 	var u User
-	err = s.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
-		u, err = s.register(ctx, tx, in, hash)
+	err = s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
+		u, err = s.register(ctx, tx, id.User(s.deps.IDs.Next()), in, hash)
 		return err
 	})
 	if err != nil {
@@ -119,10 +130,10 @@ func signUpOwner(email string) string { return "sign-up:" + text.Fold(email) }
 
 func letAnyoneIn(context.Context, Tx) error { return nil }
 
-func (s *Service) register(ctx context.Context, tx Tx, in SignUp, hash PasswordHash) (User, error) {
-	now := s.Clock.Now()
+func (s *Service) register(ctx context.Context, tx Tx, user id.User, in SignUp, hash PasswordHash) (User, error) {
+	now := s.deps.Clock.Now()
 	u := User{
-		ID: id.User(s.IDs.Next()), Name: in.Name, Email: in.Email, Role: RoleUser, IsActive: true, Version: 1,
+		ID: user, Name: in.Name, Email: in.Email, Role: RoleUser, IsActive: true, Version: 1,
 		CreatedAt: now, UpdatedAt: now,
 	}
 	created, err := tx.Users().Add(ctx, u, hash)
@@ -132,11 +143,11 @@ func (s *Service) register(ctx context.Context, tx Tx, in SignUp, hash PasswordH
 	if !created {
 		return User{}, ErrEmailTaken
 	}
-	if err := s.Ledger.Open(ctx, tx, u.ID); err != nil {
+	if err := s.deps.Ledger.Open(ctx, tx, u.ID); err != nil {
 		return User{}, err
 	}
-	_, err = s.Ledger.Post(ctx, tx, now, tokens.Movement{
-		UserID: u.ID, Amount: s.Policy.SignupBonus, Type: tokens.SignupBonus, Reason: "welcome",
+	_, err = s.deps.Ledger.Post(ctx, tx, now, tokens.Movement{
+		UserID: u.ID, Amount: s.deps.Policy.SignupBonus, Type: tokens.SignupBonus, Reason: "welcome",
 	})
 	return u, err
 }
@@ -145,7 +156,7 @@ func (s *Service) register(ctx context.Context, tx Tx, in SignUp, hash PasswordH
 func (s *Service) SignIn(ctx context.Context, email, password string) (SignedIn, error) {
 	var u User
 	var hash PasswordHash
-	err := s.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
 		if !text.Valid(email) {
 			return fault.NotFound
 		}
@@ -155,15 +166,20 @@ func (s *Service) SignIn(ctx context.Context, email, password string) (SignedIn,
 	if err != nil && !errors.Is(err, fault.NotFound) {
 		return SignedIn{}, fmt.Errorf("sign in: %w", err)
 	}
-	fits, err := s.Passwords.Check(ctx, hash, password)
+	fits, err := s.deps.Passwords.Check(ctx, hash, password)
 	if err != nil {
 		return SignedIn{}, fmt.Errorf("sign in: %w", err)
 	}
 	if !fits || !u.IsActive {
 		return SignedIn{}, ErrSignIn
 	}
+	session := id.Session(s.deps.IDs.Next())
+	access, err := s.issue(ctx, u.ID, session)
+	if err != nil {
+		return SignedIn{}, fmt.Errorf("sign in: %w", err)
+	}
 	var o opened
-	err = s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+	err = s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		// What was checked may have changed since: no session outlives its person or password.
 		pinned, err := tx.Users().Pin(ctx, u.ID)
 		if err != nil {
@@ -176,13 +192,13 @@ func (s *Service) SignIn(ctx context.Context, email, password string) (SignedIn,
 		if !pinned[0].IsActive || present != hash {
 			return ErrSignIn
 		}
-		o, err = s.openSession(ctx, tx, pinned[0])
+		o, err = s.openSession(ctx, tx, session, pinned[0])
 		return err
 	})
 	if err != nil {
 		return SignedIn{}, fmt.Errorf("sign in: %w", err)
 	}
-	return s.signedIn(ctx, o)
+	return s.signedIn(o, access), nil
 }
 
 // opened is a session that was just stored, and the secret of which only the hash was.
@@ -192,13 +208,13 @@ type opened struct {
 	refresh string
 }
 
-func (s *Service) openSession(ctx context.Context, tx Tx, u User) (opened, error) {
-	now := s.Clock.Now()
-	o := opened{user: u, session: id.Session(s.IDs.Next())}
+func (s *Service) openSession(ctx context.Context, tx Tx, session id.Session, u User) (opened, error) {
+	now := s.deps.Clock.Now()
+	o := opened{user: u, session: session}
 	var hash SecretHash
 	o.refresh, hash = newSecret()
 	err := tx.Users().AddSession(ctx, Session{ID: o.session, UserID: u.ID, CreatedAt: now}, RefreshToken{
-		Hash: hash, SessionID: o.session, CreatedAt: now, ExpiresAt: now.Add(s.Policy.RefreshLifetime),
+		Hash: hash, SessionID: o.session, CreatedAt: now, ExpiresAt: now.Add(s.deps.Policy.RefreshLifetime),
 	})
 	if err != nil {
 		return opened{}, fmt.Errorf("add a session: %w", err)
@@ -206,18 +222,23 @@ func (s *Service) openSession(ctx context.Context, tx Tx, u User) (opened, error
 	return o, nil
 }
 
-func (s *Service) signedIn(ctx context.Context, o opened) (SignedIn, error) {
-	access, err := s.Access.Issue(ctx, o.user.ID, o.session, s.Clock.Now().Add(s.Policy.AccessLifetime))
+// issue makes the access token of a session, which need not be stored yet.
+func (s *Service) issue(ctx context.Context, user id.User, session id.Session) (string, error) {
+	access, err := s.deps.Access.Issue(ctx, user, session, s.deps.Clock.Now().Add(s.deps.Policy.AccessLifetime))
 	if err != nil {
-		return SignedIn{}, fmt.Errorf("issue an access token: %w", err)
+		return "", fmt.Errorf("issue an access token: %w", err)
 	}
-	return SignedIn{User: o.user, AccessToken: access, RefreshToken: o.refresh, ExpiresIn: s.Policy.AccessLifetime}, nil
+	return access, nil
+}
+
+func (s *Service) signedIn(o opened, access string) SignedIn {
+	return SignedIn{User: o.user, AccessToken: access, RefreshToken: o.refresh, ExpiresIn: s.deps.Policy.AccessLifetime}
 }
 
 // Authenticate tells who holds an access token. Its session must live and its account be active now:
 // else the error is ErrNotSignedIn.
 func (s *Service) Authenticate(ctx context.Context, accessToken string) (Caller, error) {
-	user, session, err := s.Access.Verify(ctx, accessToken)
+	user, session, err := s.deps.Access.Verify(ctx, accessToken)
 	if errors.Is(err, fault.Unauthenticated) {
 		return Caller{}, ErrNotSignedIn.Because(err)
 	}
@@ -225,7 +246,7 @@ func (s *Service) Authenticate(ctx context.Context, accessToken string) (Caller,
 		return Caller{}, fmt.Errorf("verify an access token: %w", err)
 	}
 	var c Caller
-	err = s.Store.View(ctx, func(ctx context.Context, tx Tx) error {
+	err = s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) error {
 		stored, u, err := tx.Users().Session(ctx, session)
 		if errors.Is(err, fault.NotFound) {
 			return ErrNotSignedIn
@@ -246,12 +267,17 @@ func (s *Service) Authenticate(ctx context.Context, accessToken string) (Caller,
 // use of one revokes the session. Errors: ErrRefresh.
 func (s *Service) Refresh(ctx context.Context, refreshToken string) (SignedIn, error) {
 	var o opened
+	var access string
 	var refused error
-	err := s.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
+	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
 		o, refused = opened{}, nil
 		o, err = s.rotate(ctx, tx, refreshToken)
 		if errors.Is(err, errReplayed) {
 			refused, err = ErrRefresh, nil // what rotate revoked is to be kept
+			return err
+		}
+		if err == nil { // before the old token is used up for good
+			access, err = s.issue(ctx, o.user.ID, o.session)
 		}
 		return err
 	})
@@ -261,14 +287,14 @@ func (s *Service) Refresh(ctx context.Context, refreshToken string) (SignedIn, e
 	case refused != nil:
 		return SignedIn{}, refused
 	}
-	return s.signedIn(ctx, o)
+	return s.signedIn(o, access), nil
 }
 
 // errReplayed is a refresh token that was used before; its session is revoked by then.
 var errReplayed = errors.New("the refresh token was used before")
 
 func (s *Service) rotate(ctx context.Context, tx Tx, refreshToken string) (opened, error) {
-	now := s.Clock.Now()
+	now := s.deps.Clock.Now()
 	token, err := tx.Users().UseRefreshToken(ctx, hashSecret(refreshToken), now)
 	if errors.Is(err, fault.NotFound) {
 		return opened{}, ErrRefresh
@@ -294,7 +320,7 @@ func (s *Service) rotate(ctx context.Context, tx Tx, refreshToken string) (opene
 	}
 	secret, hash := newSecret()
 	err = tx.Users().AddRefreshToken(ctx, RefreshToken{
-		Hash: hash, SessionID: session.ID, CreatedAt: now, ExpiresAt: now.Add(s.Policy.RefreshLifetime),
+		Hash: hash, SessionID: session.ID, CreatedAt: now, ExpiresAt: now.Add(s.deps.Policy.RefreshLifetime),
 	})
 	if err != nil {
 		return opened{}, fmt.Errorf("add a refresh token: %w", err)
@@ -305,8 +331,8 @@ func (s *Service) rotate(ctx context.Context, tx Tx, refreshToken string) (opene
 // SignOut ends the session of a refresh token, used or not. A token that is not known ends nothing, and
 // is not an error: who signs out is signed out.
 func (s *Service) SignOut(ctx context.Context, refreshToken string) error {
-	err := s.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
-		now := s.Clock.Now()
+	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+		now := s.deps.Clock.Now()
 		token, err := tx.Users().UseRefreshToken(ctx, hashSecret(refreshToken), now)
 		if errors.Is(err, fault.NotFound) {
 			return nil
@@ -329,8 +355,8 @@ func (s *Service) PurgeSessions(ctx context.Context) (int, error) {
 	total := 0
 	for {
 		var n int
-		err := s.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
-			n, err = tx.Users().PurgeSessions(ctx, s.Clock.Now(), batch)
+		err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
+			n, err = tx.Users().PurgeSessions(ctx, s.deps.Clock.Now(), batch)
 			return err
 		})
 		if err != nil {

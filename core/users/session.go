@@ -51,7 +51,9 @@ func hashSecret(secret string) SecretHash { return sha256.Sum256([]byte(secret))
 
 // AccessTokens signs the short-lived tokens that name a session.
 type AccessTokens interface {
-	// Issue makes a token that is good until expires.
+	// Issue returns a token that is good until expires. It is called before the session, at a sign-up also
+	// the user, is stored: if it fails, neither is. A refresh calls it within its unit of work, which may
+	// run more than once.
 	Issue(ctx context.Context, user id.User, session id.Session, expires time.Time) (string, error)
 	// Verify reads a token that Issue made; any other, and an expired one, is fault.Unauthenticated.
 	Verify(ctx context.Context, token string) (id.User, id.Session, error)

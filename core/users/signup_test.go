@@ -1,7 +1,6 @@
 package users_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -277,19 +276,42 @@ func TestRegister(t *testing.T) {
 	}
 }
 
-func TestWhereNoTokenCanBeIssued(t *testing.T) {
+// Without its access token no account and no session is kept, and no refresh token is used up.
+func TestAccessTokensThatCannotBeIssued(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	broken := fmt.Errorf("no key to sign with")
 	w.Access.Fail = broken
-	_, err := w.Users.SignUp(w.Ctx, ada, "k")
-	coretest.Is(t, err, broken)
-	_, err = w.Users.SignIn(w.Ctx, ada.Email, ada.Password)
-	coretest.Is(t, err, broken)
-	_, err = w.Users.Authenticate(context.Background(), "token")
+	for _, key := range []idempotency.Key{"", "k"} {
+		w.Unchanged(func() {
+			_, err := w.Users.SignUp(w.Ctx, ada, key)
+			coretest.Is(t, err, broken)
+		})
+	}
+	_, err := w.Users.Authenticate(w.Ctx, "token")
 	coretest.Is(t, err, broken)
 
-	w.Access.Fail = nil // the account was made: a retry with the key tells
+	w.Access.Fail = nil
 	in, err := w.Users.SignUp(w.Ctx, ada, "k")
 	coretest.Is(t, err, nil)
 	is(t, w, in.AccessToken, in.User.ID)
+
+	w.Access.Fail = broken
+	w.Unchanged(func() {
+		_, err := w.Users.SignUp(w.Ctx, ada, "k")
+		coretest.Is(t, err, broken)
+		_, err = w.Users.SignIn(w.Ctx, ada.Email, ada.Password)
+		coretest.Is(t, err, broken)
+		_, err = w.Users.Refresh(w.Ctx, in.RefreshToken)
+		coretest.Is(t, err, broken)
+	})
+
+	w.Access.Fail = nil
+	_, err = w.Users.Refresh(w.Ctx, in.RefreshToken)
+	coretest.Is(t, err, nil)
+	again, err := w.Users.SignUp(w.Ctx, ada, "k")
+	coretest.Is(t, err, nil)
+	is(t, w, again.AccessToken, in.User.ID)
+	if again.RefreshToken == in.RefreshToken {
+		t.Error("a repeat returned the same refresh token")
+	}
 }

@@ -9,17 +9,19 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"os"
 
 	"github.com/cicerone-go/cicerone/adapters/bcrypt"
 	"github.com/cicerone-go/cicerone/adapters/images"
+	"github.com/cicerone-go/cicerone/adapters/jwt"
+	"github.com/cicerone-go/cicerone/adapters/mail"
 	"github.com/cicerone-go/cicerone/adapters/memory"
-	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/fault"
-	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -45,18 +47,24 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, storage.Close(ctx)) }()
 	store := ports.NewStore(storage, uow.Policy{})
 
-	now := clock.System()
-	ids := id.NewGenerator(now)
-	ledger := tokens.NewLedger(ids)
-	c := concierge{
-		matching: matching.NewService(matching.Deps{Store: ports.ForMatching(store), Clock: now, IDs: ids}),
-		messaging: messaging.NewService(messaging.Deps{
-			Store: ports.ForMessaging(store), Ledger: ledger, Images: images.Inspector{}, Clock: now, IDs: ids,
-			Policy: messaging.Policy{MessageCost: 2}, // talk is dear in this hotel
-		}),
-		out: out,
+	hasher, err := bcrypt.New(bcrypt.DefaultCost)
+	if err != nil {
+		return err
 	}
-	guest, local, err := people(ctx, store, ledger, now, ids)
+	access, err := jwt.New(jwt.Config{Keys: [][]byte{[]byte("a secret of the hotel's, kept elsewhere")}, Issuer: "hotel", Audience: "hotel"})
+	if err != nil {
+		return err
+	}
+	policies := services.DefaultPolicies()
+	policies.Users.SignupBonus, policies.Messaging.MessageCost = 5, 2 // talk is expensive in this hotel
+	all, err := services.New(ports.ForServices(store), services.Parts{
+		Hasher: hasher, Access: access, Mailer: mail.NewLog(slog.Default()), Images: images.Inspector{},
+	}, policies)
+	if err != nil {
+		return err
+	}
+	c := concierge{matching: all.Matching, messaging: all.Messaging, out: out}
+	guest, local, err := people(ctx, all.Users)
 	if err != nil {
 		return err
 	}
@@ -64,15 +72,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 }
 
 // people makes two accounts; a host may as well let people sign up themselves.
-func people(ctx context.Context, store *ports.Store, ledger *tokens.Ledger, now clock.Clock, ids id.Source) (guest, local users.User, err error) {
-	hasher, err := bcrypt.New(bcrypt.DefaultCost)
-	if err != nil {
-		return guest, local, err
-	}
-	accounts := users.NewService(users.Deps{
-		Store: ports.ForUsers(store), Ledger: ledger, Passwords: users.NewPasswords(hasher), Clock: now, IDs: ids,
-		Policy: users.Policy{SignupBonus: 5},
-	})
+func people(ctx context.Context, accounts *users.Service) (guest, local users.User, err error) {
 	if guest, err = accounts.Register(ctx, users.SignUp{Name: "Guest of room 12", Email: "room12@example.org", Password: "a view of the sea"}); err != nil {
 		return guest, local, err
 	}

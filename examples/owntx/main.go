@@ -20,9 +20,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
-	"github.com/cicerone-go/cicerone/transport/httpapi"
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
@@ -36,7 +36,7 @@ func main() {
 type hotel struct {
 	pool     *pgxpool.Pool
 	store    *postgres.Store
-	services httpapi.Services
+	services *services.Services
 	out      io.Writer
 }
 

@@ -11,8 +11,8 @@ import (
 
 	"github.com/cicerone-go/cicerone/adapters/jwt"
 	"github.com/cicerone-go/cicerone/adapters/mail"
+	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/users"
-	"github.com/cicerone-go/cicerone/transport/httpapi"
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
@@ -77,7 +77,7 @@ func (c *adminCommand) Run(s *settings) (err error) {
 
 // appoint makes the account an admin, and before that the account, with the password that ask gets,
 // where there is none.
-func (c *adminCommand) appoint(ctx context.Context, s httpapi.Services, ask func(context.Context) (string, error)) (admin users.User, created bool, err error) {
+func (c *adminCommand) appoint(ctx context.Context, s *services.Services, ask func(context.Context) (string, error)) (admin users.User, created bool, err error) {
 	admin, err = s.Moderation.Appoint(ctx, c.Email)
 	if !errors.Is(err, users.ErrNotFound) {
 		return admin, false, err

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/privacy"
 	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
@@ -33,31 +33,17 @@ type community struct {
 const password = "correct horse"
 
 func (f *fixture) community() *community {
+	f.Helper()
 	clock := newWatch(noon)
-	ledger, passwords := tokens.NewLedger(f.ids), users.NewPasswords(hasher{})
+	s, err := services.New(ports.ForServices(f.store), services.Parts{
+		Hasher: hasher{}, Access: plainTokens{}, Mailer: noMail{}, Images: pngImages{}, Clock: clock.now, IDs: f.ids,
+	}, services.DefaultPolicies())
+	if err != nil {
+		f.Fatal(err)
+	}
 	return &community{
-		fixture: f, clock: clock,
-		accounts: users.NewService(users.Deps{
-			Store: ports.ForUsers(f.store), Ledger: ledger, Passwords: passwords, Access: plainTokens{},
-			Mailer: noMail{},
-			Clock:  clock.now, IDs: f.ids, Policy: users.DefaultPolicy(),
-		}),
-		moderation: moderation.NewService(moderation.Deps{
-			Store: ports.ForModeration(f.store), Ledger: ledger, Auditor: audit.New(ports.ForAudit(f.store)),
-			Clock: clock.now, IDs: f.ids,
-		}),
-		matching: matching.NewService(matching.Deps{Store: ports.ForMatching(f.store), Clock: clock.now, IDs: f.ids}),
-		messaging: messaging.NewService(messaging.Deps{
-			Store: ports.ForMessaging(f.store), Ledger: ledger, Images: pngImages{}, Clock: clock.now, IDs: f.ids,
-			Policy: messaging.DefaultPolicy(),
-		}),
-		reservations: reservations.NewService(reservations.Deps{
-			Store: ports.ForReservations(f.store), Ledger: ledger, Clock: clock.now, IDs: f.ids,
-			Policy: reservations.DefaultPolicy(),
-		}),
-		privacy: privacy.NewService(privacy.Deps{
-			Store: ports.ForReservations(f.store), Ledger: ledger, Passwords: passwords, Clock: clock.now,
-		}),
+		fixture: f, clock: clock, accounts: s.Users, moderation: s.Moderation, matching: s.Matching,
+		messaging: s.Messaging, reservations: s.Reservations, privacy: s.Privacy,
 	}
 }
 

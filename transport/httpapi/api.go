@@ -9,27 +9,10 @@ import (
 	"github.com/go-kit/kit/endpoint"
 
 	"github.com/cicerone-go/cicerone/core/fault"
-	"github.com/cicerone-go/cicerone/core/matching"
-	"github.com/cicerone-go/cicerone/core/messaging"
-	"github.com/cicerone-go/cicerone/core/moderation"
-	"github.com/cicerone-go/cicerone/core/privacy"
-	"github.com/cicerone-go/cicerone/core/reservations"
-	"github.com/cicerone-go/cicerone/core/tokens"
-	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
-
-// Services are what an API serves. All are needed.
-type Services struct {
-	Users        *users.Service
-	Tokens       *tokens.Service
-	Moderation   *moderation.Service
-	Matching     *matching.Service
-	Messaging    *messaging.Service
-	Reservations *reservations.Service
-	Privacy      *privacy.Service
-}
 
 // Options set how an API serves. The zero value of each field is a choice, too.
 type Options struct {
@@ -60,7 +43,7 @@ type Options struct {
 // API serves the whole HTTP face. It is an http.Handler, for many goroutines at once, that may be mounted
 // below a path with http.StripPrefix.
 type API struct {
-	services      Services
+	services      *services.Services
 	ready         func(context.Context) error
 	log           *slog.Logger
 	clientAddress func(*http.Request) string
@@ -70,11 +53,10 @@ type API struct {
 	exporting     chan struct{} // held by the one export under way
 }
 
-// New makes an API. It panics where a service is missing.
-func New(s Services, o Options) *API {
-	if s.Users == nil || s.Tokens == nil || s.Moderation == nil || s.Matching == nil ||
-		s.Messaging == nil || s.Reservations == nil || s.Privacy == nil {
-		panic("httpapi: New needs every service")
+// New returns an API of services that services.New made. It panics if one is missing.
+func New(s *services.Services, o Options) *API {
+	if err := fault.Missing("an httpapi.API", *s); err != nil {
+		panic(err)
 	}
 	a := &API{
 		services:      s,

@@ -20,13 +20,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/clock"
-	"github.com/cicerone-go/cicerone/core/id"
-	"github.com/cicerone-go/cicerone/core/matching"
-	"github.com/cicerone-go/cicerone/core/messaging"
-	"github.com/cicerone-go/cicerone/core/moderation"
-	"github.com/cicerone-go/cicerone/core/privacy"
-	"github.com/cicerone-go/cicerone/core/reservations"
-	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
@@ -41,7 +35,7 @@ type world struct {
 	ctx      context.Context
 	store    *ports.Store
 	auditor  *audit.Auditor
-	services httpapi.Services
+	services *services.Services
 	api      *httpapi.API
 	client   *httpapi.Client // of nobody
 	mailbox  *mailbox
@@ -74,35 +68,18 @@ func newWorld(t testing.TB, change ...func(*httpapi.Options)) *world {
 }
 
 // newServices makes what an API serves.
-func newServices(store *ports.Store, now clock.Clock, mailer users.Mailer) (httpapi.Services, error) {
+func newServices(store *ports.Store, now clock.Clock, mailer users.Mailer) (*services.Services, error) {
 	key, err := jwt.NewKey()
 	if err != nil {
-		return httpapi.Services{}, err
+		return nil, err
 	}
 	access, err := jwt.New(jwt.Config{Keys: [][]byte{key}, Issuer: "cicerone", Audience: "cicerone", Now: now})
 	if err != nil {
-		return httpapi.Services{}, err
+		return nil, err
 	}
-	ids, passwords := id.NewGenerator(now), users.NewPasswords(quickHasher{})
-	ledger := tokens.NewLedger(ids)
-	return httpapi.Services{
-		Users: users.NewService(users.Deps{
-			Store: ports.ForUsers(store), Ledger: ledger, Passwords: passwords, Access: access, Mailer: mailer,
-			Clock: now, IDs: ids, Policy: users.DefaultPolicy(),
-		}),
-		Tokens: tokens.NewService(ports.ForTokens(store)),
-		Moderation: moderation.NewService(moderation.Deps{
-			Store: ports.ForModeration(store), Ledger: ledger, Auditor: audit.New(ports.ForAudit(store)), Clock: now, IDs: ids,
-		}),
-		Matching: matching.NewService(matching.Deps{Store: ports.ForMatching(store), Clock: now, IDs: ids}),
-		Messaging: messaging.NewService(messaging.Deps{
-			Store: ports.ForMessaging(store), Ledger: ledger, Images: images.Inspector{}, Clock: now, IDs: ids, Policy: messaging.DefaultPolicy(),
-		}),
-		Reservations: reservations.NewService(reservations.Deps{
-			Store: ports.ForReservations(store), Ledger: ledger, Clock: now, IDs: ids, Policy: reservations.DefaultPolicy(),
-		}),
-		Privacy: privacy.NewService(privacy.Deps{Store: ports.ForReservations(store), Ledger: ledger, Passwords: passwords, Clock: now}),
-	}, nil
+	return services.New(ports.ForServices(store), services.Parts{
+		Hasher: quickHasher{}, Access: access, Mailer: mailer, Images: images.Inspector{}, Clock: now,
+	}, services.DefaultPolicies())
 }
 
 // serve puts a new API in front of the same services, as a restart does.

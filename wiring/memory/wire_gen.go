@@ -9,16 +9,8 @@ package memory
 import (
 	"github.com/cicerone-go/cicerone/adapters/images"
 	"github.com/cicerone-go/cicerone/adapters/memory"
-	"github.com/cicerone-go/cicerone/core/audit"
-	"github.com/cicerone-go/cicerone/core/matching"
-	"github.com/cicerone-go/cicerone/core/messaging"
-	"github.com/cicerone-go/cicerone/core/moderation"
-	"github.com/cicerone-go/cicerone/core/privacy"
-	"github.com/cicerone-go/cicerone/core/reservations"
-	"github.com/cicerone-go/cicerone/core/tokens"
-	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/ports"
-	"github.com/cicerone-go/cicerone/transport/httpapi"
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
@@ -33,12 +25,9 @@ func build(c wiring.Config) (*wiring.App, func(), error) {
 	store := memory.New()
 	policy := checked.Units
 	uowStore := ports.NewStore(store, policy)
-	store2 := ports.ForUsers(uowStore)
-	source := checked.IDs
-	ledger := tokens.NewLedger(source)
+	store2 := ports.ForServices(uowStore)
 	hasher := checked.Hasher
-	passwords := users.NewPasswords(hasher)
-	jwtTokens, err := wiring.NewAccessTokens(checked)
+	tokens, err := wiring.NewAccessTokens(checked)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -46,84 +35,37 @@ func build(c wiring.Config) (*wiring.App, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	clock := checked.Clock
-	usersPolicy := checked.Users
-	deps := users.Deps{
-		Store:     store2,
-		Ledger:    ledger,
-		Passwords: passwords,
-		Access:    jwtTokens,
-		Mailer:    queue,
-		Clock:     clock,
-		IDs:       source,
-		Policy:    usersPolicy,
-	}
-	service := users.NewService(deps)
-	store3 := ports.ForTokens(uowStore)
-	tokensService := tokens.NewService(store3)
-	store4 := ports.ForModeration(uowStore)
-	store5 := ports.ForAudit(uowStore)
-	auditor := audit.New(store5)
-	moderationDeps := moderation.Deps{
-		Store:   store4,
-		Ledger:  ledger,
-		Auditor: auditor,
-		Clock:   clock,
-		IDs:     source,
-	}
-	moderationService := moderation.NewService(moderationDeps)
-	store6 := ports.ForMatching(uowStore)
-	matchingDeps := matching.Deps{
-		Store: store6,
-		Clock: clock,
-		IDs:   source,
-	}
-	matchingService := matching.NewService(matchingDeps)
-	store7 := ports.ForMessaging(uowStore)
 	images := _wireInspectorValue
-	messagingPolicy := checked.Messaging
-	messagingDeps := messaging.Deps{
-		Store:  store7,
-		Ledger: ledger,
+	clock := checked.Clock
+	source := checked.IDs
+	parts := services.Parts{
+		Hasher: hasher,
+		Access: tokens,
+		Mailer: queue,
 		Images: images,
 		Clock:  clock,
 		IDs:    source,
-		Policy: messagingPolicy,
 	}
-	messagingService := messaging.NewService(messagingDeps)
-	store8 := ports.ForReservations(uowStore)
+	usersPolicy := checked.Users
+	messagingPolicy := checked.Messaging
 	reservationsPolicy := checked.Reservations
-	reservationsDeps := reservations.Deps{
-		Store:  store8,
-		Ledger: ledger,
-		Clock:  clock,
-		IDs:    source,
-		Policy: reservationsPolicy,
+	policies := services.Policies{
+		Users:        usersPolicy,
+		Messaging:    messagingPolicy,
+		Reservations: reservationsPolicy,
 	}
-	reservationsService := reservations.NewService(reservationsDeps)
-	privacyDeps := privacy.Deps{
-		Store:     store8,
-		Ledger:    ledger,
-		Passwords: passwords,
-		Clock:     clock,
-	}
-	privacyService := privacy.NewService(privacyDeps)
-	services := httpapi.Services{
-		Users:        service,
-		Tokens:       tokensService,
-		Moderation:   moderationService,
-		Matching:     matchingService,
-		Messaging:    messagingService,
-		Reservations: reservationsService,
-		Privacy:      privacyService,
+	servicesServices, err := services.New(store2, parts, policies)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
 	}
 	cursors, err := wiring.NewCursors(checked)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
-	api := wiring.NewAPI(checked, services, cursors, store)
-	app := wiring.NewApp(checked, services, api, store, uowStore, queue)
+	api := wiring.NewAPI(checked, servicesServices, cursors, store)
+	app := wiring.NewApp(checked, servicesServices, api, store, uowStore, queue)
 	return app, func() {
 		cleanup()
 	}, nil

@@ -10,16 +10,8 @@ import (
 	"context"
 	"github.com/cicerone-go/cicerone/adapters/images"
 	"github.com/cicerone-go/cicerone/adapters/mongodb"
-	"github.com/cicerone-go/cicerone/core/audit"
-	"github.com/cicerone-go/cicerone/core/matching"
-	"github.com/cicerone-go/cicerone/core/messaging"
-	"github.com/cicerone-go/cicerone/core/moderation"
-	"github.com/cicerone-go/cicerone/core/privacy"
-	"github.com/cicerone-go/cicerone/core/reservations"
-	"github.com/cicerone-go/cicerone/core/tokens"
-	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/ports"
-	"github.com/cicerone-go/cicerone/transport/httpapi"
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
@@ -37,12 +29,9 @@ func build(ctx context.Context, uri string, o mongodb.Options, c wiring.Config) 
 	}
 	policy := checked.Units
 	uowStore := ports.NewStore(store, policy)
-	store2 := ports.ForUsers(uowStore)
-	source := checked.IDs
-	ledger := tokens.NewLedger(source)
+	store2 := ports.ForServices(uowStore)
 	hasher := checked.Hasher
-	passwords := users.NewPasswords(hasher)
-	jwtTokens, err := wiring.NewAccessTokens(checked)
+	tokens, err := wiring.NewAccessTokens(checked)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
@@ -52,76 +41,30 @@ func build(ctx context.Context, uri string, o mongodb.Options, c wiring.Config) 
 		cleanup()
 		return nil, nil, err
 	}
-	clock := checked.Clock
-	usersPolicy := checked.Users
-	deps := users.Deps{
-		Store:     store2,
-		Ledger:    ledger,
-		Passwords: passwords,
-		Access:    jwtTokens,
-		Mailer:    queue,
-		Clock:     clock,
-		IDs:       source,
-		Policy:    usersPolicy,
-	}
-	service := users.NewService(deps)
-	store3 := ports.ForTokens(uowStore)
-	tokensService := tokens.NewService(store3)
-	store4 := ports.ForModeration(uowStore)
-	store5 := ports.ForAudit(uowStore)
-	auditor := audit.New(store5)
-	moderationDeps := moderation.Deps{
-		Store:   store4,
-		Ledger:  ledger,
-		Auditor: auditor,
-		Clock:   clock,
-		IDs:     source,
-	}
-	moderationService := moderation.NewService(moderationDeps)
-	store6 := ports.ForMatching(uowStore)
-	matchingDeps := matching.Deps{
-		Store: store6,
-		Clock: clock,
-		IDs:   source,
-	}
-	matchingService := matching.NewService(matchingDeps)
-	store7 := ports.ForMessaging(uowStore)
 	images := _wireInspectorValue
-	messagingPolicy := checked.Messaging
-	messagingDeps := messaging.Deps{
-		Store:  store7,
-		Ledger: ledger,
+	clock := checked.Clock
+	source := checked.IDs
+	parts := services.Parts{
+		Hasher: hasher,
+		Access: tokens,
+		Mailer: queue,
 		Images: images,
 		Clock:  clock,
 		IDs:    source,
-		Policy: messagingPolicy,
 	}
-	messagingService := messaging.NewService(messagingDeps)
-	store8 := ports.ForReservations(uowStore)
+	usersPolicy := checked.Users
+	messagingPolicy := checked.Messaging
 	reservationsPolicy := checked.Reservations
-	reservationsDeps := reservations.Deps{
-		Store:  store8,
-		Ledger: ledger,
-		Clock:  clock,
-		IDs:    source,
-		Policy: reservationsPolicy,
+	policies := services.Policies{
+		Users:        usersPolicy,
+		Messaging:    messagingPolicy,
+		Reservations: reservationsPolicy,
 	}
-	reservationsService := reservations.NewService(reservationsDeps)
-	privacyDeps := privacy.Deps{
-		Store:     store8,
-		Ledger:    ledger,
-		Passwords: passwords,
-		Clock:     clock,
-	}
-	privacyService := privacy.NewService(privacyDeps)
-	services := httpapi.Services{
-		Users:        service,
-		Tokens:       tokensService,
-		Moderation:   moderationService,
-		Matching:     matchingService,
-		Messaging:    messagingService,
-		Reservations: reservationsService,
-		Privacy:      privacyService,
+	servicesServices, err := services.New(store2, parts, policies)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
 	}
 	cursors, err := wiring.NewCursors(checked)
 	if err != nil {
@@ -129,8 +72,8 @@ func build(ctx context.Context, uri string, o mongodb.Options, c wiring.Config) 
 		cleanup()
 		return nil, nil, err
 	}
-	api := wiring.NewAPI(checked, services, cursors, store)
-	app := wiring.NewApp(checked, services, api, store, uowStore, queue)
+	api := wiring.NewAPI(checked, servicesServices, cursors, store)
+	app := wiring.NewApp(checked, servicesServices, api, store, uowStore, queue)
 	return app, func() {
 		cleanup2()
 		cleanup()
@@ -149,12 +92,9 @@ func buildOver(s *mongodb.Store, c wiring.Config) (*wiring.App, func(), error) {
 	}
 	policy := checked.Units
 	store := ports.NewStore(s, policy)
-	uowStore := ports.ForUsers(store)
-	source := checked.IDs
-	ledger := tokens.NewLedger(source)
+	uowStore := ports.ForServices(store)
 	hasher := checked.Hasher
-	passwords := users.NewPasswords(hasher)
-	jwtTokens, err := wiring.NewAccessTokens(checked)
+	tokens, err := wiring.NewAccessTokens(checked)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -162,84 +102,37 @@ func buildOver(s *mongodb.Store, c wiring.Config) (*wiring.App, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	clock := checked.Clock
-	usersPolicy := checked.Users
-	deps := users.Deps{
-		Store:     uowStore,
-		Ledger:    ledger,
-		Passwords: passwords,
-		Access:    jwtTokens,
-		Mailer:    queue,
-		Clock:     clock,
-		IDs:       source,
-		Policy:    usersPolicy,
-	}
-	service := users.NewService(deps)
-	store2 := ports.ForTokens(store)
-	tokensService := tokens.NewService(store2)
-	store3 := ports.ForModeration(store)
-	store4 := ports.ForAudit(store)
-	auditor := audit.New(store4)
-	moderationDeps := moderation.Deps{
-		Store:   store3,
-		Ledger:  ledger,
-		Auditor: auditor,
-		Clock:   clock,
-		IDs:     source,
-	}
-	moderationService := moderation.NewService(moderationDeps)
-	store5 := ports.ForMatching(store)
-	matchingDeps := matching.Deps{
-		Store: store5,
-		Clock: clock,
-		IDs:   source,
-	}
-	matchingService := matching.NewService(matchingDeps)
-	store6 := ports.ForMessaging(store)
 	messagingImages := _wireInspectorValue
-	messagingPolicy := checked.Messaging
-	messagingDeps := messaging.Deps{
-		Store:  store6,
-		Ledger: ledger,
+	clock := checked.Clock
+	source := checked.IDs
+	parts := services.Parts{
+		Hasher: hasher,
+		Access: tokens,
+		Mailer: queue,
 		Images: messagingImages,
 		Clock:  clock,
 		IDs:    source,
-		Policy: messagingPolicy,
 	}
-	messagingService := messaging.NewService(messagingDeps)
-	store7 := ports.ForReservations(store)
+	usersPolicy := checked.Users
+	messagingPolicy := checked.Messaging
 	reservationsPolicy := checked.Reservations
-	reservationsDeps := reservations.Deps{
-		Store:  store7,
-		Ledger: ledger,
-		Clock:  clock,
-		IDs:    source,
-		Policy: reservationsPolicy,
+	policies := services.Policies{
+		Users:        usersPolicy,
+		Messaging:    messagingPolicy,
+		Reservations: reservationsPolicy,
 	}
-	reservationsService := reservations.NewService(reservationsDeps)
-	privacyDeps := privacy.Deps{
-		Store:     store7,
-		Ledger:    ledger,
-		Passwords: passwords,
-		Clock:     clock,
-	}
-	privacyService := privacy.NewService(privacyDeps)
-	services := httpapi.Services{
-		Users:        service,
-		Tokens:       tokensService,
-		Moderation:   moderationService,
-		Matching:     matchingService,
-		Messaging:    messagingService,
-		Reservations: reservationsService,
-		Privacy:      privacyService,
+	servicesServices, err := services.New(uowStore, parts, policies)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
 	}
 	cursors, err := wiring.NewCursors(checked)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
-	api := wiring.NewAPI(checked, services, cursors, s)
-	app := wiring.NewApp(checked, services, api, s, store, queue)
+	api := wiring.NewAPI(checked, servicesServices, cursors, s)
+	app := wiring.NewApp(checked, servicesServices, api, s, store, queue)
 	return app, func() {
 		cleanup()
 	}, nil

@@ -16,35 +16,23 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/id"
-	"github.com/cicerone-go/cicerone/core/matching"
-	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
-	"github.com/cicerone-go/cicerone/core/privacy"
-	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
-	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// Policies are what a community decides. Tests that need others than the defaults change them
-// through NewWorld.
+// Policies are those of the services, and how long units of work are run again. Tests that need others than the
+// defaults change them through NewWorld.
 type Policies struct {
-	Users        users.Policy
-	Messaging    messaging.Policy
-	Reservations reservations.Policy
-	Units        uow.Policy
+	services.Policies
+	Units uow.Policy
 }
 
 // World is one community: its services, and what they are made of.
 type World struct {
-	Users        *users.Service
-	Tokens       *tokens.Service
-	Moderation   *moderation.Service
-	Matching     *matching.Service
-	Messaging    *messaging.Service
-	Reservations *reservations.Service
-	Privacy      *privacy.Service
+	*services.Services
 
 	Store   *ports.Store
 	Ledger  *tokens.Ledger
@@ -64,7 +52,7 @@ type World struct {
 func NewWorld(t testing.TB, storage ports.Storage, change ...func(*Policies)) *World {
 	t.Helper()
 	storage = Ordered(t, storage)
-	p := Policies{Users: users.DefaultPolicy(), Messaging: messaging.DefaultPolicy(), Reservations: reservations.DefaultPolicy()}
+	p := Policies{Policies: services.DefaultPolicies()}
 	for _, c := range change {
 		c(&p)
 	}
@@ -73,7 +61,14 @@ func NewWorld(t testing.TB, storage ports.Storage, change ...func(*Policies)) *W
 	w.IDs = id.NewGenerator(w.Clock.Now)
 	w.Access = &AccessTokens{Clock: w.Clock}
 	w.auditor = audit.New(ports.ForAudit(w.Store))
-	w.furnish(p)
+	w.Ledger = tokens.NewLedger(w.IDs)
+	var err error
+	w.Services, err = services.New(ports.ForServices(w.Store), services.Parts{
+		Hasher: w.Hasher, Access: w.Access, Mailer: w.Mailbox, Images: Images{}, Clock: w.Clock.Now, IDs: w.IDs,
+	}, p.Policies)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		w.Ctx = context.Background()
 		w.Audit()
@@ -82,29 +77,6 @@ func NewWorld(t testing.TB, storage ports.Storage, change ...func(*Policies)) *W
 		}
 	})
 	return w
-}
-
-func (w *World) furnish(p Policies) {
-	w.Ledger = tokens.NewLedger(w.IDs)
-	passwords := users.NewPasswords(w.Hasher)
-	w.Users = users.NewService(users.Deps{
-		Store: ports.ForUsers(w.Store), Ledger: w.Ledger, Passwords: passwords, Access: w.Access, Mailer: w.Mailbox,
-		Clock: w.Clock.Now, IDs: w.IDs, Policy: p.Users,
-	})
-	w.Tokens = tokens.NewService(ports.ForTokens(w.Store))
-	w.Moderation = moderation.NewService(moderation.Deps{
-		Store: ports.ForModeration(w.Store), Ledger: w.Ledger, Auditor: w.auditor, Clock: w.Clock.Now, IDs: w.IDs,
-	})
-	w.Matching = matching.NewService(matching.Deps{Store: ports.ForMatching(w.Store), Clock: w.Clock.Now, IDs: w.IDs})
-	w.Messaging = messaging.NewService(messaging.Deps{
-		Store: ports.ForMessaging(w.Store), Ledger: w.Ledger, Images: Images{}, Clock: w.Clock.Now, IDs: w.IDs, Policy: p.Messaging,
-	})
-	w.Reservations = reservations.NewService(reservations.Deps{
-		Store: ports.ForReservations(w.Store), Ledger: w.Ledger, Clock: w.Clock.Now, IDs: w.IDs, Policy: p.Reservations,
-	})
-	w.Privacy = privacy.NewService(privacy.Deps{
-		Store: ports.ForReservations(w.Store), Ledger: w.Ledger, Passwords: passwords, Clock: w.Clock.Now,
-	})
 }
 
 // Audit fails the test for every rule that the store breaks now.

@@ -15,11 +15,11 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/examples/server/internal/demo"
 	"github.com/cicerone-go/cicerone/ports"
-	"github.com/cicerone-go/cicerone/transport/httpapi"
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
@@ -53,7 +53,7 @@ func cheapHasher(t *testing.T) users.Hasher {
 	return h
 }
 
-func servicesOver(t *testing.T, storage ports.Storage) httpapi.Services {
+func servicesOver(t *testing.T, storage ports.Storage) *services.Services {
 	t.Helper()
 	c := wiring.DefaultConfig()
 	c.Hasher = cheapHasher(t)

@@ -10,16 +10,16 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
-	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
 // story is what has happened until now, planned first and then told in the order of time.
 type story struct {
 	cast
 	events
-	services httpapi.Services
+	services *services.Services
 	clock    *walk
 	faker    *gofakeit.Faker
 	now      time.Time
@@ -29,7 +29,7 @@ type story struct {
 
 type span struct{ from, until time.Time }
 
-func newStory(services httpapi.Services, clock *walk, faker *gofakeit.Faker, now time.Time) *story {
+func newStory(services *services.Services, clock *walk, faker *gofakeit.Faker, now time.Time) *story {
 	return &story{
 		cast: newCast(faker), services: services, clock: clock, faker: faker, now: now,
 		picked: map[string]id.Interest{}, busy: map[*person][]span{},

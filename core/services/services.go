@@ -1,0 +1,112 @@
+// Package services makes all services of core from a store, the parts that lie outside and the policies.
+package services
+
+import (
+	"errors"
+
+	"github.com/cicerone-go/cicerone/core/audit"
+	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/privacy"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// Tx is what the services need of a unit of work. ports.ForServices makes it of any store.
+type Tx interface {
+	reservations.Tx // which is made of those of all other domains
+	audit.Tx
+}
+
+// Parts lie outside of core. adapters/bcrypt, adapters/jwt, adapters/mail and adapters/images have one of each.
+type Parts struct {
+	Hasher users.Hasher
+	Access users.AccessTokens
+	Mailer users.Mailer
+	Images messaging.Images
+
+	Clock clock.Clock // nil means the system's
+	IDs   id.Source   // nil means an id.Generator that reads Clock
+}
+
+// Policies are the decisions of a community. Begin with DefaultPolicies.
+type Policies struct {
+	Users        users.Policy
+	Messaging    messaging.Policy
+	Reservations reservations.Policy
+}
+
+// DefaultPolicies returns the default policy of each domain.
+func DefaultPolicies() Policies {
+	return Policies{
+		Users: users.DefaultPolicy(), Messaging: messaging.DefaultPolicy(), Reservations: reservations.DefaultPolicy(),
+	}
+}
+
+// Services are all services over one store. Each is safe for concurrent use.
+type Services struct {
+	Users        *users.Service
+	Tokens       *tokens.Service
+	Moderation   *moderation.Service
+	Matching     *matching.Service
+	Messaging    *messaging.Service
+	Reservations *reservations.Service
+	Privacy      *privacy.Service
+}
+
+// New returns all services, or an error of kind fault.Internal that names each part that is missing.
+func New(store *uow.Store[Tx], p Parts, policies Policies) (*Services, error) {
+	if p.Clock == nil {
+		p.Clock = clock.System()
+	}
+	if p.IDs == nil {
+		p.IDs = id.NewGenerator(p.Clock)
+	}
+	err := fault.Missing("services", struct {
+		Store  *uow.Store[Tx]
+		Hasher users.Hasher
+		Access users.AccessTokens
+		Mailer users.Mailer
+		Images messaging.Images
+		IDs    id.Source
+	}{store, p.Hasher, p.Access, p.Mailer, p.Images, p.IDs})
+	if err != nil {
+		return nil, err
+	}
+	ledger, passwords := tokens.NewLedger(p.IDs), users.NewPasswords(p.Hasher)
+	var s Services
+	var errs [7]error
+	s.Users, errs[0] = users.NewService(users.Deps{
+		Store: uow.Narrow(store, func(tx Tx) users.Tx { return tx }), Ledger: ledger, Passwords: passwords,
+		Access: p.Access, Mailer: p.Mailer, Clock: p.Clock, IDs: p.IDs, Policy: policies.Users,
+	})
+	s.Tokens, errs[1] = tokens.NewService(uow.Narrow(store, func(tx Tx) tokens.Tx { return tx }))
+	s.Moderation, errs[2] = moderation.NewService(moderation.Deps{
+		Store: uow.Narrow(store, func(tx Tx) moderation.Tx { return tx }), Ledger: ledger,
+		Auditor: audit.New(uow.Narrow(store, func(tx Tx) audit.Tx { return tx })), Clock: p.Clock, IDs: p.IDs,
+	})
+	s.Matching, errs[3] = matching.NewService(matching.Deps{
+		Store: uow.Narrow(store, func(tx Tx) matching.Tx { return tx }), Clock: p.Clock, IDs: p.IDs,
+	})
+	s.Messaging, errs[4] = messaging.NewService(messaging.Deps{
+		Store: uow.Narrow(store, func(tx Tx) messaging.Tx { return tx }), Ledger: ledger, Images: p.Images,
+		Clock: p.Clock, IDs: p.IDs, Policy: policies.Messaging,
+	})
+	s.Reservations, errs[5] = reservations.NewService(reservations.Deps{
+		Store: uow.Narrow(store, func(tx Tx) reservations.Tx { return tx }), Ledger: ledger,
+		Clock: p.Clock, IDs: p.IDs, Policy: policies.Reservations,
+	})
+	s.Privacy, errs[6] = privacy.NewService(privacy.Deps{
+		Store: uow.Narrow(store, func(tx Tx) privacy.Tx { return tx }), Ledger: ledger, Passwords: passwords, Clock: p.Clock,
+	})
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	return &s, nil
+}

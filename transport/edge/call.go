@@ -7,10 +7,10 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// Call is what a transport knows of a request before it reads it.
+// Call is what a transport knows about a request before it decodes it.
 type Call struct {
-	Operation string // names the operation, the same in every process: cursors are bound to it
-	Token     string // of the caller, for the Authenticator; "" if the request has none
+	Operation string // the operation's name, the same in every process because cursors are bound to it
+	Token     string // the caller's token, for the Authenticator; "" if the request has none
 	Address   string // the client's IP address, without a port
 }
 
@@ -24,27 +24,28 @@ func WithCall(ctx context.Context, c Call) context.Context {
 	return context.WithValue(ctx, callKey{}, c)
 }
 
-// CallFrom returns the call of the request under way, or the zero Call outside of one.
+// CallFrom returns the call of the current request, or the zero Call if ctx has none.
 func CallFrom(ctx context.Context) Call {
 	c, _ := ctx.Value(callKey{}).(Call)
 	return c
 }
 
-// WithCaller returns a context that holds the caller, as [Gate.SignedIn] does. It is for gates of a
-// host's own.
+// WithCaller returns a context that holds the caller, as [Gate.SignedIn] does. A host needs it only
+// for its own gates.
 func WithCaller(ctx context.Context, c users.Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
 }
 
-// CallerFrom returns the signed-in caller of the request under way. ok is false if nobody is signed
-// in, or if no gate has asked.
+// CallerFrom returns the signed-in caller of the current request. ok is false if the caller is not
+// signed in, or if no gate has checked.
 func CallerFrom(ctx context.Context) (c users.Caller, ok bool) {
 	c, ok = ctx.Value(callerKey{}).(users.Caller)
 	return c, ok
 }
 
-// PeerAddress returns the address of "address:port", as net/http and net.Addr write the other end of
-// a connection. Text without a port is returned as it is. Behind a proxy, the peer is the proxy.
+// PeerAddress returns the address part of "address:port", the form in which net/http and net.Addr
+// write the other end of a connection. Text without a port is returned unchanged. Behind a proxy,
+// the peer is the proxy.
 func PeerAddress(peer string) string {
 	host, _, err := net.SplitHostPort(peer)
 	if err != nil {

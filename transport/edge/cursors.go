@@ -17,27 +17,29 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 )
 
-// ErrCursor refuses a cursor that is not one of the list for which it is given.
+// ErrCursor is returned for a cursor that does not belong to the list.
 var ErrCursor = fault.New(fault.Malformed, "bad_cursor", "is not a cursor of this list")
 
-// CursorKeySize is the least number of bytes of a cursor key.
+// CursorKeySize is the smallest number of bytes of a cursor key.
 const CursorKeySize = sha256.Size
 
-// A cursor is a version, a tag and a place, as base64 that is safe in a URL. The tag authenticates the
-// place, and binds it to a list. The place is no secret: it stood in the page before.
+// A cursor is a version, a tag and a place, as base64 that is safe in a URL. The tag authenticates
+// the place, and binds it to a list. The place is not secret: the client got it with the previous
+// page.
 const (
 	cursorVersion = 2
 	cursorTag     = 16 // bytes of an HMAC-SHA-256
 )
 
-// Cursors seals the place where a page of a list ends, and opens it again for the next page. A cursor
-// is bound to the operation, the filters and the caller of its list, and not to the number of items on
-// a page. Cursors is safe for concurrent use.
+// Cursors turns the place where a page of a list ends into a cursor, and a cursor back into the
+// place for the next page. A cursor is bound to the operation, the filters and the caller of its
+// list, but not to the number of items on a page. Cursors is safe for concurrent use.
 type Cursors struct{ keys [][]byte }
 
-// NewCursors makes Cursors. The first key seals, and all open: to change keys, put the new one in
-// front, and drop the old one later. It returns an error if there is no key, if a key has fewer than
-// [CursorKeySize] bytes, or if two are equal.
+// NewCursors returns Cursors that make cursors with the first key, and accept those of every key.
+// To change keys, put the new key in front, and remove the old one later. NewCursors returns an
+// error if there is no key, if a key has fewer than [CursorKeySize] bytes, or if two keys are
+// equal.
 func NewCursors(keys ...[]byte) (*Cursors, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("edge: no cursor key")
@@ -55,7 +57,8 @@ func NewCursors(keys ...[]byte) (*Cursors, error) {
 	return c, nil
 }
 
-// RandomCursors makes Cursors with a random key: their cursors work nowhere else.
+// RandomCursors returns Cursors with a random key. No other Cursors accept the cursors that they
+// make.
 func RandomCursors() *Cursors {
 	key := make([]byte, CursorKeySize)
 	rand.Read(key) // never fails
@@ -76,8 +79,8 @@ func DeriveCursorKey(secret []byte) ([]byte, error) {
 	return key, nil
 }
 
-// CheckCursor returns ErrCursor for text that cannot be a cursor of any list, so that a transport can
-// refuse it while it decodes a request. Empty text is no cursor.
+// CheckCursor returns ErrCursor for text that cannot be a cursor of any list. A transport can call
+// it while it decodes a request. Empty text is not a cursor.
 func CheckCursor(cursor string) error {
 	_, _, err := splitCursor(cursor)
 	return err
@@ -91,13 +94,13 @@ func splitCursor(cursor string) (tag, place []byte, err error) {
 	return b[1 : 1+cursorTag], b[1+cursorTag:], nil
 }
 
-// ReadPage reads one page of the list that the [Call] of the context names. An empty cursor asks for
-// the first page; limit is that of page.Request. filters are all that decides on the list's items,
-// in their normal form and apart from operation and caller; values in the path of a request are
-// filters, too. next is the cursor of the page after, or "" on the last one. ReadPage calls read once,
-// or never if the cursor is refused.
+// ReadPage reads one page of the list that the [Call] of the context names. An empty cursor asks
+// for the first page; limit is the Limit of page.Request. filters are all values that select the
+// list's items, in their normal form and without the operation and the caller; values in the path
+// of a request are filters, too. next is the cursor of the next page, or "" on the last page.
+// ReadPage calls read once, or not at all if it refuses the cursor.
 //
-// Errors: ErrCursor, which names the field "cursor", and those of read.
+// Errors: ErrCursor, which names the field "cursor", and the errors of read.
 func ReadPage[T, P any](
 	ctx context.Context, c *Cursors, cursor string, limit int, filters []any,
 	read func(page.Request[P]) (page.Page[T, P], error),
@@ -125,7 +128,7 @@ func ReadPage[T, P any](
 	return found.Items, next, nil
 }
 
-// listOf names a list: its operation, who asks, and the filters.
+// listOf returns the name of a list, made of its operation, the caller and the filters.
 func listOf(ctx context.Context, filters []any) ([]byte, error) {
 	caller, _ := CallerFrom(ctx)
 	b, err := json.Marshal([]any{CallFrom(ctx).Operation, caller.UserID, filters})
@@ -149,20 +152,22 @@ func (c *Cursors) open(list []byte, cursor string, place any) error {
 	if err != nil || !slices.ContainsFunc(c.keys, func(key []byte) bool { return hmac.Equal(tag, tagOf(key, list, b)) }) {
 		return refusedCursor(nil)
 	}
-	if err := json.Unmarshal(b, place); err != nil { // of a release whose places were others
+	if err := json.Unmarshal(b, place); err != nil { // made by a release with another type of place
 		return refusedCursor(err)
 	}
 	return nil
 }
 
-// tagOf writes the length of the list's name first, so that no part of it can be taken for the place.
+// tagOf hashes the length of the list's name first, so that no part of the name can pass as the
+// place.
 func tagOf(key, list, place []byte) []byte {
 	h := hmac.New(sha256.New, key)
 	fmt.Fprintf(h, "%d %d %s %s", cursorVersion, len(list), list, place)
 	return h.Sum(nil)[:cursorTag]
 }
 
-// refusedCursor is ErrCursor as a transport returns it for a field that it cannot decode.
+// refusedCursor returns ErrCursor for the field "cursor", as a transport does if it cannot decode
+// the field.
 func refusedCursor(cause error) error {
 	refused := ErrCursor.WithDetail("cursor: " + ErrCursor.Detail)
 	refused.Fields = []fault.Field{{Name: "cursor", Message: ErrCursor.Detail}}

@@ -31,7 +31,7 @@ func cursors(t *testing.T, letters ...string) *edge.Cursors {
 	return c
 }
 
-// list is a list of the numbers below ten, as a caller asks for it.
+// list identifies a list of the numbers below ten: by its operation, its caller and its filters.
 type list struct {
 	operation string
 	caller    users.Caller
@@ -40,7 +40,7 @@ type list struct {
 
 var numbers = list{"numbers", ada, []any{"even", 1}}
 
-// read reads a page of two, and fails the test if a refused cursor was passed on.
+// read reads a page, and fails the test if a page was read although the cursor was refused.
 func (l list) read(t *testing.T, c *edge.Cursors, cursor string, limit int) (items []int, next string, err error) {
 	t.Helper()
 	ctx := edge.WithCaller(edge.WithCall(t.Context(), edge.Call{Operation: l.operation}), l.caller)
@@ -84,7 +84,7 @@ func TestReadPage(t *testing.T) {
 	c := cursors(t, "k")
 	var got []int
 	cursor := ""
-	for limit := 2; ; limit++ { // a cursor is not bound to the limit
+	for limit := 2; ; limit++ { // the limit may change from page to page
 		items, next, err := numbers.read(t, c, cursor, limit)
 		if err != nil {
 			t.Fatal(err)
@@ -102,7 +102,7 @@ func TestReadPage(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	t.Run("errors of the list", func(t *testing.T) {
-		failure := errors.New("no list today")
+		failure := errors.New("the list cannot be read")
 		_, _, err := edge.ReadPage(t.Context(), c, "", 0, nil, func(page.Request[int]) (page.Page[int, int], error) {
 			return page.Page[int, int]{}, failure
 		})
@@ -110,14 +110,14 @@ func TestReadPage(t *testing.T) {
 			t.Errorf("got %v, want %v", err, failure)
 		}
 	})
-	t.Run("what cannot be written", func(t *testing.T) {
+	t.Run("unencodable values", func(t *testing.T) {
 		list := func(page.Request[func()]) (page.Page[int, func()], error) {
 			next := func() {}
 			return page.Page[int, func()]{Next: &next}, nil
 		}
 		for name, filters := range map[string][]any{"a place": nil, "a filter": {func() {}}} {
 			if _, _, err := edge.ReadPage(t.Context(), c, "", 0, filters, list); err == nil {
-				t.Errorf("%s was written", name)
+				t.Errorf("%s of an unencodable type was accepted", name)
 			}
 		}
 	})
@@ -133,7 +133,7 @@ func TestCursorsAreBound(t *testing.T) {
 		"another filter":    {numbers.operation, numbers.caller, []any{"odd", 1}},
 		"fewer filters":     {numbers.operation, numbers.caller, []any{"even"}},
 		"no filter":         {numbers.operation, numbers.caller, nil},
-		"names that run on": {numbers.operation + `","`, numbers.caller, numbers.filters},
+		"a shifted name":    {numbers.operation + `","`, numbers.caller, numbers.filters},
 	} {
 		_, _, err := other.read(t, c, cursor, 2)
 		refused(t, name, err)
@@ -155,9 +155,9 @@ func TestCursorsOfOtherKeys(t *testing.T) {
 		t.Errorf("an old key among others: got %v, %v", items, err)
 	}
 	_, _, err := numbers.read(t, cursors(t, "k"), numbers.first(t, changed), 2)
-	refused(t, "sealed by another than the first key", err)
+	refused(t, "made with a newer key", err)
 	if _, _, err := numbers.read(t, cursors(t, "new"), numbers.first(t, changed), 2); err != nil {
-		t.Errorf("sealed by the first key: %v", err)
+		t.Errorf("made with the first key: %v", err)
 	}
 }
 
@@ -179,7 +179,7 @@ func TestTamperedCursors(t *testing.T) {
 		other[i] ^= 1
 		tampered = append(tampered, encode(other))
 	}
-	// What a client could make by itself: the tag is no hash that needs no key.
+	// A client must not be able to compute the tag, so it must not be a hash without a key.
 	place := []byte("7")
 	for version := range byte(4) {
 		name := fmt.Sprintf(`["numbers","%s",["even",1]]`, ada.UserID)
@@ -199,7 +199,7 @@ func TestTamperedCursors(t *testing.T) {
 	}
 }
 
-// TestPlacesOfAnotherRelease: a place that no longer fits its list is refused, not guessed at.
+// TestPlacesOfAnotherRelease checks that a place of another type than the list's is refused.
 func TestPlacesOfAnotherRelease(t *testing.T) {
 	c := cursors(t, "k")
 	ctx := context.Background()
@@ -247,7 +247,7 @@ func TestDeriveCursorKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A release that derived another key would end the cursors of the one before.
+	// If a release derived another key, the cursors of the previous release would stop working.
 	if got := hex.EncodeToString(key); got != "d282cabcf671c23d9b3e859efa16928b3e46f8f08cc04aefb3fcaf284fb53946" {
 		t.Errorf("got the key %s", got)
 	}

@@ -1,10 +1,10 @@
-// Package edge holds what every transport does before an endpoint runs, whatever its protocol: it
-// finds out who calls, checks roles, limits the number of requests, and opens the cursors of lists.
-// What happens after an endpoint failed is in package failure.
+// Package edge does the work that every transport needs before an endpoint runs, independent of the
+// protocol: it authenticates the caller, checks roles, limits the number of requests, and reads the
+// cursors of lists. Package failure does the work after an endpoint failed.
 //
-// A transport describes each request with a [Call] in the context, and asks the [Gate] before it
-// decodes the request. So a refusal of the gate comes before any refusal of the request itself, and
-// the endpoint finds the caller in its context:
+// A transport describes each request with a [Call] in the context, and calls the [Gate] before it
+// decodes the request. A refusal of the gate therefore comes before any refusal of the request's
+// content, and the endpoint finds the caller in its context:
 //
 //	ctx = edge.WithCall(ctx, edge.Call{Operation: "wallet", Token: token, Address: address})
 //	ctx, err := gate.SignedIn(ctx)

@@ -11,7 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/transport/edge"
 )
 
-// apiKeys is a host's own way to know its callers.
+// apiKeys is an Authenticator that a host may have: it looks up API keys.
 type apiKeys map[string]users.Caller
 
 func (k apiKeys) Authenticate(_ context.Context, token string) (users.Caller, error) {
@@ -22,7 +22,7 @@ func (k apiKeys) Authenticate(_ context.Context, token string) (users.Caller, er
 	return caller, nil
 }
 
-// A transport describes the request, and asks the gate before it decodes it.
+// A transport describes the request, and calls the gate before it decodes the request.
 func Example() {
 	gate := edge.NewGate(apiKeys{"key-of-ada": {UserID: id.User{1}, Role: users.RoleUser}}, edge.DefaultLimits())
 	for _, token := range []string{"", "key-of-ada"} {
@@ -33,17 +33,17 @@ func Example() {
 			continue
 		}
 		caller, _ := edge.CallerFrom(ctx)
-		fmt.Println("a", caller.Role, "comes in")
+		fmt.Println("signed in as", caller.Role)
 		_, err = edge.AdminsOnly(ctx)
 		fmt.Println(err)
 	}
 	// Output:
 	// sign in first: the access token is missing, expired or revoked
-	// a user comes in
+	// signed in as user
 	// only an admin may do this
 }
 
-// A list is read page by page. Its cursors are good for the same list and caller only.
+// A list is read page by page. A cursor works for its list and caller only.
 func ExampleReadPage() {
 	cities := []string{"Athens", "Bergen", "Cork", "Delft", "Evora"}
 	list := func(r page.Request[string]) (page.Page[string, string], error) {
@@ -71,7 +71,7 @@ func ExampleReadPage() {
 	// cursor: is not a cursor of this list
 }
 
-// The keys of cursors may be derived from a secret that is there already. An old key stays for a while.
+// The keys of cursors may be derived from an existing secret. An old key remains valid for a while.
 func ExampleNewCursors() {
 	var keys [][]byte
 	for _, secret := range []string{"the new key of access tokens, 32+", "the old key of access tokens, 32+"} {

@@ -9,26 +9,26 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// Authenticator finds out who calls. [users.Service] is one, for access tokens that name a session;
-// a host may bring its own.
+// Authenticator identifies callers. [users.Service] is one, for access tokens that name a session.
+// A host may have its own.
 type Authenticator interface {
 	// Authenticate returns the user who holds the token, which is not empty. It runs once for every
-	// request of a signed-in user, so the role must be that of now, and the account of an inactive
-	// user must be refused. An error of kind fault.Unauthenticated refuses the token; any other one
-	// means that the Authenticator could not find out. SessionID may be zero if there is no session.
+	// request of a signed-in user, so the role must be the present one, and inactive users must be
+	// refused. An error of kind fault.Unauthenticated refuses the token; any other error means that
+	// the Authenticator failed. SessionID may be zero if there is no session.
 	Authenticate(ctx context.Context, token string) (users.Caller, error)
 }
 
-// Gate decides which requests come in. Its methods take the context of a request that holds a [Call],
-// and return the context with which the request continues, or the refusal. It is safe for concurrent
-// use.
+// Gate admits or refuses requests. Its methods take the context of a request, which holds a [Call],
+// and return the context with which the request continues, or an error that refuses it. A Gate is
+// safe for concurrent use.
 type Gate struct {
 	authenticator Authenticator
 	addresses     *limiter
 	users         *limiter
 }
 
-// NewGate makes a Gate. It panics if the Authenticator is nil.
+// NewGate returns a Gate. It panics if the Authenticator is nil.
 func NewGate(a Authenticator, l Limits) *Gate {
 	if a == nil {
 		panic("edge: NewGate needs an Authenticator")
@@ -36,15 +36,15 @@ func NewGate(a Authenticator, l Limits) *Gate {
 	return &Gate{authenticator: a, addresses: newLimiter(l.Anonymous), users: newLimiter(l.User)}
 }
 
-// Anyone lets in every request within the limit of its address. It does not look at the token.
+// Anyone admits every request within the limit of its address. It ignores the token.
 // Errors: ErrTooManyRequests.
 func (g *Gate) Anyone(ctx context.Context) (context.Context, error) {
 	return ctx, g.addresses.admit(network(CallFrom(ctx).Address))
 }
 
-// SignedIn lets in requests of signed-in users within the limit of their user, and adds the caller to
-// the context. A failed try counts against the limit of its address. Errors: users.ErrNotSignedIn,
-// ErrTooManyRequests, and those by which the Authenticator fails.
+// SignedIn admits the requests of signed-in users within the limit of each user, and adds the
+// caller to the context. A refused token counts against the limit of its address. Errors:
+// users.ErrNotSignedIn, ErrTooManyRequests, and the errors with which the Authenticator fails.
 func (g *Gate) SignedIn(ctx context.Context) (context.Context, error) {
 	call := CallFrom(ctx)
 	if call.Token == "" {
@@ -69,7 +69,7 @@ func (g *Gate) refuse(c Call, refusal error) error {
 	return refusal
 }
 
-// AdminsOnly lets in requests of admins. It is asked after [Gate.SignedIn]. Errors:
+// AdminsOnly admits the requests of admins. It must run after [Gate.SignedIn]. Errors:
 // users.ErrAdminsOnly.
 func AdminsOnly(ctx context.Context) (context.Context, error) {
 	caller, _ := CallerFrom(ctx)

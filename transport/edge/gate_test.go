@@ -13,11 +13,11 @@ import (
 	"github.com/cicerone-go/cicerone/transport/edge"
 )
 
-// door is an Authenticator of three tokens. It fails for any other one.
+// door is an Authenticator that knows four tokens. It fails for any other token.
 type door struct{ asked int }
 
 var (
-	errDown  = errors.New("the door does not open")
+	errDown  = errors.New("the Authenticator is down")
 	ada, ann = users.Caller{UserID: id.User{1}, Role: users.RoleUser}, users.Caller{UserID: id.User{2}, Role: users.RoleAdmin}
 )
 
@@ -30,7 +30,7 @@ func (d *door) Authenticate(_ context.Context, token string) (users.Caller, erro
 		return ann, nil
 	case "expired":
 		return users.Caller{}, fault.New(fault.Unauthenticated, "expired", "this token has expired")
-	case "nobody":
+	case "zero":
 		return users.Caller{}, nil
 	}
 	return users.Caller{}, errDown
@@ -51,7 +51,7 @@ func TestSignedIn(t *testing.T) {
 		{"", users.Caller{}, users.ErrNotSignedIn},
 		{"expired", users.Caller{}, users.ErrNotSignedIn},
 		{"other", users.Caller{}, errDown},
-		{"nobody", users.Caller{}, fault.Internal},
+		{"zero", users.Caller{}, fault.Internal},
 	} {
 		t.Run(c.token, func(t *testing.T) {
 			d := &door{}
@@ -63,7 +63,7 @@ func TestSignedIn(t *testing.T) {
 				t.Errorf("got the caller %v, %v, want %v", caller, ok, c.want)
 			}
 			if c.token == "" && d.asked > 0 {
-				t.Error("the Authenticator was asked about no token")
+				t.Error("the Authenticator was called without a token")
 			}
 		})
 	}
@@ -92,7 +92,7 @@ func TestAdminsOnly(t *testing.T) {
 	}
 }
 
-func TestOutsideOfACall(t *testing.T) {
+func TestContextWithoutCall(t *testing.T) {
 	if c := edge.CallFrom(t.Context()); c != (edge.Call{}) {
 		t.Errorf("got the call %+v", c)
 	}
@@ -113,10 +113,10 @@ func TestNewGateNeedsAnAuthenticator(t *testing.T) {
 	edge.NewGate(nil, edge.Limits{})
 }
 
-// slow is a rate at which no further request is let in while a test runs.
+// slow returns a rate that admits no more requests than the burst while a test runs.
 func slow(burst int) edge.Rate { return edge.Rate{PerSecond: 1.0 / 3600, Burst: burst} }
 
-// limited fails the test unless the error is that of a limit, for about an hour.
+// limited fails the test unless the error is ErrTooManyRequests with a RetryAfter of about an hour.
 func limited(t *testing.T, err error) {
 	t.Helper()
 	f, ok := errors.AsType[*fault.Error](err)
@@ -130,11 +130,11 @@ func TestLimitOfAnAddress(t *testing.T) {
 		same  []string // count as one client
 		other string
 	}{
-		"IPv4":                   {[]string{"192.0.2.1", "192.0.2.1"}, "192.0.2.2"},
-		"IPv6, by /64":           {[]string{"2001:db8::1", "2001:db8::ffff:1"}, "2001:db8:0:1::1"},
-		"IPv6, with a zone":      {[]string{"fe80::1%eth0", "fe80::2%eth1"}, "fe80:0:0:1::1"},
-		"IPv4 as IPv6":           {[]string{"::ffff:192.0.2.1", "::ffff:192.0.2.1"}, "::ffff:192.0.2.2"},
-		"what is not an address": {[]string{"@", "@"}, "a socket"},
+		"IPv4":              {[]string{"192.0.2.1", "192.0.2.1"}, "192.0.2.2"},
+		"IPv6, by /64":      {[]string{"2001:db8::1", "2001:db8::ffff:1"}, "2001:db8:0:1::1"},
+		"IPv6, with a zone": {[]string{"fe80::1%eth0", "fe80::2%eth1"}, "fe80:0:0:1::1"},
+		"IPv4 as IPv6":      {[]string{"::ffff:192.0.2.1", "::ffff:192.0.2.1"}, "::ffff:192.0.2.2"},
+		"not an address":    {[]string{"@", "@"}, "a socket"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			gate := edge.NewGate(&door{}, edge.Limits{Anonymous: slow(len(c.same))})
@@ -152,8 +152,9 @@ func TestLimitOfAnAddress(t *testing.T) {
 	}
 }
 
-// TestFailedTriesCount: they empty the bucket of the address, and a signed-in user does not need it.
-func TestFailedTriesCount(t *testing.T) {
+// TestRefusedTokensCount checks that refused tokens count against the limit of the address, and
+// that the requests of a signed-in user do not.
+func TestRefusedTokensCount(t *testing.T) {
 	gate := edge.NewGate(&door{}, edge.Limits{Anonymous: slow(3)})
 	for _, token := range []string{"", "expired"} {
 		if _, err := gate.SignedIn(call(t, token, "192.0.2.1")); !errors.Is(err, users.ErrNotSignedIn) {
@@ -189,26 +190,26 @@ func TestLimitOfAUser(t *testing.T) {
 	}
 }
 
-// TestBucketsAreBounded: past 10,000 of them, the one that was used longest ago is dropped.
+// TestBucketsAreBounded checks that the least recently used of more than 10,000 buckets is dropped.
 func TestBucketsAreBounded(t *testing.T) {
 	gate := edge.NewGate(&door{}, edge.Limits{Anonymous: slow(1)})
-	enter := func(address string) error {
+	admit := func(address string) error {
 		_, err := gate.Anyone(call(t, "", address))
 		return err
 	}
 	address := func(i int) string { return fmt.Sprintf("10.0.%d.%d", i/250, i%250) }
 	for i := range 10_000 {
-		if err := enter(address(i)); err != nil {
+		if err := admit(address(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	limited(t, enter(address(0))) // and is now the last used
-	if err := enter("192.0.2.1"); err != nil {
+	limited(t, admit(address(0))) // this makes it the most recently used
+	if err := admit("192.0.2.1"); err != nil {
 		t.Fatal(err)
 	}
-	limited(t, enter(address(0)))
-	if err := enter(address(1)); err != nil {
-		t.Errorf("the bucket that was used longest ago is still there: %v", err)
+	limited(t, admit(address(0)))
+	if err := admit(address(1)); err != nil {
+		t.Errorf("the least recently used bucket was not dropped: %v", err)
 	}
 }
 

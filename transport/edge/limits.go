@@ -12,19 +12,19 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 )
 
-// Limits bound how many requests are let in. The zero value limits nobody.
+// Limits are the limits of the number of requests. The zero value sets no limits.
 type Limits struct {
-	Anonymous Rate // from one address, without signing in; all addresses of an IPv6 /64 count as one
+	Anonymous Rate // of one address, for requests that are not signed in; an IPv6 /64 counts as one address
 	User      Rate // of one user
 }
 
-// Rate bounds requests.
+// Rate is a limit of the number of requests.
 type Rate struct {
-	PerSecond float64 // in the long run; 0 for no limit
-	Burst     int     // immediately one after the other; 0 for as many as come in a second
+	PerSecond float64 // the average rate; 0 means no limit
+	Burst     int     // the number of requests without a pause; 0 means as many as in one second
 }
 
-// DefaultLimits are enough for people and their programs, and stop floods.
+// DefaultLimits returns limits that are high enough for people and their programs, and stop floods.
 func DefaultLimits() Limits {
 	return Limits{
 		Anonymous: Rate{PerSecond: 20, Burst: 200},
@@ -32,11 +32,12 @@ func DefaultLimits() Limits {
 	}
 }
 
-// ErrTooManyRequests refuses a request over a limit; its RetryAfter is the time until the next one
-// may be let in.
-var ErrTooManyRequests = fault.New(fault.TooManyRequests, "too_many_requests", "those were too many requests: slow down")
+// ErrTooManyRequests is returned for a request over a limit. Its RetryAfter is the time until the
+// next request can be admitted.
+var ErrTooManyRequests = fault.New(fault.TooManyRequests, "too_many_requests", "too many requests: slow down")
 
-// network is what one client has: an address, or of IPv6 the /64 from which it can choose addresses.
+// network returns the key under which an address is limited: the address itself, or the /64 network
+// of an IPv6 address, in which a client can choose its address.
 func network(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil || ip.Unmap().Is4() {
@@ -50,8 +51,8 @@ type limiter struct {
 	rate Rate
 
 	mu     sync.Mutex
-	byKey  map[string]*list.Element // of recent
-	recent list.List                // of *keyedBucket, the last used first
+	byKey  map[string]*list.Element // the elements of recent
+	recent list.List                // of *keyedBucket, the most recently used first
 }
 
 type keyedBucket struct {
@@ -59,11 +60,11 @@ type keyedBucket struct {
 	bucket *rate.Limiter
 }
 
-// maxBuckets bounds what a limiter remembers. When it is reached, the bucket that was used longest
-// ago is dropped, and its key starts with a full one.
+// maxBuckets is the greatest number of buckets of a limiter. When it is reached, the least recently
+// used bucket is dropped, and its key starts with a full bucket.
 const maxBuckets = 10_000
 
-// newLimiter returns nil for a rate without limit.
+// newLimiter returns nil if the rate has no limit.
 func newLimiter(r Rate) *limiter {
 	if r.PerSecond <= 0 {
 		return nil
@@ -74,7 +75,8 @@ func newLimiter(r Rate) *limiter {
 	return &limiter{rate: r, byKey: map[string]*list.Element{}}
 }
 
-// admit takes a request out of the bucket of the key. A nil limiter limits nothing.
+// admit takes one request from the bucket of the key, or returns ErrTooManyRequests if the bucket
+// is empty. A nil limiter admits everything.
 func (l *limiter) admit(key string) error {
 	if l == nil {
 		return nil

@@ -1,7 +1,7 @@
-// Package failure holds what every transport does after an endpoint failed: it reduces the error
-// to what the client may see, and gives it the code of the protocol.
+// Package failure does the work that every transport needs after an endpoint failed: it reduces the
+// error to the part that the client may see, and maps its kind to a code of the protocol.
 //
-// The package knows the kinds of package fault and no domain, so that package kithttp can import it.
+// The package depends on package fault and on no domain, so that package kithttp can import it.
 package failure
 
 import (
@@ -14,11 +14,11 @@ import (
 
 // Codes are the codes of one kind of failure, one field for each protocol.
 type Codes struct {
-	HTTP int // a status
+	HTTP int // the status
 }
 
-// table is the only place where kinds and codes meet. It has a row for every kind, and no code
-// stands in two rows, so that it can be read in both directions.
+// table is the only mapping of kinds to codes. It has a row for every kind, and each code is in one
+// row only, so it can be read in both directions.
 var table = []struct {
 	kind  fault.Kind
 	codes Codes
@@ -38,7 +38,7 @@ var table = []struct {
 	{fault.Unavailable, Codes{HTTP: http.StatusServiceUnavailable}},
 }
 
-// CodesOf returns the codes of a kind. An unknown kind has those of fault.Internal.
+// CodesOf returns the codes of a kind. For an unknown kind, it returns the codes of fault.Internal.
 func CodesOf(kind fault.Kind) Codes {
 	for _, row := range table {
 		if row.kind == kind {
@@ -48,11 +48,11 @@ func CodesOf(kind fault.Kind) Codes {
 	return CodesOf(fault.Internal)
 }
 
-// KindOf is the inverse of CodesOf, for clients: it returns the kind whose codes match, as in
+// KindOf is the inverse of CodesOf, for clients. It returns the kind with matching codes, as in
 //
 //	failure.KindOf(func(c failure.Codes) bool { return c.HTTP == status })
 //
-// ok is false if no kind's codes do.
+// ok is false if the codes of no kind match.
 func KindOf(match func(Codes) bool) (kind fault.Kind, ok bool) {
 	for _, row := range table {
 		if match(row.codes) {
@@ -63,17 +63,18 @@ func KindOf(match func(Codes) bool) (kind fault.Kind, ok bool) {
 }
 
 var (
-	// Internal is what a client sees of a defect.
+	// Internal is the error that a client sees for a defect of the server.
 	Internal = fault.New(fault.Internal, string(fault.Internal), "something went wrong on this side")
 
-	// TimedOut is what a client sees of a request whose context ended.
+	// TimedOut is the error that a client sees if the context of its request ended.
 	TimedOut = fault.New(fault.Unavailable, string(fault.Unavailable), "this took too long; try again later")
 )
 
-// Public reduces an error, which must not be nil, to what a client may see. A *fault.Error is
-// returned as it is: a transport sends its kind, code, detail and fields, and never its cause. A
-// bare fault.Kind gets a detail. The end of a context is [TimedOut]. Everything else, and every
-// error of kind fault.Internal or of an unknown kind, is [Internal].
+// Public returns the error that a client may see for err, which must not be nil. It returns a
+// *fault.Error unchanged: a transport sends its kind, code, detail and fields, but never its cause.
+// For a fault.Kind, it returns an error with a detail. For the end of a context it returns
+// [TimedOut]. For everything else, and for errors of kind fault.Internal or of an unknown kind, it
+// returns [Internal].
 func Public(err error) *fault.Error {
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {

@@ -17,7 +17,7 @@ var kinds = []fault.Kind{
 	fault.Internal,
 }
 
-// TestCodes: every kind has a code of its own, by which it is found again.
+// TestCodes checks that every kind has its own code, and that KindOf is the inverse of CodesOf.
 func TestCodes(t *testing.T) {
 	for _, kind := range kinds {
 		codes := failure.CodesOf(kind)
@@ -26,29 +26,29 @@ func TestCodes(t *testing.T) {
 		}
 		back, ok := failure.KindOf(func(c failure.Codes) bool { return c.HTTP == codes.HTTP })
 		if back != kind || !ok {
-			t.Errorf("%s becomes %d, and that %q, %v", kind, codes.HTTP, back, ok)
+			t.Errorf("%s has the status %d, of which KindOf returns %q, %v", kind, codes.HTTP, back, ok)
 		}
 	}
 	if got := failure.CodesOf("odd"); got.HTTP != 500 {
-		t.Errorf("an unknown kind has %+v", got)
+		t.Errorf("an unknown kind has the codes %+v", got)
 	}
 	if kind, ok := failure.KindOf(func(c failure.Codes) bool { return c.HTTP == 200 }); ok || kind != "" {
-		t.Errorf("200 is %q, %v", kind, ok)
+		t.Errorf("status 200: got the kind %q, %v", kind, ok)
 	}
 }
 
 func TestPublic(t *testing.T) {
-	told := fault.New(fault.Conflict, "taken", "it is taken")
+	public := fault.New(fault.Conflict, "taken", "it is taken")
 	for name, c := range map[string]struct{ err, want error }{
-		"a failure":                 {told, told},
-		"a wrapped failure":         {fmt.Errorf("secret: %w", told), told},
-		"a defect":                  {errors.New("secret"), failure.Internal},
-		"a failure of Internal":     {fault.New(fault.Internal, "c", "secret"), failure.Internal},
-		"a failure of no kind":      {fault.New("odd", "c", "secret"), failure.Internal},
-		"a bare kind":               {fmt.Errorf("secret: %w", fault.Forbidden), fault.New(fault.Forbidden, "forbidden", "Forbidden")},
-		"the bare kind of a defect": {fault.Internal, failure.Internal},
-		"a deadline":                {fmt.Errorf("secret: %w", context.DeadlineExceeded), failure.TimedOut},
-		"a cancellation":            {fmt.Errorf("secret: %w", context.Canceled), failure.TimedOut},
+		"a fault":                  {public, public},
+		"a wrapped fault":          {fmt.Errorf("secret: %w", public), public},
+		"another error":            {errors.New("secret"), failure.Internal},
+		"a fault of kind Internal": {fault.New(fault.Internal, "c", "secret"), failure.Internal},
+		"a fault of unknown kind":  {fault.New("odd", "c", "secret"), failure.Internal},
+		"a kind":                   {fmt.Errorf("secret: %w", fault.Forbidden), fault.New(fault.Forbidden, "forbidden", "Forbidden")},
+		"the kind Internal":        {fault.Internal, failure.Internal},
+		"a deadline":               {fmt.Errorf("secret: %w", context.DeadlineExceeded), failure.TimedOut},
+		"a cancellation":           {fmt.Errorf("secret: %w", context.Canceled), failure.TimedOut},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := failure.Public(c.err); got.Error() != c.want.Error() || !errors.Is(got, c.want) {

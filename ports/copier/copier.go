@@ -14,15 +14,16 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// The errors of a copy, beside those of the stores.
+// These are the errors of a copy, in addition to those of the stores.
 var (
-	// ErrNotEmpty reports that the store to copy into holds something else than an unfinished copy.
-	ErrNotEmpty = errors.New("the store to copy into is not empty")
+	// ErrNotEmpty is returned if the store to copy into holds anything but an unfinished copy.
+	ErrNotEmpty = errors.New("the target store is not empty")
 
-	// ErrNotEqual reports that the copy differs from its source: one of the two was changed meanwhile.
+	// ErrNotEqual is returned if the copy differs from its source, as when one of the two was
+	// changed meanwhile.
 	ErrNotEqual = errors.New("the stores are not equal")
 
-	// ErrUnfinishedCopy reports that a store holds only a part of another one.
+	// ErrUnfinishedCopy is returned if a store holds only a part of another one.
 	ErrUnfinishedCopy = errors.New("a copy into this store was not finished")
 )
 
@@ -33,8 +34,8 @@ type Copier struct {
 	size     unitSize
 }
 
-// New returns a Copier. The clock gives the times at which the copy began and finished. While it works,
-// no other program may write to either store: the ports cannot prevent it.
+// New returns a Copier. The clock gives the times at which the copy began and finished. While it
+// works, no other program may write to either store: the ports cannot prevent it.
 func New(from, to *ports.Store, now clock.Clock) *Copier {
 	return &Copier{from: from, to: to, clock: now, size: unitSize{rows: 1000, images: 4, bytes: 8 << 20}}
 }
@@ -49,14 +50,14 @@ type Copied struct {
 type CopiedTable struct {
 	Table *ports.Table
 	Rows  int64 // in both stores
-	Found int64 // of these, the rows that an earlier Copy had written
+	Found int64 // the rows among them that an earlier Copy had written
 }
 
-// Progress reports how far a Copy is.
+// Progress describes how far a Copy has come.
 type Progress struct {
 	Step  Step
 	Table *ports.Table // nil while the stores are audited
-	Rows  int64        // of the table, that the step is done with
+	Rows  int64        // the rows of the table that the step has finished
 }
 
 // Step is one of the steps of a Copy, in this order.
@@ -69,17 +70,19 @@ const (
 	Auditing  Step = "auditing"
 )
 
-// Copy copies all rows of all tables, in units of work that are bounded in rows and in bytes; reads both
-// stores again and compares every row; and audits both, which must find the same. A broken rule is not an
-// error if both stores break it. progress, which may be nil, is called after each step and page.
+// Copy copies all rows of all tables, in units of work that are bounded in rows and in bytes; reads
+// both stores again and compares every row; and audits both. The audits must find the same. A
+// broken rule is not an error if both stores break it. progress, which may be nil, is called after
+// each step and page.
 //
-// If a copy was interrupted, however that happened, a Copy from the same store continues it: it compares the
-// rows that are there and adds the missing ones. Until Copy has returned nil, CheckWhole and Copy refuse the
-// store that is copied into. After that, another Copy into it returns ErrNotEmpty.
+// If a copy was interrupted in any way, a Copy from the same store continues it: it compares the
+// rows that exist and adds the missing ones. Until Copy has returned nil, CheckWhole and Copy
+// refuse the target store. After that, another Copy into it returns ErrNotEmpty.
 //
-// Errors: ErrUnfinishedCopy if the source is itself an unfinished copy, and ErrNotEmpty, both before
-// anything is written; ErrNotEqual, which names table and key; and those of the stores. If the store that is
-// copied into refuses a row, the error names the row. The marks that describe a copy are not copied.
+// Errors: ErrUnfinishedCopy if the source is itself an unfinished copy, and ErrNotEmpty, both
+// before anything is written; ErrNotEqual, which names table and key; and those of the stores. If
+// the target store refuses a row, the error names the row. The marks that describe a copy are not
+// copied.
 func (c *Copier) Copy(ctx context.Context, progress func(Progress)) (Copied, error) {
 	if progress == nil {
 		progress = func(Progress) {}
@@ -127,19 +130,20 @@ func (c *Copier) audit(ctx context.Context) (tokens.Verification, error) {
 	}
 	if from.Wallets != to.Wallets || from.Transactions != to.Transactions || from.Held != to.Held ||
 		!slices.Equal(from.Violations, to.Violations) {
-		return tokens.Verification{}, fmt.Errorf("%w: their audits found %d and %d violations", ErrNotEqual, len(from.Violations), len(to.Violations))
+		return tokens.Verification{}, fmt.Errorf("%w: the audits differ, with %d and %d violations", ErrNotEqual,
+			len(from.Violations), len(to.Violations))
 	}
 	return from, nil
 }
 
-// The marks of a store that is copied into. They describe that one store, so a copy of it gets its own.
+// These are the marks of a target store. They describe this one store, so they are not copied.
 const (
 	copyBegun    = "copy begun"
 	copyFinished = "copy finished"
 )
 
-// CheckWhole returns ErrUnfinishedCopy (wrapped) if a copy into the store was begun and is not finished. A
-// server calls it before it uses a store. Other errors are those of the store.
+// CheckWhole returns ErrUnfinishedCopy (wrapped) if a copy into the store was begun and is not
+// finished. A server calls it before it uses a store. Other errors are those of the store.
 func CheckWhole(ctx context.Context, s *ports.Store) error {
 	return s.View(ctx, func(ctx context.Context, tx ports.Tx) error {
 		begun, finished, err := copyMarks(ctx, tx)
@@ -160,7 +164,7 @@ func copyMarks(ctx context.Context, tx ports.Tx) (begun, finished time.Time, err
 	return begun, finished, err
 }
 
-// begin marks the store to copy into, unless an earlier Copy has.
+// begin marks the target store, unless an earlier Copy has.
 func (c *Copier) begin(ctx context.Context) error {
 	return c.to.DoRepeatable(ctx, func(ctx context.Context, tx ports.Tx) error {
 		begun, finished, err := copyMarks(ctx, tx)

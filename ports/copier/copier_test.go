@@ -17,7 +17,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports/copier"
 )
 
-// between makes a Copier that copies in many small steps.
+// between returns a Copier that copies in many small units of work.
 func between(from, to *ports.Store) *copier.Copier {
 	c := copier.New(from, to, func() time.Time { return noon })
 	c.Bound(3, 1, 100)
@@ -26,7 +26,7 @@ func between(from, to *ports.Store) *copier.Copier {
 
 func newStore(s ports.Storage) *ports.Store { return ports.NewStore(s, uow.Policy{}) }
 
-// contents are all rows of a store, but for the marks that say of a copy that it is one.
+// contents formats all rows of a store, except the marks that describe a copy.
 func contents(t *testing.T, s *ports.Store) string {
 	t.Helper()
 	rows := allRows(t, s)
@@ -55,8 +55,8 @@ func same(t *testing.T, from, to *ports.Store) {
 func TestCopy(t *testing.T) {
 	w := newTown(t)
 	to := newStore(memory.New())
-	var said []copier.Progress
-	copied, err := between(w.store, to).Copy(t.Context(), func(p copier.Progress) { said = append(said, p) })
+	var reported []copier.Progress
+	copied, err := between(w.store, to).Copy(t.Context(), func(p copier.Progress) { reported = append(reported, p) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,22 +64,24 @@ func TestCopy(t *testing.T) {
 	for i, c := range copied.Tables {
 		rows := w.rows()[ports.Tables[i]]
 		if c.Table != ports.Tables[i] || c.Rows != int64(len(rows)) || c.Found != 0 {
-			t.Errorf("of %d rows of %s it says %d of %s, %d of them found", len(rows), ports.Tables[i].Name, c.Rows, c.Table.Name, c.Found)
+			t.Errorf("copied %d rows of %s; the result has %d rows of %s, of which %d were found", len(rows),
+				ports.Tables[i].Name, c.Rows, c.Table.Name, c.Found)
 		}
 		for _, step := range []copier.Step{copier.Copying, copier.Comparing} {
-			if !slices.Contains(said, copier.Progress{Step: step, Table: c.Table, Rows: c.Rows}) {
-				t.Errorf("it did not say when it was done with %s %s", step, c.Table.Name)
+			if !slices.Contains(reported, copier.Progress{Step: step, Table: c.Table, Rows: c.Rows}) {
+				t.Errorf("no progress reported the end of %s %s", step, c.Table.Name)
 			}
 		}
 	}
 	if len(copied.Audit.Violations) != 0 || copied.Audit.Wallets != 4 {
 		t.Errorf("the audit found %+v", copied.Audit)
 	}
-	if last := said[len(said)-1]; last != (copier.Progress{Step: copier.Auditing}) {
-		t.Errorf("the last that it did was %+v", last)
+	if last := reported[len(reported)-1]; last != (copier.Progress{Step: copier.Auditing}) {
+		t.Errorf("the last progress was %+v", last)
 	}
-	if _, err := between(w.store, to).Copy(t.Context(), nil); !errors.Is(err, copier.ErrNotEmpty) || !strings.Contains(err.Error(), "was finished on 2031-03-01") {
-		t.Errorf("a second copy into the same store: %v", err)
+	_, err = between(w.store, to).Copy(t.Context(), nil)
+	if !errors.Is(err, copier.ErrNotEmpty) || !strings.Contains(err.Error(), "was finished on 2031-03-01") {
+		t.Errorf("a second copy into the same store returned %v", err)
 	}
 
 	further := newStore(memory.New())
@@ -89,7 +91,8 @@ func TestCopy(t *testing.T) {
 	same(t, w.store, further)
 }
 
-// TestCopyOfMarks copies marks around those that are not copied, in pages that these fall into in every way.
+// TestCopyOfMarks copies marks before and after those that are not copied, so that these are at
+// every place in a page.
 func TestCopyOfMarks(t *testing.T) {
 	for before := range 5 {
 		from := newStore(memory.New())
@@ -112,7 +115,7 @@ func TestCopyOfMarks(t *testing.T) {
 		to := newStore(tampered{Storage: memory.New(), rows: func(_ uow.Mode, rows ports.Rows) ports.Rows {
 			return changed{Rows: rows, write: func(_ *ports.Table, rows []ports.Row) ([]ports.Row, error) {
 				if len(rows) > 3 {
-					t.Errorf("%d rows at once, want 3 at most", len(rows))
+					t.Errorf("%d rows in one write, want at most 3", len(rows))
 				}
 				return rows, nil
 			}}
@@ -124,7 +127,7 @@ func TestCopyOfMarks(t *testing.T) {
 			t.Fatal(err)
 		}
 		if marks := copied.Tables[len(copied.Tables)-1]; marks.Rows != int64(before)+5 {
-			t.Errorf("of %d marks it copied %d", before+5, marks.Rows)
+			t.Errorf("of %d marks, %d were copied", before+5, marks.Rows)
 		}
 		same(t, from, to)
 	}
@@ -141,11 +144,12 @@ func TestCopyIntoAStoreThatIsNotEmpty(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := contents(t, to)
-		if _, err := between(w.store, to).Copy(t.Context(), nil); !errors.Is(err, copier.ErrNotEmpty) || !strings.Contains(err.Error(), name) {
-			t.Errorf("where there is something in %s: %v", name, err)
+		_, err := between(w.store, to).Copy(t.Context(), nil)
+		if !errors.Is(err, copier.ErrNotEmpty) || !strings.Contains(err.Error(), name) {
+			t.Errorf("a copy into a store with rows in %s returned %v", name, err)
 		}
 		if contents(t, to) != before || marked(t, to, "copy begun") {
-			t.Errorf("where there is something in %s something was changed", name)
+			t.Errorf("a copy into a store with rows in %s changed it", name)
 		}
 	}
 }
@@ -157,16 +161,19 @@ func first(ctx context.Context, tx ports.Tx, table *ports.Table, w *town) error 
 
 func TestCopyOfHalfACopy(t *testing.T) {
 	half, to := newStore(memory.New()), newStore(memory.New())
-	err := half.Do(t.Context(), func(ctx context.Context, tx ports.Tx) error { return tx.Marks().Mark(ctx, "copy begun", noon) })
+	err := half.Do(t.Context(), func(ctx context.Context, tx ports.Tx) error {
+		return tx.Marks().Mark(ctx, "copy begun", noon)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := between(half, to).Copy(t.Context(), nil); !errors.Is(err, copier.ErrUnfinishedCopy) || marked(t, to, "copy begun") {
-		t.Errorf("got %v, and begun %t", err, marked(t, to, "copy begun"))
+	_, err = between(half, to).Copy(t.Context(), nil)
+	if !errors.Is(err, copier.ErrUnfinishedCopy) || marked(t, to, "copy begun") {
+		t.Errorf("got %v; the target is marked: %t", err, marked(t, to, "copy begun"))
 	}
 }
 
-// TestCopyComparesEveryRow copies into a store that does not keep what it is given.
+// TestCopyComparesEveryRow copies into a store that loses rows.
 func TestCopyComparesEveryRow(t *testing.T) {
 	w := newTown(t)
 	for _, table := range ports.Tables {
@@ -180,10 +187,10 @@ func TestCopyComparesEveryRow(t *testing.T) {
 		}})
 		_, err := between(w.store, to).Copy(t.Context(), nil)
 		if !errors.Is(err, copier.ErrNotEqual) || !strings.Contains(err.Error(), "compare "+table.Name+": ") {
-			t.Errorf("where the last of a page of %s is lost: %v", table.Name, err)
+			t.Errorf("a copy that loses the last row of a page of %s returned %v", table.Name, err)
 		}
 		if err := copier.CheckWhole(t.Context(), to); !errors.Is(err, copier.ErrUnfinishedCopy) {
-			t.Errorf("the copy passes for whole: %v", err)
+			t.Errorf("CheckWhole of an unfinished copy returned %v", err)
 		}
 	}
 }
@@ -198,11 +205,12 @@ func TestCopyComparesTheAudits(t *testing.T) {
 			return rows
 		}}
 	}})
-	if _, err := between(w.store, to).Copy(t.Context(), nil); !errors.Is(err, copier.ErrNotEqual) || !strings.Contains(err.Error(), "audits") {
+	_, err := between(w.store, to).Copy(t.Context(), nil)
+	if !errors.Is(err, copier.ErrNotEqual) || !strings.Contains(err.Error(), "audits") {
 		t.Errorf("got %v", err)
 	}
 	if err := copier.CheckWhole(t.Context(), to); !errors.Is(err, copier.ErrUnfinishedCopy) {
-		t.Errorf("the copy passes for whole: %v", err)
+		t.Errorf("CheckWhole of an unfinished copy returned %v", err)
 	}
 }
 
@@ -212,7 +220,7 @@ func TestCopyOfAStoreThatBreaksRules(t *testing.T) {
 	err := from.Do(t.Context(), func(ctx context.Context, tx ports.Tx) error {
 		return tx.Rows().Write(ctx, ports.Users, []ports.Row{{
 			[16]byte(ada), "Ada", "ada@example.org", "hash", nil, nil, "user", true, false, int64(1), noon, noon,
-		}}) // who has no wallet
+		}}) // the account has no wallet
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -227,16 +235,19 @@ func TestCopyOfAStoreThatBreaksRules(t *testing.T) {
 	same(t, from, to)
 }
 
-var errRule = errors.New("a rule of the store refuses it")
+var errRule = errors.New("the row breaks a rule")
 
 func TestCopyNamesTheRowThatIsRefused(t *testing.T) {
 	w := newTown(t)
-	for table, at := range map[*ports.Table]int{ports.Users: 1, ports.TokenTransactions: 4, ports.RefreshTokens: 0, ports.IdempotencyRecords: 0} {
+	for table, at := range map[*ports.Table]int{
+		ports.Users: 1, ports.TokenTransactions: 4, ports.RefreshTokens: 0, ports.IdempotencyRecords: 0,
+	} {
 		bad := w.rows()[table][at]
 		storage := memory.New()
 		to := newStore(tampered{Storage: storage, rows: func(_ uow.Mode, rows ports.Rows) ports.Rows {
 			return changed{Rows: rows, write: func(t *ports.Table, rows []ports.Row) ([]ports.Row, error) {
-				if t == table && slices.ContainsFunc(rows, func(row ports.Row) bool { return key(table, row) == key(table, bad) }) {
+				if t == table && slices.ContainsFunc(rows,
+					func(row ports.Row) bool { return key(table, row) == key(table, bad) }) {
 					return nil, errRule
 				}
 				return rows, nil
@@ -258,14 +269,15 @@ func TestCopyNamesTheRowThatIsRefused(t *testing.T) {
 		if !errors.Is(err, errRule) || !strings.HasPrefix(err.Error(), want+": ") {
 			t.Errorf("got  %v\nwant %s: …", err, want)
 		}
-		if _, err := between(w.store, newStore(storage)).Copy(t.Context(), nil); err != nil { // once the rule is kept
-			t.Errorf("it does not go on: %v", err)
+		// This store refuses no row.
+		if _, err := between(w.store, newStore(storage)).Copy(t.Context(), nil); err != nil {
+			t.Errorf("continuing the copy: %v", err)
 		}
 		same(t, w.store, newStore(storage))
 	}
 }
 
-// TestCopyBoundsItsUnits looks at what is written at once.
+// TestCopyBoundsItsUnits tests the number of rows and bytes in a unit of work.
 func TestCopyBoundsItsUnits(t *testing.T) {
 	w := newTown(t)
 	for _, bound := range []struct{ rows, bytes int }{{100, 1 << 20}, {5, 1 << 20}, {100, 1}, {1, 1 << 20}} {
@@ -274,7 +286,7 @@ func TestCopyBoundsItsUnits(t *testing.T) {
 			return changed{Rows: rows, write: func(table *ports.Table, rows []ports.Row) ([]ports.Row, error) {
 				units[table]++
 				if len(rows) > bound.rows || bound.bytes == 1 && len(rows) > 1 {
-					t.Errorf("%d rows at once, want %d at most", len(rows), bound.rows)
+					t.Errorf("%d rows in one write, want at most %d", len(rows), bound.rows)
 				}
 				return rows, nil
 			}}
@@ -291,7 +303,8 @@ func TestCopyBoundsItsUnits(t *testing.T) {
 				least = (least + bound.rows - 1) / bound.rows
 			}
 			if units[table.Table] != least {
-				t.Errorf("%d rows of %s came in %d units, want %d", table.Rows, table.Table.Name, units[table.Table], least)
+				t.Errorf("%d rows of %s were written in %d units, want %d", table.Rows, table.Table.Name,
+					units[table.Table], least)
 			}
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports/copier"
 )
 
-// A whole store moves into another one, of whatever adapter.
+// This example copies a whole store into another one. The adapters may differ.
 func Example() {
 	ctx := context.Background()
 	from, to := ports.NewStore(memory.New(), uow.Policy{}), ports.NewStore(memory.New(), uow.Policy{})

@@ -1,6 +1,6 @@
 package copier
 
-// Bound makes a Copier read and write less at once than it usually does.
+// Bound sets the size of the pages and units of a Copier.
 func (c *Copier) Bound(rows, images, bytes int) {
 	c.size = unitSize{rows: rows, images: images, bytes: bytes}
 }

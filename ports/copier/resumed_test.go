@@ -16,8 +16,9 @@ import (
 	"github.com/cicerone-go/cicerone/ports/copier"
 )
 
-// TestCopyGoesOn ends a copy at each of its units of work, in three ways, and goes on with it.
-func TestCopyGoesOn(t *testing.T) {
+// TestCopyContinues interrupts a copy at each of its units of work, in three ways, and continues
+// it.
+func TestCopyContinues(t *testing.T) {
 	w := newTown(t)
 	for name, end := range map[string]func(stop context.CancelFunc, run func() error) error{
 		"unreachable before": func(_ context.CancelFunc, _ func() error) error { return uow.ErrUnreachable },
@@ -30,7 +31,7 @@ func TestCopyGoesOn(t *testing.T) {
 			ends := 0
 			for !endsAt(t, w.store, ends, end) {
 				if t.Failed() {
-					t.Fatalf("it was ended at unit %d", ends)
+					t.Fatalf("the copy was interrupted at unit %d", ends)
 				}
 				ends++
 			}
@@ -39,8 +40,11 @@ func TestCopyGoesOn(t *testing.T) {
 	}
 }
 
-// endsAt ends a copy at one of its units and goes on with it. It reports that there are no more units than that.
-func endsAt(t *testing.T, from *ports.Store, last int, end func(stop context.CancelFunc, run func() error) error) (over bool) {
+// endsAt interrupts a copy at one of its units and continues it. It returns true if the copy has
+// fewer units.
+func endsAt(
+	t *testing.T, from *ports.Store, last int, end func(stop context.CancelFunc, run func() error) error,
+) (over bool) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -65,9 +69,9 @@ func endsAt(t *testing.T, from *ports.Store, last int, end func(stop context.Can
 		return true
 	}
 	if err == nil {
-		t.Error("the copy was not ended")
+		t.Error("the interrupted copy returned no error")
 	} else if strings.Contains(err.Error(), "the row") {
-		t.Errorf("a row is blamed for what it did not do: %v", err)
+		t.Errorf("the error names a row that was not refused: %v", err)
 	}
 
 	to := newStore(storage)
@@ -122,41 +126,41 @@ func TestCopyThroughUnknownOutcomes(t *testing.T) {
 	}
 }
 
-// TestCopyGoesOnFromTheSameStoreOnly changes what is copied between two attempts.
-func TestCopyGoesOnFromTheSameStoreOnly(t *testing.T) {
+// TestCopyContinuesFromTheSameStoreOnly changes the source between two attempts.
+func TestCopyContinuesFromTheSameStoreOnly(t *testing.T) {
 	w := newTown(t)
 	for _, test := range []struct {
 		name   string
-		change func(table *ports.Table, rows []ports.Row) []ports.Row // what the second attempt reads
+		change func(table *ports.Table, rows []ports.Row) []ports.Row // changes the rows that the second attempt reads
 		want   string
 	}{
-		{"a number is another one", func(table *ports.Table, rows []ports.Row) []ports.Row {
+		{"another number", func(table *ports.Table, rows []ports.Row) []ports.Row {
 			return replace(table, rows, ports.Wallets, "balance", int64(7))
 		}, "has another balance in the copy"},
-		{"a text is another one", func(table *ports.Table, rows []ports.Row) []ports.Row {
+		{"another text", func(table *ports.Table, rows []ports.Row) []ports.Row {
 			return replace(table, rows, ports.Messages, "content", "never said")
 		}, "has another content in the copy"},
-		{"a value is absent", func(table *ports.Table, rows []ports.Row) []ports.Row {
+		{"an absent value", func(table *ports.Table, rows []ports.Row) []ports.Row {
 			return replace(table, rows, ports.Users, "bio", nil)
 		}, "has another bio in the copy"},
-		{"a time is another one", func(table *ports.Table, rows []ports.Row) []ports.Row {
+		{"another time", func(table *ports.Table, rows []ports.Row) []ports.Row {
 			return replace(table, rows, ports.Conversations, "created_at", noon.Add(time.Millisecond))
 		}, "has another created_at in the copy"},
-		{"bytes are others", func(table *ports.Table, rows []ports.Row) []ports.Row {
+		{"other bytes", func(table *ports.Table, rows []ports.Row) []ports.Row {
 			return replace(table, rows, ports.Attachments, "bytes", []byte("\x89PN"))
 		}, "has another bytes in the copy"},
-		{"a row is gone", func(table *ports.Table, rows []ports.Row) []ports.Row {
+		{"a missing row", func(table *ports.Table, rows []ports.Row) []ports.Row {
 			if table == ports.Interests && len(rows) > 1 {
 				return rows[1:]
 			}
 			return rows
-		}, "where one has the row"},
-		{"the last row is gone", func(table *ports.Table, rows []ports.Row) []ports.Row {
+		}, "the source has the row"},
+		{"a missing last row", func(table *ports.Table, rows []ports.Row) []ports.Row {
 			if table == ports.Interests && len(rows) > 1 {
 				return rows[:1]
 			}
 			return rows
-		}, "too much"},
+		}, "surplus row"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			to := memory.New()
@@ -180,16 +184,16 @@ func TestCopyGoesOnFromTheSameStoreOnly(t *testing.T) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 			if contents(t, newStore(to)) != before {
-				t.Error("something was written")
+				t.Error("the second attempt wrote rows")
 			}
 			if err := copier.CheckWhole(t.Context(), newStore(to)); !errors.Is(err, copier.ErrUnfinishedCopy) {
-				t.Errorf("the copy passes for whole: %v", err)
+				t.Errorf("CheckWhole of an unfinished copy returned %v", err)
 			}
 		})
 	}
 }
 
-// ofTown is a storage with the rows of a town.
+// ofTown returns a storage with the rows of a town.
 func ofTown(t *testing.T, w *town) *memory.Store {
 	t.Helper()
 	s := memory.New()
@@ -199,7 +203,7 @@ func ofTown(t *testing.T, w *town) *memory.Store {
 	return s
 }
 
-// replace gives the first of the rows another value, where they are of the table that is meant.
+// replace changes a value of the first row if the rows are of the table meant.
 func replace(table *ports.Table, rows []ports.Row, meant *ports.Table, column string, value any) []ports.Row {
 	if table == meant && len(rows) > 0 {
 		rows[0] = slices.Clone(rows[0])

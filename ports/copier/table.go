@@ -14,11 +14,11 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// unitSize bounds what a copy reads at once, and writes in one unit of work.
+// unitSize bounds a page that a copy reads and a unit of work that it writes.
 type unitSize struct {
-	rows   int // read at once
-	images int // the same for attachments, which are large
-	bytes  int // written at once, unless a single row has more
+	rows   int // in a page
+	images int // in a page of attachments, which are large
+	bytes  int // in a unit of work, unless a single row has more
 }
 
 func (s unitSize) page(t *ports.Table) int {
@@ -28,7 +28,8 @@ func (s unitSize) page(t *ports.Table) int {
 	return s.rows
 }
 
-// copyTable writes the rows of a table that are not there yet. Those that are must be its first ones.
+// copyTable writes the rows of a table that the copy does not have. Those that it has must be the
+// first ones.
 func (c *Copier) copyTable(ctx context.Context, t *ports.Table, progress func(Progress)) (CopiedTable, error) {
 	done := CopiedTable{Table: t}
 	err := c.inStep(ctx, t, func(after []any, want []ports.Row, found int) error {
@@ -46,7 +47,7 @@ func (c *Copier) copyTable(ctx context.Context, t *ports.Table, progress func(Pr
 	return done, err
 }
 
-// compareTable makes sure that the rows of a table are the same in both stores.
+// compareTable returns ErrNotEqual if the rows of a table are not the same in both stores.
 func (c *Copier) compareTable(ctx context.Context, t *ports.Table, progress func(Progress)) error {
 	var rows int64
 	return c.inStep(ctx, t, func(_ []any, want []ports.Row, found int) error {
@@ -59,10 +60,12 @@ func (c *Copier) compareTable(ctx context.Context, t *ports.Table, progress func
 	})
 }
 
-// inStep goes through a table of both stores, page by page. f gets the key that a page comes after, the rows
-// that are wanted, and how many of these are there. Where the first are not the same as those that are there, inStep
-// returns ErrNotEqual.
-func (c *Copier) inStep(ctx context.Context, t *ports.Table, f func(after []any, want []ports.Row, found int) error) error {
+// inStep reads a table of both stores page by page. It calls f with the key before the page, the
+// source's rows, and how many of these the copy has. It returns ErrNotEqual if the copy's rows are
+// not the first of the source's.
+func (c *Copier) inStep(
+	ctx context.Context, t *ports.Table, f func(after []any, want []ports.Row, found int) error,
+) error {
 	limit := c.size.page(t)
 	for after, end := []any(nil), false; ; {
 		want, err := readPage(ctx, c.from, t, after, limit)
@@ -70,7 +73,7 @@ func (c *Copier) inStep(ctx context.Context, t *ports.Table, f func(after []any,
 			return err
 		}
 		var got []ports.Row
-		if !end { // what was written since is not read again
+		if !end { // rows that f has written are not read again
 			if got, err = readPage(ctx, c.to, t, after, limit); err != nil {
 				return err
 			}
@@ -91,7 +94,9 @@ func (c *Copier) inStep(ctx context.Context, t *ports.Table, f func(after []any,
 	}
 }
 
-func readPage(ctx context.Context, s *ports.Store, t *ports.Table, after []any, limit int) (page []ports.Row, err error) {
+func readPage(
+	ctx context.Context, s *ports.Store, t *ports.Table, after []any, limit int,
+) (page []ports.Row, err error) {
 	err = s.View(ctx, func(ctx context.Context, tx ports.Tx) error {
 		page, err = readRows(ctx, tx.Rows(), t, after, limit)
 		return err
@@ -116,19 +121,21 @@ func readRows(ctx context.Context, rows ports.Rows, t *ports.Table, after []any,
 	return page, nil
 }
 
-// comparePages compares the rows that are there with the first of those that are wanted.
+// comparePages compares the copy's rows with the first of the source's.
 func comparePages(t *ports.Table, want, got []ports.Row) error {
 	for i, row := range got {
 		if i == len(want) {
-			return fmt.Errorf("%w: the copy has a row %s too much", ErrNotEqual, keyText(t, row))
+			return fmt.Errorf("%w: the copy has the surplus row %s", ErrNotEqual, keyText(t, row))
 		}
 		for j, column := range t.Columns {
 			switch {
 			case sameValue(want[i][j], row[j]):
 			case j < t.Key:
-				return fmt.Errorf("%w: where one has the row %s, the copy has %s", ErrNotEqual, keyText(t, want[i]), keyText(t, row))
+				return fmt.Errorf("%w: the source has the row %s next, and the copy has %s", ErrNotEqual,
+					keyText(t, want[i]), keyText(t, row))
 			default:
-				return fmt.Errorf("%w: the row %s has another %s in the copy", ErrNotEqual, keyText(t, row), column.Name)
+				return fmt.Errorf("%w: the row %s has another %s in the copy", ErrNotEqual, keyText(t, row),
+					column.Name)
 			}
 		}
 	}
@@ -147,7 +154,7 @@ func sameValue(a, b any) bool {
 	return a == b
 }
 
-// write adds rows in units of work that hold no more bytes than they should. after is the key before the first.
+// write adds rows in units of work of bounded size. after is the key before the first row.
 func (c *Copier) write(ctx context.Context, t *ports.Table, after []any, rows []ports.Row) error {
 	for len(rows) > 0 {
 		n, size := 0, 0
@@ -163,7 +170,8 @@ func (c *Copier) write(ctx context.Context, t *ports.Table, after []any, rows []
 	return nil
 }
 
-// writeUnit adds rows in one unit of work. Where the store refuses them it adds one by one, up to that which is to blame.
+// writeUnit adds rows in one unit of work. If the store refuses them, it adds them one by one, to
+// find the row that is refused.
 func (c *Copier) writeUnit(ctx context.Context, t *ports.Table, after []any, rows []ports.Row) error {
 	err := c.add(ctx, t, after, rows)
 	if err == nil || ctx.Err() != nil || errors.Is(err, fault.Unavailable) {
@@ -178,8 +186,8 @@ func (c *Copier) writeUnit(ctx context.Context, t *ports.Table, after []any, row
 	return nil
 }
 
-// add is one unit of work. It may be run again when nobody knows whether it was kept: then there are rows after the
-// key that the first of it follows.
+// add adds rows in one unit of work. The unit is run again if its outcome is unknown. If it was
+// committed, there are rows after the key, and it adds nothing.
 func (c *Copier) add(ctx context.Context, t *ports.Table, after []any, rows []ports.Row) error {
 	return c.to.DoRepeatable(ctx, func(ctx context.Context, tx ports.Tx) error {
 		kept, err := readRows(ctx, tx.Rows(), t, after, 1)
@@ -190,7 +198,7 @@ func (c *Copier) add(ctx context.Context, t *ports.Table, after []any, rows []po
 	})
 }
 
-// rowSize is about how many bytes a row has.
+// rowSize returns the approximate size of a row in bytes.
 func rowSize(row ports.Row) int {
 	size := 0
 	for _, value := range row {
@@ -206,7 +214,7 @@ func rowSize(row ports.Row) int {
 	return size
 }
 
-// keyText is the key of a row, for people.
+// keyText formats the key of a row for error messages.
 func keyText(t *ports.Table, row ports.Row) string {
 	parts := make([]string, t.Key)
 	for i, value := range row[:t.Key] {

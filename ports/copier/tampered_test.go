@@ -7,9 +7,10 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// What copies are tested with that do not go well.
+// The types below interfere with copies.
 
-// tampered is a store whose units and rows are interfered with.
+// tampered is a store that runs its units through unit and reaches its rows through rows, if they
+// are set.
 type tampered struct {
 	ports.Storage
 	unit func(mode uow.Mode, run func() error) error
@@ -38,7 +39,7 @@ type tamperedTx struct {
 
 func (tx tamperedTx) Rows() ports.Rows { return tx.rows }
 
-// changed are rows of which some are not what they were.
+// changed passes the rows that are read or written through a function, if it is set.
 type changed struct {
 	ports.Rows
 	read  func(table *ports.Table, rows []ports.Row) []ports.Row

@@ -23,7 +23,7 @@ import (
 
 var noon = time.Date(2031, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// town is a store with rows in every table, which breaks no rule.
+// town is a store with rows in every table that breaks no rule.
 type town struct {
 	testing.TB
 	store  *ports.Store
@@ -39,7 +39,9 @@ func newTown(t testing.TB) *town {
 	for _, fill := range []error{
 		w.store.Do(t.Context(), func(ctx context.Context, tx ports.Tx) error { return w.accounts(ctx, tx, ada, ben) }),
 		w.store.Do(t.Context(), func(ctx context.Context, tx ports.Tx) error { return w.talk(ctx, tx, ada, ben) }),
-		w.store.Do(t.Context(), func(ctx context.Context, tx ports.Tx) error { return w.moderation(ctx, tx, cleo, dora) }),
+		w.store.Do(t.Context(), func(ctx context.Context, tx ports.Tx) error {
+			return w.moderation(ctx, tx, cleo, dora)
+		}),
 	} {
 		if fill != nil {
 			t.Fatal(fill)
@@ -57,7 +59,8 @@ func (w *town) user(name string) id.User {
 	}
 	err := w.store.Do(w.Context(), func(ctx context.Context, tx ports.Tx) error {
 		_, err := tx.Users().Add(ctx, u, users.NewPasswordHash("hash of "+name))
-		return errors.Join(err, w.ledger.Open(ctx, tx, u.ID), w.post(ctx, tx, u.ID, 50, tokens.SignupBonus, tokens.Metadata{}))
+		return errors.Join(err, w.ledger.Open(ctx, tx, u.ID),
+			w.post(ctx, tx, u.ID, 50, tokens.SignupBonus, tokens.Metadata{}))
 	})
 	if err != nil {
 		w.Fatal(err)
@@ -65,7 +68,9 @@ func (w *town) user(name string) id.User {
 	return u.ID
 }
 
-func (w *town) post(ctx context.Context, tx ports.Tx, user id.User, amount int64, kind tokens.Type, why tokens.Metadata) error {
+func (w *town) post(
+	ctx context.Context, tx ports.Tx, user id.User, amount int64, kind tokens.Type, why tokens.Metadata,
+) error {
 	_, err := w.ledger.Post(ctx, tx, noon, tokens.Movement{UserID: user, Amount: amount, Type: kind, Metadata: why})
 	return err
 }
@@ -75,7 +80,8 @@ func (w *town) hash() [32]byte {
 	return [32]byte(slices.Concat(unique[:], unique[:]))
 }
 
-// accounts adds the sessions, a password reset, profiles with interests, an answer that was kept, and a mark.
+// accounts adds sessions, a password reset, profiles with interests, an idempotency record and a
+// mark.
 func (w *town) accounts(ctx context.Context, tx ports.Tx, ada, ben id.User) error {
 	var errs []error
 	var interests []id.Interest
@@ -88,9 +94,12 @@ func (w *town) accounts(ctx context.Context, tx ports.Tx, ada, ben id.User) erro
 		session := users.Session{ID: id.Session(w.ids.Next()), UserID: user, CreatedAt: noon}
 		refresh := users.RefreshToken{Hash: w.hash(), SessionID: session.ID, CreatedAt: noon, ExpiresAt: noon}
 		profile := matching.Profile{ID: id.Profile(w.ids.Next()), UserID: user, Age: 30, IsSearchable: true}
-		errs = append(errs, tx.Users().AddSession(ctx, session, refresh), tx.Matching().SaveProfile(ctx, profile, interests))
+		errs = append(errs, tx.Users().AddSession(ctx, session, refresh),
+			tx.Matching().SaveProfile(ctx, profile, interests))
 	}
-	answer := idempotency.Record{Owner: ada.String(), Key: "k", Fingerprint: w.hash(), Answer: []byte("{}"), CreatedAt: noon}
+	answer := idempotency.Record{
+		Owner: ada.String(), Key: "k", Fingerprint: w.hash(), Answer: []byte("{}"), CreatedAt: noon,
+	}
 	return errors.Join(append(errs,
 		tx.Users().SetReset(ctx, users.Reset{Hash: w.hash(), UserID: ben, ExpiresAt: noon}),
 		tx.Idempotency().Save(ctx, answer), tx.Marks().Mark(ctx, "demo", noon))...)
@@ -98,12 +107,15 @@ func (w *town) accounts(ctx context.Context, tx ports.Tx, ada, ben id.User) erro
 
 // talk adds a conversation with messages that were paid for, an image and two proposals.
 func (w *town) talk(ctx context.Context, tx ports.Tx, voyager, local id.User) error {
-	talk := messaging.Conversation{ID: id.Conversation(w.ids.Next()), VoyagerID: voyager, LocalID: local, CreatedAt: noon}
+	talk := messaging.Conversation{
+		ID: id.Conversation(w.ids.Next()), VoyagerID: voyager, LocalID: local, CreatedAt: noon,
+	}
 	_, _, err := tx.Messaging().OpenConversation(ctx, talk)
 	errs := []error{err}
 	for i, sender := range []id.User{voyager, local, voyager} {
 		m := messaging.Message{
-			ID: id.Message(w.ids.Next()), ConversationID: talk.ID, UserID: sender, Content: fmt.Sprint("words ", i), CreatedAt: noon,
+			ID: id.Message(w.ids.Next()), ConversationID: talk.ID, UserID: sender, Content: fmt.Sprint("words ", i),
+			CreatedAt: noon,
 		}
 		var image *messaging.Attachment
 		if sender == local {
@@ -116,8 +128,9 @@ func (w *town) talk(ctx context.Context, tx ports.Tx, voyager, local id.User) er
 	for i := range 2 {
 		begin := noon.Add(time.Duration(i) * time.Hour)
 		errs = append(errs, tx.Reservations().Add(ctx, reservations.Reservation{
-			ID: id.Reservation(w.ids.Next()), ConversationID: talk.ID, VoyagerID: voyager, LocalID: local, CreatorID: voyager,
-			Title: "a walk", Tokens: 5, Date: begin, EndDate: begin.Add(time.Hour), Status: reservations.Pending,
+			ID: id.Reservation(w.ids.Next()), ConversationID: talk.ID, VoyagerID: voyager, LocalID: local,
+			CreatorID: voyager,
+			Title:     "a walk", Tokens: 5, Date: begin, EndDate: begin.Add(time.Hour), Status: reservations.Pending,
 			CreatedAt: noon, UpdatedAt: noon,
 		}))
 	}
@@ -127,10 +140,12 @@ func (w *town) talk(ctx context.Context, tx ports.Tx, voyager, local id.User) er
 // moderation adds a report, a block and an audit record.
 func (w *town) moderation(ctx context.Context, tx ports.Tx, by, of id.User) error {
 	report := moderation.Report{
-		ID: id.Report(w.ids.Next()), ReporterID: by, ReportedUserID: of, Reason: "rude", Status: moderation.Pending, CreatedAt: noon,
+		ID: id.Report(w.ids.Next()), ReporterID: by, ReportedUserID: of, Reason: "rude", Status: moderation.Pending,
+		CreatedAt: noon,
 	}
 	record := moderation.AuditRecord{
-		ID: id.AuditRecord(w.ids.Next()), ActorID: by, Action: moderation.ActionUserChanged, SubjectID: id.Subject(of), CreatedAt: noon,
+		ID: id.AuditRecord(w.ids.Next()), ActorID: by, Action: moderation.ActionUserChanged,
+		SubjectID: id.Subject(of), CreatedAt: noon,
 	}
 	_, err := tx.Moderation().AddReport(ctx, report)
 	return errors.Join(err, tx.Moderation().AddAudit(ctx, record),

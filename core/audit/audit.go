@@ -13,23 +13,23 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// Tx is what an audit needs of a unit of work. ports.ForAudit makes it of any store.
+// Tx is what an audit needs of a unit of work. ports.ForAudit makes one from any store.
 type Tx interface {
 	Records() Records
 }
 
 // Records reads the rows of a store, table by table.
 type Records interface {
-	// Each returns the rows of a table in ascending order of its key, bytes and text compared byte by
-	// byte. It ends at the first error, which it returns with a nil Record. A table that does not exist
-	// is an error.
+	// Each returns the rows of a table in ascending order of its key, bytes and text compared byte
+	// by byte. It ends at the first error, which it returns with a nil Record. A table that does
+	// not exist is an error.
 	Each(ctx context.Context, table string) iter.Seq2[Record, error]
 }
 
 // Record is one row.
 type Record interface {
-	// Value returns the value of a column: [16]byte, string, int64, bool, time.Time or []byte, or nil if
-	// the value is absent. A column that does not exist is an error.
+	// Value returns the value of a column: [16]byte, string, int64, bool, time.Time or []byte, or
+	// nil if the value is absent. A column that does not exist is an error.
 	Value(column string) (any, error)
 }
 
@@ -39,49 +39,49 @@ type Auditor struct{ store *uow.Store[Tx] }
 // New returns an Auditor of a store.
 func New(store *uow.Store[Tx]) *Auditor { return &Auditor{store: store} }
 
-// Audit reads all rows in one snapshot, table by table, and returns the rules that they break. It changes
-// nothing, and its findings hold no message, address or password. It takes memory for the identifiers of
-// all users, conversations, messages and reservations, and time for all rows. It returns the errors of the
-// store; a broken rule is not an error. It may run more than once.
+// Audit reads all rows in one snapshot, table by table, and returns the rules that they break. It
+// changes nothing, and its findings hold no message, address or password. It takes memory for the
+// identifiers of all users, conversations, messages and reservations, and time for all rows. It
+// returns the errors of the store; a broken rule is not an error. It may run more than once.
 //
 // These are the rules, by the names in Violation.Rule:
 //
-//	reference                what a row refers to is there
-//	user_email               no two accounts have one address without regard to case
+//	reference                every row that another row refers to exists
+//	user_email               addresses are unique without regard to case
 //	user_role                a role is user or admin
-//	user_erased              of an erased person nothing is left but history, under the name "deleted"
-//	profile_user             nobody has two profiles
+//	user_erased              an erased account has only its history, and the name "deleted"
+//	profile_user             a user has at most one profile
 //	profile_age              an age is 18 to 120 or absent
-//	interest_name            no two interests have one name without regard to case
-//	conversation_pair        no two conversations have one voyager and one local
-//	conversation_self        voyager and local are two people
-//	message_sender           who sends a message takes part in its conversation
-//	message_attachment       a message and its image name the same media type, or neither is there
-//	reservation_participants voyager and local are those of the conversation, and one of them is the creator
+//	interest_name            names of interests are unique without regard to case
+//	conversation_pair        no two conversations have the same voyager and the same local
+//	conversation_self        voyager and local are different users
+//	message_sender           the sender of a message takes part in its conversation
+//	message_attachment       a message names the media type of its image, and none without one
+//	reservation_participants voyager and local are those of the conversation; one is the creator
 //	reservation_dates        a reservation ends after it begins
-//	reservation_status       a status is one of the five
+//	reservation_status       a status is one of the five statuses
 //	reservation_tokens       a price in tokens is not below zero
 //	reservation_overlap      accepted reservations of one local do not overlap
-//	reservation_payment      payment, receipt and refund are what the status asks for
-//	wallet_user              everybody has one wallet, and every wallet somebody
-//	wallet_balance           a balance is the sum of its amounts and the last balance_after, never below zero
+//	reservation_payment      payment, receipt and refund agree with the status
+//	wallet_user              every user has one wallet, and every wallet a user
+//	wallet_balance           a balance is at least 0, the sum of amounts and the last balance_after
 //	wallet_seq               a wallet's seq is the number of its transactions
-//	wallet_closed            the wallet of an erased person is closed and empty, and no other is closed
+//	wallet_closed            the wallet of an erased user is closed and empty; others are open
 //	transaction_seq          seq counts 1, 2, 3 … in each wallet
-//	transaction_chain        balance_before is balance_after of the transaction before, at first 0
-//	transaction_arithmetic   balance_after less balance_before is the amount
+//	transaction_chain        balance_before is the balance_after of the one before, at first 0
+//	transaction_arithmetic   balance_after minus balance_before is the amount
 //	transaction_balance      no balance before or after a transaction is below zero
 //	transaction_amount       the type exists and allows the amount
 //	transaction_metadata     metadata is a JSON object in canonical form
-//	transaction_message      MESSAGE_SENT names a message of its payer, and no other names the same
+//	transaction_message      MESSAGE_SENT names a message of its payer, which no other names
 //	transaction_reservation  ACTIVITY_PAYMENT, ACTIVITY_RECEIPT and REFUND name a reservation
-//	signup_bonus             nobody has two
-//	store_balance            balances and what is held are the sum of what came in, less what went out
-//	report_self              nobody reports themselves
-//	report_status            a status is one of the four
-//	report_pending           no two pending reports have one reporter and one reported person
-//	report_review            a report names reviewer and time once it was moved on, and not before
-//	block_self               nobody blocks themselves
+//	signup_bonus             a user has at most one SIGNUP_BONUS
+//	store_balance            balances and held tokens add up to what came in minus what went out
+//	report_self              no user reports themselves
+//	report_status            a status is one of the four statuses
+//	report_pending           no two pending reports have the same reporter and reported user
+//	report_review            a report names reviewer and time if it is not pending, and only then
+//	block_self               no user blocks themselves
 func (a *Auditor) Audit(ctx context.Context) (tokens.Verification, error) {
 	var found tokens.Verification
 	err := a.store.Snapshot(ctx, func(ctx context.Context, tx Tx) (err error) {
@@ -103,7 +103,7 @@ func check(ctx context.Context, records Records) (tokens.Verification, error) {
 		bookings:      map[id.Reservation]*booking{},
 		purses:        map[id.User]*purse{},
 	}
-	// Each check needs what those before it have gathered.
+	// Each check uses what the checks before it have remembered.
 	for _, check := range []func(context.Context) error{
 		a.checkUsers, a.checkSessions, a.checkResets, a.checkInterests, a.checkProfiles, a.checkConversations,
 		a.checkMessages, a.checkAttachments, a.checkReservations, a.checkWallets, a.checkTransactions,
@@ -116,21 +116,21 @@ func check(ctx context.Context, records Records) (tokens.Verification, error) {
 	return a.found, nil
 }
 
-// audit is one audit under way: its findings, and what it remembers of the rows that it has read.
+// audit is one audit in progress: its findings, and what it remembers of the rows that it has read.
 type audit struct {
 	records Records
 	found   tokens.Verification
 
-	erased        map[id.User]bool // of every user that exists
+	erased        map[id.User]bool // has an entry for every user that exists
 	conversations map[id.Conversation]participants
 	messages      map[id.Message]*sent
 	bookings      map[id.Reservation]*booking
 	purses        map[id.User]*purse
 	balances      int64 // the sum of the balances of all wallets
-	came          int64 // the sum of what came in, less what went out, by the ledger
+	came          int64 // what came in minus what went out, by the ledger
 }
 
-// broken notes a violation.
+// broken adds a violation to the findings.
 func (a *audit) broken(rule string, subject [16]byte, format string, args ...any) {
 	v := tokens.Violation{Rule: rule, Detail: fmt.Sprintf(format, args...)}
 	if subject != [16]byte{} {
@@ -139,11 +139,11 @@ func (a *audit) broken(rule string, subject [16]byte, format string, args ...any
 	a.found.Violations = append(a.found.Violations, v)
 }
 
-// refers notes a violation unless the user to whom a column of a row refers exists.
+// refers adds a violation unless the user to whom a column of a row refers exists.
 func (a *audit) refers(r record, subject [16]byte, column string) {
 	user := r.id(column)
 	if _, found := a.erased[user]; !found {
-		a.broken("reference", subject, "%s.%s is %s, who is not there", r.table, column, id.User(user))
+		a.broken("reference", subject, "%s.%s is %s, who does not exist", r.table, column, id.User(user))
 	}
 }
 
@@ -163,7 +163,7 @@ func (a *audit) each(ctx context.Context, table string, f func(r record)) error 
 }
 
 // record is a row of a known table. Its methods return the zero value if a value is absent; a value
-// of another type than its column should have ends the audit with an error.
+// whose type is not that of its column ends the audit with an error.
 type record struct {
 	Record
 	table      string

@@ -38,7 +38,7 @@ func TestAnEmptyStore(t *testing.T) {
 	}
 }
 
-// A ledger of several batches is followed from one to the next.
+// TestALongLedger audits a ledger that is read in several pages.
 func TestALongLedger(t *testing.T) {
 	w := newTown(t)
 	const lines = 1100
@@ -61,23 +61,23 @@ func TestAStoreThatCannotBeRead(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := audit.New(ports.ForAudit(w.store)).Audit(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("an audit with a context that has ended: %v", err)
+		t.Errorf("an audit with a context that has ended returned %v", err)
 	}
 	all := w.rows()
 	for _, table := range ports.Tables {
 		if table == ports.IdempotencyRecords || table == ports.StoreMarks {
-			continue // there is no rule on these
+			continue // an audit does not read these
 		}
 		v, err := audit.Check(t.Context(), failing{all, table.Name})
 		if !errors.Is(err, errDisk) || v.Wallets != 0 {
-			t.Errorf("where %s cannot be read the audit says %+v, %v", table.Name, v, err)
+			t.Errorf("an audit that cannot read %s returned %+v, %v", table.Name, v, err)
 		}
 	}
 }
 
 var errDisk = errors.New("disk on fire")
 
-// failing cannot read one table.
+// failing is rows of which one table cannot be read.
 type failing struct {
 	rows
 	table string
@@ -90,23 +90,24 @@ func (f failing) Each(ctx context.Context, table string) iter.Seq2[audit.Record,
 	return f.rows.Each(ctx, table)
 }
 
-// A store whose columns have other types or names than the domain expects is an error, not a healthy store.
+// TestAStoreOfAnotherShape tests that columns with unexpected types or names are errors.
 func TestAStoreOfAnotherShape(t *testing.T) {
 	w := newTown(t)
 	all := w.rows()
 	s := all.first(ports.Users)
 	s.set("role", int64(1))
-	if _, err := audit.Check(t.Context(), all); err == nil || !strings.Contains(err.Error(), "read users.role: the value is a int64, not a string") {
-		t.Errorf("a role that is a number: %v", err)
+	const want = "read users.role: the value is a int64, not a string"
+	if _, err := audit.Check(t.Context(), all); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("a role that is a number: got the error %v", err)
 	}
 	for _, err := range all.Each(t.Context(), "unicorns") {
 		if err == nil {
-			t.Error("there are rows of a table that does not exist")
+			t.Error("a table that does not exist has rows")
 		}
 	}
 }
 
-// corruption is what was done to the rows of a town, and all the rules that are broken by it.
+// corruption is a change to the rows of a town, and the list of rules that it breaks.
 type corruption struct {
 	name  string
 	do    func(w *town, s rows)
@@ -115,7 +116,9 @@ type corruption struct {
 
 func TestCorruption(t *testing.T) {
 	covered := map[string]bool{}
-	for _, c := range slices.Concat(peopleCorrupted, talkCorrupted, reservationsCorrupted, ledgerCorrupted, moderationCorrupted) {
+	for _, c := range slices.Concat(
+		peopleCorrupted, talkCorrupted, reservationsCorrupted, ledgerCorrupted, moderationCorrupted,
+	) {
 		t.Run(c.name, func(t *testing.T) {
 			w := newTown(t)
 			s := w.rows()
@@ -131,7 +134,7 @@ func TestCorruption(t *testing.T) {
 			}
 			want := slices.Sorted(slices.Values(c.rules))
 			if got := slices.Sorted(maps.Keys(found)); !slices.Equal(got, want) {
-				t.Errorf("broken are %v, want %v\n%+v", got, want, v.Violations)
+				t.Errorf("the broken rules are %v, want %v\n%+v", got, want, v.Violations)
 			}
 		})
 		for _, rule := range c.rules {
@@ -139,7 +142,7 @@ func TestCorruption(t *testing.T) {
 		}
 	}
 	if got, want := slices.Sorted(maps.Keys(covered)), documented(t); !slices.Equal(got, want) {
-		t.Errorf("rules broken above:\n%v\nrules documented:\n%v", got, want)
+		t.Errorf("rules that the tests break:\n%v\nrules documented:\n%v", got, want)
 	}
 }
 
@@ -153,12 +156,12 @@ func checkViolation(t *testing.T, v tokens.Violation) {
 	}
 	for _, secret := range []string{"@", "hash", "words", "about", "GIF"} {
 		if strings.Contains(v.Detail, secret) {
-			t.Errorf("the detail of %s says too much: %s", v.Rule, v.Detail)
+			t.Errorf("the detail of %s reveals personal data: %s", v.Rule, v.Detail)
 		}
 	}
 }
 
-// documented are the rules that the comment on Audit lists.
+// documented returns the rules that the comment of Audit lists.
 func documented(t *testing.T) []string {
 	t.Helper()
 	source, err := os.ReadFile("audit.go")

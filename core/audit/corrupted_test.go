@@ -8,28 +8,28 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-var nobody = [16]byte{1}
+var unknown = [16]byte{1}
 
-// only is the one rule that is broken.
+// only returns a list of one rule.
 func only(rule string) []string { return []string{rule} }
 
-// to sets values of the first row of a table.
+// to returns a change that sets values of the first row of a table.
 func to(table *ports.Table, pairs ...any) func(*town, rows) {
 	return func(_ *town, s rows) { s.first(table).set(pairs...) }
 }
 
-// erased sets values of the person who was erased.
+// erased returns a change that sets values of the erased user.
 func erased(pairs ...any) func(*town, rows) {
 	return func(w *town, s rows) { s.where(ports.Users, "id", [16]byte(w.gone.ID)).set(pairs...) }
 }
 
-// inherit gives the first row of a table to the person who was erased.
+// inherit returns a change that makes the erased user the owner of the first row of a table.
 func inherit(table *ports.Table) func(*town, rows) {
 	return func(w *town, s rows) { s.first(table).set("user_id", [16]byte(w.gone.ID)) }
 }
 
 var peopleCorrupted = []corruption{
-	{"an address twice", func(w *town, s rows) {
+	{"two accounts with one address", func(w *town, s rows) {
 		s.where(ports.Users, "name", "ben").set("email", "ADA@Example.org")
 	}, only("user_email")},
 	{"an unknown role", to(ports.Users, "role", "king"), only("user_role")},
@@ -45,28 +45,28 @@ var peopleCorrupted = []corruption{
 	{"erased with a pending reservation", func(w *town, s rows) {
 		s.where(ports.Reservations, "title", "pending").set("voyager_id", [16]byte(w.gone.ID))
 	}, []string{"user_erased", "reservation_participants"}},
-	{"a session of nobody", to(ports.Sessions, "user_id", nobody), only("reference")},
-	{"a refresh token of no session", to(ports.RefreshTokens, "session_id", nobody), only("reference")},
-	{"a password reset of nobody", to(ports.PasswordResets, "user_id", nobody), only("reference")},
-	{"a profile of nobody", to(ports.Profiles, "user_id", nobody), only("reference")},
-	{"two profiles of one person", func(w *town, s rows) {
+	{"a session without a user", to(ports.Sessions, "user_id", unknown), only("reference")},
+	{"a refresh token without a session", to(ports.RefreshTokens, "session_id", unknown), only("reference")},
+	{"a password reset without a user", to(ports.PasswordResets, "user_id", unknown), only("reference")},
+	{"a profile without a user", to(ports.Profiles, "user_id", unknown), only("reference")},
+	{"two profiles of one user", func(w *town, s rows) {
 		s.where(ports.Profiles, "user_id", [16]byte(w.ben.ID)).set("user_id", [16]byte(w.ada.ID))
 	}, only("profile_user")},
 	{"an age of 12", to(ports.Profiles, "age", int64(12)), only("profile_age")},
 	{"an age of 121", to(ports.Profiles, "age", int64(121)), only("profile_age")},
-	{"a name of an interest twice", func(w *town, s rows) {
+	{"two interests with one name", func(w *town, s rows) {
 		s.where(ports.Interests, "name", "chess").set("name", "HIKING")
 	}, only("interest_name")},
-	{"an interest of no profile", to(ports.ProfileInterests, "profile_id", nobody), only("reference")},
-	{"no interest of a profile", to(ports.ProfileInterests, "interest_id", nobody), only("reference")},
+	{"a link without a profile", to(ports.ProfileInterests, "profile_id", unknown), only("reference")},
+	{"a link without an interest", to(ports.ProfileInterests, "interest_id", unknown), only("reference")},
 }
 
 var talkCorrupted = []corruption{
-	{"a conversation of nobody", func(w *town, s rows) {
-		s.where(ports.Conversations, "voyager_id", [16]byte(w.cleo.ID)).set("voyager_id", nobody)
+	{"a conversation without a voyager", func(w *town, s rows) {
+		s.where(ports.Conversations, "voyager_id", [16]byte(w.cleo.ID)).set("voyager_id", unknown)
 	}, only("reference")},
-	{"a conversation with nobody", func(w *town, s rows) {
-		s.where(ports.Conversations, "voyager_id", [16]byte(w.cleo.ID)).set("local_id", nobody)
+	{"a conversation without a local", func(w *town, s rows) {
+		s.where(ports.Conversations, "voyager_id", [16]byte(w.cleo.ID)).set("local_id", unknown)
 	}, only("reference")},
 	{"a conversation with oneself", func(w *town, s rows) {
 		s.where(ports.Conversations, "voyager_id", [16]byte(w.cleo.ID)).set("local_id", [16]byte(w.cleo.ID))
@@ -74,29 +74,31 @@ var talkCorrupted = []corruption{
 	{"a second conversation of a pair", func(w *town, s rows) {
 		s.again(s.first(ports.Conversations), "id", w.ids.Next())
 	}, only("conversation_pair")},
-	{"a message in no conversation", to(ports.Messages, "conversation_id", nobody), only("reference")},
-	{"a message of an outsider", func(w *town, s rows) {
+	{"a message without a conversation", to(ports.Messages, "conversation_id", unknown), only("reference")},
+	{"a message by a user outside the conversation", func(w *town, s rows) {
 		s.where(ports.Messages, "content", "sent while it was free").set("user_id", [16]byte(w.cleo.ID))
 	}, only("message_sender")},
-	{"an image of no message", to(ports.Attachments, "message_id", nobody), []string{"reference", "message_attachment"}},
-	{"an image that was lost", func(w *town, s rows) { s.drop(s.first(ports.Attachments)) }, only("message_attachment")},
+	{"an image without a message", to(ports.Attachments, "message_id", unknown),
+		[]string{"reference", "message_attachment"}},
+	{"a message without its image", func(w *town, s rows) { s.drop(s.first(ports.Attachments)) },
+		only("message_attachment")},
 	{"an image of another type", to(ports.Attachments, "media_type", "image/webp"), only("message_attachment")},
 	{"an image that is not named", func(w *town, s rows) {
 		s.where(ports.Messages, "attachment", "image/gif").set("attachment", nil)
 	}, only("message_attachment")},
 }
 
-// reservation sets values of the reservation with a title.
+// reservation returns a change that sets values of the reservation with a title.
 func reservation(title string, pairs ...any) func(*town, rows) {
 	return func(_ *town, s rows) { s.where(ports.Reservations, "title", title).set(pairs...) }
 }
 
 var reservationsCorrupted = []corruption{
-	{"a reservation in no conversation", reservation("pending", "conversation_id", nobody), only("reference")},
+	{"a reservation without a conversation", reservation("pending", "conversation_id", unknown), only("reference")},
 	{"a reservation with another local", func(w *town, s rows) {
 		s.where(ports.Reservations, "title", "pending").set("local_id", [16]byte(w.cleo.ID))
 	}, only("reservation_participants")},
-	{"a reservation that an outsider made", func(w *town, s rows) {
+	{"a reservation by a user outside the conversation", func(w *town, s rows) {
 		s.where(ports.Reservations, "title", "declined").set("creator_id", [16]byte(w.cleo.ID))
 	}, only("reservation_participants")},
 	{"a reservation that ends as it begins", func(w *town, s rows) {
@@ -104,8 +106,9 @@ var reservationsCorrupted = []corruption{
 		r.set("end_date", r.get("date"))
 	}, only("reservation_dates")},
 	{"a reservation with an unknown status", reservation("declined", "status", "lost"), only("reservation_status")},
-	{"a reservation that costs less than nothing", reservation("declined", "tokens", int64(-1)), only("reservation_tokens")},
-	{"reservations that overlap", reservation("next", "date", noon.Add(4*time.Hour-time.Minute)), only("reservation_overlap")},
+	{"a reservation with a negative price", reservation("declined", "tokens", int64(-1)), only("reservation_tokens")},
+	{"reservations that overlap", reservation("next", "date", noon.Add(4*time.Hour-time.Minute)),
+		only("reservation_overlap")},
 	{"a short reservation within a long one", func(w *town, s rows) {
 		s.where(ports.Reservations, "title", "accepted").set("date", noon, "end_date", noon.Add(7*time.Hour))
 	}, only("reservation_overlap")},
@@ -114,55 +117,63 @@ var reservationsCorrupted = []corruption{
 	{"completed and refunded", reservation("cancelled", "status", "completed"), only("reservation_payment")},
 	{"paid at another price", reservation("completed", "tokens", int64(4)), only("reservation_payment")},
 	{"free and paid", reservation("completed", "tokens", int64(0)), only("reservation_payment")},
-	{"accepted and never paid", reservation("pending", "status", "accepted"), []string{"reservation_payment", "store_balance"}},
-	{"pending again and paid", reservation("accepted", "status", "pending"), []string{"reservation_payment", "store_balance"}},
+	{"accepted and never paid", reservation("pending", "status", "accepted"),
+		[]string{"reservation_payment", "store_balance"}},
+	{"pending again and paid", reservation("accepted", "status", "pending"),
+		[]string{"reservation_payment", "store_balance"}},
 	{"paid for another reservation", func(w *town, s rows) {
 		other := s.where(ports.Reservations, "title", "pending").get("id").([16]byte)
-		s.where(ports.TokenTransactions, "type", "ACTIVITY_RECEIPT").set("metadata", tokens.Reference("reservation_id", id.User(other)).String())
+		s.where(ports.TokenTransactions, "type", "ACTIVITY_RECEIPT").set("metadata",
+			tokens.Reference("reservation_id", id.User(other)).String())
 	}, only("reservation_payment")},
 }
 
-// line sets values of the first transaction of a type.
+// line returns a change that sets values of the first transaction of a type.
 func line(kind tokens.Type, pairs ...any) func(*town, rows) {
 	return func(_ *town, s rows) { s.where(ports.TokenTransactions, "type", string(kind)).set(pairs...) }
 }
 
-// bonus sets values of the one transaction of somebody who has no other.
+// bonus returns a change that sets values of the only transaction of a user.
 func bonus(pairs ...any) func(*town, rows) {
 	return func(w *town, s rows) { s.where(ports.TokenTransactions, "user_id", [16]byte(w.cleo.ID)).set(pairs...) }
 }
 
 var ledgerCorrupted = []corruption{
-	{"a wallet of nobody", func(w *town, s rows) {
-		s.where(ports.Wallets, "user_id", [16]byte(w.gone.ID)).set("user_id", nobody)
+	{"a wallet without a user", func(w *town, s rows) {
+		s.where(ports.Wallets, "user_id", [16]byte(w.gone.ID)).set("user_id", unknown)
 	}, []string{"wallet_user", "wallet_seq"}},
 	{"a second wallet", func(w *town, s rows) {
 		s.again(s.first(ports.Wallets), "id", w.ids.Next(), "balance", int64(0))
 	}, only("wallet_user")},
 	{"no wallet", func(w *town, s rows) { s.drop(s.where(ports.Wallets, "balance", int64(0))) }, only("wallet_user")},
-	{"a ledger of nobody", bonus("user_id", nobody), []string{"wallet_user", "wallet_balance", "wallet_seq"}},
-	{"a balance that is not its ledger's", to(ports.Wallets, "balance", int64(1000)), []string{"wallet_balance", "store_balance"}},
-	{"a wallet that has lost count", to(ports.Wallets, "seq", int64(1)), only("wallet_seq")},
-	{"a closed wallet of somebody who is there", to(ports.Wallets, "closed", true), only("wallet_closed")},
-	{"an open wallet of somebody erased", func(w *town, s rows) {
+	{"a ledger without a user", bonus("user_id", unknown), []string{"wallet_user", "wallet_balance", "wallet_seq"}},
+	{"a balance that is not its ledger's", to(ports.Wallets, "balance", int64(1000)),
+		[]string{"wallet_balance", "store_balance"}},
+	{"a wallet with a wrong seq", to(ports.Wallets, "seq", int64(1)), only("wallet_seq")},
+	{"a closed wallet of a user who is not erased", to(ports.Wallets, "closed", true), only("wallet_closed")},
+	{"an open wallet of an erased user", func(w *town, s rows) {
 		s.where(ports.Wallets, "user_id", [16]byte(w.gone.ID)).set("closed", false)
 	}, only("wallet_closed")},
 	{"a closed wallet that is not empty", func(w *town, s rows) {
 		s.where(ports.Wallets, "user_id", [16]byte(w.gone.ID)).set("balance", int64(3))
 	}, []string{"wallet_closed", "wallet_balance", "store_balance"}},
-	{"a gap", bonus("seq", int64(2)), only("transaction_seq")},
-	{"a balance from nowhere", bonus("balance_before", int64(1), "balance_after", int64(51)), []string{"transaction_chain", "wallet_balance"}},
-	{"an amount that does not add up", bonus("amount", int64(49)), []string{"transaction_arithmetic", "wallet_balance", "store_balance"}},
+	{"a gap in a ledger", bonus("seq", int64(2)), only("transaction_seq")},
+	{"a first balance that is not 0", bonus("balance_before", int64(1), "balance_after", int64(51)),
+		[]string{"transaction_chain", "wallet_balance"}},
+	{"an amount that does not add up", bonus("amount", int64(49)),
+		[]string{"transaction_arithmetic", "wallet_balance", "store_balance"}},
 	{"a balance below zero", bonus("balance_before", int64(-1), "balance_after", int64(49)),
 		[]string{"transaction_balance", "transaction_chain", "wallet_balance"}},
 	{"a debit that is a credit", bonus("type", "WITHDRAWAL"), only("transaction_amount")},
 	{"an unknown type", bonus("type", "TIP"), only("transaction_amount")},
-	{"an amount of 0", bonus("amount", int64(0), "balance_after", int64(0)), []string{"transaction_amount", "wallet_balance", "store_balance"}},
+	{"an amount of 0", bonus("amount", int64(0), "balance_after", int64(0)),
+		[]string{"transaction_amount", "wallet_balance", "store_balance"}},
 	{"metadata with a blank", bonus("metadata", "{ }"), only("transaction_metadata")},
 	{"metadata that is no object", bonus("metadata", `"words"`), only("transaction_metadata")},
-	{"a charge for nothing", line(tokens.MessageSent, "metadata", "{}"), only("transaction_message")},
-	{"a charge for what is no message", line(tokens.MessageSent, "metadata", `{"message_id":7}`), only("transaction_message")},
-	{"a charge for somebody else's message", func(w *town, s rows) {
+	{"a charge without a message", line(tokens.MessageSent, "metadata", "{}"), only("transaction_message")},
+	{"a charge with an invalid message", line(tokens.MessageSent, "metadata", `{"message_id":7}`),
+		only("transaction_message")},
+	{"a charge for a message by another user", func(w *town, s rows) {
 		other := s.where(ports.Messages, "attachment", "image/gif").get("id").([16]byte)
 		charge := s.where(ports.TokenTransactions, "type", "MESSAGE_SENT")
 		charge.set("metadata", tokens.Reference("message_id", id.User(other)).String())
@@ -171,17 +182,20 @@ var ledgerCorrupted = []corruption{
 		first := s.where(ports.TokenTransactions, "type", "MESSAGE_SENT")
 		s.where(ports.TokenTransactions, "seq", int64(3)).set("metadata", first.get("metadata"))
 	}, only("transaction_message")},
-	{"a payment for nothing", line(tokens.ActivityPayment, "metadata", "{}"), []string{"transaction_reservation", "reservation_payment"}},
-	{"a refund for nothing", line(tokens.Refund, "metadata", "{}"), []string{"transaction_reservation", "reservation_payment"}},
-	{"two bonuses", line(tokens.Deposit, "type", "SIGNUP_BONUS"), only("signup_bonus")},
-	{"tokens from nowhere", bonus("type", "REFUND"), []string{"store_balance", "transaction_reservation"}},
+	{"a payment without a reservation", line(tokens.ActivityPayment, "metadata", "{}"),
+		[]string{"transaction_reservation", "reservation_payment"}},
+	{"a refund without a reservation", line(tokens.Refund, "metadata", "{}"),
+		[]string{"transaction_reservation", "reservation_payment"}},
+	{"two sign-up bonuses", line(tokens.Deposit, "type", "SIGNUP_BONUS"), only("signup_bonus")},
+	{"a refund as the first transaction", bonus("type", "REFUND"),
+		[]string{"store_balance", "transaction_reservation"}},
 }
 
 var moderationCorrupted = []corruption{
-	{"a report by nobody", to(ports.Reports, "reporter_id", nobody), only("reference")},
-	{"a report of nobody", to(ports.Reports, "reported_user_id", nobody), only("reference")},
-	{"a report reviewed by nobody", func(w *town, s rows) {
-		s.where(ports.Reports, "status", "resolved").set("reviewed_by", nobody)
+	{"a report without a reporter", to(ports.Reports, "reporter_id", unknown), only("reference")},
+	{"a report without a reported user", to(ports.Reports, "reported_user_id", unknown), only("reference")},
+	{"a report with an unknown reviewer", func(w *town, s rows) {
+		s.where(ports.Reports, "status", "resolved").set("reviewed_by", unknown)
 	}, only("reference")},
 	{"a report of oneself", func(w *town, s rows) {
 		s.first(ports.Reports).set("reported_user_id", s.first(ports.Reports).get("reporter_id"))
@@ -201,12 +215,12 @@ var moderationCorrupted = []corruption{
 	{"a pending report with a time of review", func(w *town, s rows) {
 		s.where(ports.Reports, "status", "pending").set("reviewed_at", noon)
 	}, only("report_review")},
-	{"a block by nobody", to(ports.Blocks, "user_id", nobody), only("reference")},
-	{"a block of nobody", to(ports.Blocks, "blocked_user_id", nobody), only("reference")},
+	{"a block without a blocking user", to(ports.Blocks, "user_id", unknown), only("reference")},
+	{"a block without a blocked user", to(ports.Blocks, "blocked_user_id", unknown), only("reference")},
 	{"a block of oneself", func(w *town, s rows) {
 		s.first(ports.Blocks).set("blocked_user_id", s.first(ports.Blocks).get("user_id"))
 	}, only("block_self")},
-	{"an act of nobody", func(w *town, s rows) {
-		s.where(ports.AuditRecords, "actor_id", [16]byte(w.cleo.ID)).set("actor_id", nobody)
+	{"an audit record with an unknown actor", func(w *town, s rows) {
+		s.where(ports.AuditRecords, "actor_id", [16]byte(w.cleo.ID)).set("actor_id", unknown)
 	}, only("reference")},
 }

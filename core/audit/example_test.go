@@ -12,7 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// An account without a wallet breaks a rule.
+// This example audits a store in which an account without a wallet breaks a rule.
 func Example() {
 	ctx := context.Background()
 	store := ports.NewStore(memory.New(), uow.Policy{})

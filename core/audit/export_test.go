@@ -1,4 +1,4 @@
 package audit
 
-// Check is an audit of rows that no store would keep.
+// Check audits rows directly, so that tests can use rows that no store would keep.
 var Check = check

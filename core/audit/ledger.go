@@ -8,9 +8,10 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
-// purse is what an audit remembers of somebody's tokens: what the wallet says, and what the ledger does.
+// purse is what an audit remembers of the tokens of a user: the wallet, and a summary of the
+// ledger.
 type purse struct {
-	wallet       id.Wallet // zero where there is none
+	wallet       id.Wallet // zero if there is no wallet
 	balance, seq int64
 	closed       bool
 
@@ -25,17 +26,17 @@ func (a *audit) checkWallets(ctx context.Context) error {
 		a.found.Wallets++
 		a.balances += r.int("balance")
 		if _, found := a.erased[user]; !found {
-			a.broken("wallet_user", wallet, "it belongs to %s, who is not there", user)
+			a.broken("wallet_user", wallet, "it belongs to %s, who does not exist", user)
 		}
 		if other, taken := a.purses[user]; taken {
-			a.broken("wallet_user", wallet, "its user has the wallet %s, too", other.wallet)
+			a.broken("wallet_user", wallet, "its user also has the wallet %s", other.wallet)
 			return
 		}
 		a.purses[user] = &purse{wallet: wallet, balance: r.int("balance"), seq: r.int("seq"), closed: r.bool("closed")}
 	})
 }
 
-// checkTransactions reads the ledger as its key orders it: wallet by wallet, by seq.
+// checkTransactions reads the ledger in the order of its key, which is by user and seq.
 func (a *audit) checkTransactions(ctx context.Context) error {
 	return a.each(ctx, "token_transactions", func(r record) {
 		user := id.User(r.id("user_id"))
@@ -53,17 +54,17 @@ func (a *audit) checkTransactions(ctx context.Context) error {
 	})
 }
 
-// checkLine checks one transaction, and that it goes on where the one before ended.
+// checkLine checks one transaction by itself and against the previous one.
 func (a *audit) checkLine(r record, p *purse) {
 	line, amount, before, after := r.id("id"), r.int("amount"), r.int("balance_before"), r.int("balance_after")
 	if r.int("seq") != p.lastSeq+1 {
 		a.broken("transaction_seq", line, "seq %d follows %d", r.int("seq"), p.lastSeq)
 	}
 	if before != p.after {
-		a.broken("transaction_chain", line, "it begins with %d, and the one before ends with %d", before, p.after)
+		a.broken("transaction_chain", line, "it begins with %d, and the previous one ends with %d", before, p.after)
 	}
 	if after-before != amount {
-		a.broken("transaction_arithmetic", line, "an amount of %d makes %d of %d", amount, after, before)
+		a.broken("transaction_arithmetic", line, "an amount of %d leads to %d from %d", amount, after, before)
 	}
 	if before < 0 || after < 0 {
 		a.broken("transaction_balance", line, "the balances are %d and %d", before, after)
@@ -77,18 +78,19 @@ func (a *audit) checkLine(r record, p *purse) {
 	}
 }
 
-// checkPurpose checks what a transaction was for.
+// checkPurpose checks the reservation or message that a transaction names, and counts what came in
+// and went out.
 func (a *audit) checkPurpose(r record, user id.User, p *purse) {
 	kind, amount := tokens.Type(r.text("type")), r.int("amount")
 	switch kind {
 	case tokens.ActivityPayment, tokens.ActivityReceipt, tokens.Refund:
 		a.checkPayment(r, payment{kind, user, amount})
-		return // the tokens change hands, or are held
+		return // these move tokens between users and what is held
 	case tokens.MessageSent:
 		a.checkCharge(r, user)
 	case tokens.SignupBonus:
 		if p.bonus {
-			a.broken("signup_bonus", user, "has more than one, like %s", id.Transaction(r.id("id")))
+			a.broken("signup_bonus", user, "has more than one; a further one is %s", id.Transaction(r.id("id")))
 		}
 		p.bonus = true
 	}
@@ -98,7 +100,7 @@ func (a *audit) checkPurpose(r record, user id.User, p *purse) {
 func (a *audit) checkPayment(r record, paid payment) {
 	b, found := a.bookings[namedIn(r).Reservation]
 	if !found {
-		a.broken("transaction_reservation", r.id("id"), "%s names no reservation that is there", paid.kind)
+		a.broken("transaction_reservation", r.id("id"), "%s names no reservation that exists", paid.kind)
 		return
 	}
 	b.paid = append(b.paid, paid)
@@ -109,12 +111,13 @@ func (a *audit) checkCharge(r record, user id.User) {
 	m, found := a.messages[message]
 	switch {
 	case !found:
-		a.broken("transaction_message", r.id("id"), "it names no message that is there")
+		a.broken("transaction_message", r.id("id"), "it names no message that exists")
 		return
 	case m.sender != user:
-		a.broken("transaction_message", r.id("id"), "it names the message %s, which somebody else sent", message)
+		a.broken("transaction_message", r.id("id"), "it names the message %s, which another user sent", message)
 	case m.charged:
-		a.broken("transaction_message", r.id("id"), "it names the message %s, which was paid for before", message)
+		a.broken("transaction_message", r.id("id"), "it names the message %s, which another transaction paid for",
+			message)
 	}
 	m.charged = true
 }
@@ -128,25 +131,26 @@ type named struct {
 func namedIn(r record) named {
 	var n named
 	if json.Unmarshal([]byte(r.text("metadata")), &n) != nil {
-		return named{} // which names nothing that is there
+		return named{} // the zero identifiers exist nowhere
 	}
 	return n
 }
 
-// checkPurses compares what wallets say with what their ledgers do, and the sums of both.
+// checkPurses compares wallets with their ledgers, and the sums of both.
 func (a *audit) checkPurses(context.Context) error {
 	for _, user := range inOrder(a.erased) {
 		if p, found := a.purses[user]; !found || p.wallet.IsZero() {
 			a.broken("wallet_user", user, "has no wallet")
 		} else if p.closed != a.erased[user] {
-			a.broken("wallet_closed", p.wallet, "closed: %t, but its person erased: %t", p.closed, a.erased[user])
+			a.broken("wallet_closed", p.wallet, "closed: %t, but its user is erased: %t", p.closed, a.erased[user])
 		}
 	}
 	for _, user := range inOrder(a.purses) {
 		a.checkPurse(user, a.purses[user])
 	}
 	if a.balances+a.found.Held != a.came {
-		a.broken("store_balance", [16]byte{}, "wallets hold %d and reservations %d, but %d came in", a.balances, a.found.Held, a.came)
+		a.broken("store_balance", [16]byte{}, "wallets hold %d and reservations %d, but by the ledger they hold %d",
+			a.balances, a.found.Held, a.came)
 	}
 	return nil
 }
@@ -159,7 +163,8 @@ func (a *audit) checkPurse(user id.User, p *purse) {
 		return
 	}
 	if p.balance < 0 || p.balance != p.sum || p.balance != p.after {
-		a.broken("wallet_balance", p.wallet, "it holds %d; its ledger ends with %d and adds up to %d", p.balance, p.after, p.sum)
+		a.broken("wallet_balance", p.wallet, "it holds %d; its ledger ends with %d and adds up to %d", p.balance,
+			p.after, p.sum)
 	}
 	if p.seq != p.lines {
 		a.broken("wallet_seq", p.wallet, "its seq is %d, and its ledger has %d lines", p.seq, p.lines)

@@ -23,7 +23,8 @@ func (a *audit) checkReports(ctx context.Context) error {
 		}
 		if status == moderation.Pending {
 			if other, taken := pending[between]; taken {
-				a.broken("report_pending", report, "reporter and reported have the pending report %s, too", other)
+				a.broken("report_pending", report, "the pending report %s has the same reporter and reported user",
+					other)
 			}
 			pending[between] = report
 		}
@@ -31,12 +32,13 @@ func (a *audit) checkReports(ctx context.Context) error {
 	})
 }
 
-// checkReview wants a reviewer and a time of every report that was moved, and of no other: notes alone
-// move none.
+// checkReview checks that a report has a reviewer and a time if it is not pending, and only then.
+// Notes alone do not count as a review.
 func (a *audit) checkReview(r record, moved bool) {
 	reviewer, at := id.User(r.id("reviewed_by")), r.time("reviewed_at")
 	if reviewer.IsZero() == moved || at.IsZero() == moved {
-		a.broken("report_review", r.id("id"), "the status is %s, the reviewer %q, the time %v", r.text("status"), reviewer, at)
+		a.broken("report_review", r.id("id"), "the status is %s, the reviewer %q, the time %v", r.text("status"),
+			reviewer, at)
 	}
 	if !reviewer.IsZero() {
 		a.refers(r, r.id("id"), "reviewed_by")

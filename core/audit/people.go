@@ -43,7 +43,7 @@ func (a *audit) checkErased(r record) {
 	}
 }
 
-// gone notes a violation where a row that an erasure should have removed belongs to an erased person.
+// gone adds a violation if a row of a table that an erasure clears belongs to an erased user.
 func (a *audit) gone(r record) {
 	if user := r.id("user_id"); a.erased[user] {
 		a.broken("user_erased", user, "still has a row of %s", r.table)
@@ -62,7 +62,7 @@ func (a *audit) checkSessions(ctx context.Context) error {
 	}
 	return a.each(ctx, "refresh_tokens", func(r record) {
 		if session := r.id("session_id"); !sessions[session] {
-			a.broken("reference", session, "a refresh token belongs to this session, which is not there")
+			a.broken("reference", session, "a refresh token belongs to this session, which does not exist")
 		}
 	})
 }
@@ -93,7 +93,7 @@ func (a *audit) checkProfiles(ctx context.Context) error {
 		a.refers(r, profile, "user_id")
 		a.gone(r)
 		if other, taken := owners[user]; taken {
-			a.broken("profile_user", profile, "its user has the profile %s, too", other)
+			a.broken("profile_user", profile, "its user also has the profile %s", other)
 		}
 		owners[user] = profile
 		if age := r.int("age"); age != 0 && (age < matching.MinAge || age > matching.MaxAge) {
@@ -115,10 +115,10 @@ func (a *audit) checkLinks(ctx context.Context, profiles map[id.Profile]bool) er
 	return a.each(ctx, "profile_interests", func(r record) {
 		profile, interest := id.Profile(r.id("profile_id")), id.Interest(r.id("interest_id"))
 		if !profiles[profile] {
-			a.broken("reference", profile, "the interest %s is linked to this profile, which is not there", interest)
+			a.broken("reference", profile, "the interest %s is linked to this profile, which does not exist", interest)
 		}
 		if !interests[interest] {
-			a.broken("reference", profile, "it is linked to the interest %s, which is not there", interest)
+			a.broken("reference", profile, "it is linked to the interest %s, which does not exist", interest)
 		}
 	})
 }

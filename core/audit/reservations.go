@@ -16,7 +16,7 @@ type booking struct {
 	voyager, local id.User
 	status         reservations.Status
 	tokens         int64
-	paid           []payment // what the ledger says
+	paid           []payment // by the ledger
 }
 
 // payment is one transaction that names a reservation.
@@ -37,7 +37,8 @@ func (a *audit) checkReservations(ctx context.Context) error {
 		a.bookings[reservation] = b
 		a.checkParticipants(r, b)
 		if !r.time("end_date").After(r.time("date")) {
-			a.broken("reservation_dates", reservation, "it ends at %v and begins at %v", r.time("end_date"), r.time("date"))
+			a.broken("reservation_dates", reservation, "it ends at %v and begins at %v", r.time("end_date"),
+				r.time("date"))
 		}
 		if !b.status.Valid() {
 			a.broken("reservation_status", reservation, "the status is %q", b.status)
@@ -55,15 +56,17 @@ func (a *audit) checkReservations(ctx context.Context) error {
 }
 
 func (a *audit) checkParticipants(r record, b *booking) {
-	reservation, conversation, creator := r.id("id"), id.Conversation(r.id("conversation_id")), id.User(r.id("creator_id"))
+	reservation, conversation, creator := r.id("id"), id.Conversation(r.id("conversation_id")),
+		id.User(r.id("creator_id"))
 	pair, found := a.conversations[conversation]
 	switch {
 	case !found:
-		a.broken("reference", reservation, "it stands in the conversation %s, which is not there", conversation)
+		a.broken("reference", reservation, "it belongs to the conversation %s, which does not exist", conversation)
 	case b.voyager != pair.voyager || b.local != pair.local:
-		a.broken("reservation_participants", reservation, "voyager and local are not those of the conversation %s", conversation)
+		a.broken("reservation_participants", reservation, "voyager and local are not those of the conversation %s",
+			conversation)
 	case creator != b.voyager && creator != b.local:
-		a.broken("reservation_participants", reservation, "its creator %s takes no part", creator)
+		a.broken("reservation_participants", reservation, "its creator %s is neither voyager nor local", creator)
 	}
 	if b.status != reservations.Pending {
 		return
@@ -86,7 +89,7 @@ func (a *audit) checkCalendars(accepted []slot) {
 	slices.SortFunc(accepted, func(x, y slot) int {
 		return cmp.Or(x.local.Compare(y.local), x.begin.Compare(y.begin), x.reservation.Compare(y.reservation))
 	})
-	var longest slot // of those before, the one that ends last
+	var longest slot // the one that ends last among those before
 	for _, s := range accepted {
 		if s.local == longest.local && s.begin.Before(longest.end) {
 			a.broken("reservation_overlap", s.reservation, "begins before %s has ended", longest.reservation)
@@ -102,13 +105,14 @@ func (a *audit) checkPayments(context.Context) error {
 		b := a.bookings[reservation]
 		slices.SortFunc(b.paid, func(x, y payment) int { return cmp.Compare(x.kind, y.kind) })
 		if !slices.ContainsFunc(b.owed(), func(want []payment) bool { return slices.Equal(b.paid, want) }) {
-			a.broken("reservation_payment", reservation, "it is %s and costs %d; the ledger has %v", b.status, b.tokens, b.paid)
+			a.broken("reservation_payment", reservation, "it is %s and costs %d; the ledger has %v", b.status,
+				b.tokens, b.paid)
 		}
 	}
 	return nil
 }
 
-// owed lists what the ledger may say of the reservation, each time ordered by type.
+// owed lists the payments that the ledger may have for the reservation, ordered by type.
 func (b *booking) owed() [][]payment {
 	paid := payment{tokens.ActivityPayment, b.voyager, -b.tokens}
 	received := payment{tokens.ActivityReceipt, b.local, b.tokens}
@@ -120,7 +124,7 @@ func (b *booking) owed() [][]payment {
 	case b.status == reservations.Completed:
 		return [][]payment{{paid, received}}
 	case b.status == reservations.Cancelled:
-		return [][]payment{{}, {paid, refunded}} // it was pending, or accepted
+		return [][]payment{{}, {paid, refunded}} // cancelled while pending, or when accepted
 	}
 	return [][]payment{{}}
 }

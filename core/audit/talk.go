@@ -9,14 +9,14 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 )
 
-// participants are what an audit remembers of a conversation.
+// participants is what an audit remembers of a conversation.
 type participants struct{ voyager, local id.User }
 
 // sent is what an audit remembers of a message.
 type sent struct {
 	sender  id.User
-	image   string // the media type that the message names, until the image was found
-	charged bool   // a transaction names it
+	image   string // the media type that the message names; "" after its image was found
+	charged bool   // a transaction has paid for it
 }
 
 func (a *audit) checkConversations(ctx context.Context) error {
@@ -28,25 +28,26 @@ func (a *audit) checkConversations(ctx context.Context) error {
 		a.refers(r, conversation, "voyager_id")
 		a.refers(r, conversation, "local_id")
 		if other, taken := pairs[pair]; taken {
-			a.broken("conversation_pair", conversation, "has the voyager and the local of %s", other)
+			a.broken("conversation_pair", conversation, "has the same voyager and local as %s", other)
 		}
 		pairs[pair] = conversation
 		if pair.voyager == pair.local {
-			a.broken("conversation_self", conversation, "%s talks with themselves", pair.voyager)
+			a.broken("conversation_self", conversation, "%s is both voyager and local", pair.voyager)
 		}
 	})
 }
 
 func (a *audit) checkMessages(ctx context.Context) error {
 	return a.each(ctx, "messages", func(r record) {
-		message, conversation, sender := id.Message(r.id("id")), id.Conversation(r.id("conversation_id")), id.User(r.id("user_id"))
+		message, conversation, sender := id.Message(r.id("id")), id.Conversation(r.id("conversation_id")),
+			id.User(r.id("user_id"))
 		a.messages[message] = &sent{sender: sender, image: r.text("attachment")}
 		pair, found := a.conversations[conversation]
 		switch {
 		case !found:
-			a.broken("reference", message, "it stands in the conversation %s, which is not there", conversation)
+			a.broken("reference", message, "it belongs to the conversation %s, which does not exist", conversation)
 		case sender != pair.voyager && sender != pair.local:
-			a.broken("message_sender", message, "%s takes no part in the conversation %s", sender, conversation)
+			a.broken("message_sender", message, "%s does not take part in the conversation %s", sender, conversation)
 		}
 	})
 }
@@ -57,12 +58,13 @@ func (a *audit) checkAttachments(ctx context.Context) error {
 		m, found := a.messages[message]
 		switch {
 		case !found:
-			a.broken("reference", message, "an image belongs to this message, which is not there")
+			a.broken("reference", message, "an image belongs to this message, which does not exist")
 			return
 		case m.image == "":
 			a.broken("message_attachment", message, "has an image that it does not name")
 		case m.image != mediaType:
-			a.broken("message_attachment", message, "names an image of type %q, which is %q", m.image, mediaType)
+			a.broken("message_attachment", message, "names an image of type %q, but the image is of type %q", m.image,
+				mediaType)
 		}
 		m.image = ""
 	})
@@ -71,13 +73,14 @@ func (a *audit) checkAttachments(ctx context.Context) error {
 	}
 	for _, message := range inOrder(a.messages) {
 		if m := a.messages[message]; m.image != "" {
-			a.broken("message_attachment", message, "names an image of type %q, which is not there", m.image)
+			a.broken("message_attachment", message, "names an image of type %q, which does not exist", m.image)
 		}
 	}
 	return nil
 }
 
-// inOrder gives the keys of a map in the order of their bytes, so that two audits of one store read alike.
+// inOrder returns the keys of a map in the order of their bytes, so that all audits of a store list
+// violations in the same order.
 func inOrder[K ~[16]byte, V any](m map[K]V) []K {
 	return slices.SortedFunc(maps.Keys(m), func(a, b K) int {
 		x, y := [16]byte(a), [16]byte(b)

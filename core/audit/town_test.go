@@ -26,14 +26,14 @@ import (
 
 var noon = time.Date(2031, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// town is a store in which every rule is kept and that has something for each to look at.
+// town is a store that breaks no rule and has rows for every rule.
 type town struct {
 	testing.TB
 	store  *ports.Store
 	ids    *id.Generator
 	ledger *tokens.Ledger
 
-	ada, ben, cleo, gone users.User // a voyager, a local, an admin, and somebody erased
+	ada, ben, cleo, gone users.User // a voyager, a local, an admin, and an erased user
 	talk                 messaging.Conversation
 }
 
@@ -66,13 +66,17 @@ func (w *town) user(name string) users.User {
 	}
 	w.do(func(ctx context.Context, tx ports.Tx) error {
 		_, err := tx.Users().Add(ctx, u, users.NewPasswordHash("hash of "+name))
-		return errors.Join(err, w.ledger.Open(ctx, tx, u.ID), w.post(ctx, tx, u.ID, 50, tokens.SignupBonus, tokens.Metadata{}))
+		return errors.Join(err, w.ledger.Open(ctx, tx, u.ID),
+			w.post(ctx, tx, u.ID, 50, tokens.SignupBonus, tokens.Metadata{}))
 	})
 	return u
 }
 
-func (w *town) post(ctx context.Context, tx ports.Tx, user id.User, amount int64, kind tokens.Type, metadata tokens.Metadata) error {
-	_, err := w.ledger.Post(ctx, tx, noon, tokens.Movement{UserID: user, Amount: amount, Type: kind, Metadata: metadata})
+func (w *town) post(
+	ctx context.Context, tx ports.Tx, user id.User, amount int64, kind tokens.Type, metadata tokens.Metadata,
+) error {
+	_, err := w.ledger.Post(ctx, tx, noon, tokens.Movement{UserID: user, Amount: amount, Type: kind,
+		Metadata: metadata})
 	return err
 }
 
@@ -86,7 +90,8 @@ func (w *town) accounts(ctx context.Context, tx ports.Tx) error {
 	w.cleo.Role = users.RoleAdmin
 	return errors.Join(
 		tx.Users().Save(ctx, w.cleo),
-		tx.Users().AddSession(ctx, session, users.RefreshToken{Hash: w.hash(), SessionID: session.ID, CreatedAt: noon, ExpiresAt: noon}),
+		tx.Users().AddSession(ctx, session, users.RefreshToken{Hash: w.hash(), SessionID: session.ID, CreatedAt: noon,
+			ExpiresAt: noon}),
 		tx.Users().SetReset(ctx, users.Reset{Hash: w.hash(), UserID: w.ben.ID, ExpiresAt: noon}),
 	)
 }
@@ -105,7 +110,9 @@ func (w *town) profiles(ctx context.Context, tx ports.Tx) error {
 
 func (w *town) conversations(ctx context.Context, tx ports.Tx) error {
 	open := func(voyager, local users.User) (messaging.Conversation, error) {
-		c := messaging.Conversation{ID: id.Conversation(w.ids.Next()), VoyagerID: voyager.ID, LocalID: local.ID, CreatedAt: noon}
+		c := messaging.Conversation{
+			ID: id.Conversation(w.ids.Next()), VoyagerID: voyager.ID, LocalID: local.ID, CreatedAt: noon,
+		}
 		_, _, err := tx.Messaging().OpenConversation(ctx, c)
 		return c, err
 	}
@@ -118,7 +125,10 @@ func (w *town) conversations(ctx context.Context, tx ports.Tx) error {
 
 func (w *town) messages(ctx context.Context, tx ports.Tx) error {
 	send := func(sender users.User, content string, cost int64, a *messaging.Attachment) error {
-		m := messaging.Message{ID: id.Message(w.ids.Next()), ConversationID: w.talk.ID, UserID: sender.ID, Content: content, CreatedAt: noon}
+		m := messaging.Message{
+			ID: id.Message(w.ids.Next()), ConversationID: w.talk.ID, UserID: sender.ID, Content: content,
+			CreatedAt: noon,
+		}
 		if a != nil {
 			m.Attachment = a.MediaType
 		}
@@ -153,8 +163,10 @@ func (w *town) reservations(ctx context.Context, tx ports.Tx) error {
 	} {
 		begin := noon.Add(time.Duration(i) * time.Hour)
 		r := reservations.Reservation{
-			ID: id.Reservation(w.ids.Next()), ConversationID: w.talk.ID, VoyagerID: w.ada.ID, LocalID: w.ben.ID, CreatorID: w.ada.ID,
-			Title: s.title, Tokens: s.tokens, Date: begin, EndDate: begin.Add(time.Hour), Status: pending, CreatedAt: noon, UpdatedAt: noon,
+			ID: id.Reservation(w.ids.Next()), ConversationID: w.talk.ID, VoyagerID: w.ada.ID, LocalID: w.ben.ID,
+			CreatorID: w.ada.ID,
+			Title:     s.title, Tokens: s.tokens, Date: begin, EndDate: begin.Add(time.Hour), Status: pending,
+			CreatedAt: noon, UpdatedAt: noon,
 		}
 		errs = append(errs, tx.Reservations().Add(ctx, r))
 		for _, to := range s.path {
@@ -184,7 +196,8 @@ func (w *town) settle(ctx context.Context, tx ports.Tx, r reservations.Reservati
 
 func (w *town) moderation(ctx context.Context, tx ports.Tx) error {
 	report := moderation.Report{
-		ID: id.Report(w.ids.Next()), ReporterID: w.ada.ID, ReportedUserID: w.ben.ID, Reason: "rude", Status: moderation.Pending, CreatedAt: noon,
+		ID: id.Report(w.ids.Next()), ReporterID: w.ada.ID, ReportedUserID: w.ben.ID, Reason: "rude",
+		Status: moderation.Pending, CreatedAt: noon,
 	}
 	_, err := tx.Moderation().AddReport(ctx, report)
 	noted := report
@@ -195,11 +208,13 @@ func (w *town) moderation(ctx context.Context, tx ports.Tx) error {
 	report.Status, report.ReviewedBy, report.ReviewedAt = moderation.Resolved, w.cleo.ID, noon
 	_, err4 := tx.Moderation().ChangeReport(ctx, report, moderation.Pending)
 	record := moderation.AuditRecord{
-		ID: id.AuditRecord(w.ids.Next()), ActorID: w.cleo.ID, Action: moderation.ActionReportChanged, SubjectID: id.Subject(report.ID), CreatedAt: noon,
+		ID: id.AuditRecord(w.ids.Next()), ActorID: w.cleo.ID, Action: moderation.ActionReportChanged,
+		SubjectID: id.Subject(report.ID), CreatedAt: noon,
 	}
 	operator := record
 	operator.ID, operator.ActorID = id.AuditRecord(w.ids.Next()), id.User{}
-	return errors.Join(err, err2, err3, err4, tx.Moderation().AddAudit(ctx, record), tx.Moderation().AddAudit(ctx, operator),
+	return errors.Join(err, err2, err3, err4, tx.Moderation().AddAudit(ctx, record),
+		tx.Moderation().AddAudit(ctx, operator),
 		tx.Moderation().Block(ctx, moderation.Block{UserID: w.cleo.ID, BlockedUserID: w.ada.ID, CreatedAt: noon}))
 }
 
@@ -207,15 +222,17 @@ func (w *town) erasure(ctx context.Context, tx ports.Tx) error {
 	u := w.gone
 	u.Name, u.Email, u.Bio, u.IsActive, u.Erased = users.DeletedName, "", "", false, true
 	return errors.Join(tx.Users().Erase(ctx, u), w.ledger.Close(ctx, tx, u.ID, noon),
-		w.post(ctx, tx, u.ID, 3, tokens.Deposit, tokens.Metadata{})) // which leaves again
+		w.post(ctx, tx, u.ID, 3, tokens.Deposit, tokens.Metadata{})) // withdrawn again, as the wallet is closed
 }
 
 func (w *town) leftovers(ctx context.Context, tx ports.Tx) error {
-	record := idempotency.Record{Owner: w.ada.ID.String(), Key: "k", Fingerprint: w.hash(), Answer: []byte("{}"), CreatedAt: noon}
+	record := idempotency.Record{
+		Owner: w.ada.ID.String(), Key: "k", Fingerprint: w.hash(), Answer: []byte("{}"), CreatedAt: noon,
+	}
 	return errors.Join(tx.Idempotency().Save(ctx, record), tx.Marks().Mark(ctx, "demo", noon))
 }
 
-// rows are all rows of a store, free to be corrupted.
+// rows holds all rows of a store, so that tests can corrupt them.
 type rows map[*ports.Table][]ports.Row
 
 func (w *town) rows() rows {
@@ -256,7 +273,7 @@ func (s rows) Each(_ context.Context, table string) iter.Seq2[audit.Record, erro
 	}
 }
 
-// key sorts as the key of the row does; seq has few digits in these tests.
+// key returns a text that sorts like the key of the row, because seq has few digits in these tests.
 func key(table *ports.Table, row []any) string {
 	var b strings.Builder
 	for _, value := range row[:table.Key] {
@@ -269,13 +286,13 @@ func key(table *ports.Table, row []any) string {
 	return b.String()
 }
 
-// cells is one row, by the names of its columns.
+// cells is one row whose values are found by the names of their columns.
 type cells struct {
 	table *ports.Table
 	row   ports.Row
 }
 
-// where finds the first row, in the order of the key, that has a value in a column.
+// where returns the first row, in the order of the key, that has a value in a column.
 func (s rows) where(table *ports.Table, column string, value any) cells {
 	for _, row := range s[table] {
 		if c := (cells{table, row}); c.get(column) == value {
@@ -295,10 +312,12 @@ func (s rows) again(c cells, pairs ...any) {
 }
 
 func (s rows) drop(c cells) {
-	s[c.table] = slices.DeleteFunc(s[c.table], func(row ports.Row) bool { return key(c.table, row) == key(c.table, c.row) })
+	s[c.table] = slices.DeleteFunc(s[c.table], func(row ports.Row) bool {
+		return key(c.table, row) == key(c.table, c.row)
+	})
 }
 
-// set takes columns and values in turn.
+// set changes values of the row. pairs alternates between columns and values.
 func (c cells) set(pairs ...any) {
 	for pair := range slices.Chunk(pairs, 2) {
 		c.row[c.column(pair[0])] = pair[1]

@@ -11,17 +11,17 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// ForServices is the store as core/services sees it: what all services need.
+// ForServices returns the store that core/services uses, with all that the services need.
 func ForServices(s *Store) *uow.Store[services.Tx] {
 	return uow.Narrow(s, func(tx Tx) services.Tx { return recordsTx{tx} })
 }
 
-// ForAudit is the store as core/audit sees it.
+// ForAudit returns the store that core/audit uses.
 func ForAudit(s *Store) *uow.Store[audit.Tx] {
 	return uow.Narrow(s, func(tx Tx) audit.Tx { return recordsTx{tx} })
 }
 
-// recordsTx adds to a Tx what an audit reads: rows whose values have names.
+// recordsTx adds audit.Records to a Tx.
 type recordsTx struct{ Tx }
 
 func (tx recordsTx) Records() audit.Records { return records{tx.Rows()} }

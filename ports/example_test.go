@@ -13,12 +13,15 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// One store serves every domain, each through what it may touch, and can be audited as a whole.
+// This example uses one store for two domains, each through a narrowed store, and audits the whole
+// store.
 func Example() {
 	ctx := context.Background()
 	store := ports.NewStore(memory.New(), uow.Policy{})
 	ids := id.NewGenerator(nil)
-	ada := users.User{ID: id.User(ids.Next()), Name: "Ada", Email: "ada@example.org", Role: users.RoleUser, IsActive: true}
+	ada := users.User{
+		ID: id.User(ids.Next()), Name: "Ada", Email: "ada@example.org", Role: users.RoleUser, IsActive: true,
+	}
 
 	err := ports.ForUsers(store).Do(ctx, func(ctx context.Context, tx users.Tx) error {
 		if _, err := tx.Users().Add(ctx, ada, users.PasswordHash{}); err != nil {
@@ -29,7 +32,9 @@ func Example() {
 	fmt.Println("added:", err)
 
 	err = ports.ForTokens(store).Do(ctx, func(ctx context.Context, tx tokens.Tx) error {
-		_, err := tx.Tokens().Post(ctx, tokens.Entry{ID: id.Transaction(ids.Next()), UserID: ada.ID, Amount: 50, Type: tokens.SignupBonus})
+		_, err := tx.Tokens().Post(ctx, tokens.Entry{
+			ID: id.Transaction(ids.Next()), UserID: ada.ID, Amount: 50, Type: tokens.SignupBonus,
+		})
 		return err
 	})
 	fmt.Println("credited:", err)

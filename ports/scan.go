@@ -14,13 +14,14 @@ const (
 	scanImages = 4
 )
 
-// Scan returns the rows of a table in ascending order of its key: those after a key, or from the first
-// if after is nil. It reads at most page rows at a time; 0 means 500, and 4 of Attachments. Every scan of
-// the sequence reads the rows again.
+// Scan returns the rows of a table in ascending order of its key: those after a key, or from the
+// first if after is nil. It reads at most page rows at a time; 0 means 500, and 4 of Attachments.
+// Every scan of the sequence reads the rows again.
 //
-// It ends at the first error, which it returns with a nil Row: an error of Rows.Read, or one that says
-// that the store does not keep the promises of Read, which would make the scan wrong or endless. The caller
-// may keep and change the rows, but not the bytes of a []byte value before the scan has ended.
+// It ends at the first error, which it returns with a nil Row: an error of Rows.Read, or one that
+// says that the store does not keep the promises of Read, which would make the scan wrong or
+// endless. The caller may keep and change the rows, but not the bytes of a []byte value before the
+// scan has ended.
 func Scan(ctx context.Context, rows Rows, table *Table, after []any, page int) iter.Seq2[Row, error] {
 	switch {
 	case page > 0:
@@ -51,10 +52,11 @@ func Scan(ctx context.Context, rows Rows, table *Table, after []any, page int) i
 	}
 }
 
-// checkPage returns an error if Read returned too many rows, rows of another shape or the same page again.
+// checkPage returns an error if Read returned too many rows, rows of another shape or the same page
+// again.
 func checkPage(table *Table, got []Row, after []any, page int) error {
 	if len(got) > page {
-		return fmt.Errorf("the store returned %d rows, %d at most were asked for", len(got), page)
+		return fmt.Errorf("the store returned %d rows, but the limit was %d", len(got), page)
 	}
 	for _, row := range got {
 		if len(row) != len(table.Columns) {

@@ -34,7 +34,7 @@ func marks(t *testing.T, n int) *ports.Store {
 	return s
 }
 
-// spied are rows whose Read is watched, and changed.
+// spied calls a function for each Read, which may change the result.
 type spied struct {
 	ports.Rows
 	read func(after []any, limit int, rows []ports.Row) ([]ports.Row, error)
@@ -48,7 +48,7 @@ func (s spied) Read(ctx context.Context, table *ports.Table, after []any, limit 
 	return s.read(after, limit, rows)
 }
 
-// names drains a scan.
+// names returns the names of all marks of a scan.
 func names(scan iter.Seq2[ports.Row, error]) (all []string, err error) {
 	for row, err := range scan {
 		if err != nil {
@@ -80,11 +80,12 @@ func TestScan(t *testing.T) {
 				return rows, nil
 			}}
 			scan := ports.Scan(ctx, rows, ports.StoreMarks, test.after, test.page)
-			for range 2 { // the second scan is like the first
+			for range 2 { // the second scan returns the same rows
 				limits = nil
 				got, err := names(scan)
 				if err != nil || strings.Join(got, " ") != test.want || !slices.Equal(limits, test.limits) {
-					t.Errorf("of %d marks in pages of %d: %q in %v, %v", test.marks, test.page, got, limits, err)
+					t.Errorf("%d marks in pages of %d: got %q with the limits %v, error %v", test.marks, test.page,
+						got, limits, err)
 				}
 			}
 			return nil
@@ -103,13 +104,13 @@ func TestScanReadsNoMoreThanIsAskedFor(t *testing.T) {
 			return rows, nil
 		}}
 		for row := range ports.Scan(ctx, rows, ports.StoreMarks, nil, 2) {
-			clear(row) // which does not lose its place
+			clear(row) // the scan must keep its place
 			if reads == 2 {
 				break
 			}
 		}
 		if reads != 2 {
-			t.Errorf("it read %d pages", reads)
+			t.Errorf("the scan read %d pages", reads)
 		}
 		_, err := names(ports.Scan(ctx, rows, ports.Attachments, nil, 0))
 		return err
@@ -137,7 +138,7 @@ func TestScanEndsAtTheFirstError(t *testing.T) {
 				return append(rows, rows...), nil
 			}
 			return rows, nil
-		}, "the store returned 4 rows, 2 at most were asked for"},
+		}, "the store returned 4 rows, but the limit was 2"},
 		"rows of another shape": {func(after []any, _ int, rows []ports.Row) ([]ports.Row, error) {
 			if after != nil {
 				rows[1] = rows[1][:1]
@@ -171,16 +172,17 @@ func TestForAudit(t *testing.T) {
 				return err
 			}
 			if name, err := record.Value("name"); name != "1" || err != nil {
-				t.Errorf("the first mark is %v, %v", name, err)
+				t.Errorf("the first mark is %v, error %v", name, err)
 			}
-			if v, err := record.Value("colour"); v != nil || err == nil || err.Error() != "store_marks has no such column" {
-				t.Errorf("a column that does not exist: %v, %v", v, err)
+			v, err := record.Value("colour")
+			if v != nil || err == nil || err.Error() != "store_marks has no such column" {
+				t.Errorf("a column that does not exist: got %v, error %v", v, err)
 			}
 			break
 		}
 		for record, err := range tx.Records().Each(ctx, "unicorns") {
 			if record != nil || err == nil || err.Error() != "read unicorns: there is no such table" {
-				t.Errorf("a table that does not exist: %v, %v", record, err)
+				t.Errorf("a table that does not exist: got %v, error %v", record, err)
 			}
 		}
 		return nil

@@ -11,44 +11,44 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// Store is a unit of work's store over the union of all ports. The functions below give it to each
-// domain as the narrow store that its service takes.
+// Store runs units of work over all ports. The functions below narrow it to the store that the
+// service of each domain takes.
 type Store = uow.Store[Tx]
 
-// NewStore puts a store in front of a Storage; zero fields of the policy take the defaults.
+// NewStore returns a Store over a Storage. Zero fields of the policy take the defaults.
 func NewStore(s Storage, policy uow.Policy) *Store { return uow.NewStore(s, policy) }
 
-// ForIdempotency is the store as core/idempotency sees it.
+// ForIdempotency returns the store that core/idempotency uses.
 func ForIdempotency(s *Store) *uow.Store[idempotency.Tx] {
 	return uow.Narrow(s, func(tx Tx) idempotency.Tx { return tx })
 }
 
-// ForTokens is the store as core/tokens sees it.
+// ForTokens returns the store that core/tokens uses.
 func ForTokens(s *Store) *uow.Store[tokens.Tx] {
 	return uow.Narrow(s, func(tx Tx) tokens.Tx { return tx })
 }
 
-// ForUsers is the store as core/users sees it.
+// ForUsers returns the store that core/users uses.
 func ForUsers(s *Store) *uow.Store[users.Tx] {
 	return uow.Narrow(s, func(tx Tx) users.Tx { return tx })
 }
 
-// ForModeration is the store as core/moderation sees it.
+// ForModeration returns the store that core/moderation uses.
 func ForModeration(s *Store) *uow.Store[moderation.Tx] {
 	return uow.Narrow(s, func(tx Tx) moderation.Tx { return tx })
 }
 
-// ForMatching is the store as core/matching sees it.
+// ForMatching returns the store that core/matching uses.
 func ForMatching(s *Store) *uow.Store[matching.Tx] {
 	return uow.Narrow(s, func(tx Tx) matching.Tx { return tx })
 }
 
-// ForMessaging is the store as core/messaging sees it.
+// ForMessaging returns the store that core/messaging uses.
 func ForMessaging(s *Store) *uow.Store[messaging.Tx] {
 	return uow.Narrow(s, func(tx Tx) messaging.Tx { return tx })
 }
 
-// ForReservations is the store as core/reservations and core/privacy see it.
+// ForReservations returns the store that core/reservations and core/privacy use.
 func ForReservations(s *Store) *uow.Store[reservations.Tx] {
 	return uow.Narrow(s, func(tx Tx) reservations.Tx { return tx })
 }

@@ -40,7 +40,7 @@ var errUnimplemented = fault.New(fault.Unimplemented, string(fault.Unimplemented
 
 func unimplemented(method string) error { return fmt.Errorf("%s: %w", method, errUnimplemented) }
 
-// UnimplementedStorage is a Storage without any method of its own, for a store to embed.
+// UnimplementedStorage is a Storage whose methods return fault.Unimplemented.
 type UnimplementedStorage struct{}
 
 func (UnimplementedStorage) Run(context.Context, uow.Mode, func(context.Context, Tx) error) error {
@@ -62,7 +62,7 @@ func (UnimplementedTx) Reservations() reservations.Repository { return Unimpleme
 func (UnimplementedTx) Rows() Rows                            { return UnimplementedRows{} }
 func (UnimplementedTx) Marks() Marks                          { return UnimplementedMarks{} }
 
-// UnimplementedIdempotency is an idempotency.Repository without any method of its own, for a store to embed.
+// UnimplementedIdempotency is an idempotency.Repository whose methods return fault.Unimplemented.
 type UnimplementedIdempotency struct{}
 
 func (UnimplementedIdempotency) Claim(context.Context, string, idempotency.Key) (idempotency.Record, error) {
@@ -78,7 +78,7 @@ func (UnimplementedIdempotency) Purge(context.Context, time.Time, int) (int, err
 	return 0, unimplemented("idempotency.Repository.Purge")
 }
 
-// UnimplementedTokens is a tokens.Repository without any method of its own, for a store to embed.
+// UnimplementedTokens is a tokens.Repository whose methods return fault.Unimplemented.
 type UnimplementedTokens struct{}
 
 func (UnimplementedTokens) Open(context.Context, tokens.Wallet) error {
@@ -97,7 +97,7 @@ func (UnimplementedTokens) Transactions(context.Context, id.User, *int64, int) (
 	return nil, unimplemented("tokens.Repository.Transactions")
 }
 
-// UnimplementedUsers is a users.Repository without any method of its own, for a store to embed.
+// UnimplementedUsers is a users.Repository whose methods return fault.Unimplemented.
 type UnimplementedUsers struct{}
 
 func (UnimplementedUsers) Add(context.Context, users.User, users.PasswordHash) (bool, error) {
@@ -167,7 +167,7 @@ func (UnimplementedUsers) DropReset(context.Context, id.User) error {
 	return unimplemented("users.Repository.DropReset")
 }
 
-// UnimplementedModeration is a moderation.Repository without any method of its own, for a store to embed.
+// UnimplementedModeration is a moderation.Repository whose methods return fault.Unimplemented.
 type UnimplementedModeration struct{}
 
 func (UnimplementedModeration) AddReport(context.Context, moderation.Report) (bool, error) {
@@ -179,7 +179,9 @@ func (UnimplementedModeration) Report(context.Context, id.Report) (moderation.Re
 func (UnimplementedModeration) ChangeReport(context.Context, moderation.Report, moderation.Status) (bool, error) {
 	return false, unimplemented("moderation.Repository.ChangeReport")
 }
-func (UnimplementedModeration) Reports(context.Context, moderation.Status, *page.Moment, int) ([]moderation.Report, error) {
+func (UnimplementedModeration) Reports(
+	context.Context, moderation.Status, *page.Moment, int,
+) ([]moderation.Report, error) {
 	return nil, unimplemented("moderation.Repository.Reports")
 }
 func (UnimplementedModeration) ReportsBy(context.Context, id.User, *page.Moment, int) ([]moderation.Report, error) {
@@ -203,11 +205,13 @@ func (UnimplementedModeration) DropBlocks(context.Context, id.User) error {
 func (UnimplementedModeration) AddAudit(context.Context, moderation.AuditRecord) error {
 	return unimplemented("moderation.Repository.AddAudit")
 }
-func (UnimplementedModeration) Audits(context.Context, id.Subject, *page.Moment, int) ([]moderation.AuditRecord, error) {
+func (UnimplementedModeration) Audits(
+	context.Context, id.Subject, *page.Moment, int,
+) ([]moderation.AuditRecord, error) {
 	return nil, unimplemented("moderation.Repository.Audits")
 }
 
-// UnimplementedMatching is a matching.Repository without any method of its own, for a store to embed.
+// UnimplementedMatching is a matching.Repository whose methods return fault.Unimplemented.
 type UnimplementedMatching struct{}
 
 func (UnimplementedMatching) Profile(context.Context, id.User) (matching.Profile, []matching.Interest, error) {
@@ -225,7 +229,9 @@ func (UnimplementedMatching) Search(context.Context, matching.Query, *matching.R
 func (UnimplementedMatching) Interests(context.Context, ...id.Interest) ([]matching.Interest, error) {
 	return nil, unimplemented("matching.Repository.Interests")
 }
-func (UnimplementedMatching) AllInterests(context.Context, bool, *matching.NamePlace, int) ([]matching.Interest, error) {
+func (UnimplementedMatching) AllInterests(
+	context.Context, bool, *matching.NamePlace, int,
+) ([]matching.Interest, error) {
 	return nil, unimplemented("matching.Repository.AllInterests")
 }
 func (UnimplementedMatching) AddInterest(context.Context, matching.Interest) (bool, error) {
@@ -238,10 +244,12 @@ func (UnimplementedMatching) SaveInterest(context.Context, matching.Interest) (b
 	return false, unimplemented("matching.Repository.SaveInterest")
 }
 
-// UnimplementedMessaging is a messaging.Repository without any method of its own, for a store to embed.
+// UnimplementedMessaging is a messaging.Repository whose methods return fault.Unimplemented.
 type UnimplementedMessaging struct{}
 
-func (UnimplementedMessaging) OpenConversation(context.Context, messaging.Conversation) (messaging.Conversation, bool, error) {
+func (UnimplementedMessaging) OpenConversation(
+	context.Context, messaging.Conversation,
+) (messaging.Conversation, bool, error) {
 	return messaging.Conversation{}, false, unimplemented("messaging.Repository.OpenConversation")
 }
 func (UnimplementedMessaging) ConversationOf(context.Context, id.User, id.User) (messaging.Conversation, error) {
@@ -259,7 +267,9 @@ func (UnimplementedMessaging) AddMessage(context.Context, messaging.Message, *me
 func (UnimplementedMessaging) Message(context.Context, id.Message) (messaging.Message, error) {
 	return messaging.Message{}, unimplemented("messaging.Repository.Message")
 }
-func (UnimplementedMessaging) History(context.Context, id.Conversation, *page.Moment, int) (messaging.Standing, []messaging.Message, error) {
+func (UnimplementedMessaging) History(
+	context.Context, id.Conversation, *page.Moment, int,
+) (messaging.Standing, []messaging.Message, error) {
 	return messaging.Standing{}, nil, unimplemented("messaging.Repository.History")
 }
 func (UnimplementedMessaging) Attachment(context.Context, id.Message) (messaging.Attachment, error) {
@@ -275,7 +285,7 @@ func (UnimplementedMessaging) Overviews(context.Context, id.User, *page.Moment, 
 	return nil, unimplemented("messaging.Repository.Overviews")
 }
 
-// UnimplementedReservations is a reservations.Repository without any method of its own, for a store to embed.
+// UnimplementedReservations is a reservations.Repository whose methods return fault.Unimplemented.
 type UnimplementedReservations struct{}
 
 func (UnimplementedReservations) Add(context.Context, reservations.Reservation) error {
@@ -287,23 +297,29 @@ func (UnimplementedReservations) Reservation(context.Context, id.Reservation) (r
 func (UnimplementedReservations) Hold(context.Context, id.Reservation) (reservations.Reservation, error) {
 	return reservations.Reservation{}, unimplemented("reservations.Repository.Hold")
 }
-func (UnimplementedReservations) Move(context.Context, reservations.Reservation, reservations.Status, time.Time) (reservations.Moved, error) {
+func (UnimplementedReservations) Move(
+	context.Context, reservations.Reservation, reservations.Status, time.Time,
+) (reservations.Moved, error) {
 	return 0, unimplemented("reservations.Repository.Move")
 }
 func (UnimplementedReservations) Held(context.Context, id.User) (int64, error) {
 	return 0, unimplemented("reservations.Repository.Held")
 }
-func (UnimplementedReservations) InConversation(context.Context, id.Conversation, *page.Moment, int) ([]reservations.Reservation, error) {
+func (UnimplementedReservations) InConversation(
+	context.Context, id.Conversation, *page.Moment, int,
+) ([]reservations.Reservation, error) {
 	return nil, unimplemented("reservations.Repository.InConversation")
 }
-func (UnimplementedReservations) Of(context.Context, id.User, reservations.Status, *page.Moment, int) ([]reservations.Reservation, error) {
+func (UnimplementedReservations) Of(
+	context.Context, id.User, reservations.Status, *page.Moment, int,
+) ([]reservations.Reservation, error) {
 	return nil, unimplemented("reservations.Repository.Of")
 }
 func (UnimplementedReservations) Due(context.Context, time.Time, int) ([]id.Reservation, error) {
 	return nil, unimplemented("reservations.Repository.Due")
 }
 
-// UnimplementedRows is a Rows without any method of its own, for a store to embed.
+// UnimplementedRows is a Rows whose methods return fault.Unimplemented.
 type UnimplementedRows struct{}
 
 func (UnimplementedRows) Read(context.Context, *Table, []any, int) ([]Row, error) {
@@ -313,7 +329,7 @@ func (UnimplementedRows) Write(context.Context, *Table, []Row) error {
 	return unimplemented("ports.Rows.Write")
 }
 
-// UnimplementedMarks is a Marks without any method of its own, for a store to embed.
+// UnimplementedMarks is a Marks whose methods return fault.Unimplemented.
 type UnimplementedMarks struct{}
 
 func (UnimplementedMarks) Marked(context.Context, string) (time.Time, bool, error) {

@@ -26,7 +26,7 @@ func TestUnimplemented(t *testing.T) {
 }
 
 // everyMethodUnimplemented fails the test if a method does not return fault.Unimplemented with its
-// name, or a value beside it.
+// name, or returns a value with it.
 func everyMethodUnimplemented(t *testing.T, contract reflect.Type, v reflect.Value) {
 	t.Helper()
 	for i := range contract.NumMethod() {
@@ -47,13 +47,13 @@ func everyMethodUnimplemented(t *testing.T, contract reflect.Type, v reflect.Val
 		}
 		for _, result := range results[:len(results)-1] {
 			if !result.IsZero() {
-				t.Errorf("%s.%s returned %v beside its error", contract, method.Name, result)
+				t.Errorf("%s.%s returned %v with its error", contract, method.Name, result)
 			}
 		}
 	}
 }
 
-// accounts is the Tx of a store that reads accounts, and nothing else.
+// accounts is the Tx of a store that only reads accounts.
 type accounts struct {
 	ports.UnimplementedTx
 	users users.Repository
@@ -61,15 +61,15 @@ type accounts struct {
 
 func (tx accounts) Users() users.Repository { return tx.users }
 
-// begun is a users.Repository with one method; in a store of your own it would hold a transaction.
+// begun is a users.Repository with one method. In a real store it would hold a transaction.
 type begun struct{ ports.UnimplementedUsers }
 
 func (begun) User(_ context.Context, user id.User) (users.User, error) {
 	return users.User{ID: user, Name: "Ada"}, nil
 }
 
-// A store that is not complete embeds what it lacks. It compiles and runs; each method that is
-// missing returns an error with its name.
+// A store that is not complete embeds the unimplemented types. It compiles and runs. Each method
+// that it does not implement returns an error with its name.
 func ExampleUnimplementedTx() {
 	var tx ports.Tx = accounts{users: begun{}}
 

@@ -64,7 +64,7 @@ func New(store *uow.Store[Tx]) *Auditor { return &Auditor{store: store} }
 //	reservation_overlap      accepted reservations of one local do not overlap
 //	reservation_payment      payment, receipt and refund agree with the status
 //	wallet_user              every user has one wallet, and every wallet a user
-//	wallet_balance           a balance is at least 0, the sum of amounts and the last balance_after
+//	wallet_balance           a balance is the sum of amounts, the last balance_after, at least 0
 //	wallet_seq               a wallet's seq is the number of its transactions
 //	wallet_closed            the wallet of an erased user is closed and empty; others are open
 //	transaction_seq          seq counts 1, 2, 3 … in each wallet

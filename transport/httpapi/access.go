@@ -15,7 +15,7 @@ import (
 // bearer is the name of the security scheme.
 const bearer = "bearer"
 
-// anyone serves a route that needs no signing in.
+// anyone serves a route for callers who need not be signed in.
 func anyone[Req, Resp any](a *API, r kithttp.Route[Req, Resp], h func(context.Context, Req) (Resp, error)) {
 	r.Faults = slices.Concat(r.Faults, []fault.Kind{fault.TooManyRequests})
 	kithttp.Handle(a.server, r, h, kithttp.Gated(a.gate.Anyone))
@@ -28,7 +28,7 @@ func asUser[Req, Resp any](a *API, r kithttp.Route[Req, Resp], h func(context.Co
 	kithttp.Handle(a.server, r, withCaller(h), kithttp.Gated(a.gate.SignedIn))
 }
 
-// asAdmin serves a route for admins; more gates are asked after these.
+// asAdmin serves a route for admins. The gates in more run last.
 func asAdmin[Req, Resp any](a *API, r kithttp.Route[Req, Resp], h func(context.Context, users.Caller, Req) (Resp, error), more ...kithttp.Gate) {
 	r.Security = []string{bearer}
 	r.Faults = slices.Concat(r.Faults, []fault.Kind{fault.Forbidden, fault.TooManyRequests})
@@ -37,12 +37,12 @@ func asAdmin[Req, Resp any](a *API, r kithttp.Route[Req, Resp], h func(context.C
 
 func withCaller[Req, Resp any](h func(context.Context, users.Caller, Req) (Resp, error)) func(context.Context, Req) (Resp, error) {
 	return func(ctx context.Context, req Req) (Resp, error) {
-		caller, _ := edge.CallerFrom(ctx) // the gate has seen to it
+		caller, _ := edge.CallerFrom(ctx) // always present behind Gate.SignedIn
 		return h(ctx, caller, req)
 	}
 }
 
-// describeCall tells the gate what it needs of a request.
+// describeCall adds the edge.Call of the request to the context, for the gate.
 func (a *API) describeCall(ctx context.Context, r *http.Request) context.Context {
 	return edge.WithCall(ctx, edge.Call{
 		Operation: kithttp.RouteFrom(ctx).Name,
@@ -53,7 +53,8 @@ func (a *API) describeCall(ctx context.Context, r *http.Request) context.Context
 
 func peerAddress(r *http.Request) string { return edge.PeerAddress(r.RemoteAddr) }
 
-// bearerToken reads the one Authorization header that a request may have (RFC 6750), or returns "".
+// bearerToken returns the bearer token of a request (RFC 6750), or "" unless the request has
+// exactly one Authorization header, with that scheme.
 func bearerToken(r *http.Request) string {
 	given := r.Header.Values("Authorization")
 	if len(given) != 1 {

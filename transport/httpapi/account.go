@@ -11,11 +11,11 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// User is an account, as its owner and admins see it.
+// User is an account, as its owner and the admins see it.
 type User struct {
 	ID        id.User    `json:"id"`
 	Name      string     `json:"name"`
-	Email     *string    `json:"email" description:"Null of a person who erased their account."`
+	Email     *string    `json:"email" description:"Null if the account was erased."`
 	Bio       *string    `json:"bio"`
 	Location  *string    `json:"location"`
 	Role      users.Role `json:"role" enum:"user,admin"`
@@ -31,7 +31,7 @@ func userOf(u users.User) User {
 	}
 }
 
-// UserChange is what somebody changes of their own account.
+// UserChange is a change of the caller's own account.
 type UserChange struct {
 	Name     kithttp.Optional[string] `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"100"`
 	Bio      kithttp.Optional[string] `json:"bio,omitzero" maxLength:"2000"`
@@ -39,7 +39,7 @@ type UserChange struct {
 }
 
 type eraseMeRequest struct {
-	Password *string `json:"password,omitzero" format:"password" description:"Needed where the account has one."`
+	Password *string `json:"password,omitzero" format:"password" description:"Required if the account has a password."`
 }
 
 type changePasswordRequest struct {
@@ -51,22 +51,22 @@ var (
 	tagAccount = []string{"account"}
 
 	me = kithttp.Route[kithttp.None, User]{
-		Name: "me", Method: http.MethodGet, Path: "/v1/me", Summary: "Read one's own account", Tags: tagAccount,
+		Name: "me", Method: http.MethodGet, Path: "/v1/me", Summary: "Read your own account", Tags: tagAccount,
 	}
 	changeMe = kithttp.Route[UserChange, User]{
-		Name: "changeMe", Method: http.MethodPatch, Path: "/v1/me", Summary: "Change one's own account", Tags: tagAccount,
+		Name: "changeMe", Method: http.MethodPatch, Path: "/v1/me", Summary: "Change your own account", Tags: tagAccount,
 	}
 	eraseMe = kithttp.Route[eraseMeRequest, kithttp.None]{
 		Name: "eraseMe", Method: http.MethodDelete, Path: "/v1/me", OptionalBody: true,
-		Summary: "Erase one's own account, for good", Tags: tagAccount, Faults: []fault.Kind{fault.Conflict},
+		Summary: "Erase your own account permanently", Tags: tagAccount, Faults: []fault.Kind{fault.Conflict},
 	}
 	changePassword = kithttp.Route[changePasswordRequest, kithttp.None]{
 		Name: "changePassword", Method: http.MethodPut, Path: "/v1/me/password",
-		Summary: "Change one's password, and end all sessions", Tags: tagAccount,
+		Summary: "Change your password, and end all your sessions", Tags: tagAccount,
 	}
 	exportMe = kithttp.Route[kithttp.None, Export]{
 		Name: "exportMe", Method: http.MethodGet, Path: "/v1/me/export",
-		Summary: "Get everything that is kept about oneself", Tags: tagAccount,
+		Summary: "Get all data that is stored about you", Tags: tagAccount,
 	}
 )
 
@@ -99,7 +99,7 @@ func (a *API) changePassword(ctx context.Context, caller users.Caller, req chang
 }
 
 func (a *API) exportMe(ctx context.Context, caller users.Caller, _ kithttp.None) (Export, error) {
-	// One at a time: an export holds all of a person's images in memory.
+	// Exports run one at a time, because an export has all images of a user in memory.
 	select {
 	case a.exporting <- struct{}{}:
 		defer func() { <-a.exporting }()

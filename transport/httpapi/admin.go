@@ -26,7 +26,7 @@ type createInterestRequest struct {
 	InterestInput
 }
 
-// InterestChange is what an admin changes of an interest.
+// InterestChange is a change of an interest by an admin.
 type InterestChange struct {
 	Name     kithttp.Optional[string] `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"100"`
 	Icon     kithttp.Optional[string] `json:"icon,omitzero" maxLength:"200"`
@@ -38,10 +38,10 @@ type changeInterestRequest struct {
 	InterestChange
 }
 
-// AdminReport is a report with what admins alone see of it.
+// AdminReport is a report with the fields that only admins see.
 type AdminReport struct {
 	Report
-	ReviewedBy *id.User `json:"reviewed_by" description:"The admin who moved it last."`
+	ReviewedBy *id.User `json:"reviewed_by" description:"The admin who last changed the status."`
 	AdminNotes *string  `json:"admin_notes"`
 }
 
@@ -58,7 +58,7 @@ type adminReportRequest struct {
 	ID pathID `path:"id"`
 }
 
-// ReportChange is what an admin does to a report.
+// ReportChange is a change of a report by an admin.
 type ReportChange struct {
 	Status     kithttp.Optional[moderation.Status] `json:"status,omitzero" nullable:"false" enum:"reviewed,resolved,dismissed"`
 	AdminNotes kithttp.Optional[string]            `json:"admin_notes,omitzero" maxLength:"5000"`
@@ -69,12 +69,12 @@ type changeReportRequest struct {
 	ReportChange
 }
 
-// AuditRecord says which admin did what to whom, when and why.
+// AuditRecord is the record of an action of an admin: who did it, to what, when and why.
 type AuditRecord struct {
 	ID        id.AuditRecord     `json:"id"`
-	ActorID   *id.User           `json:"actor_id" description:"Null where the operator acted, at the machine."`
+	ActorID   *id.User           `json:"actor_id" description:"Null if the operator of the server acted."`
 	Action    moderation.Action  `json:"action"`
-	SubjectID id.Subject         `json:"subject_id" description:"The user, report or interest that it was done to."`
+	SubjectID id.Subject         `json:"subject_id" description:"The user, report or interest that the action changed."`
 	Reason    *string            `json:"reason"`
 	Details   moderation.Details `json:"details"`
 	CreatedAt Time               `json:"created_at"`
@@ -87,18 +87,18 @@ func auditRecordOf(r moderation.AuditRecord) AuditRecord {
 	}
 }
 
-// Verification is what an audit of the whole store found.
+// Verification is the result of an audit of the whole store.
 type Verification struct {
-	Wallets      int64       `json:"wallets" description:"How many there are."`
-	Transactions int64       `json:"transactions" description:"How many there are."`
+	Wallets      int64       `json:"wallets" description:"The number of wallets."`
+	Transactions int64       `json:"transactions" description:"The number of transactions."`
 	Held         int64       `json:"held" description:"The tokens that accepted reservations hold."`
 	Violations   []Violation `json:"violations"`
 }
 
-// Violation is one rule that the store breaks.
+// Violation is one violation of a rule by the store.
 type Violation struct {
 	Rule    string `json:"rule"`
-	Subject string `json:"subject" description:"The id of what breaks it, or empty for the store as a whole."`
+	Subject string `json:"subject" description:"The id of the record that breaks the rule, or empty for the whole store."`
 	Detail  string `json:"detail"`
 }
 
@@ -125,14 +125,14 @@ var (
 	}
 	changeReport = kithttp.Route[changeReportRequest, AdminReport]{
 		Name: "changeReport", Method: http.MethodPatch, Path: "/v1/admin/reports/{id}",
-		Summary: "Move a report on, or write notes to it", Tags: tagAdmin, Faults: []fault.Kind{fault.Conflict},
+		Summary: "Change the status or the notes of a report", Tags: tagAdmin, Faults: []fault.Kind{fault.Conflict},
 	}
 	auditTrail = kithttp.Route[Paging, Page[AuditRecord]]{
-		Name: "audit", Method: http.MethodGet, Path: "/v1/admin/audit", Summary: "List what admins did, newest first", Tags: tagAdmin,
+		Name: "audit", Method: http.MethodGet, Path: "/v1/admin/audit", Summary: "List the actions of admins, newest first", Tags: tagAdmin,
 	}
 	verifyLedger = kithttp.Route[kithttp.None, Verification]{
 		Name: "verifyLedger", Method: http.MethodGet, Path: "/v1/admin/ledger/verify",
-		Summary: "Check every rule on the whole store", Tags: tagAdmin,
+		Summary: "Check that the whole store follows every rule", Tags: tagAdmin,
 	}
 )
 

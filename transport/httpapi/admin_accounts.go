@@ -15,9 +15,9 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// AccountFilter chooses among accounts; what is left out chooses all.
+// AccountFilter selects accounts. The zero value of a field selects all.
 type AccountFilter struct {
-	Query    string     `query:"q" description:"A part of the name or address, without regard to case."`
+	Query    string     `query:"q" description:"A part of the name or the e-mail address, in any case."`
 	Role     users.Role `query:"role" enum:"user,admin"`
 	IsActive *bool      `query:"is_active"`
 }
@@ -31,7 +31,7 @@ type accountRequest struct {
 	ID pathID `path:"id"`
 }
 
-// AccountChange is what an admin does to an account.
+// AccountChange is a change of an account by an admin.
 type AccountChange struct {
 	Role     kithttp.Optional[users.Role] `json:"role,omitzero" nullable:"false" enum:"user,admin"`
 	IsActive kithttp.Optional[bool]       `json:"is_active,omitzero" nullable:"false"`
@@ -48,10 +48,10 @@ type accountTransactionsRequest struct {
 	Paging
 }
 
-// Adjustment is what an admin posts to somebody's wallet.
+// Adjustment is a transaction that an admin posts to a user's wallet.
 type Adjustment struct {
 	Type     tokens.Type      `json:"type" required:"true" enum:"ADMIN_ADJUSTMENT,PENALTY,BONUS,PURCHASE,DEPOSIT,WITHDRAWAL"`
-	Amount   int64            `json:"amount" required:"true" description:"Above 0 a credit, below 0 a debit. A penalty takes at most what is there."`
+	Amount   int64            `json:"amount" required:"true" description:"A credit if above 0, a debit if below 0. A penalty takes no more than the balance."`
 	Reason   string           `json:"reason" required:"true" minLength:"1" maxLength:"500"`
 	Metadata *tokens.Metadata `json:"metadata" description:"A JSON object of at most 4 KiB."`
 }
@@ -74,15 +74,15 @@ var (
 	}
 	changeAccount = kithttp.Route[changeAccountRequest, User]{
 		Name: "changeUser", Method: http.MethodPatch, Path: "/v1/admin/users/{id}",
-		Summary: "Give an account another role, deactivate or reactivate it", Tags: tagAdminAccounts, Faults: []fault.Kind{fault.Conflict},
+		Summary: "Change the role of an account, deactivate or reactivate it", Tags: tagAdminAccounts, Faults: []fault.Kind{fault.Conflict},
 	}
 	postTokens = kithttp.Route[postTokensRequest, Transaction]{
 		Name: "postTokens", Method: http.MethodPost, Path: "/v1/admin/users/{id}/transactions", Status: http.StatusCreated,
-		Summary: "Credit or debit somebody's wallet", Tags: tagAdminAccounts, Faults: []fault.Kind{fault.Conflict, fault.InsufficientTokens},
+		Summary: "Credit or debit a user's wallet", Tags: tagAdminAccounts, Faults: []fault.Kind{fault.Conflict, fault.InsufficientTokens},
 	}
 	accountTransactions = kithttp.Route[accountTransactionsRequest, Page[Transaction]]{
 		Name: "userTransactions", Method: http.MethodGet, Path: "/v1/admin/users/{id}/transactions",
-		Summary: "List the transactions of somebody's wallet, newest first", Tags: tagAdminAccounts,
+		Summary: "List the transactions of a user's wallet, newest first", Tags: tagAdminAccounts,
 	}
 )
 
@@ -94,8 +94,8 @@ func (a *API) serveAdminAccounts() {
 	asAdmin(a, accountTransactions, a.accountTransactions)
 }
 
-// notOneself refuses an admin who is the user of the path, as core does, but before the body is read: a
-// 403 comes before a refusal of the body.
+// notOneself refuses an admin who is the user in the path. Core refuses this too, but a 403 must
+// come before any refusal of the body.
 func notOneself(ctx context.Context) (context.Context, error) {
 	caller, _ := edge.CallerFrom(ctx)
 	var user id.User

@@ -14,34 +14,34 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// Options set how an API serves. The zero value of each field is a choice, too.
+// Options are the options of an API. The zero value of each field is valid.
 type Options struct {
-	Log     *slog.Logger                // of requests and of failures; nil: none
-	Ready   func(context.Context) error // asked by /readyz, an error is a 503; nil: always ready
-	Limits  edge.Limits                 // see edge.DefaultLimits; the zero value limits nobody
-	Version string                      // of the host, for the OpenAPI document
+	Log     *slog.Logger                // logs requests and failures; nil for no log
+	Ready   func(context.Context) error // called by /readyz, which returns a 503 for an error; nil if always ready
+	Limits  edge.Limits                 // see edge.DefaultLimits; the zero value sets no limits
+	Version string                      // the host's version, for the OpenAPI document
 
-	// Authenticator finds out who calls, by the bearer token of the request. Nil takes the Users
-	// service: access tokens with sessions.
+	// Authenticator identifies the caller by the bearer token of a request. If it is nil, the Users
+	// service does this, with access tokens that name a session.
 	Authenticator edge.Authenticator
 
-	// Cursors seals the cursors of lists. Nil takes edge.RandomCursors: cursors then work with this
-	// API only.
+	// Cursors makes and reads the cursors of lists. If it is nil, edge.RandomCursors is used, and
+	// cursors work with this API only.
 	Cursors *edge.Cursors
 
-	// ClientAddress returns the IP address from which a request comes, for the limit of requests
-	// without signing in. It runs once for every request of a route. Nil takes the peer's address,
-	// which behind a proxy is the proxy's.
+	// ClientAddress returns the IP address of the client, for the limit of requests that are not
+	// signed in. It runs once for every request of a route. If it is nil, the peer's address is
+	// used, which behind a proxy is that of the proxy.
 	ClientAddress func(*http.Request) string
 
-	// Middleware wraps the endpoint of every route; the first is the outermost. It runs when the
-	// request has been let in and decoded: it gets the decoded request, and edge.CallerFrom its
-	// context is the caller. See [kithttp.Handle].
+	// Middleware wraps the endpoint of every route. The first is the outermost. It runs when the
+	// request has been admitted and decoded: it gets the decoded request, and edge.CallerFrom
+	// returns the caller. See [kithttp.Handle].
 	Middleware []endpoint.Middleware
 }
 
-// API serves the whole HTTP face. It is an http.Handler, for many goroutines at once, that may be mounted
-// below a path with http.StripPrefix.
+// API is the HTTP API. It is an http.Handler, is safe for concurrent use, and may be mounted below
+// a path with http.StripPrefix.
 type API struct {
 	services      *services.Services
 	ready         func(context.Context) error
@@ -50,7 +50,7 @@ type API struct {
 	gate          *edge.Gate
 	cursors       *edge.Cursors
 	server        *kithttp.Server
-	exporting     chan struct{} // held by the one export under way
+	exporting     chan struct{} // a semaphore for one export at a time
 }
 
 // New returns an API of services that services.New made. It panics if one is missing.
@@ -101,16 +101,17 @@ func New(s *services.Services, o Options) *API {
 	return a
 }
 
-// Server is what the API's routes are added to. A host adds its own to it before the first request, as in
+// Server returns the server with the API's routes. A host may add its own routes before the first
+// request, as in
 //
 //	kithttp.Handle(api.Server(), route, handler, kithttp.Gated(api.Gate().SignedIn))
 func (a *API) Server() *kithttp.Server { return a.server }
 
-// Gate is asked before the API's routes, and may be asked before those of a host: [edge.Gate.Anyone] or
-// [edge.Gate.SignedIn], and after that [edge.AdminsOnly].
+// Gate returns the gate of the API's routes. A host may put it in front of its own routes, too:
+// [edge.Gate.Anyone] or [edge.Gate.SignedIn], which [edge.AdminsOnly] may follow.
 func (a *API) Gate() *edge.Gate { return a.gate }
 
-// logFailure writes to the log what went wrong on this side: the only place where the cause is told.
+// logFailure logs a failure of the server. Only the log has the cause; the response does not.
 func (a *API) logFailure(ctx context.Context, route kithttp.RouteInfo, err error) {
 	level := slog.LevelError
 	if errors.Is(err, fault.Unavailable) {

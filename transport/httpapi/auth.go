@@ -11,11 +11,11 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// SignUp is what a new person says of themselves.
+// SignUp is the data of a new account.
 type SignUp struct {
 	Name     string `json:"name" required:"true" minLength:"1" maxLength:"100" example:"Ada Lovelace"`
 	Email    string `json:"email" required:"true" format:"email" example:"ada@example.org"`
-	Password string `json:"password" required:"true" format:"password" minLength:"8" description:"8 characters or more, 72 bytes at most."`
+	Password string `json:"password" required:"true" format:"password" minLength:"8" description:"At least 8 characters, and at most 72 bytes."`
 }
 
 type signUpRequest struct {
@@ -37,17 +37,17 @@ type forgotPasswordRequest struct {
 }
 
 type resetPasswordRequest struct {
-	Token    string `json:"token" required:"true" description:"What was mailed."`
+	Token    string `json:"token" required:"true" description:"The secret from the mail."`
 	Password string `json:"password" required:"true" format:"password" minLength:"8"`
 }
 
-// SignedIn is what somebody gets who signs up, signs in or refreshes.
+// SignedIn is the response to a sign-up, a login and a refresh.
 type SignedIn struct {
 	User         User   `json:"user"`
 	AccessToken  string `json:"access_token" description:"For the header Authorization: Bearer."`
-	RefreshToken string `json:"refresh_token" description:"Works once, for new tokens."`
+	RefreshToken string `json:"refresh_token" description:"Can be exchanged for new tokens once."`
 	TokenType    string `json:"token_type" enum:"Bearer"`
-	ExpiresIn    int64  `json:"expires_in" description:"Seconds for which the access token works."`
+	ExpiresIn    int64  `json:"expires_in" description:"The lifetime of the access token in seconds."`
 }
 
 func signedInOf(s users.SignedIn) SignedIn {
@@ -62,7 +62,7 @@ var (
 
 	signUp = kithttp.Route[signUpRequest, SignedIn]{
 		Name: "signUp", Method: http.MethodPost, Path: "/v1/auth/signup", Status: http.StatusCreated,
-		Summary: "Make an account, with its wallet and bonus", Tags: tagAuth, Faults: []fault.Kind{fault.Unauthenticated, fault.Conflict},
+		Summary: "Create an account with a wallet and a bonus", Tags: tagAuth, Faults: []fault.Kind{fault.Unauthenticated, fault.Conflict},
 	}
 	logIn = kithttp.Route[logInRequest, SignedIn]{
 		Name: "logIn", Method: http.MethodPost, Path: "/v1/auth/login",
@@ -70,7 +70,7 @@ var (
 	}
 	refresh = kithttp.Route[refreshRequest, SignedIn]{
 		Name: "refresh", Method: http.MethodPost, Path: "/v1/auth/refresh",
-		Summary: "Trade a refresh token for new tokens; used twice, it ends its session", Tags: tagAuth, Faults: []fault.Kind{fault.Unauthenticated},
+		Summary: "Exchange a refresh token for new tokens; a second use ends the session", Tags: tagAuth, Faults: []fault.Kind{fault.Unauthenticated},
 	}
 	logOut = kithttp.Route[refreshRequest, kithttp.None]{
 		Name: "logOut", Method: http.MethodPost, Path: "/v1/auth/logout",
@@ -78,11 +78,11 @@ var (
 	}
 	forgotPassword = kithttp.Route[forgotPasswordRequest, kithttp.None]{
 		Name: "forgotPassword", Method: http.MethodPost, Path: "/v1/auth/password/forgot", Status: http.StatusAccepted,
-		Summary: "Mail what sets a new password, if there is such an account", Tags: tagAuth,
+		Summary: "Mail a secret for a new password, if the account exists", Tags: tagAuth,
 	}
 	resetPassword = kithttp.Route[resetPasswordRequest, kithttp.None]{
 		Name: "resetPassword", Method: http.MethodPost, Path: "/v1/auth/password/reset",
-		Summary: "Set a new password with what was mailed, and end all sessions", Tags: tagAuth,
+		Summary: "Set a new password with the mailed secret, and end all sessions", Tags: tagAuth,
 	}
 )
 
@@ -117,7 +117,7 @@ func (a *API) logOut(ctx context.Context, req refreshRequest) (kithttp.None, err
 func (a *API) forgotPassword(ctx context.Context, req forgotPasswordRequest) (kithttp.None, error) {
 	err := a.services.Users.ForgotPassword(ctx, req.Email)
 	if errors.Is(err, users.ErrNotMailed) {
-		a.logFailure(ctx, kithttp.RouteFrom(ctx), err) // and nothing more: it would tell that there is such an account
+		a.logFailure(ctx, kithttp.RouteFrom(ctx), err) // log only: an error would reveal that the account exists
 		err = nil
 	}
 	return kithttp.None{}, err

@@ -10,19 +10,20 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// Client calls an API elsewhere. It may be used by many goroutines.
+// Client calls an API over HTTP. It is safe for concurrent use.
 //
-// A refusal comes back as the failure that the server met: errors.Is(err, tokens.ErrTooFewTokens) holds as it
-// would beside the services, and so does errors.Is(err, fault.Conflict); see [kithttp.Call] for what else
-// may happen. Methods that take a key may be repeated with it, "" being none; so may those that only read.
+// An error of the server is returned as the same error that the services return, so errors.Is(err,
+// tokens.ErrTooFewTokens) and errors.Is(err, fault.Conflict) hold. For other errors see
+// [kithttp.Call]. A method with a key may be repeated with the same key; the key "" means no key.
+// Methods that only read may be repeated, too.
 type Client struct {
 	base string
 	opts []kithttp.ClientOption
 	http *kithttp.Client
 }
 
-// NewClient makes a client, which is nobody yet, of the server at base: an http or https URL, which may
-// have a path.
+// NewClient returns a client of the server at base, an http or https URL, which may have a path.
+// The client is not signed in; see [Client.As].
 func NewClient(base string, opts ...kithttp.ClientOption) (*Client, error) {
 	c, err := kithttp.NewClient(base, opts...)
 	if err != nil {
@@ -31,7 +32,7 @@ func NewClient(base string, opts ...kithttp.ClientOption) (*Client, error) {
 	return &Client{base: base, opts: opts, http: c}, nil
 }
 
-// As is the same client for whoever holds an access token; "" for nobody.
+// As returns a copy of the client that sends the access token, or no token if it is "".
 func (c *Client) As(accessToken string) *Client {
 	opts := slices.Clone(c.opts)
 	if accessToken != "" {
@@ -41,15 +42,15 @@ func (c *Client) As(accessToken string) *Client {
 	}
 	called, err := kithttp.NewClient(c.base, opts...)
 	if err != nil {
-		panic("httpapi: " + err.Error()) // the same was taken by NewClient
+		panic("httpapi: " + err.Error()) // NewClient has accepted the same arguments
 	}
 	return &Client{base: c.base, opts: c.opts, http: called}
 }
 
 func keyedBy(key idempotency.Key) keyed { return keyed{Key: keyHeader(key)} }
 
-// SignUp makes an account, with its wallet and bonus, and signs in. A repeat with the key and the right
-// password signs in again.
+// SignUp creates an account with a wallet and a bonus, and signs in. A repeat with the same key and
+// the right password signs in again.
 func (c *Client) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (SignedIn, error) {
 	return kithttp.Call(ctx, c.http, signUp, signUpRequest{keyedBy(key), in})
 }
@@ -59,7 +60,7 @@ func (c *Client) SignIn(ctx context.Context, email, password string) (SignedIn, 
 	return kithttp.Call(ctx, c.http, logIn, logInRequest{Email: email, Password: password})
 }
 
-// Refresh trades a refresh token for new tokens. Used twice, it ends its session.
+// Refresh exchanges a refresh token for new tokens. A second use of the token ends its session.
 func (c *Client) Refresh(ctx context.Context, refreshToken string) (SignedIn, error) {
 	return kithttp.Call(ctx, c.http, refresh, refreshRequest{refreshToken})
 }
@@ -70,13 +71,13 @@ func (c *Client) SignOut(ctx context.Context, refreshToken string) error {
 	return err
 }
 
-// ForgotPassword has a secret mailed that sets a new password, if there is such an account.
+// ForgotPassword makes the server mail a secret for a new password, if the account exists.
 func (c *Client) ForgotPassword(ctx context.Context, email string) error {
 	_, err := kithttp.Call(ctx, c.http, forgotPassword, forgotPasswordRequest{email})
 	return err
 }
 
-// ResetPassword sets a new password with what was mailed, and ends all sessions.
+// ResetPassword sets a new password with the mailed secret, and ends all sessions.
 func (c *Client) ResetPassword(ctx context.Context, token, password string) error {
 	_, err := kithttp.Call(ctx, c.http, resetPassword, resetPasswordRequest{Token: token, Password: password})
 	return err
@@ -92,7 +93,7 @@ func (c *Client) ChangeMe(ctx context.Context, in UserChange) (User, error) {
 	return kithttp.Call(ctx, c.http, changeMe, in)
 }
 
-// EraseMe erases the caller's account, for good; the password is "" where the account has none.
+// EraseMe erases the caller's account permanently. The password is "" if the account has none.
 func (c *Client) EraseMe(ctx context.Context, password string) error {
 	_, err := kithttp.Call(ctx, c.http, eraseMe, eraseMeRequest{orNull(password)})
 	return err
@@ -104,7 +105,7 @@ func (c *Client) ChangePassword(ctx context.Context, current, password string) e
 	return err
 }
 
-// ExportMe gets everything that is kept about the caller.
+// ExportMe returns all data that is stored about the caller.
 func (c *Client) ExportMe(ctx context.Context) (Export, error) {
 	return kithttp.Call(ctx, c.http, exportMe, kithttp.None{})
 }
@@ -124,12 +125,12 @@ func (c *Client) Interests(ctx context.Context, p Paging) (Page[Interest], error
 	return kithttp.Call(ctx, c.http, interests, p)
 }
 
-// Profile reads what the caller may see of somebody's profile.
+// Profile reads the part of a user's profile that the caller may see.
 func (c *Client) Profile(ctx context.Context, user id.User) (PublicProfile, error) {
 	return kithttp.Call(ctx, c.http, profile, profileRequest{pathID(user)})
 }
 
-// Matches searches for people, those who share most interests with the caller first.
+// Matches searches for people. Those who share the most interests with the caller come first.
 func (c *Client) Matches(ctx context.Context, s Search, p Paging) (Page[Match], error) {
 	return kithttp.Call(ctx, c.http, matches, matchesRequest{s, p})
 }
@@ -144,41 +145,41 @@ func (c *Client) Transactions(ctx context.Context, p Paging) (Page[Transaction],
 	return kithttp.Call(ctx, c.http, transactions, p)
 }
 
-// Report reports somebody.
+// Report reports a user.
 func (c *Client) Report(ctx context.Context, in Complaint, key idempotency.Key) (Report, error) {
 	return kithttp.Call(ctx, c.http, report, reportRequest{keyedBy(key), in})
 }
 
-// Blocks lists whom the caller blocks, newest first.
+// Blocks lists the caller's blocks, newest first.
 func (c *Client) Blocks(ctx context.Context, p Paging) (Page[Block], error) {
 	return kithttp.Call(ctx, c.http, blocks, p)
 }
 
-// Block keeps somebody away from the caller. It may run more than once.
+// Block blocks a user for the caller. It may run more than once.
 func (c *Client) Block(ctx context.Context, user id.User) error {
 	_, err := kithttp.Call(ctx, c.http, block, blockRequest{user})
 	return err
 }
 
-// Unblock takes a block back. It may run more than once.
+// Unblock removes a block of the caller. It may run more than once.
 func (c *Client) Unblock(ctx context.Context, user id.User) error {
 	_, err := kithttp.Call(ctx, c.http, unblock, blockRequest{user})
 	return err
 }
 
-// Healthy returns nil while the server runs.
+// Healthy returns nil if the server runs.
 func (c *Client) Healthy(ctx context.Context) error {
 	_, err := kithttp.Call(ctx, c.http, healthz, kithttp.None{})
 	return err
 }
 
-// Ready returns nil while the server can do its work, and ErrNotReady while it cannot.
+// Ready returns nil if the server can serve requests, and ErrNotReady if it cannot.
 func (c *Client) Ready(ctx context.Context) error {
 	_, err := kithttp.Call(ctx, c.http, readyz, kithttp.None{})
 	return err
 }
 
-// OpenAPI gets the OpenAPI document.
+// OpenAPI returns the OpenAPI document.
 func (c *Client) OpenAPI(ctx context.Context) ([]byte, error) {
 	b, err := kithttp.Call(ctx, c.http, openAPI, kithttp.None{})
 	return b.Body, err

@@ -9,7 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// The methods of this file are for admins: to others they return users.ErrAdminsOnly.
+// The methods of this file are for admins. For other callers they return users.ErrAdminsOnly.
 
 // Users lists accounts, newest first.
 func (c *Client) Users(ctx context.Context, f AccountFilter, p Paging) (Page[User], error) {
@@ -21,17 +21,18 @@ func (c *Client) User(ctx context.Context, user id.User) (User, error) {
 	return kithttp.Call(ctx, c.http, account, accountRequest{pathID(user)})
 }
 
-// ChangeUser gives an account another role, deactivates or reactivates it. It may run more than once.
+// ChangeUser changes the role of an account, deactivates or reactivates it. It may run more than
+// once.
 func (c *Client) ChangeUser(ctx context.Context, user id.User, in AccountChange) (User, error) {
 	return kithttp.Call(ctx, c.http, changeAccount, changeAccountRequest{pathID(user), in})
 }
 
-// PostTokens credits or debits somebody's wallet.
+// PostTokens credits or debits a user's wallet.
 func (c *Client) PostTokens(ctx context.Context, user id.User, in Adjustment, key idempotency.Key) (Transaction, error) {
 	return kithttp.Call(ctx, c.http, postTokens, postTokensRequest{pathID(user), keyedBy(key), in})
 }
 
-// UserTransactions lists the transactions of somebody's wallet, newest first.
+// UserTransactions lists the transactions of a user's wallet, newest first.
 func (c *Client) UserTransactions(ctx context.Context, user id.User, p Paging) (Page[Transaction], error) {
 	return kithttp.Call(ctx, c.http, accountTransactions, accountTransactionsRequest{pathID(user), p})
 }
@@ -51,7 +52,7 @@ func (c *Client) ChangeInterest(ctx context.Context, interest id.Interest, in In
 	return kithttp.Call(ctx, c.http, changeInterest, changeInterestRequest{pathID(interest), in})
 }
 
-// Reports lists the reports of one status, or ("") of all, oldest first.
+// Reports lists the reports with a status, or all reports if it is "", oldest first.
 func (c *Client) Reports(ctx context.Context, status moderation.Status, p Paging) (Page[AdminReport], error) {
 	return kithttp.Call(ctx, c.http, adminReports, adminReportsRequest{status, p})
 }
@@ -61,17 +62,17 @@ func (c *Client) ReportByID(ctx context.Context, report id.Report) (AdminReport,
 	return kithttp.Call(ctx, c.http, adminReport, adminReportRequest{pathID(report)})
 }
 
-// ChangeReport moves a report on, or writes notes to it.
+// ChangeReport changes the status or the notes of a report.
 func (c *Client) ChangeReport(ctx context.Context, report id.Report, in ReportChange) (AdminReport, error) {
 	return kithttp.Call(ctx, c.http, changeReport, changeReportRequest{pathID(report), in})
 }
 
-// Audit lists what admins did, newest first.
+// Audit lists the actions of admins, newest first.
 func (c *Client) Audit(ctx context.Context, p Paging) (Page[AuditRecord], error) {
 	return kithttp.Call(ctx, c.http, auditTrail, p)
 }
 
-// VerifyLedger checks every rule on the whole store.
+// VerifyLedger checks that the whole store follows every rule.
 func (c *Client) VerifyLedger(ctx context.Context) (Verification, error) {
 	return kithttp.Call(ctx, c.http, verifyLedger, kithttp.None{})
 }

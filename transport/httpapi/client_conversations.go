@@ -9,8 +9,8 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// OpenConversation opens a conversation with a local, whose voyager is the caller, or gets the one that is
-// there.
+// OpenConversation opens a conversation of the caller, as the voyager, with a local. It returns the
+// existing one if there is one.
 func (c *Client) OpenConversation(ctx context.Context, local id.User, key idempotency.Key) (Conversation, error) {
 	o, err := kithttp.Call(ctx, c.http, openConversation, openConversationRequest{keyedBy(key), local})
 	return o.Conversation, err
@@ -26,7 +26,7 @@ func (c *Client) Conversation(ctx context.Context, of id.Conversation) (Conversa
 	return kithttp.Call(ctx, c.http, conversation, conversationRequest{pathID(of)})
 }
 
-// Send sends a message, which the caller pays for.
+// Send sends a message. The caller pays for it.
 func (c *Client) Send(ctx context.Context, to id.Conversation, d Draft, key idempotency.Key) (Message, error) {
 	return kithttp.Call(ctx, c.http, send, sendRequest{pathID(to), keyedBy(key), d})
 }
@@ -36,18 +36,19 @@ func (c *Client) Messages(ctx context.Context, of id.Conversation, p Paging) (Pa
 	return kithttp.Call(ctx, c.http, messages, messagesRequest{pathID(of), p})
 }
 
-// Read marks the other's messages as read, up to and with one, and says how many were unread.
+// Read marks the messages of the other participant up to and including upTo as read. It returns how
+// many of them were unread.
 func (c *Client) Read(ctx context.Context, in id.Conversation, upTo id.Message, key idempotency.Key) (int, error) {
 	m, err := kithttp.Call(ctx, c.http, markRead, readRequest{pathID(in), keyedBy(key), upTo})
 	return m.Marked, err
 }
 
-// Attachment gets the image of a message.
+// Attachment returns the image of a message.
 func (c *Client) Attachment(ctx context.Context, of id.Message) (kithttp.Blob, error) {
 	return kithttp.Call(ctx, c.http, attachment, attachmentRequest{pathID(of)})
 }
 
-// Propose proposes an activity to the other of a conversation.
+// Propose proposes an activity to the other participant of a conversation.
 func (c *Client) Propose(ctx context.Context, in id.Conversation, p Proposal, key idempotency.Key) (Reservation, error) {
 	return kithttp.Call(ctx, c.http, propose, proposeRequest{pathID(in), keyedBy(key), p})
 }
@@ -57,7 +58,8 @@ func (c *Client) ConversationReservations(ctx context.Context, of id.Conversatio
 	return kithttp.Call(ctx, c.http, conversationReservations, conversationReservationsRequest{pathID(of), p})
 }
 
-// Reservations lists the caller's reservations of one status, or ("") of all, newest first.
+// Reservations lists the caller's reservations with a status, or all of them if it is "", newest
+// first.
 func (c *Client) Reservations(ctx context.Context, status reservations.Status, p Paging) (Page[Reservation], error) {
 	return kithttp.Call(ctx, c.http, myReservations, reservationsRequest{status, p})
 }
@@ -67,17 +69,17 @@ func (c *Client) Reservation(ctx context.Context, of id.Reservation) (Reservatio
 	return kithttp.Call(ctx, c.http, reservation, reservationRequest{pathID(of)})
 }
 
-// Accept accepts what the other proposed: the voyager pays.
+// Accept accepts a proposal of the other participant. The voyager pays.
 func (c *Client) Accept(ctx context.Context, of id.Reservation, key idempotency.Key) (Reservation, error) {
 	return kithttp.Call(ctx, c.http, accept, moveRequest{pathID(of), keyedBy(key)})
 }
 
-// Decline declines what the other proposed.
+// Decline declines a proposal of the other participant.
 func (c *Client) Decline(ctx context.Context, of id.Reservation, key idempotency.Key) (Reservation, error) {
 	return kithttp.Call(ctx, c.http, decline, moveRequest{pathID(of), keyedBy(key)})
 }
 
-// Cancel withdraws what the caller proposed, or cancels what was accepted, with a refund.
+// Cancel withdraws a proposal of the caller, or cancels an accepted reservation with a refund.
 func (c *Client) Cancel(ctx context.Context, of id.Reservation, key idempotency.Key) (Reservation, error) {
 	return kithttp.Call(ctx, c.http, cancel, moveRequest{pathID(of), keyedBy(key)})
 }

@@ -1,9 +1,10 @@
-// Package httpapi is Cicerone over HTTP: the routes, what travels over them, and a Go client of them.
+// Package httpapi is the HTTP API of Cicerone: its routes, the types of their JSON, and a Go
+// client.
 //
-// Each file holds one domain: its wire types, its routes and its handlers. A route is a variable of
-// package kithttp; [New] serves it, [Client] calls it, and /openapi.json describes it.
+// Each file has one domain: its wire types, its routes and its handlers. Each route is a variable,
+// a kithttp.Route. [New] serves it, [Client] calls it, and /openapi.json describes it.
 //
-// The wire types carry the names of the wire and nothing else. In answers, what may be empty and is
-// comes as null. In requests, null, an empty text and an absent field mean the same for what may be
-// empty, but in a PATCH an absent field stays as it is.
+// In responses, an optional field without a value is null. In requests, null, an empty text and an
+// absent field mean the same for an optional field, except in a PATCH, where an absent field keeps
+// its value.
 package httpapi

@@ -23,13 +23,14 @@ var (
 	docsScript []byte
 )
 
-// docsPolicy lets the page load and call this server alone. The styles within are those that Swagger UI's
-// drawings carry.
+// docsPolicy allows the page to load from and to call this server only. Inline styles are allowed
+// because the drawings of Swagger UI have them.
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
 	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// serveDocs serves the OpenAPI document, made at the first request of all the routes that there are by then,
-// and a page that shows it: its assets are in the program, and it fetches nothing from outside.
+// serveDocs serves the OpenAPI document and a page that shows it. The document is made at the first
+// request, so it has the routes that a host has added. The assets of the page are embedded, and it
+// loads nothing from other servers.
 func (a *API) serveDocs() {
 	document := sync.OnceValues(a.server.OpenAPI)
 	anyone(a, openAPI, func(context.Context, kithttp.None) (kithttp.Blob, error) {
@@ -39,7 +40,7 @@ func (a *API) serveDocs() {
 	a.server.HandleHTTP("GET /docs", docsFile("text/html; charset=utf-8", docsPage))
 	a.server.HandleHTTP("GET /docs/page.js", docsFile("text/javascript; charset=utf-8", docsScript))
 	a.server.HandleHTTP("GET /docs/{$}", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Location", "../docs") // which http.Redirect would turn absolute, and so wrong below a path
+		w.Header().Set("Location", "../docs") // http.Redirect makes it absolute, which is wrong below a path
 		w.WriteHeader(http.StatusMovedPermanently)
 	}))
 	assets := v5emb.New("Cicerone", "openapi.json", "/docs")

@@ -11,7 +11,7 @@ import (
 
 const requestIDHeader = "X-Request-Id"
 
-// ServeHTTP answers a request, gives it an id, and writes a line about it to the log.
+// ServeHTTP serves a request. It gives the request an id, and logs one line about it.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
 	requestID := requestIDOf(r)
@@ -28,7 +28,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.log.LogAttrs(r.Context(), slog.LevelInfo, "request",
 			slog.String("request_id", requestID),
 			slog.String("method", r.Method),
-			slog.String("route", r.Pattern), // as it was found; "" for an unknown path, which may hold anything
+			slog.String("route", r.Pattern), // not the path, which may have anything in it; "" if it is unknown
 			slog.Int("status", recorded.status),
 			slog.Duration("duration", time.Since(begun)))
 	}()
@@ -37,9 +37,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 type requestIDKey struct{}
 
-// RequestID is the id of the request under way, as its answer and the log have it: that of its
-// X-Request-Id header where it has one of 1 to 128 visible ASCII characters, else a new one. It is "" outside
-// of a request.
+// RequestID returns the id of the current request, which its response and the log have, too. It is
+// the value of the header X-Request-Id if that has 1 to 128 visible ASCII characters, and otherwise
+// a new one. RequestID returns "" if ctx has no request.
 func RequestID(ctx context.Context) string {
 	requestID, _ := ctx.Value(requestIDKey{}).(string)
 	return requestID
@@ -54,14 +54,14 @@ func requestIDOf(r *http.Request) string {
 	return given
 }
 
-// recorder remembers the status that was answered.
+// recorder is a response writer that records the status of the response.
 type recorder struct {
 	http.ResponseWriter
 	status int
 }
 
 func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 && status >= 200 { // those below go before the answer
+	if r.status == 0 && status >= 200 { // a 1xx status is not final
 		r.status = status
 	}
 	r.ResponseWriter.WriteHeader(status)
@@ -74,5 +74,5 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return r.ResponseWriter.Write(b)
 }
 
-// Unwrap lets http.ResponseController reach what is recorded.
+// Unwrap gives http.ResponseController access to the underlying response writer.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

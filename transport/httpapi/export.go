@@ -10,7 +10,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// Export is everything that is kept about a person. It holds no secrets.
+// Export is all data that is stored about a user, without secrets.
 type Export struct {
 	MadeAt        Time                   `json:"made_at"`
 	User          User                   `json:"user"`
@@ -19,18 +19,18 @@ type Export struct {
 	Transactions  []Transaction          `json:"transactions"`
 	Conversations []ExportedConversation `json:"conversations"`
 	Reservations  []Reservation          `json:"reservations"`
-	Reports       []Report               `json:"reports" description:"Those that the person filed."`
+	Reports       []Report               `json:"reports" description:"The reports that the user filed."`
 	Blocks        []Block                `json:"blocks"`
 	Sessions      []Session              `json:"sessions"`
-	Sanctions     []Sanction             `json:"sanctions" description:"What admins did to the account."`
+	Sanctions     []Sanction             `json:"sanctions" description:"The actions of admins on the account."`
 }
 
-// Headers makes a browser save the document instead of showing it.
+// Headers returns a header that makes browsers save the document instead of showing it.
 func (Export) Headers() http.Header {
 	return http.Header{"Content-Disposition": {`attachment; filename="cicerone-export.json"`}}
 }
 
-// ExportedConversation is a conversation with all its messages, whose attachments are data URLs.
+// ExportedConversation is a conversation with all its messages. Their attachments are data URLs.
 type ExportedConversation struct {
 	ID        id.Conversation `json:"id"`
 	VoyagerID id.User         `json:"voyager_id"`
@@ -40,14 +40,14 @@ type ExportedConversation struct {
 	Messages  []Message       `json:"messages"`
 }
 
-// Session is a device that was signed in.
+// Session is a session of the user, one for each sign-in.
 type Session struct {
 	ID        id.Session `json:"id"`
 	CreatedAt Time       `json:"created_at"`
 	RevokedAt *Time      `json:"revoked_at"`
 }
 
-// Sanction is something that an admin did to an account.
+// Sanction is an action of an admin on an account.
 type Sanction struct {
 	ID        id.AuditRecord     `json:"id"`
 	Action    moderation.Action  `json:"action"`

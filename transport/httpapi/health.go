@@ -8,27 +8,27 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// Health is what a server says of itself while it is well.
+// Health is the response of a server that is healthy or ready.
 type Health struct {
 	Status string `json:"status" enum:"ok"`
 }
 
-// ErrNotReady is a server that cannot do its work at present.
+// ErrNotReady is returned by a server that cannot serve requests at present.
 var ErrNotReady = fault.New(fault.Unavailable, "not_ready", "the server is not ready")
 
 var (
 	tagHealth = []string{"operations"}
 
 	healthz = kithttp.Route[kithttp.None, Health]{
-		Name: "healthz", Method: http.MethodGet, Path: "/healthz", Summary: "Whether the server runs", Tags: tagHealth,
+		Name: "healthz", Method: http.MethodGet, Path: "/healthz", Summary: "Check that the server runs", Tags: tagHealth,
 	}
 	readyz = kithttp.Route[kithttp.None, Health]{
-		Name: "readyz", Method: http.MethodGet, Path: "/readyz", Summary: "Whether the server can do its work",
+		Name: "readyz", Method: http.MethodGet, Path: "/readyz", Summary: "Check that the server can serve requests",
 		Tags: tagHealth, Faults: []fault.Kind{fault.Unavailable},
 	}
 )
 
-// serveHealth limits nobody: who asks is whoever runs the server.
+// serveHealth adds the health routes. They have no limits, because the operator's tools call them.
 func (a *API) serveHealth() {
 	kithttp.Handle(a.server, healthz, func(context.Context, kithttp.None) (Health, error) {
 		return Health{Status: "ok"}, nil

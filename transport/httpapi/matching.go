@@ -13,7 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// Interest is something people may have in common.
+// Interest is an interest that people may share.
 type Interest struct {
 	ID       id.Interest `json:"id"`
 	Name     string      `json:"name"`
@@ -25,9 +25,9 @@ func interestOf(i matching.Interest) Interest {
 	return Interest{ID: i.ID, Name: i.Name, Icon: orNull(i.Icon), IsActive: i.IsActive}
 }
 
-// Profile is somebody's own profile.
+// Profile is a profile, as its owner sees it.
 type Profile struct {
-	ID           *id.Profile `json:"id" description:"Null where none was ever saved."`
+	ID           *id.Profile `json:"id" description:"Null if the profile was never saved."`
 	UserID       id.User     `json:"user_id"`
 	FirstName    *string     `json:"first_name"`
 	LastName     *string     `json:"last_name" description:"Never shown to others."`
@@ -50,7 +50,7 @@ func profileOf(p matching.Portrait) Profile {
 	}
 }
 
-// PublicProfile is what others see of a profile.
+// PublicProfile is a profile, as other users see it.
 type PublicProfile struct {
 	ID           *id.Profile `json:"id"`
 	UserID       id.User     `json:"user_id"`
@@ -61,7 +61,7 @@ type PublicProfile struct {
 	City         *string     `json:"city"`
 	ImageURL     *string     `json:"image_url"`
 	IsSearchable bool        `json:"is_searchable"`
-	Interests    []Interest  `json:"interests,omitzero" description:"Absent in a match, which names those that are shared."`
+	Interests    []Interest  `json:"interests,omitzero" description:"Absent in a match, which has the shared interests."`
 }
 
 func publicProfileOf(p matching.Profile) PublicProfile {
@@ -72,7 +72,7 @@ func publicProfileOf(p matching.Profile) PublicProfile {
 	}
 }
 
-// ProfileInput replaces a profile as a whole.
+// ProfileInput replaces a whole profile.
 type ProfileInput struct {
 	FirstName    *string        `json:"first_name" maxLength:"100"`
 	LastName     *string        `json:"last_name" maxLength:"100"`
@@ -85,11 +85,11 @@ type ProfileInput struct {
 	InterestIDs  *[]id.Interest `json:"interest_ids" maxItems:"50" description:"Active interests only."`
 }
 
-// Search says whom somebody looks for; what is left out asks for nothing.
+// Search selects profiles. The zero value of a field selects all.
 type Search struct {
-	Country     string        `query:"country" description:"Without regard to case."`
-	City        string        `query:"city" description:"Without regard to case."`
-	InterestIDs []id.Interest `query:"interest_id" description:"Any of them."`
+	Country     string        `query:"country" description:"In any case."`
+	City        string        `query:"city" description:"In any case."`
+	InterestIDs []id.Interest `query:"interest_id" description:"The profile has at least one of them."`
 	MinAge      *int          `query:"min_age" minimum:"18" maximum:"120"`
 	MaxAge      *int          `query:"max_age" minimum:"18" maximum:"120"`
 }
@@ -99,11 +99,11 @@ type matchesRequest struct {
 	Paging
 }
 
-// Match is somebody that a search found.
+// Match is one result of a search.
 type Match struct {
 	Profile         PublicProfile `json:"profile"`
 	SharedInterests []Interest    `json:"shared_interests"`
-	Score           int           `json:"score" description:"How many interests are shared."`
+	Score           int           `json:"score" description:"The number of shared interests."`
 }
 
 func matchOf(m matching.Match) Match {
@@ -118,21 +118,21 @@ var (
 	tagMatching = []string{"profiles and matches"}
 
 	myProfile = kithttp.Route[kithttp.None, Profile]{
-		Name: "myProfile", Method: http.MethodGet, Path: "/v1/me/profile", Summary: "Read one's own profile", Tags: tagMatching,
+		Name: "myProfile", Method: http.MethodGet, Path: "/v1/me/profile", Summary: "Read your own profile", Tags: tagMatching,
 	}
 	saveProfile = kithttp.Route[ProfileInput, Profile]{
-		Name: "saveProfile", Method: http.MethodPut, Path: "/v1/me/profile", Summary: "Replace one's own profile", Tags: tagMatching,
+		Name: "saveProfile", Method: http.MethodPut, Path: "/v1/me/profile", Summary: "Replace your own profile", Tags: tagMatching,
 	}
 	interests = kithttp.Route[Paging, Page[Interest]]{
 		Name: "interests", Method: http.MethodGet, Path: "/v1/interests", Summary: "List the active interests by name", Tags: tagMatching,
 	}
 	profile = kithttp.Route[profileRequest, PublicProfile]{
 		Name: "profile", Method: http.MethodGet, Path: "/v1/profiles/{user_id}",
-		Summary: "Read what others see of a profile", Tags: tagMatching,
+		Summary: "Read a profile as other users see it", Tags: tagMatching,
 	}
 	matches = kithttp.Route[matchesRequest, Page[Match]]{
 		Name: "matches", Method: http.MethodGet, Path: "/v1/matches",
-		Summary: "Search for people, those who share most interests first", Tags: tagMatching,
+		Summary: "Search for people; those who share the most interests come first", Tags: tagMatching,
 	}
 )
 
@@ -166,7 +166,7 @@ type givenAge struct {
 	age   *int
 }
 
-// checkAges refuses a zero that was given: to the core it means that nothing was.
+// checkAges refuses a given age of 0, which in core means that no age is given.
 func checkAges(given ...givenAge) error {
 	var f fault.Fields
 	for _, g := range given {

@@ -20,10 +20,10 @@ type Conversation struct {
 	CreatedAt   Time            `json:"created_at"`
 	Other       Person          `json:"other"`
 	LastMessage *Message        `json:"last_message"`
-	UnreadCount int             `json:"unread_count" description:"How many messages of the other are unread."`
+	UnreadCount int             `json:"unread_count" description:"The number of unread messages of the other participant."`
 }
 
-// Person is what a participant sees of the other.
+// Person is the other participant of a conversation, as the caller sees them.
 type Person struct {
 	UserID    id.User `json:"user_id"`
 	FirstName *string `json:"first_name"`
@@ -46,7 +46,8 @@ func personOf(p messaging.Person) Person {
 	return Person{UserID: p.UserID, FirstName: orNull(p.FirstName), ImageURL: orNull(p.ImageURL)}
 }
 
-// openedConversation is answered with 201 where the conversation is new, and with 200 where it was there.
+// openedConversation is a response with status 201 if the conversation is new, and 200 if it
+// existed.
 type openedConversation struct {
 	Conversation
 	created bool
@@ -60,13 +61,13 @@ func (o openedConversation) StatusCode() int {
 	return http.StatusOK
 }
 
-// Message is one thing said.
+// Message is one message of a conversation.
 type Message struct {
 	ID             id.Message      `json:"id"`
 	ConversationID id.Conversation `json:"conversation_id"`
 	UserID         id.User         `json:"user_id"`
 	Content        string          `json:"content"`
-	Attachment     *string         `json:"attachment" description:"The path of its image."`
+	Attachment     *string         `json:"attachment" description:"The path of the image, or null."`
 	Read           bool            `json:"read"`
 	CreatedAt      Time            `json:"created_at"`
 }
@@ -81,10 +82,10 @@ func messageOf(m messaging.Message) Message {
 	return wire
 }
 
-// Draft is a message to be sent: with a content, an attachment, or both.
+// Draft is a message to send. It has a content, an attachment, or both.
 type Draft struct {
 	Content    *string `json:"content" maxLength:"5000"`
-	Attachment *string `json:"attachment" description:"An image of 5 MiB at most, as a data URL: data:image/png;base64,…"`
+	Attachment *string `json:"attachment" description:"An image of at most 5 MiB, as a data URL: data:image/png;base64,…"`
 }
 
 type openConversationRequest struct {
@@ -113,7 +114,7 @@ type readRequest struct {
 	UpTo id.Message `json:"up_to" required:"true" description:"The last message that was read."`
 }
 
-// Marked is how many messages were unread until now.
+// Marked is the number of messages that were marked as read.
 type Marked struct {
 	Marked int `json:"marked"`
 }
@@ -128,12 +129,12 @@ var (
 	openConversation = kithttp.Route[openConversationRequest, openedConversation]{
 		Name: "openConversation", Method: http.MethodPost, Path: "/v1/conversations", Status: http.StatusCreated,
 		AlsoStatus: []int{http.StatusOK},
-		Summary:    "Open a conversation with a local (201), or get the one that is there (200)", Tags: tagMessaging,
+		Summary:    "Open a conversation with a local (201), or get the existing one (200)", Tags: tagMessaging,
 		Faults: []fault.Kind{fault.NotFound, fault.Conflict},
 	}
 	conversations = kithttp.Route[Paging, Page[Conversation]]{
 		Name: "conversations", Method: http.MethodGet, Path: "/v1/conversations",
-		Summary: "List one's conversations, newest activity first", Tags: tagMessaging,
+		Summary: "List your conversations, newest activity first", Tags: tagMessaging,
 	}
 	conversation = kithttp.Route[conversationRequest, Conversation]{
 		Name: "conversation", Method: http.MethodGet, Path: "/v1/conversations/{id}", Summary: "Read a conversation", Tags: tagMessaging,
@@ -148,7 +149,7 @@ var (
 	}
 	markRead = kithttp.Route[readRequest, Marked]{
 		Name: "read", Method: http.MethodPost, Path: "/v1/conversations/{id}/read",
-		Summary: "Mark the other's messages as read", Tags: tagMessaging, Faults: []fault.Kind{fault.Conflict},
+		Summary: "Mark the messages of the other participant as read", Tags: tagMessaging, Faults: []fault.Kind{fault.Conflict},
 	}
 	attachment = kithttp.Route[attachmentRequest, kithttp.Blob]{
 		Name: "attachment", Method: http.MethodGet, Path: "/v1/messages/{id}/attachment",
@@ -184,7 +185,7 @@ func (a *API) conversation(ctx context.Context, caller users.Caller, req convers
 }
 
 func (a *API) send(ctx context.Context, caller users.Caller, req sendRequest) (Message, error) {
-	if req.Attachment != nil && *req.Attachment == "" { // in core that is none, which on the wire is null
+	if req.Attachment != nil && *req.Attachment == "" { // in core, "" means no attachment, but a request must use null for that
 		return Message{}, fault.InvalidField("attachment", "must be an image as a data URL, or null")
 	}
 	draft := messaging.Draft{Content: orZero(req.Content), Attachment: orZero(req.Attachment)}

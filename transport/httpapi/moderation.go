@@ -12,7 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// Report is what one person says of another, as the one who says it sees it.
+// Report is a report about a user, as the reporter sees it.
 type Report struct {
 	ID             id.Report         `json:"id"`
 	ReporterID     id.User           `json:"reporter_id"`
@@ -31,7 +31,7 @@ func reportOf(r moderation.Report) Report {
 	}
 }
 
-// Complaint is what somebody says of another.
+// Complaint is the content of a new report.
 type Complaint struct {
 	ReportedUserID id.User `json:"reported_user_id" required:"true"`
 	Reason         string  `json:"reason" required:"true" minLength:"1" maxLength:"100"`
@@ -43,7 +43,7 @@ type reportRequest struct {
 	Complaint
 }
 
-// Block is somebody's wish to have nothing to do with another.
+// Block is a block of one user by another.
 type Block struct {
 	UserID        id.User `json:"user_id"`
 	BlockedUserID id.User `json:"blocked_user_id"`
@@ -63,17 +63,17 @@ var (
 
 	report = kithttp.Route[reportRequest, Report]{
 		Name: "report", Method: http.MethodPost, Path: "/v1/reports", Status: http.StatusCreated,
-		Summary: "Report somebody", Tags: tagModeration, Faults: []fault.Kind{fault.NotFound, fault.Conflict},
+		Summary: "Report a user", Tags: tagModeration, Faults: []fault.Kind{fault.NotFound, fault.Conflict},
 	}
 	blocks = kithttp.Route[Paging, Page[Block]]{
-		Name: "blocks", Method: http.MethodGet, Path: "/v1/blocks", Summary: "List whom one blocks, newest first", Tags: tagModeration,
+		Name: "blocks", Method: http.MethodGet, Path: "/v1/blocks", Summary: "List your blocks, newest first", Tags: tagModeration,
 	}
 	block = kithttp.Route[blockRequest, kithttp.None]{
 		Name: "block", Method: http.MethodPut, Path: "/v1/blocks/{user_id}",
-		Summary: "Keep somebody away from oneself", Tags: tagModeration, Faults: []fault.Kind{fault.Invalid},
+		Summary: "Block a user", Tags: tagModeration, Faults: []fault.Kind{fault.Invalid},
 	}
 	unblock = kithttp.Route[blockRequest, kithttp.None]{
-		Name: "unblock", Method: http.MethodDelete, Path: "/v1/blocks/{user_id}", Summary: "Take a block back", Tags: tagModeration,
+		Name: "unblock", Method: http.MethodDelete, Path: "/v1/blocks/{user_id}", Summary: "Remove a block", Tags: tagModeration,
 	}
 )
 

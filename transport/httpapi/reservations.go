@@ -14,13 +14,13 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// Reservation is an activity that two people of a conversation agree on.
+// Reservation is an activity that one participant of a conversation proposes to the other.
 type Reservation struct {
 	ID             id.Reservation      `json:"id"`
 	ConversationID id.Conversation     `json:"conversation_id"`
 	CreatorID      id.User             `json:"creator_id"`
-	VoyagerID      id.User             `json:"voyager_id" description:"Who pays."`
-	LocalID        id.User             `json:"local_id" description:"Who is paid, once it has ended."`
+	VoyagerID      id.User             `json:"voyager_id" description:"The user who pays."`
+	LocalID        id.User             `json:"local_id" description:"The user who is paid, after the activity has ended."`
 	Title          string              `json:"title"`
 	Price          reservations.Price  `json:"price" example:"12.50"`
 	Tokens         int64               `json:"tokens" description:"The price in tokens."`
@@ -39,7 +39,7 @@ func reservationOf(r reservations.Reservation) Reservation {
 	}
 }
 
-// Proposal is what somebody proposes to the other of a conversation.
+// Proposal is the content of a new reservation.
 type Proposal struct {
 	Title   string             `json:"title" required:"true" minLength:"1" maxLength:"200"`
 	Price   reservations.Price `json:"price" required:"true" pattern:"^[0-9]{1,8}([.][0-9]{1,2})?$" example:"12.50"`
@@ -85,23 +85,23 @@ var (
 	}
 	myReservations = kithttp.Route[reservationsRequest, Page[Reservation]]{
 		Name: "reservations", Method: http.MethodGet, Path: "/v1/reservations",
-		Summary: "List one's reservations, newest first", Tags: tagReservations,
+		Summary: "List your reservations, newest first", Tags: tagReservations,
 	}
 	reservation = kithttp.Route[reservationRequest, Reservation]{
 		Name: "reservation", Method: http.MethodGet, Path: "/v1/reservations/{id}", Summary: "Read a reservation", Tags: tagReservations,
 	}
 	accept = kithttp.Route[moveRequest, Reservation]{
 		Name: "accept", Method: http.MethodPost, Path: "/v1/reservations/{id}/accept",
-		Summary: "Accept what the other proposed: the voyager pays, and the tokens are held", Tags: tagReservations,
+		Summary: "Accept a proposal of the other participant; the voyager pays, and the tokens are held", Tags: tagReservations,
 		Faults: []fault.Kind{fault.Conflict, fault.InsufficientTokens},
 	}
 	decline = kithttp.Route[moveRequest, Reservation]{
 		Name: "decline", Method: http.MethodPost, Path: "/v1/reservations/{id}/decline",
-		Summary: "Decline what the other proposed", Tags: tagReservations, Faults: []fault.Kind{fault.Conflict},
+		Summary: "Decline a proposal of the other participant", Tags: tagReservations, Faults: []fault.Kind{fault.Conflict},
 	}
 	cancel = kithttp.Route[moveRequest, Reservation]{
 		Name: "cancel", Method: http.MethodPost, Path: "/v1/reservations/{id}/cancel",
-		Summary: "Withdraw what one proposed, or cancel what was accepted, with a refund", Tags: tagReservations,
+		Summary: "Withdraw your proposal, or cancel an accepted reservation with a refund", Tags: tagReservations,
 		Faults: []fault.Kind{fault.Conflict},
 	}
 )
@@ -142,7 +142,7 @@ func (a *API) reservation(ctx context.Context, caller users.Caller, req reservat
 	return reservationOf(r), err
 }
 
-// moving is the handler of a move of a reservation.
+// moving returns a handler that calls move, which changes the status of a reservation.
 func moving(
 	move func(context.Context, id.User, id.Reservation, idempotency.Key) (reservations.Reservation, error),
 ) func(context.Context, users.Caller, moveRequest) (Reservation, error) {

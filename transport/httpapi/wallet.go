@@ -11,18 +11,18 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// Wallet is what somebody has, in whole tokens.
+// Wallet is a user's wallet, in whole tokens.
 type Wallet struct {
 	Balance int64 `json:"balance"`
-	Held    int64 `json:"held" description:"Held by accepted reservations as voyager; no part of the balance."`
+	Held    int64 `json:"held" description:"The tokens that accepted reservations hold of the user as voyager. The balance does not include them."`
 }
 
-// Transaction is one line of a wallet's ledger.
+// Transaction is one transaction of a wallet.
 type Transaction struct {
 	ID            id.Transaction  `json:"id"`
 	UserID        id.User         `json:"user_id"`
-	Seq           int64           `json:"seq" description:"1, 2, 3 … for each wallet."`
-	Amount        int64           `json:"amount" description:"Above 0 a credit, below 0 a debit."`
+	Seq           int64           `json:"seq" description:"Counts 1, 2, 3 … in each wallet."`
+	Amount        int64           `json:"amount" description:"A credit if above 0, a debit if below 0."`
 	Type          tokens.Type     `json:"type"`
 	Reason        string          `json:"reason"`
 	Metadata      tokens.Metadata `json:"metadata"`
@@ -42,11 +42,11 @@ var (
 	tagWallet = []string{"wallet"}
 
 	wallet = kithttp.Route[kithttp.None, Wallet]{
-		Name: "wallet", Method: http.MethodGet, Path: "/v1/wallet", Summary: "Read one's wallet", Tags: tagWallet,
+		Name: "wallet", Method: http.MethodGet, Path: "/v1/wallet", Summary: "Read your wallet", Tags: tagWallet,
 	}
 	transactions = kithttp.Route[Paging, Page[Transaction]]{
 		Name: "transactions", Method: http.MethodGet, Path: "/v1/wallet/transactions",
-		Summary: "List the transactions of one's wallet, newest first", Tags: tagWallet,
+		Summary: "List the transactions of your wallet, newest first", Tags: tagWallet,
 	}
 )
 

@@ -11,19 +11,20 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// Time is a moment as it travels: taken as RFC 3339 with any offset and precision, answered in UTC with
-// milliseconds.
+// Time is a moment in JSON. It is read as RFC 3339 with any offset and precision, and written in
+// UTC with milliseconds.
 type Time time.Time
 
-// String is the moment as it is answered.
+// String returns the moment in RFC 3339, in UTC with milliseconds.
 func (t Time) String() string { return time.Time(t).UTC().Format("2006-01-02T15:04:05.000Z07:00") }
 
 // MarshalText implements encoding.TextMarshaler as String.
 func (t Time) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-// UnmarshalText implements encoding.TextUnmarshaler. What is not RFC 3339 is fault.Invalid.
+// UnmarshalText implements encoding.TextUnmarshaler. It returns fault.Invalid unless the text is in
+// RFC 3339.
 func (t *Time) UnmarshalText(text []byte) error {
-	s := strings.ToUpper(string(text)) // T and Z may be small
+	s := strings.ToUpper(string(text)) // RFC 3339 allows t and z in lower case
 	parsed, err := time.Parse(time.RFC3339, s)
 	if err != nil || !rfc3339.MatchString(s) {
 		return fault.New(fault.Invalid, fault.CodeInvalid, "must be a time like 2026-07-01T10:00:00Z")
@@ -32,7 +33,8 @@ func (t *Time) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// rfc3339 refuses what the standard library takes besides: a comma, one digit for the hour, an offset of 24 hours.
+// rfc3339 refuses forms that package time accepts but RFC 3339 does not: a comma, an hour of one
+// digit, and an offset of 24 hours.
 var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
 
 // JSONSchemaBytes describes the type in the OpenAPI document.
@@ -40,7 +42,7 @@ func (Time) JSONSchemaBytes() ([]byte, error) {
 	return []byte(`{"type":"string","format":"date-time"}`), nil
 }
 
-// orNull is nil for a zero value: what is empty is null.
+// orNull returns a pointer to v, or nil if v is the zero value, which is null in JSON.
 func orNull[T comparable](v T) *T {
 	var zero T
 	if v == zero {
@@ -49,7 +51,7 @@ func orNull[T comparable](v T) *T {
 	return &v
 }
 
-// orZero is the inverse of orNull, for input.
+// orZero returns the value of p, or the zero value if p is nil.
 func orZero[T any](p *T) T {
 	if p == nil {
 		var zero T
@@ -58,7 +60,8 @@ func orZero[T any](p *T) T {
 	return *p
 }
 
-// change is what a field of a PATCH asks for: nil leaves what is there, and null clears it.
+// change returns the new value for a field of a PATCH: nil to keep the value if the field is
+// absent, and the zero value if it is null.
 func change[T any](o kithttp.Optional[T]) *T {
 	if !o.Set {
 		return nil
@@ -66,8 +69,8 @@ func change[T any](o kithttp.Optional[T]) *T {
 	return &o.Value
 }
 
-// pathID is an identifier in a path. A malformed one is read as the zero identifier, which names nothing,
-// so that it is not found after whatever else is wrong with the request was told.
+// pathID is an identifier in a path. A malformed one is read as the zero identifier, which no
+// record has. The request is then refused with a 404, and only after all other refusals.
 type pathID [16]byte
 
 // MarshalText implements encoding.TextMarshaler.
@@ -83,9 +86,9 @@ func (p *pathID) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// keyed is what a request holds that may be repeated safely.
+// keyed is embedded in requests that a client may repeat with an idempotency key.
 type keyed struct {
-	Key keyHeader `header:"Idempotency-Key" description:"Your name for this request: repeated with it, it is done once." minLength:"1" maxLength:"128"`
+	Key keyHeader `header:"Idempotency-Key" description:"A key of your choice for this request. If you repeat the request with the same key, it is executed only once." minLength:"1" maxLength:"128"`
 }
 
 func (k keyed) key() idempotency.Key { return idempotency.Key(k.Key) }

@@ -15,7 +15,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// Is fails the test unless errors.Is holds between err and what is wanted, which may be nil.
+// Is ends the test unless errors.Is(err, want). want may be nil.
 func Is(t testing.TB, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
@@ -39,7 +39,7 @@ func Fields(t testing.TB, err error, names ...string) {
 	}
 }
 
-// AtOnce runs f n times at once, and returns the errors when all have ended.
+// AtOnce makes n concurrent calls of f, and returns their errors after all have ended.
 func AtOnce(n int, f func(i int) error) []error {
 	errs := make([]error, n)
 	begin := make(chan struct{})
@@ -55,7 +55,7 @@ func AtOnce(n int, f func(i int) error) []error {
 	return errs
 }
 
-// Count is how many of the errors match what is wanted, which may be nil.
+// Count returns how many of the errors match want, which may be nil.
 func Count(errs []error, want error) int {
 	n := 0
 	for _, err := range errs {
@@ -66,7 +66,7 @@ func Count(errs []error, want error) int {
 	return n
 }
 
-// Rows is all that the store holds, as text that can be compared.
+// Rows returns all rows of the store as text that can be compared.
 func (w *World) Rows() string {
 	w.t.Helper()
 	var all strings.Builder
@@ -103,7 +103,7 @@ func show(value any) string {
 	return fmt.Sprintf("%v", value)
 }
 
-// Unchanged fails the test where the store holds anything else after f than before.
+// Unchanged ends the test if f changes a row of the store.
 func (w *World) Unchanged(f func()) {
 	w.t.Helper()
 	before := w.Rows()
@@ -135,7 +135,7 @@ func (w *World) Cancelled(useCase func(ctx context.Context) error) error {
 	}
 }
 
-// ending is a context that is cancelled when somebody has looked at it for a number of times.
+// ending is a context that is cancelled after a number of calls of Err.
 type ending struct {
 	context.Context
 	looks atomic.Int64

@@ -18,7 +18,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// Clock stands still until it is moved. Its method Now is a clock.Clock.
+// Clock shows the same time until it is set. Its method Now is a clock.Clock.
 type Clock struct{ ms atomic.Int64 }
 
 // NewClock makes a Clock that shows nine in the morning of 2 March 2026, UTC.
@@ -28,7 +28,7 @@ func NewClock() *Clock {
 	return c
 }
 
-// Now is the time that the clock shows.
+// Now returns the time that the clock shows.
 func (c *Clock) Now() time.Time { return time.UnixMilli(c.ms.Load()).UTC() }
 
 // Set moves the clock to a time, to the millisecond.
@@ -41,8 +41,8 @@ func (c *Clock) Advance(d time.Duration) { c.ms.Add(d.Milliseconds()) }
 type Hasher struct {
 	Hashed   atomic.Int64 // how often Hash was called
 	Verified atomic.Int64 // how often Verify was called
-	// AfterVerify, where set, runs when a password was verified, before the answer is given: what others
-	// do in between.
+	// AfterVerify, where set, runs when a password was verified, before the answer is given: what
+	// others do in between.
 	AfterVerify func()
 }
 
@@ -121,7 +121,7 @@ func (a *AccessTokens) Verify(_ context.Context, token string) (id.User, id.Sess
 	return t.user, t.session, nil
 }
 
-// Mailbox is a users.Mailer that keeps what it is given.
+// Mailbox is a users.Mailer that keeps all mail.
 type Mailbox struct {
 	Fail error // where set, what Send answers
 
@@ -140,19 +140,19 @@ func (m *Mailbox) Send(_ context.Context, mail users.Mail) error {
 	return nil
 }
 
-// Sent is all mail so far, the first first.
+// Sent returns all mail so far, oldest first.
 func (m *Mailbox) Sent() []users.Mail {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return append([]users.Mail(nil), m.sent...)
 }
 
-// Picture makes bytes that Images takes for an image.
+// Picture returns bytes that Images accepts as an image.
 func Picture(mediaType string, width, height int) []byte {
 	return fmt.Appendf(nil, "picture %s %d %d", mediaType, width, height)
 }
 
-// Images is a messaging.Images that knows the pictures that Picture makes, and no others.
+// Images is a messaging.Images that accepts only what Picture makes.
 type Images struct{}
 
 // Inspect implements messaging.Images.

@@ -11,13 +11,13 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// The helpers below fail the test at once where something does not go well, so they are for the
-// test's own goroutine.
+// The helpers below end the test if a call fails, so they must be called on the test's own
+// goroutine.
 
-// Password is everybody's.
+// Password is the password of every person.
 const Password = "correct horse"
 
-// Email is the address of the person with a name: ada@example.org.
+// Email returns the address of the person with a name, like ada@example.org.
 func Email(name string) string { return strings.ToLower(name) + "@example.org" }
 
 // Person makes an account, with the sign-up bonus and Password. Names are one word, and used once.
@@ -50,7 +50,7 @@ func (w *World) AdminNamed(name string) id.User {
 	return admin
 }
 
-// Admin is the one admin, called Admin, that a world has when somebody asks for it.
+// Admin returns the admin called Admin, which the first call makes.
 func (w *World) Admin() id.User {
 	w.t.Helper()
 	if w.admin.IsZero() {
@@ -77,7 +77,7 @@ func (w *World) Block(user, other id.User) {
 	}
 }
 
-// SetActive lets the Admin deactivate or reactivate somebody.
+// SetActive lets the Admin deactivate or reactivate a user.
 func (w *World) SetActive(user id.User, active bool) {
 	w.t.Helper()
 	if _, err := w.Moderation.ChangeUser(w.Ctx, w.Admin(), user, moderation.AccountChange{IsActive: &active}); err != nil {
@@ -85,7 +85,7 @@ func (w *World) SetActive(user id.User, active bool) {
 	}
 }
 
-// Fund lets the Admin bring somebody's balance to a number of tokens.
+// Fund lets the Admin set the balance of a user.
 func (w *World) Fund(user id.User, balance int64) {
 	w.t.Helper()
 	by := balance - w.Balance(user)
@@ -99,7 +99,7 @@ func (w *World) Fund(user id.User, balance int64) {
 	}
 }
 
-// Funds reads somebody's balance and what is held of it.
+// Funds returns the balance of a user, and the tokens that are held for reservations.
 func (w *World) Funds(user id.User) reservations.Funds {
 	w.t.Helper()
 	f, err := w.Reservations.Funds(w.Ctx, user)
@@ -109,7 +109,7 @@ func (w *World) Funds(user id.User) reservations.Funds {
 	return f
 }
 
-// Balance reads somebody's balance.
+// Balance returns the balance of a user.
 func (w *World) Balance(user id.User) int64 {
 	w.t.Helper()
 	return w.Funds(user).Balance

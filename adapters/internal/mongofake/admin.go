@@ -31,15 +31,6 @@ func isMaster(c *call) (bson.D, error) {
 
 func ping(*call) (bson.D, error) { return bson.D{}, nil }
 
-func buildInfo(*call) (bson.D, error) {
-	return bson.D{
-		{Key: "version", Value: "4.2.0"},
-		{Key: "versionArray", Value: bson.A{int32(4), int32(2), int32(0), int32(0)}},
-		{Key: "modules", Value: bson.A{"mongofake"}},
-		{Key: "maxBsonObjectSize", Value: int32(16777216)},
-	}, nil
-}
-
 func checkNamespace(database, collection string) error {
 	if collection == "" || strings.HasPrefix(collection, ".") || strings.ContainsAny(collection, "$\x00") ||
 		database == "" || strings.ContainsAny(database, "/\\. \"$\x00") {
@@ -64,22 +55,13 @@ func create(c *call) (bson.D, error) {
 		if err := c.setOption(made, e); err != nil {
 			return nil, err
 		}
-		if made.collator != nil && e.Key == "collation" {
-			e.Value = made.collator.spec
-		}
 		options = append(options, e)
 	}
-	coll := c.store.create(c.namespace(), options)
-	coll.accept(made)
-	if coll.collator != nil {
-		id := coll.indexes[0]
-		id.collator = coll.collator
-		id.spec = append(id.spec, bson.E{Key: "collation", Value: coll.collator.spec})
-	}
+	c.store.create(c.namespace(), options).validator = made.validator
 	return bson.D{}, nil
 }
 
-// setOption sets one option that create and collMod may have.
+// setOption sets an option of create or collMod.
 func (c *call) setOption(coll *collection, e bson.E) error {
 	switch e.Key {
 	case "validator":
@@ -90,37 +72,16 @@ func (c *call) setOption(coll *collection, e bson.E) error {
 		f, err := c.parseFilter(query, nil)
 		coll.validator = f
 		return err
-	case "validationLevel":
-		if !slices.Contains([]any{"off", "moderate", "strict"}, e.Value) {
-			return fail(codeBadValue, "invalid validation level: %v", e.Value)
+	case "validationLevel", "validationAction":
+		if e.Value != map[string]any{"validationLevel": "strict", "validationAction": "error"}[e.Key] {
+			c.server.config.Printf("%s: %s %v", c.name, e.Key, e.Value)
+			return fail(codeBadValue, "invalid %s: %v", e.Key, e.Value)
 		}
-		coll.unchecked, coll.lenient = e.Value == "off", e.Value == "moderate"
-	case "validationAction":
-		if e.Value != "warn" && e.Value != "error" {
-			return fail(codeBadValue, "invalid validation action: %v", e.Value)
-		}
-		coll.warn = e.Value == "warn"
-	case "collation":
-		if c.name != "create" {
-			return fail(codeInvalidOptions, "unknown option to %s: collation", c.name)
-		}
-		spec, ok := e.Value.(bson.D)
-		if !ok {
-			return c.wrong(e.Key, e.Value, "object")
-		}
-		collator, err := c.parseCollation(spec)
-		coll.collator = collator
-		return err
 	default:
 		c.server.config.Printf("%s: option %q", c.name, e.Key)
 		return fail(codeInvalidOptions, "The field '%s' is not a valid collection option.", e.Key)
 	}
 	return nil
-}
-
-// accept takes the settings of another collection over.
-func (c *collection) accept(o *collection) {
-	c.validator, c.unchecked, c.lenient, c.warn, c.collator = o.validator, o.unchecked, o.lenient, o.warn, o.collator
 }
 
 func collMod(c *call) (bson.D, error) {
@@ -146,12 +107,11 @@ func collMod(c *call) (bson.D, error) {
 		}
 		options = append(options, e)
 	}
-	coll.accept(&changed)
-	coll.options = options
+	coll.validator, coll.options = changed.validator, options
 	return bson.D{}, nil
 }
 
-// existing is the command's collection, which must be there.
+// existing returns the command's collection, or an error if it does not exist.
 func (c *call) existing() (*collection, error) {
 	coll := c.store.collections[c.namespace()]
 	if coll == nil {

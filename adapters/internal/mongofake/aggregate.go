@@ -25,18 +25,11 @@ func aggregate(c *call) (bson.D, error) {
 	if err != nil {
 		return nil, err
 	}
-	collator, err := c.collation(coll, c.args)
+	stages, err := c.parsePipeline(list)
 	if err != nil {
 		return nil, err
 	}
-	stages, err := c.parsePipeline(list, collator)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.checkHint(coll); err != nil {
-		return nil, err
-	}
-	docs, err := c.source(coll, list, collator)
+	docs, err := c.source(coll, list)
 	if err != nil {
 		return nil, err
 	}
@@ -45,17 +38,18 @@ func aggregate(c *call) (bson.D, error) {
 	}
 	k := &cursor{namespace: c.namespace(), docs: docs, home: coll, blind: true}
 	reply := c.openCursor(k, size, false)
-	k.blind = false // the later batches look ahead
+	k.blind = false // later batches look ahead
 	return reply, nil
 }
 
-// source is what a pipeline begins with: everything, in the order in which its first $match comes upon it.
-func (c *call) source(coll *collection, list bson.A, collator *collator) ([]bson.D, error) {
+// source returns the documents that a pipeline reads: those that match its first stage if that is a
+// $match, in the order in which the server would find them, and otherwise all.
+func (c *call) source(coll *collection, list bson.A) ([]bson.D, error) {
 	var query bson.D
 	if len(list) > 0 {
 		query, _ = lookup(list[0].(bson.D), "$match").(bson.D)
 	}
-	f, err := c.parseFilter(query, collator)
+	f, err := c.parseFilter(query, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -9,8 +9,8 @@ import (
 
 const maxBatch = 100000
 
-// batch runs the statements of an insert, update or delete in turn, and gathers what they say. Under a
-// transaction number, statements that were done before are not done again but answered alike.
+// batch runs the statements of an insert, update or delete in turn, and gathers their results. A
+// statement of a retryable write that was done before is not done again: its result is repeated.
 type batch struct {
 	*call
 	n        int32
@@ -19,7 +19,7 @@ type batch struct {
 	errors   bson.A
 }
 
-// statement runs one and says what it did, in the form in which it is remembered.
+// statement runs one statement. It returns the result to remember, and reports whether it wrote anything.
 type statement func() (done bson.D, wrote bool, err error)
 
 func (b *batch) run(count int, each func(i int) statement) error {
@@ -29,7 +29,7 @@ func (b *batch) run(count int, each func(i int) statement) error {
 			continue
 		}
 		done, wrote, err := each(i)()
-		b.add(i, done) // what was done before an error counts
+		b.add(i, done) // documents that were changed before an error count
 		if err == nil {
 			if wrote {
 				b.remember(i, done)
@@ -68,29 +68,19 @@ func (b *batch) add(i int, done bson.D) {
 	}
 }
 
-// remembered is what a statement of a retryable write did when it was sent before.
+// remembered returns the result of a retryable write's statement that was done before.
 func (c *call) remembered(i int) (bson.D, bool) {
 	if c.session == nil || c.txn != nil || c.store.flaws.retryable {
 		return nil, false
 	}
-	done, ok := c.session.done[c.statementID(i)]
+	done, ok := c.session.done[i]
 	return done, ok
 }
 
 func (c *call) remember(i int, done bson.D) {
 	if c.session != nil && c.txn == nil {
-		c.session.done[c.statementID(i)] = done
+		c.session.done[i] = done
 	}
-}
-
-// statementID is the number of a statement, which a client may choose.
-func (c *call) statementID(i int) int {
-	if ids, ok := c.get("stmtIds").(bson.A); ok && i < len(ids) {
-		id, _ := integer(ids[i])
-		return int(id)
-	}
-	first, _ := integer(c.get("stmtId"))
-	return int(first) + i
 }
 
 func (b *batch) reply(update bool) bson.D {
@@ -107,14 +97,13 @@ func (b *batch) reply(update bool) bson.D {
 	return d
 }
 
-// The checks of the write commands, made before anything is looked at. What is wrong here leaves a
-// transaction as it was.
+// The checks of the write commands. They run before the session is looked up: a command that fails here
+// leaves its transaction open.
 
-func checkInsert(c *call) error { return c.checkStatements("documents", nil, nil) }
+func checkInsert(c *call) error { return c.checkStatements("documents", nil) }
 
 func checkUpdate(c *call) error {
-	optional := []string{"multi", "upsert", "collation", "arrayFilters", "hint"}
-	if err := c.checkStatements("updates", []string{"q", "u"}, optional); err != nil {
+	if err := c.checkStatements("updates", []string{"q", "u"}, "multi", "upsert"); err != nil {
 		return err
 	}
 	for _, item := range c.get("updates").(bson.A) {
@@ -128,7 +117,7 @@ func checkUpdate(c *call) error {
 }
 
 func checkDelete(c *call) error {
-	if err := c.checkStatements("deletes", []string{"q", "limit"}, []string{"collation"}); err != nil {
+	if err := c.checkStatements("deletes", []string{"q", "limit"}); err != nil {
 		return err
 	}
 	for _, item := range c.get("deletes").(bson.A) {
@@ -140,9 +129,9 @@ func checkDelete(c *call) error {
 	return nil
 }
 
-// checkStatements checks the fields that every statement must have, and those that it may have besides.
-// Documents to insert, for which both are nil, may have any.
-func (c *call) checkStatements(field string, required, optional []string) error {
+// checkStatements returns an error if a statement lacks a required field, or has a field that is neither
+// required nor optional. If required is nil, as for documents to insert, it does not check fields.
+func (c *call) checkStatements(field string, required []string, optional ...string) error {
 	docs, err := c.documents(field)
 	if err != nil {
 		return err

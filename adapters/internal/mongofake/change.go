@@ -9,35 +9,32 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-// change is what an update does to a document: modifiers, or another document.
+// change is what an update does to a document: it applies modifiers, or replaces the document.
 type change struct {
 	modifiers   []modifier
 	replacement bson.D
-	filters     map[string]*filter // arrayFilters by identifier
 }
 
-// modifier is one path under one operator, as {$inc: {"a.b": 1}} has it.
+// modifiers lists the update operators that the fake has.
+var modifiers = []string{
+	"$set", "$setOnInsert", "$unset", "$inc", "$mul", "$min", "$max", "$currentDate", "$push", "$addToSet", "$pull",
+}
+
+// modifier is one operator for one path, as in {$inc: {"a.b": 1}}.
 type modifier struct {
 	op    string
 	path  string
 	value any
 }
 
-func (c *call) parseChange(u, arrayFilters any) (*change, error) {
+func (c *call) parseChange(u any) (*change, error) {
 	ch := &change{}
-	var err error
-	if ch.filters, err = c.parseArrayFilters(arrayFilters); err != nil {
-		return nil, err
-	}
 	switch u := u.(type) {
 	case bson.A:
 		c.server.config.Printf("an update that is a pipeline")
 		return nil, fail(codeFailedToParse, "an update cannot be a pipeline here")
 	case bson.D:
 		if len(u) == 0 || !strings.HasPrefix(u[0].Key, "$") {
-			if len(ch.filters) > 0 {
-				return nil, fail(codeFailedToParse, "arrayFilters may not be specified for replacement-syle updates")
-			}
 			ch.replacement = u
 			if u == nil {
 				ch.replacement = bson.D{}
@@ -49,39 +46,10 @@ func (c *call) parseChange(u, arrayFilters any) (*change, error) {
 	return nil, fail(codeFailedToParse, "Update argument must be either an object or an array")
 }
 
-func (c *call) parseArrayFilters(v any) (map[string]*filter, error) {
-	list, ok := v.(bson.A)
-	if v != nil && !ok {
-		return nil, fail(codeTypeMismatch, "arrayFilters must be an array")
-	}
-	filters := map[string]*filter{}
-	for _, item := range list {
-		query, ok := item.(bson.D)
-		if !ok || len(query) == 0 {
-			return nil, fail(codeFailedToParse, "Cannot use an expression without a top-level field name in arrayFilters")
-		}
-		identifier, _, _ := strings.Cut(query[0].Key, ".")
-		if strings.HasPrefix(identifier, "$") {
-			c.server.config.Printf("arrayFilters: %s at the top", identifier)
-			return nil, fail(codeFailedToParse, "Cannot use an expression without a top-level field name in arrayFilters")
-		}
-		if filters[identifier] != nil {
-			return nil, fail(codeFailedToParse, "Found multiple array filters with the same top-level field name %s", identifier)
-		}
-		f, err := c.parseFilter(query, nil)
-		if err != nil {
-			return nil, err
-		}
-		filters[identifier] = f
-	}
-	return filters, nil
-}
-
 func (c *call) parseModifiers(ch *change, u bson.D) error {
-	used := map[string]bool{}
 	var paths []string
 	for _, e := range u {
-		if mongokit.FieldUpdateOperators[e.Key] == nil {
+		if !slices.Contains(modifiers, e.Key) {
 			c.server.config.Printf("unknown modifier: %s", e.Key)
 			return fail(codeFailedToParse, "Unknown modifier: %s", e.Key)
 		}
@@ -97,39 +65,15 @@ func (c *call) parseModifiers(ch *change, u bson.D) error {
 			if err := c.checkModifier(&m); err != nil {
 				return err
 			}
-			for _, part := range strings.Split(m.path, ".") {
-				if id, ok := arrayIdentifier(part); ok && id != "" {
-					if ch.filters[id] == nil {
-						return fail(codeBadValue, "No array filter found for identifier '%s' in path '%s'", id, m.path)
-					}
-					used[id] = true
-				}
-			}
 			paths = append(paths, m.path)
-			if m.op == "$rename" {
-				paths = append(paths, m.target())
-			}
 			ch.modifiers = append(ch.modifiers, m)
 		}
 	}
-	for id := range ch.filters {
-		if !used[id] {
-			return fail(codeFailedToParse, "The array filter for identifier '%s' was not used in the update", id)
-		}
-	}
-	slices.SortStableFunc(ch.modifiers, func(a, b modifier) int { return comparePaths(a.target(), b.target()) })
+	slices.SortStableFunc(ch.modifiers, func(a, b modifier) int { return comparePaths(a.path, b.path) })
 	return conflicting(paths)
 }
 
-// target is the path that the modifier may add.
-func (m modifier) target() string {
-	if to, ok := m.value.(string); ok && m.op == "$rename" {
-		return to
-	}
-	return m.path
-}
-
-// comparePaths orders by the names along the path: the order in which new fields are added.
+// comparePaths orders paths by their names, which is the order in which the server adds new fields.
 func comparePaths(a, b string) int {
 	return slices.Compare(strings.Split(a, "."), strings.Split(b, "."))
 }
@@ -145,49 +89,33 @@ func conflicting(paths []string) error {
 	return nil
 }
 
-// checkModifier checks what can be checked without a document.
+// checkModifier checks a modifier without a document, and rewrites the condition of a $pull for lungo.
 func (c *call) checkModifier(m *modifier) error {
-	if m.path == "" || slices.Contains(strings.Split(m.path, "."), "") {
-		return fail(codeEmptyFieldName, "The update path '%s' contains an empty field name, which is not allowed.", m.path)
+	for _, part := range strings.Split(m.path, ".") {
+		if part == "" {
+			return fail(codeEmptyFieldName, "The update path '%s' contains an empty field name, which is not allowed.", m.path)
+		}
+		if part == "$" || strings.HasPrefix(part, "$[") {
+			c.server.config.Printf("positional path: %s", m.path)
+			return fail(codeBadValue, "The positional operator did not find the match needed from the query.")
+		}
 	}
 	switch m.op {
 	case "$inc", "$mul":
 		if !isNumber(m.value) {
 			return fail(codeTypeMismatch, "Cannot %s with non-numeric argument: {%s: %v}", m.op, m.path, m.value)
 		}
-	case "$pop":
-		if n, ok := integer(m.value); !ok || n != 1 && n != -1 {
-			return fail(codeFailedToParse, "$pop expects 1 or -1, found: %v", m.value)
-		}
 	case "$pull":
-		return c.rewritePull(m)
-	case "$pullAll":
-		if _, ok := m.value.(bson.A); !ok {
-			return fail(codeBadValue, "$pullAll requires an array argument but was given a %s", typeName(m.value))
-		}
-	case "$rename":
-		if target, ok := m.value.(string); !ok || strings.Contains(target, "$") || target == m.path {
-			return fail(codeBadValue, "The 'to' field for $rename must be another field's name: %s: %v", m.path, m.value)
-		}
+		var err error
+		m.value, err = c.rewriteElement(m.value)
+		return err
 	case "$set", "$setOnInsert":
 		return storable(m.value)
 	}
 	return nil
 }
 
-// rewritePull checks the condition of a $pull as a filter's.
-func (c *call) rewritePull(m *modifier) error {
-	var err error
-	d, ok := m.value.(bson.D)
-	if !ok || len(d) > 0 && strings.HasPrefix(d[0].Key, "$") && mongokit.TopLevelQueryOperators[d[0].Key] == nil {
-		m.value, err = c.rewriteCondition(m.value)
-		return err
-	}
-	m.value, err = c.rewriteQuery(d)
-	return err
-}
-
-// storable refuses values with a field that begins with a dollar.
+// storable returns an error for a value with a field that begins with a dollar.
 func storable(v any) error {
 	switch v := v.(type) {
 	case bson.D:
@@ -209,8 +137,8 @@ func storable(v any) error {
 	return nil
 }
 
-// apply is the document after the change. The filter says which element a positional $ means.
-func (ch *change) apply(doc bson.D, f *filter, inserting bool) (bson.D, error) {
+// apply returns the document after the change.
+func (ch *change) apply(doc bson.D, inserting bool) (bson.D, error) {
 	if ch.replacement != nil {
 		return ch.replace(doc), nil
 	}
@@ -219,20 +147,14 @@ func (ch *change) apply(doc bson.D, f *filter, inserting bool) (bson.D, error) {
 		if m.op == "$setOnInsert" && !inserting {
 			continue
 		}
-		paths, err := ch.resolve(next, f, m.path)
-		if err != nil {
+		if err := m.apply(&next); err != nil {
 			return nil, err
-		}
-		for _, path := range paths {
-			if err := (modifier{m.op, path, m.value}).apply(&next); err != nil {
-				return nil, err
-			}
 		}
 	}
 	return next, nil
 }
 
-// replace is the new document under the old one's _id.
+// replace returns the replacement, with the _id of doc if it has none.
 func (ch *change) replace(doc bson.D) bson.D {
 	id := bsonkit.Get(&doc, "_id")
 	if has(ch.replacement, "_id") || id == bsonkit.Missing {
@@ -241,14 +163,15 @@ func (ch *change) replace(doc bson.D) bson.D {
 	return append(bson.D{{Key: "_id", Value: id}}, ch.replacement...)
 }
 
-// apply changes the document at one path. Lungo does it; the refusals, with their codes, are here.
+// apply changes the document at one path. Lungo makes the change, after the checks that return the
+// server's error codes.
 func (m modifier) apply(doc *bson.D) error {
 	value := bsonkit.Get(doc, m.path)
 	_, isArray := value.(bson.A)
 	absent := value == bsonkit.Missing
 	if !viable(*doc, m.path) {
 		switch m.op {
-		case "$unset", "$pull", "$pullAll", "$pop":
+		case "$unset", "$pull":
 			return nil
 		}
 		return fail(codePathNotViable, "Cannot create field in element: %s", m.path)
@@ -256,20 +179,12 @@ func (m modifier) apply(doc *bson.D) error {
 	switch m.op {
 	case "$inc", "$mul":
 		return m.calculate(doc, value)
-	case "$push", "$addToSet", "$pull", "$pullAll":
+	case "$push", "$addToSet", "$pull":
 		if !absent && !isArray {
 			return fail(codeBadValue, "The field '%s' must be an array but is of type %s", m.path, typeName(value))
 		}
-	case "$pop":
-		if !absent && !isArray {
-			return fail(codeTypeMismatch, "Path '%s' contains an element of non-array type '%s'", m.path, typeName(value))
-		}
 	case "$setOnInsert":
 		m.op = "$set"
-	case "$rename":
-		if !absent && !viable(*doc, m.value.(string)) {
-			return fail(codePathNotViable, "Cannot create field in element: %s", m.value)
-		}
 	}
 	update := bson.D{{Key: m.op, Value: bson.D{{Key: m.path, Value: m.value}}}}
 	if _, err := mongokit.Apply(doc, nil, &update, false, nil); err != nil {
@@ -298,7 +213,8 @@ func (m modifier) calculate(doc *bson.D, value any) error {
 	return err
 }
 
-// viable says whether a value can be put at the path: nothing on the way to it is a plain value.
+// viable reports whether a value can be put at the path: each value on the way to it must be a document
+// or an array.
 func viable(v any, path string) bool {
 	for path != bsonkit.PathEnd {
 		name := bsonkit.PathSegment(path)
@@ -323,12 +239,4 @@ func viable(v any, path string) bool {
 		path = bsonkit.ReducePath(path)
 	}
 	return true
-}
-
-// arrayIdentifier takes x out of $[x].
-func arrayIdentifier(part string) (string, bool) {
-	if strings.HasPrefix(part, "$[") && strings.HasSuffix(part, "]") {
-		return part[2 : len(part)-1], true
-	}
-	return "", false
 }

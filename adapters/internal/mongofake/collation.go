@@ -1,6 +1,7 @@
 package mongofake
 
 import (
+	"regexp"
 	"sync"
 
 	"go.mongodb.org/mongo-driver/bson"
@@ -8,36 +9,17 @@ import (
 	"golang.org/x/text/language"
 )
 
-// collator compares text as people of a locale do. It works by folding: every text in a value is
-// replaced by its sort key, and the values are compared as ever. A nil collator compares bytes.
+// collator compares text by the rules of a locale. It folds: it replaces every text in a value by its
+// sort key, and the folded values are compared like any others. A nil collator compares bytes.
 type collator struct {
-	spec bson.D // complete, as listIndexes shows it
-	*folding
-}
+	spec bson.D // complete, as listIndexes returns it
 
-// folding is what a collator does; one instance for equal specs, so that they can be compared.
-type folding struct {
 	mu     sync.Mutex
-	ask    *collate.Collator
+	keys   *collate.Collator
 	buffer collate.Buffer
 }
 
-var collators sync.Map // by the key of their spec
-
-// collation is what a statement asks for, or else the collection's.
-func (c *call) collation(coll *collection, a args) (*collator, error) {
-	spec, err := a.optDocument("collation")
-	if err != nil {
-		return nil, err
-	}
-	if spec == nil {
-		if coll == nil {
-			return nil, nil
-		}
-		return coll.collator, nil
-	}
-	return c.parseCollation(spec)
-}
+var collators sync.Map // by the key of their spec: equal specs share a collator, so that == compares them
 
 func (c *call) parseCollation(spec bson.D) (*collator, error) {
 	full := bson.D{
@@ -57,7 +39,7 @@ func (c *call) parseCollation(spec bson.D) (*collator, error) {
 			return nil, fail(codeFailedToParse, "Unknown collation field %q", e.Key)
 		}
 		switch e.Key {
-		case "locale", "strength", "numericOrdering", "version":
+		case "locale", "strength", "version":
 		default:
 			c.server.config.Printf("collation: %s", e.Key)
 			return nil, fail(codeBadValue, "collation: %s is not supported", e.Key)
@@ -66,9 +48,6 @@ func (c *call) parseCollation(spec bson.D) (*collator, error) {
 	locale, ok := full[0].Value.(string)
 	if !ok {
 		return nil, fail(codeMissingField, "Missing expected field \"locale\"")
-	}
-	if locale == "simple" {
-		return nil, nil
 	}
 	tag, err := language.Parse(locale)
 	if err != nil {
@@ -86,15 +65,11 @@ func (c *call) parseCollation(spec bson.D) (*collator, error) {
 	if strength < 2 {
 		options = append(options, collate.IgnoreDiacritics)
 	}
-	if truthy(lookup(full, "numericOrdering")) {
-		options = append(options, collate.Numeric)
-	}
-	made := &collator{spec: full, folding: &folding{ask: collate.New(tag, options...)}}
-	one, _ := collators.LoadOrStore(keyOf(full), made)
+	one, _ := collators.LoadOrStore(keyOf(full), &collator{spec: full, keys: collate.New(tag, options...)})
 	return one.(*collator), nil
 }
 
-// fold is v with every text replaced by its sort key.
+// fold returns v with every text replaced by its sort key.
 func (c *collator) fold(v any) any {
 	if c == nil {
 		return v
@@ -104,12 +79,12 @@ func (c *collator) fold(v any) any {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.buffer.Reset()
-		return string(c.ask.KeyFromString(&c.buffer, v))
+		return string(c.keys.KeyFromString(&c.buffer, v))
 	case bson.D:
 		d := make(bson.D, len(v))
 		for i, e := range v {
 			d[i] = e
-			if e.Key != "$type" { // in a query, a name and not a value
+			if e.Key != "$type" { // in a query, its operand names a type
 				d[i].Value = c.fold(e.Value)
 			}
 		}
@@ -120,28 +95,8 @@ func (c *collator) fold(v any) any {
 			a[i] = c.fold(item)
 		}
 		return a
-	case pattern, compiled:
-		panic("$regex or $expr under a collation")
+	case *regexp.Regexp, compiled:
+		panic("a regular expression or $expr under a collation")
 	}
 	return v
-}
-
-func hasText(v any) bool {
-	switch v := v.(type) {
-	case string:
-		return true
-	case bson.D:
-		for _, e := range v {
-			if hasText(e.Value) {
-				return true
-			}
-		}
-	case bson.A:
-		for _, item := range v {
-			if hasText(item) {
-				return true
-			}
-		}
-	}
-	return false
 }

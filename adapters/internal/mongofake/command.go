@@ -8,7 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson/primitive"
 )
 
-// command is one request, with what every command may carry taken out of its body.
+// command is one request, with the fields that every command may have parsed from its body.
 type command struct {
 	args
 	name     string
@@ -17,14 +17,14 @@ type command struct {
 
 	session          string
 	txnNumber        *int64
-	autocommit       any // nil where it was not sent
+	autocommit       any // nil if it was not sent
 	startTransaction bool
 	readConcern      bson.D
 	writeConcern     bson.D
 	maxTimeMS        int64
 }
 
-// generic are the fields that every command may have.
+// generic lists the fields that every command may have.
 var generic = []string{"$db", "lsid", "txnNumber", "autocommit", "startTransaction", "readConcern", "writeConcern",
 	"maxTimeMS", "$readPreference", "$clusterTime", "$client", "helloOk"}
 
@@ -47,10 +47,10 @@ func newCommand(m *message) *command {
 	return c
 }
 
-// transactional says whether c belongs to a transaction of several commands.
+// transactional reports whether c belongs to a transaction of several commands.
 func (c *command) transactional() bool { return c.autocommit != nil }
 
-// collection is the name of the collection that c is about, empty where it is about none.
+// collection returns the name of the collection that c names, or "" if it names no collection.
 func (c *command) collection() string {
 	if c.name == "getMore" {
 		name, _ := c.get("collection").(string)
@@ -85,7 +85,7 @@ type args struct {
 
 func (a args) get(name string) any { return lookup(a.body, name) }
 
-// document is the field's document, nil where there is none.
+// document returns the value of a field if it is a document, and otherwise nil.
 func (a args) document(name string) bson.D {
 	d, _ := a.get(name).(bson.D)
 	return d
@@ -102,7 +102,8 @@ func (a args) optDocument(name string) (bson.D, error) {
 	}
 }
 
-// optCount is a number that must not be negative; ok says whether it was there.
+// optCount returns the value of an optional field, which must be a number and not negative. It reports
+// in ok whether the field is present.
 func (a args) optCount(name string) (n int64, ok bool, err error) {
 	v := a.get(name)
 	if v == nil {
@@ -117,7 +118,7 @@ func (a args) optCount(name string) (n int64, ok bool, err error) {
 	return n, true, nil
 }
 
-// documents is a required array of documents.
+// documents returns the value of a required field, which must be an array of documents.
 func (a args) documents(name string) ([]bson.D, error) {
 	v := a.get(name)
 	if v == nil {
@@ -156,7 +157,7 @@ next:
 	return "", false
 }
 
-// lookup is the value of a field, nil where there is none.
+// lookup returns the value of a field, or nil if d lacks it.
 func lookup(d bson.D, key string) any {
 	for _, e := range d {
 		if e.Key == key {
@@ -175,7 +176,7 @@ func has(d bson.D, key string) bool {
 	return false
 }
 
-// truthy is what the server takes for true: everything but false, null and zero.
+// truthy reports whether the server takes a value for true: any value except false, null and zero.
 func truthy(v any) bool {
 	switch v := v.(type) {
 	case nil, missing:

@@ -9,18 +9,19 @@ import (
 
 const firstBatch = 101
 
-// cursor holds the documents that were not fetched yet.
+// cursor holds the documents that its client has not fetched yet.
 type cursor struct {
 	namespace string
 	docs      []bson.D
-	blind     bool        // it learns that it is at its end only by looking for more
-	home      *collection // nil where it reads no collection
+	blind     bool        // on the server, only an empty read would show that the cursor is at its end
+	home      *collection // nil if the collection does not exist
 	session   string
 	txn       *txn
 	number    int64
 }
 
-// openCursor answers with the first batch, and keeps the rest under a cursor when there is, or may be, any.
+// openCursor returns the reply with the first batch. It keeps the cursor if more documents follow, or if
+// the server would not know that none follow.
 func (c *call) openCursor(k *cursor, size int64, single bool) bson.D {
 	batch := k.take(size)
 	var id int64
@@ -38,7 +39,7 @@ func (c *call) openCursor(k *cursor, size int64, single bool) bson.D {
 		{Key: "firstBatch", Value: batch}, {Key: "id", Value: id}, {Key: "ns", Value: k.namespace}}}}
 }
 
-// take cuts the next batch off.
+// take removes the next batch from the cursor and returns it.
 func (k *cursor) take(size int64) bson.A {
 	n := min(size, int64(len(k.docs)))
 	batch := make(bson.A, n)
@@ -49,12 +50,12 @@ func (k *cursor) take(size int64) bson.A {
 	return batch
 }
 
-// open says whether the cursor lives on after a batch.
+// open reports whether the cursor stays open after a batch.
 func (k *cursor) open(taken int, size int64) bool {
 	return len(k.docs) > 0 || k.blind && int64(taken) == size
 }
 
-// listed answers as the commands do that list collections and indexes.
+// listed returns all documents in the first batch of a closed cursor.
 func listed(namespace string, docs bson.A) bson.D {
 	return bson.D{{Key: "cursor", Value: bson.D{
 		{Key: "id", Value: int64(0)}, {Key: "ns", Value: namespace}, {Key: "firstBatch", Value: docs}}}}
@@ -95,11 +96,12 @@ func getMore(c *call) (bson.D, error) {
 		{Key: "nextBatch", Value: batch}, {Key: "id", Value: id}, {Key: "ns", Value: k.namespace}}}}, nil
 }
 
-// mayRead refuses a cursor that belongs to another session, transaction or collection.
+// mayRead returns an error if the cursor belongs to another session, transaction or collection.
 func (c *call) mayRead(k *cursor) error {
 	switch session := c.command.session; {
 	case k.namespace != c.namespace():
-		return fail(13, "Requested getMore on namespace '%s', but cursor belongs to a different namespace %s", c.namespace(), k.namespace)
+		return fail(13, "Requested getMore on namespace '%s', but cursor belongs to a different namespace %s",
+			c.namespace(), k.namespace)
 	case k.session == "" && session != "":
 		return fail(50736, "Cannot run getMore on a cursor which was not created in a session")
 	case k.session != "" && session == "":
@@ -138,7 +140,7 @@ func killCursors(c *call) (bson.D, error) {
 		{Key: "cursorsAlive", Value: bson.A{}}, {Key: "cursorsUnknown", Value: bson.A{}}}, nil
 }
 
-// closeCursors ends the cursors that were opened in a transaction.
+// closeCursors closes the cursors that were opened in a transaction.
 func (s *store) closeCursors(t *txn) {
 	for id, k := range s.cursors {
 		if k.txn == t {

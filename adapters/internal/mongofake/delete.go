@@ -23,7 +23,7 @@ func (c *call) removeStatement(a args) (done bson.D, wrote bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	f, err := c.statementFilter(coll, a, "q")
+	f, err := c.statementFilter(a, "q")
 	if err != nil || coll == nil {
 		return nil, false, err
 	}
@@ -60,7 +60,7 @@ func (c *call) removeStatement(a args) (done bson.D, wrote bool, err error) {
 	return bson.D{{Key: "n", Value: n}}, n > 0, err
 }
 
-// removeFirst deletes the first document that matches and returns it, nil where there is none.
+// removeFirst deletes the first document that matches and returns it, or nil if none matches.
 func (c *call) removeFirst(coll *collection, f *filter, sort bson.D) (bson.D, error) {
 	var gone bson.D
 	err := c.write(impatient, func(t *txn) error {

@@ -1,12 +1,13 @@
-// Package mongofake is a fake of a MongoDB server, for tests where none can be run. It speaks the wire
-// protocol to the unmodified driver, holds data, isolates transactions, and refuses what the real server
-// refuses, with the same codes and labels. It is not MongoDB: the measure of it are the recordings in
-// testdata, taken from a real one (4.2, a replica set of one node), which its own test replays.
+// Package mongofake is a fake MongoDB server for tests that run without a real one. It speaks the wire
+// protocol to the unmodified driver, stores documents, isolates transactions, and refuses what the real
+// server refuses, with the same codes and labels. It is not MongoDB: its own test replays recordings of
+// a real server (4.2, a replica set of one node), which are in testdata, and compares the replies.
 //
-// Matching, update operators, order of values and JSON schema come from 256dpi/lungo. Multi-version
-// documents, transactions, sessions, cursors, aggregation and collation are here. What is not here is
-// refused with the server's own error for what it does not know, and the refused name is printed.
+// Matching, update operators, the order of values and JSON schema come from 256dpi/lungo. Multi-version
+// documents, transactions, sessions, cursors, aggregation and collation are implemented here. A feature
+// that the fake lacks is refused with the error that the real server returns for an unknown name, and
+// the name is printed.
 //
-// Everything is kept in memory and under one lock. A TTL index is kept and listed, but nothing expires.
-// A cursor holds what was there when it was opened.
+// All data is kept in memory under one lock. A cursor returns the documents that existed when it was
+// opened.
 package mongofake

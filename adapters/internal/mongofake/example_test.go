@@ -13,7 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/mongofake"
 )
 
-// An ordinary program over the driver runs on the fake unchanged.
+// A program that uses the driver runs on the fake unchanged.
 func Example() {
 	server, err := mongofake.New(mongofake.Config{})
 	if err != nil {
@@ -49,7 +49,8 @@ func shop(ctx context.Context, uri string) error {
 	if err := db.CreateCollection(ctx, "orders"); err != nil {
 		return err
 	}
-	if _, err := users.InsertOne(ctx, bson.M{"_id": 1, "name": "Ann", "email": "ann@example.org", "tokens": 24}); err != nil {
+	_, err = users.InsertOne(ctx, bson.M{"_id": 1, "name": "Ann", "email": "ann@example.org", "tokens": 24})
+	if err != nil {
 		return err
 	}
 
@@ -87,7 +88,9 @@ func shop(ctx context.Context, uri string) error {
 	fmt.Println("taken:", mongo.IsDuplicateKeyError(err))
 
 	cursor, err := orders.Aggregate(ctx, mongo.Pipeline{
-		{{Key: "$group", Value: bson.M{"_id": "$user", "n": bson.M{"$sum": 1}, "items": bson.M{"$sum": bson.M{"$size": "$items"}}}}},
+		{{Key: "$group", Value: bson.M{
+			"_id": "$user", "n": bson.M{"$sum": 1}, "items": bson.M{"$sum": bson.M{"$size": "$items"}},
+		}}},
 	})
 	if err != nil {
 		return err

@@ -1,9 +1,9 @@
 package mongofake
 
-// Flaw is an error that tests plant, to see whether they would notice it.
+// Flaw is a defect that a test plants to see whether other tests notice it.
 type Flaw string
 
-// The flaws.
+// The flaws that Plant knows.
 const (
 	NoIsolation   Flaw = "isolation"
 	NoConflict    Flaw = "conflict"

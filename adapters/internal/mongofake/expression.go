@@ -8,38 +8,27 @@ import (
 	"go.mongodb.org/mongo-driver/bson/primitive"
 )
 
-// compiled is an aggregation expression that was found to be in order.
+// compiled is a checked aggregation expression.
 type compiled struct{ node }
 
 // node is a part of an expression.
 type node interface {
-	eval(scope) (any, error)
+	eval(doc bson.D) (any, error)
 }
-
-// scope is what an expression sees.
-type scope struct{ root bson.D }
-
-func newScope(doc bson.D) scope { return scope{doc} }
 
 type (
 	literal   struct{ value any }
 	fieldPath struct{ path string }
-	object    []objectField
 	array     []node
 )
 
-type objectField struct {
-	key   string
-	value node
+func (l literal) eval(bson.D) (any, error) { return l.value, nil }
+
+func (f fieldPath) eval(doc bson.D) (any, error) {
+	return descend(doc, strings.Split(f.path, ".")), nil
 }
 
-func (l literal) eval(scope) (any, error) { return l.value, nil }
-
-func (f fieldPath) eval(s scope) (any, error) {
-	return descend(s.root, strings.Split(f.path, ".")), nil
-}
-
-// descend follows a field path, through every element where it meets an array.
+// descend follows a field path. In an array it follows the path through every element.
 func descend(value any, path []string) any {
 	if len(path) == 0 {
 		return value
@@ -61,24 +50,10 @@ func descend(value any, path []string) any {
 	return bsonkit.Missing
 }
 
-func (o object) eval(s scope) (any, error) {
-	d := bson.D{}
-	for _, f := range o {
-		value, err := f.value.eval(s)
-		if err != nil {
-			return nil, err
-		}
-		if value != bsonkit.Missing {
-			d = append(d, bson.E{Key: f.key, Value: value})
-		}
-	}
-	return d, nil
-}
-
-func (a array) eval(s scope) (any, error) {
+func (a array) eval(doc bson.D) (any, error) {
 	list := make(bson.A, len(a))
 	for i, n := range a {
-		value, err := n.eval(s)
+		value, err := n.eval(doc)
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +62,7 @@ func (a array) eval(s scope) (any, error) {
 	return list, nil
 }
 
-// present is the value, null for a missing one.
+// present returns the value, or null if it is missing.
 func present(v any) any {
 	if v == bsonkit.Missing {
 		return nil
@@ -115,21 +90,14 @@ func (p parser) parse(v any) (node, error) {
 	case bson.A:
 		return p.parseList(v)
 	case bson.D:
-		if len(v) > 0 && strings.HasPrefix(v[0].Key, "$") {
-			if len(v) != 1 {
-				return nil, fail(15983, "An object representing an expression must have exactly one field: %v", v)
-			}
-			return p.parseOperator(v[0].Key, v[0].Value)
+		if len(v) == 0 || !strings.HasPrefix(v[0].Key, "$") {
+			p.unknown("a document")
+			return nil, fail(codeUnknownExpression, "Unrecognized expression '%v'", v)
 		}
-		o := object{}
-		for _, e := range v {
-			n, err := p.parse(e.Value)
-			if err != nil {
-				return nil, err
-			}
-			o = append(o, objectField{e.Key, n})
+		if len(v) != 1 {
+			return nil, fail(15983, "An object representing an expression must have exactly one field: %v", v)
 		}
-		return o, nil
+		return p.parseOperator(v[0].Key, v[0].Value)
 	}
 	return literal{v}, nil
 }
@@ -182,9 +150,9 @@ func (p parser) parseOperator(name string, v any) (node, error) {
 	return application{op, operands}, nil
 }
 
-// operator is an expression whose operands are all evaluated before it is.
+// operator is an expression operator. Its operands are evaluated before it is applied.
 type operator struct {
-	least, most int // operands; -1 is any number
+	least, most int // the number of operands; -1 means no maximum
 	apply       func(operands []any) (any, error)
 }
 
@@ -193,10 +161,10 @@ type application struct {
 	operands array
 }
 
-func (a application) eval(s scope) (any, error) {
+func (a application) eval(doc bson.D) (any, error) {
 	values := make([]any, len(a.operands))
 	for i, n := range a.operands {
-		value, err := n.eval(s)
+		value, err := n.eval(doc)
 		if err != nil {
 			return nil, err
 		}

@@ -7,7 +7,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-// failure is what the server answers instead of a result.
+// failure is an error that the server returns to a client.
 type failure struct {
 	code       int32
 	message    string
@@ -24,7 +24,7 @@ func fail(code int32, format string, args ...any) *failure {
 	return &failure{code: code, message: fmt.Sprintf(format, args...)}
 }
 
-// The codes that the fake itself decides on; the others stand where they are given.
+// The codes that are used in more than one place. The others are written where they are returned.
 const (
 	codeBadValue             = 2
 	codeUnknownError         = 8
@@ -70,23 +70,23 @@ const (
 const labelTransient = "TransientTransactionError"
 
 var codeNames = map[int32]string{
-	1: "InternalError", 2: "BadValue", 6: "HostUnreachable", 7: "HostNotFound", 8: "UnknownError", 9: "FailedToParse", 13: "Unauthorized",
-	14: "TypeMismatch", 15: "Overflow", 16: "InvalidLength", 20: "IllegalOperation", 21: "EmptyArrayOperation",
-	24: "LockTimeout", 26: "NamespaceNotFound", 27: "IndexNotFound", 28: "PathNotViable",
-	40: "ConflictingUpdateOperators", 43: "CursorNotFound", 48: "NamespaceExists", 50: "MaxTimeMSExpired",
-	52: "DollarPrefixedFieldName", 53: "InvalidIdField", 54: "NotSingleValueField", 55: "InvalidDBRef",
-	56: "EmptyFieldName", 57: "DottedFieldName", 59: "CommandNotFound", 64: "WriteConcernFailed",
-	66: "ImmutableField", 67: "CannotCreateIndex", 72: "InvalidOptions", 73: "InvalidNamespace",
-	79: "UnknownReplWriteConcern", 85: "IndexOptionsConflict", 86: "IndexKeySpecsConflict",
-	89: "NetworkTimeout", 91: "ShutdownInProgress", 96: "OperationFailed", 100: "UnsatisfiableWriteConcern",
-	112: "WriteConflict", 115: "CommandNotSupported", 117: "ConflictingOperationInProgress",
-	121: "DocumentValidationFailure", 168: "InvalidPipelineOperator", 171: "CannotIndexParallelArrays",
-	175: "QueryPlanKilled", 181: "AmbiguousIndexKeyPattern", 189: "PrimarySteppedDown",
-	197: "InvalidIndexSpecificationOption", 206: "NoSuchSession", 225: "TransactionTooOld",
-	246: "SnapshotUnavailable", 251: "NoSuchTransaction", 256: "TransactionCommitted",
-	262: "ExceededTimeLimit", 263: "OperationNotSupportedInTransaction", 9001: "SocketException",
-	10107: "NotMaster", 11000: "DuplicateKey", 11600: "InterruptedAtShutdown", 11601: "Interrupted",
-	11602: "InterruptedDueToReplStateChange", 13435: "NotMasterNoSlaveOk", 13436: "NotMasterOrSecondary",
+	2: "BadValue", 6: "HostUnreachable", 7: "HostNotFound", 8: "UnknownError", 9: "FailedToParse",
+	13: "Unauthorized", 14: "TypeMismatch", 16: "InvalidLength", 26: "NamespaceNotFound",
+	27: "IndexNotFound", 28: "PathNotViable", 40: "ConflictingUpdateOperators",
+	43: "CursorNotFound", 48: "NamespaceExists", 50: "MaxTimeMSExpired",
+	52: "DollarPrefixedFieldName", 53: "InvalidIdField", 56: "EmptyFieldName",
+	59: "CommandNotFound", 66: "ImmutableField", 67: "CannotCreateIndex", 72: "InvalidOptions",
+	73: "InvalidNamespace", 79: "UnknownReplWriteConcern", 85: "IndexOptionsConflict",
+	86: "IndexKeySpecsConflict", 89: "NetworkTimeout", 91: "ShutdownInProgress",
+	100: "UnsatisfiableWriteConcern", 112: "WriteConflict", 117: "ConflictingOperationInProgress",
+	121: "DocumentValidationFailure", 168: "InvalidPipelineOperator",
+	171: "CannotIndexParallelArrays", 175: "QueryPlanKilled", 189: "PrimarySteppedDown",
+	197: "InvalidIndexSpecificationOption", 225: "TransactionTooOld", 246: "SnapshotUnavailable",
+	251: "NoSuchTransaction", 256: "TransactionCommitted", 262: "ExceededTimeLimit",
+	263: "OperationNotSupportedInTransaction", 9001: "SocketException", 10107: "NotMaster",
+	11000: "DuplicateKey", 11600: "InterruptedAtShutdown", 11601: "Interrupted",
+	11602: "InterruptedDueToReplStateChange", 13435: "NotMasterNoSlaveOk",
+	13436: "NotMasterOrSecondary",
 }
 
 func codeName(code int32) string {
@@ -96,19 +96,19 @@ func codeName(code int32) string {
 	return "Location" + strconv.Itoa(int(code))
 }
 
-// errConflict is what the second writer of a document meets.
+// errConflict is returned to the second writer of a document.
 var errConflict = fail(codeWriteConflict, "WriteConflict")
 
-// transient says whether a transaction that met this code may be run again from its beginning.
+// transient reports whether a transaction that failed with this code may be repeated from its start.
 func transient(code int32) bool {
 	switch code {
-	case codeWriteConflict, codeSnapshotUnavailable, codeNoSuchTransaction, 24: // LockTimeout
+	case codeWriteConflict, codeSnapshotUnavailable, codeNoSuchTransaction:
 		return true
 	}
 	return false
 }
 
-// reply is the answer of a command that failed.
+// reply returns the reply of a command that failed.
 func (f *failure) reply() bson.D {
 	d := bson.D{}
 	if len(f.labels) > 0 {
@@ -123,7 +123,7 @@ func (f *failure) reply() bson.D {
 	return append(d, f.key()...)
 }
 
-// writeError is one entry of writeErrors.
+// writeError returns an entry of writeErrors.
 func (f *failure) writeError(index int) bson.D {
 	d := bson.D{{Key: "index", Value: int32(index)}, {Key: "code", Value: f.code}, {Key: "errmsg", Value: f.message}}
 	return append(d, f.key()...)

@@ -8,42 +8,43 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-// Cut says when a connection is cut.
+// Cut is the moment at which a connection is cut.
 type Cut int
 
-// The moments. After its effect, a command was done and its client does not learn it.
+// The moments at which a connection is cut. With AfterEffect the command has taken effect, and its
+// client does not receive the reply.
 const (
 	NoCut Cut = iota
 	BeforeEffect
 	AfterEffect
 )
 
-// Error is an answer that a fault gives in place of the command's own.
+// Error is an error that a fault returns in place of the command's own reply.
 type Error struct {
 	Code    int32
 	Message string
 	Labels  []string
 }
 
-// Fault is something that goes wrong with chosen commands. Greetings of the driver count like any other
-// command, so name the command that is meant.
+// Fault is a failure of chosen commands. The driver's own commands, such as isMaster, count like any
+// other: set Command or Match to leave them out.
 type Fault struct {
-	// Command is the name of the commands that are struck; empty means all.
+	// Command is the name of the commands that fail. Empty means any command.
 	Command string
-	// Match narrows them further; nil means all of them. It is called with the server's locks held.
+	// Match selects among those commands. Nil selects all. It is called with the server's locks held.
 	Match func(Command) bool
-	// Skip lets so many matching commands pass first.
+	// Skip is the number of matching commands that succeed first.
 	Skip int
-	// Times is how many are struck. Zero means one, a negative number all.
+	// Times is the number of commands that fail. Zero means one, and a negative number means all.
 	Times int
 
-	// Delay is waited before anything is done.
+	// Delay is the time to wait before the command is run or fails.
 	Delay time.Duration
-	// Cut ends the connection.
+	// Cut closes the connection.
 	Cut Cut
-	// Error is answered. The command is not run and its transaction stays as it was, unless TakesEffect.
+	// Error is returned. Without TakesEffect the command is not run, and its transaction stays as it was.
 	Error *Error
-	// TakesEffect runs the command all the same, and Error hides how it went.
+	// TakesEffect runs the command although Error is returned in place of its reply.
 	TakesEffect bool
 }
 
@@ -58,31 +59,31 @@ func (f Fault) reply() bson.D {
 	return (&failure{code: f.Error.Code, message: message, labels: f.Error.Labels}).reply()
 }
 
-// Command is one that the server received, as an observer sees it.
+// Command is a command that the server received, as an observer sees it.
 type Command struct {
 	Name       string
 	Database   string
-	Collection string // empty where the command has none
-	Body       bson.D // all of it; not to be changed
+	Collection string // empty if the command names no collection
+	Body       bson.D // the whole command; it must not be changed
 
-	Session          string // the logical session's id, empty without one
-	TxnNumber        int64  // of the transaction or retryable write, 0 without one
+	Session          string // the id of the logical session, or empty
+	TxnNumber        int64  // of the transaction or retryable write, or 0
 	InTransaction    bool   // autocommit: false was sent
 	StartTransaction bool
-	ReadConcern      bson.D // nil where none was sent
+	ReadConcern      bson.D // nil if it was not sent
 	WriteConcern     bson.D
 	MaxTimeMS        int64
 }
 
-// Inject makes a fault wait for its commands. Of several that match, the first injected strikes. The
-// returned function takes it away.
+// Inject adds a fault, which applies to the commands that match it. If several faults match a command,
+// the one that was injected first applies. The returned function removes the fault.
 func (s *Server) Inject(f Fault) (remove func()) { return s.faults.inject(f) }
 
-// Observe calls see with every command received, in order and before it is run, until stop is called.
-// It is called with a lock held and must not use the server.
+// Observe calls see with every command that the server receives, in order and before it is run, until
+// stop is called. see is called with a lock held and must not use the server.
 func (s *Server) Observe(see func(Command)) (stop func()) { return s.faults.observe(see) }
 
-// faults holds what is to go wrong, and who watches.
+// faults holds the injected faults and the observers.
 type faults struct {
 	mu        sync.Mutex
 	waiting   []*Fault
@@ -116,7 +117,7 @@ func (f *faults) observe(see func(Command)) func() {
 	}
 }
 
-// receive tells the observers of c and says what is to go wrong with it.
+// receive passes c to the observers, and returns the fault that applies to it.
 func (f *faults) receive(c *command) Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()

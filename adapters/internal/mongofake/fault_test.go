@@ -16,7 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/mongofake"
 )
 
-// connect is the driver on a server, until the test ends.
+// connect returns a client of the server, which is disconnected when the test ends.
 func connect(t testing.TB, server *mongofake.Server, more ...*options.ClientOptions) *mongo.Client {
 	t.Helper()
 	opts := append([]*options.ClientOptions{options.Client().ApplyURI(server.URI()).
@@ -72,7 +72,7 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// A commit whose answer is lost has happened; the driver repeats it and learns so.
+// A commit takes effect although its reply is lost. A repeated commit succeeds.
 func TestLostCommit(t *testing.T) {
 	server := start(t)
 	coll := connect(t, server).Database("d").Collection("c")
@@ -106,7 +106,8 @@ func TestError(t *testing.T) {
 	for i, fails := range []bool{false, true, false} {
 		_, err := coll.InsertOne(ctx, bson.D{{Key: "_id", Value: i}})
 		var se mongo.ServerError
-		if errors.As(err, &se) != fails || fails && !(se.HasErrorCode(112) && se.HasErrorLabel("TransientTransactionError")) {
+		if errors.As(err, &se) != fails ||
+			fails && !(se.HasErrorCode(112) && se.HasErrorLabel("TransientTransactionError")) {
 			t.Errorf("insert %d: %v", i, err)
 		}
 	}
@@ -228,7 +229,7 @@ func TestObserver(t *testing.T) {
 	}
 }
 
-// A transaction that nobody ends is aborted, and lets others go on.
+// A transaction is aborted at the end of its lifetime, and its locks are released.
 func TestLifetime(t *testing.T) {
 	server, err := mongofake.New(mongofake.Config{TransactionLifetime: 50 * time.Millisecond})
 	must(t, err)
@@ -245,7 +246,7 @@ func TestLifetime(t *testing.T) {
 	set := bson.D{{Key: "$inc", Value: bson.D{{Key: "v", Value: 1}}}}
 	_, err = coll.UpdateByID(mongo.NewSessionContext(ctx, session), 1, set)
 	must(t, err)
-	_, err = coll.UpdateByID(ctx, 1, set) // waits for the other to be aborted
+	_, err = coll.UpdateByID(ctx, 1, set) // waits until the transaction is aborted
 	must(t, err)
 	var se mongo.ServerError
 	if err := session.CommitTransaction(ctx); !errors.As(err, &se) || !se.HasErrorCode(251) {

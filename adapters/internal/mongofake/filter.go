@@ -12,10 +12,10 @@ import (
 	"go.mongodb.org/mongo-driver/bson/primitive"
 )
 
-// filter is a query that was found to be in order, in the form that lungo matches.
+// filter is a checked query, in the form that lungo matches.
 type filter struct {
 	query    bson.D
-	folded   bson.D // with its text folded, where a collation is in force
+	folded   bson.D // query with its text folded; nil without a collator
 	collator *collator
 }
 
@@ -27,7 +27,7 @@ func (f *filter) matches(doc bson.D) (bool, error) {
 	return mongokit.Match(&doc, query)
 }
 
-// equals is the value that the filter wants a field to have, where it names one.
+// equals returns the value that the filter requires a field to have, and reports whether it requires one.
 func (f *filter) equals(path string) (any, bool) {
 	for _, e := range f.query {
 		if e.Key != path {
@@ -44,13 +44,13 @@ func (f *filter) equals(path string) (any, bool) {
 	return nil, false
 }
 
-// pins says whether the filter lets a field have one value only.
+// pins reports whether the filter requires one value of a field.
 func (f *filter) pins(path string) bool {
 	_, ok := f.equals(path)
 	return ok
 }
 
-// bounds says whether the filter limits a field in a way that an index on it helps.
+// bounds reports whether the server would use an index on a field for the filter.
 func (f *filter) bounds(path string) bool { return bounds(f.query, path) }
 
 func bounds(query bson.D, path string) bool {
@@ -66,16 +66,13 @@ func bounds(query bson.D, path string) bool {
 		case !ok || len(d) == 0 || !strings.HasPrefix(d[0].Key, "$"):
 			return true
 		default:
-			return slices.ContainsFunc(d, func(o bson.E) bool {
-				return o.Key != "$size" && !strings.HasPrefix(o.Key, "$bits")
-			})
+			return slices.ContainsFunc(d, func(o bson.E) bool { return o.Key != "$size" })
 		}
 	}
 	return false
 }
 
-// parseFilter checks a query as the server does before it reads anything, and rewrites what lungo has in
-// another form.
+// parseFilter checks a query, as the server does before it reads any document, and rewrites it for lungo.
 func (c *call) parseFilter(query bson.D, collator *collator) (*filter, error) {
 	rewritten, err := c.rewriteQuery(query)
 	if err != nil {
@@ -92,7 +89,6 @@ func (c *call) rewriteQuery(query bson.D) (bson.D, error) {
 	out := make(bson.D, 0, len(query))
 	for _, e := range query {
 		switch e.Key {
-		case "$comment":
 		case "$and", "$or", "$nor":
 			list, err := c.rewriteBranches(e)
 			if err != nil {
@@ -110,7 +106,8 @@ func (c *call) rewriteQuery(query bson.D) (bson.D, error) {
 			if !ok {
 				return nil, fail(codeTypeMismatch, "$jsonSchema must be an object")
 			}
-			if err := bsonkit.NewSchema(schema).Evaluate(bson.D{}); err != nil && !errors.Is(err, bsonkit.ErrValidationFailed) {
+			err := bsonkit.NewSchema(schema).Evaluate(bson.D{})
+			if err != nil && !errors.Is(err, bsonkit.ErrValidationFailed) {
 				return nil, fail(codeFailedToParse, "$jsonSchema: %v", err)
 			}
 			out = append(out, e)
@@ -149,10 +146,10 @@ func (c *call) rewriteBranches(e bson.E) (bson.A, error) {
 	return out, nil
 }
 
-// rewriteCondition checks what a field is compared with: a value, or operators.
+// rewriteCondition checks and rewrites the condition for a field: a value, or operators.
 func (c *call) rewriteCondition(v any) (any, error) {
 	if re, ok := v.(primitive.Regex); ok {
-		return regexCondition(re)
+		return c.regexCondition(re)
 	}
 	d, ok := v.(bson.D)
 	if !ok || len(d) == 0 || !strings.HasPrefix(d[0].Key, "$") || d[0].Key == "$ref" || d[0].Key == "$id" {
@@ -160,13 +157,7 @@ func (c *call) rewriteCondition(v any) (any, error) {
 	}
 	out := bson.D{}
 	for _, e := range d {
-		if e.Key == "$options" {
-			if !has(d, "$regex") {
-				return nil, fail(codeBadValue, "$options needs a $regex")
-			}
-			continue
-		}
-		operand, err := c.rewriteOperand(d, e)
+		operand, err := c.rewriteOperand(e)
 		if err != nil {
 			return nil, err
 		}
@@ -175,7 +166,7 @@ func (c *call) rewriteCondition(v any) (any, error) {
 	return out, nil
 }
 
-func (c *call) rewriteOperand(d bson.D, e bson.E) (any, error) {
+func (c *call) rewriteOperand(e bson.E) (any, error) {
 	switch e.Key {
 	case "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$exists":
 		if _, ok := e.Value.(primitive.Regex); ok && e.Key != "$eq" && e.Key != "$exists" {
@@ -183,27 +174,18 @@ func (c *call) rewriteOperand(d bson.D, e bson.E) (any, error) {
 		}
 		return e.Value, nil
 	case "$in", "$nin":
-		return rewriteIn(e)
+		return c.rewriteIn(e)
 	case "$not":
-		if re, ok := e.Value.(primitive.Regex); ok {
-			return regexCondition(re)
-		}
 		inner, ok := e.Value.(bson.D)
 		if !ok || len(inner) == 0 || !strings.HasPrefix(inner[0].Key, "$") {
 			return nil, fail(codeBadValue, "$not needs a regex or a document")
 		}
 		return c.rewriteCondition(inner)
 	case "$elemMatch":
-		inner, ok := e.Value.(bson.D)
-		if !ok {
+		if !isDocument(e.Value) {
 			return nil, fail(codeBadValue, "$elemMatch needs an Object")
 		}
-		if len(inner) > 0 && strings.HasPrefix(inner[0].Key, "$") && mongokit.TopLevelQueryOperators[inner[0].Key] == nil {
-			return c.rewriteCondition(inner)
-		}
-		return c.rewriteQuery(inner)
-	case "$regex":
-		return regexOperand(e.Value, lookup(d, "$options"))
+		return c.rewriteElement(e.Value)
 	case "$all":
 		list, ok := e.Value.(bson.A)
 		if !ok {
@@ -216,8 +198,8 @@ func (c *call) rewriteOperand(d bson.D, e bson.E) (any, error) {
 			}
 		}
 		return list, nil
-	case "$type", "$size", "$mod", "$bitsAllSet", "$bitsAllClear", "$bitsAnySet", "$bitsAnyClear":
-		// Lungo looks at the operand only when it matches something.
+	case "$type", "$size":
+		// Lungo checks the operand only when it matches a document.
 		probe := bson.D{{Key: "x", Value: e.Value}}
 		operator := mongokit.ExpressionQueryOperators[e.Key]
 		err := operator(mongokit.Context{}, &probe, e.Key, "x", e.Value)
@@ -230,83 +212,43 @@ func (c *call) rewriteOperand(d bson.D, e bson.E) (any, error) {
 	return nil, fail(codeBadValue, "unknown operator: %s", e.Key)
 }
 
-func rewriteIn(e bson.E) (any, error) {
+// rewriteElement rewrites a condition for an element of an array: operators for the element, or a query
+// for its fields.
+func (c *call) rewriteElement(v any) (any, error) {
+	if d, ok := v.(bson.D); ok && (len(d) == 0 || !strings.HasPrefix(d[0].Key, "$")) {
+		return c.rewriteQuery(d)
+	}
+	return c.rewriteCondition(v)
+}
+
+func (c *call) rewriteIn(e bson.E) (any, error) {
 	list, ok := e.Value.(bson.A)
 	if !ok {
 		return nil, fail(codeBadValue, "%s needs an array", e.Key)
 	}
-	out := make(bson.A, len(list))
-	for i, item := range list {
+	for _, item := range list {
 		switch v := item.(type) {
 		case primitive.Regex:
-			re, err := compileRegex(v.Pattern, v.Options)
-			if err != nil {
-				return nil, err
-			}
-			out[i] = re
+			c.server.config.Printf("%s with a regular expression", e.Key)
+			return nil, fail(codeBadValue, "%s with a regular expression", e.Key)
 		case bson.D:
 			if len(v) > 0 && strings.HasPrefix(v[0].Key, "$") {
 				return nil, fail(codeBadValue, "cannot nest $ under %s", e.Key)
 			}
-			out[i] = v
-		default:
-			out[i] = v
 		}
 	}
-	return out, nil
+	return list, nil
 }
 
-func regexCondition(re primitive.Regex) (any, error) {
-	p, err := compileRegex(re.Pattern, re.Options)
-	return bson.D{{Key: "$regex", Value: p}}, err
-}
-
-func regexOperand(v, options any) (any, error) {
-	given, _ := options.(string)
-	switch v := v.(type) {
-	case string:
-		return compileRegex(v, given)
-	case primitive.Regex:
-		if v.Options != "" && given != "" {
-			return nil, fail(51075, "options set in both $regex and $options")
-		}
-		return compileRegex(v.Pattern, v.Options+given)
+// regexCondition returns a regular expression as a $regex with a compiled operand.
+func (c *call) regexCondition(re primitive.Regex) (any, error) {
+	if re.Options != "" {
+		c.server.config.Printf("options of a regular expression: %s", re.Options)
+		return nil, fail(codeBadValue, "invalid flag in regex options: %s", re.Options)
 	}
-	return nil, fail(codeBadValue, "$regex has to be a string")
-}
-
-// pattern is a regular expression inside a rewritten query.
-type pattern struct {
-	*regexp.Regexp
-	source primitive.Regex
-}
-
-func compileRegex(source, options string) (pattern, error) {
-	flags := ""
-	for _, o := range options {
-		switch o {
-		case 'i', 'm', 's':
-			flags += string(o)
-		default:
-			return pattern{}, fail(codeBadValue, "invalid flag in regex options: %c", o)
-		}
-	}
-	if flags != "" {
-		flags = "(?" + flags + ")"
-	}
-	re, err := regexp.Compile(flags + source)
+	compiled, err := regexp.Compile(re.Pattern)
 	if err != nil {
-		return pattern{}, fail(51091, "Regular expression is invalid: %v", err)
+		return nil, fail(51091, "Regular expression is invalid: %v", err)
 	}
-	return pattern{re, primitive.Regex{Pattern: source, Options: options}}, nil
-}
-
-func (p pattern) matches(v any) bool {
-	switch v := v.(type) {
-	case string:
-		return p.MatchString(v)
-	case primitive.Regex:
-		return v == p.source
-	}
-	return false
+	return bson.D{{Key: "$regex", Value: compiled}}, nil
 }

@@ -9,13 +9,13 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-// find lists the records whose documents match in the command's view, in the order of sort, or without
-// one in the order in which the server would come upon them.
+// find returns the records whose documents match in the command's view. Their order is that of sort.
+// Without a sort it is the order in which the server would find them.
 func (c *call) find(coll *collection, f *filter, sort bson.D) ([]*record, error) {
 	return c.store.find(c.view(), coll, f, sort)
 }
 
-// first is the first record that matches in t's view, nil where there is none.
+// first returns the first record that matches in t's view, or nil if none matches.
 func (c *call) first(t *txn, coll *collection, f *filter, sort bson.D) (*record, bson.D, error) {
 	found, err := c.store.find(t.view, coll, f, sort)
 	if err != nil || len(found) == 0 {
@@ -43,7 +43,7 @@ func (s *store) find(v view, coll *collection, f *filter, sort bson.D) ([]*recor
 	return found, nil
 }
 
-// arrange brings what was found from natural order into the one that is asked for, or that an index gives.
+// arrange sorts records by sort or, without one, in the order of the index that the server would use.
 func (c *collection) arrange(found []*record, f *filter, sort bson.D, doc func(*record) bson.D) {
 	if len(found) < 2 {
 		return
@@ -55,28 +55,23 @@ func (c *collection) arrange(found []*record, f *filter, sort bson.D, doc func(*
 		return
 	}
 	ix, turned := c.serving(f, sort)
-	switch {
-	case natural(sort):
-		turned = descending(sort[0])
-	case ix != nil:
-		sortBy(found, ix.open(f), ix.collator, doc)
-	default:
+	if ix == nil {
 		sortBy(found, sort, f.collator, doc)
+		return
 	}
+	sortBy(found, ix.open(f), ix.collator, doc)
 	if turned {
 		slices.Reverse(found)
 	}
 }
 
-func natural(sort bson.D) bool { return sort[0].Key == "$natural" }
-
-// candidates are the records that may match: those with the wanted _id, or all.
+// candidates returns the records that may match: those with the required _id, or all.
 func (c *collection) candidates(f *filter) []*record {
 	id, ok := f.equals("_id")
-	if !ok || f.collator != c.collator && hasText(id) {
+	if !ok || f.collator != nil {
 		return c.records
 	}
-	e, ok := c.indexes[0].entries[keyOf(c.collator.fold(id))]
+	e, ok := c.indexes[0].entries[keyOf(id)]
 	if !ok {
 		return nil
 	}
@@ -87,8 +82,8 @@ func (c *collection) candidates(f *filter) []*record {
 	return list
 }
 
-// chosen is the index that the server would go through for the filter, nil for none: the one on _id
-// where it is asked for, otherwise the first whose leading field is.
+// chosen returns the index that the server would use for the filter, or nil: the first index with a leading
+// field that the filter bounds. The index on _id is before the others.
 func (c *collection) chosen(f *filter) *index {
 	for _, ix := range c.indexes {
 		if ix.partial == nil && !ix.sparse && ix.collator == f.collator && f.bounds(ix.paths[0]) {
@@ -98,8 +93,9 @@ func (c *collection) chosen(f *filter) *index {
 	return nil
 }
 
-// open is the part of the index's pattern that the filter does not pin to one value: what orders the entries that it
-// comes upon. Of an array only the element that is asked for is among them, so that the others do not count.
+// open returns the part of the index's pattern that starts at the first field without a required value.
+// The entries that match the filter are in the order of this part. A pinned field does not matter, even
+// if it is an array: only the entries of the required element match.
 func (ix *index) open(f *filter) bson.D {
 	for i, e := range ix.pattern {
 		if !f.pins(e.Key) {
@@ -109,8 +105,8 @@ func (ix *index) open(f *filter) bson.D {
 	return nil
 }
 
-// serving is the index that has the documents in the wanted order, nil for none; turned means from its
-// end. Leading fields that the filter pins to one value do not count.
+// serving returns an index that has the documents in the order of sort, or nil. It reports in turned
+// whether the server reads the index backwards. Leading fields that the filter pins do not matter.
 func (c *collection) serving(f *filter, sort bson.D) (ix *index, turned bool) {
 	for _, ix := range c.indexes {
 		if ix.partial != nil || ix.sparse || ix.collator != f.collator {
@@ -135,7 +131,7 @@ func (c *collection) serving(f *filter, sort bson.D) (ix *index, turned bool) {
 	return nil, false
 }
 
-// sortBy orders items by the documents that they stand for. Equal ones stay as they are.
+// sortBy sorts items by their documents. The sort is stable.
 func sortBy[T any](items []T, order bson.D, collator *collator, doc func(T) bson.D) {
 	type keyed struct {
 		item T
@@ -171,7 +167,8 @@ func descending(e bson.E) bool { return double(e.Value) < 0 }
 // emptyArray sorts before everything, null included.
 type emptyArray struct{}
 
-// sortKey is what a document is sorted by: of an array the least element, or descending the greatest.
+// sortKey returns the value by which a document is sorted. For an array it is the least element or, if
+// the order is descending, the greatest.
 func sortKey(d bson.D, path string, descending bool) any {
 	value, _ := bsonkit.All(&d, path, true, true)
 	list, ok := value.(bson.A)
@@ -201,13 +198,14 @@ func compareKeys(a, b any) int {
 
 func compareText(a, b string) int { return strings.Compare(a, b) }
 
-func checkSort(sort bson.D) error {
+func (c *call) checkSort(sort bson.D) error {
 	for _, e := range sort {
 		n, ok := integer(e.Value)
 		if !ok || n != 1 && n != -1 {
 			return fail(codeBadValue, "bad sort specification")
 		}
-		if e.Key == "" || strings.HasPrefix(e.Key, "$") && e.Key != "$natural" {
+		if e.Key == "" || strings.HasPrefix(e.Key, "$") {
+			c.server.config.Printf("sort by %q", e.Key)
 			return fail(codeBadValue, "bad sort specification")
 		}
 	}

@@ -26,7 +26,7 @@ func (c *call) findAndModify() (reply bson.D, wrote bool, err error) {
 	case deleting && upsert:
 		return nil, false, fail(codeFailedToParse, "Cannot specify both upsert=true and remove=true")
 	case deleting && after:
-		return nil, false, fail(codeFailedToParse, "Cannot specify both new=true and remove=true; 'remove' always returns the deleted document")
+		return nil, false, fail(codeFailedToParse, "Cannot specify both new=true and remove=true")
 	case !deleting && !has(c.body, "update"):
 		return nil, false, fail(codeFailedToParse, "Either an update or remove=true must be specified")
 	}
@@ -34,7 +34,7 @@ func (c *call) findAndModify() (reply bson.D, wrote bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	f, err := c.statementFilter(coll, c.args, "query")
+	f, err := c.statementFilter(c.args, "query")
 	if err != nil {
 		return nil, false, err
 	}
@@ -42,14 +42,14 @@ func (c *call) findAndModify() (reply bson.D, wrote bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	if err := checkSort(sort); err != nil {
+	if err := c.checkSort(sort); err != nil {
 		return nil, false, err
 	}
 	fields, err := c.optDocument("fields")
 	if err != nil {
 		return nil, false, err
 	}
-	shown, err := c.parseProjection(fields, f)
+	shown, err := c.parseProjection(fields)
 	if err != nil {
 		return nil, false, err
 	}
@@ -64,7 +64,7 @@ func (c *call) findAndModify() (reply bson.D, wrote bool, err error) {
 		return modified(shown, count(gone != nil), nil, gone)
 	}
 	u := &updating{filter: f, sort: sort, upsert: upsert}
-	if u.change, err = c.parseChange(c.get("update"), c.get("arrayFilters")); err != nil {
+	if u.change, err = c.parseChange(c.get("update")); err != nil {
 		return nil, false, err
 	}
 	out, err := c.update(coll, u)
@@ -83,14 +83,15 @@ func (c *call) findAndModify() (reply bson.D, wrote bool, err error) {
 	return reply, out.upserted || out.modified > 0, err
 }
 
-func count(there bool) int32 {
-	if there {
+// count returns 1 for true and 0 for false.
+func count(yes bool) int32 {
+	if yes {
 		return 1
 	}
 	return 0
 }
 
-// modified is the reply of findAndModify.
+// modified returns the reply of findAndModify.
 func modified(shown *projection, n int32, last, doc bson.D) (bson.D, bool, error) {
 	var value any
 	if doc != nil {

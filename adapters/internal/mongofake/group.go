@@ -6,30 +6,15 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-// accumulators gather values into one.
-var accumulators = map[string]func() *sum{
-	"$sum": func() *sum { return &sum{total: int32(0)} },
-}
-
-type sum struct{ total any }
-
-func (s *sum) add(v any) {
-	if isNumber(v) {
-		s.total = plus(s.total, v)
-	}
-}
-
-func (s *sum) result() any { return s.total }
-
-// grouping is a $group: an expression for the key, and what is gathered under each.
+// grouping is a $group: an expression for the key, and the fields of each group.
 type grouping struct {
 	id     compiled
 	fields []groupField
 }
 
+// groupField is a field that holds a $sum, the only accumulator that the fake has.
 type groupField struct {
 	name  string
-	begin func() *sum
 	value compiled
 }
 
@@ -61,8 +46,7 @@ func (c *call) parseGroup(v any) (stage, error) {
 		case len(d) != 1:
 			return nil, fail(40238, "The field '%s' must specify one accumulator", e.Key)
 		}
-		begin, ok := accumulators[d[0].Key]
-		if !ok {
+		if d[0].Key != "$sum" {
 			c.server.config.Printf("unknown group operator: %s", d[0].Key)
 			return nil, fail(15952, "unknown group operator '%s'", d[0].Key)
 		}
@@ -70,49 +54,39 @@ func (c *call) parseGroup(v any) (stage, error) {
 		if err != nil {
 			return nil, err
 		}
-		g.fields = append(g.fields, groupField{e.Key, begin, value})
+		g.fields = append(g.fields, groupField{e.Key, value})
 	}
-	return g, nil
+	return g.run, nil
 }
 
 func (g grouping) run(docs []bson.D) ([]bson.D, error) {
-	type group struct {
-		id  any
-		acc []*sum
-	}
-	var order []*group
-	groups := map[string]*group{}
+	var groups []bson.D
+	at := map[string]int{} // the index of a key's group
 	for _, doc := range docs {
-		s := newScope(doc)
-		id, err := g.id.eval(s)
+		id, err := g.id.eval(doc)
 		if err != nil {
 			return nil, err
 		}
 		key := keyOf(id)
-		it := groups[key]
-		if it == nil {
-			it = &group{id: present(id)}
+		n, found := at[key]
+		if !found {
+			n = len(groups)
+			at[key] = n
+			group := bson.D{{Key: "_id", Value: present(id)}}
 			for _, f := range g.fields {
-				it.acc = append(it.acc, f.begin())
+				group = append(group, bson.E{Key: f.name, Value: int32(0)})
 			}
-			groups[key] = it
-			order = append(order, it)
+			groups = append(groups, group)
 		}
 		for i, f := range g.fields {
-			value, err := f.value.eval(s)
+			value, err := f.value.eval(doc)
 			if err != nil {
 				return nil, err
 			}
-			it.acc[i].add(value)
+			if sum := &groups[n][i+1].Value; isNumber(value) {
+				*sum = plus(*sum, value)
+			}
 		}
 	}
-	out := make([]bson.D, 0, len(order))
-	for _, it := range order {
-		d := bson.D{{Key: "_id", Value: it.id}}
-		for i, f := range g.fields {
-			d = append(d, bson.E{Key: f.name, Value: it.acc[i].result()})
-		}
-		out = append(out, d)
-	}
-	return out, nil
+	return groups, nil
 }

@@ -13,7 +13,7 @@ func (h *history) check() error {
 		return err
 	}
 	if counter.N != h.added {
-		h.problem("the counter stands at %d after %d increments", counter.N, h.added)
+		h.problem("the counter is %d after %d increments", counter.N, h.added)
 	}
 	for _, x := range h.txns {
 		if x.committed {
@@ -28,7 +28,7 @@ func (h *history) check() error {
 			return err
 		}
 		if n != 1 || left != 1 {
-			h.problem("slot %d was won %d times, and %d are left", slot, n, left)
+			h.problem("slot %d was claimed %d times and is stored %d times, want once", slot, n, left)
 		}
 	}
 	final, err := h.readAll(ctx)
@@ -39,9 +39,9 @@ func (h *history) check() error {
 	return nil
 }
 
-// checkOrder puts the versions of every document in order, and looks at all reads in its light.
+// checkOrder finds the order of the versions of each document, and checks all reads against it.
 func (h *history) checkOrder(final []seenOf) {
-	order := make([]map[string]int, historyDocs) // of each document: writer to position
+	order := make([]map[string]int, historyDocs) // for each document, the position of each writer
 	for doc := range order {
 		next := map[string]string{}
 		for _, x := range h.txns {
@@ -50,7 +50,7 @@ func (h *history) checkOrder(final []seenOf) {
 				continue
 			}
 			if other, taken := next[before]; taken {
-				h.problem("lost update: %s and %s both followed %s on document %d", other, x.id, before, doc)
+				h.problem("lost update: %s and %s both replaced the version of %s of document %d", other, x.id, before, doc)
 			}
 			next[before] = x.id
 		}
@@ -61,11 +61,11 @@ func (h *history) checkOrder(final []seenOf) {
 			order[doc][last] = n
 		}
 		if len(order[doc]) != len(next)+1 {
-			h.problem("document %d was written after a version that never was: %v", doc, next)
+			h.problem("document %d: a version follows one that was not committed: %v", doc, next)
 		}
 		for _, s := range final {
 			if s.doc == doc && s.by != last {
-				h.problem("document %d is left by %s, last written by %s", doc, s.by, last)
+				h.problem("document %d has the version of %s, want the last, of %s", doc, s.by, last)
 			}
 		}
 	}
@@ -79,7 +79,7 @@ func (h *history) checkOrder(final []seenOf) {
 	}
 }
 
-// checkSnapshot demands that a transaction saw all of another, or nothing.
+// checkSnapshot checks that a transaction saw either all writes of another or none.
 func (h *history) checkSnapshot(reader *txnSeen, order []map[string]int) {
 	for doc, by := range reader.reads {
 		if _, ok := order[doc][by]; !ok {
@@ -101,7 +101,7 @@ func (h *history) checkSnapshot(reader *txnSeen, order []map[string]int) {
 			}
 		}
 		if saw && missed {
-			h.problem("%s saw only a part of %s", reader.id, writer.id)
+			h.problem("%s saw some writes of %s and not others", reader.id, writer.id)
 		}
 	}
 }

@@ -18,19 +18,19 @@ import (
 const (
 	historyCount   = 500
 	historyClients = 8 // goroutines of one history
-	historyAtOnce  = 8 // histories side by side: 64 goroutines
+	historyAtOnce  = 8 // concurrent histories: 64 goroutines
 	historyDocs    = 4
 	historySlots   = 3
 )
 
-// Goroutines read and write the same few documents over the driver; whatever they meet, what they saw and
-// what is left must be explicable by snapshots and first writers.
+// Goroutines read and write the same few documents over the driver. Snapshot isolation with first writers
+// must explain all that they have read, and the documents at the end.
 func TestHistories(t *testing.T) {
 	server := start(t)
 	client := connect(t, server)
 	var mu sync.Mutex
 	transactions, commits, conflicts := 0, 0, 0
-	sideBySide(historyCount, func(n int) bool {
+	concurrently(historyCount, func(n int) bool {
 		h := newHistory(server, client, n)
 		problems := h.run()
 		mu.Lock()
@@ -50,11 +50,11 @@ func TestHistories(t *testing.T) {
 	t.Attr("counts", fmt.Sprintf("%d histories of %d goroutines: %d transactions, %d committed, %d conflicts",
 		historyCount, historyClients, transactions, commits, conflicts))
 	if commits == 0 || conflicts == 0 {
-		t.Error("nothing was tried")
+		t.Errorf("%d commits and %d conflicts, want some of each", commits, conflicts)
 	}
 }
 
-// The checker must notice every flaw.
+// A planted flaw must make a history fail.
 func TestHistoriesNoticeFlaws(t *testing.T) {
 	for _, flaw := range []mongofake.Flaw{
 		mongofake.NoIsolation, mongofake.NoConflict, mongofake.NoUniqueness, mongofake.NoRetryMemory,
@@ -65,7 +65,7 @@ func TestHistoriesNoticeFlaws(t *testing.T) {
 			client := connect(t, server)
 			var mu sync.Mutex
 			var noticed []string
-			sideBySide(historyCount, func(n int) bool {
+			concurrently(historyCount, func(n int) bool {
 				problems := newHistory(server, client, n).run()
 				mu.Lock()
 				defer mu.Unlock()
@@ -73,15 +73,15 @@ func TestHistoriesNoticeFlaws(t *testing.T) {
 				return len(noticed) == 0
 			})
 			if len(noticed) == 0 {
-				t.Fatal("not noticed")
+				t.Fatal("no history failed")
 			}
 			t.Log(noticed[0])
 		})
 	}
 }
 
-// sideBySide runs numbered histories, some at once, until one says that it is enough.
-func sideBySide(n int, run func(int) (more bool)) {
+// concurrently calls run with the numbers below n, until a call returns false.
+func concurrently(n int, run func(int) (more bool)) {
 	numbers := make(chan int)
 	stop := make(chan struct{})
 	var once sync.Once
@@ -107,7 +107,7 @@ feeding:
 	workers.Wait()
 }
 
-// history is one random run and what was seen in it.
+// history is a random run, and what its clients saw.
 type history struct {
 	server *mongofake.Server
 	client *mongo.Client
@@ -117,24 +117,24 @@ type history struct {
 
 	mu        sync.Mutex
 	txns      []*txnSeen
-	added     int         // to the counter
-	claimed   map[int]int // slots
+	added     int         // the increments of the counter
+	claimed   map[int]int // how often each slot was claimed
 	outside   []seenOf    // reads without a transaction
 	conflicts int
 	problems  []string
 }
 
-// seenOf is the writer of a document that was read.
+// seenOf is a document that was read, and the transaction that had written it.
 type seenOf struct {
 	doc int
 	by  string
 }
 
-// txnSeen is what one transaction saw and did.
+// txnSeen is what a transaction read and wrote.
 type txnSeen struct {
 	id        string
-	reads     map[int]string // the writer of a document, as first read
-	writes    map[int]string // the writer before this one
+	reads     map[int]string // for each document, the writer of the version that was read first
+	writes    map[int]string // for each document, the writer of the version before
 	claims    []int
 	committed bool
 }
@@ -157,7 +157,7 @@ func (h *history) run() []string {
 	if err := h.prepare(); err != nil {
 		return []string{err.Error()}
 	}
-	remove := h.server.Inject(mongofake.Fault{ // a write whose answer is lost, which the driver repeats
+	remove := h.server.Inject(mongofake.Fault{ // the reply to a write is lost, and the driver repeats the write
 		Command: "update",
 		Match:   func(c mongofake.Command) bool { return c.Collection == h.docs.Name() && !c.InTransaction },
 		Skip:    rand.New(rand.NewPCG(h.seed, 0)).IntN(historyClients),
@@ -197,7 +197,7 @@ func (h *history) prepare() error {
 	return nil
 }
 
-// live is what one client does.
+// live runs one client.
 func (h *history) live(r *rand.Rand, client int) error {
 	ctx := context.Background()
 	for n := range 2 {
@@ -224,8 +224,9 @@ func (h *history) live(r *rand.Rand, client int) error {
 	return err
 }
 
-var errLost = errors.New("the transaction was lost to another")
+var errLost = errors.New("the transaction conflicts with another")
 
+// lost returns errLost for an error that a concurrent transaction causes, and otherwise err.
 func lost(err error) error {
 	var se mongo.ServerError
 	if errors.As(err, &se) && (se.HasErrorLabel("TransientTransactionError") || se.HasErrorCode(11000)) {
@@ -257,7 +258,7 @@ func (h *history) transact(ctx context.Context, r *rand.Rand, id string) error {
 	case err == nil:
 		err = session.AbortTransaction(ctx)
 	default:
-		_ = session.AbortTransaction(ctx) // it is gone already
+		_ = session.AbortTransaction(ctx) // the server has aborted it already
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -301,14 +302,14 @@ func (h *history) act(ctx context.Context, r *rand.Rand, x *txnSeen) error {
 			return lost(err)
 		}
 		if !won {
-			return errLost // the duplicate has ended the transaction
+			return errLost // the duplicate has aborted the transaction
 		}
 		x.claims = append(x.claims, slot)
 		return nil
 	}
 }
 
-// saw notes a read: of the transaction's own write, or always the same.
+// saw records a read. A transaction must read its own write, and otherwise the same version each time.
 func (h *history) saw(x *txnSeen, s seenOf) {
 	before, read := x.reads[s.doc]
 	_, wrote := x.writes[s.doc]
@@ -347,7 +348,7 @@ func (h *history) readAll(ctx context.Context) ([]seenOf, error) {
 	return seen, nil
 }
 
-// claim tries to be the only one with a slot.
+// claim inserts a slot, and reports whether it was free.
 func (h *history) claim(ctx context.Context, slot int) (bool, error) {
 	_, err := h.claims.InsertOne(ctx, bson.D{{Key: "slot", Value: slot}})
 	if mongo.IsDuplicateKeyError(err) {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// The fake is test code. What others can import must not depend on it, nor on the library behind it.
-func TestNobodyDependsOnIt(t *testing.T) {
+// The fake is test code: no importable package may depend on it or on its library.
+func TestNoImportablePackageDependsOnFake(t *testing.T) {
 	const module = "github.com/cicerone-go/cicerone"
 	list := func(args ...string) []string {
 		cmd := exec.Command("go", append([]string{"list"}, args...)...)
@@ -26,8 +26,9 @@ func TestNobodyDependsOnIt(t *testing.T) {
 		t.Fatal("no packages found")
 	}
 	for _, path := range list(append([]string{"-deps"}, importable...)...) {
-		if strings.HasPrefix(path, module+"/adapters/internal/mongofake") || strings.HasPrefix(path, "github.com/256dpi/lungo") {
-			t.Errorf("some package that is not internal depends on %s", path)
+		if strings.HasPrefix(path, module+"/adapters/internal/mongofake") ||
+			strings.HasPrefix(path, "github.com/256dpi/lungo") {
+			t.Errorf("an importable package depends on %s", path)
 		}
 	}
 }

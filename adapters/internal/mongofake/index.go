@@ -8,8 +8,8 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-// index knows its definition and, when it is unique, who has which key. Nothing else is looked up in
-// it: reads go through all records, in the order that the index would have given.
+// index holds its definition and, if it is unique, the records of each key. Reads do not use it: they
+// go through all records, and sort what they find in the order of the index.
 type index struct {
 	spec     bson.D // as listIndexes shows it
 	name     string
@@ -24,8 +24,8 @@ type index struct {
 
 // entry is one key of a unique index.
 type entry struct {
-	writer  *txn  // who has inserted it and is not done, nil for nobody
-	at      stamp // of the last commit that inserted it
+	writer  *txn  // the open transaction that has inserted the key, or nil
+	at      stamp // the last commit that inserted the key
 	records map[*record]struct{}
 }
 
@@ -49,8 +49,8 @@ func (ix *index) entry(key string) *entry {
 	return e
 }
 
-// keys are the keys under which a document stands in the index: several where it has an array there,
-// none where the index leaves it out.
+// keys returns the keys of a document in the index: several if an indexed field is an array, and none
+// if the index does not hold the document.
 func (ix *index) keys(doc bson.D) ([]string, error) {
 	if doc == nil {
 		return nil, nil
@@ -89,7 +89,8 @@ func (ix *index) keys(doc bson.D) ([]string, error) {
 	return slices.Compact(keys), nil
 }
 
-// holds says whether a version of a document has the key. What could not be indexed was never stored.
+// holds reports whether a version of a document has the key. It may ignore errors of keys, because a
+// document that cannot be indexed was never stored.
 func (ix *index) holds(doc bson.D, key string) bool {
 	keys, err := ix.keys(doc)
 	return err == nil && slices.Contains(keys, key)
@@ -108,7 +109,7 @@ func (ix *index) duplicate(doc bson.D) *failure {
 	return f
 }
 
-// unlink takes r out under the keys of a version that is gone, where no other version has them.
+// unlink removes r from the keys of a version that is gone, unless another version of r has them.
 func (c *collection) unlink(r *record, doc bson.D) {
 	for _, ix := range c.indexes {
 		if !ix.unique {
@@ -129,7 +130,7 @@ func (c *collection) unlink(r *record, doc bson.D) {
 	}
 }
 
-// build fills a new index with what is there, and refuses duplicates.
+// build fills a new index with the documents of the collection. It returns an error for a duplicate.
 func (ix *index) build(s *store, c *collection) error {
 	for _, r := range c.records {
 		doc := s.see(s.latest(), r)

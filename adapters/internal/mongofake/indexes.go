@@ -31,7 +31,7 @@ func createIndexes(c *call) (bson.D, error) {
 	coll := c.store.collections[c.namespace()]
 	var fresh []*index
 	for _, spec := range specs {
-		ix, err := c.parseIndex(coll, spec)
+		ix, err := c.parseIndex(spec)
 		if err != nil {
 			return nil, err
 		}
@@ -63,7 +63,9 @@ func createIndexes(c *call) (bson.D, error) {
 		}
 		indexes = append(indexes, ix)
 	}
-	reply := bson.D{{Key: "numIndexesBefore", Value: int32(before)}, {Key: "numIndexesAfter", Value: int32(len(indexes))}}
+	reply := bson.D{
+		{Key: "numIndexesBefore", Value: int32(before)}, {Key: "numIndexesAfter", Value: int32(len(indexes))},
+	}
 	if len(indexes) == before {
 		return append(reply, bson.E{Key: "note", Value: "all indexes already exist"}), nil
 	}
@@ -76,8 +78,8 @@ func (c *collection) changeIndexes(s *store, indexes []*index) {
 	c.indexes, c.since = indexes, s.last
 }
 
-// parseIndex reads an index's definition and puts it in the form that listIndexes shows.
-func (c *call) parseIndex(coll *collection, given bson.D) (*index, error) {
+// parseIndex parses an index definition, and builds the form that listIndexes returns.
+func (c *call) parseIndex(given bson.D) (*index, error) {
 	name, named := lookup(given, "name").(string)
 	pattern, keyed := lookup(given, "key").(bson.D)
 	if !named || !keyed {
@@ -102,10 +104,6 @@ func (c *call) parseIndex(coll *collection, given bson.D) (*index, error) {
 		if keep {
 			rest = append(rest, e)
 		}
-	}
-	if ix.collator == nil && coll != nil && coll.collator != nil && !has(given, "collation") {
-		ix.collator = coll.collator
-		rest = append(rest, bson.E{Key: "collation", Value: coll.collator.spec})
 	}
 	ix.spec = bson.D{{Key: "v", Value: int32(2)}}
 	if ix.unique {
@@ -137,29 +135,17 @@ func (ix *index) parsePattern(c *call) error {
 	return nil
 }
 
-// parseIndexOption reads one option and says whether it is shown as it stands.
+// parseIndexOption parses one option, and reports whether listIndexes returns it in the order given.
 func (c *call) parseIndexOption(ix *index, e *bson.E) (bool, error) {
-	if ix.onID() && (e.Key == "unique" || e.Key == "sparse" || e.Key == "partialFilterExpression" || e.Key == "expireAfterSeconds") {
+	if ix.onID() && (e.Key == "unique" || e.Key == "sparse" || e.Key == "partialFilterExpression") {
 		return false, fail(codeInvalidIndexOption, "The field '%s' is not valid for an _id index specification.", e.Key)
 	}
 	switch e.Key {
-	case "key", "name", "ns":
-	case "v":
-		if n, ok := integer(e.Value); !ok || n != 2 {
-			return false, fail(codeCannotCreateIndex, "Invalid index specification: version %v is not supported", e.Value)
-		}
+	case "key", "name":
 	case "unique":
 		ix.unique = truthy(e.Value)
 	case "sparse":
 		ix.sparse = truthy(e.Value)
-		return true, nil
-	case "background":
-		return true, nil
-	case "expireAfterSeconds":
-		if n, ok := integer(e.Value); !ok || n < 0 || len(ix.paths) != 1 {
-			return false, fail(codeCannotCreateIndex, "TTL index 'expireAfterSeconds' option must be a number from 0, of one field")
-		}
-		c.server.config.Printf("expireAfterSeconds is kept, but nothing expires here")
 		return true, nil
 	case "collation":
 		spec, ok := e.Value.(bson.D)
@@ -167,7 +153,7 @@ func (c *call) parseIndexOption(ix *index, e *bson.E) (bool, error) {
 			return false, fail(codeTypeMismatch, "The field 'collation' must be an object, but got %s", typeName(e.Value))
 		}
 		collator, err := c.parseCollation(spec)
-		if err != nil || collator == nil {
+		if err != nil {
 			return false, err
 		}
 		ix.collator, e.Value = collator, collator.spec
@@ -175,7 +161,7 @@ func (c *call) parseIndexOption(ix *index, e *bson.E) (bool, error) {
 	case "partialFilterExpression":
 		query, ok := e.Value.(bson.D)
 		if !ok {
-			return false, fail(codeTypeMismatch, "The field 'partialFilterExpression' must be an object, but got %s", typeName(e.Value))
+			return false, fail(codeTypeMismatch, "The field '%s' must be an object, but got %s", e.Key, typeName(e.Value))
 		}
 		if err := checkPartial(query, true); err != nil {
 			return false, err
@@ -190,7 +176,7 @@ func (c *call) parseIndexOption(ix *index, e *bson.E) (bool, error) {
 	return false, nil
 }
 
-// checkPartial refuses what a partial index cannot be limited by.
+// checkPartial returns an error for a filter that a partial index does not support.
 func checkPartial(query bson.D, top bool) error {
 	refused := fail(codeCannotCreateIndex, "unsupported expression in partial index: %v", query)
 	for _, e := range query {
@@ -224,7 +210,8 @@ func checkPartial(query bson.D, top bool) error {
 	return nil
 }
 
-// among says whether the same index is there already, and refuses one that is like another but differs.
+// among reports whether the same index exists already. It returns an error if an index exists that has
+// the same keys or the same name, and differs otherwise.
 func (ix *index) among(indexes []*index) (bool, error) {
 	for _, o := range indexes {
 		samePattern := bsonkit.Compare(o.pattern, ix.pattern) == 0 && o.collator == ix.collator
@@ -234,24 +221,20 @@ func (ix *index) among(indexes []*index) (bool, error) {
 		case samePattern && o.name == ix.name && o.sameOptions(ix):
 			return true, nil
 		case samePattern:
-			return false, fail(codeIndexOptionsConflict, "Index with name: %s already exists with different options or name", o.name)
+			return false, fail(codeIndexOptionsConflict,
+				"Index with name: %s already exists with different options or name", o.name)
 		case o.name == ix.name:
-			return false, fail(codeIndexSpecsConflict, "Index must have unique name. The existing index: %s has another key", o.name)
+			return false, fail(codeIndexSpecsConflict,
+				"Index must have unique name. The existing index: %s has another key", o.name)
 		}
 	}
 	return false, nil
 }
 
 func (ix *index) sameOptions(o *index) bool {
-	if ix.unique != o.unique || ix.sparse != o.sparse {
-		return false
-	}
-	for _, key := range []string{"expireAfterSeconds", "partialFilterExpression"} {
-		if bsonkit.Compare(lookup(ix.spec, key), lookup(o.spec, key)) != 0 {
-			return false
-		}
-	}
-	return true
+	const partial = "partialFilterExpression"
+	return ix.unique == o.unique && ix.sparse == o.sparse &&
+		bsonkit.Compare(lookup(ix.spec, partial), lookup(o.spec, partial)) == 0
 }
 
 func dropIndexes(c *call) (bson.D, error) {
@@ -262,25 +245,19 @@ func dropIndexes(c *call) (bson.D, error) {
 	if err := c.quiet(coll); err != nil {
 		return nil, err
 	}
-	which := c.get("index")
+	name, ok := c.get("index").(string)
+	if !ok || name == "*" {
+		c.server.config.Printf("dropIndexes of %v", c.get("index"))
+		return nil, c.wrong("index", c.get("index"), "string")
+	}
 	was := int32(len(coll.indexes))
-	reply := bson.D{{Key: "nIndexesWas", Value: was}}
-	if which == "*" {
-		coll.changeIndexes(c.store, coll.indexes[:1:1])
-		return append(reply, bson.E{Key: "msg", Value: "non-_id indexes dropped for collection"}), nil
-	}
-	if names, ok := which.(bson.A); ok && len(names) == 1 {
-		which = names[0]
-	}
-	i := slices.IndexFunc(coll.indexes, func(ix *index) bool {
-		return which == ix.name || isDocument(which) && bsonkit.Compare(which, ix.pattern) == 0
-	})
+	i := slices.IndexFunc(coll.indexes, func(ix *index) bool { return ix.name == name })
 	switch {
 	case i < 0:
-		return nil, fail(codeIndexNotFound, "index not found with name [%v]", which)
+		return nil, fail(codeIndexNotFound, "index not found with name [%s]", name)
 	case i == 0:
 		return nil, fail(codeInvalidOptions, "cannot drop _id index")
 	}
 	coll.changeIndexes(c.store, slices.Delete(slices.Clone(coll.indexes), i, i+1))
-	return reply, nil
+	return bson.D{{Key: "nIndexesWas", Value: was}}, nil
 }

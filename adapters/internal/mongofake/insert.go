@@ -39,7 +39,7 @@ func (c *call) insertOne(doc bson.D) error {
 		return err
 	}
 	return c.write(impatient, func(t *txn) error {
-		if err := c.valid(coll, nil, doc); err != nil {
+		if err := coll.valid(doc); err != nil {
 			return err
 		}
 		return t.insert(coll, doc)
@@ -48,7 +48,7 @@ func (c *call) insertOne(doc bson.D) error {
 
 func impatient() bool { return false }
 
-// checkID refuses what cannot be an _id.
+// checkID returns an error if a value cannot be an _id.
 func checkID(id any, code int32) error {
 	switch id.(type) {
 	case bson.A, primitive.Regex, primitive.Undefined:
@@ -57,7 +57,7 @@ func checkID(id any, code int32) error {
 	return nil
 }
 
-// openOrCreate is the command's collection, which a write outside a transaction makes.
+// openOrCreate returns the command's collection. Outside a transaction it creates one that does not exist.
 func (c *call) openOrCreate() (*collection, error) {
 	coll, err := c.open()
 	if coll != nil || err != nil {
@@ -72,19 +72,14 @@ func (c *call) openOrCreate() (*collection, error) {
 	return c.store.create(c.namespace(), nil), nil
 }
 
-// valid says whether the collection's validator lets doc take the place of before.
-func (c *call) valid(coll *collection, before, doc bson.D) error {
-	if coll.validator == nil || coll.unchecked || coll.warn || truthy(c.get("bypassDocumentValidation")) {
+// valid returns an error if the collection's validator refuses a document.
+func (c *collection) valid(doc bson.D) error {
+	if c.validator == nil {
 		return nil
 	}
-	ok, err := coll.validator.matches(doc)
-	if ok || err != nil {
-		return err
+	ok, err := c.validator.matches(doc)
+	if err == nil && !ok {
+		err = fail(codeInvalidDocument, "Document failed validation")
 	}
-	if coll.lenient && before != nil {
-		if ok, err := coll.validator.matches(before); !ok || err != nil {
-			return err
-		}
-	}
-	return fail(codeInvalidDocument, "Document failed validation")
+	return err
 }

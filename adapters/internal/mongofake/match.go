@@ -1,6 +1,7 @@
 package mongofake
 
 import (
+	"regexp"
 	"slices"
 
 	"github.com/256dpi/lungo/bsonkit"
@@ -8,7 +9,8 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-// Lungo's tables of operators are open. What it lacks is added to them, once, before anything matches.
+// Lungo's tables of operators are exported variables. The operators that it lacks, or that differ from
+// the server's, are put into them before anything matches.
 func init() {
 	mongokit.TopLevelQueryOperators["$expr"] = matchExpression
 	fields := mongokit.ExpressionQueryOperators
@@ -23,9 +25,6 @@ func init() {
 	fields["$in"] = matchIn
 	fields["$nin"] = not(matchIn)
 	fields["$type"] = presentOnly(fields["$type"])
-	fields["$and"] = matchEvery
-	fields["$or"] = matchSome
-	fields["$nor"] = not(matchSome)
 }
 
 func matched(ok bool) error {
@@ -48,7 +47,7 @@ func not(operator mongokit.Operator) mongokit.Operator {
 	}
 }
 
-// presentOnly is an operator that never matches a missing field, which lungo takes for null.
+// presentOnly wraps an operator so that it never matches a missing field, which lungo takes for null.
 func presentOnly(operator mongokit.Operator) mongokit.Operator {
 	return func(ctx mongokit.Context, doc bsonkit.Doc, op, path string, v any) error {
 		if value, _ := bsonkit.All(doc, path, true, true); value == bsonkit.Missing {
@@ -58,7 +57,7 @@ func presentOnly(operator mongokit.Operator) mongokit.Operator {
 	}
 }
 
-// orNull is a comparison that finds null also where only some documents of an array lack the field.
+// orNull wraps a comparison so that null also matches if only some documents of an array lack the field.
 func orNull(operator mongokit.Operator) mongokit.Operator {
 	return func(ctx mongokit.Context, doc bsonkit.Doc, op, path string, v any) error {
 		if v == nil {
@@ -68,7 +67,7 @@ func orNull(operator mongokit.Operator) mongokit.Operator {
 	}
 }
 
-// lacks says whether the path is null or missing: of an array, in one of its documents.
+// lacks reports whether the value at the path is null or missing. In an array one such document is enough.
 func lacks(v any, path string) bool {
 	if path == bsonkit.PathEnd {
 		list, _ := v.(bson.A)
@@ -92,14 +91,14 @@ func hasNull(list bson.A) bool {
 }
 
 func matchExpression(_ mongokit.Context, doc bsonkit.Doc, _, _ string, v any) error {
-	value, err := v.(compiled).eval(newScope(*doc))
+	value, err := v.(compiled).eval(*doc)
 	if err != nil {
 		return err
 	}
 	return matched(truthy(value))
 }
 
-// values are a field's value and, where it is an array, its elements.
+// values returns the value of a field and, if it is an array, its elements.
 func values(doc bsonkit.Doc, path string) []any {
 	value, collected := bsonkit.All(doc, path, true, true)
 	list, ok := value.(bson.A)
@@ -113,7 +112,10 @@ func values(doc bsonkit.Doc, path string) []any {
 }
 
 func matchRegex(_ mongokit.Context, doc bsonkit.Doc, _, path string, v any) error {
-	return matched(slices.ContainsFunc(values(doc, path), v.(pattern).matches))
+	return matched(slices.ContainsFunc(values(doc, path), func(field any) bool {
+		s, ok := field.(string)
+		return ok && v.(*regexp.Regexp).MatchString(s)
+	}))
 }
 
 func matchIn(_ mongokit.Context, doc bsonkit.Doc, _, path string, v any) error {
@@ -121,31 +123,6 @@ func matchIn(_ mongokit.Context, doc bsonkit.Doc, _, path string, v any) error {
 		return nil
 	}
 	return matched(slices.ContainsFunc(values(doc, path), func(field any) bool {
-		return slices.ContainsFunc(v.(bson.A), func(item any) bool {
-			if p, ok := item.(pattern); ok {
-				return p.matches(field)
-			}
-			return bsonkit.Compare(field, item) == 0
-		})
+		return slices.ContainsFunc(v.(bson.A), func(item any) bool { return bsonkit.Compare(field, item) == 0 })
 	}))
-}
-
-// matchEvery and matchSome are $and and $or inside $elemMatch.
-func matchEvery(ctx mongokit.Context, doc bsonkit.Doc, _, path string, v any) error {
-	for _, query := range v.(bson.A) {
-		if err := mongokit.Process(ctx, doc, query.(bson.D), path, false); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func matchSome(ctx mongokit.Context, doc bsonkit.Doc, _, path string, v any) error {
-	for _, query := range v.(bson.A) {
-		err := mongokit.Process(ctx, doc, query.(bson.D), path, false)
-		if err != mongokit.ErrNotMatched { //nolint:errorlint // lungo compares it by identity
-			return err
-		}
-	}
-	return mongokit.ErrNotMatched
 }

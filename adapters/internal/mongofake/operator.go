@@ -8,14 +8,11 @@ import (
 	"go.mongodb.org/mongo-driver/bson/primitive"
 )
 
-// operators are the expressions over values.
+// operators lists the expression operators that the fake has.
 var operators = map[string]operator{
 	"$eq":              comparison(func(n int) any { return n == 0 }),
 	"$ne":              comparison(func(n int) any { return n != 0 }),
 	"$gt":              comparison(func(n int) any { return n > 0 }),
-	"$gte":             comparison(func(n int) any { return n >= 0 }),
-	"$lt":              comparison(func(n int) any { return n < 0 }),
-	"$lte":             comparison(func(n int) any { return n <= 0 }),
 	"$subtract":        {2, 2, subtract},
 	"$size":            {1, 1, size},
 	"$in":              {2, 2, in},
@@ -26,7 +23,7 @@ func comparison(result func(n int) any) operator {
 	return operator{2, 2, func(v []any) (any, error) {
 		_, a := v[0].(missing)
 		_, b := v[1].(missing)
-		if a != b && (v[0] == nil || v[1] == nil) { // a missing field comes before null here
+		if a != b && (v[0] == nil || v[1] == nil) { // in expressions a missing field is less than null
 			return result(1 - 2*int(count(a))), nil
 		}
 		return result(bsonkit.Compare(v[0], v[1])), nil
@@ -35,7 +32,7 @@ func comparison(result func(n int) any) operator {
 
 func anyNullish(values []any) bool { return slices.ContainsFunc(values, nullish) }
 
-// plus adds; a long that overflows becomes a double.
+// plus adds two numbers. A long that overflows becomes a double.
 func plus(a, b any) any {
 	if sum, ok := addNumbers(a, b); ok {
 		return sum
@@ -82,4 +79,28 @@ func in(v []any) (any, error) {
 		return nil, fail(40081, "$in requires an array as a second argument, found: %s", typeName(v[1]))
 	}
 	return slices.ContainsFunc(list, func(item any) bool { return bsonkit.Compare(item, v[0]) == 0 }), nil
+}
+
+// setIntersection returns the elements that all operands have, sorted and without duplicates. It returns
+// null if an operand is null or missing.
+func setIntersection(v []any) (any, error) {
+	common := bson.A{}
+	for i, operand := range v {
+		if nullish(operand) {
+			return nil, nil
+		}
+		list, ok := operand.(bson.A)
+		if !ok {
+			return nil, fail(17047, "All operands of $setIntersection must be arrays. One argument is of type: %s",
+				typeName(operand))
+		}
+		if i == 0 {
+			common = slices.Clone(list)
+		}
+		common = slices.DeleteFunc(common, func(a any) bool {
+			return !slices.ContainsFunc(list, func(b any) bool { return bsonkit.Compare(a, b) == 0 })
+		})
+	}
+	slices.SortStableFunc(common, bsonkit.Compare)
+	return slices.CompactFunc(common, func(a, b any) bool { return bsonkit.Compare(a, b) == 0 }), nil
 }

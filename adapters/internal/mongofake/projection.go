@@ -9,86 +9,80 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-// projection is what find and findAndModify show of a document. A nil one shows all.
+// projection selects the fields that find and findAndModify return. A nil projection selects all.
 type projection struct {
-	fields    *fieldTree
-	inclusive bool
-	withID    bool
-	filter    *filter // for the positional a.$
+	included fieldTree // if it is nil, all fields but the excluded ones are selected
+	excluded []string
 }
 
-// fieldTree is one level of fields that a projection names.
-type fieldTree struct {
-	order []string
-	nodes map[string]*fieldNode
+// fieldTree holds the selected fields by name.
+type fieldTree map[string]*projected
+
+// projected is a selected field. With neither below nor match, its whole value is returned.
+type projected struct {
+	below fieldTree // the fields to return of a document, or of each document of an array
+	match bson.D    // a query for x; of an array, the first element that matches is returned
 }
 
-type fieldNode struct {
-	below *fieldTree
-	how   func(value any, doc bson.D) (any, error) // what to show instead of the value; nil shows it
-}
-
-func newFieldTree() *fieldTree { return &fieldTree{nodes: map[string]*fieldNode{}} }
-
-// at makes the node of a path. It is nil where the path meets another one.
-func (t *fieldTree) at(path string) *fieldNode {
+// at adds a path. It returns nil if the path collides with another.
+func (t fieldTree) at(path string) *projected {
 	name, rest, deeper := strings.Cut(path, ".")
-	node := t.nodes[name]
+	field := t[name]
 	switch {
-	case node == nil:
-		node = &fieldNode{}
+	case field == nil:
+		field = &projected{}
 		if deeper {
-			node.below = newFieldTree()
+			field.below = fieldTree{}
 		}
-		t.nodes[name] = node
-		t.order = append(t.order, name)
-	case !deeper || node.below == nil:
+		t[name] = field
+	case !deeper || field.below == nil:
 		return nil
 	}
 	if deeper {
-		return node.below.at(rest)
+		return field.below.at(rest)
 	}
-	return node
+	return field
 }
 
-// parseProjection reads the projection of a find.
-func (c *call) parseProjection(spec bson.D, f *filter) (*projection, error) {
+// parseProjection parses a projection.
+func (c *call) parseProjection(spec bson.D) (*projection, error) {
 	if len(spec) == 0 {
 		return nil, nil
 	}
-	p := &projection{fields: newFieldTree(), withID: true, filter: f}
-	including, excluding := false, false
+	p, included := &projection{}, fieldTree{}
 	for _, e := range spec {
-		if e.Key == "_id" && !isDocument(e.Value) {
-			p.withID = truthy(e.Value)
+		d, ok := e.Value.(bson.D)
+		excludes := !ok && !truthy(e.Value)
+		if strings.Contains(e.Key, "$") || ok && (len(d) != 1 || d[0].Key != "$elemMatch") ||
+			excludes && strings.Contains(e.Key, ".") {
+			c.server.config.Printf("unsupported projection of %s: %v", e.Key, e.Value)
+			return nil, fail(codeBadValue, "Unsupported projection option: %s: %v", e.Key, e.Value)
+		}
+		if excludes {
+			p.excluded = append(p.excluded, e.Key)
 			continue
 		}
-		path, positional := strings.CutSuffix(e.Key, ".$")
-		node := p.fields.at(path)
-		if node == nil {
+		field := included.at(e.Key)
+		if field == nil {
 			return nil, fail(codeBadValue, "Projection has a path collision at %s", e.Key)
 		}
-		d, ok := e.Value.(bson.D)
-		switch {
-		case ok:
-			shows, err := c.projectOperator(node, d)
+		if ok {
+			condition, err := c.rewriteCondition(d)
 			if err != nil {
 				return nil, err
 			}
-			including = including || shows
-		case positional:
-			node.how = p.positional(path)
-			including = true
-		case truthy(e.Value):
-			including = true
-		default:
-			excluding = true
+			field.match = bson.D{{Key: "x", Value: condition}}
 		}
 	}
-	if including && excluding {
+	switch {
+	case len(included) == 0:
+		return p, nil
+	case slices.ContainsFunc(p.excluded, func(name string) bool { return name != "_id" }):
 		return nil, fail(codeBadValue, "Projection cannot have a mix of inclusion and exclusion.")
+	case len(p.excluded) == 0 && included["_id"] == nil:
+		included["_id"] = &projected{}
 	}
-	p.inclusive = including || !excluding && p.withID && len(p.fields.order) == 0
+	p.included = included
 	return p, nil
 }
 
@@ -97,105 +91,25 @@ func isDocument(v any) bool {
 	return ok
 }
 
-// projectOperator reads {$slice: …} and {$elemMatch: …}, and says whether it makes the projection show
-// only what it names.
-func (c *call) projectOperator(node *fieldNode, d bson.D) (bool, error) {
-	if len(d) != 1 || d[0].Key != "$slice" && d[0].Key != "$elemMatch" {
-		c.server.config.Printf("unsupported projection option: %v", d)
-		return false, fail(codeBadValue, "Unsupported projection option: %v", d)
+// apply returns the fields of d that p selects.
+func (p *projection) apply(d bson.D) (bson.D, error) {
+	switch {
+	case p == nil:
+		return d, nil
+	case p.included == nil:
+		return slices.DeleteFunc(slices.Clone(d), func(e bson.E) bool { return slices.Contains(p.excluded, e.Key) }), nil
 	}
-	if d[0].Key == "$slice" {
-		skip, limit, err := sliceBounds(d[0].Value)
-		node.how = func(value any, _ bson.D) (any, error) { return slicePart(value, skip, limit), nil }
-		return false, err
-	}
-	rewritten, err := c.rewriteCondition(d)
-	if err != nil {
-		return false, err
-	}
-	query := bson.D{{Key: "x", Value: rewritten}}
-	node.how = func(value any, _ bson.D) (any, error) {
-		list, _ := value.(bson.A)
-		for _, item := range list {
-			if ok, err := mongokit.Match(&bson.D{{Key: "x", Value: bson.A{item}}}, &query); err != nil || ok {
-				return bson.A{item}, err
-			}
-		}
-		return bsonkit.Missing, nil
-	}
-	return true, nil
+	return p.included.apply(d)
 }
 
-// positional shows of an array the element by which the filter matched.
-func (p *projection) positional(path string) func(any, bson.D) (any, error) {
-	return func(value any, doc bson.D) (any, error) {
-		list, ok := value.(bson.A)
-		if !ok {
-			return value, nil
-		}
-		i := p.filter.position(doc, path, list)
-		if i < 0 {
-			return nil, fail(codeBadValue, "positional operator '%s.$' requires corresponding field in query specifier", path)
-		}
-		return bson.A{list[i]}, nil
-	}
-}
-
-func sliceBounds(v any) (skip, limit int64, err error) {
-	n, ok := integer(v)
-	if ok {
-		return min(n, 0), max(n, -n), nil
-	}
-	list, isList := v.(bson.A)
-	if !isList || len(list) != 2 {
-		return 0, 0, fail(codeBadValue, "$slice only supports numbers and [skip, limit] arrays")
-	}
-	skip, ok = integer(list[0])
-	limit, ok2 := integer(list[1])
-	if !ok || !ok2 || limit <= 0 {
-		return 0, 0, fail(codeBadValue, "$slice limit must be positive")
-	}
-	return skip, limit, nil
-}
-
-func slicePart(value any, skip, limit int64) any {
-	list, ok := value.(bson.A)
-	if !ok {
-		return value
-	}
-	size := int64(len(list))
-	if skip < 0 {
-		skip = max(size+skip, 0)
-	}
-	skip = min(skip, size)
-	return slices.Clone(list[skip:min(skip+limit, size)])
-}
-
-func (p *projection) apply(doc bson.D) (bson.D, error) {
-	if p == nil {
-		return doc, nil
-	}
+func (t fieldTree) apply(d bson.D) (bson.D, error) {
 	out := bson.D{}
-	if id := bsonkit.Get(&doc, "_id"); p.withID && p.inclusive && id != bsonkit.Missing && p.fields.nodes["_id"] == nil {
-		out = append(out, bson.E{Key: "_id", Value: id})
-	}
-	return p.show(out, p.fields, doc, doc, true)
-}
-
-// show appends to out what the tree shows of d, a part of root.
-func (p *projection) show(out bson.D, tree *fieldTree, d, root bson.D, top bool) (bson.D, error) {
 	for _, e := range d {
-		if top && e.Key == "_id" && (p.inclusive || !p.withID) && tree.nodes["_id"] == nil {
+		field := t[e.Key]
+		if field == nil {
 			continue
 		}
-		node := tree.nodes[e.Key]
-		if node == nil {
-			if !p.inclusive {
-				out = append(out, e)
-			}
-			continue
-		}
-		value, err := p.showValue(node, e.Value, root)
+		value, err := field.apply(e.Value)
 		if err != nil {
 			return nil, err
 		}
@@ -206,22 +120,20 @@ func (p *projection) show(out bson.D, tree *fieldTree, d, root bson.D, top bool)
 	return out, nil
 }
 
-func (p *projection) showValue(node *fieldNode, value any, root bson.D) (any, error) {
+func (f *projected) apply(value any) (any, error) {
 	switch {
-	case node.how != nil:
-		return node.how(value, root)
-	case node.below == nil && p.inclusive:
+	case f.match != nil:
+		return f.firstMatch(value)
+	case f.below == nil:
 		return value, nil
-	case node.below == nil:
-		return bsonkit.Missing, nil
 	}
 	switch value := value.(type) {
 	case bson.D:
-		return p.show(bson.D{}, node.below, value, root, false)
+		return f.below.apply(value)
 	case bson.A:
 		list := bson.A{}
 		for _, item := range value {
-			shown, err := p.showValue(node, item, root)
+			shown, err := f.apply(item)
 			if err != nil {
 				return nil, err
 			}
@@ -231,8 +143,15 @@ func (p *projection) showValue(node *fieldNode, value any, root bson.D) (any, er
 		}
 		return list, nil
 	}
-	if p.inclusive {
-		return bsonkit.Missing, nil
+	return bsonkit.Missing, nil
+}
+
+func (f *projected) firstMatch(value any) (any, error) {
+	list, _ := value.(bson.A)
+	for _, item := range list {
+		if ok, err := mongokit.Match(&bson.D{{Key: "x", Value: bson.A{item}}}, &f.match); err != nil || ok {
+			return bson.A{item}, err
+		}
 	}
-	return value, nil
+	return bsonkit.Missing, nil
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/mongofake"
 )
 
-// start runs a fake that is silent about what it refuses, until the test ends.
+// start starts a fake that prints nothing. It stops when the test ends.
 func start(t testing.TB) *mongofake.Server {
 	t.Helper()
 	server, err := mongofake.New(mongofake.Config{Printf: func(string, ...any) {}})
@@ -24,7 +24,7 @@ func start(t testing.TB) *mongofake.Server {
 	return server
 }
 
-// raw is a connection that sends commands as they are, without a driver.
+// raw is a connection without a driver, which sends commands unchanged.
 type raw struct {
 	conn net.Conn
 	read *bufio.Reader

@@ -36,15 +36,15 @@ type finding struct {
 	batch       int64
 }
 
-// blind says whether the server would not know that these were all: unless a limit, an _id or a sort in
-// memory tells it.
+// blind reports whether the server would not know that the documents found are all. It knows if the limit
+// is reached, if the filter requires an _id, and if it has sorted in memory.
 func (q *finding) blind(found int) bool {
 	_, one := q.filter.equals("_id")
 	limited := q.limit > 0 && int64(found) == q.limit
 	if one || limited {
 		return false
 	}
-	if len(q.sort) == 0 || natural(q.sort) {
+	if len(q.sort) == 0 {
 		return true
 	}
 	ix, _ := q.coll.serving(q.filter, q.sort)
@@ -57,20 +57,20 @@ func (c *call) parseFind() (*finding, error) {
 	if q.coll, err = c.open(); err != nil {
 		return nil, err
 	}
-	if q.filter, err = c.statementFilter(q.coll, c.args, "filter"); err != nil {
+	if q.filter, err = c.findFilter(); err != nil {
 		return nil, err
 	}
 	if q.sort, err = c.optDocument("sort"); err != nil {
 		return nil, err
 	}
-	if err := checkSort(q.sort); err != nil {
+	if err := c.checkSort(q.sort); err != nil {
 		return nil, err
 	}
 	projection, err := c.optDocument("projection")
 	if err != nil {
 		return nil, err
 	}
-	if q.shown, err = c.parseProjection(projection, q.filter); err != nil {
+	if q.shown, err = c.parseProjection(projection); err != nil {
 		return nil, err
 	}
 	if q.skip, _, err = c.optCount("skip"); err != nil {
@@ -86,24 +86,30 @@ func (c *call) parseFind() (*finding, error) {
 	if !given {
 		q.batch = firstBatch
 	}
-	return q, c.checkHint(q.coll)
+	return q, nil
 }
 
-// checkHint refuses an index that does not exist. The order of what is found does not follow the hint.
-func (a args) checkHint(coll *collection) error {
-	hint := a.get("hint")
-	if hint == nil || coll == nil {
-		return nil
+// findFilter parses the filter of a find, with its collation.
+func (c *call) findFilter() (*filter, error) {
+	query, err := c.optDocument("filter")
+	if err != nil {
+		return nil, err
 	}
-	for _, ix := range coll.indexes {
-		if hint == ix.name || isDocument(hint) && bsonkit.Compare(hint, ix.pattern) == 0 {
-			return nil
-		}
+	spec, err := c.optDocument("collation")
+	if err != nil {
+		return nil, err
 	}
-	return fail(codeBadValue, "hint provided does not correspond to an existing index")
+	if spec == nil {
+		return c.parseFilter(query, nil)
+	}
+	collator, err := c.parseCollation(spec)
+	if err != nil {
+		return nil, err
+	}
+	return c.parseFilter(query, collator)
 }
 
-// matching lists the documents that match, in order.
+// matching returns the documents that match, in order.
 func (c *call) matching(coll *collection, f *filter, sort bson.D) ([]bson.D, error) {
 	if coll == nil {
 		return nil, nil
@@ -119,7 +125,7 @@ func (c *call) matching(coll *collection, f *filter, sort bson.D) ([]bson.D, err
 	return docs, nil
 }
 
-// page is what is left after skip, up to limit; a limit of zero is none.
+// page returns up to limit documents after the first skip. A limit of zero means no limit.
 func page(docs []bson.D, skip, limit int64) []bson.D {
 	docs = docs[min(skip, int64(len(docs))):]
 	if limit > 0 {
@@ -133,23 +139,12 @@ func countCommand(c *call) (bson.D, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := c.statementFilter(coll, c.args, "query")
+	f, err := c.statementFilter(c.args, "query")
 	if err != nil {
 		return nil, err
-	}
-	skip, _, err := c.optCount("skip")
-	if err != nil {
-		return nil, err
-	}
-	limit, ok := integer(c.get("limit"))
-	if c.get("limit") != nil && !ok {
-		return nil, c.wrong("limit", c.get("limit"), "number")
 	}
 	docs, err := c.matching(coll, f, nil)
-	if err != nil {
-		return nil, err
-	}
-	return bson.D{{Key: "n", Value: int32(len(page(docs, skip, max(limit, -limit))))}}, c.checkHint(coll)
+	return bson.D{{Key: "n", Value: int32(len(docs))}}, err
 }
 
 func distinct(c *call) (bson.D, error) {
@@ -164,7 +159,7 @@ func distinct(c *call) (bson.D, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := c.statementFilter(coll, c.args, "query")
+	f, err := c.statementFilter(c.args, "query")
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +183,7 @@ func distinct(c *call) (bson.D, error) {
 			list = bson.A{value}
 		}
 		for _, item := range list {
-			if id := keyOf(f.collator.fold(item)); item != bsonkit.Missing && !seen[id] {
+			if id := keyOf(item); item != bsonkit.Missing && !seen[id] {
 				seen[id] = true
 				values = append(values, item)
 			}

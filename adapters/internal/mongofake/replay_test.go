@@ -69,14 +69,14 @@ func load(t testing.TB, file string) []scenario {
 	}
 }
 
-// least is how many steps of each recording must be equal. Whoever takes a feature out of the fake that the adapter needs comes
-// below it.
+// least is the number of steps of each recording that must be equal. Without a feature that the adapter
+// needs, the fake does not reach it.
 var least = map[string]int{
 	"writes.json": 89, "reads.json": 50, "transactions.json": 174, "administration.json": 24, histories: 13_130,
 }
 
-// A step that needs what the fake does not have is left out, and so is the rest of its scenario if the step is not a read. The fake
-// prints what it does not have, and refuses it.
+// TestRecordings replays the recordings, and compares the replies. It leaves out a step for which the fake
+// prints that it lacks a feature and, unless the step is a read, the rest of its scenario.
 func TestRecordings(t *testing.T) {
 	var lacks lacking
 	server, err := mongofake.New(mongofake.Config{Printf: lacks.add})
@@ -110,7 +110,7 @@ func TestRecordings(t *testing.T) {
 		}
 		t.Logf("%s: %d steps equal, %d left out", file, equal, excepted)
 		if equal < least[file] || (file == "transactions.json" || file == histories) && excepted > 0 {
-			t.Errorf("%s: %d steps are equal, and %d left out, where the adapter needs %d", file, equal, excepted, least[file])
+			t.Errorf("%s: %d steps are equal and %d left out, want at least %d equal", file, equal, excepted, least[file])
 		}
 		equals += equal
 		leftOut += excepted
@@ -118,7 +118,7 @@ func TestRecordings(t *testing.T) {
 	t.Attr("counts", fmt.Sprintf("%d recorded steps equal, %d left out", equals, leftOut))
 }
 
-// lacking gathers what a fake was asked for and does not have.
+// lacking collects what the fake prints: the features that it lacks.
 type lacking struct {
 	mu    sync.Mutex
 	names []string
@@ -141,12 +141,13 @@ func (l *lacking) take() []string {
 // reads reports whether a step changes nothing.
 func (st step) reads() bool {
 	var command bson.D
-	return bson.UnmarshalExtJSON(st.Command, true, &command) == nil && slices.Contains([]string{"find", "aggregate"}, command[0].Key)
+	return bson.UnmarshalExtJSON(st.Command, true, &command) == nil &&
+		slices.Contains([]string{"find", "aggregate"}, command[0].Key)
 }
 
-// Every flaw must show in the recordings, or they would prove nothing.
+// A planted flaw must make a recording fail.
 func TestRecordingsNoticeFlaws(t *testing.T) {
-	for flaw, where := range map[mongofake.Flaw][]string{
+	for flaw, files := range map[mongofake.Flaw][]string{
 		mongofake.NoIsolation:   {"transactions.json", histories},
 		mongofake.NoConflict:    {"transactions.json", histories},
 		mongofake.NoUniqueness:  {"writes.json", "transactions.json", histories},
@@ -154,7 +155,7 @@ func TestRecordingsNoticeFlaws(t *testing.T) {
 	} {
 		server := start(t)
 		server.Plant(flaw)
-		for _, file := range where {
+		for _, file := range files {
 			different := 0
 			list := load(t, file)
 			for _, s := range list[:min(len(list), 50)] {
@@ -167,13 +168,13 @@ func TestRecordingsNoticeFlaws(t *testing.T) {
 				p.close()
 			}
 			if different == 0 {
-				t.Errorf("%s: the flaw in %s was not noticed", file, flaw)
+				t.Errorf("%s: no step differs with the flaw in %s", file, flaw)
 			}
 		}
 	}
 }
 
-// player replays one scenario: a connection and an lsid for every session's name.
+// player replays one scenario in a database of its own, with a connection and an lsid for each session name.
 type player struct {
 	t       testing.TB
 	server  *mongofake.Server
@@ -192,7 +193,10 @@ func newPlayer(t testing.TB, server *mongofake.Server) *player {
 	played.Lock()
 	defer played.Unlock()
 	played.n++
-	return &player{t: t, server: server, db: fmt.Sprintf("replay%d", played.n), conns: map[string]*raw{}, cursors: map[string]int64{}}
+	return &player{
+		t: t, server: server, db: fmt.Sprintf("replay%d", played.n),
+		conns: map[string]*raw{}, cursors: map[string]int64{},
+	}
 }
 
 func (p *player) close() {
@@ -201,11 +205,12 @@ func (p *player) close() {
 	}
 }
 
+// play replays a step. It returns how the reply differs from the recording, or "".
 func (p *player) play(st step) string {
 	p.t.Helper()
 	var want bson.D
 	p.parse(st.Reply, &want)
-	got, expected := fields(p.comparable(p.send(st), st.Session).(bson.D)), fields(want)
+	got, expected := fields(p.recorded(p.send(st), st.Session).(bson.D)), fields(want)
 	if slices.Equal(got, expected) {
 		return ""
 	}
@@ -234,7 +239,8 @@ func (p *player) send(st step) bson.D {
 	}
 	if st.LSID {
 		id := sha256.Sum256([]byte(p.db + "/" + st.Session))
-		command = append(command, bson.E{Key: "lsid", Value: bson.D{{Key: "id", Value: primitive.Binary{Subtype: 4, Data: id[:16]}}}})
+		lsid := bson.D{{Key: "id", Value: primitive.Binary{Subtype: 4, Data: id[:16]}}}
+		command = append(command, bson.E{Key: "lsid", Value: lsid})
 	}
 	db := st.DB
 	if db == "" {
@@ -262,8 +268,8 @@ func (p *player) parse(text []byte, into *bson.D) {
 	}
 }
 
-// comparable is a reply in the form of the recordings.
-func (p *player) comparable(v any, session string) any {
+// recorded returns a reply in the form that the recordings have.
+func (p *player) recorded(v any, session string) any {
 	switch v := v.(type) {
 	case bson.D:
 		d := bson.D{}
@@ -276,7 +282,7 @@ func (p *player) comparable(v any, session string) any {
 			case e.Key == "cursorsKilled":
 				e.Value = bson.A{"cursor"}
 			default:
-				e.Value = p.comparable(e.Value, session)
+				e.Value = p.recorded(e.Value, session)
 			}
 			d = append(d, e)
 		}
@@ -284,7 +290,7 @@ func (p *player) comparable(v any, session string) any {
 	case bson.A:
 		a := bson.A{}
 		for _, item := range v {
-			a = append(a, p.comparable(item, session))
+			a = append(a, p.recorded(item, session))
 		}
 		return a
 	case string:
@@ -296,7 +302,7 @@ func (p *player) comparable(v any, session string) any {
 	return v
 }
 
-// fields are a document's fields as text, sorted: of a reply's own fields, the order does not matter.
+// fields returns the fields of a document as sorted texts. The order of a reply's fields does not matter.
 func fields(d bson.D) []string {
 	list := make([]string, len(d))
 	for i, e := range d {

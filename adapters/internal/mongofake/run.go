@@ -9,34 +9,34 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-// call is a command being run. The store's lock is held all the time, but for where it waits.
+// call is a running command. It holds the store's lock, except while it waits.
 type call struct {
 	*command
 	ctx     context.Context
 	server  *Server
 	store   *store
-	session *session // nil where the command has no transaction number
+	session *session // nil if the command has no transaction number
 	txn     *txn     // nil outside a transaction
 }
 
-// handler is how one command is run.
+// handler describes how a command is run.
 type handler struct {
 	run       func(*call) (bson.D, error)
-	check     func(*call) error // what can be checked before a session is looked at; may be nil
-	fields    []string          // those that the command may have, besides the generic ones; nil lets everything pass
-	strange   int32             // the code for a field that it may not have
+	check     func(*call) error // runs before the session is looked up; may be nil
+	fields    []string          // the fields that the command may have, besides the generic ones; nil allows any
+	strange   int32             // the code for an unknown field
 	mismatch  int32             // the code for a field of the wrong type
-	inside    bool              // it may run in a transaction
-	retryable bool              // it is a write that may be repeated under its transaction number
-	reads     bool              // it takes a read concern, and no write concern
-	named     bool              // it is about one collection
+	inside    bool              // the command may run in a transaction
+	retryable bool              // the command is a write that may be repeated under its transaction number
+	reads     bool              // the command may have a read concern, and no write concern
+	named     bool              // the command names a collection
 }
 
-// run answers a command, whatever happens.
+// run runs a command and returns its reply. It turns a panic into a failure.
 func (s *Server) run(ctx context.Context, c *command) (reply bson.D) {
 	defer func() {
 		if r := recover(); r != nil {
-			s.config.Printf("%s: what this holds is not known to the fake: %v", c.name, r)
+			s.config.Printf("%s: the fake does not know a value in this command: %v", c.name, r)
 			reply = fail(codeUnknownError, "%v", r).reply()
 		}
 	}()
@@ -60,7 +60,7 @@ func (s *Server) run(ctx context.Context, c *command) (reply bson.D) {
 	return result
 }
 
-// refused is the failure that err is, with the labels that it deserves.
+// refused returns err as a failure, with its error labels.
 func (s *Server) refused(c *command, err error) *failure {
 	var f *failure
 	if !errors.As(err, &f) {
@@ -101,7 +101,7 @@ func (s *Server) execute(ctx context.Context, h handler, c *command) (bson.D, er
 		k.txn = k.session.txn
 	}
 	done := false
-	defer func() { // an error ends the transaction, a panic in here too
+	defer func() { // an error aborts the transaction, and so does a panic
 		if !done {
 			k.abort()
 		}
@@ -111,14 +111,14 @@ func (s *Server) execute(ctx context.Context, h handler, c *command) (bson.D, er
 	return result, err
 }
 
-// abort ends the transaction that the command belongs to, if there is one.
+// abort aborts the command's transaction, if there is one.
 func (c *call) abort() {
 	if c.txn != nil {
 		c.session.abort()
 	}
 }
 
-// await waits for a turn, with the lock given back meanwhile.
+// await waits for a turn. It releases the store's lock while it waits.
 func (c *call) await(turn chan struct{}) error {
 	select {
 	case turn <- struct{}{}:
@@ -135,8 +135,8 @@ func (c *call) await(turn chan struct{}) error {
 	}
 }
 
-// admit checks what can be checked before a session is looked at: nothing that fails here ends a
-// transaction.
+// admit checks a command before its session is looked up. A command that fails here leaves its
+// transaction open.
 func (s *Server) admit(h handler, c *command) error {
 	if h.fields != nil {
 		if name, ok := (args{body: c.body[1:]}).unknown(h.fields); ok {
@@ -217,7 +217,7 @@ func (s *Server) admitPlain(h handler, c *command) error {
 	}
 }
 
-// unsatisfiable is the error of a write concern that one node cannot fulfil, nil for the others.
+// unsatisfiable returns the error for a write concern that one node cannot fulfil, and otherwise nil.
 func (c *command) unsatisfiable() bson.D {
 	w := lookup(c.writeConcern, "w")
 	if n, ok := integer(w); ok && n > 1 {
@@ -231,7 +231,7 @@ func (c *command) unsatisfiable() bson.D {
 	return nil
 }
 
-// wait lets others go on until some transaction has ended. A patient one does not look at its time.
+// wait releases the store's lock until any transaction ends. A patient command ignores its time limit.
 func (c *call) wait(patient bool) error {
 	ended := c.store.ended
 	c.store.mu.Unlock()
@@ -252,8 +252,8 @@ func (c *call) wait(patient bool) error {
 	}
 }
 
-// write does a write in the command's transaction, or in one of its own that is begun anew as long as
-// another holds what it wants to write.
+// write calls do in the command's transaction. A command without one gets a transaction of its own,
+// which is repeated as long as it conflicts with another.
 func (c *call) write(patient func() bool, do func(*txn) error) error {
 	if c.txn != nil {
 		return do(c.txn)
@@ -275,7 +275,7 @@ func (c *call) write(patient func() bool, do func(*txn) error) error {
 	}
 }
 
-// view is what the command reads.
+// view returns the view in which the command reads.
 func (c *call) view() view {
 	if c.txn != nil {
 		return c.txn.view
@@ -283,18 +283,16 @@ func (c *call) view() view {
 	return c.store.latest()
 }
 
-// collection is the one that the command is about, nil where it does not exist.
-func (c *call) open() (*collection, error) { return c.collectionNamed(c.namespace()) }
-
-func (c *call) collectionNamed(namespace string) (*collection, error) {
-	coll := c.store.collections[namespace]
+// open returns the command's collection, or nil if it does not exist.
+func (c *call) open() (*collection, error) {
+	coll := c.store.collections[c.namespace()]
 	if coll != nil && c.txn != nil {
 		return coll, c.txn.use(coll)
 	}
 	return coll, nil
 }
 
-// quiet waits until no transaction uses the collection any more, as what changes it must.
+// quiet waits until no transaction uses the collection. Commands that change or drop one call it first.
 func (c *call) quiet(coll *collection) error {
 	for c.store.busy(coll) {
 		if err := c.wait(false); err != nil {

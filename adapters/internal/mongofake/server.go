@@ -10,13 +10,14 @@ import (
 	"time"
 )
 
-// Config says how a Server is to be. The zero value is a server on a free loopback port.
+// Config configures a Server. The zero value is a server on a free loopback port.
 type Config struct {
 	// Address to listen on, "host:port". Empty means a free port of 127.0.0.1.
 	Address string
-	// Printf prints what the fake was asked for and does not have. Nil prints to standard error.
+	// Printf prints each request for a feature that the fake lacks. Nil prints to standard error.
 	Printf func(format string, args ...any)
-	// TransactionLifetime is how long a transaction may stay open. Zero means MongoDB's own, a minute.
+	// TransactionLifetime is how long a transaction may stay open before it is aborted. Zero means
+	// MongoDB's default, one minute.
 	TransactionLifetime time.Duration
 }
 
@@ -35,7 +36,7 @@ type Server struct {
 	running  sync.WaitGroup
 }
 
-// New makes a server with no data and starts it. It fails when the address cannot be listened on.
+// New makes a server with no data and starts it. It returns an error if it cannot listen on the address.
 func New(config Config) (*Server, error) {
 	if config.Address == "" {
 		config.Address = "127.0.0.1:0"
@@ -53,8 +54,8 @@ func New(config Config) (*Server, error) {
 	return s, nil
 }
 
-// Start listens again after Stop, on the same port and with the same data. It does nothing when the
-// server runs, and fails when the port was taken meanwhile.
+// Start listens again after Stop, on the same port and with the same data. It does nothing if the
+// server is running, and returns an error if another process has taken the port meanwhile.
 func (s *Server) Start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,8 +75,8 @@ func (s *Server) Start() error {
 	return nil
 }
 
-// Stop ends every connection and open transaction, as a stopped server does, keeps the data, and waits
-// until nothing runs any more. It may be called again; Start undoes it.
+// Stop closes every connection and aborts every open transaction, as a stopped server does, keeps the
+// data, and waits until all goroutines of the server have ended. It may be called again. Start undoes it.
 func (s *Server) Stop() {
 	s.mu.Lock()
 	if s.listener == nil {
@@ -93,22 +94,22 @@ func (s *Server) Stop() {
 	s.store.forgetWork()
 }
 
-// Refuse makes the server close every new connection at once (true), or take them again (false).
-// Connections that are open live on.
+// Refuse makes the server close every new connection immediately (true), or accept new connections
+// again (false). It does not affect open connections.
 func (s *Server) Refuse(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refuse = on
 }
 
-// Address is where the server listens, "host:port". It stays the same after Stop and Start.
+// Address returns the address on which the server listens, "host:port". Stop and Start do not change it.
 func (s *Server) Address() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.address
 }
 
-// URI is the connection string that a driver takes.
+// URI returns the connection string for a driver.
 func (s *Server) URI() string { return "mongodb://" + s.Address() + "/?replicaSet=" + setName }
 
 func (s *Server) accept(ctx context.Context, listener net.Listener) {
@@ -126,7 +127,7 @@ func (s *Server) accept(ctx context.Context, listener net.Listener) {
 	}
 }
 
-// take starts to serve a new connection, unless it is to be refused.
+// take starts to serve a new connection. It reports false if the connection must be refused.
 func (s *Server) take(ctx context.Context, conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,8 +144,8 @@ func (s *Server) take(ctx context.Context, conn net.Conn) bool {
 	return true
 }
 
-// serve answers the requests of one connection in turn. A goroutine of its own reads ahead, so that a
-// command which waits learns when its client is gone.
+// serve answers the requests of one connection in turn. A separate goroutine reads ahead, so that a
+// waiting command is cancelled when its client closes the connection.
 func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	ctx, cancel := context.WithCancel(ctx)
 	requests := make(chan *message)
@@ -181,7 +182,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	}
 }
 
-// respond runs one command and says whether the connection is to be kept.
+// respond runs one command and reports whether the connection stays open.
 func (s *Server) respond(ctx context.Context, conn net.Conn, m *message) bool {
 	c := newCommand(m)
 	fault := s.faults.receive(c)

@@ -9,20 +9,20 @@ import (
 type txnState int
 
 const (
-	noTransaction txnState = iota // none was begun, or the number belongs to a retryable write
+	noTransaction txnState = iota // no transaction was begun, or the number belongs to a retryable write
 	inProgress
 	committed
 	aborted
 )
 
-// session is a logical session: the newest transaction number, and what became of it.
+// session is a logical session: its newest transaction number, and the state of that transaction.
 type session struct {
 	checkout chan struct{} // holds one token while a command with a number runs
 	number   int64
 	state    txnState
 	txn      *txn
 	expiry   *time.Timer
-	done     map[int]bson.D // results of the retryable write's statements that took effect
+	done     map[int]bson.D // the results of the retryable write's statements that took effect
 }
 
 func (s *store) session(id string) *session {
@@ -34,7 +34,7 @@ func (s *store) session(id string) *session {
 	return sess
 }
 
-// abort ends an open transaction, if there is one.
+// abort aborts the open transaction, if there is one.
 func (sess *session) abort() {
 	if sess.state == inProgress {
 		sess.end(aborted)
@@ -48,34 +48,39 @@ func (sess *session) end(state txnState) {
 	sess.txn.store.closeCursors(sess.txn)
 }
 
-// renumber moves to a newer transaction number; what was open under the old one is aborted.
+// renumber moves to a newer transaction number. It aborts a transaction that is open under the old one.
 func (sess *session) renumber(number int64) {
 	sess.abort()
 	sess.number, sess.state, sess.txn, sess.done = number, noTransaction, nil, map[int]bson.D{}
 }
 
-// resume finds or begins what a command with a transaction number belongs to.
+// resume prepares a session for a command with a transaction number. It begins the transaction if the
+// command asks for that, and returns an error if the number does not fit the session's state.
 func (s *Server) resume(sess *session, c *command) error {
 	number := *c.txnNumber
 	switch {
 	case number < sess.number:
-		return fail(codeTransactionTooOld, "Cannot start transaction %d because a newer transaction %d has already started", number, sess.number)
+		return fail(codeTransactionTooOld, "Cannot start transaction %d because a newer transaction %d has already started",
+			number, sess.number)
 	case !c.transactional():
 		if number > sess.number {
 			sess.renumber(number)
 		} else if sess.state != noTransaction {
-			return fail(codeInvalidOptions, "Must specify autocommit=false on all operations of a multi-statement transaction.")
+			return fail(codeInvalidOptions,
+				"Must specify autocommit=false on all operations of a multi-statement transaction.")
 		}
 		return nil
 	case c.startTransaction:
 		if number == sess.number {
-			return fail(codeOperationInProgress, "Only servers in a sharded cluster can start a new transaction at the active transaction number")
+			return fail(codeOperationInProgress,
+				"Only servers in a sharded cluster can start a new transaction at the active transaction number")
 		}
 		sess.renumber(number)
 		s.open(sess)
 		return nil
 	case number != sess.number || sess.state == noTransaction:
-		return fail(codeNoSuchTransaction, "Given transaction number %d does not match any in-progress transactions", number)
+		return fail(codeNoSuchTransaction,
+			"Given transaction number %d does not match any in-progress transactions", number)
 	case sess.state == aborted:
 		return fail(codeNoSuchTransaction, "Transaction %d has been aborted.", number)
 	case sess.state == committed && c.name != "commitTransaction":
@@ -84,7 +89,7 @@ func (s *Server) resume(sess *session, c *command) error {
 	return nil
 }
 
-// open begins a transaction, which is aborted when it is too long open.
+// open begins a transaction, which is aborted if it is still open at the end of its lifetime.
 func (s *Server) open(sess *session) {
 	t := s.store.begin()
 	sess.txn, sess.state = t, inProgress
@@ -110,7 +115,7 @@ func abortTransaction(c *call) (bson.D, error) {
 	return bson.D{}, nil
 }
 
-// endSessions ends sessions and the transactions that are open in them.
+// endSessions removes sessions and aborts their open transactions.
 func endSessions(c *call) (bson.D, error) {
 	list, ok := c.body[0].Value.(bson.A)
 	if !ok {

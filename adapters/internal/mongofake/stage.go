@@ -1,63 +1,38 @@
 package mongofake
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/256dpi/lungo/bsonkit"
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-// stage is one step of a pipeline.
-type stage interface {
-	run(docs []bson.D) ([]bson.D, error)
-}
-
-type stageFunc func(docs []bson.D) ([]bson.D, error)
-
-func (f stageFunc) run(docs []bson.D) ([]bson.D, error) { return f(docs) }
+// stage is a parsed stage of a pipeline. It returns the documents that follow from docs, and does not
+// change docs.
+type stage func(docs []bson.D) ([]bson.D, error)
 
 func runPipeline(stages []stage, docs []bson.D) ([]bson.D, error) {
-	for _, s := range stages {
+	for _, run := range stages {
 		var err error
-		if docs, err = s.run(docs); err != nil {
+		if docs, err = run(docs); err != nil {
 			return nil, err
 		}
 	}
 	return docs, nil
 }
 
-// each is a stage that turns every document into another.
-func each(turn func(bson.D) (bson.D, error)) stage {
-	return stageFunc(func(docs []bson.D) ([]bson.D, error) {
-		out := make([]bson.D, len(docs))
-		for i, doc := range docs {
-			var err error
-			if out[i], err = turn(doc); err != nil {
-				return nil, err
-			}
-		}
-		return out, nil
-	})
+// stages lists the stages that the fake has.
+var stages = map[string]func(c *call, v any) (stage, error){
+	"$match":     (*call).parseMatch,
+	"$sort":      (*call).parseSort,
+	"$addFields": (*call).parseAddFields,
+	"$group":     (*call).parseGroup,
+	"$limit":     (*call).parseLimit,
+	"$count":     (*call).parseCount,
 }
 
-var stages map[string]func(c *call, v any, collator *collator) (stage, error)
-
-func init() {
-	plain := func(parse func(*call, any) (stage, error)) func(*call, any, *collator) (stage, error) {
-		return func(c *call, v any, _ *collator) (stage, error) { return parse(c, v) }
-	}
-	stages = map[string]func(c *call, v any, collator *collator) (stage, error){
-		"$match":     (*call).parseMatch,
-		"$sort":      (*call).parseSort,
-		"$addFields": plain((*call).parseAddFields),
-		"$group":     plain((*call).parseGroup),
-		"$limit":     plain((*call).parseLimit),
-		"$skip":      plain((*call).parseSkip),
-		"$count":     plain((*call).parseCount),
-	}
-}
-
-func (c *call) parsePipeline(list bson.A, collator *collator) ([]stage, error) {
+func (c *call) parsePipeline(list bson.A) ([]stage, error) {
 	out := make([]stage, len(list))
 	for i, item := range list {
 		d, ok := item.(bson.D)
@@ -73,20 +48,20 @@ func (c *call) parsePipeline(list bson.A, collator *collator) ([]stage, error) {
 			return nil, fail(codeUnknownStage, "Unrecognized pipeline stage name: '%s'", d[0].Key)
 		}
 		var err error
-		if out[i], err = parse(c, d[0].Value, collator); err != nil {
+		if out[i], err = parse(c, d[0].Value); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-func (c *call) parseMatch(v any, collator *collator) (stage, error) {
+func (c *call) parseMatch(v any) (stage, error) {
 	query, ok := v.(bson.D)
 	if !ok {
 		return nil, fail(15959, "the match filter must be an expression in an object")
 	}
-	f, err := c.parseFilter(query, collator)
-	return stageFunc(func(docs []bson.D) ([]bson.D, error) {
+	f, err := c.parseFilter(query, nil)
+	return func(docs []bson.D) ([]bson.D, error) {
 		var out []bson.D
 		for _, doc := range docs {
 			ok, err := f.matches(doc)
@@ -98,10 +73,10 @@ func (c *call) parseMatch(v any, collator *collator) (stage, error) {
 			}
 		}
 		return out, nil
-	}), err
+	}, err
 }
 
-func (c *call) parseSort(v any, collator *collator) (stage, error) {
+func (c *call) parseSort(v any) (stage, error) {
 	order, ok := v.(bson.D)
 	if !ok {
 		return nil, fail(15973, "the $sort key specification must be an object")
@@ -117,11 +92,11 @@ func (c *call) parseSort(v any, collator *collator) (stage, error) {
 			return nil, fail(15975, "$sort key ordering must be 1 (for ascending) or -1 (for descending)")
 		}
 	}
-	return stageFunc(func(docs []bson.D) ([]bson.D, error) {
-		docs = append([]bson.D(nil), docs...)
-		sortBy(docs, order, collator, func(d bson.D) bson.D { return d })
+	return func(docs []bson.D) ([]bson.D, error) {
+		docs = slices.Clone(docs)
+		sortBy(docs, order, nil, func(d bson.D) bson.D { return d })
 		return docs, nil
-	}), nil
+	}, nil
 }
 
 func (c *call) parseAddFields(v any) (stage, error) {
@@ -132,75 +107,46 @@ func (c *call) parseAddFields(v any) (stage, error) {
 	if len(spec) == 0 {
 		return nil, fail(40177, "specification must have at least one field")
 	}
-	type field struct {
-		path  []string
-		value compiled
+	values := make([]compiled, len(spec))
+	for i, e := range spec {
+		if strings.Contains(e.Key, ".") {
+			c.server.config.Printf("$addFields with a path: %s", e.Key)
+			return nil, fail(codeBadValue, "$addFields with a path: %s", e.Key)
+		}
+		var err error
+		if values[i], err = c.parseExpression(e.Value); err != nil {
+			return nil, err
+		}
 	}
-	var fields []field
-	var read func(prefix []string, d bson.D) error
-	read = func(prefix []string, d bson.D) error {
-		for _, e := range d {
-			path := append(append([]string(nil), prefix...), strings.Split(e.Key, ".")...)
-			if inner, ok := e.Value.(bson.D); ok && len(inner) > 0 && !strings.HasPrefix(inner[0].Key, "$") {
-				if err := read(path, inner); err != nil {
-					return err
+	return func(docs []bson.D) ([]bson.D, error) {
+		out := make([]bson.D, len(docs))
+		for i, doc := range docs {
+			out[i] = slices.Clone(doc)
+			for j, e := range spec {
+				value, err := values[j].eval(doc)
+				if err != nil {
+					return nil, err
 				}
-				continue
+				out[i] = assign(out[i], e.Key, value)
 			}
-			expr, err := c.parseExpression(e.Value)
-			if err != nil {
-				return err
-			}
-			fields = append(fields, field{path, expr})
 		}
-		return nil
-	}
-	if err := read(nil, spec); err != nil {
-		return nil, err
-	}
-	return each(func(doc bson.D) (bson.D, error) {
-		s, out := newScope(doc), any(doc)
-		for _, f := range fields {
-			value, err := f.value.eval(s)
-			if err != nil {
-				return nil, err
-			}
-			out = assign(out, f.path, value)
-		}
-		return out.(bson.D), nil
-	}), nil
+		return out, nil
+	}, nil
 }
 
-// assign is v with a value at the path, in every element where it meets an array. Nothing in v is changed.
-func assign(v any, path []string, value any) any {
-	if len(path) == 0 {
-		return value
+// assign sets a field of d, or removes it if the value is missing.
+func assign(d bson.D, name string, value any) bson.D {
+	i := slices.IndexFunc(d, func(e bson.E) bool { return e.Key == name })
+	switch {
+	case value == bsonkit.Missing && i >= 0:
+		return slices.Delete(d, i, i+1)
+	case value == bsonkit.Missing:
+		return d
+	case i >= 0:
+		d[i].Value = value
+		return d
 	}
-	if list, ok := v.(bson.A); ok {
-		out := make(bson.A, len(list))
-		for i, item := range list {
-			out[i] = assign(item, path, value)
-		}
-		return out
-	}
-	d, _ := v.(bson.D)
-	out, placed := make(bson.D, 0, len(d)+1), false
-	for _, e := range d {
-		if e.Key == path[0] {
-			placed = true
-			if e.Value = assign(e.Value, path[1:], value); e.Value == bsonkit.Missing {
-				continue
-			}
-		}
-		out = append(out, e)
-	}
-	if placed {
-		return out
-	}
-	if below := assign(bson.D{}, path[1:], value); below != bsonkit.Missing {
-		out = append(out, bson.E{Key: path[0], Value: below})
-	}
-	return out
+	return append(d, bson.E{Key: name, Value: value})
 }
 
 func (c *call) parseLimit(v any) (stage, error) {
@@ -211,18 +157,7 @@ func (c *call) parseLimit(v any) (stage, error) {
 	if n <= 0 {
 		return nil, fail(15958, "the limit must be positive")
 	}
-	return stageFunc(func(docs []bson.D) ([]bson.D, error) { return page(docs, 0, n), nil }), nil
-}
-
-func (c *call) parseSkip(v any) (stage, error) {
-	n, ok := integer(v)
-	if !ok {
-		return nil, fail(15972, "Argument to $skip must be a number")
-	}
-	if n < 0 {
-		return nil, fail(15956, "Argument to $skip cannot be negative")
-	}
-	return stageFunc(func(docs []bson.D) ([]bson.D, error) { return page(docs, n, 0), nil }), nil
+	return func(docs []bson.D) ([]bson.D, error) { return page(docs, 0, n), nil }, nil
 }
 
 func (c *call) parseCount(v any) (stage, error) {
@@ -236,10 +171,10 @@ func (c *call) parseCount(v any) (stage, error) {
 	if strings.Contains(name, ".") {
 		return nil, fail(40160, "the count field cannot contain '.'")
 	}
-	return stageFunc(func(docs []bson.D) ([]bson.D, error) {
+	return func(docs []bson.D) ([]bson.D, error) {
 		if len(docs) == 0 {
 			return nil, nil
 		}
 		return []bson.D{{{Key: name, Value: int32(len(docs))}}}, nil
-	}), nil
+	}, nil
 }

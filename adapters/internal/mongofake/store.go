@@ -10,62 +10,58 @@ import (
 	"github.com/google/uuid"
 )
 
-// stamp numbers the commits; a snapshot is the stamp of the last commit that it sees.
+// stamp is the number of a commit. A snapshot is identified by the last commit that it sees.
 type stamp uint64
 
-// store holds all data. Everything in it, and in what it points to, is guarded by mu.
+// store holds all data. mu guards its fields and everything that they point to.
 type store struct {
 	mu          sync.Mutex
-	last        stamp // of the commits
+	last        stamp // of the newest commit
 	collections map[string]*collection
 	open        map[*txn]struct{}
-	ended       chan struct{} // closed, and made anew, whenever a transaction ends
+	ended       chan struct{} // closed and replaced whenever a transaction ends
 	sessions    map[string]*session
 	cursors     map[int64]*cursor
-	stale       []*record // with versions that some snapshot may still need
-	swept       stamp     // the oldest snapshot when stale was last looked through
+	stale       []*record // records with old versions that a snapshot may still need
+	swept       stamp     // the oldest snapshot at the last sweep
 	flaws       flaws
 }
 
-// flaws are errors planted by tests, which must notice them.
+// flaws are defects that a test plants to see whether other tests notice them.
 type flaws struct {
-	isolation  bool // transactions read what was committed after their snapshot
-	conflict   bool // the second writer of a document is not stopped
-	uniqueness bool // unique keys are not looked at
-	retryable  bool // repeated writes are done again
+	isolation  bool // transactions read commits made after their snapshot
+	conflict   bool // the second writer of a document does not fail
+	uniqueness bool // unique keys are not checked
+	retryable  bool // repeated writes take effect again
 }
 
 type collection struct {
 	namespace string
 	uuid      primitive.Binary
-	options   bson.D // as they were given
+	options   bson.D // as given to create and collMod
 	validator *filter
-	lenient   bool // validationLevel: moderate
-	warn      bool // validationAction: warn
-	unchecked bool // validationLevel: off
-	collator  *collator
-	indexes   []*index // the first one is on _id
+	indexes   []*index // the first is on _id
 	records   []*record
-	dead      int   // records that are empty for every snapshot
-	since     stamp // older snapshots cannot be read: the collection or its indexes were not there
+	dead      int   // the number of records that are dead
+	since     stamp // when the collection or its indexes last changed; older snapshots cannot read it
 	dropped   bool
 }
 
-// record is one document through its versions.
+// record is a document in all its versions.
 type record struct {
 	home     *collection
-	versions []version // committed ones, the oldest first
-	writer   *txn      // who has an uncommitted version, nil for nobody
-	draft    bson.D    // that version; nil for a deletion
-	dead     bool
+	versions []version // the committed versions, the oldest first
+	writer   *txn      // the transaction with an uncommitted version, or nil
+	draft    bson.D    // the uncommitted version; nil is a deletion
+	dead     bool      // no snapshot sees it
 }
 
 type version struct {
 	at  stamp
-	doc bson.D // nil for a deletion
+	doc bson.D // nil is a deletion
 }
 
-// view is what a reader sees: everything committed at its stamp, and its transaction's own writes.
+// view is what a reader sees: all commits up to its stamp, and its transaction's own writes.
 type view struct {
 	at  stamp
 	txn *txn
@@ -81,10 +77,10 @@ func newStore() *store {
 	}
 }
 
-// latest is the view of a reader without a transaction.
+// latest returns the view of a reader without a transaction.
 func (s *store) latest() view { return view{at: s.last} }
 
-// see is the version of r in a view, nil where there is none.
+// see returns the document of r in a view, or nil if the view does not have it.
 func (s *store) see(v view, r *record) bson.D {
 	if r.writer != nil && r.writer == v.txn {
 		return r.draft
@@ -115,7 +111,7 @@ func (s *store) drop(c *collection) {
 	delete(s.collections, c.namespace)
 }
 
-// inDatabase lists a database's collections by name.
+// inDatabase returns the collections of a database, sorted by name.
 func (s *store) inDatabase(database string) []*collection {
 	var list []*collection
 	for namespace, c := range s.collections {
@@ -129,7 +125,7 @@ func (s *store) inDatabase(database string) []*collection {
 
 func (c *collection) name() string { return c.namespace[len(databaseOf(c.namespace))+1:] }
 
-// busy says whether an open transaction has used c, so that it cannot be changed.
+// busy reports whether an open transaction has used c. Such a collection cannot be changed.
 func (s *store) busy(c *collection) bool {
 	for t := range s.open {
 		if t.used[c] {
@@ -139,7 +135,7 @@ func (s *store) busy(c *collection) bool {
 	return false
 }
 
-// oldest is the oldest snapshot that somebody still reads.
+// oldest returns the oldest snapshot of any open transaction.
 func (s *store) oldest() stamp {
 	oldest := s.last
 	for t := range s.open {
@@ -148,7 +144,7 @@ func (s *store) oldest() stamp {
 	return oldest
 }
 
-// sweep throws away the versions that nobody can see any more.
+// sweep removes the versions that no snapshot sees any more.
 func (s *store) sweep() {
 	oldest := s.oldest()
 	if oldest == s.swept {
@@ -158,7 +154,8 @@ func (s *store) sweep() {
 	s.stale = slices.DeleteFunc(s.stale, func(r *record) bool { return r.prune(oldest) })
 }
 
-// prune says whether nothing of r is left to be thrown away later.
+// prune removes the versions of r that no snapshot from oldest on sees. It reports whether r needs no
+// later prune.
 func (r *record) prune(oldest stamp) bool {
 	if r.dead {
 		return true
@@ -183,14 +180,15 @@ func (r *record) prune(oldest stamp) bool {
 	return r.dead || r.versions[0].doc != nil
 }
 
-// bury takes a record that nobody can see out of its collection.
+// bury marks a record that no snapshot sees as dead, and removes the dead records from the collection
+// once they are more than half of it.
 func (r *record) bury() {
 	r.dead = true
 	c := r.home
 	if c.dead++; c.dead <= len(c.records)/2 {
 		return
 	}
-	living := make([]*record, 0, len(c.records)-c.dead) // a new list: somebody may be going through the old one
+	living := make([]*record, 0, len(c.records)-c.dead) // a new list: a caller may be iterating over the old one
 	for _, r := range c.records {
 		if !r.dead {
 			living = append(living, r)
@@ -199,7 +197,7 @@ func (r *record) bury() {
 	c.records, c.dead = living, 0
 }
 
-// forgetWork ends all that does not outlive a server: open transactions, cursors, and who waits.
+// forgetWork removes what does not survive a restart: it aborts open transactions and closes cursors.
 func (s *store) forgetWork() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,12 +6,12 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-// txn is a transaction: of several commands, or of one write that commits at once.
+// txn is a transaction of several commands, or of one write that commits immediately.
 type txn struct {
 	view
 	store  *store
 	writes []*record
-	claims []*entry // keys of unique indexes that it has inserted
+	claims []*entry // the keys of unique indexes that it has inserted
 	used   map[*collection]bool
 }
 
@@ -22,7 +22,7 @@ func (s *store) begin() *txn {
 	return t
 }
 
-// use notes that t works on c, and refuses when c was made or changed after t's snapshot.
+// use records that t uses c. It returns an error if c was made or changed after t's snapshot.
 func (t *txn) use(c *collection) error {
 	if c.since > t.at {
 		return fail(codeSnapshotUnavailable, "Unable to read from a snapshot due to pending collection catalog changes")
@@ -42,7 +42,7 @@ func (t *txn) insert(c *collection, doc bson.D) error {
 	return t.link(r, nil, doc)
 }
 
-// replace gives r another version; a nil document deletes it.
+// replace gives r a new version. A nil document deletes it.
 func (t *txn) replace(r *record, doc bson.D) error {
 	if r.home.dropped { // while the write waited
 		return fail(codeQueryPlanKilled, "collection dropped")
@@ -58,8 +58,8 @@ func (t *txn) replace(r *record, doc bson.D) error {
 	return t.link(r, before, doc)
 }
 
-// claim makes t the writer of r. The first writer wins: r must not be written by another, and not have
-// been changed after the snapshot.
+// claim makes t the writer of r. The first writer wins: claim returns errConflict if another transaction
+// is the writer of r, or has changed it after t's snapshot.
 func (t *txn) claim(r *record) error {
 	if r.writer == t {
 		return nil
@@ -73,7 +73,7 @@ func (t *txn) claim(r *record) error {
 	return nil
 }
 
-// link enters what is new in doc into the unique indexes.
+// link enters the keys that doc has, and before lacks, into the unique indexes.
 func (t *txn) link(r *record, before, doc bson.D) error {
 	for _, ix := range r.home.indexes {
 		keys, err := ix.keys(doc)
@@ -99,8 +99,8 @@ func (t *txn) link(r *record, before, doc bson.D) error {
 	return nil
 }
 
-// enter claims one key of a unique index. The index on _id looks for a duplicate first, the others for
-// a conflict: their keys are marked before they are searched.
+// enter claims one key of a unique index. As on the server, the index on _id reports a duplicate before
+// a conflict, and the others report a conflict before a duplicate.
 func (t *txn) enter(ix *index, key string, r *record, doc bson.D) error {
 	e := ix.entry(key)
 	conflict := (e.writer != nil && e.writer != t || e.at > t.at) && !t.store.flaws.conflict
@@ -141,7 +141,7 @@ func (t *txn) commit() {
 	t.end()
 }
 
-// abort takes t's writes back.
+// abort undoes t's writes.
 func (t *txn) abort() {
 	for _, e := range t.claims {
 		e.writer = nil

@@ -6,7 +6,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-// updating is one update statement, parsed: of an update command or of findAndModify.
+// updating is a parsed update statement of an update command or of findAndModify.
 type updating struct {
 	filter *filter
 	change *change
@@ -36,17 +36,14 @@ func (c *call) updateStatement(a args) (done bson.D, wrote bool, err error) {
 	if u.multi && c.session != nil && c.txn == nil {
 		return nil, false, fail(codeInvalidOptions, "Cannot use retryable writes with multi=true")
 	}
-	if u.filter, err = c.statementFilter(coll, a, "q"); err != nil {
+	if u.filter, err = c.statementFilter(a, "q"); err != nil {
 		return nil, false, err
 	}
-	if u.change, err = c.parseChange(a.get("u"), a.get("arrayFilters")); err != nil {
+	if u.change, err = c.parseChange(a.get("u")); err != nil {
 		return nil, false, err
 	}
 	if u.multi && u.change.replacement != nil {
 		return nil, false, fail(codeFailedToParse, "multi update only works with $ operators")
-	}
-	if err := a.checkHint(coll); err != nil {
-		return nil, false, err
 	}
 	out, err := c.update(coll, u)
 	done = bson.D{{Key: "n", Value: out.matched}, {Key: "modified", Value: out.modified}}
@@ -56,20 +53,17 @@ func (c *call) updateStatement(a args) (done bson.D, wrote bool, err error) {
 	return done, out.upserted || out.modified > 0, err
 }
 
-// statementFilter parses the filter of a statement, with the statement's collation or the collection's.
-func (c *call) statementFilter(coll *collection, a args, field string) (*filter, error) {
+// statementFilter parses the filter of a command or statement.
+func (c *call) statementFilter(a args, field string) (*filter, error) {
 	q, err := a.optDocument(field)
 	if err != nil {
 		return nil, err
 	}
-	collator, err := c.collation(coll, a)
-	if err != nil {
-		return nil, err
-	}
-	return c.parseFilter(q, collator)
+	return c.parseFilter(q, nil)
 }
 
-// outcome is what an update did; before and after are of the last document.
+// outcome is the result of an update. before and after are versions of the document that it changed, and
+// nil for an update of several.
 type outcome struct {
 	matched, modified int32
 	upserted          bool
@@ -102,7 +96,7 @@ func (c *call) update(coll *collection, u *updating) (outcome, error) {
 	return c.updateFirst(coll, u)
 }
 
-// updateRecord changes one of several documents, if it still matches when its turn comes.
+// updateRecord changes one of several documents, if it still matches.
 func (c *call) updateRecord(coll *collection, r *record, u *updating, out *outcome) error {
 	var one outcome
 	err := c.write(impatient, func(t *txn) error {
@@ -122,7 +116,7 @@ func (c *call) updateRecord(coll *collection, r *record, u *updating, out *outco
 	return err
 }
 
-// updateFirst changes the first document that matches, or inserts one when there is none and u says so.
+// updateFirst changes the first document that matches. If none matches and u is an upsert, it inserts one.
 func (c *call) updateFirst(coll *collection, u *updating) (outcome, error) {
 	var out outcome
 	inserting := false
@@ -148,10 +142,10 @@ func (c *call) updateFirst(coll *collection, u *updating) (outcome, error) {
 	return out, err
 }
 
-// modify gives a document its new version. One that stays the same is not written, and so meets no
-// conflict.
+// modify gives a document its new version. It does not write one that stays the same, which therefore
+// causes no conflict.
 func (c *call) modify(t *txn, coll *collection, r *record, doc bson.D, u *updating, out *outcome) error {
-	next, err := u.change.apply(doc, u.filter, false)
+	next, err := u.change.apply(doc, false)
 	if err != nil {
 		return err
 	}
@@ -160,7 +154,7 @@ func (c *call) modify(t *txn, coll *collection, r *record, doc bson.D, u *updati
 		if bsonkit.Compare(lookup(doc, "_id"), bsonkit.Get(&next, "_id")) != 0 {
 			return fail(codeImmutableField, "Performing an update on the path '_id' would modify the immutable field '_id'")
 		}
-		if err := c.valid(coll, doc, next); err != nil {
+		if err := coll.valid(next); err != nil {
 			return err
 		}
 		if err := t.replace(r, next); err != nil {
@@ -185,7 +179,7 @@ func (c *call) upsert(t *txn, coll *collection, u *updating, out *outcome) error
 			seed = &bson.D{{Key: "_id", Value: id}}
 		}
 	}
-	doc, err := u.change.apply(*seed, nil, true)
+	doc, err := u.change.apply(*seed, true)
 	if err != nil {
 		return err
 	}
@@ -199,7 +193,7 @@ func (c *call) upsert(t *txn, coll *collection, u *updating, out *outcome) error
 	if err := storable(doc); err != nil {
 		return err
 	}
-	if err := c.valid(coll, nil, doc); err != nil {
+	if err := coll.valid(doc); err != nil {
 		return err
 	}
 	*out = outcome{matched: 1, upserted: true, after: doc}

@@ -13,7 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson/primitive"
 )
 
-// missing is the value of a field that is not there.
+// missing is the value of a field that a document lacks.
 type missing = bsonkit.MissingType
 
 func typeName(v any) string {
@@ -32,7 +32,7 @@ func isNumber(v any) bool {
 	return false
 }
 
-// integer is v as a whole number, where it is one.
+// integer returns v as an int64, and reports whether it is a number without a fraction.
 func integer(v any) (int64, bool) {
 	switch v := v.(type) {
 	case int32:
@@ -55,7 +55,7 @@ func safeInt64(r *big.Rat) int64 {
 	return r.Num().Int64()
 }
 
-// rational is a number's exact value; not ok for NaN and the infinities.
+// rational returns the exact value of a number. It reports false for NaN and the infinities.
 func rational(v any) (*big.Rat, bool) {
 	switch v := v.(type) {
 	case int32:
@@ -86,7 +86,7 @@ func abs(n int) int {
 	return n
 }
 
-// double is a number as a float64.
+// double returns a number as a float64.
 func double(v any) float64 {
 	switch v := v.(type) {
 	case int32:
@@ -103,8 +103,8 @@ func double(v any) float64 {
 	return math.NaN()
 }
 
-// arithmetic adds or multiplies as the server does: the wider type wins, and an int that overflows
-// becomes a long. A long that overflows is not ok.
+// arithmetic adds or multiplies as the server does: the result has the wider of both types, and an int
+// that overflows becomes a long. It reports false if a long overflows.
 func arithmetic(a, b any, whole func(x, y *big.Int) *big.Int, library func(a, b any) any) (any, bool) {
 	x, xs := whole32or64(a)
 	y, ys := whole32or64(b)
@@ -139,8 +139,8 @@ func multiplyNumbers(a, b any) (any, bool) {
 	return arithmetic(a, b, func(x, y *big.Int) *big.Int { return new(big.Int).Mul(x, y) }, bsonkit.Mul)
 }
 
-// keyOf is a string that is equal for equal values and only for them: 1, 1.0 and Decimal 1.00 have one
-// key. It is what unique indexes, groups and sets compare by.
+// keyOf returns a string that is the same for two values if and only if they are equal: 1, 1.0 and
+// Decimal 1.00 have one key. Unique indexes, groups and sets compare these keys.
 func keyOf(v any) string {
 	var b strings.Builder
 	writeKey(&b, v)
@@ -190,7 +190,7 @@ func writeText(b *strings.Builder, s string) {
 	b.WriteString(s)
 }
 
-// identical says whether two documents are the same to the byte, types and order of fields included.
+// identical reports whether two documents have the same encoding, types and order of fields included.
 func identical(a, b bson.D) bool {
 	x, err := bson.Marshal(a)
 	if err != nil {
@@ -203,7 +203,8 @@ func identical(a, b bson.D) bool {
 	return bytes.Equal(x, y)
 }
 
-// idFirst is the document with its _id at the front, where the server keeps it.
+// idFirst returns the document with its _id as the first field, where the server stores it. A document
+// without an _id gets one.
 func idFirst(d bson.D) bson.D {
 	for i, e := range d {
 		if e.Key == "_id" {

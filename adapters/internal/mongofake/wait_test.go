@@ -11,7 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/mongo/options"
 )
 
-// holding opens a transaction that has inserted _id 1, and returns how to end it.
+// holding returns a session with an open transaction that has inserted _id 1.
 func holding(t *testing.T, coll *mongo.Collection) mongo.Session {
 	t.Helper()
 	ctx := context.Background()
@@ -25,7 +25,7 @@ func holding(t *testing.T, coll *mongo.Collection) mongo.Session {
 	return session
 }
 
-// limited runs a command with a time limit that is up before the other has ended.
+// limited runs a command with a time limit of 20 ms, which is shorter than the open transaction.
 func limited(coll *mongo.Collection, command bson.D) error {
 	return coll.Database().RunCommand(context.Background(),
 		append(command, bson.E{Key: "maxTimeMS", Value: 20})).Err()
@@ -34,14 +34,15 @@ func limited(coll *mongo.Collection, command bson.D) error {
 func TestInsertWaitsToItsLimit(t *testing.T) {
 	coll := connect(t, start(t)).Database("d").Collection("c")
 	holding(t, coll)
-	err := limited(coll, bson.D{{Key: "insert", Value: "c"}, {Key: "documents", Value: bson.A{bson.D{{Key: "_id", Value: 1}}}}})
+	documents := bson.A{bson.D{{Key: "_id", Value: 1}}}
+	err := limited(coll, bson.D{{Key: "insert", Value: "c"}, {Key: "documents", Value: documents}})
 	var se mongo.ServerError
 	if !errors.As(err, &se) || !se.HasErrorCode(50) {
 		t.Errorf("insert: %v", err)
 	}
 }
 
-// An upsert that meets another's insert does not look at its limit while it waits.
+// An upsert that conflicts with an insert ignores its time limit while it waits.
 func TestUpsertWaitsPastItsLimit(t *testing.T) {
 	coll := connect(t, start(t)).Database("d").Collection("c")
 	session := holding(t, coll)
@@ -54,22 +55,23 @@ func TestUpsertWaitsPastItsLimit(t *testing.T) {
 	}()
 	select {
 	case err := <-answered:
-		t.Fatalf("answered before the other had ended: %v", err)
-	case <-time.After(100 * time.Millisecond): // five times its limit
+		t.Fatalf("the upsert returned %v while the other transaction was open", err)
+	case <-time.After(100 * time.Millisecond): // five times the limit
 	}
 	must(t, session.CommitTransaction(context.Background()))
 	must(t, <-answered)
 	var d struct{ V int }
 	must(t, coll.FindOne(context.Background(), bson.D{{Key: "_id", Value: 1}}).Decode(&d))
 	if d.V != 2 {
-		t.Errorf("v is %d, want 2: inserted by one, increased by the other", d.V)
+		t.Errorf("v is %d, want 2: 1 inserted, and 1 added by the upsert", d.V)
 	}
 }
 
-// Who waits lets go when the server stops or the client is gone.
+// A command stops waiting if the server stops or its client disconnects.
 func TestWaitingEnds(t *testing.T) {
 	server := start(t)
-	coll := connect(t, server, options.Client().SetRetryWrites(false).SetServerSelectionTimeout(200*time.Millisecond)).Database("d").Collection("c")
+	once := options.Client().SetRetryWrites(false).SetServerSelectionTimeout(200 * time.Millisecond)
+	coll := connect(t, server, once).Database("d").Collection("c")
 	holding(t, coll)
 	gone, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()

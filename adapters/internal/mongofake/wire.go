@@ -9,7 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-// The parts of the wire protocol that a driver of today uses: OP_MSG, and OP_QUERY for its greeting.
+// The parts of the wire protocol that the driver uses: OP_MSG, and OP_QUERY for its first isMaster.
 const (
 	opReply = 1
 	opQuery = 2004
@@ -24,7 +24,7 @@ const (
 
 var errMalformed = errors.New("malformed message")
 
-// message is one request: a command and how to answer it.
+// message is one request: a command, and the header fields that its reply needs.
 type message struct {
 	id       int32
 	op       int32
@@ -98,7 +98,7 @@ func (m *message) parseMsg(p []byte) error {
 	return nil
 }
 
-// parseQuery reads the greeting: flags, "admin.$cmd", skip, number, command.
+// parseQuery reads the body of an OP_QUERY: flags, "admin.$cmd", skip, limit, command.
 func (m *message) parseQuery(p []byte) error {
 	if len(p) < 4 {
 		return errMalformed
@@ -155,7 +155,7 @@ func takeDocument(p []byte) (bson.D, []byte, error) {
 	return doc, p[size:], nil
 }
 
-// answer is the reply to m, ready for the wire.
+// answer encodes the reply to m for the wire.
 func (m *message) answer(reply bson.D) ([]byte, error) {
 	doc, err := bson.Marshal(reply)
 	if err != nil {

@@ -1,8 +1,8 @@
-// Command serve runs the fake of a MongoDB server by itself, so that other clients can be held against it:
+// Command serve runs the fake MongoDB server in a process of its own, for clients outside of the test process:
 //
 //	go run ./adapters/internal/mongofake/serve --addr 127.0.0.1:27099
 //
-// Its data is gone when it ends.
+// Its data is lost when it ends.
 package main
 
 import (

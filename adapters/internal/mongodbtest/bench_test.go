@@ -23,17 +23,19 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// The benchmarks compare the service with a program that does the same with the driver alone, on the same server in one run: things
-// done per second by both, and the ratio. They are worth something with -benchtime of some thousand times on a real server
-// (make bench-mongodb). Without one they run on the fake, to see that the two do the same, and say nothing of speed.
+// The benchmarks compare the service with a program that does the same with the driver alone, on the same
+// server. They report the operations per second of both, and the ratio. The numbers need a real server, and
+// a -benchtime of some thousand operations (make bench-mongodb). Without a real server the benchmarks run on
+// the fake, check that both programs do the same, and report no numbers.
 
-// BenchmarkSend: a message, its debit, the line in the ledger, and what the conversation says of its last message.
+// BenchmarkSend sends a message: it debits the wallet, writes the ledger, and updates the last message of the
+// conversation.
 func BenchmarkSend(b *testing.B) { compare(b, sending) }
 
-// BenchmarkList: the last 30 messages of a conversation.
+// BenchmarkList lists the last 30 messages of a conversation.
 func BenchmarkList(b *testing.B) { compare(b, listing) }
 
-// TestComparedPrograms holds the programs that the benchmarks compare against each other.
+// TestComparedPrograms checks that the programs that the benchmarks compare do the same.
 func TestComparedPrograms(t *testing.T) {
 	for name, what := range map[string]compared{"send": sending, "list": listing} {
 		t.Run(name, func(t *testing.T) {
@@ -45,11 +47,11 @@ func TestComparedPrograms(t *testing.T) {
 
 const content = "Shall we meet at the fountain at ten?"
 
-// compared is something that is done both ways.
+// compared is an operation in two implementations.
 type compared struct {
 	service func(ctx context.Context, c *community.Community, p community.Pair) error
 	driver  func(ctx context.Context, d *driver, p community.Pair) error
-	adds    bool // a message, each time
+	adds    bool // each operation adds a message
 }
 
 var (
@@ -65,14 +67,14 @@ var (
 		service: func(ctx context.Context, c *community.Community, p community.Pair) error {
 			got, err := c.Messaging.Messages(ctx, p.Voyager, p.Talk, page.Request[page.Moment]{Limit: 30})
 			if err == nil && len(got.Items) != 30 {
-				err = fmt.Errorf("the service lists %d messages", len(got.Items))
+				err = fmt.Errorf("the service lists %d messages, want 30", len(got.Items))
 			}
 			return err
 		},
 		driver: func(ctx context.Context, d *driver, p community.Pair) error {
 			got, err := d.list(ctx, p)
 			if err == nil && len(got) != 31 {
-				err = fmt.Errorf("the driver lists %d messages", len(got))
+				err = fmt.Errorf("the driver lists %d messages, want 31", len(got))
 			}
 			return err
 		},
@@ -93,7 +95,7 @@ func compare(b *testing.B, what compared) {
 			service, driver := c.run(b, what, clients, b.N)
 			b.ReportMetric(0, "ns/op")
 			if !given {
-				b.Log("this is the fake, of whose speed nothing is said: CICERONE_MONGODB_URI names a server to compare on")
+				b.Log("no numbers, because this is the fake: set CICERONE_MONGODB_URI to compare on a server")
 				return
 			}
 			b.ReportMetric(service, "service/s")
@@ -103,7 +105,7 @@ func compare(b *testing.B, what compared) {
 	}
 }
 
-// contest is a store with some messages in it, and two ways to it.
+// contest is a store with some messages, and both implementations over it.
 type contest struct {
 	*town
 	driver *driver
@@ -122,8 +124,8 @@ func newContest(t testing.TB, s target, pairs int) *contest {
 	return c
 }
 
-// run lets both do it so many times in all, and then makes sure that what they left behind cannot be told apart: the store
-// keeps all its rules, and has twice as many messages more as one of them sent.
+// run runs both implementations times times, and then checks that the store keeps all its rules, and that
+// both have added the same number of messages.
 func (c *contest) run(t testing.TB, what compared, clients, times int) (service, driver float64) {
 	t.Helper()
 	ctx := context.Background()
@@ -134,7 +136,7 @@ func (c *contest) run(t testing.TB, what compared, clients, times int) (service,
 	after := c.messages(t)
 	workload.Audit(t, c.Community)
 	if after-half != half-before || (half > before) != what.adds {
-		t.Errorf("there were %d messages, %d after the service, and %d after the driver", before, half, after)
+		t.Errorf("%d messages at first, %d after the service and %d after the driver", before, half, after)
 	}
 	return service, driver
 }
@@ -148,8 +150,8 @@ func (c *contest) messages(t testing.TB) int64 {
 	return counts[0].N
 }
 
-// driver does what the service does with the driver alone: the same writes in one transaction with the same concerns. It asks
-// nothing first, and checks nothing but the balance.
+// driver is the implementation with the driver alone: the same writes in one transaction with the same
+// concerns. It reads nothing first, and checks nothing but the balance.
 type driver struct {
 	db    *mongo.Database
 	clock *community.Clock
@@ -169,7 +171,9 @@ func (d *driver) send(ctx context.Context, p community.Pair) error {
 		return err
 	}
 	defer session.EndSession(context.WithoutCancel(ctx))
-	_, err = session.WithTransaction(ctx, func(ctx mongo.SessionContext) (any, error) { return nil, d.write(ctx, p) }, concerns)
+	_, err = session.WithTransaction(ctx, func(ctx mongo.SessionContext) (any, error) {
+		return nil, d.write(ctx, p)
+	}, concerns)
 	return err
 }
 
@@ -184,17 +188,19 @@ func (d *driver) write(ctx context.Context, p community.Pair) error {
 	}
 	message, now := id.Message(d.ids.Next()), d.clock.Now()
 	_, err = d.in(ports.TokenTransactions).InsertOne(ctx, bson.D{
-		{Key: "_id", Value: binary(id.Transaction(d.ids.Next()))}, {Key: "user_id", Value: binary(p.Voyager)}, {Key: "seq", Value: wallet.Seq},
-		{Key: "amount", Value: int64(-1)}, {Key: "type", Value: "MESSAGE_SENT"}, {Key: "reason", Value: "message sent"},
-		{Key: "metadata", Value: `{"message_id":"` + message.String() + `"}`}, {Key: "balance_before", Value: wallet.Balance + 1},
-		{Key: "balance_after", Value: wallet.Balance}, {Key: "created_at", Value: now},
+		{Key: "_id", Value: binary(id.Transaction(d.ids.Next()))}, {Key: "user_id", Value: binary(p.Voyager)},
+		{Key: "seq", Value: wallet.Seq}, {Key: "amount", Value: int64(-1)}, {Key: "type", Value: "MESSAGE_SENT"},
+		{Key: "reason", Value: "message sent"}, {Key: "metadata", Value: `{"message_id":"` + message.String() + `"}`},
+		{Key: "balance_before", Value: wallet.Balance + 1}, {Key: "balance_after", Value: wallet.Balance},
+		{Key: "created_at", Value: now},
 	})
 	if err != nil {
 		return err
 	}
 	sent := bson.D{
-		{Key: "_id", Value: binary(message)}, {Key: "conversation_id", Value: binary(p.Talk)}, {Key: "user_id", Value: binary(p.Voyager)},
-		{Key: "content", Value: content}, {Key: "attachment", Value: nil}, {Key: "read", Value: false}, {Key: "created_at", Value: now},
+		{Key: "_id", Value: binary(message)}, {Key: "conversation_id", Value: binary(p.Talk)},
+		{Key: "user_id", Value: binary(p.Voyager)}, {Key: "content", Value: content}, {Key: "attachment", Value: nil},
+		{Key: "read", Value: false}, {Key: "created_at", Value: now},
 	}
 	if _, err = d.in(ports.Messages).InsertOne(ctx, sent); err != nil {
 		return err
@@ -217,7 +223,7 @@ type listed struct {
 	CreatedAt      time.Time `bson:"created_at"`
 }
 
-// list asks for one more than the service gives, as the service does, to know whether there are more.
+// list reads one message more than the service returns. The service does so, too, to know whether more follow.
 func (d *driver) list(ctx context.Context, p community.Pair) (all []listed, err error) {
 	cursor, err := d.in(ports.Messages).Find(ctx, bson.D{{Key: "conversation_id", Value: binary(p.Talk)}},
 		options.Find().SetSort(bson.D{{Key: "created_at", Value: -1}, {Key: "_id", Value: -1}}).SetLimit(31))

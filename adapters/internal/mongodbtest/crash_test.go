@@ -12,18 +12,18 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// maxWait is how long anything may take before the test gives up. That all are served within 15 s of an election is measured;
-// what is asserted is generous.
+// maxWait is the time limit for each wait. It is generous: all clients are usually served within 15 s of an
+// election.
 const maxWait = time.Minute
 
-// newLife lets eight pairs live on a server that will fail.
+// newLife starts the clients of eight pairs on a server that will fail.
 func newLife(t *testing.T, s target) *workload.Life {
 	t.Helper()
 	w := s.populated(t, 8)
 	return workload.NewLife(t, w.Community, w.store, w.admin, w.pairs, maxWait)
 }
 
-// size is how often something is done: in every run, and with CICERONE_SOAK=1.
+// size returns usual, or full with CICERONE_SOAK=1.
 func size(usual, full int) int {
 	if soak() {
 		return full
@@ -31,8 +31,8 @@ func size(usual, full int) int {
 	return usual
 }
 
-// TestConnectionsCut cuts the connections after random bytes, by turns of what the server says and of what it is told, while
-// eight clients are at work.
+// TestConnectionsCut cuts the connections after a random number of bytes while eight clients work. It cuts in
+// the requests and in the replies in turn.
 func TestConnectionsCut(t *testing.T) {
 	everywhere(t, func(t *testing.T, s target) {
 		proxy := servers.NewProxy(t, servers.OfPrimary(t, s.uri))
@@ -68,9 +68,9 @@ func TestServerKilled(t *testing.T) {
 	for n := range kills {
 		l.Work()
 		node.Kill()
-		if n == 0 { // it takes as long as a server is looked for
+		if n == 0 { // once, because Ping waits for the server selection timeout
 			if err := w.store.Ping(t.Context()); !errors.Is(err, uow.ErrUnreachable) {
-				t.Errorf("the server is down, and ping says %v", err)
+				t.Errorf("Ping = %v while the server is down, want ErrUnreachable", err)
 			}
 		}
 		node.Start()
@@ -80,8 +80,8 @@ func TestServerKilled(t *testing.T) {
 	l.End(fmt.Sprintf("%d kills", kills))
 }
 
-// TestElections kills and freezes the primary of three nodes under load, by turns. The other two elect one of them, and the
-// old one comes back as a secondary: what only it had is undone then.
+// TestElections kills and freezes the primary of three nodes under load, in turn. The other two elect a new
+// primary. The old one comes back as a secondary, and rolls back the writes that only it has.
 func TestElections(t *testing.T) {
 	s, server := onNodes(t, 3)
 	l := newLife(t, s)
@@ -97,7 +97,7 @@ func TestElections(t *testing.T) {
 			old.Freeze()
 		}
 		if server.Primary() == old {
-			t.Fatal("a primary that cannot be reached is the primary still")
+			t.Fatal("the unreachable primary is still the primary")
 		}
 		l.Healed()
 		back()

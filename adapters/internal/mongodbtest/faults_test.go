@@ -19,39 +19,41 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// These tests steer the server, so they run on the fake alone.
+// These tests inject faults into the server, so they run on the fake alone.
 
-// blow is a way for one command to fail.
-type blow struct {
+// failing is a way in which a command fails.
+type failing struct {
 	name string
 	mongofake.Fault
 }
 
 var (
-	cuts = []blow{
+	cuts = []failing{
 		{"cut before it took effect", mongofake.Fault{Cut: mongofake.BeforeEffect}},
 		{"cut after it took effect", mongofake.Fault{Cut: mongofake.AfterEffect}},
 	}
-	stepdown = blow{"refused by a primary that steps down", mongofake.Fault{
+	stepdown = failing{"refused by a primary that steps down", mongofake.Fault{
 		Error: &mongofake.Error{Code: 189, Labels: []string{"TransientTransactionError"}},
 	}}
 )
 
-// blowsFor are the ways in which the commands of a use case fail. In the small run, the primary steps down only under some.
-func blowsFor(u useCase) []blow {
+// failuresOf returns the ways in which the commands of a use case fail. Without CICERONE_SOAK=1 the primary
+// steps down only in two use cases.
+func failuresOf(u useCase) []failing {
 	if soak() || u.Name == "send a message" || u.Name == "accept" {
 		return append(slices.Clone(cuts), stepdown)
 	}
 	return cuts
 }
 
-// TestEachCommandFails lets each command of each unit fail, in each way. Whoever is told that something was done finds it done, once;
-// whoever is told that it was not finds everything as it was; and with a key, a repeat ends in the one state or the other.
+// TestEachCommandFails makes each command of each use case that writes fail, in each way. A use case that
+// succeeds must have taken effect once. One that fails must have changed nothing, unless its outcome is
+// unknown. A repeat with the same key must succeed, and take effect once.
 func TestEachCommandFails(t *testing.T) {
 	server := startFake(t)
 	s := onFake(server)
-	var all sync.WaitGroup // at once: the driver waits half a second before it looks for a server again
-	struck := 0
+	var all sync.WaitGroup // concurrently: the driver waits half a second before it selects a server again
+	failed := 0
 	for _, u := range useCases {
 		if !strings.Contains(u.commands, "commitTransaction") {
 			continue
@@ -61,34 +63,34 @@ func TestEachCommandFails(t *testing.T) {
 		must(t, u.Do(t.Context(), model.Scene, "a-key"))
 		done := signature(t, model)
 		for n := range strings.Fields(u.commands) {
-			for _, b := range blowsFor(u) {
-				struck++
+			for _, f := range failuresOf(u) {
+				failed++
 				c := s.scene(t)
-				all.Go(func() { c.struck(t, s, u, n, b, undone, done) })
+				all.Go(func() { c.fail(t, s, u, n, f, undone, done) })
 			}
 		}
 	}
 	all.Wait()
-	t.Attr("counts", fmt.Sprintf("%d commands failed", struck))
+	t.Attr("counts", fmt.Sprintf("%d commands failed", failed))
 }
 
-// struck does a use case whose n-th command fails.
-func (c *scene) struck(t *testing.T, s target, u useCase, n int, b blow, undone, done string) {
-	what := fmt.Sprintf("%s, command %d, %s", u.Name, n+1, b.name)
-	b.Skip = n
-	b.Match = c.isMine
-	defer s.fake.Inject(b.Fault)()
+// fail runs a use case while its n-th command fails. undone and done are the signatures before and after it.
+func (c *scene) fail(t *testing.T, s target, u useCase, n int, f failing, undone, done string) {
+	what := fmt.Sprintf("%s, command %d, %s", u.Name, n+1, f.name)
+	f.Skip = n
+	f.Match = c.isMine
+	defer s.fake.Inject(f.Fault)()
 	err := u.Do(context.Background(), c.Scene, "a-key")
 	if err != nil && !errors.Is(err, fault.Unavailable) {
 		t.Errorf("%s: %v", what, err)
 	}
 	switch now := signature(t, c); {
 	case err == nil && now != done:
-		t.Errorf("%s: it was acknowledged, but differs from what it should be:\n%s", what, difference(now, done))
+		t.Errorf("%s: it succeeded, but the store differs:\n%s", what, difference(now, done))
 	case err != nil && now != undone && !errors.Is(err, uow.ErrOutcomeUnknown):
-		t.Errorf("%s: it failed (%v), but left something:\n%s", what, err, difference(now, undone))
+		t.Errorf("%s: it failed (%v), but changed the store:\n%s", what, err, difference(now, undone))
 	case err != nil && now != undone && now != done:
-		t.Errorf("%s: half of it is there:\n%s", what, difference(now, done))
+		t.Errorf("%s: it took effect in part:\n%s", what, difference(now, done))
 	}
 	if err != nil && !u.Keyless {
 		if err := u.Do(context.Background(), c.Scene, "a-key"); err != nil {
@@ -103,8 +105,8 @@ func (c *scene) struck(t *testing.T, s target, u useCase, n int, b blow, undone,
 	s.drop(t, mongodb.Options{Database: c.database})
 }
 
-// isMine reports whether a command belongs to the scene: of its database or, where it ends a transaction, of a session that was
-// seen there.
+// isMine reports whether a command belongs to the scene: whether it names the scene's database or, for a
+// command that ends a transaction, whether its session has done so before.
 func (c *scene) isMine(command mongofake.Command) bool {
 	if command.Name == "commitTransaction" || command.Name == "abortTransaction" {
 		return c.sessions[command.Session]
@@ -116,7 +118,7 @@ func (c *scene) isMine(command mongofake.Command) bool {
 	return true
 }
 
-// signature is every row of a store, without what differs from one run to the next.
+// signature returns the rows of a store as text, without the values that differ between runs.
 func signature(t testing.TB, c *scene) string {
 	t.Helper()
 	var lines []string
@@ -145,7 +147,7 @@ func signature(t testing.TB, c *scene) string {
 	return strings.Join(lines, "\n")
 }
 
-// difference lists the lines of one signature that the other has not.
+// difference lists the lines that are in one signature only.
 func difference(got, want string) string {
 	var d []string
 	left := strings.Split(want, "\n")
@@ -162,9 +164,10 @@ func difference(got, want string) string {
 	return strings.Join(d, "\n")
 }
 
-// TestLostCommits cuts connections when a commit was done and its answer is on the way: the driver repeats it, and then the adapter does.
+// TestLostCommits cuts connections after a commit and before its reply. The driver repeats the commit, and then
+// the adapter does.
 func TestLostCommits(t *testing.T) {
-	const clients = 50 // at once: the driver waits half a second before it looks for a server again
+	const clients = 50 // concurrent: the driver waits half a second before it selects a server again
 	lost := 1000
 	if soak() {
 		lost = 20_000
@@ -177,7 +180,7 @@ func TestLostCommits(t *testing.T) {
 		crowds = append(crowds, workload.NewCrowd(w.Community, w.admin, w.pairs))
 	}
 	left, enough := lost, make(chan struct{})
-	remove := server.Inject(mongofake.Fault{Command: "commitTransaction", Times: -1, Cut: mongofake.AfterEffect, Match: func(mongofake.Command) bool {
+	match := func(mongofake.Command) bool {
 		if left == 0 || rand.N(4) == 0 {
 			return false
 		}
@@ -185,15 +188,17 @@ func TestLostCommits(t *testing.T) {
 			close(enough)
 		}
 		return true
-	}})
-	defer remove()
+	}
+	defer server.Inject(mongofake.Fault{
+		Command: "commitTransaction", Times: -1, Cut: mongofake.AfterEffect, Match: match,
+	})()
 	for _, c := range crowds {
 		c.Start()
 	}
 	select {
 	case <-enough:
 	case <-time.After(10 * time.Minute):
-		t.Error("the answers are not all lost after ten minutes")
+		t.Errorf("fewer than %d replies were lost in ten minutes", lost)
 	}
 	var counts workload.Counts
 	var sum workload.Verdict
@@ -204,12 +209,13 @@ func TestLostCommits(t *testing.T) {
 		counts.Unavailable += c.Counts().Unavailable
 		sum.Lost, sum.Doubled = sum.Lost+v.Lost, sum.Doubled+v.Doubled
 	}
-	t.Attr("counts", fmt.Sprintf("%d answers to commits lost, %d commands acknowledged, %d refused as unavailable; %d lost, %d doubled",
+	t.Attr("counts", fmt.Sprintf(
+		"%d replies to commits lost, %d commands acknowledged, %d refused as unavailable; %d lost, %d doubled",
 		lost, counts.Acknowledged, counts.Unavailable, sum.Lost, sum.Doubled))
 }
 
-// TestServerComesAndGoes stops the server under load, with every transaction that is open, and starts it again.
-func TestServerComesAndGoes(t *testing.T) {
+// TestServerRestarts stops the server under load, which aborts every open transaction, and starts it again.
+func TestServerRestarts(t *testing.T) {
 	times := 5
 	if soak() {
 		times = 100
@@ -222,11 +228,16 @@ func TestServerComesAndGoes(t *testing.T) {
 		must(t, server.Start())
 		l.Healed()
 	}
-	l.End(fmt.Sprintf("%d times gone", times))
+	l.End(fmt.Sprintf("%d restarts", times))
 }
 
-// TestNoAnswerToACommit is a commit that nobody ever learns the outcome of.
-func TestNoAnswerToACommit(t *testing.T) {
+// mark is a unit that writes one document.
+func mark(ctx context.Context, tx ports.Tx) error {
+	return tx.Marks().Mark(ctx, "demo", time.UnixMilli(1))
+}
+
+// A commit has an unknown outcome if no reply reports one in time.
+func TestCommitWithoutOutcome(t *testing.T) {
 	server := startFake(t)
 	s := onFake(server)
 	o := s.fresh(t)
@@ -235,44 +246,46 @@ func TestNoAnswerToACommit(t *testing.T) {
 	defer func() { must(t, store.Close(context.Background())) }()
 	unknown := &mongofake.Error{Code: 50, Labels: []string{"UnknownTransactionCommitResult"}}
 	defer server.Inject(mongofake.Fault{Command: "commitTransaction", Times: -1, Error: unknown, TakesEffect: true})()
-	err := store.Run(t.Context(), uow.Write, func(ctx context.Context, tx ports.Tx) error { return tx.Marks().Mark(ctx, "demo", time.UnixMilli(1)) })
-	if !errors.Is(err, uow.ErrOutcomeUnknown) {
-		t.Errorf("the unit answered %v", err)
+	if err := store.Run(t.Context(), uow.Write, mark); !errors.Is(err, uow.ErrOutcomeUnknown) {
+		t.Errorf("Run = %v, want ErrOutcomeUnknown", err)
 	}
 	must(t, store.Run(t.Context(), uow.Read, func(ctx context.Context, tx ports.Tx) error {
 		if _, marked, err := tx.Marks().Marked(ctx, "demo"); err != nil || !marked {
-			t.Errorf("it was committed, and is not there: %v", err)
+			t.Errorf("Marked = %t, %v after the commit took effect", marked, err)
 		}
 		return nil
 	}))
 }
 
-// TestCommitThatIsRefusedAfterwards: what a later attempt to commit is told says nothing of the one whose answer was lost.
-func TestCommitThatIsRefusedAfterwards(t *testing.T) {
+// If the reply to a commit was lost, the refusal of a later attempt does not mean that the first one failed.
+func TestRefusedCommitAfterLostReply(t *testing.T) {
 	server := startFake(t)
 	s := onFake(server)
 	o := s.fresh(t)
 	o.CommitTime = 2 * time.Second
 	store := s.open(t, o)
 	defer func() { must(t, store.Close(context.Background())) }()
-	defer server.Inject(mongofake.Fault{Command: "commitTransaction", Times: -1, Skip: 2, Error: &mongofake.Error{Code: 13, Message: "not authorized"}})()
-	defer server.Inject(mongofake.Fault{Command: "commitTransaction", Times: 2, Cut: mongofake.AfterEffect})() // the driver tries twice
-	err := store.Run(t.Context(), uow.Write, func(ctx context.Context, tx ports.Tx) error { return tx.Marks().Mark(ctx, "demo", time.UnixMilli(1)) })
-	if !errors.Is(err, uow.ErrOutcomeUnknown) {
-		t.Errorf("the unit answered %v", err)
+	refused := &mongofake.Error{Code: 13, Message: "not authorized"}
+	defer server.Inject(mongofake.Fault{Command: "commitTransaction", Times: -1, Skip: 2, Error: refused})()
+	// The driver itself tries twice.
+	defer server.Inject(mongofake.Fault{Command: "commitTransaction", Times: 2, Cut: mongofake.AfterEffect})()
+	if err := store.Run(t.Context(), uow.Write, mark); !errors.Is(err, uow.ErrOutcomeUnknown) {
+		t.Errorf("Run = %v, want ErrOutcomeUnknown", err)
 	}
 }
 
-// TestConnectionsGivenUp: a server that cannot be reached any more takes along those who wait for a connection to it. They, too, are
-// told that they may try again.
-func TestConnectionsGivenUp(t *testing.T) {
+// If a server becomes unreachable, the driver clears its pool: units that wait for a connection fail as
+// unavailable, too.
+func TestClearedPool(t *testing.T) {
 	server := startFake(t)
 	s := onFake(server)
 	o := s.fresh(t)
 	o.MaxConns = 1
 	store := s.open(t, o)
 	defer func() { must(t, store.Close(context.Background())) }()
-	defer server.Inject(mongofake.Fault{Command: "find", Times: -1, Delay: 50 * time.Millisecond, Cut: mongofake.BeforeEffect})()
+	defer server.Inject(mongofake.Fault{
+		Command: "find", Times: -1, Delay: 50 * time.Millisecond, Cut: mongofake.BeforeEffect,
+	})()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	errs := make([]error, 8)
@@ -288,12 +301,12 @@ func TestConnectionsGivenUp(t *testing.T) {
 	all.Wait()
 	for _, err := range errs {
 		if !errors.Is(err, fault.Unavailable) {
-			t.Errorf("a read answered %v", err)
+			t.Errorf("a read failed with %v, want Unavailable", err)
 		}
 	}
 }
 
-// TestSilentServer is one that takes commands, and answers none.
+// A server that does not reply is unreachable.
 func TestSilentServer(t *testing.T) {
 	server := startFake(t)
 	s := onFake(server)
@@ -302,11 +315,13 @@ func TestSilentServer(t *testing.T) {
 	store := s.open(t, o)
 	defer func() { must(t, store.Close(context.Background())) }()
 	for _, command := range []string{"find", "insert"} {
-		remove := server.Inject(mongofake.Fault{Command: command, Times: -1, Delay: 10 * time.Second, Cut: mongofake.BeforeEffect})
-		err := store.Run(t.Context(), uow.Write, func(ctx context.Context, tx ports.Tx) error { return tx.Marks().Mark(ctx, "demo", time.UnixMilli(1)) })
+		remove := server.Inject(mongofake.Fault{
+			Command: command, Times: -1, Delay: 10 * time.Second, Cut: mongofake.BeforeEffect,
+		})
+		err := store.Run(t.Context(), uow.Write, mark)
 		remove()
 		if !errors.Is(err, uow.ErrUnreachable) {
-			t.Errorf("where the server does not answer %s: %v", command, err)
+			t.Errorf("Run = %v without a reply to %s, want ErrUnreachable", err, command)
 		}
 	}
 }

@@ -15,7 +15,7 @@ func TestHistories(t *testing.T) {
 		histories.Compare(t, histories.Runs{Usual: 200, Soak: 3_000},
 			func() (ports.Storage, error) { return memory.New(), nil },
 			func() (ports.Storage, error) {
-				if last != nil { // which is closed by now
+				if last != nil { // its store is closed
 					s.drop(t, *last)
 				}
 				o := s.fresh(t)

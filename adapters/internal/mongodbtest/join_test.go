@@ -25,7 +25,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports/porttest"
 )
 
-// hosted is a store in a deployment that a host uses, too.
+// hosted is a store in a deployment that the host program uses, too.
 type hosted struct {
 	*testing.T
 	*community.Community
@@ -48,17 +48,17 @@ func newHosted(t *testing.T, s target) *hosted {
 	return &hosted{t, c, store, client, client.Database(o.Database).Collection("bookings"), pairs[0]}
 }
 
-// begin begins a transaction of the host's, which is over when the test ends.
+// begin begins a transaction of the host. It is aborted when the test ends, unless it has ended before.
 func (h *hosted) begin() mongo.Session {
 	h.Helper()
 	session, err := h.client.StartSession()
 	must(h, err)
 	h.Cleanup(func() { session.EndSession(context.Background()) })
-	must(h, session.StartTransaction(hostsConcerns))
+	must(h, session.StartTransaction(hostConcerns))
 	return session
 }
 
-var hostsConcerns = options.Transaction().SetReadConcern(readconcern.Snapshot()).SetWriteConcern(writeconcern.Majority()).
+var hostConcerns = options.Transaction().SetReadConcern(readconcern.Snapshot()).SetWriteConcern(writeconcern.Majority()).
 	SetReadPreference(readpref.Primary())
 
 func (h *hosted) book(session mongo.Session, n int) {
@@ -72,7 +72,7 @@ func (h *hosted) send(ctx context.Context, key idempotency.Key) error {
 	return err
 }
 
-// expect fails the test unless there are so many bookings and messages.
+// expect checks the numbers of bookings and messages in the database.
 func (h *hosted) expect(bookings, messages int) {
 	h.Helper()
 	ctx := context.Background()
@@ -84,7 +84,7 @@ func (h *hosted) expect(bookings, messages int) {
 		return err
 	}))
 	if int(there) != bookings || len(sent) != messages {
-		h.Errorf("%d bookings and %d messages are there, want %d and %d", there, len(sent), bookings, messages)
+		h.Errorf("%d bookings and %d messages, want %d and %d", there, len(sent), bookings, messages)
 	}
 	workload.Audit(h, h.Community)
 }
@@ -97,7 +97,7 @@ func TestJoin(t *testing.T) {
 		h.book(session, 1)
 		joined := h.store.Join(ctx, session)
 		must(t, h.send(joined, "a-key"))
-		must(t, h.send(joined, "a-key")) // which is known already
+		must(t, h.send(joined, "a-key")) // a repeat, which sends no second message
 		must(t, h.send(joined, ""))
 		h.expect(0, 0) // before the host commits
 		must(t, session.CommitTransaction(ctx))
@@ -109,15 +109,15 @@ func TestJoin(t *testing.T) {
 		must(t, session.AbortTransaction(ctx))
 		h.expect(1, 2)
 
-		// A unit that is refused before it has written anything leaves the host's transaction as it was.
+		// A unit that fails before it writes leaves the host's transaction as it was.
 		session = h.begin()
 		joined = h.store.Join(ctx, session)
 		h.book(session, 3)
-		if _, err := h.Messaging.Send(joined, h.pair.Voyager, id.Conversation{}, messaging.Draft{Content: "x"}, ""); !errors.Is(err, fault.NotFound) {
-			t.Errorf("a message nowhere answered %v", err)
-		}
-		if _, err := h.Messaging.Send(joined, h.pair.Voyager, id.Conversation{}, messaging.Draft{Content: "x"}, "refused"); !errors.Is(err, fault.NotFound) {
-			t.Errorf("a message nowhere, with a key, answered %v", err)
+		for _, key := range []idempotency.Key{"", "refused"} {
+			_, err := h.Messaging.Send(joined, h.pair.Voyager, id.Conversation{}, messaging.Draft{Content: "x"}, key)
+			if !errors.Is(err, fault.NotFound) {
+				t.Errorf("Send to no conversation with the key %q = %v, want NotFound", key, err)
+			}
 		}
 		if err := h.store.Run(joined, uow.Write, func(ctx context.Context, tx ports.Tx) error {
 			tooMuch := bonus(h.pair.Local)
@@ -125,18 +125,19 @@ func TestJoin(t *testing.T) {
 			_, err := tx.Tokens().Post(ctx, tooMuch)
 			return err
 		}); !errors.Is(err, fault.InsufficientTokens) {
-			t.Errorf("a debit that the wallet cannot bear answered %v", err)
+			t.Errorf("a debit above the balance failed with %v, want InsufficientTokens", err)
 		}
 		must(t, h.send(joined, ""))
 		must(t, session.CommitTransaction(ctx))
 		h.expect(2, 3)
-		claimed, err := h.bookings.Database().Collection("idempotency_records").CountDocuments(ctx, bson.M{"_id.key": "refused"})
+		records := h.bookings.Database().Collection("idempotency_records")
+		claimed, err := records.CountDocuments(ctx, bson.M{"_id.key": "refused"})
 		must(t, err)
 		if claimed != 0 {
-			t.Error("what was refused left its key behind")
+			t.Error("the key of the refused message is stored")
 		}
 
-		// One that has written takes it along.
+		// A unit that fails after it has written aborts the host's transaction.
 		session = h.begin()
 		joined = h.store.Join(ctx, session)
 		h.book(session, 4)
@@ -151,16 +152,16 @@ func TestJoin(t *testing.T) {
 			return broken
 		})
 		if !errors.Is(err, broken) {
-			t.Errorf("a unit that broke answered %v", err)
+			t.Errorf("Run = %v, want the error of the unit", err)
 		}
 		if err := session.CommitTransaction(ctx); err == nil {
-			t.Error("the host committed half of a unit")
+			t.Error("the host committed a part of a failed unit")
 		}
 		h.expect(2, 3)
 	})
 }
 
-func TestNothingToJoin(t *testing.T) {
+func TestJoinWithoutTransaction(t *testing.T) {
 	everywhere(t, func(t *testing.T, s target) {
 		ctx, h := context.Background(), newHosted(t, s)
 		session, err := h.client.StartSession()
@@ -168,24 +169,25 @@ func TestNothingToJoin(t *testing.T) {
 		defer session.EndSession(ctx)
 		joined := h.store.Join(ctx, session)
 		if err := h.send(joined, ""); !errors.Is(err, mongodb.ErrNoTransaction) {
-			t.Errorf("a session without a transaction answered %v", err)
+			t.Errorf("a unit in a session without a transaction failed with %v, want ErrNoTransaction", err)
 		}
-		must(t, session.StartTransaction(hostsConcerns))
+		must(t, session.StartTransaction(hostConcerns))
 		must(t, h.send(joined, ""))
 		must(t, session.CommitTransaction(ctx))
 		if err := h.send(joined, ""); !errors.Is(err, mongodb.ErrNoTransaction) {
-			t.Errorf("after the commit it answered %v", err)
+			t.Errorf("a unit after the commit failed with %v, want ErrNoTransaction", err)
 		}
 		h.expect(0, 1)
 	})
 }
 
-// A conflict is the host's to deal with: it ends the unit at once.
-func TestAConflictInAHostsTransaction(t *testing.T) {
+// A conflict in a host's transaction ends the unit without a second run: only the host can repeat its
+// transaction.
+func TestConflictInHostTransaction(t *testing.T) {
 	everywhere(t, func(t *testing.T, s target) {
 		ctx, h := context.Background(), newHosted(t, s)
 		late := h.begin()
-		h.book(late, 1) // now it sees what it will see
+		h.book(late, 1) // takes the snapshot
 		must(t, h.send(ctx, ""))
 		runs := 0
 		err := h.Store.Do(h.store.Join(ctx, late), func(ctx context.Context, tx ports.Tx) error {
@@ -194,29 +196,30 @@ func TestAConflictInAHostsTransaction(t *testing.T) {
 			return err
 		})
 		if !errors.Is(err, uow.ErrConflict) || runs != 1 {
-			t.Errorf("%d runs, and %v", runs, err)
+			t.Errorf("%d runs failed with %v, want one run and ErrConflict", runs, err)
 		}
 		if err := late.CommitTransaction(ctx); err == nil {
-			t.Error("the host committed what had lost")
+			t.Error("the host committed after a conflict")
 		}
 		h.expect(0, 1)
 	})
 }
 
-func TestOneUnitAtATimeInAHostsTransaction(t *testing.T) {
+func TestOneUnitAtATimeInHostTransaction(t *testing.T) {
 	everywhere(t, func(t *testing.T, s target) {
 		ctx, h := context.Background(), newHosted(t, s)
 		joined := h.store.Join(ctx, h.begin())
 		must(t, h.store.Run(joined, uow.Write, func(context.Context, ports.Tx) error {
-			if err := h.store.Run(joined, uow.Read, func(context.Context, ports.Tx) error { return nil }); !errors.Is(err, uow.ErrNested) {
-				t.Errorf("a second unit answered %v", err)
+			err := h.store.Run(joined, uow.Read, func(context.Context, ports.Tx) error { return nil })
+			if !errors.Is(err, uow.ErrNested) {
+				t.Errorf("a second unit failed with %v, want ErrNested", err)
 			}
 			return nil
 		}))
 	})
 }
 
-// joining is a store each of whose units is alone in a host's transaction.
+// joining is a storage that runs each unit in a separate transaction of the host.
 type joining struct {
 	*mongodb.Store
 	client *mongo.Client
@@ -230,8 +233,8 @@ func (j joining) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Con
 	if err != nil {
 		return uow.ErrUnreachable.Because(err)
 	}
-	defer session.EndSession(context.WithoutCancel(ctx)) // which aborts what was not committed
-	if err := session.StartTransaction(hostsConcerns); err != nil {
+	defer session.EndSession(context.WithoutCancel(ctx)) // aborts a transaction that was not committed
+	if err := session.StartTransaction(hostConcerns); err != nil {
 		return err
 	}
 	if err := j.Store.Run(j.Join(ctx, session), mode, fn); err != nil {
@@ -243,10 +246,10 @@ func (j joining) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Con
 	return session.CommitTransaction(ctx)
 }
 
-// Units keep all their promises in a host's transaction, too.
-func TestStorageInHostsTransactions(t *testing.T) {
+// Units in a host's transaction keep the promises of the kit.
+func TestStorageInHostTransactions(t *testing.T) {
 	if !soak() {
-		t.Skip("runs in make soak: the kit once more, in hosts' transactions")
+		t.Skip("runs in make soak: the kit again, in transactions of a host")
 	}
 	everywhere(t, func(t *testing.T, s target) {
 		porttest.Storage(t, func(t *testing.T) ports.Storage {

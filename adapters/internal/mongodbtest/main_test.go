@@ -1,5 +1,5 @@
-// Package mongodbtest holds the tests of adapters/mongodb that need a server. What does not steer the server runs on the fake,
-// always, and on a real one where servers.Mongo finds it; only the latter is MongoDB.
+// Package mongodbtest holds the tests of adapters/mongodb that need a server. All run on the fake. Those that
+// do not control the server run on a real one too, if servers.Mongo finds one.
 package mongodbtest
 
 import (
@@ -26,17 +26,17 @@ import (
 // target is a server that a test runs on.
 type target struct {
 	uri  string
-	name string            // of the database, before the number of the store
-	fake *mongofake.Server // nil where it is a real one
+	name string            // the first part of the names of databases
+	fake *mongofake.Server // nil for a real server
 }
 
-// everywhere runs a test on the fake, and on a real server where there is one.
+// everywhere runs a test on the fake, and on a real server if there is one.
 func everywhere(t *testing.T, test func(t *testing.T, s target)) {
 	t.Run("fake", func(t *testing.T) { test(t, onFake(startFake(t))) })
 	t.Run("server", func(t *testing.T) { test(t, onServer(t)) })
 }
 
-// onServer is a real server. Without one the test is skipped.
+// onServer returns a real server. Without one it skips the test.
 func onServer(t testing.TB) target {
 	t.Helper()
 	uri := servers.Mongo(t)
@@ -52,11 +52,12 @@ func onFake(server *mongofake.Server) target {
 	return target{uri: server.URI(), name: "store", fake: server}
 }
 
-// startFake starts a fake server, which ends with the test. What it lacks fails the test.
+// startFake starts a fake server, which stops when the test ends. The test fails if it uses a feature that
+// the fake lacks.
 func startFake(t testing.TB) *mongofake.Server {
 	t.Helper()
 	server, err := mongofake.New(mongofake.Config{Printf: func(format string, args ...any) {
-		t.Errorf("the fake was asked for what it does not have: "+format, args...)
+		t.Errorf("the fake lacks a feature: "+format, args...)
 	}})
 	must(t, err)
 	t.Cleanup(func() {
@@ -66,7 +67,8 @@ func startFake(t testing.TB) *mongofake.Server {
 	return server
 }
 
-// onNodes is a replica set of the test's own, whose nodes it may kill and freeze. Without a mongod the test is skipped.
+// onNodes starts a replica set for one test, which may kill and freeze its nodes. Without a mongod it skips
+// the test.
 func onNodes(t *testing.T, nodes int) (target, *servers.MongoServer) {
 	t.Helper()
 	server := servers.OwnMongo(t, nodes)
@@ -77,7 +79,7 @@ func onNodes(t *testing.T, nodes int) (target, *servers.MongoServer) {
 
 var databases atomic.Int64
 
-// fresh makes a store with all collections and no documents, in a database of its own.
+// fresh makes a store with all collections and no documents, in a new database.
 func (s target) fresh(t testing.TB) mongodb.Options {
 	t.Helper()
 	o := s.empty(t)
@@ -85,7 +87,7 @@ func (s target) fresh(t testing.TB) mongodb.Options {
 	return o
 }
 
-// empty is a database with nothing in it, which is dropped when the test ends.
+// empty returns the options of a new, empty database, which is dropped when the test ends.
 func (s target) empty(t testing.TB) mongodb.Options {
 	t.Helper()
 	o := mongodb.Options{Database: fmt.Sprintf("%s_%d", s.name, databases.Add(1))}
@@ -93,13 +95,13 @@ func (s target) empty(t testing.TB) mongodb.Options {
 	return o
 }
 
-// drop makes room, when nobody uses the database any more.
+// drop drops a database that no store uses any more.
 func (s target) drop(t testing.TB, o mongodb.Options) {
 	t.Helper()
 	must(t, s.client(t).Database(o.Database).Drop(context.Background()))
 }
 
-// open opens a store, or fails the test. Whoever opens it closes it.
+// open opens a store, or fails the test. The caller closes the store.
 func (s target) open(t testing.TB, o mongodb.Options) *mongodb.Store {
 	t.Helper()
 	store, err := mongodb.Open(context.Background(), s.uri, o)
@@ -109,9 +111,9 @@ func (s target) open(t testing.TB, o mongodb.Options) *mongodb.Store {
 
 var clients sync.Map // by URI
 
-// client is a host's own client, for looking behind a store's back. It writes with majority, whatever the server's default is: the
-// adapter reads at majority, and would not see all that was only written to the primary. It lasts as long as the server, or
-// the tests.
+// client returns a client that does not belong to a store. It writes with the write concern majority, because
+// the adapter reads with the read concern majority, and would not see writes that only the primary has. The
+// client lasts until forget is called or the tests end.
 func (s target) client(t testing.TB) *mongo.Client {
 	t.Helper()
 	if c, found := clients.Load(s.uri); found {
@@ -123,14 +125,14 @@ func (s target) client(t testing.TB) *mongo.Client {
 	return c
 }
 
-// forget lets go of the client of a server that ends before the tests do.
+// forget disconnects the client of a server that stops before the tests end.
 func forget(uri string) {
 	if c, found := clients.LoadAndDelete(uri); found {
-		_ = c.(*mongo.Client).Disconnect(context.Background()) // what it cannot tell the server, the server finds out
+		_ = c.(*mongo.Client).Disconnect(context.Background()) // it fails if the server has stopped already
 	}
 }
 
-// town is a community of a few pairs over a store.
+// town is a store, with a community of a few pairs over it.
 type town struct {
 	*community.Community
 	database string
@@ -140,7 +142,7 @@ type town struct {
 	pairs    []community.Pair
 }
 
-// populated opens a new store with an admin and n pairs. It is closed when the test ends.
+// populated opens a new store with an admin and n pairs. The store is closed when the test ends.
 func (s target) populated(t testing.TB, n int) *town {
 	t.Helper()
 	o := s.fresh(t)

@@ -16,7 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports/porttest"
 )
 
-// TestStorage runs the kit; on the fake, it looks at every command that the adapter sends meanwhile.
+// TestStorage runs the kit. On the fake, it also checks every command that the adapter sends.
 func TestStorage(t *testing.T) {
 	everywhere(t, func(t *testing.T, s target) {
 		seen := &commands{}
@@ -29,16 +29,16 @@ func TestStorage(t *testing.T) {
 		}
 		all := seen.take()
 		t.Attr("counts", fmt.Sprintf("%d commands", len(all)))
-		t.Run("what writes is in a transaction, with its concerns", func(t *testing.T) { checkConcerns(t, all) })
-		t.Run("a write of one document names its shard", func(t *testing.T) { checkShards(t, all) })
-		t.Run("a query has its index", func(t *testing.T) { checkQueries(t, s, all) })
-		t.Run("a real server uses an index for it", func(t *testing.T) { checkPlans(t, onServer(t), all) })
-		t.Run("the role for servers allows it, and nothing else", func(t *testing.T) { checkRole(t, all) })
+		t.Run("concerns", func(t *testing.T) { checkConcerns(t, all) })
+		t.Run("writes of one document name its shard", func(t *testing.T) { checkShards(t, all) })
+		t.Run("queries have an index", func(t *testing.T) { checkQueries(t, s, all) })
+		t.Run("a real server uses an index", func(t *testing.T) { checkPlans(t, onServer(t), all) })
+		t.Run("the role for servers allows just these commands", func(t *testing.T) { checkRole(t, all) })
 	})
 }
 
-// commands are those that an observer saw, without the driver's own, the tests', those of migrations, and those by which a store that is open
-// says so: nothing that people do is in them.
+// commands collects the commands of use cases. It leaves out those of the driver, of tests and migrations, and
+// the beats of open stores.
 type commands struct {
 	mu  sync.Mutex
 	all []mongofake.Command
@@ -46,7 +46,8 @@ type commands struct {
 
 func (c *commands) add(seen mongofake.Command) {
 	switch seen.Name {
-	case "isMaster", "ismaster", "hello", "endSessions", "listCollections", "listIndexes", "create", "createIndexes", "collMod", "killCursors", "dropDatabase":
+	case "isMaster", "ismaster", "hello", "endSessions", "killCursors",
+		"listCollections", "listIndexes", "create", "createIndexes", "collMod", "dropDatabase":
 		return
 	}
 	if seen.Collection == "schema_versions" || seen.Collection == "servers" {
@@ -57,7 +58,7 @@ func (c *commands) add(seen mongofake.Command) {
 	c.all = append(c.all, seen)
 }
 
-// take hands out what was seen, and forgets it.
+// take removes the collected commands and returns them.
 func (c *commands) take() []mongofake.Command {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -81,22 +82,22 @@ func checkConcerns(t *testing.T, all []mongofake.Command) {
 		ends := c.Name == "commitTransaction" || c.Name == "abortTransaction"
 		switch {
 		case slices.Contains(writing, c.Name) && !c.InTransaction:
-			t.Errorf("outside any transaction: %s", describe(c))
+			t.Errorf("a write outside of a transaction: %s", describe(c))
 		case c.StartTransaction && level != "snapshot":
 			t.Errorf("a transaction begins with the read concern %v: %s", c.ReadConcern, describe(c))
 		case c.InTransaction && !c.StartTransaction && c.ReadConcern != nil:
-			t.Errorf("a read concern inside of a transaction: %s", describe(c))
+			t.Errorf("a read concern after the first command of a transaction: %s", describe(c))
 		case !c.InTransaction && c.Name != "getMore" && level != "majority":
-			t.Errorf("outside a transaction, with the read concern %v: %s", c.ReadConcern, describe(c))
+			t.Errorf("the read concern %v outside of a transaction: %s", c.ReadConcern, describe(c))
 		case ends != (c.WriteConcern != nil), ends && !isMajority(c.WriteConcern):
 			t.Errorf("the write concern %v: %s", c.WriteConcern, describe(c))
 		case mode != "" && mode != "primary":
-			t.Errorf("read from %s: %s", mode, describe(c))
+			t.Errorf("the read preference %s: %s", mode, describe(c))
 		}
 	}
 	for _, name := range append(slices.Clone(writing), "find", "aggregate", "commitTransaction", "abortTransaction") {
 		if counts[name] == 0 {
-			t.Errorf("the kit made the adapter send no %s", name)
+			t.Errorf("the adapter sent no %s for the kit", name)
 		}
 	}
 }
@@ -106,7 +107,7 @@ func isMajority(concern bson.D) bool {
 	return w == "majority"
 }
 
-// lookup finds a field, as it is and as text.
+// lookup returns the value of a field, and the value as text if it is one.
 func lookup(d bson.D, name string) (value any, text string) {
 	for _, e := range d {
 		if e.Key == name {
@@ -122,11 +123,11 @@ func describe(c mongofake.Command) string {
 	return fmt.Sprintf("%s of %s: %.400s", c.Name, c.Collection, s)
 }
 
-// statement is one question or change of a command: an update has several.
+// statement is a query or a write in a command. An update or a delete may have several.
 type statement struct {
 	collection   string
 	filter, sort bson.D
-	one          bool // it changes one document, or makes it
+	one          bool // the statement changes, adds or removes one document
 }
 
 func statements(c mongofake.Command) (all []statement) {
@@ -171,7 +172,7 @@ func checkShards(t *testing.T, all []mongofake.Command) {
 		for _, s := range statements(c) {
 			key, known := keys[s.collection]
 			if !known {
-				t.Fatalf("no shard key is named for %s", s.collection)
+				t.Fatalf("mongodb.ShardKeys has no key for %s", s.collection)
 			}
 			if !s.one || key == "" {
 				continue
@@ -186,11 +187,11 @@ func checkShards(t *testing.T, all []mongofake.Command) {
 		t.Error(m)
 	}
 	if checked == 0 {
-		t.Error("the kit made the adapter change no document")
+		t.Error("the adapter changed no document for the kit")
 	}
 }
 
-// equalities are the fields that a filter wants to have one value.
+// equalities returns the fields for which a filter requires one value.
 func equalities(filter bson.D) (fields []string) {
 	for _, e := range filter {
 		if ops := operators(e.Value); ops == nil && !strings.HasPrefix(e.Key, "$") {
@@ -200,7 +201,7 @@ func equalities(filter bson.D) (fields []string) {
 	return fields
 }
 
-// operators are those with which a field is compared, nil where it is with a value.
+// operators returns the operators in the condition for a field, or nil if the condition is a value.
 func operators(v any) (ops []string) {
 	d, ok := v.(bson.D)
 	if !ok {

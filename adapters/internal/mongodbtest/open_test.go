@@ -19,27 +19,28 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-func TestOpenAnUnfitDatabase(t *testing.T) {
+func TestOpenUnfitDatabase(t *testing.T) {
 	everywhere(t, func(t *testing.T, s target) {
 		ctx := context.Background()
 		for name, c := range map[string]struct {
-			change func(o mongodb.Options) error // of a database that is in order
+			change func(o mongodb.Options) error // changes a migrated database
 			want   error
-			says   string
+			text   string // a part of the error's text
 		}{
-			"in order": {func(mongodb.Options) error { return nil }, nil, ""},
+			"unchanged": {func(mongodb.Options) error { return nil }, nil, ""},
 			"empty": {func(o mongodb.Options) error {
 				return s.client(t).Database(o.Database).Drop(ctx)
 			}, mongodb.ErrOutdated, "there are none"},
-			"a collection is missing": {func(o mongodb.Options) error {
+			"without a collection": {func(o mongodb.Options) error {
 				return s.client(t).Database(o.Database).Collection("calendars").Drop(ctx)
 			}, mongodb.ErrOutdated, "calendars"},
-			"an index is missing": {func(o mongodb.Options) error {
+			"without an index": {func(o mongodb.Options) error {
 				_, err := s.client(t).Database(o.Database).Collection("wallets").Indexes().DropOne(ctx, "of_user")
 				return err
 			}, mongodb.ErrOutdated, "of_user"},
 			"newer": {func(o mongodb.Options) error {
-				_, err := s.client(t).Database(o.Database).Collection("schema_versions").InsertOne(ctx, bson.M{"_id": int64(99), "applied_at": time.UnixMilli(1)})
+				versions := s.client(t).Database(o.Database).Collection("schema_versions")
+				_, err := versions.InsertOne(ctx, bson.M{"_id": int64(99), "applied_at": time.UnixMilli(1)})
 				return err
 			}, mongodb.ErrNewer, "version 99"},
 		} {
@@ -50,23 +51,23 @@ func TestOpenAnUnfitDatabase(t *testing.T) {
 				if err == nil {
 					must(t, store.Close(ctx))
 				}
-				if !errors.Is(err, c.want) || err != nil && !strings.Contains(err.Error(), c.says) {
-					t.Errorf("opened with %v, want %v that says %q", err, c.want, c.says)
+				if !errors.Is(err, c.want) || err != nil && !strings.Contains(err.Error(), c.text) {
+					t.Errorf("Open = %v, want %v with %q in the text", err, c.want, c.text)
 				}
-				if errors.Is(c.want, mongodb.ErrOutdated) { // which a migration mends, if nobody else did the damage
+				if errors.Is(c.want, mongodb.ErrOutdated) { // without the noted versions, Migrate repairs the database
 					_ = s.client(t).Database(o.Database).Collection("schema_versions").Drop(ctx)
 					must(t, mongodb.Migrate(ctx, s.uri, o))
 					must(t, s.open(t, o).Close(ctx))
 				}
 				if errors.Is(c.want, mongodb.ErrNewer) && !errors.Is(mongodb.Migrate(ctx, s.uri, o), c.want) {
-					t.Error("a migration went over what a newer version made")
+					t.Error("Migrate changed the database of a newer version")
 				}
 			})
 		}
 	})
 }
 
-func TestMigrateAtOnceAndAgain(t *testing.T) {
+func TestMigrateConcurrentlyAndAgain(t *testing.T) {
 	everywhere(t, func(t *testing.T, s target) {
 		o := s.empty(t)
 		var all sync.WaitGroup
@@ -83,11 +84,12 @@ func TestMigrateAtOnceAndAgain(t *testing.T) {
 		var noted []struct {
 			ID int64 `bson:"_id"`
 		}
-		cursor, err := s.client(t).Database(o.Database).Collection("schema_versions").Find(context.Background(), bson.D{}, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}))
+		cursor, err := s.client(t).Database(o.Database).Collection("schema_versions").Find(
+			context.Background(), bson.D{}, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}))
 		must(t, err)
 		must(t, cursor.All(context.Background(), &noted))
 		if len(noted) < 2 || noted[0].ID != 1 || noted[len(noted)-1].ID != int64(len(noted)) {
-			t.Errorf("the versions %v are noted", noted)
+			t.Errorf("the versions are %v, want 1 and the following without a gap", noted)
 		}
 	})
 }
@@ -97,39 +99,41 @@ func TestOptions(t *testing.T) {
 	for name, c := range map[string]struct {
 		uri  string
 		o    mongodb.Options
-		says string
+		text string // a part of the error's text
 	}{
-		"not a URI":          {"localhost:27017", mongodb.Options{}, "scheme"},
-		"a database's name":  {s.uri, mongodb.Options{Database: "a/b"}, "a/b"},
-		"a long name":        {s.uri, mongodb.Options{Database: strings.Repeat("a", 64)}, "database"},
-		"connections":        {s.uri, mongodb.Options{MaxConns: -1}, "MaxConns"},
-		"too short a time":   {s.uri, mongodb.Options{CommandTimeout: 1}, "CommandTimeout"},
-		"a negative time":    {s.uri, mongodb.Options{CommitTime: -time.Second}, "CommitTime"},
-		"no time to queue":   {s.uri, mongodb.Options{QueueTime: time.Microsecond}, "QueueTime"},
-		"nobody is there":    {"mongodb://127.0.0.1:1/?replicaSet=x&serverSelectionTimeoutMS=100", mongodb.Options{}, "rs.initiate()"},
-		"database of no use": {s.uri, mongodb.Options{Database: "nothing_here"}, "run the migrations"},
+		"not a URI":              {"localhost:27017", mongodb.Options{}, "scheme"},
+		"bad name of a database": {s.uri, mongodb.Options{Database: "a/b"}, "a/b"},
+		"a long name":            {s.uri, mongodb.Options{Database: strings.Repeat("a", 64)}, "database"},
+		"negative MaxConns":      {s.uri, mongodb.Options{MaxConns: -1}, "MaxConns"},
+		"short CommandTimeout":   {s.uri, mongodb.Options{CommandTimeout: 1}, "CommandTimeout"},
+		"negative CommitTime":    {s.uri, mongodb.Options{CommitTime: -time.Second}, "CommitTime"},
+		"short QueueTime":        {s.uri, mongodb.Options{QueueTime: time.Microsecond}, "QueueTime"},
+		"no server": {
+			"mongodb://127.0.0.1:1/?replicaSet=x&serverSelectionTimeoutMS=100", mongodb.Options{}, "rs.initiate()",
+		},
+		"an empty database": {s.uri, mongodb.Options{Database: "nothing_here"}, "run the migrations"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			store, err := mongodb.Open(context.Background(), c.uri, c.o)
 			if err == nil {
 				must(t, store.Close(context.Background()))
-				t.Fatal("it was opened")
+				t.Fatal("Open returned no error")
 			}
-			if !strings.Contains(err.Error(), c.says) {
-				t.Errorf("%q does not say %q", err, c.says)
+			if !strings.Contains(err.Error(), c.text) {
+				t.Errorf("Open = %q, want an error with %q in the text", err, c.text)
 			}
-			if name == "nobody is there" && !errors.Is(err, uow.ErrUnreachable) {
-				t.Errorf("it is no %v", uow.ErrUnreachable)
+			if name == "no server" && !errors.Is(err, uow.ErrUnreachable) {
+				t.Errorf("Open = %v, want ErrUnreachable", err)
 			}
 		})
 	}
 	if fault.KindOf(mongodb.ErrOutdated) != fault.Internal {
-		t.Error("that nobody migrated is not the users' doing")
+		t.Errorf("ErrOutdated is a fault of the kind %v, want Internal", fault.KindOf(mongodb.ErrOutdated))
 	}
 }
 
-// The database may stand in the URI.
-func TestDatabaseOfTheURI(t *testing.T) {
+// The URI may name the database.
+func TestDatabaseOfURI(t *testing.T) {
 	s := onFake(startFake(t))
 	uri := strings.Replace(s.uri, "/?", "/there?", 1)
 	must(t, mongodb.Migrate(context.Background(), uri, mongodb.Options{}))
@@ -142,18 +146,18 @@ func TestDatabaseOfTheURI(t *testing.T) {
 	n, err := s.client(t).Database("there").Collection("store_marks").CountDocuments(context.Background(), bson.D{})
 	must(t, err)
 	if n != 1 {
-		t.Error("the store is in another database")
+		t.Errorf("the database of the URI has %d marks, want 1", n)
 	}
 }
 
-// A server that answers and does not accept the password is told apart from one that does not answer.
-func TestOpenWithAWrongPassword(t *testing.T) {
+// Open distinguishes a server that refuses the password from one that does not answer.
+func TestOpenWithWrongPassword(t *testing.T) {
 	ctx := context.Background()
 	for name, c := range map[string]struct {
 		fault mongofake.Fault
 		want  error
 	}{
-		"refused":          {mongofake.Fault{Error: &mongofake.Error{Code: 18, Message: "Authentication failed."}}, uow.ErrRefused},
+		"refused":          {mongofake.Fault{Error: &mongofake.Error{Code: 18, Message: "refused"}}, uow.ErrRefused},
 		"refused by Atlas": {mongofake.Fault{Error: &mongofake.Error{Code: 8000, Message: "bad auth"}}, uow.ErrRefused},
 		"cut off":          {mongofake.Fault{Cut: mongofake.BeforeEffect}, uow.ErrUnreachable},
 	} {
@@ -168,9 +172,10 @@ func TestOpenWithAWrongPassword(t *testing.T) {
 			if err == nil {
 				must(t, s.Close(ctx))
 			}
-			for did, err := range map[string]error{"opened": err, "migrated": mongodb.Migrate(ctx, u.String(), mongodb.Options{})} {
+			migrated := mongodb.Migrate(ctx, u.String(), mongodb.Options{})
+			for name, err := range map[string]error{"Open": err, "Migrate": migrated} {
 				if !errors.Is(err, c.want) || strings.Contains(err.Error(), "open sesame") {
-					t.Errorf("%s with %v, want %v without the password", did, err, c.want)
+					t.Errorf("%s = %v, want %v without the password", name, err, c.want)
 				}
 			}
 		})

@@ -12,8 +12,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports/porttest"
 )
 
-// processes are several stores on one database, each with a client of its own, as in several processes: what queues in one of them
-// does not queue for the others. Units go to them in turn.
+// processes is a storage of several stores on one database, which take its units in turn. Each store has its
+// own client and its own queue, as in a process of its own.
 type processes struct {
 	stores []*mongodb.Store
 	next   atomic.Int64
@@ -39,7 +39,8 @@ func (p *processes) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// TestStorageOfTwoProcesses runs the kit where every second unit runs elsewhere: what keeps units apart must be in the database.
+// TestStorageOfTwoProcesses runs the kit with every second unit in another store, so that only the database
+// isolates the units.
 func TestStorageOfTwoProcesses(t *testing.T) {
 	everywhere(t, func(t *testing.T, s target) {
 		porttest.Storage(t, func(t *testing.T) ports.Storage {

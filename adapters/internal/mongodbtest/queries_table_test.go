@@ -1,19 +1,20 @@
 package mongodbtest
 
-// served is the shapes of queries that one index serves.
+// served lists the shapes of the queries that an index serves.
 type served struct {
 	index  string
 	shapes []string
 }
 
-// What serves a query where no index does all of it.
+// What serves a query that no index serves alone.
 const (
-	everything     = "every document" // a search without any filter looks at everybody
-	sortedInMemory = "_id_, and a sort of the few that are named"
+	everything     = "every document" // for a search without a filter
+	sortedInMemory = "_id_, and a sort of a few documents"
 )
 
-// queries is everything that the adapter asks, by collection, and the index that serves it. A shape names fields and how
-// they are compared; what stands in brackets only refines what stands beside it, but where it stands alone.
+// queries lists all queries of the adapter by collection, and the index that serves them. A shape names the
+// fields and how they are compared. A part in brackets refines the conditions outside of the brackets, unless
+// it is the whole shape.
 var queries = map[string][]served{
 	"attachments": {
 		{"_id_", []string{

@@ -15,7 +15,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/mongodb"
 )
 
-// shape is what a statement asks, without the values: its fields, how each is compared, and the order.
+// shape returns the fields of a statement, how each is compared, and the order, without the values.
 func shape(s statement) string {
 	parts := conditions(s.filter)
 	if len(s.sort) > 0 {
@@ -31,7 +31,7 @@ func shape(s statement) string {
 	return strings.Join(parts, " ")
 }
 
-// signs are how a shape writes operators.
+// signs maps operators to the signs that a shape writes for them.
 var signs = map[string]string{
 	"$lt": "<", "$lte": "<=", "$gt": ">", "$gte": ">=", "$ne": "!=", "$in": "=in", "$nin": "!in", "$exists": "?",
 }
@@ -78,7 +78,7 @@ func indexesOf(t *testing.T, s target, database, collection string) []indexed {
 	return all
 }
 
-// checkQueries holds what was asked against the table, and the table against the indexes.
+// checkQueries checks that the table lists just the queries that were sent, and that its indexes serve them.
 func checkQueries(t *testing.T, s target, all []mongofake.Command) {
 	asked := map[string]map[string]statement{}
 	for _, c := range all {
@@ -91,7 +91,7 @@ func checkQueries(t *testing.T, s target, all []mongofake.Command) {
 	}
 	database := s.fresh(t).Database
 	for _, collection := range slices.Sorted(maps.Keys(asked)) {
-		listed := map[string]string{} // shapes, and what serves them
+		listed := map[string]string{} // from shapes to indexes
 		for _, q := range queries[collection] {
 			for _, shape := range q.shapes {
 				if listed[shape] != "" {
@@ -104,7 +104,7 @@ func checkQueries(t *testing.T, s target, all []mongofake.Command) {
 		for shape, st := range asked[collection] {
 			name, known := listed[shape]
 			if !known {
-				t.Errorf("%s: no index is named for\t%s", collection, shape)
+				t.Errorf("%s: the table lacks\t%s", collection, shape)
 				continue
 			}
 			if why := serves(indexes, name, st); why != "" {
@@ -113,13 +113,14 @@ func checkQueries(t *testing.T, s target, all []mongofake.Command) {
 		}
 		for shape := range listed {
 			if _, seen := asked[collection][shape]; !seen {
-				t.Errorf("%s: the kit never made the adapter ask %s", collection, shape)
+				t.Errorf("%s: the adapter never sent %s for the kit", collection, shape)
 			}
 		}
 	}
 }
 
-// serves says why an index does not serve a statement, or "". Two with an "or" between them serve the two branches.
+// serves returns why an index does not serve a statement, or "". Two names with an "or" between them name the
+// indexes for the two branches of an $or.
 func serves(indexes []indexed, name string, s statement) string {
 	switch name {
 	case everything:
@@ -137,16 +138,17 @@ func serves(indexes []indexed, name string, s statement) string {
 				return a + serves(indexes, other, statement{filter: branches[1].(bson.D)})
 			}
 		}
-		return "it has not two branches"
+		return "the statement is not an $or with two branches"
 	}
 	at := slices.IndexFunc(indexes, func(x indexed) bool { return x.Name == name })
 	if at < 0 {
-		return "there is no such index"
+		return "the collection has no such index"
 	}
 	return indexes[at].serves(s)
 }
 
-// serves checks equality, sort, range, in this order.
+// serves matches the keys of the index with the equalities, the sort and the ranges of a statement, in this
+// order.
 func (x indexed) serves(s statement) string {
 	equal, ranged := []string{}, []string{}
 	for _, e := range s.filter {
@@ -160,7 +162,7 @@ func (x indexed) serves(s statement) string {
 	}
 	for _, e := range x.Partial {
 		if v, _ := lookup(s.filter, e.Key); v != e.Value {
-			return "it has only some documents, and not all of those asked for"
+			return "it lacks documents that match the query"
 		}
 	}
 	keys := x.Key
@@ -170,7 +172,7 @@ func (x indexed) serves(s statement) string {
 	}
 	for _, e := range s.sort {
 		if len(keys) == 0 || keys[0].Key != e.Key {
-			return "it is not in the order that is asked for"
+			return "it has another order"
 		}
 		keys, used = keys[1:], used+1
 	}
@@ -178,12 +180,13 @@ func (x indexed) serves(s statement) string {
 		used++
 	}
 	if used == 0 {
-		return "it begins with nothing that is asked for"
+		return "its first field is not in the query"
 	}
 	return ""
 }
 
-// checkPlans asks a real server how it would find what was asked, and refuses that it looks at every document.
+// checkPlans explains every query on a real server. The plan must not be a scan of the collection, unless the
+// table lists the query as one.
 func checkPlans(t *testing.T, s target, all []mongofake.Command) {
 	database := s.client(t).Database(s.fresh(t).Database)
 	explained := map[string]bool{}
@@ -202,20 +205,21 @@ func checkPlans(t *testing.T, s target, all []mongofake.Command) {
 			if len(st.sort) > 0 {
 				find = append(find, bson.E{Key: "sort", Value: st.sort})
 			}
+			explain := bson.D{{Key: "explain", Value: find}, {Key: "verbosity", Value: "queryPlanner"}}
 			var plan bson.D
-			must(t, database.RunCommand(t.Context(), bson.D{{Key: "explain", Value: find}, {Key: "verbosity", Value: "queryPlanner"}}).Decode(&plan))
+			must(t, database.RunCommand(t.Context(), explain).Decode(&plan))
 			planner, _ := lookup(plan, "queryPlanner")
 			chosen, _ := planner.(bson.D)
 			winning, _ := lookup(chosen, "winningPlan")
 			if text := fmt.Sprint(winning); winning == nil || strings.Contains(text, "COLLSCAN") {
-				t.Errorf("%s is answered by looking at every document, or in a way that is not told: %s", name, text)
+				t.Errorf("%s has the plan %s, want one without COLLSCAN", name, text)
 			}
 		}
 	}
 	t.Attr("counts", fmt.Sprintf("%d queries explained", len(explained)))
 }
 
-// scans reports whether the table says that a query looks at every document.
+// scans reports whether the table lists a query as one that reads every document.
 func scans(s statement) bool {
 	for _, q := range queries[s.collection] {
 		if q.index == everything {
@@ -225,7 +229,7 @@ func scans(s statement) bool {
 	return false
 }
 
-// TestUniqueIndexesSurviveSharding: on many shards, an index can only be unique where it begins with the shard key.
+// In a sharded collection a unique index must begin with the shard key.
 func TestUniqueIndexesSurviveSharding(t *testing.T) {
 	s := onFake(startFake(t))
 	database := s.fresh(t).Database
@@ -237,7 +241,7 @@ func TestUniqueIndexesSurviveSharding(t *testing.T) {
 			}
 			unique++
 			if k.Field != "" && (k.Hashed || x.Key[0].Key != k.Field) {
-				t.Errorf("%s is sharded by %s: the index %s could not be unique", k.Collection, k.Field, x.Name)
+				t.Errorf("%s is sharded by %s: its index %s cannot be unique", k.Collection, k.Field, x.Name)
 			}
 		}
 	}

@@ -22,20 +22,21 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// TestSendersOfOneWalletQueue sends two hundred messages at once, each with a key of its own. A key is claimed in a transaction that has
-// begun by the time the wallet is waited for; all the same, none loses against another.
+// TestSendersOfOneWalletQueue sends two hundred messages concurrently, each with its own key. The claim of a key
+// begins the transaction before the unit waits for the wallet. Even so no unit conflicts with another.
 func TestSendersOfOneWalletQueue(t *testing.T) {
 	server := startFake(t)
 	s := onFake(server)
 	w := s.populated(t, 1)
-	poor, talk := w.pairs[0].Local, w.pairs[0].Talk // who has 50 tokens
+	poor, talk := w.pairs[0].Local, w.pairs[0].Talk // the local has 50 tokens
 	seen := &commands{}
 	defer server.Observe(seen.add)()
 	errs := make([]error, 200)
 	var all sync.WaitGroup
 	for i := range errs {
 		all.Go(func() {
-			_, errs[i] = w.Messaging.Send(t.Context(), poor, talk, messaging.Draft{Content: "Hello"}, idempotency.Key(fmt.Sprint("key-", i)))
+			key := idempotency.Key(fmt.Sprint("key-", i))
+			_, errs[i] = w.Messaging.Send(t.Context(), poor, talk, messaging.Draft{Content: "Hello"}, key)
 		})
 	}
 	all.Wait()
@@ -51,7 +52,7 @@ func TestSendersOfOneWalletQueue(t *testing.T) {
 		}
 	}
 	if sent != 50 || refused != 150 {
-		t.Errorf("%d were sent and %d refused, want 50 and 150", sent, refused)
+		t.Errorf("%d messages sent and %d refused, want 50 and 150", sent, refused)
 	}
 	debits := 0
 	for _, c := range seen.take() {
@@ -60,14 +61,14 @@ func TestSendersOfOneWalletQueue(t *testing.T) {
 		}
 	}
 	if debits != len(errs) {
-		t.Errorf("there were %d debits tried for %d messages: some lost, and were run again", debits, len(errs))
+		t.Errorf("%d debits for %d messages: some units were run again after a conflict", debits, len(errs))
 	}
 }
 
-// TestHeldThingsChangeWhileOthersAreWaitedFor: a unit that has waited begins its transaction again. What it held before must be as it
-// was, or it loses.
-func TestHeldThingsChangeWhileOthersAreWaitedFor(t *testing.T) {
-	for name, changed := range map[string]bool{"it is as it was": false, "another process has changed it": true} {
+// A unit that has waited in the queue begins its transaction again. It fails with a conflict if a document that
+// it held before has changed meanwhile.
+func TestHeldDocumentChangesWhileWaiting(t *testing.T) {
+	for name, changed := range map[string]bool{"unchanged": false, "changed by another process": true} {
 		t.Run(name, func(t *testing.T) {
 			server := startFake(t)
 			s := onFake(server)
@@ -76,9 +77,9 @@ func TestHeldThingsChangeWhileOthersAreWaitedFor(t *testing.T) {
 			defer func() { must(t, elsewhere.Close(context.Background())) }()
 			held, wanted := w.pairs[0].Voyager, w.pairs[1].Voyager
 
-			// The second time that the account is held, there is time for something to happen.
+			// The second hold of the account is delayed, so that another process can change the account before.
 			again, holds := make(chan struct{}), 0
-			defer server.Inject(mongofake.Fault{Command: "findAndModify", Delay: 300 * time.Millisecond, Match: func(c mongofake.Command) bool {
+			second := func(c mongofake.Command) bool {
 				if c.Collection == "users" {
 					holds++
 				}
@@ -86,7 +87,10 @@ func TestHeldThingsChangeWhileOthersAreWaitedFor(t *testing.T) {
 					close(again)
 				}
 				return holds == 2
-			}})()
+			}
+			defer server.Inject(mongofake.Fault{
+				Command: "findAndModify", Delay: 300 * time.Millisecond, Match: second,
+			})()
 			inFront, behind, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 			go func() {
 				<-inFront
@@ -96,7 +100,7 @@ func TestHeldThingsChangeWhileOthersAreWaitedFor(t *testing.T) {
 						return err
 					}
 					close(behind)
-					if _, err := tx.Tokens().Post(ctx, bonus(wanted)); err != nil { // here it waits
+					if _, err := tx.Tokens().Post(ctx, bonus(wanted)); err != nil { // waits
 						return err
 					}
 					u.Bio = "waited"
@@ -107,28 +111,29 @@ func TestHeldThingsChangeWhileOthersAreWaitedFor(t *testing.T) {
 				_, err := tx.Tokens().Post(ctx, bonus(wanted))
 				close(inFront)
 				<-behind
-				time.Sleep(100 * time.Millisecond) // there is no signal for somebody who stands in a queue
+				time.Sleep(100 * time.Millisecond) // until the other unit is in the queue, which nothing reports
 				return err
 			}))
 			select {
 			case <-again:
 			case err := <-done:
-				t.Fatalf("the unit did not wait: %v", err)
+				t.Fatalf("the unit returned %v and did not wait", err)
 			}
 			if changed {
 				must(t, elsewhere.Run(context.Background(), uow.Write, func(ctx context.Context, tx ports.Tx) error {
-					return tx.Moderation().Block(ctx, moderation.Block{UserID: held, BlockedUserID: wanted, CreatedAt: w.clock.Now()})
+					block := moderation.Block{UserID: held, BlockedUserID: wanted, CreatedAt: w.clock.Now()}
+					return tx.Moderation().Block(ctx, block)
 				}))
 			}
 			if err := <-done; changed != errors.Is(err, uow.ErrConflict) || !changed && err != nil {
-				t.Errorf("the unit answered %v", err)
+				t.Errorf("Run = %v; want ErrConflict: %t", err, changed)
 			}
 			workload.Audit(t, w.Community)
 		})
 	}
 }
 
-// TestHeldBeforeWaiting: what a unit holds when it waits for others, it still holds afterwards.
+// A unit that waits in the queue still holds afterwards what it held before.
 func TestHeldBeforeWaiting(t *testing.T) {
 	w := onFake(startFake(t)).populated(t, 2)
 	pair, wanted := w.pairs[0], w.pairs[1].Voyager
@@ -140,22 +145,23 @@ func TestHeldBeforeWaiting(t *testing.T) {
 	must(t, err)
 
 	for name, first := range map[string]func(ctx context.Context, tx ports.Tx) error{
-		"a reservation, which it has moved": func(ctx context.Context, tx ports.Tx) error {
+		"a moved reservation": func(ctx context.Context, tx ports.Tx) error {
 			moved, err := tx.Reservations().Move(ctx, r, reservations.Accepted, w.clock.Now())
 			if err == nil && moved != reservations.Done {
-				err = fmt.Errorf("it was not moved: %v", moved)
+				err = fmt.Errorf("the move is %v, want Done", moved)
 			}
 			return err
 		},
-		"an account with those of all admins, which has blocked somebody": func(ctx context.Context, tx ports.Tx) error {
+		"an account that has blocked a user, and all admins": func(ctx context.Context, tx ports.Tx) error {
 			_, admins, err := tx.Users().HoldWithAdmins(ctx, pair.Local)
 			if err == nil && admins != 1 {
-				err = fmt.Errorf("there are %d admins", admins)
+				err = fmt.Errorf("%d other admins, want 1", admins)
 			}
 			if err != nil {
 				return err
 			}
-			return tx.Moderation().Block(ctx, moderation.Block{UserID: pair.Local, BlockedUserID: wanted, CreatedAt: w.clock.Now()})
+			block := moderation.Block{UserID: pair.Local, BlockedUserID: wanted, CreatedAt: w.clock.Now()}
+			return tx.Moderation().Block(ctx, block)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -166,7 +172,7 @@ func TestHeldBeforeWaiting(t *testing.T) {
 					err := first(ctx, tx)
 					close(behind)
 					if err == nil {
-						_, err = tx.Tokens().Post(ctx, bonus(wanted)) // here it waits
+						_, err = tx.Tokens().Post(ctx, bonus(wanted)) // waits
 					}
 					return err
 				})
@@ -175,11 +181,11 @@ func TestHeldBeforeWaiting(t *testing.T) {
 				_, err := tx.Tokens().Post(ctx, bonus(wanted))
 				close(inFront)
 				<-behind
-				time.Sleep(100 * time.Millisecond) // there is no signal for somebody who stands in a queue
+				time.Sleep(100 * time.Millisecond) // until the other unit is in the queue, which nothing reports
 				return err
 			}))
 			if err := <-done; err != nil {
-				t.Errorf("the unit answered %v", err)
+				t.Errorf("Run = %v", err)
 			}
 		})
 	}
@@ -187,6 +193,7 @@ func TestHeldBeforeWaiting(t *testing.T) {
 
 func bonus(user id.User) tokens.Entry {
 	return tokens.Entry{
-		ID: id.Transaction(id.NewGenerator(nil).Next()), UserID: user, Amount: 1, Type: tokens.Bonus, CreatedAt: time.UnixMilli(1),
+		ID: id.Transaction(id.NewGenerator(nil).Next()), UserID: user, Amount: 1, Type: tokens.Bonus,
+		CreatedAt: time.UnixMilli(1),
 	}
 }

@@ -18,14 +18,15 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// unchanging are the collections whose documents are made, and perhaps removed, and never change. A repeated command holds
-// its idempotency record, which the validator sees, and changes nothing.
+// unchanging lists the collections whose documents are added and perhaps removed, but never changed. (A
+// repeated command holds its idempotency record, which writes the record without a change.)
 var unchanging = []string{
-	"token_transactions", "attachments", "unique_keys", "audit_records", "idempotency_records", "store_marks", "schema_versions", "servers",
+	"token_transactions", "attachments", "unique_keys", "audit_records", "idempotency_records", "store_marks",
+	"schema_versions", "servers",
 }
 
-// Documents of version 1 come through all migrations, and everything that changes documents changes them: once as they
-// were stored, and once without the fields that are null, which is what a field that came later looks like in them.
+// Documents of version 1 survive all migrations, and every use case can change them. It can also change them
+// without their null fields, because documents lack the fields that a later version adds.
 func TestReleasedDocumentsCanBeChanged(t *testing.T) {
 	more := []community.UseCase{
 		{Name: "ask for another password", Do: func(ctx context.Context, c *community.Scene, _ idempotency.Key) error {
@@ -41,20 +42,22 @@ func TestReleasedDocumentsCanBeChanged(t *testing.T) {
 			}
 			after, err := c.Reservations.Funds(ctx, c.Voyager)
 			if after != before {
-				t.Errorf("a repeated command was paid for: %v, and before %v", after, before)
+				t.Errorf("the repeated command changed the funds from %v to %v", before, after)
 			}
 			return err
 		}},
 	}
 	everywhere(t, func(t *testing.T, s target) {
 		changed := map[string]bool{}
-		for name, o := range map[string]mongodb.Options{"as they were": s.migratedFromFirst(t), "without nulls": s.withoutNulls(t)} {
+		for name, o := range map[string]mongodb.Options{
+			"as stored": s.migratedFromFirst(t), "without nulls": s.withoutNulls(t),
+		} {
 			stored := s.documents(t, o)
 			store := s.open(t, o)
 			for _, u := range slices.Concat(community.UseCases, more) {
 				s.put(t, o, stored)
 				if err := u.Do(t.Context(), releasedScene(t, store, stored), "another-key"); err != nil {
-					t.Errorf("%s, with documents of version 1 %s: %v", u.Name, name, err)
+					t.Errorf("%s with documents of version 1 %s: %v", u.Name, name, err)
 				}
 				for collection, docs := range s.documents(t, o) {
 					for _, doc := range docs {
@@ -68,7 +71,7 @@ func TestReleasedDocumentsCanBeChanged(t *testing.T) {
 		}
 		for _, k := range mongodb.ShardKeys() {
 			if changed[k.Collection] == slices.Contains(unchanging, k.Collection) {
-				t.Errorf("%s: a document was changed: %t", k.Collection, changed[k.Collection])
+				t.Errorf("%s: got a changed document: %t, want %t", k.Collection, changed[k.Collection], !changed[k.Collection])
 			}
 		}
 	})
@@ -84,7 +87,7 @@ func readReleased(t *testing.T) (all documents) {
 	return all
 }
 
-// migratedFromFirst is a database that version 1 made, with documents, and that has had all migrations since.
+// migratedFromFirst makes a database as version 1 did, with documents, and runs all later migrations.
 func (s target) migratedFromFirst(t *testing.T) mongodb.Options {
 	t.Helper()
 	o, all := s.empty(t), readReleased(t)
@@ -102,7 +105,8 @@ func (s target) migratedFromFirst(t *testing.T) mongodb.Options {
 	for _, c := range first.Collections {
 		must(t, database.CreateCollection(t.Context(), c.Collection, options.CreateCollection().SetValidator(c.Validator)))
 		if len(c.Indexes) > 0 {
-			must(t, database.RunCommand(t.Context(), bson.D{{Key: "createIndexes", Value: c.Collection}, {Key: "indexes", Value: c.Indexes}}).Err())
+			indexes := bson.D{{Key: "createIndexes", Value: c.Collection}, {Key: "indexes", Value: c.Indexes}}
+			must(t, database.RunCommand(t.Context(), indexes).Err())
 		}
 	}
 	s.put(t, o, all)
@@ -110,7 +114,7 @@ func (s target) migratedFromFirst(t *testing.T) mongodb.Options {
 	return o
 }
 
-// withoutNulls is a database of this version whose documents have no field that is null.
+// withoutNulls makes a database of this version, with documents without null fields.
 func (s target) withoutNulls(t *testing.T) mongodb.Options {
 	t.Helper()
 	o, all := s.fresh(t), readReleased(t)
@@ -129,7 +133,7 @@ func (s target) withoutNulls(t *testing.T) mongodb.Options {
 	return o
 }
 
-// put replaces all documents of the collections that are named.
+// put replaces all documents of the collections in all.
 func (s target) put(t *testing.T, o mongodb.Options, all documents) {
 	t.Helper()
 	for collection, docs := range all {
@@ -158,7 +162,7 @@ func (s target) documents(t *testing.T, o mongodb.Options) documents {
 	return all
 }
 
-// releasedScene is the scene that the documents are of.
+// releasedScene returns the scene of which version 1 stored the documents.
 func releasedScene(t *testing.T, store *mongodb.Store, stored documents) *community.Scene {
 	t.Helper()
 	clock := community.NewClock()
@@ -175,10 +179,11 @@ func releasedScene(t *testing.T, store *mongodb.Store, stored documents) *commun
 	_, talk := stored["conversations"][0].Lookup("_id").Binary()
 	return &community.Scene{
 		Community: community.New(store, clock, id.NewGenerator(nil), uow.Policy{}), Clock: clock,
-		Admin: find("users", "name", "admin"), Voyager: find("users", "name", "voyager0"), Local: find("users", "name", "local0"),
-		Other: find("users", "name", "Otto"), Talk: [16]byte(talk), Message: find("messages", "content", "Hello"),
-		Hiking: find("interests", "name", "Hiking"), Pending: find("reservations", "status", "pending"),
-		Accepted: find("reservations", "status", "accepted"), Report: find("reports", "status", "pending"),
+		Admin: find("users", "name", "admin"), Voyager: find("users", "name", "voyager0"),
+		Local: find("users", "name", "local0"), Other: find("users", "name", "Otto"), Talk: [16]byte(talk),
+		Message: find("messages", "content", "Hello"), Hiking: find("interests", "name", "Hiking"),
+		Pending: find("reservations", "status", "pending"), Accepted: find("reservations", "status", "accepted"),
+		Report:  find("reports", "status", "pending"),
 		Refresh: "TCS75ALFRXWSZRYRJZFN7B25H6O47NLNEI3NIEDJAAN364OC3I4C",
 	}
 }

@@ -17,9 +17,9 @@ import (
 
 const productionPage = "../../mongodb/README.md"
 
-var rewrite = flag.Bool("page", false, "write anew what the page \"MongoDB in production\" repeats of the code")
+var rewrite = flag.Bool("page", false, "update the generated parts of the page \"MongoDB in production\"")
 
-// onPage holds a part of the page, between two comments, against what the code says.
+// onPage checks a generated part of the page, which is between two comments. With -page it writes the part.
 func onPage(t *testing.T, part, want string) {
 	t.Helper()
 	text, err := os.ReadFile(productionPage)
@@ -34,7 +34,8 @@ func onPage(t *testing.T, part, want string) {
 		return
 	}
 	if got = strings.TrimSuffix(got, "\n"); got != want {
-		t.Errorf("the page's part %q is\n%s\nand should be\n%s\nThe tests of this folder with -args -page write it.", part, got, want)
+		t.Errorf("the part %q of the page is\n%s\nwant\n%s\nTo update it, run this folder's tests with -args -page.",
+			part, got, want)
 	}
 }
 
@@ -49,7 +50,8 @@ func TestPageNamesEveryShardKey(t *testing.T) {
 		}
 		if k.Hashed {
 			key += ", hashed"
-			fmt.Fprintf(&script, "store.%s.createIndex({%q: \"hashed\"})\n", k.Collection, k.Field) // which a collection with documents needs first
+			// A collection with documents needs the index before it is sharded.
+			fmt.Fprintf(&script, "store.%s.createIndex({%q: \"hashed\"})\n", k.Collection, k.Field)
 		}
 		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", k.Collection, key, k.Why)
 		if command := k.Command("cicerone"); command != "" {
@@ -81,13 +83,14 @@ func TestPageNamesEveryIndex(t *testing.T) {
 			for _, e := range x.Partial {
 				of = append(of, fmt.Sprintf("%s: %v", e.Key, e.Value))
 			}
-			fmt.Fprintf(&table, "| `%s` | `%s` | %s | %s |\n", k.Collection, x.Name, strings.Join(keys, ", "), strings.Join(of, ", "))
+			fmt.Fprintf(&table, "| `%s` | `%s` | %s | %s |\n",
+				k.Collection, x.Name, strings.Join(keys, ", "), strings.Join(of, ", "))
 		}
 	}
 	onPage(t, "indexes", table.String())
 }
 
-// rights are what a role has to allow: actions by collection.
+// rights are the actions that a role must allow, by collection.
 type rights map[string]map[string]bool
 
 func (r rights) need(collection string, actions ...string) {
@@ -99,8 +102,8 @@ func (r rights) need(collection string, actions ...string) {
 	}
 }
 
-// needed are the rights that commands needed.
-func (r rights) needed(t *testing.T, c mongofake.Command) {
+// add adds the rights that a command needs.
+func (r rights) add(t *testing.T, c mongofake.Command) {
 	t.Helper()
 	upsert := strings.Contains(fmt.Sprint(c.Body), "{upsert true}")
 	switch c.Name {
@@ -112,33 +115,34 @@ func (r rights) needed(t *testing.T, c mongofake.Command) {
 		r.need(c.Collection, "find", "update")
 	case "listCollections", "listIndexes":
 		r.need("", c.Name)
-	case "isMaster", "ismaster", "hello", "endSessions", "getMore", "killCursors", "commitTransaction", "abortTransaction": // anybody may
+	case "isMaster", "ismaster", "hello", "endSessions", "getMore", "killCursors",
+		"commitTransaction", "abortTransaction": // need no rights
 	default:
-		t.Errorf("what has to be allowed for %s?", c.Name)
+		t.Errorf("the rights for %s are not known to this test", c.Name)
 	}
 	if upsert {
 		r.need(c.Collection, "insert")
 	}
 }
 
-// checkRole holds the role of the page against the commands that the kit has made the adapter send. Of the ledger and of
-// the audit trail a server can only find lines, and insert some.
+// checkRole checks the role on the page against the commands that the adapter has sent for the kit. In the
+// ledger and the audit trail a server may only find and insert documents.
 func checkRole(t *testing.T, seen []mongofake.Command) {
 	r := rights{}
 	for _, c := range seen {
-		r.needed(t, c)
+		r.add(t, c)
 	}
 	server := startFake(t)
 	s := onFake(server)
 	o := s.fresh(t)
-	stop := server.Observe(func(c mongofake.Command) { r.needed(t, c) })
+	stop := server.Observe(func(c mongofake.Command) { r.add(t, c) })
 	must(t, s.open(t, o).Close(t.Context()))
 	stop()
-	r.need("servers", "update") // what a store that stays open goes on to do
+	r.need("servers", "update") // for the beats of an open store
 
 	for _, collection := range []string{"token_transactions", "audit_records"} {
 		if got := slices.Sorted(maps.Keys(r[collection])); !slices.Equal(got, []string{"find", "insert"}) {
-			t.Errorf("of %s a server needs %v", collection, got)
+			t.Errorf("a server needs %v in %s, want find and insert", got, collection)
 		}
 	}
 	collections := []string{""}
@@ -146,12 +150,14 @@ func checkRole(t *testing.T, seen []mongofake.Command) {
 		collections = append(collections, k.Collection)
 	}
 	var script strings.Builder
-	script.WriteString("```js\nconst store = db.getSiblingDB(\"cicerone\")\nconst may = (collection, actions) => ({resource: {db: \"cicerone\", collection}, actions})\n")
+	script.WriteString("```js\nconst store = db.getSiblingDB(\"cicerone\")\n" +
+		"const may = (collection, actions) => ({resource: {db: \"cicerone\", collection}, actions})\n")
 	script.WriteString("store.createRole({role: \"ciceroneServer\", roles: [], privileges: [\n")
 	for _, collection := range collections {
 		actions, err := bson.MarshalExtJSON(bson.M{"a": slices.Sorted(maps.Keys(r[collection]))}, false, false)
 		must(t, err)
-		fmt.Fprintf(&script, "  may(%q, %s),\n", collection, strings.TrimSuffix(strings.TrimPrefix(string(actions), `{"a":`), "}"))
+		list := strings.TrimSuffix(strings.TrimPrefix(string(actions), `{"a":`), "}")
+		fmt.Fprintf(&script, "  may(%q, %s),\n", collection, list)
 	}
 	script.WriteString("]})\n```\n")
 	onPage(t, "role", script.String())

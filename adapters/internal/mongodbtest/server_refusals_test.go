@@ -19,23 +19,24 @@ import (
 
 func refusals(t *testing.T, p programs.Server, s target) {
 	newer, bare := s.fresh(t), s.fresh(t)
-	_, err := s.client(t).Database(newer.Database).Collection("schema_versions").InsertOne(t.Context(), bson.M{"_id": int64(99999), "applied_at": time.Now()})
+	versions := s.client(t).Database(newer.Database).Collection("schema_versions")
+	_, err := versions.InsertOne(t.Context(), bson.M{"_id": int64(99999), "applied_at": time.Now()})
 	must(t, err)
 	must(t, s.client(t).Database(bare.Database).Collection("wallets").Drop(t.Context()))
 	empty, misspelt := s.address(t), mustParse(t, s.address(t))
 	misspelt.RawQuery += "&replicSet=rs0"
 	p.Refuses(t, map[string]programs.Refusal{
 		"no collections":            programs.Refused("serve", empty, databaseOf(empty), "server migrate"),
-		"no collections to look at": programs.Refused("doctor", empty, databaseOf(empty), "server migrate"),
-		"a collection is missing":   programs.Refused("serve", s.addressOf(t, bare.Database), "wallets", "server migrate"),
+		"no collections for doctor": programs.Refused("doctor", empty, databaseOf(empty), "server migrate"),
+		"a missing collection":      programs.Refused("serve", s.addressOf(t, bare.Database), "wallets", "server migrate"),
 		"newer":                     programs.Refused("serve", s.addressOf(t, newer.Database), "newer version", "99999"),
-		"a migration of newer":      programs.Refused("migrate", s.addressOf(t, newer.Database), "newer version", "99999"),
-		"no such parameter":         programs.Refused("serve", misspelt.String(), "no parameter replicset"),
+		"newer for migrate":         programs.Refused("migrate", s.addressOf(t, newer.Database), "newer version", "99999"),
+		"an unknown parameter":      programs.Refused("serve", misspelt.String(), "no parameter replicset"),
 	})
 }
 
-// Servers that cannot keep a store. They are the fake in disguise.
-func TestServerOnAnUnfitDeployment(t *testing.T) {
+// A deployment without transactions is refused. A proxy in front of the fake changes what it reports.
+func TestServerOnUnfitDeployment(t *testing.T) {
 	p := programs.NewServer(t, programs.Build(t, "server"))
 	fake := startFake(t)
 	alone := disguised(t, fake, "setName", "setNamX")
@@ -43,23 +44,30 @@ func TestServerOnAnUnfitDeployment(t *testing.T) {
 	address := func(host, parameters string) string { return "mongodb://ada:tiger@" + host + "/a?" + parameters }
 	for _, command := range []string{"serve", "migrate", "doctor"} {
 		p.Refuses(t, map[string]programs.Refusal{
-			command + " on one that stands alone":       programs.Refused(command, "mongodb://"+alone+"/a", "stands alone", "--replSet rs0", "rs.initiate()"),
-			command + " where no replica set was begun": programs.Refused(command, "mongodb://"+alone+"/a?replicaSet=rs0&serverSelectionTimeoutMS=300", "cannot be reached", "rs.initiate()"),
-			command + " on one that is too old":         programs.Refused(command, "mongodb://"+old+"/a?directConnection=true", "older than MongoDB 4.2"),
-			command + " where nobody is":                programs.Refused(command, address("127.0.0.1:1", "serverSelectionTimeoutMS=300"), "cannot be reached"),
+			command + " on a standalone server": programs.Refused(command, "mongodb://"+alone+"/a",
+				"stands alone", "--replSet rs0", "rs.initiate()"),
+			command + " on a replica set that was not initiated": programs.Refused(command,
+				"mongodb://"+alone+"/a?replicaSet=rs0&serverSelectionTimeoutMS=300", "cannot be reached", "rs.initiate()"),
+			command + " on an old server": programs.Refused(command, "mongodb://"+old+"/a?directConnection=true",
+				"older than MongoDB 4.2"),
+			command + " without a server": programs.Refused(command, address("127.0.0.1:1", "serverSelectionTimeoutMS=300"),
+				"cannot be reached"),
 		})
 	}
 }
 
-func TestServerWithAWrongPassword(t *testing.T) {
+func TestServerWithWrongPassword(t *testing.T) {
 	p := programs.NewServer(t, programs.Build(t, "server"))
 	fake := startFake(t)
-	fake.Inject(mongofake.Fault{Command: "saslStart", Times: -1, Error: &mongofake.Error{Code: 18, Message: "Authentication failed."}})
+	failed := &mongofake.Error{Code: 18, Message: "Authentication failed."}
+	fake.Inject(mongofake.Fault{Command: "saslStart", Times: -1, Error: failed})
 	u := mustParse(t, fake.URI())
 	u.User, u.Path = url.UserPassword("ada", "open sesame"), "/a"
 	u.RawQuery += "&serverSelectionTimeoutMS=500"
 	for _, command := range []string{"serve", "migrate", "doctor"} {
-		p.Refuses(t, map[string]programs.Refusal{command: programs.Refused(command, u.String(), "does not let this user in", "authSource")})
+		p.Refuses(t, map[string]programs.Refusal{
+			command: programs.Refused(command, u.String(), "does not let this user in", "authSource"),
+		})
 	}
 }
 
@@ -68,13 +76,14 @@ func TestServerWithTooFewRights(t *testing.T) {
 	fake := startFake(t)
 	s := onFake(fake)
 	address := s.addressOf(t, s.fresh(t).Database)
-	fake.Inject(mongofake.Fault{Command: "find", Times: -1, Error: &mongofake.Error{Code: 13, Message: "not authorized"}})
+	refused := &mongofake.Error{Code: 13, Message: "not authorized"}
+	fake.Inject(mongofake.Fault{Command: "find", Times: -1, Error: refused})
 	for _, command := range []string{"serve", "migrate", "doctor"} {
 		p.Refuses(t, map[string]programs.Refusal{command: programs.Refused(command, address, "readWrite and dbAdmin")})
 	}
 }
 
-func TestServerWhoseDatabaseComesBack(t *testing.T) {
+func TestServerAfterDatabaseOutage(t *testing.T) {
 	p := programs.NewServer(t, programs.Build(t, "server"))
 	fake := startFake(t)
 	s := onFake(fake)
@@ -83,7 +92,8 @@ func TestServerWhoseDatabaseComesBack(t *testing.T) {
 	p.ComesBack(t, u.String(), fake.Stop, func() { must(t, fake.Start()) })
 }
 
-// disguised is an address at which a fake's answers have some bytes changed for as many others.
+// disguised starts a proxy in front of a fake, and returns its address. In the replies the proxy replaces from
+// by to, which has the same length.
 func disguised(t *testing.T, fake *mongofake.Server, from, to string) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -111,7 +121,7 @@ func disguised(t *testing.T, fake *mongofake.Server, from, to string) (address s
 	return listener.Addr().String()
 }
 
-// pass passes on what comes, until one of both hangs up.
+// pass copies bytes until either connection is closed.
 func pass(to io.WriteCloser, from io.ReadCloser, before, after []byte) {
 	defer func() { _ = to.Close() }()
 	defer func() { _ = from.Close() }()
@@ -128,20 +138,20 @@ func pass(to io.WriteCloser, from io.ReadCloser, before, after []byte) {
 	}
 }
 
-// A copy that was interrupted is no store for a server, until the same command has gone on with it.
-func TestServerGoesOnWithACopy(t *testing.T) {
+// Servers refuse a store with an interrupted copy until a repeated copy has completed it.
+func TestServerResumesCopy(t *testing.T) {
 	p := programs.NewServer(t, programs.Build(t, "server"))
 	fake := startFake(t)
 	from, to := "sqlite:"+filepath.Join(t.TempDir(), "from.db"), onFake(fake).address(t)
 	p.Serve(t, "--store", from).Kill(t)
-	mend := fake.Inject(mongofake.Fault{
+	repair := fake.Inject(mongofake.Fault{
 		Command: "insert", Match: func(c mongofake.Command) bool { return c.Collection == "wallets" },
 		Times: -1, Error: &mongofake.Error{Code: 2, Message: "the disk is on fire"},
 	})
 	if err := p.Copy(t, from, to); err == nil || !strings.Contains(err.Error(), "the disk is on fire") {
-		t.Fatalf("the copy was not interrupted: %v", err)
+		t.Fatalf("Copy = %v, want the injected error", err)
 	}
-	mend()
+	repair()
 	p.Refuses(t, map[string]programs.Refusal{
 		"serve":  programs.Refused("serve", to, "was not finished", "server copy"),
 		"doctor": programs.Refused("doctor", to, "was not finished", "server copy"),

@@ -12,7 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/workload"
 )
 
-// The example server on MongoDB or its fake, as an operator meets it.
+// The example server on MongoDB or the fake, run as an operator runs it.
 
 func TestServer(t *testing.T) {
 	folder := programs.Build(t, "server", "journey")
@@ -26,12 +26,12 @@ func TestServer(t *testing.T) {
 		})
 		t.Run("journey", func(t *testing.T) { p.Journey(t, s.address(t)) })
 		t.Run("copies", func(t *testing.T) { copies(t, p, s) })
-		t.Run("a copy keeps servers off", func(t *testing.T) { copyKeepsServersOff(t, p, s) })
+		t.Run("a copy excludes servers", func(t *testing.T) { copyExcludesServers(t, p, s) })
 		t.Run("refusals", func(t *testing.T) { refusals(t, p, s) })
 	})
 }
 
-// address is that of a database with nothing in it.
+// address returns the address of a new, empty database.
 func (s target) address(t *testing.T) string {
 	t.Helper()
 	return s.addressOf(t, s.empty(t).Database)
@@ -51,8 +51,8 @@ func mustParse(t *testing.T, address string) *url.URL {
 	return u
 }
 
-// copies go from the embedded store into the database and back, and into PostgreSQL and back where there is one: with equal
-// audits, else a copy fails.
+// copies copies a store from SQLite into the database and back, and into PostgreSQL and back if there is one.
+// A copy fails if the audits of the two stores differ.
 func copies(t *testing.T, p programs.Server, s target) {
 	folder := t.TempDir()
 	file := func(name string) string { return "sqlite:" + filepath.Join(folder, name) }
@@ -63,23 +63,24 @@ func copies(t *testing.T, p programs.Server, s target) {
 
 	r := p.Serve(t, "--store", between)
 	if err := r.Demo(t); err != nil {
-		t.Errorf("who was copied cannot sign in: %v", err)
+		t.Errorf("sign in after a copy: %v", err)
 	}
 	to := file("another.db")
-	if got := p.Run(t, "copy", "--from", between, "--to", to); got.Code != 1 || !strings.Contains(got.Stderr, "stop every server") {
-		t.Errorf("a copy of a store in use: %v", got)
-	}
-	if got := p.Run(t, "copy", "--from", file("from.db"), "--to", between); got.Code != 1 || !strings.Contains(got.Stderr, "stop every server") {
-		t.Errorf("a copy into a store in use: %v", got)
+	for _, inUse := range [][2]string{{between, to}, {file("from.db"), between}} {
+		got := p.Run(t, "copy", "--from", inUse[0], "--to", inUse[1])
+		if got.Code != 1 || !strings.Contains(got.Stderr, "stop every server") {
+			t.Errorf("a copy from %s to %s while a server runs: %v", inUse[0], inUse[1], got)
+		}
 	}
 	r.End(t)
-	copied(t, p, between, to) // at once: it has said that it leaves
+	copied(t, p, between, to) // succeeds immediately, because the server has removed its document
 
 	t.Run("PostgreSQL", func(t *testing.T) {
 		dsn := servers.Postgres(t)
 		back := s.address(t)
 		must(t, p.Copy(t, between, dsn))
-		workload.Within(t, time.Minute, func() error { return p.Copy(t, dsn, back) }) // PostgreSQL takes its time to notice that the last one has left
+		// PostgreSQL may notice late that the first copy has disconnected.
+		workload.Within(t, time.Minute, func() error { return p.Copy(t, dsn, back) })
 		p.Sound(t, back)
 	})
 }
@@ -90,8 +91,8 @@ func copied(t *testing.T, p programs.Server, from, to string) {
 	p.Sound(t, to)
 }
 
-// Who has a store alone, as a copy has, shuts out whoever else would use it.
-func copyKeepsServersOff(t *testing.T, p programs.Server, s target) {
+// copyExcludesServers checks that servers refuse a store that is open exclusively, as during a copy.
+func copyExcludesServers(t *testing.T, p programs.Server, s target) {
 	o := s.fresh(t)
 	address := s.addressOf(t, o.Database)
 	alone := s.open(t, exclusive(o))
@@ -101,7 +102,7 @@ func copyKeepsServersOff(t *testing.T, p programs.Server, s target) {
 			t.Errorf("%s: %v", command, got)
 		}
 		if command == "serve" && !strings.Contains(got.Stderr, "a copy is at work") {
-			t.Errorf("it does not say why: %v", got)
+			t.Errorf("%s: %v, want the reason in the text", command, got)
 		}
 	}
 	must(t, alone.Close(t.Context()))

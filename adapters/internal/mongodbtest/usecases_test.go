@@ -11,12 +11,12 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// scene is a community in which each use case can be done once.
+// scene is a store with a community in which each use case can be run once.
 type scene struct {
 	*community.Scene
 	database string
 	store    *mongodb.Store
-	sessions map[string]bool // of the server's, that were seen to belong to it
+	sessions map[string]bool // the logical sessions in which the scene sent commands
 }
 
 func (s target) scene(t testing.TB) *scene {
@@ -25,19 +25,21 @@ func (s target) scene(t testing.TB) *scene {
 	store := s.open(t, o)
 	t.Cleanup(func() { must(t, store.Close(context.Background())) })
 	clock := community.NewClock()
-	c, err := community.NewScene(context.Background(), community.New(store, clock, id.NewGenerator(nil), uow.Policy{}), clock)
+	services := community.New(store, clock, id.NewGenerator(nil), uow.Policy{})
+	c, err := community.NewScene(context.Background(), services, clock)
 	must(t, err)
 	return &scene{c, o.Database, store, map[string]bool{}}
 }
 
-// useCase is a use case, and the commands that it costs: a command is a round trip.
+// useCase is a use case, and the commands that it sends. Each command is a round trip.
 type useCase struct {
 	community.UseCase
 	commands string
 }
 
-// useCases is what everything costs, in a conversation that the process knows already. Of those that take a key it is the cost with
-// one: without, it is the claim of the key less, and the update that saves the answer.
+// useCases lists the use cases with their commands, in a conversation that the process has cached. A use case
+// that takes a key is listed with one. Without a key it saves two commands: the claim of the key, and the update
+// that stores the answer.
 var useCases = costing(map[string]string{
 	"send a message":          "findAndModify find findAndModify update insert insert update commitTransaction",
 	"send a picture":          "findAndModify find findAndModify update insert insert update insert commitTransaction",
@@ -74,7 +76,7 @@ func costing(commands map[string]string) (all []useCase) {
 	return all
 }
 
-// TestCommandsOfUseCases counts round trips.
+// TestCommandsOfUseCases checks the commands of each use case.
 func TestCommandsOfUseCases(t *testing.T) {
 	server := startFake(t)
 	s := onFake(server)
@@ -90,7 +92,7 @@ func TestCommandsOfUseCases(t *testing.T) {
 				names = append(names, command.Name)
 			}
 			if got := strings.Join(names, " "); got != u.commands {
-				t.Errorf("it took %d commands:\n got %s\nwant %s", len(names), got, u.commands)
+				t.Errorf("%d commands:\n got %s\nwant %s", len(names), got, u.commands)
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package mongodbtest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -18,14 +19,14 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// A store is used by many, or by one alone.
+// A database is used by any number of shared stores, or by one exclusive store.
 func TestExclusive(t *testing.T) {
 	everywhere(t, func(t *testing.T, s target) {
-		t.Run("many, or one alone", s.manyOrOneAlone)
-		t.Run("who is gone does not count", s.whoIsGoneDoesNotCount)
-		t.Run("never both at once", s.neverBothAtOnce)
-		t.Run("one that slept", s.oneThatSlept)
-		t.Run("nothing is left behind", s.nothingIsLeftBehind)
+		t.Run("shared or exclusive", s.sharedOrExclusive)
+		t.Run("stores without beats do not count", s.lostStoresDoNotCount)
+		t.Run("concurrent opens", s.concurrentOpens)
+		t.Run("a store that was replaced", s.replacedStore)
+		t.Run("no goroutine stays", s.noGoroutineStays)
 	})
 }
 
@@ -34,7 +35,7 @@ func exclusive(o mongodb.Options) mongodb.Options {
 	return o
 }
 
-// refusedAsInUse fails the test unless the store cannot be opened because of others.
+// refusedAsInUse checks that the store cannot be opened because others use it.
 func (s target) refusedAsInUse(t *testing.T, o mongodb.Options) {
 	t.Helper()
 	store, err := mongodb.Open(t.Context(), s.uri, o)
@@ -46,7 +47,7 @@ func (s target) refusedAsInUse(t *testing.T, o mongodb.Options) {
 	}
 }
 
-func (s target) manyOrOneAlone(t *testing.T) {
+func (s target) sharedOrExclusive(t *testing.T) {
 	ctx, o := t.Context(), s.fresh(t)
 	one, two := s.open(t, o), s.open(t, o)
 	s.refusedAsInUse(t, exclusive(o))
@@ -59,22 +60,23 @@ func (s target) manyOrOneAlone(t *testing.T) {
 	s.refusedAsInUse(t, exclusive(o))
 	_, err := mongodb.New(ctx, s.client(t), o)
 	if !errors.Is(err, mongodb.ErrInUse) || !strings.Contains(err.Error(), "since") {
-		t.Errorf("New = %v, want ErrInUse, by whom, and since when", err)
+		t.Errorf("New = %v, want ErrInUse with a host and a time", err)
 	}
 	must(t, alone.Ping(ctx))
 	must(t, alone.Close(ctx))
 	if all := s.occupants(t, o); len(all) != 0 {
-		t.Errorf("these say that they use the store: %v", all)
+		t.Errorf("occupants after Close: %v", all)
 	}
 	must(t, s.open(t, o).Close(ctx))
 }
 
-// occupy says, in the name of another, that a store is in use, as of some time ago.
+// occupy adds the document of another store whose last beat was some time ago. leave removes it.
 func (s target) occupy(t *testing.T, o mongodb.Options, alone bool, ago time.Duration) (leave func()) {
 	t.Helper()
 	then := primitive.NewDateTimeFromTime(time.Now().Add(-ago))
 	id := primitive.Binary{Subtype: 4, Data: []byte("somebody elsewhe")}
-	_, err := s.inUse(t, o).InsertOne(t.Context(), bson.M{"_id": id, "host": "elsewhere", "exclusive": alone, "since": then, "seen_at": then})
+	_, err := s.inUse(t, o).InsertOne(t.Context(),
+		bson.M{"_id": id, "host": "elsewhere", "exclusive": alone, "since": then, "seen_at": then})
 	must(t, err)
 	return func() {
 		_, err := s.inUse(t, o).DeleteOne(context.Background(), bson.M{"_id": id})
@@ -82,7 +84,7 @@ func (s target) occupy(t *testing.T, o mongodb.Options, alone bool, ago time.Dur
 	}
 }
 
-func (s target) whoIsGoneDoesNotCount(t *testing.T) {
+func (s target) lostStoresDoNotCount(t *testing.T) {
 	for _, alone := range []bool{false, true} {
 		o := s.fresh(t)
 		leave := s.occupy(t, o, alone, 5*time.Second)
@@ -91,13 +93,13 @@ func (s target) whoIsGoneDoesNotCount(t *testing.T) {
 		s.occupy(t, o, alone, 20*time.Second)
 		store := s.open(t, exclusive(o))
 		if all := s.occupants(t, o); len(all) != 1 {
-			t.Errorf("these say that they use the store: %v", all)
+			t.Errorf("occupants: %v, want one", all)
 		}
 		must(t, store.Close(t.Context()))
 	}
 }
 
-func (s target) neverBothAtOnce(t *testing.T) {
+func (s target) concurrentOpens(t *testing.T) {
 	o, rounds, alone := s.fresh(t), 20, 0
 	for range rounds {
 		var opening sync.WaitGroup
@@ -111,7 +113,7 @@ func (s target) neverBothAtOnce(t *testing.T) {
 		if errs[0] == nil {
 			alone++
 			if errs[1] == nil || errs[2] == nil {
-				t.Errorf("one has the store alone, and the others: %v, %v", errs[1], errs[2])
+				t.Errorf("while one store is exclusive, the others opened with %v and %v", errs[1], errs[2])
 			}
 		}
 		for i, store := range stores {
@@ -122,11 +124,11 @@ func (s target) neverBothAtOnce(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("in %d of %d rounds one had the store alone", alone, rounds)
+	t.Logf("the exclusive store was opened in %d of %d rounds", alone, rounds)
 }
 
-// A store that was thought to be gone, and was replaced, begins no unit until the other one has left.
-func (s target) oneThatSlept(t *testing.T) {
+// A store whose beats were missing, and that another has replaced, begins no unit until the other is closed.
+func (s target) replacedStore(t *testing.T) {
 	ctx, o := t.Context(), s.fresh(t)
 	store := s.open(t, o)
 	defer func() { must(t, store.Close(context.Background())) }()
@@ -139,20 +141,20 @@ func (s target) oneThatSlept(t *testing.T) {
 	_, err := s.inUse(t, o).DeleteMany(ctx, bson.M{})
 	must(t, err)
 	leave := s.occupy(t, o, true, 0)
-	workload.Within(t, 10*time.Second, func() error { // its next beat tells it
+	workload.Within(t, 10*time.Second, func() error { // until the next beat fails
 		if err := run(); !errors.Is(err, uow.ErrUnreachable) || !errors.Is(err, mongodb.ErrInUse) {
-			return errors.New("it goes on")
+			return fmt.Errorf("a unit returned %w, want ErrUnreachable because of ErrInUse", err)
 		}
 		return nil
 	})
 	leave()
 	must(t, run())
 	if all := s.occupants(t, o); len(all) != 1 {
-		t.Errorf("these say that they use the store: %v", all)
+		t.Errorf("occupants: %v, want one", all)
 	}
 }
 
-func (s target) nothingIsLeftBehind(t *testing.T) {
+func (s target) noGoroutineStays(t *testing.T) {
 	o := s.fresh(t)
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	store := s.open(t, o)

@@ -3,6 +3,7 @@ package mongodbtest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -32,12 +33,12 @@ func wiringConfig() wiring.Config {
 	return c
 }
 
-// wired makes an App, which is closed when the test ends.
+// wired makes an App. It is closed when the test ends.
 func (s target) wired(t *testing.T, o mongodb.Options, c wiring.Config) *wiring.App {
 	t.Helper()
 	app, err := root.New(t.Context(), s.uri, o, c)
 	must(t, err)
-	t.Cleanup(func() { must(t, app.Close(context.Background())) }) // some are closed by then, which changes nothing
+	t.Cleanup(func() { must(t, app.Close(context.Background())) }) // a second Close does nothing
 	return app
 }
 
@@ -50,15 +51,15 @@ func register(t *testing.T, app *wiring.App, email string) users.User {
 
 func TestWiring(t *testing.T) {
 	everywhere(t, func(t *testing.T, s target) {
-		t.Run("sessions are good at each server", s.sessionsAreGoodAtEachServer)
-		t.Run("it needs the collections", s.wiringNeedsTheCollections)
-		t.Run("it leaves nothing behind", s.wiringLeavesNothingBehind)
-		t.Run("over a host's client", s.wiringOverAHostsClient)
-		t.Run("many settle once", s.manySettleOnce)
+		t.Run("sessions are valid at each server", s.sessionsAreValidAtEachServer)
+		t.Run("no collections", s.wiringWithoutCollections)
+		t.Run("no goroutine stays", s.wiringLeavesNoGoroutine)
+		t.Run("over a host's client", s.wiringOverHostClient)
+		t.Run("several servers settle once", s.severalServersSettleOnce)
 	})
 }
 
-func (s target) sessionsAreGoodAtEachServer(t *testing.T) {
+func (s target) sessionsAreValidAtEachServer(t *testing.T) {
 	o, c := s.fresh(t), wiringConfig()
 	c.Access.Keys = [][]byte{[]byte(strings.Repeat("k", 32))}
 	one, two := s.wired(t, o, c), s.wired(t, o, c)
@@ -74,16 +75,17 @@ func (s target) sessionsAreGoodAtEachServer(t *testing.T) {
 	}
 }
 
-func (s target) wiringNeedsTheCollections(t *testing.T) {
+func (s target) wiringWithoutCollections(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	if _, err := root.New(t.Context(), s.uri, mongodb.Options{Database: s.name + "_none"}, wiringConfig()); !errors.Is(err, mongodb.ErrOutdated) {
+	_, err := root.New(t.Context(), s.uri, mongodb.Options{Database: s.name + "_none"}, wiringConfig())
+	if !errors.Is(err, mongodb.ErrOutdated) {
 		t.Errorf("New = %v, want ErrOutdated", err)
 	}
 }
 
-func (s target) wiringLeavesNothingBehind(t *testing.T) {
+func (s target) wiringLeavesNoGoroutine(t *testing.T) {
 	o := s.fresh(t)
-	s.occupants(t, o) // the client that asks outlives the test
+	s.occupants(t, o) // starts the goroutines of the client that the tests share
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	app, err := root.New(t.Context(), s.uri, o, wiringConfig())
 	must(t, err)
@@ -97,12 +99,12 @@ func (s target) wiringLeavesNothingBehind(t *testing.T) {
 		t.Errorf("Run = %v after Close", err)
 	}
 	if n := len(s.occupants(t, o)); n != 0 {
-		t.Errorf("%d still say that they use the store", n)
+		t.Errorf("%d occupants after Close", n)
 	}
 }
 
-// A host has a client of its own, and transactions in which the services take part.
-func (s target) wiringOverAHostsClient(t *testing.T) {
+// An App over the client of a host takes part in the host's transactions.
+func (s target) wiringOverHostClient(t *testing.T) {
 	ctx, o, client := t.Context(), s.fresh(t), s.client(t)
 	store, err := mongodb.New(ctx, client, o)
 	must(t, err)
@@ -121,23 +123,24 @@ func (s target) wiringOverAHostsClient(t *testing.T) {
 	defer session.EndSession(context.Background())
 	must(t, session.StartTransaction(options.Transaction().SetReadConcern(readconcern.Snapshot()).
 		SetWriteConcern(writeconcern.Majority()).SetReadPreference(readpref.Primary())))
-	_, err = app.Users.Register(store.Join(ctx, session), users.SignUp{Name: "Ada", Email: "ada@example.org", Password: "long enough"})
+	_, err = app.Users.Register(store.Join(ctx, session),
+		users.SignUp{Name: "Ada", Email: "ada@example.org", Password: "long enough"})
 	must(t, err)
 	must(t, session.AbortTransaction(ctx))
 	if _, err := app.Users.SignIn(ctx, "ada@example.org", "long enough"); !errors.Is(err, users.ErrSignIn) {
-		t.Errorf("what the host has rolled back is there: %v", err)
+		t.Errorf("SignIn = %v after the host's rollback, want ErrSignIn", err)
 	}
 	register(t, app, "ada@example.org")
 
 	must(t, app.Close(ctx))
 	must(t, client.Ping(ctx, readpref.Primary()))
 	if err := store.Ping(ctx); err == nil {
-		t.Error("the App has left the store open")
+		t.Error("the store is open after App.Close")
 	}
 }
 
-// What fell due while no server ran is settled by those that run next, once.
-func (s target) manySettleOnce(t *testing.T) {
+// A reservation that became due while no server ran is settled once by the servers that run next.
+func (s target) severalServersSettleOnce(t *testing.T) {
 	ctx, now := t.Context(), time.Now()
 	o, before := s.fresh(t), wiringConfig()
 	before.Clock = clock.Clock(func() time.Time { return now })
@@ -168,7 +171,7 @@ func (s target) manySettleOnce(t *testing.T) {
 	workload.Within(t, 30*time.Second, func() error {
 		funds, err := apps[0].Reservations.Funds(ctx, local.ID)
 		if err == nil && funds.Balance != 60 {
-			err = errors.New("the local was not paid")
+			err = fmt.Errorf("the local has %d tokens, want 60", funds.Balance)
 		}
 		return err
 	})
@@ -183,7 +186,7 @@ func (s target) manySettleOnce(t *testing.T) {
 	}
 }
 
-// occupants are the documents of those who say that they use a store.
+// occupants returns the documents of the stores that use a database.
 func (s target) occupants(t *testing.T, o mongodb.Options) (all []map[string]any) {
 	t.Helper()
 	cursor, err := s.inUse(t, o).Find(t.Context(), map[string]any{})

@@ -15,9 +15,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/messaging"
 )
 
-// BenchmarkSend sends messages through messaging.Service, and does the three statements of a send on the same tables with
-// SQLite alone: one connection, one transaction each, the same durability. It reports both in sends per second,
-// their ratio, and how the service compares with one raw sender.
+// BenchmarkSend compares messaging.Service with SQLite alone, which runs the three statements of a send on the
+// same tables: on one connection, with a transaction for each send and the same durability. It reports the sends
+// per second of both, their ratio, and the ratio of the service to a single raw sender.
 func BenchmarkSend(b *testing.B) {
 	for _, senders := range []int{1, 8, 32} {
 		b.Run(fmt.Sprintf("senders=%d", senders), func(b *testing.B) {
@@ -47,7 +47,7 @@ func BenchmarkSend(b *testing.B) {
 
 const content = "Shall we meet at the fountain at ten?"
 
-// rawSends is workload.PerSecond with nothing but SQLite, through database/sql.
+// rawSends returns the sends per second with SQLite alone, through database/sql.
 func rawSends(b *testing.B, senders int) float64 {
 	b.Helper()
 	ctx := context.Background()
@@ -73,9 +73,11 @@ func rawSends(b *testing.B, senders int) float64 {
 		&r.begin:  `BEGIN IMMEDIATE`,
 		&r.commit: `COMMIT`,
 		&r.debit:  `UPDATE wallets SET balance = balance - 1, seq = seq + 1 WHERE user_id = ? RETURNING seq, balance`,
-		&r.line: `INSERT INTO token_transactions (user_id, seq, id, amount, type, reason, metadata, balance_before, balance_after, created_at)
+		&r.line: `INSERT INTO token_transactions
+			(user_id, seq, id, amount, type, reason, metadata, balance_before, balance_after, created_at)
 			VALUES (?, ?, ?, -1, 'MESSAGE_SENT', 'message sent', ?, ?, ?, ?)`,
-		&r.message: `INSERT INTO messages (id, conversation_id, user_id, content, read, created_at) VALUES (?, ?, ?, ?, 0, ?)`,
+		&r.message: `INSERT INTO messages (id, conversation_id, user_id, content, read, created_at)
+			VALUES (?, ?, ?, ?, 0, ?)`,
 	} {
 		if *to, err = c.PrepareContext(ctx, text); err != nil { //nolint:sqlclosecheck // its connection closes it
 			b.Fatal(err)
@@ -84,7 +86,7 @@ func rawSends(b *testing.B, senders int) float64 {
 	return workload.PerSecond(b, senders, b.N, func(n int) error { return r.send(ctx, pairs[n]) })
 }
 
-// raw is one connection, with the three statements of a send.
+// raw is a connection with the prepared statements of a send.
 type raw struct {
 	mu                                  sync.Mutex
 	ids                                 *id.Generator

@@ -12,14 +12,14 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 )
 
-// childJob is the environment variable that makes this program the child, and tells it what to do.
+// childJob is the environment variable that makes this program the child. Its value is the child's job.
 const childJob = "CICERONE_SQLITE_CHILD"
 
-// job is what a child does: each of its clients goes on with the commands after those that were acknowledged.
+// job is the work of a child. Each of its clients continues after its last acknowledged command.
 type job struct {
 	Path  string
 	Admin id.User
-	Pairs []community.Pair // one for each client; none where the store is only to be made
+	Pairs []community.Pair // one for each client; if it is empty, the child only creates the store
 	Next  []int            // the number of each client's next command
 }
 
@@ -44,10 +44,10 @@ func runChild(encoded string) error {
 		})
 	}
 	all.Wait()
-	return <-failed // a child that was not killed has met an error
+	return <-failed // only an error ends a client
 }
 
-// live acknowledges each command with one line, once it has returned.
+// live runs commands, and writes a line after each to acknowledge it.
 func live(ctx context.Context, c *workload.Client, first int) error {
 	for n := first; ; n++ {
 		if err := c.Command(ctx, n); err != nil {

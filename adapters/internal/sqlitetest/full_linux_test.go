@@ -9,8 +9,8 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/workload"
 )
 
-// TestDiskFull fills the disk under a store that is at work: writing is refused, reading goes on, and when there is space
-// again everything works by itself, with all that was acknowledged.
+// TestDiskFull fills the disk while a store is in use. Writes fail and reads continue. Once there is space again,
+// writes succeed without a restart, and all acknowledged messages are in the store.
 func TestDiskFull(t *testing.T) {
 	disk := workload.SmallDisk(t, 8)
 	path := filepath.Join(disk, "full.db")
@@ -23,19 +23,20 @@ func TestDiskFull(t *testing.T) {
 	}
 	w := &workload.Writers{Community: o.Community, Pairs: pairs}
 
-	for range 3 { // it may happen more than once
+	for range 3 { // a disk may be full more than once
 		w.Send(t, 40)
 		before := len(w.Acknowledged)
 		filler := filepath.Join(disk, "filler")
 		workload.Fill(t, filler)
 		for try := 0; len(w.Refused) < 20; try++ {
 			if try > 200 {
-				t.Fatal("the disk is full, and writing goes on")
+				t.Fatal("the disk is full, and writes still succeed")
 			}
 			w.Send(t, 8)
 		}
 		w.Read(t, o.storage)
-		t.Logf("the disk is full: %d acknowledged before, %d meanwhile, %d refused", before, len(w.Acknowledged)-before, len(w.Refused))
+		t.Logf("messages: %d acknowledged before the disk was full, then %d acknowledged and %d refused",
+			before, len(w.Acknowledged)-before, len(w.Refused))
 		if err := os.Remove(filler); err != nil {
 			t.Fatal(err)
 		}

@@ -1,5 +1,5 @@
-// Package sqlitetest holds the heavier tests of adapters/sqlite: processes that are killed, disks that are full, and
-// what it costs beside SQLite alone.
+// Package sqlitetest holds the heavier tests of adapters/sqlite: killed processes, full disks, and benchmarks
+// that compare the adapter with SQLite alone.
 package sqlitetest
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// This program runs itself again as the process that is killed.
+// TestMain runs as the child process that TestCrash kills if childJob is set, and otherwise runs the tests.
 func TestMain(m *testing.M) {
 	if job := os.Getenv(childJob); job != "" {
 		if err := runChild(job); err != nil {
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 
 func soak() bool { return os.Getenv("CICERONE_SOAK") == "1" }
 
-// opened is a store with its services.
+// opened is an open store with the services over it.
 type opened struct {
 	*community.Community
 	storage *sqlite.Store
@@ -63,21 +63,21 @@ func (o *opened) close(t testing.TB) {
 	}
 }
 
-// check fails the test where SQLite finds the file damaged.
+// check fails the test if SQLite finds the file damaged.
 func (o *opened) check(t testing.TB, path string) {
 	t.Helper()
 	db := rawDB(t, path)
 	var verdict string
 	if err := db.QueryRow("PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
-		t.Errorf("integrity_check: %s, %v", verdict, err)
+		t.Errorf("integrity_check: %q, %v", verdict, err)
 	}
 	var dangling int
 	if err := db.QueryRow("SELECT count(*) FROM pragma_foreign_key_check").Scan(&dangling); err != nil || dangling != 0 {
-		t.Errorf("%d rows refer to what is not there, %v", dangling, err)
+		t.Errorf("%d rows refer to a missing row, %v", dangling, err)
 	}
 }
 
-// rawDB opens a file without a store around it, until the test ends.
+// rawDB opens a database without the adapter. It is closed when the test ends.
 func rawDB(t testing.TB, dsn string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("sqlite", dsn)

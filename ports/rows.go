@@ -74,6 +74,10 @@ func (c Column) check(value any) error {
 		}
 	case []byte:
 		fits = c.Kind == Bytes
+	case []string:
+		if fits = c.Kind == Texts; fits && !valid(v) {
+			return errNotText
+		}
 	}
 	if !fits {
 		return fmt.Errorf("cannot be a %T", value)
@@ -81,9 +85,15 @@ func (c Column) check(value any) error {
 	return nil
 }
 
+var errNotText = errors.New("is not valid UTF-8 without NUL")
+
+func valid(texts []string) bool {
+	return !slices.ContainsFunc(texts, func(s string) bool { return !text.Valid(s) })
+}
+
 func (c Column) checkText(s string) error {
 	if !text.Valid(s) {
-		return errors.New("is not valid UTF-8 without NUL")
+		return errNotText
 	}
 	switch c.Kind {
 	case Text:
@@ -106,25 +116,33 @@ func (c Column) checkText(s string) error {
 	}
 }
 
-// folded says which columns have their text without regard to case beside them.
-var folded = map[*Table][]string{
-	Users:     {"name", "email"},
-	Interests: {"name"},
-	Profiles:  {"country", "city"},
+// Folded returns the names of the columns that are searched, ordered or kept unique without regard to
+// case. A store may keep text.Fold of them in columns of its own.
+func (t *Table) Folded() []string { return folded(t.Columns) }
+
+func folded(columns []Column) (names []string) {
+	for _, c := range columns {
+		if c.traits.has(Folded) {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }
 
-// Folded names the columns that are searched, ordered or kept unique without regard to case. A store may keep text.Fold
-// of them in columns of its own.
-func (t *Table) Folded() []string { return folded[t] }
+// Fold returns text.Fold of the text in each column that Folded names, for a row that Check has accepted.
+// An absent text is the empty one, but nil in a unique column: any number of rows have none.
+func (t *Table) Fold(row Row) []any { return fold(t.Columns, row) }
 
-// Fold gives text.Fold of each of the columns that Folded names, for a row that Check has let through. What is absent is
-// the empty text, but for an address: as many as like may have none, so that it is nil.
-func (t *Table) Fold(row Row) []any {
-	values := make([]any, len(folded[t]))
-	for i, name := range folded[t] {
-		s, present := row[slices.Index(t.Names(), name)].(string)
-		if present || t != Users {
-			values[i] = text.Fold(s)
+func fold(columns []Column, row Row) (values []any) {
+	for i, c := range columns {
+		if !c.traits.has(Folded) {
+			continue
+		}
+		s, present := row[i].(string)
+		if present || !c.traits.has(Unique) {
+			values = append(values, text.Fold(s))
+		} else {
+			values = append(values, nil)
 		}
 	}
 	return values

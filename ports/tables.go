@@ -1,5 +1,18 @@
 package ports
 
+import (
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
 // Kind is the kind of value that a column holds, and the Go type in which a Row carries it.
 type Kind int
 
@@ -13,6 +26,7 @@ const (
 	Decimal             // string with two places, like 12.50
 	JSON                // string, RFC 8785 canonical form
 	Bytes               // []byte
+	Texts               // []string, in order; never absent: a list without texts is empty, and nil in the domain
 )
 
 // Column is one column of a table, or one field of a document.
@@ -20,6 +34,7 @@ type Column struct {
 	Name     string
 	Kind     Kind
 	Nullable bool // absent is nil; in the domain it is the zero value
+	traits   Traits
 }
 
 // Table is one table or collection as core/README.md#the-model names it. A store may add columns
@@ -41,58 +56,232 @@ var Tables = []*Table{
 
 // The tables.
 var (
-	Users = table("users", 1,
-		col("id", UUID), col("name", Text), null("email", Text), null("password", Text), null("bio", Text),
-		null("location", Text), col("role", Text), col("is_active", Bool), col("erased", Bool), col("version", Int),
-		col("created_at", Time), col("updated_at", Time))
-	Sessions = table("sessions", 1,
-		col("id", UUID), col("user_id", UUID), col("created_at", Time), null("revoked_at", Time))
-	RefreshTokens = table("refresh_tokens", 1,
-		col("hash", Bytes), col("session_id", UUID), col("created_at", Time), col("expires_at", Time), null("used_at", Time))
-	PasswordResets = table("password_resets", 1,
-		col("user_id", UUID), col("hash", Bytes), col("expires_at", Time))
-	// A wallet's seq is the last that it gave out.
-	Wallets = table("wallets", 1,
-		col("id", UUID), col("user_id", UUID), col("balance", Int), col("seq", Int), col("closed", Bool))
-	TokenTransactions = table("token_transactions", 2,
-		col("user_id", UUID), col("seq", Int), col("id", UUID), col("amount", Int), col("type", Text), col("reason", Text),
-		col("metadata", JSON), col("balance_before", Int), col("balance_after", Int), col("created_at", Time))
-	Interests = table("interests", 1,
-		col("id", UUID), col("name", Text), null("icon", Text), col("is_active", Bool))
-	Profiles = table("profiles", 1,
-		col("id", UUID), col("user_id", UUID), null("first_name", Text), null("last_name", Text), null("age", Int),
-		null("biography", Text), null("country", Text), null("city", Text), null("image_url", Text), col("is_searchable", Bool))
-	ProfileInterests = table("profile_interests", 2,
-		col("profile_id", UUID), col("interest_id", UUID))
-	Conversations = table("conversations", 1,
-		col("id", UUID), col("voyager_id", UUID), col("local_id", UUID), col("created_at", Time))
-	// A message's attachment is the media type of the image that stands in attachments.
-	Messages = table("messages", 1,
-		col("id", UUID), col("conversation_id", UUID), col("user_id", UUID), col("content", Text), null("attachment", Text),
-		col("read", Bool), col("created_at", Time))
-	Attachments = table("attachments", 1,
-		col("message_id", UUID), col("media_type", Text), col("bytes", Bytes))
-	Reservations = table("reservations", 1,
-		col("id", UUID), col("conversation_id", UUID), col("voyager_id", UUID), col("local_id", UUID), col("creator_id", UUID),
-		col("title", Text), col("price", Decimal), col("tokens", Int), col("date", Time), col("end_date", Time),
-		col("status", Text), col("created_at", Time), col("updated_at", Time))
-	Reports = table("reports", 1,
-		col("id", UUID), col("reporter_id", UUID), col("reported_user_id", UUID), col("reason", Text), null("message", Text),
-		col("status", Text), null("reviewed_by", UUID), null("admin_notes", Text), null("reviewed_at", Time), col("created_at", Time))
-	Blocks = table("blocks", 2,
-		col("user_id", UUID), col("blocked_user_id", UUID), col("created_at", Time))
-	AuditRecords = table("audit_records", 1,
-		col("id", UUID), null("actor_id", UUID), col("action", Text), col("subject_id", UUID), null("reason", Text),
-		col("details", JSON), col("created_at", Time))
-	IdempotencyRecords = table("idempotency_records", 2,
-		col("owner", Text), col("key", Text), col("fingerprint", Bytes), col("answer", Bytes), col("created_at", Time))
-	StoreMarks = table("store_marks", 1,
-		col("name", Text), col("created_at", Time))
+	Users              = AccountLayout.Table
+	Sessions           = SessionLayout.Table
+	RefreshTokens      = RefreshTokenLayout.Table
+	PasswordResets     = ResetLayout.Table
+	Wallets            = WalletLayout.Table
+	TokenTransactions  = TransactionLayout.Table
+	Interests          = InterestLayout.Table
+	Profiles           = ProfileLayout.Table
+	ProfileInterests   = ProfileInterestLayout.Table
+	Conversations      = ConversationLayout.Table
+	Messages           = MessageLayout.Table
+	Attachments        = AttachmentLayout.Table
+	Reservations       = ReservationLayout.Table
+	Reports            = ReportLayout.Table
+	Blocks             = BlockLayout.Table
+	AuditRecords       = AuditRecordLayout.Table
+	IdempotencyRecords = RecordLayout.Table
+	StoreMarks         = MarkLayout.Table
 )
 
-func table(name string, key int, columns ...Column) *Table {
-	return &Table{Name: name, Key: key, Columns: columns}
+// Account is a row of Users.
+type Account struct {
+	users.User
+	Password users.PasswordHash
 }
 
-func col(name string, kind Kind) Column  { return Column{Name: name, Kind: kind} }
-func null(name string, kind Kind) Column { return Column{Name: name, Kind: kind, Nullable: true} }
+// Wallet is a row of Wallets.
+type Wallet struct {
+	tokens.Wallet
+	Seq int64 // the last that the wallet gave out
+}
+
+// ProfileInterest is a row of ProfileInterests.
+type ProfileInterest struct {
+	ProfileID  id.Profile
+	InterestID id.Interest
+}
+
+// Attachment is a row of Attachments. The message has its media type as well.
+type Attachment struct {
+	MessageID id.Message
+	messaging.Attachment
+}
+
+// Mark is a row of StoreMarks.
+type Mark struct {
+	Name      string
+	CreatedAt time.Time
+}
+
+// The layouts of the tables.
+var (
+	AccountLayout = layout("users", 1, func(a *Account, f Fields) {
+		visitUser(&a.User, f)
+		password := a.Password.Reveal()
+		f.Text("password", &password, Nullable)
+		a.Password = users.NewPasswordHash(password)
+	})
+	UserLayout    = part(Users, visitUser) // all of Users but the password
+	SessionLayout = layout("sessions", 1, func(s *users.Session, f Fields) {
+		f.UUID("id", (*[16]byte)(&s.ID), Required)
+		f.UUID("user_id", (*[16]byte)(&s.UserID), Required)
+		f.Time("created_at", &s.CreatedAt, Required)
+		f.Time("revoked_at", &s.RevokedAt, Nullable)
+	})
+	RefreshTokenLayout = layout("refresh_tokens", 1, func(t *users.RefreshToken, f Fields) {
+		f.Hash("hash", (*[32]byte)(&t.Hash))
+		f.UUID("session_id", (*[16]byte)(&t.SessionID), Required)
+		f.Time("created_at", &t.CreatedAt, Required)
+		f.Time("expires_at", &t.ExpiresAt, Required)
+		f.Time("used_at", &t.UsedAt, Nullable)
+	})
+	ResetLayout = layout("password_resets", 1, func(r *users.Reset, f Fields) {
+		f.UUID("user_id", (*[16]byte)(&r.UserID), Required)
+		f.Hash("hash", (*[32]byte)(&r.Hash))
+		f.Time("expires_at", &r.ExpiresAt, Required)
+	})
+	WalletLayout = layout("wallets", 1, func(w *Wallet, f Fields) {
+		f.UUID("id", (*[16]byte)(&w.ID), Required)
+		f.UUID("user_id", (*[16]byte)(&w.UserID), Required)
+		f.Int("balance", &w.Balance, Required)
+		f.Int("seq", &w.Seq, Required)
+		f.Bool("closed", &w.Closed)
+	})
+	TransactionLayout = layout("token_transactions", 2, func(t *tokens.Transaction, f Fields) {
+		f.UUID("user_id", (*[16]byte)(&t.UserID), Required)
+		f.Int("seq", &t.Seq, Required)
+		f.UUID("id", (*[16]byte)(&t.ID), Required)
+		f.Int("amount", &t.Amount, Required)
+		f.Text("type", (*string)(&t.Type), Required)
+		f.Text("reason", &t.Reason, Required)
+		f.JSON("metadata", metadata{&t.Metadata})
+		f.Int("balance_before", &t.BalanceBefore, Required)
+		f.Int("balance_after", &t.BalanceAfter, Required)
+		f.Time("created_at", &t.CreatedAt, Required)
+	})
+	InterestLayout = layout("interests", 1, func(i *matching.Interest, f Fields) {
+		f.UUID("id", (*[16]byte)(&i.ID), Required)
+		f.Text("name", &i.Name, Folded|Unique)
+		f.Text("icon", &i.Icon, Nullable)
+		f.Bool("is_active", &i.IsActive)
+	})
+	ProfileLayout = layout("profiles", 1, func(p *matching.Profile, f Fields) {
+		f.UUID("id", (*[16]byte)(&p.ID), Required)
+		f.UUID("user_id", (*[16]byte)(&p.UserID), Required)
+		f.Text("first_name", &p.FirstName, Nullable)
+		f.Text("last_name", &p.LastName, Nullable)
+		age := int64(p.Age)
+		f.Int("age", &age, Nullable)
+		p.Age = int(age)
+		f.Text("biography", &p.Biography, Nullable)
+		f.Text("country", &p.Country, Nullable|Folded)
+		f.Text("city", &p.City, Nullable|Folded)
+		f.Text("image_url", &p.ImageURL, Nullable)
+		f.Bool("is_searchable", &p.IsSearchable)
+	})
+	ProfileInterestLayout = layout("profile_interests", 2, func(l *ProfileInterest, f Fields) {
+		f.UUID("profile_id", (*[16]byte)(&l.ProfileID), Required)
+		f.UUID("interest_id", (*[16]byte)(&l.InterestID), Required)
+	})
+	ConversationLayout = layout("conversations", 1, func(c *messaging.Conversation, f Fields) {
+		f.UUID("id", (*[16]byte)(&c.ID), Required)
+		f.UUID("voyager_id", (*[16]byte)(&c.VoyagerID), Required)
+		f.UUID("local_id", (*[16]byte)(&c.LocalID), Required)
+		f.Time("created_at", &c.CreatedAt, Required)
+	})
+	MessageLayout = layout("messages", 1, func(m *messaging.Message, f Fields) {
+		f.UUID("id", (*[16]byte)(&m.ID), Required)
+		f.UUID("conversation_id", (*[16]byte)(&m.ConversationID), Required)
+		f.UUID("user_id", (*[16]byte)(&m.UserID), Required)
+		f.Text("content", &m.Content, Required)
+		f.Text("attachment", &m.Attachment, Nullable)
+		f.Bool("read", &m.Read)
+		f.Time("created_at", &m.CreatedAt, Required)
+	})
+	AttachmentLayout = layout("attachments", 1, func(a *Attachment, f Fields) {
+		f.UUID("message_id", (*[16]byte)(&a.MessageID), Required)
+		f.Text("media_type", &a.MediaType, Required)
+		f.Bytes("bytes", &a.Bytes)
+	})
+	ReservationLayout = layout("reservations", 1, func(r *reservations.Reservation, f Fields) {
+		f.UUID("id", (*[16]byte)(&r.ID), Required)
+		f.UUID("conversation_id", (*[16]byte)(&r.ConversationID), Required)
+		f.UUID("voyager_id", (*[16]byte)(&r.VoyagerID), Required)
+		f.UUID("local_id", (*[16]byte)(&r.LocalID), Required)
+		f.UUID("creator_id", (*[16]byte)(&r.CreatorID), Required)
+		f.Text("title", &r.Title, Required)
+		f.Decimal("price", price{&r.Price})
+		f.Int("tokens", &r.Tokens, Required)
+		f.Time("date", &r.Date, Required)
+		f.Time("end_date", &r.EndDate, Required)
+		f.Text("status", (*string)(&r.Status), Required)
+		f.Time("created_at", &r.CreatedAt, Required)
+		f.Time("updated_at", &r.UpdatedAt, Required)
+	})
+	ReportLayout = layout("reports", 1, func(r *moderation.Report, f Fields) {
+		f.UUID("id", (*[16]byte)(&r.ID), Required)
+		f.UUID("reporter_id", (*[16]byte)(&r.ReporterID), Required)
+		f.UUID("reported_user_id", (*[16]byte)(&r.ReportedUserID), Required)
+		f.Text("reason", &r.Reason, Required)
+		f.Text("message", &r.Message, Nullable)
+		f.Text("status", (*string)(&r.Status), Required)
+		f.UUID("reviewed_by", (*[16]byte)(&r.ReviewedBy), Nullable)
+		f.Text("admin_notes", &r.AdminNotes, Nullable)
+		f.Time("reviewed_at", &r.ReviewedAt, Nullable)
+		f.Time("created_at", &r.CreatedAt, Required)
+	})
+	BlockLayout = layout("blocks", 2, func(b *moderation.Block, f Fields) {
+		f.UUID("user_id", (*[16]byte)(&b.UserID), Required)
+		f.UUID("blocked_user_id", (*[16]byte)(&b.BlockedUserID), Required)
+		f.Time("created_at", &b.CreatedAt, Required)
+	})
+	AuditRecordLayout = layout("audit_records", 1, func(r *moderation.AuditRecord, f Fields) {
+		f.UUID("id", (*[16]byte)(&r.ID), Required)
+		f.UUID("actor_id", (*[16]byte)(&r.ActorID), Nullable)
+		f.Text("action", (*string)(&r.Action), Required)
+		f.UUID("subject_id", (*[16]byte)(&r.SubjectID), Required)
+		f.Text("reason", &r.Reason, Nullable)
+		f.JSON("details", details{&r.Details})
+		f.Time("created_at", &r.CreatedAt, Required)
+	})
+	RecordLayout = layout("idempotency_records", 2, func(r *idempotency.Record, f Fields) {
+		f.Text("owner", &r.Owner, Required)
+		f.Text("key", (*string)(&r.Key), Required)
+		f.Hash("fingerprint", &r.Fingerprint)
+		f.Bytes("answer", &r.Answer)
+		f.Time("created_at", &r.CreatedAt, Required)
+	})
+	MarkLayout = layout("store_marks", 1, func(m *Mark, f Fields) {
+		f.Text("name", &m.Name, Required)
+		f.Time("created_at", &m.CreatedAt, Required)
+	})
+)
+
+func visitUser(u *users.User, f Fields) {
+	f.UUID("id", (*[16]byte)(&u.ID), Required)
+	f.Text("name", &u.Name, Folded)
+	f.Text("email", &u.Email, Nullable|Folded|Unique)
+	f.Text("bio", &u.Bio, Nullable)
+	f.Text("location", &u.Location, Nullable)
+	f.Text("role", (*string)(&u.Role), Required)
+	f.Bool("is_active", &u.IsActive)
+	f.Bool("erased", &u.Erased)
+	f.Int("version", &u.Version, Required)
+	f.Time("created_at", &u.CreatedAt, Required)
+	f.Time("updated_at", &u.UpdatedAt, Required)
+}
+
+// The fields that are kept as text.
+type (
+	price    struct{ *reservations.Price }
+	metadata struct{ *tokens.Metadata }
+	details  struct{ *moderation.Details }
+)
+
+func (p price) Encode() string        { return p.String() }
+func (p price) Decode(s string) error { return p.UnmarshalText([]byte(s)) }
+func (m metadata) Encode() string     { return m.String() }
+func (d details) Encode() string      { return d.Canonical() }
+
+func (m metadata) Decode(s string) (err error) {
+	*m.Metadata, err = tokens.ParseMetadata([]byte(s))
+	return err
+}
+
+func (d details) Decode(s string) (err error) {
+	*d.Details, err = moderation.ParseDetails(s)
+	return err
+}

@@ -9,7 +9,7 @@ import (
 
 func Example() {
 	ctx := context.Background()
-	hasher, err := bcrypt.New(4) // bcrypt.DefaultCost in earnest; 4 is for tests
+	hasher, err := bcrypt.New(4) // only for tests; servers use bcrypt.DefaultCost
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// OccupyAll takes all the slots of h, as hashes under way would, until the test ends.
+// OccupyAll takes all slots of h until the test ends, as if each were computing a hash.
 func OccupyAll(t *testing.T, h *Hasher) {
 	for range cap(h.slots) {
 		if err := h.acquire(context.Background()); err != nil {

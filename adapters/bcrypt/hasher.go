@@ -1,8 +1,8 @@
 // Package bcrypt hashes passwords with bcrypt, for core/users.
 //
-// It closes two holes of the algorithm: only the first 72 bytes of a password count, and a NUL lets a
-// password match repetitions of itself ("a" and "a\x00a" have one hash). Here both are refused when a
-// password is hashed, and match nothing when one is verified.
+// It closes two gaps of the algorithm. Bcrypt ignores all but the first 72 bytes of a password, and
+// with a NUL a password matches repetitions of itself: "a" and "a\x00a" have the same hash. Hash
+// rejects both kinds of password, and Verify reports that they do not match.
 package bcrypt
 
 import (
@@ -17,23 +17,25 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 )
 
-// DefaultCost takes a few tenths of a second on the machines of today. One more doubles it.
+// DefaultCost is a cost with which a hash takes a few tenths of a second on current machines. An
+// increase by one doubles the time.
 const DefaultCost = 12
 
-// MaxPasswordBytes is as much of a password as bcrypt looks at.
+// MaxPasswordBytes is the number of bytes of a password that bcrypt uses.
 const MaxPasswordBytes = 72
 
-// ErrNotBcrypt is returned by Verify for a hash that bcrypt did not make. It never repeats the hash.
+// ErrNotBcrypt is returned by Verify if the hash is not a bcrypt hash. Its text never contains the
+// hash.
 var ErrNotBcrypt = fault.New(fault.Internal, "not_bcrypt", "the stored password hash is not a bcrypt hash")
 
-// Hasher hashes and verifies passwords. As each takes a core for its whole time, at most GOMAXPROCS
-// run at once and the others wait. It is safe for concurrent use.
+// Hasher hashes and verifies passwords. Each call occupies a core until it is done, so at most
+// GOMAXPROCS calls run concurrently and the others wait. It is safe for concurrent use.
 type Hasher struct {
 	cost  int
 	slots chan struct{}
 }
 
-// New makes a Hasher. A cost outside 4 to 31 is an error.
+// New returns a Hasher. It returns an error if cost is not 4 to 31.
 func New(cost int) (*Hasher, error) {
 	if cost < bcrypt.MinCost || cost > bcrypt.MaxCost {
 		return nil, fmt.Errorf("bcrypt: cost %d: must be %d to %d", cost, bcrypt.MinCost, bcrypt.MaxCost)
@@ -41,8 +43,9 @@ func New(cost int) (*Hasher, error) {
 	return &Hasher{cost: cost, slots: make(chan struct{}, runtime.GOMAXPROCS(0))}, nil
 }
 
-// Hash makes a hash of the password with a salt of its own. A password over 72 bytes, or with a NUL,
-// is fault.Invalid. ctx is honoured while waiting; a hash once begun is finished.
+// Hash returns a hash of the password with a new random salt. It returns fault.Invalid for a
+// password of more than MaxPasswordBytes bytes or with a NUL. Cancelling ctx ends the wait for a
+// core, but not a hash that has begun.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	if len(password) > MaxPasswordBytes {
 		return "", fault.InvalidField("password", fmt.Sprintf("must be at most %d bytes long", MaxPasswordBytes))
@@ -61,9 +64,9 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return string(hash), nil
 }
 
-// Verify reports whether the hash was made from the password. It takes the time that the hash's own
-// cost asks for, whatever the password. A hash that is none is ErrNotBcrypt. ctx is honoured while
-// waiting; a comparison once begun is finished.
+// Verify reports whether hash is a hash of the password. The time that it takes depends on the cost
+// of the hash and not on the password. It returns ErrNotBcrypt if hash is not a bcrypt hash.
+// Cancelling ctx ends the wait for a core, but not a comparison that has begun.
 func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error) {
 	if err := h.acquire(ctx); err != nil {
 		return false, err
@@ -80,7 +83,7 @@ func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error
 }
 
 func (h *Hasher) acquire(ctx context.Context) error {
-	err := ctx.Err() // select picks at random where both are ready
+	err := ctx.Err() // select would choose at random if both channels are ready
 	if err == nil {
 		select {
 		case h.slots <- struct{}{}:

@@ -30,7 +30,7 @@ func newHasher(t *testing.T) *bcrypt.Hasher {
 func TestNew(t *testing.T) {
 	for _, cost := range []int{-1, 0, 3, 32} {
 		if _, err := bcrypt.New(cost); err == nil {
-			t.Errorf("New(%d) gave no error", cost)
+			t.Errorf("New(%d) returned no error", cost)
 		}
 	}
 	for _, cost := range []int{4, bcrypt.DefaultCost, 31} {
@@ -50,7 +50,7 @@ func TestHashUsesTheCost(t *testing.T) {
 		t.Fatal(err)
 	}
 	if cost, err := xbcrypt.Cost([]byte(hash)); err != nil || cost != 5 {
-		t.Errorf("cost of the hash: %d, %v; want 5", cost, err)
+		t.Errorf("the hash has cost %d, %v; want 5", cost, err)
 	}
 }
 
@@ -79,8 +79,8 @@ func TestVerify(t *testing.T) {
 		{"same", "correct horse", "correct horse", true},
 		{"other", "correct horse", "battery staple", false},
 		{"other case", "correct horse", "Correct horse", false},
-		{"nothing given", "correct horse", "", false},
-		{"beyond ASCII", "пароль с ёлкой", "пароль с ёлкой", true},
+		{"empty", "correct horse", "", false},
+		{"not ASCII", "пароль с ёлкой", "пароль с ёлкой", true},
 		{"72 bytes", full, full, true},
 		{"72 bytes and one more", full, full + "p", false},
 		{"72 bytes and a megabyte", full, full + strings.Repeat("p", 1<<20), false},
@@ -101,21 +101,22 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// Accounts moved from other systems have hashes with these marks.
-func TestVerifyTakesHashesOfOtherPrograms(t *testing.T) {
+// TestVerifyPrefixes verifies hashes with the prefixes that other programs write. Accounts that
+// were moved from other systems have them.
+func TestVerifyPrefixes(t *testing.T) {
 	h := newHasher(t)
 	hash, err := h.Hash(t.Context(), "correct horse")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, mark := range []string{"$2a$", "$2b$", "$2y$"} {
-		if ok, err := h.Verify(t.Context(), mark+hash[4:], "correct horse"); !ok || err != nil {
-			t.Errorf("%s: %t, %v", mark, ok, err)
+	for _, prefix := range []string{"$2a$", "$2b$", "$2y$"} {
+		if ok, err := h.Verify(t.Context(), prefix+hash[4:], "correct horse"); !ok || err != nil {
+			t.Errorf("%s: Verify = %t, %v; want true", prefix, ok, err)
 		}
 	}
 }
 
-func TestHashRefuses(t *testing.T) {
+func TestHashInvalidPasswords(t *testing.T) {
 	h := newHasher(t)
 	for name, password := range map[string]string{
 		"73 bytes":                 strings.Repeat("s3cret-", 11)[:73],
@@ -128,13 +129,13 @@ func TestHashRefuses(t *testing.T) {
 				t.Fatalf("Hash = %q, %v; want fault.Invalid", hash, err)
 			}
 			if strings.Contains(err.Error(), "s3cret") {
-				t.Errorf("the error repeats the password: %v", err)
+				t.Errorf("the error contains the password: %v", err)
 			}
 		})
 	}
 }
 
-func TestVerifyRefusesWhatIsNoHash(t *testing.T) {
+func TestVerifyInvalidHashes(t *testing.T) {
 	h := newHasher(t)
 	for name, hash := range map[string]string{
 		"empty":       "",
@@ -152,7 +153,7 @@ func TestVerifyRefusesWhatIsNoHash(t *testing.T) {
 				t.Fatalf("Verify = %t, %v; want ErrNotBcrypt", ok, err)
 			}
 			if hash != "" && strings.Contains(err.Error(), hash) || strings.Contains(err.Error(), "s3cret") {
-				t.Errorf("the error repeats hash or password: %v", err)
+				t.Errorf("the error contains the hash or the password: %v", err)
 			}
 		})
 	}
@@ -184,7 +185,7 @@ func TestCancelledWhileWaiting(t *testing.T) {
 			_, err := h.Verify(ctx, "", "correct horse")
 			result <- err
 		}()
-		synctest.Wait() // both are waiting now
+		synctest.Wait() // until both calls wait for a slot
 		cancel()
 		for range 2 {
 			if err := <-result; !errors.Is(err, context.Canceled) {
@@ -194,7 +195,7 @@ func TestCancelledWhileWaiting(t *testing.T) {
 	})
 }
 
-// More callers than slots all get their turn.
+// TestConcurrentCallers has more callers than the Hasher has slots.
 func TestConcurrentCallers(t *testing.T) {
 	h := newHasher(t)
 	var group sync.WaitGroup

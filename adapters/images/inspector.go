@@ -1,8 +1,9 @@
-// Package images tells what the bytes of an attachment really are, for core/messaging.
+// Package images detects the media type and the size of images, for the attachments of
+// core/messaging.
 //
-// It reads headers only: a picture is never decoded, so that a few bytes which claim to be 65,535
-// pixels wide and as high cost no more than any others. Whoever serves such bytes learns from the
-// answer how large they claim to be.
+// It reads only headers and never decodes an image, so that a few bytes with a header of 65,535 by
+// 65,535 pixels cost no more than any other input. The caller has to limit the size itself if it
+// later decodes the image.
 package images
 
 import (
@@ -22,12 +23,12 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 )
 
-// ErrNotAnImage is wrapped by every refusal of Inspect but a cancelled context's. The reason is in
-// its cause.
+// ErrNotAnImage is returned by Inspect, wrapping the reason, for data that is not an image of a
+// supported type.
 var ErrNotAnImage = fault.New(fault.Invalid, "not_an_image", "this is not a PNG, JPEG, GIF or WebP image")
 
-// headers reads the header of each media type that is taken. Not image.DecodeConfig, which takes
-// whatever the program has registered besides.
+// headers has a function that reads the header for each supported media type. It is used instead of
+// image.DecodeConfig, which also accepts every format that another package registers.
 var headers = map[string]func(io.Reader) (image.Config, error){
 	"image/png":  png.DecodeConfig,
 	"image/jpeg": jpeg.DecodeConfig,
@@ -35,32 +36,33 @@ var headers = map[string]func(io.Reader) (image.Config, error){
 	"image/webp": webp.DecodeConfig,
 }
 
-// Inspector looks at images. The zero value is ready, and safe for concurrent use.
+// Inspector inspects images. The zero value is ready to use. It is safe for concurrent use.
 type Inspector struct{}
 
-// Inspect tells the media type of an image (image/png, image/jpeg, image/gif or image/webp), and its
-// width and height in pixels, each 1 or more, as its header has them: what follows the header may still
-// be broken. It keeps nothing of data. Anything else, and a header that does not parse, is ErrNotAnImage.
+// Inspect returns the media type of an image (image/png, image/jpeg, image/gif or image/webp), and
+// the width and height in pixels that its header states, each 1 or more. It does not check the data
+// after the header, and does not retain data. It returns ErrNotAnImage (wrapped) for any other
+// data, and ctx.Err() (wrapped) if ctx has ended.
 func (Inspector) Inspect(ctx context.Context, data []byte) (mediaType string, width, height int, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", 0, 0, fmt.Errorf("images: inspect: %w", err)
 	}
 	mediaType, readHeader := detect(data)
 	if readHeader == nil {
-		return "", 0, 0, ErrNotAnImage.Because(fmt.Errorf("it looks like %s", mediaType))
+		return "", 0, 0, ErrNotAnImage.Because(fmt.Errorf("the media type is %s", mediaType))
 	}
 	header, err := readHeader(bytes.NewReader(data))
 	if err != nil {
 		return "", 0, 0, ErrNotAnImage.Because(fmt.Errorf("read the header of %s: %w", mediaType, err))
 	}
 	if header.Width < 1 || header.Height < 1 {
-		return "", 0, 0, ErrNotAnImage.Because(errors.New("it has no area"))
+		return "", 0, 0, ErrNotAnImage.Because(errors.New("the width or height is 0"))
 	}
 	return mediaType, header.Width, header.Height, nil
 }
 
-// detect finds the media type, and how to read its header, nil where it is none of ours. A kind of one
-// of ours is that one: an animated PNG is a PNG.
+// detect returns the media type, and the function that reads its header, or nil if it is not
+// supported. A subtype of a supported type counts as that type: an animated PNG is a PNG.
 func detect(data []byte) (mediaType string, readHeader func(io.Reader) (image.Config, error)) {
 	found := mimetype.Detect(data)
 	for m := found; m != nil; m = m.Parent() {

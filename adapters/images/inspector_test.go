@@ -37,7 +37,7 @@ func toPNG(b *bytes.Buffer, m image.Image) error  { return png.Encode(b, m) }
 func toJPEG(b *bytes.Buffer, m image.Image) error { return jpeg.Encode(b, m, nil) }
 func toGIF(b *bytes.Buffer, m image.Image) error  { return gif.Encode(b, m, nil) }
 
-// There is no encoder of WebP in Go: two pictures of one pixel.
+// Go has no encoder for WebP. These are two images of one pixel.
 var (
 	lossyWebP    = unbase64("UklGRiQAAABXRUJQVlA4IBgAAAAwAQCdASoBAAEAAwA0JaQAA3AA/vuUAAA=")
 	losslessWebP = unbase64("UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA==")
@@ -51,7 +51,8 @@ func unbase64(s string) []byte {
 	return b
 }
 
-// pngHeader is a PNG of true colour as far as its IHDR, followed by one more chunk of the given kind.
+// pngHeader returns the beginning of a true-colour PNG: the IHDR chunk, and one more of the given
+// kind.
 func pngHeader(width, height uint32, next string) []byte {
 	ihdr := binary.BigEndian.AppendUint32([]byte("IHDR"), width)
 	ihdr = binary.BigEndian.AppendUint32(ihdr, height)
@@ -62,17 +63,17 @@ func pngHeader(width, height uint32, next string) []byte {
 	return append(append(b, next...), make([]byte, 12)...)
 }
 
-// gifClaiming is a whole GIF of 32 bytes: two colours, one picture, of the size that it claims.
+// gifClaiming returns a complete GIF of 32 bytes with two colours, one frame and the given size.
 func gifClaiming(width, height uint16) []byte {
 	size := binary.LittleEndian.AppendUint16(nil, width)
 	size = binary.LittleEndian.AppendUint16(size, height)
 	b := append([]byte("GIF89a"), size...)
-	b = append(b, 0x80, 0, 0, 0, 0, 0, 255, 255, 255) // one bit a pixel; black, white
+	b = append(b, 0x80, 0, 0, 0, 0, 0, 255, 255, 255) // one bit per pixel; black, white
 	b = append(append(b, ",\x00\x00\x00\x00"...), size...)
 	return append(b, 0, 2, 0, ';')
 }
 
-// extendedWebP is a WebP whose canvas has the given size, with the given flags, and nothing on it.
+// extendedWebP returns a WebP with an empty canvas of the given size, and the given flags.
 func extendedWebP(flags byte, width, height uint32) []byte {
 	b := []byte("RIFF\x16\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00")
 	b = append(b, flags, 0, 0, 0)
@@ -98,7 +99,7 @@ func TestInspect(t *testing.T) {
 		{"lossless webp", losslessWebP, "image/webp", 1, 1},
 		{"webp with alpha", extendedWebP(1<<4, 640, 480), "image/webp", 640, 480},
 		{"animated webp", extendedWebP(1<<1, 640, 480), "image/webp", 640, 480},
-		{"something behind it", append(encoded(t, toPNG, 2, 3), "<script>"...), "image/png", 2, 3},
+		{"data after the image", append(encoded(t, toPNG, 2, 3), "<script>"...), "image/png", 2, 3},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -115,10 +116,10 @@ func TestInspect(t *testing.T) {
 	}
 }
 
-// notImages are inputs that are refused.
+// notImages returns inputs for which Inspect returns ErrNotAnImage.
 func notImages(t testing.TB) map[string][]byte {
 	broken := encoded(t, toPNG, 40, 30)
-	broken[20] ^= 1 // a byte of the width: the checksum is wrong now
+	broken[20] ^= 1 // a byte of the width, so the checksum is wrong
 	return map[string][]byte{
 		"nothing":             nil,
 		"one byte":            {0x89},
@@ -145,8 +146,8 @@ func notImages(t testing.TB) map[string][]byte {
 		"jpeg without frame":  []byte("\xff\xd8\xff\xfe\x00\x04ab\xff\xd9"),
 		"jpeg of fill bytes":  append([]byte("\xff\xd8"), bytes.Repeat([]byte{0xff}, 1<<16)...),
 		"jpeg 0 high":         zeroHeight(encoded(t, toJPEG, 40, 30)),
-		"webp, cut":           lossyWebP[:24],
-		"webp, cut behind":    losslessWebP[:20],
+		"webp, lossy, cut":    lossyWebP[:24],
+		"webp, lossless, cut": losslessWebP[:20],
 		"webp, huge canvas":   extendedWebP(0, 1<<24, 1<<24),
 		"webp without chunks": []byte("RIFF\x04\x00\x00\x00WEBP"),
 		"webp in lower case":  bytes.Replace(lossyWebP, []byte("WEBP"), []byte("webp"), 1),
@@ -154,14 +155,15 @@ func notImages(t testing.TB) map[string][]byte {
 	}
 }
 
-// zeroHeight sets the height in a baseline JPEG's frame header, which means "told at the end".
-func zeroHeight(jpeg []byte) []byte {
-	at := bytes.Index(jpeg, []byte{0xff, 0xc0})
-	jpeg[at+5], jpeg[at+6] = 0, 0
-	return jpeg
+// zeroHeight sets the height in the frame header of a baseline JPEG to 0, which means that it
+// follows after the first scan.
+func zeroHeight(data []byte) []byte {
+	at := bytes.Index(data, []byte{0xff, 0xc0})
+	data[at+5], data[at+6] = 0, 0
+	return data
 }
 
-func TestInspectRefuses(t *testing.T) {
+func TestInspectNotImages(t *testing.T) {
 	for name, data := range notImages(t) {
 		t.Run(name, func(t *testing.T) {
 			mediaType, width, height, err := images.Inspector{}.Inspect(t.Context(), data)
@@ -169,14 +171,14 @@ func TestInspectRefuses(t *testing.T) {
 				t.Fatalf("Inspect: %v; want ErrNotAnImage", err)
 			}
 			if mediaType != "" || width != 0 || height != 0 {
-				t.Errorf("Inspect refused and yet said %s, %d × %d", mediaType, width, height)
+				t.Errorf("Inspect returned an error and %s, %d × %d", mediaType, width, height)
 			}
 		})
 	}
 }
 
-// What an image claims costs nothing: the pictures below would need up to 4 GiB.
-func TestClaimsAreNotAllocated(t *testing.T) {
+// TestHugeImages inspects small inputs with headers of images that need up to 4 GiB of memory.
+func TestHugeImages(t *testing.T) {
 	for name, claim := range map[string]struct {
 		data          []byte
 		width, height int
@@ -194,7 +196,7 @@ func TestClaimsAreNotAllocated(t *testing.T) {
 				t.Errorf("Inspect: %d × %d, %v; want %d × %d", width, height, err, claim.width, claim.height)
 			}
 			if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<20 {
-				t.Errorf("%d bytes in, %d bytes allocated", len(claim.data), grown)
+				t.Errorf("Inspect allocated %d bytes for an input of %d", grown, len(claim.data))
 			}
 		})
 	}

@@ -13,7 +13,7 @@ import (
 
 func Example() {
 	ctx := context.Background()
-	key, err := jwt.NewKey() // to be kept: who loses it signs everybody out
+	key, err := jwt.NewKey() // must be kept: without it, all users have to sign in again
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -31,8 +31,8 @@ func Example() {
 		return
 	}
 
-	who, where, err := tokens.Verify(ctx, token)
-	fmt.Println(who == user, where == session, err)
+	gotUser, gotSession, err := tokens.Verify(ctx, token)
+	fmt.Println(gotUser == user, gotSession == session, err)
 	_, _, err = tokens.Verify(ctx, token+"x")
 	fmt.Println(errors.Is(err, jwt.ErrToken), fault.KindOf(err))
 	// Output:

@@ -1,8 +1,9 @@
-// Package jwt makes and checks the short-lived access tokens of core/users: JSON Web Tokens in the
-// manner of RFC 9068, signed with HMAC-SHA-256 and nothing else.
+// Package jwt issues and verifies the short-lived access tokens of core/users. They are JSON Web
+// Tokens that follow RFC 9068 and are signed with HMAC-SHA-256. Other algorithms are rejected.
 //
-// A token says who (sub) and in which session (sid), and is good for one issuer and one audience
-// until it expires. It does not say what its bearer may do: that is looked up at each request.
+// A token identifies a user (sub) and a session (sid), and is valid for one issuer and one audience
+// until it expires. It does not contain the permissions of the user: those are read at each
+// request.
 package jwt
 
 import (
@@ -23,28 +24,29 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 )
 
-// KeySize is the size in bytes of the keys that NewKey makes, and the least that New takes: as many
-// as the signature has (RFC 7518 §3.2).
+// KeySize is the size in bytes of the keys that NewKey returns, and the minimum that New accepts.
+// It is the size of the signature (RFC 7518 §3.2).
 const KeySize = sha256.Size
 
-// tokenType tells access tokens from any other kind of JWT (RFC 9068 §2.1).
+// tokenType distinguishes access tokens from other kinds of JWT (RFC 9068 §2.1).
 const tokenType = "at+jwt"
 
-// ErrToken is wrapped by every refusal of Verify. The reason, in its cause, is for logs; it does not
-// repeat the token.
+// ErrToken is returned by Verify, wrapping the reason, for every token that is not valid. The
+// reason is for logs. It does not contain the token.
 var ErrToken = fault.New(fault.Unauthenticated, "invalid_token", "the access token is not valid")
 
-// Config says how tokens are signed and for whom they are good.
+// Config is the configuration of Tokens.
 type Config struct {
-	// Keys are secrets of KeySize bytes or more. The first signs, all of them verify. To change keys,
-	// put the new one in front, and drop the old one when the last token that it signed has expired.
+	// Keys are secrets of at least KeySize bytes. Issue signs with the first; Verify accepts all.
+	// To change keys, insert the new key at the front, and remove the old key when the last token
+	// that it signed has expired.
 	Keys [][]byte
 
 	Issuer   string // the iss claim; required
 	Audience string // the aud claim; required
 
 	Now    func() time.Time // nil means time.Now
-	Leeway time.Duration    // how far other machines' clocks may be off; 0 or more
+	Leeway time.Duration    // how far the clocks of other machines may differ; 0 or more
 }
 
 // Tokens issues and verifies access tokens. It is safe for concurrent use.
@@ -52,7 +54,7 @@ type Tokens struct {
 	issuer, audience string
 	now              func() time.Time
 
-	signer string            // kid of the key that signs
+	signer string            // kid of the key with which Issue signs
 	keys   map[string][]byte // by kid
 	parser *jwt.Parser
 }
@@ -62,17 +64,17 @@ type claims struct {
 	SessionID string `json:"sid"`
 }
 
-// NewKey makes a random key of KeySize bytes.
+// NewKey returns a random key of KeySize bytes.
 func NewKey() ([]byte, error) {
 	key := make([]byte, KeySize)
 	if _, err := rand.Read(key); err != nil {
-		return nil, fmt.Errorf("jwt: make a key: %w", err)
+		return nil, fmt.Errorf("jwt: generate a key: %w", err)
 	}
 	return key, nil
 }
 
-// New makes Tokens. It returns an error for no key, a key that is too short or given twice, an empty
-// issuer or audience, and a negative leeway.
+// New returns Tokens. It returns an error if there is no key, a key is too short or a duplicate,
+// the issuer or the audience is empty, or the leeway is negative.
 func New(c Config) (*Tokens, error) {
 	switch {
 	case len(c.Keys) == 0:
@@ -96,7 +98,7 @@ func New(c Config) (*Tokens, error) {
 		keys:     make(map[string][]byte, len(c.Keys)),
 		parser: jwt.NewParser(
 			jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
-			jwt.WithStrictDecoding(), // one spelling of a signature, not several
+			jwt.WithStrictDecoding(), // otherwise a signature has several valid encodings
 			jwt.WithIssuer(c.Issuer),
 			jwt.WithAudience(c.Audience),
 			jwt.WithExpirationRequired(),
@@ -109,31 +111,31 @@ func New(c Config) (*Tokens, error) {
 		if len(key) < KeySize {
 			return nil, fmt.Errorf("jwt: key %d has %d bytes: must have %d or more", i+1, len(key), KeySize)
 		}
-		if _, twice := t.keys[keyID(key)]; twice {
-			return nil, fmt.Errorf("jwt: key %d is given twice", i+1)
+		if _, duplicate := t.keys[keyID(key)]; duplicate {
+			return nil, fmt.Errorf("jwt: key %d is a duplicate", i+1)
 		}
 		t.keys[keyID(key)] = bytes.Clone(key)
 	}
 	return t, nil
 }
 
-// keyID names a key by what only it can compute, and what tells nothing of it.
+// keyID returns the kid of a key: a MAC that depends on the key and does not reveal it.
 func keyID(key []byte) string {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte("key id"))
 	return hex.EncodeToString(mac.Sum(nil)[:8])
 }
 
-// Issue makes a token that is good until expires, cut down to the second. It is an error where that
-// is not in the future, or where user or session names nothing.
+// Issue returns a token that is valid until expires, rounded down to the second. It returns an
+// error if that is not in the future, or if user or session is zero.
 func (t *Tokens) Issue(_ context.Context, user id.User, session id.Session, expires time.Time) (string, error) {
 	now := t.now()
 	expires = expires.Truncate(time.Second)
 	switch {
 	case user.IsZero() || session.IsZero():
-		return "", errors.New("jwt: issue a token: user and session must both be named")
+		return "", errors.New("jwt: issue a token: user and session must not be zero")
 	case !expires.After(now):
-		return "", fmt.Errorf("jwt: issue a token: it would have expired at %v", expires)
+		return "", fmt.Errorf("jwt: issue a token: expiry %v is not in the future", expires)
 	}
 	token := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
@@ -154,49 +156,50 @@ func (t *Tokens) Issue(_ context.Context, user id.User, session id.Session, expi
 	return signed, nil
 }
 
-// Verify reads who and which session a token names. Every refusal wraps ErrToken.
+// Verify returns the user and the session of a token. If the token is not valid, it returns
+// ErrToken (wrapped).
 func (t *Tokens) Verify(_ context.Context, token string) (id.User, id.Session, error) {
-	if strings.ContainsAny(token, "\r\n") { // a base64 decoder would skip them
-		return id.User{}, id.Session{}, ErrToken.Because(errors.New("it has a line break in it"))
+	if strings.ContainsAny(token, "\r\n") { // the base64 decoder would skip them
+		return id.User{}, id.Session{}, ErrToken.Because(errors.New("the token contains a line break"))
 	}
 	var c claims
 	if _, err := t.parser.ParseWithClaims(token, &c, t.key); err != nil {
 		return id.User{}, id.Session{}, ErrToken.Because(err)
 	}
-	user, session, err := c.named()
+	user, session, err := c.subject()
 	if err != nil {
 		return id.User{}, id.Session{}, ErrToken.Because(err)
 	}
 	return user, session, nil
 }
 
-// key checks a token's header and chooses the key by it.
+// key checks the header of a token and returns the key that it names.
 func (t *Tokens) key(token *jwt.Token) (any, error) {
 	if token.Header["typ"] != tokenType {
 		return nil, errors.New("the typ header is not " + tokenType)
 	}
 	if _, critical := token.Header["crit"]; critical {
-		return nil, errors.New("the crit header asks for something unknown")
+		return nil, errors.New("the crit header is not supported")
 	}
 	kid, _ := token.Header["kid"].(string)
 	key, known := t.keys[kid]
 	if !known {
-		return nil, errors.New("the kid header names no key of ours")
+		return nil, errors.New("the kid header names an unknown key")
 	}
 	return key, nil
 }
 
-// named gives user and session of claims that have passed all other checks.
-func (c claims) named() (id.User, id.Session, error) {
+// subject returns the user and the session of claims that have passed all other checks.
+func (c claims) subject() (id.User, id.Session, error) {
 	var user id.User
 	var session id.Session
 	switch {
 	case c.IssuedAt == nil:
 		return user, session, errors.New("the iat claim is missing")
 	case user.UnmarshalText([]byte(c.Subject)) != nil || user.IsZero():
-		return user, session, errors.New("the sub claim names no user")
+		return user, session, errors.New("the sub claim is not a user's id")
 	case session.UnmarshalText([]byte(c.SessionID)) != nil || session.IsZero():
-		return user, session, errors.New("the sid claim names no session")
+		return user, session, errors.New("the sid claim is not a session's id")
 	}
 	return user, session, nil
 }

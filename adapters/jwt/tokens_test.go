@@ -41,7 +41,7 @@ func newKey(t testing.TB) []byte {
 	return key
 }
 
-// newTokens makes Tokens whose clock says at.
+// newTokens returns Tokens with a clock that stands still at the given time.
 func newTokens(t testing.TB, at time.Time, keys ...[]byte) *jwt.Tokens {
 	t.Helper()
 	tokens, err := jwt.New(jwt.Config{Keys: keys, Issuer: issuer, Audience: audience, Now: func() time.Time { return at }})
@@ -60,17 +60,17 @@ func issue(t testing.TB, tokens *jwt.Tokens, expires time.Time) string {
 	return token
 }
 
-func refused(t *testing.T, tokens *jwt.Tokens, token string) {
+func wantInvalid(t *testing.T, tokens *jwt.Tokens, token string) {
 	t.Helper()
 	u, s, err := tokens.Verify(t.Context(), token)
 	if !errors.Is(err, jwt.ErrToken) || !errors.Is(err, fault.Unauthenticated) {
 		t.Fatalf("Verify: %v; want ErrToken", err)
 	}
 	if !u.IsZero() || !s.IsZero() {
-		t.Errorf("Verify refused and yet named %v, %v", u, s)
+		t.Errorf("Verify returned an error and %v, %v", u, s)
 	}
 	if len(token) > 40 && strings.Contains(err.Error(), token) {
-		t.Errorf("the error repeats the token: %v", err)
+		t.Errorf("the error contains the token: %v", err)
 	}
 }
 
@@ -93,7 +93,7 @@ func TestNew(t *testing.T) {
 			c := good
 			spoil(&c)
 			if _, err := jwt.New(c); err == nil {
-				t.Error("New gave no error")
+				t.Error("New returned no error")
 			}
 		})
 	}
@@ -114,7 +114,7 @@ func TestIssueAndVerify(t *testing.T) {
 	}
 }
 
-func TestIssueRefuses(t *testing.T) {
+func TestIssueErrors(t *testing.T) {
 	tokens := newTokens(t, now, newKey(t))
 	for name, try := range map[string]struct {
 		user    id.User
@@ -140,17 +140,17 @@ func TestRotation(t *testing.T) {
 
 	both := newTokens(t, now, after, before)
 	if _, _, err := both.Verify(t.Context(), old); err != nil {
-		t.Errorf("a token of the old key: %v", err)
+		t.Errorf("Verify of a token of the old key: %v", err)
 	}
 	fresh := issue(t, both, now.Add(time.Minute))
-	dropped := newTokens(t, now, after)
-	if _, _, err := dropped.Verify(t.Context(), fresh); err != nil {
-		t.Errorf("the first key does not sign: %v", err)
+	onlyAfter := newTokens(t, now, after)
+	if _, _, err := onlyAfter.Verify(t.Context(), fresh); err != nil {
+		t.Errorf("Issue did not sign with the first key: %v", err)
 	}
-	refused(t, dropped, old)
+	wantInvalid(t, onlyAfter, old)
 }
 
-// A caller who wipes the key that they handed in does not change it.
+// TestKeysAreCopied checks that a caller may overwrite the keys after New.
 func TestKeysAreCopied(t *testing.T) {
 	key := newKey(t)
 	tokens := newTokens(t, now, key)
@@ -166,9 +166,9 @@ func TestExpiry(t *testing.T) {
 	token := issue(t, newTokens(t, now, key), now.Add(time.Minute)) // exp is 12:01:00
 	last := time.Date(2026, 5, 1, 12, 0, 59, 999e6, time.UTC)
 	if _, _, err := newTokens(t, last, key).Verify(t.Context(), token); err != nil {
-		t.Errorf("a millisecond before its end: %v", err)
+		t.Errorf("Verify a millisecond before the expiry: %v", err)
 	}
-	refused(t, newTokens(t, last.Add(time.Millisecond), key), token)
+	wantInvalid(t, newTokens(t, last.Add(time.Millisecond), key), token)
 }
 
 func TestLeeway(t *testing.T) {
@@ -185,17 +185,17 @@ func TestLeeway(t *testing.T) {
 	for _, off := range []time.Duration{-5 * time.Second, 64 * time.Second} {
 		clock = now.Truncate(time.Second).Add(off)
 		if _, _, err := tokens.Verify(t.Context(), token); err != nil {
-			t.Errorf("%v off: %v", off, err)
+			t.Errorf("clock at %v: %v", off, err)
 		}
 	}
 	for _, off := range []time.Duration{-6 * time.Second, 65 * time.Second} {
 		clock = now.Truncate(time.Second).Add(off)
-		refused(t, tokens, token)
+		wantInvalid(t, tokens, token)
 	}
 }
 
-// parts is a token before it is signed; forge changes one of its parts and signs it, so that each
-// refusal has one reason only.
+// parts is a token before it is signed. forge changes one part and then signs the token, so that
+// there is only one reason why it is not valid.
 type parts struct {
 	method gojwt.SigningMethod
 	key    any
@@ -203,7 +203,7 @@ type parts struct {
 	claims gojwt.MapClaims
 }
 
-func TestVerifyRefuses(t *testing.T) {
+func TestVerifyForgedTokens(t *testing.T) {
 	key, other := newKey(t), newKey(t)
 	tokens := newTokens(t, now, key)
 	genuine := issue(t, tokens, now.Add(time.Minute))
@@ -232,55 +232,55 @@ func TestVerifyRefuses(t *testing.T) {
 
 	t.Run("control", func(t *testing.T) {
 		if _, _, err := tokens.Verify(t.Context(), forge(t, func(*parts) {})); err != nil {
-			t.Fatalf("an unchanged token is refused: %v", err)
+			t.Fatalf("Verify of an unchanged token: %v", err)
 		}
 	})
 
 	for name, change := range map[string]func(*parts){
-		"alg none":              func(p *parts) { p.method, p.key = gojwt.SigningMethodNone, gojwt.UnsafeAllowNoneSignatureType },
-		"alg HS384":             func(p *parts) { p.method = gojwt.SigningMethodHS384 },
-		"alg HS512":             func(p *parts) { p.method = gojwt.SigningMethodHS512 },
-		"alg RS256":             func(p *parts) { p.method, p.key = gojwt.SigningMethodRS256, rsaKey },
-		"alg RS256, HMAC in it": func(p *parts) { p.header["alg"] = "RS256" },
-		"alg none, HMAC in it":  func(p *parts) { p.header["alg"] = "none" },
-		"alg in lower case":     func(p *parts) { p.header["alg"] = "hs256" },
-		"alg unknown":           func(p *parts) { p.header["alg"] = "HS257" },
-		"alg not text":          func(p *parts) { p.header["alg"] = 256 },
-		"alg missing":           func(p *parts) { delete(p.header, "alg") },
-		"typ JWT":               func(p *parts) { p.header["typ"] = "JWT" },
-		"typ missing":           func(p *parts) { delete(p.header, "typ") },
-		"typ not text":          func(p *parts) { p.header["typ"] = []string{"at+jwt"} },
-		"crit":                  func(p *parts) { p.header["crit"] = []string{"exp"} },
-		"wrong key":             func(p *parts) { p.key = other },
-		"kid unknown":           func(p *parts) { p.header["kid"] = "../../dev/null" },
-		"kid missing":           func(p *parts) { delete(p.header, "kid") },
-		"kid not text":          func(p *parts) { p.header["kid"] = 7 },
-		"wrong issuer":          func(p *parts) { p.claims["iss"] = issuer + "/" },
-		"issuer missing":        func(p *parts) { delete(p.claims, "iss") },
-		"wrong audience":        func(p *parts) { p.claims["aud"] = "another-api" },
-		"audience missing":      func(p *parts) { delete(p.claims, "aud") },
-		"audience empty":        func(p *parts) { p.claims["aud"] = []string{} },
-		"sub missing":           func(p *parts) { delete(p.claims, "sub") },
-		"sub not an id":         func(p *parts) { p.claims["sub"] = "admin" },
-		"sub zero":              func(p *parts) { p.claims["sub"] = id.User{}.String() },
-		"sub not text":          func(p *parts) { p.claims["sub"] = 1 },
-		"sid missing":           func(p *parts) { delete(p.claims, "sid") },
-		"sid not an id":         func(p *parts) { p.claims["sid"] = "1" },
-		"sid zero":              func(p *parts) { p.claims["sid"] = id.Session{}.String() },
-		"exp missing":           func(p *parts) { delete(p.claims, "exp") },
-		"expired":               func(p *parts) { p.claims["exp"] = now.Unix() },
-		"exp not a number":      func(p *parts) { p.claims["exp"] = "2099-01-01" },
-		"iat missing":           func(p *parts) { delete(p.claims, "iat") },
-		"issued in the future":  func(p *parts) { p.claims["iat"] = now.Add(2 * time.Second).Unix() },
-		"not yet valid":         func(p *parts) { p.claims["nbf"] = now.Add(2 * time.Second).Unix() },
-		"nbf not a number":      func(p *parts) { p.claims["nbf"] = true },
-		"only sub and exp":      func(p *parts) { p.claims = gojwt.MapClaims{"sub": user.String(), "exp": p.claims["exp"]} },
+		"alg none":               func(p *parts) { p.method, p.key = gojwt.SigningMethodNone, gojwt.UnsafeAllowNoneSignatureType },
+		"alg HS384":              func(p *parts) { p.method = gojwt.SigningMethodHS384 },
+		"alg HS512":              func(p *parts) { p.method = gojwt.SigningMethodHS512 },
+		"alg RS256":              func(p *parts) { p.method, p.key = gojwt.SigningMethodRS256, rsaKey },
+		"alg RS256 with an HMAC": func(p *parts) { p.header["alg"] = "RS256" },
+		"alg none with an HMAC":  func(p *parts) { p.header["alg"] = "none" },
+		"alg in lower case":      func(p *parts) { p.header["alg"] = "hs256" },
+		"alg unknown":            func(p *parts) { p.header["alg"] = "HS257" },
+		"alg not text":           func(p *parts) { p.header["alg"] = 256 },
+		"alg missing":            func(p *parts) { delete(p.header, "alg") },
+		"typ JWT":                func(p *parts) { p.header["typ"] = "JWT" },
+		"typ missing":            func(p *parts) { delete(p.header, "typ") },
+		"typ not text":           func(p *parts) { p.header["typ"] = []string{"at+jwt"} },
+		"crit":                   func(p *parts) { p.header["crit"] = []string{"exp"} },
+		"wrong key":              func(p *parts) { p.key = other },
+		"kid unknown":            func(p *parts) { p.header["kid"] = "../../dev/null" },
+		"kid missing":            func(p *parts) { delete(p.header, "kid") },
+		"kid not text":           func(p *parts) { p.header["kid"] = 7 },
+		"wrong issuer":           func(p *parts) { p.claims["iss"] = issuer + "/" },
+		"issuer missing":         func(p *parts) { delete(p.claims, "iss") },
+		"wrong audience":         func(p *parts) { p.claims["aud"] = "another-api" },
+		"audience missing":       func(p *parts) { delete(p.claims, "aud") },
+		"audience empty":         func(p *parts) { p.claims["aud"] = []string{} },
+		"sub missing":            func(p *parts) { delete(p.claims, "sub") },
+		"sub not an id":          func(p *parts) { p.claims["sub"] = "admin" },
+		"sub zero":               func(p *parts) { p.claims["sub"] = id.User{}.String() },
+		"sub not text":           func(p *parts) { p.claims["sub"] = 1 },
+		"sid missing":            func(p *parts) { delete(p.claims, "sid") },
+		"sid not an id":          func(p *parts) { p.claims["sid"] = "1" },
+		"sid zero":               func(p *parts) { p.claims["sid"] = id.Session{}.String() },
+		"exp missing":            func(p *parts) { delete(p.claims, "exp") },
+		"expired":                func(p *parts) { p.claims["exp"] = now.Unix() },
+		"exp not a number":       func(p *parts) { p.claims["exp"] = "2099-01-01" },
+		"iat missing":            func(p *parts) { delete(p.claims, "iat") },
+		"issued in the future":   func(p *parts) { p.claims["iat"] = now.Add(2 * time.Second).Unix() },
+		"not yet valid":          func(p *parts) { p.claims["nbf"] = now.Add(2 * time.Second).Unix() },
+		"nbf not a number":       func(p *parts) { p.claims["nbf"] = true },
+		"only sub and exp":       func(p *parts) { p.claims = gojwt.MapClaims{"sub": user.String(), "exp": p.claims["exp"]} },
 	} {
-		t.Run(name, func(t *testing.T) { refused(t, tokens, forge(t, change)) })
+		t.Run(name, func(t *testing.T) { wantInvalid(t, tokens, forge(t, change)) })
 	}
 }
 
-func TestVerifyRefusesGarbage(t *testing.T) {
+func TestVerifyMalformedTokens(t *testing.T) {
 	tokens := newTokens(t, now, newKey(t))
 	genuine := issue(t, tokens, now.Add(time.Minute))
 	p := strings.Split(genuine, ".")
@@ -305,17 +305,19 @@ func TestVerifyRefusesGarbage(t *testing.T) {
 		"a megabyte of dots":   strings.Repeat(".", 1<<20),
 		"deep header":          encode(strings.Repeat("[", 20000)) + "." + p[1] + "." + p[2],
 	} {
-		t.Run(name, func(t *testing.T) { refused(t, tokens, token) })
+		t.Run(name, func(t *testing.T) { wantInvalid(t, tokens, token) })
 	}
 }
 
-// Whichever character of a token is changed, it is refused: a signature has one spelling.
-func TestVerifyRefusesTampering(t *testing.T) {
+// TestVerifyChangedCharacter changes each character of a token in turn. Every result must be
+// invalid, because a signature has only one valid encoding.
+func TestVerifyChangedCharacter(t *testing.T) {
 	tokens := newTokens(t, now, newKey(t))
 	genuine := issue(t, tokens, now.Add(time.Minute))
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	for i := range genuine {
-		// The neighbour in the alphabet differs in the lowest bit, which a lax decoder drops at the end.
+		// The neighbour in the alphabet differs in the lowest bit, which a lax decoder ignores at
+		// the end.
 		replacement := "A"
 		if at := strings.IndexByte(alphabet, genuine[i]); at >= 0 {
 			replacement = string(alphabet[at^1])
@@ -327,11 +329,11 @@ func TestVerifyRefusesTampering(t *testing.T) {
 	}
 }
 
-func TestClaimsOfAnotherToken(t *testing.T) {
+func TestVerifyClaimsOfAnotherToken(t *testing.T) {
 	tokens := newTokens(t, now, newKey(t))
 	mine := strings.Split(issue(t, tokens, now.Add(time.Minute)), ".")
 	longer := strings.Split(issue(t, tokens, now.Add(time.Hour)), ".")
-	refused(t, tokens, mine[0]+"."+longer[1]+"."+mine[2])
+	wantInvalid(t, tokens, mine[0]+"."+longer[1]+"."+mine[2])
 }
 
 func FuzzVerify(f *testing.F) {
@@ -340,7 +342,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add(genuine[:len(genuine)-1])
 	f.Add(encode(`{"alg":"none"}`) + "." + encode(`{}`) + ".")
 	f.Add("a.b.c")
-	f.Fuzz(func(t *testing.T, token string) { refused(t, tokens, token) })
+	f.Fuzz(func(t *testing.T, token string) { wantInvalid(t, tokens, token) })
 }
 
 func BenchmarkIssue(b *testing.B) {

@@ -39,7 +39,7 @@ func ExampleNewSMTP() {
 	relay, err := mail.NewSMTP(mail.Config{
 		Host:     "mail.example.org",
 		Username: "cicerone",
-		Password: "from the environment, never from the source",
+		Password: "from the environment, never from the source code",
 		From:     "Cicerone <no-reply@example.org>",
 	})
 	if err != nil {

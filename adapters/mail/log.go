@@ -7,11 +7,11 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// Log sends nothing: it writes each message, whole, to the log. It is for development only, as
-// whoever reads the log can use the secrets that are mailed, such as the one that resets a password.
+// Log writes complete messages to the log and sends none. It is only for development: a reader of
+// the log can use the secrets in the messages, for example to reset a password.
 type Log struct{ logger *slog.Logger }
 
-// NewLog makes a Log; nil means slog.Default().
+// NewLog returns a Log. A nil logger means slog.Default().
 func NewLog(logger *slog.Logger) *Log { return &Log{orDefault(logger)} }
 
 // Send logs the message at level Info. It never returns an error.

@@ -22,8 +22,8 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// nil is the default logger of the time when it is made.
-func TestLogByDefault(t *testing.T) {
+// TestLogNilLogger checks that NewLog(nil) uses the logger that is the default when it is called.
+func TestLogNilLogger(t *testing.T) {
 	before := slog.Default()
 	defer slog.SetDefault(before)
 	var log bytes.Buffer

@@ -9,11 +9,11 @@ import (
 	"github.com/wneessen/go-mail/smtp"
 )
 
-// login signs in by the first mechanism of ours that the server offers. Whatever the server says
-// meanwhile is kept out of errors: it may quote the password.
+// login signs in with PLAIN or else LOGIN, if the server offers it. Its errors contain no text of
+// the server, which may quote the password.
 type login struct {
 	username, password string
-	inTheClear         bool
+	unencrypted        bool // allow sending the password over an unencrypted connection
 
 	mechanism       smtp.Auth
 	begun, accepted bool
@@ -23,9 +23,9 @@ type login struct {
 func (l *login) Start(server *smtp.ServerInfo) (string, []byte, error) {
 	switch {
 	case slices.Contains(server.Auth, "PLAIN"):
-		l.mechanism = smtp.PlainAuth("", l.username, l.password, server.Name, l.inTheClear)
+		l.mechanism = smtp.PlainAuth("", l.username, l.password, server.Name, l.unencrypted)
 	case slices.Contains(server.Auth, "LOGIN"):
-		l.mechanism = smtp.LoginAuth(l.username, l.password, server.Name, l.inTheClear)
+		l.mechanism = smtp.LoginAuth(l.username, l.password, server.Name, l.unencrypted)
 	default:
 		return "", nil, errors.New("sign in: the server offers neither PLAIN nor LOGIN")
 	}
@@ -44,13 +44,14 @@ func (l *login) Next(fromServer []byte, more bool) ([]byte, error) {
 	return answer, err
 }
 
-// discreet returns err, but for one that arose while signing in only what betrays nothing.
-func (l *login) discreet(err error) error {
+// redact returns err. If err occurred while signing in, it returns an error without the server's
+// text.
+func (l *login) redact(err error) error {
 	if err == nil || !l.begun || l.accepted {
 		return err
 	}
 	if refusal, ok := errors.AsType[*textproto.Error](err); ok {
-		return fmt.Errorf("sign in as %q: the server refused with code %d", l.username, refusal.Code)
+		return fmt.Errorf("sign in as %q: the server responded with code %d", l.username, refusal.Code)
 	}
-	return fmt.Errorf("sign in as %q: the exchange broke off", l.username)
+	return fmt.Errorf("sign in as %q: the exchange was interrupted", l.username)
 }

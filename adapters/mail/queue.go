@@ -12,53 +12,53 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// What a Queue refuses.
+// The errors of Queue.Send.
 var (
 	ErrQueueFull   = fault.New(fault.Unavailable, "mail_queue_full", "too much mail is waiting to be sent: try again later")
 	ErrQueueClosed = fault.New(fault.Unavailable, "mail_queue_closed", "no more mail is sent: the server is shutting down")
 )
 
-// What a QueueConfig means by zero.
+// The defaults of QueueConfig.
 const (
 	DefaultQueueSize  = 256
 	DefaultQueuePause = 5 * time.Second
 )
 
-// tries is how often a message is tried before it is given up.
+// tries is the maximum number of attempts to send a message.
 const tries = 3
 
-// QueueConfig is how a Queue works.
+// QueueConfig is the configuration of a Queue.
 type QueueConfig struct {
 	Size   int           // how many messages may wait; 0 means DefaultQueueSize
-	Pause  time.Duration // between the first try and the second, twice as long until the third; 0 means DefaultQueuePause
+	Pause  time.Duration // before the second attempt, doubled before the third; 0 means DefaultQueuePause
 	Logger *slog.Logger  // nil means slog.Default()
 }
 
-// Queue hands messages on to another mailer one by one, behind the caller's back: Send returns at
-// once, so that how long it takes does not tell whether there was something to send. The price is
-// that nobody but the log learns of a failure, and that what waits is lost when the process dies.
+// Queue sends messages through another mailer, one by one, in the background. Send returns
+// immediately, so that its duration does not reveal whether there was a message to send. In return,
+// failures appear only in the log, and waiting messages are lost if the process dies.
 //
-// A message that could not be sent is tried again, three times in all, while the next ones wait; one
-// that is fault.Invalid is not. The log names the subject, never the text.
+// A message is attempted up to three times while the next ones wait, but only once if the error is
+// fault.Invalid. The log contains the subject and never the text.
 //
-// Whoever makes a Queue calls Close. It is safe for concurrent use.
+// The creator of a Queue must call Close. A Queue is safe for concurrent use.
 type Queue struct {
 	mailer users.Mailer
 	pause  time.Duration
 	logger *slog.Logger
 
-	mu      sync.Mutex // guards closed, and messages against a send after its close
+	mu      sync.Mutex // guards closed, and prevents a send to waiting after its close
 	closed  bool
 	waiting chan users.Mail
 
-	ctx    context.Context // the worker's: it outlives those of the callers
+	ctx    context.Context // of the worker; does not end with the contexts of callers
 	cancel context.CancelCauseFunc
 	done   chan struct{} // closed when the worker has ended
-	unsent int           // given up because of Close; to be read when done is closed
+	unsent int           // messages dropped because of Close; read after done is closed
 }
 
-// NewQueue makes a Queue in front of a mailer, which must honour its context, and starts its worker. A
-// negative size or pause is an error.
+// NewQueue returns a Queue that sends with mailer, and starts its worker. The mailer must honour
+// its context. NewQueue returns an error if the size or the pause is negative.
 func NewQueue(mailer users.Mailer, c QueueConfig) (*Queue, error) {
 	if c.Size < 0 || c.Pause < 0 {
 		return nil, fmt.Errorf("mail: queue of size %d with pause %v: neither may be negative", c.Size, c.Pause)
@@ -83,8 +83,8 @@ func NewQueue(mailer users.Mailer, c QueueConfig) (*Queue, error) {
 	return q, nil
 }
 
-// Send puts the message into the queue, or returns ErrQueueFull, ErrQueueClosed, or the error of a
-// context that has ended. It never waits for the mailer.
+// Send puts the message into the queue and never waits for the mailer. It returns ErrQueueFull,
+// ErrQueueClosed, or ctx.Err() (wrapped) if ctx has ended.
 func (q *Queue) Send(ctx context.Context, m users.Mail) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("mail: queue a message: %w", err)
@@ -102,9 +102,9 @@ func (q *Queue) Send(ctx context.Context, m users.Mail) error {
 	}
 }
 
-// Close takes no more messages, waits until those in the queue are sent or given up, and stops the
-// worker. When ctx ends before, the rest is dropped, and the error says how many were. It may be
-// called more than once.
+// Close accepts no more messages, waits until those in the queue are sent or have failed, and stops
+// the worker. If ctx ends first, it drops the remaining messages and returns an error with their
+// number and the cause of ctx. It may be called more than once.
 func (q *Queue) Close(ctx context.Context) error {
 	q.mu.Lock()
 	if !q.closed {
@@ -127,7 +127,7 @@ func (q *Queue) Close(ctx context.Context) error {
 
 func (q *Queue) work() {
 	defer close(q.done)
-	defer q.cancel(nil) // frees the context; a cause that Close gave before stays
+	defer q.cancel(nil) // frees the context; keeps a cause that Close has set
 	for m := range q.waiting {
 		if !q.deliver(m) {
 			q.unsent++
@@ -135,7 +135,8 @@ func (q *Queue) work() {
 	}
 }
 
-// deliver tries to send a message until it is sent or given up; false means that Close cut it short.
+// deliver attempts to send a message until it is sent or has failed. It returns false if Close
+// interrupted it.
 func (q *Queue) deliver(m users.Mail) bool {
 	pause := q.pause
 	for try := 1; ; try++ {
@@ -151,10 +152,10 @@ func (q *Queue) deliver(m users.Mail) bool {
 		}
 		attrs := []any{slog.String("subject", m.Subject), slog.Int("try", try), slog.Any("error", err)}
 		if try == tries || errors.Is(err, fault.Invalid) {
-			q.logger.ErrorContext(q.ctx, "mail not sent, given up", attrs...)
+			q.logger.ErrorContext(q.ctx, "mail not sent, giving up", attrs...)
 			return true
 		}
-		q.logger.WarnContext(q.ctx, "mail not sent, to be tried again", attrs...)
+		q.logger.WarnContext(q.ctx, "mail not sent, will retry", attrs...)
 		select {
 		case <-time.After(pause):
 			pause *= 2

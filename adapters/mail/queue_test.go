@@ -22,7 +22,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// mailer keeps what it was given, and when. Its answers are those of reply, else nil.
+// mailer records the messages passed to it, and when. It returns the result of reply, or nil if
+// reply is nil.
 type mailer struct {
 	reply func(ctx context.Context, try int, m users.Mail) error
 
@@ -83,7 +84,7 @@ func send(t *testing.T, q *mail.Queue, messages ...users.Mail) {
 func TestNewQueue(t *testing.T) {
 	for _, c := range []mail.QueueConfig{{Size: -1}, {Pause: -1}} {
 		if _, err := mail.NewQueue(&mailer{}, c); err == nil {
-			t.Errorf("NewQueue(%+v) gave no error", c)
+			t.Errorf("NewQueue(%+v) returned no error", c)
 		}
 	}
 }
@@ -100,7 +101,8 @@ func TestQueueSendsInOrder(t *testing.T) {
 	}
 }
 
-// Send returns while the mailer is stuck, and also when its own context ends afterwards.
+// TestQueueSendDoesNotWait checks that Send returns while the mailer blocks, and that the end of
+// its context afterwards does not reach the mailer.
 func TestQueueSendDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -117,7 +119,7 @@ func TestQueueSendDoesNotWait(t *testing.T) {
 			t.Fatal(err)
 		}
 		cancel()
-		synctest.Wait() // the worker has the first one, and is stuck with it
+		synctest.Wait() // until the worker is blocked in the first message
 		send(t, q, subject(2), subject(3))
 		err := q.Send(t.Context(), subject(4))
 		if !errors.Is(err, mail.ErrQueueFull) || !errors.Is(err, fault.Unavailable) {
@@ -137,15 +139,15 @@ func TestQueueSendDoesNotWait(t *testing.T) {
 	})
 }
 
-func TestQueueTriesAgain(t *testing.T) {
+func TestQueueRetries(t *testing.T) {
 	tests := []struct {
 		name  string
 		reply func(ctx context.Context, try int, m users.Mail) error
-		at    []time.Duration // when each message, or its retry, is tried
+		at    []time.Duration // of each attempt
 		log   []string        // level and subject of each line
 	}{
 		{
-			name: "third try works",
+			name: "third attempt succeeds",
 			reply: func(_ context.Context, try int, _ users.Mail) error {
 				if try < 3 {
 					return errDown
@@ -156,7 +158,7 @@ func TestQueueTriesAgain(t *testing.T) {
 			log: []string{"WARN mail 1", "WARN mail 1"},
 		},
 		{
-			name:  "never works",
+			name:  "all attempts fail",
 			reply: func(context.Context, int, users.Mail) error { return errDown },
 			at: []time.Duration{
 				0, time.Second, 3 * time.Second,
@@ -165,7 +167,7 @@ func TestQueueTriesAgain(t *testing.T) {
 			log: []string{"WARN mail 1", "WARN mail 1", "ERROR mail 1", "WARN mail 2", "WARN mail 2", "ERROR mail 2"},
 		},
 		{
-			name: "can never work",
+			name: "invalid message",
 			reply: func(context.Context, int, users.Mail) error {
 				return fmt.Errorf("compose: %w", fault.InvalidField("to", "must be an address"))
 			},
@@ -189,7 +191,7 @@ func TestQueueTriesAgain(t *testing.T) {
 					at = append(at, when.Sub(start))
 				}
 				if !slices.Equal(at, tt.at) {
-					t.Errorf("tried at %v; want %v", at, tt.at)
+					t.Errorf("attempts at %v; want %v", at, tt.at)
 				}
 				checkLog(t, log.String(), tt.log)
 			})
@@ -197,12 +199,13 @@ func TestQueueTriesAgain(t *testing.T) {
 	}
 }
 
-// checkLog compares a log's levels and subjects, and sees that it holds no text.
+// checkLog compares the levels and subjects of a log, and checks that it contains no text of a
+// message.
 func checkLog(t *testing.T, log string, want []string) {
 	t.Helper()
 	lines := slices.Collect(strings.Lines(log))
 	if len(lines) != len(want) {
-		t.Fatalf("%d lines are logged; want %d:\n%s", len(lines), len(want), log)
+		t.Fatalf("logged %d lines; want %d:\n%s", len(lines), len(want), log)
 	}
 	for i, line := range lines {
 		level, subject, _ := strings.Cut(want[i], " ")
@@ -211,7 +214,7 @@ func checkLog(t *testing.T, log string, want []string) {
 		}
 	}
 	if strings.Contains(log, "s3cret") {
-		t.Errorf("the log holds the text:\n%s", log)
+		t.Errorf("the log contains the text of a message:\n%s", log)
 	}
 }
 
@@ -228,8 +231,9 @@ func TestQueueClosed(t *testing.T) {
 	}
 }
 
-// The mailer is down for good, and Close has a second: what is left is dropped, in the midst of a pause.
-func TestQueueCloseInTime(t *testing.T) {
+// TestQueueCloseDuringPause closes a queue with a context of one second, while its worker pauses
+// for a minute between attempts. The messages are dropped.
+func TestQueueCloseDuringPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &mailer{reply: func(context.Context, int, users.Mail) error { return errDown }}
 		q := newQueue(t, f, mail.QueueConfig{Pause: time.Minute})
@@ -237,23 +241,24 @@ func TestQueueCloseInTime(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
-		for range 2 { // the second says the same
+		for range 2 { // the second call returns the same error
 			err := q.Close(ctx)
 			if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "3") {
 				t.Errorf("Close: %v; want context.DeadlineExceeded and the 3 messages", err)
 			}
 		}
 		if took := time.Since(start); took != time.Second {
-			t.Errorf("Close took %v", took)
+			t.Errorf("Close took %v; want 1s", took)
 		}
 		if got, want := f.subjects(), []string{"mail 1"}; !slices.Equal(got, want) {
-			t.Errorf("tried %v; want %v", got, want)
+			t.Errorf("attempted %v; want %v", got, want)
 		}
 	})
 }
 
-// What is being sent is cut short through the mailer's context, even on its last try.
-func TestQueueCloseCutsTheMailerShort(t *testing.T) {
+// TestQueueCloseCancelsTheMailer checks that Close ends the mailer's context when its own ends,
+// also during the last attempt.
+func TestQueueCloseCancelsTheMailer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &mailer{reply: func(ctx context.Context, try int, _ users.Mail) error {
 			if try < 3 {
@@ -284,11 +289,11 @@ func TestQueueSendCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := f.subjects(); len(got) != 0 {
-		t.Errorf("sent %v; want nothing", got)
+		t.Errorf("sent %v; want no message", got)
 	}
 }
 
-// Whoever sends while the queue closes gets either a sent message or an error.
+// TestQueueSendWhileClosing checks that a message that Send accepts while the queue closes is sent.
 func TestQueueSendWhileClosing(t *testing.T) {
 	f := &mailer{}
 	q := newQueue(t, f, mail.QueueConfig{Size: 1000})

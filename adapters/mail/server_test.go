@@ -24,28 +24,28 @@ const (
 	password = "s3cret-of-the-relay"
 )
 
-// delivery is a message as the server took it.
+// delivery is a message that the server accepted.
 type delivery struct {
 	encrypted  bool
-	user       string // who signed in
+	user       string // that signed in
 	from, to   string // the parameters of MAIL FROM and RCPT TO
 	data       string // with LF for CRLF, and without the doubled dots
-	afterwards string // the verbs that came behind it
+	afterwards string // the verbs received after the message
 }
 
-// server is an SMTP server on loopback, as much of one as a client can tell.
+// server is a minimal SMTP server on loopback.
 type server struct {
-	tls      mail.TLS
-	auth     string            // the mechanisms that it offers
-	answers  map[string]string // what it says to a verb instead of the usual
-	hangAt   string            // the verb at which it falls silent
-	untaught bool              // does not know EHLO's extensions
+	tls        mail.TLS
+	auth       string            // the mechanisms that it offers
+	replies    map[string]string // to a verb, instead of the default reply
+	hangAt     string            // the verb to which it does not respond
+	noStartTLS bool              // do not offer STARTTLS
 
 	config *tls.Config
 	roots  *x509.CertPool
 	port   int
 
-	hanging chan struct{} // gets a value when it has fallen silent
+	hanging chan struct{} // receives a value when it does not respond
 	mu      sync.Mutex
 	taken   []delivery
 }
@@ -82,7 +82,7 @@ func (s *server) start(t *testing.T) *server {
 	return s
 }
 
-// client is the configuration that fits the server.
+// client returns the configuration of a client for the server.
 func (s *server) client() mail.Config {
 	c := mail.Config{
 		Host: "127.0.0.1", Port: s.port, TLS: s.tls, RootCAs: s.roots,
@@ -100,11 +100,11 @@ func (s *server) deliveries() []delivery {
 	return slices.Clone(s.taken)
 }
 
-// serve holds one conversation. It ends when the client hangs up.
+// serve serves one connection until the client closes it.
 func (s *server) serve(conn net.Conn) {
-	defer func() { _ = conn.Close() }() // the client may be gone; conn may be a TLS one by then
+	defer func() { _ = conn.Close() }() // conn is replaced after STARTTLS; the client may have closed it
 	lines := bufio.NewReader(conn)
-	say := func(line string) { _, _ = conn.Write([]byte(line + "\r\n")) } // a client that is gone is seen when reading
+	say := func(line string) { _, _ = conn.Write([]byte(line + "\r\n")) } // the next read reports a closed connection
 	current := delivery{encrypted: s.tls == mail.ImplicitTLS}
 
 	say("220 relay.test ESMTP")
@@ -126,8 +126,8 @@ func (s *server) serve(conn net.Conn) {
 			_, _ = lines.ReadString('\n') // returns when the client hangs up
 			return
 		}
-		if answer, ok := s.answers[verb]; ok {
-			say(answer)
+		if reply, ok := s.replies[verb]; ok {
+			say(reply)
 			continue
 		}
 		switch verb {
@@ -153,8 +153,8 @@ func (s *server) serve(conn net.Conn) {
 		case "DATA":
 			say("354 go on")
 			current.data = readData(lines)
-			if answer, ok := s.answers["."]; ok {
-				say(answer)
+			if reply, ok := s.replies["."]; ok {
+				say(reply)
 				continue
 			}
 			s.mu.Lock()
@@ -174,7 +174,7 @@ func (s *server) serve(conn net.Conn) {
 
 func (s *server) greet(say func(string), encrypted bool) {
 	say("250-relay.test")
-	if s.tls == mail.StartTLS && !s.untaught && !encrypted {
+	if s.tls == mail.StartTLS && !s.noStartTLS && !encrypted {
 		say("250-STARTTLS")
 	}
 	if s.auth != "" {
@@ -183,15 +183,15 @@ func (s *server) greet(say func(string), encrypted bool) {
 	say("250 8BITMIME")
 }
 
-// signIn gives the user who signed in, or nothing.
+// signIn returns the name of the user that signed in, or "".
 func (s *server) signIn(argument string, lines *bufio.Reader, say func(string)) string {
 	decode := func(line string) string {
-		b, _ := base64.StdEncoding.DecodeString(strings.TrimSpace(line)) // what is not base64 is no credential
+		b, _ := base64.StdEncoding.DecodeString(strings.TrimSpace(line)) // invalid base64 does not match
 		return string(b)
 	}
 	ask := func(prompt string) string {
 		say("334 " + base64.StdEncoding.EncodeToString([]byte(prompt)))
-		line, _ := lines.ReadString('\n') // what is cut off is no credential
+		line, _ := lines.ReadString('\n') // an incomplete line does not match
 		return decode(line)
 	}
 	mechanism, initial, _ := strings.Cut(argument, " ")
@@ -220,7 +220,8 @@ func readData(lines *bufio.Reader) string {
 	}
 }
 
-// certificate makes one for loopback, and the pool that trusts it.
+// certificate returns a configuration with a new certificate for loopback, and a pool that trusts
+// it.
 func certificate(t *testing.T) (*tls.Config, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -20,49 +20,50 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// TLS says how the connection to the server is secured.
+// TLS determines how the connection to the server is encrypted.
 type TLS string
 
-// The ways. The first two refuse a certificate that is not good for the host.
+// The values of TLS. StartTLS and ImplicitTLS require a valid certificate for the host.
 const (
-	StartTLS    TLS = "starttls" // begins in the clear, and goes on only when encrypted; the default
+	StartTLS    TLS = "starttls" // STARTTLS before anything is sent; an error if the server lacks it; the default
 	ImplicitTLS TLS = "implicit" // encrypted from the first byte
-	NoTLS       TLS = "none"     // in the clear; to hosts other than loopback without a password only
+	NoTLS       TLS = "none"     // unencrypted; a password is allowed only if the host is loopback
 )
 
-// DefaultTimeout is how long one message may take.
+// DefaultTimeout is the default limit on the time to send one message.
 const DefaultTimeout = 30 * time.Second
 
 const maxSubject = 200 // characters
 
-// Config says where mail is handed in.
+// Config is the configuration of an SMTP.
 type Config struct {
 	Host     string // a name or an address; required
-	Port     int    // 0 means the usual one: 587 for StartTLS, 465 for ImplicitTLS, 25 for NoTLS
-	Username string // empty means without signing in
-	Password string // given where Username is
+	Port     int    // 0 means 587 for StartTLS, 465 for ImplicitTLS and 25 for NoTLS
+	Username string // empty means not to sign in
+	Password string // required if Username is set, otherwise empty
 	From     string // the sender, like no-reply@example.org or Cicerone <no-reply@example.org>; required
 	TLS      TLS    // empty means StartTLS
 
-	Timeout time.Duration  // 0 means DefaultTimeout
-	RootCAs *x509.CertPool // who may vouch for the host; nil means whom the system trusts
+	Timeout time.Duration  // of one message; 0 means DefaultTimeout
+	RootCAs *x509.CertPool // the trusted authorities; nil means those of the system
 }
 
-// SMTP hands messages to an SMTP server, each over a connection of its own. It is safe for concurrent use.
+// SMTP sends messages to an SMTP server, each over its own connection. It is safe for concurrent
+// use.
 type SMTP struct {
 	config Config
 	from   *netmail.Address
 }
 
-// NewSMTP makes an SMTP; it does not connect. Settings that are missing, out of range or contradict
-// one another are an error that names them.
+// NewSMTP returns an SMTP. It does not connect. It returns an error that names the setting if one
+// is missing, out of range or in conflict with another.
 func NewSMTP(c Config) (*SMTP, error) {
 	if c.TLS == "" {
 		c.TLS = StartTLS
 	}
-	usual, known := map[TLS]int{StartTLS: 587, ImplicitTLS: 465, NoTLS: 25}[c.TLS]
+	port, known := map[TLS]int{StartTLS: 587, ImplicitTLS: 465, NoTLS: 25}[c.TLS]
 	if c.Port == 0 {
-		c.Port = usual
+		c.Port = port
 	}
 	if c.Timeout == 0 {
 		c.Timeout = DefaultTimeout
@@ -77,9 +78,9 @@ func NewSMTP(c Config) (*SMTP, error) {
 	case c.Timeout < 0:
 		return nil, fmt.Errorf("mail: timeout %v: must be 0 or more", c.Timeout)
 	case (c.Username == "") != (c.Password == ""):
-		return nil, errors.New("mail: a username needs a password, and a password a username")
+		return nil, errors.New("mail: username and password must be set together")
 	case c.Password != "" && c.TLS == NoTLS && !isLoopback(c.Host):
-		return nil, fmt.Errorf("mail: host %s: no password is sent in the clear but to loopback", c.Host)
+		return nil, fmt.Errorf("mail: host %s: a password without TLS is allowed only for loopback", c.Host)
 	}
 	from, err := netmail.ParseAddress(c.From)
 	if err != nil {
@@ -92,9 +93,10 @@ func isLoopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-// Send hands the message to the server; nil means that the server has taken it. A recipient that is
-// not one bare address, and a subject that is not one line of 1 to 200 characters, are
-// fault.Invalid, and nothing is sent. ctx is honoured throughout. No error repeats the password.
+// Send sends the message to the server. It returns nil if the server accepted the message. If the
+// recipient is not one bare address, the subject is not one line of 1 to 200 characters, or the
+// text is not valid UTF-8 without NUL, it returns fault.Invalid and sends nothing. If ctx ends, it
+// returns ctx.Err() (wrapped). No error contains the password.
 func (s *SMTP) Send(ctx context.Context, m users.Mail) error {
 	message, err := s.compose(m)
 	if err != nil {
@@ -102,7 +104,7 @@ func (s *SMTP) Send(ctx context.Context, m users.Mail) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
-	if err := s.deliver(ctx, message); err != nil && !message.IsDelivered() { // taken is taken, however they part
+	if err := s.deliver(ctx, message); err != nil && !message.IsDelivered() { // errors after acceptance do not matter
 		if ctx.Err() != nil {
 			err = fmt.Errorf("%w (%w)", ctx.Err(), err)
 		}
@@ -128,19 +130,19 @@ func (s *SMTP) compose(m users.Mail) (*mail.Msg, error) {
 	message.SetDate()
 	_, domain, _ := strings.Cut(s.from.Address, "@")
 	message.SetMessageIDWithValue(rand.Text() + "@" + domain)
-	message.SetGenHeader("Auto-Submitted", "auto-generated") // asks for no "I am on holiday" (RFC 3834)
+	message.SetGenHeader("Auto-Submitted", "auto-generated") // suppresses automatic replies (RFC 3834)
 	message.SetBodyString(mail.TypeTextPlain, m.Text)
 	return message, nil
 }
 
-// deliver holds one conversation with the server. It dials by itself, so that the connection can be
-// cut when ctx ends, and is closed however the conversation ends.
+// deliver sends one message over a new connection. It dials itself, so that it can close the
+// connection when ctx ends, and in every case when it returns.
 func (s *SMTP) deliver(ctx context.Context, message *mail.Msg) error {
 	conn, err := s.dial(ctx)
 	if err != nil {
 		return err
 	}
-	hangUp := func() { _ = conn.Close() } // what went wrong, and whether it matters, was seen before
+	hangUp := func() { _ = conn.Close() } // an error that matters has been returned before
 	defer hangUp()
 	stop := context.AfterFunc(ctx, hangUp)
 	defer stop()
@@ -149,9 +151,9 @@ func (s *SMTP) deliver(ctx context.Context, message *mail.Msg) error {
 	if s.config.TLS == StartTLS {
 		policy = mail.TLSMandatory
 	}
-	login := &login{username: s.config.Username, password: s.config.Password, inTheClear: s.config.TLS == NoTLS}
+	login := &login{username: s.config.Username, password: s.config.Password, unencrypted: s.config.TLS == NoTLS}
 	options := []mail.Option{
-		mail.WithTimeout(2 * s.config.Timeout), // never first: ctx ends before, and says why
+		mail.WithTimeout(2 * s.config.Timeout), // longer than ctx, whose error states the reason
 		mail.WithTLSPolicy(policy),
 		mail.WithTLSConfig(s.tlsConfig()),
 		mail.WithDialContextFunc(func(context.Context, string, string) (net.Conn, error) { return conn, nil }),
@@ -163,7 +165,7 @@ func (s *SMTP) deliver(ctx context.Context, message *mail.Msg) error {
 	if err != nil {
 		return fmt.Errorf("prepare: %w", err)
 	}
-	return login.discreet(client.DialAndSendWithContext(ctx, message))
+	return login.redact(client.DialAndSendWithContext(ctx, message))
 }
 
 func (s *SMTP) dial(ctx context.Context) (net.Conn, error) {

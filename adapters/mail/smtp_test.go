@@ -41,11 +41,11 @@ func newSMTP(t *testing.T, c mail.Config) *mail.SMTP {
 func TestNewSMTP(t *testing.T) {
 	good := mail.Config{Host: "mail.example.org", From: "no-reply@example.org", Username: username, Password: password}
 	for name, change := range map[string]func(*mail.Config){
-		"defaults":                       func(*mail.Config) {},
-		"implicit":                       func(c *mail.Config) { c.TLS = mail.ImplicitTLS },
-		"anonymous in the clear":         func(c *mail.Config) { c.TLS, c.Username, c.Password = mail.NoTLS, "", "" },
-		"password in the clear, ::1":     func(c *mail.Config) { c.TLS, c.Host = mail.NoTLS, "::1" },
-		"password in the clear, by name": func(c *mail.Config) { c.TLS, c.Host = mail.NoTLS, "localhost" },
+		"defaults":                      func(*mail.Config) {},
+		"implicit":                      func(c *mail.Config) { c.TLS = mail.ImplicitTLS },
+		"anonymous without TLS":         func(c *mail.Config) { c.TLS, c.Username, c.Password = mail.NoTLS, "", "" },
+		"password without TLS, ::1":     func(c *mail.Config) { c.TLS, c.Host = mail.NoTLS, "::1" },
+		"password without TLS, by name": func(c *mail.Config) { c.TLS, c.Host = mail.NoTLS, "localhost" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := good
@@ -56,29 +56,29 @@ func TestNewSMTP(t *testing.T) {
 		})
 	}
 	for name, spoil := range map[string]func(*mail.Config){
-		"no host":               func(c *mail.Config) { c.Host = "" },
-		"host a path":           func(c *mail.Config) { c.Host = "unix:///run/mail" },
-		"host two lines":        func(c *mail.Config) { c.Host = "mail\r\nMAIL" },
-		"port too high":         func(c *mail.Config) { c.Port = 65536 },
-		"port negative":         func(c *mail.Config) { c.Port = -1 },
-		"TLS unknown":           func(c *mail.Config) { c.TLS = "opportunistic" },
-		"timeout negative":      func(c *mail.Config) { c.Timeout = -1 },
-		"no sender":             func(c *mail.Config) { c.From = "" },
-		"sender no address":     func(c *mail.Config) { c.From = "no-reply" },
-		"sender two lines":      func(c *mail.Config) { c.From = "a@example.org\r\nBcc: b@example.org" },
-		"username alone":        func(c *mail.Config) { c.Password = "" },
-		"password alone":        func(c *mail.Config) { c.Username = "" },
-		"password in the clear": func(c *mail.Config) { c.TLS = mail.NoTLS },
+		"no host":              func(c *mail.Config) { c.Host = "" },
+		"host a path":          func(c *mail.Config) { c.Host = "unix:///run/mail" },
+		"host two lines":       func(c *mail.Config) { c.Host = "mail\r\nMAIL" },
+		"port too high":        func(c *mail.Config) { c.Port = 65536 },
+		"port negative":        func(c *mail.Config) { c.Port = -1 },
+		"TLS unknown":          func(c *mail.Config) { c.TLS = "opportunistic" },
+		"timeout negative":     func(c *mail.Config) { c.Timeout = -1 },
+		"no sender":            func(c *mail.Config) { c.From = "" },
+		"sender no address":    func(c *mail.Config) { c.From = "no-reply" },
+		"sender two lines":     func(c *mail.Config) { c.From = "a@example.org\r\nBcc: b@example.org" },
+		"username alone":       func(c *mail.Config) { c.Password = "" },
+		"password alone":       func(c *mail.Config) { c.Username = "" },
+		"password without TLS": func(c *mail.Config) { c.TLS = mail.NoTLS },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := good
 			spoil(&c)
 			_, err := mail.NewSMTP(c)
 			if err == nil {
-				t.Fatal("NewSMTP gave no error")
+				t.Fatal("NewSMTP returned no error")
 			}
 			if strings.Contains(err.Error(), password) {
-				t.Errorf("the error repeats the password: %v", err)
+				t.Errorf("the error contains the password: %v", err)
 			}
 		})
 	}
@@ -102,7 +102,7 @@ func TestSMTPSend(t *testing.T) {
 			}
 			taken := s.deliveries()
 			if len(taken) != 1 {
-				t.Fatalf("the server took %d messages; want 1", len(taken))
+				t.Fatalf("the server accepted %d messages; want 1", len(taken))
 			}
 			got := taken[0]
 			if got.encrypted != (s.tls != mail.NoTLS) {
@@ -119,7 +119,7 @@ func TestSMTPSend(t *testing.T) {
 	}
 }
 
-// checkMessage reads a message as a mail program does, and compares it with letter.
+// checkMessage parses a message as a mail program does, and compares it with letter.
 func checkMessage(t *testing.T, data string) {
 	t.Helper()
 	m, err := netmail.ReadMessage(strings.NewReader(data))
@@ -147,7 +147,7 @@ func checkMessage(t *testing.T, data string) {
 		t.Errorf("date: %v", err)
 	}
 	if id := m.Header.Get("Message-ID"); !strings.HasSuffix(id, "@example.org>") {
-		t.Errorf("message id %q: not of the sender's domain", id)
+		t.Errorf("message id %q does not have the sender's domain", id)
 	}
 	body, err := io.ReadAll(quotedprintable.NewReader(m.Body))
 	if err != nil {
@@ -158,7 +158,7 @@ func checkMessage(t *testing.T, data string) {
 	}
 }
 
-func TestSMTPRefusesMessages(t *testing.T) {
+func TestSMTPInvalidMessages(t *testing.T) {
 	s := (&server{tls: mail.NoTLS}).start(t)
 	m := newSMTP(t, s.client())
 	for name, spoil := range map[string]func(*users.Mail){
@@ -188,12 +188,12 @@ func TestSMTPRefusesMessages(t *testing.T) {
 		})
 	}
 	if n := len(s.deliveries()); n != 0 {
-		t.Errorf("the server took %d messages; want none", n)
+		t.Errorf("the server accepted %d messages; want 0", n)
 	}
 }
 
-// What looks like SMTP or like headers in the text is text.
-func TestTextCannotEndTheMessage(t *testing.T) {
+// TestTextWithCommands sends a text that contains SMTP commands.
+func TestTextWithCommands(t *testing.T) {
 	s := (&server{tls: mail.NoTLS}).start(t)
 	m := newSMTP(t, s.client())
 	message := letter
@@ -203,40 +203,41 @@ func TestTextCannotEndTheMessage(t *testing.T) {
 	}
 	if taken := s.deliveries(); len(taken) != 1 || taken[0].to != "TO:<ada@example.net>" ||
 		!strings.Contains(taken[0].data, "bob@example.net") {
-		t.Errorf("the server took %+v", taken)
+		t.Errorf("the server accepted %+v; want one message to ada", taken)
 	}
 }
 
 func TestSMTPFailures(t *testing.T) {
 	for name, s := range map[string]*server{
-		"no STARTTLS":        {tls: mail.StartTLS, auth: "PLAIN", untaught: true},
-		"STARTTLS refused":   {tls: mail.StartTLS, auth: "PLAIN", answers: map[string]string{"STARTTLS": "454 not now"}},
+		"no STARTTLS":        {tls: mail.StartTLS, auth: "PLAIN", noStartTLS: true},
+		"STARTTLS refused":   {tls: mail.StartTLS, auth: "PLAIN", replies: map[string]string{"STARTTLS": "454 not now"}},
 		"no mechanism":       {tls: mail.StartTLS, auth: "GSSAPI"},
-		"sender refused":     {tls: mail.StartTLS, auth: "PLAIN", answers: map[string]string{"MAIL": "550 not you"}},
-		"recipient unknown":  {tls: mail.StartTLS, auth: "PLAIN", answers: map[string]string{"RCPT": "550 no such user"}},
-		"data refused":       {tls: mail.StartTLS, auth: "PLAIN", answers: map[string]string{"DATA": "451 later"}},
-		"message refused":    {tls: mail.StartTLS, auth: "PLAIN", answers: map[string]string{".": "554 spam"}},
-		"gibberish":          {tls: mail.StartTLS, auth: "PLAIN", answers: map[string]string{"EHLO": "hello?", "HELO": "hello?"}},
-		"sign in, gibberish": {tls: mail.StartTLS, auth: "PLAIN", answers: map[string]string{"AUTH": "oh: " + password}},
-		"sign in, challenge": {tls: mail.StartTLS, auth: "PLAIN", answers: map[string]string{"AUTH": "334 " + base64.StdEncoding.EncodeToString([]byte(password))}},
+		"sender refused":     {tls: mail.StartTLS, auth: "PLAIN", replies: map[string]string{"MAIL": "550 not you"}},
+		"recipient unknown":  {tls: mail.StartTLS, auth: "PLAIN", replies: map[string]string{"RCPT": "550 no such user"}},
+		"data refused":       {tls: mail.StartTLS, auth: "PLAIN", replies: map[string]string{"DATA": "451 later"}},
+		"message refused":    {tls: mail.StartTLS, auth: "PLAIN", replies: map[string]string{".": "554 spam"}},
+		"gibberish":          {tls: mail.StartTLS, auth: "PLAIN", replies: map[string]string{"EHLO": "hello?", "HELO": "hello?"}},
+		"sign in, gibberish": {tls: mail.StartTLS, auth: "PLAIN", replies: map[string]string{"AUTH": "oh: " + password}},
+		"sign in, challenge": {tls: mail.StartTLS, auth: "PLAIN", replies: map[string]string{"AUTH": "334 " + base64.StdEncoding.EncodeToString([]byte(password))}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.start(t)
 			err := newSMTP(t, s.client()).Send(t.Context(), letter)
 			if err == nil {
-				t.Fatal("Send gave no error")
+				t.Fatal("Send returned no error")
 			}
 			if strings.Contains(err.Error(), password) {
-				t.Errorf("the error repeats the password: %v", err)
+				t.Errorf("the error contains the password: %v", err)
 			}
 			if n := len(s.deliveries()); n != 0 {
-				t.Errorf("the server took %d messages; want none", n)
+				t.Errorf("the server accepted %d messages; want 0", n)
 			}
 		})
 	}
 }
 
-// The server's answer to a wrong password repeats what it was sent, and the right one.
+// TestWrongPassword signs in with a wrong password. The response of the server contains it, and the
+// correct one as well; the error must contain neither.
 func TestWrongPassword(t *testing.T) {
 	const wrong = "not-the-s3cret"
 	for _, mechanism := range []string{"PLAIN", "LOGIN"} {
@@ -251,47 +252,49 @@ func TestWrongPassword(t *testing.T) {
 			echo := base64.StdEncoding.EncodeToString([]byte("\x00" + username + "\x00" + wrong))
 			for _, secret := range []string{wrong, password, echo} {
 				if strings.Contains(err.Error(), secret) {
-					t.Errorf("the error repeats what is secret: %v", err)
+					t.Errorf("the error contains a secret: %v", err)
 				}
 			}
 		})
 	}
 }
 
-// Without RootCAs the server's certificate is nobody's, and no password reaches it.
+// TestUnknownCertificate checks that a server with a certificate that RootCAs does not trust
+// receives no message.
 func TestUnknownCertificate(t *testing.T) {
-	for _, way := range []mail.TLS{mail.StartTLS, mail.ImplicitTLS} {
-		t.Run(string(way), func(t *testing.T) {
-			s := (&server{tls: way, auth: "PLAIN"}).start(t)
+	for _, mode := range []mail.TLS{mail.StartTLS, mail.ImplicitTLS} {
+		t.Run(string(mode), func(t *testing.T) {
+			s := (&server{tls: mode, auth: "PLAIN"}).start(t)
 			c := s.client()
 			_, c.RootCAs = certificate(t)
 			if err := newSMTP(t, c).Send(t.Context(), letter); err == nil {
-				t.Error("Send gave no error")
+				t.Error("Send returned no error")
 			}
 			if n := len(s.deliveries()); n != 0 {
-				t.Errorf("the server took %d messages; want none", n)
+				t.Errorf("the server accepted %d messages; want 0", n)
 			}
 		})
 	}
 }
 
-// A message that the server has taken is sent, whatever it says to RSET and QUIT: else it would be sent again.
-func TestTakenIsTaken(t *testing.T) {
-	s := (&server{tls: mail.NoTLS, answers: map[string]string{"RSET": "421 closing", "QUIT": "500 no"}}).start(t)
+// TestErrorsAfterAcceptance checks that Send ignores errors of RSET and QUIT. The server has
+// accepted the message by then, and after an error the queue would send it again.
+func TestErrorsAfterAcceptance(t *testing.T) {
+	s := (&server{tls: mail.NoTLS, replies: map[string]string{"RSET": "421 closing", "QUIT": "500 no"}}).start(t)
 	if err := newSMTP(t, s.client()).Send(t.Context(), letter); err != nil {
 		t.Error(err)
 	}
 	taken := s.deliveries()
 	if len(taken) != 1 || !strings.Contains(taken[0].afterwards, "RSET ") {
-		t.Errorf("the server took %+v; want one message, and RSET behind it", taken)
+		t.Errorf("the server accepted %+v; want one message, followed by RSET", taken)
 	}
 }
 
-func TestNobodyListens(t *testing.T) {
+func TestConnectionRefused(t *testing.T) {
 	c := (&server{tls: mail.NoTLS}).start(t).client()
-	c.Port = 1 // privileged, and no one's
+	c.Port = 1 // no service uses this port
 	if err := newSMTP(t, c).Send(t.Context(), letter); err == nil {
-		t.Error("Send gave no error")
+		t.Error("Send returned no error")
 	}
 }
 
@@ -300,7 +303,7 @@ func TestSMTPCancelled(t *testing.T) {
 		t.Run(verb, func(t *testing.T) {
 			s := (&server{tls: mail.StartTLS, auth: "PLAIN", hangAt: verb}).start(t)
 			c := s.client()
-			c.Timeout = time.Hour // so that nothing but ctx can end it
+			c.Timeout = time.Hour // so that only ctx can end it
 			m := newSMTP(t, c)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
@@ -309,7 +312,7 @@ func TestSMTPCancelled(t *testing.T) {
 				cancel()
 			}()
 			err := m.Send(ctx, letter)
-			if verb == "QUIT" { // it was taken before
+			if verb == "QUIT" { // the server has accepted the message
 				if err != nil {
 					t.Errorf("Send: %v; want nil", err)
 				}

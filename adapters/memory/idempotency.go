@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/idempotency"
-	"github.com/cicerone-go/cicerone/ports"
 )
 
 type idempotencyTables struct {
@@ -85,16 +84,4 @@ func (r idempotencyRepository) Purge(ctx context.Context, before time.Time, limi
 		return nil
 	})
 	return purged, err
-}
-
-var idempotencyRecordRows = mapping[*idempotency.Record]{
-	tree: func(s *state) *tree[*idempotency.Record] { return &s.records },
-	row: func(r *idempotency.Record) ports.Row {
-		return ports.Row{r.Owner, string(r.Key), bytes.Clone(r.Fingerprint[:]), bytes.Clone(r.Answer), r.CreatedAt}
-	},
-	add: func(s *state, v *values) error {
-		r := idempotency.Record{Owner: v.text(), Key: idempotency.Key(v.text())}
-		r.Fingerprint, r.Answer, r.CreatedAt = v.hash(), v.bytes(), v.time()
-		return s.addRecord(r)
-	},
 }

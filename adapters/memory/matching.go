@@ -12,13 +12,13 @@ import (
 )
 
 type profileTables struct {
-	profiles        tree[*profile]    // user_id
-	profileIDs      tree[*profile]    // id
-	searchable      tree[*profile]    // id
-	interests       tree[*interest]   // id
-	interestsByName tree[*interest]   // folded name: it is unique, so the id need not follow
-	links           tree[profileLink] // profile_id, interest_id
-	linksOf         tree[profileLink] // interest_id, profile_id
+	profiles        tree[*profile]              // user_id
+	profileIDs      tree[*profile]              // id
+	searchable      tree[*profile]              // id
+	interests       tree[*interest]             // id
+	interestsByName tree[*interest]             // folded name: it is unique, so the id need not follow
+	links           tree[ports.ProfileInterest] // profile_id, interest_id
+	linksOf         tree[ports.ProfileInterest] // interest_id, profile_id
 }
 
 func (t *profileTables) copy() profileTables {
@@ -40,12 +40,6 @@ type profile struct {
 type interest struct {
 	matching.Interest
 	foldedName string
-}
-
-// profileLink is a row of profile_interests.
-type profileLink struct {
-	profile  id.Profile
-	interest id.Interest
 }
 
 func (s *state) addProfile(p matching.Profile) error {
@@ -82,28 +76,28 @@ func (t *profileTables) dropProfile(p *profile) {
 	t.searchable.drop(idKey(p.ID))
 }
 
-func (t *profileTables) addLink(l profileLink) error {
+func (t *profileTables) addLink(l ports.ProfileInterest) error {
 	switch {
-	case t.links.has(idKey(l.profile) + idKey(l.interest)):
+	case t.links.has(idKey(l.ProfileID) + idKey(l.InterestID)):
 		return taken("a profile's interest")
-	case !t.profileIDs.has(idKey(l.profile)):
+	case !t.profileIDs.has(idKey(l.ProfileID)):
 		return noTarget("a profile's interest, by its profile,")
-	case !t.interests.has(idKey(l.interest)):
+	case !t.interests.has(idKey(l.InterestID)):
 		return noTarget("a profile's interest")
 	}
-	t.links.put(idKey(l.profile)+idKey(l.interest), l)
-	t.linksOf.put(idKey(l.interest)+idKey(l.profile), l)
+	t.links.put(idKey(l.ProfileID)+idKey(l.InterestID), l)
+	t.linksOf.put(idKey(l.InterestID)+idKey(l.ProfileID), l)
 	return nil
 }
 
 func (t *profileTables) dropLinks(profile id.Profile) {
-	var gone []profileLink
+	var gone []ports.ProfileInterest
 	for _, l := range t.links.ascend(idKey(profile), "") {
 		gone = append(gone, l)
 	}
 	for _, l := range gone {
-		t.links.drop(idKey(profile) + idKey(l.interest))
-		t.linksOf.drop(idKey(l.interest) + idKey(profile))
+		t.links.drop(idKey(profile) + idKey(l.InterestID))
+		t.linksOf.drop(idKey(l.InterestID) + idKey(profile))
 	}
 }
 
@@ -111,7 +105,7 @@ func (t *profileTables) dropLinks(profile id.Profile) {
 func (t *profileTables) interestsIn(profile id.Profile) []*interest {
 	var list []*interest
 	for _, l := range t.links.ascend(idKey(profile), "") {
-		i, _ := t.interests.get(idKey(l.interest))
+		i, _ := t.interests.get(idKey(l.InterestID))
 		list = append(list, i)
 	}
 	slices.SortFunc(list, byName)
@@ -159,7 +153,7 @@ func (r matchingRepository) SaveProfile(ctx context.Context, p matching.Profile,
 		picked := slices.Clone(interests)
 		slices.SortFunc(picked, id.Interest.Compare)
 		for _, i := range slices.Compact(picked) {
-			if err := s.addLink(profileLink{profile: p.ID, interest: i}); err != nil {
+			if err := s.addLink(ports.ProfileInterest{ProfileID: p.ID, InterestID: i}); err != nil {
 				return err
 			}
 		}
@@ -260,38 +254,4 @@ func (r matchingRepository) SaveInterest(ctx context.Context, i matching.Interes
 		return s.addInterest(i)
 	})
 	return saved && err == nil, err
-}
-
-var interestRows = mapping[*interest]{
-	tree: func(s *state) *tree[*interest] { return &s.interests },
-	row: func(i *interest) ports.Row {
-		return ports.Row{[16]byte(i.ID), i.Name, orNil(i.Icon), i.IsActive}
-	},
-	add: func(s *state, v *values) error {
-		return s.addInterest(matching.Interest{ID: v.id(), Name: v.text(), Icon: v.text(), IsActive: v.bool()})
-	},
-}
-
-var profileRows = mapping[*profile]{
-	tree: func(s *state) *tree[*profile] { return &s.profileIDs },
-	row: func(p *profile) ports.Row {
-		return ports.Row{
-			[16]byte(p.ID), [16]byte(p.UserID), orNil(p.FirstName), orNil(p.LastName), orNil(int64(p.Age)),
-			orNil(p.Biography), orNil(p.Country), orNil(p.City), orNil(p.ImageURL), p.IsSearchable,
-		}
-	},
-	add: func(s *state, v *values) error {
-		var p matching.Profile
-		p.ID, p.UserID, p.FirstName, p.LastName, p.Age = v.id(), v.id(), v.text(), v.text(), int(v.int())
-		p.Biography, p.Country, p.City, p.ImageURL, p.IsSearchable = v.text(), v.text(), v.text(), v.text(), v.bool()
-		return s.addProfile(p)
-	},
-}
-
-var profileInterestRows = mapping[profileLink]{
-	tree: func(s *state) *tree[profileLink] { return &s.links },
-	row:  func(l profileLink) ports.Row { return ports.Row{[16]byte(l.profile), [16]byte(l.interest)} },
-	add: func(s *state, v *values) error {
-		return s.addLink(profileLink{profile: v.id(), interest: v.id()})
-	},
 }

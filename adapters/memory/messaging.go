@@ -17,7 +17,7 @@ type messageTables struct {
 	messages          tree[*messaging.Message]      // id
 	messagesIn        index                         // conversation_id, created_at, id
 	unread            index                         // conversation_id, sender, created_at, id
-	attachments       tree[attachment]              // message_id
+	attachments       tree[ports.Attachment]        // message_id
 }
 
 func (t *messageTables) copy() messageTables {
@@ -25,12 +25,6 @@ func (t *messageTables) copy() messageTables {
 		conversations: t.conversations.copy(), conversationPairs: t.conversationPairs.copy(), conversationsOf: t.conversationsOf.copy(),
 		messages: t.messages.copy(), messagesIn: t.messagesIn.copy(), unread: t.unread.copy(), attachments: t.attachments.copy(),
 	}
-}
-
-// attachment is a row.
-type attachment struct {
-	message id.Message
-	messaging.Attachment
 }
 
 func (s *state) addConversation(c messaging.Conversation) error {
@@ -101,15 +95,15 @@ func unreadBy(conversation id.Conversation, sender id.User) string {
 	return idKey(conversation) + idKey(sender)
 }
 
-func (t *messageTables) addAttachment(a attachment) error {
+func (t *messageTables) addAttachment(a ports.Attachment) error {
 	switch {
-	case t.attachments.has(idKey(a.message)):
+	case t.attachments.has(idKey(a.MessageID)):
 		return taken("a message's attachment")
-	case !t.messages.has(idKey(a.message)):
+	case !t.messages.has(idKey(a.MessageID)):
 		return noTarget("an attachment's message")
 	}
 	a.Bytes = bytes.Clone(a.Bytes)
-	t.attachments.put(idKey(a.message), a)
+	t.attachments.put(idKey(a.MessageID), a)
 	return nil
 }
 
@@ -198,7 +192,7 @@ func (r messagingRepository) AddMessage(ctx context.Context, m messaging.Message
 		if err := s.addMessage(m); err != nil || a == nil {
 			return err
 		}
-		return s.addAttachment(attachment{message: m.ID, Attachment: *a})
+		return s.addAttachment(ports.Attachment{MessageID: m.ID, Attachment: *a})
 	})
 }
 
@@ -294,38 +288,4 @@ func (r messagingRepository) Overviews(ctx context.Context, viewer id.User, afte
 		return nil
 	})
 	return list, err
-}
-
-var conversationRows = mapping[*messaging.Conversation]{
-	tree: func(s *state) *tree[*messaging.Conversation] { return &s.conversations },
-	row: func(c *messaging.Conversation) ports.Row {
-		return ports.Row{[16]byte(c.ID), [16]byte(c.VoyagerID), [16]byte(c.LocalID), c.CreatedAt}
-	},
-	add: func(s *state, v *values) error {
-		return s.addConversation(messaging.Conversation{ID: v.id(), VoyagerID: v.id(), LocalID: v.id(), CreatedAt: v.time()})
-	},
-}
-
-var messageRows = mapping[*messaging.Message]{
-	tree: func(s *state) *tree[*messaging.Message] { return &s.messages },
-	row: func(m *messaging.Message) ports.Row {
-		return ports.Row{
-			[16]byte(m.ID), [16]byte(m.ConversationID), [16]byte(m.UserID), m.Content, orNil(m.Attachment), m.Read, m.CreatedAt,
-		}
-	},
-	add: func(s *state, v *values) error {
-		return s.addMessage(messaging.Message{
-			ID: v.id(), ConversationID: v.id(), UserID: v.id(), Content: v.text(), Attachment: v.text(), Read: v.bool(), CreatedAt: v.time(),
-		})
-	},
-}
-
-var attachmentRows = mapping[attachment]{
-	tree: func(s *state) *tree[attachment] { return &s.attachments },
-	row: func(a attachment) ports.Row {
-		return ports.Row{[16]byte(a.message), a.MediaType, bytes.Clone(a.Bytes)}
-	},
-	add: func(s *state, v *values) error {
-		return s.addAttachment(attachment{message: v.id(), Attachment: messaging.Attachment{MediaType: v.text(), Bytes: v.bytes()}})
-	},
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
-	"github.com/cicerone-go/cicerone/ports"
 )
 
 type moderationTables struct {
@@ -248,47 +247,4 @@ func (r moderationRepository) Audits(ctx context.Context, subject id.Subject, af
 		return nil
 	})
 	return list, err
-}
-
-var reportRows = mapping[*moderation.Report]{
-	tree: func(s *state) *tree[*moderation.Report] { return &s.reports },
-	row: func(r *moderation.Report) ports.Row {
-		return ports.Row{
-			[16]byte(r.ID), [16]byte(r.ReporterID), [16]byte(r.ReportedUserID), r.Reason, orNil(r.Message), string(r.Status),
-			orNil([16]byte(r.ReviewedBy)), orNil(r.AdminNotes), orNil(r.ReviewedAt), r.CreatedAt,
-		}
-	},
-	add: func(s *state, v *values) error {
-		var r moderation.Report
-		r.ID, r.ReporterID, r.ReportedUserID, r.Reason, r.Message = v.id(), v.id(), v.id(), v.text(), v.text()
-		r.Status, r.ReviewedBy, r.AdminNotes = moderation.Status(v.text()), v.id(), v.text()
-		r.ReviewedAt, r.CreatedAt = v.time(), v.time()
-		return s.addReport(r)
-	},
-}
-
-var blockRows = mapping[*moderation.Block]{
-	tree: func(s *state) *tree[*moderation.Block] { return &s.blocks },
-	row: func(b *moderation.Block) ports.Row {
-		return ports.Row{[16]byte(b.UserID), [16]byte(b.BlockedUserID), b.CreatedAt}
-	},
-	add: func(s *state, v *values) error {
-		return s.addBlock(moderation.Block{UserID: v.id(), BlockedUserID: v.id(), CreatedAt: v.time()})
-	},
-}
-
-var auditRecordRows = mapping[*moderation.AuditRecord]{
-	tree: func(s *state) *tree[*moderation.AuditRecord] { return &s.audits },
-	row: func(r *moderation.AuditRecord) ports.Row {
-		return ports.Row{
-			[16]byte(r.ID), orNil([16]byte(r.ActorID)), string(r.Action), [16]byte(r.SubjectID), orNil(r.Reason),
-			r.Details.Canonical(), r.CreatedAt,
-		}
-	},
-	add: func(s *state, v *values) error {
-		var r moderation.AuditRecord
-		r.ID, r.ActorID, r.Action, r.SubjectID = v.id(), v.id(), moderation.Action(v.text()), v.id()
-		r.Reason, r.Details, r.CreatedAt = v.text(), v.details(), v.time()
-		return s.addAudit(r)
-	},
 }

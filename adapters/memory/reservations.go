@@ -7,7 +7,6 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
-	"github.com/cicerone-go/cicerone/ports"
 )
 
 type reservationTables struct {
@@ -184,21 +183,4 @@ func (r reservationsRepository) Due(ctx context.Context, now time.Time, limit in
 		return nil
 	})
 	return due, err
-}
-
-var reservationRows = mapping[*reservations.Reservation]{
-	tree: func(s *state) *tree[*reservations.Reservation] { return &s.reservations },
-	row: func(r *reservations.Reservation) ports.Row {
-		return ports.Row{
-			[16]byte(r.ID), [16]byte(r.ConversationID), [16]byte(r.VoyagerID), [16]byte(r.LocalID), [16]byte(r.CreatorID),
-			r.Title, r.Price.String(), r.Tokens, r.Date, r.EndDate, string(r.Status), r.CreatedAt, r.UpdatedAt,
-		}
-	},
-	add: func(s *state, v *values) error {
-		var r reservations.Reservation
-		r.ID, r.ConversationID, r.VoyagerID, r.LocalID, r.CreatorID = v.id(), v.id(), v.id(), v.id(), v.id()
-		r.Title, r.Price, r.Tokens, r.Date, r.EndDate = v.text(), v.price(), v.int(), v.time(), v.time()
-		r.Status, r.CreatedAt, r.UpdatedAt = reservations.Status(v.text()), v.time(), v.time()
-		return s.addReservation(r)
-	},
 }

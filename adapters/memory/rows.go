@@ -1,68 +1,102 @@
 package memory
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"time"
 
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// mapping says how one table's rows look as ports.Row. Each domain's file has those of its tables.
-type mapping[R any] struct {
-	tree func(s *state) *tree[R] // ordered by the table's key
-	row  func(r R) ports.Row
-	add  func(s *state, v *values) error // keeps the rules of the table
-}
-
-// anyMapping is a mapping whatever its rows are.
-type anyMapping interface {
+// mapping reads and writes the rows of one table.
+type mapping interface {
 	read(s *state, after string, limit int) []ports.Row
-	write(s *state, v *values) error
+	write(s *state, row ports.Row) error
 }
 
-var mappings = map[*ports.Table]anyMapping{
-	ports.Users:              accountRows,
-	ports.Sessions:           sessionRows,
-	ports.RefreshTokens:      refreshTokenRows,
-	ports.PasswordResets:     resetRows,
-	ports.Wallets:            walletRows,
-	ports.TokenTransactions:  transactionRows,
-	ports.Interests:          interestRows,
-	ports.Profiles:           profileRows,
-	ports.ProfileInterests:   profileInterestRows,
-	ports.Conversations:      conversationRows,
-	ports.Messages:           messageRows,
-	ports.Attachments:        attachmentRows,
-	ports.Reservations:       reservationRows,
-	ports.Reports:            reportRows,
-	ports.Blocks:             blockRows,
-	ports.AuditRecords:       auditRecordRows,
-	ports.IdempotencyRecords: idempotencyRecordRows,
-	ports.StoreMarks:         markRows,
+// rowsOf maps a table to its tree, which is ordered by the table's key. value makes a T of what stands in the
+// tree, and add keeps the rules of the table.
+func rowsOf[T, V any](
+	layout ports.Layout[T], tree func(s *state) *tree[V], value func(V) T, add func(*state, T) error,
+) mapping {
+	return treeRows[T, V]{layout, tree, value, add}
 }
 
-func (m mapping[R]) read(s *state, after string, limit int) []ports.Row {
-	var page []ports.Row
-	for _, r := range m.tree(s).ascend("", after) {
+// deref and itself are the value of a tree whose rows are Ts.
+func deref[T any](p *T) T { return *p }
+func itself[T any](v T) T { return v }
+
+// treeRows is the mapping of a table of Ts, which stand in a tree of Vs.
+type treeRows[T, V any] struct {
+	layout ports.Layout[T]
+	tree   func(s *state) *tree[V]
+	value  func(V) T
+	add    func(*state, T) error
+}
+
+func (m treeRows[T, V]) read(s *state, after string, limit int) (page []ports.Row) {
+	for _, v := range m.tree(s).ascend("", after) {
 		if len(page) >= limit {
 			break
 		}
-		page = append(page, m.row(r))
+		page = append(page, m.layout.Row(m.value(v)))
 	}
 	return page
 }
 
-func (m mapping[R]) write(s *state, v *values) error {
-	err := m.add(s, v) // what it wrote of a value that could not be read is dropped with the unit
-	if v.err != nil {
-		return v.err
+func (m treeRows[T, V]) write(s *state, row ports.Row) error {
+	v, err := m.layout.Value(row)
+	if err != nil {
+		return err
 	}
-	return err
+	return m.add(s, v)
+}
+
+// mappings has the mapping of every table.
+var mappings = map[*ports.Table]mapping{
+	ports.Users: rowsOf(ports.AccountLayout, func(s *state) *tree[*account] { return &s.users },
+		func(a *account) ports.Account { return a.Account },
+		func(s *state, a ports.Account) error { return s.addAccount(newAccount(a)) }),
+	ports.Sessions: rowsOf(ports.SessionLayout,
+		func(s *state) *tree[*users.Session] { return &s.sessions }, deref, (*state).addSession),
+	ports.RefreshTokens: rowsOf(ports.RefreshTokenLayout,
+		func(s *state) *tree[*users.RefreshToken] { return &s.refreshTokens }, deref, (*state).addRefreshToken),
+	ports.PasswordResets: rowsOf(ports.ResetLayout,
+		func(s *state) *tree[*users.Reset] { return &s.resets }, deref, (*state).addReset),
+	ports.Wallets: rowsOf(ports.WalletLayout,
+		func(s *state) *tree[*ports.Wallet] { return &s.walletIDs }, deref, (*state).addWallet),
+	ports.TokenTransactions: rowsOf(ports.TransactionLayout,
+		func(s *state) *tree[*tokens.Transaction] { return &s.ledger }, deref, (*state).append),
+	ports.Interests: rowsOf(ports.InterestLayout, func(s *state) *tree[*interest] { return &s.interests },
+		func(i *interest) matching.Interest { return i.Interest }, (*state).addInterest),
+	ports.Profiles: rowsOf(ports.ProfileLayout, func(s *state) *tree[*profile] { return &s.profileIDs },
+		func(p *profile) matching.Profile { return p.Profile }, (*state).addProfile),
+	ports.ProfileInterests: rowsOf(ports.ProfileInterestLayout,
+		func(s *state) *tree[ports.ProfileInterest] { return &s.links }, itself, (*state).addLink),
+	ports.Conversations: rowsOf(ports.ConversationLayout,
+		func(s *state) *tree[*messaging.Conversation] { return &s.conversations }, deref, (*state).addConversation),
+	ports.Messages: rowsOf(ports.MessageLayout,
+		func(s *state) *tree[*messaging.Message] { return &s.messages }, deref, (*state).addMessage),
+	ports.Attachments: rowsOf(ports.AttachmentLayout,
+		func(s *state) *tree[ports.Attachment] { return &s.attachments }, itself, (*state).addAttachment),
+	ports.Reservations: rowsOf(ports.ReservationLayout,
+		func(s *state) *tree[*reservations.Reservation] { return &s.reservations }, deref, (*state).addReservation),
+	ports.Reports: rowsOf(ports.ReportLayout,
+		func(s *state) *tree[*moderation.Report] { return &s.reports }, deref, (*state).addReport),
+	ports.Blocks: rowsOf(ports.BlockLayout,
+		func(s *state) *tree[*moderation.Block] { return &s.blocks }, deref, (*state).addBlock),
+	ports.AuditRecords: rowsOf(ports.AuditRecordLayout,
+		func(s *state) *tree[*moderation.AuditRecord] { return &s.audits }, deref, (*state).addAudit),
+	ports.IdempotencyRecords: rowsOf(ports.RecordLayout,
+		func(s *state) *tree[*idempotency.Record] { return &s.records }, deref, (*state).addRecord),
+	ports.StoreMarks: rowsOf(ports.MarkLayout,
+		func(s *state) *tree[ports.Mark] { return &s.marks }, itself, (*state).addMark),
 }
 
 // rows is ports.Rows.
@@ -85,7 +119,7 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 			return fmt.Errorf("write rows: %w", err)
 		}
 		for _, row := range rows {
-			if err := mappings[table].write(s, &values{row: row}); err != nil {
+			if err := mappings[table].write(s, row); err != nil {
 				return fmt.Errorf("write %s: %w", table.Name, err)
 			}
 		}
@@ -109,69 +143,4 @@ func keyOf(after []any) string {
 		}
 	}
 	return key
-}
-
-// values takes the values of a row one after the other; what is absent is the zero value. The
-// first that cannot be read is kept in err.
-type values struct {
-	row ports.Row
-	err error
-}
-
-func next[T any](v *values) T {
-	value, _ := v.row[0].(T) // ports has looked at the types: what is none is nil
-	v.row = v.row[1:]
-	return value
-}
-
-func (v *values) id() [16]byte    { return next[[16]byte](v) }
-func (v *values) text() string    { return next[string](v) }
-func (v *values) int() int64      { return next[int64](v) }
-func (v *values) bool() bool      { return next[bool](v) }
-func (v *values) time() time.Time { return next[time.Time](v) }
-func (v *values) bytes() []byte   { return bytes.Clone(next[[]byte](v)) }
-
-func (v *values) hash() (h [32]byte) {
-	b := next[[]byte](v)
-	if len(b) != len(h) {
-		v.fail(broken(fmt.Sprintf("a hash has 32 bytes, this has %d", len(b))))
-		return h
-	}
-	return [32]byte(b)
-}
-
-func (v *values) metadata() tokens.Metadata {
-	m, err := tokens.ParseMetadata([]byte(v.text()))
-	v.fail(err)
-	return m
-}
-
-func (v *values) details() moderation.Details {
-	d, err := moderation.ParseDetails(v.text())
-	if err != nil {
-		err = broken("details are texts by name, in canonical form")
-	}
-	v.fail(err)
-	return d
-}
-
-func (v *values) price() reservations.Price {
-	p, err := reservations.ParsePrice(v.text())
-	v.fail(err)
-	return p
-}
-
-func (v *values) fail(err error) {
-	if v.err == nil {
-		v.err = err
-	}
-}
-
-// orNil is nil for what the domain has no value of.
-func orNil[T comparable](value T) any {
-	var zero T
-	if value == zero {
-		return nil
-	}
-	return value
 }

@@ -45,7 +45,7 @@ func (s *state) sharedWith(viewer id.User) map[id.Profile][]matching.Interest {
 			continue
 		}
 		for _, l := range s.linksOf.ascend(idKey(i.ID), "") {
-			shared[l.profile] = append(shared[l.profile], i.Interest)
+			shared[l.ProfileID] = append(shared[l.ProfileID], i.Interest)
 		}
 	}
 	return shared
@@ -65,7 +65,7 @@ func (s *state) candidates(q matching.Query) map[id.Profile]*profile {
 			continue
 		}
 		for _, l := range s.linksOf.ascend(idKey(wanted), "") {
-			if p, found := s.searchable.get(idKey(l.profile)); found {
+			if p, found := s.searchable.get(idKey(l.ProfileID)); found {
 				candidates[p.ID] = p
 			}
 		}

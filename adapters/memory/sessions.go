@@ -1,14 +1,12 @@
 package memory
 
 import (
-	"bytes"
 	"context"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/users"
-	"github.com/cicerone-go/cicerone/ports"
 )
 
 // The sessions, and what else proves who somebody is. They belong to users.Repository.
@@ -253,36 +251,4 @@ func (r usersRepository) DropReset(ctx context.Context, user id.User) error {
 		s.dropReset(user)
 		return nil
 	})
-}
-
-var sessionRows = mapping[*users.Session]{
-	tree: func(s *state) *tree[*users.Session] { return &s.sessions },
-	row: func(s *users.Session) ports.Row {
-		return ports.Row{[16]byte(s.ID), [16]byte(s.UserID), s.CreatedAt, orNil(s.RevokedAt)}
-	},
-	add: func(s *state, v *values) error {
-		return s.addSession(users.Session{ID: v.id(), UserID: v.id(), CreatedAt: v.time(), RevokedAt: v.time()})
-	},
-}
-
-var refreshTokenRows = mapping[*users.RefreshToken]{
-	tree: func(s *state) *tree[*users.RefreshToken] { return &s.refreshTokens },
-	row: func(t *users.RefreshToken) ports.Row {
-		return ports.Row{bytes.Clone(t.Hash[:]), [16]byte(t.SessionID), t.CreatedAt, t.ExpiresAt, orNil(t.UsedAt)}
-	},
-	add: func(s *state, v *values) error {
-		return s.addRefreshToken(users.RefreshToken{
-			Hash: v.hash(), SessionID: v.id(), CreatedAt: v.time(), ExpiresAt: v.time(), UsedAt: v.time(),
-		})
-	},
-}
-
-var resetRows = mapping[*users.Reset]{
-	tree: func(s *state) *tree[*users.Reset] { return &s.resets },
-	row: func(r *users.Reset) ports.Row {
-		return ports.Row{[16]byte(r.UserID), bytes.Clone(r.Hash[:]), r.ExpiresAt}
-	},
-	add: func(s *state, v *values) error {
-		return s.addReset(users.Reset{UserID: v.id(), Hash: v.hash(), ExpiresAt: v.time()})
-	},
 }

@@ -9,8 +9,8 @@ import (
 )
 
 type tokenTables struct {
-	wallets        tree[*wallet]             // user_id
-	walletIDs      tree[*wallet]             // id
+	wallets        tree[*ports.Wallet]       // user_id
+	walletIDs      tree[*ports.Wallet]       // id
 	ledger         tree[*tokens.Transaction] // user_id, seq
 	transactionIDs index                     // id
 }
@@ -22,13 +22,7 @@ func (t *tokenTables) copy() tokenTables {
 	}
 }
 
-// wallet is a row: a wallet and the last seq that it gave out.
-type wallet struct {
-	tokens.Wallet
-	seq int64
-}
-
-func (s *state) addWallet(w wallet) error {
+func (s *state) addWallet(w ports.Wallet) error {
 	switch {
 	case s.walletIDs.has(idKey(w.ID)):
 		return taken("a wallet")
@@ -36,14 +30,14 @@ func (s *state) addWallet(w wallet) error {
 		return taken("a user's wallet")
 	case !s.users.has(idKey(w.UserID)):
 		return noTarget("a wallet's user")
-	case w.Balance < 0 || w.Balance > tokens.MaxBalance || w.seq < 0:
+	case w.Balance < 0 || w.Balance > tokens.MaxBalance || w.Seq < 0:
 		return broken("a wallet's balance and seq are never below zero")
 	}
 	s.putWallet(w)
 	return nil
 }
 
-func (t *tokenTables) putWallet(w wallet) {
+func (t *tokenTables) putWallet(w ports.Wallet) {
 	t.wallets.put(idKey(w.UserID), &w)
 	t.walletIDs.put(idKey(w.ID), &w)
 }
@@ -79,14 +73,14 @@ func (t *tokenTables) post(e tokens.Entry) (tokens.Receipt, error) {
 		return tokens.Receipt{}, notFound("a wallet")
 	}
 	w := *there
-	line, err := e.On(w.Balance, w.seq)
+	line, err := e.On(w.Balance, w.Seq)
 	if err != nil {
 		return tokens.Receipt{}, err
 	}
 	if err := t.append(line); err != nil {
 		return tokens.Receipt{}, err
 	}
-	w.Balance, w.seq = line.BalanceAfter, line.Seq
+	w.Balance, w.Seq = line.BalanceAfter, line.Seq
 	t.putWallet(w)
 	return tokens.Receipt{Transaction: line, Closed: w.Closed}, nil
 }
@@ -95,7 +89,7 @@ type tokensRepository struct{ *unit }
 
 func (r tokensRepository) Open(ctx context.Context, w tokens.Wallet) error {
 	return r.write(ctx, func(s *state) error {
-		return s.addWallet(wallet{Wallet: tokens.Wallet{ID: w.ID, UserID: w.UserID}})
+		return s.addWallet(ports.Wallet{Wallet: tokens.Wallet{ID: w.ID, UserID: w.UserID}})
 	})
 }
 
@@ -163,33 +157,4 @@ func (r tokensRepository) Transactions(ctx context.Context, user id.User, below 
 		return nil
 	})
 	return lines, err
-}
-
-var walletRows = mapping[*wallet]{
-	tree: func(s *state) *tree[*wallet] { return &s.walletIDs },
-	row: func(w *wallet) ports.Row {
-		return ports.Row{[16]byte(w.ID), [16]byte(w.UserID), w.Balance, w.seq, w.Closed}
-	},
-	add: func(s *state, v *values) error {
-		var w wallet
-		w.ID, w.UserID, w.Balance, w.seq, w.Closed = v.id(), v.id(), v.int(), v.int(), v.bool()
-		return s.addWallet(w)
-	},
-}
-
-var transactionRows = mapping[*tokens.Transaction]{
-	tree: func(s *state) *tree[*tokens.Transaction] { return &s.ledger },
-	row: func(t *tokens.Transaction) ports.Row {
-		return ports.Row{
-			[16]byte(t.UserID), t.Seq, [16]byte(t.ID), t.Amount, string(t.Type), t.Reason,
-			t.Metadata.String(), t.BalanceBefore, t.BalanceAfter, t.CreatedAt,
-		}
-	},
-	add: func(s *state, v *values) error {
-		var t tokens.Transaction
-		t.UserID, t.Seq, t.ID, t.Amount = v.id(), v.int(), v.id(), v.int()
-		t.Type, t.Reason, t.Metadata = tokens.Type(v.text()), v.text(), v.metadata()
-		t.BalanceBefore, t.BalanceAfter, t.CreatedAt = v.int(), v.int(), v.time()
-		return s.append(t)
-	},
 }

@@ -29,16 +29,15 @@ func (t *userTables) copy() userTables {
 	}
 }
 
-// account is a row: a user, their password, and what they are looked for by.
+// account is a row, and what it is looked for by.
 type account struct {
-	users.User
-	password    users.PasswordHash
+	ports.Account
 	foldedName  string
 	foldedEmail string
 }
 
-func newAccount(u users.User, password users.PasswordHash) *account {
-	return &account{User: u, password: password, foldedName: text.Fold(u.Name), foldedEmail: text.Fold(u.Email)}
+func newAccount(a ports.Account) *account {
+	return &account{Account: a, foldedName: text.Fold(a.Name), foldedEmail: text.Fold(a.Email)}
 }
 
 func (a *account) isActiveAdmin() bool { return a.IsActive && a.Role == users.RoleAdmin }
@@ -104,7 +103,7 @@ func (t *userTables) next(u users.User) (*account, error) {
 	}
 	u.Version++
 	u.Email = old.Email
-	return newAccount(u, old.password), nil
+	return newAccount(ports.Account{User: u, Password: old.Password}), nil
 }
 
 type usersRepository struct{ *unit }
@@ -112,7 +111,7 @@ type usersRepository struct{ *unit }
 func (r usersRepository) Add(ctx context.Context, u users.User, password users.PasswordHash) (created bool, err error) {
 	err = r.write(ctx, func(s *state) error {
 		u.Version = 1
-		a := newAccount(u, password)
+		a := newAccount(ports.Account{User: u, Password: password})
 		if u.Email != "" && s.usersByEmail.has(textKey(a.foldedEmail)) {
 			return nil
 		}
@@ -139,7 +138,7 @@ func (r usersRepository) ByEmail(ctx context.Context, folded string) (u users.Us
 		if !found {
 			return notFound("an address")
 		}
-		u, password = a.User, a.password
+		u, password = a.User, a.Password
 		return nil
 	})
 	return u, password, err
@@ -149,7 +148,7 @@ func (r usersRepository) Password(ctx context.Context, user id.User) (password u
 	err = r.read(ctx, func(s *state) error {
 		a, err := s.account(user)
 		if err == nil {
-			password = a.password
+			password = a.Password
 		}
 		return err
 	})
@@ -218,7 +217,7 @@ func (r usersRepository) SetPassword(ctx context.Context, user id.User, password
 			return err
 		}
 		a := *old
-		a.password, a.UpdatedAt = password, at
+		a.Password, a.UpdatedAt = password, at
 		s.putAccount(&a)
 		return nil
 	})
@@ -230,7 +229,7 @@ func (r usersRepository) Erase(ctx context.Context, u users.User) error {
 		if err != nil {
 			return err
 		}
-		a.Email, a.foldedEmail, a.password = "", "", users.PasswordHash{}
+		a.Email, a.foldedEmail, a.Password = "", "", users.PasswordHash{}
 		s.putAccount(a)
 		s.dropSessionsOf(u.ID)
 		s.dropReset(u.ID)
@@ -247,22 +246,4 @@ func (r usersRepository) List(ctx context.Context, f users.Filter, after *page.M
 		return nil
 	})
 	return list, err
-}
-
-var accountRows = mapping[*account]{
-	tree: func(s *state) *tree[*account] { return &s.users },
-	row: func(a *account) ports.Row {
-		return ports.Row{
-			[16]byte(a.ID), a.Name, orNil(a.Email), orNil(a.password.Reveal()), orNil(a.Bio), orNil(a.Location),
-			string(a.Role), a.IsActive, a.Erased, a.Version, a.CreatedAt, a.UpdatedAt,
-		}
-	},
-	add: func(s *state, v *values) error {
-		var u users.User
-		u.ID, u.Name, u.Email = v.id(), v.text(), v.text()
-		password := users.NewPasswordHash(v.text())
-		u.Bio, u.Location, u.Role = v.text(), v.text(), users.Role(v.text())
-		u.IsActive, u.Erased, u.Version, u.CreatedAt, u.UpdatedAt = v.bool(), v.bool(), v.int(), v.time(), v.time()
-		return s.addAccount(newAccount(u, password))
-	},
 }

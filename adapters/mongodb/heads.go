@@ -42,7 +42,7 @@ func findHead(ctx context.Context, t *txn, conversation id.Conversation) (messag
 	if c, known := t.store.heads.get(conversation); known {
 		return c, nil
 	}
-	c, err := find(ctx, t, scanConversation, query{in: conversationsIn, filter: d("_id", uuid(conversation)), fields: pairFields})
+	c, err := find(ctx, t, conversations.scan, query{in: conversationsIn, filter: d("_id", uuid(conversation)), fields: pairFields})
 	if err == nil && t.session == nil { // in a transaction it could be one that is not kept
 		t.store.heads.put(c)
 	}

@@ -9,17 +9,13 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 
 	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // recordID is what a record is kept under.
 func recordID(owner string, key idempotency.Key) bson.D { return d("owner", owner, "key", string(key)) }
 
-func scanRecord(r *record) idempotency.Record {
-	return idempotency.Record{
-		Owner: r.text("_id.owner"), Key: idempotency.Key(r.text("_id.key")), Fingerprint: r.hash("fingerprint"),
-		Answer: r.bytes("answer"), CreatedAt: r.time("created_at"),
-	}
-}
+var records = tableOf(ports.RecordLayout)
 
 type idempotencyRepository struct{ *unit }
 
@@ -35,7 +31,7 @@ func (r idempotencyRepository) Claim(ctx context.Context, owner string, key idem
 		name, saved := recordID(owner, key), false
 		there, err := holding(ctx, t, func(r *record) idempotency.Record {
 			saved = r.bool("saved")
-			return scanRecord(r)
+			return records.scan(r)
 		}, hold{in: idempotencyIn, filter: d("_id", name), change: append(guarded(), d("$setOnInsert", emptyRecord)...), make: true})
 		if err != nil {
 			return raced(err)
@@ -65,8 +61,8 @@ func (t *txn) dropClaims(ctx context.Context) error {
 func (r idempotencyRepository) Save(ctx context.Context, record idempotency.Record) error {
 	return r.write(ctx, func(t *txn) error {
 		name := recordID(record.Owner, record.Key)
-		matched, err := t.update(ctx, idempotencyIn, changing(d("_id", name, "saved", false), d("$set", d(
-			"fingerprint", octets(record.Fingerprint[:]), "answer", octets(record.Answer), "created_at", date(record.CreatedAt), "saved", true))))
+		matched, err := t.update(ctx, idempotencyIn, changing(d("_id", name, "saved", false), d("$set",
+			append(records.set(record, "_id.owner", "_id.key"), d("saved", true)...))))
 		if err == nil && matched == 0 {
 			err = fmt.Errorf("%w: a record is saved once, under a key that was claimed", errRule)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // profile is a document: a profile and the interests in it.
@@ -19,32 +20,21 @@ type profile struct {
 	interests []id.Interest
 }
 
-func scanProfile(r *record) profile {
-	return profile{
-		Profile: matching.Profile{
-			ID: r.id("_id"), UserID: r.id("user_id"), FirstName: r.text("first_name"), LastName: r.text("last_name"), Age: int(r.int("age")),
-			Biography: r.text("biography"), Country: r.text("country"), City: r.text("city"), ImageURL: r.text("image_url"),
-			IsSearchable: r.bool("is_searchable"),
-		},
-		interests: idsIn[id.Interest](r, "interests"),
-	}
-}
+var (
+	profiles  = tableOf(ports.ProfileLayout)
+	interests = tableOf(ports.InterestLayout)
+)
 
-func scanInterest(r *record) matching.Interest {
-	return matching.Interest{ID: r.id("_id"), Name: r.text("name"), Icon: r.text("icon"), IsActive: r.bool("is_active")}
+func scanProfile(r *record) profile {
+	return profile{Profile: profiles.scan(r), interests: idsIn[id.Interest](r, "interests")}
 }
 
 // byName is the order of interests: each folded name is there once.
 var byName = d("name_folded", 1)
 
-// foldedPlace is what profiles are searched by, beside what was typed.
-func foldedPlace(country, city string) bson.D {
-	return d("country_folded", text.Fold(country), "city_folded", text.Fold(city))
-}
-
 // insertInterest adds an interest, of which doc has the columns.
 func (t *txn) insertInterest(doc bson.D) {
-	t.later(interestsIn, inserting(append(doc, d("name_folded", text.Fold(textOf(doc, "name")), "guard", int64(0))...)))
+	t.later(interestsIn, inserting(append(doc, d("guard", int64(0))...)))
 }
 
 // isActive reads whether an account is active, and keeps that as it is until the unit ends: what is stored beside a profile must
@@ -59,7 +49,7 @@ func (t *txn) isActive(ctx context.Context, user id.User) (bool, error) {
 
 type matchingRepository struct{ *unit }
 
-func (r matchingRepository) Profile(ctx context.Context, user id.User) (p matching.Profile, interests []matching.Interest, err error) {
+func (r matchingRepository) Profile(ctx context.Context, user id.User) (p matching.Profile, picked []matching.Interest, err error) {
 	err = r.read(ctx, func(t *txn) error {
 		return t.together(ctx, func() error {
 			there, err := find(ctx, t, scanProfile, query{in: profilesIn, filter: d("user_id", uuid(user))})
@@ -67,21 +57,21 @@ func (r matchingRepository) Profile(ctx context.Context, user id.User) (p matchi
 				return orNotFound(err, "a profile")
 			}
 			p = there.Profile
-			interests, err = interestsOf(ctx, t, there.interests)
+			picked, err = interestsOf(ctx, t, there.interests)
 			return err
 		})
 	})
-	return p, interests, err
+	return p, picked, err
 }
 
 func interestsOf(ctx context.Context, t *txn, ids []id.Interest) ([]matching.Interest, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	return list(ctx, t, scanInterest, query{in: interestsIn, filter: d("_id", d("$in", uuids(ids))), sort: byName})
+	return list(ctx, t, interests.scan, query{in: interestsIn, filter: d("_id", d("$in", uuids(ids))), sort: byName})
 }
 
-func (r matchingRepository) SaveProfile(ctx context.Context, p matching.Profile, interests []id.Interest) error {
+func (r matchingRepository) SaveProfile(ctx context.Context, p matching.Profile, picked []id.Interest) error {
 	return r.write(ctx, func(t *txn) error {
 		if err := t.queueFor(ctx, turnOf(turnOfUser, p.UserID)); err != nil {
 			return err
@@ -90,12 +80,9 @@ func (r matchingRepository) SaveProfile(ctx context.Context, p matching.Profile,
 		if err != nil {
 			return err
 		}
-		interests = slices.Clone(interests)
-		slices.SortFunc(interests, id.Interest.Compare)
-		set := append(d("first_name", textOrNull(p.FirstName), "last_name", textOrNull(p.LastName), "age", intOrNull(p.Age),
-			"biography", textOrNull(p.Biography), "country", textOrNull(p.Country), "city", textOrNull(p.City),
-			"image_url", textOrNull(p.ImageURL), "is_searchable", p.IsSearchable, "interests", uuids(slices.Compact(interests)),
-			"user_is_active", active), foldedPlace(p.Country, p.City)...)
+		picked = slices.Clone(picked)
+		slices.SortFunc(picked, id.Interest.Compare)
+		set := append(profiles.set(p, "_id", "user_id"), d("interests", uuids(slices.Compact(picked)), "user_is_active", active)...)
 		t.later(profilesIn, putting(d("user_id", uuid(p.UserID)), d("$set", set, "$setOnInsert", d("_id", uuid(p.ID)))))
 		return nil
 	})
@@ -125,7 +112,7 @@ func (r matchingRepository) AllInterests(ctx context.Context, activeOnly bool, l
 		if activeOnly {
 			filter = append(filter, d("is_active", true)...)
 		}
-		all, err = listPage(ctx, t, scanInterest, limit, query{in: interestsIn, filter: filter, sort: byName})
+		all, err = listPage(ctx, t, interests.scan, limit, query{in: interestsIn, filter: filter, sort: byName})
 		return err
 	})
 	return all, err
@@ -138,7 +125,7 @@ func (r matchingRepository) AddInterest(ctx context.Context, i matching.Interest
 			return err
 		}
 		created = true
-		t.insertInterest(d("_id", uuid(i.ID), "name", i.Name, "icon", textOrNull(i.Icon), "is_active", i.IsActive))
+		t.insertInterest(interests.doc(i))
 		return nil
 	})
 	return created && err == nil, err
@@ -149,7 +136,7 @@ func (r matchingRepository) HoldInterest(ctx context.Context, interest id.Intere
 		if err := t.queueFor(ctx, turnOf(turnOfInterest, interest)); err != nil {
 			return err
 		}
-		i, err = holding(ctx, t, scanInterest, hold{in: interestsIn, filter: d("_id", uuid(interest)), change: guarded()})
+		i, err = holding(ctx, t, interests.scan, hold{in: interestsIn, filter: d("_id", uuid(interest)), change: guarded()})
 		return orNotFound(err, "an interest")
 	})
 	return i, err
@@ -158,16 +145,14 @@ func (r matchingRepository) HoldInterest(ctx context.Context, interest id.Intere
 // SaveInterest meets another unit that takes the name at the same moment in the unique index.
 func (r matchingRepository) SaveInterest(ctx context.Context, i matching.Interest) (saved bool, err error) {
 	err = r.write(ctx, func(t *txn) error {
-		folded := text.Fold(i.Name)
-		named, err := find(ctx, t, scanInterest, query{in: interestsIn, filter: d("name_folded", folded)})
+		named, err := find(ctx, t, interests.scan, query{in: interestsIn, filter: d("name_folded", text.Fold(i.Name))})
 		switch {
 		case err == nil && named.ID != i.ID:
 			return nil
 		case err != nil && !errors.Is(err, mongo.ErrNoDocuments):
 			return err
 		}
-		matched, err := t.update(ctx, interestsIn, changing(d("_id", uuid(i.ID)),
-			d("$set", d("name", i.Name, "name_folded", folded, "icon", textOrNull(i.Icon), "is_active", i.IsActive))))
+		matched, err := t.update(ctx, interestsIn, changing(d("_id", uuid(i.ID)), d("$set", interests.set(i, "_id"))))
 		if err == nil && matched == 0 {
 			err = notFound("an interest")
 		}

@@ -11,18 +11,14 @@ import (
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
-func scanConversation(r *record) messaging.Conversation {
-	return messaging.Conversation{ID: r.id("_id"), VoyagerID: r.id("voyager_id"), LocalID: r.id("local_id"), CreatedAt: r.time("created_at")}
-}
-
-func scanMessage(r *record) messaging.Message {
-	return messaging.Message{
-		ID: r.id("_id"), ConversationID: r.id("conversation_id"), UserID: r.id("user_id"), Content: r.text("content"),
-		Attachment: r.text("attachment"), Read: r.bool("read"), CreatedAt: r.time("created_at"),
-	}
-}
+var (
+	conversations = tableOf(ports.ConversationLayout)
+	messages      = tableOf(ports.MessageLayout)
+	attachments   = tableOf(ports.AttachmentLayout)
+)
 
 // pairKey is the document that keeps a conversation for one ordered pair. An index could not, on many shards.
 func pairKey(voyager, local id.User) bson.D {
@@ -62,13 +58,13 @@ func (r messagingRepository) OpenConversation(ctx context.Context, c messaging.C
 		if err := t.queueFor(ctx, turn(turnOfPair+string(c.VoyagerID[:])+string(c.LocalID[:]))); err != nil {
 			return err
 		}
-		found, err := list(ctx, t, scanConversation, query{in: conversationsIn, filter: ofPair(c.VoyagerID, c.LocalID)})
+		found, err := list(ctx, t, conversations.scan, query{in: conversationsIn, filter: ofPair(c.VoyagerID, c.LocalID)})
 		if err != nil || len(found) > 0 {
 			there = append(found, c)[0]
 			return err
 		}
 		there, created = c, true
-		t.insertConversation(d("_id", uuid(c.ID), "voyager_id", uuid(c.VoyagerID), "local_id", uuid(c.LocalID), "created_at", date(c.CreatedAt)))
+		t.insertConversation(conversations.doc(c))
 		return nil
 	})
 	return there, created && err == nil, err
@@ -80,7 +76,7 @@ func ofPair(voyager, local id.User) bson.D {
 
 func (r messagingRepository) ConversationOf(ctx context.Context, voyager, local id.User) (there messaging.Conversation, err error) {
 	err = r.read(ctx, func(t *txn) (err error) {
-		there, err = find(ctx, t, scanConversation, query{in: conversationsIn, filter: ofPair(voyager, local), fields: pairFields})
+		there, err = find(ctx, t, conversations.scan, query{in: conversationsIn, filter: ofPair(voyager, local), fields: pairFields})
 		return orNotFound(err, "a conversation")
 	})
 	return there, err
@@ -130,10 +126,9 @@ func findStanding(ctx context.Context, t *txn, conversation id.Conversation) (st
 
 func (r messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
 	return r.write(ctx, func(t *txn) error {
-		t.insertMessage(d("_id", uuid(m.ID), "conversation_id", uuid(m.ConversationID), "user_id", uuid(m.UserID), "content", m.Content,
-			"attachment", textOrNull(m.Attachment), "read", m.Read, "created_at", date(m.CreatedAt)))
+		t.insertMessage(messages.doc(m))
 		if a != nil {
-			t.later(attachmentsIn, inserting(d("_id", uuid(m.ID), "media_type", a.MediaType, "bytes", octets(slices.Clone(a.Bytes)))))
+			t.later(attachmentsIn, inserting(attachments.doc(ports.Attachment{MessageID: m.ID, Attachment: *a})))
 		}
 		return nil
 	})
@@ -141,7 +136,7 @@ func (r messagingRepository) AddMessage(ctx context.Context, m messaging.Message
 
 func (r messagingRepository) Message(ctx context.Context, message id.Message) (m messaging.Message, err error) {
 	err = r.read(ctx, func(t *txn) (err error) {
-		m, err = find(ctx, t, scanMessage, query{in: messagesIn, filter: d("_id", uuid(message))})
+		m, err = find(ctx, t, messages.scan, query{in: messagesIn, filter: d("_id", uuid(message))})
 		return orNotFound(err, "a message")
 	})
 	return m, err
@@ -155,7 +150,7 @@ func (r messagingRepository) History(
 			standing, err = findStanding(ctx, t, conversation)
 			return err
 		}, func() (err error) {
-			all, err = listPage(ctx, t, scanMessage, limit, query{
+			all, err = listPage(ctx, t, messages.scan, limit, query{
 				in: messagesIn, filter: append(d("conversation_id", uuid(conversation)), past(last, "$lt", "created_at", "_id")...),
 				sort: d("created_at", -1, "_id", -1),
 			})
@@ -169,10 +164,9 @@ func (r messagingRepository) History(
 }
 
 func (r messagingRepository) Attachment(ctx context.Context, message id.Message) (a messaging.Attachment, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
-		a, err = find(ctx, t, func(r *record) messaging.Attachment {
-			return messaging.Attachment{MediaType: r.text("media_type"), Bytes: r.bytes("bytes")}
-		}, query{in: attachmentsIn, filter: d("_id", uuid(message))})
+	err = r.read(ctx, func(t *txn) error {
+		found, err := find(ctx, t, attachments.scan, query{in: attachmentsIn, filter: d("_id", uuid(message))})
+		a = found.Attachment
 		return orNotFound(err, "an attachment")
 	})
 	return a, err
@@ -212,11 +206,11 @@ type overview struct {
 
 func scanOverview(r *record) overview {
 	o := overview{
-		Overview:      messaging.Overview{Conversation: scanConversation(r)},
+		Overview:      messaging.Overview{Conversation: conversations.scan(r)},
 		unreadVoyager: int(r.int("unread_voyager")), unreadLocal: int(r.int("unread_local")),
 	}
 	if last, ok := r.within("last_message"); ok {
-		m := scanMessage(last)
+		m := messages.scan(last)
 		o.LastMessage = &m
 		r.fail("last_message", last.err)
 	}

@@ -13,22 +13,13 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
-func scanReport(r *record) moderation.Report {
-	return moderation.Report{
-		ID: r.id("_id"), ReporterID: r.id("reporter_id"), ReportedUserID: r.id("reported_user_id"), Reason: r.text("reason"),
-		Message: r.text("message"), Status: moderation.Status(r.text("status")), ReviewedBy: r.id("reviewed_by"),
-		AdminNotes: r.text("admin_notes"), ReviewedAt: r.time("reviewed_at"), CreatedAt: r.time("created_at"),
-	}
-}
-
-func scanAudit(r *record) moderation.AuditRecord {
-	return moderation.AuditRecord{
-		ID: r.id("_id"), ActorID: r.id("actor_id"), Action: moderation.Action(r.text("action")), SubjectID: r.id("subject_id"),
-		Reason: r.text("reason"), Details: r.details("details"), CreatedAt: r.time("created_at"),
-	}
-}
+var (
+	reports = tableOf(ports.ReportLayout)
+	audits  = tableOf(ports.AuditRecordLayout)
+)
 
 // scanBlocks reads whom an account blocks.
 func scanBlocks(r *record) (blocks []moderation.Block) {
@@ -56,10 +47,7 @@ func (r moderationRepository) AddReport(ctx context.Context, report moderation.R
 			}
 		}
 		created = true
-		t.later(reportsIn, inserting(d("_id", uuid(report.ID), "reporter_id", uuid(report.ReporterID),
-			"reported_user_id", uuid(report.ReportedUserID), "reason", report.Reason, "message", textOrNull(report.Message),
-			"status", string(report.Status), "reviewed_by", uuidOrNull(report.ReviewedBy), "admin_notes", textOrNull(report.AdminNotes),
-			"reviewed_at", dateOrNull(report.ReviewedAt), "created_at", date(report.CreatedAt))))
+		t.later(reportsIn, inserting(reports.doc(report)))
 		return nil
 	})
 	return created && err == nil, err
@@ -67,7 +55,7 @@ func (r moderationRepository) AddReport(ctx context.Context, report moderation.R
 
 func (r moderationRepository) Report(ctx context.Context, report id.Report) (there moderation.Report, err error) {
 	err = r.read(ctx, func(t *txn) (err error) {
-		there, err = find(ctx, t, scanReport, query{in: reportsIn, filter: d("_id", uuid(report))})
+		there, err = find(ctx, t, reports.scan, query{in: reportsIn, filter: d("_id", uuid(report))})
 		return orNotFound(err, "a report")
 	})
 	return there, err
@@ -91,7 +79,7 @@ func (r moderationRepository) Reports(ctx context.Context, status moderation.Sta
 		if status != "" {
 			filter = d("status", string(status))
 		}
-		all, err = listPage(ctx, t, scanReport, limit, query{
+		all, err = listPage(ctx, t, reports.scan, limit, query{
 			in: reportsIn, filter: append(filter, past(last, "$gt", "created_at", "_id")...), sort: d("created_at", 1, "_id", 1),
 		})
 		return err
@@ -101,7 +89,7 @@ func (r moderationRepository) Reports(ctx context.Context, status moderation.Sta
 
 func (r moderationRepository) ReportsBy(ctx context.Context, reporter id.User, last *page.Moment, limit int) (all []moderation.Report, err error) {
 	err = r.read(ctx, func(t *txn) (err error) {
-		all, err = listPage(ctx, t, scanReport, limit, query{
+		all, err = listPage(ctx, t, reports.scan, limit, query{
 			in: reportsIn, filter: append(d("reporter_id", uuid(reporter)), past(last, "$lt", "created_at", "_id")...),
 			sort: d("created_at", -1, "_id", -1),
 		})
@@ -162,9 +150,7 @@ func (r moderationRepository) DropBlocks(ctx context.Context, user id.User) erro
 
 func (r moderationRepository) AddAudit(ctx context.Context, record moderation.AuditRecord) error {
 	return r.write(ctx, func(t *txn) error {
-		t.later(auditIn, inserting(d("_id", uuid(record.ID), "actor_id", uuidOrNull(record.ActorID), "action", string(record.Action),
-			"subject_id", uuid(record.SubjectID), "reason", textOrNull(record.Reason), "details", record.Details.Canonical(),
-			"created_at", date(record.CreatedAt))))
+		t.later(auditIn, inserting(audits.doc(record)))
 		return nil
 	})
 }
@@ -175,7 +161,7 @@ func (r moderationRepository) Audits(ctx context.Context, subject id.Subject, la
 		if !subject.IsZero() {
 			filter = d("subject_id", uuid(subject))
 		}
-		all, err = listPage(ctx, t, scanAudit, limit, query{
+		all, err = listPage(ctx, t, audits.scan, limit, query{
 			in: auditIn, filter: append(filter, past(last, "$lt", "created_at", "_id")...), sort: d("created_at", -1, "_id", -1),
 		})
 		return err

@@ -10,15 +10,10 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
-func scanReservation(r *record) reservations.Reservation {
-	return reservations.Reservation{
-		ID: r.id("_id"), ConversationID: r.id("conversation_id"), VoyagerID: r.id("voyager_id"), LocalID: r.id("local_id"),
-		CreatorID: r.id("creator_id"), Title: r.text("title"), Price: r.price("price"), Tokens: r.int("tokens"), Date: r.time("date"),
-		EndDate: r.time("end_date"), Status: reservations.Status(r.text("status")), CreatedAt: r.time("created_at"), UpdatedAt: r.time("updated_at"),
-	}
-}
+var bookings = tableOf(ports.ReservationLayout)
 
 // insertReservation adds a reservation, of which doc has the columns.
 func (t *txn) insertReservation(doc bson.D) {
@@ -34,7 +29,7 @@ func holdReservation(ctx context.Context, t *txn, reservation id.Reservation) (r
 	if err := t.queueFor(ctx, turnOf(turnOfReservation, reservation)); err != nil {
 		return reservations.Reservation{}, err
 	}
-	there, err := holding(ctx, t, scanReservation,
+	there, err := holding(ctx, t, bookings.scan,
 		hold{in: reservationsIn, filter: d("_id", uuid(reservation)), change: guarded()})
 	if err == nil {
 		t.reservations[reservation] = there
@@ -71,14 +66,7 @@ func (r reservationsRepository) Add(ctx context.Context, n reservations.Reservat
 				return err
 			}
 		}
-		price, err := amount(n.Price)
-		if err != nil {
-			return err
-		}
-		t.insertReservation(d("_id", uuid(n.ID), "conversation_id", uuid(n.ConversationID), "voyager_id", uuid(n.VoyagerID),
-			"local_id", uuid(n.LocalID), "creator_id", uuid(n.CreatorID), "title", n.Title, "price", price, "tokens", n.Tokens,
-			"date", date(n.Date), "end_date", date(n.EndDate), "status", string(n.Status), "created_at", date(n.CreatedAt),
-			"updated_at", date(n.UpdatedAt)))
+		t.insertReservation(bookings.doc(n))
 		return nil
 	})
 }
@@ -97,7 +85,7 @@ func mayStand(ctx context.Context, t *txn, n reservations.Reservation) error {
 
 func (r reservationsRepository) Reservation(ctx context.Context, reservation id.Reservation) (there reservations.Reservation, err error) {
 	err = r.read(ctx, func(t *txn) (err error) {
-		there, err = find(ctx, t, scanReservation, query{in: reservationsIn, filter: d("_id", uuid(reservation))})
+		there, err = find(ctx, t, bookings.scan, query{in: reservationsIn, filter: d("_id", uuid(reservation))})
 		return orNotFound(err, "a reservation")
 	})
 	return there, err
@@ -161,7 +149,7 @@ func (r reservationsRepository) InConversation(
 	ctx context.Context, conversation id.Conversation, last *page.Moment, limit int,
 ) (all []reservations.Reservation, err error) {
 	err = r.read(ctx, func(t *txn) (err error) {
-		all, err = listPage(ctx, t, scanReservation, limit, query{
+		all, err = listPage(ctx, t, bookings.scan, limit, query{
 			in: reservationsIn, filter: append(d("conversation_id", uuid(conversation)), past(last, "$lt", "created_at", "_id")...),
 			sort: d("created_at", -1, "_id", -1),
 		})
@@ -178,7 +166,7 @@ func (r reservationsRepository) Of(
 		if status != "" {
 			filter = append(filter, d("status", string(status))...)
 		}
-		all, err = listPage(ctx, t, scanReservation, limit, query{
+		all, err = listPage(ctx, t, bookings.scan, limit, query{
 			in: reservationsIn, filter: append(filter, past(last, "$lt", "created_at", "_id")...), sort: d("created_at", -1, "_id", -1),
 		})
 		return err

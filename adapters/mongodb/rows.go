@@ -18,14 +18,11 @@ import (
 type rows struct{ *unit }
 
 func (r rows) Read(ctx context.Context, table *ports.Table, after []any, limit int) (page []ports.Row, err error) {
-	err = r.read(ctx, func(t *txn) error {
+	err = r.read(ctx, func(t *txn) (err error) {
 		if err := table.CheckKey(after); err != nil {
 			return fmt.Errorf("read rows: %w", err)
 		}
-		from, err := document(table, table.Columns[:len(after)], after)
-		if err != nil {
-			return fmt.Errorf("read %s: %w", table.Name, err)
-		}
+		from := document(table, table.Columns[:len(after)], after)
 		switch table {
 		case ports.ProfileInterests:
 			page, err = readEmbedded(ctx, t, profilesIn, "interests", after, limit, scanLinks)
@@ -128,7 +125,9 @@ func scanValue(r *record, name string, c ports.Column) any {
 	case ports.Bytes:
 		return r.bytes(name)
 	case ports.Decimal:
-		return r.price(name).String()
+		return r.decimal(name)
+	case ports.Texts:
+		return append([]string{}, r.texts(name)...)
 	default:
 		return r.text(name)
 	}
@@ -144,11 +143,7 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 		defer func() { t.strict = false }()
 		var docs []bson.D
 		for _, row := range rows {
-			doc, err := document(table, table.Columns, row)
-			if err != nil {
-				return fmt.Errorf("write %s: %w", table.Name, err)
-			}
-			docs = append(docs, doc)
+			docs = append(docs, withFolded(document(table, table.Columns, row), table.Folded(), table.Fold(row)))
 		}
 		if err := t.insertRows(ctx, table, docs); err != nil {
 			return fmt.Errorf("write %s: %w", table.Name, err)
@@ -214,7 +209,7 @@ func (t *txn) insertReservationRow(ctx context.Context, doc bson.D) error {
 		if err != nil {
 			return err
 		}
-		r, err := read(raw, scanReservation)
+		r, err := read(raw, bookings.scan)
 		if err == nil {
 			err = mayStand(ctx, t, r)
 		}
@@ -236,15 +231,15 @@ func (t *txn) insertProfiles(ctx context.Context, docs []bson.D) error {
 		if err != nil {
 			return err
 		}
-		p, err := read(raw, scanProfile)
+		user, err := read(raw, func(r *record) id.User { return r.id("user_id") })
 		if err != nil {
 			return err
 		}
-		active, err := t.isActive(ctx, p.UserID)
+		active, err := t.isActive(ctx, user)
 		if err != nil {
 			return err
 		}
-		t.later(profilesIn, inserting(append(append(doc, foldedPlace(p.Country, p.City)...), d("interests", bson.A{}, "user_is_active", active)...)))
+		t.later(profilesIn, inserting(append(doc, d("interests", bson.A{}, "user_is_active", active)...)))
 	}
 	return nil
 }
@@ -285,35 +280,41 @@ func (t *txn) insertLinks(ctx context.Context, docs []bson.D) error {
 }
 
 // document is what the first columns hold, by the names of their fields, when ports has checked the values.
-func document(table *ports.Table, columns []ports.Column, values []any) (bson.D, error) {
+func document(table *ports.Table, columns []ports.Column, values []any) bson.D {
 	doc := make(bson.D, len(values))
 	for i, c := range columns {
-		value, err := stored(c.Kind, values[i])
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", c.Name, err)
-		}
-		doc[i] = bson.E{Key: fieldOf(table, c.Name), Value: value}
+		doc[i] = bson.E{Key: fieldOf(table, c.Name), Value: stored(c.Kind, values[i])}
 	}
 	if table == ports.IdempotencyRecords && len(doc) > 0 { // whose id is made of two
 		doc = append(d("_id", d("owner", doc[0].Value, "key", doc[1].Value)), doc[2:]...)
 	}
-	return doc, nil
+	return doc
 }
 
-func stored(kind ports.Kind, value any) (any, error) {
+// withFolded adds what documents are looked for by without regard to case.
+func withFolded(doc bson.D, columns []string, folded []any) bson.D {
+	for i, column := range columns {
+		doc = append(doc, bson.E{Key: column + "_folded", Value: folded[i]})
+	}
+	return doc
+}
+
+func stored(kind ports.Kind, value any) any {
 	switch v := value.(type) {
 	case [16]byte:
-		return binary(v), nil
+		return binary(v)
 	case string:
 		if kind == ports.Decimal {
-			return parseAmount(v)
+			return amount(v)
 		}
-		return v, nil
+		return v
 	case time.Time:
-		return date(v), nil
+		return date(v)
 	case []byte:
-		return octets(slices.Clone(v)), nil
+		return octets(v)
+	case []string:
+		return listed(v)
 	default:
-		return v, nil
+		return v
 	}
 }

@@ -281,5 +281,5 @@ func fieldOf(table *ports.Table, column string) string {
 
 var bsonTypes = map[ports.Kind]string{
 	ports.UUID: "binData", ports.Text: "string", ports.Int: "long", ports.Bool: "bool", ports.Time: "date", ports.Decimal: "decimal",
-	ports.JSON: "string", ports.Bytes: "binData",
+	ports.JSON: "string", ports.Bytes: "binData", ports.Texts: "array",
 }

@@ -13,20 +13,16 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // The sessions, and what else proves who somebody is. They belong to users.Repository.
 
-func scanSession(r *record) users.Session {
-	return users.Session{ID: r.id("_id"), UserID: r.id("user_id"), CreatedAt: r.time("created_at"), RevokedAt: r.time("revoked_at")}
-}
-
-func scanRefreshToken(r *record) users.RefreshToken {
-	return users.RefreshToken{
-		Hash: r.hash("_id"), SessionID: r.id("session_id"), CreatedAt: r.time("created_at"), ExpiresAt: r.time("expires_at"),
-		UsedAt: r.time("used_at"),
-	}
-}
+var (
+	sessions      = tableOf(ports.SessionLayout)
+	refreshTokens = tableOf(ports.RefreshTokenLayout)
+	resets        = tableOf(ports.ResetLayout)
+)
 
 // expiredEver is when a session without refresh tokens has expired.
 var expiredEver = date(time.Time{})
@@ -34,11 +30,6 @@ var expiredEver = date(time.Time{})
 // insertSession adds a session, of which doc has the columns. It knows when the last of its refresh tokens expires.
 func (t *txn) insertSession(doc bson.D, expires primitive.DateTime) {
 	t.later(sessionsIn, inserting(append(doc, d("expires_at", expires)...)))
-}
-
-func refreshTokenOf(token users.RefreshToken) bson.D {
-	return d("_id", octets(token.Hash[:]), "session_id", uuid(token.SessionID), "created_at", date(token.CreatedAt),
-		"expires_at", date(token.ExpiresAt), "used_at", dateOrNull(token.UsedAt))
 }
 
 // insertRefreshToken adds a further token of a session, of which doc has the columns.
@@ -76,9 +67,8 @@ func purgeSessions(ctx context.Context, t *txn, q query) (purged int, err error)
 
 func (r usersRepository) AddSession(ctx context.Context, s users.Session, first users.RefreshToken) error {
 	return r.write(ctx, func(t *txn) error {
-		t.insertSession(d("_id", uuid(s.ID), "user_id", uuid(s.UserID), "created_at", date(s.CreatedAt), "revoked_at", dateOrNull(s.RevokedAt)),
-			date(first.ExpiresAt))
-		t.later(refreshTokensIn, inserting(refreshTokenOf(first)))
+		t.insertSession(sessions.doc(s), date(first.ExpiresAt))
+		t.later(refreshTokensIn, inserting(refreshTokens.doc(first)))
 		return nil
 	})
 }
@@ -87,7 +77,7 @@ func (r usersRepository) AddSession(ctx context.Context, s users.Session, first 
 // decides.
 func (r usersRepository) Session(ctx context.Context, session id.Session) (there users.Session, u users.User, err error) {
 	err = r.read(ctx, func(t *txn) (err error) {
-		there, err = find(ctx, t, scanSession, query{in: sessionsIn, filter: d("_id", uuid(session))})
+		there, err = find(ctx, t, sessions.scan, query{in: sessionsIn, filter: d("_id", uuid(session))})
 		if err == nil {
 			u, err = findUser(ctx, t, there.UserID)
 		}
@@ -98,7 +88,7 @@ func (r usersRepository) Session(ctx context.Context, session id.Session) (there
 
 func (r usersRepository) Sessions(ctx context.Context, user id.User) (all []users.Session, err error) {
 	err = r.read(ctx, func(t *txn) (err error) {
-		all, err = list(ctx, t, scanSession, query{in: sessionsIn, filter: d("user_id", uuid(user)), sort: d("created_at", 1, "_id", 1)})
+		all, err = list(ctx, t, sessions.scan, query{in: sessionsIn, filter: d("user_id", uuid(user)), sort: d("created_at", 1, "_id", 1)})
 		return err
 	})
 	return all, err
@@ -109,10 +99,10 @@ func (r usersRepository) UseRefreshToken(ctx context.Context, hash users.SecretH
 		if err := t.queueFor(ctx, turn(turnOfToken+string(hash[:]))); err != nil {
 			return err
 		}
-		before, err = modify(ctx, t, scanRefreshToken, options.Before, refreshTokensIn,
+		before, err = modify(ctx, t, refreshTokens.scan, options.Before, refreshTokensIn,
 			d("_id", octets(hash[:]), "used_at", nil), d("$set", d("used_at", date(at))))
 		if errors.Is(err, mongo.ErrNoDocuments) { // or used before
-			before, err = find(ctx, t, scanRefreshToken, query{in: refreshTokensIn, filter: d("_id", octets(hash[:]))})
+			before, err = find(ctx, t, refreshTokens.scan, query{in: refreshTokensIn, filter: d("_id", octets(hash[:]))})
 		}
 		return orNotFound(err, "a refresh token")
 	})
@@ -120,7 +110,7 @@ func (r usersRepository) UseRefreshToken(ctx context.Context, hash users.SecretH
 }
 
 func (r usersRepository) AddRefreshToken(ctx context.Context, token users.RefreshToken) error {
-	return r.write(ctx, func(t *txn) error { return t.insertRefreshToken(ctx, refreshTokenOf(token)) })
+	return r.write(ctx, func(t *txn) error { return t.insertRefreshToken(ctx, refreshTokens.doc(token)) })
 }
 
 func (r usersRepository) RevokeSession(ctx context.Context, session id.Session, at time.Time) error {
@@ -152,16 +142,14 @@ func (r usersRepository) PurgeSessions(ctx context.Context, before time.Time, li
 
 func (r usersRepository) SetReset(ctx context.Context, reset users.Reset) error {
 	return r.write(ctx, func(t *txn) error {
-		t.later(resetsIn, putting(d("_id", uuid(reset.UserID)), d("$set", d("hash", octets(reset.Hash[:]), "expires_at", date(reset.ExpiresAt)))))
+		t.later(resetsIn, putting(d("_id", uuid(reset.UserID)), d("$set", resets.set(reset, "_id"))))
 		return nil
 	})
 }
 
 func (r usersRepository) Reset(ctx context.Context, hash users.SecretHash) (reset users.Reset, err error) {
 	err = r.read(ctx, func(t *txn) (err error) {
-		reset, err = find(ctx, t, func(r *record) users.Reset {
-			return users.Reset{UserID: r.id("_id"), Hash: r.hash("hash"), ExpiresAt: r.time("expires_at")}
-		}, query{in: resetsIn, filter: d("hash", octets(hash[:]))})
+		reset, err = find(ctx, t, resets.scan, query{in: resetsIn, filter: d("hash", octets(hash[:]))})
 		return orNotFound(err, "a password reset")
 	})
 	return reset, err

@@ -10,25 +10,13 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
-// wallet is a document: a wallet and the last seq that it gave out.
-type wallet struct {
-	tokens.Wallet
-	seq int64
-}
-
-func scanWallet(r *record) wallet {
-	return wallet{Wallet: tokens.Wallet{ID: r.id("_id"), UserID: r.id("user_id"), Balance: r.int("balance"), Closed: r.bool("closed")}, seq: r.int("seq")}
-}
-
-func scanTransaction(r *record) tokens.Transaction {
-	return tokens.Transaction{
-		ID: r.id("_id"), UserID: r.id("user_id"), Seq: r.int("seq"), Amount: r.int("amount"), Type: tokens.Type(r.text("type")),
-		Reason: r.text("reason"), Metadata: r.metadata("metadata"), BalanceBefore: r.int("balance_before"),
-		BalanceAfter: r.int("balance_after"), CreatedAt: r.time("created_at"),
-	}
-}
+var (
+	wallets      = tableOf(ports.WalletLayout)
+	transactions = tableOf(ports.TransactionLayout)
+)
 
 // insertWallet adds a wallet, of which doc has the columns.
 func (t *txn) insertWallet(doc bson.D) {
@@ -39,14 +27,14 @@ type tokensRepository struct{ *unit }
 
 func (r tokensRepository) Open(ctx context.Context, w tokens.Wallet) error {
 	return r.write(ctx, func(t *txn) error {
-		t.insertWallet(d("_id", uuid(w.ID), "user_id", uuid(w.UserID), "balance", int64(0), "seq", int64(0), "closed", false))
+		t.insertWallet(wallets.doc(ports.Wallet{Wallet: tokens.Wallet{ID: w.ID, UserID: w.UserID}}))
 		return nil
 	})
 }
 
 func (r tokensRepository) Wallet(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
 	err = r.read(ctx, func(t *txn) error {
-		there, err := find(ctx, t, scanWallet, query{in: walletsIn, filter: d("user_id", uuid(user))})
+		there, err := find(ctx, t, wallets.scan, query{in: walletsIn, filter: d("user_id", uuid(user))})
 		w = there.Wallet
 		return orNotFound(err, "a wallet")
 	})
@@ -81,64 +69,58 @@ func (r tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (re
 
 // postOne moves one balance, or answers mongo.ErrNoDocuments where that cannot be done: postAll finds out why.
 func postOne(ctx context.Context, t *txn, e tokens.Entry) ([]tokens.Receipt, error) {
-	after, err := modify(ctx, t, scanWallet, options.After, walletsIn,
+	after, err := modify(ctx, t, wallets.scan, options.After, walletsIn,
 		d("user_id", uuid(e.UserID), "balance", d("$gte", -e.Amount, "$lte", tokens.MaxBalance-e.Amount)),
 		d("$inc", d("balance", e.Amount, "seq", int64(1))))
 	if err != nil {
 		return nil, err
 	}
-	line, err := e.On(after.Balance-e.Amount, after.seq-1)
+	line, err := e.On(after.Balance-e.Amount, after.Seq-1)
 	if err != nil {
 		return nil, err
 	}
-	t.addLine(line)
+	t.later(ledgerIn, inserting(transactions.doc(line)))
 	return []tokens.Receipt{{Transaction: line, Closed: after.Closed}}, nil
 }
 
 func postAll(ctx context.Context, t *txn, entries []tokens.Entry) (receipts []tokens.Receipt, err error) {
-	wallets, err := walletsOf(ctx, t, entries)
+	held, err := walletsOf(ctx, t, entries)
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range entries {
-		w := wallets[e.UserID]
-		line, err := e.On(w.Balance, w.seq)
+		w := held[e.UserID]
+		line, err := e.On(w.Balance, w.Seq)
 		if err != nil {
 			return nil, err
 		}
-		t.addLine(line)
-		w.Balance, w.seq = line.BalanceAfter, line.Seq
+		t.later(ledgerIn, inserting(transactions.doc(line)))
+		w.Balance, w.Seq = line.BalanceAfter, line.Seq
 		receipts = append(receipts, tokens.Receipt{Transaction: line, Closed: w.Closed})
 	}
-	models := make([]mongo.WriteModel, 0, len(wallets))
-	for user, w := range wallets {
-		models = append(models, changing(d("user_id", uuid(user)), d("$set", d("balance", w.Balance, "seq", w.seq))))
+	models := make([]mongo.WriteModel, 0, len(held))
+	for user, w := range held {
+		models = append(models, changing(d("user_id", uuid(user)), d("$set", d("balance", w.Balance, "seq", w.Seq))))
 	}
 	_, err = t.update(ctx, walletsIn, models...)
 	return receipts, err
 }
 
-func (t *txn) addLine(line tokens.Transaction) {
-	t.later(ledgerIn, inserting(d("_id", uuid(line.ID), "user_id", uuid(line.UserID), "seq", line.Seq, "amount", line.Amount,
-		"type", string(line.Type), "reason", line.Reason, "metadata", line.Metadata.String(), "balance_before", line.BalanceBefore,
-		"balance_after", line.BalanceAfter, "created_at", date(line.CreatedAt))))
-}
-
 // walletsOf reads the wallets of those whom entries name, in the transaction that will write them: where another unit does
 // meanwhile, the write fails.
-func walletsOf(ctx context.Context, t *txn, entries []tokens.Entry) (map[id.User]*wallet, error) {
+func walletsOf(ctx context.Context, t *txn, entries []tokens.Entry) (map[id.User]*ports.Wallet, error) {
 	if err := t.begin(); err != nil {
 		return nil, err
 	}
-	wallets := make(map[id.User]*wallet, len(entries))
+	held := make(map[id.User]*ports.Wallet, len(entries))
 	var owners []id.User
 	for _, e := range entries {
-		if _, named := wallets[e.UserID]; !named {
-			wallets[e.UserID] = nil
+		if _, named := held[e.UserID]; !named {
+			held[e.UserID] = nil
 			owners = append(owners, e.UserID)
 		}
 	}
-	found, err := list(ctx, t, scanWallet, query{in: walletsIn, filter: d("user_id", d("$in", uuids(owners)))})
+	found, err := list(ctx, t, wallets.scan, query{in: walletsIn, filter: d("user_id", d("$in", uuids(owners)))})
 	if err != nil {
 		return nil, err
 	}
@@ -146,9 +128,9 @@ func walletsOf(ctx context.Context, t *txn, entries []tokens.Entry) (map[id.User
 		return nil, notFound("a wallet")
 	}
 	for _, w := range found {
-		wallets[w.UserID] = &w
+		held[w.UserID] = &w
 	}
-	return wallets, nil
+	return held, nil
 }
 
 func (r tokensRepository) Close(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
@@ -156,7 +138,7 @@ func (r tokensRepository) Close(ctx context.Context, user id.User) (w tokens.Wal
 		if err := t.queueFor(ctx, turnOf(turnOfWallet, user)); err != nil {
 			return err
 		}
-		closed, err := modify(ctx, t, scanWallet, options.After, walletsIn, d("user_id", uuid(user)),
+		closed, err := modify(ctx, t, wallets.scan, options.After, walletsIn, d("user_id", uuid(user)),
 			append(guarded(), d("$set", d("closed", true))...))
 		w = closed.Wallet
 		return orNotFound(err, "a wallet")
@@ -170,7 +152,7 @@ func (r tokensRepository) Transactions(ctx context.Context, user id.User, below 
 		if below != nil {
 			filter = append(filter, d("seq", d("$lt", *below))...)
 		}
-		lines, err = listPage(ctx, t, scanTransaction, limit, query{in: ledgerIn, filter: filter, sort: d("seq", -1)})
+		lines, err = listPage(ctx, t, transactions.scan, limit, query{in: ledgerIn, filter: filter, sort: d("seq", -1)})
 		return err
 	})
 	return lines, err

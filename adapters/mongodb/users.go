@@ -18,18 +18,16 @@ import (
 	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // userFields are what an account is read by: not its blocks, of which there may be many.
 var userFields = d("blocks", 0)
 
-func scanUser(r *record) users.User {
-	return users.User{
-		ID: r.id("_id"), Name: r.text("name"), Email: r.text("email"), Bio: r.text("bio"), Location: r.text("location"),
-		Role: users.Role(r.text("role")), IsActive: r.bool("is_active"), Erased: r.bool("erased"), Version: r.int("version"),
-		CreatedAt: r.time("created_at"), UpdatedAt: r.time("updated_at"),
-	}
-}
+var (
+	accounts = tableOf(ports.AccountLayout)
+	people   = tableOf(ports.UserLayout) // accounts without their passwords
+)
 
 func scanPassword(r *record) users.PasswordHash { return users.NewPasswordHash(r.text("password")) }
 
@@ -42,11 +40,10 @@ func addressKey(folded string) bson.D { return d("of", string(usersIn), "email_f
 
 // insertUser adds an account, of which doc has the columns.
 func (t *txn) insertUser(doc bson.D) {
-	folded := foldedOrNull(textOf(doc, "email"))
-	if folded != nil {
-		t.later(uniqueKeysIn, inserting(d("_id", addressKey(text.Fold(textOf(doc, "email"))), "user_id", field(doc, "_id"))))
+	if folded := textOf(doc, "email_folded"); folded != "" {
+		t.later(uniqueKeysIn, inserting(d("_id", addressKey(folded), "user_id", field(doc, "_id"))))
 	}
-	t.later(usersIn, inserting(append(doc, d("name_folded", text.Fold(textOf(doc, "name")), "email_folded", folded, "guard", int64(0))...)))
+	t.later(usersIn, inserting(append(doc, d("guard", int64(0))...)))
 }
 
 // exists reports whether there is a document.
@@ -59,13 +56,13 @@ func (t *txn) exists(ctx context.Context, in collection, filter bson.D) (bool, e
 }
 
 func findUser(ctx context.Context, t *txn, user id.User) (users.User, error) {
-	u, err := find(ctx, t, scanUser, query{in: usersIn, filter: d("_id", uuid(user)), fields: userFields})
+	u, err := find(ctx, t, people.scan, query{in: usersIn, filter: d("_id", uuid(user)), fields: userFields})
 	return u, orNotFound(err, "a user")
 }
 
 // holdUser keeps others away from an account.
 func holdUser(ctx context.Context, t *txn, user id.User) (users.User, error) {
-	u, err := holding(ctx, t, scanUser, hold{in: usersIn, filter: d("_id", uuid(user)), change: guarded()})
+	u, err := holding(ctx, t, people.scan, hold{in: usersIn, filter: d("_id", uuid(user)), change: guarded()})
 	if err == nil {
 		t.active[user] = u.IsActive
 	}
@@ -86,9 +83,8 @@ func (r usersRepository) Add(ctx context.Context, u users.User, password users.P
 			}
 		}
 		created = true
-		t.insertUser(d("_id", uuid(u.ID), "name", u.Name, "email", textOrNull(u.Email), "password", textOrNull(password.Reveal()),
-			"bio", textOrNull(u.Bio), "location", textOrNull(u.Location), "role", string(u.Role), "is_active", u.IsActive,
-			"erased", u.Erased, "version", int64(1), "created_at", date(u.CreatedAt), "updated_at", date(u.UpdatedAt)))
+		u.Version = 1
+		t.insertUser(accounts.doc(ports.Account{User: u, Password: password}))
 		return nil
 	})
 	return created && err == nil, err
@@ -106,7 +102,7 @@ func (r usersRepository) ByEmail(ctx context.Context, folded string) (u users.Us
 	err = r.read(ctx, func(t *txn) (err error) {
 		u, err = find(ctx, t, func(r *record) users.User {
 			password = scanPassword(r)
-			return scanUser(r)
+			return people.scan(r)
 		}, query{in: usersIn, filter: d("email_folded", folded), fields: userFields})
 		return orNotFound(err, "an address")
 	})
@@ -172,7 +168,7 @@ func (r usersRepository) HoldWithAdmins(ctx context.Context, user id.User) (u us
 		}
 		held := make([]users.User, len(found))
 		for i, raw := range found {
-			if held[i], err = read(raw, scanUser); err != nil {
+			if held[i], err = read(raw, people.scan); err != nil {
 				return err
 			}
 		}
@@ -199,10 +195,8 @@ func saveUser(ctx context.Context, t *txn, u users.User, besides bson.D) (addres
 	if err := t.queueFor(ctx, turnOf(turnOfUser, u.ID)); err != nil {
 		return "", err
 	}
-	before, err := modify(ctx, t, scanUser, options.Before, usersIn, d("_id", uuid(u.ID), "version", u.Version), d(
-		"$set", append(d("name", u.Name, "name_folded", text.Fold(u.Name), "bio", textOrNull(u.Bio), "location", textOrNull(u.Location),
-			"role", string(u.Role), "is_active", u.IsActive, "erased", u.Erased, "created_at", date(u.CreatedAt),
-			"updated_at", date(u.UpdatedAt)), besides...),
+	before, err := modify(ctx, t, people.scan, options.Before, usersIn, d("_id", uuid(u.ID), "version", u.Version), d(
+		"$set", append(people.set(u, "_id", "email", "version"), besides...),
 		"$inc", d("version", int64(1))))
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		there, err := findUser(ctx, t, u.ID)
@@ -259,7 +253,7 @@ func (r usersRepository) List(ctx context.Context, f users.Filter, last *page.Mo
 			part := primitive.Regex{Pattern: regexp.QuoteMeta(f.Query)}
 			filter = append(filter, d("$and", bson.A{d("$or", bson.A{d("name_folded", part), d("email_folded", part)})})...)
 		}
-		all, err = listPage(ctx, t, scanUser, limit, query{
+		all, err = listPage(ctx, t, people.scan, limit, query{
 			in: usersIn, filter: append(filter, past(last, "$lt", "created_at", "_id")...), fields: userFields,
 			sort: d("created_at", -1, "_id", -1),
 		})

@@ -77,8 +77,8 @@ func (c *conn) flush(ctx context.Context) error {
 // errNone is find's answer where there is no row.
 var errNone = errors.New("no row")
 
-// find reads the one row that a statement answers, or errNone.
-func find[T any](ctx context.Context, c *conn, scan func(r *row) T, s statement, args ...any) (found T, err error) {
+// find reads the one row that a statement answers, or returns errNone.
+func find[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s statement, args ...any) (found T, err error) {
 	all, err := list(ctx, c, scan, s, args...)
 	switch {
 	case err != nil:
@@ -90,7 +90,7 @@ func find[T any](ctx context.Context, c *conn, scan func(r *row) T, s statement,
 }
 
 // list reads all rows that a statement answers.
-func list[T any](ctx context.Context, c *conn, scan func(r *row) T, s statement, args ...any) (all []T, err error) {
+func list[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s statement, args ...any) (all []T, err error) {
 	err = c.ask(ctx, command{s, args}, func(results pgx.BatchResults) error {
 		all = nil // of an answer that was cut short
 		rows, err := results.Query()
@@ -100,13 +100,20 @@ func list[T any](ctx context.Context, c *conn, scan func(r *row) T, s statement,
 		defer rows.Close()
 		for rows.Next() {
 			r := &row{fields: rows.FieldDescriptions(), values: rows.RawValues(), types: rows.Conn().TypeMap()}
-			if all = append(all, scan(r)); r.err != nil {
+			var zero T
+			all = append(all, zero)
+			if scan(r, &all[len(all)-1]); r.err != nil {
 				return r.err
 			}
 		}
 		return rows.Err()
 	})
 	return all, err
+}
+
+// value is the scan of a single column.
+func value[T any](take func(r *row) T) func(r *row, v *T) {
+	return func(r *row, v *T) { *v = take(r) }
 }
 
 // ask makes a round trip: what begins the transaction, what is queued, and a question, whose answer read

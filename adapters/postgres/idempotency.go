@@ -5,15 +5,10 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
-const recordColumns = "owner, key, fingerprint, answer, created_at"
-
-func scanRecord(r *row) idempotency.Record {
-	return idempotency.Record{
-		Owner: r.text(), Key: idempotency.Key(r.text()), Fingerprint: r.hash(), Answer: r.bytes(), CreatedAt: r.time(),
-	}
-}
+var records = tableOf(ports.RecordLayout)
 
 type idempotencyRepository struct{ *unit }
 
@@ -22,8 +17,8 @@ type idempotencyRepository struct{ *unit }
 func (r idempotencyRepository) Claim(ctx context.Context, owner string, key idempotency.Key) (kept idempotency.Record, err error) {
 	err = r.write(ctx, func(c *conn) (err error) {
 		c.hold("idempotency key", owner, string(key))
-		kept, err = find(ctx, c, scanRecord,
-			"SELECT "+recordColumns+" FROM @idempotency_records WHERE owner = $1 AND key = $2", owner, string(key))
+		kept, err = find(ctx, c, records.scan,
+			"SELECT "+records.columns+" FROM @idempotency_records WHERE owner = $1 AND key = $2", owner, string(key))
 		return orNotFound(err, "an idempotency key")
 	})
 	return kept, err
@@ -31,8 +26,7 @@ func (r idempotencyRepository) Claim(ctx context.Context, owner string, key idem
 
 func (r idempotencyRepository) Save(ctx context.Context, record idempotency.Record) error {
 	return r.write(ctx, func(c *conn) error {
-		c.later("INSERT INTO @idempotency_records ("+recordColumns+") VALUES ($1, $2, $3, $4, $5)",
-			record.Owner, string(record.Key), record.Fingerprint[:], notNil(record.Answer), record.CreatedAt)
+		c.later(records.insert, records.args(record)...)
 		return nil
 	})
 }

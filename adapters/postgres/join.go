@@ -48,7 +48,7 @@ func (h *host) run(ctx context.Context, s *Store, mode uow.Mode, fn func(ctx con
 	defer h.busy.Unlock()
 	c := &conn{store: s, on: h.tx, frame: joined}
 	if mode == uow.Snapshot {
-		level, err := find(ctx, c, (*row).text, "SELECT current_setting('transaction_isolation')")
+		level, err := find(ctx, c, value((*row).text), "SELECT current_setting('transaction_isolation')")
 		if err == nil && level != "repeatable read" && level != "serializable" {
 			err = fmt.Errorf("%w: it is at %s", ErrNoSnapshot, level)
 		}

@@ -11,7 +11,7 @@ type marks struct{ *unit }
 
 func (r marks) Marked(ctx context.Context, name string) (since time.Time, marked bool, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		since, err = find(ctx, c, (*row).time, "SELECT created_at FROM @store_marks WHERE name = $1", name)
+		since, err = find(ctx, c, value((*row).time), "SELECT created_at FROM @store_marks WHERE name = $1", name)
 		if marked = err == nil; errors.Is(err, errNone) {
 			return nil
 		}

@@ -7,50 +7,37 @@ import (
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
-const conversationColumns = "conversations.id, conversations.voyager_id, conversations.local_id, conversations.created_at"
+var (
+	conversations = tableOf(ports.ConversationLayout)
+	messages      = tableOf(ports.MessageLayout)
+	attachments   = tableOf(ports.AttachmentLayout)
 
-func scanConversation(r *row) messaging.Conversation {
-	return messaging.Conversation{ID: r.id(), VoyagerID: r.id(), LocalID: r.id(), CreatedAt: r.time()}
-}
-
-const messageColumns = `messages.id, messages.conversation_id, messages.user_id, messages.content, messages.attachment,
-	messages.read, messages.created_at`
-
-func scanMessage(r *row) messaging.Message {
-	return messaging.Message{
-		ID: r.id(), ConversationID: r.id(), UserID: r.id(), Content: r.text(), Attachment: r.text(), Read: r.bool(), CreatedAt: r.time(),
-	}
-}
-
-func scanStanding(r *row) messaging.Standing {
-	return messaging.Standing{Conversation: scanConversation(r), VoyagerActive: r.bool(), LocalActive: r.bool(), Blocked: r.bool()}
-}
-
-const (
-	standing statement = "SELECT " + conversationColumns + `, voyager.is_active, local.is_active,
+	standing = "SELECT " + conversations.columns + `, voyager.is_active, local.is_active,
 			EXISTS (SELECT 1 FROM @blocks WHERE user_id = voyager_id AND blocked_user_id = local_id)
 			OR EXISTS (SELECT 1 FROM @blocks WHERE user_id = local_id AND blocked_user_id = voyager_id)
 		FROM @conversations JOIN @users AS voyager ON voyager.id = voyager_id JOIN @users AS local ON local.id = local_id
 		WHERE conversations.id = $1`
 
 	// history begins with a row that says where the conversation stands; one for each message follows.
-	history statement = "SELECT standing.*, NULL::uuid, NULL::uuid, NULL::uuid, NULL, NULL, NULL::bool, NULL::timestamptz FROM (" + standing + `) AS standing
+	history = "SELECT standing.*, " + messages.nulls + " FROM (" + standing + `) AS standing
 		UNION ALL
-		(SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, ` + messageColumns + ` FROM @messages
+		(SELECT ` + conversations.nulls + ", NULL, NULL, NULL, " + messages.columns + ` FROM @messages
 		WHERE conversation_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4)`
-
-	addMessage statement = `INSERT INTO @messages (id, conversation_id, user_id, content, attachment, read, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`
 )
+
+func scanStanding(r *row, s *messaging.Standing) {
+	conversations.scan(r, &s.Conversation)
+	s.VoyagerActive, s.LocalActive, s.Blocked = r.bool(), r.bool(), r.bool()
+}
 
 type messagingRepository struct{ *unit }
 
 func (r messagingRepository) OpenConversation(ctx context.Context, o messaging.Conversation) (there messaging.Conversation, created bool, err error) {
 	err = r.write(ctx, func(c *conn) (err error) {
-		c.later(`INSERT INTO @conversations (id, voyager_id, local_id, created_at) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (voyager_id, local_id) DO NOTHING`, uuid(o.ID), uuid(o.VoyagerID), uuid(o.LocalID), o.CreatedAt)
+		c.later(conversations.insert+" ON CONFLICT (voyager_id, local_id) DO NOTHING", conversations.args(o)...)
 		there, err = findConversation(ctx, c, o.VoyagerID, o.LocalID)
 		return err
 	})
@@ -58,8 +45,8 @@ func (r messagingRepository) OpenConversation(ctx context.Context, o messaging.C
 }
 
 func findConversation(ctx context.Context, c *conn, voyager, local id.User) (messaging.Conversation, error) {
-	there, err := find(ctx, c, scanConversation,
-		"SELECT "+conversationColumns+" FROM @conversations WHERE voyager_id = $1 AND local_id = $2", uuid(voyager), uuid(local))
+	there, err := find(ctx, c, conversations.scan,
+		"SELECT "+conversations.columns+" FROM @conversations WHERE voyager_id = $1 AND local_id = $2", uuid(voyager), uuid(local))
 	return there, orNotFound(err, "a conversation")
 }
 
@@ -73,7 +60,7 @@ func (r messagingRepository) ConversationOf(ctx context.Context, voyager, local 
 
 func (r messagingRepository) Acquainted(ctx context.Context, a, b id.User) (acquainted bool, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		acquainted, err = find(ctx, c, (*row).bool, `SELECT EXISTS (SELECT 1 FROM @conversations WHERE voyager_id = $1 AND local_id = $2)
+		acquainted, err = find(ctx, c, value((*row).bool), `SELECT EXISTS (SELECT 1 FROM @conversations WHERE voyager_id = $1 AND local_id = $2)
 			OR EXISTS (SELECT 1 FROM @conversations WHERE voyager_id = $2 AND local_id = $1)`, uuid(a), uuid(b))
 		return err
 	})
@@ -90,9 +77,9 @@ func (r messagingRepository) Standing(ctx context.Context, conversation id.Conve
 
 func (r messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
 	return r.write(ctx, func(c *conn) error {
-		c.later(addMessage, uuid(m.ID), uuid(m.ConversationID), uuid(m.UserID), m.Content, textOrNull(m.Attachment), m.Read, m.CreatedAt)
+		c.later(messages.insert, messages.args(m)...)
 		if a != nil {
-			c.later("INSERT INTO @attachments (message_id, media_type, bytes) VALUES ($1, $2, $3)", uuid(m.ID), a.MediaType, notNil(a.Bytes))
+			c.later(attachments.insert, attachments.args(ports.Attachment{MessageID: m.ID, Attachment: *a})...)
 		}
 		return nil
 	})
@@ -100,7 +87,7 @@ func (r messagingRepository) AddMessage(ctx context.Context, m messaging.Message
 
 func (r messagingRepository) Message(ctx context.Context, message id.Message) (m messaging.Message, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		m, err = find(ctx, c, scanMessage, "SELECT "+messageColumns+" FROM @messages WHERE id = $1", uuid(message))
+		m, err = find(ctx, c, messages.scan, "SELECT "+messages.columns+" FROM @messages WHERE id = $1", uuid(message))
 		return orNotFound(err, "a message")
 	})
 	return m, err
@@ -111,11 +98,12 @@ func (r messagingRepository) History(
 ) (found messaging.Standing, all []messaging.Message, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
 		at, item := before(last)
-		rows, err := list(ctx, c, func(r *row) messaging.Message {
-			if s := scanStanding(r); !s.Conversation.ID.IsZero() {
+		rows, err := list(ctx, c, func(r *row, m *messaging.Message) {
+			var s messaging.Standing
+			if scanStanding(r, &s); !s.Conversation.ID.IsZero() {
 				found = s
 			}
-			return scanMessage(r)
+			messages.scan(r, m)
 		}, history, uuid(conversation), at, item, limited(limit))
 		switch {
 		case err != nil:
@@ -130,10 +118,10 @@ func (r messagingRepository) History(
 }
 
 func (r messagingRepository) Attachment(ctx context.Context, message id.Message) (a messaging.Attachment, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		a, err = find(ctx, c, func(r *row) messaging.Attachment {
-			return messaging.Attachment{MediaType: r.text(), Bytes: r.bytes()}
-		}, "SELECT media_type, bytes FROM @attachments WHERE message_id = $1", uuid(message))
+	err = r.read(ctx, func(c *conn) error {
+		found, err := find(ctx, c, attachments.scan,
+			"SELECT "+attachments.columns+" FROM @attachments WHERE message_id = $1", uuid(message))
+		a = found.Attachment
 		return orNotFound(err, "an attachment")
 	})
 	return a, err
@@ -154,10 +142,10 @@ func (r messagingRepository) MarkRead(ctx context.Context, conversation id.Conve
 // and only of those that are listed the rest.
 func overviews(condition string) statement {
 	return `
-	SELECT ` + conversationColumns + `,
+	SELECT ` + conversations.columns + `,
 		other.id, other.name, profiles.first_name, profiles.image_url,
 		(SELECT count(*) FROM @messages WHERE conversation_id = conversations.id AND user_id = other.id AND NOT read),
-		` + messageColumns + `
+		` + messages.columns + `
 	FROM (
 		SELECT mine.*, coalesce(latest.created_at, mine.created_at) AS activity, latest.id AS latest_id
 		FROM (
@@ -182,17 +170,18 @@ var (
 		ORDER BY activity DESC, mine.id DESC LIMIT $4`)
 )
 
-func scanOverview(r *row) messaging.Overview {
-	o := messaging.Overview{Conversation: scanConversation(r), Other: messaging.Person{UserID: r.id()}}
+func scanOverview(r *row, o *messaging.Overview) {
+	conversations.scan(r, &o.Conversation)
+	o.Other.UserID = r.id()
 	account := users.User{Name: r.text()}
 	o.Other.FirstName, o.Other.ImageURL, o.Unread = r.text(), r.text(), int(r.int())
 	if o.Other.FirstName == "" {
 		o.Other.FirstName = account.FirstName()
 	}
-	if last := scanMessage(r); !last.ID.IsZero() {
+	var last messaging.Message
+	if messages.scan(r, &last); !last.ID.IsZero() {
 		o.LastMessage = &last
 	}
-	return o
 }
 
 func (r messagingRepository) Overview(ctx context.Context, conversation id.Conversation, viewer id.User) (o messaging.Overview, err error) {

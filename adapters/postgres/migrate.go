@@ -93,14 +93,14 @@ func (s *Store) checkVersion(ctx context.Context, c *conn) error {
 	if err != nil {
 		return err
 	}
-	there, err := find(ctx, c, (*row).bool, "SELECT to_regclass($1) IS NOT NULL", s.options.prefix()+"schema_versions")
+	there, err := find(ctx, c, value((*row).bool), "SELECT to_regclass($1) IS NOT NULL", s.options.prefix()+"schema_versions")
 	if err != nil {
 		return fmt.Errorf("look for the store's version: %w", err)
 	}
 	if !there {
 		return fmt.Errorf("%w (there are none in schema %s)", ErrOutdated, s.options.Schema)
 	}
-	current, err := find(ctx, c, (*row).int, "SELECT coalesce(max(version), 0) FROM @schema_versions")
+	current, err := find(ctx, c, value((*row).int), "SELECT coalesce(max(version), 0) FROM @schema_versions")
 	switch {
 	case err != nil:
 		return fmt.Errorf("read the store's version: %w", err)

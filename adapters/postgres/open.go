@@ -92,7 +92,7 @@ func (s *Store) check(ctx context.Context) error {
 	}
 	c := &conn{store: s, lease: lease, on: lease}
 	defer c.leave(ctx)
-	refusals, err := list(ctx, c, (*row).text, `
+	refusals, err := list(ctx, c, value((*row).text), `
 		SELECT 'it is PostgreSQL ' || current_setting('server_version') || ', and 13 or later is needed'
 			WHERE current_setting('server_version_num')::int < $1
 		UNION ALL SELECT name || ' is off: what was committed could be lost'

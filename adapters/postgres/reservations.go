@@ -9,25 +9,18 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
-const reservationColumns = `id, conversation_id, voyager_id, local_id, creator_id, title, price::text, tokens, date, end_date, status,
-	created_at, updated_at`
+var (
+	bookings = tableOf(ports.ReservationLayout)
 
-func scanReservation(r *row) reservations.Reservation {
-	return reservations.Reservation{
-		ID: r.id(), ConversationID: r.id(), VoyagerID: r.id(), LocalID: r.id(), CreatorID: r.id(), Title: r.text(), Price: r.price(),
-		Tokens: r.int(), Date: r.time(), EndDate: r.time(), Status: reservations.Status(r.text()), CreatedAt: r.time(), UpdatedAt: r.time(),
-	}
-}
-
-const (
-	readReservation statement = "SELECT " + reservationColumns + " FROM @reservations WHERE id = $1"
-	holdReservation statement = readReservation + " FOR NO KEY UPDATE"
+	readReservation = "SELECT " + bookings.columns + " FROM @reservations WHERE id = $1"
+	holdReservation = readReservation + " FOR NO KEY UPDATE"
 )
 
 func findReservation(ctx context.Context, c *conn, s statement, reservation id.Reservation) (reservations.Reservation, error) {
-	r, err := find(ctx, c, scanReservation, s, uuid(reservation))
+	r, err := find(ctx, c, bookings.scan, s, uuid(reservation))
 	return r, orNotFound(err, "a reservation")
 }
 
@@ -35,10 +28,7 @@ type reservationsRepository struct{ *unit }
 
 func (r reservationsRepository) Add(ctx context.Context, n reservations.Reservation) error {
 	return r.write(ctx, func(c *conn) error {
-		c.later(`INSERT INTO @reservations (id, conversation_id, voyager_id, local_id, creator_id, title, price, tokens, date, end_date,
-			status, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-			uuid(n.ID), uuid(n.ConversationID), uuid(n.VoyagerID), uuid(n.LocalID), uuid(n.CreatorID), n.Title, n.Price.String(),
-			n.Tokens, n.Date, n.EndDate, string(n.Status), n.CreatedAt, n.UpdatedAt)
+		c.later(bookings.insert, bookings.args(n)...)
 		return nil
 	})
 }
@@ -92,10 +82,8 @@ const (
 // changed what was in the way, and this one runs again.
 func whyNotMoved(ctx context.Context, c *conn, moving reservations.Reservation, to reservations.Status) (reservations.Moved, error) {
 	var clash bool
-	status, err := find(ctx, c, func(r *row) reservations.Status {
-		status := reservations.Status(r.text())
-		clash = r.bool()
-		return status
+	status, err := find(ctx, c, func(r *row, status *reservations.Status) {
+		*status, clash = reservations.Status(r.text()), r.bool()
 	}, "SELECT status, "+overlapping+" FROM @reservations WHERE id = $1", uuid(moving.ID))
 	switch {
 	case err != nil:
@@ -110,7 +98,7 @@ func whyNotMoved(ctx context.Context, c *conn, moving reservations.Reservation, 
 
 func (r reservationsRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		held, err = find(ctx, c, (*row).int,
+		held, err = find(ctx, c, value((*row).int),
 			"SELECT coalesce(sum(tokens), 0)::bigint FROM @reservations WHERE voyager_id = $1 AND status = 'accepted'", uuid(user))
 		return err
 	})
@@ -122,7 +110,7 @@ func (r reservationsRepository) InConversation(
 ) (all []reservations.Reservation, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
 		at, item := before(last)
-		all, err = list(ctx, c, scanReservation, "SELECT "+reservationColumns+` FROM @reservations
+		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+` FROM @reservations
 			WHERE conversation_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4`,
 			uuid(conversation), at, item, limited(limit))
 		return err
@@ -144,8 +132,8 @@ func (r reservationsRepository) Of(
 		pageOf := func(role statement) statement {
 			return "(SELECT * FROM @reservations WHERE " + role + " = $1 AND " + q.text() + " ORDER BY created_at DESC, id DESC LIMIT $4)"
 		}
-		all, err = list(ctx, c, scanReservation, "SELECT "+reservationColumns+" FROM ("+
-			pageOf("voyager_id")+" UNION ALL "+pageOf("local_id")+") AS theirs ORDER BY created_at DESC, id DESC LIMIT $4", q.args...)
+		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+" FROM ("+
+			pageOf("voyager_id")+" UNION ALL "+pageOf("local_id")+") AS reservations ORDER BY created_at DESC, id DESC LIMIT $4", q.args...)
 		return err
 	})
 	return all, err
@@ -153,7 +141,7 @@ func (r reservationsRepository) Of(
 
 func (r reservationsRepository) Due(ctx context.Context, now time.Time, limit int) (due []id.Reservation, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		due, err = list(ctx, c, func(r *row) id.Reservation { return r.id() },
+		due, err = list(ctx, c, func(r *row, due *id.Reservation) { *due = r.id() },
 			"SELECT id FROM @reservations WHERE status = 'accepted' AND end_date <= $1 ORDER BY end_date, id LIMIT $2",
 			now, limited(limit))
 		return err

@@ -11,9 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/cicerone-go/cicerone/core/moderation"
-	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // row is one row of an answer, as it came. Its methods take the columns one after the other; NULL is the zero value.
@@ -116,21 +115,26 @@ func (r *row) canonical() string {
 	return c
 }
 
-func (r *row) metadata() tokens.Metadata {
-	m, err := tokens.ParseMetadata([]byte(r.canonical()))
-	r.fail(err)
-	return m
+func (r *row) texts() (list []string) {
+	field, src := r.next()
+	if src != nil {
+		r.fail(r.types.Scan(field.DataTypeOID, field.Format, src, &list))
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
-func (r *row) details() moderation.Details {
-	d, err := moderation.ParseDetails(r.canonical())
-	r.fail(err)
-	return d
-}
+// A row is the ports.Fields that sets the fields of a value.
 
-// price reads a numeric as text.
-func (r *row) price() reservations.Price {
-	p, err := reservations.ParsePrice(r.text())
-	r.fail(err)
-	return p
-}
+func (r *row) UUID(_ string, p *[16]byte, _ ports.Traits)  { *p = r.id() }
+func (r *row) Text(_ string, p *string, _ ports.Traits)    { *p = r.text() }
+func (r *row) Int(_ string, p *int64, _ ports.Traits)      { *p = r.int() }
+func (r *row) Bool(_ string, p *bool)                      { *p = r.bool() }
+func (r *row) Time(_ string, p *time.Time, _ ports.Traits) { *p = r.time() }
+func (r *row) Decimal(_ string, v ports.Encoded)           { r.fail(v.Decode(r.text())) }
+func (r *row) JSON(_ string, v ports.Encoded)              { r.fail(v.Decode(r.canonical())) }
+func (r *row) Bytes(_ string, p *[]byte)                   { *p = r.bytes() }
+func (r *row) Hash(_ string, p *[32]byte)                  { *p = r.hash() }
+func (r *row) Texts(_ string, p *[]string)                 { *p = r.texts() }

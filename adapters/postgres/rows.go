@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/cicerone-go/cicerone/ports"
@@ -20,13 +19,13 @@ func (r rows) Read(ctx context.Context, table *ports.Table, after []any, limit i
 		}
 		columns := make([]string, len(table.Columns))
 		for i, column := range table.Columns {
-			columns[i] = column.Name + map[ports.Kind]string{ports.Int: "::bigint", ports.Decimal: "::text", ports.JSON: "::text"}[column.Kind]
+			columns[i] = readable(column)
 		}
 		key, where := strings.Join(table.Names()[:table.Key], ", "), ""
 		if after != nil {
 			where = " WHERE (" + key + ") > (" + placeholders(2, table.Key) + ")"
 		}
-		page, err = list(ctx, c, func(r *row) ports.Row { return scanRow(r, table) },
+		page, err = list(ctx, c, func(r *row, row *ports.Row) { *row = scanRow(r, table) },
 			statement("SELECT "+strings.Join(columns, ", ")+" FROM @"+table.Name+where+" ORDER BY "+key+" LIMIT $1"),
 			append([]any{limited(limit)}, arguments(after)...)...)
 		return err
@@ -60,6 +59,8 @@ func scanValue(r *row, c ports.Column) any {
 		return notNil(r.bytes())
 	case ports.JSON:
 		return r.canonical()
+	case ports.Texts:
+		return notNil(r.texts())
 	default:
 		return r.text()
 	}
@@ -71,11 +72,7 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 		if err := table.Check(rows...); err != nil {
 			return fmt.Errorf("write rows: %w", err)
 		}
-		names := table.Names()
-		for _, f := range table.Folded() {
-			names = append(names, f+"_folded")
-		}
-		insert := statement("INSERT INTO @" + table.Name + " (" + strings.Join(names, ", ") + ") VALUES (" + placeholders(1, len(names)) + ")")
+		insert := insertInto(table.Name, stored(table.Columns, table.Folded()))
 		for _, row := range rows {
 			c.later(insert, append(arguments(row), table.Fold(row)...)...)
 		}
@@ -86,21 +83,15 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 	})
 }
 
-// placeholders are those of n arguments, numbered from first.
-func placeholders(first, n int) string {
-	all := make([]string, n)
-	for i := range all {
-		all[i] = "$" + strconv.Itoa(first+i)
-	}
-	return strings.Join(all, ", ")
-}
-
 // arguments are values that ports has checked, as the server takes them.
 func arguments(values []any) []any {
 	args := slices.Clone(values)
 	for i, value := range args {
-		if b, is := value.([]byte); is {
-			args[i] = notNil(b)
+		switch v := value.(type) {
+		case []byte:
+			args[i] = notNil(v)
+		case []string:
+			args[i] = notNil(v)
 		}
 	}
 	return args

@@ -47,7 +47,7 @@ func search(fitting statement) statement {
 		LIMIT $4
 	),
 	page AS (SELECT * FROM best UNION ALL SELECT * FROM rest ORDER BY score DESC, id LIMIT $4)
-	SELECT ` + profileColumns + ", page.score, " + interestColumns + `
+	SELECT ` + profiles.columns + ", page.score, " + interests.columns + `
 	FROM page
 	JOIN @profiles ON profiles.id = page.id
 	LEFT JOIN (@profile_interests AS theirs JOIN mine AS interests ON interests.id = theirs.interest_id) ON theirs.profile_id = page.id
@@ -102,12 +102,13 @@ func fits(w *where, q matching.Query) {
 	}
 }
 
-func scanMatch(r *row) matching.Match {
-	m := matching.Match{Profile: scanProfile(r), Score: int(r.int())}
-	if shared := scanInterest(r); !shared.ID.IsZero() {
+func scanMatch(r *row, m *matching.Match) {
+	profiles.scan(r, &m.Profile)
+	m.Score = int(r.int())
+	var shared matching.Interest
+	if interests.scan(r, &shared); !shared.ID.IsZero() {
 		m.Shared = []matching.Interest{shared}
 	}
-	return m
 }
 
 // gather makes one match of the rows that name one profile.

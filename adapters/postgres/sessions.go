@@ -6,41 +6,34 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // The sessions, and what else proves who somebody is. They belong to users.Repository.
 
-const sessionColumns = "sessions.id, sessions.user_id, sessions.created_at, sessions.revoked_at"
+var (
+	sessions      = tableOf(ports.SessionLayout)
+	refreshTokens = tableOf(ports.RefreshTokenLayout)
+	resets        = tableOf(ports.ResetLayout)
 
-func scanSession(r *row) users.Session {
-	return users.Session{ID: r.id(), UserID: r.id(), CreatedAt: r.time(), RevokedAt: r.time()}
-}
-
-func scanRefreshToken(r *row) users.RefreshToken {
-	return users.RefreshToken{Hash: r.hash(), SessionID: r.id(), CreatedAt: r.time(), ExpiresAt: r.time(), UsedAt: r.time()}
-}
-
-func addRefreshToken(c *conn, t users.RefreshToken) {
-	c.later("INSERT INTO @refresh_tokens (hash, session_id, created_at, expires_at, used_at) VALUES ($1, $2, $3, $4, $5)",
-		t.Hash[:], uuid(t.SessionID), t.CreatedAt, t.ExpiresAt, timeOrNull(t.UsedAt))
-}
+	readSession = "SELECT " + sessions.columns + ", " + people.columns +
+		" FROM @sessions JOIN @users ON users.id = sessions.user_id WHERE sessions.id = $1"
+)
 
 func (r usersRepository) AddSession(ctx context.Context, session users.Session, first users.RefreshToken) error {
 	return r.write(ctx, func(c *conn) error {
-		c.later("INSERT INTO @sessions (id, user_id, created_at, revoked_at) VALUES ($1, $2, $3, $4)",
-			uuid(session.ID), uuid(session.UserID), session.CreatedAt, timeOrNull(session.RevokedAt))
-		addRefreshToken(c, first)
+		c.later(sessions.insert, sessions.args(session)...)
+		c.later(refreshTokens.insert, refreshTokens.args(first)...)
 		return nil
 	})
 }
 
 func (r usersRepository) Session(ctx context.Context, session id.Session) (there users.Session, u users.User, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		there, err = find(ctx, c, func(r *row) users.Session {
-			s := scanSession(r)
-			u = scanUser(r)
-			return s
-		}, "SELECT "+sessionColumns+", "+userColumns+" FROM @sessions JOIN @users ON users.id = sessions.user_id WHERE sessions.id = $1",
+		there, err = find(ctx, c, func(r *row, s *users.Session) {
+			sessions.scan(r, s)
+			people.scan(r, &u)
+		}, readSession,
 			uuid(session))
 		return orNotFound(err, "a session")
 	})
@@ -49,8 +42,8 @@ func (r usersRepository) Session(ctx context.Context, session id.Session) (there
 
 func (r usersRepository) Sessions(ctx context.Context, user id.User) (all []users.Session, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		all, err = list(ctx, c, scanSession,
-			"SELECT "+sessionColumns+" FROM @sessions WHERE user_id = $1 ORDER BY created_at, id", uuid(user))
+		all, err = list(ctx, c, sessions.scan,
+			"SELECT "+sessions.columns+" FROM @sessions WHERE user_id = $1 ORDER BY created_at, id", uuid(user))
 		return err
 	})
 	return all, err
@@ -58,8 +51,8 @@ func (r usersRepository) Sessions(ctx context.Context, user id.User) (all []user
 
 func (r usersRepository) UseRefreshToken(ctx context.Context, hash users.SecretHash, at time.Time) (before users.RefreshToken, err error) {
 	err = r.write(ctx, func(c *conn) (err error) {
-		before, err = find(ctx, c, scanRefreshToken, `SELECT hash, session_id, created_at, expires_at, used_at FROM @refresh_tokens
-			WHERE hash = $1 FOR NO KEY UPDATE`, hash[:])
+		before, err = find(ctx, c, refreshTokens.scan,
+			"SELECT "+refreshTokens.columns+" FROM @refresh_tokens WHERE hash = $1 FOR NO KEY UPDATE", hash[:])
 		if err != nil {
 			return orNotFound(err, "a refresh token")
 		}
@@ -73,7 +66,7 @@ func (r usersRepository) UseRefreshToken(ctx context.Context, hash users.SecretH
 
 func (r usersRepository) AddRefreshToken(ctx context.Context, t users.RefreshToken) error {
 	return r.write(ctx, func(c *conn) error {
-		addRefreshToken(c, t)
+		c.later(refreshTokens.insert, refreshTokens.args(t)...)
 		return nil
 	})
 }
@@ -108,18 +101,14 @@ func (r usersRepository) PurgeSessions(ctx context.Context, before time.Time, li
 
 func (r usersRepository) SetReset(ctx context.Context, reset users.Reset) error {
 	return r.write(ctx, func(c *conn) error {
-		c.later(`INSERT INTO @password_resets (user_id, hash, expires_at) VALUES ($1, $2, $3)
-			ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at`,
-			uuid(reset.UserID), reset.Hash[:], reset.ExpiresAt)
+		c.later(resets.insert+" ON CONFLICT (user_id) DO UPDATE SET "+resets.replace("user_id"), resets.args(reset)...)
 		return nil
 	})
 }
 
 func (r usersRepository) Reset(ctx context.Context, hash users.SecretHash) (reset users.Reset, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		reset, err = find(ctx, c, func(r *row) users.Reset {
-			return users.Reset{UserID: r.id(), Hash: r.hash(), ExpiresAt: r.time()}
-		}, "SELECT user_id, hash, expires_at FROM @password_resets WHERE hash = $1", hash[:])
+		reset, err = find(ctx, c, resets.scan, "SELECT "+resets.columns+" FROM @password_resets WHERE hash = $1", hash[:])
 		return orNotFound(err, "a password reset")
 	})
 	return reset, err

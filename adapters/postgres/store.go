@@ -131,7 +131,7 @@ func (s *Store) ping(ctx context.Context) error {
 	}
 	c := &conn{store: s, lease: lease, on: lease}
 	defer c.leave(ctx)
-	readOnly, err := find(ctx, c, (*row).bool,
+	readOnly, err := find(ctx, c, value((*row).bool),
 		"SELECT current_setting('transaction_read_only')::bool WHERE (SELECT count(*) FROM @store_marks) >= 0")
 	if err == nil && readOnly {
 		err = errReadOnly

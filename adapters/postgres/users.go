@@ -9,49 +9,40 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/page"
-	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
-const userColumns = `users.id, users.name, users.email, users.bio, users.location, users.role, users.is_active, users.erased,
-	users.version, users.created_at, users.updated_at`
+var (
+	accounts = tableOf(ports.AccountLayout)
+	people   = tableOf(ports.UserLayout) // accounts without their passwords
 
-func scanUser(r *row) users.User {
-	return users.User{
-		ID: r.id(), Name: r.text(), Email: r.text(), Bio: r.text(), Location: r.text(), Role: users.Role(r.text()),
-		IsActive: r.bool(), Erased: r.bool(), Version: r.int(), CreatedAt: r.time(), UpdatedAt: r.time(),
-	}
-}
+	readUser = "SELECT " + people.columns + " FROM @users WHERE id = $1"
+
+	// holdUser leaves alone those who only refer to the account, as a new message of theirs does.
+	holdUser = readUser + " FOR NO KEY UPDATE"
+
+	pinUsers = "SELECT " + people.columns + " FROM @users WHERE id = ANY($1) ORDER BY id FOR SHARE"
+
+	holdAdmins = "SELECT " + people.columns + ` FROM @users
+		WHERE id = $1 OR role = 'admin' AND is_active ORDER BY id FOR NO KEY UPDATE`
+)
 
 func scanPassword(r *row) users.PasswordHash { return users.NewPasswordHash(r.text()) }
 
 func findUser(ctx context.Context, c *conn, s statement, user id.User) (users.User, error) {
-	u, err := find(ctx, c, scanUser, s, uuid(user))
+	u, err := find(ctx, c, people.scan, s, uuid(user))
 	return u, orNotFound(err, "a user")
 }
-
-const (
-	readUser statement = "SELECT " + userColumns + " FROM @users WHERE id = $1"
-
-	// holdUser leaves alone those who only refer to the account, as a new message of theirs does.
-	holdUser statement = readUser + " FOR NO KEY UPDATE"
-
-	pinUsers statement = "SELECT " + userColumns + " FROM @users WHERE id = ANY($1) ORDER BY id FOR SHARE"
-
-	holdAdmins statement = "SELECT " + userColumns + ` FROM @users
-		WHERE id = $1 OR role = 'admin' AND is_active ORDER BY id FOR NO KEY UPDATE`
-)
 
 type usersRepository struct{ *unit }
 
 func (r usersRepository) Add(ctx context.Context, u users.User, password users.PasswordHash) (created bool, err error) {
 	err = r.write(ctx, func(c *conn) error {
-		n, err := c.exec(ctx, `INSERT INTO @users (id, name, name_folded, email, email_folded, password, bio, location, role,
-			is_active, erased, version, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $13)
-			ON CONFLICT (email_folded) DO NOTHING`,
-			uuid(u.ID), u.Name, text.Fold(u.Name), textOrNull(u.Email), foldedOrNull(u.Email), textOrNull(password.Reveal()),
-			textOrNull(u.Bio), textOrNull(u.Location), string(u.Role), u.IsActive, u.Erased, u.CreatedAt, u.UpdatedAt)
+		u.Version = 1
+		n, err := c.exec(ctx, accounts.insert+" ON CONFLICT (email_folded) DO NOTHING",
+			accounts.args(ports.Account{User: u, Password: password})...)
 		created = n == 1
 		return err
 	})
@@ -67,12 +58,9 @@ func (r usersRepository) User(ctx context.Context, user id.User) (u users.User, 
 }
 
 func (r usersRepository) ByEmail(ctx context.Context, folded string) (u users.User, password users.PasswordHash, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		u, err = find(ctx, c, func(r *row) users.User {
-			u := scanUser(r)
-			password = scanPassword(r)
-			return u
-		}, "SELECT "+userColumns+", password FROM @users WHERE email_folded = $1", folded)
+	err = r.read(ctx, func(c *conn) error {
+		found, err := find(ctx, c, accounts.scan, "SELECT "+accounts.columns+" FROM @users WHERE email_folded = $1", folded)
+		u, password = found.User, found.Password
 		return orNotFound(err, "an address")
 	})
 	return u, password, err
@@ -80,7 +68,7 @@ func (r usersRepository) ByEmail(ctx context.Context, folded string) (u users.Us
 
 func (r usersRepository) Password(ctx context.Context, user id.User) (password users.PasswordHash, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		password, err = find(ctx, c, scanPassword, "SELECT password FROM @users WHERE id = $1", uuid(user))
+		password, err = find(ctx, c, value(scanPassword), "SELECT password FROM @users WHERE id = $1", uuid(user))
 		return orNotFound(err, "a user")
 	})
 	return password, err
@@ -91,7 +79,7 @@ func (r usersRepository) Pin(ctx context.Context, ids ...id.User) (pinned []user
 	slices.SortFunc(ids, id.User.Compare)
 	ids = slices.Compact(ids)
 	err = r.write(ctx, func(c *conn) (err error) {
-		pinned, err = list(ctx, c, scanUser, pinUsers, uuids(ids))
+		pinned, err = list(ctx, c, people.scan, pinUsers, uuids(ids))
 		if err == nil && len(pinned) < len(ids) {
 			err = notFound("a user")
 		}
@@ -113,7 +101,7 @@ func (r usersRepository) Hold(ctx context.Context, user id.User) (u users.User, 
 
 func (r usersRepository) HoldWithAdmins(ctx context.Context, user id.User) (u users.User, otherAdmins int, err error) {
 	err = r.write(ctx, func(c *conn) error {
-		held, err := list(ctx, c, scanUser, holdAdmins, uuid(user))
+		held, err := list(ctx, c, people.scan, holdAdmins, uuid(user))
 		if err != nil {
 			return err
 		}
@@ -133,10 +121,8 @@ func (r usersRepository) Save(ctx context.Context, u users.User) error {
 
 // saveUser stores the next version of an account.
 func saveUser(ctx context.Context, c *conn, u users.User) error {
-	changed, err := c.exec(ctx, `UPDATE @users SET name = $1, name_folded = $2, bio = $3, location = $4, role = $5, is_active = $6,
-		erased = $7, version = version + 1, created_at = $8, updated_at = $9 WHERE id = $10 AND version = $11`,
-		u.Name, text.Fold(u.Name), textOrNull(u.Bio), textOrNull(u.Location), string(u.Role), u.IsActive, u.Erased,
-		u.CreatedAt, u.UpdatedAt, uuid(u.ID), u.Version)
+	set, args := people.set([]any{uuid(u.ID), u.Version}, u, "id", "email", "version")
+	changed, err := c.exec(ctx, "UPDATE @users SET "+set+", version = version + 1 WHERE id = $1 AND version = $2", args...)
 	if err != nil || changed == 1 {
 		return err
 	}
@@ -188,7 +174,7 @@ func (r usersRepository) List(ctx context.Context, f users.Filter, last *page.Mo
 		if f.Query != "" {
 			q.add("(name_folded LIKE ? OR email_folded LIKE ?)", part(f.Query))
 		}
-		all, err = list(ctx, c, scanUser, "SELECT "+userColumns+" FROM @users WHERE "+q.text()+
+		all, err = list(ctx, c, people.scan, "SELECT "+people.columns+" FROM @users WHERE "+q.text()+
 			" ORDER BY created_at DESC, id DESC LIMIT $3", q.args...)
 		return err
 	})

@@ -53,12 +53,12 @@ func intOrNull(n int) any {
 	return int64(n)
 }
 
-// notNil is b, which would be NULL where it is nil.
-func notNil(b []byte) []byte {
-	if b == nil {
-		return []byte{}
+// notNil is s, which would be NULL if it were nil.
+func notNil[E any](s []E) []E {
+	if s == nil {
+		return []E{}
 	}
-	return b
+	return s
 }
 
 // limited is a limit of rows; PostgreSQL refuses one below zero.

@@ -109,10 +109,10 @@ func (c *conn) setAll(ctx context.Context, pragmas []pragma) error {
 
 func (c *conn) set(ctx context.Context, p pragma) error {
 	// Some settings answer their value and some nothing, so each is asked for in a statement of its own.
-	if _, err := find(ctx, c, func(*row) any { return nil }, "PRAGMA "+p.name+" = "+p.value); err != nil && !errors.Is(err, errNone) {
+	if _, err := find(ctx, c, func(*row, *any) {}, "PRAGMA "+p.name+" = "+p.value); err != nil && !errors.Is(err, errNone) {
 		return fmt.Errorf("set %s: %w", p.name, err)
 	}
-	got, err := find(ctx, c, func(r *row) string { return fmt.Sprint(r.next()) }, "PRAGMA "+p.name)
+	got, err := find(ctx, c, func(r *row, s *string) { *s = fmt.Sprint(r.next()) }, "PRAGMA "+p.name)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", p.name, err)
 	}
@@ -222,10 +222,13 @@ func (c *conn) query(ctx context.Context, scan func(r *row), text string, args .
 // errNone is find's answer where there is no row.
 var errNone = errors.New("no row")
 
-// find reads the one row that a statement answers, or errNone.
-func find[T any](ctx context.Context, c *conn, scan func(r *row) T, text string, args ...any) (found T, err error) {
+// find reads the one row that a statement answers, or returns errNone.
+func find[T any](ctx context.Context, c *conn, scan func(r *row, v *T), text string, args ...any) (found T, err error) {
 	none := true
-	err = c.query(ctx, func(r *row) { found, none = scan(r), false }, text, args...)
+	err = c.query(ctx, func(r *row) {
+		scan(r, &found)
+		none = false
+	}, text, args...)
 	if err == nil && none {
 		err = errNone
 	}
@@ -233,9 +236,18 @@ func find[T any](ctx context.Context, c *conn, scan func(r *row) T, text string,
 }
 
 // list reads all rows that a statement answers.
-func list[T any](ctx context.Context, c *conn, scan func(r *row) T, text string, args ...any) (all []T, err error) {
-	err = c.query(ctx, func(r *row) { all = append(all, scan(r)) }, text, args...)
+func list[T any](ctx context.Context, c *conn, scan func(r *row, v *T), text string, args ...any) (all []T, err error) {
+	err = c.query(ctx, func(r *row) {
+		var zero T
+		all = append(all, zero)
+		scan(r, &all[len(all)-1])
+	}, text, args...)
 	return all, err
+}
+
+// value is the scan of a single column.
+func value[T any](take func(r *row) T) func(r *row, v *T) {
+	return func(r *row, v *T) { *v = take(r) }
 }
 
 // isReadOnly reports whether the file cannot be written, although it was opened to be.

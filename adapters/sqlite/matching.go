@@ -6,59 +6,46 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
-const profileColumns = `profiles.id, profiles.user_id, profiles.first_name, profiles.last_name, profiles.age, profiles.biography,
-	profiles.country, profiles.city, profiles.image_url, profiles.is_searchable`
+var (
+	profiles  = tableOf(ports.ProfileLayout)
+	interests = tableOf(ports.InterestLayout)
 
-func scanProfile(r *row) matching.Profile {
-	return matching.Profile{
-		ID: r.id(), UserID: r.id(), FirstName: r.text(), LastName: r.text(), Age: int(r.int()), Biography: r.text(),
-		Country: r.text(), City: r.text(), ImageURL: r.text(), IsSearchable: r.bool(),
-	}
-}
-
-const interestColumns = "interests.id, interests.name, interests.icon, interests.is_active"
-
-func scanInterest(r *row) matching.Interest {
-	return matching.Interest{ID: r.id(), Name: r.text(), Icon: r.text(), IsActive: r.bool()}
-}
+	// saveProfile keeps the id of a profile that is there.
+	saveProfile = profiles.insert +
+		" ON CONFLICT (user_id) DO UPDATE SET " + profiles.replace("id", "user_id") + " RETURNING id"
+)
 
 type matchingRepository struct{ *unit }
 
-func (r matchingRepository) Profile(ctx context.Context, user id.User) (p matching.Profile, interests []matching.Interest, err error) {
+func (r matchingRepository) Profile(
+	ctx context.Context, user id.User,
+) (p matching.Profile, picked []matching.Interest, err error) {
 	err = r.together(ctx, func(c *conn) (err error) {
-		p, err = find(ctx, c, scanProfile, "SELECT "+profileColumns+" FROM profiles WHERE user_id = ?", blob(user))
+		p, err = find(ctx, c, profiles.scan, "SELECT "+profiles.columns+" FROM profiles WHERE user_id = ?", blob(user))
 		if err != nil {
 			return orNotFound(err, "a profile")
 		}
-		interests, err = list(ctx, c, scanInterest, "SELECT "+interestColumns+` FROM profile_interests
+		picked, err = list(ctx, c, interests.scan, "SELECT "+interests.columns+` FROM profile_interests
 			JOIN interests ON interests.id = interest_id WHERE profile_id = ? ORDER BY name_folded, interests.id`, blob(p.ID))
 		return err
 	})
-	return p, interests, err
+	return p, picked, err
 }
 
-func (r matchingRepository) SaveProfile(ctx context.Context, p matching.Profile, interests []id.Interest) error {
+func (r matchingRepository) SaveProfile(ctx context.Context, p matching.Profile, picked []id.Interest) error {
 	return r.write(ctx, func(c *conn) error {
-		kept, err := find(ctx, c, func(r *row) id.Profile { return r.id() }, `INSERT INTO profiles
-			(id, user_id, first_name, last_name, age, biography, country, country_folded, city, city_folded, image_url, is_searchable)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (user_id) DO UPDATE SET first_name = excluded.first_name, last_name = excluded.last_name, age = excluded.age,
-				biography = excluded.biography, country = excluded.country, country_folded = excluded.country_folded,
-				city = excluded.city, city_folded = excluded.city_folded, image_url = excluded.image_url,
-				is_searchable = excluded.is_searchable
-			RETURNING id`,
-			blob(p.ID), blob(p.UserID), textOrNull(p.FirstName), textOrNull(p.LastName), intOrNull(p.Age), textOrNull(p.Biography),
-			textOrNull(p.Country), text.Fold(p.Country), textOrNull(p.City), text.Fold(p.City), textOrNull(p.ImageURL), p.IsSearchable)
+		kept, err := find(ctx, c, value((*row).id), saveProfile, profiles.args(p)...)
 		if err != nil {
 			return err
 		}
-		if _, err := c.exec(ctx, "DELETE FROM profile_interests WHERE profile_id = ?", blob(kept)); err != nil {
+		if _, err := c.exec(ctx, "DELETE FROM profile_interests WHERE profile_id = ?", kept[:]); err != nil {
 			return err
 		}
 		_, err = c.exec(ctx, `INSERT INTO profile_interests (profile_id, interest_id)
-			SELECT DISTINCT ?, unhex(value) FROM json_each(?)`, blob(kept), hexes(interests))
+			SELECT DISTINCT ?, unhex(value) FROM json_each(?)`, kept[:], hexes(picked))
 		return err
 	})
 }
@@ -72,7 +59,7 @@ func (r matchingRepository) DropProfile(ctx context.Context, user id.User) error
 
 func (r matchingRepository) Interests(ctx context.Context, ids ...id.Interest) (all []matching.Interest, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		all, err = list(ctx, c, scanInterest, "SELECT "+interestColumns+` FROM interests
+		all, err = list(ctx, c, interests.scan, "SELECT "+interests.columns+` FROM interests
 			WHERE id IN (SELECT unhex(value) FROM json_each(?)) ORDER BY name_folded, id`, hexes(ids))
 		return err
 	})
@@ -85,7 +72,7 @@ func (r matchingRepository) AllInterests(ctx context.Context, activeOnly bool, l
 		if last != nil {
 			from = *last
 		}
-		all, err = list(ctx, c, scanInterest, "SELECT "+interestColumns+` FROM interests
+		all, err = list(ctx, c, interests.scan, "SELECT "+interests.columns+` FROM interests
 			WHERE (name_folded, id) > (?, ?) AND is_active >= ? ORDER BY name_folded, id LIMIT ?`,
 			from.Folded, blob(from.ID), activeOnly, limited(limit))
 		return err
@@ -95,8 +82,7 @@ func (r matchingRepository) AllInterests(ctx context.Context, activeOnly bool, l
 
 func (r matchingRepository) AddInterest(ctx context.Context, i matching.Interest) (created bool, err error) {
 	err = r.write(ctx, func(c *conn) error {
-		n, err := c.exec(ctx, `INSERT INTO interests (id, name, name_folded, icon, is_active) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (name_folded) DO NOTHING`, blob(i.ID), i.Name, text.Fold(i.Name), textOrNull(i.Icon), i.IsActive)
+		n, err := c.exec(ctx, interests.insert+" ON CONFLICT (name_folded) DO NOTHING", interests.args(i)...)
 		created = n == 1
 		return err
 	})
@@ -105,7 +91,7 @@ func (r matchingRepository) AddInterest(ctx context.Context, i matching.Interest
 
 func (r matchingRepository) HoldInterest(ctx context.Context, interest id.Interest) (i matching.Interest, err error) {
 	err = r.write(ctx, func(c *conn) (err error) {
-		i, err = find(ctx, c, scanInterest, "SELECT "+interestColumns+" FROM interests WHERE id = ?", blob(interest))
+		i, err = find(ctx, c, interests.scan, "SELECT "+interests.columns+" FROM interests WHERE id = ?", blob(interest))
 		return orNotFound(err, "an interest")
 	})
 	return i, err
@@ -113,14 +99,13 @@ func (r matchingRepository) HoldInterest(ctx context.Context, interest id.Intere
 
 func (r matchingRepository) SaveInterest(ctx context.Context, i matching.Interest) (saved bool, err error) {
 	err = r.write(ctx, func(c *conn) error {
-		folded := text.Fold(i.Name)
-		taken, err := find(ctx, c, (*row).bool,
-			"SELECT EXISTS (SELECT 1 FROM interests WHERE name_folded = ? AND id <> ?)", folded, blob(i.ID))
+		taken, err := find(ctx, c, value((*row).bool),
+			"SELECT EXISTS (SELECT 1 FROM interests WHERE name_folded = ? AND id <> ?)", text.Fold(i.Name), blob(i.ID))
 		if err != nil || taken {
 			return err
 		}
-		n, err := c.exec(ctx, "UPDATE interests SET name = ?, name_folded = ?, icon = ?, is_active = ? WHERE id = ?",
-			i.Name, folded, textOrNull(i.Icon), i.IsActive, blob(i.ID))
+		set, args := interests.set(i, "id")
+		n, err := c.exec(ctx, "UPDATE interests SET "+set+" WHERE id = ?", append(args, blob(i.ID))...)
 		if err == nil && n == 0 {
 			err = notFound("an interest")
 		}

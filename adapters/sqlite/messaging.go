@@ -7,29 +7,20 @@ import (
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
-const conversationColumns = "conversations.id, conversations.voyager_id, conversations.local_id, conversations.created_at"
-
-func scanConversation(r *row) messaging.Conversation {
-	return messaging.Conversation{ID: r.id(), VoyagerID: r.id(), LocalID: r.id(), CreatedAt: r.time()}
-}
-
-const messageColumns = `messages.id, messages.conversation_id, messages.user_id, messages.content, messages.attachment,
-	messages.read, messages.created_at`
-
-func scanMessage(r *row) messaging.Message {
-	return messaging.Message{
-		ID: r.id(), ConversationID: r.id(), UserID: r.id(), Content: r.text(), Attachment: r.text(), Read: r.bool(), CreatedAt: r.time(),
-	}
-}
+var (
+	conversations = tableOf(ports.ConversationLayout)
+	messages      = tableOf(ports.MessageLayout)
+	attachments   = tableOf(ports.AttachmentLayout)
+)
 
 type messagingRepository struct{ *unit }
 
 func (r messagingRepository) OpenConversation(ctx context.Context, o messaging.Conversation) (there messaging.Conversation, created bool, err error) {
 	err = r.write(ctx, func(c *conn) error {
-		n, err := c.exec(ctx, `INSERT INTO conversations (id, voyager_id, local_id, created_at) VALUES (?, ?, ?, ?)
-			ON CONFLICT (voyager_id, local_id) DO NOTHING`, blob(o.ID), blob(o.VoyagerID), blob(o.LocalID), milli(o.CreatedAt))
+		n, err := c.exec(ctx, conversations.insert+" ON CONFLICT (voyager_id, local_id) DO NOTHING", conversations.args(o)...)
 		if err != nil {
 			return err
 		}
@@ -41,8 +32,8 @@ func (r messagingRepository) OpenConversation(ctx context.Context, o messaging.C
 }
 
 func findConversation(ctx context.Context, c *conn, voyager, local id.User) (messaging.Conversation, error) {
-	there, err := find(ctx, c, scanConversation,
-		"SELECT "+conversationColumns+" FROM conversations WHERE voyager_id = ? AND local_id = ?", blob(voyager), blob(local))
+	there, err := find(ctx, c, conversations.scan,
+		"SELECT "+conversations.columns+" FROM conversations WHERE voyager_id = ? AND local_id = ?", blob(voyager), blob(local))
 	return there, orNotFound(err, "a conversation")
 }
 
@@ -56,7 +47,7 @@ func (r messagingRepository) ConversationOf(ctx context.Context, voyager, local 
 
 func (r messagingRepository) Acquainted(ctx context.Context, a, b id.User) (acquainted bool, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		acquainted, err = find(ctx, c, (*row).bool, `SELECT EXISTS (SELECT 1 FROM conversations WHERE voyager_id = ?1 AND local_id = ?2)
+		acquainted, err = find(ctx, c, value((*row).bool), `SELECT EXISTS (SELECT 1 FROM conversations WHERE voyager_id = ?1 AND local_id = ?2)
 			OR EXISTS (SELECT 1 FROM conversations WHERE voyager_id = ?2 AND local_id = ?1)`, blob(a), blob(b))
 		return err
 	})
@@ -72,9 +63,10 @@ func (r messagingRepository) Standing(ctx context.Context, conversation id.Conve
 }
 
 func findStanding(ctx context.Context, c *conn, conversation id.Conversation) (messaging.Standing, error) {
-	standing, err := find(ctx, c, func(r *row) messaging.Standing {
-		return messaging.Standing{Conversation: scanConversation(r), VoyagerActive: r.bool(), LocalActive: r.bool(), Blocked: r.bool()}
-	}, "SELECT "+conversationColumns+`, voyager.is_active, local.is_active,
+	standing, err := find(ctx, c, func(r *row, s *messaging.Standing) {
+		conversations.scan(r, &s.Conversation)
+		s.VoyagerActive, s.LocalActive, s.Blocked = r.bool(), r.bool(), r.bool()
+	}, "SELECT "+conversations.columns+`, voyager.is_active, local.is_active,
 			EXISTS (SELECT 1 FROM blocks WHERE user_id = voyager_id AND blocked_user_id = local_id)
 			OR EXISTS (SELECT 1 FROM blocks WHERE user_id = local_id AND blocked_user_id = voyager_id)
 		FROM conversations JOIN users AS voyager ON voyager.id = voyager_id JOIN users AS local ON local.id = local_id
@@ -84,21 +76,18 @@ func findStanding(ctx context.Context, c *conn, conversation id.Conversation) (m
 
 func (r messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
 	return r.write(ctx, func(c *conn) error {
-		_, err := c.exec(ctx, `INSERT INTO messages (id, conversation_id, user_id, content, attachment, read, created_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			blob(m.ID), blob(m.ConversationID), blob(m.UserID), m.Content, textOrNull(m.Attachment), m.Read, milli(m.CreatedAt))
+		_, err := c.exec(ctx, messages.insert, messages.args(m)...)
 		if err != nil || a == nil {
 			return err
 		}
-		_, err = c.exec(ctx, "INSERT INTO attachments (message_id, media_type, bytes) VALUES (?, ?, ?)",
-			blob(m.ID), a.MediaType, notNil(a.Bytes))
+		_, err = c.exec(ctx, attachments.insert, attachments.args(ports.Attachment{MessageID: m.ID, Attachment: *a})...)
 		return err
 	})
 }
 
 func (r messagingRepository) Message(ctx context.Context, message id.Message) (m messaging.Message, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		m, err = find(ctx, c, scanMessage, "SELECT "+messageColumns+" FROM messages WHERE id = ?", blob(message))
+		m, err = find(ctx, c, messages.scan, "SELECT "+messages.columns+" FROM messages WHERE id = ?", blob(message))
 		return orNotFound(err, "a message")
 	})
 	return m, err
@@ -112,7 +101,7 @@ func (r messagingRepository) History(
 			return err
 		}
 		at, item := before(last)
-		all, err = list(ctx, c, scanMessage, "SELECT "+messageColumns+` FROM messages
+		all, err = list(ctx, c, messages.scan, "SELECT "+messages.columns+` FROM messages
 			WHERE conversation_id = ? AND (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ?`,
 			blob(conversation), at, item, limited(limit))
 		return err
@@ -121,10 +110,10 @@ func (r messagingRepository) History(
 }
 
 func (r messagingRepository) Attachment(ctx context.Context, message id.Message) (a messaging.Attachment, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		a, err = find(ctx, c, func(r *row) messaging.Attachment {
-			return messaging.Attachment{MediaType: r.text(), Bytes: r.bytes()}
-		}, "SELECT media_type, bytes FROM attachments WHERE message_id = ?", blob(message))
+	err = r.read(ctx, func(c *conn) error {
+		found, err := find(ctx, c, attachments.scan,
+			"SELECT "+attachments.columns+" FROM attachments WHERE message_id = ?", blob(message))
+		a = found.Attachment
 		return orNotFound(err, "an attachment")
 	})
 	return a, err
@@ -143,11 +132,11 @@ func (r messagingRepository) MarkRead(ctx context.Context, conversation id.Conve
 
 // overviews reads conversations as ?1 sees them. Of each the place of its last message is looked up in an index,
 // and only of those that are listed the rest.
-const overviews = `
-	SELECT ` + conversationColumns + `,
+var overviews = `
+	SELECT ` + conversations.columns + `,
 		other.id, other.name, profiles.first_name, profiles.image_url,
 		(SELECT count(*) FROM messages WHERE conversation_id = conversations.id AND user_id = other.id AND read = 0),
-		` + messageColumns + `
+		` + messages.columns + `
 	FROM (
 		SELECT mine.*, coalesce(latest.created_at, mine.created_at) AS activity, latest.id AS latest_id
 		FROM (
@@ -162,17 +151,18 @@ const overviews = `
 	LEFT JOIN profiles ON profiles.user_id = other.id
 	LEFT JOIN messages ON messages.id = conversations.latest_id`
 
-func scanOverview(r *row) messaging.Overview {
-	o := messaging.Overview{Conversation: scanConversation(r), Other: messaging.Person{UserID: r.id()}}
+func scanOverview(r *row, o *messaging.Overview) {
+	conversations.scan(r, &o.Conversation)
+	o.Other.UserID = r.id()
 	account := users.User{Name: r.text()}
 	o.Other.FirstName, o.Other.ImageURL, o.Unread = r.text(), r.text(), int(r.int())
 	if o.Other.FirstName == "" {
 		o.Other.FirstName = account.FirstName()
 	}
-	if last := scanMessage(r); !last.ID.IsZero() {
+	var last messaging.Message
+	if messages.scan(r, &last); !last.ID.IsZero() {
 		o.LastMessage = &last
 	}
-	return o
 }
 
 func (r messagingRepository) Overview(ctx context.Context, conversation id.Conversation, viewer id.User) (o messaging.Overview, err error) {

@@ -59,14 +59,14 @@ func newProvider(db *sql.DB) (*goose.Provider, error) {
 
 // checkVersion makes sure that a file has had all migrations, and no others.
 func checkVersion(ctx context.Context, c *conn) error {
-	begun, err := find(ctx, c, (*row).bool, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?)", goose.DefaultTablename)
+	begun, err := find(ctx, c, value((*row).bool), "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?)", goose.DefaultTablename)
 	if err != nil {
 		return fmt.Errorf("look for the store's version: %w", err)
 	}
 	if !begun {
 		return ErrOutdated
 	}
-	current, err := find(ctx, c, (*row).int, "SELECT max(version_id) FROM "+goose.DefaultTablename)
+	current, err := find(ctx, c, value((*row).int), "SELECT max(version_id) FROM "+goose.DefaultTablename)
 	if err != nil {
 		return fmt.Errorf("read the store's version: %w", err)
 	}

@@ -139,7 +139,7 @@ func claim(ctx context.Context, c *conn) error {
 	if err := checkLibrary(ctx, c); err != nil {
 		return err
 	}
-	empty, err := find(ctx, c, (*row).bool, "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)")
+	empty, err := find(ctx, c, value((*row).bool), "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)")
 	if err != nil {
 		return fmt.Errorf("look into the file: %w", err)
 	}
@@ -162,7 +162,7 @@ func claim(ctx context.Context, c *conn) error {
 }
 
 func readStamp(ctx context.Context, c *conn) (int64, error) {
-	stamp, err := find(ctx, c, (*row).int, "PRAGMA application_id")
+	stamp, err := find(ctx, c, value((*row).int), "PRAGMA application_id")
 	if err != nil {
 		return 0, fmt.Errorf("read application_id: %w", err)
 	}
@@ -185,7 +185,7 @@ func check(ctx context.Context, c *conn) error {
 }
 
 func checkLibrary(ctx context.Context, c *conn) error {
-	version, err := find(ctx, c, (*row).text, "SELECT sqlite_version()")
+	version, err := find(ctx, c, value((*row).text), "SELECT sqlite_version()")
 	if err != nil {
 		return fmt.Errorf("ask for SQLite's version: %w", err)
 	}

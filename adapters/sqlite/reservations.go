@@ -7,20 +7,13 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
-const reservationColumns = `id, conversation_id, voyager_id, local_id, creator_id, title, price, tokens, date, end_date, status,
-	created_at, updated_at`
-
-func scanReservation(r *row) reservations.Reservation {
-	return reservations.Reservation{
-		ID: r.id(), ConversationID: r.id(), VoyagerID: r.id(), LocalID: r.id(), CreatorID: r.id(), Title: r.text(), Price: r.price(),
-		Tokens: r.int(), Date: r.time(), EndDate: r.time(), Status: reservations.Status(r.text()), CreatedAt: r.time(), UpdatedAt: r.time(),
-	}
-}
+var bookings = tableOf(ports.ReservationLayout)
 
 func findReservation(ctx context.Context, c *conn, reservation id.Reservation) (reservations.Reservation, error) {
-	r, err := find(ctx, c, scanReservation, "SELECT "+reservationColumns+" FROM reservations WHERE id = ?", blob(reservation))
+	r, err := find(ctx, c, bookings.scan, "SELECT "+bookings.columns+" FROM reservations WHERE id = ?", blob(reservation))
 	return r, orNotFound(err, "a reservation")
 }
 
@@ -28,9 +21,7 @@ type reservationsRepository struct{ *unit }
 
 func (r reservationsRepository) Add(ctx context.Context, n reservations.Reservation) error {
 	return r.write(ctx, func(c *conn) error {
-		_, err := c.exec(ctx, "INSERT INTO reservations ("+reservationColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			blob(n.ID), blob(n.ConversationID), blob(n.VoyagerID), blob(n.LocalID), blob(n.CreatorID), n.Title, cents(n.Price.String()),
-			n.Tokens, milli(n.Date), milli(n.EndDate), string(n.Status), milli(n.CreatedAt), milli(n.UpdatedAt))
+		_, err := c.exec(ctx, bookings.insert, bookings.args(n)...)
 		return err
 	})
 }
@@ -79,14 +70,14 @@ func (r reservationsRepository) Move(ctx context.Context, moving reservations.Re
 
 // overlaps asks what a trigger would refuse, so that the unit can go on.
 func overlaps(ctx context.Context, c *conn, r reservations.Reservation) (bool, error) {
-	return find(ctx, c, (*row).bool, `SELECT EXISTS (SELECT 1 FROM reservations
+	return find(ctx, c, value((*row).bool), `SELECT EXISTS (SELECT 1 FROM reservations
 		WHERE status = 'accepted' AND local_id = ? AND date < ? AND end_date > ? AND id <> ?)`,
 		blob(r.LocalID), milli(r.EndDate), milli(r.Date), blob(r.ID))
 }
 
 func (r reservationsRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		held, err = find(ctx, c, (*row).int,
+		held, err = find(ctx, c, value((*row).int),
 			"SELECT coalesce(sum(tokens), 0) FROM reservations WHERE voyager_id = ? AND status = 'accepted'", blob(user))
 		return err
 	})
@@ -98,7 +89,7 @@ func (r reservationsRepository) InConversation(
 ) (all []reservations.Reservation, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
 		at, item := before(last)
-		all, err = list(ctx, c, scanReservation, "SELECT "+reservationColumns+` FROM reservations
+		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+` FROM reservations
 			WHERE conversation_id = ? AND (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ?`,
 			blob(conversation), at, item, limited(limit))
 		return err
@@ -112,8 +103,8 @@ func (r reservationsRepository) Of(
 	err = r.read(ctx, func(c *conn) (err error) {
 		at, item := before(last)
 		const chosen = ` AND (created_at, id) < (?2, ?3) AND (?4 IS NULL OR status = ?4)`
-		all, err = list(ctx, c, scanReservation, "SELECT "+reservationColumns+" FROM reservations WHERE voyager_id = ?1"+chosen+
-			" UNION ALL SELECT "+reservationColumns+" FROM reservations WHERE local_id = ?1"+chosen+
+		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+" FROM reservations WHERE voyager_id = ?1"+chosen+
+			" UNION ALL SELECT "+bookings.columns+" FROM reservations WHERE local_id = ?1"+chosen+
 			" ORDER BY created_at DESC, id DESC LIMIT ?5", blob(user), at, item, textOrNull(string(status)), limited(limit))
 		return err
 	})
@@ -122,7 +113,7 @@ func (r reservationsRepository) Of(
 
 func (r reservationsRepository) Due(ctx context.Context, now time.Time, limit int) (due []id.Reservation, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		due, err = list(ctx, c, func(r *row) id.Reservation { return r.id() },
+		due, err = list(ctx, c, func(r *row, due *id.Reservation) { *due = r.id() },
 			"SELECT id FROM reservations WHERE status = 'accepted' AND end_date <= ? ORDER BY end_date, id LIMIT ?",
 			milli(now), limited(limit))
 		return err

@@ -22,7 +22,7 @@ func (r rows) Read(ctx context.Context, table *ports.Table, after []any, limit i
 		if after != nil {
 			where = " WHERE (" + key + ") > (" + marksFor(table.Key) + ")"
 		}
-		page, err = list(ctx, c, func(r *row) ports.Row { return scanRow(r, table) },
+		page, err = list(ctx, c, func(r *row, row *ports.Row) { *row = scanRow(r, table) },
 			"SELECT "+names+" FROM "+table.Name+where+" ORDER BY "+key+" LIMIT ?",
 			append(arguments(table.Columns, after), limited(limit))...)
 		return err
@@ -55,6 +55,8 @@ func scanValue(r *row, c ports.Column) any {
 		return formatCents(r.int())
 	case ports.Bytes:
 		return notNil(r.bytes())
+	case ports.Texts:
+		return append([]string{}, r.texts()...)
 	default:
 		return r.text()
 	}
@@ -65,11 +67,7 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 		if err := table.Check(rows...); err != nil {
 			return fmt.Errorf("write rows: %w", err)
 		}
-		names := table.Names()
-		for _, f := range table.Folded() {
-			names = append(names, f+"_folded")
-		}
-		insert := "INSERT INTO " + table.Name + " (" + strings.Join(names, ", ") + ") VALUES (" + marksFor(len(names)) + ")"
+		insert := insertInto(table.Name, stored(table.Columns, table.Folded()))
 		for _, row := range rows {
 			if _, err := c.exec(ctx, insert, append(arguments(table.Columns, row), table.Fold(row)...)...); err != nil {
 				return fmt.Errorf("write %s: %w", table.Name, err)
@@ -78,8 +76,6 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 		return nil
 	})
 }
-
-func marksFor(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
 // arguments are the values of the first columns as the driver takes them, when ports has checked them.
 func arguments(columns []ports.Column, values []any) []any {
@@ -97,6 +93,8 @@ func arguments(columns []ports.Column, values []any) []any {
 			args[i] = milli(v)
 		case []byte:
 			args[i] = notNil(v)
+		case []string:
+			args[i] = listed(v)
 		default:
 			args[i] = v
 		}

@@ -21,7 +21,7 @@ const sharing = `
 
 // searched finds profiles in the order of their ranks. The viewer is ?1; ?2 to ?7 are what the search asks for, of
 // which NULL asks for nothing; ?8 and ?9 are the rank of the last match before, ?10 is how many to find.
-const searched = `
+var searched = `
 	WITH` + sharing + `,
 	scores AS (SELECT profile_id, count(*) AS score FROM sharing GROUP BY profile_id),
 	ranked AS (
@@ -42,16 +42,16 @@ const searched = `
 			AND NOT EXISTS (SELECT 1 FROM blocks WHERE user_id = ?1 AND blocked_user_id = profiles.user_id)
 			AND NOT EXISTS (SELECT 1 FROM blocks WHERE user_id = profiles.user_id AND blocked_user_id = ?1)
 	)
-	SELECT ` + profileColumns + `, profiles.score
+	SELECT ` + profiles.columns + `, profiles.score
 	FROM ranked AS profiles
 	WHERE profiles.score < ?8 OR profiles.score = ?8 AND profiles.id > ?9
 	ORDER BY profiles.score DESC, profiles.id
 	LIMIT ?10`
 
 // sharedBy reads what the profiles that are named in ?2 share with the viewer.
-const sharedBy = `
+var sharedBy = `
 	WITH` + sharing + `
-	SELECT interests.profile_id, ` + interestColumns + `
+	SELECT interests.profile_id, ` + interests.columns + `
 	FROM sharing AS interests
 	WHERE interests.profile_id IN (SELECT unhex(value) FROM json_each(?2))
 	ORDER BY interests.name_folded, interests.id`
@@ -73,19 +73,22 @@ func (r matchingRepository) Search(ctx context.Context, q matching.Query, last *
 	return matches, err
 }
 
-func scanMatch(r *row) matching.Match {
-	return matching.Match{Profile: scanProfile(r), Score: int(r.int())}
+func scanMatch(r *row, m *matching.Match) {
+	profiles.scan(r, &m.Profile)
+	m.Score = int(r.int())
 }
 
 // share names what each match has in common with the viewer.
 func share(ctx context.Context, c *conn, viewer id.User, matches []matching.Match) error {
-	profiles := make([]id.Profile, len(matches))
+	found := make([]id.Profile, len(matches))
 	at := make(map[id.Profile]int, len(matches))
 	for i, m := range matches {
-		profiles[i], at[m.Profile.ID] = m.Profile.ID, i
+		found[i], at[m.Profile.ID] = m.Profile.ID, i
 	}
 	return c.query(ctx, func(r *row) {
 		m := &matches[at[r.id()]]
-		m.Shared = append(m.Shared, scanInterest(r))
-	}, sharedBy, blob(viewer), hexes(profiles))
+		var i matching.Interest
+		interests.scan(r, &i)
+		m.Shared = append(m.Shared, i)
+	}, sharedBy, blob(viewer), hexes(found))
 }

@@ -6,31 +6,25 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // The sessions, and what else proves who somebody is. They belong to users.Repository.
 
-const sessionColumns = "sessions.id, sessions.user_id, sessions.created_at, sessions.revoked_at"
-
-func scanSession(r *row) users.Session {
-	return users.Session{ID: r.id(), UserID: r.id(), CreatedAt: r.time(), RevokedAt: r.time()}
-}
-
-func scanRefreshToken(r *row) users.RefreshToken {
-	return users.RefreshToken{Hash: r.hash(), SessionID: r.id(), CreatedAt: r.time(), ExpiresAt: r.time(), UsedAt: r.time()}
-}
+var (
+	sessions      = tableOf(ports.SessionLayout)
+	refreshTokens = tableOf(ports.RefreshTokenLayout)
+	resets        = tableOf(ports.ResetLayout)
+)
 
 func addRefreshToken(ctx context.Context, c *conn, t users.RefreshToken) error {
-	_, err := c.exec(ctx, "INSERT INTO refresh_tokens (hash, session_id, created_at, expires_at, used_at) VALUES (?, ?, ?, ?, ?)",
-		t.Hash[:], blob(t.SessionID), milli(t.CreatedAt), milli(t.ExpiresAt), milliOrNull(t.UsedAt))
+	_, err := c.exec(ctx, refreshTokens.insert, refreshTokens.args(t)...)
 	return err
 }
 
 func (r usersRepository) AddSession(ctx context.Context, session users.Session, first users.RefreshToken) error {
 	return r.write(ctx, func(c *conn) error {
-		_, err := c.exec(ctx, "INSERT INTO sessions (id, user_id, created_at, revoked_at) VALUES (?, ?, ?, ?)",
-			blob(session.ID), blob(session.UserID), milli(session.CreatedAt), milliOrNull(session.RevokedAt))
-		if err != nil {
+		if _, err := c.exec(ctx, sessions.insert, sessions.args(session)...); err != nil {
 			return err
 		}
 		return addRefreshToken(ctx, c, first)
@@ -39,11 +33,10 @@ func (r usersRepository) AddSession(ctx context.Context, session users.Session, 
 
 func (r usersRepository) Session(ctx context.Context, session id.Session) (there users.Session, u users.User, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		there, err = find(ctx, c, func(r *row) users.Session {
-			s := scanSession(r)
-			u = scanUser(r)
-			return s
-		}, "SELECT "+sessionColumns+", "+userColumns+" FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = ?",
+		there, err = find(ctx, c, func(r *row, s *users.Session) {
+			sessions.scan(r, s)
+			people.scan(r, &u)
+		}, "SELECT "+sessions.columns+", "+people.columns+" FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = ?",
 			blob(session))
 		return orNotFound(err, "a session")
 	})
@@ -52,8 +45,8 @@ func (r usersRepository) Session(ctx context.Context, session id.Session) (there
 
 func (r usersRepository) Sessions(ctx context.Context, user id.User) (all []users.Session, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		all, err = list(ctx, c, scanSession,
-			"SELECT "+sessionColumns+" FROM sessions WHERE user_id = ? ORDER BY created_at, id", blob(user))
+		all, err = list(ctx, c, sessions.scan,
+			"SELECT "+sessions.columns+" FROM sessions WHERE user_id = ? ORDER BY created_at, id", blob(user))
 		return err
 	})
 	return all, err
@@ -61,8 +54,8 @@ func (r usersRepository) Sessions(ctx context.Context, user id.User) (all []user
 
 func (r usersRepository) UseRefreshToken(ctx context.Context, hash users.SecretHash, at time.Time) (before users.RefreshToken, err error) {
 	err = r.write(ctx, func(c *conn) (err error) {
-		before, err = find(ctx, c, scanRefreshToken,
-			"SELECT hash, session_id, created_at, expires_at, used_at FROM refresh_tokens WHERE hash = ?", hash[:])
+		before, err = find(ctx, c, refreshTokens.scan,
+			"SELECT "+refreshTokens.columns+" FROM refresh_tokens WHERE hash = ?", hash[:])
 		if err != nil || !before.UsedAt.IsZero() {
 			return orNotFound(err, "a refresh token")
 		}
@@ -104,18 +97,14 @@ func (r usersRepository) PurgeSessions(ctx context.Context, before time.Time, li
 
 func (r usersRepository) SetReset(ctx context.Context, reset users.Reset) error {
 	return r.write(ctx, func(c *conn) error {
-		_, err := c.exec(ctx, `INSERT INTO password_resets (user_id, hash, expires_at) VALUES (?, ?, ?)
-			ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at`,
-			blob(reset.UserID), reset.Hash[:], milli(reset.ExpiresAt))
+		_, err := c.exec(ctx, resets.insert+" ON CONFLICT (user_id) DO UPDATE SET "+resets.replace("user_id"), resets.args(reset)...)
 		return err
 	})
 }
 
 func (r usersRepository) Reset(ctx context.Context, hash users.SecretHash) (reset users.Reset, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		reset, err = find(ctx, c, func(r *row) users.Reset {
-			return users.Reset{UserID: r.id(), Hash: r.hash(), ExpiresAt: r.time()}
-		}, "SELECT user_id, hash, expires_at FROM password_resets WHERE hash = ?", hash[:])
+		reset, err = find(ctx, c, resets.scan, "SELECT "+resets.columns+" FROM password_resets WHERE hash = ?", hash[:])
 		return orNotFound(err, "a password reset")
 	})
 	return reset, err

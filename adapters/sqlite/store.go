@@ -62,7 +62,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	}
 	defer s.gate.Leave()
 	err := s.readers.use(ctx, func(c *conn) error {
-		_, err := find(ctx, c, (*row).int, "SELECT count(*) FROM store_marks")
+		_, err := find(ctx, c, value((*row).int), "SELECT count(*) FROM store_marks")
 		return err
 	})
 	if err != nil && !errors.Is(err, uow.ErrUnreachable) {

@@ -7,34 +7,19 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
-// wallet is a row: a wallet and the last seq that it gave out.
-type wallet struct {
-	tokens.Wallet
-	seq int64
-}
-
-const walletColumns = "id, user_id, balance, closed, seq"
-
-func scanWallet(r *row) wallet {
-	return wallet{Wallet: tokens.Wallet{ID: r.id(), UserID: r.id(), Balance: r.int(), Closed: r.bool()}, seq: r.int()}
-}
-
-const transactionColumns = "user_id, seq, id, amount, type, reason, metadata, balance_before, balance_after, created_at"
-
-func scanTransaction(r *row) tokens.Transaction {
-	return tokens.Transaction{
-		UserID: r.id(), Seq: r.int(), ID: r.id(), Amount: r.int(), Type: tokens.Type(r.text()), Reason: r.text(),
-		Metadata: r.metadata(), BalanceBefore: r.int(), BalanceAfter: r.int(), CreatedAt: r.time(),
-	}
-}
+var (
+	wallets      = tableOf(ports.WalletLayout)
+	transactions = tableOf(ports.TransactionLayout)
+)
 
 type tokensRepository struct{ *unit }
 
 func (r tokensRepository) Open(ctx context.Context, w tokens.Wallet) error {
 	return r.write(ctx, func(c *conn) error {
-		_, err := c.exec(ctx, "INSERT INTO wallets (id, user_id, balance, seq, closed) VALUES (?, ?, 0, 0, 0)", blob(w.ID), blob(w.UserID))
+		_, err := c.exec(ctx, wallets.insert, wallets.args(ports.Wallet{Wallet: tokens.Wallet{ID: w.ID, UserID: w.UserID}})...)
 		return err
 	})
 }
@@ -48,27 +33,27 @@ func (r tokensRepository) Wallet(ctx context.Context, user id.User) (w tokens.Wa
 	return w, err
 }
 
-func findWallet(ctx context.Context, c *conn, user id.User) (wallet, error) {
-	w, err := find(ctx, c, scanWallet, "SELECT "+walletColumns+" FROM wallets WHERE user_id = ?", blob(user))
+func findWallet(ctx context.Context, c *conn, user id.User) (ports.Wallet, error) {
+	w, err := find(ctx, c, wallets.scan, "SELECT "+wallets.columns+" FROM wallets WHERE user_id = ?", blob(user))
 	return w, orNotFound(err, "a wallet")
 }
 
 func (r tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (receipts []tokens.Receipt, err error) {
 	err = r.write(ctx, func(c *conn) error {
 		// All wallets first: one that is missing does not end the unit, so nothing may be written by then.
-		wallets := map[id.User]*wallet{}
+		held := map[id.User]*ports.Wallet{}
 		for _, e := range entries {
-			if wallets[e.UserID] != nil {
+			if held[e.UserID] != nil {
 				continue
 			}
 			w, err := findWallet(ctx, c, e.UserID)
 			if err != nil {
 				return err
 			}
-			wallets[e.UserID] = &w
+			held[e.UserID] = &w
 		}
 		for _, e := range entries {
-			receipt, err := post(ctx, c, wallets[e.UserID], e)
+			receipt, err := post(ctx, c, held[e.UserID], e)
 			if err != nil {
 				return err
 			}
@@ -83,32 +68,29 @@ func (r tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (re
 }
 
 // post moves one balance, and writes the line that says so.
-func post(ctx context.Context, c *conn, w *wallet, e tokens.Entry) (tokens.Receipt, error) {
-	line, err := e.On(w.Balance, w.seq)
+func post(ctx context.Context, c *conn, w *ports.Wallet, e tokens.Entry) (tokens.Receipt, error) {
+	line, err := e.On(w.Balance, w.Seq)
 	if err != nil {
 		return tokens.Receipt{}, err
 	}
-	_, err = c.exec(ctx, "INSERT INTO token_transactions ("+transactionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		blob(line.UserID), line.Seq, blob(line.ID), line.Amount, string(line.Type), line.Reason, line.Metadata.String(),
-		line.BalanceBefore, line.BalanceAfter, milli(line.CreatedAt))
-	if err != nil {
+	if _, err = c.exec(ctx, transactions.insert, transactions.args(line)...); err != nil {
 		return tokens.Receipt{}, err
 	}
 	changed, err := c.exec(ctx, "UPDATE wallets SET balance = ?, seq = ? WHERE user_id = ? AND seq = ?",
-		line.BalanceAfter, line.Seq, blob(line.UserID), w.seq)
+		line.BalanceAfter, line.Seq, blob(line.UserID), w.Seq)
 	if err == nil && changed != 1 {
 		err = fmt.Errorf("%d wallets were changed", changed)
 	}
 	if err != nil {
 		return tokens.Receipt{}, err
 	}
-	w.Balance, w.seq = line.BalanceAfter, line.Seq
+	w.Balance, w.Seq = line.BalanceAfter, line.Seq
 	return tokens.Receipt{Transaction: line, Closed: w.Closed}, nil
 }
 
 func (r tokensRepository) Close(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
 	err = r.write(ctx, func(c *conn) error {
-		closed, err := find(ctx, c, scanWallet, "UPDATE wallets SET closed = 1 WHERE user_id = ? RETURNING "+walletColumns, blob(user))
+		closed, err := find(ctx, c, wallets.scan, "UPDATE wallets SET closed = 1 WHERE user_id = ? RETURNING "+wallets.columns, blob(user))
 		w = closed.Wallet
 		return orNotFound(err, "a wallet")
 	})
@@ -121,7 +103,7 @@ func (r tokensRepository) Transactions(ctx context.Context, user id.User, below 
 		if below != nil {
 			first = *below
 		}
-		lines, err = list(ctx, c, scanTransaction, "SELECT "+transactionColumns+` FROM token_transactions
+		lines, err = list(ctx, c, transactions.scan, "SELECT "+transactions.columns+` FROM token_transactions
 			WHERE user_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?`, blob(user), first, limited(limit))
 		return err
 	})

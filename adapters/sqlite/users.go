@@ -8,40 +8,30 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/page"
-	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
-const userColumns = `users.id, users.name, users.email, users.bio, users.location, users.role, users.is_active, users.erased,
-	users.version, users.created_at, users.updated_at`
-
-func scanUser(r *row) users.User {
-	return users.User{
-		ID: r.id(), Name: r.text(), Email: r.text(), Bio: r.text(), Location: r.text(), Role: users.Role(r.text()),
-		IsActive: r.bool(), Erased: r.bool(), Version: r.int(), CreatedAt: r.time(), UpdatedAt: r.time(),
-	}
-}
+var (
+	accounts = tableOf(ports.AccountLayout)
+	people   = tableOf(ports.UserLayout) // accounts without their passwords
+)
 
 func scanPassword(r *row) users.PasswordHash { return users.NewPasswordHash(r.text()) }
 
 func findUser(ctx context.Context, c *conn, user id.User) (users.User, error) {
-	u, err := find(ctx, c, scanUser, "SELECT "+userColumns+" FROM users WHERE id = ?", blob(user))
+	u, err := find(ctx, c, people.scan, "SELECT "+people.columns+" FROM users WHERE id = ?", blob(user))
 	return u, orNotFound(err, "a user")
 }
-
-// foldedOrNull is what an address or a name is looked for by.
-func foldedOrNull(s string) any { return textOrNull(text.Fold(s)) }
 
 type usersRepository struct{ *unit }
 
 func (r usersRepository) Add(ctx context.Context, u users.User, password users.PasswordHash) (created bool, err error) {
 	err = r.write(ctx, func(c *conn) error {
-		n, err := c.exec(ctx, `INSERT INTO users (id, name, name_folded, email, email_folded, password, bio, location, role,
-			is_active, erased, version, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
-			ON CONFLICT (email_folded) DO NOTHING`,
-			blob(u.ID), u.Name, text.Fold(u.Name), textOrNull(u.Email), foldedOrNull(u.Email), textOrNull(password.Reveal()),
-			textOrNull(u.Bio), textOrNull(u.Location), string(u.Role), u.IsActive, u.Erased, milli(u.CreatedAt), milli(u.UpdatedAt))
+		u.Version = 1
+		n, err := c.exec(ctx, accounts.insert+" ON CONFLICT (email_folded) DO NOTHING",
+			accounts.args(ports.Account{User: u, Password: password})...)
 		created = n == 1
 		return err
 	})
@@ -57,12 +47,9 @@ func (r usersRepository) User(ctx context.Context, user id.User) (u users.User, 
 }
 
 func (r usersRepository) ByEmail(ctx context.Context, folded string) (u users.User, password users.PasswordHash, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		u, err = find(ctx, c, func(r *row) users.User {
-			u := scanUser(r)
-			password = scanPassword(r)
-			return u
-		}, "SELECT "+userColumns+", password FROM users WHERE email_folded = ?", folded)
+	err = r.read(ctx, func(c *conn) error {
+		found, err := find(ctx, c, accounts.scan, "SELECT "+accounts.columns+" FROM users WHERE email_folded = ?", folded)
+		u, password = found.User, found.Password
 		return orNotFound(err, "an address")
 	})
 	return u, password, err
@@ -70,7 +57,7 @@ func (r usersRepository) ByEmail(ctx context.Context, folded string) (u users.Us
 
 func (r usersRepository) Password(ctx context.Context, user id.User) (password users.PasswordHash, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
-		password, err = find(ctx, c, scanPassword, "SELECT password FROM users WHERE id = ?", blob(user))
+		password, err = find(ctx, c, value(scanPassword), "SELECT password FROM users WHERE id = ?", blob(user))
 		return orNotFound(err, "a user")
 	})
 	return password, err
@@ -108,7 +95,7 @@ func (r usersRepository) HoldWithAdmins(ctx context.Context, user id.User) (u us
 		if u, err = findUser(ctx, c, user); err != nil {
 			return err
 		}
-		n, err := find(ctx, c, (*row).int, "SELECT count(*) FROM users WHERE role = 'admin' AND is_active = 1 AND id <> ?", blob(user))
+		n, err := find(ctx, c, value((*row).int), "SELECT count(*) FROM users WHERE role = 'admin' AND is_active = 1 AND id <> ?", blob(user))
 		otherAdmins = int(n)
 		return err
 	})
@@ -121,10 +108,9 @@ func (r usersRepository) Save(ctx context.Context, u users.User) error {
 
 // saveUser stores the next version of an account.
 func saveUser(ctx context.Context, c *conn, u users.User) error {
-	changed, err := c.exec(ctx, `UPDATE users SET name = ?, name_folded = ?, bio = ?, location = ?, role = ?, is_active = ?, erased = ?,
-		version = version + 1, created_at = ?, updated_at = ? WHERE id = ? AND version = ?`,
-		u.Name, text.Fold(u.Name), textOrNull(u.Bio), textOrNull(u.Location), string(u.Role), u.IsActive, u.Erased,
-		milli(u.CreatedAt), milli(u.UpdatedAt), blob(u.ID), u.Version)
+	set, args := people.set(u, "id", "email", "version")
+	changed, err := c.exec(ctx, "UPDATE users SET "+set+", version = version + 1 WHERE id = ? AND version = ?",
+		append(args, blob(u.ID), u.Version)...)
 	if err != nil || changed == 1 {
 		return err
 	}
@@ -171,7 +157,7 @@ func (r usersRepository) List(ctx context.Context, f users.Filter, last *page.Mo
 			active = *f.IsActive
 		}
 		at, item := before(last)
-		all, err = list(ctx, c, scanUser, "SELECT "+userColumns+` FROM users
+		all, err = list(ctx, c, people.scan, "SELECT "+people.columns+` FROM users
 			WHERE (created_at, id) < (?1, ?2)
 				AND (?3 IS NULL OR role = ?3) AND (?4 IS NULL OR is_active = ?4)
 				AND (?5 IS NULL OR instr(name_folded, ?5) > 0 OR instr(email_folded, ?5) > 0)

@@ -1,8 +1,6 @@
 package sqlite
 
 import (
-	"database/sql/driver"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -10,10 +8,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
-	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
-	"github.com/cicerone-go/cicerone/core/reservations"
-	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
 // How values go in. What the domain has no value of is stored as NULL by the functions that say OrNull.
@@ -100,91 +95,4 @@ func hexes[E any](ids []id.ID[E]) string {
 	}
 	b.WriteString(`"]`)
 	return b.String()
-}
-
-// row is one row of an answer. Its methods take the columns one after the other; NULL is the zero value.
-// The first column that is not what is asked for is kept in err.
-type row struct {
-	values []driver.Value
-	column int
-	err    error
-}
-
-func (r *row) next() driver.Value {
-	if r.column >= len(r.values) {
-		r.fail(errors.New("a row has fewer columns than are read"))
-		return nil
-	}
-	v := r.values[r.column]
-	r.column++
-	return v
-}
-
-func (r *row) fail(err error) {
-	if r.err == nil && err != nil {
-		r.err = fmt.Errorf("column %d: %w", r.column, err)
-	}
-}
-
-func take[T any](r *row) (value T) {
-	switch v := r.next().(type) {
-	case nil:
-	case T:
-		value = v
-	default:
-		r.fail(fmt.Errorf("a %T is stored where a %T belongs", v, value))
-	}
-	return value
-}
-
-func (r *row) int() int64    { return take[int64](r) }
-func (r *row) bool() bool    { return r.int() != 0 }
-func (r *row) text() string  { return take[string](r) }
-func (r *row) bytes() []byte { return take[[]byte](r) }
-
-func (r *row) id() (i [16]byte) {
-	if b := r.bytes(); len(b) == len(i) {
-		return [16]byte(b)
-	} else if b != nil {
-		r.fail(fmt.Errorf("an identifier of %d bytes", len(b)))
-	}
-	return i
-}
-
-func (r *row) hash() (h [32]byte) {
-	b := r.bytes()
-	if len(b) != len(h) {
-		r.fail(fmt.Errorf("a hash of %d bytes", len(b)))
-		return h
-	}
-	return [32]byte(b)
-}
-
-func (r *row) time() time.Time {
-	switch v := r.next().(type) {
-	case nil:
-	case int64:
-		return time.UnixMilli(v).UTC()
-	default:
-		r.fail(fmt.Errorf("a %T is stored where a time belongs", v))
-	}
-	return time.Time{}
-}
-
-func (r *row) metadata() tokens.Metadata {
-	m, err := tokens.ParseMetadata([]byte(r.text()))
-	r.fail(err)
-	return m
-}
-
-func (r *row) details() moderation.Details {
-	d, err := moderation.ParseDetails(r.text())
-	r.fail(err)
-	return d
-}
-
-func (r *row) price() reservations.Price {
-	p, err := reservations.ParsePrice(formatCents(r.int()))
-	r.fail(err)
-	return p
 }

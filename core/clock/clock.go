@@ -1,17 +1,18 @@
-// Package clock is how Cicerone tells the time: a function, so that tests and hosts can set it, and
-// one precision, so that every store gives back exactly what went in.
+// Package clock provides the current time to Cicerone. A Clock is a function, so that tests and
+// hosts can replace it. Times have millisecond precision, so that every store returns exactly the
+// time that was saved.
 package clock
 
 import "time"
 
-// Clock tells the present time. It is safe for concurrent use.
+// Clock returns the current time. It is safe for concurrent use.
 type Clock func() time.Time
 
-// System is the machine's clock.
+// System returns the clock of the machine.
 func System() Clock { return func() time.Time { return Trim(time.Now()) } }
 
-// Now is the present time in the precision that is stored.
+// Now returns the current time, trimmed as by Trim.
 func (c Clock) Now() time.Time { return Trim(c()) }
 
-// Trim gives t in UTC, cut down to the millisecond, without a monotonic reading.
+// Trim returns t in UTC, rounded down to the millisecond, without a monotonic clock reading.
 func Trim(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond).Round(0) }

@@ -10,13 +10,13 @@ import (
 func TestTrim(t *testing.T) {
 	rome := time.FixedZone("Rome", 2*60*60)
 	for name, test := range map[string]struct{ in, want time.Time }{
-		"cuts down, never up": {
+		"rounds down": {
 			time.Date(2026, 3, 2, 9, 0, 0, 999_999_999, time.UTC), time.Date(2026, 3, 2, 9, 0, 0, 999_000_000, time.UTC),
 		},
-		"moves to UTC": {
+		"converts to UTC": {
 			time.Date(2026, 3, 2, 9, 0, 0, 1_000_000, rome), time.Date(2026, 3, 2, 7, 0, 0, 1_000_000, time.UTC),
 		},
-		"before 1970, too, down": {
+		"rounds down before 1970": {
 			time.Date(1969, 12, 31, 23, 59, 59, 1_500_000, time.UTC), time.Date(1969, 12, 31, 23, 59, 59, 1_000_000, time.UTC),
 		},
 		"zero stays zero": {time.Time{}, time.Time{}},
@@ -31,9 +31,9 @@ func TestTrim(t *testing.T) {
 }
 
 func TestNowIsTrimmed(t *testing.T) {
-	shown := time.Now()
-	c := clock.Clock(func() time.Time { return shown })
-	if got, want := c.Now(), clock.Trim(shown); got != want {
+	now := time.Now()
+	c := clock.Clock(func() time.Time { return now })
+	if got, want := c.Now(), clock.Trim(now); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

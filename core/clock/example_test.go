@@ -7,7 +7,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/clock"
 )
 
-// Services take any function as their clock. They see its time in the precision that is stored.
+// A clock can be any function that returns a time. Services see its time with millisecond
+// precision.
 func Example() {
 	sunrise := time.Date(2026, time.March, 2, 6, 31, 4, 123_456_789, time.FixedZone("CET", 60*60))
 	still := clock.Clock(func() time.Time { return sunrise })

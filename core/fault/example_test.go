@@ -7,9 +7,10 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 )
 
-// A package keeps its failures in variables. Callers ask for one of them, or for all of a kind.
+// A package declares its failures as variables. Callers compare an error with one of them, or with
+// a kind.
 func Example() {
-	errSeatTaken := fault.New(fault.Conflict, "seat_taken", "somebody sits there")
+	errSeatTaken := fault.New(fault.Conflict, "seat_taken", "the seat is taken")
 
 	err := fmt.Errorf("take seat 12: %w", errSeatTaken.WithDetail("Ada sits there"))
 
@@ -20,7 +21,7 @@ func Example() {
 	// true true conflict
 }
 
-// Fields tells a person everything that is wrong at once.
+// Fields reports all invalid fields of an input in one error.
 func ExampleFields() {
 	age, city := 17, ""
 

@@ -1,5 +1,5 @@
-// Package fault holds the kinds of failure that Cicerone knows: a closed set, on which every caller
-// can decide with errors.Is, and which each transport translates in one table of its own.
+// Package fault defines the kinds of failure in Cicerone. The set is closed: callers test for a
+// kind with errors.Is, and each transport maps every kind in one table.
 package fault
 
 import (
@@ -8,54 +8,57 @@ import (
 	"time"
 )
 
-// Kind classifies a failure. A Kind is itself an error, so that errors.Is(err, fault.NotFound) asks
-// for any failure of that kind.
+// Kind classifies a failure. A Kind is itself an error: errors.Is(err, fault.NotFound) reports
+// whether err is a failure of that kind.
 type Kind string
 
-// The kinds of failure. transport/httpapi/README.md#refusals says which one a request gets that
-// deserves several.
+// The kinds of failure. transport/httpapi/README.md#refusals defines which one is returned for a
+// request to which several apply.
 const (
-	Unauthenticated    Kind = "unauthenticated"     // nobody is signed in
-	Forbidden          Kind = "forbidden"           // not allowed to this role
-	TooLarge           Kind = "too_large"           // more bytes than are taken
-	UnsupportedMedia   Kind = "unsupported_media"   // not a format that is taken
-	Malformed          Kind = "malformed"           // cannot be understood at all
-	Invalid            Kind = "invalid"             // understood, and against a rule; names its fields
-	NotFound           Kind = "not_found"           // absent, or not the caller's to see
-	Conflict           Kind = "conflict"            // against the present state
+	Unauthenticated    Kind = "unauthenticated"     // the caller is not signed in
+	Forbidden          Kind = "forbidden"           // the caller's role does not allow it
+	TooLarge           Kind = "too_large"           // the input has too many bytes
+	UnsupportedMedia   Kind = "unsupported_media"   // the input has a format that is not accepted
+	Malformed          Kind = "malformed"           // the input cannot be parsed
+	Invalid            Kind = "invalid"             // the input breaks a rule; see Fields
+	NotFound           Kind = "not_found"           // the object does not exist, or the caller may not see it
+	Conflict           Kind = "conflict"            // the current state does not allow it
 	InsufficientTokens Kind = "insufficient_tokens" // the wallet holds too few tokens
-	TooManyRequests    Kind = "too_many_requests"   // later, see RetryAfter
-	Unavailable        Kind = "unavailable"         // the store cannot be reached or cannot say; see RetryAfter
+	TooManyRequests    Kind = "too_many_requests"   // the caller has to wait; see RetryAfter
+	Unavailable        Kind = "unavailable"         // it cannot be done now, or the outcome is unknown; see RetryAfter
 	Unimplemented      Kind = "unimplemented"       // the store does not implement this yet
-	Internal           Kind = "internal"            // a defect, ours or the host's
+	Internal           Kind = "internal"            // a defect in Cicerone or in the host program
 )
 
-// Error makes a Kind usable as the target of errors.Is.
+// Error returns the name of the kind in words. It makes a Kind an error, and so a target of
+// errors.Is.
 func (k Kind) Error() string { return strings.ReplaceAll(string(k), "_", " ") }
 
-// Field says what is wrong with one field of the input. Name is the field's name on the wire.
+// Field describes what is wrong with one field of the input.
 type Field struct {
-	Name    string
+	Name    string // the field's name in requests
 	Message string
 }
 
-// Error is a failure with a kind, a code that stays the same between releases, and a sentence for
-// the person who meets it. It never carries internals: those are in the error that it wraps.
+// Error is a failure with a kind, a code that is stable across releases, and a sentence for the
+// user. The sentence never contains internals: those are in the error that it wraps.
 type Error struct {
 	Kind       Kind
 	Code       string
 	Detail     string
 	Fields     []Field       // for Invalid and Malformed: which fields, and why
-	RetryAfter time.Duration // for TooManyRequests and Unavailable: when another try makes sense
+	RetryAfter time.Duration // for TooManyRequests and Unavailable: how long to wait before a retry
 	cause      error
 }
 
-// New makes a failure. Packages keep theirs in variables and compare with errors.Is.
+// New returns a failure. Packages declare their failures as variables; callers compare with
+// errors.Is.
 func New(kind Kind, code, detail string) *Error {
 	return &Error{Kind: kind, Code: code, Detail: detail}
 }
 
-// Error is the detail, and behind it the cause, which is for logs and never for a client.
+// Error returns the detail, followed by the cause if there is one. The cause is for logs:
+// transports send only Detail to clients.
 func (e *Error) Error() string {
 	if e.cause != nil {
 		return e.Detail + ": " + e.cause.Error()
@@ -63,8 +66,8 @@ func (e *Error) Error() string {
 	return e.Detail
 }
 
-// Is holds for the error's Kind, and for every failure with the same kind and code, so that an
-// error which has been over the wire still matches the variable it came from.
+// Is reports whether target is the error's Kind, or an *Error with the same kind and code. An error
+// that a client decoded from a response therefore matches the variable that the server returned.
 func (e *Error) Is(target error) bool {
 	switch t := target.(type) {
 	case Kind:
@@ -75,25 +78,26 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause, or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Because returns a copy of the failure that wraps its cause.
+// Because returns a copy of the failure that wraps cause.
 func (e *Error) Because(cause error) *Error {
 	c := *e
 	c.cause = cause
 	return &c
 }
 
-// WithDetail returns a copy of the failure with another sentence; errors.Is holds between the two.
+// WithDetail returns a copy of the failure with another detail. The copy matches the original with
+// errors.Is.
 func (e *Error) WithDetail(detail string) *Error {
 	c := *e
 	c.Detail = detail
 	return &c
 }
 
-// KindOf returns the kind of err: of the first *Error or Kind in its tree, else Internal.
-// It returns "" for nil.
+// KindOf returns the kind of the first *Error in err's tree, or else the first Kind in it. It
+// returns Internal if the tree has neither, and "" if err is nil.
 func KindOf(err error) Kind {
 	if err == nil {
 		return ""

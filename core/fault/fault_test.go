@@ -25,19 +25,19 @@ func TestIs(t *testing.T) {
 		"wrapped, itself":                {wrapped, errGone, true},
 		"wrapped, its kind":              {wrapped, fault.NotFound, true},
 		"joined, its kind":               {errors.Join(io.EOF, errGone), fault.NotFound, true},
-		"with another sentence":          {errGone.WithDetail("the cat has it"), errGone, true},
+		"with another detail":            {errGone.WithDetail("the cat has it"), errGone, true},
 		"with a cause":                   {errGone.Because(io.EOF), errGone, true},
 		"the cause":                      {errGone.Because(io.EOF), io.EOF, true},
-		"from over the wire":             {fault.New(fault.NotFound, "gone", "elsewhere"), errGone, true},
+		"decoded from a response":        {fault.New(fault.NotFound, "gone", "elsewhere"), errGone, true},
 		"another kind":                   {errGone, fault.Conflict, false},
 		"another code of the same kind":  {errGone, fault.New(fault.NotFound, "lost", "it is not there"), false},
 		"the same code of another kind":  {errGone, fault.New(fault.Conflict, "gone", "it is not there"), false},
 		"another failure":                {errGone, errTaken, false},
-		"an error of another make":       {errGone, io.EOF, false},
+		"a foreign target":               {errGone, io.EOF, false},
 		"a bare kind":                    {fault.NotFound, fault.NotFound, true},
-		"a bare kind is no other kind":   {fault.NotFound, fault.Conflict, false},
-		"a bare kind is no code of its":  {fault.NotFound, errGone, false},
-		"an error of another make is no": {io.EOF, fault.Internal, false},
+		"a bare kind, another kind":      {fault.NotFound, fault.Conflict, false},
+		"a bare kind, a failure of it":   {fault.NotFound, errGone, false},
+		"a foreign error, kind Internal": {io.EOF, fault.Internal, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := errors.Is(test.err, test.target); got != test.want {
@@ -56,7 +56,7 @@ func TestKindOf(t *testing.T) {
 		"a failure":                {errTaken, fault.Conflict},
 		"a wrapped failure":        {fmt.Errorf("take it: %w", errTaken), fault.Conflict},
 		"a kind":                   {fmt.Errorf("take it: %w", fault.Conflict), fault.Conflict},
-		"an error of another make": {io.ErrUnexpectedEOF, fault.Internal},
+		"a foreign error":          {io.ErrUnexpectedEOF, fault.Internal},
 		"the outermost of several": {errTaken.Because(errGone), fault.Conflict},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -67,7 +67,7 @@ func TestKindOf(t *testing.T) {
 	}
 }
 
-func TestCopiesLeaveTheOriginalAlone(t *testing.T) {
+func TestCopiesDoNotChangeTheOriginal(t *testing.T) {
 	_ = errGone.Because(io.EOF)
 	_ = errGone.WithDetail("another sentence")
 	if errGone.Unwrap() != nil || errGone.Detail != "it is not there" {
@@ -83,12 +83,12 @@ func TestMessages(t *testing.T) {
 		err  error
 		want string
 	}{
-		"a kind":        {fault.TooManyRequests, "too many requests"},
-		"a failure":     {errTaken, "it is taken"},
-		"with a cause":  {errTaken.Because(io.EOF), "it is taken: EOF"},
-		"with fields":   {f.Err(), "age must be 18 to 120; city must not be blank"},
-		"of one field":  {fault.InvalidField("age", "must be 18 to 120"), "age must be 18 to 120"},
-		"another words": {errTaken.WithDetail("Ada has it"), "Ada has it"},
+		"a kind":       {fault.TooManyRequests, "too many requests"},
+		"a failure":    {errTaken, "it is taken"},
+		"with a cause": {errTaken.Because(io.EOF), "it is taken: EOF"},
+		"with fields":  {f.Err(), "age must be 18 to 120; city must not be blank"},
+		"of one field": {fault.InvalidField("age", "must be 18 to 120"), "age must be 18 to 120"},
+		"other words":  {errTaken.WithDetail("Ada has it"), "Ada has it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := test.err.Error(); got != test.want {
@@ -100,15 +100,15 @@ func TestMessages(t *testing.T) {
 
 func TestFields(t *testing.T) {
 	var f fault.Fields
-	f.Check(true, "name", "is fine and not noted")
+	f.Check(true, "name", "is valid and not added")
 	if err := f.Err(); err != nil {
-		t.Fatalf("nothing was wrong, yet: %v", err)
+		t.Fatalf("got %v, want no error", err)
 	}
 	f.Check(false, "name", "must not be empty")
 	f.Add("age", "must be 18 to 120")
 	e, ok := errors.AsType[*fault.Error](f.Err())
 	if !ok || e.Kind != fault.Invalid || e.Code != fault.CodeInvalid {
-		t.Fatalf("got %v, want an invalid input", f.Err())
+		t.Fatalf("got %v, want an Invalid failure", f.Err())
 	}
 	want := []fault.Field{{Name: "name", Message: "must not be empty"}, {Name: "age", Message: "must be 18 to 120"}}
 	if len(e.Fields) != 2 || e.Fields[0] != want[0] || e.Fields[1] != want[1] {

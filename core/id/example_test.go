@@ -7,7 +7,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 )
 
-// Identifiers grow in the order in which they were made, so they sort by time.
+// Identifiers sort in the order in which they were generated.
 func Example() {
 	noon := time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
 	source := id.NewGenerator(func() time.Time { return noon })

@@ -1,5 +1,5 @@
-// Package id holds Cicerone's identifiers: UUID version 7, made by the application and typed by
-// what they name, so that a message's id cannot be handed in where a user's is wanted.
+// Package id defines Cicerone's identifiers: UUIDs of version 7 that the application generates.
+// Each kind of object has its own type, so that a message's id cannot be passed as a user's.
 package id
 
 import (
@@ -11,38 +11,38 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 )
 
-// ID names one E. It is a plain 16-byte array: comparable, usable as a map key, and taken by
-// database drivers as a UUID. The zero value names nothing.
+// ID identifies one object of kind E. It is a 16-byte array: comparable, usable as a map key, and
+// accepted by database drivers as a UUID. The zero value identifies no object.
 type ID[E any] [16]byte
 
 type (
-	// User names an account.
+	// User identifies an account.
 	User = ID[userKind]
-	// Session names a signed-in device.
+	// Session identifies a signed-in device.
 	Session = ID[sessionKind]
-	// Wallet names a wallet.
+	// Wallet identifies a wallet.
 	Wallet = ID[walletKind]
-	// Transaction names a line of the ledger.
+	// Transaction identifies an entry of the ledger.
 	Transaction = ID[transactionKind]
-	// Profile names a profile.
+	// Profile identifies a profile.
 	Profile = ID[profileKind]
-	// Interest names an interest.
+	// Interest identifies an interest.
 	Interest = ID[interestKind]
-	// Conversation names a conversation.
+	// Conversation identifies a conversation.
 	Conversation = ID[conversationKind]
-	// Message names a message.
+	// Message identifies a message.
 	Message = ID[messageKind]
-	// Reservation names a reservation.
+	// Reservation identifies a reservation.
 	Reservation = ID[reservationKind]
-	// Report names a report.
+	// Report identifies a report.
 	Report = ID[reportKind]
-	// AuditRecord names a record of the audit trail.
+	// AuditRecord identifies a record of the audit trail.
 	AuditRecord = ID[auditRecordKind]
-	// Subject names whatever an administrative act was done to.
+	// Subject identifies the object of an administrative act, of any kind.
 	Subject = ID[subjectKind]
 )
 
-// The kinds are empty types that exist only to tell identifiers apart.
+// The kinds are empty types that make the identifier types distinct.
 type (
 	userKind         struct{}
 	sessionKind      struct{}
@@ -58,12 +58,14 @@ type (
 	subjectKind      struct{}
 )
 
-// ErrMalformed is text that is not an identifier; it is fault.Invalid, and reads on from a field's name.
+// ErrMalformed is returned for text that is not an identifier. Its kind is fault.Invalid, and its
+// text continues a sentence that begins with the field's name.
 var ErrMalformed error = fault.New(fault.Invalid, fault.CodeInvalid,
 	"must be an identifier like 0192f0c1-2b3c-7d4e-8f5a-6b7c8d9e0f1a")
 
-// Parse reads the usual form of 36 characters, hexadecimal digits in either case; of other forms
-// it returns ErrMalformed. A UUID of another version than 7 is taken: it merely names nothing.
+// Parse parses the usual form of 36 characters, with hexadecimal digits in either case. For any
+// other form it returns ErrMalformed. It accepts UUIDs of all versions; those that are not of
+// version 7 identify no object.
 func Parse[E any](s string) (ID[E], error) {
 	if len(s) != 36 {
 		return ID[E]{}, ErrMalformed
@@ -75,25 +77,26 @@ func Parse[E any](s string) (ID[E], error) {
 	return ID[E](u), nil
 }
 
-// String is the usual form, in lower case.
+// String returns the usual form of 36 characters, in lower case.
 func (i ID[E]) String() string { return uuid.UUID(i).String() }
 
-// IsZero reports whether the identifier names nothing.
+// IsZero reports whether i is the zero value.
 func (i ID[E]) IsZero() bool { return i == ID[E]{} }
 
-// Compare orders identifiers by their bytes, which is by the time when they were made.
+// Compare returns -1, 0 or +1, comparing by bytes. This is the order of generation time.
 func (i ID[E]) Compare(other ID[E]) int { return bytes.Compare(i[:], other[:]) }
 
-// Time is when the identifier was made, to the millisecond, if it is of version 7.
+// Time returns the time at which an identifier of version 7 was generated, to the millisecond.
 func (i ID[E]) Time() time.Time {
 	ms := int64(i[0])<<40 | int64(i[1])<<32 | int64(i[2])<<24 | int64(i[3])<<16 | int64(i[4])<<8 | int64(i[5])
 	return time.UnixMilli(ms).UTC()
 }
 
-// MarshalText implements encoding.TextMarshaler with the usual form.
+// MarshalText implements encoding.TextMarshaler. The text is that of String.
 func (i ID[E]) MarshalText() ([]byte, error) { return uuid.UUID(i).MarshalText() }
 
-// UnmarshalText implements encoding.TextUnmarshaler; it returns ErrMalformed as Parse does.
+// UnmarshalText implements encoding.TextUnmarshaler. It accepts the text that Parse accepts, and
+// otherwise returns ErrMalformed and leaves i unchanged.
 func (i *ID[E]) UnmarshalText(text []byte) error {
 	parsed, err := Parse[E](string(text))
 	if err != nil {

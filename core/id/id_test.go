@@ -18,13 +18,13 @@ func TestParse(t *testing.T) {
 		example,
 		strings.ToUpper(example),
 		"00000000-0000-0000-0000-000000000000",
-		"f47ac10b-58cc-4372-a567-0e02b2c3d479", // version 4 names nothing here, but is an identifier
+		"f47ac10b-58cc-4372-a567-0e02b2c3d479", // version 4
 	} {
 		got, err := id.Parse[id.User](s)
 		if err != nil {
 			t.Errorf("%q: %v", s, err)
 		} else if got.String() != strings.ToLower(s) {
-			t.Errorf("%q came back as %q", s, got)
+			t.Errorf("Parse(%q) = %q", s, got)
 		}
 	}
 	for _, s := range []string{
@@ -48,12 +48,12 @@ func FuzzParse(f *testing.F) {
 		parsed, err := id.Parse[id.User](s)
 		if err != nil {
 			if !parsed.IsZero() {
-				t.Errorf("%q is refused, and yet read as %v", s, parsed)
+				t.Errorf("Parse(%q) returned an error and %v", s, parsed)
 			}
 			return
 		}
 		if parsed.String() != strings.ToLower(s) {
-			t.Errorf("%q came back as %q", s, parsed)
+			t.Errorf("Parse(%q) = %q", s, parsed)
 		}
 	})
 }
@@ -79,24 +79,24 @@ func TestJSON(t *testing.T) {
 		}
 	}
 	if err := json.Unmarshal([]byte(`{"id":7}`), &got); err == nil {
-		t.Error("a number was taken for an identifier")
+		t.Error("a number was accepted as an identifier")
 	}
 	if got.ID != before {
-		t.Errorf("what was refused changed the identifier to %v", got.ID)
+		t.Errorf("invalid text changed the identifier to %v", got.ID)
 	}
 }
 
 func TestZero(t *testing.T) {
-	var none id.User
-	if !none.IsZero() {
-		t.Error("the zero value is not zero")
+	var zero id.User
+	if !zero.IsZero() {
+		t.Error("IsZero is false for the zero value")
 	}
 	if id.User(id.NewGenerator(nil).Next()).IsZero() {
-		t.Error("a new identifier is zero")
+		t.Error("IsZero is true for a generated identifier")
 	}
 }
 
-// stopped is a clock that shows the time it was last set to.
+// stopped is a clock that stands still at the time it was last set to.
 type stopped struct{ at time.Time }
 
 func (s *stopped) now() time.Time { return s.at }
@@ -113,25 +113,25 @@ func TestLayout(t *testing.T) {
 			t.Fatalf("%v has variant %b", next, variant)
 		}
 		if !next.Time().Equal(at) {
-			t.Fatalf("%v was made at %v, want %v", next, next.Time(), at)
+			t.Fatalf("%v has time %v, want %v", next, next.Time(), at)
 		}
 	}
 }
 
-func TestNilClockIsTheSystems(t *testing.T) {
+func TestDefaultClock(t *testing.T) {
 	before := time.Now().Truncate(time.Millisecond)
-	made := id.User(id.NewGenerator(nil).Next()).Time()
-	if made.Before(before) || made.After(time.Now()) {
-		t.Errorf("made at %v, want now", made)
+	got := id.User(id.NewGenerator(nil).Next()).Time()
+	if got.Before(before) || got.After(time.Now()) {
+		t.Errorf("got time %v, want now", got)
 	}
 }
 
-func TestGrows(t *testing.T) {
+func TestIdentifiersIncrease(t *testing.T) {
 	begin := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 	for name, move := range map[string]func(c *stopped, i int){
-		"within one millisecond, past its 4096": func(*stopped, int) {},
-		"as the clock goes on":                  func(c *stopped, _ int) { c.at = c.at.Add(300 * time.Microsecond) },
-		"when the clock is set back": func(c *stopped, i int) {
+		"more than 4096 in one millisecond": func(*stopped, int) {},
+		"clock advances":                    func(c *stopped, _ int) { c.at = c.at.Add(300 * time.Microsecond) },
+		"clock set back": func(c *stopped, i int) {
 			if i == 5000 {
 				c.at = c.at.Add(-time.Hour)
 			}
@@ -161,27 +161,27 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-func TestManyAtOnce(t *testing.T) {
-	const people, each = 8, 2000
+func TestConcurrentUse(t *testing.T) {
+	const goroutines, each = 8, 2000
 	source := id.NewGenerator(nil)
-	made := make([][][16]byte, people)
-	var all sync.WaitGroup
-	for i := range people {
-		all.Go(func() {
+	generated := make([][][16]byte, goroutines)
+	var group sync.WaitGroup
+	for i := range goroutines {
+		group.Go(func() {
 			for range each {
-				made[i] = append(made[i], source.Next())
+				generated[i] = append(generated[i], source.Next())
 			}
 		})
 	}
-	all.Wait()
+	group.Wait()
 	seen := map[[16]byte]bool{}
-	for _, list := range made {
+	for _, list := range generated {
 		for _, one := range list {
 			seen[one] = true
 		}
 	}
-	if len(seen) != people*each {
-		t.Errorf("%d different identifiers, want %d", len(seen), people*each)
+	if len(seen) != goroutines*each {
+		t.Errorf("%d different identifiers, want %d", len(seen), goroutines*each)
 	}
 }
 

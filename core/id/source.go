@@ -7,23 +7,24 @@ import (
 	"time"
 )
 
-// Source gives out new identifiers: id.User(source.Next()).
+// Source generates identifiers, as in id.User(source.Next()).
 type Source interface {
-	// Next returns a UUID version 7 that was never returned before. It is safe for concurrent use.
+	// Next returns a UUID of version 7 that it has never returned before. It is safe for concurrent
+	// use.
 	Next() [16]byte
 }
 
-// Generator is the Source that applications use. Identifiers of one generator only ever grow, even
-// within a millisecond and when the clock is set back, so that what one process makes sorts in
-// the order in which it was made.
+// Generator is the Source that applications use. Each identifier of a generator is greater than the
+// one before, also within a millisecond and after the clock was set back, so that the identifiers
+// of one process sort in the order of their generation.
 type Generator struct {
 	now func() time.Time
 
 	mu   sync.Mutex
-	last uint64 // milliseconds << 12 | counter: the first 60 bits that carry the order
+	last uint64 // milliseconds<<12 | counter: the 60 bits that determine the order
 }
 
-// NewGenerator makes a Generator that reads the given clock; nil means time.Now.
+// NewGenerator returns a Generator that reads the time from now. If now is nil, it uses time.Now.
 func NewGenerator(now func() time.Time) *Generator {
 	if now == nil {
 		now = time.Now
@@ -31,11 +32,11 @@ func NewGenerator(now func() time.Time) *Generator {
 	return &Generator{now: now}
 }
 
-// Next implements Source. The layout is RFC 9562's version 7, method 1: 48 bits of milliseconds,
-// a 12-bit counter that carries into them, 62 random bits.
+// Next implements Source. The layout is version 7 of RFC 9562, method 1: 48 bits of milliseconds, a
+// 12-bit counter that carries into them, and 62 random bits.
 func (g *Generator) Next() [16]byte {
 	var u [16]byte
-	rand.Read(u[8:]) // which never returns an error
+	rand.Read(u[8:]) // never returns an error
 
 	ms := uint64(max(g.now().UnixMilli(), 0)) // #nosec G115 -- never negative
 	g.mu.Lock()

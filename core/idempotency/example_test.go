@@ -11,8 +11,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// A client that never got the answer sends its command again, with the same key: it is not carried
-// out a second time.
+// A client that received no answer sends its command again with the same key. The command is not
+// executed a second time.
 func Example() {
 	ctx := context.Background()
 	store := ports.NewStore(memory.New(), uow.Policy{})

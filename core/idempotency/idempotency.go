@@ -1,6 +1,6 @@
-// Package idempotency makes a command safe to repeat: the client's key, a fingerprint of what was
-// asked and the answer are kept in the transaction that did it. It is the one mechanism for every
-// command that creates or moves something.
+// Package idempotency makes commands safe to repeat. It saves the client's key, a fingerprint of
+// the request and the answer in the transaction that executes the command. All commands that create
+// or transfer something use it.
 package idempotency
 
 import (
@@ -16,18 +16,18 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// Retention is how long an answer is kept at least.
+// Retention is the minimum time for which an answer is kept.
 const Retention = 24 * time.Hour
 
-// ErrKeyReused is a key that came before with another request.
+// ErrKeyReused is returned for a key that was used before with another request.
 var ErrKeyReused = fault.New(fault.Conflict, "idempotency_key_reused",
 	"this Idempotency-Key was used for another request")
 
-// Key is the client's name for one command: 1 to 128 visible ASCII characters, or "" for none.
+// Key is a client's name for one command: 1 to 128 visible ASCII characters, or "" for no key.
 type Key string
 
-// ParseKey checks a key that was sent. An empty one, a longer one, and one with blanks or characters
-// outside visible ASCII is fault.Invalid.
+// ParseKey returns s as a Key. If s is not 1 to 128 visible ASCII characters, it returns
+// fault.Invalid.
 func ParseKey(s string) (Key, error) {
 	ok := len(s) >= 1 && len(s) <= 128
 	for i := 0; ok && i < len(s); i++ {
@@ -39,7 +39,8 @@ func ParseKey(s string) (Key, error) {
 	return Key(s), nil
 }
 
-// UnmarshalText implements encoding.TextUnmarshaler as ParseKey.
+// UnmarshalText implements encoding.TextUnmarshaler. It accepts the text that ParseKey accepts, and
+// otherwise returns fault.Invalid and leaves k unchanged.
 func (k *Key) UnmarshalText(text []byte) error {
 	parsed, err := ParseKey(string(text))
 	if err != nil {
@@ -49,15 +50,15 @@ func (k *Key) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Command says which request a key stands for.
+// Command identifies the request for which a key is used.
 type Command struct {
-	Owner     string // whom the key belongs to
-	Key       Key    // "" runs the command without the mechanism
+	Owner     string // the owner of the key
+	Key       Key    // "" runs the command without idempotency
 	Operation string // the name of the use case
-	Values    any    // path and body, normalised; marshalled to JSON and hashed, never kept; no passwords
+	Values    any    // path and body, normalised; hashed as JSON and not kept; no passwords
 }
 
-// fingerprint tells two requests apart without keeping either.
+// fingerprint returns a hash that distinguishes requests.
 func (c Command) fingerprint() ([32]byte, error) {
 	b, err := json.Marshal([]any{c.Operation, c.Values})
 	if err != nil {
@@ -66,82 +67,89 @@ func (c Command) fingerprint() ([32]byte, error) {
 	return sha256.Sum256(b), nil
 }
 
-// Run carries out a command in one unit of work, or gives back the answer of the time before:
-// replayed says which. letIn runs before an answer is given back, and refuses those who may not act
-// any more; do is trusted to do so itself. An answer goes through JSON, so A keeps its exported fields
-// only. Errors: ErrKeyReused (fault.Conflict) where the key came with another request, fault.Invalid for
-// a bad key, and those of letIn, do and the store. Refusals are not kept: after one, the key is free.
+// Run executes a command with do, in one unit of work. If the key was used for the same request
+// before, it does not call do, and returns the answer of that time with replayed true.
+//
+// authorize runs before an earlier answer is returned. It returns an error if the caller may no
+// longer act; do has to check that itself. Answers are saved as JSON, so a replayed answer has only
+// the exported fields of A. Errors are not saved: after one, the key can be used for any request.
+//
+// Run returns ErrKeyReused (fault.Conflict) if the key was used with another request, fault.Invalid
+// for an invalid key, and the errors of authorize, of do and of the store.
 func Run[T Tx, A any](
 	ctx context.Context, store *uow.Store[T], now clock.Clock, cmd Command,
-	letIn func(ctx context.Context, tx T) error,
+	authorize func(ctx context.Context, tx T) error,
 	do func(ctx context.Context, tx T) (A, error),
 ) (answer A, replayed bool, err error) {
-	var none A
+	var zero A
 	if cmd.Key == "" {
 		err = store.Do(ctx, func(ctx context.Context, tx T) error {
 			answer, err = do(ctx, tx)
 			return err
 		})
 		if err != nil {
-			return none, false, err
+			return zero, false, err
 		}
 		return answer, false, nil
 	}
 	if _, err = ParseKey(string(cmd.Key)); err != nil {
 		return answer, false, err
 	}
-	print, err := cmd.fingerprint()
+	fingerprint, err := cmd.fingerprint()
 	if err != nil {
 		return answer, false, err
 	}
 	err = store.DoRepeatable(ctx, func(ctx context.Context, tx T) error {
-		answer, replayed = none, false // an attempt that was rolled back leaves nothing behind
+		answer, replayed = zero, false // discard those of an attempt that was rolled back
 		kept, err := tx.Idempotency().Claim(ctx, cmd.Owner, cmd.Key)
 		switch {
 		case err == nil:
 			replayed = true
-			return replay(ctx, tx, kept, print, letIn, &answer)
+			return replay(ctx, tx, kept, fingerprint, authorize, &answer)
 		case !errors.Is(err, fault.NotFound):
 			return fmt.Errorf("claim an idempotency key: %w", err)
 		}
 		if answer, err = do(ctx, tx); err != nil {
 			return err
 		}
-		return save(ctx, tx, cmd, print, now.Now(), answer)
+		return save(ctx, tx, cmd, fingerprint, now.Now(), answer)
 	})
 	if err != nil {
-		return none, false, err
+		return zero, false, err
 	}
 	return answer, replayed, nil
 }
 
-func replay[T Tx, A any](ctx context.Context, tx T, kept Record, print [32]byte, letIn func(context.Context, T) error, answer *A) error {
-	if err := letIn(ctx, tx); err != nil {
+func replay[T Tx, A any](
+	ctx context.Context, tx T, kept Record, fingerprint [32]byte, authorize func(context.Context, T) error, answer *A,
+) error {
+	if err := authorize(ctx, tx); err != nil {
 		return err
 	}
-	if kept.Fingerprint != print {
+	if kept.Fingerprint != fingerprint {
 		return ErrKeyReused
 	}
 	if err := json.Unmarshal(kept.Answer, answer); err != nil {
-		return fmt.Errorf("read the answer kept under an idempotency key: %w", err)
+		return fmt.Errorf("decode the answer saved with an idempotency key: %w", err)
 	}
 	return nil
 }
 
-func save[T Tx, A any](ctx context.Context, tx T, cmd Command, print [32]byte, at time.Time, answer A) error {
+func save[T Tx, A any](ctx context.Context, tx T, cmd Command, fingerprint [32]byte, at time.Time, answer A) error {
 	b, err := json.Marshal(answer)
 	if err != nil {
-		return fmt.Errorf("keep the answer of %s: %w", cmd.Operation, err)
+		return fmt.Errorf("save the answer of %s: %w", cmd.Operation, err)
 	}
-	err = tx.Idempotency().Save(ctx, Record{Owner: cmd.Owner, Key: cmd.Key, Fingerprint: print, Answer: b, CreatedAt: at})
-	if err != nil {
-		return fmt.Errorf("keep the answer of %s: %w", cmd.Operation, err)
+	record := Record{Owner: cmd.Owner, Key: cmd.Key, Fingerprint: fingerprint, Answer: b, CreatedAt: at}
+	if err := tx.Idempotency().Save(ctx, record); err != nil {
+		return fmt.Errorf("save the answer of %s: %w", cmd.Operation, err)
 	}
 	return nil
 }
 
-// Purge removes the records that are older than Retention, in units of at most 1,000, and says how
-// many. It may run at any time and in several processes at once.
+// Purge removes the records that are older than Retention, at most 1,000 in one unit of work, and
+// returns their number, also with an error. It may run at any time, and in several processes
+// concurrently.
 func Purge[T Tx](ctx context.Context, store *uow.Store[T], now clock.Clock) (int, error) {
 	const batch = 1000
 	total := 0

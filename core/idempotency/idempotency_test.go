@@ -23,14 +23,14 @@ import (
 // receipt is the answer of the command of these tests.
 type receipt struct {
 	Balance int64
-	secret  string // which is not kept
+	secret  string // not exported, so not saved
 }
 
-// till is a world in which the command gives one token to somebody, and says their balance then.
+// till is a test world. Its command credits one token to a user and returns the balance.
 type till struct {
 	*coretest.World
 	ada  id.User
-	done atomic.Int64 // how often the command was carried out
+	done atomic.Int64 // the number of executions of the command
 }
 
 func newTill(t *testing.T, storage ports.Storage) *till {
@@ -47,49 +47,49 @@ func (w *till) give(ctx context.Context, tx ports.Tx) (receipt, error) {
 	return receipt{Balance: written[0].BalanceAfter, secret: "hush"}, nil
 }
 
-func anyone(context.Context, ports.Tx) error { return nil }
+func allow(context.Context, ports.Tx) error { return nil }
 
 func (w *till) run(cmd idempotency.Command) (receipt, bool, error) {
-	return idempotency.Run(w.Ctx, w.Store, w.Clock.Now, cmd, anyone, w.give)
+	return idempotency.Run(w.Ctx, w.Store, w.Clock.Now, cmd, allow, w.give)
 }
 
-// command is one with a key; tests change a copy.
+// command is a command with a key. Tests change copies of it.
 var command = idempotency.Command{Owner: "ada", Key: "k1", Operation: "give", Values: []string{"to", "ada"}}
 
-func TestARepeatIsAnsweredFromWhatIsKept(t *testing.T) {
+func TestReplay(t *testing.T) {
 	w := newTill(t, memory.New())
 	first, replayed, err := w.run(command)
 	if err != nil || replayed || first != (receipt{51, "hush"}) {
-		t.Fatalf("got %+v, replayed %v, error %v: want it done", first, replayed, err)
+		t.Fatalf("got %+v, replayed %v, error %v; want a new answer", first, replayed, err)
 	}
 	w.Clock.Advance(23 * time.Hour)
 	w.Unchanged(func() {
 		again, replayed, err := w.run(command)
 		if err != nil || !replayed || again != (receipt{51, ""}) {
-			t.Errorf("got %+v, replayed %v, error %v: want the answer of before, without what is not exported", again, replayed, err)
+			t.Errorf("got %+v, replayed %v, error %v; want the first answer without secret", again, replayed, err)
 		}
 	})
 	if w.done.Load() != 1 {
-		t.Errorf("it was done %d times", w.done.Load())
+		t.Errorf("the command was executed %d times, want 1", w.done.Load())
 	}
 }
 
-func TestWithoutAKeyNothingIsKept(t *testing.T) {
+func TestWithoutKey(t *testing.T) {
 	w := newTill(t, memory.New())
 	cmd := command
 	cmd.Key = ""
 	for _, want := range []int64{51, 52} {
 		got, replayed, err := w.run(cmd)
 		if err != nil || replayed || got.Balance != want {
-			t.Errorf("got %+v, replayed %v, error %v: want a balance of %d", got, replayed, err, want)
+			t.Errorf("got %+v, replayed %v, error %v; want a balance of %d", got, replayed, err, want)
 		}
 	}
 	if strings.Contains(w.Rows(), "give") {
-		t.Error("a record was kept")
+		t.Error("a record was saved")
 	}
 }
 
-func TestAKeyStandsForOneRequestOfOneOwner(t *testing.T) {
+func TestReusedKey(t *testing.T) {
 	w := newTill(t, memory.New())
 	_, _, err := w.run(command)
 	coretest.Is(t, err, nil)
@@ -97,13 +97,13 @@ func TestAKeyStandsForOneRequestOfOneOwner(t *testing.T) {
 	for name, change := range map[string]func(c *idempotency.Command){
 		"another operation": func(c *idempotency.Command) { c.Operation = "take" },
 		"other values":      func(c *idempotency.Command) { c.Values = []string{"to", "luca"} },
-		"values cut apart":  func(c *idempotency.Command) { c.Values = []string{"toada"} },
+		"joined values":     func(c *idempotency.Command) { c.Values = []string{"toada"} },
 	} {
 		cmd := command
 		change(&cmd)
 		w.Unchanged(func() {
 			if _, _, err := w.run(cmd); !errors.Is(err, idempotency.ErrKeyReused) || !errors.Is(err, fault.Conflict) {
-				t.Errorf("%s: got error %v, want %v, a conflict", name, err, idempotency.ErrKeyReused)
+				t.Errorf("%s: got error %v, want %v, which matches fault.Conflict", name, err, idempotency.ErrKeyReused)
 			}
 		})
 	}
@@ -114,48 +114,48 @@ func TestAKeyStandsForOneRequestOfOneOwner(t *testing.T) {
 		cmd := command
 		change(&cmd)
 		if _, replayed, err := w.run(cmd); err != nil || replayed {
-			t.Errorf("%s: replayed %v, error %v, want it done", name, replayed, err)
+			t.Errorf("%s: replayed %v, error %v; want a new answer", name, replayed, err)
 		}
 	}
 }
 
-var errNoEntry = errors.New("you may not")
+var errDenied = errors.New("access denied")
 
-func TestWhoIsNotLetInGetsNoAnswer(t *testing.T) {
+func TestUnauthorizedReplay(t *testing.T) {
 	w := newTill(t, memory.New())
 	_, _, err := w.run(command)
 	coretest.Is(t, err, nil)
-	nobody := func(context.Context, ports.Tx) error { return errNoEntry }
+	deny := func(context.Context, ports.Tx) error { return errDenied }
 	other := command
 	other.Operation = "take"
-	for _, cmd := range []idempotency.Command{command, other} { // not even that the key was used
-		got, _, err := idempotency.Run(w.Ctx, w.Store, w.Clock.Now, cmd, nobody, w.give)
-		if !errors.Is(err, errNoEntry) || got != (receipt{}) {
-			t.Errorf("got %+v and error %v, want %v", got, err, errNoEntry)
+	for _, cmd := range []idempotency.Command{command, other} { // ErrKeyReused would reveal that the key was used
+		got, _, err := idempotency.Run(w.Ctx, w.Store, w.Clock.Now, cmd, deny, w.give)
+		if !errors.Is(err, errDenied) || got != (receipt{}) {
+			t.Errorf("got %+v and error %v, want no answer and %v", got, err, errDenied)
 		}
 	}
 }
 
-func TestARefusalLeavesTheKeyFree(t *testing.T) {
+func TestKeyIsFreeAfterError(t *testing.T) {
 	w := newTill(t, memory.New())
 	w.Unchanged(func() {
-		_, _, err := idempotency.Run(w.Ctx, w.Store, w.Clock.Now, command, anyone, func(ctx context.Context, tx ports.Tx) (receipt, error) {
+		_, _, err := idempotency.Run(w.Ctx, w.Store, w.Clock.Now, command, allow, func(ctx context.Context, tx ports.Tx) (receipt, error) {
 			if _, err := w.give(ctx, tx); err != nil {
 				return receipt{}, err
 			}
-			return receipt{}, errNoEntry
+			return receipt{}, errDenied
 		})
-		coretest.Is(t, err, errNoEntry)
+		coretest.Is(t, err, errDenied)
 	})
 	other := command
 	other.Operation = "give after all"
 	_, replayed, err := w.run(other)
 	if err != nil || replayed {
-		t.Errorf("replayed %v, error %v, want the key to be free", replayed, err)
+		t.Errorf("replayed %v, error %v; want the key to be free", replayed, err)
 	}
 }
 
-func TestAPanicLeavesTheKeyFree(t *testing.T) {
+func TestKeyIsFreeAfterPanic(t *testing.T) {
 	w := newTill(t, memory.New())
 	w.Unchanged(func() {
 		defer func() {
@@ -163,7 +163,7 @@ func TestAPanicLeavesTheKeyFree(t *testing.T) {
 				t.Error("the panic was swallowed")
 			}
 		}()
-		_, _, _ = idempotency.Run(w.Ctx, w.Store, w.Clock.Now, command, anyone, func(ctx context.Context, tx ports.Tx) (receipt, error) {
+		_, _, _ = idempotency.Run(w.Ctx, w.Store, w.Clock.Now, command, allow, func(ctx context.Context, tx ports.Tx) (receipt, error) {
 			if _, err := w.give(ctx, tx); err != nil {
 				return receipt{}, err
 			}
@@ -172,7 +172,7 @@ func TestAPanicLeavesTheKeyFree(t *testing.T) {
 	})
 	_, replayed, err := w.run(command)
 	if err != nil || replayed {
-		t.Errorf("replayed %v, error %v, want the key to be free", replayed, err)
+		t.Errorf("replayed %v, error %v; want the key to be free", replayed, err)
 	}
 }
 
@@ -181,11 +181,11 @@ func TestKeys(t *testing.T) {
 	bad := []string{"", " ", "a b", "a\tb", "a\n", "\x7f", "é", "a\x00", strings.Repeat("k", 129)}
 	for _, s := range good {
 		if key, err := idempotency.ParseKey(s); err != nil || string(key) != s {
-			t.Errorf("%q: got %q and error %v", s, key, err)
+			t.Errorf("ParseKey(%q): got %q and error %v", s, key, err)
 		}
 		var key idempotency.Key
 		if err := key.UnmarshalText([]byte(s)); err != nil || string(key) != s {
-			t.Errorf("%q as text: got %q and error %v", s, key, err)
+			t.Errorf("UnmarshalText(%q): got %q and error %v", s, key, err)
 		}
 	}
 	w := newTill(t, memory.New())
@@ -193,15 +193,15 @@ func TestKeys(t *testing.T) {
 		key, err := idempotency.ParseKey(s)
 		coretest.Fields(t, err, "Idempotency-Key")
 		if key != "" {
-			t.Errorf("%q is refused, and read as %q", s, key)
+			t.Errorf("ParseKey(%q) returned an error and %q", s, key)
 		}
 		key = "before"
 		coretest.Fields(t, key.UnmarshalText([]byte(s)), "Idempotency-Key")
 		if key != "before" {
-			t.Errorf("%q is refused, and changed the key to %q", s, key)
+			t.Errorf("UnmarshalText(%q) returned an error and changed the key to %q", s, key)
 		}
 		if s == "" {
-			continue // which is no key at all
+			continue // runs the command without a key
 		}
 		cmd := command
 		cmd.Key = idempotency.Key(s)
@@ -209,11 +209,11 @@ func TestKeys(t *testing.T) {
 		coretest.Fields(t, err, "Idempotency-Key")
 	}
 	if w.done.Load() != 0 {
-		t.Error("a command with a bad key was carried out")
+		t.Error("a command with an invalid key was executed")
 	}
 }
 
-func TestManyAtOnceAreDoneOnce(t *testing.T) {
+func TestConcurrentRepeats(t *testing.T) {
 	w := newTill(t, memory.New())
 	var fresh atomic.Int64
 	errs := coretest.AtOnce(30, func(int) error {
@@ -227,17 +227,17 @@ func TestManyAtOnceAreDoneOnce(t *testing.T) {
 		return err
 	})
 	if n := coretest.Count(errs, nil); n != len(errs) {
-		t.Errorf("%d of %d were answered: %v", n, len(errs), errors.Join(errs...))
+		t.Errorf("%d of %d commands succeeded: %v", n, len(errs), errors.Join(errs...))
 	}
 	if w.Balance(w.ada) != 51 || fresh.Load() != 1 {
-		t.Errorf("the balance is %d and %d were answered as new, want 51 and 1", w.Balance(w.ada), fresh.Load())
+		t.Errorf("the balance is %d and %d answers were new, want 51 and 1", w.Balance(w.ada), fresh.Load())
 	}
 }
 
-// unsure is a storage whose next units that write end with an unknown outcome.
+// unsure is a storage in which the next units that write return ErrOutcomeUnknown.
 type unsure struct {
 	ports.Storage
-	outcomes []bool // was the unit committed?
+	outcomes []bool // for each of these units, whether it is committed
 }
 
 var errLost = errors.New("the connection was lost")
@@ -268,12 +268,12 @@ func TestUnknownOutcomes(t *testing.T) {
 		replayed bool
 		balance  int64
 	}{
-		"with a key, it was kept":                {"k1", []bool{true}, nil, true, 51},
-		"with a key, it was not kept":            {"k1", []bool{false}, nil, false, 51},
-		"with a key, several times":              {"k1", []bool{false, false, true}, nil, true, 51},
-		"without a key, it is not done again":    {"", []bool{true}, uow.ErrOutcomeUnknown, false, 51},
-		"without a key, it is not done at all":   {"", []bool{false}, uow.ErrOutcomeUnknown, false, 50},
-		"with a key, the replay's own is unsure": {"k1", []bool{true, true}, nil, true, 51},
+		"key, committed":                {"k1", []bool{true}, nil, true, 51},
+		"key, not committed":            {"k1", []bool{false}, nil, false, 51},
+		"key, several unknown outcomes": {"k1", []bool{false, false, true}, nil, true, 51},
+		"no key, committed":             {"", []bool{true}, uow.ErrOutcomeUnknown, false, 51},
+		"no key, not committed":         {"", []bool{false}, uow.ErrOutcomeUnknown, false, 50},
+		"key, replay unknown as well":   {"k1", []bool{true, true}, nil, true, 51},
 	} {
 		t.Run(name, func(t *testing.T) {
 			storage := &unsure{Storage: memory.New()}
@@ -284,7 +284,7 @@ func TestUnknownOutcomes(t *testing.T) {
 			got, replayed, err := w.run(cmd)
 			coretest.Is(t, err, test.want)
 			if replayed != test.replayed || err == nil && got.Balance != 51 {
-				t.Errorf("got %+v, replayed %v, want %v", got, replayed, test.replayed)
+				t.Errorf("got %+v, replayed %v; want replayed %v", got, replayed, test.replayed)
 			}
 			if w.Balance(w.ada) != test.balance {
 				t.Errorf("the balance is %d, want %d", w.Balance(w.ada), test.balance)
@@ -293,11 +293,11 @@ func TestUnknownOutcomes(t *testing.T) {
 	}
 }
 
-// What an attempt answered that was rolled back must not shine through in the answer of the next.
-func TestAnAttemptThatWasRolledBackLeavesNothing(t *testing.T) {
+// TestRolledBackAnswer checks that the answer of an attempt that was rolled back is discarded.
+func TestRolledBackAnswer(t *testing.T) {
 	w := newTill(t, memory.New())
 	attempts := 0
-	got, _, err := idempotency.Run(w.Ctx, w.Store, w.Clock.Now, command, anyone, func(context.Context, ports.Tx) (map[string]int, error) {
+	got, _, err := idempotency.Run(w.Ctx, w.Store, w.Clock.Now, command, allow, func(context.Context, ports.Tx) (map[string]int, error) {
 		attempts++
 		answer := map[string]int{"attempt": attempts}
 		if attempts == 1 {
@@ -307,31 +307,31 @@ func TestAnAttemptThatWasRolledBackLeavesNothing(t *testing.T) {
 		return answer, nil
 	})
 	if err != nil || len(got) != 1 || got["attempt"] != 2 {
-		t.Errorf("got %v and error %v, want the answer of the second attempt alone", got, err)
+		t.Errorf("got %v and error %v, want only the answer of the second attempt", got, err)
 	}
 }
 
-func TestWhatCannotBeKeptIsAnError(t *testing.T) {
+func TestUnencodableAnswers(t *testing.T) {
 	w := newTill(t, memory.New())
 	w.Unchanged(func() {
 		cmd := command
 		cmd.Values = make(chan int)
 		_, _, err := w.run(cmd)
 		if _, ok := errors.AsType[*json.UnsupportedTypeError](err); !ok {
-			t.Errorf("values that are no JSON: got error %v", err)
+			t.Errorf("values that JSON cannot encode: got error %v", err)
 		}
-		_, _, err = idempotency.Run(w.Ctx, w.Store, w.Clock.Now, command, anyone, func(ctx context.Context, tx ports.Tx) (chan int, error) {
+		_, _, err = idempotency.Run(w.Ctx, w.Store, w.Clock.Now, command, allow, func(ctx context.Context, tx ports.Tx) (chan int, error) {
 			_, err := w.give(ctx, tx)
 			return nil, err
 		})
 		if _, ok := errors.AsType[*json.UnsupportedTypeError](err); !ok {
-			t.Errorf("an answer that is no JSON: got error %v", err)
+			t.Errorf("an answer that JSON cannot encode: got error %v", err)
 		}
 	})
 
 	_, _, err := w.run(command)
 	coretest.Is(t, err, nil)
-	_, _, err = idempotency.Run(w.Ctx, w.Store, w.Clock.Now, command, anyone, func(context.Context, ports.Tx) (int, error) { return 7, nil })
+	_, _, err = idempotency.Run(w.Ctx, w.Store, w.Clock.Now, command, allow, func(context.Context, ports.Tx) (int, error) { return 7, nil })
 	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); !ok {
 		t.Errorf("an answer of another type: got error %v", err)
 	}
@@ -365,26 +365,26 @@ func TestPurge(t *testing.T) {
 		cmd := command
 		cmd.Key = key
 		if _, _, err := w.run(cmd); !errors.Is(err, idempotency.ErrKeyReused) {
-			t.Errorf("%s: got error %v, want it to be kept", key, err)
+			t.Errorf("%s: got error %v, want %v from the record", key, err, idempotency.ErrKeyReused)
 		}
 	}
 	if n, err := idempotency.Purge(w.Ctx, ports.ForIdempotency(w.Store), w.Clock.Now); err != nil || n != 0 {
-		t.Errorf("purged %d more with error %v, want none", n, err)
+		t.Errorf("purged %d more with error %v, want 0", n, err)
 	}
 }
 
-func TestCancelledAnywhere(t *testing.T) {
+func TestCancelled(t *testing.T) {
 	w := newTill(t, memory.New())
 	store := ports.ForIdempotency(w.Store)
-	for _, name := range []string{"doing", "replaying"} {
+	for _, name := range []string{"run", "replay"} {
 		t.Run(name, func(t *testing.T) {
 			coretest.Is(t, w.Cancelled(func(ctx context.Context) error {
-				_, _, err := idempotency.Run(ctx, w.Store, w.Clock.Now, command, anyone, w.give)
+				_, _, err := idempotency.Run(ctx, w.Store, w.Clock.Now, command, allow, w.give)
 				return err
 			}), nil)
 		})
 	}
-	t.Run("purging", func(t *testing.T) {
+	t.Run("purge", func(t *testing.T) {
 		w.Clock.Advance(48 * time.Hour)
 		coretest.Is(t, w.Cancelled(func(ctx context.Context) error {
 			_, err := idempotency.Purge(ctx, store, w.Clock.Now)

@@ -6,7 +6,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 )
 
-// A list of cities by name is read two at a time, each page after the last city of the one before.
+// A list of cities ordered by name is read in pages of two. Each page begins after the last city of
+// the page before.
 func Example() {
 	cities := []string{"Athens", "Bergen", "Cork", "Delft", "Evora"}
 	fetch := func(after *string, limit int) ([]string, error) {

@@ -1,5 +1,5 @@
-// Package page holds how long lists are read: a page at a time, each after the place where the
-// one before it ended.
+// Package page reads long lists page by page. Each page begins after the last item of the page
+// before.
 package page
 
 import (
@@ -8,35 +8,36 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 )
 
-// The number of items on a page.
+// The limits on the number of items on a page.
 const (
 	DefaultLimit = 20
 	MaxLimit     = 100
 )
 
-// Request asks for one page. P is the kind of place by which the list is ordered. The zero value
-// asks for the first page at its default length.
+// Request asks for one page. P is the type of the position by which the list is ordered. The zero
+// value asks for the first page with DefaultLimit items.
 type Request[P any] struct {
-	After *P  // the place of the last item of the page before; nil for the first page
+	After *P  // the position of the last item of the page before; nil for the first page
 	Limit int // 1 to MaxLimit; 0 means DefaultLimit
 }
 
-// Page is one page and, unless it is the last, the place to go on from.
+// Page is one page of a list.
 type Page[T, P any] struct {
 	Items []T
-	Next  *P
+	Next  *P // After of the request for the next page; nil on the last page
 }
 
-// Moment is a place in a list ordered by time, and by id where times are equal.
+// Moment is a position in a list that is ordered by time, and by id among equal times.
 type Moment struct {
 	At time.Time
 	ID [16]byte
 }
 
-// Read gets one page from fetch, which returns at most limit items after a place. It asks for one
-// item more than the page holds, to know whether there is a next. Errors: fault.Invalid for a limit
-// out of range, and those of fetch.
-func Read[T, P any](r Request[P], place func(T) P, fetch func(after *P, limit int) ([]T, error)) (Page[T, P], error) {
+// Read reads one page with fetch, which returns at most limit items after a position. It asks fetch
+// for one item more than the page holds, to find out whether there is a next page. The position of
+// an item is position(item). Read returns fault.Invalid if the limit is out of range, and the
+// errors of fetch.
+func Read[T, P any](r Request[P], position func(T) P, fetch func(after *P, limit int) ([]T, error)) (Page[T, P], error) {
 	limit := r.Limit
 	if limit == 0 {
 		limit = DefaultLimit
@@ -52,12 +53,12 @@ func Read[T, P any](r Request[P], place func(T) P, fetch func(after *P, limit in
 		return Page[T, P]{Items: items}, nil
 	}
 	items = items[:limit]
-	next := place(items[limit-1])
+	next := position(items[limit-1])
 	return Page[T, P]{Items: items, Next: &next}, nil
 }
 
-// All reads every item of a list, page by page, for those who need it whole.
-func All[T, P any](place func(T) P, fetch func(after *P, limit int) ([]T, error)) ([]T, error) {
+// All reads all items of a list, MaxLimit at a time. It returns the errors of fetch.
+func All[T, P any](position func(T) P, fetch func(after *P, limit int) ([]T, error)) ([]T, error) {
 	var all []T
 	var after *P
 	for {
@@ -69,7 +70,7 @@ func All[T, P any](place func(T) P, fetch func(after *P, limit int) ([]T, error)
 		if len(items) < MaxLimit {
 			return all, nil
 		}
-		last := place(items[len(items)-1])
+		last := position(items[len(items)-1])
 		after = &last
 	}
 }

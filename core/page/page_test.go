@@ -10,14 +10,14 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 )
 
-// shelf is a list of the numbers from 1 on, ordered by themselves.
-type shelf struct {
-	size  int
-	asked []int // the limits that were asked for
+// numbers is a list of the numbers from 1 to size. The position of a number is the number.
+type numbers struct {
+	size   int
+	limits []int // of the calls of fetch
 }
 
-func (s *shelf) fetch(after *int, limit int) ([]int, error) {
-	s.asked = append(s.asked, limit)
+func (s *numbers) fetch(after *int, limit int) ([]int, error) {
+	s.limits = append(s.limits, limit)
 	var items []int
 	first := 1
 	if after != nil {
@@ -61,7 +61,7 @@ func TestRead(t *testing.T) {
 			if test.after > 0 {
 				r.After = &test.after
 			}
-			s := &shelf{size: test.size}
+			s := &numbers{size: test.size}
 			got, err := page.Read(r, itself, s.fetch)
 			if err != nil {
 				t.Fatal(err)
@@ -70,49 +70,49 @@ func TestRead(t *testing.T) {
 				t.Errorf("got %v, want %v", got.Items, test.want)
 			}
 			if (got.Next != nil) != (test.next != 0) || got.Next != nil && *got.Next != test.next {
-				t.Errorf("got the next place %v, want %d", got.Next, test.next)
+				t.Errorf("got the next position %v, want %d", got.Next, test.next)
 			}
 		})
 	}
 }
 
-func TestReadRefusesLimits(t *testing.T) {
+func TestReadInvalidLimits(t *testing.T) {
 	for _, limit := range []int{-1, 101, 1 << 40} {
-		s := &shelf{size: 5}
+		s := &numbers{size: 5}
 		_, err := page.Read(page.Request[int]{Limit: limit}, itself, s.fetch)
 		if e, ok := errors.AsType[*fault.Error](err); !ok || e.Kind != fault.Invalid || e.Fields[0].Name != "limit" {
 			t.Errorf("limit %d: got error %v, want limit to be invalid", limit, err)
 		}
-		if s.asked != nil {
-			t.Errorf("limit %d: the list was read all the same", limit)
+		if s.limits != nil {
+			t.Errorf("limit %d: the list was read", limit)
 		}
 	}
 }
 
-var errBroken = errors.New("the shelf broke")
+var errFetch = errors.New("fetch failed")
 
-func TestErrorsOfTheListComeBack(t *testing.T) {
-	broken := func(*int, int) ([]int, error) { return []int{1}, errBroken }
-	if p, err := page.Read(page.Request[int]{}, itself, broken); !errors.Is(err, errBroken) || p.Items != nil {
-		t.Errorf("Read: got %v and error %v, want %v alone", p, err, errBroken)
+func TestFetchErrors(t *testing.T) {
+	broken := func(*int, int) ([]int, error) { return []int{1}, errFetch }
+	if p, err := page.Read(page.Request[int]{}, itself, broken); !errors.Is(err, errFetch) || p.Items != nil {
+		t.Errorf("Read: got %v and error %v, want no items and %v", p, err, errFetch)
 	}
-	if all, err := page.All(itself, broken); !errors.Is(err, errBroken) || all != nil {
-		t.Errorf("All: got %v and error %v, want %v alone", all, err, errBroken)
+	if all, err := page.All(itself, broken); !errors.Is(err, errFetch) || all != nil {
+		t.Errorf("All: got %v and error %v, want no items and %v", all, err, errFetch)
 	}
 }
 
 func TestAll(t *testing.T) {
 	for _, size := range []int{0, 1, 99, 100, 101, 250, 300} {
-		s := &shelf{size: size}
+		s := &numbers{size: size}
 		all, err := page.All(itself, s.fetch)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(all, upTo(1, size)) {
-			t.Errorf("of %d it read %v", size, all)
+			t.Errorf("size %d: read %v", size, all)
 		}
-		if slices.Max(s.asked) > page.MaxLimit {
-			t.Errorf("of %d it asked for %v at once, want at most %d", size, s.asked, page.MaxLimit)
+		if slices.Max(s.limits) > page.MaxLimit {
+			t.Errorf("size %d: asked for pages of %v items, want at most %d", size, s.limits, page.MaxLimit)
 		}
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 )
 
-// Check notes in f what is wrong with a text that must be valid and of minimum to maximum
-// characters. It reports whether the text passed.
+// Check reports whether s is Valid and has minimum to maximum characters. If not, it adds the field
+// to f.
 func Check(f *fault.Fields, field, s string, minimum, maximum int) bool {
 	n := Length(s)
 	switch {
@@ -26,8 +26,8 @@ func Check(f *fault.Fields, field, s string, minimum, maximum int) bool {
 	return false
 }
 
-// CheckLine is Check for what stands on one line and is somebody's or something's name: a text
-// of blanks alone, or with control characters, does not pass either.
+// CheckLine is Check for one line of text, such as a name. It also rejects control characters, and,
+// if minimum is greater than 0, text that is only white space.
 func CheckLine(f *fault.Fields, field, s string, minimum, maximum int) bool {
 	if !Check(f, field, s, minimum, maximum) {
 		return false

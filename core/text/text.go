@@ -1,4 +1,4 @@
-// Package text holds the one way in which Cicerone judges and compares what people type.
+// Package text validates and compares the text that users enter.
 package text
 
 import (
@@ -9,16 +9,16 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Fold gives the form in which two texts are equal "without regard to case": normalised
-// (NFC), then case-folded by Unicode's rules. It is stored beside the text as typed.
+// Fold returns the form in which two texts that differ only in case are equal: normalised to NFC,
+// and case-folded by Unicode's rules. Stores keep it next to the original text.
 func Fold(s string) string {
 	folded := strings.Map(foldCherokee, cases.Fold().String(norm.NFC.String(s)))
-	// Folding can undo the normal form (ǰ and its like), so it is put back: Fold(Fold(s)) = Fold(s).
+	// Folding can undo the normal form, as it does for ǰ. Normalising again makes Fold idempotent.
 	return norm.NFC.String(folded)
 }
 
-// foldCherokee makes the small letters of Cherokee capital, as Unicode folds them. Package cases
-// exchanges the two.
+// foldCherokee maps the small letters of Cherokee to capitals, as Unicode does. Package cases maps
+// them the other way round.
 func foldCherokee(r rune) rune {
 	switch {
 	case r >= 0xab70 && r <= 0xabbf:
@@ -29,13 +29,14 @@ func foldCherokee(r rune) rune {
 	return r
 }
 
-// Valid reports whether s is UTF-8 without NUL, which is all that every store can keep.
+// Valid reports whether s is UTF-8 without NUL. Not every store can keep other text.
 func Valid(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsRune(s, 0)
 }
 
-// Length counts characters: Unicode code points, as all lengths of text are meant.
+// Length returns the number of Unicode code points in s. All limits on the length of text count
+// these.
 func Length(s string) int { return utf8.RuneCountInString(s) }
 
-// Contains reports whether part stands in s without regard to case.
+// Contains reports whether s contains part, ignoring case.
 func Contains(s, part string) bool { return strings.Contains(Fold(s), Fold(part)) }

@@ -11,12 +11,12 @@ import (
 	"github.com/cicerone-go/cicerone/core/text"
 )
 
-// same are texts that are equal without regard to case.
+// same lists groups of texts that differ only in case.
 var same = [][]string{
 	{"Ada", "ADA", "ada", "aDA"},
 	{"Straße", "STRASSE", "strasse", "STRAẞE"},
 	{"Émile", "E\u0301mile", "émile", "ÉMILE"},
-	{"ǰ", "J\u030c", "j\u030c"},                           // folding undoes ǰ, and has no capital of its own
+	{"ǰ", "J\u030c", "j\u030c"},                           // folding decomposes ǰ, which has no capital
 	{"Σίσυφος", "ΣΊΣΥΦΟΣ", "σίσυφοσ"},                     // the final sigma
 	{"ᾳ", "ΑΙ", "αι", "α\u0345"},                          // iota subscript
 	{"ﬁn", "FIN"},                                         // a ligature
@@ -27,28 +27,28 @@ var same = [][]string{
 	{"K", "\u212a", "k"}, {"Å", "\u212b", "a\u030a", "å"}, // the signs for kelvin and ångström
 }
 
-// different are texts that look alike and are not equal.
+// different lists pairs of texts that look alike and are not equal.
 var different = [][2]string{
-	{"I", "ı"},             // a Turkish i without its dot is another letter, in every language: the rule knows none
-	{"\u0130", "I"},        // and so is one with it
-	{"e", "é"},             // an accent is no matter of case
-	{"Ada", "Ada "},        // nor is a blank
+	{"I", "ı"},             // the Turkish i without a dot; the rules are the same for all languages
+	{"\u0130", "I"},        // the Turkish capital I with a dot
+	{"e", "é"},             // an accent
+	{"Ada", "Ada "},        // a space
 	{"A", "А"},             // Latin and Cyrillic
-	{"file", "ﬁle\u200b"},  // what cannot be seen counts
-	{"\u00bd", "1\u20442"}, // what merely means the same does not
+	{"file", "ﬁle\u200b"},  // an invisible character
+	{"\u00bd", "1\u20442"}, // a compatibility form, which NFC keeps
 }
 
 func TestFold(t *testing.T) {
 	for _, group := range same {
 		for _, s := range group[1:] {
 			if got, want := text.Fold(s), text.Fold(group[0]); got != want {
-				t.Errorf("%+q folds to %+q, and %+q to %+q: want the same", s, got, group[0], want)
+				t.Errorf("%+q folds to %+q, and %+q to %+q; want the same form", s, got, group[0], want)
 			}
 		}
 	}
 	for _, pair := range different {
 		if text.Fold(pair[0]) == text.Fold(pair[1]) {
-			t.Errorf("%+q and %+q fold to the same", pair[0], pair[1])
+			t.Errorf("%+q and %+q fold to the same form", pair[0], pair[1])
 		}
 	}
 }
@@ -70,7 +70,7 @@ func FuzzFold(f *testing.F) {
 			t.Errorf("%+q folds to %+q, and that to %+q", s, folded, again)
 		}
 		if text.Valid(s) && !text.Valid(folded) {
-			t.Errorf("%+q is valid, and folds to %+q, which is not", s, folded)
+			t.Errorf("%+q is valid but folds to %+q, which is not", s, folded)
 		}
 		if !text.Contains(s, s) {
 			t.Errorf("%+q does not contain itself", s)
@@ -78,11 +78,11 @@ func FuzzFold(f *testing.F) {
 	})
 }
 
-// Every single character, alone and behind a letter with marks around it, folds once and for all.
+// TestFoldIsIdempotent folds each character alone, after a letter, and between marks.
 func TestFoldIsIdempotent(t *testing.T) {
 	for r := rune(0); r <= unicode.MaxRune; r++ {
 		if !unicode.IsPrint(r) && !unicode.IsMark(r) || unicode.In(r, unicode.Han, unicode.Hangul, unicode.Tangut) {
-			continue // unassigned, or of a script without case and marks, and the most of all there are
+			continue // unassigned, or in a large script that has neither case nor marks
 		}
 		s := fmt.Sprintf("%c a\u0345%c\u0301 J%c\u030c", r, r, r)
 		folded := text.Fold(s)
@@ -134,8 +134,8 @@ func TestCheck(t *testing.T) {
 		minimum, maximum int
 		want             string // the message, or ""
 	}{
-		"as long as may be":    {"日本", 1, 2, ""},
-		"empty where it may":   {"", 0, 5, ""},
+		"maximum length":       {"日本", 1, 2, ""},
+		"optional and empty":   {"", 0, 5, ""},
 		"more than one line":   {"one\ntwo", 1, 10, ""},
 		"empty":                {"", 1, 5, "must not be empty"},
 		"too short":            {"ab", 3, 5, "must have at least 3 characters"},
@@ -160,19 +160,19 @@ func TestCheckLine(t *testing.T) {
 		want    string
 	}{
 		"a name":                   {"Ada Lovelace", 1, ""},
-		"empty where it may":       {"", 0, ""},
-		"blank where it may":       {"  ", 0, ""},
+		"optional and empty":       {"", 0, ""},
+		"optional and blank":       {"  ", 0, ""},
 		"blank":                    {" \u00a0\u3000", 1, "must not be blank"},
 		"empty":                    {"", 1, "must not be empty"},
 		"two lines":                {"Ada\nLovelace", 1, control},
 		"a carriage return":        {"Ada\r", 1, control},
 		"a tab":                    {"Ada\tLovelace", 1, control},
 		"delete":                   {"Ada\x7f", 1, control},
-		"next line, of Unicode":    {"Ada\u0085", 1, control},
+		"Unicode next line":        {"Ada\u0085", 1, control},
 		"line separator":           {"Ada\u2028", 1, control},
 		"paragraph separator":      {"Ada\u2029", 1, control},
 		"too long":                 {strings.Repeat("a", 31), 1, "must have at most 30 characters, this has 31"},
-		"a letter behind controls": {"\u00a1Hola!", 1, ""},
+		"first after the controls": {"\u00a1Hola!", 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var f fault.Fields

@@ -8,8 +8,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// tally is a store of one number: the smallest adapter there is. It keeps what a unit wrote only
-// where the unit went well.
+// tally is a store of one number, as a minimal adapter. It keeps the number that a unit wrote only
+// if the unit succeeds.
 type tally struct {
 	mu    sync.Mutex
 	total int
@@ -40,7 +40,7 @@ func Example() {
 		}
 	}
 	fmt.Println(store.Do(ctx, add(7)))
-	fmt.Println(store.Do(ctx, add(7))) // nothing of it is kept
+	fmt.Println(store.Do(ctx, add(7))) // rolled back
 
 	err := store.View(ctx, func(_ context.Context, total *int) error {
 		fmt.Println("total", *total)

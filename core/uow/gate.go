@@ -6,27 +6,28 @@ import (
 	"sync"
 )
 
-// Gate counts, for adapters, the units under way, so that a store which is closed lets nobody in any more, waits for
-// those within, and lets go of what it holds when the last of them has left.
+// Gate counts, for adapters, the running units of a store. After Close it admits no more units,
+// waits for those that run, and then releases the resources of the store.
 type Gate struct {
 	adapter string
-	letGo   func() error
+	release func() error
 
 	mu      sync.Mutex
 	running int
 	closed  bool
 	closing chan struct{}
-	idle    chan struct{} // closed after letGo
-	err     error         // what letGo came to
+	idle    chan struct{} // closed after release returned
+	err     error         // the error of release
 }
 
-// NewGate makes an open Gate; the adapter's name stands before its errors. letGo is called once, when the store
-// is closed and nobody is within.
-func NewGate(adapter string, letGo func() error) *Gate {
-	return &Gate{adapter: adapter, letGo: letGo, closing: make(chan struct{}), idle: make(chan struct{})}
+// NewGate returns an open Gate. Its errors begin with the name of the adapter. The Gate calls
+// release once, when it is closed and no unit runs.
+func NewGate(adapter string, release func() error) *Gate {
+	return &Gate{adapter: adapter, release: release, closing: make(chan struct{}), idle: make(chan struct{})}
 }
 
-// Enter lets a unit in, which has to Leave. After Close it returns ErrUnreachable (wrapped).
+// Enter admits a unit, which must call Leave when it ends. After Close it returns ErrUnreachable
+// (wrapped).
 func (g *Gate) Enter() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -37,7 +38,7 @@ func (g *Gate) Enter() error {
 	return nil
 }
 
-// Leave ends what Enter began.
+// Leave ends a unit that Enter admitted.
 func (g *Gate) Leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -45,16 +46,18 @@ func (g *Gate) Leave() {
 	g.settle()
 }
 
-// Closing is closed by Close: those who wait for a turn should give up then, with ErrClosed.
+// Closing returns a channel that Close closes. A unit that waits for a resource should then stop
+// waiting and return ErrClosed.
 func (g *Gate) Closing() <-chan struct{} { return g.closing }
 
-// ErrClosed is what a closed store answers: ErrUnreachable (wrapped).
+// ErrClosed returns the error of a closed store: ErrUnreachable (wrapped).
 func (g *Gate) ErrClosed() error {
 	return fmt.Errorf("%s: the store is closed: %w", g.adapter, ErrUnreachable)
 }
 
-// Close lets nobody in any more, and waits for those within until ctx ends: then it returns ctx.Err()
-// (wrapped), and the last of them lets go. Else it returns what letGo did. It may be called again.
+// Close admits no more units, waits for those that run, and returns the error of release. If ctx
+// ends first, it returns ctx.Err() (wrapped), and the last unit to leave calls release. Close may
+// be called more than once.
 func (g *Gate) Close(ctx context.Context) error {
 	g.mu.Lock()
 	if !g.closed {
@@ -72,16 +75,16 @@ func (g *Gate) Close(ctx context.Context) error {
 	case <-g.idle:
 		return g.err
 	case <-ctx.Done():
-		return fmt.Errorf("%s: wait for the units under way: %w", g.adapter, ctx.Err())
+		return fmt.Errorf("%s: wait for running units: %w", g.adapter, ctx.Err())
 	}
 }
 
-// settle lets go when it is time. The caller holds mu.
+// settle calls release if the gate is closed and no unit runs. The caller holds mu.
 func (g *Gate) settle() {
 	if !g.closed || g.running > 0 {
 		return
 	}
-	if err := g.letGo(); err != nil {
+	if err := g.release(); err != nil {
 		g.err = fmt.Errorf("%s: close: %w", g.adapter, err)
 	}
 	close(g.idle)

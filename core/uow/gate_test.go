@@ -13,8 +13,8 @@ import (
 
 func TestGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, letGo := t.Context(), 0
-		g := uow.NewGate("test", func() error { letGo++; return io.ErrClosedPipe })
+		ctx, released := t.Context(), 0
+		g := uow.NewGate("test", func() error { released++; return io.ErrClosedPipe })
 		for range 2 {
 			if err := g.Enter(); err != nil {
 				t.Fatal(err)
@@ -23,38 +23,40 @@ func TestGate(t *testing.T) {
 		impatient, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		if err := g.Close(impatient); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("closing with units within answered %v", err)
+			t.Errorf("Close with running units returned %v, want %v", err, context.DeadlineExceeded)
 		}
 		select {
 		case <-g.Closing():
 		default:
-			t.Error("those who wait are not told")
+			t.Error("the channel Closing is open after Close")
 		}
 		if err := g.Enter(); !errors.Is(err, uow.ErrUnreachable) {
-			t.Errorf("entering after Close answered %v", err)
+			t.Errorf("Enter after Close returned %v, want %v", err, uow.ErrUnreachable)
 		}
 		closed := make(chan error)
 		go func() { closed <- g.Close(ctx) }()
 		synctest.Wait()
 		g.Leave()
-		if letGo != 0 {
-			t.Error("the store was let go with a unit within")
+		if released != 0 {
+			t.Error("release was called while a unit was running")
 		}
 		g.Leave()
 		if err := <-closed; !errors.Is(err, io.ErrClosedPipe) {
-			t.Errorf("closing answered %v, want what letting go did", err)
+			t.Errorf("Close returned %v, want the error of release", err)
 		}
-		if err := g.Close(ctx); !errors.Is(err, io.ErrClosedPipe) || letGo != 1 {
-			t.Errorf("closing again answered %v, and the store was let go %d times", err, letGo)
+		if err := g.Close(ctx); !errors.Is(err, io.ErrClosedPipe) || released != 1 {
+			t.Errorf("the second Close returned %v, and release was called %d times, want once", err, released)
 		}
 	})
 }
 
-func TestAnEmptyGateClosesAtOnce(t *testing.T) {
+// TestCloseIdleGate closes a gate without running units. Close need not wait, so it ignores that
+// ctx has ended.
+func TestCloseIdleGate(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	g := uow.NewGate("test", func() error { return nil })
 	if err := g.Close(ended); err != nil {
-		t.Errorf("closing answered %v", err)
+		t.Errorf("Close returned %v, want nil", err)
 	}
 }

@@ -8,27 +8,27 @@ import (
 	"time"
 )
 
-// Policy bounds how long a unit of work is run again after conflicts.
+// Policy limits how long a unit of work is retried after conflicts.
 type Policy struct {
 	MaxTime  time.Duration // from the first attempt to giving up; default 10 s
-	MinPause time.Duration // ceiling of the first pause, doubled after each; default 2 ms
-	MaxPause time.Duration // ceiling of every pause; default 250 ms
+	MinPause time.Duration // maximum of the first pause, doubled for each further pause; default 2 ms
+	MaxPause time.Duration // maximum of every pause; default 250 ms
 }
 
-// DefaultPolicy is what NewStore takes for what is left zero.
+// DefaultPolicy has the values that NewStore uses for the zero fields of a Policy.
 var DefaultPolicy = Policy{MaxTime: 10 * time.Second, MinPause: 2 * time.Millisecond, MaxPause: 250 * time.Millisecond}
 
-// Store is what services hold: it runs units of work, and runs them again when they lost against
-// others. It is safe for concurrent use. The closures may run more than once, so nothing outside the
-// store may happen in them.
+// Store runs units of work for the services, and retries them after conflicts. It is safe for
+// concurrent use. The functions passed to it may run more than once, so they must have no effects
+// outside the store.
 type Store[Tx any] struct {
 	run    func(ctx context.Context, mode Mode, fn func(ctx context.Context, tx Tx) error) error
 	policy Policy
-	key    *int // identity of the store behind all its narrowings: nesting is per store
+	key    *int // identifies the store and everything narrowed from it, to detect nesting
 }
 
-// NewStore puts a Store in front of a Runner; zero fields of the policy take the defaults. Without a Runner
-// it returns nil, which those who need a store report.
+// NewStore returns a Store that runs its units with runner. Zero fields of the policy mean those of
+// DefaultPolicy. Without a Runner it returns nil, which those who need a store report.
 func NewStore[Tx any](runner Runner[Tx], policy Policy) *Store[Tx] {
 	if runner == nil {
 		return nil
@@ -45,7 +45,7 @@ func NewStore[Tx any](runner Runner[Tx], policy Policy) *Store[Tx] {
 	return &Store[Tx]{run: runner.Run, policy: policy, key: new(int)}
 }
 
-// Narrow gives the same store, seen by someone who may touch less:
+// Narrow returns the same store with a transaction type that has fewer methods:
 //
 //	uow.Narrow(store, func(tx ports.Tx) messaging.Tx { return tx })
 //
@@ -63,39 +63,41 @@ func Narrow[Wide, Slim any](s *Store[Wide], narrow func(Wide) Slim) *Store[Slim]
 	}
 }
 
-// Do runs fn in a unit of work that writes: all of it is kept, or none. After a conflict it is run
-// again, with a random pause, until the policy's time is over: then the error matches ErrConflict,
-// which is a fault.Unavailable. Do returns fn's error, ctx.Err() (wrapped), ErrNested inside another
-// unit of the same store, ErrOutcomeUnknown where it is not known whether fn's work was kept.
+// Do runs fn in a unit of work that writes: either all writes are committed or none. After a
+// conflict it pauses for a random time and runs fn again. When the time of the policy is over, it
+// returns an error that matches ErrConflict and fault.Unavailable. Do also returns the error of fn,
+// ctx.Err() (wrapped), ErrNested inside another unit of the same store, and ErrOutcomeUnknown if it
+// is not known whether the writes were committed.
 func (s *Store[Tx]) Do(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error {
 	return s.retry(ctx, Write, fn, ErrConflict)
 }
 
-// DoRepeatable is Do for a fn that finds out by itself whether it was done before, as one with an
-// idempotency key does: it is also run again after ErrOutcomeUnknown.
+// DoRepeatable is Do for a fn that detects whether it was committed before, for instance by an
+// idempotency key. It runs fn again after ErrOutcomeUnknown as well.
 func (s *Store[Tx]) DoRepeatable(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error {
 	return s.retry(ctx, Write, fn, ErrConflict, ErrOutcomeUnknown)
 }
 
-// View runs fn in a unit of work that only reads; each read sees what is committed when it begins.
-// Errors are those of Do; there is no unknown outcome.
+// View runs fn in a unit of work that only reads. Each read sees what was committed before the read
+// began. View returns the errors of Do except ErrOutcomeUnknown.
 func (s *Store[Tx]) View(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error {
 	return s.retry(ctx, Read, fn, ErrConflict)
 }
 
-// Snapshot is View with all reads seeing the store as it was at one moment.
+// Snapshot is View, but all reads see the store at one point in time.
 func (s *Store[Tx]) Snapshot(ctx context.Context, fn func(ctx context.Context, tx Tx) error) error {
 	return s.retry(ctx, Snapshot, fn, ErrConflict)
 }
 
-// inside marks the context of a unit of work with its store.
+// inside is the context key that marks the context of a unit of work with its store.
 type inside struct{ store *int }
 
-// once marks a context in which nothing is run again.
+// once is the context key that marks a context without retries.
 type once struct{}
 
-// Once gives a context in which no unit of work is run again: for adapters whose units can be made part of a host's
-// own transaction, which a conflict ends as a whole.
+// Once returns a context in which no unit of work is retried. It is for adapters that can run a
+// unit as part of a transaction of the host program, because a conflict ends that transaction as a
+// whole.
 func Once(ctx context.Context) context.Context { return context.WithValue(ctx, once{}, true) }
 
 func (s *Store[Tx]) retry(ctx context.Context, mode Mode, fn func(ctx context.Context, tx Tx) error, on ...error) error {
@@ -113,7 +115,7 @@ func (s *Store[Tx]) retry(ctx context.Context, mode Mode, fn func(ctx context.Co
 		if err == nil || !isAny(err, on) || ctx.Value(once{}) != nil {
 			return err
 		}
-		pause := rand.N(ceiling) + 1 // #nosec G404 -- full jitter wants spread, not secrecy
+		pause := rand.N(ceiling) + 1 // #nosec G404 -- jitter need not be unpredictable
 		if time.Now().Add(pause).After(deadline) {
 			return fmt.Errorf("gave up after %v: %w", s.policy.MaxTime, err)
 		}

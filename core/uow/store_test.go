@@ -14,11 +14,11 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// tx is what a unit of work of these tests may touch.
+// tx is the transaction of the units of work in these tests.
 type tx struct{ attempt int }
 
-// script is a Runner that ends each attempt as written: with the error, or with fn's own where there
-// is none. When all is read, the last line goes on.
+// script is a Runner with a predetermined error for each attempt. An attempt returns the error of
+// fn if there is one. After the last error of the script, every further attempt returns that one.
 type script struct {
 	ends     []error
 	attempts int
@@ -35,7 +35,7 @@ func (s *script) Run(ctx context.Context, mode uow.Mode, fn func(context.Context
 	return end
 }
 
-func plays(ends ...error) *script { return &script{ends: ends} }
+func scripted(ends ...error) *script { return &script{ends: ends} }
 
 func nothing(context.Context, tx) error { return nil }
 
@@ -45,7 +45,7 @@ var (
 	unknown  = fmt.Errorf("commit: %w", uow.ErrOutcomeUnknown)
 )
 
-func TestWhatIsRunAgain(t *testing.T) {
+func TestRetries(t *testing.T) {
 	type run = func(*uow.Store[tx], context.Context, func(context.Context, tx) error) error
 	do, repeatable := (*uow.Store[tx]).Do, (*uow.Store[tx]).DoRepeatable
 	view, snapshot := (*uow.Store[tx]).View, (*uow.Store[tx]).Snapshot
@@ -55,24 +55,24 @@ func TestWhatIsRunAgain(t *testing.T) {
 		want     error
 		attempts int
 	}{
-		"Do, once where it goes well":          {do, []error{nil}, nil, 1},
-		"Do, after conflicts":                  {do, []error{lost, lost, lost, nil}, nil, 4},
-		"Do, not after another error":          {do, []error{errOther}, errOther, 1},
-		"Do, not after an unknown outcome":     {do, []error{unknown}, uow.ErrOutcomeUnknown, 1},
-		"Do, not where there is no store":      {do, []error{uow.ErrUnreachable}, uow.ErrUnreachable, 1},
-		"Do, until another error":              {do, []error{lost, errOther}, errOther, 2},
-		"DoRepeatable, after conflicts":        {repeatable, []error{lost, nil}, nil, 2},
-		"DoRepeatable, after unknown ends":     {repeatable, []error{unknown, lost, unknown, nil}, nil, 4},
-		"DoRepeatable, not after another":      {repeatable, []error{unknown, errOther}, errOther, 2},
-		"View, after conflicts":                {view, []error{lost, nil}, nil, 2},
-		"View, not after an unknown outcome":   {view, []error{unknown}, uow.ErrOutcomeUnknown, 1},
-		"Snapshot, after conflicts":            {snapshot, []error{lost, nil}, nil, 2},
-		"Snapshot, not after an unknown end":   {snapshot, []error{unknown}, uow.ErrOutcomeUnknown, 1},
-		"Snapshot, not after an error of fn's": {snapshot, []error{io.EOF}, io.EOF, 1},
+		"Do, no retry after success":                 {do, []error{nil}, nil, 1},
+		"Do, retry after conflicts":                  {do, []error{lost, lost, lost, nil}, nil, 4},
+		"Do, no retry after another error":           {do, []error{errOther}, errOther, 1},
+		"Do, no retry after an unknown outcome":      {do, []error{unknown}, uow.ErrOutcomeUnknown, 1},
+		"Do, no retry if the store is unreachable":   {do, []error{uow.ErrUnreachable}, uow.ErrUnreachable, 1},
+		"Do, retry until another error":              {do, []error{lost, errOther}, errOther, 2},
+		"DoRepeatable, retry after conflicts":        {repeatable, []error{lost, nil}, nil, 2},
+		"DoRepeatable, retry after unknown outcomes": {repeatable, []error{unknown, lost, unknown, nil}, nil, 4},
+		"DoRepeatable, no retry after another error": {repeatable, []error{unknown, errOther}, errOther, 2},
+		"View, retry after conflicts":                {view, []error{lost, nil}, nil, 2},
+		"View, no retry after an unknown outcome":    {view, []error{unknown}, uow.ErrOutcomeUnknown, 1},
+		"Snapshot, retry after conflicts":            {snapshot, []error{lost, nil}, nil, 2},
+		"Snapshot, no retry after unknown outcome":   {snapshot, []error{unknown}, uow.ErrOutcomeUnknown, 1},
+		"Snapshot, no retry after another error":     {snapshot, []error{io.EOF}, io.EOF, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := plays(test.ends...)
+				s := scripted(test.ends...)
 				err := test.run(uow.NewStore(s, uow.Policy{}), t.Context(), nothing)
 				if !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
 					t.Errorf("got error %v, want %v", err, test.want)
@@ -85,10 +85,10 @@ func TestWhatIsRunAgain(t *testing.T) {
 	}
 }
 
-// A conflict that fn itself found out, and wrapped, counts as well.
-func TestConflictsOfTheClosureAreRunAgain(t *testing.T) {
+// TestRetryAfterConflictInFn checks that a conflict which fn returns, wrapped, is retried as well.
+func TestRetryAfterConflictInFn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		err := uow.NewStore(plays(nil), uow.Policy{}).Do(t.Context(), func(_ context.Context, tx tx) error {
+		err := uow.NewStore(scripted(nil), uow.Policy{}).Do(t.Context(), func(_ context.Context, tx tx) error {
 			if tx.attempt < 3 {
 				return fmt.Errorf("save: %w", uow.ErrConflict)
 			}
@@ -100,19 +100,20 @@ func TestConflictsOfTheClosureAreRunAgain(t *testing.T) {
 	})
 }
 
-// A conflict ends the transaction of a host as a whole: there is nothing to run again.
-func TestOnceRunsNothingAgain(t *testing.T) {
-	s := plays(lost, nil)
+func TestOnceDoesNotRetry(t *testing.T) {
+	s := scripted(lost, nil)
 	err := uow.NewStore(s, uow.Policy{}).DoRepeatable(uow.Once(t.Context()), nothing)
 	if !errors.Is(err, uow.ErrConflict) || s.attempts != 1 {
-		t.Errorf("%d attempts, and %v", s.attempts, err)
+		t.Errorf("%d attempts and error %v, want 1 and %v", s.attempts, err, uow.ErrConflict)
 	}
 }
 
 func TestModes(t *testing.T) {
-	s := plays(nil)
+	s := scripted(nil)
 	store := uow.NewStore(s, uow.Policy{})
-	for _, run := range []func(context.Context, func(context.Context, tx) error) error{store.Do, store.DoRepeatable, store.View, store.Snapshot} {
+	for _, run := range []func(context.Context, func(context.Context, tx) error) error{
+		store.Do, store.DoRepeatable, store.View, store.Snapshot,
+	} {
 		if err := run(t.Context(), nothing); err != nil {
 			t.Fatal(err)
 		}
@@ -122,27 +123,27 @@ func TestModes(t *testing.T) {
 	}
 }
 
-func TestRetriesAreBoundInTime(t *testing.T) {
+func TestRetriesEndAfterMaxTime(t *testing.T) {
 	for name, test := range map[string]struct {
 		policy uow.Policy
-		within time.Duration // the policy's time, as the error names it
+		within time.Duration
 	}{
-		"by default 10 s": {uow.Policy{}, 10 * time.Second},
-		"as the policy says": {
+		"default": {uow.Policy{}, 10 * time.Second},
+		"set": {
 			uow.Policy{MaxTime: time.Minute, MinPause: 10 * time.Millisecond, MaxPause: time.Second}, time.Minute,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := plays(lost)
+				s := scripted(lost)
 				begun := time.Now()
 				err := uow.NewStore(s, test.policy).Do(t.Context(), nothing)
 				if !errors.Is(err, uow.ErrConflict) || !errors.Is(err, fault.Unavailable) {
-					t.Errorf("got error %v, want %v, which is unavailable", err, uow.ErrConflict)
+					t.Errorf("got error %v, want %v, which matches fault.Unavailable", err, uow.ErrConflict)
 				}
 				maxPause := max(test.policy.MaxPause, uow.DefaultPolicy.MaxPause)
 				if took := time.Since(begun); took > test.within || took < test.within-maxPause {
-					t.Errorf("gave up after %v, want it to be within a pause of %v", took, test.within)
+					t.Errorf("gave up after %v, want at most one pause less than %v", took, test.within)
 				}
 				if s.attempts < int(test.within/maxPause) {
 					t.Errorf("only %d attempts: the pauses are longer than the policy allows", s.attempts)
@@ -152,13 +153,14 @@ func TestRetriesAreBoundInTime(t *testing.T) {
 	}
 }
 
-// The pauses are random, so that units which collided once do not collide for ever.
-func TestPausesAreSpread(t *testing.T) {
+// TestPausesAreRandom checks that pauses differ, so that two units that collided once do not
+// collide at every retry.
+func TestPausesAreRandom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		took := map[time.Duration]bool{}
 		for range 20 {
 			begun := time.Now()
-			if err := uow.NewStore(plays(lost, nil), uow.Policy{MinPause: time.Second}).Do(t.Context(), nothing); err != nil {
+			if err := uow.NewStore(scripted(lost, nil), uow.Policy{MinPause: time.Second}).Do(t.Context(), nothing); err != nil {
 				t.Fatal(err)
 			}
 			pause := time.Since(begun)
@@ -168,20 +170,20 @@ func TestPausesAreSpread(t *testing.T) {
 			took[pause] = true
 		}
 		if len(took) < 10 {
-			t.Errorf("twenty pauses were of %d lengths", len(took))
+			t.Errorf("20 pauses had %d different lengths, want at least 10", len(took))
 		}
 	})
 }
 
-func TestCancelledBeforeItBegins(t *testing.T) {
+func TestCancelledBefore(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	s := plays(nil)
+	s := scripted(nil)
 	if err := uow.NewStore(s, uow.Policy{}).Do(ctx, nothing); !errors.Is(err, context.Canceled) {
 		t.Errorf("got error %v, want %v", err, context.Canceled)
 	}
 	if s.attempts != 0 {
-		t.Error("the unit was begun all the same")
+		t.Error("the unit was begun")
 	}
 }
 
@@ -190,7 +192,7 @@ func TestCancelledWhilePausing(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		begun := time.Now()
-		err := uow.NewStore(plays(lost), uow.Policy{}).Do(ctx, nothing)
+		err := uow.NewStore(scripted(lost), uow.Policy{}).Do(ctx, nothing)
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, uow.ErrConflict) {
 			t.Errorf("got error %v, want both %v and %v", err, context.DeadlineExceeded, uow.ErrConflict)
 		}
@@ -204,48 +206,53 @@ type slim struct{ of tx }
 
 func narrow(t tx) slim { return slim{t} }
 
-func TestNestingIsRefused(t *testing.T) {
-	s := plays(nil)
+func TestNested(t *testing.T) {
+	s := scripted(nil)
 	store := uow.NewStore(s, uow.Policy{})
 	narrowed := uow.Narrow(store, narrow)
-	other := uow.NewStore(plays(nil), uow.Policy{})
+	other := uow.NewStore(scripted(nil), uow.Policy{})
 
 	inner := map[string]func(ctx context.Context) error{
-		"the same store":   func(ctx context.Context) error { return store.Do(ctx, nothing) },
-		"a view of it":     func(ctx context.Context) error { return store.View(ctx, nothing) },
-		"a snapshot of it": func(ctx context.Context) error { return store.Snapshot(ctx, nothing) },
-		"repeatably":       func(ctx context.Context) error { return store.DoRepeatable(ctx, nothing) },
-		"a narrowing": func(ctx context.Context) error {
+		"Do":           func(ctx context.Context) error { return store.Do(ctx, nothing) },
+		"View":         func(ctx context.Context) error { return store.View(ctx, nothing) },
+		"Snapshot":     func(ctx context.Context) error { return store.Snapshot(ctx, nothing) },
+		"DoRepeatable": func(ctx context.Context) error { return store.DoRepeatable(ctx, nothing) },
+		"Do of a narrowed store": func(ctx context.Context) error {
 			return narrowed.Do(ctx, func(context.Context, slim) error { return nil })
 		},
-		"another narrowing": func(ctx context.Context) error {
+		"Do of a store narrowed twice": func(ctx context.Context) error {
 			return uow.Narrow(narrowed, func(s slim) tx { return s.of }).Do(ctx, nothing)
 		},
-		"a context of its": func(ctx context.Context) error { return store.Do(context.WithoutCancel(ctx), nothing) },
+		"Do with a derived context": func(ctx context.Context) error {
+			return store.Do(context.WithoutCancel(ctx), nothing)
+		},
 	}
 	for name, begin := range inner {
-		if err := store.Do(t.Context(), func(ctx context.Context, _ tx) error { return begin(ctx) }); !errors.Is(err, uow.ErrNested) {
-			t.Errorf("in a unit, %s: got error %v, want %v", name, err, uow.ErrNested)
+		err := store.Do(t.Context(), func(ctx context.Context, _ tx) error { return begin(ctx) })
+		if !errors.Is(err, uow.ErrNested) {
+			t.Errorf("%s in a unit: got error %v, want %v", name, err, uow.ErrNested)
 		}
-		if err := narrowed.View(t.Context(), func(ctx context.Context, _ slim) error { return begin(ctx) }); !errors.Is(err, uow.ErrNested) {
-			t.Errorf("in a narrowed unit, %s: got error %v, want %v", name, err, uow.ErrNested)
+		err = narrowed.View(t.Context(), func(ctx context.Context, _ slim) error { return begin(ctx) })
+		if !errors.Is(err, uow.ErrNested) {
+			t.Errorf("%s in a unit of a narrowed store: got error %v, want %v", name, err, uow.ErrNested)
 		}
 	}
 	if s.attempts != 2*len(inner) {
 		t.Errorf("the store began %d units, want %d", s.attempts, 2*len(inner))
 	}
 	if err := store.Do(t.Context(), func(ctx context.Context, _ tx) error { return other.Do(ctx, nothing) }); err != nil {
-		t.Errorf("a unit of another store was refused: %v", err)
+		t.Errorf("a unit of another store: %v", err)
 	}
 	if err := store.Do(t.Context(), nothing); err != nil {
-		t.Errorf("a unit after another was refused: %v", err)
+		t.Errorf("a unit after another one: %v", err)
 	}
 }
 
-// A Narrow store retries as its origin does, and hands the narrowed transaction on.
+// TestNarrow checks that a narrowed store retries like the original, and passes the narrowed
+// transaction.
 func TestNarrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := plays(lost, nil)
+		s := scripted(lost, nil)
 		var seen []int
 		err := uow.Narrow(uow.NewStore(s, uow.Policy{}), narrow).Do(t.Context(), func(_ context.Context, tx slim) error {
 			seen = append(seen, tx.of.attempt)
@@ -257,11 +264,11 @@ func TestNarrow(t *testing.T) {
 	})
 }
 
-func TestPanicsPass(t *testing.T) {
-	s := plays(nil)
+func TestPanicsContinue(t *testing.T) {
+	s := scripted(nil)
 	defer func() {
 		if got := recover(); got != "ouch" {
-			t.Errorf("recovered %v, want the panic of the closure", got)
+			t.Errorf("recovered %v, want the panic of fn", got)
 		}
 		if s.attempts != 1 {
 			t.Errorf("%d attempts, want 1", s.attempts)
@@ -271,16 +278,16 @@ func TestPanicsPass(t *testing.T) {
 	t.Error("the panic was swallowed")
 }
 
-func TestValuesOfTheContextPass(t *testing.T) {
+func TestContextValues(t *testing.T) {
 	type key struct{}
 	ctx := context.WithValue(t.Context(), key{}, "Ada")
-	err := uow.NewStore(plays(nil), uow.Policy{}).Do(ctx, func(ctx context.Context, _ tx) error {
+	err := uow.NewStore(scripted(nil), uow.Policy{}).Do(ctx, func(ctx context.Context, _ tx) error {
 		if ctx.Value(key{}) != "Ada" {
 			return errOther
 		}
 		return nil
 	})
 	if err != nil {
-		t.Error("the unit saw another context than the caller's")
+		t.Error("the context of the unit lacks a value of the caller's context")
 	}
 }

@@ -9,25 +9,26 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 )
 
-// Unit keeps, for adapters, what every Runner owes alike: a unit of work ends for good by the first error of
-// a repository but fault.NotFound, or because fn has returned; one that only reads refuses writes;
-// a context that has ended is honoured. Every method of every repository goes through Call.
+// Unit implements, for adapters, the obligations of a Runner that are the same for every store: the
+// first error of a repository except fault.NotFound ends the unit of work, as does the return of
+// fn; a unit that only reads rejects writes; a context that has ended is honoured. An adapter runs
+// every method of every repository through Call.
 type Unit struct {
 	adapter string
 	mode    Mode
 
-	mu    sync.Mutex // a goroutine that fn left behind must not meet a commit
+	mu    sync.Mutex // also excludes a goroutine that fn started and did not wait for from the commit
 	ended error
 }
 
-// NewUnit makes the Unit of one run; the adapter's name stands before its errors.
+// NewUnit returns the Unit of one run. Its errors begin with the name of the adapter.
 func NewUnit(adapter string, mode Mode) *Unit { return &Unit{adapter: adapter, mode: mode} }
 
-// Mode says what the unit may do.
+// Mode returns the mode of the unit.
 func (u *Unit) Mode() Mode { return u.mode }
 
-// Run runs fn and ends the unit, also where fn panics. The error is fn's, or else that of the
-// repository that ended the unit before fn returned nil.
+// Run runs fn and ends the unit, also if fn panics. It returns the error of fn. If fn returns nil,
+// it returns the error of the repository that had ended the unit, if any.
 func (u *Unit) Run(fn func() error) (err error) {
 	defer func() {
 		if before := u.end(); err == nil {
@@ -37,7 +38,7 @@ func (u *Unit) Run(fn func() error) (err error) {
 	return fn()
 }
 
-// end makes every later call fail, and returns the error that had ended the unit before, if any.
+// end makes every later call fail. It returns the error that had already ended the unit, if any.
 func (u *Unit) end() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -46,8 +47,9 @@ func (u *Unit) end() error {
 	return before
 }
 
-// Call runs what one method of a repository does, one at a time. Errors: those of do; what had ended the
-// unit, or ErrEnded; ErrReadOnly for a write in a unit that only reads; ctx.Err(). All are wrapped.
+// Call runs do, the body of one method of a repository. Calls run one at a time. Call returns the
+// error of do, the error that had ended the unit, ErrEnded after Run returned, ErrReadOnly for a
+// write in a unit that only reads, or ctx.Err(). All are wrapped.
 func (u *Unit) Call(ctx context.Context, writes bool, do func() error) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -1,6 +1,6 @@
-// Package uow is the unit of work: everything that a use case reads and writes happens in one, and
-// all of it is kept or none. An adapter implements Runner, which runs one transaction once; Store
-// stands in front of it, and is the only place where a unit is run again after a conflict.
+// Package uow defines the unit of work. A use case reads and writes in one unit of work, and either
+// all of its writes are committed or none. An adapter implements Runner, which runs one transaction
+// once. A Store wraps a Runner and is the only place where a unit is retried after a conflict.
 package uow
 
 import (
@@ -9,59 +9,65 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 )
 
-// Mode says what a unit of work may do.
+// Mode determines what a unit of work may do.
 type Mode int
 
 // The modes.
 const (
 	Write    Mode = iota // read and write, all or nothing
-	Read                 // read only; each read sees what was committed when it began
-	Snapshot             // read only; all reads see the store as it was at one moment
+	Read                 // read only; each read sees what was committed before the read began
+	Snapshot             // read only; all reads see the store at one point in time
 )
 
-// Runner runs one unit of work, once. Adapters implement it; everyone else uses a Store.
+// Runner runs one unit of work, once. Adapters implement it; all other code uses a Store.
 //
-// Obligations:
-//   - What fn wrote is visible to others all at once when Run has returned nil, and never when it has
-//     returned an error other than ErrOutcomeUnknown, or fn has panicked. A panic goes on after the rollback.
-//   - Any error of a repository but fault.NotFound ends the unit: later calls in it return that error or
-//     ErrEnded, and it is rolled back whatever fn returns.
-//   - A repository that is used after fn has returned answers ErrEnded.
-//   - In modes Read and Snapshot every method that writes answers ErrReadOnly.
-//   - ErrConflict (wrapped) where the unit lost against another one and may win when it is run again.
-//   - ErrOutcomeUnknown (wrapped) where the store could not say whether it committed.
-//   - A failure that matches fault.Unavailable where the store cannot be reached.
-//   - Cancelling ctx ends waiting and work with ctx.Err() (wrapped), but never the cleaning up.
-//   - The context handed to fn is the caller's or one made from it.
-//   - Run may be called by many goroutines; what it hands to fn is for one of them at a time.
+// Obligations of an implementation:
+//   - The writes of fn become visible to other units together, when Run returns nil. They never
+//     become visible if Run returns an error other than ErrOutcomeUnknown, or if fn panics. A panic
+//     of fn continues after the rollback.
+//   - Any error of a repository except fault.NotFound ends the unit: later calls in it return that
+//     error or ErrEnded, and it is rolled back even if fn returns nil.
+//   - A repository that is used after fn returned returns ErrEnded.
+//   - In the modes Read and Snapshot, every method that writes returns ErrReadOnly.
+//   - Run returns ErrConflict (wrapped) if the unit lost against a concurrent one and may succeed
+//     when it is run again.
+//   - Run returns ErrOutcomeUnknown (wrapped) if it is not known whether the unit was committed.
+//   - Run returns a failure that matches fault.Unavailable if the store cannot be reached.
+//   - If ctx is cancelled, Run stops waiting and working and returns ctx.Err() (wrapped). Cleaning
+//     up is not cancelled.
+//   - The context passed to fn is the caller's or derived from it.
+//   - Run is safe for concurrent use. The tx passed to fn is for one goroutine at a time.
 type Runner[Tx any] interface {
 	Run(ctx context.Context, mode Mode, fn func(ctx context.Context, tx Tx) error) error
 }
 
-// What the adapters and Store answer beside the faults of the repositories.
+// The errors of adapters and of Store. Repositories return faults of their own as well.
 var (
-	// ErrConflict is a unit of work that lost against another one: a stale version, a serialization
-	// failure, a deadlock. Store runs such a unit again.
+	// ErrConflict is returned when a unit of work lost against a concurrent one: a stale version, a
+	// serialization failure or a deadlock. Store runs such a unit again.
 	ErrConflict = fault.New(fault.Unavailable, "store_busy", "the store is busy, try again")
 
-	// ErrOutcomeUnknown is a commit whose answer was lost. Only a unit that carries an idempotency key
-	// is run again; for any other, the caller has to look.
+	// ErrOutcomeUnknown is returned when the response to a commit was lost. Only a unit with an
+	// idempotency key is run again. For any other unit, the caller has to read the store to find
+	// out.
 	ErrOutcomeUnknown = fault.New(fault.Unavailable, "outcome_unknown",
-		"the store could not say whether this was done; repeat it with the same Idempotency-Key to find out")
+		"it is not known whether this was done; repeat it with the same Idempotency-Key to find out")
 
-	// ErrUnreachable is a store that cannot be talked to.
+	// ErrUnreachable is returned when the store cannot be reached.
 	ErrUnreachable = fault.New(fault.Unavailable, "store_unreachable", "the store cannot be reached, try again")
 
-	// ErrRefused is a store that answers and does not accept this server: its user, its password or its
-	// database. Another try makes sense only after somebody has changed one of them.
-	ErrRefused = fault.New(fault.Unavailable, "store_refused", "the store does not let this server in")
+	// ErrRefused is returned when the store rejects this server's user, password or database. A
+	// retry is useful only after one of them was changed.
+	ErrRefused = fault.New(fault.Unavailable, "store_refused", "the store does not accept this server")
 
-	// ErrNested is a unit of work begun inside another one of the same store: a defect of the caller.
+	// ErrNested is returned when a unit of work is begun inside another one of the same store. It
+	// is a defect of the caller.
 	ErrNested = fault.New(fault.Internal, "nested_unit", "a unit of work was begun inside another one")
 
-	// ErrEnded is a repository used after its unit of work was over: a defect of the caller.
-	ErrEnded = fault.New(fault.Internal, "ended_unit", "a repository was used after its unit of work had ended")
+	// ErrEnded is returned by a repository that is used after its unit of work ended. It is a
+	// defect of the caller.
+	ErrEnded = fault.New(fault.Internal, "ended_unit", "a repository was used after its unit of work ended")
 
-	// ErrReadOnly is a write in a unit that only reads: a defect of the caller.
-	ErrReadOnly = fault.New(fault.Internal, "read_only_unit", "a write was tried in a unit of work that only reads")
+	// ErrReadOnly is returned for a write in a unit that only reads. It is a defect of the caller.
+	ErrReadOnly = fault.New(fault.Internal, "read_only_unit", "a write was attempted in a read-only unit of work")
 )

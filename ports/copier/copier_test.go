@@ -13,6 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/ports/copier"
 )
@@ -218,9 +219,10 @@ func TestCopyOfAStoreThatBreaksRules(t *testing.T) {
 	from, to := newStore(memory.New()), newStore(memory.New())
 	ada := id.User(id.NewGenerator(nil).Next())
 	err := from.Do(t.Context(), func(ctx context.Context, tx ports.Tx) error {
-		return tx.Rows().Write(ctx, ports.Users, []ports.Row{{
-			[16]byte(ada), "Ada", "ada@example.org", "hash", nil, nil, "user", true, false, int64(1), noon, noon,
-		}}) // the account has no wallet
+		u := users.User{
+			ID: ada, Name: "Ada", Email: "ada@example.org", Role: users.RoleUser, IsActive: true, Version: 1, CreatedAt: noon, UpdatedAt: noon,
+		} // the account has no wallet
+		return tx.Rows().Write(ctx, ports.Users, []ports.Row{ports.AccountLayout.Row(ports.Account{User: u})})
 	})
 	if err != nil {
 		t.Fatal(err)

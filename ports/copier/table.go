@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -147,6 +148,9 @@ func sameValue(a, b any) bool {
 	case []byte:
 		y, ok := b.([]byte)
 		return ok && bytes.Equal(x, y)
+	case []string:
+		y, ok := b.([]string)
+		return ok && slices.Equal(x, y)
 	case time.Time:
 		y, ok := b.(time.Time)
 		return ok && x.Equal(y)
@@ -207,6 +211,10 @@ func rowSize(row ports.Row) int {
 			size += len(v)
 		case []byte:
 			size += len(v)
+		case []string:
+			for _, s := range v {
+				size += 16 + len(s)
+			}
 		default:
 			size += 16
 		}

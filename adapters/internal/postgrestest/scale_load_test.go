@@ -15,7 +15,8 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/bcrypt"
 	"github.com/cicerone-go/cicerone/adapters/postgres"
 	"github.com/cicerone-go/cicerone/core/id"
-	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -88,18 +89,10 @@ func (m *metropolis) load(t testing.TB, dsn string, o postgres.Options) {
 	}
 }
 
-// foldedColumns are the columns that have their text without regard to case beside them.
-var foldedColumns = map[string]bool{
-	"users.name": true, "users.email": true, "interests.name": true, "profiles.country": true, "profiles.city": true,
-}
-
 func copyRows(ctx context.Context, c *pgx.Conn, schema string, table *ports.Table, rows iter.Seq[ports.Row]) error {
-	var columns, folded []string
-	for _, column := range table.Columns {
-		columns = append(columns, column.Name)
-		if foldedColumns[table.Name+"."+column.Name] {
-			folded = append(folded, column.Name+"_folded")
-		}
+	columns := table.Names()
+	for _, column := range table.Folded() {
+		columns = append(columns, column+"_folded")
 	}
 	next, stop := iter.Pull(rows)
 	defer stop()
@@ -108,15 +101,9 @@ func copyRows(ctx context.Context, c *pgx.Conn, schema string, table *ports.Tabl
 		if !more {
 			return nil, nil
 		}
-		for i, column := range table.Columns {
-			if foldedColumns[table.Name+"."+column.Name] {
-				plain, _ := row[i].(string)
-				row = append(row, text.Fold(plain))
-			}
-		}
-		return row, nil
+		return append(row, table.Fold(row)...), nil
 	})
-	if _, err := c.CopyFrom(ctx, pgx.Identifier{schema, table.Name}, append(columns, folded...), source); err != nil {
+	if _, err := c.CopyFrom(ctx, pgx.Identifier{schema, table.Name}, columns, source); err != nil {
 		return fmt.Errorf("copy %s: %w", table.Name, err)
 	}
 	return nil
@@ -147,16 +134,19 @@ func (m *metropolis) users(yield func(ports.Row) bool) {
 	first := strings.Fields("Ada Ben Chiara Dragan Élodie Farid Grete Hiro Ines João Katya Luca Maja Noor Otto Priya")
 	last := strings.Fields("Adler Brandão Costa Duarte Eriksson Fontana García Horvat Ito Jansen Kowalski Lindqvist Moreau Nováková")
 	for i := range m.people {
-		at, role, secret := when(0, i, m.people), "user", any(nil)
+		at, role, secret := when(0, i, m.people), users.RoleUser, ""
 		if i == boss || i%2_000 == 7 {
-			role = "admin"
+			role = users.RoleAdmin
 		}
 		name := first[m.random.IntN(len(first))] + " " + last[m.random.IntN(len(last))]
 		email := fmt.Sprintf("%s.%d@example.org", strings.ReplaceAll(name, " ", "."), i)
 		if i < notable {
 			secret = m.secret
 		}
-		row := ports.Row{m.id(at), name, email, secret, "I like to show people around.", nil, role, i%1_000 != 13, false, int64(1), at, at}
+		row := ports.AccountLayout.Row(ports.Account{Password: users.NewPasswordHash(secret), User: users.User{
+			ID: m.id(at), Name: name, Email: email, Bio: "I like to show people around.", Role: role, IsActive: i%1_000 != 13,
+			Version: 1, CreatedAt: at, UpdatedAt: at,
+		}})
 		m.userRows = append(m.userRows, row)
 		if !yield(row) {
 			return
@@ -250,15 +240,18 @@ func (m *metropolis) profiles(yield func(ports.Row) bool) {
 		}
 		city := m.random.IntN(cities)
 		name := strings.Fields(m.userRows[i][1].(string)) //nolint:forcetypeassert // users made it
-		var age any = int64(18 + (m.random.IntN(40)+m.random.IntN(40))%62)
+		age := 18 + (m.random.IntN(40)+m.random.IntN(40))%62
 		switch {
 		case i%10 == 3:
-			age = nil
+			age = 0
 		case i%5_000 == 17:
-			age = int64(99)
+			age = 99
 		}
-		if !yield(ports.Row{m.profileID(i), m.userID(i), name[0], name[1], age, biography,
-			fmt.Sprintf("Country %d", city%countries), fmt.Sprintf("City %02d", city), nil, i%10 != 4}) {
+		if !yield(ports.ProfileLayout.Row(matching.Profile{
+			ID: m.profileID(i), UserID: m.userRows[i][0].([16]byte), //nolint:forcetypeassert // users made it
+			FirstName: name[0], LastName: name[1], Age: age, Biography: biography,
+			Country: fmt.Sprintf("Country %d", city%countries), City: fmt.Sprintf("City %02d", city), IsSearchable: i%10 != 4,
+		})) {
 			return
 		}
 	}

@@ -100,6 +100,8 @@ func decodeValue(kind ports.Kind, raw json.RawMessage) (any, error) {
 		return t.UTC(), err
 	case ports.Bytes:
 		return as[[]byte](raw)
+	case ports.Texts:
+		return as[[]string](raw)
 	}
 	return nil, fmt.Errorf("unknown kind %d", kind)
 }

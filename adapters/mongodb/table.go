@@ -1,0 +1,43 @@
+package mongodb
+
+import (
+	"slices"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/bson"
+
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// table is how values stand in documents.
+type table[T any] struct {
+	layout ports.Layout[T]
+	fields []string // where the columns stand
+}
+
+func tableOf[T any](layout ports.Layout[T]) *table[T] {
+	t := &table[T]{layout: layout}
+	for _, c := range layout.Columns {
+		t.fields = append(t.fields, fieldOf(layout.Table, c.Name))
+	}
+	return t
+}
+
+func (t *table[T]) scan(r *record) (v T) {
+	r.rest = t.fields
+	t.layout.Visit(&v, r)
+	return v
+}
+
+// doc has a field for each column of a value, and for the text without regard to case of those that are folded.
+func (t *table[T]) doc(v T) bson.D {
+	row := t.layout.Row(v)
+	return withFolded(document(t.layout.Table, t.layout.Columns, row), t.layout.Folded(), t.layout.Fold(row))
+}
+
+// set is doc without the fields of some columns.
+func (t *table[T]) set(v T, except ...string) bson.D {
+	return slices.DeleteFunc(t.doc(v), func(e bson.E) bool {
+		return slices.Contains(except, strings.TrimSuffix(e.Key, "_folded"))
+	})
+}

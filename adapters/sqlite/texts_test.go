@@ -1,0 +1,29 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"reflect"
+	"testing"
+
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+func TestListsOfTexts(t *testing.T) {
+	column := ports.Column{Name: "languages", Kind: ports.Texts}
+	for _, list := range [][]string{{}, {"français", "", `"<\,{}`}} {
+		stored := arguments([]ports.Column{column}, []any{list})
+		var got []string
+		r := &row{values: []driver.Value{stored[0]}}
+		if r.Texts("", &got); r.err != nil || len(got) != len(list) || len(list) > 0 && !reflect.DeepEqual(got, list) {
+			t.Errorf("%q is stored as %v and read as %q, %v", list, stored[0], got, r.err)
+		}
+		r.column = 0
+		if value := scanValue(r, column); !reflect.DeepEqual(value, list) {
+			t.Errorf("%q is read as %#v", list, value)
+		}
+	}
+	r := &row{values: []driver.Value{"no list"}}
+	if r.Texts("", new([]string)); r.err == nil {
+		t.Error("what is no list is read as one")
+	}
+}

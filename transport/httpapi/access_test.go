@@ -9,21 +9,23 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// row is one route as people use it. Words in braces are those of a town.
+// row is a valid request to a route, and its expected statuses. Words in braces are replaced by
+// values of a town.
 type row struct {
-	id    string // what stands in the path's braces
+	id    string // replaces {id} or {user_id} in the path
 	body  string
-	right string // who is meant to use it: a person of the town
+	right string // the person of the town who may send the request; the voyager if it is ""
 	want  statuses
 }
 
-// statuses are those for the right user, another user, an admin, and nobody.
+// statuses are the expected statuses for the right person, another user, an admin, and a caller who
+// is not signed in.
 type statuses [4]int
 
 var (
 	public       = statuses{200, 200, 200, 200}
 	ofUser       = statuses{200, 200, 200, 401}
-	ofMembers    = statuses{200, 404, 404, 401} // of those who take part, whatever the others' role
+	ofMembers    = statuses{200, 404, 404, 401} // for participants only; admins are refused, too
 	createMember = statuses{201, 404, 404, 401}
 	ofAdmin      = statuses{200, 403, 200, 401}
 	createAdmin  = statuses{201, 403, 201, 401}
@@ -47,7 +49,7 @@ var routeTable = map[string]row{
 	"myProfile":   {right: "voyager", want: ofUser},
 	"saveProfile": {right: "voyager", body: `{"first_name":"Vera","interest_ids":["{interest}"]}`, want: ofUser},
 	"interests":   {want: public},
-	"profile":     {right: "local", id: "{voyager}", want: ofMembers}, // who cannot be searched for
+	"profile":     {right: "local", id: "{voyager}", want: ofMembers}, // the voyager is not searchable
 	"matches":     {right: "voyager", want: ofUser},
 
 	"openConversation": {right: "voyager", body: `{"local_id":"{local}"}`, want: statuses{200, 201, 201, 401}},
@@ -96,12 +98,12 @@ var routeTable = map[string]row{
 	"openapi": {want: public},
 }
 
-// path is a route's path for a row of a town.
+// path returns the path of a route for a row.
 func (tn *town) path(route kithttp.RouteInfo, r row) string {
 	return tn.words.Replace(strings.NewReplacer("{id}", r.id, "{user_id}", r.id).Replace(route.Path))
 }
 
-// callers are the people for whom a row has statuses, in their order.
+// callers returns the callers for whom a row has statuses, in the same order.
 func (r row) callers() []string {
 	right := r.right
 	if right == "" {
@@ -110,12 +112,12 @@ func (r row) callers() []string {
 	return []string{right, "stranger", "admin", "nobody"}
 }
 
-// TestEveryRouteForEveryone asks every route as the right user, as another one, as an admin and as nobody.
-func TestEveryRouteForEveryone(t *testing.T) {
+// TestAccessOfEveryRoute sends the request of every row as each of its callers.
+func TestAccessOfEveryRoute(t *testing.T) {
 	routes := httpapi.New(newWorld(t).services, httpapi.Options{}).Server().Routes()
 	for name := range routeTable {
 		if !slices.ContainsFunc(routes, func(r kithttp.RouteInfo) bool { return r.Name == name }) {
-			t.Errorf("the row %s is of no route", name)
+			t.Errorf("the row %s has no route", name)
 		}
 	}
 	for _, route := range routes {
@@ -150,8 +152,9 @@ func TestEveryRouteForEveryone(t *testing.T) {
 	}
 }
 
-// TestForbiddenBeforeAnythingIsRead: 401 and 403 come before the request is looked at.
-func TestForbiddenBeforeAnythingIsRead(t *testing.T) {
+// TestAccessIsCheckedFirst checks that 401 and 403 come before any refusal of the request's
+// content.
+func TestAccessIsCheckedFirst(t *testing.T) {
 	tn := newTown(t)
 	for _, route := range tn.api.Server().Routes() {
 		r := routeTable[route.Name]
@@ -174,7 +177,7 @@ func TestAuthorizationHeader(t *testing.T) {
 		name, header string
 		status       int
 	}{
-		{"as it should be", "Bearer " + ada.token, 200},
+		{"valid", "Bearer " + ada.token, 200},
 		{"scheme in other case", "bEARER " + ada.token, 200},
 		{"no scheme", ada.token, 401},
 		{"another scheme", "Basic " + ada.token, 401},
@@ -186,7 +189,7 @@ func TestAuthorizationHeader(t *testing.T) {
 			w.ask("GET", "/v1/me", "", "", "Authorization", c.header).want(t, c.status)
 		})
 	}
-	t.Run("only one", func(t *testing.T) {
+	t.Run("two headers", func(t *testing.T) {
 		r := requestOf(t, "GET", "/v1/me", "")
 		r.Header["Authorization"] = []string{"Bearer " + ada.token, "Bearer " + ada.token}
 		w.send(r).refused(t, 401, "not_signed_in")

@@ -54,7 +54,8 @@ func TestSignUp(t *testing.T) {
 	})
 }
 
-// TestSignUpAgain: the key belongs to the address, and a repeat is one user, one bonus, and new tokens.
+// TestSignUpAgain repeats a sign-up with its key. There is one user and one bonus, and each
+// response has new tokens. The same key may be used for another address.
 func TestSignUpAgain(t *testing.T) {
 	w := newWorld(t)
 	signUp := func(name, email, pass string) answer {
@@ -80,7 +81,8 @@ func TestSignUpAgain(t *testing.T) {
 	signUp("Ben", "ben@example.org", password).want(t, 201)
 }
 
-func TestSigningInTellsNothing(t *testing.T) {
+// TestSignInRevealsNoAccounts checks that the responses are the same with and without an account.
+func TestSignInRevealsNoAccounts(t *testing.T) {
 	tn := newTown(t)
 	gone := tn.people["stranger"]
 	if _, err := tn.people["admin"].ChangeUser(tn.ctx, gone.id, httpapi.AccountChange{IsActive: kithttp.Some(false)}); err != nil {
@@ -107,7 +109,8 @@ func TestSigningInTellsNothing(t *testing.T) {
 	}
 }
 
-// TestRefresh rotates, and a second use of one token ends the whole session.
+// TestRefresh checks that a refresh returns new tokens, and that a second use of a refresh token
+// ends the session.
 func TestRefresh(t *testing.T) {
 	w := newWorld(t)
 	ada := w.person("Ada")
@@ -128,7 +131,8 @@ func TestRefresh(t *testing.T) {
 	w.ask("POST", "/v1/auth/refresh", "", `{"refresh_token":"nonsense"}`).refused(t, 401, "refresh_failed")
 }
 
-// TestSessionsEnd at once, whatever ends them, and access tokens with them.
+// TestSessionsEnd checks that the tokens of a session stop working immediately when the session
+// ends.
 func TestSessionsEnd(t *testing.T) {
 	for name, end := range map[string]func(*town, person) error{
 		"signing out": func(tn *town, p person) error { return tn.client.SignOut(tn.ctx, p.refresh) },
@@ -142,7 +146,7 @@ func TestSessionsEnd(t *testing.T) {
 			_, err := tn.people["admin"].ChangeUser(tn.ctx, p.id, httpapi.AccountChange{IsActive: kithttp.Some(false)})
 			return err
 		},
-		"deactivation, taken back": func(tn *town, p person) error {
+		"deactivation and reactivation": func(tn *town, p person) error {
 			for _, active := range []bool{false, true} {
 				if _, err := tn.people["admin"].ChangeUser(tn.ctx, p.id, httpapi.AccountChange{IsActive: kithttp.Some(active)}); err != nil {
 					return err
@@ -177,7 +181,7 @@ func TestAccessTokenExpires(t *testing.T) {
 	w.advance(15*time.Minute + time.Second)
 	w.ask("GET", "/v1/me", ada.token, "").refused(t, 401, "not_signed_in")
 	if _, err := w.client.Refresh(w.ctx, ada.refresh); err != nil {
-		t.Errorf("the refresh token outlives it: %v", err)
+		t.Errorf("the refresh token after the access token has expired: %v", err)
 	}
 }
 
@@ -247,7 +251,7 @@ func TestErasure(t *testing.T) {
 
 	gone := tn.ask("GET", "/v1/admin/users/"+voyager.id.String(), tn.people["admin"].token, "").want(t, 200).object(t)
 	if gone["name"] != "deleted" || gone["email"] != nil || gone["is_active"] != false {
-		t.Errorf("got %v, want a person called deleted", gone)
+		t.Errorf("got %v, want an inactive account with the name deleted and no e-mail address", gone)
 	}
 	page := must[httpapi.Page[httpapi.Reservation]](t)(local.Reservations(tn.ctx, "cancelled", httpapi.Paging{}))
 	if len(page.Items) != 1 {
@@ -255,7 +259,7 @@ func TestErasure(t *testing.T) {
 	}
 	left := must[httpapi.Page[httpapi.Transaction]](t)(tn.people["admin"].UserTransactions(tn.ctx, voyager.id, httpapi.Paging{})).Items[0]
 	if left.Type != "WITHDRAWAL" || left.BalanceAfter != 0 {
-		t.Errorf("got %v as the last transaction, want a withdrawal of what was there", left)
+		t.Errorf("got %v as the last transaction, want a withdrawal of the balance", left)
 	}
-	tn.person("Vera") // the address is free again
+	tn.person("Vera") // the e-mail address can be used again
 }

@@ -12,7 +12,7 @@ import (
 func TestPostTokens(t *testing.T) {
 	tn := newTown(t)
 	admin, path := tn.people["admin"], tn.words.Replace("/v1/admin/users/{stranger}/transactions")
-	// Metadata comes back byte for byte in its canonical form (RFC 8785).
+	// Metadata is returned in its canonical form (RFC 8785).
 	metadata := `{"z": 1.50, "a": ["<&>", "\u20ac", "\u000f", null, 1e21, -0], "é": {"b": true, "a": "\/"}}`
 	canonical := `{"a":["<&>","€","\u000f",null,1e+21,0],"z":1.5,"é":{"a":"/","b":true}}`
 	a := tn.ask("POST", path, admin.token, `{"type":"ADMIN_ADJUSTMENT","amount":-7,"reason":"wrong price","metadata":`+metadata+`}`, "Idempotency-Key", "k").want(t, 201)
@@ -58,10 +58,10 @@ func TestPostTokens(t *testing.T) {
 		own := tn.words.Replace("/v1/admin/users/{admin}/transactions")
 		tn.ask("POST", own, admin.token, body("BONUS", "1", "r", "{}")).refused(t, 403, "own_tokens")
 		for _, bad := range []string{body("NONSENSE", "0", "", "{}"), `{`, `{}`, `{"x":1}`, body("BONUS", "1.5", "r", "{}")} {
-			tn.ask("POST", own, admin.token, bad).refused(t, 403, "own_tokens") // whatever else is wrong
+			tn.ask("POST", own, admin.token, bad).refused(t, 403, "own_tokens") // before any other refusal
 		}
 	})
-	t.Run("a penalty takes what is there", func(t *testing.T) {
+	t.Run("a penalty takes no more than the balance", func(t *testing.T) {
 		penalty := `{"type":"PENALTY","amount":-100,"reason":"rude","metadata":null}`
 		if o := tn.ask("POST", path, admin.token, penalty).want(t, 201).object(t); fmt.Sprint(o["amount"], " ", o["balance_after"], " ", o["metadata"]) != "-43 0 map[]" {
 			t.Errorf("got %v", o)

@@ -21,17 +21,18 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// TestErrorsOverTheWire: errors.Is holds at the client with the failures of the core.
-func TestErrorsOverTheWire(t *testing.T) {
+// TestErrorsOfTheClient checks that the client returns errors for which errors.Is holds with the
+// errors of core.
+func TestErrorsOfTheClient(t *testing.T) {
 	tn := newTown(t)
 	voyager, local, stranger, admin := tn.people["voyager"], tn.people["local"], tn.people["stranger"], tn.people["admin"]
 	conversation := must[httpapi.Page[httpapi.Conversation]](t)(voyager.Conversations(tn.ctx, httpapi.Paging{})).Items[0].ID
 	reservation := must[httpapi.Page[httpapi.Reservation]](t)(voyager.Reservations(tn.ctx, "", httpapi.Paging{})).Items[0].ID
-	dear := tn.proposal()
-	if err := dear.Price.UnmarshalText([]byte("99")); err != nil {
+	expensive := tn.proposal()
+	if err := expensive.Price.UnmarshalText([]byte("99")); err != nil {
 		t.Fatal(err)
 	}
-	tooDear := must[httpapi.Reservation](t)(voyager.Propose(tn.ctx, conversation, dear, ""))
+	tooExpensive := must[httpapi.Reservation](t)(voyager.Propose(tn.ctx, conversation, expensive, ""))
 	must[httpapi.Message](t)(voyager.Send(tn.ctx, conversation, httpapi.Draft{Content: new("hi")}, "used"))
 
 	for want, err := range map[*fault.Error]func() error{
@@ -44,7 +45,7 @@ func TestErrorsOverTheWire(t *testing.T) {
 		},
 		users.ErrLastAdmin:           func() error { return admin.EraseMe(tn.ctx, password) },
 		users.ErrNotFound:            func() error { _, err := admin.User(tn.ctx, id.User(conversation)); return err },
-		tokens.ErrTooFewTokens:       func() error { _, err := local.Accept(tn.ctx, tooDear.ID, ""); return err },
+		tokens.ErrTooFewTokens:       func() error { _, err := local.Accept(tn.ctx, tooExpensive.ID, ""); return err },
 		messaging.ErrNotFound:        func() error { _, err := stranger.Conversation(tn.ctx, conversation); return err },
 		messaging.ErrNobody:          func() error { _, err := local.OpenConversation(tn.ctx, stranger.id, ""); return err },
 		matching.ErrProfileNotFound:  func() error { _, err := stranger.Profile(tn.ctx, voyager.id); return err },
@@ -77,7 +78,8 @@ func TestErrorsOverTheWire(t *testing.T) {
 	})
 }
 
-// TestTwoHundredSends at once, by somebody with 50 tokens: 50 messages, and 150 times too few tokens.
+// TestTwoHundredSends sends 200 messages concurrently as a user with 50 tokens. 50 are sent, and
+// 150 are refused.
 func TestTwoHundredSends(t *testing.T) {
 	w := newWorld(t, func(o *httpapi.Options) { o.Limits = edge.DefaultLimits() })
 	ada, ben := w.person("Ada"), w.person("Ben")
@@ -108,7 +110,7 @@ func TestTwoHundredSends(t *testing.T) {
 	}
 }
 
-// TestClientOverTheNetwork goes through the rest of the client's methods, over a real connection.
+// TestClientOverTheNetwork calls the other methods of the client over a real connection.
 func TestClientOverTheNetwork(t *testing.T) {
 	tn := newTown(t)
 	server := httptest.NewServer(tn.api)
@@ -122,7 +124,7 @@ func TestClientOverTheNetwork(t *testing.T) {
 	voyager, local, admin := as("voyager"), as("local"), as("admin")
 
 	if _, err := voyager.As("").Me(ctx); !errors.Is(err, users.ErrNotSignedIn) {
-		t.Errorf("as nobody again: got %v, want %v", err, users.ErrNotSignedIn)
+		t.Errorf("without a token: got %v, want %v", err, users.ErrNotSignedIn)
 	}
 	conversation := must[httpapi.Conversation](t)(voyager.OpenConversation(ctx, tn.people["local"].id, "o"))
 	if again := must[httpapi.Conversation](t)(voyager.Conversation(ctx, conversation.ID)); again.Other != conversation.Other && *again.Other.FirstName != "First" {
@@ -174,7 +176,7 @@ func TestClientOverTheNetwork(t *testing.T) {
 		t.Errorf("got %+v", moved)
 	}
 	if trail := must[httpapi.Page[httpapi.AuditRecord]](t)(admin.Audit(ctx, httpapi.Paging{})); len(trail.Items) != 4 || trail.Items[3].ActorID != nil {
-		t.Errorf("got %+v, want the operator's act first of all", trail.Items)
+		t.Errorf("got %+v, want 4 records, the oldest by the operator", trail.Items)
 	}
 	if err := tn.client.SignOut(ctx, tn.people["local"].refresh); err != nil {
 		t.Error(err)
@@ -184,7 +186,7 @@ func TestClientOverTheNetwork(t *testing.T) {
 func TestNewClientRefusesAddresses(t *testing.T) {
 	for _, base := range []string{"", "localhost:8080", "ftp://example.org", "http://example.org?a=b"} {
 		if _, err := httpapi.NewClient(base); err == nil {
-			t.Errorf("NewClient took %q", base)
+			t.Errorf("NewClient accepted %q", base)
 		}
 	}
 }

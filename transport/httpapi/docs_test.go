@@ -45,7 +45,7 @@ func TestOpenAPI(t *testing.T) {
 		o := item.GetOperation(route.Method)
 		r := routeTable[route.Name]
 		if needs := o.Security != nil && len(*o.Security) > 0; needs != (r.want[3] == 401) {
-			t.Errorf("%s: signing in is needed: %v", route.Name, needs)
+			t.Errorf("%s: the document says that signing in is required: %v", route.Name, needs)
 		}
 		if o.Summary == "" || len(o.Tags) != 1 || (o.RequestBody != nil) != (r.body != "") {
 			t.Errorf("%s is described as %+v", route.Name, o)
@@ -62,8 +62,9 @@ func TestOpenAPI(t *testing.T) {
 	}
 }
 
-// TestAnswersAsDescribed: what is answered to the rows of the table has the form that the document gives it.
-func TestAnswersAsDescribed(t *testing.T) {
+// TestResponsesMatchOpenAPI checks the response to each row against its schema in the OpenAPI
+// document.
+func TestResponsesMatchOpenAPI(t *testing.T) {
 	tn := newTown(t)
 	d, err := openapi3.NewLoader().LoadFromData([]byte(tn.ask("GET", "/openapi.json", "", "").body))
 	if err != nil {
@@ -92,7 +93,7 @@ var (
 	outside   = regexp.MustCompile(`(?i)(https?:)?//[a-z0-9]`)
 )
 
-// TestDocs: the page finds all that it needs on this server.
+// TestDocs checks that the page loads everything from this server, and that the server has it.
 func TestDocs(t *testing.T) {
 	w := newWorld(t)
 	page := w.ask("GET", "/docs", "", "").want(t, 200)

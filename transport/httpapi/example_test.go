@@ -15,7 +15,8 @@ import (
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
-// An API serves the services, and a client calls it. A refusal comes back as the failure that the server met.
+// An API serves the services, and a client calls it. The client returns the same errors as the
+// services.
 func Example() {
 	ctx := context.Background()
 	store := ports.NewStore(memory.New(), uow.DefaultPolicy)

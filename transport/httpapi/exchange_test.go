@@ -22,7 +22,7 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// logbook keeps what is logged, as lines of JSON.
+// logbook keeps the lines of a log in JSON.
 type logbook struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -38,7 +38,7 @@ func (l *logbook) logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// lines are those with a message.
+// lines returns the lines that have a message.
 func (l *logbook) lines(t *testing.T, message string) []map[string]any {
 	t.Helper()
 	l.mu.Lock()
@@ -61,7 +61,7 @@ func TestRequestID(t *testing.T) {
 	w := newWorld(t, func(o *httpapi.Options) { o.Log = book.logger() })
 	given := w.ask("GET", "/healthz", "", "", "X-Request-Id", "abc-123").header.Get("X-Request-Id")
 	if given != "abc-123" {
-		t.Errorf("got %q, want what was given", given)
+		t.Errorf("got %q, want the id of the request's header", given)
 	}
 	seen := map[string]bool{}
 	for _, bad := range []string{"", "a b", "ä", strings.Repeat("x", 129), "a\x7f"} {
@@ -77,7 +77,7 @@ func TestRequestID(t *testing.T) {
 	}
 }
 
-// TestFailures: a 5xx tells nothing to the client, and all to the log, once.
+// TestFailures checks that the cause of a 5xx is logged once, and is not in the response.
 func TestFailures(t *testing.T) {
 	var failure error
 	var book logbook
@@ -100,7 +100,7 @@ func TestFailures(t *testing.T) {
 		status  int
 		code    string
 		level   string
-		told    string
+		cause   string
 	}{
 		{errors.New("disk 3 is on fire"), 500, "internal", "ERROR", "disk 3"},
 		{fmt.Errorf("begin: %w", uow.ErrUnreachable.Because(errors.New("dial 10.0.0.7"))), 503, "store_unreachable", "WARN", "10.0.0.7"},
@@ -111,21 +111,22 @@ func TestFailures(t *testing.T) {
 		book.b.Reset()
 		a := w.ask("GET", "/v1/me", ada.token, "", "X-Request-Id", "r1")
 		a.refused(t, c.status, c.code)
-		if strings.Contains(a.body, c.told) {
-			t.Errorf("the answer tells the cause: %s", a.body)
+		if strings.Contains(a.body, c.cause) {
+			t.Errorf("the response has the cause: %s", a.body)
 		}
 		if c.status == 503 && a.header.Get("Retry-After") == "" {
 			t.Error("got 503 without Retry-After")
 		}
 		lines := book.lines(t, "request failed")
 		if len(lines) != 1 || lines[0]["level"] != c.level || lines[0]["request_id"] != "r1" || lines[0]["route"] != "me" ||
-			!strings.Contains(fmt.Sprint(lines[0]["error"]), c.told) {
-			t.Errorf("got the lines %v, want one of level %s that tells %q", lines, c.level, c.told)
+			!strings.Contains(fmt.Sprint(lines[0]["error"]), c.cause) {
+			t.Errorf("got the lines %v, want one of level %s with %q", lines, c.level, c.cause)
 		}
 	}
 }
 
-// TestMiddleware: it runs for requests that were let in and decoded, and gets the caller and the request.
+// TestMiddleware checks that middleware runs only for requests that were admitted and decoded, and
+// gets the caller and the request.
 func TestMiddleware(t *testing.T) {
 	type seen struct {
 		route, request string
@@ -151,17 +152,17 @@ func TestMiddleware(t *testing.T) {
 	w.ask("PATCH", "/v1/me", ada.token, `{"bio":`).want(t, 400)
 	w.ask("GET", "/v1/admin/audit", ada.token, "").want(t, 403)
 	if len(got) > 0 {
-		t.Fatalf("the middleware saw %v, which were refused before", got)
+		t.Fatalf("the middleware got the refused requests %v", got)
 	}
 	w.ask("PATCH", "/v1/me", ada.token, `{"bio":"I walk."}`).want(t, 200)
 	w.ask("GET", "/v1/interests?limit=7", "", "").want(t, 200)
 	if len(got) != 2 || got[0].route != "changeMe" || got[0].caller.UserID != ada.id || !strings.Contains(got[0].request, `"I walk."`) ||
 		got[1].route != "interests" || got[1].caller != (users.Caller{}) || !strings.Contains(got[1].request, `"7"`) {
-		t.Errorf("the middleware saw %+v", got)
+		t.Errorf("the middleware got %+v", got)
 	}
 }
 
-// badges is a host's own way to know its callers.
+// badges is an Authenticator that a host may have.
 type badges map[string]users.Caller
 
 func (b badges) Authenticate(_ context.Context, token string) (users.Caller, error) {
@@ -185,7 +186,8 @@ func TestOwnAuthenticator(t *testing.T) {
 	w.ask("GET", "/v1/me", ann.token, "").refused(t, 401, "not_signed_in")
 }
 
-// TestMailFailure: that mail could not be sent would tell that there was somebody to send it to.
+// TestMailFailure checks that a failure to send mail is logged and not returned: the response would
+// reveal that the account exists.
 func TestMailFailure(t *testing.T) {
 	var book logbook
 	w := newWorld(t, func(o *httpapi.Options) { o.Log = book.logger() })
@@ -198,18 +200,18 @@ func TestMailFailure(t *testing.T) {
 	}
 	lines := book.lines(t, "request failed")
 	if len(lines) != 1 || lines[0]["route"] != "forgotPassword" || !strings.Contains(fmt.Sprint(lines[0]["error"]), "post office") {
-		t.Errorf("got the lines %v, want one that tells why", lines)
+		t.Errorf("got the lines %v, want one with the cause", lines)
 	}
 }
 
-// TestLogHoldsNoSecrets: nothing that people send or are given is in the log.
-func TestLogHoldsNoSecrets(t *testing.T) {
+// TestLogHasNoSecrets checks that the log has no secrets and no data of requests and responses.
+func TestLogHasNoSecrets(t *testing.T) {
 	var book logbook
 	tn := newTown(t, func(o *httpapi.Options) { o.Log = book.logger() })
 	for _, route := range tn.api.Server().Routes() {
 		r := routeTable[route.Name]
 		if route.Name == "eraseMe" || route.Name == "changeUser" {
-			continue // the others are asked by the same people
+			continue // they would end the sessions that the other routes need
 		}
 		tn.ask(route.Method, tn.path(route, r)+"?token="+tn.people["voyager"].refresh, tn.people[r.right].token, tn.words.Replace(r.body))
 		tn.ask(route.Method, tn.path(route, r), tn.people[r.right].token, tn.words.Replace(r.body))
@@ -222,7 +224,7 @@ func TestLogHoldsNoSecrets(t *testing.T) {
 		"message": "Hello", "header": "Authorization", "scheme": "Bearer",
 	} {
 		if strings.Contains(log, secret) {
-			t.Errorf("the log holds the %s", what)
+			t.Errorf("the log has the %s", what)
 		}
 	}
 	if n := len(book.lines(t, "request")); n < len(routeTable) {
@@ -251,7 +253,8 @@ func TestReadyz(t *testing.T) {
 	}
 }
 
-// TestHostRoutes: a host adds routes of its own, with the API's access levels, and mounts all below a path.
+// TestHostRoutes adds routes of a host, with the gates of the API, and mounts all routes below a
+// path.
 func TestHostRoutes(t *testing.T) {
 	type greeting struct {
 		Hello users.Role `json:"hello"`
@@ -261,7 +264,7 @@ func TestHostRoutes(t *testing.T) {
 	greet := func(ctx context.Context, _ kithttp.None) (greeting, error) {
 		caller, ok := edge.CallerFrom(ctx)
 		if !ok || httpapi.RequestID(ctx) == "" {
-			return greeting{}, errors.New("nobody is there")
+			return greeting{}, errors.New("the context has no caller or no request id")
 		}
 		return greeting{caller.Role}, nil
 	}
@@ -289,7 +292,7 @@ func TestHostRoutes(t *testing.T) {
 			continue
 		}
 		if to, err := r.URL.Parse(answer.Header.Get("Location")); err != nil || to.Path != "/api/docs" {
-			t.Errorf("%s leads to %v (%v)", c.path, to, err)
+			t.Errorf("%s redirects to %v (%v)", c.path, to, err)
 		}
 	}
 }

@@ -50,12 +50,12 @@ func TestExport(t *testing.T) {
 	}
 	for _, of := range []string{tn.people["admin"].id.String(), local.refresh, password, tn.people["voyager"].email} {
 		if strings.Contains(a.body, of) {
-			t.Errorf("the export holds %s", of)
+			t.Errorf("the export contains %s", of)
 		}
 	}
 }
 
-// keys are the names of all members of a document, at every depth.
+// keys returns the names of all members of a JSON document, at every depth.
 func keys(t *testing.T, document string) []string {
 	t.Helper()
 	var v any
@@ -81,8 +81,9 @@ func keys(t *testing.T, document string) []string {
 	return names
 }
 
-// TestNoSecretIsAnswered: whatever is asked, no hash and no token that was given to somebody comes back.
-func TestNoSecretIsAnswered(t *testing.T) {
+// TestResponsesHaveNoSecrets checks that no response to a GET has a password, its hash or a refresh
+// token.
+func TestResponsesHaveNoSecrets(t *testing.T) {
 	tn := newTown(t)
 	hash, _ := quickHasher{}.Hash(tn.ctx, password)
 	for _, route := range tn.api.Server().Routes() {
@@ -94,7 +95,7 @@ func TestNoSecretIsAnswered(t *testing.T) {
 			a := tn.ask("GET", tn.path(route, r), tn.people[caller].token, "")
 			for what, secret := range map[string]string{"hash": hash, "password": password, "token": tn.people["voyager"].refresh} {
 				if strings.Contains(a.body, secret) {
-					t.Errorf("%s answered to the %s holds a %s: %s", route.Name, caller, what, fmt.Sprintf("%.200s", a.body))
+					t.Errorf("the response of %s to the %s has a %s: %s", route.Name, caller, what, fmt.Sprintf("%.200s", a.body))
 				}
 			}
 		}

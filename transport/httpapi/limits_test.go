@@ -13,10 +13,10 @@ import (
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
-// slow is a rate at which no further request is taken while a test runs.
+// slow returns a rate that admits no more requests than the burst while a test runs.
 func slow(burst int) edge.Rate { return edge.Rate{PerSecond: 1.0 / 3600, Burst: burst} }
 
-// from asks as a client at an address.
+// from sends a request from an address.
 func (w *world) from(address, method, path, token string) answer {
 	r := requestOf(w.t, method, path, "")
 	r.RemoteAddr = address
@@ -42,25 +42,25 @@ func TestLimitOfAnAddress(t *testing.T) {
 		w.from(here, "GET", "/v1/me", "").refused(t, 429, "too_many_requests")
 		w.from(here, "GET", "/v1/me", "nonsense").refused(t, 429, "too_many_requests")
 	})
-	t.Run("who is signed in has a limit of their own", func(t *testing.T) {
+	t.Run("a signed-in user has a separate limit", func(t *testing.T) {
 		w.from(here, "GET", "/v1/me", ada.token).want(t, 200)
 	})
-	t.Run("so has another address", func(t *testing.T) {
+	t.Run("another address has a separate limit", func(t *testing.T) {
 		w.from("192.0.2.2:1000", "GET", "/v1/interests", "").want(t, 200)
 	})
-	t.Run("a network of IPv6 is one client", func(t *testing.T) {
+	t.Run("an IPv6 /64 counts as one address", func(t *testing.T) {
 		for i, status := range []int{200, 200, 429} {
 			w.from(fmt.Sprintf("[2001:db8::%d]:1000", i+1), "GET", "/v1/interests", "").want(t, status)
 		}
 		w.from("[2001:db8:0:1::1]:1000", "GET", "/v1/interests", "").want(t, 200)
 	})
-	t.Run("health is not limited", func(t *testing.T) {
+	t.Run("the health routes have no limit", func(t *testing.T) {
 		for range 5 {
 			w.from(here, "GET", "/healthz", "").want(t, 200)
 			w.from(here, "GET", "/readyz", "").want(t, 200)
 		}
 	})
-	t.Run("who came longest ago is forgotten", func(t *testing.T) {
+	t.Run("the least recently used address is dropped", func(t *testing.T) {
 		for i := range 10_000 {
 			w.from(fmt.Sprintf("10.0.%d.%d:1000", i/250, i%250), "GET", "/v1/interests", "").want(t, 200)
 		}
@@ -82,11 +82,11 @@ func TestLimitOfAUser(t *testing.T) {
 	_, err := w.client.As(ada.token).Me(w.ctx)
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok || !errors.Is(err, edge.ErrTooManyRequests) || f.RetryAfter < time.Minute {
-		t.Errorf("got %v (%v), want when to try again", err, f)
+		t.Errorf("got %v (%v), want %v with a RetryAfter", err, f, edge.ErrTooManyRequests)
 	}
 }
 
-// TestClientAddress: a host behind a proxy says whose request it is.
+// TestClientAddress checks that a host behind a proxy can name the client's address.
 func TestClientAddress(t *testing.T) {
 	w := newWorld(t, func(o *httpapi.Options) {
 		o.Limits.Anonymous = slow(1)
@@ -105,7 +105,7 @@ func TestNoLimits(t *testing.T) {
 	for range 1000 {
 		w.ask("GET", "/v1/interests", "", "").want(t, 200)
 	}
-	t.Run("a burst of what comes in a second", func(t *testing.T) {
+	t.Run("the default burst", func(t *testing.T) {
 		w.serve(func(o *httpapi.Options) { o.Limits.Anonymous = edge.Rate{PerSecond: 0.01} })
 		w.ask("GET", "/v1/interests", "", "").want(t, 200)
 		w.ask("GET", "/v1/interests", "", "").refused(t, 429, "too_many_requests")

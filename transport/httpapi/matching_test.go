@@ -11,7 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-func TestProfileOfNobodyYet(t *testing.T) {
+func TestProfileNeverSaved(t *testing.T) {
 	w := newWorld(t)
 	ada := w.person("Ada")
 	o := w.ask("GET", "/v1/me/profile", ada.token, "").want(t, 200).object(t)
@@ -28,7 +28,8 @@ func TestProfileOfNobodyYet(t *testing.T) {
 	}
 }
 
-// TestSaveProfile replaces the whole: what is absent, null or empty is gone.
+// TestSaveProfile checks that a PUT replaces the whole profile: a field that is absent, null or
+// empty is cleared.
 func TestSaveProfile(t *testing.T) {
 	tn := newTown(t)
 	voyager := tn.people["voyager"]
@@ -142,7 +143,8 @@ func TestMatches(t *testing.T) {
 	tn.ask("GET", "/v1/matches?city=a&city=b", voyager.token, "").refused(t, 400, "malformed", "city")
 }
 
-// TestInactiveInterests are not listed, cannot be picked and do not count, but stay linked.
+// TestInactiveInterests checks that an inactive interest is not listed and cannot be picked, but
+// stays in the profiles for when it becomes active again.
 func TestInactiveInterests(t *testing.T) {
 	tn := newTown(t)
 	local, admin := tn.people["local"], tn.people["admin"]
@@ -163,6 +165,6 @@ func TestInactiveInterests(t *testing.T) {
 	}
 	set(true)
 	if p := must[httpapi.Profile](t)(local.MyProfile(tn.ctx)); len(p.Interests) != 1 {
-		t.Errorf("got %v in the profile, want what was linked", p.Interests)
+		t.Errorf("got %v in the profile, want the interest again", p.Interests)
 	}
 }

@@ -105,7 +105,7 @@ func TestMessages(t *testing.T) {
 	})
 }
 
-// TestSendAgain: the same status and bytes, and one debit.
+// TestSendAgain repeats a request with its key. The responses are equal, and there is one debit.
 func TestSendAgain(t *testing.T) {
 	tn := newTown(t)
 	voyager := tn.people["voyager"]
@@ -212,7 +212,7 @@ func TestAttachments(t *testing.T) {
 	tn.ask("GET", fmt.Sprintf("/v1/messages/%s/attachment", without["id"]), voyager.token, "").refused(t, 404, "attachment_not_found")
 }
 
-// claiming is a PNG whose header says that it has that many pixels.
+// claiming returns a copy of a PNG with another width and height in its header.
 func claiming(b []byte, width, height uint32) []byte {
 	b = bytes.Clone(b)
 	binary.BigEndian.PutUint32(b[16:], width)

@@ -9,8 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
-// TestOrderOfRefusals makes requests with more and more wrong about them, and gets what comes first:
-// 401, 403, 429, 413, 415, 400, 422, 404, 409, 402.
+// TestOrderOfRefusals sends requests that several refusals fit, and checks which one is returned.
 func TestOrderOfRefusals(t *testing.T) {
 	tn := newTown(t)
 	voyager, admin := tn.people["voyager"].token, tn.people["admin"].token

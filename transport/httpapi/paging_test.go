@@ -16,7 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
-// crowd is a town with several of everything that is listed, at one and the same time.
+// crowd returns a town with several items in every list, all of the same time.
 func crowd(t *testing.T) *town {
 	tn := newTown(t)
 	voyager, local, admin := tn.people["voyager"], tn.people["local"], tn.people["admin"]
@@ -36,7 +36,7 @@ func crowd(t *testing.T) *town {
 	return tn
 }
 
-// lists are the paths of all lists, with who reads them.
+// lists has the path of every list, and the person who reads it.
 var lists = map[string]string{
 	"/v1/interests": "nobody", "/v1/matches": "voyager", "/v1/conversations": "voyager", "/v1/conversations/{conversation}/messages": "voyager",
 	"/v1/conversations/{conversation}/reservations": "local", "/v1/reservations": "local", "/v1/wallet/transactions": "voyager", "/v1/blocks": "local",
@@ -59,8 +59,8 @@ func (tn *town) page(t *testing.T, path, query, token string) rawPage {
 	return p
 }
 
-// TestEveryListIsRead: lists has the path of every route that answers in pages.
-func TestEveryListIsRead(t *testing.T) {
+// TestListsIsComplete checks that lists has the path of every route with a cursor.
+func TestListsIsComplete(t *testing.T) {
 	tn := newTown(t)
 	known := map[string]bool{}
 	for path := range lists {
@@ -76,12 +76,13 @@ func TestEveryListIsRead(t *testing.T) {
 			continue
 		}
 		if r := routeTable[route.Name]; !known[tn.path(route, r)] && !known[tn.words.Replace(strings.Replace(route.Path, "{id}", "{voyager}", 1))] {
-			t.Errorf("the list %s is not read", route.Path)
+			t.Errorf("lists does not have %s", route.Path)
 		}
 	}
 }
 
-// TestPages reads every list in pages of two, over a restart, and finds what one large page holds.
+// TestPages reads every list in pages of two, with a restart after each, and compares the items
+// with those of one large page.
 func TestPages(t *testing.T) {
 	tn := crowd(t)
 	for path, who := range lists {
@@ -119,14 +120,15 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestCursorsAreBound to route, filters and caller, but not to the limit.
+// TestCursorsAreBound checks that a cursor is bound to the route, the filters and the caller, but
+// not to the limit.
 func TestCursorsAreBound(t *testing.T) {
 	tn := crowd(t)
 	cursorOf := func(path, query, who string) string {
 		t.Helper()
 		p := tn.page(t, path, query, tn.people[who].token)
 		if p.Next == nil {
-			t.Fatalf("%s%s has one page only", path, query)
+			t.Fatalf("%s%s has only one page", path, query)
 		}
 		return *p.Next
 	}
@@ -150,7 +152,7 @@ func TestCursorsAreBound(t *testing.T) {
 		path := "/v1/conversations/{conversation}/messages"
 		refused(path, "", "local", cursorOf(path, "?limit=1", "voyager"))
 	})
-	t.Run("what is in the path", func(t *testing.T) {
+	t.Run("the path", func(t *testing.T) {
 		refused("/v1/admin/users/{local}/transactions", "", "admin", cursorOf("/v1/admin/users/{voyager}/transactions", "?limit=1", "admin"))
 	})
 	t.Run("the filters", func(t *testing.T) {
@@ -213,7 +215,7 @@ func TestAll(t *testing.T) {
 	if n != 7 {
 		t.Errorf("got %d matches, want 7", n)
 	}
-	t.Run("left early", func(t *testing.T) {
+	t.Run("a loop that ends early", func(t *testing.T) {
 		pages := 0
 		for _, err := range httpapi.All(func(p httpapi.Paging) (httpapi.Page[httpapi.Match], error) {
 			pages++

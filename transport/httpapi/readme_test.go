@@ -11,8 +11,8 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// TestReadme holds the page to what is served: its routes with who may call them and with what status they answer,
-// and its status codes.
+// TestReadme holds the page to what is served: its routes with who may call them and with what
+// status they answer, and its status codes.
 func TestReadme(t *testing.T) {
 	page, err := os.ReadFile("README.md")
 	if err != nil {
@@ -48,12 +48,12 @@ func TestReadme(t *testing.T) {
 	slices.Sort(served)
 	for _, r := range onPage {
 		if !slices.Contains(served, r) {
-			t.Errorf("the page has %s, which is not served", r)
+			t.Errorf("README.md has the route %s, which does not exist", r)
 		}
 	}
 	for _, r := range served {
 		if !slices.Contains(onPage, r) {
-			t.Errorf("the page lacks %s", r)
+			t.Errorf("README.md does not have the route %s", r)
 		}
 	}
 
@@ -70,7 +70,7 @@ func TestReadme(t *testing.T) {
 	for status := 400; status < 600; status++ {
 		isKnown := kithttp.StatusOf(kithttp.KindOf(status)) == status
 		if isKnown != slices.Contains(statuses, status) {
-			t.Errorf("status %d is on the page: %v; is answered: %v", status, !isKnown, isKnown)
+			t.Errorf("status %d: in README.md: %v; of a kind of error: %v", status, !isKnown, isKnown)
 		}
 	}
 }

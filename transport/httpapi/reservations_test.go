@@ -67,7 +67,8 @@ func TestPropose(t *testing.T) {
 	})
 }
 
-// TestReservation goes from a proposal to the payment, and looks at the wallets on its way.
+// TestReservation follows a reservation from the proposal to the payment, and checks the wallets
+// after each step.
 func TestReservation(t *testing.T) {
 	tn := newTown(t)
 	voyager, local := tn.people["voyager"], tn.people["local"]
@@ -94,7 +95,7 @@ func TestReservation(t *testing.T) {
 	a := tn.ask("POST", path+"/accept", local.token, "")
 	a.refused(t, 409, "reservation_status")
 	if !strings.Contains(a.body, "is accepted and cannot be accepted") {
-		t.Errorf("got %s, want the present status named", a.body)
+		t.Errorf("got %s, want a detail with the present status", a.body)
 	}
 	wallets("{37 13} {49 0}")
 
@@ -106,15 +107,15 @@ func TestReservation(t *testing.T) {
 	local = tn.signIn(local)
 	list := tn.ask("GET", "/v1/reservations?status=completed", local.token, "").want(t, 200).object(t)
 	if len(list["items"].([]any)) != 1 {
-		t.Errorf("got %v, want the one that was completed", list)
+		t.Errorf("got %v, want one completed reservation", list)
 	}
 	if a := tn.ask("GET", "/v1/reservations?status=pending", local.token, "").want(t, 200); a.body != `{"items":[]}` {
-		t.Errorf("got %s, want none", a.body)
+		t.Errorf("got %s, want no items", a.body)
 	}
 	tn.ask("GET", "/v1/reservations?status=nonsense", local.token, "").refused(t, 422, "invalid_input", "status")
 }
 
-// TestTooExpensive: 402, whoever accepts, and it stays pending.
+// TestTooExpensive checks that a reservation that the voyager cannot pay stays pending.
 func TestTooExpensive(t *testing.T) {
 	tn := newTown(t)
 	p := tn.proposal()
@@ -128,7 +129,7 @@ func TestTooExpensive(t *testing.T) {
 	})
 }
 
-// signIn signs somebody in anew.
+// signIn starts another session of a person.
 func (w *world) signIn(p person) person {
 	w.t.Helper()
 	s, err := w.client.SignIn(w.ctx, p.email, password)

@@ -24,7 +24,7 @@ func requestOf(t testing.TB, method, path, body string) *http.Request {
 	return r
 }
 
-// mistake is a request with something wrong about it.
+// mistake is a request with one mistake, and its expected refusal.
 type mistake struct {
 	name    string
 	query   string
@@ -36,7 +36,7 @@ type mistake struct {
 
 const tooMuch = 8<<20 + 1
 
-// mistakesIn are those that can be made with any JSON object, of which body is a good one.
+// mistakesIn returns mistakes that can be made in any JSON object. body is a valid object.
 func mistakesIn(t *testing.T, body string) []mistake {
 	t.Helper()
 	var members map[string]json.RawMessage
@@ -68,7 +68,8 @@ func mistakesIn(t *testing.T, body string) []mistake {
 	}
 }
 
-// TestMistakes makes every mistake that a route's description allows for, and finds the store unchanged.
+// TestMistakes makes every mistake that is possible for each route by its OpenAPI description, and
+// checks that the store does not change.
 func TestMistakes(t *testing.T) {
 	tn := newTown(t)
 	described, err := openapi3.NewLoader().LoadFromData([]byte(tn.ask("GET", "/openapi.json", "", "").body))
@@ -135,7 +136,7 @@ func (tn *town) refuses(t *testing.T, route kithttp.RouteInfo, r row, mistakes [
 			tn.send(q).refused(t, 413, "too_large")
 		})
 		if strings.Contains(route.Path, "{") {
-			t.Run("an identifier that is none", func(t *testing.T) {
+			t.Run("a malformed identifier", func(t *testing.T) {
 				bad := strings.NewReplacer("{id}", "nonsense", "{user_id}", "nonsense").Replace(route.Path)
 				tn.ask(route.Method, bad, token, good).refused(t, 404, "")
 				tn.ask(route.Method, bad, token, `{"nonsense":1}`).refused(t, 400, "", "nonsense")
@@ -144,7 +145,8 @@ func (tn *town) refuses(t *testing.T, route kithttp.RouteInfo, r row, mistakes [
 	})
 }
 
-// TestMalformedIdentifiers: what is no identifier is not found, on every route with one in its path.
+// TestMalformedIdentifiers checks that every route with an identifier in its path returns a 404 for
+// a malformed one.
 func TestMalformedIdentifiers(t *testing.T) {
 	tn := newTown(t)
 	tn.unchanged(func() {
@@ -155,7 +157,7 @@ func TestMalformedIdentifiers(t *testing.T) {
 			r := routeTable[route.Name]
 			for _, bad := range []string{"1", "nonsense", "%00", "%ff", "00000000-0000-0000-0000-000000000000", strings.Repeat("a", 36)} {
 				if bad[0] == '0' && route.Name == "unblock" {
-					continue // it is well-formed, and nobody is blocked
+					continue // it is well-formed, and removing a block that does not exist succeeds
 				}
 				path := strings.NewReplacer("{id}", bad, "{user_id}", bad).Replace(route.Path)
 				a := tn.ask(route.Method, path, tn.people[r.right].token, tn.words.Replace(r.body))
@@ -181,7 +183,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	}
 }
 
-// TestOtherAuthRoutesIgnoreKeys, even bad ones.
+// TestOtherAuthRoutesIgnoreKeys checks that these routes accept even an invalid key.
 func TestOtherAuthRoutesIgnoreKeys(t *testing.T) {
 	for _, name := range []string{"logIn", "refresh", "logOut", "forgotPassword", "resetPassword"} {
 		tn := newTown(t)

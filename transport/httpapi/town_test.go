@@ -15,7 +15,7 @@ import (
 
 const password = "correct horse"
 
-// person is somebody who is signed in.
+// person is a signed-in user.
 type person struct {
 	*httpapi.Client
 	id      id.User
@@ -24,7 +24,7 @@ type person struct {
 	refresh string
 }
 
-// person signs somebody up.
+// person signs up a user.
 func (w *world) person(name string) person {
 	w.t.Helper()
 	email := strings.ToLower(name) + "@example.org"
@@ -45,7 +45,7 @@ func (w *world) admin(name string) person {
 	return p
 }
 
-// searchable gives somebody a profile that others find.
+// searchable gives a person a searchable profile.
 func (w *world) searchable(p person, interests ...id.Interest) {
 	w.t.Helper()
 	_, err := p.SaveProfile(w.ctx, httpapi.ProfileInput{
@@ -56,7 +56,7 @@ func (w *world) searchable(p person, interests ...id.Interest) {
 	}
 }
 
-// talk opens a conversation of a voyager with a local who can be found.
+// talk opens a conversation of a voyager with a local, who must be searchable.
 func (w *world) talk(voyager, local person) id.Conversation {
 	w.t.Helper()
 	c, err := voyager.OpenConversation(w.ctx, local.id, "")
@@ -66,7 +66,7 @@ func (w *world) talk(voyager, local person) id.Conversation {
 	return c.ID
 }
 
-// proposal is one that nothing is wrong with.
+// proposal returns a valid proposal.
 func (w *world) proposal() httpapi.Proposal {
 	date := w.clock().Add(24 * time.Hour)
 	p := httpapi.Proposal{Title: "A walk", Date: httpapi.Time(date), EndDate: httpapi.Time(date.Add(time.Hour))}
@@ -76,7 +76,7 @@ func (w *world) proposal() httpapi.Proposal {
 	return p
 }
 
-// picture is a PNG of that many pixels.
+// picture returns a PNG of a width and a height in pixels.
 func picture(t testing.TB, width, height int) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -90,11 +90,11 @@ func dataURL(mediaType string, b []byte) string {
 	return "data:" + mediaType + ";base64," + base64.StdEncoding.EncodeToString(b)
 }
 
-// town is a world with people who have to do with each other.
+// town is a world with four people, a conversation, a message, a reservation and a report.
 type town struct {
 	*world
-	people map[string]person // voyager, local, stranger, admin
-	words  *strings.Replacer // for what stands in braces, like {conversation}
+	people map[string]person // voyager, local, stranger, admin, and nobody, who is not signed in
+	words  *strings.Replacer // replaces words in braces, such as {conversation}
 }
 
 func newTown(t testing.TB, change ...func(*httpapi.Options)) *town {

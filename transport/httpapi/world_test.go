@@ -29,7 +29,7 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// world is a server over an empty memory store, with a clock that stands still.
+// world is a server over an empty memory store, with a clock that only advance moves.
 type world struct {
 	t        testing.TB
 	ctx      context.Context
@@ -37,7 +37,7 @@ type world struct {
 	auditor  *audit.Auditor
 	services *services.Services
 	api      *httpapi.API
-	client   *httpapi.Client // of nobody
+	client   *httpapi.Client // not signed in
 	mailbox  *mailbox
 	cursors  *edge.Cursors // the same after a restart
 
@@ -67,7 +67,7 @@ func newWorld(t testing.TB, change ...func(*httpapi.Options)) *world {
 	return w
 }
 
-// newServices makes what an API serves.
+// newServices returns services for tests.
 func newServices(store *ports.Store, now clock.Clock, mailer users.Mailer) (*services.Services, error) {
 	key, err := jwt.NewKey()
 	if err != nil {
@@ -82,7 +82,7 @@ func newServices(store *ports.Store, now clock.Clock, mailer users.Mailer) (*ser
 	}, services.DefaultPolicies())
 }
 
-// serve puts a new API in front of the same services, as a restart does.
+// serve makes a new API of the same services, as after a restart.
 func (w *world) serve(change ...func(*httpapi.Options)) {
 	w.t.Helper()
 	o := httpapi.Options{Cursors: w.cursors}
@@ -97,7 +97,7 @@ func (w *world) serve(change ...func(*httpapi.Options)) {
 	}
 }
 
-// direct hands requests to a handler without a network in between.
+// direct is a round tripper that calls a handler without a network.
 type direct struct{ handler http.Handler }
 
 func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -121,7 +121,7 @@ func (w *world) advance(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
-// quickHasher takes no time. It is not for anything else than tests.
+// quickHasher is a fast password hasher, for tests only.
 type quickHasher struct{}
 
 func (quickHasher) Hash(_ context.Context, password string) (string, error) {
@@ -134,7 +134,7 @@ func (h quickHasher) Verify(ctx context.Context, hash, password string) (bool, e
 	return made == hash, err
 }
 
-// mailbox keeps what was mailed, unless it is full.
+// mailbox is a mailer that keeps the mails. If full is set, Send returns it.
 type mailbox struct {
 	mu   sync.Mutex
 	sent []users.Mail
@@ -151,7 +151,7 @@ func (m *mailbox) Send(_ context.Context, mail users.Mail) error {
 	return nil
 }
 
-// secret is what the last mail holds: the longest word of it.
+// secret returns the secret of the last mail, which is its longest word.
 func (m *mailbox) secret() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -159,14 +159,15 @@ func (m *mailbox) secret() string {
 	return slices.MaxFunc(words, func(a, b string) int { return len(a) - len(b) })
 }
 
-// answer is what the server said.
+// answer is a response of the server.
 type answer struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// ask sends a request. headers are names and values in turn; a body is JSON unless they say otherwise.
+// ask sends a request. headers are pairs of names and values. The default Content-Type of a body is
+// application/json.
 func (w *world) ask(method, path, token, body string, headers ...string) answer {
 	w.t.Helper()
 	r := httptest.NewRequestWithContext(w.ctx, method, path, strings.NewReader(body))
@@ -188,7 +189,7 @@ func (w *world) send(r *http.Request) answer {
 	return answer{recorded.Code, recorded.Header(), recorded.Body.String()}
 }
 
-// want fails the test unless the answer has a status.
+// want fails the test unless the response has the status.
 func (a answer) want(t testing.TB, status int) answer {
 	t.Helper()
 	if a.status != status {
@@ -197,20 +198,20 @@ func (a answer) want(t testing.TB, status int) answer {
 	return a
 }
 
-// object is the answer's JSON object.
+// object returns the JSON object in the body of the response.
 func (a answer) object(t testing.TB) map[string]any {
 	t.Helper()
 	var o map[string]any
 	d := json.NewDecoder(strings.NewReader(a.body))
 	d.UseNumber()
 	if err := d.Decode(&o); err != nil {
-		t.Fatalf("the answer %q is no JSON object: %v", a.body, err)
+		t.Fatalf("the body %q is not a JSON object: %v", a.body, err)
 	}
 	return o
 }
 
-// refused fails the test unless the answer is a problem document with this status and code, and names
-// these fields.
+// refused fails the test unless the response is a problem document with the status, the code (any
+// if code is "") and errors of exactly the fields.
 func (a answer) refused(t testing.TB, status int, code string, fields ...string) {
 	t.Helper()
 	a.want(t, status)
@@ -230,7 +231,7 @@ func (a answer) refused(t testing.TB, status int, code string, fields ...string)
 	}
 }
 
-// rows is all that the store holds, as text that can be compared.
+// rows returns all rows of the store as text.
 func (w *world) rows() string {
 	w.t.Helper()
 	var all bytes.Buffer
@@ -257,13 +258,13 @@ func (w *world) rows() string {
 	return all.String()
 }
 
-// unchanged fails the test where the store holds anything else after f than before.
+// unchanged runs f, and fails the test if the rows of the store have changed.
 func (w *world) unchanged(f func()) {
 	w.t.Helper()
 	before := w.rows()
 	f()
 	if after := w.rows(); after != before {
-		w.t.Errorf("something was changed, from\n%s\nto\n%s", before, after)
+		w.t.Errorf("the store changed from\n%s\nto\n%s", before, after)
 	}
 }
 
@@ -279,7 +280,7 @@ func (w *world) audit() {
 	}
 }
 
-// must fails the test where there was an error.
+// must returns the value of a call, and fails the test if the call returned an error.
 func must[T any](t testing.TB) func(T, error) T {
 	return func(v T, err error) T {
 		t.Helper()

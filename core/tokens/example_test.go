@@ -16,7 +16,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// A use case charges for what it does in its own unit of work, so that both are kept or neither.
+// A use case charges a user inside its own unit of work, so that the charge is stored together with
+// the other writes of the unit, or not at all.
 func Example() {
 	ctx := context.Background()
 	now := clock.System()

@@ -17,7 +17,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// post moves tokens in a unit of its own.
+// post posts movements in a unit of work of their own.
 func post(ctx context.Context, w *coretest.World, movements ...tokens.Movement) (written []tokens.Transaction, err error) {
 	err = ports.ForTokens(w.Store).Do(ctx, func(ctx context.Context, tx tokens.Tx) error {
 		written, err = w.Ledger.Post(ctx, tx, w.Clock.Now(), movements...)
@@ -38,7 +38,7 @@ func ledger(t *testing.T, w *coretest.World, user id.User) []tokens.Transaction 
 	return lines
 }
 
-func TestEveryChangeIsALineOfTheLedger(t *testing.T) {
+func TestPost(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada := w.Person("Ada")
 	w.Clock.Advance(time.Minute)
@@ -57,49 +57,49 @@ func TestEveryChangeIsALineOfTheLedger(t *testing.T) {
 			t.Errorf("line %d is %+v, want %+v", i, got, want[i])
 		}
 		if got.ID.IsZero() || got.UserID != ada || !got.CreatedAt.Equal(w.Clock.Now()) {
-			t.Errorf("line %d is %+v, want an id, Ada's and of now", i, got)
+			t.Errorf("line %d is %+v, want an id, Ada as its user and the present time", i, got)
 		}
 	}
 	kept := ledger(t, w, ada)
 	slices.Reverse(kept)
 	if len(kept) != 4 || kept[0].Type != tokens.SignupBonus || kept[0].Amount != 50 || kept[0].Seq != 1 {
-		t.Fatalf("got the ledger %+v, want it to begin with the bonus", kept)
+		t.Fatalf("got the ledger %+v, want the bonus first", kept)
 	}
 	if !slices.Equal(kept[1:], written) {
-		t.Errorf("kept is\n%+v, want what was answered\n%+v", kept[1:], written)
+		t.Errorf("the ledger has\n%+v, Post returned\n%+v", kept[1:], written)
 	}
 	if w.Balance(ada) != 1 {
 		t.Errorf("the balance is %d, want 1", w.Balance(ada))
 	}
 }
 
-func TestWhatALedgerRefuses(t *testing.T) {
+func TestPostErrors(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
-	ada, nobody := w.Person("Ada"), id.User(w.IDs.Next())
-	kind := tokens.Movement{UserID: ada, Amount: 1, Type: tokens.Bonus}
+	ada, unknown := w.Person("Ada"), id.User(w.IDs.Next())
+	valid := tokens.Movement{UserID: ada, Amount: 1, Type: tokens.Bonus}
 	for name, test := range map[string]struct {
 		movement tokens.Movement
 		want     error
 	}{
-		"more than there is":          {tokens.Movement{UserID: ada, Amount: -52, Type: tokens.Withdrawal}, tokens.ErrTooFewTokens},
-		"more than a wallet can hold": {tokens.Movement{UserID: ada, Amount: tokens.MaxBalance - 50, Type: tokens.Bonus}, tokens.ErrTooManyTokens},
-		"a wallet that is not there":  {tokens.Movement{UserID: nobody, Amount: 1, Type: tokens.Bonus}, fault.NotFound},
-		"a type that is not there":    {tokens.Movement{UserID: ada, Amount: 1, Type: "TIP"}, fault.Invalid},
-		"a type's wrong sign":         {tokens.Movement{UserID: ada, Amount: 1, Type: tokens.Penalty}, fault.Invalid},
+		"above the balance":           {tokens.Movement{UserID: ada, Amount: -52, Type: tokens.Withdrawal}, tokens.ErrTooFewTokens},
+		"above the limit of a wallet": {tokens.Movement{UserID: ada, Amount: tokens.MaxBalance - 50, Type: tokens.Bonus}, tokens.ErrTooManyTokens},
+		"a user without a wallet":     {tokens.Movement{UserID: unknown, Amount: 1, Type: tokens.Bonus}, fault.NotFound},
+		"an unknown type":             {tokens.Movement{UserID: ada, Amount: 1, Type: "TIP"}, fault.Invalid},
+		"the wrong sign for the type": {tokens.Movement{UserID: ada, Amount: 1, Type: tokens.Penalty}, fault.Invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.Unchanged(func() {
-				_, err := post(w.Ctx, w, kind, test.movement) // all or none: the first would do
+				_, err := post(w.Ctx, w, valid, test.movement) // all or none: the first one alone is valid
 				coretest.Is(t, err, test.want)
 			})
 		})
 	}
 	if fault.KindOf(tokens.ErrTooFewTokens) != fault.InsufficientTokens {
-		t.Error("too few tokens is not insufficient tokens")
+		t.Error("ErrTooFewTokens is not of kind InsufficientTokens")
 	}
 }
 
-func TestAWalletCanBeFull(t *testing.T) {
+func TestMaxBalance(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada := w.Person("Ada")
 	_, err := post(w.Ctx, w, tokens.Movement{UserID: ada, Amount: tokens.MaxBalance - 50, Type: tokens.Deposit})
@@ -117,32 +117,32 @@ func TestUpToBalance(t *testing.T) {
 		written, err := post(w.Ctx, w, penalty)
 		coretest.Is(t, err, nil)
 		if written[0].Amount != want {
-			t.Errorf("it took %d, want %d", written[0].Amount, want)
+			t.Errorf("got the amount %d, want %d", written[0].Amount, want)
 		}
 	}
 	_, err := post(w.Ctx, w, penalty)
 	coretest.Is(t, err, tokens.ErrTooFewTokens)
 }
 
-func TestWhatIsFreeWritesNothing(t *testing.T) {
+func TestPostSkipsZero(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada := w.Person("Ada")
 	w.Unchanged(func() {
 		written, err := post(w.Ctx, w, tokens.Movement{UserID: ada, Type: tokens.MessageSent})
 		coretest.Is(t, err, nil)
 		if written != nil {
-			t.Errorf("it wrote %v", written)
+			t.Errorf("got %v, want no transactions", written)
 		}
 	})
 	written, err := post(w.Ctx, w,
 		tokens.Movement{UserID: ada, Type: tokens.MessageSent}, tokens.Movement{UserID: ada, Amount: -1, Type: tokens.Penalty})
 	coretest.Is(t, err, nil)
 	if len(written) != 1 {
-		t.Errorf("it wrote %v, want the one line that costs something", written)
+		t.Errorf("got %v, want only the debit of 1", written)
 	}
 }
 
-func TestManyDebitsAtOnce(t *testing.T) {
+func TestConcurrentPosts(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, luca := w.Person("Ada"), w.Person("Luca")
 	errs := coretest.AtOnce(80, func(i int) error {
@@ -156,7 +156,7 @@ func TestManyDebitsAtOnce(t *testing.T) {
 		return err
 	})
 	if paid, refused := coretest.Count(errs, nil), coretest.Count(errs, tokens.ErrTooFewTokens); paid != 50 || refused != 30 {
-		t.Errorf("%d paid and %d had too little, want 50 and 30", paid, refused)
+		t.Errorf("%d succeeded and %d had too few tokens, want 50 and 30", paid, refused)
 	}
 	if w.Balance(ada) != 0 || w.Balance(luca) != 100 {
 		t.Errorf("the balances are %d and %d, want 0 and 100", w.Balance(ada), w.Balance(luca))
@@ -168,13 +168,13 @@ func TestManyDebitsAtOnce(t *testing.T) {
 	}
 }
 
-func TestWhatIsCreditedToTheErasedLeavesAgain(t *testing.T) {
+func TestCreditToClosedWallet(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada := w.Person("Ada")
 	coretest.Is(t, w.Privacy.Erase(w.Ctx, ada, coretest.Password), nil)
 	lines := ledger(t, w, ada)
 	if len(lines) != 2 || lines[0].Type != tokens.Withdrawal || lines[0].Amount != -50 {
-		t.Fatalf("erasing left the ledger %+v, want all withdrawn", lines)
+		t.Fatalf("after erasure the ledger is %+v, want a withdrawal of the balance", lines)
 	}
 
 	w.Clock.Advance(time.Hour)
@@ -182,7 +182,7 @@ func TestWhatIsCreditedToTheErasedLeavesAgain(t *testing.T) {
 		tokens.Movement{UserID: ada, Amount: 7, Type: tokens.Deposit}, tokens.Movement{UserID: ada, Amount: 3, Type: tokens.Bonus})
 	coretest.Is(t, err, nil)
 	if len(written) != 2 || written[0].Amount != 7 || written[1].Amount != 3 {
-		t.Errorf("the answer is %+v, want the two credits", written)
+		t.Errorf("Post returned %+v, want the two credits", written)
 	}
 	lines = ledger(t, w, ada)
 	if len(lines) != 6 || lines[0].Amount != -3 || lines[1].Amount != -7 || lines[1].Type != tokens.Withdrawal {
@@ -195,23 +195,23 @@ func TestWhatIsCreditedToTheErasedLeavesAgain(t *testing.T) {
 	coretest.Is(t, err, tokens.ErrTooFewTokens)
 }
 
-func TestClosing(t *testing.T) {
+func TestClose(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New(), func(p *coretest.Policies) { p.Users.SignupBonus = 0 })
 	ada := w.Person("Ada")
 	coretest.Is(t, w.Privacy.Erase(w.Ctx, ada, coretest.Password), nil)
 	if lines := ledger(t, w, ada); lines != nil {
 		t.Errorf("closing an empty wallet wrote %+v", lines)
 	}
-	shut := func(user id.User) error {
+	closeWallet := func(user id.User) error {
 		return ports.ForTokens(w.Store).Do(w.Ctx, func(ctx context.Context, tx tokens.Tx) error {
 			return w.Ledger.Close(ctx, tx, user, w.Clock.Now())
 		})
 	}
-	w.Unchanged(func() { coretest.Is(t, shut(ada), nil) })
-	coretest.Is(t, shut(id.User(w.IDs.Next())), fault.NotFound)
+	w.Unchanged(func() { coretest.Is(t, closeWallet(ada), nil) })
+	coretest.Is(t, closeWallet(id.User(w.IDs.Next())), fault.NotFound)
 }
 
-func TestTransactionsArePaged(t *testing.T) {
+func TestTransactions(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, luca := w.Person("Ada"), w.Person("Luca")
 	for i := range 4 {
@@ -226,49 +226,49 @@ func TestTransactionsArePaged(t *testing.T) {
 		coretest.Is(t, err, nil)
 		for _, line := range p.Items {
 			if line.UserID != ada {
-				t.Errorf("Ada sees %+v", line)
+				t.Errorf("got %+v, a transaction of another user", line)
 			}
 			seqs = append(seqs, line.Seq)
 		}
 		r.After = p.Next
 	}
 	if !slices.Equal(seqs, []int64{5, 4, 3, 2, 1}) || r.After != nil {
-		t.Errorf("got %v, then %v: want 5 4 3 2 1 and no more", seqs, r.After)
+		t.Errorf("got %v and a next page after %v, want 5 4 3 2 1 and no next page", seqs, r.After)
 	}
 	_, err := w.Tokens.Transactions(w.Ctx, ada, page.Request[int64]{Limit: 101})
 	coretest.Fields(t, err, "limit")
 }
 
-func TestCancelledAnywhere(t *testing.T) {
+func TestCancellation(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
-	ada, luca, gone := w.Person("Ada"), w.Person("Luca"), w.Person("Gone")
-	coretest.Is(t, w.Privacy.Erase(w.Ctx, gone, coretest.Password), nil)
+	ada, luca, erased := w.Person("Ada"), w.Person("Luca"), w.Person("Erased")
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, erased, coretest.Password), nil)
 	for name, useCase := range map[string]func(ctx context.Context) error{
-		"posting": func(ctx context.Context) error {
+		"post": func(ctx context.Context) error {
 			_, err := post(ctx, w,
-				tokens.Movement{UserID: ada, Amount: -5, Type: tokens.Penalty}, tokens.Movement{UserID: gone, Amount: 5, Type: tokens.Deposit})
+				tokens.Movement{UserID: ada, Amount: -5, Type: tokens.Penalty}, tokens.Movement{UserID: erased, Amount: 5, Type: tokens.Deposit})
 			return err
 		},
-		"listing": func(ctx context.Context) error {
+		"list": func(ctx context.Context) error {
 			_, err := w.Tokens.Transactions(ctx, ada, page.Request[int64]{})
 			return err
 		},
-		"closing": func(ctx context.Context) error {
-			errKeepIt := errors.New("keep it open") // nobody's wallet is closed but with their erasure
+		"close": func(ctx context.Context) error {
+			errRollback := errors.New("roll back") // a wallet is closed only if its user is erased, which Luca is not
 			err := ports.ForTokens(w.Store).Do(ctx, func(ctx context.Context, tx tokens.Tx) error {
 				if err := w.Ledger.Close(ctx, tx, luca, w.Clock.Now()); err != nil {
 					return err
 				}
-				return errKeepIt
+				return errRollback
 			})
-			if !errors.Is(err, errKeepIt) {
+			if !errors.Is(err, errRollback) {
 				return err
 			}
 			return nil
 		},
-		"opening": func(ctx context.Context) error {
+		"open": func(ctx context.Context) error {
 			err := ports.ForTokens(w.Store).Do(ctx, func(ctx context.Context, tx tokens.Tx) error {
-				return w.Ledger.Open(ctx, tx, ada) // who has one
+				return w.Ledger.Open(ctx, tx, ada) // Ada has a wallet
 			})
 			if errors.Is(err, context.Canceled) {
 				return err

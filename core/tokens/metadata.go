@@ -19,16 +19,16 @@ const (
 	maxMetadataDepth = 32
 )
 
-// Metadata is a JSON object in RFC 8785 canonical form, which every store gives back byte for
-// byte. The zero value is the empty object.
+// Metadata is a JSON object in RFC 8785 canonical form. Every store returns it byte for byte. The
+// zero value is the empty object.
 type Metadata struct{ canonical string }
 
-// ParseMetadata reads a JSON object and brings it into canonical form; what String gives, it reads as
-// the same again. Errors are fault.Invalid on the field metadata: not an object, a repeated key, text
-// that cannot be kept, a number that does not survive as a double, nested too deep, or above
-// MaxMetadataBytes.
+// ParseMetadata reads a JSON object and converts it to canonical form. Parsing the result of String
+// returns the same Metadata again. Errors are fault.Invalid on the field metadata: the input is not
+// an object, repeats a key, has text that is not UTF-8 or has a NUL, has a number that a double
+// does not hold, is nested too deep, or is longer than MaxMetadataBytes in canonical form.
 func ParseMetadata(b []byte) (Metadata, error) {
-	if len(b) > 16*MaxMetadataBytes { // no spelling of 4 KiB that anyone means is longer
+	if len(b) > 16*MaxMetadataBytes { // an escape takes at most 6 bytes for 1; the rest is room for space
 		return Metadata{}, fault.InvalidField("metadata", "must be at most 4096 bytes in canonical form")
 	}
 	c, err := Canonical(b)
@@ -44,12 +44,13 @@ func ParseMetadata(b []byte) (Metadata, error) {
 	return Metadata{canonical: c}, nil
 }
 
-// Reference is the metadata that names what a transaction was for, like message_id and its id.
+// Reference returns metadata with one key, which names the thing that a transaction was for: for
+// example message_id and the id of the message.
 func Reference(name string, value fmt.Stringer) Metadata {
 	return Metadata{canonical: CanonicalTexts(map[string]string{name: value.String()})}
 }
 
-// CanonicalTexts returns a JSON object of texts by name, in RFC 8785 canonical form.
+// CanonicalTexts returns a JSON object of strings by name, in RFC 8785 canonical form.
 func CanonicalTexts(texts map[string]string) string {
 	object := jsontext.Value{'{'}
 	for name, value := range texts {
@@ -68,13 +69,14 @@ func CanonicalTexts(texts map[string]string) string {
 	return string(object)
 }
 
-// appendQuoted appends s as a JSON string in canonical form. Bytes that are not UTF-8 become U+FFFD.
+// appendQuoted appends s as a JSON string in canonical form. Bytes that are not UTF-8 become
+// U+FFFD.
 func appendQuoted(b []byte, s string) []byte {
-	b, _ = jsontext.AppendQuote(b, strings.ToValidUTF8(s, "\ufffd")) // it fails for invalid UTF-8 only
+	b, _ = jsontext.AppendQuote(b, strings.ToValidUTF8(s, "\ufffd")) // the only error is invalid UTF-8
 	return b
 }
 
-// String is the canonical form.
+// String returns the canonical form.
 func (m Metadata) String() string {
 	if m.canonical == "" {
 		return "{}"
@@ -85,7 +87,7 @@ func (m Metadata) String() string {
 // MarshalJSON implements json.Marshaler with the canonical form.
 func (m Metadata) MarshalJSON() ([]byte, error) { return []byte(m.String()), nil }
 
-// UnmarshalJSON implements json.Unmarshaler as ParseMetadata; null is the empty object.
+// UnmarshalJSON implements json.Unmarshaler with ParseMetadata. It reads null as the empty object.
 func (m *Metadata) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		*m = Metadata{}
@@ -99,9 +101,9 @@ func (m *Metadata) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Canonical returns the JSON object in b in RFC 8785 canonical form. It refuses the same input as
-// ParseMetadata, except that it has no limit of size. Its errors continue a sentence that begins
-// with "metadata".
+// Canonical returns the JSON object in b in RFC 8785 canonical form. It returns an error for the
+// same input as ParseMetadata, but has no limit of size. The text of an error continues a sentence
+// that begins with the name of the field.
 func Canonical(b []byte) (string, error) {
 	if err := checkObject(b); err != nil {
 		return "", err
@@ -118,8 +120,8 @@ var (
 	errText      = errors.New("must be valid UTF-8 without NUL")
 )
 
-// checkObject returns an error if b is not one JSON object that has the same meaning for every
-// reader of JSON and fits every store.
+// checkObject returns an error if b is not one JSON object that every JSON parser reads alike and
+// that every store can keep.
 func checkObject(b []byte) error {
 	d := jsontext.NewDecoder(bytes.NewBuffer(b))
 	if d.PeekKind() != '{' {
@@ -152,20 +154,20 @@ func checkObject(b []byte) error {
 	}
 }
 
-// refuseSyntax returns the error for b, in which jsontext found err.
+// refuseSyntax converts err, which jsontext returned for b, to an error for the client.
 func refuseSyntax(b []byte, err error) error {
 	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
 	switch {
 	case ok && errors.Is(err, jsontext.ErrDuplicateName):
 		return fmt.Errorf("must not repeat the key %q", syntax.JSONPointer.LastToken())
 	case jsontext.Value(b).IsValid(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)):
-		return errText // bytes that are not UTF-8, or an escape that is half of a UTF-16 pair
+		return errText // bytes that are not UTF-8, or an escaped surrogate without its pair
 	}
 	return errNotObject
 }
 
-// checkNumber returns an error if a double cannot hold the number, or if it is an integer that a
-// double changes, as it does with most beyond 2^53.
+// checkNumber returns an error if the number is out of the range of a double, or if it is an
+// integer that a double does not hold exactly, like most integers beyond 2^53.
 func checkNumber(n string) error {
 	v, err := strconv.ParseFloat(n, 64)
 	switch {

@@ -15,7 +15,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
-// canonical are JSON objects with their canonical form; the first three are RFC 8785's own.
+// canonical lists JSON objects with their canonical form. The first three are from RFC 8785.
 var canonical = []struct{ in, want string }{
 	{`{
 	  "numbers": [333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001],
@@ -46,7 +46,7 @@ var canonical = []struct{ in, want string }{
 	{"{\"a\":\"\ufffd\"}", "{\"a\":\"\ufffd\"}"},
 }
 
-func TestMetadataIsCanonical(t *testing.T) {
+func TestParseMetadata(t *testing.T) {
 	for _, test := range canonical {
 		m, err := tokens.ParseMetadata([]byte(test.in))
 		if err != nil {
@@ -57,7 +57,7 @@ func TestMetadataIsCanonical(t *testing.T) {
 	}
 }
 
-// The numbers of RFC 8785, appendix B: the bits of a double, and how it is written.
+// The numbers are from RFC 8785, appendix B: the bits of a double and its text.
 func TestMetadataNumbers(t *testing.T) {
 	for bits, want := range map[uint64]string{
 		0x0000000000000000: "0",
@@ -95,80 +95,80 @@ func TestMetadataNumbers(t *testing.T) {
 	}
 }
 
-func TestMetadataRefuses(t *testing.T) {
+func TestParseMetadataErrors(t *testing.T) {
 	const (
 		object  = "must be a JSON object"
 		text    = "must be valid UTF-8 without NUL"
 		deeper  = "must not be nested deeper than 32"
 		tooLong = "must be at most 4096 bytes in canonical form"
 	)
-	nested := func(open, inner, shut string, n int) string {
-		return strings.Repeat(open, n) + inner + strings.Repeat(shut, n)
+	nested := func(before, inner, after string, n int) string {
+		return strings.Repeat(before, n) + inner + strings.Repeat(after, n)
 	}
 	for name, test := range map[string]struct{ in, want string }{
-		"nothing":                    {``, object},
-		"an array":                   {`[]`, object},
-		"a string":                   {`"a"`, object},
-		"a number":                   {`7`, object},
-		"null":                       {`null`, object},
-		"no end":                     {`{"a":1`, object},
-		"no end of an array":         {`{"a":[1`, object},
-		"no value":                   {`{"a":}`, object},
-		"no name":                    {`{1:2}`, object},
-		"a comma too many":           {`{"a":1,}`, object},
-		"a comma too many, in array": {`{"a":[1,]}`, object},
-		"no comma":                   {`{"a":1 "b":2}`, object},
-		"the wrong bracket":          {`{"a":[1}`, object},
-		"a leading zero":             {`{"a":01}`, object},
-		"a number of JavaScript":     {`{"a":NaN}`, object},
-		"a comment":                  {`{"a":1/**/}`, object},
-		"a line break in a string":   {"{\"a\":\"\n\"}", object},
-		"an escape there is not":     {`{"a":"\x41"}`, object},
-		"something after it":         {`{} {}`, "nothing after it"},
-		"rubbish after it":           {`{}}`, "nothing after it"},
-		"a repeated key":             {`{"a":1,"b":2,"a":3}`, `must not repeat the key "a"`},
-		"a repeated key, escaped":    {`{"a":1,"\u0061":3}`, `must not repeat the key "a"`},
-		"a repeated key, further in": {`{"x":[{"a":1,"a":1}]}`, `must not repeat the key "a"`},
-		"NUL":                        {`{"a":"\u0000"}`, text},
-		"NUL in a key":               {`{"\u0000":1}`, text},
-		"bytes that are not UTF-8":   {"{\"a\":\"\xff\"}", text},
-		"half a pair, first":         {`{"a":"\ud83d"}`, text},
-		"half a pair, second":        {`{"a":"\ude00"}`, text},
-		"a pair the wrong way round": {`{"a":"\ude00\ud83d"}`, text},
-		"half a pair, then a letter": {`{"a":"\ud83dx\ude00"}`, text},
-		"half a pair in a key":       {`{"\uD83D":1}`, text},
-		"half a pair at the end":     {`{"a":"\ud83d`, object},
-		"a number out of range":      {`{"a":1e400}`, "1e400, which is out of range"},
-		"an integer out of range":    {`{"a":` + strings.Repeat("9", 400) + `}`, strings.Repeat("9", 30) + "…, which is out of range"},
-		"2^53 and one":               {`{"a":9007199254740993}`, "the integer 9007199254740993, which a double cannot"},
-		"2^53 and one, below zero":   {`{"a":-9007199254740993}`, "the integer -9007199254740993, which a double cannot"},
-		"2^63":                       {`{"a":9223372036854775808}`, "which a double cannot"},
-		"nested too deep":            {nested(`{"a":`, `1`, `}`, 33), deeper},
-		"arrays nested too deep":     {`{"a":` + nested(`[`, ``, `]`, 32) + `}`, deeper},
-		"far too deep":               {nested(`{"a":`, `1`, `}`, 5000), deeper},
-		"too long":                   {`{"a":"` + strings.Repeat("a", 4089) + `"}`, tooLong + ", this has 4097"},
-		"too long, escaped":          {`{"a":"` + strings.Repeat(`\u00e9`, 2045) + `"}`, tooLong + ", this has 4098"},
-		"too long in any spelling":   {`{"a":"` + strings.Repeat(`a`, 1<<20) + `"}`, tooLong},
+		"empty input":                 {``, object},
+		"an array":                    {`[]`, object},
+		"a string":                    {`"a"`, object},
+		"a number":                    {`7`, object},
+		"null":                        {`null`, object},
+		"an object without an end":    {`{"a":1`, object},
+		"an array without an end":     {`{"a":[1`, object},
+		"no value":                    {`{"a":}`, object},
+		"no name":                     {`{1:2}`, object},
+		"a trailing comma":            {`{"a":1,}`, object},
+		"a trailing comma, in array":  {`{"a":[1,]}`, object},
+		"no comma":                    {`{"a":1 "b":2}`, object},
+		"the wrong bracket":           {`{"a":[1}`, object},
+		"a leading zero":              {`{"a":01}`, object},
+		"NaN":                         {`{"a":NaN}`, object},
+		"a comment":                   {`{"a":1/**/}`, object},
+		"a line break in a string":    {"{\"a\":\"\n\"}", object},
+		"an unknown escape":           {`{"a":"\x41"}`, object},
+		"an object after it":          {`{} {}`, "nothing after it"},
+		"a bracket after it":          {`{}}`, "nothing after it"},
+		"a repeated key":              {`{"a":1,"b":2,"a":3}`, `must not repeat the key "a"`},
+		"a repeated key, escaped":     {`{"a":1,"\u0061":3}`, `must not repeat the key "a"`},
+		"a repeated key, nested":      {`{"x":[{"a":1,"a":1}]}`, `must not repeat the key "a"`},
+		"NUL":                         {`{"a":"\u0000"}`, text},
+		"NUL in a key":                {`{"\u0000":1}`, text},
+		"bytes that are not UTF-8":    {"{\"a\":\"\xff\"}", text},
+		"a high surrogate alone":      {`{"a":"\ud83d"}`, text},
+		"a low surrogate alone":       {`{"a":"\ude00"}`, text},
+		"surrogates in wrong order":   {`{"a":"\ude00\ud83d"}`, text},
+		"a letter in between":         {`{"a":"\ud83dx\ude00"}`, text},
+		"a surrogate in a key":        {`{"\uD83D":1}`, text},
+		"a surrogate, then no end":    {`{"a":"\ud83d`, object},
+		"a number out of range":       {`{"a":1e400}`, "1e400, which is out of range"},
+		"an integer out of range":     {`{"a":` + strings.Repeat("9", 400) + `}`, strings.Repeat("9", 30) + "…, which is out of range"},
+		"2^53 + 1":                    {`{"a":9007199254740993}`, "the integer 9007199254740993, which a double cannot"},
+		"-(2^53 + 1)":                 {`{"a":-9007199254740993}`, "the integer -9007199254740993, which a double cannot"},
+		"2^63":                        {`{"a":9223372036854775808}`, "which a double cannot"},
+		"objects nested too deep":     {nested(`{"a":`, `1`, `}`, 33), deeper},
+		"arrays nested too deep":      {`{"a":` + nested(`[`, ``, `]`, 32) + `}`, deeper},
+		"objects nested far too deep": {nested(`{"a":`, `1`, `}`, 5000), deeper},
+		"too long":                    {`{"a":"` + strings.Repeat("a", 4089) + `"}`, tooLong + ", this has 4097"},
+		"too long, escaped":           {`{"a":"` + strings.Repeat(`\u00e9`, 2045) + `"}`, tooLong + ", this has 4098"},
+		"too long to be read":         {`{"a":"` + strings.Repeat(`a`, 1<<20) + `"}`, tooLong},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := tokens.ParseMetadata([]byte(test.in))
 			coretest.Fields(t, err, "metadata")
 			if !strings.Contains(err.Error(), test.want) {
-				t.Errorf("got error %q, want it to say %q", err, test.want)
+				t.Errorf("got error %q, want it to contain %q", err, test.want)
 			}
 			if m != (tokens.Metadata{}) {
-				t.Errorf("got %s beside the error", m)
+				t.Errorf("got %s with the error, want the zero value", m)
 			}
 		})
 	}
 }
 
-func TestMetadataAtItsBounds(t *testing.T) {
+func TestMetadataBounds(t *testing.T) {
 	for name, in := range map[string]string{
-		"as long as may be":  `{"a":"` + strings.Repeat("a", 4088) + `"}`,
+		"the maximum length": `{"a":"` + strings.Repeat("a", 4088) + `"}`,
 		"longer, escaped":    `{"a":"` + strings.Repeat(`\u0061`, 4088) + `"}`,
 		"longer, with space": `{"a":1` + strings.Repeat(" ", 10_000) + `}`,
-		"as deep as may be":  strings.Repeat(`{"a":`, 32) + `1` + strings.Repeat(`}`, 32),
+		"the maximum depth":  strings.Repeat(`{"a":`, 32) + `1` + strings.Repeat(`}`, 32),
 	} {
 		if _, err := tokens.ParseMetadata([]byte(in)); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -191,7 +191,7 @@ func TestReference(t *testing.T) {
 	m := tokens.Reference(`message "id"`, message)
 	parsed, err := tokens.ParseMetadata([]byte(m.String()))
 	if err != nil || parsed != m {
-		t.Errorf("%s is read as %s with error %v, want the same", m, parsed, err)
+		t.Errorf("%s was parsed as %s with error %v, want the same", m, parsed, err)
 	}
 	var got map[string]id.Message
 	if err := json.Unmarshal([]byte(m.String()), &got); err != nil || got[`message "id"`] != message {
@@ -212,7 +212,7 @@ func TestMetadataJSON(t *testing.T) {
 		if err := json.Unmarshal([]byte(in), &l); err != nil || l.Metadata.String() != want {
 			t.Errorf("%s: got %s and error %v, want %s", in, l.Metadata, err, want)
 		}
-		// There and back, as in an answer that is kept under an idempotency key.
+		// The round trip of a result that is stored under an idempotency key.
 		b, err := json.Marshal(l)
 		if err != nil {
 			t.Fatal(err)
@@ -226,7 +226,7 @@ func TestMetadataJSON(t *testing.T) {
 	before := l
 	coretest.Fields(t, json.Unmarshal([]byte(`{"metadata":[]}`), &l), "metadata")
 	if l != before {
-		t.Errorf("what was refused changed it to %s", l.Metadata)
+		t.Errorf("input with an error changed the metadata to %s", l.Metadata)
 	}
 }
 
@@ -245,21 +245,21 @@ func FuzzMetadata(f *testing.F) {
 			return
 		}
 		if !json.Valid(in) {
-			t.Fatalf("%q is not JSON, and was taken as %s", in, m)
+			t.Fatalf("%q is not JSON, but was parsed as %s", in, m)
 		}
 		if len(m.String()) > tokens.MaxMetadataBytes {
 			t.Errorf("%q became %d bytes", in, len(m.String()))
 		}
 		again, err := tokens.ParseMetadata([]byte(m.String()))
 		if err != nil || again != m {
-			t.Errorf("%q became %s, and that %s with error %v", in, m, again, err)
+			t.Errorf("%q became %s, which was parsed as %s with error %v", in, m, again, err)
 		}
 		var before, after map[string]any
 		if err := errors.Join(json.Unmarshal(in, &before), json.Unmarshal([]byte(m.String()), &after)); err != nil {
 			t.Fatalf("%q: %v", in, err)
 		}
 		if !reflect.DeepEqual(before, after) {
-			t.Errorf("%q became %s: to encoding/json, %v became %v", in, m, before, after)
+			t.Errorf("%q became %s: encoding/json reads %v before and %v after", in, m, before, after)
 		}
 	})
 }

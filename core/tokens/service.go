@@ -12,13 +12,14 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// Ledger is how the other domains move tokens: inside their own units of work. It gives each entry
-// its id; time is the caller's, so that everything in one unit bears the same.
+// Ledger moves tokens for the other domains, inside their units of work. It assigns each entry its
+// id. The caller passes the time, so that all rows of one unit have the same.
 type Ledger struct {
 	ids id.Source
 }
 
-// NewLedger returns a Ledger; nil takes identifiers from an id.Generator that reads the system's clock.
+// NewLedger returns a Ledger that takes identifiers from ids. If ids is nil, it uses an
+// id.Generator that reads the system clock.
 func NewLedger(ids id.Source) *Ledger {
 	if ids == nil {
 		ids = id.NewGenerator(nil)
@@ -36,7 +37,7 @@ type Movement struct {
 	UpToBalance bool // see Entry
 }
 
-// Open gives a new user a wallet.
+// Open adds an empty wallet for a new user.
 func (l *Ledger) Open(ctx context.Context, tx Tx, user id.User) error {
 	if err := tx.Tokens().Open(ctx, Wallet{ID: id.Wallet(l.ids.Next()), UserID: user}); err != nil {
 		return fmt.Errorf("open a wallet: %w", err)
@@ -44,9 +45,11 @@ func (l *Ledger) Open(ctx context.Context, tx Tx, user id.User) error {
 	return nil
 }
 
-// Post writes movements to the ledger, all or none, at a time that is cut to the millisecond. What is credited to somebody who is gone leaves
-// again at once as WITHDRAWAL. Movements of 0 tokens are left out: what is free writes nothing. Errors:
-// ErrTooFewTokens, ErrTooManyTokens, fault.Invalid, fault.NotFound for a user without a wallet.
+// Post appends movements to the ledger, all or none, with the time at, truncated to the
+// millisecond. It returns the transactions that it made of them. Movements of 0 tokens are skipped.
+// A credit to a closed wallet is withdrawn again in the same unit, with a second transaction that
+// Post does not return. Errors: ErrTooFewTokens, ErrTooManyTokens, fault.Invalid, and
+// fault.NotFound for a user without a wallet.
 func (l *Ledger) Post(ctx context.Context, tx Tx, at time.Time, movements ...Movement) ([]Transaction, error) {
 	at = clock.Trim(at)
 	entries := make([]Entry, 0, len(movements))
@@ -86,9 +89,10 @@ func (l *Ledger) Post(ctx context.Context, tx Tx, at time.Time, movements ...Mov
 	return written, nil
 }
 
-// Close empties the wallet of a person who is erased; what is credited to it later leaves it immediately. The
-// movements that come with the erasure are posted as by Post, those of the person's own wallet before it is
-// emptied: of all these wallets, each is held in its turn, by user id ascending.
+// Close closes and empties the wallet of a user who is erased. Later credits to it are withdrawn
+// immediately: see Post. Close also posts the movements that belong to the erasure, like refunds;
+// those of the user's own wallet come before it is emptied. Wallets are held in ascending order of
+// user id, as all units do it.
 func (l *Ledger) Close(ctx context.Context, tx Tx, user id.User, at time.Time, movements ...Movement) error {
 	var before, after []Movement
 	for _, m := range movements {
@@ -130,12 +134,13 @@ func (l *Ledger) withdrawal(user id.User, amount int64, at time.Time) Entry {
 	}
 }
 
-// Service lists the ledger of a user; package reservations reads the balance and the held part of it.
+// Service lists the transactions of a user. The balance and the held tokens are in
+// reservations.Funds.
 type Service struct {
 	store *uow.Store[Tx]
 }
 
-// NewService returns a Service, or an error if there is no store.
+// NewService returns a Service, or an error of kind fault.Internal if store is nil.
 func NewService(store *uow.Store[Tx]) (*Service, error) {
 	if store == nil {
 		return nil, fault.Missing("tokens", struct{ Store any }{})
@@ -143,7 +148,8 @@ func NewService(store *uow.Store[Tx]) (*Service, error) {
 	return &Service{store: store}, nil
 }
 
-// Transactions lists a user's ledger, newest first. Errors: fault.Invalid for a bad limit.
+// Transactions lists a user's transactions, newest first. Errors: fault.Invalid if the limit is out
+// of range.
 func (s *Service) Transactions(ctx context.Context, user id.User, r page.Request[int64]) (page.Page[Transaction, int64], error) {
 	var p page.Page[Transaction, int64]
 	err := s.store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
@@ -158,5 +164,5 @@ func (s *Service) Transactions(ctx context.Context, user id.User, r page.Request
 	return p, nil
 }
 
-// Place is where a transaction stands in its wallet's ledger: its seq.
+// Place returns the position of a transaction in its wallet's ledger, which is its seq.
 func Place(t Transaction) int64 { return t.Seq }

@@ -8,10 +8,10 @@ import (
 	"github.com/cicerone-go/cicerone/core/text"
 )
 
-// Type says what a transaction was for.
+// Type is the reason of a transaction, as programs read it.
 type Type string
 
-// The types of transactions; Allows says which sign each asks for.
+// The types of transactions. Allows reports which sign each of them takes.
 const (
 	SignupBonus     Type = "SIGNUP_BONUS"
 	MessageSent     Type = "MESSAGE_SENT"
@@ -32,15 +32,16 @@ var Types = []Type{
 	ActivityReceipt, Penalty, Bonus, Withdrawal, Deposit,
 }
 
-// sign is +1 for types that only credit, -1 for those that only debit, 0 for either.
+// sign is +1 for types that only credit, -1 for types that only debit, and 0 for types that do
+// both.
 var sign = map[Type]int{
 	SignupBonus: +1, Purchase: +1, Refund: +1, ActivityReceipt: +1, Bonus: +1, Deposit: +1,
 	MessageSent: -1, ActivityPayment: -1, Penalty: -1, Withdrawal: -1,
 	AdminAdjustment: 0,
 }
 
-// Allows reports whether a transaction of this type may have the amount: never 0, and of the sign
-// that the type asks for. It is false for a type that does not exist.
+// Allows reports whether a transaction of this type may have the amount: it must not be 0, and must
+// have the sign of the type. Allows returns false for an unknown type.
 func (t Type) Allows(amount int64) bool {
 	s, known := sign[t]
 	switch {
@@ -53,19 +54,20 @@ func (t Type) Allows(amount int64) bool {
 	}
 }
 
-// MaxAmount bounds the tokens of one transaction, either way: far above any price, and far enough
-// below 2^63 that no sum of a wallet overflows. It is also what JavaScript holds exactly.
+// MaxAmount is the most tokens that one transaction may credit or debit. It is the largest integer
+// that JavaScript represents exactly, and so far below 2^63 that adding it to a balance does not
+// overflow.
 const MaxAmount = 1<<53 - 1
 
-// MaxReason is the length of a reason in characters.
+// MaxReason is the maximum length of a reason in characters.
 const MaxReason = 500
 
 // Transaction is one line of the ledger. It never changes.
 type Transaction struct {
 	ID            id.Transaction
 	UserID        id.User
-	Seq           int64 // 1, 2, 3 … for each wallet
-	Amount        int64 // above 0 a credit, below 0 a debit
+	Seq           int64 // counts the transactions of the wallet, from 1
+	Amount        int64 // a credit if positive, a debit if negative
 	Type          Type
 	Reason        string
 	Metadata      Metadata
@@ -74,7 +76,8 @@ type Transaction struct {
 	CreatedAt     time.Time
 }
 
-// Entry is what somebody wants to write to the ledger; the store gives it its seq and balances.
+// Entry is a transaction before it is appended to the ledger. The store assigns the seq and the
+// balances.
 type Entry struct {
 	ID        id.Transaction
 	UserID    id.User
@@ -84,12 +87,12 @@ type Entry struct {
 	Metadata  Metadata
 	CreatedAt time.Time
 
-	// UpToBalance, of a debit, takes what is there where that is less than Amount. An empty wallet
-	// is too little all the same.
+	// UpToBalance limits a debit to the balance of the wallet. If the balance is 0, the debit still
+	// fails with ErrTooFewTokens.
 	UpToBalance bool
 }
 
-// Check returns fault.Invalid where the entry breaks a rule, naming the fields.
+// Check returns fault.Invalid, with the names of the fields, if the entry breaks a rule.
 func (e Entry) Check() error {
 	var f fault.Fields
 	if _, known := sign[e.Type]; !known {
@@ -104,8 +107,9 @@ func (e Entry) Check() error {
 	return f.Err()
 }
 
-// On is the line of the ledger that the entry becomes on a wallet with this balance, whose last line is seq: for
-// stores that compute it while they hold the wallet. Errors: ErrTooFewTokens, ErrTooManyTokens.
+// On returns the transaction that the entry becomes in a wallet with this balance, in which the
+// last transaction has this seq. Stores call it while they hold the wallet. Errors:
+// ErrTooFewTokens, ErrTooManyTokens.
 func (e Entry) On(balance, seq int64) (Transaction, error) {
 	amount := e.Amount
 	switch {
@@ -124,16 +128,16 @@ func (e Entry) On(balance, seq int64) (Transaction, error) {
 	}, nil
 }
 
-// Receipt is what the store answers for an entry that it wrote.
+// Receipt is the result of an entry that the store appended.
 type Receipt struct {
 	Transaction Transaction
-	Closed      bool // the wallet belongs to somebody who is gone: a credit must leave again
+	Closed      bool // the wallet is closed: Ledger.Post withdraws a credit again
 }
 
-// Wallet is what a person has.
+// Wallet holds the tokens of a user.
 type Wallet struct {
 	ID      id.Wallet
 	UserID  id.User
 	Balance int64 // whole tokens, never below zero
-	Closed  bool  // its person was erased; what is credited later leaves as WITHDRAWAL
+	Closed  bool  // its user was erased; later credits are withdrawn
 }

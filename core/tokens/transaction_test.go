@@ -9,7 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
-// signs holds for each type whether it may credit and whether it may debit.
+// signs lists for each type whether it may credit and whether it may debit.
 var signs = map[tokens.Type]struct{ credit, debit bool }{
 	tokens.SignupBonus:     {credit: true},
 	tokens.Purchase:        {credit: true},
@@ -24,7 +24,7 @@ var signs = map[tokens.Type]struct{ credit, debit bool }{
 	tokens.AdminAdjustment: {credit: true, debit: true},
 }
 
-func TestTypesAllow(t *testing.T) {
+func TestTypeAllows(t *testing.T) {
 	if len(tokens.Types) != len(signs) {
 		t.Errorf("there are %d types, want %d", len(tokens.Types), len(signs))
 	}
@@ -43,7 +43,7 @@ func TestTypesAllow(t *testing.T) {
 	}
 	for _, unknown := range []tokens.Type{"", "bonus", "TIP"} {
 		if unknown.Allows(1) || unknown.Allows(-1) {
-			t.Errorf("%q, which is no type, allows an amount", unknown)
+			t.Errorf("the unknown type %q allows an amount", unknown)
 		}
 	}
 }
@@ -53,18 +53,18 @@ func TestEntryCheck(t *testing.T) {
 		entry  tokens.Entry
 		fields []string
 	}{
-		"a credit":         {tokens.Entry{Type: tokens.Bonus, Amount: 5}, nil},
-		"a debit":          {tokens.Entry{Type: tokens.Penalty, Amount: -5, Reason: "rude"}, nil},
-		"a long reason":    {tokens.Entry{Type: tokens.Bonus, Amount: 5, Reason: strings.Repeat("é", 500)}, nil},
-		"the most":         {tokens.Entry{Type: tokens.Bonus, Amount: tokens.MaxAmount}, nil},
-		"nothing":          {tokens.Entry{Type: tokens.Bonus}, []string{"amount"}},
-		"the wrong sign":   {tokens.Entry{Type: tokens.Bonus, Amount: -5}, []string{"amount"}},
-		"too much":         {tokens.Entry{Type: tokens.Bonus, Amount: tokens.MaxAmount + 1}, []string{"amount"}},
-		"too much, below":  {tokens.Entry{Type: tokens.Penalty, Amount: -1 << 63}, []string{"amount"}},
-		"no such type":     {tokens.Entry{Type: "TIP", Amount: 5}, []string{"type"}},
-		"too long a text":  {tokens.Entry{Type: tokens.Bonus, Amount: 5, Reason: strings.Repeat("é", 501)}, []string{"reason"}},
-		"text to be kept":  {tokens.Entry{Type: tokens.Bonus, Amount: 5, Reason: "a\x00b"}, []string{"reason"}},
-		"all of it at one": {tokens.Entry{Type: tokens.Bonus, Reason: "\xff"}, []string{"amount", "reason"}},
+		"a credit":          {tokens.Entry{Type: tokens.Bonus, Amount: 5}, nil},
+		"a debit":           {tokens.Entry{Type: tokens.Penalty, Amount: -5, Reason: "rude"}, nil},
+		"a long reason":     {tokens.Entry{Type: tokens.Bonus, Amount: 5, Reason: strings.Repeat("é", 500)}, nil},
+		"the maximum":       {tokens.Entry{Type: tokens.Bonus, Amount: tokens.MaxAmount}, nil},
+		"zero":              {tokens.Entry{Type: tokens.Bonus}, []string{"amount"}},
+		"the wrong sign":    {tokens.Entry{Type: tokens.Bonus, Amount: -5}, []string{"amount"}},
+		"above maximum":     {tokens.Entry{Type: tokens.Bonus, Amount: tokens.MaxAmount + 1}, []string{"amount"}},
+		"below -maximum":    {tokens.Entry{Type: tokens.Penalty, Amount: -1 << 63}, []string{"amount"}},
+		"an unknown type":   {tokens.Entry{Type: "TIP", Amount: 5}, []string{"type"}},
+		"too long a reason": {tokens.Entry{Type: tokens.Bonus, Amount: 5, Reason: strings.Repeat("é", 501)}, []string{"reason"}},
+		"a reason with NUL": {tokens.Entry{Type: tokens.Bonus, Amount: 5, Reason: "a\x00b"}, []string{"reason"}},
+		"two fields":        {tokens.Entry{Type: tokens.Bonus, Reason: "\xff"}, []string{"amount", "reason"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := test.entry.Check()
@@ -77,6 +77,6 @@ func TestEntryCheck(t *testing.T) {
 	}
 	err := tokens.Entry{Type: tokens.Refund, Amount: -1}.Check()
 	if want := "wrong sign for REFUND"; !strings.Contains(fmt.Sprint(err), want) {
-		t.Errorf("got error %q, want it to say %q", err, want)
+		t.Errorf("got error %q, want it to contain %q", err, want)
 	}
 }

@@ -1,16 +1,16 @@
 package tokens
 
-// Verification is what an audit of a store found.
+// Verification is the result of an audit of a store.
 type Verification struct {
-	Wallets      int64 // how many there are
-	Transactions int64 // how many there are
-	Held         int64 // the sum of tokens that accepted reservations hold
+	Wallets      int64 // number of wallets
+	Transactions int64 // number of transactions
+	Held         int64 // sum of the tokens that accepted reservations hold
 	Violations   []Violation
 }
 
-// Violation is one rule that the store's rows break.
+// Violation is one breach of a rule by the rows of a store.
 type Violation struct {
-	Rule    string // stays the same between releases, like wallet_balance
-	Subject string // the id of the row that breaks it, or "" for the store as a whole
-	Detail  string // what was found, for an operator
+	Rule    string // name of the rule, like wallet_balance; stable between releases
+	Subject string // id of the row that breaks the rule, or "" for the whole store
+	Detail  string // description of the breach, for an operator
 }

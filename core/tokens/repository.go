@@ -8,7 +8,7 @@ import (
 
 // Repository keeps wallets and the ledger.
 type Repository interface {
-	// Open adds an empty wallet. The user exists and has no wallet yet.
+	// Open adds an empty wallet. It returns an error if the user already has one.
 	Open(ctx context.Context, w Wallet) error
 
 	// Wallet returns a user's wallet, or fault.NotFound.

@@ -12,7 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/text"
 )
 
-// Me reads the caller's own account. Errors: ErrNotSignedIn.
+// Me returns the caller's own account. Errors: ErrNotSignedIn.
 func (s *Service) Me(ctx context.Context, caller id.User) (User, error) {
 	var u User
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
@@ -22,7 +22,8 @@ func (s *Service) Me(ctx context.Context, caller id.User) (User, error) {
 	return u, err
 }
 
-// ChangeMe changes the caller's own account. Errors: fault.Invalid naming the fields, ErrNotSignedIn.
+// ChangeMe changes the caller's own account. Errors: fault.Invalid with the names of the fields,
+// ErrNotSignedIn.
 func (s *Service) ChangeMe(ctx context.Context, caller id.User, c Change) (User, error) {
 	var u User
 	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
@@ -41,7 +42,8 @@ func (s *Service) ChangeMe(ctx context.Context, caller id.User, c Change) (User,
 	return u, err
 }
 
-// Active reads an account that may act; of any other the error is ErrNotSignedIn.
+// Active returns an active account. It returns ErrNotSignedIn if the account is inactive or does
+// not exist.
 func Active(ctx context.Context, tx Tx, user id.User) (User, error) {
 	u, err := tx.Users().User(ctx, user)
 	if errors.Is(err, fault.NotFound) {
@@ -56,7 +58,7 @@ func Active(ctx context.Context, tx Tx, user id.User) (User, error) {
 	return u, nil
 }
 
-// LetIn lets an active user have the answer that is kept under an idempotency key (see idempotency.Run).
+// LetIn returns the check for idempotency.Run that allows an active user to get a stored result.
 func LetIn[T Tx](user id.User) func(context.Context, T) error {
 	return func(ctx context.Context, tx T) error {
 		_, err := Active(ctx, tx, user)
@@ -64,7 +66,7 @@ func LetIn[T Tx](user id.User) func(context.Context, T) error {
 	}
 }
 
-// Admin reads an account that may act as an admin. Errors: ErrNotSignedIn, ErrAdminsOnly.
+// Admin returns the account of an active admin. Errors: ErrNotSignedIn, ErrAdminsOnly.
 func Admin(ctx context.Context, tx Tx, user id.User) (User, error) {
 	u, err := Active(ctx, tx, user)
 	if err != nil {
@@ -76,8 +78,8 @@ func Admin(ctx context.Context, tx Tx, user id.User) (User, error) {
 	return u, nil
 }
 
-// ChangePassword replaces the caller's password, and ends all their sessions. Errors: fault.Invalid on
-// current_password where it is wrong, or on password; ErrNotSignedIn.
+// ChangePassword replaces the caller's password and ends all their sessions. Errors: fault.Invalid
+// on current_password if it is wrong, or on password if the new one breaks a rule; ErrNotSignedIn.
 func (s *Service) ChangePassword(ctx context.Context, caller id.User, current, password string) error {
 	var f fault.Fields
 	checkPassword(&f, password)
@@ -110,8 +112,8 @@ func (s *Service) ChangePassword(ctx context.Context, caller id.User, current, p
 	return nil
 }
 
-// replacePassword stores a new password for whom hold has held and found worthy of it, and ends
-// their sessions.
+// replacePassword stores a new password and ends the sessions of a user. The function hold checks
+// that the password may be replaced, holds the account, and returns its id.
 func (s *Service) replacePassword(ctx context.Context, password string, hold func(context.Context, Tx) (id.User, error)) error {
 	hash, err := s.deps.Passwords.Hash(ctx, password)
 	if err != nil {
@@ -133,7 +135,8 @@ func (s *Service) replacePassword(ctx context.Context, password string, hold fun
 	})
 }
 
-// HoldActive holds an account that may act; of any other the error is ErrNotSignedIn.
+// HoldActive holds an active account. It returns ErrNotSignedIn if the account is inactive or does
+// not exist.
 func HoldActive(ctx context.Context, tx Tx, user id.User) (User, error) {
 	u, err := tx.Users().Hold(ctx, user)
 	if errors.Is(err, fault.NotFound) || err == nil && !u.IsActive {
@@ -145,8 +148,8 @@ func HoldActive(ctx context.Context, tx Tx, user id.User) (User, error) {
 	return u, nil
 }
 
-// StillConfirmed returns fault.Invalid on a field where the password of an account that this unit holds
-// is another than the one that was confirmed before the unit began.
+// StillConfirmed returns fault.Invalid on a field if the password of an account has changed since
+// it was confirmed, before the unit began. The unit holds the account.
 func StillConfirmed(ctx context.Context, tx Tx, user id.User, confirmed PasswordHash, field string) error {
 	present, err := tx.Users().Password(ctx, user)
 	if err != nil {
@@ -158,7 +161,7 @@ func StillConfirmed(ctx context.Context, tx Tx, user id.User, confirmed Password
 	return nil
 }
 
-// EndSessions revokes whatever sessions somebody has.
+// EndSessions revokes all sessions of a user.
 func EndSessions(ctx context.Context, tx Tx, user id.User, at time.Time) error {
 	at = clock.Trim(at)
 	if err := tx.Users().RevokeSessions(ctx, user, at); err != nil {
@@ -167,8 +170,8 @@ func EndSessions(ctx context.Context, tx Tx, user id.User, at time.Time) error {
 	return nil
 }
 
-// ForgotPassword mails a reset to the active account with this address, if there is one. Errors:
-// fault.Invalid on email; ErrNotMailed, which says that there is one.
+// ForgotPassword mails a password reset to the active account with this address, if there is one.
+// Errors: fault.Invalid on email; ErrNotMailed, which reveals that there is such an account.
 func (s *Service) ForgotPassword(ctx context.Context, email string) error {
 	var f fault.Fields
 	checkEmail(&f, email)
@@ -218,15 +221,16 @@ func (s *Service) resetMail(to, secret string) Mail {
 	}
 }
 
-// ResetPassword sets a new password with what ForgotPassword mailed, and ends all sessions. Errors:
-// fault.Invalid on token where it is unknown, used or expired, or on password.
+// ResetPassword sets a new password with a token that ForgotPassword mailed, and ends all sessions.
+// Errors: fault.Invalid on token if it is unknown, used or expired, or on password if it breaks a
+// rule.
 func (s *Service) ResetPassword(ctx context.Context, token, password string) error {
 	var f fault.Fields
 	checkPassword(&f, password)
 	if err := f.Err(); err != nil {
 		return err
 	}
-	refused := fault.InvalidField("token", "is not good any more: ask for another")
+	refused := fault.InvalidField("token", "is no longer valid: request a new one")
 	err := s.replacePassword(ctx, password, func(ctx context.Context, tx Tx) (id.User, error) {
 		hash := hashSecret(token)
 		found, err := tx.Users().Reset(ctx, hash)
@@ -240,7 +244,7 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string) err
 		if err != nil {
 			return id.User{}, fmt.Errorf("hold a user: %w", err)
 		}
-		r, err := tx.Users().Reset(ctx, hash) // another may have used it before the account was held
+		r, err := tx.Users().Reset(ctx, hash) // another unit may have used it before this one held the account
 		if errors.Is(err, fault.NotFound) {
 			return id.User{}, refused
 		}
@@ -258,8 +262,8 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string) err
 	return nil
 }
 
-// Erase takes from an account that this unit holds all that names its person, and what is kept under
-// their idempotency keys. The address is free again.
+// Erase removes all personal data from an account, which the unit holds, and the results that are
+// stored under the user's idempotency keys. The address is then free for a new account.
 func Erase(ctx context.Context, tx Tx, u User, at time.Time) error {
 	for _, owner := range []string{u.ID.String(), signUpOwner(u.Email)} {
 		if err := tx.Idempotency().Forget(ctx, owner); err != nil {

@@ -36,15 +36,15 @@ func TestChangeMe(t *testing.T) {
 		got, err := w.Users.ChangeMe(w.Ctx, person, step.change)
 		coretest.Is(t, err, nil)
 		if got != after {
-			t.Errorf("answered is %+v, want %+v", got, after)
+			t.Errorf("got %+v, want %+v", got, after)
 		}
 		if stored, err := w.Users.Me(w.Ctx, person); err != nil || stored != after {
-			t.Errorf("stored is %+v with error %v, want %+v", stored, err, after)
+			t.Errorf("stored %+v with error %v, want %+v", stored, err, after)
 		}
 	}
 }
 
-func TestWhatChangeMeRefuses(t *testing.T) {
+func TestChangeMeErrors(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	person := w.Person("Ada")
 	text := func(s string) *string { return &s }
@@ -53,13 +53,13 @@ func TestWhatChangeMeRefuses(t *testing.T) {
 			change users.Change
 			fields []string
 		}{
-			"no name":             {users.Change{Name: text("")}, []string{"name"}},
-			"a name too long":     {users.Change{Name: text(strings.Repeat("a", 101))}, []string{"name"}},
-			"a bio too long":      {users.Change{Bio: text(strings.Repeat("a", 2001))}, []string{"bio"}},
-			"a bio that is none":  {users.Change{Bio: text("\xff")}, []string{"bio"}},
-			"a location of lines": {users.Change{Location: text("London\nSoho")}, []string{"location"}},
-			"a location too long": {users.Change{Location: text(strings.Repeat("a", 201))}, []string{"location"}},
-			"all of it":           {users.Change{text(""), text("\x00"), text("\n")}, []string{"name", "bio", "location"}},
+			"no name":               {users.Change{Name: text("")}, []string{"name"}},
+			"a name too long":       {users.Change{Name: text(strings.Repeat("a", 101))}, []string{"name"}},
+			"a bio too long":        {users.Change{Bio: text(strings.Repeat("a", 2001))}, []string{"bio"}},
+			"a bio not in UTF-8":    {users.Change{Bio: text("\xff")}, []string{"bio"}},
+			"a location of 2 lines": {users.Change{Location: text("London\nSoho")}, []string{"location"}},
+			"a location too long":   {users.Change{Location: text(strings.Repeat("a", 201))}, []string{"location"}},
+			"every field":           {users.Change{text(""), text("\x00"), text("\n")}, []string{"name", "bio", "location"}},
 		} {
 			t.Run(name, func(t *testing.T) {
 				_, err := w.Users.ChangeMe(w.Ctx, person, test.change)
@@ -67,16 +67,16 @@ func TestWhatChangeMeRefuses(t *testing.T) {
 			})
 		}
 	})
-	for _, fine := range []users.Change{
+	for _, valid := range []users.Change{
 		{Bio: text(strings.Repeat("é", 2000))}, {Location: text(strings.Repeat("é", 200))}, {Location: text("")}, {},
 	} {
-		_, err := w.Users.ChangeMe(w.Ctx, person, fine)
+		_, err := w.Users.ChangeMe(w.Ctx, person, valid)
 		coretest.Is(t, err, nil)
 	}
 }
 
-// Changes of different fields at once do not undo each other.
-func TestChangesAtOnce(t *testing.T) {
+// Concurrent changes of different fields do not undo each other.
+func TestConcurrentChangeMe(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	person := w.Person("Ada")
 	bio, location := "I count.", "London"
@@ -91,21 +91,21 @@ func TestChangesAtOnce(t *testing.T) {
 	u, err := w.Users.Me(w.Ctx, person)
 	coretest.Is(t, err, nil)
 	if n := coretest.Count(errs, nil); n != 20 || u.Bio != bio || u.Location != location || u.Version != 21 {
-		t.Errorf("%d went well and left %+v, want 20 and all of it", n, u)
+		t.Errorf("%d succeeded and the user is %+v, want 20, both fields set and version 21", n, u)
 	}
 }
 
-func TestErasureFreesTheAddressAndItsKeys(t *testing.T) {
+func TestErasureFreesAddressAndKeys(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	first, err := w.Users.SignUp(w.Ctx, ada, "k")
 	coretest.Is(t, err, nil)
 	coretest.Is(t, w.Privacy.Erase(w.Ctx, first.User.ID, ada.Password), nil)
 	if strings.Contains(w.Rows(), "Lovelace") || strings.Contains(w.Rows(), "lovelace") {
-		t.Errorf("the store holds the name still:\n%s", w.Rows())
+		t.Errorf("the store still holds the name:\n%s", w.Rows())
 	}
 	_, err = w.Users.Me(w.Ctx, first.User.ID)
 	coretest.Is(t, err, users.ErrNotSignedIn)
-	isNobody(t, w, first.AccessToken)
+	rejected(t, w, first.AccessToken)
 
 	second, err := w.Users.SignUp(w.Ctx, ada, "k")
 	coretest.Is(t, err, nil)
@@ -122,15 +122,15 @@ func TestFirstName(t *testing.T) {
 	}
 }
 
-func TestRoles(t *testing.T) {
+func TestRoleValid(t *testing.T) {
 	for role, want := range map[users.Role]bool{users.RoleUser: true, users.RoleAdmin: true, "": false, "Admin": false, "root": false} {
 		if role.Valid() != want {
-			t.Errorf("%q is a role: %v, want %v", role, role.Valid(), want)
+			t.Errorf("%q.Valid() = %v, want %v", role, role.Valid(), want)
 		}
 	}
 }
 
-func TestCancelledAnywhere(t *testing.T) {
+func TestCancellation(t *testing.T) {
 	w := newWorldWithReset(t)
 	person := w.Person("Ada")
 	name := "Ada King"
@@ -141,59 +141,59 @@ func TestCancelledAnywhere(t *testing.T) {
 		do   func(ctx context.Context) error
 		want error
 	}{
-		{"signing up", func(ctx context.Context) error {
+		{"sign up", func(ctx context.Context) error {
 			_, err := w.Users.SignUp(ctx, users.SignUp{Name: "Eve", Email: "eve@example.org", Password: coretest.Password}, "k")
 			return err
 		}, nil},
-		{"signing up again", func(ctx context.Context) error {
+		{"sign up again", func(ctx context.Context) error {
 			_, err := w.Users.SignUp(ctx, users.SignUp{Name: "Eve", Email: "eve@example.org", Password: coretest.Password}, "k")
 			return err
 		}, nil},
-		{"registering", func(ctx context.Context) error {
+		{"register", func(ctx context.Context) error {
 			_, err := w.Users.Register(ctx, users.SignUp{Name: "Max", Email: "max@example.org", Password: coretest.Password})
 			return err
 		}, nil},
-		{"signing in", func(ctx context.Context) (err error) {
+		{"sign in", func(ctx context.Context) (err error) {
 			in, err = w.Users.SignIn(ctx, "ada@example.org", coretest.Password)
 			return err
 		}, nil},
-		{"being recognised", func(ctx context.Context) error {
+		{"authenticate", func(ctx context.Context) error {
 			_, err := w.Users.Authenticate(ctx, in.AccessToken)
 			return err
 		}, nil},
-		{"refreshing", func(ctx context.Context) error {
+		{"refresh", func(ctx context.Context) error {
 			_, err := w.Users.Refresh(ctx, in.RefreshToken)
 			return err
 		}, nil},
-		{"refreshing again", func(ctx context.Context) error {
+		{"refresh again", func(ctx context.Context) error {
 			_, err := w.Users.Refresh(ctx, in.RefreshToken)
 			return err
 		}, users.ErrRefresh},
-		{"signing out", func(ctx context.Context) error { return w.Users.SignOut(ctx, in.RefreshToken) }, nil},
-		{"reading", func(ctx context.Context) error {
+		{"sign out", func(ctx context.Context) error { return w.Users.SignOut(ctx, in.RefreshToken) }, nil},
+		{"read", func(ctx context.Context) error {
 			_, err := w.Users.Me(ctx, person)
 			return err
 		}, nil},
-		{"changing", func(ctx context.Context) error {
+		{"change", func(ctx context.Context) error {
 			_, err := w.Users.ChangeMe(ctx, person, users.Change{Name: &name})
 			return err
 		}, nil},
-		{"forgetting", func(ctx context.Context) error { return w.Users.ForgotPassword(ctx, "ada@example.org") }, nil},
-		{"resetting", func(ctx context.Context) error {
+		{"forget the password", func(ctx context.Context) error { return w.Users.ForgotPassword(ctx, "ada@example.org") }, nil},
+		{"reset the password", func(ctx context.Context) error {
 			if token == "" {
 				_, rest, _ := strings.Cut(w.Mailbox.Sent()[0].Text, resetPage)
 				token, _, _ = strings.Cut(rest, "\n")
 			}
 			return w.Users.ResetPassword(ctx, token, "another password")
 		}, nil},
-		{"changing the password", func(ctx context.Context) error {
+		{"change the password", func(ctx context.Context) error {
 			return w.Users.ChangePassword(ctx, person, "another password", coretest.Password)
 		}, nil},
-		{"purging", func(ctx context.Context) error {
+		{"purge", func(ctx context.Context) error {
 			w.Clock.Advance(30 * 24 * time.Hour)
 			n, err := w.Users.PurgeSessions(ctx)
 			if err == nil && n == 0 {
-				return fmt.Errorf("nothing was there to purge")
+				return fmt.Errorf("no session was purged")
 			}
 			return err
 		}, nil},

@@ -1,4 +1,5 @@
-// Package users holds accounts: who somebody is, how they prove it, and whether they may act. It
-// knows passwords only through Hasher, access tokens only through AccessTokens, mail only through
-// Mailer; adapters for the three are beside the stores.
+// Package users keeps accounts, their passwords and their sessions, and reports whether an account
+// may act. It hashes passwords through Hasher, signs access tokens through AccessTokens, and sends
+// mail through Mailer. Implementations of the three are in adapters/bcrypt, adapters/jwt and
+// adapters/mail.
 package users

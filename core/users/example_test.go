@@ -15,8 +15,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// A service is put together from a store and what lies outside. The hasher, the access tokens and the
-// mailer are those of tests here; adapters/bcrypt, adapters/jwt and adapters/mail have real ones.
+// A service is made of a store and its parts. This example uses the hasher, the access tokens and
+// the mailer of the tests; adapters/bcrypt, adapters/jwt and adapters/mail have real ones.
 func Example() {
 	ctx := context.Background()
 	clock := coretest.NewClock()

@@ -15,26 +15,29 @@ import (
 // The bounds of a password.
 const (
 	MinPassword      = 8  // characters
-	MaxPasswordBytes = 72 // what bcrypt looks at
+	MaxPasswordBytes = 72 // bcrypt ignores all bytes after these
 )
 
-// Hasher turns passwords into hashes. Both take about as long for any input, and honour ctx.
+// Hasher hashes passwords. Each method takes about the same time for any input, and honours ctx.
 type Hasher interface {
-	// Hash makes a salted hash. A password over MaxPasswordBytes is an error, never cut.
+	// Hash returns a salted hash. It returns an error for a password longer than MaxPasswordBytes,
+	// and never truncates it.
 	Hash(ctx context.Context, password string) (string, error)
-	// Verify reports whether the hash was made from the password. An error means that it could
-	// not be told.
+	// Verify reports whether the hash was made from the password. It returns an error if it could
+	// not compare them.
 	Verify(ctx context.Context, hash, password string) (bool, error)
 }
 
-// PasswordHash is a hash that shows itself to nobody who does not ask by name: printed, logged or
-// marshalled it reads "[redacted]". It is comparable. The zero value is an account without a password.
+// PasswordHash is a password hash that is not shown by accident: printed, logged or marshalled it
+// is "[redacted]". Only Reveal returns it. A PasswordHash is comparable. The zero value means that
+// an account has no password.
 type PasswordHash struct {
-	// A handle, which fmt shows as an address even where it may not call methods: in an unexported field.
+	// fmt cannot call methods on an unexported field of another struct. It then prints a handle as
+	// an address.
 	hash unique.Handle[string]
 }
 
-// NewPasswordHash wraps a hash, for adapters that read one; "" is no password.
+// NewPasswordHash wraps a hash that an adapter read; "" means no password.
 func NewPasswordHash(hash string) PasswordHash {
 	if hash == "" {
 		return PasswordHash{}
@@ -42,7 +45,7 @@ func NewPasswordHash(hash string) PasswordHash {
 	return PasswordHash{unique.Make(hash)}
 }
 
-// Reveal is the hash itself, for adapters that store it.
+// Reveal returns the hash itself, for adapters that store it.
 func (p PasswordHash) Reveal() string {
 	if p.IsZero() {
 		return ""
@@ -55,7 +58,7 @@ func (p PasswordHash) IsZero() bool { return p == PasswordHash{} }
 
 const redacted = "[redacted]"
 
-// Format hides the hash, whatever the verb.
+// Format hides the hash, for every verb.
 func (PasswordHash) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
 
 // String hides the hash.
@@ -67,7 +70,7 @@ func (PasswordHash) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText hides the hash.
 func (PasswordHash) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// checkPassword notes in f what is wrong with a new password.
+// checkPassword adds an error to f if a new password breaks a rule.
 func checkPassword(f *fault.Fields, password string) {
 	switch {
 	case !text.Valid(password):
@@ -79,13 +82,14 @@ func checkPassword(f *fault.Fields, password string) {
 	}
 }
 
-// Passwords compares passwords with hashes, in about the same time whether or not there is a hash.
+// Passwords compares passwords with hashes, in about the same time with and without a hash.
 type Passwords struct {
 	hasher Hasher
 	decoy  func() (string, error)
 }
 
-// NewPasswords returns a Passwords; without a hasher it returns nil, which NewService reports.
+// NewPasswords returns a Passwords, or nil if hasher is nil; NewService then reports the missing
+// part.
 func NewPasswords(hasher Hasher) *Passwords {
 	if hasher == nil {
 		return nil
@@ -95,7 +99,7 @@ func NewPasswords(hasher Hasher) *Passwords {
 	})}
 }
 
-// Hash makes the hash of a new password.
+// Hash returns the hash of a new password.
 func (p *Passwords) Hash(ctx context.Context, password string) (PasswordHash, error) {
 	h, err := p.hasher.Hash(ctx, password)
 	if err != nil {
@@ -104,9 +108,10 @@ func (p *Passwords) Hash(ctx context.Context, password string) (PasswordHash, er
 	return NewPasswordHash(h), nil
 }
 
-// Check reports whether the password fits the hash. Without a hash it never does, after as long.
+// Check reports whether the password matches the hash. Without a hash it returns false, after the
+// same time.
 func (p *Passwords) Check(ctx context.Context, hash PasswordHash, password string) (bool, error) {
-	decoy, err := p.decoy() // made for whoever comes first, so that having no hash does not show
+	decoy, err := p.decoy() // made by the first call, with or without a hash, so that the time reveals nothing
 	if err != nil {
 		return false, fmt.Errorf("hash a password: %w", err)
 	}
@@ -121,7 +126,7 @@ func (p *Passwords) Check(ctx context.Context, hash PasswordHash, password strin
 	return ok && !hash.IsZero(), nil
 }
 
-// Confirm returns fault.Invalid on a field where the password does not fit the hash.
+// Confirm returns fault.Invalid on a field if the password does not match the hash.
 func (p *Passwords) Confirm(ctx context.Context, hash PasswordHash, field, password string) error {
 	ok, err := p.Check(ctx, hash, password)
 	if err != nil {

@@ -17,13 +17,13 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-func TestAPasswordHashIsNeverShown(t *testing.T) {
+func TestPasswordHashIsRedacted(t *testing.T) {
 	const secret = "$2a$12$hush"
 	hash := users.NewPasswordHash(secret)
 	type account struct {
 		Name     string
 		Password users.PasswordHash
-		hidden   users.PasswordHash // where fmt may not call methods
+		hidden   users.PasswordHash // fmt cannot call methods on it
 		pointed  *users.PasswordHash
 	}
 	a := account{"Ada", hash, hash, &hash}
@@ -61,17 +61,17 @@ func TestAPasswordHashIsNeverShown(t *testing.T) {
 		}
 	}
 	if hash.String() != "[redacted]" || hash.Reveal() != secret {
-		t.Errorf("it is shown as %s and revealed as %s", hash.String(), hash.Reveal())
+		t.Errorf("String returned %s and Reveal %s", hash.String(), hash.Reveal())
 	}
 }
 
-func TestPasswordHashesCompare(t *testing.T) {
+func TestPasswordHashEquality(t *testing.T) {
 	if users.NewPasswordHash("a") != users.NewPasswordHash(strings.Clone("a")) || users.NewPasswordHash("a") == users.NewPasswordHash("b") {
-		t.Error("two hashes are not equal as their texts are")
+		t.Error("hashes must be equal if and only if their texts are")
 	}
 	none := users.NewPasswordHash("")
 	if none != (users.PasswordHash{}) || !none.IsZero() || none.Reveal() != "" || users.NewPasswordHash("a").IsZero() {
-		t.Error("no hash is not the zero value alone")
+		t.Error("only the empty hash must be the zero value")
 	}
 }
 
@@ -80,16 +80,16 @@ func TestChangePassword(t *testing.T) {
 	person := w.Person("Ada")
 	one, two := w.SignIn("Ada"), w.SignIn("Ada")
 	luca := w.Person("Luca")
-	his := w.SignIn("Luca")
+	other := w.SignIn("Luca")
 	w.Clock.Advance(time.Minute)
 
 	coretest.Is(t, w.Users.ChangePassword(w.Ctx, person, coretest.Password, "another password"), nil)
 	for _, in := range []users.SignedIn{one, two} {
-		isNobody(t, w, in.AccessToken)
+		rejected(t, w, in.AccessToken)
 		_, err := w.Users.Refresh(w.Ctx, in.RefreshToken)
 		coretest.Is(t, err, users.ErrRefresh)
 	}
-	is(t, w, his.AccessToken, luca)
+	accepted(t, w, other.AccessToken, luca)
 	_, err := w.Users.SignIn(w.Ctx, "ada@example.org", coretest.Password)
 	coretest.Is(t, err, users.ErrSignIn)
 	in, err := w.Users.SignIn(w.Ctx, "ada@example.org", "another password")
@@ -99,32 +99,32 @@ func TestChangePassword(t *testing.T) {
 	}
 }
 
-func TestWhatChangePasswordRefuses(t *testing.T) {
+func TestChangePasswordErrors(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
-	person, bare, gone := w.Person("Ada"), addWithoutPassword(t, w, "Oidc"), w.Person("Gone")
-	coretest.Is(t, w.Privacy.Erase(w.Ctx, gone, coretest.Password), nil)
+	person, noPassword, erased := w.Person("Ada"), addWithoutPassword(t, w, "Oidc"), w.Person("Erased")
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, erased, coretest.Password), nil)
 	in := w.SignIn("Ada")
 	w.Unchanged(func() {
 		change := w.Users.ChangePassword
 		coretest.Fields(t, change(w.Ctx, person, "wrong horse", "another password"), "current_password")
 		coretest.Fields(t, change(w.Ctx, person, "", "another password"), "current_password")
-		coretest.Fields(t, change(w.Ctx, bare, "", "another password"), "current_password")
+		coretest.Fields(t, change(w.Ctx, noPassword, "", "another password"), "current_password")
 		coretest.Fields(t, change(w.Ctx, person, coretest.Password, "short"), "password")
 		coretest.Fields(t, change(w.Ctx, person, coretest.Password, strings.Repeat("p", 73)), "password")
-		coretest.Is(t, change(w.Ctx, gone, coretest.Password, "another password"), users.ErrNotSignedIn)
+		coretest.Is(t, change(w.Ctx, erased, coretest.Password, "another password"), users.ErrNotSignedIn)
 		coretest.Is(t, change(w.Ctx, id.User(w.IDs.Next()), coretest.Password, "another password"), users.ErrNotSignedIn)
 	})
-	is(t, w, in.AccessToken, person)
+	accepted(t, w, in.AccessToken, person)
 }
 
-func TestChangesOfAPasswordAtOnce(t *testing.T) {
+func TestConcurrentChangePassword(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	person := w.Person("Ada")
 	errs := coretest.AtOnce(8, func(i int) error {
 		return w.Users.ChangePassword(w.Ctx, person, coretest.Password, fmt.Sprintf("password number %d", i))
 	})
 	if won, lost := coretest.Count(errs, nil), coretest.Count(errs, fault.Invalid); won != 1 || lost != 7 {
-		t.Errorf("%d were changed and %d refused, want 1 and 7", won, lost)
+		t.Errorf("%d succeeded and %d failed, want 1 and 7", won, lost)
 	}
 	for i, err := range errs {
 		if err == nil {
@@ -136,7 +136,7 @@ func TestChangesOfAPasswordAtOnce(t *testing.T) {
 	}
 }
 
-func TestDeactivatedWhileChangingThePassword(t *testing.T) {
+func TestDeactivationDuringChangePassword(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	person := w.Person("Ada")
 	w.Admin()
@@ -146,7 +146,7 @@ func TestDeactivatedWhileChangingThePassword(t *testing.T) {
 	}
 	coretest.Is(t, w.Users.ChangePassword(w.Ctx, person, coretest.Password, "another password"), users.ErrNotSignedIn)
 	w.SetActive(person, true)
-	w.SignIn("Ada") // with the password of before
+	w.SignIn("Ada") // with the earlier password
 }
 
 const resetPage = "https://example.org/reset?token="
@@ -155,7 +155,7 @@ func newWorldWithReset(t *testing.T) *coretest.World {
 	return coretest.NewWorld(t, memory.New(), func(p *coretest.Policies) { p.Users.ResetURL = resetPage })
 }
 
-// forgot asks for a reset and reads it from the mail.
+// forgot requests a reset and returns the token from the mail.
 func forgot(t *testing.T, w *coretest.World, email string) string {
 	t.Helper()
 	before := len(w.Mailbox.Sent())
@@ -167,7 +167,7 @@ func forgot(t *testing.T, w *coretest.World, email string) string {
 	_, rest, found := strings.Cut(sent[before].Text, resetPage)
 	token, _, _ := strings.Cut(rest, "\n")
 	if !found || token == "" {
-		t.Fatalf("the mail does not name the page: %s", sent[before].Text)
+		t.Fatalf("the mail does not contain the page: %s", sent[before].Text)
 	}
 	return token
 }
@@ -178,18 +178,18 @@ func TestResetPassword(t *testing.T) {
 	in := w.SignIn("Ada")
 	token := forgot(t, w, "ADA@example.org")
 	if mail := w.Mailbox.Sent()[0]; mail.To != "ada@example.org" || mail.Subject == "" || !strings.Contains(mail.Text, "60 minutes") {
-		t.Errorf("got the mail %+v, want it to go to the address as typed, and to say how long it works", mail)
+		t.Errorf("got the mail %+v, want the address of the account and the lifetime of the token", mail)
 	}
 	if strings.Contains(w.Rows(), token) {
 		t.Error("the store holds the secret")
 	}
-	is(t, w, in.AccessToken, person) // asking ends nothing
+	accepted(t, w, in.AccessToken, person) // a request ends no session
 
 	w.Clock.Advance(time.Hour - time.Millisecond)
-	coretest.Fields(t, w.Users.ResetPassword(w.Ctx, token, "short"), "password") // and does not use it up
+	coretest.Fields(t, w.Users.ResetPassword(w.Ctx, token, "short"), "password") // does not use the token
 	in = w.SignIn("Ada")
 	coretest.Is(t, w.Users.ResetPassword(w.Ctx, token, "another password"), nil)
-	isNobody(t, w, in.AccessToken)
+	rejected(t, w, in.AccessToken)
 	_, err := w.Users.SignIn(w.Ctx, "ada@example.org", coretest.Password)
 	coretest.Is(t, err, users.ErrSignIn)
 	_, err = w.Users.SignIn(w.Ctx, "ada@example.org", "another password")
@@ -200,15 +200,15 @@ func TestResetPassword(t *testing.T) {
 	})
 }
 
-func TestWhenAResetIsNoGoodAnyMore(t *testing.T) {
+func TestInvalidReset(t *testing.T) {
 	for name, spoil := range map[string]func(t *testing.T, w *coretest.World, person id.User){
 		"expired":  func(_ *testing.T, w *coretest.World, _ id.User) { w.Clock.Advance(time.Hour) },
 		"replaced": func(t *testing.T, w *coretest.World, _ id.User) { forgot(t, w, "ada@example.org") },
 		"after a change of the password": func(t *testing.T, w *coretest.World, person id.User) {
 			coretest.Is(t, w.Users.ChangePassword(w.Ctx, person, coretest.Password, "another password"), nil)
 		},
-		"of somebody inactive": func(_ *testing.T, w *coretest.World, person id.User) { w.SetActive(person, false) },
-		"of somebody gone": func(t *testing.T, w *coretest.World, person id.User) {
+		"of an inactive user": func(_ *testing.T, w *coretest.World, person id.User) { w.SetActive(person, false) },
+		"of an erased user": func(t *testing.T, w *coretest.World, person id.User) {
 			coretest.Is(t, w.Privacy.Erase(w.Ctx, person, coretest.Password), nil)
 		},
 	} {
@@ -228,7 +228,7 @@ func TestWhenAResetIsNoGoodAnyMore(t *testing.T) {
 	coretest.Fields(t, w.Users.ResetPassword(w.Ctx, "", "a third password"), "token")
 }
 
-func TestAResetIsUsedOnce(t *testing.T) {
+func TestConcurrentResets(t *testing.T) {
 	w := newWorldWithReset(t)
 	w.Person("Ada")
 	token := forgot(t, w, "ada@example.org")
@@ -236,18 +236,18 @@ func TestAResetIsUsedOnce(t *testing.T) {
 		return w.Users.ResetPassword(w.Ctx, token, fmt.Sprintf("password number %d", i))
 	})
 	if won, lost := coretest.Count(errs, nil), coretest.Count(errs, fault.Invalid); won != 1 || lost != 7 {
-		t.Errorf("%d were reset and %d refused, want 1 and 7", won, lost)
+		t.Errorf("%d succeeded and %d failed, want 1 and 7", won, lost)
 	}
 }
 
-func TestAResetGivesAPasswordToWhoHasNone(t *testing.T) {
+func TestResetWithoutPassword(t *testing.T) {
 	w := newWorldWithReset(t)
 	addWithoutPassword(t, w, "Oidc")
 	coretest.Is(t, w.Users.ResetPassword(w.Ctx, forgot(t, w, "oidc@example.org"), coretest.Password), nil)
 	w.SignIn("Oidc")
 }
 
-func TestNobodyLearnsWhoHasAnAccount(t *testing.T) {
+func TestForgotPasswordRevealsNothing(t *testing.T) {
 	w := newWorldWithReset(t)
 	w.SetActive(w.Person("Idle"), false)
 	coretest.Is(t, w.Privacy.Erase(w.Ctx, w.Person("Gone"), coretest.Password), nil)
@@ -260,14 +260,14 @@ func TestNobodyLearnsWhoHasAnAccount(t *testing.T) {
 		}
 	})
 	if sent := w.Mailbox.Sent(); sent != nil {
-		t.Errorf("sent was %+v", sent)
+		t.Errorf("got the mails %+v, want none", sent)
 	}
 }
 
-func TestMailThatCannotBeHandedOn(t *testing.T) {
+func TestMailerFails(t *testing.T) {
 	w := newWorldWithReset(t)
 	w.Person("Ada")
-	w.Mailbox.Fail = errors.New("the post office is closed")
+	w.Mailbox.Fail = errors.New("the mail server is down")
 	err := w.Users.ForgotPassword(w.Ctx, "ada@example.org")
 	coretest.Is(t, err, users.ErrNotMailed)
 	coretest.Is(t, err, w.Mailbox.Fail)
@@ -275,13 +275,13 @@ func TestMailThatCannotBeHandedOn(t *testing.T) {
 	coretest.Is(t, w.Users.ResetPassword(w.Ctx, forgot(t, w, "ada@example.org"), "another password"), nil)
 }
 
-// brokenHasher is one whose machine has run out of something.
+// brokenHasher is a Hasher that always fails.
 type brokenHasher struct{ err error }
 
 func (b brokenHasher) Hash(context.Context, string) (string, error)         { return "", b.err }
 func (b brokenHasher) Verify(context.Context, string, string) (bool, error) { return false, b.err }
 
-func TestAHasherThatFailsIsNoWrongPassword(t *testing.T) {
+func TestHasherFails(t *testing.T) {
 	broken := errors.New("no more memory")
 	p := users.NewPasswords(brokenHasher{broken})
 	_, err := p.Hash(t.Context(), coretest.Password)

@@ -10,98 +10,108 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
-// Repository keeps accounts, sessions and what proves them. Lists of ids may repeat one.
+// Repository keeps accounts, sessions, refresh tokens and password resets. A list of ids may
+// contain an id more than once.
 type Repository interface {
-	// Add stores a new account, its Version 1. created is false, and nothing stored, where another account has the
-	// address without regard to case; of units that add one address at once, one creates it.
+	// Add stores a new account, whose Version is 1. If another account has the same address by
+	// text.Fold, Add stores nothing and created is false. Of concurrent units that add one address,
+	// one creates it.
 	Add(ctx context.Context, u User, password PasswordHash) (created bool, err error)
 
-	// User reads an account, or fault.NotFound.
+	// User returns an account, or fault.NotFound.
 	User(ctx context.Context, user id.User) (User, error)
 
-	// ByEmail reads the account with a folded address, and its password, or fault.NotFound.
+	// ByEmail returns the account with a folded address and its password hash, or fault.NotFound.
 	ByEmail(ctx context.Context, folded string) (User, PasswordHash, error)
 
-	// Password reads an account's password hash, or fault.NotFound for no account.
+	// Password returns the password hash of an account, or fault.NotFound if there is no such
+	// account.
 	Password(ctx context.Context, user id.User) (PasswordHash, error)
 
-	// Pin reads accounts, in ascending order of id, and keeps each as it is until the unit ends: a unit
-	// that holds one of them waits for this one and this one for it, or one fails with uow.ErrConflict.
-	// Units that pin the same account do not disturb each other. fault.NotFound where one is missing.
+	// Pin returns accounts in ascending order of id, each once, and prevents changes to them until
+	// the unit ends. A unit that pins an account and a unit that holds it wait for each other, or
+	// one of them fails with uow.ErrConflict. Several units may pin the same account. If an account
+	// does not exist, Pin returns fault.NotFound.
 	Pin(ctx context.Context, users ...id.User) ([]User, error)
 
-	// Hold reads an account and holds it for this unit alone until it ends (see Pin), or fault.NotFound.
+	// Hold returns an account, or fault.NotFound, and locks it for this unit alone until the unit
+	// ends: other units that hold or pin it wait, or one of them fails with uow.ErrConflict.
 	Hold(ctx context.Context, user id.User) (User, error)
 
-	// HoldWithAdmins holds an account and all active admins, in ascending order of id, and says how
-	// many active admins there are beside the account: of two units that would each leave the
-	// other's admin as the last, one sees what the other committed. fault.NotFound for no account.
+	// HoldWithAdmins holds an account and all active admins, in ascending order of id. It returns
+	// the account and the number of other active admins, or fault.NotFound if there is no such
+	// account. Of two units that each take away one of the last two admins, one sees what the other
+	// committed.
 	HoldWithAdmins(ctx context.Context, user id.User) (u User, otherAdmins int, err error)
 
-	// Save stores all of an account but its address and password, and raises its Version by one; where
-	// the stored version is not u's, the unit fails with uow.ErrConflict. fault.NotFound for no account.
+	// Save stores an account, except its address and its password, and increments its Version. If
+	// the stored version differs from u.Version, the unit fails with uow.ErrConflict. If there is
+	// no such account, Save returns fault.NotFound.
 	Save(ctx context.Context, u User) error
 
-	// SetPassword stores a new password hash and the time of the change. fault.NotFound for no account.
+	// SetPassword stores a new password hash, and at as the time of the change. It returns
+	// fault.NotFound if there is no such account.
 	SetPassword(ctx context.Context, user id.User, password PasswordHash, at time.Time) error
 
-	// Erase is Save for an erased account: its address, password, sessions, refresh tokens and resets
-	// go too, and the address is free again.
+	// Erase is like Save, for an erased account. It also removes the account's address, password,
+	// sessions, refresh tokens and reset. The address is then free for a new account.
 	Erase(ctx context.Context, u User) error
 
-	// List lists the accounts that match, newest first by (created_at, id): those after a place, or from
-	// the newest where it is nil; at most limit.
+	// List lists up to limit accounts that match the filter, newest first by (created_at, id):
+	// those after the given position, or from the newest if after is nil.
 	List(ctx context.Context, f Filter, after *page.Moment, limit int) ([]User, error)
 
 	// AddSession stores a new session with its first refresh token.
 	AddSession(ctx context.Context, s Session, first RefreshToken) error
 
-	// Session reads a session and its account, or fault.NotFound.
+	// Session returns a session and its account, or fault.NotFound.
 	Session(ctx context.Context, session id.Session) (Session, User, error)
 
 	// Sessions lists an account's sessions, oldest first by (created_at, id).
 	Sessions(ctx context.Context, user id.User) ([]Session, error)
 
-	// UseRefreshToken marks a refresh token as used at a time, and returns it as it was before: of all
-	// units that use one, exactly one sees it unused. fault.NotFound for a hash that is not kept.
+	// UseRefreshToken marks a refresh token as used at a time, and returns it as it was before. Of
+	// all units that use one token, exactly one sees it unused. If no token has this hash, it
+	// returns fault.NotFound.
 	UseRefreshToken(ctx context.Context, hash SecretHash, at time.Time) (RefreshToken, error)
 
-	// AddRefreshToken stores a further refresh token of a session.
+	// AddRefreshToken stores another refresh token of a session.
 	AddRefreshToken(ctx context.Context, t RefreshToken) error
 
-	// RevokeSession ends a session. One that has ended, or is not kept, is not an error.
+	// RevokeSession ends a session. It does nothing if the session has ended or does not exist.
 	RevokeSession(ctx context.Context, session id.Session, at time.Time) error
 
-	// RevokeSessions ends all sessions of an account that live.
+	// RevokeSessions ends all live sessions of an account.
 	RevokeSessions(ctx context.Context, user id.User, at time.Time) error
 
-	// PurgeSessions removes up to limit sessions all of whose refresh tokens expired before the given
-	// time, with those tokens, and says how many.
+	// PurgeSessions removes up to limit sessions, with their refresh tokens, and returns their
+	// number. It removes only sessions of which all refresh tokens expired before the given time.
 	PurgeSessions(ctx context.Context, before time.Time, limit int) (int, error)
 
-	// SetReset stores a reset in place of any other of the same account.
+	// SetReset stores a reset and replaces any earlier one of the same account.
 	SetReset(ctx context.Context, r Reset) error
 
-	// Reset reads a reset, or fault.NotFound. Whoever uses one holds its account, and reads it again.
+	// Reset returns a reset, or fault.NotFound. It locks nothing: the caller holds the account, and
+	// then reads the reset again.
 	Reset(ctx context.Context, hash SecretHash) (Reset, error)
 
-	// DropReset removes an account's reset. None is not an error.
+	// DropReset removes the reset of an account. It does nothing if there is no reset.
 	DropReset(ctx context.Context, user id.User) error
 }
 
-// Filter chooses among accounts; a zero field chooses all.
+// Filter selects accounts. A field with its zero value selects all.
 type Filter struct {
-	Query    string // folded; a part of the folded name or address
+	Query    string // folded; matches any part of the folded name or address
 	Role     Role
 	IsActive *bool
 }
 
-// Tx is what this domain touches in a unit of work.
+// Tx holds the repositories that this domain uses in a unit of work.
 type Tx interface {
 	idempotency.Tx
 	tokens.Tx
 	Users() Repository
 }
 
-// Place is where an account stands in a list.
+// Place returns the position of an account in a list.
 func Place(u User) page.Moment { return page.Moment{At: u.CreatedAt, ID: u.ID} }

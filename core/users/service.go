@@ -15,13 +15,13 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// Policy holds what a community decides about accounts.
+// Policy is the decisions of a community about accounts.
 type Policy struct {
-	SignupBonus     int64         // tokens that a new account gets; 0 for none; default 50
+	SignupBonus     int64         // tokens for a new account, or 0; default 50
 	AccessLifetime  time.Duration // of an access token; default 15 minutes
-	RefreshLifetime time.Duration // of a refresh token, anew at each refresh; default 30 days
-	ResetLifetime   time.Duration // of what is mailed to who forgot their password; default 1 hour
-	ResetURL        string        // the page that takes a reset; the token is added to it; "" mails the bare token
+	RefreshLifetime time.Duration // of a refresh token, from each refresh; default 30 days
+	ResetLifetime   time.Duration // of a password reset; default 1 hour
+	ResetURL        string        // page for a reset, to which the token is appended; "" mails the token alone
 }
 
 // DefaultPolicy returns the default of each field.
@@ -41,7 +41,7 @@ type Deps struct {
 	Policy    Policy
 }
 
-// Service signs people up and in, and lets them keep their account.
+// Service registers users, signs them in and out, and changes their accounts.
 type Service struct{ deps Deps }
 
 // NewService returns a Service, or an error that names the parts that are missing.
@@ -52,16 +52,17 @@ func NewService(d Deps) (*Service, error) {
 	return &Service{d}, nil
 }
 
-// SignUp is what a new person says of themselves.
+// SignUp is the input of a sign-up.
 type SignUp struct {
 	Name     string
 	Email    string
 	Password string
 }
 
-// SignUp makes an account with its wallet and its bonus, and signs in. A repeat with the same key and
-// the right password answers the same user with new tokens, and no second bonus. Errors: fault.Invalid
-// naming the fields, ErrEmailTaken, idempotency.ErrKeyReused, for a repeat also ErrSignIn.
+// SignUp creates an account with its wallet and its bonus, and signs in. A repeat with the same key
+// and the same password returns the same user with new tokens; it posts no second bonus. Errors:
+// fault.Invalid with the names of the fields, ErrEmailTaken, idempotency.ErrKeyReused, and for a
+// repeat also ErrSignIn.
 func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (SignedIn, error) {
 	if err := in.check(); err != nil {
 		return SignedIn{}, err
@@ -70,7 +71,7 @@ func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (S
 	if err != nil {
 		return SignedIn{}, err
 	}
-	// The tokens come first: an account whose access token could not be issued is never made.
+	// The access token is issued first: if that fails, no account is created.
 	user, session := id.User(s.deps.IDs.Next()), id.Session(s.deps.IDs.Next())
 	access, err := s.issue(ctx, user, session)
 	if err != nil {
@@ -96,8 +97,8 @@ func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (S
 	return s.signedIn(o, access), nil
 }
 
-// Register is SignUp without signing in, for those who make accounts for others. It has no key: a
-// repeat is ErrEmailTaken.
+// Register is like SignUp, but does not sign in: it is for programs that create accounts for
+// others. It takes no key; a repeat returns ErrEmailTaken.
 func (s *Service) Register(ctx context.Context, in SignUp) (User, error) {
 	if err := in.check(); err != nil {
 		return User{}, err
@@ -125,7 +126,8 @@ func (in SignUp) check() error {
 	return f.Err()
 }
 
-// signUpOwner stands for the person who is not a user yet: a sign-up's key belongs to the address.
+// signUpOwner returns the owner of a sign-up's idempotency key. There is no user yet, so it is the
+// address.
 func signUpOwner(email string) string { return "sign-up:" + text.Fold(email) }
 
 func letAnyoneIn(context.Context, Tx) error { return nil }
@@ -152,7 +154,8 @@ func (s *Service) register(ctx context.Context, tx Tx, user id.User, in SignUp, 
 	return u, err
 }
 
-// SignIn starts a session. Whatever is wrong, the error is ErrSignIn, after about the same time.
+// SignIn starts a session. It returns ErrSignIn for every kind of wrong input, after about the same
+// time.
 func (s *Service) SignIn(ctx context.Context, email, password string) (SignedIn, error) {
 	var u User
 	var hash PasswordHash
@@ -180,7 +183,8 @@ func (s *Service) SignIn(ctx context.Context, email, password string) (SignedIn,
 	}
 	var o opened
 	err = s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
-		// What was checked may have changed since: no session outlives its person or password.
+		// The account may have changed since the check. No session may outlive its user or
+		// password.
 		pinned, err := tx.Users().Pin(ctx, u.ID)
 		if err != nil {
 			return err
@@ -201,7 +205,8 @@ func (s *Service) SignIn(ctx context.Context, email, password string) (SignedIn,
 	return s.signedIn(o, access), nil
 }
 
-// opened is a session that was just stored, and the secret of which only the hash was.
+// opened is a session that was just stored, with its refresh token, of which only the hash is
+// stored.
 type opened struct {
 	user    User
 	session id.Session
@@ -222,7 +227,7 @@ func (s *Service) openSession(ctx context.Context, tx Tx, session id.Session, u 
 	return o, nil
 }
 
-// issue makes the access token of a session, which need not be stored yet.
+// issue returns the access token of a session, which need not be stored yet.
 func (s *Service) issue(ctx context.Context, user id.User, session id.Session) (string, error) {
 	access, err := s.deps.Access.Issue(ctx, user, session, s.deps.Clock.Now().Add(s.deps.Policy.AccessLifetime))
 	if err != nil {
@@ -235,8 +240,8 @@ func (s *Service) signedIn(o opened, access string) SignedIn {
 	return SignedIn{User: o.user, AccessToken: access, RefreshToken: o.refresh, ExpiresIn: s.deps.Policy.AccessLifetime}
 }
 
-// Authenticate tells who holds an access token. Its session must live and its account be active now:
-// else the error is ErrNotSignedIn.
+// Authenticate returns the user of an access token. It returns ErrNotSignedIn if the token is not
+// valid, its session has ended, or the account is inactive.
 func (s *Service) Authenticate(ctx context.Context, accessToken string) (Caller, error) {
 	user, session, err := s.deps.Access.Verify(ctx, accessToken)
 	if errors.Is(err, fault.Unauthenticated) {
@@ -263,8 +268,8 @@ func (s *Service) Authenticate(ctx context.Context, accessToken string) (Caller,
 	return c, err
 }
 
-// Refresh trades a refresh token for new tokens of the same session; the old one is used up. A second
-// use of one revokes the session. Errors: ErrRefresh.
+// Refresh exchanges a refresh token for new tokens of the same session. A refresh token can be used
+// once: a second use revokes the session. Errors: ErrRefresh.
 func (s *Service) Refresh(ctx context.Context, refreshToken string) (SignedIn, error) {
 	var o opened
 	var access string
@@ -273,10 +278,10 @@ func (s *Service) Refresh(ctx context.Context, refreshToken string) (SignedIn, e
 		o, refused = opened{}, nil
 		o, err = s.rotate(ctx, tx, refreshToken)
 		if errors.Is(err, errReplayed) {
-			refused, err = ErrRefresh, nil // what rotate revoked is to be kept
+			refused, err = ErrRefresh, nil // the unit must commit, so that the session stays revoked
 			return err
 		}
-		if err == nil { // before the old token is used up for good
+		if err == nil { // within the unit: if it fails, the old token stays unused
 			access, err = s.issue(ctx, o.user.ID, o.session)
 		}
 		return err
@@ -290,7 +295,7 @@ func (s *Service) Refresh(ctx context.Context, refreshToken string) (SignedIn, e
 	return s.signedIn(o, access), nil
 }
 
-// errReplayed is a refresh token that was used before; its session is revoked by then.
+// errReplayed is returned for a refresh token that was used before, after its session is revoked.
 var errReplayed = errors.New("the refresh token was used before")
 
 func (s *Service) rotate(ctx context.Context, tx Tx, refreshToken string) (opened, error) {
@@ -328,8 +333,8 @@ func (s *Service) rotate(ctx context.Context, tx Tx, refreshToken string) (opene
 	return opened{user: u, session: session.ID, refresh: secret}, nil
 }
 
-// SignOut ends the session of a refresh token, used or not. A token that is not known ends nothing, and
-// is not an error: who signs out is signed out.
+// SignOut ends the session of a refresh token, also of a used one. It does nothing if the token is
+// unknown.
 func (s *Service) SignOut(ctx context.Context, refreshToken string) error {
 	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		now := s.deps.Clock.Now()
@@ -348,8 +353,8 @@ func (s *Service) SignOut(ctx context.Context, refreshToken string) error {
 	return nil
 }
 
-// PurgeSessions removes sessions whose tokens have all expired, and says how many. It may run at
-// any time and in several processes at once.
+// PurgeSessions removes sessions of which all refresh tokens have expired, and returns their
+// number. It may run at any time, and concurrently in several processes.
 func (s *Service) PurgeSessions(ctx context.Context) (int, error) {
 	const batch = 1000
 	total := 0

@@ -9,8 +9,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 )
 
-// Session is one signed-in device. All refresh tokens that were rotated from one another belong to
-// one session: they are its family.
+// Session is one signed-in device. All refresh tokens that replaced one another belong to one
+// session: they are its family.
 type Session struct {
 	ID        id.Session
 	UserID    id.User
@@ -21,11 +21,11 @@ type Session struct {
 // Live reports whether the session may be used.
 func (s Session) Live() bool { return s.RevokedAt.IsZero() }
 
-// SecretHash is all that is stored of a random secret. The secrets have 128 bits of randomness and
-// more, so a plain SHA-256 is enough.
+// SecretHash is the SHA-256 of a random secret. Only the hash is stored. The secrets have at least
+// 128 random bits, so a salt or a slow hash is not needed.
 type SecretHash [32]byte
 
-// RefreshToken is what is kept of a refresh token.
+// RefreshToken is the stored part of a refresh token.
 type RefreshToken struct {
 	Hash      SecretHash
 	SessionID id.Session
@@ -34,14 +34,14 @@ type RefreshToken struct {
 	UsedAt    time.Time // zero while it is unused
 }
 
-// Reset is what is kept of the secret that was mailed to somebody who forgot their password.
+// Reset is the stored part of a password reset. Its secret was mailed to the user.
 type Reset struct {
 	Hash      SecretHash
 	UserID    id.User
 	ExpiresAt time.Time
 }
 
-// newSecret makes a secret for a client, and what is kept of it.
+// newSecret returns a new secret for a client, and its hash to store.
 func newSecret() (string, SecretHash) {
 	secret := rand.Text() + rand.Text()
 	return secret, hashSecret(secret)
@@ -51,15 +51,16 @@ func hashSecret(secret string) SecretHash { return sha256.Sum256([]byte(secret))
 
 // AccessTokens signs the short-lived tokens that name a session.
 type AccessTokens interface {
-	// Issue returns a token that is good until expires. It is called before the session, at a sign-up also
-	// the user, is stored: if it fails, neither is. A refresh calls it within its unit of work, which may
-	// run more than once.
+	// Issue returns a token that is valid until expires. It is called before the session (and at a
+	// sign-up the user) is stored; if it fails, neither is stored. A refresh calls it within its
+	// unit of work, which may run more than once.
 	Issue(ctx context.Context, user id.User, session id.Session, expires time.Time) (string, error)
-	// Verify reads a token that Issue made; any other, and an expired one, is fault.Unauthenticated.
+	// Verify returns the user and the session of a token that Issue made. It returns
+	// fault.Unauthenticated if the token is expired or was not made by Issue.
 	Verify(ctx context.Context, token string) (id.User, id.Session, error)
 }
 
-// Mail is a message to one person.
+// Mail is a message to one recipient.
 type Mail struct {
 	To      string
 	Subject string
@@ -68,18 +69,19 @@ type Mail struct {
 
 // Mailer sends mail. It is called outside any unit of work.
 type Mailer interface {
-	// Send hands the message on. That it returns nil does not mean that it has arrived.
+	// Send sends the message. A nil error means that the message was accepted for delivery, not
+	// that it has arrived.
 	Send(ctx context.Context, m Mail) error
 }
 
-// Caller is who makes a request.
+// Caller is the user who makes a request.
 type Caller struct {
 	UserID    id.User
 	SessionID id.Session
 	Role      Role
 }
 
-// RequireAdmin returns ErrAdminsOnly for everybody else.
+// RequireAdmin returns ErrAdminsOnly if the caller is not an admin.
 func (c Caller) RequireAdmin() error {
 	if c.Role != RoleAdmin {
 		return ErrAdminsOnly
@@ -87,10 +89,10 @@ func (c Caller) RequireAdmin() error {
 	return nil
 }
 
-// SignedIn is what a client gets when somebody signs up, signs in or refreshes.
+// SignedIn is the result of a sign-up, a sign-in or a refresh.
 type SignedIn struct {
 	User         User
 	AccessToken  string
-	RefreshToken string        // works once, for Policy.RefreshLifetime
-	ExpiresIn    time.Duration // how long the access token works
+	RefreshToken string        // valid once, for Policy.RefreshLifetime
+	ExpiresIn    time.Duration // how long the access token is valid
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// addWithoutPassword makes an account that signs in through an identity provider.
+// addWithoutPassword adds an account without a password, like one that signs in through an identity
+// provider.
 func addWithoutPassword(t *testing.T, w *coretest.World, name string) id.User {
 	t.Helper()
 	u := users.User{
@@ -39,29 +40,29 @@ func TestSignIn(t *testing.T) {
 		if in.User.ID != person || in.User.Email != "ada@example.org" {
 			t.Errorf("%s: signed in as %+v, want Ada", email, in.User)
 		}
-		is(t, w, in.AccessToken, person)
+		accepted(t, w, in.AccessToken, person)
 	}
 }
 
-// Nobody learns from the answer which of it is, nor from the time: a password is hashed in each case.
-func TestSignInFailsWithOneError(t *testing.T) {
+// Neither the error nor the time reveals the reason: every case verifies one password.
+func TestSignInErrors(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	w.Person("Ada")
 	addWithoutPassword(t, w, "Oidc")
 	w.SetActive(w.Person("Idle"), false)
 	coretest.Is(t, w.Privacy.Erase(w.Ctx, w.Person("Gone"), coretest.Password), nil)
 	for name, try := range map[string]struct{ email, password string }{
-		"an unknown address":              {"nobody@example.org", coretest.Password},
-		"a wrong password":                {"ada@example.org", "wrong horse"},
-		"no password given":               {"ada@example.org", ""},
-		"an account without a password":   {"oidc@example.org", coretest.Password},
-		"that account, no password given": {"oidc@example.org", ""},
-		"an inactive account":             {"idle@example.org", coretest.Password},
-		"an erased account":               {"gone@example.org", coretest.Password},
-		"no address":                      {"", coretest.Password},
-		"an address that is no text":      {"ada\xff@example.org", coretest.Password},
-		"an address with NUL":             {"ada\x00@example.org", coretest.Password},
-		"a password over 72 bytes":        {"ada@example.org", coretest.Password + string(make([]byte, 80))},
+		"an unknown address":            {"nobody@example.org", coretest.Password},
+		"a wrong password":              {"ada@example.org", "wrong horse"},
+		"an empty password":             {"ada@example.org", ""},
+		"an account without a password": {"oidc@example.org", coretest.Password},
+		"that account, empty password":  {"oidc@example.org", ""},
+		"an inactive account":           {"idle@example.org", coretest.Password},
+		"an erased account":             {"gone@example.org", coretest.Password},
+		"an empty address":              {"", coretest.Password},
+		"an address not in UTF-8":       {"ada\xff@example.org", coretest.Password},
+		"an address with NUL":           {"ada\x00@example.org", coretest.Password},
+		"a password over 72 bytes":      {"ada@example.org", coretest.Password + string(make([]byte, 80))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			verified := w.Hasher.Verified.Load()
@@ -69,18 +70,19 @@ func TestSignInFailsWithOneError(t *testing.T) {
 				in, err := w.Users.SignIn(w.Ctx, try.email, try.password)
 				coretest.Is(t, err, users.ErrSignIn)
 				if err.Error() != users.ErrSignIn.Error() || in != (users.SignedIn{}) {
-					t.Errorf("got %+v and error %q, want %q alone", in, err, users.ErrSignIn)
+					t.Errorf("got %+v and error %q, want only the error %q", in, err, users.ErrSignIn)
 				}
 			})
 			if n := w.Hasher.Verified.Load() - verified; n != 1 {
-				t.Errorf("the hasher was asked %d times, want once", n)
+				t.Errorf("%d passwords were verified, want 1", n)
 			}
 		})
 	}
 }
 
-// The hash that stands in where there is none is made once, for whoever signs in first.
-func TestTheFirstToSignInDoesNotStandOut(t *testing.T) {
+// The hash that is compared for an account without one is made once, by the first sign-in of any
+// account.
+func TestDecoyHashIsMadeOnce(t *testing.T) {
 	for _, email := range []string{"ada@example.org", "nobody@example.org"} {
 		w := coretest.NewWorld(t, memory.New())
 		w.Person("Ada")
@@ -95,8 +97,8 @@ func TestTheFirstToSignInDoesNotStandOut(t *testing.T) {
 	}
 }
 
-// What changes between the check of a password and the session must count: no session outlives it.
-func TestSignInRacing(t *testing.T) {
+// A change between the check of the password and the start of the session makes the sign-in fail.
+func TestSignInRaces(t *testing.T) {
 	for name, meanwhile := range map[string]func(t *testing.T, w *coretest.World, user id.User){
 		"a change of the password": func(t *testing.T, w *coretest.World, user id.User) {
 			coretest.Is(t, w.Users.ChangePassword(w.Ctx, user, coretest.Password, "another password"), nil)
@@ -132,7 +134,7 @@ func TestAuthenticate(t *testing.T) {
 
 	_, err = w.Moderation.Appoint(w.Ctx, "ada@example.org")
 	coretest.Is(t, err, nil)
-	c, err = w.Users.Authenticate(w.Ctx, in.AccessToken) // the role is that of now
+	c, err = w.Users.Authenticate(w.Ctx, in.AccessToken) // with the present role
 	if err != nil || c.Role != users.RoleAdmin || c.RequireAdmin() != nil {
 		t.Errorf("got %+v and error %v, want an admin", c, err)
 	}
@@ -140,33 +142,33 @@ func TestAuthenticate(t *testing.T) {
 	expires := w.Clock.Now().Add(time.Hour)
 	mixed, err := w.Access.Issue(w.Ctx, other, c.SessionID, expires)
 	coretest.Is(t, err, nil)
-	isNobody(t, w, mixed) // somebody else's session
+	rejected(t, w, mixed) // the session of another user
 	lost, err := w.Access.Issue(w.Ctx, person, id.Session(w.IDs.Next()), expires)
 	coretest.Is(t, err, nil)
-	isNobody(t, w, lost) // no session
-	isNobody(t, w, "nonsense")
-	isNobody(t, w, in.RefreshToken)
+	rejected(t, w, lost) // no session
+	rejected(t, w, "nonsense")
+	rejected(t, w, in.RefreshToken)
 
 	w.Clock.Advance(15*time.Minute - time.Millisecond)
-	is(t, w, in.AccessToken, person)
+	accepted(t, w, in.AccessToken, person)
 	w.Clock.Advance(time.Millisecond)
-	isNobody(t, w, in.AccessToken)
+	rejected(t, w, in.AccessToken)
 }
 
-func TestTheInactiveCanDoNothing(t *testing.T) {
+func TestInactiveUser(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	person := w.Person("Ada")
 	one, two := w.SignIn("Ada"), w.SignIn("Ada")
 	w.SetActive(person, false)
-	dead := func() {
+	signedOut := func() {
 		t.Helper()
 		for _, in := range []users.SignedIn{one, two} {
-			isNobody(t, w, in.AccessToken)
+			rejected(t, w, in.AccessToken)
 			_, err := w.Users.Refresh(w.Ctx, in.RefreshToken)
 			coretest.Is(t, err, users.ErrRefresh)
 		}
 	}
-	dead()
+	signedOut()
 	_, err := w.Users.Me(w.Ctx, person)
 	coretest.Is(t, err, users.ErrNotSignedIn)
 	_, err = w.Users.ChangeMe(w.Ctx, person, users.Change{})
@@ -174,8 +176,8 @@ func TestTheInactiveCanDoNothing(t *testing.T) {
 	coretest.Is(t, w.Users.ChangePassword(w.Ctx, person, coretest.Password, "another password"), users.ErrNotSignedIn)
 
 	w.SetActive(person, true)
-	dead() // a reactivation revives nothing
-	is(t, w, w.SignIn("Ada").AccessToken, person)
+	signedOut() // reactivation does not restore sessions
+	accepted(t, w, w.SignIn("Ada").AccessToken, person)
 }
 
 func TestRefresh(t *testing.T) {
@@ -184,7 +186,7 @@ func TestRefresh(t *testing.T) {
 	in := w.SignIn("Ada")
 	before, err := w.Users.Authenticate(w.Ctx, in.AccessToken)
 	coretest.Is(t, err, nil)
-	for range 3 { // each works for thirty days from its making
+	for range 3 { // each token is valid for 30 days from its creation
 		w.Clock.Advance(30*24*time.Hour - time.Millisecond)
 		next, err := w.Users.Refresh(w.Ctx, in.RefreshToken)
 		coretest.Is(t, err, nil)
@@ -195,7 +197,7 @@ func TestRefresh(t *testing.T) {
 	}
 	after, err := w.Users.Authenticate(w.Ctx, in.AccessToken)
 	if err != nil || after != before {
-		t.Errorf("got %+v and error %v, want the session of before, %+v", after, err, before)
+		t.Errorf("got %+v and error %v, want the same session, %+v", after, err, before)
 	}
 	w.Clock.Advance(30 * 24 * time.Hour)
 	w.Unchanged(func() {
@@ -205,11 +207,11 @@ func TestRefresh(t *testing.T) {
 		}
 	})
 	if fault.KindOf(users.ErrRefresh) != fault.Unauthenticated {
-		t.Error("a refresh token that is refused is no 401")
+		t.Error("ErrRefresh is not of kind Unauthenticated")
 	}
 }
 
-func TestASecondUseRevokesTheFamily(t *testing.T) {
+func TestSecondUseRevokesFamily(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	person := w.Person("Ada")
 	first, bystander := w.SignIn("Ada"), w.SignIn("Ada")
@@ -217,24 +219,24 @@ func TestASecondUseRevokesTheFamily(t *testing.T) {
 	coretest.Is(t, err, nil)
 	third, err := w.Users.Refresh(w.Ctx, second.RefreshToken)
 	coretest.Is(t, err, nil)
-	is(t, w, third.AccessToken, person)
+	accepted(t, w, third.AccessToken, person)
 
 	in, err := w.Users.Refresh(w.Ctx, first.RefreshToken)
 	coretest.Is(t, err, users.ErrRefresh)
 	if in != (users.SignedIn{}) {
-		t.Errorf("got %+v beside the error", in)
+		t.Errorf("got %+v with the error, want the zero value", in)
 	}
 	for _, in := range []users.SignedIn{first, second, third} {
-		isNobody(t, w, in.AccessToken)
+		rejected(t, w, in.AccessToken)
 		_, err := w.Users.Refresh(w.Ctx, in.RefreshToken)
 		coretest.Is(t, err, users.ErrRefresh)
 	}
-	is(t, w, bystander.AccessToken, person) // another device is another family
+	accepted(t, w, bystander.AccessToken, person) // another device has its own family
 	_, err = w.Users.Refresh(w.Ctx, bystander.RefreshToken)
 	coretest.Is(t, err, nil)
 }
 
-func TestRefreshesAtOnce(t *testing.T) {
+func TestConcurrentRefreshes(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	w.Person("Ada")
 	in := w.SignIn("Ada")
@@ -244,11 +246,11 @@ func TestRefreshesAtOnce(t *testing.T) {
 		return err
 	})
 	if won, lost := coretest.Count(errs, nil), coretest.Count(errs, users.ErrRefresh); won != 1 || lost != 9 {
-		t.Fatalf("%d were refreshed and %d refused, want 1 and 9", won, lost)
+		t.Fatalf("%d succeeded and %d failed, want 1 and 9", won, lost)
 	}
 	for i, err := range errs {
-		if err == nil { // it was used twice: whoever won, nobody keeps the session
-			isNobody(t, w, made[i].AccessToken)
+		if err == nil { // the token was used twice, so the session is revoked for the winner as well
+			rejected(t, w, made[i].AccessToken)
 			_, err := w.Users.Refresh(w.Ctx, made[i].RefreshToken)
 			coretest.Is(t, err, users.ErrRefresh)
 		}
@@ -260,21 +262,21 @@ func TestSignOut(t *testing.T) {
 	person := w.Person("Ada")
 	in, other := w.SignIn("Ada"), w.SignIn("Ada")
 	coretest.Is(t, w.Users.SignOut(w.Ctx, in.RefreshToken), nil)
-	isNobody(t, w, in.AccessToken)
+	rejected(t, w, in.AccessToken)
 	_, err := w.Users.Refresh(w.Ctx, in.RefreshToken)
 	coretest.Is(t, err, users.ErrRefresh)
-	is(t, w, other.AccessToken, person)
+	accepted(t, w, other.AccessToken, person)
 
 	w.Unchanged(func() {
 		coretest.Is(t, w.Users.SignOut(w.Ctx, in.RefreshToken), nil)
 		coretest.Is(t, w.Users.SignOut(w.Ctx, "nonsense"), nil)
 	})
 
-	// A token that was rotated away signs out, too.
+	// A used token signs out as well.
 	rotated, err := w.Users.Refresh(w.Ctx, other.RefreshToken)
 	coretest.Is(t, err, nil)
 	coretest.Is(t, w.Users.SignOut(w.Ctx, other.RefreshToken), nil)
-	isNobody(t, w, rotated.AccessToken)
+	rejected(t, w, rotated.AccessToken)
 }
 
 func TestPurgeSessions(t *testing.T) {
@@ -305,7 +307,7 @@ func TestPurgeSessions(t *testing.T) {
 	refreshed, err = w.Users.Refresh(w.Ctx, refreshed.RefreshToken)
 	coretest.Is(t, err, nil)
 	w.Clock.Advance(30*24*time.Hour - time.Minute)
-	purged(1) // the stale one; the other has a token that is good still
+	purged(1) // the stale one; the other has a token that is still valid
 	_, err = w.Users.Refresh(w.Ctx, stale.RefreshToken)
 	coretest.Is(t, err, users.ErrRefresh)
 	_, err = w.Users.Refresh(w.Ctx, refreshed.RefreshToken)

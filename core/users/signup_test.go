@@ -25,22 +25,22 @@ func ledger(t *testing.T, w *coretest.World, user id.User) []tokens.Transaction 
 	return p.Items
 }
 
-// is fails the test unless an access token is that of a user.
-func is(t *testing.T, w *coretest.World, access string, user id.User) {
+// accepted fails the test unless an access token authenticates a user.
+func accepted(t *testing.T, w *coretest.World, access string, user id.User) {
 	t.Helper()
 	c, err := w.Users.Authenticate(w.Ctx, access)
 	if err != nil || c.UserID != user {
-		t.Fatalf("the token is of %v with error %v, want %v", c.UserID, err, user)
+		t.Fatalf("got user %v with error %v, want %v", c.UserID, err, user)
 	}
 }
 
-// isNobody fails the test unless an access token is good for nothing.
-func isNobody(t *testing.T, w *coretest.World, access string) {
+// rejected fails the test unless an access token is not valid.
+func rejected(t *testing.T, w *coretest.World, access string) {
 	t.Helper()
 	c, err := w.Users.Authenticate(w.Ctx, access)
 	coretest.Is(t, err, users.ErrNotSignedIn)
 	if c != (users.Caller{}) {
-		t.Fatalf("got %+v beside the error", c)
+		t.Fatalf("got %+v with the error, want the zero value", c)
 	}
 }
 
@@ -58,12 +58,12 @@ func TestSignUp(t *testing.T) {
 		t.Errorf("got %+v, want %+v", in.User, want)
 	}
 	if in.ExpiresIn != 15*time.Minute {
-		t.Errorf("the access token works for %v, want a quarter of an hour", in.ExpiresIn)
+		t.Errorf("the access token is valid for %v, want 15 minutes", in.ExpiresIn)
 	}
 	if stored, err := w.Users.Me(w.Ctx, in.User.ID); err != nil || stored != want {
-		t.Errorf("stored is %+v with error %v, want %+v", stored, err, want)
+		t.Errorf("stored %+v with error %v, want %+v", stored, err, want)
 	}
-	is(t, w, in.AccessToken, in.User.ID)
+	accepted(t, w, in.AccessToken, in.User.ID)
 
 	lines := ledger(t, w, in.User.ID)
 	if len(lines) != 1 || lines[0].Type != tokens.SignupBonus || lines[0].Amount != 50 || w.Balance(in.User.ID) != 50 {
@@ -76,18 +76,18 @@ func TestSignUp(t *testing.T) {
 	}
 }
 
-func TestTheBonusIsAPolicy(t *testing.T) {
+func TestSignupBonus(t *testing.T) {
 	for bonus, lines := range map[int64]int{0: 0, 7: 1} {
 		w := coretest.NewWorld(t, memory.New(), func(p *coretest.Policies) { p.Users.SignupBonus = bonus })
 		user := w.Person("Ada")
 		if got := w.Balance(user); got != bonus || len(ledger(t, w, user)) != lines {
-			t.Errorf("a bonus of %d makes a balance of %d and %d lines, want %d", bonus, got, len(ledger(t, w, user)), lines)
+			t.Errorf("bonus %d: got the balance %d and %d transactions, want %d and %d", bonus, got, len(ledger(t, w, user)), bonus, lines)
 		}
 	}
 }
 
-func TestSignUpIsAllOrNothing(t *testing.T) {
-	w := coretest.NewWorld(t, memory.New(), func(p *coretest.Policies) { p.Users.SignupBonus = -1 }) // which the ledger refuses
+func TestSignUpIsAtomic(t *testing.T) {
+	w := coretest.NewWorld(t, memory.New(), func(p *coretest.Policies) { p.Users.SignupBonus = -1 }) // the ledger returns an error for it
 	w.Unchanged(func() {
 		_, err := w.Users.SignUp(w.Ctx, ada, "k")
 		coretest.Fields(t, err, "amount")
@@ -96,36 +96,36 @@ func TestSignUpIsAllOrNothing(t *testing.T) {
 	})
 }
 
-func TestWhatSignUpRefuses(t *testing.T) {
+func TestSignUpErrors(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	long := strings.Repeat
 	for name, test := range map[string]struct {
 		change func(in *users.SignUp)
 		fields []string
 	}{
-		"no name":                     {func(in *users.SignUp) { in.Name = "" }, []string{"name"}},
-		"a blank name":                {func(in *users.SignUp) { in.Name = " \t " }, []string{"name"}},
-		"a name of two lines":         {func(in *users.SignUp) { in.Name = "Ada\nLovelace" }, []string{"name"}},
-		"a name too long":             {func(in *users.SignUp) { in.Name = long("é", 101) }, []string{"name"}},
-		"no address":                  {func(in *users.SignUp) { in.Email = "" }, []string{"email"}},
-		"no address at all":           {func(in *users.SignUp) { in.Email = "ada" }, []string{"email"}},
-		"no mailbox":                  {func(in *users.SignUp) { in.Email = "@example.org" }, []string{"email"}},
-		"no host":                     {func(in *users.SignUp) { in.Email = "ada@" }, []string{"email"}},
-		"two addresses":               {func(in *users.SignUp) { in.Email = "a@example.org, b@example.org" }, []string{"email"}},
-		"an address with a name":      {func(in *users.SignUp) { in.Email = "Ada <ada@example.org>" }, []string{"email"}},
-		"an address in brackets":      {func(in *users.SignUp) { in.Email = "<ada@example.org>" }, []string{"email"}},
-		"an address with a remark":    {func(in *users.SignUp) { in.Email = "ada@example.org (Ada)" }, []string{"email"}},
-		"an address with a blank":     {func(in *users.SignUp) { in.Email = " ada@example.org" }, []string{"email"}},
-		"an address with a header":    {func(in *users.SignUp) { in.Email = "ada@example.org\r\nBcc: b@example.org" }, []string{"email"}},
-		"an address too long":         {func(in *users.SignUp) { in.Email = long("a", 243) + "@example.org" }, []string{"email"}},
-		"an address that is no text":  {func(in *users.SignUp) { in.Email = "ada\xff@example.org" }, []string{"email"}},
-		"no password":                 {func(in *users.SignUp) { in.Password = "" }, []string{"password"}},
-		"seven characters":            {func(in *users.SignUp) { in.Password = "ééééééé" }, []string{"password"}},
-		"73 bytes":                    {func(in *users.SignUp) { in.Password = long("p", 73) }, []string{"password"}},
-		"25 characters of 3 bytes":    {func(in *users.SignUp) { in.Password = long("日", 25) }, []string{"password"}},
-		"a password with NUL":         {func(in *users.SignUp) { in.Password = "correct\x00horse" }, []string{"password"}},
-		"a password that is no text":  {func(in *users.SignUp) { in.Password = "correct horse\xff" }, []string{"password"}},
-		"everything wrong, all named": {func(in *users.SignUp) { *in = users.SignUp{} }, []string{"name", "email", "password"}},
+		"no name":                   {func(in *users.SignUp) { in.Name = "" }, []string{"name"}},
+		"a blank name":              {func(in *users.SignUp) { in.Name = " \t " }, []string{"name"}},
+		"a name of two lines":       {func(in *users.SignUp) { in.Name = "Ada\nLovelace" }, []string{"name"}},
+		"a name too long":           {func(in *users.SignUp) { in.Name = long("é", 101) }, []string{"name"}},
+		"no address":                {func(in *users.SignUp) { in.Email = "" }, []string{"email"}},
+		"an address without an @":   {func(in *users.SignUp) { in.Email = "ada" }, []string{"email"}},
+		"no mailbox":                {func(in *users.SignUp) { in.Email = "@example.org" }, []string{"email"}},
+		"no host":                   {func(in *users.SignUp) { in.Email = "ada@" }, []string{"email"}},
+		"two addresses":             {func(in *users.SignUp) { in.Email = "a@example.org, b@example.org" }, []string{"email"}},
+		"an address with a name":    {func(in *users.SignUp) { in.Email = "Ada <ada@example.org>" }, []string{"email"}},
+		"an address in brackets":    {func(in *users.SignUp) { in.Email = "<ada@example.org>" }, []string{"email"}},
+		"an address with a comment": {func(in *users.SignUp) { in.Email = "ada@example.org (Ada)" }, []string{"email"}},
+		"an address with a space":   {func(in *users.SignUp) { in.Email = " ada@example.org" }, []string{"email"}},
+		"an address with a header":  {func(in *users.SignUp) { in.Email = "ada@example.org\r\nBcc: b@example.org" }, []string{"email"}},
+		"an address too long":       {func(in *users.SignUp) { in.Email = long("a", 243) + "@example.org" }, []string{"email"}},
+		"an address not in UTF-8":   {func(in *users.SignUp) { in.Email = "ada\xff@example.org" }, []string{"email"}},
+		"no password":               {func(in *users.SignUp) { in.Password = "" }, []string{"password"}},
+		"seven characters":          {func(in *users.SignUp) { in.Password = "ééééééé" }, []string{"password"}},
+		"73 bytes":                  {func(in *users.SignUp) { in.Password = long("p", 73) }, []string{"password"}},
+		"25 characters of 3 bytes":  {func(in *users.SignUp) { in.Password = long("日", 25) }, []string{"password"}},
+		"a password with NUL":       {func(in *users.SignUp) { in.Password = "correct\x00horse" }, []string{"password"}},
+		"a password not in UTF-8":   {func(in *users.SignUp) { in.Password = "correct horse\xff" }, []string{"password"}},
+		"every field":               {func(in *users.SignUp) { *in = users.SignUp{} }, []string{"name", "email", "password"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := ada
@@ -139,19 +139,19 @@ func TestWhatSignUpRefuses(t *testing.T) {
 		})
 	}
 	if w.Hasher.Hashed.Load() != 0 {
-		t.Error("a password was hashed for what was refused")
+		t.Error("a password was hashed for invalid input")
 	}
 }
 
-func TestWhatSignUpTakes(t *testing.T) {
+func TestSignUpAccepts(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	for i, in := range []users.SignUp{
-		{Name: strings.Repeat("é", 100), Email: "a+tag@sub.example.org", Password: "éééééééé"},                       // 8 characters
-		{Name: "日本 太郎", Email: "o'neill@example.org", Password: strings.Repeat("p", 72)},                             // 72 bytes
-		{Name: "X", Email: strings.Repeat("a", 242) + "@example.org", Password: strings.Repeat("日", 24)},             // 72 bytes
-		{Name: "Üla", Email: "üla@exämple.org", Password: " 8 spaces"},                                               // not in ASCII
-		{Name: "<script>", Email: `a.!#$%&'*+-/=?^_{|}~@example.org`, Password: "'; DROP TABLE users; --"},           // kept as typed
-		{Name: "Robert", Email: "nobody@example.org", Password: "\u202eright to left" /* no more than a password */}, // kept out of everything
+		{Name: strings.Repeat("é", 100), Email: "a+tag@sub.example.org", Password: "éééééééé"},             // 8 characters
+		{Name: "日本 太郎", Email: "o'neill@example.org", Password: strings.Repeat("p", 72)},                   // 72 bytes
+		{Name: "X", Email: strings.Repeat("a", 242) + "@example.org", Password: strings.Repeat("日", 24)},   // 72 bytes
+		{Name: "Üla", Email: "üla@exämple.org", Password: " 8 spaces"},                                     // not in ASCII
+		{Name: "<script>", Email: `a.!#$%&'*+-/=?^_{|}~@example.org`, Password: "'; DROP TABLE users; --"}, // kept as typed
+		{Name: "Robert", Email: "nobody@example.org", Password: "\u202eright to left"},                     // only hashed
 	} {
 		got, err := w.Users.SignUp(w.Ctx, in, "")
 		if err != nil || got.User.Name != in.Name || got.User.Email != in.Email {
@@ -164,7 +164,7 @@ func TestWhatSignUpTakes(t *testing.T) {
 	}
 }
 
-func TestAnAddressIsTakenWithoutRegardToCase(t *testing.T) {
+func TestAddressIsUniqueByFold(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	_, err := w.Users.SignUp(w.Ctx, users.SignUp{Name: "Éva", Email: "Éva.Straße@example.org", Password: coretest.Password}, "")
 	coretest.Is(t, err, nil)
@@ -178,11 +178,11 @@ func TestAnAddressIsTakenWithoutRegardToCase(t *testing.T) {
 		}
 	})
 	if fault.KindOf(users.ErrEmailTaken) != fault.Conflict {
-		t.Error("an address that is taken is no conflict")
+		t.Error("ErrEmailTaken is not of kind Conflict")
 	}
 }
 
-func TestManySignUpsOfOneAddressAtOnce(t *testing.T) {
+func TestConcurrentSignUpsOfOneAddress(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	errs := coretest.AtOnce(20, func(i int) error {
 		in := ada
@@ -192,12 +192,12 @@ func TestManySignUpsOfOneAddressAtOnce(t *testing.T) {
 		_, err := w.Users.SignUp(w.Ctx, in, "")
 		return err
 	})
-	if made, refused := coretest.Count(errs, nil), coretest.Count(errs, users.ErrEmailTaken); made != 1 || refused != 19 {
-		t.Errorf("%d were made and %d refused, want 1 and 19", made, refused)
+	if made, taken := coretest.Count(errs, nil), coretest.Count(errs, users.ErrEmailTaken); made != 1 || taken != 19 {
+		t.Errorf("%d succeeded and %d failed, want 1 and 19", made, taken)
 	}
 }
 
-func TestSignUpIsRepeatable(t *testing.T) {
+func TestSignUpRepeat(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	first, err := w.Users.SignUp(w.Ctx, ada, "k")
 	coretest.Is(t, err, nil)
@@ -206,12 +206,12 @@ func TestSignUpIsRepeatable(t *testing.T) {
 	again, err := w.Users.SignUp(w.Ctx, ada, "k")
 	coretest.Is(t, err, nil)
 	if again.User != first.User {
-		t.Errorf("a repeat answers %+v, want %+v", again.User, first.User)
+		t.Errorf("the repeat returned %+v, want %+v", again.User, first.User)
 	}
 	if again.AccessToken == first.AccessToken || again.RefreshToken == first.RefreshToken {
-		t.Error("a repeat answers the tokens of before: then they were kept")
+		t.Error("the repeat returned the earlier tokens, so they were stored")
 	}
-	is(t, w, again.AccessToken, first.User.ID)
+	accepted(t, w, again.AccessToken, first.User.ID)
 	if n := len(ledger(t, w, first.User.ID)); n != 1 {
 		t.Errorf("there are %d bonuses, want 1", n)
 	}
@@ -232,17 +232,17 @@ func TestSignUpIsRepeatable(t *testing.T) {
 	same.Email = strings.ToUpper(ada.Email) // the key belongs to the folded address
 	again, err = w.Users.SignUp(w.Ctx, same, "k")
 	if err != nil || again.User.ID != first.User.ID {
-		t.Errorf("in capitals: got %+v and error %v, want the same user", again.User, err)
+		t.Errorf("in upper case: got %+v and error %v, want the same user", again.User, err)
 	}
 	_, err = w.Users.SignUp(w.Ctx, users.SignUp{Name: "Eve", Email: "eve@example.org", Password: coretest.Password}, "k")
-	coretest.Is(t, err, nil) // another address, another owner of the key
+	coretest.Is(t, err, nil) // another address has its own keys
 
 	w.SetActive(first.User.ID, false)
 	_, err = w.Users.SignUp(w.Ctx, ada, "k")
 	coretest.Is(t, err, users.ErrSignIn)
 }
 
-func TestManySignUpsWithOneKeyAtOnce(t *testing.T) {
+func TestConcurrentSignUpsWithOneKey(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	made := make([]id.User, 20)
 	errs := coretest.AtOnce(len(made), func(i int) error {
@@ -251,11 +251,11 @@ func TestManySignUpsWithOneKeyAtOnce(t *testing.T) {
 		return err
 	})
 	if n := coretest.Count(errs, nil); n != len(made) {
-		t.Fatalf("%d of %d were answered: %v", n, len(made), errs)
+		t.Fatalf("%d of %d succeeded: %v", n, len(made), errs)
 	}
 	for _, one := range made {
 		if one != made[0] {
-			t.Fatal("several users were made")
+			t.Fatal("more than one user was created")
 		}
 	}
 	if w.Balance(made[0]) != 50 {
@@ -276,8 +276,9 @@ func TestRegister(t *testing.T) {
 	}
 }
 
-// Without its access token no account and no session is kept, and no refresh token is used up.
-func TestAccessTokensThatCannotBeIssued(t *testing.T) {
+// If the access token cannot be issued, no account and no session is stored, and no refresh token
+// is used.
+func TestIssueFails(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	broken := fmt.Errorf("no key to sign with")
 	w.Access.Fail = broken
@@ -293,7 +294,7 @@ func TestAccessTokensThatCannotBeIssued(t *testing.T) {
 	w.Access.Fail = nil
 	in, err := w.Users.SignUp(w.Ctx, ada, "k")
 	coretest.Is(t, err, nil)
-	is(t, w, in.AccessToken, in.User.ID)
+	accepted(t, w, in.AccessToken, in.User.ID)
 
 	w.Access.Fail = broken
 	w.Unchanged(func() {
@@ -310,8 +311,8 @@ func TestAccessTokensThatCannotBeIssued(t *testing.T) {
 	coretest.Is(t, err, nil)
 	again, err := w.Users.SignUp(w.Ctx, ada, "k")
 	coretest.Is(t, err, nil)
-	is(t, w, again.AccessToken, in.User.ID)
+	accepted(t, w, again.AccessToken, in.User.ID)
 	if again.RefreshToken == in.RefreshToken {
-		t.Error("a repeat returned the same refresh token")
+		t.Error("the repeat returned the same refresh token")
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/text"
 )
 
-// Role is what an account may do.
+// Role determines what an account may do.
 type Role string
 
 // The roles.
@@ -23,46 +23,47 @@ const (
 // Valid reports whether the role exists.
 func (r Role) Valid() bool { return r == RoleUser || r == RoleAdmin }
 
-// Lengths, in characters.
+// Maximum lengths, in characters.
 const (
 	MaxName     = 100
-	MaxEmail    = 254 // RFC 5321's path, without its brackets
+	MaxEmail    = 254 // of a path in RFC 5321, without its brackets
 	MaxBio      = 2000
 	MaxLocation = 200
 )
 
-// DeletedName is what an erased person is called.
+// DeletedName is the name of every erased user.
 const DeletedName = "deleted"
 
-// User is an account. The password hash is no part of it: see PasswordHash.
+// User is an account, without its password hash: see PasswordHash.
 type User struct {
 	ID        id.User
 	Name      string
-	Email     string // as typed; unique by text.Fold; empty of an erased person
+	Email     string // as typed; unique by text.Fold; empty if erased
 	Bio       string
 	Location  string
 	Role      Role
 	IsActive  bool
 	Erased    bool
-	Version   int64 // counts the saves; a save of another version than the stored one is a conflict
+	Version   int64 // incremented by each save; a save with another version is a conflict
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
 
-// FirstName is what others see of the name of somebody who has not said how to be called.
+// FirstName returns the first word of the name. Other users see it if the profile has no first
+// name.
 func (u User) FirstName() string {
 	first, _, _ := strings.Cut(strings.TrimSpace(u.Name), " ")
 	return first
 }
 
-// Change is what an account's owner may change; nil leaves a field as it is.
+// Change is a change by the account's own user. A nil field stays as it is.
 type Change struct {
 	Name     *string
 	Bio      *string
 	Location *string
 }
 
-// Apply changes the user, or returns fault.Invalid naming the fields.
+// Apply changes the user, or returns fault.Invalid with the names of the fields.
 func (u *User) Apply(c Change, at time.Time) error {
 	at = clock.Trim(at)
 	next := *u
@@ -87,13 +88,13 @@ func (u *User) Apply(c Change, at time.Time) error {
 	return nil
 }
 
-// erase leaves of the user what history needs.
+// erase removes all personal data. The rest stays, because other rows refer to it.
 func (u *User) erase(at time.Time) {
 	u.Name, u.Email, u.Bio, u.Location = DeletedName, "", "", ""
 	u.Role, u.IsActive, u.Erased, u.UpdatedAt = RoleUser, false, true, at
 }
 
-// checkEmail notes in f what is wrong with an address: it must be the bare mailbox of RFC 5322.
+// checkEmail adds an error to f if an address is not a bare mailbox of RFC 5322, without a name.
 func checkEmail(f *fault.Fields, address string) {
 	if !text.CheckLine(f, "email", address, 1, MaxEmail) {
 		return

@@ -98,7 +98,7 @@ tidy: ## Check that go.mod and go.sum are tidy
 
 .PHONY: generated
 generated: ## Check that what wire generates is up to date
-	@ls wiring/*/wire_gen.go
+	@ls wiring/wire_gen.go wiring/*/wire_gen.go wiring/internal/*/wire_gen.go
 	@$(WIRE) diff ./wiring/...
 
 .PHONY: layers

@@ -9,16 +9,16 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cicerone-go/cicerone/adapters/mail"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/services"
+	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
-// App is a server that listens to nobody yet. Make one with the New of a root; it is safe for concurrent
-// use.
+// App is a whole server but for the listener. New makes one over a store that is open, and the New of
+// each root over a store that it opens. It is safe for concurrent use.
 type App struct {
 	*services.Services
 
@@ -33,25 +33,39 @@ type App struct {
 	Storage ports.Storage
 
 	store      *ports.Store
-	mail       *mail.Queue
+	mailer     users.Mailer
 	log        *slog.Logger
 	clock      clock.Clock
 	purgeEvery time.Duration
 	work       *gate
 }
 
-// NewApp makes an App of its parts, and from then on owns the storage and the queue.
-func NewApp(c Checked, s *services.Services, api *httpapi.API, storage ports.Storage, store *ports.Store, queue *mail.Queue) *App {
+// New makes an App over a store of any adapter. The caller calls Close, which closes the storage, too;
+// after an error the storage stays the caller's and open. Errors: ctx.Err() (wrapped), and those of
+// Config.Validate.
+func New(ctx context.Context, c Config, storage ports.Storage) (*App, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("wiring: make a server: %w", err)
+	}
+	app, _, err := build(c, storage) // after an error, build has cleaned up; otherwise App.Close does
+	return app, err
+}
+
+// NewApp makes an App of its parts, and from then on owns the storage and the mailer. App.Close calls
+// the mailer's method Close(context.Context) error if it has one.
+func NewApp(
+	c Checked, s *services.Services, api *httpapi.API, storage ports.Storage, store *ports.Store, now clock.Clock, mailer users.Mailer,
+) *App {
 	work := newGate()
 	return &App{
 		Services: s, Handler: guard(work, api), API: api, Storage: storage,
-		store: store, mail: queue, log: c.Log, clock: c.Clock, purgeEvery: c.PurgeEvery, work: work,
+		store: store, mailer: mailer, log: c.Log, clock: now, purgeEvery: c.PurgeEvery, work: work,
 	}
 }
 
-// Run does what nobody asks for by request: it settles reservations that have ended, those that fell due
-// before it began at once, and removes what has expired. What fails is logged and tried again. Run
-// returns nil when ctx ends or Close is called. Several may run at once.
+// Run does the work that no request asks for: it settles the reservations that have ended, first those
+// that fell due before it began, and removes expired sessions and kept answers. It logs failures and
+// tries again. Run returns nil when ctx ends or Close is called. Several may run concurrently.
 func (a *App) Run(ctx context.Context) error {
 	if !a.work.enter() {
 		return nil
@@ -72,7 +86,7 @@ func (a *App) Run(ctx context.Context) error {
 	return settling
 }
 
-// runPurge removes at once and then every purgeEvery what has expired, until ctx ends.
+// runPurge purges immediately and then every purgeEvery, until ctx ends.
 func (a *App) runPurge(ctx context.Context) {
 	every := time.NewTicker(a.purgeEvery)
 	defer every.Stop()
@@ -94,16 +108,18 @@ func (a *App) purge(ctx context.Context) error {
 	return errors.Join(answers, sessions)
 }
 
-// Close lets go of everything: it turns new requests away, ends Run, waits for the requests in flight,
-// sends the mail that is queued, and closes the store. When ctx ends before, the rest is closed without
-// waiting, and the error says what was cut short. It may be called more than once.
+// Close refuses new requests, ends Run, waits for the requests in flight, sends the mail that is queued,
+// and closes the store. If ctx ends first, it closes the rest without waiting, and the error names what
+// was cut short. It may be called more than once.
 func (a *App) Close(ctx context.Context) error {
 	var failed []error
 	if err := a.work.close(ctx); err != nil {
 		failed = append(failed, fmt.Errorf("wiring: wait for requests in flight: %w", err))
 	}
-	if err := a.mail.Close(ctx); err != nil {
-		failed = append(failed, fmt.Errorf("wiring: send the mail that is left: %w", err))
+	if queue, ok := a.mailer.(interface{ Close(context.Context) error }); ok {
+		if err := queue.Close(ctx); err != nil {
+			failed = append(failed, fmt.Errorf("wiring: send the mail that is left: %w", err))
+		}
 	}
 	if err := a.Storage.Close(ctx); err != nil {
 		failed = append(failed, fmt.Errorf("wiring: close the store: %w", err))
@@ -111,11 +127,16 @@ func (a *App) Close(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// closeNow closes a part of an App that is not to be, without waiting.
-func closeNow(log *slog.Logger, part string, close func(context.Context) error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := close(ctx); err != nil {
-		log.Error("close what was built in vain", slog.String("part", part), slog.Any("error", err))
+// CloseUnused returns the clean-up function of a part for wire, which calls it if a later part cannot
+// be made: nobody has used the part by then, so that closing it does not wait. It logs an error.
+func CloseUnused(c Checked, name string, part interface{ Close(context.Context) error }) func() {
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), unusedTimeout)
+		defer cancel()
+		if err := part.Close(ctx); err != nil {
+			c.Log.Error("close an unused part", slog.String("part", name), slog.Any("error", err))
+		}
 	}
 }
+
+const unusedTimeout = 10 * time.Second

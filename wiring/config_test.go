@@ -122,7 +122,7 @@ func TestIdentifiersFollowTheClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := checked.IDs.Next()
+	u := wiring.NewIDs(checked, checked.Clock).Next()
 	ms := int64(u[0])<<40 | int64(u[1])<<32 | int64(u[2])<<24 | int64(u[3])<<16 | int64(u[4])<<8 | int64(u[5])
 	if made := time.UnixMilli(ms).UTC(); !made.Equal(then) {
 		t.Errorf("an identifier was made at %v, want %v", made, then)

@@ -1,8 +1,12 @@
-// Package wiring puts one server together. It knows every service and no store: the packages below it
-// are the roots, each of which adds exactly one store and has wire write out the rest.
+// Package wiring puts one server together, over any store:
 //
-//	app, err := memory.New(ctx, wiring.DefaultConfig())
+//	app, err := wiring.New(ctx, wiring.DefaultConfig(), storage)
 //
-// An [App] is mounted in any http.ServeMux by its Handler, works for itself while Run runs, and is let
-// go with Close. Whoever has a store of their own and wants the services alone calls [NewServices].
+// The packages in its folder open one store each and call [New]. An [App] is mounted in any
+// http.ServeMux by its Handler, does its background work while Run runs, and ends with Close. A host
+// that wants the services alone, without HTTP, calls [NewServices].
+//
+// wire writes the graph out once. A host that needs a part of another type than a Config can hold has
+// an injector of its own over [Server] and the defaults of the parts that it keeps, like
+// [DefaultHasher].
 package wiring

@@ -20,26 +20,35 @@ import (
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
-// Domains makes the services of core from a Config, a ports.Storage and a users.Mailer.
+// The parts that lie outside of core and the transports, as a Config says. A host's injector leaves
+// out the set of each part that it provides itself: wiring/internal/ownparts is an example.
+var (
+	DefaultClock        = wire.NewSet(wire.FieldsOf(new(Checked), "Clock"))
+	DefaultIDs          = wire.NewSet(NewIDs)
+	DefaultHasher       = wire.NewSet(wire.FieldsOf(new(Checked), "Hasher"))
+	DefaultAccessTokens = wire.NewSet(NewAccessTokens, wire.Bind(new(users.AccessTokens), new(*jwt.Tokens)))
+	DefaultImages       = wire.NewSet(wire.InterfaceValue(new(messaging.Images), images.Inspector{}))
+	DefaultMailer       = wire.NewSet(NewMailQueue, wire.Bind(new(users.Mailer), new(*mail.Queue)))
+	DefaultLimits       = wire.NewSet(wire.FieldsOf(new(Checked), "Limits"))
+)
+
+// Domains makes the services of core from a Config, a ports.Storage and the parts, but for limits.
 var Domains = wire.NewSet(
 	Check,
 	ports.NewStore, ports.ForServices,
-	NewAccessTokens, wire.Bind(new(users.AccessTokens), new(*jwt.Tokens)),
-	wire.InterfaceValue(new(messaging.Images), images.Inspector{}),
-	wire.FieldsOf(new(Checked), "Users", "Messaging", "Reservations", "Units", "Clock", "IDs", "Log", "Hasher"),
+	wire.FieldsOf(new(Checked), "Users", "Messaging", "Reservations", "Units"),
 	wire.Struct(new(services.Parts), "*"), wire.Struct(new(services.Policies), "*"), services.New,
 )
 
-// Application makes an App from a Config and a ports.Storage, which is all that a root has to add.
+// Server makes an App from a Config, a ports.Storage and all parts.
+var Server = wire.NewSet(Domains, NewCursors, NewAPI, NewApp)
+
+// Application makes an App from a Config and a ports.Storage, with the default of each part.
 var Application = wire.NewSet(
-	Domains,
-	NewMailQueue, wire.Bind(new(users.Mailer), new(*mail.Queue)),
-	NewCursors,
-	NewAPI,
-	NewApp,
+	Server, DefaultClock, DefaultIDs, DefaultHasher, DefaultAccessTokens, DefaultImages, DefaultMailer, DefaultLimits,
 )
 
-// Checked is a Config that was found good, with nothing left nil. Check makes it.
+// Checked is a Config that Check has found valid. Of its parts, only IDs may be nil: NewIDs makes them.
 type Checked Config
 
 // Check fills what a Config leaves to the defaults. Its errors are those of Config.Validate.
@@ -49,9 +58,6 @@ func Check(c Config) (Checked, error) {
 	}
 	if c.Clock == nil {
 		c.Clock = clock.System()
-	}
-	if c.IDs == nil {
-		c.IDs = id.NewGenerator(c.Clock)
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
@@ -85,10 +91,18 @@ func Check(c Config) (Checked, error) {
 	return Checked(c), nil
 }
 
-// NewAccessTokens makes what signs and verifies access tokens.
-func NewAccessTokens(c Checked) (*jwt.Tokens, error) {
+// NewIDs returns the source of identifiers of the Config, or else a generator that reads the clock.
+func NewIDs(c Checked, now clock.Clock) id.Source {
+	if c.IDs != nil {
+		return c.IDs
+	}
+	return id.NewGenerator(now)
+}
+
+// NewAccessTokens returns the signer and verifier of access tokens.
+func NewAccessTokens(c Checked, now clock.Clock) (*jwt.Tokens, error) {
 	t, err := jwt.New(jwt.Config{
-		Keys: c.Access.Keys, Issuer: c.Access.Issuer, Audience: c.Access.Audience, Leeway: c.Access.Leeway, Now: c.Clock,
+		Keys: c.Access.Keys, Issuer: c.Access.Issuer, Audience: c.Access.Audience, Leeway: c.Access.Leeway, Now: now,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("wiring: sign access tokens: %w", err)
@@ -96,17 +110,17 @@ func NewAccessTokens(c Checked) (*jwt.Tokens, error) {
 	return t, nil
 }
 
-// NewMailQueue starts the queue in front of the mailer. The App closes it; the function that comes with
-// it is for wire, where what is to be built after it cannot be.
+// NewMailQueue starts the queue in front of the mailer of the Config. The App closes it. The function
+// that it returns is for wire, which calls it if a later part cannot be made.
 func NewMailQueue(c Checked) (*mail.Queue, func(), error) {
 	q, err := mail.NewQueue(c.Mailer, mail.QueueConfig{Logger: c.Log})
 	if err != nil {
 		return nil, nil, fmt.Errorf("wiring: queue mail: %w", err)
 	}
-	return q, func() { closeNow(c.Log, "mail queue", q.Close) }, nil
+	return q, CloseUnused(c, "mail queue", q), nil
 }
 
-// NewCursors makes what seals the cursors of lists.
+// NewCursors returns the sealer of the cursors of lists.
 func NewCursors(c Checked) (*edge.Cursors, error) {
 	cursors, err := edge.NewCursors(c.CursorKeys...)
 	if err != nil {
@@ -116,9 +130,9 @@ func NewCursors(c Checked) (*edge.Cursors, error) {
 }
 
 // NewAPI makes the HTTP face of the services.
-func NewAPI(c Checked, s *services.Services, cursors *edge.Cursors, storage ports.Storage) *httpapi.API {
+func NewAPI(c Checked, s *services.Services, cursors *edge.Cursors, limits edge.Limits, storage ports.Storage) *httpapi.API {
 	return httpapi.New(s, httpapi.Options{
-		Log: c.Log, Ready: storage.Ping, Limits: c.Limits, Version: c.Version,
+		Log: c.Log, Ready: storage.Ping, Limits: limits, Version: c.Version,
 		Authenticator: c.Authenticator, Cursors: cursors,
 		ClientAddress: c.ClientAddress, Middleware: c.Middleware,
 	})

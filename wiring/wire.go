@@ -9,8 +9,16 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// NewServices makes the services over any store, without HTTP and without anything that runs by itself:
-// mail is handed to the mailer at once, and the storage stays the caller's. Errors: those of Config.Validate.
+// NewServices makes the services over any store, without HTTP and without background work: mail goes
+// to the mailer directly, and the storage stays the caller's. Errors: those of Config.Validate.
 func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
-	panic(wire.Build(Domains, wire.FieldsOf(new(Checked), "Mailer")))
+	panic(wire.Build(
+		Domains, DefaultClock, DefaultIDs, DefaultHasher, DefaultAccessTokens, DefaultImages,
+		wire.FieldsOf(new(Checked), "Mailer"),
+	))
+}
+
+// build makes the App, and a function that closes its parts but the storage.
+func build(c Config, storage ports.Storage) (*App, func(), error) {
+	panic(wire.Build(Application))
 }

@@ -14,8 +14,8 @@ import (
 
 // Injectors from wire.go:
 
-// NewServices makes the services over any store, without HTTP and without anything that runs by itself:
-// mail is handed to the mailer at once, and the storage stays the caller's. Errors: those of Config.Validate.
+// NewServices makes the services over any store, without HTTP and without background work: mail goes
+// to the mailer directly, and the storage stays the caller's. Errors: those of Config.Validate.
 func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	checked, err := Check(c)
 	if err != nil {
@@ -25,14 +25,14 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	store := ports.NewStore(storage, policy)
 	uowStore := ports.ForServices(store)
 	hasher := checked.Hasher
-	tokens, err := NewAccessTokens(checked)
+	clock := checked.Clock
+	tokens, err := NewAccessTokens(checked, clock)
 	if err != nil {
 		return nil, err
 	}
 	mailer := checked.Mailer
 	images := _wireInspectorValue
-	clock := checked.Clock
-	source := checked.IDs
+	source := NewIDs(checked, clock)
 	parts := services.Parts{
 		Hasher: hasher,
 		Access: tokens,
@@ -59,3 +59,58 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 var (
 	_wireInspectorValue = images.Inspector{}
 )
+
+// build makes the App, and a function that closes its parts but the storage.
+func build(c Config, storage ports.Storage) (*App, func(), error) {
+	checked, err := Check(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	policy := checked.Units
+	store := ports.NewStore(storage, policy)
+	uowStore := ports.ForServices(store)
+	hasher := checked.Hasher
+	clock := checked.Clock
+	tokens, err := NewAccessTokens(checked, clock)
+	if err != nil {
+		return nil, nil, err
+	}
+	queue, cleanup, err := NewMailQueue(checked)
+	if err != nil {
+		return nil, nil, err
+	}
+	messagingImages := _wireInspectorValue
+	source := NewIDs(checked, clock)
+	parts := services.Parts{
+		Hasher: hasher,
+		Access: tokens,
+		Mailer: queue,
+		Images: messagingImages,
+		Clock:  clock,
+		IDs:    source,
+	}
+	usersPolicy := checked.Users
+	messagingPolicy := checked.Messaging
+	reservationsPolicy := checked.Reservations
+	policies := services.Policies{
+		Users:        usersPolicy,
+		Messaging:    messagingPolicy,
+		Reservations: reservationsPolicy,
+	}
+	servicesServices, err := services.New(uowStore, parts, policies)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	cursors, err := NewCursors(checked)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	limits := checked.Limits
+	api := NewAPI(checked, servicesServices, cursors, limits, storage)
+	app := NewApp(checked, servicesServices, api, storage, store, clock, queue)
+	return app, func() {
+		cleanup()
+	}, nil
+}

@@ -3,6 +3,8 @@
 package memory
 
 import (
+	"context"
+
 	"github.com/google/wire"
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
@@ -10,7 +12,6 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// build makes the App, and a function that closes what of it was built in vain.
-func build(c wiring.Config) (*wiring.App, func(), error) {
-	panic(wire.Build(wiring.Application, memory.New, wire.Bind(new(ports.Storage), new(*memory.Store))))
+func build(ctx context.Context, c wiring.Config) (*wiring.App, error) {
+	panic(wire.Build(wiring.New, memory.New, wire.Bind(new(ports.Storage), new(*memory.Store))))
 }

@@ -7,70 +7,18 @@
 package memory
 
 import (
-	"github.com/cicerone-go/cicerone/adapters/images"
+	"context"
 	"github.com/cicerone-go/cicerone/adapters/memory"
-	"github.com/cicerone-go/cicerone/core/services"
-	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
 // Injectors from wire.go:
 
-// build makes the App, and a function that closes what of it was built in vain.
-func build(c wiring.Config) (*wiring.App, func(), error) {
-	checked, err := wiring.Check(c)
-	if err != nil {
-		return nil, nil, err
-	}
+func build(ctx context.Context, c wiring.Config) (*wiring.App, error) {
 	store := memory.New()
-	policy := checked.Units
-	uowStore := ports.NewStore(store, policy)
-	store2 := ports.ForServices(uowStore)
-	hasher := checked.Hasher
-	tokens, err := wiring.NewAccessTokens(checked)
+	app, err := wiring.New(ctx, c, store)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	queue, cleanup, err := wiring.NewMailQueue(checked)
-	if err != nil {
-		return nil, nil, err
-	}
-	images := _wireInspectorValue
-	clock := checked.Clock
-	source := checked.IDs
-	parts := services.Parts{
-		Hasher: hasher,
-		Access: tokens,
-		Mailer: queue,
-		Images: images,
-		Clock:  clock,
-		IDs:    source,
-	}
-	usersPolicy := checked.Users
-	messagingPolicy := checked.Messaging
-	reservationsPolicy := checked.Reservations
-	policies := services.Policies{
-		Users:        usersPolicy,
-		Messaging:    messagingPolicy,
-		Reservations: reservationsPolicy,
-	}
-	servicesServices, err := services.New(store2, parts, policies)
-	if err != nil {
-		cleanup()
-		return nil, nil, err
-	}
-	cursors, err := wiring.NewCursors(checked)
-	if err != nil {
-		cleanup()
-		return nil, nil, err
-	}
-	api := wiring.NewAPI(checked, servicesServices, cursors, store)
-	app := wiring.NewApp(checked, servicesServices, api, store, uowStore, queue)
-	return app, func() {
-		cleanup()
-	}, nil
+	return app, nil
 }
-
-var (
-	_wireInspectorValue = images.Inspector{}
-)

@@ -12,12 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// build makes the App, and a function that closes what of it was built in vain.
+// build makes the App, and a function that closes the store.
 func build(ctx context.Context, uri string, o mongodb.Options, c wiring.Config) (*wiring.App, func(), error) {
-	panic(wire.Build(wiring.Application, openStore, wire.Bind(new(ports.Storage), new(*mongodb.Store))))
-}
-
-// buildOver is build over a store that is open.
-func buildOver(s *mongodb.Store, c wiring.Config) (*wiring.App, func(), error) {
-	panic(wire.Build(wiring.Application, wire.Bind(new(ports.Storage), new(*mongodb.Store))))
+	panic(wire.Build(wiring.New, wiring.Check, openStore, wire.Bind(new(ports.Storage), new(*mongodb.Store))))
 }

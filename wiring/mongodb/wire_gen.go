@@ -8,16 +8,13 @@ package mongodb
 
 import (
 	"context"
-	"github.com/cicerone-go/cicerone/adapters/images"
 	"github.com/cicerone-go/cicerone/adapters/mongodb"
-	"github.com/cicerone-go/cicerone/core/services"
-	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
 // Injectors from wire.go:
 
-// build makes the App, and a function that closes what of it was built in vain.
+// build makes the App, and a function that closes the store.
 func build(ctx context.Context, uri string, o mongodb.Options, c wiring.Config) (*wiring.App, func(), error) {
 	checked, err := wiring.Check(c)
 	if err != nil {
@@ -27,112 +24,11 @@ func build(ctx context.Context, uri string, o mongodb.Options, c wiring.Config) 
 	if err != nil {
 		return nil, nil, err
 	}
-	policy := checked.Units
-	uowStore := ports.NewStore(store, policy)
-	store2 := ports.ForServices(uowStore)
-	hasher := checked.Hasher
-	tokens, err := wiring.NewAccessTokens(checked)
+	app, err := wiring.New(ctx, c, store)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
-	queue, cleanup2, err := wiring.NewMailQueue(checked)
-	if err != nil {
-		cleanup()
-		return nil, nil, err
-	}
-	images := _wireInspectorValue
-	clock := checked.Clock
-	source := checked.IDs
-	parts := services.Parts{
-		Hasher: hasher,
-		Access: tokens,
-		Mailer: queue,
-		Images: images,
-		Clock:  clock,
-		IDs:    source,
-	}
-	usersPolicy := checked.Users
-	messagingPolicy := checked.Messaging
-	reservationsPolicy := checked.Reservations
-	policies := services.Policies{
-		Users:        usersPolicy,
-		Messaging:    messagingPolicy,
-		Reservations: reservationsPolicy,
-	}
-	servicesServices, err := services.New(store2, parts, policies)
-	if err != nil {
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	cursors, err := wiring.NewCursors(checked)
-	if err != nil {
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	api := wiring.NewAPI(checked, servicesServices, cursors, store)
-	app := wiring.NewApp(checked, servicesServices, api, store, uowStore, queue)
-	return app, func() {
-		cleanup2()
-		cleanup()
-	}, nil
-}
-
-var (
-	_wireInspectorValue = images.Inspector{}
-)
-
-// buildOver is build over a store that is open.
-func buildOver(s *mongodb.Store, c wiring.Config) (*wiring.App, func(), error) {
-	checked, err := wiring.Check(c)
-	if err != nil {
-		return nil, nil, err
-	}
-	policy := checked.Units
-	store := ports.NewStore(s, policy)
-	uowStore := ports.ForServices(store)
-	hasher := checked.Hasher
-	tokens, err := wiring.NewAccessTokens(checked)
-	if err != nil {
-		return nil, nil, err
-	}
-	queue, cleanup, err := wiring.NewMailQueue(checked)
-	if err != nil {
-		return nil, nil, err
-	}
-	messagingImages := _wireInspectorValue
-	clock := checked.Clock
-	source := checked.IDs
-	parts := services.Parts{
-		Hasher: hasher,
-		Access: tokens,
-		Mailer: queue,
-		Images: messagingImages,
-		Clock:  clock,
-		IDs:    source,
-	}
-	usersPolicy := checked.Users
-	messagingPolicy := checked.Messaging
-	reservationsPolicy := checked.Reservations
-	policies := services.Policies{
-		Users:        usersPolicy,
-		Messaging:    messagingPolicy,
-		Reservations: reservationsPolicy,
-	}
-	servicesServices, err := services.New(uowStore, parts, policies)
-	if err != nil {
-		cleanup()
-		return nil, nil, err
-	}
-	cursors, err := wiring.NewCursors(checked)
-	if err != nil {
-		cleanup()
-		return nil, nil, err
-	}
-	api := wiring.NewAPI(checked, servicesServices, cursors, s)
-	app := wiring.NewApp(checked, servicesServices, api, s, store, queue)
 	return app, func() {
 		cleanup()
 	}, nil

@@ -3,38 +3,25 @@ package postgres
 
 import (
 	"context"
-	"log/slog"
 
 	"github.com/cicerone-go/cicerone/adapters/postgres"
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// New makes a server over the store that a DSN names. Its tables must be there: adapters/postgres's Migrate makes them.
-// Whoever calls it calls Close. Servers that share a store share c.Access.Keys, too, or none takes the access tokens of
-// another. Errors: those of wiring.Config.Validate, before anything is connected to, and of adapters/postgres's Open.
+// New makes a server over the store that a DSN names. Its tables must exist: adapters/postgres's Migrate
+// makes them. For a store that the host has opened itself, call wiring.New. The caller calls Close.
+// Servers that share a store must have the same c.Access.Keys, or each refuses the access tokens of the
+// others. Errors: those of wiring.Config.Validate, before it connects, and those of adapters/postgres's Open.
 func New(ctx context.Context, dsn string, o postgres.Options, c wiring.Config) (*wiring.App, error) {
-	app, _, err := build(ctx, dsn, o, c) // wire itself cleans up after an error; from here on App.Close does
+	app, _, err := build(ctx, dsn, o, c) // after an error, build has cleaned up; otherwise App.Close does
 	return app, err
 }
 
-// NewOver is New over a store that a host has opened: on a pool of its own, or because it wants to Join its own
-// transactions. The App closes the store, but no pool of the host's. After an error the store is still the host's and
-// open. Errors: those of wiring.Config.Validate.
-func NewOver(s *postgres.Store, c wiring.Config) (*wiring.App, error) {
-	app, _, err := buildOver(s, c)
-	return app, err
-}
-
-// openStore opens the store, once the configuration was found good. The function that comes with it is for
-// wire, where what is to be built after it cannot be; nobody uses the store by then.
+// openStore opens the store, after the configuration was found valid.
 func openStore(ctx context.Context, dsn string, o postgres.Options, c wiring.Checked) (*postgres.Store, func(), error) {
 	s, err := postgres.Open(ctx, dsn, o)
 	if err != nil {
 		return nil, nil, err
 	}
-	return s, func() {
-		if err := s.Close(context.WithoutCancel(ctx)); err != nil {
-			c.Log.Error("close what was built in vain", slog.String("part", "store"), slog.Any("error", err))
-		}
-	}, nil
+	return s, wiring.CloseUnused(c, "store", s), nil
 }

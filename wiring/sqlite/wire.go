@@ -12,7 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// build makes the App, and a function that closes what of it was built in vain.
+// build makes the App, and a function that closes the store.
 func build(ctx context.Context, path string, c wiring.Config) (*wiring.App, func(), error) {
-	panic(wire.Build(wiring.Application, openStore, wire.Bind(new(ports.Storage), new(*sqlite.Store))))
+	panic(wire.Build(wiring.New, wiring.Check, openStore, wire.Bind(new(ports.Storage), new(*sqlite.Store))))
 }

@@ -111,11 +111,11 @@ func (s target) wiringOverHostClient(t *testing.T) {
 
 	bad := wiringConfig()
 	bad.Access.Audience = ""
-	if _, err := root.NewOver(store, bad); err == nil || !strings.Contains(err.Error(), "Access.Audience") {
-		t.Errorf("NewOver = %v, want an error about Access.Audience", err)
+	if _, err := wiring.New(ctx, bad, store); err == nil || !strings.Contains(err.Error(), "Access.Audience") {
+		t.Errorf("New = %v, want an error about Access.Audience", err)
 	}
 	must(t, store.Ping(ctx))
-	app, err := root.NewOver(store, wiringConfig())
+	app, err := wiring.New(ctx, wiringConfig(), store)
 	must(t, err)
 
 	session, err := client.StartSession()

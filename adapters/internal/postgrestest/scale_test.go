@@ -22,7 +22,6 @@ import (
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/wiring"
-	root "github.com/cicerone-go/cicerone/wiring/postgres"
 )
 
 // TestScale asks a large store for every list of the API, with every combination of its filters, and the server how it
@@ -87,7 +86,7 @@ func newScale(t *testing.T, m *metropolis, dsn string, o postgres.Options) *scal
 	c := wiringConfig()
 	c.Limits = edge.Limits{}
 	c.Clock = clock.Clock(func() time.Time { return begun.Add(2*year + 48*time.Hour) }) // some reservations are due by then
-	s.app, err = root.NewOver(store, c)
+	s.app, err = wiring.New(t.Context(), c, store)
 	must(t, err)
 	t.Cleanup(func() { must(t, s.app.Close(context.Background())) })
 	return s

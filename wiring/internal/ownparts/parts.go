@@ -1,0 +1,54 @@
+package ownparts
+
+import (
+	"context"
+	"sync"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// NoImages implements messaging.Images: it refuses every image.
+type NoImages struct{}
+
+// Inspect returns a fault.Invalid.
+func (NoImages) Inspect(context.Context, []byte) (mediaType string, width, height int, err error) {
+	return "", 0, 0, fault.New(fault.Invalid, fault.CodeInvalid, "this community has no pictures")
+}
+
+// Outbox implements users.Mailer: it keeps the mail until it is closed.
+type Outbox struct {
+	mu     sync.Mutex
+	mail   []users.Mail
+	closed bool
+}
+
+// Send keeps a mail.
+func (o *Outbox) Send(_ context.Context, m users.Mail) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.mail = append(o.mail, m)
+	return nil
+}
+
+// Sent returns the mail so far.
+func (o *Outbox) Sent() []users.Mail {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return append([]users.Mail(nil), o.mail...)
+}
+
+// Close is called by wiring.App.Close.
+func (o *Outbox) Close(context.Context) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	return nil
+}
+
+// Closed reports whether Close was called.
+func (o *Outbox) Closed() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.closed
+}

@@ -98,8 +98,8 @@ func (r messagingRepository) History(
 ) (found messaging.Standing, all []messaging.Message, err error) {
 	err = r.read(ctx, func(c *conn) (err error) {
 		at, item := before(last)
+		var s messaging.Standing // one for all rows, of which there are many
 		rows, err := list(ctx, c, func(r *row, m *messaging.Message) {
-			var s messaging.Standing
 			if scanStanding(r, &s); !s.Conversation.ID.IsZero() {
 				found = s
 			}

@@ -78,13 +78,6 @@ func dateOrNull(t time.Time) any {
 	return date(t)
 }
 
-func intOrNull(n int) any {
-	if n == 0 {
-		return nil
-	}
-	return int64(n)
-}
-
 func octets(b []byte) primitive.Binary {
 	if b == nil {
 		b = []byte{} // which would be null

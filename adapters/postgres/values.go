@@ -7,7 +7,6 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/page"
-	"github.com/cicerone-go/cicerone/core/text"
 )
 
 // How values go in. What the domain has no value of is stored as NULL by the functions that say OrNull.
@@ -36,21 +35,11 @@ func textOrNull(s string) any {
 	return s
 }
 
-// foldedOrNull is what an address is looked for by.
-func foldedOrNull(s string) any { return textOrNull(text.Fold(s)) }
-
 func timeOrNull(t time.Time) any {
 	if t.IsZero() {
 		return nil
 	}
 	return t
-}
-
-func intOrNull(n int) any {
-	if n == 0 {
-		return nil
-	}
-	return int64(n)
 }
 
 // notNil is s, which would be NULL if it were nil.

@@ -131,7 +131,7 @@ func TestChanges(t *testing.T) {
 		"new method of an interface that hosts implement": {
 			sources{"core/b": "package b; type Mailer interface{ Send() }"},
 			sources{"core/b": "package b; type Mailer interface{ Send(); Close() }"},
-			[]string{"core/b: Mailer.Close: added  <- breaks those who implement it"},
+			[]string{"core/b: Mailer.Close: added  <- breaks its implementations"},
 		},
 		"new method of a sealed interface": {
 			sources{"core/b": "package b; type S interface{ seal() }"}, sources{"core/b": "package b; type S interface{ seal(); More() }"},

@@ -28,12 +28,12 @@ func (c change) String() string {
 	return line
 }
 
-// Who may be broken by a change.
+// The users of the API that a change may break.
 const (
 	importers    = "importers"
 	stores       = "stores"
-	implementers = "those who implement it"
-	clients      = "HTTP clients, if it is on the wire"
+	implementers = "its implementations"
+	clients      = "HTTP clients, if it is part of the HTTP API"
 )
 
 // since returns what changed from a listing to the code, ordered by package.

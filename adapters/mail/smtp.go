@@ -153,7 +153,7 @@ func (s *SMTP) deliver(ctx context.Context, message *mail.Msg) error {
 	}
 	login := &login{username: s.config.Username, password: s.config.Password, unencrypted: s.config.TLS == NoTLS}
 	options := []mail.Option{
-		mail.WithTimeout(2 * s.config.Timeout), // longer than ctx, whose error states the reason
+		mail.WithTimeout(2 * s.config.Timeout), // longer than ctx, because the error of ctx states the reason
 		mail.WithTLSPolicy(policy),
 		mail.WithTLSConfig(s.tlsConfig()),
 		mail.WithDialContextFunc(func(context.Context, string, string) (net.Conn, error) { return conn, nil }),

@@ -28,7 +28,7 @@ type Store[Tx any] struct {
 }
 
 // NewStore returns a Store that runs its units with runner. Zero fields of the policy mean those of
-// DefaultPolicy. Without a Runner it returns nil, which those who need a store report.
+// DefaultPolicy. If runner is nil, NewStore returns nil, which the services report as missing.
 func NewStore[Tx any](runner Runner[Tx], policy Policy) *Store[Tx] {
 	if runner == nil {
 		return nil
@@ -49,7 +49,7 @@ func NewStore[Tx any](runner Runner[Tx], policy Policy) *Store[Tx] {
 //
 //	uow.Narrow(store, func(tx ports.Tx) messaging.Tx { return tx })
 //
-// A nil store stays nil, which those who need a store report.
+// If s is nil, Narrow returns nil, which the services report as missing.
 func Narrow[Wide, Slim any](s *Store[Wide], narrow func(Wide) Slim) *Store[Slim] {
 	if s == nil {
 		return nil

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// Layout describes once how values of type T are rows of a table: column by column, the name and kind
-// of the column and the field that it holds. Adapters derive their column lists, arguments and scans
-// from it.
+// Layout describes how a value of type T is a row of a table: for each column its name, its kind
+// and the field that it holds. Adapters derive their column lists, arguments and scans from it.
 type Layout[T any] struct {
 	Table *Table
 
@@ -19,8 +18,8 @@ type Layout[T any] struct {
 	visit func(v *T, f Fields)
 }
 
-// Visit calls a method of f for each of Columns, in their order, with a pointer to the field of v that
-// the column holds. v belongs to the caller: Visit may write to it even when f only reads.
+// Visit calls a method of f for each of Columns, in their order, with a pointer to the field of v
+// that the column holds. v belongs to the caller: Visit may write to it even when f only reads.
 func (l Layout[T]) Visit(v *T, f Fields) { l.visit(v, f) }
 
 // Folded is Table.Folded for Columns.
@@ -36,9 +35,9 @@ func (l Layout[T]) Row(v T) Row {
 	return w.row
 }
 
-// Value returns the T that a row of Columns holds, which Table.Check has accepted. It keeps nothing of
-// the row. It returns an error if a value fits its column but not its field, like a hash of other than
-// 32 bytes.
+// Value returns the T that a row of Columns holds, which Table.Check has accepted. It keeps nothing
+// of the row. It returns an error if a value fits its column but not its field, like a hash that is
+// not 32 bytes long.
 func (l Layout[T]) Value(row Row) (v T, err error) {
 	r := fromRow{row: row}
 	l.visit(&v, &r)
@@ -49,8 +48,9 @@ func (l Layout[T]) Value(row Row) (v T, err error) {
 }
 
 // Fields takes the fields of a value, one call for each column in the layout's order. An
-// implementation either sets the fields (a scan) or only reads them (arguments of a statement). There
-// is one method for each Go type that a field has; an absent value is the zero value of its field.
+// implementation either sets the fields (a scan) or only reads them (arguments of a statement).
+// There is one method for each Go type that a field has; an absent value is the zero value of its
+// field.
 type Fields interface {
 	UUID(column string, p *[16]byte, t Traits)
 	Text(column string, p *string, t Traits)
@@ -70,7 +70,7 @@ type Encoded interface {
 	Decode(s string) error // accepts what Encode returns
 }
 
-// Traits are what a column is besides its kind.
+// Traits are properties of a column in addition to its kind.
 type Traits uint8
 
 // The traits of columns.
@@ -97,7 +97,7 @@ func part[T any](t *Table, visit func(v *T, f Fields)) Layout[T] {
 	return Layout[T]{Table: t, Columns: c, visit: visit}
 }
 
-// collector is the Fields that notes the columns.
+// collector is a Fields that records the columns.
 type collector []Column
 
 func (c *collector) add(name string, k Kind, t Traits) {
@@ -115,7 +115,7 @@ func (c *collector) Bytes(column string, _ *[]byte)             { c.add(column, 
 func (c *collector) Hash(column string, _ *[32]byte)            { c.add(column, Bytes, Required) }
 func (c *collector) Texts(column string, _ *[]string)           { c.add(column, Texts, Required) }
 
-// toRow is the Fields that makes a Row of a value.
+// toRow is a Fields that makes a Row from a value.
 type toRow struct{ row Row }
 
 func put[T comparable](w *toRow, value T, t Traits) {
@@ -138,13 +138,14 @@ func (w *toRow) Bytes(_ string, p *[]byte)             { w.row = append(w.row, a
 func (w *toRow) Hash(_ string, p *[32]byte)            { w.row = append(w.row, append([]byte{}, p[:]...)) }
 func (w *toRow) Texts(_ string, p *[]string)           { w.row = append(w.row, append([]string{}, *p...)) }
 
-// fromRow is the Fields that takes a value from a Row. The first value that does not fit is kept in err.
+// fromRow is a Fields that makes a value from a Row. err is set by the first column that does not
+// fit.
 type fromRow struct {
 	row Row
 	err error
 }
 
-// get takes the next value of the row; an absent one is the zero value.
+// get returns the next value of the row, or the zero value if it is absent.
 func get[T any](r *fromRow, column string) (value T) {
 	if len(r.row) == 0 {
 		r.fail(column, errors.New("is missing"))

@@ -11,7 +11,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
-// Names are the names of the table's columns, in their order; the first Key of them are those of its key.
+// Names returns the names of the table's columns in their order. The first Key of them form its
+// key.
 func (t *Table) Names() []string {
 	names := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
@@ -20,12 +21,13 @@ func (t *Table) Names() []string {
 	return names
 }
 
-// Check returns an error where the table is none of Tables, or a row none that Read would give of it: too few or too many
-// values, one that is not what its column says, or one that another store would not give back as it is. An adapter's
-// Write begins with it; rules between rows, like an address that is taken, are the store's own.
+// Check returns an error if the table is not one of Tables, or if a row could not come from Read:
+// if it has too few or too many values, a value that does not fit its column, or a value that
+// another store would not return unchanged. An adapter's Write begins with Check. The store itself
+// enforces rules between rows, such as unique addresses.
 func (t *Table) Check(rows ...Row) error {
 	if !slices.Contains(Tables, t) {
-		return fmt.Errorf("there is no table %s", t.Name)
+		return fmt.Errorf("no table is named %s", t.Name)
 	}
 	for _, row := range rows {
 		if err := t.check(t.Columns, row); err != nil {
@@ -35,7 +37,8 @@ func (t *Table) Check(rows ...Row) error {
 	return nil
 }
 
-// CheckKey is Check for the key that Read goes on after; nil is the one before the first row.
+// CheckKey is Check for the key that is passed to Read as after; nil stands for the place before
+// the first row.
 func (t *Table) CheckKey(after []any) error {
 	if err := t.Check(); err != nil || after == nil {
 		return err
@@ -70,7 +73,7 @@ func (c Column) check(value any) error {
 		fits = c.Kind == Bool
 	case time.Time:
 		if fits = c.Kind == Time; fits && (v.Location() != time.UTC || !v.Equal(v.Truncate(time.Millisecond))) {
-			return fmt.Errorf("cannot be %v: it has to be in UTC and whole milliseconds", v)
+			return fmt.Errorf("cannot be %v: a time must be in UTC and whole milliseconds", v)
 		}
 	case []byte:
 		fits = c.Kind == Bytes
@@ -98,7 +101,7 @@ func (c Column) checkText(s string) error {
 	switch c.Kind {
 	case Text:
 		if s == "" && c.Nullable {
-			return errors.New("is an empty text, where absent is nil")
+			return errors.New("is an empty text, but an absent text is nil")
 		}
 		return nil
 	case JSON:
@@ -116,8 +119,8 @@ func (c Column) checkText(s string) error {
 	}
 }
 
-// Folded returns the names of the columns that are searched, ordered or kept unique without regard to
-// case. A store may keep text.Fold of them in columns of its own.
+// Folded returns the names of the columns that are searched, ordered or unique without regard to
+// case. A store may keep text.Fold of their values in columns of its own.
 func (t *Table) Folded() []string { return folded(t.Columns) }
 
 func folded(columns []Column) (names []string) {
@@ -129,8 +132,9 @@ func folded(columns []Column) (names []string) {
 	return names
 }
 
-// Fold returns text.Fold of the text in each column that Folded names, for a row that Check has accepted.
-// An absent text is the empty one, but nil in a unique column: any number of rows have none.
+// Fold returns text.Fold of the text in each column that Folded names, for a row that Check has
+// accepted. An absent text is the empty one, but nil in a unique column: any number of rows have
+// none.
 func (t *Table) Fold(row Row) []any { return fold(t.Columns, row) }
 
 func fold(columns []Column, row Row) (values []any) {

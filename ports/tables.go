@@ -37,8 +37,8 @@ type Column struct {
 	traits   Traits
 }
 
-// Table is one table or collection as core/README.md#the-model names it. A store may add columns
-// of its own, which it can make from these.
+// Table is one table or collection as core/README.md#the-model names it. A store may add columns of
+// its own that it derives from these.
 type Table struct {
 	Name    string
 	Key     int // the first Key columns name a row
@@ -48,7 +48,7 @@ type Table struct {
 // Row is one row: a value for each column, in the table's order.
 type Row []any
 
-// Tables lists every table, each after those it refers to.
+// Tables lists every table. Each comes after the tables that it refers to.
 var Tables = []*Table{
 	Users, Sessions, RefreshTokens, PasswordResets, Wallets, TokenTransactions, Interests, Profiles, ProfileInterests,
 	Conversations, Messages, Attachments, Reservations, Reports, Blocks, AuditRecords, IdempotencyRecords, StoreMarks,
@@ -85,7 +85,7 @@ type Account struct {
 // Wallet is a row of Wallets.
 type Wallet struct {
 	tokens.Wallet
-	Seq int64 // the last that the wallet gave out
+	Seq int64 // the seq of the wallet's last transaction
 }
 
 // ProfileInterest is a row of ProfileInterests.
@@ -114,7 +114,7 @@ var (
 		f.Text("password", &password, Nullable)
 		a.Password = users.NewPasswordHash(password)
 	})
-	UserLayout    = part(Users, visitUser) // all of Users but the password
+	UserLayout    = part(Users, visitUser) // all columns of Users except the password
 	SessionLayout = layout("sessions", 1, func(s *users.Session, f Fields) {
 		f.UUID("id", (*[16]byte)(&s.ID), Required)
 		f.UUID("user_id", (*[16]byte)(&s.UserID), Required)
@@ -264,7 +264,7 @@ func visitUser(u *users.User, f Fields) {
 	f.Time("updated_at", &u.UpdatedAt, Required)
 }
 
-// The fields that are kept as text.
+// The types below are fields that are kept as text.
 type (
 	price    struct{ *reservations.Price }
 	metadata struct{ *tokens.Metadata }

@@ -49,14 +49,14 @@ func (Inspector) Inspect(ctx context.Context, data []byte) (mediaType string, wi
 	}
 	mediaType, readHeader := detect(data)
 	if readHeader == nil {
-		return "", 0, 0, ErrNotAnImage.Because(fmt.Errorf("the media type is %s", mediaType))
+		return "", 0, 0, ErrNotAnImage.Wrap(fmt.Errorf("the media type is %s", mediaType))
 	}
 	header, err := readHeader(bytes.NewReader(data))
 	if err != nil {
-		return "", 0, 0, ErrNotAnImage.Because(fmt.Errorf("read the header of %s: %w", mediaType, err))
+		return "", 0, 0, ErrNotAnImage.Wrap(fmt.Errorf("read the header of %s: %w", mediaType, err))
 	}
 	if header.Width < 1 || header.Height < 1 {
-		return "", 0, 0, ErrNotAnImage.Because(errors.New("the width or height is 0"))
+		return "", 0, 0, ErrNotAnImage.Wrap(errors.New("the width or height is 0"))
 	}
 	return mediaType, header.Width, header.Height, nil
 }

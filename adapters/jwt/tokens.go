@@ -160,15 +160,15 @@ func (t *Tokens) Issue(_ context.Context, user id.User, session id.Session, expi
 // ErrToken (wrapped).
 func (t *Tokens) Verify(_ context.Context, token string) (id.User, id.Session, error) {
 	if strings.ContainsAny(token, "\r\n") { // the base64 decoder would skip them
-		return id.User{}, id.Session{}, ErrToken.Because(errors.New("the token contains a line break"))
+		return id.User{}, id.Session{}, ErrToken.Wrap(errors.New("the token contains a line break"))
 	}
 	var c claims
 	if _, err := t.parser.ParseWithClaims(token, &c, t.key); err != nil {
-		return id.User{}, id.Session{}, ErrToken.Because(err)
+		return id.User{}, id.Session{}, ErrToken.Wrap(err)
 	}
 	user, session, err := c.subject()
 	if err != nil {
-		return id.User{}, id.Session{}, ErrToken.Because(err)
+		return id.User{}, id.Session{}, ErrToken.Wrap(err)
 	}
 	return user, session, nil
 }

@@ -80,7 +80,7 @@ func (s *Store) write(ctx context.Context, fn func(ctx context.Context, tx ports
 // Ping returns nil until Close, then uow.ErrUnreachable; that too where ctx has ended.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("memory: ping: %w", uow.ErrUnreachable.Because(err))
+		return fmt.Errorf("memory: ping: %w", uow.ErrUnreachable.Wrap(err))
 	}
 	if err := s.gate.Enter(); err != nil {
 		return err

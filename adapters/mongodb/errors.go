@@ -69,13 +69,13 @@ func translate(ctx context.Context, err error) error {
 	}
 	switch {
 	case errors.Is(err, errSilent):
-		return uow.ErrUnreachable.Because(err)
+		return uow.ErrUnreachable.Wrap(err)
 	case isRefused(err):
-		return uow.ErrRefused.Because(err)
+		return uow.ErrRefused.Wrap(err)
 	case hasLabel(err, labelTransient), hasCode(err, codeWriteConflict), isUnsent(err):
-		return uow.ErrConflict.Because(err)
+		return uow.ErrConflict.Wrap(err)
 	case isLost(err), hasCode(err, outOfService...):
-		return uow.ErrUnreachable.Because(err)
+		return uow.ErrUnreachable.Wrap(err)
 	case mongo.IsDuplicateKeyError(err):
 		return fmt.Errorf("%w: %w", errTaken, err)
 	case hasCode(err, codeInvalidDocument):
@@ -95,7 +95,7 @@ func ended(ctx context.Context) error {
 // raced is what a duplicate means where the unit had looked, and found none: another was faster.
 func raced(err error) error {
 	if errors.Is(err, errTaken) {
-		return uow.ErrConflict.Because(err)
+		return uow.ErrConflict.Wrap(err)
 	}
 	return err
 }

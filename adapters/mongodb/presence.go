@@ -129,7 +129,7 @@ func (p *presence) held(ctx context.Context) error {
 	if errors.Is(next.err, uow.ErrUnreachable) {
 		return fmt.Errorf("mongodb: begin: %w", next.err)
 	}
-	return fmt.Errorf("mongodb: begin: %w", uow.ErrUnreachable.Because(next.err))
+	return fmt.Errorf("mongodb: begin: %w", uow.ErrUnreachable.Wrap(next.err))
 }
 
 // sinceBoth is how long ago a moment was: of the clock that stands still while a machine sleeps, and the one that does not, the

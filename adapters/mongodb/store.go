@@ -90,7 +90,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	_, _, err := (marks{&unit{uow.NewUnit("mongodb", uow.Read), t}}).Marked(ctx, "")
 	if err != nil {
 		if !errors.Is(err, fault.Unavailable) {
-			err = uow.ErrUnreachable.Because(err)
+			err = uow.ErrUnreachable.Wrap(err)
 		}
 		return fmt.Errorf("mongodb: ping: %w", err)
 	}

@@ -61,7 +61,7 @@ func (t *turns) take(ctx context.Context, name turn, limit time.Duration) (waite
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-timer.C:
-		err = uow.ErrConflict.Because(errQueued)
+		err = uow.ErrConflict.Wrap(errQueued)
 	}
 	t.leave(name)
 	return true, err

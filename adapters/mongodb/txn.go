@@ -96,7 +96,7 @@ func (t *txn) renew(ctx context.Context) error {
 	for _, h := range holds { // before what the unit has written since, which waits still
 		found, err := t.sendHold(ctx, h)
 		if errors.Is(err, mongo.ErrNoDocuments) || err == nil && !slices.EqualFunc(found, h.found, sameBytes) {
-			err = uow.ErrConflict.Because(errChanged)
+			err = uow.ErrConflict.Wrap(errChanged)
 		}
 		if err != nil {
 			return err
@@ -160,7 +160,7 @@ func (t *txn) commit(ctx context.Context) error {
 		select {
 		case <-time.After(rand.N(ceiling)): // #nosec G404 -- full jitter wants spread, not secrecy
 		case <-trying.Done():
-			return uow.ErrOutcomeUnknown.Because(err)
+			return uow.ErrOutcomeUnknown.Wrap(err)
 		}
 	}
 }

@@ -53,15 +53,15 @@ func translate(ctx context.Context, err error) error {
 	failed, ok := errors.AsType[*pgconn.PgError](err)
 	switch {
 	case isRefused(err):
-		return uow.ErrRefused.Because(err)
+		return uow.ErrRefused.Wrap(err)
 	case isLost(err), errors.Is(err, errSilent):
-		return uow.ErrUnreachable.Because(err)
+		return uow.ErrUnreachable.Wrap(err)
 	case !ok:
 		return err
 	case lostAgainstAnother(failed):
-		return uow.ErrConflict.Because(err)
+		return uow.ErrConflict.Wrap(err)
 	case outOfService(failed):
-		return uow.ErrUnreachable.Because(err)
+		return uow.ErrUnreachable.Wrap(err)
 	case pgerrcode.IsIntegrityConstraintViolation(failed.Code), pgerrcode.IsDataException(failed.Code):
 		return fmt.Errorf("a rule of the store refuses it: %w", err)
 	}
@@ -132,7 +132,7 @@ func translateCommit(ctx context.Context, err error) error {
 	if isNotCommitted(err) {
 		return translate(ctx, err)
 	}
-	return uow.ErrOutcomeUnknown.Because(err)
+	return uow.ErrOutcomeUnknown.Wrap(err)
 }
 
 // isNotCommitted reports whether a commit that failed is known to have: it was never sent, or the server refused it and lives

@@ -93,7 +93,7 @@ func whyNotMoved(ctx context.Context, c *conn, moving reservations.Reservation, 
 	case clash && to == reservations.Accepted:
 		return reservations.Overlaps, nil
 	}
-	return 0, uow.ErrConflict.Because(errors.New("the reservation was changed meanwhile"))
+	return 0, uow.ErrConflict.Wrap(errors.New("the reservation was changed meanwhile"))
 }
 
 func (r reservationsRepository) Held(ctx context.Context, user id.User) (held int64, err error) {

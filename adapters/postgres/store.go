@@ -102,9 +102,9 @@ func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	case errors.Is(context.Cause(waiting), errNoConnection):
 		err = fmt.Errorf("%w: %w", errNoConnection, err)
 	case isRefused(err):
-		return nil, uow.ErrRefused.Because(fmt.Errorf("get a connection: %w", err))
+		return nil, uow.ErrRefused.Wrap(fmt.Errorf("get a connection: %w", err))
 	}
-	return nil, uow.ErrUnreachable.Because(fmt.Errorf("get a connection: %w", err))
+	return nil, uow.ErrUnreachable.Wrap(fmt.Errorf("get a connection: %w", err))
 }
 
 // Ping reads from the store. Its error is uow.ErrRefused (wrapped) if the server does not accept the user, the password
@@ -117,7 +117,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	defer s.gate.Leave()
 	if err := s.ping(ctx); err != nil {
 		if !errors.Is(err, fault.Unavailable) {
-			err = uow.ErrUnreachable.Because(err)
+			err = uow.ErrUnreachable.Wrap(err)
 		}
 		return fmt.Errorf("postgres: ping: %w", err)
 	}

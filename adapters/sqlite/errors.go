@@ -39,10 +39,10 @@ func translate(err error) error {
 	}
 	switch primary(failed) {
 	case codes.SQLITE_BUSY, codes.SQLITE_LOCKED:
-		return uow.ErrConflict.Because(err)
+		return uow.ErrConflict.Wrap(err)
 	case codes.SQLITE_FULL, codes.SQLITE_IOERR, codes.SQLITE_CANTOPEN, codes.SQLITE_READONLY,
 		codes.SQLITE_PERM, codes.SQLITE_PROTOCOL, codes.SQLITE_NOMEM:
-		return uow.ErrUnreachable.Because(err)
+		return uow.ErrUnreachable.Wrap(err)
 	case codes.SQLITE_INTERRUPT:
 		return fmt.Errorf("%w: %w", context.Canceled, err)
 	case codes.SQLITE_CONSTRAINT:
@@ -55,7 +55,7 @@ func translate(err error) error {
 // all the same, and be found by whoever opens the file after a crash.
 func translateCommit(err error) error {
 	if failed, ok := errors.AsType[*sqlite.Error](err); ok && primary(failed) == codes.SQLITE_IOERR {
-		return uow.ErrOutcomeUnknown.Because(failed)
+		return uow.ErrOutcomeUnknown.Wrap(failed)
 	}
 	return err
 }

@@ -66,7 +66,7 @@ func (s *Store) Ping(ctx context.Context) error {
 		return err
 	})
 	if err != nil && !errors.Is(err, uow.ErrUnreachable) {
-		err = uow.ErrUnreachable.Because(err)
+		err = uow.ErrUnreachable.Wrap(err)
 	}
 	if err != nil {
 		return fmt.Errorf("sqlite: ping: %w", err)

@@ -81,8 +81,8 @@ func (e *Error) Is(target error) bool {
 // Unwrap returns the cause, or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Because returns a copy of the failure that wraps cause.
-func (e *Error) Because(cause error) *Error {
+// Wrap returns a copy of the failure that wraps cause.
+func (e *Error) Wrap(cause error) *Error {
 	c := *e
 	c.cause = cause
 	return &c

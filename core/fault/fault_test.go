@@ -26,8 +26,8 @@ func TestIs(t *testing.T) {
 		"wrapped, its kind":              {wrapped, fault.NotFound, true},
 		"joined, its kind":               {errors.Join(io.EOF, errGone), fault.NotFound, true},
 		"with another detail":            {errGone.WithDetail("the cat has it"), errGone, true},
-		"with a cause":                   {errGone.Because(io.EOF), errGone, true},
-		"the cause":                      {errGone.Because(io.EOF), io.EOF, true},
+		"with a cause":                   {errGone.Wrap(io.EOF), errGone, true},
+		"the cause":                      {errGone.Wrap(io.EOF), io.EOF, true},
 		"decoded from a response":        {fault.New(fault.NotFound, "gone", "elsewhere"), errGone, true},
 		"another kind":                   {errGone, fault.Conflict, false},
 		"another code of the same kind":  {errGone, fault.New(fault.NotFound, "lost", "it is not there"), false},
@@ -57,7 +57,7 @@ func TestKindOf(t *testing.T) {
 		"a wrapped failure":        {fmt.Errorf("take it: %w", errTaken), fault.Conflict},
 		"a kind":                   {fmt.Errorf("take it: %w", fault.Conflict), fault.Conflict},
 		"a foreign error":          {io.ErrUnexpectedEOF, fault.Internal},
-		"the outermost of several": {errTaken.Because(errGone), fault.Conflict},
+		"the outermost of several": {errTaken.Wrap(errGone), fault.Conflict},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := fault.KindOf(test.err); got != test.want {
@@ -68,7 +68,7 @@ func TestKindOf(t *testing.T) {
 }
 
 func TestCopiesDoNotChangeTheOriginal(t *testing.T) {
-	_ = errGone.Because(io.EOF)
+	_ = errGone.Wrap(io.EOF)
 	_ = errGone.WithDetail("another sentence")
 	if errGone.Unwrap() != nil || errGone.Detail != "it is not there" {
 		t.Errorf("the variable was changed to %v", errGone)
@@ -85,7 +85,7 @@ func TestMessages(t *testing.T) {
 	}{
 		"a kind":       {fault.TooManyRequests, "too many requests"},
 		"a failure":    {errTaken, "it is taken"},
-		"with a cause": {errTaken.Because(io.EOF), "it is taken: EOF"},
+		"with a cause": {errTaken.Wrap(io.EOF), "it is taken: EOF"},
 		"with fields":  {f.Err(), "age must be 18 to 120; city must not be blank"},
 		"of one field": {fault.InvalidField("age", "must be 18 to 120"), "age must be 18 to 120"},
 		"other words":  {errTaken.WithDetail("Ada has it"), "Ada has it"},

@@ -15,8 +15,10 @@ type Policy struct {
 	MaxPause time.Duration // maximum of every pause; default 250 ms
 }
 
-// DefaultPolicy has the values that NewStore uses for the zero fields of a Policy.
-var DefaultPolicy = Policy{MaxTime: 10 * time.Second, MinPause: 2 * time.Millisecond, MaxPause: 250 * time.Millisecond}
+// DefaultPolicy returns the values that NewStore uses for the zero fields of a Policy.
+func DefaultPolicy() Policy {
+	return Policy{MaxTime: 10 * time.Second, MinPause: 2 * time.Millisecond, MaxPause: 250 * time.Millisecond}
+}
 
 // Store runs units of work for the services, and retries them after conflicts. It is safe for
 // concurrent use. The functions passed to it may run more than once, so they must have no effects
@@ -33,14 +35,15 @@ func NewStore[Tx any](runner Runner[Tx], policy Policy) *Store[Tx] {
 	if runner == nil {
 		return nil
 	}
+	defaults := DefaultPolicy()
 	if policy.MaxTime <= 0 {
-		policy.MaxTime = DefaultPolicy.MaxTime
+		policy.MaxTime = defaults.MaxTime
 	}
 	if policy.MinPause <= 0 {
-		policy.MinPause = DefaultPolicy.MinPause
+		policy.MinPause = defaults.MinPause
 	}
 	if policy.MaxPause <= 0 {
-		policy.MaxPause = DefaultPolicy.MaxPause
+		policy.MaxPause = defaults.MaxPause
 	}
 	return &Store[Tx]{run: runner.Run, policy: policy, key: new(int)}
 }

@@ -141,7 +141,7 @@ func TestRetriesEndAfterMaxTime(t *testing.T) {
 				if !errors.Is(err, uow.ErrConflict) || !errors.Is(err, fault.Unavailable) {
 					t.Errorf("got error %v, want %v, which matches fault.Unavailable", err, uow.ErrConflict)
 				}
-				maxPause := max(test.policy.MaxPause, uow.DefaultPolicy.MaxPause)
+				maxPause := max(test.policy.MaxPause, uow.DefaultPolicy().MaxPause)
 				if took := time.Since(begun); took > test.within || took < test.within-maxPause {
 					t.Errorf("gave up after %v, want at most one pause less than %v", took, test.within)
 				}

@@ -206,7 +206,7 @@ func (s *Service) ForgotPassword(ctx context.Context, email string) error {
 		return nil
 	}
 	if err := s.deps.Mailer.Send(ctx, s.resetMail(to, secret)); err != nil {
-		return fmt.Errorf("mail a password reset: %w", ErrNotMailed.Because(err))
+		return fmt.Errorf("mail a password reset: %w", ErrNotMailed.Wrap(err))
 	}
 	return nil
 }

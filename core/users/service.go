@@ -245,7 +245,7 @@ func (s *Service) signedIn(o opened, access string) SignedIn {
 func (s *Service) Authenticate(ctx context.Context, accessToken string) (Caller, error) {
 	user, session, err := s.deps.Access.Verify(ctx, accessToken)
 	if errors.Is(err, fault.Unauthenticated) {
-		return Caller{}, ErrNotSignedIn.Because(err)
+		return Caller{}, ErrNotSignedIn.Wrap(err)
 	}
 	if err != nil {
 		return Caller{}, fmt.Errorf("verify an access token: %w", err)

@@ -172,7 +172,7 @@ func refusedCursor(cause error) error {
 	refused := ErrCursor.WithDetail("cursor: " + ErrCursor.Detail)
 	refused.Fields = []fault.Field{{Name: "cursor", Message: ErrCursor.Detail}}
 	if cause != nil {
-		return refused.Because(cause)
+		return refused.Wrap(cause)
 	}
 	return refused
 }

@@ -53,7 +53,7 @@ func (g *Gate) SignedIn(ctx context.Context) (context.Context, error) {
 	caller, err := g.authenticator.Authenticate(ctx, call.Token)
 	switch {
 	case errors.Is(err, fault.Unauthenticated):
-		return ctx, g.refuse(call, users.ErrNotSignedIn.Because(err))
+		return ctx, g.refuse(call, users.ErrNotSignedIn.Wrap(err))
 	case err != nil:
 		return ctx, err
 	case caller.UserID == id.User{}:

@@ -19,7 +19,7 @@ import (
 // services.
 func Example() {
 	ctx := context.Background()
-	store := ports.NewStore(memory.New(), uow.DefaultPolicy)
+	store := ports.NewStore(memory.New(), uow.DefaultPolicy())
 	services, err := newServices(store, clock.System(), &mailbox{})
 	if err != nil {
 		panic(err)

@@ -103,7 +103,7 @@ func TestFailures(t *testing.T) {
 		cause   string
 	}{
 		{errors.New("disk 3 is on fire"), 500, "internal", "ERROR", "disk 3"},
-		{fmt.Errorf("begin: %w", uow.ErrUnreachable.Because(errors.New("dial 10.0.0.7"))), 503, "store_unreachable", "WARN", "10.0.0.7"},
+		{fmt.Errorf("begin: %w", uow.ErrUnreachable.Wrap(errors.New("dial 10.0.0.7"))), 503, "store_unreachable", "WARN", "10.0.0.7"},
 		{fmt.Errorf("commit: %w", uow.ErrOutcomeUnknown), 503, "outcome_unknown", "WARN", "commit"},
 		{nil, 500, "internal", "ERROR", "the sky fell"},
 	} {

@@ -36,7 +36,7 @@ func (a *API) serveHealth() {
 	kithttp.Handle(a.server, readyz, func(ctx context.Context, _ kithttp.None) (Health, error) {
 		if a.ready != nil {
 			if err := a.ready(ctx); err != nil {
-				return Health{}, ErrNotReady.Because(err)
+				return Health{}, ErrNotReady.Wrap(err)
 			}
 		}
 		return Health{Status: "ok"}, nil

@@ -58,7 +58,7 @@ func (r *reader) document(v reflect.Value, s *shape) error {
 		return err
 	}
 	if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return malformed("the body must be one JSON object, with nothing after it").Because(err)
+		return malformed("the body must be one JSON object, with nothing after it").Wrap(err)
 	}
 	return nil
 }
@@ -306,9 +306,9 @@ func explain(err error, body []byte) error {
 	}
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return malformed("the body ends before its JSON is complete").Because(err)
+		return malformed("the body ends before its JSON is complete").Wrap(err)
 	case !isSemantic:
-		return malformed("the body cannot be read").Because(err)
+		return malformed("the body cannot be read").Wrap(err)
 	case semantic.Err == nil && semantic.GoType != nil && expected(semantic.GoType) != "":
 		return malformedField(fieldName(semantic.JSONPointer), expected(semantic.GoType))
 	default:
@@ -333,9 +333,9 @@ func explainSyntax(e *jsontext.SyntacticError, body []byte) error {
 		message = "is nested too deeply"
 	}
 	if e.JSONPointer == "" {
-		return malformed("the body " + message).Because(e)
+		return malformed("the body " + message).Wrap(e)
 	}
-	return malformedField(fieldName(e.JSONPointer), message).Because(e)
+	return malformedField(fieldName(e.JSONPointer), message).Wrap(e)
 }
 
 // fieldName writes a place in a document as name.name.0. It cuts off very deep places.

@@ -143,7 +143,7 @@ func send[Req, Resp any](ctx context.Context, c *Client, r Route[Req, Resp], req
 }
 
 func unreachable(err error) error {
-	return fault.New(fault.Unavailable, string(fault.Unavailable), "the server cannot be reached").Because(err)
+	return fault.New(fault.Unavailable, string(fault.Unavailable), "the server cannot be reached").Wrap(err)
 }
 
 // request writes a *call as an HTTP request. It is go-kit's CreateRequestFunc.
@@ -256,7 +256,7 @@ func readResponse[Resp any](r *http.Response, route string, limit int64) (Resp, 
 }
 
 func misunderstood(cause error) error {
-	return fault.New(fault.Internal, string(fault.Internal), "the server's answer cannot be understood").Because(cause)
+	return fault.New(fault.Internal, string(fault.Internal), "the server's answer cannot be understood").Wrap(cause)
 }
 
 func readLimited(r *http.Response, limit int64) ([]byte, error) {

@@ -96,7 +96,7 @@ func TestCallReturnsFaults(t *testing.T) {
 			sent.Fields = []fault.Field{{Name: "a", Message: "b"}}
 			sent.RetryAfter = 3 * time.Second
 			s := kithttp.NewServer()
-			kithttp.Handle(s, getThing, answer[key](thing{}, fmt.Errorf("get: %w", sent.Because(errors.New("secret")))))
+			kithttp.Handle(s, getThing, answer[key](thing{}, fmt.Errorf("get: %w", sent.Wrap(errors.New("secret")))))
 			_, c := serve(t, s)
 			_, err := kithttp.Call(t.Context(), c, getThing, key{ID: label{"a"}})
 			if !errors.Is(err, kind) || !errors.Is(err, sent) || errors.Is(err, fault.New(kind, "other", "")) {

@@ -64,7 +64,7 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 		return nil, tooLarge(limit)
 	}
 	if err != nil {
-		return nil, malformed("the body ended before it was complete").Because(err)
+		return nil, malformed("the body ended before it was complete").Wrap(err)
 	}
 	return b.Bytes(), nil
 }
@@ -97,7 +97,7 @@ func (d decoder) query(raw string, v reflect.Value, invalid *notes) error {
 	if raw != "" {
 		var err error
 		if values, err = url.ParseQuery(raw); err != nil {
-			return malformed("the query is not correctly encoded").Because(err)
+			return malformed("the query is not correctly encoded").Wrap(err)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -155,7 +155,7 @@ func (d decoder) path(r *http.Request, v reflect.Value) error {
 			if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind == fault.NotFound {
 				return f
 			}
-			return notFound().Because(err)
+			return notFound().Wrap(err)
 		}
 	}
 	return nil

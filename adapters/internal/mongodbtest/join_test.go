@@ -231,7 +231,7 @@ func (j joining) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Con
 	}
 	session, err := j.client.StartSession()
 	if err != nil {
-		return uow.ErrUnreachable.Because(err)
+		return uow.ErrUnreachable.Wrap(err)
 	}
 	defer session.EndSession(context.WithoutCancel(ctx)) // aborts a transaction that was not committed
 	if err := session.StartTransaction(hostConcerns); err != nil {

@@ -206,7 +206,7 @@ func (j joining) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Con
 	level := map[uow.Mode]pgx.TxIsoLevel{uow.Snapshot: pgx.RepeatableRead}[mode]
 	tx, err := j.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: level})
 	if err != nil {
-		return uow.ErrUnreachable.Because(err)
+		return uow.ErrUnreachable.Wrap(err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // does nothing after a commit
 	if err := j.Store.Run(j.Join(ctx, tx), mode, fn); err != nil {

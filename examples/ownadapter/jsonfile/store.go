@@ -116,13 +116,13 @@ func syncFolder(path string) error {
 }
 
 func unreachable(err error) error {
-	return fmt.Errorf("write the store's file: %w", uow.ErrUnreachable.Because(err))
+	return fmt.Errorf("write the store's file: %w", uow.ErrUnreachable.Wrap(err))
 }
 
 // Ping implements ports.Storage: the folder must be there.
 func (s *Store) Ping(ctx context.Context) error {
 	if _, err := os.Stat(filepath.Dir(s.path)); err != nil {
-		return uow.ErrUnreachable.Because(err)
+		return uow.ErrUnreachable.Wrap(err)
 	}
 	return s.memory.Ping(ctx)
 }

@@ -12,7 +12,7 @@ import (
 func Example() {
 	errTaken := fault.New(fault.Conflict, "seat_taken", "the seat is taken")
 	for _, err := range []error{
-		fmt.Errorf("take seat 12: %w", errTaken.Because(errors.New("23505 on seats_pkey"))),
+		fmt.Errorf("take seat 12: %w", errTaken.Wrap(errors.New("23505 on seats_pkey"))),
 		errors.New("dial 10.0.0.7: connection refused"),
 	} {
 		public := failure.Public(err)

@@ -29,7 +29,7 @@ import (
 // as it was. No unit is run again, and none queues: what the host has written for others to wait for is not known here. A
 // session without a transaction is ErrNoTransaction. Call it once for a session, and let one unit at a time use what it gives: another one answers uow.ErrNested.
 func (s *Store) Join(ctx context.Context, session mongo.Session) context.Context {
-	return context.WithValue(uow.Once(ctx), hostKey{s}, &host{session: session})
+	return context.WithValue(uow.WithoutRetry(ctx), hostKey{s}, &host{session: session})
 }
 
 type hostKey struct{ store *Store }

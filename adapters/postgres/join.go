@@ -25,7 +25,7 @@ import (
 // locked stays locked until the host's transaction ends, so it should end soon. A unit in mode uow.Snapshot needs a
 // transaction at repeatable read or above (ErrNoSnapshot). One unit at a time: another one answers uow.ErrNested.
 func (s *Store) Join(ctx context.Context, tx pgx.Tx) context.Context {
-	return context.WithValue(uow.Once(ctx), hostKey{s}, &host{tx: tx})
+	return context.WithValue(uow.WithoutRetry(ctx), hostKey{s}, &host{tx: tx})
 }
 
 type hostKey struct{ store *Store }

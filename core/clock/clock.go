@@ -9,10 +9,10 @@ import "time"
 type Clock func() time.Time
 
 // System returns the clock of the machine.
-func System() Clock { return func() time.Time { return Trim(time.Now()) } }
+func System() Clock { return func() time.Time { return Truncate(time.Now()) } }
 
-// Now returns the current time, trimmed as by Trim.
-func (c Clock) Now() time.Time { return Trim(c()) }
+// Now returns the current time, trimmed as by Truncate.
+func (c Clock) Now() time.Time { return Truncate(c()) }
 
-// Trim returns t in UTC, rounded down to the millisecond, without a monotonic clock reading.
-func Trim(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond).Round(0) }
+// Truncate returns t in UTC, rounded down to the millisecond, without a monotonic clock reading.
+func Truncate(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond).Round(0) }

@@ -23,7 +23,7 @@ func TestTrim(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			// Compared with ==, so that the zone and the monotonic reading count.
-			if got := clock.Trim(test.in); got != test.want {
+			if got := clock.Truncate(test.in); got != test.want {
 				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
@@ -33,18 +33,18 @@ func TestTrim(t *testing.T) {
 func TestNowIsTrimmed(t *testing.T) {
 	now := time.Now()
 	c := clock.Clock(func() time.Time { return now })
-	if got, want := c.Now(), clock.Trim(now); got != want {
+	if got, want := c.Now(), clock.Truncate(now); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
 
 func TestSystem(t *testing.T) {
-	before := clock.Trim(time.Now())
+	before := clock.Truncate(time.Now())
 	now := clock.System().Now()
 	if after := time.Now(); now.Before(before) || now.After(after) {
 		t.Errorf("got %v, want a time from %v to %v", now, before, after)
 	}
-	if now != clock.Trim(now) {
+	if now != clock.Truncate(now) {
 		t.Errorf("got %v, which is not trimmed", now)
 	}
 }

@@ -43,7 +43,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	report, err := service.Report(ctx, ada, moderation.Complaint{ReportedUserID: luca, Reason: "spam"}, "")
+	report, err := service.Report(ctx, ada, moderation.ReportInput{ReportedUserID: luca, Reason: "spam"}, "")
 	fmt.Println(report.Status, err)
 
 	penalty, err := service.PostTokens(ctx, grace, luca,

@@ -21,7 +21,7 @@ var first page.Request[page.Moment]
 // report files one with a reason that says nothing.
 func report(t *testing.T, w *coretest.World, by, of id.User) moderation.Report {
 	t.Helper()
-	r, err := w.Moderation.Report(w.Ctx, by, moderation.Complaint{ReportedUserID: of, Reason: "rude"}, "")
+	r, err := w.Moderation.Report(w.Ctx, by, moderation.ReportInput{ReportedUserID: of, Reason: "rude"}, "")
 	coretest.Is(t, err, nil)
 	return r
 }
@@ -119,7 +119,7 @@ func TestCancelledAnywhere(t *testing.T) {
 	m := w.Moderation
 	for name, useCase := range map[string]func(ctx context.Context) error{
 		"report": func(ctx context.Context) error {
-			_, err := m.Report(ctx, ada, moderation.Complaint{ReportedUserID: admin, Reason: "rude"}, "k")
+			_, err := m.Report(ctx, ada, moderation.ReportInput{ReportedUserID: admin, Reason: "rude"}, "k")
 			return err
 		},
 		"block":   func(ctx context.Context) error { return m.Block(ctx, ada, luca) },

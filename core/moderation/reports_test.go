@@ -19,7 +19,7 @@ import (
 func TestReport(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, luca := w.Person("Ada"), w.Person("Luca")
-	complaint := moderation.Complaint{ReportedUserID: luca, Reason: strings.Repeat("é", 100), Message: "He\nshouted."}
+	complaint := moderation.ReportInput{ReportedUserID: luca, Reason: strings.Repeat("é", 100), Message: "He\nshouted."}
 	got, err := w.Moderation.Report(w.Ctx, ada, complaint, "")
 	coretest.Is(t, err, nil)
 	want := moderation.Report{
@@ -38,31 +38,31 @@ func TestWhatReportRefuses(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, luca, idle := w.Person("Ada"), w.Person("Luca"), w.Person("Idle")
 	w.SetActive(idle, false)
-	file := func(by id.User, c moderation.Complaint) error {
+	file := func(by id.User, c moderation.ReportInput) error {
 		_, err := w.Moderation.Report(w.Ctx, by, c, "k")
 		return err
 	}
 	w.Unchanged(func() {
 		for name, test := range map[string]struct {
-			complaint moderation.Complaint
+			complaint moderation.ReportInput
 			fields    []string
 		}{
-			"no reason":          {moderation.Complaint{ReportedUserID: luca}, []string{"reason"}},
-			"a blank reason":     {moderation.Complaint{ReportedUserID: luca, Reason: "  "}, []string{"reason"}},
-			"a reason too long":  {moderation.Complaint{ReportedUserID: luca, Reason: strings.Repeat("é", 101)}, []string{"reason"}},
-			"a reason of lines":  {moderation.Complaint{ReportedUserID: luca, Reason: "a\nb"}, []string{"reason"}},
-			"a message too long": {moderation.Complaint{ReportedUserID: luca, Reason: "rude", Message: strings.Repeat("é", 5001)}, []string{"message"}},
-			"a message with NUL": {moderation.Complaint{ReportedUserID: luca, Reason: "rude", Message: "\x00"}, []string{"message"}},
-			"oneself":            {moderation.Complaint{ReportedUserID: ada, Reason: "rude"}, []string{"reported_user_id"}},
-			"all of it":          {moderation.Complaint{ReportedUserID: ada, Message: "\xff"}, []string{"reason", "message", "reported_user_id"}},
+			"no reason":          {moderation.ReportInput{ReportedUserID: luca}, []string{"reason"}},
+			"a blank reason":     {moderation.ReportInput{ReportedUserID: luca, Reason: "  "}, []string{"reason"}},
+			"a reason too long":  {moderation.ReportInput{ReportedUserID: luca, Reason: strings.Repeat("é", 101)}, []string{"reason"}},
+			"a reason of lines":  {moderation.ReportInput{ReportedUserID: luca, Reason: "a\nb"}, []string{"reason"}},
+			"a message too long": {moderation.ReportInput{ReportedUserID: luca, Reason: "rude", Message: strings.Repeat("é", 5001)}, []string{"message"}},
+			"a message with NUL": {moderation.ReportInput{ReportedUserID: luca, Reason: "rude", Message: "\x00"}, []string{"message"}},
+			"oneself":            {moderation.ReportInput{ReportedUserID: ada, Reason: "rude"}, []string{"reported_user_id"}},
+			"all of it":          {moderation.ReportInput{ReportedUserID: ada, Message: "\xff"}, []string{"reason", "message", "reported_user_id"}},
 		} {
 			t.Run(name, func(t *testing.T) { coretest.Fields(t, file(ada, test.complaint), test.fields...) })
 		}
-		coretest.Is(t, file(ada, moderation.Complaint{ReportedUserID: id.User(w.IDs.Next()), Reason: "rude"}), users.ErrNotFound)
-		coretest.Is(t, file(idle, moderation.Complaint{ReportedUserID: luca, Reason: "rude"}), users.ErrNotSignedIn)
+		coretest.Is(t, file(ada, moderation.ReportInput{ReportedUserID: id.User(w.IDs.Next()), Reason: "rude"}), users.ErrNotFound)
+		coretest.Is(t, file(idle, moderation.ReportInput{ReportedUserID: luca, Reason: "rude"}), users.ErrNotSignedIn)
 	})
 	// Whoever misbehaved and is gone, or was sent away, can be reported still; a message is as long as may be.
-	coretest.Is(t, file(ada, moderation.Complaint{ReportedUserID: idle, Reason: "rude", Message: strings.Repeat("é", 5000)}), nil)
+	coretest.Is(t, file(ada, moderation.ReportInput{ReportedUserID: idle, Reason: "rude", Message: strings.Repeat("é", 5000)}), nil)
 }
 
 func TestOneReportAtATime(t *testing.T) {
@@ -70,7 +70,7 @@ func TestOneReportAtATime(t *testing.T) {
 	ada, luca, eve := w.Person("Ada"), w.Person("Luca"), w.Person("Eve")
 	r := report(t, w, ada, luca)
 	again := func() error {
-		_, err := w.Moderation.Report(w.Ctx, ada, moderation.Complaint{ReportedUserID: luca, Reason: "again"}, "")
+		_, err := w.Moderation.Report(w.Ctx, ada, moderation.ReportInput{ReportedUserID: luca, Reason: "again"}, "")
 		return err
 	}
 	w.Unchanged(func() { coretest.Is(t, again(), moderation.ErrReportPending) })
@@ -90,7 +90,7 @@ func TestReportsAtOnce(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, luca := w.Person("Ada"), w.Person("Luca")
 	errs := coretest.AtOnce(10, func(int) error {
-		_, err := w.Moderation.Report(w.Ctx, ada, moderation.Complaint{ReportedUserID: luca, Reason: "rude"}, "")
+		_, err := w.Moderation.Report(w.Ctx, ada, moderation.ReportInput{ReportedUserID: luca, Reason: "rude"}, "")
 		return err
 	})
 	if filed, refused := coretest.Count(errs, nil), coretest.Count(errs, moderation.ErrReportPending); filed != 1 || refused != 9 {
@@ -101,7 +101,7 @@ func TestReportsAtOnce(t *testing.T) {
 func TestReportIsRepeatable(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, luca := w.Person("Ada"), w.Person("Luca")
-	complaint := moderation.Complaint{ReportedUserID: luca, Reason: "rude"}
+	complaint := moderation.ReportInput{ReportedUserID: luca, Reason: "rude"}
 	filed, err := w.Moderation.Report(w.Ctx, ada, complaint, "k")
 	coretest.Is(t, err, nil)
 	_, err = w.Moderation.ChangeReport(w.Ctx, w.Admin(), filed.ID, moderation.ReportChange{Status: to(moderation.Dismissed)})

@@ -43,8 +43,8 @@ func NewService(d Deps) (*Service, error) {
 	return &Service{d}, nil
 }
 
-// Complaint is what somebody says of another.
-type Complaint struct {
+// ReportInput is a report that a user files about another.
+type ReportInput struct {
 	ReportedUserID id.User
 	Reason         string
 	Message        string
@@ -52,7 +52,7 @@ type Complaint struct {
 
 // Report files a report. Errors: fault.Invalid naming the fields, users.ErrNotFound for nobody there,
 // ErrReportPending, idempotency.ErrKeyReused.
-func (s *Service) Report(ctx context.Context, caller id.User, c Complaint, key idempotency.Key) (Report, error) {
+func (s *Service) Report(ctx context.Context, caller id.User, c ReportInput, key idempotency.Key) (Report, error) {
 	draft, err := newReport(Report{ReporterID: caller, ReportedUserID: c.ReportedUserID, Reason: c.Reason, Message: c.Message})
 	if err != nil {
 		return Report{}, err
@@ -228,7 +228,7 @@ func (s *Service) VerifyLedger(ctx context.Context, admin id.User) (tokens.Verif
 
 // Record appends an administrative act to the audit trail, in the unit of work that does it.
 func Record(ctx context.Context, tx Tx, ids id.Source, r AuditRecord) error {
-	r.ID, r.CreatedAt = id.AuditRecord(ids.Next()), clock.Trim(r.CreatedAt)
+	r.ID, r.CreatedAt = id.AuditRecord(ids.Next()), clock.Truncate(r.CreatedAt)
 	if err := tx.Moderation().AddAudit(ctx, r); err != nil {
 		return fmt.Errorf("add an audit record: %w", err)
 	}

@@ -266,9 +266,9 @@ func TestExport(t *testing.T) {
 	_, err = s.Messaging.Send(s.Ctx, s.voyager, s.talk, messaging.Draft{Content: "Lovely"}, "")
 	coretest.Is(t, err, nil)
 	s.reservation(t, 2, true)
-	filed, err := s.Moderation.Report(s.Ctx, s.voyager, moderation.Complaint{ReportedUserID: s.local, Reason: "late"}, "")
+	filed, err := s.Moderation.Report(s.Ctx, s.voyager, moderation.ReportInput{ReportedUserID: s.local, Reason: "late"}, "")
 	coretest.Is(t, err, nil)
-	_, err = s.Moderation.Report(s.Ctx, s.local, moderation.Complaint{ReportedUserID: s.voyager, Reason: "about-the-caller"}, "")
+	_, err = s.Moderation.Report(s.Ctx, s.local, moderation.ReportInput{ReportedUserID: s.voyager, Reason: "about-the-caller"}, "")
 	coretest.Is(t, err, nil)
 	resolved, notes := moderation.Resolved, "between-admins"
 	_, err = s.Moderation.ChangeReport(s.Ctx, s.Admin(), filed.ID, moderation.ReportChange{Status: &resolved, Notes: &notes})

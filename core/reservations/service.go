@@ -59,7 +59,7 @@ type Proposal struct {
 // Propose makes a pending reservation. Its tokens are the price times the rate of now, rounded up.
 // Errors: fault.Invalid naming the fields, messaging.ErrNotFound, messaging.ErrClosed, idempotency.ErrKeyReused.
 func (s *Service) Propose(ctx context.Context, caller id.User, conversation id.Conversation, p Proposal, key idempotency.Key) (Reservation, error) {
-	p.Date, p.EndDate = clock.Trim(p.Date), clock.Trim(p.EndDate)
+	p.Date, p.EndDate = clock.Truncate(p.Date), clock.Truncate(p.EndDate)
 	draft := Reservation{
 		ConversationID: conversation, CreatorID: caller, Title: p.Title, Price: p.Price, Date: p.Date, EndDate: p.EndDate, Status: Pending,
 	}

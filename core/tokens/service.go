@@ -51,7 +51,7 @@ func (l *Ledger) Open(ctx context.Context, tx Tx, user id.User) error {
 // Post does not return. Errors: ErrTooFewTokens, ErrTooManyTokens, fault.Invalid, and
 // fault.NotFound for a user without a wallet.
 func (l *Ledger) Post(ctx context.Context, tx Tx, at time.Time, movements ...Movement) ([]Transaction, error) {
-	at = clock.Trim(at)
+	at = clock.Truncate(at)
 	entries := make([]Entry, 0, len(movements))
 	for _, m := range movements {
 		if m.Amount == 0 {
@@ -113,7 +113,7 @@ func (l *Ledger) Close(ctx context.Context, tx Tx, user id.User, at time.Time, m
 }
 
 func (l *Ledger) empty(ctx context.Context, tx Tx, user id.User, at time.Time) error {
-	at = clock.Trim(at)
+	at = clock.Truncate(at)
 	w, err := tx.Tokens().Close(ctx, user)
 	if err != nil {
 		return fmt.Errorf("close a wallet: %w", err)

@@ -98,10 +98,10 @@ type inside struct{ store *int }
 // once is the context key that marks a context without retries.
 type once struct{}
 
-// Once returns a context in which no unit of work is retried. It is for adapters that can run a
+// WithoutRetry returns a context in which no unit of work is retried. It is for adapters that can run a
 // unit as part of a transaction of the host program, because a conflict ends that transaction as a
 // whole.
-func Once(ctx context.Context) context.Context { return context.WithValue(ctx, once{}, true) }
+func WithoutRetry(ctx context.Context) context.Context { return context.WithValue(ctx, once{}, true) }
 
 func (s *Store[Tx]) retry(ctx context.Context, mode Mode, fn func(ctx context.Context, tx Tx) error, on ...error) error {
 	if ctx.Value(inside{s.key}) != nil {

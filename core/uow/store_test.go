@@ -100,9 +100,9 @@ func TestRetryAfterConflictInFn(t *testing.T) {
 	})
 }
 
-func TestOnceDoesNotRetry(t *testing.T) {
+func TestWithoutRetry(t *testing.T) {
 	s := scripted(lost, nil)
-	err := uow.NewStore(s, uow.Policy{}).DoRepeatable(uow.Once(t.Context()), nothing)
+	err := uow.NewStore(s, uow.Policy{}).DoRepeatable(uow.WithoutRetry(t.Context()), nothing)
 	if !errors.Is(err, uow.ErrConflict) || s.attempts != 1 {
 		t.Errorf("%d attempts and error %v, want 1 and %v", s.attempts, err, uow.ErrConflict)
 	}

@@ -163,7 +163,7 @@ func StillConfirmed(ctx context.Context, tx Tx, user id.User, confirmed Password
 
 // EndSessions revokes all sessions of a user.
 func EndSessions(ctx context.Context, tx Tx, user id.User, at time.Time) error {
-	at = clock.Trim(at)
+	at = clock.Truncate(at)
 	if err := tx.Users().RevokeSessions(ctx, user, at); err != nil {
 		return fmt.Errorf("revoke sessions: %w", err)
 	}
@@ -270,7 +270,7 @@ func Erase(ctx context.Context, tx Tx, u User, at time.Time) error {
 			return fmt.Errorf("forget idempotency keys: %w", err)
 		}
 	}
-	u.erase(clock.Trim(at))
+	u.erase(clock.Truncate(at))
 	if err := tx.Users().Erase(ctx, u); err != nil {
 		return fmt.Errorf("erase a user: %w", err)
 	}

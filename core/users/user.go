@@ -65,7 +65,7 @@ type Change struct {
 
 // Apply changes the user, or returns fault.Invalid with the names of the fields.
 func (u *User) Apply(c Change, at time.Time) error {
-	at = clock.Trim(at)
+	at = clock.Truncate(at)
 	next := *u
 	if c.Name != nil {
 		next.Name = *c.Name

@@ -304,7 +304,7 @@ func refusedModeration(c *community) {
 	unknown := id.User(c.ids.Next())
 	report := func(whom id.User, reason string) func(idempotency.Key) error {
 		return func(key idempotency.Key) error {
-			_, err := c.moderation.Report(c.ctx, ada.ID, moderation.Complaint{ReportedUserID: whom, Reason: reason},
+			_, err := c.moderation.Report(c.ctx, ada.ID, moderation.ReportInput{ReportedUserID: whom, Reason: reason},
 				key)
 			return err
 		}
@@ -331,7 +331,7 @@ func refusedAdmins(c *community) {
 	ada, ben, eve, gone := c.join("ada"), c.join("ben"), c.admin("eve"), c.join("gone")
 	c.must(c.privacy.Erase(c.ctx, gone.ID, password))
 	c.must(c.grant(eve, ben, tokens.Penalty, -50))
-	filed, err := c.moderation.Report(c.ctx, ada.ID, moderation.Complaint{ReportedUserID: ben.ID, Reason: "rude"}, "")
+	filed, err := c.moderation.Report(c.ctx, ada.ID, moderation.ReportInput{ReportedUserID: ben.ID, Reason: "rude"}, "")
 	if err != nil {
 		c.Fatal(err)
 	}

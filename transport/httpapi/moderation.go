@@ -85,7 +85,7 @@ func (a *API) serveModeration() {
 }
 
 func (a *API) report(ctx context.Context, caller users.Caller, req reportRequest) (Report, error) {
-	complaint := moderation.Complaint{ReportedUserID: req.ReportedUserID, Reason: req.Reason, Message: orZero(req.Message)}
+	complaint := moderation.ReportInput{ReportedUserID: req.ReportedUserID, Reason: req.Reason, Message: orZero(req.Message)}
 	r, err := a.services.Moderation.Report(ctx, caller.UserID, complaint, req.key())
 	return reportOf(r), err
 }

@@ -112,7 +112,7 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 func (w *world) clock() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return clock.Trim(w.now)
+	return clock.Truncate(w.now)
 }
 
 func (w *world) advance(d time.Duration) {

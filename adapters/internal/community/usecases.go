@@ -121,7 +121,7 @@ var UseCases = []UseCase{
 	},
 	{"report",
 		func(ctx context.Context, s *Scene, key idempotency.Key) error {
-			_, err := s.Moderation.Report(ctx, s.Voyager, moderation.Complaint{ReportedUserID: s.Other, Reason: "rude"}, key)
+			_, err := s.Moderation.Report(ctx, s.Voyager, moderation.ReportInput{ReportedUserID: s.Other, Reason: "rude"}, key)
 			return err
 		}, false,
 	},

@@ -249,7 +249,7 @@ func (h *history) reportUser(by, of id.User, key idempotency.Key) command {
 	return command{
 		name: fmt.Sprintf("%s reports %s, key %q", by, of, key),
 		do: func(ctx context.Context, c *lane) (any, error) {
-			return c.Moderation.Report(ctx, by, moderation.Complaint{ReportedUserID: of, Reason: "rude"}, key)
+			return c.Moderation.Report(ctx, by, moderation.ReportInput{ReportedUserID: of, Reason: "rude"}, key)
 		},
 		learn: learnReport(&h.known.reports),
 	}

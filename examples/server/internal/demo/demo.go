@@ -80,7 +80,7 @@ func isEmpty(ctx context.Context, tx ports.Tx) (bool, error) {
 // unit of work: a fill that is interrupted leaves the store empty and unmarked. The password is hashed
 // once, for all accounts. Errors: ErrNotEmpty.
 func Fill(ctx context.Context, storage ports.Storage, hasher users.Hasher, now time.Time) error {
-	told, err := tell(ctx, hasher, clock.Trim(now))
+	told, err := tell(ctx, hasher, clock.Truncate(now))
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
@@ -97,7 +97,7 @@ func Fill(ctx context.Context, storage ports.Storage, hasher users.Hasher, now t
 				return err
 			}
 		}
-		return tx.Marks().Mark(ctx, mark, clock.Trim(now))
+		return tx.Marks().Mark(ctx, mark, clock.Truncate(now))
 	})
 	if err != nil {
 		return fmt.Errorf("demo: fill the store: %w", err)

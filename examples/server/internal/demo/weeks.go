@@ -166,7 +166,7 @@ func (s *story) trouble() {
 func (s *story) report(at time.Time, reporter, reported *person, reason, message string, reviewed time.Time, result moderation.Status, notes string) {
 	var filed moderation.Report
 	s.at(at, "report somebody", func(ctx context.Context) (err error) {
-		filed, err = s.services.Moderation.Report(ctx, reporter.id, moderation.Complaint{
+		filed, err = s.services.Moderation.Report(ctx, reporter.id, moderation.ReportInput{
 			ReportedUserID: reported.id, Reason: reason, Message: message,
 		}, "")
 		return err

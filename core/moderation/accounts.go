@@ -16,12 +16,12 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// MaxActReason is the length in characters of the reason that an admin gives.
+// MaxActReason is the maximum length, in characters, of the reason for an administrative act.
 const MaxActReason = 500
 
-// AccountFilter chooses among accounts; a zero field chooses all.
+// AccountFilter selects accounts. A field with its zero value selects all.
 type AccountFilter struct {
-	Query    string // a part of the name or address, without regard to case
+	Query    string // matches any part of the name or address, in any case
 	Role     users.Role
 	IsActive *bool
 }
@@ -40,7 +40,7 @@ func (s *Service) Users(ctx context.Context, admin id.User, f AccountFilter, r p
 	})
 }
 
-// User reads one account. Errors: users.ErrNotFound.
+// User returns one account. Errors: users.ErrNotFound.
 func (s *Service) User(ctx context.Context, admin, user id.User) (users.User, error) {
 	var u users.User
 	err := s.asAdmin(ctx, admin, s.deps.Store.View, func(ctx context.Context, tx Tx) (err error) {
@@ -53,15 +53,16 @@ func (s *Service) User(ctx context.Context, admin, user id.User) (users.User, er
 	return u, err
 }
 
-// AccountChange is what an admin does to an account; nil leaves a field as it is.
+// AccountChange is a change of an account by an admin. A nil field stays as it is.
 type AccountChange struct {
 	Role     *users.Role
 	IsActive *bool
 	Reason   string
 }
 
-// ChangeUser gives an account another role, or deactivates or reactivates it; deactivating ends its
-// sessions. Errors: fault.Invalid, users.ErrNotFound, users.ErrOwnRole, users.ErrLastAdmin, users.ErrErased.
+// ChangeUser changes the role of an account, or deactivates or reactivates it. A deactivation ends
+// its sessions. Errors: fault.Invalid, users.ErrNotFound, users.ErrOwnRole, users.ErrLastAdmin,
+// users.ErrErased.
 func (s *Service) ChangeUser(ctx context.Context, admin, user id.User, c AccountChange) (users.User, error) {
 	if admin == user && c.Role != nil {
 		return users.User{}, users.ErrOwnRole
@@ -80,7 +81,8 @@ func (s *Service) ChangeUser(ctx context.Context, admin, user id.User, c Account
 		if err != nil && !missing {
 			return fmt.Errorf("hold a user: %w", err)
 		}
-		// Read once the admins are held: an admin who was demoted while this waited acts no more.
+		// Checked after the admins are held, because the caller may have been demoted while this
+		// unit waited.
 		if _, err := users.Admin(ctx, tx, admin); err != nil {
 			return err
 		}
@@ -133,8 +135,8 @@ func (s *Service) changeHeld(ctx context.Context, tx Tx, admin id.User, u *users
 
 func isActiveAdmin(u users.User) bool { return u.IsActive && u.Role == users.RoleAdmin }
 
-// Appoint makes the account with an address an active admin, on the word of whoever operates the
-// machine. It may run more than once. Errors: users.ErrNotFound.
+// Appoint makes the account with this address an active admin. It is for the operator of the server
+// and checks no caller. It may run more than once. Errors: users.ErrNotFound.
 func (s *Service) Appoint(ctx context.Context, email string) (users.User, error) {
 	var u users.User
 	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
@@ -170,21 +172,21 @@ func (s *Service) Appoint(ctx context.Context, email string) (users.User, error)
 	return u, nil
 }
 
-// Adjustment is what an admin posts to somebody's wallet.
+// Adjustment is a transaction that an admin posts to a user's wallet.
 type Adjustment struct {
 	Type     tokens.Type
-	Amount   int64 // above 0 a credit, below 0 a debit, as the type asks
+	Amount   int64 // a credit if positive, a debit if negative; the type determines the sign
 	Reason   string
 	Metadata tokens.Metadata
 }
 
-// adjustments are the types that admins may post.
+// adjustments lists the types that admins may post.
 var adjustments = []tokens.Type{
 	tokens.AdminAdjustment, tokens.Penalty, tokens.Bonus, tokens.Purchase, tokens.Deposit, tokens.Withdrawal,
 }
 
-// MaxFunding is the most that a wallet holds after an admin's credit: half of what it can hold, so that
-// there is room for every refund and receipt that may still come.
+// MaxFunding is the highest balance that a wallet may have after an admin's credit. It is half of
+// the maximum balance, so that later refunds and receipts always fit.
 const MaxFunding = tokens.MaxBalance / 2
 
 func (a Adjustment) check() error {
@@ -199,8 +201,8 @@ func (a Adjustment) check() error {
 	return tokens.Entry{Type: a.Type, Amount: a.Amount, Reason: a.Reason}.Check()
 }
 
-// PostTokens credits or debits somebody else, inactive or not; a penalty takes at most what is there.
-// Errors: ErrOwnTokens, fault.Invalid, users.ErrNotFound, tokens.ErrTooFewTokens,
+// PostTokens credits or debits another user, who may be inactive. A penalty takes at most the
+// balance. Errors: ErrOwnTokens, fault.Invalid, users.ErrNotFound, tokens.ErrTooFewTokens,
 // tokens.ErrTooManyTokens, idempotency.ErrKeyReused.
 func (s *Service) PostTokens(ctx context.Context, admin, user id.User, a Adjustment, key idempotency.Key) (tokens.Transaction, error) {
 	if admin == user {
@@ -244,7 +246,7 @@ func (s *Service) PostTokens(ctx context.Context, admin, user id.User, a Adjustm
 	return t, nil
 }
 
-// UserTransactions lists somebody's ledger, newest first. Errors: users.ErrNotFound.
+// UserTransactions lists a user's transactions, newest first. Errors: users.ErrNotFound.
 func (s *Service) UserTransactions(ctx context.Context, admin, user id.User, r page.Request[int64]) (page.Page[tokens.Transaction, int64], error) {
 	return readPage(ctx, s, admin, r, tokens.Place, func(ctx context.Context, tx Tx, below *int64, limit int) ([]tokens.Transaction, error) {
 		if err := exists(ctx, tx, user); err != nil {

@@ -47,10 +47,10 @@ func TestChangeUser(t *testing.T) {
 		want.Version++
 		want.UpdatedAt = w.Clock.Now()
 		if got != want {
-			t.Errorf("answered is %+v, want %+v", got, want)
+			t.Errorf("got %+v, want %+v", got, want)
 		}
 		if stored, err := w.Moderation.User(w.Ctx, admin, ada); err != nil || stored != want {
-			t.Errorf("stored is %+v with error %v, want %+v", stored, err, want)
+			t.Errorf("stored %+v with error %v, want %+v", stored, err, want)
 		}
 		record := audits(t, w)[0]
 		if record.ActorID != admin || record.Action != moderation.ActionUserChanged || record.SubjectID != id.Subject(ada) ||
@@ -62,7 +62,7 @@ func TestChangeUser(t *testing.T) {
 	coretest.Is(t, err, users.ErrNotSignedIn)
 }
 
-func TestNoChangeLeavesNoTrace(t *testing.T) {
+func TestChangeUserWithoutChange(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, admin := w.Person("Ada"), w.Admin()
 	w.Clock.Advance(time.Minute)
@@ -72,28 +72,28 @@ func TestNoChangeLeavesNoTrace(t *testing.T) {
 		} {
 			got, err := w.Moderation.ChangeUser(w.Ctx, admin, ada, c)
 			if err != nil || got.ID != ada {
-				t.Errorf("%+v: got %+v and error %v, want Ada as she is", c, got, err)
+				t.Errorf("%+v: got %+v and error %v, want Ada unchanged", c, got, err)
 			}
 		}
 	})
 }
 
-func TestWhatChangeUserRefuses(t *testing.T) {
+func TestChangeUserErrors(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
-	ada, gone, admin := w.Person("Ada"), w.Person("Gone"), w.Admin()
-	coretest.Is(t, w.Privacy.Erase(w.Ctx, gone, coretest.Password), nil)
+	ada, erased, admin := w.Person("Ada"), w.Person("Erased"), w.Admin()
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, erased, coretest.Password), nil)
 	change := func(by, of id.User, c moderation.AccountChange) error {
 		_, err := w.Moderation.ChangeUser(w.Ctx, by, of, c)
 		return err
 	}
 	w.Unchanged(func() {
-		for _, role := range []users.Role{users.RoleUser, users.RoleAdmin, "king"} { // one's own, to whatever
+		for _, role := range []users.Role{users.RoleUser, users.RoleAdmin, "king"} { // to change one's own role, to any role
 			coretest.Is(t, change(admin, admin, moderation.AccountChange{Role: &role}), users.ErrOwnRole)
 			coretest.Is(t, change(ada, ada, moderation.AccountChange{Role: &role}), users.ErrOwnRole)
 		}
 		coretest.Is(t, change(admin, admin, moderation.AccountChange{IsActive: to(false)}), users.ErrLastAdmin)
-		coretest.Is(t, change(admin, gone, moderation.AccountChange{IsActive: to(true)}), users.ErrErased)
-		coretest.Is(t, change(admin, gone, moderation.AccountChange{Role: to(users.RoleAdmin)}), users.ErrErased)
+		coretest.Is(t, change(admin, erased, moderation.AccountChange{IsActive: to(true)}), users.ErrErased)
+		coretest.Is(t, change(admin, erased, moderation.AccountChange{Role: to(users.RoleAdmin)}), users.ErrErased)
 		coretest.Is(t, change(admin, id.User(w.IDs.Next()), moderation.AccountChange{IsActive: to(true)}), users.ErrNotFound)
 		coretest.Fields(t, change(admin, ada, moderation.AccountChange{Role: to(users.Role("king"))}), "role")
 		coretest.Fields(t, change(admin, id.User(w.IDs.Next()), moderation.AccountChange{Reason: strings.Repeat("é", 501)}), "reason")
@@ -103,17 +103,17 @@ func TestWhatChangeUserRefuses(t *testing.T) {
 	}
 
 	second := w.AdminNamed("Second")
-	coretest.Is(t, change(admin, admin, moderation.AccountChange{IsActive: to(false)}), nil) // now there is another
+	coretest.Is(t, change(admin, admin, moderation.AccountChange{IsActive: to(false)}), nil) // there is another admin now
 	coretest.Is(t, change(second, admin, moderation.AccountChange{Role: to(users.RoleUser)}), nil)
 	coretest.Is(t, change(second, second, moderation.AccountChange{IsActive: to(false)}), users.ErrLastAdmin)
-	_, err := w.Moderation.Appoint(w.Ctx, coretest.Email("Admin")) // the trail is read by this one
+	_, err := w.Moderation.Appoint(w.Ctx, coretest.Email("Admin")) // this admin reads the audit trail
 	coretest.Is(t, err, nil)
 }
 
-// However many try at once, and by whichever way, an active admin is left.
-func TestTheLastAdminStays(t *testing.T) {
+// An active admin is left, after concurrent attempts of any kind to remove all of them.
+func TestLastAdminStays(t *testing.T) {
 	const admins = 6
-	const mixed = "each in another way" // where two may come upon one
+	const mixed = "all three" // two attempts may remove the same admin
 	ways := map[string]func(w *coretest.World, all []id.User, i int) error{
 		"each deactivates themselves": func(w *coretest.World, all []id.User, i int) error {
 			_, err := w.Moderation.ChangeUser(w.Ctx, all[i], all[i], moderation.AccountChange{IsActive: to(false)})
@@ -150,7 +150,7 @@ func TestTheLastAdminStays(t *testing.T) {
 				t.Errorf("no admin is left: %v", errs)
 			}
 			if done := coretest.Count(errs, nil); name != mixed && left != admins-done {
-				t.Errorf("%d went through and %d admins are left: %v", done, left, errs)
+				t.Errorf("%d attempts succeeded and %d admins are left: %v", done, left, errs)
 			}
 			allowed := []error{nil, users.ErrLastAdmin, users.ErrNotSignedIn, users.ErrAdminsOnly, users.ErrErased}
 			for _, err := range errs {
@@ -162,7 +162,7 @@ func TestTheLastAdminStays(t *testing.T) {
 	}
 }
 
-func TestListingAccounts(t *testing.T) {
+func TestUsers(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	admin := w.Admin()
 	var made []id.User
@@ -187,11 +187,11 @@ func TestListingAccounts(t *testing.T) {
 		"without regard to case": {moderation.AccountFilter{Query: "JU\u0308RGEN GROSS"}, []id.User{jurgen}},
 		"a percent sign":         {moderation.AccountFilter{Query: "0%"}, []id.User{eve}},
 		"an underscore":          {moderation.AccountFilter{Query: "e_"}, []id.User{eve}},
-		"nothing like it":        {moderation.AccountFilter{Query: "zzz"}, nil},
+		"no match":               {moderation.AccountFilter{Query: "zzz"}, nil},
 		"admins":                 {moderation.AccountFilter{Role: users.RoleAdmin}, []id.User{admin}},
 		"the inactive":           {moderation.AccountFilter{IsActive: to(false)}, []id.User{luca}},
 		"the active":             {moderation.AccountFilter{IsActive: to(true), Role: users.RoleUser}, []id.User{eve, jurgen, ada}},
-		"all at once":            {moderation.AccountFilter{Query: "ada", IsActive: to(true), Role: users.RoleUser}, []id.User{ada}},
+		"all fields":             {moderation.AccountFilter{Query: "ada", IsActive: to(true), Role: users.RoleUser}, []id.User{ada}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []id.User
@@ -225,16 +225,16 @@ func TestAppoint(t *testing.T) {
 	u, err := w.Moderation.Appoint(w.Ctx, "ADA@example.org")
 	coretest.Is(t, err, nil)
 	if stored, err := w.Users.Me(w.Ctx, ada); err != nil || stored != u || u.Role != users.RoleAdmin || !u.UpdatedAt.Equal(w.Clock.Now()) {
-		t.Errorf("answered is %+v, stored %+v with error %v, want an admin", u, stored, err)
+		t.Errorf("got %+v, stored %+v with error %v, want an admin", u, stored, err)
 	}
-	record := audits(t, w)[1] // the newest is of the admin who reads the trail
+	record := audits(t, w)[1] // the newest record is the appointment of the admin who reads the trail
 	if !record.ActorID.IsZero() || record.Action != moderation.ActionAdminAppointed || record.SubjectID != id.Subject(ada) || record.Reason == "" {
 		t.Errorf("the audit record is %+v", record)
 	}
 	w.Unchanged(func() {
 		again, err := w.Moderation.Appoint(w.Ctx, "ada@example.org")
 		if err != nil || again != u {
-			t.Errorf("once more it answers %+v with error %v, want %+v", again, err, u)
+			t.Errorf("the repeat returned %+v with error %v, want %+v", again, err, u)
 		}
 		for _, email := range []string{"nobody@example.org", "gone@example.org", ""} {
 			_, err := w.Moderation.Appoint(w.Ctx, email)
@@ -245,6 +245,6 @@ func TestAppoint(t *testing.T) {
 	w.SetActive(ada, false)
 	u, err = w.Moderation.Appoint(w.Ctx, "ada@example.org")
 	if err != nil || !u.IsActive || u.Role != users.RoleAdmin {
-		t.Errorf("an inactive admin becomes %+v with error %v, want them active", u, err)
+		t.Errorf("got %+v with error %v, want an active admin", u, err)
 	}
 }

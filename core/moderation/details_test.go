@@ -8,12 +8,12 @@ import (
 	"github.com/cicerone-go/cicerone/core/moderation"
 )
 
-func TestDetailsHaveOneForm(t *testing.T) {
+func TestDetails(t *testing.T) {
 	for want, details := range map[string]moderation.Details{
 		`{}`:                               {},
 		`{"amount":"-5","type":"PENALTY"}`: {"type": "PENALTY", "amount": "-5"},
 		`{"":"empty","\n":"a\tb \"c\" \\ <d> é😀"}`: {"\n": "a\tb \"c\" \\ <d> é😀", "": "empty"},
-		// By UTF-16 units, in which what lies beyond 2^16 comes before the last of what does not.
+		// Sorted by UTF-16 code units: U+1F600 is a surrogate pair and comes before U+FB33.
 		"{\"😀\":\"1\",\"\ufb33\":\"2\"}":                      {"\ufb33": "2", "😀": "1"},
 		`{"admin_notes":"` + strings.Repeat("é", 5000) + `"}`: {"admin_notes": strings.Repeat("é", 5000)},
 	} {
@@ -22,7 +22,7 @@ func TestDetailsHaveOneForm(t *testing.T) {
 		}
 		back, err := moderation.ParseDetails(want)
 		if err != nil || back == nil || !maps.Equal(back, details) {
-			t.Errorf("%s is read as %v with error %v, want %v", want, back, err, details)
+			t.Errorf("%s was parsed as %v with error %v, want %v", want, back, err, details)
 		}
 	}
 	if got := moderation.Details(nil).Canonical(); got != "{}" {
@@ -33,7 +33,7 @@ func TestDetailsHaveOneForm(t *testing.T) {
 		`{"a":"\ud83d"}`, `{"a":"b"}{}`, "{\"a\":\"\xff\"}",
 	} {
 		if d, err := moderation.ParseDetails(bad); err == nil || d != nil {
-			t.Errorf("%q is read as %v with error %v, want it refused", bad, d, err)
+			t.Errorf("%q was parsed as %v with error %v, want an error", bad, d, err)
 		}
 	}
 }

@@ -1,3 +1,4 @@
-// Package moderation keeps a community civil: people report and block each other, admins work
-// through the reports and act on accounts, and every administrative act leaves an audit record.
+// Package moderation keeps reports, blocks and the audit trail. Users report and block each other,
+// admins process the reports and change accounts, and every administrative act leaves an audit
+// record.
 package moderation

@@ -2,10 +2,10 @@ package moderation
 
 import "github.com/cicerone-go/cicerone/core/fault"
 
-// What this domain refuses.
+// The errors of this domain.
 var (
-	ErrReportPending  = fault.New(fault.Conflict, "report_pending", "you have reported this person already, and the report is pending")
+	ErrReportPending  = fault.New(fault.Conflict, "report_pending", "you have already reported this user, and the report is pending")
 	ErrReportMove     = fault.New(fault.Conflict, "report_status", "the report's status does not allow this")
 	ErrReportNotFound = fault.New(fault.NotFound, "report_not_found", "there is no such report")
-	ErrOwnTokens      = fault.New(fault.Forbidden, "own_tokens", "nobody moves their own tokens as an admin")
+	ErrOwnTokens      = fault.New(fault.Forbidden, "own_tokens", "an admin cannot post tokens to their own wallet")
 )

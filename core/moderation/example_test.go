@@ -17,8 +17,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// Somebody reports another; an admin takes a penalty and resolves the report. Both acts are in the
-// audit trail.
+// A user reports another one. An admin posts a penalty and resolves the report. Both acts are in
+// the audit trail.
 func Example() {
 	ctx := context.Background()
 	clock := coretest.NewClock()
@@ -30,15 +30,15 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	people, service := all.Users, all.Moderation
-	person := func(name string) id.User {
-		u, err := people.Register(ctx, users.SignUp{Name: name, Email: coretest.Email(name), Password: coretest.Password})
+	service := all.Moderation
+	register := func(name string) id.User {
+		u, err := all.Users.Register(ctx, users.SignUp{Name: name, Email: coretest.Email(name), Password: coretest.Password})
 		if err != nil {
 			log.Fatal(err)
 		}
 		return u.ID
 	}
-	ada, luca, grace := person("Ada"), person("Luca"), person("Grace")
+	ada, luca, grace := register("Ada"), register("Luca"), register("Grace")
 	if _, err := service.Appoint(ctx, coretest.Email("Grace")); err != nil {
 		log.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func Example() {
 
 	penalty, err := service.PostTokens(ctx, grace, luca,
 		moderation.Adjustment{Type: tokens.Penalty, Amount: -80, Reason: "spam"}, "")
-	fmt.Println(penalty.Amount, err) // at most what was there
+	fmt.Println(penalty.Amount, err) // limited to the balance
 
 	resolved := moderation.Resolved
 	report, err = service.ChangeReport(ctx, grace, report.ID, moderation.ReportChange{Status: &resolved})

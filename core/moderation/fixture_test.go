@@ -18,7 +18,7 @@ func to[T any](v T) *T { return &v }
 
 var first page.Request[page.Moment]
 
-// report files one with a reason that says nothing.
+// report files a report of one user by another.
 func report(t *testing.T, w *coretest.World, by, of id.User) moderation.Report {
 	t.Helper()
 	r, err := w.Moderation.Report(w.Ctx, by, moderation.ReportInput{ReportedUserID: of, Reason: "rude"}, "")
@@ -26,7 +26,7 @@ func report(t *testing.T, w *coretest.World, by, of id.User) moderation.Report {
 	return r
 }
 
-// audits lists the whole trail, newest first.
+// audits returns the whole audit trail, newest first.
 func audits(t *testing.T, w *coretest.World) []moderation.AuditRecord {
 	t.Helper()
 	all, err := page.All(moderation.PlaceOfAudit, func(after *page.Moment, limit int) ([]moderation.AuditRecord, error) {
@@ -37,7 +37,7 @@ func audits(t *testing.T, w *coretest.World) []moderation.AuditRecord {
 	return all
 }
 
-// acts is every use case of admins, done to somebody.
+// acts returns every use case of admins, by name, applied to a user and a report.
 func acts(w *coretest.World, of id.User, r id.Report) map[string]func(ctx context.Context, admin id.User) error {
 	m := w.Moderation
 	return map[string]func(ctx context.Context, admin id.User) error{
@@ -53,7 +53,7 @@ func acts(w *coretest.World, of id.User, r id.Report) map[string]func(ctx contex
 			_, err := m.ChangeUser(ctx, admin, of, moderation.AccountChange{IsActive: to(false)})
 			return err
 		},
-		"change an account that is not there": func(ctx context.Context, admin id.User) error {
+		"change an unknown account": func(ctx context.Context, admin id.User) error {
 			_, err := m.ChangeUser(ctx, admin, id.User(w.IDs.Next()), moderation.AccountChange{IsActive: to(false)})
 			return err
 		},
@@ -104,12 +104,12 @@ func TestOnlyAdminsAct(t *testing.T) {
 	}
 }
 
-func TestCancelledAnywhere(t *testing.T) {
+func TestCancellation(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, luca := w.Person("Ada"), w.Person("Luca")
 	admin, filed := w.Admin(), report(t, w, ada, luca)
 	for name, act := range acts(w, luca, filed.ID) {
-		if name == "change an account that is not there" {
+		if name == "change an unknown account" {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestCancelledAnywhere(t *testing.T) {
 	}
 }
 
-// ids are those of a list, in its order.
+// ids returns the ids of a list, in its order.
 func ids[T any, I comparable](items []T, of func(T) I) []I {
 	var list []I
 	for _, item := range items {

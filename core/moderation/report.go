@@ -12,7 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
-// Status is how far a report has come.
+// Status is the status of a report.
 type Status string
 
 // The statuses of a report.
@@ -28,7 +28,7 @@ func (s Status) Valid() bool {
 	return s == Pending || s == Reviewed || s == Resolved || s == Dismissed
 }
 
-// mayBecome holds the moves of core/README.md#moderation.
+// mayBecome implements the table of moves in core/README.md#moderation.
 func (s Status) mayBecome(to Status) bool {
 	switch s {
 	case Pending:
@@ -39,14 +39,14 @@ func (s Status) mayBecome(to Status) bool {
 	return false
 }
 
-// Lengths, in characters.
+// Maximum lengths, in characters.
 const (
 	MaxReason  = 100
 	MaxMessage = 5000
 	MaxNotes   = 5000
 )
 
-// Report is what one person says of another.
+// Report is a complaint of one user about another.
 type Report struct {
 	ID             id.Report
 	ReporterID     id.User
@@ -54,7 +54,7 @@ type Report struct {
 	Reason         string
 	Message        string
 	Status         Status
-	ReviewedBy     id.User // who moved it last; zero while it is pending
+	ReviewedBy     id.User // the admin who changed the status last; zero while it is pending
 	AdminNotes     string
 	ReviewedAt     time.Time // zero while it is pending
 	CreatedAt      time.Time
@@ -64,12 +64,12 @@ func newReport(r Report) (Report, error) {
 	var f fault.Fields
 	text.CheckLine(&f, "reason", r.Reason, 1, MaxReason)
 	text.Check(&f, "message", r.Message, 0, MaxMessage)
-	f.Check(r.ReporterID != r.ReportedUserID, "reported_user_id", "must be somebody else")
+	f.Check(r.ReporterID != r.ReportedUserID, "reported_user_id", "must be another user")
 	r.Status = Pending
 	return r, f.Err()
 }
 
-// ReportChange is what an admin does to a report; nil leaves a field as it is.
+// ReportChange is a change of a report by an admin. A nil field stays as it is.
 type ReportChange struct {
 	Status *Status
 	Notes  *string
@@ -86,8 +86,8 @@ func (c ReportChange) check() error {
 	return f.Err()
 }
 
-// apply moves a report on, and writes the notes; who only writes notes did not review it. Errors:
-// ErrReportMove.
+// apply changes the status and the notes. An admin who changes only the notes does not become the
+// reviewer. Errors: ErrReportMove.
 func (r *Report) apply(c ReportChange, by id.User, at time.Time) error {
 	if c.Status != nil {
 		if !r.Status.mayBecome(*c.Status) {
@@ -101,7 +101,7 @@ func (r *Report) apply(c ReportChange, by id.User, at time.Time) error {
 	return nil
 }
 
-// details are what the change did to a report of a status.
+// details returns the audit details of the change. before is the status before it.
 func (c ReportChange) details(before Status) Details {
 	d := Details{}
 	if c.Status != nil {
@@ -113,14 +113,14 @@ func (c ReportChange) details(before Status) Details {
 	return d
 }
 
-// Block is one person's wish to have nothing to do with another.
+// Block prevents two users from finding each other and from writing to each other. UserID made it.
 type Block struct {
 	UserID        id.User
 	BlockedUserID id.User
 	CreatedAt     time.Time
 }
 
-// Action says what an administrative act was.
+// Action is the kind of an administrative act.
 type Action string
 
 // The actions that leave an audit record.
@@ -133,24 +133,25 @@ const (
 	ActionInterestChanged Action = "interest.changed"
 )
 
-// AuditRecord says who did what to whom, when and why. It never changes.
+// AuditRecord describes one administrative act. It never changes.
 type AuditRecord struct {
 	ID        id.AuditRecord
-	ActorID   id.User // zero where the operator acted, at the machine
+	ActorID   id.User // the admin; zero if the operator acted
 	Action    Action
-	SubjectID id.Subject // the user, report or interest that it was done to
+	SubjectID id.Subject // the user, report or interest that the act changed
 	Reason    string
 	Details   Details
 	CreatedAt time.Time
 }
 
-// Details are what changed, by name: plain strings, so that every store keeps them alike.
+// Details holds the changed values by name. They are plain strings, so that every store keeps them
+// alike.
 type Details map[string]string
 
-// Canonical writes the details in RFC 8785 canonical form, in which stores keep them.
+// Canonical returns the details in RFC 8785 canonical form, in which stores keep them.
 func (d Details) Canonical() string { return tokens.CanonicalTexts(d) }
 
-// ParseDetails reads what Canonical wrote, and nothing else.
+// ParseDetails parses the result of Canonical. It returns an error for any other text.
 func ParseDetails(canonical string) (Details, error) {
 	var d Details
 	if err := json.Unmarshal([]byte(canonical), &d); err != nil {
@@ -162,11 +163,11 @@ func ParseDetails(canonical string) (Details, error) {
 	return d, nil
 }
 
-// PlaceOfReport is where a report stands in a list.
+// PlaceOfReport returns the position of a report in a list.
 func PlaceOfReport(r Report) page.Moment { return page.Moment{At: r.CreatedAt, ID: r.ID} }
 
-// PlaceOfBlock is where a block stands in a list.
+// PlaceOfBlock returns the position of a block in a list.
 func PlaceOfBlock(b Block) page.Moment { return page.Moment{At: b.CreatedAt, ID: b.BlockedUserID} }
 
-// PlaceOfAudit is where an audit record stands in a list.
+// PlaceOfAudit returns the position of an audit record in a list.
 func PlaceOfAudit(r AuditRecord) page.Moment { return page.Moment{At: r.CreatedAt, ID: r.ID} }

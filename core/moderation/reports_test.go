@@ -27,14 +27,14 @@ func TestReport(t *testing.T) {
 		Status: moderation.Pending, CreatedAt: w.Clock.Now(),
 	}
 	if got != want || got.ID.IsZero() {
-		t.Errorf("answered is %+v, want %+v", got, want)
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if stored, err := w.Moderation.ReportByID(w.Ctx, w.Admin(), got.ID); err != nil || stored != want {
-		t.Errorf("stored is %+v with error %v, want %+v", stored, err, want)
+		t.Errorf("stored %+v with error %v, want %+v", stored, err, want)
 	}
 }
 
-func TestWhatReportRefuses(t *testing.T) {
+func TestReportErrors(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, luca, idle := w.Person("Ada"), w.Person("Luca"), w.Person("Idle")
 	w.SetActive(idle, false)
@@ -47,25 +47,25 @@ func TestWhatReportRefuses(t *testing.T) {
 			complaint moderation.ReportInput
 			fields    []string
 		}{
-			"no reason":          {moderation.ReportInput{ReportedUserID: luca}, []string{"reason"}},
-			"a blank reason":     {moderation.ReportInput{ReportedUserID: luca, Reason: "  "}, []string{"reason"}},
-			"a reason too long":  {moderation.ReportInput{ReportedUserID: luca, Reason: strings.Repeat("é", 101)}, []string{"reason"}},
-			"a reason of lines":  {moderation.ReportInput{ReportedUserID: luca, Reason: "a\nb"}, []string{"reason"}},
-			"a message too long": {moderation.ReportInput{ReportedUserID: luca, Reason: "rude", Message: strings.Repeat("é", 5001)}, []string{"message"}},
-			"a message with NUL": {moderation.ReportInput{ReportedUserID: luca, Reason: "rude", Message: "\x00"}, []string{"message"}},
-			"oneself":            {moderation.ReportInput{ReportedUserID: ada, Reason: "rude"}, []string{"reported_user_id"}},
-			"all of it":          {moderation.ReportInput{ReportedUserID: ada, Message: "\xff"}, []string{"reason", "message", "reported_user_id"}},
+			"no reason":           {moderation.ReportInput{ReportedUserID: luca}, []string{"reason"}},
+			"a blank reason":      {moderation.ReportInput{ReportedUserID: luca, Reason: "  "}, []string{"reason"}},
+			"a reason too long":   {moderation.ReportInput{ReportedUserID: luca, Reason: strings.Repeat("é", 101)}, []string{"reason"}},
+			"a reason of 2 lines": {moderation.ReportInput{ReportedUserID: luca, Reason: "a\nb"}, []string{"reason"}},
+			"a message too long":  {moderation.ReportInput{ReportedUserID: luca, Reason: "rude", Message: strings.Repeat("é", 5001)}, []string{"message"}},
+			"a message with NUL":  {moderation.ReportInput{ReportedUserID: luca, Reason: "rude", Message: "\x00"}, []string{"message"}},
+			"the caller":          {moderation.ReportInput{ReportedUserID: ada, Reason: "rude"}, []string{"reported_user_id"}},
+			"every field":         {moderation.ReportInput{ReportedUserID: ada, Message: "\xff"}, []string{"reason", "message", "reported_user_id"}},
 		} {
 			t.Run(name, func(t *testing.T) { coretest.Fields(t, file(ada, test.complaint), test.fields...) })
 		}
 		coretest.Is(t, file(ada, moderation.ReportInput{ReportedUserID: id.User(w.IDs.Next()), Reason: "rude"}), users.ErrNotFound)
 		coretest.Is(t, file(idle, moderation.ReportInput{ReportedUserID: luca, Reason: "rude"}), users.ErrNotSignedIn)
 	})
-	// Whoever misbehaved and is gone, or was sent away, can be reported still; a message is as long as may be.
+	// An inactive user can be reported. The message has the maximum length.
 	coretest.Is(t, file(ada, moderation.ReportInput{ReportedUserID: idle, Reason: "rude", Message: strings.Repeat("é", 5000)}), nil)
 }
 
-func TestOneReportAtATime(t *testing.T) {
+func TestOnePendingReport(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, luca, eve := w.Person("Ada"), w.Person("Luca"), w.Person("Eve")
 	r := report(t, w, ada, luca)
@@ -75,30 +75,30 @@ func TestOneReportAtATime(t *testing.T) {
 	}
 	w.Unchanged(func() { coretest.Is(t, again(), moderation.ErrReportPending) })
 	if fault.KindOf(moderation.ErrReportPending) != fault.Conflict {
-		t.Error("a second report is no conflict")
+		t.Error("ErrReportPending is not of kind Conflict")
 	}
-	report(t, w, ada, eve)  // of another
-	report(t, w, eve, luca) // by another
-	report(t, w, luca, ada) // the other way round
+	report(t, w, ada, eve)  // another reported user
+	report(t, w, eve, luca) // another reporter
+	report(t, w, luca, ada) // both swapped
 
 	_, err := w.Moderation.ChangeReport(w.Ctx, w.Admin(), r.ID, moderation.ReportChange{Status: to(moderation.Reviewed)})
 	coretest.Is(t, err, nil)
-	coretest.Is(t, again(), nil) // it is pending no more
+	coretest.Is(t, again(), nil) // the first report is no longer pending
 }
 
-func TestReportsAtOnce(t *testing.T) {
+func TestConcurrentReports(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, luca := w.Person("Ada"), w.Person("Luca")
 	errs := coretest.AtOnce(10, func(int) error {
 		_, err := w.Moderation.Report(w.Ctx, ada, moderation.ReportInput{ReportedUserID: luca, Reason: "rude"}, "")
 		return err
 	})
-	if filed, refused := coretest.Count(errs, nil), coretest.Count(errs, moderation.ErrReportPending); filed != 1 || refused != 9 {
-		t.Errorf("%d were filed and %d refused, want 1 and 9", filed, refused)
+	if filed, pending := coretest.Count(errs, nil), coretest.Count(errs, moderation.ErrReportPending); filed != 1 || pending != 9 {
+		t.Errorf("%d succeeded and %d failed, want 1 and 9", filed, pending)
 	}
 }
 
-func TestReportIsRepeatable(t *testing.T) {
+func TestReportRepeat(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, luca := w.Person("Ada"), w.Person("Luca")
 	complaint := moderation.ReportInput{ReportedUserID: luca, Reason: "rude"}
@@ -109,7 +109,7 @@ func TestReportIsRepeatable(t *testing.T) {
 	w.Unchanged(func() {
 		again, err := w.Moderation.Report(w.Ctx, ada, complaint, "k")
 		if err != nil || again != filed {
-			t.Errorf("a repeat answers %+v with error %v, want %+v as it was", again, err, filed)
+			t.Errorf("the repeat returned %+v with error %v, want %+v", again, err, filed)
 		}
 		complaint.Message = "really"
 		_, err = w.Moderation.Report(w.Ctx, ada, complaint, "k")
@@ -120,7 +120,7 @@ func TestReportIsRepeatable(t *testing.T) {
 	coretest.Is(t, err, users.ErrNotSignedIn)
 }
 
-// moves is the table in core/README.md#moderation: what a report may become.
+// moves is the table in core/README.md#moderation.
 var moves = map[moderation.Status]map[moderation.Status]bool{
 	moderation.Pending:   {moderation.Reviewed: true, moderation.Resolved: true, moderation.Dismissed: true},
 	moderation.Reviewed:  {moderation.Resolved: true, moderation.Dismissed: true},
@@ -128,7 +128,7 @@ var moves = map[moderation.Status]map[moderation.Status]bool{
 	moderation.Dismissed: {},
 }
 
-func TestMovesOfAReport(t *testing.T) {
+func TestChangeReportStatus(t *testing.T) {
 	for from, allowed := range moves {
 		for next := range moves {
 			t.Run(string(from)+" to "+string(next), func(t *testing.T) {
@@ -152,7 +152,7 @@ func TestMovesOfAReport(t *testing.T) {
 						coretest.Is(t, err, moderation.ErrReportMove)
 						coretest.Is(t, err, fault.Conflict)
 						if !strings.Contains(err.Error(), string(from)) {
-							t.Errorf("the error %q does not name the present status", err)
+							t.Errorf("the error %q does not contain the present status", err)
 						}
 					})
 					return
@@ -162,10 +162,10 @@ func TestMovesOfAReport(t *testing.T) {
 				want := before
 				want.Status, want.AdminNotes, want.ReviewedBy, want.ReviewedAt = next, "looked\ninto", second, w.Clock.Now()
 				if got != want {
-					t.Errorf("answered is %+v, want %+v", got, want)
+					t.Errorf("got %+v, want %+v", got, want)
 				}
 				if stored, err := w.Moderation.ReportByID(w.Ctx, first, r.ID); err != nil || stored != want {
-					t.Errorf("stored is %+v with error %v, want %+v", stored, err, want)
+					t.Errorf("stored %+v with error %v, want %+v", stored, err, want)
 				}
 				record := audits(t, w)[0]
 				if record.ActorID != second || record.Action != moderation.ActionReportChanged || record.SubjectID != id.Subject(r.ID) ||
@@ -177,7 +177,7 @@ func TestMovesOfAReport(t *testing.T) {
 	}
 }
 
-// Who writes notes did not move the report: whoever did stays named.
+// A change of only the notes does not change the reviewer.
 func TestNotes(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	r := report(t, w, w.Person("Ada"), w.Person("Luca"))
@@ -191,30 +191,30 @@ func TestNotes(t *testing.T) {
 	}
 	got := change(first, moderation.ReportChange{Notes: to("look")})
 	if got.Status != moderation.Pending || got.AdminNotes != "look" || !got.ReviewedBy.IsZero() || !got.ReviewedAt.IsZero() {
-		t.Errorf("notes alone make it %+v", got)
+		t.Errorf("after a change of the notes: got %+v", got)
 	}
 	moved := change(first, moderation.ReportChange{Status: to(moderation.Resolved)})
 	if moved.AdminNotes != "look" {
-		t.Errorf("a move alone makes the notes %q", moved.AdminNotes)
+		t.Errorf("after a change of the status: got the notes %q", moved.AdminNotes)
 	}
 	got = change(second, moderation.ReportChange{Notes: to("")})
 	moved.AdminNotes = ""
 	if got != moved {
-		t.Errorf("notes by another make it %+v, want %+v", got, moved)
+		t.Errorf("after a change of the notes by another admin: got %+v, want %+v", got, moved)
 	}
 	if record := audits(t, w)[0]; record.ActorID != second || !maps.Equal(record.Details, moderation.Details{"admin_notes": ""}) {
 		t.Errorf("the audit record is %+v", record)
 	}
 	w.Unchanged(func() {
 		if got := change(second, moderation.ReportChange{}); got != moved {
-			t.Errorf("no change makes it %+v, want %+v", got, moved)
+			t.Errorf("after an empty change: got %+v, want %+v", got, moved)
 		}
 	})
 }
 
-func TestWhatChangeReportRefuses(t *testing.T) {
+func TestChangeReportErrors(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
-	r, nowhere := report(t, w, w.Person("Ada"), w.Person("Luca")), id.Report(w.IDs.Next())
+	r, unknown := report(t, w, w.Person("Ada"), w.Person("Luca")), id.Report(w.IDs.Next())
 	admin := w.Admin()
 	change := func(report id.Report, c moderation.ReportChange) error {
 		_, err := w.Moderation.ChangeReport(w.Ctx, admin, report, c)
@@ -223,14 +223,14 @@ func TestWhatChangeReportRefuses(t *testing.T) {
 	w.Unchanged(func() {
 		bad := moderation.ReportChange{Status: to(moderation.Status("lost")), Notes: to(strings.Repeat("é", 5001))}
 		coretest.Fields(t, change(r.ID, bad), "status", "admin_notes")
-		coretest.Fields(t, change(nowhere, bad), "status", "admin_notes") // before it is looked for
-		coretest.Is(t, change(nowhere, moderation.ReportChange{Notes: to("x")}), moderation.ErrReportNotFound)
-		_, err := w.Moderation.ReportByID(w.Ctx, admin, nowhere)
+		coretest.Fields(t, change(unknown, bad), "status", "admin_notes") // checked before the lookup
+		coretest.Is(t, change(unknown, moderation.ReportChange{Notes: to("x")}), moderation.ErrReportNotFound)
+		_, err := w.Moderation.ReportByID(w.Ctx, admin, unknown)
 		coretest.Is(t, err, moderation.ErrReportNotFound)
 	})
 }
 
-func TestMovesOfOneReportAtOnce(t *testing.T) {
+func TestConcurrentChangeReport(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	r := report(t, w, w.Person("Ada"), w.Person("Luca"))
 	admin := w.Admin()
@@ -240,11 +240,11 @@ func TestMovesOfOneReportAtOnce(t *testing.T) {
 		return err
 	})
 	if moved, refused := coretest.Count(errs, nil), coretest.Count(errs, moderation.ErrReportMove); moved != 1 || refused != 9 {
-		t.Errorf("%d moved it and %d were refused, want 1 and 9", moved, refused)
+		t.Errorf("%d succeeded and %d failed, want 1 and 9", moved, refused)
 	}
 }
 
-func TestTheQueueOfReports(t *testing.T) {
+func TestReports(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, admin := w.Person("Ada"), w.Admin()
 	var filed []id.Report
@@ -292,7 +292,7 @@ func TestBlocks(t *testing.T) {
 	w.Block(ada, luca)
 	blockedAt := w.Clock.Now()
 	w.Clock.Advance(time.Minute)
-	w.Unchanged(func() { w.Block(ada, luca) }) // it stays as old as it is
+	w.Unchanged(func() { w.Block(ada, luca) }) // the first block keeps its time
 	w.Block(ada, idle)
 	w.Block(luca, ada)
 
@@ -302,12 +302,12 @@ func TestBlocks(t *testing.T) {
 		coretest.Is(t, err, nil)
 		return p
 	}
-	whom := func(b moderation.Block) id.User { return b.BlockedUserID }
+	blockedID := func(b moderation.Block) id.User { return b.BlockedUserID }
 	newest := blocked(page.Request[page.Moment]{Limit: 1})
-	same(t, "the newest", ids(newest.Items, whom), idle)
+	same(t, "the newest", ids(newest.Items, blockedID), idle)
 	oldest := blocked(page.Request[page.Moment]{After: newest.Next, Limit: 1})
 	if want := (moderation.Block{UserID: ada, BlockedUserID: luca, CreatedAt: blockedAt}); oldest.Items[0] != want || oldest.Next != nil {
-		t.Errorf("got %+v, want %+v and no more", oldest, want)
+		t.Errorf("got %+v, want %+v and no next page", oldest, want)
 	}
 
 	coretest.Is(t, m.Unblock(w.Ctx, ada, luca), nil)
@@ -322,5 +322,5 @@ func TestBlocks(t *testing.T) {
 		_, err := m.Blocks(w.Ctx, idle, first)
 		coretest.Is(t, err, users.ErrNotSignedIn)
 	})
-	same(t, "those left", ids(blocked(first).Items, whom), idle)
+	same(t, "the remaining", ids(blocked(first).Items, blockedID), idle)
 }

@@ -10,48 +10,52 @@ import (
 
 // Repository keeps reports, blocks and the audit trail.
 type Repository interface {
-	// AddReport stores a report. created is false, and nothing stored, where the same reporter has a pending
-	// report of the same person; of units that add one at once, one creates it.
+	// AddReport stores a report. If the reporter already has a pending report of the same user,
+	// AddReport stores nothing and created is false. Of concurrent units that add such a report,
+	// one creates it.
 	AddReport(ctx context.Context, r Report) (created bool, err error)
 
-	// Report reads a report, or fault.NotFound.
+	// Report returns a report, or fault.NotFound.
 	Report(ctx context.Context, report id.Report) (Report, error)
 
-	// ChangeReport stores the status, notes, reviewer and time of r if its stored status is from, and
-	// says whether it was: of units that move one report at once, one does. Both people of r are those stored.
+	// ChangeReport stores the status, notes, reviewer and time of r if the stored status is from,
+	// and reports whether it did. Of concurrent units that change the status of one report, one
+	// succeeds. The caller passes r with the ReporterID and ReportedUserID that are stored.
 	ChangeReport(ctx context.Context, r Report, from Status) (changed bool, err error)
 
-	// Reports lists the reports of a status ("" for all), oldest first by (created_at, id): those after
-	// a place, or from the oldest where it is nil; at most limit.
+	// Reports lists up to limit reports of a status ("" for all), oldest first by (created_at, id):
+	// those after the given position, or from the oldest if after is nil.
 	Reports(ctx context.Context, status Status, after *page.Moment, limit int) ([]Report, error)
 
-	// ReportsBy lists what somebody reported, newest first by (created_at, id), paged as Reports.
+	// ReportsBy lists the reports that a user filed, newest first by (created_at, id), paged like
+	// Reports.
 	ReportsBy(ctx context.Context, reporter id.User, after *page.Moment, limit int) ([]Report, error)
 
-	// Block stores a block. One that is there already stays as it is.
+	// Block stores a block. If it exists already, it stays as it is.
 	Block(ctx context.Context, b Block) error
 
-	// Unblock removes a block. None is not an error.
+	// Unblock removes a block. It does nothing if there is no such block.
 	Unblock(ctx context.Context, user, blocked id.User) error
 
-	// Blocks lists whom somebody blocks, newest first by (created_at, blocked user's id), paged as Reports.
+	// Blocks lists the blocks that a user made, newest first by (created_at, id of the blocked
+	// user), paged like Reports.
 	Blocks(ctx context.Context, user id.User, after *page.Moment, limit int) ([]Block, error)
 
 	// Blocked reports whether either of two users blocks the other.
 	Blocked(ctx context.Context, a, b id.User) (bool, error)
 
-	// DropBlocks removes all blocks that somebody made.
+	// DropBlocks removes all blocks that a user made.
 	DropBlocks(ctx context.Context, user id.User) error
 
-	// AddAudit appends to the audit trail.
+	// AddAudit appends a record to the audit trail.
 	AddAudit(ctx context.Context, r AuditRecord) error
 
-	// Audits lists the audit trail, newest first by (created_at, id), of one subject or (zero) of all,
-	// paged as Reports.
+	// Audits lists the audit records of one subject, or of all if subject is zero, newest first by
+	// (created_at, id), paged like Reports.
 	Audits(ctx context.Context, subject id.Subject, after *page.Moment, limit int) ([]AuditRecord, error)
 }
 
-// Tx is what this domain touches in a unit of work.
+// Tx holds the repositories that this domain uses in a unit of work.
 type Tx interface {
 	users.Tx
 	Moderation() Repository

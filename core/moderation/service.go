@@ -15,9 +15,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// Auditor checks every invariant of a whole store; package ports has one for any store.
+// Auditor checks every invariant of a whole store. Package core/audit has one for any store.
 type Auditor interface {
-	// Audit reads the store as it is at one moment.
+	// Audit reads all rows of the store in one snapshot.
 	Audit(ctx context.Context) (tokens.Verification, error)
 }
 
@@ -30,9 +30,9 @@ type Deps struct {
 	IDs     id.Source
 }
 
-// Service lets people report and block each other, and admins do their work. The methods that take
-// an admin return users.ErrAdminsOnly for everybody else, and users.ErrNotSignedIn for an inactive
-// account.
+// Service is for users who report and block each other, and for admins. Methods with a parameter
+// admin return users.ErrAdminsOnly if that user is not an admin. All methods but Appoint return
+// users.ErrNotSignedIn if the account of the caller is not active.
 type Service struct{ deps Deps }
 
 // NewService returns a Service, or an error that names the parts that are missing.
@@ -50,8 +50,8 @@ type ReportInput struct {
 	Message        string
 }
 
-// Report files a report. Errors: fault.Invalid naming the fields, users.ErrNotFound for nobody there,
-// ErrReportPending, idempotency.ErrKeyReused.
+// Report files a report. Errors: fault.Invalid with the names of the fields, users.ErrNotFound if
+// there is no user to report, ErrReportPending, idempotency.ErrKeyReused.
 func (s *Service) Report(ctx context.Context, caller id.User, c ReportInput, key idempotency.Key) (Report, error) {
 	draft, err := newReport(Report{ReporterID: caller, ReportedUserID: c.ReportedUserID, Reason: c.Reason, Message: c.Message})
 	if err != nil {
@@ -94,11 +94,11 @@ func exists(ctx context.Context, tx Tx, user id.User) error {
 	return nil
 }
 
-// Block keeps another away from the caller, until Unblock. It may run more than once. Errors: fault.Invalid
-// for oneself, users.ErrNotFound.
+// Block blocks another user, until Unblock. It may run more than once. Errors: fault.Invalid if
+// other is the caller, users.ErrNotFound.
 func (s *Service) Block(ctx context.Context, caller, other id.User) error {
 	if caller == other {
-		return fault.InvalidField("user_id", "must be somebody else")
+		return fault.InvalidField("user_id", "must be another user")
 	}
 	return s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		if _, err := users.Active(ctx, tx, caller); err != nil {
@@ -114,7 +114,7 @@ func (s *Service) Block(ctx context.Context, caller, other id.User) error {
 	})
 }
 
-// Unblock takes a block back. It may run more than once, and without a block.
+// Unblock removes a block. It may run more than once, and does nothing if there is no block.
 func (s *Service) Unblock(ctx context.Context, caller, other id.User) error {
 	return s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		if _, err := users.Active(ctx, tx, caller); err != nil {
@@ -127,7 +127,7 @@ func (s *Service) Unblock(ctx context.Context, caller, other id.User) error {
 	})
 }
 
-// Blocks lists whom the caller blocks, newest first.
+// Blocks lists the blocks of the caller, newest first.
 func (s *Service) Blocks(ctx context.Context, caller id.User, r page.Request[page.Moment]) (page.Page[Block, page.Moment], error) {
 	var p page.Page[Block, page.Moment]
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
@@ -142,7 +142,7 @@ func (s *Service) Blocks(ctx context.Context, caller id.User, r page.Request[pag
 	return p, err
 }
 
-// Reports lists the reports of one status, or ("") of all, oldest first. Errors: fault.Invalid for an
+// Reports lists the reports of one status ("" for all), oldest first. Errors: fault.Invalid for an
 // unknown status.
 func (s *Service) Reports(ctx context.Context, admin id.User, status Status, r page.Request[page.Moment]) (page.Page[Report, page.Moment], error) {
 	if status != "" && !status.Valid() {
@@ -153,7 +153,7 @@ func (s *Service) Reports(ctx context.Context, admin id.User, status Status, r p
 	})
 }
 
-// ReportByID reads one report. Errors: ErrReportNotFound.
+// ReportByID returns one report. Errors: ErrReportNotFound.
 func (s *Service) ReportByID(ctx context.Context, admin id.User, report id.Report) (Report, error) {
 	var r Report
 	err := s.asAdmin(ctx, admin, s.deps.Store.View, func(ctx context.Context, tx Tx) (err error) {
@@ -174,8 +174,8 @@ func readReport(ctx context.Context, tx Tx, report id.Report) (Report, error) {
 	return r, nil
 }
 
-// ChangeReport moves a report on, or writes notes to it. Errors: fault.Invalid, ErrReportNotFound,
-// ErrReportMove.
+// ChangeReport changes the status or the notes of a report. Errors: fault.Invalid,
+// ErrReportNotFound, ErrReportMove.
 func (s *Service) ChangeReport(ctx context.Context, admin id.User, report id.Report, c ReportChange) (Report, error) {
 	if err := c.check(); err != nil {
 		return Report{}, err
@@ -197,7 +197,7 @@ func (s *Service) ChangeReport(ctx context.Context, admin id.User, report id.Rep
 			return fmt.Errorf("change a report: %w", err)
 		}
 		if !changed {
-			return ErrReportMove.WithDetail("another admin moved the report just now")
+			return ErrReportMove.WithDetail("another admin has just changed the status of the report")
 		}
 		return s.record(ctx, tx, AuditRecord{
 			ActorID: admin, Action: ActionReportChanged, SubjectID: id.Subject(report), Details: c.details(before), CreatedAt: now,
@@ -213,7 +213,7 @@ func (s *Service) Audits(ctx context.Context, admin id.User, r page.Request[page
 	})
 }
 
-// VerifyLedger audits the whole store: it reads every row.
+// VerifyLedger audits the whole store. It reads every row.
 func (s *Service) VerifyLedger(ctx context.Context, admin id.User) (tokens.Verification, error) {
 	err := s.asAdmin(ctx, admin, s.deps.Store.View, func(context.Context, Tx) error { return nil })
 	if err != nil {
@@ -226,7 +226,8 @@ func (s *Service) VerifyLedger(ctx context.Context, admin id.User) (tokens.Verif
 	return v, nil
 }
 
-// Record appends an administrative act to the audit trail, in the unit of work that does it.
+// Record appends an administrative act to the audit trail. The caller runs it in the unit of work
+// of the act.
 func Record(ctx context.Context, tx Tx, ids id.Source, r AuditRecord) error {
 	r.ID, r.CreatedAt = id.AuditRecord(ids.Next()), clock.Truncate(r.CreatedAt)
 	if err := tx.Moderation().AddAudit(ctx, r); err != nil {
@@ -239,7 +240,7 @@ func (s *Service) record(ctx context.Context, tx Tx, r AuditRecord) error {
 	return Record(ctx, tx, s.deps.IDs, r)
 }
 
-// asAdmin runs fn in a unit of work for an active admin, and for nobody else.
+// asAdmin runs fn in a unit of work, after it has checked that admin is an active admin.
 func (s *Service) asAdmin(ctx context.Context, admin id.User,
 	run func(context.Context, func(context.Context, Tx) error) error, fn func(context.Context, Tx) error,
 ) error {

@@ -21,7 +21,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// mayPost holds for each type whether an admin may post a credit or a debit.
+// mayPost lists for each type whether an admin may post a credit or a debit.
 var mayPost = map[tokens.Type]struct{ credit, debit bool }{
 	tokens.AdminAdjustment: {true, true},
 	tokens.Penalty:         {false, true},
@@ -59,11 +59,11 @@ func TestPostTokens(t *testing.T) {
 					BalanceBefore: 50, BalanceAfter: 50 + amount, CreatedAt: w.Clock.Now(),
 				}
 				if got != want {
-					t.Errorf("answered is %+v, want %+v", got, want)
+					t.Errorf("got %+v, want %+v", got, want)
 				}
 				p, err := w.Moderation.UserTransactions(w.Ctx, admin, ada, page.Request[int64]{})
 				if err != nil || len(p.Items) != 2 || p.Items[0] != want {
-					t.Errorf("the ledger is %+v with error %v, want it to end with %+v", p.Items, err, want)
+					t.Errorf("the ledger is %+v with error %v, want %+v as the newest transaction", p.Items, err, want)
 				}
 				record := audits(t, w)[0]
 				details := moderation.Details{"type": string(kind), "amount": strconv.FormatInt(amount, 10), "transaction_id": got.ID.String()}
@@ -76,9 +76,9 @@ func TestPostTokens(t *testing.T) {
 	}
 }
 
-func TestWhatPostTokensRefuses(t *testing.T) {
+func TestPostTokensErrors(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
-	ada, admin, nobody := w.Person("Ada"), w.Admin(), id.User(w.IDs.Next())
+	ada, admin, unknown := w.Person("Ada"), w.Admin(), id.User(w.IDs.Next())
 	bonus := func(change func(a *moderation.Adjustment)) moderation.Adjustment {
 		a := moderation.Adjustment{Type: tokens.Bonus, Amount: 1, Reason: "kind"}
 		change(&a)
@@ -92,37 +92,37 @@ func TestWhatPostTokensRefuses(t *testing.T) {
 	w.Unchanged(func() {
 		coretest.Is(t, post(admin, admin, plain), moderation.ErrOwnTokens)
 		coretest.Is(t, post(ada, ada, plain), fault.Forbidden)
-		coretest.Is(t, post(admin, nobody, plain), users.ErrNotFound)
-		coretest.Fields(t, post(admin, nobody, bonus(func(a *moderation.Adjustment) { a.Reason = "" })), "reason")
+		coretest.Is(t, post(admin, unknown, plain), users.ErrNotFound)
+		coretest.Fields(t, post(admin, unknown, bonus(func(a *moderation.Adjustment) { a.Reason = "" })), "reason")
 		coretest.Fields(t, post(admin, ada, bonus(func(a *moderation.Adjustment) { a.Reason = strings.Repeat("é", 501) })), "reason")
 		coretest.Fields(t, post(admin, ada, bonus(func(a *moderation.Adjustment) { a.Reason = "  " })), "reason")
 		coretest.Fields(t, post(admin, ada, bonus(func(a *moderation.Adjustment) { a.Amount = 0 })), "amount")
 		coretest.Is(t, post(admin, ada, bonus(func(a *moderation.Adjustment) { a.Amount = moderation.MaxFunding - 49 })), tokens.ErrTooManyTokens)
 		coretest.Fields(t, post(admin, ada, bonus(func(a *moderation.Adjustment) { a.Amount = tokens.MaxAmount + 1 })), "amount")
 		coretest.Fields(t, post(admin, ada, moderation.Adjustment{Type: "TIP"}), "type", "reason")
-		for _, kind := range []tokens.Type{tokens.AdminAdjustment, tokens.Withdrawal} { // only a penalty takes what is there
+		for _, kind := range []tokens.Type{tokens.AdminAdjustment, tokens.Withdrawal} { // only a penalty is limited to the balance
 			a := moderation.Adjustment{Type: kind, Amount: -51, Reason: "too much"}
 			coretest.Is(t, post(admin, ada, a), tokens.ErrTooFewTokens)
 		}
 		full := moderation.Adjustment{Type: tokens.Deposit, Amount: tokens.MaxAmount, Reason: "too much"}
 		coretest.Is(t, post(admin, ada, full), tokens.ErrTooManyTokens)
-		_, err := w.Moderation.UserTransactions(w.Ctx, admin, nobody, page.Request[int64]{})
+		_, err := w.Moderation.UserTransactions(w.Ctx, admin, unknown, page.Request[int64]{})
 		coretest.Is(t, err, users.ErrNotFound)
 	})
 	coretest.Is(t, moderation.ErrOwnTokens, fault.Forbidden)
 }
 
-func TestAPenaltyTakesAtMostWhatIsThere(t *testing.T) {
+func TestPenaltyIsLimitedToBalance(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, admin := w.Person("Ada"), w.Admin()
 	penalty := moderation.Adjustment{Type: tokens.Penalty, Amount: -30, Reason: "rude"}
 	for _, want := range []int64{-30, -20} {
 		got, err := w.Moderation.PostTokens(w.Ctx, admin, ada, penalty, "")
 		if err != nil || got.Amount != want {
-			t.Errorf("it took %d with error %v, want %d", got.Amount, err, want)
+			t.Errorf("got the amount %d with error %v, want %d", got.Amount, err, want)
 		}
 		if took := audits(t, w)[0].Details["amount"]; took != strconv.FormatInt(want, 10) {
-			t.Errorf("the audit record says %s, want what was taken, %d", took, want)
+			t.Errorf("the audit record has the amount %s, want %d", took, want)
 		}
 	}
 	w.Unchanged(func() {
@@ -131,22 +131,22 @@ func TestAPenaltyTakesAtMostWhatIsThere(t *testing.T) {
 	})
 }
 
-func TestTokensForTheInactiveAndTheErased(t *testing.T) {
+func TestPostTokensToInactiveAndErased(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
-	idle, gone, admin := w.Person("Idle"), w.Person("Gone"), w.Admin()
+	idle, erased, admin := w.Person("Idle"), w.Person("Erased"), w.Admin()
 	w.SetActive(idle, false)
-	coretest.Is(t, w.Privacy.Erase(w.Ctx, gone, coretest.Password), nil)
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, erased, coretest.Password), nil)
 	deposit := moderation.Adjustment{Type: tokens.Deposit, Amount: 5, Reason: "late"}
-	for user, want := range map[id.User]int64{idle: 55, gone: 0} {
+	for user, want := range map[id.User]int64{idle: 55, erased: 0} {
 		got, err := w.Moderation.PostTokens(w.Ctx, admin, user, deposit, "")
 		coretest.Is(t, err, nil)
 		if got.Amount != 5 || got.Type != tokens.Deposit || w.Balance(user) != want {
-			t.Errorf("answered is %+v and the balance %d, want the deposit and %d", got, w.Balance(user), want)
+			t.Errorf("got %+v and the balance %d, want the deposit and %d", got, w.Balance(user), want)
 		}
 	}
 }
 
-func TestPostTokensIsRepeatable(t *testing.T) {
+func TestPostTokensRepeat(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, luca, second := w.Person("Ada"), w.Person("Luca"), w.AdminNamed("Second")
 	a := moderation.Adjustment{Type: tokens.Bonus, Amount: 5, Reason: "kind", Metadata: tokens.Reference("<ticket>", ada)}
@@ -155,7 +155,7 @@ func TestPostTokensIsRepeatable(t *testing.T) {
 	w.Unchanged(func() {
 		again, err := w.Moderation.PostTokens(w.Ctx, second, ada, a, "k")
 		if err != nil || again != posted {
-			t.Errorf("a repeat answers %+v with error %v, want %+v", again, err, posted)
+			t.Errorf("the repeat returned %+v with error %v, want %+v", again, err, posted)
 		}
 		_, err = w.Moderation.PostTokens(w.Ctx, second, luca, a, "k")
 		coretest.Is(t, err, idempotency.ErrKeyReused)
@@ -164,7 +164,7 @@ func TestPostTokensIsRepeatable(t *testing.T) {
 		_, err = w.Moderation.PostTokens(w.Ctx, second, ada, other, "k")
 		coretest.Is(t, err, idempotency.ErrKeyReused)
 	})
-	_, err = w.Moderation.PostTokens(w.Ctx, w.Admin(), ada, a, "k") // another's key is another key
+	_, err = w.Moderation.PostTokens(w.Ctx, w.Admin(), ada, a, "k") // another admin has their own keys
 	coretest.Is(t, err, nil)
 	if w.Balance(ada) != 60 {
 		t.Errorf("the balance is %d, want 60", w.Balance(ada))
@@ -176,7 +176,7 @@ func TestPostTokensIsRepeatable(t *testing.T) {
 	coretest.Is(t, err, users.ErrAdminsOnly)
 }
 
-func TestPostingOneKeyAtOnce(t *testing.T) {
+func TestConcurrentPostTokensWithOneKey(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, admin := w.Person("Ada"), w.Admin()
 	errs := coretest.AtOnce(12, func(int) error {
@@ -184,11 +184,11 @@ func TestPostingOneKeyAtOnce(t *testing.T) {
 		return err
 	})
 	if n := coretest.Count(errs, nil); n != 12 || w.Balance(ada) != 51 {
-		t.Errorf("%d were answered and the balance is %d, want 12 and 51", n, w.Balance(ada))
+		t.Errorf("%d succeeded and the balance is %d, want 12 and 51", n, w.Balance(ada))
 	}
 }
 
-func TestTheTrailIsPaged(t *testing.T) {
+func TestAudits(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, admin := w.Person("Ada"), w.Admin()
 	for balance := range int64(4) {
@@ -225,19 +225,19 @@ func TestVerifyLedger(t *testing.T) {
 	v, err := w.Moderation.VerifyLedger(w.Ctx, admin)
 	coretest.Is(t, err, nil)
 	if v.Wallets != 3 || v.Transactions != 4 || v.Held != 0 || len(v.Violations) != 0 {
-		t.Errorf("got %+v, want 3 wallets, 4 transactions and nothing wrong", v)
+		t.Errorf("got %+v, want 3 wallets, 4 transactions and no violations", v)
 	}
 }
 
-// sees is an Auditor that finds what it is told to.
-type sees struct {
+// fixedAuditor is an Auditor that returns its fields.
+type fixedAuditor struct {
 	found tokens.Verification
 	err   error
 }
 
-func (s sees) Audit(context.Context) (tokens.Verification, error) { return s.found, s.err }
+func (a fixedAuditor) Audit(context.Context) (tokens.Verification, error) { return a.found, a.err }
 
-func TestVerifyLedgerTellsWhatTheAuditorFound(t *testing.T) {
+func TestVerifyLedgerReturnsFindings(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	admin := w.Admin()
 	verify := func(a moderation.Auditor) (tokens.Verification, error) {
@@ -248,11 +248,11 @@ func TestVerifyLedgerTellsWhatTheAuditorFound(t *testing.T) {
 		return service.VerifyLedger(w.Ctx, admin)
 	}
 	broken := []tokens.Violation{{Rule: "wallet_balance", Subject: admin.String(), Detail: "7 is not 8"}}
-	v, err := verify(sees{found: tokens.Verification{Violations: broken}})
+	v, err := verify(fixedAuditor{found: tokens.Verification{Violations: broken}})
 	if err != nil || len(v.Violations) != 1 || v.Violations[0] != broken[0] {
 		t.Errorf("got %+v and error %v, want the violation", v, err)
 	}
-	lost := errors.New("the store went away")
-	_, err = verify(sees{err: lost})
+	lost := errors.New("the store is unreachable")
+	_, err = verify(fixedAuditor{err: lost})
 	coretest.Is(t, err, lost)
 }

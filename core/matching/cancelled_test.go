@@ -10,8 +10,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 )
 
-// Wherever a use case is cancelled, all is as it was.
-func TestCancelledAnywhere(t *testing.T) {
+// A use case that is cancelled at any point changes nothing.
+func TestCancellation(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, tea := w.Person("Ada"), interest(t, w, "Tea")
 	for _, useCase := range []func(ctx context.Context) error{

@@ -1,3 +1,3 @@
-// Package matching helps people find each other: profiles, the interests that they pick, and the
-// search that ranks others by how many interests they share with whoever looks.
+// Package matching keeps profiles and the interests that users pick, and searches for other users.
+// The results are ranked by the number of interests that a user shares with the caller.
 package matching

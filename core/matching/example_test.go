@@ -16,8 +16,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// An admin creates interests, two users pick some of them, and one user finds the other by the interests
-// that they share.
+// An admin creates interests, two users pick some of them, and one user finds the other by the
+// interests that they share.
 func Example() {
 	ctx := context.Background()
 	clock := coretest.NewClock()

@@ -14,7 +14,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// Interests lists the active interests by name, for anyone.
+// Interests lists the active interests by name. It needs no caller.
 func (s *Service) Interests(ctx context.Context, r page.Request[NamePlace]) (page.Page[Interest, NamePlace], error) {
 	return s.interests(ctx, true, r, func(context.Context, Tx) error { return nil })
 }
@@ -41,8 +41,8 @@ func (s *Service) interests(ctx context.Context, activeOnly bool, r page.Request
 	return p, err
 }
 
-// InterestChange is what an admin says of an interest; nil leaves a field as it is, and of a new one at
-// its default: no icon, active.
+// InterestChange is a change of an interest by an admin. A nil field stays as it is; in a new
+// interest it has its default: no icon, active.
 type InterestChange struct {
 	Name     *string
 	Icon     *string
@@ -95,10 +95,10 @@ func (s *Service) CreateInterest(ctx context.Context, admin id.User, c InterestC
 	return i, nil
 }
 
-// ChangeInterest changes an interest. Errors: fault.Invalid, users.ErrAdminsOnly, ErrInterestNotFound,
-// ErrInterestTaken.
+// ChangeInterest changes an interest. Errors: fault.Invalid, users.ErrAdminsOnly,
+// ErrInterestNotFound, ErrInterestTaken.
 func (s *Service) ChangeInterest(ctx context.Context, admin id.User, interest id.Interest, c InterestChange) (Interest, error) {
-	// What is wrong with the input is told before whether there is such an interest.
+	// Bad input is reported before an unknown interest.
 	if err := c.apply(&Interest{Name: "any"}); err != nil {
 		return Interest{}, err
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/text"
 )
 
-// The bounds of a profile. Lengths are in characters.
+// The limits of a profile. Lengths are in characters.
 const (
 	MinAge       = 18
 	MaxAge       = 120
@@ -19,19 +19,19 @@ const (
 	MaxCountry   = 100
 	MaxCity      = 100
 	MaxImageURL  = 2000
-	MaxInterests = 50 // picked by one person
+	MaxInterests = 50 // picked by one user
 	MaxIcon      = 200
-	MaxInterest  = 100 // the length of an interest's name
+	MaxInterest  = 100 // length of the name of an interest
 )
 
-// Profile is how somebody presents themselves. Somebody who never saved one has an empty one, with a
-// zero ID.
+// Profile is the description that a user publishes. A user who never saved one has an empty
+// profile, with a zero ID.
 type Profile struct {
 	ID           id.Profile
 	UserID       id.User
 	FirstName    string
 	LastName     string // never shown to others
-	Age          int    // MinAge to MaxAge, or 0 where it is not said
+	Age          int    // MinAge to MaxAge, or 0 if not given
 	Biography    string
 	Country      string
 	City         string
@@ -39,7 +39,7 @@ type Profile struct {
 	IsSearchable bool
 }
 
-// forOthers leaves out the fields that other users do not see.
+// forOthers returns the profile without the fields that other users do not see.
 func (p Profile) forOthers() Profile {
 	p.LastName = ""
 	return p
@@ -64,12 +64,12 @@ func isWebAddress(s string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && !strings.ContainsAny(s, " \"<>\\")
 }
 
-// Interest is something people may have in common.
+// Interest is a topic that users can pick for their profiles.
 type Interest struct {
 	ID       id.Interest
 	Name     string // unique by text.Fold
 	Icon     string
-	IsActive bool // inactive ones cannot be picked, are not shown, and do not count
+	IsActive bool // an inactive interest cannot be picked, is not shown, and does not count
 }
 
 func (i Interest) check() error {
@@ -79,36 +79,36 @@ func (i Interest) check() error {
 	return f.Err()
 }
 
-// NamePlace is where an interest stands in a list by name.
+// NamePlace is the position of an interest in a list by name.
 type NamePlace struct {
 	Folded string
 	ID     id.Interest
 }
 
-// PlaceOfInterest is where an interest stands in a list.
+// PlaceOfInterest returns the position of an interest in a list.
 func PlaceOfInterest(i Interest) NamePlace { return NamePlace{Folded: text.Fold(i.Name), ID: i.ID} }
 
-// Match is somebody that a search found.
+// Match is a result of a search.
 type Match struct {
-	Profile Profile    // as others see it, if Service.Matches returns it
-	Shared  []Interest // active interests that both have, by name
-	Score   int        // how many those are
+	Profile Profile    // without the last name, if Service.Matches returned it
+	Shared  []Interest // active interests that both users have, by name
+	Score   int        // number of shared interests
 }
 
-// Rank is where a match stands in a search.
+// Rank is the position of a match in a search.
 type Rank struct {
 	Score   int
 	Profile id.Profile
 }
 
-// PlaceOfMatch is where a match stands in a search.
+// PlaceOfMatch returns the position of a match in a search.
 func PlaceOfMatch(m Match) Rank { return Rank{Score: m.Score, Profile: m.Profile.ID} }
 
-// Search says whom somebody looks for; a zero field asks for nothing.
+// Search selects users by their profiles. A field with its zero value selects all.
 type Search struct {
 	Country   string        // compared folded
 	City      string        // compared folded
-	Interests []id.Interest // any of them; one that is inactive or unknown is had by nobody
+	Interests []id.Interest // at least one of them; an inactive or unknown interest matches no profile
 	MinAge    int
 	MaxAge    int
 }

@@ -9,57 +9,60 @@ import (
 
 // Repository keeps profiles and interests, and searches them.
 type Repository interface {
-	// Profile reads somebody's profile, and the interests linked to it, inactive ones included, by
-	// (folded name, id); fault.NotFound where they never saved one.
+	// Profile returns a user's profile and the interests linked to it, inactive ones included, by
+	// (folded name, id). It returns fault.NotFound if the user never saved a profile.
 	Profile(ctx context.Context, user id.User) (Profile, []Interest, error)
 
-	// SaveProfile stores a profile with its set of interests in place of what was there. A user's first
-	// profile keeps its id for good: p.ID is taken only where there is none yet. Of two units that save
-	// one at once, the later wins, whole.
+	// SaveProfile stores a profile and its set of interests, and replaces those that the user had.
+	// The id of a user's first profile stays: p.ID is used only if the user has no profile yet. If
+	// two concurrent units save the profile of one user, all of the later one is kept.
 	SaveProfile(ctx context.Context, p Profile, interests []id.Interest) error
 
-	// DropProfile removes somebody's profile with its links. None is not an error.
+	// DropProfile removes a user's profile with its links to interests. It does nothing if there is
+	// none.
 	DropProfile(ctx context.Context, user id.User) error
 
-	// Search lists searchable profiles of active users, other than the viewer and whoever has a block
-	// with them in either direction, that fit the search: by score, highest first, then by profile id.
-	// The score counts the active interests that both have, all of which Match.Shared names by (folded
-	// name, id). Those after a place, or from the first where it is nil; at most limit. Of filters by age,
-	// profiles without one are left out.
-	// Profiles are whole, the last name included: Service keeps from others what they do not see.
+	// Search lists up to limit searchable profiles of active users that match the query, in
+	// descending order of score and then by profile id: those after the given position, or from the
+	// first if after is nil. It leaves out the viewer, and users between whom and the viewer there
+	// is a block in either direction. A filter by age leaves out profiles without an age.
+	//
+	// The score is the number of active interests that both users have. Match.Shared lists all of
+	// them by (folded name, id). The profiles are complete, with the last name: Service removes it.
 	Search(ctx context.Context, q Query, after *Rank, limit int) ([]Match, error)
 
-	// Interests reads the interests with these ids, by (folded name, id); those that do not exist are left out.
+	// Interests returns the interests with these ids, by (folded name, id). It skips ids that do
+	// not exist.
 	Interests(ctx context.Context, ids ...id.Interest) ([]Interest, error)
 
-	// AllInterests lists interests by (folded name, id), active ones only or all: those after a place, or
-	// from the first where it is nil; at most limit.
+	// AllInterests lists up to limit interests by (folded name, id), only active ones or all: those
+	// after the given position, or from the first if after is nil.
 	AllInterests(ctx context.Context, activeOnly bool, after *NamePlace, limit int) ([]Interest, error)
 
-	// AddInterest stores an interest. created is false, and nothing stored, where one has the name without
-	// regard to case; of units that add one name at once, one creates it.
+	// AddInterest stores an interest. If one with the same name by text.Fold exists, AddInterest
+	// stores nothing and created is false. Of concurrent units that add one name, one creates it.
 	AddInterest(ctx context.Context, i Interest) (created bool, err error)
 
-	// HoldInterest reads an interest and holds it for this unit alone until it ends: other units wait, or
-	// one fails with uow.ErrConflict. fault.NotFound where there is none.
+	// HoldInterest returns an interest, or fault.NotFound, and locks it for this unit alone until
+	// the unit ends: other units that hold it wait, or one of them fails with uow.ErrConflict.
 	HoldInterest(ctx context.Context, interest id.Interest) (Interest, error)
 
-	// SaveInterest stores an interest that this unit holds. saved is false, and nothing stored, where another
-	// has the name without regard to case.
+	// SaveInterest stores an interest that this unit holds. If another one has the same name by
+	// text.Fold, SaveInterest stores nothing and saved is false.
 	SaveInterest(ctx context.Context, i Interest) (saved bool, err error)
 }
 
-// Query is a search as the store runs it.
+// Query is a Search in the form that stores use.
 type Query struct {
 	Viewer    id.User
-	Country   string // folded; "" asks for none
-	City      string // folded; "" asks for none
+	Country   string // folded; "" selects all
+	City      string // folded; "" selects all
 	Interests []id.Interest
-	MinAge    int // 0 asks for none
-	MaxAge    int // 0 asks for none
+	MinAge    int // 0 selects all
+	MaxAge    int // 0 selects all
 }
 
-// Tx is what this domain touches in a unit of work.
+// Tx holds the repositories that this domain uses in a unit of work.
 type Tx interface {
 	moderation.Tx
 	Matching() Repository

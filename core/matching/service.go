@@ -22,8 +22,8 @@ type Deps struct {
 	IDs   id.Source
 }
 
-// Service keeps profiles and finds matches. Its methods return users.ErrNotSignedIn for a caller whose
-// account is not active.
+// Service saves profiles and finds matches. Its methods return users.ErrNotSignedIn if the account
+// of the caller is not active.
 type Service struct{ deps Deps }
 
 // NewService returns a Service, or an error that names the parts that are missing.
@@ -34,13 +34,14 @@ func NewService(d Deps) (*Service, error) {
 	return &Service{d}, nil
 }
 
-// Portrait is a profile with the active interests that were picked for it, by name.
+// Portrait is a profile with its active interests, by name.
 type Portrait struct {
 	Profile   Profile
 	Interests []Interest
 }
 
-// MyProfile reads the caller's own profile: an empty one, with a zero id, where none was ever saved.
+// MyProfile returns the caller's own profile. It is empty, with a zero ID, if the caller never
+// saved one.
 func (s *Service) MyProfile(ctx context.Context, caller id.User) (Portrait, error) {
 	var p Portrait
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
@@ -53,7 +54,8 @@ func (s *Service) MyProfile(ctx context.Context, caller id.User) (Portrait, erro
 	return p, err
 }
 
-// PortraitOf reads somebody's profile with its active interests: an empty one where none was saved.
+// PortraitOf returns the profile of a user with its active interests, inside a unit of work. It is
+// empty if the user never saved one.
 func PortraitOf(ctx context.Context, tx Tx, user id.User) (Portrait, error) {
 	p, interests, err := tx.Matching().Profile(ctx, user)
 	if errors.Is(err, fault.NotFound) {
@@ -69,9 +71,10 @@ func active(interests []Interest) []Interest {
 	return slices.DeleteFunc(interests, func(i Interest) bool { return !i.IsActive })
 }
 
-// SaveProfile replaces the caller's whole profile and the interests that they pick; its ID and UserID are
-// not taken from p. Interests that were made inactive since they were picked stay linked, unseen.
-// It may run more than once. Errors: fault.Invalid naming the fields.
+// SaveProfile replaces the caller's whole profile and the interests that they picked. It ignores
+// p.ID and p.UserID. Picked interests that have become inactive stay linked, so that they are shown
+// again if they become active. SaveProfile may run more than once. Errors: fault.Invalid with the
+// names of the fields.
 func (s *Service) SaveProfile(ctx context.Context, caller id.User, p Profile, picked []id.Interest) (Portrait, error) {
 	if err := p.check(); err != nil {
 		return Portrait{}, err
@@ -82,7 +85,7 @@ func (s *Service) SaveProfile(ctx context.Context, caller id.User, p Profile, pi
 	}
 	var saved Portrait
 	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
-		// Held, so that no profile outlives its erased person.
+		// Held, so that a concurrent erasure cannot leave a profile behind.
 		if _, err := users.HoldActive(ctx, tx, caller); err != nil {
 			return err
 		}
@@ -121,14 +124,14 @@ func unique(ids []id.Interest) []id.Interest {
 	return slices.Compact(sorted)
 }
 
-// ForOthers is the part of a portrait that other users see.
+// ForOthers returns the part of a portrait that other users see.
 func (p Portrait) ForOthers() Portrait {
 	p.Profile = p.Profile.forOthers()
 	return p
 }
 
-// Searchable reports whether a viewer could find somebody: active, with a searchable profile, and
-// no block between the two.
+// Searchable reports whether a viewer could find a user: the user is active and has a searchable
+// profile, and neither has blocked the other.
 func Searchable(ctx context.Context, tx Tx, viewer, user id.User) (bool, error) {
 	_, err := users.Active(ctx, tx, user)
 	if errors.Is(err, users.ErrNotSignedIn) {
@@ -154,8 +157,8 @@ func Searchable(ctx context.Context, tx Tx, viewer, user id.User) (bool, error) 
 	return !blocked, nil
 }
 
-// Matches searches for others, those who share most interests with the caller first. Errors: fault.Invalid
-// naming the fields.
+// Matches searches for other users, those who share the most interests with the caller first.
+// Errors: fault.Invalid with the names of the fields.
 func (s *Service) Matches(ctx context.Context, caller id.User, search Search, r page.Request[Rank]) (page.Page[Match, Rank], error) {
 	var p page.Page[Match, Rank]
 	if err := search.check(); err != nil {

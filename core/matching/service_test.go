@@ -26,7 +26,7 @@ func interest(t *testing.T, w *coretest.World, name string) id.Interest {
 	return i.ID
 }
 
-func retire(t *testing.T, w *coretest.World, i id.Interest, active bool) {
+func setActive(t *testing.T, w *coretest.World, i id.Interest, active bool) {
 	t.Helper()
 	_, err := w.Matching.ChangeInterest(w.Ctx, w.Admin(), i, matching.InterestChange{IsActive: &active})
 	coretest.Is(t, err, nil)
@@ -53,7 +53,7 @@ func TestProfile(t *testing.T) {
 	empty, err := w.Matching.MyProfile(w.Ctx, ada)
 	coretest.Is(t, err, nil)
 	if empty.Profile != (matching.Profile{UserID: ada}) || len(empty.Interests) != 0 {
-		t.Errorf("never saved, it is %+v, want an empty one", empty)
+		t.Errorf("got %+v, want an empty profile", empty)
 	}
 	tea, art := interest(t, w, "Tea"), interest(t, w, "Art")
 	p := matching.Profile{
@@ -67,7 +67,7 @@ func TestProfile(t *testing.T) {
 	}
 	again := save(t, w, ada, matching.Profile{FirstName: "Augusta"}, art)
 	if want := (matching.Profile{ID: p.ID, UserID: ada, FirstName: "Augusta"}); again.Profile != want || names(again.Interests) != "Art" {
-		t.Errorf("replaced, it is %+v, want %+v with Art", again, want)
+		t.Errorf("got %+v, want %+v with Art", again, want)
 	}
 	read, err := w.Matching.MyProfile(w.Ctx, ada)
 	coretest.Is(t, err, nil)
@@ -76,11 +76,11 @@ func TestProfile(t *testing.T) {
 	}
 }
 
-func TestProfileIsChecked(t *testing.T) {
+func TestSaveProfileErrors(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada := w.Person("Ada")
 	retired := interest(t, w, "Smoking")
-	retire(t, w, retired, false)
+	setActive(t, w, retired, false)
 	many := make([]id.Interest, matching.MaxInterests+1)
 	for i := range many {
 		many[i] = id.Interest(w.IDs.Next())
@@ -92,7 +92,7 @@ func TestProfileIsChecked(t *testing.T) {
 	}{
 		"too young":         {matching.Profile{Age: 17}, nil, "age"},
 		"too old":           {matching.Profile{Age: 121}, nil, "age"},
-		"unborn":            {matching.Profile{Age: -1}, nil, "age"},
+		"negative":          {matching.Profile{Age: -1}, nil, "age"},
 		"a file":            {matching.Profile{ImageURL: "file:///etc/passwd"}, nil, "image_url"},
 		"a script":          {matching.Profile{ImageURL: "javascript:alert(1)"}, nil, "image_url"},
 		"no host":           {matching.Profile{ImageURL: "https:///x.png"}, nil, "image_url"},
@@ -121,31 +121,31 @@ func TestProfileIsChecked(t *testing.T) {
 	coretest.Is(t, err, users.ErrNotSignedIn)
 }
 
-// An interest made inactive stays linked, is not shown and does not count, and is back when it is
-// made active again.
-func TestRetiredInterest(t *testing.T) {
+// An inactive interest stays linked, but is not shown and does not count. It is shown and counts
+// again after it becomes active.
+func TestInactiveInterest(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, luca := w.Person("Ada"), w.Person("Luca")
 	tea, art := interest(t, w, "Tea"), interest(t, w, "Art")
 	save(t, w, ada, matching.Profile{}, tea, art)
 	save(t, w, luca, matching.Profile{IsSearchable: true}, tea, art)
-	retire(t, w, tea, false)
+	setActive(t, w, tea, false)
 
 	shown, err := w.Matching.MyProfile(w.Ctx, ada)
 	coretest.Is(t, err, nil)
 	if names(shown.Interests) != "Art" {
-		t.Errorf("shown are %s, want Art", names(shown.Interests))
+		t.Errorf("got the interests %s, want Art", names(shown.Interests))
 	}
 	if m := matches(t, w, ada, matching.Search{}); m[0].Score != 1 || names(m[0].Shared) != "Art" {
 		t.Errorf("the match is %+v, want a score of 1 for Art", m[0])
 	}
 	if m := matches(t, w, ada, matching.Search{Interests: []id.Interest{tea}}); len(m) != 0 {
-		t.Errorf("searched by an inactive interest, %d were found", len(m))
+		t.Errorf("a search by an inactive interest found %d, want 0", len(m))
 	}
-	save(t, w, ada, matching.Profile{}, art) // what she is shown, sent back
-	retire(t, w, tea, true)
+	save(t, w, ada, matching.Profile{}, art) // saves what MyProfile returned
+	setActive(t, w, tea, true)
 	if m := matches(t, w, ada, matching.Search{}); m[0].Score != 2 {
-		t.Errorf("the score is %d, want 2: it stayed linked", m[0].Score)
+		t.Errorf("the score is %d, want 2 because it stayed linked", m[0].Score)
 	}
 }
 
@@ -190,16 +190,16 @@ func TestMatches(t *testing.T) {
 		search matching.Search
 		want   string
 	}{
-		"all, by score then id":  {matching.Search{}, "Both 2, One 1, None 0, Straße 0"},
-		"country in any case":    {matching.Search{Country: "portugal"}, "Both 2, One 1, None 0"},
-		"city in any case":       {matching.Search{City: "lisbOa"}, "Both 2, One 1"},
-		"folded, not lowered":    {matching.Search{City: "GROSSE STADT", Country: "o\u0308sterreich"}, "Straße 0"},
-		"any of the interests":   {matching.Search{Interests: []id.Interest{sea, art}}, "Both 2, One 1, Straße 0"},
-		"ages, without the mute": {matching.Search{MinAge: 18}, "Both 2, One 1, Straße 0"},
-		"from an age":            {matching.Search{MinAge: 40}, "One 1, Straße 0"},
-		"up to an age":           {matching.Search{MaxAge: 40}, "Both 2, One 1"},
-		"of one age":             {matching.Search{MinAge: 120, MaxAge: 120}, "Straße 0"},
-		"nobody":                 {matching.Search{City: "Lisb"}, ""},
+		"all, by score then id": {matching.Search{}, "Both 2, One 1, None 0, Straße 0"},
+		"country in any case":   {matching.Search{Country: "portugal"}, "Both 2, One 1, None 0"},
+		"city in any case":      {matching.Search{City: "lisbOa"}, "Both 2, One 1"},
+		"folded, not lowered":   {matching.Search{City: "GROSSE STADT", Country: "o\u0308sterreich"}, "Straße 0"},
+		"any of the interests":  {matching.Search{Interests: []id.Interest{sea, art}}, "Both 2, One 1, Straße 0"},
+		"leaves out no age":     {matching.Search{MinAge: 18}, "Both 2, One 1, Straße 0"},
+		"from an age":           {matching.Search{MinAge: 40}, "One 1, Straße 0"},
+		"up to an age":          {matching.Search{MaxAge: 40}, "Both 2, One 1"},
+		"of one age":            {matching.Search{MinAge: 120, MaxAge: 120}, "Straße 0"},
+		"no match":              {matching.Search{City: "Lisb"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
@@ -209,7 +209,7 @@ func TestMatches(t *testing.T) {
 					t.Errorf("the last name of %s is shown", who[m.Profile.UserID])
 				}
 				if m.Score != len(m.Shared) {
-					t.Errorf("%d interests are named for a score of %d", len(m.Shared), m.Score)
+					t.Errorf("got %d shared interests and a score of %d", len(m.Shared), m.Score)
 				}
 			}
 			if strings.Join(got, ", ") != c.want {
@@ -233,7 +233,7 @@ func TestMatches(t *testing.T) {
 			t.Errorf("the pages were %s", got)
 		}
 	})
-	t.Run("what cannot be asked", func(t *testing.T) {
+	t.Run("errors", func(t *testing.T) {
 		for field, search := range map[string]matching.Search{
 			"min_age":     {MinAge: 17},
 			"max_age":     {MaxAge: 121},
@@ -263,7 +263,7 @@ func TestInterests(t *testing.T) {
 		again, err := w.Matching.CreateInterest(w.Ctx, admin, matching.InterestChange{Name: ptr("Élan"), Icon: ptr("⛵")}, "key")
 		coretest.Is(t, err, nil)
 		if again != created {
-			t.Errorf("the repeat answers %+v, want %+v", again, created)
+			t.Errorf("the repeat returned %+v, want %+v", again, created)
 		}
 		_, err = w.Matching.CreateInterest(w.Ctx, admin, matching.InterestChange{Name: ptr("Tea")}, "key")
 		coretest.Is(t, err, idempotency.ErrKeyReused)
@@ -284,12 +284,12 @@ func TestInterests(t *testing.T) {
 			coretest.Fields(t, err, "name")
 		}
 		_, err = w.Matching.ChangeInterest(w.Ctx, admin, created.ID, matching.InterestChange{Name: ptr("Élan")})
-		coretest.Is(t, err, nil) // nothing to change, nothing to record
+		coretest.Is(t, err, nil) // no change and no audit record
 		_, err = w.Matching.AllInterests(w.Ctx, ada, page.Request[matching.NamePlace]{})
 		coretest.Is(t, err, users.ErrAdminsOnly)
 	})
 	tea := interest(t, w, "tea")
-	retire(t, w, tea, false)
+	setActive(t, w, tea, false)
 	_, err = w.Matching.ChangeInterest(w.Ctx, admin, tea, matching.InterestChange{Name: ptr("ÉLAN")})
 	coretest.Is(t, err, matching.ErrInterestTaken)
 	renamed, err := w.Matching.ChangeInterest(w.Ctx, admin, created.ID, matching.InterestChange{Name: ptr("ÉLAN"), Icon: ptr("")})
@@ -312,7 +312,7 @@ func TestInterests(t *testing.T) {
 	}
 	trail, err := w.Moderation.Audits(w.Ctx, admin, page.Request[page.Moment]{})
 	coretest.Is(t, err, nil)
-	if len(trail.Items) != 6 { // one appointment, three made, two changed
+	if len(trail.Items) != 6 { // 1 appointment, 3 created and 2 changed interests
 		t.Errorf("the audit trail has %d records, want 6", len(trail.Items))
 	}
 	_, err = w.Matching.Interests(w.Ctx, page.Request[matching.NamePlace]{Limit: 1000})

@@ -9,9 +9,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 )
 
-// Wherever a use case is cancelled, all is as it was: no message without its payment, no payment
-// without its message.
-func TestCancelledAnywhere(t *testing.T) {
+// A use case that is cancelled at any point changes nothing: there is no message without its
+// payment, and no payment without its message.
+func TestCancellation(t *testing.T) {
 	s := newScene(t)
 	var m messaging.Message
 	for name, useCase := range map[string]func(ctx context.Context) error{
@@ -23,11 +23,11 @@ func TestCancelledAnywhere(t *testing.T) {
 			_, err := s.Messaging.Conversations(ctx, s.voyager, page.Request[page.Moment]{})
 			return err
 		},
-		"look": func(ctx context.Context) error {
+		"read": func(ctx context.Context) error {
 			_, err := s.Messaging.Conversation(ctx, s.voyager, s.talk)
 			return err
 		},
-		"look at a profile": func(ctx context.Context) error {
+		"read a profile": func(ctx context.Context) error {
 			_, err := s.Messaging.ProfileOf(ctx, s.voyager, s.stranger)
 			return err
 		},
@@ -40,7 +40,7 @@ func TestCancelledAnywhere(t *testing.T) {
 		return err
 	}), nil)
 	if b := s.Balance(s.voyager); b != 49 {
-		t.Errorf("the sender has %d, want 49: paid once", b)
+		t.Errorf("the sender has %d, want 49 after one payment", b)
 	}
 	coretest.Is(t, s.Cancelled(func(ctx context.Context) error {
 		_, err := s.Messaging.Attachment(ctx, s.local, m.ID)
@@ -49,7 +49,7 @@ func TestCancelledAnywhere(t *testing.T) {
 	coretest.Is(t, s.Cancelled(func(ctx context.Context) error {
 		n, err := s.Messaging.Read(ctx, s.local, s.talk, m.ID, "")
 		if err == nil && n != 1 {
-			t.Errorf("marked %d, want 1", n)
+			t.Errorf("marked %d messages, want 1", n)
 		}
 		return err
 	}), nil)

@@ -7,8 +7,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 )
 
-// Conversation is what a voyager opened with a local. The pair is ordered: the same two may hold
-// another one with the roles swapped.
+// Conversation is a conversation that a voyager opened with a local. The pair is ordered: the same
+// two users may have a second one with the roles swapped.
 type Conversation struct {
 	ID        id.Conversation
 	VoyagerID id.User
@@ -16,10 +16,10 @@ type Conversation struct {
 	CreatedAt time.Time
 }
 
-// Has reports whether a user takes part.
+// Has reports whether a user is a participant.
 func (c Conversation) Has(user id.User) bool { return user == c.VoyagerID || user == c.LocalID }
 
-// Other is the participant that user is not.
+// Other returns the participant who is not user.
 func (c Conversation) Other(user id.User) id.User {
 	if user == c.VoyagerID {
 		return c.LocalID
@@ -27,16 +27,16 @@ func (c Conversation) Other(user id.User) id.User {
 	return c.VoyagerID
 }
 
-// Standing is all that decides who may do what in a conversation.
+// Standing is a conversation with the facts that determine what its participants may do.
 type Standing struct {
 	Conversation  Conversation
 	VoyagerActive bool
 	LocalActive   bool
-	Blocked       bool // by either
+	Blocked       bool // one of the two has blocked the other
 }
 
-// Admit returns ErrNotFound for whoever takes no part, and users.ErrNotSignedIn for a participant who
-// is not active.
+// Admit returns ErrNotFound if the caller is not a participant, and users.ErrNotSignedIn if the
+// caller is not active.
 func (s Standing) Admit(caller id.User) error {
 	if !s.Conversation.Has(caller) {
 		return ErrNotFound
@@ -47,8 +47,8 @@ func (s Standing) Admit(caller id.User) error {
 	return nil
 }
 
-// Open returns ErrClosed where nothing new may begin between the two: one same answer, whether it
-// is for a block, or because the other is inactive or gone.
+// Open returns ErrClosed if one of the two has blocked the other, or if one of them is inactive or
+// erased. The error does not reveal which.
 func (s Standing) Open() error {
 	if s.Blocked || !s.VoyagerActive || !s.LocalActive {
 		return ErrClosed
@@ -60,18 +60,18 @@ func (s Standing) Open() error {
 type Overview struct {
 	Conversation Conversation
 	Other        Person
-	LastMessage  *Message // nil where there is none
-	Unread       int      // the other's messages that the viewer has not read
+	LastMessage  *Message // nil if there is none
+	Unread       int      // number of the other's messages that the viewer has not read
 }
 
-// Person is what a participant sees of the other.
+// Person is the part of a participant that the other one sees.
 type Person struct {
 	UserID    id.User
 	FirstName string
 	ImageURL  string
 }
 
-// Activity is when something last happened: the last message's time, or the conversation's own.
+// Activity returns the time of the last message, or of the conversation if it has no message.
 func (o Overview) Activity() time.Time {
 	if o.LastMessage != nil {
 		return o.LastMessage.CreatedAt
@@ -79,7 +79,7 @@ func (o Overview) Activity() time.Time {
 	return o.Conversation.CreatedAt
 }
 
-// PlaceOfOverview is where a conversation stands in a participant's list.
+// PlaceOfOverview returns the position of a conversation in a participant's list.
 func PlaceOfOverview(o Overview) page.Moment {
 	return page.Moment{At: o.Activity(), ID: o.Conversation.ID}
 }

@@ -1,3 +1,3 @@
-// Package messaging is how people talk: conversations between a voyager and a local, and messages,
-// each of which its sender pays for in the transaction that stores it.
+// Package messaging keeps conversations between a voyager and a local, and their messages. The
+// sender pays for each message in the unit of work that stores it.
 package messaging

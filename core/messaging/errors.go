@@ -5,19 +5,21 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// What this domain refuses.
+// The errors of this domain.
 var (
-	// ErrNotFound is a conversation that does not exist, or in which the caller takes no part.
+	// ErrNotFound is returned if a conversation does not exist or the caller is not a participant.
 	ErrNotFound = fault.New(fault.NotFound, "conversation_not_found", "there is no such conversation")
 
-	// ErrNobody is a local who does not exist, is not active, not searchable, or has a block with the
-	// caller: one same answer.
+	// ErrNobody is returned alike if a local does not exist, is not active, is not searchable, or
+	// if one of the two has blocked the other.
 	ErrNobody = fault.New(fault.NotFound, "local_not_found", "there is no such local")
 
-	// ErrClosed is a conversation in which nothing new may begin.
+	// ErrClosed is returned for a new message or reservation if the other participant is inactive,
+	// or if one of the two has blocked the other.
 	ErrClosed = fault.New(fault.Conflict, "conversation_closed", "this conversation is closed: the other person cannot be reached")
 
-	// ErrNoAttachment is a message without an image, or one that is not the caller's to see.
+	// ErrNoAttachment is returned if a message has no image, does not exist, or is in a
+	// conversation of others.
 	ErrNoAttachment = fault.New(fault.NotFound, "attachment_not_found", "there is no such attachment")
 
 	errInactive = users.ErrNotSignedIn

@@ -17,8 +17,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// A voyager opens a conversation with a local and sends a message, which costs one token. A repeat with
-// the same key returns the same message and costs nothing.
+// A voyager opens a conversation with a local and sends a message, which costs one token. A repeat
+// with the same key returns the same message and costs nothing.
 func Example() {
 	ctx := context.Background()
 	clock := coretest.NewClock()

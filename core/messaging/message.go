@@ -14,25 +14,25 @@ import (
 	"github.com/cicerone-go/cicerone/core/text"
 )
 
-// The bounds of a message.
+// The limits of a message.
 const (
 	MaxContent     = 5000       // characters
 	MaxAttachment  = 5 << 20    // bytes, decoded
 	MaxImagePixels = 50_000_000 // width times height
 )
 
-// Message is one thing said. Its image is kept apart: see Attachment.
+// Message is a message, without the bytes of its image: see Attachment.
 type Message struct {
 	ID             id.Message
 	ConversationID id.Conversation
-	UserID         id.User // who sent it
+	UserID         id.User // the sender
 	Content        string
-	Attachment     string // the media type of its image, or "" where it has none
-	Read           bool   // by the other
+	Attachment     string // media type of its image, or "" if it has none
+	Read           bool   // by the other participant
 	CreatedAt      time.Time
 }
 
-// PlaceOfMessage is where a message stands in its conversation.
+// PlaceOfMessage returns the position of a message in its conversation.
 func PlaceOfMessage(m Message) page.Moment { return page.Moment{At: m.CreatedAt, ID: m.ID} }
 
 // Attachment is the image of a message.
@@ -41,19 +41,19 @@ type Attachment struct {
 	Bytes     []byte
 }
 
-// DataURL writes the attachment as it arrived.
+// DataURL returns the attachment as the data URL that the sender passed.
 func (a Attachment) DataURL() string {
 	return "data:" + a.MediaType + ";base64," + base64.StdEncoding.EncodeToString(a.Bytes)
 }
 
-// Images tells what a picture really is.
+// Images inspects images.
 type Images interface {
-	// Inspect reads the header of an image: its media type and its dimensions in pixels. Bytes that are
-	// not an image that it knows are fault.Invalid.
+	// Inspect returns the media type of an image and its dimensions in pixels, which it reads from
+	// the header. It returns fault.Invalid if data is not an image of a known type.
 	Inspect(ctx context.Context, data []byte) (mediaType string, width, height int, err error)
 }
 
-// parseAttachment reads an image data URL; what is wrong with it is fault.Invalid on the field attachment.
+// parseAttachment parses the data URL of an image. Errors: fault.Invalid on the field attachment.
 func parseAttachment(ctx context.Context, images Images, dataURL string) (Attachment, error) {
 	refuse := func(message string) (Attachment, error) {
 		return Attachment{}, fault.InvalidField("attachment", message)
@@ -63,7 +63,7 @@ func parseAttachment(ctx context.Context, images Images, dataURL string) (Attach
 	if !found || !isData || !allowedImage(mediaType) {
 		return refuse("must be a data URL like data:image/png;base64,… of a png, jpeg, gif or webp image")
 	}
-	if base64.StdEncoding.DecodedLen(len(body)) > MaxAttachment+2 { // the padding may stand for two bytes
+	if base64.StdEncoding.DecodedLen(len(body)) > MaxAttachment+2 { // up to two bytes may be padding
 		return refuse("must be at most 5 MiB when decoded")
 	}
 	b, err := base64.StdEncoding.Strict().DecodeString(body)
@@ -80,7 +80,7 @@ func parseAttachment(ctx context.Context, images Images, dataURL string) (Attach
 	case err != nil:
 		return Attachment{}, fmt.Errorf("inspect an image: %w", err)
 	case actual != mediaType:
-		return refuse(fmt.Sprintf("must be what its label says: labelled %s, it is %s", mediaType, actual))
+		return refuse(fmt.Sprintf("must match its label: labelled %s, it is %s", mediaType, actual))
 	case int64(width)*int64(height) > MaxImagePixels:
 		return refuse(fmt.Sprintf("must have at most 50 megapixels, this has %d by %d", width, height))
 	}

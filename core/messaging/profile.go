@@ -9,9 +9,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// ProfileOf reads the part of a user's profile that others see: the caller's own, that of a user with whom
-// the caller shares a conversation, or that of a user whom the caller could find (matching.Searchable).
-// Errors: matching.ErrProfileNotFound for any other.
+// ProfileOf returns the part of a user's profile that others see. The user must be the caller,
+// share a conversation with the caller, or be one whom the caller could find (see
+// matching.Searchable). Errors: matching.ErrProfileNotFound for all other users.
 func (s *Service) ProfileOf(ctx context.Context, caller, user id.User) (matching.Portrait, error) {
 	var p matching.Portrait
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) error {
@@ -32,8 +32,8 @@ func (s *Service) ProfileOf(ctx context.Context, caller, user id.User) (matching
 	return p, err
 }
 
-// sees reports whether a viewer sees a user's profile. It stands here and not in package matching, because
-// it depends on conversations.
+// sees reports whether a viewer sees a user's profile. It is not in package matching because it
+// depends on conversations.
 func sees(ctx context.Context, tx Tx, viewer, user id.User) (bool, error) {
 	if viewer == user {
 		return true, nil

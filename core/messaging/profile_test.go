@@ -41,11 +41,11 @@ func TestProfileOf(t *testing.T) {
 	w.Conversation(luca, viewer)
 	w.Block(luca, viewer)
 	w.SetActive(luca, false)
-	coretest.Is(t, see(), nil) // whoever shares a conversation
+	coretest.Is(t, see(), nil) // they share a conversation
 	own, err := w.Messaging.ProfileOf(w.Ctx, viewer, viewer)
 	coretest.Is(t, err, nil)
 	if own.Profile.FirstName != "Viewer" {
-		t.Errorf("one's own is %+v", own.Profile)
+		t.Errorf("the own profile is %+v", own.Profile)
 	}
 	_, err = w.Messaging.ProfileOf(w.Ctx, luca, viewer)
 	coretest.Is(t, err, users.ErrNotSignedIn)

@@ -17,9 +17,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// Policy holds what a community decides about messages.
+// Policy is the decisions of a community about messages.
 type Policy struct {
-	MessageCost int64 // tokens that a message costs its sender; 0 for none; default 1
+	MessageCost int64 // tokens that the sender of a message pays, or 0; default 1
 }
 
 // DefaultPolicy returns the default of each field.
@@ -35,8 +35,9 @@ type Deps struct {
 	Policy Policy
 }
 
-// Service lets people talk. Its methods return users.ErrNotSignedIn for a caller whose account is not
-// active, and ErrNotFound to whoever takes no part in a conversation, admins included.
+// Service opens conversations and sends messages. Its methods return users.ErrNotSignedIn if the
+// account of the caller is not active, and ErrNotFound if the caller, even an admin, is not a
+// participant of the conversation.
 type Service struct{ deps Deps }
 
 // NewService returns a Service, or an error that names the parts that are missing.
@@ -47,18 +48,18 @@ func NewService(d Deps) (*Service, error) {
 	return &Service{d}, nil
 }
 
-// Opened is the answer of Open.
+// Opened is the result of Open.
 type Opened struct {
 	Overview Overview
-	Created  bool // false where the conversation was there before
+	Created  bool // false if the conversation existed before
 }
 
-// Open opens the conversation of the caller, as its voyager, with a local. Opening it again returns it,
-// whatever has become of the local. Errors: fault.Invalid for oneself, ErrNobody,
-// idempotency.ErrKeyReused.
+// Open opens a conversation of the caller, as its voyager, with a local. If it exists already, Open
+// returns it, even if the local is no longer searchable or active. Errors: fault.Invalid if local
+// is the caller, ErrNobody, idempotency.ErrKeyReused.
 func (s *Service) Open(ctx context.Context, caller, local id.User, key idempotency.Key) (Opened, error) {
 	if caller == local {
-		return Opened{}, fault.InvalidField("local_id", "must be somebody else")
+		return Opened{}, fault.InvalidField("local_id", "must be another user")
 	}
 	o, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "messaging.Open", Values: local,
@@ -121,7 +122,7 @@ func (s *Service) Conversations(ctx context.Context, caller id.User, r page.Requ
 	return p, err
 }
 
-// Conversation reads one conversation as the caller sees it. Errors: ErrNotFound.
+// Conversation returns one conversation as the caller sees it. Errors: ErrNotFound.
 func (s *Service) Conversation(ctx context.Context, caller id.User, conversation id.Conversation) (Overview, error) {
 	var o Overview
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
@@ -136,14 +137,14 @@ func (s *Service) Conversation(ctx context.Context, caller id.User, conversation
 	return o, err
 }
 
-// Enter reads where a conversation stands, for a participant who is active. Errors: ErrNotFound,
-// users.ErrNotSignedIn.
+// Enter returns the standing of a conversation if the caller is an active participant. Errors:
+// ErrNotFound, users.ErrNotSignedIn.
 func Enter(ctx context.Context, tx Tx, caller id.User, conversation id.Conversation) (Standing, error) {
 	s, err := tx.Messaging().Standing(ctx, conversation)
 	return s, admit(s, err, caller)
 }
 
-// admit looks at what the repository answered when it was asked where a conversation stands.
+// admit checks the caller, given the standing and the error that the repository returned.
 func admit(s Standing, err error, caller id.User) error {
 	if errors.Is(err, fault.NotFound) {
 		return ErrNotFound
@@ -154,14 +155,14 @@ func admit(s Standing, err error, caller id.User) error {
 	return s.Admit(caller)
 }
 
-// Draft is a message to be sent.
+// Draft is a message to send.
 type Draft struct {
 	Content    string
 	Attachment string // an image as a data URL, or ""
 }
 
-// Send stores a message and debits its sender, both or neither. Errors: fault.Invalid naming the
-// fields, ErrNotFound, ErrClosed, tokens.ErrTooFewTokens, idempotency.ErrKeyReused.
+// Send stores a message and debits its sender, in one unit of work. Errors: fault.Invalid with the
+// names of the fields, ErrNotFound, ErrClosed, tokens.ErrTooFewTokens, idempotency.ErrKeyReused.
 func (s *Service) Send(ctx context.Context, caller id.User, conversation id.Conversation, d Draft, key idempotency.Key) (Message, error) {
 	if err := checkContent(d.Content, d.Attachment != ""); err != nil {
 		return Message{}, err
@@ -212,7 +213,7 @@ func (s *Service) send(ctx context.Context, tx Tx, caller id.User, conversation 
 	return m, nil
 }
 
-// Messages lists a conversation, newest first. Errors: ErrNotFound.
+// Messages lists the messages of a conversation, newest first. Errors: ErrNotFound.
 func (s *Service) Messages(ctx context.Context, caller id.User, conversation id.Conversation, r page.Request[page.Moment]) (page.Page[Message, page.Moment], error) {
 	var p page.Page[Message, page.Moment]
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
@@ -228,9 +229,9 @@ func (s *Service) Messages(ctx context.Context, caller id.User, conversation id.
 	return p, err
 }
 
-// Read marks the other's messages as read, up to and with one of the conversation, and says how many
-// were unread. It may run more than once. Errors: ErrNotFound, fault.Invalid on up_to for a message of
-// another conversation, idempotency.ErrKeyReused.
+// Read marks the messages of the other participant as read, up to and including the message upTo,
+// and returns how many were unread. It may run more than once. Errors: ErrNotFound, fault.Invalid
+// on up_to if that message is not in the conversation, idempotency.ErrKeyReused.
 func (s *Service) Read(ctx context.Context, caller id.User, conversation id.Conversation, upTo id.Message, key idempotency.Key) (int, error) {
 	n, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "messaging.Read", Values: []any{conversation, upTo},
@@ -253,8 +254,8 @@ func (s *Service) Read(ctx context.Context, caller id.User, conversation id.Conv
 	return n, nil
 }
 
-// Attachment reads the image of a message, for the two participants. Errors: ErrNoAttachment for everyone
-// else, and for a message without one.
+// Attachment returns the image of a message. Errors: ErrNoAttachment if the message has none, or if
+// the caller is not a participant of its conversation.
 func (s *Service) Attachment(ctx context.Context, caller id.User, message id.Message) (Attachment, error) {
 	var a Attachment
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) error {

@@ -18,7 +18,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// scene is a voyager and a local who talk, and a stranger.
+// scene is a world with a conversation between a voyager and a local, and with a third user.
 type scene struct {
 	*coretest.World
 	voyager, local, stranger id.User
@@ -44,9 +44,9 @@ func dataURL(label string, picture []byte) string {
 }
 
 func TestOpen(t *testing.T) {
-	t.Run("only with somebody who can be found", func(t *testing.T) {
+	t.Run("only a searchable user", func(t *testing.T) {
 		for name, hide := range map[string]func(w *coretest.World, luca, ada id.User){
-			"nobody there":           nil,
+			"unknown":                nil,
 			"not searchable":         nil,
 			"inactive":               func(w *coretest.World, luca, _ id.User) { w.SetActive(luca, false) },
 			"blocked by the local":   func(w *coretest.World, luca, ada id.User) { w.Block(luca, ada) },
@@ -57,7 +57,7 @@ func TestOpen(t *testing.T) {
 			w.Admin()
 			var luca id.User
 			switch name {
-			case "nobody there":
+			case "unknown":
 				luca = id.User(w.IDs.Next())
 			case "not searchable":
 				luca = w.Person("Luca")
@@ -71,12 +71,12 @@ func TestOpen(t *testing.T) {
 			})
 		}
 	})
-	t.Run("not with oneself", func(t *testing.T) {
+	t.Run("not the caller", func(t *testing.T) {
 		s := newScene(t)
 		_, err := s.Messaging.Open(s.Ctx, s.local, s.local, "")
 		coretest.Fields(t, err, "local_id")
 	})
-	t.Run("again returns it, whatever has become of the other", func(t *testing.T) {
+	t.Run("again, after a block and a deactivation", func(t *testing.T) {
 		s := newScene(t)
 		s.Block(s.local, s.voyager)
 		s.SetActive(s.local, false)
@@ -84,18 +84,18 @@ func TestOpen(t *testing.T) {
 			o, err := s.Messaging.Open(s.Ctx, s.voyager, s.local, "")
 			coretest.Is(t, err, nil)
 			if o.Created || o.Overview.Conversation.ID != s.talk {
-				t.Errorf("got %+v, want the one that was there", o)
+				t.Errorf("got %+v, want the existing conversation", o)
 			}
 		})
 	})
-	t.Run("with the roles swapped it is another one", func(t *testing.T) {
+	t.Run("the roles swapped", func(t *testing.T) {
 		w := coretest.NewWorld(t, memory.New())
 		ada, luca := w.Local("Ada"), w.Local("Luca")
 		if w.Conversation(ada, luca) == w.Conversation(luca, ada) {
-			t.Error("both are one conversation")
+			t.Error("got the same conversation for both orders, want two")
 		}
 	})
-	t.Run("at once it is one", func(t *testing.T) {
+	t.Run("concurrently", func(t *testing.T) {
 		w := coretest.NewWorld(t, memory.New())
 		ada, luca := w.Person("Ada"), w.Local("Luca")
 		created := make([]bool, 10)
@@ -111,10 +111,10 @@ func TestOpen(t *testing.T) {
 			}
 		}
 		if coretest.Count(errs, nil) != 10 || n != 1 {
-			t.Errorf("%d were created, errors %v; want one and none", n, errs)
+			t.Errorf("%d were created with the errors %v, want 1 and no errors", n, errs)
 		}
 	})
-	t.Run("an inactive caller is not signed in", func(t *testing.T) {
+	t.Run("an inactive caller", func(t *testing.T) {
 		s := newScene(t)
 		s.SetActive(s.voyager, false)
 		_, err := s.Messaging.Open(s.Ctx, s.voyager, s.stranger, "")
@@ -136,10 +136,10 @@ func TestSend(t *testing.T) {
 		coretest.Is(t, err, nil)
 		last := ledger.Items[0]
 		if last.Type != tokens.MessageSent || last.Amount != -1 || last.Metadata.String() != fmt.Sprintf(`{"message_id":%q}`, m.ID) {
-			t.Errorf("the ledger says %+v", last)
+			t.Errorf("got the transaction %+v", last)
 		}
 	})
-	t.Run("with too few tokens nothing is stored", func(t *testing.T) {
+	t.Run("with too few tokens stores nothing", func(t *testing.T) {
 		s := newScene(t, func(p *coretest.Policies) { p.Messaging.MessageCost = 26 })
 		s.send(t, s.voyager, "one")
 		s.Unchanged(func() {
@@ -147,14 +147,14 @@ func TestSend(t *testing.T) {
 			coretest.Is(t, err, tokens.ErrTooFewTokens)
 		})
 	})
-	t.Run("where messages are free nothing is written to the ledger", func(t *testing.T) {
+	t.Run("a free message", func(t *testing.T) {
 		s := newScene(t, func(p *coretest.Policies) { p.Messaging.MessageCost = 0 })
 		s.send(t, s.voyager, "one")
 		if b := s.Balance(s.voyager); b != 50 {
 			t.Errorf("the voyager has %d, want 50", b)
 		}
 	})
-	t.Run("to others there is no conversation", func(t *testing.T) {
+	t.Run("by other users", func(t *testing.T) {
 		s := newScene(t)
 		for _, who := range []id.User{s.stranger, s.Admin()} {
 			_, err := s.Messaging.Send(s.Ctx, who, s.talk, messaging.Draft{Content: "Psst"}, "")
@@ -163,7 +163,7 @@ func TestSend(t *testing.T) {
 		_, err := s.Messaging.Send(s.Ctx, s.voyager, id.Conversation(s.IDs.Next()), messaging.Draft{Content: "Psst"}, "")
 		coretest.Is(t, err, messaging.ErrNotFound)
 	})
-	t.Run("content is checked", func(t *testing.T) {
+	t.Run("invalid content", func(t *testing.T) {
 		s := newScene(t)
 		for _, content := range []string{"", strings.Repeat("é", 5001), "\xff", "a\x00b"} {
 			_, err := s.Messaging.Send(s.Ctx, s.voyager, s.talk, messaging.Draft{Content: content}, "")
@@ -171,7 +171,7 @@ func TestSend(t *testing.T) {
 		}
 		s.send(t, s.voyager, strings.Repeat("😀", 5000))
 	})
-	t.Run("closed to both after a block, or when the other is inactive", func(t *testing.T) {
+	t.Run("after a block, and to an inactive user", func(t *testing.T) {
 		s := newScene(t)
 		s.Block(s.voyager, s.local)
 		for _, who := range []id.User{s.voyager, s.local} {
@@ -193,17 +193,17 @@ func TestSend(t *testing.T) {
 	})
 }
 
-func TestSendOnce(t *testing.T) {
+func TestSendRepeat(t *testing.T) {
 	s := newScene(t)
 	draft := messaging.Draft{Content: "Once", Attachment: dataURL("image/png", coretest.Picture("image/png", 10, 10))}
 	first, err := s.Messaging.Send(s.Ctx, s.voyager, s.talk, draft, "key")
 	coretest.Is(t, err, nil)
-	s.Block(s.local, s.voyager) // no state is looked at again
+	s.Block(s.local, s.voyager) // a repeat does not check the state
 	s.Unchanged(func() {
 		again, err := s.Messaging.Send(s.Ctx, s.voyager, s.talk, draft, "key")
 		coretest.Is(t, err, nil)
 		if again != first {
-			t.Errorf("the repeat answers %+v, want %+v", again, first)
+			t.Errorf("the repeat returned %+v, want %+v", again, first)
 		}
 		for name, other := range map[string]messaging.Draft{
 			"content": {Content: "Twice", Attachment: draft.Attachment},
@@ -211,33 +211,33 @@ func TestSendOnce(t *testing.T) {
 			"without": {Content: draft.Content},
 		} {
 			if _, err := s.Messaging.Send(s.Ctx, s.voyager, s.talk, other, "key"); err == nil {
-				t.Errorf("another %s was taken for the same request", name)
+				t.Errorf("%s: a different draft was accepted with the same key", name)
 			} else {
 				coretest.Is(t, err, idempotency.ErrKeyReused)
 			}
 		}
 	})
 	if strings.Contains(s.Rows(), "base64") {
-		t.Error("the image's data URL is kept somewhere")
+		t.Error("the store holds the data URL of the image")
 	}
 	s.SetActive(s.voyager, false)
 	_, err = s.Messaging.Send(s.Ctx, s.voyager, s.talk, draft, "key")
 	coretest.Is(t, err, users.ErrNotSignedIn)
-	_, err = s.Messaging.Send(s.Ctx, s.local, s.talk, draft, "a key of one's own\n")
+	_, err = s.Messaging.Send(s.Ctx, s.local, s.talk, draft, "a key with a line break\n")
 	coretest.Fields(t, err, "Idempotency-Key")
 }
 
-func TestSendsAtOnce(t *testing.T) {
+func TestConcurrentSends(t *testing.T) {
 	s := newScene(t)
 	errs := coretest.AtOnce(200, func(i int) error {
 		_, err := s.Messaging.Send(s.Ctx, s.voyager, s.talk, messaging.Draft{Content: fmt.Sprint(i)}, "")
 		return err
 	})
 	if ok, refused := coretest.Count(errs, nil), coretest.Count(errs, tokens.ErrTooFewTokens); ok != 50 || refused != 150 {
-		t.Errorf("%d were sent and %d refused, want 50 and 150", ok, refused)
+		t.Errorf("%d succeeded and %d failed, want 50 and 150", ok, refused)
 	}
 	if b := s.Balance(s.voyager); b != 0 {
-		t.Errorf("%d tokens are left, want none", b)
+		t.Errorf("the balance is %d, want 0", b)
 	}
 }
 
@@ -247,7 +247,7 @@ func TestAttachments(t *testing.T) {
 	copy(big, coretest.Picture("image/png", 1, 1))
 	for name, c := range map[string]struct {
 		attachment string
-		fine       bool
+		valid      bool
 	}{
 		"png":             {dataURL("image/png", coretest.Picture("image/png", 10, 10)), true},
 		"webp":            {dataURL("image/webp", coretest.Picture("image/webp", 10, 10)), true},
@@ -268,7 +268,7 @@ func TestAttachments(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := s.Messaging.Send(s.Ctx, s.local, s.talk, messaging.Draft{Attachment: c.attachment}, "")
-			if !c.fine {
+			if !c.valid {
 				coretest.Fields(t, err, "attachment")
 				return
 			}
@@ -277,7 +277,7 @@ func TestAttachments(t *testing.T) {
 				a, err := s.Messaging.Attachment(s.Ctx, who, m.ID)
 				coretest.Is(t, err, nil)
 				if a.DataURL() != c.attachment || a.MediaType != m.Attachment {
-					t.Errorf("the image came back as another one, %s", a.MediaType)
+					t.Errorf("got a different image, %s", a.MediaType)
 				}
 			}
 			for _, who := range []id.User{s.stranger, s.Admin()} {
@@ -299,7 +299,7 @@ func TestRead(t *testing.T) {
 	for i := range 5 {
 		fromLocal = append(fromLocal, s.send(t, s.local, fmt.Sprint(i)))
 		if i == 2 {
-			s.Clock.Advance(time.Millisecond) // the first three share their time
+			s.Clock.Advance(time.Millisecond) // the first three have the same time
 		}
 	}
 	own := s.send(t, s.voyager, "mine")
@@ -308,18 +308,18 @@ func TestRead(t *testing.T) {
 		n, err := s.Messaging.Read(s.Ctx, who, s.talk, upTo, "")
 		coretest.Is(t, err, nil)
 		if n != want {
-			t.Errorf("marked %d, want %d", n, want)
+			t.Errorf("marked %d messages, want %d", n, want)
 		}
 	}
 	read(s.voyager, fromLocal[1].ID, 2)
 	read(s.voyager, fromLocal[1].ID, 0)
 	read(s.voyager, own.ID, 3)
-	read(s.local, fromLocal[4].ID, 0) // up to before the voyager's own
+	read(s.local, fromLocal[4].ID, 0) // the voyager's own message is later
 	read(s.local, own.ID, 1)
 	o, err := s.Messaging.Conversation(s.Ctx, s.voyager, s.talk)
 	coretest.Is(t, err, nil)
 	if o.Unread != 0 {
-		t.Errorf("%d are unread, want none", o.Unread)
+		t.Errorf("%d messages are unread, want 0", o.Unread)
 	}
 
 	elsewhere := s.Conversation(s.voyager, s.stranger)
@@ -339,7 +339,7 @@ func TestRead(t *testing.T) {
 	again, err := s.Messaging.Read(s.Ctx, s.voyager, s.talk, last.ID, "read")
 	coretest.Is(t, err, nil)
 	if n != 2 || again != 2 {
-		t.Errorf("marked %d, and the repeat answers %d; want 2 both times", n, again)
+		t.Errorf("marked %d messages, and the repeat returned %d, want 2 and 2", n, again)
 	}
 }
 

@@ -8,9 +8,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/reservations"
 )
 
-// Wherever a move is cancelled, all is as it was: no status without its tokens, no tokens without
-// their status.
-func TestCancelledAnywhere(t *testing.T) {
+// A move that is cancelled at any point changes nothing: the status and the tokens change together.
+func TestCancellation(t *testing.T) {
 	s := newScene(t)
 	var r reservations.Reservation
 	for _, useCase := range []func(ctx context.Context) error{
@@ -45,6 +44,6 @@ func TestCancelledAnywhere(t *testing.T) {
 		return err
 	}), nil)
 	if f := s.Funds(s.voyager); f != (reservations.Funds{Balance: 30}) {
-		t.Errorf("the voyager has %+v, want 30: paid once", f)
+		t.Errorf("the voyager has %+v, want 30 after one payment", f)
 	}
 }

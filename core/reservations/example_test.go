@@ -17,8 +17,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// The local proposes an activity and the voyager accepts it, which holds the voyager's tokens. Settle pays
-// the local when the activity has ended.
+// The local proposes an activity and the voyager accepts it, which holds the voyager's tokens.
+// Settle pays the local when the activity has ended.
 func Example() {
 	ctx := context.Background()
 	clock := coretest.NewClock()

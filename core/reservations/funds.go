@@ -7,13 +7,13 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 )
 
-// Funds is what a user is shown of their wallet, in whole tokens.
+// Funds is the balance of a wallet and the tokens that are held of it, in whole tokens.
 type Funds struct {
 	Balance int64
-	Held    int64 // the tokens of their accepted reservations as voyager
+	Held    int64 // sum of the tokens of the accepted reservations in which the user is the voyager
 }
 
-// Funds returns a user's balance and the tokens that are held. It does not ask if the account is active.
+// Funds returns the funds of a user. It does not check that the account is active.
 // Errors: fault.NotFound for a user without a wallet.
 func (s *Service) Funds(ctx context.Context, user id.User) (Funds, error) {
 	var f Funds
@@ -24,7 +24,8 @@ func (s *Service) Funds(ctx context.Context, user id.User) (Funds, error) {
 	return f, err
 }
 
-// FundsOf is Service.Funds inside a unit of work. Both numbers are of one moment if the unit reads a snapshot.
+// FundsOf is Service.Funds inside a unit of work. The two numbers are consistent if the unit reads
+// a snapshot.
 func FundsOf(ctx context.Context, tx Tx, user id.User) (Funds, error) {
 	w, err := tx.Tokens().Wallet(ctx, user)
 	if err != nil {

@@ -20,18 +20,18 @@ func TestFunds(t *testing.T) {
 	walk := s.walk()
 	walk.Price = price("12.50")
 	proposed := s.propose(t, s.voyager, walk)
-	check("while it is pending", s.voyager, reservations.Funds{Balance: 50})
+	check("pending", s.voyager, reservations.Funds{Balance: 50})
 
 	_, err := s.Reservations.Accept(s.Ctx, s.local, proposed.ID, "")
 	coretest.Is(t, err, nil)
-	check("once it is accepted", s.voyager, reservations.Funds{Balance: 37, Held: 13})
-	check("of the local", s.local, reservations.Funds{Balance: 50})
+	check("accepted", s.voyager, reservations.Funds{Balance: 37, Held: 13})
+	check("accepted, the local", s.local, reservations.Funds{Balance: 50})
 
 	s.Clock.Set(walk.EndDate)
 	_, err = s.Reservations.Settle(s.Ctx)
 	coretest.Is(t, err, nil)
-	check("when it is over", s.voyager, reservations.Funds{Balance: 37})
-	check("of the local, when it is over", s.local, reservations.Funds{Balance: 63})
+	check("completed", s.voyager, reservations.Funds{Balance: 37})
+	check("completed, the local", s.local, reservations.Funds{Balance: 63})
 
 	_, err = s.Reservations.Funds(s.Ctx, id.User(s.IDs.Next()))
 	coretest.Is(t, err, fault.NotFound)

@@ -9,13 +9,15 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 )
 
-// Price is an exact amount of money with two places, 0.00 to 99,999,999.99. The zero value is 0.00.
+// Price is an exact amount of money with two decimals, 0.00 to 99,999,999.99. The zero value is
+// 0.00.
 type Price struct{ amount decimal.Decimal }
 
 var errPrice error = fault.New(fault.Invalid, fault.CodeInvalid,
 	"must be a price like 12.50: one to eight digits, and at most two decimals")
 
-// ParsePrice reads one to eight digits and at most two decimals, without sign. All else is fault.Invalid.
+// ParsePrice parses one to eight digits and at most two decimals, without a sign. It returns
+// fault.Invalid for all other texts.
 func ParsePrice(s string) (Price, error) {
 	whole, cents, hasPoint := strings.Cut(s, ".")
 	if !digits(whole, 1, 8) || hasPoint && !digits(cents, 1, 2) {
@@ -32,13 +34,13 @@ func digits(s string, least, most int) bool {
 	return len(s) >= least && len(s) <= most && strings.Trim(s, "0123456789") == ""
 }
 
-// String writes the price with two places.
+// String returns the price with two decimals.
 func (p Price) String() string { return p.amount.Pad(2).String() }
 
-// MarshalText implements encoding.TextMarshaler as String.
+// MarshalText implements encoding.TextMarshaler with String.
 func (p Price) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// UnmarshalText implements encoding.TextUnmarshaler as ParsePrice.
+// UnmarshalText implements encoding.TextUnmarshaler with ParsePrice.
 func (p *Price) UnmarshalText(text []byte) error {
 	parsed, err := ParsePrice(string(text))
 	if err != nil {
@@ -48,11 +50,11 @@ func (p *Price) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Rate is how many tokens one unit of price costs: 0 to 1,000, with at most six decimals, so that
-// every price times every rate is exact.
+// Rate is the number of tokens for one unit of price: 0 to 1,000, with at most six decimals, so
+// that the product of any price and any rate is exact.
 type Rate struct{ factor decimal.Decimal }
 
-// ParseRate reads a rate like 1 or 0.25.
+// ParseRate parses a rate like 1 or 0.25.
 func ParseRate(s string) (Rate, error) {
 	d, err := decimal.Parse(s)
 	if err != nil || d.IsNeg() || d.Cmp(decimal.Thousand) > 0 || d.MinScale() > 6 {
@@ -61,13 +63,13 @@ func ParseRate(s string) (Rate, error) {
 	return Rate{d.Trim(0)}, nil
 }
 
-// String writes the rate.
+// String returns the rate without trailing zeros.
 func (r Rate) String() string { return r.factor.String() }
 
-// MarshalText implements encoding.TextMarshaler as String.
+// MarshalText implements encoding.TextMarshaler with String.
 func (r Rate) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
-// UnmarshalText implements encoding.TextUnmarshaler as ParseRate, so that flags can hold one.
+// UnmarshalText implements encoding.TextUnmarshaler with ParseRate, so that a rate can be a flag.
 func (r *Rate) UnmarshalText(text []byte) error {
 	parsed, err := ParseRate(string(text))
 	if err != nil {
@@ -77,10 +79,11 @@ func (r *Rate) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// OneToOne is the default rate: one token for each unit of price.
+// OneToOne returns the default rate: one token for one unit of price.
 func OneToOne() Rate { return Rate{decimal.One} }
 
-// Tokens is the price in tokens: exactly price times rate, rounded up to a whole token.
+// Tokens returns the price in tokens: the exact product of price and rate, rounded up to a whole
+// token.
 func (p Price) Tokens(r Rate) (int64, error) {
 	exact, err := p.amount.MulExact(r.factor, p.amount.Scale()+r.factor.Scale())
 	if err != nil {

@@ -26,7 +26,7 @@ func TestParsePrice(t *testing.T) {
 	}
 }
 
-func TestPriceGoesThroughJSON(t *testing.T) {
+func TestPriceJSON(t *testing.T) {
 	var p reservations.Price
 	if err := json.Unmarshal([]byte(`"7.5"`), &p); err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func TestPriceGoesThroughJSON(t *testing.T) {
 		t.Errorf("got %s, %v; want \"7.50\"", b, err)
 	}
 	if err := json.Unmarshal([]byte(`"free"`), &p); err == nil {
-		t.Error("a word was taken for a price")
+		t.Error("a word was parsed as a price")
 	}
 }
 
@@ -56,14 +56,13 @@ func TestParseRate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if b, err := r.MarshalText(); err != nil || string(b) != "2.5" {
-		t.Errorf("the rate reads %s, %v; want 2.5", b, err)
+		t.Errorf("got %s, %v; want 2.5", b, err)
 	}
-	if err := r.UnmarshalText([]byte("dear")); err == nil {
-		t.Error("a word was taken for a rate")
+	if err := r.UnmarshalText([]byte("high")); err == nil {
+		t.Error("a word was parsed as a rate")
 	}
 }
 
-// tokens = the exact price times the rate, rounded up to a whole token.
 func TestTokens(t *testing.T) {
 	for _, c := range []struct {
 		price, rate string
@@ -76,8 +75,8 @@ func TestTokens(t *testing.T) {
 		{"12.50", "1", 13},
 		{"0.01", "1", 1},
 		{"0.01", "0.000001", 1},
-		{"10.00", "0.1", 1}, // exactly one: nothing to round
-		{"0.10", "10", 1},   // a float would have to be lucky here
+		{"10.00", "0.1", 1}, // exactly 1, not rounded
+		{"0.10", "10", 1},   // 0.10 is not exact as a float
 		{"0.29", "100", 29},
 		{"99999999.99", "1", 100_000_000},
 		{"99999999.99", "1000", 99_999_999_990},
@@ -108,7 +107,7 @@ func FuzzParsePrice(f *testing.F) {
 		}
 		again, err := reservations.ParsePrice(p.String())
 		if err != nil || again != p {
-			t.Errorf("%q reads %s, which reads %v, %v", s, p, again, err)
+			t.Errorf("%q was parsed as %s, and that as %v, %v", s, p, again, err)
 		}
 		if n, err := p.Tokens(reservations.OneToOne()); err != nil || n < 0 || n > 100_000_000 {
 			t.Errorf("%s is %d tokens, %v", p, n, err)

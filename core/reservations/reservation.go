@@ -10,7 +10,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/text"
 )
 
-// Status is where a reservation stands.
+// Status is the status of a reservation.
 type Status string
 
 // The statuses of a reservation.
@@ -31,11 +31,11 @@ func (s Status) Valid() bool {
 	return false
 }
 
-// MaxTitle is the length of a title in characters.
+// MaxTitle is the maximum length of a title in characters.
 const MaxTitle = 200
 
-// Reservation is an activity that one participant of a conversation proposed to the other. Its
-// voyager pays, whoever proposed or accepted.
+// Reservation is an activity that one participant of a conversation proposed to the other. The
+// voyager pays, no matter which of the two proposed it.
 type Reservation struct {
 	ID             id.Reservation
 	ConversationID id.Conversation
@@ -44,7 +44,7 @@ type Reservation struct {
 	CreatorID      id.User
 	Title          string
 	Price          Price
-	Tokens         int64 // the price in tokens, fixed when it was made
+	Tokens         int64 // the price in tokens, at the rate when it was proposed
 	Date           time.Time
 	EndDate        time.Time
 	Status         Status
@@ -52,10 +52,10 @@ type Reservation struct {
 	UpdatedAt      time.Time
 }
 
-// Has reports whether a user takes part.
+// Has reports whether a user is a participant.
 func (r Reservation) Has(user id.User) bool { return user == r.VoyagerID || user == r.LocalID }
 
-// Place is where a reservation stands in a list.
+// Place returns the position of a reservation in a list.
 func Place(r Reservation) page.Moment { return page.Moment{At: r.CreatedAt, ID: r.ID} }
 
 func (r Reservation) check(now time.Time) error {
@@ -76,13 +76,13 @@ func (r Reservation) check(now time.Time) error {
 
 func storable(t time.Time) bool { return t.Year() >= 1 && t.Year() <= 9999 }
 
-// The moves below are the table in core/README.md#reservations, from pending and from accepted;
-// what they do not allow is a conflict that names the present status.
+// The methods below implement the table of moves in core/README.md#reservations. They return
+// ErrStatus, with the present status, for a move that is not in the table.
 
 func (r Reservation) mayBeAccepted(by id.User, now time.Time) error {
 	switch {
 	case r.Status != Pending || by == r.CreatorID:
-		return r.refuse("be accepted", "only the one who did not propose it accepts, while it is pending")
+		return r.refuse("be accepted", "only the participant who did not propose it can accept it, while it is pending")
 	case !now.Before(r.Date):
 		return r.refuse("be accepted", "its date has passed")
 	}
@@ -91,7 +91,7 @@ func (r Reservation) mayBeAccepted(by id.User, now time.Time) error {
 
 func (r Reservation) mayBeDeclined(by id.User) error {
 	if r.Status != Pending || by == r.CreatorID {
-		return r.refuse("be declined", "only the one who did not propose it declines, while it is pending")
+		return r.refuse("be declined", "only the participant who did not propose it can decline it, while it is pending")
 	}
 	return nil
 }
@@ -101,16 +101,16 @@ func (r Reservation) mayBeCancelled(by id.User, now time.Time) error {
 	case r.Status == Pending && by == r.CreatorID:
 		return nil
 	case r.Status == Pending:
-		return r.refuse("be cancelled", "while it is pending only the one who proposed it withdraws it")
+		return r.refuse("be cancelled", "while it is pending, only the participant who proposed it can cancel it")
 	case r.Status == Accepted && now.Before(r.Date):
 		return nil
 	case r.Status == Accepted:
 		return r.refuse("be cancelled", "its date has passed")
 	}
-	return r.refuse("be cancelled", "only a pending or an accepted one is")
+	return r.refuse("be cancelled", "only a pending or accepted one can be")
 }
 
-// due reports whether the reservation is to be settled.
+// due reports whether the reservation must be settled.
 func (r Reservation) due(now time.Time) bool {
 	return r.Status == Accepted && !now.Before(r.EndDate)
 }

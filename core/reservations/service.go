@@ -17,10 +17,10 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// Policy holds what a community decides about reservations.
+// Policy is the decisions of a community about reservations.
 type Policy struct {
 	Rate        Rate          // tokens per unit of price; default 1
-	SettleEvery time.Duration // how often Settler looks for what has ended; default 1 s, so that settlement comes within 5 s
+	SettleEvery time.Duration // interval of RunSettler; default 1 s, so that settlement comes within 5 s
 }
 
 // DefaultPolicy returns the default of each field.
@@ -35,9 +35,9 @@ type Deps struct {
 	Policy Policy
 }
 
-// Service lets the two people of a conversation agree on activities. Its methods return
-// users.ErrNotSignedIn for a caller whose account is not active, and a fault.NotFound to whoever takes
-// no part, admins included.
+// Service is for the two participants of a conversation, who agree on activities. Its methods
+// return users.ErrNotSignedIn if the account of the caller is not active, and an error of kind
+// fault.NotFound if the caller, even an admin, is not a participant.
 type Service struct{ deps Deps }
 
 // NewService returns a Service, or an error that names the parts that are missing.
@@ -48,7 +48,7 @@ func NewService(d Deps) (*Service, error) {
 	return &Service{d}, nil
 }
 
-// Proposal is what somebody proposes to the other of a conversation.
+// Proposal is an activity that one participant of a conversation proposes to the other.
 type Proposal struct {
 	Title   string
 	Price   Price
@@ -56,8 +56,9 @@ type Proposal struct {
 	EndDate time.Time // after Date
 }
 
-// Propose makes a pending reservation. Its tokens are the price times the rate of now, rounded up.
-// Errors: fault.Invalid naming the fields, messaging.ErrNotFound, messaging.ErrClosed, idempotency.ErrKeyReused.
+// Propose creates a pending reservation. Its tokens are the price times the present rate, rounded
+// up. Errors: fault.Invalid with the names of the fields, messaging.ErrNotFound,
+// messaging.ErrClosed, idempotency.ErrKeyReused.
 func (s *Service) Propose(ctx context.Context, caller id.User, conversation id.Conversation, p Proposal, key idempotency.Key) (Reservation, error) {
 	p.Date, p.EndDate = clock.Truncate(p.Date), clock.Truncate(p.EndDate)
 	draft := Reservation{
@@ -79,8 +80,8 @@ func (s *Service) Propose(ctx context.Context, caller id.User, conversation id.C
 }
 
 func (s *Service) propose(ctx context.Context, tx Tx, r Reservation) (Reservation, error) {
-	// The input is judged here, not before: whether date lies in the future is a matter of now, and a
-	// repeat with a key is answered however late it comes.
+	// The input is checked here, not earlier, because the date must be in the future only for the
+	// first call: a repeat with the same key returns the stored result at any later time.
 	now := s.deps.Clock.Now()
 	if err := r.check(now); err != nil {
 		return Reservation{}, err
@@ -90,7 +91,8 @@ func (s *Service) propose(ctx context.Context, tx Tx, r Reservation) (Reservatio
 		return Reservation{}, err
 	}
 	c := standing.Conversation
-	// Pinned, so that no reservation outlives an erased person; read again, as they may be gone by now.
+	// Pinned, so that no reservation is added for an erased user. The standing is read again,
+	// because a participant may have been erased before the pin.
 	if _, err := tx.Users().Pin(ctx, c.VoyagerID, c.LocalID); err != nil {
 		return Reservation{}, fmt.Errorf("pin the participants: %w", err)
 	}
@@ -108,8 +110,9 @@ func (s *Service) propose(ctx context.Context, tx Tx, r Reservation) (Reservatio
 	return r, nil
 }
 
-// Accept accepts a pending reservation: the voyager pays, and the tokens are held. Errors: ErrNotFound,
-// messaging.ErrClosed, ErrStatus, ErrOverlap, tokens.ErrTooFewTokens, idempotency.ErrKeyReused.
+// Accept accepts a pending reservation. The voyager pays, and the tokens are held. Errors:
+// ErrNotFound, messaging.ErrClosed, ErrStatus, ErrOverlap, tokens.ErrTooFewTokens,
+// idempotency.ErrKeyReused.
 func (s *Service) Accept(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key) (Reservation, error) {
 	return s.move(ctx, caller, reservation, key, "reservations.Accept", s.accept)
 }
@@ -141,8 +144,9 @@ func (s *Service) Decline(ctx context.Context, caller id.User, reservation id.Re
 		})
 }
 
-// Cancel withdraws a pending reservation, or cancels an accepted one before its date and refunds the
-// voyager in full. Errors: ErrNotFound, ErrStatus, idempotency.ErrKeyReused.
+// Cancel cancels a reservation that the caller proposed and that is pending, or one that is
+// accepted, before its date. It refunds the tokens of an accepted one. Errors: ErrNotFound,
+// ErrStatus, idempotency.ErrKeyReused.
 func (s *Service) Cancel(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key) (Reservation, error) {
 	return s.move(ctx, caller, reservation, key, "reservations.Cancel",
 		func(ctx context.Context, tx Tx, caller id.User, r Reservation, _ messaging.Standing) (Reservation, error) {
@@ -159,7 +163,7 @@ func (s *Service) Cancel(ctx context.Context, caller id.User, reservation id.Res
 		})
 }
 
-// move runs one of the moves for an active participant.
+// move runs the function do, for an active participant, in a unit of work.
 func (s *Service) move(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key, operation string,
 	do func(context.Context, Tx, id.User, Reservation, messaging.Standing) (Reservation, error),
 ) (Reservation, error) {
@@ -178,7 +182,8 @@ func (s *Service) move(ctx context.Context, caller id.User, reservation id.Reser
 	return r, nil
 }
 
-// enter reads a reservation for a participant who is active.
+// enter returns a reservation, and the standing of its conversation, if the caller is an active
+// participant.
 func enter(ctx context.Context, tx Tx, caller id.User, reservation id.Reservation) (Reservation, messaging.Standing, error) {
 	r, err := tx.Reservations().Reservation(ctx, reservation)
 	if errors.Is(err, fault.NotFound) {
@@ -194,8 +199,8 @@ func enter(ctx context.Context, tx Tx, caller id.User, reservation id.Reservatio
 	return r, standing, err
 }
 
-// change moves a reservation from the status in which this unit has read it. If another unit was first, this
-// one runs again, and judges what is there then.
+// change moves a reservation from the status that this unit read. If another unit has moved it
+// meanwhile, change returns uow.ErrConflict, so that the unit runs again and checks the new status.
 func change(ctx context.Context, tx Tx, r Reservation, to Status, now time.Time) (Reservation, error) {
 	moved, err := tx.Reservations().Move(ctx, r, to, now)
 	switch {
@@ -218,7 +223,7 @@ func refund(r Reservation) tokens.Movement {
 	return movement(r, r.VoyagerID, r.Tokens, tokens.Refund, "activity cancelled")
 }
 
-// Reservation reads one reservation. Errors: ErrNotFound.
+// Reservation returns one reservation. Errors: ErrNotFound.
 func (s *Service) Reservation(ctx context.Context, caller id.User, reservation id.Reservation) (Reservation, error) {
 	var r Reservation
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
@@ -228,7 +233,8 @@ func (s *Service) Reservation(ctx context.Context, caller id.User, reservation i
 	return r, err
 }
 
-// InConversation lists the reservations of a conversation, newest first. Errors: messaging.ErrNotFound.
+// InConversation lists the reservations of a conversation, newest first. Errors:
+// messaging.ErrNotFound.
 func (s *Service) InConversation(ctx context.Context, caller id.User, conversation id.Conversation, r page.Request[page.Moment]) (page.Page[Reservation, page.Moment], error) {
 	return s.list(ctx, r, func(ctx context.Context, tx Tx) error {
 		_, err := messaging.Enter(ctx, tx, caller, conversation)
@@ -238,8 +244,8 @@ func (s *Service) InConversation(ctx context.Context, caller id.User, conversati
 	})
 }
 
-// Mine lists the caller's reservations in all conversations, of one status or ("") all, newest first.
-// Errors: fault.Invalid for an unknown status.
+// Mine lists the caller's reservations in all conversations, of one status ("" for all), newest
+// first. Errors: fault.Invalid for an unknown status.
 func (s *Service) Mine(ctx context.Context, caller id.User, status Status, r page.Request[page.Moment]) (page.Page[Reservation, page.Moment], error) {
 	if status != "" && !status.Valid() {
 		return page.Page[Reservation, page.Moment]{}, fault.InvalidField("status", "must be pending, accepted, declined, cancelled or completed")

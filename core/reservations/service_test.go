@@ -16,7 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// scene is a voyager and a local who talk, and a stranger.
+// scene is a world with a conversation between a voyager and a local, and with a third user.
 type scene struct {
 	*coretest.World
 	voyager, local, stranger id.User
@@ -30,14 +30,14 @@ func newScene(t *testing.T, change ...func(*coretest.Policies)) scene {
 	return s
 }
 
-// deps are the parts of a service over the same store.
+// deps returns the parts of another service over the same store.
 func (s scene) deps() reservations.Deps {
 	return reservations.Deps{
 		Store: ports.ForReservations(s.Store), Ledger: s.Ledger, Clock: s.Clock.Now, IDs: s.IDs, Policy: reservations.DefaultPolicy(),
 	}
 }
 
-// walk is a proposal for 20 tokens, from one day after now, for two hours.
+// walk returns a proposal for 20 tokens, in one day and for two hours.
 func (s scene) walk() reservations.Proposal {
 	return reservations.Proposal{
 		Title: "A walk along the river", Price: price("20.00"),
@@ -68,8 +68,8 @@ func (s scene) accepted(t *testing.T) reservations.Reservation {
 	return r
 }
 
-// Where a reservation can stand before somebody moves it.
-var stations = map[reservations.Status]func(*testing.T, scene, reservations.Reservation){
+// reach lists, for each status, a function that brings a pending reservation to it.
+var reach = map[reservations.Status]func(*testing.T, scene, reservations.Reservation){
 	reservations.Pending: func(*testing.T, scene, reservations.Reservation) {},
 	reservations.Accepted: func(t *testing.T, s scene, r reservations.Reservation) {
 		_, err := s.Reservations.Accept(s.Ctx, other(s, r.CreatorID), r.ID, "")
@@ -92,7 +92,7 @@ var stations = map[reservations.Status]func(*testing.T, scene, reservations.Rese
 		if n != 1 {
 			t.Fatalf("settled %d, want 1", n)
 		}
-		s.Clock.Set(r.Date.Add(-time.Hour)) // back to before its date, where dates refuse nothing
+		s.Clock.Set(r.Date.Add(-time.Hour)) // before its date, so that only the status matters
 	},
 }
 
@@ -103,9 +103,9 @@ func other(s scene, user id.User) id.User {
 	return s.voyager
 }
 
-// Every branch of the table in core/README.md#reservations: from each status, each move, by the one
-// who proposed it and by the other, whichever of the two is the voyager.
-func TestEveryMove(t *testing.T) {
+// The test covers the table in core/README.md#reservations: from each status, each move, by the
+// participant who proposed it and by the other, with either of them as the voyager.
+func TestMoves(t *testing.T) {
 	type move = func(s scene, by id.User, r id.Reservation) (reservations.Reservation, error)
 	moves := map[string]move{
 		"accept": func(s scene, by id.User, r id.Reservation) (reservations.Reservation, error) {
@@ -130,7 +130,7 @@ func TestEveryMove(t *testing.T) {
 		{reservations.Accepted, "cancel", true}:  reservations.Cancelled,
 		{reservations.Accepted, "cancel", false}: reservations.Cancelled,
 	}
-	for from, reach := range stations {
+	for from, bring := range reach {
 		for name, do := range moves {
 			for _, byCreator := range []bool{true, false} {
 				for _, creatorIsVoyager := range []bool{true, false} {
@@ -143,7 +143,7 @@ func TestEveryMove(t *testing.T) {
 							creator = s.voyager
 						}
 						r := s.propose(t, creator, s.walk())
-						reach(t, s, r)
+						bring(t, s, r)
 						by := creator
 						if !byCreator {
 							by = other(s, creator)
@@ -153,12 +153,12 @@ func TestEveryMove(t *testing.T) {
 							got, err := do(s, by, r.ID)
 							coretest.Is(t, err, nil)
 							if got.Status != want {
-								t.Errorf("it is %s, want %s", got.Status, want)
+								t.Errorf("got the status %s, want %s", got.Status, want)
 							}
 							stored, err := s.Reservations.Reservation(s.Ctx, by, r.ID)
 							coretest.Is(t, err, nil)
 							if stored != got {
-								t.Errorf("stored %+v, answered %+v", stored, got)
+								t.Errorf("stored %+v, returned %+v", stored, got)
 							}
 							return
 						}
@@ -166,7 +166,7 @@ func TestEveryMove(t *testing.T) {
 							_, err := do(s, by, r.ID)
 							coretest.Is(t, err, reservations.ErrStatus)
 							if !strings.Contains(err.Error(), string(from)) {
-								t.Errorf("the refusal does not name the status %s: %v", from, err)
+								t.Errorf("the error does not contain the status %s: %v", from, err)
 							}
 						})
 					})
@@ -176,16 +176,16 @@ func TestEveryMove(t *testing.T) {
 	}
 }
 
-func TestOthersSeeNothing(t *testing.T) {
+func TestOtherUsers(t *testing.T) {
 	s := newScene(t)
 	r := s.accepted(t)
-	nowhere := id.Reservation(s.IDs.Next())
+	unknown := id.Reservation(s.IDs.Next())
 	for name, who := range map[string]id.User{"a stranger": s.stranger, "an admin": s.Admin()} {
 		_, err := s.Reservations.Propose(s.Ctx, who, s.talk, s.walk(), "")
 		coretest.Is(t, err, messaging.ErrNotFound)
 		_, err = s.Reservations.InConversation(s.Ctx, who, s.talk, page.Request[page.Moment]{})
 		coretest.Is(t, err, messaging.ErrNotFound)
-		for _, reservation := range []id.Reservation{r.ID, nowhere} {
+		for _, reservation := range []id.Reservation{r.ID, unknown} {
 			_, err = s.Reservations.Reservation(s.Ctx, who, reservation)
 			coretest.Is(t, err, reservations.ErrNotFound)
 			_, err = s.Reservations.Accept(s.Ctx, who, reservation, "")
@@ -226,10 +226,10 @@ func TestBlockedAndInactive(t *testing.T) {
 			_, err = s.Reservations.Cancel(s.Ctx, s.voyager, b.ID, "")
 			coretest.Is(t, err, nil)
 			s.Clock.Set(accepted.EndDate)
-			settle(t, s, 1) // what was accepted stands
+			settle(t, s, 1) // the accepted one stays
 		})
 	}
-	t.Run("deactivating a person changes no reservation", func(t *testing.T) {
+	t.Run("after a deactivation", func(t *testing.T) {
 		s := newScene(t)
 		r := s.accepted(t)
 		s.SetActive(s.local, false)
@@ -267,7 +267,7 @@ func TestOverlap(t *testing.T) {
 			_, err := s.Reservations.Accept(s.Ctx, s.local, r, "")
 			coretest.Is(t, err, reservations.ErrOverlap)
 			if strings.Contains(err.Error(), first.ID.String()) || strings.Contains(err.Error(), first.Title) {
-				t.Errorf("%s: the refusal tells of the other reservation: %v", name, err)
+				t.Errorf("%s: the error reveals the other reservation: %v", name, err)
 			}
 		})
 	}
@@ -275,7 +275,7 @@ func TestOverlap(t *testing.T) {
 		_, err := s.Reservations.Accept(s.Ctx, s.local, r, "")
 		coretest.Is(t, err, nil)
 	}
-	// Once it is cancelled, its time is free.
+	// After a cancellation its time is free.
 	_, err := s.Reservations.Cancel(s.Ctx, s.local, first.ID, "")
 	coretest.Is(t, err, nil)
 	_, err = s.Reservations.Accept(s.Ctx, s.local, at(first.Date, first.EndDate), "")
@@ -290,12 +290,12 @@ func TestLists(t *testing.T) {
 	newest, err := s.Reservations.InConversation(s.Ctx, s.local, s.talk, page.Request[page.Moment]{Limit: 1})
 	coretest.Is(t, err, nil)
 	if len(newest.Items) != 1 || newest.Items[0].ID != two.ID || newest.Next == nil {
-		t.Fatalf("the first page is %+v, want the newer one and a next page", newest)
+		t.Fatalf("the first page is %+v, want the newer reservation and a next page", newest)
 	}
 	rest, err := s.Reservations.InConversation(s.Ctx, s.local, s.talk, page.Request[page.Moment]{After: newest.Next})
 	coretest.Is(t, err, nil)
 	if len(rest.Items) != 1 || rest.Items[0].ID != one.ID || rest.Next != nil {
-		t.Errorf("the last page is %+v, want the older one", rest)
+		t.Errorf("the last page is %+v, want the older reservation", rest)
 	}
 	accepted, err := s.Reservations.Mine(s.Ctx, s.voyager, reservations.Accepted, page.Request[page.Moment]{})
 	coretest.Is(t, err, nil)
@@ -313,11 +313,11 @@ func TestKeys(t *testing.T) {
 	p := s.walk()
 	r, err := s.Reservations.Propose(s.Ctx, s.voyager, s.talk, p, "propose")
 	coretest.Is(t, err, nil)
-	s.Clock.Set(p.Date) // by now it would be refused
+	s.Clock.Set(p.Date) // a first call would return an error now
 	again, err := s.Reservations.Propose(s.Ctx, s.voyager, s.talk, p, "propose")
 	coretest.Is(t, err, nil)
 	if again != r {
-		t.Errorf("the repeat answers %+v, want %+v", again, r)
+		t.Errorf("the repeat returned %+v, want %+v", again, r)
 	}
 	s.Clock.Set(r.CreatedAt)
 	_, err = s.Reservations.Accept(s.Ctx, s.local, r.ID, "accept")
@@ -326,7 +326,7 @@ func TestKeys(t *testing.T) {
 		again, err := s.Reservations.Accept(s.Ctx, s.local, r.ID, "accept")
 		coretest.Is(t, err, nil)
 		if again.Status != reservations.Accepted {
-			t.Errorf("the repeat answers %s", again.Status)
+			t.Errorf("the repeat returned the status %s", again.Status)
 		}
 		_, err = s.Reservations.Cancel(s.Ctx, s.local, r.ID, "accept")
 		coretest.Is(t, err, fault.Conflict)
@@ -345,11 +345,11 @@ func TestConcurrentMoves(t *testing.T) {
 		}
 		return err
 	})
-	// Either it was withdrawn at once, or accepted and then cancelled: one of each at most.
+	// Either it was cancelled first, or accepted and then cancelled: at most one of each succeeded.
 	if ok := coretest.Count(errs, nil); ok < 1 || ok > 2 {
 		t.Errorf("%d of 20 moves succeeded: %v", ok, errs)
 	}
 	if refused := coretest.Count(errs, reservations.ErrStatus); refused < 18 {
-		t.Errorf("%d of 20 moves were refused for the status: %v", refused, errs)
+		t.Errorf("%d of 20 moves failed with ErrStatus: %v", refused, errs)
 	}
 }

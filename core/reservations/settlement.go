@@ -13,9 +13,10 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
-// Settle completes every accepted reservation whose end date has passed, and pays its local; it says
-// how many it completed. Each is a unit of work of its own: one that fails does not keep the others,
-// and is reported in the error when all were tried. It may run at any time and in several processes at once.
+// Settle completes every accepted reservation whose end date has passed, pays the local, and
+// returns the number of reservations that it completed. Each is settled in its own unit of work. If
+// some fail, Settle continues with the others, and then returns the errors joined. It may run at
+// any time, and concurrently in several processes.
 func (s *Service) Settle(ctx context.Context) (int, error) {
 	const batch = 100
 	settled := 0
@@ -51,14 +52,14 @@ func (s *Service) Settle(ctx context.Context) (int, error) {
 
 func (s *Service) settle(ctx context.Context, reservation id.Reservation) (done bool, err error) {
 	err = s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
-		// Held, so that of several settlers one completes it, and the others see that.
+		// Held, so that one of several settlers completes it and the others see the new status.
 		r, err := tx.Reservations().Hold(ctx, reservation)
 		if err != nil {
 			return fmt.Errorf("hold a reservation: %w", err)
 		}
 		now := s.deps.Clock.Now()
 		if done = r.due(now); !done {
-			return nil // another process was first
+			return nil // another process has settled it
 		}
 		if r, err = change(ctx, tx, r, Completed, now); err != nil {
 			return err
@@ -69,8 +70,8 @@ func (s *Service) settle(ctx context.Context, reservation id.Reservation) (done 
 	return done, err
 }
 
-// RunSettler settles at once and then every Policy.SettleEvery, until ctx ends; then it returns nil. What
-// fails goes to report, and is tried again at the next turn.
+// RunSettler calls Settle immediately and then every Policy.SettleEvery, until ctx ends. It then
+// returns nil. It passes errors to report; the next call of Settle tries again.
 func (s *Service) RunSettler(ctx context.Context, report func(error)) error {
 	every := time.NewTicker(s.deps.Policy.SettleEvery)
 	defer every.Stop()
@@ -86,9 +87,10 @@ func (s *Service) RunSettler(ctx context.Context, report func(error)) error {
 	}
 }
 
-// CancelAllOf cancels what a person who is erased leaves behind: pending reservations, and accepted ones
-// that have not begun. Those under way settle as usual. The unit holds the person. It returns the refunds
-// of the voyagers, for the unit to post together with what else it posts, so that wallets are held in order.
+// CancelAllOf cancels the reservations of a user who is erased: pending ones, and accepted ones
+// that have not begun. The others are settled as usual. The unit holds the user. CancelAllOf does
+// not post the refunds of the voyagers; it returns them, so that the unit posts all its movements
+// together, which holds the wallets in order.
 func CancelAllOf(ctx context.Context, tx Tx, now clock.Clock, user id.User) (refunds []tokens.Movement, err error) {
 	open, err := openOf(ctx, tx, user)
 	if err != nil {
@@ -116,8 +118,8 @@ func CancelAllOf(ctx context.Context, tx Tx, now clock.Clock, user id.User) (ref
 	return refunds, nil
 }
 
-// openOf lists the pending and accepted reservations of a person, by id. Pending ones are read first:
-// one that is accepted meanwhile is then in either list.
+// openOf returns the pending and accepted reservations of a user, by id. It reads pending ones
+// first, so that a reservation that is accepted meanwhile is in at least one of the two lists.
 func openOf(ctx context.Context, tx Tx, user id.User) ([]id.Reservation, error) {
 	var open []id.Reservation
 	for _, status := range []Status{Pending, Accepted} {

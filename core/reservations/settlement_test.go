@@ -12,7 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// All that fell due while nobody settled is settled, more than one batch of it.
+// Settle completes more reservations than one batch.
 func TestSettleMany(t *testing.T) {
 	s := newScene(t)
 	const n = 230
@@ -31,14 +31,14 @@ func TestSettleMany(t *testing.T) {
 	s.Clock.Advance(1000 * time.Hour)
 	settle(t, s, n-100)
 	if f := s.Funds(s.voyager); f.Held != 0 || f.Balance != 0 {
-		t.Errorf("the voyager has %+v, want nothing", f)
+		t.Errorf("the voyager has %+v, want 0 and 0 held", f)
 	}
 	if b := s.Balance(s.local); b != 50+n {
 		t.Errorf("the local has %d, want %d", b, 50+n)
 	}
 }
 
-func TestSettlersAtOnce(t *testing.T) {
+func TestConcurrentSettle(t *testing.T) {
 	s := newScene(t)
 	r := s.accepted(t)
 	s.Clock.Set(r.EndDate)
@@ -47,21 +47,21 @@ func TestSettlersAtOnce(t *testing.T) {
 		return err
 	})
 	if coretest.Count(errs, nil) != len(errs) {
-		t.Errorf("settlers failed: %v", errs)
+		t.Errorf("got errors: %v", errs)
 	}
 	if b := s.Balance(s.local); b != 70 {
-		t.Errorf("the local has %d, want 70: paid once", b)
+		t.Errorf("the local has %d, want 70 after one payment", b)
 	}
 }
 
-// One that cannot be settled keeps no other waiting, and is told.
-func TestSettleGoesOn(t *testing.T) {
+// A reservation that cannot be settled does not stop the others, and its error is returned.
+func TestSettleContinues(t *testing.T) {
 	s := newScene(t)
 	broken := s.accepted(t)
 	p := s.walk()
 	p.Date, p.EndDate = broken.EndDate, broken.EndDate.Add(time.Hour)
-	fine := s.propose(t, s.voyager, p)
-	_, err := s.Reservations.Accept(s.Ctx, s.local, fine.ID, "")
+	second := s.propose(t, s.voyager, p)
+	_, err := s.Reservations.Accept(s.Ctx, s.local, second.ID, "")
 	coretest.Is(t, err, nil)
 
 	deps := s.deps()
@@ -76,7 +76,7 @@ func TestSettleGoesOn(t *testing.T) {
 	settle(t, s, 1)
 }
 
-var errDisk = errors.New("the disk is on fire")
+var errDisk = errors.New("disk failure")
 
 // failing is a store in which one reservation cannot be held.
 type failing struct {

@@ -11,7 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
-func TestTokensFollowTheReservation(t *testing.T) {
+func TestTokensOfReservation(t *testing.T) {
 	t.Run("held when accepted, paid when completed", func(t *testing.T) {
 		s := newScene(t)
 		r := s.accepted(t)
@@ -31,7 +31,7 @@ func TestTokensFollowTheReservation(t *testing.T) {
 		}
 		settle(t, s, 0)
 	})
-	t.Run("refunded when cancelled, whoever cancels", func(t *testing.T) {
+	t.Run("refunded when either participant cancels", func(t *testing.T) {
 		for _, by := range []string{"voyager", "local"} {
 			s := newScene(t)
 			r := s.accepted(t)
@@ -46,7 +46,7 @@ func TestTokensFollowTheReservation(t *testing.T) {
 			}
 		}
 	})
-	t.Run("the voyager pays what the local proposed, too", func(t *testing.T) {
+	t.Run("paid by the voyager if the local proposed", func(t *testing.T) {
 		s := newScene(t)
 		r := s.propose(t, s.local, s.walk())
 		_, err := s.Reservations.Accept(s.Ctx, s.voyager, r.ID, "")
@@ -55,23 +55,23 @@ func TestTokensFollowTheReservation(t *testing.T) {
 			t.Errorf("the voyager has %d, want 30", f.Balance)
 		}
 	})
-	t.Run("too few tokens is refused whoever accepts, and it stays pending", func(t *testing.T) {
+	t.Run("too few tokens", func(t *testing.T) {
 		for _, creator := range []string{"voyager", "local"} {
 			s := newScene(t)
-			dear := s.walk()
-			dear.Price = price("50.01")
+			expensive := s.walk()
+			expensive.Price = price("50.01")
 			by := s.voyager
 			if creator == "local" {
 				by = s.local
 			}
-			r := s.propose(t, by, dear)
+			r := s.propose(t, by, expensive)
 			s.Unchanged(func() {
 				_, err := s.Reservations.Accept(s.Ctx, other(s, by), r.ID, "")
 				coretest.Is(t, err, tokens.ErrTooFewTokens)
 			})
 		}
 	})
-	t.Run("what is free writes nothing", func(t *testing.T) {
+	t.Run("a free reservation", func(t *testing.T) {
 		s := newScene(t)
 		free := s.walk()
 		free.Price = price("0")
@@ -83,10 +83,10 @@ func TestTokensFollowTheReservation(t *testing.T) {
 		list, err := s.Tokens.Transactions(s.Ctx, s.voyager, page.Request[int64]{})
 		coretest.Is(t, err, nil)
 		if len(list.Items) != 1 {
-			t.Errorf("the voyager has %d transactions, want the bonus alone", len(list.Items))
+			t.Errorf("the voyager has %d transactions, want only the bonus", len(list.Items))
 		}
 	})
-	t.Run("tokens stay as they were when the rate changes", func(t *testing.T) {
+	t.Run("unchanged when the rate changes", func(t *testing.T) {
 		s := newScene(t)
 		r := s.propose(t, s.voyager, s.walk())
 		deps := s.deps()
@@ -122,7 +122,7 @@ func settle(t *testing.T, s scene, want int) {
 }
 
 func TestDates(t *testing.T) {
-	t.Run("on the date itself it can be neither accepted nor cancelled", func(t *testing.T) {
+	t.Run("neither accepted nor cancelled on the date", func(t *testing.T) {
 		s := newScene(t)
 		pending := s.propose(t, s.voyager, s.walk())
 		accepted := s.accepted(t)
@@ -132,14 +132,14 @@ func TestDates(t *testing.T) {
 		_, err = s.Reservations.Cancel(s.Ctx, s.voyager, accepted.ID, "")
 		coretest.Is(t, err, reservations.ErrStatus)
 	})
-	t.Run("a millisecond before it can", func(t *testing.T) {
+	t.Run("cancelled a millisecond before the date", func(t *testing.T) {
 		s := newScene(t)
 		accepted := s.accepted(t)
 		s.Clock.Set(accepted.Date.Add(-time.Millisecond))
 		_, err := s.Reservations.Cancel(s.Ctx, s.voyager, accepted.ID, "")
 		coretest.Is(t, err, nil)
 	})
-	t.Run("a pending one whose date has passed can still be withdrawn or declined", func(t *testing.T) {
+	t.Run("pending after the date, cancelled and declined", func(t *testing.T) {
 		s := newScene(t)
 		a, b := s.propose(t, s.voyager, s.walk()), s.propose(t, s.voyager, s.walk())
 		s.Clock.Set(a.EndDate)
@@ -148,13 +148,13 @@ func TestDates(t *testing.T) {
 		_, err = s.Reservations.Decline(s.Ctx, s.local, b.ID, "")
 		coretest.Is(t, err, nil)
 	})
-	t.Run("it is not settled before its end", func(t *testing.T) {
+	t.Run("not settled before the end", func(t *testing.T) {
 		s := newScene(t)
 		r := s.accepted(t)
 		s.Clock.Set(r.EndDate.Add(-time.Millisecond))
 		settle(t, s, 0)
 	})
-	t.Run("times are cut to the millisecond before they are judged", func(t *testing.T) {
+	t.Run("truncated to the millisecond before the check", func(t *testing.T) {
 		s := newScene(t)
 		p := s.walk()
 		p.EndDate = p.Date.Add(999 * time.Microsecond)
@@ -163,26 +163,26 @@ func TestDates(t *testing.T) {
 		p = s.walk()
 		p.Date = p.Date.In(time.FixedZone("", 3*3600)).Add(123456 * time.Nanosecond)
 		if r := s.propose(t, s.voyager, p); r.Date != s.walk().Date {
-			t.Errorf("the date came back as %v, want %v", r.Date, s.walk().Date)
+			t.Errorf("got the date %v, want %v", r.Date, s.walk().Date)
 		}
 	})
 }
 
-func TestProposalIsChecked(t *testing.T) {
+func TestProposeErrors(t *testing.T) {
 	s := newScene(t)
 	for name, c := range map[string]struct {
 		change func(*reservations.Proposal)
 		fields []string
 	}{
-		"no title":        {func(p *reservations.Proposal) { p.Title = "" }, []string{"title"}},
-		"blank title":     {func(p *reservations.Proposal) { p.Title = " " }, []string{"title"}},
-		"long title":      {func(p *reservations.Proposal) { p.Title = strings.Repeat("é", 201) }, []string{"title"}},
-		"broken title":    {func(p *reservations.Proposal) { p.Title = "\xff" }, []string{"title"}},
-		"date now":        {func(p *reservations.Proposal) { p.Date = s.Clock.Now() }, []string{"date"}},
-		"date past":       {func(p *reservations.Proposal) { p.Date = s.Clock.Now().Add(-time.Hour) }, []string{"date"}},
-		"end at date":     {func(p *reservations.Proposal) { p.EndDate = p.Date }, []string{"end_date"}},
-		"end far":         {func(p *reservations.Proposal) { p.EndDate = p.EndDate.AddDate(9000, 0, 0) }, []string{"end_date"}},
-		"several at once": {func(p *reservations.Proposal) { p.Title, p.EndDate = "", p.Date }, []string{"title", "end_date"}},
+		"no title":     {func(p *reservations.Proposal) { p.Title = "" }, []string{"title"}},
+		"blank title":  {func(p *reservations.Proposal) { p.Title = " " }, []string{"title"}},
+		"long title":   {func(p *reservations.Proposal) { p.Title = strings.Repeat("é", 201) }, []string{"title"}},
+		"broken title": {func(p *reservations.Proposal) { p.Title = "\xff" }, []string{"title"}},
+		"date now":     {func(p *reservations.Proposal) { p.Date = s.Clock.Now() }, []string{"date"}},
+		"date past":    {func(p *reservations.Proposal) { p.Date = s.Clock.Now().Add(-time.Hour) }, []string{"date"}},
+		"end at date":  {func(p *reservations.Proposal) { p.EndDate = p.Date }, []string{"end_date"}},
+		"end far":      {func(p *reservations.Proposal) { p.EndDate = p.EndDate.AddDate(9000, 0, 0) }, []string{"end_date"}},
+		"two fields":   {func(p *reservations.Proposal) { p.Title, p.EndDate = "", p.Date }, []string{"title", "end_date"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := s.walk()

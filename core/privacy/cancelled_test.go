@@ -11,8 +11,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/privacy"
 )
 
-// Wherever it is cancelled, all is as it was: nobody is half erased.
-func TestCancelledAnywhere(t *testing.T) {
+// An erasure that is cancelled at any point changes nothing.
+func TestCancellation(t *testing.T) {
 	s := newScene(t)
 	_, err := s.Matching.SaveProfile(s.Ctx, s.voyager, matching.Profile{FirstName: "Vera", City: "Porto"}, nil)
 	coretest.Is(t, err, nil)
@@ -35,6 +35,6 @@ func TestCancelledAnywhere(t *testing.T) {
 		return s.Privacy.Erase(ctx, s.voyager, coretest.Password)
 	}), nil)
 	if f := s.Funds(s.voyager); f.Balance != 0 || f.Held != 0 {
-		t.Errorf("erased, the wallet has %+v", f)
+		t.Errorf("after the erasure the wallet has %+v", f)
 	}
 }

@@ -1,3 +1,3 @@
-// Package privacy is about all that is kept of one person: it erases it, and it hands it out. It is
-// the one domain that touches every other.
+// Package privacy exports and erases the personal data of a user. It is the only domain that uses
+// all the others.
 package privacy

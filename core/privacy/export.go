@@ -17,21 +17,21 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// Export is all that is kept about one person, and of others only what that person can see anyway. It
-// holds no secrets, and none of the reports about them.
+// Export is all data of one user. Of other users it contains only what this user can see anyway. It
+// contains no secrets, and no reports about the user.
 type Export struct {
 	MadeAt        time.Time
 	User          users.User
 	Sessions      []users.Session
-	Profile       matching.Profile    // with a zero id where none was saved
-	Interests     []matching.Interest // all that were picked, inactive ones included
+	Profile       matching.Profile    // with a zero ID if the user never saved one
+	Interests     []matching.Interest // all picked interests, inactive ones included
 	Wallet        reservations.Funds
 	Transactions  []tokens.Transaction // newest first
 	Conversations []Conversation       // newest activity first
 	Reservations  []reservations.Reservation
-	Reports       []moderation.Report // that they filed; who reviewed them and their notes are left out
+	Reports       []moderation.Report // filed by the user; without the reviewer and the notes
 	Blocks        []moderation.Block
-	Sanctions     []moderation.AuditRecord // what admins did to the account; who it was is left out
+	Sanctions     []moderation.AuditRecord // acts of admins on the account; without the admin
 }
 
 // Conversation is one conversation with all its messages.
@@ -46,7 +46,7 @@ type Message struct {
 	Attachment string // as a data URL, or ""
 }
 
-// Export gathers all that is kept about the caller, as it is at one moment. Errors: users.ErrNotSignedIn.
+// Export returns all data of the caller, from one snapshot. Errors: users.ErrNotSignedIn.
 func (s *Service) Export(ctx context.Context, caller id.User) (Export, error) {
 	var e Export
 	err := s.deps.Store.Snapshot(ctx, func(ctx context.Context, tx Tx) (err error) {

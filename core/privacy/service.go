@@ -14,7 +14,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// Tx is what this domain touches in a unit of work: everything.
+// Tx holds the repositories that this domain uses in a unit of work, which are those of all
+// domains.
 type Tx = reservations.Tx
 
 // Deps are the parts of a Service. All are needed. services.New makes them for all services.
@@ -25,7 +26,7 @@ type Deps struct {
 	Clock     clock.Clock
 }
 
-// Service erases people, and exports what is kept about them.
+// Service exports and erases the data of users.
 type Service struct{ deps Deps }
 
 // NewService returns a Service, or an error that names the parts that are missing.
@@ -36,11 +37,11 @@ func NewService(d Deps) (*Service, error) {
 	return &Service{d}, nil
 }
 
-// Erase removes the caller's account, in one unit of work: what they proposed or agreed on and has not begun
-// is cancelled and refunded, their wallet is emptied for good, and name, address, profile, blocks,
-// password and sessions go. Messages, reservations, reports and the ledger stay, under a person called
-// "deleted". The password is asked for where there is one. Errors: fault.Invalid on password where it
-// is wrong, users.ErrLastAdmin, users.ErrNotSignedIn.
+// Erase erases the caller's account. It checks the password, if the account has one. In one unit of
+// work it then cancels and refunds the caller's reservations that have not begun, closes and
+// empties the wallet, and removes the name, address, profile, blocks, password and sessions.
+// Messages, reservations, reports and transactions stay, of a user with the name "deleted". Errors:
+// fault.Invalid on password if it is wrong, users.ErrLastAdmin, users.ErrNotSignedIn.
 func (s *Service) Erase(ctx context.Context, caller id.User, password string) error {
 	var confirmed users.PasswordHash
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {

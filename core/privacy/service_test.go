@@ -23,7 +23,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// scene is a voyager and a local who talk.
+// scene is a world with a conversation between a voyager and a local.
 type scene struct {
 	*coretest.World
 	voyager, local id.User
@@ -37,7 +37,7 @@ func newScene(t *testing.T, change ...func(*coretest.Policies)) scene {
 	return s
 }
 
-// reservation makes one for 10 tokens, in some hours from now and for one hour.
+// reservation creates a reservation for 10 tokens, which begins in some hours and takes one hour.
 func (s scene) reservation(t *testing.T, in int, accept bool) id.Reservation {
 	t.Helper()
 	price, err := reservations.ParsePrice("10")
@@ -77,7 +77,7 @@ func TestEraseVoyager(t *testing.T) {
 	coretest.Is(t, s.Privacy.Erase(s.Ctx, s.voyager, coretest.Password), nil)
 
 	if rows := s.Rows(); strings.Contains(rows, "vera@") || strings.Contains(rows, "Vagans") || strings.Contains(rows, "I travel") {
-		t.Error("something of the person is left in the store")
+		t.Error("the store still holds personal data")
 	}
 	for r, want := range map[id.Reservation]reservations.Status{
 		underWay: reservations.Accepted, future: reservations.Cancelled, pending: reservations.Cancelled,
@@ -87,7 +87,7 @@ func TestEraseVoyager(t *testing.T) {
 		}
 	}
 	if f := s.Funds(s.voyager); f != (reservations.Funds{Held: 10}) {
-		t.Errorf("the wallet has %+v, want nothing but 10 held", f)
+		t.Errorf("the wallet has %+v, want 0 and 10 held", f)
 	}
 	_, err = s.Users.Authenticate(s.Ctx, signedIn.AccessToken)
 	coretest.Is(t, err, users.ErrNotSignedIn)
@@ -96,7 +96,7 @@ func TestEraseVoyager(t *testing.T) {
 	_, err = s.Users.SignIn(s.Ctx, coretest.Email("Vera"), coretest.Password)
 	coretest.Is(t, err, users.ErrSignIn)
 
-	// What they said stays, under a person called "deleted".
+	// Messages stay, of a user with the name "deleted".
 	o, err := s.Messaging.Conversation(s.Ctx, s.local, s.talk)
 	coretest.Is(t, err, nil)
 	if o.Other.FirstName != users.DeletedName || o.LastMessage == nil || o.LastMessage.Content != "Hello" {
@@ -105,7 +105,8 @@ func TestEraseVoyager(t *testing.T) {
 	_, err = s.Messaging.Send(s.Ctx, s.local, s.talk, messaging.Draft{Content: "Hello?"}, "")
 	coretest.Is(t, err, messaging.ErrClosed)
 
-	// What is under way settles as usual; the address is free again, and its keys are forgotten.
+	// A reservation that has begun is settled as usual. The address is free, and its keys are
+	// removed.
 	s.Clock.Advance(time.Hour)
 	n, err := s.Reservations.Settle(s.Ctx)
 	coretest.Is(t, err, nil)
@@ -113,13 +114,13 @@ func TestEraseVoyager(t *testing.T) {
 		t.Errorf("settled %d, and the local has %d; want 1 and 60", n, b)
 	}
 	if s.Person("Vera") == s.voyager {
-		t.Error("the same user came back")
+		t.Error("got the erased user, want a new one")
 	}
 	_, err = s.Moderation.ChangeUser(s.Ctx, s.Admin(), s.voyager, moderation.AccountChange{IsActive: new(true)})
 	coretest.Is(t, err, users.ErrErased)
 }
 
-// What is credited to somebody who is gone leaves again.
+// Credits to an erased user are withdrawn again.
 func TestEraseLocal(t *testing.T) {
 	s := newScene(t)
 	underWay, future := s.reservation(t, 1, true), s.reservation(t, 5, true)
@@ -132,10 +133,10 @@ func TestEraseLocal(t *testing.T) {
 	_, err := s.Reservations.Settle(s.Ctx)
 	coretest.Is(t, err, nil)
 	if got := s.status(t, s.voyager, underWay); got != reservations.Completed {
-		t.Errorf("what was under way is %s", got)
+		t.Errorf("the reservation that had begun is %s", got)
 	}
 	if got := s.status(t, s.voyager, future); got != reservations.Cancelled {
-		t.Errorf("what had not begun is %s", got)
+		t.Errorf("the reservation that had not begun is %s", got)
 	}
 	_, err = s.Moderation.PostTokens(s.Ctx, s.Admin(), s.local, moderation.Adjustment{Type: tokens.Bonus, Amount: 5, Reason: "late"}, "")
 	coretest.Is(t, err, nil)
@@ -151,7 +152,8 @@ func TestEraseLocal(t *testing.T) {
 	}
 }
 
-// The refunds of an erased local go to wallets that are held after the local's own, and before it.
+// The erasure of a local posts refunds to wallets before and after the local's own in the order of
+// user ids.
 func TestEraseHoldsWalletsInOrder(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	s := scene{World: w, voyager: w.Person("Vera"), local: w.Local("Luca")}
@@ -170,7 +172,7 @@ func TestEraseHoldsWalletsInOrder(t *testing.T) {
 	}
 }
 
-func TestEraseIsRefused(t *testing.T) {
+func TestEraseErrors(t *testing.T) {
 	s := newScene(t)
 	admin := s.Admin()
 	s.Unchanged(func() {
@@ -179,7 +181,7 @@ func TestEraseIsRefused(t *testing.T) {
 		coretest.Is(t, s.Privacy.Erase(s.Ctx, admin, coretest.Password), users.ErrLastAdmin)
 		coretest.Is(t, s.Privacy.Erase(s.Ctx, id.User(s.IDs.Next()), coretest.Password), users.ErrNotSignedIn)
 	})
-	// The password was changed while the old one was being verified.
+	// The password changes while the old one is verified.
 	s.Hasher.AfterVerify = func() {
 		s.Hasher.AfterVerify = nil
 		coretest.Is(t, s.Users.ChangePassword(s.Ctx, s.voyager, coretest.Password, "another horse"), nil)
@@ -191,7 +193,7 @@ func TestEraseIsRefused(t *testing.T) {
 	coretest.Is(t, err, users.ErrNotSignedIn)
 }
 
-// An account that signs in elsewhere has no password to be asked for.
+// Erase does not check the password of an account without one.
 func TestEraseWithoutPassword(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	user := id.User(w.IDs.Next())
@@ -211,8 +213,8 @@ func TestEraseWithoutPassword(t *testing.T) {
 	coretest.Is(t, err, users.ErrNotSignedIn)
 }
 
-func TestEraseAtOnce(t *testing.T) {
-	t.Run("admins never all go", func(t *testing.T) {
+func TestConcurrentErase(t *testing.T) {
+	t.Run("of all admins", func(t *testing.T) {
 		w := coretest.NewWorld(t, memory.New())
 		var admins []id.User
 		for i := range 6 {
@@ -220,10 +222,10 @@ func TestEraseAtOnce(t *testing.T) {
 		}
 		errs := coretest.AtOnce(len(admins), func(i int) error { return w.Privacy.Erase(w.Ctx, admins[i], coretest.Password) })
 		if gone, kept := coretest.Count(errs, nil), coretest.Count(errs, users.ErrLastAdmin); gone != 5 || kept != 1 {
-			t.Errorf("%d went and %d stayed, want 5 and 1: %v", gone, kept, errs)
+			t.Errorf("%d were erased and %d stayed, want 5 and 1: %v", gone, kept, errs)
 		}
 	})
-	t.Run("nothing outlives its person", func(t *testing.T) {
+	t.Run("with other use cases", func(t *testing.T) {
 		for range 20 {
 			s := newScene(t)
 			r := s.reservation(t, 2, false)
@@ -248,12 +250,12 @@ func TestEraseAtOnce(t *testing.T) {
 				}
 			})
 			if f := s.Funds(s.voyager); f != (reservations.Funds{Balance: 50}) {
-				t.Fatalf("the voyager has %+v, want all of 50", f)
+				t.Fatalf("the voyager has %+v, want 50 and 0 held", f)
 			}
 			if strings.Contains(s.Rows(), "Lucky") {
-				t.Fatal("a profile outlived its person")
+				t.Fatal("the store holds a profile of an erased user")
 			}
-		} // and each world is audited when the test ends
+		} // each world is audited at the end of the test
 	})
 }
 
@@ -284,33 +286,33 @@ func TestExport(t *testing.T) {
 		t.Errorf("the account is %+v", e.User)
 	}
 	if e.Profile != (matching.Profile{UserID: s.voyager}) || len(e.Interests) != 0 {
-		t.Errorf("the profile, never saved, is %+v", e.Profile)
+		t.Errorf("got the profile %+v, want an empty one", e.Profile)
 	}
 	if e.Wallet != (reservations.Funds{Balance: 36, Held: 10}) || len(e.Transactions) != 4 {
 		t.Errorf("the wallet is %+v with %d transactions, want 36, 10 held, and 4", e.Wallet, len(e.Transactions))
 	}
 	if len(e.Sessions) != 1 || len(e.Reservations) != 1 || len(e.Blocks) != 1 || len(e.Reports) != 1 || len(e.Sanctions) != 1 {
-		t.Errorf("one each was expected of sessions, reservations, blocks, reports, sanctions: %+v", e)
+		t.Errorf("got %+v, want one session, reservation, block, report and sanction", e)
 	}
 	if len(e.Conversations) != 1 || len(e.Conversations[0].Messages) != 2 {
 		t.Fatalf("the conversations are %+v", e.Conversations)
 	}
 	if m := e.Conversations[0].Messages[1]; m.Attachment != picture || m.Message.UserID != s.local {
-		t.Errorf("the other's message is %+v", m)
+		t.Errorf("the message of the other participant is %+v", m)
 	}
 	b, err := json.Marshal(e)
 	coretest.Is(t, err, nil)
 	for what, secret := range map[string]string{
 		"a report about the caller": "about-the-caller", "an admin's notes": "between-admins",
-		"who the admin is": s.Admin().String(), "the other's address": coretest.Email("Luca"),
+		"the id of the admin": s.Admin().String(), "the address of the other participant": coretest.Email("Luca"),
 	} {
 		if strings.Contains(string(b), secret) {
-			t.Errorf("the export holds %s", what)
+			t.Errorf("the export contains %s", what)
 		}
 	}
 }
 
-// However much there is, all of it is exported.
+// The export contains more rows than one page.
 func TestExportMany(t *testing.T) {
 	s := newScene(t)
 	s.Fund(s.voyager, 500)

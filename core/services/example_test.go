@@ -13,8 +13,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// The parts are those of tests here; adapters/bcrypt, adapters/jwt, adapters/mail and adapters/images have
-// real ones.
+// This example uses the parts of the tests. adapters/bcrypt, adapters/jwt, adapters/mail and
+// adapters/images have real ones.
 func Example() {
 	policies := services.DefaultPolicies()
 	policies.Users.SignupBonus = 7

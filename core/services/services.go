@@ -1,4 +1,5 @@
-// Package services makes all services of core from a store, the parts that lie outside and the policies.
+// Package services creates all services of core from a store, the parts that core does not
+// implement, and the policies.
 package services
 
 import (
@@ -18,24 +19,26 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// Tx is what the services need of a unit of work. ports.ForServices makes it of any store.
+// Tx holds the repositories that the services use in a unit of work. ports.ForServices makes a
+// store of Tx from any store.
 type Tx interface {
-	reservations.Tx // which is made of those of all other domains
+	reservations.Tx // includes those of all other domains
 	audit.Tx
 }
 
-// Parts lie outside of core. adapters/bcrypt, adapters/jwt, adapters/mail and adapters/images have one of each.
+// Parts are the dependencies that core does not implement. adapters/bcrypt, adapters/jwt,
+// adapters/mail and adapters/images each have one.
 type Parts struct {
 	Hasher users.Hasher
 	Access users.AccessTokens
 	Mailer users.Mailer
 	Images messaging.Images
 
-	Clock clock.Clock // nil means the system's
+	Clock clock.Clock // nil means the system clock
 	IDs   id.Source   // nil means an id.Generator that reads Clock
 }
 
-// Policies are the decisions of a community. Begin with DefaultPolicies.
+// Policies are the decisions of a community. Start with DefaultPolicies.
 type Policies struct {
 	Users        users.Policy
 	Messaging    messaging.Policy
@@ -60,7 +63,8 @@ type Services struct {
 	Privacy      *privacy.Service
 }
 
-// New returns all services, or an error of kind fault.Internal that names each part that is missing.
+// New returns all services, or an error of kind fault.Internal that names each part that is
+// missing.
 func New(store *uow.Store[Tx], p Parts, policies Policies) (*Services, error) {
 	if p.Clock == nil {
 		p.Clock = clock.System()

@@ -27,9 +27,9 @@ func parts() services.Parts {
 	}
 }
 
-func TestNewNamesEveryMissingPart(t *testing.T) {
+func TestNewMissingParts(t *testing.T) {
 	store := ports.ForServices(ports.NewStore(memory.New(), uow.Policy{}))
-	var nobody *coretest.Mailbox
+	var nilMailbox *coretest.Mailbox
 	for _, test := range []struct {
 		store *uow.Store[services.Tx]
 		spoil func(p *services.Parts)
@@ -37,7 +37,7 @@ func TestNewNamesEveryMissingPart(t *testing.T) {
 	}{
 		{store, func(*services.Parts) {}, ""},
 		{store, func(p *services.Parts) { p.Access = nil }, "Access"},
-		{store, func(p *services.Parts) { p.Mailer = nobody }, "Mailer"},
+		{store, func(p *services.Parts) { p.Mailer = nilMailbox }, "Mailer"},
 		{ports.ForServices(ports.NewStore(nil, uow.Policy{})), func(*services.Parts) {}, "Store"},
 		{nil, func(p *services.Parts) { *p = services.Parts{} }, "Store, Hasher, Access, Mailer, Images"},
 	} {
@@ -56,8 +56,7 @@ func TestNewNamesEveryMissingPart(t *testing.T) {
 	}
 }
 
-// A service that is made alone names its missing parts as well.
-func TestEachServiceNamesItsMissingParts(t *testing.T) {
+func TestNewServiceMissingParts(t *testing.T) {
 	for name, err := range map[string]error{
 		"users":        second(users.NewService(users.Deps{Passwords: users.NewPasswords(nil)})),
 		"tokens":       second(tokens.NewService(nil)),

@@ -17,19 +17,19 @@ import (
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
-// App is a whole server but for the listener. New makes one over a store that is open, and the New of
-// each root over a store that it opens. It is safe for concurrent use.
+// App is a server without its listener. New makes an App over an open store; the New functions of
+// the packages below this one open the store, too. An App is safe for concurrent use.
 type App struct {
 	*services.Services
 
-	// Handler serves the API. It may be mounted anywhere, behind http.StripPrefix under a path. After
-	// Close it answers 503.
+	// Handler serves the API. It may be mounted anywhere, behind http.StripPrefix under a path.
+	// After Close it answers 503.
 	Handler http.Handler
 
 	// API is behind Handler; a host adds routes of its own to its Server before the first request.
 	API *httpapi.API
 
-	// Storage is where everything is kept; the App closes it.
+	// Storage is the store of the server. The App closes it.
 	Storage ports.Storage
 
 	store      *ports.Store
@@ -40,9 +40,9 @@ type App struct {
 	work       *gate
 }
 
-// New makes an App over a store of any adapter. The caller calls Close, which closes the storage, too;
-// after an error the storage stays the caller's and open. Errors: ctx.Err() (wrapped), and those of
-// Config.Validate.
+// New makes an App over a store of any adapter. The caller must call Close, which also closes the
+// storage. If New returns an error, the storage remains open, and the caller closes it. Errors:
+// ctx.Err() (wrapped), and those of Config.Validate.
 func New(ctx context.Context, c Config, storage ports.Storage) (*App, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("wiring: make a server: %w", err)
@@ -51,8 +51,8 @@ func New(ctx context.Context, c Config, storage ports.Storage) (*App, error) {
 	return app, err
 }
 
-// NewApp makes an App of its parts, and from then on owns the storage and the mailer. App.Close calls
-// the mailer's method Close(context.Context) error if it has one.
+// NewApp makes an App from its parts. The App owns the storage and the mailer: App.Close closes the
+// storage, and calls the mailer's method Close(context.Context) error if it has one.
 func NewApp(
 	c Checked, s *services.Services, api *httpapi.API, storage ports.Storage, store *ports.Store, now clock.Clock, mailer users.Mailer,
 ) *App {
@@ -63,9 +63,10 @@ func NewApp(
 	}
 }
 
-// Run does the work that no request asks for: it settles the reservations that have ended, first those
-// that fell due before it began, and removes expired sessions and kept answers. It logs failures and
-// tries again. Run returns nil when ctx ends or Close is called. Several may run concurrently.
+// Run does the background work: it settles the reservations that have ended, first those that fell
+// due before it began, and removes expired sessions and expired idempotency keys. It logs failures
+// and tries again. Run returns nil when ctx ends or Close is called. Several calls, in one process
+// or in several servers on one store, may run concurrently.
 func (a *App) Run(ctx context.Context) error {
 	if !a.work.enter() {
 		return nil
@@ -108,9 +109,9 @@ func (a *App) purge(ctx context.Context) error {
 	return errors.Join(answers, sessions)
 }
 
-// Close refuses new requests, ends Run, waits for the requests in flight, sends the mail that is queued,
-// and closes the store. If ctx ends first, it closes the rest without waiting, and the error names what
-// was cut short. It may be called more than once.
+// Close refuses new requests, ends Run, waits for the requests in flight, sends the queued mail,
+// and closes the store. If ctx ends first, Close closes the rest without waiting, and the error
+// names the steps that were cut short. Close may be called more than once.
 func (a *App) Close(ctx context.Context) error {
 	var failed []error
 	if err := a.work.close(ctx); err != nil {
@@ -118,7 +119,7 @@ func (a *App) Close(ctx context.Context) error {
 	}
 	if queue, ok := a.mailer.(interface{ Close(context.Context) error }); ok {
 		if err := queue.Close(ctx); err != nil {
-			failed = append(failed, fmt.Errorf("wiring: send the mail that is left: %w", err))
+			failed = append(failed, fmt.Errorf("wiring: send the queued mail: %w", err))
 		}
 	}
 	if err := a.Storage.Close(ctx); err != nil {
@@ -127,8 +128,8 @@ func (a *App) Close(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// CloseUnused returns the clean-up function of a part for wire, which calls it if a later part cannot
-// be made: nobody has used the part by then, so that closing it does not wait. It logs an error.
+// CloseUnused returns the clean-up function of a part. wire calls it if a later part cannot be
+// made. The part is unused then, so closing it takes no time. The function logs an error of Close.
 func CloseUnused(c Checked, name string, part interface{ Close(context.Context) error }) func() {
 	return func() {
 		ctx, cancel := context.WithTimeout(context.Background(), unusedTimeout)

@@ -24,61 +24,63 @@ import (
 	"github.com/cicerone-go/cicerone/transport/edge"
 )
 
-// MaxSettleEvery is the longest that a server may wait before it looks again for reservations that have
-// ended: they are settled within 5 s (core/README.md#reservations).
+// MaxSettleEvery is the maximum of Reservations.SettleEvery: reservations are settled within 5 s
+// after they end (core/README.md#reservations).
 const MaxSettleEvery = 5 * time.Second
 
-// Config is all that a server can be told. Begin with DefaultConfig.
+// Config configures a server. Start from DefaultConfig.
 type Config struct {
 	Users        users.Policy
 	Messaging    messaging.Policy
 	Reservations reservations.Policy
-	Units        uow.Policy // how long a unit of work is run again; zero fields take uow.DefaultPolicy
+	Units        uow.Policy // how long a unit of work is retried; zero fields take uow.DefaultPolicy
 
 	Access       Access
-	PasswordCost int // of bcrypt, 4 to 31; one more takes twice as long
+	PasswordCost int // the cost of bcrypt, 4 to 31; each step doubles the time
 	Limits       edge.Limits
-	PurgeEvery   time.Duration // how often what has expired is removed: sessions, and answers kept for retries
+	PurgeEvery   time.Duration // how often expired sessions and idempotency keys are removed
 
-	// Mailer is called by a queue, behind the request that caused the mail. nil writes all mail to the
-	// log, which is for development: whoever reads it can use the secrets in it.
+	// Mailer sends mail. A queue calls it, after the request that caused the mail. nil writes all
+	// mail to the log. That is for development only: a reader of the log can use the secrets in the
+	// mail.
 	Mailer users.Mailer
 
-	// Hasher takes the place of bcrypt; nil leaves bcrypt at PasswordCost.
+	// Hasher hashes passwords; nil means bcrypt at PasswordCost.
 	Hasher users.Hasher
 
-	Clock      clock.Clock           // nil means the machine's
+	Clock      clock.Clock           // nil means the system clock
 	IDs        id.Source             // nil means an id.Generator that reads Clock
 	Log        *slog.Logger          // nil means slog.Default()
 	Middleware []endpoint.Middleware // see httpapi.Options
-	Version    string                // of the program, for its API's description
+	Version    string                // of the program, shown in the description of the API
 
-	// ClientAddress returns the IP address from which a request comes; see httpapi.Options. nil takes
-	// the peer's address, which behind a proxy is the proxy's.
+	// ClientAddress returns the IP address of the client of a request; see httpapi.Options. nil
+	// means the address of the peer, which is the proxy if there is one.
 	ClientAddress func(*http.Request) string
 
-	// Authenticator finds out who calls, by a request's bearer token; nil takes access tokens with
-	// sessions, users.Service.
+	// Authenticator returns the caller that a request's bearer token identifies. nil means
+	// users.Service, which accepts the access tokens of open sessions.
 	Authenticator edge.Authenticator
 
 	// CursorKeys are secrets of edge.CursorKeySize bytes or more, which authenticate the cursors of
-	// lists. The first seals, all of them open. Without any, they are derived from Access.Keys.
+	// lists. The first key seals, and all of them open. If there are none, they are derived from
+	// Access.Keys.
 	CursorKeys [][]byte
 }
 
-// Access says how access tokens are signed, and for whom they are good.
+// Access configures the access tokens.
 type Access struct {
-	// Keys are secrets of jwt.KeySize bytes or more. The first signs, all of them verify. Without any, a
-	// random one is made: access tokens are then good in this process only.
+	// Keys are secrets of jwt.KeySize bytes or more. The first key signs, and all of them verify.
+	// If there are none, a random key is made, and access tokens are valid in this process only.
 	Keys [][]byte
 
-	Issuer   string        // of the tokens; must not be empty
-	Audience string        // for whom they are good; must not be empty
-	Leeway   time.Duration // how far the clocks of the servers that share the keys may be apart
+	Issuer   string        // the tokens' issuer; must not be empty
+	Audience string        // the tokens' audience; must not be empty
+	Leeway   time.Duration // the clock skew that is allowed between the servers that share the keys
 }
 
-// DefaultConfig is a server with the default policies of core/README.md, without mail, whose access tokens end with the
-// process.
+// DefaultConfig returns a configuration with the default policies of core/README.md. It writes mail
+// to the log, and its access tokens become invalid when the process ends.
 func DefaultConfig() Config {
 	return Config{
 		Users:        users.DefaultPolicy(),
@@ -91,7 +93,8 @@ func DefaultConfig() Config {
 	}
 }
 
-// Validate says everything that is wrong with a configuration, field by field; nil where nothing is.
+// Validate returns an error that lists every invalid field of the configuration, one per line, or
+// nil if all fields are valid.
 func (c Config) Validate() error {
 	var p problems
 	p.tokens("Users.SignupBonus", c.Users.SignupBonus)

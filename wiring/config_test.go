@@ -58,16 +58,16 @@ func TestValidateNamesTheField(t *testing.T) {
 			t.Errorf("%s: got %v, want one problem with that field", tt.field, err)
 		}
 		if _, built := wiring.NewServices(c, memory.New()); built == nil || !strings.Contains(built.Error(), err.Error()) {
-			t.Errorf("%s: NewServices said %v", tt.field, built)
+			t.Errorf("%s: NewServices returned %v", tt.field, built)
 		}
 	}
 }
 
-func TestValidateNamesAllFieldsAtOnce(t *testing.T) {
+func TestValidateNamesAllFields(t *testing.T) {
 	var c wiring.Config
 	err := c.Validate()
 	if err == nil {
-		t.Fatal("the zero Config was taken")
+		t.Fatal("the zero Config is valid")
 	}
 	for _, field := range []string{"Users.AccessLifetime", "Reservations.SettleEvery", "Access.Issuer", "PurgeEvery"} {
 		if !strings.Contains(err.Error(), field) {
@@ -76,8 +76,9 @@ func TestValidateNamesAllFieldsAtOnce(t *testing.T) {
 	}
 }
 
-// TestCursorKeys: they are those of the configuration, or derived from those of access tokens in their
-// order, or random.
+// TestCursorKeys checks the keys with CursorKeys set, with Access.Keys only, and with neither: they
+// are the configured keys, keys derived from those of access tokens in their order, or one random
+// key.
 func TestCursorKeys(t *testing.T) {
 	checked := func(change func(c *wiring.Config)) [][]byte {
 		t.Helper()
@@ -95,7 +96,7 @@ func TestCursorKeys(t *testing.T) {
 	first, second := bytes.Repeat([]byte("1"), 32), bytes.Repeat([]byte("2"), 40)
 	given := [][]byte{first, second}
 	if got := checked(func(c *wiring.Config) { c.Access.Keys, c.CursorKeys = given[:1], given[1:] }); !reflect.DeepEqual(got, given[1:]) {
-		t.Errorf("got %q, want what was given", got)
+		t.Errorf("got %q, want the configured keys", got)
 	}
 	var derived [][]byte
 	for _, secret := range given {

@@ -11,13 +11,13 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// The services alone, over a store of one's own, with another bonus.
+// A host uses the services without HTTP, over its own store and with another sign-up bonus.
 func ExampleNewServices() {
 	ctx := context.Background()
 	storage := memory.New()
 	c := wiring.DefaultConfig()
 	c.Users.SignupBonus = 200
-	c.PasswordCost = 4 // so that the example is quick; the default is as dear as it should be
+	c.PasswordCost = 4 // the lowest, to make the example fast; keep the default in production
 	c.Mailer = mail.NewLog(slog.New(slog.DiscardHandler))
 	services, err := wiring.NewServices(c, storage)
 	if err != nil {
@@ -37,7 +37,7 @@ func ExampleNewServices() {
 	// <nil>
 }
 
-// What is wrong with a configuration is said field by field, all at once.
+// Validate reports all invalid fields together.
 func ExampleConfig_Validate() {
 	c := wiring.DefaultConfig()
 	c.Users.SignupBonus = -5

@@ -9,17 +9,17 @@ import (
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
-// errClosing is what a request gets that comes while the App is being closed, or later.
+// errClosing is the error of a request that arrives after Close was called.
 var errClosing = fault.New(fault.Unavailable, "shutting_down", "the server is shutting down: try again later")
 
-// gate counts who is inside, so that whoever closes it can wait for them.
+// gate counts the requests and the calls of Run that are inside, so that close can wait for them.
 type gate struct {
 	closing context.Context // ends when the gate closes
 	shut    context.CancelFunc
 
 	mu     sync.Mutex
 	inside int
-	empty  chan struct{} // closed when the gate is closed and nobody is inside
+	empty  chan struct{} // closed when the gate is closed and inside is 0
 }
 
 func newGate() *gate {
@@ -28,7 +28,7 @@ func newGate() *gate {
 	return g
 }
 
-// enter lets one in, who must leave, unless the gate is closed.
+// enter reports whether the gate is open. If it is, the caller must call leave.
 func (g *gate) enter() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -48,7 +48,8 @@ func (g *gate) leave() {
 	}
 }
 
-// close lets nobody in any more, and waits until nobody is inside or ctx ends, whose error it returns.
+// close makes enter return false and waits until inside is 0. It returns ctx.Err() if ctx ends
+// first.
 func (g *gate) close(ctx context.Context) error {
 	g.mu.Lock()
 	if g.closing.Err() == nil {
@@ -71,7 +72,7 @@ func (g *gate) close(ctx context.Context) error {
 	}
 }
 
-// guard puts a gate in front of the API.
+// guard returns a handler that passes requests to the API while the gate is open.
 func guard(g *gate, api *httpapi.API) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !g.enter() {

@@ -20,8 +20,8 @@ import (
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
-// The parts that lie outside of core and the transports, as a Config says. A host's injector leaves
-// out the set of each part that it provides itself: wiring/internal/ownparts is an example.
+// These sets provide the parts outside of core and the transports, from a Config. An injector of a
+// host leaves out the sets of the parts that it provides itself: see wiring/internal/ownparts.
 var (
 	DefaultClock        = wire.NewSet(wire.FieldsOf(new(Checked), "Clock"))
 	DefaultIDs          = wire.NewSet(NewIDs)
@@ -32,7 +32,8 @@ var (
 	DefaultLimits       = wire.NewSet(wire.FieldsOf(new(Checked), "Limits"))
 )
 
-// Domains makes the services of core from a Config, a ports.Storage and the parts, but for limits.
+// Domains makes the services of core from a Config, a ports.Storage and all parts except the
+// limits.
 var Domains = wire.NewSet(
 	Check,
 	ports.NewStore, ports.ForServices,
@@ -48,10 +49,11 @@ var Application = wire.NewSet(
 	Server, DefaultClock, DefaultIDs, DefaultHasher, DefaultAccessTokens, DefaultImages, DefaultMailer, DefaultLimits,
 )
 
-// Checked is a Config that Check has found valid. Of its parts, only IDs may be nil: NewIDs makes them.
+// Checked is a valid Config with its defaults filled in by Check. Only IDs may still be nil: NewIDs
+// provides that default.
 type Checked Config
 
-// Check fills what a Config leaves to the defaults. Its errors are those of Config.Validate.
+// Check validates a Config and fills in its defaults. Its errors are those of Config.Validate.
 func Check(c Config) (Checked, error) {
 	if err := c.Validate(); err != nil {
 		return Checked{}, fmt.Errorf("wiring: configuration: %w", err)
@@ -91,7 +93,7 @@ func Check(c Config) (Checked, error) {
 	return Checked(c), nil
 }
 
-// NewIDs returns the source of identifiers of the Config, or else a generator that reads the clock.
+// NewIDs returns c.IDs, or a generator that reads the clock if c.IDs is nil.
 func NewIDs(c Checked, now clock.Clock) id.Source {
 	if c.IDs != nil {
 		return c.IDs
@@ -110,8 +112,8 @@ func NewAccessTokens(c Checked, now clock.Clock) (*jwt.Tokens, error) {
 	return t, nil
 }
 
-// NewMailQueue starts the queue in front of the mailer of the Config. The App closes it. The function
-// that it returns is for wire, which calls it if a later part cannot be made.
+// NewMailQueue starts a queue that calls the mailer of the Config. The App closes it. wire calls
+// the returned function if a later part cannot be made.
 func NewMailQueue(c Checked) (*mail.Queue, func(), error) {
 	q, err := mail.NewQueue(c.Mailer, mail.QueueConfig{Logger: c.Log})
 	if err != nil {
@@ -129,7 +131,7 @@ func NewCursors(c Checked) (*edge.Cursors, error) {
 	return cursors, nil
 }
 
-// NewAPI makes the HTTP face of the services.
+// NewAPI makes the HTTP API of the services.
 func NewAPI(c Checked, s *services.Services, cursors *edge.Cursors, limits edge.Limits, storage ports.Storage) *httpapi.API {
 	return httpapi.New(s, httpapi.Options{
 		Log: c.Log, Ready: storage.Ping, Limits: limits, Version: c.Version,

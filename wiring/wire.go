@@ -9,8 +9,9 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// NewServices makes the services over any store, without HTTP and without background work: mail goes
-// to the mailer directly, and the storage stays the caller's. Errors: those of Config.Validate.
+// NewServices makes the services over any store, without HTTP and without background work. They
+// call the mailer directly, without a queue. The caller closes the storage. Errors: those of
+// Config.Validate.
 func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	panic(wire.Build(
 		Domains, DefaultClock, DefaultIDs, DefaultHasher, DefaultAccessTokens, DefaultImages,
@@ -18,7 +19,7 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	))
 }
 
-// build makes the App, and a function that closes its parts but the storage.
+// build makes the App, and a function that closes its parts except the storage.
 func build(c Config, storage ports.Storage) (*App, func(), error) {
 	panic(wire.Build(Application))
 }

@@ -14,8 +14,9 @@ import (
 
 // Injectors from wire.go:
 
-// NewServices makes the services over any store, without HTTP and without background work: mail goes
-// to the mailer directly, and the storage stays the caller's. Errors: those of Config.Validate.
+// NewServices makes the services over any store, without HTTP and without background work. They
+// call the mailer directly, without a queue. The caller closes the storage. Errors: those of
+// Config.Validate.
 func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	checked, err := Check(c)
 	if err != nil {
@@ -60,7 +61,7 @@ var (
 	_wireInspectorValue = images.Inspector{}
 )
 
-// build makes the App, and a function that closes its parts but the storage.
+// build makes the App, and a function that closes its parts except the storage.
 func build(c Config, storage ports.Storage) (*App, func(), error) {
 	checked, err := Check(c)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/cicerone-go/cicerone/wiring/memory"
 )
 
-// A host mounts the server in its own mux, lets it work for itself, and closes it when it ends.
+// A host mounts the server in its own mux, runs its background work, and closes it at the end.
 func Example() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()

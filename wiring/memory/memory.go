@@ -1,5 +1,5 @@
-// Package memory is the server that keeps everything in the process, and loses it with the process: for
-// development, tests and demonstrations.
+// Package memory makes a server that keeps its data in memory. The data is lost when the process
+// ends: it is for development, tests and demonstrations.
 package memory
 
 import (
@@ -8,5 +8,5 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// New makes a server over an empty store. The caller calls Close. Errors: those of wiring.New.
+// New makes a server over an empty store. The caller must call Close. Errors: those of wiring.New.
 func New(ctx context.Context, c wiring.Config) (*wiring.App, error) { return build(ctx, c) }

@@ -33,7 +33,7 @@ func testConfig(t *testing.T) wiring.Config {
 	return c
 }
 
-// newApp is an App that is closed when the test ends.
+// newApp returns an App that is closed when the test ends.
 func newApp(t *testing.T, c wiring.Config) *wiring.App {
 	t.Helper()
 	app, err := memory.New(t.Context(), c)
@@ -61,7 +61,7 @@ func signUp(t *testing.T, base, email string) httpapi.SignedIn {
 	return in
 }
 
-func TestMountedInSomebodysOwnMux(t *testing.T) {
+func TestMountedInOtherMux(t *testing.T) {
 	app := newApp(t, testConfig(t))
 	mux := http.NewServeMux()
 	mux.Handle("/meet/", http.StripPrefix("/meet", app.Handler))
@@ -92,7 +92,7 @@ func TestMountedInSomebodysOwnMux(t *testing.T) {
 	}
 }
 
-func TestNothingIsLeftBehind(t *testing.T) {
+func TestCloseEndsGoroutines(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	app, err := memory.New(t.Context(), testConfig(t))
 	if err != nil {
@@ -117,7 +117,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 }
 
-func TestABuildThatFailsLeavesNothingBehind(t *testing.T) {
+func TestFailedBuildLeavesNoGoroutines(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	c := testConfig(t)
 	c.Access.Audience = ""
@@ -131,7 +131,7 @@ func TestABuildThatFailsLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// gatedMailer waits with every mail until it is let go.
+// gatedMailer blocks in Send until release is closed.
 type gatedMailer struct {
 	begun, release chan struct{}
 
@@ -152,7 +152,7 @@ func (m *gatedMailer) Send(ctx context.Context, mail users.Mail) error {
 	return nil
 }
 
-func TestCloseSendsTheMailThatWaits(t *testing.T) {
+func TestCloseSendsQueuedMail(t *testing.T) {
 	mailer := &gatedMailer{begun: make(chan struct{}, 1), release: make(chan struct{})}
 	c := testConfig(t)
 	c.Mailer = mailer
@@ -175,7 +175,7 @@ func TestCloseSendsTheMailThatWaits(t *testing.T) {
 	}
 }
 
-func TestCloseSaysWhatItCutShort(t *testing.T) {
+func TestCloseReportsWhatItCutShort(t *testing.T) {
 	mailer := &gatedMailer{begun: make(chan struct{}, 1), release: make(chan struct{})}
 	c := testConfig(t)
 	c.Mailer = mailer
@@ -193,10 +193,10 @@ func TestCloseSaysWhatItCutShort(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := app.Close(ended); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "mail") {
-		t.Errorf("Close = %v, want that mail was dropped", err)
+		t.Errorf("Close = %v, want context.Canceled and an error about mail", err)
 	}
 	if err := app.Storage.Ping(t.Context()); !errors.Is(err, fault.Unavailable) {
-		t.Errorf("the store is still open: %v", err)
+		t.Errorf("Ping = %v after Close, want fault.Unavailable", err)
 	}
 }
 
@@ -207,7 +207,7 @@ func TestCloseWaitsForRequestsInFlight(t *testing.T) {
 	kithttp.Handle(app.API.Server(), slow, func(ctx context.Context, _ kithttp.None) (kithttp.None, error) {
 		close(entered)
 		<-release
-		return kithttp.None{}, app.Storage.Ping(ctx) // the store is still there
+		return kithttp.None{}, app.Storage.Ping(ctx) // the store is still open
 	})
 	answered := make(chan int)
 	go func() {
@@ -219,12 +219,12 @@ func TestCloseWaitsForRequestsInFlight(t *testing.T) {
 
 	closed := make(chan error, 1)
 	go func() { closed <- app.Close(context.Background()) }()
-	turnedAway := httptest.NewRecorder()
-	for turnedAway.Code != http.StatusServiceUnavailable { // until Close has begun
-		turnedAway = httptest.NewRecorder()
-		app.Handler.ServeHTTP(turnedAway, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+	refused := httptest.NewRecorder()
+	for refused.Code != http.StatusServiceUnavailable { // until Close has begun
+		refused = httptest.NewRecorder()
+		app.Handler.ServeHTTP(refused, httptest.NewRequest(http.MethodGet, "/healthz", nil))
 	}
-	if got := turnedAway.Header().Get("Content-Type"); got != "application/problem+json" {
+	if got := refused.Header().Get("Content-Type"); got != "application/problem+json" {
 		t.Errorf("a new request got %s, want a problem document", got)
 	}
 	select {
@@ -241,7 +241,7 @@ func TestCloseWaitsForRequestsInFlight(t *testing.T) {
 	}
 }
 
-func TestRunSettlesWhatFellDueWhileNothingRan(t *testing.T) {
+func TestRunSettlesOverdueReservations(t *testing.T) {
 	ctx := t.Context()
 	var mu sync.Mutex
 	now := time.Now()
@@ -252,7 +252,7 @@ func TestRunSettlesWhatFellDueWhileNothingRan(t *testing.T) {
 		return now
 	})
 	app := newApp(t, c)
-	person := func(email string) users.User {
+	register := func(email string) users.User {
 		u, err := app.Users.Register(ctx, users.SignUp{Name: "Ada", Email: email, Password: "long enough"})
 		if err != nil {
 			t.Fatal(err)
@@ -262,7 +262,7 @@ func TestRunSettlesWhatFellDueWhileNothingRan(t *testing.T) {
 		}
 		return u
 	}
-	voyager, local := person("voyager@example.net"), person("local@example.net")
+	voyager, local := register("voyager@example.net"), register("local@example.net")
 	opened, err := app.Messaging.Open(ctx, voyager.ID, local.ID, "")
 	if err != nil {
 		t.Fatal(err)

@@ -11,8 +11,8 @@ import (
 	"github.com/cicerone-go/cicerone/wiring/mongodb"
 )
 
-// A program makes the collections, or brings them up to date, and then the server. Nobody answers at this address, which
-// has an error of its own.
+// A program creates or updates the collections, and then makes the server. No server listens at
+// this address, so the error is uow.ErrUnreachable.
 func Example() {
 	ctx, uri, options := context.Background(), "mongodb://localhost:1/cicerone?serverSelectionTimeoutMS=100", adapter.Options{}
 	serve := func() error {

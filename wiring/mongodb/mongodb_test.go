@@ -16,7 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/wiring/mongodb"
 )
 
-// What needs a server is tested in adapters/internal/mongodbtest.
+// Tests that need a server are in adapters/internal/mongodbtest.
 
 func testConfig() wiring.Config {
 	c := wiring.DefaultConfig()
@@ -25,20 +25,21 @@ func testConfig() wiring.Config {
 	return c
 }
 
-// doorbell is the URI of a server that hangs up at once, and a count of who came.
-func doorbell(t *testing.T) (uri string, rung func() int) {
+// hangUp starts a server that closes every connection immediately. It returns the URI of the
+// server, and a function that stops it and returns how many connections it accepted.
+func hangUp(t *testing.T) (uri string, stop func() int) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	came := make(chan int, 1)
+	accepted := make(chan int, 1)
 	go func() {
 		n := 0
 		for {
 			conn, err := l.Accept()
 			if err != nil {
-				came <- n
+				accepted <- n
 				return
 			}
 			n++
@@ -47,42 +48,42 @@ func doorbell(t *testing.T) (uri string, rung func() int) {
 	}()
 	return "mongodb://ada:tiger@" + l.Addr().String() + "/cicerone?serverSelectionTimeoutMS=300", func() int {
 		_ = l.Close()
-		return <-came
+		return <-accepted
 	}
 }
 
-func TestABadConfigurationConnectsToNothing(t *testing.T) {
+func TestInvalidConfigurationDoesNotConnect(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	uri, rung := doorbell(t)
+	uri, stop := hangUp(t)
 	c := testConfig()
 	c.Access.Audience = ""
 	if _, err := mongodb.New(t.Context(), uri, adapter.Options{}, c); err == nil || !strings.Contains(err.Error(), "Access.Audience") {
 		t.Errorf("New = %v, want an error about Access.Audience", err)
 	}
-	if n := rung(); n != 0 {
-		t.Errorf("it connected %d times", n)
+	if n := stop(); n != 0 {
+		t.Errorf("got %d connections, want none", n)
 	}
 }
 
-func TestAServerThatDoesNotAnswerLeavesNothingBehind(t *testing.T) {
+func TestUnreachableServerLeavesNoGoroutines(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	uri, rung := doorbell(t)
+	uri, stop := hangUp(t)
 	_, err := mongodb.New(t.Context(), uri, adapter.Options{}, testConfig())
 	if !errors.Is(err, uow.ErrUnreachable) || strings.Contains(err.Error(), "tiger") {
 		t.Errorf("New = %v, want ErrUnreachable without the password", err)
 	}
-	if n := rung(); n == 0 {
-		t.Error("it connected to nothing")
+	if n := stop(); n == 0 {
+		t.Error("got no connection")
 	}
 }
 
-func TestABuildThatIsCancelledLeavesNothingOpen(t *testing.T) {
+func TestCancelledBuildLeavesNothingOpen(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	uri, rung := doorbell(t)
+	uri, stop := hangUp(t)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := mongodb.New(ended, uri, adapter.Options{}, testConfig()); !errors.Is(err, context.Canceled) {
 		t.Errorf("New = %v, want context.Canceled", err)
 	}
-	rung()
+	stop()
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/cicerone-go/cicerone/wiring/postgres"
 )
 
-// A program makes the tables, or brings them up to date, and then the server. Nobody answers at this address, which
-// has an error of its own.
+// A program creates or updates the tables, and then makes the server. No server listens at this
+// address, so the error is uow.ErrUnreachable.
 func Example() {
 	ctx, dsn, options := context.Background(), "postgres://cicerone@localhost:1/cicerone", adapter.Options{}
 	serve := func() error {

@@ -12,7 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/wiring/sqlite"
 )
 
-// What is in the file is there again for the next server that opens it.
+// A server finds the data that an earlier server wrote to the file.
 func Example() {
 	folder, err := os.MkdirTemp("", "cicerone")
 	if err != nil {
@@ -41,7 +41,7 @@ func Example() {
 	// <nil>
 }
 
-// visit opens a server for as long as do takes.
+// visit opens a server, calls do, and closes the server.
 func visit(ctx context.Context, path string, c wiring.Config, do func(*wiring.App) error) error {
 	app, err := sqlite.New(ctx, path, c)
 	if err != nil {

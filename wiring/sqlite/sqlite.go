@@ -1,4 +1,4 @@
-// Package sqlite is the server that keeps everything in one file, and needs no other server.
+// Package sqlite makes a server that keeps its data in one SQLite file, without a database server.
 package sqlite
 
 import (
@@ -8,16 +8,16 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// New makes a server over the store in a file, which it creates if it does not exist; the folder must
-// exist. The caller calls Close. Access tokens outlive the server only if the next one has the same
-// c.Access.Keys. Errors: those of wiring.Config.Validate, before the file is touched, and those of
-// adapters/sqlite's Open.
+// New makes a server over the store in a file, and creates the file if it does not exist; the
+// folder must exist. The caller must call Close. Access tokens remain valid after a restart only if
+// c.Access.Keys are the same. Errors: those of wiring.Config.Validate, which is called before the
+// file is opened, and those of Open of adapters/sqlite.
 func New(ctx context.Context, path string, c wiring.Config) (*wiring.App, error) {
 	app, _, err := build(ctx, path, c) // after an error, build has cleaned up; otherwise App.Close does
 	return app, err
 }
 
-// openStore opens the store, after the configuration was found valid.
+// openStore opens the store. It takes a Checked so that wire validates the configuration first.
 func openStore(ctx context.Context, path string, c wiring.Checked) (*sqlite.Store, func(), error) {
 	s, err := sqlite.Open(ctx, path, sqlite.Options{})
 	if err != nil {

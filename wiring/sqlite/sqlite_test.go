@@ -34,7 +34,7 @@ func open(t *testing.T, path string, c wiring.Config) *wiring.App {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { closeApp(t, app) }) // most are closed by then, which changes nothing
+	t.Cleanup(func() { closeApp(t, app) }) // a second Close does nothing
 	return app
 }
 
@@ -86,7 +86,7 @@ func TestASecondServerIsRefused(t *testing.T) {
 	open(t, path, testConfig())
 }
 
-func TestNothingIsLeftBehind(t *testing.T) {
+func TestCloseEndsGoroutines(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	app, err := sqlite.New(t.Context(), filepath.Join(t.TempDir(), "cicerone.db"), testConfig())
 	if err != nil {
@@ -103,7 +103,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 }
 
-func TestABadConfigurationLeavesTheFolderAlone(t *testing.T) {
+func TestInvalidConfigurationCreatesNoFile(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	folder := t.TempDir()
 	c := testConfig()
@@ -112,11 +112,11 @@ func TestABadConfigurationLeavesTheFolderAlone(t *testing.T) {
 		t.Errorf("New = %v, want an error about Access.Audience", err)
 	}
 	if entries, err := os.ReadDir(folder); err != nil || len(entries) > 0 {
-		t.Errorf("something was left behind: %v, %v", entries, err)
+		t.Errorf("the folder holds %v (error %v), want no file", entries, err)
 	}
 }
 
-func TestABuildThatIsCancelledLeavesNothingOpen(t *testing.T) {
+func TestCancelledBuildLeavesNothingOpen(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	path := filepath.Join(t.TempDir(), "cicerone.db")
 	ended, cancel := context.WithCancel(t.Context())
@@ -127,8 +127,8 @@ func TestABuildThatIsCancelledLeavesNothingOpen(t *testing.T) {
 	closeApp(t, open(t, path, testConfig()))
 }
 
-// What fell due while no server ran is settled once one does.
-func TestRunSettlesWhatFellDueMeanwhile(t *testing.T) {
+// Reservations that ended while no server ran are settled when a server starts.
+func TestRunSettlesOverdueReservations(t *testing.T) {
 	ctx, now := t.Context(), time.Now()
 	path := filepath.Join(t.TempDir(), "cicerone.db")
 	before := testConfig()

@@ -1,4 +1,4 @@
-// Package ownparts shows how a host puts its own parts in the place of the defaults: an injector names
-// wiring.Server, the default of each part that it keeps, and its own providers for the others. Here
-// these are images (a community without pictures) and mail (kept in memory).
+// Package ownparts shows how a host replaces default parts with its own: an injector names
+// wiring.Server, the default set of each part that it keeps, and its own providers for the others.
+// This one replaces the images (every picture is refused) and the mailer (mail is kept in memory).
 package ownparts

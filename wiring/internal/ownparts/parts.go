@@ -16,7 +16,7 @@ func (NoImages) Inspect(context.Context, []byte) (mediaType string, width, heigh
 	return "", 0, 0, fault.New(fault.Invalid, fault.CodeInvalid, "this community has no pictures")
 }
 
-// Outbox implements users.Mailer: it keeps the mail until it is closed.
+// Outbox implements users.Mailer: it keeps the mail in memory.
 type Outbox struct {
 	mu     sync.Mutex
 	mail   []users.Mail
@@ -31,7 +31,7 @@ func (o *Outbox) Send(_ context.Context, m users.Mail) error {
 	return nil
 }
 
-// Sent returns the mail so far.
+// Sent returns the mail that was sent so far.
 func (o *Outbox) Sent() []users.Mail {
 	o.mu.Lock()
 	defer o.mu.Unlock()

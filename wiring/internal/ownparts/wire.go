@@ -11,7 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// New makes a server without pictures, which puts its mail into an outbox.
+// New makes a server that refuses pictures and puts its mail into an outbox.
 func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, error) {
 	panic(wire.Build(
 		wiring.Server,

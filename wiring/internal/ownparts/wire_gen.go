@@ -14,7 +14,7 @@ import (
 
 // Injectors from wire.go:
 
-// New makes a server without pictures, which puts its mail into an outbox.
+// New makes a server that refuses pictures and puts its mail into an outbox.
 func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, error) {
 	checked, err := wiring.Check(c)
 	if err != nil {

@@ -22,15 +22,16 @@ func Example() {
 	ctx := context.Background()
 	clock := coretest.NewClock()
 	all, err := services.New(ports.ForServices(ports.NewStore(memory.New(), uow.Policy{})), services.Parts{
-		Hasher: &coretest.Hasher{}, Access: &coretest.AccessTokens{Clock: clock}, Mailer: &coretest.Mailbox{}, Images: coretest.Images{},
-		Clock: clock.Now,
+		Hasher: &coretest.Hasher{}, Access: &coretest.AccessTokens{Clock: clock}, Mailer: &coretest.Mailbox{},
+		Images: coretest.Images{}, Clock: clock.Now,
 	}, services.DefaultPolicies())
 	if err != nil {
 		log.Fatal(err)
 	}
 	service := all.Matching
 	register := func(name string) id.User {
-		u, err := all.Users.Register(ctx, users.SignUp{Name: name, Email: coretest.Email(name), Password: coretest.Password})
+		in := users.SignUp{Name: name, Email: coretest.Email(name), Password: coretest.Password}
+		u, err := all.Users.Register(ctx, in)
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -49,10 +50,11 @@ func Example() {
 	}
 	art, food, tea := interest("Art"), interest("Food"), interest("Tea")
 
-	if _, err := service.SaveProfile(ctx, ada, matching.Profile{FirstName: "Ada"}, []id.Interest{art, tea}); err != nil {
+	profile := matching.Profile{FirstName: "Ada"}
+	if _, err := service.SaveProfile(ctx, ada, profile, []id.Interest{art, tea}); err != nil {
 		log.Fatal(err)
 	}
-	profile := matching.Profile{FirstName: "Luca", LastName: "Bianchi", City: "Rome", IsSearchable: true}
+	profile = matching.Profile{FirstName: "Luca", LastName: "Bianchi", City: "Rome", IsSearchable: true}
 	if _, err := service.SaveProfile(ctx, luca, profile, []id.Interest{art, food, tea}); err != nil {
 		log.Fatal(err)
 	}

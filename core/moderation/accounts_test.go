@@ -87,7 +87,7 @@ func TestChangeUserErrors(t *testing.T) {
 		return err
 	}
 	w.Unchanged(func() {
-		for _, role := range []users.Role{users.RoleUser, users.RoleAdmin, "king"} { // to change one's own role, to any role
+		for _, role := range []users.Role{users.RoleUser, users.RoleAdmin, "king"} { // no own role can be set
 			coretest.Is(t, change(admin, admin, moderation.AccountChange{Role: &role}), users.ErrOwnRole)
 			coretest.Is(t, change(ada, ada, moderation.AccountChange{Role: &role}), users.ErrOwnRole)
 		}

@@ -24,15 +24,16 @@ func Example() {
 	clock := coretest.NewClock()
 	store := ports.NewStore(memory.New(), uow.Policy{})
 	all, err := services.New(ports.ForServices(store), services.Parts{
-		Hasher: &coretest.Hasher{}, Access: &coretest.AccessTokens{Clock: clock}, Mailer: &coretest.Mailbox{}, Images: coretest.Images{},
-		Clock: clock.Now,
+		Hasher: &coretest.Hasher{}, Access: &coretest.AccessTokens{Clock: clock}, Mailer: &coretest.Mailbox{},
+		Images: coretest.Images{}, Clock: clock.Now,
 	}, services.DefaultPolicies())
 	if err != nil {
 		log.Fatal(err)
 	}
 	service := all.Moderation
 	register := func(name string) id.User {
-		u, err := all.Users.Register(ctx, users.SignUp{Name: name, Email: coretest.Email(name), Password: coretest.Password})
+		in := users.SignUp{Name: name, Email: coretest.Email(name), Password: coretest.Password}
+		u, err := all.Users.Register(ctx, in)
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -23,15 +23,16 @@ func Example() {
 	ctx := context.Background()
 	clock := coretest.NewClock()
 	all, err := services.New(ports.ForServices(ports.NewStore(memory.New(), uow.Policy{})), services.Parts{
-		Hasher: &coretest.Hasher{}, Access: &coretest.AccessTokens{Clock: clock}, Mailer: &coretest.Mailbox{}, Images: coretest.Images{},
-		Clock: clock.Now,
+		Hasher: &coretest.Hasher{}, Access: &coretest.AccessTokens{Clock: clock}, Mailer: &coretest.Mailbox{},
+		Images: coretest.Images{}, Clock: clock.Now,
 	}, services.DefaultPolicies())
 	if err != nil {
 		log.Fatal(err)
 	}
 	service := all.Reservations
 	register := func(name string) id.User {
-		u, err := all.Users.Register(ctx, users.SignUp{Name: name, Email: coretest.Email(name), Password: coretest.Password})
+		in := users.SignUp{Name: name, Email: coretest.Email(name), Password: coretest.Password}
+		u, err := all.Users.Register(ctx, in)
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -40,7 +41,8 @@ func Example() {
 	ada, luca := register("Ada"), register("Luca")
 
 	// Luca can be found, and so a conversation with him can be opened.
-	if _, err := all.Matching.SaveProfile(ctx, luca, matching.Profile{FirstName: "Luca", IsSearchable: true}, nil); err != nil {
+	profile := matching.Profile{FirstName: "Luca", IsSearchable: true}
+	if _, err := all.Matching.SaveProfile(ctx, luca, profile, nil); err != nil {
 		log.Fatal(err)
 	}
 	conversation, err := all.Messaging.Open(ctx, ada, luca, "")

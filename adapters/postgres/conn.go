@@ -10,15 +10,16 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// conn is a unit's way to the server. Writes that need no answer wait in a queue, and go out in one round trip with
-// the next question, or with the commit; so does what begins the transaction.
+// conn is the connection of a unit. Writes without a result wait in a queue. They go out in one
+// round trip with the next query or with the commit, and so does the statement that begins the
+// transaction.
 type conn struct {
 	store *Store
 	lease *pgxpool.Conn // nil in a host's transaction
 	on    sender
 	frame frame
-	begun bool // the server was told to begin
-	ended bool // the time of the last round trip was over before its answer came: the server was asked to stop what it did
+	begun bool // the begin statement was sent
+	ended bool // the last round trip's time ended before its response came, so the server was asked to cancel it
 	queue []command
 }
 
@@ -28,11 +29,12 @@ type sender interface {
 	Conn() *pgx.Conn
 }
 
-// frame is what stands around the statements of a unit; nothing does where each is a transaction of its own.
+// frame holds the statements around those of a unit. It is empty if each statement is a transaction
+// of its own.
 type frame struct {
 	begin, commit statement
 	undo          string
-	keeps         bool // once the commit is done, and not before, what was written is kept
+	keeps         bool // the commit makes the writes durable
 }
 
 var (
@@ -41,16 +43,16 @@ var (
 	joined   = frame{"SAVEPOINT cicerone", "RELEASE SAVEPOINT cicerone", "ROLLBACK TO SAVEPOINT cicerone; RELEASE SAVEPOINT cicerone", false}
 )
 
-// command is a statement on its way.
+// command is a statement with its arguments.
 type command struct {
 	statement
 	args []any
 }
 
-// later queues a write. Where it breaks a rule, the next round trip fails.
+// later queues a write. If it breaks a rule, the next round trip fails.
 func (c *conn) later(s statement, args ...any) { c.queue = append(c.queue, command{s, args}) }
 
-// exec runs a statement, and says how many rows it changed.
+// exec runs a statement, and returns the number of rows that it changed.
 func (c *conn) exec(ctx context.Context, s statement, args ...any) (changed int64, err error) {
 	err = c.ask(ctx, command{s, args}, func(results pgx.BatchResults) error {
 		tag, err := results.Exec()
@@ -60,7 +62,7 @@ func (c *conn) exec(ctx context.Context, s statement, args ...any) (changed int6
 	return changed, err
 }
 
-// flush sends what is queued, for those who have to know what becomes of it.
+// flush sends the queued writes, for callers that need their errors.
 func (c *conn) flush(ctx context.Context) error {
 	last := len(c.queue) - 1
 	if last < 0 {
@@ -74,10 +76,10 @@ func (c *conn) flush(ctx context.Context) error {
 	})
 }
 
-// errNone is find's answer where there is no row.
+// errNone is returned by find if there is no row.
 var errNone = errors.New("no row")
 
-// find reads the one row that a statement answers, or returns errNone.
+// find returns the single row of a statement's result, or errNone.
 func find[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s statement, args ...any) (found T, err error) {
 	all, err := list(ctx, c, scan, s, args...)
 	switch {
@@ -89,10 +91,10 @@ func find[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s statem
 	return all[0], nil
 }
 
-// list reads all rows that a statement answers.
+// list returns all rows of a statement's result.
 func list[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s statement, args ...any) (all []T, err error) {
 	err = c.ask(ctx, command{s, args}, func(results pgx.BatchResults) error {
-		all = nil // of an answer that was cut short
+		all = nil // drop the rows of an interrupted attempt
 		rows, err := results.Query()
 		if err != nil {
 			return err
@@ -111,14 +113,15 @@ func list[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s statem
 	return all, err
 }
 
-// value is the scan of a single column.
+// value returns the scan function of a single column.
 func value[T any](take func(r *row) T) func(r *row, v *T) {
 	return func(r *row, v *T) { *v = take(r) }
 }
 
-// ask makes a round trip: what begins the transaction, what is queued, and a question, whose answer read
-// takes. Where the connection turns out to be dead before anything was answered on it that the unit relies on, it
-// is exchanged for another. A server that says nothing would most likely say nothing there, either.
+// ask makes one round trip: the begin statement, the queued writes, and the question, whose result
+// read consumes. If the connection turns out to be dead before the unit relies on any result, ask
+// replaces it and tries again. It does not replace the connection to a silent server, because a new
+// one would most likely be silent, too.
 func (c *conn) ask(ctx context.Context, question command, read func(pgx.BatchResults) error) error {
 	first := !c.begun && c.lease != nil
 	commands := append(c.waiting(), question)
@@ -131,7 +134,7 @@ func (c *conn) ask(ctx context.Context, question command, read func(pgx.BatchRes
 	return translate(ctx, err)
 }
 
-// end commits, where fn and all repositories were content.
+// end commits the unit.
 func (c *conn) end(ctx context.Context) error {
 	if c.frame.commit == "" || !c.begun && len(c.queue) == 0 {
 		return nil
@@ -161,7 +164,7 @@ func (c *conn) end(ctx context.Context) error {
 	return nil
 }
 
-// waiting is what goes out before anything else.
+// waiting returns the commands that precede the next question.
 func (c *conn) waiting() []command {
 	commands := make([]command, 0, len(c.queue)+2)
 	if c.frame.begin != "" && !c.begun {
@@ -177,9 +180,9 @@ func (c *conn) waiting() []command {
 	return append(commands, c.queue...)
 }
 
-// What a host's session, or its transaction, has to keep to during a unit. Settings are local to the transaction,
-// which without a BEGIN is one round trip; those of a host's transaction are put back, as they would stay after the
-// savepoint is released.
+// The settings of a host's session or transaction during a unit. They are local to the transaction,
+// which is a single round trip if there is no BEGIN. In a host's transaction the former values are
+// restored at the end: the settings would otherwise survive the release of the savepoint.
 var (
 	set  = setting(func(i int, name string) string { return fmt.Sprintf("set_config('%s', $%d, true)", name, i+1) })
 	lend = setting(func(i int, name string) string {
@@ -198,7 +201,7 @@ func setting(of func(i int, name string) string) statement {
 	return statement("SELECT " + strings.Join(parts, ", "))
 }
 
-// roundTrip sends commands in one go. The answers of all but the last are only looked at for errors.
+// roundTrip sends the commands in one batch. Of all results but the last it checks only the errors.
 func (c *conn) roundTrip(ctx context.Context, commands []command, read func(pgx.BatchResults) error) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.store.options.patience(), errSilent)
 	defer cancel()
@@ -213,12 +216,12 @@ func (c *conn) roundTrip(ctx context.Context, commands []command, read func(pgx.
 			err = closed
 		}
 		if errors.Is(err, pgx.ErrTxClosed) {
-			c.begun = false // the host has ended its transaction, and its connection may be somebody else's
+			c.begun = false // the host has ended its transaction, and another user may have its connection
 		}
 		c.ended = ctx.Err() != nil
 		if err != nil && errors.Is(context.Cause(ctx), errSilent) && !isAnswer(err) {
 			err = fmt.Errorf("%w: %w", errSilent, err)
-			c.store.pool.Reset() // the others would most likely say nothing, either
+			c.store.pool.Reset() // the other connections are most likely dead, too
 		}
 	}()
 	last := len(commands) - 1
@@ -231,7 +234,7 @@ func (c *conn) roundTrip(ctx context.Context, commands []command, read func(pgx.
 	return read(results)
 }
 
-// exchange gives up a connection that is dead. The others that lie idle have most likely died with it.
+// exchange replaces a dead connection. The idle ones have most likely died with it.
 func (c *conn) exchange(ctx context.Context) error {
 	c.release()
 	c.store.pool.Reset()
@@ -244,8 +247,8 @@ func (c *conn) exchange(ctx context.Context) error {
 	return nil
 }
 
-// leave undoes what was not committed, whatever has become of the caller, and gives the connection back. One that
-// cannot be cleaned up is closed: its server process rolls back then.
+// leave rolls back a unit that did not commit, even if ctx has ended, and returns the connection to
+// the pool. A connection that cannot roll back is closed; its server process then rolls back.
 func (c *conn) leave(ctx context.Context) {
 	if c.begun && c.on != nil {
 		c.undo(context.WithoutCancel(ctx))
@@ -255,8 +258,8 @@ func (c *conn) leave(ctx context.Context) {
 	}
 }
 
-// release gives the connection back. One that has been closed takes leave of its server by itself, for up to 15 s where that
-// says nothing: its place is another's meanwhile.
+// release returns the connection to the pool. To close a connection to a silent server takes up to
+// 15 s; Hijack frees its place in the pool immediately.
 func (c *conn) release() {
 	if c.lease.Conn().IsClosed() {
 		c.lease.Hijack()
@@ -265,12 +268,12 @@ func (c *conn) release() {
 	c.lease.Release()
 }
 
-// undo goes the way of plain text: in a transaction that has failed the server prepares nothing.
+// undo uses the simple protocol: in a failed transaction the server prepares no statement.
 func (c *conn) undo(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, undoTime)
 	defer cancel()
 	err := c.on.Conn().PgConn().Exec(ctx, c.frame.undo).Close()
 	if err != nil && c.lease != nil {
-		_ = c.lease.Conn().Close(ctx) // it is of no use any more, and nobody could do anything about an error
+		_ = c.lease.Conn().Close(ctx) // the connection is useless, and so is its error
 	}
 }

@@ -1,19 +1,22 @@
-// Package postgres keeps everything in a schema of a PostgreSQL database, 13 or later: the store for teams that run
-// several servers, or have a database already.
+// Package postgres is a store in a schema of a PostgreSQL database, version 13 or later. It suits
+// teams that run several servers, or have a database already.
 //
 //	err := postgres.Migrate(ctx, dsn, postgres.Options{}) // once for each release; or run the files of Migrations
 //	store, err := postgres.Open(ctx, dsn, postgres.Options{})
 //
-// A unit of work is a transaction at READ COMMITTED. What it must not lose against others it locks, in one order
-// everywhere, or leaves to a constraint; so there is hardly ever anything to run again. Writes that need no answer wait,
-// and go out in one round trip with the next question or with the commit. Each read of a unit that only reads is a statement by
-// itself; a snapshot is a transaction at REPEATABLE READ.
+// A unit of work is a transaction at READ COMMITTED. It locks the rows that must not change under
+// it, always in the same order, or relies on a constraint; so units seldom run a second time.
+// Writes without a result wait, and go out in one round trip with the next query or with the
+// commit. In a unit that only reads, each read is a single statement; a snapshot is a transaction
+// at REPEATABLE READ.
 //
-// What is acknowledged was committed: Open refuses a server that could lose it. A connection that was lost over a
-// commit leaves its outcome unknown, and is told as uow.ErrOutcomeUnknown. Connections that have died are
-// exchanged where a unit has not begun to rely on one, so that the store is back as soon as the server is.
+// Acknowledged writes are committed and durable: Open returns an error for a server that could lose
+// them. If the connection is lost during a commit, the outcome is unknown, and the unit returns
+// uow.ErrOutcomeUnknown. A dead connection is replaced if the unit has not begun to rely on it, so
+// the store works again as soon as the server does.
 //
-// A host gives its own pool to New, and makes units part of its own transaction with Store.Join. Everything that the
-// store has is in its schema (Options.Schema), but for the extensions btree_gist and pg_trgm, which are made where they are
-// missing, and for advisory locks, which a database has for all its schemas.
+// A host passes its own pool to New, and makes units part of its own transaction with Store.Join.
+// The store keeps everything in its schema (Options.Schema), with two exceptions: the extensions
+// btree_gist and pg_trgm, which Migrate creates if they are missing, and advisory locks, which
+// belong to the whole database.
 package postgres

@@ -15,34 +15,37 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// Why a store is not opened.
+// The errors of Open and New, and of Store.Join.
 var (
-	// ErrUnfit is a server that would lose what it committed, or that lacks something; the error says what.
+	// ErrUnfit is returned if the server could lose committed data, or lacks a feature. The error
+	// names the reason.
 	ErrUnfit = errors.New("the server is not fit to keep a store")
 
-	// ErrOutdated is a schema whose tables are missing, or older than this program.
+	// ErrOutdated is returned if the schema has no tables, or tables of an older version.
 	ErrOutdated = errors.New("the store's tables are missing or older than this program: run the migrations")
 
-	// ErrNewer is a schema that a later version of this program has changed.
+	// ErrNewer is returned if a later version of Cicerone has changed the schema.
 	ErrNewer = errors.New("the store was made by a newer version of Cicerone")
 
-	// ErrInUse is a store that another process has open, where one of the two wants it for itself.
+	// ErrInUse is returned if another process has the store open, and one of the two opened it
+	// exclusively.
 	ErrInUse = errors.New("another process has this store open")
 
-	// ErrNoSnapshot is a unit that needs to see one moment, in a host's transaction that does not.
+	// ErrNoSnapshot is returned for a unit in mode uow.Snapshot in a host's transaction that is not
+	// at repeatable read or above.
 	ErrNoSnapshot = errors.New("the host's transaction sees more than one moment: begin it at repeatable read")
 )
 
 var (
 	errSilent       = errors.New("the server did not answer in time")
 	errNoConnection = errors.New("no connection became free in time")
-	errReadOnly     = errors.New("the server takes no writes")
-	errRolledBack   = errors.New("the server rolled back what it was told to commit")
-	errNotAwaited   = errors.New("the server was told to stop before it answered, and its standbys may not have the commit")
+	errReadOnly     = errors.New("the server is read-only")
+	errRolledBack   = errors.New("the server rolled back instead of committing")
+	errNotAwaited   = errors.New("the commit was cancelled before the standbys confirmed it")
 )
 
-// translate says what an error means: a fault of package uow where there is one, else a failure that nobody
-// expected. It goes by SQLSTATE and the names of constraints, never by text.
+// translate maps an error to a fault of package uow, or returns it unchanged. It decides by
+// SQLSTATE and the names of constraints, never by text.
 func translate(ctx context.Context, err error) error {
 	if err == nil || errors.Is(err, fault.Unavailable) {
 		return err
@@ -63,13 +66,14 @@ func translate(ctx context.Context, err error) error {
 	case outOfService(failed):
 		return uow.ErrUnreachable.Wrap(err)
 	case pgerrcode.IsIntegrityConstraintViolation(failed.Code), pgerrcode.IsDataException(failed.Code):
-		return fmt.Errorf("a rule of the store refuses it: %w", err)
+		return fmt.Errorf("breaks a rule of the store: %w", err)
 	}
 	return err
 }
 
-// lostAgainstAnother reports whether a unit may win when it is run again. Two of the constraints are only met by those
-// who raced: whoever comes later sees what is there, and is told by an answer.
+// lostAgainstAnother reports whether a unit may succeed if it runs again. Two of the constraints
+// are violated only by concurrent units: a later unit reads the conflicting row first, and returns
+// a result.
 func lostAgainstAnother(failed *pgconn.PgError) bool {
 	switch failed.Code {
 	case pgerrcode.SerializationFailure, pgerrcode.DeadlockDetected, pgerrcode.LockNotAvailable:
@@ -82,14 +86,15 @@ func lostAgainstAnother(failed *pgconn.PgError) bool {
 	return false
 }
 
-// outOfService reports whether the server cannot do now what it may do later.
+// outOfService reports whether the server may be able to run the statement later.
 func outOfService(failed *pgconn.PgError) bool {
 	return pgerrcode.IsInsufficientResources(failed.Code) || pgerrcode.IsOperatorIntervention(failed.Code) ||
 		pgerrcode.IsSystemError(failed.Code) || pgerrcode.IsConnectionException(failed.Code) ||
 		failed.Code == pgerrcode.ReadOnlySQLTransaction
 }
 
-// isRefused reports whether the server answered a new connection, and does not accept its user, its password or its database.
+// isRefused reports whether the server rejected the user, the password or the database of a new
+// connection.
 func isRefused(err error) bool {
 	_, connecting := errors.AsType[*pgconn.ConnectError](err)
 	failed, answered := errors.AsType[*pgconn.PgError](err)
@@ -97,7 +102,7 @@ func isRefused(err error) bool {
 		failed.Code == pgerrcode.InvalidCatalogName || failed.Code == pgerrcode.InsufficientPrivilege)
 }
 
-// isLost reports whether the connection is gone, or going: the server says so itself before it ends one.
+// isLost reports whether the connection is lost, or the server has announced that it closes it.
 func isLost(err error) bool {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true
@@ -111,13 +116,14 @@ func isLost(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err)
 }
 
-// isAnswer reports whether an error is what the server said.
+// isAnswer reports whether the error is a response of the server.
 func isAnswer(err error) bool {
 	_, ok := errors.AsType[*pgconn.PgError](err)
 	return ok
 }
 
-// endsConnection reports whether these were the last words of a server process. A pooler's errors have one severity only.
+// endsConnection reports whether the server process ended with this error. A pooler's errors have
+// only one of the two severities.
 func endsConnection(failed *pgconn.PgError) bool {
 	for _, severity := range []string{failed.SeverityUnlocalized, failed.Severity} {
 		if severity == "FATAL" || severity == "PANIC" {
@@ -127,7 +133,7 @@ func endsConnection(failed *pgconn.PgError) bool {
 	return false
 }
 
-// translateCommit is translate for the round trip that carries the commit.
+// translateCommit is like translate, for the round trip with the commit.
 func translateCommit(ctx context.Context, err error) error {
 	if isNotCommitted(err) {
 		return translate(ctx, err)
@@ -135,8 +141,9 @@ func translateCommit(ctx context.Context, err error) error {
 	return uow.ErrOutcomeUnknown.Wrap(err)
 }
 
-// isNotCommitted reports whether a commit that failed is known to have: it was never sent, or the server refused it and lives
-// on. One that dies may have written the commit before: it is done then when the server has recovered.
+// isNotCommitted reports whether a failed commit is known to have had no effect: it was not sent,
+// or the server rejected it and keeps running. A server that stops may have written the commit
+// before; it takes effect then when the server has recovered.
 func isNotCommitted(err error) bool {
 	if _, unsent := errors.AsType[pgx.ErrPreprocessingBatch](err); unsent || pgconn.SafeToRetry(err) || errors.Is(err, errRolledBack) {
 		return true
@@ -147,7 +154,7 @@ func isNotCommitted(err error) bool {
 
 func notFound(what string) error { return fmt.Errorf("%s: %w", what, fault.NotFound) }
 
-// orNotFound turns find's errNone into the fault that callers know.
+// orNotFound turns errNone into fault.NotFound.
 func orNotFound(err error, what string) error {
 	if errors.Is(err, errNone) {
 		return notFound(what)

@@ -23,7 +23,7 @@ func ExampleMigrations() {
 	// Output: 00001_schema.sql <nil>
 }
 
-// Nobody listens on port 1, so this ends where a server would be told to try again later.
+// No server listens on port 1, so Open returns uow.ErrUnreachable.
 func ExampleOpen() {
 	ctx := context.Background()
 	const dsn = "postgres://cicerone@127.0.0.1:1/cicerone"
@@ -43,7 +43,7 @@ func ExampleOpen() {
 	// open: true
 }
 
-// A host with a pool sets it up as Open would, and keeps it.
+// A host sets up its pool with Configure, and keeps it.
 func ExampleNew() { //nolint:testableexamples // it needs a server; the tests in adapters/internal have one
 	ctx := context.Background()
 	options := postgres.Options{Schema: "community"}
@@ -67,7 +67,7 @@ func ExampleNew() { //nolint:testableexamples // it needs a server; the tests in
 	defer func() { _ = store.Close(ctx) }() // the pool stays open
 }
 
-// A host's row and a message, both or neither.
+// The host's row and the message are committed together.
 func ExampleStore_Join() { //nolint:testableexamples // it needs a server; examples/owntx is run against one
 	book := func(ctx context.Context, pool *pgxpool.Pool, store *postgres.Store, messages *messaging.Service,
 		caller id.User, conversation id.Conversation,

@@ -12,10 +12,12 @@ var records = tableOf(ports.RecordLayout)
 
 type idempotencyRepository struct{ *unit }
 
-// Claim locks the key before it looks: the statement that looks begins when the lock is held, and sees what
-// its last holder committed.
-func (r idempotencyRepository) Claim(ctx context.Context, owner string, key idempotency.Key) (kept idempotency.Record, err error) {
-	err = r.write(ctx, func(c *conn) (err error) {
+// Claim locks the key in a statement before the one that reads the record, so that the second sees
+// what the last holder of the lock committed.
+func (repo idempotencyRepository) Claim(
+	ctx context.Context, owner string, key idempotency.Key,
+) (kept idempotency.Record, err error) {
+	err = repo.write(ctx, func(c *conn) (err error) {
 		c.hold("idempotency key", owner, string(key))
 		kept, err = find(ctx, c, records.scan,
 			"SELECT "+records.columns+" FROM @idempotency_records WHERE owner = $1 AND key = $2", owner, string(key))
@@ -24,22 +26,22 @@ func (r idempotencyRepository) Claim(ctx context.Context, owner string, key idem
 	return kept, err
 }
 
-func (r idempotencyRepository) Save(ctx context.Context, record idempotency.Record) error {
-	return r.write(ctx, func(c *conn) error {
-		c.later(records.insert, records.args(record)...)
+func (repo idempotencyRepository) Save(ctx context.Context, r idempotency.Record) error {
+	return repo.write(ctx, func(c *conn) error {
+		c.later(records.insert, records.args(r)...)
 		return nil
 	})
 }
 
-func (r idempotencyRepository) Forget(ctx context.Context, owner string) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo idempotencyRepository) Forget(ctx context.Context, owner string) error {
+	return repo.write(ctx, func(c *conn) error {
 		c.later("DELETE FROM @idempotency_records WHERE owner = $1", owner)
 		return nil
 	})
 }
 
-func (r idempotencyRepository) Purge(ctx context.Context, before time.Time, limit int) (purged int, err error) {
-	err = r.write(ctx, func(c *conn) error {
+func (repo idempotencyRepository) Purge(ctx context.Context, before time.Time, limit int) (purged int, err error) {
+	err = repo.write(ctx, func(c *conn) error {
 		n, err := c.exec(ctx, `DELETE FROM @idempotency_records WHERE ctid = ANY(ARRAY(
 			SELECT ctid FROM @idempotency_records WHERE created_at < $1
 			ORDER BY created_at, owner, key LIMIT $2 FOR UPDATE SKIP LOCKED))`, before, limited(limit))

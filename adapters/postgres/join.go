@@ -11,9 +11,10 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// Join gives a context in which the units of work of this store are part of a host's own transaction, on the
-// same database: each in a savepoint, so that one that fails leaves the host's transaction as it was before it. They are kept
-// when the host commits, and not before:
+// Join returns a context in which the units of work of this store are part of a host's own
+// transaction on the same database. Each unit runs in a savepoint, so one that fails leaves the
+// host's transaction as it was before the unit. The writes become durable only when the host
+// commits:
 //
 //	tx, err := pool.Begin(ctx)
 //	…
@@ -21,16 +22,17 @@ import (
 //	…
 //	err = tx.Commit(ctx)
 //
-// No unit is run again after a conflict: after uow.ErrConflict the host rolls back and begins anew. What a unit
-// locked stays locked until the host's transaction ends, so it should end soon. A unit in mode uow.Snapshot needs a
-// transaction at repeatable read or above (ErrNoSnapshot). One unit at a time: another one answers uow.ErrNested.
+// No unit runs again after a conflict: after uow.ErrConflict the host rolls back and starts over.
+// The locks of a unit last until the host's transaction ends, so it should end soon. A unit in mode
+// uow.Snapshot needs a transaction at repeatable read or above, and otherwise returns
+// ErrNoSnapshot. Only one unit runs at a time; a concurrent one returns uow.ErrNested.
 func (s *Store) Join(ctx context.Context, tx pgx.Tx) context.Context {
 	return context.WithValue(uow.WithoutRetry(ctx), hostKey{s}, &host{tx: tx})
 }
 
 type hostKey struct{ store *Store }
 
-// host is a transaction of the host's.
+// host is a host's transaction.
 type host struct {
 	tx   pgx.Tx
 	busy sync.Mutex
@@ -41,7 +43,9 @@ func (s *Store) hosted(ctx context.Context) *host {
 	return h
 }
 
-func (h *host) run(ctx context.Context, s *Store, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
+func (h *host) run(
+	ctx context.Context, s *Store, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error,
+) error {
 	if !h.busy.TryLock() {
 		return fmt.Errorf("postgres: in the host's transaction: %w", uow.ErrNested)
 	}

@@ -13,18 +13,18 @@ var (
 	profiles  = tableOf(ports.ProfileLayout)
 	interests = tableOf(ports.InterestLayout)
 
-	// saveProfile keeps the id of a profile that is there.
+	// saveProfile keeps the id of an existing profile.
 	saveProfile = profiles.insert +
 		" ON CONFLICT (user_id) DO UPDATE SET " + profiles.replace("id", "user_id") + " RETURNING id"
 )
 
 type matchingRepository struct{ *unit }
 
-// Profile reads everything in one statement: a row for each interest, or one without.
-func (r matchingRepository) Profile(
+// Profile reads everything in one statement: a row for each interest, or one without an interest.
+func (repo matchingRepository) Profile(
 	ctx context.Context, user id.User,
 ) (p matching.Profile, picked []matching.Interest, err error) {
-	err = r.read(ctx, func(c *conn) error {
+	err = repo.read(ctx, func(c *conn) error {
 		linked, err := list(ctx, c, func(r *row, i *matching.Interest) {
 			profiles.scan(r, &p)
 			interests.scan(r, i)
@@ -44,28 +44,28 @@ func (r matchingRepository) Profile(
 	return p, picked, err
 }
 
-func (r matchingRepository) SaveProfile(ctx context.Context, p matching.Profile, picked []id.Interest) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo matchingRepository) SaveProfile(ctx context.Context, p matching.Profile, interests []id.Interest) error {
+	return repo.write(ctx, func(c *conn) error {
 		kept, err := find(ctx, c, value((*row).id), saveProfile, profiles.args(p)...)
 		if err != nil {
 			return err
 		}
 		c.later("DELETE FROM @profile_interests WHERE profile_id = $1", kept)
 		c.later("INSERT INTO @profile_interests (profile_id, interest_id) SELECT DISTINCT $1::uuid, unnest($2::uuid[])",
-			kept, uuids(picked))
+			kept, uuids(interests))
 		return nil
 	})
 }
 
-func (r matchingRepository) DropProfile(ctx context.Context, user id.User) error {
-	return r.write(ctx, func(c *conn) error {
-		c.later("DELETE FROM @profiles WHERE user_id = $1", uuid(user)) // and with it its links
+func (repo matchingRepository) DropProfile(ctx context.Context, user id.User) error {
+	return repo.write(ctx, func(c *conn) error {
+		c.later("DELETE FROM @profiles WHERE user_id = $1", uuid(user)) // its links are deleted with it
 		return nil
 	})
 }
 
-func (r matchingRepository) Interests(ctx context.Context, ids ...id.Interest) (all []matching.Interest, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo matchingRepository) Interests(ctx context.Context, ids ...id.Interest) (all []matching.Interest, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		all, err = list(ctx, c, interests.scan,
 			"SELECT "+interests.columns+" FROM @interests WHERE id = ANY($1) ORDER BY name_folded, id", uuids(ids))
 		return err
@@ -73,11 +73,13 @@ func (r matchingRepository) Interests(ctx context.Context, ids ...id.Interest) (
 	return all, err
 }
 
-func (r matchingRepository) AllInterests(ctx context.Context, activeOnly bool, last *matching.NamePlace, limit int) (all []matching.Interest, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo matchingRepository) AllInterests(
+	ctx context.Context, activeOnly bool, after *matching.NamePlace, limit int,
+) (all []matching.Interest, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		from := matching.NamePlace{}
-		if last != nil {
-			from = *last
+		if after != nil {
+			from = *after
 		}
 		all, err = list(ctx, c, interests.scan, "SELECT "+interests.columns+` FROM @interests
 			WHERE (name_folded, id) > ($1, $2) AND is_active >= $3 ORDER BY name_folded, id LIMIT $4`,
@@ -87,8 +89,8 @@ func (r matchingRepository) AllInterests(ctx context.Context, activeOnly bool, l
 	return all, err
 }
 
-func (r matchingRepository) AddInterest(ctx context.Context, i matching.Interest) (created bool, err error) {
-	err = r.write(ctx, func(c *conn) error {
+func (repo matchingRepository) AddInterest(ctx context.Context, i matching.Interest) (created bool, err error) {
+	err = repo.write(ctx, func(c *conn) error {
 		n, err := c.exec(ctx, interests.insert+" ON CONFLICT (name_folded) DO NOTHING", interests.args(i)...)
 		created = n == 1
 		return err
@@ -96,8 +98,10 @@ func (r matchingRepository) AddInterest(ctx context.Context, i matching.Interest
 	return created && err == nil, err
 }
 
-func (r matchingRepository) HoldInterest(ctx context.Context, interest id.Interest) (i matching.Interest, err error) {
-	err = r.write(ctx, func(c *conn) (err error) {
+func (repo matchingRepository) HoldInterest(
+	ctx context.Context, interest id.Interest,
+) (i matching.Interest, err error) {
+	err = repo.write(ctx, func(c *conn) (err error) {
 		i, err = find(ctx, c, interests.scan,
 			"SELECT "+interests.columns+" FROM @interests WHERE id = $1 FOR NO KEY UPDATE", uuid(interest))
 		return orNotFound(err, "an interest")
@@ -105,9 +109,10 @@ func (r matchingRepository) HoldInterest(ctx context.Context, interest id.Intere
 	return i, err
 }
 
-// SaveInterest meets another unit that takes the name at the same moment in the constraint: errors.go.
-func (r matchingRepository) SaveInterest(ctx context.Context, i matching.Interest) (saved bool, err error) {
-	err = r.write(ctx, func(c *conn) error {
+// SaveInterest relies on a constraint against a concurrent unit that takes the same name: see
+// lostAgainstAnother.
+func (repo matchingRepository) SaveInterest(ctx context.Context, i matching.Interest) (saved bool, err error) {
+	err = repo.write(ctx, func(c *conn) error {
 		taken, err := find(ctx, c, value((*row).bool),
 			"SELECT EXISTS (SELECT 1 FROM @interests WHERE name_folded = $1 AND id <> $2)", text.Fold(i.Name), uuid(i.ID))
 		if err != nil || taken {

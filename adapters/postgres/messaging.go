@@ -21,7 +21,8 @@ var (
 		FROM @conversations JOIN @users AS voyager ON voyager.id = voyager_id JOIN @users AS local ON local.id = local_id
 		WHERE conversations.id = $1`
 
-	// history begins with a row that says where the conversation stands; one for each message follows.
+	// history starts with a row for the standing of the conversation, followed by one for each
+	// message.
 	history = "SELECT standing.*, " + messages.nulls + " FROM (" + standing + `) AS standing
 		UNION ALL
 		(SELECT ` + conversations.nulls + ", NULL, NULL, NULL, " + messages.columns + ` FROM @messages
@@ -35,13 +36,15 @@ func scanStanding(r *row, s *messaging.Standing) {
 
 type messagingRepository struct{ *unit }
 
-func (r messagingRepository) OpenConversation(ctx context.Context, o messaging.Conversation) (there messaging.Conversation, created bool, err error) {
-	err = r.write(ctx, func(c *conn) (err error) {
-		c.later(conversations.insert+" ON CONFLICT (voyager_id, local_id) DO NOTHING", conversations.args(o)...)
-		there, err = findConversation(ctx, c, o.VoyagerID, o.LocalID)
+func (repo messagingRepository) OpenConversation(
+	ctx context.Context, c messaging.Conversation,
+) (there messaging.Conversation, created bool, err error) {
+	err = repo.write(ctx, func(tx *conn) (err error) {
+		tx.later(conversations.insert+" ON CONFLICT (voyager_id, local_id) DO NOTHING", conversations.args(c)...)
+		there, err = findConversation(ctx, tx, c.VoyagerID, c.LocalID)
 		return err
 	})
-	return there, err == nil && there.ID == o.ID, err
+	return there, err == nil && there.ID == c.ID, err
 }
 
 func findConversation(ctx context.Context, c *conn, voyager, local id.User) (messaging.Conversation, error) {
@@ -50,16 +53,18 @@ func findConversation(ctx context.Context, c *conn, voyager, local id.User) (mes
 	return there, orNotFound(err, "a conversation")
 }
 
-func (r messagingRepository) ConversationOf(ctx context.Context, voyager, local id.User) (there messaging.Conversation, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo messagingRepository) ConversationOf(
+	ctx context.Context, voyager, local id.User,
+) (there messaging.Conversation, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		there, err = findConversation(ctx, c, voyager, local)
 		return err
 	})
 	return there, err
 }
 
-func (r messagingRepository) Acquainted(ctx context.Context, a, b id.User) (acquainted bool, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo messagingRepository) Acquainted(ctx context.Context, a, b id.User) (acquainted bool, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		acquainted, err = find(ctx, c, value((*row).bool), `SELECT EXISTS (SELECT 1 FROM @conversations WHERE voyager_id = $1 AND local_id = $2)
 			OR EXISTS (SELECT 1 FROM @conversations WHERE voyager_id = $2 AND local_id = $1)`, uuid(a), uuid(b))
 		return err
@@ -67,16 +72,18 @@ func (r messagingRepository) Acquainted(ctx context.Context, a, b id.User) (acqu
 	return acquainted, err
 }
 
-func (r messagingRepository) Standing(ctx context.Context, conversation id.Conversation) (found messaging.Standing, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo messagingRepository) Standing(
+	ctx context.Context, conversation id.Conversation,
+) (found messaging.Standing, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		found, err = find(ctx, c, scanStanding, standing, uuid(conversation))
 		return orNotFound(err, "a conversation")
 	})
 	return found, err
 }
 
-func (r messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
+	return repo.write(ctx, func(c *conn) error {
 		c.later(messages.insert, messages.args(m)...)
 		if a != nil {
 			c.later(attachments.insert, attachments.args(ports.Attachment{MessageID: m.ID, Attachment: *a})...)
@@ -85,20 +92,20 @@ func (r messagingRepository) AddMessage(ctx context.Context, m messaging.Message
 	})
 }
 
-func (r messagingRepository) Message(ctx context.Context, message id.Message) (m messaging.Message, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo messagingRepository) Message(ctx context.Context, message id.Message) (m messaging.Message, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		m, err = find(ctx, c, messages.scan, "SELECT "+messages.columns+" FROM @messages WHERE id = $1", uuid(message))
 		return orNotFound(err, "a message")
 	})
 	return m, err
 }
 
-func (r messagingRepository) History(
-	ctx context.Context, conversation id.Conversation, last *page.Moment, limit int,
+func (repo messagingRepository) History(
+	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,
 ) (found messaging.Standing, all []messaging.Message, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		at, item := before(last)
-		var s messaging.Standing // one for all rows, of which there are many
+	err = repo.read(ctx, func(c *conn) (err error) {
+		at, item := latestFirst(after)
+		var s messaging.Standing // one for all rows, because there are many
 		rows, err := list(ctx, c, func(r *row, m *messaging.Message) {
 			if scanStanding(r, &s); !s.Conversation.ID.IsZero() {
 				found = s
@@ -117,8 +124,10 @@ func (r messagingRepository) History(
 	return found, all, err
 }
 
-func (r messagingRepository) Attachment(ctx context.Context, message id.Message) (a messaging.Attachment, err error) {
-	err = r.read(ctx, func(c *conn) error {
+func (repo messagingRepository) Attachment(
+	ctx context.Context, message id.Message,
+) (a messaging.Attachment, err error) {
+	err = repo.read(ctx, func(c *conn) error {
 		found, err := find(ctx, c, attachments.scan,
 			"SELECT "+attachments.columns+" FROM @attachments WHERE message_id = $1", uuid(message))
 		a = found.Attachment
@@ -127,8 +136,10 @@ func (r messagingRepository) Attachment(ctx context.Context, message id.Message)
 	return a, err
 }
 
-func (r messagingRepository) MarkRead(ctx context.Context, conversation id.Conversation, reader id.User, upTo page.Moment) (marked int, err error) {
-	err = r.write(ctx, func(c *conn) error {
+func (repo messagingRepository) MarkRead(
+	ctx context.Context, conversation id.Conversation, reader id.User, upTo page.Moment,
+) (marked int, err error) {
+	err = repo.write(ctx, func(c *conn) error {
 		n, err := c.exec(ctx, `UPDATE @messages SET read = true
 			WHERE conversation_id = $1 AND user_id <> $2 AND NOT read AND (created_at, id) <= ($3, $4)`,
 			uuid(conversation), uuid(reader), upTo.At, upTo.ID)
@@ -138,8 +149,8 @@ func (r messagingRepository) MarkRead(ctx context.Context, conversation id.Conve
 	return marked, err
 }
 
-// overviews reads conversations as $1 sees them. Of each the place of its last message is looked up in an index,
-// and only of those that are listed the rest.
+// overviews reads conversations as $1 sees them. An index gives the time and id of each
+// conversation's last message; the rest is read only for the conversations on the page.
 func overviews(condition string) statement {
 	return `
 	SELECT ` + conversations.columns + `,
@@ -184,17 +195,21 @@ func scanOverview(r *row, o *messaging.Overview) {
 	}
 }
 
-func (r messagingRepository) Overview(ctx context.Context, conversation id.Conversation, viewer id.User) (o messaging.Overview, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo messagingRepository) Overview(
+	ctx context.Context, conversation id.Conversation, viewer id.User,
+) (o messaging.Overview, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		o, err = find(ctx, c, scanOverview, overviewOf, uuid(viewer), uuid(conversation))
 		return orNotFound(err, "a conversation")
 	})
 	return o, err
 }
 
-func (r messagingRepository) Overviews(ctx context.Context, viewer id.User, last *page.Moment, limit int) (all []messaging.Overview, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		at, item := before(last)
+func (repo messagingRepository) Overviews(
+	ctx context.Context, viewer id.User, after *page.Moment, limit int,
+) (all []messaging.Overview, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		at, item := latestFirst(after)
 		all, err = list(ctx, c, scanOverview, overviewsOf, uuid(viewer), at, item, limited(limit))
 		return err
 	})

@@ -16,9 +16,10 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// Migrations are the files that Migrate runs, in the order of their names: plain SQL, for teams that have a
-// migration tool of their own. They make everything in the first schema of search_path, and note in the table
-// schema_versions that they were run. A file that was released never changes.
+// Migrations returns the files that Migrate runs, in the order of their names. They are plain SQL,
+// for teams that have a migration tool of their own. They create everything in the first schema of
+// search_path, and record each migration in the table schema_versions. A released file never
+// changes.
 func Migrations() fs.FS {
 	files, err := fs.Sub(migrationFiles, "migrations")
 	if err != nil {
@@ -27,12 +28,14 @@ func Migrations() fs.FS {
 	return files
 }
 
-// Migrate makes the schema, where it is missing, and brings its tables up to date, each migration in a transaction of its
-// own; it may be interrupted, and repeated. Of several at once one works and the others wait. The DSN is that of Open,
-// and has to reach the server itself, not a pooler in transaction mode; its user needs the right to make schemas
-// and extensions in the database. Servers that are under way go on with what they know; start the new ones after it.
-// Errors: ErrNewer; uow.ErrRefused if the server does not accept the user, the password or the database;
-// uow.ErrUnreachable if no connection can be made.
+// Migrate creates the schema if it is missing, and brings its tables up to date, each migration in
+// a transaction of its own. It may be interrupted and run again. Of concurrent calls one works and
+// the others wait. The DSN is that of Open, but must reach the server itself, not a pooler in
+// transaction mode. Its user needs the privilege to create schemas and extensions in the database.
+// Running servers continue to work; start the new ones after Migrate.
+//
+// Migrate returns ErrNewer, uow.ErrRefused if the server rejects the user, the password or the
+// database, and uow.ErrUnreachable if no connection can be made.
 func Migrate(ctx context.Context, dsn string, o Options) error {
 	o, err := o.withDefaults()
 	if err == nil {
@@ -50,21 +53,21 @@ func migrate(ctx context.Context, dsn string, o Options) (err error) {
 		return err
 	}
 	schema := pgx.Identifier{o.Schema}.Sanitize()
-	config.ConnConfig.RuntimeParams["search_path"] = schema + ", public" // where extensions usually are
+	config.ConnConfig.RuntimeParams["search_path"] = schema + ", public" // the usual place of extensions
 	db := stdlib.OpenDB(*config.ConnConfig)
 	defer func() { err = errors.Join(err, db.Close()) }()
 
-	// One connection holds the lock as long as it is open, and another one works.
+	// One connection holds the lock while it is open, and another one runs the migrations.
 	lock, err := db.Conn(ctx)
 	if err != nil {
 		return translate(ctx, err)
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
 	if _, err := lock.ExecContext(ctx, "SELECT pg_advisory_lock($1)", lockNumber("migrate")); err != nil {
-		return fmt.Errorf("wait for another process that migrates: %w", translate(ctx, err))
+		return fmt.Errorf("wait for another process's migration: %w", translate(ctx, err))
 	}
 	if _, err := lock.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+schema); err != nil {
-		return fmt.Errorf("make the schema: %w", translate(ctx, err))
+		return fmt.Errorf("create the schema: %w", translate(ctx, err))
 	}
 	return up(ctx, db)
 }
@@ -87,7 +90,7 @@ func up(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// checkVersion makes sure that a schema has had all migrations, and no others.
+// checkVersion returns an error unless the schema's version is that of this program.
 func (s *Store) checkVersion(ctx context.Context, c *conn) error {
 	target, err := latest()
 	if err != nil {
@@ -98,7 +101,7 @@ func (s *Store) checkVersion(ctx context.Context, c *conn) error {
 		return fmt.Errorf("look for the store's version: %w", err)
 	}
 	if !there {
-		return fmt.Errorf("%w (there are none in schema %s)", ErrOutdated, s.options.Schema)
+		return fmt.Errorf("%w (schema %s has no tables)", ErrOutdated, s.options.Schema)
 	}
 	current, err := find(ctx, c, value((*row).int), "SELECT coalesce(max(version), 0) FROM @schema_versions")
 	switch {
@@ -112,7 +115,7 @@ func (s *Store) checkVersion(ctx context.Context, c *conn) error {
 	return nil
 }
 
-// latest is the version of the last migration.
+// latest returns the version of the last migration.
 func latest() (version int64, err error) {
 	files, err := fs.Glob(Migrations(), "*.sql")
 	if err != nil {
@@ -129,5 +132,5 @@ func latest() (version int64, err error) {
 }
 
 func newer(current, target int64) error {
-	return fmt.Errorf("%w (version %d, where this program knows %d)", ErrNewer, current, target)
+	return fmt.Errorf("%w (version %d; this program supports %d)", ErrNewer, current, target)
 }

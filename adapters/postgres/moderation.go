@@ -17,39 +17,43 @@ var (
 
 type moderationRepository struct{ *unit }
 
-func (r moderationRepository) AddReport(ctx context.Context, report moderation.Report) (created bool, err error) {
-	err = r.write(ctx, func(c *conn) error {
+func (repo moderationRepository) AddReport(ctx context.Context, r moderation.Report) (created bool, err error) {
+	err = repo.write(ctx, func(c *conn) error {
 		n, err := c.exec(ctx, reports.insert+" ON CONFLICT (reporter_id, reported_user_id) WHERE status = 'pending' DO NOTHING",
-			reports.args(report)...)
+			reports.args(r)...)
 		created = n == 1
 		return err
 	})
 	return created && err == nil, err
 }
 
-func (r moderationRepository) Report(ctx context.Context, report id.Report) (there moderation.Report, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo moderationRepository) Report(ctx context.Context, report id.Report) (there moderation.Report, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		there, err = find(ctx, c, reports.scan, "SELECT "+reports.columns+" FROM @reports WHERE id = $1", uuid(report))
 		return orNotFound(err, "a report")
 	})
 	return there, err
 }
 
-func (r moderationRepository) ChangeReport(ctx context.Context, report moderation.Report, from moderation.Status) (changed bool, err error) {
-	err = r.write(ctx, func(c *conn) error {
+func (repo moderationRepository) ChangeReport(
+	ctx context.Context, r moderation.Report, from moderation.Status,
+) (changed bool, err error) {
+	err = repo.write(ctx, func(c *conn) error {
 		n, err := c.exec(ctx, `UPDATE @reports SET status = $1, admin_notes = $2, reviewed_by = $3, reviewed_at = $4
 			WHERE id = $5 AND status = $6`,
-			string(report.Status), textOrNull(report.AdminNotes), uuidOrNull(report.ReviewedBy), timeOrNull(report.ReviewedAt),
-			uuid(report.ID), string(from))
+			string(r.Status), textOrNull(r.AdminNotes), uuidOrNull(r.ReviewedBy), timeOrNull(r.ReviewedAt),
+			uuid(r.ID), string(from))
 		changed = n == 1
 		return err
 	})
 	return changed && err == nil, err
 }
 
-func (r moderationRepository) Reports(ctx context.Context, status moderation.Status, last *page.Moment, limit int) (all []moderation.Report, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		at, item := after(last)
+func (repo moderationRepository) Reports(
+	ctx context.Context, status moderation.Status, after *page.Moment, limit int,
+) (all []moderation.Report, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		at, item := oldestFirst(after)
 		q := where{args: []any{at, item, limited(limit)}}
 		q.add("(created_at, id) > ($1, $2)")
 		if status != "" {
@@ -62,9 +66,11 @@ func (r moderationRepository) Reports(ctx context.Context, status moderation.Sta
 	return all, err
 }
 
-func (r moderationRepository) ReportsBy(ctx context.Context, reporter id.User, last *page.Moment, limit int) (all []moderation.Report, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		at, item := before(last)
+func (repo moderationRepository) ReportsBy(
+	ctx context.Context, reporter id.User, after *page.Moment, limit int,
+) (all []moderation.Report, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		at, item := latestFirst(after)
 		all, err = list(ctx, c, reports.scan, "SELECT "+reports.columns+` FROM @reports
 			WHERE reporter_id = $4 AND (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3`,
 			at, item, limited(limit), uuid(reporter))
@@ -73,23 +79,25 @@ func (r moderationRepository) ReportsBy(ctx context.Context, reporter id.User, l
 	return all, err
 }
 
-func (r moderationRepository) Block(ctx context.Context, b moderation.Block) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo moderationRepository) Block(ctx context.Context, b moderation.Block) error {
+	return repo.write(ctx, func(c *conn) error {
 		c.later(blocks.insert+" ON CONFLICT (user_id, blocked_user_id) DO NOTHING", blocks.args(b)...)
 		return nil
 	})
 }
 
-func (r moderationRepository) Unblock(ctx context.Context, user, blocked id.User) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo moderationRepository) Unblock(ctx context.Context, user, blocked id.User) error {
+	return repo.write(ctx, func(c *conn) error {
 		c.later("DELETE FROM @blocks WHERE user_id = $1 AND blocked_user_id = $2", uuid(user), uuid(blocked))
 		return nil
 	})
 }
 
-func (r moderationRepository) Blocks(ctx context.Context, user id.User, last *page.Moment, limit int) (all []moderation.Block, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		at, item := before(last)
+func (repo moderationRepository) Blocks(
+	ctx context.Context, user id.User, after *page.Moment, limit int,
+) (all []moderation.Block, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		at, item := latestFirst(after)
 		all, err = list(ctx, c, blocks.scan, "SELECT "+blocks.columns+` FROM @blocks
 			WHERE user_id = $4 AND (created_at, blocked_user_id) < ($1, $2)
 			ORDER BY created_at DESC, blocked_user_id DESC LIMIT $3`, at, item, limited(limit), uuid(user))
@@ -98,8 +106,8 @@ func (r moderationRepository) Blocks(ctx context.Context, user id.User, last *pa
 	return all, err
 }
 
-func (r moderationRepository) Blocked(ctx context.Context, a, b id.User) (blocked bool, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo moderationRepository) Blocked(ctx context.Context, a, b id.User) (blocked bool, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		blocked, err = find(ctx, c, value((*row).bool), `SELECT EXISTS (SELECT 1 FROM @blocks WHERE user_id = $1 AND blocked_user_id = $2)
 			OR EXISTS (SELECT 1 FROM @blocks WHERE user_id = $2 AND blocked_user_id = $1)`, uuid(a), uuid(b))
 		return err
@@ -107,23 +115,25 @@ func (r moderationRepository) Blocked(ctx context.Context, a, b id.User) (blocke
 	return blocked, err
 }
 
-func (r moderationRepository) DropBlocks(ctx context.Context, user id.User) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo moderationRepository) DropBlocks(ctx context.Context, user id.User) error {
+	return repo.write(ctx, func(c *conn) error {
 		c.later("DELETE FROM @blocks WHERE user_id = $1", uuid(user))
 		return nil
 	})
 }
 
-func (r moderationRepository) AddAudit(ctx context.Context, record moderation.AuditRecord) error {
-	return r.write(ctx, func(c *conn) error {
-		c.later(audits.insert, audits.args(record)...)
+func (repo moderationRepository) AddAudit(ctx context.Context, r moderation.AuditRecord) error {
+	return repo.write(ctx, func(c *conn) error {
+		c.later(audits.insert, audits.args(r)...)
 		return nil
 	})
 }
 
-func (r moderationRepository) Audits(ctx context.Context, subject id.Subject, last *page.Moment, limit int) (all []moderation.AuditRecord, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		at, item := before(last)
+func (repo moderationRepository) Audits(
+	ctx context.Context, subject id.Subject, after *page.Moment, limit int,
+) (all []moderation.AuditRecord, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		at, item := latestFirst(after)
 		q := where{args: []any{at, item, limited(limit)}}
 		q.add("(created_at, id) < ($1, $2)")
 		if !subject.IsZero() {

@@ -11,12 +11,16 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// leastVersion of PostgreSQL is the first in which an owner of a database may install the extensions that are needed.
+// leastVersion is the first version of PostgreSQL in which the owner of a database may install the
+// extensions.
 const leastVersion = 130000
 
-// Open connects to the store that a DSN names: a URL like postgres://user@host/database, or key=value pairs, as libpq takes
-// them. Its tables must be there: see Migrate. Errors: ErrOutdated, ErrNewer, ErrUnfit, ErrInUse; uow.ErrRefused
-// if the server does not accept the user, the password or the database; uow.ErrUnreachable if no connection can be made; else the DSN or the options make no sense.
+// Open connects to the store that the DSN names: a URL like postgres://user@host/database, or
+// key=value pairs, as in libpq. The tables must exist: see Migrate.
+//
+// Open returns ErrOutdated, ErrNewer, ErrUnfit, ErrInUse, uow.ErrRefused if the server rejects the
+// user, the password or the database, and uow.ErrUnreachable if no connection can be made. Any
+// other error means an invalid DSN or invalid options.
 func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	s, err := open(ctx, dsn, o)
 	if err != nil {
@@ -42,14 +46,15 @@ func open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	s := newStore(pool, o, pool.Close)
 	if err := s.check(ctx); err != nil {
 		if failed, ok := errors.AsType[*pgconn.PgError](err); ok && failed.Code == pgerrcode.ProtocolViolation && !o.PgBouncer {
-			err = fmt.Errorf("%w (for a pooler, set Options.PgBouncer)", err) // which refuses to pass our settings on
+			err = fmt.Errorf("%w (for a pooler, set Options.PgBouncer)", err) // a pooler rejects unknown settings
 		}
 		return nil, errors.Join(err, s.Close(context.WithoutCancel(ctx)))
 	}
 	return s, nil
 }
 
-// parse reads a DSN. Where it does not say how many connections to keep, it is four for each processor.
+// parse reads a DSN. If it does not limit the number of connections, the limit is four for each
+// processor.
 func parse(dsn string) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
@@ -65,9 +70,9 @@ func parse(dsn string) (*pgxpool.Config, error) {
 	return config, nil
 }
 
-// New makes a store on a pool of the host's, which stays the host's to close; it should have been set up by
-// Options.Configure. Every unit of work sets its timeouts for itself, without a round trip of its own. Errors are
-// those of Open.
+// New makes a store on a host's pool, which the host closes. The host should have set up the pool
+// with Options.Configure. Every unit of work sets its timeouts itself, without an additional round
+// trip. The errors are those of Open.
 func New(ctx context.Context, pool *pgxpool.Pool, o Options) (*Store, error) {
 	o, err := o.withDefaults()
 	if err == nil && o.Exclusive {
@@ -84,7 +89,8 @@ func New(ctx context.Context, pool *pgxpool.Pool, o Options) (*Store, error) {
 	return s, nil
 }
 
-// check makes sure that the server keeps what it is given, and that the tables are those that this program knows.
+// check returns an error if the server could lose data, or if the tables are not those of this
+// program.
 func (s *Store) check(ctx context.Context) error {
 	lease, err := s.acquire(ctx)
 	if err != nil {
@@ -101,7 +107,7 @@ func (s *Store) check(ctx context.Context) error {
 		UNION ALL SELECT 'its encoding is ' || current_setting('server_encoding') || ', and UTF8 is needed'
 			WHERE current_setting('server_encoding') <> 'UTF8'`, leastVersion)
 	if err != nil {
-		return fmt.Errorf("look at the server: %w", err)
+		return fmt.Errorf("check the server: %w", err)
 	}
 	if len(refusals) > 0 {
 		return fmt.Errorf("%w: %s", ErrUnfit, refusals[0])

@@ -13,48 +13,52 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Options say where in a database the store is, and how it is talked to. The zero value is what a server wants.
+// Options configure a store. The zero value suits a server.
 type Options struct {
-	// Schema is where the tables are; "" means DefaultSchema. The store touches nothing outside it.
+	// Schema holds the store's tables; "" means DefaultSchema. The store changes nothing outside
+	// it.
 	Schema string
 
-	// MaxConns is how many connections are kept at most; 0 means what the DSN says (pool_max_conns), else four for
-	// each processor. More are slower.
+	// MaxConns is the maximum number of connections; 0 means that of the DSN (pool_max_conns), or
+	// four for each processor if the DSN has none. More than that make the store slower.
 	MaxConns int
 
-	// StatementTimeout ends a statement that runs longer; 0 means 10 s. A server that has not answered two seconds
-	// after that is given up.
+	// StatementTimeout limits the duration of a statement; 0 means 10 s. The connection to a server
+	// that has not responded two seconds after that is given up.
 	StatementTimeout time.Duration
 
-	// LockTimeout ends waiting for another unit of work, which is a uow.ErrConflict then; 0 means 5 s.
+	// LockTimeout limits the wait for a lock of another unit of work; 0 means 5 s. The unit then
+	// fails with uow.ErrConflict.
 	LockTimeout time.Duration
 
-	// IdleTimeout ends, on the server, a transaction whose program says nothing any more; 0 means 15 s.
+	// IdleTimeout limits the time that the server keeps an idle transaction open; 0 means 15 s.
 	IdleTimeout time.Duration
 
-	// AcquireTimeout is how long a unit waits for a connection while all are in use; 0 means 5 s.
+	// AcquireTimeout limits the wait for a connection when all are in use; 0 means 5 s.
 	AcquireTimeout time.Duration
 
-	// PgBouncer is for a pooler in transaction mode between here and the server. It gives up what belongs to a session:
-	// statements are not prepared (each is parsed again), the server does not enforce the three timeouts above, and
-	// Options.Exclusive does not see who uses the store this way. Migrate needs the server itself.
+	// PgBouncer must be set if there is a pooler in transaction mode between the program and the
+	// server. The store then does without session state: statements are not prepared but parsed
+	// each time, the server does not enforce the three timeouts above, and Options.Exclusive does
+	// not detect the users of the pooler. Migrate needs the server itself.
 	PgBouncer bool
 
-	// Exclusive opens the store for this process alone, as a copy needs it: ErrInUse where another has it open.
+	// Exclusive opens the store for this process alone, as a copy needs it. Open returns ErrInUse
+	// if another process has it open.
 	Exclusive bool
 }
 
-// DefaultSchema is where the tables are made unless Options.Schema says otherwise.
+// DefaultSchema is the schema of the tables if Options.Schema is empty.
 const DefaultSchema = "cicerone"
 
 const (
-	grace    = time.Second     // what the server gets to tell of a timeout, and then of being cancelled, before it counts as dead
-	undoTime = 2 * time.Second // for a rollback
-	dialTime = 5 * time.Second // for a connection, where the DSN does not say (connect_timeout)
-	longest  = 24 * time.Hour  // that a timeout may be
+	grace    = time.Second     // for the server to report a timeout, and then a cancellation, before it counts as dead
+	undoTime = 2 * time.Second // limit of a rollback
+	dialTime = 5 * time.Second // limit of connecting, if the DSN has no connect_timeout
+	longest  = 24 * time.Hour  // the longest allowed timeout
 )
 
-// withDefaults fills in what was left zero.
+// withDefaults replaces zero values by the defaults, and checks the rest.
 func (o Options) withDefaults() (Options, error) {
 	for _, d := range []struct {
 		name    string
@@ -75,9 +79,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	switch {
 	case o.MaxConns < 0:
-		return o, fmt.Errorf("MaxConns is %d: it cannot be below zero", o.MaxConns)
+		return o, fmt.Errorf("MaxConns is %d: it must not be negative", o.MaxConns)
 	case len(o.Schema) > 63:
-		return o, errors.New("a schema's name has 63 bytes at most")
+		return o, errors.New("a schema's name must not exceed 63 bytes")
 	case o.Exclusive && o.PgBouncer:
 		return o, errors.New("a store cannot be opened exclusively through PgBouncer: use the server's own address")
 	}
@@ -87,15 +91,16 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// patience is how long an answer may take before the server is asked to cancel what it does.
+// patience is how long a response may take before the server is asked to cancel the statement.
 func (o Options) patience() time.Duration { return o.StatementTimeout + grace }
 
-// prefix stands before each table's name.
+// prefix is the part of each table's full name before the table.
 func (o Options) prefix() string { return pgx.Identifier{o.Schema}.Sanitize() + "." }
 
-// Configure sets up a host's pool: how many connections it keeps, cancelling, and the note that the store is in use.
-// Call it before pgxpool.NewWithConfig, and give the pool to New with the same options. It changes no setting of the
-// sessions: each unit of work sets its timeouts for itself, and the host's own queries keep the host's.
+// Configure sets up a host's pool: the number of connections, the handling of cancelled contexts,
+// and the lock that marks the store as in use. Call it before pgxpool.NewWithConfig, and pass the
+// pool to New with the same options. It changes no setting of the sessions: each unit of work sets
+// its timeouts itself, and the host's own queries keep the host's.
 func (o Options) Configure(config *pgxpool.Config) error {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -105,16 +110,17 @@ func (o Options) Configure(config *pgxpool.Config) error {
 	return nil
 }
 
-// settings are what the server keeps to during a unit of work.
+// settings are the parameters that the server applies during a unit of work.
 var settings = []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "jit"}
 
-// values are those of settings. To compile a wide search takes longer than it saves.
+// values returns the values of settings. JIT is off: to compile a wide search takes longer than it
+// saves.
 func (o Options) values() []any {
 	ms := func(d time.Duration) any { return strconv.FormatInt(d.Milliseconds(), 10) }
 	return []any{ms(o.StatementTimeout), ms(o.LockTimeout), ms(o.IdleTimeout), "off"}
 }
 
-// configureOwn sets up a pool that nobody else uses: its sessions have the settings of units.
+// configureOwn sets up a pool that only the store uses: its sessions have the settings of units.
 func (o Options) configureOwn(config *pgxpool.Config) {
 	o.configure(config)
 	params := config.ConnConfig.RuntimeParams
@@ -136,7 +142,7 @@ func (o Options) configure(config *pgxpool.Config) {
 	if o.MaxConns > 0 {
 		config.MaxConns = int32(min(o.MaxConns, 1<<20)) // #nosec G115 -- it is in range
 	}
-	config.MinConns = max(config.MinConns, 1) // an idle server is in use, too
+	config.MinConns = max(config.MinConns, 1) // an idle server counts as using the store, too
 	if conn.ConnectTimeout == 0 {
 		conn.ConnectTimeout = dialTime
 	}
@@ -146,10 +152,11 @@ func (o Options) configure(config *pgxpool.Config) {
 		return
 	}
 	if m := conn.DefaultQueryExecMode; m == pgx.QueryExecModeExec || m == pgx.QueryExecModeSimpleProtocol {
-		conn.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement // those guess the types of what is sent, and not ours
+		// The other modes guess the types of arguments, and guess some of the store's wrong.
+		conn.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	}
 	if o.Exclusive {
-		config.MaxConns, config.MinConns = 1, 1 // two would shut each other out
+		config.MaxConns, config.MinConns = 1, 1 // two connections would exclude each other
 	}
 	next := config.AfterConnect
 	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
@@ -162,7 +169,8 @@ func (o Options) configure(config *pgxpool.Config) {
 	}
 }
 
-// announce holds a lock for as long as the connection lives: many may use the store at once, or one exclusively.
+// announce holds an advisory lock while the connection is open: shared, or exclusive for
+// Options.Exclusive.
 func (o Options) announce(ctx context.Context, c *pgx.Conn) error {
 	try := "SELECT pg_try_advisory_lock_shared($1)"
 	if o.Exclusive {
@@ -170,7 +178,7 @@ func (o Options) announce(ctx context.Context, c *pgx.Conn) error {
 	}
 	var held bool
 	if err := c.QueryRow(ctx, try, lockNumber("store", o.Schema)).Scan(&held); err != nil {
-		return fmt.Errorf("say that the store is in use: %w", err)
+		return fmt.Errorf("mark the store as in use: %w", err)
 	}
 	if !held {
 		return ErrInUse

@@ -15,8 +15,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// row is one row of an answer, as it came. Its methods take the columns one after the other; NULL is the zero value.
-// The first column that is not what is asked for is kept in err.
+// row is a row of a result, undecoded. Its methods read the columns one after the other; they
+// return the zero value for NULL. err holds the error of the first column that has another type.
 type row struct {
 	fields []pgconn.FieldDescription
 	values [][]byte
@@ -25,10 +25,10 @@ type row struct {
 	err    error
 }
 
-// next is a column's description and bytes, which are nil for NULL.
+// next returns a column's description and bytes, which are nil for NULL.
 func (r *row) next() (pgconn.FieldDescription, []byte) {
 	if r.column >= len(r.values) {
-		r.fail(errors.New("a row has fewer columns than are read"))
+		r.fail(errors.New("the row has too few columns"))
 		return pgconn.FieldDescription{}, nil
 	}
 	r.column++
@@ -41,8 +41,8 @@ func (r *row) fail(err error) {
 	}
 }
 
-// take reads a column. What nearly all of them are, the fixed-size binary form of a type, is decoded in place:
-// a page of messages has two hundred. The rest is pgx's.
+// take reads a column. It decodes the fixed-size binary form of a type in place, because nearly all
+// columns have one, and a page of messages has two hundred. It leaves other forms to pgx.
 func take[T any](r *row, oid uint32, size int, decode func(src []byte) T) (value T) {
 	field, src := r.next()
 	switch {
@@ -73,7 +73,7 @@ func (r *row) text() (s string) {
 	field, src := r.next()
 	switch {
 	case src == nil:
-	case field.DataTypeOID == pgtype.TextOID: // the same in both formats
+	case field.DataTypeOID == pgtype.TextOID: // the text and binary formats are equal
 		s = string(src)
 	default:
 		r.fail(r.types.Scan(field.DataTypeOID, field.Format, src, &s))
@@ -90,7 +90,7 @@ func (r *row) hash() (h [32]byte) {
 	return [32]byte(b)
 }
 
-// epoch is what the server counts its microseconds from.
+// epoch is the zero of the server's timestamps, in microseconds since the Unix epoch.
 var epoch = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
 
 func (r *row) time() time.Time {
@@ -103,8 +103,8 @@ func (r *row) time() time.Time {
 	return t.UTC()
 }
 
-// canonical reads a column of jsonb, as text. It is another spelling of what went in: numbers, which were doubles,
-// have all their digits, and no exponent.
+// canonical reads a column of jsonb as text. PostgreSQL does not keep the spelling of the input:
+// numbers, stored as doubles, come back with all digits and no exponent.
 func (r *row) canonical() string {
 	var object map[string]any
 	r.fail(json.Unmarshal([]byte(r.text()), &object))
@@ -126,7 +126,7 @@ func (r *row) texts() (list []string) {
 	return list
 }
 
-// A row is the ports.Fields that sets the fields of a value.
+// A row implements ports.Fields; it sets the fields of a value.
 
 func (r *row) UUID(_ string, p *[16]byte, _ ports.Traits)  { *p = r.id() }
 func (r *row) Text(_ string, p *string, _ ports.Traits)    { *p = r.text() }

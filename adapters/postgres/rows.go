@@ -9,7 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// rows is ports.Rows.
+// rows implements ports.Rows.
 type rows struct{ *unit }
 
 func (r rows) Read(ctx context.Context, table *ports.Table, after []any, limit int) (page []ports.Row, err error) {
@@ -66,7 +66,7 @@ func scanValue(r *row, c ports.Column) any {
 	}
 }
 
-// Write sends the rows at once, to know what becomes of them.
+// Write sends the rows immediately, to return their errors.
 func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) error {
 	return r.write(ctx, func(c *conn) error {
 		if err := table.Check(rows...); err != nil {
@@ -83,7 +83,7 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 	})
 }
 
-// arguments are values that ports has checked, as the server takes them.
+// arguments converts values, which ports has checked, to those that pgx encodes.
 func arguments(values []any) []any {
 	args := slices.Clone(values)
 	for i, value := range args {

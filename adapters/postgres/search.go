@@ -7,13 +7,15 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 )
 
-// search finds profiles in the order of their ranks, and names what each has in common with the viewer, $1: a row for
-// each interest, or one without. $2 and $3 are the rank of the last match before, $4 is how many to find.
+// search finds profiles in the order of their ranks, and the interests that each shares with the
+// viewer, $1: a row for each interest, or one without an interest. $2 and $3 are the rank of the
+// last match of the page before; $4 is the limit.
 //
-// Hardly anybody is on a page, so little is done for all: those who share an interest are counted in its index alone, and
-// who may be found is looked up (which OFFSET 0 asks for) in the order of the ranks, until the page is full. The order is
-// made by score first, which is cheap, and by id only within the scores that are reached. The rest come by id; they
-// are read only where those who share are too few.
+// A page holds few of all candidates, so the query does little for each. It counts shared interests
+// in their index alone. It checks who may be found in the order of the ranks until the page is
+// full; OFFSET 0 makes the planner do so. It orders first by score, which is cheap, and by id only
+// within the scores that the page reaches. Candidates without a shared interest follow by id; they
+// are read only if those with one do not fill the page.
 func search(fitting statement) statement {
 	return `
 	WITH mine AS (
@@ -54,17 +56,19 @@ func search(fitting statement) statement {
 	ORDER BY page.score DESC, page.id, interests.name_folded, interests.id`
 }
 
-// findable says whether the viewer may find a candidate at all.
+// findable is the condition that the viewer may find a candidate at all.
 const findable statement = `candidate.is_searchable AND candidate.user_id <> $1
 	AND (SELECT is_active FROM @users WHERE users.id = candidate.user_id)
 	AND NOT (EXISTS (SELECT 1 FROM @blocks WHERE blocks.user_id = $1 AND blocked_user_id = candidate.user_id)
 		OR EXISTS (SELECT 1 FROM @blocks WHERE blocks.user_id = candidate.user_id AND blocked_user_id = $1))`
 
-func (r matchingRepository) Search(ctx context.Context, q matching.Query, last *matching.Rank, limit int) (matches []matching.Match, err error) {
-	err = r.read(ctx, func(c *conn) error {
+func (repo matchingRepository) Search(
+	ctx context.Context, q matching.Query, after *matching.Rank, limit int,
+) (matches []matching.Match, err error) {
+	err = repo.read(ctx, func(c *conn) error {
 		from := matching.Rank{Score: math.MaxInt32}
-		if last != nil {
-			from = *last
+		if after != nil {
+			from = *after
 		}
 		fitting := where{args: []any{uuid(q.Viewer), int64(from.Score), uuid(from.Profile), limited(limit)}}
 		fits(&fitting, q)
@@ -75,7 +79,7 @@ func (r matchingRepository) Search(ctx context.Context, q matching.Query, last *
 	return matches, err
 }
 
-// fits says which candidates a search is for.
+// fits adds the conditions of a query.
 func fits(w *where, q matching.Query) {
 	w.add("true")
 	of := where{args: w.args}
@@ -111,7 +115,7 @@ func scanMatch(r *row, m *matching.Match) {
 	}
 }
 
-// gather makes one match of the rows that name one profile.
+// gather merges the rows of each profile into one match.
 func gather(rows []matching.Match) (matches []matching.Match) {
 	for _, m := range rows {
 		if last := len(matches) - 1; last >= 0 && matches[last].Profile.ID == m.Profile.ID {

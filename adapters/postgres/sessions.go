@@ -9,7 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// The sessions, and what else proves who somebody is. They belong to users.Repository.
+// The methods of users.Repository for sessions, refresh tokens and resets.
 
 var (
 	sessions      = tableOf(ports.SessionLayout)
@@ -20,16 +20,18 @@ var (
 		" FROM @sessions JOIN @users ON users.id = sessions.user_id WHERE sessions.id = $1"
 )
 
-func (r usersRepository) AddSession(ctx context.Context, session users.Session, first users.RefreshToken) error {
-	return r.write(ctx, func(c *conn) error {
-		c.later(sessions.insert, sessions.args(session)...)
+func (repo usersRepository) AddSession(ctx context.Context, s users.Session, first users.RefreshToken) error {
+	return repo.write(ctx, func(c *conn) error {
+		c.later(sessions.insert, sessions.args(s)...)
 		c.later(refreshTokens.insert, refreshTokens.args(first)...)
 		return nil
 	})
 }
 
-func (r usersRepository) Session(ctx context.Context, session id.Session) (there users.Session, u users.User, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo usersRepository) Session(
+	ctx context.Context, session id.Session,
+) (there users.Session, u users.User, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		there, err = find(ctx, c, func(r *row, s *users.Session) {
 			sessions.scan(r, s)
 			people.scan(r, &u)
@@ -40,8 +42,8 @@ func (r usersRepository) Session(ctx context.Context, session id.Session) (there
 	return there, u, err
 }
 
-func (r usersRepository) Sessions(ctx context.Context, user id.User) (all []users.Session, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo usersRepository) Sessions(ctx context.Context, user id.User) (all []users.Session, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		all, err = list(ctx, c, sessions.scan,
 			"SELECT "+sessions.columns+" FROM @sessions WHERE user_id = $1 ORDER BY created_at, id", uuid(user))
 		return err
@@ -49,8 +51,10 @@ func (r usersRepository) Sessions(ctx context.Context, user id.User) (all []user
 	return all, err
 }
 
-func (r usersRepository) UseRefreshToken(ctx context.Context, hash users.SecretHash, at time.Time) (before users.RefreshToken, err error) {
-	err = r.write(ctx, func(c *conn) (err error) {
+func (repo usersRepository) UseRefreshToken(
+	ctx context.Context, hash users.SecretHash, at time.Time,
+) (before users.RefreshToken, err error) {
+	err = repo.write(ctx, func(c *conn) (err error) {
 		before, err = find(ctx, c, refreshTokens.scan,
 			"SELECT "+refreshTokens.columns+" FROM @refresh_tokens WHERE hash = $1 FOR NO KEY UPDATE", hash[:])
 		if err != nil {
@@ -64,31 +68,31 @@ func (r usersRepository) UseRefreshToken(ctx context.Context, hash users.SecretH
 	return before, err
 }
 
-func (r usersRepository) AddRefreshToken(ctx context.Context, t users.RefreshToken) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo usersRepository) AddRefreshToken(ctx context.Context, t users.RefreshToken) error {
+	return repo.write(ctx, func(c *conn) error {
 		c.later(refreshTokens.insert, refreshTokens.args(t)...)
 		return nil
 	})
 }
 
-func (r usersRepository) RevokeSession(ctx context.Context, session id.Session, at time.Time) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo usersRepository) RevokeSession(ctx context.Context, session id.Session, at time.Time) error {
+	return repo.write(ctx, func(c *conn) error {
 		c.later("UPDATE @sessions SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL", at, uuid(session))
 		return nil
 	})
 }
 
-func (r usersRepository) RevokeSessions(ctx context.Context, user id.User, at time.Time) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo usersRepository) RevokeSessions(ctx context.Context, user id.User, at time.Time) error {
+	return repo.write(ctx, func(c *conn) error {
 		c.later("UPDATE @sessions SET revoked_at = $1 WHERE user_id = $2 AND revoked_at IS NULL", at, uuid(user))
 		return nil
 	})
 }
 
-// PurgeSessions leaves to other units the sessions that they are about to remove. The array makes sure that
-// the limit is applied once.
-func (r usersRepository) PurgeSessions(ctx context.Context, before time.Time, limit int) (purged int, err error) {
-	err = r.write(ctx, func(c *conn) error {
+// PurgeSessions skips sessions that another unit is about to remove. The array ensures that the
+// limit applies once.
+func (repo usersRepository) PurgeSessions(ctx context.Context, before time.Time, limit int) (purged int, err error) {
+	err = repo.write(ctx, func(c *conn) error {
 		n, err := c.exec(ctx, `DELETE FROM @sessions WHERE id = ANY(ARRAY(
 			SELECT id FROM @sessions
 			WHERE NOT EXISTS (SELECT 1 FROM @refresh_tokens WHERE session_id = sessions.id AND expires_at >= $1)
@@ -99,23 +103,23 @@ func (r usersRepository) PurgeSessions(ctx context.Context, before time.Time, li
 	return purged, err
 }
 
-func (r usersRepository) SetReset(ctx context.Context, reset users.Reset) error {
-	return r.write(ctx, func(c *conn) error {
-		c.later(resets.insert+" ON CONFLICT (user_id) DO UPDATE SET "+resets.replace("user_id"), resets.args(reset)...)
+func (repo usersRepository) SetReset(ctx context.Context, r users.Reset) error {
+	return repo.write(ctx, func(c *conn) error {
+		c.later(resets.insert+" ON CONFLICT (user_id) DO UPDATE SET "+resets.replace("user_id"), resets.args(r)...)
 		return nil
 	})
 }
 
-func (r usersRepository) Reset(ctx context.Context, hash users.SecretHash) (reset users.Reset, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo usersRepository) Reset(ctx context.Context, hash users.SecretHash) (reset users.Reset, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		reset, err = find(ctx, c, resets.scan, "SELECT "+resets.columns+" FROM @password_resets WHERE hash = $1", hash[:])
 		return orNotFound(err, "a password reset")
 	})
 	return reset, err
 }
 
-func (r usersRepository) DropReset(ctx context.Context, user id.User) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo usersRepository) DropReset(ctx context.Context, user id.User) error {
+	return repo.write(ctx, func(c *conn) error {
 		c.later("DELETE FROM @password_resets WHERE user_id = $1", uuid(user))
 		return nil
 	})

@@ -17,23 +17,23 @@ import (
 
 var _ ports.Storage = (*Store)(nil)
 
-// Store is a schema of a database. It is safe for concurrent use; Open and New make one.
+// Store is a store in a schema of a database. It is safe for concurrent use. Open and New make one.
 type Store struct {
 	pool    *pgxpool.Pool
-	hosts   bool // the pool is a host's, and its sessions have none of our settings
+	hosts   bool // the pool is a host's, and its sessions do not have the store's settings
 	options Options
-	texts   sync.Map // statement to its text
+	texts   sync.Map // statement to its text with the schema
 	gate    *uow.Gate
 }
 
-func newStore(pool *pgxpool.Pool, o Options, letGo func()) *Store {
-	return &Store{pool: pool, options: o, gate: uow.NewGate("postgres", func() error { letGo(); return nil })}
+func newStore(pool *pgxpool.Pool, o Options, release func()) *Store {
+	return &Store{pool: pool, options: o, gate: uow.NewGate("postgres", func() error { release(); return nil })}
 }
 
-// statement is SQL in which each table's name has an @ before it, where its schema will stand.
+// statement is SQL with an @ before each table's name, in place of the schema.
 type statement string
 
-// text gives a statement its schema.
+// text inserts the schema into a statement.
 func (s *Store) text(st statement) string {
 	if text, found := s.texts.Load(st); found {
 		return text.(string) //nolint:forcetypeassert // nothing else is stored
@@ -43,11 +43,12 @@ func (s *Store) text(st statement) string {
 	return text
 }
 
-// Run implements uow.Runner. Beside what fn returns, its errors are ctx.Err() (wrapped), the error of the
-// repository that ended the unit, and those of package uow: ErrConflict, also where another unit held for longer
-// than Options.LockTimeout what this one needed; ErrUnreachable, also where no connection became free in
-// Options.AcquireTimeout, and after Close; ErrOutcomeUnknown, where the connection was lost over the commit. A unit
-// is run once. Writes are sent together with the next read or the commit: what breaks a rule may come to light there.
+// Run implements uow.Runner. Apart from the error of fn, it returns ctx.Err() (wrapped), the error
+// of the repository that ended the unit, or one of package uow: ErrConflict, also if another unit
+// held a lock for longer than Options.LockTimeout; ErrUnreachable, also if no connection became
+// free within Options.AcquireTimeout, and after Close; ErrOutcomeUnknown if the connection was lost
+// during the commit. Run runs a unit once. Writes are sent together with the next read or the
+// commit, which may therefore return the error of a write that breaks a rule.
 func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("postgres: begin: %w", err)
@@ -73,7 +74,7 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Cont
 	return c.run(ctx, mode, fn)
 }
 
-// run gives fn a unit, and commits what it did where nothing went wrong.
+// run calls fn with a unit, and commits it unless there was an error.
 func (c *conn) run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
 	defer c.leave(ctx)
 	u := &unit{uow.NewUnit("postgres", mode), c}
@@ -89,7 +90,6 @@ func (c *conn) run(ctx context.Context, mode uow.Mode, fn func(ctx context.Conte
 	return nil
 }
 
-// acquire gets a connection from the pool.
 func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	waiting, cancel := context.WithTimeoutCause(ctx, s.options.AcquireTimeout, errNoConnection)
 	defer cancel()
@@ -107,9 +107,9 @@ func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	return nil, uow.ErrUnreachable.Wrap(fmt.Errorf("get a connection: %w", err))
 }
 
-// Ping reads from the store. Its error is uow.ErrRefused (wrapped) if the server does not accept the user, the password
-// or the database, and else uow.ErrUnreachable (wrapped): after Close, too, if ctx has ended, and if the server
-// can only be read.
+// Ping reads from the store. It returns uow.ErrRefused (wrapped) if the server rejects the user,
+// the password or the database, and otherwise uow.ErrUnreachable (wrapped): also after Close, if
+// ctx has ended, and if the server is read-only.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.gate.Enter(); err != nil {
 		return err
@@ -139,12 +139,13 @@ func (s *Store) ping(ctx context.Context) error {
 	return err
 }
 
-// Close lets the units under way end, and waits for them until ctx ends: then it returns ctx.Err() (wrapped), and the
-// last of them closes the pool, where Open made it. It may be called again.
+// Close waits for running units until ctx ends, and closes the pool if Open made it. If ctx ends
+// first, Close returns ctx.Err() (wrapped), and the last unit closes the pool. Close may be called
+// again.
 func (s *Store) Close(ctx context.Context) error { return s.gate.Close(ctx) }
 
-// lockNumber is the number under which the server locks something that is no row: advisory locks of a database have
-// no other names. Two things with one number would only wait for each other.
+// lockNumber returns the number of an advisory lock; the server knows such locks only by numbers.
+// If two locks have the same number, their holders merely wait for each other.
 func lockNumber(parts ...string) int64 {
 	h := fnv.New64a()
 	for _, p := range append([]string{"github.com/cicerone-go/cicerone"}, parts...) {
@@ -153,7 +154,8 @@ func lockNumber(parts ...string) int64 {
 	return int64(h.Sum64()) // #nosec G115 -- any number will do
 }
 
-// hold locks something that is no row until the unit ends, from the next round trip on. To hold it twice does no harm.
+// hold takes an advisory lock until the unit ends; the next round trip takes it. A unit may take a
+// lock twice.
 func (c *conn) hold(parts ...string) {
 	c.later("SELECT pg_advisory_xact_lock($1)", lockNumber(append([]string{c.store.options.Schema}, parts...)...))
 }

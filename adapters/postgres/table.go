@@ -8,13 +8,13 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// table is what the statements about a table are made of.
+// table holds the parts of the statements on a table.
 type table[T any] struct {
 	layout  ports.Layout[T]
-	names   []string  // of the columns, followed by those of the folded ones
-	columns statement // profiles.id, profiles.age::bigint, …; scan reads them
-	nulls   statement // columns of the same types, all of them NULL
-	insert  statement // INSERT INTO @profiles (…) VALUES ($1, …); args are its arguments
+	names   []string  // of the columns, followed by those of the folded columns
+	columns statement // profiles.id, profiles.age::bigint, …, which scan reads
+	nulls   statement // NULL for each column, with the same types
+	insert  statement // INSERT INTO @profiles (…) VALUES ($1, …), with the arguments of args
 }
 
 func tableOf[T any](layout ports.Layout[T]) *table[T] {
@@ -30,13 +30,13 @@ func tableOf[T any](layout ports.Layout[T]) *table[T] {
 	}
 }
 
-// types are those in which columns are read.
+// types are the types in which columns are read.
 var types = map[ports.Kind]string{
 	ports.UUID: "uuid", ports.Text: "text", ports.Int: "bigint", ports.Bool: "bool", ports.Time: "timestamptz",
 	ports.Decimal: "text", ports.JSON: "text", ports.Bytes: "bytea", ports.Texts: "text[]",
 }
 
-// readable is a column in the type in which it is read.
+// readable returns a column with a cast to the type in which it is read.
 func readable(c ports.Column) string {
 	switch c.Kind {
 	case ports.Int, ports.Decimal, ports.JSON:
@@ -46,7 +46,7 @@ func readable(c ports.Column) string {
 	}
 }
 
-// stored are the names of columns, followed by those that hold the text of some without regard to case.
+// stored returns the names of columns, followed by those of the folded columns.
 func stored(columns []ports.Column, folded []string) (names []string) {
 	for _, c := range columns {
 		names = append(names, c.Name)
@@ -62,7 +62,7 @@ func insertInto(table string, names []string) statement {
 		") VALUES (" + placeholders(1, len(names)) + ")")
 }
 
-// placeholders are those of n arguments, numbered from first.
+// placeholders returns n placeholders, numbered from first.
 func placeholders(first, n int) string {
 	all := make([]string, n)
 	for i := range all {
@@ -74,11 +74,12 @@ func placeholders(first, n int) string {
 func (t *table[T]) scan(r *row, v *T) { t.layout.Visit(v, r) }
 
 func (t *table[T]) args(v T) []any {
-	row := t.layout.Row(v) // whose values the server takes as they are
+	row := t.layout.Row(v) // pgx encodes these values
 	return append(row, t.layout.Fold(row)...)
 }
 
-// set is what an UPDATE assigns to all columns but some, and its arguments after others that there are.
+// set returns the assignments of an UPDATE for all columns but the excepted ones. Their arguments
+// follow the others.
 func (t *table[T]) set(others []any, v T, except ...string) (assignments statement, args []any) {
 	args = others
 	var parts []string
@@ -91,7 +92,7 @@ func (t *table[T]) set(others []any, v T, except ...string) (assignments stateme
 	return statement(strings.Join(parts, ", ")), args
 }
 
-// replace is what an INSERT that meets a row assigns to all columns of it but some.
+// replace returns the assignments of ON CONFLICT DO UPDATE for all columns but the excepted ones.
 func (t *table[T]) replace(except ...string) statement {
 	var parts []string
 	for _, name := range t.names {

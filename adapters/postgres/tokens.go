@@ -24,15 +24,15 @@ const setBalance statement = "UPDATE @wallets SET balance = $2, seq = $3 WHERE u
 
 type tokensRepository struct{ *unit }
 
-func (r tokensRepository) Open(ctx context.Context, w tokens.Wallet) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo tokensRepository) Open(ctx context.Context, w tokens.Wallet) error {
+	return repo.write(ctx, func(c *conn) error {
 		c.later(wallets.insert, wallets.args(ports.Wallet{Wallet: tokens.Wallet{ID: w.ID, UserID: w.UserID}})...)
 		return nil
 	})
 }
 
-func (r tokensRepository) Wallet(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
-	err = r.read(ctx, func(c *conn) error {
+func (repo tokensRepository) Wallet(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
+	err = repo.read(ctx, func(c *conn) error {
 		there, err := find(ctx, c, wallets.scan, "SELECT "+wallets.columns+" FROM @wallets WHERE user_id = $1", uuid(user))
 		w = there.Wallet
 		return orNotFound(err, "a wallet")
@@ -40,10 +40,10 @@ func (r tokensRepository) Wallet(ctx context.Context, user id.User) (w tokens.Wa
 	return w, err
 }
 
-// Post locks the wallets; the lines of the ledger go out with the next question. One entry, which is the rule, takes its
-// guard along.
-func (r tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (receipts []tokens.Receipt, err error) {
-	err = r.write(ctx, func(c *conn) (err error) {
+// Post locks the wallets. The inserts into the ledger go out with the next query. A single entry,
+// the usual case, is checked and written in one statement.
+func (repo tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (receipts []tokens.Receipt, err error) {
+	err = repo.write(ctx, func(c *conn) (err error) {
 		if len(entries) == 1 && !entries[0].UpToBalance {
 			receipts, err = postOne(ctx, c, entries[0])
 			if !errors.Is(err, errNone) {
@@ -59,7 +59,8 @@ func (r tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (re
 	return receipts, nil
 }
 
-// postOne moves one balance, or answers errNone where that cannot be done: postAll finds out why.
+// postOne changes one balance, or returns errNone if the change is not possible. postAll then finds
+// the reason.
 func postOne(ctx context.Context, c *conn, e tokens.Entry) ([]tokens.Receipt, error) {
 	after, err := find(ctx, c, wallets.scan, moveBalance, uuid(e.UserID), e.Amount, tokens.MaxBalance)
 	if err != nil {
@@ -94,7 +95,7 @@ func postAll(ctx context.Context, c *conn, entries []tokens.Entry) (receipts []t
 	return receipts, nil
 }
 
-// hold locks the wallets of those whom entries name, by user id ascending.
+// hold locks the wallets of the entries in ascending order of user id.
 func hold(ctx context.Context, c *conn, entries []tokens.Entry) (map[id.User]*ports.Wallet, error) {
 	held := make(map[id.User]*ports.Wallet, len(entries))
 	var owners []id.User
@@ -117,8 +118,8 @@ func hold(ctx context.Context, c *conn, entries []tokens.Entry) (map[id.User]*po
 	return held, nil
 }
 
-func (r tokensRepository) Close(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
-	err = r.write(ctx, func(c *conn) error {
+func (repo tokensRepository) Close(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
+	err = repo.write(ctx, func(c *conn) error {
 		closed, err := find(ctx, c, wallets.scan,
 			"UPDATE @wallets SET closed = true WHERE user_id = $1 RETURNING "+wallets.columns, uuid(user))
 		w = closed.Wallet
@@ -127,8 +128,10 @@ func (r tokensRepository) Close(ctx context.Context, user id.User) (w tokens.Wal
 	return w, err
 }
 
-func (r tokensRepository) Transactions(ctx context.Context, user id.User, below *int64, limit int) (lines []tokens.Transaction, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo tokensRepository) Transactions(
+	ctx context.Context, user id.User, below *int64, limit int,
+) (lines []tokens.Transaction, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		first := int64(math.MaxInt64)
 		if below != nil {
 			first = *below

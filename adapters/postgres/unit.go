@@ -14,18 +14,19 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// unit is one unit of work. Every method of every repository goes through read or write.
+// unit is a unit of work. Every method of every repository calls read or write.
 type unit struct {
 	*uow.Unit
 	conn *conn
 }
 
-// read calls f with the unit's connection. What f asks must be of one moment: it asks in one statement.
+// read calls f with the unit's connection. f sends a single statement, so that it sees one moment.
 func (u *unit) read(ctx context.Context, f func(c *conn) error) error {
 	return u.Call(ctx, false, func() error { return f(u.conn) })
 }
 
-// write calls f with the unit's connection. What only holds a record is a write, too.
+// write calls f with the unit's connection. A method that locks a row without changing it calls
+// write, too.
 func (u *unit) write(ctx context.Context, f func(c *conn) error) error {
 	return u.Call(ctx, true, func() error { return f(u.conn) })
 }

@@ -20,7 +20,8 @@ var (
 
 	readUser = "SELECT " + people.columns + " FROM @users WHERE id = $1"
 
-	// holdUser leaves alone those who only refer to the account, as a new message of theirs does.
+	// holdUser locks the row without blocking inserts that refer to the account, such as a new
+	// message.
 	holdUser = readUser + " FOR NO KEY UPDATE"
 
 	pinUsers = "SELECT " + people.columns + " FROM @users WHERE id = ANY($1) ORDER BY id FOR SHARE"
@@ -38,8 +39,10 @@ func findUser(ctx context.Context, c *conn, s statement, user id.User) (users.Us
 
 type usersRepository struct{ *unit }
 
-func (r usersRepository) Add(ctx context.Context, u users.User, password users.PasswordHash) (created bool, err error) {
-	err = r.write(ctx, func(c *conn) error {
+func (repo usersRepository) Add(
+	ctx context.Context, u users.User, password users.PasswordHash,
+) (created bool, err error) {
+	err = repo.write(ctx, func(c *conn) error {
 		u.Version = 1
 		n, err := c.exec(ctx, accounts.insert+" ON CONFLICT (email_folded) DO NOTHING",
 			accounts.args(ports.Account{User: u, Password: password})...)
@@ -49,16 +52,18 @@ func (r usersRepository) Add(ctx context.Context, u users.User, password users.P
 	return created && err == nil, err
 }
 
-func (r usersRepository) User(ctx context.Context, user id.User) (u users.User, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo usersRepository) User(ctx context.Context, user id.User) (u users.User, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		u, err = findUser(ctx, c, readUser, user)
 		return err
 	})
 	return u, err
 }
 
-func (r usersRepository) ByEmail(ctx context.Context, folded string) (u users.User, password users.PasswordHash, err error) {
-	err = r.read(ctx, func(c *conn) error {
+func (repo usersRepository) ByEmail(
+	ctx context.Context, folded string,
+) (u users.User, password users.PasswordHash, err error) {
+	err = repo.read(ctx, func(c *conn) error {
 		found, err := find(ctx, c, accounts.scan, "SELECT "+accounts.columns+" FROM @users WHERE email_folded = $1", folded)
 		u, password = found.User, found.Password
 		return orNotFound(err, "an address")
@@ -66,21 +71,21 @@ func (r usersRepository) ByEmail(ctx context.Context, folded string) (u users.Us
 	return u, password, err
 }
 
-func (r usersRepository) Password(ctx context.Context, user id.User) (password users.PasswordHash, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo usersRepository) Password(ctx context.Context, user id.User) (password users.PasswordHash, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		password, err = find(ctx, c, value(scanPassword), "SELECT password FROM @users WHERE id = $1", uuid(user))
 		return orNotFound(err, "a user")
 	})
 	return password, err
 }
 
-func (r usersRepository) Pin(ctx context.Context, ids ...id.User) (pinned []users.User, err error) {
-	ids = slices.Clone(ids)
-	slices.SortFunc(ids, id.User.Compare)
-	ids = slices.Compact(ids)
-	err = r.write(ctx, func(c *conn) (err error) {
-		pinned, err = list(ctx, c, people.scan, pinUsers, uuids(ids))
-		if err == nil && len(pinned) < len(ids) {
+func (repo usersRepository) Pin(ctx context.Context, users ...id.User) (pinned []users.User, err error) {
+	users = slices.Clone(users)
+	slices.SortFunc(users, id.User.Compare)
+	users = slices.Compact(users)
+	err = repo.write(ctx, func(c *conn) (err error) {
+		pinned, err = list(ctx, c, people.scan, pinUsers, uuids(users))
+		if err == nil && len(pinned) < len(users) {
 			err = notFound("a user")
 		}
 		return err
@@ -91,16 +96,18 @@ func (r usersRepository) Pin(ctx context.Context, ids ...id.User) (pinned []user
 	return pinned, nil
 }
 
-func (r usersRepository) Hold(ctx context.Context, user id.User) (u users.User, err error) {
-	err = r.write(ctx, func(c *conn) (err error) {
+func (repo usersRepository) Hold(ctx context.Context, user id.User) (u users.User, err error) {
+	err = repo.write(ctx, func(c *conn) (err error) {
 		u, err = findUser(ctx, c, holdUser, user)
 		return err
 	})
 	return u, err
 }
 
-func (r usersRepository) HoldWithAdmins(ctx context.Context, user id.User) (u users.User, otherAdmins int, err error) {
-	err = r.write(ctx, func(c *conn) error {
+func (repo usersRepository) HoldWithAdmins(
+	ctx context.Context, user id.User,
+) (u users.User, otherAdmins int, err error) {
+	err = repo.write(ctx, func(c *conn) error {
 		held, err := list(ctx, c, people.scan, holdAdmins, uuid(user))
 		if err != nil {
 			return err
@@ -115,8 +122,8 @@ func (r usersRepository) HoldWithAdmins(ctx context.Context, user id.User) (u us
 	return u, otherAdmins, err
 }
 
-func (r usersRepository) Save(ctx context.Context, u users.User) error {
-	return r.write(ctx, func(c *conn) error { return saveUser(ctx, c, u) })
+func (repo usersRepository) Save(ctx context.Context, u users.User) error {
+	return repo.write(ctx, func(c *conn) error { return saveUser(ctx, c, u) })
 }
 
 // saveUser stores the next version of an account.
@@ -133,8 +140,10 @@ func saveUser(ctx context.Context, c *conn, u users.User) error {
 	return fmt.Errorf("version %d of a user, not %d: %w", there.Version, u.Version, uow.ErrConflict)
 }
 
-func (r usersRepository) SetPassword(ctx context.Context, user id.User, password users.PasswordHash, at time.Time) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo usersRepository) SetPassword(
+	ctx context.Context, user id.User, password users.PasswordHash, at time.Time,
+) error {
+	return repo.write(ctx, func(c *conn) error {
 		changed, err := c.exec(ctx, "UPDATE @users SET password = $1, updated_at = $2 WHERE id = $3",
 			textOrNull(password.Reveal()), at, uuid(user))
 		if err == nil && changed == 0 {
@@ -144,26 +153,28 @@ func (r usersRepository) SetPassword(ctx context.Context, user id.User, password
 	})
 }
 
-func (r usersRepository) Erase(ctx context.Context, u users.User) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo usersRepository) Erase(ctx context.Context, u users.User) error {
+	return repo.write(ctx, func(c *conn) error {
 		if err := saveUser(ctx, c, u); err != nil {
 			return err
 		}
 		c.later("UPDATE @users SET email = NULL, email_folded = NULL, password = NULL WHERE id = $1", uuid(u.ID))
-		c.later("DELETE FROM @sessions WHERE user_id = $1", uuid(u.ID)) // and with them their refresh tokens
+		c.later("DELETE FROM @sessions WHERE user_id = $1", uuid(u.ID)) // their refresh tokens are deleted with them
 		c.later("DELETE FROM @password_resets WHERE user_id = $1", uuid(u.ID))
 		return nil
 	})
 }
 
-func (r usersRepository) List(ctx context.Context, f users.Filter, last *page.Moment, limit int) (all []users.User, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		at, item := before(last)
+func (repo usersRepository) List(
+	ctx context.Context, f users.Filter, after *page.Moment, limit int,
+) (all []users.User, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		at, item := latestFirst(after)
 		q := where{args: []any{at, item, limited(limit)}}
 		q.add("(created_at, id) < ($1, $2)")
 		switch f.Role {
 		case "":
-		case users.RoleAdmin: // spelled out, for the index of admins
+		case users.RoleAdmin: // a literal, so that the planner uses the index of admins
 			q.add("role = 'admin'")
 		default:
 			q.add("role = ?", string(f.Role))
@@ -181,7 +192,7 @@ func (r usersRepository) List(ctx context.Context, f users.Filter, last *page.Mo
 	return all, err
 }
 
-// part is the pattern of LIKE for texts that have this one in them.
+// part returns the LIKE pattern of texts that contain s.
 func part(s string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s) + "%"
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 )
 
-// How values go in. What the domain has no value of is stored as NULL by the functions that say OrNull.
+// The encoding of arguments. The functions with OrNull in their names store the zero value as NULL.
 
 func uuid[E any](i id.ID[E]) [16]byte { return i }
 
@@ -42,7 +42,7 @@ func timeOrNull(t time.Time) any {
 	return t
 }
 
-// notNil is s, which would be NULL if it were nil.
+// notNil returns s, or an empty slice instead of nil, which pgx would encode as NULL.
 func notNil[E any](s []E) []E {
 	if s == nil {
 		return []E{}
@@ -50,20 +50,20 @@ func notNil[E any](s []E) []E {
 	return s
 }
 
-// limited is a limit of rows; PostgreSQL refuses one below zero.
+// limited returns the limit of a query; PostgreSQL rejects a negative one.
 func limited(n int) int64 { return int64(max(n, 0)) }
 
-// before is where a page that goes backwards in time begins, as two arguments: the place of the last item of the
-// page before, or behind all there is.
-func before(last *page.Moment) (at pgtype.Timestamptz, item [16]byte) {
+// latestFirst returns the arguments of a page in descending order of time: the position of the last
+// item of the page before, or a position after all items.
+func latestFirst(last *page.Moment) (at pgtype.Timestamptz, item [16]byte) {
 	if last == nil {
 		return pgtype.Timestamptz{InfinityModifier: pgtype.Infinity, Valid: true}, item
 	}
 	return pgtype.Timestamptz{Time: last.At, Valid: true}, last.ID
 }
 
-// after is before for a page that goes forwards.
-func after(last *page.Moment) (at pgtype.Timestamptz, item [16]byte) {
+// oldestFirst is like latestFirst, for a page in ascending order.
+func oldestFirst(last *page.Moment) (at pgtype.Timestamptz, item [16]byte) {
 	if last == nil {
 		return pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}, item
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/pressly/goose/v3/database"
 )
 
-// versions lets goose keep its notes in schema_versions, where the migrations note themselves that they were run: so it
-// makes no difference whether goose ran them or another tool.
+// versions makes goose use the table schema_versions. The migrations record themselves there, so
+// goose and another tool can take turns in running them.
 type versions struct{}
 
 var _ database.StoreExtender = versions{}
@@ -30,7 +30,7 @@ func (versions) CreateVersionTable(ctx context.Context, db database.DBTxConn) er
 	_, err := db.ExecContext(ctx, `CREATE TABLE schema_versions (
 		version bigint NOT NULL PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`)
 	if err != nil {
-		return fmt.Errorf("make schema_versions: %w", err)
+		return fmt.Errorf("create schema_versions: %w", err)
 	}
 	return nil
 }
@@ -38,17 +38,19 @@ func (versions) CreateVersionTable(ctx context.Context, db database.DBTxConn) er
 func (versions) Insert(ctx context.Context, db database.DBTxConn, req database.InsertRequest) error {
 	_, err := db.ExecContext(ctx, "INSERT INTO schema_versions (version) VALUES ($1) ON CONFLICT (version) DO NOTHING", req.Version)
 	if err != nil {
-		return fmt.Errorf("note version %d: %w", req.Version, err)
+		return fmt.Errorf("record version %d: %w", req.Version, err)
 	}
 	return nil
 }
 
-// Delete is for migrations that go backwards, of which there are none.
+// Delete is only for down migrations, and there are none.
 func (versions) Delete(context.Context, database.DBTxConn, int64) error {
 	return database.ErrNotImplemented
 }
 
-func (versions) GetMigration(ctx context.Context, db database.DBTxConn, version int64) (*database.GetMigrationResult, error) {
+func (versions) GetMigration(
+	ctx context.Context, db database.DBTxConn, version int64,
+) (*database.GetMigrationResult, error) {
 	var at time.Time
 	err := db.QueryRowContext(ctx, "SELECT applied_at FROM schema_versions WHERE version = $1", version).Scan(&at)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -71,7 +73,9 @@ func (versions) GetLatestVersion(ctx context.Context, db database.DBTxConn) (int
 	return latest.Int64, nil
 }
 
-func (versions) ListMigrations(ctx context.Context, db database.DBTxConn) (all []*database.ListMigrationsResult, err error) {
+func (versions) ListMigrations(
+	ctx context.Context, db database.DBTxConn,
+) (all []*database.ListMigrationsResult, err error) {
 	rows, err := db.QueryContext(ctx, "SELECT version FROM schema_versions ORDER BY version DESC")
 	if err != nil {
 		return nil, fmt.Errorf("list the versions: %w", err)

@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// where is a condition of the parts that a question has: the server plans each combination for itself, where one
-// statement for all of them could use no index.
+// where is the condition of a query with optional parts. The server plans each combination for
+// itself; a single statement for all combinations could not use an index.
 type where struct {
 	parts []string
 	args  []any
 }
 
-// add adds a part. Every ? in it is its argument.
+// add adds a part. Every ? in it stands for the argument.
 func (w *where) add(part string, arg ...any) {
 	if len(arg) > 0 {
 		w.args = append(w.args, arg[0])

@@ -9,9 +9,10 @@ import (
 	"runtime"
 )
 
-// Backup copies the store as it is at one moment into a new file, while units of work go on; the copy is on
-// the disk when it returns. A file that is there is refused with fs.ErrExist. Other errors: those of the file system,
-// uow.ErrUnreachable, ctx.Err() (wrapped). Where it fails it leaves nothing behind.
+// Backup copies the store as it is at one moment into a new file, while units of work continue.
+// When it returns nil, the copy is on the disk. If the file exists, Backup returns fs.ErrExist.
+// Other errors are those of the file system, uow.ErrUnreachable and ctx.Err() (wrapped). If it
+// fails, it leaves no file behind.
 func (s *Store) Backup(ctx context.Context, path string) error {
 	if err := s.gate.Enter(); err != nil {
 		return err
@@ -23,7 +24,7 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	return nil
 }
 
-// backup writes to a file beside the named one, and gives it its name when it is whole.
+// backup writes to a temporary file next to path, and renames it when it is complete.
 func (s *Store) backup(ctx context.Context, path string) (err error) {
 	path, err = filepath.Abs(path)
 	if err != nil {
@@ -42,7 +43,7 @@ func (s *Store) backup(ctx context.Context, path string) (err error) {
 	if err := errors.Join(claim.Close(), removeIfThere(partial)); err != nil {
 		return err
 	}
-	// SQLite fills an empty file, which so is the owner's alone from the beginning.
+	// SQLite fills the empty file, which therefore keeps its permissions: the owner's alone.
 	if err := os.WriteFile(partial, nil, 0o600); err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func (s *Store) vacuumInto(ctx context.Context, path string) (err error) {
 	return err
 }
 
-// flush makes sure that a file is on the disk.
+// flush flushes a file to the disk.
 func flush(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0) // #nosec G304 -- the operator names it
 	if err != nil {
@@ -77,7 +78,7 @@ func flush(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// flushFolder makes sure that a new name is on the disk, on the systems where a folder can be flushed.
+// flushFolder flushes a folder, and with it a new name, on systems that can do so.
 func flushFolder(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil

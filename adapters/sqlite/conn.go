@@ -13,37 +13,38 @@ import (
 	"modernc.org/sqlite"
 )
 
-// conn is one connection with its prepared statements. It is for one goroutine at a time.
+// conn is a connection with its prepared statements. Only one goroutine at a time may use it.
 type conn struct {
 	raw        driver.Conn
 	statements map[string]statement
 
-	// interruptible is whether a context that ends stops a statement half-way. A connection that writes is
-	// not: SQLite would roll back the whole transaction, and with it the units of others.
+	// interruptible is true if the end of a context interrupts a statement. It is false for the
+	// connection that writes: SQLite would roll back the whole transaction, and with it the units
+	// of others.
 	interruptible bool
 
-	// broken is a connection that is not to be used again.
+	// broken is true if the connection must not be used again.
 	broken bool
 }
 
-// statement is what the driver's statements are.
+// statement is the interface of the driver's statements.
 type statement interface {
 	driver.Stmt
 	driver.StmtExecContext
 	driver.StmtQueryContext
 }
 
-// access says what a connection is for.
+// access is how a connection is opened.
 type access struct {
 	readOnly bool
-	pragmas  []pragma // set when it is opened, and read back
+	pragmas  []pragma // set when the connection is opened, and then read to verify them
 }
 
-// pragma is one setting of a connection.
+// pragma is a setting of a connection.
 type pragma struct{ name, value, readsAs string }
 
-// busyTimeout is how long a statement waits for another process that has the file locked: a shell, or a
-// copy being made. Units of one store never meet there.
+// busyTimeout limits the wait for another process that has locked the file: a shell, or a program
+// that copies it. Units of one store do not lock each other out.
 const busyTimeout = "1000"
 
 var (
@@ -57,7 +58,7 @@ var (
 		{"synchronous", "FULL", "2"},
 		{"foreign_keys", "ON", "1"},
 		{"trusted_schema", "OFF", "0"},
-		{"temp_store", "MEMORY", "2"}, // a full disk must not keep anyone from sorting
+		{"temp_store", "MEMORY", "2"}, // a full disk must not prevent sorting
 	}}
 	toRead = access{readOnly: true, pragmas: []pragma{
 		patiently,
@@ -67,7 +68,7 @@ var (
 	}}
 )
 
-// dsn names a file for the driver, whatever characters its path has.
+// dsn returns the driver's DSN of a file. The path may contain any characters.
 func dsn(path string, readOnly bool) string {
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
@@ -80,7 +81,7 @@ func dsn(path string, readOnly bool) string {
 	return (&url.URL{Scheme: "file", Path: slashed, OmitHost: true, RawQuery: q.Encode()}).String()
 }
 
-// connect opens a connection, and makes sure that each of its settings has taken effect.
+// connect opens a connection, and verifies each of its settings.
 func connect(ctx context.Context, path string, a access) (*conn, error) {
 	connector, err := sqlite.NewConnector(dsn(path, a.readOnly))
 	if err != nil {
@@ -97,7 +98,7 @@ func connect(ctx context.Context, path string, a access) (*conn, error) {
 	return c, nil
 }
 
-// setAll changes settings, and makes sure that they have changed.
+// setAll changes settings, and verifies them.
 func (c *conn) setAll(ctx context.Context, pragmas []pragma) error {
 	for _, p := range pragmas {
 		if err := c.set(ctx, p); err != nil {
@@ -108,7 +109,7 @@ func (c *conn) setAll(ctx context.Context, pragmas []pragma) error {
 }
 
 func (c *conn) set(ctx context.Context, p pragma) error {
-	// Some settings answer their value and some nothing, so each is asked for in a statement of its own.
+	// Some settings return their value and some return nothing, so a second statement reads it.
 	if _, err := find(ctx, c, func(*row, *any) {}, "PRAGMA "+p.name+" = "+p.value); err != nil && !errors.Is(err, errNone) {
 		return fmt.Errorf("set %s: %w", p.name, err)
 	}
@@ -117,12 +118,12 @@ func (c *conn) set(ctx context.Context, p pragma) error {
 		return fmt.Errorf("read %s: %w", p.name, err)
 	}
 	if got != p.readsAs {
-		return fmt.Errorf("%s is %s, and cannot be made %s", p.name, got, p.readsAs)
+		return fmt.Errorf("%s is %s, and cannot be set to %s", p.name, got, p.readsAs)
 	}
 	return nil
 }
 
-// close lets go of the connection. What its transaction wrote and did not commit is gone.
+// close closes the connection, and rolls back its transaction.
 func (c *conn) close() error {
 	var failed []error
 	for _, s := range c.statements {
@@ -135,7 +136,7 @@ func (c *conn) close() error {
 	return nil
 }
 
-// prepare gives a statement, which is prepared once for each connection.
+// prepare returns a statement. It is prepared once for each connection.
 func (c *conn) prepare(text string) (statement, error) {
 	if s, found := c.statements[text]; found {
 		return s, nil
@@ -152,8 +153,10 @@ func (c *conn) prepare(text string) (statement, error) {
 	return s, nil
 }
 
-// ready is what a statement needs before it can run.
-func (c *conn) ready(ctx context.Context, text string, args []any) (statement, context.Context, []driver.NamedValue, error) {
+// ready prepares a statement, and converts its arguments.
+func (c *conn) ready(
+	ctx context.Context, text string, args []any,
+) (statement, context.Context, []driver.NamedValue, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, nil, err
 	}
@@ -171,9 +174,10 @@ func (c *conn) ready(ctx context.Context, text string, args []any) (statement, c
 	return s, ctx, values, nil
 }
 
-// exec runs a statement, and says how many rows it changed. After an error there must be no other in the same unit:
-// SQLite may have rolled back the transaction, and would keep what comes then at once. Its arguments are what the driver takes: int64, string,
-// []byte, bool and nil (see values.go).
+// exec runs a statement, and returns the number of rows that it changed. After an error the unit
+// must not run another statement: SQLite may have rolled back the transaction, and would commit the
+// next write immediately. The arguments have types that the driver accepts: int64, string, []byte,
+// bool and nil (see values.go).
 func (c *conn) exec(ctx context.Context, text string, args ...any) (changed int64, err error) {
 	s, ctx, values, err := c.ready(ctx, text, args)
 	if err != nil {
@@ -186,7 +190,7 @@ func (c *conn) exec(ctx context.Context, text string, args ...any) (changed int6
 	return result.RowsAffected()
 }
 
-// query calls scan for each row that a statement answers.
+// query calls scan for each row of a statement's result.
 func (c *conn) query(ctx context.Context, scan func(r *row), text string, args ...any) (err error) {
 	s, ctx, values, err := c.ready(ctx, text, args)
 	if err != nil {
@@ -219,10 +223,10 @@ func (c *conn) query(ctx context.Context, scan func(r *row), text string, args .
 	}
 }
 
-// errNone is find's answer where there is no row.
+// errNone is returned by find if there is no row.
 var errNone = errors.New("no row")
 
-// find reads the one row that a statement answers, or returns errNone.
+// find returns the single row of a statement's result, or errNone.
 func find[T any](ctx context.Context, c *conn, scan func(r *row, v *T), text string, args ...any) (found T, err error) {
 	none := true
 	err = c.query(ctx, func(r *row) {
@@ -235,7 +239,7 @@ func find[T any](ctx context.Context, c *conn, scan func(r *row, v *T), text str
 	return found, err
 }
 
-// list reads all rows that a statement answers.
+// list returns all rows of a statement's result.
 func list[T any](ctx context.Context, c *conn, scan func(r *row, v *T), text string, args ...any) (all []T, err error) {
 	err = c.query(ctx, func(r *row) {
 		var zero T
@@ -245,18 +249,19 @@ func list[T any](ctx context.Context, c *conn, scan func(r *row, v *T), text str
 	return all, err
 }
 
-// value is the scan of a single column.
+// value returns the scan function of a single column.
 func value[T any](take func(r *row) T) func(r *row, v *T) {
 	return func(r *row, v *T) { *v = take(r) }
 }
 
-// isReadOnly reports whether the file cannot be written, although it was opened to be.
+// isReadOnly reports whether SQLite opened the file read-only, although the connection is for
+// writing.
 func (c *conn) isReadOnly() (bool, error) {
 	r, ok := c.raw.(interface {
 		IsReadOnly(schema string) (bool, error)
 	})
 	if !ok {
-		return false, fmt.Errorf("the driver's %T does not say whether it can write", c.raw)
+		return false, fmt.Errorf("the driver's %T cannot report whether it is read-only", c.raw)
 	}
 	return r.IsReadOnly("main")
 }

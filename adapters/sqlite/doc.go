@@ -1,16 +1,18 @@
-// Package sqlite keeps everything in one file, with no server and without cgo: the embedded default.
+// Package sqlite is a store in one file, with no server and without cgo. It is the default of the
+// example server.
 //
 //	store, err := sqlite.Open(ctx, "cicerone.db", sqlite.Options{})
 //
-// One connection writes. Units of work that write take turns on it; those that wait for their turn share one
-// transaction, each in a savepoint of its own, and one flush to the disk: none is acknowledged before it. A unit
-// that fails is rolled back alone. Several connections read beside it, each reader at a state that was committed,
-// and wait for nobody.
+// One connection writes. Units of work that write take turns on it. Those that wait for their turn
+// share one transaction, each in a savepoint of its own, and one flush to the disk. No unit is
+// acknowledged before that flush. A unit that fails is rolled back alone. Several other connections
+// read. Each reader sees a committed state, and waits for no writer.
 //
-// What is acknowledged survives the process and the machine: the file is in WAL mode with synchronous=FULL. Beside
-// it stand FILE-wal and FILE-shm, which belong to it while a process has it open or after one was killed, and
-// FILE.lock, which one server at a time holds locked. To copy a store, use Store.Backup.
+// Acknowledged writes survive a crash of the process or the machine: the file is in WAL mode with
+// synchronous=FULL. FILE-wal and FILE-shm belong to the store while a process has it open, or after
+// the process was killed. FILE.lock is locked by the one server that has the store open. To copy a
+// store, use Store.Backup.
 //
-// When the disk is full, units that write fail with uow.ErrUnreachable and reading goes on; once there is
-// space again, so does writing.
+// If the disk is full, units that write fail with uow.ErrUnreachable, and reads continue. Writes
+// succeed again when there is space.
 package sqlite

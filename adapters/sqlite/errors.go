@@ -12,26 +12,27 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// Why a file is not opened.
+// The errors of Open.
 var (
-	// ErrInUse is a file that another server has open.
+	// ErrInUse is returned if another server has the file open.
 	ErrInUse = errors.New("another server has this store open")
 
-	// ErrForeign is a file that is no SQLite database, or one that another program made.
+	// ErrForeign is returned if the file is not a SQLite database, or belongs to another program.
 	ErrForeign = errors.New("the file is not a Cicerone store")
 
-	// ErrNewer is a file that a later version of this program has changed.
+	// ErrNewer is returned if a later version of Cicerone has changed the file.
 	ErrNewer = errors.New("the store was made by a newer version of Cicerone")
 
-	// ErrOutdated is a file that is opened to be read only, and that needs a server to bring it up to date.
+	// ErrOutdated is returned with Options.ReadOnly if a server must first bring the file up to
+	// date.
 	ErrOutdated = errors.New("the store was made by an older version of Cicerone: start a server on it once")
 
-	// ErrNotWritable is a file or a folder that this process may not write.
+	// ErrNotWritable is returned if this process may not write the file or its folder.
 	ErrNotWritable = errors.New("the store cannot be written")
 )
 
-// translate says what an error of the driver means: a fault of package uow where there is one, else a
-// failure that nobody expected. It goes by SQLite's result codes, never by text.
+// translate maps an error of the driver to a fault of package uow, or returns it unchanged. It
+// decides by SQLite's result codes, never by text.
 func translate(err error) error {
 	failed, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {
@@ -46,13 +47,14 @@ func translate(err error) error {
 	case codes.SQLITE_INTERRUPT:
 		return fmt.Errorf("%w: %w", context.Canceled, err)
 	case codes.SQLITE_CONSTRAINT:
-		return fmt.Errorf("a rule of the store refuses it: %w", err)
+		return fmt.Errorf("breaks a rule of the store: %w", err)
 	}
 	return err
 }
 
-// translateCommit looks again at what translate made of a failed commit. Where the disk failed under it, the last bytes may have arrived
-// all the same, and be found by whoever opens the file after a crash.
+// translateCommit is like translate, for a failed commit. If the disk failed during the commit, the
+// last bytes may nevertheless have been written, and take effect when the file is opened after a
+// crash.
 func translateCommit(err error) error {
 	if failed, ok := errors.AsType[*sqlite.Error](err); ok && primary(failed) == codes.SQLITE_IOERR {
 		return uow.ErrOutcomeUnknown.Wrap(failed)
@@ -60,10 +62,10 @@ func translateCommit(err error) error {
 	return err
 }
 
-// primary is the result code without what SQLite adds to it.
+// primary returns the primary result code, without the extension.
 func primary(err *sqlite.Error) int { return err.Code() & 0xff }
 
-// hasCode reports whether an error of the driver is of one of these kinds.
+// hasCode reports whether an error of the driver has one of these codes.
 func hasCode(err error, wanted ...int) bool {
 	failed, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {
@@ -77,13 +79,13 @@ func hasCode(err error, wanted ...int) bool {
 	return false
 }
 
-// errBatchLost is for units that had to be undone because the transaction that they shared failed in
-// another unit's hands.
+// errBatchLost is returned for units that were rolled back because the transaction that they share
+// failed in another unit.
 var errBatchLost = fmt.Errorf("sqlite: the transaction shared with another unit failed: %w", uow.ErrConflict)
 
 func notFound(what string) error { return fmt.Errorf("%s: %w", what, fault.NotFound) }
 
-// orNotFound turns find's errNone into the fault that callers know.
+// orNotFound turns errNone into fault.NotFound.
 func orNotFound(err error, what string) error {
 	if errors.Is(err, errNone) {
 		return notFound(what)

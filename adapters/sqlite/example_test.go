@@ -37,7 +37,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	// Everything is there the next time.
+	// The user is there when the store is opened again.
 	storage, err = sqlite.Open(ctx, path, sqlite.Options{})
 	if err != nil {
 		log.Fatal(err)

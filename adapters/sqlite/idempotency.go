@@ -12,8 +12,10 @@ var records = tableOf(ports.RecordLayout)
 
 type idempotencyRepository struct{ *unit }
 
-func (r idempotencyRepository) Claim(ctx context.Context, owner string, key idempotency.Key) (kept idempotency.Record, err error) {
-	err = r.write(ctx, func(c *conn) (err error) {
+func (repo idempotencyRepository) Claim(
+	ctx context.Context, owner string, key idempotency.Key,
+) (kept idempotency.Record, err error) {
+	err = repo.write(ctx, func(c *conn) (err error) {
 		kept, err = find(ctx, c, records.scan,
 			"SELECT "+records.columns+" FROM idempotency_records WHERE owner = ? AND key = ?", owner, string(key))
 		return orNotFound(err, "an idempotency key")
@@ -21,22 +23,22 @@ func (r idempotencyRepository) Claim(ctx context.Context, owner string, key idem
 	return kept, err
 }
 
-func (r idempotencyRepository) Save(ctx context.Context, record idempotency.Record) error {
-	return r.write(ctx, func(c *conn) error {
-		_, err := c.exec(ctx, records.insert, records.args(record)...)
+func (repo idempotencyRepository) Save(ctx context.Context, r idempotency.Record) error {
+	return repo.write(ctx, func(c *conn) error {
+		_, err := c.exec(ctx, records.insert, records.args(r)...)
 		return err
 	})
 }
 
-func (r idempotencyRepository) Forget(ctx context.Context, owner string) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo idempotencyRepository) Forget(ctx context.Context, owner string) error {
+	return repo.write(ctx, func(c *conn) error {
 		_, err := c.exec(ctx, "DELETE FROM idempotency_records WHERE owner = ?", owner)
 		return err
 	})
 }
 
-func (r idempotencyRepository) Purge(ctx context.Context, before time.Time, limit int) (purged int, err error) {
-	err = r.write(ctx, func(c *conn) error {
+func (repo idempotencyRepository) Purge(ctx context.Context, before time.Time, limit int) (purged int, err error) {
+	err = repo.write(ctx, func(c *conn) error {
 		n, err := c.exec(ctx, `DELETE FROM idempotency_records WHERE (owner, key) IN (
 			SELECT owner, key FROM idempotency_records WHERE created_at < ? ORDER BY created_at, owner, key LIMIT ?)`,
 			milli(before), limited(limit))

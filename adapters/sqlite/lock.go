@@ -8,12 +8,12 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// lock keeps a second server away from a file. It is an exclusive transaction on an empty database beside it, that
-// is a lock of the operating system, which ends with the process however that ends, on every
-// system that the driver knows.
+// lock prevents a second server from opening a file. It is an exclusive transaction on an empty
+// database next to the file, and so a lock of the operating system. On every system that the driver
+// supports, it ends with the process, however the process ends.
 type lock struct{ conn *conn }
 
-// acquireLock takes the lock of a store, or returns ErrInUse.
+// acquireLock locks a store, or returns ErrInUse.
 func acquireLock(ctx context.Context, path string) (*lock, error) {
 	c, err := connect(ctx, path+".lock", access{pragmas: []pragma{{"busy_timeout", "0", "0"}}})
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// marks is ports.Marks.
+// marks implements ports.Marks.
 type marks struct{ *unit }
 
 func (r marks) Marked(ctx context.Context, name string) (since time.Time, marked bool, err error) {

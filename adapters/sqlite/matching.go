@@ -13,17 +13,17 @@ var (
 	profiles  = tableOf(ports.ProfileLayout)
 	interests = tableOf(ports.InterestLayout)
 
-	// saveProfile keeps the id of a profile that is there.
+	// saveProfile keeps the id of an existing profile.
 	saveProfile = profiles.insert +
 		" ON CONFLICT (user_id) DO UPDATE SET " + profiles.replace("id", "user_id") + " RETURNING id"
 )
 
 type matchingRepository struct{ *unit }
 
-func (r matchingRepository) Profile(
+func (repo matchingRepository) Profile(
 	ctx context.Context, user id.User,
 ) (p matching.Profile, picked []matching.Interest, err error) {
-	err = r.together(ctx, func(c *conn) (err error) {
+	err = repo.together(ctx, func(c *conn) (err error) {
 		p, err = find(ctx, c, profiles.scan, "SELECT "+profiles.columns+" FROM profiles WHERE user_id = ?", blob(user))
 		if err != nil {
 			return orNotFound(err, "a profile")
@@ -35,8 +35,8 @@ func (r matchingRepository) Profile(
 	return p, picked, err
 }
 
-func (r matchingRepository) SaveProfile(ctx context.Context, p matching.Profile, picked []id.Interest) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo matchingRepository) SaveProfile(ctx context.Context, p matching.Profile, interests []id.Interest) error {
+	return repo.write(ctx, func(c *conn) error {
 		kept, err := find(ctx, c, value((*row).id), saveProfile, profiles.args(p)...)
 		if err != nil {
 			return err
@@ -45,20 +45,20 @@ func (r matchingRepository) SaveProfile(ctx context.Context, p matching.Profile,
 			return err
 		}
 		_, err = c.exec(ctx, `INSERT INTO profile_interests (profile_id, interest_id)
-			SELECT DISTINCT ?, unhex(value) FROM json_each(?)`, kept[:], hexes(picked))
+			SELECT DISTINCT ?, unhex(value) FROM json_each(?)`, kept[:], hexes(interests))
 		return err
 	})
 }
 
-func (r matchingRepository) DropProfile(ctx context.Context, user id.User) error {
-	return r.write(ctx, func(c *conn) error {
-		_, err := c.exec(ctx, "DELETE FROM profiles WHERE user_id = ?", blob(user)) // and with it its links
+func (repo matchingRepository) DropProfile(ctx context.Context, user id.User) error {
+	return repo.write(ctx, func(c *conn) error {
+		_, err := c.exec(ctx, "DELETE FROM profiles WHERE user_id = ?", blob(user)) // its links are deleted with it
 		return err
 	})
 }
 
-func (r matchingRepository) Interests(ctx context.Context, ids ...id.Interest) (all []matching.Interest, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo matchingRepository) Interests(ctx context.Context, ids ...id.Interest) (all []matching.Interest, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		all, err = list(ctx, c, interests.scan, "SELECT "+interests.columns+` FROM interests
 			WHERE id IN (SELECT unhex(value) FROM json_each(?)) ORDER BY name_folded, id`, hexes(ids))
 		return err
@@ -66,11 +66,13 @@ func (r matchingRepository) Interests(ctx context.Context, ids ...id.Interest) (
 	return all, err
 }
 
-func (r matchingRepository) AllInterests(ctx context.Context, activeOnly bool, last *matching.NamePlace, limit int) (all []matching.Interest, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo matchingRepository) AllInterests(
+	ctx context.Context, activeOnly bool, after *matching.NamePlace, limit int,
+) (all []matching.Interest, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		from := matching.NamePlace{}
-		if last != nil {
-			from = *last
+		if after != nil {
+			from = *after
 		}
 		all, err = list(ctx, c, interests.scan, "SELECT "+interests.columns+` FROM interests
 			WHERE (name_folded, id) > (?, ?) AND is_active >= ? ORDER BY name_folded, id LIMIT ?`,
@@ -80,8 +82,8 @@ func (r matchingRepository) AllInterests(ctx context.Context, activeOnly bool, l
 	return all, err
 }
 
-func (r matchingRepository) AddInterest(ctx context.Context, i matching.Interest) (created bool, err error) {
-	err = r.write(ctx, func(c *conn) error {
+func (repo matchingRepository) AddInterest(ctx context.Context, i matching.Interest) (created bool, err error) {
+	err = repo.write(ctx, func(c *conn) error {
 		n, err := c.exec(ctx, interests.insert+" ON CONFLICT (name_folded) DO NOTHING", interests.args(i)...)
 		created = n == 1
 		return err
@@ -89,16 +91,18 @@ func (r matchingRepository) AddInterest(ctx context.Context, i matching.Interest
 	return created && err == nil, err
 }
 
-func (r matchingRepository) HoldInterest(ctx context.Context, interest id.Interest) (i matching.Interest, err error) {
-	err = r.write(ctx, func(c *conn) (err error) {
+func (repo matchingRepository) HoldInterest(
+	ctx context.Context, interest id.Interest,
+) (i matching.Interest, err error) {
+	err = repo.write(ctx, func(c *conn) (err error) {
 		i, err = find(ctx, c, interests.scan, "SELECT "+interests.columns+" FROM interests WHERE id = ?", blob(interest))
 		return orNotFound(err, "an interest")
 	})
 	return i, err
 }
 
-func (r matchingRepository) SaveInterest(ctx context.Context, i matching.Interest) (saved bool, err error) {
-	err = r.write(ctx, func(c *conn) error {
+func (repo matchingRepository) SaveInterest(ctx context.Context, i matching.Interest) (saved bool, err error) {
+	err = repo.write(ctx, func(c *conn) error {
 		taken, err := find(ctx, c, value((*row).bool),
 			"SELECT EXISTS (SELECT 1 FROM interests WHERE name_folded = ? AND id <> ?)", text.Fold(i.Name), blob(i.ID))
 		if err != nil || taken {

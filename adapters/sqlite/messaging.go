@@ -18,14 +18,17 @@ var (
 
 type messagingRepository struct{ *unit }
 
-func (r messagingRepository) OpenConversation(ctx context.Context, o messaging.Conversation) (there messaging.Conversation, created bool, err error) {
-	err = r.write(ctx, func(c *conn) error {
-		n, err := c.exec(ctx, conversations.insert+" ON CONFLICT (voyager_id, local_id) DO NOTHING", conversations.args(o)...)
+func (repo messagingRepository) OpenConversation(
+	ctx context.Context, c messaging.Conversation,
+) (there messaging.Conversation, created bool, err error) {
+	err = repo.write(ctx, func(tx *conn) error {
+		n, err := tx.exec(ctx,
+			conversations.insert+" ON CONFLICT (voyager_id, local_id) DO NOTHING", conversations.args(c)...)
 		if err != nil {
 			return err
 		}
 		created = n == 1
-		there, err = findConversation(ctx, c, o.VoyagerID, o.LocalID)
+		there, err = findConversation(ctx, tx, c.VoyagerID, c.LocalID)
 		return err
 	})
 	return there, created && err == nil, err
@@ -37,16 +40,18 @@ func findConversation(ctx context.Context, c *conn, voyager, local id.User) (mes
 	return there, orNotFound(err, "a conversation")
 }
 
-func (r messagingRepository) ConversationOf(ctx context.Context, voyager, local id.User) (there messaging.Conversation, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo messagingRepository) ConversationOf(
+	ctx context.Context, voyager, local id.User,
+) (there messaging.Conversation, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		there, err = findConversation(ctx, c, voyager, local)
 		return err
 	})
 	return there, err
 }
 
-func (r messagingRepository) Acquainted(ctx context.Context, a, b id.User) (acquainted bool, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo messagingRepository) Acquainted(ctx context.Context, a, b id.User) (acquainted bool, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		acquainted, err = find(ctx, c, value((*row).bool), `SELECT EXISTS (SELECT 1 FROM conversations WHERE voyager_id = ?1 AND local_id = ?2)
 			OR EXISTS (SELECT 1 FROM conversations WHERE voyager_id = ?2 AND local_id = ?1)`, blob(a), blob(b))
 		return err
@@ -54,8 +59,10 @@ func (r messagingRepository) Acquainted(ctx context.Context, a, b id.User) (acqu
 	return acquainted, err
 }
 
-func (r messagingRepository) Standing(ctx context.Context, conversation id.Conversation) (standing messaging.Standing, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo messagingRepository) Standing(
+	ctx context.Context, conversation id.Conversation,
+) (standing messaging.Standing, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		standing, err = findStanding(ctx, c, conversation)
 		return err
 	})
@@ -74,8 +81,8 @@ func findStanding(ctx context.Context, c *conn, conversation id.Conversation) (m
 	return standing, orNotFound(err, "a conversation")
 }
 
-func (r messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
+	return repo.write(ctx, func(c *conn) error {
 		_, err := c.exec(ctx, messages.insert, messages.args(m)...)
 		if err != nil || a == nil {
 			return err
@@ -85,22 +92,22 @@ func (r messagingRepository) AddMessage(ctx context.Context, m messaging.Message
 	})
 }
 
-func (r messagingRepository) Message(ctx context.Context, message id.Message) (m messaging.Message, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo messagingRepository) Message(ctx context.Context, message id.Message) (m messaging.Message, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		m, err = find(ctx, c, messages.scan, "SELECT "+messages.columns+" FROM messages WHERE id = ?", blob(message))
 		return orNotFound(err, "a message")
 	})
 	return m, err
 }
 
-func (r messagingRepository) History(
-	ctx context.Context, conversation id.Conversation, last *page.Moment, limit int,
+func (repo messagingRepository) History(
+	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,
 ) (standing messaging.Standing, all []messaging.Message, err error) {
-	err = r.together(ctx, func(c *conn) (err error) {
+	err = repo.together(ctx, func(c *conn) (err error) {
 		if standing, err = findStanding(ctx, c, conversation); err != nil {
 			return err
 		}
-		at, item := before(last)
+		at, item := latestFirst(after)
 		all, err = list(ctx, c, messages.scan, "SELECT "+messages.columns+` FROM messages
 			WHERE conversation_id = ? AND (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ?`,
 			blob(conversation), at, item, limited(limit))
@@ -109,8 +116,10 @@ func (r messagingRepository) History(
 	return standing, all, err
 }
 
-func (r messagingRepository) Attachment(ctx context.Context, message id.Message) (a messaging.Attachment, err error) {
-	err = r.read(ctx, func(c *conn) error {
+func (repo messagingRepository) Attachment(
+	ctx context.Context, message id.Message,
+) (a messaging.Attachment, err error) {
+	err = repo.read(ctx, func(c *conn) error {
 		found, err := find(ctx, c, attachments.scan,
 			"SELECT "+attachments.columns+" FROM attachments WHERE message_id = ?", blob(message))
 		a = found.Attachment
@@ -119,8 +128,10 @@ func (r messagingRepository) Attachment(ctx context.Context, message id.Message)
 	return a, err
 }
 
-func (r messagingRepository) MarkRead(ctx context.Context, conversation id.Conversation, reader id.User, upTo page.Moment) (marked int, err error) {
-	err = r.write(ctx, func(c *conn) error {
+func (repo messagingRepository) MarkRead(
+	ctx context.Context, conversation id.Conversation, reader id.User, upTo page.Moment,
+) (marked int, err error) {
+	err = repo.write(ctx, func(c *conn) error {
 		n, err := c.exec(ctx, `UPDATE messages SET read = 1
 			WHERE conversation_id = ? AND user_id <> ? AND read = 0 AND (created_at, id) <= (?, ?)`,
 			blob(conversation), blob(reader), milli(upTo.At), upTo.ID[:])
@@ -130,8 +141,8 @@ func (r messagingRepository) MarkRead(ctx context.Context, conversation id.Conve
 	return marked, err
 }
 
-// overviews reads conversations as ?1 sees them. Of each the place of its last message is looked up in an index,
-// and only of those that are listed the rest.
+// overviews reads conversations as ?1 sees them. An index gives the time and id of each
+// conversation's last message; the rest is read only for the conversations on the page.
 var overviews = `
 	SELECT ` + conversations.columns + `,
 		other.id, other.name, profiles.first_name, profiles.image_url,
@@ -165,17 +176,21 @@ func scanOverview(r *row, o *messaging.Overview) {
 	}
 }
 
-func (r messagingRepository) Overview(ctx context.Context, conversation id.Conversation, viewer id.User) (o messaging.Overview, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo messagingRepository) Overview(
+	ctx context.Context, conversation id.Conversation, viewer id.User,
+) (o messaging.Overview, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		o, err = find(ctx, c, scanOverview, overviews+" WHERE conversations.id = ?2", blob(viewer), blob(conversation))
 		return orNotFound(err, "a conversation")
 	})
 	return o, err
 }
 
-func (r messagingRepository) Overviews(ctx context.Context, viewer id.User, last *page.Moment, limit int) (all []messaging.Overview, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		at, item := before(last)
+func (repo messagingRepository) Overviews(
+	ctx context.Context, viewer id.User, after *page.Moment, limit int,
+) (all []messaging.Overview, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		at, item := latestFirst(after)
 		all, err = list(ctx, c, scanOverview, overviews+` WHERE (activity, conversations.id) < (?2, ?3)
 			ORDER BY activity DESC, conversations.id DESC LIMIT ?4`, blob(viewer), at, item, limited(limit))
 		return err

@@ -13,13 +13,13 @@ import (
 	"modernc.org/sqlite"
 )
 
-// The migrations, each of which is one transaction together with the note that it was made. One that was released
-// never changes: what is to be otherwise is a further file.
+// The migrations. Each runs in one transaction together with the record that it ran. A released
+// file never changes; a later change needs a further file.
 //
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// migrate makes the migrations that a file has not had yet.
+// migrate runs the migrations that the file lacks.
 func migrate(ctx context.Context, path string) (err error) {
 	connector, err := sqlite.NewConnector(dsn(path, false))
 	if err != nil {
@@ -57,7 +57,7 @@ func newProvider(db *sql.DB) (*goose.Provider, error) {
 	return provider, nil
 }
 
-// checkVersion makes sure that a file has had all migrations, and no others.
+// checkVersion returns an error unless the file's version is that of this program.
 func checkVersion(ctx context.Context, c *conn) error {
 	begun, err := find(ctx, c, value((*row).bool), "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?)", goose.DefaultTablename)
 	if err != nil {
@@ -77,12 +77,12 @@ func checkVersion(ctx context.Context, c *conn) error {
 	case current > target:
 		return newer(current, target)
 	case current < target:
-		return fmt.Errorf("%w (%d, where this program knows %d)", ErrOutdated, current, target)
+		return fmt.Errorf("%w (version %d; this program needs %d)", ErrOutdated, current, target)
 	}
 	return nil
 }
 
-// latest is the version of the last migration.
+// latest returns the version of the last migration.
 func latest() (version int64, err error) {
 	files, err := fs.Glob(migrationFiles, "migrations/*.sql")
 	if err != nil {
@@ -99,5 +99,5 @@ func latest() (version int64, err error) {
 }
 
 func newer(current, target int64) error {
-	return fmt.Errorf("%w (version %d, where this program knows %d)", ErrNewer, current, target)
+	return fmt.Errorf("%w (version %d; this program supports %d)", ErrNewer, current, target)
 }

@@ -17,38 +17,42 @@ var (
 
 type moderationRepository struct{ *unit }
 
-func (r moderationRepository) AddReport(ctx context.Context, report moderation.Report) (created bool, err error) {
-	err = r.write(ctx, func(c *conn) error {
+func (repo moderationRepository) AddReport(ctx context.Context, r moderation.Report) (created bool, err error) {
+	err = repo.write(ctx, func(c *conn) error {
 		n, err := c.exec(ctx, reports.insert+" ON CONFLICT (reporter_id, reported_user_id) WHERE status = 'pending' DO NOTHING",
-			reports.args(report)...)
+			reports.args(r)...)
 		created = n == 1
 		return err
 	})
 	return created && err == nil, err
 }
 
-func (r moderationRepository) Report(ctx context.Context, report id.Report) (there moderation.Report, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo moderationRepository) Report(ctx context.Context, report id.Report) (there moderation.Report, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		there, err = find(ctx, c, reports.scan, "SELECT "+reports.columns+" FROM reports WHERE id = ?", blob(report))
 		return orNotFound(err, "a report")
 	})
 	return there, err
 }
 
-func (r moderationRepository) ChangeReport(ctx context.Context, report moderation.Report, from moderation.Status) (changed bool, err error) {
-	err = r.write(ctx, func(c *conn) error {
+func (repo moderationRepository) ChangeReport(
+	ctx context.Context, r moderation.Report, from moderation.Status,
+) (changed bool, err error) {
+	err = repo.write(ctx, func(c *conn) error {
 		n, err := c.exec(ctx, `UPDATE reports SET status = ?, admin_notes = ?, reviewed_by = ?, reviewed_at = ? WHERE id = ? AND status = ?`,
-			string(report.Status), textOrNull(report.AdminNotes), blobOrNull(report.ReviewedBy), milliOrNull(report.ReviewedAt),
-			blob(report.ID), string(from))
+			string(r.Status), textOrNull(r.AdminNotes), blobOrNull(r.ReviewedBy), milliOrNull(r.ReviewedAt),
+			blob(r.ID), string(from))
 		changed = n == 1
 		return err
 	})
 	return changed && err == nil, err
 }
 
-func (r moderationRepository) Reports(ctx context.Context, status moderation.Status, last *page.Moment, limit int) (all []moderation.Report, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		at, item := after(last)
+func (repo moderationRepository) Reports(
+	ctx context.Context, status moderation.Status, after *page.Moment, limit int,
+) (all []moderation.Report, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		at, item := oldestFirst(after)
 		if status == "" {
 			all, err = list(ctx, c, reports.scan, "SELECT "+reports.columns+` FROM reports
 				WHERE (created_at, id) > (?1, ?2) ORDER BY created_at, id LIMIT ?3`, at, item, limited(limit))
@@ -62,9 +66,11 @@ func (r moderationRepository) Reports(ctx context.Context, status moderation.Sta
 	return all, err
 }
 
-func (r moderationRepository) ReportsBy(ctx context.Context, reporter id.User, last *page.Moment, limit int) (all []moderation.Report, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		at, item := before(last)
+func (repo moderationRepository) ReportsBy(
+	ctx context.Context, reporter id.User, after *page.Moment, limit int,
+) (all []moderation.Report, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		at, item := latestFirst(after)
 		all, err = list(ctx, c, reports.scan, "SELECT "+reports.columns+` FROM reports
 			WHERE reporter_id = ?4 AND (created_at, id) < (?1, ?2) ORDER BY created_at DESC, id DESC LIMIT ?3`,
 			at, item, limited(limit), blob(reporter))
@@ -73,23 +79,25 @@ func (r moderationRepository) ReportsBy(ctx context.Context, reporter id.User, l
 	return all, err
 }
 
-func (r moderationRepository) Block(ctx context.Context, b moderation.Block) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo moderationRepository) Block(ctx context.Context, b moderation.Block) error {
+	return repo.write(ctx, func(c *conn) error {
 		_, err := c.exec(ctx, blocks.insert+" ON CONFLICT (user_id, blocked_user_id) DO NOTHING", blocks.args(b)...)
 		return err
 	})
 }
 
-func (r moderationRepository) Unblock(ctx context.Context, user, blocked id.User) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo moderationRepository) Unblock(ctx context.Context, user, blocked id.User) error {
+	return repo.write(ctx, func(c *conn) error {
 		_, err := c.exec(ctx, "DELETE FROM blocks WHERE user_id = ? AND blocked_user_id = ?", blob(user), blob(blocked))
 		return err
 	})
 }
 
-func (r moderationRepository) Blocks(ctx context.Context, user id.User, last *page.Moment, limit int) (all []moderation.Block, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		at, item := before(last)
+func (repo moderationRepository) Blocks(
+	ctx context.Context, user id.User, after *page.Moment, limit int,
+) (all []moderation.Block, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		at, item := latestFirst(after)
 		all, err = list(ctx, c, blocks.scan, "SELECT "+blocks.columns+` FROM blocks
 			WHERE user_id = ?4 AND (created_at, blocked_user_id) < (?1, ?2)
 			ORDER BY created_at DESC, blocked_user_id DESC LIMIT ?3`, at, item, limited(limit), blob(user))
@@ -98,8 +106,8 @@ func (r moderationRepository) Blocks(ctx context.Context, user id.User, last *pa
 	return all, err
 }
 
-func (r moderationRepository) Blocked(ctx context.Context, a, b id.User) (blocked bool, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo moderationRepository) Blocked(ctx context.Context, a, b id.User) (blocked bool, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		blocked, err = find(ctx, c, value((*row).bool), `SELECT EXISTS (SELECT 1 FROM blocks WHERE user_id = ?1 AND blocked_user_id = ?2)
 			OR EXISTS (SELECT 1 FROM blocks WHERE user_id = ?2 AND blocked_user_id = ?1)`, blob(a), blob(b))
 		return err
@@ -107,23 +115,25 @@ func (r moderationRepository) Blocked(ctx context.Context, a, b id.User) (blocke
 	return blocked, err
 }
 
-func (r moderationRepository) DropBlocks(ctx context.Context, user id.User) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo moderationRepository) DropBlocks(ctx context.Context, user id.User) error {
+	return repo.write(ctx, func(c *conn) error {
 		_, err := c.exec(ctx, "DELETE FROM blocks WHERE user_id = ?", blob(user))
 		return err
 	})
 }
 
-func (r moderationRepository) AddAudit(ctx context.Context, record moderation.AuditRecord) error {
-	return r.write(ctx, func(c *conn) error {
-		_, err := c.exec(ctx, audits.insert, audits.args(record)...)
+func (repo moderationRepository) AddAudit(ctx context.Context, r moderation.AuditRecord) error {
+	return repo.write(ctx, func(c *conn) error {
+		_, err := c.exec(ctx, audits.insert, audits.args(r)...)
 		return err
 	})
 }
 
-func (r moderationRepository) Audits(ctx context.Context, subject id.Subject, last *page.Moment, limit int) (all []moderation.AuditRecord, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		at, item := before(last)
+func (repo moderationRepository) Audits(
+	ctx context.Context, subject id.Subject, after *page.Moment, limit int,
+) (all []moderation.AuditRecord, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		at, item := latestFirst(after)
 		if subject.IsZero() {
 			all, err = list(ctx, c, audits.scan, "SELECT "+audits.columns+` FROM audit_records
 				WHERE (created_at, id) < (?1, ?2) ORDER BY created_at DESC, id DESC LIMIT ?3`, at, item, limited(limit))

@@ -15,25 +15,29 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// Options say how a file is opened; the zero value is what a server wants.
+// Options configure a store. The zero value suits a server.
 type Options struct {
-	// ReadOnly opens a file that is there beside a server that may have it open, for a look or a copy. Units that
-	// write are refused, and nothing is migrated.
+	// ReadOnly opens an existing file, which a server may have open, to inspect or copy it. Units
+	// that write return uow.ErrReadOnly, and Open runs no migration.
 	ReadOnly bool
 
-	// Readers is how many units can read at once; 0 means four for each processor.
+	// Readers is the number of units that can read concurrently; 0 means four for each processor.
 	Readers int
 }
 
-// applicationID stands in the header of every file of ours: "CICE".
+// applicationID is in the header of every file of this package: "CICE".
 const applicationID = 0x43494345
 
-// leastVersion is the first of SQLite's versions whose WAL does not lose what was committed when it starts over.
+// leastVersion is the first version of SQLite that does not lose committed data when the WAL is
+// reset.
 const leastVersion = "3.51.3"
 
-// Open opens the store in a file, which is made where there is none, and brings its tables up to date; it may
-// be interrupted and repeated. The folder must be there. Errors: ErrInUse where another server has it open, ErrForeign,
-// ErrNewer, ErrNotWritable, and with Options.ReadOnly ErrOutdated; fs.ErrNotExist for no such folder, or file.
+// Open opens the store in a file, creates the file if it does not exist, and brings its tables up
+// to date. It may be interrupted and run again. The folder must exist.
+//
+// Open returns ErrInUse if another server has the store open, ErrForeign, ErrNewer, ErrNotWritable,
+// with Options.ReadOnly ErrOutdated, and fs.ErrNotExist if there is no such folder, or with
+// Options.ReadOnly no such file.
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	s, err := open(ctx, path, o)
 	if err != nil {
@@ -43,26 +47,26 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 }
 
 func open(ctx context.Context, path string, o Options) (*Store, error) {
-	real, err := resolve(path, o.ReadOnly)
+	resolved, err := resolve(path, o.ReadOnly)
 	if err != nil {
 		return nil, err
 	}
 	if o.Readers < 1 {
 		o.Readers = 4 * runtime.GOMAXPROCS(0)
 	}
-	s := &Store{path: real}
-	s.gate = uow.NewGate("sqlite", s.letGo)
-	s.readers = newReaders(o.Readers, func(ctx context.Context) (*conn, error) { return connect(ctx, real, toRead) })
+	s := &Store{path: resolved}
+	s.gate = uow.NewGate("sqlite", s.release)
+	s.readers = newReaders(o.Readers, func(ctx context.Context) (*conn, error) { return connect(ctx, resolved, toRead) })
 	if !o.ReadOnly {
-		s.writer = &writer{open: func(ctx context.Context) (*conn, error) { return connect(ctx, real, toWrite) }}
-		if s.lock, err = acquireLock(ctx, real); err != nil {
+		s.writer = &writer{open: func(ctx context.Context) (*conn, error) { return connect(ctx, resolved, toWrite) }}
+		if s.lock, err = acquireLock(ctx, resolved); err != nil {
 			return nil, explain(err)
 		}
 		if err := s.prepare(ctx); err != nil {
 			return nil, errors.Join(explain(err), s.writer.close(), s.lock.release())
 		}
 	}
-	look := func(*conn) error { return nil } // that a connection opens is all there is to see
+	look := func(*conn) error { return nil } // to open a connection is check enough
 	if o.ReadOnly {
 		look = func(c *conn) error { return check(ctx, c) }
 	}
@@ -72,19 +76,20 @@ func open(ctx context.Context, path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// resolve finds the one path of a file, so that no second server comes to it by another.
+// resolve returns the file's path without symbolic links, so that no second server opens it by
+// another path.
 func resolve(path string, mustExist bool) (string, error) {
 	if path == "" || strings.HasPrefix(path, ":memory:") {
-		return "", errors.New("a store needs a file: what nobody needs tomorrow is kept by adapters/memory")
+		return "", errors.New("the store needs a file; for a store in memory use adapters/memory")
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return "", err
 	}
-	real, err := filepath.EvalSymlinks(abs)
+	resolved, err := filepath.EvalSymlinks(abs)
 	if errors.Is(err, os.ErrNotExist) && !mustExist {
 		if _, err := os.Lstat(abs); err == nil {
-			return "", fmt.Errorf("%s is a link to nowhere", abs)
+			return "", fmt.Errorf("%s is a broken link", abs)
 		}
 		folder, err := filepath.EvalSymlinks(filepath.Dir(abs))
 		return filepath.Join(folder, filepath.Base(abs)), err
@@ -92,13 +97,13 @@ func resolve(path string, mustExist bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if info, err := os.Stat(real); err != nil || !info.Mode().IsRegular() {
-		return "", errors.Join(err, fmt.Errorf("%s is not a file", real))
+	if info, err := os.Stat(resolved); err != nil || !info.Mode().IsRegular() {
+		return "", errors.Join(err, fmt.Errorf("%s is not a file", resolved))
 	}
-	return real, nil
+	return resolved, nil
 }
 
-// prepare makes the file what this version of the program expects, and leaves the writer its connection.
+// prepare brings the file up to date for this program, and opens the writer's connection.
 func (s *Store) prepare(ctx context.Context) (err error) {
 	if err := makePrivate(s.path); err != nil {
 		return err
@@ -120,8 +125,8 @@ func (s *Store) prepare(ctx context.Context) (err error) {
 	return migrate(ctx, s.path)
 }
 
-// makePrivate makes the file, where there is none, for its owner alone: it will hold password hashes. SQLite
-// gives the files beside it the same rights.
+// makePrivate creates a missing file with permissions for its owner only, because it will hold
+// password hashes. SQLite gives the files next to it the same permissions.
 func makePrivate(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // #nosec G304 -- the operator names it
 	switch {
@@ -133,15 +138,16 @@ func makePrivate(path string) error {
 	return f.Close()
 }
 
-// claim makes sure that the file is ours or empty, before anything in it is changed. What is empty is stamped before
-// anything else, so that an Open that was interrupted finds its own again.
+// claim returns an error if the file belongs to another program, before it changes anything. It
+// stamps an empty file before any other change, so that an interrupted Open recognises the file
+// later.
 func claim(ctx context.Context, c *conn) error {
 	if err := checkLibrary(ctx, c); err != nil {
 		return err
 	}
 	empty, err := find(ctx, c, value((*row).bool), "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)")
 	if err != nil {
-		return fmt.Errorf("look into the file: %w", err)
+		return fmt.Errorf("inspect the file: %w", err)
 	}
 	stamp, err := readStamp(ctx, c)
 	switch {
@@ -169,7 +175,8 @@ func readStamp(ctx context.Context, c *conn) (int64, error) {
 	return stamp, nil
 }
 
-// check makes sure of a file that is only read that it is ours, and of this program's version.
+// check returns an error unless a file that is opened read-only is a store of this program's
+// version.
 func check(ctx context.Context, c *conn) error {
 	if err := checkLibrary(ctx, c); err != nil {
 		return err
@@ -187,19 +194,19 @@ func check(ctx context.Context, c *conn) error {
 func checkLibrary(ctx context.Context, c *conn) error {
 	version, err := find(ctx, c, value((*row).text), "SELECT sqlite_version()")
 	if err != nil {
-		return fmt.Errorf("ask for SQLite's version: %w", err)
+		return fmt.Errorf("read SQLite's version: %w", err)
 	}
 	if olderThan(version, leastVersion) {
-		return fmt.Errorf("SQLite %s can lose what it committed: %s or later is needed", version, leastVersion)
+		return fmt.Errorf("SQLite %s can lose committed data: version %s or later is needed", version, leastVersion)
 	}
 	return nil
 }
 
-// olderThan compares versions like 3.51.3.
+// olderThan compares versions such as 3.51.3.
 func olderThan(version, least string) bool {
 	have, want := strings.Split(version, "."), strings.Split(least, ".")
 	for i, w := range want {
-		need, _ := strconv.Atoi(w) // of a constant
+		need, _ := strconv.Atoi(w) // the parts of a constant are numbers
 		if i >= len(have) {
 			return true
 		}
@@ -211,13 +218,14 @@ func olderThan(version, least string) bool {
 	return false
 }
 
-// explain adds to an error of SQLite what an operator can do about it.
+// explain adds advice for the operator to an error of SQLite.
 func explain(err error) error {
 	switch {
 	case hasCode(err, codes.SQLITE_NOTADB, codes.SQLITE_CORRUPT):
 		return fmt.Errorf("%w: %w", ErrForeign, err)
 	case hasCode(err, codes.SQLITE_CANTOPEN, codes.SQLITE_READONLY, codes.SQLITE_PERM):
-		return fmt.Errorf("%w: is it there, and may this process write the file and its folder? %w", ErrNotWritable, err)
+		return fmt.Errorf("%w: check that it exists, and that this process may write it and its folder: %w",
+			ErrNotWritable, err)
 	}
 	return err
 }

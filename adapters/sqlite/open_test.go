@@ -20,7 +20,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// refused fails the test unless a file cannot be opened for the reason that is wanted.
+// refused fails the test unless Open returns the wanted error.
 func refused(t *testing.T, path string, o sqlite.Options, want error) {
 	t.Helper()
 	s, err := sqlite.Open(context.Background(), path, o)
@@ -28,14 +28,14 @@ func refused(t *testing.T, path string, o sqlite.Options, want error) {
 		closeStore(t, s)
 	}
 	if !errors.Is(err, want) {
-		t.Errorf("opening answered %v, want %v", err, want)
+		t.Errorf("Open returned %v, want %v", err, want)
 	}
 	if err != nil && !strings.Contains(err.Error(), path) {
 		t.Errorf("the error does not name the file: %v", err)
 	}
 }
 
-// sqlOn runs statements on a file behind the store's back.
+// sqlOn runs statements on a file without the store.
 func sqlOn(t testing.TB, path string, statements ...string) error {
 	t.Helper()
 	db, err := sql.Open("sqlite", path)
@@ -49,7 +49,7 @@ func sqlOn(t testing.TB, path string, statements ...string) error {
 	return nil
 }
 
-// rawDB opens a file without a store around it, until the test ends.
+// rawDB opens a file without the store, until the test ends.
 func rawDB(t testing.TB, dsn string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("sqlite", dsn)
@@ -81,7 +81,7 @@ func marked(t testing.TB, s ports.Storage, name string) (marked bool) {
 	return marked
 }
 
-func TestOpenKeepsWhatWasThere(t *testing.T) {
+func TestReopen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "odd name ?#%&é.db")
 	s := open(t, path, sqlite.Options{})
 	mark(t, s, "kept")
@@ -89,14 +89,14 @@ func TestOpenKeepsWhatWasThere(t *testing.T) {
 	s = open(t, path, sqlite.Options{})
 	defer closeStore(t, s)
 	if !marked(t, s, "kept") {
-		t.Error("what was committed is gone")
+		t.Error("a committed row is gone")
 	}
 	if _, err := os.Stat(path); err != nil {
 		t.Errorf("the file has another name: %v", err)
 	}
 }
 
-func TestASecondServerIsRefused(t *testing.T) {
+func TestSecondServer(t *testing.T) {
 	path := empty(t)
 	link := filepath.Join(t.TempDir(), "link.db")
 	must(t, os.Symlink(path, link))
@@ -108,7 +108,7 @@ func TestASecondServerIsRefused(t *testing.T) {
 	closeStore(t, open(t, link, sqlite.Options{}))
 }
 
-func TestForeignFilesAreRefusedAndLeftAlone(t *testing.T) {
+func TestForeignFiles(t *testing.T) {
 	for name, content := range map[string]func(path string){
 		"text":                     func(path string) { write(t, path, []byte(strings.Repeat("not a database\n", 500))) },
 		"a few bytes":              func(path string) { write(t, path, []byte("hello")) },
@@ -133,7 +133,7 @@ func TestForeignFilesAreRefusedAndLeftAlone(t *testing.T) {
 	}
 }
 
-func TestFilesOfOtherVersionsAreRefused(t *testing.T) {
+func TestOtherVersions(t *testing.T) {
 	newer := empty(t)
 	must(t, sqlOn(t, newer, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)"))
 	refused(t, newer, sqlite.Options{}, sqlite.ErrNewer)
@@ -144,8 +144,8 @@ func TestFilesOfOtherVersionsAreRefused(t *testing.T) {
 	refused(t, older, sqlite.Options{ReadOnly: true}, sqlite.ErrOutdated)
 }
 
-// An Open that was cut short at whatever step is gone through again.
-func TestOpenGoesOnWhereItWasInterrupted(t *testing.T) {
+// Open completes an Open that was interrupted at any step.
+func TestInterruptedOpen(t *testing.T) {
 	for name, begun := range map[string][]string{
 		"nothing":               nil,
 		"WAL":                   {"PRAGMA journal_mode = WAL"},
@@ -165,39 +165,39 @@ func TestOpenGoesOnWhereItWasInterrupted(t *testing.T) {
 const versions = `CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY AUTOINCREMENT, version_id INTEGER NOT NULL,
 	is_applied INTEGER NOT NULL, tstamp TIMESTAMP DEFAULT (datetime('now')))`
 
-func TestPlacesThatHoldNoStore(t *testing.T) {
+func TestInvalidPaths(t *testing.T) {
 	folder := t.TempDir()
 	refused(t, filepath.Join(folder, "absent", "a.db"), sqlite.Options{}, fs.ErrNotExist)
 	refused(t, filepath.Join(folder, "absent.db"), sqlite.Options{ReadOnly: true}, fs.ErrNotExist)
 	for _, path := range []string{"", ":memory:", folder} {
 		if s, err := sqlite.Open(context.Background(), path, sqlite.Options{}); err == nil {
 			closeStore(t, s)
-			t.Errorf("%q was taken for a store", path)
+			t.Errorf("Open(%q) returned no error", path)
 		}
 	}
 	if entries, err := os.ReadDir(folder); err != nil || len(entries) > 0 {
-		t.Errorf("something was left behind: %v, %v", entries, err)
+		t.Errorf("got files %v, %v; want none", entries, err)
 	}
 }
 
-func TestReadingBesideAServer(t *testing.T) {
+func TestReadOnlyWithServer(t *testing.T) {
 	path := empty(t)
 	server := open(t, path, sqlite.Options{})
 	mark(t, server, "before")
 	beside := open(t, path, sqlite.Options{ReadOnly: true})
 	if !marked(t, beside, "before") {
-		t.Error("what was committed before is not there")
+		t.Error("a row committed before Open is missing")
 	}
 	mark(t, server, "meanwhile")
 	if !marked(t, beside, "meanwhile") {
-		t.Error("what was committed meanwhile is not there")
+		t.Error("a row committed after Open is missing")
 	}
 	err := beside.Run(context.Background(), uow.Write, func(context.Context, ports.Tx) error {
-		t.Error("a unit that writes was begun")
+		t.Error("a unit that writes ran")
 		return nil
 	})
 	if !errors.Is(err, uow.ErrReadOnly) {
-		t.Errorf("a unit that writes answered %v", err)
+		t.Errorf("a unit that writes returned %v", err)
 	}
 	must(t, beside.Ping(context.Background()))
 	closeStore(t, beside)
@@ -207,11 +207,11 @@ func TestReadingBesideAServer(t *testing.T) {
 	alone := open(t, path, sqlite.Options{ReadOnly: true})
 	defer closeStore(t, alone)
 	if !marked(t, alone, "afterwards") {
-		t.Error("what the server left is not there")
+		t.Error("a row committed by the server is missing")
 	}
 }
 
-func TestBackupOfALiveStore(t *testing.T) {
+func TestBackup(t *testing.T) {
 	path := empty(t)
 	s := open(t, path, sqlite.Options{})
 	defer closeStore(t, s)
@@ -221,30 +221,30 @@ func TestBackupOfALiveStore(t *testing.T) {
 	must(t, s.Backup(context.Background(), copies))
 	mark(t, s, "afterwards")
 	if err := s.Backup(context.Background(), copies); !errors.Is(err, fs.ErrExist) {
-		t.Errorf("a backup over a file that is there answered %v", err)
+		t.Errorf("a backup to an existing file returned %v", err)
 	}
 	if entries, err := os.ReadDir(filepath.Dir(copies)); err != nil || len(entries) != 1 {
-		t.Errorf("something was left beside the copy: %v, %v", entries, err)
+		t.Errorf("got files %v, %v; want the copy alone", entries, err)
 	}
 	if info, err := os.Stat(copies); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
-		t.Errorf("the copy, which holds password hashes, is not its owner's alone: %v, %v", info, err)
+		t.Errorf("the copy holds password hashes, and others than its owner may read it: %v, %v", info, err)
 	}
 
 	restored := open(t, copies, sqlite.Options{})
 	defer closeStore(t, restored)
 	if !marked(t, restored, "before") || marked(t, restored, "afterwards") {
-		t.Error("the copy is not what the store was")
+		t.Error("the copy differs from the store")
 	}
-	mark(t, restored, "a life of its own")
+	mark(t, restored, "in the copy")
 
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
 	another := filepath.Join(t.TempDir(), "another.db")
 	if err := s.Backup(cancelled, another); !errors.Is(err, context.Canceled) {
-		t.Errorf("a backup that was cancelled answered %v", err)
+		t.Errorf("a cancelled backup returned %v", err)
 	}
 	if _, err := os.Stat(another); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a backup that failed left its file behind: %v", err)
+		t.Errorf("a failed backup left a file behind: %v", err)
 	}
 
 	beside := open(t, path, sqlite.Options{ReadOnly: true})
@@ -252,7 +252,7 @@ func TestBackupOfALiveStore(t *testing.T) {
 	must(t, beside.Backup(context.Background(), another))
 }
 
-func TestAnotherProcessThatWritesIsAConflict(t *testing.T) {
+func TestFileLockedByAnotherProcess(t *testing.T) {
 	path := empty(t)
 	s := open(t, path, sqlite.Options{})
 	defer closeStore(t, s)
@@ -261,7 +261,7 @@ func TestAnotherProcessThatWritesIsAConflict(t *testing.T) {
 	must(t, err)
 	err = s.Run(context.Background(), uow.Write, func(context.Context, ports.Tx) error { return nil })
 	if !errors.Is(err, uow.ErrConflict) || !errors.Is(err, fault.Unavailable) {
-		t.Errorf("a unit on a file that another process has locked answered %v", err)
+		t.Errorf("a unit on a locked file returned %v", err)
 	}
 	must(t, shell.Rollback())
 	mark(t, s, "free again")

@@ -13,7 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/sqlite"
 )
 
-func TestWhatCannotBeWrittenIsRefused(t *testing.T) {
+func TestNotWritable(t *testing.T) {
 	if os.Geteuid() == 0 {
 		asNobody(t) // root may write everywhere
 		return
@@ -27,7 +27,7 @@ func TestWhatCannotBeWrittenIsRefused(t *testing.T) {
 	refused(t, filepath.Join(folder, "a.db"), sqlite.Options{}, sqlite.ErrNotWritable)
 }
 
-func TestANewFileIsItsOwnersAlone(t *testing.T) {
+func TestFilePermissions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
 	s := open(t, path, sqlite.Options{})
 	defer closeStore(t, s)
@@ -39,7 +39,7 @@ func TestANewFileIsItsOwnersAlone(t *testing.T) {
 	}
 }
 
-// asNobody runs this test alone, in a process of a user who owns nothing.
+// asNobody runs this test alone, in a process of the user nobody.
 func asNobody(t *testing.T) {
 	const nobody = 65534
 	folder := t.TempDir()

@@ -7,14 +7,14 @@ import (
 	"sync"
 )
 
-// readers are the connections that read: a pool of a fixed size, each opened when it is first needed. The one that was
-// used last is used next: it has its statements prepared.
+// readers is a pool of connections that read, of a fixed size. A connection is opened when it is
+// first needed. The connection that was used last is used next, because it has prepared statements.
 type readers struct {
 	open  func(ctx context.Context) (*conn, error)
-	slots chan struct{} // has room for those who read at once
+	slots chan struct{} // its capacity is the number of concurrent readers
 
 	mu   sync.Mutex
-	idle []*conn // open, and used by nobody
+	idle []*conn // open and unused
 }
 
 func newReaders(n int, open func(ctx context.Context) (*conn, error)) *readers {
@@ -33,7 +33,7 @@ func (r *readers) use(ctx context.Context, fn func(c *conn) error) error {
 	if err != nil {
 		return fmt.Errorf("sqlite: %w", err)
 	}
-	defer r.giveBack(c) // also where fn panics or ends the goroutine
+	defer r.giveBack(c) // also if fn panics or ends the goroutine
 	return fn(c)
 }
 
@@ -52,7 +52,7 @@ func (r *readers) take(ctx context.Context) (*conn, error) {
 
 func (r *readers) giveBack(c *conn) {
 	if c.broken {
-		_ = c.close() // it has failed already, and the next reader opens another
+		_ = c.close() // it has failed already; the next reader opens another
 		return
 	}
 	r.mu.Lock()
@@ -65,12 +65,12 @@ func (r *readers) snapshot(ctx context.Context, fn func(c *conn) error) error {
 	return r.use(ctx, func(c *conn) error { return atOneMoment(ctx, c, fn) })
 }
 
-// atOneMoment runs fn in a transaction that only reads.
+// atOneMoment runs fn in a read-only transaction.
 func atOneMoment(ctx context.Context, c *conn, fn func(c *conn) error) error {
 	if _, err := c.exec(ctx, "BEGIN"); err != nil {
 		return fmt.Errorf("sqlite: begin to read: %w", err)
 	}
-	defer func() { // what was read is read, however the transaction ends
+	defer func() { // the result of the reads does not depend on how the transaction ends
 		_, err := c.exec(context.WithoutCancel(ctx), "ROLLBACK")
 		c.broken = err != nil
 	}()

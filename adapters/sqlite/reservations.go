@@ -19,36 +19,42 @@ func findReservation(ctx context.Context, c *conn, reservation id.Reservation) (
 
 type reservationsRepository struct{ *unit }
 
-func (r reservationsRepository) Add(ctx context.Context, n reservations.Reservation) error {
-	return r.write(ctx, func(c *conn) error {
-		_, err := c.exec(ctx, bookings.insert, bookings.args(n)...)
+func (repo reservationsRepository) Add(ctx context.Context, r reservations.Reservation) error {
+	return repo.write(ctx, func(c *conn) error {
+		_, err := c.exec(ctx, bookings.insert, bookings.args(r)...)
 		return err
 	})
 }
 
-func (r reservationsRepository) Reservation(ctx context.Context, reservation id.Reservation) (there reservations.Reservation, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo reservationsRepository) Reservation(
+	ctx context.Context, reservation id.Reservation,
+) (there reservations.Reservation, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		there, err = findReservation(ctx, c, reservation)
 		return err
 	})
 	return there, err
 }
 
-func (r reservationsRepository) Hold(ctx context.Context, reservation id.Reservation) (there reservations.Reservation, err error) {
-	err = r.write(ctx, func(c *conn) (err error) {
+func (repo reservationsRepository) Hold(
+	ctx context.Context, reservation id.Reservation,
+) (there reservations.Reservation, err error) {
+	err = repo.write(ctx, func(c *conn) (err error) {
 		there, err = findReservation(ctx, c, reservation)
 		return err
 	})
 	return there, err
 }
 
-func (r reservationsRepository) Move(ctx context.Context, moving reservations.Reservation, to reservations.Status, at time.Time) (moved reservations.Moved, err error) {
-	err = r.write(ctx, func(c *conn) error {
-		there, err := findReservation(ctx, c, moving.ID)
+func (repo reservationsRepository) Move(
+	ctx context.Context, r reservations.Reservation, to reservations.Status, at time.Time,
+) (moved reservations.Moved, err error) {
+	err = repo.write(ctx, func(c *conn) error {
+		there, err := findReservation(ctx, c, r.ID)
 		if err != nil {
 			return err
 		}
-		if there.Status != moving.Status {
+		if there.Status != r.Status {
 			moved = reservations.Stale
 			return nil
 		}
@@ -62,21 +68,22 @@ func (r reservationsRepository) Move(ctx context.Context, moving reservations.Re
 				return nil
 			}
 		}
-		_, err = c.exec(ctx, "UPDATE reservations SET status = ?, updated_at = ? WHERE id = ?", string(to), milli(at), blob(moving.ID))
+		_, err = c.exec(ctx, "UPDATE reservations SET status = ?, updated_at = ? WHERE id = ?",
+			string(to), milli(at), blob(r.ID))
 		return err
 	})
 	return moved, err
 }
 
-// overlaps asks what a trigger would refuse, so that the unit can go on.
+// overlaps finds what a trigger would reject, so that the unit can continue.
 func overlaps(ctx context.Context, c *conn, r reservations.Reservation) (bool, error) {
 	return find(ctx, c, value((*row).bool), `SELECT EXISTS (SELECT 1 FROM reservations
 		WHERE status = 'accepted' AND local_id = ? AND date < ? AND end_date > ? AND id <> ?)`,
 		blob(r.LocalID), milli(r.EndDate), milli(r.Date), blob(r.ID))
 }
 
-func (r reservationsRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo reservationsRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		held, err = find(ctx, c, value((*row).int),
 			"SELECT coalesce(sum(tokens), 0) FROM reservations WHERE voyager_id = ? AND status = 'accepted'", blob(user))
 		return err
@@ -84,11 +91,11 @@ func (r reservationsRepository) Held(ctx context.Context, user id.User) (held in
 	return held, err
 }
 
-func (r reservationsRepository) InConversation(
-	ctx context.Context, conversation id.Conversation, last *page.Moment, limit int,
+func (repo reservationsRepository) InConversation(
+	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,
 ) (all []reservations.Reservation, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		at, item := before(last)
+	err = repo.read(ctx, func(c *conn) (err error) {
+		at, item := latestFirst(after)
 		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+` FROM reservations
 			WHERE conversation_id = ? AND (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ?`,
 			blob(conversation), at, item, limited(limit))
@@ -97,11 +104,11 @@ func (r reservationsRepository) InConversation(
 	return all, err
 }
 
-func (r reservationsRepository) Of(
-	ctx context.Context, user id.User, status reservations.Status, last *page.Moment, limit int,
+func (repo reservationsRepository) Of(
+	ctx context.Context, user id.User, status reservations.Status, after *page.Moment, limit int,
 ) (all []reservations.Reservation, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
-		at, item := before(last)
+	err = repo.read(ctx, func(c *conn) (err error) {
+		at, item := latestFirst(after)
 		const chosen = ` AND (created_at, id) < (?2, ?3) AND (?4 IS NULL OR status = ?4)`
 		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+" FROM reservations WHERE voyager_id = ?1"+chosen+
 			" UNION ALL SELECT "+bookings.columns+" FROM reservations WHERE local_id = ?1"+chosen+
@@ -111,8 +118,10 @@ func (r reservationsRepository) Of(
 	return all, err
 }
 
-func (r reservationsRepository) Due(ctx context.Context, now time.Time, limit int) (due []id.Reservation, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo reservationsRepository) Due(
+	ctx context.Context, now time.Time, limit int,
+) (due []id.Reservation, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		due, err = list(ctx, c, func(r *row, due *id.Reservation) { *due = r.id() },
 			"SELECT id FROM reservations WHERE status = 'accepted' AND end_date <= ? ORDER BY end_date, id LIMIT ?",
 			milli(now), limited(limit))

@@ -10,8 +10,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// row is one row of an answer. Its methods take the columns one after the other; NULL is the zero value.
-// The first column that is not what is asked for is kept in err.
+// row is a row of a result. Its methods read the columns one after the other; they return the zero
+// value for NULL. err holds the error of the first column that has another type.
 type row struct {
 	values []driver.Value
 	column int
@@ -20,7 +20,7 @@ type row struct {
 
 func (r *row) next() driver.Value {
 	if r.column >= len(r.values) {
-		r.fail(errors.New("a row has fewer columns than are read"))
+		r.fail(errors.New("the row has too few columns"))
 		return nil
 	}
 	v := r.values[r.column]
@@ -40,7 +40,7 @@ func take[T any](r *row) (value T) {
 	case T:
 		value = v
 	default:
-		r.fail(fmt.Errorf("a %T is stored where a %T belongs", v, value))
+		r.fail(fmt.Errorf("the value is a %T, not a %T", v, value))
 	}
 	return value
 }
@@ -54,7 +54,7 @@ func (r *row) id() (i [16]byte) {
 	if b := r.bytes(); len(b) == len(i) {
 		return [16]byte(b)
 	} else if b != nil {
-		r.fail(fmt.Errorf("an identifier of %d bytes", len(b)))
+		r.fail(fmt.Errorf("the identifier has %d bytes", len(b)))
 	}
 	return i
 }
@@ -62,7 +62,7 @@ func (r *row) id() (i [16]byte) {
 func (r *row) hash() (h [32]byte) {
 	b := r.bytes()
 	if len(b) != len(h) {
-		r.fail(fmt.Errorf("a hash of %d bytes", len(b)))
+		r.fail(fmt.Errorf("the hash has %d bytes", len(b)))
 		return h
 	}
 	return [32]byte(b)
@@ -74,7 +74,7 @@ func (r *row) time() time.Time {
 	case int64:
 		return time.UnixMilli(v).UTC()
 	default:
-		r.fail(fmt.Errorf("a %T is stored where a time belongs", v))
+		r.fail(fmt.Errorf("the value is a %T, not a time", v))
 	}
 	return time.Time{}
 }
@@ -86,7 +86,7 @@ func (r *row) texts() (list []string) {
 	return list
 }
 
-// A row is the ports.Fields that sets the fields of a value.
+// A row implements ports.Fields; it sets the fields of a value.
 
 func (r *row) UUID(_ string, p *[16]byte, _ ports.Traits)  { *p = r.id() }
 func (r *row) Text(_ string, p *string, _ ports.Traits)    { *p = r.text() }

@@ -9,7 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// rows is ports.Rows.
+// rows implements ports.Rows.
 type rows struct{ *unit }
 
 func (r rows) Read(ctx context.Context, table *ports.Table, after []any, limit int) (page []ports.Row, err error) {
@@ -77,7 +77,8 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 	})
 }
 
-// arguments are the values of the first columns as the driver takes them, when ports has checked them.
+// arguments converts values of the first columns, which ports has checked, to those that the driver
+// accepts.
 func arguments(columns []ports.Column, values []any) []any {
 	args := make([]any, len(values))
 	for i, value := range values {

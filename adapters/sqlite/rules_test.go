@@ -9,8 +9,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// Whoever reaches the file by another way than this package still meets its rules.
-func TestTheFileKeepsItsRules(t *testing.T) {
+// The file's rules hold for any program that writes it, not only for this package.
+func TestConstraints(t *testing.T) {
 	const (
 		ada, ben, talk = "01", "02", "03"
 		user           = "INSERT INTO users VALUES (%s, 'Ada', 'ada', %s, %s, NULL, NULL, NULL, 'user', 1, 0, 1, 0, 0)"
@@ -63,19 +63,19 @@ func TestTheFileKeepsItsRules(t *testing.T) {
 				}
 			}
 			if _, err := db.Exec(rule.refused); err == nil {
-				t.Errorf("the file took %s", rule.refused)
+				t.Errorf("got no error for %s", rule.refused)
 			} else if strings.Contains(err.Error(), "syntax") || strings.Contains(err.Error(), "values") {
-				t.Errorf("the statement is wrong in itself: %v", err)
+				t.Errorf("the test's statement is invalid: %v", err)
 			}
 		})
 	}
 }
 
-// x is an identifier for a statement, made of two hexadecimal digits.
+// x returns an identifier as a literal, made of two hexadecimal digits.
 func x(digits string) string { return "x'" + strings.Repeat(digits, 16) + "'" }
 
-// Tables and columns have the names that every store gives them (core/README.md#the-model).
-func TestTablesAreNamedAsEverywhere(t *testing.T) {
+// Tables and columns have the same names in every store (core/README.md#the-model).
+func TestTableNames(t *testing.T) {
 	path := empty(t)
 	closeStore(t, open(t, path, sqlite.Options{}))
 	db := rawDB(t, path)

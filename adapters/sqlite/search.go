@@ -8,7 +8,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 )
 
-// sharing lists, for each profile, the active interests that it has in common with the viewer, ?1.
+// sharing lists, for each profile, the active interests that it shares with the viewer, ?1.
 const sharing = `
 	sharing AS (
 		SELECT theirs.profile_id, interests.*
@@ -19,8 +19,9 @@ const sharing = `
 		WHERE own.user_id = ?1
 	)`
 
-// searched finds profiles in the order of their ranks. The viewer is ?1; ?2 to ?7 are what the search asks for, of
-// which NULL asks for nothing; ?8 and ?9 are the rank of the last match before, ?10 is how many to find.
+// searched finds profiles in the order of their ranks. The viewer is ?1. ?2 to ?7 are the
+// conditions of the query, of which NULL ones match every profile. ?8 and ?9 are the rank of the
+// last match of the page before; ?10 is the limit.
 var searched = `
 	WITH` + sharing + `,
 	scores AS (SELECT profile_id, count(*) AS score FROM sharing GROUP BY profile_id),
@@ -48,7 +49,7 @@ var searched = `
 	ORDER BY profiles.score DESC, profiles.id
 	LIMIT ?10`
 
-// sharedBy reads what the profiles that are named in ?2 share with the viewer.
+// sharedBy reads the interests that the profiles in ?2 share with the viewer.
 var sharedBy = `
 	WITH` + sharing + `
 	SELECT interests.profile_id, ` + interests.columns + `
@@ -56,11 +57,13 @@ var sharedBy = `
 	WHERE interests.profile_id IN (SELECT unhex(value) FROM json_each(?2))
 	ORDER BY interests.name_folded, interests.id`
 
-func (r matchingRepository) Search(ctx context.Context, q matching.Query, last *matching.Rank, limit int) (matches []matching.Match, err error) {
-	err = r.together(ctx, func(c *conn) (err error) {
+func (repo matchingRepository) Search(
+	ctx context.Context, q matching.Query, after *matching.Rank, limit int,
+) (matches []matching.Match, err error) {
+	err = repo.together(ctx, func(c *conn) (err error) {
 		from := matching.Rank{Score: math.MaxInt32}
-		if last != nil {
-			from = *last
+		if after != nil {
+			from = *after
 		}
 		matches, err = list(ctx, c, scanMatch, searched,
 			blob(q.Viewer), textOrNull(q.Country), textOrNull(q.City), intOrNull(q.MinAge), intOrNull(q.MaxAge),
@@ -78,7 +81,7 @@ func scanMatch(r *row, m *matching.Match) {
 	m.Score = int(r.int())
 }
 
-// share names what each match has in common with the viewer.
+// share sets the interests that each match shares with the viewer.
 func share(ctx context.Context, c *conn, viewer id.User, matches []matching.Match) error {
 	found := make([]id.Profile, len(matches))
 	at := make(map[id.Profile]int, len(matches))

@@ -9,7 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// The sessions, and what else proves who somebody is. They belong to users.Repository.
+// The methods of users.Repository for sessions, refresh tokens and resets.
 
 var (
 	sessions      = tableOf(ports.SessionLayout)
@@ -22,17 +22,19 @@ func addRefreshToken(ctx context.Context, c *conn, t users.RefreshToken) error {
 	return err
 }
 
-func (r usersRepository) AddSession(ctx context.Context, session users.Session, first users.RefreshToken) error {
-	return r.write(ctx, func(c *conn) error {
-		if _, err := c.exec(ctx, sessions.insert, sessions.args(session)...); err != nil {
+func (repo usersRepository) AddSession(ctx context.Context, s users.Session, first users.RefreshToken) error {
+	return repo.write(ctx, func(c *conn) error {
+		if _, err := c.exec(ctx, sessions.insert, sessions.args(s)...); err != nil {
 			return err
 		}
 		return addRefreshToken(ctx, c, first)
 	})
 }
 
-func (r usersRepository) Session(ctx context.Context, session id.Session) (there users.Session, u users.User, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo usersRepository) Session(
+	ctx context.Context, session id.Session,
+) (there users.Session, u users.User, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		there, err = find(ctx, c, func(r *row, s *users.Session) {
 			sessions.scan(r, s)
 			people.scan(r, &u)
@@ -43,8 +45,8 @@ func (r usersRepository) Session(ctx context.Context, session id.Session) (there
 	return there, u, err
 }
 
-func (r usersRepository) Sessions(ctx context.Context, user id.User) (all []users.Session, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo usersRepository) Sessions(ctx context.Context, user id.User) (all []users.Session, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		all, err = list(ctx, c, sessions.scan,
 			"SELECT "+sessions.columns+" FROM sessions WHERE user_id = ? ORDER BY created_at, id", blob(user))
 		return err
@@ -52,8 +54,10 @@ func (r usersRepository) Sessions(ctx context.Context, user id.User) (all []user
 	return all, err
 }
 
-func (r usersRepository) UseRefreshToken(ctx context.Context, hash users.SecretHash, at time.Time) (before users.RefreshToken, err error) {
-	err = r.write(ctx, func(c *conn) (err error) {
+func (repo usersRepository) UseRefreshToken(
+	ctx context.Context, hash users.SecretHash, at time.Time,
+) (before users.RefreshToken, err error) {
+	err = repo.write(ctx, func(c *conn) (err error) {
 		before, err = find(ctx, c, refreshTokens.scan,
 			"SELECT "+refreshTokens.columns+" FROM refresh_tokens WHERE hash = ?", hash[:])
 		if err != nil || !before.UsedAt.IsZero() {
@@ -65,26 +69,26 @@ func (r usersRepository) UseRefreshToken(ctx context.Context, hash users.SecretH
 	return before, err
 }
 
-func (r usersRepository) AddRefreshToken(ctx context.Context, t users.RefreshToken) error {
-	return r.write(ctx, func(c *conn) error { return addRefreshToken(ctx, c, t) })
+func (repo usersRepository) AddRefreshToken(ctx context.Context, t users.RefreshToken) error {
+	return repo.write(ctx, func(c *conn) error { return addRefreshToken(ctx, c, t) })
 }
 
-func (r usersRepository) RevokeSession(ctx context.Context, session id.Session, at time.Time) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo usersRepository) RevokeSession(ctx context.Context, session id.Session, at time.Time) error {
+	return repo.write(ctx, func(c *conn) error {
 		_, err := c.exec(ctx, "UPDATE sessions SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", milli(at), blob(session))
 		return err
 	})
 }
 
-func (r usersRepository) RevokeSessions(ctx context.Context, user id.User, at time.Time) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo usersRepository) RevokeSessions(ctx context.Context, user id.User, at time.Time) error {
+	return repo.write(ctx, func(c *conn) error {
 		_, err := c.exec(ctx, "UPDATE sessions SET revoked_at = ? WHERE user_id = ? AND revoked_at IS NULL", milli(at), blob(user))
 		return err
 	})
 }
 
-func (r usersRepository) PurgeSessions(ctx context.Context, before time.Time, limit int) (purged int, err error) {
-	err = r.write(ctx, func(c *conn) error {
+func (repo usersRepository) PurgeSessions(ctx context.Context, before time.Time, limit int) (purged int, err error) {
+	err = repo.write(ctx, func(c *conn) error {
 		n, err := c.exec(ctx, `DELETE FROM sessions WHERE id IN (
 			SELECT s.id FROM sessions s LEFT JOIN refresh_tokens t ON t.session_id = s.id
 			GROUP BY s.id HAVING max(t.expires_at) IS NULL OR max(t.expires_at) < ?
@@ -95,23 +99,23 @@ func (r usersRepository) PurgeSessions(ctx context.Context, before time.Time, li
 	return purged, err
 }
 
-func (r usersRepository) SetReset(ctx context.Context, reset users.Reset) error {
-	return r.write(ctx, func(c *conn) error {
-		_, err := c.exec(ctx, resets.insert+" ON CONFLICT (user_id) DO UPDATE SET "+resets.replace("user_id"), resets.args(reset)...)
+func (repo usersRepository) SetReset(ctx context.Context, r users.Reset) error {
+	return repo.write(ctx, func(c *conn) error {
+		_, err := c.exec(ctx, resets.insert+" ON CONFLICT (user_id) DO UPDATE SET "+resets.replace("user_id"), resets.args(r)...)
 		return err
 	})
 }
 
-func (r usersRepository) Reset(ctx context.Context, hash users.SecretHash) (reset users.Reset, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo usersRepository) Reset(ctx context.Context, hash users.SecretHash) (reset users.Reset, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		reset, err = find(ctx, c, resets.scan, "SELECT "+resets.columns+" FROM password_resets WHERE hash = ?", hash[:])
 		return orNotFound(err, "a password reset")
 	})
 	return reset, err
 }
 
-func (r usersRepository) DropReset(ctx context.Context, user id.User) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo usersRepository) DropReset(ctx context.Context, user id.User) error {
+	return repo.write(ctx, func(c *conn) error {
 		_, err := c.exec(ctx, "DELETE FROM password_resets WHERE user_id = ?", blob(user))
 		return err
 	})

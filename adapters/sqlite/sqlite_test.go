@@ -16,7 +16,7 @@ func TestStorage(t *testing.T) {
 	porttest.Storage(t, func(t *testing.T) ports.Storage { return open(t, empty(t), sqlite.Options{}) })
 }
 
-// open opens a store, or fails the test. Whoever opens it closes it.
+// open opens a store, or fails the test. The caller closes the store.
 func open(t testing.TB, path string, o sqlite.Options) *sqlite.Store {
 	t.Helper()
 	s, err := sqlite.Open(context.Background(), path, o)
@@ -33,7 +33,8 @@ func closeStore(t testing.TB, s *sqlite.Store) {
 	}
 }
 
-// empty makes a file with all tables and no rows. To migrate takes its time, so it is done once and copied.
+// empty makes a file with all tables and no rows. To migrate is slow, so it is done once and
+// copied.
 func empty(t *testing.T) string {
 	t.Helper()
 	template.once.Do(func() {

@@ -11,22 +11,23 @@ import (
 
 var _ ports.Storage = (*Store)(nil)
 
-// Store is one file, open. It is safe for concurrent use; Open makes one.
+// Store is an open file. It is safe for concurrent use. Open makes one.
 type Store struct {
 	path    string
-	lock    *lock   // nil where the store is read only
-	writer  *writer // nil where the store is read only
+	lock    *lock   // nil if the store is read-only
+	writer  *writer // nil if the store is read-only
 	readers *readers
-	gate    *uow.Gate // for units, and for copies being made
+	gate    *uow.Gate // for units and backups
 }
 
-// Run implements uow.Runner. Beside what fn returns, its errors are ctx.Err() (wrapped), the error of the
-// repository that ended the unit, and those of package uow: ErrConflict, where another process had locked the file or
-// where a unit that shared its transaction broke it; ErrUnreachable, for a disk that is full or fails, and after
-// Close; ErrOutcomeUnknown, where the disk failed in the middle of a commit; ErrReadOnly, of a unit that writes
-// on a store that was opened read only. A unit is run once.
+// Run implements uow.Runner. Apart from the error of fn, it returns ctx.Err() (wrapped), the error
+// of the repository that ended the unit, or one of package uow: ErrConflict if another process has
+// locked the file, or if a unit that shared the transaction broke it; ErrUnreachable if the disk is
+// full or fails, and after Close; ErrOutcomeUnknown if the disk failed during a commit; ErrReadOnly
+// for a unit that writes if the store was opened read-only. Run runs a unit once.
 //
-// A unit is acknowledged together with those that were waiting when it ended, so it waits for their functions, too.
+// A unit is acknowledged together with the units that were waiting when it ended, so it waits for
+// their functions, too.
 func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("sqlite: begin: %w", err)
@@ -42,7 +43,7 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Cont
 	case mode == uow.Read:
 		return s.readers.use(ctx, do)
 	case s.writer == nil:
-		return fmt.Errorf("sqlite: the store was opened read only: %w", uow.ErrReadOnly)
+		return fmt.Errorf("sqlite: the store was opened read-only: %w", uow.ErrReadOnly)
 	}
 	return s.writer.run(ctx, s.gate, func(c *conn) error {
 		if err := do(c); err != nil {
@@ -55,7 +56,8 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Cont
 	})
 }
 
-// Ping reads from the store. Its error is uow.ErrUnreachable (wrapped), after Close and where ctx has ended, too.
+// Ping reads from the store. It returns uow.ErrUnreachable (wrapped) if that fails, also after
+// Close and if ctx has ended.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.gate.Enter(); err != nil {
 		return err
@@ -74,13 +76,14 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Close lets the units under way end, those that wait for their turn fail, and waits for them until ctx
-// ends: then it returns ctx.Err() (wrapped), and the last of them closes the file. It may be called again.
+// Close waits for running units until ctx ends, and then closes the file. Units that wait for their
+// turn fail. If ctx ends first, Close returns ctx.Err() (wrapped), and the last unit closes the
+// file. Close may be called again.
 func (s *Store) Close(ctx context.Context) error { return s.gate.Close(ctx) }
 
-// letGo closes all that Open opened. Readers go first: the last connection, which writes, puts everything
-// into the one file.
-func (s *Store) letGo() error {
+// release closes everything that Open opened. Readers are first: the last connection, which writes,
+// moves the contents of the WAL into the file.
+func (s *Store) release() error {
 	failed := []error{s.readers.close()}
 	if s.writer != nil {
 		failed = append(failed, s.writer.close(), s.lock.release())

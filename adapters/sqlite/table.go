@@ -9,12 +9,12 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// table is what the statements about a table are made of.
+// table holds the parts of the statements on a table.
 type table[T any] struct {
 	layout  ports.Layout[T]
-	names   []string // of the columns, followed by those of the folded ones
-	columns string   // profiles.id, profiles.user_id, …; scan reads them
-	insert  string   // INSERT INTO profiles (…) VALUES (…); args are its arguments
+	names   []string // of the columns, followed by those of the folded columns
+	columns string   // profiles.id, profiles.user_id, …, which scan reads
+	insert  string   // INSERT INTO profiles (…) VALUES (…), with the arguments of args
 }
 
 func tableOf[T any](layout ports.Layout[T]) *table[T] {
@@ -26,7 +26,7 @@ func tableOf[T any](layout ports.Layout[T]) *table[T] {
 	return &table[T]{layout, names, strings.Join(qualified, ", "), insertInto(layout.Table.Name, names)}
 }
 
-// stored are the names of columns, followed by those that hold the text of some without regard to case.
+// stored returns the names of columns, followed by those of the folded columns.
 func stored(columns []ports.Column, folded []string) (names []string) {
 	for _, c := range columns {
 		names = append(names, c.Name)
@@ -50,7 +50,8 @@ func (t *table[T]) args(v T) []any {
 	return append(arguments(t.layout.Columns, row), t.layout.Fold(row)...)
 }
 
-// set is what an UPDATE assigns to all columns but some, with its arguments.
+// set returns the assignments of an UPDATE for all columns but the excepted ones, with their
+// arguments.
 func (t *table[T]) set(v T, except ...string) (assignments string, args []any) {
 	var parts []string
 	for i, value := range t.args(v) {
@@ -61,7 +62,7 @@ func (t *table[T]) set(v T, except ...string) (assignments string, args []any) {
 	return strings.Join(parts, ", "), args
 }
 
-// replace is what an INSERT that meets a row assigns to all columns of it but some.
+// replace returns the assignments of ON CONFLICT DO UPDATE for all columns but the excepted ones.
 func (t *table[T]) replace(except ...string) string {
 	var parts []string
 	for _, name := range t.names {
@@ -72,14 +73,14 @@ func (t *table[T]) replace(except ...string) string {
 	return strings.Join(parts, ", ")
 }
 
-// listed is how a list of texts is stored.
+// listed returns a list of texts as it is stored.
 func listed(texts []string) string {
 	if len(texts) == 0 {
 		return emptyList
 	}
 	b, err := json.Marshal(texts)
 	if err != nil {
-		panic(fmt.Sprintf("sqlite: a list of texts is no JSON: %v", err)) // it always is
+		panic(fmt.Sprintf("sqlite: encode a list of texts: %v", err)) // it never fails
 	}
 	return string(b)
 }

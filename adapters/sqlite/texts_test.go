@@ -24,6 +24,6 @@ func TestListsOfTexts(t *testing.T) {
 	}
 	r := &row{values: []driver.Value{"no list"}}
 	if r.Texts("", new([]string)); r.err == nil {
-		t.Error("what is no list is read as one")
+		t.Error("got no error for an invalid list")
 	}
 }

@@ -17,15 +17,15 @@ var (
 
 type tokensRepository struct{ *unit }
 
-func (r tokensRepository) Open(ctx context.Context, w tokens.Wallet) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo tokensRepository) Open(ctx context.Context, w tokens.Wallet) error {
+	return repo.write(ctx, func(c *conn) error {
 		_, err := c.exec(ctx, wallets.insert, wallets.args(ports.Wallet{Wallet: tokens.Wallet{ID: w.ID, UserID: w.UserID}})...)
 		return err
 	})
 }
 
-func (r tokensRepository) Wallet(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
-	err = r.read(ctx, func(c *conn) error {
+func (repo tokensRepository) Wallet(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
+	err = repo.read(ctx, func(c *conn) error {
 		there, err := findWallet(ctx, c, user)
 		w = there.Wallet
 		return err
@@ -38,9 +38,10 @@ func findWallet(ctx context.Context, c *conn, user id.User) (ports.Wallet, error
 	return w, orNotFound(err, "a wallet")
 }
 
-func (r tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (receipts []tokens.Receipt, err error) {
-	err = r.write(ctx, func(c *conn) error {
-		// All wallets first: one that is missing does not end the unit, so nothing may be written by then.
+func (repo tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (receipts []tokens.Receipt, err error) {
+	err = repo.write(ctx, func(c *conn) error {
+		// All wallets first: a missing wallet does not end the unit, so nothing may be written
+		// before.
 		held := map[id.User]*ports.Wallet{}
 		for _, e := range entries {
 			if held[e.UserID] != nil {
@@ -67,7 +68,7 @@ func (r tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (re
 	return receipts, nil
 }
 
-// post moves one balance, and writes the line that says so.
+// post changes one balance, and adds the entry to the ledger.
 func post(ctx context.Context, c *conn, w *ports.Wallet, e tokens.Entry) (tokens.Receipt, error) {
 	line, err := e.On(w.Balance, w.Seq)
 	if err != nil {
@@ -88,8 +89,8 @@ func post(ctx context.Context, c *conn, w *ports.Wallet, e tokens.Entry) (tokens
 	return tokens.Receipt{Transaction: line, Closed: w.Closed}, nil
 }
 
-func (r tokensRepository) Close(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
-	err = r.write(ctx, func(c *conn) error {
+func (repo tokensRepository) Close(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
+	err = repo.write(ctx, func(c *conn) error {
 		closed, err := find(ctx, c, wallets.scan, "UPDATE wallets SET closed = 1 WHERE user_id = ? RETURNING "+wallets.columns, blob(user))
 		w = closed.Wallet
 		return orNotFound(err, "a wallet")
@@ -97,8 +98,10 @@ func (r tokensRepository) Close(ctx context.Context, user id.User) (w tokens.Wal
 	return w, err
 }
 
-func (r tokensRepository) Transactions(ctx context.Context, user id.User, below *int64, limit int) (lines []tokens.Transaction, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo tokensRepository) Transactions(
+	ctx context.Context, user id.User, below *int64, limit int,
+) (lines []tokens.Transaction, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		first := int64(math.MaxInt64)
 		if below != nil {
 			first = *below

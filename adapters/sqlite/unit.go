@@ -14,7 +14,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// unit is one unit of work. Every method of every repository goes through read or write.
+// unit is a unit of work. Every method of every repository calls read or write.
 type unit struct {
 	*uow.Unit
 	conn *conn
@@ -22,18 +22,19 @@ type unit struct {
 
 func newUnit(mode uow.Mode, c *conn) *unit { return &unit{uow.NewUnit("sqlite", mode), c} }
 
-// run gives the unit to fn and ends it. The error is fn's, or that of the repository that ended it.
+// run calls fn with the unit and ends the unit. It returns the error of fn, or that of the
+// repository that ended the unit.
 func (u *unit) run(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
 	return u.Run(func() error { return fn(ctx, u) })
 }
 
-// read calls f with the unit's connection. What f asks in several statements is of one moment only in a unit
+// read calls f with the unit's connection. Several statements of f see one moment only in a unit
 // that writes or that is a snapshot: see together.
 func (u *unit) read(ctx context.Context, f func(c *conn) error) error {
 	return u.Call(ctx, false, func() error { return f(u.conn) })
 }
 
-// together is read for an f of several statements that must see one moment.
+// together is like read, for an f with several statements that must see one moment.
 func (u *unit) together(ctx context.Context, f func(c *conn) error) error {
 	if u.Mode() != uow.Read {
 		return u.read(ctx, f)
@@ -41,8 +42,8 @@ func (u *unit) together(ctx context.Context, f func(c *conn) error) error {
 	return u.read(ctx, func(c *conn) error { return atOneMoment(ctx, c, f) })
 }
 
-// write calls f with the unit's connection. What only holds a record is a write, too: units that write run
-// one at a time, so they hold everything.
+// write calls f with the unit's connection. A method that locks a record without changing it calls
+// write, too: units that write run one at a time, so they lock everything.
 func (u *unit) write(ctx context.Context, f func(c *conn) error) error {
 	return u.Call(ctx, true, func() error { return f(u.conn) })
 }

@@ -27,8 +27,10 @@ func findUser(ctx context.Context, c *conn, user id.User) (users.User, error) {
 
 type usersRepository struct{ *unit }
 
-func (r usersRepository) Add(ctx context.Context, u users.User, password users.PasswordHash) (created bool, err error) {
-	err = r.write(ctx, func(c *conn) error {
+func (repo usersRepository) Add(
+	ctx context.Context, u users.User, password users.PasswordHash,
+) (created bool, err error) {
+	err = repo.write(ctx, func(c *conn) error {
 		u.Version = 1
 		n, err := c.exec(ctx, accounts.insert+" ON CONFLICT (email_folded) DO NOTHING",
 			accounts.args(ports.Account{User: u, Password: password})...)
@@ -38,16 +40,18 @@ func (r usersRepository) Add(ctx context.Context, u users.User, password users.P
 	return created && err == nil, err
 }
 
-func (r usersRepository) User(ctx context.Context, user id.User) (u users.User, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo usersRepository) User(ctx context.Context, user id.User) (u users.User, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		u, err = findUser(ctx, c, user)
 		return err
 	})
 	return u, err
 }
 
-func (r usersRepository) ByEmail(ctx context.Context, folded string) (u users.User, password users.PasswordHash, err error) {
-	err = r.read(ctx, func(c *conn) error {
+func (repo usersRepository) ByEmail(
+	ctx context.Context, folded string,
+) (u users.User, password users.PasswordHash, err error) {
+	err = repo.read(ctx, func(c *conn) error {
 		found, err := find(ctx, c, accounts.scan, "SELECT "+accounts.columns+" FROM users WHERE email_folded = ?", folded)
 		u, password = found.User, found.Password
 		return orNotFound(err, "an address")
@@ -55,19 +59,19 @@ func (r usersRepository) ByEmail(ctx context.Context, folded string) (u users.Us
 	return u, password, err
 }
 
-func (r usersRepository) Password(ctx context.Context, user id.User) (password users.PasswordHash, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo usersRepository) Password(ctx context.Context, user id.User) (password users.PasswordHash, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		password, err = find(ctx, c, value(scanPassword), "SELECT password FROM users WHERE id = ?", blob(user))
 		return orNotFound(err, "a user")
 	})
 	return password, err
 }
 
-func (r usersRepository) Pin(ctx context.Context, ids ...id.User) (pinned []users.User, err error) {
-	ids = slices.Clone(ids)
-	slices.SortFunc(ids, id.User.Compare)
-	err = r.write(ctx, func(c *conn) error {
-		for _, user := range slices.Compact(ids) {
+func (repo usersRepository) Pin(ctx context.Context, users ...id.User) (pinned []users.User, err error) {
+	users = slices.Clone(users)
+	slices.SortFunc(users, id.User.Compare)
+	err = repo.write(ctx, func(c *conn) error {
+		for _, user := range slices.Compact(users) {
 			u, err := findUser(ctx, c, user)
 			if err != nil {
 				return err
@@ -82,16 +86,18 @@ func (r usersRepository) Pin(ctx context.Context, ids ...id.User) (pinned []user
 	return pinned, nil
 }
 
-func (r usersRepository) Hold(ctx context.Context, user id.User) (u users.User, err error) {
-	err = r.write(ctx, func(c *conn) (err error) {
+func (repo usersRepository) Hold(ctx context.Context, user id.User) (u users.User, err error) {
+	err = repo.write(ctx, func(c *conn) (err error) {
 		u, err = findUser(ctx, c, user)
 		return err
 	})
 	return u, err
 }
 
-func (r usersRepository) HoldWithAdmins(ctx context.Context, user id.User) (u users.User, otherAdmins int, err error) {
-	err = r.write(ctx, func(c *conn) (err error) {
+func (repo usersRepository) HoldWithAdmins(
+	ctx context.Context, user id.User,
+) (u users.User, otherAdmins int, err error) {
+	err = repo.write(ctx, func(c *conn) (err error) {
 		if u, err = findUser(ctx, c, user); err != nil {
 			return err
 		}
@@ -102,8 +108,8 @@ func (r usersRepository) HoldWithAdmins(ctx context.Context, user id.User) (u us
 	return u, otherAdmins, err
 }
 
-func (r usersRepository) Save(ctx context.Context, u users.User) error {
-	return r.write(ctx, func(c *conn) error { return saveUser(ctx, c, u) })
+func (repo usersRepository) Save(ctx context.Context, u users.User) error {
+	return repo.write(ctx, func(c *conn) error { return saveUser(ctx, c, u) })
 }
 
 // saveUser stores the next version of an account.
@@ -121,8 +127,10 @@ func saveUser(ctx context.Context, c *conn, u users.User) error {
 	return fmt.Errorf("version %d of a user, not %d: %w", there.Version, u.Version, uow.ErrConflict)
 }
 
-func (r usersRepository) SetPassword(ctx context.Context, user id.User, password users.PasswordHash, at time.Time) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo usersRepository) SetPassword(
+	ctx context.Context, user id.User, password users.PasswordHash, at time.Time,
+) error {
+	return repo.write(ctx, func(c *conn) error {
 		changed, err := c.exec(ctx, "UPDATE users SET password = ?, updated_at = ? WHERE id = ?",
 			textOrNull(password.Reveal()), milli(at), blob(user))
 		if err == nil && changed == 0 {
@@ -132,14 +140,14 @@ func (r usersRepository) SetPassword(ctx context.Context, user id.User, password
 	})
 }
 
-func (r usersRepository) Erase(ctx context.Context, u users.User) error {
-	return r.write(ctx, func(c *conn) error {
+func (repo usersRepository) Erase(ctx context.Context, u users.User) error {
+	return repo.write(ctx, func(c *conn) error {
 		if err := saveUser(ctx, c, u); err != nil {
 			return err
 		}
 		for _, forget := range []string{
 			"UPDATE users SET email = NULL, email_folded = NULL, password = NULL WHERE id = ?",
-			"DELETE FROM sessions WHERE user_id = ?", // and with them their refresh tokens
+			"DELETE FROM sessions WHERE user_id = ?", // their refresh tokens are deleted with them
 			"DELETE FROM password_resets WHERE user_id = ?",
 		} {
 			if _, err := c.exec(ctx, forget, blob(u.ID)); err != nil {
@@ -150,13 +158,15 @@ func (r usersRepository) Erase(ctx context.Context, u users.User) error {
 	})
 }
 
-func (r usersRepository) List(ctx context.Context, f users.Filter, last *page.Moment, limit int) (all []users.User, err error) {
-	err = r.read(ctx, func(c *conn) (err error) {
+func (repo usersRepository) List(
+	ctx context.Context, f users.Filter, after *page.Moment, limit int,
+) (all []users.User, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
 		var active any
 		if f.IsActive != nil {
 			active = *f.IsActive
 		}
-		at, item := before(last)
+		at, item := latestFirst(after)
 		all, err = list(ctx, c, people.scan, "SELECT "+people.columns+` FROM users
 			WHERE (created_at, id) < (?1, ?2)
 				AND (?3 IS NULL OR role = ?3) AND (?4 IS NULL OR is_active = ?4)

@@ -11,23 +11,23 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 )
 
-// How values go in. What the domain has no value of is stored as NULL by the functions that say OrNull.
+// The encoding of arguments. The functions with OrNull in their names store the zero value as NULL.
 
 func blob[E any](i id.ID[E]) []byte { return i[:] }
 func milli(t time.Time) int64       { return t.UnixMilli() }
 
-// cents is a price with two places, as an integer.
+// cents returns a price with two decimals as an integer.
 func cents(price string) int64 {
 	n, err := strconv.ParseInt(strings.Replace(price, ".", "", 1), 10, 64)
 	if err != nil {
-		panic(fmt.Sprintf("sqlite: a price has other characters than digits: %v", err)) // it never has
+		panic(fmt.Sprintf("sqlite: parse a price: %v", err)) // the domain checks prices
 	}
 	return n
 }
 
 func formatCents(n int64) string { return fmt.Sprintf("%d.%02d", n/100, n%100) }
 
-// notNil is b, which the driver would store as NULL where it is nil.
+// notNil returns b, or an empty slice instead of nil, which the driver would store as NULL.
 func notNil(b []byte) []byte {
 	if b == nil {
 		return []byte{}
@@ -63,27 +63,27 @@ func intOrNull(n int) any {
 	return int64(n)
 }
 
-// limited is a limit of rows; SQLite takes one below zero for none.
+// limited returns the limit of a query; for SQLite a negative one means no limit.
 func limited(n int) int64 { return int64(max(n, 0)) }
 
-// before is where a page that goes backwards in time begins, as two arguments: the place of the last item of the
-// page before, or behind all there is.
-func before(last *page.Moment) (at int64, item []byte) {
+// latestFirst returns the arguments of a page in descending order of time: the position of the last
+// item of the page before, or a position after all items.
+func latestFirst(last *page.Moment) (at int64, item []byte) {
 	if last == nil {
 		return math.MaxInt64, []byte{}
 	}
 	return milli(last.At), last.ID[:]
 }
 
-// after is before for a page that goes forwards.
-func after(last *page.Moment) (at int64, item []byte) {
+// oldestFirst is like latestFirst, for a page in ascending order.
+func oldestFirst(last *page.Moment) (at int64, item []byte) {
 	if last == nil {
 		return math.MinInt64, []byte{}
 	}
 	return milli(last.At), last.ID[:]
 }
 
-// hexes lists identifiers for a statement, which takes them apart with json_each and unhex.
+// hexes encodes identifiers for json_each and unhex.
 func hexes[E any](ids []id.ID[E]) string {
 	var b strings.Builder
 	for i, one := range ids {

@@ -11,38 +11,40 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// The bounds of one batch: how many units share a commit, and how long the first of them waits for others.
+// The bounds of a batch: how many units share a commit, and how long the first of them waits for
+// others.
 const (
 	maxBatch    = 256
 	maxBatchAge = 25 * time.Millisecond
 )
 
-// writer runs the units that write, one after the other and in the order in which they came, on its one
-// connection. Whoever has the connection ends its turn with release: to the next in the queue, whose unit then
-// joins the same transaction in a savepoint, or, where nobody waits, with the commit that all of the batch wait
-// for. So a lone unit commits at once, and units that come while the disk is busy share the next flush.
+// writer runs the units that write, one after the other in the order of their arrival, on its one
+// connection. A unit that has the connection ends its turn with release. If another unit waits, it
+// gets the connection, and joins the same transaction in a savepoint. If none waits, release
+// commits the transaction for all units of the batch. So a lone unit commits immediately, and units
+// that arrive while the disk is busy share the next flush.
 type writer struct {
 	open func(ctx context.Context) (*conn, error)
 
 	mu    sync.Mutex
-	taken bool            // somebody has the connection
-	queue []chan struct{} // those who wait for it; closed to hand it over
+	taken bool            // a unit has the connection
+	queue []chan struct{} // the waiting units; closing a channel hands the connection over
 
-	// Only for who has the connection.
-	conn  *conn  // nil where there is none: it is opened when it is needed
-	batch *batch // the transaction under way, or nil
+	// Only the unit that has the connection uses these.
+	conn  *conn  // opened when it is needed; nil before
+	batch *batch // the open transaction, or nil
 }
 
-// batch is one transaction, and the units in it that wait for its end.
+// batch is a transaction, with the units in it that wait for its end.
 type batch struct {
-	units int // that have succeeded
+	units int // that succeeded
 	begun time.Time
-	done  chan struct{} // closed when it is over
-	err   error         // what became of it then
+	done  chan struct{} // closed when the transaction has ended
+	err   error         // the result, once done is closed
 }
 
-// run runs fn in a transaction, and returns when that is on the disk. Whatever way fn ends, the connection is
-// passed on. Of the waiting, ctx ends that for the connection.
+// run runs fn in a transaction, and returns when the transaction is on the disk. It passes the
+// connection on however fn ends. The end of ctx ends only the wait for the connection.
 func (w *writer) run(ctx context.Context, gate *uow.Gate, fn func(c *conn) error) error {
 	if err := w.acquire(ctx, gate); err != nil {
 		return err
@@ -55,14 +57,14 @@ func (w *writer) run(ctx context.Context, gate *uow.Gate, fn func(c *conn) error
 	return b.err
 }
 
-// turn runs fn with the connection and releases it. The unit is kept when the batch is.
+// turn runs fn with the connection and releases it. The unit takes effect with its batch.
 func (w *writer) turn(fn func(c *conn) error) (*batch, error) {
 	defer w.release()
 	if err := w.begin(); err != nil {
 		return nil, fmt.Errorf("sqlite: begin: %w", err)
 	}
 	joined := false
-	defer func() { // also where fn panics or ends the goroutine
+	defer func() { // also if fn panics or ends the goroutine
 		if !joined {
 			w.undo()
 		}
@@ -80,9 +82,9 @@ func (w *writer) turn(fn func(c *conn) error) (*batch, error) {
 	return w.batch, nil
 }
 
-// begin opens a transaction or, in one that others have begun, a savepoint.
+// begin opens a transaction, or a savepoint in the open one.
 func (w *writer) begin() (err error) {
-	ctx := context.Background() // what is done here is undone by others
+	ctx := context.Background() // the end of one unit must not interrupt the transaction of others
 	if w.batch != nil {
 		_, err = w.conn.exec(ctx, "SAVEPOINT unit")
 		return err
@@ -102,7 +104,7 @@ func (w *writer) begin() (err error) {
 	return nil
 }
 
-// undo takes back the unit that has the connection, and nothing else.
+// undo rolls back the unit that has the connection, and no other.
 func (w *writer) undo() {
 	ctx := context.Background()
 	if w.batch.units == 0 {
@@ -116,13 +118,13 @@ func (w *writer) undo() {
 	if err == nil {
 		_, err = w.conn.exec(ctx, "RELEASE unit")
 	}
-	if err != nil { // some failures, like a full disk, end the whole transaction
+	if err != nil { // some errors, such as a full disk, end the whole transaction
 		w.discard()
 		w.end(errBatchLost)
 	}
 }
 
-// commit ends the batch with all that its units wrote.
+// commit commits the units of the batch.
 func (w *writer) commit() {
 	if _, err := w.conn.exec(context.Background(), "COMMIT"); err != nil {
 		w.discard()
@@ -138,13 +140,14 @@ func (w *writer) end(err error) {
 	w.batch = nil
 }
 
-// discard closes a connection whose transaction cannot be trusted any more; what it had not committed is gone.
+// discard closes a connection whose transaction may have failed. Its uncommitted writes are rolled
+// back.
 func (w *writer) discard() {
-	_ = w.conn.close() // it has failed already, and the next unit opens another
+	_ = w.conn.close() // it has failed already; the next unit opens another
 	w.conn = nil
 }
 
-// acquire waits for the connection until ctx or the store ends.
+// acquire waits for the connection until ctx ends or the store is closed.
 func (w *writer) acquire(ctx context.Context, gate *uow.Gate) (err error) {
 	w.mu.Lock()
 	if !w.taken {
@@ -164,12 +167,12 @@ func (w *writer) acquire(ctx context.Context, gate *uow.Gate) (err error) {
 		err = gate.ErrClosed()
 	}
 	if !w.withdraw(turn) {
-		w.release() // it was handed over at the same moment
+		w.release() // the connection was handed over at the same moment
 	}
 	return err
 }
 
-// withdraw leaves the queue, and reports whether it was not too late for that.
+// withdraw leaves the queue. It returns false if the unit has the connection already.
 func (w *writer) withdraw(turn chan struct{}) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -180,14 +183,15 @@ func (w *writer) withdraw(turn chan struct{}) bool {
 	return i >= 0
 }
 
-// release hands the connection to the next in the queue, or commits what nobody will join.
+// release hands the connection to the next unit in the queue, or commits the batch.
 func (w *writer) release() {
 	for !w.handOver() {
 		w.commit()
 	}
 }
 
-// handOver reports whether the caller is rid of the connection: it is not where the batch is to be committed first.
+// handOver gives the connection away, and reports whether it did. It returns false if the caller
+// must commit the batch first.
 func (w *writer) handOver() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -206,7 +210,7 @@ func (w *writer) handOver() bool {
 	return true
 }
 
-// close lets go of the connection. No unit may be under way.
+// close closes the connection. No unit may be running.
 func (w *writer) close() error {
 	if w.conn == nil {
 		return nil

@@ -15,7 +15,7 @@ import (
 
 var errAsked = errors.New("asked to fail")
 
-// holding begins a unit that keeps the others waiting until the answered function is called.
+// holding begins a unit that keeps the others waiting until the test calls end.
 func holding(t *testing.T, s *sqlite.Store) (end func() error) {
 	t.Helper()
 	begun, let, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
@@ -33,9 +33,9 @@ func holding(t *testing.T, s *sqlite.Store) (end func() error) {
 	}
 }
 
-// Units that waited share a transaction; whatever way one of them ends, only what it wrote is gone, and nobody is
-// left waiting.
-func TestAUnitFailsAloneInItsBatch(t *testing.T) {
+// Units that waited share a transaction. However one of them ends, only its own writes are lost,
+// and every other unit returns.
+func TestFailedUnitInBatch(t *testing.T) {
 	s := open(t, empty(t), sqlite.Options{})
 	defer closeStore(t, s)
 	const units = 64
@@ -44,7 +44,7 @@ func TestAUnitFailsAloneInItsBatch(t *testing.T) {
 	for i := range units {
 		answers[i] = make(chan error, 1)
 		go func() {
-			defer close(answers[i]) // by which a goroutine that ended, or panicked, answers nil
+			defer close(answers[i]) // so a goroutine that ended or panicked counts as nil
 			defer func() { _ = recover() }()
 			answers[i] <- s.Run(context.Background(), uow.Write, func(ctx context.Context, tx ports.Tx) error {
 				if err := tx.Marks().Mark(ctx, fmt.Sprint("unit ", i), time.UnixMilli(1)); err != nil {
@@ -65,19 +65,20 @@ func TestAUnitFailsAloneInItsBatch(t *testing.T) {
 	must(t, end())
 	for i := range units {
 		if err := <-answers[i]; (i%4 == 1) != errors.Is(err, errAsked) {
-			t.Errorf("unit %d answered %v", i, err)
+			t.Errorf("unit %d returned %v", i, err)
 		}
 		if there := marked(t, s, fmt.Sprint("unit ", i)); there != (i%4 == 0) {
-			t.Errorf("what unit %d wrote is there: %v", i, there)
+			t.Errorf("the write of unit %d is there: %v", i, there)
 		}
 	}
 	if !marked(t, s, "first") {
-		t.Error("what the first unit wrote is gone")
+		t.Error("the write of the first unit is gone")
 	}
 }
 
-// The last who waits for a batch may give up: those before must not wait for ever.
-func TestWhoGivesUpWaitingLeavesNobodyBehind(t *testing.T) {
+// The last unit that waits for a batch may be cancelled: the units before it must not wait for
+// ever.
+func TestCancelledWait(t *testing.T) {
 	s := open(t, empty(t), sqlite.Options{})
 	defer closeStore(t, s)
 	for range 50 {
@@ -95,14 +96,14 @@ func TestWhoGivesUpWaitingLeavesNobodyBehind(t *testing.T) {
 		must(t, end())
 		for range cap(answers) {
 			if err := <-answers; err != nil && !errors.Is(err, context.Canceled) {
-				t.Errorf("a unit that was cancelled answered %v", err)
+				t.Errorf("a cancelled unit returned %v", err)
 			}
 		}
 	}
 }
 
-// Who was still waiting when the store is closed is told so; who was at work may end.
-func TestCloseRefusesWhoWaits(t *testing.T) {
+// Close ends units that wait, and lets a running unit end.
+func TestCloseWithWaitingUnits(t *testing.T) {
 	path := empty(t)
 	s := open(t, path, sqlite.Options{})
 	end := holding(t, s)
@@ -111,7 +112,7 @@ func TestCloseRefusesWhoWaits(t *testing.T) {
 	go func() {
 		close(ready)
 		waiting <- s.Run(context.Background(), uow.Write, func(context.Context, ports.Tx) error {
-			t.Error("a unit was begun on a store that is closed")
+			t.Error("a unit ran on a closed store")
 			return nil
 		})
 	}()
@@ -119,16 +120,16 @@ func TestCloseRefusesWhoWaits(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := s.Close(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("closing answered %v", err)
+		t.Errorf("Close returned %v", err)
 	}
 	if err := <-waiting; !errors.Is(err, uow.ErrUnreachable) {
-		t.Errorf("a unit that waited answered %v", err)
+		t.Errorf("a waiting unit returned %v", err)
 	}
 	must(t, end())
 	closeStore(t, s)
 	s = open(t, path, sqlite.Options{})
 	defer closeStore(t, s)
 	if !marked(t, s, "first") {
-		t.Error("what the unit at work wrote is gone")
+		t.Error("the write of the running unit is gone")
 	}
 }

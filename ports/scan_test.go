@@ -103,7 +103,10 @@ func TestScanReadsNoMoreThanIsAskedFor(t *testing.T) {
 			reads++
 			return rows, nil
 		}}
-		for row := range ports.Scan(ctx, rows, ports.StoreMarks, nil, 2) {
+		for row, err := range ports.Scan(ctx, rows, ports.StoreMarks, nil, 2) {
+			if err != nil {
+				return err
+			}
 			clear(row) // the scan must keep its place
 			if reads == 2 {
 				break

@@ -323,12 +323,12 @@ func TestVersion(t *testing.T) {
 // Killed while it puts demo data into its file, the next server on it has all of the demo data.
 func TestDemoDataIsWholeAfterAKill(t *testing.T) {
 	store := "sqlite:" + filepath.Join(t.TempDir(), "a.db")
-	for _, after := range []time.Duration{50, 100, 200, 300, 400, 600} {
+	for _, after := range []int{50, 100, 200, 300, 400, 600} {
 		c := command(t, nil, "--addr", "localhost:0", "--bcrypt-cost", "4", "--store", store)
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(after * time.Millisecond)
+		time.Sleep(time.Duration(after) * time.Millisecond)
 		_ = c.Process.Kill() // it has not ended by itself
 		_ = c.Wait()
 	}

@@ -205,7 +205,7 @@ func closeWaits(f *fixture) {
 		}
 		closing = inBackground(func() error { return f.storage.Close(f.ctx) })
 		if closing.endsSoon() {
-			return fmt.Errorf("Close returned while a unit was under way: %w", closing.wait(f.ctx))
+			return fmt.Errorf("close returned while a unit was under way: %w", closing.wait(f.ctx))
 		}
 		_, err := tx.Users().Add(ctx, f.newUser("ben"), users.PasswordHash{})
 		return err

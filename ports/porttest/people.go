@@ -85,7 +85,7 @@ func (f *fixture) post(user id.User, amount int64, kind tokens.Type) tokens.Rece
 func postOne(ctx context.Context, tx ports.Tx, e tokens.Entry) (tokens.Receipt, error) {
 	receipts, err := tx.Tokens().Post(ctx, e)
 	if err == nil && len(receipts) != 1 {
-		err = fmt.Errorf("Post returned %d receipts for one entry", len(receipts))
+		err = fmt.Errorf("post returned %d receipts for one entry", len(receipts))
 	}
 	if err != nil {
 		return tokens.Receipt{}, err

@@ -56,7 +56,7 @@ func TestSignedIn(t *testing.T) {
 		t.Run(c.token, func(t *testing.T) {
 			d := &door{}
 			ctx, err := edge.NewGate(d, edge.Limits{}).SignedIn(call(t, c.token, "192.0.2.1"))
-			if c.err == nil && err != nil || c.err != nil && !errors.Is(err, c.err) && fault.KindOf(err) != c.err {
+			if !errors.Is(err, c.err) && (c.err == nil || !errors.Is(fault.KindOf(err), c.err)) {
 				t.Fatalf("got %v, want %v", err, c.err)
 			}
 			if caller, ok := edge.CallerFrom(ctx); caller != c.want || ok != (c.err == nil) {

@@ -59,7 +59,7 @@ var docker = sync.OnceValues(func() (*engine, error) {
 		return &engine{pool, host}, ctx.Err()
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, fmt.Errorf("Docker did not answer: %w", err)
+		return nil, fmt.Errorf("docker did not answer: %w", err)
 	}
 	if err != nil {
 		return nil, nil // there is no engine

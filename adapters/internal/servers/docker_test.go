@@ -81,10 +81,10 @@ func TestDockerFails(t *testing.T) {
 		{"fails", "Postgres", "docker", down, "SKIP", []string{"Docker runs, but PostgreSQL", "the network is down", "repair Docker"}},
 		{"fails", "Mongo", "docker", down, "SKIP", []string{"Docker runs, but MongoDB", "the network is down", "repair Docker"}},
 		{"fails, binaries", "Postgres", "everything", down, "PASS", []string{"Docker runs, but", "the network is down"}},
-		{"mute", "Postgres", "docker", mute, "SKIP", []string{"Docker did not answer", "restart Docker, which does not answer"}},
-		{"mute", "Mongo", "docker", mute, "SKIP", []string{"Docker did not answer", "restart Docker, which does not answer"}},
-		{"mute, binaries", "Postgres", "everything", mute, "PASS", []string{"Docker did not answer"}},
-		{"mute after /info", "Mongo", "docker", slow, "SKIP", []string{"Docker did not answer", "restart Docker, which does not answer"}},
+		{"mute", "Postgres", "docker", mute, "SKIP", []string{"docker did not answer", "restart Docker, which does not answer"}},
+		{"mute", "Mongo", "docker", mute, "SKIP", []string{"docker did not answer", "restart Docker, which does not answer"}},
+		{"mute, binaries", "Postgres", "everything", mute, "PASS", []string{"docker did not answer"}},
+		{"mute after /info", "Mongo", "docker", slow, "SKIP", []string{"docker did not answer", "restart Docker, which does not answer"}},
 		{"stalls", "Postgres", "docker", stalls, "SKIP", []string{"PostgreSQL does not start in it", "deadline exceeded"}},
 		{"stalls", "Mongo", "docker", stalls, "SKIP", []string{"MongoDB does not start in it", "no answer within", "deadline exceeded"}},
 	} {
@@ -110,7 +110,10 @@ type created struct {
 	HostConfig           struct {
 		AutoRemove, PublishAllPorts bool
 		ExtraHosts                  []string
-		PortBindings                map[string][]struct{ HostIp, HostPort string }
+		PortBindings                map[string][]struct {
+			HostIP   string `json:"HostIp"`
+			HostPort string
+		}
 	}
 }
 
@@ -147,7 +150,7 @@ func TestDockerContainers(t *testing.T) {
 					t.Errorf("host configuration %+v", c.HostConfig)
 				}
 				for port, bindings := range c.HostConfig.PortBindings {
-					if len(bindings) != 1 || bindings[0].HostIp != published || bindings[0].HostPort == "" {
+					if len(bindings) != 1 || bindings[0].HostIP != published || bindings[0].HostPort == "" {
 						t.Errorf("port %s is published as %+v, want on %q", port, bindings, published)
 					}
 				}

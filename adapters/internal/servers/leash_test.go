@@ -68,8 +68,8 @@ func TestLeash(t *testing.T) {
 			}()
 			if c.lives {
 				select {
-				case <-ended:
-					t.Error("the container ended while its leash was held")
+				case err := <-ended:
+					t.Errorf("the container ended while its leash was held: %v", err)
 				case <-time.After(3 * time.Second):
 				}
 				if err := release(); err != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// send is the unit of work behind a message: what decides, the debit, and the message.
+// send runs the unit of work of a sent message: the reads that allow it, the debit, and the
+// message.
 func (f *fixture) send(ctx context.Context, tx ports.Tx, m messaging.Message) error {
 	if _, err := tx.Messaging().Standing(ctx, m.ConversationID); err != nil {
 		return err
@@ -21,7 +22,7 @@ func (f *fixture) send(ctx context.Context, tx ports.Tx, m messaging.Message) er
 	return tx.Messaging().AddMessage(ctx, m, nil)
 }
 
-// talkative has a conversation with so many messages.
+// talkative returns a fixture with a conversation of the given number of messages.
 func talkative(b *testing.B, messages int) (*fixture, messaging.Conversation) {
 	f := newFixture(b)
 	c := f.conversation(f.user("ada", tokens.MaxBalance).ID, f.user("ben", 0).ID)
@@ -56,7 +57,7 @@ func BenchmarkMessages(b *testing.B) {
 		err := f.storage.Run(b.Context(), uow.Read, func(ctx context.Context, tx ports.Tx) error {
 			_, list, err := tx.Messaging().History(ctx, c.ID, nil, 20)
 			if len(list) != 20 {
-				b.Fatalf("a page of %d messages", len(list))
+				b.Fatalf("got a page of %d messages", len(list))
 			}
 			return err
 		})

@@ -11,7 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// A unit of work is kept as a whole, or not at all.
+// All writes of a unit of work are kept, or none.
 func Example() {
 	ctx := context.Background()
 	storage := memory.New()

@@ -6,7 +6,7 @@ import (
 	"unsafe"
 )
 
-// Keys lists the keys of every tree that the store holds, by the tree's name.
+// Keys returns the keys of every tree of the store, by the name of the tree.
 func (s *Store) Keys() map[string][]string {
 	all := map[string][]string{}
 	listKeys(reflect.ValueOf(s.published.Load()).Elem(), all)

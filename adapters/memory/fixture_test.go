@@ -18,7 +18,7 @@ import (
 
 var noon = time.Date(2031, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// fixture is a store, and short ways to fill it.
+// fixture is a store, with methods to fill it.
 type fixture struct {
 	testing.TB
 	storage *memory.Store
@@ -29,7 +29,7 @@ func newFixture(t testing.TB) *fixture {
 	return &fixture{TB: t, storage: memory.New(), ids: id.NewGenerator(nil)}
 }
 
-// do runs a unit that must be kept.
+// do runs a unit, which must succeed.
 func (f *fixture) do(fn func(ctx context.Context, tx ports.Tx) error) {
 	f.Helper()
 	if err := f.storage.Run(f.Context(), uow.Write, fn); err != nil {
@@ -44,7 +44,7 @@ func (f *fixture) view(fn func(ctx context.Context, tx ports.Tx) error) {
 	}
 }
 
-// user stores an account with so many tokens.
+// user stores an account with a balance.
 func (f *fixture) user(name string, balance int64) users.User {
 	f.Helper()
 	u := users.User{
@@ -88,7 +88,7 @@ func (f *fixture) message(c messaging.Conversation, sender id.User, minute int) 
 	}
 }
 
-// reservation is a pending one of an hour.
+// reservation returns a pending reservation of one hour.
 func (f *fixture) reservation(c messaging.Conversation, hour int) reservations.Reservation {
 	price, err := reservations.ParsePrice("12.00")
 	if err != nil {
@@ -117,7 +117,8 @@ func rows(ctx context.Context, tx ports.Tx, table *ports.Table) ([]ports.Row, er
 	return tx.Rows().Read(ctx, table, nil, 1_000_000)
 }
 
-// copyOf fills another store with the rows of this one, of the tables before a given one or (nil) of all.
+// copyOf returns a new store with the rows of this one: those of the tables before a given one, or
+// of all if it is nil.
 func (f *fixture) copyOf(before *ports.Table) *memory.Store {
 	f.Helper()
 	target := memory.New()

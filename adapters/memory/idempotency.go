@@ -38,8 +38,10 @@ func (t *idempotencyTables) dropRecord(r *idempotency.Record) {
 
 type idempotencyRepository struct{ *unit }
 
-func (r idempotencyRepository) Claim(ctx context.Context, owner string, key idempotency.Key) (kept idempotency.Record, err error) {
-	err = r.write(ctx, func(s *state) error {
+func (repo idempotencyRepository) Claim(
+	ctx context.Context, owner string, key idempotency.Key,
+) (kept idempotency.Record, err error) {
+	err = repo.write(ctx, func(s *state) error {
 		there, found := s.records.get(textKey(owner) + textKey(string(key)))
 		if !found {
 			return notFound("an idempotency key")
@@ -51,12 +53,12 @@ func (r idempotencyRepository) Claim(ctx context.Context, owner string, key idem
 	return kept, err
 }
 
-func (r idempotencyRepository) Save(ctx context.Context, record idempotency.Record) error {
-	return r.write(ctx, func(s *state) error { return s.addRecord(record) })
+func (repo idempotencyRepository) Save(ctx context.Context, r idempotency.Record) error {
+	return repo.write(ctx, func(s *state) error { return s.addRecord(r) })
 }
 
-func (r idempotencyRepository) Forget(ctx context.Context, owner string) error {
-	return r.write(ctx, func(s *state) error {
+func (repo idempotencyRepository) Forget(ctx context.Context, owner string) error {
+	return repo.write(ctx, func(s *state) error {
 		var gone []*idempotency.Record
 		for _, record := range s.records.ascend(textKey(owner), "") {
 			gone = append(gone, record)
@@ -68,8 +70,8 @@ func (r idempotencyRepository) Forget(ctx context.Context, owner string) error {
 	})
 }
 
-func (r idempotencyRepository) Purge(ctx context.Context, before time.Time, limit int) (purged int, err error) {
-	err = r.write(ctx, func(s *state) error {
+func (repo idempotencyRepository) Purge(ctx context.Context, before time.Time, limit int) (purged int, err error) {
+	err = repo.write(ctx, func(s *state) error {
 		var gone []*idempotency.Record
 		for _, record := range s.recordsByTime.ascend("", "") {
 			if len(gone) >= limit || !record.CreatedAt.Before(before) {

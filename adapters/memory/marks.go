@@ -21,7 +21,7 @@ func (t *markTables) addMark(m ports.Mark) error {
 	return nil
 }
 
-// marks is ports.Marks.
+// marks implements ports.Marks.
 type marks struct{ *unit }
 
 func (r marks) Marked(ctx context.Context, name string) (since time.Time, marked bool, err error) {

@@ -16,7 +16,7 @@ type profileTables struct {
 	profileIDs      tree[*profile]              // id
 	searchable      tree[*profile]              // id
 	interests       tree[*interest]             // id
-	interestsByName tree[*interest]             // folded name: it is unique, so the id need not follow
+	interestsByName tree[*interest]             // folded name, which is unique and so needs no id
 	links           tree[ports.ProfileInterest] // profile_id, interest_id
 	linksOf         tree[ports.ProfileInterest] // interest_id, profile_id
 }
@@ -29,14 +29,14 @@ func (t *profileTables) copy() profileTables {
 	}
 }
 
-// profile is a row, and what it is looked for by.
+// profile is a row with the folded texts that a search compares.
 type profile struct {
 	matching.Profile
 	foldedCountry string
 	foldedCity    string
 }
 
-// interest is a row, and what it is looked for by.
+// interest is a row with its folded name.
 type interest struct {
 	matching.Interest
 	foldedName string
@@ -54,10 +54,10 @@ func (s *state) addProfile(p matching.Profile) error {
 	return s.putProfile(p)
 }
 
-// putProfile stores a profile, in place of the one that has its id.
+// putProfile stores a profile, and replaces any that has its id.
 func (t *profileTables) putProfile(p matching.Profile) error {
 	if p.Age != 0 && (p.Age < matching.MinAge || p.Age > matching.MaxAge) {
-		return broken("an age is 18 to 120")
+		return broken("an age must be 18 to 120")
 	}
 	row := &profile{Profile: p, foldedCountry: text.Fold(p.Country), foldedCity: text.Fold(p.City)}
 	t.profiles.put(idKey(p.UserID), row)
@@ -81,7 +81,7 @@ func (t *profileTables) addLink(l ports.ProfileInterest) error {
 	case t.links.has(idKey(l.ProfileID) + idKey(l.InterestID)):
 		return taken("a profile's interest")
 	case !t.profileIDs.has(idKey(l.ProfileID)):
-		return noTarget("a profile's interest, by its profile,")
+		return noTarget("the profile of a profile's interest")
 	case !t.interests.has(idKey(l.InterestID)):
 		return noTarget("a profile's interest")
 	}
@@ -101,7 +101,7 @@ func (t *profileTables) dropLinks(profile id.Profile) {
 	}
 }
 
-// interestsIn lists the interests linked to a profile, by name.
+// interestsIn returns the interests linked to a profile, by name.
 func (t *profileTables) interestsIn(profile id.Profile) []*interest {
 	var list []*interest
 	for _, l := range t.links.ascend(idKey(profile), "") {
@@ -129,8 +129,10 @@ func (t *profileTables) addInterest(i matching.Interest) error {
 
 type matchingRepository struct{ *unit }
 
-func (r matchingRepository) Profile(ctx context.Context, user id.User) (p matching.Profile, interests []matching.Interest, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo matchingRepository) Profile(
+	ctx context.Context, user id.User,
+) (p matching.Profile, interests []matching.Interest, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		row, found := s.profiles.get(idKey(user))
 		if !found {
 			return notFound("a profile")
@@ -144,8 +146,8 @@ func (r matchingRepository) Profile(ctx context.Context, user id.User) (p matchi
 	return p, interests, err
 }
 
-func (r matchingRepository) SaveProfile(ctx context.Context, p matching.Profile, interests []id.Interest) error {
-	return r.write(ctx, func(s *state) error {
+func (repo matchingRepository) SaveProfile(ctx context.Context, p matching.Profile, interests []id.Interest) error {
+	return repo.write(ctx, func(s *state) error {
 		if err := s.saveProfile(&p); err != nil {
 			return err
 		}
@@ -161,7 +163,7 @@ func (r matchingRepository) SaveProfile(ctx context.Context, p matching.Profile,
 	})
 }
 
-// saveProfile stores a profile under the id that its user's first one had, if there was one.
+// saveProfile stores a profile. The id of a user's first profile never changes.
 func (s *state) saveProfile(p *matching.Profile) error {
 	if old, found := s.profiles.get(idKey(p.UserID)); found {
 		p.ID = old.ID
@@ -170,8 +172,8 @@ func (s *state) saveProfile(p *matching.Profile) error {
 	return s.addProfile(*p)
 }
 
-func (r matchingRepository) DropProfile(ctx context.Context, user id.User) error {
-	return r.write(ctx, func(s *state) error {
+func (repo matchingRepository) DropProfile(ctx context.Context, user id.User) error {
+	return repo.write(ctx, func(s *state) error {
 		if p, found := s.profiles.get(idKey(user)); found {
 			s.dropProfile(p)
 		}
@@ -179,8 +181,10 @@ func (r matchingRepository) DropProfile(ctx context.Context, user id.User) error
 	})
 }
 
-func (r matchingRepository) Interests(ctx context.Context, ids ...id.Interest) (list []matching.Interest, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo matchingRepository) Interests(
+	ctx context.Context, ids ...id.Interest,
+) (list []matching.Interest, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		var found []*interest
 		for _, wanted := range ids {
 			if i, ok := s.interests.get(idKey(wanted)); ok {
@@ -196,8 +200,10 @@ func (r matchingRepository) Interests(ctx context.Context, ids ...id.Interest) (
 	return list, err
 }
 
-func (r matchingRepository) AllInterests(ctx context.Context, activeOnly bool, after *matching.NamePlace, limit int) (list []matching.Interest, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo matchingRepository) AllInterests(
+	ctx context.Context, activeOnly bool, after *matching.NamePlace, limit int,
+) (list []matching.Interest, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		start := ""
 		if after != nil {
 			start = textKey(after.Folded)
@@ -215,8 +221,8 @@ func (r matchingRepository) AllInterests(ctx context.Context, activeOnly bool, a
 	return list, err
 }
 
-func (r matchingRepository) AddInterest(ctx context.Context, i matching.Interest) (created bool, err error) {
-	err = r.write(ctx, func(s *state) error {
+func (repo matchingRepository) AddInterest(ctx context.Context, i matching.Interest) (created bool, err error) {
+	err = repo.write(ctx, func(s *state) error {
 		if s.interestsByName.has(textKey(text.Fold(i.Name))) {
 			return nil
 		}
@@ -226,8 +232,10 @@ func (r matchingRepository) AddInterest(ctx context.Context, i matching.Interest
 	return created && err == nil, err
 }
 
-func (r matchingRepository) HoldInterest(ctx context.Context, interest id.Interest) (i matching.Interest, err error) {
-	err = r.write(ctx, func(s *state) error {
+func (repo matchingRepository) HoldInterest(
+	ctx context.Context, interest id.Interest,
+) (i matching.Interest, err error) {
+	err = repo.write(ctx, func(s *state) error {
 		row, found := s.interests.get(idKey(interest))
 		if !found {
 			return notFound("an interest")
@@ -238,8 +246,8 @@ func (r matchingRepository) HoldInterest(ctx context.Context, interest id.Intere
 	return i, err
 }
 
-func (r matchingRepository) SaveInterest(ctx context.Context, i matching.Interest) (saved bool, err error) {
-	err = r.write(ctx, func(s *state) error {
+func (repo matchingRepository) SaveInterest(ctx context.Context, i matching.Interest) (saved bool, err error) {
+	err = repo.write(ctx, func(s *state) error {
 		old, found := s.interests.get(idKey(i.ID))
 		if !found {
 			return notFound("an interest")

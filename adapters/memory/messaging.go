@@ -13,7 +13,7 @@ import (
 type messageTables struct {
 	conversations     tree[*messaging.Conversation] // id
 	conversationPairs tree[*messaging.Conversation] // voyager_id, local_id
-	conversationsOf   index                         // participant, time of the last activity, id
+	conversationsOf   index                         // participant, time of last activity, id
 	messages          tree[*messaging.Message]      // id
 	messagesIn        index                         // conversation_id, created_at, id
 	unread            index                         // conversation_id, sender, created_at, id
@@ -36,7 +36,7 @@ func (s *state) addConversation(c messaging.Conversation) error {
 	case !s.users.has(idKey(c.VoyagerID)) || !s.users.has(idKey(c.LocalID)):
 		return noTarget("a conversation's participant")
 	case c.VoyagerID == c.LocalID:
-		return broken("nobody talks with themselves")
+		return broken("the participants of a conversation must differ")
 	}
 	s.conversations.put(idKey(c.ID), &c)
 	s.conversationPairs.put(idKey(c.VoyagerID)+idKey(c.LocalID), &c)
@@ -44,7 +44,7 @@ func (s *state) addConversation(c messaging.Conversation) error {
 	return nil
 }
 
-// lastMessage is the newest message of a conversation, or nil.
+// lastMessage returns the newest message of a conversation, or nil.
 func (t *messageTables) lastMessage(conversation id.Conversation) *messaging.Message {
 	for key := range t.messagesIn.descend(idKey(conversation), "") {
 		m, _ := t.messages.get(idKey(lastID(key)))
@@ -53,7 +53,7 @@ func (t *messageTables) lastMessage(conversation id.Conversation) *messaging.Mes
 	return nil
 }
 
-// activity is where a conversation stands in its participants' lists.
+// activity returns the position of a conversation in its participants' lists.
 func (t *messageTables) activity(c *messaging.Conversation) string {
 	return momentKey(messaging.PlaceOfOverview(messaging.Overview{Conversation: *c, LastMessage: t.lastMessage(c.ID)}))
 }
@@ -90,7 +90,7 @@ func (s *state) addMessage(m messaging.Message) error {
 	return nil
 }
 
-// unreadBy begins the keys of what a sender's counterpart has not read yet.
+// unreadBy returns the prefix of the keys of messages that the sender's counterpart has not read.
 func unreadBy(conversation id.Conversation, sender id.User) string {
 	return idKey(conversation) + idKey(sender)
 }
@@ -107,7 +107,7 @@ func (t *messageTables) addAttachment(a ports.Attachment) error {
 	return nil
 }
 
-// overview is a conversation as one of its participants sees it.
+// overview returns a conversation as a participant sees it.
 func (s *state) overview(c *messaging.Conversation, viewer id.User) messaging.Overview {
 	other := c.Other(viewer)
 	o := messaging.Overview{Conversation: *c, Other: s.person(other)}
@@ -134,8 +134,10 @@ func (s *state) person(user id.User) messaging.Person {
 
 type messagingRepository struct{ *unit }
 
-func (r messagingRepository) OpenConversation(ctx context.Context, c messaging.Conversation) (there messaging.Conversation, created bool, err error) {
-	err = r.write(ctx, func(s *state) error {
+func (repo messagingRepository) OpenConversation(
+	ctx context.Context, c messaging.Conversation,
+) (there messaging.Conversation, created bool, err error) {
+	err = repo.write(ctx, func(s *state) error {
 		if old, found := s.conversationPairs.get(idKey(c.VoyagerID) + idKey(c.LocalID)); found {
 			there = *old
 			return nil
@@ -146,8 +148,10 @@ func (r messagingRepository) OpenConversation(ctx context.Context, c messaging.C
 	return there, created && err == nil, err
 }
 
-func (r messagingRepository) ConversationOf(ctx context.Context, voyager, local id.User) (c messaging.Conversation, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo messagingRepository) ConversationOf(
+	ctx context.Context, voyager, local id.User,
+) (c messaging.Conversation, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		there, found := s.conversationPairs.get(idKey(voyager) + idKey(local))
 		if !found {
 			return notFound("a conversation")
@@ -158,16 +162,18 @@ func (r messagingRepository) ConversationOf(ctx context.Context, voyager, local 
 	return c, err
 }
 
-func (r messagingRepository) Acquainted(ctx context.Context, a, b id.User) (acquainted bool, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo messagingRepository) Acquainted(ctx context.Context, a, b id.User) (acquainted bool, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		acquainted = s.conversationPairs.has(idKey(a)+idKey(b)) || s.conversationPairs.has(idKey(b)+idKey(a))
 		return nil
 	})
 	return acquainted, err
 }
 
-func (r messagingRepository) Standing(ctx context.Context, conversation id.Conversation) (standing messaging.Standing, err error) {
-	err = r.read(ctx, func(s *state) (err error) {
+func (repo messagingRepository) Standing(
+	ctx context.Context, conversation id.Conversation,
+) (standing messaging.Standing, err error) {
+	err = repo.read(ctx, func(s *state) (err error) {
 		standing, err = s.standing(conversation)
 		return err
 	})
@@ -187,8 +193,8 @@ func (s *state) standing(conversation id.Conversation) (messaging.Standing, erro
 	}, nil
 }
 
-func (r messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
-	return r.write(ctx, func(s *state) error {
+func (repo messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
+	return repo.write(ctx, func(s *state) error {
 		if err := s.addMessage(m); err != nil || a == nil {
 			return err
 		}
@@ -196,8 +202,8 @@ func (r messagingRepository) AddMessage(ctx context.Context, m messaging.Message
 	})
 }
 
-func (r messagingRepository) Message(ctx context.Context, message id.Message) (m messaging.Message, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo messagingRepository) Message(ctx context.Context, message id.Message) (m messaging.Message, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		there, found := s.messages.get(idKey(message))
 		if !found {
 			return notFound("a message")
@@ -208,10 +214,10 @@ func (r messagingRepository) Message(ctx context.Context, message id.Message) (m
 	return m, err
 }
 
-func (r messagingRepository) History(
+func (repo messagingRepository) History(
 	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,
 ) (standing messaging.Standing, list []messaging.Message, err error) {
-	err = r.read(ctx, func(s *state) (err error) {
+	err = repo.read(ctx, func(s *state) (err error) {
 		if standing, err = s.standing(conversation); err != nil {
 			return err
 		}
@@ -224,8 +230,10 @@ func (r messagingRepository) History(
 	return standing, list, err
 }
 
-func (r messagingRepository) Attachment(ctx context.Context, message id.Message) (a messaging.Attachment, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo messagingRepository) Attachment(
+	ctx context.Context, message id.Message,
+) (a messaging.Attachment, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		there, found := s.attachments.get(idKey(message))
 		if !found {
 			return notFound("an attachment")
@@ -236,8 +244,10 @@ func (r messagingRepository) Attachment(ctx context.Context, message id.Message)
 	return a, err
 }
 
-func (r messagingRepository) MarkRead(ctx context.Context, conversation id.Conversation, reader id.User, upTo page.Moment) (marked int, err error) {
-	err = r.write(ctx, func(s *state) error {
+func (repo messagingRepository) MarkRead(
+	ctx context.Context, conversation id.Conversation, reader id.User, upTo page.Moment,
+) (marked int, err error) {
+	err = repo.write(ctx, func(s *state) error {
 		c, found := s.conversations.get(idKey(conversation))
 		if !found {
 			return nil
@@ -267,8 +277,10 @@ func (t *messageTables) markRead(message id.Message) {
 	t.messages.put(idKey(message), &m)
 }
 
-func (r messagingRepository) Overview(ctx context.Context, conversation id.Conversation, viewer id.User) (o messaging.Overview, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo messagingRepository) Overview(
+	ctx context.Context, conversation id.Conversation, viewer id.User,
+) (o messaging.Overview, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		c, found := s.conversations.get(idKey(conversation))
 		if !found || !c.Has(viewer) {
 			return notFound("a conversation")
@@ -279,8 +291,10 @@ func (r messagingRepository) Overview(ctx context.Context, conversation id.Conve
 	return o, err
 }
 
-func (r messagingRepository) Overviews(ctx context.Context, viewer id.User, after *page.Moment, limit int) (list []messaging.Overview, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo messagingRepository) Overviews(
+	ctx context.Context, viewer id.User, after *page.Moment, limit int,
+) (list []messaging.Overview, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		list = newest(&s.conversationsOf, idKey(viewer), after, limit, func(conversation [16]byte) (messaging.Overview, bool) {
 			c, _ := s.conversations.get(idKey(conversation))
 			return s.overview(c, viewer), true

@@ -40,12 +40,12 @@ func (s *state) addReport(r moderation.Report) error {
 	case !r.ReviewedBy.IsZero() && !s.users.has(idKey(r.ReviewedBy)):
 		return noTarget("a report's reviewer")
 	case r.ReporterID == r.ReportedUserID:
-		return broken("nobody reports themselves")
+		return broken("the reporter and the reported user must differ")
 	}
 	return s.putReport(r)
 }
 
-// putReport stores a report, in place of the one that has its id.
+// putReport stores a report, and replaces any that has its id.
 func (t *moderationTables) putReport(r moderation.Report) error {
 	moment := momentKey(moderation.PlaceOfReport(r))
 	if old, found := t.reports.get(idKey(r.ID)); found {
@@ -56,7 +56,7 @@ func (t *moderationTables) putReport(r moderation.Report) error {
 	}
 	switch {
 	case !r.Status.Valid():
-		return broken("a report's status exists")
+		return broken("a report's status must be valid")
 	case r.Status == moderation.Pending && t.pendingReports.has(pairOfReport(&r)):
 		return taken("a pending report of the same person")
 	}
@@ -80,7 +80,7 @@ func (t *moderationTables) report(report [16]byte) (moderation.Report, bool) {
 	return *r, true
 }
 
-// blocked reports whether either of two people blocks the other.
+// blocked reports whether either of two users blocks the other.
 func (t *moderationTables) blocked(a, b id.User) bool {
 	return t.blocks.has(idKey(a)+idKey(b)) || t.blocks.has(idKey(b)+idKey(a))
 }
@@ -92,7 +92,7 @@ func (s *state) addBlock(b moderation.Block) error {
 	case !s.users.has(idKey(b.UserID)) || !s.users.has(idKey(b.BlockedUserID)):
 		return noTarget("a block's person")
 	case b.UserID == b.BlockedUserID:
-		return broken("nobody blocks themselves")
+		return broken("the two users of a block must differ")
 	}
 	s.blocks.put(idKey(b.UserID)+idKey(b.BlockedUserID), &b)
 	s.blocksByTime.put(idKey(b.UserID)+momentKey(moderation.PlaceOfBlock(b)), struct{}{})
@@ -121,19 +121,19 @@ func (s *state) addAudit(r moderation.AuditRecord) error {
 
 type moderationRepository struct{ *unit }
 
-func (r moderationRepository) AddReport(ctx context.Context, report moderation.Report) (created bool, err error) {
-	err = r.write(ctx, func(s *state) error {
-		if report.Status == moderation.Pending && s.pendingReports.has(pairOfReport(&report)) {
+func (repo moderationRepository) AddReport(ctx context.Context, r moderation.Report) (created bool, err error) {
+	err = repo.write(ctx, func(s *state) error {
+		if r.Status == moderation.Pending && s.pendingReports.has(pairOfReport(&r)) {
 			return nil
 		}
 		created = true
-		return s.addReport(report)
+		return s.addReport(r)
 	})
 	return created && err == nil, err
 }
 
-func (r moderationRepository) Report(ctx context.Context, report id.Report) (there moderation.Report, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo moderationRepository) Report(ctx context.Context, report id.Report) (there moderation.Report, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		var found bool
 		if there, found = s.report(report); !found {
 			return notFound("a report")
@@ -143,22 +143,26 @@ func (r moderationRepository) Report(ctx context.Context, report id.Report) (the
 	return there, err
 }
 
-func (r moderationRepository) ChangeReport(ctx context.Context, report moderation.Report, from moderation.Status) (changed bool, err error) {
-	err = r.write(ctx, func(s *state) error {
-		next, found := s.report(report.ID)
+func (repo moderationRepository) ChangeReport(
+	ctx context.Context, r moderation.Report, from moderation.Status,
+) (changed bool, err error) {
+	err = repo.write(ctx, func(s *state) error {
+		next, found := s.report(r.ID)
 		if !found || next.Status != from {
 			return nil
 		}
 		changed = true
-		next.Status, next.AdminNotes = report.Status, report.AdminNotes
-		next.ReviewedBy, next.ReviewedAt = report.ReviewedBy, report.ReviewedAt
+		next.Status, next.AdminNotes = r.Status, r.AdminNotes
+		next.ReviewedBy, next.ReviewedAt = r.ReviewedBy, r.ReviewedAt
 		return s.putReport(next)
 	})
 	return changed && err == nil, err
 }
 
-func (r moderationRepository) Reports(ctx context.Context, status moderation.Status, after *page.Moment, limit int) (list []moderation.Report, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo moderationRepository) Reports(
+	ctx context.Context, status moderation.Status, after *page.Moment, limit int,
+) (list []moderation.Report, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		if status == "" {
 			list = oldest(&s.reportsByTime, "", after, limit, s.report)
 		} else {
@@ -169,16 +173,18 @@ func (r moderationRepository) Reports(ctx context.Context, status moderation.Sta
 	return list, err
 }
 
-func (r moderationRepository) ReportsBy(ctx context.Context, reporter id.User, after *page.Moment, limit int) (list []moderation.Report, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo moderationRepository) ReportsBy(
+	ctx context.Context, reporter id.User, after *page.Moment, limit int,
+) (list []moderation.Report, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		list = newest(&s.reportsBy, idKey(reporter), after, limit, s.report)
 		return nil
 	})
 	return list, err
 }
 
-func (r moderationRepository) Block(ctx context.Context, b moderation.Block) error {
-	return r.write(ctx, func(s *state) error {
+func (repo moderationRepository) Block(ctx context.Context, b moderation.Block) error {
+	return repo.write(ctx, func(s *state) error {
 		if s.blocks.has(idKey(b.UserID) + idKey(b.BlockedUserID)) {
 			return nil
 		}
@@ -186,8 +192,8 @@ func (r moderationRepository) Block(ctx context.Context, b moderation.Block) err
 	})
 }
 
-func (r moderationRepository) Unblock(ctx context.Context, user, blocked id.User) error {
-	return r.write(ctx, func(s *state) error {
+func (repo moderationRepository) Unblock(ctx context.Context, user, blocked id.User) error {
+	return repo.write(ctx, func(s *state) error {
 		if b, found := s.blocks.get(idKey(user) + idKey(blocked)); found {
 			s.dropBlock(b)
 		}
@@ -195,8 +201,10 @@ func (r moderationRepository) Unblock(ctx context.Context, user, blocked id.User
 	})
 }
 
-func (r moderationRepository) Blocks(ctx context.Context, user id.User, after *page.Moment, limit int) (list []moderation.Block, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo moderationRepository) Blocks(
+	ctx context.Context, user id.User, after *page.Moment, limit int,
+) (list []moderation.Block, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		list = newest(&s.blocksByTime, idKey(user), after, limit, func(blocked [16]byte) (moderation.Block, bool) {
 			b, _ := s.blocks.get(idKey(user) + idKey(blocked))
 			return *b, true
@@ -206,16 +214,16 @@ func (r moderationRepository) Blocks(ctx context.Context, user id.User, after *p
 	return list, err
 }
 
-func (r moderationRepository) Blocked(ctx context.Context, a, b id.User) (blocked bool, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo moderationRepository) Blocked(ctx context.Context, a, b id.User) (blocked bool, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		blocked = s.blocked(a, b)
 		return nil
 	})
 	return blocked, err
 }
 
-func (r moderationRepository) DropBlocks(ctx context.Context, user id.User) error {
-	return r.write(ctx, func(s *state) error {
+func (repo moderationRepository) DropBlocks(ctx context.Context, user id.User) error {
+	return repo.write(ctx, func(s *state) error {
 		var gone []*moderation.Block
 		for _, b := range s.blocks.ascend(idKey(user), "") {
 			gone = append(gone, b)
@@ -227,12 +235,14 @@ func (r moderationRepository) DropBlocks(ctx context.Context, user id.User) erro
 	})
 }
 
-func (r moderationRepository) AddAudit(ctx context.Context, record moderation.AuditRecord) error {
-	return r.write(ctx, func(s *state) error { return s.addAudit(record) })
+func (repo moderationRepository) AddAudit(ctx context.Context, r moderation.AuditRecord) error {
+	return repo.write(ctx, func(s *state) error { return s.addAudit(r) })
 }
 
-func (r moderationRepository) Audits(ctx context.Context, subject id.Subject, after *page.Moment, limit int) (list []moderation.AuditRecord, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo moderationRepository) Audits(
+	ctx context.Context, subject id.Subject, after *page.Moment, limit int,
+) (list []moderation.AuditRecord, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		load := func(record [16]byte) (moderation.AuditRecord, bool) {
 			there, _ := s.audits.get(idKey(record))
 			a := *there

@@ -14,7 +14,7 @@ type reservationTables struct {
 	reservationsIn index                           // conversation_id, created_at, id
 	reservationsOf index                           // participant, created_at, id
 
-	// The accepted ones only.
+	// Accepted reservations only.
 	calendar tree[*reservations.Reservation] // local_id, date, id
 	heldOf   tree[*reservations.Reservation] // voyager_id, id
 	due      tree[*reservations.Reservation] // end_date, id
@@ -35,17 +35,17 @@ func (s *state) addReservation(r reservations.Reservation) error {
 	case !found:
 		return noTarget("a reservation's conversation")
 	case r.VoyagerID != c.VoyagerID || r.LocalID != c.LocalID:
-		return broken("a reservation's voyager and local are those of its conversation")
+		return broken("a reservation's voyager and local must be those of its conversation")
 	case !r.Has(r.CreatorID):
-		return broken("a participant proposes a reservation")
+		return broken("a reservation's proposer must be a participant")
 	case !r.EndDate.After(r.Date):
-		return broken("a reservation ends after it begins")
+		return broken("a reservation must end after it begins")
 	case r.Tokens < 0:
-		return broken("a reservation costs no less than nothing")
+		return broken("a reservation's tokens must not be negative")
 	case !r.Status.Valid():
-		return broken("a reservation's status exists")
+		return broken("a reservation's status must be valid")
 	case r.Status == reservations.Accepted && s.overlaps(&r):
-		return broken("accepted reservations of one local do not overlap")
+		return broken("accepted reservations of one local must not overlap")
 	}
 	moment := momentKey(reservations.Place(r))
 	s.reservationsIn.put(idKey(r.ConversationID)+moment, struct{}{})
@@ -55,7 +55,7 @@ func (s *state) addReservation(r reservations.Reservation) error {
 	return nil
 }
 
-// putReservation stores a reservation, in place of the one that has its id.
+// putReservation stores a reservation, and replaces any that has its id.
 func (t *reservationTables) putReservation(r *reservations.Reservation) {
 	t.reservations.put(idKey(r.ID), r)
 	inCalendar := idKey(r.LocalID) + timeKey(r.Date) + idKey(r.ID)
@@ -72,8 +72,8 @@ func (t *reservationTables) putReservation(r *reservations.Reservation) {
 	}
 }
 
-// overlaps reports whether the local has an accepted reservation in the time of r. As those do not
-// overlap each other, the last that begins before r ends is the only one to look at.
+// overlaps reports whether the local has an accepted reservation in the time of r. Because those do
+// not overlap each other, it checks only the last one that begins before r ends.
 func (t *reservationTables) overlaps(r *reservations.Reservation) bool {
 	for _, there := range t.calendar.descend(idKey(r.LocalID), idKey(r.LocalID)+timeKey(r.EndDate)) {
 		return there.EndDate.After(r.Date)
@@ -91,12 +91,14 @@ func (t *reservationTables) reservation(reservation [16]byte) (reservations.Rese
 
 type reservationsRepository struct{ *unit }
 
-func (r reservationsRepository) Add(ctx context.Context, reservation reservations.Reservation) error {
-	return r.write(ctx, func(s *state) error { return s.addReservation(reservation) })
+func (repo reservationsRepository) Add(ctx context.Context, r reservations.Reservation) error {
+	return repo.write(ctx, func(s *state) error { return s.addReservation(r) })
 }
 
-func (r reservationsRepository) Reservation(ctx context.Context, reservation id.Reservation) (there reservations.Reservation, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo reservationsRepository) Reservation(
+	ctx context.Context, reservation id.Reservation,
+) (there reservations.Reservation, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		var found bool
 		if there, found = s.reservation(reservation); !found {
 			return notFound("a reservation")
@@ -106,8 +108,10 @@ func (r reservationsRepository) Reservation(ctx context.Context, reservation id.
 	return there, err
 }
 
-func (r reservationsRepository) Hold(ctx context.Context, reservation id.Reservation) (there reservations.Reservation, err error) {
-	err = r.write(ctx, func(s *state) error {
+func (repo reservationsRepository) Hold(
+	ctx context.Context, reservation id.Reservation,
+) (there reservations.Reservation, err error) {
+	err = repo.write(ctx, func(s *state) error {
 		var found bool
 		if there, found = s.reservation(reservation); !found {
 			return notFound("a reservation")
@@ -117,15 +121,17 @@ func (r reservationsRepository) Hold(ctx context.Context, reservation id.Reserva
 	return there, err
 }
 
-func (r reservationsRepository) Move(ctx context.Context, moving reservations.Reservation, to reservations.Status, at time.Time) (moved reservations.Moved, err error) {
-	err = r.write(ctx, func(s *state) error {
-		next, found := s.reservation(moving.ID)
+func (repo reservationsRepository) Move(
+	ctx context.Context, r reservations.Reservation, to reservations.Status, at time.Time,
+) (moved reservations.Moved, err error) {
+	err = repo.write(ctx, func(s *state) error {
+		next, found := s.reservation(r.ID)
 		switch {
 		case !found:
 			return notFound("a reservation")
 		case !to.Valid():
-			return broken("a reservation's status exists")
-		case next.Status != moving.Status:
+			return broken("a reservation's status must be valid")
+		case next.Status != r.Status:
 			moved = reservations.Stale
 			return nil
 		case to == reservations.Accepted && s.overlaps(&next):
@@ -139,8 +145,8 @@ func (r reservationsRepository) Move(ctx context.Context, moving reservations.Re
 	return moved, err
 }
 
-func (r reservationsRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo reservationsRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		for _, reservation := range s.heldOf.ascend(idKey(user), "") {
 			held += reservation.Tokens
 		}
@@ -149,20 +155,20 @@ func (r reservationsRepository) Held(ctx context.Context, user id.User) (held in
 	return held, err
 }
 
-func (r reservationsRepository) InConversation(
+func (repo reservationsRepository) InConversation(
 	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,
 ) (list []reservations.Reservation, err error) {
-	err = r.read(ctx, func(s *state) error {
+	err = repo.read(ctx, func(s *state) error {
 		list = newest(&s.reservationsIn, idKey(conversation), after, limit, s.reservation)
 		return nil
 	})
 	return list, err
 }
 
-func (r reservationsRepository) Of(
+func (repo reservationsRepository) Of(
 	ctx context.Context, user id.User, status reservations.Status, after *page.Moment, limit int,
 ) (list []reservations.Reservation, err error) {
-	err = r.read(ctx, func(s *state) error {
+	err = repo.read(ctx, func(s *state) error {
 		list = newest(&s.reservationsOf, idKey(user), after, limit, func(reservation [16]byte) (reservations.Reservation, bool) {
 			there, _ := s.reservation(reservation)
 			return there, status == "" || there.Status == status
@@ -172,8 +178,10 @@ func (r reservationsRepository) Of(
 	return list, err
 }
 
-func (r reservationsRepository) Due(ctx context.Context, now time.Time, limit int) (due []id.Reservation, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo reservationsRepository) Due(
+	ctx context.Context, now time.Time, limit int,
+) (due []id.Reservation, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		for _, reservation := range s.due.ascend("", "") {
 			if len(due) >= limit || reservation.EndDate.After(now) {
 				break

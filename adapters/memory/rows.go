@@ -20,19 +20,19 @@ type mapping interface {
 	write(s *state, row ports.Row) error
 }
 
-// rowsOf maps a table to its tree, which is ordered by the table's key. value makes a T of what stands in the
-// tree, and add keeps the rules of the table.
+// rowsOf returns the mapping of a table and its tree, which is ordered by the table's key. value
+// converts an element of the tree to a T, and add stores a T if it keeps the table's rules.
 func rowsOf[T, V any](
 	layout ports.Layout[T], tree func(s *state) *tree[V], value func(V) T, add func(*state, T) error,
 ) mapping {
 	return treeRows[T, V]{layout, tree, value, add}
 }
 
-// deref and itself are the value of a tree whose rows are Ts.
+// deref and itself are the value functions of trees of *T and T.
 func deref[T any](p *T) T { return *p }
 func itself[T any](v T) T { return v }
 
-// treeRows is the mapping of a table of Ts, which stand in a tree of Vs.
+// treeRows is the mapping of a table of Ts, kept in a tree of Vs.
 type treeRows[T, V any] struct {
 	layout ports.Layout[T]
 	tree   func(s *state) *tree[V]
@@ -58,7 +58,7 @@ func (m treeRows[T, V]) write(s *state, row ports.Row) error {
 	return m.add(s, v)
 }
 
-// mappings has the mapping of every table.
+// mappings holds the mapping of every table.
 var mappings = map[*ports.Table]mapping{
 	ports.Users: rowsOf(ports.AccountLayout, func(s *state) *tree[*account] { return &s.users },
 		func(a *account) ports.Account { return a.Account },
@@ -99,7 +99,7 @@ var mappings = map[*ports.Table]mapping{
 		func(s *state) *tree[ports.Mark] { return &s.marks }, itself, (*state).addMark),
 }
 
-// rows is ports.Rows.
+// rows implements ports.Rows.
 type rows struct{ *unit }
 
 func (r rows) Read(ctx context.Context, table *ports.Table, after []any, limit int) (page []ports.Row, err error) {
@@ -127,7 +127,7 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 	})
 }
 
-// keyOf puts the values of a table's key together as its tree does; nil is "".
+// keyOf encodes the values of a table's key as its tree does. It returns "" for nil.
 func keyOf(after []any) string {
 	key := ""
 	for _, value := range after {

@@ -9,8 +9,10 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 )
 
-func (r matchingRepository) Search(ctx context.Context, q matching.Query, after *matching.Rank, limit int) (matches []matching.Match, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo matchingRepository) Search(
+	ctx context.Context, q matching.Query, after *matching.Rank, limit int,
+) (matches []matching.Match, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		shared := s.sharedWith(q.Viewer)
 		var found []matching.Rank
 		for _, p := range s.candidates(q) {
@@ -28,12 +30,12 @@ func (r matchingRepository) Search(ctx context.Context, q matching.Query, after 
 	return matches, err
 }
 
-// compareRanks puts the highest score first, then goes by profile id.
+// compareRanks orders by score, highest first, and then by profile id.
 func compareRanks(a, b matching.Rank) int {
 	return cmp.Or(cmp.Compare(b.Score, a.Score), a.Profile.Compare(b.Profile))
 }
 
-// sharedWith lists, for each profile that shares active interests with a viewer, which those are, by name.
+// sharedWith returns the active interests that each profile shares with the viewer, by name.
 func (s *state) sharedWith(viewer id.User) map[id.Profile][]matching.Interest {
 	shared := map[id.Profile][]matching.Interest{}
 	own, found := s.profiles.get(idKey(viewer))
@@ -51,7 +53,8 @@ func (s *state) sharedWith(viewer id.User) map[id.Profile][]matching.Interest {
 	return shared
 }
 
-// candidates are the searchable profiles or, where interests are asked for, those of them that have one.
+// candidates returns the searchable profiles. If the query names interests, it returns only
+// profiles with at least one of them.
 func (s *state) candidates(q matching.Query) map[id.Profile]*profile {
 	candidates := map[id.Profile]*profile{}
 	if len(q.Interests) == 0 {
@@ -73,7 +76,7 @@ func (s *state) candidates(q matching.Query) map[id.Profile]*profile {
 	return candidates
 }
 
-// mayMeet reports whether a viewer may find somebody at all.
+// mayMeet reports whether the viewer may find the profile at all.
 func (s *state) mayMeet(viewer id.User, p *profile) bool {
 	return p.UserID != viewer && s.isActive(p.UserID) && !s.blocked(viewer, p.UserID)
 }

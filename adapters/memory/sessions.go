@@ -9,11 +9,11 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// The sessions, and what else proves who somebody is. They belong to users.Repository.
+// The methods of users.Repository for sessions, refresh tokens and resets.
 type sessionTables struct {
 	sessions         tree[*users.Session]      // id
 	sessionsOf       index                     // user_id, created_at, id
-	sessionsByExpiry index                     // the last expires_at of its refresh tokens, id
+	sessionsByExpiry index                     // expires_at of its last refresh token, id
 	refreshTokens    tree[*users.RefreshToken] // hash
 	refreshTokensOf  tree[*users.RefreshToken] // session_id, hash
 	resets           tree[*users.Reset]        // user_id
@@ -47,7 +47,7 @@ func sessionPlace(s *users.Session) string {
 	return idKey(s.UserID) + momentKey(page.Moment{At: s.CreatedAt, ID: s.ID})
 }
 
-// expiryPlace is where a session stands in the order in which sessions are purged.
+// expiryPlace returns the position of a session in the order in which sessions are purged.
 func (t *sessionTables) expiryPlace(session id.Session) string {
 	var last time.Time
 	for _, token := range t.refreshTokensOf.ascend(idKey(session), "") {
@@ -135,17 +135,19 @@ func (t *sessionTables) dropReset(user id.User) {
 	}
 }
 
-func (r usersRepository) AddSession(ctx context.Context, session users.Session, first users.RefreshToken) error {
-	return r.write(ctx, func(s *state) error {
-		if err := s.addSession(session); err != nil {
+func (repo usersRepository) AddSession(ctx context.Context, s users.Session, first users.RefreshToken) error {
+	return repo.write(ctx, func(own *state) error {
+		if err := own.addSession(s); err != nil {
 			return err
 		}
-		return s.addRefreshToken(first)
+		return own.addRefreshToken(first)
 	})
 }
 
-func (r usersRepository) Session(ctx context.Context, session id.Session) (there users.Session, u users.User, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo usersRepository) Session(
+	ctx context.Context, session id.Session,
+) (there users.Session, u users.User, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		found, ok := s.sessions.get(idKey(session))
 		if !ok {
 			return notFound("a session")
@@ -159,8 +161,8 @@ func (r usersRepository) Session(ctx context.Context, session id.Session) (there
 	return there, u, err
 }
 
-func (r usersRepository) Sessions(ctx context.Context, user id.User) (list []users.Session, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo usersRepository) Sessions(ctx context.Context, user id.User) (list []users.Session, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		for _, session := range s.sessionsIn(user) {
 			list = append(list, *session)
 		}
@@ -169,8 +171,10 @@ func (r usersRepository) Sessions(ctx context.Context, user id.User) (list []use
 	return list, err
 }
 
-func (r usersRepository) UseRefreshToken(ctx context.Context, hash users.SecretHash, at time.Time) (before users.RefreshToken, err error) {
-	err = r.write(ctx, func(s *state) error {
+func (repo usersRepository) UseRefreshToken(
+	ctx context.Context, hash users.SecretHash, at time.Time,
+) (before users.RefreshToken, err error) {
+	err = repo.write(ctx, func(s *state) error {
 		there, found := s.refreshTokens.get(hashKey(hash))
 		if !found {
 			return notFound("a refresh token")
@@ -186,12 +190,12 @@ func (r usersRepository) UseRefreshToken(ctx context.Context, hash users.SecretH
 	return before, err
 }
 
-func (r usersRepository) AddRefreshToken(ctx context.Context, t users.RefreshToken) error {
-	return r.write(ctx, func(s *state) error { return s.addRefreshToken(t) })
+func (repo usersRepository) AddRefreshToken(ctx context.Context, t users.RefreshToken) error {
+	return repo.write(ctx, func(s *state) error { return s.addRefreshToken(t) })
 }
 
-func (r usersRepository) RevokeSession(ctx context.Context, session id.Session, at time.Time) error {
-	return r.write(ctx, func(s *state) error {
+func (repo usersRepository) RevokeSession(ctx context.Context, session id.Session, at time.Time) error {
+	return repo.write(ctx, func(s *state) error {
 		if there, found := s.sessions.get(idKey(session)); found {
 			s.revoke(there, at)
 		}
@@ -199,8 +203,8 @@ func (r usersRepository) RevokeSession(ctx context.Context, session id.Session, 
 	})
 }
 
-func (r usersRepository) RevokeSessions(ctx context.Context, user id.User, at time.Time) error {
-	return r.write(ctx, func(s *state) error {
+func (repo usersRepository) RevokeSessions(ctx context.Context, user id.User, at time.Time) error {
+	return repo.write(ctx, func(s *state) error {
 		for _, session := range s.sessionsIn(user) {
 			s.revoke(session, at)
 		}
@@ -208,8 +212,8 @@ func (r usersRepository) RevokeSessions(ctx context.Context, user id.User, at ti
 	})
 }
 
-func (r usersRepository) PurgeSessions(ctx context.Context, before time.Time, limit int) (purged int, err error) {
-	err = r.write(ctx, func(s *state) error {
+func (repo usersRepository) PurgeSessions(ctx context.Context, before time.Time, limit int) (purged int, err error) {
+	err = repo.write(ctx, func(s *state) error {
 		var gone []*users.Session
 		for key := range s.sessionsByExpiry.ascend("", "") {
 			if len(gone) >= limit || key >= timeKey(before) {
@@ -227,15 +231,15 @@ func (r usersRepository) PurgeSessions(ctx context.Context, before time.Time, li
 	return purged, err
 }
 
-func (r usersRepository) SetReset(ctx context.Context, reset users.Reset) error {
-	return r.write(ctx, func(s *state) error {
-		s.dropReset(reset.UserID)
-		return s.addReset(reset)
+func (repo usersRepository) SetReset(ctx context.Context, r users.Reset) error {
+	return repo.write(ctx, func(s *state) error {
+		s.dropReset(r.UserID)
+		return s.addReset(r)
 	})
 }
 
-func (r usersRepository) Reset(ctx context.Context, hash users.SecretHash) (reset users.Reset, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo usersRepository) Reset(ctx context.Context, hash users.SecretHash) (reset users.Reset, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		there, found := s.resetsByHash.get(hashKey(hash))
 		if !found {
 			return notFound("a password reset")
@@ -246,8 +250,8 @@ func (r usersRepository) Reset(ctx context.Context, hash users.SecretHash) (rese
 	return reset, err
 }
 
-func (r usersRepository) DropReset(ctx context.Context, user id.User) error {
-	return r.write(ctx, func(s *state) error {
+func (repo usersRepository) DropReset(ctx context.Context, user id.User) error {
+	return repo.write(ctx, func(s *state) error {
 		s.dropReset(user)
 		return nil
 	})

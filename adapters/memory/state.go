@@ -14,8 +14,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 )
 
-// state is everything that the store holds. The rows in its trees are shared between copies: to change
-// one, put a changed copy in its place.
+// state is everything that the store holds. Copies share the rows in its trees: to change a row,
+// replace it by a changed copy.
 type state struct {
 	idempotencyTables
 	tokenTables
@@ -28,7 +28,7 @@ type state struct {
 	markTables
 }
 
-// copy gives a state that can be changed without a trace in this one, and this one without a trace in it.
+// copy returns an independent copy of the state.
 func (s *state) copy() *state {
 	return &state{
 		idempotencyTables: s.idempotencyTables.copy(),
@@ -43,14 +43,14 @@ func (s *state) copy() *state {
 	}
 }
 
-// tree is an ordered map. Its keys are put together by the functions below so that their bytes sort as
-// what they were made of.
+// tree is an ordered map. The functions below encode its keys, so that their bytes sort like the
+// values.
 type tree[V any] struct{ m btree.Map[string, V] }
 
-// index is a tree that only orders what stands in another; its keys end in an identifier.
+// index is a tree that only orders the rows of another tree. Its keys end in an identifier.
 type index = tree[struct{}]
 
-// copy takes no time to speak of: nodes are shared until one of the two trees changes them.
+// copy is fast: nodes are shared until one of the two trees changes them.
 func (t *tree[V]) copy() tree[V] { return tree[V]{*t.m.Copy()} }
 
 func (t *tree[V]) get(key string) (V, bool) { return t.m.Get(key) }
@@ -63,7 +63,8 @@ func (t *tree[V]) has(key string) bool {
 	return found
 }
 
-// ascend yields what has a key that begins with prefix and is above after, which may be "".
+// ascend yields the values with keys that begin with prefix and are greater than after, which may
+// be "".
 func (t *tree[V]) ascend(prefix, after string) iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {
 		t.m.Ascend(max(prefix, after), func(key string, v V) bool {
@@ -75,7 +76,8 @@ func (t *tree[V]) ascend(prefix, after string) iter.Seq2[string, V] {
 	}
 }
 
-// descend is ascend backwards: below before, or from the last where it is "".
+// descend yields the values in descending order: those with keys less than before, or all if before
+// is "".
 func (t *tree[V]) descend(prefix, before string) iter.Seq2[string, V] {
 	pivot := before
 	if pivot == "" {
@@ -91,10 +93,10 @@ func (t *tree[V]) descend(prefix, before string) iter.Seq2[string, V] {
 	}
 }
 
-// beyond is more than what follows a prefix in any index: at most a time and two identifiers.
+// beyond is greater than any suffix of a key after a prefix: at most a time and two identifiers.
 var beyond = strings.Repeat("\xff", 40)
 
-// Parts of keys. All but text have one length; text, which cannot hold NUL, ends in one.
+// Parts of keys. All but text have a fixed length; text cannot contain NUL, and ends with one.
 
 func idKey(id [16]byte) string       { return string(id[:]) }
 func textKey(s string) string        { return s + "\x00" }
@@ -103,15 +105,15 @@ func momentKey(m page.Moment) string { return timeKey(m.At) + idKey(m.ID) }
 
 func intKey(n int64) string {
 	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], uint64(n)^1<<63) // #nosec G115 -- the sign is turned, so that bytes sort as numbers do
+	binary.BigEndian.PutUint64(b[:], uint64(n)^1<<63) // the sign bit is flipped, so that bytes sort like numbers
 	return string(b[:])
 }
 
-// lastID is the identifier in which a key ends.
+// lastID returns the identifier at the end of a key.
 func lastID(key string) [16]byte { return [16]byte([]byte(key[len(key)-16:])) }
 
-// newest pages backwards through the part of an index that a prefix names and time orders, and
-// oldest forwards. Each item is what load makes of its identifier; where it says no, it is left out.
+// newest returns a page of the keys of an index with a prefix, in descending order of time, and
+// oldest in ascending order. load returns the item of an identifier, or false to leave it out.
 func newest[T any](ix *index, prefix string, after *page.Moment, limit int, load func(id [16]byte) (T, bool)) []T {
 	return collect(ix.descend(prefix, place(prefix, after)), limit, load)
 }
@@ -143,10 +145,11 @@ func collect[T any](keys iter.Seq2[string, struct{}], limit int, load func(id [1
 	return items
 }
 
-// What the tables refuse. These end the unit: a caller who can expect a duplicate is told in another way.
+// The errors for rows that break a rule. They end the unit: the methods that expect a duplicate
+// report it in their result.
 var (
-	errTaken    = errors.New("is there already")
-	errNoTarget = errors.New("refers to what is not there")
+	errTaken    = errors.New("exists already")
+	errNoTarget = errors.New("does not exist")
 	errRule     = errors.New("breaks a rule of the store")
 )
 

@@ -11,17 +11,17 @@ import (
 
 var _ ports.Storage = (*Store)(nil)
 
-// Store is an empty store to begin with, and forgets everything with the process. It is safe for
-// concurrent use; make one with New.
+// Store is a store in memory. It is empty at first and lost when the process ends. It is safe for
+// concurrent use. Use New to make one.
 type Store struct {
 	writer    chan struct{}         // has room for the one unit that writes
-	committed *state                // what the last unit left: only the unit that writes touches it
-	published atomic.Pointer[state] // a copy of it for readers, which nobody changes or copies
+	committed *state                // the state after the last unit; used only by the unit that writes
+	published atomic.Pointer[state] // a copy for readers, never changed or copied
 
 	gate *uow.Gate
 }
 
-// New makes an empty store.
+// New returns an empty store.
 func New() *Store {
 	s := &Store{
 		writer:    make(chan struct{}, 1),
@@ -32,8 +32,8 @@ func New() *Store {
 	return s
 }
 
-// Run implements uow.Runner. Beside what fn returns, its errors are ctx.Err() (wrapped), the error of the
-// repository that ended the unit, and uow.ErrUnreachable after Close. A unit is run once.
+// Run implements uow.Runner. Apart from the error of fn, it returns ctx.Err() (wrapped), the error
+// of the repository that ended the unit, or uow.ErrUnreachable after Close. Run runs a unit once.
 func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("memory: begin: %w", err)
@@ -53,13 +53,13 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Cont
 	return u.run(ctx, fn)
 }
 
-// write runs fn on a copy of the committed state, and commits the copy. Where fn panics or ends the
-// goroutine, the copy is dropped and the next writer let in.
+// write runs fn on a copy of the committed state, and commits the copy. If fn panics or ends the
+// goroutine, the copy is dropped, and the next writer can begin.
 func (s *Store) write(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
 	select {
 	case s.writer <- struct{}{}:
 	case <-ctx.Done():
-		return fmt.Errorf("memory: wait for the unit before: %w", ctx.Err())
+		return fmt.Errorf("memory: wait for another unit: %w", ctx.Err())
 	case <-s.gate.Closing():
 		return s.gate.ErrClosed()
 	}
@@ -77,7 +77,7 @@ func (s *Store) write(ctx context.Context, fn func(ctx context.Context, tx ports
 	return nil
 }
 
-// Ping returns nil until Close, then uow.ErrUnreachable; that too where ctx has ended.
+// Ping returns uow.ErrUnreachable after Close and if ctx has ended, and otherwise nil.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("memory: ping: %w", uow.ErrUnreachable.Wrap(err))
@@ -89,6 +89,6 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Close lets the units under way end, those that wait for their turn fail, and waits for them until ctx
-// ends: then it returns ctx.Err() (wrapped). It may be called again.
+// Close waits for running units until ctx ends; units that wait for their turn fail. If ctx ends
+// first, Close returns ctx.Err() (wrapped). Close may be called again.
 func (s *Store) Close(ctx context.Context) error { return s.gate.Close(ctx) }

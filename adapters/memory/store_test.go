@@ -14,7 +14,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-func TestReadersDoNotWaitForAWriter(t *testing.T) {
+func TestReadDuringWrite(t *testing.T) {
 	f := newFixture(t)
 	ada := f.user("ada", 10)
 	f.do(func(ctx context.Context, tx ports.Tx) error {
@@ -22,16 +22,16 @@ func TestReadersDoNotWaitForAWriter(t *testing.T) {
 			return err
 		}
 		if got := f.balance(ada.ID); got != 10 {
-			t.Errorf("beside a unit that has not ended, the balance reads %d, want 10", got)
+			t.Errorf("during the unit the balance is %d, want 10", got)
 		}
 		return nil
 	})
 	if got := f.balance(ada.ID); got != 15 {
-		t.Errorf("after the unit the balance reads %d, want 15", got)
+		t.Errorf("after the unit the balance is %d, want 15", got)
 	}
 }
 
-func TestWhatReadersSeeOfACommit(t *testing.T) {
+func TestReadAfterCommit(t *testing.T) {
 	for mode, want := range map[uow.Mode]int64{uow.Read: 15, uow.Snapshot: 10} {
 		f := newFixture(t)
 		ada := f.user("ada", 10)
@@ -42,7 +42,7 @@ func TestWhatReadersSeeOfACommit(t *testing.T) {
 			})
 			w, err := tx.Tokens().Wallet(ctx, ada.ID)
 			if w.Balance != want {
-				t.Errorf("in mode %d a commit beside leaves the balance at %d, want %d", mode, w.Balance, want)
+				t.Errorf("in mode %d the balance after a concurrent commit is %d, want %d", mode, w.Balance, want)
 			}
 			return err
 		})
@@ -52,8 +52,8 @@ func TestWhatReadersSeeOfACommit(t *testing.T) {
 	}
 }
 
-// Readers walk through the trees of a published state while writers copy and change them.
-func TestReadersBesideWriters(t *testing.T) {
+// Readers iterate over the trees of a published state while writers copy and change them.
+func TestConcurrentReadersAndWriters(t *testing.T) {
 	const people, transfers = 20, 200
 	f := newFixture(t)
 	var everyone []id.User
@@ -91,7 +91,7 @@ func TestReadersBesideWriters(t *testing.T) {
 					return nil
 				})
 				if err != nil || total != people*100 {
-					t.Errorf("a snapshot holds %d tokens, want %d (%v)", total, people*100, err)
+					t.Errorf("a snapshot has %d tokens, want %d (%v)", total, people*100, err)
 				}
 				select {
 				case <-done:
@@ -106,7 +106,7 @@ func TestReadersBesideWriters(t *testing.T) {
 	readers.Wait()
 }
 
-func TestTheEndOfAGoroutineLetsTheNextWriterIn(t *testing.T) {
+func TestGoexit(t *testing.T) {
 	f := newFixture(t)
 	ada := f.user("ada", 10)
 	var gone sync.WaitGroup
@@ -131,7 +131,7 @@ func TestTheEndOfAGoroutineLetsTheNextWriterIn(t *testing.T) {
 	}
 }
 
-func TestAGoroutineLeftBehindCannotReachTheStore(t *testing.T) {
+func TestWriteAfterEnd(t *testing.T) {
 	f := newFixture(t)
 	var left sync.WaitGroup
 	ended := make(chan struct{})
@@ -139,7 +139,7 @@ func TestAGoroutineLeftBehindCannotReachTheStore(t *testing.T) {
 		left.Go(func() {
 			<-ended
 			if err := tx.Marks().Mark(context.WithoutCancel(ctx), "late", noon); !errors.Is(err, uow.ErrEnded) {
-				t.Errorf("a write after the end answered %v, want ErrEnded", err)
+				t.Errorf("a write after the end returned %v, want ErrEnded", err)
 			}
 		})
 		return nil
@@ -159,23 +159,23 @@ func TestClose(t *testing.T) {
 			return tx.Marks().Mark(ctx, "kept", noon)
 		})
 		if err != nil {
-			t.Errorf("the unit under way failed: %v", err)
+			t.Errorf("the running unit failed: %v", err)
 		}
 	})
 	<-under
 	units.Go(func() {
 		err := f.storage.Run(t.Context(), uow.Write, func(context.Context, ports.Tx) error {
-			t.Error("a unit began after Close")
+			t.Error("a unit ran after Close")
 			return nil
 		})
 		if !errors.Is(err, uow.ErrUnreachable) || !errors.Is(err, fault.Unavailable) {
-			t.Errorf("the unit that waited returned %v, want ErrUnreachable", err)
+			t.Errorf("the waiting unit returned %v, want ErrUnreachable", err)
 		}
 	})
 	impatient, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := f.storage.Close(impatient); !errors.Is(err, context.Canceled) {
-		t.Errorf("Close did not wait: %v", err)
+		t.Errorf("Close with a running unit returned %v", err)
 	}
 	for _, mode := range []uow.Mode{uow.Write, uow.Read, uow.Snapshot} {
 		if err := f.storage.Run(t.Context(), mode, nil); !errors.Is(err, uow.ErrUnreachable) {
@@ -213,11 +213,11 @@ func TestCancelledWhileWaiting(t *testing.T) {
 		var waiting sync.WaitGroup
 		waiting.Go(func() {
 			err := f.storage.Run(ctx, uow.Write, func(context.Context, ports.Tx) error {
-				t.Error("a unit began beside another one")
+				t.Error("two units that write ran concurrently")
 				return nil
 			})
 			if !errors.Is(err, context.Canceled) {
-				t.Errorf("the unit that waited returned %v, want context.Canceled", err)
+				t.Errorf("the waiting unit returned %v, want context.Canceled", err)
 			}
 		})
 		cancel()
@@ -226,7 +226,7 @@ func TestCancelledWhileWaiting(t *testing.T) {
 	})
 }
 
-func TestCommitRefusesACancelledContext(t *testing.T) {
+func TestCommitAfterCancel(t *testing.T) {
 	f := newFixture(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	err := f.storage.Run(ctx, uow.Write, func(ctx context.Context, tx ports.Tx) error {
@@ -240,21 +240,21 @@ func TestCommitRefusesACancelledContext(t *testing.T) {
 	f.view(func(ctx context.Context, tx ports.Tx) error {
 		_, marked, err := tx.Marks().Marked(ctx, "dropped")
 		if marked {
-			t.Error("what a cancelled unit wrote is there")
+			t.Error("a write of the cancelled unit is there")
 		}
 		return err
 	})
 }
 
-func TestAnErrorEndsTheUnit(t *testing.T) {
+func TestErrorEndsUnit(t *testing.T) {
 	f := newFixture(t)
 	ada := f.user("ada", 10)
 	err := f.storage.Run(t.Context(), uow.Write, func(ctx context.Context, tx ports.Tx) error {
 		if _, err := tx.Users().User(ctx, id.User{1}); !errors.Is(err, fault.NotFound) {
-			t.Errorf("nobody's account: %v", err)
+			t.Errorf("an unknown account: %v", err)
 		}
 		if _, err := tx.Tokens().Post(ctx, f.entry(ada.ID, 1, tokens.Bonus), f.entry(ada.ID, -99, tokens.Penalty)); !errors.Is(err, tokens.ErrTooFewTokens) {
-			t.Errorf("a penalty beyond the balance: %v", err)
+			t.Errorf("a penalty above the balance: %v", err)
 		}
 		if _, err := tx.Users().User(ctx, ada.ID); !errors.Is(err, tokens.ErrTooFewTokens) {
 			t.Errorf("a call after an error: %v, want that error", err)

@@ -23,7 +23,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// village fills every table, with rows that were changed and others that were removed again.
+// village fills every table, and changes and removes some of the rows.
 func (f *fixture) village() (ada, ben users.User) {
 	f.Helper()
 	ada, ben = f.user("ada", 50), f.user("ben", 50)
@@ -155,14 +155,14 @@ func (f *fixture) hash() [32]byte {
 	return [32]byte(append(unique[:], unique[:]...))
 }
 
-// Whatever way rows came about, every index is what the rows alone would make of it.
-func TestIndexesFollowTheRows(t *testing.T) {
+// However rows were written, every index is the one that follows from the rows alone.
+func TestIndexes(t *testing.T) {
 	f := newFixture(t)
 	f.village()
 	got, want := f.storage.Keys(), f.copyOf(nil).Keys()
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		if len(want[name]) == 0 {
-			t.Errorf("%s is empty, so this proves nothing", name)
+			t.Errorf("%s is empty", name)
 		}
 		if !slices.Equal(got[name], want[name]) {
 			t.Errorf("%s:\n has %q\nwant %q", name, got[name], want[name])
@@ -170,10 +170,10 @@ func TestIndexesFollowTheRows(t *testing.T) {
 	}
 }
 
-// like stands for the value of another column.
+// like is replaced by the value of another column.
 type like string
 
-func TestRowsThatAreRefused(t *testing.T) {
+func TestInvalidRows(t *testing.T) {
 	nobody := [16]byte{1}
 	type change = map[string]any
 	f := newFixture(t)
@@ -244,17 +244,17 @@ func TestRowsThatAreRefused(t *testing.T) {
 			}
 			for _, bad := range []ports.Row{refused, row[1:]} {
 				if err := write(target, c.table, bad); err == nil || errors.Is(err, fault.NotFound) {
-					t.Errorf("the store answered %v to %v", err, bad)
+					t.Errorf("got error %v for %v", err, bad)
 				}
 			}
 			if after := target.Keys(); !maps.EqualFunc(before, after, slices.Equal) {
-				t.Error("something changed")
+				t.Error("the store changed")
 			}
 			if err := write(target, c.table, row); err != nil {
-				t.Errorf("the row as it was: %v", err)
+				t.Errorf("the valid row: %v", err)
 			}
 			if err := write(target, c.table, row); err == nil {
-				t.Error("the row was taken twice")
+				t.Error("got no error for a duplicate row")
 			}
 		})
 	}
@@ -276,7 +276,7 @@ func write(s *memory.Store, table *ports.Table, row ports.Row) error {
 	})
 }
 
-func TestRowsOfNoTable(t *testing.T) {
+func TestInvalidTables(t *testing.T) {
 	f := newFixture(t)
 	unknown := &ports.Table{Name: "unknown", Key: 1, Columns: ports.Users.Columns}
 	for name, call := range map[string]func(ctx context.Context, tx ports.Tx) error{

@@ -31,7 +31,7 @@ func (s *state) addWallet(w ports.Wallet) error {
 	case !s.users.has(idKey(w.UserID)):
 		return noTarget("a wallet's user")
 	case w.Balance < 0 || w.Balance > tokens.MaxBalance || w.Seq < 0:
-		return broken("a wallet's balance and seq are never below zero")
+		return broken("a wallet's balance and seq must not be negative")
 	}
 	s.putWallet(w)
 	return nil
@@ -42,7 +42,7 @@ func (t *tokenTables) putWallet(w ports.Wallet) {
 	t.walletIDs.put(idKey(w.ID), &w)
 }
 
-// append writes one line of the ledger. There is no way to change or remove one.
+// append adds an entry to the ledger. No entry is ever changed or removed.
 func (t *tokenTables) append(line tokens.Transaction) error {
 	key := idKey(line.UserID) + intKey(line.Seq)
 	switch {
@@ -53,20 +53,20 @@ func (t *tokenTables) append(line tokens.Transaction) error {
 	case !t.wallets.has(idKey(line.UserID)):
 		return noTarget("a transaction's wallet")
 	case line.Seq < 1:
-		return broken("seq counts from 1")
+		return broken("seq must be at least 1")
 	case !line.Type.Allows(line.Amount):
-		return broken("a transaction's type allows no such amount")
+		return broken("a transaction's amount must fit its type")
 	case line.BalanceBefore < 0 || line.BalanceAfter < 0:
-		return broken("a balance is never below zero")
+		return broken("a balance must not be negative")
 	case line.BalanceAfter-line.BalanceBefore != line.Amount:
-		return broken("a transaction's balances differ by its amount")
+		return broken("a transaction's balances must differ by its amount")
 	}
 	t.ledger.put(key, &line)
 	t.transactionIDs.put(idKey(line.ID), struct{}{})
 	return nil
 }
 
-// post moves one balance, and writes the line that says so.
+// post changes one balance, and adds the entry to the ledger.
 func (t *tokenTables) post(e tokens.Entry) (tokens.Receipt, error) {
 	there, found := t.wallets.get(idKey(e.UserID))
 	if !found {
@@ -87,14 +87,14 @@ func (t *tokenTables) post(e tokens.Entry) (tokens.Receipt, error) {
 
 type tokensRepository struct{ *unit }
 
-func (r tokensRepository) Open(ctx context.Context, w tokens.Wallet) error {
-	return r.write(ctx, func(s *state) error {
+func (repo tokensRepository) Open(ctx context.Context, w tokens.Wallet) error {
+	return repo.write(ctx, func(s *state) error {
 		return s.addWallet(ports.Wallet{Wallet: tokens.Wallet{ID: w.ID, UserID: w.UserID}})
 	})
 }
 
-func (r tokensRepository) Wallet(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo tokensRepository) Wallet(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		there, found := s.wallets.get(idKey(user))
 		if !found {
 			return notFound("a wallet")
@@ -105,11 +105,11 @@ func (r tokensRepository) Wallet(ctx context.Context, user id.User) (w tokens.Wa
 	return w, err
 }
 
-func (r tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (receipts []tokens.Receipt, err error) {
-	err = r.write(ctx, func(s *state) error {
+func (repo tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (receipts []tokens.Receipt, err error) {
+	err = repo.write(ctx, func(s *state) error {
 		for _, e := range entries {
 			if !s.wallets.has(idKey(e.UserID)) {
-				return notFound("a wallet") // which does not end the unit: so before anything is written
+				return notFound("a wallet") // does not end the unit, so nothing may be written before
 			}
 		}
 		for _, e := range entries {
@@ -127,8 +127,8 @@ func (r tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (re
 	return receipts, nil
 }
 
-func (r tokensRepository) Close(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
-	err = r.write(ctx, func(s *state) error {
+func (repo tokensRepository) Close(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
+	err = repo.write(ctx, func(s *state) error {
 		there, found := s.wallets.get(idKey(user))
 		if !found {
 			return notFound("a wallet")
@@ -142,8 +142,10 @@ func (r tokensRepository) Close(ctx context.Context, user id.User) (w tokens.Wal
 	return w, err
 }
 
-func (r tokensRepository) Transactions(ctx context.Context, user id.User, below *int64, limit int) (lines []tokens.Transaction, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo tokensRepository) Transactions(
+	ctx context.Context, user id.User, below *int64, limit int,
+) (lines []tokens.Transaction, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		before := ""
 		if below != nil {
 			before = idKey(user) + intKey(*below)

@@ -14,16 +14,17 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// unit is one unit of work. Every method of every repository goes through read or write.
+// unit is a unit of work. Every method of every repository calls read or write.
 type unit struct {
 	*uow.Unit
-	current func() *state // what is published: for uow.Read, each time anew
+	current func() *state // returns the published state; called for each read in mode uow.Read
 	state   *state        // the unit's own copy, or its snapshot
 }
 
 func newUnit(mode uow.Mode) *unit { return &unit{Unit: uow.NewUnit("memory", mode)} }
 
-// run gives the unit to fn and ends it. The error is fn's, or that of the repository that ended it.
+// run calls fn with the unit and ends the unit. It returns the error of fn, or that of the
+// repository that ended the unit.
 func (u *unit) run(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
 	return u.Run(func() error { return fn(ctx, u) })
 }
@@ -33,8 +34,8 @@ func (u *unit) read(ctx context.Context, f func(s *state) error) error {
 	return u.call(ctx, false, f)
 }
 
-// write calls f with the unit's own state. What only holds a record is a write, too: units that write run
-// one at a time, so they hold everything.
+// write calls f with the unit's own state. A method that locks a record without changing it calls
+// write, too: units that write run one at a time, so they lock everything.
 func (u *unit) write(ctx context.Context, f func(s *state) error) error {
 	return u.call(ctx, true, f)
 }

@@ -29,7 +29,7 @@ func (t *userTables) copy() userTables {
 	}
 }
 
-// account is a row, and what it is looked for by.
+// account is a row with the folded texts that a list compares.
 type account struct {
 	ports.Account
 	foldedName  string
@@ -55,13 +55,13 @@ func (t *userTables) addAccount(a *account) error {
 	case a.Email != "" && t.usersByEmail.has(textKey(a.foldedEmail)):
 		return taken("an address")
 	case !a.Role.Valid():
-		return broken("a user's role exists")
+		return broken("a user's role must be valid")
 	}
 	t.putAccount(a)
 	return nil
 }
 
-// putAccount stores an account, in place of the one that has its id.
+// putAccount stores an account, and replaces any that has its id.
 func (t *userTables) putAccount(a *account) {
 	if old, found := t.users.get(idKey(a.ID)); found {
 		t.usersByEmail.drop(textKey(old.foldedEmail))
@@ -86,13 +86,13 @@ func (t *userTables) account(user id.User) (*account, error) {
 	return a, nil
 }
 
-// isActive reports whether there is an active account.
+// isActive reports whether the account exists and is active.
 func (t *userTables) isActive(user id.User) bool {
 	a, found := t.users.get(idKey(user))
 	return found && a.IsActive
 }
 
-// next is the version that u makes of the stored account it was read from.
+// next returns the next version of the stored account, with the values of u.
 func (t *userTables) next(u users.User) (*account, error) {
 	old, err := t.account(u.ID)
 	if err != nil {
@@ -108,8 +108,10 @@ func (t *userTables) next(u users.User) (*account, error) {
 
 type usersRepository struct{ *unit }
 
-func (r usersRepository) Add(ctx context.Context, u users.User, password users.PasswordHash) (created bool, err error) {
-	err = r.write(ctx, func(s *state) error {
+func (repo usersRepository) Add(
+	ctx context.Context, u users.User, password users.PasswordHash,
+) (created bool, err error) {
+	err = repo.write(ctx, func(s *state) error {
 		u.Version = 1
 		a := newAccount(ports.Account{User: u, Password: password})
 		if u.Email != "" && s.usersByEmail.has(textKey(a.foldedEmail)) {
@@ -121,8 +123,8 @@ func (r usersRepository) Add(ctx context.Context, u users.User, password users.P
 	return created && err == nil, err
 }
 
-func (r usersRepository) User(ctx context.Context, user id.User) (u users.User, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo usersRepository) User(ctx context.Context, user id.User) (u users.User, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		a, err := s.account(user)
 		if err == nil {
 			u = a.User
@@ -132,8 +134,10 @@ func (r usersRepository) User(ctx context.Context, user id.User) (u users.User, 
 	return u, err
 }
 
-func (r usersRepository) ByEmail(ctx context.Context, folded string) (u users.User, password users.PasswordHash, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo usersRepository) ByEmail(
+	ctx context.Context, folded string,
+) (u users.User, password users.PasswordHash, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		a, found := s.usersByEmail.get(textKey(folded))
 		if !found {
 			return notFound("an address")
@@ -144,8 +148,8 @@ func (r usersRepository) ByEmail(ctx context.Context, folded string) (u users.Us
 	return u, password, err
 }
 
-func (r usersRepository) Password(ctx context.Context, user id.User) (password users.PasswordHash, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo usersRepository) Password(ctx context.Context, user id.User) (password users.PasswordHash, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		a, err := s.account(user)
 		if err == nil {
 			password = a.Password
@@ -155,11 +159,11 @@ func (r usersRepository) Password(ctx context.Context, user id.User) (password u
 	return password, err
 }
 
-func (r usersRepository) Pin(ctx context.Context, ids ...id.User) (pinned []users.User, err error) {
-	ids = slices.Clone(ids)
-	slices.SortFunc(ids, id.User.Compare)
-	err = r.write(ctx, func(s *state) error {
-		for _, user := range slices.Compact(ids) {
+func (repo usersRepository) Pin(ctx context.Context, users ...id.User) (pinned []users.User, err error) {
+	users = slices.Clone(users)
+	slices.SortFunc(users, id.User.Compare)
+	err = repo.write(ctx, func(s *state) error {
+		for _, user := range slices.Compact(users) {
 			a, err := s.account(user)
 			if err != nil {
 				return err
@@ -174,8 +178,8 @@ func (r usersRepository) Pin(ctx context.Context, ids ...id.User) (pinned []user
 	return pinned, nil
 }
 
-func (r usersRepository) Hold(ctx context.Context, user id.User) (u users.User, err error) {
-	err = r.write(ctx, func(s *state) error {
+func (repo usersRepository) Hold(ctx context.Context, user id.User) (u users.User, err error) {
+	err = repo.write(ctx, func(s *state) error {
 		a, err := s.account(user)
 		if err == nil {
 			u = a.User
@@ -185,8 +189,10 @@ func (r usersRepository) Hold(ctx context.Context, user id.User) (u users.User, 
 	return u, err
 }
 
-func (r usersRepository) HoldWithAdmins(ctx context.Context, user id.User) (u users.User, otherAdmins int, err error) {
-	err = r.write(ctx, func(s *state) error {
+func (repo usersRepository) HoldWithAdmins(
+	ctx context.Context, user id.User,
+) (u users.User, otherAdmins int, err error) {
+	err = repo.write(ctx, func(s *state) error {
 		a, err := s.account(user)
 		if err != nil {
 			return err
@@ -200,8 +206,8 @@ func (r usersRepository) HoldWithAdmins(ctx context.Context, user id.User) (u us
 	return u, otherAdmins, err
 }
 
-func (r usersRepository) Save(ctx context.Context, u users.User) error {
-	return r.write(ctx, func(s *state) error {
+func (repo usersRepository) Save(ctx context.Context, u users.User) error {
+	return repo.write(ctx, func(s *state) error {
 		a, err := s.next(u)
 		if err == nil {
 			s.putAccount(a)
@@ -210,8 +216,10 @@ func (r usersRepository) Save(ctx context.Context, u users.User) error {
 	})
 }
 
-func (r usersRepository) SetPassword(ctx context.Context, user id.User, password users.PasswordHash, at time.Time) error {
-	return r.write(ctx, func(s *state) error {
+func (repo usersRepository) SetPassword(
+	ctx context.Context, user id.User, password users.PasswordHash, at time.Time,
+) error {
+	return repo.write(ctx, func(s *state) error {
 		old, err := s.account(user)
 		if err != nil {
 			return err
@@ -223,8 +231,8 @@ func (r usersRepository) SetPassword(ctx context.Context, user id.User, password
 	})
 }
 
-func (r usersRepository) Erase(ctx context.Context, u users.User) error {
-	return r.write(ctx, func(s *state) error {
+func (repo usersRepository) Erase(ctx context.Context, u users.User) error {
+	return repo.write(ctx, func(s *state) error {
 		a, err := s.next(u)
 		if err != nil {
 			return err
@@ -237,8 +245,10 @@ func (r usersRepository) Erase(ctx context.Context, u users.User) error {
 	})
 }
 
-func (r usersRepository) List(ctx context.Context, f users.Filter, after *page.Moment, limit int) (list []users.User, err error) {
-	err = r.read(ctx, func(s *state) error {
+func (repo usersRepository) List(
+	ctx context.Context, f users.Filter, after *page.Moment, limit int,
+) (list []users.User, err error) {
+	err = repo.read(ctx, func(s *state) error {
 		list = newest(&s.usersByTime, "", after, limit, func(user [16]byte) (users.User, bool) {
 			a, _ := s.users.get(idKey(user))
 			return a.User, a.fits(f)

@@ -13,21 +13,23 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// The commands of a unit. Those that read see what the unit has written: what waits for their collection is sent before.
+// The commands of a unit. A read sees the unit's own writes: the queued writes to its collection
+// are sent first.
 
-// query is what to look for. Without a limit, it is all that matches.
+// query is a filter with its order and limit. Without a limit it finds all matching documents.
 type query struct {
 	in     collection
 	filter bson.D
-	fields bson.D // which to read; nil means all
+	fields bson.D // the fields to read; nil means all
 	sort   bson.D
 	limit  int
 }
 
-// biggestBatch is how many documents the server is asked for at once: what a page has at most, so that one command reads it.
+// biggestBatch is the number of documents in a batch of a cursor. It covers the largest page, so
+// that one command reads a page.
 const biggestBatch = 1000
 
-// find reads the first document that a query finds, or mongo.ErrNoDocuments.
+// find returns the first document that the query finds, or mongo.ErrNoDocuments.
 func find[T any](ctx context.Context, t *txn, scan func(r *record) T, q query) (found T, err error) {
 	if err = t.readies(ctx, q.in); err != nil {
 		return found, err
@@ -50,7 +52,7 @@ func find[T any](ctx context.Context, t *txn, scan func(r *record) T, q query) (
 	return read(raw, scan)
 }
 
-// list reads all documents that a query finds.
+// list returns all documents that the query finds.
 func list[T any](ctx context.Context, t *txn, scan func(r *record) T, q query) (all []T, err error) {
 	if err = t.readies(ctx, q.in); err != nil {
 		return nil, err
@@ -70,7 +72,7 @@ func list[T any](ctx context.Context, t *txn, scan func(r *record) T, q query) (
 	})
 }
 
-// page is list for a caller's limit, of which nothing is left where it is zero or below.
+// listPage is list with a caller's limit. It returns nothing if the limit is zero or negative.
 func listPage[T any](ctx context.Context, t *txn, scan func(r *record) T, limit int, q query) ([]T, error) {
 	if limit <= 0 {
 		return nil, nil
@@ -79,8 +81,10 @@ func listPage[T any](ctx context.Context, t *txn, scan func(r *record) T, limit 
 	return list(ctx, t, scan, q)
 }
 
-// aggregate reads what a pipeline makes.
-func aggregate[T any](ctx context.Context, t *txn, scan func(r *record) T, in collection, stages ...bson.D) ([]T, error) {
+// aggregate returns the results of a pipeline.
+func aggregate[T any](
+	ctx context.Context, t *txn, scan func(r *record) T, in collection, stages ...bson.D,
+) ([]T, error) {
 	if err := t.readies(ctx, in); err != nil {
 		return nil, err
 	}
@@ -89,7 +93,9 @@ func aggregate[T any](ctx context.Context, t *txn, scan func(r *record) T, in co
 	})
 }
 
-func gather[T any](ctx context.Context, t *txn, scan func(r *record) T, open func(ctx context.Context) (*mongo.Cursor, error)) (all []T, err error) {
+func gather[T any](
+	ctx context.Context, t *txn, scan func(r *record) T, open func(ctx context.Context) (*mongo.Cursor, error),
+) (all []T, err error) {
 	err = t.send(ctx, func(ctx context.Context) error {
 		cursor, err := open(ctx)
 		if err != nil {
@@ -108,15 +114,19 @@ func gather[T any](ctx context.Context, t *txn, scan func(r *record) T, open fun
 	return all, err
 }
 
-// closeCursor lets go of a cursor, whatever has become of the caller. Where it fails, the server does so by itself.
+// closeCursor closes a cursor, even if ctx has ended. If that fails, the server closes it after a
+// time.
 func closeCursor(ctx context.Context, cursor *mongo.Cursor) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
 	_ = cursor.Close(ctx)
 }
 
-// modify changes one document, and reads it as it is then or, before, as it was; mongo.ErrNoDocuments where none matches.
-func modify[T any](ctx context.Context, t *txn, scan func(r *record) T, which options.ReturnDocument, in collection, filter, change bson.D) (found T, err error) {
+// modify changes one document, and returns it as it was before or is after the change, or
+// mongo.ErrNoDocuments if none matches.
+func modify[T any](
+	ctx context.Context, t *txn, scan func(r *record) T, which options.ReturnDocument, in collection, filter, change bson.D,
+) (found T, err error) {
 	if err = t.begin(); err == nil {
 		err = t.flush(ctx, in)
 	}
@@ -139,7 +149,7 @@ func modify[T any](ctx context.Context, t *txn, scan func(r *record) T, which op
 	return read(raw, scan)
 }
 
-// both asks two questions that do not wait for each other: at once, where no transaction keeps them in turn.
+// both runs two independent queries, concurrently if there is no transaction.
 func (t *txn) both(one, other func() error) error {
 	if t.mode != uow.Read || t.session != nil {
 		if err := one(); err != nil {
@@ -156,16 +166,17 @@ func (t *txn) both(one, other func() error) error {
 	return errOther
 }
 
-// hold is a change of one document, or of several, that keeps others away from them.
+// hold is a change of one document, or of several, that prevents changes by other units.
 type hold struct {
 	in             collection
 	filter, change bson.D
-	make           bool       // where the document is missing
-	several        bson.D     // the fields to read of each that matches; nil where it is one
+	make           bool       // insert the document if it is missing
+	several        bson.D     // the fields to read of each matching document; nil for a single document
 	found          []bson.Raw // after the change
 }
 
-// holding changes one document so that no other unit can, and reads it; mongo.ErrNoDocuments where none matches.
+// holding changes one document so that no other unit can change it, and returns it, or
+// mongo.ErrNoDocuments if none matches.
 func holding[T any](ctx context.Context, t *txn, scan func(r *record) T, h hold) (found T, err error) {
 	all, err := t.hold(ctx, h)
 	if err != nil {
@@ -184,7 +195,7 @@ func (t *txn) hold(ctx context.Context, h hold) (found []bson.Raw, err error) {
 	return t.sendHold(ctx, h)
 }
 
-// sendHold leaves what waits where it is.
+// sendHold sends a hold without the queued writes.
 func (t *txn) sendHold(ctx context.Context, h hold) (found []bson.Raw, err error) {
 	if h.several != nil {
 		h.found, err = t.sendHoldOfSeveral(ctx, h)
@@ -221,11 +232,11 @@ func (t *txn) sendHoldOfSeveral(ctx context.Context, h hold) ([]bson.Raw, error)
 	all, err := gather(ctx, t, func(r *record) bson.Raw { return r.raw }, func(ctx context.Context) (*mongo.Cursor, error) {
 		return t.store.in(h.in).Find(ctx, h.filter, options.Find().SetProjection(h.several).SetBatchSize(biggestBatch))
 	})
-	slices.SortFunc(all, func(a, b bson.Raw) int { return bytes.Compare(a, b) }) // in any order, so that they can be compared
+	slices.SortFunc(all, func(a, b bson.Raw) int { return bytes.Compare(a, b) }) // sorted only for comparison
 	return all, err
 }
 
-// update changes what matches at once, and says how many documents did.
+// update sends changes immediately, and returns the number of documents that matched.
 func (t *txn) update(ctx context.Context, in collection, models ...mongo.WriteModel) (matched int64, err error) {
 	if err = t.writes(ctx, in); err != nil {
 		return 0, err
@@ -240,13 +251,13 @@ func (t *txn) update(ctx context.Context, in collection, models ...mongo.WriteMo
 	return matched, err
 }
 
-// batch is the writes that wait for one collection.
+// batch holds the queued writes to one collection.
 type batch struct {
 	to     collection
 	models []mongo.WriteModel
 }
 
-// later lets writes wait for the commit, or for the next question about their collection.
+// later queues writes until the commit, or until the next query of their collection.
 func (t *txn) later(to collection, models ...mongo.WriteModel) {
 	i := slices.IndexFunc(t.waiting, func(b *batch) bool { return b.to == to })
 	if i < 0 {
@@ -256,8 +267,8 @@ func (t *txn) later(to collection, models ...mongo.WriteModel) {
 	t.waiting[i].models = append(t.waiting[i].models, models...)
 }
 
-// flush sends what waits: for the collections that are named, or for all. A duplicate of what the unit had looked for, and not
-// found, was put there by another.
+// flush sends the queued writes to the named collections, or to all. If a write is a duplicate of a
+// document that the unit had not found, a concurrent unit has inserted that document.
 func (t *txn) flush(ctx context.Context, only ...collection) error {
 	for len(t.waiting) > 0 {
 		i := 0
@@ -280,7 +291,7 @@ func (t *txn) flush(ctx context.Context, only ...collection) error {
 	return nil
 }
 
-// readies prepares for a question about a collection.
+// readies prepares for a query of a collection.
 func (t *txn) readies(ctx context.Context, in collection) error {
 	if t.mode == uow.Snapshot {
 		if err := t.begin(); err != nil {
@@ -299,7 +310,7 @@ func (t *txn) writes(ctx context.Context, to collection) error {
 	return t.flush(ctx, to)
 }
 
-// The writes that can wait.
+// The writes that can be queued.
 
 func inserting(doc bson.D) mongo.WriteModel { return mongo.NewInsertOneModel().SetDocument(doc) }
 
@@ -311,7 +322,7 @@ func changingAll(filter, change bson.D) mongo.WriteModel {
 	return mongo.NewUpdateManyModel().SetFilter(filter).SetUpdate(change)
 }
 
-// putting is changing for a document that is made where it is missing.
+// putting is like changing, but inserts the document if it is missing.
 func putting(filter, change bson.D) mongo.WriteModel {
 	return mongo.NewUpdateOneModel().SetFilter(filter).SetUpdate(change).SetUpsert(true)
 }

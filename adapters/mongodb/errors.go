@@ -15,35 +15,36 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// Why a store is not opened, or a unit not run.
+// The errors of Open, New and Join.
 var (
-	// ErrUnfit is a server that has no transactions, or is too old; the error says what to do.
+	// ErrUnfit is returned if the server has no transactions, or is too old. The error says what to
+	// do.
 	ErrUnfit = errors.New("the server is not fit to keep a store")
 
-	// ErrOutdated is a database whose collections or indexes are missing, or older than this program.
+	// ErrOutdated is returned if collections or indexes are missing, or older than this program.
 	ErrOutdated = errors.New("the store's collections are missing or older than this program: run the migrations")
 
-	// ErrNewer is a database that a later version of this program has changed.
+	// ErrNewer is returned if a later version of Cicerone has changed the database.
 	ErrNewer = errors.New("the store was made by a newer version of Cicerone")
 
-	// ErrNoTransaction is a host's session in which no transaction was begun.
+	// ErrNoTransaction is returned if the host's session has no transaction.
 	ErrNoTransaction = errors.New("the host's session has no transaction: call StartTransaction first")
 )
 
 var (
 	errSilent  = errors.New("the server did not answer in time")
-	errChanged = errors.New("what the unit held was changed while it waited for its turn")
-	errTaken   = errors.New("is there already")
+	errChanged = errors.New("a document that the unit held was changed while it waited")
+	errTaken   = errors.New("exists already")
 	errRule    = errors.New("breaks a rule of the store")
 )
 
-// The labels that the server and the driver put on errors.
+// The labels that the server and the driver set on errors.
 const (
 	labelTransient = "TransientTransactionError"
 	labelUnknown   = "UnknownTransactionCommitResult"
 )
 
-// The server's codes that something is decided by.
+// The server's codes that decide how an error is handled.
 const (
 	codeAuthenticationFailed = 18
 	codeIndexNotFound        = 27
@@ -51,15 +52,16 @@ const (
 	codeWriteConflict        = 112
 	codeInvalidDocument      = 121
 	codeNoSuchTransaction    = 251
-	codeAtlas                = 8000 // of MongoDB Atlas, for what its own doors refuse, like a user
+	codeAtlas                = 8000 // of MongoDB Atlas, for example for an unknown user
 )
 
-// outOfService are the codes of a server that cannot do now what it, or another, may do later: it steps down, shuts down,
-// is no primary or not up to date, has lost a cursor, or had too little time.
+// outOfService lists the codes of a server that cannot serve now, but that or another server may do
+// so later: it steps down, shuts down, is not the primary, is not up to date, has lost a cursor, or
+// had too little time.
 var outOfService = []int{6, 7, 43, 50, 89, 91, 133, 134, 175, 189, 237, 262, 9001, 10107, 11600, 11602, 13435, 13436}
 
-// translate says what an error means: a fault of package uow where there is one, else a failure that nobody
-// expected. It goes by codes and labels, never by text.
+// translate maps an error to a fault of package uow, or returns it unchanged. It decides by codes
+// and labels, never by text.
 func translate(ctx context.Context, err error) error {
 	if err == nil || errors.Is(err, fault.Unavailable) {
 		return err
@@ -84,7 +86,8 @@ func translate(ctx context.Context, err error) error {
 	return err
 }
 
-// ended is why a context is over. A connection notices a deadline a moment before the context does.
+// ended returns the reason why a context has ended. A connection notices a deadline shortly before
+// the context does.
 func ended(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
 		return context.DeadlineExceeded
@@ -92,7 +95,8 @@ func ended(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// raced is what a duplicate means where the unit had looked, and found none: another was faster.
+// raced returns the error for a duplicate that the unit had looked for and not found: a concurrent
+// unit inserted it.
 func raced(err error) error {
 	if errors.Is(err, errTaken) {
 		return uow.ErrConflict.Wrap(err)
@@ -100,7 +104,7 @@ func raced(err error) error {
 	return err
 }
 
-// isLost reports whether the server could not be reached, or did not answer.
+// isLost reports whether the server could not be reached, or did not respond.
 func isLost(err error) bool {
 	if _, ok := errors.AsType[topology.ServerSelectionError](err); ok {
 		return true
@@ -111,22 +115,22 @@ func isLost(err error) bool {
 	return mongo.IsNetworkError(err) || mongo.IsTimeout(err) || errors.Is(err, mongo.ErrClientDisconnected)
 }
 
-// isRefused reports whether the server answered a new connection, and does not accept its user or its password. The driver
-// keeps that answer, with its code, inside the error of the connection.
+// isRefused reports whether the server rejected the user or the password of a new connection. The
+// driver wraps that response, with its code, in the error of the connection.
 func isRefused(err error) bool {
 	answer, ok := errors.AsType[driver.Error](err)
 	return ok && (answer.Code == codeAuthenticationFailed || answer.Code == codeAtlas) || hasCode(err, codeAuthenticationFailed)
 }
 
-// isUnsent reports whether a command was not sent, because its connection was given up with others of a server in trouble. Sent by
-// another it may go well.
+// isUnsent reports whether a command was not sent, because the driver closed its connection
+// together with others to a failing server. The command may succeed on another connection.
 func isUnsent(err error) bool {
 	var pool driver.RetryablePoolError
 	return errors.As(err, &pool) && pool.Retryable()
 }
 
-// isUnknown reports whether a commit that failed may have been done all the same. The server says so itself where it can: an
-// answer without that label is a refusal.
+// isUnknown reports whether a failed commit may have taken effect. The server labels such errors
+// itself: a response without that label is a rejection.
 func isUnknown(err error) bool {
 	return !hasLabel(err, labelTransient) && (hasLabel(err, labelUnknown) || isLost(err) || isUnsent(err))
 }
@@ -143,7 +147,7 @@ func hasCode(err error, codes ...int) bool {
 
 func notFound(what string) error { return fmt.Errorf("%s: %w", what, fault.NotFound) }
 
-// orNotFound turns the driver's answer for no document into the fault that callers know.
+// orNotFound turns mongo.ErrNoDocuments into fault.NotFound.
 func orNotFound(err error, what string) error {
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return notFound(what)

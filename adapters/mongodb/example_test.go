@@ -18,7 +18,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/messaging"
 )
 
-// The lines with which a cluster is told how to spread the collections.
+// The commands that shard the collections of a cluster.
 func ExampleShardKeys() {
 	for _, k := range mongodb.ShardKeys()[:6] {
 		fmt.Println(k.Command("cicerone"))
@@ -47,7 +47,7 @@ func ExampleOpen() { //nolint:testableexamples // it needs a server; the tests i
 	defer func() { _ = store.Close(ctx) }()
 }
 
-// A host with a client keeps it.
+// A host passes its client to New, and keeps it.
 func ExampleNew() { //nolint:testableexamples // it needs a server; the tests in adapters/internal have one
 	ctx := context.Background()
 	o := mongodb.Options{Database: "community"}
@@ -67,7 +67,7 @@ func ExampleNew() { //nolint:testableexamples // it needs a server; the tests in
 	defer func() { _ = store.Close(ctx) }() // the client stays connected
 }
 
-// A host's document and a message, both or neither.
+// The host's document and the message are committed together.
 func ExampleStore_Join() { //nolint:testableexamples // it needs a server; the tests in adapters/internal have one
 	concerns := options.Transaction().SetReadConcern(readconcern.Snapshot()).SetWriteConcern(writeconcern.Majority()).
 		SetReadPreference(readpref.Primary())
@@ -79,7 +79,7 @@ func ExampleStore_Join() { //nolint:testableexamples // it needs a server; the t
 		if err != nil {
 			return err
 		}
-		defer session.EndSession(ctx) // which aborts what was not committed
+		defer session.EndSession(ctx) // aborts an uncommitted transaction
 		if err := session.StartTransaction(concerns); err != nil {
 			return err
 		}

@@ -8,14 +8,15 @@ import (
 	"github.com/cicerone-go/cicerone/core/messaging"
 )
 
-// heads remembers conversations: who takes part in one, and since when, never changes, and is asked before everything that happens in
-// it. Only what a majority has is remembered.
+// heads caches conversations. The participants and the creation time of a conversation never
+// change, and every operation in it reads them first. Only majority-committed conversations are
+// cached.
 type heads struct {
 	mu  sync.RWMutex
 	all map[id.Conversation]messaging.Conversation
 }
 
-// mostHeads is how many are remembered: about a hundred bytes each.
+// mostHeads is the maximum number of cached conversations, of about a hundred bytes each.
 const mostHeads = 20_000
 
 func (h *heads) get(conversation id.Conversation) (c messaging.Conversation, known bool) {
@@ -29,7 +30,7 @@ func (h *heads) put(c messaging.Conversation) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.all) >= mostHeads {
-		for one := range h.all { // whichever comes first
+		for one := range h.all { // any one
 			delete(h.all, one)
 			break
 		}
@@ -37,13 +38,13 @@ func (h *heads) put(c messaging.Conversation) {
 	h.all[c.ID] = c
 }
 
-// findHead reads what never changes of a conversation, or fault.NotFound.
+// findHead returns the unchanging fields of a conversation, or fault.NotFound.
 func findHead(ctx context.Context, t *txn, conversation id.Conversation) (messaging.Conversation, error) {
 	if c, known := t.store.heads.get(conversation); known {
 		return c, nil
 	}
 	c, err := find(ctx, t, conversations.scan, query{in: conversationsIn, filter: d("_id", uuid(conversation)), fields: pairFields})
-	if err == nil && t.session == nil { // in a transaction it could be one that is not kept
+	if err == nil && t.session == nil { // one read in a transaction may not be committed
 		t.store.heads.put(c)
 	}
 	return c, orNotFound(err, "a conversation")

@@ -12,19 +12,22 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// recordID is what a record is kept under.
+// recordID returns the id of a record's document.
 func recordID(owner string, key idempotency.Key) bson.D { return d("owner", owner, "key", string(key)) }
 
 var records = tableOf(ports.RecordLayout)
 
 type idempotencyRepository struct{ *unit }
 
-// emptyRecord is what stands under a key that was claimed and has no answer yet.
+// emptyRecord is the content of a key that was claimed and not saved.
 var emptyRecord = d("fingerprint", octets(make([]byte, 32)), "answer", octets(nil), "created_at", date(time.Time{}), "saved", false)
 
-// Claim puts an empty record under a key that is free: Save fills it, and no other unit can write it until then.
-func (r idempotencyRepository) Claim(ctx context.Context, owner string, key idempotency.Key) (kept idempotency.Record, err error) {
-	err = r.write(ctx, func(t *txn) error {
+// Claim inserts an empty record under a free key, so that no other unit can write it until the unit
+// ends. Save fills it.
+func (repo idempotencyRepository) Claim(
+	ctx context.Context, owner string, key idempotency.Key,
+) (kept idempotency.Record, err error) {
+	err = repo.write(ctx, func(t *txn) error {
 		if err := t.queueFor(ctx, turn(turnOfKey+owner+"\x00"+string(key))); err != nil {
 			return err
 		}
@@ -46,10 +49,10 @@ func (r idempotencyRepository) Claim(ctx context.Context, owner string, key idem
 	return kept, err
 }
 
-// dropClaims takes away again what was claimed, and never saved.
+// dropClaims removes records that were claimed and not saved.
 func (t *txn) dropClaims(ctx context.Context) error {
 	if !t.wrote && !t.hosted {
-		return nil // nothing of the unit is kept
+		return nil // none of the unit's writes are committed
 	}
 	for _, name := range t.claims {
 		t.later(idempotencyIn, removing(d("_id", name, "saved", false)))
@@ -58,11 +61,11 @@ func (t *txn) dropClaims(ctx context.Context) error {
 	return t.flush(ctx, idempotencyIn)
 }
 
-func (r idempotencyRepository) Save(ctx context.Context, record idempotency.Record) error {
-	return r.write(ctx, func(t *txn) error {
-		name := recordID(record.Owner, record.Key)
+func (repo idempotencyRepository) Save(ctx context.Context, r idempotency.Record) error {
+	return repo.write(ctx, func(t *txn) error {
+		name := recordID(r.Owner, r.Key)
 		matched, err := t.update(ctx, idempotencyIn, changing(d("_id", name, "saved", false), d("$set",
-			append(records.set(record, "_id.owner", "_id.key"), d("saved", true)...))))
+			append(records.set(r, "_id.owner", "_id.key"), d("saved", true)...))))
 		if err == nil && matched == 0 {
 			err = fmt.Errorf("%w: a record is saved once, under a key that was claimed", errRule)
 		}
@@ -71,16 +74,16 @@ func (r idempotencyRepository) Save(ctx context.Context, record idempotency.Reco
 	})
 }
 
-func (r idempotencyRepository) Forget(ctx context.Context, owner string) error {
-	return r.write(ctx, func(t *txn) error {
+func (repo idempotencyRepository) Forget(ctx context.Context, owner string) error {
+	return repo.write(ctx, func(t *txn) error {
 		t.later(idempotencyIn, removingAll(d("_id.owner", owner)))
 		return nil
 	})
 }
 
-func (r idempotencyRepository) Purge(ctx context.Context, before time.Time, limit int) (purged int, err error) {
-	err = r.write(ctx, func(t *txn) error {
-		if err := t.begin(); err != nil { // or a record that was made anew meanwhile would go, too
+func (repo idempotencyRepository) Purge(ctx context.Context, before time.Time, limit int) (purged int, err error) {
+	err = repo.write(ctx, func(t *txn) error {
+		if err := t.begin(); err != nil { // a record that is replaced concurrently must stay
 			return err
 		}
 		old, err := listPage(ctx, t, func(r *record) any { return recordID(r.text("_id.owner"), idempotency.Key(r.text("_id.key"))) }, limit,

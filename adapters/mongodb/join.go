@@ -11,8 +11,9 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// Join gives a context in which the units of work of this store are part of a host's own transaction, in a session
-// of the client that the store was made with. They are kept when the host commits, and not before:
+// Join returns a context in which the units of work of this store are part of a host's own
+// transaction, in a session of the store's client. The writes become durable only when the host
+// commits:
 //
 //	session, err := client.StartSession()
 //	…
@@ -23,18 +24,20 @@ import (
 //	…
 //	err = session.CommitTransaction(ctx)
 //
-// Begin it with those concerns: the rules of the store, and uow.Snapshot, rely on them. MongoDB has no savepoints: a unit that
-// fails after it has written ends the host's transaction, which is aborted then; so does any failure of the server's, like
-// uow.ErrConflict, after which the host begins anew. One that is refused before it wrote anything leaves the transaction
-// as it was. No unit is run again, and none queues: what the host has written for others to wait for is not known here. A
-// session without a transaction is ErrNoTransaction. Call it once for a session, and let one unit at a time use what it gives: another one answers uow.ErrNested.
+// The transaction needs those concerns: the rules of the store and uow.Snapshot rely on them.
+// MongoDB has no savepoints, so a unit that fails after a write aborts the host's transaction. Any
+// error of the server aborts it, too, for example uow.ErrConflict; the host then starts over. A
+// unit that fails before it wrote anything leaves the transaction as it was. No unit runs again,
+// and none queues, because the store does not know which documents the host has written. If the
+// session has no transaction, units return ErrNoTransaction. Call Join once for a session, and run
+// one unit at a time with its context; a concurrent one returns uow.ErrNested.
 func (s *Store) Join(ctx context.Context, session mongo.Session) context.Context {
 	return context.WithValue(uow.WithoutRetry(ctx), hostKey{s}, &host{session: session})
 }
 
 type hostKey struct{ store *Store }
 
-// host is a transaction of the host's.
+// host is a host's transaction.
 type host struct {
 	session mongo.Session
 	busy    sync.Mutex
@@ -50,8 +53,8 @@ func (h *host) run(ctx context.Context, t *txn, fn func(ctx context.Context, tx 
 		return fmt.Errorf("mongodb: in the host's transaction: %w", uow.ErrNested)
 	}
 	defer h.busy.Unlock()
-	if h.session.StartTransaction() == nil { // which is refused while there is one
-		_ = h.session.AbortTransaction(ctx) // of which the server has not heard
+	if h.session.StartTransaction() == nil { // fails if there is a transaction
+		_ = h.session.AbortTransaction(ctx) // the server does not know of it yet
 		return fmt.Errorf("mongodb: %w", ErrNoTransaction)
 	}
 	t.session, t.hosted = h.session, true
@@ -66,8 +69,8 @@ func (h *host) run(ctx context.Context, t *txn, fn func(ctx context.Context, tx 
 	return err
 }
 
-// undo takes back what a unit has written: without savepoints, that is the whole transaction. Of one that has only held something,
-// what it claimed goes again.
+// undo removes the writes of a unit. Without savepoints that aborts the whole transaction. If the
+// unit has only held documents, undo removes its claims.
 func (h *host) undo(ctx context.Context, t *txn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
@@ -75,5 +78,5 @@ func (h *host) undo(ctx context.Context, t *txn) {
 	if !t.wrote && t.dropClaims(ctx) == nil {
 		return
 	}
-	_ = h.session.AbortTransaction(ctx) // where it does not arrive, the server aborts after a minute
+	_ = h.session.AbortTransaction(ctx) // if this does not arrive, the server aborts after a minute
 }

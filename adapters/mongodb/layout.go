@@ -11,14 +11,14 @@ import (
 	"go.mongodb.org/mongo-driver/mongo/options"
 )
 
-// layout is what the server checks and keeps of a collection at one version.
+// layout holds a collection's fields, rules and indexes at one version.
 type layout struct {
 	fields  map[string]string // BSON types; "?" at the end allows null and absence
-	rules   []bson.D          // what a document must match as well
+	rules   []bson.D          // further conditions on a document
 	indexes []index
 }
 
-// layout is the one that the schema wants.
+// layout returns the layout of the schema.
 func (s spec) layout() layout {
 	l := layout{fields: maps.Clone(s.extra), rules: s.rules, indexes: s.indexes}
 	if l.fields == nil {
@@ -39,8 +39,9 @@ func (s spec) layout() layout {
 	return l
 }
 
-// validator is what the server checks in every document, whoever writes it. Only fields that cannot be null are required: a
-// document from before another field was added must stay fit to be changed.
+// validator returns the conditions that the server checks in every document, whichever program
+// writes it. It requires only fields that cannot be null: a document from before another field was
+// added must remain valid.
 func (l layout) validator() bson.D {
 	properties, required := bson.D{}, bson.A{}
 	for _, name := range slices.Sorted(maps.Keys(l.fields)) {
@@ -60,8 +61,8 @@ func (l layout) validator() bson.D {
 	return d("$and", conditions)
 }
 
-// parseValidator reads fields and rules from a validator in the form that validator gives it. A field may be absent if it may be
-// null.
+// parseValidator returns the fields and rules of a validator that has the form of method validator.
+// A field may be absent if it may be null.
 func parseValidator(validator bson.D) (l layout, err error) {
 	unreadable := func() (layout, error) { return layout{}, fmt.Errorf("read the validator %v", validator) }
 	conditions, ok := field(validator, "$and").(bson.A)
@@ -99,7 +100,7 @@ func parseValidator(validator bson.D) (l layout, err error) {
 	return l, nil
 }
 
-// after is the layout that a change leads to.
+// after returns the layout after a change.
 func (l layout) after(c change) (layout, error) {
 	next := layout{fields: maps.Clone(l.fields), rules: l.rules, indexes: slices.Clone(l.indexes)}
 	if c.validator != nil {
@@ -124,7 +125,7 @@ func (l layout) after(c change) (layout, error) {
 	return next, nil
 }
 
-// indexSpec is an index as the server lists it, and as a migration's file has it.
+// indexSpec is an index in the form of the server's list and of a migration's file.
 type indexSpec struct {
 	Name    string
 	Key     bson.D

@@ -8,7 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/mongo"
 )
 
-// marks is ports.Marks.
+// marks implements ports.Marks.
 type marks struct{ *unit }
 
 func findMark(ctx context.Context, t *txn, name string) (since time.Time, marked bool, err error) {

@@ -14,7 +14,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// profile is a document: a profile and the interests in it.
+// profile is the document of a profile with its interests.
 type profile struct {
 	matching.Profile
 	interests []id.Interest
@@ -29,16 +29,16 @@ func scanProfile(r *record) profile {
 	return profile{Profile: profiles.scan(r), interests: idsIn[id.Interest](r, "interests")}
 }
 
-// byName is the order of interests: each folded name is there once.
+// byName is the order of interests. Folded names are unique.
 var byName = d("name_folded", 1)
 
-// insertInterest adds an interest, of which doc has the columns.
+// insertInterest adds an interest with the columns of doc.
 func (t *txn) insertInterest(doc bson.D) {
 	t.later(interestsIn, inserting(append(doc, d("guard", int64(0))...)))
 }
 
-// isActive reads whether an account is active, and keeps that as it is until the unit ends: what is stored beside a profile must
-// not miss a change.
+// isActive reports whether an account is active, and locks the account until the unit ends: the
+// copy of that in the profile must not miss a change.
 func (t *txn) isActive(ctx context.Context, user id.User) (bool, error) {
 	if active, held := t.active[user]; held {
 		return active, nil
@@ -49,8 +49,10 @@ func (t *txn) isActive(ctx context.Context, user id.User) (bool, error) {
 
 type matchingRepository struct{ *unit }
 
-func (r matchingRepository) Profile(ctx context.Context, user id.User) (p matching.Profile, picked []matching.Interest, err error) {
-	err = r.read(ctx, func(t *txn) error {
+func (repo matchingRepository) Profile(
+	ctx context.Context, user id.User,
+) (p matching.Profile, picked []matching.Interest, err error) {
+	err = repo.read(ctx, func(t *txn) error {
 		return t.together(ctx, func() error {
 			there, err := find(ctx, t, scanProfile, query{in: profilesIn, filter: d("user_id", uuid(user))})
 			if err != nil {
@@ -71,8 +73,8 @@ func interestsOf(ctx context.Context, t *txn, ids []id.Interest) ([]matching.Int
 	return list(ctx, t, interests.scan, query{in: interestsIn, filter: d("_id", d("$in", uuids(ids))), sort: byName})
 }
 
-func (r matchingRepository) SaveProfile(ctx context.Context, p matching.Profile, picked []id.Interest) error {
-	return r.write(ctx, func(t *txn) error {
+func (repo matchingRepository) SaveProfile(ctx context.Context, p matching.Profile, interests []id.Interest) error {
+	return repo.write(ctx, func(t *txn) error {
 		if err := t.queueFor(ctx, turnOf(turnOfUser, p.UserID)); err != nil {
 			return err
 		}
@@ -80,34 +82,36 @@ func (r matchingRepository) SaveProfile(ctx context.Context, p matching.Profile,
 		if err != nil {
 			return err
 		}
-		picked = slices.Clone(picked)
-		slices.SortFunc(picked, id.Interest.Compare)
-		set := append(profiles.set(p, "_id", "user_id"), d("interests", uuids(slices.Compact(picked)), "user_is_active", active)...)
+		interests = slices.Clone(interests)
+		slices.SortFunc(interests, id.Interest.Compare)
+		set := append(profiles.set(p, "_id", "user_id"), d("interests", uuids(slices.Compact(interests)), "user_is_active", active)...)
 		t.later(profilesIn, putting(d("user_id", uuid(p.UserID)), d("$set", set, "$setOnInsert", d("_id", uuid(p.ID)))))
 		return nil
 	})
 }
 
-func (r matchingRepository) DropProfile(ctx context.Context, user id.User) error {
-	return r.write(ctx, func(t *txn) error {
+func (repo matchingRepository) DropProfile(ctx context.Context, user id.User) error {
+	return repo.write(ctx, func(t *txn) error {
 		t.later(profilesIn, removing(d("user_id", uuid(user))))
 		return nil
 	})
 }
 
-func (r matchingRepository) Interests(ctx context.Context, ids ...id.Interest) (all []matching.Interest, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+func (repo matchingRepository) Interests(ctx context.Context, ids ...id.Interest) (all []matching.Interest, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		all, err = interestsOf(ctx, t, ids)
 		return err
 	})
 	return all, err
 }
 
-func (r matchingRepository) AllInterests(ctx context.Context, activeOnly bool, last *matching.NamePlace, limit int) (all []matching.Interest, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+func (repo matchingRepository) AllInterests(
+	ctx context.Context, activeOnly bool, after *matching.NamePlace, limit int,
+) (all []matching.Interest, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		filter := bson.D{}
-		if last != nil {
-			filter = d("name_folded", d("$gt", last.Folded))
+		if after != nil {
+			filter = d("name_folded", d("$gt", after.Folded))
 		}
 		if activeOnly {
 			filter = append(filter, d("is_active", true)...)
@@ -118,8 +122,8 @@ func (r matchingRepository) AllInterests(ctx context.Context, activeOnly bool, l
 	return all, err
 }
 
-func (r matchingRepository) AddInterest(ctx context.Context, i matching.Interest) (created bool, err error) {
-	err = r.write(ctx, func(t *txn) error {
+func (repo matchingRepository) AddInterest(ctx context.Context, i matching.Interest) (created bool, err error) {
+	err = repo.write(ctx, func(t *txn) error {
 		taken, err := t.exists(ctx, interestsIn, d("name_folded", text.Fold(i.Name)))
 		if err != nil || taken {
 			return err
@@ -131,8 +135,10 @@ func (r matchingRepository) AddInterest(ctx context.Context, i matching.Interest
 	return created && err == nil, err
 }
 
-func (r matchingRepository) HoldInterest(ctx context.Context, interest id.Interest) (i matching.Interest, err error) {
-	err = r.write(ctx, func(t *txn) (err error) {
+func (repo matchingRepository) HoldInterest(
+	ctx context.Context, interest id.Interest,
+) (i matching.Interest, err error) {
+	err = repo.write(ctx, func(t *txn) (err error) {
 		if err := t.queueFor(ctx, turnOf(turnOfInterest, interest)); err != nil {
 			return err
 		}
@@ -142,9 +148,9 @@ func (r matchingRepository) HoldInterest(ctx context.Context, interest id.Intere
 	return i, err
 }
 
-// SaveInterest meets another unit that takes the name at the same moment in the unique index.
-func (r matchingRepository) SaveInterest(ctx context.Context, i matching.Interest) (saved bool, err error) {
-	err = r.write(ctx, func(t *txn) error {
+// SaveInterest relies on the unique index against a concurrent unit that takes the same name.
+func (repo matchingRepository) SaveInterest(ctx context.Context, i matching.Interest) (saved bool, err error) {
+	err = repo.write(ctx, func(t *txn) error {
 		named, err := find(ctx, t, interests.scan, query{in: interestsIn, filter: d("name_folded", text.Fold(i.Name))})
 		switch {
 		case err == nil && named.ID != i.ID:

@@ -20,12 +20,13 @@ var (
 	attachments   = tableOf(ports.AttachmentLayout)
 )
 
-// pairKey is the document that keeps a conversation for one ordered pair. An index could not, on many shards.
+// pairKey returns the id of the document that keeps a conversation unique for its ordered pair. A
+// unique index could not do so on many shards.
 func pairKey(voyager, local id.User) bson.D {
 	return d("of", string(conversationsIn), "voyager_id", uuid(voyager), "local_id", uuid(local))
 }
 
-// insertConversation adds a conversation, of which doc has the columns.
+// insertConversation adds a conversation with the columns of doc.
 func (t *txn) insertConversation(doc bson.D) {
 	voyager, local := field(doc, "voyager_id"), field(doc, "local_id")
 	t.later(uniqueKeysIn, inserting(d("_id", d("of", string(conversationsIn), "voyager_id", voyager, "local_id", local),
@@ -34,8 +35,8 @@ func (t *txn) insertConversation(doc bson.D) {
 		"last_message", nil, "unread_voyager", int64(0), "unread_local", int64(0))...)))
 }
 
-// insertMessage adds a message, of which doc has the columns, and tells its conversation: how many the other has to read, and,
-// unless a later one is there, which is the last.
+// insertMessage adds a message with the columns of doc, and updates its conversation: the number of
+// unread messages, and the last message unless there is a later one.
 func (t *txn) insertMessage(doc bson.D) {
 	t.later(messagesIn, inserting(doc))
 	in, by, at := field(doc, "conversation_id"), field(doc, "user_id"), field(doc, "created_at")
@@ -53,8 +54,10 @@ func (t *txn) insertMessage(doc bson.D) {
 
 type messagingRepository struct{ *unit }
 
-func (r messagingRepository) OpenConversation(ctx context.Context, c messaging.Conversation) (there messaging.Conversation, created bool, err error) {
-	err = r.write(ctx, func(t *txn) error {
+func (repo messagingRepository) OpenConversation(
+	ctx context.Context, c messaging.Conversation,
+) (there messaging.Conversation, created bool, err error) {
+	err = repo.write(ctx, func(t *txn) error {
 		if err := t.queueFor(ctx, turn(turnOfPair+string(c.VoyagerID[:])+string(c.LocalID[:]))); err != nil {
 			return err
 		}
@@ -74,35 +77,40 @@ func ofPair(voyager, local id.User) bson.D {
 	return d("voyager_id", uuid(voyager), "local_id", uuid(local))
 }
 
-func (r messagingRepository) ConversationOf(ctx context.Context, voyager, local id.User) (there messaging.Conversation, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+func (repo messagingRepository) ConversationOf(
+	ctx context.Context, voyager, local id.User,
+) (there messaging.Conversation, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		there, err = find(ctx, t, conversations.scan, query{in: conversationsIn, filter: ofPair(voyager, local), fields: pairFields})
 		return orNotFound(err, "a conversation")
 	})
 	return there, err
 }
 
-// pairFields are what never changes of a conversation.
+// pairFields are the fields of a conversation that never change.
 var pairFields = d("voyager_id", 1, "local_id", 1, "created_at", 1)
 
-func (r messagingRepository) Acquainted(ctx context.Context, a, b id.User) (acquainted bool, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+func (repo messagingRepository) Acquainted(ctx context.Context, a, b id.User) (acquainted bool, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		acquainted, err = t.exists(ctx, uniqueKeysIn, d("_id", d("$in", bson.A{pairKey(a, b), pairKey(b, a)})))
 		return err
 	})
 	return acquainted, err
 }
 
-func (r messagingRepository) Standing(ctx context.Context, conversation id.Conversation) (standing messaging.Standing, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+func (repo messagingRepository) Standing(
+	ctx context.Context, conversation id.Conversation,
+) (standing messaging.Standing, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		standing, err = findStanding(ctx, t, conversation)
 		return err
 	})
 	return standing, err
 }
 
-// findStanding reads the two one after the other: a conversation never changes its participants. Whether these are active, and
-// whom they block, stands in one document each, as leaving changes both.
+// findStanding reads the conversation first and then its participants, because these never change.
+// One document each holds whether a participant is active and whom they block; to leave changes
+// both.
 func findStanding(ctx context.Context, t *txn, conversation id.Conversation) (standing messaging.Standing, err error) {
 	c, err := findHead(ctx, t, conversation)
 	if err != nil {
@@ -124,8 +132,8 @@ func findStanding(ctx context.Context, t *txn, conversation id.Conversation) (st
 	return standing, err
 }
 
-func (r messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
-	return r.write(ctx, func(t *txn) error {
+func (repo messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
+	return repo.write(ctx, func(t *txn) error {
 		t.insertMessage(messages.doc(m))
 		if a != nil {
 			t.later(attachmentsIn, inserting(attachments.doc(ports.Attachment{MessageID: m.ID, Attachment: *a})))
@@ -134,24 +142,24 @@ func (r messagingRepository) AddMessage(ctx context.Context, m messaging.Message
 	})
 }
 
-func (r messagingRepository) Message(ctx context.Context, message id.Message) (m messaging.Message, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+func (repo messagingRepository) Message(ctx context.Context, message id.Message) (m messaging.Message, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		m, err = find(ctx, t, messages.scan, query{in: messagesIn, filter: d("_id", uuid(message))})
 		return orNotFound(err, "a message")
 	})
 	return m, err
 }
 
-func (r messagingRepository) History(
-	ctx context.Context, conversation id.Conversation, last *page.Moment, limit int,
+func (repo messagingRepository) History(
+	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,
 ) (standing messaging.Standing, all []messaging.Message, err error) {
-	err = r.read(ctx, func(t *txn) error {
+	err = repo.read(ctx, func(t *txn) error {
 		return t.both(func() (err error) {
 			standing, err = findStanding(ctx, t, conversation)
 			return err
 		}, func() (err error) {
 			all, err = listPage(ctx, t, messages.scan, limit, query{
-				in: messagesIn, filter: append(d("conversation_id", uuid(conversation)), past(last, "$lt", "created_at", "_id")...),
+				in: messagesIn, filter: append(d("conversation_id", uuid(conversation)), past(after, "$lt", "created_at", "_id")...),
 				sort: d("created_at", -1, "_id", -1),
 			})
 			return err
@@ -163,8 +171,10 @@ func (r messagingRepository) History(
 	return standing, all, nil
 }
 
-func (r messagingRepository) Attachment(ctx context.Context, message id.Message) (a messaging.Attachment, err error) {
-	err = r.read(ctx, func(t *txn) error {
+func (repo messagingRepository) Attachment(
+	ctx context.Context, message id.Message,
+) (a messaging.Attachment, err error) {
+	err = repo.read(ctx, func(t *txn) error {
 		found, err := find(ctx, t, attachments.scan, query{in: attachmentsIn, filter: d("_id", uuid(message))})
 		a = found.Attachment
 		return orNotFound(err, "an attachment")
@@ -172,9 +182,11 @@ func (r messagingRepository) Attachment(ctx context.Context, message id.Message)
 	return a, err
 }
 
-// MarkRead tells the conversation, too, which both the sender of a message and its reader write.
-func (r messagingRepository) MarkRead(ctx context.Context, conversation id.Conversation, reader id.User, upTo page.Moment) (marked int, err error) {
-	err = r.write(ctx, func(t *txn) error {
+// MarkRead updates the conversation, too, as does the sender of a message.
+func (repo messagingRepository) MarkRead(
+	ctx context.Context, conversation id.Conversation, reader id.User, upTo page.Moment,
+) (marked int, err error) {
+	err = repo.write(ctx, func(t *txn) error {
 		others, at := d("$ne", uuid(reader)), date(upTo.At)
 		upToThere := func(prefix string) bson.D {
 			return d(prefix+"created_at", d("$lte", at), "$or", bson.A{
@@ -198,7 +210,7 @@ func (r messagingRepository) MarkRead(ctx context.Context, conversation id.Conve
 	return marked, err
 }
 
-// overview is a conversation as its document has it.
+// overview is a conversation as stored in its document.
 type overview struct {
 	messaging.Overview
 	unreadVoyager, unreadLocal int
@@ -217,7 +229,7 @@ func scanOverview(r *record) overview {
 	return o
 }
 
-// seenBy makes of conversations what one of their participants sees.
+// seenBy converts conversations to the overviews of a participant.
 func seenBy(ctx context.Context, t *txn, viewer id.User, found []overview) ([]messaging.Overview, error) {
 	others := make([]id.User, len(found))
 	for i, o := range found {
@@ -239,7 +251,7 @@ func seenBy(ctx context.Context, t *txn, viewer id.User, found []overview) ([]me
 	return seen, nil
 }
 
-// peopleOf reads how people are shown to others.
+// peopleOf returns people as others see them.
 func peopleOf(ctx context.Context, t *txn, ids []id.User) (map[id.User]messaging.Person, error) {
 	people := make(map[id.User]messaging.Person, len(ids))
 	if len(ids) == 0 {
@@ -268,8 +280,10 @@ func peopleOf(ctx context.Context, t *txn, ids []id.User) (map[id.User]messaging
 	return people, err
 }
 
-func (r messagingRepository) Overview(ctx context.Context, conversation id.Conversation, viewer id.User) (o messaging.Overview, err error) {
-	err = r.read(ctx, func(t *txn) error {
+func (repo messagingRepository) Overview(
+	ctx context.Context, conversation id.Conversation, viewer id.User,
+) (o messaging.Overview, err error) {
+	err = repo.read(ctx, func(t *txn) error {
 		return t.together(ctx, func() error {
 			found, err := find(ctx, t, scanOverview, query{in: conversationsIn, filter: d("_id", uuid(conversation), "participants", uuid(viewer))})
 			if err != nil {
@@ -285,11 +299,13 @@ func (r messagingRepository) Overview(ctx context.Context, conversation id.Conve
 	return o, err
 }
 
-func (r messagingRepository) Overviews(ctx context.Context, viewer id.User, last *page.Moment, limit int) (all []messaging.Overview, err error) {
-	err = r.read(ctx, func(t *txn) error {
+func (repo messagingRepository) Overviews(
+	ctx context.Context, viewer id.User, after *page.Moment, limit int,
+) (all []messaging.Overview, err error) {
+	err = repo.read(ctx, func(t *txn) error {
 		return t.together(ctx, func() error {
 			found, err := listPage(ctx, t, scanOverview, limit, query{
-				in: conversationsIn, filter: append(d("participants", uuid(viewer)), past(last, "$lt", "activity_at", "_id")...),
+				in: conversationsIn, filter: append(d("participants", uuid(viewer)), past(after, "$lt", "activity_at", "_id")...),
 				sort: d("activity_at", -1, "_id", -1),
 			})
 			if err == nil {

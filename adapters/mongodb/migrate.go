@@ -12,11 +12,14 @@ import (
 	"go.mongodb.org/mongo-driver/mongo/options"
 )
 
-// Migrate makes the collections with their validators and indexes, or brings them up to date, documents included. It may be
-// interrupted, repeated, and run by several processes concurrently. The URI is that of Open; its user needs the roles
-// readWrite and dbAdmin in the database. Servers that are running continue with the version that they know; start the new
-// ones after it. Errors: ErrNewer, ErrUnfit; uow.ErrRefused if the server does not accept the user or the password;
-// uow.ErrUnreachable if no server can be reached.
+// Migrate creates the collections with their validators and indexes, or brings them and their
+// documents up to date. It may be interrupted, run again, and run by several processes
+// concurrently. The URI is that of Open; its user needs the roles readWrite and dbAdmin in the
+// database. Running servers continue with the version that they know; start the new ones after
+// Migrate.
+//
+// Migrate returns ErrNewer, ErrUnfit, uow.ErrRefused if the server rejects the user or the
+// password, and uow.ErrUnreachable if no server can be reached.
 func Migrate(ctx context.Context, uri string, o Options) error {
 	client, o, err := connect(ctx, uri, o)
 	if err != nil {
@@ -26,11 +29,11 @@ func Migrate(ctx context.Context, uri string, o Options) error {
 	return errors.Join(err, disconnect(client))
 }
 
-// MigrateClient is Migrate on a client of the host's.
+// MigrateClient is like Migrate, with a host's client.
 func MigrateClient(ctx context.Context, client *mongo.Client, o Options) error {
 	o, err := o.withDefaults("")
 	if err == nil {
-		err = migrate(ctx, newStore(client, o, nothingToLetGo), migrations)
+		err = migrate(ctx, newStore(client, o, keepClient), migrations)
 	}
 	if err != nil {
 		return fmt.Errorf("mongodb: migrate: %w", err)
@@ -45,7 +48,7 @@ func migrate(ctx context.Context, s *Store, steps []step) error {
 	layouts := map[string]layout{} // by collection
 	for i, step := range steps {
 		version := int64(i) + 1
-		current, err := s.version(ctx) // which another process may have brought on
+		current, err := s.version(ctx) // another process may have increased it
 		if err != nil {
 			return err
 		}
@@ -73,8 +76,9 @@ func migrate(ctx context.Context, s *Store, steps []step) error {
 	return nil
 }
 
-// make makes a change, which leads to a layout. Documents are filled in before the validator asks for it, and once more after
-// that: programs that know the version before may have written others meanwhile.
+// make applies a change, which leads to a layout. It fills in documents before the validator
+// requires the new fields, and once more afterwards, because programs of the version before may
+// have written documents in between.
 func (c change) make(ctx context.Context, s *Store, l layout) error {
 	if err := c.fill.run(ctx, s, c.in); err != nil {
 		return err
@@ -88,7 +92,7 @@ func (c change) make(ctx context.Context, s *Store, l layout) error {
 		err = s.db.RunCommand(ctx, d("collMod", c.in, "validator", validator)).Err()
 	}
 	if err != nil {
-		return fmt.Errorf("make the collection: %w", err)
+		return fmt.Errorf("create the collection: %w", err)
 	}
 	if err := c.fill.run(ctx, s, c.in); err != nil {
 		return err
@@ -100,7 +104,7 @@ func (c change) make(ctx context.Context, s *Store, l layout) error {
 			models[i] = x.model()
 		}
 		if _, err := indexes.CreateMany(ctx, models); err != nil {
-			return fmt.Errorf("make its indexes: %w", err)
+			return fmt.Errorf("create its indexes: %w", err)
 		}
 	}
 	for _, name := range c.unindexed {
@@ -111,17 +115,17 @@ func (c change) make(ctx context.Context, s *Store, l layout) error {
 	return nil
 }
 
-// note keeps in the database that a version is reached.
+// note records in the database that a version was reached.
 func (s *Store) note(ctx context.Context, version int64) error {
 	_, err := s.in(versionsIn).UpdateOne(ctx, d("_id", version),
 		d("$setOnInsert", d("applied_at", date(time.Now()))), options.Update().SetUpsert(true))
-	if err != nil && !mongo.IsDuplicateKeyError(err) { // which another process has noted
-		return fmt.Errorf("note version %d: %w", version, translate(ctx, err))
+	if err != nil && !mongo.IsDuplicateKeyError(err) { // another process has recorded it
+		return fmt.Errorf("record version %d: %w", version, translate(ctx, err))
 	}
 	return nil
 }
 
-// version is that of the last migration that was run, 0 where none was.
+// version returns the version of the last migration that ran, or 0.
 func (s *Store) version(ctx context.Context) (int64, error) {
 	var last struct {
 		ID int64 `bson:"_id"`
@@ -133,8 +137,9 @@ func (s *Store) version(ctx context.Context) (int64, error) {
 	return last.ID, nil
 }
 
-// checkVersion makes sure that the database has had all migrations, and no others, and that nothing was taken away since:
-// inside a transaction nothing can be made, and without an index a rule would not hold.
+// checkVersion returns an error unless the database has exactly this program's version, and all its
+// collections and indexes. Collections cannot be created in a transaction, and without an index a
+// rule would not hold.
 func (s *Store) checkVersion(ctx context.Context) error {
 	current, err := s.version(ctx)
 	switch {
@@ -143,7 +148,7 @@ func (s *Store) checkVersion(ctx context.Context) error {
 	case current > int64(len(migrations)):
 		return newer(current)
 	case current == 0:
-		return fmt.Errorf("%w (there are none in the database %s)", ErrOutdated, s.options.Database)
+		return fmt.Errorf("%w (the database %s has none)", ErrOutdated, s.options.Database)
 	case current < int64(len(migrations)):
 		return fmt.Errorf("%w (the database %s has version %d, this program needs %d)", ErrOutdated, s.options.Database, current, len(migrations))
 	}
@@ -161,14 +166,14 @@ func (s *Store) checkVersion(ctx context.Context) error {
 		}
 		for _, x := range spec.indexes {
 			if !slices.ContainsFunc(there, x.is) {
-				return fmt.Errorf("%w (the index %s of %s is missing, or another one)", ErrOutdated, x.name, spec.name)
+				return fmt.Errorf("%w (the index %s of %s is missing or differs)", ErrOutdated, x.name, spec.name)
 			}
 		}
 	}
 	return nil
 }
 
-// is reports whether an index is the one that is wanted.
+// is reports whether an index matches the wanted one.
 func (i index) is(there *mongo.IndexSpecification) bool {
 	pattern := ""
 	elements, err := there.KeysDocument.Elements()
@@ -182,5 +187,5 @@ func (i index) is(there *mongo.IndexSpecification) bool {
 }
 
 func newer(current int64) error {
-	return fmt.Errorf("%w (version %d, where this program knows %d)", ErrNewer, current, len(migrations))
+	return fmt.Errorf("%w (version %d; this program supports %d)", ErrNewer, current, len(migrations))
 }

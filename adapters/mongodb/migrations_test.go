@@ -64,7 +64,7 @@ func onURI(t *testing.T, uri string) *Store {
 	o := Options{Database: "cicerone_steps_" + primitive.NewObjectID().Hex()}
 	client, o, err := connect(t.Context(), uri, o)
 	must(t, err)
-	s := newStore(client, o, nothingToLetGo)
+	s := newStore(client, o, keepClient)
 	t.Cleanup(func() {
 		must(t, s.db.Drop(context.Background()))
 		must(t, disconnect(client))
@@ -72,12 +72,12 @@ func onURI(t *testing.T, uri string) *Store {
 	return s
 }
 
-// The steps lead an empty database to the schema. Whoever changes the one has to change the other.
-func TestStepsLeadToTheSchema(t *testing.T) {
+// The steps lead an empty database to the schema. A change of one needs a change of the other.
+func TestStepsAndSchema(t *testing.T) {
 	onDatabases(t, func(t *testing.T, s *Store) {
 		must(t, migrate(t.Context(), s, migrations[:1]))
 		if len(differences(t, s, schema)) == 0 {
-			t.Error("step 1 alone makes no difference")
+			t.Error("step 1 alone leads to the schema")
 		}
 		must(t, migrate(t.Context(), s, migrations))
 		for _, d := range differences(t, s, schema) {
@@ -98,7 +98,7 @@ func TestStepsLeadToTheSchema(t *testing.T) {
 			change(&profiles)
 			changed[at] = profiles
 			if found := differences(t, s, changed); len(found) != 1 || !strings.Contains(found[0], "profiles") {
-				t.Errorf("%s that no step makes: %d differences were found", name, len(found))
+				t.Errorf("%s without a step: got %d differences", name, len(found))
 			}
 		}
 	})
@@ -150,7 +150,7 @@ func differences(t *testing.T, s *Store, schema []spec) (found []string) {
 	return found
 }
 
-// ordered is a validator as text, with its fields in the order of their names.
+// ordered returns a validator as text, with its fields in the order of their names.
 func ordered(t *testing.T, validator bson.D) string {
 	t.Helper()
 	described := validator[0].Value.(bson.A)[0].(bson.D)[0].Value.(bson.D)
@@ -165,8 +165,8 @@ func ordered(t *testing.T, validator bson.D) string {
 
 var errOver = errors.New("the machine stopped")
 
-// occupied is the step that adds profiles.occupation, which no document may lack, and fills it in; it stops after so many
-// documents.
+// occupied returns the step that adds the required field profiles.occupation, and fills it in. It
+// fails after the given number of documents.
 func occupied(left int) step {
 	var mu sync.Mutex
 	return of(change{
@@ -184,7 +184,7 @@ func occupied(left int) step {
 }
 
 // A step adds a field and fills it in. It is interrupted, and repeated by two processes concurrently.
-func TestAStepFillsIn(t *testing.T) {
+func TestFilling(t *testing.T) {
 	onDatabases(t, func(t *testing.T, s *Store) {
 		ctx, profiles := t.Context(), s.in(profilesIn)
 		must(t, migrate(ctx, s, migrations))
@@ -197,10 +197,10 @@ func TestAStepFillsIn(t *testing.T) {
 		}
 		expect(t, profiles, batchToFill, d("occupation", d("$exists", true)))
 		if v, err := s.version(ctx); err != nil || v != int64(len(migrations)) {
-			t.Errorf("version %d is noted (%v)", v, err)
+			t.Errorf("got version %d (%v)", v, err)
 		}
 
-		// Programs of the version before go on meanwhile, with documents that were filled in and others.
+		// Programs of the version before continue to write documents, filled in or not.
 		for _, p := range []matching.Profile{all[0], all[people-1]} {
 			p.City = "Lübeck"
 			must(t, save(ctx, s, p))
@@ -210,7 +210,7 @@ func TestAStepFillsIn(t *testing.T) {
 		var both sync.WaitGroup
 		for range 2 {
 			both.Go(func() {
-				if err := migrate(ctx, newStore(s.client, s.options, nothingToLetGo), steps); err != nil {
+				if err := migrate(ctx, newStore(s.client, s.options, keepClient), steps); err != nil {
 					t.Error(err)
 				}
 			})
@@ -219,7 +219,7 @@ func TestAStepFillsIn(t *testing.T) {
 		expect(t, profiles, 1, d("occupation", "guide in Lübeck"))
 		expect(t, profiles, people-1, d("occupation", "guide in Bremen"))
 		if v, err := s.version(ctx); err != nil || v != int64(len(steps)) {
-			t.Errorf("version %d is noted (%v)", v, err)
+			t.Errorf("got version %d (%v)", v, err)
 		}
 		names, err := profiles.Indexes().ListSpecifications(ctx)
 		must(t, err)
@@ -227,7 +227,7 @@ func TestAStepFillsIn(t *testing.T) {
 			return slices.ContainsFunc(names, func(x *mongo.IndexSpecification) bool { return x.Name == name })
 		}
 		if !named("by_occupation") || named("by_age") {
-			t.Error("the indexes were not changed")
+			t.Error("the indexes did not change")
 		}
 		for _, p := range []matching.Profile{all[1], all[people-2]} {
 			must(t, save(ctx, s, p))
@@ -236,14 +236,14 @@ func TestAStepFillsIn(t *testing.T) {
 			t.Errorf("a document without the new field: %v", err)
 		}
 		if !errors.Is(migrate(ctx, s, migrations), ErrNewer) {
-			t.Error("an older program migrates over a newer one")
+			t.Error("an older program migrated a newer store")
 		}
 	})
 }
 
 // Documents from before a field was added can be changed if it may be null or absent, and cannot if it must be there and was not
 // filled in.
-func TestAStepAddsAField(t *testing.T) {
+func TestAddedField(t *testing.T) {
 	for kind, want := range map[string]error{"string?": nil, "string": errRule} {
 		t.Run(kind, func(t *testing.T) {
 			onDatabases(t, func(t *testing.T, s *Store) {
@@ -253,14 +253,14 @@ func TestAStepAddsAField(t *testing.T) {
 				must(t, migrate(t.Context(), s, append(slices.Clone(migrations), added)))
 				all[0].City = "Lübeck"
 				if err := save(t.Context(), s, all[0]); !errors.Is(err, want) {
-					t.Errorf("the profile was changed with %v, want %v", err, want)
+					t.Errorf("changing the profile returned %v, want %v", err, want)
 				}
 			})
 		})
 	}
 }
 
-// populate opens the store, and makes n profiles in it.
+// populate opens the store, and adds n profiles.
 func populate(t *testing.T, s *Store, n int) []matching.Profile {
 	t.Helper()
 	must(t, s.presence.begin(t.Context()))

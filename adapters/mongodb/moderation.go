@@ -21,7 +21,7 @@ var (
 	audits  = tableOf(ports.AuditRecordLayout)
 )
 
-// scanBlocks reads whom an account blocks.
+// scanBlocks returns the users whom an account blocks.
 func scanBlocks(r *record) (blocks []moderation.Block) {
 	for _, b := range r.list("blocks") {
 		blocks = append(blocks, moderation.Block{UserID: r.id("_id"), BlockedUserID: b.id("user_id"), CreatedAt: b.time("created_at")})
@@ -30,67 +30,74 @@ func scanBlocks(r *record) (blocks []moderation.Block) {
 	return blocks
 }
 
-// blocking is the change of an account that blocks another. It matches unless the account does already, or was erased meanwhile.
+// blocking returns the change of an account that blocks a user. It does not match if the account
+// blocks the user already, or was erased.
 func blocking(user, blocked, at any) mongo.WriteModel {
 	return changing(d("_id", user, "erased", false, "blocks.user_id", d("$ne", blocked)), d("$push", d("blocks", d("user_id", blocked, "created_at", at))))
 }
 
 type moderationRepository struct{ *unit }
 
-func (r moderationRepository) AddReport(ctx context.Context, report moderation.Report) (created bool, err error) {
-	err = r.write(ctx, func(t *txn) error {
-		if report.Status == moderation.Pending {
-			pending, err := t.exists(ctx, reportsIn, d("reporter_id", uuid(report.ReporterID), "reported_user_id", uuid(report.ReportedUserID),
+func (repo moderationRepository) AddReport(ctx context.Context, r moderation.Report) (created bool, err error) {
+	err = repo.write(ctx, func(t *txn) error {
+		if r.Status == moderation.Pending {
+			pending, err := t.exists(ctx, reportsIn, d("reporter_id", uuid(r.ReporterID), "reported_user_id", uuid(r.ReportedUserID),
 				"status", string(moderation.Pending)))
 			if err != nil || pending {
 				return err
 			}
 		}
 		created = true
-		t.later(reportsIn, inserting(reports.doc(report)))
+		t.later(reportsIn, inserting(reports.doc(r)))
 		return nil
 	})
 	return created && err == nil, err
 }
 
-func (r moderationRepository) Report(ctx context.Context, report id.Report) (there moderation.Report, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+func (repo moderationRepository) Report(ctx context.Context, report id.Report) (there moderation.Report, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		there, err = find(ctx, t, reports.scan, query{in: reportsIn, filter: d("_id", uuid(report))})
 		return orNotFound(err, "a report")
 	})
 	return there, err
 }
 
-func (r moderationRepository) ChangeReport(ctx context.Context, report moderation.Report, from moderation.Status) (changed bool, err error) {
-	err = r.write(ctx, func(t *txn) error {
+func (repo moderationRepository) ChangeReport(
+	ctx context.Context, r moderation.Report, from moderation.Status,
+) (changed bool, err error) {
+	err = repo.write(ctx, func(t *txn) error {
 		matched, err := t.update(ctx, reportsIn, changing(
-			d("_id", uuid(report.ID), "reporter_id", uuid(report.ReporterID), "status", string(from)),
-			d("$set", d("status", string(report.Status), "admin_notes", textOrNull(report.AdminNotes),
-				"reviewed_by", uuidOrNull(report.ReviewedBy), "reviewed_at", dateOrNull(report.ReviewedAt)))))
+			d("_id", uuid(r.ID), "reporter_id", uuid(r.ReporterID), "status", string(from)),
+			d("$set", d("status", string(r.Status), "admin_notes", textOrNull(r.AdminNotes),
+				"reviewed_by", uuidOrNull(r.ReviewedBy), "reviewed_at", dateOrNull(r.ReviewedAt)))))
 		changed = matched == 1
 		return err
 	})
 	return changed && err == nil, err
 }
 
-func (r moderationRepository) Reports(ctx context.Context, status moderation.Status, last *page.Moment, limit int) (all []moderation.Report, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+func (repo moderationRepository) Reports(
+	ctx context.Context, status moderation.Status, after *page.Moment, limit int,
+) (all []moderation.Report, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		filter := bson.D{}
 		if status != "" {
 			filter = d("status", string(status))
 		}
 		all, err = listPage(ctx, t, reports.scan, limit, query{
-			in: reportsIn, filter: append(filter, past(last, "$gt", "created_at", "_id")...), sort: d("created_at", 1, "_id", 1),
+			in: reportsIn, filter: append(filter, past(after, "$gt", "created_at", "_id")...), sort: d("created_at", 1, "_id", 1),
 		})
 		return err
 	})
 	return all, err
 }
 
-func (r moderationRepository) ReportsBy(ctx context.Context, reporter id.User, last *page.Moment, limit int) (all []moderation.Report, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+func (repo moderationRepository) ReportsBy(
+	ctx context.Context, reporter id.User, after *page.Moment, limit int,
+) (all []moderation.Report, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		all, err = listPage(ctx, t, reports.scan, limit, query{
-			in: reportsIn, filter: append(d("reporter_id", uuid(reporter)), past(last, "$lt", "created_at", "_id")...),
+			in: reportsIn, filter: append(d("reporter_id", uuid(reporter)), past(after, "$lt", "created_at", "_id")...),
 			sort: d("created_at", -1, "_id", -1),
 		})
 		return err
@@ -98,29 +105,31 @@ func (r moderationRepository) ReportsBy(ctx context.Context, reporter id.User, l
 	return all, err
 }
 
-func (r moderationRepository) Block(ctx context.Context, b moderation.Block) error {
-	return r.write(ctx, func(t *txn) error {
+func (repo moderationRepository) Block(ctx context.Context, b moderation.Block) error {
+	return repo.write(ctx, func(t *txn) error {
 		t.later(usersIn, blocking(uuid(b.UserID), uuid(b.BlockedUserID), date(b.CreatedAt)))
 		return nil
 	})
 }
 
-func (r moderationRepository) Unblock(ctx context.Context, user, blocked id.User) error {
-	return r.write(ctx, func(t *txn) error {
+func (repo moderationRepository) Unblock(ctx context.Context, user, blocked id.User) error {
+	return repo.write(ctx, func(t *txn) error {
 		t.later(usersIn, changing(d("_id", uuid(user)), d("$pull", d("blocks", d("user_id", uuid(blocked))))))
 		return nil
 	})
 }
 
-func (r moderationRepository) Blocks(ctx context.Context, user id.User, last *page.Moment, limit int) (all []moderation.Block, err error) {
-	err = r.read(ctx, func(t *txn) error {
+func (repo moderationRepository) Blocks(
+	ctx context.Context, user id.User, after *page.Moment, limit int,
+) (all []moderation.Block, err error) {
+	err = repo.read(ctx, func(t *txn) error {
 		blocks, err := find(ctx, t, scanBlocks, query{in: usersIn, filter: d("_id", uuid(user)), fields: d("blocks", 1)})
 		if errors.Is(err, mongo.ErrNoDocuments) {
 			return nil
 		}
 		newestFirst := func(a, b page.Moment) int { return cmp.Or(b.At.Compare(a.At), bytes.Compare(b.ID[:], a.ID[:])) }
-		if last != nil {
-			blocks = slices.DeleteFunc(blocks, func(b moderation.Block) bool { return newestFirst(moderation.PlaceOfBlock(b), *last) <= 0 })
+		if after != nil {
+			blocks = slices.DeleteFunc(blocks, func(b moderation.Block) bool { return newestFirst(moderation.PlaceOfBlock(b), *after) <= 0 })
 		}
 		slices.SortFunc(blocks, func(a, b moderation.Block) int {
 			return newestFirst(moderation.PlaceOfBlock(a), moderation.PlaceOfBlock(b))
@@ -131,8 +140,8 @@ func (r moderationRepository) Blocks(ctx context.Context, user id.User, last *pa
 	return all, err
 }
 
-func (r moderationRepository) Blocked(ctx context.Context, a, b id.User) (blocked bool, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+func (repo moderationRepository) Blocked(ctx context.Context, a, b id.User) (blocked bool, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		blocked, err = t.exists(ctx, usersIn, d("$or", bson.A{
 			d("_id", uuid(a), "blocks.user_id", uuid(b)), d("_id", uuid(b), "blocks.user_id", uuid(a)),
 		}))
@@ -141,28 +150,30 @@ func (r moderationRepository) Blocked(ctx context.Context, a, b id.User) (blocke
 	return blocked, err
 }
 
-func (r moderationRepository) DropBlocks(ctx context.Context, user id.User) error {
-	return r.write(ctx, func(t *txn) error {
+func (repo moderationRepository) DropBlocks(ctx context.Context, user id.User) error {
+	return repo.write(ctx, func(t *txn) error {
 		t.later(usersIn, changing(d("_id", uuid(user)), d("$unset", d("blocks", ""))))
 		return nil
 	})
 }
 
-func (r moderationRepository) AddAudit(ctx context.Context, record moderation.AuditRecord) error {
-	return r.write(ctx, func(t *txn) error {
-		t.later(auditIn, inserting(audits.doc(record)))
+func (repo moderationRepository) AddAudit(ctx context.Context, r moderation.AuditRecord) error {
+	return repo.write(ctx, func(t *txn) error {
+		t.later(auditIn, inserting(audits.doc(r)))
 		return nil
 	})
 }
 
-func (r moderationRepository) Audits(ctx context.Context, subject id.Subject, last *page.Moment, limit int) (all []moderation.AuditRecord, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+func (repo moderationRepository) Audits(
+	ctx context.Context, subject id.Subject, after *page.Moment, limit int,
+) (all []moderation.AuditRecord, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		filter := bson.D{}
 		if !subject.IsZero() {
 			filter = d("subject_id", uuid(subject))
 		}
 		all, err = listPage(ctx, t, audits.scan, limit, query{
-			in: auditIn, filter: append(filter, past(last, "$lt", "created_at", "_id")...), sort: d("created_at", -1, "_id", -1),
+			in: auditIn, filter: append(filter, past(after, "$lt", "created_at", "_id")...), sort: d("created_at", -1, "_id", -1),
 		})
 		return err
 	})

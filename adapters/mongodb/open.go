@@ -14,12 +14,16 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// leastWire is the wire version of MongoDB 4.2, the first in which a sharded cluster has transactions, too.
+// leastWire is the wire version of MongoDB 4.2, the first version with transactions in sharded
+// clusters.
 const leastWire = 8
 
-// Open connects to the deployment that a URI names, mongodb://… or mongodb+srv://…, and opens the store in its database. The
-// collections must be there: see Migrate. Errors: ErrOutdated, ErrNewer, ErrUnfit, ErrInUse; uow.ErrRefused if
-// the server does not accept the user or the password; uow.ErrUnreachable if no primary can be reached; else the URI or the options make no sense.
+// Open connects to the deployment of a URI, mongodb://… or mongodb+srv://…, and opens the store in
+// its database. The collections must exist: see Migrate.
+//
+// Open returns ErrOutdated, ErrNewer, ErrUnfit, ErrInUse, uow.ErrRefused if the server rejects the
+// user or the password, and uow.ErrUnreachable if no primary can be reached. Any other error means
+// an invalid URI or invalid options.
 func Open(ctx context.Context, uri string, o Options) (*Store, error) {
 	client, o, err := connect(ctx, uri, o)
 	if err != nil {
@@ -32,20 +36,21 @@ func Open(ctx context.Context, uri string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// New opens the store over a client of the host's, which stays the host's to disconnect. Errors are those of Open.
+// New opens the store with a host's client, which the host disconnects. The errors are those of
+// Open.
 func New(ctx context.Context, client *mongo.Client, o Options) (*Store, error) {
 	o, err := o.withDefaults("")
 	if err != nil {
 		return nil, fmt.Errorf("mongodb: %w", err)
 	}
-	s := newStore(client, o, nothingToLetGo)
+	s := newStore(client, o, keepClient)
 	if err := s.check(ctx); err != nil {
 		return nil, fmt.Errorf("mongodb: %w", errors.Join(err, s.Close(context.WithoutCancel(ctx))))
 	}
 	return s, nil
 }
 
-// connect makes a client of a URI. It asks the server nothing yet.
+// connect returns a client for a URI. It sends nothing to the server yet.
 func connect(ctx context.Context, uri string, o Options) (*mongo.Client, Options, error) {
 	written, err := connstring.ParseAndValidate(uri)
 	if err != nil {
@@ -80,10 +85,10 @@ func disconnect(client *mongo.Client) error {
 	return nil
 }
 
-func nothingToLetGo() error { return nil }
+func keepClient() error { return nil }
 
-// check makes sure that the server has transactions, that the collections are those that this program knows, and that nobody has
-// them alone.
+// check returns an error unless the server has transactions, the collections are those of this
+// program, and no other process has opened the store exclusively.
 func (s *Store) check(ctx context.Context) error {
 	if err := s.checkServer(ctx); err != nil {
 		return err
@@ -112,7 +117,7 @@ func (s *Store) checkServer(ctx context.Context) error {
 		if err = translate(ctx, err); errors.Is(err, uow.ErrUnreachable) {
 			err = fmt.Errorf("a replica set that was never initiated has none (%s): %w", howToInitiate, err)
 		}
-		return fmt.Errorf("look for a primary: %w", err)
+		return fmt.Errorf("find a primary: %w", err)
 	case server.WireVersion < leastWire:
 		return fmt.Errorf("%w: it is older than MongoDB 4.2: update it, and set its featureCompatibilityVersion", ErrUnfit)
 	case server.SetName == "" && !s.sharded:
@@ -123,15 +128,16 @@ func (s *Store) checkServer(ctx context.Context) error {
 	return nil
 }
 
-// ShardKey is how a collection should be spread where the deployment is a sharded cluster.
+// ShardKey is the shard key that a collection should have in a sharded cluster.
 type ShardKey struct {
 	Collection string
-	Field      string // "" of a collection that should stay on one shard
+	Field      string // "" if the collection should stay on one shard
 	Hashed     bool
 	Why        string
 }
 
-// Command is the line of mongosh that shards the collection in a database, "" of one that should stay on one shard.
+// Command returns the mongosh command that shards the collection, or "" if it should stay on one
+// shard.
 func (k ShardKey) Command(database string) string {
 	if k.Field == "" {
 		return ""
@@ -143,8 +149,8 @@ func (k ShardKey) Command(database string) string {
 	return fmt.Sprintf("sh.shardCollection(%q, {%q: %s})", strings.Join([]string{database, k.Collection}, "."), k.Field, how)
 }
 
-// ShardKeys lists the key of every collection. With these, each rule that says "only one" goes on to hold, and each write of one
-// document finds its shard. Shard a collection after Migrate.
+// ShardKeys returns the shard key of every collection. With these keys the uniqueness rules hold on
+// many shards, and each write of one document goes to its shard. Shard a collection after Migrate.
 func ShardKeys() []ShardKey {
 	keys := make([]ShardKey, len(schema))
 	for i, s := range schema {

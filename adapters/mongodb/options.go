@@ -6,40 +6,44 @@ import (
 	"time"
 )
 
-// Options say which database the store is in, and how it is talked to. The zero value is what a server wants.
+// Options configure a store. The zero value suits a server.
 type Options struct {
-	// Database holds the collections; "" means the one that the URI names, or DefaultDatabase. The store touches nothing
-	// outside it.
+	// Database holds the collections; "" means that of the URI, or DefaultDatabase if the URI has
+	// none. The store changes nothing outside it.
 	Database string
 
-	// MaxConns is how many connections are kept to each server at most; 0 means what the URI says (maxPoolSize), else 100.
+	// MaxConns is the maximum number of connections to each server; 0 means that of the URI
+	// (maxPoolSize), or 100 if the URI has none.
 	MaxConns int
 
-	// CommandTimeout is how long one command may take, the search for a server that can do it included; 0 means 10 s.
+	// CommandTimeout limits the duration of a command, including the search for a suitable server;
+	// 0 means 10 s.
 	CommandTimeout time.Duration
 
-	// CommitTime is how long a commit whose answer was lost is repeated, before its outcome counts as unknown; 0 means 5 s.
+	// CommitTime limits how long a commit without a response is repeated before its outcome counts
+	// as unknown; 0 means 5 s.
 	CommitTime time.Duration
 
-	// QueueTime is how long a unit waits for others of this process that write the same document, before it is a
-	// uow.ErrConflict; 0 means 10 s.
+	// QueueTime limits the wait for other units of this process that write the same document; 0
+	// means 10 s. The unit then fails with uow.ErrConflict.
 	QueueTime time.Duration
 
-	// Exclusive opens the store for this process alone, as a copy needs it: ErrInUse where another has it open, until 15 s
-	// after that one was killed.
+	// Exclusive opens the store for this process alone, as a copy needs it. Open returns ErrInUse
+	// if another process has it open, or was killed in the last 15 s.
 	Exclusive bool
 }
 
-// DefaultDatabase is where the collections are made unless the URI or Options.Database say otherwise.
+// DefaultDatabase is the database if neither the URI nor Options.Database names one.
 const DefaultDatabase = "cicerone"
 
 const (
-	undoTime  = 2 * time.Second // for the abort of a transaction
-	closeTime = 5 * time.Second // for letting go of the connections
-	findTime  = 5 * time.Second // for finding a server, where the URI does not say (serverSelectionTimeoutMS)
+	undoTime  = 2 * time.Second // limit of aborting a transaction
+	closeTime = 5 * time.Second // limit of closing the connections
+	findTime  = 5 * time.Second // limit of finding a server, if the URI has no serverSelectionTimeoutMS
 )
 
-// withDefaults fills in what was left zero; the URI's database is "" where it names none.
+// withDefaults replaces zero values by the defaults, and checks the rest. The URI's database is ""
+// if it names none.
 func (o Options) withDefaults(ofURI string) (Options, error) {
 	for _, d := range []struct {
 		name    string
@@ -58,7 +62,7 @@ func (o Options) withDefaults(ofURI string) (Options, error) {
 		}
 	}
 	if o.MaxConns < 0 {
-		return o, fmt.Errorf("MaxConns is %d: it cannot be below zero", o.MaxConns)
+		return o, fmt.Errorf("MaxConns is %d: it must not be negative", o.MaxConns)
 	}
 	if o.Database == "" {
 		o.Database = ofURI

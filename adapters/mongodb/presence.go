@@ -18,42 +18,44 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// ErrInUse is a store that others use, where Options.Exclusive wants it alone, or one that is used alone by another.
+// ErrInUse is returned if another process has the store open, and one of the two opened it
+// exclusively.
 var ErrInUse = errors.New("the store is in use")
 
-// How a store that is open says so. What is compared is compared by the server's clock, but for held.
+// The times of an open store's beats. The server's clock decides, except for heldFor.
 const (
 	beatEvery = 4 * time.Second
-	heldFor   = 10 * time.Second // since the last beat was sent: after that it may be over, and a unit asks before it begins
+	heldFor   = 10 * time.Second // since the last beat was sent; after that a unit checks the store before it begins
 	goneAfter = 15 * time.Second // without a beat
-	beatTime  = 5 * time.Second  // for one command about all this
+	beatTime  = 5 * time.Second  // limit of one command of the presence
 )
 
-// presence is the document of servers that says that this store is open. There are two kinds: many share a store, or
-// one has it alone. Whoever opens a store first says so, then removes those who are gone, and then looks who is left: of two
-// who open it at once, at least one sees the other. Whose document was removed begins anew, as if the store were being opened.
+// presence is the document in servers that marks this store as open. Either many processes share a
+// store, or one has it exclusively. A process that opens a store first inserts its document, then
+// removes expired ones, and then reads the rest: of two that open it concurrently, at least one
+// sees the other. If its document was removed, a process enters again, as in Open.
 type presence struct {
 	store *Store
 	id    primitive.Binary
 
-	stop  context.CancelFunc // nil before it began
-	ended chan struct{}      // closed when nothing beats any more
-	nudge chan struct{}      // asks for a beat at once
+	stop  context.CancelFunc // nil before begin
+	ended chan struct{}      // closed when beats have stopped
+	nudge chan struct{}      // asks for an immediate beat
 
 	mu      sync.Mutex
-	renewed time.Time // when the last beat that arrived was sent; zero since the store is another's
+	renewed time.Time // when the last beat that arrived was sent; zero once another process has the store
 	next    *beat
 }
 
-// beat is one that was or is about to be sent.
+// beat is the result of a beat.
 type beat struct {
-	done chan struct{} // closed when err is there
+	done chan struct{} // closed when err is set
 	err  error
 }
 
 func newBeat() *beat { return &beat{done: make(chan struct{})} }
 
-// begin enters the store, and stays there until end.
+// begin enters the store and sends beats until end.
 func (p *presence) begin(ctx context.Context) error {
 	p.id, p.renewed = binary(id.NewGenerator(nil).Next()), time.Now()
 	p.ended, p.nudge, p.next = make(chan struct{}), make(chan struct{}, 1), newBeat()
@@ -66,7 +68,7 @@ func (p *presence) begin(ctx context.Context) error {
 	return nil
 }
 
-// end leaves the store. Where the server cannot be told, it notices.
+// end leaves the store. If the server cannot be reached, the document expires.
 func (p *presence) end() {
 	if p.stop == nil {
 		return
@@ -104,9 +106,10 @@ func (p *presence) keep(ctx context.Context) {
 	}
 }
 
-// held makes sure, before a unit begins, that the store is still held. Where beats have not arrived for long, the process slept
-// or the server was away, and another may have taken it. The error is uow.ErrUnreachable, because of ErrInUse or of what
-// became of the beat.
+// held checks, before a unit begins, that this process still has the store open. If no beat has
+// arrived for long, the process was suspended or the server was unreachable, and another process
+// may have taken the store. The error is uow.ErrUnreachable, which wraps ErrInUse or the error of
+// the beat.
 func (p *presence) held(ctx context.Context) error {
 	p.mu.Lock()
 	age, next := sinceBoth(p.renewed), p.next
@@ -116,7 +119,7 @@ func (p *presence) held(ctx context.Context) error {
 	}
 	select {
 	case p.nudge <- struct{}{}:
-	default: // one is asked for already
+	default: // a beat was requested already
 	}
 	select {
 	case <-next.done:
@@ -132,13 +135,14 @@ func (p *presence) held(ctx context.Context) error {
 	return fmt.Errorf("mongodb: begin: %w", uow.ErrUnreachable.Wrap(next.err))
 }
 
-// sinceBoth is how long ago a moment was: of the clock that stands still while a machine sleeps, and the one that does not, the
-// one that says longer.
+// sinceBoth returns the time since t, by the monotonic clock, which may stop while a machine
+// sleeps, or by the wall clock, whichever is longer.
 func sinceBoth(t time.Time) time.Duration {
 	return max(time.Since(t), time.Now().Round(0).Sub(t.Round(0)))
 }
 
-// servers is where the documents are. They are read as the primary has them: what was not yet acknowledged counts, too.
+// servers is the collection of the documents. They are read from the primary, so that
+// unacknowledged writes count, too.
 func (p *presence) servers() *mongo.Collection {
 	return p.store.db.Collection(string(serversIn), options.Collection().SetReadConcern(readconcern.Local()))
 }
@@ -153,7 +157,7 @@ func (p *presence) ask(ctx context.Context, what string, command func(ctx contex
 	return nil
 }
 
-// renew sends a beat. Where the document was removed, this is a new beginning.
+// renew sends a beat. If the document was removed, it enters again.
 func (p *presence) renew(ctx context.Context) error {
 	there := false
 	err := p.ask(ctx, "say that the store is in use", func(ctx context.Context) error {
@@ -167,14 +171,14 @@ func (p *presence) renew(ctx context.Context) error {
 	return err
 }
 
-// occupant is a store that somebody has open.
+// occupant is an open store of another process.
 type occupant struct {
 	Host   string    `bson:"host"`
 	Since  time.Time `bson:"since"`
 	SeenAt time.Time `bson:"seen_at"`
 }
 
-// enter says that the store is in use, and looks whether it may be. The error is ErrInUse where it may not.
+// enter marks the store as in use, or returns ErrInUse if that conflicts with others.
 func (p *presence) enter(ctx context.Context) error {
 	others, err := p.announce(ctx)
 	if err == nil && len(others) > 0 {
@@ -186,7 +190,7 @@ func (p *presence) enter(ctx context.Context) error {
 	return err
 }
 
-// announce says that the store is in use, and lists who does not go together with that.
+// announce marks the store as in use, and returns the conflicting occupants.
 func (p *presence) announce(ctx context.Context) (others []occupant, err error) {
 	host, err := os.Hostname()
 	if err != nil {
@@ -223,7 +227,7 @@ func (p *presence) announce(ctx context.Context) (others []occupant, err error) 
 	return others, err
 }
 
-// leave says that the store is not in use any more. Where that does not arrive, it counts as gone after goneAfter.
+// leave removes the document. If that fails, it expires after goneAfter.
 func (p *presence) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()

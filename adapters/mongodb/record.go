@@ -11,15 +11,15 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// record reads the fields of a document by their names; what is absent is the zero value. The first field that
-// is not what is asked for is kept in err.
+// record reads the fields of a document by name. Absent fields have the zero value. err holds the
+// error of the first field that has another type.
 type record struct {
 	raw  bson.Raw
 	err  error
-	rest []string // the fields that a table's scan has not taken yet
+	rest []string // the fields that a table's scan has not read yet
 }
 
-// read makes what scan makes of a document.
+// read returns the result of scan for a document.
 func read[T any](raw bson.Raw, scan func(r *record) T) (T, error) {
 	r := &record{raw: raw}
 	v := scan(r)
@@ -32,14 +32,14 @@ func (r *record) fail(name string, err error) {
 	}
 }
 
-// value looks a field up; ok is false where it is absent.
+// value looks up a field; ok is false if it is absent.
 func (r *record) value(name string, want bsontype.Type) (v bson.RawValue, ok bool) {
 	v, err := r.raw.LookupErr(strings.Split(name, ".")...)
 	if err != nil || v.Type == bson.TypeNull {
 		return v, false
 	}
 	if v.Type != want {
-		r.fail(name, fmt.Errorf("a %s is stored where a %s belongs", v.Type, want))
+		r.fail(name, fmt.Errorf("the value is a %s, not a %s", v.Type, want))
 		return v, false
 	}
 	return v, true
@@ -58,7 +58,7 @@ func (r *record) id(name string) (i [16]byte) {
 	}
 	subtype, b := v.Binary()
 	if subtype != subtypeUUID || len(b) != len(i) {
-		r.fail(name, fmt.Errorf("%d bytes of subtype %d are no UUID", len(b), subtype))
+		r.fail(name, fmt.Errorf("%d bytes of subtype %d are not a UUID", len(b), subtype))
 		return i
 	}
 	return [16]byte(b)
@@ -76,7 +76,7 @@ func (r *record) bytes(name string) []byte {
 func (r *record) hash(name string) (h [32]byte) {
 	b := r.bytes(name)
 	if len(b) != len(h) {
-		r.fail(name, fmt.Errorf("a hash of %d bytes", len(b)))
+		r.fail(name, fmt.Errorf("the hash has %d bytes", len(b)))
 		return h
 	}
 	return [32]byte(b)
@@ -134,7 +134,8 @@ func idsIn[I ~[16]byte](r *record, name string) (all []I) {
 	return all
 }
 
-// list reads an array, each element as a record. The value itself of one that is no document has the name "".
+// list reads an array, each element as a record. If an element is not a document, its value has the
+// name "".
 func (r *record) list(name string) (all []*record) {
 	v, ok := r.value(name, bson.TypeArray)
 	if !ok {
@@ -154,7 +155,7 @@ func (r *record) list(name string) (all []*record) {
 	return all
 }
 
-// within reads a document that stands in this one.
+// within reads an embedded document.
 func (r *record) within(name string) (inner *record, ok bool) {
 	v, ok := r.value(name, bson.TypeEmbeddedDocument)
 	if !ok {
@@ -163,7 +164,7 @@ func (r *record) within(name string) (inner *record, ok bool) {
 	return &record{raw: v.Document()}, true
 }
 
-// A record is the ports.Fields that sets the fields of a value, of which rest has the names.
+// A record implements ports.Fields; it sets the fields of a value, with the names in rest.
 
 func (r *record) next() string {
 	name := r.rest[0]

@@ -15,13 +15,14 @@ import (
 
 var bookings = tableOf(ports.ReservationLayout)
 
-// insertReservation adds a reservation, of which doc has the columns.
+// insertReservation adds a reservation with the columns of doc.
 func (t *txn) insertReservation(doc bson.D) {
 	t.later(reservationsIn, inserting(append(doc,
 		d("participants", bson.A{field(doc, "voyager_id"), field(doc, "local_id")}, "guard", int64(0))...)))
 }
 
-// holdReservation keeps others away from a reservation. What this unit holds already it knows.
+// holdReservation locks a reservation. It returns a reservation that the unit holds already without
+// a command.
 func holdReservation(ctx context.Context, t *txn, reservation id.Reservation) (reservations.Reservation, error) {
 	if there, held := t.reservations[reservation]; held {
 		return there, nil
@@ -37,8 +38,8 @@ func holdReservation(ctx context.Context, t *txn, reservation id.Reservation) (r
 	return there, orNotFound(err, "a reservation")
 }
 
-// holdCalendar writes the document that everybody writes who gives the local an accepted reservation. It is made with
-// the first of them: two who make it at once meet in its id.
+// holdCalendar writes the document that every unit writes that accepts a reservation for the local.
+// The first such unit inserts it; of two concurrent ones one fails, because the ids are equal.
 func holdCalendar(ctx context.Context, t *txn, local id.User) error {
 	if t.calendars[local] {
 		return nil
@@ -51,7 +52,8 @@ func holdCalendar(ctx context.Context, t *txn, local id.User) error {
 	return raced(err)
 }
 
-// overlaps reports whether the local has another accepted reservation in that time. The unit holds the calendar.
+// overlaps reports whether the local has another accepted reservation in that time. The unit holds
+// the calendar.
 func overlaps(ctx context.Context, t *txn, r reservations.Reservation) (bool, error) {
 	return t.exists(ctx, reservationsIn, d("local_id", uuid(r.LocalID), "status", string(reservations.Accepted),
 		"date", d("$lt", date(r.EndDate)), "end_date", d("$gt", date(r.Date)), "_id", d("$ne", uuid(r.ID))))
@@ -59,58 +61,64 @@ func overlaps(ctx context.Context, t *txn, r reservations.Reservation) (bool, er
 
 type reservationsRepository struct{ *unit }
 
-func (r reservationsRepository) Add(ctx context.Context, n reservations.Reservation) error {
-	return r.write(ctx, func(t *txn) error {
-		if n.Status == reservations.Accepted {
-			if err := mayStand(ctx, t, n); err != nil {
+func (repo reservationsRepository) Add(ctx context.Context, r reservations.Reservation) error {
+	return repo.write(ctx, func(t *txn) error {
+		if r.Status == reservations.Accepted {
+			if err := mayStand(ctx, t, r); err != nil {
 				return err
 			}
 		}
-		t.insertReservation(bookings.doc(n))
+		t.insertReservation(bookings.doc(r))
 		return nil
 	})
 }
 
-// mayStand refuses a reservation that is accepted from the beginning, and overlaps another.
+// mayStand returns an error for a new accepted reservation that overlaps another.
 func mayStand(ctx context.Context, t *txn, n reservations.Reservation) error {
 	if err := holdCalendar(ctx, t, n.LocalID); err != nil {
 		return err
 	}
 	clash, err := overlaps(ctx, t, n)
 	if err == nil && clash {
-		err = fmt.Errorf("%w: accepted reservations of one local do not overlap", errRule)
+		err = fmt.Errorf("%w: accepted reservations of one local must not overlap", errRule)
 	}
 	return err
 }
 
-func (r reservationsRepository) Reservation(ctx context.Context, reservation id.Reservation) (there reservations.Reservation, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+func (repo reservationsRepository) Reservation(
+	ctx context.Context, reservation id.Reservation,
+) (there reservations.Reservation, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		there, err = find(ctx, t, bookings.scan, query{in: reservationsIn, filter: d("_id", uuid(reservation))})
 		return orNotFound(err, "a reservation")
 	})
 	return there, err
 }
 
-func (r reservationsRepository) Hold(ctx context.Context, reservation id.Reservation) (there reservations.Reservation, err error) {
-	err = r.write(ctx, func(t *txn) (err error) {
+func (repo reservationsRepository) Hold(
+	ctx context.Context, reservation id.Reservation,
+) (there reservations.Reservation, err error) {
+	err = repo.write(ctx, func(t *txn) (err error) {
 		there, err = holdReservation(ctx, t, reservation)
 		return err
 	})
 	return there, err
 }
 
-func (r reservationsRepository) Move(ctx context.Context, moving reservations.Reservation, to reservations.Status, at time.Time) (moved reservations.Moved, err error) {
-	err = r.write(ctx, func(t *txn) error {
+func (repo reservationsRepository) Move(
+	ctx context.Context, r reservations.Reservation, to reservations.Status, at time.Time,
+) (moved reservations.Moved, err error) {
+	err = repo.write(ctx, func(t *txn) error {
 		if to == reservations.Accepted {
-			if err := holdCalendar(ctx, t, moving.LocalID); err != nil {
+			if err := holdCalendar(ctx, t, r.LocalID); err != nil {
 				return err
 			}
 		}
-		there, err := holdReservation(ctx, t, moving.ID)
+		there, err := holdReservation(ctx, t, r.ID)
 		if err != nil {
 			return err
 		}
-		if there.Status != moving.Status {
+		if there.Status != r.Status {
 			moved = reservations.Stale
 			return nil
 		}
@@ -125,15 +133,15 @@ func (r reservationsRepository) Move(ctx context.Context, moving reservations.Re
 			}
 		}
 		there.Status, there.UpdatedAt = to, at
-		t.reservations[moving.ID] = there
-		t.later(reservationsIn, changing(d("_id", uuid(moving.ID)), d("$set", d("status", string(to), "updated_at", date(at)))))
+		t.reservations[r.ID] = there
+		t.later(reservationsIn, changing(d("_id", uuid(r.ID)), d("$set", d("status", string(to), "updated_at", date(at)))))
 		return nil
 	})
 	return moved, err
 }
 
-func (r reservationsRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
-	err = r.read(ctx, func(t *txn) error {
+func (repo reservationsRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
+	err = repo.read(ctx, func(t *txn) error {
 		sums, err := aggregate(ctx, t, func(r *record) int64 { return r.int("held") }, reservationsIn,
 			d("$match", d("voyager_id", uuid(user), "status", string(reservations.Accepted))),
 			d("$group", d("_id", nil, "held", d("$sum", "$tokens"))))
@@ -145,12 +153,12 @@ func (r reservationsRepository) Held(ctx context.Context, user id.User) (held in
 	return held, err
 }
 
-func (r reservationsRepository) InConversation(
-	ctx context.Context, conversation id.Conversation, last *page.Moment, limit int,
+func (repo reservationsRepository) InConversation(
+	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,
 ) (all []reservations.Reservation, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		all, err = listPage(ctx, t, bookings.scan, limit, query{
-			in: reservationsIn, filter: append(d("conversation_id", uuid(conversation)), past(last, "$lt", "created_at", "_id")...),
+			in: reservationsIn, filter: append(d("conversation_id", uuid(conversation)), past(after, "$lt", "created_at", "_id")...),
 			sort: d("created_at", -1, "_id", -1),
 		})
 		return err
@@ -158,24 +166,26 @@ func (r reservationsRepository) InConversation(
 	return all, err
 }
 
-func (r reservationsRepository) Of(
-	ctx context.Context, user id.User, status reservations.Status, last *page.Moment, limit int,
+func (repo reservationsRepository) Of(
+	ctx context.Context, user id.User, status reservations.Status, after *page.Moment, limit int,
 ) (all []reservations.Reservation, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		filter := d("participants", uuid(user))
 		if status != "" {
 			filter = append(filter, d("status", string(status))...)
 		}
 		all, err = listPage(ctx, t, bookings.scan, limit, query{
-			in: reservationsIn, filter: append(filter, past(last, "$lt", "created_at", "_id")...), sort: d("created_at", -1, "_id", -1),
+			in: reservationsIn, filter: append(filter, past(after, "$lt", "created_at", "_id")...), sort: d("created_at", -1, "_id", -1),
 		})
 		return err
 	})
 	return all, err
 }
 
-func (r reservationsRepository) Due(ctx context.Context, now time.Time, limit int) (due []id.Reservation, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+func (repo reservationsRepository) Due(
+	ctx context.Context, now time.Time, limit int,
+) (due []id.Reservation, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		due, err = listPage(ctx, t, func(r *record) id.Reservation { return r.id("_id") }, limit, query{
 			in: reservationsIn, filter: d("status", string(reservations.Accepted), "end_date", d("$lte", date(now))),
 			fields: d("_id", 1), sort: d("end_date", 1, "_id", 1),

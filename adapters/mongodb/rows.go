@@ -14,7 +14,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// rows is ports.Rows.
+// rows implements ports.Rows.
 type rows struct{ *unit }
 
 func (r rows) Read(ctx context.Context, table *ports.Table, after []any, limit int) (page []ports.Row, err error) {
@@ -36,7 +36,8 @@ func (r rows) Read(ctx context.Context, table *ports.Table, after []any, limit i
 	return page, err
 }
 
-// keyset is the query for a table's rows in the order of keys, those after the key whose fields from has, if any.
+// keyset returns the query for a table's rows in the order of keys. If from has fields, it returns
+// only rows after that key.
 func keyset(table *ports.Table, from bson.D) query {
 	q := query{in: collection(table.Name), filter: bson.D{}, sort: d("_id", 1)}
 	if table == ports.IdempotencyRecords {
@@ -53,7 +54,8 @@ func keyset(table *ports.Table, from bson.D) query {
 	return q
 }
 
-// readEmbedded reads the rows of a table that stand in other documents, from the one that after names on.
+// readEmbedded reads the rows of a table that is embedded in other documents, starting with the
+// document in after.
 func readEmbedded(
 	ctx context.Context, t *txn, in collection, name string, after []any, limit int, scan func(r *record) []ports.Row,
 ) (page []ports.Row, err error) {
@@ -62,7 +64,7 @@ func readEmbedded(
 	}
 	q := query{in: in, filter: d(name+".0", d("$exists", true)), fields: d(name, 1), sort: d("_id", 1), limit: limit}
 	if after != nil {
-		home, _ := after[0].([16]byte) // ports has looked at the types
+		home, _ := after[0].([16]byte) // ports has checked the types
 		q.filter, q.limit = append(q.filter, d("_id", d("$gte", binary(home)))...), limit+1
 	}
 	found, err := list(ctx, t, scan, q)
@@ -74,7 +76,7 @@ func readEmbedded(
 	return page, err
 }
 
-// compareIDs compares the two identifiers in which rows begin.
+// compareIDs compares the two identifiers at the beginning of rows.
 func compareIDs(a, b []any) int {
 	for i := range 2 {
 		x, _ := a[i].([16]byte)
@@ -87,7 +89,7 @@ func compareIDs(a, b []any) int {
 }
 
 func scanLinks(r *record) (links []ports.Row) {
-	for _, i := range idsIn[[16]byte](r, "interests") { // which are in order
+	for _, i := range idsIn[[16]byte](r, "interests") { // in order
 		links = append(links, ports.Row{r.id("_id"), i})
 	}
 	return links
@@ -133,7 +135,8 @@ func scanValue(r *record, name string, c ports.Column) any {
 	}
 }
 
-// Write sends the rows at once, to know what becomes of them. A duplicate is a fault here, and no race.
+// Write sends the rows immediately, to return their errors. A duplicate is an error here, not a
+// conflict.
 func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) error {
 	return r.write(ctx, func(t *txn) error {
 		if err := table.Check(rows...); err != nil {
@@ -155,7 +158,7 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 	})
 }
 
-// insertRows adds rows with all that the store keeps beside them.
+// insertRows adds rows, and the data that the store derives from them.
 func (t *txn) insertRows(ctx context.Context, table *ports.Table, docs []bson.D) error {
 	switch table {
 	case ports.ProfileInterests:
@@ -194,7 +197,7 @@ func (t *txn) insertRow(ctx context.Context, table *ports.Table, doc bson.D) err
 	case ports.Blocks:
 		matched, err := t.update(ctx, usersIn, blocking(field(doc, "user_id"), field(doc, "blocked_user_id"), field(doc, "created_at")))
 		if err == nil && matched == 0 {
-			err = fmt.Errorf("the block %w, or its account is not", errTaken)
+			err = fmt.Errorf("the block %w, or its account does not exist", errTaken)
 		}
 		return err
 	default:
@@ -221,7 +224,7 @@ func (t *txn) insertReservationRow(ctx context.Context, doc bson.D) error {
 	return nil
 }
 
-// insertProfiles adds profiles of accounts that are there.
+// insertProfiles adds profiles of existing accounts.
 func (t *txn) insertProfiles(ctx context.Context, docs []bson.D) error {
 	if err := t.begin(); err != nil {
 		return err
@@ -244,7 +247,7 @@ func (t *txn) insertProfiles(ctx context.Context, docs []bson.D) error {
 	return nil
 }
 
-// insertLinks adds interests to profiles that are there.
+// insertLinks adds interests to existing profiles.
 func (t *txn) insertLinks(ctx context.Context, docs []bson.D) error {
 	profiles := make(bson.A, len(docs))
 	for i, doc := range docs {
@@ -274,24 +277,25 @@ func (t *txn) insertLinks(ctx context.Context, docs []bson.D) error {
 	}
 	matched, err := t.update(ctx, profilesIn, models...)
 	if err == nil && matched < int64(len(docs)) {
-		err = fmt.Errorf("a profile's interest %w, or its profile is not", errTaken)
+		err = fmt.Errorf("a profile's interest %w, or its profile does not exist", errTaken)
 	}
 	return err
 }
 
-// document is what the first columns hold, by the names of their fields, when ports has checked the values.
+// document returns the values of the first columns, which ports has checked, with the names of
+// their fields.
 func document(table *ports.Table, columns []ports.Column, values []any) bson.D {
 	doc := make(bson.D, len(values))
 	for i, c := range columns {
 		doc[i] = bson.E{Key: fieldOf(table, c.Name), Value: stored(c.Kind, values[i])}
 	}
-	if table == ports.IdempotencyRecords && len(doc) > 0 { // whose id is made of two
+	if table == ports.IdempotencyRecords && len(doc) > 0 { // its id has two parts
 		doc = append(d("_id", d("owner", doc[0].Value, "key", doc[1].Value)), doc[2:]...)
 	}
 	return doc
 }
 
-// withFolded adds what documents are looked for by without regard to case.
+// withFolded adds the folded fields of a document.
 func withFolded(doc bson.D, columns []string, folded []any) bson.D {
 	for i, column := range columns {
 		doc = append(doc, bson.E{Key: column + "_folded", Value: folded[i]})

@@ -11,11 +11,11 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// collection is the name of one.
+// collection is the name of a collection.
 type collection string
 
-// The collections. They have the names of the model, but for the profiles' interests, which stand in profiles, and
-// the blocks, which stand in users.
+// The collections. They have the names of the model, except that profiles holds the profiles'
+// interests, and users the blocks.
 const (
 	usersIn         collection = "users"
 	sessionsIn      collection = "sessions"
@@ -29,30 +29,30 @@ const (
 	messagesIn      collection = "messages"
 	attachmentsIn   collection = "attachments"
 	reservationsIn  collection = "reservations"
-	calendarsIn     collection = "calendars"   // a document for each local, which changes with every accepted reservation
-	uniqueKeysIn    collection = "unique_keys" // a document for each value that only one may have
+	calendarsIn     collection = "calendars"   // one for each local, changed with every accepted reservation
+	uniqueKeysIn    collection = "unique_keys" // one for each unique value
 	reportsIn       collection = "reports"
 	auditIn         collection = "audit_records"
 	idempotencyIn   collection = "idempotency_records"
 	marksIn         collection = "store_marks"
 	versionsIn      collection = "schema_versions"
-	serversIn       collection = "servers" // a document for each store that is open
+	serversIn       collection = "servers" // one for each open store
 )
 
-// lookedUp are the collections whose unique values are looked up before they are written.
+// lookedUp are the collections in which a unit looks up unique values before it writes.
 var lookedUp = []collection{uniqueKeysIn, interestsIn, profilesIn, reportsIn, idempotencyIn, marksIn, calendarsIn}
 
-// spec is a collection: what its documents are like, and how they are found.
+// spec is a collection with the rules for its documents and its indexes.
 type spec struct {
 	name    collection
 	shard   shard
-	table   *ports.Table      // whose columns are its fields; nil where it has none
+	table   *ports.Table      // the table whose columns are its fields, or nil
 	extra   map[string]string // further fields, with their BSON types
-	rules   []bson.D          // what a document must match besides
+	rules   []bson.D          // further conditions on a document
 	indexes []index
 }
 
-// index is one; its keys are ascending, and separated by blanks.
+// index is an index. Its keys are ascending, and separated by spaces.
 type index struct {
 	name    string
 	keys    string
@@ -61,14 +61,15 @@ type index struct {
 	partial bson.D
 }
 
-// shard is how a collection is spread over a cluster.
+// shard is the shard key of a collection.
 type shard struct {
-	key    string // "" of one that stays where it is
+	key    string // "" if the collection is not sharded
 	hashed bool
 	why    string
 }
 
-// schema is every collection as the latest version has it, to which migrations lead. A field that guards counts the units that have held its document.
+// schema holds every collection in the latest version, which the migrations lead to. The field
+// guard counts the units that have held a document.
 var schema = []spec{
 	{
 		name: usersIn, table: ports.Users,
@@ -227,7 +228,7 @@ var schema = []spec{
 	},
 }
 
-// findable is what a search begins with.
+// findable is the first condition of a search.
 var findable = d("is_searchable", true, "user_is_active", true)
 
 func statuses[S ~string](all ...S) bson.A {
@@ -238,7 +239,8 @@ func statuses[S ~string](all ...S) bson.A {
 	return names
 }
 
-// ledgerRules refuse a line that does not follow from its own balances, or whose sign its type does not have.
+// ledgerRules reject an entry whose balances do not differ by its amount, or whose type does not
+// allow its sign.
 func ledgerRules() []bson.D {
 	credits, debits := bson.A{}, bson.A{}
 	for _, t := range tokens.Types {
@@ -259,7 +261,8 @@ func ledgerRules() []bson.D {
 	}
 }
 
-// renamed says which columns are the id of their documents. All others have the column's name.
+// renamed holds the columns that are the id of their documents. All other fields have the column's
+// name.
 var renamed = map[*ports.Table]map[string]string{
 	ports.RefreshTokens:      {"hash": "_id"},
 	ports.PasswordResets:     {"user_id": "_id"},
@@ -268,7 +271,7 @@ var renamed = map[*ports.Table]map[string]string{
 	ports.StoreMarks:         {"name": "_id"},
 }
 
-// fieldOf is the path of a column in its document.
+// fieldOf returns the path of a column in its document.
 func fieldOf(table *ports.Table, column string) string {
 	if name, other := renamed[table][column]; other {
 		return name

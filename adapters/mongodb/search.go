@@ -10,20 +10,23 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 )
 
-func (r matchingRepository) Search(ctx context.Context, q matching.Query, last *matching.Rank, limit int) (matches []matching.Match, err error) {
-	err = r.read(ctx, func(t *txn) error {
+func (repo matchingRepository) Search(
+	ctx context.Context, q matching.Query, after *matching.Rank, limit int,
+) (matches []matching.Match, err error) {
+	err = repo.read(ctx, func(t *txn) error {
 		if limit <= 0 {
 			return nil
 		}
 		return t.together(ctx, func() (err error) {
-			matches, err = search(ctx, t, q, last, limit)
+			matches, err = search(ctx, t, q, after, limit)
 			return err
 		})
 	})
 	return matches, err
 }
 
-// search asks who the viewer is to whom, and then for the profiles that fit, in the order of their ranks.
+// search finds who has a block with the viewer, and then the matching profiles in the order of
+// their ranks.
 func search(ctx context.Context, t *txn, q matching.Query, last *matching.Rank, limit int) ([]matching.Match, error) {
 	own, err := list(ctx, t, scanProfile, query{in: profilesIn, filter: d("user_id", uuid(q.Viewer))})
 	if err != nil {
@@ -69,8 +72,8 @@ func search(ctx context.Context, t *txn, q matching.Query, last *matching.Rank, 
 	return matches, nil
 }
 
-// fitting is the filter for the profiles that a search may find. Of filters by age, profiles without one are left out: null is
-// neither above nor below a number.
+// fitting returns the filter of the profiles that a search may find. Filters by age exclude
+// profiles without an age: null is neither greater nor less than a number.
 func fitting(q matching.Query, wanted []id.Interest) bson.D {
 	filter := slices.Clone(findable)
 	if q.Country != "" {
@@ -95,7 +98,8 @@ func fitting(q matching.Query, wanted []id.Interest) bson.D {
 	return filter
 }
 
-// strangersTo are those whom a viewer does not find: themselves, whom they block, and who blocks them.
+// strangersTo returns the users whom the viewer does not find: the viewer, and those with a block
+// in either direction.
 func strangersTo(ctx context.Context, t *txn, viewer id.User) (bson.A, error) {
 	both := d("$or", bson.A{d("_id", uuid(viewer)), d("blocks.user_id", uuid(viewer))})
 	blocks, err := list(ctx, t, scanBlocks, query{in: usersIn, filter: both, fields: d("blocks", 1)})
@@ -114,7 +118,7 @@ func strangersTo(ctx context.Context, t *txn, viewer id.User) (bson.A, error) {
 	return strangers, nil
 }
 
-// among are the interests that are known.
+// among returns the known ones of ids.
 func among(ids []id.Interest, known []matching.Interest) []id.Interest {
 	return slices.DeleteFunc(slices.Clone(ids), func(i id.Interest) bool {
 		return !slices.ContainsFunc(known, func(k matching.Interest) bool { return k.ID == i })

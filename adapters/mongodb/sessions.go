@@ -16,7 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// The sessions, and what else proves who somebody is. They belong to users.Repository.
+// The methods of users.Repository for sessions, refresh tokens and resets.
 
 var (
 	sessions      = tableOf(ports.SessionLayout)
@@ -24,33 +24,34 @@ var (
 	resets        = tableOf(ports.ResetLayout)
 )
 
-// expiredEver is when a session without refresh tokens has expired.
+// expiredEver is the expiry of a session without refresh tokens.
 var expiredEver = date(time.Time{})
 
-// insertSession adds a session, of which doc has the columns. It knows when the last of its refresh tokens expires.
+// insertSession adds a session with the columns of doc. Its document has the expiry of its last
+// refresh token.
 func (t *txn) insertSession(doc bson.D, expires primitive.DateTime) {
 	t.later(sessionsIn, inserting(append(doc, d("expires_at", expires)...)))
 }
 
-// insertRefreshToken adds a further token of a session, of which doc has the columns.
+// insertRefreshToken adds another token of a session, with the columns of doc.
 func (t *txn) insertRefreshToken(ctx context.Context, doc bson.D) error {
 	matched, err := t.update(ctx, sessionsIn,
 		changing(d("_id", field(doc, "session_id")), d("$max", d("expires_at", field(doc, "expires_at")))))
 	if err == nil && matched == 0 {
-		err = fmt.Errorf("%w: a refresh token's session is there", errRule)
+		err = fmt.Errorf("%w: a refresh token's session must exist", errRule)
 	}
 	t.later(refreshTokensIn, inserting(doc))
 	return err
 }
 
-// dropSessions removes the sessions that a query finds, with their tokens.
+// dropSessions removes the sessions that a query finds, with their refresh tokens.
 func dropSessions(ctx context.Context, t *txn, q query) error {
 	_, err := purgeSessions(ctx, t, q)
 	return err
 }
 
 func purgeSessions(ctx context.Context, t *txn, q query) (purged int, err error) {
-	if err := t.begin(); err != nil { // or one that lives on meanwhile would go, too
+	if err := t.begin(); err != nil { // a session that is extended concurrently must stay
 		return 0, err
 	}
 	q.fields = d("_id", 1)
@@ -65,18 +66,20 @@ func purgeSessions(ctx context.Context, t *txn, q query) (purged int, err error)
 	return int(n), err
 }
 
-func (r usersRepository) AddSession(ctx context.Context, s users.Session, first users.RefreshToken) error {
-	return r.write(ctx, func(t *txn) error {
+func (repo usersRepository) AddSession(ctx context.Context, s users.Session, first users.RefreshToken) error {
+	return repo.write(ctx, func(t *txn) error {
 		t.insertSession(sessions.doc(s), date(first.ExpiresAt))
 		t.later(refreshTokensIn, inserting(refreshTokens.doc(first)))
 		return nil
 	})
 }
 
-// Session reads the two one after the other: a session's account never changes, and it is the account's latest state that
-// decides.
-func (r usersRepository) Session(ctx context.Context, session id.Session) (there users.Session, u users.User, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+// Session reads the session first and then its account, because a session's account never changes,
+// and the account's latest state decides.
+func (repo usersRepository) Session(
+	ctx context.Context, session id.Session,
+) (there users.Session, u users.User, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		there, err = find(ctx, t, sessions.scan, query{in: sessionsIn, filter: d("_id", uuid(session))})
 		if err == nil {
 			u, err = findUser(ctx, t, there.UserID)
@@ -86,22 +89,24 @@ func (r usersRepository) Session(ctx context.Context, session id.Session) (there
 	return there, u, err
 }
 
-func (r usersRepository) Sessions(ctx context.Context, user id.User) (all []users.Session, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+func (repo usersRepository) Sessions(ctx context.Context, user id.User) (all []users.Session, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		all, err = list(ctx, t, sessions.scan, query{in: sessionsIn, filter: d("user_id", uuid(user)), sort: d("created_at", 1, "_id", 1)})
 		return err
 	})
 	return all, err
 }
 
-func (r usersRepository) UseRefreshToken(ctx context.Context, hash users.SecretHash, at time.Time) (before users.RefreshToken, err error) {
-	err = r.write(ctx, func(t *txn) (err error) {
+func (repo usersRepository) UseRefreshToken(
+	ctx context.Context, hash users.SecretHash, at time.Time,
+) (before users.RefreshToken, err error) {
+	err = repo.write(ctx, func(t *txn) (err error) {
 		if err := t.queueFor(ctx, turn(turnOfToken+string(hash[:]))); err != nil {
 			return err
 		}
 		before, err = modify(ctx, t, refreshTokens.scan, options.Before, refreshTokensIn,
 			d("_id", octets(hash[:]), "used_at", nil), d("$set", d("used_at", date(at))))
-		if errors.Is(err, mongo.ErrNoDocuments) { // or used before
+		if errors.Is(err, mongo.ErrNoDocuments) { // used already, or unknown
 			before, err = find(ctx, t, refreshTokens.scan, query{in: refreshTokensIn, filter: d("_id", octets(hash[:]))})
 		}
 		return orNotFound(err, "a refresh token")
@@ -109,26 +114,26 @@ func (r usersRepository) UseRefreshToken(ctx context.Context, hash users.SecretH
 	return before, err
 }
 
-func (r usersRepository) AddRefreshToken(ctx context.Context, token users.RefreshToken) error {
-	return r.write(ctx, func(t *txn) error { return t.insertRefreshToken(ctx, refreshTokens.doc(token)) })
+func (repo usersRepository) AddRefreshToken(ctx context.Context, t users.RefreshToken) error {
+	return repo.write(ctx, func(tx *txn) error { return tx.insertRefreshToken(ctx, refreshTokens.doc(t)) })
 }
 
-func (r usersRepository) RevokeSession(ctx context.Context, session id.Session, at time.Time) error {
-	return r.write(ctx, func(t *txn) error {
+func (repo usersRepository) RevokeSession(ctx context.Context, session id.Session, at time.Time) error {
+	return repo.write(ctx, func(t *txn) error {
 		t.later(sessionsIn, changing(d("_id", uuid(session), "revoked_at", nil), d("$set", d("revoked_at", date(at)))))
 		return nil
 	})
 }
 
-func (r usersRepository) RevokeSessions(ctx context.Context, user id.User, at time.Time) error {
-	return r.write(ctx, func(t *txn) error {
+func (repo usersRepository) RevokeSessions(ctx context.Context, user id.User, at time.Time) error {
+	return repo.write(ctx, func(t *txn) error {
 		t.later(sessionsIn, changingAll(d("user_id", uuid(user), "revoked_at", nil), d("$set", d("revoked_at", date(at)))))
 		return nil
 	})
 }
 
-func (r usersRepository) PurgeSessions(ctx context.Context, before time.Time, limit int) (purged int, err error) {
-	err = r.write(ctx, func(t *txn) (err error) {
+func (repo usersRepository) PurgeSessions(ctx context.Context, before time.Time, limit int) (purged int, err error) {
+	err = repo.write(ctx, func(t *txn) (err error) {
 		if limit <= 0 {
 			return nil
 		}
@@ -140,23 +145,23 @@ func (r usersRepository) PurgeSessions(ctx context.Context, before time.Time, li
 	return purged, err
 }
 
-func (r usersRepository) SetReset(ctx context.Context, reset users.Reset) error {
-	return r.write(ctx, func(t *txn) error {
-		t.later(resetsIn, putting(d("_id", uuid(reset.UserID)), d("$set", resets.set(reset, "_id"))))
+func (repo usersRepository) SetReset(ctx context.Context, r users.Reset) error {
+	return repo.write(ctx, func(t *txn) error {
+		t.later(resetsIn, putting(d("_id", uuid(r.UserID)), d("$set", resets.set(r, "_id"))))
 		return nil
 	})
 }
 
-func (r usersRepository) Reset(ctx context.Context, hash users.SecretHash) (reset users.Reset, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+func (repo usersRepository) Reset(ctx context.Context, hash users.SecretHash) (reset users.Reset, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		reset, err = find(ctx, t, resets.scan, query{in: resetsIn, filter: d("hash", octets(hash[:]))})
 		return orNotFound(err, "a password reset")
 	})
 	return reset, err
 }
 
-func (r usersRepository) DropReset(ctx context.Context, user id.User) error {
-	return r.write(ctx, func(t *txn) error {
+func (repo usersRepository) DropReset(ctx context.Context, user id.User) error {
+	return repo.write(ctx, func(t *txn) error {
 		t.later(resetsIn, removing(d("_id", uuid(user))))
 		return nil
 	})

@@ -21,7 +21,7 @@ import (
 
 var _ ports.Storage = (*Store)(nil)
 
-// Store is a database. It is safe for concurrent use; Open and New make one.
+// Store is a store in a database. It is safe for concurrent use. Open and New make one.
 type Store struct {
 	client  *mongo.Client
 	db      *mongo.Database
@@ -34,7 +34,7 @@ type Store struct {
 	presence presence
 }
 
-func newStore(client *mongo.Client, o Options, letGo func() error) *Store {
+func newStore(client *mongo.Client, o Options, release func() error) *Store {
 	s := &Store{
 		client: client,
 		db: client.Database(o.Database, options.Database().SetReadConcern(readconcern.Majority()).
@@ -46,18 +46,19 @@ func newStore(client *mongo.Client, o Options, letGo func() error) *Store {
 	s.presence.store = s
 	s.gate = uow.NewGate("mongodb", func() error {
 		s.presence.end()
-		return letGo()
+		return release()
 	})
 	return s
 }
 
 func (s *Store) in(c collection) *mongo.Collection { return s.db.Collection(string(c)) }
 
-// Run implements uow.Runner. Beside what fn returns, its errors are ctx.Err() (wrapped), the error of the
-// repository that ended the unit, and those of package uow: ErrConflict, also where others of this process wrote
-// the same document for longer than Options.QueueTime; ErrUnreachable, also after Close; ErrOutcomeUnknown, where the answer
-// to a commit was lost, and did not come in Options.CommitTime. A unit is run once. Writes are sent together with the next
-// question about their collection or with the commit: what breaks a rule may come to light there.
+// Run implements uow.Runner. Apart from the error of fn, it returns ctx.Err() (wrapped), the error
+// of the repository that ended the unit, or one of package uow: ErrConflict, also if other units of
+// this process wrote the same document for longer than Options.QueueTime; ErrUnreachable, also
+// after Close; ErrOutcomeUnknown if no response to a commit came within Options.CommitTime. Run
+// runs a unit once. Writes are sent together with the next query of their collection or with the
+// commit, which may therefore return the error of a write that breaks a rule.
 func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("mongodb: begin: %w", err)
@@ -79,8 +80,9 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Cont
 	return t.run(ctx, fn)
 }
 
-// Ping asks the primary. Its error is uow.ErrRefused (wrapped) if the server does not accept the user or the password, and
-// else uow.ErrUnreachable (wrapped): after Close, too, and if ctx has ended.
+// Ping sends a command to the primary. It returns uow.ErrRefused (wrapped) if the server rejects
+// the user or the password, and otherwise uow.ErrUnreachable (wrapped): also after Close and if ctx
+// has ended.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.gate.Enter(); err != nil {
 		return err
@@ -97,6 +99,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Close lets the units under way end, and waits for them until ctx ends: then it returns ctx.Err() (wrapped), and the
-// last of them disconnects the client, where Open made it. It may be called again.
+// Close waits for running units until ctx ends, and disconnects the client if Open made it. If ctx
+// ends first, Close returns ctx.Err() (wrapped), and the last unit disconnects the client. Close
+// may be called again.
 func (s *Store) Close(ctx context.Context) error { return s.gate.Close(ctx) }

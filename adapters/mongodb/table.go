@@ -9,10 +9,10 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// table is how values stand in documents.
+// table converts values to and from documents.
 type table[T any] struct {
 	layout ports.Layout[T]
-	fields []string // where the columns stand
+	fields []string // the field of each column
 }
 
 func tableOf[T any](layout ports.Layout[T]) *table[T] {
@@ -29,13 +29,13 @@ func (t *table[T]) scan(r *record) (v T) {
 	return v
 }
 
-// doc has a field for each column of a value, and for the text without regard to case of those that are folded.
+// doc returns a document with a field for each column of a value, and for each folded text.
 func (t *table[T]) doc(v T) bson.D {
 	row := t.layout.Row(v)
 	return withFolded(document(t.layout.Table, t.layout.Columns, row), t.layout.Folded(), t.layout.Fold(row))
 }
 
-// set is doc without the fields of some columns.
+// set returns doc without the fields of some columns.
 func (t *table[T]) set(v T, except ...string) bson.D {
 	return slices.DeleteFunc(t.doc(v), func(e bson.E) bool {
 		return slices.Contains(except, strings.TrimSuffix(e.Key, "_folded"))

@@ -18,22 +18,22 @@ var (
 	transactions = tableOf(ports.TransactionLayout)
 )
 
-// insertWallet adds a wallet, of which doc has the columns.
+// insertWallet adds a wallet with the columns of doc.
 func (t *txn) insertWallet(doc bson.D) {
 	t.later(walletsIn, inserting(append(doc, d("guard", int64(0))...)))
 }
 
 type tokensRepository struct{ *unit }
 
-func (r tokensRepository) Open(ctx context.Context, w tokens.Wallet) error {
-	return r.write(ctx, func(t *txn) error {
+func (repo tokensRepository) Open(ctx context.Context, w tokens.Wallet) error {
+	return repo.write(ctx, func(t *txn) error {
 		t.insertWallet(wallets.doc(ports.Wallet{Wallet: tokens.Wallet{ID: w.ID, UserID: w.UserID}}))
 		return nil
 	})
 }
 
-func (r tokensRepository) Wallet(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
-	err = r.read(ctx, func(t *txn) error {
+func (repo tokensRepository) Wallet(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
+	err = repo.read(ctx, func(t *txn) error {
 		there, err := find(ctx, t, wallets.scan, query{in: walletsIn, filter: d("user_id", uuid(user))})
 		w = there.Wallet
 		return orNotFound(err, "a wallet")
@@ -41,10 +41,10 @@ func (r tokensRepository) Wallet(ctx context.Context, user id.User) (w tokens.Wa
 	return w, err
 }
 
-// Post writes the wallets at once; the lines of the ledger go out with the commit. One entry, which is the rule, takes its
-// guard along.
-func (r tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (receipts []tokens.Receipt, err error) {
-	err = r.write(ctx, func(t *txn) (err error) {
+// Post writes the wallets immediately. The inserts into the ledger go out with the commit. A single
+// entry, the usual case, is checked and written in one command.
+func (repo tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (receipts []tokens.Receipt, err error) {
+	err = repo.write(ctx, func(t *txn) (err error) {
 		names := make([]turn, len(entries))
 		for i, e := range entries {
 			names[i] = turnOf(turnOfWallet, e.UserID)
@@ -67,7 +67,8 @@ func (r tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) (re
 	return receipts, nil
 }
 
-// postOne moves one balance, or answers mongo.ErrNoDocuments where that cannot be done: postAll finds out why.
+// postOne changes one balance, or returns mongo.ErrNoDocuments if the change is not possible.
+// postAll then finds the reason.
 func postOne(ctx context.Context, t *txn, e tokens.Entry) ([]tokens.Receipt, error) {
 	after, err := modify(ctx, t, wallets.scan, options.After, walletsIn,
 		d("user_id", uuid(e.UserID), "balance", d("$gte", -e.Amount, "$lte", tokens.MaxBalance-e.Amount)),
@@ -106,8 +107,8 @@ func postAll(ctx context.Context, t *txn, entries []tokens.Entry) (receipts []to
 	return receipts, err
 }
 
-// walletsOf reads the wallets of those whom entries name, in the transaction that will write them: where another unit does
-// meanwhile, the write fails.
+// walletsOf reads the wallets of the entries in the transaction that will write them. If another
+// unit writes one in between, the write fails.
 func walletsOf(ctx context.Context, t *txn, entries []tokens.Entry) (map[id.User]*ports.Wallet, error) {
 	if err := t.begin(); err != nil {
 		return nil, err
@@ -133,8 +134,8 @@ func walletsOf(ctx context.Context, t *txn, entries []tokens.Entry) (map[id.User
 	return held, nil
 }
 
-func (r tokensRepository) Close(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
-	err = r.write(ctx, func(t *txn) error {
+func (repo tokensRepository) Close(ctx context.Context, user id.User) (w tokens.Wallet, err error) {
+	err = repo.write(ctx, func(t *txn) error {
 		if err := t.queueFor(ctx, turnOf(turnOfWallet, user)); err != nil {
 			return err
 		}
@@ -146,8 +147,10 @@ func (r tokensRepository) Close(ctx context.Context, user id.User) (w tokens.Wal
 	return w, err
 }
 
-func (r tokensRepository) Transactions(ctx context.Context, user id.User, below *int64, limit int) (lines []tokens.Transaction, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+func (repo tokensRepository) Transactions(
+	ctx context.Context, user id.User, below *int64, limit int,
+) (lines []tokens.Transaction, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		filter := d("user_id", uuid(user))
 		if below != nil {
 			filter = append(filter, d("seq", d("$lt", *below))...)

@@ -10,17 +10,18 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// turns is where the units of this process queue for the documents that they are about to write: the server would not let
-// one wait for another, but fail it. Across processes, that is what happens.
+// turns are the queues of this process's units for the documents that they are about to write.
+// Without them the server would fail all but one of the units, as it does for units of different
+// processes.
 type turns struct {
 	mu  sync.Mutex
 	all map[turn]*line
 }
 
-// turn names what is queued for. Turns are taken in ascending order, which is the lock order of the house.
+// turn names a queue. Turns are taken in ascending order, which is the common lock order.
 type turn string
 
-// The kinds of turns, in the lock order. What follows the kind tells one from another.
+// The kinds of turns, in the lock order. The rest of a turn's name identifies the document.
 const (
 	turnOfKey         = "0 key "
 	turnOfAddress     = "1 address "
@@ -36,16 +37,16 @@ const (
 
 func turnOf(kind string, id [16]byte) turn { return turn(kind + string(id[:])) }
 
-// line is those who queue for one turn, and who has it.
+// line is the queue of one turn.
 type line struct {
-	token chan struct{} // holds one while nobody has the turn; who waits longest gets it
+	token chan struct{} // holds one token while the turn is free; the first in the queue gets it
 	users int
 }
 
-var errQueued = errors.New("others were in front for too long")
+var errQueued = errors.New("the wait for other units took too long")
 
-// take waits for a turn, first come, first served, and says whether it had to. Errors: ctx.Err(); uow.ErrConflict when the
-// time is over.
+// take waits for a turn in order of arrival, and reports whether it had to wait. It returns
+// ctx.Err(), or uow.ErrConflict after the limit.
 func (t *turns) take(ctx context.Context, name turn, limit time.Duration) (waited bool, err error) {
 	l := t.join(name)
 	select {
@@ -67,7 +68,7 @@ func (t *turns) take(ctx context.Context, name turn, limit time.Duration) (waite
 	return true, err
 }
 
-// try takes a turn that nobody has.
+// try takes a turn if it is free.
 func (t *turns) try(name turn) bool {
 	select {
 	case <-t.join(name).token:
@@ -78,7 +79,7 @@ func (t *turns) try(name turn) bool {
 	}
 }
 
-// give hands a turn on.
+// give passes a turn on.
 func (t *turns) give(name turn) {
 	t.mu.Lock()
 	t.all[name].token <- struct{}{}
@@ -108,11 +109,11 @@ func (t *turns) leave(name turn) {
 	}
 }
 
-// queueFor takes turns for the unit, until it ends. One that would have to be waited for out of order is done without,
-// lest two units wait for each other: the server fails the one that comes second.
+// queueFor takes turns for the unit, until it ends. It skips a turn that is taken and out of order,
+// so that two units cannot wait for each other; the server then fails the second writer.
 func (t *txn) queueFor(ctx context.Context, names ...turn) error {
 	if t.hosted {
-		return nil // how long the host's transaction goes on is not known here
+		return nil // the store does not know how long the host's transaction lasts
 	}
 	slices.Sort(names)
 	waited := false

@@ -22,28 +22,29 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// txn is a unit's transaction. It begins when it is first needed, so that those who queue for a document begin when it is
-// their turn: a transaction that began before would lose against those in front.
+// txn is a unit's transaction. It begins when it is first needed, and so after the unit's turn in a
+// queue: a transaction that began before would conflict with the units in front.
 type txn struct {
 	store   *Store
 	mode    uow.Mode
 	session mongo.Session // nil until the transaction has begun
 	hosted  bool          // the transaction is the host's
-	wrote   bool          // something was sent that is to be kept
-	holds   []hold        // what was sent only to keep others away
-	waiting []*batch      // writes that need no answer, by collection
-	strict  bool          // a duplicate is not what a race left behind, but a fault
-	unknown bool          // a commit was sent, and may have been done
+	wrote   bool          // a write was sent that must be committed
+	holds   []hold        // the holds that were sent
+	waiting []*batch      // queued writes, by collection
+	strict  bool          // a duplicate is an error, not a conflict
+	unknown bool          // a commit was sent, and may have taken effect
 	turns   []turn
 
-	// What this unit has written, so that nobody else can change it until the unit ends.
-	active       map[id.User]bool // whether the account is
+	// Documents that this unit has written, so that no other unit can change them until it ends.
+	active       map[id.User]bool // whether the account is active
 	calendars    map[id.User]bool
-	claims       []bson.D // ids of the idempotency records that were made, and are empty yet
+	claims       []bson.D // ids of the idempotency records that the unit claimed and did not save
 	reservations map[id.Reservation]reservations.Reservation
 }
 
-// concerns are said with each transaction: what the database or the collection says is dropped inside one.
+// concerns are set on each transaction: those of the database or the collection do not apply in a
+// transaction.
 var concerns = options.Transaction().
 	SetReadConcern(readconcern.Snapshot()).
 	SetWriteConcern(writeconcern.Majority()).
@@ -74,15 +75,16 @@ func (t *txn) begin() error {
 		return fmt.Errorf("start a session: %w", err)
 	}
 	if err := session.StartTransaction(concerns); err != nil {
-		session.EndSession(context.Background()) // which has nothing to say to the server
+		session.EndSession(context.Background()) // sends nothing to the server
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
 	t.session = session
 	return nil
 }
 
-// renew begins the transaction again, for a unit that has waited for its turn: those in front have changed what it waited for, and
-// one that began before they did would lose. It can as long as the unit has only read and held: what it held must be as it was.
+// renew begins the transaction again, for a unit that had to wait: the units in front have changed
+// the document that it waited for, and the old transaction would conflict. That is possible while
+// the unit has only read and held documents, and only if those are unchanged.
 func (t *txn) renew(ctx context.Context) error {
 	if t.session == nil || t.wrote {
 		return nil
@@ -93,7 +95,7 @@ func (t *txn) renew(ctx context.Context) error {
 	}
 	holds := t.holds
 	t.holds = nil
-	for _, h := range holds { // before what the unit has written since, which waits still
+	for _, h := range holds { // before the unit's queued writes
 		found, err := t.sendHold(ctx, h)
 		if errors.Is(err, mongo.ErrNoDocuments) || err == nil && !slices.EqualFunc(found, h.found, sameBytes) {
 			err = uow.ErrConflict.Wrap(errChanged)
@@ -107,7 +109,7 @@ func (t *txn) renew(ctx context.Context) error {
 
 func sameBytes(a, b bson.Raw) bool { return bytes.Equal(a, b) }
 
-// together makes what f asks be of one moment.
+// together runs f in a transaction, so that its queries see one moment.
 func (t *txn) together(ctx context.Context, f func() error) error {
 	if t.session != nil {
 		return f()
@@ -121,7 +123,7 @@ func (t *txn) together(ctx context.Context, f func() error) error {
 	return f()
 }
 
-// send runs one command, in the transaction where it has begun, and says what its error means.
+// send runs one command, in the transaction if it has begun, and translates its error.
 func (t *txn) send(ctx context.Context, command func(ctx context.Context) error) error {
 	asking, cancel := context.WithTimeout(ctx, t.store.options.CommandTimeout)
 	defer cancel()
@@ -133,12 +135,13 @@ func (t *txn) send(ctx context.Context, command func(ctx context.Context) error)
 		err = fmt.Errorf("%w: %w", errSilent, err)
 	}
 	if t.mode == uow.Snapshot && hasCode(err, codeNoSuchTransaction) {
-		err = fmt.Errorf("one moment is seen no longer than the server's transactionLifetimeLimitSeconds: %w", err)
+		err = fmt.Errorf("a snapshot ends after the server's transactionLifetimeLimitSeconds: %w", err)
 	}
 	return translate(ctx, err)
 }
 
-// commit sends what waits, and commits, unless there is nothing to keep: what was held is let go of then.
+// commit sends the queued writes and commits. If there is nothing to commit, it aborts and so
+// releases the held documents.
 func (t *txn) commit(ctx context.Context) error {
 	if err := t.flush(ctx); err != nil {
 		return err
@@ -146,7 +149,7 @@ func (t *txn) commit(ctx context.Context) error {
 	if err := t.dropClaims(ctx); err != nil || t.hosted || !t.wrote {
 		return err
 	}
-	// From here on the caller's leaving would only hide how it went.
+	// From here on, the end of ctx would only hide the outcome.
 	ctx = context.WithoutCancel(ctx)
 	trying, cancel := context.WithTimeout(ctx, t.store.options.CommitTime)
 	defer cancel()
@@ -165,8 +168,9 @@ func (t *txn) commit(ctx context.Context) error {
 	}
 }
 
-// abort ends a transaction that nothing is kept of, whatever has become of the caller. Where a commit over many shards may be under
-// way it only lets go of the session: mongos would pass an abort on to shards that have yet to hear of the commit.
+// abort ends a transaction without a commit, even if ctx has ended. If a commit over many shards
+// may be in progress, abort only ends the session: mongos would pass an abort on to shards that
+// have not yet received the commit.
 func (t *txn) abort(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
@@ -177,7 +181,7 @@ func (t *txn) abort(ctx context.Context) {
 	t.session = nil
 }
 
-// leave undoes what was not committed, and lets the next ones have their turns.
+// leave aborts an uncommitted transaction, and passes on the unit's turns.
 func (t *txn) leave(ctx context.Context) {
 	if t.session != nil && !t.hosted {
 		t.abort(ctx)

@@ -14,18 +14,20 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// unit is one unit of work. Every method of every repository goes through read or write.
+// unit is a unit of work. Every method of every repository calls read or write.
 type unit struct {
 	*uow.Unit
 	txn *txn
 }
 
-// read calls f with the unit's transaction. Where f asks more than one question, they must be of one moment: see txn.together.
+// read calls f with the unit's transaction. If f sends several queries, they must see one moment:
+// see txn.together.
 func (u *unit) read(ctx context.Context, f func(t *txn) error) error {
 	return u.Call(ctx, false, func() error { return f(u.txn) })
 }
 
-// write calls f with the unit's transaction. What only holds a document is a write, too.
+// write calls f with the unit's transaction. A method that locks a document without changing it
+// calls write, too.
 func (u *unit) write(ctx context.Context, f func(t *txn) error) error {
 	return u.Call(ctx, true, func() error { return f(u.txn) })
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// userFields are what an account is read by: not its blocks, of which there may be many.
+// userFields excludes the blocks of an account, because there may be many.
 var userFields = d("blocks", 0)
 
 var (
@@ -31,14 +31,15 @@ var (
 
 func scanPassword(r *record) users.PasswordHash { return users.NewPasswordHash(r.text("password")) }
 
-// guarded changes a document in a way that nobody sees, so that no other unit can have changed it: an update that changes
-// nothing would meet no conflict.
+// guarded returns a change that readers do not see but that conflicts with other units. An update
+// that changes nothing would not conflict.
 func guarded() bson.D { return d("$inc", d("guard", int64(1))) }
 
-// addressKey is the document that keeps an address for one account. An index could not, on many shards.
+// addressKey returns the id of the document that keeps an address unique. A unique index could not
+// do so on many shards.
 func addressKey(folded string) bson.D { return d("of", string(usersIn), "email_folded", folded) }
 
-// insertUser adds an account, of which doc has the columns.
+// insertUser adds an account with the columns of doc.
 func (t *txn) insertUser(doc bson.D) {
 	if folded := textOf(doc, "email_folded"); folded != "" {
 		t.later(uniqueKeysIn, inserting(d("_id", addressKey(folded), "user_id", field(doc, "_id"))))
@@ -46,7 +47,7 @@ func (t *txn) insertUser(doc bson.D) {
 	t.later(usersIn, inserting(append(doc, d("guard", int64(0))...)))
 }
 
-// exists reports whether there is a document.
+// exists reports whether a document matches.
 func (t *txn) exists(ctx context.Context, in collection, filter bson.D) (bool, error) {
 	_, err := find(ctx, t, func(*record) bool { return true }, query{in: in, filter: filter, fields: d("_id", 1)})
 	if errors.Is(err, mongo.ErrNoDocuments) {
@@ -60,7 +61,7 @@ func findUser(ctx context.Context, t *txn, user id.User) (users.User, error) {
 	return u, orNotFound(err, "a user")
 }
 
-// holdUser keeps others away from an account.
+// holdUser locks an account.
 func holdUser(ctx context.Context, t *txn, user id.User) (users.User, error) {
 	u, err := holding(ctx, t, people.scan, hold{in: usersIn, filter: d("_id", uuid(user)), change: guarded()})
 	if err == nil {
@@ -71,8 +72,10 @@ func holdUser(ctx context.Context, t *txn, user id.User) (users.User, error) {
 
 type usersRepository struct{ *unit }
 
-func (r usersRepository) Add(ctx context.Context, u users.User, password users.PasswordHash) (created bool, err error) {
-	err = r.write(ctx, func(t *txn) error {
+func (repo usersRepository) Add(
+	ctx context.Context, u users.User, password users.PasswordHash,
+) (created bool, err error) {
+	err = repo.write(ctx, func(t *txn) error {
 		if folded := text.Fold(u.Email); folded != "" {
 			if err := t.queueFor(ctx, turnOfAddress+turn(folded)); err != nil {
 				return err
@@ -90,16 +93,18 @@ func (r usersRepository) Add(ctx context.Context, u users.User, password users.P
 	return created && err == nil, err
 }
 
-func (r usersRepository) User(ctx context.Context, user id.User) (u users.User, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+func (repo usersRepository) User(ctx context.Context, user id.User) (u users.User, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		u, err = findUser(ctx, t, user)
 		return err
 	})
 	return u, err
 }
 
-func (r usersRepository) ByEmail(ctx context.Context, folded string) (u users.User, password users.PasswordHash, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+func (repo usersRepository) ByEmail(
+	ctx context.Context, folded string,
+) (u users.User, password users.PasswordHash, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		u, err = find(ctx, t, func(r *record) users.User {
 			password = scanPassword(r)
 			return people.scan(r)
@@ -109,28 +114,29 @@ func (r usersRepository) ByEmail(ctx context.Context, folded string) (u users.Us
 	return u, password, err
 }
 
-func (r usersRepository) Password(ctx context.Context, user id.User) (password users.PasswordHash, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+func (repo usersRepository) Password(ctx context.Context, user id.User) (password users.PasswordHash, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		password, err = find(ctx, t, scanPassword, query{in: usersIn, filter: d("_id", uuid(user)), fields: d("password", 1)})
 		return orNotFound(err, "a user")
 	})
 	return password, err
 }
 
-// Pin holds the accounts: MongoDB has nothing that several units could share. Those of one process queue for it.
-func (r usersRepository) Pin(ctx context.Context, ids ...id.User) (pinned []users.User, err error) {
-	ids = slices.Clone(ids)
-	slices.SortFunc(ids, id.User.Compare)
-	ids = slices.Compact(ids)
-	err = r.write(ctx, func(t *txn) error {
-		names := make([]turn, len(ids))
-		for i, user := range ids {
+// Pin holds the accounts exclusively, because MongoDB has no shared locks. Units of one process
+// queue for them.
+func (repo usersRepository) Pin(ctx context.Context, users ...id.User) (pinned []users.User, err error) {
+	users = slices.Clone(users)
+	slices.SortFunc(users, id.User.Compare)
+	users = slices.Compact(users)
+	err = repo.write(ctx, func(t *txn) error {
+		names := make([]turn, len(users))
+		for i, user := range users {
 			names[i] = turnOf(turnOfUser, user)
 		}
 		if err := t.queueFor(ctx, names...); err != nil {
 			return err
 		}
-		for _, user := range ids {
+		for _, user := range users {
 			u, err := holdUser(ctx, t, user)
 			if err != nil {
 				return err
@@ -145,8 +151,8 @@ func (r usersRepository) Pin(ctx context.Context, ids ...id.User) (pinned []user
 	return pinned, nil
 }
 
-func (r usersRepository) Hold(ctx context.Context, user id.User) (u users.User, err error) {
-	err = r.write(ctx, func(t *txn) (err error) {
+func (repo usersRepository) Hold(ctx context.Context, user id.User) (u users.User, err error) {
+	err = repo.write(ctx, func(t *txn) (err error) {
 		if err := t.queueFor(ctx, turnOf(turnOfUser, user)); err != nil {
 			return err
 		}
@@ -156,8 +162,10 @@ func (r usersRepository) Hold(ctx context.Context, user id.User) (u users.User, 
 	return u, err
 }
 
-func (r usersRepository) HoldWithAdmins(ctx context.Context, user id.User) (u users.User, otherAdmins int, err error) {
-	err = r.write(ctx, func(t *txn) error {
+func (repo usersRepository) HoldWithAdmins(
+	ctx context.Context, user id.User,
+) (u users.User, otherAdmins int, err error) {
+	err = repo.write(ctx, func(t *txn) error {
 		if err := t.queueFor(ctx, turnOfAdmins, turnOf(turnOfUser, user)); err != nil {
 			return err
 		}
@@ -183,14 +191,15 @@ func (r usersRepository) HoldWithAdmins(ctx context.Context, user id.User) (u us
 	return u, otherAdmins, err
 }
 
-func (r usersRepository) Save(ctx context.Context, u users.User) error {
-	return r.write(ctx, func(t *txn) error {
+func (repo usersRepository) Save(ctx context.Context, u users.User) error {
+	return repo.write(ctx, func(t *txn) error {
 		_, err := saveUser(ctx, t, u, nil)
 		return err
 	})
 }
 
-// saveUser stores the next version of an account, and what else there is to set, and returns the address that it had.
+// saveUser stores the next version of an account, and sets the further fields. It returns the
+// account's address.
 func saveUser(ctx context.Context, t *txn, u users.User, besides bson.D) (address string, err error) {
 	if err := t.queueFor(ctx, turnOf(turnOfUser, u.ID)); err != nil {
 		return "", err
@@ -212,8 +221,10 @@ func saveUser(ctx context.Context, t *txn, u users.User, besides bson.D) (addres
 	return before.Email, err
 }
 
-func (r usersRepository) SetPassword(ctx context.Context, user id.User, password users.PasswordHash, at time.Time) error {
-	return r.write(ctx, func(t *txn) error {
+func (repo usersRepository) SetPassword(
+	ctx context.Context, user id.User, password users.PasswordHash, at time.Time,
+) error {
+	return repo.write(ctx, func(t *txn) error {
 		if err := t.queueFor(ctx, turnOf(turnOfUser, user)); err != nil {
 			return err
 		}
@@ -226,8 +237,8 @@ func (r usersRepository) SetPassword(ctx context.Context, user id.User, password
 	})
 }
 
-func (r usersRepository) Erase(ctx context.Context, u users.User) error {
-	return r.write(ctx, func(t *txn) error {
+func (repo usersRepository) Erase(ctx context.Context, u users.User) error {
+	return repo.write(ctx, func(t *txn) error {
 		address, err := saveUser(ctx, t, u, d("email", nil, "email_folded", nil, "password", nil))
 		if err != nil {
 			return err
@@ -240,8 +251,10 @@ func (r usersRepository) Erase(ctx context.Context, u users.User) error {
 	})
 }
 
-func (r usersRepository) List(ctx context.Context, f users.Filter, last *page.Moment, limit int) (all []users.User, err error) {
-	err = r.read(ctx, func(t *txn) (err error) {
+func (repo usersRepository) List(
+	ctx context.Context, f users.Filter, after *page.Moment, limit int,
+) (all []users.User, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
 		filter := bson.D{}
 		if f.Role != "" {
 			filter = append(filter, d("role", string(f.Role))...)
@@ -254,7 +267,7 @@ func (r usersRepository) List(ctx context.Context, f users.Filter, last *page.Mo
 			filter = append(filter, d("$and", bson.A{d("$or", bson.A{d("name_folded", part), d("email_folded", part)})})...)
 		}
 		all, err = listPage(ctx, t, people.scan, limit, query{
-			in: usersIn, filter: append(filter, past(last, "$lt", "created_at", "_id")...), fields: userFields,
+			in: usersIn, filter: append(filter, past(after, "$lt", "created_at", "_id")...), fields: userFields,
 			sort: d("created_at", -1, "_id", -1),
 		})
 		return err

@@ -11,7 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 )
 
-// d makes a document of names and values, in turn.
+// d returns a document of alternating names and values.
 func d(pairs ...any) bson.D {
 	doc := make(bson.D, 0, len(pairs)/2)
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -21,7 +21,7 @@ func d(pairs ...any) bson.D {
 	return doc
 }
 
-// field is the value of a document's field, nil where there is none.
+// field returns the value of a document's field, or nil.
 func field(doc bson.D, name string) any {
 	for _, e := range doc {
 		if e.Key == name {
@@ -31,13 +31,13 @@ func field(doc bson.D, name string) any {
 	return nil
 }
 
-// textOf is the text of a document's field, "" where there is none.
+// textOf returns the text of a document's field, or "".
 func textOf(doc bson.D, name string) string {
 	s, _ := field(doc, name).(string)
 	return s
 }
 
-// How values go in. What the domain has no value of is null by the functions that say OrNull.
+// The encoding of values. The functions with OrNull in their names store the zero value as null.
 
 const subtypeUUID = 4
 
@@ -80,21 +80,21 @@ func dateOrNull(t time.Time) any {
 
 func octets(b []byte) primitive.Binary {
 	if b == nil {
-		b = []byte{} // which would be null
+		b = []byte{} // a nil slice would be null
 	}
 	return primitive.Binary{Data: b}
 }
 
-// amount is a price, which the server keeps exactly.
+// amount encodes a price exactly.
 func amount(price string) primitive.Decimal128 {
 	a, err := primitive.ParseDecimal128(price)
 	if err != nil {
-		panic(fmt.Sprintf("mongodb: a price is no number: %v", err)) // it always is
+		panic(fmt.Sprintf("mongodb: parse a price: %v", err)) // the domain checks prices
 	}
 	return a
 }
 
-// listed is an array of texts.
+// listed returns an array of texts.
 func listed(texts []string) bson.A {
 	all := make(bson.A, len(texts))
 	for i, s := range texts {
@@ -103,8 +103,9 @@ func listed(texts []string) bson.A {
 	return all
 }
 
-// past is the condition for what comes after a place in the order of two fields, "$gt" forwards and "$lt" backwards.
-// It bounds the first field by itself, for the sake of the index. A nil place is before everything.
+// past returns the condition for documents after a position in the order of two fields: "$gt"
+// ascending, "$lt" descending. It also bounds the first field alone, so that the index applies. A
+// nil position precedes everything.
 func past(last *page.Moment, direction, at, item string) bson.D {
 	if last == nil {
 		return nil

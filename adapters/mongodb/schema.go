@@ -73,7 +73,8 @@ type shard struct {
 var schema = []spec{
 	{
 		name: usersIn, table: ports.Users,
-		shard: shard{"_id", true, "an account is nearly always read by its id; ids follow time, so hashing them spreads the new ones"},
+		shard: shard{"_id", true,
+			"an account is nearly always read by its id; ids increase with time, so hashed ones spread new documents"},
 		extra: map[string]string{"name_folded": "string", "email_folded": "string?", "guard": "long"},
 		rules: []bson.D{d("role", d("$in", bson.A{string(users.RoleUser), string(users.RoleAdmin)}))},
 		indexes: []index{
@@ -100,12 +101,13 @@ var schema = []spec{
 	},
 	{
 		name: resetsIn, table: ports.PasswordResets,
-		shard:   shard{"_id", true, "the id is the account's: one has one reset"},
+		shard:   shard{"_id", true, "the id is the account's, which has one reset"},
 		indexes: []index{{name: "by_hash", keys: "hash"}},
 	},
 	{
 		name: walletsIn, table: ports.Wallets,
-		shard: shard{"user_id", false, "beside its ledger, so that a payment is a transaction on one shard; it keeps one wallet a person"},
+		shard: shard{"user_id", false,
+			"on the shard of its ledger, so that a payment is a transaction on one shard; it keeps wallets unique per user"},
 		extra: map[string]string{"guard": "long"},
 		rules: []bson.D{d("balance", d("$gte", int64(0), "$lte", int64(tokens.MaxBalance))), d("seq", d("$gte", int64(0)))},
 		indexes: []index{
@@ -114,7 +116,7 @@ var schema = []spec{
 	},
 	{
 		name: ledgerIn, table: ports.TokenTransactions,
-		shard: shard{"user_id", false, "beside the wallet; it keeps seq and the signup bonus unique"},
+		shard: shard{"user_id", false, "on the shard of the wallet; it keeps seq and the signup bonus unique"},
 		rules: ledgerRules(),
 		indexes: []index{
 			{name: "of_user", keys: "user_id seq", unique: true},
@@ -129,7 +131,8 @@ var schema = []spec{
 	},
 	{
 		name: profilesIn, table: ports.Profiles,
-		shard: shard{"user_id", false, "a profile is read by its person, and keeps one profile a person; a search asks every shard"},
+		shard: shard{"user_id", false,
+			"a profile is read by its user; it keeps profiles unique per user; a search queries every shard"},
 		extra: map[string]string{"country_folded": "string", "city_folded": "string", "interests": "array", "user_is_active": "bool"},
 		rules: []bson.D{d("$or", bson.A{d("age", nil), d("age", d("$gte", int64(matching.MinAge), "$lte", int64(matching.MaxAge)))})},
 		indexes: []index{
@@ -142,7 +145,7 @@ var schema = []spec{
 	},
 	{
 		name: conversationsIn, table: ports.Conversations,
-		shard: shard{"_id", true, "everything in a conversation begins with reading it by its id"},
+		shard: shard{"_id", true, "every operation in a conversation first reads it by its id"},
 		extra: map[string]string{
 			"participants": "array", "activity_at": "date", "last_message": "object?", "unread_voyager": "long", "unread_local": "long",
 		},
@@ -164,7 +167,7 @@ var schema = []spec{
 	{name: attachmentsIn, table: ports.Attachments, shard: shard{"_id", true, "an image is read by its message's id, which is its own"}},
 	{
 		name: reservationsIn, table: ports.Reservations,
-		shard: shard{"_id", true, "a reservation is moved by its id; what its calendar forbids is kept by calendars"},
+		shard: shard{"_id", true, "a reservation is changed by its id; calendars prevents overlaps"},
 		extra: map[string]string{"participants": "array", "guard": "long"},
 		rules: []bson.D{
 			d("status", d("$in", statuses(reservations.Pending, reservations.Accepted, reservations.Declined, reservations.Cancelled, reservations.Completed))),
@@ -183,15 +186,15 @@ var schema = []spec{
 	},
 	{
 		name: calendarsIn, extra: map[string]string{"_id": "binData", "guard": "long"},
-		shard: shard{"_id", true, "the id is the local's: whoever accepts for them writes this document"},
+		shard: shard{"_id", true, "the id is the local's: a unit that accepts for the local writes this document"},
 	},
 	{
 		name: uniqueKeysIn, extra: map[string]string{"_id": "object"},
-		shard: shard{"_id", true, "the id is what only one may have: a folded address, or the two of a conversation"},
+		shard: shard{"_id", true, "the id is the unique value: a folded address, or the pair of a conversation"},
 	},
 	{
 		name: reportsIn, table: ports.Reports,
-		shard: shard{"reporter_id", false, "it keeps one pending report of a person by each reporter"},
+		shard: shard{"reporter_id", false, "it keeps a reporter's pending report of a user unique"},
 		rules: []bson.D{
 			d("status", d("$in", statuses(moderation.Pending, moderation.Reviewed, moderation.Resolved, moderation.Dismissed))),
 			d("$expr", d("$ne", bson.A{"$reporter_id", "$reported_user_id"})),
@@ -205,7 +208,7 @@ var schema = []spec{
 	},
 	{
 		name: auditIn, table: ports.AuditRecords,
-		shard: shard{"_id", true, "it is only added to; ids follow time, so hashing them spreads the new ones"},
+		shard: shard{"_id", true, "documents are only added; ids increase with time, so hashed ones spread new documents"},
 		indexes: []index{
 			{name: "by_time", keys: "created_at _id"},
 			{name: "of_subject", keys: "subject_id created_at _id"},
@@ -213,7 +216,7 @@ var schema = []spec{
 	},
 	{
 		name: idempotencyIn, table: ports.IdempotencyRecords,
-		shard: shard{"_id", true, "the id is the owner and the key: one command has one record"},
+		shard: shard{"_id", true, "the id is the owner and the key, so a command has one record"},
 		extra: map[string]string{"saved": "bool", "guard": "long"},
 		indexes: []index{
 			{name: "of_owner", keys: "_id.owner"},
@@ -224,7 +227,7 @@ var schema = []spec{
 	{name: versionsIn, extra: map[string]string{"_id": "long", "applied_at": "date"}, shard: shard{why: "a document for each migration"}},
 	{
 		name: serversIn, extra: map[string]string{"_id": "binData", "host": "string", "exclusive": "bool", "since": "date", "seen_at": "date"},
-		shard: shard{why: "a document for each server: on one shard, where one clock says who is gone"},
+		shard: shard{why: "a document for each server: on one shard, so that one clock decides which have expired"},
 	},
 }
 

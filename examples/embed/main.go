@@ -1,6 +1,6 @@
-// Embed shows a host application that uses Cicerone's services without HTTP: a hotel's own program,
-// in which the concierge introduces guests to locals. It holds two services, matching and messaging,
-// over a store of its choice, and brings its own clock, identifiers and policies.
+// Command embed is an example of a host application that uses Cicerone's services without HTTP: the
+// program of a hotel, in which the concierge introduces guests to locals. It uses two services,
+// matching and messaging, over a store of its choice and with its own policies.
 package main
 
 import (
@@ -42,7 +42,7 @@ type concierge struct {
 }
 
 func run(ctx context.Context, out io.Writer) (err error) {
-	// Any storage does: another adapter is another line here, and nothing else.
+	// To use the store of another adapter, change only this line.
 	storage := memory.New()
 	defer func() { err = errors.Join(err, storage.Close(ctx)) }()
 	store := ports.NewStore(storage, uow.Policy{})
@@ -56,7 +56,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	policies := services.DefaultPolicies()
-	policies.Users.SignupBonus, policies.Messaging.MessageCost = 5, 2 // talk is expensive in this hotel
+	policies.Users.SignupBonus, policies.Messaging.MessageCost = 5, 2 // three messages cost more than the bonus
 	all, err := services.New(ports.ForServices(store), services.Parts{
 		Hasher: hasher, Access: access, Mailer: mail.NewLog(slog.Default()), Images: images.Inspector{},
 	}, policies)
@@ -71,7 +71,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	return c.introduce(ctx, guest, local)
 }
 
-// people makes two accounts; a host may as well let people sign up themselves.
+// people creates two accounts.
 func people(ctx context.Context, accounts *users.Service) (guest, local users.User, err error) {
 	if guest, err = accounts.Register(ctx, users.SignUp{Name: "Guest of room 12", Email: "room12@example.org", Password: "a view of the sea"}); err != nil {
 		return guest, local, err
@@ -103,7 +103,7 @@ func (c concierge) introduce(ctx context.Context, guest, local users.User) error
 	for _, line := range []string{"Good evening!", "Where do you buy your fish?", "And your bread?"} {
 		_, err := c.messaging.Send(ctx, guest.ID, conversation, messaging.Draft{Content: line}, "")
 		switch {
-		case errors.Is(err, tokens.ErrTooFewTokens): // the very variable, or its kind: fault.InsufficientTokens
+		case errors.Is(err, tokens.ErrTooFewTokens): // or its kind, fault.InsufficientTokens
 			fmt.Fprintf(c.out, "not sent, %v: %s\n", fault.KindOf(err), line)
 		case err != nil:
 			return err

@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// The guest has 5 tokens and a message costs 2: the third is refused, and nothing of it is kept.
+// The guest has 5 tokens and a message costs 2, so the third message is refused and not stored.
 func Example_run() {
 	if err := run(context.Background(), os.Stdout); err != nil {
 		panic(err)

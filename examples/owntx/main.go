@@ -1,5 +1,5 @@
-// Owntx shows a host application whose own rows and Cicerone's are kept together or not at all: a hotel's program, on
-// PostgreSQL, that books a room and writes of it to a local in one transaction.
+// Command owntx is an example of a host application that writes its own rows and Cicerone's in one
+// PostgreSQL transaction: the program of a hotel, which books a room and sends a message about it.
 //
 //	CICERONE_POSTGRES_DSN=postgres://… go run ./examples/owntx
 package main
@@ -84,13 +84,13 @@ func (h hotel) open(ctx context.Context) error {
 	for _, b := range []booking{
 		{room: 12, card: "expired", note: "I have room 12. Shall we meet?"},
 		{room: 12, card: "gold", note: "I have room 12. Shall we meet?"},
-		{room: 13, card: "gold", note: "I have room 13, too!"}, // but no tokens left to say so
+		{room: 13, card: "gold", note: "I have room 13, too!"}, // too few tokens are left for the note
 	} {
 		switch err := h.book(ctx, guest, talk, b); {
 		case errors.Is(err, errCardRefused):
 			fmt.Fprintf(h.out, "room %d is not booked: the card is refused\n", b.room)
 		case errors.Is(err, tokens.ErrTooFewTokens):
-			fmt.Fprintf(h.out, "room %d is not booked: too few tokens to tell of it\n", b.room)
+			fmt.Fprintf(h.out, "room %d is not booked: too few tokens for the note\n", b.room)
 		case err != nil:
 			return err
 		default:
@@ -103,7 +103,7 @@ func (h hotel) open(ctx context.Context) error {
 	return nil
 }
 
-// booking is a room, and what the guest writes to the local about it.
+// booking is a booking of a room, with the note that the guest sends to the local.
 type booking struct {
 	room int
 	card string
@@ -112,13 +112,13 @@ type booking struct {
 
 var errCardRefused = errors.New("the card is refused")
 
-// book keeps the hotel's row, the message and its payment, or nothing of all that.
+// book commits the hotel's row, the message and its payment together, or none of them.
 func (h hotel) book(ctx context.Context, guest id.User, talk id.Conversation, b booking) error {
 	return pgx.BeginFunc(ctx, h.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "INSERT INTO hotel_bookings (guest, room) VALUES ($1, $2)", guest, b.room); err != nil {
 			return err
 		}
-		joined := h.store.Join(ctx, tx) // what is done with it is part of tx
+		joined := h.store.Join(ctx, tx) // calls with this context are part of tx
 		if _, err := h.services.Messaging.Send(joined, guest, talk, messaging.Draft{Content: b.note}, ""); err != nil {
 			return err
 		}
@@ -129,7 +129,8 @@ func (h hotel) book(ctx context.Context, guest id.User, talk id.Conversation, b 
 	})
 }
 
-// count says what there is of a guest: hotel_bookings is the hotel's, the rest is Cicerone's.
+// count prints the number of the guest's rooms, from the hotel's table, and of the messages and
+// tokens, from Cicerone's.
 func (h hotel) count(ctx context.Context, guest id.User, talk id.Conversation) error {
 	var rooms int
 	if err := h.pool.QueryRow(ctx, "SELECT count(*) FROM hotel_bookings WHERE guest = $1", guest).Scan(&rooms); err != nil {
@@ -147,7 +148,8 @@ func (h hotel) count(ctx context.Context, guest id.User, talk id.Conversation) e
 	return nil
 }
 
-// introduce makes a guest and a local, other ones in each run, and opens a conversation between them.
+// introduce creates the accounts of a guest and a local, with new addresses in each run, and opens
+// a conversation between them.
 func (h hotel) introduce(ctx context.Context) (guest id.User, talk id.Conversation, err error) {
 	run := id.User(id.NewGenerator(nil).Next())
 	var people [2]users.User

@@ -18,13 +18,14 @@ import (
 
 type adminCommand struct {
 	Email string `arg:"" help:"The address of the account."`
-	Name  string `env:"-" placeholder:"NAME" help:"What a new account is called. Default: the address up to its @."`
+	Name  string `env:"-" placeholder:"NAME" help:"The name of a new account. Default: the part of the address before the @."`
 
 	Log      logSettings     `embed:"" prefix:"log-" group:"Log"`
 	Accounts accountSettings `embed:""`
 }
 
-// config is what the settings come to. No access token is made, so its key is nobody's.
+// config returns the configuration that the flags describe. Its access key is random and not kept,
+// because the command makes no access tokens.
 func (c *adminCommand) config() (wiring.Config, error) {
 	log, err := c.Log.logger(os.Stderr)
 	if err != nil {
@@ -75,8 +76,8 @@ func (c *adminCommand) Run(s *settings) (err error) {
 	return nil
 }
 
-// appoint makes the account an admin, and before that the account, with the password that ask gets,
-// where there is none.
+// appoint makes the account an admin. If the account does not exist, appoint creates it with the
+// password that ask returns.
 func (c *adminCommand) appoint(ctx context.Context, s *services.Services, ask func(context.Context) (string, error)) (admin users.User, created bool, err error) {
 	admin, err = s.Moderation.Appoint(ctx, c.Email)
 	if !errors.Is(err, users.ErrNotFound) {

@@ -8,27 +8,27 @@ import (
 	"github.com/cicerone-go/cicerone/examples/server/internal/demo"
 )
 
-// announce says where the server listens, where it keeps everything and, of a store with demo data, how to
-// sign in.
+// announce prints where the server listens, where its store is and, if the store holds demo data,
+// how to sign in.
 func announce(w io.Writer, asked string, listening net.Addr, p place, demoData bool) {
 	base := baseURL(asked, listening)
 	fmt.Fprintf(w, "Cicerone listens on %s, store: %s\n", base, p.name)
 	if p.shown != "" {
-		fmt.Fprintf(w, "  all is kept in   %s\n", p)
+		fmt.Fprintf(w, "  data             %s\n", p)
 	}
-	fmt.Fprintf(w, "  what it can do   %s/docs\n", base)
+	fmt.Fprintf(w, "  API docs         %s/docs\n", base)
 	if demoData {
-		fmt.Fprintf(w, "  sign in with     password %s, as\n", demo.Password)
+		fmt.Fprintf(w, "  sign in          with the password %s, as\n", demo.Password)
 		fmt.Fprintf(w, "    %-20s an admin\n", demo.Admin)
-		fmt.Fprintf(w, "    %-20s who travels, and has tokens to spend\n", demo.Voyager)
-		fmt.Fprintf(w, "    %-20s who shows visitors around\n", demo.Local)
-		fmt.Fprintf(w, "  with curl        curl %s/v1/auth/login -H 'Content-Type: application/json' \\\n", base)
+		fmt.Fprintf(w, "    %-20s a voyager with tokens to spend\n", demo.Voyager)
+		fmt.Fprintf(w, "    %-20s a local who shows visitors around\n", demo.Local)
+		fmt.Fprintf(w, "  use curl         curl %s/v1/auth/login -H 'Content-Type: application/json' \\\n", base)
 		fmt.Fprintf(w, "                     -d '{\"email\":\"%s\",\"password\":\"%s\"}'\n", demo.Voyager, demo.Password)
 	}
-	fmt.Fprintln(w, "  end it with      Ctrl-C")
+	fmt.Fprintln(w, "  stop             Ctrl-C")
 }
 
-// baseURL is an address for people: the host as it was asked for, and the port as it came to be.
+// baseURL returns the URL to print: the requested host and the port that the server listens on.
 func baseURL(asked string, listening net.Addr) string {
 	host, port, err := net.SplitHostPort(listening.String())
 	if err != nil {

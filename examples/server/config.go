@@ -11,7 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// logger writes to w what the settings ask for.
+// logger returns a logger that writes to w as the flags say.
 func (s logSettings) logger(w io.Writer) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(s.Level)); err != nil {
@@ -24,7 +24,7 @@ func (s logSettings) logger(w io.Writer) (*slog.Logger, error) {
 	return slog.New(slog.NewTextHandler(w, options)), nil
 }
 
-// config is what the settings come to.
+// config returns the configuration that the flags describe.
 func (s *serverSettings) config(log *slog.Logger) (wiring.Config, error) {
 	mailer, err := s.Mail.mailer(log)
 	if err != nil {
@@ -60,12 +60,12 @@ func (s *serverSettings) config(log *slog.Logger) (wiring.Config, error) {
 	return c, nil
 }
 
-// parseKeys reads the keys of a flag, which are standard base64.
+// parseKeys decodes the keys of a flag from standard base64.
 func parseKeys(flag string, texts []string) ([][]byte, error) {
 	var keys [][]byte
 	for i, text := range texts {
 		key, err := base64.StdEncoding.DecodeString(text)
-		if err != nil { // which quotes a part of the key
+		if err != nil { // err is not wrapped, because it quotes a part of the key
 			return nil, fmt.Errorf("%s: key %d must be standard base64", flag, i+1)
 		}
 		keys = append(keys, key)

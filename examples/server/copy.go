@@ -19,11 +19,12 @@ import (
 )
 
 type copyCommand struct {
-	From string `placeholder:"STORE" help:"The store to copy, which stays as it is. Default: what --store says."`
-	To   string `required:"" placeholder:"STORE" help:"The store to copy into: an empty one, which is made where that is possible, or one that an interrupted copy left."`
+	From string `placeholder:"STORE" help:"The store to copy, which is not changed. Default: the store of --store."`
+	To   string `required:"" placeholder:"STORE" help:"The store to copy into: one that is empty or holds an interrupted copy of the same store. Its file, tables or collections are created if they do not exist."`
 }
 
-// Run copies a store, and says what it copied. Its error says, too, where the copy is whole but breaks a rule.
+// Run copies a store and prints what it copied. It also returns an error if the copy is complete
+// but breaks a rule.
 func (c *copyCommand) Run(s *settings) (err error) {
 	from, to, err := c.places(s)
 	if err != nil {
@@ -31,7 +32,7 @@ func (c *copyCommand) Run(s *settings) (err error) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	context.AfterFunc(ctx, stop) // a second signal ends the program immediately
 
 	source, err := from.from(ctx, from)
 	if err != nil {
@@ -53,12 +54,12 @@ func (c *copyCommand) Run(s *settings) (err error) {
 	fmt.Printf("%s is a copy of %s, made in %v\n", to, from, time.Since(begun).Round(time.Millisecond))
 	listCopied(os.Stdout, copied)
 	if n := len(copied.Audit.Violations); n > 0 {
-		return fmt.Errorf("the copy is whole, and breaks rules just as the store that it was made of: violations: %d", n)
+		return fmt.Errorf("the copy is complete, but it breaks rules, as the store that was copied does: violations: %d", n)
 	}
 	return nil
 }
 
-// places are the stores to copy from and into.
+// places returns the stores to copy from and into.
 func (c *copyCommand) places(s *settings) (from, to place, err error) {
 	if c.From != "" {
 		from, err = findDurable("--from", c.From)
@@ -69,12 +70,12 @@ func (c *copyCommand) places(s *settings) (from, to place, err error) {
 		return from, to, err
 	}
 	if to, err = findDurable("--to", c.To); err == nil && from.same(to) {
-		err = fmt.Errorf("--to %s: that is the store to copy from", to)
+		err = fmt.Errorf("--to %s: this is the store to copy from", to)
 	}
 	return from, to, err
 }
 
-// reportProgress writes a line at most every second.
+// reportProgress returns a function that writes at most one line per second.
 func reportProgress(w io.Writer, now clock.Clock) func(copier.Progress) {
 	var last time.Time
 	return func(p copier.Progress) {
@@ -93,37 +94,37 @@ func progressLine(p copier.Progress) string {
 	return fmt.Sprintf("%s %s, table %d of %d: %d rows", p.Step, p.Table.Name, n, len(ports.Tables), p.Rows)
 }
 
-// listCopied writes down what is in both stores now.
+// listCopied prints the contents of both stores after a copy.
 func listCopied(w io.Writer, copied copier.Copied) {
 	for _, t := range copied.Tables {
 		fmt.Fprintf(w, "  %-20s %d", t.Table.Name, t.Rows)
 		if t.Found > 0 {
-			fmt.Fprintf(w, ", of which %d were there already", t.Found)
+			fmt.Fprintf(w, ", of which %d were already there", t.Found)
 		}
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintln(w, "both, row by row and by their audits:")
+	fmt.Fprintln(w, "both stores are equal, row by row and in their audits:")
 	diagnose(w, copied.Audit)
 }
 
-// advise adds to what ended a copy what can be done about it.
+// advise adds to the error of a copy what the operator can do.
 func advise(err error) error {
 	switch {
 	case errors.Is(err, context.Canceled):
-		return errors.New("the copy was interrupted: the same command goes on where it stopped")
+		return errors.New("the copy was interrupted: run the same command again to resume it")
 	case errors.Is(err, fault.Unavailable):
-		return fmt.Errorf("%w: the same command goes on where it stopped", err)
+		return fmt.Errorf("%w: run the same command again to resume the copy", err)
 	case errors.Is(err, copier.ErrNotEqual):
-		return fmt.Errorf("%w: one of them was changed after the copy was begun; begin again with an empty store", err)
+		return fmt.Errorf("%w: one of the stores was changed after the copy began; start again with an empty store", err)
 	}
 	return err
 }
 
-// checkWhole refuses a store that holds a part of another one.
+// checkWhole returns an error if a store holds an unfinished copy.
 func checkWhole(ctx context.Context, p place, storage ports.Storage) error {
 	err := copier.CheckWhole(ctx, ports.NewStore(storage, uow.Policy{}))
 	if errors.Is(err, copier.ErrUnfinishedCopy) {
-		err = fmt.Errorf("%s %s: %w: the same server copy once more goes on where it stopped", p.flag, p, err)
+		err = fmt.Errorf("%s %s: %w: run the same server copy command again to resume it", p.flag, p, err)
 	}
 	return err
 }

@@ -25,7 +25,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// talkative makes a store in which some have much to say.
+// talkative makes a store with many messages.
 func talkative(t *testing.T, path string, messages int) {
 	t.Helper()
 	storage, err := sqlite.Open(t.Context(), path, sqlite.Options{})
@@ -76,7 +76,8 @@ var busy struct {
 	store []byte // a file
 }
 
-// busyStore makes a store that takes a while to copy. All get the same, since it takes a while to make.
+// busyStore makes a store that takes a while to copy. All tests get copies of one file, because the
+// store also takes a while to make.
 func busyStore(t *testing.T, path string) {
 	t.Helper()
 	busy.once.Do(func() {
@@ -89,10 +90,10 @@ func busyStore(t *testing.T, path string) {
 	must(t, os.WriteFile(path, busy.store, 0o600))
 }
 
-// copying is a copy under way that has said a first word.
+// copying is a running server copy that has reported progress once.
 type copying struct {
 	cmd    *exec.Cmd
-	read   *bufio.Reader // what it says of how far it is
+	read   *bufio.Reader // its progress reports
 	stdout bytes.Buffer
 }
 
@@ -104,34 +105,34 @@ func startCopy(t *testing.T, from, to string) *copying {
 	c.cmd.Stdout, c.read = &c.stdout, bufio.NewReader(out)
 	must(t, c.cmd.Start())
 	if line, err := c.read.ReadString('\n'); err != nil || !strings.HasPrefix(line, "copying users") {
-		t.Fatalf("the first that it said was %q, %v", line, err)
+		t.Fatalf("the first line was %q (error %v)", line, err)
 	}
 	return c
 }
 
-// end waits for its end, and returns what it said until then.
+// end waits until the copy ends, and returns its exit code and the rest of its standard error.
 func (c *copying) end() (code int, stderr string) {
 	var said bytes.Buffer
-	_, _ = c.read.WriteTo(&said) // of one that is killed nothing more is to be had
-	_ = c.cmd.Wait()             // its exit code says it all
+	_, _ = c.read.WriteTo(&said) // fails if the copy was killed
+	_ = c.cmd.Wait()             // the exit code is checked instead
 	return c.cmd.ProcessState.ExitCode(), said.String()
 }
 
-// refusesHalfACopy fails the test unless every command but copy refuses a store.
-func refusesHalfACopy(t *testing.T, path string) {
+// refusesUnfinished fails the test unless every command except copy refuses a store.
+func refusesUnfinished(t *testing.T, path string) {
 	t.Helper()
 	for _, args := range [][]string{
 		{"serve", "--addr", "localhost:0"}, {"serve", "--addr", "localhost:0", "--no-demo"}, {"admin", "1@example.net"}, {"doctor"}, {"backup", path + ".backup"},
 	} {
 		code, stdout, stderr := run(t, nil, append(args, "--store", "sqlite:"+path)...)
 		if code != 1 || stdout != "" || !strings.Contains(stderr, "a copy into this store was not finished") || !strings.Contains(stderr, "server copy") {
-			t.Errorf("%v of half a copy: exit code %d\n%s%s", args, code, stdout, stderr)
+			t.Errorf("%v of an unfinished copy: exit code %d\n%s%s", args, code, stdout, stderr)
 		}
 	}
 }
 
-// TestAKilledCopyGoesOn kills a copy with SIGKILL, later each time, until one comes to its end.
-func TestAKilledCopyGoesOn(t *testing.T) {
+// TestResumeKilledCopy kills a copy with SIGKILL, later each time, until one ends by itself.
+func TestResumeKilledCopy(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	from, to := filepath.Join(folder, "from.db"), filepath.Join(folder, "to.db")
@@ -150,10 +151,10 @@ func TestAKilledCopyGoesOn(t *testing.T) {
 			t.Fatalf("exit code %d, %s", code, stderr)
 		}
 		if code, _, _ := run(t, nil, "doctor", "--store", "sqlite:"+to); code == 0 {
-			break // it was killed when all was done
+			break // it was killed after its last step
 		}
 		if killed == 0 {
-			refusesHalfACopy(t, to)
+			refusesUnfinished(t, to)
 		}
 	}
 	t.Attr("counts", fmt.Sprintf("copies killed: %d", killed))
@@ -168,11 +169,11 @@ func checkFinished(t *testing.T, stdout string, killed int) {
 	t.Helper()
 	for _, want := range []string{"messages             3000", "token_transactions   3050", "violations     0\n"} {
 		if !strings.Contains(stdout, want) {
-			t.Errorf("after %d attempts it said\n%s\nwant %s", killed, stdout, want)
+			t.Errorf("after %d attempts the output was\n%s\nwant %s", killed, stdout, want)
 		}
 	}
-	if killed > 1 && !strings.Contains(stdout, "there already") {
-		t.Errorf("nothing was there already after %d attempts:\n%s", killed, stdout)
+	if killed > 1 && !strings.Contains(stdout, "already there") {
+		t.Errorf("no rows were already there after %d attempts:\n%s", killed, stdout)
 	}
 }
 
@@ -201,7 +202,7 @@ func equal(t *testing.T, a, b string) {
 			var n int
 			must(t, one.QueryRowContext(t.Context(), "SELECT count(*) FROM ("+difference+")").Scan(&n))
 			if n != 0 {
-				t.Errorf("%d rows of %s are in one of the files only", n, table.Name)
+				t.Errorf("%d rows of %s are in only one of the files", n, table.Name)
 			}
 		}
 	}

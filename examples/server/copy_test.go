@@ -18,7 +18,8 @@ import (
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
-// killedServer leaves a store with demo data, and with somebody of whom everything is returned.
+// killedServer runs a server on the file, adds an account with a message to the demo data, and
+// kills the server. It returns the export of that account.
 func killedServer(t *testing.T, path string) string {
 	t.Helper()
 	p := start(t, "--store", "sqlite:"+path)
@@ -44,7 +45,7 @@ func TestCopy(t *testing.T) {
 		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 	if !strings.Contains(stdout, "  store_marks          1\n") || strings.Contains(stdout, "already") || !strings.Contains(stderr, "copying users, table 1 of 18: ") {
-		t.Errorf("it said\n%s%s", stdout, stderr)
+		t.Errorf("the output was\n%s%s", stdout, stderr)
 	}
 	sound(t, nil, "--store", "sqlite:"+to)
 	for _, store := range []string{from, to} {
@@ -57,16 +58,16 @@ func TestCopy(t *testing.T) {
 		kill(t, p)
 	}
 	if code, _, stderr := run(t, nil, "--store", "sqlite:"+to, "--addr", "0.0.0.0:0"); code != 1 || !strings.Contains(stderr, "demo data") {
-		t.Errorf("a copy of demo data, for all to see: exit code %d, %s", code, stderr)
+		t.Errorf("a server on a copy of demo data, on all interfaces: exit code %d, %s", code, stderr)
 	}
 	if code, _, stderr := run(t, nil, "copy", "--from", "sqlite:"+from, "--to", "sqlite:"+to); code != 1 || !strings.Contains(stderr, "not empty: a copy into it was finished on 20") {
-		t.Errorf("once more: exit code %d, %s", code, stderr)
+		t.Errorf("a second copy: exit code %d, %s", code, stderr)
 	}
 }
 
-// withoutSessions leaves out of all that is known of somebody that they signed in once more.
-func withoutSessions(all string) string {
-	before, rest, _ := strings.Cut(all, `"sessions": [`)
+// withoutSessions removes the sessions, which a sign-in changes, from an export.
+func withoutSessions(export string) string {
+	before, rest, _ := strings.Cut(export, `"sessions": [`)
 	_, after, _ := strings.Cut(rest, "]")
 	return before + after
 }
@@ -82,16 +83,16 @@ func TestCopyOfAStoreInUse(t *testing.T) {
 		"--to":   {"--from", "sqlite:" + other, "--to", "sqlite:" + used},
 	} {
 		code, stdout, stderr := run(t, nil, append([]string{"copy"}, args...)...)
-		if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "server: "+flag) || !strings.Contains(stderr, "another server has this store open: stop that one first") {
+		if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "server: "+flag) || !strings.Contains(stderr, "another server has this store open: stop that server first") {
 			t.Errorf("%v: exit code %d, %s%s", args, code, stdout, stderr)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(folder, "new.db")); !os.IsNotExist(err) {
-		t.Errorf("a store was made in vain: %v", err)
+		t.Errorf("the refused copy created a store: %v", err)
 	}
 }
 
-func TestCopyIsRefused(t *testing.T) {
+func TestRefusedCopies(t *testing.T) {
 	folder := t.TempDir()
 	file := func(name string) string { return filepath.Join(folder, name) }
 	for _, name := range []string{"one.db", "full.db", "newer.db", "older.db", "half.db"} {
@@ -110,16 +111,16 @@ func TestCopyIsRefused(t *testing.T) {
 		from, to string
 		want     string
 	}{
-		"into itself":                {"sqlite:one.db", "sqlite:one.db", "that is the store to copy from"},
-		"into itself by a link":      {"sqlite:one.db", "sqlite:link.db", "that is the store to copy from"},
-		"into itself by a name":      {"sqlite:hard.db", "sqlite:one.db", "that is the store to copy from"},
-		"from memory":                {"memory", "sqlite:new.db", "--from memory: nothing in it outlives"},
-		"into memory":                {"sqlite:one.db", ":memory:", "--to memory: nothing in it outlives"},
-		"from what is no kind":       {"oracle://scott:tiger@db", "sqlite:new.db", `--from: "oracle" is not a kind`},
-		"into what is no kind":       {"sqlite:one.db", "oracle://scott:tiger@db", `--to: "oracle" is not a kind`},
-		"from no path":               {"sqlite:", "sqlite:new.db", "--from: sqlite takes the path"},
-		"into no path":               {"sqlite:one.db", "sqlite:", "--to: sqlite takes the path"},
-		"from nothing":               {"sqlite:none.db", "sqlite:new.db", "--from: there is no store yet"},
+		"into itself":                {"sqlite:one.db", "sqlite:one.db", "this is the store to copy from"},
+		"into itself by a link":      {"sqlite:one.db", "sqlite:link.db", "this is the store to copy from"},
+		"into itself by a hard link": {"sqlite:hard.db", "sqlite:one.db", "this is the store to copy from"},
+		"from memory":                {"memory", "sqlite:new.db", "--from memory: its data is lost"},
+		"into memory":                {"sqlite:one.db", ":memory:", "--to memory: its data is lost"},
+		"from an unknown kind":       {"oracle://scott:tiger@db", "sqlite:new.db", `--from: "oracle" is not a kind`},
+		"into an unknown kind":       {"sqlite:one.db", "oracle://scott:tiger@db", `--to: "oracle" is not a kind`},
+		"from no path":               {"sqlite:", "sqlite:new.db", "--from: a sqlite store is"},
+		"into no path":               {"sqlite:one.db", "sqlite:", "--to: a sqlite store is"},
+		"from no store":              {"sqlite:none.db", "sqlite:new.db", "--from: the store does not exist yet"},
 		"from an empty file":         {"sqlite:empty", "sqlite:new.db", "not a Cicerone store"},
 		"from another program's":     {"sqlite:text", "sqlite:new.db", "not a Cicerone store"},
 		"into another program's":     {"sqlite:one.db", "sqlite:text", "not a Cicerone store"},
@@ -129,7 +130,7 @@ func TestCopyIsRefused(t *testing.T) {
 		"into a newer version":       {"sqlite:one.db", "sqlite:newer.db", "newer version"},
 		"into one that is not empty": {"sqlite:one.db", "sqlite:full.db", "not empty: there are rows in users"},
 		"from half a copy":           {"sqlite:half.db", "sqlite:fresh.db", "the one to copy from: a copy into this store was not finished"},
-		"into nowhere":               {"sqlite:one.db", "", "--to=STORE"},
+		"without --to":               {"sqlite:one.db", "", "--to=STORE"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			args := []string{"copy", "--from", tt.from}
@@ -143,7 +144,7 @@ func TestCopyIsRefused(t *testing.T) {
 				t.Errorf("%v, %s, want %q", err, out, tt.want)
 			}
 			if _, err := os.Stat(file("new.db")); !os.IsNotExist(err) {
-				t.Errorf("a store was made in vain: %v", err)
+				t.Errorf("the refused copy created a store: %v", err)
 			}
 		})
 	}
@@ -152,8 +153,8 @@ func TestCopyIsRefused(t *testing.T) {
 	}
 }
 
-// TestAnyTwoAdapters moves a store through all that there are, and back to the first.
-func TestAnyTwoAdapters(t *testing.T) {
+// TestCopyBetweenAdapters copies a store through all adapters and back to the first one.
+func TestCopyBetweenAdapters(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	open := func(path string) ports.Storage {
@@ -186,13 +187,13 @@ func TestCopyOfAStoreThatBreaksRules(t *testing.T) {
 	talkative(t, from, 10)
 	behind(t, from, "UPDATE wallets SET seq = seq + 1 WHERE balance = 10")
 	code, stdout, stderr := run(t, nil, "copy", "--from", "sqlite:"+from, "--to", "sqlite:"+to)
-	if code != 1 || !strings.Contains(stdout, "wallet_seq") || !strings.Contains(stderr, "the copy is whole, and breaks rules just as") {
+	if code != 1 || !strings.Contains(stdout, "wallet_seq") || !strings.Contains(stderr, "the copy is complete, but it breaks rules") {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 	equal(t, from, to)
 }
 
-func TestACopyThatARuleOfTheStoreEnds(t *testing.T) {
+func TestCopyEndedByConstraint(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	from, to := filepath.Join(folder, "from.db"), filepath.Join(folder, "to.db")
@@ -205,15 +206,15 @@ func TestACopyThatARuleOfTheStoreEnds(t *testing.T) {
 	if code != 1 || !strings.Contains(stderr, "copy users: the row 0") || !strings.Contains(stderr, "no sevens") {
 		t.Errorf("exit code %d, %s", code, stderr)
 	}
-	refusesHalfACopy(t, to)
+	refusesUnfinished(t, to)
 	behind(t, to, "DROP TRIGGER rule")
 	code, stdout, stderr := run(t, nil, "copy", "--from", "sqlite:"+from, "--to", "sqlite:"+to)
-	if code != 0 || !strings.Contains(stdout, "users                50, of which 7 were there already\n") {
+	if code != 0 || !strings.Contains(stdout, "users                50, of which 7 were already there\n") {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 }
 
-func TestACopyWhoseSourceChangesInBetween(t *testing.T) {
+func TestCopyOfChangedSource(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	from, to := filepath.Join(folder, "from.db"), filepath.Join(folder, "to.db")
@@ -223,7 +224,7 @@ func TestACopyWhoseSourceChangesInBetween(t *testing.T) {
 	c.end()
 	behind(t, from, "UPDATE users SET bio = 'new here' WHERE email = '7@example.net'")
 	code, stdout, stderr := run(t, nil, "copy", "--from", "sqlite:"+from, "--to", "sqlite:"+to)
-	if code != 1 || stdout != "" || !strings.Contains(stderr, "has another bio in the copy") || !strings.Contains(stderr, "begin again with an empty store") {
+	if code != 1 || stdout != "" || !strings.Contains(stderr, "has another bio in the copy") || !strings.Contains(stderr, "start again with an empty store") {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 }

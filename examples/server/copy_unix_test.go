@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-func TestASignalEndsACopyThatGoesOn(t *testing.T) {
+func TestResumeInterruptedCopy(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	from, to := filepath.Join(folder, "from.db"), filepath.Join(folder, "to.db")
@@ -19,24 +19,24 @@ func TestASignalEndsACopyThatGoesOn(t *testing.T) {
 		c := startCopy(t, from, to)
 		must(t, c.cmd.Process.Signal(s))
 		code, stderr := c.end()
-		if code != 1 || !strings.HasSuffix(stderr, "server: the copy was interrupted: the same command goes on where it stopped\n") || c.stdout.Len() > 0 {
+		if code != 1 || !strings.HasSuffix(stderr, "server: the copy was interrupted: run the same command again to resume it\n") || c.stdout.Len() > 0 {
 			t.Errorf("%v: exit code %d, %s", s, code, stderr)
 		}
-		refusesHalfACopy(t, to)
+		refusesUnfinished(t, to)
 	}
 	if code, stdout, stderr := run(t, nil, "copy", "--from", "sqlite:"+from, "--to", "sqlite:"+to); code != 0 {
-		t.Errorf("it does not go on: exit code %d\n%s%s", code, stdout, stderr)
+		t.Errorf("resume: exit code %d\n%s%s", code, stdout, stderr)
 	}
 	equal(t, from, to)
 }
 
-func TestNoServerStartsOnWhatIsBeingCopied(t *testing.T) {
+func TestCopyExcludesServers(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	from, to := filepath.Join(folder, "from.db"), filepath.Join(folder, "to.db")
 	busyStore(t, from)
 	c := startCopy(t, from, to)
-	must(t, c.cmd.Process.Signal(syscall.SIGSTOP)) // in the midst of it
+	must(t, c.cmd.Process.Signal(syscall.SIGSTOP)) // stops it in the middle
 	for _, args := range [][]string{
 		{"serve", "--addr", "localhost:0", "--store", "sqlite:" + from}, {"serve", "--addr", "localhost:0", "--store", "sqlite:" + to},
 		{"copy", "--from", "sqlite:" + from, "--to", "sqlite:" + to},
@@ -47,7 +47,7 @@ func TestNoServerStartsOnWhatIsBeingCopied(t *testing.T) {
 	}
 	must(t, c.cmd.Process.Signal(syscall.SIGCONT))
 	if code, stderr := c.end(); code != 0 {
-		t.Errorf("it did not go on: exit code %d, %s", code, stderr)
+		t.Errorf("after SIGCONT: exit code %d, %s", code, stderr)
 	}
 	equal(t, from, to)
 }

@@ -11,13 +11,14 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// demoPlan says what is to be done about demo data.
+// demoPlan describes the demo data of a store.
 type demoPlan struct {
-	marked bool // it is in the store
-	empty  bool // it is to be put there
+	marked bool // the store holds demo data
+	empty  bool // the store is empty and will be filled
 }
 
-// planDemo looks at the store; wanted is what the operator says of demo data, and usual what goes otherwise.
+// planDemo examines the store. wanted is the value of --demo, and usual its default if wanted is
+// nil.
 func planDemo(ctx context.Context, storage ports.Storage, wanted *bool, usual bool) (demoPlan, error) {
 	marked, err := demo.Marked(ctx, storage)
 	if err != nil || marked {
@@ -33,19 +34,19 @@ func planDemo(ctx context.Context, storage ports.Storage, wanted *bool, usual bo
 	return demoPlan{empty: empty}, err
 }
 
-// present reports whether the store holds demo data, or will.
+// present reports whether the store holds demo data or will be filled with it.
 func (p demoPlan) present() bool { return p.marked || p.empty }
 
-// refuse is why the server does not listen on an address that is not loopback.
+// refuse returns the error for an address that is not loopback.
 func (p demoPlan) refuse(address string) error {
 	why := "the store holds demo data; use another store, or an address like localhost:8080"
 	if p.empty {
 		why = "the store would be filled with demo data; start with --no-demo, or on an address like localhost:8080"
 	}
-	return fmt.Errorf("--addr %s: others could reach it, and everybody knows the password of the demo accounts: %s", address, why)
+	return fmt.Errorf("--addr %s: the password of the demo accounts is public, and other machines can reach this address: %s", address, why)
 }
 
-// fill carries the plan out.
+// fill fills the store if the plan says so.
 func (p demoPlan) fill(ctx context.Context, storage ports.Storage, c wiring.Config) error {
 	if !p.empty {
 		return nil
@@ -58,6 +59,6 @@ func (p demoPlan) fill(ctx context.Context, storage ports.Storage, c wiring.Conf
 	if err := demo.Fill(ctx, storage, hasher, begun); err != nil {
 		return err
 	}
-	c.Log.Debug("demo data is in the store", "took", time.Since(begun))
+	c.Log.Debug("the store was filled with demo data", "took", time.Since(begun))
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// environment is how the variables begin that set what flags set: --addr is CICERONE_ADDR.
+// environment is the prefix of the variables that set flags: CICERONE_ADDR sets --addr.
 const environment = "CICERONE"
 
 // program is the command line.
@@ -23,25 +23,25 @@ type program struct {
 
 	Version kong.VersionFlag `env:"-" help:"Print the version and the revision that the program was built from."`
 
-	Serve  serveCommand  `cmd:"" default:"withargs" help:"Serve the API of Cicerone, where voyagers meet locals, until SIGTERM or SIGINT. There are other commands, each with a -h of its own: server admin EMAIL makes an account an admin, server backup FILE copies the store, server doctor checks it, server copy --to STORE copies it into another kind of store, server migrate makes the tables of a PostgreSQL or MongoDB store."`
-	Admin  adminCommand  `cmd:"" help:"Make an account an admin, and make the account where there is none. No server may have a sqlite store open."`
-	Backup backupCommand `cmd:"" help:"Copy the store into a file, as it is at one moment, while a server uses it or none. The copy is a store like any other: --store sqlite:FILE. PostgreSQL has pg_dump for that, and MongoDB mongodump."`
-	Copy   copyCommand   `cmd:"" help:"Copy the whole store into another one, of the same kind or of any other, and compare both. No server may have either of them open. A copy that was interrupted is gone on with by the same command; no server takes the store before that is done."`
-	Doctor doctorCommand `cmd:"" help:"Check every rule on the whole store, while a server uses it or none, and print what there is. Exits with 1 where a rule is broken."`
+	Serve  serveCommand  `cmd:"" default:"withargs" help:"Serve the API of Cicerone, where voyagers meet locals, until SIGTERM or SIGINT. The other commands have their own -h: server admin EMAIL makes an account an admin, server backup FILE copies the store into a file, server doctor checks the store, server copy --to STORE copies it into another store, and server migrate creates or updates the tables of a PostgreSQL store or the collections of a MongoDB store."`
+	Admin  adminCommand  `cmd:"" help:"Make an account an admin. The account is created if it does not exist. If the store is sqlite, no server may have it open."`
+	Backup backupCommand `cmd:"" help:"Copy a sqlite store into a file, as it is at one moment. A server may use the store meanwhile. The copy is a store, too: --store sqlite:FILE. For PostgreSQL use pg_dump, and for MongoDB mongodump."`
+	Copy   copyCommand   `cmd:"" help:"Copy the whole store into another one, of the same kind or another, and compare both. No server may have either store open. If the copy is interrupted, the same command resumes it; until it is complete, no server opens the new store."`
+	Doctor doctorCommand `cmd:"" help:"Check the whole store against every rule, and print the totals and the violations. A server may use the store meanwhile. Exits with 1 if a rule is broken."`
 
-	Migrate migrateCommand `cmd:"" help:"Make the tables of a PostgreSQL store or the collections of a MongoDB store, or bring them up to date: the store named by --store. It may be repeated, and run by several at once. Other stores do so by themselves when a server opens them."`
+	Migrate migrateCommand `cmd:"" help:"Create or update the tables of a PostgreSQL store or the collections of a MongoDB store. It may be repeated, and several may run concurrently. A sqlite store is updated when a server opens it."`
 }
 
 // settings are the flags of all commands. Every other flag belongs to the commands that use it.
 type settings struct {
-	Store string `default:"sqlite" placeholder:"STORE" help:"Where everything is kept: ${stores}. sqlite is a file, cicerone/cicerone.db in the user's data folder (where $XDG_DATA_HOME says, else ~/.local/share or what the system has instead) unless PATH names another; postgres is a schema of a database, whose tables server migrate makes, and takes the parameters schema=NAME (cicerone), pgbouncer=true (PgBouncer in transaction mode stands between), statement_timeout=10s, lock_timeout=5s, idle_in_transaction_session_timeout=15s, pool_max_conns=N (four for each processor) and those of libpq, like sslmode; mongodb is a database of a replica set or sharded cluster, whose collections server migrate makes, at mongodb:// or mongodb+srv://, and takes the parameters commandTimeoutMS=10000, commitTimeoutMS=5000, queueTimeoutMS=10000 and those of every MongoDB address, like replicaSet and authSource; memory, or :memory:, ends with the process. Default: ${default}."`
+	Store string `default:"sqlite" placeholder:"STORE" help:"The store: ${stores}. sqlite is a file. Without a PATH it is cicerone/cicerone.db in the user's data folder ($XDG_DATA_HOME, or else ~/.local/share or the folder that the system has for it). postgres is a schema of a database; server migrate creates its tables. Its parameters are schema=NAME (cicerone), pgbouncer=true (the address is that of a PgBouncer in transaction mode), statement_timeout=10s, lock_timeout=5s, idle_in_transaction_session_timeout=15s, pool_max_conns=N (four for each processor) and those of libpq, like sslmode. mongodb is a database of a replica set or sharded cluster, at mongodb:// or mongodb+srv://; server migrate creates its collections. Its parameters are commandTimeoutMS=10000, commitTimeoutMS=5000, queueTimeoutMS=10000 and those of every MongoDB address, like replicaSet and authSource. memory, or :memory:, is lost when the process ends. Default: ${default}."`
 }
 
-// serverSettings are the flags of a server that serves.
+// serverSettings are the flags of the command serve, except those of serveCommand itself.
 type serverSettings struct {
 	Log      logSettings      `embed:"" prefix:"log-" group:"Log"`
 	Accounts accountSettings  `embed:""`
-	Policies policySettings   `embed:"" group:"What the community decides"`
+	Policies policySettings   `embed:"" group:"Community rules"`
 	Security securitySettings `embed:"" group:"Passwords and tokens"`
 	Mail     mailSettings     `embed:"" group:"Mail"`
 	Limits   limitSettings    `embed:"" prefix:"limit-" group:"Limits, in requests per second; 0 for none"`
@@ -49,42 +49,42 @@ type serverSettings struct {
 
 // accountSettings are the flags of the commands that make accounts.
 type accountSettings struct {
-	SignupBonus int64 `default:"${signup_bonus}" placeholder:"TOKENS" group:"What the community decides" help:"What a new account is given. Default: ${default}."`
-	BcryptCost  int   `default:"${bcrypt_cost}" group:"Passwords and tokens" help:"How expensive a password is to check, 4 to 31; one more takes twice as long."`
+	SignupBonus int64 `default:"${signup_bonus}" placeholder:"TOKENS" group:"Community rules" help:"The tokens that a new account receives. Default: ${default}."`
+	BcryptCost  int   `default:"${bcrypt_cost}" group:"Passwords and tokens" help:"The cost of hashing a password, 4 to 31; each step doubles the time."`
 }
 
 type logSettings struct {
-	Level  string `default:"info" enum:"debug,info,warn,error" help:"The least that is logged: ${enum}."`
-	Format string `default:"text" enum:"text,json" help:"How it is written: ${enum}."`
+	Level  string `default:"info" enum:"debug,info,warn,error" help:"The lowest level that is logged: ${enum}."`
+	Format string `default:"text" enum:"text,json" help:"The format of the log: ${enum}."`
 }
 
 type policySettings struct {
-	MessageCost int64             `default:"${message_cost}" placeholder:"TOKENS" help:"What a message costs its sender. Default: ${default}."`
+	MessageCost int64             `default:"${message_cost}" placeholder:"TOKENS" help:"The price of a message, paid by its sender. Default: ${default}."`
 	TokenRate   reservations.Rate `default:"${token_rate}" placeholder:"RATE" help:"Tokens per unit of price, 0 to 1000. Default: ${default}."`
-	SettleEvery time.Duration     `default:"${settle_every}" help:"How often reservations are looked for that have ended; at most 5s."`
-	PurgeEvery  time.Duration     `default:"${purge_every}" help:"How often expired sessions and answers kept for retries are removed."`
+	SettleEvery time.Duration     `default:"${settle_every}" help:"How often the server looks for reservations that have ended; at most 5s."`
+	PurgeEvery  time.Duration     `default:"${purge_every}" help:"How often the server removes expired sessions and expired idempotency keys."`
 }
 
 type securitySettings struct {
-	AccessKey       []string      `placeholder:"BASE64" help:"What access tokens are signed with: 32 bytes or more, as standard base64. Of several the first signs and all verify. Default: a random one, which is kept beside the file of a sqlite store, in PATH.key, and otherwise ends with the process."`
-	CursorKey       []string      `placeholder:"BASE64" help:"What the cursors of lists are authenticated with: 32 bytes or more, as standard base64. Of several the first seals and all open. Default: keys derived from those of access tokens."`
-	AccessIssuer    string        `default:"${access_issuer}" help:"Who says that access tokens are from."`
-	AccessAudience  string        `default:"${access_audience}" help:"For whom access tokens are good."`
-	AccessLeeway    time.Duration `default:"${access_leeway}" help:"How far the clocks of servers that share keys may be apart."`
-	AccessLifetime  time.Duration `default:"${access_lifetime}" help:"How long an access token works."`
-	RefreshLifetime time.Duration `default:"${refresh_lifetime}" help:"How long a refresh token works."`
-	ResetLifetime   time.Duration `default:"${reset_lifetime}" help:"How long a password reset works."`
-	ResetURL        string        `placeholder:"URL" help:"The page that takes a password reset; the token is added to it. Default: the mail holds the bare token."`
+	AccessKey       []string      `placeholder:"BASE64" help:"The key that signs access tokens: 32 bytes or more, as standard base64. Of several keys, the first signs and all verify. Default: a random key. A sqlite store keeps it in the file PATH.key; with another store, access tokens become invalid when the process ends."`
+	CursorKey       []string      `placeholder:"BASE64" help:"The key that authenticates the cursors of lists: 32 bytes or more, as standard base64. Of several keys, the first seals and all open. Default: keys derived from those of access tokens."`
+	AccessIssuer    string        `default:"${access_issuer}" help:"The issuer of access tokens."`
+	AccessAudience  string        `default:"${access_audience}" help:"The audience of access tokens."`
+	AccessLeeway    time.Duration `default:"${access_leeway}" help:"The clock skew that is allowed between servers that share keys."`
+	AccessLifetime  time.Duration `default:"${access_lifetime}" help:"How long an access token is valid."`
+	RefreshLifetime time.Duration `default:"${refresh_lifetime}" help:"How long a refresh token is valid."`
+	ResetLifetime   time.Duration `default:"${reset_lifetime}" help:"How long a password reset token is valid."`
+	ResetURL        string        `placeholder:"URL" help:"The address of the page that resets a password; the token is appended to it. Default: the mail contains only the token."`
 }
 
 type limitSettings struct {
-	Anonymous      float64 `default:"${limit_anonymous}" help:"From one address, by those who are not signed in."`
-	AnonymousBurst int     `default:"${limit_anonymous_burst}" help:"How many of those at once; 0 for what comes in a second."`
-	User           float64 `default:"${limit_user}" help:"Of one user."`
-	UserBurst      int     `default:"${limit_user_burst}" help:"How many of those at once; 0 for what comes in a second."`
+	Anonymous      float64 `default:"${limit_anonymous}" help:"For one IP address without a signed-in user."`
+	AnonymousBurst int     `default:"${limit_anonymous_burst}" help:"The burst that is allowed; 0 for the requests of one second."`
+	User           float64 `default:"${limit_user}" help:"For one signed-in user."`
+	UserBurst      int     `default:"${limit_user_burst}" help:"The burst that is allowed; 0 for the requests of one second."`
 }
 
-// defaults are what the flags say where nobody says otherwise: what package wiring says.
+// defaults returns the defaults of the flags, which are those of package wiring.
 func defaults() kong.Vars {
 	c := wiring.DefaultConfig()
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
@@ -111,8 +111,8 @@ func defaults() kong.Vars {
 	}
 }
 
-// parse reads the command line and what of the environment concerns us, and returns the command that it
-// asks for. -h prints the help and ends the program.
+// parse reads the command line and the variables CICERONE_*, and returns the command to run. -h
+// prints the help and exits.
 func parse(args, environ []string) (command func() error, err error) {
 	var p program
 	parser, err := kong.New(&p,
@@ -129,12 +129,12 @@ func parse(args, environ []string) (command func() error, err error) {
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		return nil, fmt.Errorf("%w (server -h lists what there is)", err)
+		return nil, fmt.Errorf("%w (see server -h)", err)
 	}
 	return func() error { return parsed.Run(&p.settings) }, nil
 }
 
-// inFlags says an error about fields of a wiring.Config in terms of the flags that set them.
+// inFlags returns an error of wiring.Config.Validate with the fields replaced by their flags.
 func inFlags(err error) error {
 	return errors.New(strings.NewReplacer(
 		"Users.SignupBonus", "--signup-bonus",
@@ -158,7 +158,8 @@ func inFlags(err error) error {
 	).Replace(err.Error()))
 }
 
-// checkEnvironment refuses variables that begin like ours and set nothing: most likely they are misspelt.
+// checkEnvironment returns an error for variables CICERONE_* that set no flag: they are probably
+// misspelt.
 func checkEnvironment(model *kong.Application, environ []string) error {
 	var known []string
 	var gather func(*kong.Node)
@@ -175,14 +176,14 @@ func checkEnvironment(model *kong.Application, environ []string) error {
 	for _, v := range environ {
 		name, _, _ := strings.Cut(v, "=")
 		if strings.HasPrefix(name, environment+"_") && !slices.Contains(known, name) {
-			unknown = append(unknown, fmt.Errorf("unknown environment variable %s (server -h lists what there is)", name))
+			unknown = append(unknown, fmt.Errorf("unknown environment variable %s (see server -h)", name))
 		}
 	}
 	return errors.Join(unknown...)
 }
 
-// helpWithDefaultCommand is kong's help, except that without a command it shows what the default one takes:
-// -h is to explain every setting.
+// helpWithDefaultCommand is kong's help, except that without a command it also shows the flags of
+// the default command, so that server -h explains every setting of a server.
 func helpWithDefaultCommand(options kong.HelpOptions, asked *kong.Context) error {
 	if asked.Selected() == nil {
 		serve, err := kong.Trace(asked.Kong, []string{"serve"})

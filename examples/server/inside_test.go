@@ -21,7 +21,7 @@ import (
 	"github.com/cicerone-go/cicerone/wiring/memory"
 )
 
-// What is seen better from inside than in a process.
+// The tests in this file call the package's functions without starting a process.
 
 func newApp(t *testing.T) *wiring.App {
 	t.Helper()
@@ -40,7 +40,7 @@ func newApp(t *testing.T) *wiring.App {
 	return app
 }
 
-func TestAppointMakesTheAccount(t *testing.T) {
+func TestAppointCreatesAccount(t *testing.T) {
 	app := newApp(t)
 	c := &adminCommand{Email: "ada@example.net"}
 	asked := 0
@@ -57,19 +57,19 @@ func TestAppointMakesTheAccount(t *testing.T) {
 	}
 }
 
-func TestAppointTakesAnAccountThatIsThere(t *testing.T) {
+func TestAppointExistingAccount(t *testing.T) {
 	app := newApp(t)
 	if _, err := app.Users.Register(t.Context(), users.SignUp{Name: "Ada", Email: "Ada@example.net", Password: "long enough"}); err != nil {
 		t.Fatal(err)
 	}
 	admin, created, err := (&adminCommand{Email: "ada@EXAMPLE.net"}).appoint(t.Context(), app.Services,
-		func(context.Context) (string, error) { return "", errors.New("nobody is to be asked") })
+		func(context.Context) (string, error) { return "", errors.New("unexpected question") })
 	if err != nil || created || admin.Role != users.RoleAdmin || admin.Name != "Ada" {
 		t.Errorf("got %v, created %v, %v", admin, created, err)
 	}
 }
 
-func TestAppointRefusesABadPassword(t *testing.T) {
+func TestAppointBadPassword(t *testing.T) {
 	app := newApp(t)
 	_, _, err := (&adminCommand{Email: "ada@example.net", Name: "Ada"}).appoint(t.Context(), app.Services,
 		func(context.Context) (string, error) { return "short", nil })
@@ -77,7 +77,7 @@ func TestAppointRefusesABadPassword(t *testing.T) {
 		t.Errorf("got %v, want fault.Invalid", err)
 	}
 	if _, err := app.Moderation.Appoint(t.Context(), "ada@example.net"); !errors.Is(err, users.ErrNotFound) {
-		t.Errorf("an account was made: %v", err)
+		t.Errorf("the account exists: %v", err)
 	}
 }
 
@@ -93,16 +93,16 @@ func TestPasswordFromStandardInput(t *testing.T) {
 		}
 		got, err := askPassword(t.Context(), in, io.Discard)
 		if err != nil || got != want {
-			t.Errorf("of %q the password is %q, %v, want %q", given, got, err, want)
+			t.Errorf("%q: got the password %q (error %v), want %q", given, got, err, want)
 		}
 		_ = in.Close()
 	}
 	if _, err := firstLine(strings.NewReader("")); err == nil {
-		t.Error("nothing was taken for a password")
+		t.Error("got no error for empty input")
 	}
 }
 
-func TestPasswordIsAskedUntilItWasTypedTwice(t *testing.T) {
+func TestAskTwice(t *testing.T) {
 	typed := []string{"one", "two", "same", "same"}
 	var prompts strings.Builder
 	got, err := askTwice(&prompts, func() (string, error) {
@@ -121,7 +121,7 @@ func TestPasswordIsAskedUntilItWasTypedTwice(t *testing.T) {
 	}
 }
 
-func TestAMarkedStoreIsNotShownToOthersWhateverTheFlags(t *testing.T) {
+func TestDemoDataIsLoopbackOnlyWithAnyFlag(t *testing.T) {
 	app := newApp(t)
 	hasher, err := bcrypt.New(4)
 	if err != nil {
@@ -137,15 +137,15 @@ func TestAMarkedStoreIsNotShownToOthersWhateverTheFlags(t *testing.T) {
 			t.Fatalf("plan %v, %v, want demo data to be present", plan, err)
 		}
 		if err := plan.fill(t.Context(), app.Storage, wiring.DefaultConfig()); err != nil {
-			t.Errorf("a store that is filled was filled again: %v", err)
+			t.Errorf("fill of a filled store: %v", err)
 		}
 		if text := plan.refuse("0.0.0.0:80").Error(); strings.Contains(text, "--no-demo") {
-			t.Errorf("%q speaks of a flag that changes nothing", text)
+			t.Errorf("%q names a flag that has no effect", text)
 		}
 	}
 }
 
-func TestAStoreInUseGetsNoDemoData(t *testing.T) {
+func TestDemoDataNeedsEmptyStore(t *testing.T) {
 	app := newApp(t)
 	if _, err := app.Users.Register(t.Context(), users.SignUp{Name: "Ada", Email: "ada@example.net", Password: "long enough"}); err != nil {
 		t.Fatal(err)
@@ -172,7 +172,7 @@ func TestSMTPSettings(t *testing.T) {
 	} {
 		_, err := (mailSettings{Mail: bad, From: "no-reply@example.org"}).mailer(slog.Default())
 		if err == nil || !strings.HasPrefix(err.Error(), "--mail") || strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s: %v, want an error of --mail without the password", bad, err)
+			t.Errorf("%s: %v, want an error about --mail without the password", bad, err)
 		}
 	}
 }
@@ -196,12 +196,12 @@ func TestBaseURL(t *testing.T) {
 	}
 }
 
-func TestDescribeABuild(t *testing.T) {
+func TestDescribe(t *testing.T) {
 	got := describe(&debug.BuildInfo{GoVersion: "go1.26.0", Settings: []debug.BuildSetting{
 		{Key: "vcs", Value: "git"}, {Key: "vcs.revision", Value: "132c017"},
 		{Key: "vcs.time", Value: "2026-03-01T10:00:00Z"}, {Key: "vcs.modified", Value: "true"},
 	}})
-	if want := ", revision 132c017 of 2026-03-01T10:00:00Z, with changes that are not committed, go1.26.0"; got != want {
+	if want := ", revision 132c017 of 2026-03-01T10:00:00Z, with uncommitted changes, go1.26.0"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if got := describe(&debug.BuildInfo{GoVersion: "go1.26.0"}); got != ", go1.26.0" {

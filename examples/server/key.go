@@ -12,8 +12,8 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/jwt"
 )
 
-// readKey reads what signs access tokens from a file. Where there is no such file it makes a new key, and
-// found is false.
+// readKey reads the key of access tokens from a file. If the file does not exist, it returns a new
+// key, and found is false.
 func readKey(path string) (key []byte, found bool, err error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -25,13 +25,13 @@ func readKey(path string) (key []byte, found bool, err error) {
 	}
 	key, err = base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil || len(key) < jwt.KeySize {
-		return nil, false, fmt.Errorf("%s holds no key of access tokens: remove it, and a new one is made", path)
+		return nil, false, fmt.Errorf("%s does not hold a key of access tokens: remove the file, and the server makes a new key", path)
 	}
 	return key, true, nil
 }
 
-// saveKey writes a key for readKey, as --access-key takes it. The file gets its name when it is whole, and
-// nobody but its owner can read it.
+// saveKey writes a key for readKey, in the form that --access-key takes. Only the owner can read
+// the file. It is renamed after it was written, so that path never names an incomplete file.
 func saveKey(path string, key []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// look opens a store for a command that only reads, which a server may use meanwhile.
+// look opens a store for a command that only reads. A server may use the store meanwhile.
 func (s *settings) look(do func(ctx context.Context, p place, storage ports.Storage) error) (err error) {
 	p, err := findDurable("--store", s.Store)
 	if err != nil {
@@ -35,17 +35,17 @@ func (s *settings) look(do func(ctx context.Context, p place, storage ports.Stor
 }
 
 type backupCommand struct {
-	File string `arg:"" help:"The copy. A file that is there is left alone, and the command fails."`
+	File string `arg:"" help:"The file to create. If it exists, the command fails and does not change it."`
 }
 
-// Run copies the store as it is at one moment.
+// Run copies the store, as it is at one moment, into a file.
 func (c *backupCommand) Run(s *settings) error {
 	return s.look(func(ctx context.Context, p place, storage ports.Storage) error {
 		source, ok := storage.(interface {
 			Backup(ctx context.Context, path string) error
 		})
 		if !ok {
-			return fmt.Errorf("--store %s: server backup copies files; this store is backed up with %s", p, p.backup)
+			return fmt.Errorf("--store %s: server backup works on sqlite stores only; use %s for this store", p, p.backup)
 		}
 		if err := source.Backup(ctx, c.File); err != nil {
 			return err
@@ -57,7 +57,8 @@ func (c *backupCommand) Run(s *settings) error {
 
 type doctorCommand struct{}
 
-// Run checks every invariant of the store as it is at one moment; its error says that one is broken.
+// Run checks every invariant of the store, as it is at one moment. It returns an error if one is
+// broken.
 func (*doctorCommand) Run(s *settings) error {
 	return s.look(func(ctx context.Context, p place, storage ports.Storage) error {
 		found, err := audit.New(ports.ForAudit(ports.NewStore(storage, uow.Policy{}))).Audit(ctx)
@@ -73,7 +74,7 @@ func (*doctorCommand) Run(s *settings) error {
 	})
 }
 
-// diagnose writes down what an audit found.
+// diagnose prints the findings of an audit.
 func diagnose(w io.Writer, found tokens.Verification) {
 	fmt.Fprintf(w, "  wallets        %d\n", found.Wallets)
 	fmt.Fprintf(w, "  transactions   %d\n", found.Transactions)

@@ -12,11 +12,11 @@ import (
 )
 
 type mailSettings struct {
-	Mail string `default:"log" placeholder:"WHERE" help:"Where mail goes: log writes it to the log, secrets included, for development; smtp://[USER:PASSWORD@]HOST[:PORT] sends it, encrypted with STARTTLS; smtps://... encrypts from the first byte; smtp://...?tls=none not at all. Default: ${default}."`
-	From string `name:"mail-from" placeholder:"ADDRESS" help:"The sender of mail, like Cicerone <no-reply@example.org>; smtp needs one."`
+	Mail string `default:"log" placeholder:"WHERE" help:"How mail is sent: log writes it to the log, including its secrets, and is for development only; smtp://[USER:PASSWORD@]HOST[:PORT] sends it, encrypted with STARTTLS; smtps://... encrypts the connection from the start; smtp://...?tls=none does not encrypt. Default: ${default}."`
+	From string `name:"mail-from" placeholder:"ADDRESS" help:"The sender of mail, like Cicerone <no-reply@example.org>. Required with smtp."`
 }
 
-// mailer makes what sends mail. Its errors do not repeat the address, which may hold a password.
+// mailer makes the mailer. Its errors do not contain the address, which may hold a password.
 func (s mailSettings) mailer(log *slog.Logger) (users.Mailer, error) {
 	if s.Mail == "log" {
 		return mail.NewLog(log), nil
@@ -26,7 +26,7 @@ func (s mailSettings) mailer(log *slog.Logger) (users.Mailer, error) {
 		return nil, fmt.Errorf("--mail: %w", err)
 	}
 	if s.From == "" {
-		return nil, errors.New("--mail-from: must name the sender where mail is sent by smtp")
+		return nil, errors.New("--mail-from: a sender is required if --mail is smtp")
 	}
 	c.From = s.From
 	m, err := mail.NewSMTP(c)
@@ -39,7 +39,7 @@ func (s mailSettings) mailer(log *slog.Logger) (users.Mailer, error) {
 func smtpConfig(address string) (mail.Config, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Path != "" && u.Path != "/" || u.Fragment != "" {
-		return mail.Config{}, errors.New("must be log, smtp://[USER:PASSWORD@]HOST[:PORT] or the same with smtps")
+		return mail.Config{}, errors.New("must be log, smtp://[USER:PASSWORD@]HOST[:PORT] or smtps://[USER:PASSWORD@]HOST[:PORT]")
 	}
 	c := mail.Config{Host: u.Hostname(), Username: u.User.Username()}
 	c.Password, _ = u.User.Password()
@@ -49,11 +49,11 @@ func smtpConfig(address string) (mail.Config, error) {
 	case "smtps":
 		c.TLS = mail.ImplicitTLS
 	default:
-		return mail.Config{}, fmt.Errorf("%q is not a way to send mail; there are log, smtp and smtps", u.Scheme)
+		return mail.Config{}, fmt.Errorf("unknown kind of mail %q; must be log, smtp or smtps", u.Scheme)
 	}
 	for name, values := range u.Query() {
 		if name != "tls" || len(values) != 1 || values[0] != "none" || u.Scheme != "smtp" {
-			return mail.Config{}, fmt.Errorf("unknown option %s; there is tls=none, of smtp", name)
+			return mail.Config{}, fmt.Errorf("unknown option %s; the only one is tls=none, with smtp", name)
 		}
 		c.TLS = mail.NoTLS
 	}

@@ -1,6 +1,5 @@
-// Command server is Cicerone as a program: the API over a store of your choice. Started without
-// anything it keeps all in one file, with people to try it on, and says where that is and how to sign in
-// as one of them.
+// Command server serves the API of Cicerone over a store of your choice. Without arguments it keeps
+// its data in one file, fills it with demo data, and prints where the file is and how to sign in.
 //
 //	go run github.com/cicerone-go/cicerone/examples/server
 //	go run github.com/cicerone-go/cicerone/examples/server -h

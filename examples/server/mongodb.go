@@ -14,7 +14,7 @@ import (
 	"github.com/cicerone-go/cicerone/wiring/mongodb"
 )
 
-// openMongoDB opens a database that has its collections, which other servers may use, too.
+// openMongoDB opens a database whose collections exist. Other servers may use it, too.
 func openMongoDB(ctx context.Context, p place, c wiring.Config) (*wiring.App, error) {
 	a, err := readMongoDB(p.address)
 	if err != nil {
@@ -22,12 +22,12 @@ func openMongoDB(ctx context.Context, p place, c wiring.Config) (*wiring.App, er
 	}
 	app, err := mongodb.New(ctx, a.uri, a.options, c)
 	if errors.Is(err, adapter.ErrInUse) {
-		err = fmt.Errorf("%w: a copy is at work, which no server may use meanwhile", err)
+		err = fmt.Errorf("%w: a copy is running; wait until it ends", err)
 	}
 	return app, explainMongoDB(p, err)
 }
 
-// migrateMongoDB makes the collections, or brings them up to date.
+// migrateMongoDB creates or updates the collections.
 func migrateMongoDB(ctx context.Context, p place) error {
 	a, err := readMongoDB(p.address)
 	if err != nil {
@@ -36,17 +36,18 @@ func migrateMongoDB(ctx context.Context, p place) error {
 	return explainMongoDB(p, adapter.Migrate(ctx, a.uri, a.options))
 }
 
-// lookAtMongoDB opens a store that is there, which servers may have open.
+// lookAtMongoDB opens an existing store. Servers may have it open.
 func lookAtMongoDB(ctx context.Context, p place) (ports.Storage, error) {
 	return storeMongoDB(ctx, p, false)
 }
 
-// takeMongoDB opens a store that is there, and keeps servers off it.
+// takeMongoDB opens an existing store for exclusive use.
 func takeMongoDB(ctx context.Context, p place) (ports.Storage, error) {
 	return storeMongoDB(ctx, p, true)
 }
 
-// copyIntoMongoDB is takeMongoDB, and makes the collections where there are none. First it is seen that nobody uses them.
+// copyIntoMongoDB is takeMongoDB, but creates or updates the collections if necessary. It opens the
+// store first, so that it does not migrate a store that a server uses.
 func copyIntoMongoDB(ctx context.Context, p place) (ports.Storage, error) {
 	s, err := takeMongoDB(ctx, p)
 	if !errors.Is(err, adapter.ErrOutdated) {
@@ -66,7 +67,7 @@ func storeMongoDB(ctx context.Context, p place, exclusive bool) (ports.Storage, 
 	a.options.Exclusive = exclusive
 	s, err := adapter.Open(ctx, a.uri, a.options)
 	if errors.Is(err, adapter.ErrInUse) && exclusive {
-		err = fmt.Errorf("%w: stop every server on it first; one that was killed counts for 15 s more", err)
+		err = fmt.Errorf("%w: stop every server on it first; a killed server counts for another 15 s", err)
 	}
 	if err != nil {
 		return nil, explainMongoDB(p, err)
@@ -74,25 +75,25 @@ func storeMongoDB(ctx context.Context, p place, exclusive bool) (ports.Storage, 
 	return s, nil
 }
 
-// mongoUnauthorized is the server's code for what the user may not do.
+// mongoUnauthorized is MongoDB's error code for a command that the user has no right to.
 const mongoUnauthorized = 13
 
-// explainMongoDB says of an error which store it is about and, where that is known, what can be done.
+// explainMongoDB adds to an error the store and, if it is known, what the operator can do.
 func explainMongoDB(p place, err error) error {
 	if err == nil {
 		return nil
 	}
 	err = fmt.Errorf("%s %s: %w", p.flag, p, err)
 	if errors.Is(err, adapter.ErrOutdated) {
-		return fmt.Errorf("%w: server migrate, with the same --store, does", err)
+		return fmt.Errorf("%w: run server migrate with the same --store", err)
 	}
 	if errors.Is(err, uow.ErrRefused) {
-		return fmt.Errorf("%w: the server does not let this user in with this password; "+
-			"where the user is kept in another database than the store, add the parameter authSource=admin, or what that one is called", err)
+		return fmt.Errorf("%w: the server refuses this user or password; "+
+			"if the user is defined in another database than the store's, name it with the parameter authSource, like authSource=admin", err)
 	}
 	if hasMongoCode(err, mongoUnauthorized) {
 		return fmt.Errorf("%w: to migrate, the user needs the roles readWrite and dbAdmin in the database; "+
-			"to serve, readWrite, or the role that adapters/mongodb/README.md makes", err)
+			"to serve, readWrite, or the role that adapters/mongodb/README.md defines", err)
 	}
 	return err
 }

@@ -15,15 +15,16 @@ import (
 	adapter "github.com/cicerone-go/cicerone/adapters/mongodb"
 )
 
-// mongoDBAddress is what the address of a MongoDB store says.
+// mongoDBAddress is the parsed address of a MongoDB store.
 type mongoDBAddress struct {
 	uri     string // for the adapter: the address without our parameters
 	options adapter.Options
-	shown   string // for people: without user, password and parameters
+	shown   string // the address to print, without user, password and parameters
 }
 
-// mongoDBParameters are the parameters of an address that are ours, by their names in small letters. All others are the
-// driver's. As in any such address, a time is a number of milliseconds, and letters may be large or small.
+// mongoDBParameters are our parameters of an address, by their names in lower case. All others are
+// the driver's. As in every MongoDB address, a time is a number of milliseconds, and the case of a
+// name does not matter.
 var mongoDBParameters = map[string]func(o *adapter.Options) *time.Duration{
 	"commandtimeoutms": func(o *adapter.Options) *time.Duration { return &o.CommandTimeout },
 	"committimeoutms":  func(o *adapter.Options) *time.Duration { return &o.CommitTime },
@@ -35,20 +36,20 @@ const (
 	mongoDBSRVScheme = connstring.SchemeMongoDBSRV + "://"
 )
 
-// readMongoDB reads mongodb://USER:PASSWORD@HOST:PORT,…/DATABASE?PARAMETERS, or mongodb+srv://…, for which nobody is asked
-// yet. No error repeats what may be a part of a password.
+// readMongoDB parses mongodb://USER:PASSWORD@HOST:PORT,…/DATABASE?PARAMETERS, or mongodb+srv://…,
+// whose DNS records it does not look up. No error contains a text that may be a part of a password.
 func readMongoDB(address string) (mongoDBAddress, error) {
 	scheme := mongoDBScheme
 	rest, found := strings.CutPrefix(address, scheme)
 	if !found {
 		scheme = mongoDBSRVScheme
 		if rest, found = strings.CutPrefix(address, scheme); !found {
-			return mongoDBAddress{}, errors.New("mongodb takes an address like mongodb://USER:PASSWORD@HOST/DATABASE")
+			return mongoDBAddress{}, errors.New("a mongodb store has an address like mongodb://USER:PASSWORD@HOST/DATABASE")
 		}
 	}
 	var a mongoDBAddress
 	head, parameters := cutMongoDB(rest)
-	if strings.Contains(strings.Join(parameters, ""), "@") { // this may be the end of a password
+	if strings.Contains(strings.Join(parameters, ""), "@") { // the parameters may be the end of a password
 		return mongoDBAddress{}, errMongoDBAddress
 	}
 	parameters, err := takeMongoDBOurs(parameters, &a.options)
@@ -56,7 +57,7 @@ func readMongoDB(address string) (mongoDBAddress, error) {
 		return mongoDBAddress{}, err
 	}
 	a.uri = withParameters(scheme+head, parameters)
-	if scheme == mongoDBSRVScheme { // what it says besides is in the DNS
+	if scheme == mongoDBSRVScheme { // read as mongodb://, which has no srv parameters, so that no DNS is asked
 		parameters = slices.DeleteFunc(slices.Clone(parameters), func(p string) bool { return strings.HasPrefix(strings.ToLower(p), "srv") })
 	}
 	read, err := connstring.ParseAndValidate(withParameters(mongoDBScheme+head, parameters))
@@ -64,19 +65,20 @@ func readMongoDB(address string) (mongoDBAddress, error) {
 		return mongoDBAddress{}, unreadableMongoDB(parameters)
 	}
 	if unknown := slices.Sorted(maps.Keys(read.UnknownOptions)); len(unknown) > 0 {
-		return mongoDBAddress{}, fmt.Errorf("there is no parameter %s", unknown[0])
+		return mongoDBAddress{}, fmt.Errorf("unknown parameter %s", unknown[0])
 	}
 	a.shown = showMongoDBHosts(scheme, read)
 	return a, nil
 }
 
-// showMongoDB is an address for people.
+// showMongoDB returns the form of an address to print.
 func showMongoDB(address string) (string, error) {
 	a, err := readMongoDB(address)
 	return a.shown, err
 }
 
-// cutMongoDB cuts an address where its parameters begin. Like the driver, it takes all up to the first @ for user and password.
+// cutMongoDB splits an address before its parameters. Like the driver, it treats the text up to the
+// first @ as user and password.
 func cutMongoDB(address string) (head string, parameters []string) {
 	user := strings.Index(address, "@") + 1
 	rest, query, _ := strings.Cut(address[user:], "?")
@@ -91,7 +93,7 @@ func withParameters(address string, parameters []string) string {
 	return address + "?" + strings.Join(parameters, "&")
 }
 
-// takeMongoDBOurs takes our parameters out of those of an address.
+// takeMongoDBOurs sets the options from our parameters and returns the other ones.
 func takeMongoDBOurs(parameters []string, o *adapter.Options) (others []string, err error) {
 	for _, p := range parameters {
 		name, value, _ := strings.Cut(p, "=")
@@ -102,15 +104,15 @@ func takeMongoDBOurs(parameters []string, o *adapter.Options) (others []string, 
 		}
 		ms, err := strconv.ParseUint(value, 10, 31)
 		if err != nil || ms == 0 {
-			return nil, fmt.Errorf("the parameter %s: it is a number of milliseconds, from 1 on", name)
+			return nil, fmt.Errorf("the parameter %s: must be a number of milliseconds, 1 or more", name)
 		}
 		*field(o) = time.Duration(ms) * time.Millisecond // #nosec G115 -- it has 31 bits
 	}
 	return others, nil
 }
 
-// unreadableMongoDB says what is wrong with an address that the driver cannot read: a parameter, where that can be told without
-// telling a password, too.
+// unreadableMongoDB returns the error for an address that the driver cannot parse. It names the
+// invalid parameter if it can do so without a part of a password.
 func unreadableMongoDB(parameters []string) error {
 	harmless := slices.DeleteFunc(slices.Clone(parameters), func(p string) bool {
 		name, _, _ := strings.Cut(strings.ToLower(p), "=")
@@ -122,11 +124,11 @@ func unreadableMongoDB(parameters []string) error {
 	return errMongoDBAddress
 }
 
-var errMongoDBAddress = errors.New("this is no address like mongodb://USER:PASSWORD@HOST:PORT/DATABASE?PARAMETERS, with the / before the ?; " +
-	"in user, password and parameters, : / ? # @ and % are written as %3A %2F %3F %23 %40 and %25")
+var errMongoDBAddress = errors.New("the address must be like mongodb://USER:PASSWORD@HOST:PORT/DATABASE?PARAMETERS, with the / before the ?; " +
+	"in user, password and parameters, write : / ? # @ and % as %3A %2F %3F %23 %40 and %25")
 
-// showMongoDBHosts is the address of a store without what concerns only how it is reached. In whatever order its hosts were
-// named, it is the same.
+// showMongoDBHosts returns the address of a store with its hosts and database only. The hosts are
+// sorted, so that two addresses that differ only in their order have one form.
 func showMongoDBHosts(scheme string, read *connstring.ConnString) string {
 	hosts := make([]string, len(read.RawHosts))
 	for i, host := range read.RawHosts {

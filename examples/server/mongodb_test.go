@@ -8,7 +8,7 @@ import (
 	adapter "github.com/cicerone-go/cicerone/adapters/mongodb"
 )
 
-// What needs a server is tested in adapters/internal/mongodbtest.
+// Tests that need a server are in adapters/internal/mongodbtest.
 
 func TestMongoDBAddresses(t *testing.T) {
 	for address, want := range map[string]mongoDBAddress{
@@ -26,7 +26,7 @@ func TestMongoDBAddresses(t *testing.T) {
 		"mongodb://ada:ti%3Fger@%2Ftmp%2Fmongodb.sock/a?authSource=admin": {
 			uri: "mongodb://ada:ti%3Fger@%2Ftmp%2Fmongodb.sock/a?authSource=admin", shown: "mongodb://%2Ftmp%2Fmongodb.sock/a",
 		},
-		"mongodb+srv://ada:tiger@Cluster.example.org/a?srvMaxHosts=3&tls=true&queueTimeoutMS=50": { // about which no DNS is asked
+		"mongodb+srv://ada:tiger@Cluster.example.org/a?srvMaxHosts=3&tls=true&queueTimeoutMS=50": { // the test asks no DNS
 			uri: "mongodb+srv://ada:tiger@Cluster.example.org/a?srvMaxHosts=3&tls=true", shown: "mongodb+srv://cluster.example.org/a",
 			options: adapter.Options{QueueTime: 50 * time.Millisecond},
 		},
@@ -40,7 +40,7 @@ func TestMongoDBAddresses(t *testing.T) {
 	}
 }
 
-func TestMongoDBAddressesThatAreRefused(t *testing.T) {
+func TestInvalidMongoDBAddresses(t *testing.T) {
 	for address, want := range map[string]string{
 		"mongodb":                                     "mongodb://USER:PASSWORD@HOST/DATABASE",
 		"mongodb:db":                                  "mongodb://USER:PASSWORD@HOST/DATABASE",
@@ -48,11 +48,11 @@ func TestMongoDBAddressesThatAreRefused(t *testing.T) {
 		"mongodb+srv://":                              "mongodb://USER:PASSWORD@HOST",
 		"mongodb://":                                  "mongodb://USER:PASSWORD@HOST",
 		"mongodb://db?replicaSet=rs0":                 "the / before the ?",
-		"mongodb://db/a?replicSet=rs0":                "no parameter replicset",
-		"mongodb+srv://db/a?replicSet=rs0":            "no parameter replicset",
-		"mongodb://db/a?commandTimeoutMS=soon":        "commandTimeoutMS: it is a number of milliseconds",
-		"mongodb://db/a?queueTimeoutMS=0":             "queueTimeoutMS: it is a number of milliseconds",
-		"mongodb://ada:tiger@db/a?commitTimeoutMS=-5": "commitTimeoutMS: it is a number of milliseconds",
+		"mongodb://db/a?replicSet=rs0":                "unknown parameter replicset",
+		"mongodb+srv://db/a?replicSet=rs0":            "unknown parameter replicset",
+		"mongodb://db/a?commandTimeoutMS=soon":        "commandTimeoutMS: must be a number of milliseconds",
+		"mongodb://db/a?queueTimeoutMS=0":             "queueTimeoutMS: must be a number of milliseconds",
+		"mongodb://ada:tiger@db/a?commitTimeoutMS=-5": "commitTimeoutMS: must be a number of milliseconds",
 		"mongodb://ada:tiger@db/a?maxPoolSize=plenty": "maxPoolSize",
 		"mongodb://ada:tiger@db/a?tlsCertificateKeyFilePassword=tiger&retryReads=yes": "retryReads",
 		"mongodb://ada:ti/tiger@db/a":                     "%2F",
@@ -64,12 +64,12 @@ func TestMongoDBAddressesThatAreRefused(t *testing.T) {
 	} {
 		p, err := findStore("--store", address)
 		if err == nil || !strings.HasPrefix(err.Error(), "--store: ") || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "tiger") {
-			t.Errorf("%s: %v, %v, want an error that says %q and no password", address, p, err, want)
+			t.Errorf("%s: %v, %v, want an error that contains %q and no password", address, p, err, want)
 		}
 	}
 }
 
-func TestAMongoDBStoreIsKnownByItsHostsAndDatabase(t *testing.T) {
+func TestSameMongoDBStore(t *testing.T) {
 	one, err := findStore("--from", "mongodb://ada:tiger@one,two:27018/?replicaSet=rs0")
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func TestAMongoDBStoreIsKnownByItsHostsAndDatabase(t *testing.T) {
 		"sqlite:a":                               false,
 	} {
 		if other, err := findStore("--to", address); err != nil || one.same(other) != same {
-			t.Errorf("%s is taken for the same as %s: %v, %v", other, one, !same, err)
+			t.Errorf("%s is the same store as %s: %v (error %v)", other, one, !same, err)
 		}
 	}
 }

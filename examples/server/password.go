@@ -12,8 +12,8 @@ import (
 	"golang.org/x/term"
 )
 
-// askPassword asks for a new password: on a terminal twice and without showing it, otherwise it reads the
-// first line of in.
+// askPassword reads a new password. On a terminal it asks twice and does not show the input;
+// otherwise it reads the first line of in.
 func askPassword(ctx context.Context, in *os.File, prompts io.Writer) (string, error) {
 	terminal := int(in.Fd()) // #nosec G115 -- file descriptors are small
 	if !term.IsTerminal(terminal) {
@@ -38,12 +38,12 @@ func askPassword(ctx context.Context, in *os.File, prompts io.Writer) (string, e
 	select {
 	case a := <-answered:
 		return a.password, a.err
-	case <-ctx.Done(): // Ctrl-C: the terminal is to show again what is typed
+	case <-ctx.Done(): // Ctrl-C: make the terminal show the input again
 		return "", errors.Join(fmt.Errorf("ask for a password: %w", ctx.Err()), term.Restore(terminal, before))
 	}
 }
 
-// askTwice asks until the end of read, or until the same was typed twice.
+// askTwice asks until the same password was typed twice in a row, or read returns an error.
 func askTwice(prompts io.Writer, read func() (string, error)) (string, error) {
 	ask := func(prompt string) (string, error) {
 		fmt.Fprint(prompts, prompt)
@@ -59,14 +59,14 @@ func askTwice(prompts io.Writer, read func() (string, error)) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		second, err := ask("The same again: ")
+		second, err := ask("Repeat the password: ")
 		if err != nil {
 			return "", err
 		}
 		if first == second {
 			return first, nil
 		}
-		fmt.Fprintln(prompts, "That was not the same.")
+		fmt.Fprintln(prompts, "The passwords are not the same.")
 	}
 }
 

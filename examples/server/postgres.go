@@ -14,7 +14,7 @@ import (
 	"github.com/cicerone-go/cicerone/wiring/postgres"
 )
 
-// openPostgres opens a schema that has its tables, which other servers may use, too.
+// openPostgres opens a schema whose tables exist. Other servers may use it, too.
 func openPostgres(ctx context.Context, p place, c wiring.Config) (*wiring.App, error) {
 	a, err := readPostgres(p.address)
 	if err != nil {
@@ -22,16 +22,16 @@ func openPostgres(ctx context.Context, p place, c wiring.Config) (*wiring.App, e
 	}
 	app, err := postgres.New(ctx, a.dsn, a.options, c)
 	if errors.Is(err, adapter.ErrInUse) {
-		err = fmt.Errorf("%w: a copy is at work, which no server may use meanwhile", err)
+		err = fmt.Errorf("%w: a copy is running; wait until it ends", err)
 	}
 	return app, explainPostgres(p, err)
 }
 
-// migratePostgres makes the tables, or brings them up to date.
+// migratePostgres creates or updates the tables.
 func migratePostgres(ctx context.Context, p place) error {
 	a, err := readPostgres(p.address)
 	if err == nil && a.options.PgBouncer {
-		err = errors.New("this needs the server itself: give its address instead of PgBouncer's, and leave out pgbouncer")
+		err = errors.New("migrate does not work through PgBouncer: give the address of the PostgreSQL server, without the parameter pgbouncer")
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.flag, err)
@@ -39,17 +39,18 @@ func migratePostgres(ctx context.Context, p place) error {
 	return explainPostgres(p, adapter.Migrate(ctx, a.dsn, a.options))
 }
 
-// lookAtPostgres opens a store that is there, which servers may have open.
+// lookAtPostgres opens an existing store. Servers may have it open.
 func lookAtPostgres(ctx context.Context, p place) (ports.Storage, error) {
 	return storePostgres(ctx, p, false)
 }
 
-// takePostgres opens a store that is there, and keeps servers off it.
+// takePostgres opens an existing store for exclusive use.
 func takePostgres(ctx context.Context, p place) (ports.Storage, error) {
 	return storePostgres(ctx, p, true)
 }
 
-// copyIntoPostgres is takePostgres, and makes the tables where there are none. First it is seen that nobody uses them.
+// copyIntoPostgres is takePostgres, but creates or updates the tables if necessary. It opens the
+// store first, so that it does not migrate a store that a server uses.
 func copyIntoPostgres(ctx context.Context, p place) (ports.Storage, error) {
 	s, err := takePostgres(ctx, p)
 	if !errors.Is(err, adapter.ErrOutdated) {
@@ -77,14 +78,14 @@ func storePostgres(ctx context.Context, p place, exclusive bool) (ports.Storage,
 	return s, nil
 }
 
-// explainPostgres says of an error which store it is about and, where that is known, what can be done.
+// explainPostgres adds to an error the store and, if it is known, what the operator can do.
 func explainPostgres(p place, err error) error {
 	if err == nil {
 		return nil
 	}
 	err = fmt.Errorf("%s %s: %w", p.flag, p, err)
 	if errors.Is(err, adapter.ErrOutdated) {
-		return fmt.Errorf("%w: server migrate, with the same --store, does", err)
+		return fmt.Errorf("%w: run server migrate with the same --store", err)
 	}
 	failed, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
@@ -92,15 +93,15 @@ func explainPostgres(p place, err error) error {
 	}
 	switch failed.Code {
 	case pgerrcode.InvalidCatalogName:
-		return fmt.Errorf("%w: make the database first (createdb, or CREATE DATABASE)", err)
+		return fmt.Errorf("%w: create the database first (createdb, or CREATE DATABASE)", err)
 	case pgerrcode.InvalidPassword, pgerrcode.InvalidAuthorizationSpecification:
-		return fmt.Errorf("%w: the server does not let this user in with this password, or from this address", err)
+		return fmt.Errorf("%w: the server refuses this user, password or client address", err)
 	case pgerrcode.InsufficientPrivilege:
-		return fmt.Errorf("%w: to make tables, the user needs CREATE on the database; to use them, USAGE on their schema and all rights on them", err)
+		return fmt.Errorf("%w: to create the tables, the user needs CREATE on the database; to use them, USAGE on their schema and all privileges on them", err)
 	case pgerrcode.FeatureNotSupported, pgerrcode.UndefinedFile:
-		return fmt.Errorf("%w: the extensions btree_gist and pg_trgm come with PostgreSQL, on many systems in a package postgresql-contrib", err)
+		return fmt.Errorf("%w: the extensions btree_gist and pg_trgm are part of PostgreSQL; many systems have them in the package postgresql-contrib", err)
 	case pgerrcode.ProtocolViolation:
-		return fmt.Errorf("%w: where this is PgBouncer, add the parameter pgbouncer=true to the address", err)
+		return fmt.Errorf("%w: if this is the address of PgBouncer, add the parameter pgbouncer=true", err)
 	}
 	return err
 }

@@ -15,20 +15,20 @@ import (
 	adapter "github.com/cicerone-go/cicerone/adapters/postgres"
 )
 
-// postgresAddress is what the address of a PostgreSQL store says.
+// postgresAddress is the parsed address of a PostgreSQL store.
 type postgresAddress struct {
 	dsn     string // for the adapter: the address without our parameters
 	options adapter.Options
-	shown   string // for people: without user and password
+	shown   string // the address to print, without user and password
 }
 
-// postgresParameters are the parameters of an address that are ours. All others are pgx's, which hands to the server what
-// it does not know itself.
+// postgresParameters are our parameters of an address. All others are for pgx, which passes those
+// that it does not know to the server.
 var postgresParameters = map[string]func(o *adapter.Options, value string) error{
 	"schema": func(o *adapter.Options, value string) error { o.Schema = value; return nil },
 	"pgbouncer": func(o *adapter.Options, value string) (err error) {
 		if o.PgBouncer, err = strconv.ParseBool(value); err != nil {
-			err = errors.New("it is true or false")
+			err = errors.New("must be true or false")
 		}
 		return err
 	},
@@ -39,22 +39,23 @@ var postgresParameters = map[string]func(o *adapter.Options, value string) error
 	},
 }
 
-// readTimeout reads a duration like 5s or, as PostgreSQL has it, a number of milliseconds.
+// readTimeout parses a duration like 5s or, as in PostgreSQL, a number of milliseconds.
 func readTimeout(d *time.Duration, value string) (err error) {
 	if _, notANumber := strconv.Atoi(value); notANumber == nil {
 		value += "ms"
 	}
 	if *d, err = time.ParseDuration(value); err != nil || *d < time.Millisecond {
-		return errors.New("it is a time like 5s, or a number of milliseconds, from 1 on")
+		return errors.New("must be a duration like 5s or a number of milliseconds, 1 or more")
 	}
 	return nil
 }
 
-// readPostgres reads postgres://USER:PASSWORD@HOST:PORT/DATABASE?PARAMETERS, of which everything may be left out that the
-// environment says (PGHOST, PGPASSWORD …). No error repeats what may be a part of a password.
+// readPostgres parses postgres://USER:PASSWORD@HOST:PORT/DATABASE?PARAMETERS. The environment
+// (PGHOST, PGPASSWORD …) provides the parts that are left out. No error contains a text that may be
+// a part of a password.
 func readPostgres(address string) (postgresAddress, error) {
 	if !strings.HasPrefix(address, "postgres://") {
-		return postgresAddress{}, errors.New("postgres takes an address like postgres://USER@HOST/DATABASE")
+		return postgresAddress{}, errors.New("a postgres store has an address like postgres://USER@HOST/DATABASE")
 	}
 	var a postgresAddress
 	head, parameters := cutParameters(address)
@@ -74,14 +75,14 @@ func readPostgres(address string) (postgresAddress, error) {
 	return a, nil
 }
 
-// showPostgres is an address for people.
+// showPostgres returns the form of an address to print.
 func showPostgres(address string) (string, error) {
 	a, err := readPostgres(address)
 	return a.shown, err
 }
 
-// cutParameters cuts an address where its parameters begin. Like libpq, it takes all up to an @ before the first / for user
-// and password.
+// cutParameters splits an address before its parameters. Like libpq, it treats the text up to an @
+// before the first / as user and password.
 func cutParameters(address string) (head string, parameters []string) {
 	const begin = len("postgres://")
 	user := begin
@@ -95,7 +96,7 @@ func cutParameters(address string) (head string, parameters []string) {
 	return address[:user] + rest, parameters
 }
 
-// takeOurs takes our parameters out of those of an address.
+// takeOurs sets the options from our parameters and returns the other ones.
 func takeOurs(parameters []string, o *adapter.Options) (others []string, err error) {
 	for _, p := range parameters {
 		name, value, _ := strings.Cut(p, "=")
@@ -112,26 +113,26 @@ func takeOurs(parameters []string, o *adapter.Options) (others []string, err err
 		}
 	}
 	if o.PgBouncer && (o.LockTimeout > 0 || o.IdleTimeout > 0) {
-		return nil, errors.New("lock_timeout and idle_in_transaction_session_timeout do not get through PgBouncer: set them with ALTER ROLE … SET")
+		return nil, errors.New("lock_timeout and idle_in_transaction_session_timeout cannot be set through PgBouncer: set them with ALTER ROLE … SET")
 	}
 	return others, nil
 }
 
-// unreadable says what is wrong with an address that pgx cannot read: a parameter, where that can be told without
-// telling a password, too.
+// unreadable returns the error for an address that pgx cannot parse. It names the invalid parameter
+// if it can do so without a part of a password.
 func unreadable(parameters []string) error {
 	harmless := slices.DeleteFunc(parameters, func(p string) bool { return strings.Contains(p, "password") })
 	query := strings.Join(harmless, "&")
-	if !strings.Contains(query, "@") { // else this may be the end of a password
+	if !strings.Contains(query, "@") { // otherwise the query may be the end of a password
 		if _, err := pgxpool.ParseConfig("postgres://localhost?" + query); err != nil {
 			return err
 		}
 	}
-	return errors.New("this is no address like postgres://USER:PASSWORD@HOST:PORT/DATABASE; " +
-		"in user and password, : / ? # @ and % are written as %3A %2F %3F %23 %40 and %25")
+	return errors.New("the address must be like postgres://USER:PASSWORD@HOST:PORT/DATABASE; " +
+		"in user and password, write : / ? # @ and % as %3A %2F %3F %23 %40 and %25")
 }
 
-// show is the address of a store without what concerns only how it is reached.
+// show returns the address of a store with its first host, its database and its schema only.
 func show(host string, port uint16, database, schema string) string {
 	u, q := url.URL{Scheme: "postgres", Path: "/" + database}, url.Values{}
 	if strings.HasPrefix(host, "/") { // a socket

@@ -8,7 +8,7 @@ import (
 	adapter "github.com/cicerone-go/cicerone/adapters/postgres"
 )
 
-// What needs a PostgreSQL server is tested in adapters/internal/postgrestest.
+// Tests that need a PostgreSQL server are in adapters/internal/postgrestest.
 
 func TestPostgresAddresses(t *testing.T) {
 	t.Setenv("PGPORT", "5433")
@@ -41,17 +41,17 @@ func TestPostgresAddresses(t *testing.T) {
 	}
 }
 
-func TestPostgresAddressesThatAreRefused(t *testing.T) {
+func TestInvalidPostgresAddresses(t *testing.T) {
 	for address, want := range map[string]string{
 		"postgres":    "postgres://USER@HOST/DATABASE",
 		"postgres:db": "postgres://USER@HOST/DATABASE",
 		"postgres://db/a?schema=" + strings.Repeat("s", 64):              "63 bytes",
 		"postgres://db/a?schema=%zz":                                     "schema",
-		"postgres://db/a?pgbouncer=perhaps":                              "pgbouncer: it is true or false",
-		"postgres://db/a?lock_timeout=soon":                              "lock_timeout: it is a time like 5s",
-		"postgres://db/a?lock_timeout=0":                                 "lock_timeout: it is a time like 5s",
+		"postgres://db/a?pgbouncer=perhaps":                              "pgbouncer: must be true or false",
+		"postgres://db/a?lock_timeout=soon":                              "lock_timeout: must be a duration like 5s",
+		"postgres://db/a?lock_timeout=0":                                 "lock_timeout: must be a duration like 5s",
 		"postgres://db/a?lock_timeout=1s&pgbouncer=true":                 "ALTER ROLE",
-		"postgres://ada:tiger@db/a?statement_timeout=-5s":                "statement_timeout: it is a time like 5s",
+		"postgres://ada:tiger@db/a?statement_timeout=-5s":                "statement_timeout: must be a duration like 5s",
 		"postgres://ada:tiger@db/a?sslmode=perhaps":                      "sslmode",
 		"postgres://ada:tiger@db/a?password=tiger&pool_max_conns=plenty": "pool_max_conns",
 		"postgres://ada:ti/tiger@db/a":                                   "%2F",
@@ -63,12 +63,12 @@ func TestPostgresAddressesThatAreRefused(t *testing.T) {
 	} {
 		p, err := findStore("--store", address)
 		if err == nil || !strings.HasPrefix(err.Error(), "--store: ") || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "tiger") {
-			t.Errorf("%s: %v, %v, want an error that says %q and no password", address, p, err, want)
+			t.Errorf("%s: %v, %v, want an error that contains %q and no password", address, p, err, want)
 		}
 	}
 }
 
-func TestBothNamesOfPostgresAreOne(t *testing.T) {
+func TestSamePostgresStore(t *testing.T) {
 	one, err := findStore("--from", "postgres://ada:tiger@db:5432/a?sslmode=disable")
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +81,7 @@ func TestBothNamesOfPostgresAreOne(t *testing.T) {
 		"sqlite:a":                                        false,
 	} {
 		if other, err := findStore("--to", address); err != nil || one.same(other) != same {
-			t.Errorf("%s is taken for the same as %s: %v, %v", other, one, !same, err)
+			t.Errorf("%s is the same store as %s: %v (error %v)", other, one, !same, err)
 		}
 	}
 }

@@ -2,5 +2,5 @@
 
 package main
 
-// keepPrivate has nothing to do: here a new file is as private as the folder that it stands in.
+// keepPrivate does nothing: on these systems a new file has the permissions of its folder.
 func keepPrivate() {}

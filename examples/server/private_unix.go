@@ -4,5 +4,6 @@ package main
 
 import "syscall"
 
-// keepPrivate lets nobody but its owner read what this program makes: stores, copies of them, keys.
+// keepPrivate makes the files that the program creates (stores, backups, keys) readable by their
+// owner only.
 func keepPrivate() { syscall.Umask(0o077) }

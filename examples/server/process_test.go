@@ -21,7 +21,7 @@ import (
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
-// The programs under test, built once.
+// The paths of the programs under test, which TestMain builds.
 var serverProgram, journeyProgram string
 
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
@@ -42,11 +42,11 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
-// patience bounds what a test waits for; it is never reached where all is well.
+// patience is the time after which a waiting test fails.
 const patience = time.Minute
 
-// command is the server with arguments, in an environment with a home of its own, without settings that are
-// not ours, and with those that are.
+// command returns a command that runs the server, with a home folder of its own, without the
+// CICERONE_* variables of the test process, and with env.
 func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
@@ -59,25 +59,25 @@ func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	return c
 }
 
-// process is a server that runs.
+// process is a running server.
 type process struct {
 	cmd    *exec.Cmd
 	base   string // http://host:port
-	said   string // until it listened
+	said   string // its standard output until it listened
 	exited chan struct{}
-	err    error // how it ended; to be read when exited is closed
+	err    error // of Wait; set before exited is closed
 
 	mu  sync.Mutex
 	log bytes.Buffer
 }
 
-// start starts a server on a free port and waits until it says that it listens. Passwords are cheap.
+// start starts a server on a free port, with the lowest cost of bcrypt, and waits until it listens.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
 	return startIn(t, nil, args...)
 }
 
-// startIn is start with more in the environment.
+// startIn is start with additional environment variables.
 func startIn(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{exited: make(chan struct{})}
@@ -115,7 +115,7 @@ func startIn(t *testing.T, env []string, args ...string) *process {
 	return p
 }
 
-// Write implements io.Writer for what the server logs.
+// Write implements io.Writer. It collects the log of the server.
 func (p *process) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,7 +132,7 @@ func (p *process) address(t *testing.T) string {
 	t.Helper()
 	u, err := url.Parse(p.base)
 	if err != nil {
-		t.Fatalf("the server said that it listens on %q: %v", p.base, err)
+		t.Fatalf("the server printed the address %q: %v", p.base, err)
 	}
 	return u.Host
 }
@@ -159,7 +159,7 @@ func (p *process) wait(t *testing.T) (code int, killed syscall.Signal) {
 	select {
 	case <-p.exited:
 	case <-time.After(patience):
-		t.Fatal("the server does not end")
+		t.Fatal("the server is still running")
 	}
 	if p.err != nil {
 		if _, ok := errors.AsType[*exec.ExitError](p.err); !ok {
@@ -173,13 +173,13 @@ func (p *process) wait(t *testing.T) (code int, killed syscall.Signal) {
 	return p.cmd.ProcessState.ExitCode(), 0
 }
 
-// run runs a command that ends by itself, and returns its exit code and what it said.
+// run runs a command until it ends, and returns its exit code and output.
 func run(t *testing.T, env []string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	return runWith(t, "", env, args...)
 }
 
-// runWith is run with something to read on standard input.
+// runWith is run with standard input.
 func runWith(t *testing.T, stdin string, env []string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	c := command(t, env, args...)

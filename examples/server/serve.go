@@ -16,7 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// How long the server takes to end, at most, once it is told to.
+// The maximum times that the server takes to shut down.
 const (
 	finishRequests = 10 * time.Second
 	finishMail     = 5 * time.Second
@@ -25,8 +25,8 @@ const (
 type serveCommand struct {
 	serverSettings
 
-	Addr string `default:"localhost:8080" placeholder:"HOST:PORT" group:"Server" help:"Where to listen. Default: ${default}."`
-	Demo *bool  `negatable:"" group:"Server" help:"Fill an empty store with people to try it on. Everybody knows their password, so a server on a store that ever held them listens on loopback only. Default: yes for sqlite and memory."`
+	Addr string `default:"localhost:8080" placeholder:"HOST:PORT" group:"Server" help:"The address to listen on. Default: ${default}."`
+	Demo *bool  `negatable:"" group:"Server" help:"Fill an empty store with demo data. The password of the demo accounts is public, so a server on a store that ever held them listens on loopback only. Default: yes for sqlite and memory."`
 }
 
 // Run serves until SIGTERM or SIGINT.
@@ -34,7 +34,7 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
-	address, err := net.ResolveTCPAddr("tcp", c.Addr) // once: what is checked is what is listened on
+	address, err := net.ResolveTCPAddr("tcp", c.Addr) // resolved once, so that the check below is of the same address
 	if err != nil {
 		return fmt.Errorf("--addr: %w", err)
 	}
@@ -66,18 +66,18 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	defer listener.Close() // where it comes to no serving; else it is closed already
+	defer listener.Close() // for the errors below; otherwise serve has closed it
 	if err := demo.fill(ctx, app.Storage, config); err != nil {
 		return err
 	}
 	if len(config.Access.Keys) == 0 && p.path == "" {
-		config.Log.Info("no --access-key was given: access tokens end with this process, and no other server takes them")
+		config.Log.Info("no --access-key is set: access tokens become invalid when this process ends, and other servers refuse them")
 	}
 	announce(os.Stdout, c.Addr, listener.Addr(), p, demo.present())
 	return serve(ctx, stop, app, listener, config.Log)
 }
 
-// openApp opens a store for a server, unless it holds only a part of another one.
+// openApp makes an App over a store. It returns an error if the store holds an unfinished copy.
 func openApp(ctx context.Context, p place, config wiring.Config) (*wiring.App, error) {
 	app, err := p.open(ctx, p, config)
 	if err != nil {
@@ -95,8 +95,9 @@ func closeApp(app *wiring.App) error {
 	return app.Close(ctx)
 }
 
-// serve answers requests and settles reservations until ctx ends; then it finishes the requests in flight.
-// stop gives signals back their usual effect: a second one ends the program at once.
+// serve serves requests and does the background work until ctx ends. Then it finishes the requests
+// in flight. It calls stop to restore the default handling of signals: a second one ends the
+// program immediately.
 func serve(ctx context.Context, stop context.CancelFunc, app *wiring.App, listener net.Listener, log *slog.Logger) error {
 	server := &http.Server{
 		Handler:           app.Handler,
@@ -107,7 +108,8 @@ func serve(ctx context.Context, stop context.CancelFunc, app *wiring.App, listen
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-	// Its own context: what was settled while requests are being finished is settled.
+	// The background work has its own context, so that it continues while the requests in flight
+	// finish.
 	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
 	var failedWork error
@@ -121,7 +123,7 @@ func serve(ctx context.Context, stop context.CancelFunc, app *wiring.App, listen
 		failed = fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 		stop()
-		log.Info("shutting down, once the requests in flight are finished")
+		log.Info("shutting down after the requests in flight are finished")
 		failed = finish(server, log)
 	}
 	stopWorking()
@@ -129,14 +131,14 @@ func serve(ctx context.Context, stop context.CancelFunc, app *wiring.App, listen
 	return errors.Join(failed, failedWork)
 }
 
-// finish accepts no more connections and waits for the requests in flight. Those that take too long are
-// cut off.
+// finish stops accepting connections and waits for the requests in flight. After finishRequests it
+// closes their connections.
 func finish(server *http.Server, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(context.Background(), finishRequests)
 	defer cancel()
 	err := server.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		log.Warn("requests were cut off that took too long to finish", slog.Duration("waited", finishRequests))
+		log.Warn("closed connections of requests that took too long to finish", slog.Duration("waited", finishRequests))
 		err = server.Close()
 	}
 	if err != nil {

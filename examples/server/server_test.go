@@ -20,7 +20,7 @@ import (
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
-func TestServesDemoDataUntilItIsToldToEnd(t *testing.T) {
+func TestServeUntilSignal(t *testing.T) {
 	for store, s := range map[string]os.Signal{"sqlite": syscall.SIGTERM, "memory": os.Interrupt} {
 		t.Run(store, func(t *testing.T) {
 			t.Parallel()
@@ -37,7 +37,7 @@ func TestServesDemoDataUntilItIsToldToEnd(t *testing.T) {
 					t.Errorf("sign in %s: %v, %v, want role %s", email, in.User, err, role)
 				}
 				if !strings.Contains(p.said, email) || !strings.Contains(p.said, "cicerone-demo") {
-					t.Errorf("it was not said how to sign in as %s:\n%s", email, p.said)
+					t.Errorf("the output does not show how to sign in as %s:\n%s", email, p.said)
 				}
 			}
 			p.signal(t, s)
@@ -61,10 +61,10 @@ func TestJourney(t *testing.T) {
 	}
 }
 
-func TestJourneySaysWhatIsOff(t *testing.T) {
+func TestJourneyFailures(t *testing.T) {
 	p := start(t, "--no-demo")
 	for _, args := range [][]string{
-		{"--server", p.base}, // where nobody is an admin
+		{"--server", p.base}, // a store without an admin
 		{"--server", "http://localhost:1"},
 		{"--server", "nonsense"},
 	} {
@@ -75,7 +75,7 @@ func TestJourneySaysWhatIsOff(t *testing.T) {
 	}
 }
 
-// slowRequest is a request of which the server has seen the head and half of the body.
+// slowRequest is a request of which the server has received the header and half of the body.
 type slowRequest struct {
 	conn net.Conn
 	read *bufio.Reader
@@ -97,9 +97,9 @@ func sendSlowly(t *testing.T, p *process) *slowRequest {
 	fmt.Fprintf(conn, "POST /v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
 		"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n", len(body))
 	s := &slowRequest{conn: conn, read: bufio.NewReader(conn), rest: body[half:]}
-	// Told to go on, the handler is reading the body.
+	// 100 Continue shows that the handler is reading the body.
 	if line, err := s.read.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
-		t.Fatalf("the server said %q, %v, want 100 Continue", line, err)
+		t.Fatalf("got %q (error %v), want 100 Continue", line, err)
 	}
 	if _, err := s.read.ReadString('\n'); err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func sendSlowly(t *testing.T, p *process) *slowRequest {
 	return s
 }
 
-// waitUntilClosed waits until the server takes no more connections.
+// waitUntilClosed waits until the server accepts no more connections.
 func waitUntilClosed(t *testing.T, p *process) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
@@ -120,12 +120,12 @@ func waitUntilClosed(t *testing.T, p *process) {
 		}
 		_ = conn.Close()
 		if time.Now().After(deadline) {
-			t.Fatal("the server goes on taking connections")
+			t.Fatal("the server still accepts connections")
 		}
 	}
 }
 
-func TestFinishesWhatIsInFlight(t *testing.T) {
+func TestFinishesRequestsInFlight(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	slow := sendSlowly(t, p)
@@ -147,19 +147,19 @@ func TestFinishesWhatIsInFlight(t *testing.T) {
 	}
 }
 
-func TestASecondSignalEndsAtOnce(t *testing.T) {
+func TestSecondSignalEndsImmediately(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	sendSlowly(t, p) // and never ends
+	sendSlowly(t, p) // and never sends the rest
 	p.signal(t, syscall.SIGTERM)
 	waitUntilClosed(t, p)
 	p.signal(t, syscall.SIGTERM)
 	if code, killed := p.wait(t); killed != syscall.SIGTERM {
-		t.Errorf("exit code %d, signal %v, want to be ended by SIGTERM", code, killed)
+		t.Errorf("exit code %d, signal %v, want SIGTERM", code, killed)
 	}
 }
 
-func TestWithoutDemoDataItListensAnywhere(t *testing.T) {
+func TestWithoutDemoData(t *testing.T) {
 	t.Parallel()
 	p := start(t, "--no-demo", "--addr", "0.0.0.0:0", "--signup-bonus", "7")
 	client := p.client(t)
@@ -174,7 +174,7 @@ func TestWithoutDemoDataItListensAnywhere(t *testing.T) {
 		t.Error("there is a demo account")
 	}
 	if strings.Contains(p.said, "cicerone-demo") {
-		t.Errorf("it speaks of demo accounts:\n%s", p.said)
+		t.Errorf("the output names demo accounts:\n%s", p.said)
 	}
 }
 
@@ -193,7 +193,7 @@ func TestRefusesToStart(t *testing.T) {
 		name string
 		env  []string
 		args []string
-		want []string // in what it says
+		want []string // parts of standard error
 	}{
 		{"unknown flag", nil, []string{"--bogus"}, []string{"--bogus", "server -h"}},
 		{"unknown variable", []string{"CICERONE_ADR=localhost:1"}, nil, []string{"CICERONE_ADR"}},
@@ -213,56 +213,56 @@ func TestRefusesToStart(t *testing.T) {
 		{"mail without a sender", nil, []string{"--mail", "smtp://mail.example.org"}, []string{"--mail-from"}},
 		{"bad address", nil, []string{"--addr", "localhost"}, []string{"--addr", "port"}},
 		{"port in use", nil, []string{"--addr", busy.Addr().String()}, []string{"listen", "in use"}},
-		{"demo data for all to see", nil, []string{"--addr", "0.0.0.0:0"}, []string{"--addr 0.0.0.0:0", "demo", "--no-demo", "localhost"}},
+		{"demo data on any address", nil, []string{"--addr", "0.0.0.0:0"}, []string{"--addr 0.0.0.0:0", "demo", "--no-demo", "localhost"}},
 		{"demo data on every interface", nil, []string{"--addr", ":0"}, []string{"demo", "--no-demo"}},
 		{"demo data asked for", []string{"CICERONE_DEMO=true", "CICERONE_ADDR=[::]:0"}, nil, []string{"demo", "--no-demo"}},
-		{"an admin of the memory store", nil, []string{"admin", "ada@example.net", "--store", "memory"}, []string{"memory", "outlives"}},
-		{"a backup of the memory store", nil, []string{"backup", "copy.db", "--store", "sqlite::memory:"}, []string{"memory", "outlives"}},
-		{"a check of the memory store", []string{"CICERONE_STORE=memory"}, []string{"doctor"}, []string{"memory", "outlives"}},
-		{"a check of no store", nil, []string{"doctor"}, []string{"no store yet", filepath.Join("cicerone", "cicerone.db")}},
-		{"a backup of no store", nil, []string{"backup", "copy.db"}, []string{"no store yet"}},
-		{"a backup to nowhere", nil, []string{"backup"}, []string{"<file>"}},
+		{"an admin of the memory store", nil, []string{"admin", "ada@example.net", "--store", "memory"}, []string{"memory", "lost when"}},
+		{"a backup of the memory store", nil, []string{"backup", "copy.db", "--store", "sqlite::memory:"}, []string{"memory", "lost when"}},
+		{"a check of the memory store", []string{"CICERONE_STORE=memory"}, []string{"doctor"}, []string{"memory", "lost when"}},
+		{"a check of no store", nil, []string{"doctor"}, []string{"does not exist yet", filepath.Join("cicerone", "cicerone.db")}},
+		{"a backup of no store", nil, []string{"backup", "copy.db"}, []string{"does not exist yet"}},
+		{"a backup without a file", nil, []string{"backup"}, []string{"<file>"}},
 		{"sqlite without a path", nil, []string{"--store", "sqlite:"}, []string{"--store", "sqlite:PATH"}},
 		{"sqlite with something else", nil, []string{"--store", "sqlite.db"}, []string{"--store", "sqlite:PATH"}},
 		{"a path alone", nil, []string{"--store", "./mine.db"}, []string{"--store", "sqlite[:PATH]"}},
 		{"postgres without an address", nil, []string{"--store", "postgres"}, []string{"--store", "postgres://USER@HOST/DATABASE"}},
-		{"nobody answers", nil, []string{"--store", "postgresql://scott:tiger@localhost:1/mine"}, []string{"--store postgres://localhost:1/mine:", "cannot be reached"}},
-		{"nobody answers a migration", []string{"CICERONE_STORE=postgres://scott:tiger@localhost:1/mine"}, []string{"migrate"}, []string{"cannot be reached"}},
+		{"unreachable server", nil, []string{"--store", "postgresql://scott:tiger@localhost:1/mine"}, []string{"--store postgres://localhost:1/mine:", "cannot be reached"}},
+		{"a migration of an unreachable server", []string{"CICERONE_STORE=postgres://scott:tiger@localhost:1/mine"}, []string{"migrate"}, []string{"cannot be reached"}},
 		{"a migration through PgBouncer", nil, []string{"migrate", "--store", "postgres://scott:tiger@localhost:1/mine?pgbouncer=true"}, []string{"PgBouncer"}},
-		{"a migration of the memory store", nil, []string{"migrate", "--store", "memory"}, []string{"memory", "outlives"}},
+		{"a migration of the memory store", nil, []string{"migrate", "--store", "memory"}, []string{"memory", "lost when"}},
 		{"no such folder", nil, []string{"--store", "sqlite:" + filepath.Join(folder, "none", "a.db")}, []string{"none", "no such file"}},
 		{"a folder", nil, []string{"--store", "sqlite:" + folder}, []string{folder, "not a file"}},
 		{"not a database", nil, []string{"--store", "sqlite:" + text}, []string{text, "not a Cicerone store"}},
-		{"a check of what is no database", nil, []string{"doctor", "--store", "sqlite:" + text}, []string{text, "not a Cicerone store"}},
+		{"a check of another file", nil, []string{"doctor", "--store", "sqlite:" + text}, []string{text, "not a Cicerone store"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			code, stdout, stderr := run(t, append(tt.env, "CICERONE_LOG_LEVEL=error"), tt.args...)
 			if code == 0 || stdout != "" || !strings.HasPrefix(stderr, "server: ") {
-				t.Errorf("exit code %d, said %q and %q", code, stdout, stderr)
+				t.Errorf("exit code %d, output %q and %q", code, stdout, stderr)
 			}
 			for _, want := range tt.want {
 				if !strings.Contains(stderr, want) {
-					t.Errorf("%q does not say %q", stderr, want)
+					t.Errorf("%q does not contain %q", stderr, want)
 				}
 			}
 			for _, secret := range []string{"tiger", "c2hvcnQ="} {
 				if strings.Contains(stderr, secret) {
-					t.Errorf("%q tells a secret", stderr)
+					t.Errorf("%q contains a secret", stderr)
 				}
 			}
 		})
 	}
 }
 
-func TestMigrateLeavesToTheServerWhatItDoes(t *testing.T) {
+func TestMigrateSQLite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mine.db")
 	if code, stdout, stderr := run(t, nil, "migrate", "--store", "sqlite:"+path); code != 0 || !strings.HasPrefix(stdout, path+": ") || stderr != "" {
 		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
 	}
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
-		t.Errorf("it made a file: %v", err)
+		t.Errorf("migrate created a file: %v", err)
 	}
 }
 
@@ -277,15 +277,15 @@ func TestHelpExplainsEverySetting(t *testing.T) {
 		"server admin EMAIL", "server backup FILE", "server doctor", "server copy --to STORE", "server migrate", "sqlite[:PATH]", "postgres://USER@HOST/DATABASE", "cicerone/cicerone.db",
 	} {
 		if !strings.Contains(stdout, want) {
-			t.Errorf("the help does not speak of %s:\n%s", want, stdout)
+			t.Errorf("the help does not contain %s:\n%s", want, stdout)
 		}
 	}
 }
 
-// flagNames finds the flags of a help, like --store.
+// flagNames matches the flags in a help text, like --store.
 var flagNames = regexp.MustCompile(`(?m)^ +(?:-h, )?(--[a-z[\]-]+[a-z])`)
 
-func TestHelpOfACommandShowsItsOwnSettings(t *testing.T) {
+func TestHelpOfCommands(t *testing.T) {
 	for args, own := range map[string][]string{
 		"admin ada@example.net": {"--bcrypt-cost", "--log-format", "--log-level", "--name", "--signup-bonus"},
 		"backup a.db":           nil,
@@ -305,7 +305,7 @@ func TestHelpOfACommandShowsItsOwnSettings(t *testing.T) {
 		if code != 0 || stderr != "" || !slices.Equal(shown, want) {
 			t.Errorf("server %s -h: exit code %d, %s, shows %v, want %v", command[0], code, stderr, shown, want)
 		}
-		// A setting of another command is no setting of this one; in the environment all may use, it may stay.
+		// A flag of another command is unknown, but its environment variable is ignored.
 		code, _, stderr = run(t, []string{"CICERONE_LIMIT_USER=3"}, append(command, "--limit-user=3")...)
 		if code != 2 || !strings.Contains(stderr, "unknown flag --limit-user") {
 			t.Errorf("server %s --limit-user=3: exit code %d, %s", args, code, stderr)
@@ -320,8 +320,9 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// Killed while it puts demo data into its file, the next server on it has all of the demo data.
-func TestDemoDataIsWholeAfterAKill(t *testing.T) {
+// A server that is killed while it fills its file with demo data leaves the file either empty or
+// full, and the next server completes it.
+func TestDemoDataAfterKill(t *testing.T) {
 	store := "sqlite:" + filepath.Join(t.TempDir(), "a.db")
 	for _, after := range []int{50, 100, 200, 300, 400, 600} {
 		c := command(t, nil, "--addr", "localhost:0", "--bcrypt-cost", "4", "--store", store)
@@ -329,7 +330,7 @@ func TestDemoDataIsWholeAfterAKill(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Duration(after) * time.Millisecond)
-		_ = c.Process.Kill() // it has not ended by itself
+		_ = c.Process.Kill() // it fails only if the server has ended
 		_ = c.Wait()
 	}
 	p := start(t, "--store", store)

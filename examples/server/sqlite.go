@@ -16,7 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/wiring/sqlite"
 )
 
-// sqliteFile is the file that an address of the embedded store names.
+// sqliteFile returns the path of the file of an address sqlite or sqlite:PATH.
 func sqliteFile(address string) (string, error) {
 	path, named := strings.CutPrefix(address, "sqlite:")
 	switch {
@@ -27,18 +27,18 @@ func sqliteFile(address string) (string, error) {
 		}
 		return file, nil
 	case address != "sqlite":
-		return "", errors.New("sqlite takes the path of a file, like sqlite:PATH")
+		return "", errors.New("a sqlite store is sqlite or, with the path of a file, sqlite:PATH")
 	}
 	folder, err := dataFolder()
 	if err != nil {
-		return "", fmt.Errorf("find the user's data folder (sqlite:PATH goes without): %w", err)
+		return "", fmt.Errorf("find the user's data folder (sqlite:PATH needs none): %w", err)
 	}
 	return filepath.Join(folder, "cicerone", "cicerone.db"), nil
 }
 
-// dataFolder is where the programs of a user keep their data.
+// dataFolder returns the folder in which the programs of a user keep their data.
 func dataFolder() (string, error) {
-	if named := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(named) { // others are to be ignored
+	if named := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(named) { // the XDG specification ignores relative paths
 		return named, nil
 	}
 	if runtime.GOOS == "windows" {
@@ -54,8 +54,8 @@ func dataFolder() (string, error) {
 	return filepath.Join(home, ".local", "share"), nil
 }
 
-// openSQLite opens the file, and makes it where there is none. What signs access tokens is kept beside it,
-// unless the operator says what does.
+// openSQLite opens the file, or creates it. It keeps the key of access tokens in a second file next
+// to it, unless the operator has set --access-key.
 func openSQLite(ctx context.Context, p place, c wiring.Config) (*wiring.App, error) {
 	if err := makeFolder(p); err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func openSQLite(ctx context.Context, p place, c wiring.Config) (*wiring.App, err
 	if err != nil || found {
 		return app, err
 	}
-	if err := saveKey(keyFile, key); err != nil { // now that the store is known to be ours
+	if err := saveKey(keyFile, key); err != nil { // only after the store was opened: a path that is no store gets no key
 		return nil, errors.Join(err, closeApp(app))
 	}
 	return app, nil
@@ -82,27 +82,27 @@ func openSQLite(ctx context.Context, p place, c wiring.Config) (*wiring.App, err
 func newSQLite(ctx context.Context, p place, c wiring.Config) (*wiring.App, error) {
 	app, err := sqlite.New(ctx, p.path, c)
 	if errors.Is(err, adapter.ErrInUse) {
-		err = fmt.Errorf("%w: stop that one first, or take another file with --store sqlite:PATH", err)
+		err = fmt.Errorf("%w: stop that server first, or use another file with --store sqlite:PATH", err)
 	}
 	return app, err
 }
 
-// makeFolder makes the folder of the file that nobody named: another one is its owner's to make.
+// makeFolder creates the folder of the default file. The folder of a PATH must exist.
 func makeFolder(p place) error {
 	if p.address != "sqlite" {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(p.path), 0o700); err != nil {
-		return fmt.Errorf("%s: make the folder of the store: %w", p.flag, err)
+		return fmt.Errorf("%s: create the folder of the store: %w", p.flag, err)
 	}
 	return nil
 }
 
-// lookAtSQLite opens a file that is there, which a server may have open.
+// lookAtSQLite opens an existing file for reading. A server may have it open.
 func lookAtSQLite(ctx context.Context, p place) (ports.Storage, error) {
 	s, err := adapter.Open(ctx, p.path, adapter.Options{ReadOnly: true})
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: there is no store yet: %w", p.flag, err)
+		return nil, fmt.Errorf("%s: the store does not exist yet: %w", p.flag, err)
 	}
 	if err != nil {
 		return nil, err
@@ -110,8 +110,8 @@ func lookAtSQLite(ctx context.Context, p place) (ports.Storage, error) {
 	return s, nil
 }
 
-// copyFromSQLite opens a file that is there, and that this version of the program made: opening it as a server does
-// would change another one. What it does do as a server does is to keep servers off.
+// copyFromSQLite opens an existing file for exclusive use. It opens the file for reading first,
+// which fails if the schema has another version: opening it for writing would update it.
 func copyFromSQLite(ctx context.Context, p place) (ports.Storage, error) {
 	s, err := lookAtSQLite(ctx, p)
 	if err != nil {
@@ -123,7 +123,7 @@ func copyFromSQLite(ctx context.Context, p place) (ports.Storage, error) {
 	return takeSQLite(ctx, p)
 }
 
-// copyIntoSQLite opens a file, and makes it where there is none.
+// copyIntoSQLite opens a file for exclusive use, or creates it.
 func copyIntoSQLite(ctx context.Context, p place) (ports.Storage, error) {
 	if err := makeFolder(p); err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func copyIntoSQLite(ctx context.Context, p place) (ports.Storage, error) {
 func takeSQLite(ctx context.Context, p place) (ports.Storage, error) {
 	s, err := adapter.Open(ctx, p.path, adapter.Options{})
 	if errors.Is(err, adapter.ErrInUse) {
-		return nil, fmt.Errorf("%s: %w: stop that one first", p.flag, err)
+		return nil, fmt.Errorf("%s: %w: stop that server first", p.flag, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p.flag, err)

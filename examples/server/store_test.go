@@ -35,7 +35,7 @@ func signUp(t *testing.T, client *httpapi.Client, email string) httpapi.SignedIn
 	return in
 }
 
-// openConversation opens one with a local of the demo data, who is signed in.
+// openConversation signs in a local of the demo data and opens a conversation with them.
 func openConversation(t *testing.T, client, ada *httpapi.Client) (id.Conversation, httpapi.SignedIn) {
 	t.Helper()
 	local, err := client.SignIn(t.Context(), "local@example.org", "cicerone-demo")
@@ -45,7 +45,7 @@ func openConversation(t *testing.T, client, ada *httpapi.Client) (id.Conversatio
 	return c.ID, local
 }
 
-// everything is all that a server knows of somebody.
+// everything returns the export of an account.
 func everything(t *testing.T, client *httpapi.Client) string {
 	t.Helper()
 	export, err := client.ExportMe(t.Context())
@@ -64,7 +64,7 @@ func kill(t *testing.T, p *process) {
 	}
 }
 
-// sound fails the test unless a store keeps all rules.
+// sound fails the test if a store breaks a rule.
 func sound(t *testing.T, env []string, args ...string) {
 	t.Helper()
 	code, stdout, stderr := run(t, env, append([]string{"doctor"}, args...)...)
@@ -73,7 +73,7 @@ func sound(t *testing.T, env []string, args ...string) {
 	}
 }
 
-func TestNothingIsLostWhenTheServerIsKilled(t *testing.T) {
+func TestKilledServerLosesNothing(t *testing.T) {
 	t.Parallel()
 	ctx, env := t.Context(), []string{"XDG_DATA_HOME=" + t.TempDir()}
 	first := startIn(t, env)
@@ -95,7 +95,7 @@ func TestNothingIsLostWhenTheServerIsKilled(t *testing.T) {
 	must(t, err)
 	before := everything(t, ada)
 	kill(t, first)
-	sound(t, env) // as the dead server left it
+	sound(t, env) // as the killed server left it
 
 	second := startIn(t, env)
 	client = second.client(t)
@@ -122,14 +122,14 @@ func TestNothingIsLostWhenTheServerIsKilled(t *testing.T) {
 	sound(t, env)
 }
 
-func TestTheStoreIsAFileOfTheUserAndNobodyElse(t *testing.T) {
+func TestStoreIsPrivate(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
 	env := []string{"XDG_DATA_HOME=" + home}
 	folder := filepath.Join(home, "cicerone")
 	p := startIn(t, env, "--log-level", "debug")
 	if path := filepath.Join(folder, "cicerone.db"); !strings.Contains(p.said, path) {
-		t.Errorf("it was not said that all is kept in %s:\n%s", path, p.said)
+		t.Errorf("the output does not name the file %s:\n%s", path, p.said)
 	}
 	for path, want := range map[string]os.FileMode{folder: 0o700, filepath.Join(folder, "cicerone.db"): 0o600, filepath.Join(folder, "cicerone.db.key"): 0o600} {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
@@ -140,29 +140,29 @@ func TestTheStoreIsAFileOfTheUserAndNobodyElse(t *testing.T) {
 	must(t, err)
 	for _, e := range entries {
 		if info, err := e.Info(); err != nil || info.Mode().Perm()&0o077 != 0 {
-			t.Errorf("%s is for others to see: %v, %v", e.Name(), info, err)
+			t.Errorf("others can read %s: %v, %v", e.Name(), info, err)
 		}
 	}
 	key, err := os.ReadFile(filepath.Join(folder, "cicerone.db.key"))
 	must(t, err)
 	if secret := strings.TrimSpace(string(key)); secret == "" || strings.Contains(p.said+p.logged(), secret) {
-		t.Errorf("the key of access tokens was told, or there is none")
+		t.Errorf("the key of access tokens was logged, or there is none")
 	}
 
 	must(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	p.wait(t)
 	code, _, stderr := run(t, env, "--no-demo", "--addr", "0.0.0.0:0")
 	if code == 0 || !strings.Contains(stderr, "demo data") || strings.Contains(stderr, "--no-demo") {
-		t.Errorf("a store with demo data, for all to see: exit code %d, %q", code, stderr)
+		t.Errorf("a store with demo data on all interfaces: exit code %d, %q", code, stderr)
 	}
 	must(t, os.WriteFile(filepath.Join(folder, "cicerone.db.key"), []byte("half a k"), 0o600))
 	code, _, stderr = run(t, env)
 	if code == 0 || !strings.Contains(stderr, "cicerone.db.key") || strings.Contains(stderr, "half a k") {
-		t.Errorf("a key that is none: exit code %d, %q", code, stderr)
+		t.Errorf("an invalid key: exit code %d, %q", code, stderr)
 	}
 }
 
-func TestAKeyOfTheOperatorIsNotKept(t *testing.T) {
+func TestOperatorKeyIsNotKept(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	start(t, "--no-demo", "--store", "sqlite:"+filepath.Join(folder, "mine.db"), "--access-key", strings.Repeat("a2V5", 11))
@@ -170,11 +170,11 @@ func TestAKeyOfTheOperatorIsNotKept(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := os.Stat(filepath.Join(folder, "mine.db.key")); !os.IsNotExist(err) {
-		t.Errorf("there is a file for a key: %v", err)
+		t.Errorf("the server created a file for the key: %v", err)
 	}
 }
 
-func TestBesideARunningServer(t *testing.T) {
+func TestCommandsWhileServerRuns(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	store, copied := "sqlite:"+filepath.Join(folder, "live.db"), filepath.Join(folder, "copy.db")
@@ -186,7 +186,7 @@ func TestBesideARunningServer(t *testing.T) {
 
 	ctx, stop := context.WithCancel(t.Context())
 	begun, ended := make(chan struct{}), make(chan error, 1)
-	go func() { // messages are sent and paid for all the time
+	go func() { // sends and pays for messages all the time
 		for n := 0; ; n++ {
 			text := fmt.Sprint("message ", n)
 			if _, err := ada.Send(ctx, conversation, httpapi.Draft{Content: &text}, ""); err != nil {
@@ -217,14 +217,14 @@ func TestBesideARunningServer(t *testing.T) {
 		t.Errorf("backup over a file: exit code %d, %s", code, stderr)
 	}
 	if after, err := os.ReadFile(copied); err != nil || string(after) != string(before) {
-		t.Errorf("the file that was there was changed: %v", err)
+		t.Errorf("the existing file was changed: %v", err)
 	}
 	if info, err := os.Stat(copied); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the copy is for others to see: %v, %v", info, err)
+		t.Errorf("others can read the copy: %v, %v", info, err)
 	}
 	for _, args := range [][]string{{"serve", "--addr", "localhost:0"}, {"admin", "ada@example.net"}} {
 		code, _, stderr := run(t, nil, append(args, "--store", store)...)
-		if code == 0 || !strings.Contains(stderr, "another server") || !strings.Contains(stderr, "stop that one") {
+		if code == 0 || !strings.Contains(stderr, "another server") || !strings.Contains(stderr, "stop that server") {
 			t.Errorf("a second server: %v: exit code %d, %s", args, code, stderr)
 		}
 	}
@@ -241,7 +241,7 @@ func TestBesideARunningServer(t *testing.T) {
 	}
 }
 
-// behind runs a statement on a file behind the server's back.
+// behind runs a statement on a file without a server.
 func behind(t *testing.T, path, statement string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(30000)")
@@ -250,7 +250,7 @@ func behind(t *testing.T, path, statement string) {
 	must(t, errors.Join(err, db.Close()))
 }
 
-func TestDoctorFindsWhatIsBroken(t *testing.T) {
+func TestDoctorFindsViolations(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "mine.db")
 	p := start(t, "--store", "sqlite:"+path)

@@ -11,27 +11,27 @@ import (
 	"github.com/cicerone-go/cicerone/wiring/memory"
 )
 
-// store is one kind of store that the server can keep everything in.
+// store describes a kind of store.
 type store struct {
-	name string // how --store begins, up to what is no letter, digit, + or -
-	form string // the whole of it, as help and errors show it
-	demo bool   // an empty one is filled with demo data, unless told otherwise
+	name string // the beginning of --store: all letters, digits, + and -
+	form string // the form of --store that help and errors show
+	demo bool   // whether an empty store is filled with demo data by default
 
-	file func(address string) (string, error)                                     // of a store that is one file
-	show func(address string) (string, error)                                     // of any other that has an address: without secrets
+	file func(address string) (string, error)                                     // returns the path; nil unless the store is one file
+	show func(address string) (string, error)                                     // returns the address to print, without secrets; nil if there is none
 	open func(ctx context.Context, p place, c wiring.Config) (*wiring.App, error) // for a server
 
-	// Of a store that outlives the server; nil where nothing does. from and into keep every server off the store until it
-	// is closed, and fail where one is on it.
-	look func(ctx context.Context, p place) (ports.Storage, error) // to read one that is there, beside a server
-	from func(ctx context.Context, p place) (ports.Storage, error) // to copy one that is there, which is not changed
-	into func(ctx context.Context, p place) (ports.Storage, error) // to copy into one, which is made where there is none
+	// These are nil if the data ends with the process. from and into open a store for exclusive
+	// use, and fail if a server has it open.
+	look func(ctx context.Context, p place) (ports.Storage, error) // opens an existing store for reading; a server may have it open
+	from func(ctx context.Context, p place) (ports.Storage, error) // opens an existing store to copy from, and does not change it
+	into func(ctx context.Context, p place) (ports.Storage, error) // opens a store to copy into, and creates it if necessary
 
-	migrate func(ctx context.Context, p place) error // nil where open does so itself
-	backup  string                                   // the tool for what server backup does not do
+	migrate func(ctx context.Context, p place) error // nil if open migrates the store
+	backup  string                                   // the tool to use instead of server backup
 }
 
-// stores are all that there are. Another one is another line.
+// stores are all kinds of stores.
 var stores = []store{
 	{name: "sqlite", form: "sqlite[:PATH]", demo: true, file: sqliteFile, open: openSQLite, look: lookAtSQLite, from: copyFromSQLite, into: copyIntoSQLite},
 	{name: "postgres", form: "postgres://USER@HOST/DATABASE", show: showPostgres, open: openPostgres, look: lookAtPostgres, from: takePostgres, into: copyIntoPostgres,
@@ -44,13 +44,13 @@ var stores = []store{
 // place is a store at an address.
 type place struct {
 	store
-	flag    string // that named it, for errors
+	flag    string // the flag that holds the address, for errors
 	address string
-	path    string // of a store that is one file
-	shown   string // the address for people, where there is one: the path, or what show makes of it
+	path    string // empty unless the store is one file
+	shown   string // the address to print: the path, the result of show, or empty
 }
 
-// String names a place for people. It does not repeat the address, which may hold a password.
+// String returns a name to print. It is not the address, which may hold a password.
 func (p place) String() string {
 	if p.shown != "" {
 		return p.shown
@@ -58,8 +58,9 @@ func (p place) String() string {
 	return p.name
 }
 
-// same reports whether two places are known to be one. Where one store has several addresses, that it lets in
-// only one of two who want it for themselves does the rest.
+// same reports whether two places are known to be one store. It may miss a store with several
+// addresses. A copy of such a store into itself then fails, because the store cannot be opened
+// twice for exclusive use.
 func (p place) same(other place) bool {
 	if p.path == "" || other.path == "" {
 		return p.String() == other.String()
@@ -77,24 +78,25 @@ func (p place) same(other place) bool {
 
 func openMemory(ctx context.Context, p place, c wiring.Config) (*wiring.App, error) {
 	if p.address != "memory" {
-		return nil, fmt.Errorf("%s: memory takes no address", p.flag)
+		return nil, fmt.Errorf("%s: a memory store has no address", p.flag)
 	}
 	return memory.New(ctx, c)
 }
 
-// findStore tells which store an address names, that a flag holds. The error does not repeat the address.
+// findStore returns the store that an address names. flag is the flag that holds the address.
+// Errors do not contain the address.
 func findStore(flag, address string) (place, error) {
-	if address == ":memory:" || address == "sqlite::memory:" { // what SQLite calls a store without a file
+	if address == ":memory:" || address == "sqlite::memory:" { // SQLite's names of a database without a file
 		address = "memory"
 	}
-	if rest, ok := strings.CutPrefix(address, "postgresql:"); ok { // libpq takes both
+	if rest, ok := strings.CutPrefix(address, "postgresql:"); ok { // libpq accepts both
 		address = "postgres:" + rest
 	}
 	name := address
 	if end := strings.IndexFunc(address, endsName); end >= 0 {
 		name = address[:end]
 	}
-	name = strings.TrimSuffix(name, "+srv") // of MongoDB's addresses, one whose hosts are found in the DNS
+	name = strings.TrimSuffix(name, "+srv") // a MongoDB address whose hosts are in the DNS
 	for _, s := range stores {
 		if s.name != name {
 			continue
@@ -113,14 +115,14 @@ func findStore(flag, address string) (place, error) {
 		}
 		return p, nil
 	}
-	return place{}, fmt.Errorf("%s: %q is not a kind of store; there are %s", flag, name, storeForms())
+	return place{}, fmt.Errorf("%s: %q is not a kind of store; the kinds are %s", flag, name, storeForms())
 }
 
-// findDurable is findStore for commands that need what a server left, or leave something for one.
+// findDurable is findStore for the commands that need a store whose data outlives the process.
 func findDurable(flag, address string) (place, error) {
 	p, err := findStore(flag, address)
 	if err == nil && p.look == nil {
-		err = fmt.Errorf("%s %s: nothing in it outlives the process that made it, so this needs another store", flag, p.name)
+		err = fmt.Errorf("%s %s: its data is lost when the process ends; this command needs another store", flag, p.name)
 	}
 	return p, err
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// version is the version of the module that the program was built from.
+// version returns the version of the module that the program was built from.
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
@@ -13,7 +13,7 @@ func version() string {
 	return "(devel)"
 }
 
-// buildVersion is the line that --version prints.
+// buildVersion returns the line that --version prints.
 func buildVersion() string {
 	line := "cicerone " + version()
 	info, ok := debug.ReadBuildInfo()
@@ -23,7 +23,7 @@ func buildVersion() string {
 	return line + describe(info)
 }
 
-// describe tells the revision of a build, if the go command noted one, and the compiler.
+// describe returns the revision of a build, if the go command recorded one, and the Go version.
 func describe(info *debug.BuildInfo) string {
 	var b strings.Builder
 	for _, s := range info.Settings {
@@ -33,7 +33,7 @@ func describe(info *debug.BuildInfo) string {
 		case s.Key == "vcs.time":
 			b.WriteString(" of " + s.Value)
 		case s.Key == "vcs.modified" && s.Value == "true":
-			b.WriteString(", with changes that are not committed")
+			b.WriteString(", with uncommitted changes")
 		}
 	}
 	return b.String() + ", " + info.GoVersion

@@ -66,7 +66,7 @@ func TestServerWithWrongPassword(t *testing.T) {
 	u.RawQuery += "&serverSelectionTimeoutMS=500"
 	for _, command := range []string{"serve", "migrate", "doctor"} {
 		p.Refuses(t, map[string]programs.Refusal{
-			command: programs.Refused(command, u.String(), "does not let this user in", "authSource"),
+			command: programs.Refused(command, u.String(), "refuses this user", "authSource"),
 		})
 	}
 }

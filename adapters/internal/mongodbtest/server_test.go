@@ -101,7 +101,7 @@ func copyExcludesServers(t *testing.T, p programs.Server, s target) {
 		if got.Code != 1 || !strings.Contains(got.Stderr, "the store is in use") {
 			t.Errorf("%s: %v", command, got)
 		}
-		if command == "serve" && !strings.Contains(got.Stderr, "a copy is at work") {
+		if command == "serve" && !strings.Contains(got.Stderr, "a copy is running") {
 			t.Errorf("%s: %v, want the reason in the text", command, got)
 		}
 	}

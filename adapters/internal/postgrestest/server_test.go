@@ -12,7 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/workload"
 )
 
-// The example server on PostgreSQL, as an operator meets it.
+// The tests in this file run the example server on PostgreSQL as an operator does.
 
 func TestServer(t *testing.T) {
 	dsn := servers.Postgres(t)
@@ -32,7 +32,7 @@ func TestServer(t *testing.T) {
 	t.Run("a server that comes back", func(t *testing.T) { comesBack(t, s) })
 }
 
-// with is an address with one more parameter.
+// with returns an address with one more parameter.
 func with(t *testing.T, dsn, name, value string) string {
 	t.Helper()
 	u := mustParse(t, dsn)
@@ -40,19 +40,19 @@ func with(t *testing.T, dsn, name, value string) string {
 	return u.String()
 }
 
-// copies go from the embedded store into a database, and back.
+// copies copies a store from SQLite into a database, and back.
 func copies(t *testing.T, s programs.Server, dsn string) {
 	folder := t.TempDir()
 	from, between, to := "sqlite:"+filepath.Join(folder, "from.db"), with(t, dsn, "schema", "copied"), "sqlite:"+filepath.Join(folder, "to.db")
 	s.Serve(t, "--store", from).Kill(t)
 	for _, leg := range [][2]string{{from, between}, {between, to}} {
-		// The database takes its time to notice that the last leg has ended.
+		// The database may notice late that the last copy has ended.
 		workload.Within(t, time.Minute, func() error { return s.Copy(t, leg[0], leg[1]) })
 		s.Sound(t, leg[1])
 	}
 	r := s.Serve(t, "--store", between)
 	if err := r.Demo(t); err != nil {
-		t.Errorf("who was copied cannot sign in: %v", err)
+		t.Errorf("sign in after a copy: %v", err)
 	}
 }
 
@@ -86,7 +86,8 @@ func mustParse(t *testing.T, address string) *url.URL {
 	return u
 }
 
-// fewRights: whoever migrates needs CREATE on the database, and nothing else; whoever serves not even that.
+// fewRights checks that a user who migrates needs only CREATE on the database, and that a user who
+// serves needs only USAGE on the schema and the privileges on its tables.
 func fewRights(t *testing.T, s programs.Server) {
 	dsn := servers.Postgres(t)
 	u := mustParse(t, dsn)
@@ -127,7 +128,7 @@ func throughPgBouncer(t *testing.T, s programs.Server, dsn string) {
 	s.Migrate(t, direct)
 	through := with(t, servers.PgBouncer(t, dsn), "schema", "bounced")
 	if got := s.Run(t, "--store", through, "--addr", "localhost:0"); got.Code != 1 || !strings.Contains(got.Stderr, "pgbouncer=true") {
-		t.Errorf("a pooler that nobody told of: %v", got)
+		t.Errorf("through PgBouncer without pgbouncer=true: %v", got)
 	}
 	through = with(t, through, "pgbouncer", "true")
 	r := s.Serve(t, "--store", through, "--demo")
@@ -135,7 +136,7 @@ func throughPgBouncer(t *testing.T, s programs.Server, dsn string) {
 		t.Errorf("sign in: %v", err)
 	}
 	s.Sound(t, through)
-	if got := s.Run(t, "migrate", "--store", through); got.Code != 1 || !strings.Contains(got.Stderr, "server itself") {
+	if got := s.Run(t, "migrate", "--store", through); got.Code != 1 || !strings.Contains(got.Stderr, "does not work through PgBouncer") {
 		t.Errorf("a migration: %v", got)
 	}
 	if got := s.Run(t, "copy", "--from", through, "--to", "sqlite:"+filepath.Join(t.TempDir(), "copy.db")); got.Code != 1 || !strings.Contains(got.Stderr, "server's own address") {
@@ -152,7 +153,7 @@ func comesBack(t *testing.T, s programs.Server) {
 	wrong.User = url.UserPassword(wrong.User.Username(), "open sesame")
 	for _, command := range []string{"serve", "migrate", "doctor"} {
 		got := s.Run(t, command, "--store", wrong.String())
-		if got.Code != 1 || !strings.Contains(got.Stderr, "does not let this user in") || strings.Contains(got.Stderr, "sesame") {
+		if got.Code != 1 || !strings.Contains(got.Stderr, "refuses this user") || strings.Contains(got.Stderr, "sesame") {
 			t.Errorf("%s with a wrong password: %v", command, got)
 		}
 	}

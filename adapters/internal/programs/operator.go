@@ -114,7 +114,7 @@ func (s Server) Several(t *testing.T, store Shared) {
 
 	flags := []string{"--store", address, "--access-key", strings.Repeat("a2V5", 11)}
 	one, two := s.Serve(t, flags...), s.Serve(t, flags...)
-	if !strings.Contains(one.Said, store.Named+"\n") || strings.Contains(one.Said, "sign in with") {
+	if !strings.Contains(one.Said, store.Named+"\n") || strings.Contains(one.Said, "sign in") {
 		t.Errorf("the output was:\n%s", one.Said)
 	}
 	in, err := one.SignUp(t)

@@ -12,7 +12,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// encode writes the rows of every table: an object of tables, each a list of rows, each a list of values.
+// encode returns the rows of all tables as a JSON object of tables. A table is a list of rows, and
+// a row is a list of values.
 func encode(ctx context.Context, rows ports.Rows) ([]byte, error) {
 	tables := map[string][]ports.Row{}
 	for _, table := range ports.Tables {
@@ -30,7 +31,7 @@ func encode(ctx context.Context, rows ports.Rows) ([]byte, error) {
 	return content, nil
 }
 
-// readable gives identifiers their usual form; everything else JSON knows how to write.
+// readable returns a row with its identifiers as UUIDs, which JSON writes as text.
 func readable(row ports.Row) ports.Row {
 	out := make(ports.Row, len(row))
 	for i, v := range row {
@@ -42,7 +43,7 @@ func readable(row ports.Row) ports.Row {
 	return out
 }
 
-// decode adds the rows that encode wrote to an empty store.
+// decode writes the rows of an encoded store into an empty one.
 func decode(ctx context.Context, content []byte, rows ports.Rows) error {
 	var tables map[string][][]json.RawMessage
 	if err := json.NewDecoder(bytes.NewReader(content)).Decode(&tables); err != nil {

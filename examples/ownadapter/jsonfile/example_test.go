@@ -13,7 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// A whole server over a store of one's own.
+// A server uses the store.
 func Example() {
 	folder, err := os.MkdirTemp("", "cicerone")
 	if err != nil {

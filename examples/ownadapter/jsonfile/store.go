@@ -1,11 +1,11 @@
-// Package jsonfile is an example of a store of one's own: everything is in one JSON file, for
-// communities that are small enough to be written whole at each change, and for people who like to
-// read their data. It lives outside Cicerone's adapters, as yours would, and passes the same kit.
+// Package jsonfile is an example of a store outside of this module's adapters. It keeps its data in
+// one JSON file, which it writes as a whole at each change, so it is for small communities. It
+// passes the conformance kit that the adapters pass.
 //
-// It shows two things: that a store may stand on another one (the reading, the rules and the rollback are
-// those of adapters/memory), and what ports.Rows is for (rows come out and go in verbatim, so a store
-// that only keeps them needs no word of the domain). A store that stands on a database of its own is written
-// repository by repository, in the order that ports/porttest/README.md recommends.
+// It shows two things. A store can be built on another one: reads, rules and rollback are those of
+// adapters/memory. And ports.Rows reads and writes the rows of all tables, so that a store that
+// only keeps rows needs no code for each entity. A store over another database implements one
+// repository after the other, in the order that ports/porttest/README.md recommends.
 package jsonfile
 
 import (
@@ -21,17 +21,18 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// Store is a ports.Storage in one file. Only one Store may have a file at a time.
+// Store is a ports.Storage in one file. Only one Store may use a file at a time.
 type Store struct {
 	memory  *memory.Store
 	path    string
 	writing chan struct{} // held by the one unit that writes
-	onDisk  []byte        // what the file holds; touched only while writing is held
+	onDisk  []byte        // the content of the file; used only while writing is held
 }
 
 var _ ports.Storage = (*Store)(nil)
 
-// Open reads the store in a file, or begins a new one where there is none.
+// Open reads the store in a file. If the file does not exist, the store is empty, and the first
+// write creates the file.
 func Open(ctx context.Context, path string) (*Store, error) {
 	s := &Store{memory: memory.New(), path: path, writing: make(chan struct{}, 1)}
 	content, err := os.ReadFile(path)
@@ -51,8 +52,8 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	return s, nil
 }
 
-// Run implements uow.Runner. The file is written as the last step of a unit, so that what is
-// acknowledged is on disk, and what is on disk was acknowledged or about to be.
+// Run implements uow.Runner. The last step of a unit that writes is to write the file, so that
+// every acknowledged change is on disk.
 func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(context.Context, ports.Tx) error) error {
 	if mode != uow.Write {
 		return s.memory.Run(ctx, mode, fn)
@@ -76,19 +77,20 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(context.Context,
 		written = true
 		return s.replace(content)
 	})
-	if err != nil && written { // cancelled at the very last: the file goes back, too
+	if err != nil && written { // the unit failed after the file was written: restore it
 		err = errors.Join(err, s.replace(before))
 	}
 	return err
 }
 
-// replace puts new content in the file's place: a crash leaves the one or the other, whole.
+// replace replaces the content of the file. After a crash the file has the old content or the new
+// one.
 func (s *Store) replace(content []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(s.path), filepath.Base(s.path)+".*")
 	if err != nil {
 		return unreachable(err)
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // it is gone once it was renamed
+	defer os.Remove(f.Name()) //nolint:errcheck // fails if the file was renamed
 	_, err = f.Write(content)
 	if err == nil {
 		err = f.Sync()
@@ -98,7 +100,7 @@ func (s *Store) replace(content []byte) error {
 		err = os.Rename(f.Name(), s.path)
 	}
 	if err == nil {
-		err = syncFolder(filepath.Dir(s.path)) // the rename itself has to last
+		err = syncFolder(filepath.Dir(s.path)) // make the rename durable
 	}
 	if err != nil {
 		return unreachable(err)
@@ -119,7 +121,7 @@ func unreachable(err error) error {
 	return fmt.Errorf("write the store's file: %w", uow.ErrUnreachable.Wrap(err))
 }
 
-// Ping implements ports.Storage: the folder must be there.
+// Ping implements ports.Storage. It returns uow.ErrUnreachable if the folder does not exist.
 func (s *Store) Ping(ctx context.Context) error {
 	if _, err := os.Stat(filepath.Dir(s.path)); err != nil {
 		return uow.ErrUnreachable.Wrap(err)

@@ -14,7 +14,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports/porttest"
 )
 
-// The whole proof that a store keeps every promise.
+// The conformance kit tests every promise of a store.
 func TestStore(t *testing.T) {
 	porttest.Storage(t, func(t *testing.T) ports.Storage { return open(t, filepath.Join(t.TempDir(), "store.json")) })
 }
@@ -28,7 +28,7 @@ func open(t *testing.T, path string) *jsonfile.Store {
 	return s
 }
 
-// What is this store's own: it is there again after a restart.
+// The kit does not test that the data is still there after a restart.
 func TestReopen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.json")
 	ids := id.NewGenerator(nil)

@@ -1,6 +1,6 @@
-// Package demo peoples an empty store: travellers and locals in eight cities, who found each other,
-// talked, and agreed on activities over the last weeks. Everything goes through the services, by a clock
-// that walks through those weeks, so that it obeys every rule.
+// Package demo fills an empty store with demo data: travellers and locals in eight cities, with
+// their conversations and reservations of the last weeks. The services make all of it, with a clock
+// that is set to the time of each step, so that the data obeys every rule.
 package demo
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// The accounts that core/README.md#demo-data names. All the others have the same password.
+// The accounts that core/README.md#demo-data names. The other accounts have the same password.
 const (
 	Admin    = "admin@example.org"
 	Voyager  = "voyager@example.org"
@@ -30,14 +30,14 @@ const (
 	Password = "cicerone-demo"
 )
 
-// mark is what a store bears that holds demo data.
+// mark is the name of the mark of a store that holds demo data.
 const mark = "demo"
 
-// seed makes the people the same ones every time.
+// seed makes the same people in each run.
 const seed = 1749
 
-// ErrNotEmpty is a store that holds something already: demo data is put into an empty one only.
-var ErrNotEmpty = fault.New(fault.Conflict, "store_not_empty", "demo data is put into an empty store only")
+// ErrNotEmpty is returned by Fill if the store is not empty.
+var ErrNotEmpty = fault.New(fault.Conflict, "store_not_empty", "the store is not empty: demo data needs an empty store")
 
 // Marked reports whether the store holds demo data.
 func Marked(ctx context.Context, storage ports.Storage) (marked bool, err error) {
@@ -51,14 +51,14 @@ func Marked(ctx context.Context, storage ports.Storage) (marked bool, err error)
 	return marked, nil
 }
 
-// Empty reports whether the store holds nothing but marks.
+// Empty reports whether the store is empty, except for marks.
 func Empty(ctx context.Context, storage ports.Storage) (empty bool, err error) {
 	err = ports.NewStore(storage, uow.Policy{}).View(ctx, func(ctx context.Context, tx ports.Tx) error {
 		empty, err = isEmpty(ctx, tx)
 		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("demo: see whether the store is empty: %w", err)
+		return false, fmt.Errorf("demo: check that the store is empty: %w", err)
 	}
 	return empty, nil
 }
@@ -76,11 +76,11 @@ func isEmpty(ctx context.Context, tx ports.Tx) (bool, error) {
 	return true, nil
 }
 
-// Fill puts the demo data into an empty store, as it would be at now, and marks the store, all in one
-// unit of work: a fill that is interrupted leaves the store empty and unmarked. The password is hashed
+// Fill writes the demo data, relative to now, into an empty store and marks the store, in one unit
+// of work: an interrupted Fill leaves the store empty and unmarked. The password is hashed only
 // once, for all accounts. Errors: ErrNotEmpty.
 func Fill(ctx context.Context, storage ports.Storage, hasher users.Hasher, now time.Time) error {
-	told, err := tell(ctx, hasher, clock.Truncate(now))
+	rows, err := makeRows(ctx, hasher, clock.Truncate(now))
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
@@ -93,7 +93,7 @@ func Fill(ctx context.Context, storage ports.Storage, hasher users.Hasher, now t
 			return ErrNotEmpty
 		}
 		for _, table := range ports.Tables {
-			if err := tx.Rows().Write(ctx, table, told[table]); err != nil {
+			if err := tx.Rows().Write(ctx, table, rows[table]); err != nil {
 				return err
 			}
 		}
@@ -105,8 +105,8 @@ func Fill(ctx context.Context, storage ports.Storage, hasher users.Hasher, now t
 	return nil
 }
 
-// tell tells the story to services over a store in memory, and returns the rows that it left there.
-func tell(ctx context.Context, hasher users.Hasher, now time.Time) (rows map[*ports.Table][]ports.Row, err error) {
+// makeRows runs the story on services over a store in memory, and returns the rows of that store.
+func makeRows(ctx context.Context, hasher users.Hasher, now time.Time) (rows map[*ports.Table][]ports.Row, err error) {
 	storage := memory.New()
 	defer func() { err = errors.Join(err, storage.Close(context.WithoutCancel(ctx))) }()
 	hash, err := hasher.Hash(ctx, Password)
@@ -120,7 +120,7 @@ func tell(ctx context.Context, hasher users.Hasher, now time.Time) (rows map[*po
 	if err != nil {
 		return nil, err
 	}
-	if err := newStory(services, walk, gofakeit.New(seed), now).tell(ctx); err != nil {
+	if err := newStory(services, walk, gofakeit.New(seed), now).run(ctx); err != nil {
 		return nil, err
 	}
 	rows = map[*ports.Table][]ports.Row{}
@@ -138,7 +138,7 @@ func tell(ctx context.Context, hasher users.Hasher, now time.Time) (rows map[*po
 	return rows, err
 }
 
-// onePassword knows the hash of the one password that is ever hashed here.
+// onePassword is a Hasher that holds the hash of Password, so that it is computed only once.
 type onePassword struct {
 	users.Hasher
 	hash string

@@ -23,7 +23,7 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// filled is a store with demo data as it would be at now.
+// filled returns a store with demo data relative to now.
 func filled(t *testing.T, now time.Time) *memory.Store {
 	t.Helper()
 	storage := newStore(t)
@@ -114,7 +114,7 @@ func TestDemoDataObeysEveryRule(t *testing.T) {
 	}
 }
 
-func TestEveryStatusIsThere(t *testing.T) {
+func TestDemoDataHasEveryStatus(t *testing.T) {
 	now := time.Now()
 	storage := filled(t, now)
 	count := map[any]int{}
@@ -124,11 +124,11 @@ func TestEveryStatusIsThere(t *testing.T) {
 		switch reservations.Status(r["status"].(string)) {
 		case reservations.Pending, reservations.Accepted:
 			if !date.After(now) {
-				t.Errorf("a reservation that is %v was for %v, which is over", r["status"], date)
+				t.Errorf("a reservation with the status %v has the past date %v", r["status"], date)
 			}
 		case reservations.Completed:
 			if settled := r["updated_at"].(time.Time); settled.Before(end) || settled.Sub(end) > 5*time.Second {
-				t.Errorf("a reservation that ended at %v was settled at %v", end, settled)
+				t.Errorf("a reservation with the end date %v was settled at %v", end, settled)
 			}
 		}
 	}
@@ -154,17 +154,17 @@ func TestEveryStatusIsThere(t *testing.T) {
 	}
 	for _, m := range rowsOf(t, storage, ports.Messages) {
 		if content := m["content"].(string); strings.ContainsAny(content, "{}") {
-			t.Errorf("a message has a gap: %s", content)
+			t.Errorf("a message has a placeholder: %s", content)
 		}
 	}
 	for _, p := range rowsOf(t, storage, ports.Profiles) {
 		if text := p["biography"].(string); strings.ContainsAny(text, "{}") {
-			t.Errorf("a biography has a gap: %s", text)
+			t.Errorf("a biography has a placeholder: %s", text)
 		}
 	}
 }
 
-func TestTheKnownAccountsAreUsableAtOnce(t *testing.T) {
+func TestNamedAccounts(t *testing.T) {
 	ctx := t.Context()
 	s := servicesOver(t, filled(t, time.Now()))
 	known := map[string]users.SignedIn{}
@@ -190,7 +190,7 @@ func TestTheKnownAccountsAreUsableAtOnce(t *testing.T) {
 	}
 	i := slices.IndexFunc(found.Items, func(m matching.Match) bool { return m.Profile.UserID == local })
 	if i < 0 || found.Items[i].Score < 2 {
-		t.Errorf("the voyager does not find the local by interests they share: %v", found.Items)
+		t.Errorf("a search by shared interests does not return the local: %v", found.Items)
 	}
 	for _, who := range []string{demo.Voyager, demo.Local} {
 		user := known[who].User.ID
@@ -208,7 +208,7 @@ func TestTheKnownAccountsAreUsableAtOnce(t *testing.T) {
 	}
 }
 
-func TestTheSamePeopleEveryTime(t *testing.T) {
+func TestSamePeopleInEachRun(t *testing.T) {
 	people := func(now time.Time) (names []string) {
 		for _, u := range rowsOf(t, filled(t, now), ports.Users) {
 			names = append(names, u["name"].(string)+" "+u["email"].(string))
@@ -222,12 +222,12 @@ func TestTheSamePeopleEveryTime(t *testing.T) {
 	}
 	for _, p := range first {
 		if !strings.HasSuffix(p, "@example.org") {
-			t.Errorf("%s is no example address", p)
+			t.Errorf("%s is not an example address", p)
 		}
 	}
 }
 
-func TestOnlyAnEmptyStoreIsFilled(t *testing.T) {
+func TestFillNeedsEmptyStore(t *testing.T) {
 	ctx := t.Context()
 	storage := newStore(t)
 	if _, err := servicesOver(t, storage).Users.Register(ctx, users.SignUp{Name: "Ada", Email: "ada@example.net", Password: "long enough"}); err != nil {
@@ -243,11 +243,11 @@ func TestOnlyAnEmptyStoreIsFilled(t *testing.T) {
 		t.Errorf("Marked = %v, %v", marked, err)
 	}
 	if n := len(rowsOf(t, storage, ports.Users)); n != 1 {
-		t.Errorf("%d accounts, want the one that was there", n)
+		t.Errorf("%d accounts, want the existing one", n)
 	}
 }
 
-func TestAFilledStoreIsMarked(t *testing.T) {
+func TestFillMarksStore(t *testing.T) {
 	ctx := t.Context()
 	empty := newStore(t)
 	if marked, err := demo.Marked(ctx, empty); err != nil || marked {
@@ -269,7 +269,7 @@ func (brokenHasher) Hash(context.Context, string) (string, error) {
 	return "", errors.New("no hash today")
 }
 
-// interrupted is a store whose writes end the context after some tables.
+// interrupted is a store that cancels the context after it has written some tables.
 type interrupted struct {
 	ports.Storage
 	after  int
@@ -301,7 +301,7 @@ func (r interruptedRows) Write(ctx context.Context, table *ports.Table, rows []p
 	return r.Rows.Write(ctx, table, rows)
 }
 
-func TestAnInterruptedFillLeavesAnEmptyStore(t *testing.T) {
+func TestInterruptedFillLeavesStoreEmpty(t *testing.T) {
 	ctx := t.Context()
 	storage := newStore(t)
 	fills := map[string]func() error{
@@ -325,6 +325,6 @@ func TestAnInterruptedFillLeavesAnEmptyStore(t *testing.T) {
 		}
 	}
 	if err := demo.Fill(ctx, storage, cheapHasher(t), time.Now()); err != nil {
-		t.Errorf("the store could not be filled after that: %v", err)
+		t.Errorf("fill the store after that: %v", err)
 	}
 }

@@ -12,25 +12,25 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 )
 
-// person is somebody who takes part.
+// person is a user of the demo data.
 type person struct {
 	first, last, email string
 	home               city
 	age                int
 	biography          string
 	interests          []string
-	hidden             bool    // not to be found by others
-	id                 id.User // once they have signed up
+	hidden             bool    // not in the results of a search
+	id                 id.User // set by the sign-up
 }
 
-// likes adds an interest, unless they have it.
+// likes adds an interest, unless the person has it already.
 func (p *person) likes(interest string) {
 	if !slices.Contains(p.interests, interest) {
 		p.interests = append(p.interests, interest)
 	}
 }
 
-// cast is everybody.
+// cast is all persons.
 type cast struct {
 	admin, voyager, local *person
 	locals                []*person // three in each city
@@ -63,7 +63,7 @@ func newCast(f *gofakeit.Faker) cast {
 	}
 	for i := range travellerCount {
 		p := newPerson(f, taken, f.FirstName(), f.LastName(), homes[i%len(homes)], travellerBiographies)
-		p.hidden = i%4 == 3 // some look, and do not want to be looked at
+		p.hidden = i%4 == 3 // some travellers search, but cannot be found
 		c.travellers = append(c.travellers, p)
 	}
 	return c
@@ -87,7 +87,7 @@ func newPerson(f *gofakeit.Faker, taken map[string]bool, first, last string, hom
 	return p
 }
 
-// address makes an e-mail address of a name: plain letters, whatever the name is written with.
+// address returns an e-mail address for a name, in ASCII letters.
 func address(first, last string) string {
 	plain := func(s string) string {
 		return strings.Map(func(r rune) rune {

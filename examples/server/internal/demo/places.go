@@ -1,11 +1,11 @@
 package demo
 
-// city is a place where people live who show visitors around.
+// city is a place where locals live.
 type city struct {
 	name, country string
-	utc           int      // hours that its clocks are ahead
-	first, last   []string // what people there are called
-	corners       []string // where a local takes a visitor
+	utc           int      // offset of its clocks in hours
+	first, last   []string // names of people there
+	corners       []string // places to which a local takes a visitor
 }
 
 var cities = []city{
@@ -59,7 +59,7 @@ var cities = []city{
 	},
 }
 
-// homes are where the travellers come from.
+// homes are the places where the travellers live.
 var homes = []city{
 	{name: "Toronto", country: "Canada", corners: []string{"Kensington Market"}},
 	{name: "Manchester", country: "United Kingdom", corners: []string{"Ancoats"}},
@@ -69,7 +69,7 @@ var homes = []city{
 	{name: "Wellington", country: "New Zealand", corners: []string{"Cuba Street"}},
 }
 
-// interest is something people may have in common.
+// interest is an interest with its icon.
 type interest struct{ name, icon string }
 
 var interests = []interest{
@@ -81,8 +81,8 @@ var interests = []interest{
 	{"Street food", "🍜"}, {"Swimming", "🏊"}, {"Wine", "🍷"}, {"Yoga", "🧘"},
 }
 
-// What people say of themselves. {a} and {b} are two of their interests, {A} with a capital, {city} is where they live, and
-// {corner} a place there.
+// The biographies. {a} and {b} are two interests of the person, {A} is {a} with a capital letter,
+// {city} is the place where the person lives, and {corner} a place there.
 var (
 	localBiographies = []string{
 		"Born in {city}, and I still find corners of it that I did not know. Ask me about {a} or {b}.",

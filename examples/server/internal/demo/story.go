@@ -15,7 +15,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// story is what has happened until now, planned first and then told in the order of time.
+// story is the history of the demo data. Its events are planned first and then run in order of
+// time.
 type story struct {
 	cast
 	events
@@ -23,8 +24,8 @@ type story struct {
 	clock    *walk
 	faker    *gofakeit.Faker
 	now      time.Time
-	picked   map[string]id.Interest // by name, once they are there
-	busy     map[*person][]span     // when a local has activities
+	picked   map[string]id.Interest // by name, set when the interest is created
+	busy     map[*person][]span     // the activities of each local
 }
 
 type span struct{ from, until time.Time }
@@ -36,22 +37,23 @@ func newStory(services *services.Services, clock *walk, faker *gofakeit.Faker, n
 	}
 }
 
-// tell makes everything happen.
-func (s *story) tell(ctx context.Context) error {
-	s.talkOfTravellers() // adds to what people are interested in, which their profiles are to show
-	s.talkOfTheKnown()
+// run plans all events and runs them.
+func (s *story) run(ctx context.Context) error {
+	s.talkOfTravellers() // first, because it adds interests, which the profiles show
+	s.talkOfNamedAccounts()
 	s.trouble()
 	s.beginnings()
 	return s.happen(ctx, s.clock)
 }
 
-// day is an hour of the day so many days ago, or ahead where ago is below zero.
+// day returns an hour of the day that is ago days before today. A negative ago is a day in the
+// future.
 func (s *story) day(ago, hour int) time.Time {
 	return s.now.Truncate(24*time.Hour).AddDate(0, 0, -ago).Add(time.Duration(hour) * time.Hour)
 }
 
-// beginnings plans that the admin prepares the place, and that people come, say who they are, and buy
-// tokens where they travel.
+// beginnings plans that the admin signs up and creates the interests, that all users sign up and
+// save their profiles, and that the travellers buy tokens.
 func (s *story) beginnings() {
 	opened := s.day(35, 9)
 	s.join(opened, s.admin)
@@ -115,8 +117,8 @@ func (s *story) buy(at time.Time, p *person, amount int64) {
 	})
 }
 
-// free is the first day, from a date on, on which a local has no other activity at that time; from now on
-// they have this one.
+// free returns the first time, on date or a later day, at which a local has no other activity, and
+// reserves it.
 func (s *story) free(local *person, date time.Time, hours int) time.Time {
 	for {
 		until := date.Add(time.Duration(hours) * time.Hour)

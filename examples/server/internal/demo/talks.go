@@ -1,14 +1,14 @@
 package demo
 
-// talk is how two people come to an activity. A line begins with v: where the voyager says it and with l:
-// where the local does; {voyager}, {local}, {city} and {corner} stand for what they are.
+// talk is a conversation that leads to an activity. A line begins with v: if the voyager says it,
+// and with l: if the local does. {voyager}, {local}, {city} and {corner} are replaced.
 type talk struct {
 	about string // an interest
 	lines []string
 	title string
 	price string
-	hour  int // of the day, there
-	hours int // that it takes
+	hour  int // of the day, in the city's time
+	hours int // how long it takes
 }
 
 var talks = []talk{
@@ -138,7 +138,7 @@ var talks = []talk{
 	},
 }
 
-// What is said when all is over, and when it comes to nothing.
+// The last lines of a conversation, after an activity and after one that does not take place.
 var (
 	thanks = [][]string{
 		{"v: That was the best day of the whole trip. Thank you, {local}!", "l: It was a pleasure. Tell me when you are back in {city}."},

@@ -11,15 +11,15 @@ import (
 	"github.com/cicerone-go/cicerone/core/reservations"
 )
 
-// thread is a conversation that is planned.
+// thread is a planned conversation.
 type thread struct {
 	*story
 	voyager, local *person
-	corner         string // of the local's city, which they speak of
+	corner         string // a place in the local's city, which the lines name
 	end            time.Time
 
-	id   id.Conversation   // once it is opened
-	last messaging.Message // the last that was said
+	id   id.Conversation   // set when it is opened
+	last messaging.Message // the last message
 }
 
 // open plans that a voyager opens a conversation.
@@ -33,7 +33,7 @@ func (s *story) open(at time.Time, voyager, local *person) *thread {
 	return t
 }
 
-// talk plans that the lines are said one after the other, from the thread's end on, with pauses of minutes.
+// talk plans messages with the lines, starting at the thread's end, with pauses of some minutes.
 func (t *thread) talk(lines []string) {
 	for _, line := range lines {
 		who, text, _ := strings.Cut(line, ": ")
@@ -48,7 +48,7 @@ func (t *thread) talk(lines []string) {
 	}
 }
 
-// say plans one message; who says it has read what was said before.
+// say plans one message. Its sender reads the messages before it.
 func (t *thread) say(at time.Time, speaker *person, text string) {
 	t.at(at, "say something", func(ctx context.Context) error {
 		if err := t.readBy(ctx, speaker); err != nil {
@@ -60,7 +60,7 @@ func (t *thread) say(at time.Time, speaker *person, text string) {
 	})
 }
 
-// read plans that both have read everything a while after the thread's end.
+// read plans that both users read all messages, some time after the thread's end.
 func (t *thread) read() {
 	t.at(t.end.Add(time.Hour), "read what was said", func(ctx context.Context) error {
 		if err := t.readBy(ctx, t.voyager); err != nil {
@@ -78,15 +78,15 @@ func (t *thread) readBy(ctx context.Context, reader *person) error {
 	return err
 }
 
-// booking is a reservation that is planned.
+// booking is a planned reservation.
 type booking struct {
 	*thread
 	creator, other *person
 	date, until    time.Time
-	id             id.Reservation // once it is proposed
+	id             id.Reservation // set when it is proposed
 }
 
-// propose plans that one of the two proposes an activity, minutes after the thread's end.
+// propose plans that one user proposes an activity, some minutes after the thread's end.
 func (t *thread) propose(creator *person, what talk, date time.Time) *booking {
 	b := &booking{
 		thread: t, creator: creator, other: t.local, date: date, until: date.Add(time.Duration(what.hours) * time.Hour),
@@ -109,22 +109,22 @@ func (t *thread) propose(creator *person, what talk, date time.Time) *booking {
 	return b
 }
 
-// accept plans that the other accepts, hours later.
+// accept plans that the other user accepts, some hours later.
 func (b *booking) accept() {
 	b.move("accept an activity", time.Duration(b.faker.Number(60, 4*60))*time.Minute, b.other, b.services.Reservations.Accept)
 }
 
-// decline plans that the other declines, hours later.
+// decline plans that the other user declines, some hours later.
 func (b *booking) decline() {
 	b.move("decline an activity", time.Duration(b.faker.Number(60, 4*60))*time.Minute, b.other, b.services.Reservations.Decline)
 }
 
-// cancel plans that somebody cancels, the day after.
+// cancel plans that a user cancels, one day later.
 func (b *booking) cancel(by *person) {
 	b.move("cancel an activity", time.Duration(b.faker.Number(18, 30))*time.Hour, by, b.services.Reservations.Cancel)
 }
 
-// complete plans that the activity ends and is settled, and that the thread goes on after that.
+// complete plans that the activity ends and is settled. The thread continues after that.
 func (b *booking) complete() {
 	b.end = b.until.Add(2 * time.Second)
 	b.at(b.end, "settle", func(ctx context.Context) error {

@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// walk is a clock that stands still until it is set.
+// walk is a clock that changes only when it is set.
 type walk struct{ ms atomic.Int64 }
 
 func (w *walk) now() time.Time   { return time.UnixMilli(w.ms.Load()).UTC() }
 func (w *walk) set(at time.Time) { w.ms.Store(at.UnixMilli()) }
 
-// event is something that happened at some time.
+// event is a step of a story.
 type event struct {
 	at   time.Time
 	what string
 	do   func(ctx context.Context) error
 }
 
-// events are planned in any order and happen in that of their times.
+// events are planned in any order. happen runs them in the order of their times.
 type events []event
 
 func (e *events) at(t time.Time, what string, do func(ctx context.Context) error) {

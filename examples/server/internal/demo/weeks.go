@@ -9,26 +9,26 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
-// outcome is what becomes of a talk.
+// outcome is the result of a talk.
 type outcome int
 
 const (
 	completed outcome = iota // they met, and the local was paid
 	accepted                 // they will meet
-	pending                  // it is proposed, and not answered yet
+	pending                  // proposed, and not answered yet
 	declined
-	withdrawn // by the one who proposed it
+	withdrawn // by its creator
 	cancelled // by the voyager, after it was accepted
 	talkOnly
 )
 
-// outcomes are those of the travellers' talks, two for each.
+// outcomes are the outcomes of the travellers' talks, two for each traveller.
 var outcomes = []outcome{
 	completed, pending, completed, accepted, declined, completed, cancelled, accepted, completed, pending, withdrawn,
 	completed, accepted, completed, declined, pending, completed, talkOnly, cancelled, completed, accepted, withdrawn,
 }
 
-// talkOfTravellers plans two talks of each traveller but the last, each with another local.
+// talkOfTravellers plans two talks of each traveller except the last, each with another local.
 func (s *story) talkOfTravellers() {
 	travellers := s.travellers[:len(s.travellers)-1]
 	locals := shuffled(s.faker, s.locals)
@@ -37,8 +37,8 @@ func (s *story) talkOfTravellers() {
 	}
 }
 
-// talkOfTheKnown plans what the accounts that everybody knows find in theirs.
-func (s *story) talkOfTheKnown() {
+// talkOfNamedAccounts plans the talks of Voyager and Local.
+func (s *story) talkOfNamedAccounts() {
 	about := func(interest string) talk {
 		return talks[slices.IndexFunc(talks, func(t talk) bool { return t.about == interest })]
 	}
@@ -57,12 +57,12 @@ func (s *story) talkOfTheKnown() {
 	s.meet(s.travellers[1], s.local, about("Photography"), accepted)
 }
 
-// in is a local of a city.
+// in returns a local of a city.
 func (s *story) in(name string) *person {
 	return s.locals[slices.IndexFunc(s.locals, func(p *person) bool { return p.home.name == name })]
 }
 
-// meet plans a talk and what becomes of it.
+// meet plans a talk and its outcome.
 func (s *story) meet(voyager, local *person, about talk, o outcome) *thread {
 	voyager.likes(about.about)
 	local.likes(about.about)
@@ -86,8 +86,8 @@ func (s *story) meet(voyager, local *person, about talk, o outcome) *thread {
 	return t
 }
 
-// daysAgo is when a talk of such an outcome began: so that there was time for all of it, and for what is
-// still to come, no more than that.
+// daysAgo returns how many days ago a talk with this outcome began: long enough for all of its
+// events, and short enough that an accepted activity is still to come.
 func (o outcome) daysAgo() (most, least int) {
 	switch o {
 	case completed:
@@ -99,7 +99,7 @@ func (o outcome) daysAgo() (most, least int) {
 	}
 }
 
-// become plans what happens after a proposal.
+// become plans the events after a proposal.
 func (s *story) become(o outcome, b *booking) {
 	switch o {
 	case completed:
@@ -123,8 +123,8 @@ func (s *story) become(o outcome, b *booking) {
 	}
 }
 
-// trouble plans what the moderators of any community have to do: somebody who came to sell something, a
-// report that turned out to be nothing, and one that is still to be looked at.
+// trouble plans cases for the moderators: a user who sells something, a report that is dismissed,
+// and one that is still pending.
 func (s *story) trouble() {
 	seller, bothered := s.travellers[len(s.travellers)-1], s.in("Istanbul")
 	pitch := s.open(s.day(6, 10), seller, bothered)
@@ -162,7 +162,7 @@ func (s *story) trouble() {
 	})
 }
 
-// report plans a report, and what the admin makes of it unless it stays pending.
+// report plans a report, and its review by the admin unless it stays pending.
 func (s *story) report(at time.Time, reporter, reported *person, reason, message string, reviewed time.Time, result moderation.Status, notes string) {
 	var filed moderation.Report
 	s.at(at, "report somebody", func(ctx context.Context) (err error) {

@@ -22,12 +22,13 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// The benchmarks compare the service with pgbench, which asks the same server for the same rows, in one run: things
-// done per second by both, and the ratio. They are worth something with -benchtime of some thousand times (make
-// bench-postgres), and on a disk.
+// The benchmarks compare the service with pgbench, which reads or writes the same rows on the same
+// server in the same run. They report the operations per second of both, and the ratio. The numbers
+// mean something only with a -benchtime of some thousand iterations (make bench-postgres) and on a
+// disk.
 
-// BenchmarkSend: a message, its debit and the line in the ledger. pgbench sends them in a single prepared statement, which
-// checks nothing.
+// BenchmarkSend writes a message, its debit and the line in the ledger. pgbench writes them with
+// one prepared statement, without any checks.
 func BenchmarkSend(b *testing.B) {
 	compare(b, `
 		WITH pair AS (SELECT user_id, conversation_id FROM bench_pairs WHERE n = :client_id),
@@ -48,7 +49,7 @@ func BenchmarkSend(b *testing.B) {
 		})
 }
 
-// BenchmarkList: the last 30 messages of a conversation.
+// BenchmarkList reads the last 30 messages of a conversation.
 func BenchmarkList(b *testing.B) {
 	compare(b, `
 		SELECT id, conversation_id, user_id, content, attachment, read, created_at FROM cicerone.messages
@@ -89,7 +90,8 @@ func compare(b *testing.B, script string, do func(context.Context, *community.Co
 	}
 }
 
-// writePairs tells pgbench's clients, which are numbered from 0, for whom they send.
+// writePairs writes the pairs to a table, from which the clients of pgbench, numbered from 0, read
+// theirs.
 func writePairs(b *testing.B, dsn string, pairs []community.Pair) {
 	b.Helper()
 	ctx := context.Background()
@@ -117,7 +119,7 @@ func pgbench(b *testing.B, dsn, script string, clients, each int) float64 {
 	}
 	found := tps.FindSubmatch(out)
 	if found == nil {
-		b.Fatalf("pgbench says:\n%s", out)
+		b.Fatalf("the output of pgbench:\n%s", out)
 	}
 	rate, err := strconv.ParseFloat(string(found[1]), 64)
 	must(b, err)

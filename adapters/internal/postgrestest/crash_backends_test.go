@@ -11,11 +11,12 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 )
 
-// aBackend is the process behind one of the service's connections, one at work if there is.
+// aBackend is a query for the backend process of one connection of the service, an active one if
+// possible.
 const aBackend = `SELECT pid FROM pg_stat_activity WHERE application_name = 'cicerone'
 	ORDER BY state = 'idle', random() LIMIT 1`
 
-// TestBackendsTerminated ends the service's connections one by one, as an administrator does.
+// TestBackendsTerminated terminates the service's connections one by one, as an administrator does.
 func TestBackendsTerminated(t *testing.T) {
 	terminations := size(20, 1000)
 	server := servers.OwnPostgres(t, servers.PostgresOptions{})
@@ -26,7 +27,7 @@ func TestBackendsTerminated(t *testing.T) {
 		var done bool
 		must(t, admin.QueryRow(t.Context(), "SELECT pg_terminate_backend(("+aBackend+"))").Scan(&done))
 		if !done {
-			t.Error("no connection was ended")
+			t.Error("no connection was terminated")
 		}
 		if n%10 == 9 {
 			l.Healed()
@@ -35,7 +36,8 @@ func TestBackendsTerminated(t *testing.T) {
 	l.End(fmt.Sprintf("%d connections ended", terminations))
 }
 
-// TestBackendKilled kills a single process of the server with SIGKILL, after which the server ends all others and recovers.
+// TestBackendKilled kills one backend process with SIGKILL. The server then ends all others and
+// recovers.
 func TestBackendKilled(t *testing.T) {
 	kills := size(5, 50)
 	server := servers.OwnPostgres(t, servers.PostgresOptions{})
@@ -54,7 +56,7 @@ func TestBackendKilled(t *testing.T) {
 	l.End(fmt.Sprintf("%d kills", kills))
 }
 
-// awaitConnection waits until a connection has been ended, and the server takes others.
+// awaitConnection waits until a connection has ended and the server accepts new ones.
 func awaitConnection(t *testing.T, old *pgx.Conn) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), maxWait)

@@ -16,7 +16,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// TestAnswersCut and TestRequestsCut cut the connections after random bytes of what the server says, and of what it is told.
+// TestAnswersCut and TestRequestsCut cut the connections after a random number of bytes from the
+// server and to it.
 func TestAnswersCut(t *testing.T) {
 	testCuts(t, size(100, 2000), (*servers.Proxy).CutAnswers, 60)
 }
@@ -25,8 +26,9 @@ func TestRequestsCut(t *testing.T) {
 	testCuts(t, size(30, 1000), (*servers.Proxy).CutRequests, 400)
 }
 
-// testCuts lets commands be carried out, one of three without a key, until a unit of work has met the cut: every other one
-// anywhere, and the rest over a commit, which has about so many bytes.
+// testCuts runs commands, one of three without an idempotency key, until a unit of work has met a
+// cut. Every other cut is at any place, and the rest are within a commit, which has about commit
+// bytes.
 func testCuts(t *testing.T, cuts int, cut func(*servers.Proxy, int64), commit int64) {
 	dsn := servers.Postgres(t)
 	proxy := servers.NewProxy(t, dsn)
@@ -46,20 +48,20 @@ func testCuts(t *testing.T, cuts int, cut func(*servers.Proxy, int64), commit in
 	for w.cuts < cuts {
 		before := w.cuts
 		if before%2 == 0 {
-			cut(proxy, rand.Int64N(6000)) // about as much as a command and a half
+			cut(proxy, rand.Int64N(6000)) // about the size of one and a half commands
 		} else {
 			w.atCommit = func() { cut(proxy, rand.Int64N(commit)) }
 		}
 		for w.cuts == before {
 			if rand.N(3) == 0 {
-				_ = keyless.Send(t.Context()) // it is judged in the end
+				_ = keyless.Send(t.Context()) // the audit at the end judges it
 			} else if err := command(); err != nil && !errors.Is(err, fault.Unavailable) {
-				t.Fatalf("the connection was cut, and the answer is %v", err)
+				t.Fatalf("a command on a cut connection: got error %v", err)
 			}
 		}
-		for range 5 { // of each kind one, so that their statements are prepared on the new connection
+		for range 5 { // one of each kind, to prepare their statements on the new connection
 			if err := command(); err != nil {
-				t.Fatalf("the network is well again, and the answer is %v", err)
+				t.Fatalf("a command after the network has recovered: got error %v", err)
 			}
 		}
 	}
@@ -68,23 +70,23 @@ func testCuts(t *testing.T, cuts int, cut func(*servers.Proxy, int64), commit in
 	t.Attr("counts", fmt.Sprintf("%d units cut, %d of unknown outcome, of which %d had been committed; %d commands acknowledged, %d lost, %d doubled; "+
 		"without a key %d of unknown outcome, of which %d were done", w.cuts, w.unknown, w.committed, next, v.Lost, v.Doubled, unknown, done))
 	if w.unknown == 0 {
-		t.Error("no commit was cut: this proves nothing")
+		t.Error("no commit was cut, so the test proves nothing")
 	}
 }
 
-// witness looks, by a connection of its own, whether a unit of work that failed was committed all the same, and makes the
-// network well again.
+// witness checks on its own connection whether a failed unit of work was committed nevertheless,
+// and repairs the network.
 type witness struct {
 	ports.Storage
 	t                        *testing.T
 	proxy                    *servers.Proxy
 	conn                     *pgx.Conn
 	schema                   string
-	atCommit                 func() // when the next unit that writes has only its commit before it
+	atCommit                 func() // called when the next unit that writes is about to commit
 	cuts, unknown, committed int
 }
 
-// watched is a command's key in its context, by which the witness recognises it.
+// watched is the context key of the idempotency key by which the witness recognises a command.
 type watched struct{}
 
 func (w *witness) Run(ctx context.Context, mode uow.Mode, fn func(context.Context, ports.Tx) error) error {
@@ -110,12 +112,12 @@ func (w *witness) Run(ctx context.Context, mode uow.Mode, fn func(context.Contex
 			w.committed++
 		}
 	case committed:
-		w.t.Errorf("a unit was committed, and answers %v", err)
+		w.t.Errorf("a committed unit returned %v", err)
 	}
 	return err
 }
 
-// there reports whether a command that is watched was committed.
+// there reports whether the watched command was committed.
 func (w *witness) there(ctx context.Context) (is bool) {
 	look := "SELECT EXISTS (SELECT FROM " + w.schema + ".idempotency_records WHERE key = $1)"
 	if err := w.conn.QueryRow(context.Background(), look, ctx.Value(watched{})).Scan(&is); err != nil {

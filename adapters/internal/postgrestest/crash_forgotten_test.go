@@ -11,14 +11,14 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 )
 
-// TestConnectionsForgotten: something between here and the server has lost its memory of all connections. Nothing arrives on
-// them any more, and nobody says so; new ones are as good as ever.
+// TestConnectionsForgotten makes a proxy, like a firewall that has lost its state, drop all data of
+// the open connections without closing them. New connections work.
 func TestConnectionsForgotten(t *testing.T) {
 	network := newForgetful(t, servers.Postgres(t))
 	defer network.close()
 	o := impatient
 	o.StatementTimeout = 500 * time.Millisecond
-	o.IdleTimeout = time.Second // after which the server forgets them, too, and lets go of what they had locked
+	o.IdleTimeout = time.Second // after which the server closes them and releases their locks
 	l := newLife(t, serve(t, network.dsn, o))
 	times := size(1, 20)
 	for range times {
@@ -29,19 +29,19 @@ func TestConnectionsForgotten(t *testing.T) {
 	l.End(fmt.Sprintf("%d times forgotten", times))
 }
 
-// forgetful passes on what comes, until it forgets.
+// forgetful is a proxy that passes data on until forget is called.
 type forgetful struct {
 	dsn    string
 	listen net.Listener
 	server string
-	served chan struct{} // closed when no more connections are taken
+	served chan struct{} // closed when no more connections are accepted
 	all    sync.WaitGroup
 
 	mu    sync.Mutex
 	pairs []*pair
 }
 
-// pair is a connection: its two ends.
+// pair is the two ends of a connection.
 type pair struct {
 	client, server net.Conn
 	mu             sync.Mutex
@@ -61,13 +61,13 @@ func newForgetful(t *testing.T, dsn string) *forgetful {
 	return f
 }
 
-// close ends what is left.
+// close closes the remaining connections.
 func (f *forgetful) close() {
 	_ = f.listen.Close()
 	<-f.served
 	f.mu.Lock()
 	for _, p := range f.pairs {
-		_, _ = p.client.Close(), p.server.Close() // most are closed
+		_, _ = p.client.Close(), p.server.Close() // most are closed already
 	}
 	f.mu.Unlock()
 	f.all.Wait()
@@ -94,7 +94,7 @@ func (f *forgetful) serve() {
 	}
 }
 
-// forget leaves all connections open, and nothing arrives on them.
+// forget keeps all connections open, but drops their data.
 func (f *forgetful) forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -105,14 +105,14 @@ func (f *forgetful) forget() {
 	}
 }
 
-// pass takes what comes from one end to the other, its end included.
+// pass copies data from one end to the other, and closes the other end at the end.
 func (p *pair) pass(from, to net.Conn) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
 		p.mu.Lock()
 		if !p.forgotten {
-			_, _ = to.Write(buffer[:n]) // who does not read any more has closed
+			_, _ = to.Write(buffer[:n]) // fails if the other end is closed
 			if err != nil {
 				_ = to.Close()
 			}

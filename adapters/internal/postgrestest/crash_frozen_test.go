@@ -19,8 +19,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// TestServerFrozen stops the server under load where it is (SIGSTOP), and lets it go on. Meanwhile it takes connections, and
-// says nothing.
+// TestServerFrozen stops the server under load (SIGSTOP) and continues it. While it is stopped, its
+// socket accepts connections, but the server does not respond.
 func TestServerFrozen(t *testing.T) {
 	server := servers.OwnPostgres(t, servers.PostgresOptions{})
 	o := impatient
@@ -36,18 +36,19 @@ func TestServerFrozen(t *testing.T) {
 			"the conversations": l.listConversations,
 		} {
 			if err := ask(t.Context()); !errors.Is(err, fault.Unavailable) {
-				t.Errorf("the server says nothing, and %s answers %v", name, err)
+				t.Errorf("%s while the server is stopped: got error %v", name, err)
 			}
 		}
 		server.Thaw()
 		l.Healed()
 	}
-	// For a connection; for the answer, and a server that may still answer that it has given up; and for a repetition inside.
+	// The sum of the times for a connection, for the answer or the server's own timeout, and for
+	// one retry in a unit.
 	limit := 2 * (o.AcquireTimeout + o.StatementTimeout + 2*time.Second)
 	longest := l.Crowd.Counts().Longest
 	l.End(fmt.Sprintf("%d times stopped, an answer within %d ms", times, longest.Milliseconds()))
-	if longest > limit+maxWait/3 { // the machine may be busy
-		t.Errorf("an answer took %v, where %v is promised", longest, limit)
+	if longest > limit+maxWait/3 { // some slack for a busy machine
+		t.Errorf("an answer took %v, want at most %v", longest, limit)
 	}
 }
 
@@ -56,8 +57,9 @@ func (s *service) listConversations(ctx context.Context) error {
 	return err
 }
 
-// TestCommitUnanswered: a server that says nothing to a commit has perhaps carried it out, whatever it is that ends the
-// waiting. A unit that only reads has nothing to be uncertain about.
+// TestCommitUnanswered checks that a unit whose commit gets no response reports an unknown outcome,
+// whether a timeout or its context ends the wait. A unit that only reads reports no unknown
+// outcome.
 func TestCommitUnanswered(t *testing.T) {
 	server := servers.OwnPostgres(t, servers.PostgresOptions{})
 	o := impatient
@@ -85,7 +87,7 @@ func TestCommitUnanswered(t *testing.T) {
 		units[i] = func(last func()) error { return s.unit(ctx, c.mode, last) }
 	}
 	prepared := slices.Repeat([]func(func()) error{func(last func()) error { return s.unit(t.Context(), uow.Write, last) }}, len(cases))
-	for _, err := range together(t, prepared, func() {}) { // on each connection: to prepare is a round trip before the commit's
+	for _, err := range together(t, prepared, func() {}) { // on each connection, because preparing is a round trip before the commit
 		must(t, err)
 	}
 	answers := together(t, units, func() {
@@ -101,7 +103,8 @@ func TestCommitUnanswered(t *testing.T) {
 	must(t, s.storage.Ping(t.Context()))
 }
 
-// together begins all units, does something while each of them has only its commit before it, and lets them go on.
+// together starts all units, calls between when each of them is about to commit, and lets them
+// continue.
 func together(t testing.TB, units []func(last func()) error, between func()) []error {
 	t.Helper()
 	answers := make([]error, len(units))
@@ -119,7 +122,7 @@ func together(t testing.TB, units []func(last func()) error, between func()) []e
 		select {
 		case <-there:
 		case <-time.After(maxWait):
-			t.Fatal("the units do not get to their end")
+			t.Fatal("the units have not reached their commits")
 		}
 	}
 	between()
@@ -128,7 +131,7 @@ func together(t testing.TB, units []func(last func()) error, between func()) []e
 	return answers
 }
 
-// unit asks, where it may it also writes, and then does what is given.
+// unit runs a unit of work that reads, writes if mode permits it, and then calls last.
 func (s *service) unit(ctx context.Context, mode uow.Mode, last func()) error {
 	return s.storage.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error {
 		if _, err := tx.Users().User(ctx, s.pairs[0].Local); err != nil {

@@ -11,23 +11,24 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/workload"
 )
 
-// TestDiskFull fills the disk of the tables under a store that is at work: writing is refused, reading goes on, and when there
-// is space again everything works by itself, with all that was acknowledged.
+// TestDiskFull fills the disk of the tables while a store is in use. Writes fail and reads succeed.
+// When there is space again, everything works without a restart, and all acknowledged writes are
+// there.
 func TestDiskFull(t *testing.T) {
 	server := servers.OwnPostgres(t, servers.PostgresOptions{})
 	disk := workload.SmallDisk(t, 48)
-	t.Cleanup(server.Stop) // before the disk is taken away
+	t.Cleanup(server.Stop) // before the disk is unmounted
 	tablesOn(t, server.DSN("postgres"), disk)
 	s := serve(t, server.DSN("postgres"), impatient)
 	w := &workload.Writers{Community: s.Community, Pairs: s.pairs}
 	refused := 0
-	for range size(2, 20) { // it may happen more than once
+	for range size(2, 20) { // the disk may fill up more than once
 		w.Send(t, 40)
 		filler := filepath.Join(disk, "filler")
 		workload.Fill(t, filler)
 		for try := 0; len(w.Refused) < 20; try++ {
 			if try > 200 {
-				t.Fatal("the disk is full, and writing goes on")
+				t.Fatal("writes succeed on a full disk")
 			}
 			w.Send(t, 8)
 		}
@@ -40,7 +41,7 @@ func TestDiskFull(t *testing.T) {
 	t.Attr("counts", fmt.Sprintf("%d acknowledged, %d answers 503", len(w.Acknowledged), refused))
 }
 
-// tablesOn makes a database keep its tables on a disk; the log that they are written to before stays where it was.
+// tablesOn moves the tables of a database to a disk. The write-ahead log stays in its place.
 func tablesOn(t *testing.T, dsn, disk string) {
 	t.Helper()
 	conn := connect(t, dsn)
@@ -48,7 +49,7 @@ func tablesOn(t *testing.T, dsn, disk string) {
 	must(t, conn.QueryRow(t.Context(), "SHOW data_directory").Scan(&data))
 	server, err := os.Stat(data)
 	must(t, err)
-	must(t, os.Chmod(filepath.Dir(disk), 0o755)) // #nosec G302 -- the server has to pass through
+	must(t, os.Chmod(filepath.Dir(disk), 0o755)) // #nosec G302 -- the server must be able to enter the folder
 	folder := filepath.Join(disk, "tables")
 	must(t, os.Mkdir(folder, 0o700))
 	owner := server.Sys().(*syscall.Stat_t)
@@ -63,8 +64,8 @@ func tablesOn(t *testing.T, dsn, disk string) {
 	must(t, conn.Close(t.Context()))
 }
 
-// TestLogDiskFull fills the disk that has everything, so that the server cannot write its log, and ends. What it had
-// acknowledged is there when it is started again, and what it left open is neither.
+// TestLogDiskFull fills the disk of the whole server, which cannot write its log and ends. After a
+// restart, all acknowledged writes are there.
 func TestLogDiskFull(t *testing.T) {
 	disk := workload.SmallDisk(t, 160)
 	server := servers.OwnPostgres(t, servers.PostgresOptions{Folder: disk, Settings: map[string]string{"wal_recycle": "off", "max_wal_size": "32MB"}})
@@ -76,12 +77,12 @@ func TestLogDiskFull(t *testing.T) {
 		workload.Fill(t, filler)
 		for try := 0; len(w.Refused) < 20; try++ {
 			if try > 2000 {
-				t.Fatal("the disk is full, and writing goes on")
+				t.Fatal("writes succeed on a full disk")
 			}
 			w.Send(t, 8)
 		}
 		must(t, os.Remove(filler))
-		server.Kill() // what is left of it
+		server.Kill() // its remaining processes
 		server.Start()
 		l.Healed()
 		w.Repeat(t)

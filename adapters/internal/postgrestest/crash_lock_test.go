@@ -17,8 +17,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// TestForeignLock: somebody else holds a lock for longer than a unit waits. It is tried again, given up after the time of
-// the policy, and goes well when the lock is gone.
+// TestForeignLock checks a unit that waits for a lock of another transaction. The unit is retried,
+// fails after the time of the policy, and succeeds when the lock is released.
 func TestForeignLock(t *testing.T) {
 	o := impatient
 	o.LockTimeout = 50 * time.Millisecond
@@ -32,10 +32,10 @@ func TestForeignLock(t *testing.T) {
 	err := alone.Send(t.Context())
 	var failed *fault.Error
 	if !errors.Is(err, uow.ErrConflict) || !errors.As(err, &failed) || failed.Code != "store_busy" || failed.Kind != fault.Unavailable {
-		t.Errorf("the wallet is locked, and a message is answered with %v, want %v", err, uow.ErrConflict)
+		t.Errorf("a message while the wallet is locked: got error %v, want %v", err, uow.ErrConflict)
 	}
 	if attempts.n < 2 {
-		t.Errorf("it was tried %d times", attempts.n)
+		t.Errorf("got %d attempts", attempts.n)
 	}
 	release()
 	must(t, alone.Send(t.Context()))
@@ -56,8 +56,8 @@ func (a *attempts) Run(ctx context.Context, mode uow.Mode, fn func(context.Conte
 	return a.Storage.Run(ctx, mode, fn)
 }
 
-// TestCancelledBehindLock: who gives up waiting for a lock leaves nobody behind who waits for it on the server, and the
-// connection can be used by the next.
+// TestCancelledBehindLock checks that a unit that is cancelled while it waits for a lock does not
+// keep waiting on the server, and that its connection can be used again.
 func TestCancelledBehindLock(t *testing.T) {
 	o := impatient
 	o.MaxConns, o.LockTimeout, o.StatementTimeout = 1, time.Minute, time.Minute
@@ -73,20 +73,20 @@ func TestCancelledBehindLock(t *testing.T) {
 		awaitState(t, observer, process, "active Lock")
 		cancel()
 		if err := <-answer; !errors.Is(err, context.Canceled) {
-			t.Errorf("a message that was cancelled is answered with %v", err)
+			t.Errorf("a cancelled message: got error %v", err)
 		}
 		awaitState(t, observer, process, "idle Client")
 	}
 	release()
 	must(t, alone.Send(t.Context()))
 	if now := s.process(t, observer); now != process {
-		t.Error("the connection was thrown away")
+		t.Error("the connection was closed")
 	}
 	alone.Judge(t)
 	workload.Audit(t, s.Community)
 }
 
-// lockWallet locks somebody's wallet, and gives the function that lets go of it.
+// lockWallet locks the wallet of a user, and returns a function that releases it.
 func (s *service) lockWallet(t *testing.T, owner id.User) (release func()) {
 	t.Helper()
 	tx, err := connect(t, s.dsn).Begin(t.Context())
@@ -95,7 +95,7 @@ func (s *service) lockWallet(t *testing.T, owner id.User) (release func()) {
 	tag, err := tx.Exec(t.Context(), "SELECT FROM "+wallets+" WHERE user_id = $1 FOR UPDATE", [16]byte(owner))
 	must(t, err)
 	if tag.RowsAffected() != 1 {
-		t.Fatal("there is no such wallet")
+		t.Fatal("the wallet does not exist")
 	}
 	return func() {
 		t.Helper()
@@ -103,7 +103,7 @@ func (s *service) lockWallet(t *testing.T, owner id.User) (release func()) {
 	}
 }
 
-// process is the server's process behind the service's only connection.
+// process returns the process ID of the backend of the service's only connection.
 func (s *service) process(t *testing.T, observer *pgx.Conn) (pid int) {
 	t.Helper()
 	must(t, observer.QueryRow(t.Context(), `SELECT pid FROM pg_stat_activity
@@ -111,7 +111,7 @@ func (s *service) process(t *testing.T, observer *pgx.Conn) (pid int) {
 	return pid
 }
 
-// awaitState waits until a process does something, and waits for something.
+// awaitState waits until a backend has the wanted state and wait event.
 func awaitState(t *testing.T, observer *pgx.Conn, pid int, want string) {
 	t.Helper()
 	var state string
@@ -122,5 +122,5 @@ func awaitState(t *testing.T, observer *pgx.Conn, pid int, want string) {
 			return
 		}
 	}
-	t.Fatalf("the process is %q, and not %q", state, want)
+	t.Fatalf("the process is %q, want %q", state, want)
 }

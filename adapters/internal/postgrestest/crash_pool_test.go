@@ -18,7 +18,8 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// TestPoolExhausted: while all connections are in use the others are told so, in time, and are served when there is one.
+// TestPoolExhausted checks that units get an error in time while all connections are in use, and
+// succeed when one is free.
 func TestPoolExhausted(t *testing.T) {
 	o := impatient
 	o.MaxConns, o.AcquireTimeout = 2, 200*time.Millisecond
@@ -43,38 +44,38 @@ func TestPoolExhausted(t *testing.T) {
 
 	free := s.holdAll(t)
 	if err := alone.Send(t.Context()); !errors.Is(err, uow.ErrUnreachable) || !errors.Is(err, fault.Unavailable) {
-		t.Errorf("a message is answered with %v, want %v", err, uow.ErrUnreachable)
+		t.Errorf("a message: got error %v, want %v", err, uow.ErrUnreachable)
 	}
 	if err := s.storage.Ping(t.Context()); !errors.Is(err, uow.ErrUnreachable) {
-		t.Errorf("ping says %v, want %v", err, uow.ErrUnreachable)
+		t.Errorf("Ping = %v, want %v", err, uow.ErrUnreachable)
 	}
 	for what, w := range map[string]*httptest.ResponseRecorder{
 		"store_unreachable": signUp(),
 		"not_ready":         ask(http.MethodGet, "/readyz", ""),
 	} {
 		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), `"`+what+`"`) {
-			t.Errorf("the answer is %d %v %s, want 503 with Retry-After and %s", w.Code, w.Header(), w.Body, what)
+			t.Errorf("got %d %v %s, want 503 with Retry-After and %s", w.Code, w.Header(), w.Body, what)
 		}
 	}
 	waiting, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
 	if err := alone.Send(waiting); !errors.Is(err, context.Canceled) {
-		t.Errorf("who has given up waiting is answered with %v", err)
+		t.Errorf("a cancelled message: got error %v", err)
 	}
 	free()
 
 	if w := signUp(); w.Code != http.StatusCreated {
-		t.Errorf("there are connections again, and a sign-up answers %d %s", w.Code, w.Body)
+		t.Errorf("a sign-up when connections are free: got %d %s", w.Code, w.Body)
 	}
 	if w := ask(http.MethodGet, "/readyz", ""); w.Code != http.StatusOK {
-		t.Errorf("there are connections again, and readiness answers %d %s", w.Code, w.Body)
+		t.Errorf("readiness when connections are free: got %d %s", w.Code, w.Body)
 	}
 	must(t, alone.Send(t.Context()))
 	alone.Judge(t)
 	workload.Audit(t, s.Community)
 }
 
-// holdAll takes all connections, and gives the function that lets them go.
+// holdAll acquires all connections, and returns a function that releases them.
 func (s *service) holdAll(t *testing.T) (free func()) {
 	t.Helper()
 	there, goOn := make(chan struct{}), make(chan struct{})
@@ -86,7 +87,7 @@ func (s *service) holdAll(t *testing.T) (free func()) {
 				<-goOn
 			})
 			if err != nil {
-				t.Errorf("who had a connection is told %v", err)
+				t.Errorf("a unit that held a connection: got error %v", err)
 			}
 		})
 	}

@@ -29,20 +29,20 @@ func TestServerKilled(t *testing.T) {
 		l.Work()
 		server.Kill()
 		if err := l.storage.Ping(t.Context()); !errors.Is(err, uow.ErrUnreachable) {
-			t.Errorf("the server is down, and ping says %v", err)
+			t.Errorf("Ping = %v while the server is down", err)
 		}
-		server.Start() // returns when it takes connections
+		server.Start() // returns when it accepts connections
 		l.Healed()
 	}
 	l.End(fmt.Sprintf("%d kills", kills))
 }
 
-// impatient are options for those who do not want to wait long for a server that is not there.
+// impatient returns options with short timeouts.
 var impatient = postgres.Options{
 	MaxConns: 8, StatementTimeout: 2 * time.Second, LockTimeout: time.Second, AcquireTimeout: time.Second,
 }
 
-// size is how often something is done: in every run, and with CICERONE_SOAK=1.
+// size returns the number of repetitions: usual, or soak if CICERONE_SOAK=1 is set.
 func size(usual, soak int) int {
 	if os.Getenv("CICERONE_SOAK") == "1" {
 		return soak
@@ -50,7 +50,7 @@ func size(usual, soak int) int {
 	return usual
 }
 
-// service is a store with its services, as a program has them from its start to its end.
+// service is a store with its services, as in a running program.
 type service struct {
 	*community.Community
 	storage *postgres.Store
@@ -60,7 +60,8 @@ type service struct {
 	pairs   []community.Pair
 }
 
-// serve makes a store in a schema of its own, with eight pairs in it. When the test ends nothing of it may be left running.
+// serve makes a service in a schema of its own, with eight pairs. At the end of the test it fails
+// if goroutines are left.
 func serve(t testing.TB, dsn string, o postgres.Options) *service {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
@@ -70,7 +71,7 @@ func serve(t testing.TB, dsn string, o postgres.Options) *service {
 		if err := s.storage.Close(context.Background()); err != nil {
 			t.Errorf("close: %v", err)
 		}
-		if !t.Failed() { // else there is enough to say
+		if !t.Failed() { // a failed test reports enough
 			awaitNobody(t, before)
 		}
 	})
@@ -81,12 +82,12 @@ func serve(t testing.TB, dsn string, o postgres.Options) *service {
 	return s
 }
 
-// over puts the services over a store.
+// over makes the services over a store.
 func over(storage ports.Storage) *community.Community {
 	return community.New(storage, community.NewClock(), id.NewGenerator(nil), uow.Policy{MaxTime: 3 * time.Second})
 }
 
-// awaitNobody fails the test where goroutines are left: pgx has 15 s to take leave of a server.
+// awaitNobody fails the test if goroutines are left. pgx may take 15 s to close a connection.
 func awaitNobody(t testing.TB, before goleak.Option) {
 	t.Helper()
 	var left error
@@ -105,19 +106,19 @@ type life struct {
 	t *testing.T
 }
 
-// maxWait is how long anything may take before the test gives up. That it is done within 2 s is measured, and not asserted.
+// maxWait is the time after which a test fails. The target of 2 s is measured, but not asserted.
 const maxWait = 15 * time.Second
 
 func newLife(t *testing.T, s *service) *life {
 	return &life{s, workload.NewLife(t, s.Community, s.storage, s.admin, s.pairs, maxWait), t}
 }
 
-// End is that of Life. A store that never said that it could not do something has not met the failures.
+// End is Life.End. It also fails the test if no unit has met a failure.
 func (l *life) End(what string) {
 	l.t.Helper()
 	l.Life.End(what)
 	if l.Crowd.Counts().Unavailable == 0 {
-		l.t.Error("nobody met a failure: this proves nothing")
+		l.t.Error("no unit met a failure, so the test proves nothing")
 	}
 }
 

@@ -17,8 +17,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// On a host's pool the host's queries keep the host's settings, before and after units, and inside a transaction
-// that units have joined; units have their own.
+// On a host's pool, the host's queries run with the host's settings, before and after units and
+// inside a transaction that units have joined. Units run with their own settings.
 func TestHostsPool(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)
@@ -29,7 +29,7 @@ func TestHostsPool(t *testing.T) {
 	config.ConnConfig.RuntimeParams["application_name"] = "the host"
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	must(t, err)
-	t.Cleanup(pool.Reset) // a test that failed may have a transaction open, for which Close would wait
+	t.Cleanup(pool.Reset) // so that Close does not wait for a transaction that a failed test left open
 	store, err := postgres.New(ctx, pool, o)
 	must(t, err)
 	t.Cleanup(func() { must(t, store.Close(ctx)) })
@@ -48,18 +48,18 @@ func TestHostsPool(t *testing.T) {
 		_, err := tx.Users().Hold(ctx, pairs[0].Voyager)
 		return err
 	}))
-	time.Sleep(500 * time.Millisecond) // longer than a unit may lie idle
+	time.Sleep(500 * time.Millisecond) // longer than the idle timeout of units
 	_, err = tx.Exec(ctx, slow)
 	must(t, err)
 	var name, jit string
 	must(t, tx.QueryRow(ctx, "SELECT current_setting('application_name'), current_setting('jit')").Scan(&name, &jit))
 	if name != "the host" || jit != "on" {
-		t.Errorf("the host's application_name is %q, and jit is %q", name, jit)
+		t.Errorf("the host has application_name %q and jit %q", name, jit)
 	}
 
 	must(t, tx.Rollback(ctx))
 
-	// What a host's transaction locks, units beside it wait for until LockTimeout, and not longer.
+	// Other units wait for a lock of the host's transaction until LockTimeout.
 	for _, mode := range []uow.Mode{uow.Read, uow.Write, uow.Snapshot} {
 		tx, err := pool.Begin(ctx)
 		must(t, err)
@@ -67,7 +67,7 @@ func TestHostsPool(t *testing.T) {
 			_, err := tx.Users().User(ctx, pairs[0].Voyager)
 			return err
 		}
-		must(t, store.Run(ctx, mode, read)) // so that the other connection has prepared it: that waits for the table, too
+		must(t, store.Run(ctx, mode, read)) // prepares it on the other connection, because preparing waits for the table, too
 		_, err = tx.Exec(ctx, "LOCK TABLE "+pgx.Identifier{o.Schema, "users"}.Sanitize())
 		must(t, err)
 		if err := store.Run(ctx, mode, read); !errors.Is(err, uow.ErrConflict) {

@@ -37,7 +37,7 @@ func newHosted(t *testing.T) *hosted {
 	must(t, o.Configure(config))
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	must(t, err)
-	t.Cleanup(pool.Reset) // a test that failed may have a transaction open, for which Close would wait
+	t.Cleanup(pool.Reset) // so that Close does not wait for a transaction that a failed test left open
 	store, err := postgres.New(ctx, pool, o)
 	must(t, err)
 	t.Cleanup(func() { must(t, store.Close(ctx)) })
@@ -54,7 +54,7 @@ func (h *hosted) send(ctx context.Context) error {
 	return err
 }
 
-// expect fails the test unless there are so many bookings and messages.
+// expect fails the test unless the store holds these numbers of bookings and messages.
 func (h *hosted) expect(bookings, messages int) {
 	h.Helper()
 	ctx := context.Background()
@@ -66,7 +66,7 @@ func (h *hosted) expect(bookings, messages int) {
 		return err
 	}))
 	if there != bookings || len(sent) != messages {
-		h.Errorf("%d bookings and %d messages are there, want %d and %d", there, len(sent), bookings, messages)
+		h.Errorf("got %d bookings and %d messages, want %d and %d", there, len(sent), bookings, messages)
 	}
 	v, err := h.Auditor.Audit(ctx)
 	must(h, err)
@@ -94,7 +94,7 @@ func TestJoin(t *testing.T) {
 	must(t, tx.Rollback(ctx))
 	h.expect(1, 1)
 
-	// A unit that fails takes nothing of the host's along.
+	// A failed unit does not roll back the host's writes.
 	tx, err = h.pool.Begin(ctx)
 	must(t, err)
 	joined := h.store.Join(ctx, tx)
@@ -102,10 +102,10 @@ func TestJoin(t *testing.T) {
 	must(t, h.send(joined))
 	broken := h.store.Run(joined, uow.Write, func(ctx context.Context, tx ports.Tx) error {
 		must(t, h.addMessage(ctx, tx, h.pair.Talk))
-		return h.addMessage(ctx, tx, id.Conversation{}) // there is none
+		return h.addMessage(ctx, tx, id.Conversation{}) // it does not exist
 	})
 	if broken == nil {
-		t.Error("a message nowhere was taken")
+		t.Error("got no error for a message in no conversation")
 	}
 	must(t, h.send(joined))
 	must(t, h.store.Run(joined, uow.Read, func(ctx context.Context, tx ports.Tx) error {
@@ -130,13 +130,13 @@ func (h *hosted) addMessage(ctx context.Context, tx ports.Tx, talk id.Conversati
 	}, nil)
 }
 
-// A conflict is the host's to deal with: it ends the unit at once.
-func TestAConflictInAHostsTransaction(t *testing.T) {
+// The host has to handle a conflict: the unit is not retried.
+func TestConflictInHostTransaction(t *testing.T) {
 	ctx, h := context.Background(), newHosted(t)
 	begin := func() pgx.Tx {
 		tx, err := h.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
 		must(t, err)
-		_, err = tx.Exec(ctx, "SELECT 1") // now it sees what it will see
+		_, err = tx.Exec(ctx, "SELECT 1") // takes the snapshot
 		must(t, err)
 		return tx
 	}
@@ -151,27 +151,27 @@ func TestAConflictInAHostsTransaction(t *testing.T) {
 		return err
 	})
 	if !errors.Is(err, uow.ErrConflict) || runs != 1 {
-		t.Errorf("%d runs, and %v", runs, err)
+		t.Errorf("got %d runs and error %v", runs, err)
 	}
 	must(t, late.Rollback(ctx))
 	h.expect(0, 1)
 }
 
-func TestOneUnitAtATimeInAHostsTransaction(t *testing.T) {
+func TestOneUnitAtATimeInHostTransaction(t *testing.T) {
 	ctx, h := context.Background(), newHosted(t)
 	tx, err := h.pool.Begin(ctx)
 	must(t, err)
 	joined := h.store.Join(ctx, tx)
 	must(t, h.store.Run(joined, uow.Write, func(ctx context.Context, _ ports.Tx) error {
 		if err := h.store.Run(joined, uow.Read, func(context.Context, ports.Tx) error { return nil }); !errors.Is(err, uow.ErrNested) {
-			t.Errorf("a second unit answered %v", err)
+			t.Errorf("a second unit: got error %v", err)
 		}
 		return nil
 	}))
 	must(t, tx.Rollback(ctx))
 }
 
-func TestASnapshotInAHostsTransaction(t *testing.T) {
+func TestSnapshotInHostTransaction(t *testing.T) {
 	ctx, h := context.Background(), newHosted(t)
 	look := func(ctx context.Context, tx ports.Tx) error {
 		_, err := tx.Users().User(ctx, h.pair.Voyager)
@@ -189,11 +189,11 @@ func TestASnapshotInAHostsTransaction(t *testing.T) {
 		must(t, tx.Commit(ctx))
 	}
 	if fault.KindOf(postgres.ErrNoSnapshot) != fault.Internal {
-		t.Error("that a host begins the wrong transaction is not its users' doing")
+		t.Error("a wrong isolation level of the host is reported as an error of the user")
 	}
 }
 
-// joining is a store each of whose units is alone in a host's transaction.
+// joining is a store that runs each unit in a host's transaction of its own.
 type joining struct {
 	*postgres.Store
 	pool *pgxpool.Pool
@@ -218,8 +218,8 @@ func (j joining) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Con
 	return tx.Commit(ctx)
 }
 
-// Units keep all their promises in a host's transaction, too.
-func TestStorageInHostsTransactions(t *testing.T) {
+// Units in a host's transaction pass the conformance kit.
+func TestStorageInHostTransactions(t *testing.T) {
 	if !soak() {
 		t.Skip("runs in make soak: the kit a second time, in hosts' transactions")
 	}
@@ -231,7 +231,7 @@ func TestStorageInHostsTransactions(t *testing.T) {
 		must(t, o.Configure(config))
 		pool, err := pgxpool.NewWithConfig(context.Background(), config)
 		must(t, err)
-		t.Cleanup(pool.Reset) // a test that failed may have a transaction open, for which Close would wait
+		t.Cleanup(pool.Reset) // so that Close does not wait for a transaction that a failed test left open
 		s, err := postgres.New(context.Background(), pool, o)
 		must(t, err)
 		return joining{s, pool}

@@ -27,7 +27,7 @@ func TestStorage(t *testing.T) {
 
 var schemas atomic.Int64
 
-// fresh makes a store with all tables and no rows, in a schema of its own.
+// fresh creates an empty store in a schema of its own.
 func fresh(t testing.TB, dsn string) postgres.Options {
 	t.Helper()
 	o := postgres.Options{Schema: fmt.Sprintf("store %d", schemas.Add(1))}
@@ -35,7 +35,7 @@ func fresh(t testing.TB, dsn string) postgres.Options {
 	return o
 }
 
-// open opens a store, or fails the test. Whoever opens it closes it.
+// open opens a store, or fails the test. The caller closes the store.
 func open(t testing.TB, dsn string, o postgres.Options) *postgres.Store {
 	t.Helper()
 	s, err := postgres.Open(context.Background(), dsn, o)
@@ -50,7 +50,7 @@ func populated(s *postgres.Store, n int) (admin id.User, pairs []community.Pair,
 	return community.New(s, community.NewClock(), id.NewGenerator(nil), uow.Policy{}).Populate(context.Background(), n)
 }
 
-// runSQL runs statements behind the store's back.
+// runSQL runs statements without the store.
 func runSQL(t testing.TB, dsn, sql string) {
 	t.Helper()
 	ctx := context.Background()

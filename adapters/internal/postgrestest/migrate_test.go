@@ -12,7 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/postgres"
 )
 
-func TestManyMigrateAtOnce(t *testing.T) {
+func TestConcurrentMigrations(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	var all sync.WaitGroup
 	for i := range 8 {
@@ -29,7 +29,7 @@ func TestManyMigrateAtOnce(t *testing.T) {
 	}
 }
 
-// The files can be run by any tool. Whether they were, Open and Migrate find out by themselves.
+// Any tool can run the migration files. Open and Migrate recognise the result.
 func TestFilesRunByAnotherTool(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := postgres.Options{Schema: "theirs"}
@@ -46,7 +46,7 @@ func TestFilesRunByAnotherTool(t *testing.T) {
 	must(t, open(t, dsn, o).Close(ctx))
 }
 
-// The extensions may have been made before, by somebody else, in a schema of their own.
+// The extensions may exist already, in a schema of their own.
 func TestExtensionsOfAnotherSchema(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	runSQL(t, dsn, "CREATE SCHEMA extensions; CREATE EXTENSION btree_gist SCHEMA extensions; CREATE EXTENSION pg_trgm SCHEMA extensions")
@@ -54,8 +54,8 @@ func TestExtensionsOfAnotherSchema(t *testing.T) {
 	must(t, open(t, dsn, postgres.Options{}).Close(ctx))
 }
 
-// Migrating again changes nothing, and works beside a server.
-func TestMigratingAgain(t *testing.T) {
+// A second migration changes nothing, and works while a server runs.
+func TestRepeatedMigration(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)
 	s := open(t, dsn, o)
@@ -64,8 +64,8 @@ func TestMigratingAgain(t *testing.T) {
 	must(t, s.Ping(ctx))
 }
 
-// A team's own tables of the same names are left alone.
-func TestBesideATeamsOwnTables(t *testing.T) {
+// Tables of the host with the same names, in another schema, are not changed.
+func TestOtherTablesWithSameNames(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	runSQL(t, dsn, "CREATE TABLE users (handle text); INSERT INTO users VALUES ('ada'); CREATE TABLE messages (n integer)")
 	o := fresh(t, dsn)
@@ -79,6 +79,6 @@ func TestBesideATeamsOwnTables(t *testing.T) {
 	var rows, schemas int
 	must(t, c.QueryRow(ctx, "SELECT (SELECT count(*) FROM public.users), (SELECT count(*) FROM pg_tables WHERE schemaname = 'public')").Scan(&rows, &schemas))
 	if rows != 1 || schemas != 2 {
-		t.Errorf("the team has %d users, and %d tables", rows, schemas)
+		t.Errorf("the host has %d users and %d tables", rows, schemas)
 	}
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// refused fails the test unless a store cannot be opened, for the reason that is wanted.
+// refused fails the test unless Open returns the wanted error.
 func refused(t *testing.T, dsn string, o postgres.Options, want error, words ...string) {
 	t.Helper()
 	s, err := postgres.Open(context.Background(), dsn, o)
@@ -29,16 +29,16 @@ func refused(t *testing.T, dsn string, o postgres.Options, want error, words ...
 		must(t, s.Close(context.Background()))
 	}
 	if !errors.Is(err, want) {
-		t.Errorf("opening answered %v, want %v", err, want)
+		t.Errorf("Open: got error %v, want %v", err, want)
 	}
 	for _, w := range words {
 		if err != nil && !strings.Contains(err.Error(), w) {
-			t.Errorf("the error does not speak of %q: %v", w, err)
+			t.Errorf("the error does not contain %q: %v", w, err)
 		}
 	}
 }
 
-func TestServersThatAreNotFit(t *testing.T) {
+func TestUnfitServers(t *testing.T) {
 	for setting, server := range map[string]servers.PostgresOptions{
 		"fsync":              {Settings: map[string]string{"fsync": "off"}},
 		"full_page_writes":   {Settings: map[string]string{"full_page_writes": "off"}},
@@ -53,8 +53,8 @@ func TestServersThatAreNotFit(t *testing.T) {
 	}
 }
 
-// A server in recovery can be read like any other, and takes no writes.
-func TestAServerInRecovery(t *testing.T) {
+// A server in recovery can be read, but refuses writes.
+func TestServerInRecovery(t *testing.T) {
 	folder := t.TempDir()
 	server := servers.OwnPostgres(t, servers.PostgresOptions{Folder: folder})
 	dsn := server.DSN("postgres")
@@ -68,17 +68,17 @@ func TestAServerInRecovery(t *testing.T) {
 	server.Start()
 	refused(t, dsn, postgres.Options{}, postgres.ErrUnfit, "recovery")
 	if err := s.Ping(context.Background()); !errors.Is(err, uow.ErrUnreachable) {
-		t.Errorf("a store that was open says of a server in recovery: %v", err)
+		t.Errorf("Ping of an open store = %v for a server in recovery", err)
 	}
 	err := s.Run(context.Background(), uow.Write, func(ctx context.Context, tx ports.Tx) error {
 		return tx.Marks().Mark(ctx, "lost", time.UnixMilli(1))
 	})
 	if !errors.Is(err, uow.ErrUnreachable) {
-		t.Errorf("writing to a server in recovery answered %v", err)
+		t.Errorf("a write to a server in recovery: got error %v", err)
 	}
 }
 
-func TestOtherEncodingsAreRefused(t *testing.T) {
+func TestOtherEncodings(t *testing.T) {
 	dsn := servers.Postgres(t)
 	u, err := url.Parse(dsn)
 	must(t, err)
@@ -86,7 +86,7 @@ func TestOtherEncodingsAreRefused(t *testing.T) {
 	c, err := pgx.Connect(context.Background(), dsn)
 	must(t, err)
 	create := "CREATE DATABASE " + name + " ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0"
-	if c.PgConn().ParameterStatus("server_version") >= "15" { // which has ICU, that knows no such encoding
+	if c.PgConn().ParameterStatus("server_version") >= "15" { // its ICU does not support this encoding
 		create += " LOCALE_PROVIDER libc"
 	}
 	must(t, c.Close(context.Background()))
@@ -96,7 +96,7 @@ func TestOtherEncodingsAreRefused(t *testing.T) {
 	refused(t, u.String(), postgres.Options{}, postgres.ErrUnfit, "SQL_ASCII", "UTF8")
 }
 
-func TestVersionsOfTheSchema(t *testing.T) {
+func TestSchemaVersions(t *testing.T) {
 	dsn := servers.Postgres(t)
 	refused(t, dsn, postgres.Options{}, postgres.ErrOutdated, "cicerone")
 
@@ -105,13 +105,13 @@ func TestVersionsOfTheSchema(t *testing.T) {
 	runSQL(t, dsn, "INSERT INTO "+table+" VALUES (99999)")
 	refused(t, dsn, o, postgres.ErrNewer, "99999")
 	if err := postgres.Migrate(context.Background(), dsn, o); !errors.Is(err, postgres.ErrNewer) {
-		t.Errorf("migrating answered %v", err)
+		t.Errorf("Migrate: got error %v", err)
 	}
 	runSQL(t, dsn, "DELETE FROM "+table+" WHERE version > 0")
 	refused(t, dsn, o, postgres.ErrOutdated, o.Schema)
 }
 
-func TestServersThatCannotBeReachedOrRefuse(t *testing.T) {
+func TestUnreachableOrRefusingServers(t *testing.T) {
 	dsn := servers.Postgres(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -132,16 +132,16 @@ func TestServersThatCannotBeReachedOrRefuse(t *testing.T) {
 			refused(t, u.String(), postgres.Options{}, c.want)
 			password, _ := u.User.Password()
 			if _, err := postgres.Open(context.Background(), u.String(), postgres.Options{}); strings.Contains(err.Error(), password) {
-				t.Errorf("the error tells the password: %v", err)
+				t.Errorf("the error contains the password: %v", err)
 			}
 			if err := postgres.Migrate(context.Background(), u.String(), postgres.Options{}); !errors.Is(err, c.want) {
-				t.Errorf("migrating answered %v, want %v", err, c.want)
+				t.Errorf("Migrate: got error %v, want %v", err, c.want)
 			}
 		})
 	}
 }
 
-func TestOptionsThatMakeNoSense(t *testing.T) {
+func TestInvalidOptions(t *testing.T) {
 	for name, o := range map[string]postgres.Options{
 		"a negative time":          {StatementTimeout: -time.Second},
 		"less than a millisecond":  {LockTimeout: time.Microsecond},
@@ -150,19 +150,19 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 		"exclusive, and PgBouncer": {Exclusive: true, PgBouncer: true},
 	} {
 		if s, err := postgres.Open(context.Background(), "postgres://127.0.0.1:1/", o); err == nil || errors.Is(err, uow.ErrUnreachable) {
-			t.Errorf("%s: opening answered %v, %v", name, s, err)
+			t.Errorf("%s: Open = %v, %v", name, s, err)
 		}
 		if err := o.Configure(&pgxpool.Config{}); err == nil {
-			t.Errorf("%s: it was taken for a pool", name)
+			t.Errorf("%s: Configure returned no error", name)
 		}
 	}
 	if _, err := postgres.Open(context.Background(), "postgres://[::1", postgres.Options{}); err == nil {
-		t.Error("a DSN that is none was taken")
+		t.Error("got no error for an invalid DSN")
 	}
 }
 
-// Whoever copies a store wants it alone; servers share it.
-func TestExclusively(t *testing.T) {
+// A copy opens a store exclusively; servers share it.
+func TestExclusive(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)
 	alone := o
@@ -174,7 +174,7 @@ func TestExclusively(t *testing.T) {
 	refused(t, dsn, alone, postgres.ErrInUse)
 	must(t, two.Close(ctx))
 
-	workload.Within(t, 10*time.Second, func() error { // the server takes its time to notice that a connection is closed
+	workload.Within(t, 10*time.Second, func() error { // the server may notice late that a connection is closed
 		s, err := postgres.Open(ctx, dsn, alone)
 		if err != nil {
 			return err
@@ -195,8 +195,8 @@ func TestExclusively(t *testing.T) {
 	})
 }
 
-// A host's pool is used as it is, and left to the host.
-func TestAHostsPool(t *testing.T) {
+// A host's pool is used with its settings, and Close does not close it.
+func TestHostPoolStaysOpen(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)
 	config, err := pgxpool.ParseConfig(dsn)
@@ -211,7 +211,7 @@ func TestAHostsPool(t *testing.T) {
 	must(t, s.Run(ctx, uow.Write, func(ctx context.Context, tx ports.Tx) error { return tx.Marks().Mark(ctx, "kept", time.UnixMilli(1)) }))
 	must(t, s.Close(ctx))
 	if err := s.Ping(ctx); !errors.Is(err, uow.ErrUnreachable) {
-		t.Errorf("after Close, Ping answers %v", err)
+		t.Errorf("Ping after Close = %v", err)
 	}
 	must(t, pool.Ping(ctx))
 	var marks int
@@ -222,6 +222,6 @@ func TestAHostsPool(t *testing.T) {
 
 	o.Exclusive = true
 	if _, err := postgres.New(ctx, pool, o); err == nil {
-		t.Error("a host's pool was taken exclusively")
+		t.Error("got no error for the exclusive use of a host's pool")
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports/porttest"
 )
 
-// Many stores share few connections of the server, which a transaction gets where it finds one: nothing may
+// Many stores share few connections of the server. A transaction gets any of them, so no state may
 // belong to a session.
 func TestPgBouncer(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
@@ -32,7 +32,7 @@ func TestPgBouncer(t *testing.T) {
 	_, pairs, err := populated(first, clients)
 	must(t, err)
 	must(t, first.Close(ctx))
-	for range 2 { // the second time all keys are known
+	for range 2 { // the second run repeats all keys
 		for n, p := range pairs {
 			all.Go(func() {
 				s := open(t, pooled, o)
@@ -55,7 +55,7 @@ func TestPgBouncer(t *testing.T) {
 	v, err := audit.New(ports.ForAudit(ports.NewStore(s, uow.Policy{}))).Audit(ctx)
 	must(t, err)
 	if want := int64(1 + 2*clients + clients + clients*sends); v.Transactions != want || len(v.Violations) > 0 {
-		t.Errorf("%d lines in the ledger, want %d; %v", v.Transactions, want, v.Violations)
+		t.Errorf("got %d lines in the ledger, want %d; violations: %v", v.Transactions, want, v.Violations)
 	}
 }
 

@@ -13,7 +13,8 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 )
 
-// TestRules breaks each rule with plain SQL, as a slip at a prompt would: the tables refuse it.
+// TestRules tries to break each rule with plain SQL, as a mistake at a prompt would. The tables
+// refuse it.
 func TestRules(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)
@@ -68,7 +69,7 @@ func TestRules(t *testing.T) {
 		}
 	}
 	if _, err := c.Exec(ctx, fmt.Sprintf(reservation, "1.00", "now()", "now() + '1 h'")+";"+fmt.Sprintf(reservation, "1.00", "now() + '1 h'", "now() + '2 h'")); err != nil {
-		t.Errorf("one that begins when another ends is refused: %v", err)
+		t.Errorf("a reservation that begins when another ends: %v", err)
 	}
 }
 

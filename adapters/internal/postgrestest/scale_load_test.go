@@ -20,8 +20,9 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// metropolis is a large store that grew over two years, made of a seed: the same one each time. A few people are in thousands
-// of conversations, a few interests are almost everybody's, and a few rows are of a kind that hardly occurs.
+// metropolis is a large store that grew over two years, made of a seed: the same one each time. A
+// few people are in thousands of conversations, a few interests are almost everybody's, and a few
+// rows are of a kind that hardly occurs.
 type metropolis struct {
 	people, messages, talks, interests int
 	lesser                             int    // reservations, reports, blocks and audit records, of each
@@ -67,7 +68,8 @@ func (m *metropolis) load(t testing.TB, dsn string, o postgres.Options) {
 	c, err := pgx.Connect(ctx, dsn)
 	must(t, err)
 	defer func() { must(t, c.Close(ctx)) }()
-	// Rows refer to rows made before. To have the server look each of them up, too, takes as long as everything else.
+	// Rows refer to rows made before. To have the server look each of them up, too, takes as long
+	// as everything else.
 	_, err = c.Exec(ctx, `SELECT set_config('session_replication_role', 'replica', false)
 		WHERE (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)`)
 	must(t, err)

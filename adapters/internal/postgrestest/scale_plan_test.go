@@ -71,8 +71,8 @@ func newPlanner(t *testing.T, dsn string) *planner {
 	return &planner{conn: conn}
 }
 
-// A server answers a prepared statement with a plan for the arguments at hand, or with one for any. It takes the latter
-// where it looks no worse, after some times.
+// A server answers a prepared statement with a plan for the arguments at hand, or with one for any.
+// It takes the latter where it looks no worse, after some times.
 const (
 	custom  = "custom"
 	generic = "generic"
@@ -142,7 +142,8 @@ func (p *planner) tables(t *testing.T, schema string) map[string]bool {
 	return large
 }
 
-// explain has a question answered as the adapter has it answered, as a prepared statement, and says how.
+// explain has a question answered as the adapter has it answered, as a prepared statement, and says
+// how.
 func (p *planner) explain(ctx context.Context, kind string, q sent) (made plan, err error) {
 	p.made++
 	name := fmt.Sprintf("question_%d", p.made)

@@ -24,8 +24,8 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// TestScale asks a large store for every list of the API, with every combination of its filters, and the server how it
-// answered: by an index, never by reading a large table from end to end.
+// TestScale asks a large store for every list of the API, with every combination of its filters,
+// and the server how it answered: by an index, never by reading a large table from end to end.
 func TestScale(t *testing.T) {
 	dsn := servers.Postgres(t)
 	o, m := fresh(t, dsn), newMetropolis(t)
@@ -163,8 +163,8 @@ func (s *scale) get(token, path string) (body []byte) {
 	return body
 }
 
-// list asks for the first two pages of a list. Of the values, which are parts of a query, some may be empty; those that the
-// path names go there.
+// list asks for the first two pages of a list. Of the values, which are parts of a query, some may
+// be empty; those that the path names go there.
 func (s *scale) list(token, path string, values ...string) {
 	s.Helper()
 	query, err := url.ParseQuery(strings.Join(values, "&"))

@@ -15,8 +15,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// roundTrips is what each use case costs, with its statements prepared. For those that take a key it is the
-// cost with one: without, it is one less, the claim of the key.
+// roundTrips is the number of round trips of each use case, with its statements prepared. For use
+// cases with an idempotency key, it includes the round trip that claims the key.
 var roundTrips = map[string]int{
 	"send a message":          4,
 	"send a picture":          4,
@@ -56,13 +56,13 @@ func TestRoundTripsOfUseCases(t *testing.T) {
 			pool := wire.pool(t, dsn, o)
 			defer pool.Close()
 			if got := wire.do(t, pool, o, u); got != roundTrips[u.Name] {
-				t.Errorf("it took %d round trips, want %d", got, roundTrips[u.Name])
+				t.Errorf("got %d round trips, want %d", got, roundTrips[u.Name])
 			}
 		})
 	}
 }
 
-// do does a use case in an empty store, and returns how many round trips it took.
+// do runs a use case on an empty store, and returns the number of its round trips.
 func (w *wire) do(t *testing.T, pool *pgxpool.Pool, o postgres.Options, u community.UseCase) int {
 	t.Helper()
 	ctx, clock := context.Background(), community.NewClock()
@@ -77,9 +77,9 @@ func (w *wire) do(t *testing.T, pool *pgxpool.Pool, o postgres.Options, u commun
 	return n
 }
 
-// wire counts the round trips of the connections that it makes: each time that something is sent after something
-// was received. Those that prepare statements, which begin with a Parse message, happen once a connection, and do
-// not count.
+// wire counts the round trips of its connections: a round trip begins when data is sent after data
+// was received. Round trips that prepare statements, which begin with a Parse message, happen once
+// per connection and are not counted.
 type wire struct {
 	mu       sync.Mutex
 	trips    int

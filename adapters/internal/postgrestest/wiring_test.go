@@ -34,7 +34,7 @@ func wired(t *testing.T, dsn string, o postgres.Options, c wiring.Config) *wirin
 	t.Helper()
 	app, err := root.New(t.Context(), dsn, o, c)
 	must(t, err)
-	t.Cleanup(func() { must(t, app.Close(context.Background())) }) // some are closed by then, which changes nothing
+	t.Cleanup(func() { must(t, app.Close(context.Background())) }) // a second Close does nothing
 	return app
 }
 
@@ -45,7 +45,7 @@ func signUp(t *testing.T, app *wiring.App, email string) users.User {
 	return u
 }
 
-func TestWiringSessionsAreGoodAtEachServer(t *testing.T) {
+func TestWiringSessionsOnEachServer(t *testing.T) {
 	dsn := servers.Postgres(t)
 	o, c := fresh(t, dsn), wiringConfig()
 	c.Access.Keys = [][]byte{[]byte(strings.Repeat("k", 32))}
@@ -62,7 +62,7 @@ func TestWiringSessionsAreGoodAtEachServer(t *testing.T) {
 	}
 }
 
-func TestWiringNeedsTheTables(t *testing.T) {
+func TestWiringNeedsTables(t *testing.T) {
 	dsn := servers.Postgres(t)
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	if _, err := root.New(t.Context(), dsn, postgres.Options{}, wiringConfig()); !errors.Is(err, postgres.ErrOutdated) {
@@ -70,7 +70,7 @@ func TestWiringNeedsTheTables(t *testing.T) {
 	}
 }
 
-func TestWiringLeavesNothingBehind(t *testing.T) {
+func TestWiringLeavesNoGoroutines(t *testing.T) {
 	dsn := servers.Postgres(t)
 	o := fresh(t, dsn)
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
@@ -87,8 +87,8 @@ func TestWiringLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// A host has a pool of its own, and transactions in which the services take part.
-func TestWiringOverAHostsPool(t *testing.T) {
+// A host has its own pool, and transactions that the services join.
+func TestWiringOverHostPool(t *testing.T) {
 	ctx, dsn := t.Context(), servers.Postgres(t)
 	o := fresh(t, dsn)
 	config, err := pgxpool.ParseConfig(dsn)
@@ -115,19 +115,19 @@ func TestWiringOverAHostsPool(t *testing.T) {
 	must(t, err)
 	must(t, tx.Rollback(ctx))
 	if _, err := app.Users.SignIn(ctx, "ada@example.org", "long enough"); !errors.Is(err, users.ErrSignIn) {
-		t.Errorf("what the host has rolled back is there: %v", err)
+		t.Errorf("a write that the host has rolled back is there: %v", err)
 	}
 	signUp(t, app, "ada@example.org")
 
 	must(t, app.Close(ctx))
 	must(t, pool.Ping(ctx))
 	if err := store.Ping(ctx); err == nil {
-		t.Error("the App has left the store open")
+		t.Error("the store is open after Close")
 	}
 }
 
-// What fell due while no server ran is settled by those that run next, once.
-func TestWiringManySettleOnce(t *testing.T) {
+// Several servers settle each reservation that ended before they started once.
+func TestWiringSettlesOnce(t *testing.T) {
 	ctx, now := t.Context(), time.Now()
 	dsn := servers.Postgres(t)
 	o, before := fresh(t, dsn), wiringConfig()

@@ -184,23 +184,23 @@ func TestReadOnlyWithServer(t *testing.T) {
 	path := empty(t)
 	server := open(t, path, sqlite.Options{})
 	mark(t, server, "before")
-	beside := open(t, path, sqlite.Options{ReadOnly: true})
-	if !marked(t, beside, "before") {
+	readOnly := open(t, path, sqlite.Options{ReadOnly: true})
+	if !marked(t, readOnly, "before") {
 		t.Error("a row committed before Open is missing")
 	}
 	mark(t, server, "meanwhile")
-	if !marked(t, beside, "meanwhile") {
+	if !marked(t, readOnly, "meanwhile") {
 		t.Error("a row committed after Open is missing")
 	}
-	err := beside.Run(context.Background(), uow.Write, func(context.Context, ports.Tx) error {
+	err := readOnly.Run(context.Background(), uow.Write, func(context.Context, ports.Tx) error {
 		t.Error("a unit that writes ran")
 		return nil
 	})
 	if !errors.Is(err, uow.ErrReadOnly) {
 		t.Errorf("a unit that writes returned %v", err)
 	}
-	must(t, beside.Ping(context.Background()))
-	closeStore(t, beside)
+	must(t, readOnly.Ping(context.Background()))
+	closeStore(t, readOnly)
 	mark(t, server, "afterwards")
 	closeStore(t, server)
 
@@ -247,9 +247,9 @@ func TestBackup(t *testing.T) {
 		t.Errorf("a failed backup left a file behind: %v", err)
 	}
 
-	beside := open(t, path, sqlite.Options{ReadOnly: true})
-	defer closeStore(t, beside)
-	must(t, beside.Backup(context.Background(), another))
+	readOnly := open(t, path, sqlite.Options{ReadOnly: true})
+	defer closeStore(t, readOnly)
+	must(t, readOnly.Backup(context.Background(), another))
 }
 
 func TestFileLockedByAnotherProcess(t *testing.T) {

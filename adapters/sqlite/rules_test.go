@@ -41,7 +41,7 @@ func TestConstraints(t *testing.T) {
 		{"a price has eight digits", fmt.Sprintf(reservation, x("34"), x(talk), x(ada), x(ben), x(ada), 10_000_000_000, 900, 901, "pending")},
 		{"participants are the conversation's", fmt.Sprintf(reservation, x("34"), x(talk), x(ben), x(ada), x(ada), 0, 900, 901, "pending")},
 		{"a participant proposes", fmt.Sprintf(reservation, x("34"), x(talk), x(ada), x(ben), x("77"), 0, 900, 901, "pending")},
-		{"nobody talks with themselves", fmt.Sprintf("INSERT INTO conversations VALUES (%s, %s, %s, 0)", x("35"), x(ada), x(ada))},
+		{"the participants of a conversation differ", fmt.Sprintf("INSERT INTO conversations VALUES (%s, %s, %s, 0)", x("35"), x(ada), x(ada))},
 		{"an age is 18 to 120", fmt.Sprintf("INSERT INTO profiles (id, user_id, age, country_folded, city_folded, is_searchable) VALUES (%s, %s, 17, '', '', 0)", x("36"), x(ada))},
 		{"a message has a sender", fmt.Sprintf("INSERT INTO messages VALUES (%s, %s, %s, 'hi', NULL, 0, 0)", x("37"), x(talk), x("77"))},
 		{"a number is no text", "UPDATE users SET name = x'00'"},

@@ -105,7 +105,7 @@ func momentKey(m page.Moment) string { return timeKey(m.At) + idKey(m.ID) }
 
 func intKey(n int64) string {
 	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], uint64(n)^1<<63) // the sign bit is flipped, so that bytes sort like numbers
+	binary.BigEndian.PutUint64(b[:], uint64(n)^1<<63) // #nosec G115 -- the sign bit is flipped, so that bytes sort like numbers
 	return string(b[:])
 }
 

@@ -1,4 +1,4 @@
-# `make` alone says what there is. ARGS reaches the program or the tests:
+# `make` without a target lists the targets. ARGS reaches the program or the tests:
 #   make run ARGS='--addr localhost:9090'    make test ARGS='-run TestSend'
 
 SHELL := bash
@@ -42,7 +42,7 @@ run: ## Start the example server on localhost:8080
 	@set -m; .build/server $(ARGS) || exit # with a process group of its own, Ctrl-C ends the server and not make
 
 .PHONY: journey
-journey: ## Live through the whole story against the running server
+journey: ## Play the whole story against the running server
 	@go run ./examples/journey $(ARGS)
 
 ##@ Test
@@ -56,7 +56,7 @@ race: ## Run all tests under the race detector
 	@$(MAKE) --no-print-directory test ARGS='-race $(ARGS)'
 
 .PHONY: cover
-cover: ## Run all tests as race does, and fail where they cover less than 90 % of core
+cover: ## Run all tests as race does, and fail if they cover less than 90 % of core
 	@mkdir -p $(dir $(PROFILE))
 	@$(MAKE) --no-print-directory test ARGS='-race -coverpkg=./core/... -coverprofile=$(PROFILE) $(ARGS)'
 	@go run ./.ci/coverage $(LEAST_COVERAGE) $(PROFILE)
@@ -80,7 +80,7 @@ bench-mongodb: ## Compare the service on MongoDB (CICERONE_MONGODB_URI) with a p
 ##@ Check
 
 .PHONY: verify
-verify: format vet tidy generated layers api lint ## Check all that can be checked without running the tests
+verify: format vet tidy generated layers api lint ## Run every check except the tests
 
 .PHONY: format
 format: ## Check that the code is formatted
@@ -102,7 +102,7 @@ generated: ## Check that what wire generates is up to date
 	@$(WIRE) diff ./wiring/...
 
 .PHONY: layers
-layers: ## Check who imports whom, and the programs in .ci that check
+layers: ## Check the imports between packages, and the programs in .ci
 	@go test $(TOOLS)
 	@go run ./.ci/layers
 
@@ -126,7 +126,7 @@ generate: ## Generate the wiring anew
 	@$(WIRE) gen ./wiring/...
 
 .PHONY: help
-help: ## Say what there is
+help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -16,7 +16,7 @@ type change struct {
 	pkg    string // its path in the module
 	object string // the package-level object, as package.Name; empty if the whole package was added or removed
 	what   string
-	breaks []string // whose code has to change
+	breaks []string // the groups of users that must change their code
 }
 
 // String returns the change in one line.
@@ -101,7 +101,7 @@ func broken(message string, before types.Object, obligation bool) []string {
 	return []string{importers, who}
 }
 
-// tagChanges finds the fields whose tags changed, which apidiff does not look at.
+// tagChanges returns the fields with changed tags, which apidiff ignores.
 func tagChanges(name string, before, now *types.Package) []change {
 	var changes []change
 	for _, object := range before.Scope().Names() {
@@ -174,7 +174,7 @@ func nameOf(t *types.Named) string { return t.Obj().Pkg().Path() + "." + t.Obj()
 // section is a part of the changelog.
 type section string
 
-// unreleased reads the section of the changelog for what is not released yet.
+// unreleased returns the section Unreleased of the changelog.
 func unreleased(file string) (section, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -89,7 +89,7 @@ func (l listing) write(dir string) error {
 	return nil
 }
 
-// differs returns the packages whose texts are not the same.
+// differs returns the packages with different texts.
 func (l listing) differs(other listing) []string {
 	names := maps.Clone(l)
 	maps.Copy(names, other)

@@ -30,7 +30,7 @@ type Scene struct {
 // Password is the password of everyone in a community.
 const Password = "correct horse"
 
-// NewScene makes a Scene in an empty community, whose clock is the given one.
+// NewScene makes a Scene in an empty community that uses the given clock.
 func NewScene(ctx context.Context, c *Community, clock *Clock) (*Scene, error) {
 	admin, pairs, err := c.Populate(ctx, 1)
 	if err != nil {

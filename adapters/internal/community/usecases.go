@@ -21,7 +21,7 @@ type UseCase struct {
 	Keyless bool // it takes no idempotency key
 }
 
-// UseCases are those whose cost the tests of stores assert.
+// UseCases are the use cases for which the tests of stores assert a cost.
 var UseCases = []UseCase{
 	{"send a message",
 		func(ctx context.Context, s *Scene, key idempotency.Key) error {

@@ -70,7 +70,7 @@ func (s target) sharedOrExclusive(t *testing.T) {
 	must(t, s.open(t, o).Close(ctx))
 }
 
-// occupy adds the document of another store whose last beat was some time ago. leave removes it.
+// occupy adds the document of another store with an old last beat. leave removes it.
 func (s target) occupy(t *testing.T, o mongodb.Options, alone bool, ago time.Duration) (leave func()) {
 	t.Helper()
 	then := primitive.NewDateTimeFromTime(time.Now().Add(-ago))

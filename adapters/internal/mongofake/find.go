@@ -9,7 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-// find returns the records whose documents match in the command's view. Their order is that of sort.
+// find returns the records with matching documents in the view of the command, in the order of sort.
 // Without a sort it is the order in which the server would find them.
 func (c *call) find(coll *collection, f *filter, sort bson.D) ([]*record, error) {
 	return c.store.find(c.view(), coll, f, sort)

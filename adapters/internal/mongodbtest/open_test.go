@@ -30,7 +30,7 @@ func TestOpenUnfitDatabase(t *testing.T) {
 			"unchanged": {func(mongodb.Options) error { return nil }, nil, ""},
 			"empty": {func(o mongodb.Options) error {
 				return s.client(t).Database(o.Database).Drop(ctx)
-			}, mongodb.ErrOutdated, "there are none"},
+			}, mongodb.ErrOutdated, "has none"},
 			"without a collection": {func(o mongodb.Options) error {
 				return s.client(t).Database(o.Database).Collection("calendars").Drop(ctx)
 			}, mongodb.ErrOutdated, "calendars"},

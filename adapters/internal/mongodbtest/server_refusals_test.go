@@ -31,7 +31,7 @@ func refusals(t *testing.T, p programs.Server, s target) {
 		"a missing collection":      programs.Refused("serve", s.addressOf(t, bare.Database), "wallets", "server migrate"),
 		"newer":                     programs.Refused("serve", s.addressOf(t, newer.Database), "newer version", "99999"),
 		"newer for migrate":         programs.Refused("migrate", s.addressOf(t, newer.Database), "newer version", "99999"),
-		"an unknown parameter":      programs.Refused("serve", misspelt.String(), "no parameter replicset"),
+		"an unknown parameter":      programs.Refused("serve", misspelt.String(), "unknown parameter replicset"),
 	})
 }
 

@@ -299,7 +299,7 @@ func (UnimplementedReservations) Hold(context.Context, id.Reservation) (reservat
 }
 func (UnimplementedReservations) Move(
 	context.Context, reservations.Reservation, reservations.Status, time.Time,
-) (reservations.Moved, error) {
+) (reservations.MoveResult, error) {
 	return 0, unimplemented("reservations.Repository.Move")
 }
 func (UnimplementedReservations) Held(context.Context, id.User) (int64, error) {

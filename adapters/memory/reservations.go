@@ -123,7 +123,7 @@ func (repo reservationsRepository) Hold(
 
 func (repo reservationsRepository) Move(
 	ctx context.Context, r reservations.Reservation, to reservations.Status, at time.Time,
-) (moved reservations.Moved, err error) {
+) (moved reservations.MoveResult, err error) {
 	err = repo.write(ctx, func(s *state) error {
 		next, found := s.reservation(r.ID)
 		switch {

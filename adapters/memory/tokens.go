@@ -73,7 +73,7 @@ func (t *tokenTables) post(e tokens.Entry) (tokens.Receipt, error) {
 		return tokens.Receipt{}, notFound("a wallet")
 	}
 	w := *there
-	line, err := e.On(w.Balance, w.Seq)
+	line, err := e.Apply(w.Balance, w.Seq)
 	if err != nil {
 		return tokens.Receipt{}, err
 	}

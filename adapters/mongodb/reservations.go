@@ -107,7 +107,7 @@ func (repo reservationsRepository) Hold(
 
 func (repo reservationsRepository) Move(
 	ctx context.Context, r reservations.Reservation, to reservations.Status, at time.Time,
-) (moved reservations.Moved, err error) {
+) (moved reservations.MoveResult, err error) {
 	err = repo.write(ctx, func(t *txn) error {
 		if to == reservations.Accepted {
 			if err := holdCalendar(ctx, t, r.LocalID); err != nil {

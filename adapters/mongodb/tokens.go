@@ -76,7 +76,7 @@ func postOne(ctx context.Context, t *txn, e tokens.Entry) ([]tokens.Receipt, err
 	if err != nil {
 		return nil, err
 	}
-	line, err := e.On(after.Balance-e.Amount, after.Seq-1)
+	line, err := e.Apply(after.Balance-e.Amount, after.Seq-1)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func postAll(ctx context.Context, t *txn, entries []tokens.Entry) (receipts []to
 	}
 	for _, e := range entries {
 		w := held[e.UserID]
-		line, err := e.On(w.Balance, w.Seq)
+		line, err := e.Apply(w.Balance, w.Seq)
 		if err != nil {
 			return nil, err
 		}

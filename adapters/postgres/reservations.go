@@ -61,7 +61,7 @@ func (repo reservationsRepository) Hold(
 // the other, and the server takes a second to detect each deadlock.
 func (repo reservationsRepository) Move(
 	ctx context.Context, r reservations.Reservation, to reservations.Status, at time.Time,
-) (moved reservations.Moved, err error) {
+) (moved reservations.MoveResult, err error) {
 	err = repo.write(ctx, func(c *conn) error {
 		move := moveReservation
 		if to == reservations.Accepted {
@@ -90,7 +90,7 @@ const (
 // another unit has just removed it, and this unit runs again.
 func whyNotMoved(
 	ctx context.Context, c *conn, r reservations.Reservation, to reservations.Status,
-) (reservations.Moved, error) {
+) (reservations.MoveResult, error) {
 	var clash bool
 	status, err := find(ctx, c, func(r *row, status *reservations.Status) {
 		*status, clash = reservations.Status(r.text()), r.bool()

@@ -66,7 +66,7 @@ func postOne(ctx context.Context, c *conn, e tokens.Entry) ([]tokens.Receipt, er
 	if err != nil {
 		return nil, err
 	}
-	line, err := e.On(after.Balance-e.Amount, after.Seq-1)
+	line, err := e.Apply(after.Balance-e.Amount, after.Seq-1)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func postAll(ctx context.Context, c *conn, entries []tokens.Entry) (receipts []t
 	}
 	for _, e := range entries {
 		w := held[e.UserID]
-		line, err := e.On(w.Balance, w.Seq)
+		line, err := e.Apply(w.Balance, w.Seq)
 		if err != nil {
 			return nil, err
 		}

@@ -70,7 +70,7 @@ func (repo tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) 
 
 // post changes one balance, and adds the entry to the ledger.
 func post(ctx context.Context, c *conn, w *ports.Wallet, e tokens.Entry) (tokens.Receipt, error) {
-	line, err := e.On(w.Balance, w.Seq)
+	line, err := e.Apply(w.Balance, w.Seq)
 	if err != nil {
 		return tokens.Receipt{}, err
 	}

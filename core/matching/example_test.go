@@ -38,7 +38,7 @@ func Example() {
 		return u.ID
 	}
 	ada, luca, grace := register("Ada"), register("Luca"), register("Grace")
-	if _, err := all.Moderation.Appoint(ctx, coretest.Email("Grace")); err != nil {
+	if _, err := all.Moderation.MakeAdmin(ctx, coretest.Email("Grace")); err != nil {
 		log.Fatal(err)
 	}
 	interest := func(name string) id.Interest {

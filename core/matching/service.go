@@ -34,37 +34,37 @@ func NewService(d Deps) (*Service, error) {
 	return &Service{d}, nil
 }
 
-// Portrait is a profile with its active interests, by name.
-type Portrait struct {
+// ProfileWithInterests is a profile with its active interests, by name.
+type ProfileWithInterests struct {
 	Profile   Profile
 	Interests []Interest
 }
 
 // MyProfile returns the caller's own profile. It is empty, with a zero ID, if the caller never
 // saved one.
-func (s *Service) MyProfile(ctx context.Context, caller id.User) (Portrait, error) {
-	var p Portrait
+func (s *Service) MyProfile(ctx context.Context, caller id.User) (ProfileWithInterests, error) {
+	var p ProfileWithInterests
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
 		if _, err := users.Active(ctx, tx, caller); err != nil {
 			return err
 		}
-		p, err = PortraitOf(ctx, tx, caller)
+		p, err = LoadProfile(ctx, tx, caller)
 		return err
 	})
 	return p, err
 }
 
-// PortraitOf returns the profile of a user with its active interests, inside a unit of work. It is
+// LoadProfile returns the profile of a user with its active interests, inside a unit of work. It is
 // empty if the user never saved one.
-func PortraitOf(ctx context.Context, tx Tx, user id.User) (Portrait, error) {
+func LoadProfile(ctx context.Context, tx Tx, user id.User) (ProfileWithInterests, error) {
 	p, interests, err := tx.Matching().Profile(ctx, user)
 	if errors.Is(err, fault.NotFound) {
-		return Portrait{Profile: Profile{UserID: user}}, nil
+		return ProfileWithInterests{Profile: Profile{UserID: user}}, nil
 	}
 	if err != nil {
-		return Portrait{}, fmt.Errorf("read a profile: %w", err)
+		return ProfileWithInterests{}, fmt.Errorf("read a profile: %w", err)
 	}
-	return Portrait{Profile: p, Interests: active(interests)}, nil
+	return ProfileWithInterests{Profile: p, Interests: active(interests)}, nil
 }
 
 func active(interests []Interest) []Interest {
@@ -75,15 +75,15 @@ func active(interests []Interest) []Interest {
 // p.ID and p.UserID. Picked interests that have become inactive stay linked, so that they are shown
 // again if they become active. SaveProfile may run more than once. Errors: fault.Invalid with the
 // names of the fields.
-func (s *Service) SaveProfile(ctx context.Context, caller id.User, p Profile, picked []id.Interest) (Portrait, error) {
+func (s *Service) SaveProfile(ctx context.Context, caller id.User, p Profile, picked []id.Interest) (ProfileWithInterests, error) {
 	if err := p.check(); err != nil {
-		return Portrait{}, err
+		return ProfileWithInterests{}, err
 	}
 	picked = unique(picked)
 	if len(picked) > MaxInterests {
-		return Portrait{}, fault.InvalidField("interest_ids", fmt.Sprintf("must be at most %d of them", MaxInterests))
+		return ProfileWithInterests{}, fault.InvalidField("interest_ids", fmt.Sprintf("must be at most %d of them", MaxInterests))
 	}
-	var saved Portrait
+	var saved ProfileWithInterests
 	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		// Held, so that a concurrent erasure cannot leave a profile behind.
 		if _, err := users.HoldActive(ctx, tx, caller); err != nil {
@@ -113,7 +113,7 @@ func (s *Service) SaveProfile(ctx context.Context, caller id.User, p Profile, pi
 		if err := tx.Matching().SaveProfile(ctx, p, keep); err != nil {
 			return fmt.Errorf("save a profile: %w", err)
 		}
-		saved = Portrait{Profile: p, Interests: chosen}
+		saved = ProfileWithInterests{Profile: p, Interests: chosen}
 		return nil
 	})
 	return saved, err
@@ -125,7 +125,7 @@ func unique(ids []id.Interest) []id.Interest {
 }
 
 // ForOthers returns the part of a portrait that other users see.
-func (p Portrait) ForOthers() Portrait {
+func (p ProfileWithInterests) ForOthers() ProfileWithInterests {
 	p.Profile = p.Profile.forOthers()
 	return p
 }

@@ -32,7 +32,7 @@ func setActive(t *testing.T, w *coretest.World, i id.Interest, active bool) {
 	coretest.Is(t, err, nil)
 }
 
-func save(t *testing.T, w *coretest.World, user id.User, p matching.Profile, picked ...id.Interest) matching.Portrait {
+func save(t *testing.T, w *coretest.World, user id.User, p matching.Profile, picked ...id.Interest) matching.ProfileWithInterests {
 	t.Helper()
 	saved, err := w.Matching.SaveProfile(w.Ctx, user, p, picked)
 	coretest.Is(t, err, nil)

@@ -12,8 +12,8 @@ import (
 // ProfileOf returns the part of a user's profile that others see. The user must be the caller,
 // share a conversation with the caller, or be one whom the caller could find (see
 // matching.Searchable). Errors: matching.ErrProfileNotFound for all other users.
-func (s *Service) ProfileOf(ctx context.Context, caller, user id.User) (matching.Portrait, error) {
-	var p matching.Portrait
+func (s *Service) ProfileOf(ctx context.Context, caller, user id.User) (matching.ProfileWithInterests, error) {
+	var p matching.ProfileWithInterests
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) error {
 		if _, err := users.Active(ctx, tx, caller); err != nil {
 			return err
@@ -25,7 +25,7 @@ func (s *Service) ProfileOf(ctx context.Context, caller, user id.User) (matching
 		if !seen {
 			return matching.ErrProfileNotFound
 		}
-		whole, err := matching.PortraitOf(ctx, tx, user)
+		whole, err := matching.LoadProfile(ctx, tx, user)
 		p = whole.ForOthers()
 		return err
 	})

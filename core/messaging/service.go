@@ -48,8 +48,8 @@ func NewService(d Deps) (*Service, error) {
 	return &Service{d}, nil
 }
 
-// Opened is the result of Open.
-type Opened struct {
+// OpenResult is the result of Open.
+type OpenResult struct {
 	Overview Overview
 	Created  bool // false if the conversation existed before
 }
@@ -57,28 +57,28 @@ type Opened struct {
 // Open opens a conversation of the caller, as its voyager, with a local. If it exists already, Open
 // returns it, even if the local is no longer searchable or active. Errors: fault.Invalid if local
 // is the caller, ErrNobody, idempotency.ErrKeyReused.
-func (s *Service) Open(ctx context.Context, caller, local id.User, key idempotency.Key) (Opened, error) {
+func (s *Service) Open(ctx context.Context, caller, local id.User, key idempotency.Key) (OpenResult, error) {
 	if caller == local {
-		return Opened{}, fault.InvalidField("local_id", "must be another user")
+		return OpenResult{}, fault.InvalidField("local_id", "must be another user")
 	}
 	o, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "messaging.Open", Values: local,
-	}, users.LetIn[Tx](caller), func(ctx context.Context, tx Tx) (Opened, error) {
+	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (OpenResult, error) {
 		if _, err := users.Active(ctx, tx, caller); err != nil {
-			return Opened{}, err
+			return OpenResult{}, err
 		}
 		c, created, err := s.open(ctx, tx, caller, local)
 		if err != nil {
-			return Opened{}, err
+			return OpenResult{}, err
 		}
 		view, err := tx.Messaging().Overview(ctx, c.ID, caller)
 		if err != nil {
-			return Opened{}, fmt.Errorf("read a conversation: %w", err)
+			return OpenResult{}, fmt.Errorf("read a conversation: %w", err)
 		}
-		return Opened{Overview: view, Created: created}, nil
+		return OpenResult{Overview: view, Created: created}, nil
 	})
 	if err != nil {
-		return Opened{}, fmt.Errorf("open a conversation: %w", err)
+		return OpenResult{}, fmt.Errorf("open a conversation: %w", err)
 	}
 	return o, nil
 }
@@ -178,7 +178,7 @@ func (s *Service) Send(ctx context.Context, caller id.User, conversation id.Conv
 	m, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "messaging.Send",
 		Values: []any{conversation, d.Content, sha256.Sum256([]byte(d.Attachment))},
-	}, users.LetIn[Tx](caller), func(ctx context.Context, tx Tx) (Message, error) {
+	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (Message, error) {
 		return s.send(ctx, tx, caller, conversation, d.Content, image)
 	})
 	if err != nil {
@@ -235,7 +235,7 @@ func (s *Service) Messages(ctx context.Context, caller id.User, conversation id.
 func (s *Service) Read(ctx context.Context, caller id.User, conversation id.Conversation, upTo id.Message, key idempotency.Key) (int, error) {
 	n, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "messaging.Read", Values: []any{conversation, upTo},
-	}, users.LetIn[Tx](caller), func(ctx context.Context, tx Tx) (int, error) {
+	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (int, error) {
 		if _, err := Enter(ctx, tx, caller, conversation); err != nil {
 			return 0, err
 		}

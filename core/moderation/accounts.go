@@ -135,9 +135,9 @@ func (s *Service) changeHeld(ctx context.Context, tx Tx, admin id.User, u *users
 
 func isActiveAdmin(u users.User) bool { return u.IsActive && u.Role == users.RoleAdmin }
 
-// Appoint makes the account with this address an active admin. It is for the operator of the server
+// MakeAdmin makes the account with this address an active admin. It is for the operator of the server
 // and checks no caller. It may run more than once. Errors: users.ErrNotFound.
-func (s *Service) Appoint(ctx context.Context, email string) (users.User, error) {
+func (s *Service) MakeAdmin(ctx context.Context, email string) (users.User, error) {
 	var u users.User
 	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		found, _, err := tx.Users().ByEmail(ctx, text.Fold(email))

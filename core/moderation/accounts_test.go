@@ -106,7 +106,7 @@ func TestChangeUserErrors(t *testing.T) {
 	coretest.Is(t, change(admin, admin, moderation.AccountChange{IsActive: to(false)}), nil) // there is another admin now
 	coretest.Is(t, change(second, admin, moderation.AccountChange{Role: to(users.RoleUser)}), nil)
 	coretest.Is(t, change(second, second, moderation.AccountChange{IsActive: to(false)}), users.ErrLastAdmin)
-	_, err := w.Moderation.Appoint(w.Ctx, coretest.Email("Admin")) // this admin reads the audit trail
+	_, err := w.Moderation.MakeAdmin(w.Ctx, coretest.Email("Admin")) // this admin reads the audit trail
 	coretest.Is(t, err, nil)
 }
 
@@ -222,7 +222,7 @@ func TestAppoint(t *testing.T) {
 	ada := w.Person("Ada")
 	coretest.Is(t, w.Privacy.Erase(w.Ctx, w.Person("Gone"), coretest.Password), nil)
 	w.Clock.Advance(time.Minute)
-	u, err := w.Moderation.Appoint(w.Ctx, "ADA@example.org")
+	u, err := w.Moderation.MakeAdmin(w.Ctx, "ADA@example.org")
 	coretest.Is(t, err, nil)
 	if stored, err := w.Users.Me(w.Ctx, ada); err != nil || stored != u || u.Role != users.RoleAdmin || !u.UpdatedAt.Equal(w.Clock.Now()) {
 		t.Errorf("got %+v, stored %+v with error %v, want an admin", u, stored, err)
@@ -232,18 +232,18 @@ func TestAppoint(t *testing.T) {
 		t.Errorf("the audit record is %+v", record)
 	}
 	w.Unchanged(func() {
-		again, err := w.Moderation.Appoint(w.Ctx, "ada@example.org")
+		again, err := w.Moderation.MakeAdmin(w.Ctx, "ada@example.org")
 		if err != nil || again != u {
 			t.Errorf("the repeat returned %+v with error %v, want %+v", again, err, u)
 		}
 		for _, email := range []string{"nobody@example.org", "gone@example.org", ""} {
-			_, err := w.Moderation.Appoint(w.Ctx, email)
+			_, err := w.Moderation.MakeAdmin(w.Ctx, email)
 			coretest.Is(t, err, users.ErrNotFound)
 		}
 	})
 
 	w.SetActive(ada, false)
-	u, err = w.Moderation.Appoint(w.Ctx, "ada@example.org")
+	u, err = w.Moderation.MakeAdmin(w.Ctx, "ada@example.org")
 	if err != nil || !u.IsActive || u.Role != users.RoleAdmin {
 		t.Errorf("got %+v with error %v, want an active admin", u, err)
 	}

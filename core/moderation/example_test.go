@@ -40,7 +40,7 @@ func Example() {
 		return u.ID
 	}
 	ada, luca, grace := register("Ada"), register("Luca"), register("Grace")
-	if _, err := service.Appoint(ctx, coretest.Email("Grace")); err != nil {
+	if _, err := service.MakeAdmin(ctx, coretest.Email("Grace")); err != nil {
 		log.Fatal(err)
 	}
 

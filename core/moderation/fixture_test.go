@@ -129,7 +129,7 @@ func TestCancellation(t *testing.T) {
 			return err
 		},
 		"appoint": func(ctx context.Context) error {
-			_, err := m.Appoint(ctx, "ada@example.org")
+			_, err := m.MakeAdmin(ctx, "ada@example.org")
 			return err
 		},
 	} {

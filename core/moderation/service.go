@@ -31,7 +31,7 @@ type Deps struct {
 }
 
 // Service is for users who report and block each other, and for admins. Methods with a parameter
-// admin return users.ErrAdminsOnly if that user is not an admin. All methods but Appoint return
+// admin return users.ErrAdminsOnly if that user is not an admin. All methods but MakeAdmin return
 // users.ErrNotSignedIn if the account of the caller is not active.
 type Service struct{ deps Deps }
 
@@ -59,7 +59,7 @@ func (s *Service) Report(ctx context.Context, caller id.User, c ReportInput, key
 	}
 	r, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "moderation.Report", Values: c,
-	}, users.LetIn[Tx](caller), func(ctx context.Context, tx Tx) (Report, error) {
+	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (Report, error) {
 		if _, err := users.Active(ctx, tx, caller); err != nil {
 			return Report{}, err
 		}

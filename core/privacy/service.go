@@ -76,7 +76,7 @@ func (s *Service) erase(ctx context.Context, tx Tx, caller id.User, confirmed us
 	case u.Role == users.RoleAdmin && otherAdmins == 0:
 		return users.ErrLastAdmin
 	}
-	if err := users.StillConfirmed(ctx, tx, caller, confirmed, "password"); err != nil {
+	if err := users.CheckPasswordUnchanged(ctx, tx, caller, confirmed, "password"); err != nil {
 		return err
 	}
 	refunds, err := reservations.CancelAllOf(ctx, tx, s.deps.Clock, caller)

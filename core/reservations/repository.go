@@ -9,14 +9,14 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 )
 
-// Moved is the outcome of a move.
-type Moved int
+// MoveResult is the outcome of a move.
+type MoveResult int
 
 // The outcomes of Repository.Move.
 const (
-	Done     Moved = iota // the reservation has its new status
-	Stale                 // the stored status was a different one; nothing changed
-	Overlaps              // the local has an accepted reservation that overlaps in time; nothing changed
+	Done     MoveResult = iota // the reservation has its new status
+	Stale                      // the stored status was a different one; nothing changed
+	Overlaps                   // the local has an accepted reservation that overlaps in time; nothing changed
 )
 
 // Repository keeps reservations.
@@ -41,7 +41,7 @@ type Repository interface {
 	// makes an overlap impossible, however units interleave. It holds the calendar of the local
 	// before the reservation, so that units that accept for one local wait for each other, or one
 	// of them fails with uow.ErrConflict.
-	Move(ctx context.Context, r Reservation, to Status, at time.Time) (Moved, error)
+	Move(ctx context.Context, r Reservation, to Status, at time.Time) (MoveResult, error)
 
 	// Held returns the sum of the tokens of the accepted reservations in which the user is the
 	// voyager.

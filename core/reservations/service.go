@@ -70,7 +70,7 @@ func (s *Service) Propose(ctx context.Context, caller id.User, conversation id.C
 	}
 	r, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "reservations.Propose", Values: []any{conversation, p},
-	}, users.LetIn[Tx](caller), func(ctx context.Context, tx Tx) (Reservation, error) {
+	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (Reservation, error) {
 		return s.propose(ctx, tx, draft)
 	})
 	if err != nil {
@@ -169,7 +169,7 @@ func (s *Service) move(ctx context.Context, caller id.User, reservation id.Reser
 ) (Reservation, error) {
 	r, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: operation, Values: reservation,
-	}, users.LetIn[Tx](caller), func(ctx context.Context, tx Tx) (Reservation, error) {
+	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (Reservation, error) {
 		r, standing, err := enter(ctx, tx, caller, reservation)
 		if err != nil {
 			return Reservation{}, err
@@ -250,7 +250,7 @@ func (s *Service) Mine(ctx context.Context, caller id.User, status Status, r pag
 	if status != "" && !status.Valid() {
 		return page.Page[Reservation, page.Moment]{}, fault.InvalidField("status", "must be pending, accepted, declined, cancelled or completed")
 	}
-	return s.list(ctx, r, users.LetIn[Tx](caller), func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]Reservation, error) {
+	return s.list(ctx, r, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]Reservation, error) {
 		return tx.Reservations().Of(ctx, caller, status, after, limit)
 	})
 }

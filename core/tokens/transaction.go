@@ -107,10 +107,10 @@ func (e Entry) Check() error {
 	return f.Err()
 }
 
-// On returns the transaction that the entry becomes in a wallet with this balance, in which the
+// Apply returns the transaction that the entry becomes in a wallet with this balance, in which the
 // last transaction has this seq. Stores call it while they hold the wallet. Errors:
 // ErrTooFewTokens, ErrTooManyTokens.
-func (e Entry) On(balance, seq int64) (Transaction, error) {
+func (e Entry) Apply(balance, seq int64) (Transaction, error) {
 	amount := e.Amount
 	switch {
 	case e.UpToBalance && amount < 0 && balance == 0:

@@ -58,8 +58,8 @@ func Active(ctx context.Context, tx Tx, user id.User) (User, error) {
 	return u, nil
 }
 
-// LetIn returns the check for idempotency.Run that allows an active user to get a stored result.
-func LetIn[T Tx](user id.User) func(context.Context, T) error {
+// RequireActive returns the check for idempotency.Run that allows an active user to get a stored result.
+func RequireActive[T Tx](user id.User) func(context.Context, T) error {
 	return func(ctx context.Context, tx T) error {
 		_, err := Active(ctx, tx, user)
 		return err
@@ -104,7 +104,7 @@ func (s *Service) ChangePassword(ctx context.Context, caller id.User, current, p
 		if _, err := HoldActive(ctx, tx, caller); err != nil {
 			return id.User{}, err
 		}
-		return caller, StillConfirmed(ctx, tx, caller, confirmed, "current_password")
+		return caller, CheckPasswordUnchanged(ctx, tx, caller, confirmed, "current_password")
 	})
 	if err != nil {
 		return fmt.Errorf("change a password: %w", err)
@@ -148,9 +148,9 @@ func HoldActive(ctx context.Context, tx Tx, user id.User) (User, error) {
 	return u, nil
 }
 
-// StillConfirmed returns fault.Invalid on a field if the password of an account has changed since
+// CheckPasswordUnchanged returns fault.Invalid on a field if the password of an account has changed since
 // it was confirmed, before the unit began. The unit holds the account.
-func StillConfirmed(ctx context.Context, tx Tx, user id.User, confirmed PasswordHash, field string) error {
+func CheckPasswordUnchanged(ctx context.Context, tx Tx, user id.User, confirmed PasswordHash, field string) error {
 	present, err := tx.Users().Password(ctx, user)
 	if err != nil {
 		return fmt.Errorf("read a password: %w", err)

@@ -132,7 +132,7 @@ func TestAuthenticate(t *testing.T) {
 	}
 	coretest.Is(t, c.RequireAdmin(), users.ErrAdminsOnly)
 
-	_, err = w.Moderation.Appoint(w.Ctx, "ada@example.org")
+	_, err = w.Moderation.MakeAdmin(w.Ctx, "ada@example.org")
 	coretest.Is(t, err, nil)
 	c, err = w.Users.Authenticate(w.Ctx, in.AccessToken) // with the present role
 	if err != nil || c.Role != users.RoleAdmin || c.RequireAdmin() != nil {

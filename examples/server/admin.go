@@ -79,7 +79,7 @@ func (c *adminCommand) Run(s *settings) (err error) {
 // appoint makes the account an admin. If the account does not exist, appoint creates it with the
 // password that ask returns.
 func (c *adminCommand) appoint(ctx context.Context, s *services.Services, ask func(context.Context) (string, error)) (admin users.User, created bool, err error) {
-	admin, err = s.Moderation.Appoint(ctx, c.Email)
+	admin, err = s.Moderation.MakeAdmin(ctx, c.Email)
 	if !errors.Is(err, users.ErrNotFound) {
 		return admin, false, err
 	}
@@ -94,6 +94,6 @@ func (c *adminCommand) appoint(ctx context.Context, s *services.Services, ask fu
 	if _, err := s.Users.Register(ctx, users.SignUp{Name: name, Email: c.Email, Password: password}); err != nil {
 		return users.User{}, false, err
 	}
-	admin, err = s.Moderation.Appoint(ctx, c.Email)
+	admin, err = s.Moderation.MakeAdmin(ctx, c.Email)
 	return admin, true, err
 }

@@ -76,7 +76,7 @@ func TestAppointBadPassword(t *testing.T) {
 	if !errors.Is(err, fault.Invalid) {
 		t.Errorf("got %v, want fault.Invalid", err)
 	}
-	if _, err := app.Moderation.Appoint(t.Context(), "ada@example.net"); !errors.Is(err, users.ErrNotFound) {
+	if _, err := app.Moderation.MakeAdmin(t.Context(), "ada@example.net"); !errors.Is(err, users.ErrNotFound) {
 		t.Errorf("the account exists: %v", err)
 	}
 }

@@ -79,7 +79,7 @@ func (c *community) join(name string) users.User {
 func (c *community) admin(name string) users.User {
 	c.Helper()
 	c.join(name)
-	u, err := c.moderation.Appoint(c.ctx, name+"@example.org")
+	u, err := c.moderation.MakeAdmin(c.ctx, name+"@example.org")
 	if err != nil {
 		c.Fatalf("appoint %s: %v", name, err)
 	}

@@ -255,7 +255,7 @@ type closedEnds struct{ reservations.Repository }
 
 func (r closedEnds) Move(
 	ctx context.Context, moving reservations.Reservation, to reservations.Status, at time.Time,
-) (reservations.Moved, error) {
+) (reservations.MoveResult, error) {
 	accepted, err := r.Of(ctx, moving.LocalID, reservations.Accepted, nil, 1000)
 	if err != nil {
 		return 0, err
@@ -273,7 +273,7 @@ type overlapDone struct{ reservations.Repository }
 
 func (r overlapDone) Move(
 	ctx context.Context, moving reservations.Reservation, to reservations.Status, at time.Time,
-) (reservations.Moved, error) {
+) (reservations.MoveResult, error) {
 	moved, err := r.Repository.Move(ctx, moving, to, at)
 	if moved == reservations.Overlaps {
 		moved = reservations.Done

@@ -390,7 +390,7 @@ func reservationFields(f *fixture, fl *filler) {
 	pending.Status = reservations.Pending
 	f.addReservation(pending)
 	at := noon.Add(-time.Hour)
-	moved := write(f, func(ctx context.Context, tx ports.Tx) (reservations.Moved, error) {
+	moved := write(f, func(ctx context.Context, tx ports.Tx) (reservations.MoveResult, error) {
 		return tx.Reservations().Move(ctx, pending, reservations.Accepted, at)
 	})
 	f.same("moved", moved, reservations.Done)

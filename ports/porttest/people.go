@@ -287,10 +287,10 @@ func price(s string) reservations.Price {
 }
 
 // move moves a reservation in a unit of its own.
-func (f *fixture) move(r reservations.Reservation, from, to reservations.Status) reservations.Moved {
+func (f *fixture) move(r reservations.Reservation, from, to reservations.Status) reservations.MoveResult {
 	f.Helper()
 	r.Status = from
-	return write(f, func(ctx context.Context, tx ports.Tx) (reservations.Moved, error) {
+	return write(f, func(ctx context.Context, tx ports.Tx) (reservations.MoveResult, error) {
 		return tx.Reservations().Move(ctx, r, to, noon.Add(time.Minute))
 	})
 }

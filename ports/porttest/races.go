@@ -233,12 +233,12 @@ func openRace(c *community) {
 	ben := c.join("ben")
 	for round := range rounds(3, 60) {
 		ada := c.join(fmt.Sprint("ada", round))
-		got := make([]messaging.Opened, 10)
+		got := make([]messaging.OpenResult, 10)
 		c.allConcurrently(len(got), func(i int) (err error) {
 			got[i], err = c.messaging.Open(c.ctx, ada.ID, ben.ID, "")
 			return err
 		})
-		created := filter(got, func(o messaging.Opened) bool { return o.Created })
+		created := filter(got, func(o messaging.OpenResult) bool { return o.Created })
 		c.same("the number of callers that created the conversation", len(created), 1)
 		for _, o := range got {
 			c.same("the conversation", o.Overview, created[0].Overview)

@@ -94,7 +94,7 @@ func overlapRefused(f *fixture) {
 	for i, c := range []struct {
 		name string
 		span
-		want reservations.Moved
+		want reservations.MoveResult
 	}{
 		{"well before", span{0, 50}, reservations.Done}, {"right before", span{0, 100}, reservations.Done},
 		{"across its start", span{50, 150}, reservations.Overlaps},
@@ -144,7 +144,7 @@ func moveRace(f *fixture) {
 	to := []reservations.Status{reservations.Accepted, reservations.Declined, reservations.Cancelled}
 	for hour := range rounds(5, 200) {
 		r := f.reservation(talk, hour)
-		moved := make([]reservations.Moved, 12)
+		moved := make([]reservations.MoveResult, 12)
 		f.allConcurrently(len(moved), func(i int) error {
 			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
 				moved[i], err = tx.Reservations().Move(ctx, r, to[i%len(to)], noon)
@@ -153,9 +153,9 @@ func moveRace(f *fixture) {
 		})
 		done := slices.Index(moved, reservations.Done)
 		f.same("the number of units that moved it",
-			len(filter(moved, func(m reservations.Moved) bool { return m == reservations.Done })), 1)
+			len(filter(moved, func(m reservations.MoveResult) bool { return m == reservations.Done })), 1)
 		f.same("the number of units that were too late",
-			len(filter(moved, func(m reservations.Moved) bool { return m == reservations.Stale })), len(moved)-1)
+			len(filter(moved, func(m reservations.MoveResult) bool { return m == reservations.Stale })), len(moved)-1)
 		f.same("its status", f.reservationOf(r).Status, to[done%len(to)])
 	}
 }

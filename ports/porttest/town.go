@@ -104,7 +104,7 @@ func (w *town) fill(ctx context.Context, tx ports.Tx, f *fixture) error {
 	)
 }
 
-func (w *town) accept(ctx context.Context, tx ports.Tx, f *fixture) (reservations.Moved, error) {
+func (w *town) accept(ctx context.Context, tx ports.Tx, f *fixture) (reservations.MoveResult, error) {
 	if err := tx.Reservations().Add(ctx, w.accepted); err != nil {
 		return 0, err
 	}

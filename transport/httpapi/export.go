@@ -60,7 +60,7 @@ func exportOf(e privacy.Export) Export {
 	return Export{
 		MadeAt:        Time(e.MadeAt),
 		User:          userOf(e.User),
-		Profile:       profileOf(matching.Portrait{Profile: e.Profile, Interests: e.Interests}),
+		Profile:       profileOf(matching.ProfileWithInterests{Profile: e.Profile, Interests: e.Interests}),
 		Wallet:        Wallet(e.Wallet),
 		Transactions:  each(e.Transactions, transactionOf),
 		Conversations: each(e.Conversations, exportedConversationOf),

@@ -40,7 +40,7 @@ type Profile struct {
 	Interests    []Interest  `json:"interests"`
 }
 
-func profileOf(p matching.Portrait) Profile {
+func profileOf(p matching.ProfileWithInterests) Profile {
 	public := publicProfileOf(p.Profile)
 	return Profile{
 		ID: public.ID, UserID: public.UserID, FirstName: public.FirstName, LastName: orNull(p.Profile.LastName),

@@ -39,7 +39,7 @@ func (w *world) person(name string) person {
 func (w *world) admin(name string) person {
 	w.t.Helper()
 	p := w.person(name)
-	if _, err := w.services.Moderation.Appoint(w.ctx, p.email); err != nil {
+	if _, err := w.services.Moderation.MakeAdmin(w.ctx, p.email); err != nil {
 		w.t.Fatalf("appoint %s: %v", name, err)
 	}
 	return p

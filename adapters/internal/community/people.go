@@ -22,7 +22,7 @@ func (c *Community) Populate(ctx context.Context, n int) (admin id.User, pairs [
 	if admin, err = c.person(ctx, "admin"); err != nil {
 		return admin, nil, err
 	}
-	if _, err := c.Moderation.Appoint(ctx, "admin@example.org"); err != nil {
+	if _, err := c.Moderation.MakeAdmin(ctx, "admin@example.org"); err != nil {
 		return admin, nil, err
 	}
 	for i := range n {

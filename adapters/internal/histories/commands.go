@@ -158,7 +158,7 @@ func (h *history) signIn(email, password string) command {
 
 func (h *history) appoint(email string) command {
 	return command{name: email + " is made an admin", do: func(ctx context.Context, c *lane) (any, error) {
-		return c.Moderation.Appoint(ctx, email)
+		return c.Moderation.MakeAdmin(ctx, email)
 	}}
 }
 
@@ -190,7 +190,7 @@ func (h *history) openTalk(by, with id.User, key idempotency.Key) command {
 	return command{
 		name: fmt.Sprintf("%s opens a conversation with %s, key %q", by, with, key),
 		do:   func(ctx context.Context, c *lane) (any, error) { return c.Messaging.Open(ctx, by, with, key) },
-		learn: learning(&h.known.talks, func(o messaging.Opened) messaging.Conversation {
+		learn: learning(&h.known.talks, func(o messaging.OpenResult) messaging.Conversation {
 			return o.Overview.Conversation
 		}),
 	}

@@ -264,7 +264,7 @@ func (r orderedReservations) Hold(ctx context.Context, reservation id.Reservatio
 // Move to Accepted holds the calendar of the local, too.
 func (r orderedReservations) Move(
 	ctx context.Context, moving reservations.Reservation, to reservations.Status, at time.Time,
-) (reservations.Moved, error) {
+) (reservations.MoveResult, error) {
 	if to == reservations.Accepted {
 		r.h.hold("Reservations.Move", ofCalendar, moving.LocalID.String())
 	}

@@ -44,7 +44,7 @@ func (w *World) Local(name string) id.User {
 func (w *World) AdminNamed(name string) id.User {
 	w.t.Helper()
 	admin := w.Person(name)
-	if _, err := w.Moderation.Appoint(w.Ctx, Email(name)); err != nil {
+	if _, err := w.Moderation.MakeAdmin(w.Ctx, Email(name)); err != nil {
 		w.t.Fatalf("appoint %s: %v", name, err)
 	}
 	return admin

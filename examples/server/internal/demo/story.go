@@ -58,7 +58,7 @@ func (s *story) beginnings() {
 	opened := s.day(35, 9)
 	s.join(opened, s.admin)
 	s.at(opened.Add(time.Minute), "appoint the admin", func(ctx context.Context) error {
-		_, err := s.services.Moderation.Appoint(ctx, Admin)
+		_, err := s.services.Moderation.MakeAdmin(ctx, Admin)
 		return err
 	})
 	for i, it := range interests {

@@ -38,7 +38,7 @@ func (h *heads) put(c messaging.Conversation) {
 	h.all[c.ID] = c
 }
 
-// findHead returns the unchanging fields of a conversation, or fault.NotFound.
+// findHead returns the fields of a conversation that never change, or fault.NotFound.
 func findHead(ctx context.Context, t *txn, conversation id.Conversation) (messaging.Conversation, error) {
 	if c, known := t.store.heads.get(conversation); known {
 		return c, nil

@@ -160,7 +160,7 @@ func (p *presence) ask(ctx context.Context, what string, command func(ctx contex
 // renew sends a beat. If the document was removed, it enters again.
 func (p *presence) renew(ctx context.Context) error {
 	there := false
-	err := p.ask(ctx, "say that the store is in use", func(ctx context.Context) error {
+	err := p.ask(ctx, "note that the store is in use", func(ctx context.Context) error {
 		done, err := p.servers().UpdateOne(ctx, d("_id", p.id), d("$currentDate", d("seen_at", true)))
 		there = err == nil && done.MatchedCount > 0
 		return err
@@ -198,7 +198,7 @@ func (p *presence) announce(ctx context.Context) (others []occupant, err error) 
 	}
 	servers, exclusive := p.servers(), p.store.options.Exclusive
 	var own occupant
-	err = p.ask(ctx, "say that the store is in use", func(ctx context.Context) error {
+	err = p.ask(ctx, "note that the store is in use", func(ctx context.Context) error {
 		return servers.FindOneAndUpdate(ctx, d("_id", p.id),
 			d("$set", d("exclusive", exclusive, "host", host), "$currentDate", d("since", true, "seen_at", true)),
 			options.FindOneAndUpdate().SetUpsert(true).SetReturnDocument(options.After)).Decode(&own)
@@ -206,7 +206,7 @@ func (p *presence) announce(ctx context.Context) (others []occupant, err error) 
 	if err != nil {
 		return nil, err
 	}
-	err = p.ask(ctx, "forget who does not use the store any more", func(ctx context.Context) error {
+	err = p.ask(ctx, "remove the servers that no longer use the store", func(ctx context.Context) error {
 		_, err := servers.DeleteMany(ctx, d("seen_at", d("$lt", date(own.SeenAt.Add(-goneAfter)))))
 		return err
 	})
@@ -217,7 +217,7 @@ func (p *presence) announce(ctx context.Context) (others []occupant, err error) 
 	if !exclusive {
 		rivals = append(rivals, bson.E{Key: "exclusive", Value: true})
 	}
-	err = p.ask(ctx, "look who uses the store", func(ctx context.Context) error {
+	err = p.ask(ctx, "read which servers use the store", func(ctx context.Context) error {
 		cursor, err := servers.Find(ctx, rivals)
 		if err == nil {
 			err = cursor.All(ctx, &others)

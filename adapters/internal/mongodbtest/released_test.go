@@ -18,9 +18,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// unchanging lists the collections whose documents are added and perhaps removed, but never changed. (A
+// neverUpdated lists the collections whose documents are added and perhaps removed, but never updated. (A
 // repeated command holds its idempotency record, which writes the record without a change.)
-var unchanging = []string{
+var neverUpdated = []string{
 	"token_transactions", "attachments", "unique_keys", "audit_records", "idempotency_records", "store_marks",
 	"schema_versions", "servers",
 }
@@ -70,7 +70,7 @@ func TestReleasedDocumentsCanBeChanged(t *testing.T) {
 			must(t, store.Close(t.Context()))
 		}
 		for _, k := range mongodb.ShardKeys() {
-			if changed[k.Collection] == slices.Contains(unchanging, k.Collection) {
+			if changed[k.Collection] == slices.Contains(neverUpdated, k.Collection) {
 				t.Errorf("%s: got a changed document: %t, want %t", k.Collection, changed[k.Collection], !changed[k.Collection])
 			}
 		}

@@ -38,7 +38,7 @@ import (
 //  4. calendars of locals, by user id ascending (Move to Accepted);
 //  5. reservations, by id ascending (Reservations.Hold; Move of a reservation that the unit does
 //     not hold yet);
-//  6. a conversation, if a store locks one to order its messages;
+//  6. a conversation (HoldConversation);
 //  7. wallets, by user id ascending (Post, Tokens.Close);
 //  8. all other rows that it inserts, changes or removes.
 //

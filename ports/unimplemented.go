@@ -261,6 +261,11 @@ func (UnimplementedMessaging) Acquainted(context.Context, id.User, id.User) (boo
 func (UnimplementedMessaging) Standing(context.Context, id.Conversation) (messaging.Standing, error) {
 	return messaging.Standing{}, unimplemented("messaging.Repository.Standing")
 }
+func (UnimplementedMessaging) HoldConversation(
+	context.Context, id.Conversation,
+) (messaging.Standing, time.Time, error) {
+	return messaging.Standing{}, time.Time{}, unimplemented("messaging.Repository.HoldConversation")
+}
 func (UnimplementedMessaging) AddMessage(context.Context, messaging.Message, *messaging.Attachment) error {
 	return unimplemented("messaging.Repository.AddMessage")
 }

@@ -3,6 +3,7 @@ package memory
 import (
 	"bytes"
 	"context"
+	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -191,6 +192,21 @@ func (s *state) standing(conversation id.Conversation) (messaging.Standing, erro
 		LocalActive:   s.isActive(c.LocalID),
 		Blocked:       s.blocked(c.VoyagerID, c.LocalID),
 	}, nil
+}
+
+func (repo messagingRepository) HoldConversation(
+	ctx context.Context, conversation id.Conversation,
+) (standing messaging.Standing, latest time.Time, err error) {
+	err = repo.write(ctx, func(s *state) (err error) {
+		if standing, err = s.standing(conversation); err != nil {
+			return err
+		}
+		if last := s.lastMessage(conversation); last != nil {
+			latest = last.CreatedAt
+		}
+		return nil
+	})
+	return standing, latest, err
 }
 
 func (repo messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {

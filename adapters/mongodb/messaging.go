@@ -3,6 +3,7 @@ package mongodb
 import (
 	"context"
 	"slices"
+	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
 
@@ -116,9 +117,13 @@ func findStanding(ctx context.Context, t *txn, conversation id.Conversation) (st
 	if err != nil {
 		return standing, err
 	}
-	standing.Conversation = c
+	return standingOf(ctx, t, c)
+}
+
+func standingOf(ctx context.Context, t *txn, c messaging.Conversation) (messaging.Standing, error) {
+	standing := messaging.Standing{Conversation: c}
 	both := d("$in", bson.A{uuid(c.VoyagerID), uuid(c.LocalID)})
-	_, err = list(ctx, t, func(r *record) bool {
+	_, err := list(ctx, t, func(r *record) bool {
 		if active := r.bool("is_active"); r.id("_id") == c.VoyagerID {
 			standing.VoyagerActive = active
 		} else {
@@ -130,6 +135,26 @@ func findStanding(ctx context.Context, t *txn, conversation id.Conversation) (st
 		return true
 	}, query{in: usersIn, filter: d("_id", both), fields: d("is_active", 1, "blocks", d("$elemMatch", d("user_id", both)))})
 	return standing, err
+}
+
+func (repo messagingRepository) HoldConversation(
+	ctx context.Context, conversation id.Conversation,
+) (standing messaging.Standing, latest time.Time, err error) {
+	err = repo.write(ctx, func(t *txn) error {
+		if err := t.queueFor(ctx, turnOf(turnOfTalk, conversation)); err != nil {
+			return err
+		}
+		held, err := holding(ctx, t, scanOverview, hold{in: conversationsIn, filter: d("_id", uuid(conversation)), change: guarded()})
+		if err != nil {
+			return orNotFound(err, "a conversation")
+		}
+		if held.LastMessage != nil {
+			latest = held.LastMessage.CreatedAt
+		}
+		standing, err = standingOf(ctx, t, held.Conversation)
+		return err
+	})
+	return standing, latest, err
 }
 
 func (repo messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {

@@ -21,6 +21,9 @@ var migrations = []step{
 	// not be changed. These collections get their validators again, which from here on do not require such fields.
 	of(change{in: "users"}, change{in: "sessions"}, change{in: "refresh_tokens"}, change{in: "interests"}, change{in: "profiles"},
 		change{in: "conversations"}, change{in: "messages"}, change{in: "reports"}, change{in: "audit_records"}),
+
+	// A unit that sends a message holds the conversation.
+	of(change{in: "conversations", fields: map[string]string{"guard": "long?"}}),
 }
 
 // step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may

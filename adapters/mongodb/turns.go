@@ -32,7 +32,8 @@ const (
 	turnOfUser        = "3 user "
 	turnOfCalendar    = "4 calendar "
 	turnOfReservation = "5 reservation "
-	turnOfWallet      = "6 wallet "
+	turnOfTalk        = "6 conversation "
+	turnOfWallet      = "7 wallet "
 )
 
 func turnOf(kind string, id [16]byte) turn { return turn(kind + string(id[:])) }

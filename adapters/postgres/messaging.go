@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -20,6 +21,13 @@ var (
 			OR EXISTS (SELECT 1 FROM @blocks WHERE user_id = local_id AND blocked_user_id = voyager_id)
 		FROM @conversations JOIN @users AS voyager ON voyager.id = voyager_id JOIN @users AS local ON local.id = local_id
 		WHERE conversations.id = $1`
+
+	lockConversation statement = "SELECT 1 FROM @conversations WHERE id = $1 FOR NO KEY UPDATE"
+
+	// holdStanding adds the time of the latest message. It must follow lockConversation: a statement
+	// does not see what was committed while it waited for a lock.
+	holdStanding = "SELECT standing.*, (SELECT max(created_at) FROM @messages WHERE conversation_id = $1) FROM (" +
+		standing + ") AS standing"
 
 	// history starts with a row for the standing of the conversation, followed by one for each
 	// message.
@@ -80,6 +88,20 @@ func (repo messagingRepository) Standing(
 		return orNotFound(err, "a conversation")
 	})
 	return found, err
+}
+
+func (repo messagingRepository) HoldConversation(
+	ctx context.Context, conversation id.Conversation,
+) (found messaging.Standing, latest time.Time, err error) {
+	err = repo.write(ctx, func(c *conn) error {
+		c.later(lockConversation, uuid(conversation))
+		_, err := find(ctx, c, func(r *row, _ *struct{}) {
+			scanStanding(r, &found)
+			latest = r.time()
+		}, holdStanding, uuid(conversation))
+		return orNotFound(err, "a conversation")
+	})
+	return found, latest, err
 }
 
 func (repo messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -79,6 +80,19 @@ func findStanding(ctx context.Context, c *conn, conversation id.Conversation) (m
 		FROM conversations JOIN users AS voyager ON voyager.id = voyager_id JOIN users AS local ON local.id = local_id
 		WHERE conversations.id = ?`, blob(conversation))
 	return standing, orNotFound(err, "a conversation")
+}
+
+func (repo messagingRepository) HoldConversation(
+	ctx context.Context, conversation id.Conversation,
+) (standing messaging.Standing, latest time.Time, err error) {
+	err = repo.write(ctx, func(c *conn) (err error) {
+		if standing, err = findStanding(ctx, c, conversation); err != nil {
+			return err
+		}
+		latest, err = find(ctx, c, value((*row).time), `SELECT max(created_at) FROM messages WHERE conversation_id = ?`, blob(conversation))
+		return err
+	})
+	return standing, latest, err
 }
 
 func (repo messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {

@@ -32,6 +32,16 @@ type Message struct {
 	CreatedAt      time.Time
 }
 
+// sentAt returns the time of a message that is sent now, in a conversation whose latest message has
+// the given time. It is later than latest, so that an answer never stands before its question if the
+// clocks of two servers differ, or one is set back.
+func sentAt(now, latest time.Time) time.Time {
+	if next := latest.Add(time.Millisecond); now.Before(next) {
+		return next
+	}
+	return now
+}
+
 // PlaceOfMessage returns the position of a message in its conversation.
 func PlaceOfMessage(m Message) page.Moment { return page.Moment{At: m.CreatedAt, ID: m.ID} }
 

@@ -2,6 +2,7 @@ package messaging
 
 import (
 	"context"
+	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
@@ -23,6 +24,11 @@ type Repository interface {
 
 	// Standing returns the standing of a conversation, or fault.NotFound.
 	Standing(ctx context.Context, conversation id.Conversation) (Standing, error)
+
+	// HoldConversation returns the standing of a conversation, or fault.NotFound, and the time of its
+	// latest message, which is zero if it has none. Until the unit ends, no other unit holds the
+	// conversation.
+	HoldConversation(ctx context.Context, conversation id.Conversation) (s Standing, latest time.Time, err error)
 
 	// AddMessage stores a message and its image; a is nil if it has none.
 	AddMessage(ctx context.Context, m Message, a *Attachment) error

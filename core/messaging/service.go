@@ -188,15 +188,18 @@ func (s *Service) Send(ctx context.Context, caller id.User, conversation id.Conv
 }
 
 func (s *Service) send(ctx context.Context, tx Tx, caller id.User, conversation id.Conversation, content string, image *Attachment) (Message, error) {
-	standing, err := Enter(ctx, tx, caller, conversation)
-	if err != nil {
+	standing, latest, err := tx.Messaging().HoldConversation(ctx, conversation)
+	if err := admit(standing, err, caller); err != nil {
 		return Message{}, err
 	}
 	if err := standing.Open(); err != nil {
 		return Message{}, err
 	}
 	now := s.deps.Clock.Now()
-	m := Message{ID: id.Message(s.deps.IDs.Next()), ConversationID: conversation, UserID: caller, Content: content, CreatedAt: now}
+	m := Message{
+		ID: id.Message(s.deps.IDs.Next()), ConversationID: conversation, UserID: caller, Content: content,
+		CreatedAt: sentAt(now, latest),
+	}
 	if image != nil {
 		m.Attachment = image.MediaType
 	}

@@ -166,6 +166,10 @@ func (w *town) holds() []call {
 		discarding("Reservations.Hold", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Reservations().Hold(ctx, w.pending.ID)
 		}),
+		{"Messaging.HoldConversation", func(ctx context.Context, tx ports.Tx) error {
+			_, _, err := tx.Messaging().HoldConversation(ctx, w.talk.ID)
+			return err
+		}},
 	}
 }
 

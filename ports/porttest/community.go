@@ -34,7 +34,12 @@ const password = "correct horse"
 
 func (f *fixture) community() *community {
 	f.Helper()
-	clock := newWatch(noon)
+	return f.communityAt(newWatch(noon))
+}
+
+// communityAt returns the services of a server whose clock shows the time of the watch.
+func (f *fixture) communityAt(clock *watch) *community {
+	f.Helper()
 	s, err := services.New(ports.ForServices(f.store), services.Parts{
 		Hasher: hasher{}, Access: plainTokens{}, Mailer: noMail{}, Images: pngImages{}, Clock: clock.now, IDs: f.ids,
 	}, services.DefaultPolicies())

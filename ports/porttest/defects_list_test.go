@@ -91,6 +91,11 @@ var defects = []defect{
 		b.messaging = unordered{b.Tx.Messaging()}
 	}),
 		fails: []string{"messaging/pages of messages hold each once, newest first"}},
+	{name: "does not report the latest message", plant: handing(func(_ *memory.Store, b *broken) {
+		b.messaging = timeless{b.Tx.Messaging()}
+	}),
+		fails: []string{"messaging/holding a conversation reports its standing and latest message",
+			"races/no message is older than one that was acknowledged before"}},
 	{name: "marks one's own messages as read", plant: handing(func(_ *memory.Store, b *broken) {
 		b.messaging = readsAll{b.Tx.Messaging()}
 	}),

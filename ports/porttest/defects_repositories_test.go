@@ -193,6 +193,16 @@ func (r unordered) History(
 	return standing, list, err
 }
 
+// timeless reports no time of the latest message.
+type timeless struct{ messaging.Repository }
+
+func (r timeless) HoldConversation(
+	ctx context.Context, conversation id.Conversation,
+) (messaging.Standing, time.Time, error) {
+	standing, _, err := r.Repository.HoldConversation(ctx, conversation)
+	return standing, time.Time{}, err
+}
+
 // readsAll marks the reader's own messages, too.
 type readsAll struct{ messaging.Repository }
 

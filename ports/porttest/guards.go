@@ -73,6 +73,7 @@ func neverBothHold(f *fixture) {
 		{"Users.HoldWithAdmins", "Users.HoldWithAdmins of another"}, {"Users.HoldWithAdmins", "Users.Hold"},
 		{"Matching.HoldInterest", "Matching.HoldInterest"},
 		{"Reservations.Hold", "Reservations.Hold"},
+		{"Messaging.HoldConversation", "Messaging.HoldConversation"},
 		{"Tokens.Post", "Tokens.Post"}, {"Tokens.Post", "Tokens.Close"}, {"Tokens.Close", "Tokens.Post"},
 		{"Tokens.Close", "Tokens.Close"},
 	} {

@@ -21,6 +21,7 @@ var messagingTests = []test{
 	{"concurrent opens of a conversation create one", conversationRace},
 	{"users who share a conversation are acquainted", acquainted},
 	{"a standing reports who is active, and a block by either", conversationStanding},
+	{"holding a conversation reports its standing and latest message", conversationHeld},
 	{"an image is kept apart from its message", attachmentApart},
 	{"pages of messages hold each once, newest first", messagePages},
 	{"reading marks the other's messages up to a moment", messagesRead},
@@ -106,6 +107,34 @@ func conversationStanding(f *fixture) {
 	f.do(f.erase(ada.ID))
 	want.VoyagerActive = false
 	f.same("the standing with an erased voyager", f.standing(talk), want)
+}
+
+func conversationHeld(f *fixture) {
+	ada, ben := f.user("ada"), f.user("ben")
+	talk, back := f.conversation(ada, ben), f.conversation(ben, ada)
+	f.message(back, ada, noon.Add(time.Hour))
+	hold := func(doing string, want time.Time, before ...messaging.Message) {
+		f.Helper()
+		f.do(func(ctx context.Context, tx ports.Tx) error {
+			for _, m := range before {
+				if err := tx.Messaging().AddMessage(ctx, m, nil); err != nil {
+					return err
+				}
+			}
+			standing, latest, err := tx.Messaging().HoldConversation(ctx, talk.ID)
+			if err != nil {
+				return err
+			}
+			f.same("the standing "+doing, standing, messaging.Standing{Conversation: talk, VoyagerActive: true, LocalActive: true})
+			f.same("the time of the latest message "+doing, latest, want)
+			return nil
+		})
+	}
+	hold("without a message", time.Time{})
+	f.message(talk, ben, noon.Add(time.Millisecond))
+	f.message(talk, ada, noon)
+	hold("with two messages", noon.Add(time.Millisecond))
+	hold("after a message of the same unit", noon.Add(time.Minute), f.newMessage(talk, ada.ID, noon.Add(time.Minute)))
 }
 
 func (f *fixture) messageOf(message id.Message) messaging.Message {

@@ -3,6 +3,7 @@ package porttest
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -29,6 +30,7 @@ var races = []test{
 	{"a sign-up retried with its key creates one user and one bonus", inCommunity(signUpRetried)},
 	{"concurrent sign-ups with one address create one user", inCommunity(signUpRace)},
 	{"concurrent opens of a conversation create one", inCommunity(openRace)},
+	{"no message is older than one that was acknowledged before", inCommunity(clocksApart)},
 	{"concurrent uses of a refresh token end its session", inCommunity(refreshRace)},
 	{"concurrent settlements pay once", inCommunity(settlers)},
 	{"one active admin always stays", inCommunity(lastAdmin)},
@@ -244,6 +246,39 @@ func openRace(c *community) {
 			c.same("the conversation", o.Overview, created[0].Overview)
 		}
 	}
+}
+
+// clocksApart sends messages in one conversation from servers whose clocks differ.
+func clocksApart(c *community) {
+	ada, ben := c.join("ada"), c.join("ben")
+	talk := c.talk(ada, ben)
+	var mu sync.Mutex
+	var latest time.Time // of the acknowledged messages
+	seen := func(at time.Time) time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		if at.After(latest) {
+			latest = at
+		}
+		return latest
+	}
+	clocks := []time.Duration{0, 500 * time.Millisecond, -500 * time.Millisecond, -3 * time.Hour}
+	c.allConcurrently(len(clocks), func(i int) error {
+		server := c.communityAt(newWatch(noon.Add(clocks[i])))
+		sender := []users.User{ada, ben}[i%2]
+		for n := range rounds(8, 24) {
+			before := seen(time.Time{})
+			m, err := server.messaging.Send(c.ctx, sender.ID, talk.ID, messaging.Draft{Content: fmt.Sprint("no. ", n)}, "")
+			if err != nil {
+				return err
+			}
+			if !m.CreatedAt.After(before) {
+				return fmt.Errorf("a message has the time %v, one that was acknowledged before has %v", m.CreatedAt, before)
+			}
+			seen(m.CreatedAt)
+		}
+		return nil
+	})
 }
 
 func refreshRace(c *community) {

@@ -41,8 +41,8 @@ type useCase struct {
 // that takes a key is listed with one. Without a key it saves two commands: the claim of the key, and the update
 // that stores the answer.
 var useCases = costing(map[string]string{
-	"send a message":          "findAndModify find findAndModify update insert insert update commitTransaction",
-	"send a picture":          "findAndModify find findAndModify update insert insert update insert commitTransaction",
+	"send a message":          "findAndModify findAndModify find findAndModify update insert insert update commitTransaction",
+	"send a picture":          "findAndModify findAndModify find findAndModify update insert insert update insert commitTransaction",
 	"read messages":           "findAndModify find find update update update commitTransaction",
 	"open a conversation":     "findAndModify find find find find find find find insert find find find update insert commitTransaction",
 	"propose":                 "findAndModify find findAndModify findAndModify find update insert commitTransaction",

@@ -235,6 +235,11 @@ func (r orderedMessaging) OpenConversation(ctx context.Context, c messaging.Conv
 	return r.Repository.OpenConversation(ctx, c)
 }
 
+func (r orderedMessaging) HoldConversation(ctx context.Context, conversation id.Conversation) (messaging.Standing, time.Time, error) {
+	r.h.hold("Messaging.HoldConversation", ofConversation, conversation.String())
+	return r.Repository.HoldConversation(ctx, conversation)
+}
+
 func (r orderedMessaging) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
 	r.h.rest("Messaging.AddMessage")
 	return r.Repository.AddMessage(ctx, m, a)

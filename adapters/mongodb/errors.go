@@ -44,21 +44,63 @@ const (
 	labelUnknown   = "UnknownTransactionCommitResult"
 )
 
-// The server's codes that decide how an error is handled.
+// The server's codes that the adapter handles where they occur.
 const (
 	codeAuthenticationFailed = 18
 	codeIndexNotFound        = 27
 	codeNamespaceExists      = 48
-	codeWriteConflict        = 112
 	codeInvalidDocument      = 121
 	codeNoSuchTransaction    = 251
 	codeAtlas                = 8000 // of MongoDB Atlas, for example for an unknown user
 )
 
-// outOfService lists the codes of a server that cannot serve now, but that or another server may do
-// so later: it steps down, shuts down, is not the primary, is not up to date, has lost a cursor, or
-// had too little time.
-var outOfService = []int{6, 7, 43, 50, 89, 91, 133, 134, 175, 189, 237, 262, 9001, 10107, 11600, 11602, 13435, 13436}
+// verdict turns a response of the server into the error of the unit.
+type verdict func(error) error
+
+func conflict(err error) error    { return uow.ErrConflict.Wrap(err) }    // the unit may succeed if it runs again
+func unreachable(err error) error { return uow.ErrUnreachable.Wrap(err) } // the unit may succeed later, on this server or another
+func broken(err error) error      { return fmt.Errorf("%w: %w", errRule, err) }
+
+// verdicts lists the server's codes, except those of a refused connection and of a duplicate key. If
+// an error has several, the first in the list decides. All others are defects: the unit would fail
+// again. In a transaction the conflicts also have the label TransientTransactionError; a query
+// outside has none. The outcome of a commit is unknown if the server labels the error so, or does
+// not respond.
+var verdicts = []struct {
+	code int
+	of   verdict
+}{
+	{24, conflict},  // LockTimeout
+	{112, conflict}, // WriteConflict
+	{117, conflict}, // ConflictingOperationInProgress
+	{225, conflict}, // TransactionTooOld
+	{239, conflict}, // SnapshotTooOld
+	{246, conflict}, // SnapshotUnavailable
+	{249, conflict}, // StaleDbVersion
+	{codeNoSuchTransaction, conflict},
+	{267, conflict},      // PreparedTransactionInProgress
+	{13388, conflict},    // StaleConfig
+	{6, unreachable},     // HostUnreachable
+	{7, unreachable},     // HostNotFound
+	{43, unreachable},    // CursorNotFound
+	{50, unreachable},    // MaxTimeMSExpired
+	{89, unreachable},    // NetworkTimeout
+	{91, unreachable},    // ShutdownInProgress
+	{133, unreachable},   // FailedToSatisfyReadPreference
+	{134, unreachable},   // ReadConcernMajorityNotAvailableYet
+	{175, unreachable},   // QueryPlanKilled
+	{189, unreachable},   // PrimarySteppedDown
+	{237, unreachable},   // CursorKilled
+	{244, unreachable},   // TransactionCoordinatorSteppingDown
+	{262, unreachable},   // ExceededTimeLimit
+	{9001, unreachable},  // SocketException
+	{10107, unreachable}, // NotWritablePrimary
+	{11600, unreachable}, // InterruptedAtShutdown
+	{11602, unreachable}, // InterruptedDueToReplStateChange
+	{13435, unreachable}, // NotPrimaryNoSecondaryOk
+	{13436, unreachable}, // NotPrimaryOrSecondary
+	{codeInvalidDocument, broken},
+}
 
 // translate maps an error to a fault of package uow, or returns it unchanged. It decides by codes
 // and labels, never by text.
@@ -71,17 +113,20 @@ func translate(ctx context.Context, err error) error {
 	}
 	switch {
 	case errors.Is(err, errSilent):
-		return uow.ErrUnreachable.Wrap(err)
+		return unreachable(err)
 	case isRefused(err):
 		return uow.ErrRefused.Wrap(err)
-	case hasLabel(err, labelTransient), hasCode(err, codeWriteConflict), isUnsent(err):
-		return uow.ErrConflict.Wrap(err)
-	case isLost(err), hasCode(err, outOfService...):
-		return uow.ErrUnreachable.Wrap(err)
+	case hasLabel(err, labelTransient), isUnsent(err):
+		return conflict(err)
+	case isLost(err):
+		return unreachable(err)
 	case mongo.IsDuplicateKeyError(err):
 		return fmt.Errorf("%w: %w", errTaken, err)
-	case hasCode(err, codeInvalidDocument):
-		return fmt.Errorf("%w: %w", errRule, err)
+	}
+	for _, v := range verdicts {
+		if hasCode(err, v.code) {
+			return v.of(err)
+		}
 	}
 	return err
 }

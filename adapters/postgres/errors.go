@@ -61,23 +61,52 @@ func translate(ctx context.Context, err error) error {
 		return uow.ErrUnreachable.Wrap(err)
 	case !ok:
 		return err
-	case lostAgainstAnother(failed):
-		return uow.ErrConflict.Wrap(err)
-	case outOfService(failed):
-		return uow.ErrUnreachable.Wrap(err)
-	case pgerrcode.IsIntegrityConstraintViolation(failed.Code), pgerrcode.IsDataException(failed.Code):
-		return fmt.Errorf("breaks a rule of the store: %w", err)
 	}
-	return err
+	return verdictOn(failed)(err)
 }
 
-// lostAgainstAnother reports whether a unit may succeed if it runs again. Two of the constraints
-// are violated only by concurrent units: a later unit reads the conflicting row first, and returns
-// a result.
-func lostAgainstAnother(failed *pgconn.PgError) bool {
+// verdict turns a response of the server into the error of the unit.
+type verdict func(error) error
+
+func conflict(err error) error    { return uow.ErrConflict.Wrap(err) }    // the unit may succeed if it runs again
+func unreachable(err error) error { return uow.ErrUnreachable.Wrap(err) } // the unit may succeed later
+func broken(err error) error      { return fmt.Errorf("breaks a rule of the store: %w", err) }
+func defect(err error) error      { return err } // the unit would fail again
+
+// verdicts lists the responses by SQLSTATE. A code of two characters is a class, for the codes that
+// are not listed; all others are defects. The server rejects a commit with any of them, except with
+// the codes in isNotCommitted, after which the outcome is unknown.
+var verdicts = map[string]verdict{
+	"08":                              unreachable, // connection exceptions, also of a pooler
+	"22":                              broken,      // data exceptions
+	"23":                              broken,      // integrity constraint violations
+	pgerrcode.ReadOnlySQLTransaction:  unreachable, // a standby, until it is promoted
+	pgerrcode.InvalidSQLStatementName: conflict,    // a pooler or the host dropped a prepared statement; pgx prepares it again
+	"40":                              conflict,    // serialization failures, deadlocks and other rollbacks
+	"53":                              unreachable, // no memory, disk or connection
+	pgerrcode.LockNotAvailable:        conflict,
+	"57":                              unreachable, // shutting down, starting, or the statement timeout
+	"58":                              unreachable, // errors of the disk
+	pgerrcode.SnapshotTooOld:          conflict,
+}
+
+func verdictOn(failed *pgconn.PgError) verdict {
+	if isLostRace(failed) || isStalePlan(failed) {
+		return conflict
+	}
+	if v, ok := verdicts[failed.Code]; ok {
+		return v
+	}
+	if v, ok := verdicts[failed.Code[:min(2, len(failed.Code))]]; ok {
+		return v
+	}
+	return defect
+}
+
+// isLostRace reports whether a constraint was violated that only concurrent units violate: a later
+// unit reads the conflicting row first, and returns a result.
+func isLostRace(failed *pgconn.PgError) bool {
 	switch failed.Code {
-	case pgerrcode.SerializationFailure, pgerrcode.DeadlockDetected, pgerrcode.LockNotAvailable:
-		return true
 	case pgerrcode.UniqueViolation:
 		return failed.ConstraintName == "idempotency_records_pkey" || failed.ConstraintName == "interests_name"
 	case pgerrcode.ExclusionViolation:
@@ -86,11 +115,11 @@ func lostAgainstAnother(failed *pgconn.PgError) bool {
 	return false
 }
 
-// outOfService reports whether the server may be able to run the statement later.
-func outOfService(failed *pgconn.PgError) bool {
-	return pgerrcode.IsInsufficientResources(failed.Code) || pgerrcode.IsOperatorIntervention(failed.Code) ||
-		pgerrcode.IsSystemError(failed.Code) || pgerrcode.IsConnectionException(failed.Code) ||
-		failed.Code == pgerrcode.ReadOnlySQLTransaction
+// isStalePlan reports whether the table of a prepared statement was altered, so that the statement
+// would return other types. pgx prepares it again when the unit runs again. The code alone also
+// stands for what the server does not support; the function that reports it tells the two apart.
+func isStalePlan(failed *pgconn.PgError) bool {
+	return failed.Code == pgerrcode.FeatureNotSupported && failed.Routine == "RevalidateCachedQuery"
 }
 
 // isRefused reports whether the server rejected the user, the password or the database of a new
@@ -149,7 +178,7 @@ func isNotCommitted(err error) bool {
 		return true
 	}
 	failed, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && !isLost(failed)
+	return ok && !isLost(failed) && failed.Code != pgerrcode.StatementCompletionUnknown
 }
 
 func notFound(what string) error { return fmt.Errorf("%s: %w", what, fault.NotFound) }

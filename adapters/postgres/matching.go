@@ -110,7 +110,7 @@ func (repo matchingRepository) HoldInterest(
 }
 
 // SaveInterest relies on a constraint against a concurrent unit that takes the same name: see
-// lostAgainstAnother.
+// isLostRace.
 func (repo matchingRepository) SaveInterest(ctx context.Context, i matching.Interest) (saved bool, err error) {
 	err = repo.write(ctx, func(c *conn) error {
 		taken, err := find(ctx, c, value((*row).bool),

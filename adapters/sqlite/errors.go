@@ -38,18 +38,37 @@ func translate(err error) error {
 	if !ok {
 		return err
 	}
-	switch primary(failed) {
-	case codes.SQLITE_BUSY, codes.SQLITE_LOCKED:
-		return uow.ErrConflict.Wrap(err)
-	case codes.SQLITE_FULL, codes.SQLITE_IOERR, codes.SQLITE_CANTOPEN, codes.SQLITE_READONLY,
-		codes.SQLITE_PERM, codes.SQLITE_PROTOCOL, codes.SQLITE_NOMEM:
-		return uow.ErrUnreachable.Wrap(err)
-	case codes.SQLITE_INTERRUPT:
-		return fmt.Errorf("%w: %w", context.Canceled, err)
-	case codes.SQLITE_CONSTRAINT:
-		return fmt.Errorf("breaks a rule of the store: %w", err)
+	if v, ok := verdicts[primary(failed)]; ok {
+		return v(err)
 	}
-	return err
+	return err // the unit would fail again
+}
+
+// verdict turns an error of SQLite into the error of the unit.
+type verdict func(error) error
+
+func conflict(err error) error    { return uow.ErrConflict.Wrap(err) }    // the unit may succeed if it runs again
+func unreachable(err error) error { return uow.ErrUnreachable.Wrap(err) } // the unit may succeed later
+func stopped(err error) error     { return fmt.Errorf("%w: %w", context.Canceled, err) }
+func broken(err error) error      { return fmt.Errorf("breaks a rule of the store: %w", err) }
+
+// verdicts lists SQLite's primary result codes. All others are defects of the program or the file.
+// After a failed commit the outcome is known, except with SQLITE_IOERR: see translateCommit.
+var verdicts = map[int]verdict{
+	codes.SQLITE_ABORT:      conflict, // the transaction was rolled back during the statement
+	codes.SQLITE_BUSY:       conflict, // another connection writes, or has written since this one's snapshot
+	codes.SQLITE_LOCKED:     conflict,
+	codes.SQLITE_SCHEMA:     conflict, // the schema changed more often than SQLite prepares a statement again
+	codes.SQLITE_CANTOPEN:   unreachable,
+	codes.SQLITE_FULL:       unreachable,
+	codes.SQLITE_IOERR:      unreachable,
+	codes.SQLITE_NOMEM:      unreachable,
+	codes.SQLITE_PERM:       unreachable,
+	codes.SQLITE_PROTOCOL:   unreachable, // SQLite gave up after ten seconds of trying to lock the log
+	codes.SQLITE_READONLY:   unreachable,
+	codes.SQLITE_INTERRUPT:  stopped, // the unit's context has ended
+	codes.SQLITE_CONSTRAINT: broken,
+	codes.SQLITE_TOOBIG:     broken, // a text or an image over the limit of a row
 }
 
 // translateCommit is like translate, for a failed commit. If the disk failed during the commit, the

@@ -1,0 +1,211 @@
+// Package reach checks which tables the repositories of a store reach. Data follows the imports
+// of core: a repository reads and writes the tables of its own domain and of the domains whose Tx
+// its own embeds, and no others.
+package reach
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// Statement is a statement or a command that a store has sent.
+type Statement struct {
+	Text   string
+	Tables []string // the names of the tables that it reads or writes
+}
+
+// owner is a repository with its own tables. Its method in ports.Tx has its name.
+type owner struct {
+	repository string
+	sees       reflect.Type // an interface with a method for each repository whose tables it may use
+	tables     []*ports.Table
+}
+
+// owners are all repositories but Rows, which is for every table.
+var owners = []owner{
+	{"Idempotency", reflect.TypeFor[idempotency.Tx](), []*ports.Table{ports.IdempotencyRecords}},
+	{"Tokens", reflect.TypeFor[tokens.Tx](), []*ports.Table{ports.Wallets, ports.TokenTransactions}},
+	{"Users", reflect.TypeFor[users.Tx](), []*ports.Table{
+		ports.Users, ports.Sessions, ports.RefreshTokens, ports.PasswordResets,
+	}},
+	{"Moderation", reflect.TypeFor[moderation.Tx](), []*ports.Table{ports.Reports, ports.Blocks, ports.AuditRecords}},
+	{"Matching", reflect.TypeFor[matching.Tx](), []*ports.Table{ports.Interests, ports.Profiles, ports.ProfileInterests}},
+	{"Messaging", reflect.TypeFor[messaging.Tx](), []*ports.Table{ports.Conversations, ports.Messages, ports.Attachments}},
+	{"Reservations", reflect.TypeFor[reservations.Tx](), []*ports.Table{ports.Reservations}},
+	{"Marks", reflect.TypeFor[interface{ Marks() ports.Marks }](), []*ports.Table{ports.StoreMarks}},
+}
+
+// may reports whether a repository may use a table.
+func (o owner) may(table string) bool {
+	return slices.ContainsFunc(owners, func(other owner) bool {
+		_, sees := o.sees.MethodByName(other.repository)
+		return sees && slices.Contains(other.own(), table)
+	})
+}
+
+func (o owner) own() []string {
+	names := make([]string, len(o.tables))
+	for i, table := range o.tables {
+		names[i] = table.Name
+	}
+	return names
+}
+
+var word = regexp.MustCompile(`\w+`)
+
+// SQL returns a statement in SQL. Its tables are the names of tables in its text.
+func SQL(text string) Statement {
+	s := Statement{Text: text}
+	words := word.FindAllString(text, -1)
+	for _, table := range ports.Tables {
+		if slices.Contains(words, table.Name) {
+			s.Tables = append(s.Tables, table.Name)
+		}
+	}
+	return s
+}
+
+// Wrong calls each method of each repository of an empty store in units of its own, and describes
+// each method that uses a table which its repository may not use, that sent no statement with a
+// table, or of which no call succeeded, and each table that its own repository did not use. The
+// function sent returns the statements that the store has sent since the last call of sent.
+func Wrong(ctx context.Context, storage ports.Storage, sent func() []Statement) (wrong []string, err error) {
+	s, err := newScene(ctx, storage)
+	if err != nil {
+		return nil, fmt.Errorf("fill the store: %w", err)
+	}
+	var own []string
+	for port := range reflect.TypeFor[ports.Tx]().Methods() {
+		if port.Name == "Rows" {
+			continue
+		}
+		i := slices.IndexFunc(owners, func(o owner) bool { return o.repository == port.Name })
+		if i < 0 {
+			return nil, fmt.Errorf("the repository %s has no tables", port.Name)
+		}
+		more, err := s.wrong(ctx, owners[i], port.Type.Out(0), sent)
+		if err != nil {
+			return nil, err
+		}
+		wrong, own = append(wrong, more...), append(own, owners[i].own()...)
+	}
+	for _, table := range ports.Tables {
+		if !slices.Contains(own, table.Name) {
+			wrong = append(wrong, fmt.Sprintf("no repository owns the table %s", table.Name))
+		}
+	}
+	return wrong, nil
+}
+
+// wrong is Wrong for one repository, which has the type port.
+func (s *scene) wrong(
+	ctx context.Context, o owner, port reflect.Type, sent func() []Statement,
+) (wrong []string, err error) {
+	calls := make([]*call, port.NumMethod())
+	for i := range calls {
+		calls[i] = &call{owner: o, method: port.Method(i).Name, row: i, used: map[string]bool{}}
+	}
+	for _, v := range variants {
+		for _, c := range calls {
+			if err := s.try(ctx, c, v, sent); err != nil {
+				return nil, fmt.Errorf("%s: %w", c, err)
+			}
+		}
+	}
+	for _, c := range calls {
+		wrong = append(wrong, c.wrong...)
+		if len(c.used) == 0 {
+			wrong = append(wrong, fmt.Sprintf("%s sent no statement with a table", c))
+		}
+		if !c.succeeded {
+			wrong = append(wrong, fmt.Sprintf("no call of %s succeeded: %v", c, c.failed))
+		}
+	}
+	for _, table := range o.own() {
+		if !slices.ContainsFunc(calls, func(c *call) bool { return c.used[table] }) {
+			wrong = append(wrong, fmt.Sprintf("%s does not use its own table %s", o.repository, table))
+		}
+	}
+	return wrong, nil
+}
+
+// call is a method of a repository, with what its calls have shown.
+type call struct {
+	owner
+	method    string
+	row       int // that is used first, so that calls differ in the rows that they change
+	succeeded bool
+	failed    error // of the last call that failed
+	used      map[string]bool
+	wrong     []string
+}
+
+func (c *call) String() string { return c.repository + "." + c.method }
+
+func (c *call) add(s Statement) {
+	for _, table := range s.Tables {
+		if !c.used[table] && !c.may(table) {
+			c.wrong = append(c.wrong, fmt.Sprintf("%s uses the table %s: %s", c, table, s.Text))
+		}
+		c.used[table] = true
+	}
+}
+
+// try calls a method in units of its own until a call succeeds, each time with other rows.
+func (s *scene) try(ctx context.Context, c *call, v variant, sent func() []Statement) error {
+	have, err := s.values(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range mostRows {
+		v.row = c.row + i
+		sent()
+		err := s.store.Run(ctx, uow.Write, func(ctx context.Context, tx ports.Tx) error {
+			repository := reflect.ValueOf(&tx).Elem().MethodByName(c.repository).Call(nil)[0]
+			method := repository.MethodByName(c.method)
+			args, err := have.arguments(ctx, method, v)
+			if err != nil {
+				return err
+			}
+			if record, ok := args[1].Interface().(idempotency.Record); ok { // Save needs the claim
+				if _, err := tx.Idempotency().Claim(ctx, record.Owner, record.Key); !errors.Is(err, fault.NotFound) {
+					return errors.Join(err, errors.New("the key has a record"))
+				}
+			}
+			invoke := method.Call
+			if method.Type().IsVariadic() {
+				invoke = method.CallSlice
+			}
+			results := invoke(args)
+			failed, _ := results[len(results)-1].Interface().(error)
+			return failed
+		})
+		for _, statement := range sent() {
+			c.add(statement)
+		}
+		if err == nil {
+			c.succeeded = true
+			return nil
+		}
+		if errors.Is(err, errNoValue) {
+			return err
+		}
+		c.failed = err
+	}
+	return nil
+}

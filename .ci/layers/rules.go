@@ -214,6 +214,8 @@ func misplaced(pkg string) string {
 		return "unknown package of core: name it in .ci/layers/rules.go, as a helper or in the order of the domains"
 	case top(pkg) == "ports" && pkg != "ports" && pkg != "ports/porttest" && pkg != "ports/copier":
 		return "ports contains only porttest and copier"
+	case top(pkg) == "wiring" && pkg != "wiring" && unit(pkg) != "internal" && !slices.Contains(stores, unit(pkg)):
+		return "unknown package of wiring: name its store in .ci/layers/rules.go"
 	}
 	return ""
 }

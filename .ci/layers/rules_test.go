@@ -168,6 +168,8 @@ func TestCheck(t *testing.T) {
 			"core/billing: unknown package of core"},
 		{"unknown part of ports", func(h []listed) []listed { return append(h, listed{ImportPath: module + "/ports/sql"}) },
 			"ports/sql: ports contains"},
+		{"unknown store", func(h []listed) []listed { return append(h, listed{ImportPath: module + "/wiring/files"}) },
+			"wiring/files: unknown package of wiring"},
 		{"empty folder", func(h []listed) []listed { return h[:5] }, "examples: no package found"},
 		{"root without its store", func(h []listed) []listed { h[4].Imports = nil; return h },
 			"wiring/memory does not import its store, adapters/memory"},

@@ -49,8 +49,8 @@ type Repository interface {
 	// no such account, Save returns fault.NotFound.
 	Save(ctx context.Context, u User) error
 
-	// SetPassword stores a new password hash, and at as the time of the change. It returns
-	// fault.NotFound if there is no such account.
+	// SetPassword stores a new password hash, and at as the account's UpdatedAt. It may increment
+	// the Version, or not. If there is no such account, it returns fault.NotFound.
 	SetPassword(ctx context.Context, user id.User, password PasswordHash, at time.Time) error
 
 	// Erase is like Save, for an erased account. It also removes the account's address, password,

@@ -104,3 +104,16 @@ func count(errs []error, target error) (n int) {
 	}
 	return n
 }
+
+// outcomes fails the test unless exactly succeeded of concurrent calls succeeded, and all others
+// returned refusal. It prints an error that is neither.
+func (f *fixture) outcomes(calls string, errs []error, succeeded int, refusal error) {
+	f.Helper()
+	for i, err := range errs {
+		if err != nil && !errors.Is(err, refusal) {
+			f.Errorf("%s: call %d of %d concurrent ones returned %v, want success or %v", calls, i+1, len(errs), err, refusal)
+			return
+		}
+	}
+	f.same(calls+" that succeeded", count(errs, nil), succeeded)
+}

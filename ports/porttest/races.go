@@ -13,7 +13,6 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
-	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
@@ -44,9 +43,7 @@ func manySends(c *community) {
 			_, err := c.messaging.Send(c.ctx, ada.ID, talk.ID, messaging.Draft{Content: fmt.Sprint("no. ", i)}, "")
 			return err
 		})
-		c.same("sent messages", count(errs, nil), 50)
-		c.same("messages refused for lack of tokens", count(errs, fault.InsufficientTokens), 150)
-		c.same("messages refused because of a conflict", count(errs, fault.Conflict)+count(errs, uow.ErrConflict), 0)
+		c.outcomes("sends", errs, 50, fault.InsufficientTokens)
 		c.balanced(ada.ID, 0)
 		p, err := page.All(messaging.PlaceOfMessage, func(after *page.Moment, limit int) ([]messaging.Message, error) {
 			got, err := c.messaging.Messages(c.ctx, ben.ID, talk.ID,
@@ -86,8 +83,7 @@ func manyAccepts(c *community) {
 			_, err := c.reservations.Accept(c.ctx, talk.LocalID, r.ID, "")
 			return err
 		})
-		c.same("accepts that succeeded", count(errs, nil), 1)
-		c.same("accepts that were too late", count(errs, reservations.ErrStatus), 19)
+		c.outcomes("accepts", errs, 1, reservations.ErrStatus)
 		c.balanced(talk.VoyagerID, 30)
 	}
 }
@@ -152,8 +148,7 @@ func poorVoyager(c *community) {
 			_, err := c.reservations.Accept(c.ctx, all[i].LocalID, all[i].ID, "")
 			return err
 		})
-		c.same("accepts that were paid", count(errs, nil), 2)
-		c.same("accepts that were refused", count(errs, fault.InsufficientTokens), 6)
+		c.outcomes("accepts", errs, 2, fault.InsufficientTokens)
 		c.balanced(ada.ID, 10)
 	}
 }
@@ -225,8 +220,7 @@ func signUpRace(c *community) {
 			_, err := c.accounts.SignUp(c.ctx, in, idempotency.Key(fmt.Sprint("key-", i)))
 			return err
 		})
-		c.same("sign-ups that succeeded", count(errs, nil), 1)
-		c.same("sign-ups that were too late", count(errs, users.ErrEmailTaken), 9)
+		c.outcomes("sign-ups", errs, 1, users.ErrEmailTaken)
 	}
 	c.rowCount(ports.Users, rounds(3, 60))
 }
@@ -292,8 +286,7 @@ func refreshRace(c *community) {
 			got[i], err = c.accounts.Refresh(c.ctx, in.RefreshToken)
 			return err
 		})
-		c.same("refreshes that succeeded", count(errs, nil), 1)
-		c.same("refreshes that were too late", count(errs, users.ErrRefresh), len(errs)-1)
+		c.outcomes("refreshes", errs, 1, users.ErrRefresh)
 		for _, s := range append(got, in) { // the second use revoked the session with all its tokens
 			if s.AccessToken == "" {
 				continue

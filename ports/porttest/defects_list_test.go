@@ -20,6 +20,9 @@ var defects = []defect{
 			"refusals/refused requests of accounts change nothing"}},
 	{name: "commits units that panic", plant: running(commitsPanics),
 		fails: []string{"calls/a panic rolls back and reaches the caller"}},
+	{name: "keeps its lock after a panic", plant: newStuck,
+		fails: []string{"units/a unit that fails or panics keeps no account"},
+		says:  "a unit after one that failed and one that panicked returned"},
 	{name: "continues after an error", plant: handing(func(_ *memory.Store, b *broken) {
 		b.tokens = continues{b.Tx.Tokens()}
 	}),
@@ -54,6 +57,10 @@ var defects = []defect{
 		b.tokens = generous{b.Tx.Tokens()}
 	}),
 		fails: []string{"tokens/a balance never falls below zero", "tokens/the last tokens are spent once"}},
+	{name: "lacks a type of transaction", plant: handing(func(_ *memory.Store, b *broken) {
+		b.tokens = undeposited{b.Tx.Tokens()}
+	}),
+		fails: []string{"tokens/entries of each type are posted"}, says: "posting 1 of type DEPOSIT returned"},
 	{name: "writes half of the entries", plant: handing(func(_ *memory.Store, b *broken) {
 		b.tokens = oneByOne{b.Tx.Tokens()}
 	}),
@@ -188,6 +195,20 @@ func (r deafUsers) Save(ctx context.Context, u users.User) error {
 type neverClosed struct{ *memory.Store }
 
 func (neverClosed) Close(context.Context) error { return nil }
+
+// newStuck returns a store that no unit can use after a panic, as if its lock were not released. It
+// does not wait for the lock, to save time.
+func newStuck(s *memory.Store) ports.Storage {
+	var locked atomic.Bool
+	return &runner{s, func(ctx context.Context, mode uow.Mode, fn unit) error {
+		if mode == uow.Write && !locked.CompareAndSwap(false, true) {
+			return context.DeadlineExceeded
+		}
+		err := s.Run(ctx, mode, fn)
+		locked.Store(false)
+		return err
+	}}
+}
 
 // newDirty returns a store whose readers use the unit that writes.
 func newDirty(s *memory.Store) ports.Storage {

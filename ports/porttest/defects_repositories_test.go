@@ -63,6 +63,18 @@ func (r claimsNothing) Purge(ctx context.Context, before time.Time, limit int) (
 	return r.begin().Idempotency().Purge(ctx, before, limit)
 }
 
+// undeposited refuses entries of the type Deposit.
+type undeposited struct{ tokens.Repository }
+
+func (r undeposited) Post(ctx context.Context, entries ...tokens.Entry) ([]tokens.Receipt, error) {
+	for _, e := range entries {
+		if e.Type == tokens.Deposit {
+			return nil, errors.New("unknown type")
+		}
+	}
+	return r.Repository.Post(ctx, entries...)
+}
+
 // generous accepts a debit that exceeds the balance, and takes the balance.
 type generous struct{ tokens.Repository }
 

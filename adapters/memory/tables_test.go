@@ -197,7 +197,7 @@ func TestInvalidRows(t *testing.T) {
 		{"a transaction without a wallet", ports.TokenTransactions, change{"user_id": unknown}},
 		{"a transaction of 0", ports.TokenTransactions, change{"amount": int64(0), "balance_after": int64(0)}},
 		{"a transaction of the wrong sign", ports.TokenTransactions, change{"type": "PENALTY"}},
-		{"a transaction of an unknown type", ports.TokenTransactions, change{"type": "TIP"}},
+		{"a transaction of an unknown type", ports.TokenTransactions, change{"type": "NO_TYPE"}},
 		{"balances that do not add up", ports.TokenTransactions, change{"balance_after": int64(51)}},
 		{"a balance below zero", ports.TokenTransactions, change{"balance_before": int64(-51), "balance_after": int64(-1)}},
 		{"a seq of 0", ports.TokenTransactions, change{"seq": int64(0)}},

@@ -28,7 +28,7 @@ func TestConstraints(t *testing.T) {
 		{"a credit is no debit", fmt.Sprintf(line, x(ada), 2, x("31"), -5, "BONUS", 10, 5)},
 		{"a debit is no credit", fmt.Sprintf(line, x(ada), 2, x("31"), 5, "PENALTY", 10, 15)},
 		{"nothing is no transaction", fmt.Sprintf(line, x(ada), 2, x("31"), 0, "ADMIN_ADJUSTMENT", 10, 10)},
-		{"a type exists", fmt.Sprintf(line, x(ada), 2, x("31"), 5, "GIFT", 10, 15)},
+		{"a type exists", fmt.Sprintf(line, x(ada), 2, x("31"), 5, "NO_TYPE", 10, 15)},
 		{"a seq is given out once", fmt.Sprintf(line, x(ada), 1, x("31"), 5, "BONUS", 10, 15)},
 		{"a transaction has a wallet", fmt.Sprintf(line, x("77"), 1, x("31"), 5, "BONUS", 0, 5)},
 		{"one wallet a person", fmt.Sprintf(wallet, x("32"), x(ada), 0)},

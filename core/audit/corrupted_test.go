@@ -165,7 +165,7 @@ var ledgerCorrupted = []corruption{
 	{"a balance below zero", bonus("balance_before", int64(-1), "balance_after", int64(49)),
 		[]string{"transaction_balance", "transaction_chain", "wallet_balance"}},
 	{"a debit that is a credit", bonus("type", "WITHDRAWAL"), only("transaction_amount")},
-	{"an unknown type", bonus("type", "TIP"), only("transaction_amount")},
+	{"an unknown type", bonus("type", "NO_TYPE"), only("transaction_amount")},
 	{"an amount of 0", bonus("amount", int64(0), "balance_after", int64(0)),
 		[]string{"transaction_amount", "wallet_balance", "store_balance"}},
 	{"metadata with a blank", bonus("metadata", "{ }"), only("transaction_metadata")},

@@ -84,7 +84,7 @@ func TestPostErrors(t *testing.T) {
 		"above the balance":           {tokens.Movement{UserID: ada, Amount: -52, Type: tokens.Withdrawal}, tokens.ErrTooFewTokens},
 		"above the limit of a wallet": {tokens.Movement{UserID: ada, Amount: tokens.MaxBalance - 50, Type: tokens.Bonus}, tokens.ErrTooManyTokens},
 		"a user without a wallet":     {tokens.Movement{UserID: unknown, Amount: 1, Type: tokens.Bonus}, fault.NotFound},
-		"an unknown type":             {tokens.Movement{UserID: ada, Amount: 1, Type: "TIP"}, fault.Invalid},
+		"an unknown type":             {tokens.Movement{UserID: ada, Amount: 1, Type: "NO_TYPE"}, fault.Invalid},
 		"the wrong sign for the type": {tokens.Movement{UserID: ada, Amount: 1, Type: tokens.Penalty}, fault.Invalid},
 	} {
 		t.Run(name, func(t *testing.T) {

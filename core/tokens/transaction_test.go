@@ -41,7 +41,7 @@ func TestTypeAllows(t *testing.T) {
 			}
 		}
 	}
-	for _, unknown := range []tokens.Type{"", "bonus", "TIP"} {
+	for _, unknown := range []tokens.Type{"", "bonus", "NO_TYPE"} {
 		if unknown.Allows(1) || unknown.Allows(-1) {
 			t.Errorf("the unknown type %q allows an amount", unknown)
 		}
@@ -61,7 +61,7 @@ func TestEntryCheck(t *testing.T) {
 		"the wrong sign":    {tokens.Entry{Type: tokens.Bonus, Amount: -5}, []string{"amount"}},
 		"above maximum":     {tokens.Entry{Type: tokens.Bonus, Amount: tokens.MaxAmount + 1}, []string{"amount"}},
 		"below -maximum":    {tokens.Entry{Type: tokens.Penalty, Amount: -1 << 63}, []string{"amount"}},
-		"an unknown type":   {tokens.Entry{Type: "TIP", Amount: 5}, []string{"type"}},
+		"an unknown type":   {tokens.Entry{Type: "NO_TYPE", Amount: 5}, []string{"type"}},
 		"too long a reason": {tokens.Entry{Type: tokens.Bonus, Amount: 5, Reason: strings.Repeat("é", 501)}, []string{"reason"}},
 		"a reason with NUL": {tokens.Entry{Type: tokens.Bonus, Amount: 5, Reason: "a\x00b"}, []string{"reason"}},
 		"two fields":        {tokens.Entry{Type: tokens.Bonus, Reason: "\xff"}, []string{"amount", "reason"}},

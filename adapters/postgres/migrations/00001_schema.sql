@@ -1,4 +1,4 @@
--- The tables of spec §1. They are made in the first schema of search_path, and this file can be run by any tool:
+-- The tables of core/README.md. They are made in the first schema of search_path, and this file can be run by any tool:
 -- the last line notes that it was. What ends in _folded is the text beside it without regard to case, made by the
 -- application; text that orders rows is compared by bytes (COLLATE "C"), whatever the database's own collation.
 

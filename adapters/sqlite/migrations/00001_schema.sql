@@ -1,4 +1,4 @@
--- The tables of spec §1. Identifiers are the 16 bytes of a UUID, times are milliseconds since 1970 in UTC,
+-- The tables of core/README.md. Identifiers are the 16 bytes of a UUID, times are milliseconds since 1970 in UTC,
 -- prices are cents, truth is 0 or 1. What ends in _folded is the text beside it without regard to case, made by
 -- the application. Keys compare by bytes, so rows are read in the order that ports.Rows asks for.
 

@@ -22,6 +22,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/transport/edge"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
 // MaxSettleEvery is the maximum of Reservations.SettleEvery: reservations are settled within 5 s
@@ -53,6 +54,11 @@ type Config struct {
 	Log        *slog.Logger          // nil means slog.Default()
 	Middleware []endpoint.Middleware // see httpapi.Options
 	Version    string                // of the program, shown in the description of the API
+
+	// BasePath is the path below which clients reach the Handler of the App, for example /community,
+	// and which http.StripPrefix or a proxy removes from requests; "" means the root. See
+	// httpapi.Options.
+	BasePath string
 
 	// ClientAddress returns the IP address of the client of a request; see httpapi.Options. nil
 	// means the address of the peer, which is the proxy if there is one.
@@ -119,6 +125,8 @@ func (c Config) Validate() error {
 	p.check(c.Hasher != nil || err == nil, "PasswordCost", "%v", err)
 	p.rate("Limits.Anonymous", c.Limits.Anonymous)
 	p.rate("Limits.User", c.Limits.User)
+	err = kithttp.CheckBasePath(c.BasePath)
+	p.check(err == nil, "BasePath", "%w", err)
 	p.check(c.PurgeEvery > 0, "PurgeEvery", "must be above 0, is %v", c.PurgeEvery)
 	return errors.Join(p...)
 }

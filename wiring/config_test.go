@@ -48,6 +48,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"PasswordCost", func(c *wiring.Config) { c.PasswordCost = 32 }},
 		{"Limits.Anonymous.PerSecond", func(c *wiring.Config) { c.Limits.Anonymous.PerSecond = -1 }},
 		{"Limits.User.Burst", func(c *wiring.Config) { c.Limits.User.Burst = -1 }},
+		{"BasePath", func(c *wiring.Config) { c.BasePath = "community/" }},
 		{"PurgeEvery", func(c *wiring.Config) { c.PurgeEvery = 0 }},
 	}
 	for _, tt := range tests {

@@ -134,7 +134,7 @@ func NewCursors(c Checked) (*edge.Cursors, error) {
 // NewAPI makes the HTTP API of the services.
 func NewAPI(c Checked, s *services.Services, cursors *edge.Cursors, limits edge.Limits, storage ports.Storage) *httpapi.API {
 	return httpapi.New(s, httpapi.Options{
-		Log: c.Log, Ready: storage.Ping, Limits: limits, Version: c.Version,
+		Log: c.Log, Ready: storage.Ping, Limits: limits, Version: c.Version, BasePath: c.BasePath,
 		Authenticator: c.Authenticator, Cursors: cursors,
 		ClientAddress: c.ClientAddress, Middleware: c.Middleware,
 	})

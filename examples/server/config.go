@@ -31,7 +31,7 @@ func (s *serverSettings) config(log *slog.Logger) (wiring.Config, error) {
 		return wiring.Config{}, err
 	}
 	c := wiring.DefaultConfig()
-	c.Log, c.Mailer, c.Version = log, mailer, version()
+	c.Log, c.Mailer, c.Version, c.BasePath = log, mailer, version(), s.BasePath
 
 	c.Users = users.Policy{
 		SignupBonus: s.Accounts.SignupBonus, AccessLifetime: s.Security.AccessLifetime,

@@ -39,6 +39,8 @@ type settings struct {
 
 // serverSettings are the flags of the command serve, except those of serveCommand itself.
 type serverSettings struct {
+	BasePath string `placeholder:"PATH" group:"Server" help:"The path below which clients reach the server through a proxy that removes it from requests, like /community. Default: none."`
+
 	Log      logSettings      `embed:"" prefix:"log-" group:"Log"`
 	Accounts accountSettings  `embed:""`
 	Policies policySettings   `embed:"" group:"Community rules"`
@@ -145,6 +147,7 @@ func inFlags(err error) error {
 		"Messaging.MessageCost", "--message-cost",
 		"Reservations.SettleEvery", "--settle-every",
 		"PurgeEvery", "--purge-every",
+		"BasePath", "--base-path",
 		"Access.Keys", "--access-key",
 		"CursorKeys", "--cursor-key",
 		"Access.Issuer", "--access-issuer",

@@ -207,6 +207,7 @@ func TestRefusesToStart(t *testing.T) {
 		{"short key", nil, []string{"--access-key", "c2hvcnQ="}, []string{"--access-key", "32 bytes"}},
 		{"cursor key that is no base64", nil, []string{"--cursor-key", "!"}, []string{"--cursor-key", "base64"}},
 		{"short cursor key", []string{"CICERONE_CURSOR_KEY=c2hvcnQ="}, nil, []string{"--cursor-key", "32 bytes"}},
+		{"base path without a slash", nil, []string{"--base-path", "community"}, []string{"--base-path", "/community"}},
 		{"unknown store", nil, []string{"--store", "oracle://scott:tiger@db"}, []string{"--store", `"oracle"`, "memory"}},
 		{"memory with an address", nil, []string{"--store", "memory:here"}, []string{"--store", "memory"}},
 		{"unknown mail", nil, []string{"--mail", "pigeon://loft"}, []string{"--mail", "pigeon", "smtp"}},
@@ -273,7 +274,7 @@ func TestHelpExplainsEverySetting(t *testing.T) {
 	}
 	for _, want := range []string{
 		"--addr=HOST:PORT", "CICERONE_ADDR", "--store=", "CICERONE_STORE", "--[no-]demo", "CICERONE_DEMO", "--bcrypt-cost",
-		"--access-key", "--cursor-key", "--mail=", "--log-level", "--limit-user-burst", "--settle-every",
+		"--access-key", "--cursor-key", "--base-path=PATH", "--mail=", "--log-level", "--limit-user-burst", "--settle-every",
 		"server admin EMAIL", "server backup FILE", "server doctor", "server copy --to STORE", "server migrate", "sqlite[:PATH]", "postgres://USER@HOST/DATABASE", "cicerone/cicerone.db",
 	} {
 		if !strings.Contains(stdout, want) {

@@ -21,6 +21,15 @@ type Options struct {
 	Limits  edge.Limits                 // see edge.DefaultLimits; the zero value sets no limits
 	Version string                      // the host's version, for the OpenAPI document
 
+	// BasePath is the path below which clients reach the API, for example /community; "" if it is
+	// the root. The paths in responses begin with it: attachments, redirects and the server of the
+	// OpenAPI document. The API expects requests without it: mount the API with
+	//
+	//	mux.Handle("/community/", http.StripPrefix("/community", api))
+	//
+	// or behind a proxy that removes it. See [kithttp.CheckBasePath] for the paths that are valid.
+	BasePath string
+
 	// Authenticator identifies the caller by the bearer token of a request. If it is nil, the Users
 	// service does this, with access tokens that name a session.
 	Authenticator edge.Authenticator
@@ -40,20 +49,22 @@ type Options struct {
 	Middleware []endpoint.Middleware
 }
 
-// API is the HTTP API. It is an http.Handler, is safe for concurrent use, and may be mounted below
-// a path with http.StripPrefix.
+// API is the HTTP API. It is an http.Handler, and is safe for concurrent use. To mount it below a
+// path, set Options.BasePath.
 type API struct {
 	services      *services.Services
 	ready         func(context.Context) error
 	log           *slog.Logger
 	clientAddress func(*http.Request) string
+	basePath      string
 	gate          *edge.Gate
 	cursors       *edge.Cursors
 	server        *kithttp.Server
 	exporting     chan struct{} // a semaphore for one export at a time
 }
 
-// New returns an API of services that services.New made. It panics if one is missing.
+// New returns an API of services that services.New made. It panics if one is missing, or if the base
+// path is not valid.
 func New(s *services.Services, o Options) *API {
 	if err := fault.Missing("an httpapi.API", *s); err != nil {
 		panic(err)
@@ -63,6 +74,7 @@ func New(s *services.Services, o Options) *API {
 		ready:         o.Ready,
 		log:           o.Log,
 		clientAddress: o.ClientAddress,
+		basePath:      o.BasePath,
 		cursors:       o.Cursors,
 		exporting:     make(chan struct{}, 1),
 	}
@@ -83,6 +95,7 @@ func New(s *services.Services, o Options) *API {
 		kithttp.WithInfo("Cicerone", o.Version, "Voyagers meet locals: they find each other by shared interests, "+
 			"talk, agree on an activity, and pay for it in tokens."),
 		kithttp.WithBearer(bearer, "The access_token of a sign-up, a login or a refresh."),
+		kithttp.WithBasePath(o.BasePath),
 		kithttp.WithBefore(a.describeCall),
 		kithttp.WithMiddleware(o.Middleware...),
 		kithttp.WithErrorHook(a.logFailure),

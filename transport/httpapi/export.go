@@ -82,7 +82,7 @@ func exportedConversationOf(c privacy.Conversation) ExportedConversation {
 }
 
 func exportedMessageOf(m privacy.Message) Message {
-	wire := messageOf(m.Message)
+	wire := textOf(m.Message)
 	wire.Attachment = orNull(m.Attachment)
 	return wire
 }

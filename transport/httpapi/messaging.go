@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
@@ -30,13 +31,13 @@ type Person struct {
 	ImageURL  *string `json:"image_url"`
 }
 
-func conversationOf(o messaging.Overview) Conversation {
+func (a *API) conversationOf(o messaging.Overview) Conversation {
 	c := Conversation{
 		ID: o.Conversation.ID, VoyagerID: o.Conversation.VoyagerID, LocalID: o.Conversation.LocalID,
 		CreatedAt: Time(o.Conversation.CreatedAt), Other: personOf(o.Other), UnreadCount: o.Unread,
 	}
 	if o.LastMessage != nil {
-		last := messageOf(*o.LastMessage)
+		last := a.messageOf(*o.LastMessage)
 		c.LastMessage = &last
 	}
 	return c
@@ -72,14 +73,19 @@ type Message struct {
 	CreatedAt      Time            `json:"created_at"`
 }
 
-func messageOf(m messaging.Message) Message {
-	wire := Message{
-		ID: m.ID, ConversationID: m.ConversationID, UserID: m.UserID, Content: m.Content, Read: m.Read, CreatedAt: Time(m.CreatedAt),
-	}
+func (a *API) messageOf(m messaging.Message) Message {
+	wire := textOf(m)
 	if m.Attachment != "" {
-		wire.Attachment = orNull("/v1/messages/" + m.ID.String() + "/attachment")
+		wire.Attachment = orNull(a.basePath + strings.Replace(attachment.Path, "{id}", m.ID.String(), 1))
 	}
 	return wire
+}
+
+// textOf returns a message without its attachment.
+func textOf(m messaging.Message) Message {
+	return Message{
+		ID: m.ID, ConversationID: m.ConversationID, UserID: m.UserID, Content: m.Content, Read: m.Read, CreatedAt: Time(m.CreatedAt),
+	}
 }
 
 // Draft is a message to send. It has a content, an attachment, or both.
@@ -170,18 +176,18 @@ func (a *API) serveMessaging() {
 
 func (a *API) openConversation(ctx context.Context, caller users.Caller, req openConversationRequest) (openedConversation, error) {
 	o, err := a.services.Messaging.Open(ctx, caller.UserID, req.LocalID, req.key())
-	return openedConversation{conversationOf(o.Overview), o.Created}, err
+	return openedConversation{a.conversationOf(o.Overview), o.Created}, err
 }
 
 func (a *API) conversations(ctx context.Context, caller users.Caller, req Paging) (Page[Conversation], error) {
 	return readPage(ctx, a.cursors, req, nil, func(r page.Request[page.Moment]) (page.Page[messaging.Overview, page.Moment], error) {
 		return a.services.Messaging.Conversations(ctx, caller.UserID, r)
-	}, conversationOf)
+	}, a.conversationOf)
 }
 
 func (a *API) conversation(ctx context.Context, caller users.Caller, req conversationRequest) (Conversation, error) {
 	o, err := a.services.Messaging.Conversation(ctx, caller.UserID, id.Conversation(req.ID))
-	return conversationOf(o), err
+	return a.conversationOf(o), err
 }
 
 func (a *API) send(ctx context.Context, caller users.Caller, req sendRequest) (Message, error) {
@@ -190,14 +196,14 @@ func (a *API) send(ctx context.Context, caller users.Caller, req sendRequest) (M
 	}
 	draft := messaging.Draft{Content: orZero(req.Content), Attachment: orZero(req.Attachment)}
 	m, err := a.services.Messaging.Send(ctx, caller.UserID, id.Conversation(req.ID), draft, req.key())
-	return messageOf(m), err
+	return a.messageOf(m), err
 }
 
 func (a *API) messages(ctx context.Context, caller users.Caller, req messagesRequest) (Page[Message], error) {
 	of := id.Conversation(req.ID)
 	return readPage(ctx, a.cursors, req.Paging, []any{of}, func(r page.Request[page.Moment]) (page.Page[messaging.Message, page.Moment], error) {
 		return a.services.Messaging.Messages(ctx, caller.UserID, of, r)
-	}, messageOf)
+	}, a.messageOf)
 }
 
 func (a *API) read(ctx context.Context, caller users.Caller, req readRequest) (Marked, error) {

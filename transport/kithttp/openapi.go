@@ -38,6 +38,7 @@ type operation struct {
 // example. In a response, every field without omitempty or omitzero is required.
 func (s *Server) OpenAPI() ([]byte, error) {
 	d := newDocument(s.api)
+	d.spec.WithServers(openapi31.Server{URL: cmp.Or(s.basePath, "/")})
 	for _, o := range s.routes {
 		if err := d.add(o); err != nil {
 			return nil, fmt.Errorf("describe route %s: %w", o.info.Name, err)

@@ -2,7 +2,9 @@ package kithttp
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"net/url"
 	"path"
 	"reflect"
 	"slices"
@@ -23,6 +25,7 @@ type Server struct {
 	routes []operation
 	api    apiInfo
 
+	basePath   string
 	bodyLimit  int64
 	middleware []endpoint.Middleware
 	before     []kit.RequestFunc
@@ -43,6 +46,22 @@ func WithInfo(title, version, description string) Option {
 // header "WWW-Authenticate: Bearer".
 func WithBearer(name, description string) Option {
 	return func(s *Server) { s.api.bearers = append(s.api.bearers, bearer{name, description}) }
+}
+
+// WithBasePath sets the path below which clients reach the server, if it is not the root: for example
+// /community. Something in front of the server, like http.StripPrefix or a proxy, removes it from the
+// path of each request. The server puts it in front of the paths in redirects, and names it in the
+// OpenAPI document. The path must be one that [CheckBasePath] accepts.
+func WithBasePath(path string) Option { return func(s *Server) { s.basePath = path } }
+
+// CheckBasePath returns an error unless the path can be the base path of a server: "" for the root, or
+// a path that begins and does not end with a slash, without empty or dot segments, in characters that
+// a URL does not escape.
+func CheckBasePath(p string) error {
+	if p != "" && (p == "/" || !isClean(p+"/") || (&url.URL{Path: p}).EscapedPath() != p) {
+		return fmt.Errorf("kithttp: base path %q: must be empty, or like /community or /a/b", p)
+	}
+	return nil
 }
 
 // WithBodyLimit sets the greatest number of bytes of a request's body, which must be above 0. The
@@ -68,7 +87,8 @@ func WithBefore(before ...kit.RequestFunc) Option {
 	return func(s *Server) { s.before = append(s.before, before...) }
 }
 
-// NewServer returns a server without routes. It panics if the body limit is not above 0.
+// NewServer returns a server without routes. It panics if the body limit is not above 0, or if the
+// base path is not valid.
 func NewServer(opts ...Option) *Server {
 	s := &Server{
 		mux:       http.NewServeMux(),
@@ -80,6 +100,9 @@ func NewServer(opts ...Option) *Server {
 	}
 	if s.bodyLimit <= 0 {
 		panic("kithttp: the body limit must be above 0")
+	}
+	if err := CheckBasePath(s.basePath); err != nil {
+		panic(err.Error())
 	}
 	return s
 }
@@ -227,7 +250,8 @@ func isClean(p string) bool {
 
 // refusal is the response writer that http.ServeMux gets. The mux itself writes to it only if no
 // handler matches. The refusal turns a 404 or 405 of the mux into a problem document and keeps its
-// Allow header. A redirect of the mux to the path with a slash at its end is passed on unchanged.
+// Allow header. It puts the base path in front of the path to which the mux redirects, which is the
+// request's with a slash at its end, and drops the body, which has that path, too.
 type refusal struct {
 	http.ResponseWriter
 	server *Server
@@ -236,19 +260,24 @@ type refusal struct {
 
 // WriteHeader writes the problem document of a 404 or 405, and otherwise the status.
 func (r *refusal) WriteHeader(status int) {
-	switch status {
-	case http.StatusNotFound:
-		r.done = true
+	to := r.Header().Get("Location")
+	r.done = true
+	switch {
+	case status == http.StatusNotFound:
 		r.server.writeProblem(r.ResponseWriter, problemNotFound)
-	case http.StatusMethodNotAllowed:
-		r.done = true
+	case status == http.StatusMethodNotAllowed:
 		r.server.writeProblem(r.ResponseWriter, problemMethod)
+	case to != "":
+		r.Header().Set("Location", r.server.basePath+to)
+		r.Header().Del("Content-Type")
+		r.ResponseWriter.WriteHeader(status)
 	default:
+		r.done = false
 		r.ResponseWriter.WriteHeader(status)
 	}
 }
 
-// Write drops the mux's own text after a problem document.
+// Write drops the mux's own text after a problem document or a redirect.
 func (r *refusal) Write(p []byte) (int, error) {
 	if r.done {
 		return len(p), nil

@@ -10,11 +10,14 @@ import (
 	"github.com/cicerone-go/cicerone/wiring/memory"
 )
 
-// A host mounts the server in its own mux, runs its background work, and closes it at the end.
+// A host mounts the server below a path of its own mux, runs its background work, and closes it at
+// the end.
 func Example() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	app, err := memory.New(ctx, wiring.DefaultConfig())
+	config := wiring.DefaultConfig()
+	config.BasePath = "/community"
+	app, err := memory.New(ctx, config)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -23,9 +26,9 @@ func Example() {
 	go func() { ended <- app.Run(ctx) }()
 
 	mux := http.NewServeMux()
-	mux.Handle("/meet/", http.StripPrefix("/meet", app.Handler))
+	mux.Handle(config.BasePath+"/", http.StripPrefix(config.BasePath, app.Handler))
 	answer := httptest.NewRecorder()
-	mux.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/meet/readyz", nil))
+	mux.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/community/readyz", nil))
 	fmt.Println(answer.Code)
 
 	stop()

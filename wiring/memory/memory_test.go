@@ -62,7 +62,9 @@ func signUp(t *testing.T, base, email string) httpapi.SignedIn {
 }
 
 func TestMountedInOtherMux(t *testing.T) {
-	app := newApp(t, testConfig(t))
+	config := testConfig(t)
+	config.BasePath = "/meet"
+	app := newApp(t, config)
 	mux := http.NewServeMux()
 	mux.Handle("/meet/", http.StripPrefix("/meet", app.Handler))
 	mux.HandleFunc("GET /hello", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ours") })
@@ -77,6 +79,10 @@ func TestMountedInOtherMux(t *testing.T) {
 	w, err := client.As(in.AccessToken).Wallet(t.Context())
 	if err != nil || w.Balance != 50 {
 		t.Errorf("under the prefix: wallet %v, %v; want 50 tokens", w, err)
+	}
+	document, err := client.OpenAPI(t.Context())
+	if err != nil || !strings.Contains(string(document), `"url": "/meet"`) {
+		t.Errorf("the OpenAPI document does not have the server /meet: %v\n%.300s", err, document)
 	}
 	for path, want := range map[string]int{
 		"/hello": http.StatusOK, "/meet/readyz": http.StatusOK, "/readyz": http.StatusNotFound, "/meet/nothing": http.StatusNotFound,

@@ -5,12 +5,8 @@ import (
 	"net/http"
 	"sync"
 
-	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
-
-// errClosing is the error of a request that arrives after Close was called.
-var errClosing = fault.New(fault.Unavailable, "shutting_down", "the server is shutting down: try again later")
 
 // gate counts the requests and the calls of Run that are inside, so that close can wait for them.
 type gate struct {
@@ -76,7 +72,7 @@ func (g *gate) close(ctx context.Context) error {
 func guard(g *gate, api *httpapi.API) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !g.enter() {
-			api.Server().WriteError(r.Context(), errClosing, w)
+			api.Server().WriteError(r.Context(), httpapi.ErrClosing, w)
 			return
 		}
 		defer g.leave()

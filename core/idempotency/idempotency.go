@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/clock"
@@ -117,7 +118,25 @@ func Run[T Tx, A any](
 	if err != nil {
 		return zero, false, err
 	}
+	if watch, ok := ctx.Value(watchKey{}).(*atomic.Bool); ok && replayed {
+		watch.Store(true)
+	}
 	return answer, replayed, nil
+}
+
+type watchKey struct{}
+
+// Watch returns a context for one request, in which Run notes that it returned an earlier answer.
+// Replayed reads the note.
+func Watch(ctx context.Context) context.Context {
+	return context.WithValue(ctx, watchKey{}, new(atomic.Bool))
+}
+
+// Replayed reports whether Run returned an earlier answer to the request of ctx. A transport marks
+// its response with that. Replayed returns false if ctx does not come from Watch.
+func Replayed(ctx context.Context) bool {
+	watch, ok := ctx.Value(watchKey{}).(*atomic.Bool)
+	return ok && watch.Load()
 }
 
 func replay[T Tx, A any](

@@ -74,6 +74,31 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// TestReplayed checks that the context of a request tells whether the answer is an earlier one.
+func TestReplayed(t *testing.T) {
+	w := newTill(t, memory.New())
+	unwatched := w.Ctx
+	for i, want := range []bool{false, true, true} {
+		w.Ctx = idempotency.Watch(unwatched)
+		_, _, err := w.run(command)
+		coretest.Is(t, err, nil)
+		if got := idempotency.Replayed(w.Ctx); got != want {
+			t.Errorf("request %d: got %v, want %v", i+1, got, want)
+		}
+	}
+	w.Ctx = idempotency.Watch(unwatched)
+	refused := errors.New("not allowed")
+	_, _, err := idempotency.Run(w.Ctx, w.Store, w.Clock.Now, command,
+		func(context.Context, ports.Tx) error { return refused }, w.give)
+	if !errors.Is(err, refused) || idempotency.Replayed(w.Ctx) {
+		t.Errorf("a refused repeat: got %v, replayed %v", err, idempotency.Replayed(w.Ctx))
+	}
+	w.Ctx = unwatched
+	if _, replayed, err := w.run(command); err != nil || !replayed || idempotency.Replayed(w.Ctx) {
+		t.Errorf("without Watch: replayed %v, %v, and the context tells %v", replayed, err, idempotency.Replayed(w.Ctx))
+	}
+}
+
 func TestWithoutKey(t *testing.T) {
 	w := newTill(t, memory.New())
 	cmd := command

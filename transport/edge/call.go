@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 
+	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
@@ -19,9 +20,11 @@ type (
 	callerKey struct{}
 )
 
-// WithCall returns a context that holds the call. Every transport makes one for each request.
+// WithCall returns a context that holds the call. Every transport makes one for each request. When
+// the endpoint has returned, [idempotency.Replayed] reports whether the answer is an earlier one,
+// which the transport marks.
 func WithCall(ctx context.Context, c Call) context.Context {
-	return context.WithValue(ctx, callKey{}, c)
+	return context.WithValue(idempotency.Watch(ctx), callKey{}, c)
 }
 
 // CallFrom returns the call of the current request, or the zero Call if ctx has none.

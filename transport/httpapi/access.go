@@ -7,8 +7,11 @@ import (
 	"strings"
 
 	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/transport/edge"
+	"github.com/cicerone-go/cicerone/transport/edge/failure"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -17,22 +20,39 @@ const bearer = "bearer"
 
 // anyone serves a route for callers who need not be signed in.
 func anyone[Req, Resp any](a *API, r kithttp.Route[Req, Resp], h func(context.Context, Req) (Resp, error)) {
-	r.Faults = slices.Concat(r.Faults, []fault.Kind{fault.TooManyRequests})
-	kithttp.Handle(a.server, r, h, kithttp.Gated(a.gate.Anyone))
+	kithttp.Handle(a.server, describe(r), h, kithttp.Gated(a.gate.Anyone))
 }
 
 // asUser serves a route for signed-in users.
 func asUser[Req, Resp any](a *API, r kithttp.Route[Req, Resp], h func(context.Context, users.Caller, Req) (Resp, error)) {
 	r.Security = []string{bearer}
-	r.Faults = slices.Concat(r.Faults, []fault.Kind{fault.TooManyRequests})
-	kithttp.Handle(a.server, r, withCaller(h), kithttp.Gated(a.gate.SignedIn))
+	kithttp.Handle(a.server, describe(r, users.ErrNotSignedIn), withCaller(h), kithttp.Gated(a.gate.SignedIn))
 }
 
 // asAdmin serves a route for admins. The gates in more run last.
 func asAdmin[Req, Resp any](a *API, r kithttp.Route[Req, Resp], h func(context.Context, users.Caller, Req) (Resp, error), more ...kithttp.Gate) {
 	r.Security = []string{bearer}
-	r.Faults = slices.Concat(r.Faults, []fault.Kind{fault.Forbidden, fault.TooManyRequests})
-	kithttp.Handle(a.server, r, withCaller(h), kithttp.Gated(a.gate.SignedIn, edge.AdminsOnly), kithttp.Gated(more...))
+	kithttp.Handle(a.server, describe(r, users.ErrNotSignedIn, users.ErrAdminsOnly), withCaller(h),
+		kithttp.Gated(a.gate.SignedIn, edge.AdminsOnly), kithttp.Gated(more...))
+}
+
+// describe adds to a route the errors of its gates and those that every route may have, and the
+// errors and the header that follow from a key and from paging, for the OpenAPI document.
+func describe[Req, Resp any](r kithttp.Route[Req, Resp], gates ...*fault.Error) kithttp.Route[Req, Resp] {
+	r.Faults = slices.Concat(r.Faults, gates, []*fault.Error{
+		edge.ErrTooManyRequests,
+		uow.ErrConflict, uow.ErrUnreachable, uow.ErrRefused, uow.ErrOutcomeUnknown, failure.TimedOut, ErrClosing,
+	})
+	var req Req
+	if _, ok := any(req).(interface{ key() idempotency.Key }); ok {
+		r.Faults = append(r.Faults, idempotency.ErrKeyReused)
+		r.Headers = []kithttp.Header{{Name: replayedHeader, Description: "true if an earlier request with the same Idempotency-Key " +
+			"was executed, and this response repeats its response; otherwise absent."}}
+	}
+	if _, ok := any(req).(interface{ page() }); ok {
+		r.Faults = append(r.Faults, edge.ErrCursor)
+	}
+	return r
 }
 
 func withCaller[Req, Resp any](h func(context.Context, users.Caller, Req) (Resp, error)) func(context.Context, Req) (Resp, error) {
@@ -49,6 +69,16 @@ func (a *API) describeCall(ctx context.Context, r *http.Request) context.Context
 		Token:     bearerToken(r),
 		Address:   a.clientAddress(r),
 	})
+}
+
+const replayedHeader = "Idempotency-Replayed"
+
+// markReplay sets a header if the response repeats that of an earlier request with the same key.
+func markReplay(ctx context.Context, w http.ResponseWriter) context.Context {
+	if idempotency.Replayed(ctx) {
+		w.Header().Set(replayedHeader, "true")
+	}
+	return ctx
 }
 
 func peerAddress(r *http.Request) string { return edge.PeerAddress(r.RemoteAddr) }

@@ -58,7 +58,8 @@ var (
 	}
 	eraseMe = kithttp.Route[eraseMeRequest, kithttp.None]{
 		Name: "eraseMe", Method: http.MethodDelete, Path: "/v1/me", OptionalBody: true,
-		Summary: "Erase your own account permanently", Tags: tagAccount, Faults: []fault.Kind{fault.Conflict},
+		Summary: "Erase your own account permanently", Tags: tagAccount,
+		Faults: []*fault.Error{users.ErrLastAdmin},
 	}
 	changePassword = kithttp.Route[changePasswordRequest, kithttp.None]{
 		Name: "changePassword", Method: http.MethodPut, Path: "/v1/me/password",

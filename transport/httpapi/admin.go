@@ -107,7 +107,8 @@ var (
 
 	createInterest = kithttp.Route[createInterestRequest, Interest]{
 		Name: "createInterest", Method: http.MethodPost, Path: "/v1/admin/interests", Status: http.StatusCreated,
-		Summary: "Add an interest", Tags: tagAdmin, Faults: []fault.Kind{fault.Conflict},
+		Summary: "Add an interest", Tags: tagAdmin,
+		Faults: []*fault.Error{matching.ErrInterestTaken},
 	}
 	allInterests = kithttp.Route[Paging, Page[Interest]]{
 		Name: "adminInterests", Method: http.MethodGet, Path: "/v1/admin/interests",
@@ -115,17 +116,20 @@ var (
 	}
 	changeInterest = kithttp.Route[changeInterestRequest, Interest]{
 		Name: "changeInterest", Method: http.MethodPatch, Path: "/v1/admin/interests/{id}",
-		Summary: "Change an interest", Tags: tagAdmin, Faults: []fault.Kind{fault.Conflict},
+		Summary: "Change an interest", Tags: tagAdmin,
+		Faults: []*fault.Error{matching.ErrInterestNotFound, matching.ErrInterestTaken},
 	}
 	adminReports = kithttp.Route[adminReportsRequest, Page[AdminReport]]{
 		Name: "adminReports", Method: http.MethodGet, Path: "/v1/admin/reports", Summary: "List reports, oldest first", Tags: tagAdmin,
 	}
 	adminReport = kithttp.Route[adminReportRequest, AdminReport]{
 		Name: "adminReport", Method: http.MethodGet, Path: "/v1/admin/reports/{id}", Summary: "Read a report", Tags: tagAdmin,
+		Faults: []*fault.Error{moderation.ErrReportNotFound},
 	}
 	changeReport = kithttp.Route[changeReportRequest, AdminReport]{
 		Name: "changeReport", Method: http.MethodPatch, Path: "/v1/admin/reports/{id}",
-		Summary: "Change the status or the notes of a report", Tags: tagAdmin, Faults: []fault.Kind{fault.Conflict},
+		Summary: "Change the status or the notes of a report", Tags: tagAdmin,
+		Faults: []*fault.Error{moderation.ErrReportNotFound, moderation.ErrReportMove},
 	}
 	auditTrail = kithttp.Route[Paging, Page[AuditRecord]]{
 		Name: "audit", Method: http.MethodGet, Path: "/v1/admin/audit", Summary: "List the actions of admins, newest first", Tags: tagAdmin,

@@ -71,18 +71,22 @@ var (
 	}
 	account = kithttp.Route[accountRequest, User]{
 		Name: "adminUser", Method: http.MethodGet, Path: "/v1/admin/users/{id}", Summary: "Read an account", Tags: tagAdminAccounts,
+		Faults: []*fault.Error{users.ErrNotFound},
 	}
 	changeAccount = kithttp.Route[changeAccountRequest, User]{
 		Name: "changeUser", Method: http.MethodPatch, Path: "/v1/admin/users/{id}",
-		Summary: "Change the role of an account, deactivate or reactivate it", Tags: tagAdminAccounts, Faults: []fault.Kind{fault.Conflict},
+		Summary: "Change the role of an account, deactivate or reactivate it", Tags: tagAdminAccounts,
+		Faults: []*fault.Error{users.ErrOwnRole, users.ErrNotFound, users.ErrLastAdmin, users.ErrErased},
 	}
 	postTokens = kithttp.Route[postTokensRequest, Transaction]{
 		Name: "postTokens", Method: http.MethodPost, Path: "/v1/admin/users/{id}/transactions", Status: http.StatusCreated,
-		Summary: "Credit or debit a user's wallet", Tags: tagAdminAccounts, Faults: []fault.Kind{fault.Conflict, fault.InsufficientTokens},
+		Summary: "Credit or debit a user's wallet", Tags: tagAdminAccounts,
+		Faults: []*fault.Error{moderation.ErrOwnTokens, users.ErrNotFound, tokens.ErrTooFewTokens, tokens.ErrTooManyTokens},
 	}
 	accountTransactions = kithttp.Route[accountTransactionsRequest, Page[Transaction]]{
 		Name: "userTransactions", Method: http.MethodGet, Path: "/v1/admin/users/{id}/transactions",
 		Summary: "List the transactions of a user's wallet, newest first", Tags: tagAdminAccounts,
+		Faults: []*fault.Error{users.ErrNotFound},
 	}
 )
 

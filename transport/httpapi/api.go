@@ -94,9 +94,13 @@ func New(s *services.Services, o Options) *API {
 	a.server = kithttp.NewServer(
 		kithttp.WithInfo("Cicerone", o.Version, "Voyagers meet locals: they find each other by shared interests, "+
 			"talk, agree on an activity, and pay for it in tokens."),
+		kithttp.WithLicense("MIT"),
 		kithttp.WithBearer(bearer, "The access_token of a sign-up, a login or a refresh."),
+		kithttp.WithHeaders(kithttp.Header{Name: requestIDHeader, Description: "The id of the request: that of its own header " +
+			requestIDHeader + ", 1 to 128 visible ASCII characters, or a new one."}),
 		kithttp.WithBasePath(o.BasePath),
 		kithttp.WithBefore(a.describeCall),
+		kithttp.WithAfter(markReplay),
 		kithttp.WithMiddleware(o.Middleware...),
 		kithttp.WithErrorHook(a.logFailure),
 	)

@@ -62,15 +62,18 @@ var (
 
 	signUp = kithttp.Route[signUpRequest, SignedIn]{
 		Name: "signUp", Method: http.MethodPost, Path: "/v1/auth/signup", Status: http.StatusCreated,
-		Summary: "Create an account with a wallet and a bonus", Tags: tagAuth, Faults: []fault.Kind{fault.Unauthenticated, fault.Conflict},
+		Summary: "Create an account with a wallet and a bonus", Tags: tagAuth,
+		Faults: []*fault.Error{users.ErrSignIn, users.ErrEmailTaken},
 	}
 	logIn = kithttp.Route[logInRequest, SignedIn]{
 		Name: "logIn", Method: http.MethodPost, Path: "/v1/auth/login",
-		Summary: "Sign in", Tags: tagAuth, Faults: []fault.Kind{fault.Unauthenticated},
+		Summary: "Sign in", Tags: tagAuth,
+		Faults: []*fault.Error{users.ErrSignIn},
 	}
 	refresh = kithttp.Route[refreshRequest, SignedIn]{
 		Name: "refresh", Method: http.MethodPost, Path: "/v1/auth/refresh",
-		Summary: "Exchange a refresh token for new tokens; a second use ends the session", Tags: tagAuth, Faults: []fault.Kind{fault.Unauthenticated},
+		Summary: "Exchange a refresh token for new tokens; a second use ends the session", Tags: tagAuth,
+		Faults: []*fault.Error{users.ErrRefresh},
 	}
 	logOut = kithttp.Route[refreshRequest, kithttp.None]{
 		Name: "logOut", Method: http.MethodPost, Path: "/v1/auth/logout",

@@ -2,13 +2,24 @@ package httpapi_test
 
 import (
 	"encoding/json"
+	"maps"
+	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
@@ -44,7 +55,9 @@ func TestOpenAPI(t *testing.T) {
 		}
 		o := item.GetOperation(route.Method)
 		r := routeTable[route.Name]
-		if needs := o.Security != nil && len(*o.Security) > 0; needs != (r.want[3] == 401) {
+		if o.Security == nil {
+			t.Errorf("%s does not say who may call it", route.Name)
+		} else if needs := len(*o.Security) > 0; needs != (r.want[3] == 401) {
 			t.Errorf("%s: the document says that signing in is required: %v", route.Name, needs)
 		}
 		if o.Summary == "" || len(o.Tags) != 1 || (o.RequestBody != nil) != (r.body != "") {
@@ -59,6 +72,128 @@ func TestOpenAPI(t *testing.T) {
 	document, err := w.client.OpenAPI(w.ctx)
 	if err != nil || string(document) != a.body {
 		t.Errorf("through the client: %d bytes, %v", len(document), err)
+	}
+}
+
+// description is the OpenAPI document of an API, with a mux that finds the operation of a request.
+type description struct {
+	*openapi3.T
+	mux *http.ServeMux
+}
+
+var describedAPI = sync.OnceValues(func() (description, error) {
+	store := ports.NewStore(memory.New(), uow.Policy{})
+	services, err := newServices(store, clock.System(), &mailbox{})
+	if err != nil {
+		return description{}, err
+	}
+	server := httpapi.New(services, httpapi.Options{}).Server()
+	b, err := server.OpenAPI()
+	if err != nil {
+		return description{}, err
+	}
+	d := description{mux: http.NewServeMux()}
+	for _, route := range server.Routes() {
+		d.mux.Handle(route.Method+" "+route.Path, http.NotFoundHandler())
+	}
+	d.T, err = openapi3.NewLoader().LoadFromData(b)
+	return d, err
+})
+
+// described fails the test if a response is a problem document whose code or headers are not in the
+// OpenAPI document. Every test of this package calls it for every response. It allows a 500, and the
+// refusal of a body where none is expected.
+func described(t testing.TB, r *http.Request, a answer) {
+	t.Helper()
+	d, err := describedAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, pattern := d.mux.Handler(r)
+	method, path, found := strings.Cut(pattern, " ")
+	if !found || a.status < 400 || a.status == 500 {
+		return
+	}
+	operation := d.Paths.Value(path).GetOperation(method)
+	response := operation.Responses.Status(a.status)
+	if response == nil {
+		if operation.RequestBody != nil || a.status != 413 && a.status != 415 {
+			t.Errorf("%s answered %d, which is not in the OpenAPI document: %s", pattern, a.status, a.body)
+		}
+		return
+	}
+	code := a.object(t)["code"]
+	if !slices.Contains(codesOf(response.Value), code) {
+		t.Errorf("%s answered %d with the code %v, which is not in the OpenAPI document", pattern, a.status, code)
+	}
+	for _, header := range []string{"X-Request-Id", "Retry-After", "Www-Authenticate"} {
+		isDescribed := slices.ContainsFunc(slices.Collect(maps.Keys(response.Value.Headers)), func(name string) bool {
+			return http.CanonicalHeaderKey(name) == header
+		})
+		if isDescribed != (a.header.Get(header) != "") {
+			t.Errorf("%s answered %d with the header %s %q; in the OpenAPI document: %v", pattern, a.status, header, a.header.Get(header), isDescribed)
+		}
+	}
+}
+
+// codesOf returns the codes that a response may have.
+func codesOf(r *openapi3.Response) []any {
+	schema := r.Content.Get("application/problem+json").Schema.Value
+	if len(schema.AllOf) != 2 {
+		return nil
+	}
+	return schema.AllOf[1].Value.Properties["code"].Value.Enum
+}
+
+// TestOpenAPIListsCodes checks that each error status of each route has codes, and the headers of
+// its responses.
+func TestOpenAPIListsCodes(t *testing.T) {
+	d := must[description](t)(describedAPI())
+	for path, item := range d.Paths.Map() {
+		for method, operation := range item.Operations() {
+			for status, response := range operation.Responses.Map() {
+				if response.Value.Headers["X-Request-Id"] == nil {
+					t.Errorf("%s %s: %s does not have X-Request-Id", method, path, status)
+				}
+				if needs := status == "429" || status == "503"; needs != (response.Value.Headers["Retry-After"] != nil) {
+					t.Errorf("%s %s: %s has Retry-After: %v, want %v", method, path, status, !needs, needs)
+				}
+				codes := codesOf(response.Value)
+				if needs := status[0] == '4' || status[0] == '5'; needs != (len(codes) > 0) {
+					t.Errorf("%s %s: %s has the codes %v", method, path, status, codes)
+				}
+			}
+		}
+	}
+}
+
+// TestOpenAPIEnums holds the lists in the tags of wire types to those of core.
+func TestOpenAPIEnums(t *testing.T) {
+	d := must[description](t)(describedAPI())
+	enum := func(schema, property string) (values []string) {
+		for _, v := range d.Components.Schemas[schema].Value.Properties[property].Value.Enum {
+			values = append(values, v.(string))
+		}
+		return values
+	}
+	var types, postable []string
+	for _, typ := range tokens.Types {
+		types = append(types, string(typ))
+		var f fault.Fields
+		moderation.Adjustment{Type: typ, Amount: 1, Reason: "any"}.Check(&f)
+		moderation.Adjustment{Type: typ, Amount: -1, Reason: "any"}.Check(&f)
+		if err := f.Err(); err == nil || !strings.Contains(err.Error(), "type must be") {
+			postable = append(postable, string(typ))
+		}
+	}
+	if got := enum("Transaction", "type"); !slices.Equal(got, types) {
+		t.Errorf("the types of transactions are %q, want those of core, %q", got, types)
+	}
+	got := enum("PostTokensRequest", "type")
+	slices.Sort(got)
+	slices.Sort(postable)
+	if !slices.Equal(got, postable) {
+		t.Errorf("an admin may post %q, want those of core, %q", got, postable)
 	}
 }
 

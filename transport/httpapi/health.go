@@ -13,8 +13,14 @@ type Health struct {
 	Status string `json:"status" enum:"ok"`
 }
 
-// ErrNotReady is returned by a server that cannot serve requests at present.
-var ErrNotReady = fault.New(fault.Unavailable, "not_ready", "the server is not ready")
+// The errors of a server that cannot serve requests.
+var (
+	// ErrNotReady is returned by /readyz if the server cannot serve requests at present.
+	ErrNotReady = fault.New(fault.Unavailable, "not_ready", "the server is not ready")
+
+	// ErrClosing is returned for a request that arrives while the server shuts down.
+	ErrClosing = fault.New(fault.Unavailable, "shutting_down", "the server is shutting down: try again later")
+)
 
 var (
 	tagHealth = []string{"operations"}
@@ -24,7 +30,7 @@ var (
 	}
 	readyz = kithttp.Route[kithttp.None, Health]{
 		Name: "readyz", Method: http.MethodGet, Path: "/readyz", Summary: "Check that the server can serve requests",
-		Tags: tagHealth, Faults: []fault.Kind{fault.Unavailable},
+		Tags: tagHealth, Faults: []*fault.Error{ErrNotReady, ErrClosing},
 	}
 )
 

@@ -129,6 +129,7 @@ var (
 	profile = kithttp.Route[profileRequest, PublicProfile]{
 		Name: "profile", Method: http.MethodGet, Path: "/v1/profiles/{user_id}",
 		Summary: "Read a profile as other users see it", Tags: tagMatching,
+		Faults: []*fault.Error{matching.ErrProfileNotFound},
 	}
 	matches = kithttp.Route[matchesRequest, Page[Match]]{
 		Name: "matches", Method: http.MethodGet, Path: "/v1/matches",

@@ -9,6 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
@@ -136,7 +137,7 @@ var (
 		Name: "openConversation", Method: http.MethodPost, Path: "/v1/conversations", Status: http.StatusCreated,
 		AlsoStatus: []int{http.StatusOK},
 		Summary:    "Open a conversation with a local (201), or get the existing one (200)", Tags: tagMessaging,
-		Faults: []fault.Kind{fault.NotFound, fault.Conflict},
+		Faults: []*fault.Error{messaging.ErrNobody},
 	}
 	conversations = kithttp.Route[Paging, Page[Conversation]]{
 		Name: "conversations", Method: http.MethodGet, Path: "/v1/conversations",
@@ -144,23 +145,28 @@ var (
 	}
 	conversation = kithttp.Route[conversationRequest, Conversation]{
 		Name: "conversation", Method: http.MethodGet, Path: "/v1/conversations/{id}", Summary: "Read a conversation", Tags: tagMessaging,
+		Faults: []*fault.Error{messaging.ErrNotFound},
 	}
 	send = kithttp.Route[sendRequest, Message]{
 		Name: "send", Method: http.MethodPost, Path: "/v1/conversations/{id}/messages", Status: http.StatusCreated,
-		Summary: "Send a message, and pay for it", Tags: tagMessaging, Faults: []fault.Kind{fault.Conflict, fault.InsufficientTokens},
+		Summary: "Send a message, and pay for it", Tags: tagMessaging,
+		Faults: []*fault.Error{messaging.ErrNotFound, messaging.ErrClosed, tokens.ErrTooFewTokens},
 	}
 	messages = kithttp.Route[messagesRequest, Page[Message]]{
 		Name: "messages", Method: http.MethodGet, Path: "/v1/conversations/{id}/messages",
 		Summary: "List the messages of a conversation, newest first", Tags: tagMessaging,
+		Faults: []*fault.Error{messaging.ErrNotFound},
 	}
 	markRead = kithttp.Route[readRequest, Marked]{
 		Name: "read", Method: http.MethodPost, Path: "/v1/conversations/{id}/read",
-		Summary: "Mark the messages of the other participant as read", Tags: tagMessaging, Faults: []fault.Kind{fault.Conflict},
+		Summary: "Mark the messages of the other participant as read", Tags: tagMessaging,
+		Faults: []*fault.Error{messaging.ErrNotFound},
 	}
 	attachment = kithttp.Route[attachmentRequest, kithttp.Blob]{
 		Name: "attachment", Method: http.MethodGet, Path: "/v1/messages/{id}/attachment",
 		Summary: "Get the image of a message", Tags: tagMessaging,
-		Media: []string{"image/png", "image/jpeg", "image/gif", "image/webp"},
+		Media:  []string{"image/png", "image/jpeg", "image/gif", "image/webp"},
+		Faults: []*fault.Error{messaging.ErrNoAttachment},
 	}
 )
 

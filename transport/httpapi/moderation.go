@@ -58,19 +58,24 @@ type blockRequest struct {
 	UserID id.User `path:"user_id"`
 }
 
+// errInvalid stands in the OpenAPI document for a 422 of a route without fields.
+var errInvalid = fault.New(fault.Invalid, fault.CodeInvalid, "a value breaks a rule")
+
 var (
 	tagModeration = []string{"reports and blocks"}
 
 	report = kithttp.Route[reportRequest, Report]{
 		Name: "report", Method: http.MethodPost, Path: "/v1/reports", Status: http.StatusCreated,
-		Summary: "Report a user", Tags: tagModeration, Faults: []fault.Kind{fault.NotFound, fault.Conflict},
+		Summary: "Report a user", Tags: tagModeration,
+		Faults: []*fault.Error{users.ErrNotFound, moderation.ErrReportPending},
 	}
 	blocks = kithttp.Route[Paging, Page[Block]]{
 		Name: "blocks", Method: http.MethodGet, Path: "/v1/blocks", Summary: "List your blocks, newest first", Tags: tagModeration,
 	}
 	block = kithttp.Route[blockRequest, kithttp.None]{
 		Name: "block", Method: http.MethodPut, Path: "/v1/blocks/{user_id}",
-		Summary: "Block a user", Tags: tagModeration, Faults: []fault.Kind{fault.Invalid},
+		Summary: "Block a user", Tags: tagModeration,
+		Faults: []*fault.Error{users.ErrNotFound, errInvalid},
 	}
 	unblock = kithttp.Route[blockRequest, kithttp.None]{
 		Name: "unblock", Method: http.MethodDelete, Path: "/v1/blocks/{user_id}", Summary: "Remove a block", Tags: tagModeration,

@@ -17,6 +17,9 @@ type Paging struct {
 	Cursor Cursor    `query:"cursor" description:"The next_cursor of the previous page."`
 }
 
+// page marks the requests that have a Paging.
+func (Paging) page() {}
+
 // Page is one page of a list.
 type Page[T any] struct {
 	Items      []T    `json:"items"`

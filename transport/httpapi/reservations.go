@@ -8,8 +8,10 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
@@ -77,11 +79,13 @@ var (
 
 	propose = kithttp.Route[proposeRequest, Reservation]{
 		Name: "propose", Method: http.MethodPost, Path: "/v1/conversations/{id}/reservations", Status: http.StatusCreated,
-		Summary: "Propose an activity", Tags: tagReservations, Faults: []fault.Kind{fault.Conflict},
+		Summary: "Propose an activity", Tags: tagReservations,
+		Faults: []*fault.Error{messaging.ErrNotFound, messaging.ErrClosed},
 	}
 	conversationReservations = kithttp.Route[conversationReservationsRequest, Page[Reservation]]{
 		Name: "conversationReservations", Method: http.MethodGet, Path: "/v1/conversations/{id}/reservations",
 		Summary: "List the reservations of a conversation, newest first", Tags: tagReservations,
+		Faults: []*fault.Error{messaging.ErrNotFound},
 	}
 	myReservations = kithttp.Route[reservationsRequest, Page[Reservation]]{
 		Name: "reservations", Method: http.MethodGet, Path: "/v1/reservations",
@@ -89,20 +93,22 @@ var (
 	}
 	reservation = kithttp.Route[reservationRequest, Reservation]{
 		Name: "reservation", Method: http.MethodGet, Path: "/v1/reservations/{id}", Summary: "Read a reservation", Tags: tagReservations,
+		Faults: []*fault.Error{reservations.ErrNotFound},
 	}
 	accept = kithttp.Route[moveRequest, Reservation]{
 		Name: "accept", Method: http.MethodPost, Path: "/v1/reservations/{id}/accept",
 		Summary: "Accept a proposal of the other participant; the voyager pays, and the tokens are held", Tags: tagReservations,
-		Faults: []fault.Kind{fault.Conflict, fault.InsufficientTokens},
+		Faults: []*fault.Error{reservations.ErrNotFound, reservations.ErrStatus, reservations.ErrOverlap, messaging.ErrClosed, tokens.ErrTooFewTokens},
 	}
 	decline = kithttp.Route[moveRequest, Reservation]{
 		Name: "decline", Method: http.MethodPost, Path: "/v1/reservations/{id}/decline",
-		Summary: "Decline a proposal of the other participant", Tags: tagReservations, Faults: []fault.Kind{fault.Conflict},
+		Summary: "Decline a proposal of the other participant", Tags: tagReservations,
+		Faults: []*fault.Error{reservations.ErrNotFound, reservations.ErrStatus},
 	}
 	cancel = kithttp.Route[moveRequest, Reservation]{
 		Name: "cancel", Method: http.MethodPost, Path: "/v1/reservations/{id}/cancel",
 		Summary: "Withdraw your proposal, or cancel an accepted reservation with a refund", Tags: tagReservations,
-		Faults: []fault.Kind{fault.Conflict},
+		Faults: []*fault.Error{reservations.ErrNotFound, reservations.ErrStatus},
 	}
 )
 

@@ -23,7 +23,7 @@ type Transaction struct {
 	UserID        id.User         `json:"user_id"`
 	Seq           int64           `json:"seq" description:"Counts 1, 2, 3 … in each wallet."`
 	Amount        int64           `json:"amount" description:"A credit if above 0, a debit if below 0."`
-	Type          tokens.Type     `json:"type"`
+	Type          tokens.Type     `json:"type" enum:"SIGNUP_BONUS,MESSAGE_SENT,ADMIN_ADJUSTMENT,PURCHASE,REFUND,ACTIVITY_PAYMENT,ACTIVITY_RECEIPT,PENALTY,BONUS,WITHDRAWAL,DEPOSIT"`
 	Reason        string          `json:"reason"`
 	Metadata      tokens.Metadata `json:"metadata"`
 	BalanceBefore int64           `json:"balance_before"`

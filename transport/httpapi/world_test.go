@@ -186,7 +186,9 @@ func (w *world) ask(method, path, token, body string, headers ...string) answer 
 func (w *world) send(r *http.Request) answer {
 	recorded := httptest.NewRecorder()
 	w.api.ServeHTTP(recorded, r)
-	return answer{recorded.Code, recorded.Header(), recorded.Body.String()}
+	a := answer{recorded.Code, recorded.Header(), recorded.Body.String()}
+	described(w.t, r, a)
+	return a
 }
 
 // want fails the test unless the response has the status.

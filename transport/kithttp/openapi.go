@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/swaggest/openapi-go/openapi31"
 
@@ -17,7 +19,9 @@ import (
 // apiInfo is the part of the OpenAPI document that is about the whole server.
 type apiInfo struct {
 	title, version, description string
+	license                     string
 	bearers                     []bearer
+	headers                     []Header
 }
 
 type bearer struct{ name, description string }
@@ -27,7 +31,8 @@ type operation struct {
 	info         RouteInfo
 	shape        *shape
 	optionalBody bool
-	faults       []fault.Kind
+	faults       []*fault.Error
+	headers      []Header
 	media        []string
 	alsoStatus   []int
 	answer       reflect.Type
@@ -53,16 +58,20 @@ func (s *Server) OpenAPI() ([]byte, error) {
 
 // document builds an OpenAPI document.
 type document struct {
+	api     apiInfo
 	spec    *openapi31.Spec
 	schemas *schemas
 }
 
 func newDocument(api apiInfo) *document {
-	d := &document{spec: &openapi31.Spec{Openapi: "3.1.0"}}
+	d := &document{api: api, spec: &openapi31.Spec{Openapi: "3.1.0"}}
 	d.spec.SetTitle(cmp.Or(api.title, "API"))
 	d.spec.SetVersion(cmp.Or(api.version, "0"))
 	if api.description != "" {
 		d.spec.SetDescription(api.description)
+	}
+	if api.license != "" {
+		d.spec.Info.WithLicense(openapi31.License{Name: api.license, Identifier: &api.license})
 	}
 	for _, b := range api.bearers {
 		d.spec.SetHTTPBearerTokenSecurity(b.name, "", b.description)
@@ -77,9 +86,11 @@ func (d *document) add(o operation) error {
 	if o.info.Summary != "" {
 		op.WithSummary(o.info.Summary)
 	}
+	security := []map[string][]string{} // written even if it is empty: the route is public on purpose
 	for _, scheme := range o.info.Security {
-		op.Security = append(op.Security, map[string][]string{scheme: {}})
+		security = append(security, map[string][]string{scheme: {}})
 	}
+	op.MapOfAnything = map[string]any{"security": security} // op.Security is omitted if it is empty
 	for _, place := range []struct {
 		in     openapi31.ParameterIn
 		params []param
@@ -158,6 +169,7 @@ func (d *document) answers(op *openapi31.Operation, o operation) error {
 		success.WithContentItem(jsonMedia, openapi31.MediaType{Schema: schema})
 	}
 	responses := op.ResponsesEns()
+	success.Headers = d.headers(slices.Concat(d.api.headers, o.headers))
 	for _, status := range append([]int{o.info.Status}, o.alsoStatus...) {
 		described := success
 		described.Description = http.StatusText(status)
@@ -168,34 +180,74 @@ func (d *document) answers(op *openapi31.Operation, o operation) error {
 	if err != nil {
 		return err
 	}
-	refusal := func(description string) openapi31.ResponseOrReference {
-		r := openapi31.Response{Description: description}
-		r.WithContentItem(problemMedia, openapi31.MediaType{Schema: problem})
-		return openapi31.ResponseOrReference{Response: &r}
+	codes := o.codes()
+	for _, status := range slices.Sorted(maps.Keys(codes)) {
+		responses.WithMapOfResponseOrReferenceValuesItem(strconv.Itoa(status), d.refusal(status, problem, codes[status]))
 	}
-	for _, kind := range o.refusals() {
-		status := StatusOf(kind)
-		responses.WithMapOfResponseOrReferenceValuesItem(strconv.Itoa(status), refusal(http.StatusText(status)))
-	}
-	responses.WithDefault(refusal("Any other failure"))
+	responses.WithDefault(d.refusal(0, problem, nil))
 	return nil
 }
 
-// refusals returns the kinds that a route names, and those that follow from the parts of its
-// request.
-func (o operation) refusals() []fault.Kind {
-	kinds := []fault.Kind{fault.Malformed}
+// refusal describes the problem documents of a status with their codes, or those of all other
+// statuses if the status is 0.
+func (d *document) refusal(status int, problem map[string]any, codes []string) openapi31.ResponseOrReference {
+	headers := slices.Clone(d.api.headers)
+	switch status {
+	case http.StatusUnauthorized:
+		if len(d.api.bearers) > 0 {
+			headers = append(headers, Header{"WWW-Authenticate", "The scheme, Bearer."})
+		}
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		headers = append(headers, Header{"Retry-After", "The number of seconds to wait before a retry."})
+	}
+	r := openapi31.Response{Description: cmp.Or(http.StatusText(status), "Any other failure"), Headers: d.headers(headers)}
+	if len(codes) > 0 {
+		r.Description += ": " + strings.Join(codes, ", ")
+		problem = map[string]any{"allOf": []any{
+			problem, map[string]any{"properties": map[string]any{"code": map[string]any{"enum": codes}}},
+		}}
+	}
+	r.WithContentItem(problemMedia, openapi31.MediaType{Schema: problem})
+	return openapi31.ResponseOrReference{Response: &r}
+}
+
+// headers returns references to headers, and adds those that are new to the components.
+func (d *document) headers(headers []Header) map[string]openapi31.HeaderOrReference {
+	references := map[string]openapi31.HeaderOrReference{}
+	for _, h := range headers {
+		d.spec.Components.WithHeadersItem(h.Name, openapi31.HeaderOrReference{Header: &openapi31.Header{
+			Description: &h.Description, Schema: map[string]any{"type": "string"},
+		}})
+		references[h.Name] = openapi31.HeaderOrReference{Reference: &openapi31.Reference{Ref: "#/components/headers/" + h.Name}}
+	}
+	return references
+}
+
+// codes returns the codes of the errors that a route names, and of those that follow from the parts
+// of its request, by status. A status has no codes if only the gates know them.
+func (o operation) codes() map[int][]string {
+	codes := map[int][]string{}
+	add := func(kind fault.Kind, code ...string) {
+		status := StatusOf(kind)
+		codes[status] = slices.Compact(slices.Sorted(slices.Values(append(codes[status], code...))))
+	}
+	own := func(kind fault.Kind) { add(kind, string(kind)) }
+	own(fault.Malformed)
 	if len(o.info.Security) > 0 {
-		kinds = append(kinds, fault.Unauthenticated)
+		add(fault.Unauthenticated)
 	}
 	if len(o.shape.members) > 0 {
-		kinds = append(kinds, fault.TooLarge, fault.UnsupportedMedia)
+		own(fault.TooLarge)
+		own(fault.UnsupportedMedia)
 	}
 	if len(o.shape.members)+len(o.shape.query)+len(o.shape.header) > 0 {
-		kinds = append(kinds, fault.Invalid)
+		add(fault.Invalid, fault.CodeInvalid)
 	}
 	if len(o.shape.path) > 0 {
-		kinds = append(kinds, fault.NotFound)
+		own(fault.NotFound)
 	}
-	return slices.Concat(kinds, o.faults)
+	for _, f := range o.faults {
+		add(f.Kind, f.Code)
+	}
+	return codes
 }

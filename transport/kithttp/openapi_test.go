@@ -19,7 +19,10 @@ func document(t *testing.T) []byte {
 	t.Helper()
 	s := kithttp.NewServer(
 		kithttp.WithInfo("Things", "1.2", "All about *things*."),
-		kithttp.WithBearer("bearer", "an access token"))
+		kithttp.WithBearer("bearer", "an access token"),
+		kithttp.WithBasePath("/community"),
+		kithttp.WithLicense("MIT"),
+		kithttp.WithHeaders(kithttp.Header{Name: "X-Trace", Description: "The trace."}))
 	kithttp.Handle(s, renameThing, answer[rename](thing{}, nil))
 	kithttp.Handle(s, getThing, answer[key](thing{}, nil))
 	kithttp.Handle(s, dropThing, answer[key](kithttp.None{}, nil))
@@ -128,9 +131,20 @@ func TestOpenAPIContent(t *testing.T) {
 		{rename("requestBody", "required"), `true`},
 		{rename("requestBody", "content", "application/json", "schema"), `{"$ref":"#/components/schemas/Rename"}`},
 		{rename("responses", "200", "content", "application/json", "schema"), `{"$ref":"#/components/schemas/Thing"}`},
-		{rename("responses", "409", "content", "application/problem+json", "schema"), `{"$ref":"#/components/schemas/Problem"}`},
+		{rename("responses", "200", "headers", "X-Old-Name"), `{"$ref":"#/components/headers/X-Old-Name"}`},
+		{rename("responses", "409", "content", "application/problem+json", "schema"), `{"allOf":[{"$ref":"#/components/schemas/Problem"},{"properties":{"code":{"enum":["taken"]}}}]}`},
+		{rename("responses", "409", "description"), `"Conflict: taken"`},
+		{rename("responses", "409", "headers"), `{"X-Trace":{"$ref":"#/components/headers/X-Trace"}}`},
+		{rename("responses", "429", "description"), `"Too Many Requests: slow_down, too_fast"`},
+		{rename("responses", "429", "headers", "Retry-After"), `{"$ref":"#/components/headers/Retry-After"}`},
 		{rename("responses", "401", "description"), `"Unauthorized"`},
-		{rename("responses", "422", "description"), `"Unprocessable Entity"`},
+		{rename("responses", "401", "headers", "WWW-Authenticate"), `{"$ref":"#/components/headers/WWW-Authenticate"}`},
+		{rename("responses", "401", "content", "application/problem+json", "schema"), `{"$ref":"#/components/schemas/Problem"}`},
+		{rename("responses", "422", "description"), `"Unprocessable Entity: invalid_input"`},
+		{[]string{"components", "headers", "X-Trace", "description"}, `"The trace."`},
+		{[]string{"info", "license"}, `{"identifier":"MIT","name":"MIT"}`},
+		{[]string{"servers"}, `[{"url":"/community"}]`},
+		{[]string{"paths", "/things/{id}", "get", "security"}, `[]`},
 		{all("requestBody", "required"), `true`},
 		{all("parameters", "id"), `{"in":"path","name":"id","required":true,"schema":{"type":"string"}}`},
 		{all("parameters", "uid", "schema"), `{"format":"uuid","type":"string"}`},
@@ -160,9 +174,9 @@ func TestOpenAPIContent(t *testing.T) {
 		{append(schema("Problem"), "required"), `["type","title","status","detail","code"]`},
 		{[]string{"paths", "/me", "delete", "requestBody", "required"}, `false`},
 		{[]string{"paths", "/me", "delete", "requestBody", "content", "application/json", "schema"}, `{"additionalProperties":false,"properties":{"password":{"type":"string"}},"type":"object"}`},
-		{[]string{"paths", "/me", "delete", "responses", "202"}, `{"description":"Accepted"}`},
-		{[]string{"paths", "/things/{id}", "delete", "responses", "204"}, `{"description":"No Content"}`},
-		{[]string{"paths", "/things/{id}", "delete", "responses", "404", "description"}, `"Not Found"`},
+		{[]string{"paths", "/me", "delete", "responses", "202"}, `{"description":"Accepted","headers":{"X-Trace":{"$ref":"#/components/headers/X-Trace"}}}`},
+		{[]string{"paths", "/things/{id}", "delete", "responses", "204", "description"}, `"No Content"`},
+		{[]string{"paths", "/things/{id}", "delete", "responses", "404", "description"}, `"Not Found: not_found"`},
 		{[]string{"paths", "/image/{id}", "get", "responses", "200", "content"}, `{"image/gif":{},"image/png":{}}`},
 		{[]string{"paths", "/events", "get", "responses", "200", "content"}, `{"*/*":{}}`},
 	}

@@ -12,18 +12,19 @@ import (
 
 // Route declares an operation for the server, the client and the OpenAPI document.
 type Route[Req, Resp any] struct {
-	Name         string       // the operation's id, unique in a server, such as "sendMessage"
-	Method       string       // such as http.MethodGet; a GET route also serves HEAD
-	Path         string       // in the syntax of http.ServeMux, such as /v1/things/{id}
-	Status       int          // of success; 0 means 204 if Resp is None, and otherwise 200
-	AlsoStatus   []int        // other statuses that Resp returns as a StatusCoder, for the OpenAPI document
-	BodyLimit    int64        // in bytes; 0 means the limit of the server
-	OptionalBody bool         // an empty body counts as {}, although Req has JSON fields
-	Summary      string       // one line for the OpenAPI document
-	Tags         []string     // for the OpenAPI document
-	Security     []string     // the security schemes, of which a caller needs one; empty if the route is public
-	Faults       []fault.Kind // kinds of errors of the operation itself, for the OpenAPI document
-	Media        []string     // media types of a Blob or Stream, such as "image/png", for the OpenAPI document
+	Name         string         // the operation's id, unique in a server, such as "sendMessage"
+	Method       string         // such as http.MethodGet; a GET route also serves HEAD
+	Path         string         // in the syntax of http.ServeMux, such as /v1/things/{id}
+	Status       int            // of success; 0 means 204 if Resp is None, and otherwise 200
+	AlsoStatus   []int          // other statuses that Resp returns as a StatusCoder, for the OpenAPI document
+	BodyLimit    int64          // in bytes; 0 means the limit of the server
+	OptionalBody bool           // an empty body counts as {}, although Req has JSON fields
+	Summary      string         // one line for the OpenAPI document
+	Tags         []string       // for the OpenAPI document
+	Security     []string       // the security schemes, of which a caller needs one; empty if the route is public
+	Faults       []*fault.Error // errors of the operation and of its gates, for the OpenAPI document
+	Headers      []Header       // headers of a successful response, for the OpenAPI document
+	Media        []string       // media types of a Blob or Stream, such as "image/png", for the OpenAPI document
 }
 
 // Info returns a description of the route without its type parameters.
@@ -58,6 +59,13 @@ func (r Route[Req, Resp]) check() (*shape, error) {
 		return nil, fmt.Errorf("kithttp: route %s: %w", r.Name, err)
 	}
 	return s, nil
+}
+
+// Header describes a header of responses in the OpenAPI document. Headers of the same name have the
+// same description everywhere.
+type Header struct {
+	Name        string
+	Description string
 }
 
 // RouteInfo describes a route to middleware, hooks and tests.

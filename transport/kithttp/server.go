@@ -29,6 +29,7 @@ type Server struct {
 	bodyLimit  int64
 	middleware []endpoint.Middleware
 	before     []kit.RequestFunc
+	after      []kit.ServerResponseFunc
 	hook       func(context.Context, RouteInfo, error)
 }
 
@@ -41,11 +42,22 @@ func WithInfo(title, version, description string) Option {
 	return func(s *Server) { s.api.title, s.api.version, s.api.description = title, version, description }
 }
 
+// WithLicense sets the license of the OpenAPI document, an SPDX identifier such as MIT.
+func WithLicense(identifier string) Option {
+	return func(s *Server) { s.api.license = identifier }
+}
+
 // WithBearer declares a security scheme, an "Authorization: Bearer" header, that routes refer to by
 // name. The scheme is documentation only: a [Gate] must check the token. Every 401 then has the
 // header "WWW-Authenticate: Bearer".
 func WithBearer(name, description string) Option {
 	return func(s *Server) { s.api.bearers = append(s.api.bearers, bearer{name, description}) }
+}
+
+// WithHeaders declares headers that every response has. It is documentation only: something else must
+// set them.
+func WithHeaders(headers ...Header) Option {
+	return func(s *Server) { s.api.headers = append(s.api.headers, headers...) }
 }
 
 // WithBasePath sets the path below which clients reach the server, if it is not the root: for example
@@ -85,6 +97,12 @@ func WithErrorHook(hook func(context.Context, RouteInfo, error)) Option {
 // context.
 func WithBefore(before ...kit.RequestFunc) Option {
 	return func(s *Server) { s.before = append(s.before, before...) }
+}
+
+// WithAfter adds functions that run when the endpoint of a route has returned a response, before it
+// is written. They get the context that the gates returned, and may set headers.
+func WithAfter(after ...kit.ServerResponseFunc) Option {
+	return func(s *Server) { s.after = append(s.after, after...) }
 }
 
 // NewServer returns a server without routes. It panics if the body limit is not above 0, or if the
@@ -177,11 +195,12 @@ func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context
 	before := slices.Concat([]kit.RequestFunc{withExchange(info)}, s.before, []kit.RequestFunc{enter(own.gates)})
 	handler := kit.NewServer(e, decode, s.encodeResponse(info),
 		kit.ServerBefore(before...),
+		kit.ServerAfter(s.after...),
 		kit.ServerErrorEncoder(s.WriteError))
 	s.route(info.Method+" "+info.Path, s.guard(info, handler))
 	s.routes = append(s.routes, operation{
-		info: info, shape: shape, optionalBody: r.OptionalBody, faults: r.Faults, media: r.Media,
-		alsoStatus: r.AlsoStatus, answer: reflect.TypeFor[Resp](),
+		info: info, shape: shape, optionalBody: r.OptionalBody, faults: r.Faults, headers: r.Headers,
+		media: r.Media, alsoStatus: r.AlsoStatus, answer: reflect.TypeFor[Resp](),
 	})
 }
 

@@ -128,6 +128,10 @@ func TestOrder(t *testing.T) {
 		kithttp.WithBefore(func(ctx context.Context, _ *http.Request) context.Context {
 			return add(ctx, "before-"+kithttp.RouteFrom(ctx).Name)
 		}),
+		kithttp.WithAfter(func(ctx context.Context, w http.ResponseWriter) context.Context {
+			w.Header().Set("X-Route", kithttp.RouteFrom(ctx).Name)
+			return ctx
+		}),
 		kithttp.WithMiddleware(mw("server-1"), mw("server-2")))
 	var reached any
 	kithttp.Handle(s, renameThing, func(ctx context.Context, r rename) (thing, error) {
@@ -140,7 +144,7 @@ func TestOrder(t *testing.T) {
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
 	want := []string{"before-renameThing", "gate-1", "gate-2", "server-1", "server-2", "route-1", "route-2"}
-	if w.Code != 200 || !slices.Equal(order, want) {
+	if w.Code != 200 || !slices.Equal(order, want) || w.Header().Get("X-Route") != "renameThing" {
 		t.Errorf("%d, %q", w.Code, order)
 	}
 	if reached != strings.Join(want, " ")+" " {

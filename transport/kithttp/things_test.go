@@ -186,7 +186,7 @@ type listThings struct {
 }
 
 var (
-	renameThing = kithttp.Route[rename, thing]{Name: "renameThing", Method: http.MethodPost, Path: "/things/{id}", Tags: []string{"things"}, Summary: "Rename a thing", Security: []string{"bearer"}, Faults: []fault.Kind{fault.Conflict}}
+	renameThing = kithttp.Route[rename, thing]{Name: "renameThing", Method: http.MethodPost, Path: "/things/{id}", Tags: []string{"things"}, Summary: "Rename a thing", Security: []string{"bearer"}, Faults: []*fault.Error{fault.New(fault.Conflict, "taken", "it is taken"), fault.New(fault.TooManyRequests, "too_fast", ""), fault.New(fault.TooManyRequests, "slow_down", "")}, Headers: []kithttp.Header{{Name: "X-Old-Name", Description: "The old name."}}}
 	getThing    = kithttp.Route[key, thing]{Name: "getThing", Method: http.MethodGet, Path: "/things/{id}"}
 	dropThing   = kithttp.Route[key, kithttp.None]{Name: "dropThing", Method: http.MethodDelete, Path: "/things/{id}"}
 	list        = kithttp.Route[listThings, page[thing]]{Name: "listThings", Method: http.MethodGet, Path: "/things"}

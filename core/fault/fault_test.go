@@ -115,3 +115,34 @@ func TestFields(t *testing.T) {
 		t.Errorf("got the fields %v, want %v in the order in which they were added", e.Fields, want)
 	}
 }
+
+func TestFewFieldsAreListed(t *testing.T) {
+	var f fault.Fields
+	for i := range 3 * fault.MaxFields {
+		f.Add(fmt.Sprint(i), "is wrong")
+	}
+	e, _ := errors.AsType[*fault.Error](f.Err())
+	if len(e.Fields) != fault.MaxFields || e.Fields[0].Name != "0" || e.Fields[fault.MaxFields-1].Name != "19" {
+		t.Errorf("got the fields %v, want the first %d", e.Fields, fault.MaxFields)
+	}
+}
+
+func TestCollect(t *testing.T) {
+	var other, f fault.Fields
+	other.Add("name", "is rude")
+	other.Add("age", "must be 18 to 120")
+	other.Add("age", "must not be odd")
+	f.Add("name", "must not be empty")
+	if err := f.Collect(fmt.Errorf("check: %w", other.Err())); err != nil {
+		t.Fatal(err)
+	}
+	const want = "name must not be empty; age must be 18 to 120; age must not be odd"
+	if got := f.Err().Error(); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, err := range []error{nil, io.EOF, errTaken, fault.Invalid} {
+		if got := f.Collect(err); got != err || f.Err().Error() != want {
+			t.Errorf("for %v: got %v, and the fields %v", err, got, f.Err())
+		}
+	}
+}

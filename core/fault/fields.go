@@ -1,18 +1,27 @@
 package fault
 
-import "strings"
+import (
+	"errors"
+	"slices"
+	"strings"
+)
 
 // CodeInvalid is the code of every failure that Fields returns.
 const CodeInvalid = "invalid_input"
 
-// Fields collects the invalid fields of an input, so that one error reports all of them.
-// The zero value is ready to use.
+// MaxFields is the greatest number of invalid fields that one failure lists.
+const MaxFields = 20
+
+// Fields collects the invalid fields of an input, so that one error reports all of them, the first
+// MaxFields if there are more. The zero value is ready to use.
 type Fields struct{ list []Field }
 
 // Add adds an invalid field. The message continues a sentence that begins with the field's name,
 // such as "must be 18 to 120".
 func (f *Fields) Add(name, message string) {
-	f.list = append(f.list, Field{Name: name, Message: message})
+	if len(f.list) < MaxFields {
+		f.list = append(f.list, Field{Name: name, Message: message})
+	}
 }
 
 // Check adds the field if ok is false.
@@ -20,6 +29,22 @@ func (f *Fields) Check(ok bool, name, message string) {
 	if !ok {
 		f.Add(name, message)
 	}
+}
+
+// Collect adds the fields of an Invalid failure, except those that f lists already, and returns nil.
+// It returns any other error unchanged.
+func (f *Fields) Collect(err error) error {
+	invalid, ok := errors.AsType[*Error](err)
+	if !ok || invalid.Kind != Invalid || len(invalid.Fields) == 0 {
+		return err
+	}
+	known := len(f.list)
+	for _, field := range invalid.Fields {
+		if !slices.ContainsFunc(f.list[:known], func(k Field) bool { return k.Name == field.Name }) {
+			f.Add(field.Name, field.Message)
+		}
+	}
+	return nil
 }
 
 // Err returns nil if no field was added, and otherwise an Invalid failure that lists the fields.

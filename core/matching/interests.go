@@ -11,6 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
@@ -49,7 +50,17 @@ type InterestChange struct {
 	IsActive *bool
 }
 
-func (c InterestChange) apply(i *Interest) error {
+// Check adds an error to f for each field that breaks a rule.
+func (c InterestChange) Check(f *fault.Fields) {
+	if c.Name != nil {
+		text.CheckLine(f, "name", *c.Name, 1, MaxInterest)
+	}
+	if c.Icon != nil {
+		text.CheckLine(f, "icon", *c.Icon, 0, MaxIcon)
+	}
+}
+
+func (c InterestChange) apply(i *Interest) {
 	if c.Name != nil {
 		i.Name = *c.Name
 	}
@@ -59,16 +70,21 @@ func (c InterestChange) apply(i *Interest) error {
 	if c.IsActive != nil {
 		i.IsActive = *c.IsActive
 	}
-	return i.check()
 }
 
 // CreateInterest adds an interest. Errors: fault.Invalid, users.ErrAdminsOnly, ErrInterestTaken,
 // idempotency.ErrKeyReused.
 func (s *Service) CreateInterest(ctx context.Context, admin id.User, c InterestChange, key idempotency.Key) (Interest, error) {
-	draft := Interest{IsActive: true}
-	if err := c.apply(&draft); err != nil {
+	if c.Name == nil {
+		c.Name = new(string) // which Check refuses
+	}
+	var f fault.Fields
+	c.Check(&f)
+	if err := f.Err(); err != nil {
 		return Interest{}, err
 	}
+	draft := Interest{IsActive: true}
+	c.apply(&draft)
 	i, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: admin.String(), Key: key, Operation: "matching.CreateInterest", Values: draft,
 	}, func(ctx context.Context, tx Tx) error {
@@ -98,8 +114,9 @@ func (s *Service) CreateInterest(ctx context.Context, admin id.User, c InterestC
 // ChangeInterest changes an interest. Errors: fault.Invalid, users.ErrAdminsOnly,
 // ErrInterestNotFound, ErrInterestTaken.
 func (s *Service) ChangeInterest(ctx context.Context, admin id.User, interest id.Interest, c InterestChange) (Interest, error) {
-	// Bad input is reported before an unknown interest.
-	if err := c.apply(&Interest{Name: "any"}); err != nil {
+	var f fault.Fields
+	c.Check(&f)
+	if err := f.Err(); err != nil {
 		return Interest{}, err
 	}
 	var i Interest
@@ -115,9 +132,7 @@ func (s *Service) ChangeInterest(ctx context.Context, admin id.User, interest id
 			return fmt.Errorf("hold an interest: %w", err)
 		}
 		i = before
-		if err := c.apply(&i); err != nil {
-			return err
-		}
+		c.apply(&i)
 		if i == before {
 			return nil
 		}

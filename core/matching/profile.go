@@ -45,18 +45,17 @@ func (p Profile) forOthers() Profile {
 	return p
 }
 
-func (p Profile) check() error {
-	var f fault.Fields
-	text.CheckLine(&f, "first_name", p.FirstName, 0, MaxFirstName)
-	text.CheckLine(&f, "last_name", p.LastName, 0, MaxLastName)
+// Check adds an error to f for each field that breaks a rule.
+func (p Profile) Check(f *fault.Fields) {
+	text.CheckLine(f, "first_name", p.FirstName, 0, MaxFirstName)
+	text.CheckLine(f, "last_name", p.LastName, 0, MaxLastName)
 	f.Check(p.Age == 0 || p.Age >= MinAge && p.Age <= MaxAge, "age", "must be 18 to 120")
-	text.Check(&f, "biography", p.Biography, 0, MaxBiography)
-	text.CheckLine(&f, "country", p.Country, 0, MaxCountry)
-	text.CheckLine(&f, "city", p.City, 0, MaxCity)
-	if text.CheckLine(&f, "image_url", p.ImageURL, 0, MaxImageURL) && p.ImageURL != "" {
+	text.Check(f, "biography", p.Biography, 0, MaxBiography)
+	text.CheckLine(f, "country", p.Country, 0, MaxCountry)
+	text.CheckLine(f, "city", p.City, 0, MaxCity)
+	if text.CheckLine(f, "image_url", p.ImageURL, 0, MaxImageURL) && p.ImageURL != "" {
 		f.Check(isWebAddress(p.ImageURL), "image_url", "must be an http or https address")
 	}
-	return f.Err()
 }
 
 func isWebAddress(s string) bool {
@@ -70,13 +69,6 @@ type Interest struct {
 	Name     string // unique by text.Fold
 	Icon     string
 	IsActive bool // an inactive interest cannot be picked, is not shown, and does not count
-}
-
-func (i Interest) check() error {
-	var f fault.Fields
-	text.CheckLine(&f, "name", i.Name, 1, MaxInterest)
-	text.CheckLine(&f, "icon", i.Icon, 0, MaxIcon)
-	return f.Err()
 }
 
 // NamePlace is the position of an interest in a list by name.
@@ -113,13 +105,12 @@ type Search struct {
 	MaxAge    int
 }
 
-func (s Search) check() error {
-	var f fault.Fields
-	text.CheckLine(&f, "country", s.Country, 0, MaxCountry)
-	text.CheckLine(&f, "city", s.City, 0, MaxCity)
+// Check adds an error to f for each field that breaks a rule.
+func (s Search) Check(f *fault.Fields) {
+	text.CheckLine(f, "country", s.Country, 0, MaxCountry)
+	text.CheckLine(f, "city", s.City, 0, MaxCity)
 	f.Check(len(s.Interests) <= MaxInterests, "interest_id", "must be at most 50 of them")
 	f.Check(s.MinAge == 0 || s.MinAge >= MinAge && s.MinAge <= MaxAge, "min_age", "must be 18 to 120")
 	f.Check(s.MaxAge == 0 || s.MaxAge >= MinAge && s.MaxAge <= MaxAge, "max_age", "must be 18 to 120")
 	f.Check(s.MinAge == 0 || s.MaxAge == 0 || s.MinAge <= s.MaxAge, "max_age", "must not be below min_age")
-	return f.Err()
 }

@@ -76,13 +76,13 @@ func active(interests []Interest) []Interest {
 // again if they become active. SaveProfile may run more than once. Errors: fault.Invalid with the
 // names of the fields.
 func (s *Service) SaveProfile(ctx context.Context, caller id.User, p Profile, picked []id.Interest) (ProfileWithInterests, error) {
-	if err := p.check(); err != nil {
+	var f fault.Fields
+	p.Check(&f)
+	f.Check(len(picked) <= MaxInterests, "interest_ids", fmt.Sprintf("must be at most %d of them", MaxInterests))
+	if err := f.Err(); err != nil {
 		return ProfileWithInterests{}, err
 	}
 	picked = unique(picked)
-	if len(picked) > MaxInterests {
-		return ProfileWithInterests{}, fault.InvalidField("interest_ids", fmt.Sprintf("must be at most %d of them", MaxInterests))
-	}
 	var saved ProfileWithInterests
 	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		// Held, so that a concurrent erasure cannot leave a profile behind.
@@ -161,7 +161,9 @@ func Searchable(ctx context.Context, tx Tx, viewer, user id.User) (bool, error) 
 // Errors: fault.Invalid with the names of the fields.
 func (s *Service) Matches(ctx context.Context, caller id.User, search Search, r page.Request[Rank]) (page.Page[Match, Rank], error) {
 	var p page.Page[Match, Rank]
-	if err := search.check(); err != nil {
+	var f fault.Fields
+	search.Check(&f)
+	if err := f.Err(); err != nil {
 		return p, err
 	}
 	q := Query{

@@ -63,38 +63,47 @@ type Images interface {
 	Inspect(ctx context.Context, data []byte) (mediaType string, width, height int, err error)
 }
 
-// parseAttachment parses the data URL of an image. Errors: fault.Invalid on the field attachment.
-func parseAttachment(ctx context.Context, images Images, dataURL string) (Attachment, error) {
-	refuse := func(message string) (Attachment, error) {
-		return Attachment{}, fault.InvalidField("attachment", message)
-	}
+func refuseAttachment(message string) (Attachment, error) {
+	return Attachment{}, fault.InvalidField("attachment", message)
+}
+
+// parseAttachment parses the data URL of an image, but does not look into the image. Errors:
+// fault.Invalid on the field attachment.
+func parseAttachment(dataURL string) (Attachment, error) {
 	head, body, found := strings.Cut(dataURL, ";base64,")
 	mediaType, isData := strings.CutPrefix(head, "data:")
 	if !found || !isData || !allowedImage(mediaType) {
-		return refuse("must be a data URL like data:image/png;base64,… of a png, jpeg, gif or webp image")
+		return refuseAttachment("must be a data URL like data:image/png;base64,… of a png, jpeg, gif or webp image")
 	}
 	if base64.StdEncoding.DecodedLen(len(body)) > MaxAttachment+2 { // up to two bytes may be padding
-		return refuse("must be at most 5 MiB when decoded")
+		return refuseAttachment("must be at most 5 MiB when decoded")
 	}
 	b, err := base64.StdEncoding.Strict().DecodeString(body)
 	if err != nil || strings.ContainsAny(body, "\r\n") {
-		return refuse("must be padded standard base64")
+		return refuseAttachment("must be padded standard base64")
 	}
 	if len(b) > MaxAttachment {
-		return refuse("must be at most 5 MiB when decoded")
+		return refuseAttachment("must be at most 5 MiB when decoded")
 	}
-	actual, width, height, err := images.Inspect(ctx, b)
+	return Attachment{MediaType: mediaType, Bytes: b}, nil
+}
+
+// inspect checks that the attachment is the image that its label says. Errors: fault.Invalid on the
+// field attachment.
+func (a Attachment) inspect(ctx context.Context, images Images) error {
+	refuse := func(message string) error { return fault.InvalidField("attachment", message) }
+	actual, width, height, err := images.Inspect(ctx, a.Bytes)
 	switch {
 	case errors.Is(err, fault.Invalid):
-		return refuse("must be an image: its bytes are not " + mediaType)
+		return refuse("must be an image: its bytes are not " + a.MediaType)
 	case err != nil:
-		return Attachment{}, fmt.Errorf("inspect an image: %w", err)
-	case actual != mediaType:
-		return refuse(fmt.Sprintf("must match its label: labelled %s, it is %s", mediaType, actual))
+		return fmt.Errorf("inspect an image: %w", err)
+	case actual != a.MediaType:
+		return refuse(fmt.Sprintf("must match its label: labelled %s, it is %s", a.MediaType, actual))
 	case int64(width)*int64(height) > MaxImagePixels:
 		return refuse(fmt.Sprintf("must have at most 50 megapixels, this has %d by %d", width, height))
 	}
-	return Attachment{MediaType: mediaType, Bytes: b}, nil
+	return nil
 }
 
 func allowedImage(mediaType string) bool {
@@ -105,12 +114,30 @@ func allowedImage(mediaType string) bool {
 	return false
 }
 
-func checkContent(content string, attached bool) error {
-	var f fault.Fields
+// Draft is a message to send.
+type Draft struct {
+	Content    string
+	Attachment string // an image as a data URL, or ""
+}
+
+// Check adds an error to f for each field that breaks a rule. It does not look into the image, which
+// Service.Send does.
+func (d Draft) Check(f *fault.Fields) { d.parse(f) }
+
+// parse returns the attachment of the draft, or nil if it has none or f has an error about it.
+func (d Draft) parse(f *fault.Fields) *Attachment {
 	minimum := 1
-	if attached {
+	if d.Attachment != "" {
 		minimum = 0
 	}
-	text.Check(&f, "content", content, minimum, MaxContent)
-	return f.Err()
+	text.Check(f, "content", d.Content, minimum, MaxContent)
+	if d.Attachment == "" {
+		return nil
+	}
+	a, err := parseAttachment(d.Attachment)
+	if err != nil {
+		_ = f.Collect(err) // it is about the field, so it is collected
+		return nil
+	}
+	return &a
 }

@@ -155,25 +155,18 @@ func admit(s Standing, err error, caller id.User) error {
 	return s.Admit(caller)
 }
 
-// Draft is a message to send.
-type Draft struct {
-	Content    string
-	Attachment string // an image as a data URL, or ""
-}
-
 // Send stores a message and debits its sender, in one unit of work. Errors: fault.Invalid with the
 // names of the fields, ErrNotFound, ErrClosed, tokens.ErrTooFewTokens, idempotency.ErrKeyReused.
 func (s *Service) Send(ctx context.Context, caller id.User, conversation id.Conversation, d Draft, key idempotency.Key) (Message, error) {
-	if err := checkContent(d.Content, d.Attachment != ""); err != nil {
-		return Message{}, err
-	}
-	var image *Attachment
-	if d.Attachment != "" {
-		a, err := parseAttachment(ctx, s.deps.Images, d.Attachment)
-		if err != nil {
+	var f fault.Fields
+	image := d.parse(&f)
+	if image != nil {
+		if err := f.Collect(image.inspect(ctx, s.deps.Images)); err != nil {
 			return Message{}, err
 		}
-		image = &a
+	}
+	if err := f.Err(); err != nil {
+		return Message{}, err
 	}
 	m, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "messaging.Send",

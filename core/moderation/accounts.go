@@ -26,11 +26,16 @@ type AccountFilter struct {
 	IsActive *bool
 }
 
+// Check adds an error to f for each field that breaks a rule.
+func (a AccountFilter) Check(f *fault.Fields) {
+	text.Check(f, "q", a.Query, 0, users.MaxEmail)
+	f.Check(a.Role == "" || a.Role.Valid(), "role", "must be user or admin")
+}
+
 // Users lists accounts, newest first. Errors: fault.Invalid for an unknown role.
 func (s *Service) Users(ctx context.Context, admin id.User, f AccountFilter, r page.Request[page.Moment]) (page.Page[users.User, page.Moment], error) {
 	var wrong fault.Fields
-	text.Check(&wrong, "q", f.Query, 0, users.MaxEmail)
-	wrong.Check(f.Role == "" || f.Role.Valid(), "role", "must be user or admin")
+	f.Check(&wrong)
 	if err := wrong.Err(); err != nil {
 		return page.Page[users.User, page.Moment]{}, err
 	}
@@ -60,6 +65,12 @@ type AccountChange struct {
 	Reason   string
 }
 
+// Check adds an error to f for each field that breaks a rule.
+func (c AccountChange) Check(f *fault.Fields) {
+	f.Check(c.Role == nil || c.Role.Valid(), "role", "must be user or admin")
+	text.Check(f, "reason", c.Reason, 0, MaxActReason)
+}
+
 // ChangeUser changes the role of an account, or deactivates or reactivates it. A deactivation ends
 // its sessions. Errors: fault.Invalid, users.ErrNotFound, users.ErrOwnRole, users.ErrLastAdmin,
 // users.ErrErased.
@@ -68,8 +79,7 @@ func (s *Service) ChangeUser(ctx context.Context, admin, user id.User, c Account
 		return users.User{}, users.ErrOwnRole
 	}
 	var f fault.Fields
-	f.Check(c.Role == nil || c.Role.Valid(), "role", "must be user or admin")
-	text.Check(&f, "reason", c.Reason, 0, MaxActReason)
+	c.Check(&f)
 	if err := f.Err(); err != nil {
 		return users.User{}, err
 	}
@@ -189,16 +199,14 @@ var adjustments = []tokens.Type{
 // the maximum balance, so that later refunds and receipts always fit.
 const MaxFunding = tokens.MaxBalance / 2
 
-func (a Adjustment) check() error {
-	var f fault.Fields
+// Check adds an error to f for each field that breaks a rule.
+func (a Adjustment) Check(f *fault.Fields) {
 	if !slices.Contains(adjustments, a.Type) {
 		f.Add("type", "must be ADMIN_ADJUSTMENT, PENALTY, BONUS, PURCHASE, DEPOSIT or WITHDRAWAL")
+		a.Type = tokens.AdminAdjustment // which takes either sign: only the range of the amount is left to check
 	}
-	text.CheckLine(&f, "reason", a.Reason, 1, MaxActReason)
-	if err := f.Err(); err != nil {
-		return err
-	}
-	return tokens.Entry{Type: a.Type, Amount: a.Amount, Reason: a.Reason}.Check()
+	text.CheckLine(f, "reason", a.Reason, 1, MaxActReason)
+	_ = f.Collect(tokens.Entry{Type: a.Type, Amount: a.Amount, Reason: a.Reason}.Check()) // it is of fields only
 }
 
 // PostTokens credits or debits another user, who may be inactive. A penalty takes at most the
@@ -208,7 +216,9 @@ func (s *Service) PostTokens(ctx context.Context, admin, user id.User, a Adjustm
 	if admin == user {
 		return tokens.Transaction{}, ErrOwnTokens
 	}
-	if err := a.check(); err != nil {
+	var f fault.Fields
+	a.Check(&f)
+	if err := f.Err(); err != nil {
 		return tokens.Transaction{}, err
 	}
 	t, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{

@@ -28,6 +28,11 @@ func (s Status) Valid() bool {
 	return s == Pending || s == Reviewed || s == Resolved || s == Dismissed
 }
 
+// Check adds an error to f, on the field status, unless the status exists.
+func (s Status) Check(f *fault.Fields) {
+	f.Check(s.Valid(), "status", "must be pending, reviewed, resolved or dismissed")
+}
+
 // mayBecome implements the table of moves in core/README.md#moderation.
 func (s Status) mayBecome(to Status) bool {
 	switch s {
@@ -60,30 +65,20 @@ type Report struct {
 	CreatedAt      time.Time
 }
 
-func newReport(r Report) (Report, error) {
-	var f fault.Fields
-	text.CheckLine(&f, "reason", r.Reason, 1, MaxReason)
-	text.Check(&f, "message", r.Message, 0, MaxMessage)
-	f.Check(r.ReporterID != r.ReportedUserID, "reported_user_id", "must be another user")
-	r.Status = Pending
-	return r, f.Err()
-}
-
 // ReportChange is a change of a report by an admin. A nil field stays as it is.
 type ReportChange struct {
 	Status *Status
 	Notes  *string
 }
 
-func (c ReportChange) check() error {
-	var f fault.Fields
+// Check adds an error to f for each field that breaks a rule.
+func (c ReportChange) Check(f *fault.Fields) {
 	if c.Status != nil {
-		f.Check(c.Status.Valid(), "status", "must be pending, reviewed, resolved or dismissed")
+		c.Status.Check(f)
 	}
 	if c.Notes != nil {
-		text.Check(&f, "admin_notes", *c.Notes, 0, MaxNotes)
+		text.Check(f, "admin_notes", *c.Notes, 0, MaxNotes)
 	}
-	return f.Err()
 }
 
 // apply changes the status and the notes. An admin who changes only the notes does not become the

@@ -10,6 +10,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -50,13 +51,22 @@ type ReportInput struct {
 	Message        string
 }
 
+// Check adds an error to f for each field that breaks a rule.
+func (c ReportInput) Check(f *fault.Fields) {
+	text.CheckLine(f, "reason", c.Reason, 1, MaxReason)
+	text.Check(f, "message", c.Message, 0, MaxMessage)
+}
+
 // Report files a report. Errors: fault.Invalid with the names of the fields, users.ErrNotFound if
 // there is no user to report, ErrReportPending, idempotency.ErrKeyReused.
 func (s *Service) Report(ctx context.Context, caller id.User, c ReportInput, key idempotency.Key) (Report, error) {
-	draft, err := newReport(Report{ReporterID: caller, ReportedUserID: c.ReportedUserID, Reason: c.Reason, Message: c.Message})
-	if err != nil {
+	var f fault.Fields
+	c.Check(&f)
+	f.Check(c.ReportedUserID != caller, "reported_user_id", "must be another user")
+	if err := f.Err(); err != nil {
 		return Report{}, err
 	}
+	draft := Report{ReporterID: caller, ReportedUserID: c.ReportedUserID, Reason: c.Reason, Message: c.Message, Status: Pending}
 	r, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "moderation.Report", Values: c,
 	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (Report, error) {
@@ -145,8 +155,12 @@ func (s *Service) Blocks(ctx context.Context, caller id.User, r page.Request[pag
 // Reports lists the reports of one status ("" for all), oldest first. Errors: fault.Invalid for an
 // unknown status.
 func (s *Service) Reports(ctx context.Context, admin id.User, status Status, r page.Request[page.Moment]) (page.Page[Report, page.Moment], error) {
-	if status != "" && !status.Valid() {
-		return page.Page[Report, page.Moment]{}, fault.InvalidField("status", "must be pending, reviewed, resolved or dismissed")
+	if status != "" {
+		var f fault.Fields
+		status.Check(&f)
+		if err := f.Err(); err != nil {
+			return page.Page[Report, page.Moment]{}, err
+		}
 	}
 	return readPage(ctx, s, admin, r, PlaceOfReport, func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]Report, error) {
 		return tx.Moderation().Reports(ctx, status, after, limit)
@@ -177,7 +191,9 @@ func readReport(ctx context.Context, tx Tx, report id.Report) (Report, error) {
 // ChangeReport changes the status or the notes of a report. Errors: fault.Invalid,
 // ErrReportNotFound, ErrReportMove.
 func (s *Service) ChangeReport(ctx context.Context, admin id.User, report id.Report, c ReportChange) (Report, error) {
-	if err := c.check(); err != nil {
+	var f fault.Fields
+	c.Check(&f)
+	if err := f.Err(); err != nil {
 		return Report{}, err
 	}
 	var r Report

@@ -99,7 +99,7 @@ func TestPostTokensErrors(t *testing.T) {
 		coretest.Fields(t, post(admin, ada, bonus(func(a *moderation.Adjustment) { a.Amount = 0 })), "amount")
 		coretest.Is(t, post(admin, ada, bonus(func(a *moderation.Adjustment) { a.Amount = moderation.MaxFunding - 49 })), tokens.ErrTooManyTokens)
 		coretest.Fields(t, post(admin, ada, bonus(func(a *moderation.Adjustment) { a.Amount = tokens.MaxAmount + 1 })), "amount")
-		coretest.Fields(t, post(admin, ada, moderation.Adjustment{Type: "NO_TYPE"}), "type", "reason")
+		coretest.Fields(t, post(admin, ada, moderation.Adjustment{Type: "NO_TYPE"}), "type", "reason", "amount")
 		for _, kind := range []tokens.Type{tokens.AdminAdjustment, tokens.Withdrawal} { // only a penalty is limited to the balance
 			a := moderation.Adjustment{Type: kind, Amount: -51, Reason: "too much"}
 			coretest.Is(t, post(admin, ada, a), tokens.ErrTooFewTokens)

@@ -31,6 +31,11 @@ func (s Status) Valid() bool {
 	return false
 }
 
+// Check adds an error to f, on the field status, unless the status exists.
+func (s Status) Check(f *fault.Fields) {
+	f.Check(s.Valid(), "status", "must be pending, accepted, declined, cancelled or completed")
+}
+
 // MaxTitle is the maximum length of a title in characters.
 const MaxTitle = 200
 
@@ -58,20 +63,18 @@ func (r Reservation) Has(user id.User) bool { return user == r.VoyagerID || user
 // Place returns the position of a reservation in a list.
 func Place(r Reservation) page.Moment { return page.Moment{At: r.CreatedAt, ID: r.ID} }
 
-func (r Reservation) check(now time.Time) error {
-	var f fault.Fields
-	text.CheckLine(&f, "title", r.Title, 1, MaxTitle)
-	if storable(r.Date) {
-		f.Check(r.Date.After(now), "date", "must lie in the future")
+func (p Proposal) check(f *fault.Fields, now time.Time) {
+	text.CheckLine(f, "title", p.Title, 1, MaxTitle)
+	if storable(p.Date) {
+		f.Check(p.Date.After(now), "date", "must lie in the future")
 	} else {
 		f.Add("date", "must be a time in the years 1 to 9999")
 	}
-	if storable(r.EndDate) {
-		f.Check(r.EndDate.After(r.Date), "end_date", "must be after date")
+	if storable(p.EndDate) {
+		f.Check(p.EndDate.After(p.Date), "end_date", "must be after date")
 	} else {
 		f.Add("end_date", "must be a time in the years 1 to 9999")
 	}
-	return f.Err()
 }
 
 func storable(t time.Time) bool { return t.Year() >= 1 && t.Year() <= 9999 }

@@ -56,6 +56,12 @@ type Proposal struct {
 	EndDate time.Time // after Date
 }
 
+// Check adds an error to f for each field of a proposal that breaks a rule at present.
+func (s *Service) Check(f *fault.Fields, p Proposal) {
+	p.Date, p.EndDate = clock.Truncate(p.Date), clock.Truncate(p.EndDate)
+	p.check(f, s.deps.Clock.Now())
+}
+
 // Propose creates a pending reservation. Its tokens are the price times the present rate, rounded
 // up. Errors: fault.Invalid with the names of the fields, messaging.ErrNotFound,
 // messaging.ErrClosed, idempotency.ErrKeyReused.
@@ -71,7 +77,15 @@ func (s *Service) Propose(ctx context.Context, caller id.User, conversation id.C
 	r, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "reservations.Propose", Values: []any{conversation, p},
 	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (Reservation, error) {
-		return s.propose(ctx, tx, draft)
+		// The input is checked here, not earlier, because the date must be in the future only for the
+		// first call: a repeat with the same key returns the stored result at any later time.
+		var f fault.Fields
+		now := s.deps.Clock.Now()
+		p.check(&f, now)
+		if err := f.Err(); err != nil {
+			return Reservation{}, err
+		}
+		return s.propose(ctx, tx, draft, now)
 	})
 	if err != nil {
 		return Reservation{}, fmt.Errorf("propose a reservation: %w", err)
@@ -79,13 +93,7 @@ func (s *Service) Propose(ctx context.Context, caller id.User, conversation id.C
 	return r, nil
 }
 
-func (s *Service) propose(ctx context.Context, tx Tx, r Reservation) (Reservation, error) {
-	// The input is checked here, not earlier, because the date must be in the future only for the
-	// first call: a repeat with the same key returns the stored result at any later time.
-	now := s.deps.Clock.Now()
-	if err := r.check(now); err != nil {
-		return Reservation{}, err
-	}
+func (s *Service) propose(ctx context.Context, tx Tx, r Reservation, now time.Time) (Reservation, error) {
 	standing, err := messaging.Enter(ctx, tx, r.CreatorID, r.ConversationID)
 	if err != nil {
 		return Reservation{}, err
@@ -247,8 +255,12 @@ func (s *Service) InConversation(ctx context.Context, caller id.User, conversati
 // Mine lists the caller's reservations in all conversations, of one status ("" for all), newest
 // first. Errors: fault.Invalid for an unknown status.
 func (s *Service) Mine(ctx context.Context, caller id.User, status Status, r page.Request[page.Moment]) (page.Page[Reservation, page.Moment], error) {
-	if status != "" && !status.Valid() {
-		return page.Page[Reservation, page.Moment]{}, fault.InvalidField("status", "must be pending, accepted, declined, cancelled or completed")
+	if status != "" {
+		var f fault.Fields
+		status.Check(&f)
+		if err := f.Err(); err != nil {
+			return page.Page[Reservation, page.Moment]{}, err
+		}
 	}
 	return s.list(ctx, r, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]Reservation, error) {
 		return tx.Reservations().Of(ctx, caller, status, after, limit)

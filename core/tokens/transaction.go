@@ -95,13 +95,15 @@ type Entry struct {
 // Check returns fault.Invalid, with the names of the fields, if the entry breaks a rule.
 func (e Entry) Check() error {
 	var f fault.Fields
-	if _, known := sign[e.Type]; !known {
-		f.Add("type", "is not a type of transaction")
-	} else if e.Amount < -MaxAmount || e.Amount > MaxAmount {
+	_, known := sign[e.Type]
+	f.Check(known, "type", "is not a type of transaction")
+	switch {
+	case e.Amount < -MaxAmount || e.Amount > MaxAmount:
 		f.Add("amount", "must be at most 9007199254740991 either way")
-	} else {
-		f.Check(e.Amount != 0, "amount", "must not be 0")
-		f.Check(e.Amount == 0 || e.Type.Allows(e.Amount), "amount", "has the wrong sign for "+string(e.Type))
+	case e.Amount == 0:
+		f.Add("amount", "must not be 0")
+	case known && !e.Type.Allows(e.Amount):
+		f.Add("amount", "has the wrong sign for "+string(e.Type))
 	}
 	text.Check(&f, "reason", e.Reason, 0, MaxReason)
 	return f.Err()

@@ -81,11 +81,6 @@ func Admin(ctx context.Context, tx Tx, user id.User) (User, error) {
 // ChangePassword replaces the caller's password and ends all their sessions. Errors: fault.Invalid
 // on current_password if it is wrong, or on password if the new one breaks a rule; ErrNotSignedIn.
 func (s *Service) ChangePassword(ctx context.Context, caller id.User, current, password string) error {
-	var f fault.Fields
-	checkPassword(&f, password)
-	if err := f.Err(); err != nil {
-		return err
-	}
 	var confirmed PasswordHash
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
 		if _, err = Active(ctx, tx, caller); err != nil {
@@ -97,7 +92,12 @@ func (s *Service) ChangePassword(ctx context.Context, caller id.User, current, p
 	if err != nil {
 		return fmt.Errorf("change a password: %w", err)
 	}
-	if err := s.deps.Passwords.Confirm(ctx, confirmed, "current_password", current); err != nil {
+	var f fault.Fields
+	CheckPassword(&f, password)
+	if err := f.Collect(s.deps.Passwords.Confirm(ctx, confirmed, "current_password", current)); err != nil {
+		return err
+	}
+	if err := f.Err(); err != nil {
 		return err
 	}
 	err = s.replacePassword(ctx, password, func(ctx context.Context, tx Tx) (id.User, error) {
@@ -226,7 +226,7 @@ func (s *Service) resetMail(to, secret string) Mail {
 // rule.
 func (s *Service) ResetPassword(ctx context.Context, token, password string) error {
 	var f fault.Fields
-	checkPassword(&f, password)
+	CheckPassword(&f, password)
 	if err := f.Err(); err != nil {
 		return err
 	}

@@ -70,8 +70,8 @@ func (PasswordHash) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText hides the hash.
 func (PasswordHash) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// checkPassword adds an error to f if a new password breaks a rule.
-func checkPassword(f *fault.Fields, password string) {
+// CheckPassword adds an error to f, on the field password, if a new password breaks a rule.
+func CheckPassword(f *fault.Fields, password string) {
 	switch {
 	case !text.Valid(password):
 		f.Add("password", "must be valid UTF-8 without NUL")

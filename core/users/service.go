@@ -64,7 +64,9 @@ type SignUp struct {
 // fault.Invalid with the names of the fields, ErrEmailTaken, idempotency.ErrKeyReused, and for a
 // repeat also ErrSignIn.
 func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (SignedIn, error) {
-	if err := in.check(); err != nil {
+	var f fault.Fields
+	in.Check(&f)
+	if err := f.Err(); err != nil {
 		return SignedIn{}, err
 	}
 	hash, err := s.deps.Passwords.Hash(ctx, in.Password)
@@ -100,7 +102,9 @@ func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (S
 // Register is like SignUp, but does not sign in: it is for programs that create accounts for
 // others. It takes no key; a repeat returns ErrEmailTaken.
 func (s *Service) Register(ctx context.Context, in SignUp) (User, error) {
-	if err := in.check(); err != nil {
+	var f fault.Fields
+	in.Check(&f)
+	if err := f.Err(); err != nil {
 		return User{}, err
 	}
 	hash, err := s.deps.Passwords.Hash(ctx, in.Password)
@@ -118,12 +122,11 @@ func (s *Service) Register(ctx context.Context, in SignUp) (User, error) {
 	return u, nil
 }
 
-func (in SignUp) check() error {
-	var f fault.Fields
-	text.CheckLine(&f, "name", in.Name, 1, MaxName)
-	checkEmail(&f, in.Email)
-	checkPassword(&f, in.Password)
-	return f.Err()
+// Check adds an error to f for each field that breaks a rule.
+func (in SignUp) Check(f *fault.Fields) {
+	text.CheckLine(f, "name", in.Name, 1, MaxName)
+	checkEmail(f, in.Email)
+	CheckPassword(f, in.Password)
 }
 
 // signUpOwner returns the owner of a sign-up's idempotency key. There is no user yet, so it is the

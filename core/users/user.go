@@ -63,28 +63,36 @@ type Change struct {
 	Location *string
 }
 
-// Apply changes the user, or returns fault.Invalid with the names of the fields.
-func (u *User) Apply(c Change, at time.Time) error {
-	at = clock.Truncate(at)
-	next := *u
+// Check adds an error to f for each field that breaks a rule.
+func (c Change) Check(f *fault.Fields) {
 	if c.Name != nil {
-		next.Name = *c.Name
+		text.CheckLine(f, "name", *c.Name, 1, MaxName)
 	}
 	if c.Bio != nil {
-		next.Bio = *c.Bio
+		text.Check(f, "bio", *c.Bio, 0, MaxBio)
 	}
 	if c.Location != nil {
-		next.Location = *c.Location
+		text.CheckLine(f, "location", *c.Location, 0, MaxLocation)
 	}
+}
+
+// Apply changes the user, or returns fault.Invalid with the names of the fields.
+func (u *User) Apply(c Change, at time.Time) error {
 	var f fault.Fields
-	text.CheckLine(&f, "name", next.Name, 1, MaxName)
-	text.Check(&f, "bio", next.Bio, 0, MaxBio)
-	text.CheckLine(&f, "location", next.Location, 0, MaxLocation)
+	c.Check(&f)
 	if err := f.Err(); err != nil {
 		return err
 	}
-	next.UpdatedAt = at
-	*u = next
+	if c.Name != nil {
+		u.Name = *c.Name
+	}
+	if c.Bio != nil {
+		u.Bio = *c.Bio
+	}
+	if c.Location != nil {
+		u.Location = *c.Location
+	}
+	u.UpdatedAt = clock.Truncate(at)
 	return nil
 }
 

@@ -19,21 +19,22 @@ import (
 const bearer = "bearer"
 
 // anyone serves a route for callers who need not be signed in.
-func anyone[Req, Resp any](a *API, r kithttp.Route[Req, Resp], h func(context.Context, Req) (Resp, error)) {
-	kithttp.Handle(a.server, describe(r), h, kithttp.Gated(a.gate.Anyone))
+func anyone[Req, Resp any](a *API, r kithttp.Route[Req, Resp], h func(context.Context, Req) (Resp, error), opts ...kithttp.HandleOption) {
+	kithttp.Handle(a.server, describe(r), h, append(opts, kithttp.Gated(a.gate.Anyone))...)
 }
 
 // asUser serves a route for signed-in users.
-func asUser[Req, Resp any](a *API, r kithttp.Route[Req, Resp], h func(context.Context, users.Caller, Req) (Resp, error)) {
+func asUser[Req, Resp any](a *API, r kithttp.Route[Req, Resp], h func(context.Context, users.Caller, Req) (Resp, error), opts ...kithttp.HandleOption) {
 	r.Security = []string{bearer}
-	kithttp.Handle(a.server, describe(r, users.ErrNotSignedIn), withCaller(h), kithttp.Gated(a.gate.SignedIn))
+	kithttp.Handle(a.server, describe(r, users.ErrNotSignedIn), withCaller(h),
+		append([]kithttp.HandleOption{kithttp.Gated(a.gate.SignedIn)}, opts...)...)
 }
 
-// asAdmin serves a route for admins. The gates in more run last.
-func asAdmin[Req, Resp any](a *API, r kithttp.Route[Req, Resp], h func(context.Context, users.Caller, Req) (Resp, error), more ...kithttp.Gate) {
+// asAdmin serves a route for admins. Gates in opts run last.
+func asAdmin[Req, Resp any](a *API, r kithttp.Route[Req, Resp], h func(context.Context, users.Caller, Req) (Resp, error), opts ...kithttp.HandleOption) {
 	r.Security = []string{bearer}
 	kithttp.Handle(a.server, describe(r, users.ErrNotSignedIn, users.ErrAdminsOnly), withCaller(h),
-		kithttp.Gated(a.gate.SignedIn, edge.AdminsOnly), kithttp.Gated(more...))
+		append([]kithttp.HandleOption{kithttp.Gated(a.gate.SignedIn, edge.AdminsOnly)}, opts...)...)
 }
 
 // describe adds to a route the errors of its gates and those that every route may have, and the

@@ -38,6 +38,10 @@ type UserChange struct {
 	Location kithttp.Optional[string] `json:"location,omitzero" maxLength:"200"`
 }
 
+func (c UserChange) change() users.Change {
+	return users.Change{Name: change(c.Name), Bio: change(c.Bio), Location: change(c.Location)}
+}
+
 type eraseMeRequest struct {
 	Password *string `json:"password,omitzero" format:"password" description:"Required if the account has a password."`
 }
@@ -73,9 +77,11 @@ var (
 
 func (a *API) serveAccount() {
 	asUser(a, me, a.me)
-	asUser(a, changeMe, a.changeMe)
+	asUser(a, changeMe, a.changeMe, kithttp.Checked(func(r UserChange, f *fault.Fields) { r.change().Check(f) }))
 	asUser(a, eraseMe, a.eraseMe)
-	asUser(a, changePassword, a.changePassword)
+	asUser(a, changePassword, a.changePassword, kithttp.Checked(func(r changePasswordRequest, f *fault.Fields) {
+		users.CheckPassword(f, r.Password)
+	}))
 	asUser(a, exportMe, a.exportMe)
 }
 
@@ -85,9 +91,7 @@ func (a *API) me(ctx context.Context, caller users.Caller, _ kithttp.None) (User
 }
 
 func (a *API) changeMe(ctx context.Context, caller users.Caller, req UserChange) (User, error) {
-	u, err := a.services.Users.ChangeMe(ctx, caller.UserID, users.Change{
-		Name: change(req.Name), Bio: change(req.Bio), Location: change(req.Location),
-	})
+	u, err := a.services.Users.ChangeMe(ctx, caller.UserID, req.change())
 	return userOf(u), err
 }
 

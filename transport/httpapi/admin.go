@@ -21,6 +21,10 @@ type InterestInput struct {
 	IsActive *bool   `json:"is_active,omitzero" nullable:"false" default:"true"`
 }
 
+func (in InterestInput) change() matching.InterestChange {
+	return matching.InterestChange{Name: &in.Name, Icon: in.Icon, IsActive: in.IsActive}
+}
+
 type createInterestRequest struct {
 	keyed
 	InterestInput
@@ -31,6 +35,10 @@ type InterestChange struct {
 	Name     kithttp.Optional[string] `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"100"`
 	Icon     kithttp.Optional[string] `json:"icon,omitzero" maxLength:"200"`
 	IsActive kithttp.Optional[bool]   `json:"is_active,omitzero" nullable:"false"`
+}
+
+func (c InterestChange) change() matching.InterestChange {
+	return matching.InterestChange{Name: change(c.Name), Icon: change(c.Icon), IsActive: change(c.IsActive)}
 }
 
 type changeInterestRequest struct {
@@ -62,6 +70,10 @@ type adminReportRequest struct {
 type ReportChange struct {
 	Status     kithttp.Optional[moderation.Status] `json:"status,omitzero" nullable:"false" enum:"reviewed,resolved,dismissed"`
 	AdminNotes kithttp.Optional[string]            `json:"admin_notes,omitzero" maxLength:"5000"`
+}
+
+func (c ReportChange) change() moderation.ReportChange {
+	return moderation.ReportChange{Status: change(c.Status), Notes: change(c.AdminNotes)}
 }
 
 type changeReportRequest struct {
@@ -141,20 +153,22 @@ var (
 )
 
 func (a *API) serveAdmin() {
-	asAdmin(a, createInterest, a.createInterest)
+	asAdmin(a, createInterest, a.createInterest, kithttp.Checked(func(r createInterestRequest, f *fault.Fields) { r.change().Check(f) }))
 	asAdmin(a, allInterests, a.allInterests)
-	asAdmin(a, changeInterest, a.changeInterest)
-	asAdmin(a, adminReports, a.adminReports)
+	asAdmin(a, changeInterest, a.changeInterest, kithttp.Checked(func(r changeInterestRequest, f *fault.Fields) { r.change().Check(f) }))
+	asAdmin(a, adminReports, a.adminReports, kithttp.Checked(func(r adminReportsRequest, f *fault.Fields) {
+		if r.Status != "" {
+			r.Status.Check(f)
+		}
+	}))
 	asAdmin(a, adminReport, a.adminReport)
-	asAdmin(a, changeReport, a.changeReport)
+	asAdmin(a, changeReport, a.changeReport, kithttp.Checked(func(r changeReportRequest, f *fault.Fields) { r.change().Check(f) }))
 	asAdmin(a, auditTrail, a.auditTrail)
 	asAdmin(a, verifyLedger, a.verifyLedger)
 }
 
 func (a *API) createInterest(ctx context.Context, caller users.Caller, req createInterestRequest) (Interest, error) {
-	i, err := a.services.Matching.CreateInterest(ctx, caller.UserID, matching.InterestChange{
-		Name: &req.Name, Icon: req.Icon, IsActive: req.IsActive,
-	}, req.key())
+	i, err := a.services.Matching.CreateInterest(ctx, caller.UserID, req.change(), req.key())
 	return interestOf(i), err
 }
 
@@ -165,9 +179,7 @@ func (a *API) allInterests(ctx context.Context, caller users.Caller, req Paging)
 }
 
 func (a *API) changeInterest(ctx context.Context, caller users.Caller, req changeInterestRequest) (Interest, error) {
-	i, err := a.services.Matching.ChangeInterest(ctx, caller.UserID, id.Interest(req.ID), matching.InterestChange{
-		Name: change(req.Name), Icon: change(req.Icon), IsActive: change(req.IsActive),
-	})
+	i, err := a.services.Matching.ChangeInterest(ctx, caller.UserID, id.Interest(req.ID), req.change())
 	return interestOf(i), err
 }
 
@@ -183,9 +195,7 @@ func (a *API) adminReport(ctx context.Context, caller users.Caller, req adminRep
 }
 
 func (a *API) changeReport(ctx context.Context, caller users.Caller, req changeReportRequest) (AdminReport, error) {
-	r, err := a.services.Moderation.ChangeReport(ctx, caller.UserID, id.Report(req.ID), moderation.ReportChange{
-		Status: change(req.Status), Notes: change(req.AdminNotes),
-	})
+	r, err := a.services.Moderation.ChangeReport(ctx, caller.UserID, id.Report(req.ID), req.change())
 	return adminReportOf(r), err
 }
 

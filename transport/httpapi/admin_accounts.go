@@ -38,6 +38,10 @@ type AccountChange struct {
 	Reason   kithttp.Optional[string]     `json:"reason,omitzero" maxLength:"500" description:"For the audit trail."`
 }
 
+func (c AccountChange) change() moderation.AccountChange {
+	return moderation.AccountChange{Role: change(c.Role), IsActive: change(c.IsActive), Reason: c.Reason.Value}
+}
+
 type changeAccountRequest struct {
 	ID pathID `path:"id"`
 	AccountChange
@@ -54,6 +58,10 @@ type Adjustment struct {
 	Amount   int64            `json:"amount" required:"true" description:"A credit if above 0, a debit if below 0. A penalty takes no more than the balance."`
 	Reason   string           `json:"reason" required:"true" minLength:"1" maxLength:"500"`
 	Metadata *tokens.Metadata `json:"metadata" description:"A JSON object of at most 4 KiB."`
+}
+
+func (a Adjustment) adjustment() moderation.Adjustment {
+	return moderation.Adjustment{Type: a.Type, Amount: a.Amount, Reason: a.Reason, Metadata: orZero(a.Metadata)}
 }
 
 type postTokensRequest struct {
@@ -91,10 +99,13 @@ var (
 )
 
 func (a *API) serveAdminAccounts() {
-	asAdmin(a, accounts, a.accounts)
+	asAdmin(a, accounts, a.accounts, kithttp.Checked(func(r accountsRequest, f *fault.Fields) {
+		moderation.AccountFilter(r.AccountFilter).Check(f)
+	}))
 	asAdmin(a, account, a.account)
-	asAdmin(a, changeAccount, a.changeAccount)
-	asAdmin(a, postTokens, a.postTokens, notOneself)
+	asAdmin(a, changeAccount, a.changeAccount, kithttp.Checked(func(r changeAccountRequest, f *fault.Fields) { r.change().Check(f) }))
+	asAdmin(a, postTokens, a.postTokens, kithttp.Gated(notOneself),
+		kithttp.Checked(func(r postTokensRequest, f *fault.Fields) { r.adjustment().Check(f) }))
 	asAdmin(a, accountTransactions, a.accountTransactions)
 }
 
@@ -122,16 +133,12 @@ func (a *API) account(ctx context.Context, caller users.Caller, req accountReque
 }
 
 func (a *API) changeAccount(ctx context.Context, caller users.Caller, req changeAccountRequest) (User, error) {
-	u, err := a.services.Moderation.ChangeUser(ctx, caller.UserID, id.User(req.ID), moderation.AccountChange{
-		Role: change(req.Role), IsActive: change(req.IsActive), Reason: req.Reason.Value,
-	})
+	u, err := a.services.Moderation.ChangeUser(ctx, caller.UserID, id.User(req.ID), req.change())
 	return userOf(u), err
 }
 
 func (a *API) postTokens(ctx context.Context, caller users.Caller, req postTokensRequest) (Transaction, error) {
-	t, err := a.services.Moderation.PostTokens(ctx, caller.UserID, id.User(req.ID), moderation.Adjustment{
-		Type: req.Type, Amount: req.Amount, Reason: req.Reason, Metadata: orZero(req.Metadata),
-	}, req.key())
+	t, err := a.services.Moderation.PostTokens(ctx, caller.UserID, id.User(req.ID), req.adjustment(), req.key())
 	return transactionOf(t), err
 }
 

@@ -90,12 +90,14 @@ var (
 )
 
 func (a *API) serveAuth() {
-	anyone(a, signUp, a.signUp)
+	anyone(a, signUp, a.signUp, kithttp.Checked(func(r signUpRequest, f *fault.Fields) { users.SignUp(r.SignUp).Check(f) }))
 	anyone(a, logIn, a.logIn)
 	anyone(a, refresh, a.refresh)
 	anyone(a, logOut, a.logOut)
 	anyone(a, forgotPassword, a.forgotPassword)
-	anyone(a, resetPassword, a.resetPassword)
+	anyone(a, resetPassword, a.resetPassword, kithttp.Checked(func(r resetPasswordRequest, f *fault.Fields) {
+		users.CheckPassword(f, r.Password)
+	}))
 }
 
 func (a *API) signUp(ctx context.Context, req signUpRequest) (SignedIn, error) {

@@ -85,13 +85,43 @@ type ProfileInput struct {
 	InterestIDs  *[]id.Interest `json:"interest_ids" maxItems:"50" description:"Active interests only."`
 }
 
+func (in ProfileInput) profile() matching.Profile {
+	return matching.Profile{
+		FirstName: orZero(in.FirstName), LastName: orZero(in.LastName), Age: orZero(in.Age),
+		Biography: orZero(in.Biography), Country: orZero(in.Country), City: orZero(in.City),
+		ImageURL: orZero(in.ImageURL), IsSearchable: in.IsSearchable,
+	}
+}
+
+func (in ProfileInput) check(f *fault.Fields) {
+	checkAge(f, "age", in.Age)
+	in.profile().Check(f)
+}
+
+// checkAge refuses a given age of 0, which in core means that no age is given.
+func checkAge(f *fault.Fields, field string, age *int) {
+	f.Check(age == nil || *age != 0, field, "must be 18 to 120")
+}
+
 // Search selects profiles. The zero value of a field selects all.
 type Search struct {
 	Country     string        `query:"country" description:"In any case."`
 	City        string        `query:"city" description:"In any case."`
-	InterestIDs []id.Interest `query:"interest_id" description:"The profile has at least one of them."`
+	InterestIDs []id.Interest `query:"interest_id" maxItems:"50" description:"The profile has at least one of them."`
 	MinAge      *int          `query:"min_age" minimum:"18" maximum:"120"`
 	MaxAge      *int          `query:"max_age" minimum:"18" maximum:"120"`
+}
+
+func (s Search) search() matching.Search {
+	return matching.Search{
+		Country: s.Country, City: s.City, Interests: s.InterestIDs, MinAge: orZero(s.MinAge), MaxAge: orZero(s.MaxAge),
+	}
+}
+
+func (s Search) check(f *fault.Fields) {
+	checkAge(f, "min_age", s.MinAge)
+	checkAge(f, "max_age", s.MaxAge)
+	s.search().Check(f)
 }
 
 type matchesRequest struct {
@@ -139,10 +169,10 @@ var (
 
 func (a *API) serveMatching() {
 	asUser(a, myProfile, a.myProfile)
-	asUser(a, saveProfile, a.saveProfile)
+	asUser(a, saveProfile, a.saveProfile, kithttp.Checked(ProfileInput.check))
 	anyone(a, interests, a.interests)
 	asUser(a, profile, a.profile)
-	asUser(a, matches, a.matches)
+	asUser(a, matches, a.matches, kithttp.Checked(func(r matchesRequest, f *fault.Fields) { r.Search.check(f) }))
 }
 
 func (a *API) myProfile(ctx context.Context, caller users.Caller, _ kithttp.None) (Profile, error) {
@@ -151,29 +181,13 @@ func (a *API) myProfile(ctx context.Context, caller users.Caller, _ kithttp.None
 }
 
 func (a *API) saveProfile(ctx context.Context, caller users.Caller, req ProfileInput) (Profile, error) {
-	if err := checkAges(givenAge{"age", req.Age}); err != nil {
+	var f fault.Fields
+	req.check(&f)
+	if err := f.Err(); err != nil {
 		return Profile{}, err
 	}
-	p, err := a.services.Matching.SaveProfile(ctx, caller.UserID, matching.Profile{
-		FirstName: orZero(req.FirstName), LastName: orZero(req.LastName), Age: orZero(req.Age),
-		Biography: orZero(req.Biography), Country: orZero(req.Country), City: orZero(req.City),
-		ImageURL: orZero(req.ImageURL), IsSearchable: req.IsSearchable,
-	}, orZero(req.InterestIDs))
+	p, err := a.services.Matching.SaveProfile(ctx, caller.UserID, req.profile(), orZero(req.InterestIDs))
 	return profileOf(p), err
-}
-
-type givenAge struct {
-	field string
-	age   *int
-}
-
-// checkAges refuses a given age of 0, which in core means that no age is given.
-func checkAges(given ...givenAge) error {
-	var f fault.Fields
-	for _, g := range given {
-		f.Check(g.age == nil || *g.age != 0, g.field, "must be 18 to 120")
-	}
-	return f.Err()
 }
 
 func (a *API) interests(ctx context.Context, req Paging) (Page[Interest], error) {
@@ -190,12 +204,12 @@ func (a *API) profile(ctx context.Context, caller users.Caller, req profileReque
 }
 
 func (a *API) matches(ctx context.Context, caller users.Caller, req matchesRequest) (Page[Match], error) {
-	search := matching.Search{
-		Country: req.Country, City: req.City, Interests: req.InterestIDs, MinAge: orZero(req.MinAge), MaxAge: orZero(req.MaxAge),
-	}
+	search := req.search()
 	filters := []any{text.Fold(search.Country), text.Fold(search.City), search.Interests, search.MinAge, search.MaxAge}
 	return readPage(ctx, a.cursors, req.Paging, filters, func(r page.Request[matching.Rank]) (page.Page[matching.Match, matching.Rank], error) {
-		if err := checkAges(givenAge{"min_age", req.MinAge}, givenAge{"max_age", req.MaxAge}); err != nil {
+		var f fault.Fields
+		req.Search.check(&f)
+		if err := f.Err(); err != nil {
 			return page.Page[matching.Match, matching.Rank]{}, err
 		}
 		return a.services.Matching.Matches(ctx, caller.UserID, search, r)

@@ -95,6 +95,17 @@ type Draft struct {
 	Attachment *string `json:"attachment" description:"An image of at most 5 MiB, as a data URL: data:image/png;base64,…"`
 }
 
+func (d Draft) draft() messaging.Draft {
+	return messaging.Draft{Content: orZero(d.Content), Attachment: orZero(d.Attachment)}
+}
+
+// check refuses an empty attachment, too: in core, it means that there is none, but a request must
+// have null for that.
+func (d Draft) check(f *fault.Fields) {
+	d.draft().Check(f)
+	f.Check(d.Attachment == nil || *d.Attachment != "", "attachment", "must be an image as a data URL, or null")
+}
+
 type openConversationRequest struct {
 	keyed
 	LocalID id.User `json:"local_id" required:"true"`
@@ -108,6 +119,9 @@ type messagesRequest struct {
 	ID pathID `path:"id"`
 	Paging
 }
+
+// imageBodyLimit is the greatest number of bytes of a body that may have an image: 8 MiB.
+const imageBodyLimit = 8 << 20
 
 type sendRequest struct {
 	ID pathID `path:"id"`
@@ -149,7 +163,7 @@ var (
 	}
 	send = kithttp.Route[sendRequest, Message]{
 		Name: "send", Method: http.MethodPost, Path: "/v1/conversations/{id}/messages", Status: http.StatusCreated,
-		Summary: "Send a message, and pay for it", Tags: tagMessaging,
+		Summary: "Send a message, and pay for it", Tags: tagMessaging, BodyLimit: imageBodyLimit,
 		Faults: []*fault.Error{messaging.ErrNotFound, messaging.ErrClosed, tokens.ErrTooFewTokens},
 	}
 	messages = kithttp.Route[messagesRequest, Page[Message]]{
@@ -174,7 +188,7 @@ func (a *API) serveMessaging() {
 	asUser(a, openConversation, a.openConversation)
 	asUser(a, conversations, a.conversations)
 	asUser(a, conversation, a.conversation)
-	asUser(a, send, a.send)
+	asUser(a, send, a.send, kithttp.Checked(func(r sendRequest, f *fault.Fields) { r.Draft.check(f) }))
 	asUser(a, messages, a.messages)
 	asUser(a, markRead, a.read)
 	asUser(a, attachment, a.attachment)
@@ -197,11 +211,12 @@ func (a *API) conversation(ctx context.Context, caller users.Caller, req convers
 }
 
 func (a *API) send(ctx context.Context, caller users.Caller, req sendRequest) (Message, error) {
-	if req.Attachment != nil && *req.Attachment == "" { // in core, "" means no attachment, but a request must use null for that
-		return Message{}, fault.InvalidField("attachment", "must be an image as a data URL, or null")
+	if req.Attachment != nil && *req.Attachment == "" {
+		var f fault.Fields
+		req.Draft.check(&f)
+		return Message{}, f.Err()
 	}
-	draft := messaging.Draft{Content: orZero(req.Content), Attachment: orZero(req.Attachment)}
-	m, err := a.services.Messaging.Send(ctx, caller.UserID, id.Conversation(req.ID), draft, req.key())
+	m, err := a.services.Messaging.Send(ctx, caller.UserID, id.Conversation(req.ID), req.draft(), req.key())
 	return a.messageOf(m), err
 }
 

@@ -38,6 +38,10 @@ type Complaint struct {
 	Message        *string `json:"message" maxLength:"5000"`
 }
 
+func (c Complaint) input() moderation.ReportInput {
+	return moderation.ReportInput{ReportedUserID: c.ReportedUserID, Reason: c.Reason, Message: orZero(c.Message)}
+}
+
 type reportRequest struct {
 	keyed
 	Complaint
@@ -83,15 +87,14 @@ var (
 )
 
 func (a *API) serveModeration() {
-	asUser(a, report, a.report)
+	asUser(a, report, a.report, kithttp.Checked(func(r reportRequest, f *fault.Fields) { r.input().Check(f) }))
 	asUser(a, blocks, a.blocks)
 	asUser(a, block, a.block)
 	asUser(a, unblock, a.unblock)
 }
 
 func (a *API) report(ctx context.Context, caller users.Caller, req reportRequest) (Report, error) {
-	complaint := moderation.ReportInput{ReportedUserID: req.ReportedUserID, Reason: req.Reason, Message: orZero(req.Message)}
-	r, err := a.services.Moderation.Report(ctx, caller.UserID, complaint, req.key())
+	r, err := a.services.Moderation.Report(ctx, caller.UserID, req.input(), req.key())
 	return reportOf(r), err
 }
 

@@ -49,6 +49,10 @@ type Proposal struct {
 	EndDate Time               `json:"end_date" required:"true" description:"After date."`
 }
 
+func (p Proposal) proposal() reservations.Proposal {
+	return reservations.Proposal{Title: p.Title, Price: p.Price, Date: time.Time(p.Date), EndDate: time.Time(p.EndDate)}
+}
+
 type proposeRequest struct {
 	ID pathID `path:"id"`
 	keyed
@@ -113,9 +117,15 @@ var (
 )
 
 func (a *API) serveReservations() {
-	asUser(a, propose, a.propose)
+	asUser(a, propose, a.propose, kithttp.Checked(func(r proposeRequest, f *fault.Fields) {
+		a.services.Reservations.Check(f, r.proposal())
+	}))
 	asUser(a, conversationReservations, a.conversationReservations)
-	asUser(a, myReservations, a.myReservations)
+	asUser(a, myReservations, a.myReservations, kithttp.Checked(func(r reservationsRequest, f *fault.Fields) {
+		if r.Status != "" {
+			r.Status.Check(f)
+		}
+	}))
 	asUser(a, reservation, a.reservation)
 	asUser(a, accept, moving(a.services.Reservations.Accept))
 	asUser(a, decline, moving(a.services.Reservations.Decline))
@@ -123,10 +133,7 @@ func (a *API) serveReservations() {
 }
 
 func (a *API) propose(ctx context.Context, caller users.Caller, req proposeRequest) (Reservation, error) {
-	proposal := reservations.Proposal{
-		Title: req.Title, Price: req.Price, Date: time.Time(req.Date), EndDate: time.Time(req.EndDate),
-	}
-	r, err := a.services.Reservations.Propose(ctx, caller.UserID, id.Conversation(req.ID), proposal, req.key())
+	r, err := a.services.Reservations.Propose(ctx, caller.UserID, id.Conversation(req.ID), req.proposal(), req.key())
 	return reservationOf(r), err
 }
 

@@ -91,6 +91,12 @@ func (r *reader) object(dec *jsontext.Decoder, v reflect.Value, s *shape) error 
 			}
 			continue
 		}
+		if m.maxItems > 0 && dec.PeekKind() == jsontext.KindBeginArray {
+			if err := r.list(dec, v.FieldByIndex(m.index), m.maxItems); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := json.UnmarshalDecode(dec, v.FieldByIndex(m.index).Addr().Interface(), r.options); err != nil {
 			return err
 		}
@@ -101,6 +107,40 @@ func (r *reader) object(dec *jsontext.Decoder, v reflect.Value, s *shape) error 
 		}
 	}
 	return nil
+}
+
+// list reads an array into a slice, or into a pointer to one. It only skips the items beyond the
+// limit.
+func (r *reader) list(dec *jsontext.Decoder, into reflect.Value, maxItems int) error {
+	if into.Kind() == reflect.Pointer {
+		into.Set(reflect.New(into.Type().Elem()))
+		into = into.Elem()
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	name := fieldName(dec.StackPointer())
+	items := reflect.MakeSlice(into.Type(), 0, 0)
+	n := 0
+	for ; dec.PeekKind() != jsontext.KindEndArray; n++ {
+		if n >= maxItems {
+			if err := dec.SkipValue(); err != nil {
+				return err
+			}
+			continue
+		}
+		item := reflect.New(into.Type().Elem())
+		if err := json.UnmarshalDecode(dec, item.Interface(), r.options); err != nil {
+			return err
+		}
+		items = reflect.Append(items, item.Elem())
+	}
+	if n > maxItems {
+		r.invalid.add(name, tooMany(maxItems))
+	}
+	into.Set(items)
+	_, err := dec.ReadToken()
+	return err
 }
 
 func (s *shape) unknown(parent jsontext.Pointer, name string) error {

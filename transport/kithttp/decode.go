@@ -22,6 +22,7 @@ type decoder struct {
 	shape        *shape
 	limit        int64
 	optionalBody bool
+	check        func(req any, f *fault.Fields) // see Checked; may be nil
 }
 
 // decode fills in req, a pointer to a struct of the decoder's shape. The order of its steps is the
@@ -44,6 +45,11 @@ func (d decoder) decode(r *http.Request, req any) error {
 	}
 	if err := d.body(body, v, &invalid); err != nil {
 		return err
+	}
+	if invalid.count > 0 && d.check != nil {
+		var more fault.Fields
+		d.check(v.Interface(), &more)
+		invalid.collect(more.Err())
 	}
 	if err := invalid.err(); err != nil {
 		return err
@@ -136,6 +142,10 @@ func fill(params []param, values map[string][]string, v reflect.Value, invalid *
 			}
 			continue
 		}
+		if p.maxItems > 0 && len(texts) > p.maxItems {
+			invalid.add(p.name, tooMany(p.maxItems))
+			continue
+		}
 		if err := p.set(v, texts); err != nil {
 			if err := invalid.refusal(p.name, err); err != nil {
 				return err
@@ -176,6 +186,8 @@ func (d decoder) body(body []byte, v reflect.Value, invalid *notes) error {
 
 const isRequired = "is required"
 
+func tooMany(maxItems int) string { return fmt.Sprintf("must have at most %d items", maxItems) }
+
 // notes collects the invalid fields. They are returned together, if the request is not malformed.
 type notes struct {
 	fields fault.Fields
@@ -212,6 +224,14 @@ func (n *notes) refusal(name string, err error) error {
 		n.add(name, string(c))
 	}
 	return nil
+}
+
+// collect notes the fields of an Invalid error that are not noted yet.
+func (n *notes) collect(err error) {
+	if err != nil {
+		_ = n.fields.Collect(err)
+		n.first = nil
+	}
 }
 
 func (n *notes) err() error {

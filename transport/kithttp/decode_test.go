@@ -289,7 +289,7 @@ func TestDecodeInMaxBytesHandler(t *testing.T) {
 }
 
 func TestDecodeTooDeeplyNested(t *testing.T) {
-	s := kithttp.NewServer()
+	s := kithttp.NewServer(kithttp.WithBodyLimit(1 << 20))
 	kithttp.Handle(s, renameThing, answer[rename](thing{}, nil))
 	base, _ := serve(t, s)
 	for _, within := range []string{`[`, `{"a":`} {

@@ -22,6 +22,9 @@
 // without a tag, a path parameter that is missing in the path) is a defect of the program: Handle
 // panics, and Call returns an error.
 //
+// A list has a limit if its field has the tag maxItems, as in `maxItems:"50"`: a query parameter, or
+// a JSON field that is a slice or a pointer to one, at every depth. The items beyond are not stored.
+//
 // Two more tags apply to JSON fields at every depth. With `required:"true"`, which query and header
 // parameters may have too, a request without the field is refused. With `nullable:"false"`, null is
 // refused for a pointer or an Optional, which otherwise accept it.
@@ -39,7 +42,8 @@
 //     not UTF-8; a required body is missing; a query parameter is unknown, or is repeated although
 //     it is not a slice; a header is given twice.
 //   - fault.Invalid (422): a field is null that does not accept it, a required field is missing, or
-//     the type of a field refuses the value. The error lists all such fields.
+//     the type of a field refuses the value. The error lists all such fields,
+//     at most fault.MaxFields, and those that [Checked] adds.
 //   - fault.NotFound (404): the type of a path parameter refuses the value.
 //
 // If several apply, the first in this list is returned. The refusal of a [Gate] comes before all of

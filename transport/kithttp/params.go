@@ -15,6 +15,7 @@ type param struct {
 	index    []int
 	codec    codec
 	required bool
+	maxItems int // of a slice; 0 for no limit
 }
 
 // codec turns the text of a parameter into a field and back.

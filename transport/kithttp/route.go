@@ -17,7 +17,7 @@ type Route[Req, Resp any] struct {
 	Path         string         // in the syntax of http.ServeMux, such as /v1/things/{id}
 	Status       int            // of success; 0 means 204 if Resp is None, and otherwise 200
 	AlsoStatus   []int          // other statuses that Resp returns as a StatusCoder, for the OpenAPI document
-	BodyLimit    int64          // in bytes; 0 means the limit of the server
+	BodyLimit    int64          // in bytes; 0 means the limit of the server, see WithBodyLimit
 	OptionalBody bool           // an empty body counts as {}, although Req has JSON fields
 	Summary      string         // one line for the OpenAPI document
 	Tags         []string       // for the OpenAPI document

@@ -12,11 +12,17 @@ import (
 
 	"github.com/go-kit/kit/endpoint"
 	kit "github.com/go-kit/kit/transport/http"
+
+	"github.com/cicerone-go/cicerone/core/fault"
 )
 
 // DefaultBodyLimit is the greatest number of bytes of a request's body, unless [WithBodyLimit] or
-// the route sets another: 8 MiB.
-const DefaultBodyLimit = 8 << 20
+// the route sets another: 64 KiB.
+const DefaultBodyLimit = 64 << 10
+
+// noBodyLimit is the limit of a route whose request has no JSON fields. Only {} and white space are
+// accepted there; the rest is for a refusal that names the field.
+const noBodyLimit = 1 << 10
 
 // Server serves routes and plain handlers from one http.ServeMux. It answers unknown paths and
 // methods with problem documents. It is safe for concurrent use once all routes are added.
@@ -77,7 +83,8 @@ func CheckBasePath(p string) error {
 }
 
 // WithBodyLimit sets the greatest number of bytes of a request's body, which must be above 0. The
-// default is [DefaultBodyLimit]. A route may set its own limit.
+// default is [DefaultBodyLimit]. A route may set its own limit. That of a route without JSON fields
+// is 1 KiB at most.
 func WithBodyLimit(bytes int64) Option { return func(s *Server) { s.bodyLimit = bytes } }
 
 // WithMiddleware wraps the endpoint of every route, outside of the route's own middleware. The
@@ -135,6 +142,8 @@ type Gate func(ctx context.Context) (context.Context, error)
 type HandleOption func(*handling)
 
 type handling struct {
+	checked    reflect.Type // of the request that check takes
+	check      func(req any, f *fault.Fields)
 	gates      []Gate
 	middleware []endpoint.Middleware
 }
@@ -142,6 +151,18 @@ type handling struct {
 // Gated puts gates in front of a route. They run in order, until one refuses.
 func Gated(gates ...Gate) HandleOption {
 	return func(h *handling) { h.gates = append(h.gates, gates...) }
+}
+
+// Checked makes the error for a request with invalid fields complete: check adds the fields to f that
+// the handler would refuse. It runs only if decoding has found invalid fields, which are zero in the
+// request, and of which errors are ignored. Otherwise the handler checks the request itself.
+//
+// Req must be the type of the route's request, otherwise Handle panics.
+func Checked[Req any](check func(req Req, f *fault.Fields)) HandleOption {
+	return func(h *handling) {
+		h.checked = reflect.TypeFor[Req]()
+		h.check = func(req any, f *fault.Fields) { check(req.(Req), f) }
+	}
 }
 
 // Wrapped wraps the endpoint of a route, inside of the server's middleware. The first is the
@@ -171,11 +192,18 @@ func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context
 	for _, opt := range opts {
 		opt(&own)
 	}
+	if own.check != nil && own.checked != reflect.TypeFor[Req]() {
+		panic(fmt.Sprintf("kithttp: route %s: Checked is for %s, not for %s", r.Name, own.checked, reflect.TypeFor[Req]()))
+	}
 	limit := r.BodyLimit
-	if limit == 0 {
+	switch {
+	case limit > 0:
+	case len(shape.members) == 0:
+		limit = min(s.bodyLimit, noBodyLimit)
+	default:
 		limit = s.bodyLimit
 	}
-	d := decoder{shape: shape, limit: limit, optionalBody: r.OptionalBody}
+	d := decoder{shape: shape, limit: limit, optionalBody: r.OptionalBody, check: own.check}
 	decode := func(ctx context.Context, r *http.Request) (any, error) {
 		if refused := exchangeOf(ctx).refused; refused != nil {
 			return nil, refused

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -28,6 +29,7 @@ type member struct {
 	index    []int
 	required bool
 	notNull  bool
+	maxItems int // of an array; 0 for no limit
 }
 
 var shapes sync.Map // reflect.Type → *shape
@@ -78,6 +80,10 @@ func (s *shape) addField(f reflect.StructField, index []int, body *[]reflect.Str
 	if !f.IsExported() {
 		return errors.New("is not exported")
 	}
+	maxItems, err := maxItemsOf(f)
+	if err != nil {
+		return err
+	}
 	for _, place := range []struct {
 		tag  string
 		list *[]param
@@ -103,7 +109,7 @@ func (s *shape) addField(f reflect.StructField, index []int, body *[]reflect.Str
 		if tag == "path" && c.optional {
 			return errors.New("a path parameter cannot be a pointer, because it is never absent")
 		}
-		*list = append(*list, param{name: name, index: index, codec: c, required: f.Tag.Get("required") == "true"})
+		*list = append(*list, param{name: name, index: index, codec: c, required: f.Tag.Get("required") == "true", maxItems: maxItems})
 		return nil
 	}
 
@@ -123,11 +129,30 @@ func (s *shape) addField(f reflect.StructField, index []int, body *[]reflect.Str
 		name: name, index: index,
 		required: f.Tag.Get("required") == "true",
 		notNull:  f.Tag.Get("nullable") == "false" || !takesNull(f.Type),
+		maxItems: maxItems,
 	})
 	*body = append(*body, reflect.StructField{
 		Name: fmt.Sprintf("F%d", len(*body)), Type: f.Type, Tag: reflect.StructTag(fmt.Sprintf("json:%q", tag)),
 	})
 	return nil
+}
+
+// maxItemsOf returns the greatest number of items of a slice or of a pointer to one, or 0 without the
+// tag.
+func maxItemsOf(f reflect.StructField) (int, error) {
+	tag, ok := f.Tag.Lookup("maxItems")
+	if !ok {
+		return 0, nil
+	}
+	list := f.Type
+	if list.Kind() == reflect.Pointer {
+		list = list.Elem()
+	}
+	n, err := strconv.Atoi(tag)
+	if err != nil || n < 1 || list.Kind() != reflect.Slice {
+		return 0, fmt.Errorf("the tag maxItems %q must be a number above 0, and of a slice", tag)
+	}
+	return n, nil
 }
 
 var wildcard = regexp.MustCompile(`\{([^{}]*)\}`)

@@ -10,3 +10,8 @@ func Described[T any](name string, visit func(v *T, f Fields)) (checker, Layout[
 type checker struct{ t *Table }
 
 func (c checker) Check(row Row) error { return c.t.check(c.t.Columns, row) }
+
+func (c checker) Row(f Fields) Row { return c.t.Row(f) }
+
+// Reading returns the Fields that read a row.
+func Reading(row Row) Fields { return &fromRow{row: row} }

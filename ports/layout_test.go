@@ -2,11 +2,15 @@ package ports_test
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
@@ -51,6 +55,28 @@ func TestALayoutRefusesRowsThatAreNotItsOwn(t *testing.T) {
 	}
 }
 
+func TestATableReadsItsRowsVerbatim(t *testing.T) {
+	malformed := ports.TransactionLayout.Row(tokens.Transaction{Seq: 1, CreatedAt: time.UnixMilli(1).UTC()})
+	malformed[slices.Index(ports.TokenTransactions.Names(), "metadata")] = `{"a": 1.0}`
+	price := ports.ReservationLayout.Row(reservations.Reservation{Title: "A walk"})
+	price[slices.Index(ports.Reservations.Names(), "price")] = "12.505"
+	for _, tt := range []struct {
+		table *ports.Table
+		row   ports.Row
+	}{
+		{ports.Profiles, ports.ProfileLayout.Row(matching.Profile{UserID: id.User{2}, Age: 36, City: "Graz", IsSearchable: true})},
+		{ports.Profiles, ports.ProfileLayout.Row(matching.Profile{})},
+		{ports.TokenTransactions, malformed},
+		{ports.Reservations, price},
+		{ports.IdempotencyRecords, ports.RecordLayout.Row(idempotency.Record{Key: "k", Answer: []byte("yes")})},
+		{ports.IdempotencyRecords, ports.RecordLayout.Row(idempotency.Record{})},
+	} {
+		if got := tt.table.Row(ports.Reading(tt.row)); !reflect.DeepEqual(got, tt.row) {
+			t.Errorf("%s: %#v is read as %#v", tt.table.Name, tt.row, got)
+		}
+	}
+}
+
 // person is a row of a table that no store has.
 type person struct{ Languages []string }
 
@@ -64,6 +90,9 @@ func TestListsOfTexts(t *testing.T) {
 		got, err := people.Value(row)
 		if err != nil || !reflect.DeepEqual(got, p) {
 			t.Errorf("%q came back as %q, %v", p.Languages, got.Languages, err)
+		}
+		if read := table.Row(ports.Reading(row)); !reflect.DeepEqual(read, row) {
+			t.Errorf("%#v is read as %#v", row, read)
 		}
 		if len(p.Languages) > 0 {
 			got.Languages[0] = "changed"

@@ -119,6 +119,63 @@ func (c Column) checkText(s string) error {
 	}
 }
 
+// Row returns the row that f reads: one call for each column in the table's order, with a pointer to
+// a new value, as Layout.Visit makes. A row holds the text of Decimal and JSON columns as f decodes
+// it, so that a malformed one can be found. The row is not valid if f has recorded an error.
+func (t *Table) Row(f Fields) Row {
+	w := toRow{row: make(Row, 0, len(t.Columns))}
+	for _, c := range t.Columns {
+		var v cell
+		v.visit(c, f)
+		v.visit(c, &w)
+	}
+	return w.row
+}
+
+// cell has a field for the value of a column of each kind.
+type cell struct {
+	uuid  [16]byte
+	text  verbatim
+	int   int64
+	bool  bool
+	time  time.Time
+	bytes []byte
+	texts []string
+}
+
+func (v *cell) visit(c Column, f Fields) {
+	switch c.Kind {
+	case UUID:
+		f.UUID(c.Name, &v.uuid, c.traits)
+	case Text:
+		f.Text(c.Name, (*string)(&v.text), c.traits)
+	case Int:
+		f.Int(c.Name, &v.int, c.traits)
+	case Bool:
+		f.Bool(c.Name, &v.bool)
+	case Time:
+		f.Time(c.Name, &v.time, c.traits)
+	case Decimal:
+		f.Decimal(c.Name, &v.text)
+	case JSON:
+		f.JSON(c.Name, &v.text)
+	case Bytes:
+		f.Bytes(c.Name, &v.bytes)
+	case Texts:
+		f.Texts(c.Name, &v.texts)
+	}
+}
+
+// verbatim is an Encoded that keeps the text.
+type verbatim string
+
+func (v *verbatim) Encode() string { return string(*v) }
+
+func (v *verbatim) Decode(s string) error {
+	*v = verbatim(s)
+	return nil
+}
+
 // Folded returns the names of the columns that are searched, ordered or unique without regard to
 // case. A store may keep text.Fold of their values in columns of its own.
 func (t *Table) Folded() []string { return folded(t.Columns) }

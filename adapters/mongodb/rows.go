@@ -104,35 +104,8 @@ func scanBlockRows(r *record) (blocks []ports.Row) {
 }
 
 func scanRow(r *record, table *ports.Table) ports.Row {
-	row := make(ports.Row, len(table.Columns))
-	for i, c := range table.Columns {
-		row[i] = scanValue(r, fieldOf(table, c.Name), c)
-	}
-	return row
-}
-
-func scanValue(r *record, name string, c ports.Column) any {
-	if c.Nullable && !r.has(name) {
-		return nil
-	}
-	switch c.Kind {
-	case ports.UUID:
-		return r.id(name)
-	case ports.Int:
-		return r.int(name)
-	case ports.Bool:
-		return r.bool(name)
-	case ports.Time:
-		return r.time(name)
-	case ports.Bytes:
-		return r.bytes(name)
-	case ports.Decimal:
-		return r.decimal(name)
-	case ports.Texts:
-		return append([]string{}, r.texts(name)...)
-	default:
-		return r.text(name)
-	}
+	r.rest = fieldsOf(table, table.Columns)
+	return table.Row(r)
 }
 
 // Write sends the rows immediately, to return their errors. A duplicate is an error here, not a

@@ -286,6 +286,15 @@ func fieldOf(table *ports.Table, column string) string {
 	return column
 }
 
+// fieldsOf returns the paths of columns.
+func fieldsOf(table *ports.Table, columns []ports.Column) []string {
+	fields := make([]string, len(columns))
+	for i, c := range columns {
+		fields[i] = fieldOf(table, c.Name)
+	}
+	return fields
+}
+
 var bsonTypes = map[ports.Kind]string{
 	ports.UUID: "binData", ports.Text: "string", ports.Int: "long", ports.Bool: "bool", ports.Time: "date", ports.Decimal: "decimal",
 	ports.JSON: "string", ports.Bytes: "binData", ports.Texts: "array",

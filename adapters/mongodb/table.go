@@ -16,11 +16,7 @@ type table[T any] struct {
 }
 
 func tableOf[T any](layout ports.Layout[T]) *table[T] {
-	t := &table[T]{layout: layout}
-	for _, c := range layout.Columns {
-		t.fields = append(t.fields, fieldOf(layout.Table, c.Name))
-	}
-	return t
+	return &table[T]{layout, fieldsOf(layout.Table, layout.Columns)}
 }
 
 func (t *table[T]) scan(r *record) (v T) {

@@ -25,45 +25,12 @@ func (r rows) Read(ctx context.Context, table *ports.Table, after []any, limit i
 		if after != nil {
 			where = " WHERE (" + key + ") > (" + placeholders(2, table.Key) + ")"
 		}
-		page, err = list(ctx, c, func(r *row, row *ports.Row) { *row = scanRow(r, table) },
+		page, err = list(ctx, c, func(r *row, row *ports.Row) { *row = table.Row(r) },
 			statement("SELECT "+strings.Join(columns, ", ")+" FROM @"+table.Name+where+" ORDER BY "+key+" LIMIT $1"),
 			append([]any{limited(limit)}, arguments(after)...)...)
 		return err
 	})
 	return page, err
-}
-
-func scanRow(r *row, table *ports.Table) ports.Row {
-	out := make(ports.Row, len(table.Columns))
-	for i, c := range table.Columns {
-		out[i] = scanValue(r, c)
-	}
-	return out
-}
-
-func scanValue(r *row, c ports.Column) any {
-	if c.Nullable && r.column < len(r.values) && r.values[r.column] == nil {
-		r.next()
-		return nil
-	}
-	switch c.Kind {
-	case ports.UUID:
-		return r.id()
-	case ports.Int:
-		return r.int()
-	case ports.Bool:
-		return r.bool()
-	case ports.Time:
-		return r.time()
-	case ports.Bytes:
-		return notNil(r.bytes())
-	case ports.JSON:
-		return r.canonical()
-	case ports.Texts:
-		return notNil(r.texts())
-	default:
-		return r.text()
-	}
 }
 
 // Write sends the rows immediately, to return their errors.

@@ -22,44 +22,12 @@ func (r rows) Read(ctx context.Context, table *ports.Table, after []any, limit i
 		if after != nil {
 			where = " WHERE (" + key + ") > (" + marksFor(table.Key) + ")"
 		}
-		page, err = list(ctx, c, func(r *row, row *ports.Row) { *row = scanRow(r, table) },
+		page, err = list(ctx, c, func(r *row, row *ports.Row) { *row = table.Row(r) },
 			"SELECT "+names+" FROM "+table.Name+where+" ORDER BY "+key+" LIMIT ?",
 			append(arguments(table.Columns, after), limited(limit))...)
 		return err
 	})
 	return page, err
-}
-
-func scanRow(r *row, table *ports.Table) ports.Row {
-	out := make(ports.Row, len(table.Columns))
-	for i, c := range table.Columns {
-		out[i] = scanValue(r, c)
-	}
-	return out
-}
-
-func scanValue(r *row, c ports.Column) any {
-	if c.Nullable && r.column < len(r.values) && r.values[r.column] == nil {
-		return r.next()
-	}
-	switch c.Kind {
-	case ports.UUID:
-		return r.id()
-	case ports.Int:
-		return r.int()
-	case ports.Bool:
-		return r.bool()
-	case ports.Time:
-		return r.time()
-	case ports.Decimal:
-		return formatCents(r.int())
-	case ports.Bytes:
-		return notNil(r.bytes())
-	case ports.Texts:
-		return append([]string{}, r.texts()...)
-	default:
-		return r.text()
-	}
 }
 
 func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) error {

@@ -68,12 +68,12 @@ func refuse(from, to string) string {
 		return "wire is used only in wiring"
 	case under(to, gokit) && (under(from, "core") || under(from, "ports") || under(from, "adapters")):
 		return "go-kit is used only in transports"
-	case isOwn(to, "ports/porttest") && !mayUseKit(from):
+	case isOwn(to, "ports/porttest") && !isTest(from):
 		return "the conformance kit is for tests"
 	case isOwn(to, "examples") && !under(from, "examples"):
 		return "no package depends on an example"
-	case isOwn(to, "wiring") && !under(from, "wiring") && !under(from, "examples"):
-		return "only a program imports wiring"
+	case isOwn(to, "wiring") && !under(from, "wiring") && !isTest(from):
+		return "only a program or a test imports wiring"
 	}
 	switch top(from) {
 	case "":
@@ -220,8 +220,8 @@ func misplaced(pkg string) string {
 	return ""
 }
 
-// mayUseKit reports whether a package consists of tests, or is an example of tests.
-func mayUseKit(pkg string) bool {
+// isTest reports whether a package consists of tests, or is an example, which may test itself.
+func isTest(pkg string) bool {
 	return under(pkg, "adapters/internal") || under(pkg, "examples")
 }
 

@@ -57,6 +57,7 @@ func TestRefuse(t *testing.T) {
 		{"adapters/postgres", "github.com/testcontainers/testcontainers-go/modules/postgres", "container"},
 		{"adapters/internal/servers", "github.com/testcontainers/testcontainers-go", ""},
 		{"adapters/internal/histories", own + "adapters/postgres", ""},
+		{"adapters/internal/wired", own + "wiring", ""},
 		{"adapters/internal/histories", own + "ports/porttest", ""},
 		{"adapters/internal/histories", own + "transport/httpapi", "no transport"},
 

@@ -45,12 +45,6 @@ func (r *record) value(name string, want bsontype.Type) (v bson.RawValue, ok boo
 	return v, true
 }
 
-// has reports whether there is a value.
-func (r *record) has(name string) bool {
-	v, err := r.raw.LookupErr(strings.Split(name, ".")...)
-	return err == nil && v.Type != bson.TypeNull
-}
-
 func (r *record) id(name string) (i [16]byte) {
 	v, ok := r.value(name, bson.TypeBinary)
 	if !ok {

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
+	"github.com/cicerone-go/cicerone/adapters/internal/wired"
 	"github.com/cicerone-go/cicerone/adapters/postgres"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/transport/edge"
@@ -83,7 +84,7 @@ func newScale(t *testing.T, m *metropolis, dsn string, o postgres.Options) *scal
 	t.Cleanup(pool.Close)
 	store, err := postgres.New(t.Context(), pool, o)
 	must(t, err)
-	c := wiringConfig()
+	c := wired.Config()
 	c.Limits = edge.Limits{}
 	c.Clock = clock.Clock(func() time.Time { return begun.Add(2*year + 48*time.Hour) }) // some reservations are due by then
 	s.app, err = wiring.New(t.Context(), c, store)

@@ -1,7 +1,6 @@
 package matching_test
 
 import (
-	"context"
 	"fmt"
 	"log"
 
@@ -10,37 +9,14 @@ import (
 	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/page"
-	"github.com/cicerone-go/cicerone/core/services"
-	"github.com/cicerone-go/cicerone/core/uow"
-	"github.com/cicerone-go/cicerone/core/users"
-	"github.com/cicerone-go/cicerone/ports"
 )
 
 // An admin creates interests, two users pick some of them, and one user finds the other by the
 // interests that they share.
 func Example() {
-	ctx := context.Background()
-	clock := coretest.NewClock()
-	all, err := services.New(ports.ForServices(ports.NewStore(memory.New(), uow.Policy{})), services.Parts{
-		Hasher: &coretest.Hasher{}, Access: &coretest.AccessTokens{Clock: clock}, Mailer: &coretest.Mailbox{},
-		Images: coretest.Images{}, Clock: clock.Now,
-	}, services.DefaultPolicies())
-	if err != nil {
-		log.Fatal(err)
-	}
-	service := all.Matching
-	register := func(name string) id.User {
-		in := users.SignUp{Name: name, Email: coretest.Email(name), Password: coretest.Password}
-		u, err := all.Users.Register(ctx, in)
-		if err != nil {
-			log.Fatal(err)
-		}
-		return u.ID
-	}
-	ada, luca, grace := register("Ada"), register("Luca"), register("Grace")
-	if _, err := all.Moderation.MakeAdmin(ctx, coretest.Email("Grace")); err != nil {
-		log.Fatal(err)
-	}
+	w := coretest.NewWorld(coretest.Example{}, memory.New()) // all services: see the example of core/services
+	ctx, service := w.Ctx, w.Matching
+	ada, luca, grace := w.Person("Ada"), w.Person("Luca"), w.AdminNamed("Grace")
 	interest := func(name string) id.Interest {
 		i, err := service.CreateInterest(ctx, grace, matching.InterestChange{Name: &name}, "")
 		if err != nil {

@@ -1,48 +1,21 @@
 package moderation_test
 
 import (
-	"context"
 	"fmt"
-	"log"
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
-	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
-	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/tokens"
-	"github.com/cicerone-go/cicerone/core/uow"
-	"github.com/cicerone-go/cicerone/core/users"
-	"github.com/cicerone-go/cicerone/ports"
 )
 
 // A user reports another one. An admin posts a penalty and resolves the report. Both acts are in
 // the audit trail.
 func Example() {
-	ctx := context.Background()
-	clock := coretest.NewClock()
-	store := ports.NewStore(memory.New(), uow.Policy{})
-	all, err := services.New(ports.ForServices(store), services.Parts{
-		Hasher: &coretest.Hasher{}, Access: &coretest.AccessTokens{Clock: clock}, Mailer: &coretest.Mailbox{},
-		Images: coretest.Images{}, Clock: clock.Now,
-	}, services.DefaultPolicies())
-	if err != nil {
-		log.Fatal(err)
-	}
-	service := all.Moderation
-	register := func(name string) id.User {
-		in := users.SignUp{Name: name, Email: coretest.Email(name), Password: coretest.Password}
-		u, err := all.Users.Register(ctx, in)
-		if err != nil {
-			log.Fatal(err)
-		}
-		return u.ID
-	}
-	ada, luca, grace := register("Ada"), register("Luca"), register("Grace")
-	if _, err := service.MakeAdmin(ctx, coretest.Email("Grace")); err != nil {
-		log.Fatal(err)
-	}
+	w := coretest.NewWorld(coretest.Example{}, memory.New()) // all services: see the example of core/services
+	ctx, service := w.Ctx, w.Moderation
+	ada, luca, grace := w.Person("Ada"), w.Person("Luca"), w.AdminNamed("Grace")
 
 	report, err := service.Report(ctx, ada, moderation.ReportInput{ReportedUserID: luca, Reason: "spam"}, "")
 	fmt.Println(report.Status, err)

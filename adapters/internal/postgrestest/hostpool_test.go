@@ -22,14 +22,9 @@ import (
 func TestHostsPool(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)
-	o.StatementTimeout, o.LockTimeout, o.IdleTimeout, o.MaxConns = 300*time.Millisecond, 100*time.Millisecond, 400*time.Millisecond, 2
-	config, err := pgxpool.ParseConfig(dsn)
-	must(t, err)
-	must(t, o.Configure(config))
-	config.ConnConfig.RuntimeParams["application_name"] = "the host"
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	must(t, err)
-	t.Cleanup(pool.Reset) // so that Close does not wait for a transaction that a failed test left open
+	o.StatementTimeout, o.LockTimeout, o.IdleTimeout = 300*time.Millisecond, 100*time.Millisecond, 400*time.Millisecond
+	o.MaxConns = 2
+	pool := hostPool(t, dsn, o, func(c *pgxpool.Config) { c.ConnConfig.RuntimeParams["application_name"] = "the host" })
 	store, err := postgres.New(ctx, pool, o)
 	must(t, err)
 	t.Cleanup(func() { must(t, store.Close(ctx)) })

@@ -32,12 +32,7 @@ type hosted struct {
 func newHosted(t *testing.T) *hosted {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)
-	config, err := pgxpool.ParseConfig(dsn)
-	must(t, err)
-	must(t, o.Configure(config))
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	must(t, err)
-	t.Cleanup(pool.Reset) // so that Close does not wait for a transaction that a failed test left open
+	pool := hostPool(t, dsn, o)
 	store, err := postgres.New(ctx, pool, o)
 	must(t, err)
 	t.Cleanup(func() { must(t, store.Close(ctx)) })
@@ -226,12 +221,7 @@ func TestStorageInHostTransactions(t *testing.T) {
 	dsn := servers.Postgres(t)
 	porttest.Storage(t, func(t *testing.T) ports.Storage {
 		o := fresh(t, dsn)
-		config, err := pgxpool.ParseConfig(dsn)
-		must(t, err)
-		must(t, o.Configure(config))
-		pool, err := pgxpool.NewWithConfig(context.Background(), config)
-		must(t, err)
-		t.Cleanup(pool.Reset) // so that Close does not wait for a transaction that a failed test left open
+		pool := hostPool(t, dsn, o)
 		s, err := postgres.New(context.Background(), pool, o)
 		must(t, err)
 		return joining{s, pool}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
@@ -41,6 +42,21 @@ func open(t testing.TB, dsn string, o postgres.Options) *postgres.Store {
 	s, err := postgres.Open(context.Background(), dsn, o)
 	must(t, err)
 	return s
+}
+
+// hostPool makes the pool of a host, as New of the adapter needs it. change may change its settings.
+func hostPool(t testing.TB, dsn string, o postgres.Options, change ...func(c *pgxpool.Config)) *pgxpool.Pool {
+	t.Helper()
+	config, err := pgxpool.ParseConfig(dsn)
+	must(t, err)
+	must(t, o.Configure(config))
+	for _, c := range change {
+		c(config)
+	}
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
+	must(t, err)
+	t.Cleanup(pool.Reset) // Close would wait for a transaction that a failed test left open
+	return pool
 }
 
 func soak() bool { return os.Getenv("CICERONE_SOAK") == "1" }

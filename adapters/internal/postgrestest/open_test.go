@@ -199,11 +199,7 @@ func TestExclusive(t *testing.T) {
 func TestHostPoolStaysOpen(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)
-	config, err := pgxpool.ParseConfig(dsn)
-	must(t, err)
-	must(t, o.Configure(config))
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	must(t, err)
+	pool := hostPool(t, dsn, o)
 	defer pool.Close()
 
 	s, err := postgres.New(ctx, pool, o)

@@ -75,12 +75,7 @@ func newScale(t *testing.T, m *metropolis, dsn string, o postgres.Options) *scal
 		}
 	}
 
-	config, err := pgxpool.ParseConfig(dsn)
-	must(t, err)
-	must(t, o.Configure(config))
-	config.ConnConfig.Tracer = s.recorder
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	must(t, err)
+	pool := hostPool(t, dsn, o, func(c *pgxpool.Config) { c.ConnConfig.Tracer = s.recorder })
 	t.Cleanup(pool.Close)
 	store, err := postgres.New(t.Context(), pool, o)
 	must(t, err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/goleak"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
@@ -42,11 +41,7 @@ func TestWiringNeedsTables(t *testing.T) {
 func TestWiringOverHostPool(t *testing.T) {
 	ctx, dsn := t.Context(), servers.Postgres(t)
 	o := fresh(t, dsn)
-	config, err := pgxpool.ParseConfig(dsn)
-	must(t, err)
-	must(t, o.Configure(config))
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	must(t, err)
+	pool := hostPool(t, dsn, o)
 	defer pool.Close()
 	store, err := postgres.New(ctx, pool, o)
 	must(t, err)

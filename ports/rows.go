@@ -124,8 +124,9 @@ func (c Column) checkText(s string) error {
 // it, so that a malformed one can be found. The row is not valid if f has recorded an error.
 func (t *Table) Row(f Fields) Row {
 	w := toRow{row: make(Row, 0, len(t.Columns))}
+	v := new(cell) // one for all columns, because tables are long
 	for _, c := range t.Columns {
-		var v cell
+		*v = cell{}
 		v.visit(c, f)
 		v.visit(c, &w)
 	}

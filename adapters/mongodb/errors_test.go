@@ -32,7 +32,7 @@ func TestTranslate(t *testing.T) {
 			t.Errorf("%s: %v does not wrap the response", name, got)
 		}
 		for _, kind := range []error{uow.ErrConflict, uow.ErrUnreachable, uow.ErrRefused, errTaken, errRule} {
-			if is := errors.Is(got, kind); is != (kind == c.want) {
+			if is := errors.Is(got, kind); is != errors.Is(c.want, kind) {
 				t.Errorf("%s: %v is %v: %t", name, got, kind, is)
 			}
 		}

@@ -42,7 +42,7 @@ func TestTranslate(t *testing.T) {
 				t.Errorf("%s %s: %v does not wrap the response", name, when, check.got)
 			}
 			for _, kind := range []error{uow.ErrConflict, uow.ErrUnreachable, uow.ErrOutcomeUnknown} {
-				if got := errors.Is(check.got, kind); got != (kind == check.want) {
+				if got := errors.Is(check.got, kind); got != errors.Is(check.want, kind) {
 					t.Errorf("%s %s: %v is %v: %t", name, when, check.got, kind, got)
 				}
 			}

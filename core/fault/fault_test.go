@@ -141,7 +141,7 @@ func TestCollect(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for _, err := range []error{nil, io.EOF, errTaken, fault.Invalid} {
-		if got := f.Collect(err); got != err || f.Err().Error() != want {
+		if got := f.Collect(err); !errors.Is(got, err) || f.Err().Error() != want {
 			t.Errorf("for %v: got %v, and the fields %v", err, got, f.Err())
 		}
 	}

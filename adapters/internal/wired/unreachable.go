@@ -51,7 +51,7 @@ func Unreachable(
 // server, and a function that stops it and returns how many connections it accepted.
 func hangUp(t *testing.T) (address string, stop func() int) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
 	accepted := make(chan int, 1)
 	go func() {

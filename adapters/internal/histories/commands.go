@@ -32,14 +32,15 @@ func (h *history) step() {
 	}
 }
 
-// sendTogether sends one message each from different users, concurrently.
+// sendTogether sends one message each from different users in different conversations, concurrently.
+// In one conversation the times of the messages depend on their order.
 func (h *history) sendTogether() {
 	var all []command
-	senders := map[id.User]bool{}
+	senders, talks := map[id.User]bool{}, map[id.Conversation]bool{}
 	for range lanes {
 		t := h.talk()
-		if by := h.participant(t.VoyagerID, t.LocalID); !senders[by] {
-			senders[by] = true
+		if by := h.participant(t.VoyagerID, t.LocalID); !senders[by] && !talks[t.ID] {
+			senders[by], talks[t.ID] = true, true
 			all = append(all, h.send(by, t.ID, messaging.Draft{Content: "concurrent"}, ""))
 		}
 	}

@@ -63,21 +63,31 @@ func (r Reservation) Has(user id.User) bool { return user == r.VoyagerID || user
 // Place returns the position of a reservation in a list.
 func Place(r Reservation) page.Moment { return page.Moment{At: r.CreatedAt, ID: r.ID} }
 
-func (p Proposal) check(f *fault.Fields, now time.Time) {
+// check adds an error to f for each field that breaks a rule now.
+func (p Proposal) check(f *fault.Fields, now time.Time, policy Policy) {
 	text.CheckLine(f, "title", p.Title, 1, MaxTitle)
-	if storable(p.Date) {
-		f.Check(p.Date.After(now), "date", "must lie in the future")
-	} else {
-		f.Add("date", "must be a time in the years 1 to 9999")
+	switch {
+	case !p.Date.After(now):
+		f.Add("date", "must lie in the future")
+	case p.Date.After(now.Add(policy.MaxLead)):
+		f.Add("date", "must be at most "+inDays(policy.MaxLead)+" ahead")
 	}
-	if storable(p.EndDate) {
-		f.Check(p.EndDate.After(p.Date), "end_date", "must be after date")
-	} else {
-		f.Add("end_date", "must be a time in the years 1 to 9999")
+	switch {
+	case !p.EndDate.After(p.Date):
+		f.Add("end_date", "must be after date")
+	case p.EndDate.After(p.Date.Add(policy.MaxLength)):
+		f.Add("end_date", "must be at most "+inDays(policy.MaxLength)+" after date")
 	}
 }
 
-func storable(t time.Time) bool { return t.Year() >= 1 && t.Year() <= 9999 }
+// inDays writes a duration in days if it is a whole number of them.
+func inDays(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d%day == 0 {
+		return fmt.Sprintf("%d days", d/day)
+	}
+	return d.String()
+}
 
 // The methods below implement the table of moves in core/README.md#reservations. They return
 // ErrStatus, with the present status, for a move that is not in the table.
@@ -105,10 +115,10 @@ func (r Reservation) mayBeCancelled(by id.User, now time.Time) error {
 		return nil
 	case r.Status == Pending:
 		return r.refuse("be cancelled", "while it is pending, only the participant who proposed it can cancel it")
-	case r.Status == Accepted && now.Before(r.Date):
+	case r.Status == Accepted && (now.Before(r.Date) || by == r.LocalID):
 		return nil
 	case r.Status == Accepted:
-		return r.refuse("be cancelled", "its date has passed")
+		return r.refuse("be cancelled", "its date has passed, after which only the local can cancel it")
 	}
 	return r.refuse("be cancelled", "only a pending or accepted one can be")
 }

@@ -20,11 +20,16 @@ import (
 // Policy is the decisions of a community about reservations.
 type Policy struct {
 	Rate        Rate          // tokens per unit of price; default 1
+	MaxLead     time.Duration // how far ahead the date of a proposal may lie; default 365 days
+	MaxLength   time.Duration // longest time from the date of a proposal to its end; default 30 days
 	SettleEvery time.Duration // interval of RunSettler; default 1 s, so that settlement comes within 5 s
 }
 
 // DefaultPolicy returns the default of each field.
-func DefaultPolicy() Policy { return Policy{Rate: OneToOne(), SettleEvery: time.Second} }
+func DefaultPolicy() Policy {
+	const day = 24 * time.Hour
+	return Policy{Rate: OneToOne(), MaxLead: 365 * day, MaxLength: 30 * day, SettleEvery: time.Second}
+}
 
 // Deps are the parts of a Service. All are needed. services.New makes them for all services.
 type Deps struct {
@@ -59,7 +64,7 @@ type Proposal struct {
 // Check adds an error to f for each field of a proposal that breaks a rule at present.
 func (s *Service) Check(f *fault.Fields, p Proposal) {
 	p.Date, p.EndDate = clock.Truncate(p.Date), clock.Truncate(p.EndDate)
-	p.check(f, s.deps.Clock.Now())
+	p.check(f, s.deps.Clock.Now(), s.deps.Policy)
 }
 
 // Propose creates a pending reservation. Its tokens are the price times the present rate, rounded
@@ -81,7 +86,7 @@ func (s *Service) Propose(ctx context.Context, caller id.User, conversation id.C
 		// first call: a repeat with the same key returns the stored result at any later time.
 		var f fault.Fields
 		now := s.deps.Clock.Now()
-		p.check(&f, now)
+		p.check(&f, now, s.deps.Policy)
 		if err := f.Err(); err != nil {
 			return Reservation{}, err
 		}
@@ -153,7 +158,8 @@ func (s *Service) Decline(ctx context.Context, caller id.User, reservation id.Re
 }
 
 // Cancel cancels a reservation that the caller proposed and that is pending, or one that is
-// accepted, before its date. It refunds the tokens of an accepted one. Errors: ErrNotFound,
+// accepted: the voyager before its date, the local until it is completed. It refunds the tokens of
+// an accepted one. Errors: ErrNotFound,
 // ErrStatus, idempotency.ErrKeyReused.
 func (s *Service) Cancel(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key) (Reservation, error) {
 	return s.move(ctx, caller, reservation, key, "reservations.Cancel",

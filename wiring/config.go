@@ -112,6 +112,8 @@ func (c Config) Validate() error {
 		"must be an http or https address, is %q", c.Users.ResetURL)
 
 	p.tokens("Messaging.MessageCost", c.Messaging.MessageCost)
+	p.check(c.Reservations.MaxLead > 0, "Reservations.MaxLead", "must be above 0, is %v", c.Reservations.MaxLead)
+	p.check(c.Reservations.MaxLength > 0, "Reservations.MaxLength", "must be above 0, is %v", c.Reservations.MaxLength)
 	p.check(c.Reservations.SettleEvery > 0 && c.Reservations.SettleEvery <= MaxSettleEvery, "Reservations.SettleEvery",
 		"must be above 0 and at most %v, is %v", MaxSettleEvery, c.Reservations.SettleEvery)
 

@@ -32,6 +32,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"Users.ResetLifetime", func(c *wiring.Config) { c.Users.ResetLifetime = -time.Second }},
 		{"Users.ResetURL", func(c *wiring.Config) { c.Users.ResetURL = "javascript:alert(1)" }},
 		{"Messaging.MessageCost", func(c *wiring.Config) { c.Messaging.MessageCost = -1 }},
+		{"Reservations.MaxLead", func(c *wiring.Config) { c.Reservations.MaxLead = 0 }},
+		{"Reservations.MaxLength", func(c *wiring.Config) { c.Reservations.MaxLength = -time.Hour }},
 		{"Reservations.SettleEvery", func(c *wiring.Config) { c.Reservations.SettleEvery = 0 }},
 		{"Reservations.SettleEvery", func(c *wiring.Config) { c.Reservations.SettleEvery = 5*time.Second + 1 }},
 		{"Units.MaxTime", func(c *wiring.Config) { c.Units.MaxTime = -1 }},

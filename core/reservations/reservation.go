@@ -66,16 +66,19 @@ func Place(r Reservation) page.Moment { return page.Moment{At: r.CreatedAt, ID: 
 // check adds an error to f for each field that breaks a rule now.
 func (p Proposal) check(f *fault.Fields, now time.Time, policy Policy) {
 	text.CheckLine(f, "title", p.Title, 1, MaxTitle)
+	dated := false
 	switch {
 	case !p.Date.After(now):
 		f.Add("date", "must lie in the future")
 	case p.Date.After(now.Add(policy.MaxLead)):
 		f.Add("date", "must be at most "+inDays(policy.MaxLead)+" ahead")
+	default:
+		dated = true
 	}
 	switch {
 	case !p.EndDate.After(p.Date):
 		f.Add("end_date", "must be after date")
-	case p.EndDate.After(p.Date.Add(policy.MaxLength)):
+	case dated && p.EndDate.After(p.Date.Add(policy.MaxLength)):
 		f.Add("end_date", "must be at most "+inDays(policy.MaxLength)+" after date")
 	}
 }

@@ -57,8 +57,8 @@ func NewService(d Deps) (*Service, error) {
 type Proposal struct {
 	Title   string
 	Price   Price
-	Date    time.Time // in the future
-	EndDate time.Time // after Date
+	Date    time.Time // in the future, at most Policy.MaxLead ahead
+	EndDate time.Time // after Date, by at most Policy.MaxLength
 }
 
 // Check adds an error to f for each field of a proposal that breaks a rule at present.
@@ -159,8 +159,7 @@ func (s *Service) Decline(ctx context.Context, caller id.User, reservation id.Re
 
 // Cancel cancels a reservation that the caller proposed and that is pending, or one that is
 // accepted: the voyager before its date, the local until it is completed. It refunds the tokens of
-// an accepted one. Errors: ErrNotFound,
-// ErrStatus, idempotency.ErrKeyReused.
+// an accepted one. Errors: ErrNotFound, ErrStatus, idempotency.ErrKeyReused.
 func (s *Service) Cancel(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key) (Reservation, error) {
 	return s.move(ctx, caller, reservation, key, "reservations.Cancel",
 		func(ctx context.Context, tx Tx, caller id.User, r Reservation, _ messaging.Standing) (Reservation, error) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
@@ -122,7 +123,7 @@ func settle(t *testing.T, s scene, want int) {
 }
 
 func TestDates(t *testing.T) {
-	t.Run("neither accepted nor cancelled on the date", func(t *testing.T) {
+	t.Run("neither accepted nor cancelled by the voyager on the date", func(t *testing.T) {
 		s := newScene(t)
 		pending := s.propose(t, s.voyager, s.walk())
 		accepted := s.accepted(t)
@@ -138,6 +139,46 @@ func TestDates(t *testing.T) {
 		s.Clock.Set(accepted.Date.Add(-time.Millisecond))
 		_, err := s.Reservations.Cancel(s.Ctx, s.voyager, accepted.ID, "")
 		coretest.Is(t, err, nil)
+	})
+	t.Run("cancelled by the local until it is completed", func(t *testing.T) {
+		for _, by := range []string{"voyager", "local"} { // who proposed it
+			s := newScene(t)
+			creator := map[string]id.User{"voyager": s.voyager, "local": s.local}[by]
+			r := s.propose(t, creator, s.walk())
+			_, err := s.Reservations.Accept(s.Ctx, other(s, creator), r.ID, "")
+			coretest.Is(t, err, nil)
+			s.Clock.Set(r.EndDate)
+			_, err = s.Reservations.Cancel(s.Ctx, s.voyager, r.ID, "")
+			coretest.Is(t, err, reservations.ErrStatus)
+			_, err = s.Reservations.Cancel(s.Ctx, s.local, r.ID, "")
+			coretest.Is(t, err, nil)
+			if f := s.Funds(s.voyager); f != (reservations.Funds{Balance: 50}) {
+				t.Errorf("proposed by the %s, the voyager has %+v, want 50", by, f)
+			}
+			settle(t, s, 0)
+		}
+	})
+	t.Run("at most as far ahead and as long as the policy allows", func(t *testing.T) {
+		s := newScene(t, func(p *coretest.Policies) {
+			p.Reservations.MaxLead, p.Reservations.MaxLength = 48*time.Hour, 90*time.Minute
+		})
+		p := s.walk()
+		p.Date = s.Clock.Now().Add(48 * time.Hour)
+		p.EndDate = p.Date.Add(90 * time.Minute)
+		s.propose(t, s.voyager, p)
+		p.Date, p.EndDate = p.Date.Add(time.Millisecond), p.EndDate.Add(time.Millisecond)
+		_, err := s.Reservations.Propose(s.Ctx, s.voyager, s.talk, p, "")
+		coretest.Fields(t, err, "date")
+		if want := "date must be at most 2 days ahead"; !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		p = s.walk()
+		p.EndDate = p.Date.Add(90*time.Minute + time.Millisecond)
+		_, err = s.Reservations.Propose(s.Ctx, s.voyager, s.talk, p, "")
+		coretest.Fields(t, err, "end_date")
+		if want := "end_date must be at most 1h30m0s after date"; !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	})
 	t.Run("pending after the date, cancelled and declined", func(t *testing.T) {
 		s := newScene(t)
@@ -182,7 +223,12 @@ func TestProposeErrors(t *testing.T) {
 		"date past":    {func(p *reservations.Proposal) { p.Date = s.Clock.Now().Add(-time.Hour) }, []string{"date"}},
 		"end at date":  {func(p *reservations.Proposal) { p.EndDate = p.Date }, []string{"end_date"}},
 		"end far":      {func(p *reservations.Proposal) { p.EndDate = p.EndDate.AddDate(9000, 0, 0) }, []string{"end_date"}},
-		"two fields":   {func(p *reservations.Proposal) { p.Title, p.EndDate = "", p.Date }, []string{"title", "end_date"}},
+		"date far": {func(p *reservations.Proposal) {
+			p.Date, p.EndDate = p.Date.AddDate(1, 0, 0), p.EndDate.AddDate(1, 0, 0)
+		}, []string{"date"}},
+		"date beyond": {func(p *reservations.Proposal) { p.Date = p.Date.AddDate(9000, 0, 0) }, []string{"date", "end_date"}},
+		"too long":    {func(p *reservations.Proposal) { p.EndDate = p.Date.AddDate(0, 0, 31) }, []string{"end_date"}},
+		"two fields":  {func(p *reservations.Proposal) { p.Title, p.EndDate = "", p.Date }, []string{"title", "end_date"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := s.walk()

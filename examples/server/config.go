@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 
+	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/wiring"
@@ -38,7 +39,9 @@ func (s *serverSettings) config(log *slog.Logger) (wiring.Config, error) {
 		RefreshLifetime: s.Security.RefreshLifetime, ResetLifetime: s.Security.ResetLifetime, ResetURL: s.Security.ResetURL,
 	}
 	c.Messaging.MessageCost = s.Policies.MessageCost
-	c.Reservations.Rate, c.Reservations.SettleEvery = s.Policies.TokenRate, s.Policies.SettleEvery
+	c.Reservations = reservations.Policy{
+		Rate: s.Policies.TokenRate, MaxLead: s.Policies.MaxLead, MaxLength: s.Policies.MaxLength, SettleEvery: s.Policies.SettleEvery,
+	}
 	c.PurgeEvery = s.Policies.PurgeEvery
 
 	if c.Access.Keys, err = parseKeys("--access-key", s.Security.AccessKey); err != nil {

@@ -63,6 +63,8 @@ type logSettings struct {
 type policySettings struct {
 	MessageCost int64             `default:"${message_cost}" placeholder:"TOKENS" help:"The price of a message, paid by its sender. Default: ${default}."`
 	TokenRate   reservations.Rate `default:"${token_rate}" placeholder:"RATE" help:"Tokens per unit of price, 0 to 1000. Default: ${default}."`
+	MaxLead     time.Duration     `default:"${max_lead}" help:"How far ahead the date of a reservation may lie when it is proposed."`
+	MaxLength   time.Duration     `default:"${max_length}" help:"How long a reservation may last."`
 	SettleEvery time.Duration     `default:"${settle_every}" help:"How often the server looks for reservations that have ended; at most 5s."`
 	PurgeEvery  time.Duration     `default:"${purge_every}" help:"How often the server removes expired sessions and expired idempotency keys."`
 }
@@ -97,6 +99,8 @@ func defaults() kong.Vars {
 		"signup_bonus":          number(c.Users.SignupBonus),
 		"message_cost":          number(c.Messaging.MessageCost),
 		"token_rate":            c.Reservations.Rate.String(),
+		"max_lead":              c.Reservations.MaxLead.String(),
+		"max_length":            c.Reservations.MaxLength.String(),
 		"settle_every":          c.Reservations.SettleEvery.String(),
 		"purge_every":           c.PurgeEvery.String(),
 		"access_issuer":         c.Access.Issuer,
@@ -145,6 +149,8 @@ func inFlags(err error) error {
 		"Users.ResetLifetime", "--reset-lifetime",
 		"Users.ResetURL", "--reset-url",
 		"Messaging.MessageCost", "--message-cost",
+		"Reservations.MaxLead", "--max-lead",
+		"Reservations.MaxLength", "--max-length",
 		"Reservations.SettleEvery", "--settle-every",
 		"PurgeEvery", "--purge-every",
 		"BasePath", "--base-path",

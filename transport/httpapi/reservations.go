@@ -45,8 +45,8 @@ func reservationOf(r reservations.Reservation) Reservation {
 type Proposal struct {
 	Title   string             `json:"title" required:"true" minLength:"1" maxLength:"200"`
 	Price   reservations.Price `json:"price" required:"true" pattern:"^[0-9]{1,8}([.][0-9]{1,2})?$" example:"12.50"`
-	Date    Time               `json:"date" required:"true" description:"In the future."`
-	EndDate Time               `json:"end_date" required:"true" description:"After date."`
+	Date    Time               `json:"date" required:"true" description:"In the future, and at most as far ahead as the server allows."`
+	EndDate Time               `json:"end_date" required:"true" description:"After date, by at most as much as the server allows."`
 }
 
 func (p Proposal) proposal() reservations.Proposal {

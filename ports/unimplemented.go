@@ -324,6 +324,11 @@ func (UnimplementedReservations) Due(context.Context, time.Time, int) ([]id.Rese
 	return nil, unimplemented("reservations.Repository.Due")
 }
 
+// Lapsed implements reservations.Repository.
+func (UnimplementedReservations) Lapsed(context.Context, time.Time, int) ([]id.Reservation, error) {
+	return nil, unimplemented("reservations.Repository.Lapsed")
+}
+
 // UnimplementedRows is a Rows whose methods return fault.Unimplemented.
 type UnimplementedRows struct{}
 

@@ -18,12 +18,14 @@ type reservationTables struct {
 	calendar tree[*reservations.Reservation] // local_id, date, id
 	heldOf   tree[*reservations.Reservation] // voyager_id, id
 	due      tree[*reservations.Reservation] // end_date, id
+
+	lapses tree[*reservations.Reservation] // date, id; pending reservations only
 }
 
 func (t *reservationTables) copy() reservationTables {
 	return reservationTables{
 		reservations: t.reservations.copy(), reservationsIn: t.reservationsIn.copy(), reservationsOf: t.reservationsOf.copy(),
-		calendar: t.calendar.copy(), heldOf: t.heldOf.copy(), due: t.due.copy(),
+		calendar: t.calendar.copy(), heldOf: t.heldOf.copy(), due: t.due.copy(), lapses: t.lapses.copy(),
 	}
 }
 
@@ -58,17 +60,19 @@ func (s *state) addReservation(r reservations.Reservation) error {
 // putReservation stores a reservation, and replaces any that has its id.
 func (t *reservationTables) putReservation(r *reservations.Reservation) {
 	t.reservations.put(idKey(r.ID), r)
-	inCalendar := idKey(r.LocalID) + timeKey(r.Date) + idKey(r.ID)
-	held := idKey(r.VoyagerID) + idKey(r.ID)
-	due := timeKey(r.EndDate) + idKey(r.ID)
-	if r.Status == reservations.Accepted {
-		t.calendar.put(inCalendar, r)
-		t.heldOf.put(held, r)
-		t.due.put(due, r)
+	accepted, pending := r.Status == reservations.Accepted, r.Status == reservations.Pending
+	file(&t.calendar, idKey(r.LocalID)+timeKey(r.Date)+idKey(r.ID), r, accepted)
+	file(&t.heldOf, idKey(r.VoyagerID)+idKey(r.ID), r, accepted)
+	file(&t.due, timeKey(r.EndDate)+idKey(r.ID), r, accepted)
+	file(&t.lapses, timeKey(r.Date)+idKey(r.ID), r, pending)
+}
+
+// file puts a reservation into an index if it belongs there, and otherwise drops it.
+func file(in *tree[*reservations.Reservation], key string, r *reservations.Reservation, belongs bool) {
+	if belongs {
+		in.put(key, r)
 	} else {
-		t.calendar.drop(inCalendar)
-		t.heldOf.drop(held)
-		t.due.drop(due)
+		in.drop(key)
 	}
 }
 
@@ -182,13 +186,29 @@ func (repo reservationsRepository) Due(
 	ctx context.Context, now time.Time, limit int,
 ) (due []id.Reservation, err error) {
 	err = repo.read(ctx, func(s *state) error {
-		for _, reservation := range s.due.ascend("", "") {
-			if len(due) >= limit || reservation.EndDate.After(now) {
-				break
-			}
-			due = append(due, reservation.ID)
-		}
+		due = first(&s.due, limit, func(r *reservations.Reservation) bool { return !r.EndDate.After(now) })
 		return nil
 	})
 	return due, err
+}
+
+func (repo reservationsRepository) Lapsed(
+	ctx context.Context, now time.Time, limit int,
+) (lapsed []id.Reservation, err error) {
+	err = repo.read(ctx, func(s *state) error {
+		lapsed = first(&s.lapses, limit, func(r *reservations.Reservation) bool { return !r.Date.After(now) })
+		return nil
+	})
+	return lapsed, err
+}
+
+// first returns up to limit reservations of an index, up to the first one that is not due.
+func first(in *tree[*reservations.Reservation], limit int, due func(*reservations.Reservation) bool) (found []id.Reservation) {
+	for _, r := range in.ascend("", "") {
+		if len(found) >= limit || !due(r) {
+			break
+		}
+		found = append(found, r.ID)
+	}
+	return found
 }

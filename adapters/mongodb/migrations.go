@@ -24,6 +24,18 @@ var migrations = []step{
 
 	// A unit that sends a message holds the conversation.
 	of(change{in: "conversations", fields: map[string]string{"guard": "long?"}}),
+
+	// Pending reservations expire.
+	of(change{
+		in: "reservations",
+		rules: []bson.D{
+			d("status", d("$in", bson.A{"pending", "accepted", "declined", "cancelled", "completed", "expired"})),
+			d("tokens", d("$gte", int64(0))),
+			d("$expr", d("$gt", bson.A{"$end_date", "$date"})),
+			d("$expr", d("$in", bson.A{"$creator_id", "$participants"})),
+		},
+		indexes: []index{{name: "lapsing", keys: "status date _id"}},
+	}),
 }
 
 // step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may

@@ -182,15 +182,24 @@ func (repo reservationsRepository) Of(
 	return all, err
 }
 
-func (repo reservationsRepository) Due(
-	ctx context.Context, now time.Time, limit int,
-) (due []id.Reservation, err error) {
+func (repo reservationsRepository) Due(ctx context.Context, now time.Time, limit int) ([]id.Reservation, error) {
+	return repo.first(ctx, reservations.Accepted, "end_date", now, limit)
+}
+
+func (repo reservationsRepository) Lapsed(ctx context.Context, now time.Time, limit int) ([]id.Reservation, error) {
+	return repo.first(ctx, reservations.Pending, "date", now, limit)
+}
+
+// first lists the reservations of a status of which a time is not after now, by this time.
+func (repo reservationsRepository) first(
+	ctx context.Context, status reservations.Status, by string, now time.Time, limit int,
+) (all []id.Reservation, err error) {
 	err = repo.read(ctx, func(t *txn) (err error) {
-		due, err = listPage(ctx, t, func(r *record) id.Reservation { return r.id("_id") }, limit, query{
-			in: reservationsIn, filter: d("status", string(reservations.Accepted), "end_date", d("$lte", date(now))),
-			fields: d("_id", 1), sort: d("end_date", 1, "_id", 1),
+		all, err = listPage(ctx, t, func(r *record) id.Reservation { return r.id("_id") }, limit, query{
+			in: reservationsIn, filter: d("status", string(status), by, d("$lte", date(now))),
+			fields: d("_id", 1), sort: d(by, 1, "_id", 1),
 		})
 		return err
 	})
-	return due, err
+	return all, err
 }

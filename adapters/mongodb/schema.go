@@ -171,7 +171,8 @@ var schema = []spec{
 		shard: shard{"_id", true, "a reservation is changed by its id; calendars prevents overlaps"},
 		extra: map[string]string{"participants": "array", "guard": "long"},
 		rules: []bson.D{
-			d("status", d("$in", statuses(reservations.Pending, reservations.Accepted, reservations.Declined, reservations.Cancelled, reservations.Completed))),
+			d("status", d("$in", statuses(reservations.Pending, reservations.Accepted, reservations.Declined, reservations.Cancelled, reservations.Completed,
+				reservations.Expired))),
 			d("tokens", d("$gte", int64(0))),
 			d("$expr", d("$gt", bson.A{"$end_date", "$date"})),
 			d("$expr", d("$in", bson.A{"$creator_id", "$participants"})),
@@ -183,6 +184,7 @@ var schema = []spec{
 			{name: "held", keys: "voyager_id status tokens"},
 			{name: "calendar", keys: "local_id status date end_date"},
 			{name: "due", keys: "status end_date _id"},
+			{name: "lapsing", keys: "status date _id"},
 		},
 	},
 	{

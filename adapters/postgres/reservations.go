@@ -149,14 +149,22 @@ func (repo reservationsRepository) Of(
 	return all, err
 }
 
-func (repo reservationsRepository) Due(
-	ctx context.Context, now time.Time, limit int,
-) (due []id.Reservation, err error) {
+func (repo reservationsRepository) Due(ctx context.Context, now time.Time, limit int) ([]id.Reservation, error) {
+	return repo.first(ctx, "status = 'accepted' AND end_date <= $1 ORDER BY end_date, id", now, limit)
+}
+
+func (repo reservationsRepository) Lapsed(ctx context.Context, now time.Time, limit int) ([]id.Reservation, error) {
+	return repo.first(ctx, "status = 'pending' AND date <= $1 ORDER BY date, id", now, limit)
+}
+
+// first lists the first reservations of a condition with an order.
+func (repo reservationsRepository) first(
+	ctx context.Context, due statement, now time.Time, limit int,
+) (all []id.Reservation, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
-		due, err = list(ctx, c, func(r *row, due *id.Reservation) { *due = r.id() },
-			"SELECT id FROM @reservations WHERE status = 'accepted' AND end_date <= $1 ORDER BY end_date, id LIMIT $2",
-			now, limited(limit))
+		all, err = list(ctx, c, func(r *row, due *id.Reservation) { *due = r.id() },
+			"SELECT id FROM @reservations WHERE "+due+" LIMIT $2", now, limited(limit))
 		return err
 	})
-	return due, err
+	return all, err
 }

@@ -59,7 +59,7 @@ func New(store *uow.Store[Tx]) *Auditor { return &Auditor{store: store} }
 //	message_attachment       a message names the media type of its image, and none without one
 //	reservation_participants voyager and local are those of the conversation; one is the creator
 //	reservation_dates        a reservation ends after it begins
-//	reservation_status       a status is one of the five statuses
+//	reservation_status       a status is one of the six statuses
 //	reservation_tokens       a price in tokens is not below zero
 //	reservation_overlap      accepted reservations of one local do not overlap
 //	reservation_payment      payment, receipt and refund agree with the status

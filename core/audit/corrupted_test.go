@@ -114,6 +114,7 @@ var reservationsCorrupted = []corruption{
 	}, only("reservation_overlap")},
 	{"completed and never paid", reservation("declined", "status", "completed"), only("reservation_payment")},
 	{"declined and paid", reservation("completed", "status", "declined"), only("reservation_payment")},
+	{"expired and paid", reservation("completed", "status", "expired"), only("reservation_payment")},
 	{"completed and refunded", reservation("cancelled", "status", "completed"), only("reservation_payment")},
 	{"paid at another price", reservation("completed", "tokens", int64(4)), only("reservation_payment")},
 	{"free and paid", reservation("completed", "tokens", int64(0)), only("reservation_payment")},

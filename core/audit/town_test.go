@@ -159,6 +159,7 @@ func (w *town) reservations(ctx context.Context, tx ports.Tx) error {
 		{"next", 7, []reservations.Status{accepted}}, // begins when "accepted" ends
 		{"cancelled", 5, []reservations.Status{accepted, reservations.Cancelled}},
 		{"completed", 5, []reservations.Status{accepted, reservations.Completed}},
+		{"expired", 5, []reservations.Status{reservations.Expired}},
 		{"free", 0, []reservations.Status{accepted}},
 	} {
 		begin := noon.Add(time.Duration(i) * time.Hour)

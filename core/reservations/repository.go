@@ -58,6 +58,9 @@ type Repository interface {
 	// Due lists up to limit accepted reservations whose end date is not after now, by (end_date,
 	// id).
 	Due(ctx context.Context, now time.Time, limit int) ([]id.Reservation, error)
+
+	// Lapsed lists up to limit pending reservations whose date is not after now, by (date, id).
+	Lapsed(ctx context.Context, now time.Time, limit int) ([]id.Reservation, error)
 }
 
 // Tx holds the repositories that this domain uses in a unit of work.

@@ -20,12 +20,13 @@ const (
 	Declined  Status = "declined"
 	Cancelled Status = "cancelled"
 	Completed Status = "completed"
+	Expired   Status = "expired"
 )
 
 // Valid reports whether the status exists.
 func (s Status) Valid() bool {
 	switch s {
-	case Pending, Accepted, Declined, Cancelled, Completed:
+	case Pending, Accepted, Declined, Cancelled, Completed, Expired:
 		return true
 	}
 	return false
@@ -33,7 +34,7 @@ func (s Status) Valid() bool {
 
 // Check adds an error to f, on the field status, unless the status exists.
 func (s Status) Check(f *fault.Fields) {
-	f.Check(s.Valid(), "status", "must be pending, accepted, declined, cancelled or completed")
+	f.Check(s.Valid(), "status", "must be pending, accepted, declined, cancelled, completed or expired")
 }
 
 // MaxTitle is the maximum length of a title in characters.
@@ -126,9 +127,14 @@ func (r Reservation) mayBeCancelled(by id.User, now time.Time) error {
 	return r.refuse("be cancelled", "only a pending or accepted one can be")
 }
 
-// due reports whether the reservation must be settled.
-func (r Reservation) due(now time.Time) bool {
+// ended reports whether the reservation must be completed.
+func (r Reservation) ended(now time.Time) bool {
 	return r.Status == Accepted && !now.Before(r.EndDate)
+}
+
+// lapsed reports whether the reservation must expire.
+func (r Reservation) lapsed(now time.Time) bool {
+	return r.Status == Pending && !now.Before(r.Date)
 }
 
 func (r Reservation) refuse(move, why string) error {

@@ -87,12 +87,13 @@ var reach = map[reservations.Status]func(*testing.T, scene, reservations.Reserva
 		_, err := s.Reservations.Accept(s.Ctx, other(s, r.CreatorID), r.ID, "")
 		coretest.Is(t, err, nil)
 		s.Clock.Set(r.EndDate)
-		n, err := s.Reservations.Settle(s.Ctx)
-		coretest.Is(t, err, nil)
-		if n != 1 {
-			t.Fatalf("settled %d, want 1", n)
-		}
+		settle(t, s, 1)
 		s.Clock.Set(r.Date.Add(-time.Hour)) // before its date, so that only the status matters
+	},
+	reservations.Expired: func(t *testing.T, s scene, r reservations.Reservation) {
+		s.Clock.Set(r.Date)
+		settle(t, s, 1)
+		s.Clock.Set(r.Date.Add(-time.Hour))
 	},
 }
 

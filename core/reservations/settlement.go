@@ -13,22 +13,18 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
-// Settle completes every accepted reservation whose end date has passed, pays the local, and
-// returns the number of reservations that it completed. Each is settled in its own unit of work. If
-// some fail, Settle continues with the others, and then returns the errors joined. It may run at
-// any time, and concurrently in several processes.
+// Settle completes every accepted reservation whose end date has passed and pays the local, and
+// expires every pending one whose date has passed. It returns the number of reservations that it
+// moved. Each is moved in its own unit of work. If some fail, Settle continues with the others, and
+// then returns the errors joined. It may run at any time, and concurrently in several processes.
 func (s *Service) Settle(ctx context.Context) (int, error) {
 	const batch = 100
 	settled := 0
 	var failed []error
 	for {
-		var due []id.Reservation
-		err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-			due, err = tx.Reservations().Due(ctx, s.deps.Clock.Now(), batch+len(failed))
-			return err
-		})
+		due, err := s.due(ctx, batch+len(failed))
 		if err != nil {
-			return settled, errors.Join(append(failed, fmt.Errorf("look for reservations that have ended: %w", err))...)
+			return settled, errors.Join(append(failed, fmt.Errorf("look for reservations to settle: %w", err))...)
 		}
 		progress := false
 		failed = failed[:0]
@@ -50,24 +46,51 @@ func (s *Service) Settle(ctx context.Context) (int, error) {
 	}
 }
 
+// due returns up to limit reservations that must be completed, and as many that must expire.
+func (s *Service) due(ctx context.Context, limit int) (due []id.Reservation, err error) {
+	err = s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) error {
+		now := s.deps.Clock.Now()
+		ended, err := tx.Reservations().Due(ctx, now, limit)
+		if err != nil {
+			return err
+		}
+		lapsed, err := tx.Reservations().Lapsed(ctx, now, limit)
+		due = append(ended, lapsed...)
+		return err
+	})
+	return due, err
+}
+
 func (s *Service) settle(ctx context.Context, reservation id.Reservation) (done bool, err error) {
 	err = s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
-		// Held, so that one of several settlers completes it and the others see the new status.
+		// Held, so that one of several settlers moves it and the others see the new status.
 		r, err := tx.Reservations().Hold(ctx, reservation)
 		if err != nil {
 			return fmt.Errorf("hold a reservation: %w", err)
 		}
 		now := s.deps.Clock.Now()
-		if done = r.due(now); !done {
-			return nil // another process has settled it
-		}
-		if r, err = change(ctx, tx, r, Completed, now); err != nil {
+		done = true
+		switch {
+		case r.ended(now):
+			return s.complete(ctx, tx, r, now)
+		case r.lapsed(now):
+			_, err := change(ctx, tx, r, Expired, now)
 			return err
 		}
-		_, err = s.deps.Ledger.Post(ctx, tx, now, movement(r, r.LocalID, r.Tokens, tokens.ActivityReceipt, "activity completed"))
-		return err
+		done = false // another process has settled it
+		return nil
 	})
-	return done, err
+	return done && err == nil, err
+}
+
+// complete completes an accepted reservation, and pays the local.
+func (s *Service) complete(ctx context.Context, tx Tx, r Reservation, now time.Time) error {
+	r, err := change(ctx, tx, r, Completed, now)
+	if err != nil {
+		return err
+	}
+	_, err = s.deps.Ledger.Post(ctx, tx, now, movement(r, r.LocalID, r.Tokens, tokens.ActivityReceipt, "activity completed"))
+	return err
 }
 
 // RunSettler calls Settle immediately and then every Policy.SettleEvery, until ctx ends. It then

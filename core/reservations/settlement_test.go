@@ -38,6 +38,36 @@ func TestSettleMany(t *testing.T) {
 	}
 }
 
+// Settle expires more pending reservations than one batch, each from its date on, and no other.
+func TestExpireMany(t *testing.T) {
+	s := newScene(t)
+	const n = 230
+	p := s.walk()
+	var all []reservations.Reservation
+	for range n {
+		p.Date, p.EndDate = p.Date.Add(time.Hour), p.EndDate.Add(time.Hour)
+		all = append(all, s.propose(t, s.voyager, p))
+	}
+	_, err := s.Reservations.Decline(s.Ctx, s.local, all[0].ID, "")
+	coretest.Is(t, err, nil)
+	_, err = s.Reservations.Accept(s.Ctx, s.local, all[1].ID, "")
+	coretest.Is(t, err, nil)
+	s.Clock.Set(all[2].Date.Add(-time.Millisecond))
+	settle(t, s, 0)
+	s.Clock.Set(all[2].Date)
+	settle(t, s, 1)
+	expired, err := s.Reservations.Reservation(s.Ctx, s.voyager, all[2].ID)
+	coretest.Is(t, err, nil)
+	if expired.Status != reservations.Expired || !expired.UpdatedAt.Equal(all[2].Date) {
+		t.Errorf("got %+v, want it to be expired at its date", expired)
+	}
+	s.Clock.Set(all[n-1].Date)
+	settle(t, s, n-2) // all but the declined and the expired one: the accepted one has ended
+	if f := s.Funds(s.voyager); f != (reservations.Funds{Balance: 30}) {
+		t.Errorf("the voyager has %+v, want 30 and nothing held", f)
+	}
+}
+
 func TestConcurrentSettle(t *testing.T) {
 	s := newScene(t)
 	r := s.accepted(t)

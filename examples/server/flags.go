@@ -65,7 +65,7 @@ type policySettings struct {
 	TokenRate   reservations.Rate `default:"${token_rate}" placeholder:"RATE" help:"Tokens per unit of price, 0 to 1000. Default: ${default}."`
 	MaxLead     time.Duration     `default:"${max_lead}" help:"How far ahead the date of a reservation may lie when it is proposed."`
 	MaxLength   time.Duration     `default:"${max_length}" help:"How long a reservation may last."`
-	SettleEvery time.Duration     `default:"${settle_every}" help:"How often the server looks for reservations that have ended; at most 5s."`
+	SettleEvery time.Duration     `default:"${settle_every}" help:"How often the server looks for reservations that have ended, or were not accepted in time; at most 5s."`
 	PurgeEvery  time.Duration     `default:"${purge_every}" help:"How often the server removes expired sessions and expired idempotency keys."`
 }
 

@@ -133,6 +133,9 @@ func (w *town) reads() []call {
 		discarding("Reservations.Due", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Reservations().Due(ctx, noon, 10)
 		}),
+		discarding("Reservations.Lapsed", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Reservations().Lapsed(ctx, noon, 10)
+		}),
 		discarding("Rows.Read", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Rows().Read(ctx, ports.Users, nil, 10)
 		}),

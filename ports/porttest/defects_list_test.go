@@ -120,6 +120,10 @@ var defects = []defect{
 		b.reservations = overlapDone{b.Tx.Reservations()}
 	}),
 		fails: []string{"reservations/accepted reservations of a local never overlap"}},
+	{name: "lets pending reservations lapse at their end", plant: handing(func(_ *memory.Store, b *broken) {
+		b.reservations = lapsesAtTheEnd{b.Tx.Reservations()}
+	}),
+		fails: []string{"reservations/pending reservations that lapsed are listed by their date"}},
 	{name: "leaves out last names", plant: handing(func(_ *memory.Store, b *broken) {
 		b.matching = discreet{b.Tx.Matching()}
 	}),

@@ -303,6 +303,24 @@ func (r overlapDone) Move(
 	return moved, err
 }
 
+// lapsesAtTheEnd takes the end of a pending reservation for the time when it lapses.
+type lapsesAtTheEnd struct{ reservations.Repository }
+
+func (r lapsesAtTheEnd) Lapsed(ctx context.Context, now time.Time, limit int) ([]id.Reservation, error) {
+	lapsed, err := r.Repository.Lapsed(ctx, now, limit)
+	var ended []id.Reservation
+	for _, reservation := range lapsed {
+		there, err := r.Reservation(ctx, reservation)
+		if err != nil {
+			return nil, err
+		}
+		if !there.EndDate.After(now) {
+			ended = append(ended, reservation)
+		}
+	}
+	return ended, err
+}
+
 // forgetful drops a field of profiles when it writes.
 type forgetful struct{ matching.Repository }
 

@@ -26,6 +26,7 @@ var reservationsTests = []test{
 	{"pages of a conversation's reservations hold each once", conversationReservations},
 	{"pages of a person's reservations hold each once", personReservations},
 	{"due reservations are listed by their end", reservationsDue},
+	{"pending reservations that lapsed are listed by their date", reservationsLapsed},
 }
 
 func (f *fixture) reservationOf(r reservations.Reservation) reservations.Reservation {
@@ -53,12 +54,13 @@ func reservationMoved(f *fixture) {
 	talk := f.conversation(f.user("ada"), f.user("ben"))
 	all := []reservations.Status{
 		reservations.Pending, reservations.Accepted, reservations.Declined, reservations.Cancelled,
-		reservations.Completed,
+		reservations.Completed, reservations.Expired,
 	}
 	for hour, steps := range [][]reservations.Status{
 		{reservations.Pending, reservations.Accepted, reservations.Completed},
 		{reservations.Pending, reservations.Accepted, reservations.Cancelled},
 		{reservations.Pending, reservations.Declined}, {reservations.Pending, reservations.Cancelled},
+		{reservations.Pending, reservations.Expired},
 	} {
 		r := f.reservation(talk, hour)
 		for i, from := range steps {
@@ -264,23 +266,55 @@ func reservationsDue(f *fixture) {
 	cancelled := f.reservation(talk, -5)
 	f.move(cancelled, reservations.Pending, reservations.Accepted)
 	f.move(cancelled, reservations.Accepted, reservations.Cancelled)
-	slices.SortFunc(accepted, func(a, b reservations.Reservation) int {
-		return cmp.Or(a.EndDate.Compare(b.EndDate), a.ID.Compare(b.ID))
+	f.listsPassed("due", accepted, func(r reservations.Reservation) time.Time { return r.EndDate },
+		func(ctx context.Context, tx ports.Tx, now time.Time, limit int) ([]id.Reservation, error) {
+			return tx.Reservations().Due(ctx, now, limit)
+		})
+}
+
+func reservationsLapsed(f *fixture) {
+	talk := f.conversation(f.user("ada"), f.user("ben"))
+	var pending []reservations.Reservation
+	for hour := range 12 {
+		r := f.newReservation(talk, hour/2) // two begin at the same time
+		r.EndDate = r.EndDate.Add(time.Duration(12-hour) * time.Hour)
+		pending = append(pending, f.addReservation(r))
+	}
+	for hour, to := range []reservations.Status{
+		reservations.Accepted, reservations.Declined, reservations.Cancelled, reservations.Expired,
+	} {
+		f.same("a move", f.move(f.reservation(talk, hour), reservations.Pending, to), reservations.Done)
+	}
+	f.listsPassed("lapsed", pending, func(r reservations.Reservation) time.Time { return r.Date },
+		func(ctx context.Context, tx ports.Tx, now time.Time, limit int) ([]id.Reservation, error) {
+			return tx.Reservations().Lapsed(ctx, now, limit)
+		})
+}
+
+// listsPassed checks a list of the reservations of which a time has passed, by that time.
+func (f *fixture) listsPassed(
+	what string, all []reservations.Reservation, by func(reservations.Reservation) time.Time,
+	list func(ctx context.Context, tx ports.Tx, now time.Time, limit int) ([]id.Reservation, error),
+) {
+	f.Helper()
+	slices.SortFunc(all, func(a, b reservations.Reservation) int {
+		return cmp.Or(by(a).Compare(by(b)), a.ID.Compare(b.ID))
 	})
+	middle := by(all[4])
 	for _, now := range []time.Time{
-		noon, accepted[4].EndDate.Add(-time.Millisecond), accepted[4].EndDate, noon.Add(1000 * time.Hour),
+		noon.Add(-time.Hour), middle.Add(-time.Millisecond), middle, noon.Add(1000 * time.Hour),
 	} {
 		for _, limit := range []int{1, 3, 100} {
 			var want []id.Reservation
-			for _, r := range accepted {
-				if !r.EndDate.After(now) && len(want) < limit {
+			for _, r := range all {
+				if !by(r).After(now) && len(want) < limit {
 					want = append(want, r.ID)
 				}
 			}
 			got := read(f, func(ctx context.Context, tx ports.Tx) ([]id.Reservation, error) {
-				return tx.Reservations().Due(ctx, now, limit)
+				return list(ctx, tx, now, limit)
 			})
-			sameList(f, fmt.Sprintf("at most %d that are due at %v", limit, now), got, want)
+			sameList(f, fmt.Sprintf("at most %d that are %s at %v", limit, what, now), got, want)
 		}
 	}
 }

@@ -28,7 +28,7 @@ type Reservation struct {
 	Tokens         int64               `json:"tokens" description:"The price in tokens."`
 	Date           Time                `json:"date"`
 	EndDate        Time                `json:"end_date"`
-	Status         reservations.Status `json:"status" enum:"pending,accepted,declined,cancelled,completed"`
+	Status         reservations.Status `json:"status" enum:"pending,accepted,declined,cancelled,completed,expired"`
 	CreatedAt      Time                `json:"created_at"`
 	UpdatedAt      Time                `json:"updated_at"`
 }
@@ -65,7 +65,7 @@ type conversationReservationsRequest struct {
 }
 
 type reservationsRequest struct {
-	Status reservations.Status `query:"status" enum:"pending,accepted,declined,cancelled,completed"`
+	Status reservations.Status `query:"status" enum:"pending,accepted,declined,cancelled,completed,expired"`
 	Paging
 }
 

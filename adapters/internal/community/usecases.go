@@ -72,7 +72,7 @@ var UseCases = []UseCase{
 			return err
 		}, false,
 	},
-	{"settle one",
+	{"settle",
 		func(ctx context.Context, s *Scene, _ idempotency.Key) error {
 			s.Clock.Advance(7 * time.Hour)
 			_, err := s.Reservations.Settle(ctx)

@@ -234,7 +234,7 @@ func (h *history) move(how string, by id.User, r id.Reservation, key idempotency
 }
 
 func (h *history) settle() command {
-	return command{name: "ended reservations are settled", do: func(ctx context.Context, c *lane) (any, error) { return c.Reservations.Settle(ctx) }}
+	return command{name: "reservations are settled", do: func(ctx context.Context, c *lane) (any, error) { return c.Reservations.Settle(ctx) }}
 }
 
 func (h *history) block(by, other id.User, block bool) command {

@@ -46,7 +46,8 @@ func (h *history) question() command {
 		who = by
 		return asked("messages", func(ctx context.Context, c *lane) (any, error) { return messages(ctx, c, by, t.ID, limit) })
 	case "reservations":
-		status := draw(h, "status", "", reservations.Pending, reservations.Accepted, reservations.Cancelled, reservations.Completed)
+		status := draw(h, "status", "", reservations.Pending, reservations.Accepted, reservations.Cancelled, reservations.Completed,
+			reservations.Expired)
 		return asked("reservations", func(ctx context.Context, c *lane) (any, error) {
 			return walk(limit, func(r page.Request[page.Moment]) (page.Page[reservations.Reservation, page.Moment], error) {
 				return c.Reservations.Mine(ctx, who, status, r)

@@ -208,6 +208,9 @@ var queries = map[string][]served{
 		{"due", []string{
 			"end_date<= status= | sort end_date _id",
 		}},
+		{"lapsing", []string{
+			"date<= status= | sort date _id",
+		}},
 		{"held", []string{
 			"status= voyager_id=",
 		}},

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/mongo/options"
@@ -15,6 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
@@ -43,6 +45,18 @@ func TestReleasedDocumentsCanBeChanged(t *testing.T) {
 			after, err := c.Reservations.Funds(ctx, c.Voyager)
 			if after != before {
 				t.Errorf("the repeated command changed the funds from %v to %v", before, after)
+			}
+			return err
+		}},
+		{Name: "let a proposal expire", Do: func(ctx context.Context, c *community.Scene, _ idempotency.Key) error {
+			c.Clock.Advance(2 * time.Hour)
+			_, err := c.Reservations.Settle(ctx)
+			if err != nil {
+				return err
+			}
+			r, err := c.Reservations.Reservation(ctx, c.Voyager, c.Pending)
+			if r.Status != reservations.Expired {
+				t.Errorf("the proposal is %s", r.Status)
 			}
 			return err
 		}},

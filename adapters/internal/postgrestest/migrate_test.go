@@ -10,6 +10,12 @@ import (
 
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 	"github.com/cicerone-go/cicerone/adapters/postgres"
+	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 func TestConcurrentMigrations(t *testing.T) {
@@ -44,6 +50,45 @@ func TestFilesRunByAnotherTool(t *testing.T) {
 	must(t, open(t, dsn, o).Close(ctx))
 	must(t, postgres.Migrate(ctx, dsn, o))
 	must(t, open(t, dsn, o).Close(ctx))
+}
+
+// Reservations of version 1 are kept. Pending ones whose date has passed expire.
+func TestUpgradeOfReservations(t *testing.T) {
+	ctx, dsn := context.Background(), servers.Postgres(t)
+	o := postgres.Options{Schema: "older"}
+	first, err := fs.ReadFile(postgres.Migrations(), "00001_schema.sql")
+	must(t, err)
+	runSQL(t, dsn, "CREATE SCHEMA older; SET search_path TO older, public;"+string(first)+`;
+		INSERT INTO users SELECT gen_random_uuid(), name, name, NULL, NULL, NULL, NULL, NULL, 'user', true, false, 1, now(), now()
+			FROM unnest(ARRAY['ada', 'ben']) AS name;
+		INSERT INTO conversations SELECT gen_random_uuid(), ada.id, ben.id, now() FROM users AS ada, users AS ben
+			WHERE ada.name = 'ada' AND ben.name = 'ben';
+		INSERT INTO reservations SELECT gen_random_uuid(), id, voyager_id, local_id, voyager_id, title, 1, 0,
+				now() + hours * interval '1 h', now() + (hours + 1) * interval '1 h', status, now(), now()
+			FROM conversations, (VALUES ('lapsed', -9, 'pending'), ('waiting', 9, 'pending'), ('agreed', 5, 'accepted')) AS r (title, hours, status)`)
+	must(t, postgres.Migrate(ctx, dsn, o))
+	s := open(t, dsn, o)
+	ids := id.NewGenerator(nil)
+	service, err := reservations.NewService(reservations.Deps{
+		Store: ports.ForReservations(ports.NewStore(s, uow.Policy{})), Ledger: tokens.NewLedger(ids), IDs: ids,
+		Clock: clock.System(), Policy: reservations.DefaultPolicy(),
+	})
+	must(t, err)
+	if n, err := service.Settle(ctx); n != 1 || err != nil {
+		t.Errorf("settled %d: %v, want the pending one whose date has passed", n, err)
+	}
+	must(t, s.Close(ctx))
+	c, err := pgx.Connect(ctx, dsn)
+	must(t, err)
+	defer func() { must(t, c.Close(ctx)) }()
+	var found string
+	must(t, c.QueryRow(ctx, "SELECT string_agg(title || ' ' || status, ', ' ORDER BY title) FROM older.reservations").Scan(&found))
+	if want := "agreed accepted, lapsed expired, waiting pending"; found != want {
+		t.Errorf("got %s, want %s", found, want)
+	}
+	if _, err := c.Exec(ctx, "UPDATE older.reservations SET status = 'lost'"); err == nil {
+		t.Error("an unknown status was stored")
+	}
 }
 
 // The extensions may exist already, in a schema of their own.

@@ -26,7 +26,7 @@ var roundTrips = map[string]int{
 	"accept":                  6,
 	"decline":                 5,
 	"cancel":                  6,
-	"settle one":              5,
+	"settle":                  9,
 	"sign up":                 4,
 	"sign in":                 4,
 	"refresh":                 3,

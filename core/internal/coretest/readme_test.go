@@ -129,7 +129,7 @@ func TestReadmeNamesTheStatuses(t *testing.T) {
 	}
 	equal(t, "statuses of reservations", statuses("## Reservations"), []string{
 		string(reservations.Pending), string(reservations.Accepted), string(reservations.Declined),
-		string(reservations.Cancelled), string(reservations.Completed),
+		string(reservations.Cancelled), string(reservations.Completed), string(reservations.Expired),
 	})
 	equal(t, "statuses of reports", statuses("## Moderation"), []string{
 		string(moderation.Pending), string(moderation.Reviewed), string(moderation.Resolved), string(moderation.Dismissed),

@@ -324,6 +324,20 @@ func (UnimplementedReservations) Due(context.Context, time.Time, int) ([]id.Rese
 	return nil, unimplemented("reservations.Repository.Due")
 }
 
+// All implements reservations.Repository.
+func (UnimplementedReservations) All(
+	context.Context, reservations.Status, *page.Moment, int,
+) ([]reservations.Reservation, error) {
+	return nil, unimplemented("reservations.Repository.All")
+}
+
+// Agenda implements reservations.Repository.
+func (UnimplementedReservations) Agenda(
+	context.Context, id.User, reservations.Agenda, *page.Moment, int,
+) ([]reservations.Reservation, error) {
+	return nil, unimplemented("reservations.Repository.Agenda")
+}
+
 // Lapsed implements reservations.Repository.
 func (UnimplementedReservations) Lapsed(context.Context, time.Time, int) ([]id.Reservation, error) {
 	return nil, unimplemented("reservations.Repository.Lapsed")

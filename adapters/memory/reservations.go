@@ -13,6 +13,8 @@ type reservationTables struct {
 	reservations   tree[*reservations.Reservation] // id
 	reservationsIn index                           // conversation_id, created_at, id
 	reservationsOf index                           // participant, created_at, id
+	reservationsBy index                           // created_at, id
+	agendaOf       index                           // participant, date, id
 
 	// Accepted reservations only.
 	calendar tree[*reservations.Reservation] // local_id, date, id
@@ -25,6 +27,7 @@ type reservationTables struct {
 func (t *reservationTables) copy() reservationTables {
 	return reservationTables{
 		reservations: t.reservations.copy(), reservationsIn: t.reservationsIn.copy(), reservationsOf: t.reservationsOf.copy(),
+		reservationsBy: t.reservationsBy.copy(), agendaOf: t.agendaOf.copy(),
 		calendar: t.calendar.copy(), heldOf: t.heldOf.copy(), due: t.due.copy(), lapses: t.lapses.copy(),
 	}
 }
@@ -53,6 +56,10 @@ func (s *state) addReservation(r reservations.Reservation) error {
 	s.reservationsIn.put(idKey(r.ConversationID)+moment, struct{}{})
 	s.reservationsOf.put(idKey(r.VoyagerID)+moment, struct{}{})
 	s.reservationsOf.put(idKey(r.LocalID)+moment, struct{}{})
+	s.reservationsBy.put(moment, struct{}{})
+	for _, participant := range []id.User{r.VoyagerID, r.LocalID} {
+		s.agendaOf.put(idKey(participant)+momentKey(reservations.PlaceByDate(r)), struct{}{})
+	}
 	s.putReservation(&r)
 	return nil
 }
@@ -180,6 +187,44 @@ func (repo reservationsRepository) Of(
 		return nil
 	})
 	return list, err
+}
+
+func (repo reservationsRepository) All(
+	ctx context.Context, status reservations.Status, after *page.Moment, limit int,
+) (list []reservations.Reservation, err error) {
+	err = repo.read(ctx, func(s *state) error {
+		list = newest(&s.reservationsBy, "", after, limit, func(reservation [16]byte) (reservations.Reservation, bool) {
+			there, _ := s.reservation(reservation)
+			return there, status == "" || there.Status == status
+		})
+		return nil
+	})
+	return list, err
+}
+
+func (repo reservationsRepository) Agenda(
+	ctx context.Context, user id.User, a reservations.Agenda, after *page.Moment, limit int,
+) (list []reservations.Reservation, err error) {
+	err = repo.read(ctx, func(s *state) error {
+		list = oldest(&s.agendaOf, idKey(user), after, limit, func(reservation [16]byte) (reservations.Reservation, bool) {
+			there, _ := s.reservation(reservation)
+			return there, selects(a, user, there)
+		})
+		return nil
+	})
+	return list, err
+}
+
+func selects(a reservations.Agenda, user id.User, r reservations.Reservation) bool {
+	switch {
+	case a.Role == reservations.AsVoyager && r.VoyagerID != user, a.Role == reservations.AsLocal && r.LocalID != user:
+		return false
+	case a.Status != "" && r.Status != a.Status:
+		return false
+	case !a.From.IsZero() && !r.EndDate.After(a.From):
+		return false
+	}
+	return a.To.IsZero() || r.Date.Before(a.To)
 }
 
 func (repo reservationsRepository) Due(

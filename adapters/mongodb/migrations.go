@@ -25,7 +25,7 @@ var migrations = []step{
 	// A unit that sends a message holds the conversation.
 	of(change{in: "conversations", fields: map[string]string{"guard": "long?"}}),
 
-	// Pending reservations expire.
+	// Pending reservations expire. Admins list all reservations, and users their own by date.
 	of(change{
 		in: "reservations",
 		rules: []bson.D{
@@ -34,7 +34,12 @@ var migrations = []step{
 			d("$expr", d("$gt", bson.A{"$end_date", "$date"})),
 			d("$expr", d("$in", bson.A{"$creator_id", "$participants"})),
 		},
-		indexes: []index{{name: "lapsing", keys: "status date _id"}},
+		indexes: []index{
+			{name: "lapsing", keys: "status date _id"},
+			{name: "by_time", keys: "created_at _id"},
+			{name: "by_status", keys: "status created_at _id"},
+			{name: "of_participant_by_date", keys: "participants date _id"},
+		},
 	}),
 }
 

@@ -182,6 +182,50 @@ func (repo reservationsRepository) Of(
 	return all, err
 }
 
+func (repo reservationsRepository) All(
+	ctx context.Context, status reservations.Status, after *page.Moment, limit int,
+) (all []reservations.Reservation, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
+		filter := bson.D{}
+		if status != "" {
+			filter = d("status", string(status))
+		}
+		all, err = listPage(ctx, t, bookings.scan, limit, query{
+			in: reservationsIn, filter: append(filter, past(after, "$lt", "created_at", "_id")...), sort: d("created_at", -1, "_id", -1),
+		})
+		return err
+	})
+	return all, err
+}
+
+func (repo reservationsRepository) Agenda(
+	ctx context.Context, user id.User, a reservations.Agenda, after *page.Moment, limit int,
+) (all []reservations.Reservation, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
+		filter := d("participants", uuid(user))
+		switch a.Role {
+		case reservations.AsVoyager:
+			filter = append(filter, d("voyager_id", uuid(user))...)
+		case reservations.AsLocal:
+			filter = append(filter, d("local_id", uuid(user))...)
+		}
+		if a.Status != "" {
+			filter = append(filter, d("status", string(a.Status))...)
+		}
+		if !a.From.IsZero() {
+			filter = append(filter, d("end_date", d("$gt", date(a.From)))...)
+		}
+		if !a.To.IsZero() { // in $and, because past has a condition on date, too
+			filter = append(filter, d("$and", bson.A{d("date", d("$lt", date(a.To)))})...)
+		}
+		all, err = listPage(ctx, t, bookings.scan, limit, query{
+			in: reservationsIn, filter: append(filter, past(after, "$gt", "date", "_id")...), sort: d("date", 1, "_id", 1),
+		})
+		return err
+	})
+	return all, err
+}
+
 func (repo reservationsRepository) Due(ctx context.Context, now time.Time, limit int) ([]id.Reservation, error) {
 	return repo.first(ctx, reservations.Accepted, "end_date", now, limit)
 }

@@ -185,6 +185,9 @@ var schema = []spec{
 			{name: "calendar", keys: "local_id status date end_date"},
 			{name: "due", keys: "status end_date _id"},
 			{name: "lapsing", keys: "status date _id"},
+			{name: "by_time", keys: "created_at _id"},
+			{name: "by_status", keys: "status created_at _id"},
+			{name: "of_participant_by_date", keys: "participants date _id"},
 		},
 	},
 	{

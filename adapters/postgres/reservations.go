@@ -149,6 +149,56 @@ func (repo reservationsRepository) Of(
 	return all, err
 }
 
+func (repo reservationsRepository) All(
+	ctx context.Context, status reservations.Status, after *page.Moment, limit int,
+) (all []reservations.Reservation, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		at, item := latestFirst(after)
+		q := where{args: []any{at, item, limited(limit)}}
+		q.add("(created_at, id) < ($1, $2)")
+		if status != "" {
+			q.add("status = ?", string(status))
+		}
+		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+" FROM @reservations WHERE "+q.text()+
+			" ORDER BY created_at DESC, id DESC LIMIT $3", q.args...)
+		return err
+	})
+	return all, err
+}
+
+// Agenda reads a page from the index of each role, and merges them.
+func (repo reservationsRepository) Agenda(
+	ctx context.Context, user id.User, a reservations.Agenda, after *page.Moment, limit int,
+) (all []reservations.Reservation, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		at, item := oldestFirst(after)
+		q := where{args: []any{uuid(user), at, item, limited(limit)}}
+		q.add("(date, id) > ($2, $3)")
+		if a.Status != "" {
+			q.add("status = ?", string(a.Status))
+		}
+		if !a.From.IsZero() {
+			q.add("end_date > ?", a.From)
+		}
+		if !a.To.IsZero() {
+			q.add("date < ?", a.To)
+		}
+		pageOf := func(role statement) statement {
+			return "(SELECT * FROM @reservations WHERE " + role + " = $1 AND " + q.text() + " ORDER BY date, id LIMIT $4)"
+		}
+		pages := pageOf("voyager_id") + " UNION ALL " + pageOf("local_id")
+		switch a.Role {
+		case reservations.AsVoyager:
+			pages = pageOf("voyager_id")
+		case reservations.AsLocal:
+			pages = pageOf("local_id")
+		}
+		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+" FROM ("+pages+") AS reservations ORDER BY date, id LIMIT $4", q.args...)
+		return err
+	})
+	return all, err
+}
+
 func (repo reservationsRepository) Due(ctx context.Context, now time.Time, limit int) ([]id.Reservation, error) {
 	return repo.first(ctx, "status = 'accepted' AND end_date <= $1 ORDER BY end_date, id", now, limit)
 }

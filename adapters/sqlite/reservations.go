@@ -118,6 +118,45 @@ func (repo reservationsRepository) Of(
 	return all, err
 }
 
+func (repo reservationsRepository) All(
+	ctx context.Context, status reservations.Status, after *page.Moment, limit int,
+) (all []reservations.Reservation, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		at, item := latestFirst(after)
+		chosen, args := "", []any{at, item, limited(limit)}
+		if status != "" {
+			chosen, args = "status = ?4 AND ", append(args, string(status))
+		}
+		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+" FROM reservations WHERE "+chosen+
+			"(created_at, id) < (?1, ?2) ORDER BY created_at DESC, id DESC LIMIT ?3", args...)
+		return err
+	})
+	return all, err
+}
+
+func (repo reservationsRepository) Agenda(
+	ctx context.Context, user id.User, a reservations.Agenda, after *page.Moment, limit int,
+) (all []reservations.Reservation, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		at, item := oldestFirst(after)
+		of := func(role string) string {
+			return "SELECT " + bookings.columns + " FROM reservations WHERE " + role + ` = ?1 AND (date, id) > (?2, ?3)
+				AND (?4 IS NULL OR status = ?4) AND (?5 IS NULL OR end_date > ?5) AND (?6 IS NULL OR date < ?6)`
+		}
+		found := of("voyager_id") + " UNION ALL " + of("local_id")
+		switch a.Role {
+		case reservations.AsVoyager:
+			found = of("voyager_id")
+		case reservations.AsLocal:
+			found = of("local_id")
+		}
+		all, err = list(ctx, c, bookings.scan, found+" ORDER BY date, id LIMIT ?7",
+			blob(user), at, item, textOrNull(string(a.Status)), milliOrNull(a.From), milliOrNull(a.To), limited(limit))
+		return err
+	})
+	return all, err
+}
+
 func (repo reservationsRepository) Due(ctx context.Context, now time.Time, limit int) ([]id.Reservation, error) {
 	return repo.first(ctx, "status = 'accepted' AND end_date <= ? ORDER BY end_date, id", now, limit)
 }

@@ -126,6 +126,8 @@ const (
 	ActionReportChanged   Action = "report.changed"
 	ActionInterestCreated Action = "interest.created"
 	ActionInterestChanged Action = "interest.changed"
+
+	ActionReservationEnded Action = "reservation.ended"
 )
 
 // AuditRecord describes one administrative act. It never changes.
@@ -133,7 +135,7 @@ type AuditRecord struct {
 	ID        id.AuditRecord
 	ActorID   id.User // the admin; zero if the operator acted
 	Action    Action
-	SubjectID id.Subject // the user, report or interest that the act changed
+	SubjectID id.Subject // the user, report, interest or reservation that the act changed
 	Reason    string
 	Details   Details
 	CreatedAt time.Time

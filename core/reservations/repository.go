@@ -55,6 +55,14 @@ type Repository interface {
 	// like InConversation.
 	Of(ctx context.Context, user id.User, status Status, after *page.Moment, limit int) ([]Reservation, error)
 
+	// All lists the reservations of all users, of one status ("" for all), paged like
+	// InConversation.
+	All(ctx context.Context, status Status, after *page.Moment, limit int) ([]Reservation, error)
+
+	// Agenda lists up to limit of the selected reservations of a user, by (date, id): those after
+	// the given position, or from the first if after is nil.
+	Agenda(ctx context.Context, user id.User, a Agenda, after *page.Moment, limit int) ([]Reservation, error)
+
 	// Due lists up to limit accepted reservations whose end date is not after now, by (end_date,
 	// id).
 	Due(ctx context.Context, now time.Time, limit int) ([]id.Reservation, error)

@@ -61,7 +61,7 @@ type Reservation struct {
 // Has reports whether a user is a participant.
 func (r Reservation) Has(user id.User) bool { return user == r.VoyagerID || user == r.LocalID }
 
-// Place returns the position of a reservation in a list.
+// Place returns the position of a reservation in a list by its time of creation.
 func Place(r Reservation) page.Moment { return page.Moment{At: r.CreatedAt, ID: r.ID} }
 
 // check adds an error to f for each field that breaks a rule now.

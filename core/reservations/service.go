@@ -167,12 +167,10 @@ func (s *Service) Cancel(ctx context.Context, caller id.User, reservation id.Res
 			if err := r.mayBeCancelled(caller, now); err != nil {
 				return Reservation{}, err
 			}
-			cancelled, err := change(ctx, tx, r, Cancelled, now)
-			if err != nil || r.Status == Pending {
-				return cancelled, err
+			if r.Status == Pending {
+				return change(ctx, tx, r, Cancelled, now)
 			}
-			_, err = s.deps.Ledger.Post(ctx, tx, now, refund(cancelled))
-			return cancelled, err
+			return s.end(ctx, tx, r, Cancelled, now)
 		})
 }
 
@@ -249,7 +247,7 @@ func (s *Service) Reservation(ctx context.Context, caller id.User, reservation i
 // InConversation lists the reservations of a conversation, newest first. Errors:
 // messaging.ErrNotFound.
 func (s *Service) InConversation(ctx context.Context, caller id.User, conversation id.Conversation, r page.Request[page.Moment]) (page.Page[Reservation, page.Moment], error) {
-	return s.list(ctx, r, func(ctx context.Context, tx Tx) error {
+	return s.list(ctx, r, Place, func(ctx context.Context, tx Tx) error {
 		_, err := messaging.Enter(ctx, tx, caller, conversation)
 		return err
 	}, func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]Reservation, error) {
@@ -257,22 +255,22 @@ func (s *Service) InConversation(ctx context.Context, caller id.User, conversati
 	})
 }
 
-// Mine lists the caller's reservations in all conversations, of one status ("" for all), newest
-// first. Errors: fault.Invalid for an unknown status.
-func (s *Service) Mine(ctx context.Context, caller id.User, status Status, r page.Request[page.Moment]) (page.Page[Reservation, page.Moment], error) {
-	if status != "" {
-		var f fault.Fields
-		status.Check(&f)
-		if err := f.Err(); err != nil {
-			return page.Page[Reservation, page.Moment]{}, err
-		}
+// Mine lists the caller's reservations in all conversations, by (date, id), the earliest first.
+// Errors: fault.Invalid with the names of the fields.
+func (s *Service) Mine(ctx context.Context, caller id.User, a Agenda, r page.Request[page.Moment]) (page.Page[Reservation, page.Moment], error) {
+	a.From, a.To = clock.Truncate(a.From), clock.Truncate(a.To)
+	var f fault.Fields
+	a.Check(&f)
+	if err := f.Err(); err != nil {
+		return page.Page[Reservation, page.Moment]{}, err
 	}
-	return s.list(ctx, r, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]Reservation, error) {
-		return tx.Reservations().Of(ctx, caller, status, after, limit)
+	return s.list(ctx, r, PlaceByDate, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]Reservation, error) {
+		return tx.Reservations().Agenda(ctx, caller, a, after, limit)
 	})
 }
 
-func (s *Service) list(ctx context.Context, r page.Request[page.Moment], allow func(context.Context, Tx) error,
+func (s *Service) list(
+	ctx context.Context, r page.Request[page.Moment], place func(Reservation) page.Moment, allow func(context.Context, Tx) error,
 	fetch func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]Reservation, error),
 ) (page.Page[Reservation, page.Moment], error) {
 	var p page.Page[Reservation, page.Moment]
@@ -280,7 +278,7 @@ func (s *Service) list(ctx context.Context, r page.Request[page.Moment], allow f
 		if err := allow(ctx, tx); err != nil {
 			return err
 		}
-		p, err = page.Read(r, Place, func(after *page.Moment, limit int) ([]Reservation, error) {
+		p, err = page.Read(r, place, func(after *page.Moment, limit int) ([]Reservation, error) {
 			return fetch(ctx, tx, after, limit)
 		})
 		return err

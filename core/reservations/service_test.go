@@ -196,7 +196,7 @@ func TestOtherUsers(t *testing.T) {
 			_, err = s.Reservations.Cancel(s.Ctx, who, reservation, "")
 			coretest.Is(t, err, reservations.ErrNotFound)
 		}
-		mine, err := s.Reservations.Mine(s.Ctx, who, "", page.Request[page.Moment]{})
+		mine, err := s.Reservations.Mine(s.Ctx, who, reservations.Agenda{}, page.Request[page.Moment]{})
 		coretest.Is(t, err, nil)
 		if len(mine.Items) != 0 {
 			t.Errorf("%s sees %d reservations as their own", name, len(mine.Items))
@@ -298,14 +298,19 @@ func TestLists(t *testing.T) {
 	if len(rest.Items) != 1 || rest.Items[0].ID != one.ID || rest.Next != nil {
 		t.Errorf("the last page is %+v, want the older reservation", rest)
 	}
-	accepted, err := s.Reservations.Mine(s.Ctx, s.voyager, reservations.Accepted, page.Request[page.Moment]{})
+	accepted, err := s.Reservations.Mine(s.Ctx, s.voyager, reservations.Agenda{Status: reservations.Accepted}, page.Request[page.Moment]{})
 	coretest.Is(t, err, nil)
 	if len(accepted.Items) != 1 || accepted.Items[0].ID != one.ID {
 		t.Errorf("accepted are %+v", accepted.Items)
 	}
-	_, err = s.Reservations.Mine(s.Ctx, s.voyager, "begun", page.Request[page.Moment]{})
-	coretest.Fields(t, err, "status")
-	_, err = s.Reservations.Mine(s.Ctx, s.voyager, "", page.Request[page.Moment]{Limit: 101})
+	_, err = s.Reservations.Mine(s.Ctx, s.voyager, reservations.Agenda{
+		Role: "guest", Status: "begun", From: s.Clock.Now(), To: s.Clock.Now(),
+	}, page.Request[page.Moment]{})
+	coretest.Fields(t, err, "role", "status", "to")
+	far := time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
+	_, err = s.Reservations.Mine(s.Ctx, s.voyager, reservations.Agenda{From: far, To: far.Add(time.Hour)}, page.Request[page.Moment]{})
+	coretest.Fields(t, err, "from", "to")
+	_, err = s.Reservations.Mine(s.Ctx, s.voyager, reservations.Agenda{}, page.Request[page.Moment]{Limit: 101})
 	coretest.Fields(t, err, "limit")
 }
 

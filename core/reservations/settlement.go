@@ -72,7 +72,8 @@ func (s *Service) settle(ctx context.Context, reservation id.Reservation) (done 
 		done = true
 		switch {
 		case r.ended(now):
-			return s.complete(ctx, tx, r, now)
+			_, err := s.end(ctx, tx, r, Completed, now)
+			return err
 		case r.lapsed(now):
 			_, err := change(ctx, tx, r, Expired, now)
 			return err
@@ -83,14 +84,19 @@ func (s *Service) settle(ctx context.Context, reservation id.Reservation) (done 
 	return done && err == nil, err
 }
 
-// complete completes an accepted reservation, and pays the local.
-func (s *Service) complete(ctx context.Context, tx Tx, r Reservation, now time.Time) error {
-	r, err := change(ctx, tx, r, Completed, now)
+// end moves an accepted reservation to Cancelled or Completed, and posts its tokens to the voyager
+// or the local.
+func (s *Service) end(ctx context.Context, tx Tx, r Reservation, to Status, now time.Time) (Reservation, error) {
+	r, err := change(ctx, tx, r, to, now)
 	if err != nil {
-		return err
+		return Reservation{}, err
 	}
-	_, err = s.deps.Ledger.Post(ctx, tx, now, movement(r, r.LocalID, r.Tokens, tokens.ActivityReceipt, "activity completed"))
-	return err
+	freed := refund(r)
+	if to == Completed {
+		freed = movement(r, r.LocalID, r.Tokens, tokens.ActivityReceipt, "activity completed")
+	}
+	_, err = s.deps.Ledger.Post(ctx, tx, now, freed)
+	return r, err
 }
 
 // RunSettler calls Settle immediately and then every Policy.SettleEvery, until ctx ends. It then

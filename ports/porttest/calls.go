@@ -130,6 +130,12 @@ func (w *town) reads() []call {
 		discarding("Reservations.Of", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Reservations().Of(ctx, ada, "", nil, 10)
 		}),
+		discarding("Reservations.All", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Reservations().All(ctx, "", nil, 10)
+		}),
+		discarding("Reservations.Agenda", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Reservations().Agenda(ctx, ada, reservations.Agenda{}, nil, 10)
+		}),
 		discarding("Reservations.Due", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Reservations().Due(ctx, noon, 10)
 		}),

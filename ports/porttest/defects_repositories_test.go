@@ -16,7 +16,6 @@ import (
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
-	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
@@ -262,63 +261,6 @@ func (r discreet) Search(
 		found[i].Profile.LastName = ""
 	}
 	return found, err
-}
-
-// seconds truncates times to seconds.
-type seconds struct{ reservations.Repository }
-
-func (r seconds) Add(ctx context.Context, v reservations.Reservation) error {
-	v.Date, v.EndDate = v.Date.Truncate(time.Second), v.EndDate.Truncate(time.Second)
-	return r.Repository.Add(ctx, v)
-}
-
-// closedEnds reports two adjacent reservations as an overlap.
-type closedEnds struct{ reservations.Repository }
-
-func (r closedEnds) Move(
-	ctx context.Context, moving reservations.Reservation, to reservations.Status, at time.Time,
-) (reservations.MoveResult, error) {
-	accepted, err := r.Of(ctx, moving.LocalID, reservations.Accepted, nil, 1000)
-	if err != nil {
-		return 0, err
-	}
-	for _, a := range accepted {
-		if to == reservations.Accepted && (a.EndDate.Equal(moving.Date) || a.Date.Equal(moving.EndDate)) {
-			return reservations.Overlaps, nil
-		}
-	}
-	return r.Repository.Move(ctx, moving, to, at)
-}
-
-// overlapDone reports an overlap as Done.
-type overlapDone struct{ reservations.Repository }
-
-func (r overlapDone) Move(
-	ctx context.Context, moving reservations.Reservation, to reservations.Status, at time.Time,
-) (reservations.MoveResult, error) {
-	moved, err := r.Repository.Move(ctx, moving, to, at)
-	if moved == reservations.Overlaps {
-		moved = reservations.Done
-	}
-	return moved, err
-}
-
-// lapsesAtTheEnd takes the end of a pending reservation for the time when it lapses.
-type lapsesAtTheEnd struct{ reservations.Repository }
-
-func (r lapsesAtTheEnd) Lapsed(ctx context.Context, now time.Time, limit int) ([]id.Reservation, error) {
-	lapsed, err := r.Repository.Lapsed(ctx, now, limit)
-	var ended []id.Reservation
-	for _, reservation := range lapsed {
-		there, err := r.Reservation(ctx, reservation)
-		if err != nil {
-			return nil, err
-		}
-		if !there.EndDate.After(now) {
-			ended = append(ended, reservation)
-		}
-	}
-	return ended, err
 }
 
 // forgetful drops a field of profiles when it writes.

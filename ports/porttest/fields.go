@@ -410,6 +410,14 @@ func readsReservationBack(f *fixture, want reservations.Reservation) {
 		func(ctx context.Context, tx ports.Tx) ([]reservations.Reservation, error) {
 			return tx.Reservations().InConversation(ctx, want.ConversationID, nil, 100)
 		})
+	listsBack(f, "reservations.Repository.All", want, is,
+		func(ctx context.Context, tx ports.Tx) ([]reservations.Reservation, error) {
+			return tx.Reservations().All(ctx, want.Status, nil, 100)
+		})
+	listsBack(f, "reservations.Repository.Agenda", want, is,
+		func(ctx context.Context, tx ports.Tx) ([]reservations.Reservation, error) {
+			return tx.Reservations().Agenda(ctx, want.LocalID, reservations.Agenda{Status: want.Status}, nil, 100)
+		})
 	listsBack(f, "reservations.Repository.Of", want, is,
 		func(ctx context.Context, tx ports.Tx) ([]reservations.Reservation, error) {
 			return tx.Reservations().Of(ctx, want.VoyagerID, want.Status, nil, 100)

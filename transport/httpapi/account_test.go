@@ -244,7 +244,7 @@ func TestErasure(t *testing.T) {
 		}
 		tn.ask("DELETE", "/v1/me", tn.people["admin"].token, `{"password":"`+password+`"}`).refused(t, 409, "last_admin")
 	})
-	if _, err := local.Accept(tn.ctx, must[httpapi.Page[httpapi.Reservation]](t)(local.Reservations(tn.ctx, "", httpapi.Paging{})).Items[0].ID, ""); err != nil {
+	if _, err := local.Accept(tn.ctx, must[httpapi.Page[httpapi.Reservation]](t)(local.Reservations(tn.ctx, httpapi.Agenda{}, httpapi.Paging{})).Items[0].ID, ""); err != nil {
 		t.Fatal(err)
 	}
 	tn.ask("DELETE", "/v1/me", voyager.token, `{"password":"`+password+`"}`).want(t, 204)
@@ -253,7 +253,7 @@ func TestErasure(t *testing.T) {
 	if gone["name"] != "deleted" || gone["email"] != nil || gone["is_active"] != false {
 		t.Errorf("got %v, want an inactive account with the name deleted and no e-mail address", gone)
 	}
-	page := must[httpapi.Page[httpapi.Reservation]](t)(local.Reservations(tn.ctx, "cancelled", httpapi.Paging{}))
+	page := must[httpapi.Page[httpapi.Reservation]](t)(local.Reservations(tn.ctx, httpapi.Agenda{Status: "cancelled"}, httpapi.Paging{}))
 	if len(page.Items) != 1 {
 		t.Errorf("got %v, want the accepted reservation cancelled", page.Items)
 	}

@@ -190,7 +190,7 @@ func TestInterests(t *testing.T) {
 
 func TestVerifyLedger(t *testing.T) {
 	tn := newTown(t)
-	if _, err := tn.people["local"].Accept(tn.ctx, must[httpapi.Page[httpapi.Reservation]](t)(tn.people["local"].Reservations(tn.ctx, "", httpapi.Paging{})).Items[0].ID, ""); err != nil {
+	if _, err := tn.people["local"].Accept(tn.ctx, must[httpapi.Page[httpapi.Reservation]](t)(tn.people["local"].Reservations(tn.ctx, httpapi.Agenda{}, httpapi.Paging{})).Items[0].ID, ""); err != nil {
 		t.Fatal(err)
 	}
 	a := tn.ask("GET", "/v1/admin/ledger/verify", tn.people["admin"].token, "").want(t, 200)

@@ -113,6 +113,7 @@ func New(s *services.Services, o Options) *API {
 	a.serveModeration()
 	a.serveAdminAccounts()
 	a.serveAdmin()
+	a.serveAdminReservations()
 	a.serveHealth()
 	a.serveDocs()
 	return a

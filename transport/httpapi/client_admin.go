@@ -67,6 +67,16 @@ func (c *Client) ChangeReport(ctx context.Context, report id.Report, in ReportCh
 	return kithttp.Call(ctx, c.http, changeReport, changeReportRequest{pathID(report), in})
 }
 
+// AllReservations lists the selected reservations of all users, newest first.
+func (c *Client) AllReservations(ctx context.Context, f ReservationFilter, p Paging) (Page[Reservation], error) {
+	return kithttp.Call(ctx, c.http, adminReservations, adminReservationsRequest{f, p})
+}
+
+// EndReservation cancels an accepted reservation with a refund, or completes it.
+func (c *Client) EndReservation(ctx context.Context, of id.Reservation, in ReservationEnd) (Reservation, error) {
+	return kithttp.Call(ctx, c.http, endReservation, endReservationRequest{pathID(of), in})
+}
+
 // Audit lists the actions of admins, newest first.
 func (c *Client) Audit(ctx context.Context, p Paging) (Page[AuditRecord], error) {
 	return kithttp.Call(ctx, c.http, auditTrail, p)

@@ -5,7 +5,6 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
-	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -58,10 +57,9 @@ func (c *Client) ConversationReservations(ctx context.Context, of id.Conversatio
 	return kithttp.Call(ctx, c.http, conversationReservations, conversationReservationsRequest{pathID(of), p})
 }
 
-// Reservations lists the caller's reservations with a status, or all of them if it is "", newest
-// first.
-func (c *Client) Reservations(ctx context.Context, status reservations.Status, p Paging) (Page[Reservation], error) {
-	return kithttp.Call(ctx, c.http, myReservations, reservationsRequest{status, p})
+// Reservations lists the selected reservations of the caller by date, the earliest first.
+func (c *Client) Reservations(ctx context.Context, a Agenda, p Paging) (Page[Reservation], error) {
+	return kithttp.Call(ctx, c.http, myReservations, reservationsRequest{a, p})
 }
 
 // Reservation reads a reservation.

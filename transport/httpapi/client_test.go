@@ -27,7 +27,7 @@ func TestErrorsOfTheClient(t *testing.T) {
 	tn := newTown(t)
 	voyager, local, stranger, admin := tn.people["voyager"], tn.people["local"], tn.people["stranger"], tn.people["admin"]
 	conversation := must[httpapi.Page[httpapi.Conversation]](t)(voyager.Conversations(tn.ctx, httpapi.Paging{})).Items[0].ID
-	reservation := must[httpapi.Page[httpapi.Reservation]](t)(voyager.Reservations(tn.ctx, "", httpapi.Paging{})).Items[0].ID
+	reservation := must[httpapi.Page[httpapi.Reservation]](t)(voyager.Reservations(tn.ctx, httpapi.Agenda{}, httpapi.Paging{})).Items[0].ID
 	expensive := tn.proposal()
 	if err := expensive.Price.UnmarshalText([]byte("99")); err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ var lists = map[string]string{
 	"/v1/interests": "nobody", "/v1/matches": "voyager", "/v1/conversations": "voyager", "/v1/conversations/{conversation}/messages": "voyager",
 	"/v1/conversations/{conversation}/reservations": "local", "/v1/reservations": "local", "/v1/wallet/transactions": "voyager", "/v1/blocks": "local",
 	"/v1/admin/users": "admin", "/v1/admin/users/{voyager}/transactions": "admin", "/v1/admin/interests": "admin", "/v1/admin/reports": "admin",
-	"/v1/admin/audit": "admin",
+	"/v1/admin/audit": "admin", "/v1/admin/reservations": "admin",
 }
 
 type rawPage struct {

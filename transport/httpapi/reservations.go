@@ -64,8 +64,20 @@ type conversationReservationsRequest struct {
 	Paging
 }
 
-type reservationsRequest struct {
+// Agenda selects reservations of the caller. The zero value of a field selects all.
+type Agenda struct {
+	Role   reservations.Role   `query:"role" enum:"voyager,local"`
 	Status reservations.Status `query:"status" enum:"pending,accepted,declined,cancelled,completed,expired"`
+	From   *Time               `query:"from" description:"Only those that end after it."`
+	To     *Time               `query:"to" description:"Only those that begin before it."`
+}
+
+func (a Agenda) agenda() reservations.Agenda {
+	return reservations.Agenda{Role: a.Role, Status: a.Status, From: time.Time(orZero(a.From)), To: time.Time(orZero(a.To))}
+}
+
+type reservationsRequest struct {
+	Agenda
 	Paging
 }
 
@@ -93,7 +105,7 @@ var (
 	}
 	myReservations = kithttp.Route[reservationsRequest, Page[Reservation]]{
 		Name: "reservations", Method: http.MethodGet, Path: "/v1/reservations",
-		Summary: "List your reservations, newest first", Tags: tagReservations,
+		Summary: "List your reservations by date, the earliest first", Tags: tagReservations,
 	}
 	reservation = kithttp.Route[reservationRequest, Reservation]{
 		Name: "reservation", Method: http.MethodGet, Path: "/v1/reservations/{id}", Summary: "Read a reservation", Tags: tagReservations,
@@ -122,9 +134,7 @@ func (a *API) serveReservations() {
 	}))
 	asUser(a, conversationReservations, a.conversationReservations)
 	asUser(a, myReservations, a.myReservations, kithttp.Checked(func(r reservationsRequest, f *fault.Fields) {
-		if r.Status != "" {
-			r.Status.Check(f)
-		}
+		r.agenda().Check(f)
 	}))
 	asUser(a, reservation, a.reservation)
 	asUser(a, accept, moving(a.services.Reservations.Accept))
@@ -145,8 +155,9 @@ func (a *API) conversationReservations(ctx context.Context, caller users.Caller,
 }
 
 func (a *API) myReservations(ctx context.Context, caller users.Caller, req reservationsRequest) (Page[Reservation], error) {
-	return readPage(ctx, a.cursors, req.Paging, []any{req.Status}, func(r page.Request[page.Moment]) (page.Page[reservations.Reservation, page.Moment], error) {
-		return a.services.Reservations.Mine(ctx, caller.UserID, req.Status, r)
+	filters := []any{req.Role, req.Status, req.From, req.To}
+	return readPage(ctx, a.cursors, req.Paging, filters, func(r page.Request[page.Moment]) (page.Page[reservations.Reservation, page.Moment], error) {
+		return a.services.Reservations.Mine(ctx, caller.UserID, req.agenda(), r)
 	}, reservationOf)
 }
 

@@ -115,6 +115,61 @@ func TestReservation(t *testing.T) {
 	tn.ask("GET", "/v1/reservations?status=nonsense", local.token, "").refused(t, 422, "invalid_input", "status")
 }
 
+// TestAgenda checks the filters of the caller's list, and that it begins with the earliest date.
+func TestAgenda(t *testing.T) {
+	tn := newTown(t)
+	voyager := tn.people["voyager"]
+	p := tn.proposal()
+	p.Title, p.Date, p.EndDate = "Sooner", httpapi.Time(tn.clock().Add(time.Hour)), httpapi.Time(tn.clock().Add(2*time.Hour))
+	must[httpapi.Reservation](t)(voyager.Propose(tn.ctx, tn.talk(voyager, tn.people["local"]), p, ""))
+	for query, want := range map[string]string{
+		"": "[Sooner A walk]", "?role=voyager": "[Sooner A walk]", "?role=local": "[]", "?status=accepted": "[]",
+		"?from=2026-07-01T12:00:00Z": "[A walk]", "?from=2026-07-01T11:59:59.999Z": "[Sooner A walk]",
+		"?to=2026-07-02T12:00:00%2B02:00": "[Sooner]", "?from=2026-07-01T11:00:00Z&to=2026-07-01T11:00:00.001Z": "[Sooner]",
+	} {
+		titles := []any{}
+		for _, item := range tn.ask("GET", "/v1/reservations"+query, voyager.token, "").want(t, 200).object(t)["items"].([]any) {
+			titles = append(titles, item.(map[string]any)["title"])
+		}
+		if got := fmt.Sprint(titles); got != want {
+			t.Errorf("%s: got %s, want %s", query, got, want)
+		}
+	}
+	for query, field := range map[string]string{
+		"?role=guest": "role", "?from=today": "from", "?to=2026-07-01": "to", "?from=2026-07-01T12:00:00Z&to=2026-07-01T12:00:00Z": "to",
+	} {
+		tn.ask("GET", "/v1/reservations"+query, voyager.token, "").refused(t, 422, "invalid_input", field)
+	}
+}
+
+// TestEndReservation follows a reservation that an admin ends.
+func TestEndReservation(t *testing.T) {
+	tn := newTown(t)
+	admin, local := tn.people["admin"], tn.people["local"]
+	path := tn.words.Replace("/v1/admin/reservations/{reservation}")
+	must[httpapi.Reservation](t)(local.Accept(tn.ctx, must[httpapi.Page[httpapi.Reservation]](t)(
+		admin.AllReservations(tn.ctx, httpapi.ReservationFilter{UserID: &local.id, Status: "pending"}, httpapi.Paging{})).Items[0].ID, ""))
+	tn.unchanged(func() {
+		tn.ask("PATCH", path, admin.token, `{"status":"declined","reason":" "}`).refused(t, 422, "invalid_input", "status", "reason")
+		tn.ask("PATCH", path, admin.token, `{"status":"expired","reason":"so"}`).refused(t, 422, "invalid_input", "status")
+		tn.ask("PATCH", "/v1/admin/reservations/nonsense", admin.token, `{"status":"completed","reason":"so"}`).refused(t, 404, "reservation_not_found")
+		tn.ask("PATCH", path, admin.token, `{"status":"completed","reason":"so","tokens":5}`).refused(t, 400, "malformed", "tokens")
+	})
+	if got := tn.ask("PATCH", path, admin.token, `{"status":"completed","reason":"He paid."}`).want(t, 200).object(t)["status"]; got != "completed" {
+		t.Errorf("got the status %v", got)
+	}
+	if got := must[httpapi.Wallet](t)(local.Wallet(tn.ctx)); got.Balance != 62 {
+		t.Errorf("got the wallet %v of the local, want 62", got)
+	}
+	tn.ask("PATCH", path, admin.token, `{"status":"cancelled","reason":"so"}`).refused(t, 409, "reservation_status")
+	audit := must[httpapi.Page[httpapi.AuditRecord]](t)(admin.Audit(tn.ctx, httpapi.Paging{})).Items[0]
+	if audit.Action != "reservation.ended" || *audit.Reason != "He paid." {
+		t.Errorf("got the audit record %+v", audit)
+	}
+	tn.ask("GET", "/v1/admin/reservations?user_id=nonsense", admin.token, "").refused(t, 422, "invalid_input", "user_id")
+	tn.ask("GET", "/v1/admin/reservations?status=nonsense", admin.token, "").refused(t, 422, "invalid_input", "status")
+}
+
 // TestTooExpensive checks that a reservation that the voyager cannot pay stays pending.
 func TestTooExpensive(t *testing.T) {
 	tn := newTown(t)

@@ -3,6 +3,8 @@
 package community
 
 import (
+	"time"
+
 	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/services"
@@ -17,12 +19,14 @@ type Community struct {
 	Store   *ports.Store
 }
 
-// New returns a Community with the default policies.
+// New returns a Community with the default policies, except that proposals may lie far ahead: the
+// clients of package workload make thousands of them.
 func New(storage ports.Storage, clock *Clock, ids id.Source, units uow.Policy) *Community {
-	store := ports.NewStore(storage, units)
+	store, policies := ports.NewStore(storage, units), services.DefaultPolicies()
+	policies.Reservations.MaxLead = 100 * 365 * 24 * time.Hour
 	all, err := services.New(ports.ForServices(store), services.Parts{
 		Hasher: hasher{}, Access: accessTokens{}, Mailer: mailer{}, Images: images{}, Clock: clock.Now, IDs: ids,
-	}, services.DefaultPolicies())
+	}, policies)
 	if err != nil {
 		panic(err) // every part is there
 	}

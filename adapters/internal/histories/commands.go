@@ -67,7 +67,7 @@ func (h *history) command() command {
 	by := h.participant(t.VoyagerID, t.LocalID)
 	concerned := h.participant(r.VoyagerID, r.LocalID)
 	switch draw(h, "command", "sign up", "sign in", "change me", "change password", "erase", "save profile", "open",
-		"send", "send", "send", "picture", "read", "propose", "propose", "accept", "accept", "decline", "cancel", "settle", "block",
+		"send", "send", "send", "picture", "read", "propose", "propose", "accept", "accept", "decline", "cancel", "settle", "end", "block",
 		"unblock", "report", "change report", "change user", "post tokens", "post tokens", "create interest", "change interest", "purge") {
 	case "sign up":
 		return h.signUp(draw(h, "name", names...), h.key())
@@ -108,6 +108,8 @@ func (h *history) command() command {
 		return h.move(draw(h, "move", "accept", "accept", "decline", "cancel"), concerned, r.ID, h.key())
 	case "settle":
 		return h.settle()
+	case "end":
+		return h.endReservation(h.admin(), r.ID, draw(h, "status", reservations.Cancelled, reservations.Completed, reservations.Declined))
 	case "block", "unblock":
 		return h.block(h.person(), h.person(), h.chance("block", 50))
 	case "report":
@@ -235,6 +237,12 @@ func (h *history) move(how string, by id.User, r id.Reservation, key idempotency
 
 func (h *history) settle() command {
 	return command{name: "reservations are settled", do: func(ctx context.Context, c *lane) (any, error) { return c.Reservations.Settle(ctx) }}
+}
+
+func (h *history) endReservation(by id.User, r id.Reservation, to reservations.Status) command {
+	return command{name: fmt.Sprintf("%s ends %s as %s", by, r, to), do: func(ctx context.Context, c *lane) (any, error) {
+		return c.Reservations.End(ctx, by, r, reservations.Ending{Status: to, Reason: "so"})
+	}}
 }
 
 func (h *history) block(by, other id.User, block bool) command {

@@ -3,6 +3,7 @@ package histories
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
@@ -46,11 +47,18 @@ func (h *history) question() command {
 		who = by
 		return asked("messages", func(ctx context.Context, c *lane) (any, error) { return messages(ctx, c, by, t.ID, limit) })
 	case "reservations":
-		status := draw(h, "status", "", reservations.Pending, reservations.Accepted, reservations.Cancelled, reservations.Completed,
+		a := reservations.Agenda{Role: draw(h, "role", "", reservations.AsVoyager, reservations.AsLocal)}
+		if h.chance("from", 40) {
+			a.From = h.clock.Now().Add(time.Duration(h.number64("from", -4, 4)) * 30 * time.Minute)
+		}
+		if h.chance("to", 40) {
+			a.To = h.clock.Now().Add(time.Duration(h.number64("to", -4, 8)) * 30 * time.Minute)
+		}
+		a.Status = draw(h, "status", "", reservations.Pending, reservations.Accepted, reservations.Cancelled, reservations.Completed,
 			reservations.Expired)
 		return asked("reservations", func(ctx context.Context, c *lane) (any, error) {
 			return walk(limit, func(r page.Request[page.Moment]) (page.Page[reservations.Reservation, page.Moment], error) {
-				return c.Reservations.Mine(ctx, who, status, r)
+				return c.Reservations.Mine(ctx, who, a, r)
 			})
 		})
 	case "wallet":
@@ -78,7 +86,7 @@ func (h *history) question() command {
 
 func (h *history) adminQuestion(limit int) command {
 	admin := h.admin()
-	switch draw(h, "asked by an admin", "accounts", "reports", "audit") {
+	switch draw(h, "asked by an admin", "accounts", "reports", "reservations", "audit") {
 	case "accounts":
 		f := moderation.AccountFilter{Query: draw(h, "q", "", "ADA", "strasse", "%", "example"), Role: draw(h, "role", "", users.RoleAdmin)}
 		if h.chance("by activity", 30) {
@@ -88,6 +96,16 @@ func (h *history) adminQuestion(limit int) command {
 		return command{name: fmt.Sprintf("accounts with %q, role %q", f.Query, f.Role), do: func(ctx context.Context, c *lane) (any, error) {
 			return walk(limit, func(r page.Request[page.Moment]) (page.Page[users.User, page.Moment], error) {
 				return c.Moderation.Users(ctx, admin, f, r)
+			})
+		}}
+	case "reservations":
+		f := reservations.Filter{Status: draw(h, "status", "", reservations.Accepted, reservations.Expired)}
+		if h.chance("of a user", 50) {
+			f.UserID = h.person()
+		}
+		return command{name: fmt.Sprintf("reservations %+v", f), do: func(ctx context.Context, c *lane) (any, error) {
+			return walk(limit, func(r page.Request[page.Moment]) (page.Page[reservations.Reservation, page.Moment], error) {
+				return c.Reservations.All(ctx, admin, f, r)
 			})
 		}}
 	case "reports":

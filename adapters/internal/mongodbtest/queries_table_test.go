@@ -211,6 +211,33 @@ var queries = map[string][]served{
 		{"lapsing", []string{
 			"date<= status= | sort date _id",
 		}},
+		{"by_time", []string{
+			"(created_at< or _id< created_at=) created_at<= | sort -created_at -_id",
+			"| sort -created_at -_id",
+		}},
+		{"by_status", []string{
+			"(created_at< or _id< created_at=) created_at<= status= | sort -created_at -_id",
+			"status= | sort -created_at -_id",
+		}},
+		{"of_participant_by_date", []string{
+			"(date<) (date> or _id> date=) date>= end_date> participants= status= voyager_id= | sort date _id",
+			"(date<) (date> or _id> date=) date>= end_date> participants= | sort date _id",
+			"(date<) (date> or _id> date=) date>= participants= | sort date _id",
+			"(date<) end_date> participants= status= voyager_id= | sort date _id",
+			"(date<) end_date> participants= | sort date _id",
+			"(date<) participants= | sort date _id",
+			"(date> or _id> date=) date>= end_date> participants= | sort date _id",
+			"(date> or _id> date=) date>= local_id= participants= | sort date _id",
+			"(date> or _id> date=) date>= participants= status= | sort date _id",
+			"(date> or _id> date=) date>= participants= voyager_id= | sort date _id",
+			"(date> or _id> date=) date>= participants= | sort date _id",
+			"end_date> participants= | sort date _id",
+			"local_id= participants= status= | sort date _id",
+			"local_id= participants= | sort date _id",
+			"participants= status= | sort date _id",
+			"participants= voyager_id= | sort date _id",
+			"participants= | sort date _id",
+		}},
 		{"held", []string{
 			"status= voyager_id=",
 		}},

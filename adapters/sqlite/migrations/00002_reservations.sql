@@ -1,4 +1,4 @@
--- Pending reservations expire. SQLite cannot change the condition on the status, so that the table is made again: its
+-- Pending reservations expire. Admins list all reservations, and users their own by date. SQLite cannot change the condition on the status, so that the table is made again: its
 -- rows are copied, and its indexes and triggers go with the old table.
 
 -- +goose Up
@@ -31,6 +31,10 @@ CREATE INDEX reservations_calendar ON reservations (local_id, date, end_date) WH
 CREATE INDEX reservations_held ON reservations (voyager_id, tokens) WHERE status = 'accepted';
 CREATE INDEX reservations_due ON reservations (end_date, id) WHERE status = 'accepted';
 CREATE INDEX reservations_lapsing ON reservations (date, id) WHERE status = 'pending';
+CREATE INDEX reservations_by_time ON reservations (created_at, id);
+CREATE INDEX reservations_by_status ON reservations (status, created_at, id);
+CREATE INDEX reservations_of_voyager_by_date ON reservations (voyager_id, date, id);
+CREATE INDEX reservations_of_local_by_date ON reservations (local_id, date, id);
 
 -- A local's accepted reservations never overlap, whoever writes them: half open, one may start when another ends.
 -- +goose StatementBegin

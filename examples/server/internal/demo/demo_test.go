@@ -194,7 +194,7 @@ func TestNamedAccounts(t *testing.T) {
 	}
 	for _, who := range []string{demo.Voyager, demo.Local} {
 		user := known[who].User.ID
-		waiting, err := s.Reservations.Mine(ctx, user, reservations.Pending, page.Request[page.Moment]{})
+		waiting, err := s.Reservations.Mine(ctx, user, reservations.Agenda{Status: reservations.Pending}, page.Request[page.Moment]{})
 		if err != nil {
 			t.Fatal(err)
 		}

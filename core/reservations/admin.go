@@ -1,0 +1,103 @@
+package reservations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// The methods of this file are for admins. They return users.ErrAdminsOnly if the user admin is not
+// one.
+
+// Filter selects reservations. A field with its zero value selects all.
+type Filter struct {
+	UserID id.User // one of the two participants
+	Status Status
+}
+
+// Check adds an error to wrong for each field that is not valid.
+func (f Filter) Check(wrong *fault.Fields) {
+	if f.Status != "" {
+		f.Status.Check(wrong)
+	}
+}
+
+// All lists the reservations of all users, newest first. Errors: fault.Invalid for an unknown
+// status.
+func (s *Service) All(ctx context.Context, admin id.User, f Filter, r page.Request[page.Moment]) (page.Page[Reservation, page.Moment], error) {
+	var wrong fault.Fields
+	f.Check(&wrong)
+	if err := wrong.Err(); err != nil {
+		return page.Page[Reservation, page.Moment]{}, err
+	}
+	return s.list(ctx, r, Place, isAdmin(admin), func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]Reservation, error) {
+		if f.UserID.IsZero() {
+			return tx.Reservations().All(ctx, f.Status, after, limit)
+		}
+		return tx.Reservations().Of(ctx, f.UserID, f.Status, after, limit)
+	})
+}
+
+func isAdmin(admin id.User) func(context.Context, Tx) error {
+	return func(ctx context.Context, tx Tx) error {
+		_, err := users.Admin(ctx, tx, admin)
+		return err
+	}
+}
+
+// Ending is how an admin ends an accepted reservation.
+type Ending struct {
+	Status Status // Cancelled: its tokens go back to the voyager; Completed: they go to the local
+	Reason string // 1 to moderation.MaxActReason characters
+}
+
+// Check adds an error to f for each field that is not valid.
+func (e Ending) Check(f *fault.Fields) {
+	f.Check(e.Status == Cancelled || e.Status == Completed, "status", "must be cancelled or completed")
+	text.CheckLine(f, "reason", e.Reason, 1, moderation.MaxActReason)
+}
+
+// End ends an accepted reservation, at any time, and leaves an audit record with the reason. Errors:
+// fault.Invalid, ErrNotFound, ErrStatus.
+func (s *Service) End(ctx context.Context, admin id.User, reservation id.Reservation, e Ending) (Reservation, error) {
+	var f fault.Fields
+	e.Check(&f)
+	if err := f.Err(); err != nil {
+		return Reservation{}, err
+	}
+	var r Reservation
+	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if err := isAdmin(admin)(ctx, tx); err != nil {
+			return err
+		}
+		r, err = tx.Reservations().Hold(ctx, reservation)
+		if errors.Is(err, fault.NotFound) {
+			return ErrNotFound
+		}
+		if err != nil {
+			return fmt.Errorf("hold a reservation: %w", err)
+		}
+		if r.Status != Accepted {
+			return r.refuse("be ended by an admin", "only an accepted one can be")
+		}
+		now := s.deps.Clock.Now()
+		if r, err = s.end(ctx, tx, r, e.Status, now); err != nil {
+			return err
+		}
+		return moderation.Record(ctx, tx, s.deps.IDs, moderation.AuditRecord{
+			ActorID: admin, Action: moderation.ActionReservationEnded, SubjectID: id.Subject(r.ID), Reason: e.Reason,
+			Details: moderation.Details{"status": string(e.Status), "status_before": string(Accepted)}, CreatedAt: now,
+		})
+	})
+	if err != nil {
+		return Reservation{}, fmt.Errorf("end a reservation: %w", err)
+	}
+	return r, nil
+}

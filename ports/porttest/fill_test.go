@@ -126,7 +126,7 @@ var (
 	views = []string{
 		"users.PasswordHash", "users.Filter", "tokens.Receipt", "matching.Query", "matching.Match", "matching.Rank",
 		"matching.NamePlace",
-		"messaging.Standing", "messaging.Overview", "page.Moment", "time.Time",
+		"messaging.Standing", "messaging.Overview", "reservations.Agenda", "page.Moment", "time.Time",
 	}
 )
 

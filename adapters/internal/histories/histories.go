@@ -41,6 +41,8 @@ func Compare(t *testing.T, runs Runs, reference, store Open) {
 			h.step()
 		}
 		h.compareRows()
+		h.unlock()
+		h.compareRows()
 		h.audit()
 		commands, refused = commands+h.commands, refused+h.refused
 	})

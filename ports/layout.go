@@ -22,11 +22,11 @@ type Layout[T any] struct {
 // that the column holds. v belongs to the caller: Visit may write to it even when f only reads.
 func (l Layout[T]) Visit(v *T, f Fields) { l.visit(v, f) }
 
-// Folded is Table.Folded for Columns.
-func (l Layout[T]) Folded() []string { return folded(l.Columns) }
+// Derived is Table.Derived for Columns.
+func (l Layout[T]) Derived() []Derived { return derived(l.Columns) }
 
-// Fold is Table.Fold for a row of Columns.
-func (l Layout[T]) Fold(row Row) []any { return fold(l.Columns, row) }
+// Derive is Table.Derive for a row of Columns.
+func (l Layout[T]) Derive(row Row) []any { return derive(l.Columns, row) }
 
 // Row returns v as a row of Columns. It keeps nothing of v.
 func (l Layout[T]) Row(v T) Row {
@@ -77,8 +77,9 @@ type Traits uint8
 const (
 	Required Traits = 0
 	Nullable Traits = 1 // the zero value is absent
-	Folded   Traits = 2 // see Table.Folded
-	Unique   Traits = 4 // no two rows have the same folded text; any number have none
+	Folded   Traits = 2 // has a column with text.Fold of it, which is unique
+	Address  Traits = 4 // has a column with text.FoldAddress of it, which is unique
+	Searched Traits = 8 // has a column with text.SearchFold of it
 )
 
 func (t Traits) has(trait Traits) bool { return t&trait != 0 }

@@ -30,14 +30,14 @@ func TestALayoutMakesRowsAndReadsThem(t *testing.T) {
 			t.Errorf("%+v came back as %+v, %v", p, got, err)
 		}
 	}
-	if got := ports.Profiles.Fold(ports.ProfileLayout.Row(full)); !reflect.DeepEqual(got, []any{"österreich", "graz"}) {
-		t.Errorf("folded: %q", got)
+	if got := ports.Profiles.Derive(ports.ProfileLayout.Row(full)); !reflect.DeepEqual(got, []any{"osterreich", "graz"}) {
+		t.Errorf("derived: %q", got)
 	}
-	if got := ports.Profiles.Fold(ports.ProfileLayout.Row(empty)); !reflect.DeepEqual(got, []any{"", ""}) {
-		t.Errorf("folded, of no place: %q", got)
+	if got := ports.Profiles.Derive(ports.ProfileLayout.Row(empty)); !reflect.DeepEqual(got, []any{"", ""}) {
+		t.Errorf("derived, of no place: %q", got)
 	}
-	if got := ports.Users.Fold(ports.AccountLayout.Row(ports.Account{})); !reflect.DeepEqual(got, []any{"", nil}) {
-		t.Errorf("folded, of no address, of which any number of accounts has none: %q", got)
+	if got := ports.Users.Derive(ports.AccountLayout.Row(ports.Account{})); !reflect.DeepEqual(got, []any{"", nil, ""}) {
+		t.Errorf("derived, of no address, of which any number of accounts has none: %q", got)
 	}
 }
 

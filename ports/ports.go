@@ -36,8 +36,8 @@ import (
 //  2. a thing that is known by another name than its id, at most one in a unit: an address
 //     (Users.Add), a refresh token (UseRefreshToken), an interest (HoldInterest, AddInterest,
 //     SaveInterest), the pair of a conversation (OpenConversation);
-//  3. users, by id ascending (Pin, Hold, HoldWithAdmins; Save, SetPassword and Erase of a user that
-//     the unit does not hold yet);
+//  3. users, by id ascending (Pin, Hold, HoldWithAdmins; Save, SetEmail, SetPassword and Erase of a
+//     user that the unit does not hold yet);
 //  4. calendars of locals, by user id ascending (Move to Accepted);
 //  5. reservations, by id ascending (Reservations.Hold; Move of a reservation that the unit does
 //     not hold yet);

@@ -177,34 +177,53 @@ func (v *verbatim) Decode(s string) error {
 	return nil
 }
 
-// Folded returns the names of the columns that are searched, ordered or unique without regard to
-// case. A store may keep text.Fold of their values in columns of its own.
-func (t *Table) Folded() []string { return folded(t.Columns) }
-
-func folded(columns []Column) (names []string) {
-	for _, c := range columns {
-		if c.traits.has(Folded) {
-			names = append(names, c.Name)
-		}
-	}
-	return names
+// Derived is a column that a store makes from another one, so that it can compare texts.
+type Derived struct {
+	Name   string // of the column
+	From   string // the name of the column that it is made from
+	Unique bool   // no two rows have the same text, but for twins: see Twin of users.User
 }
 
-// Fold returns text.Fold of the text in each column that Folded names, for a row that Check has
-// accepted. An absent text is the empty one, but nil in a unique column: any number of rows have
-// none.
-func (t *Table) Fold(row Row) []any { return fold(t.Columns, row) }
+// Derived returns the columns that a store makes from the table's columns: the text by which rows
+// are unique or ordered ends in _folded, the text that searches compare in _searched.
+func (t *Table) Derived() []Derived { return derived(t.Columns) }
 
-func fold(columns []Column, row Row) (values []any) {
-	for i, c := range columns {
-		if !c.traits.has(Folded) {
-			continue
+func derived(columns []Column) (all []Derived) {
+	for _, c := range columns {
+		if c.traits.has(Folded) || c.traits.has(Address) {
+			all = append(all, Derived{c.Name + "_folded", c.Name, true})
 		}
+		if c.traits.has(Searched) {
+			all = append(all, Derived{c.Name + "_searched", c.Name, false})
+		}
+	}
+	return all
+}
+
+// Refolded tells how far a migration is: of the rows of a table, it has made the derived columns of
+// Done by the rules of this version, text.Folding.
+type Refolded struct {
+	Table       string
+	Done, Total int64
+}
+
+// Derive returns the texts in the columns that Derived names, for a row that Check has accepted. An
+// absent text is the empty one, but an absent address is nil: any number of rows have none.
+func (t *Table) Derive(row Row) []any { return derive(t.Columns, row) }
+
+func derive(columns []Column, row Row) (values []any) {
+	for i, c := range columns {
 		s, present := row[i].(string)
-		if present || !c.traits.has(Unique) {
-			values = append(values, text.Fold(s))
-		} else {
+		switch {
+		case c.traits.has(Folded):
+			values = append(values, text.Fold(s).String())
+		case c.traits.has(Address) && present:
+			values = append(values, text.FoldAddress(s).String())
+		case c.traits.has(Address):
 			values = append(values, nil)
+		}
+		if c.traits.has(Searched) {
+			values = append(values, text.SearchFold(s).String())
 		}
 	}
 	return values

@@ -51,7 +51,8 @@ type Row []any
 // Tables lists every table. Each comes after the tables that it refers to.
 var Tables = []*Table{
 	Users, Sessions, RefreshTokens, PasswordResets, Wallets, TokenTransactions, Interests, Profiles, ProfileInterests,
-	Conversations, Messages, Attachments, Reservations, Reports, Blocks, AuditRecords, IdempotencyRecords, StoreMarks,
+	Conversations, Messages, Attachments, Reservations, Reports, Blocks, AuditRecords, IdempotencyRecords,
+	SignupGrants, StoreKeys, StoreMarks,
 }
 
 // The tables.
@@ -73,6 +74,8 @@ var (
 	Blocks             = BlockLayout.Table
 	AuditRecords       = AuditRecordLayout.Table
 	IdempotencyRecords = RecordLayout.Table
+	SignupGrants       = GrantLayout.Table
+	StoreKeys          = StoreKeyLayout.Table
 	StoreMarks         = MarkLayout.Table
 )
 
@@ -98,6 +101,15 @@ type ProfileInterest struct {
 type Attachment struct {
 	MessageID id.Message
 	messaging.Attachment
+}
+
+// Grant is a row of SignupGrants.
+type Grant struct{ AddressHash users.SecretHash }
+
+// StoreKey is a row of StoreKeys.
+type StoreKey struct {
+	Name string
+	Key  []byte
 }
 
 // Mark is a row of StoreMarks.
@@ -154,9 +166,10 @@ var (
 	})
 	InterestLayout = layout("interests", 1, func(i *matching.Interest, f Fields) {
 		f.UUID("id", (*[16]byte)(&i.ID), Required)
-		f.Text("name", &i.Name, Folded|Unique)
+		f.Text("name", &i.Name, Folded)
 		f.Text("icon", &i.Icon, Nullable)
 		f.Bool("is_active", &i.IsActive)
+		f.Bool("twin", &i.Twin)
 	})
 	ProfileLayout = layout("profiles", 1, func(p *matching.Profile, f Fields) {
 		f.UUID("id", (*[16]byte)(&p.ID), Required)
@@ -167,8 +180,8 @@ var (
 		f.Int("age", &age, Nullable)
 		p.Age = int(age)
 		f.Text("biography", &p.Biography, Nullable)
-		f.Text("country", &p.Country, Nullable|Folded)
-		f.Text("city", &p.City, Nullable|Folded)
+		f.Text("country", &p.Country, Nullable|Searched)
+		f.Text("city", &p.City, Nullable|Searched)
 		f.Text("image_url", &p.ImageURL, Nullable)
 		f.Bool("is_searchable", &p.IsSearchable)
 	})
@@ -244,6 +257,13 @@ var (
 		f.Bytes("answer", &r.Answer)
 		f.Time("created_at", &r.CreatedAt, Required)
 	})
+	GrantLayout = layout("signup_grants", 1, func(g *Grant, f Fields) {
+		f.Hash("address_hash", (*[32]byte)(&g.AddressHash))
+	})
+	StoreKeyLayout = layout("store_keys", 1, func(k *StoreKey, f Fields) {
+		f.Text("name", &k.Name, Required)
+		f.Bytes("key", &k.Key)
+	})
 	MarkLayout = layout("store_marks", 1, func(m *Mark, f Fields) {
 		f.Text("name", &m.Name, Required)
 		f.Time("created_at", &m.CreatedAt, Required)
@@ -252,13 +272,14 @@ var (
 
 func visitUser(u *users.User, f Fields) {
 	f.UUID("id", (*[16]byte)(&u.ID), Required)
-	f.Text("name", &u.Name, Folded)
-	f.Text("email", &u.Email, Nullable|Folded|Unique)
+	f.Text("name", &u.Name, Searched)
+	f.Text("email", &u.Email, Nullable|Address|Searched)
 	f.Text("bio", &u.Bio, Nullable)
 	f.Text("location", &u.Location, Nullable)
 	f.Text("role", (*string)(&u.Role), Required)
 	f.Bool("is_active", &u.IsActive)
 	f.Bool("erased", &u.Erased)
+	f.Bool("twin", &u.Twin)
 	f.Int("version", &u.Version, Required)
 	f.Time("created_at", &u.CreatedAt, Required)
 	f.Time("updated_at", &u.UpdatedAt, Required)

@@ -13,6 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -109,6 +110,9 @@ func (UnimplementedUsers) User(context.Context, id.User) (users.User, error) {
 func (UnimplementedUsers) ByEmail(context.Context, string) (users.User, users.PasswordHash, error) {
 	return users.User{}, users.PasswordHash{}, unimplemented("users.Repository.ByEmail")
 }
+func (UnimplementedUsers) WithAddress(context.Context, text.Folded) ([]users.User, error) {
+	return nil, unimplemented("users.Repository.WithAddress")
+}
 func (UnimplementedUsers) Password(context.Context, id.User) (users.PasswordHash, error) {
 	return users.PasswordHash{}, unimplemented("users.Repository.Password")
 }
@@ -124,11 +128,20 @@ func (UnimplementedUsers) HoldWithAdmins(context.Context, id.User) (users.User, 
 func (UnimplementedUsers) Save(context.Context, users.User) error {
 	return unimplemented("users.Repository.Save")
 }
+func (UnimplementedUsers) SetEmail(context.Context, users.User) (bool, error) {
+	return false, unimplemented("users.Repository.SetEmail")
+}
 func (UnimplementedUsers) SetPassword(context.Context, id.User, users.PasswordHash, time.Time) error {
 	return unimplemented("users.Repository.SetPassword")
 }
 func (UnimplementedUsers) Erase(context.Context, users.User) error {
 	return unimplemented("users.Repository.Erase")
+}
+func (UnimplementedUsers) Key(context.Context, string, []byte) ([]byte, error) {
+	return nil, unimplemented("users.Repository.Key")
+}
+func (UnimplementedUsers) Grant(context.Context, users.SecretHash) (bool, error) {
+	return false, unimplemented("users.Repository.Grant")
 }
 func (UnimplementedUsers) List(context.Context, users.Filter, *page.Moment, int) ([]users.User, error) {
 	return nil, unimplemented("users.Repository.List")

@@ -26,7 +26,8 @@ var (
 
 	// pure are the libraries that core may import. They only compute, without input or output.
 	pure = []string{
-		"github.com/go-json-experiment/json", "github.com/google/uuid", "github.com/govalues/decimal", "golang.org/x/text",
+		"github.com/go-json-experiment/json", "github.com/google/uuid", "github.com/govalues/decimal", "golang.org/x/net/idna",
+		"golang.org/x/text",
 	}
 
 	// edgeLibraries are the libraries that transport/edge may import. None implements a protocol.

@@ -117,7 +117,8 @@ func (s *SMTP) compose(m users.Mail) (*mail.Msg, error) {
 	var f fault.Fields
 	to, err := netmail.ParseAddress(m.To)
 	f.Check(err == nil && to.Name == "" && to.Address == m.To, "to", "must be one bare e-mail address")
-	text.CheckLine(&f, "subject", m.Subject, 1, maxSubject)
+	subject := text.Line(&f, "subject", m.Subject, text.Required, maxSubject)
+	f.Check(subject == m.Subject, "subject", "must be one line, without needless white space")
 	f.Check(text.Valid(m.Text), "text", "must be valid UTF-8 without NUL")
 	if err := f.Err(); err != nil {
 		return nil, fmt.Errorf("mail: compose a message: %w", err)

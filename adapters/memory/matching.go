@@ -16,7 +16,7 @@ type profileTables struct {
 	profileIDs      tree[*profile]              // id
 	searchable      tree[*profile]              // id
 	interests       tree[*interest]             // id
-	interestsByName tree[*interest]             // folded name, which is unique and so needs no id
+	interestsByName tree[*interest]             // folded name, id
 	links           tree[ports.ProfileInterest] // profile_id, interest_id
 	linksOf         tree[ports.ProfileInterest] // interest_id, profile_id
 }
@@ -29,18 +29,25 @@ func (t *profileTables) copy() profileTables {
 	}
 }
 
-// profile is a row with the folded texts that a search compares.
+// profile is a row with the texts that a search compares.
 type profile struct {
 	matching.Profile
-	foldedCountry string
-	foldedCity    string
+	country text.Searched
+	city    text.Searched
 }
 
 // interest is a row with its folded name.
 type interest struct {
 	matching.Interest
-	foldedName string
+	foldedName text.Folded
 }
+
+func newInterest(i matching.Interest) *interest {
+	return &interest{Interest: i, foldedName: text.Fold(i.Name)}
+}
+
+// nameKey returns the interest's key in interestsByName.
+func (i *interest) nameKey() string { return textKey(i.foldedName.String()) + idKey(i.ID) }
 
 func (s *state) addProfile(p matching.Profile) error {
 	switch {
@@ -59,7 +66,7 @@ func (t *profileTables) putProfile(p matching.Profile) error {
 	if p.Age != 0 && (p.Age < matching.MinAge || p.Age > matching.MaxAge) {
 		return broken("an age must be 18 to 120")
 	}
-	row := &profile{Profile: p, foldedCountry: text.Fold(p.Country), foldedCity: text.Fold(p.City)}
+	row := &profile{Profile: p, country: text.SearchFold(p.Country), city: text.SearchFold(p.City)}
 	t.profiles.put(idKey(p.UserID), row)
 	t.profileIDs.put(idKey(p.ID), row)
 	t.searchable.drop(idKey(p.ID))
@@ -112,20 +119,32 @@ func (t *profileTables) interestsIn(profile id.Profile) []*interest {
 	return list
 }
 
-func byName(a, b *interest) int { return cmp.Compare(a.foldedName, b.foldedName) }
+func byName(a, b *interest) int { return cmp.Compare(a.nameKey(), b.nameKey()) }
+
+// named reports whether an interest other than i that fits has the name of i.
+func (t *profileTables) named(i *interest, fits func(*interest) bool) bool {
+	for _, other := range t.interestsByName.ascend(textKey(i.foldedName.String()), "") {
+		if other.ID != i.ID && fits(other) {
+			return true
+		}
+	}
+	return false
+}
 
 func (t *profileTables) addInterest(i matching.Interest) error {
-	row := &interest{Interest: i, foldedName: text.Fold(i.Name)}
+	row := newInterest(i)
 	switch {
 	case t.interests.has(idKey(i.ID)):
 		return taken("an interest")
-	case t.interestsByName.has(textKey(row.foldedName)):
+	case !i.Twin && t.named(row, func(other *interest) bool { return !other.Twin }):
 		return taken("an interest's name")
 	}
 	t.interests.put(idKey(i.ID), row)
-	t.interestsByName.put(textKey(row.foldedName), row)
+	t.interestsByName.put(row.nameKey(), row)
 	return nil
 }
+
+func either(*interest) bool { return true }
 
 type matchingRepository struct{ *unit }
 
@@ -206,7 +225,7 @@ func (repo matchingRepository) AllInterests(
 	err = repo.read(ctx, func(s *state) error {
 		start := ""
 		if after != nil {
-			start = textKey(after.Folded)
+			start = textKey(after.Folded.String()) + idKey(after.ID)
 		}
 		for _, i := range s.interestsByName.ascend("", start) {
 			if len(list) >= limit {
@@ -223,7 +242,7 @@ func (repo matchingRepository) AllInterests(
 
 func (repo matchingRepository) AddInterest(ctx context.Context, i matching.Interest) (created bool, err error) {
 	err = repo.write(ctx, func(s *state) error {
-		if s.interestsByName.has(textKey(text.Fold(i.Name))) {
+		if s.named(newInterest(i), either) {
 			return nil
 		}
 		created = true
@@ -252,13 +271,12 @@ func (repo matchingRepository) SaveInterest(ctx context.Context, i matching.Inte
 		if !found {
 			return notFound("an interest")
 		}
-		named, isNamed := s.interestsByName.get(textKey(text.Fold(i.Name)))
-		if isNamed && named.ID != i.ID {
+		if renamed := newInterest(i); renamed.foldedName != old.foldedName && s.named(renamed, either) {
 			return nil
 		}
 		saved = true
 		s.interests.drop(idKey(i.ID))
-		s.interestsByName.drop(textKey(old.foldedName))
+		s.interestsByName.drop(old.nameKey())
 		return s.addInterest(i)
 	})
 	return saved && err == nil, err

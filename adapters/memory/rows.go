@@ -95,6 +95,10 @@ var mappings = map[*ports.Table]mapping{
 		func(s *state) *tree[*moderation.AuditRecord] { return &s.audits }, deref, (*state).addAudit),
 	ports.IdempotencyRecords: rowsOf(ports.RecordLayout,
 		func(s *state) *tree[*idempotency.Record] { return &s.records }, deref, (*state).addRecord),
+	ports.SignupGrants: rowsOf(ports.GrantLayout,
+		func(s *state) *tree[ports.Grant] { return &s.grants }, itself, (*state).addGrant),
+	ports.StoreKeys: rowsOf(ports.StoreKeyLayout,
+		func(s *state) *tree[ports.StoreKey] { return &s.keys }, itself, (*state).addKey),
 	ports.StoreMarks: rowsOf(ports.MarkLayout,
 		func(s *state) *tree[ports.Mark] { return &s.marks }, itself, (*state).addMark),
 }

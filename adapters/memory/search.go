@@ -7,6 +7,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/text"
 )
 
 func (repo matchingRepository) Search(
@@ -82,8 +83,8 @@ func (s *state) mayMeet(viewer id.User, p *profile) bool {
 }
 
 func (p *profile) fits(q matching.Query) bool {
-	return (q.Country == "" || p.foldedCountry == q.Country) &&
-		(q.City == "" || p.foldedCity == q.City) &&
+	return (q.Country == text.Searched{} || p.country == q.Country) &&
+		(q.City == text.Searched{} || p.city == q.City) &&
 		(q.MinAge == 0 || p.Age >= q.MinAge) &&
 		(q.MaxAge == 0 || p.Age != 0 && p.Age <= q.MaxAge)
 }

@@ -25,6 +25,7 @@ type state struct {
 	profileTables
 	messageTables
 	reservationTables
+	grantTables
 	markTables
 }
 
@@ -39,6 +40,7 @@ func (s *state) copy() *state {
 		profileTables:     s.profileTables.copy(),
 		messageTables:     s.messageTables.copy(),
 		reservationTables: s.reservationTables.copy(),
+		grantTables:       s.grantTables.copy(),
 		markTables:        s.markTables.copy(),
 	}
 }

@@ -146,8 +146,10 @@ func (f *fixture) leftovers(ctx context.Context, tx ports.Tx, ada users.User) er
 	if purged != 1 {
 		f.Errorf("%d records were purged, want 1", purged)
 	}
+	_, keyed := tx.Users().Key(ctx, users.GrantKey, []byte("key"))
+	_, granted := tx.Users().Grant(ctx, f.hash())
 	_, posted := tx.Tokens().Post(ctx, f.entry(ada.ID, -7, tokens.Penalty), f.entry(ada.ID, 3, tokens.Bonus))
-	return errors.Join(append(errs, err, posted, tx.Idempotency().Forget(ctx, "forgotten"))...)
+	return errors.Join(append(errs, err, keyed, granted, posted, tx.Idempotency().Forget(ctx, "forgotten"))...)
 }
 
 func (f *fixture) hash() [32]byte {

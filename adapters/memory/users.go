@@ -17,7 +17,7 @@ import (
 
 type userTables struct {
 	users        tree[*account] // id
-	usersByEmail tree[*account] // folded address
+	usersByEmail tree[*account] // canonical address, id
 	usersByTime  index          // created_at, id
 	activeAdmins index          // id
 }
@@ -29,30 +29,37 @@ func (t *userTables) copy() userTables {
 	}
 }
 
-// account is a row with the folded texts that a list compares.
+// account is a row with its canonical address and the texts that a list compares.
 type account struct {
 	ports.Account
-	foldedName  string
-	foldedEmail string
+	address       text.Folded
+	searchedName  string
+	searchedEmail string
 }
 
 func newAccount(a ports.Account) *account {
-	return &account{Account: a, foldedName: text.Fold(a.Name), foldedEmail: text.Fold(a.Email)}
+	return &account{
+		Account: a, address: text.FoldAddress(a.Email),
+		searchedName: text.SearchFold(a.Name).String(), searchedEmail: text.SearchFold(a.Email).String(),
+	}
 }
+
+// addressKey returns the account's key in usersByEmail.
+func (a *account) addressKey() string { return textKey(a.address.String()) + idKey(a.ID) }
 
 func (a *account) isActiveAdmin() bool { return a.IsActive && a.Role == users.RoleAdmin }
 
 func (a *account) fits(f users.Filter) bool {
 	return (f.Role == "" || a.Role == f.Role) &&
 		(f.IsActive == nil || a.IsActive == *f.IsActive) &&
-		(strings.Contains(a.foldedName, f.Query) || strings.Contains(a.foldedEmail, f.Query))
+		(strings.Contains(a.searchedName, f.Query.String()) || strings.Contains(a.searchedEmail, f.Query.String()))
 }
 
 func (t *userTables) addAccount(a *account) error {
 	switch {
 	case t.users.has(idKey(a.ID)):
 		return taken("a user")
-	case a.Email != "" && t.usersByEmail.has(textKey(a.foldedEmail)):
+	case t.addressTaken(a):
 		return taken("an address")
 	case !a.Role.Valid():
 		return broken("a user's role must be valid")
@@ -61,16 +68,31 @@ func (t *userTables) addAccount(a *account) error {
 	return nil
 }
 
+// withAddress returns the accounts with an address, by id. No account has the empty one.
+func (t *userTables) withAddress(address text.Folded) (list []*account) {
+	for _, a := range t.usersByEmail.ascend(textKey(address.String()), "") {
+		list = append(list, a)
+	}
+	return list
+}
+
+// addressTaken reports whether another account has the address of an account. Twins may have it.
+func (t *userTables) addressTaken(a *account) bool {
+	return a.Email != "" && !a.Twin && slices.ContainsFunc(t.withAddress(a.address), func(other *account) bool {
+		return !other.Twin && other.ID != a.ID
+	})
+}
+
 // putAccount stores an account, and replaces any that has its id.
 func (t *userTables) putAccount(a *account) {
 	if old, found := t.users.get(idKey(a.ID)); found {
-		t.usersByEmail.drop(textKey(old.foldedEmail))
+		t.usersByEmail.drop(old.addressKey())
 		t.usersByTime.drop(momentKey(users.Place(old.User)))
 		t.activeAdmins.drop(idKey(a.ID))
 	}
 	t.users.put(idKey(a.ID), a)
 	if a.Email != "" {
-		t.usersByEmail.put(textKey(a.foldedEmail), a)
+		t.usersByEmail.put(a.addressKey(), a)
 	}
 	t.usersByTime.put(momentKey(users.Place(a.User)), struct{}{})
 	if a.isActiveAdmin() {
@@ -92,7 +114,7 @@ func (t *userTables) isActive(user id.User) bool {
 	return found && a.IsActive
 }
 
-// next returns the next version of the stored account, with the values of u.
+// next returns the next version of the stored account, with the values of u except its address.
 func (t *userTables) next(u users.User) (*account, error) {
 	old, err := t.account(u.ID)
 	if err != nil {
@@ -102,7 +124,7 @@ func (t *userTables) next(u users.User) (*account, error) {
 		return nil, fmt.Errorf("version %d of a user, not %d: %w", old.Version, u.Version, uow.ErrConflict)
 	}
 	u.Version++
-	u.Email = old.Email
+	u.Email, u.Twin = old.Email, old.Twin
 	return newAccount(ports.Account{User: u, Password: old.Password}), nil
 }
 
@@ -114,7 +136,7 @@ func (repo usersRepository) Add(
 	err = repo.write(ctx, func(s *state) error {
 		u.Version = 1
 		a := newAccount(ports.Account{User: u, Password: password})
-		if u.Email != "" && s.usersByEmail.has(textKey(a.foldedEmail)) {
+		if u.Email != "" && len(s.withAddress(a.address)) > 0 {
 			return nil
 		}
 		created = true
@@ -135,17 +157,31 @@ func (repo usersRepository) User(ctx context.Context, user id.User) (u users.Use
 }
 
 func (repo usersRepository) ByEmail(
-	ctx context.Context, folded string,
+	ctx context.Context, email string,
 ) (u users.User, password users.PasswordHash, err error) {
 	err = repo.read(ctx, func(s *state) error {
-		a, found := s.usersByEmail.get(textKey(folded))
-		if !found {
+		all := s.withAddress(text.FoldAddress(email))
+		at := slices.IndexFunc(all, func(a *account) bool { return a.Email == email })
+		if at < 0 {
+			at = slices.IndexFunc(all, func(a *account) bool { return !a.Twin })
+		}
+		if at < 0 {
 			return notFound("an address")
 		}
-		u, password = a.User, a.Password
+		u, password = all[at].User, all[at].Password
 		return nil
 	})
 	return u, password, err
+}
+
+func (repo usersRepository) WithAddress(ctx context.Context, address text.Folded) (list []users.User, err error) {
+	err = repo.read(ctx, func(s *state) error {
+		for _, a := range s.withAddress(address) {
+			list = append(list, a.User)
+		}
+		return nil
+	})
+	return list, err
 }
 
 func (repo usersRepository) Password(ctx context.Context, user id.User) (password users.PasswordHash, err error) {
@@ -216,6 +252,22 @@ func (repo usersRepository) Save(ctx context.Context, u users.User) error {
 	})
 }
 
+func (repo usersRepository) SetEmail(ctx context.Context, u users.User) (saved bool, err error) {
+	err = repo.write(ctx, func(s *state) error {
+		a, err := s.next(u)
+		if err != nil {
+			return err
+		}
+		a.Email, a.Twin = u.Email, u.Twin
+		a = newAccount(a.Account)
+		if saved = !s.addressTaken(a); saved {
+			s.putAccount(a)
+		}
+		return nil
+	})
+	return saved && err == nil, err
+}
+
 func (repo usersRepository) SetPassword(
 	ctx context.Context, user id.User, password users.PasswordHash, at time.Time,
 ) error {
@@ -237,8 +289,8 @@ func (repo usersRepository) Erase(ctx context.Context, u users.User) error {
 		if err != nil {
 			return err
 		}
-		a.Email, a.foldedEmail, a.Password = "", "", users.PasswordHash{}
-		s.putAccount(a)
+		a.Email, a.Twin, a.Password = "", false, users.PasswordHash{}
+		s.putAccount(newAccount(a.Account))
 		s.dropSessionsOf(u.ID)
 		s.dropReset(u.ID)
 		return nil

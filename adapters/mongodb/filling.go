@@ -8,12 +8,19 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/mongo"
 	"go.mongodb.org/mongo-driver/mongo/options"
+
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // filling gives documents from before a step what they lack.
 type filling struct {
-	lacking bson.D                             // matches the documents to fill in, and none that was filled in
-	with    func(doc bson.Raw) (bson.D, error) // returns the fields to set in a document; it may be called more than once
+	lacking bson.D   // matches the documents to fill in, and none that was filled in
+	batch   int      // documents of one transaction; 0 means batchToFill
+	without []string // fields that are removed
+
+	// with returns the fields to set in a document, or is nil. It may be called more than once. What
+	// it writes to other collections is in the same transaction.
+	with func(ctx context.Context, db *mongo.Database, doc bson.Raw) (bson.D, error)
 }
 
 // batchToFill is how many documents one transaction fills in.
@@ -31,9 +38,17 @@ func (f *filling) run(ctx context.Context, s *Store, in string) error {
 		return fmt.Errorf("start a session: %w", err)
 	}
 	defer session.EndSession(context.WithoutCancel(ctx))
+	progress := ports.Refolded{Table: in}
+	if progress.Total, err = s.db.Collection(in).CountDocuments(ctx, f.lacking); err != nil || progress.Total == 0 {
+		return err
+	}
 	for filter := f.lacking; ; {
+		var filled int
 		last, err := session.WithTransaction(ctx, func(ctx mongo.SessionContext) (any, error) {
-			return f.fill(ctx, s.db.Collection(in), filter)
+			var last any
+			var err error
+			last, filled, err = f.fill(ctx, s.db.Collection(in), filter)
+			return last, err
 		}, concerns)
 		if err != nil {
 			return fmt.Errorf("fill in %s: %w", in, err)
@@ -41,32 +56,60 @@ func (f *filling) run(ctx context.Context, s *Store, in string) error {
 		if last == nil {
 			return nil
 		}
+		if f.with != nil {
+			progress.Done += int64(filled)
+			progress.Total = max(progress.Total, progress.Done)
+			s.options.Progress(progress)
+		}
 		filter = append(d("_id", d("$gt", last)), f.lacking...)
 	}
 }
 
 // fill fills in one batch, and returns the id of its last document, nil if no document matches.
-func (f *filling) fill(ctx context.Context, in *mongo.Collection, filter bson.D) (last any, err error) {
-	cursor, err := in.Find(ctx, filter, options.Find().SetSort(d("_id", 1)).SetLimit(batchToFill))
+func (f *filling) fill(ctx context.Context, in *mongo.Collection, filter bson.D) (last any, filled int, err error) {
+	batch := f.batch
+	if batch == 0 {
+		batch = batchToFill
+	}
+	cursor, err := in.Find(ctx, filter, options.Find().SetSort(d("_id", 1)).SetLimit(int64(batch)))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	var docs []bson.Raw
 	if err := cursor.All(ctx, &docs); err != nil || len(docs) == 0 {
-		return nil, err
+		return nil, 0, err
 	}
 	writes := make([]mongo.WriteModel, len(docs))
 	for i, doc := range docs {
-		set, err := f.with(doc)
+		change, err := f.change(ctx, in.Database(), doc)
 		if err != nil {
-			return nil, fmt.Errorf("the document %v: %w", doc.Lookup("_id"), err)
+			return nil, 0, fmt.Errorf("the document %v: %w", doc.Lookup("_id"), err)
 		}
-		writes[i] = changing(address(collection(in.Name()), doc), d("$set", set))
+		writes[i] = changing(address(collection(in.Name()), doc), change)
 	}
 	if _, err := in.BulkWrite(ctx, writes); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return docs[len(docs)-1].Lookup("_id"), nil
+	return docs[len(docs)-1].Lookup("_id"), len(docs), nil
+}
+
+// change returns the update of a document.
+func (f *filling) change(ctx context.Context, db *mongo.Database, doc bson.Raw) (change bson.D, err error) {
+	if f.with != nil {
+		set, err := f.with(ctx, db, doc)
+		if err != nil {
+			return nil, err
+		}
+		change = d("$set", set)
+	}
+	var unset bson.D
+	for _, name := range f.without {
+		unset = append(unset, bson.E{Key: name, Value: ""})
+	}
+	if unset != nil {
+		change = append(change, bson.E{Key: "$unset", Value: unset})
+	}
+	return change, nil
 }
 
 // address names a document by its id, and by its shard key, so that one shard is asked.

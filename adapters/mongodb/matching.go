@@ -2,11 +2,9 @@ package mongodb
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/mongo"
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
@@ -29,8 +27,8 @@ func scanProfile(r *record) profile {
 	return profile{Profile: profiles.scan(r), interests: idsIn[id.Interest](r, "interests")}
 }
 
-// byName is the order of interests. Folded names are unique.
-var byName = d("name_folded", 1)
+// byName is the order of interests.
+var byName = d("name_folded", 1, "_id", 1)
 
 // insertInterest adds an interest with the columns of doc.
 func (t *txn) insertInterest(doc bson.D) {
@@ -111,7 +109,7 @@ func (repo matchingRepository) AllInterests(
 	err = repo.read(ctx, func(t *txn) (err error) {
 		filter := bson.D{}
 		if after != nil {
-			filter = d("name_folded", d("$gt", after.Folded))
+			filter = pastKey("$gt", "name_folded", after.Folded.String(), "_id", uuid(after.ID))
 		}
 		if activeOnly {
 			filter = append(filter, d("is_active", true)...)
@@ -124,7 +122,7 @@ func (repo matchingRepository) AllInterests(
 
 func (repo matchingRepository) AddInterest(ctx context.Context, i matching.Interest) (created bool, err error) {
 	err = repo.write(ctx, func(t *txn) error {
-		taken, err := t.exists(ctx, interestsIn, d("name_folded", text.Fold(i.Name)))
+		taken, err := t.exists(ctx, interestsIn, d("name_folded", text.Fold(i.Name).String()))
 		if err != nil || taken {
 			return err
 		}
@@ -151,11 +149,8 @@ func (repo matchingRepository) HoldInterest(
 // SaveInterest relies on the unique index against a concurrent unit that takes the same name.
 func (repo matchingRepository) SaveInterest(ctx context.Context, i matching.Interest) (saved bool, err error) {
 	err = repo.write(ctx, func(t *txn) error {
-		named, err := find(ctx, t, interests.scan, query{in: interestsIn, filter: d("name_folded", text.Fold(i.Name))})
-		switch {
-		case err == nil && named.ID != i.ID:
-			return nil
-		case err != nil && !errors.Is(err, mongo.ErrNoDocuments):
+		named, err := list(ctx, t, interests.scan, query{in: interestsIn, filter: d("name_folded", text.Fold(i.Name).String())})
+		if err != nil || len(named) > 0 && !slices.ContainsFunc(named, func(o matching.Interest) bool { return o.ID == i.ID }) {
 			return err
 		}
 		matched, err := t.update(ctx, interestsIn, changing(d("_id", uuid(i.ID)), d("$set", interests.set(i, "_id"))))

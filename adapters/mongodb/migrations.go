@@ -41,6 +41,38 @@ var migrations = []step{
 			{name: "of_participant_by_date", keys: "participants date _id"},
 		},
 	}),
+
+	// Texts are prepared and compared by one set of rules, which make new texts of existing documents: what ends in _folded is
+	// unique or orders, what ends in _searched is searched. Documents that were different and now are the same become twins.
+	of(
+		change{in: "signup_grants", fields: map[string]string{"_id": "binData"}},
+		change{in: "store_keys", fields: map[string]string{"_id": "string", "key": "binData"}},
+		change{
+			in: "users", fields: map[string]string{"name_searched": "string", "email_searched": "string", "twin": "bool"},
+			dropped: []string{"name_folded"}, fill: &filling{lacking: untwinned, with: refoldUser},
+		},
+		change{in: "users", fill: &filling{lacking: d("name_folded", d("$exists", true)), without: []string{"name_folded"}}},
+		change{
+			in: "interests", unindexed: []string{"by_name"}, indexes: []index{
+				{name: "one_name", keys: "name_folded twin", unique: true, partial: d("twin", false)},
+				{name: "in_order", keys: "name_folded _id"},
+			},
+		},
+		change{ // one at a time, because each looks for those before it
+			in: "interests", fields: map[string]string{"twin": "bool"}, fill: &filling{lacking: untwinned, batch: 1, with: refoldInterest},
+		},
+		change{
+			in: "profiles", fields: map[string]string{"country_searched": "string", "city_searched": "string"},
+			dropped: []string{"country_folded", "city_folded"}, unindexed: []string{"by_country", "by_city"}, indexes: []index{
+				{name: "in_country", keys: "country_searched city_searched", partial: d("is_searchable", true, "user_is_active", true)},
+				{name: "in_city", keys: "city_searched", partial: d("is_searchable", true, "user_is_active", true)},
+			},
+			fill: &filling{lacking: d("city_searched", d("$exists", false)), with: refoldProfile},
+		},
+		change{in: "profiles", fill: &filling{
+			lacking: d("city_folded", d("$exists", true)), without: []string{"country_folded", "city_folded"},
+		}},
+	),
 }
 
 // step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may

@@ -88,7 +88,7 @@ func TestStepsAndSchema(t *testing.T) {
 		}
 		for name, change := range map[string]func(profiles *spec){
 			"a field":     func(p *spec) { p.extra["occupation"] = "string?" },
-			"a type":      func(p *spec) { p.extra["city_folded"] = "string?" },
+			"a type":      func(p *spec) { p.extra["city_searched"] = "string?" },
 			"a rule":      func(p *spec) { p.rules = append(p.rules, d("age", d("$ne", 18))) },
 			"an index":    func(p *spec) { p.indexes = append(p.indexes, index{name: "by_occupation", keys: "occupation"}) },
 			"a condition": func(p *spec) { p.indexes[1].partial = d("is_searchable", true) },
@@ -175,7 +175,7 @@ func occupied(left int) step {
 	return of(change{
 		in: "profiles", fields: map[string]string{"occupation": "string"},
 		indexes: []index{{name: "by_occupation", keys: "occupation"}}, unindexed: []string{"by_age"},
-		fill: &filling{d("occupation", d("$exists", false)), func(doc bson.Raw) (bson.D, error) {
+		fill: &filling{lacking: d("occupation", d("$exists", false)), with: func(_ context.Context, _ *mongo.Database, doc bson.Raw) (bson.D, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			if left--; left < 0 {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // Options configure a store. The zero value suits a server.
@@ -31,6 +33,9 @@ type Options struct {
 	// Exclusive opens the store for this process alone, as a copy needs it. Open returns ErrInUse
 	// if another process has it open, or was killed in the last 15 s.
 	Exclusive bool
+
+	// Progress is called while Migrate fills in existing documents. It may be nil.
+	Progress func(ports.Refolded)
 }
 
 // DefaultDatabase is the database if neither the URI nor Options.Database names one.
@@ -69,6 +74,9 @@ func (o Options) withDefaults(ofURI string) (Options, error) {
 	}
 	if o.Database == "" {
 		o.Database = DefaultDatabase
+	}
+	if o.Progress == nil {
+		o.Progress = func(ports.Refolded) {}
 	}
 	if len(o.Database) > 63 || strings.ContainsAny(o.Database, "/\\. \"$*<>:|?\x00") {
 		return o, fmt.Errorf("%q cannot be the name of a database", o.Database)

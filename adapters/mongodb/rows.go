@@ -119,7 +119,7 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 		defer func() { t.strict = false }()
 		var docs []bson.D
 		for _, row := range rows {
-			docs = append(docs, withFolded(document(table, table.Columns, row), table.Folded(), table.Fold(row)))
+			docs = append(docs, withDerived(document(table, table.Columns, row), table.Derived(), table.Derive(row)))
 		}
 		if err := t.insertRows(ctx, table, docs); err != nil {
 			return fmt.Errorf("write %s: %w", table.Name, err)
@@ -268,10 +268,10 @@ func document(table *ports.Table, columns []ports.Column, values []any) bson.D {
 	return doc
 }
 
-// withFolded adds the folded fields of a document.
-func withFolded(doc bson.D, columns []string, folded []any) bson.D {
+// withDerived adds the derived fields of a document.
+func withDerived(doc bson.D, columns []ports.Derived, values []any) bson.D {
 	for i, column := range columns {
-		doc = append(doc, bson.E{Key: column + "_folded", Value: folded[i]})
+		doc = append(doc, bson.E{Key: column.Name, Value: values[i]})
 	}
 	return doc
 }

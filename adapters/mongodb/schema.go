@@ -34,13 +34,15 @@ const (
 	reportsIn       collection = "reports"
 	auditIn         collection = "audit_records"
 	idempotencyIn   collection = "idempotency_records"
+	grantsIn        collection = "signup_grants"
+	storeKeysIn     collection = "store_keys"
 	marksIn         collection = "store_marks"
 	versionsIn      collection = "schema_versions"
 	serversIn       collection = "servers" // one for each open store
 )
 
 // lookedUp are the collections in which a unit looks up unique values before it writes.
-var lookedUp = []collection{uniqueKeysIn, interestsIn, profilesIn, reportsIn, idempotencyIn, marksIn, calendarsIn}
+var lookedUp = []collection{uniqueKeysIn, interestsIn, profilesIn, reportsIn, idempotencyIn, grantsIn, storeKeysIn, marksIn, calendarsIn}
 
 // spec is a collection with the rules for its documents and its indexes.
 type spec struct {
@@ -75,7 +77,7 @@ var schema = []spec{
 		name: usersIn, table: ports.Users,
 		shard: shard{"_id", true,
 			"an account is nearly always read by its id; ids increase with time, so hashed ones spread new documents"},
-		extra: map[string]string{"name_folded": "string", "email_folded": "string?", "guard": "long"},
+		extra: map[string]string{"name_searched": "string", "email_folded": "string?", "email_searched": "string", "guard": "long"},
 		rules: []bson.D{d("role", d("$in", bson.A{string(users.RoleUser), string(users.RoleAdmin)}))},
 		indexes: []index{
 			{name: "by_time", keys: "created_at _id"},
@@ -125,22 +127,25 @@ var schema = []spec{
 	},
 	{
 		name: interestsIn, table: ports.Interests,
-		shard:   shard{why: "a few hundred documents: it stays on one shard, and so keeps each name unique"},
-		extra:   map[string]string{"name_folded": "string", "guard": "long"},
-		indexes: []index{{name: "by_name", keys: "name_folded", unique: true}},
+		shard: shard{why: "a few hundred documents: it stays on one shard, and so keeps each name unique"},
+		extra: map[string]string{"name_folded": "string", "guard": "long"},
+		indexes: []index{
+			{name: "one_name", keys: "name_folded twin", unique: true, partial: d("twin", false)},
+			{name: "in_order", keys: "name_folded _id"},
+		},
 	},
 	{
 		name: profilesIn, table: ports.Profiles,
 		shard: shard{"user_id", false,
 			"a profile is read by its user; it keeps profiles unique per user; a search queries every shard"},
-		extra: map[string]string{"country_folded": "string", "city_folded": "string", "interests": "array", "user_is_active": "bool"},
+		extra: map[string]string{"country_searched": "string", "city_searched": "string", "interests": "array", "user_is_active": "bool"},
 		rules: []bson.D{d("$or", bson.A{d("age", nil), d("age", d("$gte", int64(matching.MinAge), "$lte", int64(matching.MaxAge)))})},
 		indexes: []index{
 			{name: "of_user", keys: "user_id", unique: true},
-			{name: "by_country", keys: "country_folded city_folded", partial: findable},
-			{name: "by_city", keys: "city_folded", partial: findable},
 			{name: "by_interest", keys: "interests", partial: findable},
 			{name: "by_age", keys: "age", partial: findable},
+			{name: "in_country", keys: "country_searched city_searched", partial: findable},
+			{name: "in_city", keys: "city_searched", partial: findable},
 		},
 	},
 	{
@@ -229,6 +234,8 @@ var schema = []spec{
 			{name: "by_time", keys: "saved created_at"},
 		},
 	},
+	{name: grantsIn, table: ports.SignupGrants, shard: shard{"_id", true, "the id is the hash of an address, which is granted once"}},
+	{name: storeKeysIn, table: ports.StoreKeys, shard: shard{why: "a document for each key of the store"}},
 	{name: marksIn, table: ports.StoreMarks, shard: shard{why: "a handful of documents"}},
 	{name: versionsIn, extra: map[string]string{"_id": "long", "applied_at": "date"}, shard: shard{why: "a document for each migration"}},
 	{
@@ -277,6 +284,8 @@ var renamed = map[*ports.Table]map[string]string{
 	ports.PasswordResets:     {"user_id": "_id"},
 	ports.Attachments:        {"message_id": "_id"},
 	ports.IdempotencyRecords: {"owner": "_id.owner", "key": "_id.key"},
+	ports.SignupGrants:       {"address_hash": "_id"},
+	ports.StoreKeys:          {"name": "_id"},
 	ports.StoreMarks:         {"name": "_id"},
 }
 

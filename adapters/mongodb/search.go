@@ -76,11 +76,11 @@ func search(ctx context.Context, t *txn, q matching.Query, last *matching.Rank, 
 // profiles without an age: null is neither greater nor less than a number.
 func fitting(q matching.Query, wanted []id.Interest) bson.D {
 	filter := slices.Clone(findable)
-	if q.Country != "" {
-		filter = append(filter, d("country_folded", q.Country)...)
+	if q.Country.String() != "" {
+		filter = append(filter, d("country_searched", q.Country.String())...)
 	}
-	if q.City != "" {
-		filter = append(filter, d("city_folded", q.City)...)
+	if q.City.String() != "" {
+		filter = append(filter, d("city_searched", q.City.String())...)
 	}
 	if len(wanted) > 0 {
 		filter = append(filter, d("interests", d("$in", uuids(wanted)))...)

@@ -2,7 +2,6 @@ package mongodb
 
 import (
 	"slices"
-	"strings"
 
 	"go.mongodb.org/mongo-driver/bson"
 
@@ -25,15 +24,18 @@ func (t *table[T]) scan(r *record) (v T) {
 	return v
 }
 
-// doc returns a document with a field for each column of a value, and for each folded text.
+// doc returns a document with a field for each column of a value, and for each derived text.
 func (t *table[T]) doc(v T) bson.D {
 	row := t.layout.Row(v)
-	return withFolded(document(t.layout.Table, t.layout.Columns, row), t.layout.Folded(), t.layout.Fold(row))
+	return withDerived(document(t.layout.Table, t.layout.Columns, row), t.layout.Derived(), t.layout.Derive(row))
 }
 
 // set returns doc without the fields of some columns.
 func (t *table[T]) set(v T, except ...string) bson.D {
-	return slices.DeleteFunc(t.doc(v), func(e bson.E) bool {
-		return slices.Contains(except, strings.TrimSuffix(e.Key, "_folded"))
-	})
+	for _, column := range t.layout.Derived() {
+		if slices.Contains(except, column.From) {
+			except = append(except, column.Name)
+		}
+	}
+	return slices.DeleteFunc(t.doc(v), func(e bson.E) bool { return slices.Contains(except, e.Key) })
 }

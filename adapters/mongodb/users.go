@@ -41,7 +41,7 @@ func addressKey(folded string) bson.D { return d("of", string(usersIn), "email_f
 
 // insertUser adds an account with the columns of doc.
 func (t *txn) insertUser(doc bson.D) {
-	if folded := textOf(doc, "email_folded"); folded != "" {
+	if folded := textOf(doc, "email_folded"); folded != "" && field(doc, "twin") == false {
 		t.later(uniqueKeysIn, inserting(d("_id", addressKey(folded), "user_id", field(doc, "_id"))))
 	}
 	t.later(usersIn, inserting(append(doc, d("guard", int64(0))...)))
@@ -76,11 +76,14 @@ func (repo usersRepository) Add(
 	ctx context.Context, u users.User, password users.PasswordHash,
 ) (created bool, err error) {
 	err = repo.write(ctx, func(t *txn) error {
-		if folded := text.Fold(u.Email); folded != "" {
+		if folded := text.FoldAddress(u.Email).String(); folded != "" {
 			if err := t.queueFor(ctx, turnOfAddress+turn(folded)); err != nil {
 				return err
 			}
 			taken, err := t.exists(ctx, uniqueKeysIn, d("_id", addressKey(folded)))
+			if err == nil && !taken {
+				taken, err = t.exists(ctx, usersIn, d("email_folded", folded, "twin", true))
+			}
 			if err != nil || taken {
 				return err
 			}
@@ -102,16 +105,43 @@ func (repo usersRepository) User(ctx context.Context, user id.User) (u users.Use
 }
 
 func (repo usersRepository) ByEmail(
-	ctx context.Context, folded string,
+	ctx context.Context, email string,
 ) (u users.User, password users.PasswordHash, err error) {
-	err = repo.read(ctx, func(t *txn) (err error) {
-		u, err = find(ctx, t, func(r *record) users.User {
-			password = scanPassword(r)
-			return people.scan(r)
-		}, query{in: usersIn, filter: d("email_folded", folded), fields: userFields})
-		return orNotFound(err, "an address")
+	err = repo.read(ctx, func(t *txn) error {
+		all, err := list(ctx, t, accounts.scan, queryAddress(text.FoldAddress(email)))
+		if err != nil {
+			return err
+		}
+		at := slices.IndexFunc(all, func(a ports.Account) bool { return a.Email == email })
+		if at < 0 {
+			at = slices.IndexFunc(all, func(a ports.Account) bool { return !a.Twin })
+		}
+		if at < 0 {
+			return notFound("an address")
+		}
+		u, password = all[at].User, all[at].Password
+		return nil
 	})
 	return u, password, err
+}
+
+// queryAddress finds the accounts with an address. There are several only if some are twins.
+func queryAddress(address text.Folded) query {
+	return query{in: usersIn, filter: d("email_folded", address.String()), fields: userFields}
+}
+
+func withAddress(ctx context.Context, t *txn, address text.Folded) ([]users.User, error) {
+	all, err := list(ctx, t, people.scan, queryAddress(address))
+	slices.SortFunc(all, func(a, b users.User) int { return a.ID.Compare(b.ID) })
+	return all, err
+}
+
+func (repo usersRepository) WithAddress(ctx context.Context, address text.Folded) (all []users.User, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
+		all, err = withAddress(ctx, t, address)
+		return err
+	})
+	return all, err
 }
 
 func (repo usersRepository) Password(ctx context.Context, user id.User) (password users.PasswordHash, err error) {
@@ -193,32 +223,59 @@ func (repo usersRepository) HoldWithAdmins(
 
 func (repo usersRepository) Save(ctx context.Context, u users.User) error {
 	return repo.write(ctx, func(t *txn) error {
-		_, err := saveUser(ctx, t, u, nil)
+		_, err := saveUser(ctx, t, u, people.set(u, "_id", "email", "twin", "version"))
 		return err
 	})
 }
 
-// saveUser stores the next version of an account, and sets the further fields. It returns the
-// account's address.
-func saveUser(ctx context.Context, t *txn, u users.User, besides bson.D) (address string, err error) {
-	if err := t.queueFor(ctx, turnOf(turnOfUser, u.ID)); err != nil {
-		return "", err
+func (repo usersRepository) SetEmail(ctx context.Context, u users.User) (saved bool, err error) {
+	err = repo.write(ctx, func(t *txn) error {
+		others, err := withAddress(ctx, t, text.FoldAddress(u.Email))
+		if err != nil || !u.Twin && slices.ContainsFunc(others, func(o users.User) bool { return !o.Twin && o.ID != u.ID }) {
+			return err
+		}
+		before, err := saveUser(ctx, t, u, people.set(u, "_id", "version"))
+		if err != nil {
+			return err
+		}
+		saved = true
+		t.dropAddress(before)
+		if folded := text.FoldAddress(u.Email).String(); folded != "" && !u.Twin {
+			t.later(uniqueKeysIn, inserting(d("_id", addressKey(folded), "user_id", uuid(u.ID))))
+		}
+		return nil
+	})
+	return saved && err == nil, err
+}
+
+// dropAddress removes the document that keeps the address of an account unique. Twins have none.
+func (t *txn) dropAddress(u users.User) {
+	if u.Email != "" && !u.Twin {
+		t.later(uniqueKeysIn, removing(d("_id", addressKey(text.FoldAddress(u.Email).String()))))
 	}
-	before, err := modify(ctx, t, people.scan, options.Before, usersIn, d("_id", uuid(u.ID), "version", u.Version), d(
-		"$set", append(people.set(u, "_id", "email", "version"), besides...),
+}
+
+// saveUser stores the next version of an account, with the fields of set. It returns the account
+// as it was before.
+func saveUser(ctx context.Context, t *txn, u users.User, set bson.D) (before users.User, err error) {
+	if err := t.queueFor(ctx, turnOf(turnOfUser, u.ID)); err != nil {
+		return users.User{}, err
+	}
+	before, err = modify(ctx, t, people.scan, options.Before, usersIn, d("_id", uuid(u.ID), "version", u.Version), d(
+		"$set", set,
 		"$inc", d("version", int64(1))))
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		there, err := findUser(ctx, t, u.ID)
 		if err != nil {
-			return "", err
+			return users.User{}, err
 		}
-		return "", fmt.Errorf("version %d of a user, not %d: %w", there.Version, u.Version, uow.ErrConflict)
+		return users.User{}, fmt.Errorf("version %d of a user, not %d: %w", there.Version, u.Version, uow.ErrConflict)
 	}
 	if err == nil && before.IsActive != u.IsActive {
 		t.later(profilesIn, changing(d("user_id", uuid(u.ID)), d("$set", d("user_is_active", u.IsActive))))
 	}
 	t.active[u.ID] = u.IsActive
-	return before.Email, err
+	return before, err
 }
 
 func (repo usersRepository) SetPassword(
@@ -239,13 +296,12 @@ func (repo usersRepository) SetPassword(
 
 func (repo usersRepository) Erase(ctx context.Context, u users.User) error {
 	return repo.write(ctx, func(t *txn) error {
-		address, err := saveUser(ctx, t, u, d("email", nil, "email_folded", nil, "password", nil))
+		u.Email, u.Twin = "", false
+		before, err := saveUser(ctx, t, u, accounts.set(ports.Account{User: u}, "_id", "version"))
 		if err != nil {
 			return err
 		}
-		if address != "" {
-			t.later(uniqueKeysIn, removing(d("_id", addressKey(text.Fold(address)))))
-		}
+		t.dropAddress(before)
 		t.later(resetsIn, removing(d("_id", uuid(u.ID))))
 		return dropSessions(ctx, t, query{in: sessionsIn, filter: d("user_id", uuid(u.ID))})
 	})
@@ -262,9 +318,9 @@ func (repo usersRepository) List(
 		if f.IsActive != nil {
 			filter = append(filter, d("is_active", *f.IsActive)...)
 		}
-		if f.Query != "" {
-			part := primitive.Regex{Pattern: regexp.QuoteMeta(f.Query)}
-			filter = append(filter, d("$and", bson.A{d("$or", bson.A{d("name_folded", part), d("email_folded", part)})})...)
+		if part := f.Query.String(); part != "" {
+			found := primitive.Regex{Pattern: regexp.QuoteMeta(part)}
+			filter = append(filter, d("$and", bson.A{d("$or", bson.A{d("name_searched", found), d("email_searched", found)})})...)
 		}
 		all, err = listPage(ctx, t, people.scan, limit, query{
 			in: usersIn, filter: append(filter, past(after, "$lt", "created_at", "_id")...), fields: userFields,

@@ -18,6 +18,11 @@ var (
 		" ON CONFLICT (user_id) DO UPDATE SET " + profiles.replace("id", "user_id") + " RETURNING id"
 )
 
+// nameTaken reports whether another interest has the name $1, which the interest $2 has not.
+const nameTaken statement = `
+	SELECT EXISTS (SELECT 1 FROM @interests WHERE name_folded = $1 AND id <> $2)
+		AND NOT EXISTS (SELECT 1 FROM @interests WHERE name_folded = $1 AND id = $2)`
+
 type matchingRepository struct{ *unit }
 
 // Profile reads everything in one statement: a row for each interest, or one without an interest.
@@ -83,7 +88,7 @@ func (repo matchingRepository) AllInterests(
 		}
 		all, err = list(ctx, c, interests.scan, "SELECT "+interests.columns+` FROM @interests
 			WHERE (name_folded, id) > ($1, $2) AND is_active >= $3 ORDER BY name_folded, id LIMIT $4`,
-			from.Folded, uuid(from.ID), activeOnly, limited(limit))
+			from.Folded.String(), uuid(from.ID), activeOnly, limited(limit))
 		return err
 	})
 	return all, err
@@ -91,7 +96,11 @@ func (repo matchingRepository) AllInterests(
 
 func (repo matchingRepository) AddInterest(ctx context.Context, i matching.Interest) (created bool, err error) {
 	err = repo.write(ctx, func(c *conn) error {
-		n, err := c.exec(ctx, interests.insert+" ON CONFLICT (name_folded) DO NOTHING", interests.args(i)...)
+		taken, err := find(ctx, c, value((*row).bool), nameTaken, text.Fold(i.Name).String(), uuid(i.ID))
+		if err != nil || taken {
+			return err
+		}
+		n, err := c.exec(ctx, interests.insert+" ON CONFLICT (name_folded) WHERE NOT twin DO NOTHING", interests.args(i)...)
 		created = n == 1
 		return err
 	})
@@ -113,8 +122,7 @@ func (repo matchingRepository) HoldInterest(
 // isLostRace.
 func (repo matchingRepository) SaveInterest(ctx context.Context, i matching.Interest) (saved bool, err error) {
 	err = repo.write(ctx, func(c *conn) error {
-		taken, err := find(ctx, c, value((*row).bool),
-			"SELECT EXISTS (SELECT 1 FROM @interests WHERE name_folded = $1 AND id <> $2)", text.Fold(i.Name), uuid(i.ID))
+		taken, err := find(ctx, c, value((*row).bool), nameTaken, text.Fold(i.Name).String(), uuid(i.ID))
 		if err != nil || taken {
 			return err
 		}

@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+
+	"github.com/cicerone-go/cicerone/core/text"
 )
 
 //go:embed migrations/*.sql
@@ -19,7 +21,8 @@ var migrationFiles embed.FS
 // Migrations returns the files that Migrate runs, in the order of their names. They are plain SQL,
 // for teams that have a migration tool of their own. They create everything in the first schema of
 // search_path, and record each migration in the table schema_versions. A released file never
-// changes.
+// changes. What the files cannot do, making the folded texts of existing rows again, Migrate does
+// after them: if it has to be run, Open returns ErrOutdated.
 func Migrations() fs.FS {
 	files, err := fs.Sub(migrationFiles, "migrations")
 	if err != nil {
@@ -32,7 +35,8 @@ func Migrations() fs.FS {
 // a transaction of its own. It may be interrupted and run again. Of concurrent calls one works and
 // the others wait. The DSN is that of Open, but must reach the server itself, not a pooler in
 // transaction mode. Its user needs the privilege to create schemas and extensions in the database.
-// Running servers continue to work; start the new ones after Migrate.
+// Stop the servers of the version before, unless the changelog says that they continue to work;
+// start the new ones after Migrate.
 //
 // Migrate returns ErrNewer, uow.ErrRefused if the server rejects the user, the password or the
 // database, and uow.ErrUnreachable if no connection can be made.
@@ -69,7 +73,10 @@ func migrate(ctx context.Context, dsn string, o Options) (err error) {
 	if _, err := lock.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+schema); err != nil {
 		return fmt.Errorf("create the schema: %w", translate(ctx, err))
 	}
-	return up(ctx, db)
+	if err := up(ctx, db); err != nil {
+		return err
+	}
+	return refold(ctx, lock, o.Progress)
 }
 
 func up(ctx context.Context, db *sql.DB) error {
@@ -111,6 +118,16 @@ func (s *Store) checkVersion(ctx context.Context, c *conn) error {
 		return newer(current, target)
 	case current < target:
 		return fmt.Errorf("%w (schema %s has version %d, this program needs %d)", ErrOutdated, s.options.Schema, current, target)
+	}
+	made, err := find(ctx, c, value((*row).int), "SELECT version FROM @text_folding")
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the version of the texts: %w", err)
+	case made > text.Folding:
+		return newer(made, text.Folding)
+	case made < text.Folding:
+		return fmt.Errorf("%w (the texts of schema %s were made by the rules %d, this program needs %d)",
+			ErrOutdated, s.options.Schema, made, text.Folding)
 	}
 	return nil
 }

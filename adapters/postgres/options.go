@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // Options configure a store. The zero value suits a server.
@@ -46,6 +48,10 @@ type Options struct {
 	// Exclusive opens the store for this process alone, as a copy needs it. Open returns ErrInUse
 	// if another process has it open.
 	Exclusive bool
+
+	// Progress is called while Migrate makes texts of existing rows again, which only the first
+	// Migrate after an update of the program does. It may be nil.
+	Progress func(ports.Refolded)
 }
 
 // DefaultSchema is the schema of the tables if Options.Schema is empty.
@@ -87,6 +93,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Schema == "" {
 		o.Schema = DefaultSchema
+	}
+	if o.Progress == nil {
+		o.Progress = func(ports.Refolded) {}
 	}
 	return o, nil
 }

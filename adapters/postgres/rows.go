@@ -39,9 +39,10 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 		if err := table.Check(rows...); err != nil {
 			return fmt.Errorf("write rows: %w", err)
 		}
-		insert := insertInto(table.Name, stored(table.Columns, table.Folded()))
+		names, _ := stored(table.Columns, table.Derived())
+		insert := insertInto(table.Name, names)
 		for _, row := range rows {
-			c.later(insert, append(arguments(row), table.Fold(row)...)...)
+			c.later(insert, append(arguments(row), table.Derive(row)...)...)
 		}
 		if err := c.flush(ctx); err != nil {
 			return fmt.Errorf("write %s: %w", table.Name, err)

@@ -83,11 +83,11 @@ func (repo matchingRepository) Search(
 func fits(w *where, q matching.Query) {
 	w.add("true")
 	of := where{args: w.args}
-	if q.Country != "" {
-		of.add("country_folded = ?", q.Country)
+	if country := q.Country.String(); country != "" {
+		of.add("country_searched = ?", country)
 	}
-	if q.City != "" {
-		of.add("city_folded = ?", q.City)
+	if city := q.City.String(); city != "" {
+		of.add("city_searched = ?", city)
 	}
 	if q.MinAge != 0 {
 		of.add("age >= ?", int64(q.MinAge))

@@ -11,7 +11,8 @@ import (
 // table holds the parts of the statements on a table.
 type table[T any] struct {
 	layout  ports.Layout[T]
-	names   []string  // of the columns, followed by those of the folded columns
+	names   []string  // of the columns, followed by those of the derived columns
+	sources []string  // the column that each of names is, or is derived from
 	columns statement // profiles.id, profiles.age::bigint, …, which scan reads
 	nulls   statement // NULL for each column, with the same types
 	insert  statement // INSERT INTO @profiles (…) VALUES ($1, …), with the arguments of args
@@ -23,9 +24,9 @@ func tableOf[T any](layout ports.Layout[T]) *table[T] {
 		columns[i] = layout.Table.Name + "." + readable(c)
 		nulls[i] = "NULL::" + types[c.Kind]
 	}
-	names := stored(layout.Columns, layout.Folded())
+	names, sources := stored(layout.Columns, layout.Derived())
 	return &table[T]{
-		layout: layout, names: names, insert: insertInto(layout.Table.Name, names),
+		layout: layout, names: names, sources: sources, insert: insertInto(layout.Table.Name, names),
 		columns: statement(strings.Join(columns, ", ")), nulls: statement(strings.Join(nulls, ", ")),
 	}
 }
@@ -46,15 +47,16 @@ func readable(c ports.Column) string {
 	}
 }
 
-// stored returns the names of columns, followed by those of the folded columns.
-func stored(columns []ports.Column, folded []string) (names []string) {
+// stored returns the names of columns, followed by those of the derived columns, and the column
+// that each of them is, or is derived from.
+func stored(columns []ports.Column, derived []ports.Derived) (names, sources []string) {
 	for _, c := range columns {
-		names = append(names, c.Name)
+		names, sources = append(names, c.Name), append(sources, c.Name)
 	}
-	for _, f := range folded {
-		names = append(names, f+"_folded")
+	for _, d := range derived {
+		names, sources = append(names, d.Name), append(sources, d.From)
 	}
-	return names
+	return names, sources
 }
 
 func insertInto(table string, names []string) statement {
@@ -75,7 +77,7 @@ func (t *table[T]) scan(r *row, v *T) { t.layout.Visit(v, r) }
 
 func (t *table[T]) args(v T) []any {
 	row := t.layout.Row(v) // pgx encodes these values
-	return append(row, t.layout.Fold(row)...)
+	return append(row, t.layout.Derive(row)...)
 }
 
 // set returns the assignments of an UPDATE for all columns but the excepted ones. Their arguments
@@ -84,9 +86,9 @@ func (t *table[T]) set(others []any, v T, except ...string) (assignments stateme
 	args = others
 	var parts []string
 	for i, value := range t.args(v) {
-		if name := t.names[i]; !slices.Contains(except, strings.TrimSuffix(name, "_folded")) {
+		if !slices.Contains(except, t.sources[i]) {
 			args = append(args, value)
-			parts = append(parts, name+" = $"+strconv.Itoa(len(args)))
+			parts = append(parts, t.names[i]+" = $"+strconv.Itoa(len(args)))
 		}
 	}
 	return statement(strings.Join(parts, ", ")), args

@@ -2,13 +2,17 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
@@ -44,7 +48,12 @@ func (repo usersRepository) Add(
 ) (created bool, err error) {
 	err = repo.write(ctx, func(c *conn) error {
 		u.Version = 1
-		n, err := c.exec(ctx, accounts.insert+" ON CONFLICT (email_folded) DO NOTHING",
+		taken, err := find(ctx, c, value((*row).bool),
+			"SELECT EXISTS (SELECT 1 FROM @users WHERE email_folded = $1 AND twin)", text.FoldAddress(u.Email).String())
+		if err != nil || taken {
+			return err
+		}
+		n, err := c.exec(ctx, accounts.insert+" ON CONFLICT (email_folded) WHERE NOT twin DO NOTHING",
 			accounts.args(ports.Account{User: u, Password: password})...)
 		created = n == 1
 		return err
@@ -61,14 +70,28 @@ func (repo usersRepository) User(ctx context.Context, user id.User) (u users.Use
 }
 
 func (repo usersRepository) ByEmail(
-	ctx context.Context, folded string,
+	ctx context.Context, email string,
 ) (u users.User, password users.PasswordHash, err error) {
 	err = repo.read(ctx, func(c *conn) error {
-		found, err := find(ctx, c, accounts.scan, "SELECT "+accounts.columns+" FROM @users WHERE email_folded = $1", folded)
+		found, err := find(ctx, c, accounts.scan, "SELECT "+accounts.columns+` FROM @users
+			WHERE email_folded = $1 AND NOT twin OR email_folded = $1 AND twin AND email = $2 ORDER BY twin DESC LIMIT 1`,
+			text.FoldAddress(email).String(), email)
 		u, password = found.User, found.Password
 		return orNotFound(err, "an address")
 	})
 	return u, password, err
+}
+
+// withAddress finds the accounts with an address. No account has the empty one.
+var withAddress = "SELECT " + people.columns + ` FROM @users
+	WHERE email_folded = $1 AND NOT twin OR email_folded = $1 AND twin ORDER BY id`
+
+func (repo usersRepository) WithAddress(ctx context.Context, address text.Folded) (all []users.User, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		all, err = list(ctx, c, people.scan, withAddress, address.String())
+		return err
+	})
+	return all, err
 }
 
 func (repo usersRepository) Password(ctx context.Context, user id.User) (password users.PasswordHash, err error) {
@@ -123,12 +146,29 @@ func (repo usersRepository) HoldWithAdmins(
 }
 
 func (repo usersRepository) Save(ctx context.Context, u users.User) error {
-	return repo.write(ctx, func(c *conn) error { return saveUser(ctx, c, u) })
+	return repo.write(ctx, func(c *conn) error { return saveUser(ctx, c, u, "email", "twin") })
 }
 
-// saveUser stores the next version of an account.
-func saveUser(ctx context.Context, c *conn, u users.User) error {
-	set, args := people.set([]any{uuid(u.ID), u.Version}, u, "id", "email", "version")
+// SetEmail relies on a constraint against a concurrent unit that takes the same address.
+func (repo usersRepository) SetEmail(ctx context.Context, u users.User) (saved bool, err error) {
+	err = repo.write(ctx, func(c *conn) error {
+		others, err := list(ctx, c, people.scan, withAddress, text.FoldAddress(u.Email).String())
+		if err != nil || !u.Twin && slices.ContainsFunc(others, func(o users.User) bool { return !o.Twin && o.ID != u.ID }) {
+			return err
+		}
+		saved = true
+		err = saveUser(ctx, c, u)
+		if failed, ok := errors.AsType[*pgconn.PgError](err); ok && failed.ConstraintName == "users_email" {
+			err = uow.ErrConflict.Wrap(err)
+		}
+		return err
+	})
+	return saved && err == nil, err
+}
+
+// saveUser stores the next version of an account, all columns but the excepted ones.
+func saveUser(ctx context.Context, c *conn, u users.User, except ...string) error {
+	set, args := people.set([]any{uuid(u.ID), u.Version}, u, append(except, "id", "version")...)
 	changed, err := c.exec(ctx, "UPDATE @users SET "+set+", version = version + 1 WHERE id = $1 AND version = $2", args...)
 	if err != nil || changed == 1 {
 		return err
@@ -155,10 +195,11 @@ func (repo usersRepository) SetPassword(
 
 func (repo usersRepository) Erase(ctx context.Context, u users.User) error {
 	return repo.write(ctx, func(c *conn) error {
+		u.Email, u.Twin = "", false
 		if err := saveUser(ctx, c, u); err != nil {
 			return err
 		}
-		c.later("UPDATE @users SET email = NULL, email_folded = NULL, password = NULL WHERE id = $1", uuid(u.ID))
+		c.later("UPDATE @users SET password = NULL WHERE id = $1", uuid(u.ID))
 		c.later("DELETE FROM @sessions WHERE user_id = $1", uuid(u.ID)) // their refresh tokens are deleted with them
 		c.later("DELETE FROM @password_resets WHERE user_id = $1", uuid(u.ID))
 		return nil
@@ -182,8 +223,8 @@ func (repo usersRepository) List(
 		if f.IsActive != nil {
 			q.add(map[bool]string{true: "is_active", false: "NOT is_active"}[*f.IsActive])
 		}
-		if f.Query != "" {
-			q.add("(name_folded LIKE ? OR email_folded LIKE ?)", part(f.Query))
+		if f.Query != (text.Searched{}) {
+			q.add("(name_searched LIKE ? OR email_searched LIKE ?)", part(f.Query.String()))
 		}
 		all, err = list(ctx, c, people.scan, "SELECT "+people.columns+" FROM @users WHERE "+q.text()+
 			" ORDER BY created_at DESC, id DESC LIMIT $3", q.args...)

@@ -18,6 +18,11 @@ var (
 		" ON CONFLICT (user_id) DO UPDATE SET " + profiles.replace("id", "user_id") + " RETURNING id"
 )
 
+// nameTaken reports whether another interest has the name ?1, which the interest ?2 has not.
+const nameTaken = `
+	SELECT EXISTS (SELECT 1 FROM interests WHERE name_folded = ?1 AND id <> ?2)
+		AND NOT EXISTS (SELECT 1 FROM interests WHERE name_folded = ?1 AND id = ?2)`
+
 type matchingRepository struct{ *unit }
 
 func (repo matchingRepository) Profile(
@@ -76,7 +81,7 @@ func (repo matchingRepository) AllInterests(
 		}
 		all, err = list(ctx, c, interests.scan, "SELECT "+interests.columns+` FROM interests
 			WHERE (name_folded, id) > (?, ?) AND is_active >= ? ORDER BY name_folded, id LIMIT ?`,
-			from.Folded, blob(from.ID), activeOnly, limited(limit))
+			from.Folded.String(), blob(from.ID), activeOnly, limited(limit))
 		return err
 	})
 	return all, err
@@ -84,8 +89,12 @@ func (repo matchingRepository) AllInterests(
 
 func (repo matchingRepository) AddInterest(ctx context.Context, i matching.Interest) (created bool, err error) {
 	err = repo.write(ctx, func(c *conn) error {
-		n, err := c.exec(ctx, interests.insert+" ON CONFLICT (name_folded) DO NOTHING", interests.args(i)...)
-		created = n == 1
+		taken, err := find(ctx, c, value((*row).bool), nameTaken, text.Fold(i.Name).String(), blob(i.ID))
+		if err != nil || taken {
+			return err
+		}
+		created = true
+		_, err = c.exec(ctx, interests.insert, interests.args(i)...)
 		return err
 	})
 	return created && err == nil, err
@@ -103,8 +112,7 @@ func (repo matchingRepository) HoldInterest(
 
 func (repo matchingRepository) SaveInterest(ctx context.Context, i matching.Interest) (saved bool, err error) {
 	err = repo.write(ctx, func(c *conn) error {
-		taken, err := find(ctx, c, value((*row).bool),
-			"SELECT EXISTS (SELECT 1 FROM interests WHERE name_folded = ? AND id <> ?)", text.Fold(i.Name), blob(i.ID))
+		taken, err := find(ctx, c, value((*row).bool), nameTaken, text.Fold(i.Name).String(), blob(i.ID))
 		if err != nil || taken {
 			return err
 		}

@@ -11,6 +11,8 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
 	"modernc.org/sqlite"
+
+	"github.com/cicerone-go/cicerone/core/text"
 )
 
 // The migrations. Each runs in one transaction together with the record that it ran. A released
@@ -78,6 +80,14 @@ func checkVersion(ctx context.Context, c *conn) error {
 		return newer(current, target)
 	case current < target:
 		return fmt.Errorf("%w (version %d; this program needs %d)", ErrOutdated, current, target)
+	}
+	switch made, err := folding(ctx, c); {
+	case err != nil:
+		return err
+	case made > text.Folding:
+		return newer(made, text.Folding)
+	case made < text.Folding:
+		return fmt.Errorf("%w (its texts were made by the rules %d; this program needs %d)", ErrOutdated, made, text.Folding)
 	}
 	return nil
 }

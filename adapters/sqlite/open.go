@@ -13,6 +13,7 @@ import (
 	codes "modernc.org/sqlite/lib"
 
 	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // Options configure a store. The zero value suits a server.
@@ -23,6 +24,10 @@ type Options struct {
 
 	// Readers is the number of units that can read concurrently; 0 means four for each processor.
 	Readers int
+
+	// Progress is called while Open makes texts of existing rows again, which only the first Open
+	// after an update of the program does. It may be nil.
+	Progress func(ports.Refolded)
 }
 
 // applicationID is in the header of every file of this package: "CICE".
@@ -54,6 +59,9 @@ func open(ctx context.Context, path string, o Options) (*Store, error) {
 	if o.Readers < 1 {
 		o.Readers = 4 * runtime.GOMAXPROCS(0)
 	}
+	if o.Progress == nil {
+		o.Progress = func(ports.Refolded) {}
+	}
 	s := &Store{path: resolved}
 	s.gate = uow.NewGate("sqlite", s.release)
 	s.readers = newReaders(o.Readers, func(ctx context.Context) (*conn, error) { return connect(ctx, resolved, toRead) })
@@ -62,7 +70,7 @@ func open(ctx context.Context, path string, o Options) (*Store, error) {
 		if s.lock, err = acquireLock(ctx, resolved); err != nil {
 			return nil, explain(err)
 		}
-		if err := s.prepare(ctx); err != nil {
+		if err := s.prepare(ctx, o.Progress); err != nil {
 			return nil, errors.Join(explain(err), s.writer.close(), s.lock.release())
 		}
 	}
@@ -104,7 +112,7 @@ func resolve(path string, mustExist bool) (string, error) {
 }
 
 // prepare brings the file up to date for this program, and opens the writer's connection.
-func (s *Store) prepare(ctx context.Context) (err error) {
+func (s *Store) prepare(ctx context.Context, progress func(ports.Refolded)) (err error) {
 	if err := makePrivate(s.path); err != nil {
 		return err
 	}
@@ -122,7 +130,10 @@ func (s *Store) prepare(ctx context.Context) (err error) {
 	if err := checkVersion(ctx, c); !errors.Is(err, ErrOutdated) {
 		return err
 	}
-	return migrate(ctx, s.path)
+	if err := migrate(ctx, s.path); err != nil {
+		return err
+	}
+	return refold(ctx, c, progress)
 }
 
 // makePrivate creates a missing file with permissions for its owner only, because it will hold

@@ -35,9 +35,10 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 		if err := table.Check(rows...); err != nil {
 			return fmt.Errorf("write rows: %w", err)
 		}
-		insert := insertInto(table.Name, stored(table.Columns, table.Folded()))
+		names, _ := stored(table.Columns, table.Derived())
+		insert := insertInto(table.Name, names)
 		for _, row := range rows {
-			if _, err := c.exec(ctx, insert, append(arguments(table.Columns, row), table.Fold(row)...)...); err != nil {
+			if _, err := c.exec(ctx, insert, append(arguments(table.Columns, row), table.Derive(row)...)...); err != nil {
 				return fmt.Errorf("write %s: %w", table.Name, err)
 			}
 		}

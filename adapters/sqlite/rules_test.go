@@ -13,7 +13,7 @@ import (
 func TestConstraints(t *testing.T) {
 	const (
 		ada, ben, talk = "01", "02", "03"
-		user           = "INSERT INTO users VALUES (%s, 'Ada', 'ada', %s, %s, NULL, NULL, NULL, 'user', 1, 0, 1, 0, 0)"
+		user           = "INSERT INTO users VALUES (%s, 'Ada', 'ada', %s, %s, '', NULL, NULL, NULL, 'user', 1, 0, 0, 1, 0, 0)"
 		wallet         = "INSERT INTO wallets VALUES (%s, %s, %d, 0, 0)"
 		line           = "INSERT INTO token_transactions VALUES (%s, %d, %s, %d, '%s', '', '{}', %d, %d, 0)"
 		reservation    = "INSERT INTO reservations VALUES (%s, %s, %s, %s, %s, 'walk', %d, 0, %d, %d, '%s', 0, 0)"
@@ -42,7 +42,7 @@ func TestConstraints(t *testing.T) {
 		{"participants are the conversation's", fmt.Sprintf(reservation, x("34"), x(talk), x(ben), x(ada), x(ada), 0, 900, 901, "pending")},
 		{"a participant proposes", fmt.Sprintf(reservation, x("34"), x(talk), x(ada), x(ben), x("77"), 0, 900, 901, "pending")},
 		{"the participants of a conversation differ", fmt.Sprintf("INSERT INTO conversations VALUES (%s, %s, %s, 0)", x("35"), x(ada), x(ada))},
-		{"an age is 18 to 120", fmt.Sprintf("INSERT INTO profiles (id, user_id, age, country_folded, city_folded, is_searchable) VALUES (%s, %s, 17, '', '', 0)", x("36"), x(ada))},
+		{"an age is 18 to 120", fmt.Sprintf("INSERT INTO profiles (id, user_id, age, country_searched, city_searched, is_searchable) VALUES (%s, %s, 17, '', '', 0)", x("36"), x(ada))},
 		{"a message has a sender", fmt.Sprintf("INSERT INTO messages VALUES (%s, %s, %s, 'hi', NULL, 0, 0)", x("37"), x(talk), x("77"))},
 		{"a number is no text", "UPDATE users SET name = x'00'"},
 	} {

@@ -31,8 +31,8 @@ var searched = `
 		JOIN users ON users.id = profiles.user_id AND users.is_active = 1
 		LEFT JOIN scores ON scores.profile_id = profiles.id
 		WHERE profiles.is_searchable = 1 AND profiles.user_id <> ?1
-			AND (?2 IS NULL OR profiles.country_folded = ?2)
-			AND (?3 IS NULL OR profiles.city_folded = ?3)
+			AND (?2 IS NULL OR profiles.country_searched = ?2)
+			AND (?3 IS NULL OR profiles.city_searched = ?3)
 			AND (?4 IS NULL OR profiles.age >= ?4)
 			AND (?5 IS NULL OR profiles.age <= ?5)
 			AND (?6 = 0 OR profiles.id IN (
@@ -66,7 +66,7 @@ func (repo matchingRepository) Search(
 			from = *after
 		}
 		matches, err = list(ctx, c, scanMatch, searched,
-			blob(q.Viewer), textOrNull(q.Country), textOrNull(q.City), intOrNull(q.MinAge), intOrNull(q.MaxAge),
+			blob(q.Viewer), textOrNull(q.Country.String()), textOrNull(q.City.String()), intOrNull(q.MinAge), intOrNull(q.MaxAge),
 			int64(len(q.Interests)), hexes(q.Interests), int64(from.Score), blob(from.Profile), limited(limit))
 		if err != nil || len(matches) == 0 {
 			return err

@@ -12,7 +12,8 @@ import (
 // table holds the parts of the statements on a table.
 type table[T any] struct {
 	layout  ports.Layout[T]
-	names   []string // of the columns, followed by those of the folded columns
+	names   []string // of the columns, followed by those of the derived columns
+	sources []string // the column that each of names is, or is derived from
 	columns string   // profiles.id, profiles.user_id, …, which scan reads
 	insert  string   // INSERT INTO profiles (…) VALUES (…), with the arguments of args
 }
@@ -22,19 +23,20 @@ func tableOf[T any](layout ports.Layout[T]) *table[T] {
 	for i, c := range layout.Columns {
 		qualified[i] = layout.Table.Name + "." + c.Name
 	}
-	names := stored(layout.Columns, layout.Folded())
-	return &table[T]{layout, names, strings.Join(qualified, ", "), insertInto(layout.Table.Name, names)}
+	names, sources := stored(layout.Columns, layout.Derived())
+	return &table[T]{layout, names, sources, strings.Join(qualified, ", "), insertInto(layout.Table.Name, names)}
 }
 
-// stored returns the names of columns, followed by those of the folded columns.
-func stored(columns []ports.Column, folded []string) (names []string) {
+// stored returns the names of columns, followed by those of the derived columns, and the column
+// that each of them is, or is derived from.
+func stored(columns []ports.Column, derived []ports.Derived) (names, sources []string) {
 	for _, c := range columns {
-		names = append(names, c.Name)
+		names, sources = append(names, c.Name), append(sources, c.Name)
 	}
-	for _, f := range folded {
-		names = append(names, f+"_folded")
+	for _, d := range derived {
+		names, sources = append(names, d.Name), append(sources, d.From)
 	}
-	return names
+	return names, sources
 }
 
 func insertInto(table string, names []string) string {
@@ -47,7 +49,7 @@ func (t *table[T]) scan(r *row, v *T) { t.layout.Visit(v, r) }
 
 func (t *table[T]) args(v T) []any {
 	row := t.layout.Row(v)
-	return append(arguments(t.layout.Columns, row), t.layout.Fold(row)...)
+	return append(arguments(t.layout.Columns, row), t.layout.Derive(row)...)
 }
 
 // set returns the assignments of an UPDATE for all columns but the excepted ones, with their
@@ -55,8 +57,8 @@ func (t *table[T]) args(v T) []any {
 func (t *table[T]) set(v T, except ...string) (assignments string, args []any) {
 	var parts []string
 	for i, value := range t.args(v) {
-		if name := t.names[i]; !slices.Contains(except, strings.TrimSuffix(name, "_folded")) {
-			parts, args = append(parts, name+" = ?"), append(args, value)
+		if !slices.Contains(except, t.sources[i]) {
+			parts, args = append(parts, t.names[i]+" = ?"), append(args, value)
 		}
 	}
 	return strings.Join(parts, ", "), args

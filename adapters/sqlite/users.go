@@ -8,6 +8,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
@@ -32,9 +33,12 @@ func (repo usersRepository) Add(
 ) (created bool, err error) {
 	err = repo.write(ctx, func(c *conn) error {
 		u.Version = 1
-		n, err := c.exec(ctx, accounts.insert+" ON CONFLICT (email_folded) DO NOTHING",
-			accounts.args(ports.Account{User: u, Password: password})...)
-		created = n == 1
+		others, err := withAddress(ctx, c, text.FoldAddress(u.Email))
+		if err != nil || len(others) > 0 {
+			return err
+		}
+		created = true
+		_, err = c.exec(ctx, accounts.insert, accounts.args(ports.Account{User: u, Password: password})...)
 		return err
 	})
 	return created && err == nil, err
@@ -49,14 +53,30 @@ func (repo usersRepository) User(ctx context.Context, user id.User) (u users.Use
 }
 
 func (repo usersRepository) ByEmail(
-	ctx context.Context, folded string,
+	ctx context.Context, email string,
 ) (u users.User, password users.PasswordHash, err error) {
 	err = repo.read(ctx, func(c *conn) error {
-		found, err := find(ctx, c, accounts.scan, "SELECT "+accounts.columns+" FROM users WHERE email_folded = ?", folded)
+		found, err := find(ctx, c, accounts.scan, "SELECT "+accounts.columns+` FROM users
+			WHERE email_folded = ?1 AND NOT twin OR email_folded = ?1 AND twin AND email = ?2 ORDER BY twin DESC LIMIT 1`,
+			text.FoldAddress(email).String(), email)
 		u, password = found.User, found.Password
 		return orNotFound(err, "an address")
 	})
 	return u, password, err
+}
+
+// withAddress returns the accounts with an address. No account has the empty one.
+func withAddress(ctx context.Context, c *conn, address text.Folded) ([]users.User, error) {
+	return list(ctx, c, people.scan, "SELECT "+people.columns+` FROM users
+		WHERE email_folded = ?1 AND NOT twin OR email_folded = ?1 AND twin ORDER BY id`, address.String())
+}
+
+func (repo usersRepository) WithAddress(ctx context.Context, address text.Folded) (all []users.User, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		all, err = withAddress(ctx, c, address)
+		return err
+	})
+	return all, err
 }
 
 func (repo usersRepository) Password(ctx context.Context, user id.User) (password users.PasswordHash, err error) {
@@ -109,12 +129,24 @@ func (repo usersRepository) HoldWithAdmins(
 }
 
 func (repo usersRepository) Save(ctx context.Context, u users.User) error {
-	return repo.write(ctx, func(c *conn) error { return saveUser(ctx, c, u) })
+	return repo.write(ctx, func(c *conn) error { return saveUser(ctx, c, u, "email", "twin") })
 }
 
-// saveUser stores the next version of an account.
-func saveUser(ctx context.Context, c *conn, u users.User) error {
-	set, args := people.set(u, "id", "email", "version")
+func (repo usersRepository) SetEmail(ctx context.Context, u users.User) (saved bool, err error) {
+	err = repo.write(ctx, func(c *conn) error {
+		others, err := withAddress(ctx, c, text.FoldAddress(u.Email))
+		if err != nil || !u.Twin && slices.ContainsFunc(others, func(o users.User) bool { return !o.Twin && o.ID != u.ID }) {
+			return err
+		}
+		saved = true
+		return saveUser(ctx, c, u)
+	})
+	return saved && err == nil, err
+}
+
+// saveUser stores the next version of an account, all columns but the excepted ones.
+func saveUser(ctx context.Context, c *conn, u users.User, except ...string) error {
+	set, args := people.set(u, append(except, "id", "version")...)
 	changed, err := c.exec(ctx, "UPDATE users SET "+set+", version = version + 1 WHERE id = ? AND version = ?",
 		append(args, blob(u.ID), u.Version)...)
 	if err != nil || changed == 1 {
@@ -142,11 +174,12 @@ func (repo usersRepository) SetPassword(
 
 func (repo usersRepository) Erase(ctx context.Context, u users.User) error {
 	return repo.write(ctx, func(c *conn) error {
+		u.Email, u.Twin = "", false
 		if err := saveUser(ctx, c, u); err != nil {
 			return err
 		}
 		for _, forget := range []string{
-			"UPDATE users SET email = NULL, email_folded = NULL, password = NULL WHERE id = ?",
+			"UPDATE users SET password = NULL WHERE id = ?",
 			"DELETE FROM sessions WHERE user_id = ?", // their refresh tokens are deleted with them
 			"DELETE FROM password_resets WHERE user_id = ?",
 		} {
@@ -170,9 +203,9 @@ func (repo usersRepository) List(
 		all, err = list(ctx, c, people.scan, "SELECT "+people.columns+` FROM users
 			WHERE (created_at, id) < (?1, ?2)
 				AND (?3 IS NULL OR role = ?3) AND (?4 IS NULL OR is_active = ?4)
-				AND (?5 IS NULL OR instr(name_folded, ?5) > 0 OR instr(email_folded, ?5) > 0)
+				AND (?5 IS NULL OR instr(name_searched, ?5) > 0 OR instr(email_searched, ?5) > 0)
 			ORDER BY created_at DESC, id DESC LIMIT ?6`,
-			at, item, textOrNull(string(f.Role)), active, textOrNull(f.Query), limited(limit))
+			at, item, textOrNull(string(f.Role)), active, textOrNull(f.Query.String()), limited(limit))
 		return err
 	})
 	return all, err

@@ -47,12 +47,13 @@ func New(store *uow.Store[Tx]) *Auditor { return &Auditor{store: store} }
 // These are the rules, by the names in Violation.Rule:
 //
 //	reference                every row that another row refers to exists
-//	user_email               addresses are unique without regard to case
+//	user_email               addresses by text.FoldAddress are unique, but for those of twins
 //	user_role                a role is user or admin
 //	user_erased              an erased account has only its history, and the name "deleted"
+//	grant_key                the key is kept with which the addresses of bonuses were hashed
 //	profile_user             a user has at most one profile
 //	profile_age              an age is 18 to 120 or absent
-//	interest_name            names of interests are unique without regard to case
+//	interest_name            names of interests by text.Fold are unique, but for those of twins
 //	conversation_pair        no two conversations have the same voyager and the same local
 //	conversation_self        voyager and local are different users
 //	message_sender           the sender of a message takes part in its conversation
@@ -105,7 +106,7 @@ func check(ctx context.Context, records Records) (tokens.Verification, error) {
 	}
 	// Each check uses what the checks before it have remembered.
 	for _, check := range []func(context.Context) error{
-		a.checkUsers, a.checkSessions, a.checkResets, a.checkInterests, a.checkProfiles, a.checkConversations,
+		a.checkUsers, a.checkSessions, a.checkResets, a.checkGrants, a.checkInterests, a.checkProfiles, a.checkConversations,
 		a.checkMessages, a.checkAttachments, a.checkReservations, a.checkWallets, a.checkTransactions,
 		a.checkPurses, a.checkPayments, a.checkReports, a.checkBlocks, a.checkAuditRecords,
 	} {

@@ -14,7 +14,7 @@ func (a *audit) checkUsers(ctx context.Context) error {
 	return a.each(ctx, "users", func(r record) {
 		user := id.User(r.id("id"))
 		a.erased[user] = r.bool("erased")
-		if email := text.Fold(r.text("email")); email != "" {
+		if email := text.FoldAddress(r.text("email")).String(); email != "" && !r.bool("twin") {
 			if other, taken := addresses[email]; taken {
 				a.broken("user_email", user, "has the address of %s", other)
 			}
@@ -74,10 +74,26 @@ func (a *audit) checkResets(ctx context.Context) error {
 	})
 }
 
+// checkGrants looks for the key with which the addresses of grants are hashed.
+func (a *audit) checkGrants(ctx context.Context) error {
+	grants, keyed := 0, false
+	if err := a.each(ctx, "signup_grants", func(record) { grants++ }); err != nil {
+		return err
+	}
+	err := a.each(ctx, "store_keys", func(r record) { keyed = keyed || r.text("name") == users.GrantKey })
+	if grants > 0 && !keyed {
+		a.broken("grant_key", [16]byte{}, "bonuses are remembered with a key that is missing: %d", grants)
+	}
+	return err
+}
+
 func (a *audit) checkInterests(ctx context.Context) error {
 	names := map[string]id.Interest{}
 	return a.each(ctx, "interests", func(r record) {
-		interest, name := id.Interest(r.id("id")), text.Fold(r.text("name"))
+		interest, name := id.Interest(r.id("id")), text.Fold(r.text("name")).String()
+		if r.bool("twin") {
+			return
+		}
 		if other, taken := names[name]; taken {
 			a.broken("interest_name", interest, "has the name of %s", other)
 		}

@@ -230,7 +230,9 @@ func (w *town) leftovers(ctx context.Context, tx ports.Tx) error {
 	record := idempotency.Record{
 		Owner: w.ada.ID.String(), Key: "k", Fingerprint: w.hash(), Answer: []byte("{}"), CreatedAt: noon,
 	}
-	return errors.Join(tx.Idempotency().Save(ctx, record), tx.Marks().Mark(ctx, "demo", noon))
+	_, err := tx.Users().Key(ctx, users.GrantKey, []byte("key"))
+	_, err2 := tx.Users().Grant(ctx, w.hash())
+	return errors.Join(tx.Idempotency().Save(ctx, record), tx.Marks().Mark(ctx, "demo", noon), err, err2)
 }
 
 // rows holds all rows of a store, so that tests can corrupt them.

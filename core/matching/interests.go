@@ -51,21 +51,18 @@ type InterestChange struct {
 }
 
 // Check adds an error to f for each field that breaks a rule.
-func (c InterestChange) Check(f *fault.Fields) {
-	if c.Name != nil {
-		text.CheckLine(f, "name", *c.Name, 1, MaxInterest)
-	}
-	if c.Icon != nil {
-		text.CheckLine(f, "icon", *c.Icon, 0, MaxIcon)
-	}
-}
+func (c InterestChange) Check(f *fault.Fields) { c.apply(f, new(Interest)) }
 
-func (c InterestChange) apply(i *Interest) {
+// apply changes an interest, and adds an error to f for each field that breaks a rule. An interest
+// that gets another name is no twin any more.
+func (c InterestChange) apply(f *fault.Fields, i *Interest) {
 	if c.Name != nil {
-		i.Name = *c.Name
+		name := text.Line(f, "name", *c.Name, text.Required, MaxInterest)
+		i.Twin = i.Twin && text.Fold(name) == text.Fold(i.Name)
+		i.Name = name
 	}
 	if c.Icon != nil {
-		i.Icon = *c.Icon
+		i.Icon = text.Line(f, "icon", *c.Icon, text.Optional, MaxIcon)
 	}
 	if c.IsActive != nil {
 		i.IsActive = *c.IsActive
@@ -76,15 +73,14 @@ func (c InterestChange) apply(i *Interest) {
 // idempotency.ErrKeyReused.
 func (s *Service) CreateInterest(ctx context.Context, admin id.User, c InterestChange, key idempotency.Key) (Interest, error) {
 	if c.Name == nil {
-		c.Name = new(string) // which Check refuses
+		c.Name = new(string) // which is refused
 	}
 	var f fault.Fields
-	c.Check(&f)
+	draft := Interest{IsActive: true}
+	c.apply(&f, &draft)
 	if err := f.Err(); err != nil {
 		return Interest{}, err
 	}
-	draft := Interest{IsActive: true}
-	c.apply(&draft)
 	i, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: admin.String(), Key: key, Operation: "matching.CreateInterest", Values: draft,
 	}, func(ctx context.Context, tx Tx) error {
@@ -132,7 +128,7 @@ func (s *Service) ChangeInterest(ctx context.Context, admin id.User, interest id
 			return fmt.Errorf("hold an interest: %w", err)
 		}
 		i = before
-		c.apply(&i)
+		c.apply(&f, &i)
 		if i == before {
 			return nil
 		}

@@ -46,16 +46,20 @@ func (p Profile) forOthers() Profile {
 }
 
 // Check adds an error to f for each field that breaks a rule.
-func (p Profile) Check(f *fault.Fields) {
-	text.CheckLine(f, "first_name", p.FirstName, 0, MaxFirstName)
-	text.CheckLine(f, "last_name", p.LastName, 0, MaxLastName)
+func (p Profile) Check(f *fault.Fields) { p.prepared(f) }
+
+// prepared returns the profile as it is stored, and adds an error to f for each field that breaks a
+// rule.
+func (p Profile) prepared(f *fault.Fields) Profile {
+	p.FirstName = text.Line(f, "first_name", p.FirstName, text.Optional, MaxFirstName)
+	p.LastName = text.Line(f, "last_name", p.LastName, text.Optional, MaxLastName)
 	f.Check(p.Age == 0 || p.Age >= MinAge && p.Age <= MaxAge, "age", "must be 18 to 120")
-	text.Check(f, "biography", p.Biography, 0, MaxBiography)
-	text.CheckLine(f, "country", p.Country, 0, MaxCountry)
-	text.CheckLine(f, "city", p.City, 0, MaxCity)
-	if text.CheckLine(f, "image_url", p.ImageURL, 0, MaxImageURL) && p.ImageURL != "" {
-		f.Check(isWebAddress(p.ImageURL), "image_url", "must be an http or https address")
-	}
+	p.Biography = text.Long(f, "biography", p.Biography, text.Optional, MaxBiography)
+	p.Country = text.Line(f, "country", p.Country, text.Optional, MaxCountry)
+	p.City = text.Line(f, "city", p.City, text.Optional, MaxCity)
+	p.ImageURL = text.Line(f, "image_url", p.ImageURL, text.Optional, MaxImageURL)
+	f.Check(p.ImageURL == "" || isWebAddress(p.ImageURL), "image_url", "must be an http or https address")
+	return p
 }
 
 func isWebAddress(s string) bool {
@@ -66,14 +70,15 @@ func isWebAddress(s string) bool {
 // Interest is a topic that users can pick for their profiles.
 type Interest struct {
 	ID       id.Interest
-	Name     string // unique by text.Fold
+	Name     string // unique by text.Fold, but for twins
 	Icon     string
 	IsActive bool // an inactive interest cannot be picked, is not shown, and does not count
+	Twin     bool // another interest has, or had, the same name by text.Fold; before, the two were different
 }
 
 // NamePlace is the position of an interest in a list by name.
 type NamePlace struct {
-	Folded string
+	Folded text.Folded
 	ID     id.Interest
 }
 
@@ -98,8 +103,8 @@ func PlaceOfMatch(m Match) Rank { return Rank{Score: m.Score, Profile: m.Profile
 
 // Search selects users by their profiles. A field with its zero value selects all.
 type Search struct {
-	Country   string        // compared folded
-	City      string        // compared folded
+	Country   string        // compared by text.SearchFold
+	City      string        // compared by text.SearchFold
 	Interests []id.Interest // at least one of them; an inactive or unknown interest matches no profile
 	MinAge    int
 	MaxAge    int
@@ -107,8 +112,8 @@ type Search struct {
 
 // Check adds an error to f for each field that breaks a rule.
 func (s Search) Check(f *fault.Fields) {
-	text.CheckLine(f, "country", s.Country, 0, MaxCountry)
-	text.CheckLine(f, "city", s.City, 0, MaxCity)
+	text.Line(f, "country", s.Country, text.Optional, MaxCountry)
+	text.Line(f, "city", s.City, text.Optional, MaxCity)
 	f.Check(len(s.Interests) <= MaxInterests, "interest_id", "must be at most 50 of them")
 	f.Check(s.MinAge == 0 || s.MinAge >= MinAge && s.MinAge <= MaxAge, "min_age", "must be 18 to 120")
 	f.Check(s.MaxAge == 0 || s.MaxAge >= MinAge && s.MaxAge <= MaxAge, "max_age", "must be 18 to 120")

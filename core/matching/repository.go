@@ -5,6 +5,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/text"
 )
 
 // Repository keeps profiles and interests, and searches them.
@@ -39,24 +40,25 @@ type Repository interface {
 	// after the given position, or from the first if after is nil.
 	AllInterests(ctx context.Context, activeOnly bool, after *NamePlace, limit int) ([]Interest, error)
 
-	// AddInterest stores an interest. If one with the same name by text.Fold exists, AddInterest
-	// stores nothing and created is false. Of concurrent units that add one name, one creates it.
+	// AddInterest stores an interest. If one with the same name by text.Fold exists, also a twin,
+	// AddInterest stores nothing and created is false. Of concurrent units that add one name, one
+	// creates it.
 	AddInterest(ctx context.Context, i Interest) (created bool, err error)
 
 	// HoldInterest returns an interest, or fault.NotFound, and locks it for this unit alone until
 	// the unit ends: other units that hold it wait, or one of them fails with uow.ErrConflict.
 	HoldInterest(ctx context.Context, interest id.Interest) (Interest, error)
 
-	// SaveInterest stores an interest that this unit holds. If another one has the same name by
-	// text.Fold, SaveInterest stores nothing and saved is false.
+	// SaveInterest stores an interest that this unit holds. If its name by text.Fold changes to
+	// that of another one, also of a twin, SaveInterest stores nothing and saved is false.
 	SaveInterest(ctx context.Context, i Interest) (saved bool, err error)
 }
 
 // Query is a Search in the form that stores use.
 type Query struct {
 	Viewer    id.User
-	Country   string // folded; "" selects all
-	City      string // folded; "" selects all
+	Country   text.Searched // the zero value selects all
+	City      text.Searched // the zero value selects all
 	Interests []id.Interest
 	MinAge    int // 0 selects all
 	MaxAge    int // 0 selects all

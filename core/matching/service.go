@@ -77,7 +77,7 @@ func active(interests []Interest) []Interest {
 // names of the fields.
 func (s *Service) SaveProfile(ctx context.Context, caller id.User, p Profile, picked []id.Interest) (ProfileWithInterests, error) {
 	var f fault.Fields
-	p.Check(&f)
+	p = p.prepared(&f)
 	f.Check(len(picked) <= MaxInterests, "interest_ids", fmt.Sprintf("must be at most %d of them", MaxInterests))
 	if err := f.Err(); err != nil {
 		return ProfileWithInterests{}, err
@@ -167,7 +167,7 @@ func (s *Service) Matches(ctx context.Context, caller id.User, search Search, r 
 		return p, err
 	}
 	q := Query{
-		Viewer: caller, Country: text.Fold(search.Country), City: text.Fold(search.City),
+		Viewer: caller, Country: text.SearchFold(search.Country), City: text.SearchFold(search.City),
 		Interests: unique(search.Interests), MinAge: search.MinAge, MaxAge: search.MaxAge,
 	}
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {

@@ -98,7 +98,7 @@ func TestSaveProfileErrors(t *testing.T) {
 		"no host":           {matching.Profile{ImageURL: "https:///x.png"}, nil, "image_url"},
 		"not an address":    {matching.Profile{ImageURL: "https://exa mple.org"}, nil, "image_url"},
 		"long name":         {matching.Profile{FirstName: strings.Repeat("a", 101)}, nil, "first_name"},
-		"control":           {matching.Profile{LastName: "a\nb"}, nil, "last_name"},
+		"control":           {matching.Profile{LastName: "a\x1bb"}, nil, "last_name"},
 		"long biography":    {matching.Profile{Biography: strings.Repeat("a", 5001)}, nil, "biography"},
 		"NUL":               {matching.Profile{City: "a\x00"}, nil, "city"},
 		"broken":            {matching.Profile{Country: "\xc3"}, nil, "country"},
@@ -271,7 +271,7 @@ func TestInterests(t *testing.T) {
 		coretest.Is(t, err, matching.ErrInterestTaken)
 		_, err = w.Matching.CreateInterest(w.Ctx, admin, matching.InterestChange{}, "")
 		coretest.Fields(t, err, "name")
-		_, err = w.Matching.CreateInterest(w.Ctx, admin, matching.InterestChange{Name: ptr("a\tb"), Icon: ptr(strings.Repeat("a", 201))}, "")
+		_, err = w.Matching.CreateInterest(w.Ctx, admin, matching.InterestChange{Name: ptr("a\x7fb"), Icon: ptr(strings.Repeat("a", 201))}, "")
 		coretest.Fields(t, err, "name", "icon")
 		_, err = w.Matching.CreateInterest(w.Ctx, ada, matching.InterestChange{Name: ptr("Tea")}, "")
 		coretest.Is(t, err, users.ErrAdminsOnly)

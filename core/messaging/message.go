@@ -124,20 +124,17 @@ type Draft struct {
 // Service.Send does.
 func (d Draft) Check(f *fault.Fields) { d.parse(f) }
 
-// parse returns the attachment of the draft, or nil if it has none or f has an error about it.
-func (d Draft) parse(f *fault.Fields) *Attachment {
-	minimum := 1
-	if d.Attachment != "" {
-		minimum = 0
-	}
-	text.Check(f, "content", d.Content, minimum, MaxContent)
+// parse returns the content of the draft as it is stored, and its attachment, which is nil if it has
+// none or f has an error about it.
+func (d Draft) parse(f *fault.Fields) (content string, image *Attachment) {
+	content = text.Long(f, "content", d.Content, text.Need(d.Attachment == ""), MaxContent)
 	if d.Attachment == "" {
-		return nil
+		return content, nil
 	}
 	a, err := parseAttachment(d.Attachment)
 	if err != nil {
 		_ = f.Collect(err) // it is about the field, so it is collected
-		return nil
+		return content, nil
 	}
-	return &a
+	return content, &a
 }

@@ -159,7 +159,7 @@ func admit(s Standing, err error, caller id.User) error {
 // names of the fields, ErrNotFound, ErrClosed, tokens.ErrTooFewTokens, idempotency.ErrKeyReused.
 func (s *Service) Send(ctx context.Context, caller id.User, conversation id.Conversation, d Draft, key idempotency.Key) (Message, error) {
 	var f fault.Fields
-	image := d.parse(&f)
+	content, image := d.parse(&f)
 	if image != nil {
 		if err := f.Collect(image.inspect(ctx, s.deps.Images)); err != nil {
 			return Message{}, err
@@ -170,9 +170,9 @@ func (s *Service) Send(ctx context.Context, caller id.User, conversation id.Conv
 	}
 	m, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "messaging.Send",
-		Values: []any{conversation, d.Content, sha256.Sum256([]byte(d.Attachment))},
+		Values: []any{conversation, content, sha256.Sum256([]byte(d.Attachment))},
 	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (Message, error) {
-		return s.send(ctx, tx, caller, conversation, d.Content, image)
+		return s.send(ctx, tx, caller, conversation, content, image)
 	})
 	if err != nil {
 		return Message{}, fmt.Errorf("send a message: %w", err)

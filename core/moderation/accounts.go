@@ -21,14 +21,14 @@ const MaxActReason = 500
 
 // AccountFilter selects accounts. A field with its zero value selects all.
 type AccountFilter struct {
-	Query    string // matches any part of the name or address, in any case
+	Query    string // matches any part of the name or address, by text.SearchFold
 	Role     users.Role
 	IsActive *bool
 }
 
 // Check adds an error to f for each field that breaks a rule.
 func (a AccountFilter) Check(f *fault.Fields) {
-	text.Check(f, "q", a.Query, 0, users.MaxEmail)
+	text.Line(f, "q", a.Query, text.Optional, users.MaxEmail)
 	f.Check(a.Role == "" || a.Role.Valid(), "role", "must be user or admin")
 }
 
@@ -39,7 +39,7 @@ func (s *Service) Users(ctx context.Context, admin id.User, f AccountFilter, r p
 	if err := wrong.Err(); err != nil {
 		return page.Page[users.User, page.Moment]{}, err
 	}
-	filter := users.Filter{Query: text.Fold(f.Query), Role: f.Role, IsActive: f.IsActive}
+	filter := users.Filter{Query: text.SearchFold(f.Query), Role: f.Role, IsActive: f.IsActive}
 	return readPage(ctx, s, admin, r, users.Place, func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]users.User, error) {
 		return tx.Users().List(ctx, filter, after, limit)
 	})
@@ -66,9 +66,14 @@ type AccountChange struct {
 }
 
 // Check adds an error to f for each field that breaks a rule.
-func (c AccountChange) Check(f *fault.Fields) {
+func (c AccountChange) Check(f *fault.Fields) { c.prepared(f) }
+
+// prepared returns the change with its reason as it is stored, and adds an error to f for each field
+// that breaks a rule.
+func (c AccountChange) prepared(f *fault.Fields) AccountChange {
 	f.Check(c.Role == nil || c.Role.Valid(), "role", "must be user or admin")
-	text.Check(f, "reason", c.Reason, 0, MaxActReason)
+	c.Reason = text.Line(f, "reason", c.Reason, text.Optional, MaxActReason)
+	return c
 }
 
 // ChangeUser changes the role of an account, or deactivates or reactivates it. A deactivation ends
@@ -79,7 +84,7 @@ func (s *Service) ChangeUser(ctx context.Context, admin, user id.User, c Account
 		return users.User{}, users.ErrOwnRole
 	}
 	var f fault.Fields
-	c.Check(&f)
+	c = c.prepared(&f)
 	if err := f.Err(); err != nil {
 		return users.User{}, err
 	}
@@ -150,7 +155,7 @@ func isActiveAdmin(u users.User) bool { return u.IsActive && u.Role == users.Rol
 func (s *Service) MakeAdmin(ctx context.Context, email string) (users.User, error) {
 	var u users.User
 	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
-		found, _, err := tx.Users().ByEmail(ctx, text.Fold(email))
+		found, _, err := tx.Users().ByEmail(ctx, email)
 		if errors.Is(err, fault.NotFound) {
 			return users.ErrNotFound
 		}
@@ -200,13 +205,20 @@ var adjustments = []tokens.Type{
 const MaxFunding = tokens.MaxBalance / 2
 
 // Check adds an error to f for each field that breaks a rule.
-func (a Adjustment) Check(f *fault.Fields) {
+func (a Adjustment) Check(f *fault.Fields) { a.prepared(f) }
+
+// prepared returns the adjustment as it is posted, and adds an error to f for each field that breaks
+// a rule.
+func (a Adjustment) prepared(f *fault.Fields) Adjustment {
+	kind := a.Type
 	if !slices.Contains(adjustments, a.Type) {
 		f.Add("type", "must be ADMIN_ADJUSTMENT, PENALTY, BONUS, PURCHASE, DEPOSIT or WITHDRAWAL")
-		a.Type = tokens.AdminAdjustment // which takes either sign: only the range of the amount is left to check
+		kind = tokens.AdminAdjustment // which takes either sign: only the range of the amount is left to check
 	}
-	text.CheckLine(f, "reason", a.Reason, 1, MaxActReason)
-	_ = f.Collect(tokens.Entry{Type: a.Type, Amount: a.Amount, Reason: a.Reason}.Check()) // it is of fields only
+	a.Reason = text.Line(f, "reason", a.Reason, text.Required, MaxActReason)
+	_, err := tokens.Entry{Type: kind, Amount: a.Amount, Reason: a.Reason}.Prepared()
+	_ = f.Collect(err) // it is of fields only
+	return a
 }
 
 // PostTokens credits or debits another user, who may be inactive. A penalty takes at most the
@@ -217,7 +229,7 @@ func (s *Service) PostTokens(ctx context.Context, admin, user id.User, a Adjustm
 		return tokens.Transaction{}, ErrOwnTokens
 	}
 	var f fault.Fields
-	a.Check(&f)
+	a = a.prepared(&f)
 	if err := f.Err(); err != nil {
 		return tokens.Transaction{}, err
 	}

@@ -72,13 +72,18 @@ type ReportChange struct {
 }
 
 // Check adds an error to f for each field that breaks a rule.
-func (c ReportChange) Check(f *fault.Fields) {
+func (c ReportChange) Check(f *fault.Fields) { c.prepared(f) }
+
+// prepared returns the change as it is applied, and adds an error to f for each field that breaks a
+// rule.
+func (c ReportChange) prepared(f *fault.Fields) ReportChange {
 	if c.Status != nil {
 		c.Status.Check(f)
 	}
 	if c.Notes != nil {
-		text.Check(f, "admin_notes", *c.Notes, 0, MaxNotes)
+		c.Notes = new(text.Long(f, "admin_notes", *c.Notes, text.Optional, MaxNotes))
 	}
+	return c
 }
 
 // apply changes the status and the notes. An admin who changes only the notes does not become the
@@ -122,6 +127,8 @@ type Action string
 const (
 	ActionUserChanged     Action = "user.changed"
 	ActionAdminAppointed  Action = "user.admin_appointed"
+	ActionAddressChanged  Action = "user.address_changed"
+	ActionUserErased      Action = "user.erased"
 	ActionTokensPosted    Action = "tokens.posted"
 	ActionReportChanged   Action = "report.changed"
 	ActionInterestCreated Action = "interest.created"

@@ -50,7 +50,7 @@ func TestReportErrors(t *testing.T) {
 			"no reason":           {moderation.ReportInput{ReportedUserID: luca}, []string{"reason"}},
 			"a blank reason":      {moderation.ReportInput{ReportedUserID: luca, Reason: "  "}, []string{"reason"}},
 			"a reason too long":   {moderation.ReportInput{ReportedUserID: luca, Reason: strings.Repeat("é", 101)}, []string{"reason"}},
-			"a reason of 2 lines": {moderation.ReportInput{ReportedUserID: luca, Reason: "a\nb"}, []string{"reason"}},
+			"an invisible reason": {moderation.ReportInput{ReportedUserID: luca, Reason: "\u2800\u200b"}, []string{"reason"}},
 			"a message too long":  {moderation.ReportInput{ReportedUserID: luca, Reason: "rude", Message: strings.Repeat("é", 5001)}, []string{"message"}},
 			"a message with NUL":  {moderation.ReportInput{ReportedUserID: luca, Reason: "rude", Message: "\x00"}, []string{"message"}},
 			"the caller":          {moderation.ReportInput{ReportedUserID: ada, Reason: "rude"}, []string{"reported_user_id"}},

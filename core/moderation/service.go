@@ -52,16 +52,21 @@ type ReportInput struct {
 }
 
 // Check adds an error to f for each field that breaks a rule.
-func (c ReportInput) Check(f *fault.Fields) {
-	text.CheckLine(f, "reason", c.Reason, 1, MaxReason)
-	text.Check(f, "message", c.Message, 0, MaxMessage)
+func (c ReportInput) Check(f *fault.Fields) { c.prepared(f) }
+
+// prepared returns the report as it is stored, and adds an error to f for each field that breaks a
+// rule.
+func (c ReportInput) prepared(f *fault.Fields) ReportInput {
+	c.Reason = text.Line(f, "reason", c.Reason, text.Required, MaxReason)
+	c.Message = text.Long(f, "message", c.Message, text.Optional, MaxMessage)
+	return c
 }
 
 // Report files a report. Errors: fault.Invalid with the names of the fields, users.ErrNotFound if
 // there is no user to report, ErrReportPending, idempotency.ErrKeyReused.
 func (s *Service) Report(ctx context.Context, caller id.User, c ReportInput, key idempotency.Key) (Report, error) {
 	var f fault.Fields
-	c.Check(&f)
+	c = c.prepared(&f)
 	f.Check(c.ReportedUserID != caller, "reported_user_id", "must be another user")
 	if err := f.Err(); err != nil {
 		return Report{}, err
@@ -192,7 +197,7 @@ func readReport(ctx context.Context, tx Tx, report id.Report) (Report, error) {
 // ErrReportNotFound, ErrReportMove.
 func (s *Service) ChangeReport(ctx context.Context, admin id.User, report id.Report, c ReportChange) (Report, error) {
 	var f fault.Fields
-	c.Check(&f)
+	c = c.prepared(&f)
 	if err := f.Err(); err != nil {
 		return Report{}, err
 	}

@@ -8,7 +8,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -24,6 +26,7 @@ type Deps struct {
 	Ledger    *tokens.Ledger
 	Passwords *users.Passwords
 	Clock     clock.Clock
+	IDs       id.Source
 }
 
 // Service exports and erases the data of users.
@@ -59,37 +62,74 @@ func (s *Service) Erase(ctx context.Context, caller id.User, password string) er
 			return err
 		}
 	}
-	err = s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error { return s.erase(ctx, tx, caller, confirmed) })
+	err = s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+		return s.erase(ctx, tx, caller, func(u users.User) error {
+			if !u.IsActive {
+				return users.ErrNotSignedIn
+			}
+			return users.CheckPasswordUnchanged(ctx, tx, caller, confirmed, "password")
+		})
+	})
 	if err != nil {
 		return fmt.Errorf("erase an account: %w", err)
 	}
 	return nil
 }
 
-func (s *Service) erase(ctx context.Context, tx Tx, caller id.User, confirmed users.PasswordHash) error {
-	u, otherAdmins, err := tx.Users().HoldWithAdmins(ctx, caller)
+// EraseTwin erases an account that has a twin (see users.HoldTwin), as Erase does. It is for the
+// operator of the server, and checks no caller and no password. If it is interrupted, the account
+// may be erased while its last twin is still marked as one. Errors: users.ErrNotFound,
+// users.ErrNoTwin, users.ErrLastAdmin.
+func (s *Service) EraseTwin(ctx context.Context, user id.User) error {
+	var address text.Folded
+	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+		err := s.erase(ctx, tx, user, func(u users.User) error {
+			address = text.FoldAddress(u.Email)
+			return users.CheckTwin(ctx, tx, u)
+		})
+		if err != nil {
+			return err
+		}
+		return moderation.Record(ctx, tx, s.deps.IDs, moderation.AuditRecord{
+			Action: moderation.ActionUserErased, SubjectID: id.Subject(user), Reason: "by the operator", CreatedAt: s.deps.Clock.Now(),
+		})
+	})
+	if err == nil {
+		err = s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+			return users.SettleTwins(ctx, tx, address, s.deps.Clock.Now())
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("erase a twin: %w", err)
+	}
+	return nil
+}
+
+// erase erases an account that it holds, if allow returns nil for it.
+func (s *Service) erase(ctx context.Context, tx Tx, user id.User, allow func(u users.User) error) error {
+	u, otherAdmins, err := tx.Users().HoldWithAdmins(ctx, user)
 	switch {
-	case errors.Is(err, fault.NotFound) || err == nil && !u.IsActive:
-		return users.ErrNotSignedIn
+	case errors.Is(err, fault.NotFound):
+		return users.ErrNotFound
 	case err != nil:
 		return fmt.Errorf("hold a user: %w", err)
-	case u.Role == users.RoleAdmin && otherAdmins == 0:
+	case u.IsActive && u.Role == users.RoleAdmin && otherAdmins == 0:
 		return users.ErrLastAdmin
 	}
-	if err := users.CheckPasswordUnchanged(ctx, tx, caller, confirmed, "password"); err != nil {
+	if err := allow(u); err != nil {
 		return err
 	}
-	refunds, err := reservations.CancelAllOf(ctx, tx, s.deps.Clock, caller)
+	refunds, err := reservations.CancelAllOf(ctx, tx, s.deps.Clock, user)
 	if err != nil {
 		return err
 	}
-	if err := s.deps.Ledger.Close(ctx, tx, caller, s.deps.Clock.Now(), refunds...); err != nil {
+	if err := s.deps.Ledger.Close(ctx, tx, user, s.deps.Clock.Now(), refunds...); err != nil {
 		return err
 	}
-	if err := tx.Matching().DropProfile(ctx, caller); err != nil {
+	if err := tx.Matching().DropProfile(ctx, user); err != nil {
 		return fmt.Errorf("drop a profile: %w", err)
 	}
-	if err := tx.Moderation().DropBlocks(ctx, caller); err != nil {
+	if err := tx.Moderation().DropBlocks(ctx, user); err != nil {
 		return fmt.Errorf("drop blocks: %w", err)
 	}
 	return users.Erase(ctx, tx, u, s.deps.Clock.Now())

@@ -64,9 +64,10 @@ func (r Reservation) Has(user id.User) bool { return user == r.VoyagerID || user
 // Place returns the position of a reservation in a list by its time of creation.
 func Place(r Reservation) page.Moment { return page.Moment{At: r.CreatedAt, ID: r.ID} }
 
-// check adds an error to f for each field that breaks a rule now.
-func (p Proposal) check(f *fault.Fields, now time.Time, policy Policy) {
-	text.CheckLine(f, "title", p.Title, 1, MaxTitle)
+// prepared returns the proposal as it is stored, and adds an error to f for each field that breaks a
+// rule now.
+func (p Proposal) prepared(f *fault.Fields, now time.Time, policy Policy) Proposal {
+	p.Title = text.Line(f, "title", p.Title, text.Required, MaxTitle)
 	dated := false
 	switch {
 	case !p.Date.After(now):
@@ -82,6 +83,7 @@ func (p Proposal) check(f *fault.Fields, now time.Time, policy Policy) {
 	case dated && p.EndDate.After(p.Date.Add(policy.MaxLength)):
 		f.Add("end_date", "must be at most "+inDays(policy.MaxLength)+" after date")
 	}
+	return p
 }
 
 // inDays writes a duration in days if it is a whole number of them.

@@ -64,7 +64,7 @@ type Proposal struct {
 // Check adds an error to f for each field of a proposal that breaks a rule at present.
 func (s *Service) Check(f *fault.Fields, p Proposal) {
 	p.Date, p.EndDate = clock.Truncate(p.Date), clock.Truncate(p.EndDate)
-	p.check(f, s.deps.Clock.Now(), s.deps.Policy)
+	p.prepared(f, s.deps.Clock.Now(), s.deps.Policy)
 }
 
 // Propose creates a pending reservation. Its tokens are the price times the present rate, rounded
@@ -86,7 +86,7 @@ func (s *Service) Propose(ctx context.Context, caller id.User, conversation id.C
 		// first call: a repeat with the same key returns the stored result at any later time.
 		var f fault.Fields
 		now := s.deps.Clock.Now()
-		p.check(&f, now, s.deps.Policy)
+		draft.Title = p.prepared(&f, now, s.deps.Policy).Title
 		if err := f.Err(); err != nil {
 			return Reservation{}, err
 		}

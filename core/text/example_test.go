@@ -17,10 +17,29 @@ func ExampleFold() {
 	// false
 }
 
-func ExampleCheckLine() {
+func ExampleSearchFold() {
+	fmt.Println(text.SearchFold("Sao Paulo") == text.SearchFold("São  Paulo "))
+	fmt.Println(text.SearchFold("istanbul") == text.SearchFold("İSTANBUL"))
+	// Output:
+	// true
+	// true
+}
+
+func ExampleFoldAddress() {
+	fmt.Println(text.FoldAddress("Zoe@Bücher.example"))
+	fmt.Println(text.FoldAddress(" zoe@xn--bcher-kva.example"))
+	// Output:
+	// zoe@xn--bcher-kva.example
+	// zoe@xn--bcher-kva.example
+}
+
+func ExampleLine() {
 	var f fault.Fields
-	text.CheckLine(&f, "name", "Ada\nLovelace", 1, 100)
-	text.CheckLine(&f, "city", "London", 1, 5)
+	fmt.Printf("%q\n", text.Line(&f, "name", " Ada  Lovelace\n", text.Required, 100))
+	text.Line(&f, "first_name", "\u3164", text.Required, 100)
+	text.Line(&f, "city", "London", text.Optional, 5)
 	fmt.Println(f.Err())
-	// Output: name must not contain control characters or line breaks; city must have at most 5 characters, this has 6
+	// Output:
+	// "Ada Lovelace"
+	// first_name must not be blank; city must have at most 5 characters, this has 6
 }

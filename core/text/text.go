@@ -1,33 +1,15 @@
-// Package text validates and compares the text that users enter.
+// Package text prepares, validates and compares the text that users enter. Every text that is
+// stored, compared or searched goes through one of its functions: Line and Long for what is stored,
+// Fold and FoldAddress for what is compared, SearchFold for what is searched.
 package text
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 )
-
-// Fold returns the form in which two texts that differ only in case are equal: normalised to NFC,
-// and case-folded by Unicode's rules. Stores keep it next to the original text.
-func Fold(s string) string {
-	folded := strings.Map(foldCherokee, cases.Fold().String(norm.NFC.String(s)))
-	// Folding can undo the normal form, as it does for ǰ. Normalising again makes Fold idempotent.
-	return norm.NFC.String(folded)
-}
-
-// foldCherokee maps the small letters of Cherokee to capitals, as Unicode does. Package cases maps
-// them the other way round.
-func foldCherokee(r rune) rune {
-	switch {
-	case r >= 0xab70 && r <= 0xabbf:
-		return r - 0xab70 + 0x13a0
-	case r >= 0x13f8 && r <= 0x13fd:
-		return r - 8
-	}
-	return r
-}
 
 // Valid reports whether s is UTF-8 without NUL. Not every store can keep other text.
 func Valid(s string) bool {
@@ -38,5 +20,33 @@ func Valid(s string) bool {
 // these.
 func Length(s string) int { return utf8.RuneCountInString(s) }
 
-// Contains reports whether s contains part, ignoring case.
-func Contains(s, part string) bool { return strings.Contains(Fold(s), Fold(part)) }
+// Visible reports whether s has a visible character: one that is neither white space, nor a control
+// character, nor ignorable by default (which includes the fillers of Hangul), nor the blank pattern
+// of Braille.
+func Visible(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool {
+		return !isBlank(r) && !unicode.IsControl(r) && r != '\u2800'
+	})
+}
+
+// oneLine returns s in NFC, without white space and ignorable characters at its ends, and with one
+// blank for each run of white space between.
+func oneLine(s string) string {
+	s = strings.TrimFunc(norm.NFC.String(s), isBlank)
+	return strings.Join(strings.FieldsFunc(s, unicode.IsSpace), " ")
+}
+
+func isBlank(r rune) bool { return unicode.IsSpace(r) || isIgnorable(r) }
+
+// isIgnorable is Unicode's derived property Default_Ignorable_Code_Point.
+func isIgnorable(r rune) bool {
+	if unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) || unicode.Is(unicode.Variation_Selector, r) {
+		return true
+	}
+	return unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r) &&
+		!(r >= 0xfff9 && r <= 0xfffb) && // interlinear annotations
+		!(r >= 0x13430 && r <= 0x13440) // format controls of Egyptian hieroglyphs
+}
+
+// isBidiControl reports whether r changes the direction of the text around it.
+func isBidiControl(r rune) bool { return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 }

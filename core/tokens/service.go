@@ -61,7 +61,8 @@ func (l *Ledger) Post(ctx context.Context, tx Tx, at time.Time, movements ...Mov
 			ID: id.Transaction(l.ids.Next()), UserID: m.UserID, Amount: m.Amount, Type: m.Type, Reason: m.Reason,
 			Metadata: m.Metadata, CreatedAt: at, UpToBalance: m.UpToBalance,
 		}
-		if err := e.Check(); err != nil {
+		e, err := e.Prepared()
+		if err != nil {
 			return nil, err
 		}
 		entries = append(entries, e)

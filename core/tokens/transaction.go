@@ -92,8 +92,9 @@ type Entry struct {
 	UpToBalance bool
 }
 
-// Check returns fault.Invalid, with the names of the fields, if the entry breaks a rule.
-func (e Entry) Check() error {
+// Prepared returns the entry with its reason as it is stored, or fault.Invalid, with the names of
+// the fields, if the entry breaks a rule.
+func (e Entry) Prepared() (Entry, error) {
 	var f fault.Fields
 	_, known := sign[e.Type]
 	f.Check(known, "type", "is not a type of transaction")
@@ -105,8 +106,8 @@ func (e Entry) Check() error {
 	case known && !e.Type.Allows(e.Amount):
 		f.Add("amount", "has the wrong sign for "+string(e.Type))
 	}
-	text.Check(&f, "reason", e.Reason, 0, MaxReason)
-	return f.Err()
+	e.Reason = text.Line(&f, "reason", e.Reason, text.Optional, MaxReason)
+	return e, f.Err()
 }
 
 // Apply returns the transaction that the entry becomes in a wallet with this balance, in which the

@@ -67,7 +67,7 @@ func TestEntryCheck(t *testing.T) {
 		"two fields":        {tokens.Entry{Type: tokens.Bonus, Reason: "\xff"}, []string{"amount", "reason"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := test.entry.Check()
+			_, err := test.entry.Prepared()
 			if test.fields == nil {
 				coretest.Is(t, err, nil)
 				return
@@ -75,7 +75,7 @@ func TestEntryCheck(t *testing.T) {
 			coretest.Fields(t, err, test.fields...)
 		})
 	}
-	err := tokens.Entry{Type: tokens.Refund, Amount: -1}.Check()
+	_, err := tokens.Entry{Type: tokens.Refund, Amount: -1}.Prepared()
 	if want := "wrong sign for REFUND"; !strings.Contains(fmt.Sprint(err), want) {
 		t.Errorf("got error %q, want it to contain %q", err, want)
 	}

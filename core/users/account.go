@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/clock"
@@ -93,7 +94,7 @@ func (s *Service) ChangePassword(ctx context.Context, caller id.User, current, p
 		return fmt.Errorf("change a password: %w", err)
 	}
 	var f fault.Fields
-	CheckPassword(&f, password)
+	password = CheckPassword(&f, password)
 	if err := f.Collect(s.deps.Passwords.Confirm(ctx, confirmed, "current_password", current)); err != nil {
 		return err
 	}
@@ -174,7 +175,9 @@ func EndSessions(ctx context.Context, tx Tx, user id.User, at time.Time) error {
 // Errors: fault.Invalid on email; ErrNotMailed, which reveals that there is such an account.
 func (s *Service) ForgotPassword(ctx context.Context, email string) error {
 	var f fault.Fields
-	checkEmail(&f, email)
+	// An address from before may be one that IDNA does not accept, so this checks less than a sign-up.
+	line := text.Line(&f, "email", email, text.Required, MaxEmail)
+	f.Check(line == "" || strings.Contains(line, "@"), "email", "must be an e-mail address like ada@example.org")
 	if err := f.Err(); err != nil {
 		return err
 	}
@@ -182,7 +185,7 @@ func (s *Service) ForgotPassword(ctx context.Context, email string) error {
 	var to string
 	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		to = ""
-		u, _, err := tx.Users().ByEmail(ctx, text.Fold(email))
+		u, _, err := tx.Users().ByEmail(ctx, email)
 		if errors.Is(err, fault.NotFound) || err == nil && !u.IsActive {
 			return nil
 		}
@@ -226,7 +229,7 @@ func (s *Service) resetMail(to, secret string) Mail {
 // rule.
 func (s *Service) ResetPassword(ctx context.Context, token, password string) error {
 	var f fault.Fields
-	CheckPassword(&f, password)
+	password = CheckPassword(&f, password)
 	if err := f.Err(); err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ var (
 	ErrOwnRole    = fault.New(fault.Forbidden, "own_role", "an admin cannot change their own role")
 	ErrNotFound   = fault.New(fault.NotFound, "user_not_found", "there is no such user")
 	ErrEmailTaken = fault.New(fault.Conflict, "email_taken", "there is already an account with this e-mail address")
+	ErrNoTwin     = fault.New(fault.Conflict, "no_twin", "no other account has, or had, the address of this one")
 	ErrLastAdmin  = fault.New(fault.Conflict, "last_admin", "this is the last active admin")
 	ErrErased     = fault.New(fault.Conflict, "user_erased", "this account was erased by its user")
 )

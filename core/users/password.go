@@ -8,6 +8,8 @@ import (
 	"sync"
 	"unique"
 
+	"golang.org/x/text/secure/precis"
+
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/text"
 )
@@ -70,16 +72,31 @@ func (PasswordHash) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText hides the hash.
 func (PasswordHash) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// CheckPassword adds an error to f, on the field password, if a new password breaks a rule.
-func CheckPassword(f *fault.Fields, password string) {
+// CheckPassword returns a new password as it is counted and hashed, which is the OpaqueString of RFC
+// 8265. It adds an error to f, on the field password, if the password breaks a rule.
+func CheckPassword(f *fault.Fields, password string) string {
+	prepared, err := precis.OpaqueString.String(password)
 	switch {
 	case !text.Valid(password):
 		f.Add("password", "must be valid UTF-8 without NUL")
-	case text.Length(password) < MinPassword:
+	case password != "" && err != nil:
+		f.Add("password", "must not contain control characters, invisible characters or joined pictures")
+	case text.Length(prepared) < MinPassword:
 		f.Add("password", fmt.Sprintf("must have at least %d characters", MinPassword))
-	case len(password) > MaxPasswordBytes:
+	case len(prepared) > MaxPasswordBytes:
 		f.Add("password", fmt.Sprintf("must be at most %d bytes long", MaxPasswordBytes))
 	}
+	return prepared
+}
+
+// forms returns the texts whose hash may be that of a password: the prepared password, and the
+// password as typed, of which hashes from before or from elsewhere were made.
+func forms(password string) []string {
+	prepared, err := precis.OpaqueString.String(password)
+	if err != nil || prepared == password {
+		return []string{password}
+	}
+	return []string{prepared, password}
 }
 
 // Passwords compares passwords with hashes, in about the same time with and without a hash.
@@ -99,7 +116,7 @@ func NewPasswords(hasher Hasher) *Passwords {
 	})}
 }
 
-// Hash returns the hash of a new password.
+// Hash returns the hash of a new password, which preparePassword has returned.
 func (p *Passwords) Hash(ctx context.Context, password string) (PasswordHash, error) {
 	h, err := p.hasher.Hash(ctx, password)
 	if err != nil {
@@ -108,7 +125,7 @@ func (p *Passwords) Hash(ctx context.Context, password string) (PasswordHash, er
 	return NewPasswordHash(h), nil
 }
 
-// Check reports whether the password matches the hash. Without a hash it returns false, after the
+// Check reports whether the password, prepared or as typed, matches the hash. Without a hash it returns false, after the
 // same time.
 func (p *Passwords) Check(ctx context.Context, hash PasswordHash, password string) (bool, error) {
 	decoy, err := p.decoy() // made by the first call, with or without a hash, so that the time reveals nothing
@@ -119,11 +136,16 @@ func (p *Passwords) Check(ctx context.Context, hash PasswordHash, password strin
 	if hash.IsZero() {
 		against = decoy
 	}
-	ok, err := p.hasher.Verify(ctx, against, password)
-	if err != nil {
-		return false, fmt.Errorf("check a password: %w", err)
+	for _, form := range forms(password) {
+		ok, err := p.hasher.Verify(ctx, against, form)
+		if err != nil {
+			return false, fmt.Errorf("check a password: %w", err)
+		}
+		if ok {
+			return !hash.IsZero(), nil
+		}
 	}
-	return ok && !hash.IsZero(), nil
+	return false, nil
 }
 
 // Confirm returns fault.Invalid on a field if the password does not match the hash.

@@ -7,22 +7,29 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
 // Repository keeps accounts, sessions, refresh tokens and password resets. A list of ids may
 // contain an id more than once.
 type Repository interface {
-	// Add stores a new account, whose Version is 1. If another account has the same address by
-	// text.Fold, Add stores nothing and created is false. Of concurrent units that add one address,
-	// one creates it.
+	// Add stores a new account, whose Version is 1. If another account, also a twin, has the same
+	// address by text.FoldAddress, Add stores nothing and created is false. Of concurrent units
+	// that add one address, one creates it.
 	Add(ctx context.Context, u User, password PasswordHash) (created bool, err error)
 
 	// User returns an account, or fault.NotFound.
 	User(ctx context.Context, user id.User) (User, error)
 
-	// ByEmail returns the account with a folded address and its password hash, or fault.NotFound.
-	ByEmail(ctx context.Context, folded string) (User, PasswordHash, error)
+	// ByEmail returns the account with an address and its password hash, or fault.NotFound. Of the
+	// accounts with the same address by text.FoldAddress, it is the one that has exactly this text,
+	// else the one that is not a twin.
+	ByEmail(ctx context.Context, email string) (User, PasswordHash, error)
+
+	// WithAddress returns the accounts with an address by text.FoldAddress, in ascending order of
+	// id. There are several if some of them are twins.
+	WithAddress(ctx context.Context, address text.Folded) ([]User, error)
 
 	// Password returns the password hash of an account, or fault.NotFound if there is no such
 	// account.
@@ -44,10 +51,16 @@ type Repository interface {
 	// committed.
 	HoldWithAdmins(ctx context.Context, user id.User) (u User, otherAdmins int, err error)
 
-	// Save stores an account, except its address and its password, and increments its Version. If
+	// Save stores an account, except its address, its mark as a twin and its password, and
+	// increments its Version. If
 	// the stored version differs from u.Version, the unit fails with uow.ErrConflict. If there is
 	// no such account, Save returns fault.NotFound.
 	Save(ctx context.Context, u User) error
+
+	// SetEmail is like Save, but also stores the account's address and its mark as a twin. If the
+	// account is not a twin, and another account that is none has the same address by
+	// text.FoldAddress, SetEmail stores nothing and saved is false.
+	SetEmail(ctx context.Context, u User) (saved bool, err error)
 
 	// SetPassword stores a new password hash, and at as the account's UpdatedAt. It may increment
 	// the Version, or not. If there is no such account, it returns fault.NotFound.
@@ -56,6 +69,14 @@ type Repository interface {
 	// Erase is like Save, for an erased account. It also removes the account's address, password,
 	// sessions, refresh tokens and reset. The address is then free for a new account.
 	Erase(ctx context.Context, u User) error
+
+	// Key returns the key that the store keeps under a name. If there is none, Key stores fresh and
+	// returns it. All units get the same key.
+	Key(ctx context.Context, name string, fresh []byte) ([]byte, error)
+
+	// Grant records that the bonus for an address was given. The address is hashed with a key that
+	// the store keeps. If it was recorded before, granted is false.
+	Grant(ctx context.Context, address SecretHash) (granted bool, err error)
 
 	// List lists up to limit accounts that match the filter, newest first by (created_at, id):
 	// those after the given position, or from the newest if after is nil.
@@ -101,7 +122,7 @@ type Repository interface {
 
 // Filter selects accounts. A field with its zero value selects all.
 type Filter struct {
-	Query    string // folded; matches any part of the folded name or address
+	Query    text.Searched // matches any part of the name or address, by text.SearchFold
 	Role     Role
 	IsActive *bool
 }

@@ -2,6 +2,9 @@ package users
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -65,7 +68,7 @@ type SignUp struct {
 // repeat also ErrSignIn.
 func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (SignedIn, error) {
 	var f fault.Fields
-	in.Check(&f)
+	in = in.prepared(&f)
 	if err := f.Err(); err != nil {
 		return SignedIn{}, err
 	}
@@ -81,7 +84,7 @@ func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (S
 	}
 	var o opened
 	_, replayed, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
-		Owner: signUpOwner(in.Email), Key: key, Operation: "users.SignUp", Values: []string{in.Name, text.Fold(in.Email)},
+		Owner: signUpOwner(in.Email), Key: key, Operation: "users.SignUp", Values: []string{in.Name, text.FoldAddress(in.Email).String()},
 	}, letAnyoneIn, func(ctx context.Context, tx Tx) (id.User, error) {
 		u, err := s.register(ctx, tx, user, in, hash)
 		if err != nil {
@@ -103,7 +106,7 @@ func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (S
 // others. It takes no key; a repeat returns ErrEmailTaken.
 func (s *Service) Register(ctx context.Context, in SignUp) (User, error) {
 	var f fault.Fields
-	in.Check(&f)
+	in = in.prepared(&f)
 	if err := f.Err(); err != nil {
 		return User{}, err
 	}
@@ -123,15 +126,21 @@ func (s *Service) Register(ctx context.Context, in SignUp) (User, error) {
 }
 
 // Check adds an error to f for each field that breaks a rule.
-func (in SignUp) Check(f *fault.Fields) {
-	text.CheckLine(f, "name", in.Name, 1, MaxName)
-	checkEmail(f, in.Email)
-	CheckPassword(f, in.Password)
+func (in SignUp) Check(f *fault.Fields) { in.prepared(f) }
+
+// prepared returns the input as it is stored, and adds an error to f for each field that breaks a
+// rule.
+func (in SignUp) prepared(f *fault.Fields) SignUp {
+	return SignUp{
+		Name:     text.Line(f, "name", in.Name, text.Required, MaxName),
+		Email:    text.Address(f, "email", in.Email, MaxEmail),
+		Password: CheckPassword(f, in.Password),
+	}
 }
 
 // signUpOwner returns the owner of a sign-up's idempotency key. There is no user yet, so it is the
 // address.
-func signUpOwner(email string) string { return "sign-up:" + text.Fold(email) }
+func signUpOwner(email string) string { return "sign-up:" + text.FoldAddress(email).String() }
 
 func letAnyoneIn(context.Context, Tx) error { return nil }
 
@@ -151,10 +160,49 @@ func (s *Service) register(ctx context.Context, tx Tx, user id.User, in SignUp, 
 	if err := s.deps.Ledger.Open(ctx, tx, u.ID); err != nil {
 		return User{}, err
 	}
+	granted, err := s.grant(ctx, tx, u.Email)
+	if err != nil || !granted {
+		return u, err
+	}
 	_, err = s.deps.Ledger.Post(ctx, tx, now, tokens.Movement{
 		UserID: u.ID, Amount: s.deps.Policy.SignupBonus, Type: tokens.SignupBonus, Reason: "welcome",
 	})
 	return u, err
+}
+
+// grant reports whether an address gets the bonus now, which it gets once, also if its account is
+// erased meanwhile.
+func (s *Service) grant(ctx context.Context, tx Tx, email string) (bool, error) {
+	if s.deps.Policy.SignupBonus == 0 {
+		return false, nil
+	}
+	key, err := tx.Users().Key(ctx, GrantKey, NewGrantKey())
+	if err != nil {
+		return false, fmt.Errorf("read the key of grants: %w", err)
+	}
+	granted, err := tx.Users().Grant(ctx, HashGrant(key, text.FoldAddress(email)))
+	if err != nil {
+		return false, fmt.Errorf("grant a bonus: %w", err)
+	}
+	return granted, nil
+}
+
+// GrantKey is the name of the key with which HashGrant hashes addresses.
+const GrantKey = "signup_grants"
+
+// NewGrantKey returns a new random key for HashGrant.
+func NewGrantKey() []byte {
+	key := make([]byte, sha256.Size)
+	_, _ = rand.Read(key) // never fails
+	return key
+}
+
+// HashGrant returns the HMAC-SHA-256 of an address. It is what a store remembers of an address that
+// had the bonus.
+func HashGrant(key []byte, address text.Folded) SecretHash {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(address.String()))
+	return SecretHash(mac.Sum(nil))
 }
 
 // SignIn starts a session. It returns ErrSignIn for every kind of wrong input, after about the same
@@ -166,7 +214,7 @@ func (s *Service) SignIn(ctx context.Context, email, password string) (SignedIn,
 		if !text.Valid(email) {
 			return fault.NotFound
 		}
-		u, hash, err = tx.Users().ByEmail(ctx, text.Fold(email))
+		u, hash, err = tx.Users().ByEmail(ctx, email)
 		return err
 	})
 	if err != nil && !errors.Is(err, fault.NotFound) {

@@ -105,7 +105,8 @@ func TestSignUpErrors(t *testing.T) {
 	}{
 		"no name":                   {func(in *users.SignUp) { in.Name = "" }, []string{"name"}},
 		"a blank name":              {func(in *users.SignUp) { in.Name = " \t " }, []string{"name"}},
-		"a name of two lines":       {func(in *users.SignUp) { in.Name = "Ada\nLovelace" }, []string{"name"}},
+		"an invisible name":         {func(in *users.SignUp) { in.Name = "\u3164\u200b" }, []string{"name"}},
+		"a name that turns":         {func(in *users.SignUp) { in.Name = "Ada \u202eevil" }, []string{"name"}},
 		"a name too long":           {func(in *users.SignUp) { in.Name = long("é", 101) }, []string{"name"}},
 		"no address":                {func(in *users.SignUp) { in.Email = "" }, []string{"email"}},
 		"an address without an @":   {func(in *users.SignUp) { in.Email = "ada" }, []string{"email"}},
@@ -115,7 +116,8 @@ func TestSignUpErrors(t *testing.T) {
 		"an address with a name":    {func(in *users.SignUp) { in.Email = "Ada <ada@example.org>" }, []string{"email"}},
 		"an address in brackets":    {func(in *users.SignUp) { in.Email = "<ada@example.org>" }, []string{"email"}},
 		"an address with a comment": {func(in *users.SignUp) { in.Email = "ada@example.org (Ada)" }, []string{"email"}},
-		"an address with a space":   {func(in *users.SignUp) { in.Email = " ada@example.org" }, []string{"email"}},
+		"an address with a space":   {func(in *users.SignUp) { in.Email = "ada @example.org" }, []string{"email"}},
+		"a domain IDNA refuses":     {func(in *users.SignUp) { in.Email = "ada@xn--a.example" }, []string{"email"}},
 		"an address with a header":  {func(in *users.SignUp) { in.Email = "ada@example.org\r\nBcc: b@example.org" }, []string{"email"}},
 		"an address too long":       {func(in *users.SignUp) { in.Email = long("a", 243) + "@example.org" }, []string{"email"}},
 		"an address not in UTF-8":   {func(in *users.SignUp) { in.Email = "ada\xff@example.org" }, []string{"email"}},
@@ -124,6 +126,7 @@ func TestSignUpErrors(t *testing.T) {
 		"73 bytes":                  {func(in *users.SignUp) { in.Password = long("p", 73) }, []string{"password"}},
 		"25 characters of 3 bytes":  {func(in *users.SignUp) { in.Password = long("日", 25) }, []string{"password"}},
 		"a password with NUL":       {func(in *users.SignUp) { in.Password = "correct\x00horse" }, []string{"password"}},
+		"a password with a control": {func(in *users.SignUp) { in.Password = "correct\thorse" }, []string{"password"}},
 		"a password not in UTF-8":   {func(in *users.SignUp) { in.Password = "correct horse\xff" }, []string{"password"}},
 		"every field":               {func(in *users.SignUp) { *in = users.SignUp{} }, []string{"name", "email", "password"}},
 	} {
@@ -151,7 +154,7 @@ func TestSignUpAccepts(t *testing.T) {
 		{Name: "X", Email: strings.Repeat("a", 242) + "@example.org", Password: strings.Repeat("日", 24)},   // 72 bytes
 		{Name: "Üla", Email: "üla@exämple.org", Password: " 8 spaces"},                                     // not in ASCII
 		{Name: "<script>", Email: `a.!#$%&'*+-/=?^_{|}~@example.org`, Password: "'; DROP TABLE users; --"}, // kept as typed
-		{Name: "Robert", Email: "nobody@example.org", Password: "\u202eright to left"},                     // only hashed
+		{Name: "Robert", Email: "nobody@example.org", Password: "pásswörd 字 🐎"},                            // only hashed
 	} {
 		got, err := w.Users.SignUp(w.Ctx, in, "")
 		if err != nil || got.User.Name != in.Name || got.User.Email != in.Email {

@@ -1,7 +1,6 @@
 package users
 
 import (
-	"net/mail"
 	"strings"
 	"time"
 
@@ -38,12 +37,13 @@ const DeletedName = "deleted"
 type User struct {
 	ID        id.User
 	Name      string
-	Email     string // as typed; unique by text.Fold; empty if erased
+	Email     string // as typed; unique by text.FoldAddress, but for twins; empty if erased
 	Bio       string
 	Location  string
 	Role      Role
 	IsActive  bool
 	Erased    bool
+	Twin      bool  // another account has, or had, the same address by text.FoldAddress: see ByEmail
 	Version   int64 // incremented by each save; a save with another version is a conflict
 	CreatedAt time.Time
 	UpdatedAt time.Time
@@ -52,8 +52,10 @@ type User struct {
 // FirstName returns the first word of the name. Other users see it if the profile has no first
 // name.
 func (u User) FirstName() string {
-	first, _, _ := strings.Cut(strings.TrimSpace(u.Name), " ")
-	return first
+	for first := range strings.FieldsSeq(u.Name) {
+		return first
+	}
+	return ""
 }
 
 // Change is a change by the account's own user. A nil field stays as it is.
@@ -64,49 +66,35 @@ type Change struct {
 }
 
 // Check adds an error to f for each field that breaks a rule.
-func (c Change) Check(f *fault.Fields) {
+func (c Change) Check(f *fault.Fields) { c.apply(f, new(User)) }
+
+func (c Change) apply(f *fault.Fields, u *User) {
 	if c.Name != nil {
-		text.CheckLine(f, "name", *c.Name, 1, MaxName)
+		u.Name = text.Line(f, "name", *c.Name, text.Required, MaxName)
 	}
 	if c.Bio != nil {
-		text.Check(f, "bio", *c.Bio, 0, MaxBio)
+		u.Bio = text.Long(f, "bio", *c.Bio, text.Optional, MaxBio)
 	}
 	if c.Location != nil {
-		text.CheckLine(f, "location", *c.Location, 0, MaxLocation)
+		u.Location = text.Line(f, "location", *c.Location, text.Optional, MaxLocation)
 	}
 }
 
 // Apply changes the user, or returns fault.Invalid with the names of the fields.
 func (u *User) Apply(c Change, at time.Time) error {
+	next := *u
 	var f fault.Fields
-	c.Check(&f)
+	c.apply(&f, &next)
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if c.Name != nil {
-		u.Name = *c.Name
-	}
-	if c.Bio != nil {
-		u.Bio = *c.Bio
-	}
-	if c.Location != nil {
-		u.Location = *c.Location
-	}
-	u.UpdatedAt = clock.Truncate(at)
+	next.UpdatedAt = clock.Truncate(at)
+	*u = next
 	return nil
 }
 
 // erase removes all personal data. The rest stays, because other rows refer to it.
 func (u *User) erase(at time.Time) {
 	u.Name, u.Email, u.Bio, u.Location = DeletedName, "", "", ""
-	u.Role, u.IsActive, u.Erased, u.UpdatedAt = RoleUser, false, true, at
-}
-
-// checkEmail adds an error to f if an address is not a bare mailbox of RFC 5322, without a name.
-func checkEmail(f *fault.Fields, address string) {
-	if !text.CheckLine(f, "email", address, 1, MaxEmail) {
-		return
-	}
-	a, err := mail.ParseAddress(address)
-	f.Check(err == nil && a.Name == "" && a.Address == address, "email", "must be an e-mail address like ada@example.org")
+	u.Role, u.IsActive, u.Erased, u.Twin, u.UpdatedAt = RoleUser, false, true, false, at
 }

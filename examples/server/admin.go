@@ -24,10 +24,10 @@ type adminCommand struct {
 	Accounts accountSettings `embed:""`
 }
 
-// config returns the configuration that the flags describe. Its access key is random and not kept,
-// because the command makes no access tokens.
-func (c *adminCommand) config() (wiring.Config, error) {
-	log, err := c.Log.logger(os.Stderr)
+// operatorConfig returns the configuration of a command that acts for the operator. Its access key
+// is random and not kept, because such a command makes no access tokens.
+func operatorConfig(logs logSettings) (wiring.Config, error) {
+	log, err := logs.logger(os.Stderr)
 	if err != nil {
 		return wiring.Config{}, err
 	}
@@ -37,8 +37,17 @@ func (c *adminCommand) config() (wiring.Config, error) {
 	}
 	config := wiring.DefaultConfig()
 	config.Log, config.Mailer, config.Version = log, mail.NewLog(log), version()
-	config.Users.SignupBonus, config.PasswordCost = c.Accounts.SignupBonus, c.Accounts.BcryptCost
 	config.Access.Keys = [][]byte{key}
+	return config, nil
+}
+
+// config returns the configuration that the flags describe.
+func (c *adminCommand) config() (wiring.Config, error) {
+	config, err := operatorConfig(c.Log)
+	if err != nil {
+		return wiring.Config{}, err
+	}
+	config.Users.SignupBonus, config.PasswordCost = c.Accounts.SignupBonus, c.Accounts.BcryptCost
 	if err := config.Validate(); err != nil {
 		return wiring.Config{}, inFlags(err)
 	}

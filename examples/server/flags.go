@@ -23,13 +23,14 @@ type program struct {
 
 	Version kong.VersionFlag `env:"-" help:"Print the version and the revision that the program was built from."`
 
-	Serve  serveCommand  `cmd:"" default:"withargs" help:"Serve the API of Cicerone, where voyagers meet locals, until SIGTERM or SIGINT. The other commands have their own -h: server admin EMAIL makes an account an admin, server backup FILE copies the store into a file, server doctor checks the store, server copy --to STORE copies it into another store, and server migrate creates or updates the tables of a PostgreSQL store or the collections of a MongoDB store."`
+	Serve  serveCommand  `cmd:"" default:"withargs" help:"Serve the API of Cicerone, where voyagers meet locals, until SIGTERM or SIGINT. The other commands have their own -h: server admin EMAIL makes an account an admin, server backup FILE copies the store into a file, server doctor checks the store, server copy --to STORE copies it into another store, server migrate updates the tables of a store, and server twins lists the accounts that have one address."`
 	Admin  adminCommand  `cmd:"" help:"Make an account an admin. The account is created if it does not exist. If the store is sqlite, no server may have it open."`
 	Backup backupCommand `cmd:"" help:"Copy a sqlite store into a file, as it is at one moment. A server may use the store meanwhile. The copy is a store, too: --store sqlite:FILE. For PostgreSQL use pg_dump, and for MongoDB mongodump."`
 	Copy   copyCommand   `cmd:"" help:"Copy the whole store into another one, of the same kind or another, and compare both. No server may have either store open. If the copy is interrupted, the same command resumes it; until it is complete, no server opens the new store."`
-	Doctor doctorCommand `cmd:"" help:"Check the whole store against every rule, and print the totals and the violations. A server may use the store meanwhile. Exits with 1 if a rule is broken."`
+	Doctor doctorCommand `cmd:"" help:"Check the whole store against every rule, and print the totals, the violations and the twins. A server may use the store meanwhile. Exits with 1 if a rule is broken."`
 
-	Migrate migrateCommand `cmd:"" help:"Create or update the tables of a PostgreSQL store or the collections of a MongoDB store. It may be repeated, and several may run concurrently. A sqlite store is updated when a server opens it."`
+	Migrate migrateCommand `cmd:"" help:"Create or update the tables of a store, tell how far it is, and report twins: accounts with one address and interests with one name, which were different by the rules of an earlier version. It may be repeated, and several may run concurrently. A server updates a sqlite store itself when it opens it, so that here no server may have it open."`
+	Twins   twinsCommand   `cmd:"" help:"List the twins of the store: accounts with one address, and interests with one name, which were different by the rules of an earlier version. Of two accounts one is found by the exact text of its address only, until one of them has another address (--email) or is erased (--erase). If the store is sqlite, no server may have it open for that."`
 }
 
 // settings are the flags of all commands. Every other flag belongs to the commands that use it.

@@ -65,8 +65,13 @@ func (*doctorCommand) Run(s *settings) error {
 		if err != nil {
 			return err
 		}
+		twins, err := findTwins(ctx, storage)
+		if err != nil {
+			return err
+		}
 		fmt.Println(p)
 		diagnose(os.Stdout, found)
+		listTwins(os.Stdout, twins, false)
 		if n := len(found.Violations); n > 0 {
 			return fmt.Errorf("the store breaks its rules: violations: %d", n)
 		}

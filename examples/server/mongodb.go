@@ -28,11 +28,12 @@ func openMongoDB(ctx context.Context, p place, c wiring.Config) (*wiring.App, er
 }
 
 // migrateMongoDB creates or updates the collections.
-func migrateMongoDB(ctx context.Context, p place) error {
+func migrateMongoDB(ctx context.Context, p place, progress func(ports.Refolded)) error {
 	a, err := readMongoDB(p.address)
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.flag, err)
 	}
+	a.options.Progress = progress
 	return explainMongoDB(p, adapter.Migrate(ctx, a.uri, a.options))
 }
 
@@ -53,7 +54,7 @@ func copyIntoMongoDB(ctx context.Context, p place) (ports.Storage, error) {
 	if !errors.Is(err, adapter.ErrOutdated) {
 		return s, err
 	}
-	if err := migrateMongoDB(ctx, p); err != nil {
+	if err := migrateMongoDB(ctx, p, nil); err != nil {
 		return nil, err
 	}
 	return takeMongoDB(ctx, p)

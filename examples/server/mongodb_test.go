@@ -1,6 +1,7 @@
 package main
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +32,7 @@ func TestMongoDBAddresses(t *testing.T) {
 			options: adapter.Options{QueueTime: 50 * time.Millisecond},
 		},
 	} {
-		if got, err := readMongoDB(address); err != nil || got != want {
+		if got, err := readMongoDB(address); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s:\n got %+v, %v\nwant %+v", address, got, err, want)
 		}
 		if p, err := findStore("--store", address); err != nil || p.name != "mongodb" || p.String() != want.shown || p.demo {

@@ -28,8 +28,9 @@ func openPostgres(ctx context.Context, p place, c wiring.Config) (*wiring.App, e
 }
 
 // migratePostgres creates or updates the tables.
-func migratePostgres(ctx context.Context, p place) error {
+func migratePostgres(ctx context.Context, p place, progress func(ports.Refolded)) error {
 	a, err := readPostgres(p.address)
+	a.options.Progress = progress
 	if err == nil && a.options.PgBouncer {
 		err = errors.New("migrate does not work through PgBouncer: give the address of the PostgreSQL server, without the parameter pgbouncer")
 	}
@@ -56,7 +57,7 @@ func copyIntoPostgres(ctx context.Context, p place) (ports.Storage, error) {
 	if !errors.Is(err, adapter.ErrOutdated) {
 		return s, err
 	}
-	if err := migratePostgres(ctx, p); err != nil {
+	if err := migratePostgres(ctx, p, nil); err != nil {
 		return nil, err
 	}
 	return takePostgres(ctx, p)

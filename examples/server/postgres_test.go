@@ -1,6 +1,7 @@
 package main
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func TestPostgresAddresses(t *testing.T) {
 		},
 		"postgres://[::1]/a": {dsn: "postgres://[::1]/a?", shown: "postgres://[::1]:5433/a"},
 	} {
-		if got, err := readPostgres(address); err != nil || got != want {
+		if got, err := readPostgres(address); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s:\n got %+v, %v\nwant %+v", address, got, err, want)
 		}
 	}

@@ -98,6 +98,21 @@ func makeFolder(p place) error {
 	return nil
 }
 
+// migrateSQLite updates the tables of an existing file, which a server would do when it opens it.
+func migrateSQLite(ctx context.Context, p place, progress func(ports.Refolded)) error {
+	if _, err := os.Stat(p.path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: the store does not exist yet, and a server makes it: %w", p.flag, err)
+	}
+	s, err := adapter.Open(ctx, p.path, adapter.Options{Progress: progress})
+	if errors.Is(err, adapter.ErrInUse) {
+		err = fmt.Errorf("%w: that server has updated it", err)
+	}
+	if err != nil {
+		return err
+	}
+	return s.Close(context.WithoutCancel(ctx))
+}
+
 // lookAtSQLite opens an existing file for reading. A server may have it open.
 func lookAtSQLite(ctx context.Context, p place) (ports.Storage, error) {
 	s, err := adapter.Open(ctx, p.path, adapter.Options{ReadOnly: true})

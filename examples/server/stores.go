@@ -27,13 +27,14 @@ type store struct {
 	from func(ctx context.Context, p place) (ports.Storage, error) // opens an existing store to copy from, and does not change it
 	into func(ctx context.Context, p place) (ports.Storage, error) // opens a store to copy into, and creates it if necessary
 
-	migrate func(ctx context.Context, p place) error // nil if open migrates the store
-	backup  string                                   // the tool to use instead of server backup
+	migrate func(ctx context.Context, p place, progress func(ports.Refolded)) error
+	backup  string // the tool to use instead of server backup
 }
 
 // stores are all kinds of stores.
 var stores = []store{
-	{name: "sqlite", form: "sqlite[:PATH]", demo: true, file: sqliteFile, open: openSQLite, look: lookAtSQLite, from: copyFromSQLite, into: copyIntoSQLite},
+	{name: "sqlite", form: "sqlite[:PATH]", demo: true, file: sqliteFile, open: openSQLite, look: lookAtSQLite, from: copyFromSQLite, into: copyIntoSQLite,
+		migrate: migrateSQLite},
 	{name: "postgres", form: "postgres://USER@HOST/DATABASE", show: showPostgres, open: openPostgres, look: lookAtPostgres, from: takePostgres, into: copyIntoPostgres,
 		migrate: migratePostgres, backup: "pg_dump"},
 	{name: "mongodb", form: "mongodb://USER@HOST/DATABASE", show: showMongoDB, open: openMongoDB, look: lookAtMongoDB, from: takeMongoDB, into: copyIntoMongoDB,

@@ -2,6 +2,7 @@ package copier_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -102,7 +103,7 @@ func (w *town) accounts(ctx context.Context, tx ports.Tx, ada, ben id.User) erro
 	}
 	return errors.Join(append(errs,
 		tx.Users().SetReset(ctx, users.Reset{Hash: w.hash(), UserID: ben, ExpiresAt: noon}),
-		tx.Idempotency().Save(ctx, answer), tx.Marks().Mark(ctx, "demo", noon))...)
+		tx.Idempotency().Save(ctx, answer), tx.Marks().Mark(ctx, "demo", noon), grants(ctx, tx))...)
 }
 
 // talk adds a conversation with messages that were paid for, an image and two proposals.
@@ -185,4 +186,16 @@ func key(table *ports.Table, row ports.Row) string {
 		fmt.Fprintf(&b, "%x ", value)
 	}
 	return b.String()
+}
+
+// grants fills a page of grants and one of keys.
+func grants(ctx context.Context, tx ports.Tx) error {
+	var errs []error
+	for i := range 3 {
+		hash := sha256.Sum256([]byte{byte(i)})
+		_, err := tx.Users().Key(ctx, []string{users.GrantKey, "a", "b"}[i], hash[:])
+		_, err2 := tx.Users().Grant(ctx, hash)
+		errs = append(errs, err, err2)
+	}
+	return errors.Join(errs...)
 }

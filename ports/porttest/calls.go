@@ -13,6 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
@@ -43,9 +44,12 @@ func (w *town) reads() []call {
 			return tx.Users().User(ctx, ada)
 		}),
 		{"Users.ByEmail", func(ctx context.Context, tx ports.Tx) error {
-			_, _, err := tx.Users().ByEmail(ctx, folded(w.ada))
+			_, _, err := tx.Users().ByEmail(ctx, w.ada.Email)
 			return err
 		}},
+		discarding("Users.WithAddress", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().WithAddress(ctx, text.FoldAddress(w.ada.Email))
+		}),
 		discarding("Users.Password", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Users().Password(ctx, ada)
 		}),
@@ -219,6 +223,17 @@ func (w *town) writes(f *fixture) []call {
 			return tx.Users().SetPassword(ctx, w.dora.ID, hashOf("secret"), later)
 		}},
 		{"Users.Save", func(ctx context.Context, tx ports.Tx) error { return tx.Users().Save(ctx, ada) }},
+		discarding("Users.SetEmail", func(ctx context.Context, tx ports.Tx) (any, error) {
+			moved, err := tx.Users().User(ctx, w.wanderers[0].ID)
+			if err != nil {
+				return false, err
+			}
+			moved.Email = "moved@example.org"
+			return tx.Users().SetEmail(ctx, moved)
+		}),
+		{"Users.Key and Grant", func(ctx context.Context, tx ports.Tx) error {
+			return grantWith(ctx, tx, "call", f.secret())
+		}},
 		{"Users.AddSession", func(ctx context.Context, tx ports.Tx) error {
 			s, first := f.newSession(ben.ID)
 			first.ExpiresAt = noon

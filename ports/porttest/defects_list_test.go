@@ -72,8 +72,26 @@ var defects = []defect{
 	{name: "accepts one address twice", plant: handing(func(_ *memory.Store, b *broken) {
 		b.users = twoAddresses{b.Tx.Users()}
 	}),
-		fails: []string{"users/an address is taken without regard to case",
+		fails: []string{"users/an address is taken in any spelling",
 			"users/concurrent adds of one address create one account"}},
+	{name: "ignores twins", plant: handing(func(_ *memory.Store, b *broken) {
+		b.users = ignoresTwins{b.Tx.Users()}
+	}),
+		fails: []string{"twins/a twin is found by its exact address, and its sibling by any other",
+			"twins/an account with the address of a twin is not added"}},
+	{name: "grants a bonus again", plant: handing(func(_ *memory.Store, b *broken) {
+		b.users = grantsAgain{b.Tx.Users()}
+	}),
+		fails: []string{"grants/a bonus is granted once, also after an erasure",
+			"grants/of concurrent units, one grants a bonus"}},
+	{name: "loses its keys", plant: handing(func(_ *memory.Store, b *broken) {
+		b.users = newKeys{b.Tx.Users()}
+	}),
+		fails: []string{"grants/a key of the store stays", "grants/concurrent units get one key"}},
+	{name: "regards accents in searches", plant: handing(func(_ *memory.Store, b *broken) {
+		b.matching = searchesMarks{b.Tx.Matching()}
+	}),
+		fails: []string{"search/places are compared without regard to case"}},
 	{name: "accepts a stale save", plant: handing(func(_ *memory.Store, b *broken) {
 		b.users = savesStale{b.Tx.Users()}
 	}),

@@ -16,6 +16,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
@@ -135,8 +137,53 @@ func (r twoAddresses) Add(ctx context.Context, u users.User, password users.Pass
 		if created || err != nil {
 			return created, err
 		}
-		u.Email += "\u200b" // a zero-width space
+		u.Email = "x" + u.Email
 	}
+}
+
+// ignoresTwins finds the account that is not a twin, and adds an account beside twins.
+type ignoresTwins struct{ users.Repository }
+
+func (r ignoresTwins) ByEmail(ctx context.Context, email string) (users.User, users.PasswordHash, error) {
+	return r.Repository.ByEmail(ctx, " "+email)
+}
+
+func (r ignoresTwins) Add(ctx context.Context, u users.User, password users.PasswordHash) (bool, error) {
+	there, err := r.WithAddress(ctx, text.FoldAddress(u.Email))
+	if err != nil || len(there) == 0 || !there[0].Twin {
+		if err != nil {
+			return false, err
+		}
+		return r.Repository.Add(ctx, u, password)
+	}
+	u.Email = "x" + u.Email
+	return r.Repository.Add(ctx, u, password)
+}
+
+// grantsAgain grants the bonus of an address whenever it is asked to.
+type grantsAgain struct{ users.Repository }
+
+func (r grantsAgain) Grant(ctx context.Context, address users.SecretHash) (bool, error) {
+	_, err := r.Repository.Grant(ctx, address)
+	return err == nil, err
+}
+
+// newKeys returns a new key of the store each time.
+type newKeys struct{ users.Repository }
+
+func (r newKeys) Key(ctx context.Context, name string, fresh []byte) ([]byte, error) {
+	_, err := r.Repository.Key(ctx, name, fresh)
+	return fresh, err
+}
+
+// searchesMarks finds places by text.Fold, which regards accents.
+type searchesMarks struct{ matching.Repository }
+
+func (r searchesMarks) Search(ctx context.Context, q matching.Query, after *matching.Rank, limit int) ([]matching.Match, error) {
+	all, err := r.Repository.Search(ctx, q, after, limit)
+	return slices.DeleteFunc(all, func(m matching.Match) bool {
+		return q.City.String() != "" && text.Fold(m.Profile.City).String() != q.City.String()
+	}), err
 }
 
 // savesStale saves an account of any version.

@@ -12,6 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
@@ -81,14 +82,21 @@ func userFields(f *fixture, fl *filler) {
 	saved := filled[users.User](f, fl)
 	saved.ID, saved.Email, saved.Version, saved.Erased = u.ID, u.Email, 1, false
 	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().Save(ctx, saved) })
-	saved.Version = 2
+	saved.Version, saved.Twin = 2, u.Twin
 	readsUserBack(f, saved)
 
+	moved := filled[users.User](f, fl)
+	moved.ID, moved.Version, moved.Erased = u.ID, 2, false
+	set := write(f, func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Users().SetEmail(ctx, moved) })
+	f.same("set", set, true)
+	moved.Version = 3
+	readsUserBack(f, moved)
+
 	gone := filled[users.User](f, fl)
-	gone.ID, gone.Email, gone.Version = u.ID, "", 2
-	gone.Role, gone.IsActive, gone.Erased = users.RoleUser, false, true
+	gone.ID, gone.Email, gone.Version = u.ID, "", 3
+	gone.Role, gone.IsActive, gone.Erased, gone.Twin = users.RoleUser, false, true, false
 	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().Erase(ctx, gone) })
-	gone.Version = 3
+	gone.Version = 4
 	sameFields(f, "users.Repository.User after Erase", f.accountOf(u.ID), gone)
 }
 
@@ -100,7 +108,7 @@ func readsUserBack(f *fixture, want users.User) {
 		return tx.Users().User(ctx, want.ID)
 	})
 	readsBack(f, "users.Repository.ByEmail", want, func(ctx context.Context, tx ports.Tx) (users.User, error) {
-		u, _, err := tx.Users().ByEmail(ctx, folded(want))
+		u, _, err := tx.Users().ByEmail(ctx, want.Email)
 		return u, err
 	})
 	readsBack(f, "users.Repository.Hold", want, func(ctx context.Context, tx ports.Tx) (users.User, error) {
@@ -117,6 +125,9 @@ func readsUserBack(f *fixture, want users.User) {
 	is := func(u users.User) bool { return u.ID == want.ID }
 	listsBack(f, "users.Repository.Pin", want, is, func(ctx context.Context, tx ports.Tx) ([]users.User, error) {
 		return tx.Users().Pin(ctx, want.ID)
+	})
+	listsBack(f, "users.Repository.WithAddress", want, is, func(ctx context.Context, tx ports.Tx) ([]users.User, error) {
+		return tx.Users().WithAddress(ctx, text.FoldAddress(want.Email))
 	})
 	listsBack(f, "users.Repository.List", want, is, func(ctx context.Context, tx ports.Tx) ([]users.User, error) {
 		return tx.Users().List(ctx, users.Filter{}, nil, 100)

@@ -125,7 +125,7 @@ var (
 	}
 	views = []string{
 		"users.PasswordHash", "users.Filter", "tokens.Receipt", "matching.Query", "matching.Match", "matching.Rank",
-		"matching.NamePlace",
+		"matching.NamePlace", "text.Folded",
 		"messaging.Standing", "messaging.Overview", "reservations.Agenda", "page.Moment", "time.Time",
 	}
 )

@@ -124,7 +124,7 @@ func profileDropped(f *fixture) {
 
 func interestTaken(f *fixture) {
 	for _, forms := range [][]string{
-		{"Hiking", "hiking", "HIKING"}, {"café", "cafe\u0301", "CAFÉ"}, {"Straße", "STRASSE"},
+		{"Hiking", "hiking", "HIKING", " Hiking\u200b"}, {"café", "cafe\u0301", "CAFÉ"}, {"Straße", "STRASSE"},
 	} {
 		first := f.interest(forms[0])
 		before := f.dump()
@@ -209,7 +209,7 @@ func interestPages(f *fixture) {
 		all = append(all, interest)
 	}
 	slices.SortFunc(all, func(a, b matching.Interest) int {
-		return strings.Compare(text.Fold(a.Name), text.Fold(b.Name))
+		return strings.Compare(text.Fold(a.Name).String(), text.Fold(b.Name).String())
 	})
 	fetch := func(activeOnly bool) func(
 		context.Context, ports.Tx, *matching.NamePlace, int,

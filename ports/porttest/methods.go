@@ -201,6 +201,9 @@ func missing(f *fixture, w *town) []call {
 		{"Users.Save", func(ctx context.Context, tx ports.Tx) error {
 			return tx.Users().Save(ctx, users.User{ID: unknown, Version: 1})
 		}},
+		discarding("Users.SetEmail", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().SetEmail(ctx, users.User{ID: unknown, Email: "unknown@example.org", Version: 1})
+		}),
 		{"Users.SetPassword", func(ctx context.Context, tx ports.Tx) error {
 			return tx.Users().SetPassword(ctx, unknown, hashOf("secret"), noon)
 		}},
@@ -285,6 +288,8 @@ func duplicateKeepsUnit(f *fixture) {
 	again.Email = "ADA@Example.org"
 	chess := f.interest("chess")
 	chess.Name = "HIKING"
+	granted := f.secret()
+	f.grant(granted)
 	clash := f.newReservation(w.talk, 5)
 	f.addReservation(clash)
 	duplicates := []struct {
@@ -293,6 +298,14 @@ func duplicateKeepsUnit(f *fixture) {
 	}{
 		{"Users.Add", func(ctx context.Context, tx ports.Tx) (bool, error) {
 			return tx.Users().Add(ctx, again, hashOf("x"))
+		}},
+		{"Users.SetEmail", func(ctx context.Context, tx ports.Tx) (bool, error) {
+			ben := w.ben
+			ben.Email = again.Email
+			return tx.Users().SetEmail(ctx, ben)
+		}},
+		{"Users.Grant", func(ctx context.Context, tx ports.Tx) (bool, error) {
+			return tx.Users().Grant(ctx, granted)
 		}},
 		{"Moderation.AddReport", func(ctx context.Context, tx ports.Tx) (bool, error) {
 			return tx.Moderation().AddReport(ctx, f.newReport(w.cleo.ID, w.ben.ID))

@@ -11,7 +11,6 @@ import (
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/reservations"
-	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
@@ -294,7 +293,5 @@ func (f *fixture) move(r reservations.Reservation, from, to reservations.Status)
 		return tx.Reservations().Move(ctx, r, to, noon.Add(time.Minute))
 	})
 }
-
-func folded(u users.User) string { return text.Fold(u.Email) }
 
 func ptr[T any](v T) *T { return &v }

@@ -57,6 +57,8 @@ func panicked(value any) error {
 var suites = []suite{
 	{"units", units},
 	{"users", usersTests},
+	{"twins", twinTests},
+	{"grants", grantTests},
 	{"sessions", sessionsTests},
 	{"tokens", tokensTests},
 	{"isolation", isolation},

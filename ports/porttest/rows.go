@@ -20,6 +20,7 @@ var rows = []test{
 	{"a copy in another store is equal and usable", copied},
 	{"rows whose key exists are refused", rowsRepeated},
 	{"rows that break a rule of the store are refused", rowsAgainstRules},
+	{"interests with one name are twins", interestTwins},
 	{"malformed rows are refused", malformedRows},
 	{"malformed keys are refused", malformedKeys},
 	{"the ledger only grows", appendOnly},

@@ -85,20 +85,22 @@ func searchBlocks(f *fixture) {
 func searchPlaces(f *fixture) {
 	for _, p := range []struct{ name, country, city string }{
 		{"ana", "Österreich", "Gießen"}, {"bea", "O\u0308STERREICH", "GIESSEN"}, {"cia", "osterreich", "Giesse"},
-		{"dea", "", ""},
+		{"dea", "", ""}, {"eva", "Turkiye", "İstanbul "},
 	} {
 		profile := f.newProfile(f.user(p.name))
 		profile.Country, profile.City = p.country, p.city
 		f.saveProfile(profile)
 	}
 	viewer := f.user("viewer").ID
-	f.finds("country", matching.Query{Viewer: viewer, Country: text.Fold("österreich")}, "ana", "bea")
-	f.finds("city", matching.Query{Viewer: viewer, City: text.Fold("Gießen")}, "ana", "bea")
-	f.finds("country and city", matching.Query{Viewer: viewer, Country: "osterreich", City: "giesse"}, "cia")
-	f.finds("a country and a city of others", matching.Query{Viewer: viewer, Country: "osterreich",
-		City: text.Fold("Gießen")})
-	f.finds("a part of a city", matching.Query{Viewer: viewer, City: "gies"})
-	f.finds("a pattern", matching.Query{Viewer: viewer, City: "giesse%"})
+	f.finds("country", matching.Query{Viewer: viewer, Country: text.SearchFold("österreich")}, "ana", "bea", "cia")
+	f.finds("city", matching.Query{Viewer: viewer, City: text.SearchFold("Gießen")}, "ana", "bea")
+	f.finds("country and city", matching.Query{Viewer: viewer, Country: text.SearchFold("osterreich"), City: text.SearchFold("giesse")}, "cia")
+	f.finds("a country and a city of others", matching.Query{Viewer: viewer, Country: text.SearchFold("Türkiye"),
+		City: text.SearchFold("Gießen")})
+	f.finds("a part of a city", matching.Query{Viewer: viewer, City: text.SearchFold("gies")})
+	f.finds("a pattern", matching.Query{Viewer: viewer, City: text.SearchFold("giesse%")})
+	f.finds("a city without its marks", matching.Query{Viewer: viewer, City: text.SearchFold("istanbul")}, "eva")
+	f.finds("a city with other marks", matching.Query{Viewer: viewer, City: text.SearchFold("IŞTANBUL ")}, "eva")
 }
 
 func searchInterests(f *fixture) {
@@ -152,7 +154,7 @@ func searchTogether(f *fixture) {
 	hiking := f.interest("hiking")
 	viewer := f.user("viewer").ID
 	q := matching.Query{
-		Viewer: viewer, Country: "france", City: "lyon", Interests: []id.Interest{hiking.ID}, MinAge: 25, MaxAge: 35,
+		Viewer: viewer, Country: text.SearchFold("france"), City: text.SearchFold("lyon"), Interests: []id.Interest{hiking.ID}, MinAge: 25, MaxAge: 35,
 	}
 	f.profile(f.user("fits"), hiking)
 	for i, change := range []func(*matching.Profile){
@@ -221,6 +223,6 @@ func searchPages(f *fixture) {
 	})
 	pages(f, "matches", want, matching.PlaceOfMatch,
 		func(ctx context.Context, tx ports.Tx, after *matching.Rank, limit int) ([]matching.Match, error) {
-			return tx.Matching().Search(ctx, matching.Query{Viewer: ada.ID, Country: "france"}, after, limit)
+			return tx.Matching().Search(ctx, matching.Query{Viewer: ada.ID, Country: text.SearchFold("france")}, after, limit)
 		})
 }

@@ -97,6 +97,7 @@ func (w *town) fill(ctx context.Context, tx ports.Tx, f *fixture) error {
 		func() error { return tx.Reservations().Add(ctx, w.pending) },
 		func() error { return tx.Moderation().AddAudit(ctx, w.audit) },
 		func() error { return tx.Marks().Mark(ctx, w.mark, noon) },
+		func() error { return grantWith(ctx, tx, users.GrantKey, f.secret()) },
 		func() error {
 			return tx.Moderation().Block(ctx, moderation.Block{UserID: w.cleo.ID, BlockedUserID: w.dora.ID,
 				CreatedAt: noon})
@@ -132,4 +133,13 @@ func inOrder(steps ...func() error) error {
 		}
 	}
 	return nil
+}
+
+// grantWith stores a key, and grants a bonus.
+func grantWith(ctx context.Context, tx ports.Tx, name string, hash users.SecretHash) error {
+	if _, err := tx.Users().Key(ctx, name, hash[:]); err != nil {
+		return err
+	}
+	_, err := tx.Users().Grant(ctx, hash)
+	return err
 }

@@ -70,7 +70,7 @@ func TestErrorsOfTheClient(t *testing.T) {
 		})
 	}
 	t.Run("the fields", func(t *testing.T) {
-		_, err := voyager.ChangeMe(tn.ctx, httpapi.UserChange{Name: kithttp.Some(""), Location: kithttp.Some("a\nb")})
+		_, err := voyager.ChangeMe(tn.ctx, httpapi.UserChange{Name: kithttp.Some(""), Location: kithttp.Some("a\x1bb")})
 		f, ok := errors.AsType[*fault.Error](err)
 		if !ok || f.Kind != fault.Invalid || len(f.Fields) != 2 || f.Fields[0].Name != "name" || f.Fields[1].Name != "location" {
 			t.Errorf("got %v, want both fields", err)

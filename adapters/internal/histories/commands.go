@@ -72,23 +72,23 @@ func (h *history) command() command {
 	case "sign up":
 		return h.signUp(draw(h, "name", names...), h.key())
 	case "sign in":
-		return h.signIn(email(draw(h, "name", names...)), draw(h, "password", password, "new horse"))
+		return h.signIn(draw(h, "spelling", "", " ", "\u200b")+email(draw(h, "name", names...))+draw(h, "spelling", "", "\u00a0"), draw(h, "password", password, "new horse"))
 	case "change me":
-		return h.changeMe(h.person(), draw(h, "new name", "Ada L.", "", "two\nlines", "É\u0301"))
+		return h.changeMe(h.person(), draw(h, "new name", "Ada L.", "", " Ada\tL.\u200b", "É\u0301", "\u3164", "\u202eAda"))
 	case "change password":
 		return h.changePassword(h.person(), draw(h, "password", password, "new horse"))
 	case "erase":
 		return h.erase(h.person(), draw(h, "password", password, "new horse"))
 	case "save profile":
 		p := matching.Profile{
-			FirstName: draw(h, "first name", "", "Ada"), Age: draw(h, "age", 0, 17, 18, 40, 120), City: draw(h, "city", "", "Köln", "KÖLN"),
+			FirstName: draw(h, "first name", "", "Ada"), Age: draw(h, "age", 0, 17, 18, 40, 120), City: draw(h, "city", "", "Köln", "KÖLN ", "Ko\u0308ln", "Koln"),
 			Country: draw(h, "country", "", "de", "DE"), IsSearchable: h.chance("searchable", 80),
 		}
 		return h.saveProfile(h.person(), p, h.picked())
 	case "open":
 		return h.openTalk(h.person(), h.person(), h.key())
 	case "send":
-		return h.send(by, t.ID, messaging.Draft{Content: draw(h, "content", "hello", "", "字")}, h.key())
+		return h.send(by, t.ID, messaging.Draft{Content: draw(h, "content", "hello", "", "字", " \u200b", "e\u0301 ")}, h.key())
 	case "picture":
 		a := messaging.Attachment{MediaType: "image/png", Bytes: community.Picture(10, 10)}
 		return h.send(by, t.ID, messaging.Draft{Attachment: a.DataURL()}, h.key())
@@ -122,7 +122,7 @@ func (h *history) command() command {
 		return h.postTokens(h.admin(), h.person(), draw(h, "type", tokens.AdminAdjustment, tokens.Bonus, tokens.Penalty, tokens.Withdrawal),
 			h.number64("amount", -60, 60), h.key())
 	case "create interest":
-		return h.createInterest(draw(h, "interest", "Hiking", "HIKING", "Chess", "Straße", "STRASSE"), h.key())
+		return h.createInterest(draw(h, "interest", "Hiking", "HIKING ", "\u00a0Chess", "Straße", "STRASSE"), h.key())
 	case "change interest":
 		return h.changeInterest(h.admin(), draw(h, "interest", h.known.interests...), draw(h, "new name", "Hiking", "chess", "Cooking"), h.chance("active", 60))
 	default:

@@ -23,7 +23,9 @@ func TestStorage(t *testing.T) {
 		if s.fake != nil {
 			defer s.fake.Observe(seen.add)()
 		}
-		porttest.Storage(t, func(t *testing.T) ports.Storage { return s.open(t, s.fresh(t)) })
+		porttest.Storage(t, func(t *testing.T) ports.Storage {
+			return s.open(t, seen.without(func() mongodb.Options { return s.fresh(t) }))
+		})
 		if s.fake == nil {
 			return
 		}
@@ -40,8 +42,21 @@ func TestStorage(t *testing.T) {
 // commands collects the commands of use cases. It leaves out those of the driver, of tests and migrations, and
 // the beats of open stores.
 type commands struct {
-	mu  sync.Mutex
-	all []mongofake.Command
+	mu     sync.Mutex
+	paused bool
+	all    []mongofake.Command
+}
+
+// without leaves out the commands of a migration.
+func (c *commands) without(migrate func() mongodb.Options) mongodb.Options {
+	pause := func(paused bool) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.paused = paused
+	}
+	pause(true)
+	defer pause(false)
+	return migrate()
 }
 
 func (c *commands) add(seen mongofake.Command) {
@@ -55,7 +70,9 @@ func (c *commands) add(seen mongofake.Command) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.all = append(c.all, seen)
+	if !c.paused {
+		c.all = append(c.all, seen)
+	}
 }
 
 // take removes the collected commands and returns them.

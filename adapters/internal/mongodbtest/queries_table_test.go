@@ -83,14 +83,14 @@ var queries = map[string][]served{
 			"| sort _id",
 		}},
 		{sortedInMemory, []string{
-			"_id=in | sort name_folded",
+			"_id=in | sort name_folded _id",
 		}},
-		{"by_name", []string{
-			"is_active= name_folded> | sort name_folded",
-			"is_active= | sort name_folded",
+		{"in_order", []string{
+			"(name_folded> or _id> name_folded=) is_active= name_folded>= | sort name_folded _id",
+			"(name_folded> or _id> name_folded=) name_folded>= | sort name_folded _id",
+			"is_active= | sort name_folded _id",
 			"name_folded=",
-			"name_folded> | sort name_folded",
-			"| sort name_folded",
+			"| sort name_folded _id",
 		}},
 	},
 	"messages": {
@@ -126,10 +126,10 @@ var queries = map[string][]served{
 			"interests.0? | sort _id",
 			"| sort _id",
 		}},
-		{"by_country", []string{
-			"age<= age>= city_folded= country_folded= interests=in is_searchable= user_id!in user_is_active=",
-			"city_folded= country_folded= is_searchable= user_id!in user_is_active=",
-			"country_folded= is_searchable= user_id!in user_is_active=",
+		{"in_country", []string{
+			"age<= age>= city_searched= country_searched= interests=in is_searchable= user_id!in user_is_active=",
+			"city_searched= country_searched= is_searchable= user_id!in user_is_active=",
+			"country_searched= is_searchable= user_id!in user_is_active=",
 		}},
 		{"by_age", []string{
 			"age<= age>= is_searchable= user_id!in user_is_active=",
@@ -139,8 +139,8 @@ var queries = map[string][]served{
 		{everything, []string{
 			"is_searchable= user_id!in user_is_active=",
 		}},
-		{"by_city", []string{
-			"city_folded= is_searchable= user_id!in user_is_active=",
+		{"in_city", []string{
+			"city_searched= is_searchable= user_id!in user_is_active=",
 		}},
 		{"by_interest", []string{
 			"interests=in is_searchable= user_id!in user_is_active=",
@@ -259,6 +259,20 @@ var queries = map[string][]served{
 			"user_id= | sort created_at _id",
 		}},
 	},
+	"signup_grants": {
+		{"_id_", []string{
+			"_id=",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+	},
+	"store_keys": {
+		{"_id_", []string{
+			"_id=",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+	},
 	"store_marks": {
 		{"_id_", []string{
 			"_id=",
@@ -282,17 +296,17 @@ var queries = map[string][]served{
 	},
 	"users": {
 		{"by_activity", []string{
-			"((name_folded~ or email_folded~)) is_active= | sort -created_at -_id",
+			"((name_searched~ or email_searched~)) is_active= | sort -created_at -_id",
 			"(created_at< or _id< created_at=) created_at<= is_active= | sort -created_at -_id",
 			"is_active= | sort -created_at -_id",
 		}},
 		{"by_role", []string{
-			"((name_folded~ or email_folded~)) role= | sort -created_at -_id",
+			"((name_searched~ or email_searched~)) role= | sort -created_at -_id",
 			"is_active= role= | sort -created_at -_id",
 			"role= | sort -created_at -_id",
 		}},
 		{"by_time", []string{
-			"((name_folded~ or email_folded~)) | sort -created_at -_id",
+			"((name_searched~ or email_searched~)) | sort -created_at -_id",
 			"(created_at< or _id< created_at=) created_at<= | sort -created_at -_id",
 			"| sort -created_at -_id",
 		}},
@@ -317,6 +331,7 @@ var queries = map[string][]served{
 		}},
 		{"by_email", []string{
 			"email_folded=",
+			"email_folded= twin=",
 		}},
 	},
 	"wallets": {

@@ -93,8 +93,8 @@ func (m *metropolis) load(t testing.TB, dsn string, o postgres.Options) {
 
 func copyRows(ctx context.Context, c *pgx.Conn, schema string, table *ports.Table, rows iter.Seq[ports.Row]) error {
 	columns := table.Names()
-	for _, column := range table.Folded() {
-		columns = append(columns, column+"_folded")
+	for _, d := range table.Derived() {
+		columns = append(columns, d.Name)
 	}
 	next, stop := iter.Pull(rows)
 	defer stop()
@@ -103,7 +103,7 @@ func copyRows(ctx context.Context, c *pgx.Conn, schema string, table *ports.Tabl
 		if !more {
 			return nil, nil
 		}
-		return append(row, table.Fold(row)...), nil
+		return append(row, table.Derive(row)...), nil
 	})
 	if _, err := c.CopyFrom(ctx, pgx.Identifier{schema, table.Name}, columns, source); err != nil {
 		return fmt.Errorf("copy %s: %w", table.Name, err)
@@ -218,7 +218,7 @@ func (m *metropolis) ledger(yield func(ports.Row) bool) {
 
 func (m *metropolis) topics(yield func(ports.Row) bool) {
 	for i := range m.interests {
-		row := ports.Row{m.id(begun), fmt.Sprintf("Interest %03d", i), nil, i%20 != 19}
+		row := ports.Row{m.id(begun), fmt.Sprintf("Interest %03d", i), nil, i%20 != 19, false}
 		m.interestRows = append(m.interestRows, row)
 		if !yield(row) {
 			return

@@ -51,7 +51,7 @@ type orderedUsers struct {
 }
 
 func (r orderedUsers) Add(ctx context.Context, u users.User, password users.PasswordHash) (bool, error) {
-	r.h.hold("Users.Add", ofName, "address "+text.Fold(u.Email))
+	r.h.hold("Users.Add", ofName, "address "+text.FoldAddress(u.Email).String())
 	created, err := r.Repository.Add(ctx, u, password)
 	if created {
 		r.h.own(ofUser, u.ID.String())
@@ -84,6 +84,21 @@ func (r orderedUsers) HoldWithAdmins(ctx context.Context, user id.User) (users.U
 func (r orderedUsers) Save(ctx context.Context, u users.User) error {
 	r.h.hold("Users.Save", ofUser, u.ID.String())
 	return r.Repository.Save(ctx, u)
+}
+
+func (r orderedUsers) SetEmail(ctx context.Context, u users.User) (bool, error) {
+	r.h.hold("Users.SetEmail", ofUser, u.ID.String())
+	return r.Repository.SetEmail(ctx, u)
+}
+
+func (r orderedUsers) Key(ctx context.Context, name string, fresh []byte) ([]byte, error) {
+	r.h.rest("Users.Key")
+	return r.Repository.Key(ctx, name, fresh)
+}
+
+func (r orderedUsers) Grant(ctx context.Context, address users.SecretHash) (bool, error) {
+	r.h.rest("Users.Grant")
+	return r.Repository.Grant(ctx, address)
 }
 
 func (r orderedUsers) SetPassword(ctx context.Context, user id.User, password users.PasswordHash, at time.Time) error {
@@ -201,7 +216,7 @@ type orderedMatching struct {
 }
 
 func (r orderedMatching) AddInterest(ctx context.Context, i matching.Interest) (bool, error) {
-	r.h.hold("Matching.AddInterest", ofName, "interest "+text.Fold(i.Name))
+	r.h.hold("Matching.AddInterest", ofName, "interest "+text.Fold(i.Name).String())
 	return r.Repository.AddInterest(ctx, i)
 }
 

@@ -224,7 +224,7 @@ func TestChangeMe(t *testing.T) {
 	w.unchanged(func() {
 		for body, fields := range map[string][]string{
 			`{"name":null}`: {"name"}, `{"name":""}`: {"name"}, `{"bio":"` + strings.Repeat("b", 2001) + `"}`: {"bio"},
-			`{"name":null,"location":"a\nb"}`: {"name", "location"},
+			`{"name":null,"location":"a\u001bb"}`: {"name", "location"},
 		} {
 			w.ask("PATCH", "/v1/me", ada.token, body).refused(t, 422, "invalid_input", fields...)
 		}

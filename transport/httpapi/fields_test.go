@@ -23,7 +23,7 @@ func TestAllInvalidFields(t *testing.T) {
 		{"signUp", "", `{"email":"no address"}`, key, "Idempotency-Key email name password"},
 		{"signUp", "", `{"name":"","email":"no address","password":"short"}`, nil, "email name password"},
 		{"resetPassword", "", `{"password":"short"}`, nil, "password token"},
-		{"changeMe", "", `{"name":null,"bio":` + long(2001) + `,"location":"a\nb"}`, nil, "bio location name"},
+		{"changeMe", "", `{"name":null,"bio":` + long(2001) + `,"location":"a\u001bb"}`, nil, "bio location name"},
 		{"changePassword", "", `{"password":"short"}`, nil, "current_password password"},
 		{"changePassword", "", `{"current_password":"wrong","password":"short"}`, nil, "current_password password"},
 		{"saveProfile", "", `{"first_name":` + long(101) + `,"age":0,"image_url":"ftp://x","is_searchable":null,"interest_ids":["x"]}`, nil,

@@ -131,7 +131,8 @@ func (s target) migratedFromFirst(t *testing.T) mongodb.Options {
 // withoutNulls makes a database of this version, with documents without null fields.
 func (s target) withoutNulls(t *testing.T) mongodb.Options {
 	t.Helper()
-	o, all := s.fresh(t), readReleased(t)
+	o := s.migratedFromFirst(t)
+	all := s.documents(t, o)
 	delete(all, "schema_versions")
 	for _, docs := range all {
 		for i, raw := range docs {

@@ -59,16 +59,21 @@ type Ending struct {
 }
 
 // Check adds an error to f for each field that is not valid.
-func (e Ending) Check(f *fault.Fields) {
+func (e Ending) Check(f *fault.Fields) { e.prepared(f) }
+
+// prepared returns the ending as it is stored, and adds an error to f for each field that is not
+// valid.
+func (e Ending) prepared(f *fault.Fields) Ending {
 	f.Check(e.Status == Cancelled || e.Status == Completed, "status", "must be cancelled or completed")
-	text.CheckLine(f, "reason", e.Reason, 1, moderation.MaxActReason)
+	e.Reason = text.Line(f, "reason", e.Reason, text.Required, moderation.MaxActReason)
+	return e
 }
 
 // End ends an accepted reservation, at any time, and leaves an audit record with the reason. Errors:
 // fault.Invalid, ErrNotFound, ErrStatus.
 func (s *Service) End(ctx context.Context, admin id.User, reservation id.Reservation, e Ending) (Reservation, error) {
 	var f fault.Fields
-	e.Check(&f)
+	e = e.prepared(&f)
 	if err := f.Err(); err != nil {
 		return Reservation{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
@@ -87,6 +88,7 @@ func (s *scene) values(ctx context.Context) (*values, error) {
 			collect(ctx, tx, have, ports.AttachmentLayout), collect(ctx, tx, have, ports.ReservationLayout),
 			collect(ctx, tx, have, ports.ReportLayout), collect(ctx, tx, have, ports.BlockLayout),
 			collect(ctx, tx, have, ports.AuditRecordLayout), collect(ctx, tx, have, ports.RecordLayout),
+			collect(ctx, tx, have, ports.GrantLayout), collect(ctx, tx, have, ports.StoreKeyLayout),
 		)
 	})
 }
@@ -150,6 +152,10 @@ func (c *choice) fill(v reflect.Value, whole bool) error {
 	case t == reflect.TypeFor[time.Time]():
 		v.Set(reflect.ValueOf(c.later))
 	case c.sparse && mayMiss(t, whole):
+	case t == reflect.TypeFor[text.Folded]():
+		v.Set(reflect.ValueOf(text.Fold("hiking")))
+	case t == reflect.TypeFor[text.Searched]():
+		v.Set(reflect.ValueOf(text.SearchFold("hiking")))
 	case len(c.all[t]) > 0:
 		v.Set(c.take(t))
 		if t.Kind() == reflect.Struct {
@@ -172,6 +178,8 @@ func (c *choice) fill(v reflect.Value, whole bool) error {
 		v.SetString("hiking")
 	case t.Kind() == reflect.Int, t.Kind() == reflect.Int64:
 		v.SetInt(1)
+	case t.Kind() == reflect.Uint8:
+		v.SetUint(1)
 	case t.Kind() == reflect.Bool:
 		v.SetBool(true)
 	case t.Kind() == reflect.Array: // an id of any kind
@@ -225,7 +233,7 @@ func (c *choice) renew(v reflect.Value) {
 		case field.Name == "Hash":
 			hash := slices.Concat(c.next(), c.next())
 			reflect.Copy(value, reflect.ValueOf(hash))
-		case field.Name == "Name", field.Name == "Email", field.Name == "Key":
+		case field.Type.Kind() == reflect.String && slices.Contains([]string{"Name", "Email", "Key"}, field.Name):
 			value.SetString(fmt.Sprintf("%x", c.next()))
 		case field.Name != "ID" && field.Type == reflect.TypeFor[id.User]() && !value.IsZero() && !talks:
 			value.Set(reflect.ValueOf(c.strangers[(c.row+i)%len(c.strangers)]))

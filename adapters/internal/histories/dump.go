@@ -8,9 +8,9 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// secrets has the columns that contain the hash of a random secret, which is different in each
-// store.
-var secrets = map[*ports.Table]int{ports.RefreshTokens: 0, ports.PasswordResets: 1}
+// secrets has the columns that contain a random secret, or a hash that is made of one. They are
+// different in each store.
+var secrets = map[*ports.Table]int{ports.RefreshTokens: 0, ports.PasswordResets: 1, ports.SignupGrants: 0, ports.StoreKeys: 1}
 
 // dump returns all rows of a store as text, by table.
 func (h *history) dump(s *side) map[string][]string {

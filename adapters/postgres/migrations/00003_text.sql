@@ -41,4 +41,4 @@ CREATE TABLE store_keys (
 	key  bytea NOT NULL
 );
 
-INSERT INTO schema_versions (version) VALUES (2);
+INSERT INTO schema_versions (version) VALUES (3);

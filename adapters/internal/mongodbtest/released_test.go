@@ -24,7 +24,7 @@ import (
 // repeated command holds its idempotency record, which writes the record without a change.)
 var neverUpdated = []string{
 	"token_transactions", "attachments", "unique_keys", "audit_records", "idempotency_records", "store_marks",
-	"schema_versions", "servers",
+	"schema_versions", "servers", "signup_grants", "store_keys",
 }
 
 // Documents of version 1 survive all migrations, and every use case can change them. It can also change them

@@ -50,7 +50,7 @@ var useCases = costing(map[string]string{
 	"decline":                 "findAndModify find find findAndModify update update commitTransaction",
 	"cancel":                  "findAndModify find find findAndModify findAndModify update update insert commitTransaction",
 	"settle":                  "find find findAndModify findAndModify update insert commitTransaction findAndModify update commitTransaction",
-	"sign up":                 "findAndModify find insert findAndModify update insert insert insert insert insert commitTransaction",
+	"sign up":                 "findAndModify find find find find insert findAndModify update insert insert insert insert insert insert commitTransaction",
 	"sign in":                 "find findAndModify find insert insert commitTransaction",
 	"refresh":                 "findAndModify find find update insert commitTransaction",
 	"change a password":       "find find findAndModify find update delete update commitTransaction",

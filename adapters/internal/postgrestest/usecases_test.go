@@ -27,7 +27,7 @@ var roundTrips = map[string]int{
 	"decline":                 5,
 	"cancel":                  6,
 	"settle":                  9,
-	"sign up":                 4,
+	"sign up":                 7,
 	"sign in":                 4,
 	"refresh":                 3,
 	"change a password":       6,

@@ -94,7 +94,8 @@ func check(pkgs []listed) []string {
 func checkDeps(deps []listed) []string {
 	var wrong []string
 	for _, d := range deps {
-		allowed := d.Standard || d.Module != nil && (d.Module.Path == module || slices.Contains(pure, d.Module.Path))
+		isPure := slices.ContainsFunc(pure, func(lib string) bool { return under(d.ImportPath, lib) })
+		allowed := d.Standard || isPure || d.Module != nil && d.Module.Path == module
 		if !allowed {
 			wrong = append(wrong, fmt.Sprintf("core or ports depends on %s: they may depend only on %s",
 				d.ImportPath, strings.Join(pure, ", ")))

@@ -107,8 +107,15 @@ func (s *scale) askForEverything() {
 	talk := "id=" + idOf(s.town.talkRows[0])
 	s.list(hub, "/v1/conversations/{id}/messages", talk)
 	s.list(hub, "/v1/conversations/{id}/reservations", talk)
-	for _, status := range []string{"", "status=pending", "status=accepted", "status=declined", "status=cancelled", "status=completed"} {
-		s.list(hub, "/v1/reservations", status)
+	for _, status := range []string{
+		"", "status=pending", "status=accepted", "status=declined", "status=cancelled", "status=completed", "status=expired",
+	} {
+		for _, role := range []string{"", "role=voyager", "role=local"} {
+			s.list(hub, "/v1/reservations", status, role)
+			s.list(hub, "/v1/reservations", status, role, "from=2026-01-01T00:00:00Z", "to=2026-02-01T00:00:00Z")
+		}
+		s.list(boss, "/v1/admin/reservations", status)
+		s.list(boss, "/v1/admin/reservations", status, "user_id="+idOf(s.town.userRows[0]))
 	}
 	s.list(hub, "/v1/wallet/transactions")
 	s.list(boss, "/v1/admin/users/{id}/transactions", "id="+idOf(s.town.userRows[0]))
@@ -269,7 +276,7 @@ func (s *scale) aScanIsFoundOut(schema string) {
 		sql  string
 		want []string
 	}{
-		{"SELECT * FROM " + users + " WHERE role = $1 AND email_folded = 'ada'", nil},
+		{"SELECT * FROM " + users + " WHERE role = $1 AND email_folded = 'ada' AND NOT twin", nil},
 		{"SELECT * FROM " + users + " WHERE bio = $1", []string{"users"}},
 		{"SELECT * FROM " + users + " WHERE id IN (SELECT max(id::text)::uuid FROM " + messages + " WHERE content > $1)", []string{"messages"}},
 	} {

@@ -82,7 +82,7 @@ func objectOf(message string) string {
 	return message[:strings.IndexFunc(message+":", func(r rune) bool { return strings.ContainsRune(".):,", r) })]
 }
 
-// broken returns the groups of developers whose code an incompatible change breaks. A new method of an
+// broken returns the groups of developers that an incompatible change affects. A new method of an
 // interface breaks its implementations, and a removed method breaks its callers. Other changes break both.
 func broken(message string, before types.Object, obligation bool) []string {
 	if before == nil || !types.IsInterface(before.Type()) {

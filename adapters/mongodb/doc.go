@@ -5,9 +5,9 @@
 //	store, err := mongodb.Open(ctx, uri, mongodb.Options{})
 //
 // The documents have the names of the model, with the id as _id. Data that is always read together
-// is in one document: a profile has its interests, a conversation its last message and what each
-// side has not read, and an account the users whom it blocks, because blocks are always read
-// together with whether the account is active.
+// is in one document: a profile has its interests, a conversation its last message and the number of
+// unread messages of each participant. An account has its blocks, because a unit reads them together
+// with is_active.
 //
 // The writes of a unit of work are one transaction, with snapshot read concern and majority write
 // concern, on the primary. It begins with the first write. The reads before it are single majority

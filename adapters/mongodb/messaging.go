@@ -110,8 +110,7 @@ func (repo messagingRepository) Standing(
 }
 
 // findStanding reads the conversation first and then its participants, because these never change.
-// One document each holds whether a participant is active and whom they block; to leave changes
-// both.
+// The document of each participant holds is_active and their blocks. An erasure changes both.
 func findStanding(ctx context.Context, t *txn, conversation id.Conversation) (standing messaging.Standing, err error) {
 	c, err := findHead(ctx, t, conversation)
 	if err != nil {

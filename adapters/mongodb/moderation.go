@@ -21,7 +21,7 @@ var (
 	audits  = tableOf(ports.AuditRecordLayout)
 )
 
-// scanBlocks returns the users whom an account blocks.
+// scanBlocks returns the blocks of an account.
 func scanBlocks(r *record) (blocks []moderation.Block) {
 	for _, b := range r.list("blocks") {
 		blocks = append(blocks, moderation.Block{UserID: r.id("_id"), BlockedUserID: b.id("user_id"), CreatedAt: b.time("created_at")})

@@ -89,7 +89,7 @@ func (p Proposal) prepared(f *fault.Fields, now time.Time, policy Policy) Propos
 // inDays writes a duration in days if it is a whole number of them.
 func inDays(d time.Duration) string {
 	const day = 24 * time.Hour
-	if d%day == 0 {
+	if d%day == 0 && d != day {
 		return fmt.Sprintf("%d days", d/day)
 	}
 	return d.String()

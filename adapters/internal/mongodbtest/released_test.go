@@ -20,8 +20,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// neverUpdated lists the collections whose documents are added and perhaps removed, but never updated. (A
-// repeated command holds its idempotency record, which writes the record without a change.)
+// neverUpdated lists the collections whose documents are inserted or removed, but not updated. A
+// repeated command writes its idempotency record to hold it, but changes no value.
 var neverUpdated = []string{
 	"token_transactions", "attachments", "unique_keys", "audit_records", "idempotency_records", "store_marks",
 	"schema_versions", "servers", "signup_grants", "store_keys",

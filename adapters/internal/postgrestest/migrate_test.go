@@ -52,7 +52,8 @@ func TestFilesRunByAnotherTool(t *testing.T) {
 	must(t, open(t, dsn, o).Close(ctx))
 }
 
-// Reservations of version 1 are kept. Pending ones whose date has passed expire.
+// The migrations keep the reservations of version 1, and the settler expires the pending ones whose
+// date has passed.
 func TestUpgradeOfReservations(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := postgres.Options{Schema: "older"}

@@ -20,9 +20,9 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// metropolis is a large store that grew over two years, made of a seed: the same one each time. A
-// few people are in thousands of conversations, a few interests are almost everybody's, and a few
-// rows are of a kind that hardly occurs.
+// metropolis describes a large store with the data of two years. It is made of a fixed seed, so it is
+// the same in each run. A few users have thousands of conversations, a few interests belong to almost
+// every profile, and some statuses are rare.
 type metropolis struct {
 	people, messages, talks, interests int
 	lesser                             int    // reservations, reports, blocks and audit records, of each

@@ -142,8 +142,7 @@ func (p *planner) tables(t *testing.T, schema string) map[string]bool {
 	return large
 }
 
-// explain has a question answered as the adapter has it answered, as a prepared statement, and says
-// how.
+// explain runs a query as the adapter runs it, as a prepared statement, and returns its plan.
 func (p *planner) explain(ctx context.Context, kind string, q sent) (made plan, err error) {
 	p.made++
 	name := fmt.Sprintf("question_%d", p.made)

@@ -1,5 +1,6 @@
--- Pending reservations expire. Admins list all reservations, and users their own by date. SQLite cannot change the condition on the status, so that the table is made again: its
--- rows are copied, and its indexes and triggers go with the old table.
+-- Pending reservations expire. Admins list all reservations, and users list their own by date. SQLite cannot change
+-- the condition on the status, so the table is made again: its rows are copied, and its indexes and triggers are made
+-- again.
 
 -- +goose Up
 

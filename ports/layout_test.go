@@ -55,7 +55,7 @@ func TestALayoutRefusesRowsThatAreNotItsOwn(t *testing.T) {
 	}
 }
 
-func TestATableReadsItsRowsVerbatim(t *testing.T) {
+func TestTableRowKeepsValuesVerbatim(t *testing.T) {
 	malformed := ports.TransactionLayout.Row(tokens.Transaction{Seq: 1, CreatedAt: time.UnixMilli(1).UTC()})
 	malformed[slices.Index(ports.TokenTransactions.Names(), "metadata")] = `{"a": 1.0}`
 	price := ports.ReservationLayout.Row(reservations.Reservation{Title: "A walk"})

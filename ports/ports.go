@@ -26,8 +26,8 @@ import (
 //     item while nothing changes. An empty list may be nil.
 //   - A method honours its context, both when it waits and when it works.
 //
-// The repository of a domain reads and writes only the tables of that domain and of those whose Tx
-// the domain's own Tx embeds.
+// The repository of a domain reads and writes only the tables of that domain, and of the domains
+// whose Tx is embedded in the Tx of that domain.
 //
 // A unit of work holds until it ends what it changes and what must not change meanwhile. All units
 // hold things in one order, so that no two of them wait for each other for ever:

@@ -119,12 +119,13 @@ func (c Column) checkText(s string) error {
 	}
 }
 
-// Row returns the row that f reads: one call for each column in the table's order, with a pointer to
-// a new value, as Layout.Visit makes. A row holds the text of Decimal and JSON columns as f decodes
-// it, so that a malformed one can be found. The row is not valid if f has recorded an error.
+// Row returns the row that f reads. Like Layout.Visit, it calls f once for each column, in the
+// table's order. Each pointer is to a zero value, and f must not keep it, because Row uses it
+// again. The row holds the text of Decimal and JSON columns exactly as f passes it to Decode, so
+// that a check can find a malformed one. The row is not valid if f has recorded an error.
 func (t *Table) Row(f Fields) Row {
 	w := toRow{row: make(Row, 0, len(t.Columns))}
-	v := new(cell) // one for all columns, because tables are long
+	v := new(cell) // one for all columns and not one for each, because tables have many rows
 	for _, c := range t.Columns {
 		*v = cell{}
 		v.visit(c, f)
@@ -167,7 +168,7 @@ func (v *cell) visit(c Column, f Fields) {
 	}
 }
 
-// verbatim is an Encoded that keeps the text.
+// verbatim is an Encoded that accepts any text and keeps it unchanged.
 type verbatim string
 
 func (v *verbatim) Encode() string { return string(*v) }

@@ -22,8 +22,8 @@ import (
 type App struct {
 	*services.Services
 
-	// Handler serves the API. To mount it below a path, set Config.BasePath. After Close it answers
-	// 503.
+	// Handler serves the API. To mount it below a path, set Config.BasePath. After Close, it
+	// answers 503.
 	Handler http.Handler
 
 	// API is behind Handler; a host adds routes of its own to its Server before the first request.

@@ -1,5 +1,6 @@
 // Command api compares the exported API of the public packages with the listing in .github/api, and
-// reports each change and which developers' code it breaks. The comparison is that of golang.org/x/exp/apidiff.
+// reports each change and which developers' code it breaks. The comparison is that of
+// golang.org/x/exp/apidiff.
 //
 // It exits with status 1 if the code and the listing differ, and if a change is not named in the
 // section Unreleased of .github/CHANGELOG.md. With -update it writes the listing, unless the

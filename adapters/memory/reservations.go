@@ -247,8 +247,11 @@ func (repo reservationsRepository) Lapsed(
 	return lapsed, err
 }
 
-// first returns up to limit reservations of an index, up to the first one that is not due.
-func first(in *tree[*reservations.Reservation], limit int, due func(*reservations.Reservation) bool) (found []id.Reservation) {
+// first returns up to limit reservations from the start of an index. It stops at the first one that
+// is not due.
+func first(
+	in *tree[*reservations.Reservation], limit int, due func(*reservations.Reservation) bool,
+) (found []id.Reservation) {
 	for _, r := range in.ascend("", "") {
 		if len(found) >= limit || !due(r) {
 			break

@@ -44,7 +44,7 @@ const (
 	labelUnknown   = "UnknownTransactionCommitResult"
 )
 
-// The server's codes that the adapter handles where they occur.
+// The server's codes that other code of the adapter also uses.
 const (
 	codeAuthenticationFailed = 18
 	codeIndexNotFound        = 27
@@ -54,18 +54,18 @@ const (
 	codeAtlas                = 8000 // of MongoDB Atlas, for example for an unknown user
 )
 
-// verdict turns a response of the server into the error of the unit.
+// verdict turns an error of the server into the error that the unit returns.
 type verdict func(error) error
 
 func conflict(err error) error    { return uow.ErrConflict.Wrap(err) }    // the unit may succeed if it runs again
-func unreachable(err error) error { return uow.ErrUnreachable.Wrap(err) } // the unit may succeed later, on this server or another
+func unreachable(err error) error { return uow.ErrUnreachable.Wrap(err) } // the unit may succeed later
 func broken(err error) error      { return fmt.Errorf("%w: %w", errRule, err) }
 
-// verdicts lists the server's codes, except those of a refused connection and of a duplicate key. If
-// an error has several, the first in the list decides. All others are defects: the unit would fail
-// again. In a transaction the conflicts also have the label TransientTransactionError; a query
-// outside has none. The outcome of a commit is unknown if the server labels the error so, or does
-// not respond.
+// verdicts lists the server's codes, except those of a refused connection and of a duplicate key.
+// If an error has several codes, the first in the list decides. An error with none of them is a
+// defect: the unit would fail again. In a transaction, conflicts also have the label
+// labelTransient; outside of one they have no label. The outcome of a commit is unknown if the
+// error has labelUnknown, or if the server does not respond.
 var verdicts = []struct {
 	code int
 	of   verdict

@@ -143,7 +143,9 @@ func (repo messagingRepository) HoldConversation(
 		if err := t.queueFor(ctx, turnOf(turnOfTalk, conversation)); err != nil {
 			return err
 		}
-		held, err := holding(ctx, t, scanOverview, hold{in: conversationsIn, filter: d("_id", uuid(conversation)), change: guarded()})
+		held, err := holding(ctx, t, scanOverview, hold{
+			in: conversationsIn, filter: d("_id", uuid(conversation)), change: guarded(),
+		})
 		if err != nil {
 			return orNotFound(err, "a conversation")
 		}

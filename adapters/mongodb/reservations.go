@@ -191,7 +191,8 @@ func (repo reservationsRepository) All(
 			filter = d("status", string(status))
 		}
 		all, err = listPage(ctx, t, bookings.scan, limit, query{
-			in: reservationsIn, filter: append(filter, past(after, "$lt", "created_at", "_id")...), sort: d("created_at", -1, "_id", -1),
+			in: reservationsIn, filter: append(filter, past(after, "$lt", "created_at", "_id")...),
+			sort: d("created_at", -1, "_id", -1),
 		})
 		return err
 	})
@@ -234,7 +235,8 @@ func (repo reservationsRepository) Lapsed(ctx context.Context, now time.Time, li
 	return repo.first(ctx, reservations.Pending, "date", now, limit)
 }
 
-// first lists the reservations of a status of which a time is not after now, by this time.
+// first lists up to limit reservations of a status whose time in the field by is not after now, in
+// the order of that time.
 func (repo reservationsRepository) first(
 	ctx context.Context, status reservations.Status, by string, now time.Time, limit int,
 ) (all []id.Reservation, err error) {

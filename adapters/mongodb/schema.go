@@ -176,8 +176,8 @@ var schema = []spec{
 		shard: shard{"_id", true, "a reservation is changed by its id; calendars prevents overlaps"},
 		extra: map[string]string{"participants": "array", "guard": "long"},
 		rules: []bson.D{
-			d("status", d("$in", statuses(reservations.Pending, reservations.Accepted, reservations.Declined, reservations.Cancelled, reservations.Completed,
-				reservations.Expired))),
+			d("status", d("$in", statuses(reservations.Pending, reservations.Accepted, reservations.Declined,
+				reservations.Cancelled, reservations.Completed, reservations.Expired))),
 			d("tokens", d("$gte", int64(0))),
 			d("$expr", d("$gt", bson.A{"$end_date", "$date"})),
 			d("$expr", d("$in", bson.A{"$creator_id", "$participants"})),

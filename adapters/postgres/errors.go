@@ -65,7 +65,7 @@ func translate(ctx context.Context, err error) error {
 	return verdictOn(failed)(err)
 }
 
-// verdict turns a response of the server into the error of the unit.
+// verdict turns an error of the server into the error that the unit returns.
 type verdict func(error) error
 
 func conflict(err error) error    { return uow.ErrConflict.Wrap(err) }    // the unit may succeed if it runs again
@@ -73,15 +73,16 @@ func unreachable(err error) error { return uow.ErrUnreachable.Wrap(err) } // the
 func broken(err error) error      { return fmt.Errorf("breaks a rule of the store: %w", err) }
 func defect(err error) error      { return err } // the unit would fail again
 
-// verdicts lists the responses by SQLSTATE. A code of two characters is a class, for the codes that
-// are not listed; all others are defects. The server rejects a commit with any of them, except with
-// the codes in isNotCommitted, after which the outcome is unknown.
+// verdicts lists the errors of the server by SQLSTATE. A key of two characters is a class, and
+// stands for those of its codes that are not listed. Errors that are not listed are defects. A
+// commit that fails with a code had no effect if isNotCommitted returns true; otherwise its outcome
+// is unknown.
 var verdicts = map[string]verdict{
 	"08":                              unreachable, // connection exceptions, also of a pooler
 	"22":                              broken,      // data exceptions
 	"23":                              broken,      // integrity constraint violations
 	pgerrcode.ReadOnlySQLTransaction:  unreachable, // a standby, until it is promoted
-	pgerrcode.InvalidSQLStatementName: conflict,    // a pooler or the host dropped a prepared statement; pgx prepares it again
+	pgerrcode.InvalidSQLStatementName: conflict,    // a pooler or the host dropped it; pgx prepares it again
 	"40":                              conflict,    // serialization failures, deadlocks and other rollbacks
 	"53":                              unreachable, // no memory, disk or connection
 	pgerrcode.LockNotAvailable:        conflict,
@@ -103,8 +104,8 @@ func verdictOn(failed *pgconn.PgError) verdict {
 	return defect
 }
 
-// isLostRace reports whether a constraint was violated that only concurrent units violate: a later
-// unit reads the conflicting row first, and returns a result.
+// isLostRace reports whether the unit violated a constraint that only concurrent units violate.
+// When it runs again, it reads the conflicting row first, and does not violate the constraint.
 func isLostRace(failed *pgconn.PgError) bool {
 	switch failed.Code {
 	case pgerrcode.UniqueViolation:
@@ -116,8 +117,8 @@ func isLostRace(failed *pgconn.PgError) bool {
 }
 
 // isStalePlan reports whether the table of a prepared statement was altered, so that the statement
-// would return other types. pgx prepares it again when the unit runs again. The code alone also
-// stands for what the server does not support; the function that reports it tells the two apart.
+// would return other types. pgx prepares it again when the unit runs again. The server has the same
+// code for features that it does not support; only the name of its routine tells the two apart.
 func isStalePlan(failed *pgconn.PgError) bool {
 	return failed.Code == pgerrcode.FeatureNotSupported && failed.Routine == "RevalidateCachedQuery"
 }

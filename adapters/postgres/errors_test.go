@@ -12,7 +12,7 @@ import (
 func TestTranslate(t *testing.T) {
 	for name, c := range map[string]struct {
 		failed pgconn.PgError
-		during error // of a statement; nil for an error that is none of a unit's
+		during error // of a statement; nil for an error that stays as it is, or breaks a rule
 		commit error
 	}{
 		"a serialization failure":           {pgconn.PgError{Code: "40001"}, uow.ErrConflict, uow.ErrConflict},

@@ -193,7 +193,8 @@ func (repo reservationsRepository) Agenda(
 		case reservations.AsLocal:
 			pages = pageOf("local_id")
 		}
-		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+" FROM ("+pages+") AS reservations ORDER BY date, id LIMIT $4", q.args...)
+		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+" FROM ("+pages+
+			") AS reservations ORDER BY date, id LIMIT $4", q.args...)
 		return err
 	})
 	return all, err
@@ -207,7 +208,7 @@ func (repo reservationsRepository) Lapsed(ctx context.Context, now time.Time, li
 	return repo.first(ctx, "status = 'pending' AND date <= $1 ORDER BY date, id", now, limit)
 }
 
-// first lists the first reservations of a condition with an order.
+// first lists up to limit reservations. due is a condition in SQL, with an ORDER BY.
 func (repo reservationsRepository) first(
 	ctx context.Context, due statement, now time.Time, limit int,
 ) (all []id.Reservation, err error) {

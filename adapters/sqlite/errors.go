@@ -44,7 +44,7 @@ func translate(err error) error {
 	return err // the unit would fail again
 }
 
-// verdict turns an error of SQLite into the error of the unit.
+// verdict turns an error of SQLite into the error that the unit returns.
 type verdict func(error) error
 
 func conflict(err error) error    { return uow.ErrConflict.Wrap(err) }    // the unit may succeed if it runs again

@@ -89,7 +89,8 @@ func (repo messagingRepository) HoldConversation(
 		if standing, err = findStanding(ctx, c, conversation); err != nil {
 			return err
 		}
-		latest, err = find(ctx, c, value((*row).time), `SELECT max(created_at) FROM messages WHERE conversation_id = ?`, blob(conversation))
+		latest, err = find(ctx, c, value((*row).time),
+			`SELECT max(created_at) FROM messages WHERE conversation_id = ?`, blob(conversation))
 		return err
 	})
 	return standing, latest, err

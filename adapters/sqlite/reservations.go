@@ -165,7 +165,7 @@ func (repo reservationsRepository) Lapsed(ctx context.Context, now time.Time, li
 	return repo.first(ctx, "status = 'pending' AND date <= ? ORDER BY date, id", now, limit)
 }
 
-// first lists the first reservations of a condition with an order.
+// first lists up to limit reservations. due is a condition in SQL, with an ORDER BY.
 func (repo reservationsRepository) first(
 	ctx context.Context, due string, now time.Time, limit int,
 ) (all []id.Reservation, err error) {

@@ -20,7 +20,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// A file of version 1 keeps its reservations, and what guards them. Its pending ones expire.
+// The upgrade of a file of version 1 keeps its reservations, and their indexes and triggers.
+// Pending ones whose date has passed expire.
 func TestUpgradeOfReservations(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cicerone.db")
 	db := rawDB(t, path)

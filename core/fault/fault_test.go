@@ -116,7 +116,7 @@ func TestFields(t *testing.T) {
 	}
 }
 
-func TestFewFieldsAreListed(t *testing.T) {
+func TestErrListsAtMostMaxFields(t *testing.T) {
 	var f fault.Fields
 	for i := range 3 * fault.MaxFields {
 		f.Add(fmt.Sprint(i), "is wrong")

@@ -12,12 +12,12 @@ const CodeInvalid = "invalid_input"
 // MaxFields is the greatest number of invalid fields that one failure lists.
 const MaxFields = 20
 
-// Fields collects the invalid fields of an input, so that one error reports all of them, the first
-// MaxFields if there are more. The zero value is ready to use.
+// Fields collects the invalid fields of an input, so that one error reports all of them, or the
+// first MaxFields if there are more. The zero value is ready to use.
 type Fields struct{ list []Field }
 
-// Add adds an invalid field. The message continues a sentence that begins with the field's name,
-// such as "must be 18 to 120".
+// Add adds an invalid field, unless f has MaxFields already. The message continues a sentence that
+// begins with the field's name, such as "must be 18 to 120".
 func (f *Fields) Add(name, message string) {
 	if len(f.list) < MaxFields {
 		f.list = append(f.list, Field{Name: name, Message: message})
@@ -31,8 +31,8 @@ func (f *Fields) Check(ok bool, name, message string) {
 	}
 }
 
-// Collect adds the fields of an Invalid failure, except those that f lists already, and returns nil.
-// It returns any other error unchanged.
+// Collect adds the fields of an Invalid failure to f, except those whose names f had before, and
+// returns nil. It returns any other error, and a failure without fields, unchanged.
 func (f *Fields) Collect(err error) error {
 	invalid, ok := errors.AsType[*Error](err)
 	if !ok || invalid.Kind != Invalid || len(invalid.Fields) == 0 {

@@ -126,14 +126,14 @@ func Run[T Tx, A any](
 
 type watchKey struct{}
 
-// Watch returns a context for one request, in which Run notes that it returned an earlier answer.
-// Replayed reads the note.
+// Watch returns a context for one request. If Run is called with that context, or with one derived
+// from it, and returns an earlier answer, Replayed reports it.
 func Watch(ctx context.Context) context.Context {
 	return context.WithValue(ctx, watchKey{}, new(atomic.Bool))
 }
 
-// Replayed reports whether Run returned an earlier answer to the request of ctx. A transport marks
-// its response with that. Replayed returns false if ctx does not come from Watch.
+// Replayed reports whether Run returned an earlier answer to the request of ctx, so that a
+// transport can tell the client. It returns false if ctx does not come from Watch.
 func Replayed(ctx context.Context) bool {
 	watch, ok := ctx.Value(watchKey{}).(*atomic.Bool)
 	return ok && watch.Load()

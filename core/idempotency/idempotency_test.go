@@ -74,7 +74,7 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// TestReplayed checks that the context of a request tells whether the answer is an earlier one.
+// TestReplayed checks that Replayed reports an earlier answer, and only to its request.
 func TestReplayed(t *testing.T) {
 	w := newTill(t, memory.New())
 	unwatched := w.Ctx

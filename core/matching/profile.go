@@ -114,7 +114,7 @@ type Search struct {
 func (s Search) Check(f *fault.Fields) {
 	text.Line(f, "country", s.Country, text.Optional, MaxCountry)
 	text.Line(f, "city", s.City, text.Optional, MaxCity)
-	f.Check(len(s.Interests) <= MaxInterests, "interest_id", "must be at most 50 of them")
+	f.Check(len(s.Interests) <= MaxInterests, "interest_id", "must have at most 50 items")
 	f.Check(s.MinAge == 0 || s.MinAge >= MinAge && s.MinAge <= MaxAge, "min_age", "must be 18 to 120")
 	f.Check(s.MaxAge == 0 || s.MaxAge >= MinAge && s.MaxAge <= MaxAge, "max_age", "must be 18 to 120")
 	f.Check(s.MinAge == 0 || s.MaxAge == 0 || s.MinAge <= s.MaxAge, "max_age", "must not be below min_age")

@@ -75,10 +75,12 @@ func active(interests []Interest) []Interest {
 // p.ID and p.UserID. Picked interests that have become inactive stay linked, so that they are shown
 // again if they become active. SaveProfile may run more than once. Errors: fault.Invalid with the
 // names of the fields.
-func (s *Service) SaveProfile(ctx context.Context, caller id.User, p Profile, picked []id.Interest) (ProfileWithInterests, error) {
+func (s *Service) SaveProfile(
+	ctx context.Context, caller id.User, p Profile, picked []id.Interest,
+) (ProfileWithInterests, error) {
 	var f fault.Fields
 	p = p.prepared(&f)
-	f.Check(len(picked) <= MaxInterests, "interest_ids", fmt.Sprintf("must be at most %d of them", MaxInterests))
+	f.Check(len(picked) <= MaxInterests, "interest_ids", fmt.Sprintf("must have at most %d items", MaxInterests))
 	if err := f.Err(); err != nil {
 		return ProfileWithInterests{}, err
 	}

@@ -32,9 +32,9 @@ type Message struct {
 	CreatedAt      time.Time
 }
 
-// sentAt returns the time of a message that is sent now, in a conversation whose latest message has
-// the given time. It is later than latest, so that an answer never stands before its question if the
-// clocks of two servers differ, or one is set back.
+// sentAt returns the time of a message that is sent now. latest is the time of the latest message
+// of its conversation, or zero. The result is later than latest, so that a reply is listed after
+// the message that it answers, even if the clocks of two servers differ, or one is set back.
 func sentAt(now, latest time.Time) time.Time {
 	if next := latest.Add(time.Millisecond); now.Before(next) {
 		return next
@@ -67,7 +67,7 @@ func refuseAttachment(message string) (Attachment, error) {
 	return Attachment{}, fault.InvalidField("attachment", message)
 }
 
-// parseAttachment parses the data URL of an image, but does not look into the image. Errors:
+// parseAttachment parses the data URL of an image, but does not inspect the image. Errors:
 // fault.Invalid on the field attachment.
 func parseAttachment(dataURL string) (Attachment, error) {
 	head, body, found := strings.Cut(dataURL, ";base64,")
@@ -88,8 +88,8 @@ func parseAttachment(dataURL string) (Attachment, error) {
 	return Attachment{MediaType: mediaType, Bytes: b}, nil
 }
 
-// inspect checks that the attachment is the image that its label says. Errors: fault.Invalid on the
-// field attachment.
+// inspect checks that the bytes are an image of the attachment's MediaType, with at most
+// MaxImagePixels pixels. Errors: fault.Invalid on the field attachment, and other errors of images.
 func (a Attachment) inspect(ctx context.Context, images Images) error {
 	refuse := func(message string) error { return fault.InvalidField("attachment", message) }
 	actual, width, height, err := images.Inspect(ctx, a.Bytes)
@@ -120,7 +120,7 @@ type Draft struct {
 	Attachment string // an image as a data URL, or ""
 }
 
-// Check adds an error to f for each field that breaks a rule. It does not look into the image, which
+// Check adds an error to f for each field that breaks a rule. It does not inspect the image:
 // Service.Send does.
 func (d Draft) Check(f *fault.Fields) { d.parse(f) }
 
@@ -133,7 +133,7 @@ func (d Draft) parse(f *fault.Fields) (content string, image *Attachment) {
 	}
 	a, err := parseAttachment(d.Attachment)
 	if err != nil {
-		_ = f.Collect(err) // it is about the field, so it is collected
+		_ = f.Collect(err) // Collect returns nil, because the error has a field
 		return content, nil
 	}
 	return content, &a

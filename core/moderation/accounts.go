@@ -150,8 +150,8 @@ func (s *Service) changeHeld(ctx context.Context, tx Tx, admin id.User, u *users
 
 func isActiveAdmin(u users.User) bool { return u.IsActive && u.Role == users.RoleAdmin }
 
-// MakeAdmin makes the account with this address an active admin. It is for the operator of the server
-// and checks no caller. It may run more than once. Errors: users.ErrNotFound.
+// MakeAdmin makes the account with this address an active admin. It is for the operator of the
+// server, and checks no caller. It may run more than once. Errors: users.ErrNotFound.
 func (s *Service) MakeAdmin(ctx context.Context, email string) (users.User, error) {
 	var u users.User
 	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
@@ -213,11 +213,11 @@ func (a Adjustment) prepared(f *fault.Fields) Adjustment {
 	kind := a.Type
 	if !slices.Contains(adjustments, a.Type) {
 		f.Add("type", "must be ADMIN_ADJUSTMENT, PENALTY, BONUS, PURCHASE, DEPOSIT or WITHDRAWAL")
-		kind = tokens.AdminAdjustment // which takes either sign: only the range of the amount is left to check
+		kind = tokens.AdminAdjustment // allows both signs, so only the range of the amount is checked
 	}
 	a.Reason = text.Line(f, "reason", a.Reason, text.Required, MaxActReason)
 	_, err := tokens.Entry{Type: kind, Amount: a.Amount, Reason: a.Reason}.Prepared()
-	_ = f.Collect(err) // it is of fields only
+	_ = f.Collect(err) // Collect returns nil, because the error has fields
 	return a
 }
 

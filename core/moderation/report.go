@@ -28,7 +28,7 @@ func (s Status) Valid() bool {
 	return s == Pending || s == Reviewed || s == Resolved || s == Dismissed
 }
 
-// Check adds an error to f, on the field status, unless the status exists.
+// Check adds an error to f, on the field status, if the status is not one of the constants.
 func (s Status) Check(f *fault.Fields) {
 	f.Check(s.Valid(), "status", "must be pending, reviewed, resolved or dismissed")
 }

@@ -71,7 +71,9 @@ func (s *Service) Report(ctx context.Context, caller id.User, c ReportInput, key
 	if err := f.Err(); err != nil {
 		return Report{}, err
 	}
-	draft := Report{ReporterID: caller, ReportedUserID: c.ReportedUserID, Reason: c.Reason, Message: c.Message, Status: Pending}
+	draft := Report{
+		ReporterID: caller, ReportedUserID: c.ReportedUserID, Reason: c.Reason, Message: c.Message, Status: Pending,
+	}
 	r, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "moderation.Report", Values: c,
 	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (Report, error) {

@@ -13,31 +13,32 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// The methods of this file are for admins. They return users.ErrAdminsOnly if the user admin is not
-// one.
-
-// Filter selects reservations. A field with its zero value selects all.
+// Filter selects reservations of all users. A field with its zero value selects all.
 type Filter struct {
 	UserID id.User // one of the two participants
 	Status Status
 }
 
-// Check adds an error to wrong for each field that is not valid.
+// Check adds an error to wrong for each field that breaks a rule.
 func (f Filter) Check(wrong *fault.Fields) {
 	if f.Status != "" {
 		f.Status.Check(wrong)
 	}
 }
 
-// All lists the reservations of all users, newest first. Errors: fault.Invalid for an unknown
-// status.
-func (s *Service) All(ctx context.Context, admin id.User, f Filter, r page.Request[page.Moment]) (page.Page[Reservation, page.Moment], error) {
+// All lists the selected reservations of all users, newest first, for an admin. Errors:
+// fault.Invalid for an unknown status, users.ErrAdminsOnly.
+func (s *Service) All(
+	ctx context.Context, admin id.User, f Filter, r page.Request[page.Moment],
+) (page.Page[Reservation, page.Moment], error) {
 	var wrong fault.Fields
 	f.Check(&wrong)
 	if err := wrong.Err(); err != nil {
 		return page.Page[Reservation, page.Moment]{}, err
 	}
-	return s.list(ctx, r, Place, isAdmin(admin), func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]Reservation, error) {
+	return s.list(ctx, r, Place, isAdmin(admin), func(
+		ctx context.Context, tx Tx, after *page.Moment, limit int,
+	) ([]Reservation, error) {
 		if f.UserID.IsZero() {
 			return tx.Reservations().All(ctx, f.Status, after, limit)
 		}
@@ -52,25 +53,26 @@ func isAdmin(admin id.User) func(context.Context, Tx) error {
 	}
 }
 
-// Ending is how an admin ends an accepted reservation.
+// Ending is the decision of an admin to end an accepted reservation.
 type Ending struct {
 	Status Status // Cancelled: its tokens go back to the voyager; Completed: they go to the local
 	Reason string // 1 to moderation.MaxActReason characters
 }
 
-// Check adds an error to f for each field that is not valid.
+// Check adds an error to f for each field that breaks a rule.
 func (e Ending) Check(f *fault.Fields) { e.prepared(f) }
 
-// prepared returns the ending as it is stored, and adds an error to f for each field that is not
-// valid.
+// prepared returns the ending as it is stored, and adds an error to f for each field that
+// breaks a rule.
 func (e Ending) prepared(f *fault.Fields) Ending {
 	f.Check(e.Status == Cancelled || e.Status == Completed, "status", "must be cancelled or completed")
 	e.Reason = text.Line(f, "reason", e.Reason, text.Required, moderation.MaxActReason)
 	return e
 }
 
-// End ends an accepted reservation, at any time, and leaves an audit record with the reason. Errors:
-// fault.Invalid, ErrNotFound, ErrStatus.
+// End ends an accepted reservation at any time, for an admin, and adds an audit record with the
+// reason. Errors: fault.Invalid with the names of the fields, users.ErrAdminsOnly, ErrNotFound,
+// ErrStatus.
 func (s *Service) End(ctx context.Context, admin id.User, reservation id.Reservation, e Ending) (Reservation, error) {
 	var f fault.Fields
 	e = e.prepared(&f)

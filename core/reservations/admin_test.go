@@ -13,7 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// An admin ends an accepted reservation at any time, whoever its participants are.
+// An admin ends an accepted reservation at any time, without being a participant.
 func TestEnd(t *testing.T) {
 	for name, when := range map[string]time.Duration{
 		"before its date": -time.Hour, "while it goes on": time.Minute, "after its end": 48 * time.Hour,

@@ -59,8 +59,8 @@ type Repository interface {
 	// InConversation.
 	All(ctx context.Context, status Status, after *page.Moment, limit int) ([]Reservation, error)
 
-	// Agenda lists up to limit of the selected reservations of a user, by (date, id): those after
-	// the given position, or from the first if after is nil.
+	// Agenda lists up to limit of the reservations of a user that a selects, by (date, id): those
+	// after the given position, or from the first if after is nil.
 	Agenda(ctx context.Context, user id.User, a Agenda, after *page.Moment, limit int) ([]Reservation, error)
 
 	// Due lists up to limit accepted reservations whose end date is not after now, by (end_date,

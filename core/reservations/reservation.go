@@ -32,7 +32,7 @@ func (s Status) Valid() bool {
 	return false
 }
 
-// Check adds an error to f, on the field status, unless the status exists.
+// Check adds an error to f, on the field status, if the status is not one of the constants.
 func (s Status) Check(f *fault.Fields) {
 	f.Check(s.Valid(), "status", "must be pending, accepted, declined, cancelled, completed or expired")
 }
@@ -61,11 +61,11 @@ type Reservation struct {
 // Has reports whether a user is a participant.
 func (r Reservation) Has(user id.User) bool { return user == r.VoyagerID || user == r.LocalID }
 
-// Place returns the position of a reservation in a list by its time of creation.
+// Place returns the position of a reservation in a list ordered by time of creation.
 func Place(r Reservation) page.Moment { return page.Moment{At: r.CreatedAt, ID: r.ID} }
 
 // prepared returns the proposal as it is stored, and adds an error to f for each field that breaks a
-// rule now.
+// rule at the time now.
 func (p Proposal) prepared(f *fault.Fields, now time.Time, policy Policy) Proposal {
 	p.Title = text.Line(f, "title", p.Title, text.Required, MaxTitle)
 	dated := false
@@ -86,7 +86,7 @@ func (p Proposal) prepared(f *fault.Fields, now time.Time, policy Policy) Propos
 	return p
 }
 
-// inDays writes a duration in days if it is a whole number of them.
+// inDays formats a duration: in days if it is a whole number of days.
 func inDays(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d%day == 0 && d != day {
@@ -129,12 +129,12 @@ func (r Reservation) mayBeCancelled(by id.User, now time.Time) error {
 	return r.refuse("be cancelled", "only a pending or accepted one can be")
 }
 
-// ended reports whether the reservation must be completed.
+// ended reports whether the reservation must be completed at the time now.
 func (r Reservation) ended(now time.Time) bool {
 	return r.Status == Accepted && !now.Before(r.EndDate)
 }
 
-// lapsed reports whether the reservation must expire.
+// lapsed reports whether the reservation must expire at the time now.
 func (r Reservation) lapsed(now time.Time) bool {
 	return r.Status == Pending && !now.Before(r.Date)
 }

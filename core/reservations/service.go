@@ -20,8 +20,8 @@ import (
 // Policy is the decisions of a community about reservations.
 type Policy struct {
 	Rate        Rate          // tokens per unit of price; default 1
-	MaxLead     time.Duration // how far ahead the date of a proposal may lie; default 365 days
-	MaxLength   time.Duration // longest time from the date of a proposal to its end; default 30 days
+	MaxLead     time.Duration // how far ahead the date of a proposal may lie, above 0; default 365 days
+	MaxLength   time.Duration // longest time from the date of a proposal to its end, above 0; default 30 days
 	SettleEvery time.Duration // interval of RunSettler; default 1 s, so that settlement comes within 5 s
 }
 
@@ -42,7 +42,8 @@ type Deps struct {
 
 // Service is for the two participants of a conversation, who agree on activities. Its methods
 // return users.ErrNotSignedIn if the account of the caller is not active, and an error of kind
-// fault.NotFound if the caller, even an admin, is not a participant.
+// fault.NotFound if the caller, even an admin, is not a participant. The methods All and End are
+// for admins, who need not be participants.
 type Service struct{ deps Deps }
 
 // NewService returns a Service, or an error that names the parts that are missing.
@@ -255,22 +256,28 @@ func (s *Service) InConversation(ctx context.Context, caller id.User, conversati
 	})
 }
 
-// Mine lists the caller's reservations in all conversations, by (date, id), the earliest first.
-// Errors: fault.Invalid with the names of the fields.
-func (s *Service) Mine(ctx context.Context, caller id.User, a Agenda, r page.Request[page.Moment]) (page.Page[Reservation, page.Moment], error) {
+// Mine lists the caller's reservations that a selects, in all conversations, by (date, id), the
+// earliest first. It truncates the times of a to the millisecond. Errors: fault.Invalid with the
+// names of the fields.
+func (s *Service) Mine(
+	ctx context.Context, caller id.User, a Agenda, r page.Request[page.Moment],
+) (page.Page[Reservation, page.Moment], error) {
 	a.From, a.To = clock.Truncate(a.From), clock.Truncate(a.To)
 	var f fault.Fields
 	a.Check(&f)
 	if err := f.Err(); err != nil {
 		return page.Page[Reservation, page.Moment]{}, err
 	}
-	return s.list(ctx, r, PlaceByDate, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]Reservation, error) {
+	return s.list(ctx, r, PlaceByDate, users.RequireActive[Tx](caller), func(
+		ctx context.Context, tx Tx, after *page.Moment, limit int,
+	) ([]Reservation, error) {
 		return tx.Reservations().Agenda(ctx, caller, a, after, limit)
 	})
 }
 
 func (s *Service) list(
-	ctx context.Context, r page.Request[page.Moment], place func(Reservation) page.Moment, allow func(context.Context, Tx) error,
+	ctx context.Context, r page.Request[page.Moment], place func(Reservation) page.Moment,
+	allow func(context.Context, Tx) error,
 	fetch func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]Reservation, error),
 ) (page.Page[Reservation, page.Moment], error) {
 	var p page.Page[Reservation, page.Moment]

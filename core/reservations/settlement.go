@@ -46,7 +46,7 @@ func (s *Service) Settle(ctx context.Context) (int, error) {
 	}
 }
 
-// due returns up to limit reservations that must be completed, and as many that must expire.
+// due returns up to limit reservations that must be completed, and up to limit that must expire.
 func (s *Service) due(ctx context.Context, limit int) (due []id.Reservation, err error) {
 	err = s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) error {
 		now := s.deps.Clock.Now()

@@ -38,7 +38,8 @@ func TestSettleMany(t *testing.T) {
 	}
 }
 
-// Settle expires more pending reservations than one batch, each from its date on, and no other.
+// Settle expires every pending reservation whose date has passed, also more than one batch, and no
+// others.
 func TestExpireMany(t *testing.T) {
 	s := newScene(t)
 	const n = 230

@@ -59,7 +59,8 @@ func Active(ctx context.Context, tx Tx, user id.User) (User, error) {
 	return u, nil
 }
 
-// RequireActive returns the check for idempotency.Run that allows an active user to get a stored result.
+// RequireActive returns the check that idempotency.Run makes before it returns a stored answer: the
+// user must be active. Errors of the check: ErrNotSignedIn.
 func RequireActive[T Tx](user id.User) func(context.Context, T) error {
 	return func(ctx context.Context, tx T) error {
 		_, err := Active(ctx, tx, user)
@@ -149,8 +150,8 @@ func HoldActive(ctx context.Context, tx Tx, user id.User) (User, error) {
 	return u, nil
 }
 
-// CheckPasswordUnchanged returns fault.Invalid on a field if the password of an account has changed since
-// it was confirmed, before the unit began. The unit holds the account.
+// CheckPasswordUnchanged returns fault.Invalid on the given field if the password of an account has
+// changed since it was confirmed, before the unit began. The unit must hold the account.
 func CheckPasswordUnchanged(ctx context.Context, tx Tx, user id.User, confirmed PasswordHash, field string) error {
 	present, err := tx.Users().Password(ctx, user)
 	if err != nil {

@@ -40,7 +40,8 @@ func (s *serverSettings) config(log *slog.Logger) (wiring.Config, error) {
 	}
 	c.Messaging.MessageCost = s.Policies.MessageCost
 	c.Reservations = reservations.Policy{
-		Rate: s.Policies.TokenRate, MaxLead: s.Policies.MaxLead, MaxLength: s.Policies.MaxLength, SettleEvery: s.Policies.SettleEvery,
+		Rate: s.Policies.TokenRate, MaxLead: s.Policies.MaxLead, MaxLength: s.Policies.MaxLength,
+		SettleEvery: s.Policies.SettleEvery,
 	}
 	c.PurgeEvery = s.Policies.PurgeEvery
 

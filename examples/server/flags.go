@@ -40,7 +40,7 @@ type settings struct {
 
 // serverSettings are the flags of the command serve, except those of serveCommand itself.
 type serverSettings struct {
-	BasePath string `placeholder:"PATH" group:"Server" help:"The path below which clients reach the server through a proxy that removes it from requests, like /community. Default: none."`
+	BasePath string `placeholder:"PATH" group:"Server" help:"The path below which clients reach the server, like /community. A proxy must remove it from requests. Default: none."`
 
 	Log      logSettings      `embed:"" prefix:"log-" group:"Log"`
 	Accounts accountSettings  `embed:""`

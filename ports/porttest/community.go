@@ -37,7 +37,7 @@ func (f *fixture) community() *community {
 	return f.communityAt(newWatch(noon))
 }
 
-// communityAt returns the services of a server whose clock shows the time of the watch.
+// communityAt returns the services of a server with the given clock.
 func (f *fixture) communityAt(clock *watch) *community {
 	f.Helper()
 	s, err := services.New(ports.ForServices(f.store), services.Parts{

@@ -105,8 +105,8 @@ func count(errs []error, target error) (n int) {
 	return n
 }
 
-// outcomes fails the test unless exactly succeeded of concurrent calls succeeded, and all others
-// returned refusal. It prints an error that is neither.
+// outcomes fails the test unless exactly as many of the concurrent calls as succeeded returned nil,
+// and all others returned refusal. It prints the first other error.
 func (f *fixture) outcomes(calls string, errs []error, succeeded int, refusal error) {
 	f.Helper()
 	for i, err := range errs {

@@ -138,15 +138,15 @@ var defects = []defect{
 		b.reservations = overlapDone{b.Tx.Reservations()}
 	}),
 		fails: []string{"reservations/accepted reservations of a local never overlap"}},
-	{name: "lets pending reservations lapse at their end", plant: handing(func(_ *memory.Store, b *broken) {
+	{name: "lets pending reservations lapse at their end date", plant: handing(func(_ *memory.Store, b *broken) {
 		b.reservations = lapsesAtTheEnd{b.Tx.Reservations()}
 	}),
 		fails: []string{"reservations/pending reservations that lapsed are listed by their date"}},
-	{name: "leaves out of an agenda what has begun", plant: handing(func(_ *memory.Store, b *broken) {
+	{name: "leaves reservations that have begun out of an agenda", plant: handing(func(_ *memory.Store, b *broken) {
 		b.reservations = beginsWithin{b.Tx.Reservations()}
 	}),
 		fails: []string{"reservations/pages of a person's agenda hold each once, by date"}},
-	{name: "lists pending reservations for all", plant: handing(func(_ *memory.Store, b *broken) {
+	{name: "lists only pending reservations in place of all", plant: handing(func(_ *memory.Store, b *broken) {
 		b.reservations = onlyPending{b.Tx.Reservations()}
 	}),
 		fails: []string{"reservations/pages of all reservations hold each once"}},

@@ -250,7 +250,7 @@ func (r unordered) History(
 	return standing, list, err
 }
 
-// timeless reports no time of the latest message.
+// timeless returns a zero time of the latest message.
 type timeless struct{ messaging.Repository }
 
 func (r timeless) HoldConversation(

@@ -50,7 +50,7 @@ func (r overlapDone) Move(
 	return moved, err
 }
 
-// lapsesAtTheEnd takes the end of a pending reservation for the time when it lapses.
+// lapsesAtTheEnd lists a pending reservation as lapsed after its end date, and not after its date.
 type lapsesAtTheEnd struct{ reservations.Repository }
 
 func (r lapsesAtTheEnd) Lapsed(ctx context.Context, now time.Time, limit int) ([]id.Reservation, error) {
@@ -68,7 +68,7 @@ func (r lapsesAtTheEnd) Lapsed(ctx context.Context, now time.Time, limit int) ([
 	return ended, err
 }
 
-// beginsWithin lists only the reservations that begin in the time of an agenda.
+// beginsWithin lists only the reservations that begin in the interval of an agenda.
 type beginsWithin struct{ reservations.Repository }
 
 func (r beginsWithin) Agenda(
@@ -78,7 +78,7 @@ func (r beginsWithin) Agenda(
 	return slices.DeleteFunc(found, func(r reservations.Reservation) bool { return r.Date.Before(a.From) }), err
 }
 
-// onlyPending lists the pending ones of all reservations.
+// onlyPending lists only pending reservations if all statuses are selected.
 type onlyPending struct{ reservations.Repository }
 
 func (r onlyPending) All(

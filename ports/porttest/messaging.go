@@ -125,7 +125,8 @@ func conversationHeld(f *fixture) {
 			if err != nil {
 				return err
 			}
-			f.same("the standing "+doing, standing, messaging.Standing{Conversation: talk, VoyagerActive: true, LocalActive: true})
+			f.same("the standing "+doing, standing,
+				messaging.Standing{Conversation: talk, VoyagerActive: true, LocalActive: true})
 			f.same("the time of the latest message "+doing, latest, want)
 			return nil
 		})

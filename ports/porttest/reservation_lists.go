@@ -80,7 +80,7 @@ func allReservations(f *fixture) {
 	}
 }
 
-// personAgenda lists reservations of two hours each that begin every half hour, two at a time.
+// personAgenda reads agendas of reservations of two hours each. Two begin at every half hour.
 func personAgenda(f *fixture) {
 	ada, ben, cleo := f.user("ada"), f.user("ben"), f.user("cleo")
 	asVoyager, asLocal := f.conversation(ada, ben), f.conversation(cleo, ada)
@@ -169,7 +169,8 @@ func reservationsLapsed(f *fixture) {
 		})
 }
 
-// listsPassed checks a list of the reservations of which a time has passed, by that time.
+// listsPassed checks a list of reservations whose time, which by returns, has passed. The list is
+// in the order of that time.
 func (f *fixture) listsPassed(
 	what string, all []reservations.Reservation, by func(reservations.Reservation) time.Time,
 	list func(ctx context.Context, tx ports.Tx, now time.Time, limit int) ([]id.Reservation, error),

@@ -97,7 +97,7 @@ func entriesPosted(f *fixture) {
 	f.balanced(ada.ID, 1)
 }
 
-// eachType finds a store whose own list of types, like a constraint of a table, lacks one.
+// eachType finds a store that refuses a type, for example because a constraint of a table lacks it.
 func eachType(f *fixture) {
 	ada := f.user("ada")
 	f.post(ada.ID, 100, tokens.Bonus)

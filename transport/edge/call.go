@@ -22,7 +22,7 @@ type (
 
 // WithCall returns a context that holds the call. Every transport makes one for each request. When
 // the endpoint has returned, [idempotency.Replayed] reports whether the answer is an earlier one,
-// which the transport marks.
+// so that the transport can tell the client.
 func WithCall(ctx context.Context, c Call) context.Context {
 	return context.WithValue(idempotency.Watch(ctx), callKey{}, c)
 }

@@ -19,26 +19,35 @@ import (
 const bearer = "bearer"
 
 // anyone serves a route for callers who need not be signed in.
-func anyone[Req, Resp any](a *API, r kithttp.Route[Req, Resp], h func(context.Context, Req) (Resp, error), opts ...kithttp.HandleOption) {
+func anyone[Req, Resp any](
+	a *API, r kithttp.Route[Req, Resp], h func(context.Context, Req) (Resp, error), opts ...kithttp.HandleOption,
+) {
 	kithttp.Handle(a.server, describe(r), h, append(opts, kithttp.Gated(a.gate.Anyone))...)
 }
 
 // asUser serves a route for signed-in users.
-func asUser[Req, Resp any](a *API, r kithttp.Route[Req, Resp], h func(context.Context, users.Caller, Req) (Resp, error), opts ...kithttp.HandleOption) {
+func asUser[Req, Resp any](
+	a *API, r kithttp.Route[Req, Resp], h func(context.Context, users.Caller, Req) (Resp, error),
+	opts ...kithttp.HandleOption,
+) {
 	r.Security = []string{bearer}
 	kithttp.Handle(a.server, describe(r, users.ErrNotSignedIn), withCaller(h),
 		append([]kithttp.HandleOption{kithttp.Gated(a.gate.SignedIn)}, opts...)...)
 }
 
 // asAdmin serves a route for admins. Gates in opts run last.
-func asAdmin[Req, Resp any](a *API, r kithttp.Route[Req, Resp], h func(context.Context, users.Caller, Req) (Resp, error), opts ...kithttp.HandleOption) {
+func asAdmin[Req, Resp any](
+	a *API, r kithttp.Route[Req, Resp], h func(context.Context, users.Caller, Req) (Resp, error),
+	opts ...kithttp.HandleOption,
+) {
 	r.Security = []string{bearer}
 	kithttp.Handle(a.server, describe(r, users.ErrNotSignedIn, users.ErrAdminsOnly), withCaller(h),
 		append([]kithttp.HandleOption{kithttp.Gated(a.gate.SignedIn, edge.AdminsOnly)}, opts...)...)
 }
 
-// describe adds to a route the errors of its gates and those that every route may have, and the
-// errors and the header that follow from a key and from paging, for the OpenAPI document.
+// describe completes a route for the OpenAPI document. It adds the errors of the gates, the errors
+// that every route may have, the error and the header of a route with a key, and the error of a
+// route with paging.
 func describe[Req, Resp any](r kithttp.Route[Req, Resp], gates ...*fault.Error) kithttp.Route[Req, Resp] {
 	r.Faults = slices.Concat(r.Faults, gates, []*fault.Error{
 		edge.ErrTooManyRequests,
@@ -47,8 +56,8 @@ func describe[Req, Resp any](r kithttp.Route[Req, Resp], gates ...*fault.Error) 
 	var req Req
 	if _, ok := any(req).(interface{ key() idempotency.Key }); ok {
 		r.Faults = append(r.Faults, idempotency.ErrKeyReused)
-		r.Headers = []kithttp.Header{{Name: replayedHeader, Description: "true if an earlier request with the same Idempotency-Key " +
-			"was executed, and this response repeats its response; otherwise absent."}}
+		r.Headers = []kithttp.Header{{Name: replayedHeader, Description: "true if an earlier request with the same " +
+			"Idempotency-Key was executed, and this response repeats its response; otherwise absent."}}
 	}
 	if _, ok := any(req).(interface{ page() }); ok {
 		r.Faults = append(r.Faults, edge.ErrCursor)
@@ -74,7 +83,8 @@ func (a *API) describeCall(ctx context.Context, r *http.Request) context.Context
 
 const replayedHeader = "Idempotency-Replayed"
 
-// markReplay sets a header if the response repeats that of an earlier request with the same key.
+// markReplay sets the header Idempotency-Replayed if the response repeats that of an earlier
+// request.
 func markReplay(ctx context.Context, w http.ResponseWriter) context.Context {
 	if idempotency.Replayed(ctx) {
 		w.Header().Set(replayedHeader, "true")

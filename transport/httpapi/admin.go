@@ -153,16 +153,22 @@ var (
 )
 
 func (a *API) serveAdmin() {
-	asAdmin(a, createInterest, a.createInterest, kithttp.Checked(func(r createInterestRequest, f *fault.Fields) { r.change().Check(f) }))
+	asAdmin(a, createInterest, a.createInterest, kithttp.Checked(func(r createInterestRequest, f *fault.Fields) {
+		r.change().Check(f)
+	}))
 	asAdmin(a, allInterests, a.allInterests)
-	asAdmin(a, changeInterest, a.changeInterest, kithttp.Checked(func(r changeInterestRequest, f *fault.Fields) { r.change().Check(f) }))
+	asAdmin(a, changeInterest, a.changeInterest, kithttp.Checked(func(r changeInterestRequest, f *fault.Fields) {
+		r.change().Check(f)
+	}))
 	asAdmin(a, adminReports, a.adminReports, kithttp.Checked(func(r adminReportsRequest, f *fault.Fields) {
 		if r.Status != "" {
 			r.Status.Check(f)
 		}
 	}))
 	asAdmin(a, adminReport, a.adminReport)
-	asAdmin(a, changeReport, a.changeReport, kithttp.Checked(func(r changeReportRequest, f *fault.Fields) { r.change().Check(f) }))
+	asAdmin(a, changeReport, a.changeReport, kithttp.Checked(func(r changeReportRequest, f *fault.Fields) {
+		r.change().Check(f)
+	}))
 	asAdmin(a, auditTrail, a.auditTrail)
 	asAdmin(a, verifyLedger, a.verifyLedger)
 }

@@ -103,7 +103,9 @@ func (a *API) serveAdminAccounts() {
 		moderation.AccountFilter(r.AccountFilter).Check(f)
 	}))
 	asAdmin(a, account, a.account)
-	asAdmin(a, changeAccount, a.changeAccount, kithttp.Checked(func(r changeAccountRequest, f *fault.Fields) { r.change().Check(f) }))
+	asAdmin(a, changeAccount, a.changeAccount, kithttp.Checked(func(r changeAccountRequest, f *fault.Fields) {
+		r.change().Check(f)
+	}))
 	asAdmin(a, postTokens, a.postTokens, kithttp.Gated(notOneself),
 		kithttp.Checked(func(r postTokensRequest, f *fault.Fields) { r.adjustment().Check(f) }))
 	asAdmin(a, accountTransactions, a.accountTransactions)

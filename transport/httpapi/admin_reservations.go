@@ -27,7 +27,7 @@ type adminReservationsRequest struct {
 	Paging
 }
 
-// ReservationEnd is how an admin ends an accepted reservation.
+// ReservationEnd is the decision of an admin to end an accepted reservation.
 type ReservationEnd struct {
 	Status reservations.Status `json:"status" required:"true" enum:"cancelled,completed" description:"The tokens go to the voyager or to the local."`
 	Reason string              `json:"reason" required:"true" minLength:"1" maxLength:"500" description:"For the audit trail."`
@@ -53,15 +53,21 @@ var (
 )
 
 func (a *API) serveAdminReservations() {
-	asAdmin(a, adminReservations, a.adminReservations, kithttp.Checked(func(r adminReservationsRequest, f *fault.Fields) { r.filter().Check(f) }))
+	asAdmin(a, adminReservations, a.adminReservations, kithttp.Checked(func(r adminReservationsRequest, f *fault.Fields) {
+		r.filter().Check(f)
+	}))
 	asAdmin(a, endReservation, a.endReservation, kithttp.Checked(func(r endReservationRequest, f *fault.Fields) {
 		reservations.Ending(r.ReservationEnd).Check(f)
 	}))
 }
 
-func (a *API) adminReservations(ctx context.Context, caller users.Caller, req adminReservationsRequest) (Page[Reservation], error) {
+func (a *API) adminReservations(
+	ctx context.Context, caller users.Caller, req adminReservationsRequest,
+) (Page[Reservation], error) {
 	f := req.filter()
-	return readPage(ctx, a.cursors, req.Paging, []any{f}, func(r page.Request[page.Moment]) (page.Page[reservations.Reservation, page.Moment], error) {
+	return readPage(ctx, a.cursors, req.Paging, []any{f}, func(
+		r page.Request[page.Moment],
+	) (page.Page[reservations.Reservation, page.Moment], error) {
 		return a.services.Reservations.All(ctx, caller.UserID, f, r)
 	}, reservationOf)
 }

@@ -63,8 +63,8 @@ type API struct {
 	exporting     chan struct{} // a semaphore for one export at a time
 }
 
-// New returns an API of services that services.New made. It panics if one is missing, or if the base
-// path is not valid.
+// New returns an API of services that services.New made. It panics if a service is missing, or if
+// the base path is not valid.
 func New(s *services.Services, o Options) *API {
 	if err := fault.Missing("an httpapi.API", *s); err != nil {
 		panic(err)
@@ -96,8 +96,8 @@ func New(s *services.Services, o Options) *API {
 			"talk, agree on an activity, and pay for it in tokens."),
 		kithttp.WithLicense("MIT"),
 		kithttp.WithBearer(bearer, "The access_token of a sign-up, a login or a refresh."),
-		kithttp.WithHeaders(kithttp.Header{Name: requestIDHeader, Description: "The id of the request: that of its own header " +
-			requestIDHeader + ", 1 to 128 visible ASCII characters, or a new one."}),
+		kithttp.WithHeaders(kithttp.Header{Name: requestIDHeader, Description: "The id of the request: that of its own " +
+			"header " + requestIDHeader + ", 1 to 128 visible ASCII characters, or a new one."}),
 		kithttp.WithBasePath(o.BasePath),
 		kithttp.WithBefore(a.describeCall),
 		kithttp.WithAfter(markReplay),

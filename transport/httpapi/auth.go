@@ -90,7 +90,9 @@ var (
 )
 
 func (a *API) serveAuth() {
-	anyone(a, signUp, a.signUp, kithttp.Checked(func(r signUpRequest, f *fault.Fields) { users.SignUp(r.SignUp).Check(f) }))
+	anyone(a, signUp, a.signUp, kithttp.Checked(func(r signUpRequest, f *fault.Fields) {
+		users.SignUp(r.SignUp).Check(f)
+	}))
 	anyone(a, logIn, a.logIn)
 	anyone(a, refresh, a.refresh)
 	anyone(a, logOut, a.logOut)

@@ -40,7 +40,7 @@ func (a *API) serveDocs() {
 	a.server.HandleHTTP("GET /docs", docsFile("text/html; charset=utf-8", docsPage))
 	a.server.HandleHTTP("GET /docs/page.js", docsFile("text/javascript; charset=utf-8", docsScript))
 	a.server.HandleHTTP("GET /docs/{$}", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Location", a.basePath+"/docs") // not by http.Redirect, which knows no base path
+		w.Header().Set("Location", a.basePath+"/docs") // not by http.Redirect, which does not add the base path
 		w.WriteHeader(http.StatusMovedPermanently)
 	}))
 	assets := v5emb.New("Cicerone", "openapi.json", "/docs")

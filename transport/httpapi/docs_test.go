@@ -102,8 +102,8 @@ var describedAPI = sync.OnceValues(func() (description, error) {
 })
 
 // described fails the test if a response is a problem document whose code or headers are not in the
-// OpenAPI document. Every test of this package calls it for every response. It allows a 500, and the
-// refusal of a body where none is expected.
+// OpenAPI document. Every test of this package calls it for every response. It does not require a
+// 500, or the refusal of a body where none is expected, to be in the document.
 func described(t testing.TB, r *http.Request, a answer) {
 	t.Helper()
 	d, err := describedAPI()
@@ -168,7 +168,7 @@ func TestOpenAPIListsCodes(t *testing.T) {
 	}
 }
 
-// TestOpenAPIEnums holds the lists in the tags of wire types to those of core.
+// TestOpenAPIEnums checks that the enums in the tags of wire types are those of core.
 func TestOpenAPIEnums(t *testing.T) {
 	d := must[description](t)(describedAPI())
 	enum := func(schema, property string) (values []string) {

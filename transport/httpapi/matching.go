@@ -98,7 +98,7 @@ func (in ProfileInput) check(f *fault.Fields) {
 	in.profile().Check(f)
 }
 
-// checkAge refuses a given age of 0, which in core means that no age is given.
+// checkAge refuses an age of 0, because core takes 0 for an absent age.
 func checkAge(f *fault.Fields, field string, age *int) {
 	f.Check(age == nil || *age != 0, field, "must be 18 to 120")
 }

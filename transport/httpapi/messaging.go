@@ -85,7 +85,8 @@ func (a *API) messageOf(m messaging.Message) Message {
 // textOf returns a message without its attachment.
 func textOf(m messaging.Message) Message {
 	return Message{
-		ID: m.ID, ConversationID: m.ConversationID, UserID: m.UserID, Content: m.Content, Read: m.Read, CreatedAt: Time(m.CreatedAt),
+		ID: m.ID, ConversationID: m.ConversationID, UserID: m.UserID, Content: m.Content, Read: m.Read,
+		CreatedAt: Time(m.CreatedAt),
 	}
 }
 
@@ -99,8 +100,8 @@ func (d Draft) draft() messaging.Draft {
 	return messaging.Draft{Content: orZero(d.Content), Attachment: orZero(d.Attachment)}
 }
 
-// check refuses an empty attachment, too: in core, it means that there is none, but a request must
-// have null for that.
+// check also refuses an empty attachment: core takes it for an absent one, but in a request only
+// null and a missing field mean that.
 func (d Draft) check(f *fault.Fields) {
 	d.draft().Check(f)
 	f.Check(d.Attachment == nil || *d.Attachment != "", "attachment", "must be an image as a data URL, or null")

@@ -62,7 +62,7 @@ type blockRequest struct {
 	UserID id.User `path:"user_id"`
 }
 
-// errInvalid stands in the OpenAPI document for a 422 of a route without fields.
+// errInvalid is in the OpenAPI document for the 422 of a route whose requests have no fields.
 var errInvalid = fault.New(fault.Invalid, fault.CodeInvalid, "a value breaks a rule")
 
 var (

@@ -10,9 +10,9 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// TestMounted mounts an API below a path of a host's mux, and checks that every path in a response
-// begins with the base path, and leads to what it names.
-func TestMounted(t *testing.T) {
+// TestPathsBeginWithBasePath mounts an API below a path of a host's mux. It checks that each path
+// in a response begins with the base path, and that a request to it succeeds.
+func TestPathsBeginWithBasePath(t *testing.T) {
 	for _, base := range []string{"", "/community", "/a/b"} {
 		t.Run("at "+base+"/", func(t *testing.T) {
 			tn := newTown(t, func(o *httpapi.Options) { o.BasePath = base })
@@ -100,7 +100,7 @@ func TestBasePathIsChecked(t *testing.T) {
 		func() {
 			defer func() {
 				if recover() == nil {
-					t.Errorf("New took the base path %q", bad)
+					t.Errorf("New accepted the base path %q", bad)
 				}
 			}()
 			httpapi.New(services, httpapi.Options{BasePath: bad})

@@ -73,7 +73,9 @@ type Agenda struct {
 }
 
 func (a Agenda) agenda() reservations.Agenda {
-	return reservations.Agenda{Role: a.Role, Status: a.Status, From: time.Time(orZero(a.From)), To: time.Time(orZero(a.To))}
+	return reservations.Agenda{
+		Role: a.Role, Status: a.Status, From: time.Time(orZero(a.From)), To: time.Time(orZero(a.To)),
+	}
 }
 
 type reservationsRequest struct {
@@ -114,7 +116,10 @@ var (
 	accept = kithttp.Route[moveRequest, Reservation]{
 		Name: "accept", Method: http.MethodPost, Path: "/v1/reservations/{id}/accept",
 		Summary: "Accept a proposal of the other participant; the voyager pays, and the tokens are held", Tags: tagReservations,
-		Faults: []*fault.Error{reservations.ErrNotFound, reservations.ErrStatus, reservations.ErrOverlap, messaging.ErrClosed, tokens.ErrTooFewTokens},
+		Faults: []*fault.Error{
+			reservations.ErrNotFound, reservations.ErrStatus, reservations.ErrOverlap,
+			messaging.ErrClosed, tokens.ErrTooFewTokens,
+		},
 	}
 	decline = kithttp.Route[moveRequest, Reservation]{
 		Name: "decline", Method: http.MethodPost, Path: "/v1/reservations/{id}/decline",
@@ -156,7 +161,9 @@ func (a *API) conversationReservations(ctx context.Context, caller users.Caller,
 
 func (a *API) myReservations(ctx context.Context, caller users.Caller, req reservationsRequest) (Page[Reservation], error) {
 	filters := []any{req.Role, req.Status, req.From, req.To}
-	return readPage(ctx, a.cursors, req.Paging, filters, func(r page.Request[page.Moment]) (page.Page[reservations.Reservation, page.Moment], error) {
+	return readPage(ctx, a.cursors, req.Paging, filters, func(
+		r page.Request[page.Moment],
+	) (page.Page[reservations.Reservation, page.Moment], error) {
 		return a.services.Reservations.Mine(ctx, caller.UserID, req.agenda(), r)
 	}, reservationOf)
 }

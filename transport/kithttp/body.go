@@ -109,8 +109,8 @@ func (r *reader) object(dec *jsontext.Decoder, v reflect.Value, s *shape) error 
 	return nil
 }
 
-// list reads an array into a slice, or into a pointer to one. It only skips the items beyond the
-// limit.
+// list reads an array into a slice, or into a pointer to one. It skips the items beyond the limit,
+// and notes the field as invalid if there are any.
 func (r *reader) list(dec *jsontext.Decoder, into reflect.Value, maxItems int) error {
 	if into.Kind() == reflect.Pointer {
 		into.Set(reflect.New(into.Type().Elem()))

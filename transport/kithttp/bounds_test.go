@@ -88,7 +88,7 @@ func TestListsHaveLimits(t *testing.T) {
 	}
 }
 
-func TestFewFieldsAreTold(t *testing.T) {
+func TestErrorListsAtMostMaxFields(t *testing.T) {
 	p, _ := fill(t, "", `{"name":"a","fruit":[{"seeds":null},{"seeds":null},{"seeds":null}],"notes":[`+strings.Repeat("null,", 30)+`1]}`)
 	if p.Status != 422 || len(p.Errors) != 6 {
 		t.Errorf("got %+v, want the errors of the three seeds, the two notes that are read, and notes", p)
@@ -103,8 +103,8 @@ func TestFewFieldsAreTold(t *testing.T) {
 	}
 }
 
-// TestChecked checks that an error names the fields that decoding refuses and those that the handler
-// would refuse, each once.
+// TestChecked checks that an error names the fields that decoding refuses and those that the
+// function passed to Checked refuses, each once.
 func TestChecked(t *testing.T) {
 	called := 0
 	check := kithttp.Checked(func(b basket, f *fault.Fields) {

@@ -22,8 +22,9 @@
 // without a tag, a path parameter that is missing in the path) is a defect of the program: Handle
 // panics, and Call returns an error.
 //
-// A list has a limit if its field has the tag maxItems, as in `maxItems:"50"`: a query parameter, or
-// a JSON field that is a slice or a pointer to one, at every depth. The items beyond are not stored.
+// The tag maxItems, as in `maxItems:"50"`, limits the items of a list: of a query parameter that is
+// a slice, or, at every depth, of a JSON field that is a slice or a pointer to one. The items
+// beyond the limit are skipped, not stored.
 //
 // Two more tags apply to JSON fields at every depth. With `required:"true"`, which query and header
 // parameters may have too, a request without the field is refused. With `nullable:"false"`, null is
@@ -41,9 +42,9 @@
 //     given twice or written in another case; a value has another JSON type than the field; text is
 //     not UTF-8; a required body is missing; a query parameter is unknown, or is repeated although
 //     it is not a slice; a header is given twice.
-//   - fault.Invalid (422): a field is null that does not accept it, a required field is missing, or
-//     the type of a field refuses the value. The error lists all such fields,
-//     at most fault.MaxFields, and those that [Checked] adds.
+//   - fault.Invalid (422): a field is null that does not accept it, a required field is missing, a
+//     list is longer than its limit, or the type of a field refuses the value. The error lists all
+//     such fields and those that [Checked] adds, but at most fault.MaxFields.
 //   - fault.NotFound (404): the type of a path parameter refuses the value.
 //
 // If several apply, the first in this list is returned. The refusal of a [Gate] comes before all of

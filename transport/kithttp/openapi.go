@@ -188,8 +188,8 @@ func (d *document) answers(op *openapi31.Operation, o operation) error {
 	return nil
 }
 
-// refusal describes the problem documents of a status with their codes, or those of all other
-// statuses if the status is 0.
+// refusal describes the problem documents of a status with their codes, or, if the status is 0,
+// those of all statuses that are not listed.
 func (d *document) refusal(status int, problem map[string]any, codes []string) openapi31.ResponseOrReference {
 	headers := slices.Clone(d.api.headers)
 	switch status {
@@ -218,13 +218,15 @@ func (d *document) headers(headers []Header) map[string]openapi31.HeaderOrRefere
 		d.spec.Components.WithHeadersItem(h.Name, openapi31.HeaderOrReference{Header: &openapi31.Header{
 			Description: &h.Description, Schema: map[string]any{"type": "string"},
 		}})
-		references[h.Name] = openapi31.HeaderOrReference{Reference: &openapi31.Reference{Ref: "#/components/headers/" + h.Name}}
+		references[h.Name] = openapi31.HeaderOrReference{Reference: &openapi31.Reference{
+			Ref: "#/components/headers/" + h.Name,
+		}}
 	}
 	return references
 }
 
-// codes returns the codes of the errors that a route names, and of those that follow from the parts
-// of its request, by status. A status has no codes if only the gates know them.
+// codes returns, by status, the codes of the errors that a route names, and of those that follow
+// from the parts of its request. A status has no codes if only the gates know them.
 func (o operation) codes() map[int][]string {
 	codes := map[int][]string{}
 	add := func(kind fault.Kind, code ...string) {

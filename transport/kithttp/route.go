@@ -61,8 +61,8 @@ func (r Route[Req, Resp]) check() (*shape, error) {
 	return s, nil
 }
 
-// Header describes a header of responses in the OpenAPI document. Headers of the same name have the
-// same description everywhere.
+// Header describes a header of responses in the OpenAPI document. Headers with the same name must
+// have the same description in all routes of a server.
 type Header struct {
 	Name        string
 	Description string

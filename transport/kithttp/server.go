@@ -21,7 +21,8 @@ import (
 const DefaultBodyLimit = 64 << 10
 
 // noBodyLimit is the limit of a route whose request has no JSON fields. Only {} and white space are
-// accepted there; the rest is for a refusal that names the field.
+// accepted there. The limit is higher, so that the refusal of a body with a field can name the
+// field.
 const noBodyLimit = 1 << 10
 
 // Server serves routes and plain handlers from one http.ServeMux. It answers unknown paths and
@@ -60,21 +61,21 @@ func WithBearer(name, description string) Option {
 	return func(s *Server) { s.api.bearers = append(s.api.bearers, bearer{name, description}) }
 }
 
-// WithHeaders declares headers that every response has. It is documentation only: something else must
-// set them.
+// WithHeaders declares headers that every response has. It is documentation only: the server does
+// not set them.
 func WithHeaders(headers ...Header) Option {
 	return func(s *Server) { s.api.headers = append(s.api.headers, headers...) }
 }
 
-// WithBasePath sets the path below which clients reach the server, if it is not the root: for example
-// /community. Something in front of the server, like http.StripPrefix or a proxy, removes it from the
-// path of each request. The server puts it in front of the paths in redirects, and names it in the
-// OpenAPI document. The path must be one that [CheckBasePath] accepts.
+// WithBasePath sets the path below which clients reach the server, if it is not the root: for
+// example /community. Something in front of the server, like http.StripPrefix or a proxy, must
+// remove it from the path of each request. The server puts it in front of the paths in redirects,
+// and names it in the OpenAPI document. The path must be one that [CheckBasePath] accepts.
 func WithBasePath(path string) Option { return func(s *Server) { s.basePath = path } }
 
-// CheckBasePath returns an error unless the path can be the base path of a server: "" for the root, or
-// a path that begins and does not end with a slash, without empty or dot segments, in characters that
-// a URL does not escape.
+// CheckBasePath returns an error unless the path can be the base path of a server: "" for the root,
+// or a path that begins with a slash and does not end with one, has no segment that is empty, "."
+// or "..", and has no characters that a URL escapes.
 func CheckBasePath(p string) error {
 	if p != "" && (p == "/" || !isClean(p+"/") || (&url.URL{Path: p}).EscapedPath() != p) {
 		return fmt.Errorf("kithttp: base path %q: must be empty, or like /community or /a/b", p)
@@ -83,8 +84,8 @@ func CheckBasePath(p string) error {
 }
 
 // WithBodyLimit sets the greatest number of bytes of a request's body, which must be above 0. The
-// default is [DefaultBodyLimit]. A route may set its own limit. That of a route without JSON fields
-// is 1 KiB at most.
+// default is [DefaultBodyLimit]. A route may set its own limit. If a route without JSON fields sets
+// none, its limit is at most 1 KiB.
 func WithBodyLimit(bytes int64) Option { return func(s *Server) { s.bodyLimit = bytes } }
 
 // WithMiddleware wraps the endpoint of every route, outside of the route's own middleware. The
@@ -106,8 +107,9 @@ func WithBefore(before ...kit.RequestFunc) Option {
 	return func(s *Server) { s.before = append(s.before, before...) }
 }
 
-// WithAfter adds functions that run when the endpoint of a route has returned a response, before it
-// is written. They get the context that the gates returned, and may set headers.
+// WithAfter adds functions that run when the endpoint of a route has returned a response and no
+// error, before the response is written. They get the context that the gates returned, and may set
+// headers.
 func WithAfter(after ...kit.ServerResponseFunc) Option {
 	return func(s *Server) { s.after = append(s.after, after...) }
 }
@@ -153,9 +155,10 @@ func Gated(gates ...Gate) HandleOption {
 	return func(h *handling) { h.gates = append(h.gates, gates...) }
 }
 
-// Checked makes the error for a request with invalid fields complete: check adds the fields to f that
-// the handler would refuse. It runs only if decoding has found invalid fields, which are zero in the
-// request, and of which errors are ignored. Otherwise the handler checks the request itself.
+// Checked completes the error for a request in which decoding has found invalid fields: check adds
+// the fields that the handler would refuse to f. The fields that decoding has refused are zero in
+// req, and what check adds for them is ignored. check does not run for any other request, so the
+// handler must check the request itself.
 //
 // Req must be the type of the route's request, otherwise Handle panics.
 func Checked[Req any](check func(req Req, f *fault.Fields)) HandleOption {
@@ -297,8 +300,9 @@ func isClean(p string) bool {
 
 // refusal is the response writer that http.ServeMux gets. The mux itself writes to it only if no
 // handler matches. The refusal turns a 404 or 405 of the mux into a problem document and keeps its
-// Allow header. It puts the base path in front of the path to which the mux redirects, which is the
-// request's with a slash at its end, and drops the body, which has that path, too.
+// Allow header. If the mux redirects to the path of the request with a slash at its end, the
+// refusal puts the base path in front of it, and drops the body, which has the path without the
+// base path.
 type refusal struct {
 	http.ResponseWriter
 	server *Server

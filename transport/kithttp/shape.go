@@ -109,7 +109,9 @@ func (s *shape) addField(f reflect.StructField, index []int, body *[]reflect.Str
 		if tag == "path" && c.optional {
 			return errors.New("a path parameter cannot be a pointer, because it is never absent")
 		}
-		*list = append(*list, param{name: name, index: index, codec: c, required: f.Tag.Get("required") == "true", maxItems: maxItems})
+		*list = append(*list, param{
+			name: name, index: index, codec: c, required: f.Tag.Get("required") == "true", maxItems: maxItems,
+		})
 		return nil
 	}
 
@@ -137,8 +139,8 @@ func (s *shape) addField(f reflect.StructField, index []int, body *[]reflect.Str
 	return nil
 }
 
-// maxItemsOf returns the greatest number of items of a slice or of a pointer to one, or 0 without the
-// tag.
+// maxItemsOf returns the value of the tag maxItems of a field, or 0 if it has none. It returns an
+// error if the value is below 1, or if the field is not a slice or a pointer to one.
 func maxItemsOf(f reflect.StructField) (int, error) {
 	tag, ok := f.Tag.Lookup("maxItems")
 	if !ok {
@@ -150,7 +152,7 @@ func maxItemsOf(f reflect.StructField) (int, error) {
 	}
 	n, err := strconv.Atoi(tag)
 	if err != nil || n < 1 || list.Kind() != reflect.Slice {
-		return 0, fmt.Errorf("the tag maxItems %q must be a number above 0, and of a slice", tag)
+		return 0, fmt.Errorf("the tag maxItems %q must be a number above 0, and belong to a slice", tag)
 	}
 	return n, nil
 }

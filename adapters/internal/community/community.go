@@ -19,8 +19,8 @@ type Community struct {
 	Store   *ports.Store
 }
 
-// New returns a Community with the default policies, except that proposals may lie far ahead: the
-// clients of package workload make thousands of them.
+// New returns a Community with the default policies, except that the date of a proposal may lie 100
+// years ahead: the clients of package workload make thousands of proposals, one after the other.
 func New(storage ports.Storage, clock *Clock, ids id.Source, units uow.Policy) *Community {
 	store, policies := ports.NewStore(storage, units), services.DefaultPolicies()
 	policies.Reservations.MaxLead = 100 * 365 * 24 * time.Hour

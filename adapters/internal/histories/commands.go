@@ -32,8 +32,8 @@ func (h *history) step() {
 	}
 }
 
-// sendTogether sends one message each from different users in different conversations, concurrently.
-// In one conversation the times of the messages depend on their order.
+// sendTogether sends messages from different users concurrently, at most one in each conversation:
+// the times of two messages in one conversation would depend on their order.
 func (h *history) sendTogether() {
 	var all []command
 	senders, talks := map[id.User]bool{}, map[id.Conversation]bool{}
@@ -236,7 +236,9 @@ func (h *history) move(how string, by id.User, r id.Reservation, key idempotency
 }
 
 func (h *history) settle() command {
-	return command{name: "reservations are settled", do: func(ctx context.Context, c *lane) (any, error) { return c.Reservations.Settle(ctx) }}
+	return command{name: "reservations are settled", do: func(ctx context.Context, c *lane) (any, error) {
+		return c.Reservations.Settle(ctx)
+	}}
 }
 
 func (h *history) endReservation(by id.User, r id.Reservation, to reservations.Status) command {

@@ -13,7 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// unlock checks that no token is out of reach at the end of a sequence. An admin ends each accepted
+// unlock checks that every token can be spent at the end of a history. An admin ends each accepted
 // reservation in one step, and reactivates each inactive user in another. Then nothing is held, and
 // each user spends all their tokens.
 func (h *history) unlock() {
@@ -66,7 +66,7 @@ func (h *history) funds(of id.User) reservations.Funds {
 }
 
 func (h *history) accepted(admin id.User) []reservations.Reservation {
-	return h.must(command{name: "an admin lists what is accepted", do: func(ctx context.Context, c *lane) (any, error) {
+	return h.must(command{name: "an admin lists accepted ones", do: func(ctx context.Context, c *lane) (any, error) {
 		return page.All(reservations.Place, func(after *page.Moment, limit int) ([]reservations.Reservation, error) {
 			p, err := c.Reservations.All(ctx, admin, reservations.Filter{Status: reservations.Accepted},
 				page.Request[page.Moment]{After: after, Limit: limit})

@@ -11,8 +11,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// TestReach checks which tables each repository uses.
-func TestReach(t *testing.T) {
+// TestTablesOfRepositories checks that each repository uses only the tables that it may use.
+func TestTablesOfRepositories(t *testing.T) {
 	server := startFake(t)
 	s, seen := onFake(server), &commands{}
 	store := s.open(t, s.fresh(t))
@@ -30,7 +30,7 @@ func TestReach(t *testing.T) {
 	must(t, store.Close(t.Context()))
 }
 
-// tablesOf returns the tables of which a command reads or writes rows. Some collections have rows of
+// tablesOf returns the tables whose rows a command reads or writes. Some collections have rows of
 // several tables, and some documents are derived from rows.
 func tablesOf(c mongofake.Command) (tables []string) {
 	collections, fields := []string{c.Collection}, map[string]bool{}

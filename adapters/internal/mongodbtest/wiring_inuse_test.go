@@ -127,8 +127,8 @@ func (s target) concurrentOpens(t *testing.T) {
 	t.Logf("the exclusive store was opened in %d of %d rounds", alone, rounds)
 }
 
-// A store that did not report in time, so that another store opened in its place, starts no unit of work
-// until the other one is closed.
+// A store that did not report in time, so that another store opened in its place, starts no unit of
+// work until the other one is closed.
 func (s target) replacedStore(t *testing.T) {
 	ctx, o := t.Context(), s.fresh(t)
 	store := s.open(t, o)

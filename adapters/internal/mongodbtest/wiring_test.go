@@ -23,7 +23,8 @@ func TestWiring(t *testing.T) {
 	})
 }
 
-// serversOnFresh makes a store for servers, which must have left it when the test ends.
+// serversOnFresh returns a New on a fresh store. It checks that no server uses the store when the
+// test ends.
 func (s target) serversOnFresh(t *testing.T) wired.New {
 	o := s.fresh(t)
 	s.occupants(t, o) // starts the goroutines of the client that the tests share

@@ -44,7 +44,8 @@ func open(t testing.TB, dsn string, o postgres.Options) *postgres.Store {
 	return s
 }
 
-// hostPool makes the pool of a host, as New of the adapter needs it. change may change its settings.
+// hostPool makes the pool of a host, configured for postgres.New. Each change may alter its
+// settings.
 func hostPool(t testing.TB, dsn string, o postgres.Options, change ...func(c *pgxpool.Config)) *pgxpool.Pool {
 	t.Helper()
 	config, err := pgxpool.ParseConfig(dsn)

@@ -17,9 +17,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// TestPreparedStatements makes the statements that a connection has prepared useless, as a migration
-// of a column or a host's DISCARD does. No caller gets an error.
-func TestPreparedStatements(t *testing.T) {
+// TestInvalidPreparedStatements checks that no caller gets an error after the prepared statements
+// of a connection became invalid: a column got another type, or they were deallocated.
+func TestInvalidPreparedStatements(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)
 	o.MaxConns = 1

@@ -13,8 +13,8 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/postgres"
 )
 
-// TestReach checks which tables each repository uses.
-func TestReach(t *testing.T) {
+// TestTablesOfRepositories checks that each repository uses only the tables that it may use.
+func TestTablesOfRepositories(t *testing.T) {
 	ctx, dsn := t.Context(), servers.Postgres(t)
 	o, seen := fresh(t, dsn), &trace{}
 	config, err := pgxpool.ParseConfig(dsn)

@@ -46,7 +46,7 @@ func TestRules(t *testing.T) {
 		"a debit that adds":          {line("9", "'PENALTY'", "1", "0", "1"), pgerrcode.CheckViolation},
 		"a credit that takes":        {line("9", "'BONUS'", "-1", "1", "0"), pgerrcode.CheckViolation},
 		"a line of nothing":          {line("9", "'ADMIN_ADJUSTMENT'", "0", "0", "0"), pgerrcode.CheckViolation},
-		"a type that is none":        {line("9", "'NO_TYPE'", "1", "0", "1"), pgerrcode.CheckViolation},
+		"an unknown type":            {line("9", "'NO_TYPE'", "1", "0", "1"), pgerrcode.CheckViolation},
 		"an address twice":           {"UPDATE users SET email_folded = 'voyager0@example.org' WHERE name = 'local0'", pgerrcode.UniqueViolation},
 		"a role that is none":        {"UPDATE users SET role = 'king'", pgerrcode.CheckViolation},
 		"an age out of range":        {"UPDATE profiles SET age = 17", pgerrcode.CheckViolation},

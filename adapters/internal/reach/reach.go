@@ -1,6 +1,5 @@
-// Package reach checks which tables the repositories of a store reach. Data follows the imports
-// of core: a repository reads and writes the tables of its own domain and of the domains whose Tx
-// its own embeds, and no others.
+// Package reach checks which tables the repositories of a store use. A repository reads and writes
+// only the tables of its own domain, and of the domains whose Tx is embedded in the Tx of its own.
 package reach
 
 import (
@@ -29,14 +28,15 @@ type Statement struct {
 	Tables []string // the names of the tables that it reads or writes
 }
 
-// owner is a repository with its own tables. Its method in ports.Tx has its name.
+// owner is a repository and the tables of its domain. The method of ports.Tx that returns the
+// repository has the same name.
 type owner struct {
 	repository string
 	sees       reflect.Type // an interface with a method for each repository whose tables it may use
 	tables     []*ports.Table
 }
 
-// owners are all repositories but Rows, which is for every table.
+// owners are all repositories except Rows, which uses every table.
 var owners = []owner{
 	{"Idempotency", reflect.TypeFor[idempotency.Tx](), []*ports.Table{ports.IdempotencyRecords}},
 	{"Tokens", reflect.TypeFor[tokens.Tx](), []*ports.Table{ports.Wallets, ports.TokenTransactions}},
@@ -68,7 +68,8 @@ func (o owner) own() []string {
 
 var word = regexp.MustCompile(`\w+`)
 
-// SQL returns a statement in SQL. Its tables are the names of tables in its text.
+// SQL returns a statement in SQL. It takes each word of the text that is the name of a table for
+// that table.
 func SQL(text string) Statement {
 	s := Statement{Text: text}
 	words := word.FindAllString(text, -1)
@@ -80,10 +81,14 @@ func SQL(text string) Statement {
 	return s
 }
 
-// Wrong calls each method of each repository of an empty store in units of its own, and describes
-// each method that uses a table which its repository may not use, that sent no statement with a
-// table, or of which no call succeeded, and each table that its own repository did not use. The
-// function sent returns the statements that the store has sent since the last call of sent.
+// Wrong fills an empty store, calls each method of each repository in units of its own, and returns
+// a description of each defect:
+//   - a method uses a table that its repository may not use, or sent no statement with a table;
+//   - no call of a method succeeded;
+//   - no method of a repository used one of its own tables, or no repository owns a table.
+//
+// The function sent returns the statements that the store has sent since the last call of sent. The
+// error is not nil if the check itself failed.
 func Wrong(ctx context.Context, storage ports.Storage, sent func() []Statement) (wrong []string, err error) {
 	s, err := newScene(ctx, storage)
 	if err != nil {
@@ -148,7 +153,7 @@ func (s *scene) wrong(
 type call struct {
 	owner
 	method    string
-	row       int // that is used first, so that calls differ in the rows that they change
+	row       int // the first row to use: it differs between methods, so that they change other rows
 	succeeded bool
 	failed    error // of the last call that failed
 	used      map[string]bool
@@ -166,7 +171,8 @@ func (c *call) add(s Statement) {
 	}
 }
 
-// try calls a method in units of its own until a call succeeds, each time with other rows.
+// try calls a method in units of its own, each time with other rows, until a call succeeds or
+// mostRows calls have failed.
 func (s *scene) try(ctx context.Context, c *call, v variant, sent func() []Statement) error {
 	have, err := s.values(ctx)
 	if err != nil {
@@ -182,7 +188,7 @@ func (s *scene) try(ctx context.Context, c *call, v variant, sent func() []State
 			if err != nil {
 				return err
 			}
-			if record, ok := args[1].Interface().(idempotency.Record); ok { // Save needs the claim
+			if record, ok := args[1].Interface().(idempotency.Record); ok { // Save requires a claim of the key
 				if _, err := tx.Idempotency().Claim(ctx, record.Owner, record.Key); !errors.Is(err, fault.NotFound) {
 					return errors.Join(err, errors.New("the key has a record"))
 				}

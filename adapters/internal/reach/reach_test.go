@@ -9,7 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/memory"
 )
 
-// TestWrong pretends that each method sends one statement.
+// TestWrong checks what Wrong reports if each method sends the same statement.
 func TestWrong(t *testing.T) {
 	for _, c := range []struct {
 		statement string

@@ -17,7 +17,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// scene is a store with rows in every table. Its strangers have accounts and nothing else.
+// scene is a store with rows in every table. The strangers are users with an account and no other
+// rows.
 type scene struct {
 	store     ports.Storage
 	ids       *id.Generator
@@ -57,17 +58,17 @@ func newScene(ctx context.Context, store ports.Storage) (*scene, error) {
 	}))
 }
 
-// mostRows is the number of rows of a table that are tried as an argument.
+// mostRows is the greatest number of rows of a table that are tried as an argument.
 const mostRows = 8
 
-// variant is how the arguments of a call are chosen.
+// variant tells how to choose the arguments of a call.
 type variant struct {
 	fresh  bool // structs are rows that the store does not have
-	sparse bool // what may be missing is missing
+	sparse bool // optional values are absent
 	row    int  // the first row that is used of each table
 }
 
-// variants begin with new rows: a row that exists may not be added.
+// variants begin with new rows, because an existing row cannot be added.
 var variants = []variant{{fresh: true}, {fresh: true, sparse: true}, {}, {sparse: true}}
 
 // values are the values in the rows of a store, by their types, without duplicates.
@@ -189,7 +190,7 @@ func (c *choice) fill(v reflect.Value, whole bool) error {
 	return nil
 }
 
-// mayMiss reports whether the zero value of a type means that there is none.
+// mayMiss reports whether the zero value of a type means an absent value.
 func mayMiss(t reflect.Type, whole bool) bool {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.String:
@@ -207,7 +208,7 @@ func (c *choice) change(v reflect.Value) {
 		t := v.Field(i).Type()
 		c.taken[t]++
 		if c.sparse && t.Kind() == reflect.Bool {
-			v.Field(i).SetBool(false) // an account that was active is not any more
+			v.Field(i).SetBool(false) // for example, an active account becomes inactive
 		}
 	}
 	if c.fresh {
@@ -222,8 +223,8 @@ func (c *choice) take(t reflect.Type) reflect.Value {
 	return all[(c.row+c.taken[t]-1)%len(all)]
 }
 
-// renew makes a new row of one that exists. Its users are strangers to each other, unless they have
-// a conversation.
+// renew turns a copy of an existing row into a new row. Its users are strangers to each other,
+// unless they have a conversation.
 func (c *choice) renew(v reflect.Value) {
 	c.name(v)
 	talks := v.FieldByName("ConversationID").IsValid()
@@ -241,7 +242,7 @@ func (c *choice) renew(v reflect.Value) {
 	}
 }
 
-// name gives a struct an id of its own, if it has one.
+// name sets the field ID of a struct to a new id, if it has that field and a new row is wanted.
 func (c *choice) name(v reflect.Value) {
 	if own := v.FieldByName("ID"); c.fresh && own.IsValid() {
 		reflect.Copy(own, reflect.ValueOf(c.next()))

@@ -1,5 +1,5 @@
-// Package sqlitetest holds the heavier tests of adapters/sqlite: killed processes, full disks, servers, and
-// benchmarks that compare the adapter with SQLite alone.
+// Package sqlitetest holds the heavier tests of adapters/sqlite: killed processes, full disks,
+// servers, and benchmarks that compare the adapter with SQLite alone.
 package sqlitetest
 
 import (

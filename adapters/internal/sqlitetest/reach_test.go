@@ -21,15 +21,16 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// TestReach checks which tables each repository uses.
-func TestReach(t *testing.T) {
+// TestTablesOfRepositories checks that each repository uses only the tables that it may use.
+func TestTablesOfRepositories(t *testing.T) {
 	for _, w := range wrongReach(t, func(s *sqlite.Store) ports.Storage { return s }) {
 		t.Error(w)
 	}
 }
 
-// TestReachOfDefect checks that TestReach fails if the wallets are read with the reservations.
-func TestReachOfDefect(t *testing.T) {
+// TestTableOfOtherDomainIsReported checks that TestTablesOfRepositories fails if a store reads
+// reservations to return a wallet.
+func TestTableOfOtherDomainIsReported(t *testing.T) {
 	wrong := wrongReach(t, func(s *sqlite.Store) ports.Storage { return reaching{s} })
 	if len(wrong) != 1 || !strings.HasPrefix(wrong[0], "Tokens.Wallet uses the table reservations: SELECT") {
 		t.Errorf("got %q", wrong)
@@ -108,7 +109,7 @@ func newTrace(t *testing.T) *trace {
 	return tr
 }
 
-// pointer returns a function in the form in which the library takes a callback.
+// pointer returns a Go function as the pointer that SQLite takes for a callback.
 func pointer[F any](function *F) uintptr { return *(*uintptr)(unsafe.Pointer(function)) }
 
 // take removes the collected statements and returns them.

@@ -14,8 +14,9 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// Unreachable checks that New of a root cleans up when it fails. The server of the database closes
-// every connection. In format, %s is the host and the port of the server, and the password is tiger.
+// Unreachable checks that root, which makes a server over the store at an address, leaves nothing
+// open when it fails, and that its error does not contain the password. The database closes every
+// connection. format is the address with the password tiger, and %s for the host and the port.
 func Unreachable(
 	t *testing.T, format string, root func(ctx context.Context, address string, c wiring.Config) (*wiring.App, error),
 ) {

@@ -1,4 +1,5 @@
-// Package wired tests the servers of wiring on stores that outlast them.
+// Package wired has the tests of the servers of package wiring for stores that keep their data when
+// a server closes.
 package wired
 
 import (
@@ -21,7 +22,7 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// Config returns a configuration for tests.
+// Config returns the default configuration with cheap password hashes and without a log.
 func Config() wiring.Config {
 	c := wiring.DefaultConfig()
 	c.PasswordCost = 4
@@ -32,8 +33,8 @@ func Config() wiring.Config {
 // New makes a server over a store. Each call opens the same store.
 type New func(ctx context.Context, c wiring.Config) (*wiring.App, error)
 
-// Servers tests the servers over stores that open makes, one for each test. shared reports whether
-// several servers may use a store at the same time.
+// Servers tests servers over a store. It calls open for each test, to make a store. shared is true
+// if several servers may use a store at the same time.
 func Servers(t *testing.T, shared bool, open func(t *testing.T) New) {
 	t.Run("sessions", func(t *testing.T) { sessions(t, shared, open(t)) })
 	t.Run("goroutines", func(t *testing.T) { goroutines(t, open(t)) })
@@ -90,8 +91,8 @@ func goroutines(t *testing.T, root New) {
 	}
 }
 
-// settlement checks that a reservation that ended while no server ran is settled once by the servers
-// that run next: three if they can share the store, and otherwise one.
+// settlement checks that a reservation that ended while no server ran is settled once when servers
+// run again: three if they can share the store, and otherwise one.
 func settlement(t *testing.T, shared bool, root New) {
 	ctx, now := t.Context(), time.Now()
 	at := func(now time.Time) wiring.Config {

@@ -250,7 +250,9 @@ func (r orderedMessaging) OpenConversation(ctx context.Context, c messaging.Conv
 	return r.Repository.OpenConversation(ctx, c)
 }
 
-func (r orderedMessaging) HoldConversation(ctx context.Context, conversation id.Conversation) (messaging.Standing, time.Time, error) {
+func (r orderedMessaging) HoldConversation(
+	ctx context.Context, conversation id.Conversation,
+) (messaging.Standing, time.Time, error) {
 	r.h.hold("Messaging.HoldConversation", ofConversation, conversation.String())
 	return r.Repository.HoldConversation(ctx, conversation)
 }

@@ -62,8 +62,8 @@ type Repository interface {
 	// text.FoldAddress, SetEmail stores nothing and saved is false.
 	SetEmail(ctx context.Context, u User) (saved bool, err error)
 
-	// SetPassword stores a new password hash, and at as the account's UpdatedAt. It may increment
-	// the Version, or not. If there is no such account, it returns fault.NotFound.
+	// SetPassword stores a new password hash, and sets the account's UpdatedAt to at. It may or may
+	// not increment the Version. If there is no such account, it returns fault.NotFound.
 	SetPassword(ctx context.Context, user id.User, password PasswordHash, at time.Time) error
 
 	// Erase is like Save, for an erased account. It also removes the account's address, password,

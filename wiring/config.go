@@ -82,7 +82,7 @@ type Access struct {
 
 	Issuer   string        // the tokens' issuer; must not be empty
 	Audience string        // the tokens' audience; must not be empty
-	Leeway   time.Duration // the clock skew that is allowed between the servers that share the keys
+	Leeway   time.Duration // how long a token is accepted after its expiry; default 1 minute
 }
 
 // DefaultConfig returns a configuration with the default policies of core/README.md. It writes mail
@@ -92,7 +92,7 @@ func DefaultConfig() Config {
 		Users:        users.DefaultPolicy(),
 		Messaging:    messaging.DefaultPolicy(),
 		Reservations: reservations.DefaultPolicy(),
-		Access:       Access{Issuer: "cicerone", Audience: "cicerone"},
+		Access:       Access{Issuer: "cicerone", Audience: "cicerone", Leeway: time.Minute},
 		PasswordCost: bcrypt.DefaultCost,
 		Limits:       edge.DefaultLimits(),
 		PurgeEvery:   time.Hour,

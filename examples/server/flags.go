@@ -75,7 +75,7 @@ type securitySettings struct {
 	CursorKey       []string      `placeholder:"BASE64" help:"The key that authenticates the cursors of lists: 32 bytes or more, as standard base64. Of several keys, the first seals and all open. Default: keys derived from those of access tokens."`
 	AccessIssuer    string        `default:"${access_issuer}" help:"The issuer of access tokens."`
 	AccessAudience  string        `default:"${access_audience}" help:"The audience of access tokens."`
-	AccessLeeway    time.Duration `default:"${access_leeway}" help:"The clock skew that is allowed between servers that share keys."`
+	AccessLeeway    time.Duration `default:"${access_leeway}" help:"How long an access token is accepted after it has expired, because clocks differ."`
 	AccessLifetime  time.Duration `default:"${access_lifetime}" help:"How long an access token is valid."`
 	RefreshLifetime time.Duration `default:"${refresh_lifetime}" help:"How long a refresh token is valid."`
 	ResetLifetime   time.Duration `default:"${reset_lifetime}" help:"How long a password reset token is valid."`

@@ -141,6 +141,7 @@ var (
 		f.Time("used_at", &t.UsedAt, Nullable)
 	})
 	ResetLayout = layout("password_resets", 1, func(r *users.Reset, f Fields) {
+		f.UUID("id", (*[16]byte)(&r.ID), Required)
 		f.UUID("user_id", (*[16]byte)(&r.UserID), Required)
 		f.Hash("hash", (*[32]byte)(&r.Hash))
 		f.Time("expires_at", &r.ExpiresAt, Required)

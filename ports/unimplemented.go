@@ -170,14 +170,14 @@ func (UnimplementedUsers) RevokeSessions(context.Context, id.User, time.Time) er
 func (UnimplementedUsers) PurgeSessions(context.Context, time.Time, int) (int, error) {
 	return 0, unimplemented("users.Repository.PurgeSessions")
 }
-func (UnimplementedUsers) SetReset(context.Context, users.Reset) error {
-	return unimplemented("users.Repository.SetReset")
+func (UnimplementedUsers) AddReset(context.Context, users.Reset, int) error {
+	return unimplemented("users.Repository.AddReset")
 }
 func (UnimplementedUsers) Reset(context.Context, users.SecretHash) (users.Reset, error) {
 	return users.Reset{}, unimplemented("users.Repository.Reset")
 }
-func (UnimplementedUsers) DropReset(context.Context, id.User) error {
-	return unimplemented("users.Repository.DropReset")
+func (UnimplementedUsers) DropResets(context.Context, id.User) error {
+	return unimplemented("users.Repository.DropResets")
 }
 
 // UnimplementedModeration is a moderation.Repository whose methods return fault.Unimplemented.

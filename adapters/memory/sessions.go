@@ -16,7 +16,8 @@ type sessionTables struct {
 	sessionsByExpiry index                     // expires_at of its last refresh token, id
 	refreshTokens    tree[*users.RefreshToken] // hash
 	refreshTokensOf  tree[*users.RefreshToken] // session_id, hash
-	resets           tree[*users.Reset]        // user_id
+	resets           tree[*users.Reset]        // id
+	resetsOf         index                     // user_id, expires_at, id
 	resetsByHash     tree[*users.Reset]        // hash
 }
 
@@ -24,7 +25,7 @@ func (t *sessionTables) copy() sessionTables {
 	return sessionTables{
 		sessions: t.sessions.copy(), sessionsOf: t.sessionsOf.copy(), sessionsByExpiry: t.sessionsByExpiry.copy(),
 		refreshTokens: t.refreshTokens.copy(), refreshTokensOf: t.refreshTokensOf.copy(),
-		resets: t.resets.copy(), resetsByHash: t.resetsByHash.copy(),
+		resets: t.resets.copy(), resetsOf: t.resetsOf.copy(), resetsByHash: t.resetsByHash.copy(),
 	}
 }
 
@@ -116,21 +117,35 @@ func (t *sessionTables) dropSessionsOf(user id.User) {
 
 func (s *state) addReset(r users.Reset) error {
 	switch {
-	case s.resets.has(idKey(r.UserID)):
-		return taken("a user's password reset")
+	case s.resets.has(idKey(r.ID)):
+		return taken("a password reset's id")
 	case s.resetsByHash.has(hashKey(r.Hash)):
 		return taken("a password reset")
 	case !s.users.has(idKey(r.UserID)):
 		return noTarget("a password reset's user")
 	}
-	s.resets.put(idKey(r.UserID), &r)
+	s.resets.put(idKey(r.ID), &r)
+	s.resetsOf.put(resetPlace(&r), struct{}{})
 	s.resetsByHash.put(hashKey(r.Hash), &r)
 	return nil
 }
 
-func (t *sessionTables) dropReset(user id.User) {
-	if r, found := t.resets.get(idKey(user)); found {
-		t.resets.drop(idKey(user))
+func resetPlace(r *users.Reset) string {
+	return idKey(r.UserID) + momentKey(page.Moment{At: r.ExpiresAt, ID: r.ID})
+}
+
+// dropResets removes the resets of an account, except the last ones by expiry.
+func (t *sessionTables) dropResets(user id.User, except int) {
+	var gone []*users.Reset
+	for key := range t.resetsOf.descend(idKey(user), "") {
+		if except--; except < 0 {
+			r, _ := t.resets.get(idKey(lastID(key)))
+			gone = append(gone, r)
+		}
+	}
+	for _, r := range gone {
+		t.resets.drop(idKey(r.ID))
+		t.resetsOf.drop(resetPlace(r))
 		t.resetsByHash.drop(hashKey(r.Hash))
 	}
 }
@@ -231,9 +246,9 @@ func (repo usersRepository) PurgeSessions(ctx context.Context, before time.Time,
 	return purged, err
 }
 
-func (repo usersRepository) SetReset(ctx context.Context, r users.Reset) error {
+func (repo usersRepository) AddReset(ctx context.Context, r users.Reset, keep int) error {
 	return repo.write(ctx, func(s *state) error {
-		s.dropReset(r.UserID)
+		s.dropResets(r.UserID, keep-1)
 		return s.addReset(r)
 	})
 }
@@ -250,9 +265,9 @@ func (repo usersRepository) Reset(ctx context.Context, hash users.SecretHash) (r
 	return reset, err
 }
 
-func (repo usersRepository) DropReset(ctx context.Context, user id.User) error {
+func (repo usersRepository) DropResets(ctx context.Context, user id.User) error {
 	return repo.write(ctx, func(s *state) error {
-		s.dropReset(user)
+		s.dropResets(user, 0)
 		return nil
 	})
 }

@@ -49,11 +49,11 @@ func (f *fixture) accounts(ctx context.Context, tx ports.Tx, ada, eve, gone user
 		errs = append(errs, tx.Users().AddSession(ctx, s, first), tx.Users().AddRefreshToken(ctx, second))
 		_, err := tx.Users().UseRefreshToken(ctx, first.Hash, noon)
 		errs = append(errs, err, tx.Users().RevokeSession(ctx, s.ID, noon))
-		errs = append(errs, tx.Users().SetReset(ctx, users.Reset{Hash: f.hash(), UserID: u.ID, ExpiresAt: noon}))
+		errs = append(errs, tx.Users().AddReset(ctx, users.Reset{ID: id.Reset(f.ids.Next()), UserID: u.ID, Hash: f.hash(), ExpiresAt: noon}, 1))
 	}
 	_, err := tx.Users().PurgeSessions(ctx, noon.Add(12*time.Hour), 10)
 	_, err2 := tx.Tokens().Close(ctx, gone.ID)
-	return errors.Join(append(errs, err, err2, tx.Users().Erase(ctx, gone), tx.Users().DropReset(ctx, eve.ID))...)
+	return errors.Join(append(errs, err, err2, tx.Users().Erase(ctx, gone), tx.Users().DropResets(ctx, eve.ID))...)
 }
 
 func (f *fixture) acquaintance(ctx context.Context, tx ports.Tx, ada, ben, eve users.User) error {

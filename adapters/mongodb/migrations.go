@@ -1,10 +1,12 @@
 package mongodb
 
 import (
+	"context"
 	"embed"
 	"fmt"
 
 	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/mongo"
 )
 
 // migrations are the steps from an empty database to the present one. The first leads to version 1, and each further one
@@ -73,6 +75,15 @@ var migrations = []step{
 			lacking: d("city_folded", d("$exists", true)), without: []string{"country_folded", "city_folded"},
 		}},
 	),
+
+	// Several password resets of one user may be open. Those from before have their user's id as their own.
+	of(change{
+		in: "password_resets", fields: map[string]string{"user_id": "binData"},
+		indexes: []index{{name: "of_user", keys: "user_id expires_at _id"}},
+		fill: &filling{lacking: d("user_id", d("$exists", false)), with: func(_ context.Context, _ *mongo.Database, doc bson.Raw) (bson.D, error) {
+			return d("user_id", doc.Lookup("_id")), nil
+		}},
+	}),
 }
 
 // step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may

@@ -103,8 +103,11 @@ var schema = []spec{
 	},
 	{
 		name: resetsIn, table: ports.PasswordResets,
-		shard:   shard{"_id", true, "the id is the account's, which has one reset"},
-		indexes: []index{{name: "by_hash", keys: "hash"}},
+		shard: shard{"_id", true, "a few documents, which live for an hour"},
+		indexes: []index{
+			{name: "by_hash", keys: "hash"},
+			{name: "of_user", keys: "user_id expires_at _id"},
+		},
 	},
 	{
 		name: walletsIn, table: ports.Wallets,
@@ -281,7 +284,6 @@ func ledgerRules() []bson.D {
 // name.
 var renamed = map[*ports.Table]map[string]string{
 	ports.RefreshTokens:      {"hash": "_id"},
-	ports.PasswordResets:     {"user_id": "_id"},
 	ports.Attachments:        {"message_id": "_id"},
 	ports.IdempotencyRecords: {"owner": "_id.owner", "key": "_id.key"},
 	ports.SignupGrants:       {"address_hash": "_id"},

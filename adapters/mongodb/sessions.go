@@ -145,9 +145,18 @@ func (repo usersRepository) PurgeSessions(ctx context.Context, before time.Time,
 	return purged, err
 }
 
-func (repo usersRepository) SetReset(ctx context.Context, r users.Reset) error {
+func (repo usersRepository) AddReset(ctx context.Context, r users.Reset, keep int) error {
 	return repo.write(ctx, func(t *txn) error {
-		t.later(resetsIn, putting(d("_id", uuid(r.UserID)), d("$set", resets.set(r, "_id"))))
+		others, err := list(ctx, t, func(r *record) any { return binary(r.id("_id")) }, query{
+			in: resetsIn, filter: d("user_id", uuid(r.UserID)), fields: d("_id", 1), sort: d("expires_at", -1, "_id", -1),
+		})
+		if err != nil {
+			return err
+		}
+		if len(others) >= keep {
+			t.later(resetsIn, removingAll(d("_id", d("$in", bson.A(others[keep-1:])))))
+		}
+		t.later(resetsIn, inserting(resets.doc(r)))
 		return nil
 	})
 }
@@ -160,9 +169,9 @@ func (repo usersRepository) Reset(ctx context.Context, hash users.SecretHash) (r
 	return reset, err
 }
 
-func (repo usersRepository) DropReset(ctx context.Context, user id.User) error {
+func (repo usersRepository) DropResets(ctx context.Context, user id.User) error {
 	return repo.write(ctx, func(t *txn) error {
-		t.later(resetsIn, removing(d("_id", uuid(user))))
+		t.later(resetsIn, removingAll(d("user_id", uuid(user))))
 		return nil
 	})
 }

@@ -103,9 +103,11 @@ func (repo usersRepository) PurgeSessions(ctx context.Context, before time.Time,
 	return purged, err
 }
 
-func (repo usersRepository) SetReset(ctx context.Context, r users.Reset) error {
+func (repo usersRepository) AddReset(ctx context.Context, r users.Reset, keep int) error {
 	return repo.write(ctx, func(c *conn) error {
-		c.later(resets.insert+" ON CONFLICT (user_id) DO UPDATE SET "+resets.replace("user_id"), resets.args(r)...)
+		c.later(`DELETE FROM @password_resets WHERE id IN (SELECT id FROM @password_resets
+			WHERE user_id = $1 ORDER BY expires_at DESC, id DESC OFFSET $2)`, uuid(r.UserID), limited(keep-1))
+		c.later(resets.insert, resets.args(r)...)
 		return nil
 	})
 }
@@ -118,7 +120,7 @@ func (repo usersRepository) Reset(ctx context.Context, hash users.SecretHash) (r
 	return reset, err
 }
 
-func (repo usersRepository) DropReset(ctx context.Context, user id.User) error {
+func (repo usersRepository) DropResets(ctx context.Context, user id.User) error {
 	return repo.write(ctx, func(c *conn) error {
 		c.later("DELETE FROM @password_resets WHERE user_id = $1", uuid(user))
 		return nil

@@ -99,9 +99,14 @@ func (repo usersRepository) PurgeSessions(ctx context.Context, before time.Time,
 	return purged, err
 }
 
-func (repo usersRepository) SetReset(ctx context.Context, r users.Reset) error {
+func (repo usersRepository) AddReset(ctx context.Context, r users.Reset, keep int) error {
 	return repo.write(ctx, func(c *conn) error {
-		_, err := c.exec(ctx, resets.insert+" ON CONFLICT (user_id) DO UPDATE SET "+resets.replace("user_id"), resets.args(r)...)
+		_, err := c.exec(ctx, `DELETE FROM password_resets WHERE id IN (SELECT id FROM password_resets
+			WHERE user_id = ? ORDER BY expires_at DESC, id DESC LIMIT -1 OFFSET ?)`, blob(r.UserID), limited(keep-1))
+		if err != nil {
+			return err
+		}
+		_, err = c.exec(ctx, resets.insert, resets.args(r)...)
 		return err
 	})
 }
@@ -114,7 +119,7 @@ func (repo usersRepository) Reset(ctx context.Context, hash users.SecretHash) (r
 	return reset, err
 }
 
-func (repo usersRepository) DropReset(ctx context.Context, user id.User) error {
+func (repo usersRepository) DropResets(ctx context.Context, user id.User) error {
 	return repo.write(ctx, func(c *conn) error {
 		_, err := c.exec(ctx, "DELETE FROM password_resets WHERE user_id = ?", blob(user))
 		return err

@@ -92,7 +92,7 @@ func (w *town) accounts(ctx context.Context, tx ports.Tx) error {
 		tx.Users().Save(ctx, w.cleo),
 		tx.Users().AddSession(ctx, session, users.RefreshToken{Hash: w.hash(), SessionID: session.ID, CreatedAt: noon,
 			ExpiresAt: noon}),
-		tx.Users().SetReset(ctx, users.Reset{Hash: w.hash(), UserID: w.ben.ID, ExpiresAt: noon}),
+		tx.Users().AddReset(ctx, users.Reset{ID: id.Reset(w.ids.Next()), UserID: w.ben.ID, Hash: w.hash(), ExpiresAt: noon}, 1),
 	)
 }
 

@@ -20,6 +20,8 @@ type (
 	User = ID[userKind]
 	// Session identifies a signed-in device.
 	Session = ID[sessionKind]
+	// Reset identifies a password reset.
+	Reset = ID[resetKind]
 	// Wallet identifies a wallet.
 	Wallet = ID[walletKind]
 	// Transaction identifies an entry of the ledger.
@@ -46,6 +48,7 @@ type (
 type (
 	userKind         struct{}
 	sessionKind      struct{}
+	resetKind        struct{}
 	walletKind       struct{}
 	transactionKind  struct{}
 	profileKind      struct{}

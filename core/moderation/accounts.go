@@ -138,7 +138,7 @@ func (s *Service) changeHeld(ctx context.Context, tx Tx, admin id.User, u *users
 	}
 	next.Version++
 	if u.IsActive && !next.IsActive {
-		if err := users.EndSessions(ctx, tx, u.ID, now); err != nil {
+		if err := users.EndAccess(ctx, tx, u.ID, now); err != nil {
 			return err
 		}
 	}

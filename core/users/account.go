@@ -80,7 +80,7 @@ func Admin(ctx context.Context, tx Tx, user id.User) (User, error) {
 	return u, nil
 }
 
-// ChangePassword replaces the caller's password and ends all their sessions. Errors: fault.Invalid
+// ChangePassword replaces the caller's password and ends all their sessions and resets. Errors: fault.Invalid
 // on current_password if it is wrong, or on password if the new one breaks a rule; ErrNotSignedIn.
 func (s *Service) ChangePassword(ctx context.Context, caller id.User, current, password string) error {
 	var confirmed PasswordHash
@@ -114,7 +114,7 @@ func (s *Service) ChangePassword(ctx context.Context, caller id.User, current, p
 	return nil
 }
 
-// replacePassword stores a new password and ends the sessions of a user. The function hold checks
+// replacePassword stores a new password and ends the sessions and resets of a user. The function hold checks
 // that the password may be replaced, holds the account, and returns its id.
 func (s *Service) replacePassword(ctx context.Context, password string, hold func(context.Context, Tx) (id.User, error)) error {
 	hash, err := s.deps.Passwords.Hash(ctx, password)
@@ -130,10 +130,7 @@ func (s *Service) replacePassword(ctx context.Context, password string, hold fun
 		if err := tx.Users().SetPassword(ctx, user, hash, now); err != nil {
 			return fmt.Errorf("set a password: %w", err)
 		}
-		if err := tx.Users().DropReset(ctx, user); err != nil {
-			return fmt.Errorf("drop a reset: %w", err)
-		}
-		return EndSessions(ctx, tx, user, now)
+		return EndAccess(ctx, tx, user, now)
 	})
 }
 
@@ -163,16 +160,20 @@ func CheckPasswordUnchanged(ctx context.Context, tx Tx, user id.User, confirmed 
 	return nil
 }
 
-// EndSessions revokes all sessions of a user.
-func EndSessions(ctx context.Context, tx Tx, user id.User, at time.Time) error {
+// EndAccess revokes all sessions of a user whom the unit holds, and removes their password resets.
+func EndAccess(ctx context.Context, tx Tx, user id.User, at time.Time) error {
 	at = clock.Truncate(at)
 	if err := tx.Users().RevokeSessions(ctx, user, at); err != nil {
 		return fmt.Errorf("revoke sessions: %w", err)
+	}
+	if err := tx.Users().DropResets(ctx, user); err != nil {
+		return fmt.Errorf("drop resets: %w", err)
 	}
 	return nil
 }
 
 // ForgotPassword mails a password reset to the active account with this address, if there is one.
+// Policy.OpenResets of an account work at a time; the one that expires first makes room.
 // Errors: fault.Invalid on email; ErrNotMailed, which reveals that there is such an account.
 func (s *Service) ForgotPassword(ctx context.Context, email string) error {
 	var f fault.Fields
@@ -193,15 +194,22 @@ func (s *Service) ForgotPassword(ctx context.Context, email string) error {
 		if err != nil {
 			return fmt.Errorf("look up an address: %w", err)
 		}
-		pinned, err := tx.Users().Pin(ctx, u.ID)
+		held, err := tx.Users().Hold(ctx, u.ID)
 		if err != nil {
-			return fmt.Errorf("pin a user: %w", err)
+			return fmt.Errorf("hold a user: %w", err)
 		}
-		if !pinned[0].IsActive {
+		if !held.IsActive {
 			return nil
 		}
 		to = u.Email
-		return tx.Users().SetReset(ctx, Reset{Hash: hash, UserID: u.ID, ExpiresAt: s.deps.Clock.Now().Add(s.deps.Policy.ResetLifetime)})
+		r := Reset{
+			ID: id.Reset(s.deps.IDs.Next()), UserID: u.ID, Hash: hash,
+			ExpiresAt: s.deps.Clock.Now().Add(s.deps.Policy.ResetLifetime),
+		}
+		if err := tx.Users().AddReset(ctx, r, s.deps.Policy.OpenResets); err != nil {
+			return fmt.Errorf("add a reset: %w", err)
+		}
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("prepare a password reset: %w", err)
@@ -225,7 +233,8 @@ func (s *Service) resetMail(to, secret string) Mail {
 	}
 }
 
-// ResetPassword sets a new password with a token that ForgotPassword mailed, and ends all sessions.
+// ResetPassword sets a new password with a token that ForgotPassword mailed, and ends all sessions
+// and all other resets.
 // Errors: fault.Invalid on token if it is unknown, used or expired, or on password if it breaks a
 // rule.
 func (s *Service) ResetPassword(ctx context.Context, token, password string) error {

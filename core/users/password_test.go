@@ -15,6 +15,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 func TestPasswordHashIsRedacted(t *testing.T) {
@@ -202,12 +203,24 @@ func TestResetPassword(t *testing.T) {
 
 func TestInvalidReset(t *testing.T) {
 	for name, spoil := range map[string]func(t *testing.T, w *coretest.World, person id.User){
-		"expired":  func(_ *testing.T, w *coretest.World, _ id.User) { w.Clock.Advance(time.Hour) },
-		"replaced": func(t *testing.T, w *coretest.World, _ id.User) { forgot(t, w, "ada@example.org") },
+		"expired": func(_ *testing.T, w *coretest.World, _ id.User) { w.Clock.Advance(time.Hour) },
+		"older than three": func(t *testing.T, w *coretest.World, _ id.User) {
+			for range 3 {
+				w.Clock.Advance(time.Millisecond)
+				forgot(t, w, "ada@example.org")
+			}
+		},
+		"after the use of another": func(t *testing.T, w *coretest.World, _ id.User) {
+			coretest.Is(t, w.Users.ResetPassword(w.Ctx, forgot(t, w, "ada@example.org"), "another password"), nil)
+		},
 		"after a change of the password": func(t *testing.T, w *coretest.World, person id.User) {
 			coretest.Is(t, w.Users.ChangePassword(w.Ctx, person, coretest.Password, "another password"), nil)
 		},
 		"of an inactive user": func(_ *testing.T, w *coretest.World, person id.User) { w.SetActive(person, false) },
+		"of a user who was inactive": func(_ *testing.T, w *coretest.World, person id.User) {
+			w.SetActive(person, false)
+			w.SetActive(person, true)
+		},
 		"of an erased user": func(t *testing.T, w *coretest.World, person id.User) {
 			coretest.Is(t, w.Privacy.Erase(w.Ctx, person, coretest.Password), nil)
 		},
@@ -226,6 +239,37 @@ func TestInvalidReset(t *testing.T) {
 	w := newWorldWithReset(t)
 	coretest.Fields(t, w.Users.ResetPassword(w.Ctx, "nonsense", "a third password"), "token")
 	coretest.Fields(t, w.Users.ResetPassword(w.Ctx, "", "a third password"), "token")
+}
+
+// Each of three open resets works.
+func TestOpenResets(t *testing.T) {
+	for use := range 3 {
+		w := newWorldWithReset(t)
+		w.Person("Ada")
+		var open []string
+		for range 3 {
+			open = append(open, forgot(t, w, "ada@example.org"))
+		}
+		coretest.Is(t, w.Users.ResetPassword(w.Ctx, open[use], "another password"), nil)
+	}
+}
+
+// Concurrent requests open no more resets than the policy allows.
+func TestConcurrentRequestsForResets(t *testing.T) {
+	w := coretest.NewWorld(t, memory.New(), func(p *coretest.Policies) { p.Users.OpenResets = 2 })
+	w.Person("Ada")
+	for _, err := range coretest.AtOnce(8, func(int) error { return w.Users.ForgotPassword(w.Ctx, "ada@example.org") }) {
+		coretest.Is(t, err, nil)
+	}
+	rows := 0
+	coretest.Is(t, w.Store.View(w.Ctx, func(ctx context.Context, tx ports.Tx) error {
+		all, err := tx.Rows().Read(ctx, ports.PasswordResets, nil, 10)
+		rows = len(all)
+		return err
+	}), nil)
+	if rows != 2 {
+		t.Errorf("%d resets are open, want 2", rows)
+	}
 }
 
 func TestConcurrentResets(t *testing.T) {

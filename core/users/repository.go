@@ -67,7 +67,7 @@ type Repository interface {
 	SetPassword(ctx context.Context, user id.User, password PasswordHash, at time.Time) error
 
 	// Erase is like Save, for an erased account. It also removes the account's address, password,
-	// sessions, refresh tokens and reset. The address is then free for a new account.
+	// sessions, refresh tokens and resets. The address is then free for a new account.
 	Erase(ctx context.Context, u User) error
 
 	// Key returns the key that the store keeps under a name. If there is none, Key stores fresh and
@@ -109,15 +109,17 @@ type Repository interface {
 	// number. It removes only sessions of which all refresh tokens expired before the given time.
 	PurgeSessions(ctx context.Context, before time.Time, limit int) (int, error)
 
-	// SetReset stores a reset and replaces any earlier one of the same account.
-	SetReset(ctx context.Context, r Reset) error
+	// AddReset stores a reset of an account that the unit holds. Of the account's other resets it
+	// keeps the keep - 1 that expire last, by (expires_at, id), and removes the rest. keep is at
+	// least 1.
+	AddReset(ctx context.Context, r Reset, keep int) error
 
 	// Reset returns a reset, or fault.NotFound. It locks nothing: the caller holds the account, and
 	// then reads the reset again.
 	Reset(ctx context.Context, hash SecretHash) (Reset, error)
 
-	// DropReset removes the reset of an account. It does nothing if there is no reset.
-	DropReset(ctx context.Context, user id.User) error
+	// DropResets removes all resets of an account.
+	DropResets(ctx context.Context, user id.User) error
 }
 
 // Filter selects accounts. A field with its zero value selects all.

@@ -24,12 +24,16 @@ type Policy struct {
 	AccessLifetime  time.Duration // of an access token; default 15 minutes
 	RefreshLifetime time.Duration // of a refresh token, from each refresh; default 30 days
 	ResetLifetime   time.Duration // of a password reset; default 1 hour
+	OpenResets      int           // password resets of one account that work at a time, 1 or more; default 3
 	ResetURL        string        // page for a reset, to which the token is appended; "" mails the token alone
 }
 
 // DefaultPolicy returns the default of each field.
 func DefaultPolicy() Policy {
-	return Policy{SignupBonus: 50, AccessLifetime: 15 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour, ResetLifetime: time.Hour}
+	return Policy{
+		SignupBonus: 50, AccessLifetime: 15 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour,
+		ResetLifetime: time.Hour, OpenResets: 3,
+	}
 }
 
 // Deps are the parts of a Service. All are needed. services.New makes them for all services.

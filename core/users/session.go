@@ -36,8 +36,9 @@ type RefreshToken struct {
 
 // Reset is the stored part of a password reset. Its secret was mailed to the user.
 type Reset struct {
-	Hash      SecretHash
+	ID        id.Reset
 	UserID    id.User
+	Hash      SecretHash
 	ExpiresAt time.Time
 }
 

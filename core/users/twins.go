@@ -78,8 +78,8 @@ func ChangeTwin(ctx context.Context, tx Tx, u User, email string, at time.Time) 
 		return User{}, ErrEmailTaken
 	}
 	u.Version++
-	if err := tx.Users().DropReset(ctx, u.ID); err != nil {
-		return User{}, fmt.Errorf("drop a reset: %w", err)
+	if err := tx.Users().DropResets(ctx, u.ID); err != nil {
+		return User{}, fmt.Errorf("drop resets: %w", err)
 	}
 	return u, SettleTwins(ctx, tx, before, at)
 }

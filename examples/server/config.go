@@ -7,7 +7,6 @@ import (
 	"log/slog"
 
 	"github.com/cicerone-go/cicerone/core/reservations"
-	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/wiring"
 )
@@ -34,10 +33,9 @@ func (s *serverSettings) config(log *slog.Logger) (wiring.Config, error) {
 	c := wiring.DefaultConfig()
 	c.Log, c.Mailer, c.Version, c.BasePath = log, mailer, version(), s.BasePath
 
-	c.Users = users.Policy{
-		SignupBonus: s.Accounts.SignupBonus, AccessLifetime: s.Security.AccessLifetime,
-		RefreshLifetime: s.Security.RefreshLifetime, ResetLifetime: s.Security.ResetLifetime, ResetURL: s.Security.ResetURL,
-	}
+	c.Users.SignupBonus = s.Accounts.SignupBonus
+	c.Users.AccessLifetime, c.Users.RefreshLifetime = s.Security.AccessLifetime, s.Security.RefreshLifetime
+	c.Users.ResetLifetime, c.Users.ResetURL = s.Security.ResetLifetime, s.Security.ResetURL
 	c.Messaging.MessageCost = s.Policies.MessageCost
 	c.Reservations = reservations.Policy{
 		Rate: s.Policies.TokenRate, MaxLead: s.Policies.MaxLead, MaxLength: s.Policies.MaxLength,

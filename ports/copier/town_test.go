@@ -102,7 +102,7 @@ func (w *town) accounts(ctx context.Context, tx ports.Tx, ada, ben id.User) erro
 		Owner: ada.String(), Key: "k", Fingerprint: w.hash(), Answer: []byte("{}"), CreatedAt: noon,
 	}
 	return errors.Join(append(errs,
-		tx.Users().SetReset(ctx, users.Reset{Hash: w.hash(), UserID: ben, ExpiresAt: noon}),
+		tx.Users().AddReset(ctx, users.Reset{ID: id.Reset(w.ids.Next()), UserID: ben, Hash: w.hash(), ExpiresAt: noon}, 1),
 		tx.Idempotency().Save(ctx, answer), tx.Marks().Mark(ctx, "demo", noon), grants(ctx, tx))...)
 }
 

@@ -254,10 +254,10 @@ func (w *town) writes(f *fixture) []call {
 		discarding("Users.PurgeSessions", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Users().PurgeSessions(ctx, later, 10)
 		}),
-		{"Users.SetReset", func(ctx context.Context, tx ports.Tx) error {
-			return tx.Users().SetReset(ctx, users.Reset{Hash: f.secret(), UserID: ben.ID, ExpiresAt: later})
+		{"Users.AddReset", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Users().AddReset(ctx, f.newReset(ben.ID, later), 3)
 		}},
-		{"Users.DropReset", func(ctx context.Context, tx ports.Tx) error { return tx.Users().DropReset(ctx, ada.ID) }},
+		{"Users.DropResets", func(ctx context.Context, tx ports.Tx) error { return tx.Users().DropResets(ctx, ada.ID) }},
 		{"Users.Erase", func(ctx context.Context, tx ports.Tx) error { return tx.Users().Erase(ctx, cleo) }},
 		discarding("Moderation.AddReport", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().AddReport(ctx, f.newReport(ada.ID, ben.ID))

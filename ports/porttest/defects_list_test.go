@@ -96,6 +96,10 @@ var defects = []defect{
 		b.users = savesStale{b.Tx.Users()}
 	}),
 		fails: []string{"units/a stale save is a conflict, and succeeds when run again"}},
+	{name: "keeps a reset too many", plant: handing(func(_ *memory.Store, b *broken) {
+		b.users = keepsOneMore{b.Tx.Users()}
+	}),
+		fails: []string{"sessions/an account keeps the resets that expire last"}},
 	{name: "lets a refresh token be used twice", plant: handing(func(_ *memory.Store, b *broken) {
 		b.users = usedTwice{b.Tx.Users()}
 	}),

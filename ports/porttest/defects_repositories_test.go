@@ -208,6 +208,13 @@ func (r usedTwice) UseRefreshToken(
 	return t, err
 }
 
+// keepsOneMore keeps one more reset than it is told.
+type keepsOneMore struct{ users.Repository }
+
+func (r keepsOneMore) AddReset(ctx context.Context, reset users.Reset, keep int) error {
+	return r.Repository.AddReset(ctx, reset, keep+1)
+}
+
 // trims removes leading and trailing white space.
 type trims struct{ users.Repository }
 

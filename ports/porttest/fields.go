@@ -159,7 +159,7 @@ func sessionFields(f *fixture, fl *filler) {
 
 func resetFields(f *fixture, fl *filler) {
 	r := filled[users.Reset](f, fl)
-	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().SetReset(ctx, r) })
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().AddReset(ctx, r, 3) })
 	readsBack(f, "users.Repository.Reset", r, func(ctx context.Context, tx ports.Tx) (users.Reset, error) {
 		return tx.Users().Reset(ctx, r.Hash)
 	})

@@ -20,7 +20,7 @@ var sessionsTests = []test{
 	{"a revoked session stays revoked", sessionRevoked},
 	{"revoking all sessions ends the live ones", sessionsRevoked},
 	{"purging removes sessions whose tokens have all expired", sessionsPurged},
-	{"an account has one reset at a time", resetKept},
+	{"an account keeps the resets that expire last", resetsKept},
 	{"of concurrent uses of a reset, one succeeds", resetRace},
 }
 
@@ -186,44 +186,69 @@ func reset(ctx context.Context, tx ports.Tx, hash users.SecretHash) (r users.Res
 	return r, err == nil, err
 }
 
-func (f *fixture) setReset(user id.User, expires time.Time) users.Reset {
+func (f *fixture) newReset(user id.User, expires time.Time) users.Reset {
+	return users.Reset{ID: id.Reset(f.ids.Next()), UserID: user, Hash: f.secret(), ExpiresAt: expires}
+}
+
+// addReset adds a reset as core does, in a unit that holds the account.
+func (f *fixture) addReset(user id.User, expires time.Time, keep int) users.Reset {
 	f.Helper()
-	r := users.Reset{Hash: f.secret(), UserID: user, ExpiresAt: expires}
-	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().SetReset(ctx, r) })
+	r := f.newReset(user, expires)
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		if _, err := tx.Users().Hold(ctx, user); err != nil {
+			return err
+		}
+		return tx.Users().AddReset(ctx, r, keep)
+	})
 	return r
 }
 
-func resetKept(f *fixture) {
+func resetsKept(f *fixture) {
 	ada, ben := f.account("ada"), f.account("ben")
-	replaced := f.setReset(ada.ID, noon)
-	kept := []users.Reset{f.setReset(ada.ID, noon.Add(time.Hour)), f.setReset(ben.ID, noon.Add(time.Minute))}
-	look := func(hash users.SecretHash) (r users.Reset, found bool) {
-		f.view(func(ctx context.Context, tx ports.Tx) (err error) {
-			r, found, err = reset(ctx, tx, hash)
-			return err
+	other := f.addReset(ben.ID, noon, 1)
+	check := func(what string, want []users.Reset, gone ...users.Reset) {
+		f.Helper()
+		f.view(func(ctx context.Context, tx ports.Tx) error {
+			for _, w := range append(want, other) {
+				got, _, err := reset(ctx, tx, w.Hash)
+				if err != nil {
+					return err
+				}
+				f.same("a reset that is kept "+what, got, w)
+			}
+			for _, g := range gone {
+				_, found, err := reset(ctx, tx, g.Hash)
+				if err != nil {
+					return err
+				}
+				f.same("a reset that is removed "+what+" is found", found, false)
+			}
+			return nil
 		})
-		return r, found
 	}
-	_, found := look(replaced.Hash)
-	f.same("a reset that was replaced is found", found, false)
-	for _, want := range kept {
-		got, _ := look(want.Hash)
-		f.same("the reset", got, want)
-	}
+	late := f.addReset(ada.ID, noon.Add(time.Hour), 3)
+	early := f.addReset(ada.ID, noon, 3)
+	lower := f.addReset(ada.ID, noon.Add(time.Minute), 3)
+	check("when all have room", []users.Reset{late, early, lower})
+	higher := f.addReset(ada.ID, noon.Add(time.Minute), 3)
+	check("when one makes room", []users.Reset{late, lower, higher}, early)
+	soon := f.addReset(ada.ID, noon.Add(-time.Hour), 3) // it stays, although it expires first
+	check("when one of two that expire together makes room", []users.Reset{late, higher, soon}, lower)
+	last := f.addReset(ada.ID, noon.Add(time.Second), 1)
+	check("when one is kept", []users.Reset{last}, late, higher, soon)
+	second := f.addReset(ada.ID, noon, 2)
 	for range 2 { // the second call finds no reset
-		f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().DropReset(ctx, ada.ID) })
+		f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().DropResets(ctx, ada.ID) })
+		check("when all are dropped", nil, last, second)
 	}
-	_, found = look(kept[0].Hash)
-	f.same("a reset that was dropped is found", found, false)
-	_, found = look(kept[1].Hash)
-	f.same("the reset of another account is found", found, true)
+	f.rowCount(ports.PasswordResets, 1)
 }
 
 // resetRace uses a reset as core does: a unit reads it, holds its account, and reads it again.
 func resetRace(f *fixture) {
 	ada := f.account("ada")
 	for range rounds(3, 200) {
-		r := f.setReset(ada.ID, noon)
+		r := f.addReset(ada.ID, noon, 3)
 		used := make([]bool, 10)
 		f.allConcurrently(len(used), func(i int) error {
 			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
@@ -233,7 +258,7 @@ func resetRace(f *fixture) {
 				if _, used[i], err = reset(ctx, tx, r.Hash); err != nil || !used[i] {
 					return err
 				}
-				return tx.Users().DropReset(ctx, ada.ID)
+				return tx.Users().DropResets(ctx, ada.ID)
 			})
 		})
 		f.same("the number of units that used it", len(filter(used, func(b bool) bool { return b })), 1)

@@ -49,7 +49,7 @@ func (f *fixture) town() *town {
 	w.wanderers = f.many(4, "wanderer")
 	w.dora = f.newUser("dora")
 	w.session, w.refresh = f.newSession(w.ada.ID)
-	w.reset = users.Reset{Hash: f.secret(), UserID: w.ada.ID, ExpiresAt: noon.Add(time.Hour)}
+	w.reset = f.newReset(w.ada.ID, noon.Add(time.Hour))
 	w.hiking, w.fishing = f.interest("Hiking"), f.interest("fishing")
 	w.fishing.IsActive = false
 	f.saveInterest(w.fishing)
@@ -89,7 +89,7 @@ func (w *town) fill(ctx context.Context, tx ports.Tx, f *fixture) error {
 	}
 	return inOrder(
 		func() error { return tx.Users().AddSession(ctx, w.session, w.refresh) },
-		func() error { return tx.Users().SetReset(ctx, w.reset) },
+		func() error { return tx.Users().AddReset(ctx, w.reset, 3) },
 		func() error { return tx.Messaging().AddMessage(ctx, w.text, nil) },
 		func() error { return f.pay(ctx, tx, w.text) },
 		func() error { return tx.Messaging().AddMessage(ctx, w.picture, &w.image) },

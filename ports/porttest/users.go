@@ -209,8 +209,8 @@ func userErased(f *fixture) {
 	ada, ben := f.account("ada"), f.account("ben")
 	session, refresh := f.session(ada.ID)
 	kept, _ := f.session(ben.ID)
-	reset := users.Reset{Hash: f.secret(), UserID: ada.ID, ExpiresAt: noon}
-	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().SetReset(ctx, reset) })
+	reset := f.addReset(ada.ID, noon, 3)
+	f.addReset(ada.ID, noon, 3)
 
 	stale := erased(ada)
 	stale.Version = 3

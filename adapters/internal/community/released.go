@@ -20,7 +20,8 @@ import (
 //   - the accounts zoe@bücher.example and Zoe@xn--bcher-kva.example, and tail@example.org and
 //     tail@example.org with a zero-width space at its end;
 //   - the interests "Hiking" and "Hiking ";
-//   - profiles in "São Paulo", "İstanbul" and "Berlin ", and a blank message.
+//   - profiles in "São Paulo", "İstanbul" and "Berlin ", and a blank message;
+//   - a password reset of voyager0@example.org, whose token is "reset" and does not expire.
 func CheckReleased(ctx context.Context, t testing.TB, c *Community) {
 	t.Helper()
 	check := func(err error) {
@@ -99,6 +100,9 @@ func CheckReleased(ctx context.Context, t testing.TB, c *Community) {
 	if twins, err = c.Auditor.Twins(ctx); err != nil || len(twins) != 1 {
 		t.Errorf("twins that are left: %+v, %v", twins, err)
 	}
+
+	check(c.Users.ResetPassword(ctx, "reset", Password))
+	signIn("voyager0@example.org")
 
 	other := signIn("otto@example.org")
 	check(c.Privacy.Erase(ctx, other, Password))

@@ -10,7 +10,7 @@ import (
 
 // secrets has the columns that contain a random secret, or a hash that is made of one. They are
 // different in each store.
-var secrets = map[*ports.Table]int{ports.RefreshTokens: 0, ports.PasswordResets: 1, ports.SignupGrants: 0, ports.StoreKeys: 1}
+var secrets = map[*ports.Table]int{ports.RefreshTokens: 0, ports.PasswordResets: 2, ports.SignupGrants: 0, ports.StoreKeys: 1}
 
 // dump returns all rows of a store as text, by table.
 func (h *history) dump(s *side) map[string][]string {

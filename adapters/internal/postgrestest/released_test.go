@@ -86,7 +86,7 @@ func TestReleasedStoreIsMigrated(t *testing.T) {
 func TestReleasedStoreAndFilesRunByAnotherTool(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := released(t, dsn)
-	for _, file := range []string{"00002_reservations.sql", "00003_text.sql"} {
+	for _, file := range []string{"00002_reservations.sql", "00003_text.sql", "00004_signin.sql"} {
 		next, err := fs.ReadFile(postgres.Migrations(), file)
 		must(t, err)
 		runSQL(t, dsn, "SET search_path TO released, public;"+string(next))

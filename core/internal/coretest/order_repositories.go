@@ -141,14 +141,14 @@ func (r orderedUsers) PurgeSessions(ctx context.Context, before time.Time, limit
 	return r.Repository.PurgeSessions(ctx, before, limit)
 }
 
-func (r orderedUsers) SetReset(ctx context.Context, reset users.Reset) error {
-	r.h.rest("Users.SetReset")
-	return r.Repository.SetReset(ctx, reset)
+func (r orderedUsers) AddReset(ctx context.Context, reset users.Reset, keep int) error {
+	r.h.rest("Users.AddReset")
+	return r.Repository.AddReset(ctx, reset, keep)
 }
 
-func (r orderedUsers) DropReset(ctx context.Context, user id.User) error {
-	r.h.rest("Users.DropReset")
-	return r.Repository.DropReset(ctx, user)
+func (r orderedUsers) DropResets(ctx context.Context, user id.User) error {
+	r.h.rest("Users.DropResets")
+	return r.Repository.DropResets(ctx, user)
 }
 
 type orderedTokens struct {

@@ -1,0 +1,14 @@
+-- Several password resets of one user may be open. Those from before get their user's id as their own.
+
+-- +goose Up
+
+CREATE TABLE open_resets (
+	id         BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+	user_id    BLOB    NOT NULL REFERENCES users (id),
+	hash       BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
+	expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO open_resets (id, user_id, hash, expires_at) SELECT user_id, user_id, hash, expires_at FROM password_resets;
+DROP TABLE password_resets;
+ALTER TABLE open_resets RENAME TO password_resets;
+CREATE INDEX password_resets_of_user ON password_resets (user_id, expires_at, id);

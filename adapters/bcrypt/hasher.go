@@ -64,14 +64,16 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return string(hash), nil
 }
 
-// Verify reports whether hash is a hash of the password. The time that it takes depends on the cost
-// of the hash and not on the password. It returns ErrNotBcrypt if hash is not a bcrypt hash.
-// Cancelling ctx ends the wait for a core, but not a comparison that has begun.
+// Verify reports whether hash is a hash of the password. It takes the time of a hash of the Hasher's
+// cost, also if hash has a lower cost; if hash has a higher cost, it takes longer. It returns
+// ErrNotBcrypt if hash is not a bcrypt hash. Cancelling ctx ends the wait for a core, but not a
+// comparison that has begun.
 func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error) {
 	if err := h.acquire(ctx); err != nil {
 		return false, err
 	}
 	defer h.release()
+	defer h.catchUp(hash, password)
 	switch err := bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)); {
 	case err == nil:
 		return len(password) <= MaxPasswordBytes && !hasNUL(password), nil
@@ -80,6 +82,33 @@ func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error
 	default:
 		return false, ErrNotBcrypt // without err, whose text may quote the hash
 	}
+}
+
+// catchUp takes the time that a comparison with hash lacks to one with a hash of the Hasher's cost.
+func (h *Hasher) catchUp(hash, password string) {
+	for _, decoy := range h.decoys(hash) {
+		_ = bcrypt.CompareHashAndPassword([]byte(decoy), []byte(password)) // only the time matters
+	}
+}
+
+// decoys returns the hashes to compare after hash. Each cost takes twice the time of the one below:
+// a comparison of cost c and further ones of the costs from c up to the Hasher's take as long as one
+// of the Hasher's cost.
+func (h *Hasher) decoys(hash string) (all []string) {
+	cost, err := bcrypt.Cost([]byte(hash))
+	for ; err == nil && cost < h.cost; cost++ {
+		all = append(all, fmt.Sprintf("$2a$%02d$%s", cost, strings.Repeat(".", decoyLength)))
+	}
+	return all
+}
+
+// decoyLength is the length of the salt and the digest in a bcrypt hash.
+const decoyLength = 22 + 31
+
+// Outdated reports whether hash has another cost than those that Hash returns.
+func (h *Hasher) Outdated(hash string) bool {
+	cost, err := bcrypt.Cost([]byte(hash))
+	return err != nil || cost != h.cost
 }
 
 func (h *Hasher) acquire(ctx context.Context) error {

@@ -3,6 +3,7 @@ package bcrypt_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"sync"
@@ -113,6 +114,63 @@ func TestVerifyPrefixes(t *testing.T) {
 		if ok, err := h.Verify(t.Context(), prefix+hash[4:], "correct horse"); !ok || err != nil {
 			t.Errorf("%s: Verify = %t, %v; want true", prefix, ok, err)
 		}
+	}
+}
+
+func TestOutdated(t *testing.T) {
+	h, err := bcrypt.New(5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cost, want := range map[int]bool{4: true, 5: false, 6: true} {
+		other, err := bcrypt.New(cost)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash, err := other.Hash(t.Context(), "correct horse")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := h.Outdated(hash); got != want {
+			t.Errorf("a hash of cost %d is outdated: %t, want %t", cost, got, want)
+		}
+		if ok, err := h.Verify(t.Context(), hash, "correct horse"); !ok || err != nil {
+			t.Errorf("cost %d: Verify = %t, %v; want true", cost, ok, err)
+		}
+		if ok, err := h.Verify(t.Context(), hash, "wrong horse"); ok || err != nil {
+			t.Errorf("cost %d: Verify = %t, %v; want false", cost, ok, err)
+		}
+	}
+	if !h.Outdated("hunter2") {
+		t.Error("a text that is no hash is not outdated")
+	}
+}
+
+// TestVerifyCatchesUp checks that the comparisons for a hash take as long as one of the Hasher's
+// cost: a hash of cost c takes 2^c rounds.
+func TestVerifyCatchesUp(t *testing.T) {
+	h, err := bcrypt.New(8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cost := 4; cost <= 9; cost++ {
+		rounds := 1 << cost
+		for _, decoy := range bcrypt.Decoys(h, fmt.Sprintf("$2a$%02d$%s", cost, strings.Repeat("a", 53))) {
+			if err := xbcrypt.CompareHashAndPassword([]byte(decoy), []byte("correct horse")); !errors.Is(err, xbcrypt.ErrMismatchedHashAndPassword) {
+				t.Errorf("comparing a decoy: %v; want a mismatch", err)
+			}
+			its, err := xbcrypt.Cost([]byte(decoy))
+			if err != nil {
+				t.Fatal(err)
+			}
+			rounds += 1 << its
+		}
+		if want := 1 << max(cost, 8); rounds != want {
+			t.Errorf("a hash of cost %d takes %d rounds, want %d", cost, rounds, want)
+		}
+	}
+	if all := bcrypt.Decoys(h, "hunter2"); all != nil {
+		t.Errorf("%q are compared after a text that is no hash", all)
 	}
 }
 

@@ -20,7 +20,7 @@ const (
 	MaxPasswordBytes = 72 // bcrypt ignores all bytes after these
 )
 
-// Hasher hashes passwords. Each method takes about the same time for any input, and honours ctx.
+// Hasher hashes passwords. Hash and Verify take about the same time for any input, and honour ctx.
 type Hasher interface {
 	// Hash returns a salted hash. It returns an error for a password longer than MaxPasswordBytes,
 	// and never truncates it.
@@ -28,6 +28,9 @@ type Hasher interface {
 	// Verify reports whether the hash was made from the password. It returns an error if it could
 	// not compare them.
 	Verify(ctx context.Context, hash, password string) (bool, error)
+	// Outdated reports whether a hash should be replaced by a new one of the same password, because
+	// Hash would compute it in another way, for example with another cost.
+	Outdated(hash string) bool
 }
 
 // PasswordHash is a password hash that is not shown by accident: printed, logged or marshalled it
@@ -146,6 +149,14 @@ func (p *Passwords) Check(ctx context.Context, hash PasswordHash, password strin
 		}
 	}
 	return false, nil
+}
+
+// Renew returns a new hash of a password that matches hash if hash is outdated, and otherwise hash.
+func (p *Passwords) Renew(ctx context.Context, hash PasswordHash, password string) (PasswordHash, error) {
+	if !p.hasher.Outdated(hash.Reveal()) {
+		return hash, nil
+	}
+	return p.Hash(ctx, password)
 }
 
 // Confirm returns fault.Invalid on a field if the password does not match the hash.

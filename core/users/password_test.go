@@ -324,6 +324,7 @@ type brokenHasher struct{ err error }
 
 func (b brokenHasher) Hash(context.Context, string) (string, error)         { return "", b.err }
 func (b brokenHasher) Verify(context.Context, string, string) (bool, error) { return false, b.err }
+func (b brokenHasher) Outdated(string) bool                                 { return true }
 
 func TestHasherFails(t *testing.T) {
 	broken := errors.New("no more memory")
@@ -331,6 +332,8 @@ func TestHasherFails(t *testing.T) {
 	_, err := p.Hash(t.Context(), coretest.Password)
 	coretest.Is(t, err, broken)
 	_, err = p.Check(t.Context(), users.PasswordHash{}, coretest.Password)
+	coretest.Is(t, err, broken)
+	_, err = p.Renew(t.Context(), users.NewPasswordHash("x"), coretest.Password)
 	coretest.Is(t, err, broken)
 	coretest.Is(t, p.Confirm(t.Context(), users.NewPasswordHash("x"), "password", coretest.Password), broken)
 }

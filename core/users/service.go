@@ -210,8 +210,27 @@ func HashGrant(key []byte, address text.Folded) SecretHash {
 }
 
 // SignIn starts a session. It returns ErrSignIn for every kind of wrong input, after about the same
-// time.
+// time. A password hash that is outdated is replaced.
 func (s *Service) SignIn(ctx context.Context, email, password string) (SignedIn, error) {
+	const tries = 3
+	for range tries {
+		in, err := s.trySignIn(ctx, email, password)
+		if errors.Is(err, errPasswordReplaced) {
+			continue
+		}
+		if err != nil && !errors.Is(err, ErrSignIn) {
+			return SignedIn{}, fmt.Errorf("sign in: %w", err)
+		}
+		return in, err
+	}
+	return SignedIn{}, ErrSignIn
+}
+
+// errPasswordReplaced is returned if the hash of a password that was checked is not the stored one
+// any more. The password may still be right: another sign-in may have renewed the hash.
+var errPasswordReplaced = errors.New("the password hash was replaced meanwhile")
+
+func (s *Service) trySignIn(ctx context.Context, email, password string) (SignedIn, error) {
 	var u User
 	var hash PasswordHash
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
@@ -222,42 +241,72 @@ func (s *Service) SignIn(ctx context.Context, email, password string) (SignedIn,
 		return err
 	})
 	if err != nil && !errors.Is(err, fault.NotFound) {
-		return SignedIn{}, fmt.Errorf("sign in: %w", err)
+		return SignedIn{}, err
 	}
 	fits, err := s.deps.Passwords.Check(ctx, hash, password)
 	if err != nil {
-		return SignedIn{}, fmt.Errorf("sign in: %w", err)
+		return SignedIn{}, err
 	}
 	if !fits || !u.IsActive {
 		return SignedIn{}, ErrSignIn
 	}
+	renewed, err := s.deps.Passwords.Renew(ctx, hash, password)
+	if err != nil {
+		return SignedIn{}, err
+	}
 	session := id.Session(s.deps.IDs.Next())
 	access, err := s.issue(ctx, u.ID, session)
 	if err != nil {
-		return SignedIn{}, fmt.Errorf("sign in: %w", err)
+		return SignedIn{}, err
 	}
 	var o opened
 	err = s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
-		// The account may have changed since the check. No session may outlive its user or
-		// password.
-		pinned, err := tx.Users().Pin(ctx, u.ID)
+		present, err := s.holdSignIn(ctx, tx, u.ID, hash, renewed)
 		if err != nil {
 			return err
 		}
-		present, err := tx.Users().Password(ctx, u.ID)
-		if err != nil {
-			return err
-		}
-		if !pinned[0].IsActive || present != hash {
-			return ErrSignIn
-		}
-		o, err = s.openSession(ctx, tx, session, pinned[0])
+		o, err = s.openSession(ctx, tx, session, present)
 		return err
 	})
 	if err != nil {
-		return SignedIn{}, fmt.Errorf("sign in: %w", err)
+		return SignedIn{}, err
 	}
 	return s.signedIn(o, access), nil
+}
+
+// holdSignIn returns an account whose password was checked before the unit began, and keeps it from
+// changing: no session may outlive its user or password. It stores a renewed hash.
+func (s *Service) holdSignIn(ctx context.Context, tx Tx, user id.User, checked, renewed PasswordHash) (User, error) {
+	var u User
+	if renewed == checked {
+		pinned, err := tx.Users().Pin(ctx, user)
+		if err != nil {
+			return User{}, fmt.Errorf("pin a user: %w", err)
+		}
+		u = pinned[0]
+	} else {
+		held, err := tx.Users().Hold(ctx, user)
+		if err != nil {
+			return User{}, fmt.Errorf("hold a user: %w", err)
+		}
+		u = held
+	}
+	if !u.IsActive {
+		return User{}, ErrSignIn
+	}
+	present, err := tx.Users().Password(ctx, user)
+	if err != nil {
+		return User{}, fmt.Errorf("read a password: %w", err)
+	}
+	if present != checked {
+		return User{}, errPasswordReplaced
+	}
+	if renewed != checked {
+		if err := tx.Users().SetPassword(ctx, user, renewed, u.UpdatedAt); err != nil {
+			return User{}, fmt.Errorf("renew a password hash: %w", err)
+		}
+	}
+	return u, nil
 }
 
 // opened is a session that was just stored, with its refresh token, of which only the hash is

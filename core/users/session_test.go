@@ -2,6 +2,7 @@ package users_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,6 +96,57 @@ func TestDecoyHashIsMadeOnce(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A sign-in replaces an outdated hash, and only a sign-in that succeeds.
+func TestSignInRenewsHash(t *testing.T) {
+	w := coretest.NewWorld(t, memory.New())
+	person := w.Person("Ada")
+	before, err := w.Users.Me(w.Ctx, person)
+	coretest.Is(t, err, nil)
+	stored := func() (hash users.PasswordHash) {
+		t.Helper()
+		coretest.Is(t, w.Store.View(w.Ctx, func(ctx context.Context, tx ports.Tx) (err error) {
+			hash, err = tx.Users().Password(ctx, person)
+			return err
+		}), nil)
+		return hash
+	}
+	first := w.SignIn("Ada")
+	old := stored()
+	w.Hasher.Prefix = "renewed-"
+	w.Clock.Advance(time.Minute)
+	w.Unchanged(func() {
+		_, err := w.Users.SignIn(w.Ctx, "ada@example.org", "wrong horse")
+		coretest.Is(t, err, users.ErrSignIn)
+	})
+	w.SignIn("Ada")
+	renewed := stored()
+	if renewed == old || !strings.HasPrefix(renewed.Reveal(), "renewed-") {
+		t.Error("the hash was not renewed")
+	}
+	w.SignIn("Ada")
+	if stored() != renewed {
+		t.Error("a hash that is not outdated was renewed")
+	}
+	accepted(t, w, first.AccessToken, person) // it is the same password
+	after, err := w.Users.Me(w.Ctx, person)
+	coretest.Is(t, err, nil)
+	if after.Version = before.Version; after != before { // a store may count the renewal
+		t.Errorf("the account is %+v, want %+v", after, before)
+	}
+}
+
+// A sign-in that finds the hash renewed by another one succeeds.
+func TestConcurrentRenewals(t *testing.T) {
+	w := coretest.NewWorld(t, memory.New())
+	w.Person("Ada")
+	w.Hasher.Prefix = "renewed-"
+	w.Hasher.AfterVerify = func() {
+		w.Hasher.AfterVerify = nil
+		w.SignIn("Ada")
+	}
+	w.SignIn("Ada")
 }
 
 // A change between the check of the password and the start of the session makes the sign-in fail.

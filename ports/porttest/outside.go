@@ -41,6 +41,8 @@ func (h hasher) Verify(ctx context.Context, hash, password string) (bool, error)
 	return same == hash, err
 }
 
+func (hasher) Outdated(string) bool { return false }
+
 // plainTokens is a users.AccessTokens that signs nothing.
 type plainTokens struct{}
 

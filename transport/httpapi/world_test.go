@@ -134,6 +134,8 @@ func (h quickHasher) Verify(ctx context.Context, hash, password string) (bool, e
 	return made == hash, err
 }
 
+func (quickHasher) Outdated(string) bool { return false }
+
 // mailbox is a mailer that keeps the mails. If full is set, Send returns it.
 type mailbox struct {
 	mu   sync.Mutex

@@ -43,6 +43,8 @@ func (h hasher) Verify(ctx context.Context, hash, password string) (bool, error)
 	return got == hash, err
 }
 
+func (hasher) Outdated(string) bool { return false }
+
 // accessTokens issues tokens that it does not accept.
 type accessTokens struct{}
 

@@ -44,6 +44,8 @@ type Hasher struct {
 	// AfterVerify, where set, runs when a password was verified, before the answer is given: what
 	// others do in between.
 	AfterVerify func()
+	// Prefix begins the hashes that Hash makes. Others are outdated.
+	Prefix string
 }
 
 // Hash implements users.Hasher.
@@ -55,7 +57,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	if len(password) > users.MaxPasswordBytes {
 		return "", fmt.Errorf("a password of %d bytes", len(password))
 	}
-	return digest(rand.Text(), password), nil
+	return digest(h.Prefix+rand.Text(), password), nil
 }
 
 // Verify implements users.Hasher.
@@ -71,6 +73,9 @@ func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error
 	}
 	return fits, nil
 }
+
+// Outdated implements users.Hasher.
+func (h *Hasher) Outdated(hash string) bool { return !strings.HasPrefix(hash, h.Prefix) }
 
 func digest(salt, password string) string {
 	sum := sha256.Sum256([]byte(salt + password))

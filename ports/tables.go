@@ -139,6 +139,7 @@ var (
 		f.Time("created_at", &t.CreatedAt, Required)
 		f.Time("expires_at", &t.ExpiresAt, Required)
 		f.Time("used_at", &t.UsedAt, Nullable)
+		f.Int("uses", &t.Uses, Nullable)
 	})
 	ResetLayout = layout("password_resets", 1, func(r *users.Reset, f Fields) {
 		f.UUID("id", (*[16]byte)(&r.ID), Required)

@@ -195,11 +195,12 @@ func (repo usersRepository) UseRefreshToken(
 			return notFound("a refresh token")
 		}
 		before = *there
-		if before.UsedAt.IsZero() {
-			used := before
+		used := before
+		used.Uses++
+		if used.UsedAt.IsZero() {
 			used.UsedAt = at
-			s.putRefreshToken(&used)
 		}
+		s.putRefreshToken(&used)
 		return nil
 	})
 	return before, err

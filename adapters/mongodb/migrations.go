@@ -84,6 +84,9 @@ var migrations = []step{
 			return d("user_id", doc.Lookup("_id")), nil
 		}},
 	}),
+
+	// A refresh token counts its uses. Those that were used before lack the count, and are past their grace.
+	of(change{in: "refresh_tokens", fields: map[string]string{"uses": "long?"}}),
 }
 
 // step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may

@@ -2,14 +2,11 @@ package mongodb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/bson/primitive"
-	"go.mongodb.org/mongo-driver/mongo"
-	"go.mongodb.org/mongo-driver/mongo/options"
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -104,12 +101,19 @@ func (repo usersRepository) UseRefreshToken(
 		if err := t.queueFor(ctx, turn(turnOfToken+string(hash[:]))); err != nil {
 			return err
 		}
-		before, err = modify(ctx, t, refreshTokens.scan, options.Before, refreshTokensIn,
-			d("_id", octets(hash[:]), "used_at", nil), d("$set", d("used_at", date(at))))
-		if errors.Is(err, mongo.ErrNoDocuments) { // used already, or unknown
-			before, err = find(ctx, t, refreshTokens.scan, query{in: refreshTokensIn, filter: d("_id", octets(hash[:]))})
+		if err := t.begin(); err != nil { // of two units that read the same count, one fails to write
+			return err
 		}
-		return orNotFound(err, "a refresh token")
+		before, err = find(ctx, t, refreshTokens.scan, query{in: refreshTokensIn, filter: d("_id", octets(hash[:]))})
+		if err != nil {
+			return orNotFound(err, "a refresh token")
+		}
+		used := d("uses", before.Uses+1)
+		if before.UsedAt.IsZero() {
+			used = append(used, d("used_at", date(at))...)
+		}
+		_, err = t.update(ctx, refreshTokensIn, changing(d("_id", octets(hash[:])), d("$set", used)))
+		return err
 	})
 	return before, err
 }

@@ -60,9 +60,7 @@ func (repo usersRepository) UseRefreshToken(
 		if err != nil {
 			return orNotFound(err, "a refresh token")
 		}
-		if before.UsedAt.IsZero() {
-			c.later("UPDATE @refresh_tokens SET used_at = $1 WHERE hash = $2", at, hash[:])
-		}
+		c.later("UPDATE @refresh_tokens SET used_at = coalesce(used_at, $1), uses = coalesce(uses, 0) + 1 WHERE hash = $2", at, hash[:])
 		return nil
 	})
 	return before, err

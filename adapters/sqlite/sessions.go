@@ -60,10 +60,11 @@ func (repo usersRepository) UseRefreshToken(
 	err = repo.write(ctx, func(c *conn) (err error) {
 		before, err = find(ctx, c, refreshTokens.scan,
 			"SELECT "+refreshTokens.columns+" FROM refresh_tokens WHERE hash = ?", hash[:])
-		if err != nil || !before.UsedAt.IsZero() {
+		if err != nil {
 			return orNotFound(err, "a refresh token")
 		}
-		_, err = c.exec(ctx, "UPDATE refresh_tokens SET used_at = ? WHERE hash = ?", milli(at), hash[:])
+		_, err = c.exec(ctx, "UPDATE refresh_tokens SET used_at = coalesce(used_at, ?), uses = coalesce(uses, 0) + 1 WHERE hash = ?",
+			milli(at), hash[:])
 		return err
 	})
 	return before, err

@@ -166,6 +166,7 @@ func TestCancellation(t *testing.T) {
 			return err
 		}, nil},
 		{"refresh again", func(ctx context.Context) error {
+			w.Clock.Advance(10 * time.Second)
 			_, err := w.Users.Refresh(ctx, in.RefreshToken)
 			return err
 		}, users.ErrRefresh},

@@ -91,9 +91,9 @@ type Repository interface {
 	// Sessions lists an account's sessions, oldest first by (created_at, id).
 	Sessions(ctx context.Context, user id.User) ([]Session, error)
 
-	// UseRefreshToken marks a refresh token as used at a time, and returns it as it was before. Of
-	// all units that use one token, exactly one sees it unused. If no token has this hash, it
-	// returns fault.NotFound.
+	// UseRefreshToken counts a use of a refresh token, notes the time if it is the first one, and
+	// returns the token as it was before. Of all units that use one token, each sees another number
+	// of uses, and exactly one sees it unused. If no token has this hash, it returns fault.NotFound.
 	UseRefreshToken(ctx context.Context, hash SecretHash, at time.Time) (RefreshToken, error)
 
 	// AddRefreshToken stores another refresh token of a session.

@@ -23,6 +23,7 @@ type Policy struct {
 	SignupBonus     int64         // tokens for a new account, or 0; default 50
 	AccessLifetime  time.Duration // of an access token; default 15 minutes
 	RefreshLifetime time.Duration // of a refresh token, from each refresh; default 30 days
+	RefreshGrace    time.Duration // for further uses of a refresh token, from the first one; 0 or more; default 10 seconds
 	ResetLifetime   time.Duration // of a password reset; default 1 hour
 	OpenResets      int           // password resets of one account that work at a time, 1 or more; default 3
 	ResetURL        string        // page for a reset, to which the token is appended; "" mails the token alone
@@ -32,7 +33,7 @@ type Policy struct {
 func DefaultPolicy() Policy {
 	return Policy{
 		SignupBonus: 50, AccessLifetime: 15 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour,
-		ResetLifetime: time.Hour, OpenResets: 3,
+		RefreshGrace: 10 * time.Second, ResetLifetime: time.Hour, OpenResets: 3,
 	}
 }
 
@@ -372,8 +373,13 @@ func (s *Service) Authenticate(ctx context.Context, accessToken string) (Caller,
 	return c, err
 }
 
-// Refresh exchanges a refresh token for new tokens of the same session. A refresh token can be used
-// once: a second use revokes the session. Errors: ErrRefresh.
+// maxSuccessors is the maximum number of refresh tokens that replace one.
+const maxSuccessors = 3
+
+// Refresh exchanges a refresh token for new tokens of the same session. The answer may be lost, or
+// two windows may refresh concurrently, so further uses within Policy.RefreshGrace of the first get
+// tokens of their own, up to maxSuccessors in all. Any use after that revokes the session. Errors:
+// ErrRefresh.
 func (s *Service) Refresh(ctx context.Context, refreshToken string) (SignedIn, error) {
 	var o opened
 	var access string
@@ -399,7 +405,8 @@ func (s *Service) Refresh(ctx context.Context, refreshToken string) (SignedIn, e
 	return s.signedIn(o, access), nil
 }
 
-// errReplayed is returned for a refresh token that was used before, after its session is revoked.
+// errReplayed is returned for a refresh token that was used too often or too late, after its session
+// is revoked.
 var errReplayed = errors.New("the refresh token was used before")
 
 func (s *Service) rotate(ctx context.Context, tx Tx, refreshToken string) (opened, error) {
@@ -411,7 +418,7 @@ func (s *Service) rotate(ctx context.Context, tx Tx, refreshToken string) (opene
 	if err != nil {
 		return opened{}, fmt.Errorf("use a refresh token: %w", err)
 	}
-	if !token.UsedAt.IsZero() {
+	if !token.UsedAt.IsZero() && (token.Uses >= maxSuccessors || now.Sub(token.UsedAt) >= s.deps.Policy.RefreshGrace) {
 		if err := tx.Users().RevokeSession(ctx, token.SessionID, now); err != nil {
 			return opened{}, fmt.Errorf("revoke a session: %w", err)
 		}

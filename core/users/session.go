@@ -31,7 +31,8 @@ type RefreshToken struct {
 	SessionID id.Session
 	CreatedAt time.Time
 	ExpiresAt time.Time
-	UsedAt    time.Time // zero while it is unused
+	UsedAt    time.Time // of the first use; zero while it is unused
+	Uses      int64     // how often it was used
 }
 
 // Reset is the stored part of a password reset. Its secret was mailed to the user.
@@ -94,6 +95,6 @@ func (c Caller) RequireAdmin() error {
 type SignedIn struct {
 	User         User
 	AccessToken  string
-	RefreshToken string        // valid once, for Policy.RefreshLifetime
+	RefreshToken string        // valid for Policy.RefreshLifetime, until Policy.RefreshGrace after its first use
 	ExpiresIn    time.Duration // how long the access token is valid
 }

@@ -272,6 +272,7 @@ func TestSecondUseRevokesFamily(t *testing.T) {
 	third, err := w.Users.Refresh(w.Ctx, second.RefreshToken)
 	coretest.Is(t, err, nil)
 	accepted(t, w, third.AccessToken, person)
+	w.Clock.Advance(10 * time.Second)
 
 	in, err := w.Users.Refresh(w.Ctx, first.RefreshToken)
 	coretest.Is(t, err, users.ErrRefresh)
@@ -288,6 +289,64 @@ func TestSecondUseRevokesFamily(t *testing.T) {
 	coretest.Is(t, err, nil)
 }
 
+// Within the grace, a refresh token has three successors, which all work. The next use revokes the
+// session.
+func TestRefreshGrace(t *testing.T) {
+	w := coretest.NewWorld(t, memory.New())
+	person := w.Person("Ada")
+	in := w.SignIn("Ada")
+	var all []users.SignedIn
+	for range 3 {
+		next, err := w.Users.Refresh(w.Ctx, in.RefreshToken)
+		coretest.Is(t, err, nil)
+		all = append(all, next)
+		w.Clock.Advance(5*time.Second - time.Millisecond) // the third use comes 2 ms before the end
+	}
+	for i, next := range all {
+		accepted(t, w, next.AccessToken, person)
+		further, err := w.Users.Refresh(w.Ctx, next.RefreshToken)
+		coretest.Is(t, err, nil)
+		all[i] = further
+	}
+	_, err := w.Users.Refresh(w.Ctx, in.RefreshToken)
+	coretest.Is(t, err, users.ErrRefresh)
+	for _, further := range all {
+		rejected(t, w, further.AccessToken)
+		_, err := w.Users.Refresh(w.Ctx, further.RefreshToken)
+		coretest.Is(t, err, users.ErrRefresh)
+	}
+}
+
+// The grace begins with the first use. A fourth use within it revokes the session, too, and so does
+// any second use where the policy has no grace.
+func TestEndOfRefreshGrace(t *testing.T) {
+	for name, test := range map[string]struct {
+		grace  time.Duration
+		before []time.Duration // the pauses before further uses that succeed
+		last   time.Duration   // the pause before the use that revokes
+	}{
+		"a second use at its end": {10 * time.Second, nil, 10 * time.Second},
+		"a third use at its end":  {10 * time.Second, []time.Duration{6 * time.Second}, 4 * time.Second},
+		"a fourth use within it":  {10 * time.Second, []time.Duration{0, 0}, 0},
+		"no grace":                {0, nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := coretest.NewWorld(t, memory.New(), func(p *coretest.Policies) { p.Users.RefreshGrace = test.grace })
+			w.Person("Ada")
+			in := w.SignIn("Ada")
+			for _, pause := range append([]time.Duration{0}, test.before...) {
+				w.Clock.Advance(pause)
+				_, err := w.Users.Refresh(w.Ctx, in.RefreshToken)
+				coretest.Is(t, err, nil)
+			}
+			w.Clock.Advance(test.last)
+			_, err := w.Users.Refresh(w.Ctx, in.RefreshToken)
+			coretest.Is(t, err, users.ErrRefresh)
+			rejected(t, w, in.AccessToken)
+		})
+	}
+}
+
 func TestConcurrentRefreshes(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	w.Person("Ada")
@@ -297,11 +356,11 @@ func TestConcurrentRefreshes(t *testing.T) {
 		made[i], err = w.Users.Refresh(w.Ctx, in.RefreshToken)
 		return err
 	})
-	if won, lost := coretest.Count(errs, nil), coretest.Count(errs, users.ErrRefresh); won != 1 || lost != 9 {
-		t.Fatalf("%d succeeded and %d failed, want 1 and 9", won, lost)
+	if won, lost := coretest.Count(errs, nil), coretest.Count(errs, users.ErrRefresh); won != 3 || lost != 7 {
+		t.Fatalf("%d succeeded and %d failed, want 3 and 7", won, lost)
 	}
 	for i, err := range errs {
-		if err == nil { // the token was used twice, so the session is revoked for the winner as well
+		if err == nil { // the token was used a fourth time, so the session is revoked for the winners as well
 			rejected(t, w, made[i].AccessToken)
 			_, err := w.Users.Refresh(w.Ctx, made[i].RefreshToken)
 			coretest.Is(t, err, users.ErrRefresh)
@@ -319,10 +378,8 @@ func TestSignOut(t *testing.T) {
 	coretest.Is(t, err, users.ErrRefresh)
 	accepted(t, w, other.AccessToken, person)
 
-	w.Unchanged(func() {
-		coretest.Is(t, w.Users.SignOut(w.Ctx, in.RefreshToken), nil)
-		coretest.Is(t, w.Users.SignOut(w.Ctx, "nonsense"), nil)
-	})
+	coretest.Is(t, w.Users.SignOut(w.Ctx, in.RefreshToken), nil)
+	w.Unchanged(func() { coretest.Is(t, w.Users.SignOut(w.Ctx, "nonsense"), nil) })
 
 	// A used token signs out as well.
 	rotated, err := w.Users.Refresh(w.Ctx, other.RefreshToken)

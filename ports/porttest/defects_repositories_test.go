@@ -204,7 +204,18 @@ func (r usedTwice) UseRefreshToken(
 	ctx context.Context, hash users.SecretHash, at time.Time,
 ) (users.RefreshToken, error) {
 	t, err := r.Repository.UseRefreshToken(ctx, hash, at)
-	t.UsedAt = time.Time{}
+	t.UsedAt, t.Uses = time.Time{}, 0
+	return t, err
+}
+
+// countsToTwo forgets the uses of a refresh token after the first.
+type countsToTwo struct{ users.Repository }
+
+func (r countsToTwo) UseRefreshToken(
+	ctx context.Context, hash users.SecretHash, at time.Time,
+) (users.RefreshToken, error) {
+	t, err := r.Repository.UseRefreshToken(ctx, hash, at)
+	t.Uses = min(t.Uses, 1)
 	return t, err
 }
 

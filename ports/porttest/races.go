@@ -3,6 +3,7 @@ package porttest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -275,27 +276,39 @@ func clocksApart(c *community) {
 	})
 }
 
+// refreshRace uses one refresh token concurrently, without a step of the clock: as often as there
+// may be successors, which all work, and then more often, which revokes the session.
 func refreshRace(c *community) {
 	for round := range rounds(3, 100) {
 		in, err := c.accounts.SignUp(c.ctx, signUp(fmt.Sprint("ada", round)), "")
 		if err != nil {
 			c.Fatal(err)
 		}
-		got := make([]users.SignedIn, 8)
-		errs := concurrently(len(got), func(i int) (err error) {
-			got[i], err = c.accounts.Refresh(c.ctx, in.RefreshToken)
-			return err
-		})
-		c.outcomes("refreshes", errs, 1, users.ErrRefresh)
-		for _, s := range append(got, in) { // the second use revoked the session with all its tokens
+		refresh := func(n int, token string) (all []users.SignedIn, errs []error) {
+			all = make([]users.SignedIn, n)
+			return all, concurrently(n, func(i int) (err error) {
+				all[i], err = c.accounts.Refresh(c.ctx, token)
+				return err
+			})
+		}
+		successors, errs := refresh(3, in.RefreshToken)
+		c.outcomes("refreshes within the grace", errs, 3, users.ErrRefresh)
+		for _, s := range successors {
+			if _, err := c.accounts.Authenticate(c.ctx, s.AccessToken); err != nil {
+				c.Errorf("authenticating after a refresh within the grace returned %v", err)
+			}
+		}
+		got, errs := refresh(8, successors[0].RefreshToken)
+		c.outcomes("refreshes beyond the grace", errs, 3, users.ErrRefresh)
+		for _, s := range slices.Concat(got, successors, []users.SignedIn{in}) { // the session is revoked with all its tokens
 			if s.AccessToken == "" {
 				continue
 			}
 			if _, err := c.accounts.Authenticate(c.ctx, s.AccessToken); !errors.Is(err, users.ErrNotSignedIn) {
-				c.Errorf("authenticating with a session whose refresh token was used twice returned %v", err)
+				c.Errorf("authenticating with a session whose refresh token was used too often returned %v", err)
 			}
 			if _, err := c.accounts.Refresh(c.ctx, s.RefreshToken); !errors.Is(err, users.ErrRefresh) {
-				c.Errorf("refreshing a session whose refresh token was used twice returned %v", err)
+				c.Errorf("refreshing a session whose refresh token was used too often returned %v", err)
 			}
 		}
 	}

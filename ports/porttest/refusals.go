@@ -383,7 +383,7 @@ func refusedAdmins(c *community) {
 	})
 }
 
-// refusedRefresh tests the one refusal that commits a change: a second use of a refresh token
+// refusedRefresh tests the one refusal that commits a change: a late second use of a refresh token
 // revokes its session.
 func refusedRefresh(c *community) {
 	in, err := c.accounts.SignUp(c.ctx, signUp("ada"), "")

@@ -1,8 +1,10 @@
 package porttest
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -15,8 +17,8 @@ import (
 var sessionsTests = []test{
 	{"a session comes back with its account", sessionRead},
 	{"sessions are listed oldest first", sessionsListed},
-	{"a refresh token is used once", tokenUsed},
-	{"of concurrent uses of a refresh token, one finds it unused", tokenRace},
+	{"a refresh token counts its uses, and notes the time of the first", tokenUsed},
+	{"of concurrent uses of a refresh token, each finds another number of uses", tokenRace},
 	{"a revoked session stays revoked", sessionRevoked},
 	{"revoking all sessions ends the live ones", sessionsRevoked},
 	{"purging removes sessions whose tokens have all expired", sessionsPurged},
@@ -84,8 +86,9 @@ func tokenUsed(f *fixture) {
 		f.Error(err)
 	}
 	f.same("the token at its first use", use(first, noon.Add(time.Minute)), first)
-	if again := use(first, noon.Add(2*time.Minute)); again.UsedAt.IsZero() {
-		f.Error("a used token is reported as unused")
+	first.UsedAt = noon.Add(time.Minute)
+	for first.Uses = 1; first.Uses < 4; first.Uses++ {
+		f.same("the token at a further use", use(first, noon.Add(time.Hour)), first)
 	}
 	f.same("another token of the session", use(second, noon), second)
 }
@@ -94,15 +97,26 @@ func tokenRace(f *fixture) {
 	ada := f.account("ada")
 	for range rounds(5, 300) {
 		_, token := f.session(ada.ID)
-		unused := make([]bool, 10)
-		f.allConcurrently(len(unused), func(i int) error {
-			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
-				before, err := tx.Users().UseRefreshToken(ctx, token.Hash, noon.Add(time.Duration(i)*time.Second))
-				unused[i] = before.UsedAt.IsZero()
+		found := make([]users.RefreshToken, 10)
+		at := func(i int) time.Time { return noon.Add(time.Duration(i) * time.Second) }
+		f.allConcurrently(len(found), func(i int) error {
+			return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
+				found[i], err = tx.Users().UseRefreshToken(ctx, token.Hash, at(i))
 				return err
 			})
 		})
-		f.same("the number of units that found it unused", len(filter(unused, func(b bool) bool { return b })), 1)
+		first := slices.IndexFunc(found, func(t users.RefreshToken) bool { return t.UsedAt.IsZero() })
+		if first < 0 {
+			f.Fatal("no unit found the token unused")
+		}
+		want := token
+		slices.SortFunc(found, func(a, b users.RefreshToken) int { return cmp.Compare(a.Uses, b.Uses) })
+		for i, got := range found {
+			if want.Uses = int64(i); i > 0 {
+				want.UsedAt = at(first)
+			}
+			f.same("the token at a concurrent use", got, want)
+		}
 	}
 }
 

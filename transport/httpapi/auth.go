@@ -45,7 +45,7 @@ type resetPasswordRequest struct {
 type SignedIn struct {
 	User         User   `json:"user"`
 	AccessToken  string `json:"access_token" description:"For the header Authorization: Bearer."`
-	RefreshToken string `json:"refresh_token" description:"Can be exchanged for new tokens once."`
+	RefreshToken string `json:"refresh_token" description:"Can be exchanged for new tokens."`
 	TokenType    string `json:"token_type" enum:"Bearer"`
 	ExpiresIn    int64  `json:"expires_in" description:"The lifetime of the access token in seconds."`
 }
@@ -72,7 +72,7 @@ var (
 	}
 	refresh = kithttp.Route[refreshRequest, SignedIn]{
 		Name: "refresh", Method: http.MethodPost, Path: "/v1/auth/refresh",
-		Summary: "Exchange a refresh token for new tokens; a second use ends the session", Tags: tagAuth,
+		Summary: "Exchange a refresh token for new tokens; a use after its grace ends the session", Tags: tagAuth,
 		Faults: []*fault.Error{users.ErrRefresh},
 	}
 	logOut = kithttp.Route[refreshRequest, kithttp.None]{

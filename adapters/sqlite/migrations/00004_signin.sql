@@ -1,7 +1,6 @@
--- Several password resets of one user may be open. Those from before get their user's id as their own.
-
 -- +goose Up
 
+-- Several password resets of one user may be open. Those from before get their user's id as their own.
 CREATE TABLE open_resets (
 	id         BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
 	user_id    BLOB    NOT NULL REFERENCES users (id),
@@ -12,3 +11,6 @@ INSERT INTO open_resets (id, user_id, hash, expires_at) SELECT user_id, user_id,
 DROP TABLE password_resets;
 ALTER TABLE open_resets RENAME TO password_resets;
 CREATE INDEX password_resets_of_user ON password_resets (user_id, expires_at, id);
+
+-- A refresh token counts its uses. Those that were used before lack the count, and are past their grace.
+ALTER TABLE refresh_tokens ADD COLUMN uses INTEGER CHECK (uses > 0);

@@ -107,6 +107,8 @@ func (c Config) Validate() error {
 	p.check(c.Users.AccessLifetime > 0, "Users.AccessLifetime", "must be above 0, is %v", c.Users.AccessLifetime)
 	p.check(c.Users.RefreshLifetime >= c.Users.AccessLifetime, "Users.RefreshLifetime",
 		"must be at least Users.AccessLifetime, %v, is %v", c.Users.AccessLifetime, c.Users.RefreshLifetime)
+	p.check(c.Users.SessionLifetime >= c.Users.AccessLifetime, "Users.SessionLifetime",
+		"must be at least Users.AccessLifetime, %v, is %v", c.Users.AccessLifetime, c.Users.SessionLifetime)
 	p.notNegative("Users.RefreshGrace", c.Users.RefreshGrace)
 	p.check(c.Users.ResetLifetime > 0, "Users.ResetLifetime", "must be above 0, is %v", c.Users.ResetLifetime)
 	p.check(c.Users.OpenResets >= 1, "Users.OpenResets", "must be 1 or more, is %d", c.Users.OpenResets)

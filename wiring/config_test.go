@@ -45,6 +45,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"CursorKeys", func(c *wiring.Config) { c.CursorKeys = [][]byte{key, key} }},
 		{"Access.Issuer", func(c *wiring.Config) { c.Access.Issuer = "" }},
 		{"Access.Audience", func(c *wiring.Config) { c.Access.Audience = "" }},
+		{"Users.SessionLifetime", func(c *wiring.Config) { c.Users.SessionLifetime = 0 }},
 		{"Users.RefreshGrace", func(c *wiring.Config) { c.Users.RefreshGrace = -1 }},
 		{"Users.OpenResets", func(c *wiring.Config) { c.Users.OpenResets = 0 }},
 		{"Access.Leeway", func(c *wiring.Config) { c.Access.Leeway = -1 }},

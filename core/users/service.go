@@ -23,6 +23,7 @@ type Policy struct {
 	SignupBonus     int64         // tokens for a new account, or 0; default 50
 	AccessLifetime  time.Duration // of an access token; default 15 minutes
 	RefreshLifetime time.Duration // of a refresh token, from each refresh; default 30 days
+	SessionLifetime time.Duration // of a session, from its sign-in, however often it is refreshed; default 90 days
 	RefreshGrace    time.Duration // for further uses of a refresh token, from the first one; 0 or more; default 10 seconds
 	ResetLifetime   time.Duration // of a password reset; default 1 hour
 	OpenResets      int           // password resets of one account that work at a time, 1 or more; default 3
@@ -33,7 +34,7 @@ type Policy struct {
 func DefaultPolicy() Policy {
 	return Policy{
 		SignupBonus: 50, AccessLifetime: 15 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour,
-		RefreshGrace: 10 * time.Second, ResetLifetime: time.Hour, OpenResets: 3,
+		SessionLifetime: 90 * 24 * time.Hour, RefreshGrace: 10 * time.Second, ResetLifetime: time.Hour, OpenResets: 3,
 	}
 }
 
@@ -323,13 +324,31 @@ func (s *Service) openSession(ctx context.Context, tx Tx, session id.Session, u 
 	o := opened{user: u, session: session}
 	var hash SecretHash
 	o.refresh, hash = newSecret()
-	err := tx.Users().AddSession(ctx, Session{ID: o.session, UserID: u.ID, CreatedAt: now}, RefreshToken{
-		Hash: hash, SessionID: o.session, CreatedAt: now, ExpiresAt: now.Add(s.deps.Policy.RefreshLifetime),
-	})
+	opening := Session{ID: o.session, UserID: u.ID, CreatedAt: now}
+	err := tx.Users().AddSession(ctx, opening, s.newRefreshToken(opening, hash, now))
 	if err != nil {
 		return opened{}, fmt.Errorf("add a session: %w", err)
 	}
 	return o, nil
+}
+
+// newRefreshToken returns a refresh token of a session, which it does not outlive.
+func (s *Service) newRefreshToken(session Session, hash SecretHash, now time.Time) RefreshToken {
+	expires := now.Add(s.deps.Policy.RefreshLifetime)
+	if end := s.end(session); end.Before(expires) {
+		expires = end
+	}
+	return RefreshToken{Hash: hash, SessionID: session.ID, CreatedAt: now, ExpiresAt: expires}
+}
+
+// end returns the time at which a session ends if it is not revoked before.
+func (s *Service) end(session Session) time.Time {
+	return session.CreatedAt.Add(s.deps.Policy.SessionLifetime)
+}
+
+// mayUse reports whether a session of an account may be used now.
+func (s *Service) mayUse(session Session, u User) bool {
+	return session.Live() && u.IsActive && s.deps.Clock.Now().Before(s.end(session))
 }
 
 // issue returns the access token of a session, which need not be stored yet.
@@ -364,7 +383,7 @@ func (s *Service) Authenticate(ctx context.Context, accessToken string) (Caller,
 		if err != nil {
 			return fmt.Errorf("read a session: %w", err)
 		}
-		if !stored.Live() || stored.UserID != user || !u.IsActive {
+		if stored.UserID != user || !s.mayUse(stored, u) {
 			return ErrNotSignedIn
 		}
 		c = Caller{UserID: u.ID, SessionID: session, Role: u.Role}
@@ -431,14 +450,11 @@ func (s *Service) rotate(ctx context.Context, tx Tx, refreshToken string) (opene
 	if err != nil {
 		return opened{}, fmt.Errorf("read a session: %w", err)
 	}
-	if !session.Live() || !u.IsActive || !now.Before(token.ExpiresAt) {
+	if !s.mayUse(session, u) || !now.Before(token.ExpiresAt) {
 		return opened{}, ErrRefresh
 	}
 	secret, hash := newSecret()
-	err = tx.Users().AddRefreshToken(ctx, RefreshToken{
-		Hash: hash, SessionID: session.ID, CreatedAt: now, ExpiresAt: now.Add(s.deps.Policy.RefreshLifetime),
-	})
-	if err != nil {
+	if err := tx.Users().AddRefreshToken(ctx, s.newRefreshToken(session, hash, now)); err != nil {
 		return opened{}, fmt.Errorf("add a refresh token: %w", err)
 	}
 	return opened{user: u, session: session.ID, refresh: secret}, nil

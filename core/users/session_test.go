@@ -263,6 +263,34 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
+// A session ends 90 days after its sign-in, although it was refreshed, and is purged then.
+func TestSessionEnds(t *testing.T) {
+	w := coretest.NewWorld(t, memory.New(), func(p *coretest.Policies) { p.Users.AccessLifetime = 24 * time.Hour })
+	person := w.Person("Ada")
+	in := w.SignIn("Ada")
+	for range 4 {
+		w.Clock.Advance(22 * 24 * time.Hour)
+		next, err := w.Users.Refresh(w.Ctx, in.RefreshToken)
+		coretest.Is(t, err, nil)
+		in = next
+	}
+	w.Clock.Advance(24 * time.Hour)
+	in, err := w.Users.Refresh(w.Ctx, in.RefreshToken)
+	coretest.Is(t, err, nil)
+	w.Clock.Advance(24*time.Hour - time.Millisecond) // 90 days less a millisecond since the sign-in
+	last, err := w.Users.Refresh(w.Ctx, in.RefreshToken)
+	coretest.Is(t, err, nil)
+	accepted(t, w, last.AccessToken, person)
+	w.Clock.Advance(time.Millisecond)
+	rejected(t, w, last.AccessToken)
+	_, err = w.Users.Refresh(w.Ctx, last.RefreshToken)
+	coretest.Is(t, err, users.ErrRefresh)
+	w.Clock.Advance(time.Millisecond)
+	if n, err := w.Users.PurgeSessions(w.Ctx); err != nil || n != 1 {
+		t.Errorf("purged %d sessions with error %v, want 1", n, err)
+	}
+}
+
 func TestSecondUseRevokesFamily(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	person := w.Person("Ada")

@@ -131,6 +131,9 @@ var (
 		f.UUID("id", (*[16]byte)(&s.ID), Required)
 		f.UUID("user_id", (*[16]byte)(&s.UserID), Required)
 		f.Time("created_at", &s.CreatedAt, Required)
+		f.Time("last_used_at", &s.LastUsedAt, Required)
+		f.Text("client", &s.Client, Nullable)
+		f.Text("address", &s.Address, Nullable)
 		f.Time("revoked_at", &s.RevokedAt, Nullable)
 	})
 	RefreshTokenLayout = layout("refresh_tokens", 1, func(t *users.RefreshToken, f Fields) {

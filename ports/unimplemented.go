@@ -152,7 +152,7 @@ func (UnimplementedUsers) AddSession(context.Context, users.Session, users.Refre
 func (UnimplementedUsers) Session(context.Context, id.Session) (users.Session, users.User, error) {
 	return users.Session{}, users.User{}, unimplemented("users.Repository.Session")
 }
-func (UnimplementedUsers) Sessions(context.Context, id.User) ([]users.Session, error) {
+func (UnimplementedUsers) Sessions(context.Context, id.User, users.SessionFilter, *page.Moment, int) ([]users.Session, error) {
 	return nil, unimplemented("users.Repository.Sessions")
 }
 func (UnimplementedUsers) UseRefreshToken(context.Context, users.SecretHash, time.Time) (users.RefreshToken, error) {
@@ -164,7 +164,7 @@ func (UnimplementedUsers) AddRefreshToken(context.Context, users.RefreshToken) e
 func (UnimplementedUsers) RevokeSession(context.Context, id.Session, time.Time) error {
 	return unimplemented("users.Repository.RevokeSession")
 }
-func (UnimplementedUsers) RevokeSessions(context.Context, id.User, time.Time) error {
+func (UnimplementedUsers) RevokeSessions(context.Context, id.User, id.Session, time.Time) error {
 	return unimplemented("users.Repository.RevokeSessions")
 }
 func (UnimplementedUsers) PurgeSessions(context.Context, time.Time, int) (int, error) {

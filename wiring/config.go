@@ -29,6 +29,9 @@ import (
 // after they end (core/README.md#reservations).
 const MaxSettleEvery = 5 * time.Second
 
+// MaxOpenResets is the maximum of Users.OpenResets.
+const MaxOpenResets = 100
+
 // Config configures a server. Start from DefaultConfig.
 type Config struct {
 	Users        users.Policy
@@ -109,9 +112,11 @@ func (c Config) Validate() error {
 		"must be at least Users.AccessLifetime, %v, is %v", c.Users.AccessLifetime, c.Users.RefreshLifetime)
 	p.check(c.Users.SessionLifetime >= c.Users.AccessLifetime, "Users.SessionLifetime",
 		"must be at least Users.AccessLifetime, %v, is %v", c.Users.AccessLifetime, c.Users.SessionLifetime)
-	p.notNegative("Users.RefreshGrace", c.Users.RefreshGrace)
+	p.check(c.Users.RefreshGrace >= 0 && c.Users.RefreshGrace <= c.Users.RefreshLifetime, "Users.RefreshGrace",
+		"must be 0 to Users.RefreshLifetime, %v, is %v", c.Users.RefreshLifetime, c.Users.RefreshGrace)
 	p.check(c.Users.ResetLifetime > 0, "Users.ResetLifetime", "must be above 0, is %v", c.Users.ResetLifetime)
-	p.check(c.Users.OpenResets >= 1, "Users.OpenResets", "must be 1 or more, is %d", c.Users.OpenResets)
+	p.check(c.Users.OpenResets >= 1 && c.Users.OpenResets <= MaxOpenResets, "Users.OpenResets",
+		"must be 1 to %d, is %d", MaxOpenResets, c.Users.OpenResets)
 	p.check(c.Users.ResetURL == "" || isWebAddress(c.Users.ResetURL), "Users.ResetURL",
 		"must be an http or https address, is %q", c.Users.ResetURL)
 

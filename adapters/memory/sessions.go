@@ -13,6 +13,7 @@ import (
 type sessionTables struct {
 	sessions         tree[*users.Session]      // id
 	sessionsOf       index                     // user_id, created_at, id
+	liveSessionsOf   index                     // the same, of sessions that are not revoked
 	sessionsByExpiry index                     // expires_at of its last refresh token, id
 	refreshTokens    tree[*users.RefreshToken] // hash
 	refreshTokensOf  tree[*users.RefreshToken] // session_id, hash
@@ -23,7 +24,7 @@ type sessionTables struct {
 
 func (t *sessionTables) copy() sessionTables {
 	return sessionTables{
-		sessions: t.sessions.copy(), sessionsOf: t.sessionsOf.copy(), sessionsByExpiry: t.sessionsByExpiry.copy(),
+		sessions: t.sessions.copy(), sessionsOf: t.sessionsOf.copy(), liveSessionsOf: t.liveSessionsOf.copy(), sessionsByExpiry: t.sessionsByExpiry.copy(),
 		refreshTokens: t.refreshTokens.copy(), refreshTokensOf: t.refreshTokensOf.copy(),
 		resets: t.resets.copy(), resetsOf: t.resetsOf.copy(), resetsByHash: t.resetsByHash.copy(),
 	}
@@ -40,6 +41,9 @@ func (s *state) addSession(session users.Session) error {
 	}
 	s.sessions.put(idKey(session.ID), &session)
 	s.sessionsOf.put(sessionPlace(&session), struct{}{})
+	if session.Live() {
+		s.liveSessionsOf.put(sessionPlace(&session), struct{}{})
+	}
 	s.sessionsByExpiry.put(s.expiryPlace(session.ID), struct{}{})
 	return nil
 }
@@ -92,12 +96,14 @@ func (t *sessionTables) revoke(session *users.Session, at time.Time) {
 		ended := *session
 		ended.RevokedAt = at
 		t.sessions.put(idKey(ended.ID), &ended)
+		t.liveSessionsOf.drop(sessionPlace(&ended))
 	}
 }
 
 func (t *sessionTables) dropSession(session *users.Session) {
 	t.sessionsByExpiry.drop(t.expiryPlace(session.ID))
 	t.sessionsOf.drop(sessionPlace(session))
+	t.liveSessionsOf.drop(sessionPlace(session))
 	t.sessions.drop(idKey(session.ID))
 	var tokens []*users.RefreshToken
 	for _, token := range t.refreshTokensOf.ascend(idKey(session.ID), "") {
@@ -176,11 +182,18 @@ func (repo usersRepository) Session(
 	return there, u, err
 }
 
-func (repo usersRepository) Sessions(ctx context.Context, user id.User) (list []users.Session, err error) {
+func (repo usersRepository) Sessions(
+	ctx context.Context, user id.User, f users.SessionFilter, after *page.Moment, limit int,
+) (list []users.Session, err error) {
 	err = repo.read(ctx, func(s *state) error {
-		for _, session := range s.sessionsIn(user) {
-			list = append(list, *session)
+		of := &s.sessionsOf
+		if f.Live {
+			of = &s.liveSessionsOf
 		}
+		list = newest(of, idKey(user), after, limit, func(session [16]byte) (users.Session, bool) {
+			there, _ := s.sessions.get(idKey(session))
+			return *there, f.Matches(*there)
+		})
 		return nil
 	})
 	return list, err
@@ -207,7 +220,18 @@ func (repo usersRepository) UseRefreshToken(
 }
 
 func (repo usersRepository) AddRefreshToken(ctx context.Context, t users.RefreshToken) error {
-	return repo.write(ctx, func(s *state) error { return s.addRefreshToken(t) })
+	return repo.write(ctx, func(s *state) error {
+		if err := s.addRefreshToken(t); err != nil {
+			return err
+		}
+		used, _ := s.sessions.get(idKey(t.SessionID))
+		if t.CreatedAt.After(used.LastUsedAt) {
+			again := *used
+			again.LastUsedAt = t.CreatedAt
+			s.sessions.put(idKey(again.ID), &again)
+		}
+		return nil
+	})
 }
 
 func (repo usersRepository) RevokeSession(ctx context.Context, session id.Session, at time.Time) error {
@@ -219,10 +243,12 @@ func (repo usersRepository) RevokeSession(ctx context.Context, session id.Sessio
 	})
 }
 
-func (repo usersRepository) RevokeSessions(ctx context.Context, user id.User, at time.Time) error {
+func (repo usersRepository) RevokeSessions(ctx context.Context, user id.User, except id.Session, at time.Time) error {
 	return repo.write(ctx, func(s *state) error {
 		for _, session := range s.sessionsIn(user) {
-			s.revoke(session, at)
+			if session.ID != except {
+				s.revoke(session, at)
+			}
 		}
 		return nil
 	})

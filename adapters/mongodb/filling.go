@@ -2,6 +2,7 @@ package mongodb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -110,6 +111,24 @@ func (f *filling) change(ctx context.Context, db *mongo.Database, doc bson.Raw) 
 		change = append(change, bson.E{Key: "$unset", Value: unset})
 	}
 	return change, nil
+}
+
+// nameResetUser gives a password reset the user whose id is its own.
+func nameResetUser(_ context.Context, _ *mongo.Database, doc bson.Raw) (bson.D, error) {
+	return d("user_id", doc.Lookup("_id")), nil
+}
+
+// dateLastUse gives a session the time of its last refresh token, which is that of its last use.
+func dateLastUse(ctx context.Context, db *mongo.Database, doc bson.Raw) (bson.D, error) {
+	var last struct {
+		CreatedAt bson.RawValue `bson:"created_at"`
+	}
+	err := db.Collection(string(refreshTokensIn)).FindOne(ctx, d("session_id", doc.Lookup("_id")),
+		options.FindOne().SetSort(d("created_at", -1))).Decode(&last)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return d("last_used_at", doc.Lookup("created_at")), nil
+	}
+	return d("last_used_at", last.CreatedAt), err
 }
 
 // address names a document by its id, and by its shard key, so that one shard is asked.

@@ -1,12 +1,10 @@
 package mongodb
 
 import (
-	"context"
 	"embed"
 	"fmt"
 
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/mongo"
 )
 
 // migrations are the steps from an empty database to the present one. The first leads to version 1, and each further one
@@ -76,17 +74,22 @@ var migrations = []step{
 		}},
 	),
 
-	// Several password resets of one user may be open. Those from before have their user's id as their own.
-	of(change{
-		in: "password_resets", fields: map[string]string{"user_id": "binData"},
-		indexes: []index{{name: "of_user", keys: "user_id expires_at _id"}},
-		fill: &filling{lacking: d("user_id", d("$exists", false)), with: func(_ context.Context, _ *mongo.Database, doc bson.Raw) (bson.D, error) {
-			return d("user_id", doc.Lookup("_id")), nil
-		}},
-	}),
-
-	// A refresh token counts its uses. Those that were used before lack the count, and are past their grace.
-	of(change{in: "refresh_tokens", fields: map[string]string{"uses": "long?"}}),
+	// Several password resets of one user may be open. Those from before have their user's id as their own. A refresh token
+	// counts its uses. Those that were used before lack the count, and are past their grace. A session has the time of its
+	// last use, and where it began, which is unknown for those from before.
+	of(
+		change{
+			in: "password_resets", fields: map[string]string{"user_id": "binData"},
+			indexes: []index{{name: "of_user", keys: "user_id expires_at _id"}},
+			fill:    &filling{lacking: d("user_id", d("$exists", false)), with: nameResetUser},
+		},
+		change{in: "refresh_tokens", fields: map[string]string{"uses": "long?"}},
+		change{
+			in: "sessions", fields: map[string]string{"last_used_at": "date", "client": "string?", "address": "string?"},
+			indexes: []index{{name: "live_of_user", keys: "user_id revoked_at created_at _id"}},
+			fill:    &filling{lacking: d("last_used_at", d("$exists", false)), with: dateLastUse},
+		},
+	),
 }
 
 // step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may

@@ -93,6 +93,7 @@ var schema = []spec{
 		extra: map[string]string{"expires_at": "date"},
 		indexes: []index{
 			{name: "of_user", keys: "user_id created_at _id"},
+			{name: "live_of_user", keys: "user_id revoked_at created_at _id"},
 			{name: "by_expiry", keys: "expires_at _id"},
 		},
 	},

@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/bson/primitive"
 
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
@@ -30,10 +31,11 @@ func (t *txn) insertSession(doc bson.D, expires primitive.DateTime) {
 	t.later(sessionsIn, inserting(append(doc, d("expires_at", expires)...)))
 }
 
-// insertRefreshToken adds another token of a session, with the columns of doc.
-func (t *txn) insertRefreshToken(ctx context.Context, doc bson.D) error {
-	matched, err := t.update(ctx, sessionsIn,
-		changing(d("_id", field(doc, "session_id")), d("$max", d("expires_at", field(doc, "expires_at")))))
+// insertRefreshToken adds another token of a session, with the columns of doc. It increases the
+// given fields of the session, too.
+func (t *txn) insertRefreshToken(ctx context.Context, doc bson.D, increased ...bson.E) error {
+	matched, err := t.update(ctx, sessionsIn, changing(d("_id", field(doc, "session_id")),
+		d("$max", append(d("expires_at", field(doc, "expires_at")), increased...))))
 	if err == nil && matched == 0 {
 		err = fmt.Errorf("%w: a refresh token's session must exist", errRule)
 	}
@@ -86,9 +88,23 @@ func (repo usersRepository) Session(
 	return there, u, err
 }
 
-func (repo usersRepository) Sessions(ctx context.Context, user id.User) (all []users.Session, err error) {
+func (repo usersRepository) Sessions(
+	ctx context.Context, user id.User, f users.SessionFilter, after *page.Moment, limit int,
+) (all []users.Session, err error) {
 	err = repo.read(ctx, func(t *txn) (err error) {
-		all, err = list(ctx, t, sessions.scan, query{in: sessionsIn, filter: d("user_id", uuid(user)), sort: d("created_at", 1, "_id", 1)})
+		filter := d("user_id", uuid(user))
+		if f.Live {
+			filter = append(filter, d("revoked_at", nil)...)
+		}
+		if !f.UsedAfter.IsZero() {
+			filter = append(filter, d("last_used_at", d("$gt", date(f.UsedAfter)))...)
+		}
+		if !f.CreatedAfter.IsZero() { // in $and, because past has a condition on created_at, too
+			filter = append(filter, d("$and", bson.A{d("created_at", d("$gt", date(f.CreatedAfter)))})...)
+		}
+		all, err = listPage(ctx, t, sessions.scan, limit, query{
+			in: sessionsIn, filter: append(filter, past(after, "$lt", "created_at", "_id")...), sort: d("created_at", -1, "_id", -1),
+		})
 		return err
 	})
 	return all, err
@@ -119,7 +135,9 @@ func (repo usersRepository) UseRefreshToken(
 }
 
 func (repo usersRepository) AddRefreshToken(ctx context.Context, t users.RefreshToken) error {
-	return repo.write(ctx, func(tx *txn) error { return tx.insertRefreshToken(ctx, refreshTokens.doc(t)) })
+	return repo.write(ctx, func(tx *txn) error {
+		return tx.insertRefreshToken(ctx, refreshTokens.doc(t), d("last_used_at", date(t.CreatedAt))...)
+	})
 }
 
 func (repo usersRepository) RevokeSession(ctx context.Context, session id.Session, at time.Time) error {
@@ -129,9 +147,10 @@ func (repo usersRepository) RevokeSession(ctx context.Context, session id.Sessio
 	})
 }
 
-func (repo usersRepository) RevokeSessions(ctx context.Context, user id.User, at time.Time) error {
+func (repo usersRepository) RevokeSessions(ctx context.Context, user id.User, except id.Session, at time.Time) error {
 	return repo.write(ctx, func(t *txn) error {
-		t.later(sessionsIn, changingAll(d("user_id", uuid(user), "revoked_at", nil), d("$set", d("revoked_at", date(at)))))
+		t.later(sessionsIn, changingAll(d("user_id", uuid(user), "revoked_at", nil, "_id", d("$ne", uuid(except))),
+			d("$set", d("revoked_at", date(at)))))
 		return nil
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
@@ -42,10 +43,19 @@ func (repo usersRepository) Session(
 	return there, u, err
 }
 
-func (repo usersRepository) Sessions(ctx context.Context, user id.User) (all []users.Session, err error) {
+func (repo usersRepository) Sessions(
+	ctx context.Context, user id.User, f users.SessionFilter, after *page.Moment, limit int,
+) (all []users.Session, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
-		all, err = list(ctx, c, sessions.scan,
-			"SELECT "+sessions.columns+" FROM @sessions WHERE user_id = $1 ORDER BY created_at, id", uuid(user))
+		at, item := latestFirst(after)
+		var live statement
+		if f.Live {
+			live = " AND revoked_at IS NULL"
+		}
+		all, err = list(ctx, c, sessions.scan, "SELECT "+sessions.columns+" FROM @sessions WHERE user_id = $1"+live+`
+			AND (created_at, id) < ($2, $3) AND created_at > $4 AND last_used_at > $5
+			ORDER BY created_at DESC, id DESC LIMIT $6`,
+			uuid(user), at, item, f.CreatedAfter, f.UsedAfter, limited(limit))
 		return err
 	})
 	return all, err
@@ -68,6 +78,7 @@ func (repo usersRepository) UseRefreshToken(
 
 func (repo usersRepository) AddRefreshToken(ctx context.Context, t users.RefreshToken) error {
 	return repo.write(ctx, func(c *conn) error {
+		c.later("UPDATE @sessions SET last_used_at = greatest(last_used_at, $1) WHERE id = $2", t.CreatedAt, uuid(t.SessionID))
 		c.later(refreshTokens.insert, refreshTokens.args(t)...)
 		return nil
 	})
@@ -80,9 +91,10 @@ func (repo usersRepository) RevokeSession(ctx context.Context, session id.Sessio
 	})
 }
 
-func (repo usersRepository) RevokeSessions(ctx context.Context, user id.User, at time.Time) error {
+func (repo usersRepository) RevokeSessions(ctx context.Context, user id.User, except id.Session, at time.Time) error {
 	return repo.write(ctx, func(c *conn) error {
-		c.later("UPDATE @sessions SET revoked_at = $1 WHERE user_id = $2 AND revoked_at IS NULL", at, uuid(user))
+		c.later("UPDATE @sessions SET revoked_at = $1 WHERE user_id = $2 AND id <> $3 AND revoked_at IS NULL",
+			at, uuid(user), uuid(except))
 		return nil
 	})
 }

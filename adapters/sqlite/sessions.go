@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
@@ -45,10 +46,19 @@ func (repo usersRepository) Session(
 	return there, u, err
 }
 
-func (repo usersRepository) Sessions(ctx context.Context, user id.User) (all []users.Session, err error) {
+func (repo usersRepository) Sessions(
+	ctx context.Context, user id.User, f users.SessionFilter, after *page.Moment, limit int,
+) (all []users.Session, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
-		all, err = list(ctx, c, sessions.scan,
-			"SELECT "+sessions.columns+" FROM sessions WHERE user_id = ? ORDER BY created_at, id", blob(user))
+		at, item := latestFirst(after)
+		live := ""
+		if f.Live {
+			live = " AND revoked_at IS NULL"
+		}
+		all, err = list(ctx, c, sessions.scan, "SELECT "+sessions.columns+" FROM sessions WHERE user_id = ?1"+live+`
+			AND (created_at, id) < (?2, ?3) AND created_at > ?4 AND last_used_at > ?5
+			ORDER BY created_at DESC, id DESC LIMIT ?6`,
+			blob(user), at, item, milli(f.CreatedAfter), milli(f.UsedAfter), limited(limit))
 		return err
 	})
 	return all, err
@@ -71,7 +81,13 @@ func (repo usersRepository) UseRefreshToken(
 }
 
 func (repo usersRepository) AddRefreshToken(ctx context.Context, t users.RefreshToken) error {
-	return repo.write(ctx, func(c *conn) error { return addRefreshToken(ctx, c, t) })
+	return repo.write(ctx, func(c *conn) error {
+		_, err := c.exec(ctx, "UPDATE sessions SET last_used_at = max(last_used_at, ?) WHERE id = ?", milli(t.CreatedAt), blob(t.SessionID))
+		if err != nil {
+			return err
+		}
+		return addRefreshToken(ctx, c, t)
+	})
 }
 
 func (repo usersRepository) RevokeSession(ctx context.Context, session id.Session, at time.Time) error {
@@ -81,9 +97,10 @@ func (repo usersRepository) RevokeSession(ctx context.Context, session id.Sessio
 	})
 }
 
-func (repo usersRepository) RevokeSessions(ctx context.Context, user id.User, at time.Time) error {
+func (repo usersRepository) RevokeSessions(ctx context.Context, user id.User, except id.Session, at time.Time) error {
 	return repo.write(ctx, func(c *conn) error {
-		_, err := c.exec(ctx, "UPDATE sessions SET revoked_at = ? WHERE user_id = ? AND revoked_at IS NULL", milli(at), blob(user))
+		_, err := c.exec(ctx, "UPDATE sessions SET revoked_at = ? WHERE user_id = ? AND id <> ? AND revoked_at IS NULL",
+			milli(at), blob(user), blob(except))
 		return err
 	})
 }

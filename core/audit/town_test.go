@@ -86,7 +86,7 @@ func (w *town) hash() [32]byte {
 }
 
 func (w *town) accounts(ctx context.Context, tx ports.Tx) error {
-	session := users.Session{ID: id.Session(w.ids.Next()), UserID: w.ada.ID, CreatedAt: noon}
+	session := users.Session{ID: id.Session(w.ids.Next()), UserID: w.ada.ID, CreatedAt: noon, LastUsedAt: noon}
 	w.cleo.Role = users.RoleAdmin
 	return errors.Join(
 		tx.Users().Save(ctx, w.cleo),

@@ -70,7 +70,10 @@ func (s *Service) Export(ctx context.Context, caller id.User) (Export, error) {
 }
 
 func (e *Export) account(ctx context.Context, tx Tx, caller id.User) (err error) {
-	if e.Sessions, err = tx.Users().Sessions(ctx, caller); err != nil {
+	e.Sessions, err = page.All(users.PlaceOfSession, func(after *page.Moment, limit int) ([]users.Session, error) {
+		return tx.Users().Sessions(ctx, caller, users.SessionFilter{}, after, limit)
+	})
+	if err != nil {
 		return fmt.Errorf("list sessions: %w", err)
 	}
 	e.Sanctions, err = page.All(moderation.PlaceOfAudit, func(after *page.Moment, limit int) ([]moderation.AuditRecord, error) {

@@ -93,7 +93,7 @@ func TestEraseVoyager(t *testing.T) {
 	coretest.Is(t, err, users.ErrNotSignedIn)
 	_, err = s.Users.Refresh(s.Ctx, signedIn.RefreshToken)
 	coretest.Is(t, err, users.ErrRefresh)
-	_, err = s.Users.SignIn(s.Ctx, coretest.Email("Vera"), coretest.Password)
+	_, err = s.Users.SignIn(s.Ctx, users.SignIn{Email: coretest.Email("Vera"), Password: coretest.Password})
 	coretest.Is(t, err, users.ErrSignIn)
 
 	// Messages stay, of a user with the name "deleted".
@@ -237,7 +237,7 @@ func TestConcurrentErase(t *testing.T) {
 					_, err := s.Reservations.Accept(s.Ctx, s.local, r, "")
 					return err
 				case 2:
-					_, err := s.Users.SignIn(s.Ctx, coretest.Email("Luca"), coretest.Password)
+					_, err := s.Users.SignIn(s.Ctx, users.SignIn{Email: coretest.Email("Luca"), Password: coretest.Password})
 					return err
 				case 3:
 					date := s.Clock.Now().Add(9 * time.Hour)

@@ -163,7 +163,7 @@ func CheckPasswordUnchanged(ctx context.Context, tx Tx, user id.User, confirmed 
 // EndAccess revokes all sessions of a user whom the unit holds, and removes their password resets.
 func EndAccess(ctx context.Context, tx Tx, user id.User, at time.Time) error {
 	at = clock.Truncate(at)
-	if err := tx.Users().RevokeSessions(ctx, user, at); err != nil {
+	if err := tx.Users().RevokeSessions(ctx, user, id.Session{}, at); err != nil {
 		return fmt.Errorf("revoke sessions: %w", err)
 	}
 	if err := tx.Users().DropResets(ctx, user); err != nil {

@@ -154,7 +154,7 @@ func TestCancellation(t *testing.T) {
 			return err
 		}, nil},
 		{"sign in", func(ctx context.Context) (err error) {
-			in, err = w.Users.SignIn(ctx, "ada@example.org", coretest.Password)
+			in, err = w.Users.SignIn(ctx, users.SignIn{Email: "ada@example.org", Password: coretest.Password})
 			return err
 		}, nil},
 		{"authenticate", func(ctx context.Context) error {

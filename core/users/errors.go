@@ -19,6 +19,9 @@ var (
 	// it to the client.
 	ErrNotMailed = fault.New(fault.Unavailable, "not_mailed", "the mail could not be sent")
 
+	// ErrSessionNotFound is returned for a session that has ended or is not the caller's.
+	ErrSessionNotFound = fault.New(fault.NotFound, "session_not_found", "there is no such session")
+
 	ErrAdminsOnly = fault.New(fault.Forbidden, "admins_only", "only an admin may do this")
 	ErrOwnRole    = fault.New(fault.Forbidden, "own_role", "an admin cannot change their own role")
 	ErrNotFound   = fault.New(fault.NotFound, "user_not_found", "there is no such user")

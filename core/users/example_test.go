@@ -42,7 +42,7 @@ func Example() {
 	caller, err := service.Authenticate(ctx, in.AccessToken)
 	fmt.Println(caller.UserID == in.User.ID, caller.Role, err)
 
-	_, err = service.SignIn(ctx, "ada@example.org", "wrong horse")
+	_, err = service.SignIn(ctx, users.SignIn{Email: "ada@example.org", Password: "wrong horse"})
 	fmt.Println(errors.Is(err, users.ErrSignIn), err)
 	// Output:
 	// true user <nil>

@@ -91,9 +91,9 @@ func TestChangePassword(t *testing.T) {
 		coretest.Is(t, err, users.ErrRefresh)
 	}
 	accepted(t, w, other.AccessToken, luca)
-	_, err := w.Users.SignIn(w.Ctx, "ada@example.org", coretest.Password)
+	_, err := w.Users.SignIn(w.Ctx, users.SignIn{Email: "ada@example.org", Password: coretest.Password})
 	coretest.Is(t, err, users.ErrSignIn)
-	in, err := w.Users.SignIn(w.Ctx, "ada@example.org", "another password")
+	in, err := w.Users.SignIn(w.Ctx, users.SignIn{Email: "ada@example.org", Password: "another password"})
 	coretest.Is(t, err, nil)
 	if !in.User.UpdatedAt.Equal(w.Clock.Now()) {
 		t.Errorf("updated at %v, want %v", in.User.UpdatedAt, w.Clock.Now())
@@ -129,7 +129,7 @@ func TestConcurrentChangePassword(t *testing.T) {
 	}
 	for i, err := range errs {
 		if err == nil {
-			_, err := w.Users.SignIn(w.Ctx, "ada@example.org", fmt.Sprintf("password number %d", i))
+			_, err := w.Users.SignIn(w.Ctx, users.SignIn{Email: "ada@example.org", Password: fmt.Sprintf("password number %d", i)})
 			coretest.Is(t, err, nil)
 			continue
 		}
@@ -191,9 +191,9 @@ func TestResetPassword(t *testing.T) {
 	in = w.SignIn("Ada")
 	coretest.Is(t, w.Users.ResetPassword(w.Ctx, token, "another password"), nil)
 	rejected(t, w, in.AccessToken)
-	_, err := w.Users.SignIn(w.Ctx, "ada@example.org", coretest.Password)
+	_, err := w.Users.SignIn(w.Ctx, users.SignIn{Email: "ada@example.org", Password: coretest.Password})
 	coretest.Is(t, err, users.ErrSignIn)
-	_, err = w.Users.SignIn(w.Ctx, "ada@example.org", "another password")
+	_, err = w.Users.SignIn(w.Ctx, users.SignIn{Email: "ada@example.org", Password: "another password"})
 	coretest.Is(t, err, nil)
 
 	w.Unchanged(func() {

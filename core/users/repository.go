@@ -88,22 +88,24 @@ type Repository interface {
 	// Session returns a session and its account, or fault.NotFound.
 	Session(ctx context.Context, session id.Session) (Session, User, error)
 
-	// Sessions lists an account's sessions, oldest first by (created_at, id).
-	Sessions(ctx context.Context, user id.User) ([]Session, error)
+	// Sessions lists up to limit sessions of an account that match the filter, newest first by
+	// (created_at, id): those after the given position, or from the newest if after is nil.
+	Sessions(ctx context.Context, user id.User, f SessionFilter, after *page.Moment, limit int) ([]Session, error)
 
 	// UseRefreshToken counts a use of a refresh token, notes the time if it is the first one, and
 	// returns the token as it was before. Of all units that use one token, each sees another number
 	// of uses, and exactly one sees it unused. If no token has this hash, it returns fault.NotFound.
 	UseRefreshToken(ctx context.Context, hash SecretHash, at time.Time) (RefreshToken, error)
 
-	// AddRefreshToken stores another refresh token of a session.
+	// AddRefreshToken stores another refresh token of a session, and sets the session's LastUsedAt
+	// to the token's CreatedAt if that is later.
 	AddRefreshToken(ctx context.Context, t RefreshToken) error
 
 	// RevokeSession ends a session. It does nothing if the session has ended or does not exist.
 	RevokeSession(ctx context.Context, session id.Session, at time.Time) error
 
-	// RevokeSessions ends all live sessions of an account.
-	RevokeSessions(ctx context.Context, user id.User, at time.Time) error
+	// RevokeSessions ends all live sessions of an account, except one, which may be zero.
+	RevokeSessions(ctx context.Context, user id.User, except id.Session, at time.Time) error
 
 	// PurgeSessions removes up to limit sessions, with their refresh tokens, and returns their
 	// number. It removes only sessions of which all refresh tokens expired before the given time.
@@ -127,6 +129,18 @@ type Filter struct {
 	Query    text.Searched // matches any part of the name or address, by text.SearchFold
 	Role     Role
 	IsActive *bool
+}
+
+// SessionFilter selects sessions. A field with its zero value selects all.
+type SessionFilter struct {
+	Live         bool      // only sessions that are not revoked
+	CreatedAfter time.Time // only sessions that were created after this time
+	UsedAfter    time.Time // only sessions whose LastUsedAt is after this time
+}
+
+// Matches reports whether the filter selects a session.
+func (f SessionFilter) Matches(s Session) bool {
+	return (!f.Live || s.Live()) && s.CreatedAt.After(f.CreatedAfter) && s.LastUsedAt.After(f.UsedAfter)
 }
 
 // Tx holds the repositories that this domain uses in a unit of work.

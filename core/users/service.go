@@ -22,7 +22,7 @@ import (
 type Policy struct {
 	SignupBonus     int64         // tokens for a new account, or 0; default 50
 	AccessLifetime  time.Duration // of an access token; default 15 minutes
-	RefreshLifetime time.Duration // of a refresh token, from each refresh; default 30 days
+	RefreshLifetime time.Duration // of a session, from its sign-in and from each refresh; default 30 days
 	SessionLifetime time.Duration // of a session, from its sign-in, however often it is refreshed; default 90 days
 	RefreshGrace    time.Duration // for further uses of a refresh token, from the first one; 0 or more; default 10 seconds
 	ResetLifetime   time.Duration // of a password reset; default 1 hour
@@ -66,6 +66,14 @@ type SignUp struct {
 	Name     string
 	Email    string
 	Password string
+	From     Device // of the session; Register ignores it
+}
+
+// SignIn is the input of a sign-in.
+type SignIn struct {
+	Email    string
+	Password string
+	From     Device
 }
 
 // SignUp creates an account with its wallet and its bonus, and signs in. A repeat with the same key
@@ -96,14 +104,14 @@ func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (S
 		if err != nil {
 			return id.User{}, err
 		}
-		o, err = s.openSession(ctx, tx, session, u)
+		o, err = s.openSession(ctx, tx, session, u, in.From)
 		return u.ID, err
 	})
 	switch {
 	case err != nil:
 		return SignedIn{}, fmt.Errorf("sign up: %w", err)
 	case replayed:
-		return s.SignIn(ctx, in.Email, in.Password)
+		return s.SignIn(ctx, SignIn{Email: in.Email, Password: in.Password, From: in.From})
 	}
 	return s.signedIn(o, access), nil
 }
@@ -141,6 +149,7 @@ func (in SignUp) prepared(f *fault.Fields) SignUp {
 		Name:     text.Line(f, "name", in.Name, text.Required, MaxName),
 		Email:    text.Address(f, "email", in.Email, MaxEmail),
 		Password: CheckPassword(f, in.Password),
+		From:     in.From,
 	}
 }
 
@@ -213,17 +222,17 @@ func HashGrant(key []byte, address text.Folded) SecretHash {
 
 // SignIn starts a session. It returns ErrSignIn for every kind of wrong input, after about the same
 // time. A password hash that is outdated is replaced.
-func (s *Service) SignIn(ctx context.Context, email, password string) (SignedIn, error) {
+func (s *Service) SignIn(ctx context.Context, in SignIn) (SignedIn, error) {
 	const tries = 3
 	for range tries {
-		in, err := s.trySignIn(ctx, email, password)
+		done, err := s.trySignIn(ctx, in)
 		if errors.Is(err, errPasswordReplaced) {
 			continue
 		}
 		if err != nil && !errors.Is(err, ErrSignIn) {
 			return SignedIn{}, fmt.Errorf("sign in: %w", err)
 		}
-		return in, err
+		return done, err
 	}
 	return SignedIn{}, ErrSignIn
 }
@@ -232,27 +241,27 @@ func (s *Service) SignIn(ctx context.Context, email, password string) (SignedIn,
 // any more. The password may still be right: another sign-in may have renewed the hash.
 var errPasswordReplaced = errors.New("the password hash was replaced meanwhile")
 
-func (s *Service) trySignIn(ctx context.Context, email, password string) (SignedIn, error) {
+func (s *Service) trySignIn(ctx context.Context, in SignIn) (SignedIn, error) {
 	var u User
 	var hash PasswordHash
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		if !text.Valid(email) {
+		if !text.Valid(in.Email) {
 			return fault.NotFound
 		}
-		u, hash, err = tx.Users().ByEmail(ctx, email)
+		u, hash, err = tx.Users().ByEmail(ctx, in.Email)
 		return err
 	})
 	if err != nil && !errors.Is(err, fault.NotFound) {
 		return SignedIn{}, err
 	}
-	fits, err := s.deps.Passwords.Check(ctx, hash, password)
+	fits, err := s.deps.Passwords.Check(ctx, hash, in.Password)
 	if err != nil {
 		return SignedIn{}, err
 	}
 	if !fits || !u.IsActive {
 		return SignedIn{}, ErrSignIn
 	}
-	renewed, err := s.deps.Passwords.Renew(ctx, hash, password)
+	renewed, err := s.deps.Passwords.Renew(ctx, hash, in.Password)
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -267,7 +276,7 @@ func (s *Service) trySignIn(ctx context.Context, email, password string) (Signed
 		if err != nil {
 			return err
 		}
-		o, err = s.openSession(ctx, tx, session, present)
+		o, err = s.openSession(ctx, tx, session, present, in.From)
 		return err
 	})
 	if err != nil {
@@ -309,194 +318,4 @@ func (s *Service) holdSignIn(ctx context.Context, tx Tx, user id.User, checked, 
 		}
 	}
 	return u, nil
-}
-
-// opened is a session that was just stored, with its refresh token, of which only the hash is
-// stored.
-type opened struct {
-	user    User
-	session id.Session
-	refresh string
-}
-
-func (s *Service) openSession(ctx context.Context, tx Tx, session id.Session, u User) (opened, error) {
-	now := s.deps.Clock.Now()
-	o := opened{user: u, session: session}
-	var hash SecretHash
-	o.refresh, hash = newSecret()
-	opening := Session{ID: o.session, UserID: u.ID, CreatedAt: now}
-	err := tx.Users().AddSession(ctx, opening, s.newRefreshToken(opening, hash, now))
-	if err != nil {
-		return opened{}, fmt.Errorf("add a session: %w", err)
-	}
-	return o, nil
-}
-
-// newRefreshToken returns a refresh token of a session, which it does not outlive.
-func (s *Service) newRefreshToken(session Session, hash SecretHash, now time.Time) RefreshToken {
-	expires := now.Add(s.deps.Policy.RefreshLifetime)
-	if end := s.end(session); end.Before(expires) {
-		expires = end
-	}
-	return RefreshToken{Hash: hash, SessionID: session.ID, CreatedAt: now, ExpiresAt: expires}
-}
-
-// end returns the time at which a session ends if it is not revoked before.
-func (s *Service) end(session Session) time.Time {
-	return session.CreatedAt.Add(s.deps.Policy.SessionLifetime)
-}
-
-// mayUse reports whether a session of an account may be used now.
-func (s *Service) mayUse(session Session, u User) bool {
-	return session.Live() && u.IsActive && s.deps.Clock.Now().Before(s.end(session))
-}
-
-// issue returns the access token of a session, which need not be stored yet.
-func (s *Service) issue(ctx context.Context, user id.User, session id.Session) (string, error) {
-	access, err := s.deps.Access.Issue(ctx, user, session, s.deps.Clock.Now().Add(s.deps.Policy.AccessLifetime))
-	if err != nil {
-		return "", fmt.Errorf("issue an access token: %w", err)
-	}
-	return access, nil
-}
-
-func (s *Service) signedIn(o opened, access string) SignedIn {
-	return SignedIn{User: o.user, AccessToken: access, RefreshToken: o.refresh, ExpiresIn: s.deps.Policy.AccessLifetime}
-}
-
-// Authenticate returns the user of an access token. It returns ErrNotSignedIn if the token is not
-// valid, its session has ended, or the account is inactive.
-func (s *Service) Authenticate(ctx context.Context, accessToken string) (Caller, error) {
-	user, session, err := s.deps.Access.Verify(ctx, accessToken)
-	if errors.Is(err, fault.Unauthenticated) {
-		return Caller{}, ErrNotSignedIn.Wrap(err)
-	}
-	if err != nil {
-		return Caller{}, fmt.Errorf("verify an access token: %w", err)
-	}
-	var c Caller
-	err = s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) error {
-		stored, u, err := tx.Users().Session(ctx, session)
-		if errors.Is(err, fault.NotFound) {
-			return ErrNotSignedIn
-		}
-		if err != nil {
-			return fmt.Errorf("read a session: %w", err)
-		}
-		if stored.UserID != user || !s.mayUse(stored, u) {
-			return ErrNotSignedIn
-		}
-		c = Caller{UserID: u.ID, SessionID: session, Role: u.Role}
-		return nil
-	})
-	return c, err
-}
-
-// maxSuccessors is the maximum number of refresh tokens that replace one.
-const maxSuccessors = 3
-
-// Refresh exchanges a refresh token for new tokens of the same session. The answer may be lost, or
-// two windows may refresh concurrently, so further uses within Policy.RefreshGrace of the first get
-// tokens of their own, up to maxSuccessors in all. Any use after that revokes the session. Errors:
-// ErrRefresh.
-func (s *Service) Refresh(ctx context.Context, refreshToken string) (SignedIn, error) {
-	var o opened
-	var access string
-	var refused error
-	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
-		o, refused = opened{}, nil
-		o, err = s.rotate(ctx, tx, refreshToken)
-		if errors.Is(err, errReplayed) {
-			refused, err = ErrRefresh, nil // the unit must commit, so that the session stays revoked
-			return err
-		}
-		if err == nil { // within the unit: if it fails, the old token stays unused
-			access, err = s.issue(ctx, o.user.ID, o.session)
-		}
-		return err
-	})
-	switch {
-	case err != nil:
-		return SignedIn{}, fmt.Errorf("refresh: %w", err)
-	case refused != nil:
-		return SignedIn{}, refused
-	}
-	return s.signedIn(o, access), nil
-}
-
-// errReplayed is returned for a refresh token that was used too often or too late, after its session
-// is revoked.
-var errReplayed = errors.New("the refresh token was used before")
-
-func (s *Service) rotate(ctx context.Context, tx Tx, refreshToken string) (opened, error) {
-	now := s.deps.Clock.Now()
-	token, err := tx.Users().UseRefreshToken(ctx, hashSecret(refreshToken), now)
-	if errors.Is(err, fault.NotFound) {
-		return opened{}, ErrRefresh
-	}
-	if err != nil {
-		return opened{}, fmt.Errorf("use a refresh token: %w", err)
-	}
-	if !token.UsedAt.IsZero() && (token.Uses >= maxSuccessors || now.Sub(token.UsedAt) >= s.deps.Policy.RefreshGrace) {
-		if err := tx.Users().RevokeSession(ctx, token.SessionID, now); err != nil {
-			return opened{}, fmt.Errorf("revoke a session: %w", err)
-		}
-		return opened{}, errReplayed
-	}
-	session, u, err := tx.Users().Session(ctx, token.SessionID)
-	if errors.Is(err, fault.NotFound) {
-		return opened{}, ErrRefresh
-	}
-	if err != nil {
-		return opened{}, fmt.Errorf("read a session: %w", err)
-	}
-	if !s.mayUse(session, u) || !now.Before(token.ExpiresAt) {
-		return opened{}, ErrRefresh
-	}
-	secret, hash := newSecret()
-	if err := tx.Users().AddRefreshToken(ctx, s.newRefreshToken(session, hash, now)); err != nil {
-		return opened{}, fmt.Errorf("add a refresh token: %w", err)
-	}
-	return opened{user: u, session: session.ID, refresh: secret}, nil
-}
-
-// SignOut ends the session of a refresh token, also of a used one. It does nothing if the token is
-// unknown.
-func (s *Service) SignOut(ctx context.Context, refreshToken string) error {
-	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
-		now := s.deps.Clock.Now()
-		token, err := tx.Users().UseRefreshToken(ctx, hashSecret(refreshToken), now)
-		if errors.Is(err, fault.NotFound) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("use a refresh token: %w", err)
-		}
-		return tx.Users().RevokeSession(ctx, token.SessionID, now)
-	})
-	if err != nil {
-		return fmt.Errorf("sign out: %w", err)
-	}
-	return nil
-}
-
-// PurgeSessions removes sessions of which all refresh tokens have expired, and returns their
-// number. It may run at any time, and concurrently in several processes.
-func (s *Service) PurgeSessions(ctx context.Context) (int, error) {
-	const batch = 1000
-	total := 0
-	for {
-		var n int
-		err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
-			n, err = tx.Users().PurgeSessions(ctx, s.deps.Clock.Now(), batch)
-			return err
-		})
-		if err != nil {
-			return total, fmt.Errorf("purge sessions: %w", err)
-		}
-		total += n
-		if n < batch {
-			return total, nil
-		}
-	}
 }

@@ -4,22 +4,72 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"net/netip"
 	"time"
+	"unicode/utf8"
 
+	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/text"
 )
 
 // Session is one signed-in device. All refresh tokens that replaced one another belong to one
 // session: they are its family.
 type Session struct {
-	ID        id.Session
-	UserID    id.User
-	CreatedAt time.Time
-	RevokedAt time.Time // zero while it lives
+	ID         id.Session
+	UserID     id.User
+	CreatedAt  time.Time
+	LastUsedAt time.Time // of the sign-in or the last refresh
+	Client     string    // the program that signed in, as it called itself; or ""
+	Address    string    // the network from which it signed in, like 192.0.2.0/24; or ""
+	RevokedAt  time.Time // zero while it lives
 }
 
 // Live reports whether the session may be used.
 func (s Session) Live() bool { return s.RevokedAt.IsZero() }
+
+// PlaceOfSession returns the position of a session in a list.
+func PlaceOfSession(s Session) page.Moment { return page.Moment{At: s.CreatedAt, ID: s.ID} }
+
+// MaxClient is the maximum length of Session.Client in characters.
+const MaxClient = 200
+
+// Device is what a program that signs in says of itself, and where it is. Both fields may be empty.
+type Device struct {
+	Client  string // a name, like the User-Agent of HTTP
+	Address string // an IP address without a port
+}
+
+// client returns the client as a session keeps it: one line of at most MaxClient characters. A text
+// that is not allowed is left out, because a sign-in does not fail for it.
+func (d Device) client() string {
+	var f fault.Fields
+	cut := []rune(d.Client[:min(len(d.Client), utf8.UTFMax*MaxClient)])
+	line := text.Line(&f, "client", string(cut[:min(len(cut), MaxClient)]), text.Optional, MaxClient)
+	if f.Err() != nil {
+		return ""
+	}
+	return line
+}
+
+// network returns the network of the address, which is all that a session keeps of it: the first
+// 24 bits of an IPv4 address, and the first 48 of an IPv6 address.
+func (d Device) network() string {
+	address, err := netip.ParseAddr(d.Address)
+	if err != nil {
+		return ""
+	}
+	bits := 48
+	if address = address.Unmap(); address.Is4() {
+		bits = 24
+	}
+	network, err := address.WithZone("").Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return network.String()
+}
 
 // SecretHash is the SHA-256 of a random secret. Only the hash is stored. The secrets have at least
 // 128 random bits, so a salt or a slow hash is not needed.

@@ -36,7 +36,7 @@ func TestSignIn(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	person := w.Person("Ada")
 	for _, email := range []string{"ada@example.org", "ADA@Example.ORG"} {
-		in, err := w.Users.SignIn(w.Ctx, email, coretest.Password)
+		in, err := w.Users.SignIn(w.Ctx, users.SignIn{Email: email, Password: coretest.Password})
 		coretest.Is(t, err, nil)
 		if in.User.ID != person || in.User.Email != "ada@example.org" {
 			t.Errorf("%s: signed in as %+v, want Ada", email, in.User)
@@ -68,7 +68,7 @@ func TestSignInErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			verified := w.Hasher.Verified.Load()
 			w.Unchanged(func() {
-				in, err := w.Users.SignIn(w.Ctx, try.email, try.password)
+				in, err := w.Users.SignIn(w.Ctx, users.SignIn{Email: try.email, Password: try.password})
 				coretest.Is(t, err, users.ErrSignIn)
 				if err.Error() != users.ErrSignIn.Error() || in != (users.SignedIn{}) {
 					t.Errorf("got %+v and error %q, want only the error %q", in, err, users.ErrSignIn)
@@ -89,7 +89,7 @@ func TestDecoyHashIsMadeOnce(t *testing.T) {
 		w.Person("Ada")
 		for i, want := range []int64{1, 0, 0} {
 			hashed := w.Hasher.Hashed.Load()
-			_, err := w.Users.SignIn(w.Ctx, email, "wrong horse")
+			_, err := w.Users.SignIn(w.Ctx, users.SignIn{Email: email, Password: "wrong horse"})
 			coretest.Is(t, err, users.ErrSignIn)
 			if n := w.Hasher.Hashed.Load() - hashed; n != want {
 				t.Errorf("%s, try %d: %d passwords were hashed, want %d", email, i, n, want)
@@ -117,7 +117,7 @@ func TestSignInRenewsHash(t *testing.T) {
 	w.Hasher.Prefix = "renewed-"
 	w.Clock.Advance(time.Minute)
 	w.Unchanged(func() {
-		_, err := w.Users.SignIn(w.Ctx, "ada@example.org", "wrong horse")
+		_, err := w.Users.SignIn(w.Ctx, users.SignIn{Email: "ada@example.org", Password: "wrong horse"})
 		coretest.Is(t, err, users.ErrSignIn)
 	})
 	w.SignIn("Ada")
@@ -168,7 +168,7 @@ func TestSignInRaces(t *testing.T) {
 				w.Hasher.AfterVerify = nil
 				meanwhile(t, w, person)
 			}
-			_, err := w.Users.SignIn(w.Ctx, "ada@example.org", coretest.Password)
+			_, err := w.Users.SignIn(w.Ctx, users.SignIn{Email: "ada@example.org", Password: coretest.Password})
 			coretest.Is(t, err, users.ErrSignIn)
 		})
 	}
@@ -422,7 +422,7 @@ func TestPurgeSessions(t *testing.T) {
 	stale, refreshed := w.SignIn("Ada"), w.SignIn("Ada")
 	err := w.Store.Do(w.Ctx, func(ctx context.Context, tx ports.Tx) error {
 		for i := range 1500 {
-			s := users.Session{ID: id.Session(w.IDs.Next()), UserID: person, CreatedAt: w.Clock.Now()}
+			s := users.Session{ID: id.Session(w.IDs.Next()), UserID: person, CreatedAt: w.Clock.Now(), LastUsedAt: w.Clock.Now()}
 			t := users.RefreshToken{Hash: users.SecretHash{byte(i), byte(i >> 8), 1}, SessionID: s.ID, CreatedAt: s.CreatedAt, ExpiresAt: s.CreatedAt.Add(time.Hour)}
 			if err := tx.Users().AddSession(ctx, s, t); err != nil {
 				return err

@@ -161,7 +161,7 @@ func TestSignUpAccepts(t *testing.T) {
 			t.Errorf("%d: got %+v and error %v, want %q with %q", i, got.User, err, in.Name, in.Email)
 			continue
 		}
-		if _, err := w.Users.SignIn(w.Ctx, in.Email, in.Password); err != nil {
+		if _, err := w.Users.SignIn(w.Ctx, users.SignIn{Email: in.Email, Password: in.Password}); err != nil {
 			t.Errorf("%d: cannot sign in: %v", i, err)
 		}
 	}
@@ -270,7 +270,7 @@ func TestRegister(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	u, err := w.Users.Register(w.Ctx, ada)
 	coretest.Is(t, err, nil)
-	in, err := w.Users.SignIn(w.Ctx, ada.Email, ada.Password)
+	in, err := w.Users.SignIn(w.Ctx, users.SignIn{Email: ada.Email, Password: ada.Password})
 	if err != nil || in.User != u {
 		t.Errorf("signed in as %+v with error %v, want %+v", in.User, err, u)
 	}
@@ -303,7 +303,7 @@ func TestIssueFails(t *testing.T) {
 	w.Unchanged(func() {
 		_, err := w.Users.SignUp(w.Ctx, ada, "k")
 		coretest.Is(t, err, broken)
-		_, err = w.Users.SignIn(w.Ctx, ada.Email, ada.Password)
+		_, err = w.Users.SignIn(w.Ctx, users.SignIn{Email: ada.Email, Password: ada.Password})
 		coretest.Is(t, err, broken)
 		_, err = w.Users.Refresh(w.Ctx, in.RefreshToken)
 		coretest.Is(t, err, broken)

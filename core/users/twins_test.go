@@ -21,7 +21,7 @@ func TestSpellingsOfAnAddress(t *testing.T) {
 		t.Errorf("stored %q with %q", in.User.Name, in.User.Email)
 	}
 	for _, email := range []string{"zoe@bücher.example", "ZOE@XN--BCHER-KVA.example ", "\u200bzoe@bu\u0308cher.example"} {
-		got, err := w.Users.SignIn(w.Ctx, email, coretest.Password)
+		got, err := w.Users.SignIn(w.Ctx, users.SignIn{Email: email, Password: coretest.Password})
 		if err != nil || got.User.ID != in.User.ID {
 			t.Errorf("%+q signs in to %v, %v", email, got.User.ID, err)
 		}
@@ -42,10 +42,10 @@ func TestSpellingsOfAPassword(t *testing.T) {
 	_, err := w.Users.SignUp(w.Ctx, in, "")
 	coretest.Is(t, err, nil)
 	for _, password := range []string{in.Password, "café crème", "cafe\u0301 crème", "café\u3000crème"} {
-		_, err := w.Users.SignIn(w.Ctx, in.Email, password)
+		_, err := w.Users.SignIn(w.Ctx, users.SignIn{Email: in.Email, Password: password})
 		coretest.Is(t, err, nil)
 	}
-	_, err = w.Users.SignIn(w.Ctx, in.Email, "cafe creme")
+	_, err = w.Users.SignIn(w.Ctx, users.SignIn{Email: in.Email, Password: "cafe creme"})
 	coretest.Is(t, err, users.ErrSignIn)
 
 	// A hash from before was made from the password as typed, which need not be one that is allowed now.
@@ -59,7 +59,7 @@ func TestSpellingsOfAPassword(t *testing.T) {
 			}
 			return tx.Users().SetPassword(ctx, u.ID, users.NewPasswordHash(old), u.UpdatedAt)
 		}), nil)
-		_, err = w.Users.SignIn(w.Ctx, in.Email, typed)
+		_, err = w.Users.SignIn(w.Ctx, users.SignIn{Email: in.Email, Password: typed})
 		coretest.Is(t, err, nil)
 	}
 }
@@ -86,7 +86,7 @@ func twins(t *testing.T, w *coretest.World) (first, second id.User) {
 
 func signsIn(t *testing.T, w *coretest.World, email string, want id.User) {
 	t.Helper()
-	if got, err := w.Users.SignIn(w.Ctx, email, coretest.Password); err != nil || got.User.ID != want {
+	if got, err := w.Users.SignIn(w.Ctx, users.SignIn{Email: email, Password: coretest.Password}); err != nil || got.User.ID != want {
 		t.Errorf("%q signs in to %v, %v; want %v", email, got.User.ID, err, want)
 	}
 }

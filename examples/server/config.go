@@ -35,6 +35,8 @@ func (s *serverSettings) config(log *slog.Logger) (wiring.Config, error) {
 
 	c.Users.SignupBonus = s.Accounts.SignupBonus
 	c.Users.AccessLifetime, c.Users.RefreshLifetime = s.Security.AccessLifetime, s.Security.RefreshLifetime
+	c.Users.SessionLifetime, c.Users.RefreshGrace = s.Security.SessionLifetime, s.Security.RefreshGrace
+	c.Users.OpenResets = s.Security.OpenResets
 	c.Users.ResetLifetime, c.Users.ResetURL = s.Security.ResetLifetime, s.Security.ResetURL
 	c.Messaging.MessageCost = s.Policies.MessageCost
 	c.Reservations = reservations.Policy{

@@ -77,8 +77,11 @@ type securitySettings struct {
 	AccessAudience  string        `default:"${access_audience}" help:"The audience of access tokens."`
 	AccessLeeway    time.Duration `default:"${access_leeway}" help:"How long an access token is accepted after it has expired, because clocks differ."`
 	AccessLifetime  time.Duration `default:"${access_lifetime}" help:"How long an access token is valid."`
-	RefreshLifetime time.Duration `default:"${refresh_lifetime}" help:"How long a refresh token is valid."`
+	RefreshLifetime time.Duration `default:"${refresh_lifetime}" help:"How long a session lasts after its sign-in or its last refresh."`
+	SessionLifetime time.Duration `default:"${session_lifetime}" help:"How long a session lasts after its sign-in, however often it is refreshed."`
+	RefreshGrace    time.Duration `default:"${refresh_grace}" help:"How long after its first use a refresh token may be used again, up to three times in all."`
 	ResetLifetime   time.Duration `default:"${reset_lifetime}" help:"How long a password reset token is valid."`
+	OpenResets      int           `default:"${open_resets}" help:"How many password resets of one account are valid at a time, 1 to 100."`
 	ResetURL        string        `placeholder:"URL" help:"The address of the page that resets a password; the token is appended to it. Default: the mail contains only the token."`
 }
 
@@ -109,6 +112,9 @@ func defaults() kong.Vars {
 		"access_leeway":         c.Access.Leeway.String(),
 		"access_lifetime":       c.Users.AccessLifetime.String(),
 		"refresh_lifetime":      c.Users.RefreshLifetime.String(),
+		"session_lifetime":      c.Users.SessionLifetime.String(),
+		"refresh_grace":         c.Users.RefreshGrace.String(),
+		"open_resets":           number(int64(c.Users.OpenResets)),
 		"reset_lifetime":        c.Users.ResetLifetime.String(),
 		"bcrypt_cost":           number(int64(c.PasswordCost)),
 		"limit_anonymous":       rate(c.Limits.Anonymous.PerSecond),
@@ -147,7 +153,10 @@ func inFlags(err error) error {
 		"Users.SignupBonus", "--signup-bonus",
 		"Users.AccessLifetime", "--access-lifetime",
 		"Users.RefreshLifetime", "--refresh-lifetime",
+		"Users.SessionLifetime", "--session-lifetime",
+		"Users.RefreshGrace", "--refresh-grace",
 		"Users.ResetLifetime", "--reset-lifetime",
+		"Users.OpenResets", "--open-resets",
 		"Users.ResetURL", "--reset-url",
 		"Messaging.MessageCost", "--message-cost",
 		"Reservations.MaxLead", "--max-lead",

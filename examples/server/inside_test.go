@@ -49,7 +49,7 @@ func TestAppointCreatesAccount(t *testing.T) {
 	if err != nil || !created || admin.Role != users.RoleAdmin || admin.Name != "ada" {
 		t.Errorf("got %v, created %v, %v", admin, created, err)
 	}
-	if _, err := app.Users.SignIn(t.Context(), "ada@example.net", "long enough"); err != nil {
+	if _, err := app.Users.SignIn(t.Context(), users.SignIn{Email: "ada@example.net", Password: "long enough"}); err != nil {
 		t.Errorf("the password does not work: %v", err)
 	}
 	if _, created, err := c.appoint(t.Context(), app.Services, ask); err != nil || created || asked != 1 {

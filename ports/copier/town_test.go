@@ -92,7 +92,7 @@ func (w *town) accounts(ctx context.Context, tx ports.Tx, ada, ben id.User) erro
 		errs, interests = append(errs, err), append(interests, interest.ID)
 	}
 	for _, user := range []id.User{ada, ben} {
-		session := users.Session{ID: id.Session(w.ids.Next()), UserID: user, CreatedAt: noon}
+		session := users.Session{ID: id.Session(w.ids.Next()), UserID: user, CreatedAt: noon, LastUsedAt: noon, Client: "a browser", Address: "192.0.2.0/24"}
 		refresh := users.RefreshToken{Hash: w.hash(), SessionID: session.ID, CreatedAt: noon, ExpiresAt: noon}
 		profile := matching.Profile{ID: id.Profile(w.ids.Next()), UserID: user, Age: 30, IsSearchable: true}
 		errs = append(errs, tx.Users().AddSession(ctx, session, refresh),

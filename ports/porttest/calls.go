@@ -64,7 +64,7 @@ func (w *town) reads() []call {
 			return err
 		}},
 		discarding("Users.Sessions", func(ctx context.Context, tx ports.Tx) (any, error) {
-			return tx.Users().Sessions(ctx, ada)
+			return tx.Users().Sessions(ctx, ada, users.SessionFilter{}, nil, 10)
 		}),
 		discarding("Moderation.Report", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().Report(ctx, w.report.ID)
@@ -249,7 +249,7 @@ func (w *town) writes(f *fixture) []call {
 			return tx.Users().RevokeSession(ctx, w.session.ID, later)
 		}},
 		{"Users.RevokeSessions", func(ctx context.Context, tx ports.Tx) error {
-			return tx.Users().RevokeSessions(ctx, ben.ID, later)
+			return tx.Users().RevokeSessions(ctx, ben.ID, w.session.ID, later)
 		}},
 		discarding("Users.PurgeSessions", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Users().PurgeSessions(ctx, later, 10)

@@ -110,6 +110,18 @@ var defects = []defect{
 	}),
 		fails: []string{"sessions/a refresh token counts its uses, and notes the time of the first",
 			"sessions/of concurrent uses of a refresh token, each finds another number of uses"}},
+	{name: "lists ended sessions as live", plant: handing(func(_ *memory.Store, b *broken) {
+		b.users = listsEnded{b.Tx.Users()}
+	}),
+		fails: []string{"sessions/sessions are listed in pages, newest first"}},
+	{name: "does not date the last use of a session", plant: handing(func(_ *memory.Store, b *broken) {
+		b.users = neverUsed{b.Tx.Users()}
+	}),
+		fails: []string{"sessions/another refresh token is a use of its session"}},
+	{name: "revokes the excepted session", plant: handing(func(_ *memory.Store, b *broken) {
+		b.users = exceptsNone{b.Tx.Users()}
+	}),
+		fails: []string{"sessions/revoking all sessions ends the live ones, except one"}},
 	{name: "trims text", plant: handing(func(_ *memory.Store, b *broken) { b.users = trims{b.Tx.Users()} }),
 		fails: []string{"values/text comes back byte for byte"}},
 	{name: "accepts a second pending report", plant: handing(func(_ *memory.Store, b *broken) {

@@ -219,6 +219,31 @@ func (r countsToTwo) UseRefreshToken(
 	return t, err
 }
 
+// listsEnded lists sessions whether they live or not.
+type listsEnded struct{ users.Repository }
+
+func (r listsEnded) Sessions(
+	ctx context.Context, user id.User, f users.SessionFilter, after *page.Moment, limit int,
+) ([]users.Session, error) {
+	f.Live = false
+	return r.Repository.Sessions(ctx, user, f, after, limit)
+}
+
+// neverUsed stores a refresh token as one from before the session was last used.
+type neverUsed struct{ users.Repository }
+
+func (r neverUsed) AddRefreshToken(ctx context.Context, t users.RefreshToken) error {
+	t.CreatedAt = time.Time{}
+	return r.Repository.AddRefreshToken(ctx, t)
+}
+
+// exceptsNone revokes the session that is excepted, too.
+type exceptsNone struct{ users.Repository }
+
+func (r exceptsNone) RevokeSessions(ctx context.Context, user id.User, _ id.Session, at time.Time) error {
+	return r.Repository.RevokeSessions(ctx, user, id.Session{}, at)
+}
+
 // keepsOneMore keeps one more reset than it is told.
 type keepsOneMore struct{ users.Repository }
 

@@ -138,6 +138,7 @@ func sessionFields(f *fixture, fl *filler) {
 	s, first, further := filled[users.Session](f, fl), filled[users.RefreshToken](f, fl),
 		filled[users.RefreshToken](f, fl)
 	first.SessionID, further.SessionID = s.ID, s.ID
+	further.CreatedAt = s.LastUsedAt // a later token would change it
 	f.do(func(ctx context.Context, tx ports.Tx) error {
 		return inOrder(
 			func() error { return tx.Users().AddSession(ctx, s, first) },
@@ -147,7 +148,7 @@ func sessionFields(f *fixture, fl *filler) {
 	sameFields(f, "users.Repository.Session", f.sessionOf(s.ID), s)
 	listsBack(f, "users.Repository.Sessions", s, func(other users.Session) bool { return other.ID == s.ID },
 		func(ctx context.Context, tx ports.Tx) ([]users.Session, error) {
-			return tx.Users().Sessions(ctx, s.UserID)
+			return tx.Users().Sessions(ctx, s.UserID, users.SessionFilter{}, nil, 100)
 		})
 	for _, t := range []users.RefreshToken{first, further} {
 		readsBack(f, "users.Repository.UseRefreshToken", t,

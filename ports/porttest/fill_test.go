@@ -124,7 +124,7 @@ var (
 		"messaging.Conversation", "messaging.Message", "messaging.Attachment", "reservations.Reservation",
 	}
 	views = []string{
-		"users.PasswordHash", "users.Filter", "tokens.Receipt", "matching.Query", "matching.Match", "matching.Rank",
+		"users.PasswordHash", "users.Filter", "users.SessionFilter", "tokens.Receipt", "matching.Query", "matching.Match", "matching.Rank",
 		"matching.NamePlace", "text.Folded",
 		"messaging.Standing", "messaging.Overview", "reservations.Agenda", "page.Moment", "time.Time",
 	}

@@ -146,9 +146,7 @@ func pinsTogether(f *fixture) {
 		}
 		return nil
 	})
-	sessions := read(f, func(ctx context.Context, tx ports.Tx) ([]users.Session, error) {
-		return tx.Users().Sessions(ctx, ada.ID)
-	})
+	sessions := f.sessionsOf(ada.ID)
 	f.same("the sessions added under a pin", len(sessions), 8*rounds(5, 200))
 }
 
@@ -192,9 +190,7 @@ func pinAgainstErase(f *fixture) {
 		if err := erasing.wait(f.ctx); err != nil {
 			f.Fatal(err)
 		}
-		left := read(f, func(ctx context.Context, tx ports.Tx) ([]users.Session, error) {
-			return tx.Users().Sessions(ctx, ada.ID)
-		})
+		left := f.sessionsOf(ada.ID)
 		if len(left) > 0 {
 			f.Fatalf("an erased account still has the sessions %+v", left)
 		}

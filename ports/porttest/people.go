@@ -108,7 +108,7 @@ func (f *fixture) wallet(user id.User) tokens.Wallet {
 }
 
 func (f *fixture) newSession(user id.User) (users.Session, users.RefreshToken) {
-	s := users.Session{ID: id.Session(f.ids.Next()), UserID: user, CreatedAt: noon}
+	s := users.Session{ID: id.Session(f.ids.Next()), UserID: user, CreatedAt: noon, LastUsedAt: noon}
 	return s, f.newRefreshToken(s.ID, noon.Add(720*time.Hour))
 }
 

@@ -79,7 +79,7 @@ func (c *community) scene(round int, admin users.User, voyagerLeaves bool) *scen
 	s.pending = c.propose(s.talk, aWalk(11, 900))
 	c.clock.set(s.running.Date.Add(time.Minute))
 	var err error
-	if s.session, err = c.accounts.SignIn(c.ctx, s.leaving.Email, password); err != nil {
+	if s.session, err = c.accounts.SignIn(c.ctx, users.SignIn{Email: s.leaving.Email, Password: password}); err != nil {
 		c.Fatal(err)
 	}
 	return s
@@ -111,7 +111,7 @@ func (s *scene) settle() error {
 }
 
 func (s *scene) signIn() error {
-	_, err := s.c.accounts.SignIn(s.c.ctx, s.leaving.Email, password)
+	_, err := s.c.accounts.SignIn(s.c.ctx, users.SignIn{Email: s.leaving.Email, Password: password})
 	return err
 }
 
@@ -197,9 +197,7 @@ func (c *community) gone(s *scene) {
 		return tx.Reservations().Of(ctx, s.leaving.ID, reservations.Pending, nil, 100)
 	})
 	c.same("pending reservations of an erased person", len(left), 0)
-	sessions := read(c.fixture, func(ctx context.Context, tx ports.Tx) ([]users.Session, error) {
-		return tx.Users().Sessions(ctx, s.leaving.ID)
-	})
+	sessions := c.sessionsOf(s.leaving.ID)
 	c.same("sessions of an erased person", len(sessions), 0)
 	err := c.in(c.ctx, uow.Read, func(ctx context.Context, tx ports.Tx) error {
 		_, _, err := tx.Matching().Profile(ctx, s.leaving.ID)

@@ -50,7 +50,7 @@ func (c *community) refuse(list []refusal) {
 
 func refusedAccounts(c *community) {
 	ada, eve, out := c.join("ada"), c.admin("eve"), c.join("out")
-	left, err := c.accounts.SignIn(c.ctx, out.Email, password)
+	left, err := c.accounts.SignIn(c.ctx, users.SignIn{Email: out.Email, Password: password})
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func refusedAccounts(c *community) {
 	}
 	in := func(email, password string) func(idempotency.Key) error {
 		return func(idempotency.Key) error {
-			_, err := c.accounts.SignIn(c.ctx, email, password)
+			_, err := c.accounts.SignIn(c.ctx, users.SignIn{Email: email, Password: password})
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
@@ -16,11 +17,12 @@ import (
 // sessionsTests tests sessions, refresh tokens and password resets.
 var sessionsTests = []test{
 	{"a session comes back with its account", sessionRead},
-	{"sessions are listed oldest first", sessionsListed},
+	{"sessions are listed in pages, newest first", sessionPages},
+	{"another refresh token is a use of its session", sessionUsed},
 	{"a refresh token counts its uses, and notes the time of the first", tokenUsed},
 	{"of concurrent uses of a refresh token, each finds another number of uses", tokenRace},
 	{"a revoked session stays revoked", sessionRevoked},
-	{"revoking all sessions ends the live ones", sessionsRevoked},
+	{"revoking all sessions ends the live ones, except one", sessionsRevoked},
 	{"purging removes sessions whose tokens have all expired", sessionsPurged},
 	{"an account keeps the resets that expire last", resetsKept},
 	{"of concurrent uses of a reset, one succeeds", resetRace},
@@ -47,23 +49,65 @@ func sessionRead(f *fixture) {
 	f.same("its account", u, ada)
 }
 
-func sessionsListed(f *fixture) {
+// sessionsOf lists all sessions of an account.
+func (f *fixture) sessionsOf(user id.User) []users.Session {
+	f.Helper()
+	return read(f, func(ctx context.Context, tx ports.Tx) ([]users.Session, error) {
+		return tx.Users().Sessions(ctx, user, users.SessionFilter{}, nil, 10000)
+	})
+}
+
+func sessionPages(f *fixture) {
 	ada, ben := f.account("ada"), f.account("ben")
-	var want []users.Session
-	for i := range 10 {
+	var all []users.Session
+	for i := range paged {
 		s, first := f.newSession(ada.ID)
-		s.CreatedAt = tie(i)
+		s.CreatedAt, s.LastUsedAt = tie(i), noon.Add(time.Duration(i%5)*time.Minute)
 		f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().AddSession(ctx, s, first) })
-		want = append(want, s)
+		if i%3 == 0 {
+			s.RevokedAt = noon.Add(time.Hour)
+			f.revoke(s.ID, s.RevokedAt)
+		}
+		all = append(all, s)
 	}
 	f.session(ben.ID)
-	want = oldestFirst(want, func(s users.Session) time.Time { return s.CreatedAt }, func(s users.Session) id.Session {
+	all = newestFirst(all, func(s users.Session) time.Time { return s.CreatedAt }, func(s users.Session) id.Session {
 		return s.ID
 	})
-	got := read(f, func(ctx context.Context, tx ports.Tx) ([]users.Session, error) {
-		return tx.Users().Sessions(ctx, ada.ID)
-	})
-	sameList(f, "the sessions", got, want)
+	for what, chosen := range map[string]users.SessionFilter{
+		"all sessions":                             {},
+		"live sessions":                            {Live: true},
+		"sessions that began after a time":         {CreatedAfter: tie(paged / 2)},
+		"sessions that were used after a time":     {UsedAfter: noon.Add(2 * time.Minute)},
+		"live sessions that were used and are new": {Live: true, CreatedAfter: tie(1), UsedAfter: noon},
+	} {
+		want := filter(all, chosen.Matches)
+		if len(want) == 0 || len(want) == len(all) && chosen != (users.SessionFilter{}) {
+			f.Fatalf("%s are %d of %d: choose another filter", what, len(want), len(all))
+		}
+		pages(f, what, want, users.PlaceOfSession,
+			func(ctx context.Context, tx ports.Tx, after *page.Moment, limit int) ([]users.Session, error) {
+				return tx.Users().Sessions(ctx, ada.ID, chosen, after, limit)
+			})
+	}
+}
+
+func sessionUsed(f *fixture) {
+	ada := f.account("ada")
+	session, _ := f.session(ada.ID)
+	other, _ := f.session(ada.ID)
+	for _, use := range []struct{ at, last time.Time }{
+		{noon.Add(time.Hour), noon.Add(time.Hour)},
+		{noon.Add(time.Minute), noon.Add(time.Hour)}, // another server's clock may be behind
+		{noon.Add(2 * time.Hour), noon.Add(2 * time.Hour)},
+	} {
+		token := f.newRefreshToken(session.ID, use.at.Add(time.Hour))
+		token.CreatedAt = use.at
+		f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().AddRefreshToken(ctx, token) })
+		session.LastUsedAt = use.last
+		f.same("the session", f.sessionOf(session.ID), session)
+	}
+	f.same("another session", f.sessionOf(other.ID), other)
 }
 
 func tokenUsed(f *fixture) {
@@ -141,21 +185,28 @@ func sessionsRevoked(f *fixture) {
 	ada, ben := f.account("ada"), f.account("ben")
 	early, _ := f.session(ada.ID)
 	late, _ := f.session(ada.ID)
+	kept, _ := f.session(ada.ID)
 	other, _ := f.session(ben.ID)
 	f.revoke(early.ID, noon.Add(time.Minute))
 	f.do(func(ctx context.Context, tx ports.Tx) error {
-		return tx.Users().RevokeSessions(ctx, ada.ID, noon.Add(time.Hour))
+		return tx.Users().RevokeSessions(ctx, ada.ID, kept.ID, noon.Add(time.Hour))
 	})
 	early.RevokedAt, late.RevokedAt = noon.Add(time.Minute), noon.Add(time.Hour)
 	f.same("a session that ended before", f.sessionOf(early.ID), early)
 	f.same("a session that was live", f.sessionOf(late.ID), late)
+	f.same("the session that is excepted", f.sessionOf(kept.ID), kept)
 	f.same("the session of another account", f.sessionOf(other.ID), other)
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		return tx.Users().RevokeSessions(ctx, ada.ID, id.Session{}, noon.Add(2*time.Hour))
+	})
+	kept.RevokedAt = noon.Add(2 * time.Hour)
+	f.same("a session when none is excepted", f.sessionOf(kept.ID), kept)
 }
 
 func sessionsPurged(f *fixture) {
 	ada := f.account("ada")
 	add := func(expiries ...time.Duration) users.Session {
-		s := users.Session{ID: id.Session(f.ids.Next()), UserID: ada.ID, CreatedAt: noon}
+		s := users.Session{ID: id.Session(f.ids.Next()), UserID: ada.ID, CreatedAt: noon, LastUsedAt: noon}
 		f.do(func(ctx context.Context, tx ports.Tx) error {
 			if err := tx.Users().AddSession(ctx, s, f.newRefreshToken(s.ID, noon.Add(expiries[0]))); err != nil {
 				return err
@@ -184,9 +235,8 @@ func sessionsPurged(f *fixture) {
 		f.same("the number of purged sessions", n, want)
 	}
 	revoked.RevokedAt = noon
-	got := read(f, func(ctx context.Context, tx ports.Tx) ([]users.Session, error) {
-		return tx.Users().Sessions(ctx, ada.ID)
-	})
+	got := f.sessionsOf(ada.ID)
+	slices.Reverse(got)
 	sameList(f, "the sessions that remain", got, append(stay, revoked))
 	f.rowCount(ports.RefreshTokens, 7)
 }

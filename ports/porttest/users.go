@@ -231,9 +231,7 @@ func userErased(f *fixture) {
 		return tx.Users().Password(ctx, ada.ID)
 	})
 	f.same("it has no password", hash.IsZero(), true)
-	sessions := read(f, func(ctx context.Context, tx ports.Tx) ([]users.Session, error) {
-		return tx.Users().Sessions(ctx, ada.ID)
-	})
+	sessions := f.sessionsOf(ada.ID)
 	f.same("its sessions", len(sessions), 0)
 	for _, proof := range []call{
 		{"a session", func(ctx context.Context, tx ports.Tx) error {

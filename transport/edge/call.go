@@ -13,6 +13,7 @@ type Call struct {
 	Operation string // the operation's name, the same in every process because cursors are bound to it
 	Token     string // the caller's token, for the Authenticator; "" if the request has none
 	Address   string // the client's IP address, without a port
+	Client    string // the client program, as it calls itself; "" if it does not
 }
 
 type (

@@ -78,6 +78,7 @@ func (a *API) describeCall(ctx context.Context, r *http.Request) context.Context
 		Operation: kithttp.RouteFrom(ctx).Name,
 		Token:     bearerToken(r),
 		Address:   a.clientAddress(r),
+		Client:    r.UserAgent(),
 	})
 }
 

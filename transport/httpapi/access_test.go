@@ -46,6 +46,10 @@ var routeTable = map[string]row{
 	"changePassword": {right: "voyager", body: `{"current_password":"{password}","password":"another horse"}`, want: statuses{204, 204, 204, 401}},
 	"exportMe":       {right: "voyager", want: ofUser},
 
+	"sessions":         {right: "voyager", want: ofUser},
+	"endSession":       {right: "voyager", id: "{session}", want: statuses{204, 404, 404, 401}},
+	"endOtherSessions": {right: "voyager", want: statuses{204, 204, 204, 401}},
+
 	"myProfile":   {right: "voyager", want: ofUser},
 	"saveProfile": {right: "voyager", body: `{"first_name":"Vera","interest_ids":["{interest}"]}`, want: ofUser},
 	"interests":   {want: public},

@@ -106,6 +106,7 @@ func New(s *services.Services, o Options) *API {
 	)
 	a.serveAuth()
 	a.serveAccount()
+	a.serveSessions()
 	a.serveMatching()
 	a.serveMessaging()
 	a.serveReservations()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -21,6 +22,16 @@ type SignUp struct {
 type signUpRequest struct {
 	keyed
 	SignUp
+}
+
+func (r signUpRequest) input(from users.Device) users.SignUp {
+	return users.SignUp{Name: r.Name, Email: r.Email, Password: r.Password, From: from}
+}
+
+// device returns what the server knows of the program that makes the request.
+func device(ctx context.Context) users.Device {
+	call := edge.CallFrom(ctx)
+	return users.Device{Client: call.Client, Address: call.Address}
 }
 
 type logInRequest struct {
@@ -91,7 +102,7 @@ var (
 
 func (a *API) serveAuth() {
 	anyone(a, signUp, a.signUp, kithttp.Checked(func(r signUpRequest, f *fault.Fields) {
-		users.SignUp(r.SignUp).Check(f)
+		r.input(users.Device{}).Check(f)
 	}))
 	anyone(a, logIn, a.logIn)
 	anyone(a, refresh, a.refresh)
@@ -103,12 +114,12 @@ func (a *API) serveAuth() {
 }
 
 func (a *API) signUp(ctx context.Context, req signUpRequest) (SignedIn, error) {
-	s, err := a.services.Users.SignUp(ctx, users.SignUp(req.SignUp), req.key())
+	s, err := a.services.Users.SignUp(ctx, req.input(device(ctx)), req.key())
 	return signedInOf(s), err
 }
 
 func (a *API) logIn(ctx context.Context, req logInRequest) (SignedIn, error) {
-	s, err := a.services.Users.SignIn(ctx, req.Email, req.Password)
+	s, err := a.services.Users.SignIn(ctx, users.SignIn{Email: req.Email, Password: req.Password, From: device(ctx)})
 	return signedInOf(s), err
 }
 

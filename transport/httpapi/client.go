@@ -60,7 +60,8 @@ func (c *Client) SignIn(ctx context.Context, email, password string) (SignedIn, 
 	return kithttp.Call(ctx, c.http, logIn, logInRequest{Email: email, Password: password})
 }
 
-// Refresh exchanges a refresh token for new tokens. A second use of the token ends its session.
+// Refresh exchanges a refresh token for new tokens. A use of the token after its grace ends its
+// session.
 func (c *Client) Refresh(ctx context.Context, refreshToken string) (SignedIn, error) {
 	return kithttp.Call(ctx, c.http, refresh, refreshRequest{refreshToken})
 }
@@ -102,6 +103,24 @@ func (c *Client) EraseMe(ctx context.Context, password string) error {
 // ChangePassword changes the caller's password, and ends all their sessions.
 func (c *Client) ChangePassword(ctx context.Context, current, password string) error {
 	_, err := kithttp.Call(ctx, c.http, changePassword, changePasswordRequest{CurrentPassword: current, Password: password})
+	return err
+}
+
+// Sessions lists the caller's sessions that have not ended, newest first.
+func (c *Client) Sessions(ctx context.Context, p Paging) (Page[Session], error) {
+	return kithttp.Call(ctx, c.http, sessions, p)
+}
+
+// EndSession ends a session of the caller.
+func (c *Client) EndSession(ctx context.Context, session id.Session) error {
+	_, err := kithttp.Call(ctx, c.http, endSession, sessionRequest{session})
+	return err
+}
+
+// EndOtherSessions ends all sessions of the caller except the one that the client uses. It may run
+// more than once.
+func (c *Client) EndOtherSessions(ctx context.Context) error {
+	_, err := kithttp.Call(ctx, c.http, endOtherSessions, kithttp.None{})
 	return err
 }
 

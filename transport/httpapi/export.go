@@ -21,7 +21,7 @@ type Export struct {
 	Reservations  []Reservation          `json:"reservations"`
 	Reports       []Report               `json:"reports" description:"The reports that the user filed."`
 	Blocks        []Block                `json:"blocks"`
-	Sessions      []Session              `json:"sessions"`
+	Sessions      []ExportedSession      `json:"sessions"`
 	Sanctions     []Sanction             `json:"sanctions" description:"The actions of admins on the account."`
 }
 
@@ -40,11 +40,14 @@ type ExportedConversation struct {
 	Messages  []Message       `json:"messages"`
 }
 
-// Session is a session of the user, one for each sign-in.
-type Session struct {
-	ID        id.Session `json:"id"`
-	CreatedAt Time       `json:"created_at"`
-	RevokedAt *Time      `json:"revoked_at"`
+// ExportedSession is a session of the user, also one that has ended.
+type ExportedSession struct {
+	ID         id.Session `json:"id"`
+	CreatedAt  Time       `json:"created_at"`
+	LastUsedAt Time       `json:"last_used_at"`
+	Client     *string    `json:"client"`
+	Address    *string    `json:"address"`
+	RevokedAt  *Time      `json:"revoked_at"`
 }
 
 // Sanction is an action of an admin on an account.
@@ -67,7 +70,7 @@ func exportOf(e privacy.Export) Export {
 		Reservations:  each(e.Reservations, reservationOf),
 		Reports:       each(e.Reports, reportOf),
 		Blocks:        each(e.Blocks, blockOf),
-		Sessions:      each(e.Sessions, sessionOf),
+		Sessions:      each(e.Sessions, exportedSessionOf),
 		Sanctions:     each(e.Sanctions, sanctionOf),
 	}
 }
@@ -87,8 +90,11 @@ func exportedMessageOf(m privacy.Message) Message {
 	return wire
 }
 
-func sessionOf(s users.Session) Session {
-	return Session{ID: s.ID, CreatedAt: Time(s.CreatedAt), RevokedAt: orNull(Time(s.RevokedAt))}
+func exportedSessionOf(s users.Session) ExportedSession {
+	return ExportedSession{
+		ID: s.ID, CreatedAt: Time(s.CreatedAt), LastUsedAt: Time(s.LastUsedAt), Client: orNull(s.Client), Address: orNull(s.Address),
+		RevokedAt: orNull(Time(s.RevokedAt)),
+	}
 }
 
 func sanctionOf(r moderation.AuditRecord) Sanction {

@@ -29,6 +29,7 @@ func crowd(t *testing.T) *town {
 		must[httpapi.Message](t)(voyager.Send(tn.ctx, conversation, httpapi.Draft{Content: new("hi")}, ""))
 		must[httpapi.Reservation](t)(local.Propose(tn.ctx, conversation, tn.proposal(), ""))
 		must[httpapi.Report](t)(voyager.Report(tn.ctx, httpapi.Complaint{ReportedUserID: p.id, Reason: "spam"}, ""))
+		must[httpapi.SignedIn](t)(tn.client.SignIn(tn.ctx, local.email, password))
 		if err := local.Block(tn.ctx, p.id); err != nil {
 			t.Fatal(err)
 		}
@@ -40,6 +41,7 @@ func crowd(t *testing.T) *town {
 var lists = map[string]string{
 	"/v1/interests": "nobody", "/v1/matches": "voyager", "/v1/conversations": "voyager", "/v1/conversations/{conversation}/messages": "voyager",
 	"/v1/conversations/{conversation}/reservations": "local", "/v1/reservations": "local", "/v1/wallet/transactions": "voyager", "/v1/blocks": "local",
+	"/v1/me/sessions": "local",
 	"/v1/admin/users": "admin", "/v1/admin/users/{voyager}/transactions": "admin", "/v1/admin/interests": "admin", "/v1/admin/reports": "admin",
 	"/v1/admin/audit": "admin", "/v1/admin/reservations": "admin",
 }

@@ -110,6 +110,7 @@ func newTown(t testing.TB, change ...func(*httpapi.Options)) *town {
 	if err := w.client.ForgotPassword(w.ctx, voyager.email); err != nil {
 		t.Fatal(err)
 	}
+	session := must[httpapi.Page[httpapi.Session]](t)(voyager.Sessions(w.ctx, httpapi.Paging{})).Items[0]
 	return &town{
 		world:  w,
 		people: map[string]person{"voyager": voyager, "local": local, "stranger": stranger, "admin": admin, "nobody": {}},
@@ -117,7 +118,7 @@ func newTown(t testing.TB, change ...func(*httpapi.Options)) *town {
 			"{voyager}", voyager.id.String(), "{local}", local.id.String(), "{stranger}", stranger.id.String(), "{admin}", admin.id.String(),
 			"{email}", voyager.email, "{password}", password, "{refresh}", voyager.refresh, "{reset}", w.mailbox.secret(),
 			"{interest}", interest.ID.String(), "{conversation}", c.String(), "{message}", message.ID.String(),
-			"{reservation}", reservation.ID.String(), "{report}", report.ID.String(),
+			"{reservation}", reservation.ID.String(), "{report}", report.ID.String(), "{session}", session.ID.String(),
 		),
 	}
 }

@@ -30,7 +30,7 @@ func Example() {
 	})
 	fmt.Println(err)
 	err = visit(ctx, path, config, func(app *wiring.App) error {
-		in, err := app.Users.SignIn(ctx, "ada@example.org", "long enough")
+		in, err := app.Users.SignIn(ctx, users.SignIn{Email: "ada@example.org", Password: "long enough"})
 		fmt.Println(in.User.Name)
 		return err
 	})

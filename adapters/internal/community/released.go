@@ -38,7 +38,7 @@ func CheckReleased(ctx context.Context, t testing.TB, c *Community) {
 
 	signIn := func(email string) id.User {
 		t.Helper()
-		in, err := c.Users.SignIn(ctx, email, Password)
+		in, err := c.Users.SignIn(ctx, users.SignIn{Email: email, Password: Password})
 		check(err)
 		return in.User.ID
 	}

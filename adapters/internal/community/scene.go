@@ -42,7 +42,7 @@ func NewScene(ctx context.Context, c *Community, clock *Clock) (*Scene, error) {
 	_, err3 := c.Matching.SaveProfile(ctx, s.Voyager, matching.Profile{FirstName: "Vera", Age: 40}, []id.Interest{hiking.ID})
 	_, err4 := c.Matching.SaveProfile(ctx, s.Local, matching.Profile{IsSearchable: true}, []id.Interest{hiking.ID})
 	r, err5 := c.Moderation.Report(ctx, s.Voyager, moderation.ReportInput{ReportedUserID: s.Local, Reason: "rude"}, "")
-	in, err6 := c.Users.SignIn(ctx, "voyager0@example.org", Password)
+	in, err6 := c.Users.SignIn(ctx, users.SignIn{Email: "voyager0@example.org", Password: Password})
 	other, err7 := c.Users.Register(ctx, users.SignUp{Name: "Otto", Email: "otto@example.org", Password: Password})
 	pending, err8 := s.propose(ctx, 1, "")
 	accepted, err9 := s.propose(ctx, 5, "")

@@ -87,7 +87,7 @@ var UseCases = []UseCase{
 	},
 	{"sign in",
 		func(ctx context.Context, s *Scene, _ idempotency.Key) error {
-			_, err := s.Users.SignIn(ctx, "local0@example.org", Password)
+			_, err := s.Users.SignIn(ctx, users.SignIn{Email: "local0@example.org", Password: Password})
 			return err
 		}, true,
 	},

@@ -154,7 +154,7 @@ func (h *history) signUp(name string, key idempotency.Key) command {
 
 func (h *history) signIn(email, password string) command {
 	return command{name: fmt.Sprintf("%s signs in with %q", email, password), do: func(ctx context.Context, c *lane) (any, error) {
-		in, err := c.Users.SignIn(ctx, email, password)
+		in, err := c.Users.SignIn(ctx, users.SignIn{Email: email, Password: password})
 		return in.User, err
 	}}
 }

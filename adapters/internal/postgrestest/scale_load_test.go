@@ -161,7 +161,7 @@ func (m *metropolis) userID(i int) any { return m.userRows[i%len(m.userRows)][0]
 func (m *metropolis) sessions(yield func(ports.Row) bool) {
 	for i := range m.people {
 		at := when(1, i, m.people)
-		if !yield(ports.Row{m.sessionID(i), m.userID(i), at, nil}) {
+		if !yield(ports.Row{m.sessionID(i), m.userID(i), at, at, nil, nil, nil}) {
 			return
 		}
 	}
@@ -179,7 +179,7 @@ func (m *metropolis) refreshTokens(yield func(ports.Row) bool) {
 		at := when(1, i, m.people)
 		hash := make([]byte, 32)
 		binary.BigEndian.PutUint64(hash, m.random.Uint64())
-		if !yield(ports.Row{hash, m.sessionID(i), at, at.Add(30 * 24 * time.Hour), nil}) {
+		if !yield(ports.Row{hash, m.sessionID(i), at, at.Add(30 * 24 * time.Hour), nil, nil}) {
 			return
 		}
 	}

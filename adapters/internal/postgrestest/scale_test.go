@@ -21,6 +21,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/wired"
 	"github.com/cicerone-go/cicerone/adapters/postgres"
 	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/wiring"
 )
@@ -121,6 +122,7 @@ func (s *scale) askForEverything() {
 	s.list(boss, "/v1/admin/users/{id}/transactions", "id="+idOf(s.town.userRows[0]))
 
 	s.list(hub, "/v1/blocks")
+	s.list(hub, "/v1/me/sessions")
 	for _, status := range []string{"", "status=pending", "status=reviewed", "status=resolved", "status=dismissed"} {
 		s.list(boss, "/v1/admin/reports", status)
 	}
@@ -146,7 +148,7 @@ func (s *scale) askForEverything() {
 func (s *scale) signIn(person int) (token string) {
 	s.Helper()
 	email := s.town.userRows[person][2].(string) //nolint:forcetypeassert // users made it
-	in, err := s.app.Users.SignIn(s.Context(), email, password)
+	in, err := s.app.Users.SignIn(s.Context(), users.SignIn{Email: email, Password: password})
 	must(s, err)
 	return in.AccessToken
 }

@@ -60,7 +60,7 @@ func sessions(t *testing.T, shared bool, root New) {
 		two = root.start(t, c)
 	}
 	register(t, one, "ada@example.org")
-	in, err := one.Users.SignIn(t.Context(), "ada@example.org", "long enough")
+	in, err := one.Users.SignIn(t.Context(), users.SignIn{Email: "ada@example.org", Password: "long enough"})
 	must(t, err)
 	if !shared {
 		must(t, one.Close(t.Context()))
@@ -173,7 +173,7 @@ func OverHost(t *testing.T, store ports.Storage, begin func() (joined context.Co
 	_, err = app.Users.Register(joined, ada("ada@example.org"))
 	must(t, err)
 	must(t, rollback())
-	if _, err := app.Users.SignIn(ctx, "ada@example.org", "long enough"); !errors.Is(err, users.ErrSignIn) {
+	if _, err := app.Users.SignIn(ctx, users.SignIn{Email: "ada@example.org", Password: "long enough"}); !errors.Is(err, users.ErrSignIn) {
 		t.Errorf("SignIn = %v after the host's rollback, want ErrSignIn", err)
 	}
 	register(t, app, "ada@example.org")

@@ -131,9 +131,9 @@ func (r orderedUsers) RevokeSession(ctx context.Context, session id.Session, at 
 	return r.Repository.RevokeSession(ctx, session, at)
 }
 
-func (r orderedUsers) RevokeSessions(ctx context.Context, user id.User, at time.Time) error {
+func (r orderedUsers) RevokeSessions(ctx context.Context, user id.User, except id.Session, at time.Time) error {
 	r.h.rest("Users.RevokeSessions")
-	return r.Repository.RevokeSessions(ctx, user, at)
+	return r.Repository.RevokeSessions(ctx, user, except, at)
 }
 
 func (r orderedUsers) PurgeSessions(ctx context.Context, before time.Time, limit int) (int, error) {

@@ -118,7 +118,7 @@ func (w *World) Balance(user id.User) int64 {
 // SignIn signs in the person with a name.
 func (w *World) SignIn(name string) users.SignedIn {
 	w.t.Helper()
-	in, err := w.Users.SignIn(w.Ctx, Email(name), Password)
+	in, err := w.Users.SignIn(w.Ctx, users.SignIn{Email: Email(name), Password: Password})
 	if err != nil {
 		w.t.Fatalf("sign in %s: %v", name, err)
 	}

@@ -169,7 +169,7 @@ func TestNamedAccounts(t *testing.T) {
 	s := servicesOver(t, filled(t, time.Now()))
 	known := map[string]users.SignedIn{}
 	for _, email := range []string{demo.Admin, demo.Voyager, demo.Local} {
-		in, err := s.Users.SignIn(ctx, email, demo.Password)
+		in, err := s.Users.SignIn(ctx, users.SignIn{Email: email, Password: demo.Password})
 		if err != nil {
 			t.Fatalf("%s cannot sign in: %v", email, err)
 		}

@@ -83,9 +83,10 @@ func Admin(ctx context.Context, tx Tx, user id.User) (User, error) {
 // ChangePassword replaces the caller's password and ends all their sessions and resets. Errors: fault.Invalid
 // on current_password if it is wrong, or on password if the new one breaks a rule; ErrNotSignedIn.
 func (s *Service) ChangePassword(ctx context.Context, caller id.User, current, password string) error {
+	var u User
 	var confirmed PasswordHash
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		if _, err = Active(ctx, tx, caller); err != nil {
+		if u, err = Active(ctx, tx, caller); err != nil {
 			return err
 		}
 		confirmed, err = tx.Users().Password(ctx, caller)
@@ -95,7 +96,7 @@ func (s *Service) ChangePassword(ctx context.Context, caller id.User, current, p
 		return fmt.Errorf("change a password: %w", err)
 	}
 	var f fault.Fields
-	password = CheckPassword(&f, password)
+	password = CheckPassword(&f, password, u.Name, u.Email)
 	if err := f.Collect(s.deps.Passwords.Confirm(ctx, confirmed, "current_password", current)); err != nil {
 		return err
 	}
@@ -267,7 +268,9 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string) err
 		if !u.IsActive || !s.deps.Clock.Now().Before(r.ExpiresAt) {
 			return id.User{}, refused
 		}
-		return u.ID, nil
+		var f fault.Fields // the account is known only now
+		CheckPassword(&f, password, u.Name, u.Email)
+		return u.ID, f.Err()
 	})
 	if err != nil {
 		return fmt.Errorf("reset a password: %w", err)

@@ -76,8 +76,10 @@ func (PasswordHash) LogValue() slog.Value { return slog.StringValue(redacted) }
 func (PasswordHash) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // CheckPassword returns a new password as it is counted and hashed, which is the OpaqueString of RFC
-// 8265. It adds an error to f, on the field password, if the password breaks a rule.
-func CheckPassword(f *fault.Fields, password string) string {
+// 8265. It adds an error to f, on the field password, if the password breaks a rule: if it is too
+// short or too long, is a common password, or is made of the texts in about, which are the name and
+// the address of its account, as far as the caller knows them.
+func CheckPassword(f *fault.Fields, password string, about ...string) string {
 	prepared, err := precis.OpaqueString.String(password)
 	switch {
 	case !text.Valid(password):
@@ -88,6 +90,10 @@ func CheckPassword(f *fault.Fields, password string) string {
 		f.Add("password", fmt.Sprintf("must have at least %d characters", MinPassword))
 	case len(prepared) > MaxPasswordBytes:
 		f.Add("password", fmt.Sprintf("must be at most %d bytes long", MaxPasswordBytes))
+	case isCommon(prepared):
+		f.Add("password", "must not be one of the most common passwords")
+	case isMadeOf(prepared, about):
+		f.Add("password", "must not be made of your name or your e-mail address")
 	}
 	return prepared
 }
@@ -119,7 +125,7 @@ func NewPasswords(hasher Hasher) *Passwords {
 	})}
 }
 
-// Hash returns the hash of a new password, which preparePassword has returned.
+// Hash returns the hash of a new password, which CheckPassword has returned.
 func (p *Passwords) Hash(ctx context.Context, password string) (PasswordHash, error) {
 	h, err := p.hasher.Hash(ctx, password)
 	if err != nil {

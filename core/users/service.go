@@ -145,12 +145,10 @@ func (in SignUp) Check(f *fault.Fields) { in.prepared(f) }
 // prepared returns the input as it is stored, and adds an error to f for each field that breaks a
 // rule.
 func (in SignUp) prepared(f *fault.Fields) SignUp {
-	return SignUp{
-		Name:     text.Line(f, "name", in.Name, text.Required, MaxName),
-		Email:    text.Address(f, "email", in.Email, MaxEmail),
-		Password: CheckPassword(f, in.Password),
-		From:     in.From,
-	}
+	in.Name = text.Line(f, "name", in.Name, text.Required, MaxName)
+	in.Email = text.Address(f, "email", in.Email, MaxEmail)
+	in.Password = CheckPassword(f, in.Password, in.Name, in.Email)
+	return in
 }
 
 // signUpOwner returns the owner of a sign-up's idempotency key. There is no user yet, so it is the

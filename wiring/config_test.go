@@ -48,6 +48,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"Users.SessionLifetime", func(c *wiring.Config) { c.Users.SessionLifetime = 0 }},
 		{"Users.RefreshGrace", func(c *wiring.Config) { c.Users.RefreshGrace = -1 }},
 		{"Users.OpenResets", func(c *wiring.Config) { c.Users.OpenResets = 0 }},
+		{"Users.OpenResets", func(c *wiring.Config) { c.Users.OpenResets = wiring.MaxOpenResets + 1 }},
+		{"Users.RefreshGrace", func(c *wiring.Config) { c.Users.RefreshGrace = c.Users.RefreshLifetime + 1 }},
 		{"Access.Leeway", func(c *wiring.Config) { c.Access.Leeway = -1 }},
 		{"PasswordCost", func(c *wiring.Config) { c.PasswordCost = 3 }},
 		{"PasswordCost", func(c *wiring.Config) { c.PasswordCost = 32 }},

@@ -109,12 +109,16 @@ var queries = map[string][]served{
 	},
 	"password_resets": {
 		{"_id_", []string{
-			"_id=",
+			"_id=in",
 			"_id> | sort _id",
 			"| sort _id",
 		}},
 		{"by_hash", []string{
 			"hash=",
+		}},
+		{"of_user", []string{
+			"user_id=",
+			"user_id= | sort -expires_at -_id",
 		}},
 	},
 	"profiles": {
@@ -153,7 +157,6 @@ var queries = map[string][]served{
 	"refresh_tokens": {
 		{"_id_", []string{
 			"_id=",
-			"_id= used_at=",
 			"_id> | sort _id",
 			"| sort _id",
 		}},
@@ -253,10 +256,21 @@ var queries = map[string][]served{
 		{"by_expiry", []string{
 			"expires_at< | sort expires_at _id",
 		}},
+		{"live_of_user", []string{
+			"(created_at< or _id< created_at=) (created_at>) created_at<= last_used_at> revoked_at= user_id= | sort -created_at -_id",
+			"(created_at< or _id< created_at=) created_at<= revoked_at= user_id= | sort -created_at -_id",
+			"(created_at>) last_used_at> revoked_at= user_id= | sort -created_at -_id",
+			"_id!= revoked_at= user_id=",
+			"revoked_at= user_id= | sort -created_at -_id",
+		}},
 		{"of_user", []string{
-			"revoked_at= user_id=",
+			"(created_at< or _id< created_at=) (created_at>) created_at<= user_id= | sort -created_at -_id",
+			"(created_at< or _id< created_at=) created_at<= last_used_at> user_id= | sort -created_at -_id",
+			"(created_at< or _id< created_at=) created_at<= user_id= | sort -created_at -_id",
+			"(created_at>) user_id= | sort -created_at -_id",
+			"last_used_at> user_id= | sort -created_at -_id",
 			"user_id=",
-			"user_id= | sort created_at _id",
+			"user_id= | sort -created_at -_id",
 		}},
 	},
 	"signup_grants": {

@@ -1,4 +1,4 @@
-package community
+package released
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/moderation"
@@ -14,15 +15,15 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// CheckReleased fails the test unless a store that the first schema made works after all
-// migrations. The store holds a Scene, and texts that the rules of the first schema allowed:
+// CheckFirst fails the test unless a store that the first schema made works after all
+// migrations. The store holds a community.Scene, and texts that the rules of the first schema allowed:
 //
 //   - the accounts zoe@bücher.example and Zoe@xn--bcher-kva.example, and tail@example.org and
 //     tail@example.org with a zero-width space at its end;
 //   - the interests "Hiking" and "Hiking ";
 //   - profiles in "São Paulo", "İstanbul" and "Berlin ", and a blank message;
 //   - a password reset of voyager0@example.org, whose token is "reset" and does not expire.
-func CheckReleased(ctx context.Context, t testing.TB, c *Community) {
+func CheckFirst(ctx context.Context, t testing.TB, c *community.Community) {
 	t.Helper()
 	check := func(err error) {
 		t.Helper()
@@ -38,7 +39,7 @@ func CheckReleased(ctx context.Context, t testing.TB, c *Community) {
 
 	signIn := func(email string) id.User {
 		t.Helper()
-		in, err := c.Users.SignIn(ctx, users.SignIn{Email: email, Password: Password})
+		in, err := c.Users.SignIn(ctx, users.SignIn{Email: email, Password: community.Password})
 		check(err)
 		return in.User.ID
 	}
@@ -52,7 +53,7 @@ func CheckReleased(ctx context.Context, t testing.TB, c *Community) {
 		if other := signIn(" " + pair[0]); other != a && other != b {
 			t.Errorf("another spelling of %q signs in to %s", pair[0], other)
 		}
-		_, err := c.Users.Register(ctx, users.SignUp{Name: "New", Email: pair[1], Password: Password})
+		_, err := c.Users.Register(ctx, users.SignUp{Name: "New", Email: pair[1], Password: community.Password})
 		if !errors.Is(err, users.ErrEmailTaken) {
 			t.Errorf("%q is signed up again: %v", pair[1], err)
 		}
@@ -101,12 +102,12 @@ func CheckReleased(ctx context.Context, t testing.TB, c *Community) {
 		t.Errorf("twins that are left: %+v, %v", twins, err)
 	}
 
-	check(c.Users.ResetPassword(ctx, "reset", Password))
+	check(c.Users.ResetPassword(ctx, "reset", community.Password))
 	signIn("voyager0@example.org")
 
 	other := signIn("otto@example.org")
-	check(c.Privacy.Erase(ctx, other, Password))
-	again, err := c.Users.Register(ctx, users.SignUp{Name: "Otto", Email: "Otto@Example.org", Password: Password})
+	check(c.Privacy.Erase(ctx, other, community.Password))
+	again, err := c.Users.Register(ctx, users.SignUp{Name: "Otto", Email: "Otto@Example.org", Password: community.Password})
 	check(err)
 	if funds, err := c.Reservations.Funds(ctx, again.ID); err != nil || funds.Balance != 0 {
 		t.Errorf("a second bonus for one address: %+v, %v", funds, err)

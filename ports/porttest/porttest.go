@@ -76,6 +76,7 @@ var suites = []suite{
 	{"cancellation", cancellation},
 	{"values", values},
 	{"aliasing", aliasing},
+	{"everyday", everyday},
 	{"races", races},
 	{"privacy", privacyTests},
 	{"refusals", refusals},

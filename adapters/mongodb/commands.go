@@ -23,6 +23,7 @@ type query struct {
 	fields bson.D // the fields to read; nil means all
 	sort   bson.D
 	limit  int
+	locked bool // the unit will change what it finds, so the transaction must read it
 }
 
 // biggestBatch is the number of documents in a batch of a cursor. It covers the largest page, so
@@ -31,7 +32,8 @@ const biggestBatch = 1000
 
 // find returns the first document that the query finds, or mongo.ErrNoDocuments.
 func find[T any](ctx context.Context, t *txn, scan func(r *record) T, q query) (found T, err error) {
-	if err = t.readies(ctx, q.in); err != nil {
+	session, err := t.readies(ctx, q)
+	if err != nil {
 		return found, err
 	}
 	o := options.FindOne()
@@ -42,7 +44,7 @@ func find[T any](ctx context.Context, t *txn, scan func(r *record) T, q query) (
 		o.SetSort(q.sort)
 	}
 	var raw bson.Raw
-	err = t.send(ctx, func(ctx context.Context) (err error) {
+	err = t.sendIn(ctx, session, func(ctx context.Context) (err error) {
 		raw, err = t.store.in(q.in).FindOne(ctx, q.filter, o).Raw()
 		return err
 	})
@@ -54,7 +56,8 @@ func find[T any](ctx context.Context, t *txn, scan func(r *record) T, q query) (
 
 // list returns all documents that the query finds.
 func list[T any](ctx context.Context, t *txn, scan func(r *record) T, q query) (all []T, err error) {
-	if err = t.readies(ctx, q.in); err != nil {
+	session, err := t.readies(ctx, q)
+	if err != nil {
 		return nil, err
 	}
 	o := options.Find().SetBatchSize(biggestBatch)
@@ -67,7 +70,7 @@ func list[T any](ctx context.Context, t *txn, scan func(r *record) T, q query) (
 	if q.limit > 0 {
 		o.SetLimit(int64(q.limit))
 	}
-	return gather(ctx, t, scan, func(ctx context.Context) (*mongo.Cursor, error) {
+	return gather(ctx, t, session, scan, func(ctx context.Context) (*mongo.Cursor, error) {
 		return t.store.in(q.in).Find(ctx, q.filter, o)
 	})
 }
@@ -85,18 +88,20 @@ func listPage[T any](ctx context.Context, t *txn, scan func(r *record) T, limit 
 func aggregate[T any](
 	ctx context.Context, t *txn, scan func(r *record) T, in collection, stages ...bson.D,
 ) ([]T, error) {
-	if err := t.readies(ctx, in); err != nil {
+	session, err := t.readies(ctx, query{in: in})
+	if err != nil {
 		return nil, err
 	}
-	return gather(ctx, t, scan, func(ctx context.Context) (*mongo.Cursor, error) {
+	return gather(ctx, t, session, scan, func(ctx context.Context) (*mongo.Cursor, error) {
 		return t.store.in(in).Aggregate(ctx, mongo.Pipeline(stages), options.Aggregate().SetBatchSize(biggestBatch))
 	})
 }
 
 func gather[T any](
-	ctx context.Context, t *txn, scan func(r *record) T, open func(ctx context.Context) (*mongo.Cursor, error),
+	ctx context.Context, t *txn, session mongo.Session, scan func(r *record) T,
+	open func(ctx context.Context) (*mongo.Cursor, error),
 ) (all []T, err error) {
-	err = t.send(ctx, func(ctx context.Context) error {
+	err = t.sendIn(ctx, session, func(ctx context.Context) error {
 		cursor, err := open(ctx)
 		if err != nil {
 			return err
@@ -127,7 +132,7 @@ func closeCursor(ctx context.Context, cursor *mongo.Cursor) {
 func modify[T any](
 	ctx context.Context, t *txn, scan func(r *record) T, which options.ReturnDocument, in collection, filter, change bson.D,
 ) (found T, err error) {
-	if err = t.begin(); err == nil {
+	if err = t.begin(ctx); err == nil {
 		err = t.flush(ctx, in)
 	}
 	if err != nil {
@@ -142,10 +147,12 @@ func modify[T any](
 	})
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		t.wrote = wrote
+		err = t.orMissed(ctx, in, filter, err)
 	}
 	if err != nil {
 		return found, err
 	}
+	t.own.add(in, nameOf(filter))
 	return read(raw, scan)
 }
 
@@ -186,13 +193,24 @@ func holding[T any](ctx context.Context, t *txn, scan func(r *record) T, h hold)
 }
 
 func (t *txn) hold(ctx context.Context, h hold) (found []bson.Raw, err error) {
-	if err := t.begin(); err != nil {
+	if h.several != nil {
+		if err := t.lift(ctx, h.in, h.filter); err != nil {
+			return nil, err
+		}
+	}
+	if err := t.begin(ctx); err != nil {
 		return nil, err
 	}
 	if err := t.flush(ctx, h.in); err != nil {
 		return nil, err
 	}
-	return t.sendHold(ctx, h)
+	found, err = t.sendHold(ctx, h)
+	if err == nil {
+		t.own.add(h.in, nameOf(h.filter))
+	} else if errors.Is(err, mongo.ErrNoDocuments) {
+		err = t.orMissed(ctx, h.in, h.filter, err)
+	}
+	return found, err
 }
 
 // sendHold sends a hold without the queued writes.
@@ -229,7 +247,7 @@ func (t *txn) sendHoldOfSeveral(ctx context.Context, h hold) ([]bson.Raw, error)
 	if err != nil {
 		return nil, err
 	}
-	all, err := gather(ctx, t, func(r *record) bson.Raw { return r.raw }, func(ctx context.Context) (*mongo.Cursor, error) {
+	all, err := gather(ctx, t, t.session, func(r *record) bson.Raw { return r.raw }, func(ctx context.Context) (*mongo.Cursor, error) {
 		return t.store.in(h.in).Find(ctx, h.filter, options.Find().SetProjection(h.several).SetBatchSize(biggestBatch))
 	})
 	slices.SortFunc(all, func(a, b bson.Raw) int { return bytes.Compare(a, b) }) // sorted only for comparison
@@ -238,6 +256,14 @@ func (t *txn) sendHoldOfSeveral(ctx context.Context, h hold) ([]bson.Raw, error)
 
 // update sends changes immediately, and returns the number of documents that matched.
 func (t *txn) update(ctx context.Context, in collection, models ...mongo.WriteModel) (matched int64, err error) {
+	matched, err = t.sendWrites(ctx, in, models)
+	for _, m := range models {
+		t.changes(in, m)
+	}
+	return matched, err
+}
+
+func (t *txn) sendWrites(ctx context.Context, in collection, models []mongo.WriteModel) (matched int64, err error) {
 	if err = t.writes(ctx, in); err != nil {
 		return 0, err
 	}
@@ -251,10 +277,20 @@ func (t *txn) update(ctx context.Context, in collection, models ...mongo.WriteMo
 	return matched, err
 }
 
+// apply is update for a change of which the unit needs the number of matching documents.
+func (t *txn) apply(ctx context.Context, in collection, m mongo.WriteModel) (matched int64, err error) {
+	fresh := t.isFirst(in, m)
+	if matched, err = t.update(ctx, in, m); err == nil && fresh {
+		err = t.missed(ctx, in, m, matched)
+	}
+	return matched, err
+}
+
 // batch holds the queued writes to one collection.
 type batch struct {
 	to     collection
 	models []mongo.WriteModel
+	late   []mongo.WriteModel // sent first, one by one: see isLate
 }
 
 // later queues writes until the commit, or until the next query of their collection.
@@ -264,7 +300,14 @@ func (t *txn) later(to collection, models ...mongo.WriteModel) {
 		i = len(t.waiting)
 		t.waiting = append(t.waiting, &batch{to: to})
 	}
-	t.waiting[i].models = append(t.waiting[i].models, models...)
+	for _, m := range models {
+		if t.isLate(to, m) {
+			t.waiting[i].late = append(t.waiting[i].late, m)
+		} else {
+			t.waiting[i].models = append(t.waiting[i].models, m)
+		}
+		t.changes(to, m)
+	}
 }
 
 // flush sends the queued writes to the named collections, or to all. If a write is a duplicate of a
@@ -278,9 +321,15 @@ func (t *txn) flush(ctx context.Context, only ...collection) error {
 		if i < 0 {
 			return nil
 		}
+		if err := t.begin(ctx); err != nil {
+			return err
+		}
 		b := t.waiting[i]
 		t.waiting = slices.Delete(t.waiting, i, i+1)
-		_, err := t.update(ctx, b.to, b.models...)
+		err := t.sendLate(ctx, b)
+		if err == nil && len(b.models) > 0 {
+			_, err = t.sendWrites(ctx, b.to, b.models)
+		}
 		if !t.strict && slices.Contains(lookedUp, b.to) {
 			err = raced(err)
 		}
@@ -291,19 +340,27 @@ func (t *txn) flush(ctx context.Context, only ...collection) error {
 	return nil
 }
 
-// readies prepares for a query of a collection.
-func (t *txn) readies(ctx context.Context, in collection) error {
+// readies prepares for a query, and returns the session in which it is sent, or nil.
+func (t *txn) readies(ctx context.Context, q query) (mongo.Session, error) {
+	if t.apart(q) {
+		t.read.add(q.in, namesOf(q.filter)...)
+		return t.reading()
+	}
 	if t.mode == uow.Snapshot {
-		if err := t.begin(); err != nil {
-			return err
+		if err := t.liftAll(ctx, q); err != nil {
+			return nil, err
+		}
+		if err := t.begin(ctx); err != nil {
+			return nil, err
 		}
 	}
-	return t.flush(ctx, in)
+	err := t.flush(ctx, q.in)
+	return t.session, err
 }
 
 // writes prepares for a write to a collection.
 func (t *txn) writes(ctx context.Context, to collection) error {
-	if err := t.begin(); err != nil {
+	if err := t.begin(ctx); err != nil {
 		return err
 	}
 	t.wrote = true

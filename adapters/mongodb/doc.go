@@ -19,6 +19,10 @@
 // command for each collection. If the response to a commit is lost, only the commit is repeated; if
 // no response comes, the unit returns uow.ErrOutcomeUnknown.
 //
+// Behind mongos a transaction may begin in the past: it sees what its own mongos knows. There the reads
+// of a unit that writes are majority reads outside of its transaction also after it has begun, except
+// for those of documents that the unit has changed.
+//
 // Every uniqueness rule has a unique index that begins with the collection's shard key (ShardKeys),
 // or a document of unique_keys, so that it holds in a sharded cluster, too. There are no joins on
 // the server. The participants of a conversation never change, and the process caches them: after

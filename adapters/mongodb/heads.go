@@ -43,8 +43,9 @@ func findHead(ctx context.Context, t *txn, conversation id.Conversation) (messag
 	if c, known := t.store.heads.get(conversation); known {
 		return c, nil
 	}
-	c, err := find(ctx, t, conversations.scan, query{in: conversationsIn, filter: d("_id", uuid(conversation)), fields: pairFields})
-	if err == nil && t.session == nil { // one read in a transaction may not be committed
+	q := query{in: conversationsIn, filter: d("_id", uuid(conversation)), fields: pairFields}
+	c, err := find(ctx, t, conversations.scan, q)
+	if err == nil && (t.session == nil || t.apart(q)) { // one read in a transaction may not be committed
 		t.store.heads.put(c)
 	}
 	return c, orNotFound(err, "a conversation")

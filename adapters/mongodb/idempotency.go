@@ -83,11 +83,17 @@ func (repo idempotencyRepository) Forget(ctx context.Context, owner string) erro
 
 func (repo idempotencyRepository) Purge(ctx context.Context, before time.Time, limit int) (purged int, err error) {
 	err = repo.write(ctx, func(t *txn) error {
-		if err := t.begin(); err != nil { // a record that is replaced concurrently must stay
+		q := query{
+			in: idempotencyIn, filter: d("saved", true, "created_at", d("$lt", date(before))), fields: d("_id", 1),
+			sort: d("created_at", 1), locked: true,
+		}
+		if err := t.lift(ctx, q.in, q.filter); err != nil {
 			return err
 		}
-		old, err := listPage(ctx, t, func(r *record) any { return recordID(r.text("_id.owner"), idempotency.Key(r.text("_id.key"))) }, limit,
-			query{in: idempotencyIn, filter: d("saved", true, "created_at", d("$lt", date(before))), fields: d("_id", 1), sort: d("created_at", 1)})
+		if err := t.begin(ctx); err != nil { // a record that is replaced concurrently must stay
+			return err
+		}
+		old, err := listPage(ctx, t, func(r *record) any { return recordID(r.text("_id.owner"), idempotency.Key(r.text("_id.key"))) }, limit, q)
 		if err != nil || len(old) == 0 {
 			return err
 		}

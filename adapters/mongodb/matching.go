@@ -140,7 +140,11 @@ func (repo matchingRepository) HoldInterest(
 		if err := t.queueFor(ctx, turnOf(turnOfInterest, interest)); err != nil {
 			return err
 		}
-		i, err = holding(ctx, t, interests.scan, hold{in: interestsIn, filter: d("_id", uuid(interest)), change: guarded()})
+		h := hold{in: interestsIn, filter: d("_id", uuid(interest)), change: guarded()}
+		if err := t.lift(ctx, h.in, h.filter); err != nil { // SaveInterest reads other interests, too
+			return err
+		}
+		i, err = holding(ctx, t, interests.scan, h)
 		return orNotFound(err, "an interest")
 	})
 	return i, err
@@ -153,7 +157,7 @@ func (repo matchingRepository) SaveInterest(ctx context.Context, i matching.Inte
 		if err != nil || len(named) > 0 && !slices.ContainsFunc(named, func(o matching.Interest) bool { return o.ID == i.ID }) {
 			return err
 		}
-		matched, err := t.update(ctx, interestsIn, changing(d("_id", uuid(i.ID)), d("$set", interests.set(i, "_id"))))
+		matched, err := t.apply(ctx, interestsIn, changing(d("_id", uuid(i.ID)), d("$set", interests.set(i, "_id"))))
 		if err == nil && matched == 0 {
 			err = notFound("an interest")
 		}

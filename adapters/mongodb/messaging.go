@@ -219,7 +219,7 @@ func (repo messagingRepository) MarkRead(
 				d(prefix+"created_at", d("$lt", at)), d(prefix+"created_at", at, prefix+"_id", d("$lte", binary(upTo.ID))),
 			})
 		}
-		n, err := t.update(ctx, messagesIn, changingAll(
+		n, err := t.apply(ctx, messagesIn, changingAll(
 			append(d("conversation_id", uuid(conversation), "read", false, "user_id", others), upToThere("")...),
 			d("$set", d("read", true))))
 		if err != nil || n == 0 {

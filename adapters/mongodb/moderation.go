@@ -66,7 +66,7 @@ func (repo moderationRepository) ChangeReport(
 	ctx context.Context, r moderation.Report, from moderation.Status,
 ) (changed bool, err error) {
 	err = repo.write(ctx, func(t *txn) error {
-		matched, err := t.update(ctx, reportsIn, changing(
+		matched, err := t.apply(ctx, reportsIn, changing(
 			d("_id", uuid(r.ID), "reporter_id", uuid(r.ReporterID), "status", string(from)),
 			d("$set", d("status", string(r.Status), "admin_notes", textOrNull(r.AdminNotes),
 				"reviewed_by", uuidOrNull(r.ReviewedBy), "reviewed_at", dateOrNull(r.ReviewedAt)))))

@@ -168,7 +168,7 @@ func (t *txn) insertRow(ctx context.Context, table *ports.Table, doc bson.D) err
 	case ports.Reservations:
 		return t.insertReservationRow(ctx, doc)
 	case ports.Blocks:
-		matched, err := t.update(ctx, usersIn, blocking(field(doc, "user_id"), field(doc, "blocked_user_id"), field(doc, "created_at")))
+		matched, err := t.apply(ctx, usersIn, blocking(field(doc, "user_id"), field(doc, "blocked_user_id"), field(doc, "created_at")))
 		if err == nil && matched == 0 {
 			err = fmt.Errorf("the block %w, or its account does not exist", errTaken)
 		}
@@ -199,7 +199,7 @@ func (t *txn) insertReservationRow(ctx context.Context, doc bson.D) error {
 
 // insertProfiles adds profiles of existing accounts.
 func (t *txn) insertProfiles(ctx context.Context, docs []bson.D) error {
-	if err := t.begin(); err != nil {
+	if err := t.begin(ctx); err != nil {
 		return err
 	}
 	for _, doc := range docs {

@@ -34,7 +34,7 @@ func (t *txn) insertSession(doc bson.D, expires primitive.DateTime) {
 // insertRefreshToken adds another token of a session, with the columns of doc. It increases the
 // given fields of the session, too.
 func (t *txn) insertRefreshToken(ctx context.Context, doc bson.D, increased ...bson.E) error {
-	matched, err := t.update(ctx, sessionsIn, changing(d("_id", field(doc, "session_id")),
+	matched, err := t.apply(ctx, sessionsIn, changing(d("_id", field(doc, "session_id")),
 		d("$max", append(d("expires_at", field(doc, "expires_at")), increased...))))
 	if err == nil && matched == 0 {
 		err = fmt.Errorf("%w: a refresh token's session must exist", errRule)
@@ -50,10 +50,13 @@ func dropSessions(ctx context.Context, t *txn, q query) error {
 }
 
 func purgeSessions(ctx context.Context, t *txn, q query) (purged int, err error) {
-	if err := t.begin(); err != nil { // a session that is extended concurrently must stay
+	if err := t.lift(ctx, q.in, q.filter); err != nil {
 		return 0, err
 	}
-	q.fields = d("_id", 1)
+	if err := t.begin(ctx); err != nil { // a session that is extended concurrently must stay
+		return 0, err
+	}
+	q.fields, q.locked = d("_id", 1), true
 	gone, err := list(ctx, t, func(r *record) any { return binary(r.id("_id")) }, q)
 	if err != nil || len(gone) == 0 {
 		return 0, err

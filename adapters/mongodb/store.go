@@ -71,7 +71,7 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Cont
 		return err
 	}
 	t := &txn{
-		store: s, mode: mode,
+		store: s, mode: mode, own: documents{}, read: documents{},
 		active: map[id.User]bool{}, calendars: map[id.User]bool{}, reservations: map[id.Reservation]reservations.Reservation{},
 	}
 	if h := s.hosting(ctx); h != nil {

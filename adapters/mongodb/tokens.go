@@ -110,9 +110,6 @@ func postAll(ctx context.Context, t *txn, entries []tokens.Entry) (receipts []to
 // walletsOf reads the wallets of the entries in the transaction that will write them. If another
 // unit writes one in between, the write fails.
 func walletsOf(ctx context.Context, t *txn, entries []tokens.Entry) (map[id.User]*ports.Wallet, error) {
-	if err := t.begin(); err != nil {
-		return nil, err
-	}
 	held := make(map[id.User]*ports.Wallet, len(entries))
 	var owners []id.User
 	for _, e := range entries {
@@ -121,7 +118,14 @@ func walletsOf(ctx context.Context, t *txn, entries []tokens.Entry) (map[id.User
 			owners = append(owners, e.UserID)
 		}
 	}
-	found, err := list(ctx, t, wallets.scan, query{in: walletsIn, filter: d("user_id", d("$in", uuids(owners)))})
+	q := query{in: walletsIn, filter: d("user_id", d("$in", uuids(owners))), locked: true}
+	if err := t.lift(ctx, q.in, q.filter); err != nil {
+		return nil, err
+	}
+	if err := t.begin(ctx); err != nil {
+		return nil, err
+	}
+	found, err := list(ctx, t, wallets.scan, q)
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,7 @@ type txn struct {
 	store   *Store
 	mode    uow.Mode
 	session mongo.Session // nil until the transaction has begun
+	outside mongo.Session // of reads outside of the transaction in a sharded cluster; nil before the first
 	hosted  bool          // the transaction is the host's
 	wrote   bool          // a write was sent that must be committed
 	holds   []hold        // the holds that were sent
@@ -35,6 +36,9 @@ type txn struct {
 	strict  bool          // a duplicate is an error, not a conflict
 	unknown bool          // a commit was sent, and may have taken effect
 	turns   []turn
+
+	own  documents // that the unit has changed, or will change with queued writes
+	read documents // that it has read outside of the transaction
 
 	// Documents that this unit has written, so that no other unit can change them until it ends.
 	active       map[id.User]bool // whether the account is active
@@ -66,9 +70,12 @@ func (t *txn) run(ctx context.Context, fn func(ctx context.Context, tx ports.Tx)
 	return nil
 }
 
-func (t *txn) begin() error {
+func (t *txn) begin(ctx context.Context) error {
 	if t.session != nil {
 		return nil
+	}
+	if err := t.liftQueued(ctx); err != nil {
+		return err
 	}
 	session, err := t.store.client.StartSession()
 	if err != nil {
@@ -77,6 +84,9 @@ func (t *txn) begin() error {
 	if err := session.StartTransaction(concerns); err != nil {
 		session.EndSession(context.Background()) // sends nothing to the server
 		return fmt.Errorf("begin a transaction: %w", err)
+	}
+	if t.outside != nil {
+		follow(session, t.outside)
 	}
 	t.session = session
 	return nil
@@ -90,7 +100,7 @@ func (t *txn) renew(ctx context.Context) error {
 		return nil
 	}
 	t.abort(ctx)
-	if err := t.begin(); err != nil {
+	if err := t.begin(ctx); err != nil {
 		return err
 	}
 	holds := t.holds
@@ -109,12 +119,13 @@ func (t *txn) renew(ctx context.Context) error {
 
 func sameBytes(a, b bson.Raw) bool { return bytes.Equal(a, b) }
 
-// together runs f in a transaction, so that its queries see one moment.
+// together runs f in a transaction, so that its queries see one moment. In a sharded cluster each of
+// them sees the latest: see sharded.go.
 func (t *txn) together(ctx context.Context, f func() error) error {
-	if t.session != nil {
+	if t.session != nil || t.store.sharded && t.mode != uow.Snapshot {
 		return f()
 	}
-	if err := t.begin(); err != nil {
+	if err := t.begin(ctx); err != nil {
 		return err
 	}
 	if t.mode == uow.Read {
@@ -125,10 +136,15 @@ func (t *txn) together(ctx context.Context, f func() error) error {
 
 // send runs one command, in the transaction if it has begun, and translates its error.
 func (t *txn) send(ctx context.Context, command func(ctx context.Context) error) error {
+	return t.sendIn(ctx, t.session, command)
+}
+
+// sendIn runs one command in a session, or in none if it is nil, and translates its error.
+func (t *txn) sendIn(ctx context.Context, session mongo.Session, command func(ctx context.Context) error) error {
 	asking, cancel := context.WithTimeout(ctx, t.store.options.CommandTimeout)
 	defer cancel()
-	if t.session != nil {
-		asking = mongo.NewSessionContext(asking, t.session)
+	if session != nil {
+		asking = mongo.NewSessionContext(asking, session)
 	}
 	err := command(asking)
 	if err != nil && ended(ctx) == nil && ended(asking) != nil {
@@ -185,6 +201,9 @@ func (t *txn) abort(ctx context.Context) {
 func (t *txn) leave(ctx context.Context) {
 	if t.session != nil && !t.hosted {
 		t.abort(ctx)
+	}
+	if t.outside != nil {
+		t.outside.EndSession(ctx) // sends nothing to the server
 	}
 	for _, name := range slices.Backward(t.turns) {
 		t.store.turns.give(name)

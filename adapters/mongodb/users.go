@@ -286,7 +286,7 @@ func (repo usersRepository) SetPassword(
 			return err
 		}
 		change := append(guarded(), d("$set", d("password", textOrNull(password.Reveal()), "updated_at", date(at)))...)
-		matched, err := t.update(ctx, usersIn, changing(d("_id", uuid(user)), change))
+		matched, err := t.apply(ctx, usersIn, changing(d("_id", uuid(user)), change))
 		if err == nil && matched == 0 {
 			err = notFound("a user")
 		}

@@ -46,6 +46,9 @@ var defects = []defect{
 	{name: "ignores cancellation", plant: running(neverCancelled),
 		fails: []string{"cancellation/a unit that is cancelled at any call keeps nothing",
 			"cancellation/a unit that is cancelled while it waits for another ends"}},
+	{name: "sees a conversation as it was before", plant: newBehind,
+		fails: []string{"told/a block is seen by the next message, with a key or without"},
+		says:  "a message after a block"},
 	{name: "works after Close", plant: func(s *memory.Store) ports.Storage { return neverClosed{s} },
 		fails: []string{"closing/a closed store refuses units"}},
 	{name: "lets two units claim one key", plant: lateRun(func(l *late, b *broken) {

@@ -304,6 +304,28 @@ func (r timeless) HoldConversation(
 }
 
 // readsAll marks the reader's own messages, too.
+// newBehind returns a store whose units see the standing of a conversation that the first of them saw.
+func newBehind(s *memory.Store) ports.Storage {
+	var seen sync.Map
+	return handing(func(_ *memory.Store, b *broken) { b.messaging = behind{b.Tx.Messaging(), &seen} })(s)
+}
+
+type behind struct {
+	messaging.Repository
+	seen *sync.Map
+}
+
+func (r behind) HoldConversation(
+	ctx context.Context, conversation id.Conversation,
+) (messaging.Standing, time.Time, error) {
+	standing, latest, err := r.Repository.HoldConversation(ctx, conversation)
+	if err == nil {
+		first, _ := r.seen.LoadOrStore(conversation, standing)
+		standing = first.(messaging.Standing)
+	}
+	return standing, latest, err
+}
+
 type readsAll struct{ messaging.Repository }
 
 func (r readsAll) MarkRead(ctx context.Context, c id.Conversation, reader id.User, upTo page.Moment) (int, error) {

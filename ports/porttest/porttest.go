@@ -78,6 +78,7 @@ var suites = []suite{
 	{"aliasing", aliasing},
 	{"everyday", everyday},
 	{"races", races},
+	{"told", told},
 	{"privacy", privacyTests},
 	{"refusals", refusals},
 	{"life", life},

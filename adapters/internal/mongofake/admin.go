@@ -11,7 +11,7 @@ const setName = "rs0"
 
 func isMaster(c *call) (bson.D, error) {
 	address := c.server.Address()
-	return bson.D{
+	role := bson.D{
 		{Key: "hosts", Value: bson.A{address}},
 		{Key: "setName", Value: setName},
 		{Key: "setVersion", Value: int32(1)},
@@ -19,6 +19,11 @@ func isMaster(c *call) (bson.D, error) {
 		{Key: "secondary", Value: false},
 		{Key: "primary", Value: address},
 		{Key: "me", Value: address},
+	}
+	if c.server.mongos != nil {
+		role = bson.D{{Key: "ismaster", Value: true}, {Key: "msg", Value: "isdbgrid"}}
+	}
+	return append(role, bson.D{
 		{Key: "maxBsonObjectSize", Value: int32(16777216)},
 		{Key: "maxMessageSizeBytes", Value: int32(maxMessage)},
 		{Key: "maxWriteBatchSize", Value: int32(maxBatch)},
@@ -26,7 +31,7 @@ func isMaster(c *call) (bson.D, error) {
 		{Key: "minWireVersion", Value: int32(0)},
 		{Key: "maxWireVersion", Value: int32(8)},
 		{Key: "readOnly", Value: false},
-	}, nil
+	}...), nil
 }
 
 func ping(*call) (bson.D, error) { return bson.D{}, nil }

@@ -75,7 +75,7 @@ func createIndexes(c *call) (bson.D, error) {
 
 func (c *collection) changeIndexes(s *store, indexes []*index) {
 	s.last++
-	c.indexes, c.since = indexes, s.last
+	c.indexes, c.since, s.cluster.catalog = indexes, s.last, s.last
 }
 
 // parseIndex parses an index definition, and builds the form that listIndexes returns.

@@ -50,6 +50,9 @@ func (s *Server) run(ctx context.Context, c *command) (reply bson.D) {
 		c.mismatch = codeTypeMismatch
 	}
 	result, err := s.execute(ctx, h, c)
+	if s.mongos != nil {
+		defer func() { reply = append(reply, s.times()...) }()
+	}
 	if err != nil {
 		return s.refused(c, err).reply()
 	}
@@ -86,6 +89,10 @@ func (s *Server) execute(ctx context.Context, h handler, c *command) (bson.D, er
 	}
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
+	if s.mongos != nil {
+		s.mongos.hears(c)
+		defer k.hearFrom()
+	}
 	if c.txnNumber == nil {
 		return h.run(k)
 	}

@@ -19,12 +19,16 @@ type Config struct {
 	// TransactionLifetime is how long a transaction may stay open before it is aborted. Zero means
 	// MongoDB's default, one minute.
 	TransactionLifetime time.Duration
+	// ShardKeys makes the server a mongos of a sharded cluster. It has the field of the shard key of each
+	// sharded collection, by the collection's name. Nil means a replica set of one node.
+	ShardKeys map[string]string
 }
 
 // Server is a running fake. All its methods may be used from several goroutines.
 type Server struct {
 	config Config
 	store  *store
+	mongos *mongos // nil for a replica set
 	faults faults
 
 	mu       sync.Mutex
@@ -47,7 +51,14 @@ func New(config Config) (*Server, error) {
 	if config.TransactionLifetime == 0 {
 		config.TransactionLifetime = time.Minute
 	}
-	s := &Server{config: config, address: config.Address, store: newStore()}
+	return start(config, newStore())
+}
+
+func start(config Config, data *store) (*Server, error) {
+	s := &Server{config: config, address: config.Address, store: data}
+	if config.ShardKeys != nil {
+		s.routed()
+	}
 	if err := s.Start(); err != nil {
 		return nil, err
 	}
@@ -110,7 +121,12 @@ func (s *Server) Address() string {
 }
 
 // URI returns the connection string for a driver.
-func (s *Server) URI() string { return "mongodb://" + s.Address() + "/?replicaSet=" + setName }
+func (s *Server) URI() string {
+	if s.mongos != nil {
+		return "mongodb://" + s.Address() + "/?"
+	}
+	return "mongodb://" + s.Address() + "/?replicaSet=" + setName
+}
 
 func (s *Server) accept(ctx context.Context, listener net.Listener) {
 	for {

@@ -92,6 +92,9 @@ func (s *Server) resume(sess *session, c *command) error {
 // open begins a transaction, which is aborted if it is still open at the end of its lifetime.
 func (s *Server) open(sess *session) {
 	t := s.store.begin()
+	if s.mongos != nil {
+		t.at = max(s.mongos.knows, s.store.cluster.catalog)
+	}
 	sess.txn, sess.state = t, inProgress
 	sess.expiry = time.AfterFunc(s.config.TransactionLifetime, func() {
 		s.store.mu.Lock()

@@ -25,6 +25,7 @@ type store struct {
 	stale       []*record // records with old versions that a snapshot may still need
 	swept       stamp     // the oldest snapshot at the last sweep
 	flaws       flaws
+	cluster     cluster
 }
 
 // flaws are defects that a test plants to see whether other tests notice them.
@@ -74,6 +75,7 @@ func newStore() *store {
 		ended:       make(chan struct{}),
 		sessions:    map[string]*session{},
 		cursors:     map[int64]*cursor{},
+		cluster:     cluster{reached: map[string]stamp{}},
 	}
 }
 
@@ -101,7 +103,7 @@ func (s *store) create(namespace string, options bson.D) *collection {
 	}
 	c.indexes = []*index{idIndex(namespace)}
 	s.last++
-	c.since = s.last
+	c.since, s.cluster.catalog = s.last, s.last
 	s.collections[namespace] = c
 	return c
 }
@@ -135,9 +137,12 @@ func (s *store) busy(c *collection) bool {
 	return false
 }
 
-// oldest returns the oldest snapshot of any open transaction.
+// oldest returns the oldest snapshot of any transaction that is open, or that a router may begin.
 func (s *store) oldest() stamp {
 	oldest := s.last
+	for _, m := range s.cluster.routers {
+		oldest = min(oldest, max(m.knows, s.cluster.catalog))
+	}
 	for t := range s.open {
 		oldest = min(oldest, t.at)
 	}

@@ -2,10 +2,12 @@ package mongodb
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/mongo"
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -62,9 +64,7 @@ func (repo messagingRepository) OpenConversation(
 		if err := t.queueFor(ctx, turn(turnOfPair+string(c.VoyagerID[:])+string(c.LocalID[:]))); err != nil {
 			return err
 		}
-		found, err := list(ctx, t, conversations.scan, query{in: conversationsIn, filter: ofPair(c.VoyagerID, c.LocalID)})
-		if err != nil || len(found) > 0 {
-			there = append(found, c)[0]
+		if there, err = findPair(ctx, t, c.VoyagerID, c.LocalID, nil); !errors.Is(err, mongo.ErrNoDocuments) {
 			return err
 		}
 		there, created = c, true
@@ -74,15 +74,26 @@ func (repo messagingRepository) OpenConversation(
 	return there, created && err == nil, err
 }
 
-func ofPair(voyager, local id.User) bson.D {
-	return d("voyager_id", uuid(voyager), "local_id", uuid(local))
+// findPair returns the fields of a pair's conversation, or mongo.ErrNoDocuments. In a sharded cluster
+// the pair's unique key names the conversation, so that two shards are asked and not all.
+func findPair(ctx context.Context, t *txn, voyager, local id.User, fields bson.D) (c messaging.Conversation, err error) {
+	filter := d("voyager_id", uuid(voyager), "local_id", uuid(local))
+	if t.store.sharded {
+		key := query{in: uniqueKeysIn, filter: d("_id", pairKey(voyager, local))}
+		conversation, err := find(ctx, t, func(r *record) id.Conversation { return r.id("conversation_id") }, key)
+		if err != nil {
+			return c, err
+		}
+		filter = d("_id", uuid(conversation))
+	}
+	return find(ctx, t, conversations.scan, query{in: conversationsIn, filter: filter, fields: fields})
 }
 
 func (repo messagingRepository) ConversationOf(
 	ctx context.Context, voyager, local id.User,
 ) (there messaging.Conversation, err error) {
 	err = repo.read(ctx, func(t *txn) (err error) {
-		there, err = find(ctx, t, conversations.scan, query{in: conversationsIn, filter: ofPair(voyager, local), fields: pairFields})
+		there, err = findPair(ctx, t, voyager, local, pairFields)
 		return orNotFound(err, "a conversation")
 	})
 	return there, err

@@ -1,6 +1,7 @@
 package mongodb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,7 +103,7 @@ func (s *Store) check(ctx context.Context) error {
 const howToInitiate = "start it with --replSet rs0, and once run rs.initiate() in it: mongosh --eval 'rs.initiate()'"
 
 func (s *Store) checkServer(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, s.options.CommandTimeout, errSilent)
+	ctx, cancel := context.WithTimeoutCause(ctx, cmp.Or(s.options.CommandTimeout, commandTime), errSilent)
 	defer cancel()
 	var server struct {
 		SetName        string `bson:"setName"`
@@ -112,6 +113,7 @@ func (s *Store) checkServer(ctx context.Context) error {
 	}
 	err := s.client.Database("admin").RunCommand(ctx, d("isMaster", 1), options.RunCmd().SetReadPreference(readpref.Primary())).Decode(&server)
 	s.sharded = server.Message == "isdbgrid"
+	s.options = s.options.forServer(s.sharded)
 	switch {
 	case err != nil:
 		if err = translate(ctx, err); errors.Is(err, uow.ErrUnreachable) {

@@ -1,6 +1,7 @@
 package mongodb
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -19,11 +20,11 @@ type Options struct {
 	MaxConns int
 
 	// CommandTimeout limits the duration of a command, including the search for a suitable server;
-	// 0 means 10 s.
+	// 0 means 10 s, and 2.5 s behind mongos, where one shard may be silent.
 	CommandTimeout time.Duration
 
 	// CommitTime limits how long a commit without a response is repeated before its outcome counts
-	// as unknown; 0 means 5 s.
+	// as unknown; 0 means 5 s, and 1.5 s behind mongos.
 	CommitTime time.Duration
 
 	// QueueTime limits the wait for other units of this process that write the same document; 0
@@ -41,29 +42,36 @@ type Options struct {
 // DefaultDatabase is the database if neither the URI nor Options.Database names one.
 const DefaultDatabase = "cicerone"
 
+// The default times. Behind mongos one shard may be silent while others respond. There a request takes
+// at most 5 s: what it waited before, the time of a command, and that of giving up.
 const (
-	undoTime  = 2 * time.Second // limit of aborting a transaction
-	closeTime = 5 * time.Second // limit of closing the connections
-	findTime  = 5 * time.Second // limit of finding a server, if the URI has no serverSelectionTimeoutMS
+	commandTime       = 10 * time.Second
+	commandTimeMongos = 2500 * time.Millisecond
+	commitTime        = 5 * time.Second
+	commitTimeMongos  = 1500 * time.Millisecond
 )
 
-// withDefaults replaces zero values by the defaults, and checks the rest. The URI's database is ""
-// if it names none.
+const (
+	undoTime   = 2 * time.Second         // limit of aborting a transaction
+	giveUpTime = 500 * time.Millisecond  // limit of aborting one in which a server was silent
+	patience   = 1500 * time.Millisecond // of a unit that waits for others while a shard is silent
+	silence    = 30 * time.Second        // how long a shard counts as silent, and its documents as locked
+	closeTime  = 5 * time.Second         // limit of closing the connections
+	findTime   = 5 * time.Second         // limit of finding a server, if the URI has no serverSelectionTimeoutMS
+)
+
+// withDefaults replaces zero values by the defaults, except those that depend on the server, and checks
+// the rest. The URI's database is "" if it names none.
 func (o Options) withDefaults(ofURI string) (Options, error) {
+	if o.QueueTime == 0 {
+		o.QueueTime = 10 * time.Second
+	}
 	for _, d := range []struct {
-		name    string
-		value   *time.Duration
-		usually time.Duration
-	}{
-		{"CommandTimeout", &o.CommandTimeout, 10 * time.Second},
-		{"CommitTime", &o.CommitTime, 5 * time.Second},
-		{"QueueTime", &o.QueueTime, 10 * time.Second},
-	} {
-		if *d.value == 0 {
-			*d.value = d.usually
-		}
-		if *d.value < time.Millisecond {
-			return o, fmt.Errorf("%s is %v: it must be a millisecond or more", d.name, *d.value)
+		name  string
+		value time.Duration
+	}{{"CommandTimeout", o.CommandTimeout}, {"CommitTime", o.CommitTime}, {"QueueTime", o.QueueTime}} {
+		if d.value != 0 && d.value < time.Millisecond {
+			return o, fmt.Errorf("%s is %v: it must be a millisecond or more", d.name, d.value)
 		}
 	}
 	if o.MaxConns < 0 {
@@ -82,4 +90,14 @@ func (o Options) withDefaults(ofURI string) (Options, error) {
 		return o, fmt.Errorf("%q cannot be the name of a database", o.Database)
 	}
 	return o, nil
+}
+
+// forServer sets the times that were left out, once it is known whether the server is a mongos.
+func (o Options) forServer(sharded bool) Options {
+	command, commit := commandTime, commitTime
+	if sharded {
+		command, commit = commandTimeMongos, commitTimeMongos
+	}
+	o.CommandTimeout, o.CommitTime = cmp.Or(o.CommandTimeout, command), cmp.Or(o.CommitTime, commit)
+	return o
 }

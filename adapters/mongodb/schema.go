@@ -76,7 +76,8 @@ var schema = []spec{
 	{
 		name: usersIn, table: ports.Users,
 		shard: shard{"_id", true,
-			"an account is nearly always read by its id; ids increase with time, so hashed ones spread new documents"},
+			"an account is nearly always read by its id; ids increase with time, so hashed ones spread new documents; " +
+				"a change of a role or an erasure holds the admins on every shard"},
 		extra: map[string]string{"name_searched": "string", "email_folded": "string?", "email_searched": "string", "guard": "long"},
 		rules: []bson.D{d("role", d("$in", bson.A{string(users.RoleUser), string(users.RoleAdmin)}))},
 		indexes: []index{
@@ -89,7 +90,7 @@ var schema = []spec{
 	},
 	{
 		name: sessionsIn, table: ports.Sessions,
-		shard: shard{"_id", true, "each request reads one session by its id"},
+		shard: shard{"_id", true, "each request reads one session by its id; a new password ends a user's sessions on every shard"},
 		extra: map[string]string{"expires_at": "date"},
 		indexes: []index{
 			{name: "of_user", keys: "user_id created_at _id"},
@@ -99,7 +100,7 @@ var schema = []spec{
 	},
 	{
 		name: refreshTokensIn, table: ports.RefreshTokens,
-		shard:   shard{"_id", true, "a refresh token is found by its hash, which is the id"},
+		shard:   shard{"_id", true, "a refresh token is found by its hash, which is the id; an erasure removes a session's tokens on every shard"},
 		indexes: []index{{name: "of_session", keys: "session_id"}},
 	},
 	{
@@ -113,7 +114,8 @@ var schema = []spec{
 	{
 		name: walletsIn, table: ports.Wallets,
 		shard: shard{"user_id", false,
-			"on the shard of its ledger, so that a payment is a transaction on one shard; it keeps wallets unique per user"},
+			"on the shard of its ledger, so that a payment is a transaction on one shard; it keeps wallets unique per user, " +
+				"which a hashed key could not"},
 		extra: map[string]string{"guard": "long"},
 		rules: []bson.D{d("balance", d("$gte", int64(0), "$lte", int64(tokens.MaxBalance))), d("seq", d("$gte", int64(0)))},
 		indexes: []index{
@@ -122,7 +124,7 @@ var schema = []spec{
 	},
 	{
 		name: ledgerIn, table: ports.TokenTransactions,
-		shard: shard{"user_id", false, "on the shard of the wallet; it keeps seq and the signup bonus unique"},
+		shard: shard{"user_id", false, "on the shard of the wallet; it keeps seq and the signup bonus unique, which a hashed key could not"},
 		rules: ledgerRules(),
 		indexes: []index{
 			{name: "of_user", keys: "user_id seq", unique: true},
@@ -167,7 +169,7 @@ var schema = []spec{
 	},
 	{
 		name: messagesIn, table: ports.Messages,
-		shard: shard{"conversation_id", false, "a page of messages comes from one shard"},
+		shard: shard{"conversation_id", true, "a page of messages comes from one shard; hashed, so that new conversations spread"},
 		indexes: []index{
 			{name: "of_conversation", keys: "conversation_id created_at _id"},
 			{name: "of_user", keys: "user_id"},
@@ -231,7 +233,7 @@ var schema = []spec{
 	},
 	{
 		name: idempotencyIn, table: ports.IdempotencyRecords,
-		shard: shard{"_id", true, "the id is the owner and the key, so a command has one record"},
+		shard: shard{"_id", true, "the id is the owner and the key, so a command has one record; an erasure removes an owner's records on every shard"},
 		extra: map[string]string{"saved": "bool", "guard": "long"},
 		indexes: []index{
 			{name: "of_owner", keys: "_id.owner"},

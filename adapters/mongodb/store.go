@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"go.mongodb.org/mongo-driver/mongo"
 	"go.mongodb.org/mongo-driver/mongo/options"
@@ -29,7 +30,8 @@ type Store struct {
 	turns   turns
 	heads   heads
 	gate    *uow.Gate
-	sharded bool // behind mongos
+	sharded bool         // behind mongos
+	silent  atomic.Int64 // when a command last had no response, in Unix nanoseconds; only behind mongos
 
 	presence presence
 }
@@ -71,13 +73,13 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Cont
 		return err
 	}
 	t := &txn{
-		store: s, mode: mode, own: documents{}, read: documents{},
+		store: s, mode: mode, began: uow.Began(ctx), own: documents{}, read: documents{},
 		active: map[id.User]bool{}, calendars: map[id.User]bool{}, reservations: map[id.Reservation]reservations.Reservation{},
 	}
 	if h := s.hosting(ctx); h != nil {
 		return h.run(ctx, t, fn)
 	}
-	return t.run(ctx, fn)
+	return t.hasten(t.run(ctx, fn))
 }
 
 // Ping sends a command to the primary. It returns uow.ErrRefused (wrapped) if the server rejects

@@ -128,7 +128,7 @@ func (t *txn) queueFor(ctx context.Context, names ...turn) error {
 			}
 			continue
 		}
-		inLine, err := t.store.turns.take(ctx, name, t.store.options.QueueTime)
+		inLine, err := t.store.turns.take(ctx, name, t.queueTime())
 		if err != nil {
 			return err
 		}
@@ -136,6 +136,9 @@ func (t *txn) queueFor(ctx context.Context, names ...turn) error {
 		waited = waited || inLine
 	}
 	if waited {
+		if err := t.hasten(uow.ErrConflict.Wrap(errQueued)); !errors.Is(err, uow.ErrConflict) {
+			return err
+		}
 		return t.renew(ctx)
 	}
 	return nil

@@ -27,6 +27,7 @@ import (
 type txn struct {
 	store   *Store
 	mode    uow.Mode
+	began   time.Time     // when the first attempt of the unit began
 	session mongo.Session // nil until the transaction has begun
 	outside mongo.Session // of reads outside of the transaction in a sharded cluster; nil before the first
 	hosted  bool          // the transaction is the host's
@@ -149,6 +150,7 @@ func (t *txn) sendIn(ctx context.Context, session mongo.Session, command func(ct
 	err := command(asking)
 	if err != nil && ended(ctx) == nil && ended(asking) != nil {
 		err = fmt.Errorf("%w: %w", errSilent, err)
+		t.noteSilence()
 	}
 	if t.mode == uow.Snapshot && hasCode(err, codeNoSuchTransaction) {
 		err = fmt.Errorf("a snapshot ends after the server's transactionLifetimeLimitSeconds: %w", err)
@@ -179,6 +181,7 @@ func (t *txn) commit(ctx context.Context) error {
 		select {
 		case <-time.After(rand.N(ceiling)): // #nosec G404 -- full jitter wants spread, not secrecy
 		case <-trying.Done():
+			t.noteSilence()
 			return uow.ErrOutcomeUnknown.Wrap(err)
 		}
 	}
@@ -188,7 +191,11 @@ func (t *txn) commit(ctx context.Context) error {
 // may be in progress, abort only ends the session: mongos would pass an abort on to shards that
 // have not yet received the commit.
 func (t *txn) abort(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	limit := undoTime
+	if t.store.isSilent() {
+		limit = giveUpTime // the other shards abort when they get it; the response waits for the silent one
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	if t.unknown && t.store.sharded {
 		cancel()

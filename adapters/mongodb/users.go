@@ -108,6 +108,10 @@ func (repo usersRepository) ByEmail(
 	ctx context.Context, email string,
 ) (u users.User, password users.PasswordHash, err error) {
 	err = repo.read(ctx, func(t *txn) error {
+		if a, err := findByKey(ctx, t, email); err == nil || !errors.Is(err, mongo.ErrNoDocuments) {
+			u, password = a.User, a.Password
+			return err
+		}
 		all, err := list(ctx, t, accounts.scan, queryAddress(text.FoldAddress(email)))
 		if err != nil {
 			return err
@@ -123,6 +127,21 @@ func (repo usersRepository) ByEmail(
 		return nil
 	})
 	return u, password, err
+}
+
+// findByKey returns the account with exactly this address, which the address's unique key names, so
+// that a sharded cluster is not asked on all shards. It returns mongo.ErrNoDocuments for an account
+// that is written otherwise, because it may have a twin, and on a replica set.
+func findByKey(ctx context.Context, t *txn, email string) (a ports.Account, err error) {
+	if !t.store.sharded {
+		return a, mongo.ErrNoDocuments
+	}
+	key := query{in: uniqueKeysIn, filter: d("_id", addressKey(text.FoldAddress(email).String()))}
+	user, err := find(ctx, t, func(r *record) id.User { return r.id("user_id") }, key)
+	if err != nil {
+		return a, err
+	}
+	return find(ctx, t, accounts.scan, query{in: usersIn, filter: d("_id", uuid(user), "email", email), fields: userFields})
 }
 
 // queryAddress finds the accounts with an address. There are several only if some are twins.

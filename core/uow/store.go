@@ -103,6 +103,17 @@ type once struct{}
 // whole.
 func WithoutRetry(ctx context.Context) context.Context { return context.WithValue(ctx, once{}, true) }
 
+type beganKey struct{}
+
+// Began returns when the first attempt of the unit of work of ctx began, or the present time if a
+// Runner was called without a Store. Adapters use it to limit what all attempts of a unit take.
+func Began(ctx context.Context) time.Time {
+	if began, ok := ctx.Value(beganKey{}).(time.Time); ok {
+		return began
+	}
+	return time.Now()
+}
+
 func (s *Store[Tx]) retry(ctx context.Context, mode Mode, fn func(ctx context.Context, tx Tx) error, on ...error) error {
 	if ctx.Value(inside{s.key}) != nil {
 		return ErrNested
@@ -110,8 +121,9 @@ func (s *Store[Tx]) retry(ctx context.Context, mode Mode, fn func(ctx context.Co
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("begin a unit of work: %w", err)
 	}
-	marked := context.WithValue(ctx, inside{s.key}, true)
-	deadline := time.Now().Add(s.policy.MaxTime)
+	began := time.Now()
+	marked := context.WithValue(context.WithValue(ctx, inside{s.key}, true), beganKey{}, began)
+	deadline := began.Add(s.policy.MaxTime)
 	ceiling := s.policy.MinPause
 	for {
 		err := s.run(marked, mode, fn)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/mongofake"
 	"github.com/cicerone-go/cicerone/adapters/mongodb"
@@ -12,14 +13,14 @@ import (
 )
 
 // startCluster starts two mongos of a fake sharded cluster. Each knows only the commits that it has made
-// itself, or has heard of from a shard.
-func startCluster(t testing.TB) (one, other target) {
+// itself, or has heard of from a shard. A transaction lasts at most the given time.
+func startCluster(t testing.TB, transactions time.Duration) (one, other target) {
 	t.Helper()
 	keys := map[string]string{}
 	for _, k := range mongodb.ShardKeys() {
 		keys[k.Collection] = k.Field
 	}
-	server, err := mongofake.New(mongofake.Config{ShardKeys: keys, Printf: func(format string, args ...any) {
+	server, err := mongofake.New(mongofake.Config{ShardKeys: keys, TransactionLifetime: transactions, Printf: func(format string, args ...any) {
 		t.Errorf("the fake lacks a feature: "+format, args...)
 	}})
 	must(t, err)
@@ -35,7 +36,7 @@ func startCluster(t testing.TB) (one, other target) {
 
 // TestStorageBehindTwoMongos runs the kit with every second unit in another store behind another mongos.
 func TestStorageBehindTwoMongos(t *testing.T) {
-	one, other := startCluster(t)
+	one, other := startCluster(t, time.Minute)
 	porttest.Storage(t, func(t *testing.T) ports.Storage {
 		o := one.fresh(t)
 		return &processes{stores: []*mongodb.Store{one.open(t, o), other.open(t, o)}}
@@ -46,7 +47,8 @@ func TestStorageBehindTwoMongos(t *testing.T) {
 // outside of the transaction takes the place of one in it. More commands are sent where a write could miss what
 // another mongos has acknowledged.
 var behindMongos = map[string]string{
-	"read messages":       "findAndModify find find update find update find update commitTransaction",
+	"read messages":       "findAndModify find find update find update update find update commitTransaction",
+	"sign in":             "find find findAndModify find insert insert commitTransaction",
 	"change a password":   "find find findAndModify find update delete find update find commitTransaction",
 	"deactivate somebody": "find update find find findAndModify update update find insert commitTransaction",
 	"change an interest":  "find find findAndModify find update insert commitTransaction",
@@ -58,7 +60,7 @@ var behindMongos = map[string]string{
 
 // TestCommandsBehindMongos checks the commands of each use case in a sharded cluster.
 func TestCommandsBehindMongos(t *testing.T) {
-	s, _ := startCluster(t)
+	s, _ := startCluster(t, time.Minute)
 	seen := &commands{}
 	defer s.fake.Observe(seen.add)()
 	for _, u := range useCases {

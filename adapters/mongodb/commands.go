@@ -347,6 +347,7 @@ func (t *txn) readies(ctx context.Context, q query) (mongo.Session, error) {
 		return t.reading()
 	}
 	if t.mode == uow.Snapshot {
+		t.endPiece(ctx)
 		if err := t.liftAll(ctx, q); err != nil {
 			return nil, err
 		}

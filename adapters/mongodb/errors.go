@@ -50,6 +50,7 @@ const (
 	codeIndexNotFound        = 27
 	codeNamespaceExists      = 48
 	codeInvalidDocument      = 121
+	codeSnapshotTooOld       = 239
 	codeNoSuchTransaction    = 251
 	codeAtlas                = 8000 // of MongoDB Atlas, for example for an unknown user
 )
@@ -74,7 +75,7 @@ var verdicts = []struct {
 	{112, conflict}, // WriteConflict
 	{117, conflict}, // ConflictingOperationInProgress
 	{225, conflict}, // TransactionTooOld
-	{239, conflict}, // SnapshotTooOld
+	{codeSnapshotTooOld, conflict},
 	{246, conflict}, // SnapshotUnavailable
 	{249, conflict}, // StaleDbVersion
 	{codeNoSuchTransaction, conflict},

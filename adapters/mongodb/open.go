@@ -19,6 +19,10 @@ import (
 // clusters.
 const leastWire = 8
 
+// snapshotWire is the wire version of MongoDB 5.0, the first version with snapshots outside of
+// transactions.
+const snapshotWire = 13
+
 // Open connects to the deployment of a URI, mongodb://… or mongodb+srv://…, and opens the store in
 // its database. The collections must exist: see Migrate.
 //
@@ -113,7 +117,7 @@ func (s *Store) checkServer(ctx context.Context) error {
 	}
 	err := s.client.Database("admin").RunCommand(ctx, d("isMaster", 1), options.RunCmd().SetReadPreference(readpref.Primary())).Decode(&server)
 	s.sharded = server.Message == "isdbgrid"
-	s.options = s.options.forServer(s.sharded)
+	s.options, s.wire = s.options.forServer(s.sharded), server.WireVersion
 	switch {
 	case err != nil:
 		if err = translate(ctx, err); errors.Is(err, uow.ErrUnreachable) {

@@ -56,6 +56,7 @@ const (
 	giveUpTime = 500 * time.Millisecond  // limit of aborting one in which a server was silent
 	patience   = 1500 * time.Millisecond // of a unit that waits for others while a shard is silent
 	silence    = 30 * time.Second        // how long a shard counts as silent, and its documents as locked
+	pieceTime  = 5 * time.Second         // of a transaction of a snapshot behind mongos, before MongoDB 5.0
 	closeTime  = 5 * time.Second         // limit of closing the connections
 	findTime   = 5 * time.Second         // limit of finding a server, if the URI has no serverSelectionTimeoutMS
 )

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/mongo"
@@ -181,6 +182,16 @@ func (t *txn) liftAll(ctx context.Context, first query) error {
 		return err
 	}
 	return t.lift(ctx, reservationsIn, d("participants", uuid(id.User{})))
+}
+
+// endPiece ends the transaction of a snapshot behind mongos that has lasted long, so that the next query
+// begins another. Before MongoDB 5.0 there are no snapshots outside of transactions, and a cluster must
+// end transactions after a short time, because their documents stay locked if the abort does not arrive.
+func (t *txn) endPiece(ctx context.Context) {
+	if t.session == nil || t.hosted || !t.store.sharded || t.store.wire >= snapshotWire || time.Since(t.since) < pieceTime {
+		return
+	}
+	t.abort(ctx)
 }
 
 // documents names documents by collection, each by the first condition of the filter that finds it.

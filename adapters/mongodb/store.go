@@ -31,6 +31,7 @@ type Store struct {
 	heads   heads
 	gate    *uow.Gate
 	sharded bool         // behind mongos
+	wire    int          // the server's wire version
 	silent  atomic.Int64 // when a command last had no response, in Unix nanoseconds; only behind mongos
 
 	presence presence

@@ -30,6 +30,7 @@ type txn struct {
 	began   time.Time     // when the first attempt of the unit began
 	session mongo.Session // nil until the transaction has begun
 	outside mongo.Session // of reads outside of the transaction in a sharded cluster; nil before the first
+	since   time.Time     // when it began
 	hosted  bool          // the transaction is the host's
 	wrote   bool          // a write was sent that must be committed
 	holds   []hold        // the holds that were sent
@@ -78,9 +79,14 @@ func (t *txn) begin(ctx context.Context) error {
 	if err := t.liftQueued(ctx); err != nil {
 		return err
 	}
-	session, err := t.store.client.StartSession()
+	apart := t.mode == uow.Snapshot && t.store.sharded && t.store.wire >= snapshotWire
+	session, err := t.store.client.StartSession(options.Session().SetSnapshot(apart))
 	if err != nil {
 		return fmt.Errorf("start a session: %w", err)
+	}
+	if apart { // its reads see one moment without a transaction
+		t.session = session
+		return nil
 	}
 	if err := session.StartTransaction(concerns); err != nil {
 		session.EndSession(context.Background()) // sends nothing to the server
@@ -89,7 +95,7 @@ func (t *txn) begin(ctx context.Context) error {
 	if t.outside != nil {
 		follow(session, t.outside)
 	}
-	t.session = session
+	t.session, t.since = session, time.Now()
 	return nil
 }
 
@@ -154,6 +160,9 @@ func (t *txn) sendIn(ctx context.Context, session mongo.Session, command func(ct
 	}
 	if t.mode == uow.Snapshot && hasCode(err, codeNoSuchTransaction) {
 		err = fmt.Errorf("a snapshot ends after the server's transactionLifetimeLimitSeconds: %w", err)
+	}
+	if t.mode == uow.Snapshot && hasCode(err, codeSnapshotTooOld) {
+		err = fmt.Errorf("a snapshot ends after the server's minSnapshotHistoryWindowInSeconds: %w", err)
 	}
 	return translate(ctx, err)
 }

@@ -291,3 +291,27 @@ func TestContextValues(t *testing.T) {
 		t.Error("the context of the unit lacks a value of the caller's context")
 	}
 }
+
+// All attempts of a unit see when the first one began.
+func TestBegan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var attempts []time.Duration
+		store := uow.NewStore[*int](&tally{}, uow.Policy{})
+		err := store.Do(t.Context(), func(ctx context.Context, _ *int) error {
+			attempts = append(attempts, uow.Began(ctx).Sub(start))
+			if len(attempts) < 3 {
+				time.Sleep(time.Second)
+				return uow.ErrConflict
+			}
+			return nil
+		})
+		if err != nil || len(attempts) != 3 || slices.Max(attempts) != 0 {
+			t.Errorf("Do = %v; the attempts began %v after the start of the unit, want 3 zeros", err, attempts)
+		}
+		time.Sleep(time.Second)
+		if got := uow.Began(t.Context()).Sub(start); got < 3*time.Second {
+			t.Errorf("outside of a unit, Began is %v after the start, want the present time", got)
+		}
+	})
+}

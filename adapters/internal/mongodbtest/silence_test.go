@@ -26,7 +26,7 @@ func TestSilentShard(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, _ := startCluster(t, 15*time.Second)
+			s, _ := startCluster(t, mongofake.Config{TransactionLifetime: 15 * time.Second})
 			w := s.populated(t, 1)
 			pair := w.pairs[0]
 			heal := s.fake.Inject(mongofake.Fault{Match: silent, Delay: time.Hour, Times: -1})

@@ -29,9 +29,16 @@ func isMaster(c *call) (bson.D, error) {
 		{Key: "maxWriteBatchSize", Value: int32(maxBatch)},
 		{Key: "logicalSessionTimeoutMinutes", Value: int32(30)},
 		{Key: "minWireVersion", Value: int32(0)},
-		{Key: "maxWireVersion", Value: int32(8)},
+		{Key: "maxWireVersion", Value: wireVersion(c.server.config)},
 		{Key: "readOnly", Value: false},
 	}...), nil
+}
+
+func wireVersion(c Config) int32 {
+	if c.SnapshotReads {
+		return 13 // of MongoDB 5.0
+	}
+	return 8 // of MongoDB 4.2
 }
 
 func ping(*call) (bson.D, error) { return bson.D{}, nil }

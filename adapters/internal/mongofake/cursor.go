@@ -35,8 +35,11 @@ func (c *call) openCursor(k *cursor, size int64, single bool) bson.D {
 		}
 		c.store.cursors[id] = k
 	}
-	return bson.D{{Key: "cursor", Value: bson.D{
-		{Key: "firstBatch", Value: batch}, {Key: "id", Value: id}, {Key: "ns", Value: k.namespace}}}}
+	reply := bson.D{{Key: "firstBatch", Value: batch}, {Key: "id", Value: id}, {Key: "ns", Value: k.namespace}}
+	if at, ok := c.snapshot(); ok {
+		reply = append(reply, bson.E{Key: "atClusterTime", Value: timestamp(at)})
+	}
+	return bson.D{{Key: "cursor", Value: reply}}
 }
 
 // take removes the next batch from the cursor and returns it.

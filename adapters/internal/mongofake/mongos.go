@@ -22,6 +22,7 @@ type cluster struct {
 	routers []*mongos
 	reached map[string]stamp // by shard: the newest commit that changed one of its documents
 	catalog stamp            // when a collection or index last changed, which every router knows
+	history bool             // all versions are kept
 }
 
 // Another starts another mongos of the same sharded cluster, on a free loopback port. It returns an error
@@ -38,6 +39,7 @@ func (s *Server) routed() {
 	defer s.store.mu.Unlock()
 	s.mongos = &mongos{keys: s.config.ShardKeys, knows: s.store.last}
 	s.store.cluster.routers = append(s.store.cluster.routers, s.mongos)
+	s.store.cluster.history = s.config.SnapshotReads
 }
 
 const primaryShard = "primary"
@@ -73,11 +75,15 @@ func (m *mongos) hears(c *command) {
 	}
 }
 
+func timestamp(at stamp) primitive.Timestamp {
+	return primitive.Timestamp{T: 1, I: uint32(at)} // #nosec G115 -- a test has few commits
+}
+
 // times returns the fields with times that a reply has.
 func (s *Server) times() bson.D {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
-	now := primitive.Timestamp{T: 1, I: uint32(s.mongos.knows)} // #nosec G115 -- a test has few commits
+	now := timestamp(s.mongos.knows)
 	return bson.D{
 		{Key: "operationTime", Value: now},
 		{Key: "$clusterTime", Value: bson.D{
@@ -85,6 +91,18 @@ func (s *Server) times() bson.D {
 			{Key: "signature", Value: bson.D{{Key: "hash", Value: primitive.Binary{Data: make([]byte, 20)}}, {Key: "keyId", Value: int64(0)}}},
 		}},
 	}
+}
+
+// snapshot returns the commit as of which a read outside of a transaction sees the data, if it is one of a
+// snapshot: the one that it names, or the newest that its router knew when the command arrived.
+func (c *call) snapshot() (at stamp, ok bool) {
+	if c.txn != nil || c.server.mongos == nil || lookup(c.readConcern, "level") != "snapshot" {
+		return 0, false
+	}
+	if t, named := lookup(c.readConcern, "atClusterTime").(primitive.Timestamp); named {
+		return stamp(t.I), true
+	}
+	return max(c.server.mongos.knows, c.store.cluster.catalog), true
 }
 
 // hearFrom learns what the shards know to which the command was sent.

@@ -218,6 +218,9 @@ func (s *Server) admitPlain(h handler, c *command) error {
 		}
 		return nil
 	case "snapshot":
+		if s.config.SnapshotReads && (c.name == "find" || c.name == "aggregate") {
+			return nil
+		}
 		return fail(codeInvalidOptions, "readConcern level snapshot is only valid in a transaction")
 	default:
 		return fail(codeFailedToParse, "unknown readConcern level: %v", level)
@@ -286,6 +289,9 @@ func (c *call) write(patient func() bool, do func(*txn) error) error {
 func (c *call) view() view {
 	if c.txn != nil {
 		return c.txn.view
+	}
+	if at, ok := c.snapshot(); ok {
+		return view{at: at}
 	}
 	return c.store.latest()
 }

@@ -22,6 +22,9 @@ type Config struct {
 	// ShardKeys makes the server a mongos of a sharded cluster. It has the field of the shard key of each
 	// sharded collection, by the collection's name. Nil means a replica set of one node.
 	ShardKeys map[string]string
+	// SnapshotReads makes the mongos one of MongoDB 5.0, as far as reads of a snapshot outside of a
+	// transaction are concerned. The server then keeps all versions of its documents.
+	SnapshotReads bool
 }
 
 // Server is a running fake. All its methods may be used from several goroutines.

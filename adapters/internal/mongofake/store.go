@@ -140,6 +140,9 @@ func (s *store) busy(c *collection) bool {
 // oldest returns the oldest snapshot of any transaction that is open, or that a router may begin.
 func (s *store) oldest() stamp {
 	oldest := s.last
+	if s.cluster.history {
+		return 0
+	}
 	for _, m := range s.cluster.routers {
 		oldest = min(oldest, max(m.knows, s.cluster.catalog))
 	}

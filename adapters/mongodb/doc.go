@@ -5,9 +5,9 @@
 //	store, err := mongodb.Open(ctx, uri, mongodb.Options{})
 //
 // The documents have the names of the model, with the id as _id. Data that is always read together
-// is in one document: a profile has its interests, a conversation its last message and the number of
-// unread messages of each participant. An account has its blocks, because a unit reads them together
-// with is_active.
+// is in one document: a profile has its interests, a conversation its last message and the number
+// of unread messages of each participant. An account has its blocks, because a unit reads them
+// together with is_active.
 //
 // The writes of a unit of work are one transaction, with snapshot read concern and majority write
 // concern, on the primary. It begins with the first write. The reads before it are single majority
@@ -19,9 +19,9 @@
 // command for each collection. If the response to a commit is lost, only the commit is repeated; if
 // no response comes, the unit returns uow.ErrOutcomeUnknown.
 //
-// Behind mongos a transaction may begin in the past: it sees what its own mongos knows. There the reads
-// of a unit that writes are majority reads outside of its transaction also after it has begun, except
-// for those of documents that the unit has changed.
+// Behind mongos a transaction may begin in the past: it sees what its own mongos knows. There the
+// reads of a unit that writes are majority reads outside of its transaction also after it has
+// begun, except for those of documents that the unit has changed.
 //
 // Every uniqueness rule has a unique index that begins with the collection's shard key (ShardKeys),
 // or a document of unique_keys, so that it holds in a sharded cluster, too. There are no joins on

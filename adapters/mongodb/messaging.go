@@ -74,8 +74,8 @@ func (repo messagingRepository) OpenConversation(
 	return there, created && err == nil, err
 }
 
-// findPair returns the fields of a pair's conversation, or mongo.ErrNoDocuments. In a sharded cluster
-// the pair's unique key names the conversation, so that two shards are asked and not all.
+// findPair returns the fields of a pair's conversation, or mongo.ErrNoDocuments. In a sharded
+// cluster the pair's unique key names the conversation, so that two shards are asked and not all.
 func findPair(ctx context.Context, t *txn, voyager, local id.User, fields bson.D) (c messaging.Conversation, err error) {
 	filter := d("voyager_id", uuid(voyager), "local_id", uuid(local))
 	if t.store.sharded {

@@ -42,8 +42,8 @@ type Options struct {
 // DefaultDatabase is the database if neither the URI nor Options.Database names one.
 const DefaultDatabase = "cicerone"
 
-// The default times. Behind mongos one shard may be silent while others respond. There a request takes
-// at most 5 s: what it waited before, the time of a command, and that of giving up.
+// The default times. Behind mongos one shard may be silent while others respond. There a request
+// takes at most 5 s: what it waited before, the time of a command, and that of giving up.
 const (
 	commandTime       = 10 * time.Second
 	commandTimeMongos = 2500 * time.Millisecond
@@ -61,8 +61,8 @@ const (
 	findTime   = 5 * time.Second         // limit of finding a server, if the URI has no serverSelectionTimeoutMS
 )
 
-// withDefaults replaces zero values by the defaults, except those that depend on the server, and checks
-// the rest. The URI's database is "" if it names none.
+// withDefaults replaces zero values by the defaults, except those that depend on the server, and
+// checks the rest. The URI's database is "" if it names none.
 func (o Options) withDefaults(ofURI string) (Options, error) {
 	if o.QueueTime == 0 {
 		o.QueueTime = 10 * time.Second

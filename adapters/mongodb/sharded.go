@@ -16,19 +16,21 @@ import (
 )
 
 // Behind mongos a transaction sees the cluster as of the time that its mongos knows, which can be
-// before a commit that another mongos has acknowledged. A write of a document that was changed since
-// then fails, so the unit runs again, and later: its mongos has learned the time from the shard. What
-// would not fail is a read that decides, and a write that finds nothing. So in a sharded cluster:
+// before a commit that another mongos has acknowledged. A write of a document that was changed
+// since then fails, so the unit runs again, and later: its mongos has learned the time from the
+// shard. What would not fail is a read that decides, and a write that finds nothing. So in a
+// sharded cluster:
 //
-//   - A unit that writes reads outside of its transaction, with the read concern majority, unless the
-//     query may find a document that the unit has changed. The session of these reads is causally
-//     consistent with the transaction, so they see all that it sees, and wait for commits on several
-//     shards.
-//   - If a write matches fewer documents than there are outside, the unit conflicts (missed). A queued
-//     write of documents that the unit has not changed yet is therefore sent on its own (late).
-//   - Before a transaction begins with queued writes, the shards of their documents are read, and its
-//     mongos learns their time (lift). The same is done for a few queries that the unit cannot send
-//     outside of its transaction.
+//   - A unit that writes reads outside of its transaction, with the read concern majority, unless
+//     the query may find a document that the unit has changed. The session of these reads is
+//     causally consistent with the transaction, so they see all that it sees, and wait for commits
+//     on several shards.
+//   - If a write matches fewer documents than there are outside, the unit conflicts (missed). A
+//     queued write of documents that the unit has not changed yet is therefore sent on its own
+//     (late).
+//   - Before a transaction begins with queued writes, the shards of their documents are read, and
+//     its mongos learns their time (lift). The same is done for a few queries that the unit cannot
+//     send outside of its transaction.
 //   - A unit that only reads does so without a transaction, except for a snapshot, for which all
 //     shards are read first.
 //
@@ -87,8 +89,8 @@ func (t *txn) seen(ctx context.Context, in collection, filter bson.D, limit int)
 	return n, err
 }
 
-// isFirst reports whether a write in a sharded cluster can match only documents that the unit has not
-// changed yet.
+// isFirst reports whether a write in a sharded cluster can match only documents that the unit has
+// not changed yet.
 func (t *txn) isFirst(in collection, m mongo.WriteModel) bool {
 	filter, _ := filterOf(m)
 	return t.store.sharded && !t.hosted && filter != nil && !t.mayFindOwn(in, filter)
@@ -114,8 +116,8 @@ func (t *txn) sendLate(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// missed returns uow.ErrConflict if a write in the transaction matched fewer documents than there are
-// outside.
+// missed returns uow.ErrConflict if a write in the transaction matched fewer documents than there
+// are outside.
 func (t *txn) missed(ctx context.Context, in collection, m mongo.WriteModel, matched int64) error {
 	filter, several := filterOf(m)
 	if matched > 0 && !several {
@@ -128,8 +130,8 @@ func (t *txn) missed(ctx context.Context, in collection, m mongo.WriteModel, mat
 	return err
 }
 
-// orMissed returns the error of missed for a change of one document that matched none, or err if there
-// is none.
+// orMissed returns the error of missed for a change of one document that matched none, or err if
+// there is none.
 func (t *txn) orMissed(ctx context.Context, in collection, filter bson.D, err error) error {
 	m := changing(filter, nil)
 	if !t.isFirst(in, m) {
@@ -141,8 +143,8 @@ func (t *txn) orMissed(ctx context.Context, in collection, filter bson.D, err er
 	return err
 }
 
-// lift reads outside of the transaction, before it begins, so that it sees all that the shards of the
-// query have acknowledged.
+// lift reads outside of the transaction, before it begins, so that it sees all that the shards of
+// the query have acknowledged.
 func (t *txn) lift(ctx context.Context, in collection, filter bson.D) error {
 	if !t.store.sharded || t.session != nil {
 		return nil
@@ -184,9 +186,10 @@ func (t *txn) liftAll(ctx context.Context, first query) error {
 	return t.lift(ctx, reservationsIn, d("participants", uuid(id.User{})))
 }
 
-// endPiece ends the transaction of a snapshot behind mongos that has lasted long, so that the next query
-// begins another. Before MongoDB 5.0 there are no snapshots outside of transactions, and a cluster must
-// end transactions after a short time, because their documents stay locked if the abort does not arrive.
+// endPiece ends the transaction of a snapshot behind mongos that has lasted long, so that the next
+// query begins another. Before MongoDB 5.0 there are no snapshots outside of transactions, and a
+// cluster must end transactions after a short time, because their documents stay locked if the
+// abort does not arrive.
 func (t *txn) endPiece(ctx context.Context) {
 	if t.session == nil || t.hosted || !t.store.sharded || t.store.wire >= snapshotWire || time.Since(t.since) < pieceTime {
 		return

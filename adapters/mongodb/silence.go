@@ -2,16 +2,15 @@ package mongodb
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// While a shard is silent, a unit that has sent it a command waits for the response until the time of
-// the command is over. Its other documents stay locked, on all shards, until the unit aborts or, if that
-// does not arrive, until the server does. What other units wait for then is not worth the usual
-// patience.
+// While a shard is silent, a unit that has sent it a command waits for the response until the time
+// of the command is over. Its other documents stay locked, on all shards, until the unit aborts or,
+// if that does not arrive, until the server does. What other units wait for then is not worth the
+// usual patience.
 
 // noteSilence records that a command had no response.
 func (t *txn) noteSilence() {
@@ -36,7 +35,7 @@ func (t *txn) queueTime() time.Duration {
 // hasten makes a conflict final if a shard is silent and all attempts of the unit have taken long.
 func (t *txn) hasten(err error) error {
 	if errors.Is(err, uow.ErrConflict) && t.store.isSilent() && time.Since(t.began) > patience {
-		return uow.ErrUnreachable.Wrap(fmt.Errorf("while a shard is silent: %v", err)) // no longer a conflict
+		return uow.ErrUnreachable.Wrap(errors.New("while a shard is silent: " + err.Error())) // no longer a conflict
 	}
 	return err
 }

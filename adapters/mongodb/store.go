@@ -60,8 +60,10 @@ func (s *Store) in(c collection) *mongo.Collection { return s.db.Collection(stri
 // of the repository that ended the unit, or one of package uow: ErrConflict, also if other units of
 // this process wrote the same document for longer than Options.QueueTime; ErrUnreachable, also
 // after Close; ErrOutcomeUnknown if no response to a commit came within Options.CommitTime. Run
-// runs a unit once. Writes are sent together with the next query of their collection or with the
-// commit, which may therefore return the error of a write that breaks a rule.
+// runs a unit once. Behind mongos, while a shard is silent, a conflict is ErrUnreachable if all
+// attempts of the unit have taken long. Writes are sent together with the next query of their
+// collection or with the commit, which may therefore return the error of a write that breaks a
+// rule.
 func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("mongodb: begin: %w", err)

@@ -126,8 +126,8 @@ func (t *txn) renew(ctx context.Context) error {
 
 func sameBytes(a, b bson.Raw) bool { return bytes.Equal(a, b) }
 
-// together runs f in a transaction, so that its queries see one moment. In a sharded cluster each of
-// them sees the latest: see sharded.go.
+// together runs f in a transaction, so that its queries see one moment. In a sharded cluster each
+// of them sees the latest: see sharded.go.
 func (t *txn) together(ctx context.Context, f func() error) error {
 	if t.session != nil || t.store.sharded && t.mode != uow.Snapshot {
 		return f()

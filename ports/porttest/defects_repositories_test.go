@@ -303,8 +303,8 @@ func (r timeless) HoldConversation(
 	return standing, time.Time{}, err
 }
 
-// readsAll marks the reader's own messages, too.
-// newBehind returns a store whose units see the standing of a conversation that the first of them saw.
+// readsAll marks the reader's own messages, too. newBehind returns a store whose units see the
+// standing of a conversation that the first of them saw.
 func newBehind(s *memory.Store) ports.Storage {
 	var seen sync.Map
 	return handing(func(_ *memory.Store, b *broken) { b.messaging = behind{b.Tx.Messaging(), &seen} })(s)

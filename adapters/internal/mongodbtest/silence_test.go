@@ -14,9 +14,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 )
 
-// TestSilentShard leaves the commands of one shard without a response: those on one collection, or the
-// commits. Every request ends within 5 s, also if it waits for others, with an error for which a client
-// tries again.
+// TestSilentShard leaves the commands of one shard without a response: those on one collection, or
+// the commits. Every request ends within 5 s, also if it waits for others, with an error for which
+// a client tries again.
 func TestSilentShard(t *testing.T) {
 	const limit = 5 * time.Second
 	for name, silent := range map[string]func(c mongofake.Command) bool{

@@ -7,11 +7,11 @@ import (
 	"go.mongodb.org/mongo-driver/bson/primitive"
 )
 
-// mongos is a router of a sharded cluster. A transaction that begins through it sees the cluster as of
-// the newest commit that the router knows. It learns of commits from the replies of shards and from its
-// clients, and from nothing else: the fake has a shard for each value of a shard key, and a shard knows
-// only of commits that changed one of its documents. On a real cluster there are few shards, and they
-// also learn from one another.
+// mongos is a router of a sharded cluster. A transaction that begins through it sees the cluster as
+// of the newest commit that the router knows. It learns of commits from the replies of shards and
+// from its clients, and from nothing else: the fake has a shard for each value of a shard key, and
+// a shard knows only of commits that changed one of its documents. On a real cluster there are few
+// shards, and they also learn from one another.
 type mongos struct {
 	keys  map[string]string // the shard key of each collection; one without a key is on the primary shard
 	knows stamp
@@ -25,8 +25,8 @@ type cluster struct {
 	history bool             // all versions are kept
 }
 
-// Another starts another mongos of the same sharded cluster, on a free loopback port. It returns an error
-// if s is not a mongos.
+// Another starts another mongos of the same sharded cluster, on a free loopback port. It returns an
+// error if s is not a mongos.
 func (s *Server) Another() (*Server, error) {
 	config := s.config
 	config.Address = "127.0.0.1:0"
@@ -53,7 +53,8 @@ func (m *mongos) shard(collection string, doc bson.D) string {
 	return collection + keyOf(lookup(doc, key))
 }
 
-// committed records that the newest commit has changed the shard of a document. A deletion has no doc.
+// committed records that the newest commit has changed the shard of a document. A deletion has no
+// doc.
 func (s *store) committed(r *record, doc bson.D) {
 	if len(s.cluster.routers) > 0 {
 		if doc == nil && len(r.versions) > 0 {
@@ -93,8 +94,9 @@ func (s *Server) times() bson.D {
 	}
 }
 
-// snapshot returns the commit as of which a read outside of a transaction sees the data, if it is one of a
-// snapshot: the one that it names, or the newest that its router knew when the command arrived.
+// snapshot returns the commit as of which a read outside of a transaction sees the data, if it is
+// one of a snapshot: the one that it names, or the newest that its router knew when the command
+// arrived.
 func (c *call) snapshot() (at stamp, ok bool) {
 	if c.txn != nil || c.server.mongos == nil || lookup(c.readConcern, "level") != "snapshot" {
 		return 0, false

@@ -12,8 +12,8 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/mongofake"
 )
 
-// A transaction does not see what another mongos has acknowledged, until its own mongos hears from the shard
-// concerned. A read outside of a transaction sees it.
+// A transaction does not see what another mongos has acknowledged, until its own mongos hears from
+// the shard concerned. A read outside of a transaction sees it.
 func TestSnapshotBehindMongos(t *testing.T) {
 	ctx := context.Background()
 	one, err := mongofake.New(mongofake.Config{ShardKeys: map[string]string{"c": "_id"}})

@@ -19,8 +19,8 @@ type Config struct {
 	// TransactionLifetime is how long a transaction may stay open before it is aborted. Zero means
 	// MongoDB's default, one minute.
 	TransactionLifetime time.Duration
-	// ShardKeys makes the server a mongos of a sharded cluster. It has the field of the shard key of each
-	// sharded collection, by the collection's name. Nil means a replica set of one node.
+	// ShardKeys makes the server a mongos of a sharded cluster. It has the field of the shard key
+	// of each sharded collection, by the collection's name. Nil means a replica set of one node.
 	ShardKeys map[string]string
 	// SnapshotReads makes the mongos one of MongoDB 5.0, as far as reads of a snapshot outside of a
 	// transaction are concerned. The server then keeps all versions of its documents.

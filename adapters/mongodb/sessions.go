@@ -120,10 +120,14 @@ func (repo usersRepository) UseRefreshToken(
 		if err := t.queueFor(ctx, turn(turnOfToken+string(hash[:]))); err != nil {
 			return err
 		}
-		if err := t.begin(); err != nil { // of two units that read the same count, one fails to write
+		q := query{in: refreshTokensIn, filter: d("_id", octets(hash[:])), locked: true}
+		if err := t.lift(ctx, q.in, q.filter); err != nil {
 			return err
 		}
-		before, err = find(ctx, t, refreshTokens.scan, query{in: refreshTokensIn, filter: d("_id", octets(hash[:]))})
+		if err := t.begin(ctx); err != nil { // of two units that read the same count, one fails to write
+			return err
+		}
+		before, err = find(ctx, t, refreshTokens.scan, q)
 		if err != nil {
 			return orNotFound(err, "a refresh token")
 		}

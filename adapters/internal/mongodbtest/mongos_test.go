@@ -99,8 +99,9 @@ func checkLookups(t *testing.T, s target, all []mongofake.Command) {
 var behindMongos = map[string]string{
 	"read messages":       "findAndModify find find update find update update find update commitTransaction",
 	"sign in":             "find find findAndModify find insert insert commitTransaction",
-	"change a password":   "find find findAndModify find update delete find update find commitTransaction",
-	"deactivate somebody": "find update find find findAndModify update update find insert commitTransaction",
+	"refresh":             "find find update find find update insert commitTransaction",
+	"change a password":   "find find findAndModify find update update find delete find commitTransaction",
+	"deactivate somebody": "find update find find findAndModify update update find delete find insert commitTransaction",
 	"change an interest":  "find find findAndModify find update insert commitTransaction",
 	"leave":               "find find find update find find find find findAndModify findAndModify findAndModify findAndModify findAndModify update findAndModify find delete delete update insert delete update delete find delete delete delete find commitTransaction",
 	"list conversations":  "find find find find",

@@ -51,7 +51,7 @@ type Row []any
 // Tables lists every table. Each comes after the tables that it refers to.
 var Tables = []*Table{
 	Users, Sessions, RefreshTokens, PasswordResets, Wallets, TokenTransactions, Interests, Profiles, ProfileInterests,
-	Conversations, Messages, Attachments, Reservations, Reports, Blocks, AuditRecords, IdempotencyRecords,
+	Correspondents, Conversations, Messages, Attachments, Reservations, Reports, Blocks, AuditRecords, IdempotencyRecords,
 	SignupGrants, StoreKeys, StoreMarks,
 }
 
@@ -66,6 +66,7 @@ var (
 	Interests          = InterestLayout.Table
 	Profiles           = ProfileLayout.Table
 	ProfileInterests   = ProfileInterestLayout.Table
+	Correspondents     = CorrespondentLayout.Table
 	Conversations      = ConversationLayout.Table
 	Messages           = MessageLayout.Table
 	Attachments        = AttachmentLayout.Table
@@ -193,6 +194,10 @@ var (
 	ProfileInterestLayout = layout("profile_interests", 2, func(l *ProfileInterest, f Fields) {
 		f.UUID("profile_id", (*[16]byte)(&l.ProfileID), Required)
 		f.UUID("interest_id", (*[16]byte)(&l.InterestID), Required)
+	})
+	CorrespondentLayout = layout("correspondents", 2, func(c *matching.Correspondent, f Fields) {
+		f.UUID("user_id", (*[16]byte)(&c.UserID), Required)
+		f.UUID("reader_id", (*[16]byte)(&c.ReaderID), Required)
 	})
 	ConversationLayout = layout("conversations", 1, func(c *messaging.Conversation, f Fields) {
 		f.UUID("id", (*[16]byte)(&c.ID), Required)

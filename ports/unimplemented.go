@@ -209,9 +209,6 @@ func (UnimplementedModeration) Unblock(context.Context, id.User, id.User) error 
 func (UnimplementedModeration) Blocks(context.Context, id.User, *page.Moment, int) ([]moderation.Block, error) {
 	return nil, unimplemented("moderation.Repository.Blocks")
 }
-func (UnimplementedModeration) Blocked(context.Context, id.User, id.User) (bool, error) {
-	return false, unimplemented("moderation.Repository.Blocked")
-}
 func (UnimplementedModeration) DropBlocks(context.Context, id.User) error {
 	return unimplemented("moderation.Repository.DropBlocks")
 }
@@ -238,6 +235,15 @@ func (UnimplementedMatching) DropProfile(context.Context, id.User) error {
 }
 func (UnimplementedMatching) Search(context.Context, matching.Query, *matching.Rank, int) ([]matching.Match, error) {
 	return nil, unimplemented("matching.Repository.Search")
+}
+func (UnimplementedMatching) Sight(context.Context, id.User, id.User) (matching.Sight, error) {
+	return matching.Sight{}, unimplemented("matching.Repository.Sight")
+}
+func (UnimplementedMatching) People(context.Context, id.User, ...id.User) ([]matching.Person, error) {
+	return nil, unimplemented("matching.Repository.People")
+}
+func (UnimplementedMatching) AddCorrespondent(context.Context, matching.Correspondent) error {
+	return unimplemented("matching.Repository.AddCorrespondent")
 }
 func (UnimplementedMatching) Interests(context.Context, ...id.Interest) ([]matching.Interest, error) {
 	return nil, unimplemented("matching.Repository.Interests")
@@ -268,9 +274,6 @@ func (UnimplementedMessaging) OpenConversation(
 func (UnimplementedMessaging) ConversationOf(context.Context, id.User, id.User) (messaging.Conversation, error) {
 	return messaging.Conversation{}, unimplemented("messaging.Repository.ConversationOf")
 }
-func (UnimplementedMessaging) Acquainted(context.Context, id.User, id.User) (bool, error) {
-	return false, unimplemented("messaging.Repository.Acquainted")
-}
 func (UnimplementedMessaging) Standing(context.Context, id.Conversation) (messaging.Standing, error) {
 	return messaging.Standing{}, unimplemented("messaging.Repository.Standing")
 }
@@ -295,6 +298,9 @@ func (UnimplementedMessaging) Attachment(context.Context, id.Message) (messaging
 }
 func (UnimplementedMessaging) MarkRead(context.Context, id.Conversation, id.User, page.Moment) (int, error) {
 	return 0, unimplemented("messaging.Repository.MarkRead")
+}
+func (UnimplementedMessaging) Unread(context.Context, id.User) (int, error) {
+	return 0, unimplemented("messaging.Repository.Unread")
 }
 func (UnimplementedMessaging) Overview(context.Context, id.Conversation, id.User) (messaging.Overview, error) {
 	return messaging.Overview{}, unimplemented("messaging.Repository.Overview")

@@ -12,20 +12,21 @@ import (
 )
 
 type profileTables struct {
-	profiles        tree[*profile]              // user_id
-	profileIDs      tree[*profile]              // id
-	searchable      tree[*profile]              // id
-	interests       tree[*interest]             // id
-	interestsByName tree[*interest]             // folded name, id
-	links           tree[ports.ProfileInterest] // profile_id, interest_id
-	linksOf         tree[ports.ProfileInterest] // interest_id, profile_id
+	profiles        tree[*profile]               // user_id
+	profileIDs      tree[*profile]               // id
+	searchable      tree[*profile]               // id
+	interests       tree[*interest]              // id
+	interestsByName tree[*interest]              // folded name, id
+	links           tree[ports.ProfileInterest]  // profile_id, interest_id
+	linksOf         tree[ports.ProfileInterest]  // interest_id, profile_id
+	correspondents  tree[matching.Correspondent] // user_id, reader_id
 }
 
 func (t *profileTables) copy() profileTables {
 	return profileTables{
 		profiles: t.profiles.copy(), profileIDs: t.profileIDs.copy(), searchable: t.searchable.copy(),
 		interests: t.interests.copy(), interestsByName: t.interestsByName.copy(),
-		links: t.links.copy(), linksOf: t.linksOf.copy(),
+		links: t.links.copy(), linksOf: t.linksOf.copy(), correspondents: t.correspondents.copy(),
 	}
 }
 

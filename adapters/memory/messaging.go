@@ -111,26 +111,30 @@ func (t *messageTables) addAttachment(a ports.Attachment) error {
 // overview returns a conversation as a participant sees it.
 func (s *state) overview(c *messaging.Conversation, viewer id.User) messaging.Overview {
 	other := c.Other(viewer)
-	o := messaging.Overview{Conversation: *c, Other: s.person(other)}
+	o := messaging.Overview{
+		Conversation: *c, Other: s.person(viewer, other), Unread: s.unreadIn(c, viewer, messaging.MaxUnread),
+		Closed: !s.sight(viewer, other).Reachable(),
+	}
 	if last := s.lastMessage(c.ID); last != nil {
 		m := *last
 		o.LastMessage = &m
 	}
-	for range s.unread.ascend(unreadBy(c.ID, other), "") {
-		o.Unread++
-	}
 	return o
 }
 
-func (s *state) person(user id.User) messaging.Person {
-	person := messaging.Person{UserID: user}
-	if p, found := s.profiles.get(idKey(user)); found {
-		person.FirstName, person.ImageURL = p.FirstName, p.ImageURL
+// unreadIn counts the messages of a conversation that a participant has not read, up to limit.
+func (s *state) unreadIn(c *messaging.Conversation, viewer id.User, limit int) (n int) {
+	other := c.Other(viewer)
+	if s.blocks.has(idKey(viewer) + idKey(other)) {
+		return 0
 	}
-	if a, found := s.users.get(idKey(user)); found && person.FirstName == "" {
-		person.FirstName = a.FirstName()
+	for range s.unread.ascend(unreadBy(c.ID, other), "") {
+		if n >= limit {
+			break
+		}
+		n++
 	}
-	return person
+	return n
 }
 
 type messagingRepository struct{ *unit }
@@ -161,14 +165,6 @@ func (repo messagingRepository) ConversationOf(
 		return nil
 	})
 	return c, err
-}
-
-func (repo messagingRepository) Acquainted(ctx context.Context, a, b id.User) (acquainted bool, err error) {
-	err = repo.read(ctx, func(s *state) error {
-		acquainted = s.conversationPairs.has(idKey(a)+idKey(b)) || s.conversationPairs.has(idKey(b)+idKey(a))
-		return nil
-	})
-	return acquainted, err
 }
 
 func (repo messagingRepository) Standing(
@@ -291,6 +287,20 @@ func (t *messageTables) markRead(message id.Message) {
 	m := *there
 	m.Read = true
 	t.messages.put(idKey(message), &m)
+}
+
+func (repo messagingRepository) Unread(ctx context.Context, viewer id.User) (n int, err error) {
+	err = repo.read(ctx, func(s *state) error {
+		for key := range s.conversationsOf.ascend(idKey(viewer), "") {
+			if n >= messaging.MaxUnread {
+				break
+			}
+			c, _ := s.conversations.get(idKey(lastID(key)))
+			n += s.unreadIn(c, viewer, messaging.MaxUnread-n)
+		}
+		return nil
+	})
+	return n, err
 }
 
 func (repo messagingRepository) Overview(

@@ -214,14 +214,6 @@ func (repo moderationRepository) Blocks(
 	return list, err
 }
 
-func (repo moderationRepository) Blocked(ctx context.Context, a, b id.User) (blocked bool, err error) {
-	err = repo.read(ctx, func(s *state) error {
-		blocked = s.blocked(a, b)
-		return nil
-	})
-	return blocked, err
-}
-
 func (repo moderationRepository) DropBlocks(ctx context.Context, user id.User) error {
 	return repo.write(ctx, func(s *state) error {
 		var gone []*moderation.Block

@@ -79,6 +79,8 @@ var mappings = map[*ports.Table]mapping{
 		func(p *profile) matching.Profile { return p.Profile }, (*state).addProfile),
 	ports.ProfileInterests: rowsOf(ports.ProfileInterestLayout,
 		func(s *state) *tree[ports.ProfileInterest] { return &s.links }, itself, (*state).addLink),
+	ports.Correspondents: rowsOf(ports.CorrespondentLayout,
+		func(s *state) *tree[matching.Correspondent] { return &s.correspondents }, itself, (*state).addCorrespondent),
 	ports.Conversations: rowsOf(ports.ConversationLayout,
 		func(s *state) *tree[*messaging.Conversation] { return &s.conversations }, deref, (*state).addConversation),
 	ports.Messages: rowsOf(ports.MessageLayout,

@@ -106,6 +106,8 @@ func (f *fixture) talk(ctx context.Context, tx ports.Tx, c messaging.Conversatio
 	late, early, picture := f.message(c, c.VoyagerID, 9), f.message(c, c.VoyagerID, 3), f.message(c, c.LocalID, 6)
 	picture.Attachment = "image/png"
 	errs := []error{
+		tx.Matching().AddCorrespondent(ctx, matching.Correspondent{UserID: c.VoyagerID, ReaderID: c.LocalID}),
+		tx.Matching().AddCorrespondent(ctx, matching.Correspondent{UserID: c.LocalID, ReaderID: c.VoyagerID}),
 		tx.Messaging().AddMessage(ctx, late, nil),
 		tx.Messaging().AddMessage(ctx, early, nil),
 		tx.Messaging().AddMessage(ctx, picture, &messaging.Attachment{MediaType: "image/png", Bytes: []byte{0x89, 0}}),

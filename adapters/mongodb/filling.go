@@ -15,12 +15,12 @@ import (
 
 // filling gives documents from before a step what they lack.
 type filling struct {
-	lacking bson.D   // matches the documents to fill in, and none that was filled in
+	lacking bson.D   // matches the documents to fill in, and none that was filled in, unless with sets nothing
 	batch   int      // documents of one transaction; 0 means batchToFill
 	without []string // fields that are removed
 
-	// with returns the fields to set in a document, or is nil. It may be called more than once. What
-	// it writes to other collections is in the same transaction.
+	// with returns the fields to set in a document, if any, or is nil. It may be called more than
+	// once. What it writes to other collections is in the same transaction.
 	with func(ctx context.Context, db *mongo.Database, doc bson.Raw) (bson.D, error)
 }
 
@@ -80,16 +80,20 @@ func (f *filling) fill(ctx context.Context, in *mongo.Collection, filter bson.D)
 	if err := cursor.All(ctx, &docs); err != nil || len(docs) == 0 {
 		return nil, 0, err
 	}
-	writes := make([]mongo.WriteModel, len(docs))
-	for i, doc := range docs {
+	var writes []mongo.WriteModel
+	for _, doc := range docs {
 		change, err := f.change(ctx, in.Database(), doc)
 		if err != nil {
 			return nil, 0, fmt.Errorf("the document %v: %w", doc.Lookup("_id"), err)
 		}
-		writes[i] = changing(address(collection(in.Name()), doc), change)
+		if change != nil {
+			writes = append(writes, changing(address(collection(in.Name()), doc), change))
+		}
 	}
-	if _, err := in.BulkWrite(ctx, writes); err != nil {
-		return nil, 0, err
+	if len(writes) > 0 {
+		if _, err := in.BulkWrite(ctx, writes); err != nil {
+			return nil, 0, err
+		}
 	}
 	return docs[len(docs)-1].Lookup("_id"), len(docs), nil
 }
@@ -101,7 +105,9 @@ func (f *filling) change(ctx context.Context, db *mongo.Database, doc bson.Raw) 
 		if err != nil {
 			return nil, err
 		}
-		change = d("$set", set)
+		if set != nil {
+			change = d("$set", set)
+		}
 	}
 	var unset bson.D
 	for _, name := range f.without {

@@ -13,7 +13,6 @@ import (
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
-	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -101,14 +100,6 @@ func (repo messagingRepository) ConversationOf(
 
 // pairFields are the fields of a conversation that never change.
 var pairFields = d("voyager_id", 1, "local_id", 1, "created_at", 1)
-
-func (repo messagingRepository) Acquainted(ctx context.Context, a, b id.User) (acquainted bool, err error) {
-	err = repo.read(ctx, func(t *txn) (err error) {
-		acquainted, err = t.exists(ctx, uniqueKeysIn, d("_id", d("$in", bson.A{pairKey(a, b), pairKey(b, a)})))
-		return err
-	})
-	return acquainted, err
-}
 
 func (repo messagingRepository) Standing(
 	ctx context.Context, conversation id.Conversation,
@@ -266,55 +257,61 @@ func scanOverview(r *record) overview {
 	return o
 }
 
-// seenBy converts conversations to the overviews of a participant.
-func seenBy(ctx context.Context, t *txn, viewer id.User, found []overview) ([]messaging.Overview, error) {
+// overviewsFor converts conversations to the overviews of a participant.
+func overviewsFor(ctx context.Context, t *txn, viewer id.User, found []overview) ([]messaging.Overview, error) {
 	others := make([]id.User, len(found))
 	for i, o := range found {
 		others[i] = o.Conversation.Other(viewer)
 	}
-	people, err := peopleOf(ctx, t, others)
+	people, err := seenBy(ctx, t, viewer, others...)
 	if err != nil {
 		return nil, err
 	}
-	seen := make([]messaging.Overview, len(found))
+	overviews := make([]messaging.Overview, len(found))
 	for i, o := range found {
-		seen[i] = o.Overview
-		seen[i].Other = people[others[i]]
-		seen[i].Unread = o.unreadLocal
-		if o.Conversation.VoyagerID == viewer {
-			seen[i].Unread = o.unreadVoyager
+		other := people[others[i]]
+		overviews[i] = o.Overview
+		overviews[i].Other, overviews[i].Closed = other.person(), !other.sight.Reachable()
+		if !other.blocked {
+			overviews[i].Unread = o.unreadBy(viewer)
 		}
 	}
-	return seen, nil
+	return overviews, nil
 }
 
-// peopleOf returns people as others see them.
-func peopleOf(ctx context.Context, t *txn, ids []id.User) (map[id.User]messaging.Person, error) {
-	people := make(map[id.User]messaging.Person, len(ids))
-	if len(ids) == 0 {
-		return people, nil
+// unreadBy returns the number of messages that a participant has not read.
+func (o overview) unreadBy(participant id.User) int {
+	n := o.unreadLocal
+	if participant == o.Conversation.VoyagerID {
+		n = o.unreadVoyager
 	}
-	profiles, err := list(ctx, t, func(r *record) messaging.Person {
-		return messaging.Person{UserID: r.id("user_id"), FirstName: r.text("first_name"), ImageURL: r.text("image_url")}
-	}, query{in: profilesIn, filter: d("user_id", d("$in", uuids(ids))), fields: d("user_id", 1, "first_name", 1, "image_url", 1)})
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range profiles {
-		people[p.UserID] = p
-	}
-	accounts, err := list(ctx, t, func(r *record) users.User {
-		return users.User{ID: r.id("_id"), Name: r.text("name")}
-	}, query{in: usersIn, filter: d("_id", d("$in", uuids(ids))), fields: d("name", 1)})
-	for _, u := range accounts {
-		p := people[u.ID]
-		p.UserID = u.ID
-		if p.FirstName == "" {
-			p.FirstName = u.FirstName()
-		}
-		people[u.ID] = p
-	}
-	return people, err
+	return min(n, messaging.MaxUnread)
+}
+
+// Unread reads only conversations with unread messages, so MaxUnread of them are enough.
+func (repo messagingRepository) Unread(ctx context.Context, viewer id.User) (n int, err error) {
+	err = repo.read(ctx, func(t *txn) error {
+		return t.together(ctx, func() error {
+			blocked, err := blockedBy(ctx, t, viewer)
+			if err != nil {
+				return err
+			}
+			found, err := list(ctx, t, scanOverview, query{
+				in: conversationsIn, limit: messaging.MaxUnread,
+				fields: d("voyager_id", 1, "local_id", 1, "created_at", 1, "unread_voyager", 1, "unread_local", 1),
+				filter: d("$or", bson.A{
+					d("voyager_id", uuid(viewer), "unread_voyager", d("$gt", int64(0)), "local_id", d("$nin", uuids(blocked))),
+					d("local_id", uuid(viewer), "unread_local", d("$gt", int64(0)), "voyager_id", d("$nin", uuids(blocked))),
+				}),
+			})
+			for _, o := range found {
+				n += o.unreadBy(viewer)
+			}
+			n = min(n, messaging.MaxUnread)
+			return err
+		})
+	})
+	return n, err
 }
 
 func (repo messagingRepository) Overview(
@@ -326,9 +323,9 @@ func (repo messagingRepository) Overview(
 			if err != nil {
 				return orNotFound(err, "a conversation")
 			}
-			seen, err := seenBy(ctx, t, viewer, []overview{found})
+			all, err := overviewsFor(ctx, t, viewer, []overview{found})
 			if err == nil {
-				o = seen[0]
+				o = all[0]
 			}
 			return err
 		})
@@ -346,7 +343,7 @@ func (repo messagingRepository) Overviews(
 				sort: d("activity_at", -1, "_id", -1),
 			})
 			if err == nil {
-				all, err = seenBy(ctx, t, viewer, found)
+				all, err = overviewsFor(ctx, t, viewer, found)
 			}
 			return err
 		})

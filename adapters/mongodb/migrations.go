@@ -90,6 +90,18 @@ var migrations = []step{
 			fill:    &filling{lacking: d("last_used_at", d("$exists", false)), with: dateLastUse},
 		},
 	),
+
+	// A user whom another one wrote to sees their profile. Conversations with unread messages are counted.
+	of(
+		change{in: "correspondents", fields: map[string]string{"_id": "object"}},
+		change{
+			in: "conversations", indexes: []index{
+				{name: "unread_of_voyager", keys: "voyager_id", partial: d("unread_voyager", d("$gt", int64(0)))},
+				{name: "unread_of_local", keys: "local_id", partial: d("unread_local", d("$gt", int64(0)))},
+			},
+			fill: &filling{lacking: d("last_message", d("$ne", nil)), with: addCorrespondents},
+		},
+	),
 }
 
 // step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may

@@ -140,16 +140,6 @@ func (repo moderationRepository) Blocks(
 	return all, err
 }
 
-func (repo moderationRepository) Blocked(ctx context.Context, a, b id.User) (blocked bool, err error) {
-	err = repo.read(ctx, func(t *txn) (err error) {
-		blocked, err = t.exists(ctx, usersIn, d("$or", bson.A{
-			d("_id", uuid(a), "blocks.user_id", uuid(b)), d("_id", uuid(b), "blocks.user_id", uuid(a)),
-		}))
-		return err
-	})
-	return blocked, err
-}
-
 func (repo moderationRepository) DropBlocks(ctx context.Context, user id.User) error {
 	return repo.write(ctx, func(t *txn) error {
 		t.later(usersIn, changing(d("_id", uuid(user)), d("$unset", d("blocks", ""))))

@@ -70,3 +70,24 @@ func refoldProfile(_ context.Context, _ *mongo.Database, doc bson.Raw) (bson.D, 
 	city, _ := doc.Lookup("city").StringValueOK()
 	return d("country_searched", text.SearchFold(country).String(), "city_searched", text.SearchFold(city).String()), nil
 }
+
+// addCorrespondents records which participants of a conversation have written in it. It sets nothing
+// in the conversation.
+func addCorrespondents(ctx context.Context, db *mongo.Database, doc bson.Raw) (bson.D, error) {
+	for _, pair := range [][2]string{{"voyager_id", "local_id"}, {"local_id", "voyager_id"}} {
+		user, reader := doc.Lookup(pair[0]), doc.Lookup(pair[1])
+		err := db.Collection(string(messagesIn)).FindOne(ctx, d("conversation_id", doc.Lookup("_id"), "user_id", user),
+			options.FindOne().SetProjection(d("_id", 1))).Err()
+		if errors.Is(err, mongo.ErrNoDocuments) {
+			continue
+		}
+		if err == nil {
+			key := d("user_id", user, "reader_id", reader)
+			err = upserted(ctx, db.Collection(string(correspondentsIn)), key, d("_id", key), new(bson.Raw))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}

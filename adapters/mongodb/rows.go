@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
@@ -262,10 +263,20 @@ func document(table *ports.Table, columns []ports.Column, values []any) bson.D {
 	for i, c := range columns {
 		doc[i] = bson.E{Key: fieldOf(table, c.Name), Value: stored(c.Kind, values[i])}
 	}
-	if table == ports.IdempotencyRecords && len(doc) > 0 { // its id has two parts
-		doc = append(d("_id", d("owner", doc[0].Value, "key", doc[1].Value)), doc[2:]...)
+	return withID(doc)
+}
+
+// withID returns doc with its fields _id.x, which are the first ones if there are any, as one _id.
+func withID(doc bson.D) bson.D {
+	var parts bson.D
+	for len(doc) > len(parts) && strings.HasPrefix(doc[len(parts)].Key, "_id.") {
+		part := doc[len(parts)]
+		parts = append(parts, bson.E{Key: strings.TrimPrefix(part.Key, "_id."), Value: part.Value})
 	}
-	return doc
+	if parts == nil {
+		return doc
+	}
+	return append(d("_id", parts), doc[len(parts):]...)
 }
 
 // withDerived adds the derived fields of a document.

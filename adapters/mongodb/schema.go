@@ -17,32 +17,34 @@ type collection string
 // The collections. They have the names of the model, except that profiles holds the profiles'
 // interests, and users the blocks.
 const (
-	usersIn         collection = "users"
-	sessionsIn      collection = "sessions"
-	refreshTokensIn collection = "refresh_tokens"
-	resetsIn        collection = "password_resets"
-	walletsIn       collection = "wallets"
-	ledgerIn        collection = "token_transactions"
-	interestsIn     collection = "interests"
-	profilesIn      collection = "profiles"
-	conversationsIn collection = "conversations"
-	messagesIn      collection = "messages"
-	attachmentsIn   collection = "attachments"
-	reservationsIn  collection = "reservations"
-	calendarsIn     collection = "calendars"   // one for each local, changed with every accepted reservation
-	uniqueKeysIn    collection = "unique_keys" // one for each unique value
-	reportsIn       collection = "reports"
-	auditIn         collection = "audit_records"
-	idempotencyIn   collection = "idempotency_records"
-	grantsIn        collection = "signup_grants"
-	storeKeysIn     collection = "store_keys"
-	marksIn         collection = "store_marks"
-	versionsIn      collection = "schema_versions"
-	serversIn       collection = "servers" // one for each open store
+	usersIn          collection = "users"
+	sessionsIn       collection = "sessions"
+	refreshTokensIn  collection = "refresh_tokens"
+	resetsIn         collection = "password_resets"
+	walletsIn        collection = "wallets"
+	ledgerIn         collection = "token_transactions"
+	interestsIn      collection = "interests"
+	profilesIn       collection = "profiles"
+	correspondentsIn collection = "correspondents"
+	conversationsIn  collection = "conversations"
+	messagesIn       collection = "messages"
+	attachmentsIn    collection = "attachments"
+	reservationsIn   collection = "reservations"
+	calendarsIn      collection = "calendars"   // one for each local, changed with every accepted reservation
+	uniqueKeysIn     collection = "unique_keys" // one for each unique value
+	reportsIn        collection = "reports"
+	auditIn          collection = "audit_records"
+	idempotencyIn    collection = "idempotency_records"
+	grantsIn         collection = "signup_grants"
+	storeKeysIn      collection = "store_keys"
+	marksIn          collection = "store_marks"
+	versionsIn       collection = "schema_versions"
+	serversIn        collection = "servers" // one for each open store
 )
 
 // lookedUp are the collections in which a unit looks up unique values before it writes.
-var lookedUp = []collection{uniqueKeysIn, interestsIn, profilesIn, reportsIn, idempotencyIn, grantsIn, storeKeysIn, marksIn, calendarsIn}
+var lookedUp = []collection{uniqueKeysIn, interestsIn, profilesIn, reportsIn, idempotencyIn, grantsIn, storeKeysIn, marksIn, calendarsIn,
+	correspondentsIn}
 
 // spec is a collection with the rules for its documents and its indexes.
 type spec struct {
@@ -155,6 +157,10 @@ var schema = []spec{
 		},
 	},
 	{
+		name: correspondentsIn, table: ports.Correspondents, extra: map[string]string{"_id": "object"},
+		shard: shard{"_id", true, "the id is the pair, by which it is read"},
+	},
+	{
 		name: conversationsIn, table: ports.Conversations,
 		shard: shard{"_id", true, "every operation in a conversation first reads it by its id"},
 		extra: map[string]string{
@@ -165,6 +171,8 @@ var schema = []spec{
 		indexes: []index{
 			{name: "of_pair", keys: "voyager_id local_id"},
 			{name: "of_participant", keys: "participants activity_at _id"},
+			{name: "unread_of_voyager", keys: "voyager_id", partial: d("unread_voyager", d("$gt", int64(0)))},
+			{name: "unread_of_local", keys: "local_id", partial: d("unread_local", d("$gt", int64(0)))},
 		},
 	},
 	{
@@ -288,6 +296,7 @@ func ledgerRules() []bson.D {
 var renamed = map[*ports.Table]map[string]string{
 	ports.RefreshTokens:      {"hash": "_id"},
 	ports.Attachments:        {"message_id": "_id"},
+	ports.Correspondents:     {"user_id": "_id.user_id", "reader_id": "_id.reader_id"},
 	ports.IdempotencyRecords: {"owner": "_id.owner", "key": "_id.key"},
 	ports.SignupGrants:       {"address_hash": "_id"},
 	ports.StoreKeys:          {"name": "_id"},

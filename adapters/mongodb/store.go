@@ -14,6 +14,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -28,11 +29,13 @@ type Store struct {
 	db      *mongo.Database
 	options Options
 	turns   turns
-	heads   heads
 	gate    *uow.Gate
 	sharded bool         // behind mongos
 	wire    int          // the server's wire version
 	silent  atomic.Int64 // when a command last had no response, in Unix nanoseconds; only behind mongos
+
+	heads          *cache[id.Conversation, messaging.Conversation]
+	correspondents *cache[matching.Correspondent, struct{}]
 
 	presence presence
 }
@@ -44,7 +47,7 @@ func newStore(client *mongo.Client, o Options, release func() error) *Store {
 			SetWriteConcern(writeconcern.Majority()).SetReadPreference(readpref.Primary())),
 		options: o,
 		turns:   turns{all: map[turn]*line{}},
-		heads:   heads{all: map[id.Conversation]messaging.Conversation{}},
+		heads:   newCache[id.Conversation, messaging.Conversation](), correspondents: newCache[matching.Correspondent, struct{}](),
 	}
 	s.presence.store = s
 	s.gate = uow.NewGate("mongodb", func() error {

@@ -17,6 +17,7 @@ import (
 	"go.mongodb.org/mongo-driver/mongo/writeconcern"
 
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
@@ -47,6 +48,8 @@ type txn struct {
 	calendars    map[id.User]bool
 	claims       []bson.D // ids of the idempotency records that the unit claimed and did not save
 	reservations map[id.Reservation]reservations.Reservation
+
+	correspondents []matching.Correspondent // that the unit adds
 }
 
 // concerns are set on each transaction: those of the database or the collection do not apply in a
@@ -68,6 +71,11 @@ func (t *txn) run(ctx context.Context, fn func(ctx context.Context, tx ports.Tx)
 	}
 	if err != nil {
 		return fmt.Errorf("mongodb: commit: %w", err)
+	}
+	if !t.hosted {
+		for _, c := range t.correspondents {
+			t.store.correspondents.put(c, struct{}{})
+		}
 	}
 	return nil
 }

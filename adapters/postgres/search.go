@@ -57,10 +57,10 @@ func search(fitting statement) statement {
 }
 
 // findable is the condition that the viewer may find a candidate at all.
-const findable statement = `candidate.is_searchable AND candidate.user_id <> $1
+// It is matching.Sight.Findable.
+var findable = `candidate.is_searchable AND candidate.user_id <> $1
 	AND (SELECT is_active FROM @users WHERE users.id = candidate.user_id)
-	AND NOT (EXISTS (SELECT 1 FROM @blocks WHERE blocks.user_id = $1 AND blocked_user_id = candidate.user_id)
-		OR EXISTS (SELECT 1 FROM @blocks WHERE blocks.user_id = candidate.user_id AND blocked_user_id = $1))`
+	AND NOT ` + eitherBlocks("$1", "candidate.user_id")
 
 func (repo matchingRepository) Search(
 	ctx context.Context, q matching.Query, after *matching.Rank, limit int,

@@ -2,12 +2,12 @@ package sqlite
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
-	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -51,15 +51,6 @@ func (repo messagingRepository) ConversationOf(
 	return there, err
 }
 
-func (repo messagingRepository) Acquainted(ctx context.Context, a, b id.User) (acquainted bool, err error) {
-	err = repo.read(ctx, func(c *conn) (err error) {
-		acquainted, err = find(ctx, c, value((*row).bool), `SELECT EXISTS (SELECT 1 FROM conversations WHERE voyager_id = ?1 AND local_id = ?2)
-			OR EXISTS (SELECT 1 FROM conversations WHERE voyager_id = ?2 AND local_id = ?1)`, blob(a), blob(b))
-		return err
-	})
-	return acquainted, err
-}
-
 func (repo messagingRepository) Standing(
 	ctx context.Context, conversation id.Conversation,
 ) (standing messaging.Standing, err error) {
@@ -75,8 +66,7 @@ func findStanding(ctx context.Context, c *conn, conversation id.Conversation) (m
 		conversations.scan(r, &s.Conversation)
 		s.VoyagerActive, s.LocalActive, s.Blocked = r.bool(), r.bool(), r.bool()
 	}, "SELECT "+conversations.columns+`, voyager.is_active, local.is_active,
-			EXISTS (SELECT 1 FROM blocks WHERE user_id = voyager_id AND blocked_user_id = local_id)
-			OR EXISTS (SELECT 1 FROM blocks WHERE user_id = local_id AND blocked_user_id = voyager_id)
+			`+eitherBlocks("voyager_id", "local_id")+`
 		FROM conversations JOIN users AS voyager ON voyager.id = voyager_id JOIN users AS local ON local.id = local_id
 		WHERE conversations.id = ?`, blob(conversation))
 	return standing, orNotFound(err, "a conversation")
@@ -156,20 +146,33 @@ func (repo messagingRepository) MarkRead(
 	return marked, err
 }
 
+// mine selects the conversations of the viewer ?1.
+const mine = `
+	SELECT *, local_id AS other_id FROM conversations WHERE voyager_id = ?1
+	UNION ALL
+	SELECT *, voyager_id FROM conversations WHERE local_id = ?1`
+
+var (
+	maxUnread = strconv.Itoa(messaging.MaxUnread)
+
+	// unreadBy is the condition that the viewer ?1 has not read a message of the other, and does not
+	// block the other.
+	unreadBy = "messages.user_id = other_id AND read = 0 AND NOT " + blocking("?1", "other_id")
+
+	unread = "SELECT count(*) FROM (SELECT 1 FROM (" + mine + `) AS mine
+		CROSS JOIN messages ON conversation_id = mine.id AND ` + unreadBy + " LIMIT " + maxUnread + ")"
+)
+
 // overviews reads conversations as ?1 sees them. An index gives the time and id of each
 // conversation's last message; the rest is read only for the conversations on the page.
 var overviews = `
 	SELECT ` + conversations.columns + `,
-		other.id, other.name, profiles.first_name, profiles.image_url,
-		(SELECT count(*) FROM messages WHERE conversation_id = conversations.id AND user_id = other.id AND read = 0),
+		` + personOf + `,
+		(SELECT count(*) FROM (SELECT 1 FROM messages WHERE conversation_id = conversations.id AND ` + unreadBy + ` LIMIT ` + maxUnread + `)),
 		` + messages.columns + `
 	FROM (
 		SELECT mine.*, coalesce(latest.created_at, mine.created_at) AS activity, latest.id AS latest_id
-		FROM (
-			SELECT *, local_id AS other_id FROM conversations WHERE voyager_id = ?1
-			UNION ALL
-			SELECT *, voyager_id FROM conversations WHERE local_id = ?1
-		) AS mine
+		FROM (` + mine + `) AS mine
 		LEFT JOIN messages AS latest ON latest.id = (
 			SELECT id FROM messages WHERE conversation_id = mine.id ORDER BY created_at DESC, id DESC LIMIT 1)
 	) AS conversations
@@ -179,16 +182,21 @@ var overviews = `
 
 func scanOverview(r *row, o *messaging.Overview) {
 	conversations.scan(r, &o.Conversation)
-	o.Other.UserID = r.id()
-	account := users.User{Name: r.text()}
-	o.Other.FirstName, o.Other.ImageURL, o.Unread = r.text(), r.text(), int(r.int())
-	if o.Other.FirstName == "" {
-		o.Other.FirstName = account.FirstName()
-	}
+	other, sight := personWithSight(r)
+	o.Other, o.Unread, o.Closed = other, int(r.int()), !sight.Reachable()
 	var last messaging.Message
 	if messages.scan(r, &last); !last.ID.IsZero() {
 		o.LastMessage = &last
 	}
+}
+
+func (repo messagingRepository) Unread(ctx context.Context, viewer id.User) (n int, err error) {
+	err = repo.read(ctx, func(c *conn) error {
+		count, err := find(ctx, c, value((*row).int), unread, blob(viewer))
+		n = int(count)
+		return err
+	})
+	return n, err
 }
 
 func (repo messagingRepository) Overview(

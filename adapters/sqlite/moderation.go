@@ -106,15 +106,6 @@ func (repo moderationRepository) Blocks(
 	return all, err
 }
 
-func (repo moderationRepository) Blocked(ctx context.Context, a, b id.User) (blocked bool, err error) {
-	err = repo.read(ctx, func(c *conn) (err error) {
-		blocked, err = find(ctx, c, value((*row).bool), `SELECT EXISTS (SELECT 1 FROM blocks WHERE user_id = ?1 AND blocked_user_id = ?2)
-			OR EXISTS (SELECT 1 FROM blocks WHERE user_id = ?2 AND blocked_user_id = ?1)`, blob(a), blob(b))
-		return err
-	})
-	return blocked, err
-}
-
 func (repo moderationRepository) DropBlocks(ctx context.Context, user id.User) error {
 	return repo.write(ctx, func(c *conn) error {
 		_, err := c.exec(ctx, "DELETE FROM blocks WHERE user_id = ?", blob(user))

@@ -40,8 +40,7 @@ var searched = `
 				FROM profile_interests AS had
 				JOIN interests ON interests.id = had.interest_id AND interests.is_active = 1
 				WHERE had.interest_id IN (SELECT unhex(value) FROM json_each(?7))))
-			AND NOT EXISTS (SELECT 1 FROM blocks WHERE user_id = ?1 AND blocked_user_id = profiles.user_id)
-			AND NOT EXISTS (SELECT 1 FROM blocks WHERE user_id = profiles.user_id AND blocked_user_id = ?1)
+			AND NOT ` + eitherBlocks("?1", "profiles.user_id") + `
 	)
 	SELECT ` + profiles.columns + `, profiles.score
 	FROM ranked AS profiles

@@ -57,6 +57,7 @@ func New(store *uow.Store[Tx]) *Auditor { return &Auditor{store: store} }
 //	conversation_pair        no two conversations have the same voyager and the same local
 //	conversation_self        voyager and local are different users
 //	message_sender           the sender of a message takes part in its conversation
+//	correspondent            a user is recorded to have written to another if they sent a message
 //	message_attachment       a message names the media type of its image, and none without one
 //	reservation_participants voyager and local are those of the conversation; one is the creator
 //	reservation_dates        a reservation ends after it begins
@@ -101,13 +102,14 @@ func check(ctx context.Context, records Records) (tokens.Verification, error) {
 		erased:        map[id.User]bool{},
 		conversations: map[id.Conversation]participants{},
 		messages:      map[id.Message]*sent{},
+		wrote:         map[correspondent]id.Message{},
 		bookings:      map[id.Reservation]*booking{},
 		purses:        map[id.User]*purse{},
 	}
 	// Each check uses what the checks before it have remembered.
 	for _, check := range []func(context.Context) error{
 		a.checkUsers, a.checkSessions, a.checkResets, a.checkGrants, a.checkInterests, a.checkProfiles, a.checkConversations,
-		a.checkMessages, a.checkAttachments, a.checkReservations, a.checkWallets, a.checkTransactions,
+		a.checkMessages, a.checkCorrespondents, a.checkAttachments, a.checkReservations, a.checkWallets, a.checkTransactions,
 		a.checkPurses, a.checkPayments, a.checkReports, a.checkBlocks, a.checkAuditRecords,
 	} {
 		if err := check(ctx); err != nil {
@@ -125,6 +127,7 @@ type audit struct {
 	erased        map[id.User]bool // has an entry for every user that exists
 	conversations map[id.Conversation]participants
 	messages      map[id.Message]*sent
+	wrote         map[correspondent]id.Message // a message of each, until the correspondent was found
 	bookings      map[id.Reservation]*booking
 	purses        map[id.User]*purse
 	balances      int64 // the sum of the balances of all wallets

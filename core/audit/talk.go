@@ -12,6 +12,17 @@ import (
 // participants is what an audit remembers of a conversation.
 type participants struct{ voyager, local id.User }
 
+// other returns the participant who is not user.
+func (p participants) other(user id.User) id.User {
+	if user == p.voyager {
+		return p.local
+	}
+	return p.voyager
+}
+
+// correspondent is a user who has written to another.
+type correspondent struct{ user, reader id.User }
+
 // sent is what an audit remembers of a message.
 type sent struct {
 	sender  id.User
@@ -43,6 +54,7 @@ func (a *audit) checkMessages(ctx context.Context) error {
 			id.User(r.id("user_id"))
 		a.messages[message] = &sent{sender: sender, image: r.text("attachment")}
 		pair, found := a.conversations[conversation]
+		a.wrote[correspondent{sender, pair.other(sender)}] = message
 		switch {
 		case !found:
 			a.broken("reference", message, "it belongs to the conversation %s, which does not exist", conversation)
@@ -50,6 +62,25 @@ func (a *audit) checkMessages(ctx context.Context) error {
 			a.broken("message_sender", message, "%s does not take part in the conversation %s", sender, conversation)
 		}
 	})
+}
+
+func (a *audit) checkCorrespondents(ctx context.Context) error {
+	err := a.each(ctx, "correspondents", func(r record) {
+		pair := correspondent{id.User(r.id("user_id")), id.User(r.id("reader_id"))}
+		a.refers(r, pair.user, "user_id")
+		a.refers(r, pair.user, "reader_id")
+		if _, found := a.wrote[pair]; !found {
+			a.broken("correspondent", pair.user, "is recorded to have written to %s, but has not", pair.reader)
+		}
+		delete(a.wrote, pair)
+	})
+	if err != nil {
+		return err
+	}
+	for _, message := range slices.SortedFunc(maps.Values(a.wrote), id.Message.Compare) {
+		a.broken("correspondent", message, "is from a user who is not recorded to have written to its reader")
+	}
+	return nil
 }
 
 func (a *audit) checkAttachments(ctx context.Context) error {

@@ -13,7 +13,7 @@ import (
 // A use case that is cancelled at any point changes nothing.
 func TestCancellation(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
-	ada, tea := w.Person("Ada"), interest(t, w, "Tea")
+	ada, luca, tea := w.Person("Ada"), w.Local("Luca"), interest(t, w, "Tea")
 	for _, useCase := range []func(ctx context.Context) error{
 		func(ctx context.Context) error {
 			_, err := w.Matching.SaveProfile(ctx, ada, matching.Profile{FirstName: "Ada"}, nil)
@@ -21,6 +21,14 @@ func TestCancellation(t *testing.T) {
 		},
 		func(ctx context.Context) error {
 			_, err := w.Matching.MyProfile(ctx, ada)
+			return err
+		},
+		func(ctx context.Context) error {
+			_, err := w.Matching.ProfileOf(ctx, ada, luca)
+			return err
+		},
+		func(ctx context.Context) error {
+			_, err := w.Matching.Blocks(ctx, ada, page.Request[page.Moment]{})
 			return err
 		},
 		func(ctx context.Context) error {

@@ -32,6 +32,18 @@ type Repository interface {
 	// them by (folded name, id). The profiles are complete, with the last name: Service removes it.
 	Search(ctx context.Context, q Query, after *Rank, limit int) ([]Match, error)
 
+	// Sight returns what decides what viewer sees of another user. It is zero if there is no such
+	// user.
+	Sight(ctx context.Context, viewer, user id.User) (Sight, error)
+
+	// People returns users other than viewer as viewer sees them (Sight.Person), in any
+	// order. It skips ids that do not exist.
+	People(ctx context.Context, viewer id.User, users ...id.User) ([]Person, error)
+
+	// AddCorrespondent records that a user has written to another. It does nothing if that is
+	// recorded already, also by a concurrent unit.
+	AddCorrespondent(ctx context.Context, c Correspondent) error
+
 	// Interests returns the interests with these ids, by (folded name, id). It skips ids that do
 	// not exist.
 	Interests(ctx context.Context, ids ...id.Interest) ([]Interest, error)

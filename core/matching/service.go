@@ -132,33 +132,6 @@ func (p ProfileWithInterests) ForOthers() ProfileWithInterests {
 	return p
 }
 
-// Searchable reports whether a viewer could find a user: the user is active and has a searchable
-// profile, and neither has blocked the other.
-func Searchable(ctx context.Context, tx Tx, viewer, user id.User) (bool, error) {
-	_, err := users.Active(ctx, tx, user)
-	if errors.Is(err, users.ErrNotSignedIn) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	p, _, err := tx.Matching().Profile(ctx, user)
-	if errors.Is(err, fault.NotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("read a profile: %w", err)
-	}
-	if !p.IsSearchable {
-		return false, nil
-	}
-	blocked, err := tx.Moderation().Blocked(ctx, viewer, user)
-	if err != nil {
-		return false, fmt.Errorf("look for a block: %w", err)
-	}
-	return !blocked, nil
-}
-
 // Matches searches for other users, those who share the most interests with the caller first.
 // Errors: fault.Invalid with the names of the fields.
 func (s *Service) Matches(ctx context.Context, caller id.User, search Search, r page.Request[Rank]) (page.Page[Match, Rank], error) {

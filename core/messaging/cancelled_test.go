@@ -27,8 +27,8 @@ func TestCancellation(t *testing.T) {
 			_, err := s.Messaging.Conversation(ctx, s.voyager, s.talk)
 			return err
 		},
-		"read a profile": func(ctx context.Context) error {
-			_, err := s.Messaging.ProfileOf(ctx, s.voyager, s.stranger)
+		"count unread messages": func(ctx context.Context) error {
+			_, err := s.Messaging.Unread(ctx, s.voyager)
 			return err
 		},
 	} {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/page"
 )
 
@@ -59,16 +60,10 @@ func (s Standing) Open() error {
 // Overview is a conversation as one participant sees it in their list.
 type Overview struct {
 	Conversation Conversation
-	Other        Person
+	Other        matching.Person
 	LastMessage  *Message // nil if there is none
-	Unread       int      // number of the other's messages that the viewer has not read
-}
-
-// Person is the part of a participant that the other one sees.
-type Person struct {
-	UserID    id.User
-	FirstName string
-	ImageURL  string
+	Unread       int      // number of the other's messages that the viewer has not read; 0 if the viewer blocks the other
+	Closed       bool     // nothing can be sent: see Standing.Open
 }
 
 // Activity returns the time of the last message, or of the conversation if it has no message.

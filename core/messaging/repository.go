@@ -19,9 +19,6 @@ type Repository interface {
 	// ConversationOf returns the conversation of an ordered pair, or fault.NotFound.
 	ConversationOf(ctx context.Context, voyager, local id.User) (Conversation, error)
 
-	// Acquainted reports whether two users share a conversation, in either role.
-	Acquainted(ctx context.Context, a, b id.User) (bool, error)
-
 	// Standing returns the standing of a conversation, or fault.NotFound.
 	Standing(ctx context.Context, conversation id.Conversation) (Standing, error)
 
@@ -49,14 +46,17 @@ type Repository interface {
 	// unread.
 	MarkRead(ctx context.Context, conversation id.Conversation, reader id.User, upTo page.Moment) (int, error)
 
-	// Overview returns a conversation as one of its participants sees it, or fault.NotFound.
+	// Unread returns the number of messages that viewer has not read in all conversations, without
+	// those of users whom viewer has blocked. It counts no further than MaxUnread.
+	Unread(ctx context.Context, viewer id.User) (int, error)
+
+	// Overview returns a conversation as one of its participants sees it, or fault.NotFound. The
+	// other participant is as in matching.Repository.People. Messages of one whom viewer has blocked
+	// do not count as unread, and the others count as by Unread.
 	Overview(ctx context.Context, conversation id.Conversation, viewer id.User) (Overview, error)
 
 	// Overviews lists up to limit conversations of which viewer is a participant, newest activity
 	// first by (activity, id): those after the given position, or from the newest if after is nil.
-	//
-	// The FirstName of the other participant is that of the profile, or users.User.FirstName if it
-	// is empty.
 	Overviews(ctx context.Context, viewer id.User, after *page.Moment, limit int) ([]Overview, error)
 }
 

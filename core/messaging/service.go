@@ -71,11 +71,8 @@ func (s *Service) Open(ctx context.Context, caller, local id.User, key idempoten
 		if err != nil {
 			return OpenResult{}, err
 		}
-		view, err := tx.Messaging().Overview(ctx, c.ID, caller)
-		if err != nil {
-			return OpenResult{}, fmt.Errorf("read a conversation: %w", err)
-		}
-		return OpenResult{Overview: view, Created: created}, nil
+		view, err := View(ctx, tx, caller, c.ID)
+		return OpenResult{Overview: view, Created: created}, err
 	})
 	if err != nil {
 		return OpenResult{}, fmt.Errorf("open a conversation: %w", err)
@@ -91,11 +88,11 @@ func (s *Service) open(ctx context.Context, tx Tx, voyager, local id.User) (Conv
 	if !errors.Is(err, fault.NotFound) {
 		return Conversation{}, false, fmt.Errorf("look for a conversation: %w", err)
 	}
-	findable, err := matching.Searchable(ctx, tx, voyager, local)
+	sight, err := tx.Matching().Sight(ctx, voyager, local)
 	if err != nil {
-		return Conversation{}, false, err
+		return Conversation{}, false, fmt.Errorf("look at a user: %w", err)
 	}
-	if !findable {
+	if !sight.Findable() {
 		return Conversation{}, false, ErrNobody
 	}
 	c, created, err := tx.Messaging().OpenConversation(ctx, Conversation{
@@ -126,15 +123,41 @@ func (s *Service) Conversations(ctx context.Context, caller id.User, r page.Requ
 func (s *Service) Conversation(ctx context.Context, caller id.User, conversation id.Conversation) (Overview, error) {
 	var o Overview
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		if _, err := Enter(ctx, tx, caller, conversation); err != nil {
+		if _, err := users.Active(ctx, tx, caller); err != nil {
 			return err
 		}
-		if o, err = tx.Messaging().Overview(ctx, conversation, caller); err != nil {
-			return fmt.Errorf("read a conversation: %w", err)
+		o, err = View(ctx, tx, caller, conversation)
+		return err
+	})
+	return o, err
+}
+
+// View returns a conversation as a participant sees it, inside a unit of work. Errors: ErrNotFound.
+func View(ctx context.Context, tx Tx, participant id.User, conversation id.Conversation) (Overview, error) {
+	o, err := tx.Messaging().Overview(ctx, conversation, participant)
+	if errors.Is(err, fault.NotFound) {
+		return Overview{}, ErrNotFound
+	}
+	if err != nil {
+		return Overview{}, fmt.Errorf("read a conversation: %w", err)
+	}
+	return o, nil
+}
+
+// Unread returns the number of messages that the caller has not read, in all conversations: the sum
+// of Overview.Unread, but at most MaxUnread.
+func (s *Service) Unread(ctx context.Context, caller id.User) (int, error) {
+	var n int
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if _, err := users.Active(ctx, tx, caller); err != nil {
+			return err
+		}
+		if n, err = tx.Messaging().Unread(ctx, caller); err != nil {
+			return fmt.Errorf("count unread messages: %w", err)
 		}
 		return nil
 	})
-	return o, err
+	return n, err
 }
 
 // Enter returns the standing of a conversation if the caller is an active participant. Errors:
@@ -205,6 +228,10 @@ func (s *Service) send(ctx context.Context, tx Tx, caller id.User, conversation 
 	}
 	if err := tx.Messaging().AddMessage(ctx, m, image); err != nil {
 		return Message{}, fmt.Errorf("add a message: %w", err)
+	}
+	pair := matching.Correspondent{UserID: caller, ReaderID: standing.Conversation.Other(caller)}
+	if err := tx.Matching().AddCorrespondent(ctx, pair); err != nil {
+		return Message{}, fmt.Errorf("add a correspondent: %w", err)
 	}
 	return m, nil
 }

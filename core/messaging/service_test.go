@@ -12,6 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/internal/coretest"
+	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/tokens"
@@ -363,7 +364,7 @@ func TestConversations(t *testing.T) {
 	if got[0].Conversation.ID != s.talk || got[0].LastMessage == nil || *got[0].LastMessage != last || got[0].Unread != 2 {
 		t.Errorf("the list is %+v, want the talk first, with two unread", got)
 	}
-	if want := (messaging.Person{UserID: s.local, FirstName: "Luca"}); got[0].Other != want {
+	if want := (matching.Person{UserID: s.local, FirstName: "Luca"}); got[0].Other != want {
 		t.Errorf("the other is %+v, want %+v", got[0].Other, want)
 	}
 	if theirs := list(s.local); len(theirs) != 1 || theirs[0].Unread != 0 || theirs[0].Other.FirstName != "Vera" {

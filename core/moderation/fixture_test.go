@@ -124,10 +124,6 @@ func TestCancellation(t *testing.T) {
 		},
 		"block":   func(ctx context.Context) error { return m.Block(ctx, ada, luca) },
 		"unblock": func(ctx context.Context) error { return m.Unblock(ctx, ada, luca) },
-		"list blocks": func(ctx context.Context) error {
-			_, err := m.Blocks(ctx, ada, first)
-			return err
-		},
 		"appoint": func(ctx context.Context) error {
 			_, err := m.MakeAdmin(ctx, "ada@example.org")
 			return err

@@ -41,9 +41,6 @@ type Repository interface {
 	// user), paged like Reports.
 	Blocks(ctx context.Context, user id.User, after *page.Moment, limit int) ([]Block, error)
 
-	// Blocked reports whether either of two users blocks the other.
-	Blocked(ctx context.Context, a, b id.User) (bool, error)
-
 	// DropBlocks removes all blocks that a user made.
 	DropBlocks(ctx context.Context, user id.User) error
 

@@ -144,21 +144,6 @@ func (s *Service) Unblock(ctx context.Context, caller, other id.User) error {
 	})
 }
 
-// Blocks lists the blocks of the caller, newest first.
-func (s *Service) Blocks(ctx context.Context, caller id.User, r page.Request[page.Moment]) (page.Page[Block, page.Moment], error) {
-	var p page.Page[Block, page.Moment]
-	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		if _, err := users.Active(ctx, tx, caller); err != nil {
-			return err
-		}
-		p, err = page.Read(r, PlaceOfBlock, func(after *page.Moment, limit int) ([]Block, error) {
-			return tx.Moderation().Blocks(ctx, caller, after, limit)
-		})
-		return err
-	})
-	return p, err
-}
-
 // Reports lists the reports of one status ("" for all), oldest first. Errors: fault.Invalid for an
 // unknown status.
 func (s *Service) Reports(ctx context.Context, admin id.User, status Status, r page.Request[page.Moment]) (page.Page[Report, page.Moment], error) {

@@ -28,9 +28,9 @@ type Export struct {
 	Wallet        reservations.Funds
 	Transactions  []tokens.Transaction // newest first
 	Conversations []Conversation       // newest activity first
-	Reservations  []reservations.Reservation
+	Reservations  []reservations.View
 	Reports       []moderation.Report // filed by the user; without the reviewer and the notes
-	Blocks        []moderation.Block
+	Blocks        []matching.BlockedPerson
 	Sanctions     []moderation.AuditRecord // acts of admins on the account; without the admin
 }
 
@@ -153,8 +153,12 @@ func exportMessage(ctx context.Context, tx Tx, m messaging.Message) (Message, er
 }
 
 func (e *Export) reservations(ctx context.Context, tx Tx, caller id.User) (err error) {
-	e.Reservations, err = page.All(reservations.Place, func(after *page.Moment, limit int) ([]reservations.Reservation, error) {
-		return tx.Reservations().Of(ctx, caller, "", after, limit)
+	e.Reservations, err = page.All(reservations.PlaceOfView, func(after *page.Moment, limit int) ([]reservations.View, error) {
+		all, err := tx.Reservations().Of(ctx, caller, "", after, limit)
+		if err != nil {
+			return nil, err
+		}
+		return reservations.Views(ctx, tx, caller, all...)
 	})
 	if err != nil {
 		return fmt.Errorf("list reservations: %w", err)
@@ -172,11 +176,8 @@ func (e *Export) moderation(ctx context.Context, tx Tx, caller id.User) (err err
 	for i := range e.Reports {
 		e.Reports[i].ReviewedBy, e.Reports[i].AdminNotes = id.User{}, ""
 	}
-	e.Blocks, err = page.All(moderation.PlaceOfBlock, func(after *page.Moment, limit int) ([]moderation.Block, error) {
-		return tx.Moderation().Blocks(ctx, caller, after, limit)
+	e.Blocks, err = page.All(matching.PlaceOfBlocked, func(after *page.Moment, limit int) ([]matching.BlockedPerson, error) {
+		return matching.BlocksOf(ctx, tx, caller, after, limit)
 	})
-	if err != nil {
-		return fmt.Errorf("list blocks: %w", err)
-	}
-	return nil
+	return err
 }

@@ -36,7 +36,7 @@ func (s *Service) All(
 	if err := wrong.Err(); err != nil {
 		return page.Page[Reservation, page.Moment]{}, err
 	}
-	return s.list(ctx, r, Place, isAdmin(admin), func(
+	return list(ctx, s, r, Place, isAdmin(admin), func(
 		ctx context.Context, tx Tx, after *page.Moment, limit int,
 	) ([]Reservation, error) {
 		if f.UserID.IsZero() {

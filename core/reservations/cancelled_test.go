@@ -11,7 +11,7 @@ import (
 // A move that is cancelled at any point changes nothing: the status and the tokens change together.
 func TestCancellation(t *testing.T) {
 	s := newScene(t)
-	var r reservations.Reservation
+	var r reservations.View
 	for _, useCase := range []func(ctx context.Context) error{
 		func(ctx context.Context) (err error) {
 			r, err = s.Reservations.Propose(ctx, s.local, s.talk, s.walk(), "propose")
@@ -28,12 +28,12 @@ func TestCancellation(t *testing.T) {
 	} {
 		coretest.Is(t, s.Cancelled(useCase), nil)
 	}
-	r = s.propose(t, s.local, s.walk())
+	r.Reservation = s.propose(t, s.local, s.walk())
 	coretest.Is(t, s.Cancelled(func(ctx context.Context) error {
 		_, err := s.Reservations.Decline(ctx, s.voyager, r.ID, "")
 		return err
 	}), nil)
-	r = s.accepted(t)
+	r.Reservation = s.accepted(t)
 	s.Clock.Set(r.EndDate)
 	coretest.Is(t, s.Cancelled(func(ctx context.Context) error {
 		_, err := s.Reservations.Settle(ctx)

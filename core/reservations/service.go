@@ -71,32 +71,36 @@ func (s *Service) Check(f *fault.Fields, p Proposal) {
 // Propose creates a pending reservation. Its tokens are the price times the present rate, rounded
 // up. Errors: fault.Invalid with the names of the fields, messaging.ErrNotFound,
 // messaging.ErrClosed, idempotency.ErrKeyReused.
-func (s *Service) Propose(ctx context.Context, caller id.User, conversation id.Conversation, p Proposal, key idempotency.Key) (Reservation, error) {
+func (s *Service) Propose(ctx context.Context, caller id.User, conversation id.Conversation, p Proposal, key idempotency.Key) (View, error) {
 	p.Date, p.EndDate = clock.Truncate(p.Date), clock.Truncate(p.EndDate)
 	draft := Reservation{
 		ConversationID: conversation, CreatorID: caller, Title: p.Title, Price: p.Price, Date: p.Date, EndDate: p.EndDate, Status: Pending,
 	}
 	var err error
 	if draft.Tokens, err = p.Price.Tokens(s.deps.Policy.Rate); err != nil {
-		return Reservation{}, fmt.Errorf("price a reservation: %w", err)
+		return View{}, fmt.Errorf("price a reservation: %w", err)
 	}
-	r, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
+	v, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "reservations.Propose", Values: []any{conversation, p},
-	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (Reservation, error) {
+	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (View, error) {
 		// The input is checked here, not earlier, because the date must be in the future only for the
 		// first call: a repeat with the same key returns the stored result at any later time.
 		var f fault.Fields
 		now := s.deps.Clock.Now()
 		draft.Title = p.prepared(&f, now, s.deps.Policy).Title
 		if err := f.Err(); err != nil {
-			return Reservation{}, err
+			return View{}, err
 		}
-		return s.propose(ctx, tx, draft, now)
+		r, err := s.propose(ctx, tx, draft, now)
+		if err != nil {
+			return View{}, err
+		}
+		return view(ctx, tx, caller, r)
 	})
 	if err != nil {
-		return Reservation{}, fmt.Errorf("propose a reservation: %w", err)
+		return View{}, fmt.Errorf("propose a reservation: %w", err)
 	}
-	return r, nil
+	return v, nil
 }
 
 func (s *Service) propose(ctx context.Context, tx Tx, r Reservation, now time.Time) (Reservation, error) {
@@ -127,7 +131,7 @@ func (s *Service) propose(ctx context.Context, tx Tx, r Reservation, now time.Ti
 // Accept accepts a pending reservation. The voyager pays, and the tokens are held. Errors:
 // ErrNotFound, messaging.ErrClosed, ErrStatus, ErrOverlap, tokens.ErrTooFewTokens,
 // idempotency.ErrKeyReused.
-func (s *Service) Accept(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key) (Reservation, error) {
+func (s *Service) Accept(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key) (View, error) {
 	return s.move(ctx, caller, reservation, key, "reservations.Accept", s.accept)
 }
 
@@ -148,7 +152,7 @@ func (s *Service) accept(ctx context.Context, tx Tx, caller id.User, r Reservati
 }
 
 // Decline declines a pending reservation. Errors: ErrNotFound, ErrStatus, idempotency.ErrKeyReused.
-func (s *Service) Decline(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key) (Reservation, error) {
+func (s *Service) Decline(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key) (View, error) {
 	return s.move(ctx, caller, reservation, key, "reservations.Decline",
 		func(ctx context.Context, tx Tx, caller id.User, r Reservation, _ messaging.Standing) (Reservation, error) {
 			if err := r.mayBeDeclined(caller); err != nil {
@@ -161,7 +165,7 @@ func (s *Service) Decline(ctx context.Context, caller id.User, reservation id.Re
 // Cancel cancels a reservation that the caller proposed and that is pending, or one that is
 // accepted: the voyager before its date, the local until it is completed. It refunds the tokens of
 // an accepted one. Errors: ErrNotFound, ErrStatus, idempotency.ErrKeyReused.
-func (s *Service) Cancel(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key) (Reservation, error) {
+func (s *Service) Cancel(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key) (View, error) {
 	return s.move(ctx, caller, reservation, key, "reservations.Cancel",
 		func(ctx context.Context, tx Tx, caller id.User, r Reservation, _ messaging.Standing) (Reservation, error) {
 			now := s.deps.Clock.Now()
@@ -178,20 +182,23 @@ func (s *Service) Cancel(ctx context.Context, caller id.User, reservation id.Res
 // move runs the function do, for an active participant, in a unit of work.
 func (s *Service) move(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key, operation string,
 	do func(context.Context, Tx, id.User, Reservation, messaging.Standing) (Reservation, error),
-) (Reservation, error) {
-	r, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
+) (View, error) {
+	v, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: operation, Values: reservation,
-	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (Reservation, error) {
+	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (View, error) {
 		r, standing, err := enter(ctx, tx, caller, reservation)
 		if err != nil {
-			return Reservation{}, err
+			return View{}, err
 		}
-		return do(ctx, tx, caller, r, standing)
+		if r, err = do(ctx, tx, caller, r, standing); err != nil {
+			return View{}, err
+		}
+		return view(ctx, tx, caller, r)
 	})
 	if err != nil {
-		return Reservation{}, fmt.Errorf("%s: %w", operation, err)
+		return View{}, fmt.Errorf("%s: %w", operation, err)
 	}
-	return r, nil
+	return v, nil
 }
 
 // enter returns a reservation, and the standing of its conversation, if the caller is an active
@@ -235,20 +242,10 @@ func refund(r Reservation) tokens.Movement {
 	return movement(r, r.VoyagerID, r.Tokens, tokens.Refund, "activity cancelled")
 }
 
-// Reservation returns one reservation. Errors: ErrNotFound.
-func (s *Service) Reservation(ctx context.Context, caller id.User, reservation id.Reservation) (Reservation, error) {
-	var r Reservation
-	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		r, _, err = enter(ctx, tx, caller, reservation)
-		return err
-	})
-	return r, err
-}
-
 // InConversation lists the reservations of a conversation, newest first. Errors:
 // messaging.ErrNotFound.
-func (s *Service) InConversation(ctx context.Context, caller id.User, conversation id.Conversation, r page.Request[page.Moment]) (page.Page[Reservation, page.Moment], error) {
-	return s.list(ctx, r, Place, func(ctx context.Context, tx Tx) error {
+func (s *Service) InConversation(ctx context.Context, caller id.User, conversation id.Conversation, r page.Request[page.Moment]) (page.Page[View, page.Moment], error) {
+	return s.viewed(ctx, caller, r, Place, func(ctx context.Context, tx Tx) error {
 		_, err := messaging.Enter(ctx, tx, caller, conversation)
 		return err
 	}, func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]Reservation, error) {
@@ -261,31 +258,31 @@ func (s *Service) InConversation(ctx context.Context, caller id.User, conversati
 // names of the fields.
 func (s *Service) Mine(
 	ctx context.Context, caller id.User, a Agenda, r page.Request[page.Moment],
-) (page.Page[Reservation, page.Moment], error) {
+) (page.Page[View, page.Moment], error) {
 	a.From, a.To = clock.Truncate(a.From), clock.Truncate(a.To)
 	var f fault.Fields
 	a.Check(&f)
 	if err := f.Err(); err != nil {
-		return page.Page[Reservation, page.Moment]{}, err
+		return page.Page[View, page.Moment]{}, err
 	}
-	return s.list(ctx, r, PlaceByDate, users.RequireActive[Tx](caller), func(
+	return s.viewed(ctx, caller, r, PlaceByDate, users.RequireActive[Tx](caller), func(
 		ctx context.Context, tx Tx, after *page.Moment, limit int,
 	) ([]Reservation, error) {
 		return tx.Reservations().Agenda(ctx, caller, a, after, limit)
 	})
 }
 
-func (s *Service) list(
-	ctx context.Context, r page.Request[page.Moment], place func(Reservation) page.Moment,
+func list[T any](
+	ctx context.Context, s *Service, r page.Request[page.Moment], place func(T) page.Moment,
 	allow func(context.Context, Tx) error,
-	fetch func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]Reservation, error),
-) (page.Page[Reservation, page.Moment], error) {
-	var p page.Page[Reservation, page.Moment]
+	fetch func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]T, error),
+) (page.Page[T, page.Moment], error) {
+	var p page.Page[T, page.Moment]
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
 		if err := allow(ctx, tx); err != nil {
 			return err
 		}
-		p, err = page.Read(r, place, func(after *page.Moment, limit int) ([]Reservation, error) {
+		p, err = page.Read(r, place, func(after *page.Moment, limit int) ([]T, error) {
 			return fetch(ctx, tx, after, limit)
 		})
 		return err

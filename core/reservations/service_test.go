@@ -55,17 +55,17 @@ func price(s string) reservations.Price {
 
 func (s scene) propose(t *testing.T, by id.User, p reservations.Proposal) reservations.Reservation {
 	t.Helper()
-	r, err := s.Reservations.Propose(s.Ctx, by, s.talk, p, "")
+	v, err := s.Reservations.Propose(s.Ctx, by, s.talk, p, "")
 	coretest.Is(t, err, nil)
-	return r
+	return v.Reservation
 }
 
 func (s scene) accepted(t *testing.T) reservations.Reservation {
 	t.Helper()
 	r := s.propose(t, s.voyager, s.walk())
-	r, err := s.Reservations.Accept(s.Ctx, s.local, r.ID, "")
+	v, err := s.Reservations.Accept(s.Ctx, s.local, r.ID, "")
 	coretest.Is(t, err, nil)
-	return r
+	return v.Reservation
 }
 
 // reach lists, for each status, a function that brings a pending reservation to it.
@@ -107,15 +107,15 @@ func other(s scene, user id.User) id.User {
 // The test covers the table in core/README.md#reservations: from each status, each move, by the
 // participant who proposed it and by the other, with either of them as the voyager.
 func TestMoves(t *testing.T) {
-	type move = func(s scene, by id.User, r id.Reservation) (reservations.Reservation, error)
+	type move = func(s scene, by id.User, r id.Reservation) (reservations.View, error)
 	moves := map[string]move{
-		"accept": func(s scene, by id.User, r id.Reservation) (reservations.Reservation, error) {
+		"accept": func(s scene, by id.User, r id.Reservation) (reservations.View, error) {
 			return s.Reservations.Accept(s.Ctx, by, r, "")
 		},
-		"decline": func(s scene, by id.User, r id.Reservation) (reservations.Reservation, error) {
+		"decline": func(s scene, by id.User, r id.Reservation) (reservations.View, error) {
 			return s.Reservations.Decline(s.Ctx, by, r, "")
 		},
-		"cancel": func(s scene, by id.User, r id.Reservation) (reservations.Reservation, error) {
+		"cancel": func(s scene, by id.User, r id.Reservation) (reservations.View, error) {
 			return s.Reservations.Cancel(s.Ctx, by, r, "")
 		},
 	}

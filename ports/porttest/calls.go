@@ -78,9 +78,6 @@ func (w *town) reads() []call {
 		discarding("Moderation.Blocks", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().Blocks(ctx, w.cleo.ID, nil, 10)
 		}),
-		discarding("Moderation.Blocked", func(ctx context.Context, tx ports.Tx) (any, error) {
-			return tx.Moderation().Blocked(ctx, ada, ben)
-		}),
 		discarding("Moderation.Audits", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().Audits(ctx, id.Subject{}, nil, 10)
 		}),
@@ -91,6 +88,12 @@ func (w *town) reads() []call {
 		discarding("Matching.Search", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Matching().Search(ctx, matching.Query{Viewer: ada}, nil, 10)
 		}),
+		discarding("Matching.Sight", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Matching().Sight(ctx, ada, ben)
+		}),
+		discarding("Matching.People", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Matching().People(ctx, ada, ben)
+		}),
 		discarding("Matching.Interests", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Matching().Interests(ctx, w.hiking.ID)
 		}),
@@ -100,8 +103,8 @@ func (w *town) reads() []call {
 		discarding("Messaging.ConversationOf", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Messaging().ConversationOf(ctx, ada, ben)
 		}),
-		discarding("Messaging.Acquainted", func(ctx context.Context, tx ports.Tx) (any, error) {
-			return tx.Messaging().Acquainted(ctx, ada, ben)
+		discarding("Messaging.Unread", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Messaging().Unread(ctx, ada)
 		}),
 		discarding("Messaging.Standing", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Messaging().Standing(ctx, w.talk.ID)
@@ -286,6 +289,9 @@ func (w *town) writes(f *fixture) []call {
 		}},
 		{"Matching.DropProfile", func(ctx context.Context, tx ports.Tx) error {
 			return tx.Matching().DropProfile(ctx, ben.ID)
+		}},
+		{"Matching.AddCorrespondent", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Matching().AddCorrespondent(ctx, matching.Correspondent{UserID: w.cleo.ID, ReaderID: ben.ID})
 		}},
 		discarding("Matching.AddInterest", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Matching().AddInterest(ctx, f.newInterest("cooking"))

@@ -113,21 +113,21 @@ func aWalk(euros, minute int) reservations.Proposal {
 // propose makes a proposal by the voyager.
 func (c *community) propose(talk messaging.Conversation, p reservations.Proposal) reservations.Reservation {
 	c.Helper()
-	r, err := c.reservations.Propose(c.ctx, talk.VoyagerID, talk.ID, p, "")
+	v, err := c.reservations.Propose(c.ctx, talk.VoyagerID, talk.ID, p, "")
 	if err != nil {
 		c.Fatalf("propose: %v", err)
 	}
-	return r
+	return v.Reservation
 }
 
 // accept accepts a proposal by the voyager.
 func (c *community) accept(r reservations.Reservation) reservations.Reservation {
 	c.Helper()
-	r, err := c.reservations.Accept(c.ctx, r.LocalID, r.ID, "")
+	v, err := c.reservations.Accept(c.ctx, r.LocalID, r.ID, "")
 	if err != nil {
 		c.Fatalf("accept: %v", err)
 	}
-	return r
+	return v.Reservation
 }
 
 // change changes an account as an admin.

@@ -116,11 +116,11 @@ func (c *crowd) moveOne(dice *rand.Rand, talk messaging.Conversation, who id.Use
 		return err
 	}
 	r := list.Items[dice.IntN(len(list.Items))]
-	moves := []func() (reservations.Reservation, error){
-		func() (reservations.Reservation, error) { return c.reservations.Accept(c.ctx, who, r.ID, "") },
-		func() (reservations.Reservation, error) { return c.reservations.Accept(c.ctx, r.LocalID, r.ID, "") },
-		func() (reservations.Reservation, error) { return c.reservations.Decline(c.ctx, who, r.ID, "") },
-		func() (reservations.Reservation, error) { return c.reservations.Cancel(c.ctx, who, r.ID, "") },
+	moves := []func() (reservations.View, error){
+		func() (reservations.View, error) { return c.reservations.Accept(c.ctx, who, r.ID, "") },
+		func() (reservations.View, error) { return c.reservations.Accept(c.ctx, r.LocalID, r.ID, "") },
+		func() (reservations.View, error) { return c.reservations.Decline(c.ctx, who, r.ID, "") },
+		func() (reservations.View, error) { return c.reservations.Cancel(c.ctx, who, r.ID, "") },
 	}
 	_, err = moves[dice.IntN(len(moves))]()
 	return err

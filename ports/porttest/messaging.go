@@ -8,6 +8,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -19,7 +20,6 @@ import (
 var messagingTests = []test{
 	{"a pair has one conversation in each order", conversationOpened},
 	{"concurrent opens of a conversation create one", conversationRace},
-	{"users who share a conversation are acquainted", acquainted},
 	{"a standing reports who is active, and a block by either", conversationStanding},
 	{"holding a conversation reports its standing and latest message", conversationHeld},
 	{"an image is kept apart from its message", attachmentApart},
@@ -268,13 +268,14 @@ func (f *fixture) overview(c messaging.Conversation, viewer users.User) messagin
 // flat is an overview without pointers, so that it can be printed and compared.
 type flat struct {
 	Conversation messaging.Conversation
-	Other        messaging.Person
+	Other        matching.Person
 	LastMessage  messaging.Message // zero if there is no message
 	Unread       int
+	Closed       bool
 }
 
 func flatten(o messaging.Overview) flat {
-	out := flat{Conversation: o.Conversation, Other: o.Other, Unread: o.Unread}
+	out := flat{Conversation: o.Conversation, Other: o.Other, Unread: o.Unread, Closed: o.Closed}
 	if o.LastMessage != nil {
 		out.LastMessage = *o.LastMessage
 	}
@@ -285,21 +286,21 @@ func overviewRead(f *fixture) {
 	ada, ben := f.user("ada"), f.user("ben")
 	profile := f.profile(ben)
 	talk := f.conversation(ada, ben)
-	toAda := messaging.Person{UserID: ben.ID, FirstName: "ben", ImageURL: profile.ImageURL}
-	toBen := messaging.Person{UserID: ada.ID, FirstName: "ada"}
+	toAda := matching.Person{UserID: ben.ID, FirstName: "ben", ImageURL: profile.ImageURL}
+	toBen := matching.Person{UserID: ada.ID, FirstName: "ada"}
 	f.same("an overview without messages", flatten(f.overview(talk, ada)), flat{Conversation: talk, Other: toAda})
 	f.message(talk, ada, noon.Add(time.Minute))
 	first := f.message(talk, ben, noon.Add(2*time.Minute))
 	f.message(talk, ben, noon.Add(time.Second)) // added last, with an earlier time
-	f.same("the voyager's overview", flatten(f.overview(talk, ada)), flat{talk, toAda, first, 2})
-	f.same("the local's overview", flatten(f.overview(talk, ben)), flat{talk, toBen, first, 1})
+	f.same("the voyager's overview", flatten(f.overview(talk, ada)), flat{talk, toAda, first, 2, false})
+	f.same("the local's overview", flatten(f.overview(talk, ben)), flat{talk, toBen, first, 1, false})
 	second := f.message(talk, ada, noon.Add(2*time.Minute)) // at the same time, with a higher id
-	f.same("an overview with two last messages", flatten(f.overview(talk, ben)), flat{talk, toBen, second, 2})
+	f.same("an overview with two last messages", flatten(f.overview(talk, ben)), flat{talk, toBen, second, 2, false})
 	f.do(func(ctx context.Context, tx ports.Tx) error {
 		_, err := tx.Messaging().MarkRead(ctx, talk.ID, ben.ID, moment(first))
 		return err
 	})
-	f.same("an overview after reading", flatten(f.overview(talk, ben)), flat{talk, toBen, second, 1})
+	f.same("an overview after reading", flatten(f.overview(talk, ben)), flat{talk, toBen, second, 1, false})
 	f.same("the unread messages in the other's overview after that", f.overview(talk, ada).Unread, 2)
 }
 
@@ -312,10 +313,10 @@ func overviewNames(f *fixture) {
 		talk := f.conversation(viewer, u)
 		f.same("the name of a person without a profile", f.overview(talk, viewer).Other.FirstName, u.FirstName())
 		p := f.newProfile(u)
-		p.FirstName, p.IsSearchable = c.profile, false
+		p.FirstName = c.profile
 		f.saveProfile(p)
 		f.same("the name of a person with a profile", f.overview(talk, viewer).Other,
-			messaging.Person{UserID: u.ID, FirstName: c.want, ImageURL: p.ImageURL})
+			matching.Person{UserID: u.ID, FirstName: c.want, ImageURL: p.ImageURL})
 	}
 	gone := f.user("gone")
 	talk := f.conversation(viewer, gone)
@@ -335,7 +336,7 @@ func overviewPages(f *fixture) {
 		talk := f.newConversation(voyager.ID, local.ID)
 		talk.CreatedAt = tie(i)
 		f.openConversation(talk)
-		line := flat{Conversation: talk, Other: messaging.Person{UserID: other.ID, FirstName: other.Name}}
+		line := flat{Conversation: talk, Other: matching.Person{UserID: other.ID, FirstName: other.Name}}
 		if i%5 != 0 { // the others have the time of their conversation
 			f.message(talk, ada, talk.CreatedAt)
 			line.LastMessage, line.Unread = f.message(talk, other, tie(i+1).Add(time.Minute)), 1
@@ -345,6 +346,7 @@ func overviewPages(f *fixture) {
 	cleo := f.user("cleo")
 	f.message(f.conversation(cleo, f.user("dora")), cleo, noon)
 	f.block(ada.ID, want[0].Other.UserID) // a block hides no conversation from the list
+	want[0].Closed = true
 	want = newestFirst(want, func(o flat) time.Time {
 		if o.LastMessage.ID.IsZero() {
 			return o.Conversation.CreatedAt
@@ -368,18 +370,4 @@ func overviewPages(f *fixture) {
 		}
 		return lines, err
 	})
-}
-
-func acquainted(f *fixture) {
-	ada, ben, cleo := f.user("ada"), f.user("ben"), f.user("cleo")
-	f.conversation(ada, ben)
-	for _, c := range []struct {
-		a, b id.User
-		want bool
-	}{{ada.ID, ben.ID, true}, {ben.ID, ada.ID, true}, {ada.ID, cleo.ID, false}, {cleo.ID, ben.ID, false}} {
-		got := read(f, func(ctx context.Context, tx ports.Tx) (bool, error) {
-			return tx.Messaging().Acquainted(ctx, c.a, c.b)
-		})
-		f.same("acquainted", got, c.want)
-	}
 }

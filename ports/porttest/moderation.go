@@ -20,7 +20,6 @@ var moderationTests = []test{
 	{"of concurrent moves of a report, one succeeds", reportMoveRace},
 	{"pages of reports hold each once", reportPages},
 	{"a block stays as it was made", blocked},
-	{"a block counts in both directions", blockedBothWays},
 	{"dropping blocks keeps those by others", blocksDropped},
 	{"pages of blocks hold each once", blockPages},
 	{"the audit trail keeps details", auditKept},
@@ -290,18 +289,4 @@ func auditPages(f *fixture) {
 		return r.SubjectID == subject
 	}),
 		moderation.PlaceOfAudit, fetch(subject))
-}
-
-func blockedBothWays(f *fixture) {
-	ada, ben, cleo := f.user("ada"), f.user("ben"), f.user("cleo")
-	f.block(ada.ID, ben.ID)
-	for _, c := range []struct {
-		a, b id.User
-		want bool
-	}{{ada.ID, ben.ID, true}, {ben.ID, ada.ID, true}, {ada.ID, cleo.ID, false}, {cleo.ID, ben.ID, false}} {
-		got := read(f, func(ctx context.Context, tx ports.Tx) (bool, error) {
-			return tx.Moderation().Blocked(ctx, c.a, c.b)
-		})
-		f.same("blocked", got, c.want)
-	}
 }

@@ -69,6 +69,7 @@ var suites = []suite{
 	{"search", searchTests},
 	{"messaging", messagingTests},
 	{"reservations", reservationsTests},
+	{"sight", sightTests},
 	{"fields", fields},
 	{"rows", rows},
 	{"calls", calls},

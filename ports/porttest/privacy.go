@@ -228,7 +228,7 @@ func erasure(c *community) {
 		c.kept("messages that the other can read", len(got.Items), 1, err)
 		o, err := c.messaging.Conversation(c.ctx, stays, s.talk.ID)
 		c.kept("the erased person as the other sees it", o.Other,
-			messaging.Person{UserID: s.leaving.ID, FirstName: users.DeletedName}, err)
+			matching.Person{UserID: s.leaving.ID, FirstName: users.DeletedName}, err)
 		c.rowCount(ports.IdempotencyRecords, 0)
 		c.audited()
 	}

@@ -92,8 +92,14 @@ func (w *town) fill(ctx context.Context, tx ports.Tx, f *fixture) error {
 		func() error { return tx.Users().AddReset(ctx, w.reset, 3) },
 		func() error { return tx.Messaging().AddMessage(ctx, w.text, nil) },
 		func() error { return f.pay(ctx, tx, w.text) },
+		func() error {
+			return tx.Matching().AddCorrespondent(ctx, matching.Correspondent{UserID: w.ada.ID, ReaderID: w.ben.ID})
+		},
 		func() error { return tx.Messaging().AddMessage(ctx, w.picture, &w.image) },
 		func() error { return f.pay(ctx, tx, w.picture) },
+		func() error {
+			return tx.Matching().AddCorrespondent(ctx, matching.Correspondent{UserID: w.ben.ID, ReaderID: w.ada.ID})
+		},
 		func() error { return tx.Reservations().Add(ctx, w.pending) },
 		func() error { return tx.Moderation().AddAudit(ctx, w.audit) },
 		func() error { return tx.Marks().Mark(ctx, w.mark, noon) },

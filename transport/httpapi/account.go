@@ -31,6 +31,12 @@ func userOf(u users.User) User {
 	}
 }
 
+// Me is the caller's own account.
+type Me struct {
+	User
+	UnreadCount int `json:"unread_count" description:"The number of unread messages in all conversations, at most 1000."`
+}
+
 // UserChange is a change of the caller's own account.
 type UserChange struct {
 	Name     kithttp.Optional[string] `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"100"`
@@ -54,7 +60,7 @@ type changePasswordRequest struct {
 var (
 	tagAccount = []string{"account"}
 
-	me = kithttp.Route[kithttp.None, User]{
+	me = kithttp.Route[kithttp.None, Me]{
 		Name: "me", Method: http.MethodGet, Path: "/v1/me", Summary: "Read your own account", Tags: tagAccount,
 	}
 	changeMe = kithttp.Route[UserChange, User]{
@@ -85,9 +91,13 @@ func (a *API) serveAccount() {
 	asUser(a, exportMe, a.exportMe)
 }
 
-func (a *API) me(ctx context.Context, caller users.Caller, _ kithttp.None) (User, error) {
+func (a *API) me(ctx context.Context, caller users.Caller, _ kithttp.None) (Me, error) {
 	u, err := a.services.Users.Me(ctx, caller.UserID)
-	return userOf(u), err
+	if err != nil {
+		return Me{}, err
+	}
+	n, err := a.services.Messaging.Unread(ctx, caller.UserID)
+	return Me{userOf(u), n}, err
 }
 
 func (a *API) changeMe(ctx context.Context, caller users.Caller, req UserChange) (User, error) {

@@ -84,8 +84,8 @@ func (c *Client) ResetPassword(ctx context.Context, token, password string) erro
 	return err
 }
 
-// Me reads the caller's account.
-func (c *Client) Me(ctx context.Context) (User, error) {
+// Me reads the caller's account, and how many messages are unread.
+func (c *Client) Me(ctx context.Context) (Me, error) {
 	return kithttp.Call(ctx, c.http, me, kithttp.None{})
 }
 

@@ -67,7 +67,7 @@ func exportOf(e privacy.Export) Export {
 		Wallet:        Wallet(e.Wallet),
 		Transactions:  each(e.Transactions, transactionOf),
 		Conversations: each(e.Conversations, exportedConversationOf),
-		Reservations:  each(e.Reservations, reservationOf),
+		Reservations:  each(e.Reservations, viewOf),
 		Reports:       each(e.Reports, reportOf),
 		Blocks:        each(e.Blocks, blockOf),
 		Sessions:      each(e.Sessions, exportedSessionOf),

@@ -197,7 +197,7 @@ func (a *API) interests(ctx context.Context, req Paging) (Page[Interest], error)
 }
 
 func (a *API) profile(ctx context.Context, caller users.Caller, req profileRequest) (PublicProfile, error) {
-	p, err := a.services.Messaging.ProfileOf(ctx, caller.UserID, id.User(req.UserID))
+	p, err := a.services.Matching.ProfileOf(ctx, caller.UserID, id.User(req.UserID))
 	answer := publicProfileOf(p.Profile)
 	answer.Interests = each(p.Interests, interestOf)
 	return answer, err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/tokens"
@@ -22,20 +23,21 @@ type Conversation struct {
 	CreatedAt   Time            `json:"created_at"`
 	Other       Person          `json:"other"`
 	LastMessage *Message        `json:"last_message"`
-	UnreadCount int             `json:"unread_count" description:"The number of unread messages of the other participant."`
+	UnreadCount int             `json:"unread_count" description:"The number of unread messages of the other participant: at most 1000, and 0 if you block them."`
+	Closed      bool            `json:"closed" description:"Whether messages and proposals are refused."`
 }
 
-// Person is the other participant of a conversation, as the caller sees them.
+// Person is the other participant of a conversation or a reservation, as the caller sees them.
 type Person struct {
 	UserID    id.User `json:"user_id"`
 	FirstName *string `json:"first_name"`
-	ImageURL  *string `json:"image_url"`
+	ImageURL  *string `json:"image_url" description:"Null also if you do not see their profile."`
 }
 
 func (a *API) conversationOf(o messaging.Overview) Conversation {
 	c := Conversation{
 		ID: o.Conversation.ID, VoyagerID: o.Conversation.VoyagerID, LocalID: o.Conversation.LocalID,
-		CreatedAt: Time(o.Conversation.CreatedAt), Other: personOf(o.Other), UnreadCount: o.Unread,
+		CreatedAt: Time(o.Conversation.CreatedAt), Other: personOf(o.Other), UnreadCount: o.Unread, Closed: o.Closed,
 	}
 	if o.LastMessage != nil {
 		last := a.messageOf(*o.LastMessage)
@@ -44,7 +46,7 @@ func (a *API) conversationOf(o messaging.Overview) Conversation {
 	return c
 }
 
-func personOf(p messaging.Person) Person {
+func personOf(p matching.Person) Person {
 	return Person{UserID: p.UserID, FirstName: orNull(p.FirstName), ImageURL: orNull(p.ImageURL)}
 }
 

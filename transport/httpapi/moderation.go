@@ -6,6 +6,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -51,11 +52,15 @@ type reportRequest struct {
 type Block struct {
 	UserID        id.User `json:"user_id"`
 	BlockedUserID id.User `json:"blocked_user_id"`
+	FirstName     *string `json:"first_name" description:"The first name of the blocked user."`
 	CreatedAt     Time    `json:"created_at"`
 }
 
-func blockOf(b moderation.Block) Block {
-	return Block{UserID: b.UserID, BlockedUserID: b.BlockedUserID, CreatedAt: Time(b.CreatedAt)}
+func blockOf(b matching.BlockedPerson) Block {
+	return Block{
+		UserID: b.Block.UserID, BlockedUserID: b.Block.BlockedUserID, FirstName: orNull(b.Person.FirstName),
+		CreatedAt: Time(b.Block.CreatedAt),
+	}
 }
 
 type blockRequest struct {
@@ -99,8 +104,8 @@ func (a *API) report(ctx context.Context, caller users.Caller, req reportRequest
 }
 
 func (a *API) blocks(ctx context.Context, caller users.Caller, req Paging) (Page[Block], error) {
-	return readPage(ctx, a.cursors, req, nil, func(r page.Request[page.Moment]) (page.Page[moderation.Block, page.Moment], error) {
-		return a.services.Moderation.Blocks(ctx, caller.UserID, r)
+	return readPage(ctx, a.cursors, req, nil, func(r page.Request[page.Moment]) (page.Page[matching.BlockedPerson, page.Moment], error) {
+		return a.services.Matching.Blocks(ctx, caller.UserID, r)
 	}, blockOf)
 }
 

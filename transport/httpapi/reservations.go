@@ -31,6 +31,7 @@ type Reservation struct {
 	Status         reservations.Status `json:"status" enum:"pending,accepted,declined,cancelled,completed,expired"`
 	CreatedAt      Time                `json:"created_at"`
 	UpdatedAt      Time                `json:"updated_at"`
+	Other          *Person             `json:"other,omitzero" description:"The other participant, as you see them. Absent in the answers to admins."`
 }
 
 func reservationOf(r reservations.Reservation) Reservation {
@@ -39,6 +40,13 @@ func reservationOf(r reservations.Reservation) Reservation {
 		Title: r.Title, Price: r.Price, Tokens: r.Tokens, Date: Time(r.Date), EndDate: Time(r.EndDate),
 		Status: r.Status, CreatedAt: Time(r.CreatedAt), UpdatedAt: Time(r.UpdatedAt),
 	}
+}
+
+// viewOf returns a reservation as one of its participants sees it.
+func viewOf(v reservations.View) Reservation {
+	r, other := reservationOf(v.Reservation), personOf(v.Other)
+	r.Other = &other
+	return r
 }
 
 // Proposal is the content of a new reservation.
@@ -149,36 +157,36 @@ func (a *API) serveReservations() {
 
 func (a *API) propose(ctx context.Context, caller users.Caller, req proposeRequest) (Reservation, error) {
 	r, err := a.services.Reservations.Propose(ctx, caller.UserID, id.Conversation(req.ID), req.proposal(), req.key())
-	return reservationOf(r), err
+	return viewOf(r), err
 }
 
 func (a *API) conversationReservations(ctx context.Context, caller users.Caller, req conversationReservationsRequest) (Page[Reservation], error) {
 	of := id.Conversation(req.ID)
-	return readPage(ctx, a.cursors, req.Paging, []any{of}, func(r page.Request[page.Moment]) (page.Page[reservations.Reservation, page.Moment], error) {
+	return readPage(ctx, a.cursors, req.Paging, []any{of}, func(r page.Request[page.Moment]) (page.Page[reservations.View, page.Moment], error) {
 		return a.services.Reservations.InConversation(ctx, caller.UserID, of, r)
-	}, reservationOf)
+	}, viewOf)
 }
 
 func (a *API) myReservations(ctx context.Context, caller users.Caller, req reservationsRequest) (Page[Reservation], error) {
 	filters := []any{req.Role, req.Status, req.From, req.To}
 	return readPage(ctx, a.cursors, req.Paging, filters, func(
 		r page.Request[page.Moment],
-	) (page.Page[reservations.Reservation, page.Moment], error) {
+	) (page.Page[reservations.View, page.Moment], error) {
 		return a.services.Reservations.Mine(ctx, caller.UserID, req.agenda(), r)
-	}, reservationOf)
+	}, viewOf)
 }
 
 func (a *API) reservation(ctx context.Context, caller users.Caller, req reservationRequest) (Reservation, error) {
 	r, err := a.services.Reservations.Reservation(ctx, caller.UserID, id.Reservation(req.ID))
-	return reservationOf(r), err
+	return viewOf(r), err
 }
 
 // moving returns a handler that calls move, which changes the status of a reservation.
 func moving(
-	move func(context.Context, id.User, id.Reservation, idempotency.Key) (reservations.Reservation, error),
+	move func(context.Context, id.User, id.Reservation, idempotency.Key) (reservations.View, error),
 ) func(context.Context, users.Caller, moveRequest) (Reservation, error) {
 	return func(ctx context.Context, caller users.Caller, req moveRequest) (Reservation, error) {
 		r, err := move(ctx, caller.UserID, id.Reservation(req.ID), req.key())
-		return reservationOf(r), err
+		return viewOf(r), err
 	}
 }

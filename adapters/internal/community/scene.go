@@ -52,10 +52,10 @@ func NewScene(ctx context.Context, c *Community, clock *Clock) (*Scene, error) {
 	return s, errors.Join(err, err2, err3, err4, err5, err6, err7, err8, err9, err10)
 }
 
-func (s *Scene) propose(ctx context.Context, hours int, key idempotency.Key) (reservations.Reservation, error) {
+func (s *Scene) propose(ctx context.Context, hours int, key idempotency.Key) (reservations.View, error) {
 	price, err := reservations.ParsePrice("12.50")
 	if err != nil {
-		return reservations.Reservation{}, err
+		return reservations.View{}, err
 	}
 	begins := NewClock().Now().Add(time.Duration(hours) * time.Hour)
 	return s.Reservations.Propose(ctx, s.Voyager, s.Talk,

@@ -24,7 +24,7 @@ func (h *history) question() command {
 	asked := func(what string, do func(ctx context.Context, c *lane) (any, error)) command {
 		return command{name: fmt.Sprintf("%s reads %s, %d on a page", who, what, limit), do: do}
 	}
-	switch draw(h, "question", "matches", "profile", "conversations", "messages", "reservations", "wallet", "transactions",
+	switch draw(h, "question", "matches", "profile", "conversations", "unread", "messages", "reservations", "wallet", "transactions",
 		"export", "blocks", "accounts", "reports", "audit", "interests") {
 	case "matches":
 		s := matching.Search{
@@ -39,10 +39,12 @@ func (h *history) question() command {
 	case "profile":
 		other := h.person()
 		return asked("the profile of "+other.String(), func(ctx context.Context, c *lane) (any, error) {
-			return c.Messaging.ProfileOf(ctx, who, other)
+			return c.Matching.ProfileOf(ctx, who, other)
 		})
 	case "conversations":
 		return asked("conversations", func(ctx context.Context, c *lane) (any, error) { return overviews(ctx, c, who, limit) })
+	case "unread":
+		return asked("the number of unread messages", func(ctx context.Context, c *lane) (any, error) { return c.Messaging.Unread(ctx, who) })
 	case "messages":
 		who = by
 		return asked("messages", func(ctx context.Context, c *lane) (any, error) { return messages(ctx, c, by, t.ID, limit) })
@@ -57,7 +59,7 @@ func (h *history) question() command {
 		a.Status = draw(h, "status", "", reservations.Pending, reservations.Accepted, reservations.Cancelled, reservations.Completed,
 			reservations.Expired)
 		return asked("reservations", func(ctx context.Context, c *lane) (any, error) {
-			return walk(limit, func(r page.Request[page.Moment]) (page.Page[reservations.Reservation, page.Moment], error) {
+			return walk(limit, func(r page.Request[page.Moment]) (page.Page[reservations.View, page.Moment], error) {
 				return c.Reservations.Mine(ctx, who, a, r)
 			})
 		})
@@ -69,8 +71,8 @@ func (h *history) question() command {
 		return asked("everything", func(ctx context.Context, c *lane) (any, error) { return c.Privacy.Export(ctx, who) })
 	case "blocks":
 		return asked("blocks", func(ctx context.Context, c *lane) (any, error) {
-			return walk(limit, func(r page.Request[page.Moment]) (page.Page[moderation.Block, page.Moment], error) {
-				return c.Moderation.Blocks(ctx, who, r)
+			return walk(limit, func(r page.Request[page.Moment]) (page.Page[matching.BlockedPerson, page.Moment], error) {
+				return c.Matching.Blocks(ctx, who, r)
 			})
 		})
 	case "interests":

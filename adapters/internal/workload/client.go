@@ -56,10 +56,10 @@ func (c *Client) Command(ctx context.Context, n int) error {
 	return err
 }
 
-func (c *Client) propose(ctx context.Context, n int) (reservations.Reservation, error) {
+func (c *Client) propose(ctx context.Context, n int) (reservations.View, error) {
 	price, err := reservations.ParsePrice("12.50")
 	if err != nil {
-		return reservations.Reservation{}, err
+		return reservations.View{}, err
 	}
 	begins := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Hour)
 	key := Key(c.Number, n)

@@ -198,7 +198,7 @@ func TestNamedAccounts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mine := slices.IndexFunc(waiting.Items, func(r reservations.Reservation) bool { return r.CreatorID != user })
+		mine := slices.IndexFunc(waiting.Items, func(v reservations.View) bool { return v.CreatorID != user })
 		if mine < 0 {
 			t.Fatalf("%s has no proposal to answer", who)
 		}

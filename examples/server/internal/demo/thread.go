@@ -135,7 +135,7 @@ func (b *booking) complete() {
 }
 
 func (b *booking) move(what string, after time.Duration, by *person,
-	move func(context.Context, id.User, id.Reservation, idempotency.Key) (reservations.Reservation, error),
+	move func(context.Context, id.User, id.Reservation, idempotency.Key) (reservations.View, error),
 ) {
 	b.end = b.end.Add(after)
 	b.at(b.end, what, func(ctx context.Context) error {

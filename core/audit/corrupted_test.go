@@ -79,6 +79,11 @@ var talkCorrupted = []corruption{
 	{"a message by a user outside the conversation", func(w *town, s rows) {
 		s.where(ports.Messages, "content", "sent while it was free").set("user_id", [16]byte(w.cleo.ID))
 	}, only("message_sender")},
+	{"a correspondent who has not written", func(w *town, s rows) {
+		s.where(ports.Correspondents, "user_id", [16]byte(w.ada.ID)).set("reader_id", [16]byte(w.cleo.ID))
+	}, only("correspondent")},
+	{"a sender who is no correspondent", func(w *town, s rows) { s.drop(s.first(ports.Correspondents)) }, only("correspondent")},
+	{"a correspondent who does not exist", to(ports.Correspondents, "user_id", unknown), []string{"reference", "correspondent"}},
 	{"an image without a message", to(ports.Attachments, "message_id", unknown),
 		[]string{"reference", "message_attachment"}},
 	{"a message without its image", func(w *town, s rows) { s.drop(s.first(ports.Attachments)) },

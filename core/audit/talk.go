@@ -54,12 +54,13 @@ func (a *audit) checkMessages(ctx context.Context) error {
 			id.User(r.id("user_id"))
 		a.messages[message] = &sent{sender: sender, image: r.text("attachment")}
 		pair, found := a.conversations[conversation]
-		a.wrote[correspondent{sender, pair.other(sender)}] = message
 		switch {
 		case !found:
 			a.broken("reference", message, "it belongs to the conversation %s, which does not exist", conversation)
 		case sender != pair.voyager && sender != pair.local:
 			a.broken("message_sender", message, "%s does not take part in the conversation %s", sender, conversation)
+		default:
+			a.wrote[correspondent{sender, pair.other(sender)}] = message
 		}
 	})
 }

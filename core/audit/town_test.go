@@ -133,7 +133,8 @@ func (w *town) messages(ctx context.Context, tx ports.Tx) error {
 			m.Attachment = a.MediaType
 		}
 		charge := w.post(ctx, tx, sender.ID, -cost, tokens.MessageSent, tokens.Reference("message_id", m.ID))
-		return errors.Join(charge, tx.Messaging().AddMessage(ctx, m, a))
+		pair := matching.Correspondent{UserID: sender.ID, ReaderID: w.talk.Other(sender.ID)}
+		return errors.Join(charge, tx.Messaging().AddMessage(ctx, m, a), tx.Matching().AddCorrespondent(ctx, pair))
 	}
 	return errors.Join(
 		send(w.ada, "private words", 1, nil),

@@ -112,7 +112,11 @@ func (w *town) talk(ctx context.Context, tx ports.Tx, voyager, local id.User) er
 		ID: id.Conversation(w.ids.Next()), VoyagerID: voyager, LocalID: local, CreatedAt: noon,
 	}
 	_, _, err := tx.Messaging().OpenConversation(ctx, talk)
-	errs := []error{err}
+	errs := []error{
+		err,
+		tx.Matching().AddCorrespondent(ctx, matching.Correspondent{UserID: voyager, ReaderID: local}),
+		tx.Matching().AddCorrespondent(ctx, matching.Correspondent{UserID: local, ReaderID: voyager}),
+	}
 	for i, sender := range []id.User{voyager, local, voyager} {
 		m := messaging.Message{
 			ID: id.Message(w.ids.Next()), ConversationID: talk.ID, UserID: sender, Content: fmt.Sprint("words ", i),

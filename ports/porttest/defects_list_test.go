@@ -97,6 +97,16 @@ var defects = []defect{
 	}),
 		fails: []string{"search/places are compared without regard to case",
 			"everyday/places are found without blanks, case and marks"}},
+	{name: "ignores blocks", plant: handing(func(_ *memory.Store, b *broken) {
+		b.matching = ignoresBlocks{b.Tx.Matching(), b.Tx.Users()}
+	}),
+		fails: []string{"sight/of every user, a viewer sees what the facts allow"},
+		says:  "I block true, they block false, searchable true) among people"},
+	{name: "takes an opened conversation for a written one", plant: handing(func(_ *memory.Store, b *broken) {
+		b.matching = opensForWrites{b.Tx.Matching(), b.Tx.Messaging()}
+	}),
+		fails: []string{"sight/of every user, a viewer sees what the facts allow"},
+		says:  "the profile of a user (active, conversation silent, I block false, they block false, searchable false)"},
 	{name: "accepts a stale save", plant: handing(func(_ *memory.Store, b *broken) {
 		b.users = savesStale{b.Tx.Users()}
 	}),

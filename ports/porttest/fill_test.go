@@ -125,7 +125,7 @@ var (
 	}
 	views = []string{
 		"users.PasswordHash", "users.Filter", "users.SessionFilter", "tokens.Receipt", "matching.Query", "matching.Match", "matching.Rank",
-		"matching.NamePlace", "text.Folded",
+		"matching.NamePlace", "matching.Sight", "matching.Person", "matching.Correspondent", "text.Folded",
 		"messaging.Standing", "messaging.Overview", "reservations.Agenda", "page.Moment", "time.Time",
 	}
 )

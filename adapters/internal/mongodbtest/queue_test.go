@@ -146,7 +146,7 @@ func TestHeldBeforeWaiting(t *testing.T) {
 
 	for name, first := range map[string]func(ctx context.Context, tx ports.Tx) error{
 		"a moved reservation": func(ctx context.Context, tx ports.Tx) error {
-			moved, err := tx.Reservations().Move(ctx, r, reservations.Accepted, w.clock.Now())
+			moved, err := tx.Reservations().Move(ctx, r.Reservation, reservations.Accepted, w.clock.Now())
 			if err == nil && moved != reservations.Done {
 				err = fmt.Errorf("the move is %v, want Done", moved)
 			}

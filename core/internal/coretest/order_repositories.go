@@ -230,6 +230,11 @@ func (r orderedMatching) SaveInterest(ctx context.Context, i matching.Interest) 
 	return r.Repository.SaveInterest(ctx, i)
 }
 
+func (r orderedMatching) AddCorrespondent(ctx context.Context, c matching.Correspondent) error {
+	r.h.rest("Matching.AddCorrespondent")
+	return r.Repository.AddCorrespondent(ctx, c)
+}
+
 func (r orderedMatching) SaveProfile(ctx context.Context, p matching.Profile, interests []id.Interest) error {
 	r.h.rest("Matching.SaveProfile")
 	return r.Repository.SaveProfile(ctx, p, interests)

@@ -53,7 +53,7 @@ var routeTable = map[string]row{
 	"myProfile":   {right: "voyager", want: ofUser},
 	"saveProfile": {right: "voyager", body: `{"first_name":"Vera","interest_ids":["{interest}"]}`, want: ofUser},
 	"interests":   {want: public},
-	"profile":     {right: "local", id: "{voyager}", want: ofMembers}, // the voyager is not searchable
+	"profile":     {right: "voyager", id: "{local}", want: ofUser},
 	"matches":     {right: "voyager", want: ofUser},
 
 	"openConversation": {right: "voyager", body: `{"local_id":"{local}"}`, want: statuses{200, 201, 201, 401}},

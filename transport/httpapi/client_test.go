@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"errors"
 	"net/http/httptest"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -142,7 +143,7 @@ func TestClientOverTheNetwork(t *testing.T) {
 		t.Errorf("got %+v", list)
 	}
 	proposed := must[httpapi.Reservation](t)(local.Propose(ctx, conversation.ID, tn.proposal(), "p"))
-	if got := must[httpapi.Reservation](t)(voyager.Reservation(ctx, proposed.ID)); got != proposed {
+	if got := must[httpapi.Reservation](t)(local.Reservation(ctx, proposed.ID)); !reflect.DeepEqual(got, proposed) {
 		t.Errorf("got %+v, want %+v", got, proposed)
 	}
 	if got := must[httpapi.Reservation](t)(voyager.Decline(ctx, proposed.ID, "d")); got.Status != reservations.Declined {

@@ -26,7 +26,7 @@ func TestOpenConversation(t *testing.T) {
 	}
 	o := first.object(t)
 	want := fmt.Sprintf(`{"id":%q,"voyager_id":%q,"local_id":%q,"created_at":"2026-07-01T10:00:00.000Z",`+
-		`"other":{"user_id":%q,"first_name":"First","image_url":null},"last_message":null,"unread_count":0}`,
+		`"other":{"user_id":%q,"first_name":"First","image_url":null},"last_message":null,"unread_count":0,"closed":false}`,
 		o["id"], stranger.id, local.id, local.id)
 	if first.body != want {
 		t.Errorf("got %s, want %s", first.body, want)

@@ -31,7 +31,7 @@ type Reservation struct {
 	Status         reservations.Status `json:"status" enum:"pending,accepted,declined,cancelled,completed,expired"`
 	CreatedAt      Time                `json:"created_at"`
 	UpdatedAt      Time                `json:"updated_at"`
-	Other          *Person             `json:"other,omitzero" description:"The other participant, as you see them. Absent in the answers to admins."`
+	Other          Person              `json:"other,omitzero" description:"The other participant, as you see them. Absent in the answers to admins."`
 }
 
 func reservationOf(r reservations.Reservation) Reservation {
@@ -44,8 +44,8 @@ func reservationOf(r reservations.Reservation) Reservation {
 
 // viewOf returns a reservation as one of its participants sees it.
 func viewOf(v reservations.View) Reservation {
-	r, other := reservationOf(v.Reservation), personOf(v.Other)
-	r.Other = &other
+	r := reservationOf(v.Reservation)
+	r.Other = personOf(v.Other)
 	return r
 }
 

@@ -18,14 +18,17 @@ func TestPropose(t *testing.T) {
 	}
 	a := propose(`"12.5"`, "2026-08-01T12:00:00.123456789+02:00", "2026-08-01t11:00:00z").want(t, 201)
 	o := a.object(t)
-	want := tn.words.Replace(fmt.Sprintf(`{"id":%q,"conversation_id":"{conversation}","creator_id":"{voyager}","voyager_id":"{voyager}","local_id":"{local}",`+
-		`"title":"Tea","price":"12.50","tokens":13,"date":"2026-08-01T10:00:00.123Z","end_date":"2026-08-01T11:00:00.000Z","status":"pending",`+
-		`"created_at":"2026-07-01T10:00:00.000Z","updated_at":"2026-07-01T10:00:00.000Z"}`, o["id"]))
-	if a.body != want {
+	want := func(other, name string) string {
+		return tn.words.Replace(fmt.Sprintf(`{"id":%q,"conversation_id":"{conversation}","creator_id":"{voyager}","voyager_id":"{voyager}","local_id":"{local}",`+
+			`"title":"Tea","price":"12.50","tokens":13,"date":"2026-08-01T10:00:00.123Z","end_date":"2026-08-01T11:00:00.000Z","status":"pending",`+
+			`"created_at":"2026-07-01T10:00:00.000Z","updated_at":"2026-07-01T10:00:00.000Z",`+
+			`"other":{"user_id":%q,"first_name":%q,"image_url":null}}`, o["id"], other, name))
+	}
+	if want := want("{local}", "First"); a.body != want {
 		t.Errorf("got %s, want %s", a.body, want)
 	}
-	if got := tn.ask("GET", "/v1/reservations/"+o["id"].(string), tn.people["local"].token, "").want(t, 200); got.body != want {
-		t.Errorf("read back: got %s, want %s", got.body, want)
+	if got := tn.ask("GET", "/v1/reservations/"+o["id"].(string), tn.people["local"].token, "").want(t, 200); got.body != want("{voyager}", "Vera") {
+		t.Errorf("read back: got %s, want %s", got.body, want("{voyager}", "Vera"))
 	}
 
 	t.Run("prices", func(t *testing.T) {

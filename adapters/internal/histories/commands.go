@@ -217,7 +217,7 @@ func (h *history) propose(by id.User, in id.Conversation, p reservations.Proposa
 	return command{
 		name:  fmt.Sprintf("%s proposes %v in %s, key %q", by, p, in, key),
 		do:    func(ctx context.Context, c *lane) (any, error) { return c.Reservations.Propose(ctx, by, in, p, key) },
-		learn: learning(&h.known.reservations, itself[reservations.Reservation]),
+		learn: learning(&h.known.reservations, func(v reservations.View) reservations.Reservation { return v.Reservation }),
 	}
 }
 

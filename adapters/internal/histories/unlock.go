@@ -52,7 +52,7 @@ func (h *history) spend(user, shop id.User, balance int64, at time.Time) {
 	talk := h.must(h.openTalk(user, shop, "")).(messaging.OpenResult).Overview.Conversation
 	r := h.must(h.propose(user, talk.ID, reservations.Proposal{
 		Title: "all I have", Price: price, Date: at, EndDate: at.Add(time.Hour),
-	}, "")).(reservations.Reservation)
+	}, "")).(reservations.View)
 	h.must(h.move("accept", shop, r.ID, ""))
 	if got := h.funds(user); got != (reservations.Funds{Held: balance}) {
 		h.Errorf("a user who paid all of %d tokens has %+v", balance, got)

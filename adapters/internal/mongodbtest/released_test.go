@@ -24,7 +24,7 @@ import (
 // repeated command writes its idempotency record to hold it, but changes no value.
 var neverUpdated = []string{
 	"password_resets", "token_transactions", "attachments", "unique_keys", "audit_records", "idempotency_records", "store_marks",
-	"schema_versions", "servers", "signup_grants", "store_keys",
+	"schema_versions", "servers", "signup_grants", "store_keys", "correspondents",
 }
 
 // Documents of version 1 survive all migrations, and every use case can change them. It can also change them

@@ -30,6 +30,7 @@ type metropolis struct {
 
 	random                           *rand.Rand
 	userRows, interestRows, talkRows []ports.Row // to which the others refer
+	wrote                            []ports.Row // who has written to whom, some of them repeatedly
 }
 
 // begun is when the first came. The people come in the first year, and then their messages.
@@ -80,7 +81,7 @@ func (m *metropolis) load(t testing.TB, dsn string, o postgres.Options) {
 		{ports.Users, m.users}, {ports.Sessions, m.sessions}, {ports.RefreshTokens, m.refreshTokens},
 		{ports.Wallets, m.wallets}, {ports.TokenTransactions, m.ledger}, {ports.Interests, m.topics},
 		{ports.Profiles, m.profiles}, {ports.ProfileInterests, m.links}, {ports.Conversations, m.pairs},
-		{ports.Messages, m.letters}, {ports.Reservations, m.reservations}, {ports.Reports, m.reports},
+		{ports.Messages, m.letters}, {ports.Correspondents, m.correspondents}, {ports.Reservations, m.reservations}, {ports.Reports, m.reports},
 		{ports.Blocks, m.blocks}, {ports.AuditRecords, m.audits},
 	} {
 		must(t, copyRows(ctx, c, o.Schema, part.table, part.rows))
@@ -312,11 +313,23 @@ func (m *metropolis) pairs(yield func(ports.Row) bool) {
 func (m *metropolis) letters(yield func(ports.Row) bool) {
 	for i := range m.messages {
 		at := when(1, i, m.messages)
-		pair := m.talkRows[m.favourite(len(m.talkRows))]
-		if !yield(ports.Row{m.id(at), pair[0], pair[1+m.random.IntN(2)], "Shall we meet at the fountain at ten? " + at.String(), nil,
+		pair, sender := m.talkRows[m.favourite(len(m.talkRows))], 1+m.random.IntN(2)
+		m.wrote = append(m.wrote, ports.Row{pair[sender], pair[3-sender]})
+		if !yield(ports.Row{m.id(at), pair[0], pair[sender], "Shall we meet at the fountain at ten? " + at.String(), nil,
 			m.random.IntN(10) > 0, at}) {
 			return
 		}
+	}
+}
+
+func (m *metropolis) correspondents(yield func(ports.Row) bool) {
+	known := map[[2]any]bool{}
+	for _, row := range m.wrote {
+		pair := [2]any{row[0], row[1]}
+		if !known[pair] && !yield(row) {
+			return
+		}
+		known[pair] = true
 	}
 }
 

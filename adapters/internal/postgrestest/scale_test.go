@@ -70,7 +70,7 @@ func newScale(t *testing.T, m *metropolis, dsn string, o postgres.Options) *scal
 	s := &scale{T: t, town: m, recorder: &recorder{}, planner: newPlanner(t, dsn), asked: map[string]bool{}, explained: map[string]bool{}}
 	s.large = s.planner.tables(t, o.Schema)
 	for _, table := range strings.Fields(`users sessions refresh_tokens wallets token_transactions profiles profile_interests
-		conversations messages reservations reports blocks audit_records`) {
+		correspondents conversations messages reservations reports blocks audit_records`) {
 		if !s.large[table] {
 			t.Errorf("%s has no more than %d rows", table, aLot)
 		}
@@ -135,7 +135,10 @@ func (s *scale) askForEverything() {
 		}
 	}
 
-	for _, path := range []string{"/v1/me/export", "/v1/me/profile", "/v1/wallet"} {
+	for _, path := range []string{
+		"/v1/me", "/v1/me/export", "/v1/me/profile", "/v1/wallet", "/v1/profiles/" + idOf(s.town.userRows[notable+5]),
+		"/v1/conversations/" + idOf(s.town.talkRows[0]),
+	} {
 		s.get(hub, path)
 		s.explain(path)
 	}

@@ -44,7 +44,9 @@ var owners = []owner{
 		ports.Users, ports.Sessions, ports.RefreshTokens, ports.PasswordResets, ports.SignupGrants, ports.StoreKeys,
 	}},
 	{"Moderation", reflect.TypeFor[moderation.Tx](), []*ports.Table{ports.Reports, ports.Blocks, ports.AuditRecords}},
-	{"Matching", reflect.TypeFor[matching.Tx](), []*ports.Table{ports.Interests, ports.Profiles, ports.ProfileInterests}},
+	{"Matching", reflect.TypeFor[matching.Tx](), []*ports.Table{
+		ports.Interests, ports.Profiles, ports.ProfileInterests, ports.Correspondents,
+	}},
 	{"Messaging", reflect.TypeFor[messaging.Tx](), []*ports.Table{ports.Conversations, ports.Messages, ports.Attachments}},
 	{"Reservations", reflect.TypeFor[reservations.Tx](), []*ports.Table{ports.Reservations}},
 	{"Marks", reflect.TypeFor[interface{ Marks() ports.Marks }](), []*ports.Table{ports.StoreMarks}},

@@ -8,6 +8,7 @@ CREATE TABLE correspondents (
 	PRIMARY KEY (user_id, reader_id),
 	CHECK (user_id <> reader_id)
 );
+CREATE INDEX correspondents_of_reader ON correspondents (reader_id, user_id);
 
 -- An index finds the first message of each participant, so this does not read all messages of most conversations.
 INSERT INTO correspondents

@@ -223,6 +223,14 @@ func (j *journey) talk(ctx context.Context) error {
 		return fmt.Errorf("%s has %d unread messages, want 2, and %s as the last message",
 			j.voyager.user.Name, c.UnreadCount, j.lastMessage.ID)
 	}
+	me, err := j.voyager.Me(ctx)
+	if err != nil {
+		return fmt.Errorf("read an account: %w", err)
+	}
+	if c.Closed || me.UnreadCount != c.UnreadCount {
+		return fmt.Errorf("the conversation is closed: %t; the account counts %d unread messages, want %d",
+			c.Closed, me.UnreadCount, c.UnreadCount)
+	}
 	marked, err := j.voyager.Read(ctx, j.conversation, j.lastMessage.ID, "")
 	if err != nil {
 		return fmt.Errorf("mark messages as read: %w", err)

@@ -18,6 +18,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/sqlite"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -58,6 +59,10 @@ func talkative(t *testing.T, path string, messages int) {
 			}
 			m := messaging.Message{ID: id.Message(ids.Next()), ConversationID: c.ID, UserID: voyager, Content: "Good evening!", CreatedAt: now}
 			if err := tx.Messaging().AddMessage(ctx, m, nil); err != nil {
+				return err
+			}
+			pair := matching.Correspondent{UserID: voyager, ReaderID: local}
+			if err := tx.Matching().AddCorrespondent(ctx, pair); err != nil {
 				return err
 			}
 			paid := tokens.Movement{UserID: voyager, Amount: -1, Type: tokens.MessageSent, Metadata: tokens.Reference("message_id", m.ID)}

@@ -57,8 +57,19 @@ var queries = map[string][]served{
 			"_id> | sort _id",
 			"| sort _id",
 		}},
+		{"unread_of_voyager or unread_of_local", []string{
+			"(local_id!in unread_voyager> voyager_id= or local_id= unread_local> voyager_id!in)",
+		}},
 		{"of_pair", []string{
 			"local_id= voyager_id=",
+		}},
+	},
+	"correspondents": {
+		{"_id_", []string{
+			"_id=",
+			"_id=in",
+			"_id> | sort _id",
+			"| sort _id",
 		}},
 	},
 	"idempotency_records": {
@@ -305,7 +316,6 @@ var queries = map[string][]served{
 	"unique_keys": {
 		{"_id_", []string{
 			"_id=",
-			"_id=in",
 		}},
 	},
 	"users": {
@@ -323,9 +333,6 @@ var queries = map[string][]served{
 			"((name_searched~ or email_searched~)) | sort -created_at -_id",
 			"(created_at< or _id< created_at=) created_at<= | sort -created_at -_id",
 			"| sort -created_at -_id",
-		}},
-		{"_id_ or _id_", []string{
-			"(_id= blocks.user_id= or _id= blocks.user_id=)",
 		}},
 		{"_id_ or by_blocked", []string{
 			"(_id= or blocks.user_id=)",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -161,7 +162,7 @@ func (x indexed) serves(s statement) string {
 		}
 	}
 	for _, e := range x.Partial {
-		if v, _ := lookup(s.filter, e.Key); v != e.Value {
+		if v, _ := lookup(s.filter, e.Key); !reflect.DeepEqual(v, e.Value) {
 			return "it lacks documents that match the query"
 		}
 	}

@@ -35,13 +35,14 @@ import (
 //  1. the record of an idempotency key (Claim);
 //  2. a thing that is known by another name than its id, at most one in a unit: an address
 //     (Users.Add), a refresh token (UseRefreshToken), an interest (HoldInterest, AddInterest,
-//     SaveInterest), the pair of a conversation (OpenConversation);
+//     SaveInterest);
 //  3. users, by id ascending (Pin, Hold, HoldWithAdmins; Save, SetEmail, SetPassword and Erase of a
 //     user that the unit does not hold yet);
 //  4. calendars of locals, by user id ascending (Move to Accepted);
 //  5. reservations, by id ascending (Reservations.Hold; Move of a reservation that the unit does
 //     not hold yet);
-//  6. a conversation (HoldConversation);
+//  6. a conversation, by its id (HoldConversation) or by its pair (OpenConversation), at most one in
+//     a unit;
 //  7. wallets, by user id ascending (Post, Tokens.Close);
 //  8. all other rows that it inserts, changes or removes.
 //

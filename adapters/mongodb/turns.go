@@ -27,12 +27,12 @@ const (
 	turnOfAddress     = "1 address "
 	turnOfToken       = "1 token "
 	turnOfInterest    = "1 interest "
-	turnOfPair        = "1 pair "
 	turnOfAdmins      = "2 admins"
 	turnOfUser        = "3 user "
 	turnOfCalendar    = "4 calendar "
 	turnOfReservation = "5 reservation "
 	turnOfTalk        = "6 conversation "
+	turnOfPair        = "6 pair "
 	turnOfWallet      = "7 wallet "
 )
 

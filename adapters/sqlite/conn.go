@@ -77,6 +77,8 @@ func dsn(path string, readOnly bool) string {
 	q := url.Values{"_dqs": {"0"}, "_defensive": {"1"}, "_error_rc": {"1"}}
 	if readOnly {
 		q.Set("mode", "ro")
+	} else {
+		q.Set("_pragma", "secure_delete(ON)") // erased data must not stay in pages that are free
 	}
 	return (&url.URL{Scheme: "file", Path: slashed, OmitHost: true, RawQuery: q.Encode()}).String()
 }

@@ -25,7 +25,8 @@ func Example() {
 			func(context.Context, ports.Tx) (string, error) {
 				times++
 				return fmt.Sprintf("booking %d, table %d", times, table), nil
-			})
+			},
+			idempotency.Whole[ports.Tx, string]())
 		fmt.Println(answer, replayed, err)
 	}
 	book("k-1", 4)

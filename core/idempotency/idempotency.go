@@ -1,6 +1,6 @@
 // Package idempotency makes commands safe to repeat. It saves the client's key, a fingerprint of
-// the request and the answer in the transaction that executes the command. All commands that create
-// or transfer something use it.
+// the request and a small part of the answer in the transaction that executes the command. All
+// commands that create or transfer something use it.
 package idempotency
 
 import (
@@ -68,19 +68,52 @@ func (c Command) fingerprint() ([32]byte, error) {
 	return sha256.Sum256(b), nil
 }
 
+// Form determines what is kept of the answers of a command, and how a replay makes the answer of it.
+// Whole and Part return one.
+type Form[T, A any] struct {
+	keep   func(A) any
+	recall func(ctx context.Context, tx T, kept []byte) (A, error)
+}
+
+// Whole keeps an answer as it is. It is for answers that are identifiers or numbers.
+func Whole[T, A any]() Form[T, A] {
+	return Part(func(a A) A { return a }, func(_ context.Context, _ T, a A) (A, error) { return a, nil })
+}
+
+// Part keeps the part K of an answer: identifiers, and the facts that would have changed at a
+// replay, such as a status. It keeps no text and nothing personal of other users: recall reads them
+// at a replay, in the unit of work that found the key. Text that was kept is stored twice, and is
+// not removed when its author is erased.
+//
+// K is kept as JSON with its exported fields, and is read from JSON that may have more fields.
+func Part[T, A, K any](part func(A) K, recall func(ctx context.Context, tx T, kept K) (A, error)) Form[T, A] {
+	return Form[T, A]{
+		keep: func(answer A) any { return part(answer) },
+		recall: func(ctx context.Context, tx T, kept []byte) (answer A, err error) {
+			var k K
+			if err := json.Unmarshal(kept, &k); err != nil {
+				return answer, fmt.Errorf("decode the answer saved with an idempotency key: %w", err)
+			}
+			return recall(ctx, tx, k)
+		},
+	}
+}
+
 // Run executes a command with do, in one unit of work. If the key was used for the same request
-// before, it does not call do, and returns the answer of that time with replayed true.
+// before, it does not call do, and returns the answer of that time, as form recalls it, with
+// replayed true.
 //
 // authorize runs before an earlier answer is returned. It returns an error if the caller may no
-// longer act; do has to check that itself. Answers are saved as JSON, so a replayed answer has only
-// the exported fields of A. Errors are not saved: after one, the key can be used for any request.
+// longer act; do has to check that itself. Errors are not saved: after one, the key can be used for
+// any request.
 //
 // Run returns ErrKeyReused (fault.Conflict) if the key was used with another request, fault.Invalid
-// for an invalid key, and the errors of authorize, of do and of the store.
+// for an invalid key, and the errors of authorize, of do, of form and of the store.
 func Run[T Tx, A any](
 	ctx context.Context, store *uow.Store[T], now clock.Clock, cmd Command,
 	authorize func(ctx context.Context, tx T) error,
 	do func(ctx context.Context, tx T) (A, error),
+	form Form[T, A],
 ) (answer A, replayed bool, err error) {
 	var zero A
 	if cmd.Key == "" {
@@ -106,14 +139,15 @@ func Run[T Tx, A any](
 		switch {
 		case err == nil:
 			replayed = true
-			return replay(ctx, tx, kept, fingerprint, authorize, &answer)
+			answer, err = replay(ctx, tx, kept, fingerprint, authorize, form)
+			return err
 		case !errors.Is(err, fault.NotFound):
 			return fmt.Errorf("claim an idempotency key: %w", err)
 		}
 		if answer, err = do(ctx, tx); err != nil {
 			return err
 		}
-		return save(ctx, tx, cmd, fingerprint, now.Now(), answer)
+		return save(ctx, tx, cmd, fingerprint, now.Now(), form.keep(answer))
 	})
 	if err != nil {
 		return zero, false, err
@@ -140,22 +174,19 @@ func Replayed(ctx context.Context) bool {
 }
 
 func replay[T Tx, A any](
-	ctx context.Context, tx T, kept Record, fingerprint [32]byte, authorize func(context.Context, T) error, answer *A,
-) error {
+	ctx context.Context, tx T, kept Record, fingerprint [32]byte, authorize func(context.Context, T) error, form Form[T, A],
+) (answer A, err error) {
 	if err := authorize(ctx, tx); err != nil {
-		return err
+		return answer, err
 	}
 	if kept.Fingerprint != fingerprint {
-		return ErrKeyReused
+		return answer, ErrKeyReused
 	}
-	if err := json.Unmarshal(kept.Answer, answer); err != nil {
-		return fmt.Errorf("decode the answer saved with an idempotency key: %w", err)
-	}
-	return nil
+	return form.recall(ctx, tx, kept.Answer)
 }
 
-func save[T Tx, A any](ctx context.Context, tx T, cmd Command, fingerprint [32]byte, at time.Time, answer A) error {
-	b, err := json.Marshal(answer)
+func save[T Tx](ctx context.Context, tx T, cmd Command, fingerprint [32]byte, at time.Time, kept any) error {
+	b, err := json.Marshal(kept)
 	if err != nil {
 		return fmt.Errorf("save the answer of %s: %w", cmd.Operation, err)
 	}

@@ -50,8 +50,10 @@ func (w *till) give(ctx context.Context, tx ports.Tx) (receipt, error) {
 func allow(context.Context, ports.Tx) error { return nil }
 
 func (w *till) run(cmd idempotency.Command) (receipt, bool, error) {
-	return idempotency.Run(w.Ctx, w.Store, w.Clock.Now, cmd, allow, w.give)
+	return idempotency.Run(w.Ctx, w.Store, w.Clock.Now, cmd, allow, w.give, kept)
 }
+
+var kept = idempotency.Whole[ports.Tx, receipt]()
 
 // command is a command with a key. Tests change copies of it.
 var command = idempotency.Command{Owner: "ada", Key: "k1", Operation: "give", Values: []string{"to", "ada"}}
@@ -74,6 +76,66 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// TestPart checks that only a part of an answer is saved, that a replay recalls the rest in its unit
+// of work, and that an answer that was saved with more fields is recalled alike.
+func TestPart(t *testing.T) {
+	w := newTill(t, memory.New())
+	type seq struct{ Seq int64 }
+	gone := errors.New("gone")
+	var recalled error
+	line := func(ctx context.Context, tx ports.Tx) (tokens.Transaction, error) {
+		written, err := w.Ledger.Post(ctx, tx, w.Clock.Now(),
+			tokens.Movement{UserID: w.ada, Amount: 1, Type: tokens.Bonus, Reason: "for the flowers"})
+		if err != nil {
+			return tokens.Transaction{}, err
+		}
+		return written[0], nil
+	}
+	form := idempotency.Part(func(t tokens.Transaction) seq { return seq{t.Seq} },
+		func(ctx context.Context, tx ports.Tx, kept seq) (tokens.Transaction, error) {
+			found, err := tx.Tokens().Transactions(ctx, w.ada, new(kept.Seq+1), 1)
+			if err != nil || recalled != nil {
+				return tokens.Transaction{}, errors.Join(err, recalled)
+			}
+			return found[0], nil
+		})
+	run := func(key idempotency.Key) (tokens.Transaction, bool, error) {
+		cmd := command
+		cmd.Key = key
+		return idempotency.Run(w.Ctx, w.Store, w.Clock.Now, cmd, allow, line, form)
+	}
+	first, _, err := run("k1")
+	coretest.Is(t, err, nil)
+	var saved idempotency.Record
+	coretest.Is(t, w.Store.Do(w.Ctx, func(ctx context.Context, tx ports.Tx) (err error) {
+		if saved, err = tx.Idempotency().Claim(ctx, "ada", "k1"); err != nil {
+			return err
+		}
+		whole, err := json.Marshal(first)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Idempotency().Claim(ctx, "ada", "whole"); !errors.Is(err, fault.NotFound) {
+			return err
+		}
+		return tx.Idempotency().Save(ctx, idempotency.Record{
+			Owner: "ada", Key: "whole", Fingerprint: saved.Fingerprint, Answer: whole, CreatedAt: saved.CreatedAt,
+		})
+	}), nil)
+	if got := string(saved.Answer); got != `{"Seq":2}` {
+		t.Errorf("saved %s, want the seq alone", got)
+	}
+	for _, key := range []idempotency.Key{"k1", "whole"} {
+		if again, replayed, err := run(key); err != nil || !replayed || again != first {
+			t.Errorf("%s: got %+v, replayed %v, error %v; want %+v", key, again, replayed, err, first)
+		}
+	}
+	recalled = gone
+	if again, replayed, err := run("k1"); !errors.Is(err, gone) || replayed || again != (tokens.Transaction{}) {
+		t.Errorf("a failed recall: got %+v, replayed %v, error %v", again, replayed, err)
+	}
+}
+
 // TestReplayed checks that Replayed reports an earlier answer, and only to its request.
 func TestReplayed(t *testing.T) {
 	w := newTill(t, memory.New())
@@ -89,7 +151,7 @@ func TestReplayed(t *testing.T) {
 	w.Ctx = idempotency.Watch(unwatched)
 	refused := errors.New("not allowed")
 	_, _, err := idempotency.Run(w.Ctx, w.Store, w.Clock.Now, command,
-		func(context.Context, ports.Tx) error { return refused }, w.give)
+		func(context.Context, ports.Tx) error { return refused }, w.give, kept)
 	if !errors.Is(err, refused) || idempotency.Replayed(w.Ctx) {
 		t.Errorf("a refused repeat: got %v, replayed %v", err, idempotency.Replayed(w.Ctx))
 	}
@@ -154,7 +216,7 @@ func TestUnauthorizedReplay(t *testing.T) {
 	other := command
 	other.Operation = "take"
 	for _, cmd := range []idempotency.Command{command, other} { // ErrKeyReused would reveal that the key was used
-		got, _, err := idempotency.Run(w.Ctx, w.Store, w.Clock.Now, cmd, deny, w.give)
+		got, _, err := idempotency.Run(w.Ctx, w.Store, w.Clock.Now, cmd, deny, w.give, kept)
 		if !errors.Is(err, errDenied) || got != (receipt{}) {
 			t.Errorf("got %+v and error %v, want no answer and %v", got, err, errDenied)
 		}
@@ -169,7 +231,7 @@ func TestKeyIsFreeAfterError(t *testing.T) {
 				return receipt{}, err
 			}
 			return receipt{}, errDenied
-		})
+		}, kept)
 		coretest.Is(t, err, errDenied)
 	})
 	other := command
@@ -193,7 +255,7 @@ func TestKeyIsFreeAfterPanic(t *testing.T) {
 				return receipt{}, err
 			}
 			panic("ouch")
-		})
+		}, kept)
 	})
 	_, replayed, err := w.run(command)
 	if err != nil || replayed {
@@ -330,7 +392,7 @@ func TestRolledBackAnswer(t *testing.T) {
 			return answer, uow.ErrConflict
 		}
 		return answer, nil
-	})
+	}, idempotency.Whole[ports.Tx, map[string]int]())
 	if err != nil || len(got) != 1 || got["attempt"] != 2 {
 		t.Errorf("got %v and error %v, want only the answer of the second attempt", got, err)
 	}
@@ -348,7 +410,7 @@ func TestUnencodableAnswers(t *testing.T) {
 		_, _, err = idempotency.Run(w.Ctx, w.Store, w.Clock.Now, command, allow, func(ctx context.Context, tx ports.Tx) (chan int, error) {
 			_, err := w.give(ctx, tx)
 			return nil, err
-		})
+		}, idempotency.Whole[ports.Tx, chan int]())
 		if _, ok := errors.AsType[*json.UnsupportedTypeError](err); !ok {
 			t.Errorf("an answer that JSON cannot encode: got error %v", err)
 		}
@@ -356,7 +418,8 @@ func TestUnencodableAnswers(t *testing.T) {
 
 	_, _, err := w.run(command)
 	coretest.Is(t, err, nil)
-	_, _, err = idempotency.Run(w.Ctx, w.Store, w.Clock.Now, command, allow, func(context.Context, ports.Tx) (int, error) { return 7, nil })
+	_, _, err = idempotency.Run(w.Ctx, w.Store, w.Clock.Now, command, allow, func(context.Context, ports.Tx) (int, error) { return 7, nil },
+		idempotency.Whole[ports.Tx, int]())
 	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); !ok {
 		t.Errorf("an answer of another type: got error %v", err)
 	}
@@ -364,14 +427,14 @@ func TestUnencodableAnswers(t *testing.T) {
 
 func TestPurge(t *testing.T) {
 	w := newTill(t, memory.New())
-	kept := func(key string, age time.Duration) idempotency.Record {
+	record := func(key string, age time.Duration) idempotency.Record {
 		return idempotency.Record{Owner: "ada", Key: idempotency.Key(key), Answer: []byte("{}"), CreatedAt: w.Clock.Now().Add(-age)}
 	}
 	var records []idempotency.Record
 	for i := range 2500 {
-		records = append(records, kept(fmt.Sprintf("old-%d", i), 25*time.Hour))
+		records = append(records, record(fmt.Sprintf("old-%d", i), 25*time.Hour))
 	}
-	records = append(records, kept("due", idempotency.Retention+time.Millisecond), kept("young", idempotency.Retention), kept("new", 0))
+	records = append(records, record("due", idempotency.Retention+time.Millisecond), record("young", idempotency.Retention), record("new", 0))
 	err := w.Store.Do(w.Ctx, func(ctx context.Context, tx ports.Tx) error {
 		for _, r := range records {
 			if err := tx.Idempotency().Save(ctx, r); err != nil {
@@ -404,7 +467,7 @@ func TestCancelled(t *testing.T) {
 	for _, name := range []string{"run", "replay"} {
 		t.Run(name, func(t *testing.T) {
 			coretest.Is(t, w.Cancelled(func(ctx context.Context) error {
-				_, _, err := idempotency.Run(ctx, w.Store, w.Clock.Now, command, allow, w.give)
+				_, _, err := idempotency.Run(ctx, w.Store, w.Clock.Now, command, allow, w.give, kept)
 				return err
 			}), nil)
 		})

@@ -10,7 +10,7 @@ type Record struct {
 	Owner       string   // the owner of the key: a user's id, or a substitute for one at sign-up
 	Key         Key      // as sent
 	Fingerprint [32]byte // of operation, path and normalised values
-	Answer      []byte   // JSON
+	Answer      []byte   // what is kept of the answer (see Form), as JSON
 	CreatedAt   time.Time
 }
 

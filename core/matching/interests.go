@@ -69,6 +69,11 @@ func (c InterestChange) apply(f *fault.Fields, i *Interest) {
 	}
 }
 
+// keptInterest is what is kept of an interest that was created. The request has the rest.
+type keptInterest struct{ ID id.Interest }
+
+func keepInterest(i Interest) keptInterest { return keptInterest{i.ID} }
+
 // CreateInterest adds an interest. Errors: fault.Invalid, users.ErrAdminsOnly, ErrInterestTaken,
 // idempotency.ErrKeyReused.
 func (s *Service) CreateInterest(ctx context.Context, admin id.User, c InterestChange, key idempotency.Key) (Interest, error) {
@@ -100,7 +105,11 @@ func (s *Service) CreateInterest(ctx context.Context, admin id.User, c InterestC
 			return Interest{}, ErrInterestTaken
 		}
 		return i, s.record(ctx, tx, admin, moderation.ActionInterestCreated, i)
-	})
+	}, idempotency.Part(keepInterest, func(_ context.Context, _ Tx, k keptInterest) (Interest, error) {
+		i := draft
+		i.ID = k.ID
+		return i, nil
+	}))
 	if err != nil {
 		return Interest{}, fmt.Errorf("create an interest: %w", err)
 	}

@@ -64,7 +64,9 @@ func (s *Service) Open(ctx context.Context, caller, local id.User, key idempoten
 	o, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "messaging.Open", Values: local,
 	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (OpenResult, error) {
-		if _, err := users.Active(ctx, tx, caller); err != nil {
+		// Held, so that an erasure waits for this unit, and forgets the key, or this unit waits for the
+		// erasure, and is refused.
+		if _, err := users.HoldActive(ctx, tx, caller); err != nil {
 			return OpenResult{}, err
 		}
 		c, created, err := s.open(ctx, tx, caller, local)
@@ -73,7 +75,7 @@ func (s *Service) Open(ctx context.Context, caller, local id.User, key idempoten
 		}
 		view, err := View(ctx, tx, caller, c.ID)
 		return OpenResult{Overview: view, Created: created}, err
-	})
+	}, openingForm(caller))
 	if err != nil {
 		return OpenResult{}, fmt.Errorf("open a conversation: %w", err)
 	}
@@ -196,7 +198,7 @@ func (s *Service) Send(ctx context.Context, caller id.User, conversation id.Conv
 		Values: []any{conversation, content, sha256.Sum256([]byte(d.Attachment))},
 	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (Message, error) {
 		return s.send(ctx, tx, caller, conversation, content, image)
-	})
+	}, messageForm())
 	if err != nil {
 		return Message{}, fmt.Errorf("send a message: %w", err)
 	}
@@ -270,7 +272,7 @@ func (s *Service) Read(ctx context.Context, caller id.User, conversation id.Conv
 			return 0, fault.InvalidField("up_to", "must be a message of this conversation")
 		}
 		return tx.Messaging().MarkRead(ctx, conversation, caller, PlaceOfMessage(m))
-	})
+	}, idempotency.Whole[Tx, int]())
 	if err != nil {
 		return 0, fmt.Errorf("mark messages as read: %w", err)
 	}

@@ -221,6 +221,11 @@ func (a Adjustment) prepared(f *fault.Fields) Adjustment {
 	return a
 }
 
+// keptTransaction is what is kept of a transaction that an admin posted to the wallet of a user.
+type keptTransaction struct{ Seq int64 }
+
+func keepTransaction(t tokens.Transaction) keptTransaction { return keptTransaction{t.Seq} }
+
 // PostTokens credits or debits another user, who may be inactive. A penalty takes at most the
 // balance. Errors: ErrOwnTokens, fault.Invalid, users.ErrNotFound, tokens.ErrTooFewTokens,
 // tokens.ErrTooManyTokens, idempotency.ErrKeyReused.
@@ -261,7 +266,16 @@ func (s *Service) PostTokens(ctx context.Context, admin, user id.User, a Adjustm
 			ActorID: admin, Action: ActionTokensPosted, SubjectID: id.Subject(user), Reason: a.Reason, CreatedAt: now,
 			Details: Details{"type": string(t.Type), "amount": strconv.FormatInt(t.Amount, 10), "transaction_id": t.ID.String()},
 		})
-	})
+	}, idempotency.Part(keepTransaction, func(ctx context.Context, tx Tx, k keptTransaction) (tokens.Transaction, error) {
+		found, err := tx.Tokens().Transactions(ctx, user, new(k.Seq+1), 1)
+		if err != nil {
+			return tokens.Transaction{}, fmt.Errorf("read a transaction: %w", err)
+		}
+		if len(found) == 0 {
+			return tokens.Transaction{}, fmt.Errorf("the ledger of a user lacks the transaction %d", k.Seq)
+		}
+		return found[0], nil
+	}))
 	if err != nil {
 		return tokens.Transaction{}, fmt.Errorf("post tokens: %w", err)
 	}

@@ -65,6 +65,12 @@ type Report struct {
 	CreatedAt      time.Time
 }
 
+// filed returns the report as it was when it was filed.
+func (r Report) filed() Report {
+	r.Status, r.ReviewedBy, r.AdminNotes, r.ReviewedAt = Pending, id.User{}, "", time.Time{}
+	return r
+}
+
 // ReportChange is a change of a report by an admin. A nil field stays as it is.
 type ReportChange struct {
 	Status *Status

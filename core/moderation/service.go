@@ -62,6 +62,11 @@ func (c ReportInput) prepared(f *fault.Fields) ReportInput {
 	return c
 }
 
+// keptReport is what is kept of a report that was filed.
+type keptReport struct{ ID id.Report }
+
+func keepReport(r Report) keptReport { return keptReport{r.ID} }
+
 // Report files a report. Errors: fault.Invalid with the names of the fields, users.ErrNotFound if
 // there is no user to report, ErrReportPending, idempotency.ErrKeyReused.
 func (s *Service) Report(ctx context.Context, caller id.User, c ReportInput, key idempotency.Key) (Report, error) {
@@ -93,7 +98,13 @@ func (s *Service) Report(ctx context.Context, caller id.User, c ReportInput, key
 			return Report{}, ErrReportPending
 		}
 		return r, nil
-	})
+	}, idempotency.Part(keepReport, func(ctx context.Context, tx Tx, k keptReport) (Report, error) {
+		r, err := tx.Moderation().Report(ctx, k.ID)
+		if err != nil {
+			return Report{}, fmt.Errorf("read a report: %w", err)
+		}
+		return r.filed(), nil
+	}))
 	if err != nil {
 		return Report{}, fmt.Errorf("report: %w", err)
 	}

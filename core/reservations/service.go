@@ -68,6 +68,28 @@ func (s *Service) Check(f *fault.Fields, p Proposal) {
 	p.prepared(f, s.deps.Clock.Now(), s.deps.Policy)
 }
 
+// kept is what is kept of a reservation that was proposed or moved: which it is, and what later moves
+// change.
+type kept struct {
+	ID        id.Reservation
+	Status    Status
+	UpdatedAt time.Time
+}
+
+// form keeps a reservation as kept, and recalls it as the caller sees it, with its status of that time.
+func form(caller id.User) idempotency.Form[Tx, View] {
+	return idempotency.Part(func(v View) kept {
+		return kept{v.ID, v.Status, v.UpdatedAt}
+	}, func(ctx context.Context, tx Tx, k kept) (View, error) {
+		v, err := ViewOf(ctx, tx, caller, k.ID)
+		if err != nil {
+			return View{}, err
+		}
+		v.Status, v.UpdatedAt = k.Status, k.UpdatedAt
+		return v, nil
+	})
+}
+
 // Propose creates a pending reservation. Its tokens are the price times the present rate, rounded
 // up. Errors: fault.Invalid with the names of the fields, messaging.ErrNotFound,
 // messaging.ErrClosed, idempotency.ErrKeyReused.
@@ -96,7 +118,7 @@ func (s *Service) Propose(ctx context.Context, caller id.User, conversation id.C
 			return View{}, err
 		}
 		return view(ctx, tx, caller, r)
-	})
+	}, form(caller))
 	if err != nil {
 		return View{}, fmt.Errorf("propose a reservation: %w", err)
 	}
@@ -194,7 +216,7 @@ func (s *Service) move(ctx context.Context, caller id.User, reservation id.Reser
 			return View{}, err
 		}
 		return view(ctx, tx, caller, r)
-	})
+	}, form(caller))
 	if err != nil {
 		return View{}, fmt.Errorf("%s: %w", operation, err)
 	}

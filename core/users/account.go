@@ -281,7 +281,7 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string) err
 // Erase removes all personal data from an account, which the unit holds, and the results that are
 // stored under the user's idempotency keys. The address is then free for a new account.
 func Erase(ctx context.Context, tx Tx, u User, at time.Time) error {
-	for _, owner := range []string{u.ID.String(), signUpOwner(u.Email)} {
+	for _, owner := range []string{u.ID.String(), signUpOwner(text.FoldAddress(u.Email))} {
 		if err := tx.Idempotency().Forget(ctx, owner); err != nil {
 			return fmt.Errorf("forget idempotency keys: %w", err)
 		}

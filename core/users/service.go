@@ -96,9 +96,10 @@ func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (S
 	if err != nil {
 		return SignedIn{}, fmt.Errorf("sign up: %w", err)
 	}
+	address := text.FoldAddress(in.Email)
 	var o opened
 	_, replayed, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
-		Owner: signUpOwner(in.Email), Key: key, Operation: "users.SignUp", Values: []string{in.Name, text.FoldAddress(in.Email).String()},
+		Owner: signUpOwner(address), Key: key, Operation: "users.SignUp", Values: []string{in.Name, address.String()},
 	}, letAnyoneIn, func(ctx context.Context, tx Tx) (id.User, error) {
 		u, err := s.register(ctx, tx, user, in, hash)
 		if err != nil {
@@ -106,7 +107,7 @@ func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (S
 		}
 		o, err = s.openSession(ctx, tx, session, u, in.From)
 		return u.ID, err
-	})
+	}, idempotency.Whole[Tx, id.User]())
 	switch {
 	case err != nil:
 		return SignedIn{}, fmt.Errorf("sign up: %w", err)
@@ -153,7 +154,7 @@ func (in SignUp) prepared(f *fault.Fields) SignUp {
 
 // signUpOwner returns the owner of a sign-up's idempotency key. There is no user yet, so it is the
 // address.
-func signUpOwner(email string) string { return "sign-up:" + text.FoldAddress(email).String() }
+func signUpOwner(address text.Folded) string { return "sign-up:" + address.String() }
 
 func letAnyoneIn(context.Context, Tx) error { return nil }
 

@@ -81,6 +81,9 @@ func ChangeTwin(ctx context.Context, tx Tx, u User, email string, at time.Time) 
 	if err := tx.Users().DropResets(ctx, u.ID); err != nil {
 		return User{}, fmt.Errorf("drop resets: %w", err)
 	}
+	if err := tx.Idempotency().Forget(ctx, signUpOwner(before)); err != nil {
+		return User{}, fmt.Errorf("forget idempotency keys: %w", err)
+	}
 	return u, SettleTwins(ctx, tx, before, at)
 }
 

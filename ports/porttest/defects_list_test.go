@@ -56,6 +56,11 @@ var defects = []defect{
 	}),
 		fails: []string{"idempotency/a second unit with a key sees the record of the first",
 			"idempotency/concurrent commands with one key are done once"}},
+	{name: "does not hold an account", plant: lateRun(func(l *late, b *broken) {
+		b.Tx = &unheldTx{lateTx: lateTx{l}}
+	}),
+		fails: []string{"privacy/erasing while opening a conversation"},
+		says:  "an erased person has records of idempotency keys"},
 	{name: "debits without enough tokens", plant: handing(func(_ *memory.Store, b *broken) {
 		b.tokens = generous{b.Tx.Tokens()}
 	}),

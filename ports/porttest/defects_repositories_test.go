@@ -63,6 +63,41 @@ func (r claimsNothing) Purge(ctx context.Context, before time.Time, limit int) (
 	return r.begin().Idempotency().Purge(ctx, before, limit)
 }
 
+// unheldTx does not hold the account that a unit with a key holds first.
+type unheldTx struct {
+	lateTx
+	claiming bool
+}
+
+func (t *unheldTx) Idempotency() idempotency.Repository {
+	t.claiming = true
+	return claimsNothing{t.late}
+}
+
+func (t *unheldTx) Users() users.Repository {
+	if t.claiming && t.begun == nil {
+		return unheld{late: t.late}
+	}
+	return t.begin().Users()
+}
+
+type unheld struct {
+	users.Repository // none of its methods is used
+	*late
+}
+
+func (r unheld) User(ctx context.Context, user id.User) (users.User, error) {
+	return apart(ctx, r.store, func(ctx context.Context, tx ports.Tx) (users.User, error) {
+		return tx.Users().User(ctx, user)
+	})
+}
+
+func (r unheld) Hold(ctx context.Context, user id.User) (users.User, error) {
+	u, err := r.User(ctx, user)
+	time.Sleep(20 * time.Millisecond) // others erase the account meanwhile
+	return u, err
+}
+
 // undeposited refuses entries of the type Deposit.
 type undeposited struct{ tokens.Repository }
 

@@ -109,7 +109,7 @@ func (f *fixture) slowBonus(
 			time.Sleep(pause)
 			receipt, err := postOne(ctx, tx, f.newEntry(user, amount, tokens.AdminAdjustment))
 			return receipt.Transaction.BalanceAfter, err
-		})
+		}, idempotency.Whole[ports.Tx, int64]())
 }
 
 func command(owner id.User, key idempotency.Key, values any) idempotency.Command {

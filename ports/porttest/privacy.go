@@ -23,6 +23,9 @@ import (
 var privacyTests = []test{
 	{"an erasure removes the person and keeps the history", inCommunity(erasure)},
 	{"of sign-ups during an erasure, at most one gets the address", inCommunity(addressAfterErasure)},
+	{"answers are kept without texts, and replayed", inCommunity(answersReplayed)},
+	{"answers that an earlier version kept are replayed", inCommunity(oldAnswersReplayed)},
+	{"answers that are kept have nothing of an erased person", inCommunity(answersAfterErasure)},
 	{"an export shows one moment", inCommunity(exportWhileBusy)},
 	{"erasing while the other proposes", erasing(func(s *scene) error { return s.propose(s.talk.VoyagerID) })},
 	{"erasing while proposing", erasing(func(s *scene) error { return s.propose(s.talk.LocalID) })},
@@ -47,6 +50,7 @@ var privacyTests = []test{
 		return s.c.accounts.ForgotPassword(s.c.ctx, s.leaving.Email)
 	})},
 	{"erasing while sending", erasing((*scene).send)},
+	{"erasing while opening a conversation", erasingVoyager((*scene).open)},
 	{"erasing while saving a profile", erasing((*scene).saveProfile)},
 	{"erasing while changing the account", erasing((*scene).rename)},
 	{"erasing while erasing", erasing(func(s *scene) error {
@@ -125,6 +129,12 @@ func (s *scene) send() error {
 	return err
 }
 
+// open opens a conversation with the admin.
+func (s *scene) open() error {
+	_, err := s.c.messaging.Open(s.c.ctx, s.leaving.ID, s.admin.ID, "key")
+	return err
+}
+
 func (s *scene) saveProfile() error {
 	_, err := s.c.matching.SaveProfile(s.c.ctx, s.leaving.ID, matching.Profile{FirstName: "late", IsSearchable: true},
 		nil)
@@ -192,6 +202,9 @@ func (c *community) gone(s *scene) {
 		if status := c.statusOf(r); status == reservations.Pending || status == reservations.Accepted {
 			c.Errorf("a reservation that had not begun is %s after an erasure", status)
 		}
+	}
+	if records := c.records(s.leaving.ID); len(records) > 0 {
+		c.Errorf("an erased person has records of idempotency keys: %+v", records)
 	}
 	left := read(c.fixture, func(ctx context.Context, tx ports.Tx) ([]reservations.Reservation, error) {
 		return tx.Reservations().Of(ctx, s.leaving.ID, reservations.Pending, nil, 100)

@@ -42,7 +42,7 @@ type rank int
 const (
 	ofNothing rank = iota
 	ofKey
-	ofName // an address, a refresh token, an interest, or the pair of a conversation
+	ofName // an address, a refresh token, or an interest
 	ofUser
 	ofCalendar
 	ofReservation

@@ -251,7 +251,7 @@ type orderedMessaging struct {
 }
 
 func (r orderedMessaging) OpenConversation(ctx context.Context, c messaging.Conversation) (messaging.Conversation, bool, error) {
-	r.h.hold("Messaging.OpenConversation", ofName, fmt.Sprintf("pair %s %s", c.VoyagerID, c.LocalID))
+	r.h.hold("Messaging.OpenConversation", ofConversation, fmt.Sprintf("pair %s %s", c.VoyagerID, c.LocalID))
 	return r.Repository.OpenConversation(ctx, c)
 }
 

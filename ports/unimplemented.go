@@ -271,6 +271,11 @@ func (UnimplementedMessaging) OpenConversation(
 ) (messaging.Conversation, bool, error) {
 	return messaging.Conversation{}, false, unimplemented("messaging.Repository.OpenConversation")
 }
+
+// NthOpened implements messaging.Repository.
+func (UnimplementedMessaging) NthOpened(context.Context, id.User, int) (time.Time, error) {
+	return time.Time{}, unimplemented("messaging.Repository.NthOpened")
+}
 func (UnimplementedMessaging) ConversationOf(context.Context, id.User, id.User) (messaging.Conversation, error) {
 	return messaging.Conversation{}, unimplemented("messaging.Repository.ConversationOf")
 }
@@ -355,6 +360,16 @@ func (UnimplementedReservations) Agenda(
 	context.Context, id.User, reservations.Agenda, *page.Moment, int,
 ) ([]reservations.Reservation, error) {
 	return nil, unimplemented("reservations.Repository.Agenda")
+}
+
+// NthProposed implements reservations.Repository.
+func (UnimplementedReservations) NthProposed(context.Context, id.User, int) (time.Time, error) {
+	return time.Time{}, unimplemented("reservations.Repository.NthProposed")
+}
+
+// PendingIn implements reservations.Repository.
+func (UnimplementedReservations) PendingIn(context.Context, id.Conversation, int) (int, error) {
+	return 0, unimplemented("reservations.Repository.PendingIn")
 }
 
 // Lapsed implements reservations.Repository.

@@ -121,10 +121,13 @@ func (c Config) Validate() error {
 		"must be an http or https address, is %q", c.Users.ResetURL)
 
 	p.tokens("Messaging.MessageCost", c.Messaging.MessageCost)
+	p.quota("Messaging.MaxOpened", c.Messaging.MaxOpened)
 	p.check(c.Reservations.MaxLead > 0, "Reservations.MaxLead", "must be above 0, is %v", c.Reservations.MaxLead)
 	p.check(c.Reservations.MaxLength > 0, "Reservations.MaxLength", "must be above 0, is %v", c.Reservations.MaxLength)
 	p.check(c.Reservations.SettleEvery > 0 && c.Reservations.SettleEvery <= MaxSettleEvery, "Reservations.SettleEvery",
 		"must be above 0 and at most %v, is %v", MaxSettleEvery, c.Reservations.SettleEvery)
+	p.quota("Reservations.MaxProposed", c.Reservations.MaxProposed)
+	p.quota("Reservations.MaxPending", c.Reservations.MaxPending)
 
 	p.notNegative("Units.MaxTime", c.Units.MaxTime)
 	p.notNegative("Units.MinPause", c.Units.MinPause)
@@ -152,6 +155,13 @@ func (p *problems) check(ok bool, field, format string, args ...any) {
 
 func (p *problems) tokens(field string, n int64) {
 	p.check(n >= 0 && n <= tokens.MaxAmount, field, "must be 0 to %d tokens, is %d", int64(tokens.MaxAmount), n)
+}
+
+// maxQuota is the largest quota. To check one, a store reads as many entries of an index.
+const maxQuota = 1_000_000
+
+func (p *problems) quota(field string, n int) {
+	p.check(n >= 1 && n <= maxQuota, field, "must be 1 to %d, is %d", maxQuota, n)
 }
 
 func (p *problems) notNegative(field string, d time.Duration) {

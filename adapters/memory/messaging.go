@@ -15,6 +15,7 @@ type messageTables struct {
 	conversations     tree[*messaging.Conversation] // id
 	conversationPairs tree[*messaging.Conversation] // voyager_id, local_id
 	conversationsOf   index                         // participant, time of last activity, id
+	conversationsBy   index                         // voyager_id, created_at, id
 	messages          tree[*messaging.Message]      // id
 	messagesIn        index                         // conversation_id, created_at, id
 	unread            index                         // conversation_id, sender, created_at, id
@@ -24,7 +25,7 @@ type messageTables struct {
 func (t *messageTables) copy() messageTables {
 	return messageTables{
 		conversations: t.conversations.copy(), conversationPairs: t.conversationPairs.copy(), conversationsOf: t.conversationsOf.copy(),
-		messages: t.messages.copy(), messagesIn: t.messagesIn.copy(), unread: t.unread.copy(), attachments: t.attachments.copy(),
+		conversationsBy: t.conversationsBy.copy(), messages: t.messages.copy(), messagesIn: t.messagesIn.copy(), unread: t.unread.copy(), attachments: t.attachments.copy(),
 	}
 }
 
@@ -41,6 +42,7 @@ func (s *state) addConversation(c messaging.Conversation) error {
 	}
 	s.conversations.put(idKey(c.ID), &c)
 	s.conversationPairs.put(idKey(c.VoyagerID)+idKey(c.LocalID), &c)
+	s.conversationsBy.put(idKey(c.VoyagerID)+momentKey(page.Moment{At: c.CreatedAt, ID: c.ID}), struct{}{})
 	s.putActivity(&c)
 	return nil
 }
@@ -151,6 +153,29 @@ func (repo messagingRepository) OpenConversation(
 		return s.addConversation(c)
 	})
 	return there, created && err == nil, err
+}
+
+func (repo messagingRepository) NthOpened(ctx context.Context, voyager id.User, n int) (at time.Time, err error) {
+	err = repo.read(ctx, func(s *state) error {
+		key, found := nth(s.conversationsBy, idKey(voyager), n)
+		if !found {
+			return notFound("a conversation")
+		}
+		c, _ := s.conversations.get(idKey(lastID(key)))
+		at = c.CreatedAt
+		return nil
+	})
+	return at, err
+}
+
+// nth returns the n-th last key with a prefix, counted from 1.
+func nth(in index, prefix string, n int) (key string, found bool) {
+	for key := range in.descend(prefix, "") {
+		if n--; n == 0 {
+			return key, true
+		}
+	}
+	return "", false
 }
 
 func (repo messagingRepository) ConversationOf(

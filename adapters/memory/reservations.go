@@ -14,6 +14,7 @@ type reservationTables struct {
 	reservationsIn index                           // conversation_id, created_at, id
 	reservationsOf index                           // participant, created_at, id
 	reservationsBy index                           // created_at, id
+	proposedBy     index                           // creator_id, created_at, id
 	agendaOf       index                           // participant, date, id
 
 	// Accepted reservations only.
@@ -21,14 +22,17 @@ type reservationTables struct {
 	heldOf   tree[*reservations.Reservation] // voyager_id, id
 	due      tree[*reservations.Reservation] // end_date, id
 
-	lapses tree[*reservations.Reservation] // date, id; pending reservations only
+	// Pending reservations only.
+	lapses    tree[*reservations.Reservation] // date, id
+	pendingIn tree[*reservations.Reservation] // conversation_id, id
 }
 
 func (t *reservationTables) copy() reservationTables {
 	return reservationTables{
 		reservations: t.reservations.copy(), reservationsIn: t.reservationsIn.copy(), reservationsOf: t.reservationsOf.copy(),
-		reservationsBy: t.reservationsBy.copy(), agendaOf: t.agendaOf.copy(),
+		reservationsBy: t.reservationsBy.copy(), proposedBy: t.proposedBy.copy(), agendaOf: t.agendaOf.copy(),
 		calendar: t.calendar.copy(), heldOf: t.heldOf.copy(), due: t.due.copy(), lapses: t.lapses.copy(),
+		pendingIn: t.pendingIn.copy(),
 	}
 }
 
@@ -57,6 +61,7 @@ func (s *state) addReservation(r reservations.Reservation) error {
 	s.reservationsOf.put(idKey(r.VoyagerID)+moment, struct{}{})
 	s.reservationsOf.put(idKey(r.LocalID)+moment, struct{}{})
 	s.reservationsBy.put(moment, struct{}{})
+	s.proposedBy.put(idKey(r.CreatorID)+moment, struct{}{})
 	for _, participant := range []id.User{r.VoyagerID, r.LocalID} {
 		s.agendaOf.put(idKey(participant)+momentKey(reservations.PlaceByDate(r)), struct{}{})
 	}
@@ -72,6 +77,7 @@ func (t *reservationTables) putReservation(r *reservations.Reservation) {
 	file(&t.heldOf, idKey(r.VoyagerID)+idKey(r.ID), r, accepted)
 	file(&t.due, timeKey(r.EndDate)+idKey(r.ID), r, accepted)
 	file(&t.lapses, timeKey(r.Date)+idKey(r.ID), r, pending)
+	file(&t.pendingIn, idKey(r.ConversationID)+idKey(r.ID), r, pending)
 }
 
 // file puts a reservation into an index if it belongs there, and otherwise drops it.
@@ -104,6 +110,34 @@ type reservationsRepository struct{ *unit }
 
 func (repo reservationsRepository) Add(ctx context.Context, r reservations.Reservation) error {
 	return repo.write(ctx, func(s *state) error { return s.addReservation(r) })
+}
+
+func (repo reservationsRepository) NthProposed(ctx context.Context, creator id.User, n int) (at time.Time, err error) {
+	err = repo.read(ctx, func(s *state) error {
+		key, found := nth(s.proposedBy, idKey(creator), n)
+		if !found {
+			return notFound("a reservation")
+		}
+		r, _ := s.reservations.get(idKey(lastID(key)))
+		at = r.CreatedAt
+		return nil
+	})
+	return at, err
+}
+
+func (repo reservationsRepository) PendingIn(
+	ctx context.Context, conversation id.Conversation, limit int,
+) (pending int, err error) {
+	err = repo.read(ctx, func(s *state) error {
+		for range s.pendingIn.descend(idKey(conversation), "") {
+			if pending == limit {
+				break
+			}
+			pending++
+		}
+		return nil
+	})
+	return pending, err
 }
 
 func (repo reservationsRepository) Reservation(

@@ -24,6 +24,7 @@ type query struct {
 	sort   bson.D
 	limit  int
 	locked bool // the unit will change what it finds, so the transaction must read it
+	skip   int  // of find only
 }
 
 // biggestBatch is the number of documents in a batch of a cursor. It covers the largest page, so
@@ -42,6 +43,9 @@ func find[T any](ctx context.Context, t *txn, scan func(r *record) T, q query) (
 	}
 	if q.sort != nil {
 		o.SetSort(q.sort)
+	}
+	if q.skip > 0 {
+		o.SetSkip(int64(q.skip))
 	}
 	var raw bson.Raw
 	err = t.sendIn(ctx, session, func(ctx context.Context) (err error) {

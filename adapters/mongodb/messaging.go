@@ -88,6 +88,21 @@ func findPair(ctx context.Context, t *txn, voyager, local id.User, fields bson.D
 	return find(ctx, t, conversations.scan, query{in: conversationsIn, filter: filter, fields: fields})
 }
 
+func (repo messagingRepository) NthOpened(ctx context.Context, voyager id.User, n int) (at time.Time, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
+		at, err = nthNewest(ctx, t, conversationsIn, d("voyager_id", uuid(voyager)), n)
+		return orNotFound(err, "a conversation")
+	})
+	return at, err
+}
+
+// nthNewest returns when the n-th newest of the documents of a filter was created, counted from 1.
+func nthNewest(ctx context.Context, t *txn, in collection, filter bson.D, n int) (time.Time, error) {
+	return find(ctx, t, func(r *record) time.Time { return r.time("created_at") }, query{
+		in: in, filter: filter, fields: d("created_at", 1, "_id", 0), sort: d("created_at", -1), skip: n - 1,
+	})
+}
+
 func (repo messagingRepository) ConversationOf(
 	ctx context.Context, voyager, local id.User,
 ) (there messaging.Conversation, err error) {

@@ -102,6 +102,15 @@ var migrations = []step{
 			fill: &filling{lacking: d("last_message", d("$ne", nil)), with: addCorrespondents},
 		},
 	),
+
+	// Quotas count what a user opened or proposed in the last hours, and what is pending in a conversation.
+	of(
+		change{in: "conversations", indexes: []index{{name: "of_voyager", keys: "voyager_id created_at"}}},
+		change{in: "reservations", indexes: []index{
+			{name: "of_creator", keys: "creator_id created_at"},
+			{name: "pending", keys: "conversation_id status", partial: d("status", "pending")},
+		}},
+	),
 }
 
 // step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may

@@ -85,6 +85,28 @@ func mayStand(ctx context.Context, t *txn, n reservations.Reservation) error {
 	return err
 }
 
+func (repo reservationsRepository) NthProposed(ctx context.Context, creator id.User, n int) (at time.Time, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
+		at, err = nthNewest(ctx, t, reservationsIn, d("creator_id", uuid(creator)), n)
+		return orNotFound(err, "a reservation")
+	})
+	return at, err
+}
+
+func (repo reservationsRepository) PendingIn(
+	ctx context.Context, conversation id.Conversation, limit int,
+) (pending int, err error) {
+	err = repo.read(ctx, func(t *txn) error {
+		found, err := list(ctx, t, func(*record) struct{} { return struct{}{} }, query{
+			in: reservationsIn, filter: d("conversation_id", uuid(conversation), "status", string(reservations.Pending)),
+			fields: d("_id", 1), limit: limit,
+		})
+		pending = len(found)
+		return err
+	})
+	return pending, err
+}
+
 func (repo reservationsRepository) Reservation(
 	ctx context.Context, reservation id.Reservation,
 ) (there reservations.Reservation, err error) {

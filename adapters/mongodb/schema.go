@@ -173,6 +173,7 @@ var schema = []spec{
 			{name: "of_participant", keys: "participants activity_at _id"},
 			{name: "unread_of_voyager", keys: "voyager_id", partial: d("unread_voyager", d("$gt", int64(0)))},
 			{name: "unread_of_local", keys: "local_id", partial: d("unread_local", d("$gt", int64(0)))},
+			{name: "of_voyager", keys: "voyager_id created_at"},
 		},
 	},
 	{
@@ -207,6 +208,8 @@ var schema = []spec{
 			{name: "by_time", keys: "created_at _id"},
 			{name: "by_status", keys: "status created_at _id"},
 			{name: "of_participant_by_date", keys: "participants date _id"},
+			{name: "of_creator", keys: "creator_id created_at"},
+			{name: "pending", keys: "conversation_id status", partial: d("status", string(reservations.Pending))},
 		},
 	},
 	{

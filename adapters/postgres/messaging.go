@@ -54,6 +54,15 @@ func (repo messagingRepository) OpenConversation(
 	return there, err == nil && there.ID == c.ID, err
 }
 
+func (repo messagingRepository) NthOpened(ctx context.Context, voyager id.User, n int) (at time.Time, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		at, err = find(ctx, c, value((*row).time), `SELECT created_at FROM @conversations
+			WHERE voyager_id = $1 ORDER BY created_at DESC LIMIT 1 OFFSET $2`, uuid(voyager), int64(n-1))
+		return orNotFound(err, "a conversation")
+	})
+	return at, err
+}
+
 func findConversation(ctx context.Context, c *conn, voyager, local id.User) (messaging.Conversation, error) {
 	there, err := find(ctx, c, conversations.scan,
 		"SELECT "+conversations.columns+" FROM @conversations WHERE voyager_id = $1 AND local_id = $2", uuid(voyager), uuid(local))

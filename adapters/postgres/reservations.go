@@ -35,6 +35,27 @@ func (repo reservationsRepository) Add(ctx context.Context, r reservations.Reser
 	})
 }
 
+func (repo reservationsRepository) NthProposed(ctx context.Context, creator id.User, n int) (at time.Time, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		at, err = find(ctx, c, value((*row).time), `SELECT created_at FROM @reservations
+			WHERE creator_id = $1 ORDER BY created_at DESC LIMIT 1 OFFSET $2`, uuid(creator), int64(n-1))
+		return orNotFound(err, "a reservation")
+	})
+	return at, err
+}
+
+func (repo reservationsRepository) PendingIn(
+	ctx context.Context, conversation id.Conversation, limit int,
+) (pending int, err error) {
+	err = repo.read(ctx, func(c *conn) error {
+		n, err := find(ctx, c, value((*row).int), `SELECT count(*) FROM (SELECT 1 FROM @reservations
+			WHERE conversation_id = $1 AND status = 'pending' LIMIT $2) AS pending`, uuid(conversation), limited(limit))
+		pending = int(n)
+		return err
+	})
+	return pending, err
+}
+
 func (repo reservationsRepository) Reservation(
 	ctx context.Context, reservation id.Reservation,
 ) (there reservations.Reservation, err error) {

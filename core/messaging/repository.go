@@ -16,6 +16,10 @@ type Repository interface {
 	// pair, one creates it.
 	OpenConversation(ctx context.Context, c Conversation) (there Conversation, created bool, err error)
 
+	// NthOpened returns when the n-th newest of the conversations that a voyager opened was created,
+	// counted from 1, or fault.NotFound if there are fewer.
+	NthOpened(ctx context.Context, voyager id.User, n int) (time.Time, error)
+
 	// ConversationOf returns the conversation of an ordered pair, or fault.NotFound.
 	ConversationOf(ctx context.Context, voyager, local id.User) (Conversation, error)
 

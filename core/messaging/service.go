@@ -20,10 +20,11 @@ import (
 // Policy is the decisions of a community about messages.
 type Policy struct {
 	MessageCost int64 // tokens that the sender of a message pays, or 0; default 1
+	MaxOpened   int   // new conversations of a user in any 24 hours, at least 1; default 20
 }
 
 // DefaultPolicy returns the default of each field.
-func DefaultPolicy() Policy { return Policy{MessageCost: 1} }
+func DefaultPolicy() Policy { return Policy{MessageCost: 1, MaxOpened: 20} }
 
 // Deps are the parts of a Service. All are needed. services.New makes them for all services.
 type Deps struct {
@@ -56,7 +57,7 @@ type OpenResult struct {
 
 // Open opens a conversation of the caller, as its voyager, with a local. If it exists already, Open
 // returns it, even if the local is no longer searchable or active. Errors: fault.Invalid if local
-// is the caller, ErrNobody, idempotency.ErrKeyReused.
+// is the caller, ErrNobody, ErrTooManyOpened, idempotency.ErrKeyReused.
 func (s *Service) Open(ctx context.Context, caller, local id.User, key idempotency.Key) (OpenResult, error) {
 	if caller == local {
 		return OpenResult{}, fault.InvalidField("local_id", "must be another user")
@@ -65,7 +66,7 @@ func (s *Service) Open(ctx context.Context, caller, local id.User, key idempoten
 		Owner: caller.String(), Key: key, Operation: "messaging.Open", Values: local,
 	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (OpenResult, error) {
 		// Held, so that an erasure waits for this unit, and forgets the key, or this unit waits for the
-		// erasure, and is refused.
+		// erasure, and is refused; and so that of concurrent units none is over the quota.
 		if _, err := users.HoldActive(ctx, tx, caller); err != nil {
 			return OpenResult{}, err
 		}
@@ -97,8 +98,13 @@ func (s *Service) open(ctx context.Context, tx Tx, voyager, local id.User) (Conv
 	if !sight.Findable() {
 		return Conversation{}, false, ErrNobody
 	}
+	now := s.deps.Clock.Now()
+	nth, err := tx.Messaging().NthOpened(ctx, voyager, s.deps.Policy.MaxOpened)
+	if err := CheckQuota(nth, err, now, ErrTooManyOpened); err != nil {
+		return Conversation{}, false, err
+	}
 	c, created, err := tx.Messaging().OpenConversation(ctx, Conversation{
-		ID: id.Conversation(s.deps.IDs.Next()), VoyagerID: voyager, LocalID: local, CreatedAt: s.deps.Clock.Now(),
+		ID: id.Conversation(s.deps.IDs.Next()), VoyagerID: voyager, LocalID: local, CreatedAt: now,
 	})
 	if err != nil {
 		return Conversation{}, false, fmt.Errorf("add a conversation: %w", err)

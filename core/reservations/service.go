@@ -23,12 +23,18 @@ type Policy struct {
 	MaxLead     time.Duration // how far ahead the date of a proposal may lie, above 0; default 365 days
 	MaxLength   time.Duration // longest time from the date of a proposal to its end, above 0; default 30 days
 	SettleEvery time.Duration // interval of RunSettler; default 1 s, so that settlement comes within 5 s
+
+	MaxProposed int // new reservations that a user proposes in any 24 hours, at least 1; default 100
+	MaxPending  int // pending reservations of a conversation, at least 1; default 10
 }
 
 // DefaultPolicy returns the default of each field.
 func DefaultPolicy() Policy {
 	const day = 24 * time.Hour
-	return Policy{Rate: OneToOne(), MaxLead: 365 * day, MaxLength: 30 * day, SettleEvery: time.Second}
+	return Policy{
+		Rate: OneToOne(), MaxLead: 365 * day, MaxLength: 30 * day, SettleEvery: time.Second,
+		MaxProposed: 100, MaxPending: 10,
+	}
 }
 
 // Deps are the parts of a Service. All are needed. services.New makes them for all services.
@@ -92,7 +98,7 @@ func form(caller id.User) idempotency.Form[Tx, View] {
 
 // Propose creates a pending reservation. Its tokens are the price times the present rate, rounded
 // up. Errors: fault.Invalid with the names of the fields, messaging.ErrNotFound,
-// messaging.ErrClosed, idempotency.ErrKeyReused.
+// ErrTooManyProposed, messaging.ErrClosed, ErrTooManyPending, idempotency.ErrKeyReused.
 func (s *Service) Propose(ctx context.Context, caller id.User, conversation id.Conversation, p Proposal, key idempotency.Key) (View, error) {
 	p.Date, p.EndDate = clock.Truncate(p.Date), clock.Truncate(p.EndDate)
 	draft := Reservation{
@@ -131,16 +137,27 @@ func (s *Service) propose(ctx context.Context, tx Tx, r Reservation, now time.Ti
 		return Reservation{}, err
 	}
 	c := standing.Conversation
-	// Pinned, so that no reservation is added for an erased user. The standing is read again,
-	// because a participant may have been erased before the pin.
-	if _, err := tx.Users().Pin(ctx, c.VoyagerID, c.LocalID); err != nil {
-		return Reservation{}, fmt.Errorf("pin the participants: %w", err)
+	// The participants are held, so that no reservation is added for an erased user. The standing is
+	// read again, because a participant may have been erased before that.
+	if err := hold(ctx, tx, r.CreatorID, c.Other(r.CreatorID)); err != nil {
+		return Reservation{}, err
 	}
 	if standing, err = messaging.Enter(ctx, tx, r.CreatorID, r.ConversationID); err != nil {
 		return Reservation{}, err
 	}
+	nth, err := tx.Reservations().NthProposed(ctx, r.CreatorID, s.deps.Policy.MaxProposed)
+	if err := messaging.CheckQuota(nth, err, now, ErrTooManyProposed); err != nil {
+		return Reservation{}, err
+	}
 	if err := standing.Open(); err != nil {
 		return Reservation{}, err
+	}
+	pending, err := tx.Reservations().PendingIn(ctx, c.ID, s.deps.Policy.MaxPending)
+	if err != nil {
+		return Reservation{}, fmt.Errorf("count pending reservations: %w", err)
+	}
+	if pending >= s.deps.Policy.MaxPending {
+		return Reservation{}, ErrTooManyPending
 	}
 	r.ID, r.VoyagerID, r.LocalID = id.Reservation(s.deps.IDs.Next()), c.VoyagerID, c.LocalID
 	r.CreatedAt, r.UpdatedAt = now, now
@@ -148,6 +165,29 @@ func (s *Service) propose(ctx context.Context, tx Tx, r Reservation, now time.Ti
 		return Reservation{}, fmt.Errorf("add a reservation: %w", err)
 	}
 	return r, nil
+}
+
+// hold holds the account of the one who proposes, and pins that of the other, in ascending order of
+// id. Units in which either of the two proposes therefore count the reservations one after the other.
+func hold(ctx context.Context, tx Tx, creator, other id.User) error {
+	held := func() error {
+		_, err := tx.Users().Hold(ctx, creator)
+		return err
+	}
+	pinned := func() error {
+		_, err := tx.Users().Pin(ctx, other)
+		return err
+	}
+	if other.Compare(creator) < 0 {
+		held, pinned = pinned, held
+	}
+	if err := held(); err != nil {
+		return fmt.Errorf("hold the participants: %w", err)
+	}
+	if err := pinned(); err != nil {
+		return fmt.Errorf("hold the participants: %w", err)
+	}
+	return nil
 }
 
 // Accept accepts a pending reservation. The voyager pays, and the tokens are held. Errors:

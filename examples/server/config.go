@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 
+	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/wiring"
@@ -38,10 +39,10 @@ func (s *serverSettings) config(log *slog.Logger) (wiring.Config, error) {
 	c.Users.SessionLifetime, c.Users.RefreshGrace = s.Security.SessionLifetime, s.Security.RefreshGrace
 	c.Users.OpenResets = s.Security.OpenResets
 	c.Users.ResetLifetime, c.Users.ResetURL = s.Security.ResetLifetime, s.Security.ResetURL
-	c.Messaging.MessageCost = s.Policies.MessageCost
+	c.Messaging = messaging.Policy{MessageCost: s.Policies.MessageCost, MaxOpened: s.Policies.MaxOpened}
 	c.Reservations = reservations.Policy{
 		Rate: s.Policies.TokenRate, MaxLead: s.Policies.MaxLead, MaxLength: s.Policies.MaxLength,
-		SettleEvery: s.Policies.SettleEvery,
+		SettleEvery: s.Policies.SettleEvery, MaxProposed: s.Policies.MaxProposed, MaxPending: s.Policies.MaxPending,
 	}
 	c.PurgeEvery = s.Policies.PurgeEvery
 

@@ -200,6 +200,8 @@ func TestRefusesToStart(t *testing.T) {
 		{"unknown command", nil, []string{"dance"}, []string{"dance"}},
 		{"bad value", nil, []string{"--message-cost", "dear"}, []string{"--message-cost", "dear"}},
 		{"bad value in the environment", []string{"CICERONE_SETTLE_EVERY=soon"}, nil, []string{"--settle-every", "CICERONE_SETTLE_EVERY"}},
+		{"quotas out of range", nil, []string{"--max-opened=0", "--max-proposed=0", "--max-pending=1000001"},
+			[]string{"--max-opened", "--max-proposed", "--max-pending"}},
 		{"lengths out of range", nil, []string{"--max-lead=0s", "--max-length=-1h"}, []string{"--max-lead", "--max-length"}},
 		{"value out of range", nil, []string{"--settle-every", "6s"}, []string{"--settle-every", "5s"}},
 		{"several out of range", nil, []string{"--signup-bonus=-1", "--bcrypt-cost=3", "--limit-user=-1"},

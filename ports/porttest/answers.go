@@ -108,23 +108,23 @@ func (t *talkers) open(key idempotency.Key) (opening, error) {
 	return opening{flatten(o.Overview), o.Created}, err
 }
 
-func (t *talkers) propose(name string, minute int) reservations.Reservation {
-	return commanded(t, t.lucy.ID, name, func(key idempotency.Key) (reservations.Reservation, error) {
+func (t *talkers) propose(name string, minute int) reservations.View {
+	return commanded(t, t.lucy.ID, name, func(key idempotency.Key) (reservations.View, error) {
 		p := aWalk(20, minute)
 		p.Title = "title-of-lucy"
 		return t.c.reservations.Propose(t.c.ctx, t.lucy.ID, t.talk, p, key)
 	}, oldReservation)
 }
 
-func (t *talkers) move(name string, by id.User, r reservations.Reservation, move func(
+func (t *talkers) move(name string, by id.User, r reservations.View, move func(
 	context.Context, id.User, id.Reservation, idempotency.Key,
-) (reservations.Reservation, error)) {
-	commanded(t, by, name, func(key idempotency.Key) (reservations.Reservation, error) {
+) (reservations.View, error)) {
+	commanded(t, by, name, func(key idempotency.Key) (reservations.View, error) {
 		return move(t.c.ctx, by, r.ID, key)
 	}, oldReservation)
 }
 
-func oldReservation(r reservations.Reservation) string {
+func oldReservation(r reservations.View) string {
 	return fmt.Sprintf(`{"ID":"%s","ConversationID":"%s","Title":"title-of-lucy","Price":"20.00","Tokens":20,"Status":"%s",`+
 		`"UpdatedAt":"2031-03-01T12:00:00Z"}`, r.ID, r.ConversationID, r.Status)
 }
@@ -144,8 +144,8 @@ func commanded[A any](t *talkers, owner id.User, name string, do func(idempotenc
 }
 
 // again fails the test if a command that its owner repeats changes a row, or has another answer than
-// before, except for what change changes in it.
-func (t *talkers) again(when string, owners []users.User, change func(o *opening)) {
+// before, except for what change changes of Tom in it, and whether the conversation is closed.
+func (t *talkers) again(when string, owners []users.User, change func(tom *matching.Person, closed *bool)) {
 	t.c.Helper()
 	before := t.c.dump()
 	for _, k := range t.done {
@@ -155,11 +155,16 @@ func (t *talkers) again(when string, owners []users.User, change func(o *opening
 		want := k.answer
 		switch answer := want.(type) {
 		case opening:
-			change(&answer)
+			change(&answer.Other, &answer.Closed)
 			answer.LastMessage.Read = answer.LastMessage.ID != id.Message{} // since the command read
 			want = answer
 		case messaging.Message:
 			answer.Read = true
+			want = answer
+		case reservations.View:
+			if answer.Other.UserID == t.tom.ID {
+				change(&answer.Other, new(bool))
+			}
 			want = answer
 		}
 		got, err := k.do()
@@ -168,7 +173,7 @@ func (t *talkers) again(when string, owners []users.User, change func(o *opening
 	t.c.unchanged("commands repeated "+when, before)
 }
 
-func asBefore(*opening) {}
+func asBefore(*matching.Person, *bool) {}
 
 // records returns all records of keys, or those of one owner.
 func (f *fixture) records(owners ...id.User) (all []idempotency.Record) {
@@ -230,7 +235,7 @@ func answersReplayed(c *community) {
 	if _, err := c.matching.SaveProfile(c.ctx, t.tom.ID, matching.Profile{FirstName: "Thomas"}, nil); err != nil {
 		c.Fatal(err)
 	}
-	t.again("later", all, func(o *opening) { o.Other.FirstName, o.Other.ImageURL = "Thomas", "" })
+	t.again("later", all, func(tom *matching.Person, _ *bool) { tom.FirstName, tom.ImageURL = "Thomas", "" })
 }
 
 // oldAnswersReplayed replaces the records by those of a version that kept whole answers.
@@ -255,7 +260,7 @@ func answersAfterErasure(c *community) {
 	}
 	t.done = slices.DeleteFunc(t.done, func(k *keyed) bool { return k.owner == t.tom.ID })
 	t.small()
-	t.again("after an erasure", []users.User{t.lucy, t.admin}, func(o *opening) {
-		o.Other.FirstName, o.Other.ImageURL = users.DeletedName, ""
+	t.again("after an erasure", []users.User{t.lucy, t.admin}, func(tom *matching.Person, closed *bool) {
+		tom.FirstName, tom.ImageURL, *closed = users.DeletedName, "", true
 	})
 }

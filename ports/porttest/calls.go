@@ -106,6 +106,9 @@ func (w *town) reads() []call {
 		discarding("Messaging.Unread", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Messaging().Unread(ctx, ada)
 		}),
+		discarding("Messaging.NthOpened", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Messaging().NthOpened(ctx, ada, 1)
+		}),
 		discarding("Messaging.Standing", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Messaging().Standing(ctx, w.talk.ID)
 		}),
@@ -145,6 +148,12 @@ func (w *town) reads() []call {
 		}),
 		discarding("Reservations.Due", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Reservations().Due(ctx, noon, 10)
+		}),
+		discarding("Reservations.NthProposed", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Reservations().NthProposed(ctx, ada, 1)
+		}),
+		discarding("Reservations.PendingIn", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Reservations().PendingIn(ctx, w.talk.ID, 10)
 		}),
 		discarding("Reservations.Lapsed", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Reservations().Lapsed(ctx, noon, 10)

@@ -37,12 +37,19 @@ func (f *fixture) community() *community {
 	return f.communityAt(newWatch(noon))
 }
 
-// communityAt returns the services of a server with the given clock.
-func (f *fixture) communityAt(clock *watch) *community {
+// communityAt returns the services of a server with the given clock. Its quotas are out of reach,
+// unless change sets them.
+func (f *fixture) communityAt(clock *watch, change ...func(*services.Policies)) *community {
 	f.Helper()
+	const plenty = 1_000_000
+	policies := services.DefaultPolicies()
+	policies.Messaging.MaxOpened, policies.Reservations.MaxProposed, policies.Reservations.MaxPending = plenty, plenty, plenty
+	for _, c := range change {
+		c(&policies)
+	}
 	s, err := services.New(ports.ForServices(f.store), services.Parts{
 		Hasher: hasher{}, Access: plainTokens{}, Mailer: noMail{}, Images: pngImages{}, Clock: clock.now, IDs: f.ids,
-	}, services.DefaultPolicies())
+	}, policies)
 	if err != nil {
 		f.Fatal(err)
 	}

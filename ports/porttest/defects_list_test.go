@@ -153,6 +153,13 @@ var defects = []defect{
 		b.messaging = opensAlways{b.Tx.Messaging()}
 	}),
 		fails: []string{"messaging/concurrent opens of a conversation create one"}},
+	{name: "counts what was opened before the unit began", plant: newUncounted,
+		fails: []string{"races/concurrent opens stay within the quota"},
+		says:  "concurrent opens that succeeded"},
+	{name: "counts the oldest conversations", plant: handing(func(_ *memory.Store, b *broken) {
+		b.messaging = oldest{b.Tx.Messaging()}
+	}),
+		fails: []string{"messaging/the n-th newest conversation that a voyager opened is found"}},
 	{name: "orders messages by time alone", plant: handing(func(_ *memory.Store, b *broken) {
 		b.messaging = unordered{b.Tx.Messaging()}
 	}),

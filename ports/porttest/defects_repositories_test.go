@@ -316,6 +316,56 @@ func (r opensAlways) OpenConversation(
 	return there, true, err
 }
 
+// newUncounted returns a store that does not count conversations that were opened a moment ago, as if
+// they were committed after its unit began.
+func newUncounted(s *memory.Store) ports.Storage {
+	opened := &sync.Map{}
+	return handing(func(_ *memory.Store, b *broken) { b.messaging = uncounted{b.Tx.Messaging(), opened} })(s)
+}
+
+type uncounted struct {
+	messaging.Repository
+	opened *sync.Map // conversations, and when they were opened
+}
+
+func (r uncounted) OpenConversation(
+	ctx context.Context, c messaging.Conversation,
+) (messaging.Conversation, bool, error) {
+	r.opened.Store(c, time.Now())
+	return r.Repository.OpenConversation(ctx, c)
+}
+
+func (r uncounted) NthOpened(ctx context.Context, voyager id.User, n int) (time.Time, error) {
+	r.opened.Range(func(c, at any) bool {
+		if c.(messaging.Conversation).VoyagerID == voyager && time.Since(at.(time.Time)) < time.Second {
+			n++
+		}
+		return true
+	})
+	return r.Repository.NthOpened(ctx, voyager, n)
+}
+
+// oldest counts from the oldest conversation.
+type oldest struct{ messaging.Repository }
+
+func (r oldest) NthOpened(ctx context.Context, voyager id.User, n int) (time.Time, error) {
+	var all []time.Time
+	for {
+		at, err := r.Repository.NthOpened(ctx, voyager, len(all)+1)
+		if errors.Is(err, fault.NotFound) {
+			break
+		}
+		if err != nil {
+			return at, err
+		}
+		all = append(all, at)
+	}
+	if n > len(all) {
+		return time.Time{}, fault.NotFound
+	}
+	return all[len(all)-n], nil
+}
+
 // unordered orders messages by time only. Messages of the same time come in reverse order.
 type unordered struct{ messaging.Repository }
 
@@ -338,8 +388,8 @@ func (r timeless) HoldConversation(
 	return standing, time.Time{}, err
 }
 
-// readsAll marks the reader's own messages, too. newBehind returns a store whose units see the
-// standing of a conversation that the first of them saw.
+// newBehind returns a store whose units see the standing of a conversation that the first of them
+// saw.
 func newBehind(s *memory.Store) ports.Storage {
 	var seen sync.Map
 	return handing(func(_ *memory.Store, b *broken) { b.messaging = behind{b.Tx.Messaging(), &seen} })(s)
@@ -361,6 +411,7 @@ func (r behind) HoldConversation(
 	return standing, latest, err
 }
 
+// readsAll marks the reader's own messages, too.
 type readsAll struct{ messaging.Repository }
 
 func (r readsAll) MarkRead(ctx context.Context, c id.Conversation, reader id.User, upTo page.Moment) (int, error) {

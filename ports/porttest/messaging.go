@@ -20,6 +20,7 @@ import (
 var messagingTests = []test{
 	{"a pair has one conversation in each order", conversationOpened},
 	{"concurrent opens of a conversation create one", conversationRace},
+	{"the n-th newest conversation that a voyager opened is found", nthOpened},
 	{"a standing reports who is active, and a block by either", conversationStanding},
 	{"holding a conversation reports its standing and latest message", conversationHeld},
 	{"an image is kept apart from its message", attachmentApart},

@@ -230,6 +230,12 @@ func missing(f *fixture, w *town) []call {
 		discarding("Messaging.ConversationOf", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Messaging().ConversationOf(ctx, w.ben.ID, w.ada.ID)
 		}),
+		discarding("Messaging.NthOpened", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Messaging().NthOpened(ctx, w.ben.ID, 100)
+		}),
+		discarding("Reservations.NthProposed", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Reservations().NthProposed(ctx, w.ben.ID, 100)
+		}),
 		discarding("Messaging.Standing", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Messaging().Standing(ctx, talk)
 		}),

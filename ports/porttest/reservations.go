@@ -20,6 +20,8 @@ var reservationsTests = []test{
 	{"only accepted reservations of the same local exclude one another", overlapOfWhom},
 	{"of concurrent moves of a reservation, one succeeds", moveRace},
 	{"concurrent accepts accept none that overlap", acceptRace},
+	{"the n-th newest reservation that a user proposed is found", nthProposed},
+	{"pending reservations of a conversation are counted up to a limit", pendingCounted},
 	{"tokens are held for a voyager's accepted reservations", tokensHeld},
 	{"pages of a conversation's reservations hold each once", conversationReservations},
 	{"pages of a person's reservations hold each once", personReservations},

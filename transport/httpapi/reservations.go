@@ -106,7 +106,9 @@ var (
 	propose = kithttp.Route[proposeRequest, Reservation]{
 		Name: "propose", Method: http.MethodPost, Path: "/v1/conversations/{id}/reservations", Status: http.StatusCreated,
 		Summary: "Propose an activity", Tags: tagReservations,
-		Faults: []*fault.Error{messaging.ErrNotFound, messaging.ErrClosed},
+		Faults: []*fault.Error{
+			messaging.ErrNotFound, reservations.ErrTooManyProposed, messaging.ErrClosed, reservations.ErrTooManyPending,
+		},
 	}
 	conversationReservations = kithttp.Route[conversationReservationsRequest, Page[Reservation]]{
 		Name: "conversationReservations", Method: http.MethodGet, Path: "/v1/conversations/{id}/reservations",

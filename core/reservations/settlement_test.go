@@ -12,9 +12,13 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
+func withoutQuotas(p *coretest.Policies) {
+	p.Reservations.MaxProposed, p.Reservations.MaxPending = 1000, 1000
+}
+
 // Settle completes more reservations than one batch.
 func TestSettleMany(t *testing.T) {
-	s := newScene(t)
+	s := newScene(t, withoutQuotas)
 	const n = 230
 	s.Fund(s.voyager, n)
 	begin := s.Clock.Now()
@@ -41,7 +45,7 @@ func TestSettleMany(t *testing.T) {
 // Settle expires every pending reservation whose date has passed, also more than one batch, and no
 // others.
 func TestExpireMany(t *testing.T) {
-	s := newScene(t)
+	s := newScene(t, withoutQuotas)
 	const n = 230
 	p := s.walk()
 	var all []reservations.Reservation

@@ -245,6 +245,9 @@ func (UnimplementedMatching) People(context.Context, id.User, ...id.User) ([]mat
 func (UnimplementedMatching) AddCorrespondent(context.Context, matching.Correspondent) error {
 	return unimplemented("matching.Repository.AddCorrespondent")
 }
+func (UnimplementedMatching) Residents(context.Context, *matching.Residence, int) ([]matching.Resident, error) {
+	return nil, unimplemented("matching.Repository.Residents")
+}
 func (UnimplementedMatching) Interests(context.Context, ...id.Interest) ([]matching.Interest, error) {
 	return nil, unimplemented("matching.Repository.Interests")
 }

@@ -20,11 +20,12 @@ type profileTables struct {
 	links           tree[ports.ProfileInterest]  // profile_id, interest_id
 	linksOf         tree[ports.ProfileInterest]  // interest_id, profile_id
 	correspondents  tree[matching.Correspondent] // user_id, reader_id
+	residents       tree[*profile]               // country, city, id, of searchable profiles
 }
 
 func (t *profileTables) copy() profileTables {
 	return profileTables{
-		profiles: t.profiles.copy(), profileIDs: t.profileIDs.copy(), searchable: t.searchable.copy(),
+		profiles: t.profiles.copy(), profileIDs: t.profileIDs.copy(), searchable: t.searchable.copy(), residents: t.residents.copy(),
 		interests: t.interests.copy(), interestsByName: t.interestsByName.copy(),
 		links: t.links.copy(), linksOf: t.linksOf.copy(), correspondents: t.correspondents.copy(),
 	}
@@ -67,14 +68,27 @@ func (t *profileTables) putProfile(p matching.Profile) error {
 	if p.Age != 0 && (p.Age < matching.MinAge || p.Age > matching.MaxAge) {
 		return broken("an age must be 18 to 120")
 	}
+	if old, found := t.profileIDs.get(idKey(p.ID)); found {
+		t.searchable.drop(idKey(p.ID))
+		t.residents.drop(old.residenceKey())
+	}
 	row := &profile{Profile: p, country: text.SearchFold(p.Country), city: text.SearchFold(p.City)}
 	t.profiles.put(idKey(p.UserID), row)
 	t.profileIDs.put(idKey(p.ID), row)
-	t.searchable.drop(idKey(p.ID))
 	if p.IsSearchable {
 		t.searchable.put(idKey(p.ID), row)
+		t.residents.put(row.residenceKey(), row)
 	}
 	return nil
+}
+
+// residenceKey returns the profile's key in residents.
+func (p *profile) residenceKey() string {
+	return residenceKey(matching.Residence{Place: matching.PlaceKey{Country: p.country, City: p.city}, Profile: p.ID})
+}
+
+func residenceKey(r matching.Residence) string {
+	return textKey(r.Place.Country.String()) + textKey(r.Place.City.String()) + idKey(r.Profile)
 }
 
 func (t *profileTables) dropProfile(p *profile) {
@@ -82,6 +96,7 @@ func (t *profileTables) dropProfile(p *profile) {
 	t.profiles.drop(idKey(p.UserID))
 	t.profileIDs.drop(idKey(p.ID))
 	t.searchable.drop(idKey(p.ID))
+	t.residents.drop(p.residenceKey())
 }
 
 func (t *profileTables) addLink(l ports.ProfileInterest) error {

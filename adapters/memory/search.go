@@ -93,3 +93,24 @@ func (s *state) match(rank matching.Rank, shared []matching.Interest) matching.M
 	row, _ := s.profileIDs.get(idKey(rank.Profile))
 	return matching.Match{Profile: row.Profile, Shared: shared, Score: rank.Score}
 }
+
+func (repo matchingRepository) Residents(
+	ctx context.Context, after *matching.Residence, limit int,
+) (residents []matching.Resident, err error) {
+	err = repo.read(ctx, func(s *state) error {
+		start := ""
+		if after != nil {
+			start = residenceKey(*after)
+		}
+		for _, p := range s.residents.ascend("", start) {
+			if len(residents) >= limit {
+				break
+			}
+			if s.isActive(p.UserID) {
+				residents = append(residents, matching.Resident{Profile: p.ID, Country: p.Country, City: p.City})
+			}
+		}
+		return nil
+	})
+	return residents, err
+}

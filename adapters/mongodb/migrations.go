@@ -111,6 +111,11 @@ var migrations = []step{
 			{name: "pending", keys: "conversation_id status", partial: d("status", "pending")},
 		}},
 	),
+
+	// People are listed by their places.
+	of(change{in: "profiles", indexes: []index{{
+		name: "by_place", keys: "country_searched city_searched _id", partial: d("is_searchable", true, "user_is_active", true),
+	}}}),
 }
 
 // step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may

@@ -154,6 +154,7 @@ var schema = []spec{
 			{name: "by_age", keys: "age", partial: findable},
 			{name: "in_country", keys: "country_searched city_searched", partial: findable},
 			{name: "in_city", keys: "city_searched", partial: findable},
+			{name: "by_place", keys: "country_searched city_searched _id", partial: findable},
 		},
 	},
 	{

@@ -124,3 +124,35 @@ func among(ids []id.Interest, known []matching.Interest) []id.Interest {
 		return !slices.ContainsFunc(known, func(k matching.Interest) bool { return k.ID == i })
 	})
 }
+
+func (repo matchingRepository) Residents(
+	ctx context.Context, after *matching.Residence, limit int,
+) (residents []matching.Resident, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
+		filter := slices.Clone(findable)
+		if after != nil {
+			filter = append(filter, pastResidence(*after)...)
+		}
+		residents, err = listPage(ctx, t, scanResident, limit, query{
+			in: profilesIn, filter: filter, fields: d("country", 1, "city", 1), sort: byPlace,
+		})
+		return err
+	})
+	return residents, err
+}
+
+// byPlace is the order of residents.
+var byPlace = d("country_searched", 1, "city_searched", 1, "_id", 1)
+
+func pastResidence(r matching.Residence) bson.D {
+	country, city := r.Place.Country.String(), r.Place.City.String()
+	return d("country_searched", d("$gte", country), "$or", bson.A{
+		d("country_searched", d("$gt", country)),
+		d("country_searched", country, "city_searched", d("$gt", city)),
+		d("country_searched", country, "city_searched", city, "_id", d("$gt", uuid(r.Profile))),
+	})
+}
+
+func scanResident(r *record) matching.Resident {
+	return matching.Resident{Profile: r.id("_id"), Country: r.text("country"), City: r.text("city")}
+}

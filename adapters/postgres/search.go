@@ -126,3 +126,25 @@ func gather(rows []matching.Match) (matches []matching.Match) {
 	}
 	return matches
 }
+
+func (repo matchingRepository) Residents(
+	ctx context.Context, after *matching.Residence, limit int,
+) (residents []matching.Resident, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		from := matching.Residence{}
+		if after != nil {
+			from = *after
+		}
+		residents, err = list(ctx, c, scanResident, `SELECT profiles.id, country, city FROM @profiles
+			JOIN @users ON users.id = profiles.user_id AND users.is_active
+			WHERE is_searchable AND (country_searched, city_searched, profiles.id) > ($1, $2, $3)
+			ORDER BY country_searched, city_searched, profiles.id LIMIT $4`,
+			from.Place.Country.String(), from.Place.City.String(), uuid(from.Profile), limited(limit))
+		return err
+	})
+	return residents, err
+}
+
+func scanResident(r *row, resident *matching.Resident) {
+	*resident = matching.Resident{Profile: r.id(), Country: r.text(), City: r.text()}
+}

@@ -94,3 +94,25 @@ func share(ctx context.Context, c *conn, viewer id.User, matches []matching.Matc
 		m.Shared = append(m.Shared, i)
 	}, sharedBy, blob(viewer), hexes(found))
 }
+
+func (repo matchingRepository) Residents(
+	ctx context.Context, after *matching.Residence, limit int,
+) (residents []matching.Resident, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		from := matching.Residence{}
+		if after != nil {
+			from = *after
+		}
+		residents, err = list(ctx, c, scanResident, `SELECT profiles.id, country, city FROM profiles
+			JOIN users ON users.id = profiles.user_id AND users.is_active = 1
+			WHERE is_searchable = 1 AND (country_searched, city_searched, profiles.id) > (?, ?, ?)
+			ORDER BY country_searched, city_searched, profiles.id LIMIT ?`,
+			from.Place.Country.String(), from.Place.City.String(), blob(from.Profile), limited(limit))
+		return err
+	})
+	return residents, err
+}
+
+func scanResident(r *row, resident *matching.Resident) {
+	*resident = matching.Resident{Profile: r.id(), Country: r.text(), City: r.text()}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
@@ -15,27 +16,77 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// Interests lists the active interests by name. It needs no caller.
-func (s *Service) Interests(ctx context.Context, r page.Request[NamePlace]) (page.Page[Interest, NamePlace], error) {
-	return s.interests(ctx, true, r, func(context.Context, Tx) error { return nil })
+// InterestFilter selects interests. The zero value selects all.
+type InterestFilter struct {
+	Query string // matches any part of the name, by text.SearchFold
+}
+
+// Check adds an error to f for each field that breaks a rule.
+func (i InterestFilter) Check(f *fault.Fields) {
+	text.Line(f, "q", i.Query, text.Optional, MaxInterest)
+}
+
+// Interests lists the active interests that the filter selects, by name. It needs no caller. Errors:
+// fault.Invalid with the names of the fields.
+func (s *Service) Interests(ctx context.Context, i InterestFilter, r page.Request[NamePlace]) (page.Page[Interest, NamePlace], error) {
+	var f fault.Fields
+	i.Check(&f)
+	if err := f.Err(); err != nil {
+		return page.Page[Interest, NamePlace]{}, err
+	}
+	part := text.SearchFold(i.Query)
+	return s.interests(ctx, r, func(ctx context.Context, tx Tx, after *NamePlace, limit int) ([]Interest, error) {
+		if part == (text.Searched{}) {
+			return tx.Matching().AllInterests(ctx, true, after, limit)
+		}
+		return interestsWith(ctx, tx, part, after, limit)
+	})
+}
+
+// batch is the number of interests that interestsWith reads at once: nearly always all of them.
+const batch = 500
+
+// interestsWith lists active interests with part in their name. A community has so few interests that
+// no store keeps a text of their names to search in.
+func interestsWith(ctx context.Context, tx Tx, part text.Searched, after *NamePlace, limit int) (found []Interest, err error) {
+	for {
+		all, err := tx.Matching().AllInterests(ctx, true, after, batch)
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range all {
+			if len(found) == limit {
+				return found, nil
+			}
+			if strings.Contains(text.SearchFold(i.Name).String(), part.String()) {
+				found = append(found, i)
+			}
+		}
+		if len(all) < batch {
+			return found, nil
+		}
+		last := PlaceOfInterest(all[len(all)-1])
+		after = &last
+	}
 }
 
 // AllInterests lists all interests by name. Errors: users.ErrAdminsOnly.
 func (s *Service) AllInterests(ctx context.Context, admin id.User, r page.Request[NamePlace]) (page.Page[Interest, NamePlace], error) {
-	return s.interests(ctx, false, r, func(ctx context.Context, tx Tx) error {
-		_, err := users.Admin(ctx, tx, admin)
-		return err
+	return s.interests(ctx, r, func(ctx context.Context, tx Tx, after *NamePlace, limit int) ([]Interest, error) {
+		if _, err := users.Admin(ctx, tx, admin); err != nil {
+			return nil, err
+		}
+		return tx.Matching().AllInterests(ctx, false, after, limit)
 	})
 }
 
-func (s *Service) interests(ctx context.Context, activeOnly bool, r page.Request[NamePlace], allow func(context.Context, Tx) error) (page.Page[Interest, NamePlace], error) {
+func (s *Service) interests(
+	ctx context.Context, r page.Request[NamePlace], fetch func(context.Context, Tx, *NamePlace, int) ([]Interest, error),
+) (page.Page[Interest, NamePlace], error) {
 	var p page.Page[Interest, NamePlace]
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		if err := allow(ctx, tx); err != nil {
-			return err
-		}
 		p, err = page.Read(r, PlaceOfInterest, func(after *NamePlace, limit int) ([]Interest, error) {
-			return tx.Matching().AllInterests(ctx, activeOnly, after, limit)
+			return fetch(ctx, tx, after, limit)
 		})
 		return err
 	})

@@ -44,6 +44,11 @@ type Repository interface {
 	// recorded already, also by a concurrent unit.
 	AddCorrespondent(ctx context.Context, c Correspondent) error
 
+	// Residents lists where up to limit searchable profiles of active users are, by (country, city,
+	// id), texts compared by text.SearchFold: those after the given position, or from the first if
+	// after is nil. An absent country or city is the empty text, which comes first.
+	Residents(ctx context.Context, after *Residence, limit int) ([]Resident, error)
+
 	// Interests returns the interests with these ids, by (folded name, id). It skips ids that do
 	// not exist.
 	Interests(ctx context.Context, ids ...id.Interest) ([]Interest, error)

@@ -298,9 +298,9 @@ func TestInterests(t *testing.T) {
 		t.Errorf("renamed to %+v", renamed)
 	}
 	interest(t, w, "Art")
-	active, err := w.Matching.Interests(w.Ctx, page.Request[matching.NamePlace]{Limit: 1})
+	active, err := w.Matching.Interests(w.Ctx, matching.InterestFilter{}, page.Request[matching.NamePlace]{Limit: 1})
 	coretest.Is(t, err, nil)
-	rest, err := w.Matching.Interests(w.Ctx, page.Request[matching.NamePlace]{After: active.Next})
+	rest, err := w.Matching.Interests(w.Ctx, matching.InterestFilter{}, page.Request[matching.NamePlace]{After: active.Next})
 	coretest.Is(t, err, nil)
 	if names(active.Items)+"; "+names(rest.Items) != "Art; ÉLAN" {
 		t.Errorf("active are %s; %s", names(active.Items), names(rest.Items))
@@ -315,6 +315,6 @@ func TestInterests(t *testing.T) {
 	if len(trail.Items) != 6 { // 1 appointment, 3 created and 2 changed interests
 		t.Errorf("the audit trail has %d records, want 6", len(trail.Items))
 	}
-	_, err = w.Matching.Interests(w.Ctx, page.Request[matching.NamePlace]{Limit: 1000})
+	_, err = w.Matching.Interests(w.Ctx, matching.InterestFilter{}, page.Request[matching.NamePlace]{Limit: 1000})
 	coretest.Is(t, err, fault.Invalid)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ func PlaceOfMessage(m Message) page.Moment { return page.Moment{At: m.CreatedAt,
 
 // Attachment is the image of a message.
 type Attachment struct {
-	MediaType string // image/png, image/jpeg, image/gif or image/webp
+	MediaType string // one of ImageTypes
 	Bytes     []byte
 }
 
@@ -73,7 +74,7 @@ func refuseAttachment(message string) (Attachment, error) {
 func parseAttachment(dataURL string) (Attachment, error) {
 	head, body, found := strings.Cut(dataURL, ";base64,")
 	mediaType, isData := strings.CutPrefix(head, "data:")
-	if !found || !isData || !allowedImage(mediaType) {
+	if !found || !isData || !slices.Contains(ImageTypes(), mediaType) {
 		return refuseAttachment("must be a data URL like data:image/png;base64,… of a png, jpeg, gif or webp image")
 	}
 	if base64.StdEncoding.DecodedLen(len(body)) > MaxAttachment+2 { // up to two bytes may be padding
@@ -107,13 +108,8 @@ func (a Attachment) inspect(ctx context.Context, images Images) error {
 	return nil
 }
 
-func allowedImage(mediaType string) bool {
-	switch mediaType {
-	case "image/png", "image/jpeg", "image/gif", "image/webp":
-		return true
-	}
-	return false
-}
+// ImageTypes returns the media types that an attachment may have.
+func ImageTypes() []string { return []string{"image/png", "image/jpeg", "image/gif", "image/webp"} }
 
 // Draft is a message to send.
 type Draft struct {

@@ -49,6 +49,9 @@ func NewService(d Deps) (*Service, error) {
 	return &Service{d}, nil
 }
 
+// Policy returns the policy that the service was made with.
+func (s *Service) Policy() Policy { return s.deps.Policy }
+
 // OpenResult is the result of Open.
 type OpenResult struct {
 	Overview Overview

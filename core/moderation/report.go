@@ -71,6 +71,12 @@ func (r Report) filed() Report {
 	return r
 }
 
+// ForReporter returns the report without the fields that its reporter does not see.
+func (r Report) ForReporter() Report {
+	r.ReviewedBy, r.AdminNotes = id.User{}, ""
+	return r
+}
+
 // ReportChange is a change of a report by an admin. A nil field stays as it is.
 type ReportChange struct {
 	Status *Status

@@ -2,6 +2,7 @@ package moderation_test
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -282,4 +283,27 @@ func TestReports(t *testing.T) {
 	coretest.Fields(t, err, "status")
 	_, err = w.Moderation.Reports(w.Ctx, admin, "", page.Request[page.Moment]{Limit: 101})
 	coretest.Fields(t, err, "limit")
+}
+
+func TestMyReports(t *testing.T) {
+	w := coretest.NewWorld(t, memory.New())
+	ada, luca, mira := w.Person("Ada"), w.Person("Luca"), w.Person("Mira")
+	older := report(t, w, ada, luca)
+	w.Clock.Advance(time.Minute)
+	newer := report(t, w, ada, mira)
+	report(t, w, luca, ada)
+	_, err := w.Moderation.ChangeReport(w.Ctx, w.Admin(), older.ID, moderation.ReportChange{Status: to(moderation.Reviewed), Notes: to("hm")})
+	coretest.Is(t, err, nil)
+	older.Status, older.ReviewedAt = moderation.Reviewed, w.Clock.Now() // without the reviewer and the notes
+
+	mine, err := w.Moderation.MyReports(w.Ctx, ada, page.Request[page.Moment]{Limit: 1})
+	coretest.Is(t, err, nil)
+	rest, err := w.Moderation.MyReports(w.Ctx, ada, page.Request[page.Moment]{After: mine.Next})
+	coretest.Is(t, err, nil)
+	if got := slices.Concat(mine.Items, rest.Items); !slices.Equal(got, []moderation.Report{newer, older}) || rest.Next != nil {
+		t.Errorf("got %+v", got)
+	}
+	w.SetActive(ada, false)
+	_, err = w.Moderation.MyReports(w.Ctx, ada, page.Request[page.Moment]{})
+	coretest.Is(t, err, users.ErrNotSignedIn)
 }

@@ -122,6 +122,24 @@ func exists(ctx context.Context, tx Tx, user id.User) error {
 	return nil
 }
 
+// MyReports lists the reports that the caller filed, newest first, without the reviewer and the notes.
+func (s *Service) MyReports(ctx context.Context, caller id.User, r page.Request[page.Moment]) (page.Page[Report, page.Moment], error) {
+	var p page.Page[Report, page.Moment]
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if _, err := users.Active(ctx, tx, caller); err != nil {
+			return err
+		}
+		p, err = page.Read(r, PlaceOfReport, func(after *page.Moment, limit int) ([]Report, error) {
+			return tx.Moderation().ReportsBy(ctx, caller, after, limit)
+		})
+		return err
+	})
+	for i := range p.Items {
+		p.Items[i] = p.Items[i].ForReporter()
+	}
+	return p, err
+}
+
 // Block blocks another user, until Unblock. It may run more than once. Errors: fault.Invalid if
 // other is the caller, users.ErrNotFound.
 func (s *Service) Block(ctx context.Context, caller, other id.User) error {

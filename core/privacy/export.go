@@ -174,7 +174,7 @@ func (e *Export) moderation(ctx context.Context, tx Tx, caller id.User) (err err
 		return fmt.Errorf("list reports: %w", err)
 	}
 	for i := range e.Reports {
-		e.Reports[i].ReviewedBy, e.Reports[i].AdminNotes = id.User{}, ""
+		e.Reports[i] = e.Reports[i].ForReporter()
 	}
 	e.Blocks, err = page.All(matching.PlaceOfBlocked, func(after *page.Moment, limit int) ([]matching.BlockedPerson, error) {
 		return matching.BlocksOf(ctx, tx, caller, after, limit)

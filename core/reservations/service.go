@@ -60,6 +60,9 @@ func NewService(d Deps) (*Service, error) {
 	return &Service{d}, nil
 }
 
+// Policy returns the policy that the service was made with.
+func (s *Service) Policy() Policy { return s.deps.Policy }
+
 // Proposal is an activity that one participant of a conversation proposes to the other.
 type Proposal struct {
 	Title   string

@@ -59,6 +59,15 @@ type Searched struct{ s string }
 // String returns the form, for stores.
 func (s Searched) String() string { return s.s }
 
+// MarshalText returns the form.
+func (s Searched) MarshalText() ([]byte, error) { return []byte(s.s), nil }
+
+// UnmarshalText makes the form of the text.
+func (s *Searched) UnmarshalText(b []byte) error {
+	*s = SearchFold(string(b))
+	return nil
+}
+
 // SearchFold returns the form of one line of text in which two texts are equal if they differ only
 // in what Fold ignores, in marks like accents, or in the dot of an i.
 func SearchFold(s string) Searched {

@@ -95,3 +95,13 @@ func TestFoldedTextIsFolded(t *testing.T) {
 		t.Errorf("got %s, %v", b, err)
 	}
 }
+
+func TestSearchedTextIsFolded(t *testing.T) {
+	var got text.Searched
+	if err := json.Unmarshal([]byte(`"Große Straße é "`), &got); err != nil || got != text.SearchFold("GROSSE STRASSE E") {
+		t.Errorf("got %+q, %v", got.String(), err)
+	}
+	if b, err := json.Marshal(got); err != nil || string(b) != `"grosse strasse e"` {
+		t.Errorf("got %s, %v", b, err)
+	}
+}

@@ -61,6 +61,9 @@ func NewService(d Deps) (*Service, error) {
 	return &Service{d}, nil
 }
 
+// Policy returns the policy that the service was made with.
+func (s *Service) Policy() Policy { return s.deps.Policy }
+
 // SignUp is the input of a sign-up.
 type SignUp struct {
 	Name     string

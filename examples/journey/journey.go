@@ -127,7 +127,7 @@ func (j *journey) signUp(ctx context.Context) (err error) {
 }
 
 func (j *journey) introduce(ctx context.Context) error {
-	existing, err := j.anonymous.Interests(ctx, httpapi.Paging{Limit: 2})
+	existing, err := j.anonymous.Interests(ctx, "", httpapi.Paging{Limit: 2})
 	if err != nil {
 		return err
 	}

@@ -94,6 +94,9 @@ func (w *town) reads() []call {
 		discarding("Matching.People", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Matching().People(ctx, ada, ben)
 		}),
+		discarding("Matching.Residents", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Matching().Residents(ctx, nil, 10)
+		}),
 		discarding("Matching.Interests", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Matching().Interests(ctx, w.hiking.ID)
 		}),

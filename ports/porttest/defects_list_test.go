@@ -112,6 +112,10 @@ var defects = []defect{
 	}),
 		fails: []string{"sight/of every user, a viewer sees what the facts allow"},
 		says:  "the profile of a user (active, conversation silent, I block false, they block false, searchable false)"},
+	{name: "begins each page of residents with a place", plant: handing(func(_ *memory.Store, b *broken) {
+		b.matching = repeatsPlaces{b.Tx.Matching()}
+	}),
+		fails: []string{"search/searchable profiles of active users are listed by their places"}},
 	{name: "accepts a stale save", plant: handing(func(_ *memory.Store, b *broken) {
 		b.users = savesStale{b.Tx.Users()}
 	}),

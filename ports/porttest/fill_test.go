@@ -124,6 +124,7 @@ var (
 		"messaging.Conversation", "messaging.Message", "messaging.Attachment", "reservations.Reservation",
 	}
 	views = []string{
+		"matching.Resident", "matching.Residence",
 		"users.PasswordHash", "users.Filter", "users.SessionFilter", "tokens.Receipt", "matching.Query", "matching.Match", "matching.Rank",
 		"matching.NamePlace", "matching.Sight", "matching.Person", "matching.Correspondent", "text.Folded",
 		"messaging.Standing", "messaging.Overview", "reservations.Agenda", "page.Moment", "time.Time",

@@ -24,6 +24,7 @@ var searchTests = []test{
 	{"the score counts active interests that both have", searchScore},
 	{"a match has the whole profile, and the shared interests by name", searchShared},
 	{"pages of matches hold each once, best first", searchPages},
+	{"searchable profiles of active users are listed by their places", residentPages},
 }
 
 func (f *fixture) search(q matching.Query) []matching.Match {
@@ -224,5 +225,56 @@ func searchPages(f *fixture) {
 	pages(f, "matches", want, matching.PlaceOfMatch,
 		func(ctx context.Context, tx ports.Tx, after *matching.Rank, limit int) ([]matching.Match, error) {
 			return tx.Matching().Search(ctx, matching.Query{Viewer: ada.ID, Country: text.SearchFold("france")}, after, limit)
+		})
+}
+
+func residentPages(f *fixture) {
+	spellings := []matching.Place{
+		{}, {City: "Köln"}, {Country: "Österreich"}, {Country: "osterreich", City: "Wien"}, {Country: "O\u0308STERREICH", City: "wien"},
+		{Country: "\uFF5E", City: "\U0001F600"}, {Country: "A B", City: "c"}, {Country: "A", City: "B c"}, {Country: "a", City: "字"},
+	}
+	var all []matching.Resident
+	for i := range paged {
+		p := f.newProfile(f.user(fmt.Sprint("resident", i), func(u *users.User) { u.IsActive = i%11 != 3 }))
+		p.Country, p.City = spellings[i%len(spellings)].Country, spellings[i%len(spellings)].City
+		p.IsSearchable = i%7 != 0
+		f.saveProfile(p)
+		if p.IsSearchable && i%11 != 3 {
+			all = append(all, residentOf(p))
+		}
+	}
+	f.residents("at first", all)
+
+	left := f.user("left")
+	moved := f.profile(left)
+	f.residents("with one in Lyon", append(all, residentOf(moved)))
+	moved.Country, moved.City = "Zambia", "Lusaka"
+	f.saveProfile(moved)
+	f.residents("after one moved", append(all, residentOf(moved)))
+	left.IsActive = false
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().Save(ctx, left) })
+	f.residents("after one became inactive", all)
+	left.Version, left.IsActive = left.Version+1, true
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().Save(ctx, left) })
+	f.residents("after one became active", append(all, residentOf(moved)))
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Matching().DropProfile(ctx, left.ID) })
+	f.residents("after one dropped the profile", all)
+}
+
+func residentOf(p matching.Profile) matching.Resident {
+	return matching.Resident{Profile: p.ID, Country: p.Country, City: p.City}
+}
+
+// residents fails the test if the list of residents does not hold exactly these, in order.
+func (f *fixture) residents(what string, want []matching.Resident) {
+	f.Helper()
+	want = slices.SortedFunc(slices.Values(want), func(a, b matching.Resident) int {
+		x, y := matching.ResidenceOf(a), matching.ResidenceOf(b)
+		return cmp.Or(cmp.Compare(x.Place.Country.String(), y.Place.Country.String()),
+			cmp.Compare(x.Place.City.String(), y.Place.City.String()), x.Profile.Compare(y.Profile))
+	})
+	pages(f, "residents "+what, want, matching.ResidenceOf,
+		func(ctx context.Context, tx ports.Tx, after *matching.Residence, limit int) ([]matching.Resident, error) {
+			return tx.Matching().Residents(ctx, after, limit)
 		})
 }

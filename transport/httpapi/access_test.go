@@ -52,7 +52,9 @@ var routeTable = map[string]row{
 
 	"myProfile":   {right: "voyager", want: ofUser},
 	"saveProfile": {right: "voyager", body: `{"first_name":"Vera","interest_ids":["{interest}"]}`, want: ofUser},
+	"policy":      {want: public},
 	"interests":   {want: public},
+	"places":      {right: "voyager", want: ofUser},
 	"profile":     {right: "voyager", id: "{local}", want: ofUser},
 	"matches":     {right: "voyager", want: ofUser},
 
@@ -79,6 +81,7 @@ var routeTable = map[string]row{
 	"transactions": {right: "voyager", want: ofUser},
 
 	"report":  {right: "voyager", body: `{"reported_user_id":"{local}","reason":"rude"}`, want: statuses{201, 201, 201, 401}},
+	"reports": {right: "stranger", want: ofUser},
 	"blocks":  {right: "voyager", want: ofUser},
 	"block":   {right: "voyager", id: "{local}", want: statuses{204, 204, 204, 401}},
 	"unblock": {right: "voyager", id: "{local}", want: statuses{204, 204, 204, 401}},

@@ -115,6 +115,7 @@ func New(s *services.Services, o Options) *API {
 	a.serveAdminAccounts()
 	a.serveAdmin()
 	a.serveAdminReservations()
+	a.servePolicy()
 	a.serveHealth()
 	a.serveDocs()
 	return a

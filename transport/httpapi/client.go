@@ -139,9 +139,19 @@ func (c *Client) SaveProfile(ctx context.Context, in ProfileInput) (Profile, err
 	return kithttp.Call(ctx, c.http, saveProfile, in)
 }
 
-// Interests lists the active interests by name.
-func (c *Client) Interests(ctx context.Context, p Paging) (Page[Interest], error) {
-	return kithttp.Call(ctx, c.http, interests, p)
+// Policy reads the prices and the limits.
+func (c *Client) Policy(ctx context.Context) (Policy, error) {
+	return kithttp.Call(ctx, c.http, policy, kithttp.None{})
+}
+
+// Interests lists the active interests with q in their name, or all if q is "", by name.
+func (c *Client) Interests(ctx context.Context, q string, p Paging) (Page[Interest], error) {
+	return kithttp.Call(ctx, c.http, interests, interestsRequest{q, p})
+}
+
+// Places lists the countries and cities with searchable people.
+func (c *Client) Places(ctx context.Context, p Paging) (Page[Place], error) {
+	return kithttp.Call(ctx, c.http, places, p)
 }
 
 // Profile reads the part of a user's profile that the caller may see.
@@ -167,6 +177,11 @@ func (c *Client) Transactions(ctx context.Context, p Paging) (Page[Transaction],
 // Report reports a user.
 func (c *Client) Report(ctx context.Context, in Complaint, key idempotency.Key) (Report, error) {
 	return kithttp.Call(ctx, c.http, report, reportRequest{keyedBy(key), in})
+}
+
+// MyReports lists the reports that the caller filed, newest first.
+func (c *Client) MyReports(ctx context.Context, p Paging) (Page[Report], error) {
+	return kithttp.Call(ctx, c.http, reports, p)
 }
 
 // Blocks lists the caller's blocks, newest first.

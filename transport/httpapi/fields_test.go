@@ -42,6 +42,7 @@ func TestAllInvalidFields(t *testing.T) {
 		{"reservations", "?status=lost&limit=x", "", nil, "limit status"},
 		{"report", "", `{"reported_user_id":"x","message":` + long(5001) + `}`, key, "Idempotency-Key message reason reported_user_id"},
 		{"report", "", `{"reported_user_id":"{voyager}","reason":"","message":` + long(5001) + `}`, nil, "message reason reported_user_id"},
+		{"interests", "?limit=0&q=" + strings.Repeat("x", 101), "", nil, "limit q"},
 		{"adminUsers", "?role=king&is_active=x&limit=0&q=" + strings.Repeat("x", 255), "", nil, "is_active limit q role"},
 		{"changeUser", "", `{"role":"king","is_active":null,"reason":` + long(501) + `}`, nil, "is_active reason role"},
 		{"postTokens", "", `{"type":"TIP","amount":0,"reason":"","metadata":{"a":"\u0000"}}`, key, "Idempotency-Key amount metadata reason type"},

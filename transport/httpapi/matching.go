@@ -124,6 +124,26 @@ func (s Search) check(f *fault.Fields) {
 	s.search().Check(f)
 }
 
+type interestsRequest struct {
+	Query string `query:"q" maxLength:"100" description:"A part of the name, without regard to case and accents."`
+	Paging
+}
+
+func (r interestsRequest) filter() matching.InterestFilter {
+	return matching.InterestFilter{Query: r.Query}
+}
+
+// Place is a country and a city with searchable people.
+type Place struct {
+	Country *string `json:"country" description:"As most people there write it; null if they gave none."`
+	City    *string `json:"city" description:"As most people there write it; null if they gave none."`
+	People  int     `json:"people" description:"The number of searchable profiles of active users; 500 if there are more."`
+}
+
+func placeOf(p matching.Place) Place {
+	return Place{Country: orNull(p.Country), City: orNull(p.City), People: p.People}
+}
+
 type matchesRequest struct {
 	Search
 	Paging
@@ -153,8 +173,12 @@ var (
 	saveProfile = kithttp.Route[ProfileInput, Profile]{
 		Name: "saveProfile", Method: http.MethodPut, Path: "/v1/me/profile", Summary: "Replace your own profile", Tags: tagMatching,
 	}
-	interests = kithttp.Route[Paging, Page[Interest]]{
+	interests = kithttp.Route[interestsRequest, Page[Interest]]{
 		Name: "interests", Method: http.MethodGet, Path: "/v1/interests", Summary: "List the active interests by name", Tags: tagMatching,
+	}
+	places = kithttp.Route[Paging, Page[Place]]{
+		Name: "places", Method: http.MethodGet, Path: "/v1/places",
+		Summary: "List the countries and cities with searchable people", Tags: tagMatching,
 	}
 	profile = kithttp.Route[profileRequest, PublicProfile]{
 		Name: "profile", Method: http.MethodGet, Path: "/v1/profiles/{user_id}",
@@ -170,7 +194,8 @@ var (
 func (a *API) serveMatching() {
 	asUser(a, myProfile, a.myProfile)
 	asUser(a, saveProfile, a.saveProfile, kithttp.Checked(ProfileInput.check))
-	anyone(a, interests, a.interests)
+	anyone(a, interests, a.interests, kithttp.Checked(func(r interestsRequest, f *fault.Fields) { r.filter().Check(f) }))
+	asUser(a, places, a.places)
 	asUser(a, profile, a.profile)
 	asUser(a, matches, a.matches, kithttp.Checked(func(r matchesRequest, f *fault.Fields) { r.Search.check(f) }))
 }
@@ -190,10 +215,17 @@ func (a *API) saveProfile(ctx context.Context, caller users.Caller, req ProfileI
 	return profileOf(p), err
 }
 
-func (a *API) interests(ctx context.Context, req Paging) (Page[Interest], error) {
-	return readPage(ctx, a.cursors, req, nil, func(r page.Request[matching.NamePlace]) (page.Page[matching.Interest, matching.NamePlace], error) {
-		return a.services.Matching.Interests(ctx, r)
+func (a *API) interests(ctx context.Context, req interestsRequest) (Page[Interest], error) {
+	filters := []any{text.SearchFold(req.Query)}
+	return readPage(ctx, a.cursors, req.Paging, filters, func(r page.Request[matching.NamePlace]) (page.Page[matching.Interest, matching.NamePlace], error) {
+		return a.services.Matching.Interests(ctx, req.filter(), r)
 	}, interestOf)
+}
+
+func (a *API) places(ctx context.Context, caller users.Caller, req Paging) (Page[Place], error) {
+	return readPage(ctx, a.cursors, req, nil, func(r page.Request[matching.PlaceKey]) (page.Page[matching.Place, matching.PlaceKey], error) {
+		return a.services.Matching.Places(ctx, caller.UserID, r)
+	}, placeOf)
 }
 
 func (a *API) profile(ctx context.Context, caller users.Caller, req profileRequest) (PublicProfile, error) {

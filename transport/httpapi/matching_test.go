@@ -96,7 +96,7 @@ func TestPublicProfile(t *testing.T) {
 func TestMatches(t *testing.T) {
 	tn := newTown(t)
 	voyager, stranger := tn.people["voyager"], tn.people["stranger"]
-	hiking := must[httpapi.Page[httpapi.Interest]](t)(tn.client.Interests(tn.ctx, httpapi.Paging{})).Items[0].ID
+	hiking := must[httpapi.Page[httpapi.Interest]](t)(tn.client.Interests(tn.ctx, "", httpapi.Paging{})).Items[0].ID
 	tn.searchable(voyager, hiking)
 	if _, err := stranger.SaveProfile(tn.ctx, httpapi.ProfileInput{Age: new(40), City: new("Évora"), Country: new("Portugal"), IsSearchable: true}); err != nil {
 		t.Fatal(err)
@@ -148,7 +148,7 @@ func TestMatches(t *testing.T) {
 func TestInactiveInterests(t *testing.T) {
 	tn := newTown(t)
 	local, admin := tn.people["local"], tn.people["admin"]
-	hiking := must[httpapi.Page[httpapi.Interest]](t)(tn.client.Interests(tn.ctx, httpapi.Paging{})).Items[0].ID
+	hiking := must[httpapi.Page[httpapi.Interest]](t)(tn.client.Interests(tn.ctx, "", httpapi.Paging{})).Items[0].ID
 	set := func(active bool) {
 		must[httpapi.Interest](t)(admin.ChangeInterest(tn.ctx, hiking, httpapi.InterestChange{IsActive: kithttp.Some(active)}))
 	}
@@ -166,5 +166,29 @@ func TestInactiveInterests(t *testing.T) {
 	set(true)
 	if p := must[httpapi.Profile](t)(local.MyProfile(tn.ctx)); len(p.Interests) != 1 {
 		t.Errorf("got %v in the profile, want the interest again", p.Interests)
+	}
+}
+
+func TestInterestsByAPartOfTheName(t *testing.T) {
+	tn := newTown(t)
+	must[httpapi.Interest](t)(tn.people["admin"].CreateInterest(tn.ctx, httpapi.InterestInput{Name: "100% Café"}, ""))
+	for q, want := range map[string]int{"": 2, "cafe": 1, "%": 1, "%25": 0, "HIK": 1, "x": 0} {
+		if p := must[httpapi.Page[httpapi.Interest]](t)(tn.client.Interests(tn.ctx, q, httpapi.Paging{})); len(p.Items) != want {
+			t.Errorf("%q: got %v, want %d", q, p.Items, want)
+		}
+	}
+}
+
+func TestPlaces(t *testing.T) {
+	tn := newTown(t)
+	tn.searchable(tn.people["stranger"])
+	if a := tn.ask("GET", "/v1/places", tn.people["voyager"].token, "").want(t, 200); a.body != `{"items":[{"country":null,"city":"Lisbon","people":2}]}` {
+		t.Errorf("got %s", a.body)
+	}
+	if err := tn.people["voyager"].Block(tn.ctx, tn.people["local"].id); err != nil {
+		t.Fatal(err)
+	}
+	if p := must[httpapi.Page[httpapi.Place]](t)(tn.people["voyager"].Places(tn.ctx, httpapi.Paging{})); p.Items[0].People != 2 {
+		t.Errorf("after a block: got %+v", p.Items)
 	}
 }

@@ -78,6 +78,9 @@ var (
 		Summary: "Report a user", Tags: tagModeration,
 		Faults: []*fault.Error{users.ErrNotFound, moderation.ErrReportPending},
 	}
+	reports = kithttp.Route[Paging, Page[Report]]{
+		Name: "reports", Method: http.MethodGet, Path: "/v1/reports", Summary: "List your reports, newest first", Tags: tagModeration,
+	}
 	blocks = kithttp.Route[Paging, Page[Block]]{
 		Name: "blocks", Method: http.MethodGet, Path: "/v1/blocks", Summary: "List your blocks, newest first", Tags: tagModeration,
 	}
@@ -93,6 +96,7 @@ var (
 
 func (a *API) serveModeration() {
 	asUser(a, report, a.report, kithttp.Checked(func(r reportRequest, f *fault.Fields) { r.input().Check(f) }))
+	asUser(a, reports, a.reports)
 	asUser(a, blocks, a.blocks)
 	asUser(a, block, a.block)
 	asUser(a, unblock, a.unblock)
@@ -101,6 +105,12 @@ func (a *API) serveModeration() {
 func (a *API) report(ctx context.Context, caller users.Caller, req reportRequest) (Report, error) {
 	r, err := a.services.Moderation.Report(ctx, caller.UserID, req.input(), req.key())
 	return reportOf(r), err
+}
+
+func (a *API) reports(ctx context.Context, caller users.Caller, req Paging) (Page[Report], error) {
+	return readPage(ctx, a.cursors, req, nil, func(r page.Request[page.Moment]) (page.Page[moderation.Report, page.Moment], error) {
+		return a.services.Moderation.MyReports(ctx, caller.UserID, r)
+	}, reportOf)
 }
 
 func (a *API) blocks(ctx context.Context, caller users.Caller, req Paging) (Page[Block], error) {

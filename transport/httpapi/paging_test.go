@@ -25,6 +25,9 @@ func crowd(t *testing.T) *town {
 		p := tn.person(fmt.Sprintf("Extra%d", i))
 		interest := must[httpapi.Interest](t)(admin.CreateInterest(tn.ctx, httpapi.InterestInput{Name: fmt.Sprintf("Thing %d", i)}, ""))
 		tn.searchable(p, interest.ID)
+		must[httpapi.Profile](t)(p.SaveProfile(tn.ctx, httpapi.ProfileInput{
+			FirstName: new("First"), City: new("Lisbon"), Country: new(fmt.Sprint("Country ", i)), IsSearchable: true, InterestIDs: &[]id.Interest{interest.ID},
+		}))
 		tn.talk(voyager, p)
 		must[httpapi.Message](t)(voyager.Send(tn.ctx, conversation, httpapi.Draft{Content: new("hi")}, ""))
 		must[httpapi.Reservation](t)(local.Propose(tn.ctx, conversation, tn.proposal(), ""))
@@ -42,6 +45,7 @@ var lists = map[string]string{
 	"/v1/interests": "nobody", "/v1/matches": "voyager", "/v1/conversations": "voyager", "/v1/conversations/{conversation}/messages": "voyager",
 	"/v1/conversations/{conversation}/reservations": "local", "/v1/reservations": "local", "/v1/wallet/transactions": "voyager", "/v1/blocks": "local",
 	"/v1/me/sessions": "local",
+	"/v1/reports":     "voyager", "/v1/places": "voyager",
 	"/v1/admin/users": "admin", "/v1/admin/users/{voyager}/transactions": "admin", "/v1/admin/interests": "admin", "/v1/admin/reports": "admin",
 	"/v1/admin/audit": "admin", "/v1/admin/reservations": "admin",
 }
@@ -169,6 +173,10 @@ func TestCursorsAreBound(t *testing.T) {
 		users := cursorOf("/v1/admin/users", "?limit=1&q=e&is_active=true", "admin")
 		refused("/v1/admin/users", "?q=e&is_active=false", "admin", users)
 		refused("/v1/admin/users", "?q=e", "admin", users)
+		named := cursorOf("/v1/interests", "?limit=1&q=thing", "nobody")
+		tn.page(t, "/v1/interests", "?q=TH%C3%8FNG&cursor="+named, "")
+		refused("/v1/interests", "", "nobody", named)
+		refused("/v1/interests", "?q=thin", "nobody", named)
 		refused("/v1/admin/reports", "", "admin", cursorOf("/v1/admin/reports", "?limit=1&status=pending", "admin"))
 	})
 	t.Run("every character", func(t *testing.T) {

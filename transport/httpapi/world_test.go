@@ -67,8 +67,14 @@ func newWorld(t testing.TB, change ...func(*httpapi.Options)) *world {
 	return w
 }
 
-// newServices returns services for tests.
-func newServices(store *ports.Store, now clock.Clock, mailer users.Mailer) (*services.Services, error) {
+// newServices returns services for tests, with the default policies as they are changed.
+func newServices(
+	store *ports.Store, now clock.Clock, mailer users.Mailer, change ...func(*services.Policies),
+) (*services.Services, error) {
+	policies := services.DefaultPolicies()
+	for _, c := range change {
+		c(&policies)
+	}
 	key, err := jwt.NewKey()
 	if err != nil {
 		return nil, err
@@ -79,7 +85,7 @@ func newServices(store *ports.Store, now clock.Clock, mailer users.Mailer) (*ser
 	}
 	return services.New(ports.ForServices(store), services.Parts{
 		Hasher: quickHasher{}, Access: access, Mailer: mailer, Images: images.Inspector{}, Clock: now,
-	}, services.DefaultPolicies())
+	}, policies)
 }
 
 // serve makes a new API of the same services, as after a restart.

@@ -25,7 +25,7 @@ func (h *history) question() command {
 		return command{name: fmt.Sprintf("%s reads %s, %d on a page", who, what, limit), do: do}
 	}
 	switch draw(h, "question", "matches", "profile", "conversations", "unread", "messages", "reservations", "wallet", "transactions",
-		"export", "blocks", "accounts", "reports", "audit", "interests") {
+		"export", "blocks", "accounts", "reports", "audit", "interests", "places", "own reports") {
 	case "matches":
 		s := matching.Search{
 			City: draw(h, "city", "", "köln"), Country: draw(h, "country", "", "De"), Interests: h.picked(),
@@ -75,10 +75,23 @@ func (h *history) question() command {
 				return c.Matching.Blocks(ctx, who, r)
 			})
 		})
+	case "places":
+		return asked("places", func(ctx context.Context, c *lane) (any, error) {
+			return walk(limit, func(r page.Request[matching.PlaceKey]) (page.Page[matching.Place, matching.PlaceKey], error) {
+				return c.Matching.Places(ctx, who, r)
+			})
+		})
+	case "own reports":
+		return asked("own reports", func(ctx context.Context, c *lane) (any, error) {
+			return walk(limit, func(r page.Request[page.Moment]) (page.Page[moderation.Report, page.Moment], error) {
+				return c.Moderation.MyReports(ctx, who, r)
+			})
+		})
 	case "interests":
-		return asked("interests", func(ctx context.Context, c *lane) (any, error) {
+		filter := matching.InterestFilter{Query: draw(h, "part of a name", "", "e", "é", "%")}
+		return asked(fmt.Sprintf("interests %+v", filter), func(ctx context.Context, c *lane) (any, error) {
 			return walk(limit, func(r page.Request[matching.NamePlace]) (page.Page[matching.Interest, matching.NamePlace], error) {
-				return c.Matching.Interests(ctx, r)
+				return c.Matching.Interests(ctx, filter, r)
 			})
 		})
 	default:

@@ -154,6 +154,10 @@ var queries = map[string][]served{
 		{everything, []string{
 			"is_searchable= user_id!in user_is_active=",
 		}},
+		{"by_place", []string{
+			"is_searchable= user_is_active= | sort country_searched city_searched _id",
+			"(country_searched> or city_searched> country_searched= or _id> city_searched= country_searched=) country_searched>= is_searchable= user_is_active= | sort country_searched city_searched _id",
+		}},
 		{"in_city", []string{
 			"city_searched= is_searchable= user_id!in user_is_active=",
 		}},

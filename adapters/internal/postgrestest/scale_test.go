@@ -102,6 +102,8 @@ func (s *scale) askForEverything() {
 		s.list(silent, "/v1/matches", place)
 	}
 	s.list(hub, "/v1/interests")
+	s.list(hub, "/v1/interests", "q=a")
+	s.list(hub, "/v1/places")
 	s.list(boss, "/v1/admin/interests")
 
 	s.list(hub, "/v1/conversations")
@@ -123,6 +125,7 @@ func (s *scale) askForEverything() {
 
 	s.list(hub, "/v1/blocks")
 	s.list(hub, "/v1/me/sessions")
+	s.list(hub, "/v1/reports")
 	for _, status := range []string{"", "status=pending", "status=reviewed", "status=resolved", "status=dismissed"} {
 		s.list(boss, "/v1/admin/reports", status)
 	}

@@ -66,7 +66,7 @@ func CheckFirst(ctx context.Context, t testing.TB, c *community.Community) {
 			t.Errorf("in %q are %+v, want %s", city, matches.Items, want)
 		}
 	}
-	all, err := c.Matching.Interests(ctx, page.Request[matching.NamePlace]{})
+	all, err := c.Matching.Interests(ctx, matching.InterestFilter{}, page.Request[matching.NamePlace]{})
 	check(err)
 	if len(all.Items) != 2 {
 		t.Errorf("the interests are %+v, want two", all.Items)

@@ -139,6 +139,11 @@ func (c Config) Validate() error {
 	p.check(c.Hasher != nil || err == nil, "PasswordCost", "%v", err)
 	p.rate("Limits.Anonymous", c.Limits.Anonymous)
 	p.rate("Limits.User", c.Limits.User)
+	exports := c.Limits.Exports
+	p.check(exports.PerUser >= 0, "Limits.Exports.PerUser", "must not be negative, is %d", exports.PerUser)
+	p.check(exports.AtOnce >= 0, "Limits.Exports.AtOnce", "must not be negative, is %d", exports.AtOnce)
+	p.check(exports.MinRate >= 0, "Limits.Exports.MinRate", "must not be negative, is %d", exports.MinRate)
+	p.notNegative("Limits.Exports.Over", exports.Over)
 	err = kithttp.CheckBasePath(c.BasePath)
 	p.check(err == nil, "BasePath", "%w", err)
 	p.check(c.PurgeEvery > 0, "PurgeEvery", "must be above 0, is %v", c.PurgeEvery)

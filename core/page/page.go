@@ -3,6 +3,7 @@
 package page
 
 import (
+	"iter"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -59,18 +60,44 @@ func Read[T, P any](r Request[P], position func(T) P, fetch func(after *P, limit
 
 // All reads all items of a list, MaxLimit at a time. It returns the errors of fetch.
 func All[T, P any](position func(T) P, fetch func(after *P, limit int) ([]T, error)) ([]T, error) {
+	return Collect(Each(nil, position, fetch))
+}
+
+// Each returns an iterator over the items of a list after a position, or from the first if after is
+// nil. It reads them while it is ranged over, MaxLimit at a time, each time from the beginning. It
+// ends with the first error of fetch, which it yields with a zero item.
+func Each[T, P any](after *P, position func(T) P, fetch func(after *P, limit int) ([]T, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for after := after; ; {
+			items, err := fetch(after, MaxLimit)
+			if err != nil {
+				var zero T
+				yield(zero, err)
+				return
+			}
+			for _, item := range items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if len(items) < MaxLimit {
+				return
+			}
+			last := position(items[len(items)-1])
+			after = &last
+		}
+	}
+}
+
+// Collect returns all items of an iterator that ends with an error, as that of Each does. If it
+// yields one, Collect returns the error and no items.
+func Collect[T any](items iter.Seq2[T, error]) ([]T, error) {
 	var all []T
-	var after *P
-	for {
-		items, err := fetch(after, MaxLimit)
+	for item, err := range items {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, items...)
-		if len(items) < MaxLimit {
-			return all, nil
-		}
-		last := position(items[len(items)-1])
-		after = &last
+		all = append(all, item)
 	}
+	return all, nil
 }

@@ -116,3 +116,42 @@ func TestAll(t *testing.T) {
 		}
 	}
 }
+
+func TestEach(t *testing.T) {
+	s := &numbers{size: 250}
+	each := page.Each(new(120), itself, s.fetch)
+	for range 2 { // it can be ranged over again
+		if got, err := page.Collect(each); err != nil || !slices.Equal(got, upTo(121, 250)) {
+			t.Errorf("got %v and error %v", got, err)
+		}
+	}
+	s.limits = nil
+	for n, err := range page.Each(nil, itself, s.fetch) {
+		if n > 3 || err != nil {
+			break
+		}
+	}
+	if len(s.limits) != 1 {
+		t.Errorf("a loop that ended early read %d times", len(s.limits))
+	}
+	failing := func(after *int, limit int) ([]int, error) {
+		if after != nil {
+			return []int{1}, errFetch
+		}
+		return s.fetch(after, limit)
+	}
+	var items, errs int
+	for n, err := range page.Each(nil, itself, failing) {
+		if err != nil {
+			errs++
+			if n != 0 || !errors.Is(err, errFetch) {
+				t.Errorf("got %d with error %v", n, err)
+			}
+			continue
+		}
+		items++
+	}
+	if items != page.MaxLimit || errs != 1 {
+		t.Errorf("got %d items and %d errors", items, errs)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/privacy"
 )
 
@@ -24,12 +25,24 @@ func TestCancellation(t *testing.T) {
 	s.reservation(t, 4, false)
 
 	var e privacy.Export
+	var talks []privacy.Conversation
+	var messages []privacy.Message
+	var image messaging.Attachment
 	coretest.Is(t, s.Cancelled(func(ctx context.Context) (err error) {
-		e, err = s.Privacy.Export(ctx, s.voyager)
+		if e, err = s.Privacy.Export(ctx, s.voyager); err != nil {
+			return err
+		}
+		if talks, err = page.Collect(e.Conversations); err != nil {
+			return err
+		}
+		if messages, err = page.Collect(talks[0].Messages); err != nil {
+			return err
+		}
+		image, err = messages[0].Image()
 		return err
 	}), nil)
-	if e.Profile.City != "Porto" || len(e.Conversations) != 1 || len(e.Reservations) != 2 {
-		t.Errorf("exported %+v", e)
+	if e.Profile.City != "Porto" || len(talks) != 1 || len(messages) != 1 || image.Bytes == nil {
+		t.Errorf("exported %+v, %+v, %+v", e, talks, messages)
 	}
 	coretest.Is(t, s.Cancelled(func(ctx context.Context) error {
 		return s.Privacy.Erase(ctx, s.voyager, coretest.Password)

@@ -29,8 +29,16 @@ func Example() {
 		log.Fatal(err)
 	}
 	fmt.Println(export.User.Name, export.Wallet.Balance)
-	for _, m := range export.Conversations[0].Messages {
-		fmt.Println(m.Message.Content)
+	for conversation, err := range export.Conversations { // is read in batches
+		if err != nil {
+			log.Fatal(err)
+		}
+		for m, err := range conversation.Messages {
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println(m.Message.Content, m.Image == nil)
+		}
 	}
 
 	fmt.Println(service.Erase(ctx, ada, "wrong horse"))
@@ -47,7 +55,7 @@ func Example() {
 	}
 	// Output:
 	// Ada 49
-	// Good evening!
+	// Good evening! true
 	// password is not your password
 	// <nil>
 	// true

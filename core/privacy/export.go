@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -19,165 +20,186 @@ import (
 
 // Export is all data of one user. Of other users it contains only what this user can see anyway. It
 // contains no secrets, and no reports about the user.
+//
+// Its lists are read while they are ranged over, in batches, each in a short unit of work of its own,
+// so that the memory that an export takes does not depend on its size. They have what was stored when
+// the export was made, as it is when it is read, and nothing that was added later. They can be ranged
+// over in any order, and more than once. A list ends with its first error, which it yields with a zero
+// item: users.ErrNotSignedIn once the account is not active any more, and those of the store.
 type Export struct {
 	MadeAt        time.Time
 	User          users.User
-	Sessions      []users.Session
 	Profile       matching.Profile    // with a zero ID if the user never saved one
 	Interests     []matching.Interest // all picked interests, inactive ones included
 	Wallet        reservations.Funds
-	Transactions  []tokens.Transaction // newest first
-	Conversations []Conversation       // newest activity first
-	Reservations  []reservations.View
-	Reports       []moderation.Report // filed by the user; without the reviewer and the notes
-	Blocks        []matching.BlockedPerson
-	Sanctions     []moderation.AuditRecord // acts of admins on the account; without the admin
+	Transactions  iter.Seq2[tokens.Transaction, error] // newest first
+	Conversations iter.Seq2[Conversation, error]       // newest activity first
+	Reservations  iter.Seq2[reservations.View, error]
+	Reports       iter.Seq2[moderation.Report, error] // filed by the user; without the reviewer and the notes
+	Blocks        iter.Seq2[matching.BlockedPerson, error]
+	Sessions      iter.Seq2[users.Session, error]
+	Sanctions     iter.Seq2[moderation.AuditRecord, error] // acts of admins on the account; without the admin
 }
 
 // Conversation is one conversation with all its messages.
 type Conversation struct {
 	Overview messaging.Overview
-	Messages []Message // newest first
+	Messages iter.Seq2[Message, error] // newest first
 }
 
-// Message is one message with its image.
+// Message is one message with its image. Image reads the image, each time again; it is nil if the
+// message has none.
 type Message struct {
-	Message    messaging.Message
-	Attachment string // as a data URL, or ""
+	Message messaging.Message
+	Image   func() (messaging.Attachment, error)
 }
 
-// Export returns all data of the caller, from one snapshot. Errors: users.ErrNotSignedIn.
+// Export returns all data of the caller. The context is also that of reading its lists. Errors:
+// users.ErrNotSignedIn.
 func (s *Service) Export(ctx context.Context, caller id.User) (Export, error) {
-	var e Export
-	err := s.deps.Store.Snapshot(ctx, func(ctx context.Context, tx Tx) (err error) {
-		e = Export{MadeAt: s.deps.Clock.Now()}
-		if e.User, err = users.Active(ctx, tx, caller); err != nil {
-			return err
-		}
-		for _, part := range []func(context.Context, Tx, id.User) error{
-			e.account, e.profile, e.wallet, e.conversations, e.reservations, e.moderation,
-		} {
-			if err := part(ctx, tx, caller); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	r := reader{service: s, ctx: ctx, caller: caller}
+	e, err := r.begin()
 	if err != nil {
 		return Export{}, fmt.Errorf("export: %w", err)
 	}
 	return e, nil
 }
 
-func (e *Export) account(ctx context.Context, tx Tx, caller id.User) (err error) {
-	e.Sessions, err = page.All(users.PlaceOfSession, func(after *page.Moment, limit int) ([]users.Session, error) {
-		return tx.Users().Sessions(ctx, caller, users.SessionFilter{}, after, limit)
-	})
-	if err != nil {
-		return fmt.Errorf("list sessions: %w", err)
-	}
-	e.Sanctions, err = page.All(moderation.PlaceOfAudit, func(after *page.Moment, limit int) ([]moderation.AuditRecord, error) {
-		return tx.Moderation().Audits(ctx, id.Subject(caller), after, limit)
-	})
-	if err != nil {
-		return fmt.Errorf("list audit records: %w", err)
-	}
-	for i := range e.Sanctions {
-		e.Sanctions[i].ActorID = id.User{}
-	}
-	return nil
+// reader reads the data of one user, the caller.
+type reader struct {
+	service *Service
+	ctx     context.Context // of the export and its lists, which are ranged over without one
+	caller  id.User
+	mark    *page.Moment // before the first row that a list in the order of time, newest first, has
 }
 
-func (e *Export) profile(ctx context.Context, tx Tx, caller id.User) (err error) {
-	e.Profile, e.Interests, err = tx.Matching().Profile(ctx, caller)
-	if errors.Is(err, fault.NotFound) {
-		e.Profile.UserID = caller
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read a profile: %w", err)
-	}
-	return nil
-}
-
-func (e *Export) wallet(ctx context.Context, tx Tx, caller id.User) (err error) {
-	if e.Wallet, err = reservations.FundsOf(ctx, tx, caller); err != nil {
+// begin reads the parts that are no lists, and where the lists begin.
+func (r *reader) begin() (e Export, err error) {
+	var lastEntry *int64
+	err = r.service.deps.Store.Snapshot(r.ctx, func(ctx context.Context, tx Tx) (err error) {
+		e = Export{MadeAt: r.service.deps.Clock.Now()}
+		if e.User, err = users.Active(ctx, tx, r.caller); err != nil {
+			return err
+		}
+		if e.Profile, e.Interests, err = r.profile(ctx, tx); err != nil {
+			return err
+		}
+		if e.Wallet, err = reservations.FundsOf(ctx, tx, r.caller); err != nil {
+			return err
+		}
+		lastEntry, err = r.lastEntry(ctx, tx)
 		return err
-	}
-	e.Transactions, err = page.All(tokens.Place, func(below *int64, limit int) ([]tokens.Transaction, error) {
-		return tx.Tokens().Transactions(ctx, caller, below, limit)
 	})
 	if err != nil {
-		return fmt.Errorf("list transactions: %w", err)
+		return Export{}, err
 	}
-	return nil
-}
+	r.mark = until(e.MadeAt)
+	talks, err := r.talks(e.MadeAt)
+	if err != nil {
+		return Export{}, err
+	}
 
-func (e *Export) conversations(ctx context.Context, tx Tx, caller id.User) error {
-	overviews, err := page.All(messaging.PlaceOfOverview, func(after *page.Moment, limit int) ([]messaging.Overview, error) {
-		return tx.Messaging().Overviews(ctx, caller, after, limit)
-	})
-	if err != nil {
-		return fmt.Errorf("list conversations: %w", err)
-	}
-	for _, o := range overviews {
-		c := Conversation{Overview: o}
-		list, err := page.All(messaging.PlaceOfMessage, func(after *page.Moment, limit int) ([]messaging.Message, error) {
-			_, messages, err := tx.Messaging().History(ctx, o.Conversation.ID, after, limit)
-			return messages, err
+	e.Transactions = listed(r, "list transactions", lastEntry, tokens.Place,
+		func(ctx context.Context, tx Tx, below *int64, limit int) ([]tokens.Transaction, error) {
+			return tx.Tokens().Transactions(ctx, r.caller, below, limit)
 		})
-		if err != nil {
-			return fmt.Errorf("list messages: %w", err)
-		}
-		for _, m := range list {
-			exported, err := exportMessage(ctx, tx, m)
+	e.Conversations = r.conversations(talks)
+	e.Reservations = listed(r, "list reservations", r.mark, reservations.PlaceOfView,
+		func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]reservations.View, error) {
+			all, err := tx.Reservations().Of(ctx, r.caller, "", after, limit)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			c.Messages = append(c.Messages, exported)
+			return reservations.Views(ctx, tx, r.caller, all...)
+		})
+	e.Reports = each(listed(r, "list reports", r.mark, moderation.PlaceOfReport,
+		func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]moderation.Report, error) {
+			return tx.Moderation().ReportsBy(ctx, r.caller, after, limit)
+		}), moderation.Report.ForReporter)
+	e.Blocks = listed(r, "list blocks", r.mark, matching.PlaceOfBlocked,
+		func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]matching.BlockedPerson, error) {
+			return matching.BlocksOf(ctx, tx, r.caller, after, limit)
+		})
+	e.Sessions = listed(r, "list sessions", r.mark, users.PlaceOfSession,
+		func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]users.Session, error) {
+			return tx.Users().Sessions(ctx, r.caller, users.SessionFilter{}, after, limit)
+		})
+	e.Sanctions = each(listed(r, "list audit records", r.mark, moderation.PlaceOfAudit,
+		func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]moderation.AuditRecord, error) {
+			return tx.Moderation().Audits(ctx, id.Subject(r.caller), after, limit)
+		}), withoutActor)
+	return e, nil
+}
+
+// until returns the position before the first row that is not later than a time, in a list in the
+// order of time, newest first.
+func until(at time.Time) *page.Moment { return &page.Moment{At: at.Add(time.Millisecond)} }
+
+// batch runs fn in a unit of work that only reads, if the account is still active.
+func (r *reader) batch(what string, fn func(ctx context.Context, tx Tx) error) error {
+	err := r.service.deps.Store.View(r.ctx, func(ctx context.Context, tx Tx) error {
+		if _, err := users.Active(ctx, tx, r.caller); err != nil {
+			return err
 		}
-		e.Conversations = append(e.Conversations, c)
+		return fn(ctx, tx)
+	})
+	if err != nil {
+		return fmt.Errorf("export: %s: %w", what, err)
 	}
 	return nil
 }
 
-func exportMessage(ctx context.Context, tx Tx, m messaging.Message) (Message, error) {
-	if m.Attachment == "" {
-		return Message{Message: m}, nil
-	}
-	a, err := tx.Messaging().Attachment(ctx, m.ID)
-	if err != nil {
-		return Message{}, fmt.Errorf("read an attachment: %w", err)
-	}
-	return Message{Message: m, Attachment: a.DataURL()}, nil
+// listed returns a list that is read from a position.
+func listed[T, P any](r *reader, what string, from *P, position func(T) P,
+	fetch func(ctx context.Context, tx Tx, after *P, limit int) ([]T, error),
+) iter.Seq2[T, error] {
+	return page.Each(from, position, func(after *P, limit int) (items []T, err error) {
+		err = r.batch(what, func(ctx context.Context, tx Tx) (err error) {
+			items, err = fetch(ctx, tx, after, limit)
+			return err
+		})
+		return items, err
+	})
 }
 
-func (e *Export) reservations(ctx context.Context, tx Tx, caller id.User) (err error) {
-	e.Reservations, err = page.All(reservations.PlaceOfView, func(after *page.Moment, limit int) ([]reservations.View, error) {
-		all, err := tx.Reservations().Of(ctx, caller, "", after, limit)
-		if err != nil {
-			return nil, err
+// each returns a list with the results of f for its items.
+func each[T any](items iter.Seq2[T, error], f func(T) T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for item, err := range items {
+			if err == nil {
+				item = f(item)
+			}
+			if !yield(item, err) {
+				return
+			}
 		}
-		return reservations.Views(ctx, tx, caller, all...)
-	})
-	if err != nil {
-		return fmt.Errorf("list reservations: %w", err)
 	}
-	return nil
 }
 
-func (e *Export) moderation(ctx context.Context, tx Tx, caller id.User) (err error) {
-	e.Reports, err = page.All(moderation.PlaceOfReport, func(after *page.Moment, limit int) ([]moderation.Report, error) {
-		return tx.Moderation().ReportsBy(ctx, caller, after, limit)
-	})
+func (r *reader) profile(ctx context.Context, tx Tx) (matching.Profile, []matching.Interest, error) {
+	p, interests, err := tx.Matching().Profile(ctx, r.caller)
+	if errors.Is(err, fault.NotFound) {
+		return matching.Profile{UserID: r.caller}, nil, nil
+	}
 	if err != nil {
-		return fmt.Errorf("list reports: %w", err)
+		return matching.Profile{}, nil, fmt.Errorf("read a profile: %w", err)
 	}
-	for i := range e.Reports {
-		e.Reports[i] = e.Reports[i].ForReporter()
+	return p, interests, nil
+}
+
+// lastEntry returns the position before the latest transaction.
+func (r *reader) lastEntry(ctx context.Context, tx Tx) (*int64, error) {
+	last, err := tx.Tokens().Transactions(ctx, r.caller, nil, 1)
+	if err != nil {
+		return nil, fmt.Errorf("read the latest transaction: %w", err)
 	}
-	e.Blocks, err = page.All(matching.PlaceOfBlocked, func(after *page.Moment, limit int) ([]matching.BlockedPerson, error) {
-		return matching.BlocksOf(ctx, tx, caller, after, limit)
-	})
-	return err
+	if len(last) == 0 {
+		return new(int64(1)), nil
+	}
+	return new(tokens.Place(last[0]) + 1), nil
+}
+
+func withoutActor(a moderation.AuditRecord) moderation.AuditRecord {
+	a.ActorID = id.User{}
+	return a
 }

@@ -2,8 +2,6 @@ package privacy_test
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -31,7 +29,11 @@ type scene struct {
 }
 
 func newScene(t *testing.T, change ...func(*coretest.Policies)) scene {
-	w := coretest.NewWorld(t, memory.New(), change...)
+	return newSceneIn(t, memory.New(), change...)
+}
+
+func newSceneIn(t *testing.T, storage ports.Storage, change ...func(*coretest.Policies)) scene {
+	w := coretest.NewWorld(t, storage, change...)
 	s := scene{World: w, voyager: w.Person("Vera"), local: w.Local("Luca")}
 	s.talk = w.Conversation(s.voyager, s.local)
 	return s
@@ -257,75 +259,6 @@ func TestConcurrentErase(t *testing.T) {
 			}
 		} // each world is audited at the end of the test
 	})
-}
-
-func TestExport(t *testing.T) {
-	s := newScene(t)
-	picture := "data:image/gif;base64," + base64.StdEncoding.EncodeToString(coretest.Picture("image/gif", 5, 5))
-	_, err := s.Messaging.Send(s.Ctx, s.local, s.talk, messaging.Draft{Content: "Look!", Attachment: picture}, "")
-	coretest.Is(t, err, nil)
-	s.Clock.Advance(time.Second)
-	_, err = s.Messaging.Send(s.Ctx, s.voyager, s.talk, messaging.Draft{Content: "Lovely"}, "")
-	coretest.Is(t, err, nil)
-	s.reservation(t, 2, true)
-	filed, err := s.Moderation.Report(s.Ctx, s.voyager, moderation.ReportInput{ReportedUserID: s.local, Reason: "late"}, "")
-	coretest.Is(t, err, nil)
-	_, err = s.Moderation.Report(s.Ctx, s.local, moderation.ReportInput{ReportedUserID: s.voyager, Reason: "about-the-caller"}, "")
-	coretest.Is(t, err, nil)
-	resolved, notes := moderation.Resolved, "between-admins"
-	_, err = s.Moderation.ChangeReport(s.Ctx, s.Admin(), filed.ID, moderation.ReportChange{Status: &resolved, Notes: &notes})
-	coretest.Is(t, err, nil)
-	_, err = s.Moderation.PostTokens(s.Ctx, s.Admin(), s.voyager, moderation.Adjustment{Type: tokens.Penalty, Amount: -3, Reason: "noise"}, "")
-	coretest.Is(t, err, nil)
-	s.Block(s.voyager, s.local)
-	s.SignIn("Vera")
-
-	e, err := s.Privacy.Export(s.Ctx, s.voyager)
-	coretest.Is(t, err, nil)
-	if e.User.ID != s.voyager || e.User.Email != coretest.Email("Vera") || e.MadeAt != s.Clock.Now() {
-		t.Errorf("the account is %+v", e.User)
-	}
-	if e.Profile != (matching.Profile{UserID: s.voyager}) || len(e.Interests) != 0 {
-		t.Errorf("got the profile %+v, want an empty one", e.Profile)
-	}
-	if e.Wallet != (reservations.Funds{Balance: 36, Held: 10}) || len(e.Transactions) != 4 {
-		t.Errorf("the wallet is %+v with %d transactions, want 36, 10 held, and 4", e.Wallet, len(e.Transactions))
-	}
-	if len(e.Sessions) != 1 || len(e.Reservations) != 1 || len(e.Blocks) != 1 || len(e.Reports) != 1 || len(e.Sanctions) != 1 {
-		t.Errorf("got %+v, want one session, reservation, block, report and sanction", e)
-	}
-	if len(e.Conversations) != 1 || len(e.Conversations[0].Messages) != 2 {
-		t.Fatalf("the conversations are %+v", e.Conversations)
-	}
-	if m := e.Conversations[0].Messages[1]; m.Attachment != picture || m.Message.UserID != s.local {
-		t.Errorf("the message of the other participant is %+v", m)
-	}
-	b, err := json.Marshal(e)
-	coretest.Is(t, err, nil)
-	for what, secret := range map[string]string{
-		"a report about the caller": "about-the-caller", "an admin's notes": "between-admins",
-		"the id of the admin": s.Admin().String(), "the address of the other participant": coretest.Email("Luca"),
-	} {
-		if strings.Contains(string(b), secret) {
-			t.Errorf("the export contains %s", what)
-		}
-	}
-}
-
-// The export contains more rows than one page.
-func TestExportMany(t *testing.T) {
-	s := newScene(t)
-	s.Fund(s.voyager, 500)
-	const n = 230
-	for i := range n {
-		_, err := s.Messaging.Send(s.Ctx, s.voyager, s.talk, messaging.Draft{Content: fmt.Sprint(i)}, "")
-		coretest.Is(t, err, nil)
-	}
-	e, err := s.Privacy.Export(s.Ctx, s.voyager)
-	coretest.Is(t, err, nil)
-	if got := len(e.Conversations[0].Messages); got != n || len(e.Transactions) != n+2 {
-		t.Errorf("exported %d messages and %d transactions, want %d and %d", got, len(e.Transactions), n, n+2)
-	}
 }
 
 var _ privacy.Tx = ports.Tx(nil)

@@ -55,10 +55,8 @@ func (s *serverSettings) config(log *slog.Logger) (wiring.Config, error) {
 	c.Access.Issuer, c.Access.Audience = s.Security.AccessIssuer, s.Security.AccessAudience
 	c.Access.Leeway = s.Security.AccessLeeway
 	c.PasswordCost = s.Accounts.BcryptCost
-	c.Limits = edge.Limits{
-		Anonymous: edge.Rate{PerSecond: s.Limits.Anonymous, Burst: s.Limits.AnonymousBurst},
-		User:      edge.Rate{PerSecond: s.Limits.User, Burst: s.Limits.UserBurst},
-	}
+	c.Limits.Anonymous = edge.Rate{PerSecond: s.Limits.Anonymous, Burst: s.Limits.AnonymousBurst}
+	c.Limits.User = edge.Rate{PerSecond: s.Limits.User, Burst: s.Limits.UserBurst}
 	if err := c.Validate(); err != nil {
 		return wiring.Config{}, inFlags(err)
 	}

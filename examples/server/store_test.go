@@ -48,8 +48,11 @@ func openConversation(t *testing.T, client, ada *httpapi.Client) (id.Conversatio
 // everything returns the export of an account.
 func everything(t *testing.T, client *httpapi.Client) string {
 	t.Helper()
-	export, err := client.ExportMe(t.Context())
+	document, err := client.ExportMe(t.Context())
 	must(t, err)
+	var export httpapi.Export
+	must(t, json.NewDecoder(document).Decode(&export))
+	must(t, document.Close())
 	export.MadeAt = httpapi.Time{}
 	b, err := json.MarshalIndent(export, "", " ")
 	must(t, err)

@@ -325,19 +325,27 @@ func (c *community) seesReports(viewer users.User, all []*encounter) {
 func (c *community) seesInExport(viewer users.User, byUser map[id.User]*encounter) {
 	export, err := c.privacy.Export(c.ctx, viewer.ID)
 	c.must(err)
-	for _, talk := range export.Conversations {
+	conversations, err := page.Collect(export.Conversations)
+	c.must(err)
+	reserved, err := page.Collect(export.Reservations)
+	c.must(err)
+	blocks, err := page.Collect(export.Blocks)
+	c.must(err)
+	reports, err := page.Collect(export.Reports)
+	c.must(err)
+	for _, talk := range conversations {
 		e, o := byUser[talk.Overview.Other.UserID], talk.Overview
 		c.same("an exported conversation with a "+e.String(), []any{o.Other, o.Unread, o.Closed},
 			[]any{e.person(), e.unread(), !e.sight().Reachable()})
 	}
-	for _, v := range export.Reservations {
+	for _, v := range reserved {
 		c.same("an exported reservation with a "+byUser[v.Other.UserID].String(), v.Other, byUser[v.Other.UserID].person())
 	}
-	for _, b := range export.Blocks {
+	for _, b := range blocks {
 		c.same("an exported block of a "+byUser[b.Person.UserID].String(), b.Person, byUser[b.Person.UserID].person())
 	}
 	c.same("the number of exported conversations, reservations, blocks and reports",
-		[]int{len(export.Conversations), len(export.Reservations), len(export.Blocks), len(export.Reports)}, []int{72, 72, 48, 96})
+		[]int{len(conversations), len(reserved), len(blocks), len(reports)}, []int{72, 72, 48, 96})
 }
 
 // seenByOthers lets the active users look at the viewer, whose profile is not searchable.

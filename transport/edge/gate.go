@@ -26,6 +26,7 @@ type Gate struct {
 	authenticator Authenticator
 	addresses     *limiter
 	users         *limiter
+	exports       exports
 }
 
 // NewGate returns a Gate. It panics if the Authenticator is nil.
@@ -33,7 +34,10 @@ func NewGate(a Authenticator, l Limits) *Gate {
 	if a == nil {
 		panic("edge: NewGate needs an Authenticator")
 	}
-	return &Gate{authenticator: a, addresses: newLimiter(l.Anonymous), users: newLimiter(l.User)}
+	return &Gate{
+		authenticator: a, addresses: newLimiter(l.Anonymous), users: newLimiter(l.User),
+		exports: exports{limits: l.Exports, byUser: map[id.User]int{}},
+	}
 }
 
 // Anyone admits every request within the limit of its address. It ignores the token.

@@ -12,10 +12,22 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 )
 
-// Limits are the limits of the number of requests. The zero value sets no limits.
+// Limits are the limits of requests. The zero value sets no limits.
 type Limits struct {
 	Anonymous Rate // of one address, for requests that are not signed in; an IPv6 /64 counts as one address
 	User      Rate // of one user
+	Exports   ExportLimits
+}
+
+// ExportLimits are the limits of exports, which take long and hold memory while they run.
+type ExportLimits struct {
+	PerUser int // exports of one user that run at the same time; 0 means no limit
+	AtOnce  int // exports that run at the same time; 0 means no limit
+
+	// A client that reads fewer than MinRate bytes per second, over the time Over in which the server
+	// waits for it, is cut off. If one of the two is 0, a client may take any time.
+	MinRate int64
+	Over    time.Duration
 }
 
 // Rate is a limit of the number of requests.
@@ -29,6 +41,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		Anonymous: Rate{PerSecond: 20, Burst: 200},
 		User:      Rate{PerSecond: 50, Burst: 500},
+		Exports:   ExportLimits{PerUser: 1, AtOnce: 4, MinRate: 50_000, Over: time.Minute},
 	}
 }
 

@@ -2,12 +2,13 @@ package httpapi
 
 import (
 	"context"
-	"fmt"
 	"net/http"
+	"reflect"
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -75,9 +76,11 @@ var (
 		Name: "changePassword", Method: http.MethodPut, Path: "/v1/me/password",
 		Summary: "Change your password, and end all your sessions", Tags: tagAccount,
 	}
-	exportMe = kithttp.Route[kithttp.None, Export]{
+	exportMe = kithttp.Route[kithttp.None, kithttp.Stream]{
 		Name: "exportMe", Method: http.MethodGet, Path: "/v1/me/export",
 		Summary: "Get all data that is stored about you", Tags: tagAccount,
+		Document: reflect.TypeFor[Export](),
+		Faults:   []*fault.Error{edge.ErrExportRunning, edge.ErrExportsBusy},
 	}
 )
 
@@ -111,16 +114,4 @@ func (a *API) eraseMe(ctx context.Context, caller users.Caller, req eraseMeReque
 
 func (a *API) changePassword(ctx context.Context, caller users.Caller, req changePasswordRequest) (kithttp.None, error) {
 	return kithttp.None{}, a.services.Users.ChangePassword(ctx, caller.UserID, req.CurrentPassword, req.Password)
-}
-
-func (a *API) exportMe(ctx context.Context, caller users.Caller, _ kithttp.None) (Export, error) {
-	// Exports run one at a time, because an export has all images of a user in memory.
-	select {
-	case a.exporting <- struct{}{}:
-		defer func() { <-a.exporting }()
-	case <-ctx.Done():
-		return Export{}, fmt.Errorf("wait for another export: %w", ctx.Err())
-	}
-	e, err := a.services.Privacy.Export(ctx, caller.UserID)
-	return exportOf(e), err
 }

@@ -60,7 +60,8 @@ type API struct {
 	gate          *edge.Gate
 	cursors       *edge.Cursors
 	server        *kithttp.Server
-	exporting     chan struct{} // a semaphore for one export at a time
+	exports       edge.ExportLimits
+	images        lender // of exports
 }
 
 // New returns an API of services that services.New made. It panics if a service is missing, or if
@@ -76,7 +77,8 @@ func New(s *services.Services, o Options) *API {
 		clientAddress: o.ClientAddress,
 		basePath:      o.BasePath,
 		cursors:       o.Cursors,
-		exporting:     make(chan struct{}, 1),
+		exports:       o.Limits.Exports,
+		images:        newLender(),
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"slices"
 
@@ -124,9 +125,14 @@ func (c *Client) EndOtherSessions(ctx context.Context) error {
 	return err
 }
 
-// ExportMe returns all data that is stored about the caller.
-func (c *Client) ExportMe(ctx context.Context) (Export, error) {
-	return kithttp.Call(ctx, c.http, exportMe, kithttp.None{})
+// ExportMe returns all data that is stored about the caller, as a JSON document that is an [Export].
+// It can be large. If reading fails, the document is not complete. The caller must close it.
+func (c *Client) ExportMe(ctx context.Context) (io.ReadCloser, error) {
+	response, err := kithttp.Open(ctx, c.http, exportMe, kithttp.None{})
+	if err != nil {
+		return nil, err
+	}
+	return response.Body, nil
 }
 
 // MyProfile reads the caller's profile.

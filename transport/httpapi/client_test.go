@@ -161,7 +161,7 @@ func TestClientOverTheNetwork(t *testing.T) {
 	if list := must[httpapi.Page[httpapi.Block]](t)(voyager.Blocks(ctx, httpapi.Paging{})); len(list.Items) != 0 {
 		t.Errorf("got %v", list.Items)
 	}
-	if e := must[httpapi.Export](t)(voyager.ExportMe(ctx)); e.User.ID != tn.people["voyager"].id {
+	if e := readExport(t, voyager); e.User.ID != tn.people["voyager"].id {
 		t.Errorf("got %+v", e.User)
 	}
 

@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"context"
+	"io"
 	"net/http"
 
 	"github.com/cicerone-go/cicerone/core/id"
@@ -8,6 +10,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/privacy"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
 // Export is all data that is stored about a user, without secrets.
@@ -23,11 +26,6 @@ type Export struct {
 	Blocks        []Block                `json:"blocks"`
 	Sessions      []ExportedSession      `json:"sessions"`
 	Sanctions     []Sanction             `json:"sanctions" description:"The actions of admins on the account."`
-}
-
-// Headers returns a header that makes browsers save the document instead of showing it.
-func (Export) Headers() http.Header {
-	return http.Header{"Content-Disposition": {`attachment; filename="cicerone-export.json"`}}
 }
 
 // ExportedConversation is a conversation with all its messages. Their attachments are data URLs.
@@ -59,35 +57,93 @@ type Sanction struct {
 	CreatedAt Time               `json:"created_at"`
 }
 
-func exportOf(e privacy.Export) Export {
-	return Export{
-		MadeAt:        Time(e.MadeAt),
-		User:          userOf(e.User),
-		Profile:       profileOf(matching.ProfileWithInterests{Profile: e.Profile, Interests: e.Interests}),
-		Wallet:        Wallet(e.Wallet),
-		Transactions:  each(e.Transactions, transactionOf),
-		Conversations: each(e.Conversations, exportedConversationOf),
-		Reservations:  each(e.Reservations, viewOf),
-		Reports:       each(e.Reports, reportOf),
-		Blocks:        each(e.Blocks, blockOf),
-		Sessions:      each(e.Sessions, exportedSessionOf),
-		Sanctions:     each(e.Sanctions, sanctionOf),
-	}
+// exportMe streams an Export. It counts as running until the last byte is written.
+func (a *API) exportMe(_ context.Context, caller users.Caller, _ kithttp.None) (kithttp.Stream, error) {
+	return kithttp.Stream{
+		ContentType: "application/json",
+		// Browsers save the document instead of showing it.
+		Header: http.Header{"Content-Disposition": {`attachment; filename="cicerone-export.json"`}},
+		Write: func(ctx context.Context, w http.ResponseWriter) error {
+			end, err := a.gate.BeginExport(caller.UserID)
+			if err != nil {
+				return err
+			}
+			defer end()
+			e, err := a.services.Privacy.Export(ctx, caller.UserID)
+			if err != nil {
+				return err
+			}
+			paced := newPacedWriter(w, a.exports)
+			if err := a.writeExport(ctx, paced, e); err != nil {
+				return err
+			}
+			return paced.finish()
+		},
+	}, nil
 }
 
-func exportedConversationOf(c privacy.Conversation) ExportedConversation {
+// writeExport writes an Export as JSON, with the members in its order.
+func (a *API) writeExport(ctx context.Context, w io.Writer, e privacy.Export) error {
+	d := newDocument(ctx, w, a.images)
+	d.begin('{')
+	d.member("made_at", Time(e.MadeAt))
+	d.member("user", userOf(e.User))
+	d.member("profile", profileOf(matching.ProfileWithInterests{Profile: e.Profile, Interests: e.Interests}))
+	d.member("wallet", Wallet(e.Wallet))
+	members(d, "transactions", e.Transactions, transactionOf)
+	d.list("conversations")
+	for c, err := range e.Conversations {
+		if d.fail(err) {
+			break
+		}
+		writeConversation(d, c)
+	}
+	d.end(']')
+	members(d, "reservations", e.Reservations, viewOf)
+	members(d, "reports", e.Reports, reportOf)
+	members(d, "blocks", e.Blocks, blockOf)
+	members(d, "sessions", e.Sessions, exportedSessionOf)
+	members(d, "sanctions", e.Sanctions, sanctionOf)
+	d.end('}')
+	return d.flush()
+}
+
+// writeConversation writes an ExportedConversation.
+func writeConversation(d *document, c privacy.Conversation) {
 	of := c.Overview.Conversation
-	return ExportedConversation{
-		ID: of.ID, VoyagerID: of.VoyagerID, LocalID: of.LocalID, CreatedAt: Time(of.CreatedAt),
-		Other:    personOf(c.Overview.Other),
-		Messages: each(c.Messages, exportedMessageOf),
+	d.begin('{')
+	d.member("id", of.ID)
+	d.member("voyager_id", of.VoyagerID)
+	d.member("local_id", of.LocalID)
+	d.member("created_at", Time(of.CreatedAt))
+	d.member("other", personOf(c.Overview.Other))
+	d.list("messages")
+	for m, err := range c.Messages {
+		if d.fail(err) {
+			break
+		}
+		writeMessage(d, m)
 	}
+	d.end(']')
+	d.end('}')
 }
 
-func exportedMessageOf(m privacy.Message) Message {
+// writeMessage writes a Message whose attachment is a data URL, which is encoded while it is written.
+func writeMessage(d *document, m privacy.Message) {
 	wire := textOf(m.Message)
-	wire.Attachment = orNull(m.Attachment)
-	return wire
+	if m.Image == nil {
+		d.item(wire)
+		return
+	}
+	d.begin('{')
+	d.member("id", wire.ID)
+	d.member("conversation_id", wire.ConversationID)
+	d.member("user_id", wire.UserID)
+	d.member("content", wire.Content)
+	d.image("attachment", m.Image)
+	d.member("read", wire.Read)
+	d.member("created_at", wire.CreatedAt)
+	d.end('}')
 }
 
 func exportedSessionOf(s users.Session) ExportedSession {

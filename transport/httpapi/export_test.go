@@ -2,10 +2,14 @@ package httpapi_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
+
+	jsonv2 "github.com/go-json-experiment/json"
 
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
@@ -27,6 +31,10 @@ func TestExport(t *testing.T) {
 	var e httpapi.Export
 	if err := json.Unmarshal([]byte(a.body), &e); err != nil {
 		t.Fatal(err)
+	}
+	again, err := jsonv2.Marshal(e, jsonv2.Deterministic(true))
+	if err != nil || string(again) != a.body {
+		t.Errorf("the response has other members than an Export, or in another order:\n%s\n%s", a.body, again)
 	}
 	counts := []int{
 		len(e.Transactions), len(e.Conversations), len(e.Conversations[0].Messages), len(e.Reservations), len(e.Reports),
@@ -53,6 +61,16 @@ func TestExport(t *testing.T) {
 			t.Errorf("the export contains %s", of)
 		}
 	}
+}
+
+// readExport reads the export of a client.
+func readExport(t *testing.T, c *httpapi.Client) (e httpapi.Export) {
+	t.Helper()
+	document := must[io.ReadCloser](t)(c.ExportMe(t.Context()))
+	if err := errors.Join(json.NewDecoder(document).Decode(&e), document.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
 
 // keys returns the names of all members of a JSON document, at every depth.

@@ -60,7 +60,7 @@ func TestSessions(t *testing.T) {
 	if rest := must[httpapi.Page[httpapi.Session]](t)(phone.Sessions(tn.ctx, httpapi.Paging{})).Items; len(rest) != 1 || !rest[0].Current {
 		t.Errorf("got %+v, want the current session", rest)
 	}
-	e := must[httpapi.Export](t)(phone.ExportMe(tn.ctx))
+	e := readExport(t, phone)
 	ended := slices.DeleteFunc(slices.Clone(e.Sessions), func(s httpapi.ExportedSession) bool { return s.RevokedAt == nil })
 	if len(e.Sessions) != 3 || len(ended) != 2 {
 		t.Errorf("the export has the sessions %+v, want three, of which two have ended", e.Sessions)

@@ -47,8 +47,13 @@ type world struct {
 
 func newWorld(t testing.TB, change ...func(*httpapi.Options)) *world {
 	t.Helper()
+	return newWorldIn(t, memory.New(), change...)
+}
+
+// newWorldIn returns a world over an empty storage.
+func newWorldIn(t testing.TB, storage ports.Storage, change ...func(*httpapi.Options)) *world {
+	t.Helper()
 	w := &world{t: t, ctx: t.Context(), mailbox: &mailbox{}, cursors: edge.RandomCursors(), now: time.Date(2026, 7, 1, 10, 0, 0, 0, time.UTC)}
-	storage := memory.New()
 	t.Cleanup(func() {
 		w.ctx = context.Background()
 		w.audit()

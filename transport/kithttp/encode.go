@@ -26,11 +26,7 @@ func (s *Server) encodeResponse(info RouteInfo) kit.EncodeResponseFunc {
 			write(w, info.Status, answer.Body)
 			return nil
 		case Stream:
-			setCommon(w.Header(), answer.ContentType)
-			setHeaders(w.Header(), answer.Header)
-			w.WriteHeader(info.Status)
-			s.stream(ctx, info, w, answer)
-			return nil
+			return s.stream(ctx, info, w, answer)
 		}
 
 		body, err := json.Marshal(response, json.Deterministic(true))
@@ -55,20 +51,63 @@ func (s *Server) encodeResponse(info RouteInfo) kit.EncodeResponseFunc {
 	}
 }
 
-// stream writes the body of a Stream. The status is already sent, so a failure can be reported to
-// the client only by closing the connection.
-func (s *Server) stream(ctx context.Context, info RouteInfo, w http.ResponseWriter, answer Stream) {
+// stream writes a Stream. After its first byte, the client is told of a failure by the end of the
+// connection alone: the body is not complete, whatever it looks like.
+func (s *Server) stream(ctx context.Context, info RouteInfo, w http.ResponseWriter, answer Stream) error {
+	started := &starter{ResponseWriter: w, status: info.Status, answer: answer}
 	if RequestFrom(ctx).Method == http.MethodHead {
-		return
+		started.start()
+		return nil
 	}
 	_, err := recovering(func(ctx context.Context, _ any) (any, error) {
-		return nil, answer.Write(ctx, w)
+		return nil, answer.Write(ctx, started)
 	})(ctx, nil)
-	if err != nil && ctx.Err() == nil {
+	switch {
+	case err == nil:
+		started.start()
+		return nil
+	case !started.done:
+		return err
+	case ctx.Err() == nil:
 		s.hook(ctx, info, fmt.Errorf("stream of %s: %w", info.Name, err))
-		panic(http.ErrAbortHandler)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// starter is a response writer that sends the status and the headers of a Stream before the first
+// byte of its body.
+type starter struct {
+	http.ResponseWriter
+	status int
+	answer Stream
+	done   bool
+}
+
+func (s *starter) start() {
+	if !s.done {
+		s.done = true
+		setCommon(s.Header(), s.answer.ContentType)
+		setHeaders(s.Header(), s.answer.Header)
+		s.ResponseWriter.WriteHeader(s.status)
 	}
 }
+
+// WriteHeader sends the status of the route, whatever is asked for.
+func (s *starter) WriteHeader(int) { s.start() }
+
+func (s *starter) Write(p []byte) (int, error) {
+	s.start()
+	return s.ResponseWriter.Write(p)
+}
+
+// FlushError is for http.ResponseController.
+func (s *starter) FlushError() error {
+	s.start()
+	return http.NewResponseController(s.ResponseWriter).Flush()
+}
+
+// Unwrap gives http.ResponseController access to the underlying response writer.
+func (s *starter) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 // setCommon sets the headers of every response: browsers must not guess its type, and caches must
 // not store it.

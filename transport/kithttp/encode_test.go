@@ -101,6 +101,14 @@ func TestStream(t *testing.T) {
 		}
 		return kithttp.Stream{ContentType: "text/event-stream", Header: http.Header{"X-Stream": {"1"}},
 			Write: func(ctx context.Context, w http.ResponseWriter) error {
+				switch k.ID.text {
+				case "late":
+					return fault.New(fault.Conflict, "too_late", "too late")
+				case "panics first":
+					panic("secret")
+				case "empty":
+					return nil
+				}
 				io.WriteString(w, "one")
 				if err := http.NewResponseController(w).Flush(); err != nil {
 					return err
@@ -149,6 +157,16 @@ func TestStream(t *testing.T) {
 	}
 	if _, err := kithttp.Open(t.Context(), c, route, key{ID: label{"none"}}); !errors.Is(err, fault.NotFound) {
 		t.Errorf("got %v, want fault.NotFound", err)
+	}
+	_, err := kithttp.Open(t.Context(), c, route, key{ID: label{"late"}})
+	if f, ok := errors.AsType[*fault.Error](err); !ok || f.Code != "too_late" || f.Kind != fault.Conflict {
+		t.Errorf("got %v, want too_late", err)
+	}
+	if w := do(s, "GET", "/events/panics%20first"); w.Code != 500 || w.Header().Get("X-Stream") != "" || <-hooked == nil {
+		t.Errorf("got %d %v %s, want a problem document", w.Code, w.Header(), w.Body)
+	}
+	if w := do(s, "GET", "/events/empty"); w.Code != 200 || w.Header().Get("X-Stream") != "1" || w.Body.Len() != 0 {
+		t.Errorf("an empty stream: %d %s", w.Code, w.Body)
 	}
 	if w := do(s, "HEAD", "/events/fine"); w.Code != 200 || w.Body.Len() != 0 {
 		t.Errorf("HEAD: %d %s", w.Code, w.Body)

@@ -25,6 +25,7 @@ type Route[Req, Resp any] struct {
 	Faults       []*fault.Error // errors of the operation and of its gates, for the OpenAPI document
 	Headers      []Header       // headers of a successful response, for the OpenAPI document
 	Media        []string       // media types of a Blob or Stream, such as "image/png", for the OpenAPI document
+	Document     reflect.Type   // of the JSON document that a Stream writes, for the OpenAPI document; nil if it writes none
 }
 
 // Info returns a description of the route without its type parameters.
@@ -44,6 +45,14 @@ func (r Route[Req, Resp]) status() int {
 	default:
 		return http.StatusOK
 	}
+}
+
+// answer returns the type that the OpenAPI document describes as the response.
+func (r Route[Req, Resp]) answer() reflect.Type {
+	if r.Document != nil {
+		return r.Document
+	}
+	return reflect.TypeFor[Resp]()
 }
 
 // check returns the shape of the route's request, or an error if the route is not valid.
@@ -89,10 +98,12 @@ type Blob struct {
 	Header      http.Header // additional headers, which may replace Cache-Control
 }
 
-// Stream is a response that is written piece by piece. The server sends the status and the headers,
-// and then calls Write. The context of Write ends with the request, and its writer works with
-// http.ResponseController. If Write returns an error and the client has not left, the server calls
-// the error hook and closes the connection. A client reads a Stream with [Open].
+// Stream is a response that is written piece by piece. The server sends the status and the headers
+// before the first byte that Write writes or flushes. The context of Write ends with the request,
+// and its writer works with http.ResponseController. An error that Write returns before is answered
+// like an error of a handler. After an error that it returns later, the server closes the
+// connection, so that no client takes the body for a complete one; it calls the error hook, unless
+// the client has left. Write is not called for HEAD. A client reads a Stream with [Open].
 type Stream struct {
 	ContentType string
 	Header      http.Header

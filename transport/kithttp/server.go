@@ -231,7 +231,7 @@ func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context
 	s.route(info.Method+" "+info.Path, s.guard(info, handler))
 	s.routes = append(s.routes, operation{
 		info: info, shape: shape, optionalBody: r.OptionalBody, faults: r.Faults, headers: r.Headers,
-		media: r.Media, alsoStatus: r.AlsoStatus, answer: reflect.TypeFor[Resp](),
+		media: r.Media, alsoStatus: r.AlsoStatus, answer: r.answer(),
 	})
 }
 

@@ -68,7 +68,7 @@ func (h *history) question() command {
 	case "transactions":
 		return asked("transactions", func(ctx context.Context, c *lane) (any, error) { return transactions(ctx, c, who, limit) })
 	case "export":
-		return asked("everything", func(ctx context.Context, c *lane) (any, error) { return c.Privacy.Export(ctx, who) })
+		return asked("everything", func(ctx context.Context, c *lane) (any, error) { return export(ctx, c, who) })
 	case "blocks":
 		return asked("blocks", func(ctx context.Context, c *lane) (any, error) {
 			return walk(limit, func(r page.Request[page.Moment]) (page.Page[matching.BlockedPerson, page.Moment], error) {

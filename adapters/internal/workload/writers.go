@@ -90,7 +90,11 @@ func (w *Writers) Read(t testing.TB, storage ports.Storage) {
 		if _, err := w.Messaging.Conversations(ctx, p.Local, page.Request[page.Moment]{}); err != nil {
 			t.Errorf("conversations: %v", err)
 		}
-		if _, err := w.Privacy.Export(ctx, p.Voyager); err != nil {
+		e, err := w.Privacy.Export(ctx, p.Voyager)
+		if err == nil {
+			_, err = page.Collect(e.Conversations)
+		}
+		if err != nil {
 			t.Errorf("export: %v", err)
 		}
 	}

@@ -1,0 +1,98 @@
+package privacy
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/page"
+)
+
+// talk is a conversation of an export.
+type talk struct {
+	id   id.Conversation
+	last *page.Moment // before its latest message when the export was made; nil if it had none
+}
+
+// talks returns the conversations that the caller had at a time. The list of conversations changes its
+// order when a message is sent, so a conversation can move to the pages that were read already: the
+// list is read again until it has no further conversation.
+func (r *reader) talks(madeAt time.Time) ([]talk, error) {
+	var all []talk
+	known := map[id.Conversation]bool{}
+	for before := -1; before < len(all); {
+		before = len(all)
+		for o, err := range listed(r, "list conversations", nil, messaging.PlaceOfOverview,
+			func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]messaging.Overview, error) {
+				return tx.Messaging().Overviews(ctx, r.caller, after, limit)
+			}) {
+			if err != nil {
+				return nil, err
+			}
+			if known[o.Conversation.ID] || o.Conversation.CreatedAt.After(madeAt) {
+				continue
+			}
+			known[o.Conversation.ID] = true
+			t := talk{id: o.Conversation.ID}
+			if o.LastMessage != nil {
+				t.last = until(o.LastMessage.CreatedAt)
+			}
+			all = append(all, t)
+		}
+	}
+	return all, nil
+}
+
+func (r *reader) conversations(talks []talk) iter.Seq2[Conversation, error] {
+	return func(yield func(Conversation, error) bool) {
+		for _, t := range talks {
+			c := Conversation{Messages: r.messages(t)}
+			err := r.batch("read a conversation", func(ctx context.Context, tx Tx) (err error) {
+				c.Overview, err = tx.Messaging().Overview(ctx, t.id, r.caller)
+				return err
+			})
+			if err != nil {
+				yield(Conversation{}, err)
+				return
+			}
+			if !yield(c, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (r *reader) messages(t talk) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		if t.last == nil {
+			return
+		}
+		for m, err := range listed(r, "list messages", t.last, messaging.PlaceOfMessage,
+			func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]messaging.Message, error) {
+				_, messages, err := tx.Messaging().History(ctx, t.id, after, limit)
+				return messages, err
+			}) {
+			if err != nil {
+				yield(Message{}, err)
+				return
+			}
+			with := Message{Message: m}
+			if m.Attachment != "" {
+				with.Image = func() (messaging.Attachment, error) { return r.image(m.ID) }
+			}
+			if !yield(with, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (r *reader) image(m id.Message) (a messaging.Attachment, err error) {
+	err = r.batch("read an image", func(ctx context.Context, tx Tx) (err error) {
+		a, err = tx.Messaging().Attachment(ctx, m)
+		return err
+	})
+	return a, err
+}

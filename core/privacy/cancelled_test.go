@@ -10,6 +10,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/privacy"
+	"github.com/cicerone-go/cicerone/core/users"
 )
 
 // An erasure that is cancelled at any point changes nothing.
@@ -29,7 +30,7 @@ func TestCancellation(t *testing.T) {
 	var messages []privacy.Message
 	var image messaging.Attachment
 	coretest.Is(t, s.Cancelled(func(ctx context.Context) (err error) {
-		if e, err = s.Privacy.Export(ctx, s.voyager); err != nil {
+		if e, err = s.Privacy.Export(ctx, users.Caller{UserID: s.voyager}); err != nil {
 			return err
 		}
 		if talks, err = page.Collect(e.Conversations); err != nil {

@@ -24,7 +24,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	export, err := service.Export(ctx, ada)
+	export, err := service.Export(ctx, users.Caller{UserID: ada})
 	if err != nil {
 		log.Fatal(err)
 	}

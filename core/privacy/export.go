@@ -25,7 +25,8 @@ import (
 // so that the memory that an export takes does not depend on its size. They have what was stored when
 // the export was made, as it is when it is read, and nothing that was added later. They can be ranged
 // over in any order, and more than once. A list ends with its first error, which it yields with a zero
-// item: users.ErrNotSignedIn once the account is not active any more, and those of the store.
+// item: users.ErrNotSignedIn once the account is not active any more or the session of the caller has
+// ended, and those of the store.
 type Export struct {
 	MadeAt        time.Time
 	User          users.User
@@ -54,10 +55,10 @@ type Message struct {
 	Image   func() (messaging.Attachment, error)
 }
 
-// Export returns all data of the caller. The context is also that of reading its lists. Errors:
-// users.ErrNotSignedIn.
-func (s *Service) Export(ctx context.Context, caller id.User) (Export, error) {
-	r := reader{service: s, ctx: ctx, caller: caller}
+// Export returns all data of the caller, who needs no session. The context is also that of reading its
+// lists. Errors: users.ErrNotSignedIn.
+func (s *Service) Export(ctx context.Context, caller users.Caller) (Export, error) {
+	r := reader{service: s, ctx: ctx, by: caller, caller: caller.UserID}
 	e, err := r.begin()
 	if err != nil {
 		return Export{}, fmt.Errorf("export: %w", err)
@@ -69,7 +70,8 @@ func (s *Service) Export(ctx context.Context, caller id.User) (Export, error) {
 type reader struct {
 	service *Service
 	ctx     context.Context // of the export and its lists, which are ranged over without one
-	caller  id.User
+	by      users.Caller
+	caller  id.User      // of by
 	mark    *page.Moment // before the first row that a list in the order of time, newest first, has
 }
 
@@ -78,7 +80,7 @@ func (r *reader) begin() (e Export, err error) {
 	var lastEntry *int64
 	err = r.service.deps.Store.Snapshot(r.ctx, func(ctx context.Context, tx Tx) (err error) {
 		e = Export{MadeAt: r.service.deps.Clock.Now()}
-		if e.User, err = users.Active(ctx, tx, r.caller); err != nil {
+		if e.User, err = users.Present(ctx, tx, r.by); err != nil {
 			return err
 		}
 		if e.Profile, e.Interests, err = r.profile(ctx, tx); err != nil {
@@ -135,10 +137,10 @@ func (r *reader) begin() (e Export, err error) {
 // order of time, newest first.
 func until(at time.Time) *page.Moment { return &page.Moment{At: at.Add(time.Millisecond)} }
 
-// batch runs fn in a unit of work that only reads, if the account is still active.
+// batch runs fn in a unit of work that only reads, if the caller is still signed in.
 func (r *reader) batch(what string, fn func(ctx context.Context, tx Tx) error) error {
 	err := r.service.deps.Store.View(r.ctx, func(ctx context.Context, tx Tx) error {
-		if _, err := users.Active(ctx, tx, r.caller); err != nil {
+		if _, err := users.Present(ctx, tx, r.by); err != nil {
 			return err
 		}
 		return fn(ctx, tx)

@@ -85,7 +85,7 @@ func read(t *testing.T, e privacy.Export) exported {
 
 func (s *scene) export(t *testing.T) exported {
 	t.Helper()
-	e, err := s.Privacy.Export(s.Ctx, s.voyager)
+	e, err := s.Privacy.Export(s.Ctx, users.Caller{UserID: s.voyager})
 	coretest.Is(t, err, nil)
 	return read(t, e)
 }
@@ -166,7 +166,7 @@ func TestExportHasAMark(t *testing.T) {
 	mira, nina := s.Local("Mira"), s.Person("Nina")
 	s.Block(s.voyager, mira)
 	empty := s.Conversation(s.voyager, s.Local("Otto"))
-	e, err := s.Privacy.Export(s.Ctx, s.voyager)
+	e, err := s.Privacy.Export(s.Ctx, users.Caller{UserID: s.voyager})
 	coretest.Is(t, err, nil)
 	before := read(t, e)
 
@@ -250,7 +250,7 @@ func TestExportEndsWithTheAccount(t *testing.T) {
 		_, err := s.Messaging.Send(s.Ctx, s.voyager, s.talk, messaging.Draft{Content: "hello"}, "")
 		coretest.Is(t, err, nil)
 	}
-	e, err := s.Privacy.Export(s.Ctx, s.voyager)
+	e, err := s.Privacy.Export(s.Ctx, users.Caller{UserID: s.voyager})
 	coretest.Is(t, err, nil)
 	talks := all(t, e.Conversations)
 	n := 0
@@ -272,5 +272,21 @@ func TestExportEndsWithTheAccount(t *testing.T) {
 	_, err = page.Collect(e.Conversations)
 	coretest.Is(t, err, users.ErrNotSignedIn)
 	_, err = page.Collect(talks[0].Messages)
+	coretest.Is(t, err, users.ErrNotSignedIn)
+}
+
+// A caller who signs out, or whose password changes, gets no further batch.
+func TestExportEndsWithTheSession(t *testing.T) {
+	s := newScene(t)
+	in := s.SignIn("Vera")
+	caller, err := s.Users.Authenticate(s.Ctx, in.AccessToken)
+	coretest.Is(t, err, nil)
+	e, err := s.Privacy.Export(s.Ctx, caller)
+	coretest.Is(t, err, nil)
+	all(t, e.Transactions)
+	coretest.Is(t, s.Users.SignOut(s.Ctx, in.RefreshToken), nil)
+	_, err = page.Collect(e.Transactions)
+	coretest.Is(t, err, users.ErrNotSignedIn)
+	_, err = s.Privacy.Export(s.Ctx, caller)
 	coretest.Is(t, err, users.ErrNotSignedIn)
 }

@@ -191,7 +191,7 @@ func TestEraseErrors(t *testing.T) {
 	coretest.Fields(t, s.Privacy.Erase(s.Ctx, s.voyager, coretest.Password), "password")
 	s.SetActive(s.voyager, false)
 	coretest.Is(t, s.Privacy.Erase(s.Ctx, s.voyager, "another horse"), users.ErrNotSignedIn)
-	_, err := s.Privacy.Export(s.Ctx, s.voyager)
+	_, err := s.Privacy.Export(s.Ctx, users.Caller{UserID: s.voyager})
 	coretest.Is(t, err, users.ErrNotSignedIn)
 }
 

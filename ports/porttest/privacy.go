@@ -285,7 +285,7 @@ func exportWhileBusy(c *community) {
 			over = true // after one more export
 		default:
 		}
-		e, err := c.privacy.Export(c.ctx, ada.ID)
+		e, err := c.privacy.Export(c.ctx, users.Caller{UserID: ada.ID})
 		if err != nil {
 			c.Fatal(err)
 		}

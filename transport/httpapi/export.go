@@ -69,7 +69,7 @@ func (a *API) exportMe(_ context.Context, caller users.Caller, _ kithttp.None) (
 				return err
 			}
 			defer end()
-			e, err := a.services.Privacy.Export(ctx, caller.UserID)
+			e, err := a.services.Privacy.Export(ctx, caller)
 			if err != nil {
 				return err
 			}

@@ -341,6 +341,7 @@ func TestExportThatFails(t *testing.T) {
 			_, err := x.admin.ChangeUser(x.ctx, vera.id, httpapi.AccountChange{IsActive: kithttp.Some(false), Reason: kithttp.Some("rude")})
 			return err
 		},
+		"the session ends":      func(x *exporting, vera person) error { return x.client.SignOut(x.ctx, vera.refresh) },
 		"the account is erased": func(x *exporting, vera person) error { return vera.EraseMe(x.ctx, password) },
 	} {
 		t.Run(what, func(t *testing.T) {

@@ -9,11 +9,12 @@ import (
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/privacy"
+	"github.com/cicerone-go/cicerone/core/users"
 )
 
 // export returns an export with its lists read, so that it can be compared.
 func export(ctx context.Context, c *lane, who id.User) (any, error) {
-	e, err := c.Privacy.Export(ctx, who)
+	e, err := c.Privacy.Export(ctx, users.Caller{UserID: who})
 	if err != nil {
 		return nil, err
 	}

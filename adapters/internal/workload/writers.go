@@ -13,6 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -90,7 +91,7 @@ func (w *Writers) Read(t testing.TB, storage ports.Storage) {
 		if _, err := w.Messaging.Conversations(ctx, p.Local, page.Request[page.Moment]{}); err != nil {
 			t.Errorf("conversations: %v", err)
 		}
-		e, err := w.Privacy.Export(ctx, p.Voyager)
+		e, err := w.Privacy.Export(ctx, users.Caller{UserID: p.Voyager})
 		if err == nil {
 			_, err = page.Collect(e.Conversations)
 		}

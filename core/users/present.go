@@ -1,0 +1,28 @@
+package users
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+)
+
+// Present returns the account of a caller whom Authenticate has let in before, inside a unit of work.
+// It returns ErrNotSignedIn if the account is not active any more, or if the session of the caller
+// was ended meanwhile. A caller may have no session.
+func Present(ctx context.Context, tx Tx, c Caller) (User, error) {
+	if c.SessionID.IsZero() {
+		return Active(ctx, tx, c.UserID)
+	}
+	session, u, err := tx.Users().Session(ctx, c.SessionID)
+	switch {
+	case errors.Is(err, fault.NotFound):
+		return User{}, ErrNotSignedIn
+	case err != nil:
+		return User{}, fmt.Errorf("read a session: %w", err)
+	case !session.Live() || session.UserID != c.UserID || !u.IsActive:
+		return User{}, ErrNotSignedIn
+	}
+	return u, nil
+}

@@ -26,8 +26,8 @@ func (i InterestFilter) Check(f *fault.Fields) {
 	text.Line(f, "q", i.Query, text.Optional, MaxInterest)
 }
 
-// Interests lists the active interests that the filter selects, by name. It needs no caller. Errors:
-// fault.Invalid with the names of the fields.
+// Interests lists the active interests that the filter selects, by name. It needs no caller.
+// Errors: fault.Invalid with the names of the fields.
 func (s *Service) Interests(ctx context.Context, i InterestFilter, r page.Request[NamePlace]) (page.Page[Interest, NamePlace], error) {
 	var f fault.Fields
 	i.Check(&f)
@@ -46,8 +46,8 @@ func (s *Service) Interests(ctx context.Context, i InterestFilter, r page.Reques
 // batch is the number of interests that interestsWith reads at once: nearly always all of them.
 const batch = 500
 
-// interestsWith lists active interests with part in their name. A community has so few interests that
-// no store keeps a text of their names to search in.
+// interestsWith lists active interests with part in their name. A community has so few interests
+// that no store keeps a text of their names to search in.
 func interestsWith(ctx context.Context, tx Tx, part text.Searched, after *NamePlace, limit int) (found []Interest, err error) {
 	for {
 		all, err := tx.Matching().AllInterests(ctx, true, after, batch)

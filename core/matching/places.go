@@ -55,8 +55,8 @@ func ResidenceOf(r Resident) Residence {
 
 // Places lists the countries and cities that have searchable profiles of active users, ordered by
 // text.SearchFold of the country and then of the city. The caller's own profile and those of users
-// with a block between them and the caller count, too. Profiles with neither a country nor a city do
-// not count.
+// with a block between them and the caller count, too. Profiles with neither a country nor a city
+// do not count.
 func (s *Service) Places(ctx context.Context, caller id.User, r page.Request[PlaceKey]) (page.Page[Place, PlaceKey], error) {
 	var p page.Page[Place, PlaceKey]
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
@@ -71,7 +71,8 @@ func (s *Service) Places(ctx context.Context, caller id.User, r page.Request[Pla
 	return p, err
 }
 
-// places reads residents in their order. It skips those of a place that is counted up to MaxCounted.
+// places reads residents in their order. It skips those of a place that is counted up to
+// MaxCounted.
 func places(ctx context.Context, tx Tx, after *PlaceKey, limit int) ([]Place, error) {
 	last := id.Profile(bytes.Repeat([]byte{0xff}, 16))
 	at := Residence{Profile: last} // skips profiles with neither country nor city
@@ -117,8 +118,8 @@ func (c *count) add(r Resident) {
 	}
 }
 
-// tally returns the places with their most frequent spellings, of equally frequent ones the first by
-// its bytes.
+// tally returns the places with their most frequent spellings, of equally frequent ones the first
+// by its bytes.
 func tally(counts []*count) []Place {
 	all := make([]Place, len(counts))
 	for i, c := range counts {

@@ -122,7 +122,8 @@ func exists(ctx context.Context, tx Tx, user id.User) error {
 	return nil
 }
 
-// MyReports lists the reports that the caller filed, newest first, without the reviewer and the notes.
+// MyReports lists the reports that the caller filed, newest first, without the reviewer and the
+// notes.
 func (s *Service) MyReports(ctx context.Context, caller id.User, r page.Request[page.Moment]) (page.Page[Report, page.Moment], error) {
 	var p page.Page[Report, page.Moment]
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {

@@ -16,9 +16,9 @@ type talk struct {
 	last *page.Moment // before its latest message when the export was made; nil if it had none
 }
 
-// talks returns the conversations that the caller had at a time. The list of conversations changes its
-// order when a message is sent, so a conversation can move to the pages that were read already: the
-// list is read again until it has no further conversation.
+// talks returns the conversations that the caller had at a time. The list of conversations changes
+// its order when a message is sent, so a conversation can move to the pages that were read already:
+// the list is read again until it has no further conversation.
 func (r *reader) talks(madeAt time.Time) ([]talk, error) {
 	var all []talk
 	known := map[id.Conversation]bool{}

@@ -21,12 +21,12 @@ import (
 // Export is all data of one user. Of other users it contains only what this user can see anyway. It
 // contains no secrets, and no reports about the user.
 //
-// Its lists are read while they are ranged over, in batches, each in a short unit of work of its own,
-// so that the memory that an export takes does not depend on its size. They have what was stored when
-// the export was made, as it is when it is read, and nothing that was added later. They can be ranged
-// over in any order, and more than once. A list ends with its first error, which it yields with a zero
-// item: users.ErrNotSignedIn once the account is not active any more or the session of the caller has
-// ended, and those of the store.
+// Its lists are read while they are ranged over, in batches, each in a short unit of work of its
+// own, so that the memory that an export takes does not depend on its size. They have what was
+// stored when the export was made, as it is when it is read, and nothing that was added later. They
+// can be ranged over in any order, and more than once. A list ends with its first error, which it
+// yields with a zero item: users.ErrNotSignedIn once the account is not active any more or the
+// session of the caller has ended, and those of the store.
 type Export struct {
 	MadeAt        time.Time
 	User          users.User
@@ -55,8 +55,8 @@ type Message struct {
 	Image   func() (messaging.Attachment, error)
 }
 
-// Export returns all data of the caller, who needs no session. The context is also that of reading its
-// lists. Errors: users.ErrNotSignedIn.
+// Export returns all data of the caller, who needs no session. The context is also that of reading
+// its lists. Errors: users.ErrNotSignedIn.
 func (s *Service) Export(ctx context.Context, caller users.Caller) (Export, error) {
 	r := reader{service: s, ctx: ctx, by: caller, caller: caller.UserID}
 	e, err := r.begin()

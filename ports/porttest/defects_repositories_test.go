@@ -220,8 +220,8 @@ func (r searchesMarks) Search(ctx context.Context, q matching.Query, after *matc
 	}), err
 }
 
-// repeatsPlaces begins a page of residents with the first one of the place that the page before ended
-// in.
+// repeatsPlaces begins a page of residents with the first one of the place that the page before
+// ended in.
 type repeatsPlaces struct{ matching.Repository }
 
 func (r repeatsPlaces) Residents(ctx context.Context, after *matching.Residence, limit int) ([]matching.Resident, error) {

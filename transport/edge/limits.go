@@ -24,8 +24,8 @@ type ExportLimits struct {
 	PerUser int // exports of one user that run at the same time; 0 means no limit
 	AtOnce  int // exports that run at the same time; 0 means no limit
 
-	// A client that reads fewer than MinRate bytes per second, over the time Over in which the server
-	// waits for it, is cut off. If one of the two is 0, a client may take any time.
+	// A client that reads fewer than MinRate bytes per second, over the time Over in which the
+	// server waits for it, is cut off. If one of the two is 0, a client may take any time.
 	MinRate int64
 	Over    time.Duration
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/messaging"
 )
 
-// document writes a JSON document piece by piece. After the first error it writes nothing, so that a
-// document that failed is never closed.
+// document writes a JSON document piece by piece. After the first error it writes nothing, so that
+// a document that failed is never closed.
 type document struct {
 	w     *bufio.Writer
 	err   error
@@ -111,8 +111,8 @@ func members[T, W any](d *document, name string, items iter.Seq2[T, error], wire
 	d.end(']')
 }
 
-// image writes a member of an object that is an image as a data URL. It encodes the bytes in pieces,
-// and borrows the image again if it had to be returned.
+// image writes a member of an object that is an image as a data URL. It encodes the bytes in
+// pieces, and borrows the image again if it had to be returned.
 func (d *document) image(name string, read func() (messaging.Attachment, error)) {
 	d.name(name)
 	for at, size := 0, 1; d.err == nil && at < size; {

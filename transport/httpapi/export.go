@@ -128,7 +128,8 @@ func writeConversation(d *document, c privacy.Conversation) {
 	d.end('}')
 }
 
-// writeMessage writes a Message whose attachment is a data URL, which is encoded while it is written.
+// writeMessage writes a Message whose attachment is a data URL, which is encoded while it is
+// written.
 func writeMessage(d *document, m privacy.Message) {
 	wire := textOf(m.Message)
 	if m.Image == nil {

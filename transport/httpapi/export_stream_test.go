@@ -27,7 +27,8 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// gallery is a storage that returns other bytes for the image of a message than those that were sent.
+// gallery is a storage that returns other bytes for the image of a message than those that were
+// sent.
 type gallery struct {
 	ports.Storage
 	image func(n int64) ([]byte, error) // n counts the calls, from 1
@@ -166,8 +167,8 @@ func ofSize(n int) func(int64) ([]byte, error) {
 	return func(int64) ([]byte, error) { return make([]byte, n), nil }
 }
 
-// TestExportOfManyImages exports the largest images, while ten other readers stall, and measures how
-// much memory the server holds.
+// TestExportOfManyImages exports the largest images, while ten other readers stall, and measures
+// how much memory the server holds.
 func TestExportOfManyImages(t *testing.T) {
 	const images, bound = 300, 32 << 20
 	x := newExporting(t, edge.DefaultLimits().Exports, ofSize(messaging.MaxAttachment))

@@ -53,8 +53,8 @@ func (l lender) borrow(ctx context.Context, read func() (messaging.Attachment, e
 	return lent, nil
 }
 
-// encode appends the piece at a position to b in base64, and returns its number of bytes: 0 at the end
-// of the image, and once it was given back.
+// encode appends the piece at a position to b in base64, and returns its number of bytes: 0 at the
+// end of the image, and once it was given back.
 func (l *loan) encode(b []byte, at int) ([]byte, int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 var errReader = fault.New(fault.Unavailable, "client_stopped_reading", "the client reads too slowly, or has stopped")
 
 // pacedWriter cuts off a client that reads too slowly. It takes the place of the timeouts of the
-// server, which an export may exceed. A writer that has no deadlines, such as one of a test, cuts off
-// no client.
+// server, which an export may exceed. A writer that has no deadlines, such as one of a test, cuts
+// off no client.
 type pacedWriter struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
@@ -34,8 +34,8 @@ func newPacedWriter(w http.ResponseWriter, l edge.ExportLimits) *pacedWriter {
 	return p
 }
 
-// Write writes to the client. Only the time that it waits for the client counts: not that in which the
-// server reads what comes next.
+// Write writes to the client. Only the time that it waits for the client counts: not that in which
+// the server reads what comes next.
 func (p *pacedWriter) Write(b []byte) (n int, err error) {
 	err = p.within(func() (err error) {
 		n, err = p.w.Write(b)

@@ -12,7 +12,8 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// Policy is what an interface needs to know of the rules of a community before it asks for something.
+// Policy is what an interface needs to know of the rules of a community before it asks for
+// something.
 type Policy struct {
 	MessageCost           int64           `json:"message_cost" description:"Tokens for a message."`
 	TokenRate             string          `json:"token_rate" description:"Tokens for each unit of price: a decimal with at most six places."`

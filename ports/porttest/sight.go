@@ -323,7 +323,7 @@ func (c *community) seesReports(viewer users.User, all []*encounter) {
 }
 
 func (c *community) seesInExport(viewer users.User, byUser map[id.User]*encounter) {
-	export, err := c.privacy.Export(c.ctx, viewer.ID)
+	export, err := c.privacy.Export(c.ctx, users.Caller{UserID: viewer.ID})
 	c.must(err)
 	conversations, err := page.Collect(export.Conversations)
 	c.must(err)
@@ -388,7 +388,7 @@ func (c *community) seesNothing(viewer users.User, all []*encounter) {
 		"reservations":  second(c.reservations.Mine(c.ctx, viewer.ID, reservations.Agenda{}, page.Request[page.Moment]{})),
 		"reservation":   second(c.reservations.Reservation(c.ctx, viewer.ID, e.booked.ID)),
 		"blocks":        second(c.matching.Blocks(c.ctx, viewer.ID, page.Request[page.Moment]{})),
-		"export":        second(c.privacy.Export(c.ctx, viewer.ID)),
+		"export":        second(c.privacy.Export(c.ctx, users.Caller{UserID: viewer.ID})),
 	} {
 		if !errors.Is(err, users.ErrNotSignedIn) {
 			c.Errorf("%s of an inactive viewer returned %v", name, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/services"
+	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
@@ -192,12 +193,13 @@ func (f *fixture) nths(thing string, all []time.Time, nth func(ctx context.Conte
 		got := read(f, func(ctx context.Context, tx ports.Tx) (time.Time, error) { return nth(ctx, tx, i+1) })
 		f.same(fmt.Sprintf("the time of the %s %d", thing, i+1), got, want)
 	}
-	f.view(func(ctx context.Context, tx ports.Tx) error {
-		if _, err := nth(ctx, tx, len(all)+1); !errors.Is(err, fault.NotFound) {
-			f.Errorf("the time of the %s after the last: got %v, want not found", thing, err)
-		}
-		return nil
+	err := f.in(f.ctx, uow.Read, func(ctx context.Context, tx ports.Tx) error {
+		_, err := nth(ctx, tx, len(all)+1)
+		return err
 	})
+	if !errors.Is(err, fault.NotFound) {
+		f.Errorf("the time of the %s after the last: got %v, want not found", thing, err)
+	}
 }
 
 func pendingCounted(f *fixture) {

@@ -46,8 +46,8 @@ func TestOpenConversation(t *testing.T) {
 			t.Fatal(err)
 		}
 		again := tn.ask("POST", "/v1/conversations", admin.token, body, "Idempotency-Key", "k").want(t, 201)
-		if first.body != again.body {
-			t.Errorf("got %s, want %s", again.body, first.body)
+		if want := strings.Replace(first.body, `"closed":false`, `"closed":true`, 1); again.body != want {
+			t.Errorf("got %s, want %s", again.body, want)
 		}
 	})
 }

@@ -20,6 +20,9 @@ type Policy struct {
 	SignupBonus           int64           `json:"signup_bonus" description:"Tokens for a new account."`
 	MaxLeadSeconds        int64           `json:"max_lead_seconds" description:"How far ahead the date of a reservation may lie."`
 	MaxLengthSeconds      int64           `json:"max_length_seconds" description:"The longest time from the date of a reservation to its end."`
+	MaxOpened             int             `json:"max_opened" description:"The most conversations that a user opens in any 24 hours."`
+	MaxProposed           int             `json:"max_proposed" description:"The most reservations that a user proposes in any 24 hours."`
+	MaxPending            int             `json:"max_pending" description:"The most pending reservations of a conversation."`
 	MaxCharacters         CharacterLimits `json:"max_characters" description:"The most Unicode code points of each text."`
 	MinPasswordCharacters int             `json:"min_password_characters"`
 	MaxPasswordBytes      int             `json:"max_password_bytes"`
@@ -64,6 +67,7 @@ func (a *API) policy(context.Context, kithttp.None) (Policy, error) {
 		MessageCost: a.services.Messaging.Policy().MessageCost, TokenRate: terms.Rate.String(),
 		SignupBonus:    a.services.Users.Policy().SignupBonus,
 		MaxLeadSeconds: int64(terms.MaxLead.Seconds()), MaxLengthSeconds: int64(terms.MaxLength.Seconds()),
+		MaxOpened: a.services.Messaging.Policy().MaxOpened, MaxProposed: terms.MaxProposed, MaxPending: terms.MaxPending,
 		MaxCharacters: CharacterLimits{
 			Name: users.MaxName, Email: users.MaxEmail, Bio: users.MaxBio, Location: users.MaxLocation,
 			FirstName: matching.MaxFirstName, LastName: matching.MaxLastName, Biography: matching.MaxBiography,

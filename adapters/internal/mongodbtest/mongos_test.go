@@ -104,7 +104,7 @@ var behindMongos = map[string]string{
 	"deactivate somebody": "find update find find findAndModify update update find delete find insert commitTransaction",
 	"change an interest":  "find find findAndModify find update insert commitTransaction",
 	"leave":               "find find find update find find find find findAndModify findAndModify findAndModify findAndModify findAndModify update findAndModify find delete delete update insert delete update delete find delete delete delete find commitTransaction",
-	"list conversations":  "find find find find",
+	"list conversations":  "find find find find find find",
 	"search":              "find find find find aggregate",
 	"look into a wallet":  "find find find aggregate abortTransaction",
 }

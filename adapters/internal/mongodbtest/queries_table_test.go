@@ -63,6 +63,9 @@ var queries = map[string][]served{
 		{"of_pair", []string{
 			"local_id= voyager_id=",
 		}},
+		{"of_voyager", []string{
+			"voyager_id= | sort -created_at",
+		}},
 	},
 	"correspondents": {
 		{"_id_", []string{
@@ -214,6 +217,12 @@ var queries = map[string][]served{
 		{"of_participant", []string{
 			"(created_at< or _id< created_at=) created_at<= participants= | sort -created_at -_id",
 			"participants= | sort -created_at -_id",
+		}},
+		{"of_creator", []string{
+			"creator_id= | sort -created_at",
+		}},
+		{"pending", []string{
+			"conversation_id= status=",
 		}},
 		{"calendar", []string{
 			"_id!= date< end_date> local_id= status=",

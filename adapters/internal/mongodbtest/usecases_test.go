@@ -44,7 +44,7 @@ var useCases = costing(map[string]string{
 	"send a message":          "findAndModify findAndModify find findAndModify update insert insert update commitTransaction",
 	"send a picture":          "findAndModify findAndModify find findAndModify update insert insert update insert commitTransaction",
 	"read messages":           "findAndModify find find update update update commitTransaction",
-	"open a conversation":     "findAndModify find find find find find find find insert find find find find find update insert commitTransaction",
+	"open a conversation":     "findAndModify findAndModify find find find find find find find insert find find find find find update insert commitTransaction",
 	"propose":                 "findAndModify find findAndModify findAndModify find find find find find find find update insert commitTransaction",
 	"accept":                  "findAndModify find find findAndModify findAndModify find findAndModify find find find find update update insert commitTransaction",
 	"decline":                 "findAndModify find find findAndModify find find find find update update commitTransaction",

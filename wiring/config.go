@@ -58,8 +58,8 @@ type Config struct {
 	Middleware []endpoint.Middleware // see httpapi.Options
 	Version    string                // of the program, shown in the description of the API
 
-	// BasePath is the path below which clients reach the Handler of the App, for example /community;
-	// "" means the root. http.StripPrefix or a proxy must remove it from requests. See
+	// BasePath is the path below which clients reach the Handler of the App, for example
+	// /community; "" means the root. http.StripPrefix or a proxy must remove it from requests. See
 	// httpapi.Options.
 	BasePath string
 

@@ -64,10 +64,10 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return string(hash), nil
 }
 
-// Verify reports whether hash is a hash of the password. It takes the time of a hash of the Hasher's
-// cost, also if hash has a lower cost; if hash has a higher cost, it takes longer. It returns
-// ErrNotBcrypt if hash is not a bcrypt hash. Cancelling ctx ends the wait for a core, but not a
-// comparison that has begun.
+// Verify reports whether hash is a hash of the password. It takes the time of a hash of the
+// Hasher's cost, also if hash has a lower cost; if hash has a higher cost, it takes longer. It
+// returns ErrNotBcrypt if hash is not a bcrypt hash. Cancelling ctx ends the wait for a core, but
+// not a comparison that has begun.
 func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error) {
 	if err := h.acquire(ctx); err != nil {
 		return false, err
@@ -92,8 +92,8 @@ func (h *Hasher) catchUp(hash, password string) {
 }
 
 // decoys returns the hashes to compare after hash. Each cost takes twice the time of the one below:
-// a comparison of cost c and further ones of the costs from c up to the Hasher's take as long as one
-// of the Hasher's cost.
+// a comparison of cost c and further ones of the costs from c up to the Hasher's take as long as
+// one of the Hasher's cost.
 func (h *Hasher) decoys(hash string) (all []string) {
 	cost, err := bcrypt.Cost([]byte(hash))
 	for ; err == nil && cost < h.cost; cost++ {

@@ -39,8 +39,8 @@ func (c *cache[K, V]) put(key K, v V) {
 	c.all[key] = v
 }
 
-// findHead returns the fields of a conversation that never change, or fault.NotFound. Every operation
-// in a conversation reads them first.
+// findHead returns the fields of a conversation that never change, or fault.NotFound. Every
+// operation in a conversation reads them first.
 func findHead(ctx context.Context, t *txn, conversation id.Conversation) (messaging.Conversation, error) {
 	if c, known := t.store.heads.get(conversation); known {
 		return c, nil

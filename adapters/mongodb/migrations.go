@@ -74,9 +74,10 @@ var migrations = []step{
 		}},
 	),
 
-	// Several password resets of one user may be open. Those from before have their user's id as their own. A refresh token
-	// counts its uses. Those that were used before lack the count, and are past their grace. A session has the time of its
-	// last use, and where it began, which is unknown for those from before.
+	// Several password resets of one user may be open. Those from before have their user's id as
+	// their own. A refresh token counts its uses. Those that were used before lack the count, and
+	// are past their grace. A session has the time of its last use, and where it began, which is
+	// unknown for those from before.
 	of(
 		change{
 			in: "password_resets", fields: map[string]string{"user_id": "binData"},
@@ -91,7 +92,8 @@ var migrations = []step{
 		},
 	),
 
-	// A user whom another one wrote to sees their profile. Conversations with unread messages are counted.
+	// A user whom another one wrote to sees their profile. Conversations with unread messages are
+	// counted.
 	of(
 		change{in: "correspondents", fields: map[string]string{"_id": "object"}},
 		change{
@@ -103,7 +105,8 @@ var migrations = []step{
 		},
 	),
 
-	// Quotas count what a user opened or proposed in the last hours, and what is pending in a conversation.
+	// Quotas count what a user opened or proposed in the last hours, and what is pending in a
+	// conversation.
 	of(
 		change{in: "conversations", indexes: []index{{name: "of_voyager", keys: "voyager_id created_at"}}},
 		change{in: "reservations", indexes: []index{

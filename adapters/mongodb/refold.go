@@ -71,8 +71,8 @@ func refoldProfile(_ context.Context, _ *mongo.Database, doc bson.Raw) (bson.D, 
 	return d("country_searched", text.SearchFold(country).String(), "city_searched", text.SearchFold(city).String()), nil
 }
 
-// addCorrespondents records which participants of a conversation have written in it. It sets nothing
-// in the conversation.
+// addCorrespondents records which participants of a conversation have written in it. It sets
+// nothing in the conversation.
 func addCorrespondents(ctx context.Context, db *mongo.Database, doc bson.Raw) (bson.D, error) {
 	for _, pair := range [][2]string{{"voyager_id", "local_id"}, {"local_id", "voyager_id"}} {
 		user, reader := doc.Lookup(pair[0]), doc.Lookup(pair[1])

@@ -15,8 +15,8 @@ import (
 
 var correspondents = tableOf(ports.CorrespondentLayout)
 
-// seen is a user with what decides what a viewer sees of them. The account has only its ID and Name,
-// the profile only what Sight.Person uses.
+// seen is a user with what decides what a viewer sees of them. The account has only its ID and
+// Name, the profile only what Sight.Person uses.
 type seen struct {
 	account users.User
 	profile matching.Profile

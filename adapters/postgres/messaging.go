@@ -176,8 +176,8 @@ const mine statement = `
 	UNION ALL
 	SELECT *, voyager_id FROM @conversations WHERE local_id = $1`
 
-// unreadIn has a row for each message of the other that the viewer $1 has not read, up to MaxUnread,
-// and none if the viewer blocks the other.
+// unreadIn has a row for each message of the other that the viewer $1 has not read, up to
+// MaxUnread, and none if the viewer blocks the other.
 func unreadIn(conversation, other statement) statement {
 	return "SELECT 1 FROM @messages WHERE conversation_id = " + conversation + " AND user_id = " + other +
 		" AND NOT read AND NOT " + blocking("$1", other) + " LIMIT " + maxUnread

@@ -8,8 +8,8 @@
 // acknowledged before that flush. A unit that fails is rolled back alone. Several other connections
 // read. Each reader sees a committed state, and waits for no writer.
 //
-// What is removed is overwritten in the file (secure_delete). Its bytes stay in the WAL until the WAL
-// is written from its start again, or the store is closed.
+// What is removed is overwritten in the file (secure_delete). Its bytes stay in the WAL until the
+// WAL is written from its start again, or the store is closed.
 //
 // Acknowledged writes survive a crash of the process or the machine: the file is in WAL mode with
 // synchronous=FULL. FILE-wal and FILE-shm belong to the store while a process has it open, or after

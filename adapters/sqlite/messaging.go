@@ -164,8 +164,8 @@ const mine = `
 var (
 	maxUnread = strconv.Itoa(messaging.MaxUnread)
 
-	// unreadBy is the condition that the viewer ?1 has not read a message of the other, and does not
-	// block the other.
+	// unreadBy is the condition that the viewer ?1 has not read a message of the other, and does
+	// not block the other.
 	unreadBy = "messages.user_id = other_id AND read = 0 AND NOT " + blocking("?1", "other_id")
 
 	unread = "SELECT count(*) FROM (SELECT 1 FROM (" + mine + `) AS mine

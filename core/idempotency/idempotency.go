@@ -68,8 +68,8 @@ func (c Command) fingerprint() ([32]byte, error) {
 	return sha256.Sum256(b), nil
 }
 
-// Form determines what is kept of the answers of a command, and how a replay makes the answer of it.
-// Whole and Part return one.
+// Form determines what is kept of the answers of a command, and how a replay makes the answer of
+// it. Whole and Part return one.
 type Form[T, A any] struct {
 	keep   func(A) any
 	recall func(ctx context.Context, tx T, kept []byte) (A, error)

@@ -76,8 +76,8 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// TestPart checks that only a part of an answer is saved, that a replay recalls the rest in its unit
-// of work, and that an answer that was saved with more fields is recalled alike.
+// TestPart checks that only a part of an answer is saved, that a replay recalls the rest in its
+// unit of work, and that an answer that was saved with more fields is recalled alike.
 func TestPart(t *testing.T) {
 	w := newTill(t, memory.New())
 	type seq struct{ Seq int64 }

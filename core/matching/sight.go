@@ -78,8 +78,8 @@ func (s *Service) ProfileOf(ctx context.Context, caller, user id.User) (ProfileW
 	return p, err
 }
 
-// PeopleSeen returns users as a viewer sees them, by their ids, inside a unit of work. It leaves out
-// ids that do not exist.
+// PeopleSeen returns users as a viewer sees them, by their ids, inside a unit of work. It leaves
+// out ids that do not exist.
 func PeopleSeen(ctx context.Context, tx Tx, viewer id.User, ids ...id.User) (map[id.User]Person, error) {
 	if len(ids) == 0 {
 		return nil, nil

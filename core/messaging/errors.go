@@ -14,8 +14,8 @@ var (
 	// if one of the two has blocked the other.
 	ErrNobody = fault.New(fault.NotFound, "local_not_found", "there is no such local")
 
-	// ErrTooManyOpened is returned if the caller has opened as many conversations in the last 24 hours
-	// as the policy allows. Its RetryAfter is the time until the next one is allowed.
+	// ErrTooManyOpened is returned if the caller has opened as many conversations in the last 24
+	// hours as the policy allows. Its RetryAfter is the time until the next one is allowed.
 	ErrTooManyOpened = fault.New(fault.TooManyRequests, "too_many_conversations", "you have opened many conversations, open the next one later")
 
 	// ErrClosed is returned for a new message or reservation if the other participant is inactive,

@@ -16,8 +16,8 @@ type Repository interface {
 	// pair, one creates it.
 	OpenConversation(ctx context.Context, c Conversation) (there Conversation, created bool, err error)
 
-	// NthOpened returns when the n-th newest of the conversations that a voyager opened was created,
-	// counted from 1, or fault.NotFound if there are fewer.
+	// NthOpened returns when the n-th newest of the conversations that a voyager opened was
+	// created, counted from 1, or fault.NotFound if there are fewer.
 	NthOpened(ctx context.Context, voyager id.User, n int) (time.Time, error)
 
 	// ConversationOf returns the conversation of an ordered pair, or fault.NotFound.
@@ -55,8 +55,8 @@ type Repository interface {
 	Unread(ctx context.Context, viewer id.User) (int, error)
 
 	// Overview returns a conversation as one of its participants sees it, or fault.NotFound. The
-	// other participant is as in matching.Repository.People. Messages of one whom viewer has blocked
-	// do not count as unread, and the others count as by Unread.
+	// other participant is as in matching.Repository.People. Messages of one whom viewer has
+	// blocked do not count as unread, and the others count as by Unread.
 	Overview(ctx context.Context, conversation id.Conversation, viewer id.User) (Overview, error)
 
 	// Overviews lists up to limit conversations of which viewer is a participant, newest activity

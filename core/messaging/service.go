@@ -68,8 +68,8 @@ func (s *Service) Open(ctx context.Context, caller, local id.User, key idempoten
 	o, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "messaging.Open", Values: local,
 	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (OpenResult, error) {
-		// Held, so that an erasure waits for this unit, and forgets the key, or this unit waits for the
-		// erasure, and is refused; and so that of concurrent units none is over the quota.
+		// Held, so that an erasure waits for this unit, and forgets the key, or this unit waits for
+		// the erasure, and is refused; and so that of concurrent units none is over the quota.
 		if _, err := users.HoldActive(ctx, tx, caller); err != nil {
 			return OpenResult{}, err
 		}

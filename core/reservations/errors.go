@@ -15,8 +15,8 @@ var (
 	// hours as the policy allows. Its RetryAfter is the time until the next one is allowed.
 	ErrTooManyProposed = fault.New(fault.TooManyRequests, "too_many_proposals", "you have proposed many activities, propose the next one later")
 
-	// ErrTooManyPending is returned if a conversation has as many pending reservations as the policy
-	// allows.
+	// ErrTooManyPending is returned if a conversation has as many pending reservations as the
+	// policy allows.
 	ErrTooManyPending = fault.New(fault.Conflict, "too_many_pending", "this conversation has many pending reservations: answer or withdraw one first")
 
 	// ErrOverlap is returned if the local has an accepted reservation that overlaps in time.

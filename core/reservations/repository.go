@@ -24,8 +24,8 @@ type Repository interface {
 	// Add stores a new reservation.
 	Add(ctx context.Context, r Reservation) error
 
-	// NthProposed returns when the n-th newest of the reservations that a user proposed was created,
-	// counted from 1, or fault.NotFound if there are fewer.
+	// NthProposed returns when the n-th newest of the reservations that a user proposed was
+	// created, counted from 1, or fault.NotFound if there are fewer.
 	NthProposed(ctx context.Context, creator id.User, n int) (time.Time, error)
 
 	// PendingIn returns the number of pending reservations of a conversation, counted up to limit.

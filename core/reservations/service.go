@@ -77,15 +77,16 @@ func (s *Service) Check(f *fault.Fields, p Proposal) {
 	p.prepared(f, s.deps.Clock.Now(), s.deps.Policy)
 }
 
-// kept is what is kept of a reservation that was proposed or moved: which it is, and what later moves
-// change.
+// kept is what is kept of a reservation that was proposed or moved: which it is, and what later
+// moves change.
 type kept struct {
 	ID        id.Reservation
 	Status    Status
 	UpdatedAt time.Time
 }
 
-// form keeps a reservation as kept, and recalls it as the caller sees it, with its status of that time.
+// form keeps a reservation as kept, and recalls it as the caller sees it, with its status of that
+// time.
 func form(caller id.User) idempotency.Form[Tx, View] {
 	return idempotency.Part(func(v View) kept {
 		return kept{v.ID, v.Status, v.UpdatedAt}
@@ -140,8 +141,8 @@ func (s *Service) propose(ctx context.Context, tx Tx, r Reservation, now time.Ti
 		return Reservation{}, err
 	}
 	c := standing.Conversation
-	// The participants are held, so that no reservation is added for an erased user. The standing is
-	// read again, because a participant may have been erased before that.
+	// The participants are held, so that no reservation is added for an erased user. The standing
+	// is read again, because a participant may have been erased before that.
 	if err := hold(ctx, tx, r.CreatorID, c.Other(r.CreatorID)); err != nil {
 		return Reservation{}, err
 	}
@@ -171,7 +172,8 @@ func (s *Service) propose(ctx context.Context, tx Tx, r Reservation, now time.Ti
 }
 
 // hold holds the account of the one who proposes, and pins that of the other, in ascending order of
-// id. Units in which either of the two proposes therefore count the reservations one after the other.
+// id. Units in which either of the two proposes therefore count the reservations one after the
+// other.
 func hold(ctx context.Context, tx Tx, creator, other id.User) error {
 	held := func() error {
 		_, err := tx.Users().Hold(ctx, creator)

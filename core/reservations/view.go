@@ -55,7 +55,8 @@ func view(ctx context.Context, tx Tx, participant id.User, r Reservation) (View,
 	return views[0], nil
 }
 
-// ViewOf returns a reservation as a participant sees it, inside a unit of work. Errors: ErrNotFound.
+// ViewOf returns a reservation as a participant sees it, inside a unit of work. Errors:
+// ErrNotFound.
 func ViewOf(ctx context.Context, tx Tx, participant id.User, reservation id.Reservation) (View, error) {
 	r, err := tx.Reservations().Reservation(ctx, reservation)
 	if errors.Is(err, fault.NotFound) || err == nil && !r.Has(participant) {

@@ -127,8 +127,8 @@ func (s *Service) Refresh(ctx context.Context, refreshToken string) (SignedIn, e
 	return s.signedIn(o, access), nil
 }
 
-// errReplayed is returned for a refresh token that was used too often or too late, after its session
-// is revoked.
+// errReplayed is returned for a refresh token that was used too often or too late, after its
+// session is revoked.
 var errReplayed = errors.New("the refresh token was used before")
 
 func (s *Service) rotate(ctx context.Context, tx Tx, refreshToken string) (opened, error) {

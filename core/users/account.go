@@ -80,8 +80,9 @@ func Admin(ctx context.Context, tx Tx, user id.User) (User, error) {
 	return u, nil
 }
 
-// ChangePassword replaces the caller's password and ends all their sessions and resets. Errors: fault.Invalid
-// on current_password if it is wrong, or on password if the new one breaks a rule; ErrNotSignedIn.
+// ChangePassword replaces the caller's password and ends all their sessions and resets. Errors:
+// fault.Invalid on current_password if it is wrong, or on password if the new one breaks a rule;
+// ErrNotSignedIn.
 func (s *Service) ChangePassword(ctx context.Context, caller id.User, current, password string) error {
 	var u User
 	var confirmed PasswordHash
@@ -115,8 +116,8 @@ func (s *Service) ChangePassword(ctx context.Context, caller id.User, current, p
 	return nil
 }
 
-// replacePassword stores a new password and ends the sessions and resets of a user. The function hold checks
-// that the password may be replaced, holds the account, and returns its id.
+// replacePassword stores a new password and ends the sessions and resets of a user. The function
+// hold checks that the password may be replaced, holds the account, and returns its id.
 func (s *Service) replacePassword(ctx context.Context, password string, hold func(context.Context, Tx) (id.User, error)) error {
 	hash, err := s.deps.Passwords.Hash(ctx, password)
 	if err != nil {

@@ -14,10 +14,10 @@ import (
 	"github.com/cicerone-go/cicerone/core/text"
 )
 
-// packedCommon is a list of common passwords in lower case, one a line, in the order of their bytes.
-// It has those with MinPassword characters or more of the 20,000 most common passwords that Royce
-// Williams counted (https://gist.github.com/roycewilliams/281ce539915a947a23db17137d91aeb7), which
-// hold the 10,000 most common. The list is part of Django, whose licence is beside it, in
+// packedCommon is a list of common passwords in lower case, one a line, in the order of their
+// bytes. It has those with MinPassword characters or more of the 20,000 most common passwords that
+// Royce Williams counted (https://gist.github.com/roycewilliams/281ce539915a947a23db17137d91aeb7),
+// which hold the 10,000 most common. The list is part of Django, whose licence is beside it, in
 // common_passwords.LICENSE. It was made of the file in Debian's python3-django 3.2.25:
 //
 //	zcat django/contrib/auth/common-passwords.txt.gz | awk 'length($0) >= 8' | LC_ALL=C sort -u | gzip -9n

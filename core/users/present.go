@@ -8,9 +8,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 )
 
-// Present returns the account of a caller whom Authenticate has let in before, inside a unit of work.
-// It returns ErrNotSignedIn if the account is not active any more, or if the session of the caller
-// was ended meanwhile. A caller may have no session.
+// Present returns the account of a caller whom Authenticate has let in before, inside a unit of
+// work. It returns ErrNotSignedIn if the account is not active any more, or if the session of the
+// caller was ended meanwhile. A caller may have no session.
 func Present(ctx context.Context, tx Tx, c Caller) (User, error) {
 	if c.SessionID.IsZero() {
 		return Active(ctx, tx, c.UserID)

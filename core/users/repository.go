@@ -94,7 +94,8 @@ type Repository interface {
 
 	// UseRefreshToken counts a use of a refresh token, notes the time if it is the first one, and
 	// returns the token as it was before. Of all units that use one token, each sees another number
-	// of uses, and exactly one sees it unused. If no token has this hash, it returns fault.NotFound.
+	// of uses, and exactly one sees it unused. If no token has this hash, it returns
+	// fault.NotFound.
 	UseRefreshToken(ctx context.Context, hash SecretHash, at time.Time) (RefreshToken, error)
 
 	// AddRefreshToken stores another refresh token of a session, and sets the session's LastUsedAt

@@ -27,7 +27,8 @@ type keyed struct {
 	old    string // what an earlier version kept of the answer: all of it
 }
 
-// talkers are two users who do every command with a key. An admin posts to the wallet of the second.
+// talkers are two users who do every command with a key. An admin posts to the wallet of the
+// second.
 type talkers struct {
 	c                *community
 	lucy, tom, admin users.User
@@ -35,8 +36,8 @@ type talkers struct {
 	done             []*keyed
 }
 
-// texts are parts of all texts in the commands of talkers, and in what their answers show. None of them
-// is a part of an identifier.
+// texts are parts of all texts in the commands of talkers, and in what their answers show. None of
+// them is a part of an identifier.
 var texts = []string{"lucy", "tom", "olga", "-of-", "example.org", "image"}
 
 func (c *community) talkers() *talkers {
@@ -143,8 +144,8 @@ func commanded[A any](t *talkers, owner id.User, name string, do func(idempotenc
 	return answer
 }
 
-// again fails the test if a command that its owner repeats changes a row, or has another answer than
-// before, except for what change changes of Tom in it, and whether the conversation is closed.
+// again fails the test if a command that its owner repeats changes a row, or has another answer
+// than before, except for what change changes of Tom in it, and whether the conversation is closed.
 func (t *talkers) again(when string, owners []users.User, change func(tom *matching.Person, closed *bool)) {
 	t.c.Helper()
 	before := t.c.dump()

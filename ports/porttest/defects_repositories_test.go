@@ -327,8 +327,8 @@ func (r opensAlways) OpenConversation(
 	return there, true, err
 }
 
-// newUncounted returns a store that does not count conversations that were opened a moment ago, as if
-// they were committed after its unit began.
+// newUncounted returns a store that does not count conversations that were opened a moment ago, as
+// if they were committed after its unit began.
 func newUncounted(s *memory.Store) ports.Storage {
 	opened := &sync.Map{}
 	return handing(func(_ *memory.Store, b *broken) { b.messaging = uncounted{b.Tx.Messaging(), opened} })(s)

@@ -185,7 +185,8 @@ func nthProposed(f *fixture) {
 	})
 }
 
-// nths fails the test if nth does not return the times from the latest to the first, and then not found.
+// nths fails the test if nth does not return the times from the latest to the first, and then not
+// found.
 func (f *fixture) nths(thing string, all []time.Time, nth func(ctx context.Context, tx ports.Tx, n int) (time.Time, error)) {
 	f.Helper()
 	latest := newestFirst(all, func(t time.Time) time.Time { return t }, func(time.Time) id.User { return id.User{} })

@@ -125,8 +125,9 @@ func (c *Client) EndOtherSessions(ctx context.Context) error {
 	return err
 }
 
-// ExportMe returns all data that is stored about the caller, as a JSON document that is an [Export].
-// It can be large. If reading fails, the document is not complete. The caller must close it.
+// ExportMe returns all data that is stored about the caller, as a JSON document that is an
+// [Export]. It can be large. If reading fails, the document is not complete. The caller must close
+// it.
 func (c *Client) ExportMe(ctx context.Context) (io.ReadCloser, error) {
 	response, err := kithttp.Open(ctx, c.http, exportMe, kithttp.None{})
 	if err != nil {

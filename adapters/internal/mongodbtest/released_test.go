@@ -128,7 +128,8 @@ func (s target) migratedFromFirst(t *testing.T) mongodb.Options {
 	return o
 }
 
-// withoutNulls makes a database of this version, with migrated documents of version 1 without null fields.
+// withoutNulls makes a database of this version, with migrated documents of version 1 without null
+// fields.
 func (s target) withoutNulls(t *testing.T) mongodb.Options {
 	t.Helper()
 	o := s.migratedFromFirst(t)

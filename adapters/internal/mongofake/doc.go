@@ -8,8 +8,8 @@
 // that the fake lacks is refused with the error that the real server returns for an unknown name, and
 // the name is printed.
 //
-// With Config.ShardKeys a server is a mongos of a sharded cluster, of which Server.Another starts others.
-// The snapshots of its transactions lag behind what the others acknowledge.
+// With Config.ShardKeys a server is a mongos of a sharded cluster, of which Server.Another starts
+// others. The snapshots of its transactions lag behind what the others acknowledge.
 //
 // All data is kept in memory under one lock. A cursor returns the documents that existed when it was
 // opened.

@@ -77,7 +77,8 @@ func TestReleasedStoreIsMigrated(t *testing.T) {
 			}
 			outdated("before")
 			if r.progress.Total > 0 {
-				// The first run is interrupted after the first table, and the second one begins again.
+				// The first run is interrupted after the first table, and the second one begins
+				// again.
 				interrupted, stop := context.WithCancel(ctx)
 				o.Progress = func(ports.Refolded) { stop() }
 				if err := postgres.Migrate(interrupted, dsn, o); !errors.Is(err, context.Canceled) {

@@ -68,7 +68,8 @@ func TestReleasedStoreIsMigrated(t *testing.T) {
 			}
 			var told []ports.Refolded
 			if r.progress.Total > 0 {
-				// The first run is interrupted after the first table, and the second one begins again.
+				// The first run is interrupted after the first table, and the second one begins
+				// again.
 				interrupted, stop := context.WithCancel(ctx)
 				_, err := sqlite.Open(interrupted, path, sqlite.Options{Progress: func(ports.Refolded) { stop() }})
 				if !errors.Is(err, context.Canceled) {

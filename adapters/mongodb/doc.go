@@ -30,7 +30,7 @@
 //
 // A host passes its own client to New, and makes units part of its own transaction with Store.Join.
 // A unit that reads one moment (uow.Snapshot) is one transaction, which the server ends after a
-// minute (transactionLifetimeLimitSeconds). If an audit or an export takes longer, increase that
-// limit. Behind mongos that limit must be short: from MongoDB 5.0 on such a unit has no transaction
-// there, and before it has several if it takes long.
+// minute (transactionLifetimeLimitSeconds). If an audit takes longer, increase that limit.
+// Behind mongos the limit must be short: there, such a unit has no transaction from MongoDB 5.0 on,
+// and before 5.0 it has several if it takes long.
 package mongodb

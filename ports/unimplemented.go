@@ -274,8 +274,6 @@ func (UnimplementedMessaging) OpenConversation(
 ) (messaging.Conversation, bool, error) {
 	return messaging.Conversation{}, false, unimplemented("messaging.Repository.OpenConversation")
 }
-
-// NthOpened implements messaging.Repository.
 func (UnimplementedMessaging) NthOpened(context.Context, id.User, int) (time.Time, error) {
 	return time.Time{}, unimplemented("messaging.Repository.NthOpened")
 }
@@ -350,32 +348,22 @@ func (UnimplementedReservations) Of(
 func (UnimplementedReservations) Due(context.Context, time.Time, int) ([]id.Reservation, error) {
 	return nil, unimplemented("reservations.Repository.Due")
 }
-
-// All implements reservations.Repository.
 func (UnimplementedReservations) All(
 	context.Context, reservations.Status, *page.Moment, int,
 ) ([]reservations.Reservation, error) {
 	return nil, unimplemented("reservations.Repository.All")
 }
-
-// Agenda implements reservations.Repository.
 func (UnimplementedReservations) Agenda(
 	context.Context, id.User, reservations.Agenda, *page.Moment, int,
 ) ([]reservations.Reservation, error) {
 	return nil, unimplemented("reservations.Repository.Agenda")
 }
-
-// NthProposed implements reservations.Repository.
 func (UnimplementedReservations) NthProposed(context.Context, id.User, int) (time.Time, error) {
 	return time.Time{}, unimplemented("reservations.Repository.NthProposed")
 }
-
-// PendingIn implements reservations.Repository.
 func (UnimplementedReservations) PendingIn(context.Context, id.Conversation, int) (int, error) {
 	return 0, unimplemented("reservations.Repository.PendingIn")
 }
-
-// Lapsed implements reservations.Repository.
 func (UnimplementedReservations) Lapsed(context.Context, time.Time, int) ([]id.Reservation, error) {
 	return nil, unimplemented("reservations.Repository.Lapsed")
 }

@@ -84,7 +84,8 @@ func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error
 	}
 }
 
-// catchUp takes the time that a comparison with hash lacks to one with a hash of the Hasher's cost.
+// catchUp takes the time by which a comparison with hash is shorter than one with a hash of the
+// Hasher's cost.
 func (h *Hasher) catchUp(hash, password string) {
 	for _, decoy := range h.decoys(hash) {
 		_ = bcrypt.CompareHashAndPassword([]byte(decoy), []byte(password)) // only the time matters
@@ -105,7 +106,8 @@ func (h *Hasher) decoys(hash string) (all []string) {
 // decoyLength is the length of the salt and the digest in a bcrypt hash.
 const decoyLength = 22 + 31
 
-// Outdated reports whether hash has another cost than those that Hash returns.
+// Outdated reports whether hash has another cost than the hashes that Hash returns, or is not a
+// bcrypt hash.
 func (h *Hasher) Outdated(hash string) bool {
 	cost, err := bcrypt.Cost([]byte(hash))
 	return err != nil || cost != h.cost

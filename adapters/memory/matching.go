@@ -25,7 +25,8 @@ type profileTables struct {
 
 func (t *profileTables) copy() profileTables {
 	return profileTables{
-		profiles: t.profiles.copy(), profileIDs: t.profileIDs.copy(), searchable: t.searchable.copy(), residents: t.residents.copy(),
+		profiles: t.profiles.copy(), profileIDs: t.profileIDs.copy(), searchable: t.searchable.copy(),
+		residents: t.residents.copy(),
 		interests: t.interests.copy(), interestsByName: t.interestsByName.copy(),
 		links: t.links.copy(), linksOf: t.linksOf.copy(), correspondents: t.correspondents.copy(),
 	}

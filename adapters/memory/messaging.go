@@ -25,7 +25,8 @@ type messageTables struct {
 func (t *messageTables) copy() messageTables {
 	return messageTables{
 		conversations: t.conversations.copy(), conversationPairs: t.conversationPairs.copy(), conversationsOf: t.conversationsOf.copy(),
-		conversationsBy: t.conversationsBy.copy(), messages: t.messages.copy(), messagesIn: t.messagesIn.copy(), unread: t.unread.copy(), attachments: t.attachments.copy(),
+		conversationsBy: t.conversationsBy.copy(), messages: t.messages.copy(), messagesIn: t.messagesIn.copy(),
+		unread: t.unread.copy(), attachments: t.attachments.copy(),
 	}
 }
 

@@ -24,8 +24,8 @@ type sessionTables struct {
 
 func (t *sessionTables) copy() sessionTables {
 	return sessionTables{
-		sessions: t.sessions.copy(), sessionsOf: t.sessionsOf.copy(), liveSessionsOf: t.liveSessionsOf.copy(), sessionsByExpiry: t.sessionsByExpiry.copy(),
-		refreshTokens: t.refreshTokens.copy(), refreshTokensOf: t.refreshTokensOf.copy(),
+		sessions: t.sessions.copy(), sessionsOf: t.sessionsOf.copy(), liveSessionsOf: t.liveSessionsOf.copy(),
+		sessionsByExpiry: t.sessionsByExpiry.copy(), refreshTokens: t.refreshTokens.copy(), refreshTokensOf: t.refreshTokensOf.copy(),
 		resets: t.resets.copy(), resetsOf: t.resetsOf.copy(), resetsByHash: t.resetsByHash.copy(),
 	}
 }
@@ -140,7 +140,7 @@ func resetPlace(r *users.Reset) string {
 	return idKey(r.UserID) + momentKey(page.Moment{At: r.ExpiresAt, ID: r.ID})
 }
 
-// dropResets removes the resets of an account, except the last ones by expiry.
+// dropResets removes the resets of an account, except the given number of those that expire last.
 func (t *sessionTables) dropResets(user id.User, except int) {
 	var gone []*users.Reset
 	for key := range t.resetsOf.descend(idKey(user), "") {

@@ -21,7 +21,7 @@ func (s *state) addCorrespondent(c matching.Correspondent) error {
 	return nil
 }
 
-// sight returns what decides what a viewer sees of another user.
+// sight returns the facts that decide what a viewer sees of another user.
 func (s *state) sight(viewer, user id.User) matching.Sight {
 	_, there := s.users.get(idKey(user))
 	if !there {
@@ -44,9 +44,7 @@ func (s *state) person(viewer, user id.User) matching.Person {
 	return s.sight(viewer, user).Person(users.User{ID: user, Name: account.Name}, profile)
 }
 
-func (repo matchingRepository) Sight(
-	ctx context.Context, viewer, user id.User,
-) (sight matching.Sight, err error) {
+func (repo matchingRepository) Sight(ctx context.Context, viewer, user id.User) (sight matching.Sight, err error) {
 	err = repo.read(ctx, func(s *state) error {
 		sight = s.sight(viewer, user)
 		return nil

@@ -8,8 +8,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/messaging"
 )
 
-// cache holds documents that never change and are never removed, of which only majority-committed
-// ones are put into it.
+// cache holds documents that never change and are never removed. Callers put only documents into it
+// that are majority-committed.
 type cache[K comparable, V any] struct {
 	mu  sync.RWMutex
 	all map[K]V

@@ -15,7 +15,7 @@ import (
 
 // filling gives documents from before a step what they lack.
 type filling struct {
-	lacking bson.D   // matches the documents to fill in, and none that was filled in, unless with sets nothing
+	lacking bson.D   // matches the documents to fill in, and no longer after that, unless with sets nothing
 	batch   int      // documents of one transaction; 0 means batchToFill
 	without []string // fields that are removed
 

@@ -17,8 +17,8 @@ import (
 
 // Behind mongos a transaction sees the cluster as of the time that its mongos knows, which can be
 // before a commit that another mongos has acknowledged. A write of a document that was changed
-// since then fails, so the unit runs again, and later: its mongos has learned the time from the
-// shard. What would not fail is a read that decides, and a write that finds nothing. So in a
+// since then fails, so the unit runs again, as of a later time, because its mongos has learned the
+// time from the shard. A read that decides, and a write that finds nothing, would not fail. So in a
 // sharded cluster:
 //
 //   - A unit that writes reads outside of its transaction, with the read concern majority, unless
@@ -27,7 +27,7 @@ import (
 //     on several shards.
 //   - If a write matches fewer documents than there are outside, the unit conflicts (missed). A
 //     queued write of documents that the unit has not changed yet is therefore sent on its own
-//     (late).
+//     (isLate, sendLate).
 //   - Before a transaction begins with queued writes, the shards of their documents are read, and
 //     its mongos learns their time (lift). The same is done for a few queries that the unit cannot
 //     send outside of its transaction.
@@ -67,7 +67,8 @@ func (t *txn) apart(q query) bool {
 	return t.store.sharded && !t.hosted && t.mode == uow.Write && !q.locked && !t.mayFindOwn(q.in, q.filter)
 }
 
-// seen finds up to limit documents outside of the transaction, and returns their number.
+// seen returns the number of documents outside of the transaction that a filter matches, counted up
+// to limit.
 func (t *txn) seen(ctx context.Context, in collection, filter bson.D, limit int) (n int, err error) {
 	session, err := t.reading()
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 
 var correspondents = tableOf(ports.CorrespondentLayout)
 
-// seen is a user with what decides what a viewer sees of them. The account has only its ID and
-// Name, the profile only what Sight.Person uses.
+// seen is a user with the facts that decide what a viewer sees of them. The account has only its ID
+// and Name, the profile only the fields that Sight.Person uses.
 type seen struct {
 	account users.User
 	profile matching.Profile
@@ -26,7 +26,8 @@ type seen struct {
 
 func (s *seen) person() matching.Person { return s.sight.Person(s.account, s.profile) }
 
-// seenBy returns the existing ones of ids as a viewer sees them. It reads them in one transaction.
+// seenBy returns the users with these ids as a viewer sees them, without ids that do not exist. It
+// reads them together.
 func seenBy(ctx context.Context, t *txn, viewer id.User, ids ...id.User) (map[id.User]*seen, error) {
 	all := make(map[id.User]*seen, len(ids))
 	if len(ids) == 0 {

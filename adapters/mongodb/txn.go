@@ -30,8 +30,8 @@ type txn struct {
 	mode    uow.Mode
 	began   time.Time     // when the first attempt of the unit began
 	session mongo.Session // nil until the transaction has begun
-	outside mongo.Session // of reads outside of the transaction in a sharded cluster; nil before the first
-	since   time.Time     // when it began
+	outside mongo.Session // of reads outside of the transaction, behind mongos; nil before the first one
+	since   time.Time     // when the transaction began
 	hosted  bool          // the transaction is the host's
 	wrote   bool          // a write was sent that must be committed
 	holds   []hold        // the holds that were sent
@@ -134,8 +134,8 @@ func (t *txn) renew(ctx context.Context) error {
 
 func sameBytes(a, b bson.Raw) bool { return bytes.Equal(a, b) }
 
-// together runs f in a transaction, so that its queries see one moment. In a sharded cluster each
-// of them sees the latest: see sharded.go.
+// together runs f in a transaction, so that its queries see one moment. Behind mongos, each of them
+// sees the latest state instead, unless the unit is a snapshot: see sharded.go.
 func (t *txn) together(ctx context.Context, f func() error) error {
 	if t.session != nil || t.store.sharded && t.mode != uow.Snapshot {
 		return f()

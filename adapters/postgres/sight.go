@@ -62,7 +62,8 @@ func (repo matchingRepository) People(
 	ctx context.Context, viewer id.User, ids ...id.User,
 ) (people []matching.Person, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
-		people, err = list(ctx, c, scanPerson, "SELECT "+personOf+" "+fromOther+" WHERE other.id = ANY($2)", uuid(viewer), uuids(ids))
+		people, err = list(ctx, c, scanPerson,
+			"SELECT "+personOf+" "+fromOther+" WHERE other.id = ANY($2)", uuid(viewer), uuids(ids))
 		return err
 	})
 	return people, err

@@ -15,8 +15,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/text"
 )
 
-// The migrations. Each runs in one transaction together with the record that it ran. A released
-// file never changes; a later change needs a further file.
+// The migrations. Each runs in one transaction together with the record that it ran, unless the
+// file says NO TRANSACTION; the statements of such a file may run again. A released file never
+// changes; a later change needs a further file.
 //
 //go:embed migrations/*.sql
 var migrationFiles embed.FS

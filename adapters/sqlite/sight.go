@@ -62,7 +62,9 @@ func (repo matchingRepository) People(
 	ctx context.Context, viewer id.User, ids ...id.User,
 ) (people []matching.Person, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
-		people, err = list(ctx, c, scanPerson, "SELECT "+personOf+" "+fromOther+" WHERE other.id IN (SELECT unhex(value) FROM json_each(?2))", blob(viewer), hexes(ids))
+		people, err = list(ctx, c, scanPerson,
+			"SELECT "+personOf+" "+fromOther+" WHERE other.id IN (SELECT unhex(value) FROM json_each(?2))",
+			blob(viewer), hexes(ids))
 		return err
 	})
 	return people, err

@@ -56,7 +56,7 @@ func ResidenceOf(r Resident) Residence {
 // Places lists the countries and cities that have searchable profiles of active users, ordered by
 // text.SearchFold of the country and then of the city. The caller's own profile and those of users
 // with a block between them and the caller count, too. Profiles with neither a country nor a city
-// do not count.
+// do not count. Errors: users.ErrNotSignedIn.
 func (s *Service) Places(ctx context.Context, caller id.User, r page.Request[PlaceKey]) (page.Page[Place, PlaceKey], error) {
 	var p page.Page[Place, PlaceKey]
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {

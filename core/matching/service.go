@@ -22,8 +22,9 @@ type Deps struct {
 	IDs   id.Source
 }
 
-// Service saves profiles and finds matches. Its methods return users.ErrNotSignedIn if the account
-// of the caller is not active.
+// Service keeps profiles and interests, and finds matches and places. Its methods, except
+// Interests, return users.ErrNotSignedIn if the account of the caller is not active. Methods with a
+// parameter admin return users.ErrAdminsOnly if that user is not an admin.
 type Service struct{ deps Deps }
 
 // NewService returns a Service, or an error that names the parts that are missing.

@@ -41,7 +41,8 @@ func (s Sight) Person(account users.User, p Profile) Person {
 	return seen
 }
 
-// Person is what a viewer sees of a user with whom they have to do, in a conversation for example.
+// Person is what a viewer sees of the other participant of a conversation or a reservation, or of a
+// user whom they block.
 type Person struct {
 	UserID    id.User
 	FirstName string // of the profile, or else of the account
@@ -54,8 +55,8 @@ type Correspondent struct {
 	ReaderID id.User
 }
 
-// ProfileOf returns the part of a user's profile that others see, if the caller sees it, and the
-// caller's own profile without the last name. Errors: ErrProfileNotFound.
+// ProfileOf returns the part of a user's profile that others see. The user may be the caller.
+// Errors: ErrProfileNotFound if the caller does not see the profile (Sight.Profile).
 func (s *Service) ProfileOf(ctx context.Context, caller, user id.User) (ProfileWithInterests, error) {
 	var p ProfileWithInterests
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) error {

@@ -62,7 +62,7 @@ type Overview struct {
 	Conversation Conversation
 	Other        matching.Person
 	LastMessage  *Message // nil if there is none
-	Unread       int      // number of the other's messages that the viewer has not read; 0 if the viewer blocks the other
+	Unread       int      // number of the other's messages that the viewer has not read: see Repository.Unread
 	Closed       bool     // nothing can be sent: see Standing.Open
 }
 

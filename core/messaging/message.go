@@ -20,7 +20,7 @@ const (
 	MaxContent     = 5000       // characters
 	MaxAttachment  = 5 << 20    // bytes, decoded
 	MaxImagePixels = 50_000_000 // width times height
-	MaxUnread      = 1000       // how far the unread messages of a user are counted
+	MaxUnread      = 1000       // the number up to which unread messages are counted
 )
 
 // Message is a message, without the bytes of its image: see Attachment.

@@ -8,7 +8,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 )
 
-// QuotaPeriod is the period of quotas: in any such period, a user makes at most so many new things.
+// QuotaPeriod is the period of quotas: in any such period, a user makes at most as many new things
+// of a kind as the quota allows.
 const QuotaPeriod = 24 * time.Hour
 
 // CheckQuota returns nil if a user may make one more thing of a kind at the time now. nth and err

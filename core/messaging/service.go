@@ -68,8 +68,9 @@ func (s *Service) Open(ctx context.Context, caller, local id.User, key idempoten
 	o, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "messaging.Open", Values: local,
 	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (OpenResult, error) {
-		// Held, so that an erasure waits for this unit, and forgets the key, or this unit waits for
-		// the erasure, and is refused; and so that of concurrent units none is over the quota.
+		// The account is held, so that an erasure waits for this unit and forgets the key, or this
+		// unit waits for the erasure and is refused; and so that concurrent units do not exceed the
+		// quota.
 		if _, err := users.HoldActive(ctx, tx, caller); err != nil {
 			return OpenResult{}, err
 		}
@@ -143,7 +144,8 @@ func (s *Service) Conversation(ctx context.Context, caller id.User, conversation
 	return o, err
 }
 
-// View returns a conversation as a participant sees it, inside a unit of work. Errors: ErrNotFound.
+// View returns a conversation as a participant sees it, inside a unit of work. Errors: ErrNotFound
+// if there is no such conversation, or if the user is not a participant.
 func View(ctx context.Context, tx Tx, participant id.User, conversation id.Conversation) (Overview, error) {
 	o, err := tx.Messaging().Overview(ctx, conversation, participant)
 	if errors.Is(err, fault.NotFound) {
@@ -156,7 +158,7 @@ func View(ctx context.Context, tx Tx, participant id.User, conversation id.Conve
 }
 
 // Unread returns the number of messages that the caller has not read, in all conversations: the sum
-// of Overview.Unread, but at most MaxUnread.
+// of Overview.Unread, but at most MaxUnread. Errors: users.ErrNotSignedIn.
 func (s *Service) Unread(ctx context.Context, caller id.User) (int, error) {
 	var n int
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {

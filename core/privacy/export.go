@@ -25,8 +25,8 @@ import (
 // own, so that the memory that an export takes does not depend on its size. They have what was
 // stored when the export was made, as it is when it is read, and nothing that was added later. They
 // can be ranged over in any order, and more than once. A list ends with its first error, which it
-// yields with a zero item: users.ErrNotSignedIn once the account is not active any more or the
-// session of the caller has ended, and those of the store.
+// yields with a zero item: users.ErrNotSignedIn once users.Present returns it, and the errors of
+// the store.
 type Export struct {
 	MadeAt        time.Time
 	User          users.User
@@ -55,8 +55,8 @@ type Message struct {
 	Image   func() (messaging.Attachment, error)
 }
 
-// Export returns all data of the caller, who needs no session. The context is also that of reading
-// its lists. Errors: users.ErrNotSignedIn.
+// Export returns all data of the caller, whose SessionID may be zero. The lists of the Export are
+// read with the same context. Errors: users.ErrNotSignedIn.
 func (s *Service) Export(ctx context.Context, caller users.Caller) (Export, error) {
 	r := reader{service: s, ctx: ctx, by: caller, caller: caller.UserID}
 	e, err := r.begin()
@@ -72,10 +72,10 @@ type reader struct {
 	ctx     context.Context // of the export and its lists, which are ranged over without one
 	by      users.Caller
 	caller  id.User      // of by
-	mark    *page.Moment // before the first row that a list in the order of time, newest first, has
+	mark    *page.Moment // where lists in the order of time, newest first, begin: see until
 }
 
-// begin reads the parts that are no lists, and where the lists begin.
+// begin reads the parts that are not lists, and the positions at which the lists begin.
 func (r *reader) begin() (e Export, err error) {
 	var lastEntry *int64
 	err = r.service.deps.Store.Snapshot(r.ctx, func(ctx context.Context, tx Tx) (err error) {

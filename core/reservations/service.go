@@ -77,8 +77,8 @@ func (s *Service) Check(f *fault.Fields, p Proposal) {
 	p.prepared(f, s.deps.Clock.Now(), s.deps.Policy)
 }
 
-// kept is what is kept of a reservation that was proposed or moved: which it is, and what later
-// moves change.
+// kept is what is kept of a reservation that was proposed or moved: its id, and the fields that
+// later moves change.
 type kept struct {
 	ID        id.Reservation
 	Status    Status
@@ -171,8 +171,8 @@ func (s *Service) propose(ctx context.Context, tx Tx, r Reservation, now time.Ti
 	return r, nil
 }
 
-// hold holds the account of the one who proposes, and pins that of the other, in ascending order of
-// id. Units in which either of the two proposes therefore count the reservations one after the
+// hold holds the account of the creator, and pins that of the other participant, in ascending order
+// of id. Units in which either of the two proposes therefore count the reservations one after the
 // other.
 func hold(ctx context.Context, tx Tx, creator, other id.User) error {
 	held := func() error {

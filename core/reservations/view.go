@@ -15,10 +15,10 @@ import (
 // View is a reservation as one of its participants sees it.
 type View struct {
 	Reservation
-	Other matching.Person
+	Other matching.Person // the other participant
 }
 
-// PlaceOfView is Place for a View.
+// PlaceOfView returns the position of a View in a list ordered by time of creation.
 func PlaceOfView(v View) page.Moment { return Place(v.Reservation) }
 
 // other returns the participant who is not user.
@@ -55,8 +55,8 @@ func view(ctx context.Context, tx Tx, participant id.User, r Reservation) (View,
 	return views[0], nil
 }
 
-// ViewOf returns a reservation as a participant sees it, inside a unit of work. Errors:
-// ErrNotFound.
+// ViewOf returns a reservation as a participant sees it, inside a unit of work. Errors: ErrNotFound
+// if there is no such reservation, or if the user is not a participant.
 func ViewOf(ctx context.Context, tx Tx, participant id.User, reservation id.Reservation) (View, error) {
 	r, err := tx.Reservations().Reservation(ctx, reservation)
 	if errors.Is(err, fault.NotFound) || err == nil && !r.Has(participant) {

@@ -205,7 +205,7 @@ func (s *Service) Sessions(ctx context.Context, caller id.User, r page.Request[p
 }
 
 // EndSession ends a session of the caller, which may be the one that they use. Errors:
-// ErrSessionNotFound if it has ended or is not theirs; ErrNotSignedIn.
+// ErrSessionNotFound if it has ended, also by an earlier call, or is not theirs; ErrNotSignedIn.
 func (s *Service) EndSession(ctx context.Context, caller id.User, session id.Session) error {
 	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		if _, err := Active(ctx, tx, caller); err != nil {
@@ -226,8 +226,8 @@ func (s *Service) EndSession(ctx context.Context, caller id.User, session id.Ses
 	return nil
 }
 
-// EndOtherSessions ends all sessions of the caller except the one that they use. Errors:
-// ErrNotSignedIn.
+// EndOtherSessions ends all sessions of the caller except the one that they use. It may run more
+// than once. Errors: ErrNotSignedIn.
 func (s *Service) EndOtherSessions(ctx context.Context, caller Caller) error {
 	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		if _, err := Active(ctx, tx, caller.UserID); err != nil {

@@ -175,7 +175,8 @@ func EndAccess(ctx context.Context, tx Tx, user id.User, at time.Time) error {
 }
 
 // ForgotPassword mails a password reset to the active account with this address, if there is one.
-// Policy.OpenResets of an account work at a time; the one that expires first makes room.
+// Policy.OpenResets resets of an account work at a time. If there is no room for another, the one
+// that expires first is removed.
 // Errors: fault.Invalid on email; ErrNotMailed, which reveals that there is such an account.
 func (s *Service) ForgotPassword(ctx context.Context, email string) error {
 	var f fault.Fields
@@ -236,9 +237,8 @@ func (s *Service) resetMail(to, secret string) Mail {
 }
 
 // ResetPassword sets a new password with a token that ForgotPassword mailed, and ends all sessions
-// and all other resets.
-// Errors: fault.Invalid on token if it is unknown, used or expired, or on password if it breaks a
-// rule.
+// and all other resets. Errors: fault.Invalid on token if it is unknown, used or expired, or on
+// password if it breaks a rule.
 func (s *Service) ResetPassword(ctx context.Context, token, password string) error {
 	var f fault.Fields
 	password = CheckPassword(&f, password)

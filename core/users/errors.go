@@ -11,7 +11,8 @@ var (
 	// password, and an inactive account.
 	ErrSignIn = fault.New(fault.Unauthenticated, "sign_in_failed", "the e-mail address or the password is wrong")
 
-	// ErrRefresh is returned for a refresh token that is unknown, expired, revoked or already used.
+	// ErrRefresh is returned for a refresh token that is unknown, expired, or used too often or too
+	// late, and for one whose session has ended.
 	ErrRefresh = fault.New(fault.Unauthenticated, "refresh_failed", "the refresh token is no longer valid: sign in again")
 
 	// ErrNotMailed is returned if the Mailer failed. Mail is sent only to the address of an

@@ -8,9 +8,10 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 )
 
-// Present returns the account of a caller whom Authenticate has let in before, inside a unit of
-// work. It returns ErrNotSignedIn if the account is not active any more, or if the session of the
-// caller was ended meanwhile. A caller may have no session.
+// Present returns the account of a caller whom Authenticate has returned before, inside a unit of
+// work. It returns ErrNotSignedIn if the account is no longer active, or if the session of the
+// caller was revoked meanwhile. It does not check how long the session lasts. If c.SessionID is
+// zero, it checks only the account.
 func Present(ctx context.Context, tx Tx, c Caller) (User, error) {
 	if c.SessionID.IsZero() {
 		return Active(ctx, tx, c.UserID)

@@ -35,7 +35,8 @@ func PlaceOfSession(s Session) page.Moment { return page.Moment{At: s.CreatedAt,
 // MaxClient is the maximum length of Session.Client in characters.
 const MaxClient = 200
 
-// Device is what a program that signs in says of itself, and where it is. Both fields may be empty.
+// Device is the name that a program gives itself when it signs in, and its address. Both fields may
+// be empty.
 type Device struct {
 	Client  string // a name, like the User-Agent of HTTP
 	Address string // an IP address without a port
@@ -145,6 +146,6 @@ func (c Caller) RequireAdmin() error {
 type SignedIn struct {
 	User         User
 	AccessToken  string
-	RefreshToken string        // valid for Policy.RefreshLifetime, until Policy.RefreshGrace after its first use
+	RefreshToken string        // valid until its session ends, or until Policy.RefreshGrace after its first use
 	ExpiresIn    time.Duration // how long the access token is valid
 }

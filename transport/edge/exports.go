@@ -8,7 +8,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 )
 
-// The refusals of an export.
+// The errors of Gate.BeginExport.
 var (
 	ErrExportRunning = &fault.Error{Kind: fault.TooManyRequests, Code: "export_running", RetryAfter: 10 * time.Second,
 		Detail: "another export of yours is running: wait until it has ended"}
@@ -25,8 +25,8 @@ type exports struct {
 	byUser map[id.User]int
 }
 
-// BeginExport admits an export of a user within the limits, until end is called once. Errors:
-// ErrExportRunning, ErrExportsBusy.
+// BeginExport admits an export of a user within the limits. The export counts as running until the
+// caller calls end, which must be called once. Errors: ErrExportRunning, ErrExportsBusy.
 func (g *Gate) BeginExport(user id.User) (end func(), err error) {
 	e := &g.exports
 	e.mu.Lock()

@@ -61,8 +61,8 @@ func (c *Client) SignIn(ctx context.Context, email, password string) (SignedIn, 
 	return kithttp.Call(ctx, c.http, logIn, logInRequest{Email: email, Password: password})
 }
 
-// Refresh exchanges a refresh token for new tokens. A use of the token after its grace ends its
-// session.
+// Refresh exchanges a refresh token for new tokens. A token may be used up to three times, within
+// ten seconds of its first use by default. Any other use ends its session.
 func (c *Client) Refresh(ctx context.Context, refreshToken string) (SignedIn, error) {
 	return kithttp.Call(ctx, c.http, refresh, refreshRequest{refreshToken})
 }
@@ -112,7 +112,7 @@ func (c *Client) Sessions(ctx context.Context, p Paging) (Page[Session], error) 
 	return kithttp.Call(ctx, c.http, sessions, p)
 }
 
-// EndSession ends a session of the caller.
+// EndSession ends a session of the caller. It returns an error if the session has ended already.
 func (c *Client) EndSession(ctx context.Context, session id.Session) error {
 	_, err := kithttp.Call(ctx, c.http, endSession, sessionRequest{session})
 	return err
@@ -156,7 +156,7 @@ func (c *Client) Interests(ctx context.Context, q string, p Paging) (Page[Intere
 	return kithttp.Call(ctx, c.http, interests, interestsRequest{q, p})
 }
 
-// Places lists the countries and cities with searchable people.
+// Places lists the countries and cities with searchable people, by country and city.
 func (c *Client) Places(ctx context.Context, p Paging) (Page[Place], error) {
 	return kithttp.Call(ctx, c.http, places, p)
 }

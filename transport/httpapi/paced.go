@@ -9,8 +9,8 @@ import (
 	"github.com/cicerone-go/cicerone/transport/edge"
 )
 
-// errReader is the failure of a response because its client read too slowly, or no more. No client
-// gets it.
+// errReader is the failure of a response whose client reads too slowly, or has stopped reading. It
+// is returned to no client.
 var errReader = fault.New(fault.Unavailable, "client_stopped_reading", "the client reads too slowly, or has stopped")
 
 // pacedWriter cuts off a client that reads too slowly. It takes the place of the timeouts of the
@@ -34,8 +34,8 @@ func newPacedWriter(w http.ResponseWriter, l edge.ExportLimits) *pacedWriter {
 	return p
 }
 
-// Write writes to the client. Only the time that it waits for the client counts: not that in which
-// the server reads what comes next.
+// Write writes to the client. Only the time counts in which it waits for the client, not the time
+// in which the server reads what comes next.
 func (p *pacedWriter) Write(b []byte) (n int, err error) {
 	err = p.within(func() (err error) {
 		n, err = p.w.Write(b)

@@ -15,8 +15,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// CheckFirst fails the test unless a store that the first schema made works after all
-// migrations. The store holds a community.Scene, and texts that the rules of the first schema allowed:
+// CheckFirst fails the test unless a store that the first schema made works after all migrations.
+// The store holds a community.Scene, and texts that the rules of the first schema allowed:
 //
 //   - the accounts zoe@bücher.example and Zoe@xn--bcher-kva.example, and tail@example.org and
 //     tail@example.org with a zero-width space at its end;

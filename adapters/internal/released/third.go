@@ -14,10 +14,11 @@ import (
 )
 
 // CheckThird fails the test unless a store that the third schema made works after all migrations.
-// The store holds a community.Scene in which
+// The store holds a community.Scene in which:
 //
-//   - both participants wrote, also a picture, and Otto opened a conversation in which no one wrote;
-//   - somebody left who wrote to the local, and to whom the voyager wrote;
+//   - both participants sent messages, one with an image, and Otto opened a conversation without
+//     messages;
+//   - an erased user had written to the local, and the voyager to the erased user;
 //   - there are reservations of all statuses, a block, a deactivated account and an open reset;
 //   - the answers of twelve commands are kept for retries.
 //

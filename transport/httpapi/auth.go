@@ -56,7 +56,7 @@ type resetPasswordRequest struct {
 type SignedIn struct {
 	User         User   `json:"user"`
 	AccessToken  string `json:"access_token" description:"For the header Authorization: Bearer."`
-	RefreshToken string `json:"refresh_token" description:"Can be exchanged for new tokens."`
+	RefreshToken string `json:"refresh_token" description:"Can be exchanged for new tokens, and for a few seconds again if the answer was lost."`
 	TokenType    string `json:"token_type" enum:"Bearer"`
 	ExpiresIn    int64  `json:"expires_in" description:"The lifetime of the access token in seconds."`
 }

@@ -115,6 +115,9 @@ func TestReleasedStoreAndFilesRunByAnotherTool(t *testing.T) {
 		must(t, err)
 		runSQL(t, dsn, "SET search_path TO released, public;"+string(next))
 	}
+	if recorded := len(readReleased(ctx, t, dsn)["schema_versions"]); recorded != len(files) {
+		t.Errorf("%d of %d files recorded themselves", recorded, len(files))
+	}
 	if _, err := postgres.Open(ctx, dsn, o); !errors.Is(err, postgres.ErrOutdated) {
 		t.Errorf("Open returned %v", err)
 	}

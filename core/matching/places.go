@@ -86,7 +86,10 @@ func places(ctx context.Context, tx Tx, after *PlaceKey, limit int) ([]Place, er
 			return nil, fmt.Errorf("list residents: %w", err)
 		}
 		for _, r := range residents {
-			at = ResidenceOf(r)
+			at.Profile = r.Profile
+			if len(counts) == 0 || !counts[len(counts)-1].knows(r) {
+				at = ResidenceOf(r)
+			}
 			if len(counts) == 0 || counts[len(counts)-1].key != at.Place {
 				if len(counts) == limit {
 					return tally(counts), nil
@@ -116,6 +119,12 @@ func (c *count) add(r Resident) {
 		c.people++
 		c.spellings[Place{Country: r.Country, City: r.City}]++
 	}
+}
+
+// knows reports whether a resident is of the place, because another one has the same spelling: to
+// fold a text takes much longer.
+func (c *count) knows(r Resident) bool {
+	return c.spellings[Place{Country: r.Country, City: r.City}] > 0
 }
 
 // tally returns the places with their most frequent spellings, of equally frequent ones the first

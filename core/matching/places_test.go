@@ -84,6 +84,25 @@ func TestPlacesAreCountedUpToALimit(t *testing.T) {
 	}
 }
 
+// TestCostOfPlaces compares a large place with a small one: an equal spelling is folded once, because
+// to fold it for each of the people would make a page of large places slow.
+func TestCostOfPlaces(t *testing.T) {
+	cost := func(people int) float64 {
+		w := coretest.NewWorld(t, memory.New())
+		var ada id.User
+		for i := range people {
+			ada = live(t, w, fmt.Sprint("Ada", i), "Österreich", "Wien")
+		}
+		return testing.AllocsPerRun(5, func() {
+			_, err := w.Matching.Places(w.Ctx, ada, page.Request[matching.PlaceKey]{})
+			coretest.Is(t, err, nil)
+		})
+	}
+	if few, many := cost(10), cost(210); many-few > 200 {
+		t.Errorf("10 people took %v allocations, 210 people %v: want at most one for each", few, many)
+	}
+}
+
 func TestInterestsByAPartOfTheName(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	for _, name := range []string{"Café", "CAFES of Wien", "100%", "a_b", "Tea"} {

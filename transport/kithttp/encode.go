@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	kit "github.com/go-kit/kit/transport/http"
+
+	"github.com/cicerone-go/cicerone/transport/edge/failure"
 )
 
 const jsonMedia = "application/json"
@@ -68,7 +70,7 @@ func (s *Server) stream(ctx context.Context, info RouteInfo, w http.ResponseWrit
 		return nil
 	case !started.done:
 		return err
-	case ctx.Err() == nil:
+	case ctx.Err() == nil && StatusOf(failure.Public(err).Kind) >= http.StatusInternalServerError:
 		s.hook(ctx, info, fmt.Errorf("stream of %s: %w", info.Name, err))
 	}
 	panic(http.ErrAbortHandler)

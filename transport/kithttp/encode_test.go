@@ -117,6 +117,8 @@ func TestStream(t *testing.T) {
 				switch k.ID.text {
 				case "breaks":
 					return errors.New("broken")
+				case "is refused":
+					return fault.New(fault.Unauthenticated, "signed_out", "signed out")
 				case "panics":
 					panic("secret")
 				}
@@ -125,7 +127,7 @@ func TestStream(t *testing.T) {
 			}}, nil
 	})
 	_, c := serve(t, s)
-	for _, id := range []string{"fine", "breaks", "panics"} {
+	for _, id := range []string{"fine", "is refused", "breaks", "panics"} {
 		t.Run(id, func(t *testing.T) {
 			r, err := kithttp.Open(t.Context(), c, route, key{ID: label{id}})
 			if err != nil {
@@ -150,7 +152,10 @@ func TestStream(t *testing.T) {
 			if err == nil || len(rest) > 0 {
 				t.Errorf("%q, %v", rest, err)
 			}
-			if err := <-hooked; err == nil || !strings.Contains(err.Error(), "stream of events") {
+			if id == "is refused" { // the next error that the hook gets is another one
+				return
+			}
+			if err := <-hooked; err == nil || strings.Contains(err.Error(), "signed out") || !strings.Contains(err.Error(), "stream of events") {
 				t.Errorf("the error hook got %v", err)
 			}
 		})

@@ -102,8 +102,8 @@ type Blob struct {
 // before the first byte that Write writes or flushes. The context of Write ends with the request,
 // and its writer works with http.ResponseController. An error that Write returns before is answered
 // like an error of a handler. After an error that it returns later, the server closes the
-// connection, so that no client takes the body for a complete one; it calls the error hook, unless
-// the client has left. Write is not called for HEAD. A client reads a Stream with [Open].
+// connection, so that no client takes the body for a complete one; see [WithErrorHook]. Write is
+// not called for HEAD. A client reads a Stream with [Open].
 type Stream struct {
 	ContentType string
 	Header      http.Header

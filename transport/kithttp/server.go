@@ -95,8 +95,9 @@ func WithMiddleware(mw ...endpoint.Middleware) Option {
 }
 
 // WithErrorHook sets a function that can log errors. It is called with every error that is answered
-// with a 5xx, with its cause, and with every panic (a [*PanicError]). It is not called for a
-// request that the client has canceled. RouteInfo is zero for a plain handler.
+// with a 5xx, or would be if its [Stream] had not begun, with its cause, and with every panic (a
+// [*PanicError]). It is not called for a request that the client has canceled. RouteInfo is zero
+// for a plain handler.
 func WithErrorHook(hook func(context.Context, RouteInfo, error)) Option {
 	return func(s *Server) { s.hook = hook }
 }

@@ -337,6 +337,21 @@ func TestExportThatFails(t *testing.T) {
 		x.broken(x.open(http.MethodGet, vera))
 		x.eventually(vera)
 	})
+	t.Run("with panics", func(t *testing.T) { // more of them than there are images at a time
+		x := newExporting(t, edge.DefaultLimits().Exports, func(n int64) ([]byte, error) {
+			if n <= 3 {
+				panic("the image cannot be read")
+			}
+			return make([]byte, 1<<10), nil
+		})
+		vera := x.user("Vera", 1)
+		for range 3 {
+			x.refused(vera, 500, "internal", "")
+		}
+		if body, err := io.ReadAll(x.open(http.MethodGet, vera).Body); err != nil || !json.Valid(body) {
+			t.Errorf("the next export: %v", err)
+		}
+	})
 	for what, leave := range map[string]func(x *exporting, vera person) error{
 		"the account becomes inactive": func(x *exporting, vera person) error {
 			_, err := x.admin.ChangeUser(x.ctx, vera.id, httpapi.AccountChange{IsActive: kithttp.Some(false), Reason: kithttp.Some("rude")})

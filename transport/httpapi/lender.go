@@ -35,18 +35,22 @@ type loan struct {
 }
 
 // borrow reads an image when there is room for it. It returns the errors of read and of ctx.
-func (l lender) borrow(ctx context.Context, read func() (messaging.Attachment, error)) (*loan, error) {
+func (l lender) borrow(ctx context.Context, read func() (messaging.Attachment, error)) (lent *loan, err error) {
 	select {
 	case l <- struct{}{}:
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for other exports: %w", ctx.Err())
 	}
+	defer func() {
+		if lent == nil { // read failed, or panicked
+			<-l
+		}
+	}()
 	a, err := read()
 	if err != nil {
-		<-l
 		return nil, err
 	}
-	lent := &loan{size: len(a.Bytes), mediaType: a.MediaType, bytes: a.Bytes, from: l}
+	lent = &loan{size: len(a.Bytes), mediaType: a.MediaType, bytes: a.Bytes, from: l}
 	lent.mu.Lock()
 	defer lent.mu.Unlock()
 	lent.timer = time.AfterFunc(lendFor, lent.giveBack)

@@ -49,7 +49,7 @@ journey: ## Play the whole story against the running server
 
 .PHONY: test
 test: ## Run all tests
-	@go test -json -timeout=30m $(ARGS) ./... | $(REPORT)
+	@go test -json -timeout=60m $(ARGS) ./... | $(REPORT)
 
 .PHONY: race
 race: ## Run all tests under the race detector

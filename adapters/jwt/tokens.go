@@ -156,8 +156,8 @@ func (t *Tokens) Issue(_ context.Context, user id.User, session id.Session, expi
 }
 
 // Verify returns the user and the session of a token. If the token is not valid, it returns
-// ErrToken (wrapped). A token whose time of issue is in the future is valid: clocks of machines
-// differ, and the expiry limits the token.
+// ErrToken (wrapped). A token with a time of issue in the future is valid, because the clocks
+// of machines differ. The expiry limits the token.
 func (t *Tokens) Verify(_ context.Context, token string) (id.User, id.Session, error) {
 	if strings.ContainsAny(token, "\r\n") { // the base64 decoder would skip them
 		return id.User{}, id.Session{}, ErrToken.Wrap(errors.New("the token contains a line break"))

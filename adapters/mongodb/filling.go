@@ -119,7 +119,7 @@ func (f *filling) change(ctx context.Context, db *mongo.Database, doc bson.Raw) 
 	return change, nil
 }
 
-// nameResetUser gives a password reset the user whose id is its own.
+// nameResetUser sets the user_id of a password reset to its _id, which was the user's id.
 func nameResetUser(_ context.Context, _ *mongo.Database, doc bson.Raw) (bson.D, error) {
 	return d("user_id", doc.Lookup("_id")), nil
 }

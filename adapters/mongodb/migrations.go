@@ -92,8 +92,7 @@ var migrations = []step{
 		},
 	),
 
-	// A user whom another one wrote to sees their profile. Conversations with unread messages are
-	// counted.
+	// The correspondents record who has written to whom. Unread messages are counted by two indexes.
 	of(
 		change{in: "correspondents", fields: map[string]string{"_id": "object"}},
 		change{

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -15,7 +14,6 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
-	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -162,54 +160,6 @@ func (r repeats) Transactions(
 	return r.Repository.Transactions(ctx, user, below, limit)
 }
 
-// twoAddresses stores a second account with the same address.
-type twoAddresses struct{ users.Repository }
-
-func (r twoAddresses) Add(ctx context.Context, u users.User, password users.PasswordHash) (bool, error) {
-	for {
-		created, err := r.Repository.Add(ctx, u, password)
-		if created || err != nil {
-			return created, err
-		}
-		u.Email = "x" + u.Email
-	}
-}
-
-// ignoresTwins finds the account that is not a twin, and adds an account beside twins.
-type ignoresTwins struct{ users.Repository }
-
-func (r ignoresTwins) ByEmail(ctx context.Context, email string) (users.User, users.PasswordHash, error) {
-	return r.Repository.ByEmail(ctx, " "+email)
-}
-
-func (r ignoresTwins) Add(ctx context.Context, u users.User, password users.PasswordHash) (bool, error) {
-	there, err := r.WithAddress(ctx, text.FoldAddress(u.Email))
-	if err != nil || len(there) == 0 || !there[0].Twin {
-		if err != nil {
-			return false, err
-		}
-		return r.Repository.Add(ctx, u, password)
-	}
-	u.Email = "x" + u.Email
-	return r.Repository.Add(ctx, u, password)
-}
-
-// grantsAgain grants the bonus of an address whenever it is asked to.
-type grantsAgain struct{ users.Repository }
-
-func (r grantsAgain) Grant(ctx context.Context, address users.SecretHash) (bool, error) {
-	_, err := r.Repository.Grant(ctx, address)
-	return err == nil, err
-}
-
-// newKeys returns a new key of the store each time.
-type newKeys struct{ users.Repository }
-
-func (r newKeys) Key(ctx context.Context, name string, fresh []byte) ([]byte, error) {
-	_, err := r.Repository.Key(ctx, name, fresh)
-	return fresh, err
-}
-
 // searchesMarks finds places by text.Fold, which regards accents.
 type searchesMarks struct{ matching.Repository }
 
@@ -221,6 +171,7 @@ func (r searchesMarks) Search(ctx context.Context, q matching.Query, after *matc
 }
 
 // repeatsPlaces begins a page of residents with the first one of the place that the page before
+
 // ended in.
 type repeatsPlaces struct{ matching.Repository }
 
@@ -229,80 +180,6 @@ func (r repeatsPlaces) Residents(ctx context.Context, after *matching.Residence,
 		after = &matching.Residence{Place: after.Place}
 	}
 	return r.Repository.Residents(ctx, after, limit)
-}
-
-// savesStale saves an account of any version.
-type savesStale struct{ users.Repository }
-
-func (r savesStale) Save(ctx context.Context, u users.User) error {
-	present, err := r.User(ctx, u.ID)
-	if err != nil {
-		return err
-	}
-	u.Version = present.Version
-	return r.Repository.Save(ctx, u)
-}
-
-// usedTwice reports every refresh token as unused.
-type usedTwice struct{ users.Repository }
-
-func (r usedTwice) UseRefreshToken(
-	ctx context.Context, hash users.SecretHash, at time.Time,
-) (users.RefreshToken, error) {
-	t, err := r.Repository.UseRefreshToken(ctx, hash, at)
-	t.UsedAt, t.Uses = time.Time{}, 0
-	return t, err
-}
-
-// countsToTwo forgets the uses of a refresh token after the first.
-type countsToTwo struct{ users.Repository }
-
-func (r countsToTwo) UseRefreshToken(
-	ctx context.Context, hash users.SecretHash, at time.Time,
-) (users.RefreshToken, error) {
-	t, err := r.Repository.UseRefreshToken(ctx, hash, at)
-	t.Uses = min(t.Uses, 1)
-	return t, err
-}
-
-// listsEnded lists sessions whether they live or not.
-type listsEnded struct{ users.Repository }
-
-func (r listsEnded) Sessions(
-	ctx context.Context, user id.User, f users.SessionFilter, after *page.Moment, limit int,
-) ([]users.Session, error) {
-	f.Live = false
-	return r.Repository.Sessions(ctx, user, f, after, limit)
-}
-
-// neverUsed stores a refresh token as one from before the session was last used.
-type neverUsed struct{ users.Repository }
-
-func (r neverUsed) AddRefreshToken(ctx context.Context, t users.RefreshToken) error {
-	t.CreatedAt = time.Time{}
-	return r.Repository.AddRefreshToken(ctx, t)
-}
-
-// exceptsNone revokes the session that is excepted, too.
-type exceptsNone struct{ users.Repository }
-
-func (r exceptsNone) RevokeSessions(ctx context.Context, user id.User, _ id.Session, at time.Time) error {
-	return r.Repository.RevokeSessions(ctx, user, id.Session{}, at)
-}
-
-// keepsOneMore keeps one more reset than it is told.
-type keepsOneMore struct{ users.Repository }
-
-func (r keepsOneMore) AddReset(ctx context.Context, reset users.Reset, keep int) error {
-	return r.Repository.AddReset(ctx, reset, keep+1)
-}
-
-// trims removes leading and trailing white space.
-type trims struct{ users.Repository }
-
-func (r trims) Add(ctx context.Context, u users.User, password users.PasswordHash) (bool, error) {
-	u.Bio = strings.TrimSpace(u.Bio)
-	return r.Repository.Add(ctx, u, password)
 }
 
 // twoReports stores a second report of a pair, as a dismissed one.
@@ -317,17 +194,6 @@ func (r twoReports) AddReport(ctx context.Context, report moderation.Report) (bo
 	return r.Repository.AddReport(ctx, report)
 }
 
-// opensAlways reports every conversation as new.
-type opensAlways struct{ messaging.Repository }
-
-func (r opensAlways) OpenConversation(
-	ctx context.Context, c messaging.Conversation,
-) (messaging.Conversation, bool, error) {
-	there, _, err := r.Repository.OpenConversation(ctx, c)
-	return there, true, err
-}
-
-// newUncounted returns a store that does not count conversations that were opened a moment ago, as
 // if they were committed after its unit began.
 func newUncounted(s *memory.Store) ports.Storage {
 	opened := &sync.Map{}
@@ -356,50 +222,6 @@ func (r uncounted) NthOpened(ctx context.Context, voyager id.User, n int) (time.
 	return r.Repository.NthOpened(ctx, voyager, n)
 }
 
-// oldest counts from the oldest conversation.
-type oldest struct{ messaging.Repository }
-
-func (r oldest) NthOpened(ctx context.Context, voyager id.User, n int) (time.Time, error) {
-	var all []time.Time
-	for {
-		at, err := r.Repository.NthOpened(ctx, voyager, len(all)+1)
-		if errors.Is(err, fault.NotFound) {
-			break
-		}
-		if err != nil {
-			return at, err
-		}
-		all = append(all, at)
-	}
-	if n > len(all) {
-		return time.Time{}, fault.NotFound
-	}
-	return all[len(all)-n], nil
-}
-
-// unordered orders messages by time only. Messages of the same time come in reverse order.
-type unordered struct{ messaging.Repository }
-
-func (r unordered) History(
-	ctx context.Context, c id.Conversation, after *page.Moment, limit int,
-) (messaging.Standing, []messaging.Message, error) {
-	standing, list, err := r.Repository.History(ctx, c, after, limit)
-	slices.Reverse(list)
-	slices.SortStableFunc(list, func(a, b messaging.Message) int { return b.CreatedAt.Compare(a.CreatedAt) })
-	return standing, list, err
-}
-
-// timeless returns a zero time of the latest message.
-type timeless struct{ messaging.Repository }
-
-func (r timeless) HoldConversation(
-	ctx context.Context, conversation id.Conversation,
-) (messaging.Standing, time.Time, error) {
-	standing, _, err := r.Repository.HoldConversation(ctx, conversation)
-	return standing, time.Time{}, err
-}
-
-// newBehind returns a store whose units see the standing of a conversation that the first of them
 // saw.
 func newBehind(s *memory.Store) ports.Storage {
 	var seen sync.Map
@@ -422,42 +244,6 @@ func (r behind) HoldConversation(
 	return standing, latest, err
 }
 
-// readsAll marks the reader's own messages, too.
-type readsAll struct{ messaging.Repository }
-
-func (r readsAll) MarkRead(ctx context.Context, c id.Conversation, reader id.User, upTo page.Moment) (int, error) {
-	standing, err := r.Standing(ctx, c)
-	if err != nil {
-		return 0, err
-	}
-	n, err := r.Repository.MarkRead(ctx, c, reader, upTo)
-	if err != nil {
-		return 0, err
-	}
-	_, err = r.Repository.MarkRead(ctx, c, standing.Conversation.Other(reader), upTo)
-	return n, err
-}
-
-// newSharing returns a store that reads each image once, and returns the same bytes again.
-func newSharing(s *memory.Store) ports.Storage {
-	shared := &sync.Map{}
-	return handing(func(_ *memory.Store, b *broken) { b.messaging = shares{b.Tx.Messaging(), shared} })(s)
-}
-
-type shares struct {
-	messaging.Repository
-	shared *sync.Map
-}
-
-func (r shares) Attachment(ctx context.Context, message id.Message) (messaging.Attachment, error) {
-	a, err := r.Repository.Attachment(ctx, message)
-	if err != nil {
-		return a, err
-	}
-	kept, _ := r.shared.LoadOrStore(message, a)
-	return kept.(messaging.Attachment), nil
-}
-
 // discreet leaves out the last name. Only core may decide that.
 type discreet struct{ matching.Repository }
 
@@ -477,19 +263,6 @@ type forgetful struct{ matching.Repository }
 func (r forgetful) SaveProfile(ctx context.Context, p matching.Profile, interests []id.Interest) error {
 	p.Biography = ""
 	return r.Repository.SaveProfile(ctx, p, interests)
-}
-
-// unread drops a field of messages when it lists.
-type unread struct{ messaging.Repository }
-
-func (r unread) History(
-	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,
-) (messaging.Standing, []messaging.Message, error) {
-	standing, messages, err := r.Repository.History(ctx, conversation, after, limit)
-	for i := range messages {
-		messages[i].Read = false
-	}
-	return standing, messages, err
 }
 
 // forgiving writes only the rows whose keys do not exist.

@@ -30,8 +30,8 @@ func TestTablesOfRepositories(t *testing.T) {
 	must(t, store.Close(t.Context()))
 }
 
-// tablesOf returns the tables whose rows a command reads or writes. Some collections have rows of
-// several tables, and some documents are derived from rows.
+// tablesOf returns the tables that a command reads or writes. Some collections hold rows of several
+// tables, and some documents are derived from rows.
 func tablesOf(c mongofake.Command) (tables []string) {
 	collections, fields := []string{c.Collection}, map[string]bool{}
 	walk(c.Body, func(key string, value any) {

@@ -20,8 +20,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// neverUpdated lists the collections whose documents are inserted or removed, but not updated. A
-// repeated command writes its idempotency record to hold it, but changes no value.
+// neverUpdated lists the collections in which no use case updates a document. A repeated command
+// writes its idempotency record to hold it, but changes no value.
 var neverUpdated = []string{
 	"password_resets", "token_transactions", "attachments", "unique_keys", "audit_records", "idempotency_records", "store_marks",
 	"schema_versions", "servers", "signup_grants", "store_keys", "correspondents",

@@ -52,8 +52,8 @@ func TestFilesRunByAnotherTool(t *testing.T) {
 	must(t, open(t, dsn, o).Close(ctx))
 }
 
-// The migrations keep the reservations of version 1, and the settler expires the pending ones whose
-// date has passed.
+// The migrations keep the reservations of version 1. Afterwards the settler expires the pending
+// reservations if their date has passed.
 func TestUpgradeOfReservations(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := postgres.Options{Schema: "older"}

@@ -30,7 +30,7 @@ type metropolis struct {
 
 	random                           *rand.Rand
 	userRows, interestRows, talkRows []ports.Row // to which the others refer
-	wrote                            []ports.Row // who has written to whom, some of them repeatedly
+	wrote                            []ports.Row // sender and reader of each message
 }
 
 // begun is when the first came. The people come in the first year, and then their messages.

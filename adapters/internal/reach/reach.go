@@ -1,5 +1,5 @@
 // Package reach checks which tables the repositories of a store use. A repository reads and writes
-// only the tables of its own domain, and of the domains whose Tx is embedded in the Tx of its own.
+// only the tables of its domain, and of each domain that has its Tx embedded in the domain's Tx.
 package reach
 
 import (

@@ -61,7 +61,7 @@ func newScene(ctx context.Context, store ports.Storage) (*scene, error) {
 // mostRows is the greatest number of rows of a table that are tried as an argument.
 const mostRows = 8
 
-// variant tells how to choose the arguments of a call.
+// variant selects the arguments of a call.
 type variant struct {
 	fresh  bool // structs are rows that the store does not have
 	sparse bool // optional values are absent

@@ -22,7 +22,7 @@ import (
 //     tail@example.org with a zero-width space at its end;
 //   - the interests "Hiking" and "Hiking ";
 //   - profiles in "São Paulo", "İstanbul" and "Berlin ", and a blank message;
-//   - a password reset of voyager0@example.org, whose token is "reset" and does not expire.
+//   - a password reset of voyager0@example.org, with the token "reset", which does not expire.
 func CheckFirst(ctx context.Context, t testing.TB, c *community.Community) {
 	t.Helper()
 	check := func(err error) {

@@ -97,8 +97,8 @@ func Audit(ctx context.Context, db *sql.DB) error {
 // versions are the tables of a store that describe its schema. Migrations write them.
 var versions = []string{"schema_versions", "goose_db_version", "text_folding"}
 
-// Lost names the tables whose rows are not the same after a migration. It compares the columns that
-// both have, without the forms of texts for comparing and searching, which migrations make again.
+// Lost describes each table that has other rows after a migration. It compares the columns that exist
+// before and after, except for folded and searched texts, which migrations compute again.
 func (before Content) Lost(after Content) (tables []string) {
 	for table, rows := range before {
 		if len(rows) == 0 || slices.Contains(versions, table) {

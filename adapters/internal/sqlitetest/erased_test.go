@@ -15,8 +15,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// TestErasedIsNotInTheFile erases a user whose texts have a mark. After that and a checkpoint, the
-// mark is in no byte of the file or the WAL, and neither are texts that were replaced earlier.
+// TestErasedIsNotInTheFile marks all texts of a user and erases the user. After a checkpoint, neither
+// the file nor the WAL contains the mark or a text that was replaced before.
 func TestErasedIsNotInTheFile(t *testing.T) {
 	const mark = "quirinus7"
 	ctx, path := context.Background(), filepath.Join(t.TempDir(), "cicerone.db")

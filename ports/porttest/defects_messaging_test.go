@@ -1,0 +1,122 @@
+package porttest_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// opensAlways reports every conversation as new.
+type opensAlways struct{ messaging.Repository }
+
+func (r opensAlways) OpenConversation(
+	ctx context.Context, c messaging.Conversation,
+) (messaging.Conversation, bool, error) {
+	there, _, err := r.Repository.OpenConversation(ctx, c)
+	return there, true, err
+}
+
+// newUncounted returns a store that does not count conversations that were opened a moment ago, as
+
+// oldest counts from the oldest conversation.
+type oldest struct{ messaging.Repository }
+
+func (r oldest) NthOpened(ctx context.Context, voyager id.User, n int) (time.Time, error) {
+	var all []time.Time
+	for {
+		at, err := r.Repository.NthOpened(ctx, voyager, len(all)+1)
+		if errors.Is(err, fault.NotFound) {
+			break
+		}
+		if err != nil {
+			return at, err
+		}
+		all = append(all, at)
+	}
+	if n > len(all) {
+		return time.Time{}, fault.NotFound
+	}
+	return all[len(all)-n], nil
+}
+
+// unordered orders messages by time only. Messages of the same time come in reverse order.
+type unordered struct{ messaging.Repository }
+
+func (r unordered) History(
+	ctx context.Context, c id.Conversation, after *page.Moment, limit int,
+) (messaging.Standing, []messaging.Message, error) {
+	standing, list, err := r.Repository.History(ctx, c, after, limit)
+	slices.Reverse(list)
+	slices.SortStableFunc(list, func(a, b messaging.Message) int { return b.CreatedAt.Compare(a.CreatedAt) })
+	return standing, list, err
+}
+
+// timeless returns a zero time of the latest message.
+type timeless struct{ messaging.Repository }
+
+func (r timeless) HoldConversation(
+	ctx context.Context, conversation id.Conversation,
+) (messaging.Standing, time.Time, error) {
+	standing, _, err := r.Repository.HoldConversation(ctx, conversation)
+	return standing, time.Time{}, err
+}
+
+// newBehind returns a store whose units see the standing of a conversation that the first of them
+
+// readsAll marks the reader's own messages, too.
+type readsAll struct{ messaging.Repository }
+
+func (r readsAll) MarkRead(ctx context.Context, c id.Conversation, reader id.User, upTo page.Moment) (int, error) {
+	standing, err := r.Standing(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	n, err := r.Repository.MarkRead(ctx, c, reader, upTo)
+	if err != nil {
+		return 0, err
+	}
+	_, err = r.Repository.MarkRead(ctx, c, standing.Conversation.Other(reader), upTo)
+	return n, err
+}
+
+// newSharing returns a store that reads each image once, and returns the same bytes again.
+func newSharing(s *memory.Store) ports.Storage {
+	shared := &sync.Map{}
+	return handing(func(_ *memory.Store, b *broken) { b.messaging = shares{b.Tx.Messaging(), shared} })(s)
+}
+
+type shares struct {
+	messaging.Repository
+	shared *sync.Map
+}
+
+func (r shares) Attachment(ctx context.Context, message id.Message) (messaging.Attachment, error) {
+	a, err := r.Repository.Attachment(ctx, message)
+	if err != nil {
+		return a, err
+	}
+	kept, _ := r.shared.LoadOrStore(message, a)
+	return kept.(messaging.Attachment), nil
+}
+
+// unread drops a field of messages when it lists.
+type unread struct{ messaging.Repository }
+
+func (r unread) History(
+	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,
+) (messaging.Standing, []messaging.Message, error) {
+	standing, messages, err := r.Repository.History(ctx, conversation, after, limit)
+	for i := range messages {
+		messages[i].Read = false
+	}
+	return standing, messages, err
+}

@@ -90,9 +90,14 @@ func (r unheld) User(ctx context.Context, user id.User) (users.User, error) {
 	})
 }
 
+// Hold returns the account as it was before others erased it, once they have.
 func (r unheld) Hold(ctx context.Context, user id.User) (users.User, error) {
 	u, err := r.User(ctx, user)
-	time.Sleep(20 * time.Millisecond) // others erase the account meanwhile
+	for end := time.Now().Add(2 * time.Second); err == nil && !u.Erased && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+		u, err = r.User(ctx, user)
+	}
+	u.Erased, u.IsActive = false, true
 	return u, err
 }
 

@@ -114,8 +114,17 @@ func (s *Server) execute(ctx context.Context, h handler, c *command) (bson.D, er
 		}
 	}()
 	result, err := h.run(k)
+	if err == nil && k.left() {
+		err = fail(codeInterrupted, "operation was interrupted")
+	}
 	done = err == nil
 	return result, err
+}
+
+// left reports whether the client of a command that began a transaction has closed the connection
+// before the end of the command. The server interrupts such a command, and so the transaction ends.
+func (c *call) left() bool {
+	return c.txn != nil && c.startTransaction && c.ctx.Err() != nil
 }
 
 // abort aborts the command's transaction, if there is one.

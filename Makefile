@@ -34,6 +34,12 @@ test race cover soak: export TMPDIR := $(or $(MEMORY),$(TMPDIR),/tmp)
 PROFILE := .build/core.out
 LEAST_COVERAGE := 90
 
+# The race detector makes these packages several times as long, because they try whole stores on servers. CI runs them
+# without it, and then the suites of the kit with the most concurrency again, under the detector.
+PACKAGES ?= ./...
+STORES := adapters/internal/mongodbtest adapters/internal/postgrestest
+CONCURRENT := "(races|units|isolation|guards|tokens|idempotency|cancellation|closing)"
+
 ##@ Use
 
 .PHONY: run
@@ -49,17 +55,26 @@ journey: ## Play the whole story against the running server
 
 .PHONY: test
 test: ## Run all tests
-	@go test -json -timeout=60m $(ARGS) ./... | $(REPORT)
+	@go test -json -timeout=60m $(ARGS) $(PACKAGES) | $(REPORT)
 
 .PHONY: race
-race: ## Run all tests under the race detector
+race: ## Run all tests under the race detector (an hour)
 	@$(MAKE) --no-print-directory test ARGS='-race $(ARGS)'
 
 .PHONY: cover
-cover: ## Run all tests as race does, and fail if they cover less than 90 % of core
+cover: ## Run the tests that need no server as race does, and fail if they cover less than 90 % of core
 	@mkdir -p $(dir $(PROFILE))
-	@$(MAKE) --no-print-directory test ARGS='-race -coverpkg=./core/... -coverprofile=$(PROFILE) $(ARGS)'
+	@$(MAKE) --no-print-directory test PACKAGES="$$(go list ./... | grep -v $(STORES:%=-e %) | tr '\n' ' ')" \
+		ARGS='-race -coverpkg=./core/... -coverprofile=$(PROFILE) $(ARGS)'
 	@go run ./.ci/coverage $(LEAST_COVERAGE) $(PROFILE)
+
+.PHONY: stores
+stores: ## Run the tests on PostgreSQL and MongoDB, and those of concurrent units under the race detector too
+	@$(MAKE) --no-print-directory test PACKAGES='$(STORES:%=./%)'
+	@$(MAKE) --no-print-directory test PACKAGES=./adapters/internal/postgrestest \
+		ARGS='-race -run TestStorage/$(CONCURRENT) $(ARGS)'
+	@$(MAKE) --no-print-directory test PACKAGES=./adapters/internal/mongodbtest \
+		ARGS='-race -run TestStorage/fake/$(CONCURRENT) $(ARGS)'
 
 .PHONY: soak
 soak: ## Run the long tests in full size (hours)

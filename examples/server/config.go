@@ -34,6 +34,10 @@ func (s *serverSettings) config(log *slog.Logger) (wiring.Config, error) {
 	c := wiring.DefaultConfig()
 	c.Log, c.Mailer, c.Version, c.BasePath = log, mailer, version(), s.BasePath
 
+	if c.ClientAddress, err = s.Proxies.clientAddress(); err != nil {
+		return wiring.Config{}, err
+	}
+
 	c.Users.SignupBonus = s.Accounts.SignupBonus
 	c.Users.AccessLifetime, c.Users.RefreshLifetime = s.Security.AccessLifetime, s.Security.RefreshLifetime
 	c.Users.SessionLifetime, c.Users.RefreshGrace = s.Security.SessionLifetime, s.Security.RefreshGrace

@@ -47,6 +47,7 @@ type serverSettings struct {
 	Policies policySettings   `embed:"" group:"Community rules"`
 	Security securitySettings `embed:"" group:"Passwords and tokens"`
 	Mail     mailSettings     `embed:"" group:"Mail"`
+	Proxies  proxySettings    `embed:"" group:"Proxies"`
 	Limits   limitSettings    `embed:"" prefix:"limit-" group:"Limits, in requests per second; 0 for none"`
 }
 

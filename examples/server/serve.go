@@ -62,9 +62,9 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if demo.present() && !address.IP.IsLoopback() {
 		return demo.refuse(c.Addr)
 	}
-	listener, err := net.ListenTCP("tcp", address)
+	listener, err := c.Proxies.listen(address)
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return err
 	}
 	defer listener.Close() // for the errors below; otherwise serve has closed it
 	if err := demo.fill(ctx, app.Storage, config); err != nil {

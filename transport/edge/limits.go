@@ -49,14 +49,17 @@ func DefaultLimits() Limits {
 // next request can be admitted.
 var ErrTooManyRequests = fault.New(fault.TooManyRequests, "too_many_requests", "too many requests: slow down")
 
-// network returns the key under which an address is limited: the address itself, or the /64 network
-// of an IPv6 address, in which a client can choose its address.
+// network returns the key under which an address is limited: an IPv4 address in its usual form, or
+// the /64 network of an IPv6 address, in which a client can choose its address.
 func network(address string) string {
 	ip, err := netip.ParseAddr(address)
-	if err != nil || ip.Unmap().Is4() {
+	if err != nil {
 		return address
 	}
-	return netip.PrefixFrom(ip.WithZone(""), 64).Masked().String()
+	if ip = normal(ip); ip.Is4() {
+		return ip.String()
+	}
+	return netip.PrefixFrom(ip, 64).Masked().String()
 }
 
 // limiter has a bucket of requests for each key.

@@ -56,7 +56,7 @@ func (c *adminCommand) config() (wiring.Config, error) {
 
 // Run makes the account an admin.
 func (c *adminCommand) Run(s *settings) (err error) {
-	p, err := findDurable("--store", s.Store)
+	p, err := findDurable("--store", s.Store, s.StoreFile)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,9 +24,10 @@ func (s logSettings) logger(w io.Writer) (*slog.Logger, error) {
 	return slog.New(slog.NewTextHandler(w, options)), nil
 }
 
-// config returns the configuration that the flags describe.
-func (s *serverSettings) config(log *slog.Logger) (wiring.Config, error) {
-	mailer, err := s.Mail.mailer(log)
+// config returns the configuration that the flags describe. reachable is true if other machines can
+// reach the server.
+func (s *serverSettings) config(log *slog.Logger, reachable bool) (wiring.Config, error) {
+	mailer, err := s.Mail.mailer(log, reachable)
 	if err != nil {
 		return wiring.Config{}, err
 	}
@@ -50,10 +50,10 @@ func (s *serverSettings) config(log *slog.Logger) (wiring.Config, error) {
 	}
 	c.PurgeEvery = s.Policies.PurgeEvery
 
-	if c.Access.Keys, err = parseKeys("--access-key", s.Security.AccessKey); err != nil {
+	if c.Access.Keys, err = keys("--access-key", s.Security.AccessKey, s.Security.AccessKeyFile); err != nil {
 		return wiring.Config{}, err
 	}
-	if c.CursorKeys, err = parseKeys("--cursor-key", s.Security.CursorKey); err != nil {
+	if c.CursorKeys, err = keys("--cursor-key", s.Security.CursorKey, s.Security.CursorKeyFile); err != nil {
 		return wiring.Config{}, err
 	}
 	c.Access.Issuer, c.Access.Audience = s.Security.AccessIssuer, s.Security.AccessAudience
@@ -65,17 +65,4 @@ func (s *serverSettings) config(log *slog.Logger) (wiring.Config, error) {
 		return wiring.Config{}, inFlags(err)
 	}
 	return c, nil
-}
-
-// parseKeys decodes the keys of a flag from standard base64.
-func parseKeys(flag string, texts []string) ([][]byte, error) {
-	var keys [][]byte
-	for i, text := range texts {
-		key, err := base64.StdEncoding.DecodeString(text)
-		if err != nil { // err is not wrapped, because it quotes a part of the key
-			return nil, fmt.Errorf("%s: key %d must be standard base64", flag, i+1)
-		}
-		keys = append(keys, key)
-	}
-	return keys, nil
 }

@@ -19,8 +19,10 @@ import (
 )
 
 type copyCommand struct {
-	From string `placeholder:"STORE" help:"The store to copy, which is not changed. Default: the store of --store."`
-	To   string `required:"" placeholder:"STORE" help:"The store to copy into: one that is empty or holds an interrupted copy of the same store. Its file, tables or collections are created if they do not exist."`
+	From     *string `placeholder:"STORE" help:"The store to copy, which is not changed. Default: the store of --store. ${visible}"`
+	FromFile string  `placeholder:"PATH" help:"A file that holds the value of --from. ${private}"`
+	To       *string `placeholder:"STORE" help:"The store to copy into: one that is empty or holds an interrupted copy of the same store. Its file, tables or collections are created if they do not exist. ${visible}"`
+	ToFile   string  `placeholder:"PATH" help:"A file that holds the value of --to. ${private}"`
 }
 
 // Run copies a store and prints what it copied. It also returns an error if the copy is complete
@@ -61,15 +63,18 @@ func (c *copyCommand) Run(s *settings) (err error) {
 
 // places returns the stores to copy from and into.
 func (c *copyCommand) places(s *settings) (from, to place, err error) {
-	if c.From != "" {
-		from, err = findDurable("--from", c.From)
+	if c.From == nil && c.FromFile == "" {
+		from, err = findDurable("--store", s.Store, s.StoreFile)
 	} else {
-		from, err = findDurable("--store", s.Store)
+		from, err = findDurable("--from", c.From, c.FromFile)
 	}
 	if err != nil {
 		return from, to, err
 	}
-	if to, err = findDurable("--to", c.To); err == nil && from.same(to) {
+	if c.To == nil && c.ToFile == "" {
+		return from, to, errors.New("missing flag --to=STORE: the store to copy into")
+	}
+	if to, err = findDurable("--to", c.To, c.ToFile); err == nil && from.same(to) {
 		err = fmt.Errorf("--to %s: this is the store to copy from", to)
 	}
 	return from, to, err

@@ -57,7 +57,7 @@ func TestCopy(t *testing.T) {
 		}
 		kill(t, p)
 	}
-	if code, _, stderr := run(t, nil, "--store", "sqlite:"+to, "--addr", "0.0.0.0:0"); code != 1 || !strings.Contains(stderr, "demo data") {
+	if code, _, stderr := run(t, nil, "--store", "sqlite:"+to, "--addr", "0.0.0.0:0", "--mail", "log"); code != 1 || !strings.Contains(stderr, "demo data") {
 		t.Errorf("a server on a copy of demo data, on all interfaces: exit code %d, %s", code, stderr)
 	}
 	if code, _, stderr := run(t, nil, "copy", "--from", "sqlite:"+from, "--to", "sqlite:"+to); code != 1 || !strings.Contains(stderr, "not empty: a copy into it was finished on 20") {

@@ -35,7 +35,8 @@ type program struct {
 
 // settings are the flags of all commands. Every other flag belongs to the commands that use it.
 type settings struct {
-	Store string `default:"sqlite" placeholder:"STORE" help:"The store: ${stores}. sqlite is a file. Without a PATH it is cicerone/cicerone.db in the user's data folder ($XDG_DATA_HOME, or else ~/.local/share or the folder that the system has for it). postgres is a schema of a database; server migrate creates its tables. Its parameters are schema=NAME (cicerone), pgbouncer=true (the address is that of a PgBouncer in transaction mode), statement_timeout=10s, lock_timeout=5s, idle_in_transaction_session_timeout=15s, pool_max_conns=N (four for each processor) and those of libpq, like sslmode. mongodb is a database of a replica set or sharded cluster, at mongodb:// or mongodb+srv://; server migrate creates its collections. Its parameters are commandTimeoutMS=10000, commitTimeoutMS=5000, queueTimeoutMS=10000 and those of every MongoDB address, like replicaSet and authSource. memory, or :memory:, is lost when the process ends. Default: ${default}."`
+	Store     *string `placeholder:"STORE" help:"The store: ${stores}. sqlite is a file. Without a PATH it is cicerone/cicerone.db in the user's data folder ($XDG_DATA_HOME, or else ~/.local/share or the folder that the system has for it). postgres is a schema of a database; server migrate creates its tables. Its parameters are schema=NAME (cicerone), pgbouncer=true (the address is that of a PgBouncer in transaction mode), statement_timeout=10s, lock_timeout=5s, idle_in_transaction_session_timeout=15s, pool_max_conns=N (four for each processor) and those of libpq, like sslmode. mongodb is a database of a replica set or sharded cluster, at mongodb:// or mongodb+srv://; server migrate creates its collections. Its parameters are commandTimeoutMS=10000, commitTimeoutMS=5000, queueTimeoutMS=10000 and those of every MongoDB address, like replicaSet and authSource. memory, or :memory:, is lost when the process ends. Default: ${default_store}. ${visible}"`
+	StoreFile string  `placeholder:"PATH" help:"A file that holds the value of --store. ${private}"`
 }
 
 // serverSettings are the flags of the command serve, except those of serveCommand itself.
@@ -75,8 +76,10 @@ type policySettings struct {
 }
 
 type securitySettings struct {
-	AccessKey       []string      `placeholder:"BASE64" help:"The key that signs access tokens: 32 bytes or more, as standard base64. Of several keys, the first signs and all verify. Default: a random key. A sqlite store keeps it in the file PATH.key; with another store, access tokens become invalid when the process ends."`
-	CursorKey       []string      `placeholder:"BASE64" help:"The key that authenticates the cursors of lists: 32 bytes or more, as standard base64. Of several keys, the first seals and all open. Default: keys derived from those of access tokens."`
+	AccessKey       []string      `placeholder:"BASE64" help:"The key that signs access tokens: 32 bytes or more, as standard base64. Of several keys, the first signs and all verify. Default: a random key. A sqlite store keeps it in the file PATH.key; with another store, access tokens become invalid when the process ends. ${visible}"`
+	AccessKeyFile   string        `placeholder:"PATH" help:"A file that holds the value of --access-key, with one key in each line. ${private}"`
+	CursorKey       []string      `placeholder:"BASE64" help:"The key that authenticates the cursors of lists: 32 bytes or more, as standard base64. Of several keys, the first seals and all open. Default: keys derived from those of access tokens. ${visible}"`
+	CursorKeyFile   string        `placeholder:"PATH" help:"A file that holds the value of --cursor-key, with one key in each line. ${private}"`
 	AccessIssuer    string        `default:"${access_issuer}" help:"The issuer of access tokens."`
 	AccessAudience  string        `default:"${access_audience}" help:"The audience of access tokens."`
 	AccessLeeway    time.Duration `default:"${access_leeway}" help:"How long an access token is accepted after it has expired, because clocks differ."`
@@ -104,6 +107,9 @@ func defaults() kong.Vars {
 	return kong.Vars{
 		"version":               buildVersion(),
 		"stores":                storeForms(),
+		"default_store":         defaultStore,
+		"visible":               "Other users of the machine can see the command line: a secret belongs in the file or in the variable.",
+		"private":               "The file must be readable by its owner only.",
 		"signup_bonus":          number(c.Users.SignupBonus),
 		"message_cost":          number(c.Messaging.MessageCost),
 		"token_rate":            c.Reservations.Rate.String(),

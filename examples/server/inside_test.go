@@ -161,7 +161,7 @@ func TestSMTPSettings(t *testing.T) {
 	for _, good := range []string{
 		"smtp://mail.example.org", "smtp://ada:secret@mail.example.org:2525", "smtps://ada:secret@mail.example.org", "smtp://localhost:1025?tls=none",
 	} {
-		if _, err := (mailSettings{Mail: good, From: "no-reply@example.org"}).mailer(slog.Default()); err != nil {
+		if _, err := (mailSettings{Mail: &good, From: "no-reply@example.org"}).mailer(slog.Default(), true); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
 	}
@@ -170,7 +170,7 @@ func TestSMTPSettings(t *testing.T) {
 		"smtp://ada:secret@mail.example.org/folder", "smtp://mail.example.org?timeout=1", "smtp://ada:secret@mail.example.org:0",
 		"smtp://ada:secret@mail example org", "smtp://ada:secret@mail.example.org?tls=none&tls=none",
 	} {
-		_, err := (mailSettings{Mail: bad, From: "no-reply@example.org"}).mailer(slog.Default())
+		_, err := (mailSettings{Mail: &bad, From: "no-reply@example.org"}).mailer(slog.Default(), false)
 		if err == nil || !strings.HasPrefix(err.Error(), "--mail") || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v, want an error about --mail without the password", bad, err)
 		}

@@ -15,7 +15,7 @@ import (
 // readKey reads the key of access tokens from a file. If the file does not exist, it returns a new
 // key, and found is false.
 func readKey(path string) (key []byte, found bool, err error) {
-	text, err := os.ReadFile(path)
+	text, err := readPrivate(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		key, err := jwt.NewKey()
 		return key, false, err

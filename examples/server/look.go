@@ -17,7 +17,7 @@ import (
 
 // look opens a store for a command that only reads. A server may use the store meanwhile.
 func (s *settings) look(do func(ctx context.Context, p place, storage ports.Storage) error) (err error) {
-	p, err := findDurable("--store", s.Store)
+	p, err := findDurable("--store", s.Store, s.StoreFile)
 	if err != nil {
 		return err
 	}

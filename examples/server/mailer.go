@@ -12,16 +12,30 @@ import (
 )
 
 type mailSettings struct {
-	Mail string `default:"log" placeholder:"WHERE" help:"How mail is sent: log writes it to the log, including its secrets, and is for development only; smtp://[USER:PASSWORD@]HOST[:PORT] sends it, encrypted with STARTTLS; smtps://... encrypts the connection from the start; smtp://...?tls=none does not encrypt. Default: ${default}."`
-	From string `name:"mail-from" placeholder:"ADDRESS" help:"The sender of mail, like Cicerone <no-reply@example.org>. Required with smtp."`
+	Mail     *string `placeholder:"WHERE" help:"How mail is sent: log writes it to the log, including its secrets, and is for development only; smtp://[USER:PASSWORD@]HOST[:PORT] sends it, encrypted with STARTTLS; smtps://... encrypts the connection from the start; smtp://...?tls=none does not encrypt. Default: log if other machines cannot reach the server; otherwise one must be given. ${visible}"`
+	MailFile string  `placeholder:"PATH" help:"A file that holds the value of --mail. ${private}"`
+	From     string  `name:"mail-from" placeholder:"ADDRESS" help:"The sender of mail, like Cicerone <no-reply@example.org>. Required with smtp."`
 }
 
-// mailer makes the mailer. Its errors do not contain the address, which may hold a password.
-func (s mailSettings) mailer(log *slog.Logger) (users.Mailer, error) {
-	if s.Mail == "log" {
+// mailer makes the mailer. reachable is true if other machines can reach the server. Errors do not
+// contain the address, which may hold a password.
+func (s mailSettings) mailer(log *slog.Logger, reachable bool) (users.Mailer, error) {
+	where, err := secret("--mail", s.Mail, s.MailFile, "")
+	if err != nil {
+		return nil, err
+	}
+	byDefault := s.Mail == nil && s.MailFile == ""
+	if byDefault && reachable {
+		return nil, errors.New("--mail: other machines can reach this server, and mail has secrets: " +
+			"name a mail server, or write mail to the log with --mail log")
+	}
+	if byDefault || where == "log" {
+		if reachable {
+			log.Warn("mail is written to the log: everybody who can read the log can take over accounts (--mail log)")
+		}
 		return mail.NewLog(log), nil
 	}
-	c, err := smtpConfig(s.Mail)
+	c, err := smtpConfig(where)
 	if err != nil {
 		return nil, fmt.Errorf("--mail: %w", err)
 	}

@@ -15,7 +15,7 @@ type migrateCommand struct{}
 
 // Run creates or updates the tables of a store, tells how far it is, and reports twins.
 func (*migrateCommand) Run(s *settings) error {
-	p, err := findDurable("--store", s.Store)
+	p, err := findDurable("--store", s.Store, s.StoreFile)
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ func proxyHeader(t *testing.T, version byte, client string) string {
 
 func TestProxyProtocol(t *testing.T) {
 	t.Parallel()
-	p := start(t, "--proxy-protocol", "--trusted-proxies", "127.0.0.1,::1,10.0.0.0/8", "--store", "memory")
+	p := start(t, "--proxy-protocol", "--trusted-proxies", "127.0.0.1,::1,10.0.0.0/8", "--store", "memory", "--mail", "log")
 	const made = "X-Forwarded-For: 192.0.2.1\r\n"
 	for _, c := range []struct {
 		version         byte
@@ -117,7 +117,7 @@ func TestProxyProtocol(t *testing.T) {
 
 func TestProxyProtocolOfOthers(t *testing.T) {
 	t.Parallel()
-	p := start(t, "--proxy-protocol", "--trusted-proxies", "192.0.2.0/24", "--store", "memory")
+	p := start(t, "--proxy-protocol", "--trusted-proxies", "192.0.2.0/24", "--store", "memory", "--mail", "log")
 	lead := proxyHeader(t, 1, "203.0.113.9:80")
 	if got := say(t, p, lead+logIn("")); !strings.HasPrefix(got, "HTTP/1.1 400 ") {
 		t.Errorf("with a header: got %q, want 400", got)
@@ -130,7 +130,7 @@ func TestProxyProtocolOfOthers(t *testing.T) {
 
 func TestForwardedHeader(t *testing.T) {
 	t.Parallel()
-	p := start(t, "--trusted-proxies", "127.0.0.1", "--trusted-proxies", "::1", "--forwarded-header", "forwarded", "--store", "memory")
+	p := start(t, "--trusted-proxies", "127.0.0.1", "--trusted-proxies", "::1", "--forwarded-header", "forwarded", "--store", "memory", "--mail", "log")
 	headers := "X-Forwarded-For: 192.0.2.1\r\nForwarded: for=192.0.2.1, for=203.0.113.9\r\n"
 	if got := networkOf(t, p, "", say(t, p, logIn(headers))); got != "203.0.113.0/24" {
 		t.Errorf("got the network %s", got)

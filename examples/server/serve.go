@@ -38,7 +38,11 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if err != nil {
 		return fmt.Errorf("--addr: %w", err)
 	}
-	p, err := findStore("--store", s.Store)
+	where, err := secret("--store", s.Store, s.StoreFile, defaultStore)
+	if err != nil {
+		return err
+	}
+	p, err := findStore("--store", where)
 	if err != nil {
 		return err
 	}
@@ -46,7 +50,7 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if err != nil {
 		return err
 	}
-	config, err := c.config(log)
+	config, err := c.config(log, !address.IP.IsLoopback() || len(c.Proxies.TrustedProxies) > 0)
 	if err != nil {
 		return err
 	}

@@ -161,7 +161,7 @@ func TestSecondSignalEndsImmediately(t *testing.T) {
 
 func TestWithoutDemoData(t *testing.T) {
 	t.Parallel()
-	p := start(t, "--no-demo", "--addr", "0.0.0.0:0", "--signup-bonus", "7")
+	p := start(t, "--no-demo", "--addr", "0.0.0.0:0", "--mail", "log", "--signup-bonus", "7")
 	client := p.client(t)
 	in, err := client.SignUp(t.Context(), httpapi.SignUp{Name: "Ada", Email: "ada@example.net", Password: "long enough"}, "")
 	if err != nil {
@@ -211,9 +211,11 @@ func TestRefusesToStart(t *testing.T) {
 		{"cursor key that is no base64", nil, []string{"--cursor-key", "!"}, []string{"--cursor-key", "base64"}},
 		{"short cursor key", []string{"CICERONE_CURSOR_KEY=c2hvcnQ="}, nil, []string{"--cursor-key", "32 bytes"}},
 		{"base path without a slash", nil, []string{"--base-path", "community"}, []string{"--base-path", "/community"}},
-		{"trusted proxies that are no addresses", nil, []string{"--trusted-proxies", "localhost"}, []string{"--trusted-proxies", "localhost", "10.0.0.0/8"}},
-		{"a trusted network with an address in it", []string{"CICERONE_TRUSTED_PROXIES=::1,10.0.0.1/8"}, nil, []string{"--trusted-proxies", "10.0.0.0/8"}},
-		{"everybody trusted", nil, []string{"--trusted-proxies", "0.0.0.0/0"}, []string{"--trusted-proxies", "every address"}},
+		{"mail without a server on any address", nil, []string{"--no-demo", "--addr", "0.0.0.0:0"}, []string{"--mail", "--mail log"}},
+		{"mail without a server behind a proxy", nil, []string{"--trusted-proxies", "127.0.0.1"}, []string{"--mail", "--mail log"}},
+		{"trusted proxies that are no addresses", nil, []string{"--mail=log", "--trusted-proxies", "localhost"}, []string{"--trusted-proxies", "localhost", "10.0.0.0/8"}},
+		{"a trusted network with an address in it", []string{"CICERONE_TRUSTED_PROXIES=::1,10.0.0.1/8"}, []string{"--mail=log"}, []string{"--trusted-proxies", "10.0.0.0/8"}},
+		{"everybody trusted", nil, []string{"--mail=log", "--trusted-proxies", "0.0.0.0/0"}, []string{"--trusted-proxies", "every address"}},
 		{"the PROXY protocol of no proxy", nil, []string{"--proxy-protocol"}, []string{"--proxy-protocol", "--trusted-proxies"}},
 		{"another forwarded header", nil, []string{"--forwarded-header", "x-real-ip"}, []string{"--forwarded-header", "x-forwarded-for"}},
 		{"unknown store", nil, []string{"--store", "oracle://scott:tiger@db"}, []string{"--store", `"oracle"`, "memory"}},
@@ -222,9 +224,9 @@ func TestRefusesToStart(t *testing.T) {
 		{"mail without a sender", nil, []string{"--mail", "smtp://mail.example.org"}, []string{"--mail-from"}},
 		{"bad address", nil, []string{"--addr", "localhost"}, []string{"--addr", "port"}},
 		{"port in use", nil, []string{"--addr", busy.Addr().String()}, []string{"listen", "in use"}},
-		{"demo data on any address", nil, []string{"--addr", "0.0.0.0:0"}, []string{"--addr 0.0.0.0:0", "demo", "--no-demo", "localhost"}},
-		{"demo data on every interface", nil, []string{"--addr", ":0"}, []string{"demo", "--no-demo"}},
-		{"demo data asked for", []string{"CICERONE_DEMO=true", "CICERONE_ADDR=[::]:0"}, nil, []string{"demo", "--no-demo"}},
+		{"demo data on any address", nil, []string{"--addr", "0.0.0.0:0", "--mail", "log"}, []string{"--addr 0.0.0.0:0", "demo", "--no-demo", "localhost"}},
+		{"demo data on every interface", nil, []string{"--addr", ":0", "--mail", "log"}, []string{"demo", "--no-demo"}},
+		{"demo data asked for", []string{"CICERONE_DEMO=true", "CICERONE_ADDR=[::]:0", "CICERONE_MAIL=log"}, nil, []string{"demo", "--no-demo"}},
 		{"an admin of the memory store", nil, []string{"admin", "ada@example.net", "--store", "memory"}, []string{"memory", "lost when"}},
 		{"a backup of the memory store", nil, []string{"backup", "copy.db", "--store", "sqlite::memory:"}, []string{"memory", "lost when"}},
 		{"a check of the memory store", []string{"CICERONE_STORE=memory"}, []string{"doctor"}, []string{"memory", "lost when"}},
@@ -282,7 +284,8 @@ func TestHelpExplainsEverySetting(t *testing.T) {
 	}
 	for _, want := range []string{
 		"--addr=HOST:PORT", "CICERONE_ADDR", "--store=", "CICERONE_STORE", "--[no-]demo", "CICERONE_DEMO", "--bcrypt-cost",
-		"--access-key", "--cursor-key", "--base-path=PATH", "--mail=", "--log-level", "--limit-user-burst", "--settle-every",
+		"--access-key", "--cursor-key", "CICERONE_ACCESS_KEY_FILE", "CICERONE_CURSOR_KEY_FILE", "CICERONE_MAIL_FILE", "CICERONE_STORE_FILE",
+		"can see the command line", "--trusted-proxies", "--proxy-protocol", "--base-path=PATH", "--mail=", "--log-level", "--limit-user-burst", "--settle-every",
 		"server admin EMAIL", "server backup FILE", "server doctor", "server copy --to STORE", "server migrate", "server twins", "sqlite[:PATH]", "postgres://USER@HOST/DATABASE", "cicerone/cicerone.db",
 	} {
 		if !strings.Contains(stdout, want) {
@@ -298,7 +301,7 @@ func TestHelpOfCommands(t *testing.T) {
 	for args, own := range map[string][]string{
 		"admin ada@example.net": {"--bcrypt-cost", "--log-format", "--log-level", "--name", "--signup-bonus"},
 		"backup a.db":           nil,
-		"copy --to memory":      {"--from", "--to"},
+		"copy --to memory":      {"--from", "--from-file", "--to", "--to-file"},
 		"doctor":                nil,
 		"migrate":               nil,
 		"twins":                 {"--email", "--erase", "--log-format", "--log-level"},
@@ -310,7 +313,7 @@ func TestHelpOfCommands(t *testing.T) {
 			shown = append(shown, m[1])
 		}
 		slices.Sort(shown)
-		want := append([]string{"--help", "--store", "--version"}, own...)
+		want := append([]string{"--help", "--store", "--store-file", "--version"}, own...)
 		slices.Sort(want)
 		if code != 0 || stderr != "" || !slices.Equal(shown, want) {
 			t.Errorf("server %s -h: exit code %d, %s, shows %v, want %v", command[0], code, stderr, shown, want)

@@ -60,6 +60,11 @@ func openSQLite(ctx context.Context, p place, c wiring.Config) (*wiring.App, err
 	if err := makeFolder(p); err != nil {
 		return nil, err
 	}
+	if file, err := os.Stat(p.path); err == nil && !file.IsDir() { // for other errors, see below
+		if err := checkPrivate(p.path, file); err != nil {
+			return nil, fmt.Errorf("%s: %w", p.flag, err)
+		}
+	}
 	if len(c.Access.Keys) > 0 {
 		return newSQLite(ctx, p, c)
 	}

@@ -154,7 +154,7 @@ func TestStoreIsPrivate(t *testing.T) {
 
 	must(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	p.wait(t)
-	code, _, stderr := run(t, env, "--no-demo", "--addr", "0.0.0.0:0")
+	code, _, stderr := run(t, env, "--no-demo", "--addr", "0.0.0.0:0", "--mail", "log")
 	if code == 0 || !strings.Contains(stderr, "demo data") || strings.Contains(stderr, "--no-demo") {
 		t.Errorf("a store with demo data on all interfaces: exit code %d, %q", code, stderr)
 	}

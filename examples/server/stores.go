@@ -42,6 +42,9 @@ var stores = []store{
 	{name: "memory", form: "memory", demo: true, open: openMemory},
 }
 
+// defaultStore is the address of the store if none is given.
+const defaultStore = "sqlite"
+
 // place is a store at an address.
 type place struct {
 	store
@@ -119,8 +122,13 @@ func findStore(flag, address string) (place, error) {
 	return place{}, fmt.Errorf("%s: %q is not a kind of store; the kinds are %s", flag, name, storeForms())
 }
 
-// findDurable is findStore for the commands that need a store whose data outlives the process.
-func findDurable(flag, address string) (place, error) {
+// findDurable returns the store of a flag, whose value or file is given, for the commands that need
+// a store whose data outlives the process.
+func findDurable(flag string, given *string, file string) (place, error) {
+	address, err := secret(flag, given, file, defaultStore)
+	if err != nil {
+		return place{}, err
+	}
 	p, err := findStore(flag, address)
 	if err == nil && p.look == nil {
 		err = fmt.Errorf("%s %s: its data is lost when the process ends; this command needs another store", flag, p.name)

@@ -44,7 +44,7 @@ func (c *twinsCommand) Run(s *settings) (err error) {
 	if err := user.UnmarshalText([]byte(c.ID)); err != nil {
 		return fmt.Errorf("the id of an account %w", err)
 	}
-	p, err := findDurable("--store", s.Store)
+	p, err := findDurable("--store", s.Store, s.StoreFile)
 	if err != nil {
 		return err
 	}

@@ -163,7 +163,7 @@ func (s Server) Journey(t *testing.T, address string) {
 		t.Errorf("journey: %v", got)
 	}
 	s.Sound(t, address)
-	if got := s.Run(t, "--store", address, "--addr", "0.0.0.0:0"); got.Code != 1 || !strings.Contains(got.Stderr, "demo data") {
+	if got := s.Run(t, "--store", address, "--addr", "0.0.0.0:0", "--mail", "log"); got.Code != 1 || !strings.Contains(got.Stderr, "demo data") {
 		t.Errorf("demo data on a public address: %v", got)
 	}
 }

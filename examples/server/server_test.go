@@ -52,10 +52,15 @@ func TestJourney(t *testing.T) {
 	for _, args := range [][]string{{}, {"--store", "memory"}, {"--store", ":memory:"}, {"--message-cost", "3", "--token-rate", "1.5", "--log-format", "json"}} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			t.Parallel()
-			p := start(t, args...)
+			p := start(t, append(args, "--log-level", "debug")...)
 			out, err := exec.CommandContext(t.Context(), journeyProgram, "--server", p.base).CombinedOutput()
 			if err != nil || !strings.Contains(string(out), "Everything was as it should be.") {
 				t.Errorf("journey: %v\n%s", err, out)
+			}
+			for _, secret := range []string{"one small bag", "round the corner", "cicerone-demo", "@example.org", "eyJ"} { // passwords, addresses, access tokens
+				if strings.Contains(p.logged(), secret) {
+					t.Errorf("the log contains %s", secret)
+				}
 			}
 		})
 	}

@@ -95,7 +95,7 @@ func TestClientAddress(t *testing.T) {
 	for _, c := range []struct {
 		address string
 		status  int
-	}{{"192.0.2.1", 200}, {"192.0.2.2", 200}, {"192.0.2.1", 429}} {
+	}{{"192.0.2.1", 200}, {"192.0.2.2", 200}, {"192.0.2.1", 429}, {"::ffff:192.0.2.1", 429}} {
 		w.ask("GET", "/v1/interests", "", "", "X-Real-Ip", c.address).want(t, c.status)
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// secrets has the columns that contain a random secret, or a hash that is made of one. They are
+// Secrets has the columns that contain a random secret, or a hash that is made of one. They are
 // different in each store.
-var secrets = map[*ports.Table]int{ports.RefreshTokens: 0, ports.PasswordResets: 2, ports.SignupGrants: 0, ports.StoreKeys: 1}
+var Secrets = map[*ports.Table]int{ports.RefreshTokens: 0, ports.PasswordResets: 2, ports.SignupGrants: 0, ports.StoreKeys: 1}
 
 // dump returns all rows of a store as text, by table.
 func (h *history) dump(s *side) map[string][]string {
@@ -32,7 +32,7 @@ func (h *history) dump(s *side) map[string][]string {
 }
 
 func readAll(ctx context.Context, tx ports.Tx, table *ports.Table) (all []string, err error) {
-	secret, hasSecret := secrets[table]
+	secret, hasSecret := Secrets[table]
 	for row, err := range ports.Scan(ctx, tx.Rows(), table, nil, 0) {
 		if err != nil {
 			return nil, err

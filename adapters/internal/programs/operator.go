@@ -162,6 +162,12 @@ func (s Server) Journey(t *testing.T, address string) {
 	if got.Code != 0 || !strings.Contains(got.Stdout, "Everything was as it should be.") {
 		t.Errorf("journey: %v", got)
 	}
+	for _, secret := range []string{"one small bag", "round the corner", "cicerone-demo", "@example.org", "eyJ"} { // passwords, addresses, access tokens
+		if strings.Contains(r.Logged(), secret) {
+			t.Errorf("the log of a journey contains %s", secret)
+		}
+	}
+	Discreet(t, address, r.Said+r.Logged())
 	s.Sound(t, address)
 	if got := s.Run(t, "--store", address, "--addr", "0.0.0.0:0", "--mail", "log"); got.Code != 1 || !strings.Contains(got.Stderr, "demo data") {
 		t.Errorf("demo data on a public address: %v", got)

@@ -1,0 +1,25 @@
+// Package surface tests the whole HTTP API of a server over any store. Its requests are made from
+// the OpenAPI document of the server, so that a new route, field or parameter is tested as well.
+package surface
+
+import (
+	"testing"
+
+	"github.com/cicerone-go/cicerone/ports"
+	"github.com/cicerone-go/cicerone/wiring"
+)
+
+// Open opens an empty store. The server over it closes it.
+type Open func(t *testing.T) ports.Storage
+
+// Surface tests servers over a store. secrets are the secrets of the store itself, such as its
+// address and the password in it.
+func Surface(t *testing.T, open Open, secrets ...string) {
+	t.Run("secrets", func(t *testing.T) {
+		for _, leak := range Leaks(t, open(t), secrets, func(*wiring.Config) {}) {
+			t.Error(leak)
+		}
+	})
+	t.Run("cursors", func(t *testing.T) { cursors(t, open(t)) })
+	t.Run("injection", func(t *testing.T) { injection(t, open(t)) })
+}

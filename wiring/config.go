@@ -63,8 +63,8 @@ type Config struct {
 	// httpapi.Options.
 	BasePath string
 
-	// ClientAddress returns the IP address of the client of a request; see httpapi.Options. nil
-	// means the address of the peer, which is the proxy if there is one.
+	// ClientAddress returns the IP address of the client of a request, such as httpapi.ClientBehind
+	// behind proxies; see httpapi.Options. nil means the address of the peer.
 	ClientAddress func(*http.Request) string
 
 	// Authenticator returns the caller that a request's bearer token identifies. nil means

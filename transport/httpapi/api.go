@@ -39,8 +39,8 @@ type Options struct {
 	Cursors *edge.Cursors
 
 	// ClientAddress returns the IP address of the client, for the limit of requests that are not
-	// signed in. It runs once for every request of a route. If it is nil, the peer's address is
-	// used, which behind a proxy is that of the proxy.
+	// signed in and for the list of sessions. It runs once for every request of a route. If it is
+	// nil, the peer's address is used, which behind a proxy is that of the proxy: see ClientBehind.
 	ClientAddress func(*http.Request) string
 
 	// Middleware wraps the endpoint of every route. The first is the outermost. It runs when the

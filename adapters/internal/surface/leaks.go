@@ -12,8 +12,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/go-kit/kit/endpoint"
-
 	"github.com/cicerone-go/cicerone/adapters/internal/histories"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
@@ -40,7 +38,7 @@ func Leaks(t testing.TB, storage ports.Storage, secrets []string, change func(*w
 	failing := &failing{Storage: storage, err: errors.New(cause)}
 	tn := newTown(t, failing, func(config *wiring.Config) {
 		config.Access.Keys, config.CursorKeys = [][]byte{[]byte(accessKey)}, [][]byte{[]byte(cursorKey)}
-		config.Middleware = append(config.Middleware, c.errors)
+		config.Middleware = watched(&c, config.Middleware)
 		change(config)
 	}, c.answered)
 	c.admin = tn.admin
@@ -123,15 +121,18 @@ func (c *canaries) answered(r request, a answer) {
 	c.texts = append(c.texts, s)
 }
 
-// errors is a middleware that looks at the errors of endpoints, with their causes.
-func (c *canaries) errors(next endpoint.Endpoint) endpoint.Endpoint {
-	return func(ctx context.Context, request any) (any, error) {
-		response, err := next(ctx, request)
-		for cause := err; cause != nil; cause = errors.Unwrap(cause) {
-			c.texts = append(c.texts, seen{where: "an error", log: true, text: fmt.Sprintf("%v %+v", cause, cause)})
+// watched adds a middleware that looks at the errors of endpoints, with their causes. E and M are
+// go-kit's types of endpoints and of middleware.
+func watched[E ~func(context.Context, any) (any, error), M ~func(E) E](c *canaries, middleware []M) []M {
+	return append(middleware, func(next E) E {
+		return func(ctx context.Context, request any) (any, error) {
+			response, err := next(ctx, request)
+			for cause := err; cause != nil; cause = errors.Unwrap(cause) {
+				c.texts = append(c.texts, seen{where: "an error", log: true, text: fmt.Sprintf("%v %+v", cause, cause)})
+			}
+			return response, err
 		}
-		return response, err
-	}
+	})
 }
 
 // stored plants the secrets and hashes in the rows of the store.

@@ -22,7 +22,6 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
-	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
@@ -74,7 +73,8 @@ func newTown(t testing.TB, storage ports.Storage, change func(c *wiring.Config),
 	t.Helper()
 	tn := &town{TB: t, log: &lines{}, mailbox: &mailbox{}, words: map[string]string{}, answered: answered}
 	c := wiring.DefaultConfig()
-	c.PasswordCost, c.Limits = 4, edge.Limits{}
+	c.PasswordCost = 4
+	c.Limits.Anonymous.PerSecond, c.Limits.User.PerSecond = 0, 0
 	c.Log = slog.New(slog.NewJSONHandler(tn.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c.Mailer = tn.mailbox
 	c.Users.SignupBonus = 1_000_000

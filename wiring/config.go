@@ -144,6 +144,10 @@ func (c Config) Validate() error {
 	p.check(exports.AtOnce >= 0, "Limits.Exports.AtOnce", "must not be negative, is %d", exports.AtOnce)
 	p.check(exports.MinRate >= 0, "Limits.Exports.MinRate", "must not be negative, is %d", exports.MinRate)
 	p.notNegative("Limits.Exports.Over", exports.Over)
+	p.lane("Limits.Lanes.Search", c.Limits.Lanes.Search)
+	p.lane("Limits.Lanes.Audit", c.Limits.Lanes.Audit)
+	p.lane("Limits.Lanes.Images", c.Limits.Lanes.Images)
+	p.lane("Limits.Lanes.Hashing", c.Limits.Lanes.Hashing)
 	err = kithttp.CheckBasePath(c.BasePath)
 	p.check(err == nil, "BasePath", "%w", err)
 	p.check(c.PurgeEvery > 0, "PurgeEvery", "must be above 0, is %v", c.PurgeEvery)
@@ -176,6 +180,17 @@ func (p *problems) notNegative(field string, d time.Duration) {
 func (p *problems) rate(field string, r edge.Rate) {
 	p.check(r.PerSecond >= 0 && !math.IsInf(r.PerSecond, 0), field+".PerSecond", "must be 0 or more, is %v", r.PerSecond)
 	p.check(r.Burst >= 0, field+".Burst", "must be 0 or more, is %d", r.Burst)
+}
+
+// maxQueue is the longest queue of a lane. To begin a request, the lane looks at all that wait.
+const maxQueue = 10_000
+
+func (p *problems) lane(field string, l edge.Lane) {
+	p.check(l.AtOnce >= 0, field+".AtOnce", "must not be negative, is %d", l.AtOnce)
+	p.check(l.Each >= 0, field+".Each", "must not be negative, is %d", l.Each)
+	p.check(l.Queue >= 0 && l.Queue <= maxQueue, field+".Queue", "must be 0 to %d, is %d", maxQueue, l.Queue)
+	p.check(l.QueueEach >= 0, field+".QueueEach", "must not be negative, is %d", l.QueueEach)
+	p.notNegative(field+".Wait", l.Wait)
 }
 
 func (p *problems) keys(field string, keys [][]byte, size int) {

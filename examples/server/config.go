@@ -61,6 +61,8 @@ func (s *serverSettings) config(log *slog.Logger, reachable bool) (wiring.Config
 	c.PasswordCost = s.Accounts.BcryptCost
 	c.Limits.Anonymous = edge.Rate{PerSecond: s.Limits.Anonymous, Burst: s.Limits.AnonymousBurst}
 	c.Limits.User = edge.Rate{PerSecond: s.Limits.User, Burst: s.Limits.UserBurst}
+	c.Limits.Lanes.Hashing.AtOnce = s.AtOnce.Hashing
+	c.Limits.Lanes.Search.AtOnce, c.Limits.Lanes.Images.AtOnce = s.AtOnce.Search, s.AtOnce.Images
 	if err := c.Validate(); err != nil {
 		return wiring.Config{}, inFlags(err)
 	}

@@ -50,6 +50,7 @@ type serverSettings struct {
 	Mail     mailSettings     `embed:"" group:"Mail"`
 	Proxies  proxySettings    `embed:"" group:"Proxies"`
 	Limits   limitSettings    `embed:"" prefix:"limit-" group:"Limits, in requests per second; 0 for none"`
+	AtOnce   laneSettings     `embed:"" prefix:"at-once-" group:"Requests of a kind that run at once; 0 for no limit"`
 }
 
 // accountSettings are the flags of the commands that make accounts.
@@ -99,6 +100,12 @@ type limitSettings struct {
 	UserBurst      int     `default:"${limit_user_burst}" help:"The burst that is allowed; 0 for the requests of one second."`
 }
 
+type laneSettings struct {
+	Hashing int `default:"${at_once_hashing}" placeholder:"N" help:"Requests that hash a password, which occupies a core. The others wait, or are refused. Default: ${default} on this machine, one less than the cores."`
+	Search  int `default:"${at_once_search}" placeholder:"N" help:"Searches and lists of admins. Default: ${default} on this machine, half the cores."`
+	Images  int `default:"${at_once_images}" placeholder:"N" help:"Messages that are sent with an image, and images that are read. Default: ${default} on this machine, the cores."`
+}
+
 // defaults returns the defaults of the flags, which are those of package wiring.
 func defaults() kong.Vars {
 	c := wiring.DefaultConfig()
@@ -134,6 +141,9 @@ func defaults() kong.Vars {
 		"limit_anonymous_burst": number(int64(c.Limits.Anonymous.Burst)),
 		"limit_user":            rate(c.Limits.User.PerSecond),
 		"limit_user_burst":      number(int64(c.Limits.User.Burst)),
+		"at_once_hashing":       strconv.Itoa(c.Limits.Lanes.Hashing.AtOnce),
+		"at_once_search":        strconv.Itoa(c.Limits.Lanes.Search.AtOnce),
+		"at_once_images":        strconv.Itoa(c.Limits.Lanes.Images.AtOnce),
 	}
 }
 
@@ -190,6 +200,9 @@ func inFlags(err error) error {
 		"Limits.Anonymous.Burst", "--limit-anonymous-burst",
 		"Limits.User.PerSecond", "--limit-user",
 		"Limits.User.Burst", "--limit-user-burst",
+		"Limits.Lanes.Hashing.AtOnce", "--at-once-hashing",
+		"Limits.Lanes.Search.AtOnce", "--at-once-search",
+		"Limits.Lanes.Images.AtOnce", "--at-once-images",
 	).Replace(err.Error()))
 }
 

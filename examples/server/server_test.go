@@ -209,8 +209,8 @@ func TestRefusesToStart(t *testing.T) {
 			[]string{"--max-opened", "--max-proposed", "--max-pending"}},
 		{"lengths out of range", nil, []string{"--max-lead=0s", "--max-length=-1h"}, []string{"--max-lead", "--max-length"}},
 		{"value out of range", nil, []string{"--settle-every", "6s"}, []string{"--settle-every", "5s"}},
-		{"several out of range", nil, []string{"--signup-bonus=-1", "--bcrypt-cost=3", "--limit-user=-1"},
-			[]string{"--signup-bonus", "--bcrypt-cost", "--limit-user"}},
+		{"several out of range", nil, []string{"--signup-bonus=-1", "--bcrypt-cost=3", "--limit-user=-1", "--at-once-search=-1"},
+			[]string{"--signup-bonus", "--bcrypt-cost", "--limit-user", "--at-once-search"}},
 		{"key that is no base64", nil, []string{"--access-key", "!"}, []string{"--access-key", "base64"}},
 		{"short key", nil, []string{"--access-key", "c2hvcnQ="}, []string{"--access-key", "32 bytes"}},
 		{"cursor key that is no base64", nil, []string{"--cursor-key", "!"}, []string{"--cursor-key", "base64"}},
@@ -290,7 +290,7 @@ func TestHelpExplainsEverySetting(t *testing.T) {
 	for _, want := range []string{
 		"--addr=HOST:PORT", "CICERONE_ADDR", "--store=", "CICERONE_STORE", "--[no-]demo", "CICERONE_DEMO", "--bcrypt-cost",
 		"--access-key", "--cursor-key", "CICERONE_ACCESS_KEY_FILE", "CICERONE_CURSOR_KEY_FILE", "CICERONE_MAIL_FILE", "CICERONE_STORE_FILE",
-		"can see the command line", "--trusted-proxies", "--proxy-protocol", "--base-path=PATH", "--mail=", "--log-level", "--limit-user-burst", "--settle-every",
+		"can see the command line", "--trusted-proxies", "--proxy-protocol", "--base-path=PATH", "--mail=", "--log-level", "--limit-user-burst", "--at-once-hashing", "--settle-every",
 		"server admin EMAIL", "server backup FILE", "server doctor", "server copy --to STORE", "server migrate", "server twins", "sqlite[:PATH]", "postgres://USER@HOST/DATABASE", "cicerone/cicerone.db",
 	} {
 		if !strings.Contains(stdout, want) {

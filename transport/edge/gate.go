@@ -26,7 +26,7 @@ type Gate struct {
 	authenticator Authenticator
 	addresses     *limiter
 	users         *limiter
-	exports       exports
+	lanes         map[Class]*lane
 }
 
 // NewGate returns a Gate. It panics if the Authenticator is nil.
@@ -36,7 +36,7 @@ func NewGate(a Authenticator, l Limits) *Gate {
 	}
 	return &Gate{
 		authenticator: a, addresses: newLimiter(l.Anonymous), users: newLimiter(l.User),
-		exports: exports{limits: l.Exports, byUser: map[id.User]int{}},
+		lanes: newLanes(l),
 	}
 }
 

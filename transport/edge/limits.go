@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"math"
 	"net/netip"
+	"runtime"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ type Limits struct {
 	Anonymous Rate // of one address, for requests that are not signed in; an IPv6 /64 counts as one address
 	User      Rate // of one user
 	Exports   ExportLimits
+	Lanes     Lanes
 }
 
 // ExportLimits are the limits of exports, which take long and hold memory while they run.
@@ -42,6 +44,7 @@ func DefaultLimits() Limits {
 		Anonymous: Rate{PerSecond: 20, Burst: 200},
 		User:      Rate{PerSecond: 50, Burst: 500},
 		Exports:   ExportLimits{PerUser: 1, AtOnce: 4, MinRate: 50_000, Over: time.Minute},
+		Lanes:     DefaultLanes(runtime.GOMAXPROCS(0)),
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-kit/kit/endpoint"
+
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -18,41 +20,74 @@ import (
 // bearer is the name of the security scheme.
 const bearer = "bearer"
 
-// anyone serves a route for callers who need not be signed in.
+// anyone serves a route for callers who need not be signed in. It has a class, by what it costs.
 func anyone[Req, Resp any](
-	a *API, r kithttp.Route[Req, Resp], h func(context.Context, Req) (Resp, error), opts ...kithttp.HandleOption,
+	a *API, c edge.Class, r kithttp.Route[Req, Resp], h func(context.Context, Req) (Resp, error), opts ...kithttp.HandleOption,
 ) {
-	kithttp.Handle(a.server, describe(r), h, append(opts, kithttp.Gated(a.gate.Anyone))...)
+	kithttp.Handle(a.server, describe(c, r), h, append(opts, kithttp.Gated(a.gate.Anyone), a.inLane(c))...)
 }
 
 // asUser serves a route for signed-in users.
 func asUser[Req, Resp any](
-	a *API, r kithttp.Route[Req, Resp], h func(context.Context, users.Caller, Req) (Resp, error),
+	a *API, c edge.Class, r kithttp.Route[Req, Resp], h func(context.Context, users.Caller, Req) (Resp, error),
 	opts ...kithttp.HandleOption,
 ) {
 	r.Security = []string{bearer}
-	kithttp.Handle(a.server, describe(r, users.ErrNotSignedIn), withCaller(h),
-		append([]kithttp.HandleOption{kithttp.Gated(a.gate.SignedIn)}, opts...)...)
+	kithttp.Handle(a.server, describe(c, r, users.ErrNotSignedIn), withCaller(h),
+		append([]kithttp.HandleOption{kithttp.Gated(a.gate.SignedIn), a.inLane(c)}, opts...)...)
 }
 
 // asAdmin serves a route for admins. Gates in opts run last.
 func asAdmin[Req, Resp any](
-	a *API, r kithttp.Route[Req, Resp], h func(context.Context, users.Caller, Req) (Resp, error),
+	a *API, c edge.Class, r kithttp.Route[Req, Resp], h func(context.Context, users.Caller, Req) (Resp, error),
 	opts ...kithttp.HandleOption,
 ) {
 	r.Security = []string{bearer}
-	kithttp.Handle(a.server, describe(r, users.ErrNotSignedIn, users.ErrAdminsOnly), withCaller(h),
-		append([]kithttp.HandleOption{kithttp.Gated(a.gate.SignedIn, edge.AdminsOnly)}, opts...)...)
+	kithttp.Handle(a.server, describe(c, r, users.ErrNotSignedIn, users.ErrAdminsOnly), withCaller(h),
+		append([]kithttp.HandleOption{kithttp.Gated(a.gate.SignedIn, edge.AdminsOnly), a.inLane(c)}, opts...)...)
 }
 
-// describe completes a route for the OpenAPI document. It adds the errors of the gates, the errors
-// that every route may have, the error and the header of a route with a key, and the error of a
-// route with paging.
-func describe[Req, Resp any](r kithttp.Route[Req, Resp], gates ...*fault.Error) kithttp.Route[Req, Resp] {
+// inLane runs the endpoint of a route in the lane of its class: when the request is decoded, until
+// its response is made. A client that sends or reads slowly has no place in a lane. A Stream enters
+// the lane of exports itself, because it reads the store while it is written.
+func (a *API) inLane(c edge.Class) kithttp.HandleOption {
+	if c == edge.Cheap || c == edge.Export {
+		return kithttp.Wrapped()
+	}
+	return kithttp.Wrapped(func(next endpoint.Endpoint) endpoint.Endpoint {
+		return func(ctx context.Context, request any) (any, error) {
+			if priced, ok := request.(interface{ isCheap() bool }); ok && priced.isCheap() {
+				return next(ctx, request)
+			}
+			var account string
+			if named, ok := request.(interface{ account() string }); ok {
+				account = named.account()
+			}
+			leave, err := a.gate.Enter(ctx, c, account)
+			if err != nil {
+				return nil, err
+			}
+			defer leave()
+			return next(ctx, request)
+		}
+	})
+}
+
+// describe completes a route for the OpenAPI document. It adds the errors of the gates and of the
+// lane, the errors that every route may have, the error and the header of a route with a key, and
+// the error of a route with paging.
+func describe[Req, Resp any](c edge.Class, r kithttp.Route[Req, Resp], gates ...*fault.Error) kithttp.Route[Req, Resp] {
 	r.Faults = slices.Concat(r.Faults, gates, []*fault.Error{
 		edge.ErrTooManyRequests,
 		uow.ErrConflict, uow.ErrUnreachable, uow.ErrRefused, uow.ErrOutcomeUnknown, failure.TimedOut, ErrClosing,
 	})
+	switch c {
+	case edge.Cheap:
+	case edge.Export:
+		r.Faults = append(r.Faults, edge.ErrExportRunning, edge.ErrExportsBusy)
+	default:
+		r.Faults = append(r.Faults, edge.ErrTooManyAtOnce, edge.ErrBusy)
+	}
 	var req Req
 	if _, ok := any(req).(interface{ key() idempotency.Key }); ok {
 		r.Faults = append(r.Faults, idempotency.ErrKeyReused)

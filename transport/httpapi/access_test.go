@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
@@ -12,7 +13,8 @@ import (
 // row is a valid request to a route, and its expected statuses. Words in braces are replaced by
 // values of a town.
 type row struct {
-	id    string // replaces {id} or {user_id} in the path
+	class edge.Class // by what the request costs
+	id    string     // replaces {id} or {user_id} in the path
 	body  string
 	right string // the person of the town who may send the request; the voyager if it is ""
 	want  statuses
@@ -33,78 +35,78 @@ var (
 
 // routeTable has a row for every route, by name.
 var routeTable = map[string]row{
-	"signUp":         {body: `{"name":"Nina","email":"nina@example.org","password":"{password}"}`, want: statuses{201, 201, 201, 201}},
-	"logIn":          {body: `{"email":"{email}","password":"{password}"}`, want: public},
-	"refresh":        {body: `{"refresh_token":"{refresh}"}`, want: public},
-	"logOut":         {body: `{"refresh_token":"{refresh}"}`, want: statuses{204, 204, 204, 204}},
-	"forgotPassword": {body: `{"email":"{email}"}`, want: statuses{202, 202, 202, 202}},
-	"resetPassword":  {body: `{"token":"{reset}","password":"another horse"}`, want: statuses{204, 204, 204, 204}},
+	"signUp":         {class: edge.Hashing, body: `{"name":"Nina","email":"nina@example.org","password":"{password}"}`, want: statuses{201, 201, 201, 201}},
+	"logIn":          {class: edge.Hashing, body: `{"email":"{email}","password":"{password}"}`, want: public},
+	"refresh":        {class: edge.Cheap, body: `{"refresh_token":"{refresh}"}`, want: public},
+	"logOut":         {class: edge.Cheap, body: `{"refresh_token":"{refresh}"}`, want: statuses{204, 204, 204, 204}},
+	"forgotPassword": {class: edge.Cheap, body: `{"email":"{email}"}`, want: statuses{202, 202, 202, 202}},
+	"resetPassword":  {class: edge.Hashing, body: `{"token":"{reset}","password":"another horse"}`, want: statuses{204, 204, 204, 204}},
 
-	"me":             {right: "voyager", want: ofUser},
-	"changeMe":       {right: "voyager", body: `{"bio":"I walk."}`, want: ofUser},
-	"eraseMe":        {right: "voyager", body: `{"password":"{password}"}`, want: statuses{204, 204, 409, 401}}, // the last admin stays
-	"changePassword": {right: "voyager", body: `{"current_password":"{password}","password":"another horse"}`, want: statuses{204, 204, 204, 401}},
-	"exportMe":       {right: "voyager", want: ofUser},
+	"me":             {class: edge.Cheap, right: "voyager", want: ofUser},
+	"changeMe":       {class: edge.Cheap, right: "voyager", body: `{"bio":"I walk."}`, want: ofUser},
+	"eraseMe":        {class: edge.Hashing, right: "voyager", body: `{"password":"{password}"}`, want: statuses{204, 204, 409, 401}}, // the last admin stays
+	"changePassword": {class: edge.Hashing, right: "voyager", body: `{"current_password":"{password}","password":"another horse"}`, want: statuses{204, 204, 204, 401}},
+	"exportMe":       {class: edge.Export, right: "voyager", want: ofUser},
 
-	"sessions":         {right: "voyager", want: ofUser},
-	"endSession":       {right: "voyager", id: "{session}", want: statuses{204, 404, 404, 401}},
-	"endOtherSessions": {right: "voyager", want: statuses{204, 204, 204, 401}},
+	"sessions":         {class: edge.Cheap, right: "voyager", want: ofUser},
+	"endSession":       {class: edge.Cheap, right: "voyager", id: "{session}", want: statuses{204, 404, 404, 401}},
+	"endOtherSessions": {class: edge.Cheap, right: "voyager", want: statuses{204, 204, 204, 401}},
 
-	"myProfile":   {right: "voyager", want: ofUser},
-	"saveProfile": {right: "voyager", body: `{"first_name":"Vera","interest_ids":["{interest}"]}`, want: ofUser},
-	"policy":      {want: public},
-	"interests":   {want: public},
-	"places":      {right: "voyager", want: ofUser},
-	"profile":     {right: "voyager", id: "{local}", want: ofUser},
-	"matches":     {right: "voyager", want: ofUser},
+	"myProfile":   {class: edge.Cheap, right: "voyager", want: ofUser},
+	"saveProfile": {class: edge.Cheap, right: "voyager", body: `{"first_name":"Vera","interest_ids":["{interest}"]}`, want: ofUser},
+	"policy":      {class: edge.Cheap, want: public},
+	"interests":   {class: edge.Cheap, want: public},
+	"places":      {class: edge.Search, right: "voyager", want: ofUser},
+	"profile":     {class: edge.Cheap, right: "voyager", id: "{local}", want: ofUser},
+	"matches":     {class: edge.Search, right: "voyager", want: ofUser},
 
-	"openConversation": {right: "voyager", body: `{"local_id":"{local}"}`, want: statuses{200, 201, 201, 401}},
-	"conversations":    {right: "voyager", want: ofUser},
-	"conversation":     {right: "voyager", id: "{conversation}", want: ofMembers},
-	"send":             {right: "voyager", id: "{conversation}", body: `{"content":"Hello"}`, want: createMember},
-	"messages":         {right: "voyager", id: "{conversation}", want: ofMembers},
-	"read":             {right: "voyager", id: "{conversation}", body: `{"up_to":"{message}"}`, want: ofMembers},
-	"attachment":       {right: "voyager", id: "{message}", want: ofMembers},
+	"openConversation": {class: edge.Cheap, right: "voyager", body: `{"local_id":"{local}"}`, want: statuses{200, 201, 201, 401}},
+	"conversations":    {class: edge.Cheap, right: "voyager", want: ofUser},
+	"conversation":     {class: edge.Cheap, right: "voyager", id: "{conversation}", want: ofMembers},
+	"send":             {class: edge.Images, right: "voyager", id: "{conversation}", body: `{"content":"Hello"}`, want: createMember},
+	"messages":         {class: edge.Cheap, right: "voyager", id: "{conversation}", want: ofMembers},
+	"read":             {class: edge.Cheap, right: "voyager", id: "{conversation}", body: `{"up_to":"{message}"}`, want: ofMembers},
+	"attachment":       {class: edge.Images, right: "voyager", id: "{message}", want: ofMembers},
 
 	"propose": {
-		right: "local", id: "{conversation}", want: createMember,
+		class: edge.Cheap, right: "local", id: "{conversation}", want: createMember,
 		body: `{"title":"Tea","price":"3","date":"2026-08-01T10:00:00Z","end_date":"2026-08-01T11:00:00Z"}`,
 	},
-	"conversationReservations": {right: "local", id: "{conversation}", want: ofMembers},
-	"reservations":             {right: "local", want: ofUser},
-	"reservation":              {right: "local", id: "{reservation}", want: ofMembers},
-	"accept":                   {right: "local", id: "{reservation}", want: ofMembers},
-	"decline":                  {right: "local", id: "{reservation}", want: ofMembers},
-	"cancel":                   {right: "voyager", id: "{reservation}", want: ofMembers},
+	"conversationReservations": {class: edge.Cheap, right: "local", id: "{conversation}", want: ofMembers},
+	"reservations":             {class: edge.Cheap, right: "local", want: ofUser},
+	"reservation":              {class: edge.Cheap, right: "local", id: "{reservation}", want: ofMembers},
+	"accept":                   {class: edge.Cheap, right: "local", id: "{reservation}", want: ofMembers},
+	"decline":                  {class: edge.Cheap, right: "local", id: "{reservation}", want: ofMembers},
+	"cancel":                   {class: edge.Cheap, right: "voyager", id: "{reservation}", want: ofMembers},
 
-	"wallet":       {right: "voyager", want: ofUser},
-	"transactions": {right: "voyager", want: ofUser},
+	"wallet":       {class: edge.Cheap, right: "voyager", want: ofUser},
+	"transactions": {class: edge.Cheap, right: "voyager", want: ofUser},
 
-	"report":  {right: "voyager", body: `{"reported_user_id":"{local}","reason":"rude"}`, want: statuses{201, 201, 201, 401}},
-	"reports": {right: "stranger", want: ofUser},
-	"blocks":  {right: "voyager", want: ofUser},
-	"block":   {right: "voyager", id: "{local}", want: statuses{204, 204, 204, 401}},
-	"unblock": {right: "voyager", id: "{local}", want: statuses{204, 204, 204, 401}},
+	"report":  {class: edge.Cheap, right: "voyager", body: `{"reported_user_id":"{local}","reason":"rude"}`, want: statuses{201, 201, 201, 401}},
+	"reports": {class: edge.Cheap, right: "stranger", want: ofUser},
+	"blocks":  {class: edge.Cheap, right: "voyager", want: ofUser},
+	"block":   {class: edge.Cheap, right: "voyager", id: "{local}", want: statuses{204, 204, 204, 401}},
+	"unblock": {class: edge.Cheap, right: "voyager", id: "{local}", want: statuses{204, 204, 204, 401}},
 
-	"adminUsers":        {right: "admin", want: ofAdmin},
-	"adminUser":         {right: "admin", id: "{local}", want: ofAdmin},
-	"changeUser":        {right: "admin", id: "{local}", body: `{"is_active":false,"reason":"rude"}`, want: ofAdmin},
-	"postTokens":        {right: "admin", id: "{local}", body: `{"type":"BONUS","amount":5,"reason":"kind"}`, want: createAdmin},
-	"userTransactions":  {right: "admin", id: "{local}", want: ofAdmin},
-	"createInterest":    {right: "admin", body: `{"name":"Tango"}`, want: createAdmin},
-	"adminInterests":    {right: "admin", want: ofAdmin},
-	"changeInterest":    {right: "admin", id: "{interest}", body: `{"icon":"boot"}`, want: ofAdmin},
-	"adminReservations": {right: "admin", want: ofAdmin},
-	"endReservation":    {right: "admin", id: "{reservation}", body: `{"status":"cancelled","reason":"rain"}`, want: statuses{409, 403, 409, 401}}, // it is pending
-	"adminReports":      {right: "admin", want: ofAdmin},
-	"adminReport":       {right: "admin", id: "{report}", want: ofAdmin},
-	"changeReport":      {right: "admin", id: "{report}", body: `{"status":"reviewed"}`, want: ofAdmin},
-	"audit":             {right: "admin", want: ofAdmin},
-	"verifyLedger":      {right: "admin", want: ofAdmin},
+	"adminUsers":        {class: edge.Search, right: "admin", want: ofAdmin},
+	"adminUser":         {class: edge.Cheap, right: "admin", id: "{local}", want: ofAdmin},
+	"changeUser":        {class: edge.Cheap, right: "admin", id: "{local}", body: `{"is_active":false,"reason":"rude"}`, want: ofAdmin},
+	"postTokens":        {class: edge.Cheap, right: "admin", id: "{local}", body: `{"type":"BONUS","amount":5,"reason":"kind"}`, want: createAdmin},
+	"userTransactions":  {class: edge.Search, right: "admin", id: "{local}", want: ofAdmin},
+	"createInterest":    {class: edge.Cheap, right: "admin", body: `{"name":"Tango"}`, want: createAdmin},
+	"adminInterests":    {class: edge.Search, right: "admin", want: ofAdmin},
+	"changeInterest":    {class: edge.Cheap, right: "admin", id: "{interest}", body: `{"icon":"boot"}`, want: ofAdmin},
+	"adminReservations": {class: edge.Search, right: "admin", want: ofAdmin},
+	"endReservation":    {class: edge.Cheap, right: "admin", id: "{reservation}", body: `{"status":"cancelled","reason":"rain"}`, want: statuses{409, 403, 409, 401}}, // it is pending
+	"adminReports":      {class: edge.Search, right: "admin", want: ofAdmin},
+	"adminReport":       {class: edge.Cheap, right: "admin", id: "{report}", want: ofAdmin},
+	"changeReport":      {class: edge.Cheap, right: "admin", id: "{report}", body: `{"status":"reviewed"}`, want: ofAdmin},
+	"audit":             {class: edge.Search, right: "admin", want: ofAdmin},
+	"verifyLedger":      {class: edge.Audit, right: "admin", want: ofAdmin},
 
-	"healthz": {want: public},
-	"readyz":  {want: public},
-	"openapi": {want: public},
+	"healthz": {class: edge.Cheap, want: public},
+	"readyz":  {class: edge.Cheap, want: public},
+	"openapi": {class: edge.Cheap, want: public},
 }
 
 // path returns the path of a route for a row.

@@ -80,18 +80,17 @@ var (
 		Name: "exportMe", Method: http.MethodGet, Path: "/v1/me/export",
 		Summary: "Get all data that is stored about you", Tags: tagAccount,
 		Document: reflect.TypeFor[Export](),
-		Faults:   []*fault.Error{edge.ErrExportRunning, edge.ErrExportsBusy},
 	}
 )
 
 func (a *API) serveAccount() {
-	asUser(a, me, a.me)
-	asUser(a, changeMe, a.changeMe, kithttp.Checked(func(r UserChange, f *fault.Fields) { r.change().Check(f) }))
-	asUser(a, eraseMe, a.eraseMe)
-	asUser(a, changePassword, a.changePassword, kithttp.Checked(func(r changePasswordRequest, f *fault.Fields) {
+	asUser(a, edge.Cheap, me, a.me)
+	asUser(a, edge.Cheap, changeMe, a.changeMe, kithttp.Checked(func(r UserChange, f *fault.Fields) { r.change().Check(f) }))
+	asUser(a, edge.Hashing, eraseMe, a.eraseMe)
+	asUser(a, edge.Hashing, changePassword, a.changePassword, kithttp.Checked(func(r changePasswordRequest, f *fault.Fields) {
 		users.CheckPassword(f, r.Password)
 	}))
-	asUser(a, exportMe, a.exportMe)
+	asUser(a, edge.Export, exportMe, a.exportMe)
 }
 
 func (a *API) me(ctx context.Context, caller users.Caller, _ kithttp.None) (Me, error) {

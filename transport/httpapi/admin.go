@@ -11,6 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -153,24 +154,24 @@ var (
 )
 
 func (a *API) serveAdmin() {
-	asAdmin(a, createInterest, a.createInterest, kithttp.Checked(func(r createInterestRequest, f *fault.Fields) {
+	asAdmin(a, edge.Cheap, createInterest, a.createInterest, kithttp.Checked(func(r createInterestRequest, f *fault.Fields) {
 		r.change().Check(f)
 	}))
-	asAdmin(a, allInterests, a.allInterests)
-	asAdmin(a, changeInterest, a.changeInterest, kithttp.Checked(func(r changeInterestRequest, f *fault.Fields) {
+	asAdmin(a, edge.Search, allInterests, a.allInterests)
+	asAdmin(a, edge.Cheap, changeInterest, a.changeInterest, kithttp.Checked(func(r changeInterestRequest, f *fault.Fields) {
 		r.change().Check(f)
 	}))
-	asAdmin(a, adminReports, a.adminReports, kithttp.Checked(func(r adminReportsRequest, f *fault.Fields) {
+	asAdmin(a, edge.Search, adminReports, a.adminReports, kithttp.Checked(func(r adminReportsRequest, f *fault.Fields) {
 		if r.Status != "" {
 			r.Status.Check(f)
 		}
 	}))
-	asAdmin(a, adminReport, a.adminReport)
-	asAdmin(a, changeReport, a.changeReport, kithttp.Checked(func(r changeReportRequest, f *fault.Fields) {
+	asAdmin(a, edge.Cheap, adminReport, a.adminReport)
+	asAdmin(a, edge.Cheap, changeReport, a.changeReport, kithttp.Checked(func(r changeReportRequest, f *fault.Fields) {
 		r.change().Check(f)
 	}))
-	asAdmin(a, auditTrail, a.auditTrail)
-	asAdmin(a, verifyLedger, a.verifyLedger)
+	asAdmin(a, edge.Search, auditTrail, a.auditTrail)
+	asAdmin(a, edge.Audit, verifyLedger, a.verifyLedger)
 }
 
 func (a *API) createInterest(ctx context.Context, caller users.Caller, req createInterestRequest) (Interest, error) {

@@ -99,16 +99,16 @@ var (
 )
 
 func (a *API) serveAdminAccounts() {
-	asAdmin(a, accounts, a.accounts, kithttp.Checked(func(r accountsRequest, f *fault.Fields) {
+	asAdmin(a, edge.Search, accounts, a.accounts, kithttp.Checked(func(r accountsRequest, f *fault.Fields) {
 		moderation.AccountFilter(r.AccountFilter).Check(f)
 	}))
-	asAdmin(a, account, a.account)
-	asAdmin(a, changeAccount, a.changeAccount, kithttp.Checked(func(r changeAccountRequest, f *fault.Fields) {
+	asAdmin(a, edge.Cheap, account, a.account)
+	asAdmin(a, edge.Cheap, changeAccount, a.changeAccount, kithttp.Checked(func(r changeAccountRequest, f *fault.Fields) {
 		r.change().Check(f)
 	}))
-	asAdmin(a, postTokens, a.postTokens, kithttp.Gated(notOneself),
+	asAdmin(a, edge.Cheap, postTokens, a.postTokens, kithttp.Gated(notOneself),
 		kithttp.Checked(func(r postTokensRequest, f *fault.Fields) { r.adjustment().Check(f) }))
-	asAdmin(a, accountTransactions, a.accountTransactions)
+	asAdmin(a, edge.Search, accountTransactions, a.accountTransactions)
 }
 
 // notOneself refuses an admin who is the user in the path. Core refuses this too, but a 403 must

@@ -9,6 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -53,10 +54,10 @@ var (
 )
 
 func (a *API) serveAdminReservations() {
-	asAdmin(a, adminReservations, a.adminReservations, kithttp.Checked(func(r adminReservationsRequest, f *fault.Fields) {
+	asAdmin(a, edge.Search, adminReservations, a.adminReservations, kithttp.Checked(func(r adminReservationsRequest, f *fault.Fields) {
 		r.filter().Check(f)
 	}))
-	asAdmin(a, endReservation, a.endReservation, kithttp.Checked(func(r endReservationRequest, f *fault.Fields) {
+	asAdmin(a, edge.Cheap, endReservation, a.endReservation, kithttp.Checked(func(r endReservationRequest, f *fault.Fields) {
 		reservations.Ending(r.ReservationEnd).Check(f)
 	}))
 }

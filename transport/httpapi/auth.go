@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
@@ -28,6 +29,9 @@ func (r signUpRequest) input(from users.Device) users.SignUp {
 	return users.SignUp{Name: r.Name, Email: r.Email, Password: r.Password, From: from}
 }
 
+// account names the account for the lane of Hashing, whether or not it exists.
+func (r signUpRequest) account() string { return text.FoldAddress(r.Email).String() }
+
 // device returns what the server knows of the program that makes the request.
 func device(ctx context.Context) users.Device {
 	call := edge.CallFrom(ctx)
@@ -38,6 +42,9 @@ type logInRequest struct {
 	Email    string `json:"email" required:"true"`
 	Password string `json:"password" required:"true" format:"password"`
 }
+
+// account names the account for the lane of Hashing, whether or not it exists.
+func (r logInRequest) account() string { return text.FoldAddress(r.Email).String() }
 
 type refreshRequest struct {
 	RefreshToken string `json:"refresh_token" required:"true"`
@@ -101,14 +108,14 @@ var (
 )
 
 func (a *API) serveAuth() {
-	anyone(a, signUp, a.signUp, kithttp.Checked(func(r signUpRequest, f *fault.Fields) {
+	anyone(a, edge.Hashing, signUp, a.signUp, kithttp.Checked(func(r signUpRequest, f *fault.Fields) {
 		r.input(users.Device{}).Check(f)
 	}))
-	anyone(a, logIn, a.logIn)
-	anyone(a, refresh, a.refresh)
-	anyone(a, logOut, a.logOut)
-	anyone(a, forgotPassword, a.forgotPassword)
-	anyone(a, resetPassword, a.resetPassword, kithttp.Checked(func(r resetPasswordRequest, f *fault.Fields) {
+	anyone(a, edge.Hashing, logIn, a.logIn)
+	anyone(a, edge.Cheap, refresh, a.refresh)
+	anyone(a, edge.Cheap, logOut, a.logOut)
+	anyone(a, edge.Cheap, forgotPassword, a.forgotPassword)
+	anyone(a, edge.Hashing, resetPassword, a.resetPassword, kithttp.Checked(func(r resetPasswordRequest, f *fault.Fields) {
 		users.CheckPassword(f, r.Password)
 	}))
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/swaggest/swgui/v5emb"
 
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -33,7 +34,7 @@ const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'uns
 // loads nothing from other servers.
 func (a *API) serveDocs() {
 	document := sync.OnceValues(a.server.OpenAPI)
-	anyone(a, openAPI, func(context.Context, kithttp.None) (kithttp.Blob, error) {
+	anyone(a, edge.Cheap, openAPI, func(context.Context, kithttp.None) (kithttp.Blob, error) {
 		b, err := document()
 		return kithttp.Blob{ContentType: "application/json", Body: b}, err
 	})

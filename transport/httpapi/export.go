@@ -10,6 +10,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/privacy"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -64,11 +65,11 @@ func (a *API) exportMe(_ context.Context, caller users.Caller, _ kithttp.None) (
 		// Browsers save the document instead of showing it.
 		Header: http.Header{"Content-Disposition": {`attachment; filename="cicerone-export.json"`}},
 		Write: func(ctx context.Context, w http.ResponseWriter) error {
-			end, err := a.gate.BeginExport(caller.UserID)
+			leave, err := a.gate.Enter(ctx, edge.Export, "")
 			if err != nil {
 				return err
 			}
-			defer end()
+			defer leave()
 			e, err := a.services.Privacy.Export(ctx, caller)
 			if err != nil {
 				return err

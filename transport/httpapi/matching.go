@@ -10,6 +10,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -192,12 +193,12 @@ var (
 )
 
 func (a *API) serveMatching() {
-	asUser(a, myProfile, a.myProfile)
-	asUser(a, saveProfile, a.saveProfile, kithttp.Checked(ProfileInput.check))
-	anyone(a, interests, a.interests, kithttp.Checked(func(r interestsRequest, f *fault.Fields) { r.filter().Check(f) }))
-	asUser(a, places, a.places)
-	asUser(a, profile, a.profile)
-	asUser(a, matches, a.matches, kithttp.Checked(func(r matchesRequest, f *fault.Fields) { r.Search.check(f) }))
+	asUser(a, edge.Cheap, myProfile, a.myProfile)
+	asUser(a, edge.Cheap, saveProfile, a.saveProfile, kithttp.Checked(ProfileInput.check))
+	anyone(a, edge.Cheap, interests, a.interests, kithttp.Checked(func(r interestsRequest, f *fault.Fields) { r.filter().Check(f) }))
+	asUser(a, edge.Search, places, a.places)
+	asUser(a, edge.Cheap, profile, a.profile)
+	asUser(a, edge.Search, matches, a.matches, kithttp.Checked(func(r matchesRequest, f *fault.Fields) { r.Search.check(f) }))
 }
 
 func (a *API) myProfile(ctx context.Context, caller users.Caller, _ kithttp.None) (Profile, error) {

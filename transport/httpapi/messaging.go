@@ -12,6 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -132,6 +133,9 @@ type sendRequest struct {
 	Draft
 }
 
+// isCheap reports whether the message has no image.
+func (r sendRequest) isCheap() bool { return r.Attachment == nil }
+
 type readRequest struct {
 	ID pathID `path:"id"`
 	keyed
@@ -188,13 +192,13 @@ var (
 )
 
 func (a *API) serveMessaging() {
-	asUser(a, openConversation, a.openConversation)
-	asUser(a, conversations, a.conversations)
-	asUser(a, conversation, a.conversation)
-	asUser(a, send, a.send, kithttp.Checked(func(r sendRequest, f *fault.Fields) { r.Draft.check(f) }))
-	asUser(a, messages, a.messages)
-	asUser(a, markRead, a.read)
-	asUser(a, attachment, a.attachment)
+	asUser(a, edge.Cheap, openConversation, a.openConversation)
+	asUser(a, edge.Cheap, conversations, a.conversations)
+	asUser(a, edge.Cheap, conversation, a.conversation)
+	asUser(a, edge.Images, send, a.send, kithttp.Checked(func(r sendRequest, f *fault.Fields) { r.Draft.check(f) }))
+	asUser(a, edge.Cheap, messages, a.messages)
+	asUser(a, edge.Cheap, markRead, a.read)
+	asUser(a, edge.Images, attachment, a.attachment)
 }
 
 func (a *API) openConversation(ctx context.Context, caller users.Caller, req openConversationRequest) (openedConversation, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -95,11 +96,11 @@ var (
 )
 
 func (a *API) serveModeration() {
-	asUser(a, report, a.report, kithttp.Checked(func(r reportRequest, f *fault.Fields) { r.input().Check(f) }))
-	asUser(a, reports, a.reports)
-	asUser(a, blocks, a.blocks)
-	asUser(a, block, a.block)
-	asUser(a, unblock, a.unblock)
+	asUser(a, edge.Cheap, report, a.report, kithttp.Checked(func(r reportRequest, f *fault.Fields) { r.input().Check(f) }))
+	asUser(a, edge.Cheap, reports, a.reports)
+	asUser(a, edge.Cheap, blocks, a.blocks)
+	asUser(a, edge.Cheap, block, a.block)
+	asUser(a, edge.Cheap, unblock, a.unblock)
 }
 
 func (a *API) report(ctx context.Context, caller users.Caller, req reportRequest) (Report, error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -59,7 +60,7 @@ var policy = kithttp.Route[kithttp.None, Policy]{
 	Name: "policy", Method: http.MethodGet, Path: "/v1/policy", Summary: "Read the prices and the limits", Tags: []string{"policy"},
 }
 
-func (a *API) servePolicy() { anyone(a, policy, a.policy) }
+func (a *API) servePolicy() { anyone(a, edge.Cheap, policy, a.policy) }
 
 func (a *API) policy(context.Context, kithttp.None) (Policy, error) {
 	terms := a.services.Reservations.Policy()

@@ -14,7 +14,7 @@ import (
 func TestPolicy(t *testing.T) {
 	w := newWorld(t)
 	rate := must[reservations.Rate](t)(reservations.ParseRate("0.25"))
-	w.services = must[*services.Services](t)(newServices(w.store, w.clock, w.mailbox, func(p *services.Policies) {
+	w.services = must[*services.Services](t)(newServices(w.store, w.clock, w.mailbox, func(_ *services.Parts, p *services.Policies) {
 		p.Users.SignupBonus, p.Messaging.MessageCost = 7, 3
 		p.Messaging.MaxOpened, p.Reservations.MaxProposed, p.Reservations.MaxPending = 4, 5, 6
 		p.Reservations.Rate, p.Reservations.MaxLead, p.Reservations.MaxLength = rate, 48*time.Hour, 90*time.Minute

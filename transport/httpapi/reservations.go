@@ -13,6 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -144,17 +145,17 @@ var (
 )
 
 func (a *API) serveReservations() {
-	asUser(a, propose, a.propose, kithttp.Checked(func(r proposeRequest, f *fault.Fields) {
+	asUser(a, edge.Cheap, propose, a.propose, kithttp.Checked(func(r proposeRequest, f *fault.Fields) {
 		a.services.Reservations.Check(f, r.proposal())
 	}))
-	asUser(a, conversationReservations, a.conversationReservations)
-	asUser(a, myReservations, a.myReservations, kithttp.Checked(func(r reservationsRequest, f *fault.Fields) {
+	asUser(a, edge.Cheap, conversationReservations, a.conversationReservations)
+	asUser(a, edge.Cheap, myReservations, a.myReservations, kithttp.Checked(func(r reservationsRequest, f *fault.Fields) {
 		r.agenda().Check(f)
 	}))
-	asUser(a, reservation, a.reservation)
-	asUser(a, accept, moving(a.services.Reservations.Accept))
-	asUser(a, decline, moving(a.services.Reservations.Decline))
-	asUser(a, cancel, moving(a.services.Reservations.Cancel))
+	asUser(a, edge.Cheap, reservation, a.reservation)
+	asUser(a, edge.Cheap, accept, moving(a.services.Reservations.Accept))
+	asUser(a, edge.Cheap, decline, moving(a.services.Reservations.Decline))
+	asUser(a, edge.Cheap, cancel, moving(a.services.Reservations.Cancel))
 }
 
 func (a *API) propose(ctx context.Context, caller users.Caller, req proposeRequest) (Reservation, error) {

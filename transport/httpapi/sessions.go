@@ -8,6 +8,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -41,9 +42,9 @@ var (
 )
 
 func (a *API) serveSessions() {
-	asUser(a, sessions, a.sessions)
-	asUser(a, endSession, a.endSession)
-	asUser(a, endOtherSessions, a.endOtherSessions)
+	asUser(a, edge.Cheap, sessions, a.sessions)
+	asUser(a, edge.Cheap, endSession, a.endSession)
+	asUser(a, edge.Cheap, endOtherSessions, a.endOtherSessions)
 }
 
 func (a *API) sessions(ctx context.Context, caller users.Caller, req Paging) (Page[Session], error) {

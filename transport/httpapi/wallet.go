@@ -8,6 +8,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -51,8 +52,8 @@ var (
 )
 
 func (a *API) serveWallet() {
-	asUser(a, wallet, a.wallet)
-	asUser(a, transactions, a.transactions)
+	asUser(a, edge.Cheap, wallet, a.wallet)
+	asUser(a, edge.Cheap, transactions, a.transactions)
 }
 
 func (a *API) wallet(ctx context.Context, caller users.Caller, _ kithttp.None) (Wallet, error) {

@@ -72,14 +72,11 @@ func newWorldIn(t testing.TB, storage ports.Storage, change ...func(*httpapi.Opt
 	return w
 }
 
-// newServices returns services for tests, with the default policies as they are changed.
+// newServices returns services for tests, with the usual parts and the default policies as they are
+// changed.
 func newServices(
-	store *ports.Store, now clock.Clock, mailer users.Mailer, change ...func(*services.Policies),
+	store *ports.Store, now clock.Clock, mailer users.Mailer, change ...func(*services.Parts, *services.Policies),
 ) (*services.Services, error) {
-	policies := services.DefaultPolicies()
-	for _, c := range change {
-		c(&policies)
-	}
 	key, err := jwt.NewKey()
 	if err != nil {
 		return nil, err
@@ -88,9 +85,12 @@ func newServices(
 	if err != nil {
 		return nil, err
 	}
-	return services.New(ports.ForServices(store), services.Parts{
-		Hasher: quickHasher{}, Access: access, Mailer: mailer, Images: images.Inspector{}, Clock: now,
-	}, policies)
+	parts := services.Parts{Hasher: quickHasher{}, Access: access, Mailer: mailer, Images: images.Inspector{}, Clock: now}
+	policies := services.DefaultPolicies()
+	for _, c := range change {
+		c(&parts, &policies)
+	}
+	return services.New(ports.ForServices(store), parts, policies)
 }
 
 // serve makes a new API of the same services, as after a restart.

@@ -62,9 +62,6 @@ type place struct {
 // enter waits until a request may run. The caller must call leave once, when the request has ended.
 // Errors: those of the lane, and ctx.Err().
 func (l *lane) enter(ctx context.Context, of ...sharer) (leave func(), err error) {
-	if err := ctx.Err(); err != nil {
-		return nil, left(err)
-	}
 	p := &place{of: of, begun: make(chan struct{})}
 	if err := l.join(p); err != nil {
 		return nil, err
@@ -77,21 +74,17 @@ func (l *lane) enter(ctx context.Context, of ...sharer) (leave func(), err error
 	}
 	select {
 	case <-p.begun:
-		err = ctx.Err() // the caller may have left at the same time
 	case <-ctx.Done():
-		err = ctx.Err()
 	case <-late:
 		l.leave(p)
 		return nil, l.full
 	}
-	if err != nil {
+	if err := ctx.Err(); err != nil { // also if there was a place at the same time
 		l.leave(p)
-		return nil, left(err)
+		return nil, fmt.Errorf("edge: wait for a place: %w", err)
 	}
 	return func() { l.leave(p) }, nil
 }
-
-func left(err error) error { return fmt.Errorf("edge: wait for a place: %w", err) }
 
 // join lets a request run or wait, or returns the error that refuses it.
 func (l *lane) join(p *place) error {

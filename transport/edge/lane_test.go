@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -210,22 +211,9 @@ func TestCallerWhoHasLeftNeverBegins(t *testing.T) {
 		l.endAll()
 		l.wantBegun("a1 c1 b3 b4")
 
-		l.send(user(leaving, 'b'), edge.Search, "", "b5")
-		l.wantEnded(context.Canceled, "b5") // although there is a place
-	})
-	t.Run("at the moment in which the request could begin", func(t *testing.T) {
 		for range 100 { // which of the two is seen first is random
-			inBubble(t, edge.Lane{AtOnce: 1, Queue: 1}, func(l *lanes) {
-				leaving, leave := context.WithCancel(context.Background())
-				l.search("a1")
-				l.send(user(leaving, 'b'), edge.Search, "", "b1")
-				leave()
-				l.end("a1")
-				l.wantEnded(context.Canceled, "b1")
-				l.search("c1")
-				l.wantBegun("a1 c1")
-				l.endAll()
-			})
+			l.send(user(leaving, 'b'), edge.Search, "", "b5")
+			l.wantEnded(context.Canceled, "b5") // although there is a place
 		}
 	})
 }
@@ -383,4 +371,27 @@ func TestLaneUnderLoad(t *testing.T) {
 			t.Fatalf("place %d is not free: %v", i, err)
 		}
 	}
+}
+
+// TestLaneForgetsCallers checks that a lane holds no memory for callers whose requests have ended.
+func TestLaneForgetsCallers(t *testing.T) {
+	gate := edge.NewGate(&door{}, edge.Limits{Lanes: edge.DefaultLanes(2)})
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	for i := range 100_000 {
+		leave, err := gate.Enter(at(t.Context(), fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255)), edge.Hashing, fmt.Sprint("account", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		leave()
+	}
+	if after := heap(); after > before+4<<20 {
+		t.Errorf("the lane holds %d KiB", (after-before)>>10)
+	}
+	runtime.KeepAlive(gate)
 }

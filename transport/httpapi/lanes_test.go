@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"errors"
 	"net/http/httptest"
 	"os"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"testing/synctest"
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
@@ -77,6 +79,17 @@ func TestMessageWithoutImageIsCheap(t *testing.T) {
 		path := tn.words.Replace("/v1/conversations/{conversation}/messages")
 		tn.ask("POST", path, tn.people["voyager"].token, `{"content":"Hello"}`).want(t, 201)
 	}, costly...)
+}
+
+func TestClientKnowsTheRefusalsOfLanes(t *testing.T) {
+	tn := newTown(t, one)
+	tn.occupy(func() {
+		_, err := tn.client.SignIn(tn.ctx, tn.people["voyager"].email, password)
+		f, ok := errors.AsType[*fault.Error](err)
+		if !ok || !errors.Is(err, edge.ErrBusy) || f.RetryAfter != edge.ErrBusy.RetryAfter {
+			t.Errorf("got %v (%v), want %v with a RetryAfter", err, f, edge.ErrBusy)
+		}
+	}, edge.Hashing)
 }
 
 // TestLanesInReadme holds the page to the classes of routeTable.

@@ -98,6 +98,8 @@ func (l *lanes) endAll() {
 // wantBegun fails the test unless exactly these requests have begun, in this order.
 func (l *lanes) wantBegun(names string) {
 	l.t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if got := strings.Join(l.begun, " "); got != names {
 		l.t.Fatalf("begun: %s\nwant:  %s", got, names)
 	}
@@ -106,6 +108,8 @@ func (l *lanes) wantBegun(names string) {
 // wantEnded fails the test unless exactly these requests were refused, with the error.
 func (l *lanes) wantEnded(want error, names ...string) {
 	l.t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	var got []string
 	for name, err := range l.ended {
 		if !errors.Is(err, want) {

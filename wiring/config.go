@@ -13,6 +13,7 @@ import (
 	"github.com/go-kit/kit/endpoint"
 
 	"github.com/cicerone-go/cicerone/adapters/bcrypt"
+	"github.com/cicerone-go/cicerone/adapters/images"
 	"github.com/cicerone-go/cicerone/adapters/jwt"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/id"
@@ -42,6 +43,7 @@ type Config struct {
 	Access       Access
 	PasswordCost int // the cost of bcrypt, 4 to 31; each step doubles the time
 	Limits       edge.Limits
+	Images       images.Limits // of cleaning images; zero fields take images.DefaultLimits
 	PurgeEvery   time.Duration // how often expired sessions and idempotency keys are removed
 
 	// Mailer sends mail. A queue calls it, after the request that caused the mail. nil writes all
@@ -122,6 +124,10 @@ func (c Config) Validate() error {
 
 	p.tokens("Messaging.MessageCost", c.Messaging.MessageCost)
 	p.quota("Messaging.MaxOpened", c.Messaging.MaxOpened)
+	p.check(c.Messaging.MaxImagePixels >= 1 && c.Messaging.MaxImagePixels <= maxImagePixels, "Messaging.MaxImagePixels",
+		"must be 1 to %d, is %d", maxImagePixels, c.Messaging.MaxImagePixels)
+	p.check(c.Images.Memory >= 0, "Images.Memory", "must not be negative, is %d", c.Images.Memory)
+	p.check(c.Images.Waiting >= 0, "Images.Waiting", "must not be negative, is %d", c.Images.Waiting)
 	p.check(c.Reservations.MaxLead > 0, "Reservations.MaxLead", "must be above 0, is %v", c.Reservations.MaxLead)
 	p.check(c.Reservations.MaxLength > 0, "Reservations.MaxLength", "must be above 0, is %v", c.Reservations.MaxLength)
 	p.check(c.Reservations.SettleEvery > 0 && c.Reservations.SettleEvery <= MaxSettleEvery, "Reservations.SettleEvery",
@@ -168,6 +174,10 @@ func (p *problems) tokens(field string, n int64) {
 
 // maxQuota is the largest quota. To check one, a store reads as many entries of an index.
 const maxQuota = 1_000_000
+
+// maxImagePixels is the maximum of Messaging.MaxImagePixels. Images of so many pixels also need an
+// Images.Memory above the default.
+const maxImagePixels = 1_000_000_000
 
 func (p *problems) quota(field string, n int) {
 	p.check(n >= 1 && n <= maxQuota, field, "must be 1 to %d, is %d", maxQuota, n)

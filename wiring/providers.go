@@ -27,7 +27,7 @@ var (
 	DefaultIDs          = wire.NewSet(NewIDs)
 	DefaultHasher       = wire.NewSet(wire.FieldsOf(new(Checked), "Hasher"))
 	DefaultAccessTokens = wire.NewSet(NewAccessTokens, wire.Bind(new(users.AccessTokens), new(*jwt.Tokens)))
-	DefaultImages       = wire.NewSet(wire.InterfaceValue(new(messaging.Images), images.Inspector{}))
+	DefaultImages       = wire.NewSet(NewImages, wire.Bind(new(messaging.Images), new(*images.Cleaner)))
 	DefaultMailer       = wire.NewSet(NewMailQueue, wire.Bind(new(users.Mailer), new(*mail.Queue)))
 	DefaultLimits       = wire.NewSet(wire.FieldsOf(new(Checked), "Limits"))
 )
@@ -111,6 +111,9 @@ func NewAccessTokens(c Checked, now clock.Clock) (*jwt.Tokens, error) {
 	}
 	return t, nil
 }
+
+// NewImages returns the cleaner of images.
+func NewImages(c Checked) *images.Cleaner { return images.New(c.Images) }
 
 // NewMailQueue starts a queue that calls the mailer of the Config. The App closes it. wire calls
 // the returned function if a later part cannot be made.

@@ -7,7 +7,6 @@
 package wiring
 
 import (
-	"github.com/cicerone-go/cicerone/adapters/images"
 	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/ports"
 )
@@ -32,13 +31,13 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 		return nil, err
 	}
 	mailer := checked.Mailer
-	images := _wireInspectorValue
+	cleaner := NewImages(checked)
 	source := NewIDs(checked, clock)
 	parts := services.Parts{
 		Hasher: hasher,
 		Access: tokens,
 		Mailer: mailer,
-		Images: images,
+		Images: cleaner,
 		Clock:  clock,
 		IDs:    source,
 	}
@@ -56,10 +55,6 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	}
 	return servicesServices, nil
 }
-
-var (
-	_wireInspectorValue = images.Inspector{}
-)
 
 // build makes the App, and a function that closes its parts except the storage.
 func build(c Config, storage ports.Storage) (*App, func(), error) {
@@ -80,13 +75,13 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	messagingImages := _wireInspectorValue
+	cleaner := NewImages(checked)
 	source := NewIDs(checked, clock)
 	parts := services.Parts{
 		Hasher: hasher,
 		Access: tokens,
 		Mailer: queue,
-		Images: messagingImages,
+		Images: cleaner,
 		Clock:  clock,
 		IDs:    source,
 	}

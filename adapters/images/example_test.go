@@ -18,12 +18,15 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	var inspector images.Inspector
-	fmt.Println(inspector.Inspect(ctx, picture.Bytes()))
+	cleaner := images.New(images.DefaultLimits())
+	fmt.Println(cleaner.Inspect(ctx, picture.Bytes()))
+	cleaned, err := cleaner.Clean(ctx, picture.Bytes(), 5<<20)
+	fmt.Println(cleaned.MediaType, err)
 
-	_, _, _, err := inspector.Inspect(ctx, []byte("<svg onload='alert(1)'/>"))
+	_, _, _, err = cleaner.Inspect(ctx, []byte("<svg onload='alert(1)'/>"))
 	fmt.Println(errors.Is(err, images.ErrNotAnImage))
 	// Output:
 	// image/png 640 480 <nil>
+	// image/png <nil>
 	// true
 }

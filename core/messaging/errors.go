@@ -1,6 +1,8 @@
 package messaging
 
 import (
+	"time"
+
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/users"
 )
@@ -25,6 +27,11 @@ var (
 	// ErrNoAttachment is returned if a message has no image, does not exist, or is in a
 	// conversation of others.
 	ErrNoAttachment = fault.New(fault.NotFound, "attachment_not_found", "there is no such attachment")
+
+	// ErrImagesBusy is returned if as many images as are allowed wait to be cleaned. Nothing is
+	// stored.
+	ErrImagesBusy = &fault.Error{Kind: fault.Unavailable, Code: "images_busy", RetryAfter: 5 * time.Second,
+		Detail: "many images are being sent: try again later"}
 
 	errInactive = users.ErrNotSignedIn
 )

@@ -1,12 +1,6 @@
 package messaging
 
 import (
-	"context"
-	"encoding/base64"
-	"errors"
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -17,10 +11,9 @@ import (
 
 // The limits of a message.
 const (
-	MaxContent     = 5000       // characters
-	MaxAttachment  = 5 << 20    // bytes, decoded
-	MaxImagePixels = 50_000_000 // width times height
-	MaxUnread      = 1000       // the number up to which unread messages are counted
+	MaxContent    = 5000    // characters
+	MaxAttachment = 5 << 20 // bytes, decoded; also of a cleaned image
+	MaxUnread     = 1000    // the number up to which unread messages are counted
 )
 
 // Message is a message, without the bytes of its image: see Attachment.
@@ -47,77 +40,13 @@ func sentAt(now, latest time.Time) time.Time {
 // PlaceOfMessage returns the position of a message in its conversation.
 func PlaceOfMessage(m Message) page.Moment { return page.Moment{At: m.CreatedAt, ID: m.ID} }
 
-// Attachment is the image of a message.
-type Attachment struct {
-	MediaType string // one of ImageTypes
-	Bytes     []byte
-}
-
-// DataURL returns the attachment as the data URL that the sender passed.
-func (a Attachment) DataURL() string {
-	return "data:" + a.MediaType + ";base64," + base64.StdEncoding.EncodeToString(a.Bytes)
-}
-
-// Images inspects images.
-type Images interface {
-	// Inspect returns the media type of an image and its dimensions in pixels, which it reads from
-	// the header. It returns fault.Invalid if data is not an image of a known type.
-	Inspect(ctx context.Context, data []byte) (mediaType string, width, height int, err error)
-}
-
-func refuseAttachment(message string) (Attachment, error) {
-	return Attachment{}, fault.InvalidField("attachment", message)
-}
-
-// parseAttachment parses the data URL of an image, but does not inspect the image. Errors:
-// fault.Invalid on the field attachment.
-func parseAttachment(dataURL string) (Attachment, error) {
-	head, body, found := strings.Cut(dataURL, ";base64,")
-	mediaType, isData := strings.CutPrefix(head, "data:")
-	if !found || !isData || !slices.Contains(ImageTypes(), mediaType) {
-		return refuseAttachment("must be a data URL like data:image/png;base64,… of a png, jpeg, gif or webp image")
-	}
-	if base64.StdEncoding.DecodedLen(len(body)) > MaxAttachment+2 { // up to two bytes may be padding
-		return refuseAttachment("must be at most 5 MiB when decoded")
-	}
-	b, err := base64.StdEncoding.Strict().DecodeString(body)
-	if err != nil || strings.ContainsAny(body, "\r\n") {
-		return refuseAttachment("must be padded standard base64")
-	}
-	if len(b) > MaxAttachment {
-		return refuseAttachment("must be at most 5 MiB when decoded")
-	}
-	return Attachment{MediaType: mediaType, Bytes: b}, nil
-}
-
-// inspect checks that the bytes are an image of the attachment's MediaType, with at most
-// MaxImagePixels pixels. Errors: fault.Invalid on the field attachment, and other errors of images.
-func (a Attachment) inspect(ctx context.Context, images Images) error {
-	refuse := func(message string) error { return fault.InvalidField("attachment", message) }
-	actual, width, height, err := images.Inspect(ctx, a.Bytes)
-	switch {
-	case errors.Is(err, fault.Invalid):
-		return refuse("must be an image: its bytes are not " + a.MediaType)
-	case err != nil:
-		return fmt.Errorf("inspect an image: %w", err)
-	case actual != a.MediaType:
-		return refuse(fmt.Sprintf("must match its label: labelled %s, it is %s", a.MediaType, actual))
-	case int64(width)*int64(height) > MaxImagePixels:
-		return refuse(fmt.Sprintf("must have at most 50 megapixels, this has %d by %d", width, height))
-	}
-	return nil
-}
-
-// ImageTypes returns the media types that an attachment may have.
-func ImageTypes() []string { return []string{"image/png", "image/jpeg", "image/gif", "image/webp"} }
-
 // Draft is a message to send.
 type Draft struct {
 	Content    string
 	Attachment string // an image as a data URL, or ""
 }
 
-// Check adds an error to f for each field that breaks a rule. It does not inspect the image:
+// Check adds an error to f for each field that breaks a rule. It does not look into the image:
 // Service.Send does.
 func (d Draft) Check(f *fault.Fields) { d.parse(f) }
 

@@ -19,12 +19,15 @@ import (
 
 // Policy is the decisions of a community about messages.
 type Policy struct {
-	MessageCost int64 // tokens that the sender of a message pays, or 0; default 1
-	MaxOpened   int   // new conversations of a user in any 24 hours, at least 1; default 20
+	MessageCost    int64 // tokens that the sender of a message pays, or 0; default 1
+	MaxOpened      int   // new conversations of a user in any 24 hours, at least 1; default 20
+	MaxImagePixels int   // width times height of an image, at least 1; default 24 million
 }
 
 // DefaultPolicy returns the default of each field.
-func DefaultPolicy() Policy { return Policy{MessageCost: 1, MaxOpened: 20} }
+func DefaultPolicy() Policy {
+	return Policy{MessageCost: 1, MaxOpened: 20, MaxImagePixels: 24_000_000}
+}
 
 // Deps are the parts of a Service. All are needed. services.New makes them for all services.
 type Deps struct {
@@ -191,22 +194,31 @@ func admit(s Standing, err error, caller id.User) error {
 	return s.Admit(caller)
 }
 
-// Send stores a message and debits its sender, in one unit of work. Errors: fault.Invalid with the
-// names of the fields, ErrNotFound, ErrClosed, tokens.ErrTooFewTokens, idempotency.ErrKeyReused.
+// Send stores a message and debits its sender, in one unit of work. Before it, Send cleans the image,
+// which may wait for others. Errors: fault.Invalid with the names of the fields, ErrImagesBusy,
+// ErrNotFound, ErrClosed, tokens.ErrTooFewTokens, idempotency.ErrKeyReused.
 func (s *Service) Send(ctx context.Context, caller id.User, conversation id.Conversation, d Draft, key idempotency.Key) (Message, error) {
 	var f fault.Fields
 	content, image := d.parse(&f)
+	digest := sha256.Sum256([]byte(d.Attachment)) // computed now, so that d is not kept while the image waits
 	if image != nil {
-		if err := f.Collect(image.inspect(ctx, s.deps.Images)); err != nil {
+		if err := f.Collect(image.inspect(ctx, s.deps.Images, s.deps.Policy.MaxImagePixels)); err != nil {
 			return Message{}, err
 		}
 	}
 	if err := f.Err(); err != nil {
 		return Message{}, err
 	}
+	if image != nil {
+		cleaned, err := image.clean(ctx, s.deps.Images)
+		if err != nil {
+			return Message{}, fmt.Errorf("send a message: %w", err)
+		}
+		image = &cleaned
+	}
 	m, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "messaging.Send",
-		Values: []any{conversation, content, sha256.Sum256([]byte(d.Attachment))},
+		Values: []any{conversation, content, digest},
 	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (Message, error) {
 		return s.send(ctx, tx, caller, conversation, content, image)
 	}, messageForm())

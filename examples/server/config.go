@@ -43,7 +43,9 @@ func (s *serverSettings) config(log *slog.Logger, reachable bool) (wiring.Config
 	c.Users.SessionLifetime, c.Users.RefreshGrace = s.Security.SessionLifetime, s.Security.RefreshGrace
 	c.Users.OpenResets = s.Security.OpenResets
 	c.Users.ResetLifetime, c.Users.ResetURL = s.Security.ResetLifetime, s.Security.ResetURL
-	c.Messaging = messaging.Policy{MessageCost: s.Policies.MessageCost, MaxOpened: s.Policies.MaxOpened}
+	c.Messaging = messaging.Policy{
+		MessageCost: s.Policies.MessageCost, MaxOpened: s.Policies.MaxOpened, MaxImagePixels: s.Policies.MaxImagePixels,
+	}
 	c.Reservations = reservations.Policy{
 		Rate: s.Policies.TokenRate, MaxLead: s.Policies.MaxLead, MaxLength: s.Policies.MaxLength,
 		SettleEvery: s.Policies.SettleEvery, MaxProposed: s.Policies.MaxProposed, MaxPending: s.Policies.MaxPending,

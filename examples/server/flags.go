@@ -65,15 +65,16 @@ type logSettings struct {
 }
 
 type policySettings struct {
-	MessageCost int64             `default:"${message_cost}" placeholder:"TOKENS" help:"The price of a message, paid by its sender. Default: ${default}."`
-	TokenRate   reservations.Rate `default:"${token_rate}" placeholder:"RATE" help:"Tokens per unit of price, 0 to 1000. Default: ${default}."`
-	MaxLead     time.Duration     `default:"${max_lead}" help:"How far ahead the date of a reservation may lie when it is proposed."`
-	MaxLength   time.Duration     `default:"${max_length}" help:"How long a reservation may last."`
-	MaxOpened   int               `default:"${max_opened}" placeholder:"N" help:"How many new conversations a user may open in 24 hours, 1 to 1000000. Default: ${default}."`
-	MaxProposed int               `default:"${max_proposed}" placeholder:"N" help:"How many reservations a user may propose in 24 hours, 1 to 1000000. Default: ${default}."`
-	MaxPending  int               `default:"${max_pending}" placeholder:"N" help:"How many reservations of a conversation may be pending, 1 to 1000000. Default: ${default}."`
-	SettleEvery time.Duration     `default:"${settle_every}" help:"How often the server looks for reservations that have ended, or were not accepted in time; at most 5s."`
-	PurgeEvery  time.Duration     `default:"${purge_every}" help:"How often the server removes expired sessions and expired idempotency keys."`
+	MessageCost    int64             `default:"${message_cost}" placeholder:"TOKENS" help:"The price of a message, paid by its sender. Default: ${default}."`
+	TokenRate      reservations.Rate `default:"${token_rate}" placeholder:"RATE" help:"Tokens per unit of price, 0 to 1000. Default: ${default}."`
+	MaxLead        time.Duration     `default:"${max_lead}" help:"How far ahead the date of a reservation may lie when it is proposed."`
+	MaxLength      time.Duration     `default:"${max_length}" help:"How long a reservation may last."`
+	MaxOpened      int               `default:"${max_opened}" placeholder:"N" help:"How many new conversations a user may open in 24 hours, 1 to 1000000. Default: ${default}."`
+	MaxImagePixels int               `default:"${max_image_pixels}" placeholder:"N" help:"How many pixels, width times height, the image of a message may have. Default: ${default}."`
+	MaxProposed    int               `default:"${max_proposed}" placeholder:"N" help:"How many reservations a user may propose in 24 hours, 1 to 1000000. Default: ${default}."`
+	MaxPending     int               `default:"${max_pending}" placeholder:"N" help:"How many reservations of a conversation may be pending, 1 to 1000000. Default: ${default}."`
+	SettleEvery    time.Duration     `default:"${settle_every}" help:"How often the server looks for reservations that have ended, or were not accepted in time; at most 5s."`
+	PurgeEvery     time.Duration     `default:"${purge_every}" help:"How often the server removes expired sessions and expired idempotency keys."`
 }
 
 type securitySettings struct {
@@ -123,6 +124,7 @@ func defaults() kong.Vars {
 		"max_lead":              c.Reservations.MaxLead.String(),
 		"max_length":            c.Reservations.MaxLength.String(),
 		"max_opened":            strconv.Itoa(c.Messaging.MaxOpened),
+		"max_image_pixels":      strconv.Itoa(c.Messaging.MaxImagePixels),
 		"max_proposed":          strconv.Itoa(c.Reservations.MaxProposed),
 		"max_pending":           strconv.Itoa(c.Reservations.MaxPending),
 		"settle_every":          c.Reservations.SettleEvery.String(),
@@ -183,6 +185,7 @@ func inFlags(err error) error {
 		"Users.ResetURL", "--reset-url",
 		"Messaging.MessageCost", "--message-cost",
 		"Messaging.MaxOpened", "--max-opened",
+		"Messaging.MaxImagePixels", "--max-image-pixels",
 		"Reservations.MaxProposed", "--max-proposed",
 		"Reservations.MaxPending", "--max-pending",
 		"Reservations.MaxLead", "--max-lead",

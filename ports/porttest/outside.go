@@ -11,6 +11,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
@@ -73,4 +74,10 @@ func (pngImages) Inspect(_ context.Context, data []byte) (mediaType string, widt
 		return "", 0, 0, fault.InvalidField("image", "is not a png")
 	}
 	return "image/png", 1, 1, nil
+}
+
+// Clean returns the image as it is.
+func (i pngImages) Clean(ctx context.Context, data []byte, _ int) (messaging.Attachment, error) {
+	mediaType, _, _, err := i.Inspect(ctx, data)
+	return messaging.Attachment{MediaType: mediaType, Bytes: data}, err
 }

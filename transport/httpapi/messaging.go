@@ -147,10 +147,6 @@ type Marked struct {
 	Marked int `json:"marked"`
 }
 
-type attachmentRequest struct {
-	ID pathID `path:"id"`
-}
-
 var (
 	tagMessaging = []string{"conversations"}
 
@@ -171,7 +167,7 @@ var (
 	send = kithttp.Route[sendRequest, Message]{
 		Name: "send", Method: http.MethodPost, Path: "/v1/conversations/{id}/messages", Status: http.StatusCreated,
 		Summary: "Send a message, and pay for it", Tags: tagMessaging, BodyLimit: imageBodyLimit,
-		Faults: []*fault.Error{messaging.ErrNotFound, messaging.ErrClosed, tokens.ErrTooFewTokens},
+		Faults: []*fault.Error{messaging.ErrNotFound, messaging.ErrClosed, tokens.ErrTooFewTokens, messaging.ErrImagesBusy},
 	}
 	messages = kithttp.Route[messagesRequest, Page[Message]]{
 		Name: "messages", Method: http.MethodGet, Path: "/v1/conversations/{id}/messages",
@@ -182,12 +178,6 @@ var (
 		Name: "read", Method: http.MethodPost, Path: "/v1/conversations/{id}/read",
 		Summary: "Mark the messages of the other participant as read", Tags: tagMessaging,
 		Faults: []*fault.Error{messaging.ErrNotFound},
-	}
-	attachment = kithttp.Route[attachmentRequest, kithttp.Blob]{
-		Name: "attachment", Method: http.MethodGet, Path: "/v1/messages/{id}/attachment",
-		Summary: "Get the image of a message", Tags: tagMessaging,
-		Media:  []string{"image/png", "image/jpeg", "image/gif", "image/webp"},
-		Faults: []*fault.Error{messaging.ErrNoAttachment},
 	}
 )
 
@@ -237,16 +227,4 @@ func (a *API) messages(ctx context.Context, caller users.Caller, req messagesReq
 func (a *API) read(ctx context.Context, caller users.Caller, req readRequest) (Marked, error) {
 	n, err := a.services.Messaging.Read(ctx, caller.UserID, id.Conversation(req.ID), req.UpTo, req.key())
 	return Marked{n}, err
-}
-
-func (a *API) attachment(ctx context.Context, caller users.Caller, req attachmentRequest) (kithttp.Blob, error) {
-	image, err := a.services.Messaging.Attachment(ctx, caller.UserID, id.Message(req.ID))
-	if err != nil {
-		return kithttp.Blob{}, err
-	}
-	return kithttp.Blob{ContentType: image.MediaType, Body: image.Bytes, Header: http.Header{
-		"Cache-Control":           {"private, max-age=31536000, immutable"},
-		"Content-Security-Policy": {"sandbox; default-src 'none'"},
-		"Vary":                    {"Authorization"},
-	}}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"image"
 	"image/gif"
 	"image/jpeg"
+	"slices"
 	"strings"
 	"testing"
 
@@ -164,20 +165,38 @@ func TestAttachments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	small := picture(t, 2, 2)
+	small := withText(picture(t, 2, 2))
 	full := append(bytes.Clone(small), make([]byte, 5<<20-len(small))...)
 	for _, good := range []struct {
-		media string
-		bytes []byte
-	}{{"image/png", small}, {"image/jpeg", jpg.Bytes()}, {"image/gif", gf.Bytes()}, {"image/webp", webp}, {"image/png", full}} {
+		media  string
+		bytes  []byte
+		served string
+	}{
+		{"image/png", small, "png"}, {"image/jpeg", jpg.Bytes(), "jpeg"}, {"image/gif", gf.Bytes(), "png"},
+		{"image/webp", webp, "jpeg"}, {"image/png", full, "png"},
+	} {
 		m := send(dataURL(good.media, good.bytes)).want(t, 201).object(t)
 		a := tn.ask("GET", m["attachment"].(string), tn.people["local"].token, "").want(t, 200)
-		if a.header.Get("Content-Type") != good.media || a.body != string(good.bytes) {
-			t.Errorf("got %d bytes of %s, want %d of %s", len(a.body), a.header.Get("Content-Type"), len(good.bytes), good.media)
+		_, kind, err := image.Decode(strings.NewReader(a.body))
+		if err != nil || kind != good.served || a.header.Get("Content-Type") != "image/"+kind || strings.Contains(a.body, secretText) {
+			t.Errorf("got a %s as %s, %v; want a %s without metadata", kind, a.header.Get("Content-Type"), err, good.served)
+		}
+		for fetch, want := range map[string]string{
+			"": fmt.Sprintf("attachment; filename=%q", m["id"].(string)+"."+kind), "document": fmt.Sprintf("attachment; filename=%q", m["id"].(string)+"."+kind),
+			"image": "inline",
+		} {
+			var headers []string
+			if fetch != "" {
+				headers = []string{"Sec-Fetch-Dest", fetch}
+			}
+			got := tn.ask("GET", m["attachment"].(string), tn.people["local"].token, "", headers...).want(t, 200)
+			if d := got.header.Get("Content-Disposition"); d != want {
+				t.Errorf("Sec-Fetch-Dest %q: got Content-Disposition %q, want %q", fetch, d, want)
+			}
 		}
 		for name, want := range map[string]string{
 			"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'",
-			"Cache-Control": "private, max-age=31536000, immutable",
+			"Cache-Control": "private, max-age=31536000, immutable", "Vary": "Authorization, Sec-Fetch-Dest",
 		} {
 			if got := a.header.Get(name); got != want {
 				t.Errorf("got %s %q, want %q", name, got, want)
@@ -199,7 +218,9 @@ func TestAttachments(t *testing.T) {
 			"no padding":      "data:image/png;base64," + base64.RawStdEncoding.EncodeToString(small[:len(small)-1]),
 			"line breaks":     strings.Replace(dataURL("image/png", small), "AAAA", `AA\nAA`, 1),
 			"too many bytes":  dataURL("image/png", append(full, 0)),
-			"too many pixels": dataURL("image/png", claiming(small, 10_000, 5_001)),
+			"too many pixels": dataURL("image/gif", claiming(gf.Bytes(), 6_000, 4_001)),
+			"another format":  dataURL("image/png", append(bytes.Clone(small), "PK\x03\x04"...)),
+			"half an image":   dataURL("image/png", small[:len(small)/2]),
 			"nothing":         "data:image/png;base64,",
 		} {
 			if a := send(bad); a.status != 422 {
@@ -213,11 +234,22 @@ func TestAttachments(t *testing.T) {
 	tn.ask("GET", fmt.Sprintf("/v1/messages/%s/attachment", without["id"]), voyager.token, "").refused(t, 404, "attachment_not_found")
 }
 
-// claiming returns a copy of a PNG with another width and height in its header.
-func claiming(b []byte, width, height uint32) []byte {
+// claiming returns a GIF with another canvas.
+func claiming(b []byte, width, height uint16) []byte {
 	b = bytes.Clone(b)
-	binary.BigEndian.PutUint32(b[16:], width)
-	binary.BigEndian.PutUint32(b[20:], height)
-	binary.BigEndian.PutUint32(b[29:], crc32.ChecksumIEEE(b[12:29]))
+	binary.LittleEndian.PutUint16(b[6:], width)
+	binary.LittleEndian.PutUint16(b[8:], height)
 	return b
+}
+
+// secretText is in the metadata of images that are sent.
+const secretText = "48°51'29.6\"N"
+
+// withText inserts a text into a PNG.
+func withText(b []byte) []byte {
+	const header = 8 + 25
+	chunk := binary.BigEndian.AppendUint32(nil, uint32(len("Place\x00"+secretText)))
+	chunk = append(chunk, "tEXtPlace\x00"+secretText...)
+	chunk = binary.BigEndian.AppendUint32(chunk, crc32.ChecksumIEEE(chunk[4:]))
+	return slices.Concat(b[:header], chunk, b[header:])
 }

@@ -77,6 +77,6 @@ func (a *API) policy(context.Context, kithttp.None) (Policy, error) {
 			ReportReason: moderation.MaxReason, ReportMessage: moderation.MaxMessage,
 		},
 		MinPasswordCharacters: users.MinPassword, MaxPasswordBytes: users.MaxPasswordBytes, MaxInterests: matching.MaxInterests,
-		Image: ImageLimits{MaxBytes: messaging.MaxAttachment, MaxPixels: messaging.MaxImagePixels, MediaTypes: messaging.ImageTypes()},
+		Image: ImageLimits{MaxBytes: messaging.MaxAttachment, MaxPixels: a.services.Messaging.Policy().MaxImagePixels, MediaTypes: messaging.ImageTypes()},
 	}, nil
 }

@@ -17,6 +17,7 @@ func TestPolicy(t *testing.T) {
 	w.services = must[*services.Services](t)(newServices(w.store, w.clock, w.mailbox, func(_ *services.Parts, p *services.Policies) {
 		p.Users.SignupBonus, p.Messaging.MessageCost = 7, 3
 		p.Messaging.MaxOpened, p.Reservations.MaxProposed, p.Reservations.MaxPending = 4, 5, 6
+		p.Messaging.MaxImagePixels = 6_000_000
 		p.Reservations.Rate, p.Reservations.MaxLead, p.Reservations.MaxLength = rate, 48*time.Hour, 90*time.Minute
 	}))
 	w.serve()
@@ -27,7 +28,7 @@ func TestPolicy(t *testing.T) {
 	if got.MaxOpened != 4 || got.MaxProposed != 5 || got.MaxPending != 6 {
 		t.Errorf("got the quotas %+v", got)
 	}
-	if got.MaxCharacters.Content != 5000 || got.MaxCharacters.Title != 200 || got.Image.MaxBytes != 5<<20 || got.Image.MaxPixels != 50_000_000 ||
+	if got.MaxCharacters.Content != 5000 || got.MaxCharacters.Title != 200 || got.Image.MaxBytes != 5<<20 || got.Image.MaxPixels != 6_000_000 ||
 		!slices.Contains(got.Image.MediaTypes, "image/webp") || got.MinPasswordCharacters != 8 || got.MaxPasswordBytes != 72 || got.MaxInterests != 50 {
 		t.Errorf("got the limits %+v", got)
 	}

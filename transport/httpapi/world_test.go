@@ -85,7 +85,7 @@ func newServices(
 	if err != nil {
 		return nil, err
 	}
-	parts := services.Parts{Hasher: quickHasher{}, Access: access, Mailer: mailer, Images: images.Inspector{}, Clock: now}
+	parts := services.Parts{Hasher: quickHasher{}, Access: access, Mailer: mailer, Images: images.New(images.DefaultLimits()), Clock: now}
 	policies := services.DefaultPolicies()
 	for _, c := range change {
 		c(&parts, &policies)

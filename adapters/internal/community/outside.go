@@ -11,6 +11,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
@@ -72,4 +73,10 @@ func (images) Inspect(_ context.Context, data []byte) (mediaType string, width, 
 		return "", 0, 0, fault.InvalidField("image", "is not a picture")
 	}
 	return "image/png", width, height, nil
+}
+
+// Clean returns the picture as it is.
+func (i images) Clean(ctx context.Context, data []byte, _ int) (messaging.Attachment, error) {
+	mediaType, _, _, err := i.Inspect(ctx, data)
+	return messaging.Attachment{MediaType: mediaType, Bytes: data}, err
 }

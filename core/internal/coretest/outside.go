@@ -15,6 +15,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
@@ -169,4 +170,10 @@ func (Images) Inspect(ctx context.Context, data []byte) (mediaType string, width
 		return "", 0, 0, fmt.Errorf("read a picture: %w", errors.Join(fault.Invalid, err))
 	}
 	return mediaType, width, height, nil
+}
+
+// Clean implements messaging.Images: the picture stays as it is.
+func (i Images) Clean(ctx context.Context, data []byte, _ int) (messaging.Attachment, error) {
+	mediaType, _, _, err := i.Inspect(ctx, data)
+	return messaging.Attachment{MediaType: mediaType, Bytes: data}, err
 }

@@ -45,7 +45,7 @@ func TestOwnParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var picture bytes.Buffer // which the default images.Inspector accepts
+	var picture bytes.Buffer // which the default images.Cleaner accepts
 	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 1, 1))); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
@@ -14,6 +15,12 @@ type NoImages struct{}
 // Inspect returns a fault.Invalid.
 func (NoImages) Inspect(context.Context, []byte) (mediaType string, width, height int, err error) {
 	return "", 0, 0, fault.New(fault.Invalid, fault.CodeInvalid, "this community has no pictures")
+}
+
+// Clean returns the error of Inspect.
+func (i NoImages) Clean(ctx context.Context, data []byte, _ int) (messaging.Attachment, error) {
+	_, _, _, err := i.Inspect(ctx, data)
+	return messaging.Attachment{}, err
 }
 
 // Outbox implements users.Mailer: it keeps the mail in memory.

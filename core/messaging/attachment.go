@@ -1,0 +1,104 @@
+package messaging
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+)
+
+// Attachment is the image of a message.
+type Attachment struct {
+	MediaType string // one of ImageTypes
+	Bytes     []byte
+}
+
+// DataURL returns the attachment as a data URL.
+func (a Attachment) DataURL() string {
+	return "data:" + a.MediaType + ";base64," + base64.StdEncoding.EncodeToString(a.Bytes)
+}
+
+// Images inspects and cleans images. The details of its errors of kind fault.Invalid are messages
+// for the sender, which begin with "must".
+type Images interface {
+	// Inspect returns the media type of an image and its dimensions in pixels. It reads the image's
+	// structure, and decodes nothing. It returns fault.Invalid if data is not one complete image of
+	// a known type, with nothing of another format after it.
+	Inspect(ctx context.Context, data []byte) (mediaType string, width, height int, err error)
+
+	// Clean decodes an image that Inspect accepts, and encodes it again, with maxBytes bytes at
+	// most. The result shows the same, upright, and has no metadata. It is of one of ImageTypes, but
+	// not always of the same. Clean may wait for other images. Errors: fault.Invalid if the image
+	// cannot be decoded or encoded within the limits, ErrImagesBusy.
+	Clean(ctx context.Context, data []byte, maxBytes int) (Attachment, error)
+}
+
+func refuseAttachment(message string) (Attachment, error) {
+	return Attachment{}, fault.InvalidField("attachment", message)
+}
+
+// parseAttachment parses the data URL of an image, but does not inspect the image. Errors:
+// fault.Invalid on the field attachment.
+func parseAttachment(dataURL string) (Attachment, error) {
+	head, body, found := strings.Cut(dataURL, ";base64,")
+	mediaType, isData := strings.CutPrefix(head, "data:")
+	if !found || !isData || !slices.Contains(ImageTypes(), mediaType) {
+		return refuseAttachment("must be a data URL like data:image/png;base64,… of a png, jpeg, gif or webp image")
+	}
+	if base64.StdEncoding.DecodedLen(len(body)) > MaxAttachment+2 { // up to two bytes may be padding
+		return refuseAttachment("must be at most 5 MiB when decoded")
+	}
+	b, err := base64.StdEncoding.Strict().DecodeString(body)
+	if err != nil || strings.ContainsAny(body, "\r\n") {
+		return refuseAttachment("must be padded standard base64")
+	}
+	if len(b) > MaxAttachment {
+		return refuseAttachment("must be at most 5 MiB when decoded")
+	}
+	return Attachment{MediaType: mediaType, Bytes: b}, nil
+}
+
+// inspect checks that the bytes are an image of the attachment's MediaType, with at most maxPixels
+// pixels. Errors: fault.Invalid on the field attachment, and other errors of images.
+func (a Attachment) inspect(ctx context.Context, images Images, maxPixels int) error {
+	refuse := func(message string) error { return fault.InvalidField("attachment", message) }
+	actual, width, height, err := images.Inspect(ctx, a.Bytes)
+	switch {
+	case err != nil:
+		return refusedBy(err, "inspect an image")
+	case actual != a.MediaType:
+		return refuse(fmt.Sprintf("must match its label: labelled %s, it is %s", a.MediaType, actual))
+	case int64(width)*int64(height) > int64(maxPixels):
+		return refuse(fmt.Sprintf("must have at most %d pixels, this has %d by %d", maxPixels, width, height))
+	}
+	return nil
+}
+
+// clean returns the attachment as it is kept. Errors: fault.Invalid on the field attachment,
+// ErrImagesBusy, and other errors of images.
+func (a Attachment) clean(ctx context.Context, images Images) (Attachment, error) {
+	cleaned, err := images.Clean(ctx, a.Bytes, MaxAttachment)
+	if err != nil {
+		return Attachment{}, refusedBy(err, "clean an image")
+	}
+	return cleaned, nil
+}
+
+// refusedBy turns an error of images into one on the field attachment if it is of kind
+// fault.Invalid.
+func refusedBy(err error, doing string) error {
+	if !errors.Is(err, fault.Invalid) {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	if refused, ok := errors.AsType[*fault.Error](err); ok {
+		return fault.InvalidField("attachment", refused.Detail)
+	}
+	return fault.InvalidField("attachment", "must be an image")
+}
+
+// ImageTypes returns the media types that an attachment may have.
+func ImageTypes() []string { return []string{"image/png", "image/jpeg", "image/gif", "image/webp"} }

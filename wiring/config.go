@@ -77,6 +77,12 @@ type Config struct {
 	// lists. The first key seals, and all of them open. If there are none, they are derived from
 	// Access.Keys.
 	CursorKeys [][]byte
+
+	// LinkKeys are secrets of edge.LinkKeySize bytes or more, which sign the addresses of images.
+	// The first key signs, and all of them verify. If there are none, they are derived from
+	// Access.Keys.
+	LinkKeys     [][]byte
+	LinkLifetime time.Duration // how long such an address works; default 5 minutes
 }
 
 // Access configures the access tokens.
@@ -101,6 +107,7 @@ func DefaultConfig() Config {
 		PasswordCost: bcrypt.DefaultCost,
 		Limits:       edge.DefaultLimits(),
 		PurgeEvery:   time.Hour,
+		LinkLifetime: edge.DefaultLinkLifetime,
 	}
 }
 
@@ -141,6 +148,8 @@ func (c Config) Validate() error {
 
 	p.access(c.Access)
 	p.keys("CursorKeys", c.CursorKeys, edge.CursorKeySize)
+	p.keys("LinkKeys", c.LinkKeys, edge.LinkKeySize)
+	p.check(c.LinkLifetime >= time.Second && c.LinkLifetime <= time.Hour, "LinkLifetime", "must be 1s to 1h, is %v", c.LinkLifetime)
 	_, err := bcrypt.New(c.PasswordCost)
 	p.check(c.Hasher != nil || err == nil, "PasswordCost", "%v", err)
 	p.rate("Limits.Anonymous", c.Limits.Anonymous)

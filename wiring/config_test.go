@@ -2,6 +2,7 @@ package wiring_test
 
 import (
 	"bytes"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -49,6 +50,9 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"Access.Keys", func(c *wiring.Config) { c.Access.Keys = [][]byte{key, key} }},
 		{"CursorKeys", func(c *wiring.Config) { c.CursorKeys = [][]byte{[]byte("short")} }},
 		{"CursorKeys", func(c *wiring.Config) { c.CursorKeys = [][]byte{key, key} }},
+		{"LinkKeys", func(c *wiring.Config) { c.LinkKeys = [][]byte{[]byte("short")} }},
+		{"LinkLifetime", func(c *wiring.Config) { c.LinkLifetime = 0 }},
+		{"LinkLifetime", func(c *wiring.Config) { c.LinkLifetime = 2 * time.Hour }},
 		{"Access.Issuer", func(c *wiring.Config) { c.Access.Issuer = "" }},
 		{"Access.Audience", func(c *wiring.Config) { c.Access.Audience = "" }},
 		{"Users.SessionLifetime", func(c *wiring.Config) { c.Users.SessionLifetime = 0 }},
@@ -99,42 +103,53 @@ func TestValidateNamesAllFields(t *testing.T) {
 	}
 }
 
-// TestCursorKeys checks the keys with CursorKeys set, with Access.Keys only, and with neither: they
-// are the configured keys, keys derived from those of access tokens in their order, or one random
-// key.
-func TestCursorKeys(t *testing.T) {
-	checked := func(change func(c *wiring.Config)) [][]byte {
-		t.Helper()
-		c := wiring.DefaultConfig()
-		change(&c)
-		found, err := wiring.Check(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := wiring.NewCursors(found); err != nil {
-			t.Fatal(err)
-		}
-		return found.CursorKeys
-	}
-	first, second := bytes.Repeat([]byte("1"), 32), bytes.Repeat([]byte("2"), 40)
-	given := [][]byte{first, second}
-	if got := checked(func(c *wiring.Config) { c.Access.Keys, c.CursorKeys = given[:1], given[1:] }); !reflect.DeepEqual(got, given[1:]) {
-		t.Errorf("got %q, want the configured keys", got)
-	}
-	var derived [][]byte
-	for _, secret := range given {
-		key, err := edge.DeriveCursorKey(secret)
-		if err != nil {
-			t.Fatal(err)
-		}
-		derived = append(derived, key)
-	}
-	if got := checked(func(c *wiring.Config) { c.Access.Keys = given }); !reflect.DeepEqual(got, derived) {
-		t.Errorf("got %q, want the keys derived from those of access tokens", got)
-	}
-	nothing := func(*wiring.Config) {}
-	if got, again := checked(nothing), checked(nothing); len(got) != 1 || len(again) != 1 || bytes.Equal(got[0], again[0]) {
-		t.Errorf("got %q and %q, want one random key each", got, again)
+// TestDerivedKeys checks the keys of cursors and of links with keys set, with Access.Keys only, and
+// with neither: they are the configured keys, keys derived from those of access tokens in their
+// order, or one random key.
+func TestDerivedKeys(t *testing.T) {
+	for name, kind := range map[string]struct {
+		of     func(*wiring.Checked) *[][]byte
+		derive func([]byte) ([]byte, error)
+	}{
+		"cursors": {func(c *wiring.Checked) *[][]byte { return &c.CursorKeys }, edge.DeriveCursorKey},
+		"links":   {func(c *wiring.Checked) *[][]byte { return &c.LinkKeys }, edge.DeriveLinkKey},
+	} {
+		t.Run(name, func(t *testing.T) {
+			checked := func(access, own [][]byte) [][]byte {
+				t.Helper()
+				c := wiring.Checked(wiring.DefaultConfig())
+				c.Access.Keys, *kind.of(&c) = access, own
+				found, err := wiring.Check(wiring.Config(c))
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = wiring.NewCursors(found)
+				_, err2 := wiring.NewLinks(found, clock.System())
+				if err := errors.Join(err, err2); err != nil {
+					t.Fatal(err)
+				}
+				return *kind.of(&found)
+			}
+			first, second := bytes.Repeat([]byte("1"), 32), bytes.Repeat([]byte("2"), 40)
+			given := [][]byte{first, second}
+			if got := checked(given[:1], given[1:]); !reflect.DeepEqual(got, given[1:]) {
+				t.Errorf("got %q, want the configured keys", got)
+			}
+			var derived [][]byte
+			for _, secret := range given {
+				key, err := kind.derive(secret)
+				if err != nil {
+					t.Fatal(err)
+				}
+				derived = append(derived, key)
+			}
+			if got := checked(given, nil); !reflect.DeepEqual(got, derived) {
+				t.Errorf("got %q, want the keys derived from those of access tokens", got)
+			}
+			if got, again := checked(nil, nil), checked(nil, nil); len(got) != 1 || len(again) != 1 || bytes.Equal(got[0], again[0]) {
+				t.Errorf("got %q and %q, want one random key each", got, again)
+			}
+		})
 	}
 }
 

@@ -42,7 +42,7 @@ var Domains = wire.NewSet(
 )
 
 // Server makes an App from a Config, a ports.Storage and all parts.
-var Server = wire.NewSet(Domains, NewCursors, NewAPI, NewApp)
+var Server = wire.NewSet(Domains, NewCursors, NewLinks, NewAPI, NewApp)
 
 // Application makes an App from a Config and a ports.Storage, with the default of each part.
 var Application = wire.NewSet(
@@ -90,6 +90,15 @@ func Check(c Config) (Checked, error) {
 			c.CursorKeys = append(c.CursorKeys, key)
 		}
 	}
+	if len(c.LinkKeys) == 0 {
+		for _, secret := range c.Access.Keys {
+			key, err := edge.DeriveLinkKey(secret)
+			if err != nil {
+				return Checked{}, fmt.Errorf("wiring: sign addresses: %w", err)
+			}
+			c.LinkKeys = append(c.LinkKeys, key)
+		}
+	}
 	return Checked(c), nil
 }
 
@@ -134,11 +143,20 @@ func NewCursors(c Checked) (*edge.Cursors, error) {
 	return cursors, nil
 }
 
+// NewLinks returns the signer of the addresses of images.
+func NewLinks(c Checked, now clock.Clock) (*edge.Links, error) {
+	links, err := edge.NewLinks(c.LinkLifetime, now, c.LinkKeys...)
+	if err != nil {
+		return nil, fmt.Errorf("wiring: sign addresses: %w", err)
+	}
+	return links, nil
+}
+
 // NewAPI makes the HTTP API of the services.
-func NewAPI(c Checked, s *services.Services, cursors *edge.Cursors, limits edge.Limits, storage ports.Storage) *httpapi.API {
+func NewAPI(c Checked, s *services.Services, cursors *edge.Cursors, links *edge.Links, limits edge.Limits, storage ports.Storage) *httpapi.API {
 	return httpapi.New(s, httpapi.Options{
 		Log: c.Log, Ready: storage.Ping, Limits: limits, Version: c.Version, BasePath: c.BasePath,
-		Authenticator: c.Authenticator, Cursors: cursors,
+		Authenticator: c.Authenticator, Cursors: cursors, Links: links,
 		ClientAddress: c.ClientAddress, Middleware: c.Middleware,
 	})
 }

@@ -103,8 +103,13 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 		cleanup()
 		return nil, nil, err
 	}
+	links, err := NewLinks(checked, clock)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
 	limits := checked.Limits
-	api := NewAPI(checked, servicesServices, cursors, limits, storage)
+	api := NewAPI(checked, servicesServices, cursors, links, limits, storage)
 	app := NewApp(checked, servicesServices, api, storage, store, clock, queue)
 	return app, func() {
 		cleanup()

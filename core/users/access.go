@@ -77,8 +77,14 @@ func (s *Service) Authenticate(ctx context.Context, accessToken string) (Caller,
 	if err != nil {
 		return Caller{}, fmt.Errorf("verify an access token: %w", err)
 	}
+	return s.Resume(ctx, user, session)
+}
+
+// Resume returns the user of a session, as Authenticate does for its access tokens. It returns
+// ErrNotSignedIn if the session is not the user's, has ended, or the account is inactive.
+func (s *Service) Resume(ctx context.Context, user id.User, session id.Session) (Caller, error) {
 	var c Caller
-	err = s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) error {
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) error {
 		stored, u, err := tx.Users().Session(ctx, session)
 		if errors.Is(err, fault.NotFound) {
 			return ErrNotSignedIn

@@ -58,6 +58,10 @@ func (s *serverSettings) config(log *slog.Logger, reachable bool) (wiring.Config
 	if c.CursorKeys, err = keys("--cursor-key", s.Security.CursorKey, s.Security.CursorKeyFile); err != nil {
 		return wiring.Config{}, err
 	}
+	if c.LinkKeys, err = keys("--link-key", s.Security.LinkKey, s.Security.LinkKeyFile); err != nil {
+		return wiring.Config{}, err
+	}
+	c.LinkLifetime = s.Security.LinkLifetime
 	c.Access.Issuer, c.Access.Audience = s.Security.AccessIssuer, s.Security.AccessAudience
 	c.Access.Leeway = s.Security.AccessLeeway
 	c.PasswordCost = s.Accounts.BcryptCost

@@ -82,6 +82,9 @@ type securitySettings struct {
 	AccessKeyFile   string        `placeholder:"PATH" help:"A file that holds the value of --access-key, with one key in each line. ${private}"`
 	CursorKey       []string      `placeholder:"BASE64" help:"The key that authenticates the cursors of lists: 32 bytes or more, as standard base64. Of several keys, the first seals and all open. Default: keys derived from those of access tokens. ${visible}"`
 	CursorKeyFile   string        `placeholder:"PATH" help:"A file that holds the value of --cursor-key, with one key in each line. ${private}"`
+	LinkKey         []string      `placeholder:"BASE64" help:"The key that signs the addresses of images: 32 bytes or more, as standard base64. Of several keys, the first signs and all verify. Default: keys derived from those of access tokens. ${visible}"`
+	LinkKeyFile     string        `placeholder:"PATH" help:"A file that holds the value of --link-key, with one key in each line. ${private}"`
+	LinkLifetime    time.Duration `default:"${link_lifetime}" help:"How long the signed address of an image works."`
 	AccessIssuer    string        `default:"${access_issuer}" help:"The issuer of access tokens."`
 	AccessAudience  string        `default:"${access_audience}" help:"The audience of access tokens."`
 	AccessLeeway    time.Duration `default:"${access_leeway}" help:"How long an access token is accepted after it has expired, because clocks differ."`
@@ -128,6 +131,7 @@ func defaults() kong.Vars {
 		"max_proposed":          strconv.Itoa(c.Reservations.MaxProposed),
 		"max_pending":           strconv.Itoa(c.Reservations.MaxPending),
 		"settle_every":          c.Reservations.SettleEvery.String(),
+		"link_lifetime":         c.LinkLifetime.String(),
 		"purge_every":           c.PurgeEvery.String(),
 		"access_issuer":         c.Access.Issuer,
 		"access_audience":       c.Access.Audience,
@@ -195,6 +199,8 @@ func inFlags(err error) error {
 		"BasePath", "--base-path",
 		"Access.Keys", "--access-key",
 		"CursorKeys", "--cursor-key",
+		"LinkKeys", "--link-key",
+		"LinkLifetime", "--link-lifetime",
 		"Access.Issuer", "--access-issuer",
 		"Access.Audience", "--access-audience",
 		"Access.Leeway", "--access-leeway",

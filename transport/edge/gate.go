@@ -55,9 +55,14 @@ func (g *Gate) SignedIn(ctx context.Context) (context.Context, error) {
 		return ctx, g.refuse(call, users.ErrNotSignedIn)
 	}
 	caller, err := g.authenticator.Authenticate(ctx, call.Token)
+	return g.admit(ctx, caller, err, users.ErrNotSignedIn)
+}
+
+// admit admits what the Authenticator returned. refusal is returned if it did not know the caller.
+func (g *Gate) admit(ctx context.Context, caller users.Caller, err error, refusal *fault.Error) (context.Context, error) {
 	switch {
 	case errors.Is(err, fault.Unauthenticated):
-		return ctx, g.refuse(call, users.ErrNotSignedIn.Wrap(err))
+		return ctx, g.refuse(CallFrom(ctx), refusal.Wrap(err))
 	case err != nil:
 		return ctx, err
 	case caller.UserID == id.User{}:

@@ -38,6 +38,10 @@ type Options struct {
 	// cursors work with this API only.
 	Cursors *edge.Cursors
 
+	// Links signs the attachment_url of messages. If it is nil, edge.RandomLinks is used, and the
+	// addresses work with this API only. They are null if the Authenticator is not an edge.Resumer.
+	Links *edge.Links
+
 	// ClientAddress returns the IP address of the client, for the limit of requests that are not
 	// signed in and for the list of sessions. It runs once for every request of a route. If it is
 	// nil, the peer's address is used, which behind a proxy is that of the proxy: see ClientBehind.
@@ -59,6 +63,7 @@ type API struct {
 	basePath      string
 	gate          *edge.Gate
 	cursors       *edge.Cursors
+	links         *edge.Links
 	server        *kithttp.Server
 	exports       edge.ExportLimits
 	images        lender // of exports
@@ -77,6 +82,7 @@ func New(s *services.Services, o Options) *API {
 		clientAddress: o.ClientAddress,
 		basePath:      o.BasePath,
 		cursors:       o.Cursors,
+		links:         o.Links,
 		exports:       o.Limits.Exports,
 		images:        newLender(),
 	}
@@ -92,6 +98,9 @@ func New(s *services.Services, o Options) *API {
 	a.gate = edge.NewGate(o.Authenticator, o.Limits)
 	if a.cursors == nil {
 		a.cursors = edge.RandomCursors()
+	}
+	if a.links == nil {
+		a.links = edge.RandomLinks()
 	}
 	a.server = kithttp.NewServer(
 		kithttp.WithInfo("Cicerone", o.Version, "Voyagers meet locals: they find each other by shared interests, "+

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,11 +11,13 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
 type attachmentRequest struct {
-	ID pathID `path:"id"`
+	ID        pathID  `path:"id"`
+	Signature *string `query:"signature" description:"That of the attachment_url of a message. It takes the place of the Authorization header, and is ignored beside one."`
 }
 
 var attachment = kithttp.Route[attachmentRequest, kithttp.Blob]{
@@ -26,13 +29,48 @@ var attachment = kithttp.Route[attachmentRequest, kithttp.Blob]{
 		"request has the header Sec-Fetch-Dest: image, as that of an img tag."}},
 }
 
+func (a *API) serveAttachment() {
+	r := attachment
+	r.Security = []string{bearer}
+	kithttp.Handle(a.server, describe(edge.Images, r, users.ErrNotSignedIn, edge.ErrLink), withCaller(a.attachment),
+		kithttp.Gated(a.viewer), a.inLane(edge.Images))
+}
+
+// viewer is the gate of attachments: it takes a token, or a signature of the path.
+func (a *API) viewer(ctx context.Context) (context.Context, error) {
+	r := kithttp.RequestFrom(ctx)
+	signature := r.URL.Query().Get("signature")
+	if signature == "" || r.Header.Get("Authorization") != "" {
+		return a.gate.SignedIn(ctx)
+	}
+	return a.gate.Follow(ctx, a.links, attachmentResource(r.PathValue("id")), signature)
+}
+
+func attachmentResource(message string) string { return attachment.Name + " " + message }
+
+func (a *API) attachmentPath(message id.Message) string {
+	return a.basePath + strings.Replace(attachment.Path, "{id}", message.String(), 1)
+}
+
+// attachmentURL returns "" if signatures do not work with the Authenticator.
+func (a *API) attachmentURL(message id.Message, viewer users.Caller) string {
+	if !a.gate.Follows() {
+		return ""
+	}
+	return a.attachmentPath(message) + "?signature=" + a.links.Sign(attachmentResource(message.String()), viewer)
+}
+
 func (a *API) attachment(ctx context.Context, caller users.Caller, req attachmentRequest) (kithttp.Blob, error) {
 	image, err := a.services.Messaging.Attachment(ctx, caller.UserID, id.Message(req.ID))
 	if err != nil {
 		return kithttp.Blob{}, err
 	}
+	caching := "private, max-age=31536000, immutable"
+	if edge.CallFrom(ctx).Token == "" {
+		caching = fmt.Sprintf("private, max-age=%.0f", a.links.Lifetime().Seconds())
+	}
 	return kithttp.Blob{ContentType: image.MediaType, Body: image.Bytes, Header: http.Header{
-		"Cache-Control":           {"private, max-age=31536000, immutable"},
+		"Cache-Control":           {caching},
 		"Content-Disposition":     {disposition(ctx, req, image)},
 		"Content-Security-Policy": {"sandbox; default-src 'none'"},
 		"Vary":                    {"Authorization, Sec-Fetch-Dest"},

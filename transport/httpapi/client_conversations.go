@@ -44,7 +44,7 @@ func (c *Client) Read(ctx context.Context, in id.Conversation, upTo id.Message, 
 
 // Attachment returns the image of a message.
 func (c *Client) Attachment(ctx context.Context, of id.Message) (kithttp.Blob, error) {
-	return kithttp.Call(ctx, c.http, attachment, attachmentRequest{pathID(of)})
+	return kithttp.Call(ctx, c.http, attachment, attachmentRequest{ID: pathID(of)})
 }
 
 // Propose proposes an activity to the other participant of a conversation.

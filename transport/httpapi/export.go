@@ -143,6 +143,7 @@ func writeMessage(d *document, m privacy.Message) {
 	d.member("user_id", wire.UserID)
 	d.member("content", wire.Content)
 	d.image("attachment", m.Image)
+	d.member("attachment_url", wire.AttachmentURL)
 	d.member("read", wire.Read)
 	d.member("created_at", wire.CreatedAt)
 	d.end('}')

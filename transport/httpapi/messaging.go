@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"strings"
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
@@ -35,16 +34,19 @@ type Person struct {
 	ImageURL  *string `json:"image_url" description:"Null also if you do not see their profile."`
 }
 
-func (a *API) conversationOf(o messaging.Overview) Conversation {
-	c := Conversation{
-		ID: o.Conversation.ID, VoyagerID: o.Conversation.VoyagerID, LocalID: o.Conversation.LocalID,
-		CreatedAt: Time(o.Conversation.CreatedAt), Other: personOf(o.Other), UnreadCount: o.Unread, Closed: o.Closed,
+// conversationsFor returns a function that makes what a viewer gets of a conversation.
+func (a *API) conversationsFor(viewer users.Caller) func(messaging.Overview) Conversation {
+	return func(o messaging.Overview) Conversation {
+		c := Conversation{
+			ID: o.Conversation.ID, VoyagerID: o.Conversation.VoyagerID, LocalID: o.Conversation.LocalID,
+			CreatedAt: Time(o.Conversation.CreatedAt), Other: personOf(o.Other), UnreadCount: o.Unread, Closed: o.Closed,
+		}
+		if o.LastMessage != nil {
+			last := a.messagesFor(viewer)(*o.LastMessage)
+			c.LastMessage = &last
+		}
+		return c
 	}
-	if o.LastMessage != nil {
-		last := a.messageOf(*o.LastMessage)
-		c.LastMessage = &last
-	}
-	return c
 }
 
 func personOf(p matching.Person) Person {
@@ -73,16 +75,21 @@ type Message struct {
 	UserID         id.User         `json:"user_id"`
 	Content        string          `json:"content"`
 	Attachment     *string         `json:"attachment" description:"The path of the image, or null."`
+	AttachmentURL  *string         `json:"attachment_url" description:"The same path with a signature, which works for a few minutes without an Authorization header, as in an img tag. Null if there is no image, or if the host's own sign-in does not support it."`
 	Read           bool            `json:"read"`
 	CreatedAt      Time            `json:"created_at"`
 }
 
-func (a *API) messageOf(m messaging.Message) Message {
-	wire := textOf(m)
-	if m.Attachment != "" {
-		wire.Attachment = orNull(a.basePath + strings.Replace(attachment.Path, "{id}", m.ID.String(), 1))
+// messagesFor returns a function that makes what a viewer gets of a message.
+func (a *API) messagesFor(viewer users.Caller) func(messaging.Message) Message {
+	return func(m messaging.Message) Message {
+		wire := textOf(m)
+		if m.Attachment != "" {
+			wire.Attachment = orNull(a.attachmentPath(m.ID))
+			wire.AttachmentURL = orNull(a.attachmentURL(m.ID, viewer))
+		}
+		return wire
 	}
-	return wire
 }
 
 // textOf returns a message without its attachment.
@@ -188,23 +195,23 @@ func (a *API) serveMessaging() {
 	asUser(a, edge.Images, send, a.send, kithttp.Checked(func(r sendRequest, f *fault.Fields) { r.Draft.check(f) }))
 	asUser(a, edge.Cheap, messages, a.messages)
 	asUser(a, edge.Cheap, markRead, a.read)
-	asUser(a, edge.Images, attachment, a.attachment)
+	a.serveAttachment()
 }
 
 func (a *API) openConversation(ctx context.Context, caller users.Caller, req openConversationRequest) (openedConversation, error) {
 	o, err := a.services.Messaging.Open(ctx, caller.UserID, req.LocalID, req.key())
-	return openedConversation{a.conversationOf(o.Overview), o.Created}, err
+	return openedConversation{a.conversationsFor(caller)(o.Overview), o.Created}, err
 }
 
 func (a *API) conversations(ctx context.Context, caller users.Caller, req Paging) (Page[Conversation], error) {
 	return readPage(ctx, a.cursors, req, nil, func(r page.Request[page.Moment]) (page.Page[messaging.Overview, page.Moment], error) {
 		return a.services.Messaging.Conversations(ctx, caller.UserID, r)
-	}, a.conversationOf)
+	}, a.conversationsFor(caller))
 }
 
 func (a *API) conversation(ctx context.Context, caller users.Caller, req conversationRequest) (Conversation, error) {
 	o, err := a.services.Messaging.Conversation(ctx, caller.UserID, id.Conversation(req.ID))
-	return a.conversationOf(o), err
+	return a.conversationsFor(caller)(o), err
 }
 
 func (a *API) send(ctx context.Context, caller users.Caller, req sendRequest) (Message, error) {
@@ -214,14 +221,14 @@ func (a *API) send(ctx context.Context, caller users.Caller, req sendRequest) (M
 		return Message{}, f.Err()
 	}
 	m, err := a.services.Messaging.Send(ctx, caller.UserID, id.Conversation(req.ID), req.draft(), req.key())
-	return a.messageOf(m), err
+	return a.messagesFor(caller)(m), err
 }
 
 func (a *API) messages(ctx context.Context, caller users.Caller, req messagesRequest) (Page[Message], error) {
 	of := id.Conversation(req.ID)
 	return readPage(ctx, a.cursors, req.Paging, []any{of}, func(r page.Request[page.Moment]) (page.Page[messaging.Message, page.Moment], error) {
 		return a.services.Messaging.Messages(ctx, caller.UserID, of, r)
-	}, a.messageOf)
+	}, a.messagesFor(caller))
 }
 
 func (a *API) read(ctx context.Context, caller users.Caller, req readRequest) (Marked, error) {

@@ -61,7 +61,7 @@ func TestMessages(t *testing.T) {
 	a := tn.ask("POST", path, voyager.token, `{"content":"Olá\n👋","attachment":null}`).want(t, 201)
 	o := a.object(t)
 	// The conversation already has a message of 10:00:00.000, the present time of the clock.
-	want := fmt.Sprintf(`{"id":%q,"conversation_id":%q,"user_id":%q,"content":"Olá\n👋","attachment":null,"read":false,"created_at":"2026-07-01T10:00:00.001Z"}`,
+	want := fmt.Sprintf(`{"id":%q,"conversation_id":%q,"user_id":%q,"content":"Olá\n👋","attachment":null,"attachment_url":null,"read":false,"created_at":"2026-07-01T10:00:00.001Z"}`,
 		o["id"], tn.words.Replace("{conversation}"), voyager.id)
 	if a.body != want {
 		t.Errorf("got %s, want %s", a.body, want)

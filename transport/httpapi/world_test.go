@@ -40,6 +40,7 @@ type world struct {
 	client   *httpapi.Client // not signed in
 	mailbox  *mailbox
 	cursors  *edge.Cursors // the same after a restart
+	links    *edge.Links
 
 	mu  sync.Mutex
 	now time.Time
@@ -61,6 +62,7 @@ func newWorldIn(t testing.TB, storage ports.Storage, change ...func(*httpapi.Opt
 			t.Errorf("close the store: %v", err)
 		}
 	})
+	w.links = must[*edge.Links](t)(edge.NewLinks(0, w.clock, bytes.Repeat([]byte{1}, edge.LinkKeySize)))
 	w.store = ports.NewStore(storage, uow.Policy{})
 	w.auditor = audit.New(ports.ForAudit(w.store))
 
@@ -96,7 +98,7 @@ func newServices(
 // serve makes a new API of the same services, as after a restart.
 func (w *world) serve(change ...func(*httpapi.Options)) {
 	w.t.Helper()
-	o := httpapi.Options{Cursors: w.cursors}
+	o := httpapi.Options{Cursors: w.cursors, Links: w.links}
 	for _, c := range change {
 		c(&o)
 	}

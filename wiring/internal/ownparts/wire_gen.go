@@ -55,8 +55,12 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 	if err != nil {
 		return nil, err
 	}
+	links, err := wiring.NewLinks(checked, clock)
+	if err != nil {
+		return nil, err
+	}
 	limits := checked.Limits
-	api := wiring.NewAPI(checked, servicesServices, cursors, limits, storage)
+	api := wiring.NewAPI(checked, servicesServices, cursors, links, limits, storage)
 	app := wiring.NewApp(checked, servicesServices, api, storage, store, clock, outbox)
 	return app, nil
 }

@@ -98,7 +98,8 @@ type ProfileInterest struct {
 	InterestID id.Interest
 }
 
-// Attachment is a row of Attachments. The message has its media type as well.
+// Attachment is a row of Attachments. The message has the media type as well: that of the image when
+// it was sent.
 type Attachment struct {
 	MessageID id.Message
 	messaging.Attachment
@@ -218,6 +219,7 @@ var (
 		f.UUID("message_id", (*[16]byte)(&a.MessageID), Required)
 		f.Text("media_type", &a.MediaType, Required)
 		f.Bytes("bytes", &a.Bytes)
+		f.Bool("cleaned", &a.Cleaned)
 	})
 	ReservationLayout = layout("reservations", 1, func(r *reservations.Reservation, f Fields) {
 		f.UUID("id", (*[16]byte)(&r.ID), Required)

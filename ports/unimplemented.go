@@ -302,6 +302,9 @@ func (UnimplementedMessaging) History(
 func (UnimplementedMessaging) Attachment(context.Context, id.Message) (messaging.Attachment, error) {
 	return messaging.Attachment{}, unimplemented("messaging.Repository.Attachment")
 }
+func (UnimplementedMessaging) CleanAttachment(context.Context, id.Message, messaging.Attachment) (bool, error) {
+	return false, unimplemented("messaging.Repository.CleanAttachment")
+}
 func (UnimplementedMessaging) MarkRead(context.Context, id.Conversation, id.User, page.Moment) (int, error) {
 	return 0, unimplemented("messaging.Repository.MarkRead")
 }

@@ -276,10 +276,25 @@ func (repo messagingRepository) Attachment(
 		if !found {
 			return notFound("an attachment")
 		}
-		a = messaging.Attachment{MediaType: there.MediaType, Bytes: bytes.Clone(there.Bytes)}
+		a = there.Attachment
+		a.Bytes = bytes.Clone(a.Bytes)
 		return nil
 	})
 	return a, err
+}
+
+func (repo messagingRepository) CleanAttachment(
+	ctx context.Context, message id.Message, a messaging.Attachment,
+) (replaced bool, err error) {
+	err = repo.write(ctx, func(s *state) error {
+		there, found := s.attachments.get(idKey(message))
+		if replaced = found && !there.Cleaned; replaced {
+			a.Bytes = bytes.Clone(a.Bytes)
+			s.attachments.put(idKey(message), ports.Attachment{MessageID: message, Attachment: a})
+		}
+		return nil
+	})
+	return replaced, err
 }
 
 func (repo messagingRepository) MarkRead(

@@ -124,6 +124,10 @@ func nameResetUser(_ context.Context, _ *mongo.Database, doc bson.Raw) (bson.D, 
 	return d("user_id", doc.Lookup("_id")), nil
 }
 
+func markUncleaned(context.Context, *mongo.Database, bson.Raw) (bson.D, error) {
+	return d("cleaned", false), nil
+}
+
 // dateLastUse gives a session the time of its last refresh token, which is that of its last use.
 func dateLastUse(ctx context.Context, db *mongo.Database, doc bson.Raw) (bson.D, error) {
 	var last struct {

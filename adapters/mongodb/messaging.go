@@ -225,6 +225,18 @@ func (repo messagingRepository) Attachment(
 	return a, err
 }
 
+func (repo messagingRepository) CleanAttachment(
+	ctx context.Context, message id.Message, a messaging.Attachment,
+) (replaced bool, err error) {
+	err = repo.write(ctx, func(t *txn) error {
+		n, err := t.apply(ctx, attachmentsIn, changing(d("_id", uuid(message), "cleaned", false),
+			d("$set", d("media_type", a.MediaType, "bytes", a.Bytes, "cleaned", true))))
+		replaced = n > 0
+		return err
+	})
+	return replaced, err
+}
+
 // MarkRead updates the conversation, too, as does the sender of a message.
 func (repo messagingRepository) MarkRead(
 	ctx context.Context, conversation id.Conversation, reader id.User, upTo page.Moment,

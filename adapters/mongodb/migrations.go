@@ -118,6 +118,11 @@ var migrations = []step{
 	of(change{in: "profiles", indexes: []index{{
 		name: "by_place", keys: "country_searched city_searched _id", partial: d("is_searchable", true, "user_is_active", true),
 	}}}),
+
+	// An image that was cleaned has a mark. Those from before are cleaned when they are served.
+	of(change{in: "attachments", fields: map[string]string{"cleaned": "bool"}, fill: &filling{
+		lacking: d("cleaned", d("$exists", false)), batch: 4, with: markUncleaned,
+	}}),
 }
 
 // step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may

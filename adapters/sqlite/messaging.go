@@ -142,6 +142,18 @@ func (repo messagingRepository) Attachment(
 	return a, err
 }
 
+func (repo messagingRepository) CleanAttachment(
+	ctx context.Context, message id.Message, a messaging.Attachment,
+) (replaced bool, err error) {
+	err = repo.write(ctx, func(c *conn) error {
+		n, err := c.exec(ctx, `UPDATE attachments SET media_type = ?, bytes = ?, cleaned = true
+			WHERE message_id = ? AND NOT cleaned`, a.MediaType, a.Bytes, blob(message))
+		replaced = n > 0
+		return err
+	})
+	return replaced, err
+}
+
 func (repo messagingRepository) MarkRead(
 	ctx context.Context, conversation id.Conversation, reader id.User, upTo page.Moment,
 ) (marked int, err error) {

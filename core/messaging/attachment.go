@@ -9,12 +9,15 @@ import (
 	"strings"
 
 	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/uow"
 )
 
 // Attachment is the image of a message.
 type Attachment struct {
 	MediaType string // one of ImageTypes
 	Bytes     []byte
+	Cleaned   bool // whether Images.Clean has made it: false of images from before there was one
 }
 
 // DataURL returns the attachment as a data URL.
@@ -84,6 +87,32 @@ func (a Attachment) clean(ctx context.Context, images Images) (Attachment, error
 	cleaned, err := images.Clean(ctx, a.Bytes, MaxAttachment)
 	if err != nil {
 		return Attachment{}, refusedBy(err, "clean an image")
+	}
+	cleaned.Cleaned = true
+	return cleaned, nil
+}
+
+// Cleaned returns an image that a unit of work has read, as it may be shown: an image from before
+// images were cleaned is cleaned now, and replaces the stored one. One that cannot be cleaned,
+// because it is damaged or above the limits, is returned as it is. Cleaned runs outside of units of
+// work. Errors: ErrImagesBusy, and those of the store.
+func Cleaned[T Tx](ctx context.Context, store *uow.Store[T], images Images, message id.Message, a Attachment) (Attachment, error) {
+	if a.Cleaned {
+		return a, nil
+	}
+	cleaned, err := a.clean(ctx, images)
+	if errors.Is(err, fault.Invalid) {
+		return a, nil
+	}
+	if err != nil {
+		return Attachment{}, err
+	}
+	err = store.Do(ctx, func(ctx context.Context, tx T) error {
+		_, err := tx.Messaging().CleanAttachment(ctx, message, cleaned)
+		return err
+	})
+	if err != nil {
+		return Attachment{}, fmt.Errorf("keep a cleaned image: %w", err)
 	}
 	return cleaned, nil
 }

@@ -22,7 +22,7 @@ type Message struct {
 	ConversationID id.Conversation
 	UserID         id.User // the sender
 	Content        string
-	Attachment     string // media type of its image, or "" if it has none
+	Attachment     string // media type of its image when it was sent, or "" if it has none
 	Read           bool   // by the other participant
 	CreatedAt      time.Time
 }

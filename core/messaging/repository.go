@@ -45,6 +45,11 @@ type Repository interface {
 	// Attachment returns the image of a message, or fault.NotFound.
 	Attachment(ctx context.Context, message id.Message) (Attachment, error)
 
+	// CleanAttachment replaces the image of a message by one whose Cleaned is true, unless that of the
+	// stored one is true, too. It reports whether it replaced it: of concurrent units, one does. The
+	// message keeps the media type of the image that was sent.
+	CleanAttachment(ctx context.Context, message id.Message, a Attachment) (bool, error)
+
 	// MarkRead marks messages of a conversation as read: those that reader did not send, up to and
 	// including the position upTo in the order (created_at, id). It returns how many of them were
 	// unread.

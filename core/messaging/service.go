@@ -302,8 +302,8 @@ func (s *Service) Read(ctx context.Context, caller id.User, conversation id.Conv
 	return n, nil
 }
 
-// Attachment returns the image of a message. Errors: ErrNoAttachment if the message has none, or if
-// the caller is not a participant of its conversation.
+// Attachment returns the image of a message: see Cleaned. Errors: ErrNoAttachment if the message has
+// none, or if the caller is not a participant of its conversation; ErrImagesBusy.
 func (s *Service) Attachment(ctx context.Context, caller id.User, message id.Message) (Attachment, error) {
 	var a Attachment
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) error {
@@ -326,5 +326,8 @@ func (s *Service) Attachment(ctx context.Context, caller id.User, message id.Mes
 		}
 		return nil
 	})
-	return a, err
+	if err != nil {
+		return Attachment{}, err
+	}
+	return Cleaned(ctx, s.deps.Store, s.deps.Images, message, a)
 }

@@ -1,8 +1,10 @@
 package messaging_test
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // scene is a world with a conversation between a voyager and a local, and with a third user.
@@ -239,6 +242,41 @@ func TestConcurrentSends(t *testing.T) {
 	}
 	if b := s.Balance(s.voyager); b != 0 {
 		t.Errorf("the balance is %d, want 0", b)
+	}
+}
+
+// TestOldImages reads images from before images were cleaned.
+func TestOldImages(t *testing.T) {
+	s := newScene(t)
+	s.send(t, s.local, "hello")
+	keep := func(data []byte) id.Message {
+		m := messaging.Message{
+			ID: id.Message(s.IDs.Next()), ConversationID: s.talk, UserID: s.local, Attachment: "image/webp", CreatedAt: s.Clock.Now(),
+		}
+		coretest.Is(t, s.Store.Do(s.Ctx, func(ctx context.Context, tx ports.Tx) error {
+			return tx.Messaging().AddMessage(ctx, m, &messaging.Attachment{MediaType: m.Attachment, Bytes: data})
+		}), nil)
+		return m.ID
+	}
+	kept := func(m id.Message) (a messaging.Attachment) {
+		coretest.Is(t, s.Store.View(s.Ctx, func(ctx context.Context, tx ports.Tx) (err error) {
+			a, err = tx.Messaging().Attachment(ctx, m)
+			return err
+		}), nil)
+		return a
+	}
+	good, damaged := keep(coretest.Picture("image/jpeg", 9, 9)), keep([]byte("damaged"))
+	for range 2 {
+		a, err := s.Messaging.Attachment(s.Ctx, s.voyager, good)
+		coretest.Is(t, err, nil)
+		if !a.Cleaned || a.MediaType != "image/jpeg" || !reflect.DeepEqual(kept(good), a) {
+			t.Errorf("got %+v, and the store has %+v", a, kept(good))
+		}
+		a, err = s.Messaging.Attachment(s.Ctx, s.voyager, damaged)
+		coretest.Is(t, err, nil)
+		if a.Cleaned || string(a.Bytes) != "damaged" || kept(damaged).Cleaned {
+			t.Errorf("a damaged image became %+v", a)
+		}
 	}
 }
 

@@ -2,6 +2,8 @@ package privacy
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"time"
 
@@ -89,10 +91,29 @@ func (r *reader) messages(t talk) iter.Seq2[Message, error] {
 	}
 }
 
+// image returns an image as messaging.Cleaned does. It waits while too many others do: an export that
+// has begun cannot be refused.
 func (r *reader) image(m id.Message) (a messaging.Attachment, err error) {
 	err = r.batch("read an image", func(ctx context.Context, tx Tx) (err error) {
 		a, err = tx.Messaging().Attachment(ctx, m)
 		return err
 	})
-	return a, err
+	if err != nil {
+		return messaging.Attachment{}, err
+	}
+	deps := r.service.deps
+	for {
+		cleaned, err := messaging.Cleaned(r.ctx, deps.Store, deps.Images, m, a)
+		if !errors.Is(err, messaging.ErrImagesBusy) {
+			return cleaned, err
+		}
+		select {
+		case <-r.ctx.Done():
+			return messaging.Attachment{}, fmt.Errorf("export: wait for other images: %w", r.ctx.Err())
+		case <-time.After(busyPause):
+		}
+	}
 }
+
+// busyPause is the time between two tries to clean an image.
+const busyPause = 200 * time.Millisecond

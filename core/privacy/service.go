@@ -8,6 +8,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/text"
@@ -25,6 +26,7 @@ type Deps struct {
 	Store     *uow.Store[Tx]
 	Ledger    *tokens.Ledger
 	Passwords *users.Passwords
+	Images    messaging.Images
 	Clock     clock.Clock
 	IDs       id.Source
 }

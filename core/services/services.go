@@ -108,7 +108,7 @@ func New(store *uow.Store[Tx], p Parts, policies Policies) (*Services, error) {
 	})
 	s.Privacy, errs[6] = privacy.NewService(privacy.Deps{
 		Store: uow.Narrow(store, func(tx Tx) privacy.Tx { return tx }), Ledger: ledger, Passwords: passwords,
-		Clock: p.Clock, IDs: p.IDs,
+		Images: p.Images, Clock: p.Clock, IDs: p.IDs,
 	})
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err

@@ -323,6 +323,11 @@ func (w *town) writes(f *fixture) []call {
 			m.Attachment = w.image.MediaType
 			return tx.Messaging().AddMessage(ctx, m, &w.image)
 		}},
+		discarding("Messaging.CleanAttachment", func(ctx context.Context, tx ports.Tx) (any, error) {
+			a := w.image
+			a.Cleaned = true
+			return tx.Messaging().CleanAttachment(ctx, w.picture.ID, a)
+		}),
 		discarding("Messaging.MarkRead", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Messaging().MarkRead(ctx, w.talk.ID, ada.ID, page.Moment{At: later})
 		}),

@@ -178,6 +178,10 @@ var defects = []defect{
 	}),
 		fails: []string{"messaging/reading marks the other's messages up to a moment",
 			"everyday/unread messages are counted exactly"}},
+	{name: "replaces cleaned images", plant: handing(func(_ *memory.Store, b *broken) {
+		b.messaging = recleans{b.Tx.Messaging()}
+	}),
+		fails: []string{"messaging/an image is replaced by a cleaned one once"}},
 	{name: "hands out its own bytes", plant: newSharing, fails: []string{"aliasing/changing a result changes no row"}},
 	{name: "cuts times to seconds", plant: handing(func(_ *memory.Store, b *broken) {
 		b.reservations = seconds{b.Tx.Reservations()}

@@ -24,6 +24,7 @@ var messagingTests = []test{
 	{"a standing reports who is active, and a block by either", conversationStanding},
 	{"holding a conversation reports its standing and latest message", conversationHeld},
 	{"an image is kept apart from its message", attachmentApart},
+	{"an image is replaced by a cleaned one once", attachmentCleaned},
 	{"pages of messages hold each once, newest first", messagePages},
 	{"reading marks the other's messages up to a moment", messagesRead},
 	{"concurrent reads count each message once", readRace},
@@ -180,6 +181,53 @@ func attachmentApart(f *fixture) {
 			f.Errorf("reading the image of a message with the media type %q returned %v", m.Attachment, err)
 		}
 	}
+}
+
+func attachmentCleaned(f *fixture) {
+	ada, ben := f.user("ada"), f.user("ben")
+	talk := f.conversation(ada, ben)
+	add := func(a messaging.Attachment) messaging.Message {
+		m := f.newMessage(talk, ben.ID, noon)
+		m.Content, m.Attachment = "", a.MediaType
+		f.addMessage(m, &a)
+		return m
+	}
+	raw := messaging.Attachment{MediaType: "image/webp", Bytes: []byte("raw")}
+	made := messaging.Attachment{MediaType: "image/png", Bytes: []byte("made"), Cleaned: true}
+	m, other, cleaned := add(raw), add(raw), add(made)
+	clean := func(of id.Message, a messaging.Attachment) (replaced bool) {
+		f.do(func(ctx context.Context, tx ports.Tx) (err error) {
+			replaced, err = tx.Messaging().CleanAttachment(ctx, of, a)
+			return err
+		})
+		return replaced
+	}
+
+	replaced, by := make([]bool, 4), make([]messaging.Attachment, 4)
+	f.allConcurrently(len(by), func(i int) error {
+		by[i] = messaging.Attachment{MediaType: "image/jpeg", Bytes: []byte{byte(i)}, Cleaned: true}
+		return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
+			replaced[i], err = tx.Messaging().CleanAttachment(ctx, m.ID, by[i])
+			return err
+		})
+	})
+	winners := 0
+	for i := range by {
+		if replaced[i] {
+			winners++
+			f.same("the image", f.attachmentOf(m.ID), by[i])
+		}
+	}
+	f.same("the number of concurrent units that replaced an image", winners, 1)
+	f.same("its message", f.messageOf(m.ID), m)
+	f.same("another image", f.attachmentOf(other.ID), raw)
+
+	before := f.dump()
+	again := messaging.Attachment{MediaType: "image/jpeg", Bytes: []byte("again"), Cleaned: true}
+	f.same("replaced a cleaned image", clean(m.ID, again), false)
+	f.same("replaced an image that was added cleaned", clean(cleaned.ID, again), false)
+	f.same("replaced an image that does not exist", clean(f.newMessage(talk, ben.ID, noon).ID, again), false)
+	f.unchanged("cleaning images that are clean, or do not exist", before)
 }
 
 func byTime(m messaging.Message) time.Time   { return m.CreatedAt }

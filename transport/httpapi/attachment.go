@@ -24,7 +24,7 @@ var attachment = kithttp.Route[attachmentRequest, kithttp.Blob]{
 	Name: "attachment", Method: http.MethodGet, Path: "/v1/messages/{id}/attachment",
 	Summary: "Get the image of a message", Tags: tagMessaging,
 	Media:  messaging.ImageTypes(),
-	Faults: []*fault.Error{messaging.ErrNoAttachment},
+	Faults: []*fault.Error{messaging.ErrNoAttachment, messaging.ErrImagesBusy},
 	Headers: []kithttp.Header{{Name: "Content-Disposition", Description: "attachment, with a file name, unless the " +
 		"request has the header Sec-Fetch-Dest: image, as that of an img tag."}},
 }
@@ -77,10 +77,10 @@ func (a *API) attachment(ctx context.Context, caller users.Caller, req attachmen
 	}}, nil
 }
 
-// disposition returns the Content-Disposition of an image. Only an image tag may show it: opened by
-// itself, it is saved. A browser that does not send Sec-Fetch-Dest ignores the header for image tags.
+// disposition returns the Content-Disposition of an image. Only an image tag may show it, and only one
+// that was cleaned: opened by itself, it is saved. A browser that does not send Sec-Fetch-Dest ignores the header for image tags.
 func disposition(ctx context.Context, req attachmentRequest, image messaging.Attachment) string {
-	if slices.Equal(kithttp.RequestFrom(ctx).Header.Values("Sec-Fetch-Dest"), []string{"image"}) {
+	if image.Cleaned && slices.Equal(kithttp.RequestFrom(ctx).Header.Values("Sec-Fetch-Dest"), []string{"image"}) {
 		return "inline"
 	}
 	_, kind, _ := strings.Cut(image.MediaType, "/")

@@ -19,6 +19,7 @@ var queries = map[string][]served{
 	"attachments": {
 		{"_id_", []string{
 			"_id=",
+			"_id= cleaned=",
 			"_id> | sort _id",
 			"| sort _id",
 		}},

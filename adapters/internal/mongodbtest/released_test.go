@@ -16,6 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/uow"
 )
@@ -23,7 +24,7 @@ import (
 // neverUpdated lists the collections in which no use case updates a document. A repeated command
 // writes its idempotency record to hold it, but changes no value.
 var neverUpdated = []string{
-	"password_resets", "token_transactions", "attachments", "unique_keys", "audit_records", "idempotency_records", "store_marks",
+	"password_resets", "token_transactions", "unique_keys", "audit_records", "idempotency_records", "store_marks",
 	"schema_versions", "servers", "signup_grants", "store_keys", "correspondents",
 }
 
@@ -45,6 +46,19 @@ func TestReleasedDocumentsCanBeChanged(t *testing.T) {
 			after, err := c.Reservations.Funds(ctx, c.Voyager)
 			if after != before {
 				t.Errorf("the repeated command changed the funds from %v to %v", before, after)
+			}
+			return err
+		}},
+		{Name: "look at a picture", Do: func(ctx context.Context, c *community.Scene, _ idempotency.Key) error {
+			all, err := c.Messaging.Messages(ctx, c.Voyager, c.Talk, page.Request[page.Moment]{Limit: 100})
+			for _, m := range all.Items {
+				if m.Attachment == "" || err != nil {
+					continue
+				}
+				var a messaging.Attachment
+				if a, err = c.Messaging.Attachment(ctx, c.Voyager, m.ID); err == nil && !a.Cleaned {
+					t.Errorf("the picture of %s was not cleaned", m.ID)
+				}
 			}
 			return err
 		}},

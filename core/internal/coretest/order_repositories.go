@@ -267,6 +267,11 @@ func (r orderedMessaging) AddMessage(ctx context.Context, m messaging.Message, a
 	return r.Repository.AddMessage(ctx, m, a)
 }
 
+func (r orderedMessaging) CleanAttachment(ctx context.Context, message id.Message, a messaging.Attachment) (bool, error) {
+	r.h.rest("Messaging.CleanAttachment")
+	return r.Repository.CleanAttachment(ctx, message, a)
+}
+
 func (r orderedMessaging) MarkRead(ctx context.Context, conversation id.Conversation, reader id.User, upTo page.Moment) (int, error) {
 	r.h.rest("Messaging.MarkRead")
 	return r.Repository.MarkRead(ctx, conversation, reader, upTo)

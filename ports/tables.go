@@ -52,7 +52,7 @@ type Row []any
 var Tables = []*Table{
 	Users, Sessions, RefreshTokens, PasswordResets, Wallets, TokenTransactions, Interests, Profiles, ProfileInterests,
 	Correspondents, Conversations, Messages, Attachments, Reservations, Reports, Blocks, AuditRecords, IdempotencyRecords,
-	SignupGrants, StoreKeys, StoreMarks,
+	SignupGrants, Tries, StoreKeys, StoreMarks,
 }
 
 // The tables.
@@ -76,6 +76,7 @@ var (
 	AuditRecords       = AuditRecordLayout.Table
 	IdempotencyRecords = RecordLayout.Table
 	SignupGrants       = GrantLayout.Table
+	Tries              = TriesLayout.Table
 	StoreKeys          = StoreKeyLayout.Table
 	StoreMarks         = MarkLayout.Table
 )
@@ -271,6 +272,14 @@ var (
 	})
 	GrantLayout = layout("signup_grants", 1, func(g *Grant, f Fields) {
 		f.Hash("address_hash", (*[32]byte)(&g.AddressHash))
+	})
+	TriesLayout = layout("tries", 1, func(t *users.Tries, f Fields) {
+		f.Hash("hash", (*[32]byte)(&t.Hash))
+		f.Hash("subject", (*[32]byte)(&t.Subject))
+		f.Int("count", &t.Count, Required)
+		f.Time("last_at", &t.LastAt, Nullable)
+		f.Bool("told", &t.Told)
+		f.Time("expires_at", &t.ExpiresAt, Required)
 	})
 	StoreKeyLayout = layout("store_keys", 1, func(k *StoreKey, f Fields) {
 		f.Text("name", &k.Name, Required)

@@ -179,6 +179,21 @@ func (UnimplementedUsers) Reset(context.Context, users.SecretHash) (users.Reset,
 func (UnimplementedUsers) DropResets(context.Context, id.User) error {
 	return unimplemented("users.Repository.DropResets")
 }
+func (UnimplementedUsers) HoldTries(context.Context, ...users.SecretHash) ([]users.Tries, error) {
+	return nil, unimplemented("users.Repository.HoldTries")
+}
+func (UnimplementedUsers) SaveTries(context.Context, ...users.Tries) error {
+	return unimplemented("users.Repository.SaveTries")
+}
+func (UnimplementedUsers) GiveBackTries(context.Context, []users.SecretHash, ...users.Tries) error {
+	return unimplemented("users.Repository.GiveBackTries")
+}
+func (UnimplementedUsers) DropTries(context.Context, users.SecretHash) error {
+	return unimplemented("users.Repository.DropTries")
+}
+func (UnimplementedUsers) PurgeTries(context.Context, time.Time, int) (int, error) {
+	return 0, unimplemented("users.Repository.PurgeTries")
+}
 
 // UnimplementedModeration is a moderation.Repository whose methods return fault.Unimplemented.
 type UnimplementedModeration struct{}

@@ -64,8 +64,8 @@ func NewApp(
 }
 
 // Run does the background work: it settles the reservations that have ended, first those that fell
-// due before it began, and removes expired sessions and expired idempotency keys. It logs failures
-// and tries again. Run returns nil when ctx ends or Close is called. Several calls, in one process
+// due before it began, and removes expired sessions, idempotency keys and counts of tries. It logs
+// failures and tries again. Run returns nil when ctx ends or Close is called. Several calls, in one process
 // or in several servers on one store, may run concurrently.
 func (a *App) Run(ctx context.Context) error {
 	if !a.work.enter() {
@@ -106,7 +106,8 @@ func (a *App) runPurge(ctx context.Context) {
 func (a *App) purge(ctx context.Context) error {
 	_, answers := idempotency.Purge(ctx, ports.ForIdempotency(a.store), a.clock)
 	_, sessions := a.Users.PurgeSessions(ctx)
-	return errors.Join(answers, sessions)
+	_, tries := a.Users.PurgeTries(ctx)
+	return errors.Join(answers, sessions, tries)
 }
 
 // Close refuses new requests, ends Run, waits for the requests in flight, sends the queued mail,

@@ -34,12 +34,16 @@ type QueueConfig struct {
 	Logger *slog.Logger  // nil means slog.Default()
 }
 
-// Queue sends messages through another mailer, one by one, in the background. Send returns
-// immediately, so that its duration does not reveal whether there was a message to send. In return,
-// failures appear only in the log, and waiting messages are lost if the process dies.
+// writer writes a message; one without a recipient is not sent.
+type writer = func(ctx context.Context) (users.Mail, error)
+
+// Queue sends messages through another mailer, one by one, in the background. It is a
+// users.MailQueue: Send and Later return immediately, so that their duration does not reveal whether
+// there was a message to send. In return, failures appear only in the log, and waiting messages are
+// lost if the process dies. A full queue refuses messages, and drops none that it took.
 //
-// A message is attempted up to three times while the next ones wait, but only once if the error is
-// fault.Invalid. The log contains the subject and never the text.
+// A message is attempted up to three times, to write it and to send it, while the next ones wait, but
+// only once if the error is fault.Invalid. The log contains the subject and never the text.
 //
 // The creator of a Queue must call Close. A Queue is safe for concurrent use.
 type Queue struct {
@@ -49,7 +53,7 @@ type Queue struct {
 
 	mu      sync.Mutex // guards closed, and prevents a send to waiting after its close
 	closed  bool
-	waiting chan users.Mail
+	waiting chan writer
 
 	ctx    context.Context // of the worker; does not end with the contexts of callers
 	cancel context.CancelCauseFunc
@@ -74,7 +78,7 @@ func NewQueue(mailer users.Mailer, c QueueConfig) (*Queue, error) {
 		mailer:  mailer,
 		pause:   c.Pause,
 		logger:  orDefault(c.Logger),
-		waiting: make(chan users.Mail, c.Size),
+		waiting: make(chan writer, c.Size),
 		ctx:     ctx,
 		cancel:  cancel,
 		done:    make(chan struct{}),
@@ -86,6 +90,12 @@ func NewQueue(mailer users.Mailer, c QueueConfig) (*Queue, error) {
 // Send puts the message into the queue and never waits for the mailer. It returns ErrQueueFull,
 // ErrQueueClosed, or ctx.Err() (wrapped) if ctx has ended.
 func (q *Queue) Send(ctx context.Context, m users.Mail) error {
+	return q.Later(ctx, func(context.Context) (users.Mail, error) { return m, nil })
+}
+
+// Later is like Send for a message that write returns when its turn comes, if it has a recipient.
+// The context of write ends only if that of Close does. Later is part of users.MailQueue.
+func (q *Queue) Later(ctx context.Context, write func(ctx context.Context) (users.Mail, error)) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("mail: queue a message: %w", err)
 	}
@@ -95,7 +105,7 @@ func (q *Queue) Send(ctx context.Context, m users.Mail) error {
 		return ErrQueueClosed
 	}
 	select {
-	case q.waiting <- m:
+	case q.waiting <- write:
 		return nil
 	default:
 		return ErrQueueFull
@@ -128,19 +138,28 @@ func (q *Queue) Close(ctx context.Context) error {
 func (q *Queue) work() {
 	defer close(q.done)
 	defer q.cancel(nil) // frees the context; keeps a cause that Close has set
-	for m := range q.waiting {
-		if !q.deliver(m) {
+	for write := range q.waiting {
+		if !q.deliver(write) {
 			q.unsent++
 		}
 	}
 }
 
-// deliver attempts to send a message until it is sent or has failed. It returns false if Close
-// interrupted it.
-func (q *Queue) deliver(m users.Mail) bool {
+// deliver attempts to write and to send a message until it is sent, or has failed, or is none. It
+// returns false if Close interrupted it.
+func (q *Queue) deliver(write writer) bool {
 	pause := q.pause
+	var m users.Mail
+	written := false
 	for try := 1; ; try++ {
 		err := q.ctx.Err()
+		if err == nil && !written {
+			m, err = write(q.ctx)
+			written = err == nil
+		}
+		if written && m.To == "" {
+			return true
+		}
 		if err == nil {
 			err = q.mailer.Send(q.ctx, m)
 		}

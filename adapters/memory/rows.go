@@ -99,6 +99,8 @@ var mappings = map[*ports.Table]mapping{
 		func(s *state) *tree[*idempotency.Record] { return &s.records }, deref, (*state).addRecord),
 	ports.SignupGrants: rowsOf(ports.GrantLayout,
 		func(s *state) *tree[ports.Grant] { return &s.grants }, itself, (*state).addGrant),
+	ports.Tries: rowsOf(ports.TriesLayout,
+		func(s *state) *tree[*users.Tries] { return &s.tries }, deref, (*state).addTries),
 	ports.StoreKeys: rowsOf(ports.StoreKeyLayout,
 		func(s *state) *tree[ports.StoreKey] { return &s.keys }, itself, (*state).addKey),
 	ports.StoreMarks: rowsOf(ports.MarkLayout,

@@ -26,6 +26,7 @@ type state struct {
 	messageTables
 	reservationTables
 	grantTables
+	triesTables
 	markTables
 }
 
@@ -41,6 +42,7 @@ func (s *state) copy() *state {
 		messageTables:     s.messageTables.copy(),
 		reservationTables: s.reservationTables.copy(),
 		grantTables:       s.grantTables.copy(),
+		triesTables:       s.triesTables.copy(),
 		markTables:        s.markTables.copy(),
 	}
 }

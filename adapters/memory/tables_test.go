@@ -153,6 +153,10 @@ func (f *fixture) leftovers(ctx context.Context, tx ports.Tx, ada users.User) er
 	}
 	_, keyed := tx.Users().Key(ctx, users.GrantKey, []byte("key"))
 	_, granted := tx.Users().Grant(ctx, f.hash())
+	count := users.Tries{Hash: f.hash(), Subject: f.hash(), Count: 1, LastAt: noon, ExpiresAt: noon}
+	errs = append(errs, tx.Users().SaveTries(ctx, count))
+	count.Count, count.ExpiresAt = 2, noon.Add(time.Hour)
+	errs = append(errs, tx.Users().SaveTries(ctx, count))
 	_, posted := tx.Tokens().Post(ctx, f.entry(ada.ID, -7, tokens.Penalty), f.entry(ada.ID, 3, tokens.Bonus))
 	return errors.Join(append(errs, err, keyed, granted, posted, tx.Idempotency().Forget(ctx, "forgotten"))...)
 }

@@ -123,6 +123,15 @@ var migrations = []step{
 	of(change{in: "attachments", fields: map[string]string{"cleaned": "bool"}, fill: &filling{
 		lacking: d("cleaned", d("$exists", false)), batch: 4, with: markUncleaned,
 	}}),
+	// Wrong passwords and requests for resets are counted, under HMACs of addresses and networks.
+	of(change{
+		in: "tries",
+		fields: map[string]string{
+			"_id": "binData", "subject": "binData", "count": "long", "last_at": "date?", "told": "bool", "expires_at": "date",
+		},
+		rules:   []bson.D{d("count", d("$gte", int64(0)))},
+		indexes: []index{{name: "of_subject", keys: "subject"}, {name: "by_expiry", keys: "expires_at _id"}},
+	}),
 }
 
 // step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may

@@ -36,6 +36,7 @@ const (
 	auditIn          collection = "audit_records"
 	idempotencyIn    collection = "idempotency_records"
 	grantsIn         collection = "signup_grants"
+	triesIn          collection = "tries"
 	storeKeysIn      collection = "store_keys"
 	marksIn          collection = "store_marks"
 	versionsIn       collection = "schema_versions"
@@ -43,7 +44,7 @@ const (
 )
 
 // lookedUp are the collections in which a unit looks up unique values before it writes.
-var lookedUp = []collection{uniqueKeysIn, interestsIn, profilesIn, reportsIn, idempotencyIn, grantsIn, storeKeysIn, marksIn, calendarsIn,
+var lookedUp = []collection{uniqueKeysIn, interestsIn, profilesIn, reportsIn, idempotencyIn, grantsIn, triesIn, storeKeysIn, marksIn, calendarsIn,
 	correspondentsIn}
 
 // spec is a collection with the rules for its documents and its indexes.
@@ -253,6 +254,15 @@ var schema = []spec{
 		},
 	},
 	{name: grantsIn, table: ports.SignupGrants, shard: shard{"_id", true, "the id is the hash of an address, which is granted once"}},
+	{
+		name: triesIn, table: ports.Tries,
+		shard: shard{"_id", true, "the id is the hash by which a count is read; an erasure removes those of an address on every shard"},
+		rules: []bson.D{d("count", d("$gte", int64(0)))},
+		indexes: []index{
+			{name: "of_subject", keys: "subject"},
+			{name: "by_expiry", keys: "expires_at _id"},
+		},
+	},
 	{name: storeKeysIn, table: ports.StoreKeys, shard: shard{why: "a document for each key of the store"}},
 	{name: marksIn, table: ports.StoreMarks, shard: shard{why: "a handful of documents"}},
 	{name: versionsIn, extra: map[string]string{"_id": "long", "applied_at": "date"}, shard: shard{why: "a document for each migration"}},
@@ -303,6 +313,7 @@ var renamed = map[*ports.Table]map[string]string{
 	ports.Correspondents:     {"user_id": "_id.user_id", "reader_id": "_id.reader_id"},
 	ports.IdempotencyRecords: {"owner": "_id.owner", "key": "_id.key"},
 	ports.SignupGrants:       {"address_hash": "_id"},
+	ports.Tries:              {"hash": "_id"},
 	ports.StoreKeys:          {"name": "_id"},
 	ports.StoreMarks:         {"name": "_id"},
 }

@@ -34,6 +34,7 @@ const (
 	turnOfTalk        = "6 conversation "
 	turnOfPair        = "6 pair "
 	turnOfWallet      = "7 wallet "
+	turnOfTries       = "9 tries "
 )
 
 func turnOf(kind string, id [16]byte) turn { return turn(kind + string(id[:])) }

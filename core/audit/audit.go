@@ -51,6 +51,7 @@ func New(store *uow.Store[Tx]) *Auditor { return &Auditor{store: store} }
 //	user_role                a role is user or admin
 //	user_erased              an erased account has only its history, and the name "deleted"
 //	grant_key                the key is kept with which the addresses of bonuses were hashed
+//	try_key                  the key is kept with which the names of tries were hashed
 //	profile_user             a user has at most one profile
 //	profile_age              an age is 18 to 120 or absent
 //	interest_name            names of interests by text.Fold are unique, but for those of twins
@@ -108,7 +109,7 @@ func check(ctx context.Context, records Records) (tokens.Verification, error) {
 	}
 	// Each check uses what the checks before it have remembered.
 	for _, check := range []func(context.Context) error{
-		a.checkUsers, a.checkSessions, a.checkResets, a.checkGrants, a.checkInterests, a.checkProfiles, a.checkConversations,
+		a.checkUsers, a.checkSessions, a.checkResets, a.checkKeys, a.checkInterests, a.checkProfiles, a.checkConversations,
 		a.checkMessages, a.checkCorrespondents, a.checkAttachments, a.checkReservations, a.checkWallets, a.checkTransactions,
 		a.checkPurses, a.checkPayments, a.checkReports, a.checkBlocks, a.checkAuditRecords,
 	} {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -48,7 +49,12 @@ var peopleCorrupted = []corruption{
 	{"a session without a user", to(ports.Sessions, "user_id", unknown), only("reference")},
 	{"a refresh token without a session", to(ports.RefreshTokens, "session_id", unknown), only("reference")},
 	{"a password reset without a user", to(ports.PasswordResets, "user_id", unknown), only("reference")},
-	{"grants without their key", to(ports.StoreKeys, "name", "other"), only("grant_key")},
+	{"grants without their key", func(_ *town, s rows) {
+		s.where(ports.StoreKeys, "name", users.GrantKey).set("name", "other")
+	}, only("grant_key")},
+	{"tries without their key", func(_ *town, s rows) {
+		s.where(ports.StoreKeys, "name", users.TryKey).set("name", "other")
+	}, only("try_key")},
 	{"a profile without a user", to(ports.Profiles, "user_id", unknown), only("reference")},
 	{"two profiles of one user", func(w *town, s rows) {
 		s.where(ports.Profiles, "user_id", [16]byte(w.ben.ID)).set("user_id", [16]byte(w.ada.ID))

@@ -74,17 +74,25 @@ func (a *audit) checkResets(ctx context.Context) error {
 	})
 }
 
-// checkGrants looks for the key with which the addresses of grants are hashed.
-func (a *audit) checkGrants(ctx context.Context) error {
-	grants, keyed := 0, false
-	if err := a.each(ctx, "signup_grants", func(record) { grants++ }); err != nil {
+// checkKeys looks for the keys with which the addresses of grants, and the names of tries, are hashed.
+func (a *audit) checkKeys(ctx context.Context) error {
+	keys := map[string]bool{}
+	if err := a.each(ctx, "store_keys", func(r record) { keys[r.text("name")] = true }); err != nil {
 		return err
 	}
-	err := a.each(ctx, "store_keys", func(r record) { keyed = keyed || r.text("name") == users.GrantKey })
-	if grants > 0 && !keyed {
-		a.broken("grant_key", [16]byte{}, "bonuses are remembered with a key that is missing: %d", grants)
+	for _, of := range []struct{ table, key, rule, what string }{
+		{"signup_grants", users.GrantKey, "grant_key", "bonuses are remembered"},
+		{"tries", users.TryKey, "try_key", "tries are counted"},
+	} {
+		rows := 0
+		if err := a.each(ctx, of.table, func(record) { rows++ }); err != nil {
+			return err
+		}
+		if rows > 0 && !keys[of.key] {
+			a.broken(of.rule, [16]byte{}, "%s with a key that is missing: %d", of.what, rows)
+		}
 	}
-	return err
+	return nil
 }
 
 func (a *audit) checkInterests(ctx context.Context) error {

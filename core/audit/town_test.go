@@ -233,7 +233,9 @@ func (w *town) leftovers(ctx context.Context, tx ports.Tx) error {
 	}
 	_, err := tx.Users().Key(ctx, users.GrantKey, []byte("key"))
 	_, err2 := tx.Users().Grant(ctx, w.hash())
-	return errors.Join(tx.Idempotency().Save(ctx, record), tx.Marks().Mark(ctx, "demo", noon), err, err2)
+	_, err3 := tx.Users().Key(ctx, users.TryKey, []byte("key"))
+	err4 := tx.Users().SaveTries(ctx, users.Tries{Hash: w.hash(), Subject: w.hash(), Count: 1, LastAt: noon, ExpiresAt: noon})
+	return errors.Join(tx.Idempotency().Save(ctx, record), tx.Marks().Mark(ctx, "demo", noon), err, err2, err3, err4)
 }
 
 // rows holds all rows of a store, so that tests can corrupt them.

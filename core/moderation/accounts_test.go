@@ -81,7 +81,7 @@ func TestChangeUserWithoutChange(t *testing.T) {
 func TestChangeUserErrors(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, erased, admin := w.Person("Ada"), w.Person("Erased"), w.Admin()
-	coretest.Is(t, w.Privacy.Erase(w.Ctx, erased, coretest.Password), nil)
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, erased, coretest.Password, users.Device{}), nil)
 	change := func(by, of id.User, c moderation.AccountChange) error {
 		_, err := w.Moderation.ChangeUser(w.Ctx, by, of, c)
 		return err
@@ -124,7 +124,7 @@ func TestLastAdminStays(t *testing.T) {
 			return err
 		},
 		"each erases themselves": func(w *coretest.World, all []id.User, i int) error {
-			return w.Privacy.Erase(w.Ctx, all[i], coretest.Password)
+			return w.Privacy.Erase(w.Ctx, all[i], coretest.Password, users.Device{})
 		},
 	}
 	ways[mixed] = func(w *coretest.World, all []id.User, i int) error {
@@ -220,7 +220,7 @@ func TestUsers(t *testing.T) {
 func TestAppoint(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada := w.Person("Ada")
-	coretest.Is(t, w.Privacy.Erase(w.Ctx, w.Person("Gone"), coretest.Password), nil)
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, w.Person("Gone"), coretest.Password, users.Device{}), nil)
 	w.Clock.Advance(time.Minute)
 	u, err := w.Moderation.MakeAdmin(w.Ctx, "ADA@example.org")
 	coretest.Is(t, err, nil)

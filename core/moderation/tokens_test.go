@@ -135,7 +135,7 @@ func TestPostTokensToInactiveAndErased(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	idle, erased, admin := w.Person("Idle"), w.Person("Erased"), w.Admin()
 	w.SetActive(idle, false)
-	coretest.Is(t, w.Privacy.Erase(w.Ctx, erased, coretest.Password), nil)
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, erased, coretest.Password, users.Device{}), nil)
 	deposit := moderation.Adjustment{Type: tokens.Deposit, Amount: 5, Reason: "late"}
 	for user, want := range map[id.User]int64{idle: 55, erased: 0} {
 		got, err := w.Moderation.PostTokens(w.Ctx, admin, user, deposit, "")

@@ -46,7 +46,7 @@ func TestCancellation(t *testing.T) {
 		t.Errorf("exported %+v, %+v, %+v", e, talks, messages)
 	}
 	coretest.Is(t, s.Cancelled(func(ctx context.Context) error {
-		return s.Privacy.Erase(ctx, s.voyager, coretest.Password)
+		return s.Privacy.Erase(ctx, s.voyager, coretest.Password, users.Device{})
 	}), nil)
 	if f := s.Funds(s.voyager); f.Balance != 0 || f.Held != 0 {
 		t.Errorf("after the erasure the wallet has %+v", f)

@@ -41,8 +41,8 @@ func Example() {
 		}
 	}
 
-	fmt.Println(service.Erase(ctx, ada, "wrong horse"))
-	fmt.Println(service.Erase(ctx, ada, coretest.Password))
+	fmt.Println(service.Erase(ctx, ada, "wrong horse", users.Device{}))
+	fmt.Println(service.Erase(ctx, ada, coretest.Password, users.Device{}))
 	_, err = w.Users.Me(ctx, ada)
 	fmt.Println(errors.Is(err, users.ErrNotSignedIn))
 

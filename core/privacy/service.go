@@ -23,12 +23,12 @@ type Tx = reservations.Tx
 
 // Deps are the parts of a Service. All are needed. services.New makes them for all services.
 type Deps struct {
-	Store     *uow.Store[Tx]
-	Ledger    *tokens.Ledger
-	Passwords *users.Passwords
-	Images    messaging.Images
-	Clock     clock.Clock
-	IDs       id.Source
+	Store  *uow.Store[Tx]
+	Ledger *tokens.Ledger
+	Guard  *users.Guard
+	Images messaging.Images
+	Clock  clock.Clock
+	IDs    id.Source
 }
 
 // Service exports and erases the data of users.
@@ -46,11 +46,13 @@ func NewService(d Deps) (*Service, error) {
 // work it then cancels and refunds the caller's reservations that have not begun, closes and
 // empties the wallet, and removes the name, address, profile, blocks, password and sessions.
 // Messages, reservations, reports and transactions stay, of a user with the name "deleted". Errors:
-// fault.Invalid on password if it is wrong, users.ErrLastAdmin, users.ErrNotSignedIn.
-func (s *Service) Erase(ctx context.Context, caller id.User, password string) error {
+// fault.Invalid on password if it is wrong, users.ErrTooManyTries, users.ErrLastAdmin,
+// users.ErrNotSignedIn.
+func (s *Service) Erase(ctx context.Context, caller id.User, password string, from users.Device) error {
+	var u users.User
 	var confirmed users.PasswordHash
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		if _, err = users.Active(ctx, tx, caller); err != nil {
+		if u, err = users.Active(ctx, tx, caller); err != nil {
 			return err
 		}
 		confirmed, err = tx.Users().Password(ctx, caller)
@@ -60,7 +62,7 @@ func (s *Service) Erase(ctx context.Context, caller id.User, password string) er
 		return fmt.Errorf("erase an account: %w", err)
 	}
 	if !confirmed.IsZero() {
-		if err := s.deps.Passwords.Confirm(ctx, confirmed, "password", password); err != nil {
+		if err := s.deps.Guard.Confirm(ctx, u, confirmed, from, "password", password); err != nil {
 			return err
 		}
 	}

@@ -76,7 +76,7 @@ func TestEraseVoyager(t *testing.T) {
 	underWay, future, pending := s.reservation(t, 1, true), s.reservation(t, 5, true), s.reservation(t, 9, false)
 	s.Clock.Advance(90 * time.Minute)
 
-	coretest.Is(t, s.Privacy.Erase(s.Ctx, s.voyager, coretest.Password), nil)
+	coretest.Is(t, s.Privacy.Erase(s.Ctx, s.voyager, coretest.Password, users.Device{}), nil)
 
 	if rows := s.Rows(); strings.Contains(rows, "vera@") || strings.Contains(rows, "Vagans") || strings.Contains(rows, "I travel") {
 		t.Error("the store still holds personal data")
@@ -127,7 +127,7 @@ func TestEraseLocal(t *testing.T) {
 	s := newScene(t)
 	underWay, future := s.reservation(t, 1, true), s.reservation(t, 5, true)
 	s.Clock.Advance(90 * time.Minute)
-	coretest.Is(t, s.Privacy.Erase(s.Ctx, s.local, coretest.Password), nil)
+	coretest.Is(t, s.Privacy.Erase(s.Ctx, s.local, coretest.Password, users.Device{}), nil)
 	if f := s.Funds(s.voyager); f != (reservations.Funds{Balance: 40, Held: 10}) {
 		t.Errorf("the voyager has %+v, want 40 and 10 held", f)
 	}
@@ -165,7 +165,7 @@ func TestEraseHoldsWalletsInOrder(t *testing.T) {
 	later.talk = w.Conversation(later.voyager, s.local)
 	later.reservation(t, 3, true)
 
-	coretest.Is(t, s.Privacy.Erase(s.Ctx, s.local, coretest.Password), nil)
+	coretest.Is(t, s.Privacy.Erase(s.Ctx, s.local, coretest.Password, users.Device{}), nil)
 
 	for _, voyager := range []id.User{s.voyager, later.voyager} {
 		if funds := s.Funds(voyager); funds != (reservations.Funds{Balance: 50}) {
@@ -178,19 +178,19 @@ func TestEraseErrors(t *testing.T) {
 	s := newScene(t)
 	admin := s.Admin()
 	s.Unchanged(func() {
-		coretest.Fields(t, s.Privacy.Erase(s.Ctx, s.voyager, "wrong horse"), "password")
-		coretest.Fields(t, s.Privacy.Erase(s.Ctx, s.voyager, ""), "password")
-		coretest.Is(t, s.Privacy.Erase(s.Ctx, admin, coretest.Password), users.ErrLastAdmin)
-		coretest.Is(t, s.Privacy.Erase(s.Ctx, id.User(s.IDs.Next()), coretest.Password), users.ErrNotSignedIn)
+		coretest.Fields(t, s.Privacy.Erase(s.Ctx, s.voyager, "wrong horse", users.Device{}), "password")
+		coretest.Fields(t, s.Privacy.Erase(s.Ctx, s.voyager, "", users.Device{}), "password")
+		coretest.Is(t, s.Privacy.Erase(s.Ctx, admin, coretest.Password, users.Device{}), users.ErrLastAdmin)
+		coretest.Is(t, s.Privacy.Erase(s.Ctx, id.User(s.IDs.Next()), coretest.Password, users.Device{}), users.ErrNotSignedIn)
 	})
 	// The password changes while the old one is verified.
 	s.Hasher.AfterVerify = func() {
 		s.Hasher.AfterVerify = nil
-		coretest.Is(t, s.Users.ChangePassword(s.Ctx, s.voyager, coretest.Password, "another horse"), nil)
+		coretest.Is(t, s.Users.ChangePassword(s.Ctx, s.voyager, coretest.Password, "another horse", users.Device{}), nil)
 	}
-	coretest.Fields(t, s.Privacy.Erase(s.Ctx, s.voyager, coretest.Password), "password")
+	coretest.Fields(t, s.Privacy.Erase(s.Ctx, s.voyager, coretest.Password, users.Device{}), "password")
 	s.SetActive(s.voyager, false)
-	coretest.Is(t, s.Privacy.Erase(s.Ctx, s.voyager, "another horse"), users.ErrNotSignedIn)
+	coretest.Is(t, s.Privacy.Erase(s.Ctx, s.voyager, "another horse", users.Device{}), users.ErrNotSignedIn)
 	_, err := s.Privacy.Export(s.Ctx, users.Caller{UserID: s.voyager})
 	coretest.Is(t, err, users.ErrNotSignedIn)
 }
@@ -210,7 +210,7 @@ func TestEraseWithoutPassword(t *testing.T) {
 		return w.Ledger.Open(ctx, tx, user)
 	})
 	coretest.Is(t, err, nil)
-	coretest.Is(t, w.Privacy.Erase(w.Ctx, user, ""), nil)
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, user, "", users.Device{}), nil)
 	_, err = w.Users.Me(w.Ctx, user)
 	coretest.Is(t, err, users.ErrNotSignedIn)
 }
@@ -222,7 +222,7 @@ func TestConcurrentErase(t *testing.T) {
 		for i := range 6 {
 			admins = append(admins, w.AdminNamed(fmt.Sprintf("Admin%d", i)))
 		}
-		errs := coretest.AtOnce(len(admins), func(i int) error { return w.Privacy.Erase(w.Ctx, admins[i], coretest.Password) })
+		errs := coretest.AtOnce(len(admins), func(i int) error { return w.Privacy.Erase(w.Ctx, admins[i], coretest.Password, users.Device{}) })
 		if gone, kept := coretest.Count(errs, nil), coretest.Count(errs, users.ErrLastAdmin); gone != 5 || kept != 1 {
 			t.Errorf("%d were erased and %d stayed, want 5 and 1: %v", gone, kept, errs)
 		}
@@ -234,7 +234,7 @@ func TestConcurrentErase(t *testing.T) {
 			coretest.AtOnce(5, func(i int) error {
 				switch i {
 				case 0:
-					return s.Privacy.Erase(s.Ctx, s.local, coretest.Password)
+					return s.Privacy.Erase(s.Ctx, s.local, coretest.Password, users.Device{})
 				case 1:
 					_, err := s.Reservations.Accept(s.Ctx, s.local, r, "")
 					return err

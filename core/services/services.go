@@ -84,10 +84,12 @@ func New(store *uow.Store[Tx], p Parts, policies Policies) (*Services, error) {
 		return nil, err
 	}
 	ledger, passwords := tokens.NewLedger(p.IDs), users.NewPasswords(p.Hasher)
+	accounts := uow.Narrow(store, func(tx Tx) users.Tx { return tx })
+	guard := users.NewGuard(accounts, passwords, p.Mailer, p.Clock, policies.Users)
 	var s Services
 	var errs [7]error
 	s.Users, errs[0] = users.NewService(users.Deps{
-		Store: uow.Narrow(store, func(tx Tx) users.Tx { return tx }), Ledger: ledger, Passwords: passwords,
+		Store: accounts, Ledger: ledger, Passwords: passwords, Guard: guard,
 		Access: p.Access, Mailer: p.Mailer, Clock: p.Clock, IDs: p.IDs, Policy: policies.Users,
 	})
 	s.Tokens, errs[1] = tokens.NewService(uow.Narrow(store, func(tx Tx) tokens.Tx { return tx }))
@@ -107,7 +109,7 @@ func New(store *uow.Store[Tx], p Parts, policies Policies) (*Services, error) {
 		Clock: p.Clock, IDs: p.IDs, Policy: policies.Reservations,
 	})
 	s.Privacy, errs[6] = privacy.NewService(privacy.Deps{
-		Store: uow.Narrow(store, func(tx Tx) privacy.Tx { return tx }), Ledger: ledger, Passwords: passwords,
+		Store: uow.Narrow(store, func(tx Tx) privacy.Tx { return tx }), Ledger: ledger, Guard: guard,
 		Images: p.Images, Clock: p.Clock, IDs: p.IDs,
 	})
 	if err := errors.Join(errs[:]...); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -171,7 +172,7 @@ func TestConcurrentPosts(t *testing.T) {
 func TestCreditToClosedWallet(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada := w.Person("Ada")
-	coretest.Is(t, w.Privacy.Erase(w.Ctx, ada, coretest.Password), nil)
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, ada, coretest.Password, users.Device{}), nil)
 	lines := ledger(t, w, ada)
 	if len(lines) != 2 || lines[0].Type != tokens.Withdrawal || lines[0].Amount != -50 {
 		t.Fatalf("after erasure the ledger is %+v, want a withdrawal of the balance", lines)
@@ -198,7 +199,7 @@ func TestCreditToClosedWallet(t *testing.T) {
 func TestClose(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New(), func(p *coretest.Policies) { p.Users.SignupBonus = 0 })
 	ada := w.Person("Ada")
-	coretest.Is(t, w.Privacy.Erase(w.Ctx, ada, coretest.Password), nil)
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, ada, coretest.Password, users.Device{}), nil)
 	if lines := ledger(t, w, ada); lines != nil {
 		t.Errorf("closing an empty wallet wrote %+v", lines)
 	}
@@ -242,7 +243,7 @@ func TestTransactions(t *testing.T) {
 func TestCancellation(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	ada, luca, erased := w.Person("Ada"), w.Person("Luca"), w.Person("Erased")
-	coretest.Is(t, w.Privacy.Erase(w.Ctx, erased, coretest.Password), nil)
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, erased, coretest.Password, users.Device{}), nil)
 	for name, useCase := range map[string]func(ctx context.Context) error{
 		"post": func(ctx context.Context) error {
 			_, err := post(ctx, w,

@@ -250,16 +250,27 @@ func (s *Service) EndOtherSessions(ctx context.Context, caller Caller) error {
 // PurgeSessions removes sessions of which all refresh tokens have expired, and returns their
 // number. It may run at any time, and concurrently in several processes.
 func (s *Service) PurgeSessions(ctx context.Context) (int, error) {
+	n, err := s.purge(ctx, func(ctx context.Context, tx Tx, limit int) (int, error) {
+		return tx.Users().PurgeSessions(ctx, s.deps.Clock.Now(), limit)
+	})
+	if err != nil {
+		err = fmt.Errorf("purge sessions: %w", err)
+	}
+	return n, err
+}
+
+// purge removes what has expired, in units of their own, and returns the number.
+func (s *Service) purge(ctx context.Context, remove func(ctx context.Context, tx Tx, limit int) (int, error)) (int, error) {
 	const batch = 1000
 	total := 0
 	for {
 		var n int
 		err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
-			n, err = tx.Users().PurgeSessions(ctx, s.deps.Clock.Now(), batch)
+			n, err = remove(ctx, tx, batch)
 			return err
 		})
 		if err != nil {
-			return total, fmt.Errorf("purge sessions: %w", err)
+			return total, err
 		}
 		total += n
 		if n < batch {

@@ -82,8 +82,8 @@ func Admin(ctx context.Context, tx Tx, user id.User) (User, error) {
 
 // ChangePassword replaces the caller's password and ends all their sessions and resets. Errors:
 // fault.Invalid on current_password if it is wrong, or on password if the new one breaks a rule;
-// ErrNotSignedIn.
-func (s *Service) ChangePassword(ctx context.Context, caller id.User, current, password string) error {
+// ErrTooManyTries, ErrNotSignedIn.
+func (s *Service) ChangePassword(ctx context.Context, caller id.User, current, password string, from Device) error {
 	var u User
 	var confirmed PasswordHash
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
@@ -98,41 +98,50 @@ func (s *Service) ChangePassword(ctx context.Context, caller id.User, current, p
 	}
 	var f fault.Fields
 	password = CheckPassword(&f, password, u.Name, u.Email)
-	if err := f.Collect(s.deps.Passwords.Confirm(ctx, confirmed, "current_password", current)); err != nil {
+	if err := f.Collect(s.deps.Guard.Confirm(ctx, u, confirmed, from, "current_password", current)); err != nil {
 		return err
 	}
 	if err := f.Err(); err != nil {
 		return err
 	}
-	err = s.replacePassword(ctx, password, func(ctx context.Context, tx Tx) (id.User, error) {
-		if _, err := HoldActive(ctx, tx, caller); err != nil {
-			return id.User{}, err
+	err = s.replacePassword(ctx, password, func(ctx context.Context, tx Tx) (User, error) {
+		if u, err = HoldActive(ctx, tx, caller); err != nil {
+			return User{}, err
 		}
-		return caller, CheckPasswordUnchanged(ctx, tx, caller, confirmed, "current_password")
-	})
+		return u, CheckPasswordUnchanged(ctx, tx, caller, confirmed, "current_password")
+	}, nothingMore)
 	if err != nil {
 		return fmt.Errorf("change a password: %w", err)
 	}
 	return nil
 }
 
+func nothingMore(context.Context, Tx, User) error { return nil }
+
 // replacePassword stores a new password and ends the sessions and resets of a user. The function
-// hold checks that the password may be replaced, holds the account, and returns its id.
-func (s *Service) replacePassword(ctx context.Context, password string, hold func(context.Context, Tx) (id.User, error)) error {
+// hold checks that the password may be replaced, holds the account, and returns it. The function
+// then does the rest of the unit.
+func (s *Service) replacePassword(
+	ctx context.Context, password string, hold func(context.Context, Tx) (User, error),
+	then func(context.Context, Tx, User) error,
+) error {
 	hash, err := s.deps.Passwords.Hash(ctx, password)
 	if err != nil {
 		return err
 	}
 	return s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
-		user, err := hold(ctx, tx)
+		u, err := hold(ctx, tx)
 		if err != nil {
 			return err
 		}
 		now := s.deps.Clock.Now()
-		if err := tx.Users().SetPassword(ctx, user, hash, now); err != nil {
+		if err := tx.Users().SetPassword(ctx, u.ID, hash, now); err != nil {
 			return fmt.Errorf("set a password: %w", err)
 		}
-		return EndAccess(ctx, tx, user, now)
+		if err := EndAccess(ctx, tx, u.ID, now); err != nil {
+			return err
+		}
+		return then(ctx, tx, u)
 	})
 }
 
@@ -176,9 +185,11 @@ func EndAccess(ctx context.Context, tx Tx, user id.User, at time.Time) error {
 
 // ForgotPassword mails a password reset to the active account with this address, if there is one.
 // Policy.OpenResets resets of an account work at a time. If there is no room for another, the one
-// that expires first is removed.
-// Errors: fault.Invalid on email; ErrNotMailed, which reveals that there is such an account.
-func (s *Service) ForgotPassword(ctx context.Context, email string) error {
+// that expires first is removed. Beyond Policy.MaxResets and Policy.MaxResetsFrom it does nothing,
+// and returns nil. It does the same work whether or not there is an account: with a MailQueue, the
+// account is looked up later. Errors: fault.Invalid on email; ErrMailBusy; with a Mailer that is no
+// MailQueue, ErrNotMailed, which reveals that there is such an account.
+func (s *Service) ForgotPassword(ctx context.Context, email string, from Device) error {
 	var f fault.Fields
 	// An address from before may be one that IDNA does not accept, so this checks less than a sign-up.
 	line := text.Line(&f, "email", email, text.Required, MaxEmail)
@@ -186,6 +197,25 @@ func (s *Service) ForgotPassword(ctx context.Context, email string) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
+	under, err := s.deps.Guard.beginReset(ctx, email, from)
+	if errors.Is(err, ErrTooManyTries) {
+		return nil
+	}
+	if err == nil {
+		err = sendLater(ctx, s.deps.Mailer, func(ctx context.Context) (Mail, error) { return s.openReset(ctx, email) })
+		if errors.Is(err, ErrMailBusy) {
+			err = under.giveBack(ctx, err)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("mail a password reset: %w", err)
+	}
+	return nil
+}
+
+// openReset opens a reset of the active account with an address, and returns the mail with its
+// secret, or no mail if there is no such account.
+func (s *Service) openReset(ctx context.Context, email string) (Mail, error) {
 	secret, hash := newSecret()
 	var to string
 	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
@@ -214,16 +244,10 @@ func (s *Service) ForgotPassword(ctx context.Context, email string) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("prepare a password reset: %w", err)
+	if err != nil || to == "" {
+		return Mail{}, err
 	}
-	if to == "" {
-		return nil
-	}
-	if err := s.deps.Mailer.Send(ctx, s.resetMail(to, secret)); err != nil {
-		return fmt.Errorf("mail a password reset: %w", ErrNotMailed.Wrap(err))
-	}
-	return nil
+	return s.resetMail(to, secret), nil
 }
 
 func (s *Service) resetMail(to, secret string) Mail {
@@ -237,41 +261,47 @@ func (s *Service) resetMail(to, secret string) Mail {
 }
 
 // ResetPassword sets a new password with a token that ForgotPassword mailed, and ends all sessions
-// and all other resets. Errors: fault.Invalid on token if it is unknown, used or expired, or on
-// password if it breaks a rule.
-func (s *Service) ResetPassword(ctx context.Context, token, password string) error {
+// and all other resets. The account then knows the network of the device, as after a sign-in. Errors:
+// fault.Invalid on token if it is unknown, used or expired, or on password if it breaks a rule.
+func (s *Service) ResetPassword(ctx context.Context, token, password string, from Device) error {
 	var f fault.Fields
 	password = CheckPassword(&f, password)
 	if err := f.Err(); err != nil {
 		return err
 	}
+	key, err := s.deps.Guard.hashKey(ctx)
+	if err != nil {
+		return fmt.Errorf("reset a password: %w", err)
+	}
 	refused := fault.InvalidField("token", "is no longer valid: request a new one")
-	err := s.replacePassword(ctx, password, func(ctx context.Context, tx Tx) (id.User, error) {
+	err = s.replacePassword(ctx, password, func(ctx context.Context, tx Tx) (User, error) {
 		hash := hashSecret(token)
 		found, err := tx.Users().Reset(ctx, hash)
 		if errors.Is(err, fault.NotFound) {
-			return id.User{}, refused
+			return User{}, refused
 		}
 		if err != nil {
-			return id.User{}, fmt.Errorf("look up a reset: %w", err)
+			return User{}, fmt.Errorf("look up a reset: %w", err)
 		}
 		u, err := tx.Users().Hold(ctx, found.UserID)
 		if err != nil {
-			return id.User{}, fmt.Errorf("hold a user: %w", err)
+			return User{}, fmt.Errorf("hold a user: %w", err)
 		}
 		r, err := tx.Users().Reset(ctx, hash) // another unit may have used it before this one held the account
 		if errors.Is(err, fault.NotFound) {
-			return id.User{}, refused
+			return User{}, refused
 		}
 		if err != nil {
-			return id.User{}, fmt.Errorf("read a reset: %w", err)
+			return User{}, fmt.Errorf("read a reset: %w", err)
 		}
 		if !u.IsActive || !s.deps.Clock.Now().Before(r.ExpiresAt) {
-			return id.User{}, refused
+			return User{}, refused
 		}
 		var f fault.Fields // the account is known only now
 		CheckPassword(&f, password, u.Name, u.Email)
-		return u.ID, f.Err()
+		return u, f.Err()
+	}, func(ctx context.Context, tx Tx, u User) error {
+		return s.deps.Guard.know(ctx, tx, namesOf(key, kindPassword, u.Email, from.counted()))
 	})
 	if err != nil {
 		return fmt.Errorf("reset a password: %w", err)
@@ -282,7 +312,8 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string) err
 // Erase removes all personal data from an account, which the unit holds, and the results that are
 // stored under the user's idempotency keys. The address is then free for a new account.
 func Erase(ctx context.Context, tx Tx, u User, at time.Time) error {
-	for _, owner := range []string{u.ID.String(), signUpOwner(text.FoldAddress(u.Email))} {
+	address := text.FoldAddress(u.Email)
+	for _, owner := range []string{u.ID.String(), signUpOwner(address)} {
 		if err := tx.Idempotency().Forget(ctx, owner); err != nil {
 			return fmt.Errorf("forget idempotency keys: %w", err)
 		}
@@ -290,6 +321,13 @@ func Erase(ctx context.Context, tx Tx, u User, at time.Time) error {
 	u.erase(clock.Truncate(at))
 	if err := tx.Users().Erase(ctx, u); err != nil {
 		return fmt.Errorf("erase a user: %w", err)
+	}
+	key, err := tx.Users().Key(ctx, TryKey, newStoreKey())
+	if err != nil {
+		return fmt.Errorf("read the key of tries: %w", err)
+	}
+	if err := tx.Users().DropTries(ctx, subjectOf(key, address)); err != nil {
+		return fmt.Errorf("drop tries: %w", err)
 	}
 	return nil
 }

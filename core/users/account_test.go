@@ -99,7 +99,7 @@ func TestErasureFreesAddressAndKeys(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	first, err := w.Users.SignUp(w.Ctx, ada, "k")
 	coretest.Is(t, err, nil)
-	coretest.Is(t, w.Privacy.Erase(w.Ctx, first.User.ID, ada.Password), nil)
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, first.User.ID, ada.Password, users.Device{}), nil)
 	if strings.Contains(w.Rows(), "Lovelace") || strings.Contains(w.Rows(), "lovelace") {
 		t.Errorf("the store still holds the name:\n%s", w.Rows())
 	}
@@ -179,16 +179,16 @@ func TestCancellation(t *testing.T) {
 			_, err := w.Users.ChangeMe(ctx, person, users.Change{Name: &name})
 			return err
 		}, nil},
-		{"forget the password", func(ctx context.Context) error { return w.Users.ForgotPassword(ctx, "ada@example.org") }, nil},
+		{"forget the password", func(ctx context.Context) error { return w.Users.ForgotPassword(ctx, "ada@example.org", users.Device{}) }, nil},
 		{"reset the password", func(ctx context.Context) error {
 			if token == "" {
 				_, rest, _ := strings.Cut(w.Mailbox.Sent()[0].Text, resetPage)
 				token, _, _ = strings.Cut(rest, "\n")
 			}
-			return w.Users.ResetPassword(ctx, token, "another password")
+			return w.Users.ResetPassword(ctx, token, "another password", users.Device{})
 		}, nil},
 		{"change the password", func(ctx context.Context) error {
-			return w.Users.ChangePassword(ctx, person, "another password", coretest.Password)
+			return w.Users.ChangePassword(ctx, person, "another password", coretest.Password, users.Device{})
 		}, nil},
 		{"purge", func(ctx context.Context) error {
 			w.Clock.Advance(30 * 24 * time.Hour)

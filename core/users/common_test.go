@@ -84,10 +84,10 @@ func TestNewPasswordsAreChecked(t *testing.T) {
 		coretest.Fields(t, err, "password")
 		_, err = w.Users.Register(w.Ctx, in)
 		coretest.Fields(t, err, "password")
-		coretest.Fields(t, w.Users.ChangePassword(w.Ctx, person, coretest.Password, password), "password")
-		coretest.Fields(t, w.Users.ResetPassword(w.Ctx, token, password), "password")
+		coretest.Fields(t, w.Users.ChangePassword(w.Ctx, person, coretest.Password, password, users.Device{}), "password")
+		coretest.Fields(t, w.Users.ResetPassword(w.Ctx, token, password, users.Device{}), "password")
 	}
-	coretest.Is(t, w.Users.ResetPassword(w.Ctx, token, "another password"), nil) // the token was not used up
+	coretest.Is(t, w.Users.ResetPassword(w.Ctx, token, "another password", users.Device{}), nil) // the token was not used up
 }
 
 func BenchmarkCheckPassword(b *testing.B) {

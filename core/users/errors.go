@@ -1,6 +1,10 @@
 package users
 
-import "github.com/cicerone-go/cicerone/core/fault"
+import (
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+)
 
 // The errors of this domain.
 var (
@@ -11,11 +15,21 @@ var (
 	// password, and an inactive account.
 	ErrSignIn = fault.New(fault.Unauthenticated, "sign_in_failed", "the e-mail address or the password is wrong")
 
+	// ErrTooManyTries is returned after too many wrong passwords for an address or from a network,
+	// whether or not the address has an account. Its RetryAfter is the time until the next try.
+	ErrTooManyTries = fault.New(fault.TooManyRequests, "too_many_tries",
+		"there were too many wrong passwords: wait before the next try")
+
 	// ErrRefresh is returned for a refresh token that is unknown, expired, or used too often or too
 	// late, and for one whose session has ended.
 	ErrRefresh = fault.New(fault.Unauthenticated, "refresh_failed", "the refresh token is no longer valid: sign in again")
 
-	// ErrNotMailed is returned if the Mailer failed. Mail is sent only to the address of an
+	// ErrMailBusy is returned if a MailQueue takes no more mail, whether or not there is something to
+	// mail.
+	ErrMailBusy = &fault.Error{Kind: fault.Unavailable, Code: "mail_busy", RetryAfter: 30 * time.Second,
+		Detail: "too much mail is waiting to be sent: try again later"}
+
+	// ErrNotMailed is returned if a Mailer that is no MailQueue failed. Mail is sent only to the address of an
 	// account, so the error reveals that the address has one: transports log it, and do not return
 	// it to the client.
 	ErrNotMailed = fault.New(fault.Unavailable, "not_mailed", "the mail could not be sent")

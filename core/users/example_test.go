@@ -21,15 +21,18 @@ func Example() {
 	ctx := context.Background()
 	clock := coretest.NewClock()
 	ids := id.NewGenerator(clock.Now)
+	store := ports.ForUsers(ports.NewStore(memory.New(), uow.Policy{}))
+	passwords, mailbox, policy := users.NewPasswords(&coretest.Hasher{}), &coretest.Mailbox{}, users.DefaultPolicy()
 	service, err := users.NewService(users.Deps{
-		Store:     ports.ForUsers(ports.NewStore(memory.New(), uow.Policy{})),
+		Store:     store,
 		Ledger:    tokens.NewLedger(ids),
-		Passwords: users.NewPasswords(&coretest.Hasher{}),
+		Passwords: passwords,
+		Guard:     users.NewGuard(store, passwords, mailbox, clock.Now, policy),
 		Access:    &coretest.AccessTokens{Clock: clock},
-		Mailer:    &coretest.Mailbox{},
+		Mailer:    mailbox,
 		Clock:     clock.Now,
 		IDs:       ids,
-		Policy:    users.DefaultPolicy(),
+		Policy:    policy,
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -165,16 +165,4 @@ func (p *Passwords) Renew(ctx context.Context, hash PasswordHash, password strin
 	return p.Hash(ctx, password)
 }
 
-// Confirm returns fault.Invalid on a field if the password does not match the hash.
-func (p *Passwords) Confirm(ctx context.Context, hash PasswordHash, field, password string) error {
-	ok, err := p.Check(ctx, hash, password)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return wrongPassword(field)
-	}
-	return nil
-}
-
 func wrongPassword(field string) error { return fault.InvalidField(field, "is not your password") }

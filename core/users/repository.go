@@ -123,6 +123,26 @@ type Repository interface {
 
 	// DropResets removes all resets of an account.
 	DropResets(ctx context.Context, user id.User) error
+
+	// HoldTries returns the counts of tries with these hashes, as far as they exist, in any order. Two
+	// units that hold one hash and save a count of it wait for each other, or one of them fails with
+	// uow.ErrConflict; also if the count does not exist yet. A hash is given once.
+	HoldTries(ctx context.Context, hashes ...SecretHash) ([]Tries, error)
+
+	// SaveTries stores counts that the unit holds, in place of those with the same hashes.
+	SaveTries(ctx context.Context, counts ...Tries) error
+
+	// GiveBackTries takes one try from each count with one of these hashes, and that has one. It then
+	// adds the counts in known. Of a count that exists, it only sets ExpiresAt, if that is later. The
+	// unit need not hold any of them.
+	GiveBackTries(ctx context.Context, hashes []SecretHash, known ...Tries) error
+
+	// DropTries removes all counts with a subject.
+	DropTries(ctx context.Context, subject SecretHash) error
+
+	// PurgeTries removes up to limit counts that expired before the given time, or at it, and returns
+	// their number.
+	PurgeTries(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // Filter selects accounts. A field with its zero value selects all.

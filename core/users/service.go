@@ -28,6 +28,12 @@ type Policy struct {
 	ResetLifetime   time.Duration // of a password reset; default 1 hour
 	OpenResets      int           // password resets of one account that work at a time, 1 or more; default 3
 	ResetURL        string        // page for a reset, to which the token is appended; "" mails the token alone
+
+	MaxWrong      int           // wrong passwords for an address, or from a network, before the pauses; default 10
+	MaxPause      time.Duration // the longest pause before the next try after MaxWrong; default 1 minute
+	MaxResets     int           // resets mailed to an address in CountWindow; default 3
+	MaxResetsFrom int           // resets requested from a network in CountWindow; default 10
+	CountWindow   time.Duration // after the last of them, wrong passwords and resets are forgotten; default 1 hour
 }
 
 // DefaultPolicy returns the default of each field.
@@ -35,6 +41,7 @@ func DefaultPolicy() Policy {
 	return Policy{
 		SignupBonus: 50, AccessLifetime: 15 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour,
 		SessionLifetime: 90 * 24 * time.Hour, RefreshGrace: 10 * time.Second, ResetLifetime: time.Hour, OpenResets: 3,
+		MaxWrong: 10, MaxPause: time.Minute, MaxResets: 3, MaxResetsFrom: 10, CountWindow: time.Hour,
 	}
 }
 
@@ -43,6 +50,7 @@ type Deps struct {
 	Store     *uow.Store[Tx]
 	Ledger    *tokens.Ledger
 	Passwords *Passwords
+	Guard     *Guard
 	Access    AccessTokens
 	Mailer    Mailer
 	Clock     clock.Clock
@@ -99,6 +107,10 @@ func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (S
 	if err != nil {
 		return SignedIn{}, fmt.Errorf("sign up: %w", err)
 	}
+	known, err := s.deps.Guard.names(ctx, in.Email, in.From)
+	if err != nil {
+		return SignedIn{}, fmt.Errorf("sign up: %w", err)
+	}
 	address := text.FoldAddress(in.Email)
 	var o opened
 	_, replayed, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
@@ -108,8 +120,10 @@ func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (S
 		if err != nil {
 			return id.User{}, err
 		}
-		o, err = s.openSession(ctx, tx, session, u, in.From)
-		return u.ID, err
+		if o, err = s.openSession(ctx, tx, session, u, in.From); err != nil {
+			return id.User{}, err
+		}
+		return u.ID, s.deps.Guard.know(ctx, tx, known)
 	}, idempotency.Whole[Tx, id.User]())
 	switch {
 	case err != nil:
@@ -208,7 +222,9 @@ func (s *Service) grant(ctx context.Context, tx Tx, email string) (bool, error) 
 const GrantKey = "signup_grants"
 
 // NewGrantKey returns a new random key for HashGrant.
-func NewGrantKey() []byte {
+func NewGrantKey() []byte { return newStoreKey() }
+
+func newStoreKey() []byte {
 	key := make([]byte, sha256.Size)
 	_, _ = rand.Read(key) // never fails
 	return key
@@ -223,16 +239,21 @@ func HashGrant(key []byte, address text.Folded) SecretHash {
 }
 
 // SignIn starts a session. It returns ErrSignIn for every kind of wrong input, after about the same
-// time. A password hash that is outdated is replaced.
+// time, and ErrTooManyTries, before it computes anything, if there were too many (see Guard). A
+// password hash that is outdated is replaced.
 func (s *Service) SignIn(ctx context.Context, in SignIn) (SignedIn, error) {
+	under, err := s.deps.Guard.begin(ctx, in.Email, in.From)
+	if err != nil {
+		return SignedIn{}, fmt.Errorf("sign in: %w", err)
+	}
 	const tries = 3
 	for range tries {
-		done, err := s.trySignIn(ctx, in)
+		done, err := s.trySignIn(ctx, in, under)
 		if errors.Is(err, errPasswordReplaced) {
 			continue
 		}
 		if err != nil && !errors.Is(err, ErrSignIn) {
-			return SignedIn{}, fmt.Errorf("sign in: %w", err)
+			return SignedIn{}, fmt.Errorf("sign in: %w", under.giveBack(ctx, err))
 		}
 		return done, err
 	}
@@ -243,7 +264,7 @@ func (s *Service) SignIn(ctx context.Context, in SignIn) (SignedIn, error) {
 // any more. The password may still be right: another sign-in may have renewed the hash.
 var errPasswordReplaced = errors.New("the password hash was replaced meanwhile")
 
-func (s *Service) trySignIn(ctx context.Context, in SignIn) (SignedIn, error) {
+func (s *Service) trySignIn(ctx context.Context, in SignIn, under *try) (SignedIn, error) {
 	var u User
 	var hash PasswordHash
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
@@ -261,7 +282,7 @@ func (s *Service) trySignIn(ctx context.Context, in SignIn) (SignedIn, error) {
 		return SignedIn{}, err
 	}
 	if !fits || !u.IsActive {
-		return SignedIn{}, ErrSignIn
+		return SignedIn{}, under.wrong(ctx, ErrSignIn)
 	}
 	renewed, err := s.deps.Passwords.Renew(ctx, hash, in.Password)
 	if err != nil {
@@ -278,8 +299,10 @@ func (s *Service) trySignIn(ctx context.Context, in SignIn) (SignedIn, error) {
 		if err != nil {
 			return err
 		}
-		o, err = s.openSession(ctx, tx, session, present, in.From)
-		return err
+		if o, err = s.openSession(ctx, tx, session, present, in.From); err != nil {
+			return err
+		}
+		return under.right(ctx, tx)
 	})
 	if err != nil {
 		return SignedIn{}, err

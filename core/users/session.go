@@ -72,8 +72,22 @@ func (d Device) network() string {
 	return network.String()
 }
 
-// SecretHash is the SHA-256 of a random secret. Only the hash is stored. The secrets have at least
-// 128 random bits, so a salt or a slow hash is not needed.
+// counted returns the network under which tries from the address are counted: an IPv4 address, or the
+// first 64 bits of an IPv6 address, within which a client can choose its address. It is "" if the
+// address is not known.
+func (d Device) counted() string {
+	address, err := netip.ParseAddr(d.Address)
+	if err != nil {
+		return ""
+	}
+	if address = address.Unmap(); address.Is4() {
+		return address.String()
+	}
+	return netip.PrefixFrom(address.WithZone(""), 64).Masked().String()
+}
+
+// SecretHash is the SHA-256 of a random secret, or an HMAC-SHA-256 under a key of the store. Only the
+// hash is stored. The secrets have at least 128 random bits, so a salt or a slow hash is not needed.
 type SecretHash [32]byte
 
 // RefreshToken is the stored part of a refresh token.
@@ -125,6 +139,35 @@ type Mailer interface {
 	// Send sends the message. A nil error means that the message was accepted for delivery, not
 	// that it has arrived.
 	Send(ctx context.Context, m Mail) error
+}
+
+// MailQueue is a Mailer that can also take mail that is written later. With one, an answer reveals
+// neither by its time nor otherwise whether there was something to mail.
+type MailQueue interface {
+	Mailer
+	// Later calls write later, with a context that does not end with ctx, and sends what it returns;
+	// a Mail without a recipient is none. After an error of write, Later may call it again. It
+	// returns an error if the queue has no room.
+	Later(ctx context.Context, write func(ctx context.Context) (Mail, error)) error
+}
+
+// sendLater gives mail to a MailQueue, or writes and sends it immediately if the mailer is none.
+// Errors: ErrMailBusy, ErrNotMailed.
+func sendLater(ctx context.Context, m Mailer, write func(ctx context.Context) (Mail, error)) error {
+	if queue, ok := m.(MailQueue); ok {
+		if err := queue.Later(ctx, write); err != nil {
+			return ErrMailBusy.Wrap(err)
+		}
+		return nil
+	}
+	mail, err := write(ctx)
+	if err != nil || mail.To == "" {
+		return err
+	}
+	if err := m.Send(ctx, mail); err != nil {
+		return ErrNotMailed.Wrap(err)
+	}
+	return nil
 }
 
 // Caller is the user who makes a request.

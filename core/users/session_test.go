@@ -51,7 +51,7 @@ func TestSignInErrors(t *testing.T) {
 	w.Person("Ada")
 	addWithoutPassword(t, w, "Oidc")
 	w.SetActive(w.Person("Idle"), false)
-	coretest.Is(t, w.Privacy.Erase(w.Ctx, w.Person("Gone"), coretest.Password), nil)
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, w.Person("Gone"), coretest.Password, users.Device{}), nil)
 	for name, try := range map[string]struct{ email, password string }{
 		"an unknown address":            {"nobody@example.org", coretest.Password},
 		"a wrong password":              {"ada@example.org", "wrong horse"},
@@ -153,11 +153,11 @@ func TestConcurrentRenewals(t *testing.T) {
 func TestSignInRaces(t *testing.T) {
 	for name, meanwhile := range map[string]func(t *testing.T, w *coretest.World, user id.User){
 		"a change of the password": func(t *testing.T, w *coretest.World, user id.User) {
-			coretest.Is(t, w.Users.ChangePassword(w.Ctx, user, coretest.Password, "another password"), nil)
+			coretest.Is(t, w.Users.ChangePassword(w.Ctx, user, coretest.Password, "another password", users.Device{}), nil)
 		},
 		"a deactivation": func(_ *testing.T, w *coretest.World, user id.User) { w.SetActive(user, false) },
 		"an erasure": func(t *testing.T, w *coretest.World, user id.User) {
-			coretest.Is(t, w.Privacy.Erase(w.Ctx, user, coretest.Password), nil)
+			coretest.Is(t, w.Privacy.Erase(w.Ctx, user, coretest.Password, users.Device{}), nil)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -225,7 +225,7 @@ func TestInactiveUser(t *testing.T) {
 	coretest.Is(t, err, users.ErrNotSignedIn)
 	_, err = w.Users.ChangeMe(w.Ctx, person, users.Change{})
 	coretest.Is(t, err, users.ErrNotSignedIn)
-	coretest.Is(t, w.Users.ChangePassword(w.Ctx, person, coretest.Password, "another password"), users.ErrNotSignedIn)
+	coretest.Is(t, w.Users.ChangePassword(w.Ctx, person, coretest.Password, "another password", users.Device{}), users.ErrNotSignedIn)
 
 	w.SetActive(person, true)
 	signedOut() // reactivation does not restore sessions

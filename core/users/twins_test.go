@@ -131,7 +131,7 @@ func TestOneOfTwinsIsErased(t *testing.T) {
 	// A user who erases the account leaves a marked twin behind, which the operator settles.
 	w = coretest.NewWorld(t, memory.New())
 	first, second = twins(t, w)
-	coretest.Is(t, w.Privacy.Erase(w.Ctx, first, coretest.Password), nil)
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, first, coretest.Password, users.Device{}), nil)
 	_, err := w.Users.Register(w.Ctx, users.SignUp{Name: "New", Email: "zoe@bücher.example", Password: coretest.Password})
 	coretest.Is(t, err, users.ErrEmailTaken)
 	_, err = w.Moderation.ChangeTwin(w.Ctx, second, "zoe@bücher.example")

@@ -41,7 +41,8 @@ func (s *serverSettings) config(log *slog.Logger, reachable bool) (wiring.Config
 	c.Users.SignupBonus = s.Accounts.SignupBonus
 	c.Users.AccessLifetime, c.Users.RefreshLifetime = s.Security.AccessLifetime, s.Security.RefreshLifetime
 	c.Users.SessionLifetime, c.Users.RefreshGrace = s.Security.SessionLifetime, s.Security.RefreshGrace
-	c.Users.OpenResets = s.Security.OpenResets
+	c.Users.OpenResets, c.Users.MaxWrong = s.Security.OpenResets, s.Security.MaxWrong
+	c.Users.MaxResets, c.Users.MaxResetsFrom = s.Security.MaxResets, s.Security.MaxResetsFrom
 	c.Users.ResetLifetime, c.Users.ResetURL = s.Security.ResetLifetime, s.Security.ResetURL
 	c.Messaging = messaging.Policy{
 		MessageCost: s.Policies.MessageCost, MaxOpened: s.Policies.MaxOpened, MaxImagePixels: s.Policies.MaxImagePixels,

@@ -74,7 +74,7 @@ type policySettings struct {
 	MaxProposed    int               `default:"${max_proposed}" placeholder:"N" help:"How many reservations a user may propose in 24 hours, 1 to 1000000. Default: ${default}."`
 	MaxPending     int               `default:"${max_pending}" placeholder:"N" help:"How many reservations of a conversation may be pending, 1 to 1000000. Default: ${default}."`
 	SettleEvery    time.Duration     `default:"${settle_every}" help:"How often the server looks for reservations that have ended, or were not accepted in time; at most 5s."`
-	PurgeEvery     time.Duration     `default:"${purge_every}" help:"How often the server removes expired sessions and expired idempotency keys."`
+	PurgeEvery     time.Duration     `default:"${purge_every}" help:"How often the server removes expired sessions, idempotency keys and counts of wrong passwords."`
 }
 
 type securitySettings struct {
@@ -94,6 +94,9 @@ type securitySettings struct {
 	RefreshGrace    time.Duration `default:"${refresh_grace}" help:"How long after its first use a refresh token may be used again, up to three times in all."`
 	ResetLifetime   time.Duration `default:"${reset_lifetime}" help:"How long a password reset token is valid."`
 	OpenResets      int           `default:"${open_resets}" help:"How many password resets of one account are valid at a time, 1 to 100."`
+	MaxWrong        int           `default:"${max_wrong}" placeholder:"N" help:"How many wrong passwords for an address, or from a network, need no wait, 1 to 1000000. Default: ${default}."`
+	MaxResets       int           `default:"${max_resets}" placeholder:"N" help:"How many password resets are mailed to an address in an hour, 1 to 1000000. Default: ${default}."`
+	MaxResetsFrom   int           `default:"${max_resets_from}" placeholder:"N" help:"How many password resets may be requested from a network in an hour, 1 to 1000000. Default: ${default}."`
 	ResetURL        string        `placeholder:"URL" help:"The address of the page that resets a password; the token is appended to it. Default: the mail contains only the token."`
 }
 
@@ -141,6 +144,9 @@ func defaults() kong.Vars {
 		"session_lifetime":      c.Users.SessionLifetime.String(),
 		"refresh_grace":         c.Users.RefreshGrace.String(),
 		"open_resets":           number(int64(c.Users.OpenResets)),
+		"max_wrong":             number(int64(c.Users.MaxWrong)),
+		"max_resets":            number(int64(c.Users.MaxResets)),
+		"max_resets_from":       number(int64(c.Users.MaxResetsFrom)),
 		"reset_lifetime":        c.Users.ResetLifetime.String(),
 		"bcrypt_cost":           number(int64(c.PasswordCost)),
 		"limit_anonymous":       rate(c.Limits.Anonymous.PerSecond),
@@ -186,6 +192,9 @@ func inFlags(err error) error {
 		"Users.RefreshGrace", "--refresh-grace",
 		"Users.ResetLifetime", "--reset-lifetime",
 		"Users.OpenResets", "--open-resets",
+		"Users.MaxWrong", "--max-wrong",
+		"Users.MaxResetsFrom", "--max-resets-from",
+		"Users.MaxResets", "--max-resets",
 		"Users.ResetURL", "--reset-url",
 		"Messaging.MessageCost", "--message-cost",
 		"Messaging.MaxOpened", "--max-opened",

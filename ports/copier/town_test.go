@@ -192,14 +192,15 @@ func key(table *ports.Table, row ports.Row) string {
 	return b.String()
 }
 
-// grants fills a page of grants and one of keys.
+// grants fills a page of grants, one of counts of tries, and one of keys.
 func grants(ctx context.Context, tx ports.Tx) error {
 	var errs []error
 	for i := range 3 {
 		hash := sha256.Sum256([]byte{byte(i)})
-		_, err := tx.Users().Key(ctx, []string{users.GrantKey, "a", "b"}[i], hash[:])
+		_, err := tx.Users().Key(ctx, []string{users.GrantKey, users.TryKey, "a"}[i], hash[:])
 		_, err2 := tx.Users().Grant(ctx, hash)
-		errs = append(errs, err, err2)
+		err3 := tx.Users().SaveTries(ctx, users.Tries{Hash: hash, Subject: hash, Count: 1, LastAt: noon, ExpiresAt: noon})
+		errs = append(errs, err, err2, err3)
 	}
 	return errors.Join(errs...)
 }

@@ -256,7 +256,7 @@ func oldAnswersReplayed(c *community) {
 
 func answersAfterErasure(c *community) {
 	t := c.talkers()
-	if err := c.privacy.Erase(c.ctx, t.tom.ID, password); err != nil {
+	if err := c.privacy.Erase(c.ctx, t.tom.ID, password, users.Device{}); err != nil {
 		c.Fatal(err)
 	}
 	t.done = slices.DeleteFunc(t.done, func(k *keyed) bool { return k.owner == t.tom.ID })

@@ -273,6 +273,19 @@ func (w *town) writes(f *fixture) []call {
 			return tx.Users().AddReset(ctx, f.newReset(ben.ID, later), 3)
 		}},
 		{"Users.DropResets", func(ctx context.Context, tx ports.Tx) error { return tx.Users().DropResets(ctx, ada.ID) }},
+		discarding("Users.HoldTries", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().HoldTries(ctx, w.tries.Hash)
+		}),
+		{"Users.SaveTries", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Users().SaveTries(ctx, f.newTries(f.secret()))
+		}},
+		{"Users.GiveBackTries", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Users().GiveBackTries(ctx, []users.SecretHash{w.tries.Hash}, f.newTries(f.secret()))
+		}},
+		{"Users.DropTries", func(ctx context.Context, tx ports.Tx) error { return tx.Users().DropTries(ctx, w.tries.Subject) }},
+		discarding("Users.PurgeTries", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().PurgeTries(ctx, later, 10)
+		}),
 		{"Users.Erase", func(ctx context.Context, tx ports.Tx) error { return tx.Users().Erase(ctx, cleo) }},
 		discarding("Moderation.AddReport", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().AddReport(ctx, f.newReport(ada.ID, ben.ID))

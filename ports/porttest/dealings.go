@@ -179,7 +179,7 @@ func afterLeaving(c *community) {
 	report, err := c.moderation.Report(c.ctx, ada.ID, moderation.ReportInput{ReportedUserID: ben.ID, Reason: "rude"}, "")
 	c.must(err)
 	r := c.accept(c.propose(talk, aWalk(20, 0)))
-	c.must(c.privacy.Erase(c.ctx, ben.ID, password))
+	c.must(c.privacy.Erase(c.ctx, ben.ID, password, users.Device{}))
 
 	history, err := c.messaging.Messages(c.ctx, ada.ID, talk.ID, page.Request[page.Moment]{})
 	c.must(err)

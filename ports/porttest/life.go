@@ -130,7 +130,7 @@ func (c *crowd) moveOne(dice *rand.Rand, talk messaging.Conversation, who id.Use
 func (c *crowd) comeAndGo(dice *rand.Rand, talk messaging.Conversation, who id.User) error {
 	switch dice.IntN(8) {
 	case 0:
-		return c.privacy.Erase(c.ctx, who, password)
+		return c.privacy.Erase(c.ctx, who, password, users.Device{})
 	case 1, 2:
 		return c.change(c.eve.ID, who, moderation.AccountChange{IsActive: ptr(false)})
 	case 3:

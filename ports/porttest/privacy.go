@@ -47,14 +47,14 @@ var privacyTests = []test{
 	{"erasing while signing in", erasing((*scene).signIn)},
 	{"erasing while refreshing", erasing((*scene).refresh)},
 	{"erasing while a password is forgotten", erasing(func(s *scene) error {
-		return s.c.accounts.ForgotPassword(s.c.ctx, s.leaving.Email)
+		return s.c.accounts.ForgotPassword(s.c.ctx, s.leaving.Email, users.Device{})
 	})},
 	{"erasing while sending", erasing((*scene).send)},
 	{"erasing while opening a conversation", erasingVoyager((*scene).open)},
 	{"erasing while saving a profile", erasing((*scene).saveProfile)},
 	{"erasing while changing the account", erasing((*scene).rename)},
 	{"erasing while erasing", erasing(func(s *scene) error {
-		return s.c.privacy.Erase(s.c.ctx, s.leaving.ID, password)
+		return s.c.privacy.Erase(s.c.ctx, s.leaving.ID, password, users.Device{})
 	})},
 }
 
@@ -163,7 +163,7 @@ func raceAgainstErasure(voyagerLeaves bool, meanwhile func(s *scene) error) func
 			s := c.scene(round, admin, voyagerLeaves)
 			errs := concurrently(3, func(i int) error {
 				if i == 1 {
-					return c.privacy.Erase(c.ctx, s.leaving.ID, password)
+					return c.privacy.Erase(c.ctx, s.leaving.ID, password, users.Device{})
 				}
 				return meanwhile(s)
 			})
@@ -228,7 +228,7 @@ func erasure(c *community) {
 		if err := s.send(); err != nil {
 			c.Fatal(err)
 		}
-		if err := c.privacy.Erase(c.ctx, s.leaving.ID, password); err != nil {
+		if err := c.privacy.Erase(c.ctx, s.leaving.ID, password, users.Device{}); err != nil {
 			c.Fatal(err)
 		}
 		c.gone(s)
@@ -253,7 +253,7 @@ func addressAfterErasure(c *community) {
 		ada := c.join(fmt.Sprint("ada", round))
 		errs := concurrently(8, func(i int) error {
 			if i == 0 {
-				return c.privacy.Erase(c.ctx, ada.ID, password)
+				return c.privacy.Erase(c.ctx, ada.ID, password, users.Device{})
 			}
 			_, err := c.accounts.SignUp(c.ctx, users.SignUp{Name: "next", Email: ada.Email, Password: password}, "")
 			return err

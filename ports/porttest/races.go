@@ -359,7 +359,7 @@ func lastAdmin(c *community) {
 			case 1:
 				return c.change(by, target, moderation.AccountChange{IsActive: ptr(false)})
 			default:
-				return c.privacy.Erase(c.ctx, target, password)
+				return c.privacy.Erase(c.ctx, target, password, users.Device{})
 			}
 		})
 		c.onlyErrors("concurrent changes of admins", errs, users.ErrLastAdmin, users.ErrAdminsOnly,

@@ -167,7 +167,7 @@ func (c *community) meet(viewer, admin users.User, e *encounter, n int) {
 	case "inactive":
 		c.must(c.change(admin.ID, u.ID, moderation.AccountChange{IsActive: ptr(false)}))
 	case "erased":
-		c.must(c.privacy.Erase(c.ctx, u.ID, password))
+		c.must(c.privacy.Erase(c.ctx, u.ID, password, users.Device{}))
 	}
 }
 

@@ -36,6 +36,7 @@ type town struct {
 	accepted  reservations.Reservation
 	report    moderation.Report
 	audit     moderation.AuditRecord
+	tries     users.Tries
 	record    idempotency.Record
 	mark      string
 	wanderers []users.User // further accounts, to fill pages
@@ -65,6 +66,9 @@ func (f *fixture) town() *town {
 		ID: id.AuditRecord(f.ids.Next()), ActorID: w.eve.ID, Action: moderation.ActionUserChanged,
 		SubjectID: id.Subject(w.cleo.ID), Reason: "they asked", Details: moderation.Details{"name": "cleo"},
 		CreatedAt: noon,
+	}
+	w.tries = users.Tries{
+		Hash: f.secret(), Subject: f.secret(), Count: 2, LastAt: noon, Told: true, ExpiresAt: noon.Add(time.Hour),
 	}
 	w.record = idempotency.Record{
 		Owner: w.ada.ID.String(), Key: "key-1", Fingerprint: f.secret(), Answer: []byte(`{"id":1}`), CreatedAt: noon,
@@ -104,6 +108,7 @@ func (w *town) fill(ctx context.Context, tx ports.Tx, f *fixture) error {
 		func() error { return tx.Moderation().AddAudit(ctx, w.audit) },
 		func() error { return tx.Marks().Mark(ctx, w.mark, noon) },
 		func() error { return grantWith(ctx, tx, users.GrantKey, f.secret()) },
+		func() error { return tx.Users().SaveTries(ctx, w.tries) },
 		func() error {
 			return tx.Moderation().Block(ctx, moderation.Block{UserID: w.cleo.ID, BlockedUserID: w.dora.ID,
 				CreatedAt: noon})

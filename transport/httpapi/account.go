@@ -70,11 +70,12 @@ var (
 	eraseMe = kithttp.Route[eraseMeRequest, kithttp.None]{
 		Name: "eraseMe", Method: http.MethodDelete, Path: "/v1/me", OptionalBody: true,
 		Summary: "Erase your own account permanently", Tags: tagAccount,
-		Faults: []*fault.Error{users.ErrLastAdmin},
+		Faults: []*fault.Error{users.ErrTooManyTries, users.ErrLastAdmin},
 	}
 	changePassword = kithttp.Route[changePasswordRequest, kithttp.None]{
 		Name: "changePassword", Method: http.MethodPut, Path: "/v1/me/password",
 		Summary: "Change your password, and end all your sessions", Tags: tagAccount,
+		Faults: []*fault.Error{users.ErrTooManyTries},
 	}
 	exportMe = kithttp.Route[kithttp.None, kithttp.Stream]{
 		Name: "exportMe", Method: http.MethodGet, Path: "/v1/me/export",
@@ -108,9 +109,9 @@ func (a *API) changeMe(ctx context.Context, caller users.Caller, req UserChange)
 }
 
 func (a *API) eraseMe(ctx context.Context, caller users.Caller, req eraseMeRequest) (kithttp.None, error) {
-	return kithttp.None{}, a.services.Privacy.Erase(ctx, caller.UserID, orZero(req.Password))
+	return kithttp.None{}, a.services.Privacy.Erase(ctx, caller.UserID, orZero(req.Password), device(ctx))
 }
 
 func (a *API) changePassword(ctx context.Context, caller users.Caller, req changePasswordRequest) (kithttp.None, error) {
-	return kithttp.None{}, a.services.Users.ChangePassword(ctx, caller.UserID, req.CurrentPassword, req.Password)
+	return kithttp.None{}, a.services.Users.ChangePassword(ctx, caller.UserID, req.CurrentPassword, req.Password, device(ctx))
 }

@@ -81,12 +81,12 @@ var (
 	signUp = kithttp.Route[signUpRequest, SignedIn]{
 		Name: "signUp", Method: http.MethodPost, Path: "/v1/auth/signup", Status: http.StatusCreated,
 		Summary: "Create an account with a wallet and a bonus", Tags: tagAuth,
-		Faults: []*fault.Error{users.ErrSignIn, users.ErrEmailTaken},
+		Faults: []*fault.Error{users.ErrSignIn, users.ErrTooManyTries, users.ErrEmailTaken},
 	}
 	logIn = kithttp.Route[logInRequest, SignedIn]{
 		Name: "logIn", Method: http.MethodPost, Path: "/v1/auth/login",
 		Summary: "Sign in", Tags: tagAuth,
-		Faults: []*fault.Error{users.ErrSignIn},
+		Faults: []*fault.Error{users.ErrSignIn, users.ErrTooManyTries},
 	}
 	refresh = kithttp.Route[refreshRequest, SignedIn]{
 		Name: "refresh", Method: http.MethodPost, Path: "/v1/auth/refresh",
@@ -100,6 +100,7 @@ var (
 	forgotPassword = kithttp.Route[forgotPasswordRequest, kithttp.None]{
 		Name: "forgotPassword", Method: http.MethodPost, Path: "/v1/auth/password/forgot", Status: http.StatusAccepted,
 		Summary: "Mail a secret for a new password, if the account exists", Tags: tagAuth,
+		Faults: []*fault.Error{users.ErrMailBusy},
 	}
 	resetPassword = kithttp.Route[resetPasswordRequest, kithttp.None]{
 		Name: "resetPassword", Method: http.MethodPost, Path: "/v1/auth/password/reset",
@@ -140,7 +141,7 @@ func (a *API) logOut(ctx context.Context, req refreshRequest) (kithttp.None, err
 }
 
 func (a *API) forgotPassword(ctx context.Context, req forgotPasswordRequest) (kithttp.None, error) {
-	err := a.services.Users.ForgotPassword(ctx, req.Email)
+	err := a.services.Users.ForgotPassword(ctx, req.Email, device(ctx))
 	if errors.Is(err, users.ErrNotMailed) {
 		a.logFailure(ctx, kithttp.RouteFrom(ctx), err) // log only: an error would reveal that the account exists
 		err = nil
@@ -149,5 +150,5 @@ func (a *API) forgotPassword(ctx context.Context, req forgotPasswordRequest) (ki
 }
 
 func (a *API) resetPassword(ctx context.Context, req resetPasswordRequest) (kithttp.None, error) {
-	return kithttp.None{}, a.services.Users.ResetPassword(ctx, req.Token, req.Password)
+	return kithttp.None{}, a.services.Users.ResetPassword(ctx, req.Token, req.Password, device(ctx))
 }

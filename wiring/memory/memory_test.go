@@ -166,7 +166,7 @@ func TestCloseSendsQueuedMail(t *testing.T) {
 	if _, err := app.Users.Register(t.Context(), users.SignUp{Name: "Ada", Email: "ada@example.org", Password: "long enough"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := app.Users.ForgotPassword(t.Context(), "ada@example.org"); err != nil {
+	if err := app.Users.ForgotPassword(t.Context(), "ada@example.org", users.Device{}); err != nil {
 		t.Fatal(err)
 	}
 	<-mailer.begun
@@ -192,7 +192,7 @@ func TestCloseReportsWhatItCutShort(t *testing.T) {
 	if _, err := app.Users.Register(t.Context(), users.SignUp{Name: "Ada", Email: "ada@example.org", Password: "long enough"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := app.Users.ForgotPassword(t.Context(), "ada@example.org"); err != nil {
+	if err := app.Users.ForgotPassword(t.Context(), "ada@example.org", users.Device{}); err != nil {
 		t.Fatal(err)
 	}
 	<-mailer.begun

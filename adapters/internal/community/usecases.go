@@ -99,7 +99,7 @@ var UseCases = []UseCase{
 	},
 	{"change a password",
 		func(ctx context.Context, s *Scene, _ idempotency.Key) error {
-			return s.Users.ChangePassword(ctx, s.Voyager, Password, "another horse")
+			return s.Users.ChangePassword(ctx, s.Voyager, Password, "another horse", users.Device{})
 		}, true,
 	},
 	{"change an account",
@@ -151,7 +151,7 @@ var UseCases = []UseCase{
 	},
 	{"leave",
 		func(ctx context.Context, s *Scene, _ idempotency.Key) error {
-			return s.Privacy.Erase(ctx, s.Voyager, Password)
+			return s.Privacy.Erase(ctx, s.Voyager, Password, users.Device{})
 		}, true,
 	},
 	{"read a page of messages",

@@ -173,13 +173,13 @@ func (h *history) changeMe(by id.User, name string) command {
 
 func (h *history) changePassword(by id.User, current string) command {
 	return command{name: fmt.Sprintf("%s changes the password, giving %q as the current one", by, current), do: func(ctx context.Context, c *lane) (any, error) {
-		return nil, c.Users.ChangePassword(ctx, by, current, "new horse")
+		return nil, c.Users.ChangePassword(ctx, by, current, "new horse", users.Device{})
 	}}
 }
 
 func (h *history) erase(by id.User, password string) command {
 	return command{name: fmt.Sprintf("%s erases the account, password %q", by, password), do: func(ctx context.Context, c *lane) (any, error) {
-		return nil, c.Privacy.Erase(ctx, by, password)
+		return nil, c.Privacy.Erase(ctx, by, password, users.Device{})
 	}}
 }
 

@@ -10,7 +10,9 @@ import (
 
 // Secrets has the columns that contain a random secret, or a hash that is made of one. They are
 // different in each store.
-var Secrets = map[*ports.Table]int{ports.RefreshTokens: 0, ports.PasswordResets: 2, ports.SignupGrants: 0, ports.StoreKeys: 1}
+var Secrets = map[*ports.Table][]int{
+	ports.RefreshTokens: {0}, ports.PasswordResets: {2}, ports.SignupGrants: {0}, ports.Tries: {0, 1}, ports.StoreKeys: {1},
+}
 
 // dump returns all rows of a store as text, by table.
 func (h *history) dump(s *side) map[string][]string {
@@ -32,17 +34,17 @@ func (h *history) dump(s *side) map[string][]string {
 }
 
 func readAll(ctx context.Context, tx ports.Tx, table *ports.Table) (all []string, err error) {
-	secret, hasSecret := Secrets[table]
+	hidden := Secrets[table]
 	for row, err := range ports.Scan(ctx, tx.Rows(), table, nil, 0) {
 		if err != nil {
 			return nil, err
 		}
-		if hasSecret {
-			row[secret] = "a secret"
+		for _, column := range hidden {
+			row[column] = "a secret"
 		}
 		all = append(all, fmt.Sprintf("%v", row))
 	}
-	if hasSecret {
+	if len(hidden) > 0 {
 		slices.Sort(all) // the rows may be ordered by the secret
 	}
 	return all, nil

@@ -19,6 +19,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
 )
 
 // neverUpdated lists the collections in which no use case updates a document. A repeated command
@@ -33,7 +34,7 @@ var neverUpdated = []string{
 func TestReleasedDocumentsCanBeChanged(t *testing.T) {
 	more := []community.UseCase{
 		{Name: "ask for another password", Do: func(ctx context.Context, c *community.Scene, _ idempotency.Key) error {
-			return c.Users.ForgotPassword(ctx, "local0@example.org")
+			return c.Users.ForgotPassword(ctx, "local0@example.org", users.Device{})
 		}},
 		{Name: "repeat a command", Do: func(ctx context.Context, c *community.Scene, _ idempotency.Key) error {
 			before, err := c.Reservations.Funds(ctx, c.Voyager)

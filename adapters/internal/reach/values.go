@@ -42,7 +42,7 @@ func newScene(ctx context.Context, store ports.Storage) (*scene, error) {
 			}
 		}
 	}
-	err = errors.Join(err, c.Users.ForgotPassword(ctx, "otto@example.org"))
+	err = errors.Join(err, c.Users.ForgotPassword(ctx, "otto@example.org", users.Device{}))
 	return s, errors.Join(err, store.Run(ctx, uow.Write, func(ctx context.Context, tx ports.Tx) error {
 		for i := range mostRows {
 			stranger := users.User{

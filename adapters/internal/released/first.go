@@ -102,11 +102,11 @@ func CheckFirst(ctx context.Context, t testing.TB, c *community.Community) {
 		t.Errorf("twins that are left: %+v, %v", twins, err)
 	}
 
-	check(c.Users.ResetPassword(ctx, "reset", community.Password))
+	check(c.Users.ResetPassword(ctx, "reset", community.Password, users.Device{}))
 	signIn("voyager0@example.org")
 
 	other := signIn("otto@example.org")
-	check(c.Privacy.Erase(ctx, other, community.Password))
+	check(c.Privacy.Erase(ctx, other, community.Password, users.Device{}))
 	again, err := c.Users.Register(ctx, users.SignUp{Name: "Otto", Email: "Otto@Example.org", Password: community.Password})
 	check(err)
 	if funds, err := c.Reservations.Funds(ctx, again.ID); err != nil || funds.Balance != 0 {

@@ -62,7 +62,7 @@ func TestErasedIsNotInTheFile(t *testing.T) {
 	if len(marked()) == 0 {
 		t.Fatal("the mark is not in the file before the erasure")
 	}
-	if err := o.Privacy.Erase(ctx, in.User.ID, community.Password); err != nil {
+	if err := o.Privacy.Erase(ctx, in.User.ID, community.Password, users.Device{}); err != nil {
 		t.Fatal(err)
 	}
 	checkpoint()

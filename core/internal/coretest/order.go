@@ -49,11 +49,12 @@ const (
 	ofConversation
 	ofWallet
 	ofRest // rows that are inserted, and those that are changed without being held
+	ofTries
 )
 
 var rankNames = map[rank]string{
 	ofKey: "an idempotency key", ofName: "a name", ofUser: "a user", ofCalendar: "a calendar",
-	ofReservation: "a reservation", ofConversation: "a conversation", ofWallet: "a wallet", ofRest: "an insert",
+	ofReservation: "a reservation", ofConversation: "a conversation", ofWallet: "a wallet", ofRest: "an insert", ofTries: "a count of tries",
 }
 
 // thing is what a unit holds. Things of one rank are held by id ascending.

@@ -31,7 +31,7 @@ func (r orderedKeys) Claim(ctx context.Context, owner string, key idempotency.Ke
 }
 
 func (r orderedKeys) Save(ctx context.Context, record idempotency.Record) error {
-	r.h.rest("Idempotency.Save")
+	r.h.hold("Idempotency.Save", ofKey, record.Owner+" "+string(record.Key)) // which Claim has held
 	return r.Repository.Save(ctx, record)
 }
 
@@ -109,6 +109,45 @@ func (r orderedUsers) SetPassword(ctx context.Context, user id.User, password us
 func (r orderedUsers) Erase(ctx context.Context, u users.User) error {
 	r.h.hold("Users.Erase", ofUser, u.ID.String())
 	return r.Repository.Erase(ctx, u)
+}
+
+func (r orderedUsers) HoldTries(ctx context.Context, hashes ...users.SecretHash) ([]users.Tries, error) {
+	r.h.hold("Users.HoldTries", ofTries, hexOf(hashes)...)
+	return r.Repository.HoldTries(ctx, hashes...)
+}
+
+func (r orderedUsers) SaveTries(ctx context.Context, counts ...users.Tries) error {
+	r.h.hold("Users.SaveTries", ofTries, hexOf(hashesOf(counts))...)
+	return r.Repository.SaveTries(ctx, counts...)
+}
+
+func (r orderedUsers) GiveBackTries(ctx context.Context, hashes []users.SecretHash, known ...users.Tries) error {
+	r.h.hold("Users.GiveBackTries", ofTries, hexOf(append(hashesOf(known), hashes...))...)
+	return r.Repository.GiveBackTries(ctx, hashes, known...)
+}
+
+func (r orderedUsers) DropTries(ctx context.Context, subject users.SecretHash) error {
+	r.h.rest("Users.DropTries")
+	return r.Repository.DropTries(ctx, subject)
+}
+
+func (r orderedUsers) PurgeTries(ctx context.Context, before time.Time, limit int) (int, error) {
+	r.h.rest("Users.PurgeTries")
+	return r.Repository.PurgeTries(ctx, before, limit)
+}
+
+func hashesOf(counts []users.Tries) (hashes []users.SecretHash) {
+	for _, t := range counts {
+		hashes = append(hashes, t.Hash)
+	}
+	return hashes
+}
+
+func hexOf(hashes []users.SecretHash) (ids []string) {
+	for _, hash := range hashes {
+		ids = append(ids, fmt.Sprintf("%x", hash))
+	}
+	return ids
 }
 
 func (r orderedUsers) UseRefreshToken(ctx context.Context, hash users.SecretHash, at time.Time) (users.RefreshToken, error) {

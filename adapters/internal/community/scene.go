@@ -3,6 +3,7 @@ package community
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
@@ -30,6 +31,9 @@ type Scene struct {
 // Password is the password of everyone in a community.
 const Password = "correct horse"
 
+// home is a device whose network its account does not know yet, except the voyager's.
+var home = users.Device{Address: "192.0.2.7"}
+
 // NewScene makes a Scene in an empty community that uses the given clock.
 func NewScene(ctx context.Context, c *Community, clock *Clock) (*Scene, error) {
 	admin, pairs, err := c.Populate(ctx, 1)
@@ -42,11 +46,15 @@ func NewScene(ctx context.Context, c *Community, clock *Clock) (*Scene, error) {
 	_, err3 := c.Matching.SaveProfile(ctx, s.Voyager, matching.Profile{FirstName: "Vera", Age: 40}, []id.Interest{hiking.ID})
 	_, err4 := c.Matching.SaveProfile(ctx, s.Local, matching.Profile{IsSearchable: true}, []id.Interest{hiking.ID})
 	r, err5 := c.Moderation.Report(ctx, s.Voyager, moderation.ReportInput{ReportedUserID: s.Local, Reason: "rude"}, "")
-	in, err6 := c.Users.SignIn(ctx, users.SignIn{Email: "voyager0@example.org", Password: Password})
+	in, err6 := c.Users.SignIn(ctx, users.SignIn{Email: "voyager0@example.org", Password: Password, From: home})
 	other, err7 := c.Users.Register(ctx, users.SignUp{Name: "Otto", Email: "otto@example.org", Password: Password})
 	pending, err8 := s.propose(ctx, 1, "")
 	accepted, err9 := s.propose(ctx, 5, "")
 	_, err10 := c.Reservations.Accept(ctx, s.Local, accepted.ID, "")
+	_, wrong := c.Users.SignIn(ctx, users.SignIn{Email: "nobody@example.org", Password: Password}) // reads the key of tries
+	if !errors.Is(wrong, users.ErrSignIn) {
+		return nil, fmt.Errorf("a sign-in with an unknown address: %w", wrong)
+	}
 	s.Message, s.Hiking, s.Report, s.Refresh, s.Other = m.ID, hiking.ID, r.ID, in.RefreshToken, other.ID
 	s.Pending, s.Accepted = pending.ID, accepted.ID
 	return s, errors.Join(err, err2, err3, err4, err5, err6, err7, err8, err9, err10)

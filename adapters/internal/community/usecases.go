@@ -81,13 +81,15 @@ var UseCases = []UseCase{
 	},
 	{"sign up",
 		func(ctx context.Context, s *Scene, key idempotency.Key) error {
-			_, err := s.Users.SignUp(ctx, users.SignUp{Name: "Nora", Email: "nora@example.org", Password: Password}, key)
+			_, err := s.Users.SignUp(ctx, users.SignUp{
+				Name: "Nora", Email: "nora@example.org", Password: Password, From: home,
+			}, key)
 			return err
 		}, false,
 	},
 	{"sign in",
 		func(ctx context.Context, s *Scene, _ idempotency.Key) error {
-			_, err := s.Users.SignIn(ctx, users.SignIn{Email: "local0@example.org", Password: Password})
+			_, err := s.Users.SignIn(ctx, users.SignIn{Email: "local0@example.org", Password: Password, From: home})
 			return err
 		}, true,
 	},
@@ -99,7 +101,7 @@ var UseCases = []UseCase{
 	},
 	{"change a password",
 		func(ctx context.Context, s *Scene, _ idempotency.Key) error {
-			return s.Users.ChangePassword(ctx, s.Voyager, Password, "another horse", users.Device{})
+			return s.Users.ChangePassword(ctx, s.Voyager, Password, "another horse", home)
 		}, true,
 	},
 	{"change an account",
@@ -151,7 +153,7 @@ var UseCases = []UseCase{
 	},
 	{"leave",
 		func(ctx context.Context, s *Scene, _ idempotency.Key) error {
-			return s.Privacy.Erase(ctx, s.Voyager, Password, users.Device{})
+			return s.Privacy.Erase(ctx, s.Voyager, Password, home)
 		}, true,
 	},
 	{"read a page of messages",

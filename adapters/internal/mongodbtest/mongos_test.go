@@ -98,12 +98,12 @@ func checkLookups(t *testing.T, s target, all []mongofake.Command) {
 // a write could miss what another mongos has acknowledged.
 var behindMongos = map[string]string{
 	"read messages":       "findAndModify find find update find update update find update commitTransaction",
-	"sign in":             "find find findAndModify find insert insert commitTransaction",
+	"sign in":             "find find update update commitTransaction find find findAndModify find insert insert update update update commitTransaction",
 	"refresh":             "find find update find find update insert commitTransaction",
-	"change a password":   "find find findAndModify find update update find delete find commitTransaction",
+	"change a password":   "find find find find update commitTransaction find update commitTransaction findAndModify find update update find delete find commitTransaction",
 	"deactivate somebody": "find update find find findAndModify update update find delete find insert commitTransaction",
 	"change an interest":  "find find findAndModify find update insert commitTransaction",
-	"leave":               "find find find update find find find find findAndModify findAndModify findAndModify findAndModify findAndModify update findAndModify find delete delete update insert delete update delete find delete delete delete find commitTransaction",
+	"leave":               "find find find find update commitTransaction find update commitTransaction find update find find find find find findAndModify findAndModify findAndModify findAndModify findAndModify update findAndModify find delete delete find update insert delete update delete find delete delete delete find delete find commitTransaction",
 	"list conversations":  "find find find find find find",
 	"search":              "find find find find aggregate",
 	"look into a wallet":  "find find find aggregate abortTransaction",

@@ -327,6 +327,21 @@ var queries = map[string][]served{
 			"| sort user_id seq",
 		}},
 	},
+	"tries": {
+		{"_id_", []string{
+			"_id=",
+			"_id= count>",
+			"_id=in",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+		{"by_expiry", []string{
+			"expires_at<= | sort expires_at _id",
+		}},
+		{"of_subject", []string{
+			"subject=",
+		}},
+	},
 	"unique_keys": {
 		{"_id_", []string{
 			"_id=",

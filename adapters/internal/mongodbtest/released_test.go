@@ -27,6 +27,7 @@ import (
 var neverUpdated = []string{
 	"password_resets", "token_transactions", "unique_keys", "audit_records", "idempotency_records", "store_marks",
 	"schema_versions", "servers", "signup_grants", "store_keys", "correspondents",
+	"tries", // of which version 1 has none
 }
 
 // Documents of version 1 survive all migrations, and every use case can change them. It can also change them

@@ -41,7 +41,8 @@ var owners = []owner{
 	{"Idempotency", reflect.TypeFor[idempotency.Tx](), []*ports.Table{ports.IdempotencyRecords}},
 	{"Tokens", reflect.TypeFor[tokens.Tx](), []*ports.Table{ports.Wallets, ports.TokenTransactions}},
 	{"Users", reflect.TypeFor[users.Tx](), []*ports.Table{
-		ports.Users, ports.Sessions, ports.RefreshTokens, ports.PasswordResets, ports.SignupGrants, ports.StoreKeys,
+		ports.Users, ports.Sessions, ports.RefreshTokens, ports.PasswordResets, ports.SignupGrants, ports.Tries,
+		ports.StoreKeys,
 	}},
 	{"Moderation", reflect.TypeFor[moderation.Tx](), []*ports.Table{ports.Reports, ports.Blocks, ports.AuditRecords}},
 	{"Matching", reflect.TypeFor[matching.Tx](), []*ports.Table{

@@ -90,6 +90,7 @@ func (s *scene) values(ctx context.Context) (*values, error) {
 			collect(ctx, tx, have, ports.ReportLayout), collect(ctx, tx, have, ports.BlockLayout),
 			collect(ctx, tx, have, ports.AuditRecordLayout), collect(ctx, tx, have, ports.RecordLayout),
 			collect(ctx, tx, have, ports.GrantLayout), collect(ctx, tx, have, ports.StoreKeyLayout),
+			collect(ctx, tx, have, ports.TriesLayout),
 		)
 	})
 }

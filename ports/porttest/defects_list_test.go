@@ -42,7 +42,8 @@ var defects = []defect{
 	{name: "overwrites concurrent commits", plant: newLastWins,
 		fails: []string{"isolation/load, change and save lose no update",
 			"isolation/two admins cannot demote each other", "guards/two units never hold the same thing",
-			"tokens/concurrent charges leave the exact balance"}},
+			"tokens/concurrent charges leave the exact balance", "tries/of concurrent units, each counts one more try",
+			"guessing/of concurrent wrong passwords, ten are compared"}},
 	{name: "ignores cancellation", plant: running(neverCancelled),
 		fails: []string{"cancellation/a unit that is cancelled at any call keeps nothing",
 			"cancellation/a unit that is cancelled while it waits for another ends"}},
@@ -97,6 +98,29 @@ var defects = []defect{
 		b.users = newKeys{b.Tx.Users()}
 	}),
 		fails: []string{"grants/a key of the store stays", "grants/concurrent units get one key"}},
+	{name: "forgets every try", plant: handing(func(_ *memory.Store, b *broken) {
+		b.users = countsNothing{b.Tx.Users()}
+	}),
+		fails: []string{"tries/a count of tries is the one that was saved last", "guessing/of concurrent wrong passwords, ten are compared"}},
+	{name: "counts tries from a copy that lags", plant: newLagging,
+		fails: []string{"tries/of concurrent units, each counts one more try",
+			"guessing/of concurrent wrong passwords, ten are compared"}},
+	{name: "gives no try back", plant: handing(func(_ *memory.Store, b *broken) {
+		b.users = keepsTries{b.Tx.Users()}
+	}),
+		fails: []string{"tries/a try is given back once, and none below zero", "guessing/right passwords are not counted, however many there are"}},
+	{name: "forgets known networks", plant: handing(func(_ *memory.Store, b *broken) {
+		b.users = forgetsNetworks{b.Tx.Users()}
+	}),
+		fails: []string{"tries/an address that is known stays known for longer", "guessing/strangers do not lock out a network from which the account signed in"}},
+	{name: "keeps the tries of the erased", plant: handing(func(_ *memory.Store, b *broken) {
+		b.users = remembersErased{b.Tx.Users()}
+	}),
+		fails: []string{"tries/the counts of a subject are removed", "guessing/an erasure removes the counts of the account"}},
+	{name: "purges tries early", plant: handing(func(_ *memory.Store, b *broken) {
+		b.users = purgesEarly{b.Tx.Users()}
+	}),
+		fails: []string{"tries/counts are purged when they have expired"}},
 	{name: "regards accents in searches", plant: handing(func(_ *memory.Store, b *broken) {
 		b.matching = searchesMarks{b.Tx.Matching()}
 	}),

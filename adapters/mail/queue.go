@@ -37,6 +37,8 @@ type QueueConfig struct {
 // writer writes a message; one without a recipient is not sent.
 type writer = func(ctx context.Context) (users.Mail, error)
 
+var _ users.MailQueue = (*Queue)(nil)
+
 // Queue sends messages through another mailer, one by one, in the background. It is a
 // users.MailQueue: Send and Later return immediately, so that their duration does not reveal whether
 // there was a message to send. In return, failures appear only in the log, and waiting messages are

@@ -101,6 +101,52 @@ func TestQueueSendsInOrder(t *testing.T) {
 	}
 }
 
+// TestQueueLater checks that a message is written when its turn comes, again after an error, and once
+// for all attempts to send it; and that one without a recipient is not sent.
+func TestQueueLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &mailer{reply: func(_ context.Context, try int, _ users.Mail) error {
+			if try == 1 {
+				return errDown
+			}
+			return nil
+		}}
+		q := newQueue(t, f, mail.QueueConfig{Size: 2, Pause: time.Second})
+		written := 0
+		release := make(chan struct{})
+		for i, write := range []func(context.Context) (users.Mail, error){
+			func(ctx context.Context) (users.Mail, error) {
+				<-release
+				if written++; written == 1 {
+					return users.Mail{}, errDown
+				}
+				return subject(1), ctx.Err()
+			},
+			func(context.Context) (users.Mail, error) { return users.Mail{}, nil },
+			func(context.Context) (users.Mail, error) { return subject(3), nil },
+		} {
+			ctx, cancel := context.WithCancel(t.Context())
+			if err := q.Later(ctx, write); err != nil {
+				t.Fatal(err)
+			}
+			cancel()
+			if i == 0 {
+				synctest.Wait() // until the worker has the first message
+			}
+		}
+		if err := q.Later(t.Context(), nil); !errors.Is(err, mail.ErrQueueFull) {
+			t.Errorf("Later with a full queue: %v; want ErrQueueFull", err)
+		}
+		close(release)
+		if err := q.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := f.subjects(), []string{"mail 1", "mail 1", "mail 3"}; !slices.Equal(got, want) || written != 2 {
+			t.Errorf("sent %v, and wrote the first %d times; want %v and 2", got, written, want)
+		}
+	})
+}
+
 // TestQueueSendDoesNotWait checks that Send returns while the mailer blocks, and that the end of
 // its context afterwards does not reach the mailer.
 func TestQueueSendDoesNotWait(t *testing.T) {

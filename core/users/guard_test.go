@@ -248,6 +248,39 @@ func TestResetsRevealNothing(t *testing.T) {
 	}
 }
 
+// A wrong password costs the same with and without an account, also the one that locks it.
+func TestWrongPasswordsRevealNothing(t *testing.T) {
+	w := coretest.NewWorld(t, memory.New())
+	storage, mailer := &countedUnits{Storage: memory.New()}, &laterMail{}
+	s, err := services.New(ports.ForServices(ports.NewStore(storage, uow.Policy{})), services.Parts{
+		Hasher: w.Hasher, Access: w.Access, Mailer: mailer, Images: coretest.Images{}, Clock: w.Clock.Now,
+	}, services.DefaultPolicies())
+	coretest.Is(t, err, nil)
+	_, err = s.Users.SignUp(w.Ctx, users.SignUp{Name: "Ada", Email: "ada@example.org", Password: coretest.Password}, "")
+	coretest.Is(t, err, nil)
+	_, err = s.Users.SignIn(w.Ctx, users.SignIn{Email: "ada@example.org", Password: coretest.Password}) // reads the key
+	coretest.Is(t, err, nil)
+	for i := range 14 {
+		w.Clock.Advance(time.Minute)
+		var done []string
+		for n, email := range []string{"ada@example.org", "nobody@example.org"} {
+			storage.modes = nil
+			compared, mails := w.Hasher.Verified.Load(), len(mailer.waiting)
+			_, err := s.Users.SignIn(w.Ctx, users.SignIn{
+				Email: email, Password: "wrong horse", From: users.Device{Address: fmt.Sprintf("203.0.%d.%d", n, i)},
+			})
+			coretest.Is(t, err, users.ErrSignIn)
+			done = append(done, fmt.Sprint(storage.modes, w.Hasher.Verified.Load()-compared, len(mailer.waiting)-mails))
+		}
+		if done[0] != done[1] {
+			t.Errorf("try %d: with an account %s, without one %s", i, done[0], done[1])
+		}
+	}
+	if len(mailer.waiting) != 2 {
+		t.Errorf("%d mails are to be written, want one for each address", len(mailer.waiting))
+	}
+}
+
 // Who used a reset signs in from there, whatever strangers do.
 func TestResetMakesNetworkKnown(t *testing.T) {
 	w := newWorldWithReset(t)

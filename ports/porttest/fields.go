@@ -25,6 +25,7 @@ var fields = []test{
 	{"users.User", filledTwice(userFields)},
 	{"users.Session and RefreshToken", filledTwice(sessionFields)},
 	{"users.Reset", filledTwice(resetFields)},
+	{"users.Tries", filledTwice(triesFields)},
 	{"tokens.Wallet and Transaction", filledTwice(ledgerFields)},
 	{"idempotency.Record", filledTwice(recordFields)},
 	{"moderation.Report", filledTwice(reportFields)},

@@ -192,3 +192,18 @@ func triesPurged(f *fixture) {
 func device(format string, args ...any) users.Device {
 	return users.Device{Address: fmt.Sprintf(format, args...)}
 }
+
+func triesFields(f *fixture, fl *filler) {
+	t := filled[users.Tries](f, fl)
+	f.giveBack(nil, t)
+	is := func(s users.Tries) bool { return s.Hash == t.Hash }
+	hold := func(ctx context.Context, tx ports.Tx) ([]users.Tries, error) {
+		return tx.Users().HoldTries(ctx, t.Hash)
+	}
+	listsBack(f, "users.Repository.HoldTries", t, is, hold)
+	saved := filled[users.Tries](f, fl)
+	saved.Hash, saved.Subject = t.Hash, t.Subject
+	t = saved
+	f.saveTries(t)
+	listsBack(f, "users.Repository.HoldTries after SaveTries", t, is, hold)
+}

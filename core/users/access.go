@@ -260,7 +260,9 @@ func (s *Service) PurgeSessions(ctx context.Context) (int, error) {
 }
 
 // purge removes what has expired, in units of their own, and returns the number.
-func (s *Service) purge(ctx context.Context, remove func(ctx context.Context, tx Tx, limit int) (int, error)) (int, error) {
+func (s *Service) purge(
+	ctx context.Context, remove func(ctx context.Context, tx Tx, limit int) (int, error),
+) (int, error) {
 	const batch = 1000
 	total := 0
 	for {

@@ -181,7 +181,9 @@ func TestCancellation(t *testing.T) {
 			_, err := w.Users.ChangeMe(ctx, person, users.Change{Name: &name})
 			return err
 		}, nil},
-		{"forget the password", func(ctx context.Context) error { return w.Users.ForgotPassword(ctx, "ada@example.org", users.Device{}) }, nil},
+		{"forget the password", func(ctx context.Context) error {
+			return w.Users.ForgotPassword(ctx, "ada@example.org", users.Device{})
+		}, nil},
 		{"reset the password", func(ctx context.Context) error {
 			if token == "" {
 				_, rest, _ := strings.Cut(w.Mailbox.Sent()[0].Text, resetPage)

@@ -108,6 +108,10 @@ func (w *town) fill(ctx context.Context, tx ports.Tx, f *fixture) error {
 		func() error { return tx.Moderation().AddAudit(ctx, w.audit) },
 		func() error { return tx.Marks().Mark(ctx, w.mark, noon) },
 		func() error { return grantWith(ctx, tx, users.GrantKey, f.secret()) },
+		func() error {
+			_, err := f.key(ctx, tx, users.TryKey, f.secret())
+			return err
+		},
 		func() error { return tx.Users().SaveTries(ctx, w.tries) },
 		func() error {
 			return tx.Moderation().Block(ctx, moderation.Block{UserID: w.cleo.ID, BlockedUserID: w.dora.ID,

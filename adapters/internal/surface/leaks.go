@@ -140,19 +140,22 @@ func (c *canaries) stored(tn *town) {
 	tn.Helper()
 	err := ports.NewStore(tn.app.Storage, uow.Policy{}).Snapshot(tn.Context(), func(ctx context.Context, tx ports.Tx) error {
 		for _, table := range ports.Tables {
-			column, secret := histories.Secrets[table]
+			columns := histories.Secrets[table]
 			if table == ports.Users {
-				column = slices.IndexFunc(table.Columns, func(c ports.Column) bool { return c.Name == "password" })
-			} else if !secret {
+				columns = []int{slices.IndexFunc(table.Columns, func(c ports.Column) bool { return c.Name == "password" })}
+			}
+			if len(columns) == 0 {
 				continue
 			}
 			for row, err := range ports.Scan(ctx, tx.Rows(), table, nil, 0) {
 				if err != nil {
 					return err
 				}
-				switch value := reflect.ValueOf(row[column]); value.Kind() {
-				case reflect.String, reflect.Slice:
-					c.plant(hash, nil, fmt.Sprintf("%s", value.Interface()))
+				for _, column := range columns {
+					switch value := reflect.ValueOf(row[column]); value.Kind() {
+					case reflect.String, reflect.Slice:
+						c.plant(hash, nil, fmt.Sprintf("%s", value.Interface()))
+					}
 				}
 			}
 		}

@@ -50,8 +50,8 @@ type Row []any
 
 // Tables lists every table. Each comes after the tables that it refers to.
 var Tables = []*Table{
-	Users, Sessions, RefreshTokens, PasswordResets, Wallets, TokenTransactions, Interests, Profiles, ProfileInterests,
-	Correspondents, Conversations, Messages, Attachments, Reservations, Reports, Blocks, AuditRecords, IdempotencyRecords,
+	Users, Sessions, RefreshTokens, PasswordResets, Wallets, TokenTransactions, LedgerSeals, Interests, Profiles,
+	ProfileInterests, Correspondents, Conversations, Messages, Attachments, Reservations, Reports, Blocks, AuditRecords, IdempotencyRecords,
 	SignupGrants, Tries, StoreKeys, StoreMarks,
 }
 
@@ -63,6 +63,7 @@ var (
 	PasswordResets     = ResetLayout.Table
 	Wallets            = WalletLayout.Table
 	TokenTransactions  = TransactionLayout.Table
+	LedgerSeals        = SealLayout.Table
 	Interests          = InterestLayout.Table
 	Profiles           = ProfileLayout.Table
 	ProfileInterests   = ProfileInterestLayout.Table
@@ -171,6 +172,11 @@ var (
 		f.Int("balance_before", &t.BalanceBefore, Required)
 		f.Int("balance_after", &t.BalanceAfter, Required)
 		f.Time("created_at", &t.CreatedAt, Required)
+	})
+	SealLayout = layout("ledger_seals", 2, func(s *tokens.Seal, f Fields) {
+		f.UUID("user_id", (*[16]byte)(&s.UserID), Required)
+		f.Int("seq", &s.Seq, Required)
+		f.Hash("hash", (*[32]byte)(&s.Hash))
 	})
 	InterestLayout = layout("interests", 1, func(i *matching.Interest, f Fields) {
 		f.UUID("id", (*[16]byte)(&i.ID), Required)

@@ -97,6 +97,15 @@ func (UnimplementedTokens) Close(context.Context, id.User) (tokens.Wallet, error
 func (UnimplementedTokens) Transactions(context.Context, id.User, *int64, int) ([]tokens.Transaction, error) {
 	return nil, unimplemented("tokens.Repository.Transactions")
 }
+func (UnimplementedTokens) Chains(context.Context, id.User, int) ([]tokens.Chain, error) {
+	return nil, unimplemented("tokens.Repository.Chains")
+}
+func (UnimplementedTokens) Unsealed(context.Context, id.Transaction, id.User, int) ([]tokens.Chain, error) {
+	return nil, unimplemented("tokens.Repository.Unsealed")
+}
+func (UnimplementedTokens) Seal(context.Context, ...tokens.Seal) error {
+	return unimplemented("tokens.Repository.Seal")
+}
 
 // UnimplementedUsers is a users.Repository whose methods return fault.Unimplemented.
 type UnimplementedUsers struct{}

@@ -73,6 +73,8 @@ var mappings = map[*ports.Table]mapping{
 		func(s *state) *tree[*ports.Wallet] { return &s.walletIDs }, deref, (*state).addWallet),
 	ports.TokenTransactions: rowsOf(ports.TransactionLayout,
 		func(s *state) *tree[*tokens.Transaction] { return &s.ledger }, deref, (*state).append),
+	ports.LedgerSeals: rowsOf(ports.SealLayout,
+		func(s *state) *tree[tokens.Seal] { return &s.seals }, itself, (*state).addSeal),
 	ports.Interests: rowsOf(ports.InterestLayout, func(s *state) *tree[*interest] { return &s.interests },
 		func(i *interest) matching.Interest { return i.Interest }, (*state).addInterest),
 	ports.Profiles: rowsOf(ports.ProfileLayout, func(s *state) *tree[*profile] { return &s.profileIDs },

@@ -12,13 +12,14 @@ type tokenTables struct {
 	wallets        tree[*ports.Wallet]       // user_id
 	walletIDs      tree[*ports.Wallet]       // id
 	ledger         tree[*tokens.Transaction] // user_id, seq
-	transactionIDs index                     // id
+	transactionIDs tree[*tokens.Transaction] // id
+	seals          tree[tokens.Seal]         // user_id, seq
 }
 
 func (t *tokenTables) copy() tokenTables {
 	return tokenTables{
 		wallets: t.wallets.copy(), walletIDs: t.walletIDs.copy(),
-		ledger: t.ledger.copy(), transactionIDs: t.transactionIDs.copy(),
+		ledger: t.ledger.copy(), transactionIDs: t.transactionIDs.copy(), seals: t.seals.copy(),
 	}
 }
 
@@ -62,7 +63,7 @@ func (t *tokenTables) append(line tokens.Transaction) error {
 		return broken("a transaction's balances must differ by its amount")
 	}
 	t.ledger.put(key, &line)
-	t.transactionIDs.put(idKey(line.ID), struct{}{})
+	t.transactionIDs.put(idKey(line.ID), &line)
 	return nil
 }
 

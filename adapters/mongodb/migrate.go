@@ -33,7 +33,10 @@ func Migrate(ctx context.Context, uri string, o Options) error {
 func MigrateClient(ctx context.Context, client *mongo.Client, o Options) error {
 	o, err := o.withDefaults("")
 	if err == nil {
-		err = migrate(ctx, newStore(client, o, keepClient), migrations)
+		s := newStore(client, o, keepClient)
+		if err = migrate(ctx, s, migrations); err == nil {
+			err = sealBefore(ctx, s)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("mongodb: migrate: %w", err)

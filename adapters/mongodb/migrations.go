@@ -132,6 +132,11 @@ var migrations = []step{
 		rules:   []bson.D{d("count", d("$gte", int64(0)))},
 		indexes: []index{{name: "of_subject", keys: "subject"}, {name: "by_expiry", keys: "expires_at _id"}},
 	}),
+	// Seals make the transactions of each wallet a chain. Migrate seals those from before, and notes it: see sealBefore.
+	of(
+		change{in: "ledger_seals", fields: map[string]string{"_id": "object", "hash": "binData"}},
+		change{in: "schema_versions", fields: map[string]string{"sealed": "bool?"}},
+	),
 }
 
 // step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may

@@ -23,6 +23,7 @@ const (
 	resetsIn         collection = "password_resets"
 	walletsIn        collection = "wallets"
 	ledgerIn         collection = "token_transactions"
+	sealsIn          collection = "ledger_seals"
 	interestsIn      collection = "interests"
 	profilesIn       collection = "profiles"
 	correspondentsIn collection = "correspondents"
@@ -45,7 +46,7 @@ const (
 
 // lookedUp are the collections in which a unit looks up unique values before it writes.
 var lookedUp = []collection{uniqueKeysIn, interestsIn, profilesIn, reportsIn, idempotencyIn, grantsIn, triesIn, storeKeysIn, marksIn, calendarsIn,
-	correspondentsIn}
+	correspondentsIn, sealsIn}
 
 // spec is a collection with the rules for its documents and its indexes.
 type spec struct {
@@ -133,6 +134,10 @@ var schema = []spec{
 			{name: "of_user", keys: "user_id seq", unique: true},
 			{name: "one_signup_bonus", keys: "user_id type", unique: true, partial: d("type", string(tokens.SignupBonus))},
 		},
+	},
+	{
+		name: sealsIn, table: ports.LedgerSeals, extra: map[string]string{"_id": "object"},
+		shard: shard{"_id", true, "the id is the user and the seq, so that a transaction has one seal; only the sealer and audits read seals"},
 	},
 	{
 		name: interestsIn, table: ports.Interests,
@@ -265,7 +270,7 @@ var schema = []spec{
 	},
 	{name: storeKeysIn, table: ports.StoreKeys, shard: shard{why: "a document for each key of the store"}},
 	{name: marksIn, table: ports.StoreMarks, shard: shard{why: "a handful of documents"}},
-	{name: versionsIn, extra: map[string]string{"_id": "long", "applied_at": "date"}, shard: shard{why: "a document for each migration"}},
+	{name: versionsIn, extra: map[string]string{"_id": "long", "applied_at": "date", "sealed": "bool?"}, shard: shard{why: "a document for each migration"}},
 	{
 		name: serversIn, extra: map[string]string{"_id": "binData", "host": "string", "exclusive": "bool", "since": "date", "seen_at": "date"},
 		shard: shard{why: "a document for each server: on one shard, so that one clock decides which have expired"},
@@ -310,6 +315,7 @@ func ledgerRules() []bson.D {
 var renamed = map[*ports.Table]map[string]string{
 	ports.RefreshTokens:      {"hash": "_id"},
 	ports.Attachments:        {"message_id": "_id"},
+	ports.LedgerSeals:        {"user_id": "_id.user_id", "seq": "_id.seq"},
 	ports.Correspondents:     {"user_id": "_id.user_id", "reader_id": "_id.reader_id"},
 	ports.IdempotencyRecords: {"owner": "_id.owner", "key": "_id.key"},
 	ports.SignupGrants:       {"address_hash": "_id"},

@@ -21,8 +21,9 @@ var migrationFiles embed.FS
 // Migrations returns the files that Migrate runs, in the order of their names. They are plain SQL,
 // for teams that have a migration tool of their own. They create everything in the first schema of
 // search_path, and record each migration in the table schema_versions. A released file never
-// changes. What the files cannot do, making the folded texts of existing rows again, Migrate does
-// after them: if it has to be run, Open returns ErrOutdated.
+// changes. What the files cannot do, making the folded texts of existing rows again and sealing the
+// transactions from before there were seals, Migrate does after them: if it has to be run, Open
+// returns ErrOutdated.
 func Migrations() fs.FS {
 	files, err := fs.Sub(migrationFiles, "migrations")
 	if err != nil {
@@ -76,7 +77,13 @@ func migrate(ctx context.Context, dsn string, o Options) (err error) {
 	if err := up(ctx, db); err != nil {
 		return err
 	}
-	return refold(ctx, lock, o.Progress)
+	if err := refold(ctx, lock, o.Progress); err != nil {
+		return err
+	}
+	if err := sealBefore(ctx, lock, config, o); err != nil {
+		return fmt.Errorf("seal the ledger: %w", err)
+	}
+	return nil
 }
 
 func up(ctx context.Context, db *sql.DB) error {
@@ -128,6 +135,13 @@ func (s *Store) checkVersion(ctx context.Context, c *conn) error {
 	case made < text.Folding:
 		return fmt.Errorf("%w (the texts of schema %s were made by the rules %d, this program needs %d)",
 			ErrOutdated, s.options.Schema, made, text.Folding)
+	}
+	sealed, err := find(ctx, c, value((*row).bool), "SELECT done FROM @ledger_sealing")
+	switch {
+	case err != nil:
+		return fmt.Errorf("read whether the ledger is sealed: %w", err)
+	case !sealed:
+		return fmt.Errorf("%w (the ledger of schema %s is not sealed)", ErrOutdated, s.options.Schema)
 	}
 	return nil
 }

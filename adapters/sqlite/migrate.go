@@ -90,6 +90,9 @@ func checkVersion(ctx context.Context, c *conn) error {
 	case made < text.Folding:
 		return fmt.Errorf("%w (its texts were made by the rules %d; this program needs %d)", ErrOutdated, made, text.Folding)
 	}
+	if done, err := isSealed(ctx, c); err != nil || !done {
+		return errors.Join(err, fmt.Errorf("%w (its ledger is not sealed)", ErrOutdated))
+	}
 	return nil
 }
 

@@ -133,7 +133,10 @@ func (s *Store) prepare(ctx context.Context, progress func(ports.Refolded)) (err
 	if err := migrate(ctx, s.path); err != nil {
 		return err
 	}
-	return refold(ctx, c, progress)
+	if err := refold(ctx, c, progress); err != nil {
+		return err
+	}
+	return s.sealBefore(ctx, c)
 }
 
 // makePrivate creates a missing file with permissions for its owner only, because it will hold

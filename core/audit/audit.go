@@ -78,6 +78,9 @@ func New(store *uow.Store[Tx]) *Auditor { return &Auditor{store: store} }
 //	transaction_metadata     metadata is a JSON object in canonical form
 //	transaction_message      MESSAGE_SENT names a message of its payer, which no other names
 //	transaction_reservation  ACTIVITY_PAYMENT, ACTIVITY_RECEIPT and REFUND name a reservation
+//	ledger_seal              a seal is that of its transaction and of the seal before it
+//	ledger_gap               no transaction before a sealed one of its wallet is not sealed
+//	ledger_head              a chain has the given seal: see AuditAgainst
 //	signup_bonus             a user has at most one SIGNUP_BONUS
 //	store_balance            balances and held tokens add up to what came in minus what went out
 //	report_self              no user reports themselves
@@ -86,9 +89,17 @@ func New(store *uow.Store[Tx]) *Auditor { return &Auditor{store: store} }
 //	report_review            a report names reviewer and time if it is not pending, and only then
 //	block_self               no user blocks themselves
 func (a *Auditor) Audit(ctx context.Context) (tokens.Verification, error) {
+	return a.AuditAgainst(ctx, nil)
+}
+
+// AuditAgainst is Audit, and also compares the chains of the ledger with their heads of an earlier
+// time. Without them, an audit does not find that the last transactions of a wallet were removed
+// together with their seals, or that a chain was made again. AuditAgainst takes memory for all
+// heads.
+func (a *Auditor) AuditAgainst(ctx context.Context, heads tokens.Heads) (tokens.Verification, error) {
 	var found tokens.Verification
 	err := a.store.Snapshot(ctx, func(ctx context.Context, tx Tx) (err error) {
-		found, err = check(ctx, tx.Records())
+		found, err = check(ctx, tx.Records(), heads)
 		return err
 	})
 	if err != nil {
@@ -97,8 +108,9 @@ func (a *Auditor) Audit(ctx context.Context) (tokens.Verification, error) {
 	return found, nil
 }
 
-func check(ctx context.Context, records Records) (tokens.Verification, error) {
+func check(ctx context.Context, records Records, heads tokens.Heads) (tokens.Verification, error) {
 	a := &audit{
+		heads:         heads,
 		records:       records,
 		erased:        map[id.User]bool{},
 		conversations: map[id.Conversation]participants{},
@@ -123,6 +135,7 @@ func check(ctx context.Context, records Records) (tokens.Verification, error) {
 // audit is one audit in progress: its findings, and what it remembers of the rows that it has read.
 type audit struct {
 	records Records
+	heads   tokens.Heads
 	found   tokens.Verification
 
 	erased        map[id.User]bool // has an entry for every user that exists

@@ -36,45 +36,65 @@ func (a *audit) checkWallets(ctx context.Context) error {
 	})
 }
 
-// checkTransactions reads the ledger in the order of its key, which is by user and seq.
+// checkTransactions reads the ledger in the order of its key, which is by user and seq, and the
+// seals along with it.
 func (a *audit) checkTransactions(ctx context.Context) error {
-	return a.each(ctx, "token_transactions", func(r record) {
-		user := id.User(r.id("user_id"))
-		p, found := a.purses[user]
+	chains, stop := a.follow(ctx)
+	defer stop()
+	err := a.each(ctx, "token_transactions", func(r record) {
+		line := transaction(r)
+		p, found := a.purses[line.UserID]
 		if !found {
 			p = &purse{}
-			a.purses[user] = p
+			a.purses[line.UserID] = p
 		}
 		a.found.Transactions++
-		a.checkLine(r, p)
-		a.checkPurpose(r, user, p)
+		a.checkLine(r, line, p)
+		a.checkPurpose(r, line.UserID, p)
+		chains.check(line)
 		p.lines++
-		p.sum += r.int("amount")
-		p.lastSeq, p.after = r.int("seq"), r.int("balance_after")
+		p.sum += line.Amount
+		p.lastSeq, p.after = line.Seq, line.BalanceAfter
 	})
+	if err != nil {
+		return err
+	}
+	return chains.end()
+}
+
+// transaction returns a line of the ledger. Its metadata is empty if it is malformed.
+func transaction(r record) tokens.Transaction {
+	t := tokens.Transaction{
+		ID: r.id("id"), UserID: r.id("user_id"), Seq: r.int("seq"), Amount: r.int("amount"), Type: tokens.Type(r.text("type")),
+		Reason: r.text("reason"), BalanceBefore: r.int("balance_before"), BalanceAfter: r.int("balance_after"),
+		CreatedAt: r.time("created_at"),
+	}
+	if m, err := tokens.ParseMetadata([]byte(r.text("metadata"))); err == nil {
+		t.Metadata = m
+	}
+	return t
 }
 
 // checkLine checks one transaction by itself and against the previous one.
-func (a *audit) checkLine(r record, p *purse) {
-	line, amount, before, after := r.id("id"), r.int("amount"), r.int("balance_before"), r.int("balance_after")
-	if r.int("seq") != p.lastSeq+1 {
-		a.broken("transaction_seq", line, "seq %d follows %d", r.int("seq"), p.lastSeq)
+func (a *audit) checkLine(r record, line tokens.Transaction, p *purse) {
+	before, after := line.BalanceBefore, line.BalanceAfter
+	if line.Seq != p.lastSeq+1 {
+		a.broken("transaction_seq", line.ID, "seq %d follows %d", line.Seq, p.lastSeq)
 	}
 	if before != p.after {
-		a.broken("transaction_chain", line, "it begins with %d, and the previous one ends with %d", before, p.after)
+		a.broken("transaction_chain", line.ID, "it begins with %d, and the previous one ends with %d", before, p.after)
 	}
-	if after-before != amount {
-		a.broken("transaction_arithmetic", line, "an amount of %d leads to %d from %d", amount, after, before)
+	if after-before != line.Amount {
+		a.broken("transaction_arithmetic", line.ID, "an amount of %d leads to %d from %d", line.Amount, after, before)
 	}
 	if before < 0 || after < 0 {
-		a.broken("transaction_balance", line, "the balances are %d and %d", before, after)
+		a.broken("transaction_balance", line.ID, "the balances are %d and %d", before, after)
 	}
-	if kind := tokens.Type(r.text("type")); !kind.Allows(amount) {
-		a.broken("transaction_amount", line, "%q allows no amount of %d", kind, amount)
+	if !line.Type.Allows(line.Amount) {
+		a.broken("transaction_amount", line.ID, "%q allows no amount of %d", line.Type, line.Amount)
 	}
-	metadata := r.text("metadata")
-	if parsed, err := tokens.ParseMetadata([]byte(metadata)); err != nil || parsed.String() != metadata {
-		a.broken("transaction_metadata", line, "the metadata is not a JSON object in canonical form")
+	if line.Metadata.String() != r.text("metadata") {
+		a.broken("transaction_metadata", line.ID, "the metadata is not a JSON object in canonical form")
 	}
 }
 

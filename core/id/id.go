@@ -4,6 +4,7 @@ package id
 
 import (
 	"bytes"
+	"encoding/binary"
 	"time"
 
 	"github.com/google/uuid"
@@ -93,6 +94,14 @@ func (i ID[E]) Compare(other ID[E]) int { return bytes.Compare(i[:], other[:]) }
 func (i ID[E]) Time() time.Time {
 	ms := int64(i[0])<<40 | int64(i[1])<<32 | int64(i[2])<<24 | int64(i[3])<<16 | int64(i[4])<<8 | int64(i[5])
 	return time.UnixMilli(ms).UTC()
+}
+
+// First returns the smallest identifier that can be generated at a time, which is cut to the
+// millisecond. A time before 1970 counts as 1970.
+func First(at time.Time) (i [16]byte) {
+	binary.BigEndian.PutUint64(i[:8], uint64(max(at.UnixMilli(), 0))<<16|7<<12) // #nosec G115 -- not negative
+	i[8] = 0x80
+	return i
 }
 
 // MarshalText implements encoding.TextMarshaler. The text is that of String.

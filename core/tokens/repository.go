@@ -33,6 +33,20 @@ type Repository interface {
 	// Transactions lists up to limit transactions of a user in descending order of seq: those with
 	// a seq less than below, or the latest if below is nil.
 	Transactions(ctx context.Context, user id.User, below *int64, limit int) ([]Transaction, error)
+
+	// Chains lists the chains of up to limit wallets in ascending order of user id: those of users
+	// after a user, or from the first if after is zero.
+	Chains(ctx context.Context, after id.User, limit int) ([]Chain, error)
+
+	// Unsealed is like Chains for the wallets with a transaction that is not sealed and whose id is
+	// not less than since. The time that it takes depends on how many transactions have such an id,
+	// and not on the length of the ledger.
+	Unsealed(ctx context.Context, since id.Transaction, after id.User, limit int) ([]Chain, error)
+
+	// Seal adds seals to the ends of chains, all or none. A seal never changes and is never removed.
+	// Seal returns uow.ErrConflict if a user already has a seal with the same seq: another unit was
+	// faster. The caller then reads the chains again.
+	Seal(ctx context.Context, seals ...Seal) error
 }
 
 // Tx holds the repositories that this domain uses in a unit of work.

@@ -135,8 +135,8 @@ func (l *Ledger) withdrawal(user id.User, amount int64, at time.Time) Entry {
 	}
 }
 
-// Service lists the transactions of a user. The balance and the held tokens are in
-// reservations.Funds.
+// Service lists the transactions of a user, and the heads of all chains. The balance and the held
+// tokens are in reservations.Funds.
 type Service struct {
 	store *uow.Store[Tx]
 }
@@ -163,6 +163,31 @@ func (s *Service) Transactions(ctx context.Context, user id.User, r page.Request
 		return p, fmt.Errorf("list transactions: %w", err)
 	}
 	return p, nil
+}
+
+// Heads returns the heads of all chains at one moment. It takes memory for all of them.
+func (s *Service) Heads(ctx context.Context) (heads Heads, err error) {
+	err = s.store.Snapshot(ctx, func(ctx context.Context, tx Tx) error {
+		heads = nil
+		var after id.User
+		for more := true; more; {
+			var chains []Chain
+			var err error
+			if chains, more, err = all(ctx, tx, after); err != nil {
+				return err
+			}
+			for _, c := range chains {
+				if after = c.Last.UserID; c.Last.Seq > 0 {
+					heads = append(heads, c.Last)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the heads of the ledger: %w", err)
+	}
+	return heads, nil
 }
 
 // Place returns the position of a transaction in its wallet's ledger, which is its seq.

@@ -4,6 +4,7 @@ package tokens
 type Verification struct {
 	Wallets      int64 // number of wallets
 	Transactions int64 // number of transactions
+	Unsealed     int64 // number of transactions after the last seals of their wallets
 	Held         int64 // sum of the tokens that accepted reservations hold
 	Violations   []Violation
 }

@@ -40,6 +40,12 @@ func (w *town) reads() []call {
 		discarding("Tokens.Transactions", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Tokens().Transactions(ctx, ada, nil, 10)
 		}),
+		discarding("Tokens.Chains", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Tokens().Chains(ctx, id.User{}, 10)
+		}),
+		discarding("Tokens.Unsealed", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Tokens().Unsealed(ctx, id.Transaction{}, id.User{}, 10)
+		}),
 		discarding("Users.User", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Users().User(ctx, ada)
 		}),
@@ -231,6 +237,7 @@ func (w *town) writes(f *fixture) []call {
 		discarding("Tokens.Close", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Tokens().Close(ctx, cleo.ID)
 		}),
+		{"Tokens.Seal", func(ctx context.Context, tx ports.Tx) error { return tx.Tokens().Seal(ctx, w.unsealed) }},
 		discarding("Users.Add", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Users().Add(ctx, f.newUser("newcomer"), hashOf("secret"))
 		}),

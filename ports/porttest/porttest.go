@@ -62,6 +62,7 @@ var suites = []suite{
 	{"sessions", sessionsTests},
 	{"tries", triesTests},
 	{"tokens", tokensTests},
+	{"chain", chainTests},
 	{"isolation", isolation},
 	{"closing", closing},
 	{"idempotency", idempotencyTests},

@@ -38,6 +38,7 @@ type town struct {
 	audit     moderation.AuditRecord
 	tries     users.Tries
 	record    idempotency.Record
+	unsealed  tokens.Seal // of a transaction of Eve, which is not sealed yet
 	mark      string
 	wanderers []users.User // further accounts, to fill pages
 }
@@ -75,6 +76,8 @@ func (f *fixture) town() *town {
 	}
 	f.do(func(ctx context.Context, tx ports.Tx) error { return w.fill(ctx, tx, f) })
 	w.accepted.Status, w.accepted.UpdatedAt = reservations.Accepted, noon.Add(time.Minute)
+	f.seal(f.chainOf(w.ada.ID)...)
+	w.unsealed = f.chainOf(w.eve.ID)[0]
 	return w
 }
 

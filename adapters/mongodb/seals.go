@@ -1,0 +1,154 @@
+package mongodb
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/bson"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+var seals = tableOf(ports.SealLayout)
+
+// sealKey returns the id of the seal of a transaction.
+func sealKey(user id.User, seq int64) bson.D { return d("user_id", uuid(user), "seq", seq) }
+
+func (repo tokensRepository) Chains(ctx context.Context, after id.User, limit int) (chains []tokens.Chain, err error) {
+	err = repo.read(ctx, func(t *txn) error {
+		return t.together(ctx, func() (err error) {
+			chains, err = listPage(ctx, t, scanPosted, limit, query{
+				in: walletsIn, filter: d("user_id", d("$gt", uuid(after))), fields: d("user_id", 1, "seq", 1), sort: d("user_id", 1),
+			})
+			if err == nil {
+				err = t.findSeals(ctx, chains)
+			}
+			return err
+		})
+	})
+	return chains, err
+}
+
+// scanPosted reads the chain of a wallet, or of a transaction, without its last seal.
+func scanPosted(r *record) tokens.Chain {
+	return tokens.Chain{Last: tokens.Seal{UserID: r.id("user_id")}, Posted: r.int("seq")}
+}
+
+// Unsealed reads the recent transactions. Those of one wallet are committed in the order of seq, and
+// sealed in this order. So if the last recent one is sealed, the others are.
+func (repo tokensRepository) Unsealed(
+	ctx context.Context, since id.Transaction, after id.User, limit int,
+) (chains []tokens.Chain, err error) {
+	err = repo.read(ctx, func(t *txn) error {
+		return t.together(ctx, func() (err error) {
+			chains, err = t.unsealed(ctx, since, after, max(limit, 0))
+			return err
+		})
+	})
+	return chains, err
+}
+
+func (t *txn) unsealed(ctx context.Context, since id.Transaction, after id.User, limit int) (chains []tokens.Chain, err error) {
+	recent, err := list(ctx, t, scanPosted, query{in: ledgerIn, filter: d("_id", d("$gte", uuid(since))), fields: d("user_id", 1, "seq", 1)})
+	if err != nil {
+		return nil, err
+	}
+	recent = slices.DeleteFunc(recent, func(c tokens.Chain) bool { return c.Last.UserID.Compare(after) <= 0 })
+	for page := range slices.Chunk(lastOfEach(recent), max(limit, 1)) {
+		if len(chains) >= limit {
+			break
+		}
+		if err := t.findSeals(ctx, page); err != nil {
+			return nil, err
+		}
+		chains = append(chains, slices.DeleteFunc(page, func(c tokens.Chain) bool { return c.Last.Seq >= c.Posted })...)
+	}
+	return chains[:min(len(chains), limit)], nil
+}
+
+// lastOfEach returns the chains with the greatest seq of each user, in ascending order of user id.
+func lastOfEach(chains []tokens.Chain) []tokens.Chain {
+	slices.SortFunc(chains, func(a, b tokens.Chain) int {
+		if order := a.Last.UserID.Compare(b.Last.UserID); order != 0 {
+			return order
+		}
+		return int(min(max(b.Posted-a.Posted, -1), 1))
+	})
+	return slices.CompactFunc(chains, func(a, b tokens.Chain) bool { return a.Last.UserID == b.Last.UserID })
+}
+
+// findSeals sets the last seals of chains. In most chains the last transaction is sealed, so it
+// looks for these seals first, all together.
+func (t *txn) findSeals(ctx context.Context, chains []tokens.Chain) error {
+	keys := make(bson.A, len(chains))
+	for i, c := range chains {
+		keys[i] = sealKey(c.Last.UserID, c.Posted)
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	found, err := list(ctx, t, seals.scan, query{in: sealsIn, filter: d("_id", d("$in", keys))})
+	if err != nil {
+		return err
+	}
+	last := make(map[id.User]tokens.Seal, len(found))
+	for _, s := range found {
+		last[s.UserID] = s
+	}
+	for i, c := range chains {
+		s, sealed := last[c.Last.UserID]
+		if !sealed && c.Posted > 0 {
+			before, err := list(ctx, t, seals.scan, query{
+				in: sealsIn, sort: d("_id", -1), limit: 1,
+				filter: d("_id", d("$gte", sealKey(c.Last.UserID, 0), "$lte", sealKey(c.Last.UserID, math.MaxInt64))),
+			})
+			if err != nil {
+				return err
+			}
+			sealed = len(before) > 0
+			if sealed {
+				s = before[0]
+			}
+		}
+		if sealed {
+			chains[i].Last = s
+		}
+	}
+	return nil
+}
+
+// Seal sends the seals immediately: a duplicate is a lost race.
+func (repo tokensRepository) Seal(ctx context.Context, all ...tokens.Seal) error {
+	return repo.write(ctx, func(t *txn) error {
+		for _, s := range all {
+			t.later(sealsIn, inserting(seals.doc(s)))
+		}
+		return t.flush(ctx, sealsIn)
+	})
+}
+
+// sealBefore seals the transactions from before there were seals, and notes it with the version
+// that brought the seals. It may be interrupted and run again.
+func sealBefore(ctx context.Context, s *Store) error {
+	noted := d("_id", sealedSince, "sealed", true)
+	if n, err := s.in(versionsIn).CountDocuments(ctx, noted); err != nil || n > 0 {
+		return translate(ctx, err)
+	}
+	sealer, err := tokens.NewSealer(ports.ForTokens(ports.NewStore(s, uow.Policy{})), nil, tokens.DefaultPolicy())
+	if err == nil {
+		err = sealer.SealAll(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("seal the ledger: %w", err)
+	}
+	_, err = s.in(versionsIn).UpdateOne(ctx, d("_id", sealedSince), d("$set", d("sealed", true)))
+	return translate(ctx, err)
+}
+
+// sealedSince is the version of the schema that brought the seals.
+const sealedSince = int64(10)

@@ -1,0 +1,96 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+var seals = tableOf(ports.SealLayout)
+
+// chainsOf returns the chains of wallets that a query names, in ascending order of user id.
+func chainsOf(wallets statement) statement {
+	return `SELECT wallet.user_id, coalesce(last.seq, 0), coalesce(last.hash, decode(repeat('00', 32), 'hex')), wallet.seq
+		FROM (` + wallets + `) AS wallet LEFT JOIN LATERAL (SELECT seq, hash FROM @ledger_seals
+			WHERE user_id = wallet.user_id ORDER BY seq DESC LIMIT 1) AS last ON true
+		ORDER BY wallet.user_id`
+}
+
+var (
+	allChains = chainsOf("SELECT user_id, seq FROM @wallets WHERE user_id > $1 ORDER BY user_id LIMIT $2")
+
+	// Transactions of one wallet are committed in the order of seq, and sealed in this order. So if
+	// the last recent one is sealed, the others are. Materialized, so that no plan reads the ledger
+	// in the order of users.
+	unsealedChains = `WITH recent AS MATERIALIZED (SELECT user_id, seq FROM @token_transactions WHERE id >= $1) ` +
+		chainsOf(`SELECT user_id, seq FROM @wallets WHERE user_id IN (SELECT user_id
+			FROM (SELECT user_id, max(seq) AS seq FROM recent WHERE user_id > $2 GROUP BY user_id) AS posted
+			WHERE NOT EXISTS (SELECT FROM @ledger_seals AS sealed WHERE sealed.user_id = posted.user_id AND sealed.seq = posted.seq)
+			ORDER BY user_id LIMIT $3)`)
+)
+
+func scanChain(r *row, c *tokens.Chain) {
+	c.Last = tokens.Seal{UserID: r.id(), Seq: r.int(), Hash: r.hash()}
+	c.Posted = r.int()
+}
+
+func (repo tokensRepository) Chains(ctx context.Context, after id.User, limit int) (chains []tokens.Chain, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		chains, err = list(ctx, c, scanChain, allChains, uuid(after), limited(limit))
+		return err
+	})
+	return chains, err
+}
+
+func (repo tokensRepository) Unsealed(
+	ctx context.Context, since id.Transaction, after id.User, limit int,
+) (chains []tokens.Chain, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		chains, err = list(ctx, c, scanChain, unsealedChains, uuid(since), uuid(after), limited(limit))
+		return err
+	})
+	return chains, err
+}
+
+// Seal sends the seals immediately: a duplicate is a lost race.
+func (repo tokensRepository) Seal(ctx context.Context, all ...tokens.Seal) error {
+	return repo.write(ctx, func(c *conn) error {
+		for _, s := range all {
+			c.later(seals.insert, seals.args(s)...)
+		}
+		return c.flush(ctx)
+	})
+}
+
+// sealBefore seals the transactions from before there were seals. It may be interrupted and run
+// again. search_path of db begins with the schema.
+func sealBefore(ctx context.Context, db *sql.Conn, config *pgxpool.Config, o Options) (err error) {
+	var done bool
+	if err := db.QueryRowContext(ctx, "SELECT done FROM ledger_sealing").Scan(&done); err != nil || done {
+		return translate(ctx, err)
+	}
+	o.configureOwn(config)
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return fmt.Errorf("make a pool: %w", err)
+	}
+	s := newStore(pool, o, pool.Close)
+	defer func() { err = errors.Join(err, s.Close(context.WithoutCancel(ctx))) }()
+	sealer, err := tokens.NewSealer(ports.ForTokens(ports.NewStore(s, uow.Policy{})), nil, tokens.DefaultPolicy())
+	if err != nil {
+		return err
+	}
+	if err := sealer.SealAll(ctx); err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, "UPDATE ledger_sealing SET done = true")
+	return translate(ctx, err)
+}

@@ -1,0 +1,196 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/uow"
+)
+
+// Policy holds what a community decides about its ledger.
+type Policy struct {
+	SealEvery time.Duration // how often the sealer looks for transactions to seal; above 0
+}
+
+// DefaultPolicy returns the default policy.
+func DefaultPolicy() Policy { return Policy{SealEvery: 2 * time.Second} }
+
+// Sealer seals the transactions of the ledger after their commit, outside of the units that post
+// them. Several sealers, in one process or in several, may work on one store concurrently.
+type Sealer struct {
+	store  *uow.Store[Tx]
+	clock  clock.Clock
+	policy Policy
+}
+
+// NewSealer returns a Sealer, or an error of kind fault.Internal if store is nil. A nil clock means
+// the system clock.
+func NewSealer(store *uow.Store[Tx], now clock.Clock, policy Policy) (*Sealer, error) {
+	if store == nil {
+		return nil, fault.Missing("a sealer", struct{ Store any }{})
+	}
+	if now == nil {
+		now = clock.System()
+	}
+	return &Sealer{store: store, clock: now, policy: policy}, nil
+}
+
+const (
+	sealedAtOnce = 500 // transactions that one unit seals
+	chainsAtOnce = 500 // chains that one unit reads
+
+	// lateness is how much later than its id, by the clocks of all servers, a transaction is
+	// committed and still sealed in the next round. The sweep finds those that are later.
+	lateness = 15 * time.Second
+)
+
+// SealAll seals every transaction that was committed before the call. It reads the chains of all
+// wallets, and seals in batches, each in a unit of its own. It may be interrupted and run again.
+func (s *Sealer) SealAll(ctx context.Context) error {
+	return s.sealEach(ctx, all)
+}
+
+// Run seals until ctx ends, and then returns nil: first all transactions, as SealAll does, then
+// every Policy.SealEvery those that were posted since, and those of the next of all wallets, so
+// that no transaction remains whose commit was late or whose id is not of its time. It passes
+// errors to report; the next round tries again.
+func (s *Sealer) Run(ctx context.Context, report func(error)) error {
+	every := time.NewTicker(s.policy.SealEvery)
+	defer every.Stop()
+	var r rounds
+	for {
+		if err := s.round(ctx, &r); err != nil && ctx.Err() == nil {
+			report(err)
+		}
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// rounds is what one round leaves to the next.
+type rounds struct {
+	since time.Time // when the last complete round began; zero if there was none
+	swept id.User   // how far the sweep is
+}
+
+func (s *Sealer) round(ctx context.Context, r *rounds) error {
+	began := s.clock.Now()
+	if r.since.IsZero() {
+		if err := s.SealAll(ctx); err != nil {
+			return err
+		}
+		r.since = began
+		return nil
+	}
+	err := s.sealEach(ctx, recent(r.since.Add(-lateness)))
+	if err == nil {
+		r.since = began
+	}
+	swept, _, failed := s.sealPage(ctx, all, r.swept)
+	if failed == nil {
+		r.swept = swept // zero after the last page, so that the sweep begins again
+	}
+	return errors.Join(err, failed)
+}
+
+// selection lists chains in ascending order of user id. It returns true if there may be more.
+type selection func(ctx context.Context, tx Tx, after id.User) (chains []Chain, more bool, err error)
+
+func all(ctx context.Context, tx Tx, after id.User) ([]Chain, bool, error) {
+	chains, err := tx.Tokens().Chains(ctx, after, chainsAtOnce)
+	return chains, len(chains) == chainsAtOnce, err
+}
+
+func recent(since time.Time) selection {
+	return func(ctx context.Context, tx Tx, after id.User) ([]Chain, bool, error) {
+		chains, err := tx.Tokens().Unsealed(ctx, id.Transaction(id.First(since)), after, chainsAtOnce)
+		return chains, len(chains) == chainsAtOnce, err
+	}
+}
+
+// sealEach seals the transactions of all selected chains.
+func (s *Sealer) sealEach(ctx context.Context, of selection) error {
+	var after id.User
+	for more := true; more; {
+		var err error
+		if after, more, err = s.sealPage(ctx, of, after); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sealPage seals the transactions of the chains that a selection lists first, and returns the user
+// after whom it lists the others; if there are none, the zero user.
+func (s *Sealer) sealPage(ctx context.Context, of selection, after id.User) (next id.User, more bool, err error) {
+	var chains []Chain
+	err = s.store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+		chains, more, err = of(ctx, tx, after)
+		return err
+	})
+	if err != nil {
+		return after, false, fmt.Errorf("look for transactions to seal: %w", err)
+	}
+	for full := true; full && unsealed(chains); {
+		// The unit reads the chains itself, because another sealer may have sealed meanwhile.
+		err = s.store.DoRepeatable(ctx, func(ctx context.Context, tx Tx) (err error) {
+			if chains, more, err = of(ctx, tx, after); err != nil {
+				return err
+			}
+			full, err = seal(ctx, tx, chains)
+			return err
+		})
+		if err != nil {
+			return after, false, fmt.Errorf("seal transactions: %w", err)
+		}
+	}
+	if !more {
+		return id.User{}, false, nil
+	}
+	return chains[len(chains)-1].Last.UserID, true, nil
+}
+
+func unsealed(chains []Chain) bool {
+	for _, c := range chains {
+		if c.Last.Seq < c.Posted {
+			return true
+		}
+	}
+	return false
+}
+
+// seal adds the seals that chains lack, and returns true if the unit has its full number of seals.
+func seal(ctx context.Context, tx Tx, chains []Chain) (full bool, err error) {
+	var seals []Seal
+	for _, c := range chains {
+		room := sealedAtOnce - len(seals)
+		if room == 0 {
+			break
+		}
+		if c.Last.Seq >= c.Posted {
+			continue
+		}
+		n := min(int64(room), c.Posted-c.Last.Seq)
+		below := c.Last.Seq + n + 1
+		lines, err := tx.Tokens().Transactions(ctx, c.Last.UserID, &below, int(n))
+		if err != nil {
+			return false, fmt.Errorf("read transactions: %w", err)
+		}
+		seals = append(seals, c.next(lines)...)
+	}
+	if len(seals) == 0 {
+		return false, nil
+	}
+	if err := tx.Tokens().Seal(ctx, seals...); err != nil {
+		return false, fmt.Errorf("add seals: %w", err)
+	}
+	return len(seals) == sealedAtOnce, nil
+}

@@ -109,8 +109,7 @@ func verdictOn(failed *pgconn.PgError) verdict {
 func isLostRace(failed *pgconn.PgError) bool {
 	switch failed.Code {
 	case pgerrcode.UniqueViolation:
-		return failed.ConstraintName == "idempotency_records_pkey" || failed.ConstraintName == "interests_name" ||
-			failed.ConstraintName == "ledger_seals_pkey"
+		return failed.ConstraintName == "idempotency_records_pkey" || failed.ConstraintName == "interests_name"
 	case pgerrcode.ExclusionViolation:
 		return failed.ConstraintName == "reservations_never_overlap"
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgerrcode"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/cicerone-go/cicerone/core/id"
@@ -66,7 +68,11 @@ func (repo tokensRepository) Seal(ctx context.Context, all ...tokens.Seal) error
 		for _, s := range all {
 			c.later(seals.insert, seals.args(s)...)
 		}
-		return c.flush(ctx)
+		err := c.flush(ctx)
+		if failed, ok := errors.AsType[*pgconn.PgError](err); ok && failed.Code == pgerrcode.UniqueViolation {
+			err = uow.ErrConflict.Wrap(err)
+		}
+		return err
 	})
 }
 

@@ -18,7 +18,7 @@ type chains struct {
 	next   tokens.Seal // the seal that was read last
 	ended  bool        // there was no further seal
 
-	last     tokens.Seal // of the present wallet; as stored, so that one change is one violation
+	last     tokens.Seal // of the present wallet; as stored if it is, so that one change is one violation
 	unsealed int64       // lines of the present wallet after its last seal
 }
 
@@ -60,11 +60,12 @@ func (c *chains) check(line tokens.Transaction) {
 	if c.last.UserID != line.UserID {
 		c.turn(line.UserID)
 	}
+	want := c.last.Next(line)
 	if c.ended || c.next.UserID != line.UserID || c.next.Seq != line.Seq {
+		c.last = want
 		c.unsealed++
 		return
 	}
-	want := c.last.Next(line)
 	if c.unsealed > 0 {
 		c.broken("ledger_gap", line.UserID, "transaction %d is sealed, and %d before it are not", line.Seq, c.unsealed)
 		c.unsealed = 0

@@ -7,6 +7,6 @@ import (
 )
 
 // Check audits rows directly, so that tests can use rows that no store would keep.
-func Check(ctx context.Context, records Records) (tokens.Verification, error) {
-	return check(ctx, records, nil)
+func Check(ctx context.Context, records Records, heads ...tokens.Seal) (tokens.Verification, error) {
+	return check(ctx, records, heads)
 }

@@ -47,7 +47,27 @@ func newTown(t testing.TB) *town {
 	} {
 		w.do(fill)
 	}
+	sealer, err := tokens.NewSealer(ports.ForTokens(w.store), nil, tokens.DefaultPolicy())
+	if err == nil {
+		err = sealer.SealAll(w.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	return w
+}
+
+func (w *town) heads() tokens.Heads {
+	w.Helper()
+	service, err := tokens.NewService(ports.ForTokens(w.store))
+	if err != nil {
+		w.Fatal(err)
+	}
+	heads, err := service.Heads(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	return heads
 }
 
 func (w *town) do(fn func(ctx context.Context, tx ports.Tx) error) {

@@ -55,20 +55,18 @@ func (f *fixture) seal(seals ...tokens.Seal) {
 	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Tokens().Seal(ctx, seals...) })
 }
 
-// sealed fails the test unless all transactions of a wallet have their seals.
+// sealed fails the test unless all transactions of a wallet have their seals. The last one depends on
+// those before it.
 func (f *fixture) sealed(user id.User) {
 	f.Helper()
-	var got []tokens.Seal
-	for _, row := range f.rowsOf(ports.LedgerSeals, 100) {
-		s, err := ports.SealLayout.Value(row)
-		if err != nil {
-			f.Fatal(err)
-		}
-		if s.UserID == user {
-			got = append(got, s)
+	chain := f.chainOf(user)
+	for _, c := range f.chains() {
+		if c.Last.UserID == user {
+			f.same("the chain of a wallet", c, tokens.Chain{Last: chain[len(chain)-1], Posted: int64(len(chain))})
+			return
 		}
 	}
-	sameList(f, "the seals of a wallet", got, f.chainOf(user))
+	f.Errorf("the wallet of %s has no chain", user)
 }
 
 func (f *fixture) chains() []tokens.Chain {

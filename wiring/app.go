@@ -64,8 +64,9 @@ func NewApp(
 }
 
 // Run does the background work: it settles the reservations that have ended, first those that fell
-// due before it began, and removes expired sessions, idempotency keys and counts of tries. It logs
-// failures and tries again. Run returns nil when ctx ends or Close is called. Several calls, in one process
+// due before it began, seals the transactions of the ledger, and removes expired sessions, idempotency
+// keys and counts of tries. It logs failures and tries again. Run returns nil when ctx ends or Close is
+// called. Several calls, in one process
 // or in several servers on one store, may run concurrently.
 func (a *App) Run(ctx context.Context) error {
 	if !a.work.enter() {
@@ -76,15 +77,19 @@ func (a *App) Run(ctx context.Context) error {
 	defer stop()
 	defer context.AfterFunc(a.work.closing, stop)()
 
-	var settling error
+	var settling, sealing error
 	var tasks sync.WaitGroup
 	tasks.Go(func() {
 		settling = a.Reservations.RunSettler(ctx, func(err error) { a.log.ErrorContext(ctx, "settle", slog.Any("error", err)) })
 		stop()
 	})
+	tasks.Go(func() {
+		sealing = a.Sealer.Run(ctx, func(err error) { a.log.ErrorContext(ctx, "seal", slog.Any("error", err)) })
+		stop()
+	})
 	tasks.Go(func() { a.runPurge(ctx) })
 	tasks.Wait()
-	return settling
+	return errors.Join(settling, sealing)
 }
 
 // runPurge purges immediately and then every purgeEvery, until ctx ends.

@@ -30,12 +30,17 @@ import (
 // after they end (core/README.md#reservations).
 const MaxSettleEvery = 5 * time.Second
 
+// MaxSealEvery is the maximum of Tokens.SealEvery: transactions are sealed within seconds
+// (core/README.md#tokens).
+const MaxSealEvery = 10 * time.Second
+
 // MaxOpenResets is the maximum of Users.OpenResets.
 const MaxOpenResets = 100
 
 // Config configures a server. Start from DefaultConfig.
 type Config struct {
 	Users        users.Policy
+	Tokens       tokens.Policy
 	Messaging    messaging.Policy
 	Reservations reservations.Policy
 	Units        uow.Policy // how long a unit of work is retried; zero fields take uow.DefaultPolicy
@@ -101,6 +106,7 @@ type Access struct {
 func DefaultConfig() Config {
 	return Config{
 		Users:        users.DefaultPolicy(),
+		Tokens:       tokens.DefaultPolicy(),
 		Messaging:    messaging.DefaultPolicy(),
 		Reservations: reservations.DefaultPolicy(),
 		Access:       Access{Issuer: "cicerone", Audience: "cicerone", Leeway: time.Minute},
@@ -135,6 +141,8 @@ func (c Config) Validate() error {
 	p.check(c.Users.ResetURL == "" || isWebAddress(c.Users.ResetURL), "Users.ResetURL",
 		"must be an http or https address, is %q", c.Users.ResetURL)
 
+	p.check(c.Tokens.SealEvery > 0 && c.Tokens.SealEvery <= MaxSealEvery, "Tokens.SealEvery",
+		"must be above 0 and at most %v, is %v", MaxSealEvery, c.Tokens.SealEvery)
 	p.tokens("Messaging.MessageCost", c.Messaging.MessageCost)
 	p.quota("Messaging.MaxOpened", c.Messaging.MaxOpened)
 	p.check(c.Messaging.MaxImagePixels >= 1 && c.Messaging.MaxImagePixels <= maxImagePixels, "Messaging.MaxImagePixels",

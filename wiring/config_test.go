@@ -46,6 +46,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"Reservations.MaxPending", func(c *wiring.Config) { c.Reservations.MaxPending = -1 }},
 		{"Reservations.MaxLead", func(c *wiring.Config) { c.Reservations.MaxLead = 0 }},
 		{"Reservations.MaxLength", func(c *wiring.Config) { c.Reservations.MaxLength = -time.Hour }},
+		{"Tokens.SealEvery", func(c *wiring.Config) { c.Tokens.SealEvery = 0 }},
+		{"Tokens.SealEvery", func(c *wiring.Config) { c.Tokens.SealEvery = 10*time.Second + 1 }},
 		{"Reservations.SettleEvery", func(c *wiring.Config) { c.Reservations.SettleEvery = 0 }},
 		{"Reservations.SettleEvery", func(c *wiring.Config) { c.Reservations.SettleEvery = 5*time.Second + 1 }},
 		{"Units.MaxTime", func(c *wiring.Config) { c.Units.MaxTime = -1 }},

@@ -37,7 +37,7 @@ var (
 var Domains = wire.NewSet(
 	Check,
 	ports.NewStore, ports.ForServices,
-	wire.FieldsOf(new(Checked), "Users", "Messaging", "Reservations", "Units"),
+	wire.FieldsOf(new(Checked), "Users", "Tokens", "Messaging", "Reservations", "Units"),
 	wire.Struct(new(services.Parts), "*"), wire.Struct(new(services.Policies), "*"), services.New,
 )
 

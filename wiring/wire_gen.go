@@ -42,10 +42,12 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 		IDs:    source,
 	}
 	usersPolicy := checked.Users
+	tokensPolicy := checked.Tokens
 	messagingPolicy := checked.Messaging
 	reservationsPolicy := checked.Reservations
 	policies := services.Policies{
 		Users:        usersPolicy,
+		Tokens:       tokensPolicy,
 		Messaging:    messagingPolicy,
 		Reservations: reservationsPolicy,
 	}
@@ -86,10 +88,12 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 		IDs:    source,
 	}
 	usersPolicy := checked.Users
+	tokensPolicy := checked.Tokens
 	messagingPolicy := checked.Messaging
 	reservationsPolicy := checked.Reservations
 	policies := services.Policies{
 		Users:        usersPolicy,
+		Tokens:       tokensPolicy,
 		Messaging:    messagingPolicy,
 		Reservations: reservationsPolicy,
 	}

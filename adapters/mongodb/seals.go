@@ -151,4 +151,4 @@ func sealBefore(ctx context.Context, s *Store) error {
 }
 
 // sealedSince is the version of the schema that brought the seals.
-const sealedSince = int64(10)
+const sealedSince = int64(12)

@@ -41,6 +41,7 @@ type Parts struct {
 // Policies are the decisions of a community. Start with DefaultPolicies.
 type Policies struct {
 	Users        users.Policy
+	Tokens       tokens.Policy
 	Messaging    messaging.Policy
 	Reservations reservations.Policy
 }
@@ -48,7 +49,8 @@ type Policies struct {
 // DefaultPolicies returns the default policy of each domain.
 func DefaultPolicies() Policies {
 	return Policies{
-		Users: users.DefaultPolicy(), Messaging: messaging.DefaultPolicy(), Reservations: reservations.DefaultPolicy(),
+		Users: users.DefaultPolicy(), Tokens: tokens.DefaultPolicy(), Messaging: messaging.DefaultPolicy(),
+		Reservations: reservations.DefaultPolicy(),
 	}
 }
 
@@ -56,6 +58,7 @@ func DefaultPolicies() Policies {
 type Services struct {
 	Users        *users.Service
 	Tokens       *tokens.Service
+	Sealer       *tokens.Sealer
 	Moderation   *moderation.Service
 	Matching     *matching.Service
 	Messaging    *messaging.Service
@@ -87,7 +90,7 @@ func New(store *uow.Store[Tx], p Parts, policies Policies) (*Services, error) {
 	accounts := uow.Narrow(store, func(tx Tx) users.Tx { return tx })
 	guard := users.NewGuard(accounts, passwords, p.Mailer, p.Clock, policies.Users)
 	var s Services
-	var errs [7]error
+	var errs [8]error
 	s.Users, errs[0] = users.NewService(users.Deps{
 		Store: accounts, Ledger: ledger, Passwords: passwords, Guard: guard,
 		Access: p.Access, Mailer: p.Mailer, Clock: p.Clock, IDs: p.IDs, Policy: policies.Users,
@@ -112,6 +115,7 @@ func New(store *uow.Store[Tx], p Parts, policies Policies) (*Services, error) {
 		Store: uow.Narrow(store, func(tx Tx) privacy.Tx { return tx }), Ledger: ledger, Guard: guard,
 		Images: p.Images, Clock: p.Clock, IDs: p.IDs,
 	})
+	s.Sealer, errs[7] = tokens.NewSealer(uow.Narrow(store, func(tx Tx) tokens.Tx { return tx }), p.Clock, policies.Tokens)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}

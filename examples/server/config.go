@@ -51,6 +51,7 @@ func (s *serverSettings) config(log *slog.Logger, reachable bool) (wiring.Config
 		Rate: s.Policies.TokenRate, MaxLead: s.Policies.MaxLead, MaxLength: s.Policies.MaxLength,
 		SettleEvery: s.Policies.SettleEvery, MaxProposed: s.Policies.MaxProposed, MaxPending: s.Policies.MaxPending,
 	}
+	c.Tokens.SealEvery = s.Policies.SealEvery
 	c.PurgeEvery = s.Policies.PurgeEvery
 
 	if c.Access.Keys, err = keys("--access-key", s.Security.AccessKey, s.Security.AccessKeyFile); err != nil {

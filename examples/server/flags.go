@@ -23,11 +23,12 @@ type program struct {
 
 	Version kong.VersionFlag `env:"-" help:"Print the version and the revision that the program was built from."`
 
-	Serve  serveCommand  `cmd:"" default:"withargs" help:"Serve the API of Cicerone, where voyagers meet locals, until SIGTERM or SIGINT. The other commands have their own -h: server admin EMAIL makes an account an admin, server backup FILE copies the store into a file, server doctor checks the store, server copy --to STORE copies it into another store, server migrate updates the tables of a store, and server twins lists the accounts that have one address."`
+	Serve  serveCommand  `cmd:"" default:"withargs" help:"Serve the API of Cicerone, where voyagers meet locals, until SIGTERM or SIGINT. The other commands have their own -h: server admin EMAIL makes an account an admin, server backup FILE copies the store into a file, server doctor checks the store, server ledger head prints the last seals of the ledger, server copy --to STORE copies it into another store, server migrate updates the tables of a store, and server twins lists the accounts that have one address."`
 	Admin  adminCommand  `cmd:"" help:"Make an account an admin. The account is created if it does not exist. If the store is sqlite, no server may have it open."`
 	Backup backupCommand `cmd:"" help:"Copy a sqlite store into a file, as it is at one moment. A server may use the store meanwhile. The copy is a store, too: --store sqlite:FILE. For PostgreSQL use pg_dump, and for MongoDB mongodump."`
 	Copy   copyCommand   `cmd:"" help:"Copy the whole store into another one, of the same kind or another, and compare both. No server may have either store open. If the copy is interrupted, the same command resumes it; until it is complete, no server opens the new store."`
 	Doctor doctorCommand `cmd:"" help:"Check the whole store against every rule, and print the totals, the violations and the twins. A server may use the store meanwhile. Exits with 1 if a rule is broken."`
+	Ledger ledgerCommand `cmd:"" help:"Print the heads of the ledger."`
 
 	Migrate migrateCommand `cmd:"" help:"Create or update the tables of a store, tell how far it is, and report twins: accounts with one address and interests with one name, which were different by the rules of an earlier version. It may be repeated, and several may run concurrently. A server updates a sqlite store itself when it opens it, so that here no server may have it open."`
 	Twins   twinsCommand   `cmd:"" help:"List the twins of the store: accounts with one address, and interests with one name, which were different by the rules of an earlier version. Of two accounts one is found by the exact text of its address only, until one of them has another address (--email) or is erased (--erase). If the store is sqlite, no server may have it open for that."`
@@ -73,6 +74,7 @@ type policySettings struct {
 	MaxImagePixels int               `default:"${max_image_pixels}" placeholder:"N" help:"How many pixels, width times height, the image of a message may have. Default: ${default}."`
 	MaxProposed    int               `default:"${max_proposed}" placeholder:"N" help:"How many reservations a user may propose in 24 hours, 1 to 1000000. Default: ${default}."`
 	MaxPending     int               `default:"${max_pending}" placeholder:"N" help:"How many reservations of a conversation may be pending, 1 to 1000000. Default: ${default}."`
+	SealEvery      time.Duration     `default:"${seal_every}" help:"How often the server looks for transactions to seal; at most 10s."`
 	SettleEvery    time.Duration     `default:"${settle_every}" help:"How often the server looks for reservations that have ended, or were not accepted in time; at most 5s."`
 	PurgeEvery     time.Duration     `default:"${purge_every}" help:"How often the server removes expired sessions, idempotency keys and counts of wrong passwords."`
 }
@@ -133,6 +135,7 @@ func defaults() kong.Vars {
 		"max_image_pixels":      strconv.Itoa(c.Messaging.MaxImagePixels),
 		"max_proposed":          strconv.Itoa(c.Reservations.MaxProposed),
 		"max_pending":           strconv.Itoa(c.Reservations.MaxPending),
+		"seal_every":            c.Tokens.SealEvery.String(),
 		"settle_every":          c.Reservations.SettleEvery.String(),
 		"link_lifetime":         c.LinkLifetime.String(),
 		"purge_every":           c.PurgeEvery.String(),
@@ -203,6 +206,7 @@ func inFlags(err error) error {
 		"Reservations.MaxPending", "--max-pending",
 		"Reservations.MaxLead", "--max-lead",
 		"Reservations.MaxLength", "--max-length",
+		"Tokens.SealEvery", "--seal-every",
 		"Reservations.SettleEvery", "--settle-every",
 		"PurgeEvery", "--purge-every",
 		"BasePath", "--base-path",

@@ -55,13 +55,19 @@ func (c *backupCommand) Run(s *settings) error {
 	})
 }
 
-type doctorCommand struct{}
+type doctorCommand struct {
+	LedgerHead string `env:"-" placeholder:"FILE" help:"Also compare the ledger with what server ledger head printed before. Only so are transactions found that were removed from the end of a ledger together with their seals, and chains of seals that were made again."`
+}
 
 // Run checks every invariant of the store, as it is at one moment. It returns an error if one is
 // broken.
-func (*doctorCommand) Run(s *settings) error {
+func (c *doctorCommand) Run(s *settings) error {
+	heads, err := c.heads()
+	if err != nil {
+		return err
+	}
 	return s.look(func(ctx context.Context, p place, storage ports.Storage) error {
-		found, err := audit.New(ports.ForAudit(ports.NewStore(storage, uow.Policy{}))).Audit(ctx)
+		found, err := audit.New(ports.ForAudit(ports.NewStore(storage, uow.Policy{}))).AuditAgainst(ctx, heads)
 		if err != nil {
 			return err
 		}
@@ -79,10 +85,48 @@ func (*doctorCommand) Run(s *settings) error {
 	})
 }
 
+// heads reads the file of --ledger-head, if there is one.
+func (c *doctorCommand) heads() (heads tokens.Heads, err error) {
+	if c.LedgerHead == "" {
+		return nil, nil
+	}
+	file, err := os.Open(c.LedgerHead)
+	if err != nil {
+		return nil, fmt.Errorf("--ledger-head: %w", err)
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if heads, err = tokens.ReadHeads(file); err != nil {
+		return nil, fmt.Errorf("--ledger-head %s: %w", c.LedgerHead, err)
+	}
+	return heads, nil
+}
+
+type ledgerCommand struct {
+	Head headCommand `cmd:"" help:"Print the last seal of each wallet, and one hash over all of them. Keep them outside of the store: server doctor --ledger-head FILE compares the store with them later. A server may use the store meanwhile."`
+}
+
+type headCommand struct{}
+
+// Run prints the heads of the ledger, as they are at one moment.
+func (*headCommand) Run(s *settings) error {
+	return s.look(func(ctx context.Context, _ place, storage ports.Storage) error {
+		service, err := tokens.NewService(ports.ForTokens(ports.NewStore(storage, uow.Policy{})))
+		if err != nil {
+			return err
+		}
+		heads, err := service.Heads(ctx)
+		if err == nil {
+			_, err = heads.WriteTo(os.Stdout)
+		}
+		return err
+	})
+}
+
 // diagnose prints the findings of an audit.
 func diagnose(w io.Writer, found tokens.Verification) {
 	fmt.Fprintf(w, "  wallets        %d\n", found.Wallets)
 	fmt.Fprintf(w, "  transactions   %d\n", found.Transactions)
+	fmt.Fprintf(w, "  not sealed     %d\n", found.Unsealed)
 	fmt.Fprintf(w, "  held           %d tokens\n", found.Held)
 	fmt.Fprintf(w, "  violations     %d\n", len(found.Violations))
 	for _, v := range found.Violations {

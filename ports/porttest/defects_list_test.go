@@ -78,6 +78,12 @@ var defects = []defect{
 		b.tokens = repeats{b.Tx.Tokens()}
 	}),
 		fails: []string{"tokens/pages of a ledger hold each line once"}},
+	{name: "forks chains", plant: handing(func(_ *memory.Store, b *broken) { b.tokens = forks{b.Tx.Tokens()} }),
+		fails: []string{"chain/a transaction is sealed once"}},
+	{name: "drops a seal", plant: handing(func(_ *memory.Store, b *broken) { b.tokens = dropsSeals{b.Tx.Tokens()} }),
+		fails: []string{"chain/the sealer seals every transaction"}},
+	{name: "does not find the first recent transaction", plant: handing(func(_ *memory.Store, b *broken) { b.tokens = startsLate{b.Tx.Tokens()} }),
+		fails: []string{"chain/transactions that are not sealed are found by their time"}},
 	{name: "accepts one address twice", plant: handing(func(_ *memory.Store, b *broken) {
 		b.users = twoAddresses{b.Tx.Users()}
 	}),

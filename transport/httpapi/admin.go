@@ -104,6 +104,7 @@ func auditRecordOf(r moderation.AuditRecord) AuditRecord {
 type Verification struct {
 	Wallets      int64       `json:"wallets" description:"The number of wallets."`
 	Transactions int64       `json:"transactions" description:"The number of transactions."`
+	Unsealed     int64       `json:"unsealed" description:"The number of transactions that are not sealed yet: the last ones of their wallets."`
 	Held         int64       `json:"held" description:"The tokens that accepted reservations hold."`
 	Violations   []Violation `json:"violations"`
 }
@@ -215,7 +216,7 @@ func (a *API) auditTrail(ctx context.Context, caller users.Caller, req Paging) (
 func (a *API) verifyLedger(ctx context.Context, caller users.Caller, _ kithttp.None) (Verification, error) {
 	v, err := a.services.Moderation.VerifyLedger(ctx, caller.UserID)
 	return Verification{
-		Wallets: v.Wallets, Transactions: v.Transactions, Held: v.Held,
+		Wallets: v.Wallets, Transactions: v.Transactions, Unsealed: v.Unsealed, Held: v.Held,
 		Violations: each(v.Violations, func(v tokens.Violation) Violation { return Violation(v) }),
 	}, err
 }

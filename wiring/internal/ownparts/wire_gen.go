@@ -40,10 +40,12 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 		IDs:    source,
 	}
 	usersPolicy := checked.Users
+	tokensPolicy := checked.Tokens
 	messagingPolicy := checked.Messaging
 	reservationsPolicy := checked.Reservations
 	policies := services.Policies{
 		Users:        usersPolicy,
+		Tokens:       tokensPolicy,
 		Messaging:    messagingPolicy,
 		Reservations: reservationsPolicy,
 	}

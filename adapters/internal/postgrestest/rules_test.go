@@ -28,6 +28,8 @@ func TestRules(t *testing.T) {
 	_, err = c.Exec(ctx, "SET search_path TO "+pgx.Identifier{o.Schema}.Sanitize())
 	must(t, err)
 
+	_, err = c.Exec(ctx, "INSERT INTO ledger_seals SELECT user_id, seq, sha256('') FROM token_transactions WHERE seq = 1")
+	must(t, err)
 	_, err = c.Exec(ctx, "INSERT INTO audit_records VALUES (gen_random_uuid(), NULL, 'x', gen_random_uuid(), NULL, '{}', now())")
 	must(t, err)
 
@@ -37,6 +39,10 @@ func TestRules(t *testing.T) {
 		"a line that is changed":     {"UPDATE token_transactions SET amount = amount", pgerrcode.RestrictViolation},
 		"a line that is removed":     {"DELETE FROM token_transactions", pgerrcode.RestrictViolation},
 		"a ledger that is emptied":   {"TRUNCATE token_transactions", pgerrcode.RestrictViolation},
+		"a seal that is changed":     {"UPDATE ledger_seals SET hash = hash", pgerrcode.RestrictViolation},
+		"a seal that is removed":     {"DELETE FROM ledger_seals", pgerrcode.RestrictViolation},
+		"seals that are emptied":     {"TRUNCATE ledger_seals", pgerrcode.RestrictViolation},
+		"a seal of no transaction":   {"INSERT INTO ledger_seals SELECT user_id, 99, sha256('') FROM wallets", pgerrcode.ForeignKeyViolation},
 		"an audit that is changed":   {"UPDATE audit_records SET action = 'x'", pgerrcode.RestrictViolation},
 		"an audit that is removed":   {"DELETE FROM audit_records", pgerrcode.RestrictViolation},
 		"an audit that is emptied":   {"TRUNCATE audit_records", pgerrcode.RestrictViolation},

@@ -39,7 +39,7 @@ type owner struct {
 // owners are all repositories except Rows, which uses every table.
 var owners = []owner{
 	{"Idempotency", reflect.TypeFor[idempotency.Tx](), []*ports.Table{ports.IdempotencyRecords}},
-	{"Tokens", reflect.TypeFor[tokens.Tx](), []*ports.Table{ports.Wallets, ports.TokenTransactions}},
+	{"Tokens", reflect.TypeFor[tokens.Tx](), []*ports.Table{ports.Wallets, ports.TokenTransactions, ports.LedgerSeals}},
 	{"Users", reflect.TypeFor[users.Tx](), []*ports.Table{
 		ports.Users, ports.Sessions, ports.RefreshTokens, ports.PasswordResets, ports.SignupGrants, ports.Tries,
 		ports.StoreKeys,

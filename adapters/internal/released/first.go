@@ -33,7 +33,7 @@ func CheckFirst(ctx context.Context, t testing.TB, c *community.Community) {
 	}
 	found, err := c.Auditor.Audit(ctx)
 	check(err)
-	if len(found.Violations) > 0 || found.Wallets != 9 || found.Transactions != 14 {
+	if len(found.Violations) > 0 || found.Wallets != 9 || found.Transactions != 14 || found.Unsealed != 0 {
 		t.Errorf("the audit found %+v", found)
 	}
 

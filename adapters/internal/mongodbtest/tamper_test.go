@@ -1,0 +1,72 @@
+package mongodbtest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/bson/primitive"
+	"go.mongodb.org/mongo-driver/mongo"
+	"go.mongodb.org/mongo-driver/mongo/options"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/community"
+	"github.com/cicerone-go/cicerone/adapters/internal/tamper"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// TestChangesAreFound changes the documents without their validators.
+func TestChangesAreFound(t *testing.T) {
+	everywhere(t, func(t *testing.T, s target) {
+		ctx, o := context.Background(), s.fresh(t)
+		store := s.open(t, o)
+		n := 400
+		if soak() {
+			n = 10_000
+		}
+		c := community.New(store, community.NewClock(), id.NewGenerator(nil), uow.Policy{MaxTime: time.Minute})
+		tamper.Find(ctx, t, c, backdoor{s.client(t).Database(o.Database)}, n)
+	})
+}
+
+type backdoor struct{ db *mongo.Database }
+
+func (b backdoor) Remove(ctx context.Context, table *ports.Table, key []any) error {
+	filter := bson.D{{Key: "user_id", Value: encoded(key[0])}, {Key: "seq", Value: key[1]}}
+	if table == ports.LedgerSeals {
+		filter = bson.D{{Key: "_id", Value: filter}}
+	}
+	_, err := b.db.Collection(table.Name).DeleteOne(ctx, filter)
+	return err
+}
+
+func (b backdoor) Insert(ctx context.Context, table *ports.Table, row ports.Row) error {
+	doc := bson.D{}
+	for i, c := range table.Columns {
+		name := c.Name
+		if name == "id" {
+			name = "_id"
+		}
+		doc = append(doc, bson.E{Key: name, Value: encoded(row[i])})
+	}
+	if table == ports.LedgerSeals {
+		doc = append(bson.D{{Key: "_id", Value: doc[:2]}}, doc[2:]...)
+	}
+	_, err := b.db.Collection(table.Name).InsertOne(ctx, doc, options.InsertOne().SetBypassDocumentValidation(true))
+	return err
+}
+
+func encoded(v any) any {
+	switch v := v.(type) {
+	case [16]byte:
+		return primitive.Binary{Subtype: 4, Data: v[:]}
+	case time.Time:
+		return primitive.NewDateTimeFromTime(v)
+	case []byte:
+		return primitive.Binary{Data: v}
+	default:
+		return v
+	}
+}

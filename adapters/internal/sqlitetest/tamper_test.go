@@ -1,0 +1,65 @@
+package sqlitetest
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/tamper"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// TestChangesAreFound changes the file with another program.
+func TestChangesAreFound(t *testing.T) {
+	ctx, path := context.Background(), filepath.Join(t.TempDir(), "store.db")
+	o := mustOpen(t, path)
+	defer o.close(t)
+	db, err := sql.Open("sqlite", path)
+	must(t, err)
+	defer func() { must(t, db.Close()) }()
+	db.SetMaxOpenConns(1)
+	for _, guard := range []string{
+		"PRAGMA ignore_check_constraints = ON", "DROP TRIGGER token_transactions_never_change", "DROP TRIGGER token_transactions_never_go",
+		"DROP TRIGGER ledger_seals_never_change", "DROP TRIGGER ledger_seals_never_go",
+	} {
+		_, err := db.ExecContext(ctx, guard)
+		must(t, err)
+	}
+	n := 400
+	if soak() {
+		n = 10_000
+	}
+	tamper.Find(ctx, t, o.Community, backdoor{db}, n)
+}
+
+type backdoor struct{ db *sql.DB }
+
+func (b backdoor) Remove(ctx context.Context, table *ports.Table, key []any) error {
+	_, err := b.db.ExecContext(ctx, "DELETE FROM "+table.Name+" WHERE user_id = ? AND seq = ?", values(key)...)
+	return err
+}
+
+func (b backdoor) Insert(ctx context.Context, table *ports.Table, row ports.Row) error {
+	marks := strings.TrimSuffix(strings.Repeat("?, ", len(row)), ", ")
+	_, err := b.db.ExecContext(ctx, fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", table.Name, strings.Join(table.Names(), ", "), marks), values(row)...)
+	return err
+}
+
+func values(row []any) []any {
+	all := make([]any, len(row))
+	for i, v := range row {
+		switch v := v.(type) {
+		case [16]byte:
+			all[i] = v[:]
+		case time.Time:
+			all[i] = v.UnixMilli()
+		default:
+			all[i] = v
+		}
+	}
+	return all
+}

@@ -35,7 +35,7 @@ func MigrateClient(ctx context.Context, client *mongo.Client, o Options) error {
 	if err == nil {
 		s := newStore(client, o, keepClient)
 		if err = migrate(ctx, s, migrations); err == nil {
-			err = sealBefore(ctx, s)
+			err = s.sealBefore(ctx)
 		}
 	}
 	if err != nil {

@@ -2,11 +2,13 @@ package mongodb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 
 	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/mongo"
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/tokens"
@@ -132,22 +134,36 @@ func (repo tokensRepository) Seal(ctx context.Context, all ...tokens.Seal) error
 	})
 }
 
-// sealBefore seals the transactions from before there were seals, and notes it with the version
-// that brought the seals. It may be interrupted and run again.
-func sealBefore(ctx context.Context, s *Store) error {
-	noted := d("_id", sealedSince, "sealed", true)
-	if n, err := s.in(versionsIn).CountDocuments(ctx, noted); err != nil || n > 0 {
+// sealBefore seals the transactions from before there were seals, and notes it with the version that
+// brought the seals. It may be interrupted and run again.
+func (s *Store) sealBefore(ctx context.Context) error {
+	if n, err := s.in(versionsIn).CountDocuments(ctx, d("_id", sealedSince, "sealed", true)); err != nil || n > 0 {
 		return translate(ctx, err)
 	}
-	sealer, err := tokens.NewSealer(ports.ForTokens(ports.NewStore(s, uow.Policy{})), nil, tokens.DefaultPolicy())
-	if err == nil {
-		err = sealer.SealAll(ctx)
+	switch err := s.in(ledgerIn).FindOne(ctx, bson.D{}).Err(); {
+	case errors.Is(err, mongo.ErrNoDocuments):
+	case err != nil:
+		return translate(ctx, err)
+	default:
+		if err := s.sealAll(ctx); err != nil {
+			return fmt.Errorf("seal the ledger: %w", err)
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("seal the ledger: %w", err)
-	}
-	_, err = s.in(versionsIn).UpdateOne(ctx, d("_id", sealedSince), d("$set", d("sealed", true)))
+	_, err := s.in(versionsIn).UpdateOne(ctx, d("_id", sealedSince), d("$set", d("sealed", true)))
 	return translate(ctx, err)
+}
+
+// sealAll opens the store like a server, seals the ledger, and closes the store.
+func (s *Store) sealAll(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, s.Close(context.WithoutCancel(ctx))) }()
+	if err := s.check(ctx); err != nil {
+		return err
+	}
+	sealer, err := tokens.NewSealer(ports.ForTokens(ports.NewStore(s, uow.Policy{})), nil, tokens.DefaultPolicy())
+	if err != nil {
+		return err
+	}
+	return sealer.SealAll(ctx)
 }
 
 // sealedSince is the version of the schema that brought the seals.

@@ -16,11 +16,17 @@ func TestConstraints(t *testing.T) {
 		user           = "INSERT INTO users VALUES (%s, 'Ada', 'ada', %s, %s, '', NULL, NULL, NULL, 'user', 1, 0, 0, 1, 0, 0)"
 		wallet         = "INSERT INTO wallets VALUES (%s, %s, %d, 0, 0)"
 		line           = "INSERT INTO token_transactions VALUES (%s, %d, %s, %d, '%s', '', '{}', %d, %d, 0)"
+		seal           = "INSERT INTO ledger_seals VALUES (%s, %d, randomblob(32))"
 		reservation    = "INSERT INTO reservations VALUES (%s, %s, %s, %s, %s, 'walk', %d, 0, %d, %d, '%s', 0, 0)"
 	)
 	for _, rule := range []struct{ name, refused string }{
 		{"the ledger is not changed", "UPDATE token_transactions SET amount = 5, balance_after = 5"},
 		{"the ledger is not cut", "DELETE FROM token_transactions"},
+		{"a seal is not changed", "UPDATE ledger_seals SET hash = zeroblob(32)"},
+		{"a seal is not removed", "DELETE FROM ledger_seals"},
+		{"a transaction is sealed once", fmt.Sprintf(seal, x(ada), 1)},
+		{"a seal has a transaction", fmt.Sprintf(seal, x(ada), 2)},
+		{"a seal has a hash", fmt.Sprintf("INSERT INTO ledger_seals VALUES (%s, 1, x'00')", x(ada))},
 		{"the audit trail is not changed", "UPDATE audit_records SET reason = 'none'"},
 		{"the audit trail is not cut", "DELETE FROM audit_records"},
 		{"a balance is not below zero", "UPDATE wallets SET balance = -1"},
@@ -52,6 +58,7 @@ func TestConstraints(t *testing.T) {
 			for _, good := range []string{
 				fmt.Sprintf(user, x(ada), "'ada@example.org'", "'ada@example.org'"), fmt.Sprintf(user, x(ben), "NULL", "NULL"),
 				fmt.Sprintf(wallet, x("11"), x(ada), 10), fmt.Sprintf(line, x(ada), 1, x("21"), 10, "BONUS", 0, 10),
+				fmt.Sprintf(seal, x(ada), 1),
 				fmt.Sprintf("INSERT INTO conversations VALUES (%s, %s, %s, 0)", x(talk), x(ada), x(ben)),
 				fmt.Sprintf(reservation, x("22"), x(talk), x(ada), x(ben), x(ada), 1250, 100, 200, "accepted"),
 				fmt.Sprintf(reservation, x("23"), x(talk), x(ada), x(ben), x(ada), 1250, 200, 300, "accepted"),

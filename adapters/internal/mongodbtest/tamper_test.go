@@ -12,6 +12,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/adapters/internal/tamper"
+	"github.com/cicerone-go/cicerone/adapters/mongodb"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
@@ -22,6 +23,7 @@ func TestChangesAreFound(t *testing.T) {
 	everywhere(t, func(t *testing.T, s target) {
 		ctx, o := context.Background(), s.fresh(t)
 		store := s.open(t, o)
+		defer func() { must(t, store.Close(ctx)) }()
 		n := 400
 		if soak() {
 			n = 10_000
@@ -69,4 +71,22 @@ func encoded(v any) any {
 	default:
 		return v
 	}
+}
+
+// TestSealingContinues migrates a database whose migration was interrupted while the ledger was
+// sealed.
+func TestSealingContinues(t *testing.T) {
+	everywhere(t, func(t *testing.T, s target) {
+		ctx := context.Background()
+		c := s.populated(t, 2)
+		versions := s.client(t).Database(c.database).Collection("schema_versions")
+		_, err := versions.UpdateMany(ctx, bson.D{}, bson.D{{Key: "$unset", Value: bson.D{{Key: "sealed", Value: ""}}}})
+		must(t, err)
+		must(t, mongodb.Migrate(ctx, s.uri, mongodb.Options{Database: c.database}))
+		found, err := c.Auditor.Audit(ctx)
+		if err != nil || found.Unsealed != 0 || found.Transactions == 0 || len(found.Violations) > 0 {
+			t.Errorf("the audit found %+v, %v", found, err)
+		}
+		must(t, mongodb.Migrate(ctx, s.uri, mongodb.Options{Database: c.database}))
+	})
 }

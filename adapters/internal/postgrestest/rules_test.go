@@ -38,7 +38,7 @@ func TestRules(t *testing.T) {
 		"a balance below zero":       {"UPDATE wallets SET balance = -1", pgerrcode.CheckViolation},
 		"a line that is changed":     {"UPDATE token_transactions SET amount = amount", pgerrcode.RestrictViolation},
 		"a line that is removed":     {"DELETE FROM token_transactions", pgerrcode.RestrictViolation},
-		"a ledger that is emptied":   {"TRUNCATE token_transactions", pgerrcode.RestrictViolation},
+		"a ledger that is emptied":   {"TRUNCATE token_transactions CASCADE", pgerrcode.RestrictViolation},
 		"a seal that is changed":     {"UPDATE ledger_seals SET hash = hash", pgerrcode.RestrictViolation},
 		"a seal that is removed":     {"DELETE FROM ledger_seals", pgerrcode.RestrictViolation},
 		"seals that are emptied":     {"TRUNCATE ledger_seals", pgerrcode.RestrictViolation},

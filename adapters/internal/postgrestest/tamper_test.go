@@ -12,6 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 	"github.com/cicerone-go/cicerone/adapters/internal/tamper"
+	"github.com/cicerone-go/cicerone/adapters/postgres"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
@@ -61,4 +62,25 @@ func (b backdoor) Insert(ctx context.Context, table *ports.Table, row ports.Row)
 	_, err := b.db.Exec(ctx, fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", table.Name, strings.Join(table.Names(), ", "),
 		strings.Join(marks, ", ")), row...)
 	return err
+}
+
+// TestSealingContinues migrates a store whose migration was interrupted while the ledger was
+// sealed.
+func TestSealingContinues(t *testing.T) {
+	ctx, dsn := context.Background(), servers.Postgres(t)
+	o := fresh(t, dsn)
+	s := open(t, dsn, o)
+	_, _, err := populated(s, 2)
+	must(t, err)
+	must(t, s.Close(ctx))
+	schema := pgx.Identifier{o.Schema}.Sanitize()
+	runSQL(t, dsn, "SET search_path TO "+schema+"; UPDATE ledger_sealing SET done = false")
+	refused(t, dsn, o, postgres.ErrOutdated, "not sealed")
+	must(t, postgres.Migrate(ctx, dsn, o))
+	s = open(t, dsn, o)
+	defer func() { must(t, s.Close(ctx)) }()
+	found, err := community.New(s, community.NewClock(), id.NewGenerator(nil), uow.Policy{}).Auditor.Audit(ctx)
+	if err != nil || found.Unsealed != 0 || found.Transactions == 0 || len(found.Violations) > 0 {
+		t.Errorf("the audit found %+v, %v", found, err)
+	}
 }

@@ -40,6 +40,9 @@ func CheckThird(ctx context.Context, t testing.TB, c *community.Community) {
 		}
 	}
 	audit("after the migration")
+	if found, err := c.Auditor.Audit(ctx); err != nil || found.Unsealed != 0 {
+		t.Errorf("after the migration %d transactions are not sealed, %v", found.Unsealed, err)
+	}
 	signIn := func(email string) id.User {
 		t.Helper()
 		in, err := c.Users.SignIn(ctx, users.SignIn{Email: email, Password: community.Password})

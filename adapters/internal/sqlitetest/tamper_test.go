@@ -3,6 +3,7 @@ package sqlitetest
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/tamper"
+	"github.com/cicerone-go/cicerone/adapters/sqlite"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -62,4 +64,33 @@ func values(row []any) []any {
 		}
 	}
 	return all
+}
+
+// TestSealingContinues opens a file whose update was interrupted while the ledger was sealed.
+func TestSealingContinues(t *testing.T) {
+	ctx, path := context.Background(), filepath.Join(t.TempDir(), "store.db")
+	o := mustOpen(t, path)
+	_, _, err := o.Populate(ctx, 2)
+	must(t, err)
+	must(t, o.Sealer.SealAll(ctx))
+	o.close(t)
+	db, err := sql.Open("sqlite", path)
+	must(t, err)
+	for _, undo := range []string{
+		"DROP TRIGGER ledger_seals_never_go", "DELETE FROM ledger_seals WHERE user_id <> (SELECT min(user_id) FROM wallets)",
+		"UPDATE ledger_sealing SET done = 0",
+	} {
+		_, err := db.ExecContext(ctx, undo)
+		must(t, err)
+	}
+	must(t, db.Close())
+	if _, err := sqlite.Open(ctx, path, sqlite.Options{ReadOnly: true}); !errors.Is(err, sqlite.ErrOutdated) {
+		t.Errorf("opened for reading, it returned %v", err)
+	}
+	o = mustOpen(t, path)
+	defer o.close(t)
+	found, err := o.Auditor.Audit(ctx)
+	if err != nil || found.Unsealed != 0 || found.Transactions == 0 || len(found.Violations) > 0 {
+		t.Errorf("the audit found %+v, %v", found, err)
+	}
 }

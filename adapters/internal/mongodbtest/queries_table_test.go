@@ -108,6 +108,14 @@ var queries = map[string][]served{
 			"| sort name_folded _id",
 		}},
 	},
+	"ledger_seals": {
+		{"_id_", []string{
+			"_id<= _id>= | sort -_id",
+			"_id=in",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+	},
 	"messages": {
 		{"of_conversation", []string{
 			"(created_at< or _id< created_at=) conversation_id= created_at<= | sort -created_at -_id",
@@ -320,6 +328,9 @@ var queries = map[string][]served{
 		}},
 	},
 	"token_transactions": {
+		{"_id_", []string{
+			"_id>=",
+		}},
 		{"of_user", []string{
 			"(user_id> or seq> user_id=) user_id>= | sort user_id seq",
 			"seq< user_id= | sort -seq",
@@ -393,6 +404,7 @@ var queries = map[string][]served{
 			"balance<= balance>= user_id=",
 			"user_id=",
 			"user_id=in",
+			"user_id> | sort user_id",
 		}},
 	},
 }

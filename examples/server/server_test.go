@@ -293,7 +293,7 @@ func TestHelpExplainsEverySetting(t *testing.T) {
 		"--addr=HOST:PORT", "CICERONE_ADDR", "--store=", "CICERONE_STORE", "--[no-]demo", "CICERONE_DEMO", "--bcrypt-cost",
 		"--access-key", "--cursor-key", "--link-key", "CICERONE_LINK_KEY_FILE", "CICERONE_ACCESS_KEY_FILE", "CICERONE_CURSOR_KEY_FILE", "CICERONE_MAIL_FILE", "CICERONE_STORE_FILE",
 		"can see the command line", "--trusted-proxies", "--proxy-protocol", "--base-path=PATH", "--mail=", "--log-level", "--limit-user-burst", "--at-once-hashing", "--settle-every",
-		"server admin EMAIL", "server backup FILE", "server doctor", "server copy --to STORE", "server migrate", "server twins", "sqlite[:PATH]", "postgres://USER@HOST/DATABASE", "cicerone/cicerone.db",
+		"server admin EMAIL", "server backup FILE", "server doctor", "server ledger head", "server copy --to STORE", "server migrate", "server twins", "sqlite[:PATH]", "postgres://USER@HOST/DATABASE", "cicerone/cicerone.db",
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("the help does not contain %s:\n%s", want, stdout)
@@ -309,7 +309,8 @@ func TestHelpOfCommands(t *testing.T) {
 		"admin ada@example.net": {"--bcrypt-cost", "--log-format", "--log-level", "--name", "--signup-bonus"},
 		"backup a.db":           nil,
 		"copy --to memory":      {"--from", "--from-file", "--to", "--to-file"},
-		"doctor":                nil,
+		"doctor":                {"--ledger-head"},
+		"ledger head":           nil,
 		"migrate":               nil,
 		"twins":                 {"--email", "--erase", "--log-format", "--log-level"},
 	} {

@@ -43,12 +43,22 @@ func newTown(t testing.TB) *town {
 		w.store.Do(t.Context(), func(ctx context.Context, tx ports.Tx) error {
 			return w.moderation(ctx, tx, cleo, dora)
 		}),
+		w.seal(),
 	} {
 		if fill != nil {
 			t.Fatal(fill)
 		}
 	}
 	return w
+}
+
+// seal seals all transactions.
+func (w *town) seal() error {
+	sealer, err := tokens.NewSealer(ports.ForTokens(w.store), nil, tokens.DefaultPolicy())
+	if err != nil {
+		return err
+	}
+	return sealer.SealAll(w.Context())
 }
 
 // user stores an account with 50 tokens.

@@ -194,7 +194,7 @@ func TestVerifyLedger(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := tn.ask("GET", "/v1/admin/ledger/verify", tn.people["admin"].token, "").want(t, 200)
-	if want := `{"wallets":4,"transactions":6,"held":13,"violations":[]}`; a.body != want {
+	if want := `{"wallets":4,"transactions":6,"unsealed":6,"held":13,"violations":[]}`; a.body != want {
 		t.Errorf("got %s, want %s", a.body, want)
 	}
 }

@@ -214,6 +214,11 @@ func (r orderedTokens) Close(ctx context.Context, user id.User) (tokens.Wallet, 
 	return r.Repository.Close(ctx, user)
 }
 
+func (r orderedTokens) Seal(ctx context.Context, seals ...tokens.Seal) error {
+	r.h.rest("Tokens.Seal")
+	return r.Repository.Seal(ctx, seals...)
+}
+
 type orderedModeration struct {
 	moderation.Repository
 	h *held

@@ -84,3 +84,10 @@ func TestSealingContinues(t *testing.T) {
 		t.Errorf("the audit found %+v, %v", found, err)
 	}
 }
+
+func BenchmarkVerify(b *testing.B) {
+	dsn := servers.Postgres(b)
+	s := open(b, dsn, fresh(b, dsn))
+	defer func() { must(b, s.Close(context.Background())) }()
+	tamper.Verify(b, community.New(s, community.NewClock(), id.NewGenerator(nil), uow.Policy{}))
+}

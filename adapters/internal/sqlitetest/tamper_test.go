@@ -94,3 +94,9 @@ func TestSealingContinues(t *testing.T) {
 		t.Errorf("the audit found %+v, %v", found, err)
 	}
 }
+
+func BenchmarkVerify(b *testing.B) {
+	o := mustOpen(b, filepath.Join(b.TempDir(), "store.db"))
+	defer o.close(b)
+	tamper.Verify(b, o.Community)
+}

@@ -98,3 +98,7 @@ func (s *changed) Insert(ctx context.Context, table *ports.Table, row ports.Row)
 	s.rows[table] = slices.Insert(all, at, row)
 	return err
 }
+
+func BenchmarkVerify(b *testing.B) {
+	tamper.Verify(b, community.New(memory.New(), community.NewClock(), id.NewGenerator(nil), uow.Policy{}))
+}

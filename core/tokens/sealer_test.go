@@ -77,7 +77,7 @@ func (m *mint) sealer() *tokens.Sealer {
 func (m *mint) open() (n int64) {
 	m.Helper()
 	err := m.store.View(m.Context(), func(ctx context.Context, tx ports.Tx) error {
-		chains, err := tx.Tokens().Chains(ctx, id.User{}, 1000)
+		chains, err := tx.Tokens().Chains(ctx, id.User{}, 2000)
 		for _, c := range chains {
 			n += c.Posted - c.Last.Seq
 		}
@@ -143,6 +143,9 @@ func TestSealerRun(t *testing.T) {
 		var writes atomic.Int64
 		m := newMint(t, counting{memory.New(), &writes})
 		ada, ben := m.user("ada"), m.user("ben")
+		for i := range 1200 { // more than one round of the sweep
+			m.user(fmt.Sprint("u", i))
+		}
 		m.post(ada, m.ids.Next)
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -164,7 +167,7 @@ func TestSealerRun(t *testing.T) {
 		m.post(ben, func() [16]byte { return id.First(time.Now().Add(-10 * time.Second)) })
 		sealed("committed 10 s late", 2*time.Second)
 		m.post(ada, func() [16]byte { return id.First(time.Now().Add(-time.Hour)) })
-		sealed("committed an hour late", 4*time.Second)
+		sealed("committed an hour late", 8*time.Second)
 		before := writes.Load()
 		time.Sleep(time.Hour)
 		if n := writes.Load() - before; n != 0 {

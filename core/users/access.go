@@ -25,7 +25,7 @@ func (s *Service) openSession(ctx context.Context, tx Tx, session id.Session, u 
 	var hash SecretHash
 	o.refresh, hash = newSecret()
 	opening := Session{
-		ID: o.session, UserID: u.ID, CreatedAt: now, LastUsedAt: now, Client: from.client(), Address: from.network(),
+		ID: o.session, UserID: u.ID, CreatedAt: now, LastUsedAt: now, Client: from.client(), Address: from.Network(),
 	}
 	err := tx.Users().AddSession(ctx, opening, s.newRefreshToken(opening, hash, now))
 	if err != nil {

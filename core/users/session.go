@@ -54,9 +54,10 @@ func (d Device) client() string {
 	return line
 }
 
-// network returns the network of the address, which is all that a session keeps of it: the first
-// 24 bits of an IPv4 address, and the first 48 of an IPv6 address.
-func (d Device) network() string {
+// Network returns the network of the address, which is all that a session or a log keeps of it: the
+// first 24 bits of an IPv4 address, and the first 48 of an IPv6 address. It returns "" if the
+// address is not an IP address.
+func (d Device) Network() string {
 	address, err := netip.ParseAddr(d.Address)
 	if err != nil {
 		return ""

@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"net"
+	"sync/atomic"
 
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -19,6 +20,7 @@ type Call struct {
 type (
 	callKey   struct{}
 	callerKey struct{}
+	watchKey  struct{}
 )
 
 // WithCall returns a context that holds the call. Every transport makes one for each request. When
@@ -45,6 +47,27 @@ func WithCaller(ctx context.Context, c users.Caller) context.Context {
 func CallerFrom(ctx context.Context) (c users.Caller, ok bool) {
 	c, ok = ctx.Value(callerKey{}).(users.Caller)
 	return c, ok
+}
+
+// Watch returns a context for one request. If [Gate.SignedIn] is called with that context, or with
+// one derived from it, and identifies the caller, [Watched] returns the caller.
+func Watch(ctx context.Context) context.Context {
+	return context.WithValue(ctx, watchKey{}, new(atomic.Pointer[users.Caller]))
+}
+
+// Watched returns the signed-in caller of a request to a transport that is outside of the gate, for
+// its log: also of a request that was refused because of a limit or a role. ok is false if the
+// caller was not identified, or if ctx does not come from Watch.
+func Watched(ctx context.Context) (c users.Caller, ok bool) {
+	watch, watched := ctx.Value(watchKey{}).(*atomic.Pointer[users.Caller])
+	if !watched {
+		return c, false
+	}
+	identified := watch.Load()
+	if identified == nil {
+		return c, false
+	}
+	return *identified, true
 }
 
 // PeerAddress returns the address part of "address:port", the form in which net/http and net.Addr

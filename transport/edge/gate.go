@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
@@ -67,6 +68,9 @@ func (g *Gate) admit(ctx context.Context, caller users.Caller, err error, refusa
 		return ctx, err
 	case caller.UserID == id.User{}:
 		return ctx, errors.New("edge: the Authenticator returned neither a user nor an error")
+	}
+	if watch, watched := ctx.Value(watchKey{}).(*atomic.Pointer[users.Caller]); watched {
+		watch.Store(&caller)
 	}
 	return WithCaller(ctx, caller), g.users.admit(caller.UserID.String())
 }

@@ -76,6 +76,28 @@ func TestSignedIn(t *testing.T) {
 	})
 }
 
+// TestWatched checks that a transport learns the caller outside of the gate, also if the gate refuses.
+func TestWatched(t *testing.T) {
+	gate := edge.NewGate(&door{}, edge.Limits{User: edge.Rate{PerSecond: 0.001, Burst: 1}})
+	for _, c := range []struct {
+		token string
+		err   error
+		want  users.Caller
+	}{
+		{"ada", nil, ada}, {"ada", edge.ErrTooManyRequests, ada}, {"expired", users.ErrNotSignedIn, users.Caller{}},
+	} {
+		outside := edge.Watch(t.Context())
+		_, err := gate.SignedIn(edge.WithCall(outside, edge.Call{Token: c.token}))
+		caller, ok := edge.Watched(outside)
+		if !errors.Is(err, c.err) || caller != c.want || ok != (c.want != users.Caller{}) {
+			t.Errorf("got %v, %v (error %v), want %v (error %v)", caller, ok, err, c.want, c.err)
+		}
+	}
+	if _, ok := edge.Watched(t.Context()); ok {
+		t.Error("a context that is not watched has a caller")
+	}
+}
+
 func TestAdminsOnly(t *testing.T) {
 	gate := edge.NewGate(&door{}, edge.Limits{})
 	for token, want := range map[string]error{"ada": users.ErrAdminsOnly, "ann": nil} {

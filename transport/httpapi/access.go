@@ -109,10 +109,12 @@ func withCaller[Req, Resp any](h func(context.Context, users.Caller, Req) (Resp,
 
 // describeCall adds the edge.Call of the request to the context, for the gate.
 func (a *API) describeCall(ctx context.Context, r *http.Request) context.Context {
+	x := exchangeOf(ctx)
+	x.address = a.clientAddress(r)
 	return edge.WithCall(ctx, edge.Call{
 		Operation: kithttp.RouteFrom(ctx).Name,
 		Token:     bearerToken(r),
-		Address:   a.clientAddress(r),
+		Address:   x.address,
 		Client:    r.UserAgent(),
 	})
 }

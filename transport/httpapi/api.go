@@ -47,6 +47,10 @@ type Options struct {
 	// nil, the peer's address is used, which behind a proxy is that of the proxy: see ClientBehind.
 	ClientAddress func(*http.Request) string
 
+	// Observe is called once for every request, after its response. It must return quickly. nil
+	// observes nothing.
+	Observe func(ctx context.Context, x Exchange)
+
 	// Middleware wraps the endpoint of every route. The first is the outermost. It runs when the
 	// request has been admitted and decoded: it gets the decoded request, and edge.CallerFrom
 	// returns the caller. See [kithttp.Handle].
@@ -59,6 +63,7 @@ type API struct {
 	services      *services.Services
 	ready         func(context.Context) error
 	log           *slog.Logger
+	observe       func(context.Context, Exchange)
 	clientAddress func(*http.Request) string
 	basePath      string
 	gate          *edge.Gate
@@ -79,6 +84,7 @@ func New(s *services.Services, o Options) *API {
 		services:      s,
 		ready:         o.Ready,
 		log:           o.Log,
+		observe:       o.Observe,
 		clientAddress: o.ClientAddress,
 		basePath:      o.BasePath,
 		cursors:       o.Cursors,

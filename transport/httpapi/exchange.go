@@ -7,43 +7,98 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/edge"
 )
 
 const requestIDHeader = "X-Request-Id"
 
+// Exchange describes a request and its response, for [Options.Observe]. It has nothing of the
+// caller and nothing that a client chooses, so that its values are few.
+type Exchange struct {
+	Route    string        // the method and the pattern of the path, like "GET /v1/me"; "" if no route matches
+	Status   int           // of the response; 0 if the connection was closed without one
+	Bytes    int64         // of the body of the response, as it was sent
+	Duration time.Duration // until the last byte was written
+}
+
 // ServeHTTP serves a request. It gives the request an id, and logs one line about it.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
-	requestID := requestIDOf(r)
-	r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, requestID))
+	x := &exchange{requestID: requestIDOf(r)}
+	r = r.WithContext(edge.Watch(context.WithValue(r.Context(), exchangeKey{}, x)))
+	r.Pattern = "" // that of the host's mux
 
 	h := w.Header()
-	h.Set(requestIDHeader, requestID)
+	h.Set(requestIDHeader, x.requestID)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 
 	recorded := &recorder{ResponseWriter: w}
 	defer func() {
-		a.log.LogAttrs(r.Context(), slog.LevelInfo, "request",
-			slog.String("request_id", requestID),
-			slog.String("method", r.Method),
-			slog.String("route", r.Pattern), // not the path, which may have anything in it; "" if it is unknown
-			slog.Int("status", recorded.status),
-			slog.Duration("duration", time.Since(begun)))
+		done := Exchange{Route: r.Pattern, Status: recorded.status, Bytes: recorded.bytes, Duration: time.Since(begun)}
+		a.logExchange(r, x, done)
+		if a.observe != nil {
+			a.observe(r.Context(), done)
+		}
 	}()
 	a.server.ServeHTTP(recorded, r)
 }
 
-type requestIDKey struct{}
+// longestMethod is the number of characters of a method that are logged: a client can choose it.
+const longestMethod = 20
+
+// logExchange logs one line about a request, for probes at the level debug. Of the caller it has
+// the id and the network alone, and of the path only the pattern: a path may have anything in it.
+func (a *API) logExchange(r *http.Request, x *exchange, done Exchange) {
+	level := slog.LevelInfo
+	if done.Route == probeLive || done.Route == probeReady {
+		level = slog.LevelDebug
+	}
+	if !a.log.Enabled(r.Context(), level) {
+		return
+	}
+	address := x.address
+	if address == "" { // no route has asked for it
+		address = a.clientAddress(r)
+	}
+	attrs := []slog.Attr{
+		slog.String("request_id", x.requestID),
+		slog.String("address", users.Device{Address: address}.Network()),
+		slog.String("method", r.Method[:min(len(r.Method), longestMethod)]),
+		slog.String("route", done.Route),
+		slog.Int("status", done.Status),
+		slog.Int64("bytes", done.Bytes),
+		slog.Float64("duration_ms", float64(done.Duration.Microseconds())/1000),
+	}
+	if caller, ok := edge.Watched(r.Context()); ok {
+		attrs = append(attrs, slog.String("user_id", caller.UserID.String()))
+	}
+	a.log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// exchange is what the parts of the API tell each other about a request.
+type exchange struct {
+	requestID string
+	address   string // of the client, once describeCall has asked for it
+}
+
+type exchangeKey struct{}
+
+// exchangeOf returns the exchange of the current request, or an empty one if there is no request.
+func exchangeOf(ctx context.Context) *exchange {
+	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+		return x
+	}
+	return &exchange{}
+}
 
 // RequestID returns the id of the current request, which its response and the log have, too. It is
 // the value of the header X-Request-Id if that has 1 to 128 visible ASCII characters, and otherwise
 // a new one. RequestID returns "" if ctx has no request.
-func RequestID(ctx context.Context) string {
-	requestID, _ := ctx.Value(requestIDKey{}).(string)
-	return requestID
-}
+func RequestID(ctx context.Context) string { return exchangeOf(ctx).requestID }
 
 func requestIDOf(r *http.Request) string {
 	given := r.Header.Get(requestIDHeader)
@@ -54,10 +109,11 @@ func requestIDOf(r *http.Request) string {
 	return given
 }
 
-// recorder is a response writer that records the status of the response.
+// recorder is a response writer that records the status and the size of the response.
 type recorder struct {
 	http.ResponseWriter
 	status int
+	bytes  int64
 }
 
 func (r *recorder) WriteHeader(status int) {
@@ -71,7 +127,9 @@ func (r *recorder) Write(b []byte) (int, error) {
 	if r.status == 0 {
 		r.status = http.StatusOK
 	}
-	return r.ResponseWriter.Write(b)
+	n, err := r.ResponseWriter.Write(b)
+	r.bytes += int64(n)
+	return n, err
 }
 
 // Unwrap gives http.ResponseController access to the underlying response writer.

@@ -25,6 +25,9 @@ var (
 var (
 	tagHealth = []string{"operations"}
 
+	probeLive  = healthz.Method + " " + healthz.Path
+	probeReady = readyz.Method + " " + readyz.Path
+
 	healthz = kithttp.Route[kithttp.None, Health]{
 		Name: "healthz", Method: http.MethodGet, Path: "/healthz", Summary: "Check that the server runs", Tags: tagHealth,
 	}

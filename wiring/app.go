@@ -33,6 +33,7 @@ type App struct {
 	Storage ports.Storage
 
 	store      *ports.Store
+	readiness  *Readiness
 	mailer     users.Mailer
 	log        *slog.Logger
 	clock      clock.Clock
@@ -54,12 +55,13 @@ func New(ctx context.Context, c Config, storage ports.Storage) (*App, error) {
 // NewApp makes an App from its parts. The App owns the storage and the mailer: App.Close closes the
 // storage, and calls the mailer's method Close(context.Context) error if it has one.
 func NewApp(
-	c Checked, s *services.Services, api *httpapi.API, storage ports.Storage, store *ports.Store, now clock.Clock, mailer users.Mailer,
+	c Checked, s *services.Services, api *httpapi.API, storage ports.Storage, store *ports.Store, r *Readiness, now clock.Clock,
+	mailer users.Mailer,
 ) *App {
 	work := newGate()
 	return &App{
-		Services: s, Handler: guard(work, api), API: api, Storage: storage,
-		store: store, mailer: mailer, log: c.Log, clock: now, purgeEvery: c.PurgeEvery, work: work,
+		Services: s, Handler: guard(work, r, api), API: api, Storage: storage,
+		store: store, readiness: r, mailer: mailer, log: c.Log, clock: now, purgeEvery: c.PurgeEvery, work: work,
 	}
 }
 
@@ -114,6 +116,11 @@ func (a *App) purge(ctx context.Context) error {
 	_, tries := a.Users.PurgeTries(ctx)
 	return errors.Join(answers, sessions, tries)
 }
+
+// Drain makes /readyz answer 503, so that a load balancer sends no more requests. Requests are served
+// as before until Close; each response asks its client to close the connection, so that none is idle
+// when the listener closes.
+func (a *App) Drain() { a.readiness.Drain() }
 
 // Close refuses new requests, ends Run, waits for the requests in flight, sends the queued mail,
 // and closes the store. If ctx ends first, Close closes the rest without waiting, and the error

@@ -69,13 +69,16 @@ func (g *gate) close(ctx context.Context) error {
 }
 
 // guard returns a handler that passes requests to the API while the gate is open.
-func guard(g *gate, api *httpapi.API) http.Handler {
+func guard(g *gate, readiness *Readiness, api *httpapi.API) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !g.enter() {
 			api.Server().WriteError(r.Context(), httpapi.ErrClosing, w)
 			return
 		}
 		defer g.leave()
+		if readiness.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
 		api.ServeHTTP(w, r)
 	})
 }

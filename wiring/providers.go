@@ -14,6 +14,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/services"
+	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/transport/edge"
@@ -36,8 +37,8 @@ var (
 // limits.
 var Domains = wire.NewSet(
 	Check,
-	ports.NewStore, ports.ForServices,
-	wire.FieldsOf(new(Checked), "Users", "Tokens", "Messaging", "Reservations", "Units"),
+	NewReadiness, NewStore, ports.ForServices,
+	wire.FieldsOf(new(Checked), "Users", "Tokens", "Messaging", "Reservations"),
 	wire.Struct(new(services.Parts), "*"), wire.Struct(new(services.Policies), "*"), services.New,
 )
 
@@ -102,6 +103,14 @@ func Check(c Config) (Checked, error) {
 	return Checked(c), nil
 }
 
+// NewStore returns the store of the services. The Readiness learns when it could not write.
+func NewStore(c Checked, storage ports.Storage, r *Readiness) *ports.Store {
+	if storage == nil {
+		return nil // services.New says what is missing
+	}
+	return uow.NewStore(r.watch(storage), c.Units)
+}
+
 // NewIDs returns c.IDs, or a generator that reads the clock if c.IDs is nil.
 func NewIDs(c Checked, now clock.Clock) id.Source {
 	if c.IDs != nil {
@@ -153,9 +162,9 @@ func NewLinks(c Checked, now clock.Clock) (*edge.Links, error) {
 }
 
 // NewAPI makes the HTTP API of the services.
-func NewAPI(c Checked, s *services.Services, cursors *edge.Cursors, links *edge.Links, limits edge.Limits, storage ports.Storage) *httpapi.API {
+func NewAPI(c Checked, s *services.Services, cursors *edge.Cursors, links *edge.Links, limits edge.Limits, r *Readiness) *httpapi.API {
 	return httpapi.New(s, httpapi.Options{
-		Log: c.Log, Ready: storage.Ping, Limits: limits, Version: c.Version, BasePath: c.BasePath,
+		Log: c.Log, Ready: r.Check, Limits: limits, Version: c.Version, BasePath: c.BasePath,
 		Authenticator: c.Authenticator, Cursors: cursors, Links: links,
 		ClientAddress: c.ClientAddress, Middleware: c.Middleware,
 	})

@@ -21,11 +21,11 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	if err != nil {
 		return nil, err
 	}
-	policy := checked.Units
-	store := ports.NewStore(storage, policy)
+	clock := checked.Clock
+	readiness := NewReadiness(storage, clock)
+	store := NewStore(checked, storage, readiness)
 	uowStore := ports.ForServices(store)
 	hasher := checked.Hasher
-	clock := checked.Clock
 	tokens, err := NewAccessTokens(checked, clock)
 	if err != nil {
 		return nil, err
@@ -41,12 +41,12 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 		Clock:  clock,
 		IDs:    source,
 	}
-	usersPolicy := checked.Users
+	policy := checked.Users
 	tokensPolicy := checked.Tokens
 	messagingPolicy := checked.Messaging
 	reservationsPolicy := checked.Reservations
 	policies := services.Policies{
-		Users:        usersPolicy,
+		Users:        policy,
 		Tokens:       tokensPolicy,
 		Messaging:    messagingPolicy,
 		Reservations: reservationsPolicy,
@@ -64,11 +64,11 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	policy := checked.Units
-	store := ports.NewStore(storage, policy)
+	clock := checked.Clock
+	readiness := NewReadiness(storage, clock)
+	store := NewStore(checked, storage, readiness)
 	uowStore := ports.ForServices(store)
 	hasher := checked.Hasher
-	clock := checked.Clock
 	tokens, err := NewAccessTokens(checked, clock)
 	if err != nil {
 		return nil, nil, err
@@ -87,12 +87,12 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 		Clock:  clock,
 		IDs:    source,
 	}
-	usersPolicy := checked.Users
+	policy := checked.Users
 	tokensPolicy := checked.Tokens
 	messagingPolicy := checked.Messaging
 	reservationsPolicy := checked.Reservations
 	policies := services.Policies{
-		Users:        usersPolicy,
+		Users:        policy,
 		Tokens:       tokensPolicy,
 		Messaging:    messagingPolicy,
 		Reservations: reservationsPolicy,
@@ -113,8 +113,8 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 		return nil, nil, err
 	}
 	limits := checked.Limits
-	api := NewAPI(checked, servicesServices, cursors, links, limits, storage)
-	app := NewApp(checked, servicesServices, api, storage, store, clock, queue)
+	api := NewAPI(checked, servicesServices, cursors, links, limits, readiness)
+	app := NewApp(checked, servicesServices, api, storage, store, readiness, clock, queue)
 	return app, func() {
 		cleanup()
 	}, nil

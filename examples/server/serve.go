@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"sync"
@@ -20,13 +19,15 @@ import (
 const (
 	finishRequests = 10 * time.Second
 	finishMail     = 5 * time.Second
+	maxDrainDelay  = 10 * time.Minute
 )
 
 type serveCommand struct {
 	serverSettings
 
-	Addr string `default:"localhost:8080" placeholder:"HOST:PORT" group:"Server" help:"The address to listen on. Default: ${default}."`
-	Demo *bool  `negatable:"" group:"Server" help:"Fill an empty store with demo data. The password of the demo accounts is public, so a server on a store that ever held them listens on loopback only. Default: yes for sqlite and memory."`
+	Addr       string        `default:"localhost:8080" placeholder:"HOST:PORT" group:"Server" help:"The address to listen on. Default: ${default}."`
+	DrainDelay time.Duration `default:"0s" placeholder:"TIME" group:"Server" help:"How long the server still serves requests after SIGTERM or SIGINT while /readyz answers 503, so that a load balancer stops sending requests before the server closes its port; at most 10m. Behind a load balancer, set it to more than the time in which that notices. A second signal ends the server immediately. Default: ${default}."`
+	Demo       *bool         `negatable:"" group:"Server" help:"Fill an empty store with demo data. The password of the demo accounts is public, so a server on a store that ever held them listens on loopback only. Default: yes for sqlite and memory."`
 }
 
 // Run serves until SIGTERM or SIGINT.
@@ -46,6 +47,9 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if err != nil {
 		return err
 	}
+	if c.DrainDelay < 0 || c.DrainDelay > maxDrainDelay {
+		return fmt.Errorf("--drain-delay must be 0 to %v, is %v", maxDrainDelay, c.DrainDelay)
+	}
 	log, err := c.Log.logger(os.Stderr)
 	if err != nil {
 		return err
@@ -54,6 +58,12 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if err != nil {
 		return err
 	}
+	listener, err := c.Proxies.listen(address)
+	if err != nil {
+		return err
+	}
+	web := newWeb(listener, log)
+	defer web.close() // for the errors below; otherwise serve has closed it
 	app, err := openApp(ctx, p, config)
 	if err != nil {
 		return err
@@ -66,19 +76,15 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if demo.present() && !address.IP.IsLoopback() {
 		return demo.refuse(c.Addr)
 	}
-	listener, err := c.Proxies.listen(address)
-	if err != nil {
-		return err
-	}
-	defer listener.Close() // for the errors below; otherwise serve has closed it
 	if err := demo.fill(ctx, app.Storage, config); err != nil {
 		return err
 	}
 	if len(config.Access.Keys) == 0 && p.path == "" {
 		config.Log.Info("no --access-key is set: access tokens become invalid when this process ends, and other servers refuse them")
 	}
+	web.mount(app.Handler)
 	announce(os.Stdout, c.Addr, listener.Addr(), p, demo.present())
-	return serve(ctx, stop, app, listener, config.Log)
+	return serve(ctx, stop, app, web, c.DrainDelay, log)
 }
 
 // openApp makes an App over a store. It returns an error if the store holds an unfinished copy.
@@ -99,19 +105,10 @@ func closeApp(app *wiring.App) error {
 	return app.Close(ctx)
 }
 
-// serve serves requests and does the background work until ctx ends. Then it finishes the requests
-// in flight. It calls stop to restore the default handling of signals: a second one ends the
-// program immediately.
-func serve(ctx context.Context, stop context.CancelFunc, app *wiring.App, listener net.Listener, log *slog.Logger) error {
-	server := &http.Server{
-		Handler:           app.Handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       time.Minute,
-		WriteTimeout:      time.Minute,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
+// serve serves requests and does the background work until ctx ends. Then it drains for the delay,
+// and finishes the requests in flight. It calls stop to restore the default handling of signals: a
+// second one ends the program immediately.
+func serve(ctx context.Context, stop context.CancelFunc, app *wiring.App, web *web, delay time.Duration, log *slog.Logger) error {
 	// The background work has its own context, so that it continues while the requests in flight
 	// finish.
 	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
@@ -119,34 +116,22 @@ func serve(ctx context.Context, stop context.CancelFunc, app *wiring.App, listen
 	var failedWork error
 	work.Go(func() { failedWork = app.Run(working) })
 
-	refused := make(chan error, 1)
-	go func() { refused <- server.Serve(listener) }()
 	var failed error
 	select {
-	case err := <-refused:
+	case err := <-web.ended:
 		failed = fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 		stop()
-		log.Info("shutting down after the requests in flight are finished")
-		failed = finish(server, log)
+		app.Drain()
+		log.Info("shutting down after the requests in flight are finished", slog.Duration("drain_delay", delay))
+		select {
+		case err := <-web.ended:
+			failed = fmt.Errorf("serve: %w", err)
+		case <-time.After(delay):
+			failed = web.finish(log)
+		}
 	}
 	stopWorking()
 	work.Wait()
 	return errors.Join(failed, failedWork)
-}
-
-// finish stops accepting connections and waits for the requests in flight. After finishRequests it
-// closes their connections.
-func finish(server *http.Server, log *slog.Logger) error {
-	ctx, cancel := context.WithTimeout(context.Background(), finishRequests)
-	defer cancel()
-	err := server.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		log.Warn("closed connections of requests that took too long to finish", slog.Duration("waited", finishRequests))
-		err = server.Close()
-	}
-	if err != nil {
-		return fmt.Errorf("shut down: %w", err)
-	}
-	return nil
 }

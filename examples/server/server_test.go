@@ -211,6 +211,7 @@ func TestRefusesToStart(t *testing.T) {
 			[]string{"--max-wrong", "--max-resets", "--max-resets-from"}},
 		{"lengths out of range", nil, []string{"--max-lead=0s", "--max-length=-1h"}, []string{"--max-lead", "--max-length"}},
 		{"value out of range", nil, []string{"--settle-every", "6s"}, []string{"--settle-every", "5s"}},
+		{"a drain that takes too long", nil, []string{"--drain-delay=11m"}, []string{"--drain-delay", "10m"}},
 		{"several out of range", nil, []string{"--signup-bonus=-1", "--bcrypt-cost=3", "--limit-user=-1", "--at-once-search=-1"},
 			[]string{"--signup-bonus", "--bcrypt-cost", "--limit-user", "--at-once-search"}},
 		{"key that is no base64", nil, []string{"--access-key", "!"}, []string{"--access-key", "base64"}},

@@ -17,7 +17,7 @@ import (
 // Options are the options of an API. The zero value of each field is valid.
 type Options struct {
 	Log     *slog.Logger                // logs requests and failures; nil for no log
-	Ready   func(context.Context) error // called by /readyz, which returns a 503 for an error; nil if always ready
+	Ready   func(context.Context) error // called by /readyz, see ErrNotReady; nil if always ready
 	Limits  edge.Limits                 // see edge.DefaultLimits; the zero value sets no limits
 	Version string                      // the host's version, for the OpenAPI document
 
@@ -151,7 +151,10 @@ func (a *API) Gate() *edge.Gate { return a.gate }
 // logFailure logs a failure of the server. Only the log has the cause; the response does not.
 func (a *API) logFailure(ctx context.Context, route kithttp.RouteInfo, err error) {
 	level := slog.LevelError
-	if errors.Is(err, fault.Unavailable) {
+	switch {
+	case errors.Is(err, ErrClosing): // probes are told so until the server has ended
+		level = slog.LevelDebug
+	case errors.Is(err, fault.Unavailable):
 		level = slog.LevelWarn
 	}
 	attrs := []slog.Attr{

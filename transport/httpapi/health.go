@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -15,10 +16,12 @@ type Health struct {
 
 // The errors of a server that cannot serve requests.
 var (
-	// ErrNotReady is returned by /readyz if the server cannot serve requests at present.
+	// ErrNotReady is returned by /readyz if the server cannot serve requests at present: if
+	// Options.Ready returns an error other than ErrClosing.
 	ErrNotReady = fault.New(fault.Unavailable, "not_ready", "the server is not ready")
 
-	// ErrClosing is returned for a request that arrives while the server shuts down.
+	// ErrClosing is returned for a request that arrives while the server shuts down, and by /readyz
+	// already before, while the server drains.
 	ErrClosing = fault.New(fault.Unavailable, "shutting_down", "the server is shutting down: try again later")
 )
 
@@ -39,15 +42,31 @@ var (
 
 // serveHealth adds the health routes. They have no limits, because the operator's tools call them.
 func (a *API) serveHealth() {
-	kithttp.Handle(a.server, healthz, func(context.Context, kithttp.None) (Health, error) {
-		return Health{Status: "ok"}, nil
-	})
+	kithttp.Handle(a.server, healthz, alive)
 	kithttp.Handle(a.server, readyz, func(ctx context.Context, _ kithttp.None) (Health, error) {
-		if a.ready != nil {
-			if err := a.ready(ctx); err != nil {
-				return Health{}, ErrNotReady.Wrap(err)
-			}
+		if a.ready == nil {
+			return Health{Status: "ok"}, nil
+		}
+		switch err := a.ready(ctx); {
+		case errors.Is(err, ErrClosing):
+			return Health{}, err
+		case err != nil:
+			return Health{}, ErrNotReady.Wrap(err)
 		}
 		return Health{Status: "ok"}, nil
 	})
 }
+
+// Starting returns the handler of a server whose store is not open yet, for instance because it is
+// being brought up to date: /healthz has the status 200, and everything else is refused with
+// ErrNotReady.
+func Starting() http.Handler {
+	s := kithttp.NewServer()
+	kithttp.Handle(s, healthz, alive)
+	s.HandleHTTP("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.WriteError(r.Context(), ErrNotReady, w)
+	}))
+	return s
+}
+
+func alive(context.Context, kithttp.None) (Health, error) { return Health{Status: "ok"}, nil }

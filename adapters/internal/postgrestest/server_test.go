@@ -29,6 +29,7 @@ func TestServer(t *testing.T) {
 	t.Run("refusals", func(t *testing.T) { refusals(t, s, dsn) })
 	t.Run("few rights", func(t *testing.T) { fewRights(t, s) })
 	t.Run("pgbouncer", func(t *testing.T) { throughPgBouncer(t, s, dsn) })
+	t.Run("restarts behind a load balancer", func(t *testing.T) { s.Restarts(t, with(t, dsn, "schema", "restarts"), size(4, 30)) })
 	t.Run("a server that comes back", func(t *testing.T) { comesBack(t, s) })
 }
 

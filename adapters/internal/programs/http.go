@@ -14,6 +14,12 @@ import (
 // Ask returns an error with the body of the response.
 func (r *Serving) Ask(t *testing.T, method, path, token string, body any) (answer Answer, err error) {
 	t.Helper()
+	return r.AskByKey(t, method, path, token, "", body)
+}
+
+// AskByKey is Ask with an idempotency key, unless that is "".
+func (r *Serving) AskByKey(t *testing.T, method, path, token, key string, body any) (answer Answer, err error) {
+	t.Helper()
 	var content io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
@@ -24,6 +30,9 @@ func (r *Serving) Ask(t *testing.T, method, path, token string, body any) (answe
 	must(t, err)
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
+	}
+	if key != "" {
+		request.Header.Set("Idempotency-Key", key)
 	}
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
@@ -45,10 +54,14 @@ func (r *Serving) Ask(t *testing.T, method, path, token string, body any) (answe
 
 // Answer has the fields of responses that the tests use.
 type Answer struct {
+	ID           string `json:"id"`
 	AccessToken  string `json:"access_token"`
 	RefreshToken string `json:"refresh_token"`
 	Balance      int64  `json:"balance"`
 	Wallets      int64  `json:"wallets"`
+	User         struct {
+		ID string `json:"id"`
+	} `json:"user"`
 }
 
 // SignUp creates an account for Ada.

@@ -20,11 +20,11 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 	if err != nil {
 		return nil, err
 	}
-	policy := checked.Units
-	store := ports.NewStore(storage, policy)
+	clock := checked.Clock
+	readiness := wiring.NewReadiness(storage, clock)
+	store := wiring.NewStore(checked, storage, readiness)
 	uowStore := ports.ForServices(store)
 	hasher := checked.Hasher
-	clock := checked.Clock
 	tokens, err := wiring.NewAccessTokens(checked, clock)
 	if err != nil {
 		return nil, err
@@ -39,12 +39,12 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 		Clock:  clock,
 		IDs:    source,
 	}
-	usersPolicy := checked.Users
+	policy := checked.Users
 	tokensPolicy := checked.Tokens
 	messagingPolicy := checked.Messaging
 	reservationsPolicy := checked.Reservations
 	policies := services.Policies{
-		Users:        usersPolicy,
+		Users:        policy,
 		Tokens:       tokensPolicy,
 		Messaging:    messagingPolicy,
 		Reservations: reservationsPolicy,
@@ -62,8 +62,8 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 		return nil, err
 	}
 	limits := checked.Limits
-	api := wiring.NewAPI(checked, servicesServices, cursors, links, limits, storage)
-	app := wiring.NewApp(checked, servicesServices, api, storage, store, clock, outbox)
+	api := wiring.NewAPI(checked, servicesServices, cursors, links, limits, readiness)
+	app := wiring.NewApp(checked, servicesServices, api, storage, store, readiness, clock, outbox)
 	return app, nil
 }
 

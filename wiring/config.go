@@ -23,6 +23,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/transport/edge"
+	"github.com/cicerone-go/cicerone/transport/httpapi"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -73,6 +74,11 @@ type Config struct {
 	// ClientAddress returns the IP address of the client of a request, such as httpapi.ClientBehind
 	// behind proxies; see httpapi.Options. nil means the address of the peer.
 	ClientAddress func(*http.Request) string
+
+	// Origins are the origins whose scripts may call the API from a browser, and NoDocs leaves out
+	// /docs; see httpapi.Options.
+	Origins []string
+	NoDocs  bool
 
 	// Authenticator returns the caller that a request's bearer token identifies. nil means
 	// users.Service, which accepts the access tokens of open sessions.
@@ -179,6 +185,10 @@ func (c Config) Validate() error {
 	p.lane("Limits.Lanes.Hashing", c.Limits.Lanes.Hashing)
 	err = kithttp.CheckBasePath(c.BasePath)
 	p.check(err == nil, "BasePath", "%w", err)
+	for _, origin := range c.Origins {
+		err := httpapi.CheckOrigin(origin)
+		p.check(err == nil, "Origins", "%w", err)
+	}
 	p.check(c.PurgeEvery > 0, "PurgeEvery", "must be above 0, is %v", c.PurgeEvery)
 	return errors.Join(p...)
 }

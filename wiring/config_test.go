@@ -31,6 +31,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"Users.AccessLifetime", func(c *wiring.Config) { c.Users.AccessLifetime = 0 }},
 		{"Users.RefreshLifetime", func(c *wiring.Config) { c.Users.RefreshLifetime = time.Minute }},
 		{"Users.ResetLifetime", func(c *wiring.Config) { c.Users.ResetLifetime = -time.Second }},
+		{"Origins", func(c *wiring.Config) { c.Origins = []string{"https://app.example.org", "*"} }},
 		{"Users.ResetURL", func(c *wiring.Config) { c.Users.ResetURL = "javascript:alert(1)" }},
 		{"Messaging.MessageCost", func(c *wiring.Config) { c.Messaging.MessageCost = -1 }},
 		{"Messaging.MaxOpened", func(c *wiring.Config) { c.Messaging.MaxOpened = 0 }},

@@ -10,13 +10,14 @@ import (
 
 // announce prints where the server listens, where its store is and, if the store holds demo data,
 // how to sign in.
-func announce(w io.Writer, asked string, listening net.Addr, p place, demoData bool) {
-	base := baseURL(asked, listening)
+func announce(w io.Writer, base string, p place, demoData, docs bool) {
 	fmt.Fprintf(w, "Cicerone listens on %s, store: %s\n", base, p.name)
 	if p.shown != "" {
 		fmt.Fprintf(w, "  data             %s\n", p)
 	}
-	fmt.Fprintf(w, "  API docs         %s/docs\n", base)
+	if docs {
+		fmt.Fprintf(w, "  API docs         %s/docs\n", base)
+	}
 	if demoData {
 		fmt.Fprintf(w, "  sign in          with the password %s, as\n", demo.Password)
 		fmt.Fprintf(w, "    %-20s an admin\n", demo.Admin)
@@ -29,10 +30,14 @@ func announce(w io.Writer, asked string, listening net.Addr, p place, demoData b
 }
 
 // baseURL returns the URL to print: the requested host and the port that the server listens on.
-func baseURL(asked string, listening net.Addr) string {
+func baseURL(asked string, listening net.Addr, secure bool) string {
+	scheme := "http://"
+	if secure {
+		scheme = "https://"
+	}
 	host, port, err := net.SplitHostPort(listening.String())
 	if err != nil {
-		return "http://" + listening.String()
+		return scheme + listening.String()
 	}
 	if name, _, err := net.SplitHostPort(asked); err == nil && name != "" {
 		host = name
@@ -40,5 +45,5 @@ func baseURL(asked string, listening net.Addr) string {
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return scheme + net.JoinHostPort(host, port)
 }

@@ -44,6 +44,9 @@ type settings struct {
 type serverSettings struct {
 	BasePath string `placeholder:"PATH" group:"Server" help:"The path below which clients reach the server, like /community. A proxy must remove it from requests. Default: none."`
 
+	CorsOrigins []string `placeholder:"ORIGIN" group:"Server" help:"The origins of web pages whose scripts may call the API, like https://app.example.org, separated by commas. Default: none."`
+	Docs        bool     `default:"true" negatable:"" group:"Server" help:"Serve /docs, the page that shows the description of the API. Default: yes."`
+
 	Log      logSettings      `embed:"" prefix:"log-" group:"Log"`
 	Accounts accountSettings  `embed:""`
 	Policies policySettings   `embed:"" group:"Community rules"`
@@ -210,6 +213,7 @@ func inFlags(err error) error {
 		"Reservations.SettleEvery", "--settle-every",
 		"PurgeEvery", "--purge-every",
 		"BasePath", "--base-path",
+		"Origins", "--cors-origins",
 		"Access.Keys", "--access-key",
 		"CursorKeys", "--cursor-key",
 		"LinkKeys", "--link-key",

@@ -190,7 +190,7 @@ func TestBaseURL(t *testing.T) {
 		{"0.0.0.0:80", net.TCPAddr{IP: net.IPv4zero, Port: 80}, "http://localhost:80"},
 	}
 	for _, tt := range tests {
-		if got := baseURL(tt.asked, &tt.listening); got != tt.want {
+		if got := baseURL(tt.asked, &tt.listening, false); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.asked, got, tt.want)
 		}
 	}

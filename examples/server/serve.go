@@ -27,6 +27,7 @@ type serveCommand struct {
 
 	Addr       string        `default:"localhost:8080" placeholder:"HOST:PORT" group:"Server" help:"The address to listen on. Default: ${default}."`
 	DrainDelay time.Duration `default:"0s" placeholder:"TIME" group:"Server" help:"How long the server still serves requests after SIGTERM or SIGINT while /readyz answers 503, so that a load balancer stops sending requests before the server closes its port; at most 10m. Behind a load balancer, set it to more than the time in which that notices. A second signal ends the server immediately. Default: ${default}."`
+	TLS        tlsSettings   `embed:"" prefix:"tls-" group:"Server"`
 	Demo       *bool         `negatable:"" group:"Server" help:"Fill an empty store with demo data. The password of the demo accounts is public, so a server on a store that ever held them listens on loopback only. Default: yes for sqlite and memory."`
 }
 
@@ -58,12 +59,19 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if err != nil {
 		return err
 	}
+	cert, err := c.TLS.load(log)
+	if err != nil {
+		return err
+	}
 	listener, err := c.Proxies.listen(address)
 	if err != nil {
 		return err
 	}
-	web := newWeb(listener, log)
+	web := newWeb(listener, cert, log)
 	defer web.close() // for the errors below; otherwise serve has closed it
+	if cert != nil {
+		go cert.watch(ctx)
+	}
 	app, err := openApp(ctx, p, config)
 	if err != nil {
 		return err
@@ -83,7 +91,7 @@ func (c *serveCommand) Run(s *settings) (err error) {
 		config.Log.Info("no --access-key is set: access tokens become invalid when this process ends, and other servers refuse them")
 	}
 	web.mount(app.Handler)
-	announce(os.Stdout, c.Addr, listener.Addr(), p, demo.present())
+	announce(os.Stdout, baseURL(c.Addr, listener.Addr(), cert != nil), p, demo.present(), c.Docs)
 	return serve(ctx, stop, app, web, c.DrainDelay, log)
 }
 

@@ -211,6 +211,9 @@ func TestRefusesToStart(t *testing.T) {
 			[]string{"--max-wrong", "--max-resets", "--max-resets-from"}},
 		{"lengths out of range", nil, []string{"--max-lead=0s", "--max-length=-1h"}, []string{"--max-lead", "--max-length"}},
 		{"value out of range", nil, []string{"--settle-every", "6s"}, []string{"--settle-every", "5s"}},
+		{"an origin with a path", nil, []string{"--cors-origins", "https://a.example,https://b.example/"}, []string{"--cors-origins", "https://b.example/"}},
+		{"a certificate without a key", nil, []string{"--tls-cert", text}, []string{"--tls-cert and --tls-key"}},
+		{"a certificate that is none", nil, []string{"--tls-cert", text, "--tls-key", text}, []string{"--tls-cert and --tls-key", "PEM"}},
 		{"a drain that takes too long", nil, []string{"--drain-delay=11m"}, []string{"--drain-delay", "10m"}},
 		{"several out of range", nil, []string{"--signup-bonus=-1", "--bcrypt-cost=3", "--limit-user=-1", "--at-once-search=-1"},
 			[]string{"--signup-bonus", "--bcrypt-cost", "--limit-user", "--at-once-search"}},
@@ -293,7 +296,7 @@ func TestHelpExplainsEverySetting(t *testing.T) {
 	for _, want := range []string{
 		"--addr=HOST:PORT", "CICERONE_ADDR", "--store=", "CICERONE_STORE", "--[no-]demo", "CICERONE_DEMO", "--bcrypt-cost",
 		"--access-key", "--cursor-key", "--link-key", "CICERONE_LINK_KEY_FILE", "CICERONE_ACCESS_KEY_FILE", "CICERONE_CURSOR_KEY_FILE", "CICERONE_MAIL_FILE", "CICERONE_STORE_FILE",
-		"can see the command line", "--trusted-proxies", "--proxy-protocol", "--base-path=PATH", "--mail=", "--log-level", "--limit-user-burst", "--at-once-hashing", "--settle-every",
+		"can see the command line", "--trusted-proxies", "--proxy-protocol", "--base-path=PATH", "--cors-origins=ORIGIN", "--[no-]docs", "--tls-cert=FILE", "--tls-key=FILE", "--drain-delay=TIME", "--mail=", "--log-level", "--limit-user-burst", "--at-once-hashing", "--settle-every",
 		"server admin EMAIL", "server backup FILE", "server doctor", "server ledger head", "server copy --to STORE", "server migrate", "server twins", "sqlite[:PATH]", "postgres://USER@HOST/DATABASE", "cicerone/cicerone.db",
 	} {
 		if !strings.Contains(stdout, want) {

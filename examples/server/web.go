@@ -22,8 +22,8 @@ type web struct {
 	ended   chan error // has the error with which the listener ended
 }
 
-// newWeb starts to serve on a listener.
-func newWeb(listener net.Listener, log *slog.Logger) *web {
+// newWeb starts to serve on a listener, with TLS if there is a certificate.
+func newWeb(listener net.Listener, cert *certificate, log *slog.Logger) *web {
 	w := &web{ended: make(chan error, 1)}
 	w.mount(httpapi.Starting())
 	w.server = &http.Server{
@@ -37,7 +37,12 @@ func newWeb(listener net.Listener, log *slog.Logger) *web {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-	go func() { w.ended <- w.server.Serve(listener) }()
+	if cert == nil {
+		go func() { w.ended <- w.server.Serve(listener) }()
+		return w
+	}
+	w.server.TLSConfig, w.server.Handler = cert.config(), strict(w.server.Handler)
+	go func() { w.ended <- w.server.ServeTLS(listener, "", "") }()
 	return w
 }
 

@@ -119,7 +119,10 @@ func (a *API) describeCall(ctx context.Context, r *http.Request) context.Context
 	})
 }
 
-const replayedHeader = "Idempotency-Replayed"
+const (
+	idempotencyHeader = "Idempotency-Key"
+	replayedHeader    = "Idempotency-Replayed"
+)
 
 // markReplay sets the header Idempotency-Replayed if the response repeats that of an earlier
 // request.

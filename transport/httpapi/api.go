@@ -30,6 +30,13 @@ type Options struct {
 	// or behind a proxy that removes it. See [kithttp.CheckBasePath] for the paths that are valid.
 	BasePath string
 
+	// Origins are the origins whose scripts may call the API from a browser (CORS), like
+	// https://app.example.org; see [CheckOrigin]. No script of another origin can read a response.
+	Origins []string
+
+	// NoDocs leaves out /docs, the page that shows the OpenAPI document.
+	NoDocs bool
+
 	// Authenticator identifies the caller by the bearer token of a request. If it is nil, the Users
 	// service does this, with access tokens that name a session.
 	Authenticator edge.Authenticator
@@ -66,6 +73,7 @@ type API struct {
 	observe       func(context.Context, Exchange)
 	clientAddress func(*http.Request) string
 	basePath      string
+	origins       []string
 	gate          *edge.Gate
 	cursors       *edge.Cursors
 	links         *edge.Links
@@ -74,11 +82,19 @@ type API struct {
 	images        lender // of exports
 }
 
+// leastCompressed is the number of bytes from which JSON is compressed.
+const leastCompressed = 1 << 10
+
 // New returns an API of services that services.New made. It panics if a service is missing, or if
-// the base path is not valid.
+// the base path or an origin is not valid.
 func New(s *services.Services, o Options) *API {
 	if err := fault.Missing("an httpapi.API", *s); err != nil {
 		panic(err)
+	}
+	for _, origin := range o.Origins {
+		if err := CheckOrigin(origin); err != nil {
+			panic("httpapi: an origin " + err.Error())
+		}
 	}
 	a := &API{
 		services:      s,
@@ -87,6 +103,7 @@ func New(s *services.Services, o Options) *API {
 		observe:       o.Observe,
 		clientAddress: o.ClientAddress,
 		basePath:      o.BasePath,
+		origins:       o.Origins,
 		cursors:       o.Cursors,
 		links:         o.Links,
 		exports:       o.Limits.Exports,
@@ -116,6 +133,7 @@ func New(s *services.Services, o Options) *API {
 		kithttp.WithHeaders(kithttp.Header{Name: requestIDHeader, Description: "The id of the request: that of its own " +
 			"header " + requestIDHeader + ", 1 to 128 visible ASCII characters, or a new one."}),
 		kithttp.WithBasePath(o.BasePath),
+		kithttp.WithCompression(leastCompressed),
 		kithttp.WithBefore(a.describeCall),
 		kithttp.WithAfter(markReplay),
 		kithttp.WithMiddleware(o.Middleware...),
@@ -134,7 +152,10 @@ func New(s *services.Services, o Options) *API {
 	a.serveAdminReservations()
 	a.servePolicy()
 	a.serveHealth()
-	a.serveDocs()
+	a.serveDocument()
+	if !o.NoDocs {
+		a.serveDocs()
+	}
 	return a
 }
 

@@ -79,17 +79,17 @@ var (
 	tagAuth = []string{"signing in"}
 
 	signUp = kithttp.Route[signUpRequest, SignedIn]{
-		Name: "signUp", Method: http.MethodPost, Path: "/v1/auth/signup", Status: http.StatusCreated,
+		Name: "signUp", Secret: true, Method: http.MethodPost, Path: "/v1/auth/signup", Status: http.StatusCreated,
 		Summary: "Create an account with a wallet and a bonus", Tags: tagAuth,
 		Faults: []*fault.Error{users.ErrSignIn, users.ErrTooManyTries, users.ErrEmailTaken},
 	}
 	logIn = kithttp.Route[logInRequest, SignedIn]{
-		Name: "logIn", Method: http.MethodPost, Path: "/v1/auth/login",
+		Name: "logIn", Secret: true, Method: http.MethodPost, Path: "/v1/auth/login",
 		Summary: "Sign in", Tags: tagAuth,
 		Faults: []*fault.Error{users.ErrSignIn, users.ErrTooManyTries},
 	}
 	refresh = kithttp.Route[refreshRequest, SignedIn]{
-		Name: "refresh", Method: http.MethodPost, Path: "/v1/auth/refresh",
+		Name: "refresh", Secret: true, Method: http.MethodPost, Path: "/v1/auth/refresh",
 		Summary: "Exchange a refresh token for new tokens; a use after its grace ends the session", Tags: tagAuth,
 		Faults: []*fault.Error{users.ErrRefresh},
 	}

@@ -29,15 +29,19 @@ var (
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
 	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// serveDocs serves the OpenAPI document and a page that shows it. The document is made at the first
-// request, so it has the routes that a host has added. The assets of the page are embedded, and it
-// loads nothing from other servers.
-func (a *API) serveDocs() {
+// serveDocument serves the OpenAPI document. It is made at the first request, so it has the routes
+// that a host has added.
+func (a *API) serveDocument() {
 	document := sync.OnceValues(a.server.OpenAPI)
 	anyone(a, edge.Cheap, openAPI, func(context.Context, kithttp.None) (kithttp.Blob, error) {
 		b, err := document()
 		return kithttp.Blob{ContentType: "application/json", Body: b}, err
 	})
+}
+
+// serveDocs serves a page that shows the OpenAPI document. The assets of the page are embedded, and
+// it loads nothing from other servers.
+func (a *API) serveDocs() {
 	a.server.HandleHTTP("GET /docs", docsFile("text/html; charset=utf-8", docsPage))
 	a.server.HandleHTTP("GET /docs/page.js", docsFile("text/javascript; charset=utf-8", docsScript))
 	a.server.HandleHTTP("GET /docs/{$}", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -44,7 +44,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			a.observe(r.Context(), done)
 		}
 	}()
-	a.server.ServeHTTP(recorded, r)
+	if !a.allowOrigin(recorded, r) {
+		a.server.ServeHTTP(recorded, r)
+	}
 }
 
 // longestMethod is the number of characters of a method that are logged: a client can choose it.

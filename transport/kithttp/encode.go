@@ -25,6 +25,10 @@ func (s *Server) encodeResponse(info RouteInfo) kit.EncodeResponseFunc {
 		case Blob:
 			setCommon(w.Header(), answer.ContentType)
 			setHeaders(w.Header(), answer.Header)
+			if answer.ContentType == jsonMedia {
+				s.writeJSON(ctx, w, info, info.Status, answer.Body)
+				return nil
+			}
 			write(w, info.Status, answer.Body)
 			return nil
 		case Stream:
@@ -48,7 +52,7 @@ func (s *Server) encodeResponse(info RouteInfo) kit.EncodeResponseFunc {
 			w.WriteHeader(status)
 			return nil
 		}
-		write(w, status, body)
+		s.writeJSON(ctx, w, info, status, body)
 		return nil
 	}
 }

@@ -25,6 +25,7 @@ type Route[Req, Resp any] struct {
 	Faults       []*fault.Error // errors of the operation and of its gates, for the OpenAPI document
 	Headers      []Header       // headers of a successful response, for the OpenAPI document
 	Media        []string       // media types of a Blob or Stream, such as "image/png", for the OpenAPI document
+	Secret       bool           // the response has a secret, and is never compressed: its size would tell of it
 	Document     reflect.Type   // of the JSON document that a Stream writes, for the OpenAPI document; nil if it writes none
 }
 
@@ -32,7 +33,7 @@ type Route[Req, Resp any] struct {
 func (r Route[Req, Resp]) Info() RouteInfo {
 	return RouteInfo{
 		Name: r.Name, Method: r.Method, Path: r.Path, Status: r.status(),
-		Summary: r.Summary, Tags: r.Tags, Security: r.Security,
+		Summary: r.Summary, Tags: r.Tags, Security: r.Security, Secret: r.Secret,
 	}
 }
 
@@ -86,6 +87,7 @@ type RouteInfo struct {
 	Summary  string
 	Tags     []string
 	Security []string
+	Secret   bool
 }
 
 // None is a request or a response without content.

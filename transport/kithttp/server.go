@@ -32,8 +32,12 @@ type Server struct {
 	routes []operation
 	api    apiInfo
 
-	basePath   string
-	bodyLimit  int64
+	basePath  string
+	bodyLimit int64
+
+	compress        bool
+	leastCompressed int // in bytes
+
 	middleware []endpoint.Middleware
 	before     []kit.RequestFunc
 	after      []kit.ServerResponseFunc

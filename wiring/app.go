@@ -117,6 +117,32 @@ func (a *App) purge(ctx context.Context) error {
 	return errors.Join(answers, sessions, tries)
 }
 
+// Load is the present load of a server, for metrics.
+type Load struct {
+	Store   ports.Stats // zero if the store does not implement ports.Measured
+	Mail    int         // messages that wait to be sent; 0 if the mailer has no method Len() int
+
+	// SettlementLag is how long a reservation that is due has waited for its settlement at most, as
+	// far as this process knows: the time since Run began to settle when it last settled
+	// everything. It is 0 if Run has not settled anything yet.
+	SettlementLag time.Duration
+}
+
+// Load returns the present load. It asks no server.
+func (a *App) Load() Load {
+	var l Load
+	if s, ok := a.Storage.(ports.Measured); ok {
+		l.Store = s.Stats()
+	}
+	if queue, ok := a.mailer.(interface{ Len() int }); ok {
+		l.Mail = queue.Len()
+	}
+	if until := a.Reservations.SettledUntil(); !until.IsZero() {
+		l.SettlementLag = max(a.clock.Now().Sub(until), 0)
+	}
+	return l
+}
+
 // Drain makes /readyz answer 503, so that a load balancer sends no more requests. Requests are served
 // as before until Close; each response asks its client to close the connection, so that none is idle
 // when the listener closes.

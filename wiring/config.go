@@ -1,6 +1,7 @@
 package wiring
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,6 +23,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
@@ -74,6 +76,14 @@ type Config struct {
 	// ClientAddress returns the IP address of the client of a request, such as httpapi.ClientBehind
 	// behind proxies; see httpapi.Options. nil means the address of the peer.
 	ClientAddress func(*http.Request) string
+
+	// Observe is called once for every request, after its response; see httpapi.Options.
+	Observe func(ctx context.Context, x httpapi.Exchange)
+
+	// Decorate returns the storage through which the services reach the store, for instance to
+	// measure their units of work. It gets the store and must pass every call on. nil means the
+	// store itself.
+	Decorate func(ports.Storage) ports.Storage
 
 	// Origins are the origins whose scripts may call the API from a browser, and NoDocs leaves out
 	// /docs; see httpapi.Options.

@@ -103,10 +103,13 @@ func Check(c Config) (Checked, error) {
 	return Checked(c), nil
 }
 
-// NewStore returns the store of the services. The Readiness learns when it could not write.
+// NewStore returns the store of the services, decorated by the Config. The Readiness learns when it could not write.
 func NewStore(c Checked, storage ports.Storage, r *Readiness) *ports.Store {
 	if storage == nil {
 		return nil // services.New says what is missing
+	}
+	if c.Decorate != nil {
+		storage = c.Decorate(storage)
 	}
 	return uow.NewStore(r.watch(storage), c.Units)
 }
@@ -165,7 +168,7 @@ func NewLinks(c Checked, now clock.Clock) (*edge.Links, error) {
 func NewAPI(c Checked, s *services.Services, cursors *edge.Cursors, links *edge.Links, limits edge.Limits, r *Readiness) *httpapi.API {
 	return httpapi.New(s, httpapi.Options{
 		Log: c.Log, Ready: r.Check, Limits: limits, Version: c.Version, BasePath: c.BasePath,
-		Origins: c.Origins, NoDocs: c.NoDocs,
+		Observe: c.Observe, Origins: c.Origins, NoDocs: c.NoDocs,
 		Authenticator: c.Authenticator, Cursors: cursors, Links: links,
 		ClientAddress: c.ClientAddress, Middleware: c.Middleware,
 	})

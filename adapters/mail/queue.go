@@ -114,6 +114,9 @@ func (q *Queue) Later(ctx context.Context, write func(ctx context.Context) (user
 	}
 }
 
+// Len returns the number of messages that wait to be sent.
+func (q *Queue) Len() int { return len(q.waiting) }
+
 // Close accepts no more messages, waits until those in the queue are sent or have failed, and stops
 // the worker. If ctx ends first, it drops the remaining messages and returns an error with their
 // number and the cause of ctx. It may be called more than once.

@@ -210,6 +210,7 @@ func (c *conn) roundTrip(ctx context.Context, commands []command, read func(pgx.
 		batch.Queue(c.store.text(cmd.statement), cmd.args...)
 	}
 	c.begun = c.frame.begin != ""
+	c.store.roundTrips.Add(1)
 	results := c.on.SendBatch(ctx, batch)
 	defer func() {
 		if closed := results.Close(); err == nil {

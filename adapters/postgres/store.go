@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -15,7 +16,10 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-var _ ports.Storage = (*Store)(nil)
+var (
+	_ ports.Storage  = (*Store)(nil)
+	_ ports.Measured = (*Store)(nil)
+)
 
 // Store is a store in a schema of a database. It is safe for concurrent use. Open and New make one.
 type Store struct {
@@ -24,6 +28,8 @@ type Store struct {
 	options Options
 	texts   sync.Map // statement to its text with the schema
 	gate    *uow.Gate
+
+	waiting, roundTrips atomic.Int64 // see Stats
 }
 
 func newStore(pool *pgxpool.Pool, o Options, release func()) *Store {
@@ -93,7 +99,9 @@ func (c *conn) run(ctx context.Context, mode uow.Mode, fn func(ctx context.Conte
 func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	waiting, cancel := context.WithTimeoutCause(ctx, s.options.AcquireTimeout, errNoConnection)
 	defer cancel()
+	s.waiting.Add(1)
 	lease, err := s.pool.Acquire(waiting)
+	s.waiting.Add(-1)
 	switch {
 	case err == nil:
 		return lease, nil
@@ -137,6 +145,15 @@ func (s *Store) ping(ctx context.Context) error {
 		err = errReadOnly
 	}
 	return err
+}
+
+// Stats implements ports.Measured.
+func (s *Store) Stats() ports.Stats {
+	pool := s.pool.Stat()
+	return ports.Stats{
+		InUse: int(pool.AcquiredConns()), Idle: int(pool.IdleConns()), Most: int(pool.MaxConns()),
+		Waiting: int(s.waiting.Load()), RoundTrips: s.roundTrips.Load(),
+	}
 }
 
 // Close waits for running units until ctx ends, and closes the pool if Open made it. If ctx ends

@@ -60,6 +60,13 @@ func (r *readers) giveBack(c *conn) {
 	r.idle = append(r.idle, c)
 }
 
+// unused returns the number of open connections that are not lent.
+func (r *readers) unused() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.idle)
+}
+
 // snapshot lends a connection that sees the store as it is at one moment.
 func (r *readers) snapshot(ctx context.Context, fn func(c *conn) error) error {
 	return r.use(ctx, func(c *conn) error { return atOneMoment(ctx, c, fn) })

@@ -9,7 +9,10 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-var _ ports.Storage = (*Store)(nil)
+var (
+	_ ports.Storage  = (*Store)(nil)
+	_ ports.Measured = (*Store)(nil)
+)
 
 // Store is an open file. It is safe for concurrent use. Open makes one.
 type Store struct {
@@ -74,6 +77,16 @@ func (s *Store) Ping(ctx context.Context) error {
 		return fmt.Errorf("sqlite: ping: %w", err)
 	}
 	return nil
+}
+
+// Stats implements ports.Measured. It counts the connections that read. Waiting are the units that
+// wait for their turn to write.
+func (s *Store) Stats() ports.Stats {
+	stats := ports.Stats{InUse: len(s.readers.slots), Idle: s.readers.unused(), Most: cap(s.readers.slots)}
+	if s.writer != nil {
+		stats.Waiting = s.writer.waiting()
+	}
+	return stats
 }
 
 // Close waits for running units until ctx ends, and then closes the file. Units that wait for their

@@ -172,6 +172,13 @@ func (w *writer) acquire(ctx context.Context, gate *uow.Gate) (err error) {
 	return err
 }
 
+// waiting returns the number of units in the queue.
+func (w *writer) waiting() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.queue)
+}
+
 // withdraw leaves the queue. It returns false if the unit has the connection already.
 func (w *writer) withdraw(turn chan struct{}) bool {
 	w.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/clock"
@@ -50,14 +51,17 @@ type Deps struct {
 // return users.ErrNotSignedIn if the account of the caller is not active, and an error of kind
 // fault.NotFound if the caller, even an admin, is not a participant. The methods All and End are
 // for admins, who need not be participants.
-type Service struct{ deps Deps }
+type Service struct {
+	deps         Deps
+	settledUntil atomic.Int64 // in milliseconds since 1970; 0 if nothing was settled yet
+}
 
 // NewService returns a Service, or an error that names the parts that are missing.
 func NewService(d Deps) (*Service, error) {
 	if err := fault.Missing("reservations", d); err != nil {
 		return nil, err
 	}
-	return &Service{d}, nil
+	return &Service{deps: d}, nil
 }
 
 // Policy returns the policy that the service was made with.

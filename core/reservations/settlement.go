@@ -18,6 +18,25 @@ import (
 // moved. Each is moved in its own unit of work. If some fail, Settle continues with the others, and
 // then returns the errors joined. It may run at any time, and concurrently in several processes.
 func (s *Service) Settle(ctx context.Context) (int, error) {
+	begun := s.deps.Clock.Now()
+	settled, err := s.settleDue(ctx)
+	if err == nil {
+		s.settledUntil.Store(begun.UnixMilli())
+	}
+	return settled, err
+}
+
+// SettledUntil returns a time before which nothing is due that is not settled: when the last call
+// of Settle in this process began that settled everything. It is zero if there was none.
+func (s *Service) SettledUntil() time.Time {
+	at := s.settledUntil.Load()
+	if at == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(at).UTC()
+}
+
+func (s *Service) settleDue(ctx context.Context) (int, error) {
 	const batch = 100
 	settled := 0
 	var failed []error

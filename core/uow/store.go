@@ -103,15 +103,30 @@ type once struct{}
 // whole.
 func WithoutRetry(ctx context.Context) context.Context { return context.WithValue(ctx, once{}, true) }
 
-type beganKey struct{}
+// attempts is what a Store tells a Runner about the attempts of a unit of work.
+type attempts struct {
+	began   time.Time
+	running int // the number of the attempt that runs, from 1
+}
+
+type attemptsKey struct{}
 
 // Began returns when the first attempt of the unit of work of ctx began, or the present time if a
 // Runner was called without a Store. Adapters use it to limit what all attempts of a unit take.
 func Began(ctx context.Context) time.Time {
-	if began, ok := ctx.Value(beganKey{}).(time.Time); ok {
-		return began
+	if a, ok := ctx.Value(attemptsKey{}).(*attempts); ok {
+		return a.began
 	}
 	return time.Now()
+}
+
+// Attempt returns the number of the attempt of the unit of work of ctx that runs, from 1, so that a
+// Runner can count retries. It returns 1 if the Runner was called without a Store.
+func Attempt(ctx context.Context) int {
+	if a, ok := ctx.Value(attemptsKey{}).(*attempts); ok {
+		return a.running
+	}
+	return 1
 }
 
 func (s *Store[Tx]) retry(ctx context.Context, mode Mode, fn func(ctx context.Context, tx Tx) error, on ...error) error {
@@ -121,11 +136,12 @@ func (s *Store[Tx]) retry(ctx context.Context, mode Mode, fn func(ctx context.Co
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("begin a unit of work: %w", err)
 	}
-	began := time.Now()
-	marked := context.WithValue(context.WithValue(ctx, inside{s.key}, true), beganKey{}, began)
-	deadline := began.Add(s.policy.MaxTime)
+	try := &attempts{began: time.Now()}
+	marked := context.WithValue(context.WithValue(ctx, inside{s.key}, true), attemptsKey{}, try)
+	deadline := try.began.Add(s.policy.MaxTime)
 	ceiling := s.policy.MinPause
 	for {
+		try.running++
 		err := s.run(marked, mode, fn)
 		if err == nil || !isAny(err, on) || ctx.Value(once{}) != nil {
 			return err

@@ -315,3 +315,26 @@ func TestBegan(t *testing.T) {
 		}
 	})
 }
+
+// TestAttempt checks that a Runner learns which attempt runs.
+func TestAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got []int
+		store := uow.NewStore[tx](scripted(uow.ErrConflict, uow.ErrConflict, nil), uow.Policy{})
+		count := func(ctx context.Context, _ tx) error {
+			got = append(got, uow.Attempt(ctx))
+			return nil
+		}
+		for range 2 {
+			if err := store.Do(t.Context(), count); err != nil {
+				t.Error(err)
+			}
+		}
+		if want := []int{1, 2, 3, 1}; !slices.Equal(got, want) {
+			t.Errorf("got the attempts %v, want %v", got, want)
+		}
+		if n := uow.Attempt(t.Context()); n != 1 {
+			t.Errorf("without a Store: got %d, want 1", n)
+		}
+	})
+}

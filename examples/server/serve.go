@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/cicerone-go/cicerone/adapters/metrics"
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
@@ -25,10 +26,11 @@ const (
 type serveCommand struct {
 	serverSettings
 
-	Addr       string        `default:"localhost:8080" placeholder:"HOST:PORT" group:"Server" help:"The address to listen on. Default: ${default}."`
-	DrainDelay time.Duration `default:"0s" placeholder:"TIME" group:"Server" help:"How long the server still serves requests after SIGTERM or SIGINT while /readyz answers 503, so that a load balancer stops sending requests before the server closes its port; at most 10m. Behind a load balancer, set it to more than the time in which that notices. A second signal ends the server immediately. Default: ${default}."`
-	TLS        tlsSettings   `embed:"" prefix:"tls-" group:"Server"`
-	Demo       *bool         `negatable:"" group:"Server" help:"Fill an empty store with demo data. The password of the demo accounts is public, so a server on a store that ever held them listens on loopback only. Default: yes for sqlite and memory."`
+	Addr        string        `default:"localhost:8080" placeholder:"HOST:PORT" group:"Server" help:"The address to listen on. Default: ${default}."`
+	DrainDelay  time.Duration `default:"0s" placeholder:"TIME" group:"Server" help:"How long the server still serves requests after SIGTERM or SIGINT while /readyz answers 503, so that a load balancer stops sending requests before the server closes its port; at most 10m. Behind a load balancer, set it to more than the time in which that notices. A second signal ends the server immediately. Default: ${default}."`
+	MetricsAddr string        `placeholder:"HOST:PORT" group:"Server" help:"The address on which /metrics is served for Prometheus. Only operators should reach it. Default: no metrics."`
+	TLS         tlsSettings   `embed:"" prefix:"tls-" group:"Server"`
+	Demo        *bool         `negatable:"" group:"Server" help:"Fill an empty store with demo data. The password of the demo accounts is public, so a server on a store that ever held them listens on loopback only. Default: yes for sqlite and memory."`
 }
 
 // Run serves until SIGTERM or SIGINT.
@@ -59,6 +61,10 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if err != nil {
 		return err
 	}
+	var measured *metrics.Metrics
+	if c.MetricsAddr != "" {
+		measured, config = measure(config)
+	}
 	cert, err := c.TLS.load(log)
 	if err != nil {
 		return err
@@ -77,6 +83,14 @@ func (c *serveCommand) Run(s *settings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeApp(app)) }()
+	if measured != nil {
+		gauge(measured, app)
+		stopMetrics, err := serveMetrics(c.MetricsAddr, measured, log)
+		if err != nil {
+			return err
+		}
+		defer stopMetrics()
+	}
 	demo, err := planDemo(ctx, app.Storage, c.Demo, p.demo)
 	if err != nil {
 		return err

@@ -399,3 +399,32 @@ func TestLaneForgetsCallers(t *testing.T) {
 	}
 	runtime.KeepAlive(gate)
 }
+
+// Waiting counts the requests that run and those that wait.
+func TestWaiting(t *testing.T) {
+	gate := edge.NewGate(&door{}, edge.Limits{Lanes: edge.Lanes{Search: edge.Lane{AtOnce: 1, Queue: 2}}})
+	leave, err := gate.Enter(t.Context(), edge.Search, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := make(chan error)
+	go func() {
+		leave, err := gate.Enter(t.Context(), edge.Search, "")
+		if err == nil {
+			leave()
+		}
+		second <- err
+	}()
+	for running, waiting := gate.Waiting(edge.Search); running != 1 || waiting != 1; running, waiting = gate.Waiting(edge.Search) {
+		time.Sleep(time.Millisecond)
+	}
+	leave()
+	if err := <-second; err != nil {
+		t.Error(err)
+	}
+	for _, c := range append(edge.Classes(), edge.Cheap) {
+		if running, waiting := gate.Waiting(c); running != 0 || waiting != 0 {
+			t.Errorf("%s: %d run and %d wait, want none", c, running, waiting)
+		}
+	}
+}

@@ -21,6 +21,9 @@ const (
 	Hashing Class = "hashing" // hashes a password, which occupies a core
 )
 
+// Classes returns the classes that have lanes.
+func Classes() []Class { return []Class{Search, Export, Audit, Images, Hashing} }
+
 // Lanes are the lanes of the classes. ExportLimits has that of Export.
 type Lanes struct {
 	Search, Audit, Images Lane
@@ -62,6 +65,18 @@ func newLanes(l Limits) map[Class]*lane {
 		Images:  newLane(l.Lanes.Images, ErrTooManyAtOnce, ErrBusy),
 		Hashing: newLane(l.Lanes.Hashing, ErrTooManyAtOnce, ErrBusy),
 	}
+}
+
+// Waiting returns how many requests of a class run, and how many wait for a place. Of Cheap, which
+// has no lane, both are 0.
+func (g *Gate) Waiting(c Class) (running, waiting int) {
+	l, ok := g.lanes[c]
+	if !ok {
+		return 0, 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.running, len(l.waiting)
 }
 
 // Enter waits until a request of a class may run, and returns a function that the caller must call

@@ -86,7 +86,9 @@ func TestCompression(t *testing.T) {
 		z := must[*gzip.Reader](t)(gzip.NewReader(strings.NewReader(a.body)))
 		return string(must[[]byte](t)(io.ReadAll(z)))
 	}
-	raw := func(path string, headers ...string) answer { return tn.ask("GET", path, ada.token, "", headers...).want(t, 200) }
+	raw := func(path string, headers ...string) answer {
+		return tn.ask("GET", path, ada.token, "", headers...).want(t, 200)
+	}
 	for _, c := range []struct {
 		path, accept string
 		want         bool

@@ -119,8 +119,8 @@ func (a *App) purge(ctx context.Context) error {
 
 // Load is the present load of a server, for metrics.
 type Load struct {
-	Store   ports.Stats // zero if the store does not implement ports.Measured
-	Mail    int         // messages that wait to be sent; 0 if the mailer has no method Len() int
+	Store ports.Stats // zero if the store does not implement ports.Measured
+	Mail  int         // messages that wait to be sent; 0 if the mailer has no method Len() int
 
 	// SettlementLag is how long a reservation that is due has waited for its settlement at most, as
 	// far as this process knows: the time since Run began to settle when it last settled

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-kit/kit/endpoint"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/cicerone-go/cicerone/adapters/bcrypt"
 	"github.com/cicerone-go/cicerone/adapters/images"
@@ -79,6 +80,9 @@ type Config struct {
 
 	// Observe is called once for every request, after its response; see httpapi.Options.
 	Observe func(ctx context.Context, x httpapi.Exchange)
+
+	// Tracer makes OpenTelemetry spans of each request; see httpapi.Options. nil makes none.
+	Tracer trace.TracerProvider
 
 	// Decorate returns the storage through which the services reach the store, for instance to
 	// measure their units of work. It gets the store and must pass every call on. nil means the

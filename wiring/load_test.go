@@ -48,7 +48,7 @@ func TestLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 3 {
-			if err := app.Users.ForgotPassword(t.Context(), "ada@example.org"); err != nil {
+			if err := app.Users.ForgotPassword(t.Context(), "ada@example.org", users.Device{}); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()

@@ -168,7 +168,7 @@ func NewLinks(c Checked, now clock.Clock) (*edge.Links, error) {
 func NewAPI(c Checked, s *services.Services, cursors *edge.Cursors, links *edge.Links, limits edge.Limits, r *Readiness) *httpapi.API {
 	return httpapi.New(s, httpapi.Options{
 		Log: c.Log, Ready: r.Check, Limits: limits, Version: c.Version, BasePath: c.BasePath,
-		Observe: c.Observe, Origins: c.Origins, NoDocs: c.NoDocs,
+		Observe: c.Observe, Tracer: c.Tracer, Origins: c.Origins, NoDocs: c.NoDocs,
 		Authenticator: c.Authenticator, Cursors: cursors, Links: links,
 		ClientAddress: c.ClientAddress, Middleware: c.Middleware,
 	})

@@ -65,6 +65,11 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if c.MetricsAddr != "" {
 		measured, config = measure(config)
 	}
+	config, stopTraces, err := traced(ctx, config, log)
+	if err != nil {
+		return err
+	}
+	defer stopTraces()
 	cert, err := c.TLS.load(log)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/go-kit/kit/endpoint"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/services"
@@ -58,6 +59,9 @@ type Options struct {
 	// observes nothing.
 	Observe func(ctx context.Context, x Exchange)
 
+	// Tracer makes OpenTelemetry spans of each request and its use case. nil makes none.
+	Tracer trace.TracerProvider
+
 	// Middleware wraps the endpoint of every route. The first is the outermost. It runs when the
 	// request has been admitted and decoded: it gets the decoded request, and edge.CallerFrom
 	// returns the caller. See [kithttp.Handle].
@@ -71,6 +75,7 @@ type API struct {
 	ready         func(context.Context) error
 	log           *slog.Logger
 	observe       func(context.Context, Exchange)
+	tracer        *tracer // nil for none
 	clientAddress func(*http.Request) string
 	basePath      string
 	origins       []string
@@ -101,6 +106,7 @@ func New(s *services.Services, o Options) *API {
 		ready:         o.Ready,
 		log:           o.Log,
 		observe:       o.Observe,
+		tracer:        newTracer(o.Tracer),
 		clientAddress: o.ClientAddress,
 		basePath:      o.BasePath,
 		origins:       o.Origins,
@@ -136,6 +142,7 @@ func New(s *services.Services, o Options) *API {
 		kithttp.WithCompression(leastCompressed),
 		kithttp.WithBefore(a.describeCall),
 		kithttp.WithAfter(markReplay),
+		kithttp.WithMiddleware(a.tracer.middleware),
 		kithttp.WithMiddleware(o.Middleware...),
 		kithttp.WithErrorHook(a.logFailure),
 	)

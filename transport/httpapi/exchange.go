@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/transport/edge"
 )
@@ -27,6 +29,7 @@ type Exchange struct {
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
 	x := &exchange{requestID: requestIDOf(r)}
+	r, ended := a.tracer.begin(r)
 	r = r.WithContext(edge.Watch(context.WithValue(r.Context(), exchangeKey{}, x)))
 	r.Pattern = "" // that of the host's mux
 
@@ -40,6 +43,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		done := Exchange{Route: r.Pattern, Status: recorded.status, Bytes: recorded.bytes, Duration: time.Since(begun)}
 		a.logExchange(r, x, done)
+		ended(done)
 		if a.observe != nil {
 			a.observe(r.Context(), done)
 		}
@@ -74,6 +78,9 @@ func (a *API) logExchange(r *http.Request, x *exchange, done Exchange) {
 		slog.Int("status", done.Status),
 		slog.Int64("bytes", done.Bytes),
 		slog.Float64("duration_ms", float64(done.Duration.Microseconds())/1000),
+	}
+	if span := trace.SpanContextFromContext(r.Context()); span.IsValid() {
+		attrs = append(attrs, slog.String("trace_id", span.TraceID().String()))
 	}
 	if caller, ok := edge.Watched(r.Context()); ok {
 		attrs = append(attrs, slog.String("user_id", caller.UserID.String()))

@@ -28,7 +28,9 @@ func TestStats(t *testing.T) {
 	}
 	ended := make(chan error)
 	err = store.Do(t.Context(), func(ctx context.Context, _ ports.Tx) error {
-		go func() { ended <- store.Do(context.WithoutCancel(t.Context()), func(context.Context, ports.Tx) error { return nil }) }()
+		go func() {
+			ended <- store.Do(context.WithoutCancel(t.Context()), func(context.Context, ports.Tx) error { return nil })
+		}()
 		for s.Stats().Waiting == 0 {
 			if ctx.Err() != nil {
 				break

@@ -197,6 +197,7 @@ func (c Config) Validate() error {
 	p.lane("Limits.Lanes.Audit", c.Limits.Lanes.Audit)
 	p.lane("Limits.Lanes.Images", c.Limits.Lanes.Images)
 	p.lane("Limits.Lanes.Hashing", c.Limits.Lanes.Hashing)
+	p.bodies("Limits.Bodies", c.Limits.Bodies)
 	err = kithttp.CheckBasePath(c.BasePath)
 	p.check(err == nil, "BasePath", "%w", err)
 	for _, origin := range c.Origins {
@@ -248,6 +249,16 @@ func (p *problems) lane(field string, l edge.Lane) {
 	p.check(l.Queue >= 0 && l.Queue <= maxQueue, field+".Queue", "must be 0 to %d, is %d", maxQueue, l.Queue)
 	p.check(l.QueueEach >= 0, field+".QueueEach", "must not be negative, is %d", l.QueueEach)
 	p.notNegative(field+".Wait", l.Wait)
+}
+
+func (p *problems) bodies(field string, b edge.BodyLimits) {
+	p.check(b.Reserve >= 0, field+".Reserve", "must not be negative, is %d", b.Reserve)
+	p.check(b.Total == 0 || b.Total-max(b.Reserve, 0) >= httpapi.MaxBody, field+".Total",
+		"must be 0, or have room for a body of %d bytes beside the reserve, is %d", int64(httpapi.MaxBody), b.Total)
+	p.check(b.PerCaller == 0 || b.PerCaller >= httpapi.MaxBody, field+".PerCaller",
+		"must be 0, or have room for a body of %d bytes, is %d", int64(httpapi.MaxBody), b.PerCaller)
+	p.check(b.MinRate >= 0, field+".MinRate", "must not be negative, is %d", b.MinRate)
+	p.notNegative(field+".Over", b.Over)
 }
 
 func (p *problems) keys(field string, keys [][]byte, size int) {

@@ -28,6 +28,7 @@ type Gate struct {
 	addresses     *limiter
 	users         *limiter
 	lanes         map[Class]*lane
+	bodies        *bodies
 }
 
 // NewGate returns a Gate. It panics if the Authenticator is nil.
@@ -37,7 +38,8 @@ func NewGate(a Authenticator, l Limits) *Gate {
 	}
 	return &Gate{
 		authenticator: a, addresses: newLimiter(l.Anonymous), users: newLimiter(l.User),
-		lanes: newLanes(l),
+		lanes:  newLanes(l),
+		bodies: newBodies(l.Bodies),
 	}
 }
 

@@ -78,7 +78,7 @@ func (a *API) inLane(c edge.Class) kithttp.HandleOption {
 // the error of a route with paging.
 func describe[Req, Resp any](c edge.Class, r kithttp.Route[Req, Resp], gates ...*fault.Error) kithttp.Route[Req, Resp] {
 	r.Faults = slices.Concat(r.Faults, gates, []*fault.Error{
-		edge.ErrTooManyRequests,
+		edge.ErrTooManyRequests, edge.ErrBodiesBusy, edge.ErrBodyShare,
 		uow.ErrConflict, uow.ErrUnreachable, uow.ErrRefused, uow.ErrOutcomeUnknown, failure.TimedOut, ErrClosing,
 	})
 	switch c {

@@ -144,6 +144,9 @@ func New(s *services.Services, o Options) *API {
 		kithttp.WithAfter(markReplay),
 		kithttp.WithMiddleware(a.tracer.middleware),
 		kithttp.WithMiddleware(o.Middleware...),
+		kithttp.WithBodies(kithttp.Bodies{
+			Begin: a.gate.BeginBody, MinRate: o.Limits.Bodies.MinRate, Over: o.Limits.Bodies.Over,
+		}),
 		kithttp.WithErrorHook(a.logFailure),
 	)
 	a.serveAuth()

@@ -131,8 +131,8 @@ type messagesRequest struct {
 	Paging
 }
 
-// imageBodyLimit is the greatest number of bytes of a body that may have an image: 8 MiB.
-const imageBodyLimit = 8 << 20
+// MaxBody is the greatest number of bytes of a body, that of a message with an image: 8 MiB.
+const MaxBody = 8 << 20
 
 type sendRequest struct {
 	ID pathID `path:"id"`
@@ -173,7 +173,7 @@ var (
 	}
 	send = kithttp.Route[sendRequest, Message]{
 		Name: "send", Method: http.MethodPost, Path: "/v1/conversations/{id}/messages", Status: http.StatusCreated,
-		Summary: "Send a message, and pay for it", Tags: tagMessaging, BodyLimit: imageBodyLimit,
+		Summary: "Send a message, and pay for it", Tags: tagMessaging, BodyLimit: MaxBody,
 		Faults: []*fault.Error{messaging.ErrNotFound, messaging.ErrClosed, tokens.ErrTooFewTokens, messaging.ErrImagesBusy},
 	}
 	messages = kithttp.Route[messagesRequest, Page[Message]]{

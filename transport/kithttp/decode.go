@@ -1,10 +1,9 @@
 package kithttp
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"mime"
 	"net/http"
@@ -27,11 +26,14 @@ type decoder struct {
 
 // decode fills in req, a pointer to a struct of the decoder's shape. The order of its steps is the
 // order of the refusals: 413, 415, 400, 422, 404.
-func (d decoder) decode(r *http.Request, req any) error {
+func (d decoder) decode(ctx context.Context, r *http.Request, req any) error {
 	v := reflect.ValueOf(req).Elem()
-	body, err := readBody(r, d.limit)
-	if err != nil {
-		return err
+	var body []byte
+	if in := intakeOf(ctx); in != nil {
+		var err error
+		if body, err = in.readAll(ctx, d.limit); err != nil {
+			return err
+		}
 	}
 	if err := checkMedia(r.Header, body); err != nil {
 		return err
@@ -55,24 +57,6 @@ func (d decoder) decode(r *http.Request, req any) error {
 		return err
 	}
 	return d.path(r, v)
-}
-
-func readBody(r *http.Request, limit int64) ([]byte, error) {
-	if r.ContentLength > limit {
-		return nil, tooLarge(limit)
-	}
-	if r.Body == nil || r.ContentLength == 0 {
-		return nil, nil
-	}
-	var b bytes.Buffer
-	n, err := b.ReadFrom(io.LimitReader(r.Body, limit+1))
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok || n > limit {
-		return nil, tooLarge(limit)
-	}
-	if err != nil {
-		return nil, malformed("the body ended before it was complete").Wrap(err)
-	}
-	return b.Bytes(), nil
 }
 
 func checkMedia(h http.Header, body []byte) error {

@@ -34,6 +34,7 @@ type Server struct {
 
 	basePath  string
 	bodyLimit int64
+	bodies    Bodies
 
 	compress        bool
 	leastCompressed int // in bytes
@@ -217,7 +218,7 @@ func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context
 			return nil, refused
 		}
 		req := new(Req)
-		if err := d.decode(r, req); err != nil {
+		if err := d.decode(ctx, r, req); err != nil {
 			return nil, err
 		}
 		return *req, nil
@@ -291,6 +292,11 @@ func (s *Server) Routes() []RouteInfo {
 
 // ServeHTTP dispatches the request to its route. A path with empty or dot segments is unknown.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Body != nil && r.ContentLength != 0 {
+		var in *intake
+		r, in = s.takeIn(w, r)
+		defer in.leave()
+	}
 	if !isClean(r.URL.EscapedPath()) {
 		s.writeProblem(w, problemNotFound)
 		return

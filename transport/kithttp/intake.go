@@ -1,0 +1,187 @@
+package kithttp
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+)
+
+// Bodies bounds what the bodies of requests cost while they are read and held. The zero value sets
+// no bounds except the limit of each body.
+type Bodies struct {
+	// Begin is called before the first byte of a body is read, with the context that the gates
+	// returned and the greatest number of bytes that the body can have. charge is called for each
+	// piece of the body that was read, with its bytes; a *fault.Error of it refuses the request. end
+	// is called once, when the request is answered. nil means that no body is charged.
+	Begin func(ctx context.Context, most int64) (charge func(bytes int) error, end func())
+
+	// A client that sends fewer than MinRate bytes per second of a body, over the time Over in which
+	// the server waits for it, is refused. If one of the two is 0, a body may take as long as the
+	// http.Server allows.
+	MinRate int64
+	Over    time.Duration
+}
+
+// WithBodies bounds what the bodies of requests cost.
+func WithBodies(b Bodies) Option { return func(s *Server) { s.bodies = b } }
+
+// intake is the body of an HTTP request while it is read. If it is not read to its end, the server
+// closes the connection: net/http would otherwise wait for up to 256 KiB that nobody needs.
+type intake struct {
+	io.ReadCloser
+	w        http.ResponseWriter
+	control  *http.ResponseController
+	declared int64 // the bytes of the body; -1 if they are unknown
+	http1    bool
+	complete bool
+
+	bodies  Bodies
+	charge  func(bytes int) error
+	end     func()
+	latest  time.Time     // when the http.Server ends the reading; zero for no such time
+	waited  time.Duration // in reads, since the last time that the least bytes were read
+	arrived int64         // in that time
+}
+
+// pieceSize is the greatest number of bytes that are read before they are charged.
+const pieceSize = 32 << 10
+
+type intakeKey struct{}
+
+// takeIn returns a copy of a request with a body, whose body is its intake. The caller must call
+// leave when the request is answered. net/http keeps the request as it was.
+func (s *Server) takeIn(w http.ResponseWriter, r *http.Request) (*http.Request, *intake) {
+	in := &intake{
+		ReadCloser: r.Body, w: w, control: http.NewResponseController(w), declared: r.ContentLength,
+		http1: r.ProtoMajor == 1, bodies: s.bodies,
+	}
+	if server, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && server.ReadTimeout > 0 {
+		in.latest = time.Now().Add(server.ReadTimeout)
+	}
+	if in.http1 {
+		w.Header().Set("Connection", "close") // until the body is complete
+	}
+	r = r.WithContext(context.WithValue(r.Context(), intakeKey{}, in))
+	r.Body = in
+	return r, in
+}
+
+// intakeOf returns the intake of the current request, or nil if the request has no body.
+func intakeOf(ctx context.Context) *intake {
+	in, _ := ctx.Value(intakeKey{}).(*intake)
+	return in
+}
+
+// readAll reads the body, which may have limit bytes. ctx is the context that the gates returned.
+func (in *intake) readAll(ctx context.Context, limit int64) ([]byte, error) {
+	if in.declared > limit {
+		return nil, tooLarge(limit)
+	}
+	most := limit
+	if in.declared >= 0 {
+		most = in.declared
+	}
+	if in.bodies.Begin != nil {
+		in.charge, in.end = in.bodies.Begin(ctx, most)
+	}
+	var body []byte
+	for {
+		if len(body) == cap(body) { // twice as large each time, but no larger than the body can be
+			larger := make([]byte, len(body), min(max(2*int64(cap(body)), 512), most+1))
+			copy(larger, body)
+			body = larger
+		}
+		n, err := in.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		_, over := errors.AsType[*http.MaxBytesError](err)
+		refused, isRefused := errors.AsType[*fault.Error](err)
+		switch {
+		case over, int64(len(body)) > most:
+			return nil, tooLarge(limit)
+		case isRefused:
+			return nil, refused
+		case errors.Is(err, io.EOF):
+			return body, nil
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return nil, malformed("the body came too slowly").Wrap(err)
+		case err != nil:
+			return nil, malformed("the body ended before it was complete").Wrap(err)
+		}
+	}
+}
+
+// Read reads and charges a piece of the body.
+func (in *intake) Read(p []byte) (int, error) {
+	p = p[:min(len(p), pieceSize)]
+	begun := time.Now()
+	if in.bodies.MinRate > 0 && in.bodies.Over > 0 {
+		deadline := begun.Add(in.bodies.Over - in.waited)
+		if !in.latest.IsZero() && deadline.After(in.latest) {
+			deadline = in.latest
+		}
+		if err := in.setDeadline(deadline); err != nil {
+			return 0, err
+		}
+	}
+	n, err := in.ReadCloser.Read(p)
+	in.waited += time.Since(begun)
+	if in.arrived += int64(n); float64(in.arrived) >= float64(in.bodies.MinRate)*in.bodies.Over.Seconds() {
+		in.waited, in.arrived = 0, 0
+	}
+	if errors.Is(err, io.EOF) {
+		in.finish()
+	}
+	if n > 0 && in.charge != nil {
+		if refused := in.charge(n); refused != nil {
+			return n, refused
+		}
+	}
+	return n, err
+}
+
+// finish makes the connection fit for the next request.
+func (in *intake) finish() {
+	in.complete = true
+	if in.http1 {
+		in.w.Header().Del("Connection")
+	}
+	if in.bodies.MinRate > 0 && in.bodies.Over > 0 {
+		_ = in.setDeadline(in.latest) // fails only if the client has left
+	}
+}
+
+func (in *intake) setDeadline(at time.Time) error {
+	if err := in.control.SetReadDeadline(at); !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
+}
+
+// leave gives back what the body was charged, and leaves the rest of the body unread.
+func (in *intake) leave() {
+	if in.end != nil {
+		in.end()
+	}
+	if in.complete || !in.http1 { // HTTP/2 resets the stream
+		return
+	}
+	// After a body over its limit, net/http waits for half a second before it closes the connection.
+	// Otherwise a reset, because of the unread bytes, could destroy the response on its way. Only
+	// MaxBytesReader can tell the response writer of net/http that there was such a body.
+	w := in.w
+	for {
+		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = inner.Unwrap()
+	}
+	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader(".")), 0).Read(make([]byte, 1))
+	_ = in.setDeadline(time.Unix(1, 0)) // net/http reads on when it closes the body
+}

@@ -8,13 +8,14 @@ import (
 
 	"github.com/swaggest/swgui/v5emb"
 
+	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
 var openAPI = kithttp.Route[kithttp.None, kithttp.Blob]{
 	Name: "openapi", Method: http.MethodGet, Path: "/openapi.json", Summary: "Get this document",
-	Tags: tagHealth, Media: []string{"application/json"},
+	Tags: tagHealth, Media: []string{"application/json"}, Faults: []*fault.Error{edge.ErrBodiesBusy, edge.ErrBodyShare},
 }
 
 var (

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -33,10 +34,11 @@ var (
 
 	healthz = kithttp.Route[kithttp.None, Health]{
 		Name: "healthz", Method: http.MethodGet, Path: "/healthz", Summary: "Check that the server runs", Tags: tagHealth,
+		Faults: []*fault.Error{edge.ErrBodiesBusy, edge.ErrBodyShare},
 	}
 	readyz = kithttp.Route[kithttp.None, Health]{
 		Name: "readyz", Method: http.MethodGet, Path: "/readyz", Summary: "Check that the server can serve requests",
-		Tags: tagHealth, Faults: []*fault.Error{ErrNotReady, ErrClosing},
+		Tags: tagHealth, Faults: []*fault.Error{ErrNotReady, ErrClosing, edge.ErrBodiesBusy, edge.ErrBodyShare},
 	}
 )
 

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -153,6 +154,9 @@ func TestRefusalArrivesWhileTheBodyIsSent(t *testing.T) {
 		if status, text, _ := response(t, r); status != 429 || !strings.Contains(text, "slow_down") {
 			t.Errorf("got %d %s", status, text)
 		}
+		if _, err := r.ReadByte(); !errors.Is(err, io.EOF) {
+			t.Errorf("after the response: %v, want its end and no reset, which can overtake it", err)
+		}
 	}
 }
 
@@ -285,9 +289,16 @@ func TestReadTimeoutEndsABody(t *testing.T) {
 func TestRefusedBodyOverHTTP2(t *testing.T) {
 	server := httptest.NewUnstartedServer(intakeServer(kithttp.Bodies{MinRate: 1, Over: time.Hour}, func(basket) {}))
 	server.EnableHTTP2 = true
+	var connections atomic.Int64
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	for path, want := range map[string]int{"/gated": 429, "/some": 204} {
+	for _, path := range []string{"/gated", "/some", "/gated", "/some"} {
+		want := map[string]int{"/gated": 429, "/some": 204}[path]
 		body, send := io.Pipe()
 		if want == 204 {
 			go func() { _, _ = io.WriteString(send, `{"name":"a"}`); send.Close() }()
@@ -301,5 +312,8 @@ func TestRefusedBodyOverHTTP2(t *testing.T) {
 		}
 		_ = got.Body.Close()
 		_ = send.Close()
+	}
+	if n := connections.Load(); n != 1 {
+		t.Errorf("there were %d connections, want 1", n)
 	}
 }

@@ -72,6 +72,7 @@ func (s *serverSettings) config(log *slog.Logger, reachable bool) (wiring.Config
 	c.Limits.User = edge.Rate{PerSecond: s.Limits.User, Burst: s.Limits.UserBurst}
 	c.Limits.Lanes.Hashing.AtOnce = s.AtOnce.Hashing
 	c.Limits.Lanes.Search.AtOnce, c.Limits.Lanes.Images.AtOnce = s.AtOnce.Search, s.AtOnce.Images
+	c.Limits.Bodies = s.Room.bodies()
 	if err := c.Validate(); err != nil {
 		return wiring.Config{}, inFlags(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
@@ -55,6 +56,7 @@ type serverSettings struct {
 	Proxies  proxySettings    `embed:"" group:"Proxies"`
 	Limits   limitSettings    `embed:"" prefix:"limit-" group:"Limits, in requests per second; 0 for none"`
 	AtOnce   laneSettings     `embed:"" prefix:"at-once-" group:"Requests of a kind that run at once; 0 for no limit"`
+	Room     roomSettings     `embed:"" group:"Connections and bodies of requests; 0 for no limit"`
 }
 
 // accountSettings are the flags of the commands that make accounts.
@@ -120,7 +122,7 @@ type laneSettings struct {
 
 // defaults returns the defaults of the flags, which are those of package wiring.
 func defaults() kong.Vars {
-	c := wiring.DefaultConfig()
+	c, connections := wiring.DefaultConfig(), edge.DefaultConnectionLimits()
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
 	rate := func(r float64) string { return strconv.FormatFloat(r, 'g', -1, 64) }
 	return kong.Vars{
@@ -162,6 +164,13 @@ func defaults() kong.Vars {
 		"at_once_hashing":       strconv.Itoa(c.Limits.Lanes.Hashing.AtOnce),
 		"at_once_search":        strconv.Itoa(c.Limits.Lanes.Search.AtOnce),
 		"at_once_images":        strconv.Itoa(c.Limits.Lanes.Images.AtOnce),
+		"body_budget":           number(c.Limits.Bodies.Total >> 20),
+		"body_reserve":          number(c.Limits.Bodies.Reserve >> 20),
+		"body_share":            number(c.Limits.Bodies.PerCaller >> 20),
+		"body_min_rate":         number(c.Limits.Bodies.MinRate),
+
+		"max_connections":             number(int64(connections.Total)),
+		"max_connections_per_address": number(int64(connections.PerAddress)),
 	}
 }
 
@@ -229,6 +238,10 @@ func inFlags(err error) error {
 		"Limits.Lanes.Hashing.AtOnce", "--at-once-hashing",
 		"Limits.Lanes.Search.AtOnce", "--at-once-search",
 		"Limits.Lanes.Images.AtOnce", "--at-once-images",
+		"Limits.Bodies.Total", "--body-budget",
+		"Limits.Bodies.Reserve", "--body-reserve",
+		"Limits.Bodies.PerCaller", "--body-share",
+		"Limits.Bodies.MinRate", "--body-min-rate",
 	).Replace(err.Error()))
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"github.com/cicerone-go/cicerone/adapters/bcrypt"
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -192,6 +195,31 @@ func TestBaseURL(t *testing.T) {
 	for _, tt := range tests {
 		if got := baseURL(tt.asked, &tt.listening, false); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.asked, got, tt.want)
+		}
+	}
+}
+
+func TestMemoryLimitFromTheCgroup(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "") // restores it
+	if err := os.Unsetenv("GOMEMLIMIT"); err != nil {
+		t.Fatal(err)
+	}
+	before := debug.SetMemoryLimit(-1)
+	t.Cleanup(func() { debug.SetMemoryLimit(before) })
+	for _, c := range []struct {
+		cgroup memlimit.Provider
+		limit  int64
+		log    string
+	}{
+		{memlimit.Limit(1000 << 20), 900 << 20, "the memory is limited, by GOMEMLIMIT or the cgroup\" bytes=943718400"},
+		{func() (uint64, error) { return 0, memlimit.ErrNoLimit }, math.MaxInt64, "the cgroup has no limit"},
+		{memlimit.Limit(9223372036854771712), 0, "the cgroup has no limit"},
+		{func() (uint64, error) { return 0, memlimit.ErrNoCgroup }, 0, "the limit of the cgroup is not known"},
+	} {
+		var log strings.Builder
+		limitMemory(slog.New(slog.NewTextHandler(&log, nil)), c.cgroup)
+		if limit := debug.SetMemoryLimit(-1); c.limit > 0 && limit != c.limit || !strings.Contains(log.String(), c.log) {
+			t.Errorf("got the limit %d and the log %s, want %d and %q", limit, log.String(), c.limit, c.log)
 		}
 	}
 }

@@ -52,14 +52,19 @@ func (s proxySettings) clientAddress() (func(*http.Request) string, error) {
 // listen returns a listener on an address. If the flags say so, its connections have the addresses
 // that trusted proxies tell with the PROXY protocol. A connection of a trusted proxy without that
 // header fails when it is first used. In a connection of others, the header is a malformed request.
-func (s proxySettings) listen(address *net.TCPAddr) (net.Listener, error) {
+// limit counts the connections before anything is read from them.
+func (s proxySettings) listen(address *net.TCPAddr, limit func(net.Listener) (net.Listener, error)) (net.Listener, error) {
 	proxies, err := s.proxies()
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.ListenTCP("tcp", address)
+	unlimited, err := net.ListenTCP("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
+	}
+	listener, err := limit(unlimited)
+	if err != nil {
+		return nil, errors.Join(err, unlimited.Close())
 	}
 	if !s.ProxyProtocol {
 		return listener, nil

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/cicerone-go/cicerone/adapters/metrics"
 	"github.com/cicerone-go/cicerone/wiring"
 )
@@ -57,6 +58,7 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if err != nil {
 		return err
 	}
+	limitMemory(log, memlimit.FromCgroup)
 	config, err := c.config(log, !address.IP.IsLoopback() || len(c.Proxies.TrustedProxies) > 0)
 	if err != nil {
 		return err
@@ -74,7 +76,7 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if err != nil {
 		return err
 	}
-	listener, err := c.Proxies.listen(address)
+	listener, err := c.Proxies.listen(address, func(l net.Listener) (net.Listener, error) { return c.Room.limit(l, log) })
 	if err != nil {
 		return err
 	}

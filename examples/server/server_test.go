@@ -217,6 +217,9 @@ func TestRefusesToStart(t *testing.T) {
 		{"a drain that takes too long", nil, []string{"--drain-delay=11m"}, []string{"--drain-delay", "10m"}},
 		{"several out of range", nil, []string{"--signup-bonus=-1", "--bcrypt-cost=3", "--limit-user=-1", "--at-once-search=-1"},
 			[]string{"--signup-bonus", "--bcrypt-cost", "--limit-user", "--at-once-search"}},
+		{"room out of range", nil, []string{"--body-budget=3", "--body-reserve=-1", "--body-share=1", "--body-min-rate=-1"},
+			[]string{"--body-budget", "--body-reserve", "--body-share", "--body-min-rate"}},
+		{"connections out of range", nil, []string{"--store=memory", "--addr=localhost:0", "--max-connections=-1"}, []string{"--max-connections"}},
 		{"key that is no base64", nil, []string{"--access-key", "!"}, []string{"--access-key", "base64"}},
 		{"short key", nil, []string{"--access-key", "c2hvcnQ="}, []string{"--access-key", "32 bytes"}},
 		{"cursor key that is no base64", nil, []string{"--cursor-key", "!"}, []string{"--cursor-key", "base64"}},
@@ -297,6 +300,7 @@ func TestHelpExplainsEverySetting(t *testing.T) {
 		"--addr=HOST:PORT", "CICERONE_ADDR", "--store=", "CICERONE_STORE", "--[no-]demo", "CICERONE_DEMO", "--bcrypt-cost",
 		"--access-key", "--cursor-key", "--link-key", "CICERONE_LINK_KEY_FILE", "CICERONE_ACCESS_KEY_FILE", "CICERONE_CURSOR_KEY_FILE", "CICERONE_MAIL_FILE", "CICERONE_STORE_FILE",
 		"can see the command line", "--trusted-proxies", "--proxy-protocol", "--base-path=PATH", "--cors-origins=ORIGIN", "--[no-]docs", "--tls-cert=FILE", "--tls-key=FILE", "--drain-delay=TIME", "--mail=", "--log-level", "--limit-user-burst", "--at-once-hashing", "--settle-every",
+		"--max-connections=N", "--max-connections-per-address=N", "--body-budget=MIB",
 		"server admin EMAIL", "server backup FILE", "server doctor", "server ledger head", "server copy --to STORE", "server migrate", "server twins", "sqlite[:PATH]", "postgres://USER@HOST/DATABASE", "cicerone/cicerone.db",
 	} {
 		if !strings.Contains(stdout, want) {

@@ -56,7 +56,7 @@ func floods() []flood {
 		},
 		{
 			name: "half-open connections", usual: 400, full: 4_000, megabytes: small, rest: 0, within: 15 * time.Second,
-			sent: "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: " + part[:4<<10],
+			sent: "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: " + part[:15<<10],
 		},
 		{
 			name: "slow writers", usual: 400, full: 4_000, megabytes: small, rest: 400, within: 15 * time.Second,

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
+
 	"github.com/cicerone-go/cicerone/adapters/metrics"
 	"github.com/cicerone-go/cicerone/wiring"
 )

@@ -5,9 +5,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
@@ -154,4 +156,69 @@ func TestBudgetOfAnAddress(t *testing.T) {
 		end()
 	}
 	w.send(logIn("[2001:db8::9]:1", 20<<10)).want(t, 200)
+}
+
+// TestProblemsOfTheAPIAreSmall sends long values in every field of every body and in every parameter of
+// every query. What the API answers does not grow with them.
+func TestProblemsOfTheAPIAreSmall(t *testing.T) {
+	tn := newTown(t)
+	d := must[description](t)(describedAPI())
+	long := strings.Repeat("x", 60<<10)
+	asked := 0
+	small := func(a answer, what string) {
+		t.Helper()
+		asked++
+		if a.status >= 400 && len(a.body) > 16<<10 {
+			t.Errorf("%s: the answer, %d, has %d bytes: %.200s", what, a.status, len(a.body), a.body)
+		}
+	}
+	for _, route := range tn.api.Server().Routes() {
+		r := routeTable[route.Name]
+		path, token := tn.path(route, r), tn.people["nobody"].token
+		if r.right != "" {
+			token = tn.people[r.right].token
+		}
+		operation := d.Paths.Value(route.Path).GetOperation(route.Method)
+		for _, p := range operation.Parameters {
+			if p.Value.In == "query" {
+				small(tn.ask(route.Method, path+"?"+p.Value.Name+"="+long, token, r.body), route.Name+" "+p.Value.Name)
+				small(tn.ask(route.Method, path+"?"+strings.Repeat(p.Value.Name+"=&", 5000), token, r.body), route.Name+" "+p.Value.Name)
+			}
+		}
+		small(tn.ask(route.Method, path+"?"+long, token, r.body), route.Name)
+		if operation.RequestBody == nil {
+			continue
+		}
+		small(tn.ask(route.Method, path, token, `{"`+long+`":1}`), route.Name)
+		for field := range operation.RequestBody.Value.Content.Get("application/json").Schema.Value.Properties {
+			for _, value := range []string{
+				`"` + long + `"`, strings.Repeat("1", 60<<10), "[" + strings.Repeat(`"",`, 20_000) + `""]`,
+				`{"` + long + `":1,"` + long[:100] + `":` + strings.Repeat("1", 1000) + `}`, strings.Repeat("[", 20_000), `"\u0000"`, `"` + strings.Repeat("é", 30_000) + `"`,
+			} {
+				small(tn.ask(route.Method, path, token, fmt.Sprintf(`{%q:%s}`, field, value)), route.Name+" "+field+" "+value[:min(20, len(value))])
+			}
+		}
+	}
+	if asked < 300 {
+		t.Errorf("asked only %d times", asked)
+	}
+}
+
+// TestMillionsOfInterests checks what a profile with millions of interests costs.
+func TestMillionsOfInterests(t *testing.T) {
+	tn := newTown(t)
+	token := tn.people["voyager"].token
+	body := func(n int) string { return `{"interest_ids":[` + strings.Repeat(`"",`, n-1) + `""]}` }
+	tn.ask("PUT", "/v1/me/profile", token, body(2_000_000)).refused(t, 413, "too_large")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	a := tn.ask("PUT", "/v1/me/profile", token, body(20_000))
+	runtime.ReadMemStats(&after)
+	a.want(t, 422)
+	if errors := len(a.object(t)["errors"].([]any)); errors != fault.MaxFields || len(a.body) > 16<<10 {
+		t.Errorf("the answer has %d errors and %d bytes", errors, len(a.body))
+	}
+	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 4<<20 {
+		t.Errorf("allocated %d bytes", allocated)
+	}
 }

@@ -393,5 +393,5 @@ func fieldName(p jsontext.Pointer) string {
 		}
 		b.WriteString(token)
 	}
-	return readable(b.String())
+	return readable(b.String(), maxName)
 }

@@ -148,3 +148,13 @@ func TestBodyLimits(t *testing.T) {
 		}
 	}
 }
+
+func TestQueriesHaveALimit(t *testing.T) {
+	many := strings.Repeat("size=1&", 499)
+	if p, _ := fill(t, "?"+many+"size=1", `{"name":"a"}`); p.Status != 422 || fieldsOf(p) != "size" {
+		t.Errorf("500 parameters: got %+v", p)
+	}
+	if p, _ := fill(t, "?"+many+"size=1&size=1", `{"name":"a"}`); p.Status != 400 || !strings.Contains(p.Detail, "500 parameters") {
+		t.Errorf("501 parameters: got %+v", p)
+	}
+}

@@ -84,6 +84,9 @@ func checkMedia(h http.Header, body []byte) error {
 
 func (d decoder) query(raw string, v reflect.Value, invalid *notes) error {
 	values := url.Values{}
+	if strings.Count(raw, "&") >= maxParameters {
+		return malformed(fmt.Sprintf("the query must have at most %d parameters", maxParameters))
+	}
 	if raw != "" {
 		var err error
 		if values, err = url.ParseQuery(raw); err != nil {
@@ -168,6 +171,9 @@ func (d decoder) body(body []byte, v reflect.Value, invalid *notes) error {
 	return decodeJSON(body, v, d.shape, invalid)
 }
 
+// maxParameters is the greatest number of parameters of a query, more than any route has.
+const maxParameters = 500
+
 const isRequired = "is required"
 
 func tooMany(maxItems int) string { return fmt.Sprintf("must have at most %d items", maxItems) }
@@ -244,20 +250,19 @@ func malformed(detail string) *fault.Error {
 }
 
 func malformedField(name, message string) *fault.Error {
-	name = readable(name)
+	name = readable(name, maxName)
 	f := malformed(name + " " + message)
 	f.Fields = []fault.Field{{Name: name, Message: message}}
 	return f
 }
 
-// readable makes a name from a request fit for a response: valid UTF-8 of a limited length.
-func readable(name string) string {
-	const longest = 100
-	name = strings.ToValidUTF8(name, "\uFFFD")
-	if len(name) > longest {
-		name = strings.ToValidUTF8(name[:longest], "") + "…"
+// readable makes a text, which may hold a part of the request, fit for a response: valid UTF-8 of a
+// limited length in bytes.
+func readable(text string, longest int) string {
+	if len(text) > longest {
+		text = strings.ToValidUTF8(text[:longest], "") + "…"
 	}
-	return name
+	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
 func tooLarge(limit int64) error {

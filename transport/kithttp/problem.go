@@ -67,12 +67,22 @@ var (
 
 func problemOf(f *fault.Error) Problem {
 	status := StatusOf(f.Kind)
-	p := Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: f.Detail, Code: f.Code}
-	for _, field := range f.Fields {
-		p.Errors = append(p.Errors, ProblemField{Field: field.Name, Message: field.Message})
+	p := Problem{
+		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: readable(f.Detail, maxDetail), Code: f.Code,
+	}
+	for _, field := range f.Fields[:min(len(f.Fields), fault.MaxFields)] {
+		p.Errors = append(p.Errors, ProblemField{Field: readable(field.Name, maxName), Message: readable(field.Message, maxMessage)})
 	}
 	return p
 }
+
+// The greatest lengths of texts in a problem document, in bytes. What is longer quotes the request,
+// and is cut.
+const (
+	maxDetail  = 4000
+	maxName    = 100
+	maxMessage = 500
+)
 
 // WriteError writes the problem document of an error, and calls the error hook if the status is a
 // 5xx. It is a go-kit ErrorEncoder. Plain handlers and HTTP middleware may call it, too.
@@ -98,11 +108,7 @@ func seconds(d time.Duration) string {
 }
 
 func (s *Server) writeProblem(w http.ResponseWriter, p Problem) {
-	body, err := json.Marshal(p)
-	if err != nil { // the detail or a field is not UTF-8
-		p.Detail, p.Errors = p.Title, nil
-		body, _ = json.Marshal(p)
-	}
+	body, _ := json.Marshal(p) // fails only for text that is not UTF-8, which problemOf removes
 	h := w.Header()
 	switch p.Status {
 	case http.StatusUnauthorized:

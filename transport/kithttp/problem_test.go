@@ -256,3 +256,24 @@ func TestWriteErrorForPlainHandlers(t *testing.T) {
 		t.Errorf("%+v, the error hook was called %d times", p, hooked)
 	}
 }
+
+// TestProblemsAreSmall checks that a problem document is not as large as what it quotes.
+func TestProblemsAreSmall(t *testing.T) {
+	s := kithttp.NewServer()
+	long := strings.Repeat("é", 1<<20)
+	f := fault.New(fault.Conflict, "c", long)
+	for range 1000 {
+		f.Fields = append(f.Fields, fault.Field{Name: long, Message: long})
+	}
+	kithttp.Handle(s, getThing, answer[key](thing{}, f))
+	w := do(s, "GET", "/things/a")
+	p := problem(t, w)
+	if w.Body.Len() > 20_000 || w.Code != 409 || len(p.Errors) != fault.MaxFields {
+		t.Errorf("got %d with %d bytes and %d errors", w.Code, w.Body.Len(), len(p.Errors))
+	}
+	for _, text := range []string{p.Detail, p.Errors[0].Field, p.Errors[0].Message} {
+		if !strings.HasPrefix(text, "ééé") || !strings.HasSuffix(text, "é…") {
+			t.Errorf("got %.20q… with %d bytes, want the beginning of the text", text, len(text))
+		}
+	}
+}

@@ -70,6 +70,26 @@ func TestConnectionsAreLimited(t *testing.T) {
 	})
 }
 
+func TestHeadersAreLimited(t *testing.T) {
+	t.Parallel()
+	p := start(t, "--store", "memory")
+	for size, want := range map[int]int{8 << 10: 200, 24 << 10: http.StatusRequestHeaderFieldsTooLarge} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.base+"/healthz", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Long", strings.Repeat("x", size))
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("a header of %d bytes: got %s, want %d", size, answer.Status, want)
+		}
+	}
+}
+
 func TestMemoryLimitFromTheEnvironment(t *testing.T) {
 	t.Parallel()
 	p := startIn(t, []string{"GOMEMLIMIT=500MiB"}, "--store", "memory")

@@ -34,9 +34,10 @@ func newWeb(listener net.Listener, cert *certificate, log *slog.Logger) *web {
 		ReadTimeout:       time.Minute,
 		WriteTimeout:      time.Minute,
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10, // a connection may hold as much before it has asked for anything
-		HTTP2:             &http.HTTP2Config{MaxReceiveBufferPerConnection: 256 << 10, MaxReceiveBufferPerStream: 64 << 10},
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		MaxHeaderBytes:    16 << 10, // a connection may hold as much before the gate sees its request
+		// HTTP/2 receives bodies before they are read, and so before they are charged.
+		HTTP2:    &http.HTTP2Config{MaxReceiveBufferPerConnection: 256 << 10, MaxReceiveBufferPerStream: 64 << 10},
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	if cert == nil {
 		go func() { w.ended <- w.server.Serve(listener) }()

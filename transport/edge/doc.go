@@ -1,7 +1,7 @@
 // Package edge does the work that every transport needs before an endpoint runs, independent of the
-// protocol: it authenticates the caller, checks roles, limits the number of requests and how many
-// costly ones run at the same time, and reads the cursors of lists. Package failure does the work
-// after an endpoint failed.
+// protocol: it authenticates the caller, checks roles, limits the number of requests, how many
+// costly ones run at the same time, the bytes of their bodies and the connections, and reads the
+// cursors of lists. Package failure does the work after an endpoint failed.
 //
 // A transport describes each request with a [Call] in the context, and calls the [Gate] before it
 // decodes the request. A refusal of the gate therefore comes before any refusal of the request's

@@ -47,6 +47,9 @@
 //     such fields and those that [Checked] adds, but at most fault.MaxFields.
 //   - fault.NotFound (404): the type of a path parameter refuses the value.
 //
+// A body that arrives too slowly, and a query with more than 500 parameters, are fault.Malformed, too.
+// If there is no room for a body, the error of [Bodies] is returned.
+//
 // If several apply, the first in this list is returned. The refusal of a [Gate] comes before all of
 // them. The UnmarshalText or UnmarshalJSON of a type may return a *fault.Error: its kind, code and
 // detail are kept, and the field's name is added.

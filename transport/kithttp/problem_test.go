@@ -271,6 +271,13 @@ func TestProblemsAreSmall(t *testing.T) {
 	if w.Body.Len() > 20_000 || w.Code != 409 || len(p.Errors) != fault.MaxFields {
 		t.Errorf("got %d with %d bytes and %d errors", w.Code, w.Body.Len(), len(p.Errors))
 	}
+	f.Detail = strings.Repeat("\x01", 1<<20) // six bytes each in JSON
+	for i := range f.Fields {
+		f.Fields[i] = fault.Field{Name: f.Detail, Message: f.Detail}
+	}
+	if w := do(s, "GET", "/things/a"); w.Body.Len() > 100<<10 || w.Code != 409 {
+		t.Errorf("got %d with %d bytes", w.Code, w.Body.Len())
+	}
 	for _, text := range []string{p.Detail, p.Errors[0].Field, p.Errors[0].Message} {
 		if !strings.HasPrefix(text, "ééé") || !strings.HasSuffix(text, "é…") {
 			t.Errorf("got %.20q… with %d bytes, want the beginning of the text", text, len(text))

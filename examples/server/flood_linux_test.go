@@ -3,6 +3,7 @@ package main_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +22,8 @@ import (
 type flood struct {
 	name        string
 	usual, full int    // connections, without and with CICERONE_SOAK=1
-	sent        string // on each connection, which then waits
+	sent        string // on each connection, which then waits; {token} is the access token of a user
+	share       string // the flag --body-share; none if it is empty
 	unread      bool   // the connections do not read, and their ends are not waited for
 
 	megabytes map[bool]int  // the greatest peak of memory of the server, of the usual and of the full size
@@ -51,8 +53,13 @@ func floods() []flood {
 			sent: head("PUT", "/v1/me/profile", "Content-Length: 65000\r\n") + part,
 		},
 		{ // those that have room wait for the rest of their bodies
-			name: "bodies of one address", usual: 400, full: 10_000, megabytes: small, rest: 503, least: map[int]int{400: 30}, within: 15 * time.Second,
+			name: "bodies of one address", usual: 400, share: "16", full: 10_000, megabytes: small, rest: 503, least: map[int]int{400: 30}, within: 15 * time.Second,
 			sent: head("POST", "/v1/auth/login", "Content-Length: 65000\r\n") + part,
+		},
+		{ // at most eight of them have room
+			name: "uploads", usual: 40, full: 400, megabytes: map[bool]int{false: 300, true: 300}, rest: 503, least: map[int]int{400: 0}, within: 15 * time.Second,
+			sent: head("POST", "/v1/conversations/none/messages", fmt.Sprintf("Authorization: Bearer {token}\r\nContent-Length: %d\r\n", 7*mebibyte)) +
+				strings.Repeat(" ", 7*mebibyte-1),
 		},
 		{
 			name: "half-open connections", usual: 400, full: 4_000, megabytes: small, rest: 0, within: 15 * time.Second,
@@ -82,8 +89,13 @@ func TestFloods(t *testing.T) {
 			if soak {
 				n = f.full
 			}
-			p := start(t, "--store", "memory", "--limit-anonymous", "0", "--max-connections-per-address", "0", "--max-connections", strconv.Itoa(n+10))
-			conns := p.open(t, n, f.sent)
+			p := start(t, "--store", "memory", "--limit-anonymous", "0", "--body-share", cmp.Or(f.share, "0"),
+				"--max-connections-per-address", "0", "--max-connections", strconv.Itoa(n+10))
+			voyager, err := p.client(t).SignIn(t.Context(), "voyager@example.org", "cicerone-demo")
+			if err != nil {
+				t.Fatal(err)
+			}
+			conns := p.open(t, n, strings.Replace(f.sent, "{token}", voyager.AccessToken, 1))
 			for range 20 {
 				if _, err := p.client(t).Policy(t.Context()); err != nil {
 					t.Errorf("another client: %v", err)

@@ -301,7 +301,7 @@ func TestRefusedBodyOverHTTP2(t *testing.T) {
 		want := map[string]int{"/gated": 429, "/some": 204}[path]
 		body, send := io.Pipe()
 		if want == 204 {
-			go func() { _, _ = io.WriteString(send, `{"name":"a"}`); send.Close() }()
+			go func() { _, _ = io.WriteString(send, `{"name":"a"}`); _ = send.Close() }()
 		}
 		got, err := server.Client().Post(server.URL+path, "application/json", body)
 		if err != nil {

@@ -53,7 +53,7 @@ func (s proxySettings) clientAddress() (func(*http.Request) string, error) {
 // that trusted proxies tell with the PROXY protocol. A connection of a trusted proxy without that
 // header fails when it is first used. In a connection of others, the header is a malformed request.
 // limit counts the connections before anything is read from them.
-func (s proxySettings) listen(address *net.TCPAddr, limit func(net.Listener) (net.Listener, error)) (net.Listener, error) {
+func (s proxySettings) listen(address *net.TCPAddr, limit func(net.Listener, edge.Proxies) (net.Listener, error)) (net.Listener, error) {
 	proxies, err := s.proxies()
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (s proxySettings) listen(address *net.TCPAddr, limit func(net.Listener) (ne
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	listener, err := limit(unlimited)
+	listener, err := limit(unlimited, proxies)
 	if err != nil {
 		return nil, errors.Join(err, unlimited.Close())
 	}

@@ -59,6 +59,15 @@ func TestConnectionsAreLimited(t *testing.T) {
 			}
 		})
 	}
+	t.Run("trusted proxy", func(t *testing.T) {
+		t.Parallel()
+		p := start(t, "--store", "memory", "--max-connections-per-address", "1", "--trusted-proxies", "127.0.0.0/8,::1", "--mail", "log")
+		for range 20 {
+			if p.keepAlive(t) == nil {
+				t.Fatal("a connection of a trusted proxy was refused")
+			}
+		}
+	})
 	t.Run("none", func(t *testing.T) {
 		t.Parallel()
 		p := start(t, "--store", "memory", "--max-connections", "0", "--max-connections-per-address", "0")

@@ -77,7 +77,7 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if err != nil {
 		return err
 	}
-	listener, err := c.Proxies.listen(address, func(l net.Listener) (net.Listener, error) { return c.Room.limit(l, log) })
+	listener, err := c.Proxies.listen(address, c.Room.limiter(log))
 	if err != nil {
 		return err
 	}

@@ -12,11 +12,14 @@ import (
 type ConnectionLimits struct {
 	Total      int // 0 means no limit
 	PerAddress int // of one IP address; an IPv6 /64 counts as one address; 0 means no limit
+
+	// Proxies are the addresses to which PerAddress does not apply: a proxy has the connections of
+	// all its clients.
+	Proxies Proxies
 }
 
-// DefaultConnectionLimits returns limits for a server that its clients reach directly. Behind a
-// proxy all connections come from the proxy's address, so that PerAddress must be 0 or as high as
-// Total.
+// DefaultConnectionLimits returns limits for a server that its clients reach directly, or through
+// proxies that are added as Proxies.
 func DefaultConnectionLimits() ConnectionLimits {
 	return ConnectionLimits{Total: 10_000, PerAddress: 500}
 }
@@ -51,7 +54,7 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 		}
 		client := conn.RemoteAddr()
 		key := ""
-		if tcp, ok := client.(*net.TCPAddr); ok {
+		if tcp, ok := client.(*net.TCPAddr); ok && !l.limits.Proxies.Trust(client.String()) {
 			key = network(tcp.IP.String())
 		}
 		if l.admit(key) {

@@ -84,6 +84,26 @@ func TestConnectionsOfAnAddress(t *testing.T) {
 	}
 }
 
+func TestConnectionsOfAProxy(t *testing.T) {
+	proxies, err := edge.ParseProxies("192.0.2.0/24")
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := queue{waiting: make(chan net.Conn, 1)}
+	l := edge.LimitConnections(q, edge.ConnectionLimits{Total: 12, PerAddress: 1, Proxies: proxies}, func(net.Addr) {})
+	if q.connect(t, l, "198.51.100.1") == nil || q.connect(t, l, "198.51.100.1") != nil {
+		t.Error("want one connection of an address that is no proxy")
+	}
+	for range 11 {
+		if q.connect(t, l, "192.0.2.1") == nil {
+			t.Error("a connection of a proxy was refused")
+		}
+	}
+	if q.connect(t, l, "192.0.2.1") != nil {
+		t.Error("a connection of a proxy was accepted beyond the limit of all")
+	}
+}
+
 func TestConnectionsInAll(t *testing.T) {
 	q := queue{waiting: make(chan net.Conn, 1)}
 	l := edge.LimitConnections(q, edge.ConnectionLimits{Total: 2}, func(net.Addr) {})

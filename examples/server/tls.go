@@ -16,7 +16,7 @@ import (
 
 type tlsSettings struct {
 	Cert string `placeholder:"FILE" help:"The certificate of the server and those of its issuers, in PEM. With it, the server speaks TLS 1.2 or later and HTTP/2 only, and tells browsers to use nothing else for a year. It reads both files again when they change, and on SIGHUP; if they cannot be used, it keeps the certificate that it has. Default: no TLS."`
-	Key  string `placeholder:"FILE" help:"The key of --tls-cert, in PEM."`
+	Key  string `placeholder:"FILE" help:"The key of --tls-cert, in PEM. ${private}"`
 }
 
 // lookEvery is how often the server looks whether the files of its certificate have changed.
@@ -53,7 +53,15 @@ func (s tlsSettings) load(log *slog.Logger) (*certificate, error) {
 }
 
 func (c *certificate) read() error {
-	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+	cert, err := os.ReadFile(c.Cert)
+	if err != nil {
+		return fmt.Errorf("--tls-cert: %w", err)
+	}
+	key, err := readPrivate(c.Key)
+	if err != nil {
+		return fmt.Errorf("--tls-key: %w", err)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
 		return fmt.Errorf("--tls-cert and --tls-key: %w", err)
 	}

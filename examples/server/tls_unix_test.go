@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -52,6 +53,18 @@ func writeCertificate(t *testing.T, s tlsSettings, serial int64) {
 func certificateFiles(t *testing.T) tlsSettings {
 	folder := t.TempDir()
 	return tlsSettings{Cert: filepath.Join(folder, "cert.pem"), Key: filepath.Join(folder, "key.pem")}
+}
+
+// TestExposedKey checks that a key that others can read is refused.
+func TestExposedKey(t *testing.T) {
+	files := certificateFiles(t)
+	writeCertificate(t, files, 1)
+	if err := os.Chmod(files.Key, 0o644); err != nil { // #nosec G302 -- that is the mistake
+		t.Fatal(err)
+	}
+	if _, err := files.load(slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Errorf("load = %v, want an error that says what to do", err)
+	}
 }
 
 // TestTLS checks the versions of TLS and HTTP, the header, and that the certificate is read again

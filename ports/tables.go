@@ -51,8 +51,8 @@ type Row []any
 // Tables lists every table. Each comes after the tables that it refers to.
 var Tables = []*Table{
 	Users, Sessions, RefreshTokens, PasswordResets, Wallets, TokenTransactions, LedgerSeals, Interests, Profiles,
-	ProfileInterests, Correspondents, Conversations, Messages, Attachments, Reservations, Reports, Blocks, AuditRecords, IdempotencyRecords,
-	SignupGrants, Tries, StoreKeys, StoreMarks,
+	ProfileInterests, Correspondents, Conversations, Messages, Attachments, Reservations, Reports, ReportedMessages, Blocks, AuditRecords,
+	IdempotencyRecords, SignupGrants, Tries, StoreKeys, StoreMarks,
 }
 
 // The tables.
@@ -73,6 +73,7 @@ var (
 	Attachments        = AttachmentLayout.Table
 	Reservations       = ReservationLayout.Table
 	Reports            = ReportLayout.Table
+	ReportedMessages   = ReportedMessageLayout.Table
 	Blocks             = BlockLayout.Table
 	AuditRecords       = AuditRecordLayout.Table
 	IdempotencyRecords = RecordLayout.Table
@@ -105,6 +106,12 @@ type ProfileInterest struct {
 type Attachment struct {
 	MessageID id.Message
 	messaging.Attachment
+}
+
+// ReportedMessage is a row of ReportedMessages.
+type ReportedMessage struct {
+	ReportID id.Report
+	moderation.ReportedMessage
 }
 
 // Grant is a row of SignupGrants.
@@ -249,11 +256,20 @@ var (
 		f.UUID("reported_user_id", (*[16]byte)(&r.ReportedUserID), Required)
 		f.Text("reason", &r.Reason, Required)
 		f.Text("message", &r.Message, Nullable)
+		f.UUID("message_id", (*[16]byte)(&r.MessageID), Nullable)
 		f.Text("status", (*string)(&r.Status), Required)
 		f.UUID("reviewed_by", (*[16]byte)(&r.ReviewedBy), Nullable)
 		f.Text("admin_notes", &r.AdminNotes, Nullable)
 		f.Time("reviewed_at", &r.ReviewedAt, Nullable)
 		f.Time("created_at", &r.CreatedAt, Required)
+	})
+	ReportedMessageLayout = layout("reported_messages", 2, func(m *ReportedMessage, f Fields) {
+		f.UUID("report_id", (*[16]byte)(&m.ReportID), Required)
+		f.UUID("message_id", (*[16]byte)(&m.MessageID), Required)
+		f.UUID("user_id", (*[16]byte)(&m.UserID), Required)
+		f.Text("content", &m.Content, Required)
+		f.Text("attachment", &m.Attachment, Nullable)
+		f.Time("created_at", &m.CreatedAt, Required)
 	})
 	BlockLayout = layout("blocks", 2, func(b *moderation.Block, f Fields) {
 		f.UUID("user_id", (*[16]byte)(&b.UserID), Required)

@@ -207,7 +207,9 @@ func (UnimplementedUsers) PurgeTries(context.Context, time.Time, int) (int, erro
 // UnimplementedModeration is a moderation.Repository whose methods return fault.Unimplemented.
 type UnimplementedModeration struct{}
 
-func (UnimplementedModeration) AddReport(context.Context, moderation.Report) (bool, error) {
+func (UnimplementedModeration) AddReport(
+	context.Context, moderation.Report, ...moderation.ReportedMessage,
+) (bool, error) {
 	return false, unimplemented("moderation.Repository.AddReport")
 }
 func (UnimplementedModeration) Report(context.Context, id.Report) (moderation.Report, error) {
@@ -223,6 +225,14 @@ func (UnimplementedModeration) Reports(
 }
 func (UnimplementedModeration) ReportsBy(context.Context, id.User, *page.Moment, int) ([]moderation.Report, error) {
 	return nil, unimplemented("moderation.Repository.ReportsBy")
+}
+func (UnimplementedModeration) ReportsAbout(context.Context, id.User, *page.Moment, int) ([]moderation.Report, error) {
+	return nil, unimplemented("moderation.Repository.ReportsAbout")
+}
+func (UnimplementedModeration) ReportedMessages(
+	context.Context, ...id.Report,
+) (map[id.Report][]moderation.ReportedMessage, error) {
+	return nil, unimplemented("moderation.Repository.ReportedMessages")
 }
 func (UnimplementedModeration) Block(context.Context, moderation.Block) error {
 	return unimplemented("moderation.Repository.Block")

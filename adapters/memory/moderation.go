@@ -7,26 +7,30 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 type moderationTables struct {
-	reports         tree[*moderation.Report]      // id
-	reportsByTime   index                         // created_at, id
-	reportsByStatus index                         // status, created_at, id
-	reportsBy       index                         // reporter_id, created_at, id
-	pendingReports  index                         // reporter_id, reported_user_id
-	blocks          tree[*moderation.Block]       // user_id, blocked_user_id
-	blocksByTime    index                         // user_id, created_at, blocked_user_id
-	audits          tree[*moderation.AuditRecord] // id
-	auditsByTime    index                         // created_at, id
-	auditsOf        index                         // subject_id, created_at, id
+	reports          tree[*moderation.Report]      // id
+	reportsByTime    index                         // created_at, id
+	reportsByStatus  index                         // status, created_at, id
+	reportsBy        index                         // reporter_id, created_at, id
+	reportsAbout     index                         // reported_user_id, created_at, id
+	pendingReports   index                         // reporter_id, reported_user_id
+	reportedMessages tree[ports.ReportedMessage]   // report_id, message_id
+	blocks           tree[*moderation.Block]       // user_id, blocked_user_id
+	blocksByTime     index                         // user_id, created_at, blocked_user_id
+	audits           tree[*moderation.AuditRecord] // id
+	auditsByTime     index                         // created_at, id
+	auditsOf         index                         // subject_id, created_at, id
 }
 
 func (t *moderationTables) copy() moderationTables {
 	return moderationTables{
 		reports: t.reports.copy(), reportsByTime: t.reportsByTime.copy(), reportsByStatus: t.reportsByStatus.copy(),
-		reportsBy: t.reportsBy.copy(), pendingReports: t.pendingReports.copy(),
-		blocks: t.blocks.copy(), blocksByTime: t.blocksByTime.copy(),
+		reportsBy: t.reportsBy.copy(), reportsAbout: t.reportsAbout.copy(), pendingReports: t.pendingReports.copy(),
+		reportedMessages: t.reportedMessages.copy(),
+		blocks:           t.blocks.copy(), blocksByTime: t.blocksByTime.copy(),
 		audits: t.audits.copy(), auditsByTime: t.auditsByTime.copy(), auditsOf: t.auditsOf.copy(),
 	}
 }
@@ -64,6 +68,7 @@ func (t *moderationTables) putReport(r moderation.Report) error {
 	t.reportsByTime.put(moment, struct{}{})
 	t.reportsByStatus.put(textKey(string(r.Status))+moment, struct{}{})
 	t.reportsBy.put(idKey(r.ReporterID)+moment, struct{}{})
+	t.reportsAbout.put(idKey(r.ReportedUserID)+moment, struct{}{})
 	if r.Status == moderation.Pending {
 		t.pendingReports.put(pairOfReport(&r), struct{}{})
 	}
@@ -121,13 +126,23 @@ func (s *state) addAudit(r moderation.AuditRecord) error {
 
 type moderationRepository struct{ *unit }
 
-func (repo moderationRepository) AddReport(ctx context.Context, r moderation.Report) (created bool, err error) {
+func (repo moderationRepository) AddReport(
+	ctx context.Context, r moderation.Report, messages ...moderation.ReportedMessage,
+) (created bool, err error) {
 	err = repo.write(ctx, func(s *state) error {
 		if r.Status == moderation.Pending && s.pendingReports.has(pairOfReport(&r)) {
 			return nil
 		}
 		created = true
-		return s.addReport(r)
+		if err := s.addReport(r); err != nil {
+			return err
+		}
+		for _, m := range messages {
+			if err := s.addReportedMessage(ports.ReportedMessage{ReportID: r.ID, ReportedMessage: m}); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return created && err == nil, err
 }

@@ -87,7 +87,7 @@ func (f *fixture) acquaintance(ctx context.Context, tx ports.Tx, ada, ben, eve u
 	note(mod.DropBlocks(ctx, ben.ID))
 	for _, reported := range []users.User{ben, eve} {
 		r := moderation.Report{ID: id.Report(f.ids.Next()), ReporterID: ada.ID, ReportedUserID: reported.ID, Reason: "rude", Status: moderation.Pending, CreatedAt: noon}
-		_, err := mod.AddReport(ctx, r)
+		_, err := mod.AddReport(ctx, r, moderation.ReportedMessage{MessageID: id.Message(f.ids.Next()), UserID: ben.ID, Content: "words", CreatedAt: noon})
 		note(err)
 		if reported.ID == ben.ID {
 			r.Status, r.ReviewedBy, r.ReviewedAt, r.AdminNotes = moderation.Resolved, eve.ID, noon, "settled"
@@ -234,6 +234,8 @@ func TestInvalidRows(t *testing.T) {
 		{"a report of oneself", ports.Reports, change{"reported_user_id": like("reporter_id")}},
 		{"a report reviewed by an unknown user", ports.Reports, change{"reviewed_by": unknown}},
 		{"a report with an unknown status", ports.Reports, change{"status": "lost"}},
+		{"a copy of a message in no report", ports.ReportedMessages, change{"report_id": unknown}},
+		{"a copy of a message from an unknown user", ports.ReportedMessages, change{"user_id": unknown}},
 		{"a block of an unknown user", ports.Blocks, change{"blocked_user_id": unknown}},
 		{"a block of oneself", ports.Blocks, change{"blocked_user_id": like("user_id")}},
 		{"an act of an unknown user", ports.AuditRecords, change{"actor_id": unknown}},

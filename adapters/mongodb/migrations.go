@@ -137,6 +137,20 @@ var migrations = []step{
 		change{in: "ledger_seals", fields: map[string]string{"_id": "object", "hash": "binData"}},
 		change{in: "schema_versions", fields: map[string]string{"sealed": "bool?"}},
 	),
+	// A report may have copies of a message and of the two before it. Admins see how many reports
+	// there are about a user.
+	of(
+		change{
+			in: "reports", fields: map[string]string{"message_id": "binData?"},
+			indexes: []index{{name: "of_reported", keys: "reported_user_id created_at _id"}},
+		},
+		change{
+			in: "reported_messages", fields: map[string]string{
+				"_id": "object", "user_id": "binData", "content": "string", "attachment": "string?", "created_at": "date",
+			},
+			indexes: []index{{name: "of_report", keys: "_id.report_id"}},
+		},
+	),
 }
 
 // step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may

@@ -36,9 +36,15 @@ func blocking(user, blocked, at any) mongo.WriteModel {
 	return changing(d("_id", user, "erased", false, "blocks.user_id", d("$ne", blocked)), d("$push", d("blocks", d("user_id", blocked, "created_at", at))))
 }
 
+func compareMoments(a, b page.Moment) int {
+	return cmp.Or(a.At.Compare(b.At), bytes.Compare(a.ID[:], b.ID[:]))
+}
+
 type moderationRepository struct{ *unit }
 
-func (repo moderationRepository) AddReport(ctx context.Context, r moderation.Report) (created bool, err error) {
+func (repo moderationRepository) AddReport(
+	ctx context.Context, r moderation.Report, messages ...moderation.ReportedMessage,
+) (created bool, err error) {
 	err = repo.write(ctx, func(t *txn) error {
 		if r.Status == moderation.Pending {
 			pending, err := t.exists(ctx, reportsIn, d("reporter_id", uuid(r.ReporterID), "reported_user_id", uuid(r.ReportedUserID),
@@ -49,6 +55,9 @@ func (repo moderationRepository) AddReport(ctx context.Context, r moderation.Rep
 		}
 		created = true
 		t.later(reportsIn, inserting(reports.doc(r)))
+		for _, m := range messages {
+			t.later(reportedMessagesIn, inserting(reportedMessages.doc(ports.ReportedMessage{ReportID: r.ID, ReportedMessage: m})))
+		}
 		return nil
 	})
 	return created && err == nil, err
@@ -127,7 +136,7 @@ func (repo moderationRepository) Blocks(
 		if errors.Is(err, mongo.ErrNoDocuments) {
 			return nil
 		}
-		newestFirst := func(a, b page.Moment) int { return cmp.Or(b.At.Compare(a.At), bytes.Compare(b.ID[:], a.ID[:])) }
+		newestFirst := func(a, b page.Moment) int { return compareMoments(b, a) }
 		if after != nil {
 			blocks = slices.DeleteFunc(blocks, func(b moderation.Block) bool { return newestFirst(moderation.PlaceOfBlock(b), *after) <= 0 })
 		}

@@ -17,31 +17,32 @@ type collection string
 // The collections. They have the names of the model, except that profiles holds the profiles'
 // interests, and users the blocks.
 const (
-	usersIn          collection = "users"
-	sessionsIn       collection = "sessions"
-	refreshTokensIn  collection = "refresh_tokens"
-	resetsIn         collection = "password_resets"
-	walletsIn        collection = "wallets"
-	ledgerIn         collection = "token_transactions"
-	sealsIn          collection = "ledger_seals"
-	interestsIn      collection = "interests"
-	profilesIn       collection = "profiles"
-	correspondentsIn collection = "correspondents"
-	conversationsIn  collection = "conversations"
-	messagesIn       collection = "messages"
-	attachmentsIn    collection = "attachments"
-	reservationsIn   collection = "reservations"
-	calendarsIn      collection = "calendars"   // one for each local, changed with every accepted reservation
-	uniqueKeysIn     collection = "unique_keys" // one for each unique value
-	reportsIn        collection = "reports"
-	auditIn          collection = "audit_records"
-	idempotencyIn    collection = "idempotency_records"
-	grantsIn         collection = "signup_grants"
-	triesIn          collection = "tries"
-	storeKeysIn      collection = "store_keys"
-	marksIn          collection = "store_marks"
-	versionsIn       collection = "schema_versions"
-	serversIn        collection = "servers" // one for each open store
+	usersIn            collection = "users"
+	sessionsIn         collection = "sessions"
+	refreshTokensIn    collection = "refresh_tokens"
+	resetsIn           collection = "password_resets"
+	walletsIn          collection = "wallets"
+	ledgerIn           collection = "token_transactions"
+	sealsIn            collection = "ledger_seals"
+	interestsIn        collection = "interests"
+	profilesIn         collection = "profiles"
+	correspondentsIn   collection = "correspondents"
+	conversationsIn    collection = "conversations"
+	messagesIn         collection = "messages"
+	attachmentsIn      collection = "attachments"
+	reservationsIn     collection = "reservations"
+	calendarsIn        collection = "calendars"   // one for each local, changed with every accepted reservation
+	uniqueKeysIn       collection = "unique_keys" // one for each unique value
+	reportsIn          collection = "reports"
+	reportedMessagesIn collection = "reported_messages"
+	auditIn            collection = "audit_records"
+	idempotencyIn      collection = "idempotency_records"
+	grantsIn           collection = "signup_grants"
+	triesIn            collection = "tries"
+	storeKeysIn        collection = "store_keys"
+	marksIn            collection = "store_marks"
+	versionsIn         collection = "schema_versions"
+	serversIn          collection = "servers" // one for each open store
 )
 
 // lookedUp are the collections in which a unit looks up unique values before it writes.
@@ -239,7 +240,13 @@ var schema = []spec{
 			{name: "by_time", keys: "created_at _id"},
 			{name: "by_status", keys: "status created_at _id"},
 			{name: "of_reporter", keys: "reporter_id created_at _id"},
+			{name: "of_reported", keys: "reported_user_id created_at _id"},
 		},
+	},
+	{
+		name: reportedMessagesIn, table: ports.ReportedMessages, extra: map[string]string{"_id": "object"},
+		shard:   shard{"_id", true, "the id is the report and the message; the few documents of a report are read from every shard"},
+		indexes: []index{{name: "of_report", keys: "_id.report_id"}},
 	},
 	{
 		name: auditIn, table: ports.AuditRecords,
@@ -317,6 +324,7 @@ var renamed = map[*ports.Table]map[string]string{
 	ports.Attachments:        {"message_id": "_id"},
 	ports.LedgerSeals:        {"user_id": "_id.user_id", "seq": "_id.seq"},
 	ports.Correspondents:     {"user_id": "_id.user_id", "reader_id": "_id.reader_id"},
+	ports.ReportedMessages:   {"report_id": "_id.report_id", "message_id": "_id.message_id"},
 	ports.IdempotencyRecords: {"owner": "_id.owner", "key": "_id.key"},
 	ports.SignupGrants:       {"address_hash": "_id"},
 	ports.Tries:              {"hash": "_id"},

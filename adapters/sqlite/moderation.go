@@ -17,12 +17,22 @@ var (
 
 type moderationRepository struct{ *unit }
 
-func (repo moderationRepository) AddReport(ctx context.Context, r moderation.Report) (created bool, err error) {
+func (repo moderationRepository) AddReport(
+	ctx context.Context, r moderation.Report, messages ...moderation.ReportedMessage,
+) (created bool, err error) {
 	err = repo.write(ctx, func(c *conn) error {
 		n, err := c.exec(ctx, reports.insert+" ON CONFLICT (reporter_id, reported_user_id) WHERE status = 'pending' DO NOTHING",
 			reports.args(r)...)
-		created = n == 1
-		return err
+		if created = n == 1; !created || err != nil {
+			return err
+		}
+		for _, m := range messages {
+			row := ports.ReportedMessage{ReportID: r.ID, ReportedMessage: m}
+			if _, err := c.exec(ctx, reportedMessages.insert, reportedMessages.args(row)...); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return created && err == nil, err
 }

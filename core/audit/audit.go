@@ -87,6 +87,7 @@ func New(store *uow.Store[Tx]) *Auditor { return &Auditor{store: store} }
 //	report_status            a status is one of the four statuses
 //	report_pending           no two pending reports have the same reporter and reported user
 //	report_review            a report names reviewer and time if it is not pending, and only then
+//	report_message           a report has copies of its message and of at most two others of its users' conversation
 //	block_self               no user blocks themselves
 func (a *Auditor) Audit(ctx context.Context) (tokens.Verification, error) {
 	return a.AuditAgainst(ctx, nil)
@@ -116,6 +117,7 @@ func check(ctx context.Context, records Records, heads tokens.Heads) (tokens.Ver
 		conversations: map[id.Conversation]participants{},
 		messages:      map[id.Message]*sent{},
 		wrote:         map[correspondent]id.Message{},
+		copied:        map[id.Report]*reported{},
 		bookings:      map[id.Reservation]*booking{},
 		purses:        map[id.User]*purse{},
 	}
@@ -123,7 +125,7 @@ func check(ctx context.Context, records Records, heads tokens.Heads) (tokens.Ver
 	for _, check := range []func(context.Context) error{
 		a.checkUsers, a.checkSessions, a.checkResets, a.checkKeys, a.checkInterests, a.checkProfiles, a.checkConversations,
 		a.checkMessages, a.checkCorrespondents, a.checkAttachments, a.checkReservations, a.checkWallets, a.checkTransactions,
-		a.checkPurses, a.checkPayments, a.checkReports, a.checkBlocks, a.checkAuditRecords,
+		a.checkPurses, a.checkPayments, a.checkReports, a.checkReportedMessages, a.checkBlocks, a.checkAuditRecords,
 	} {
 		if err := check(ctx); err != nil {
 			return tokens.Verification{}, err
@@ -142,6 +144,7 @@ type audit struct {
 	conversations map[id.Conversation]participants
 	messages      map[id.Message]*sent
 	wrote         map[correspondent]id.Message // a message of each, until the correspondent was found
+	copied        map[id.Report]*reported      // the reports of messages
 	bookings      map[id.Reservation]*booking
 	purses        map[id.User]*purse
 	balances      int64 // the sum of the balances of all wallets

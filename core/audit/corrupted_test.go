@@ -228,6 +228,24 @@ var moderationCorrupted = []corruption{
 	{"a pending report with a time of review", func(w *town, s rows) {
 		s.where(ports.Reports, "status", "pending").set("reviewed_at", noon)
 	}, only("report_review")},
+	{"a report without the copy of its message", func(w *town, s rows) {
+		s.drop(s.where(ports.ReportedMessages, "message_id", [16]byte(w.sent[1].ID)))
+	}, only("report_message")},
+	{"a copy in a report of no message", func(w *town, s rows) {
+		s.where(ports.Reports, "status", "dismissed").set("message_id", nil)
+	}, only("report_message")},
+	{"a copy of a message that does not exist", func(w *town, s rows) {
+		s.where(ports.ReportedMessages, "message_id", [16]byte(w.sent[0].ID)).set("message_id", unknown)
+	}, only("reference")},
+	{"a copy with another sender", to(ports.ReportedMessages, "user_id", unknown), only("report_message")},
+	{"a copy of a message of others", func(w *town, s rows) {
+		s.where(ports.Reports, "status", "dismissed").set("reporter_id", [16]byte(w.cleo.ID))
+	}, only("report_message")},
+	{"a report with four messages", func(w *town, s rows) {
+		for _, m := range w.sent[2:4] {
+			s.again(s.first(ports.ReportedMessages), "message_id", [16]byte(m.ID), "user_id", [16]byte(m.UserID))
+		}
+	}, only("report_message")},
 	{"a block without a blocking user", to(ports.Blocks, "user_id", unknown), only("reference")},
 	{"a block without a blocked user", to(ports.Blocks, "blocked_user_id", unknown), only("reference")},
 	{"a block of oneself", func(w *town, s rows) {

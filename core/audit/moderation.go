@@ -29,7 +29,52 @@ func (a *audit) checkReports(ctx context.Context) error {
 			pending[between] = report
 		}
 		a.checkReview(r, status != moderation.Pending)
+		if message := id.Message(r.id("message_id")); !message.IsZero() {
+			a.copied[report] = &reported{message: message, between: participants{between.reporter, between.reported}}
+		}
 	})
+}
+
+// reported is what an audit remembers of a report of a message.
+type reported struct {
+	message id.Message
+	between participants // the reporter and the reported user
+	copies  int
+	found   bool // there is a copy of message
+}
+
+// checkReportedMessages does not compare the texts: the copies of a report stand for themselves.
+func (a *audit) checkReportedMessages(ctx context.Context) error {
+	err := a.each(ctx, "reported_messages", func(r record) {
+		report, message, sender := id.Report(r.id("report_id")), id.Message(r.id("message_id")), id.User(r.id("user_id"))
+		of := a.copied[report]
+		if of == nil {
+			a.broken("report_message", report, "has a copy of the message %s, but reports no message", message)
+			return
+		}
+		of.copies++
+		of.found = of.found || message == of.message
+		m, there := a.messages[message]
+		if !there {
+			a.broken("reference", report, "it has a copy of the message %s, which does not exist", message)
+			return
+		}
+		switch pair, known := a.conversations[m.in]; {
+		case m.sender != sender:
+			a.broken("report_message", report, "the copy of the message %s has another sender", message)
+		case known && !of.between.same(pair):
+			a.broken("report_message", report, "the message %s is in no conversation of the two users", message)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, report := range inOrder(a.copied) {
+		if of := a.copied[report]; !of.found || of.copies > moderation.MaxReportedMessages {
+			a.broken("report_message", report, "has %d copies, and that of its message is among them: %v", of.copies, of.found)
+		}
+	}
+	return nil
 }
 
 // checkReview checks that a report has a reviewer and a time if it is not pending, and only then.

@@ -20,11 +20,17 @@ func (p participants) other(user id.User) id.User {
 	return p.voyager
 }
 
+// same reports whether two pairs have the same users, in any order.
+func (p participants) same(q participants) bool {
+	return p == q || p == participants{voyager: q.local, local: q.voyager}
+}
+
 // correspondent is a user who has written to another.
 type correspondent struct{ user, reader id.User }
 
 // sent is what an audit remembers of a message.
 type sent struct {
+	in      id.Conversation
 	sender  id.User
 	image   string // the media type that the message names; "" after its image was found
 	charged bool   // a transaction has paid for it
@@ -52,7 +58,7 @@ func (a *audit) checkMessages(ctx context.Context) error {
 	return a.each(ctx, "messages", func(r record) {
 		message, conversation, sender := id.Message(r.id("id")), id.Conversation(r.id("conversation_id")),
 			id.User(r.id("user_id"))
-		a.messages[message] = &sent{sender: sender, image: r.text("attachment")}
+		a.messages[message] = &sent{in: conversation, sender: sender, image: r.text("attachment")}
 		pair, found := a.conversations[conversation]
 		switch {
 		case !found:

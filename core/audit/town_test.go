@@ -35,6 +35,7 @@ type town struct {
 
 	ada, ben, cleo, gone users.User // a voyager, a local, an admin, and an erased user
 	talk                 messaging.Conversation
+	sent                 []messaging.Message // in talk
 }
 
 func newTown(t testing.TB) *town {
@@ -152,6 +153,7 @@ func (w *town) messages(ctx context.Context, tx ports.Tx) error {
 		if a != nil {
 			m.Attachment = a.MediaType
 		}
+		w.sent = append(w.sent, m)
 		charge := w.post(ctx, tx, sender.ID, -cost, tokens.MessageSent, tokens.Reference("message_id", m.ID))
 		pair := matching.Correspondent{UserID: sender.ID, ReaderID: w.talk.Other(sender.ID)}
 		return errors.Join(charge, tx.Messaging().AddMessage(ctx, m, a), tx.Matching().AddCorrespondent(ctx, pair))
@@ -222,6 +224,9 @@ func (w *town) moderation(ctx context.Context, tx ports.Tx) error {
 		Status: moderation.Pending, CreatedAt: noon,
 	}
 	_, err := tx.Moderation().AddReport(ctx, report)
+	message := report
+	message.ID, message.MessageID, message.Status = id.Report(w.ids.Next()), w.sent[1].ID, moderation.Dismissed
+	message.ReviewedBy, message.ReviewedAt = w.cleo.ID, noon
 	noted := report
 	noted.AdminNotes = "looked at"
 	_, err2 := tx.Moderation().ChangeReport(ctx, noted, moderation.Pending)
@@ -229,15 +234,20 @@ func (w *town) moderation(ctx context.Context, tx ports.Tx) error {
 	_, err3 := tx.Moderation().AddReport(ctx, report)
 	report.Status, report.ReviewedBy, report.ReviewedAt = moderation.Resolved, w.cleo.ID, noon
 	_, err4 := tx.Moderation().ChangeReport(ctx, report, moderation.Pending)
+	_, err5 := tx.Moderation().AddReport(ctx, message, reported(w.sent[0]), reported(w.sent[1]))
 	record := moderation.AuditRecord{
 		ID: id.AuditRecord(w.ids.Next()), ActorID: w.cleo.ID, Action: moderation.ActionReportChanged,
 		SubjectID: id.Subject(report.ID), CreatedAt: noon,
 	}
 	operator := record
 	operator.ID, operator.ActorID = id.AuditRecord(w.ids.Next()), id.User{}
-	return errors.Join(err, err2, err3, err4, tx.Moderation().AddAudit(ctx, record),
+	return errors.Join(err, err2, err3, err4, err5, tx.Moderation().AddAudit(ctx, record),
 		tx.Moderation().AddAudit(ctx, operator),
 		tx.Moderation().Block(ctx, moderation.Block{UserID: w.cleo.ID, BlockedUserID: w.ada.ID, CreatedAt: noon}))
+}
+
+func reported(m messaging.Message) moderation.ReportedMessage {
+	return moderation.ReportedMessage{MessageID: m.ID, UserID: m.UserID, Content: m.Content, CreatedAt: m.CreatedAt}
 }
 
 func (w *town) erasure(ctx context.Context, tx ports.Tx) error {

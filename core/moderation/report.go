@@ -58,6 +58,7 @@ type Report struct {
 	ReportedUserID id.User
 	Reason         string
 	Message        string
+	MessageID      id.Message // the message that was reported; zero if none was: see ReportedMessage
 	Status         Status
 	ReviewedBy     id.User // the admin who changed the status last; zero while it is pending
 	AdminNotes     string

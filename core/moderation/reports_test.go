@@ -30,7 +30,7 @@ func TestReport(t *testing.T) {
 	if got != want || got.ID.IsZero() {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if stored, err := w.Moderation.ReportByID(w.Ctx, w.Admin(), got.ID); err != nil || stored != want {
+	if stored, err := w.Moderation.ReportByID(w.Ctx, w.Admin(), got.ID); err != nil || stored.Report != want {
 		t.Errorf("stored %+v with error %v, want %+v", stored, err, want)
 	}
 }
@@ -160,12 +160,12 @@ func TestChangeReportStatus(t *testing.T) {
 				}
 				got, err := w.Moderation.ChangeReport(w.Ctx, second, r.ID, change)
 				coretest.Is(t, err, nil)
-				want := before
+				want := before.Report
 				want.Status, want.AdminNotes, want.ReviewedBy, want.ReviewedAt = next, "looked\ninto", second, w.Clock.Now()
 				if got != want {
 					t.Errorf("got %+v, want %+v", got, want)
 				}
-				if stored, err := w.Moderation.ReportByID(w.Ctx, first, r.ID); err != nil || stored != want {
+				if stored, err := w.Moderation.ReportByID(w.Ctx, first, r.ID); err != nil || stored.Report != want {
 					t.Errorf("stored %+v with error %v, want %+v", stored, err, want)
 				}
 				record := audits(t, w)[0]

@@ -10,10 +10,10 @@ import (
 
 // Repository keeps reports, blocks and the audit trail.
 type Repository interface {
-	// AddReport stores a report. If the reporter already has a pending report of the same user,
-	// AddReport stores nothing and created is false. Of concurrent units that add such a report,
-	// one creates it.
-	AddReport(ctx context.Context, r Report) (created bool, err error)
+	// AddReport stores a report with the messages that are copied into it, whose ids differ. If the
+	// reporter already has a pending report of the same user, AddReport stores nothing and created
+	// is false. Of concurrent units that add such a report, one creates it.
+	AddReport(ctx context.Context, r Report, messages ...ReportedMessage) (created bool, err error)
 
 	// Report returns a report, or fault.NotFound.
 	Report(ctx context.Context, report id.Report) (Report, error)
@@ -30,6 +30,14 @@ type Repository interface {
 	// ReportsBy lists the reports that a user filed, newest first by (created_at, id), paged like
 	// Reports.
 	ReportsBy(ctx context.Context, reporter id.User, after *page.Moment, limit int) ([]Report, error)
+
+	// ReportsAbout lists the reports about a user, newest first by (created_at, id), paged like
+	// Reports.
+	ReportsAbout(ctx context.Context, reported id.User, after *page.Moment, limit int) ([]Report, error)
+
+	// ReportedMessages returns the messages that were copied into reports, of each report the oldest
+	// first by (created_at, id of the message). A report without messages is not in the result.
+	ReportedMessages(ctx context.Context, reports ...id.Report) (map[id.Report][]ReportedMessage, error)
 
 	// Block stores a block. If it exists already, it stays as it is.
 	Block(ctx context.Context, b Block) error

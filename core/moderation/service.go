@@ -62,53 +62,75 @@ func (c ReportInput) prepared(f *fault.Fields) ReportInput {
 	return c
 }
 
+// Draft returns the report that a user files, without its id and time. Errors: fault.Invalid with the
+// names of the fields.
+func (c ReportInput) Draft(reporter id.User) (Report, error) {
+	var f fault.Fields
+	c = c.prepared(&f)
+	f.Check(c.ReportedUserID != reporter, "reported_user_id", "must be another user")
+	return Report{
+		ReporterID: reporter, ReportedUserID: c.ReportedUserID, Reason: c.Reason, Message: c.Message, Status: Pending,
+	}, f.Err()
+}
+
 // keptReport is what is kept of a report that was filed.
 type keptReport struct{ ID id.Report }
 
-func keepReport(r Report) keptReport { return keptReport{r.ID} }
+// ReportForm recalls a report as it was filed.
+func ReportForm[T Tx]() idempotency.Form[T, Report] {
+	return idempotency.Part(func(r Report) keptReport { return keptReport{r.ID} },
+		func(ctx context.Context, tx T, k keptReport) (Report, error) {
+			r, err := tx.Moderation().Report(ctx, k.ID)
+			if err != nil {
+				return Report{}, fmt.Errorf("read a report: %w", err)
+			}
+			return r.filed(), nil
+		})
+}
 
 // Report files a report. Errors: fault.Invalid with the names of the fields, users.ErrNotFound if
 // there is no user to report, ErrReportPending, idempotency.ErrKeyReused.
 func (s *Service) Report(ctx context.Context, caller id.User, c ReportInput, key idempotency.Key) (Report, error) {
-	var f fault.Fields
-	c = c.prepared(&f)
-	f.Check(c.ReportedUserID != caller, "reported_user_id", "must be another user")
-	if err := f.Err(); err != nil {
+	draft, err := c.Draft(caller)
+	if err != nil {
 		return Report{}, err
 	}
-	draft := Report{
-		ReporterID: caller, ReportedUserID: c.ReportedUserID, Reason: c.Reason, Message: c.Message, Status: Pending,
-	}
 	r, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
-		Owner: caller.String(), Key: key, Operation: "moderation.Report", Values: c,
+		Owner: caller.String(), Key: key, Operation: "moderation.Report",
+		Values: ReportInput{ReportedUserID: draft.ReportedUserID, Reason: draft.Reason, Message: draft.Message},
 	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (Report, error) {
-		if _, err := users.Active(ctx, tx, caller); err != nil {
-			return Report{}, err
-		}
-		if err := exists(ctx, tx, c.ReportedUserID); err != nil {
-			return Report{}, err
-		}
 		r := draft
 		r.ID, r.CreatedAt = id.Report(s.deps.IDs.Next()), s.deps.Clock.Now()
-		created, err := tx.Moderation().AddReport(ctx, r)
-		if err != nil {
-			return Report{}, fmt.Errorf("add a report: %w", err)
-		}
-		if !created {
-			return Report{}, ErrReportPending
-		}
-		return r, nil
-	}, idempotency.Part(keepReport, func(ctx context.Context, tx Tx, k keptReport) (Report, error) {
-		r, err := tx.Moderation().Report(ctx, k.ID)
-		if err != nil {
-			return Report{}, fmt.Errorf("read a report: %w", err)
-		}
-		return r.filed(), nil
-	}))
+		return r, File(ctx, tx, r, func() ([]ReportedMessage, error) { return nil, nil })
+	}, ReportForm[Tx]())
 	if err != nil {
 		return Report{}, fmt.Errorf("report: %w", err)
 	}
 	return r, nil
+}
+
+// File stores a report inside a unit of work, with the result of messages, which is called after the
+// two users were checked. Errors: users.ErrNotSignedIn if the reporter is not active,
+// users.ErrNotFound if there is no user to report, the errors of messages, ErrReportPending.
+func File(ctx context.Context, tx Tx, r Report, messages func() ([]ReportedMessage, error)) error {
+	if _, err := users.Active(ctx, tx, r.ReporterID); err != nil {
+		return err
+	}
+	if err := exists(ctx, tx, r.ReportedUserID); err != nil {
+		return err
+	}
+	copied, err := messages()
+	if err != nil {
+		return err
+	}
+	created, err := tx.Moderation().AddReport(ctx, r, copied...)
+	if err != nil {
+		return fmt.Errorf("add a report: %w", err)
+	}
+	if !created {
+		return ErrReportPending
+	}
+	return nil
 }
 
 func exists(ctx context.Context, tx Tx, user id.User) error {
@@ -187,16 +209,6 @@ func (s *Service) Reports(ctx context.Context, admin id.User, status Status, r p
 	return readPage(ctx, s, admin, r, PlaceOfReport, func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]Report, error) {
 		return tx.Moderation().Reports(ctx, status, after, limit)
 	})
-}
-
-// ReportByID returns one report. Errors: ErrReportNotFound.
-func (s *Service) ReportByID(ctx context.Context, admin id.User, report id.Report) (Report, error) {
-	var r Report
-	err := s.asAdmin(ctx, admin, s.deps.Store.View, func(ctx context.Context, tx Tx) (err error) {
-		r, err = readReport(ctx, tx, report)
-		return err
-	})
-	return r, err
 }
 
 func readReport(ctx context.Context, tx Tx, report id.Report) (Report, error) {

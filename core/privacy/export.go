@@ -36,7 +36,7 @@ type Export struct {
 	Transactions  iter.Seq2[tokens.Transaction, error] // newest first
 	Conversations iter.Seq2[Conversation, error]       // newest activity first
 	Reservations  iter.Seq2[reservations.View, error]
-	Reports       iter.Seq2[moderation.Report, error] // filed by the user; without the reviewer and the notes
+	Reports       iter.Seq2[moderation.FiledReport, error] // filed by the user; without the reviewer and the notes
 	Blocks        iter.Seq2[matching.BlockedPerson, error]
 	Sessions      iter.Seq2[users.Session, error]
 	Sanctions     iter.Seq2[moderation.AuditRecord, error] // acts of admins on the account; without the admin
@@ -114,10 +114,11 @@ func (r *reader) begin() (e Export, err error) {
 			}
 			return reservations.Views(ctx, tx, r.caller, all...)
 		})
-	e.Reports = each(listed(r, "list reports", r.mark, moderation.PlaceOfReport,
-		func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]moderation.Report, error) {
-			return tx.Moderation().ReportsBy(ctx, r.caller, after, limit)
-		}), moderation.Report.ForReporter)
+	e.Reports = listed(r, "list reports", r.mark, func(f moderation.FiledReport) page.Moment {
+		return moderation.PlaceOfReport(f.Report)
+	}, func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]moderation.FiledReport, error) {
+		return moderation.FiledReports(ctx, tx, r.caller, after, limit)
+	})
 	e.Blocks = listed(r, "list blocks", r.mark, matching.PlaceOfBlocked,
 		func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]matching.BlockedPerson, error) {
 			return matching.BlocksOf(ctx, tx, r.caller, after, limit)

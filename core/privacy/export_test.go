@@ -36,7 +36,7 @@ type exported struct {
 	Transactions  []tokens.Transaction
 	Conversations []exportedConversation
 	Reservations  []reservations.View
-	Reports       []moderation.Report
+	Reports       []moderation.FiledReport
 	Blocks        []matching.BlockedPerson
 	Sessions      []users.Session
 	Sanctions     []moderation.AuditRecord
@@ -93,13 +93,15 @@ func (s *scene) export(t *testing.T) exported {
 func TestExport(t *testing.T) {
 	s := newScene(t)
 	picture := "data:image/gif;base64," + base64.StdEncoding.EncodeToString(coretest.Picture("image/gif", 5, 5))
-	_, err := s.Messaging.Send(s.Ctx, s.local, s.talk, messaging.Draft{Content: "Look!", Attachment: picture}, "")
+	look, err := s.Messaging.Send(s.Ctx, s.local, s.talk, messaging.Draft{Content: "Look!", Attachment: picture}, "")
 	coretest.Is(t, err, nil)
 	s.Clock.Advance(time.Second)
 	_, err = s.Messaging.Send(s.Ctx, s.voyager, s.talk, messaging.Draft{Content: "Lovely"}, "")
 	coretest.Is(t, err, nil)
 	s.reservation(t, 2, true)
-	filed, err := s.Moderation.Report(s.Ctx, s.voyager, moderation.ReportInput{ReportedUserID: s.local, Reason: "late"}, "")
+	filed, err := s.Messaging.Report(s.Ctx, s.voyager, messaging.ReportInput{
+		ReportInput: moderation.ReportInput{ReportedUserID: s.local, Reason: "late"}, MessageID: look.ID,
+	}, "")
 	coretest.Is(t, err, nil)
 	_, err = s.Moderation.Report(s.Ctx, s.local, moderation.ReportInput{ReportedUserID: s.voyager, Reason: "about-the-caller"}, "")
 	coretest.Is(t, err, nil)
@@ -123,6 +125,9 @@ func TestExport(t *testing.T) {
 	}
 	if len(e.Sessions) != 1 || len(e.Reservations) != 1 || len(e.Blocks) != 1 || len(e.Reports) != 1 || len(e.Sanctions) != 1 {
 		t.Errorf("got %+v, want one session, reservation, block, report and sanction", e)
+	}
+	if copied := e.Reports[0].Messages; len(copied) != 1 || copied[0].Content != "Look!" || copied[0].Attachment != "image/gif" {
+		t.Errorf("the report has the messages %+v", copied)
 	}
 	if len(e.Conversations) != 1 || len(e.Conversations[0].Messages) != 2 {
 		t.Fatalf("the conversations are %+v", e.Conversations)

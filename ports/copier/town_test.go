@@ -140,6 +140,15 @@ func (w *town) talk(ctx context.Context, tx ports.Tx, voyager, local id.User) er
 		errs = append(errs, tx.Messaging().AddMessage(ctx, m, image),
 			w.post(ctx, tx, sender, -1, tokens.MessageSent, tokens.Reference("message_id", m.ID)))
 	}
+	m := messaging.Message{
+		ID: id.Message(w.ids.Next()), ConversationID: talk.ID, UserID: local, Content: "rude words", CreatedAt: noon,
+	}
+	_, err = tx.Moderation().AddReport(ctx, moderation.Report{
+		ID: id.Report(w.ids.Next()), ReporterID: voyager, ReportedUserID: local, Reason: "rude", MessageID: m.ID,
+		Status: moderation.Dismissed, ReviewedBy: voyager, ReviewedAt: noon, CreatedAt: noon,
+	}, moderation.ReportedMessage{MessageID: m.ID, UserID: local, Content: m.Content, CreatedAt: noon})
+	errs = append(errs, err, tx.Messaging().AddMessage(ctx, m, nil),
+		w.post(ctx, tx, local, -1, tokens.MessageSent, tokens.Reference("message_id", m.ID)))
 	for i := range 2 {
 		begin := noon.Add(time.Duration(i) * time.Hour)
 		errs = append(errs, tx.Reservations().Add(ctx, reservations.Reservation{

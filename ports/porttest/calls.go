@@ -81,6 +81,12 @@ func (w *town) reads() []call {
 		discarding("Moderation.ReportsBy", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().ReportsBy(ctx, w.cleo.ID, nil, 10)
 		}),
+		discarding("Moderation.ReportsAbout", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Moderation().ReportsAbout(ctx, ben, nil, 10)
+		}),
+		discarding("Moderation.ReportedMessages", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Moderation().ReportedMessages(ctx, w.filed.ID)
+		}),
 		discarding("Moderation.Blocks", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().Blocks(ctx, w.cleo.ID, nil, 10)
 		}),
@@ -295,7 +301,7 @@ func (w *town) writes(f *fixture) []call {
 		}),
 		{"Users.Erase", func(ctx context.Context, tx ports.Tx) error { return tx.Users().Erase(ctx, cleo) }},
 		discarding("Moderation.AddReport", func(ctx context.Context, tx ports.Tx) (any, error) {
-			return tx.Moderation().AddReport(ctx, f.newReport(ada.ID, ben.ID))
+			return tx.Moderation().AddReport(ctx, f.newReport(ben.ID, ada.ID), f.newReportedMessage(ada.ID, later))
 		}),
 		discarding("Moderation.ChangeReport", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().ChangeReport(ctx, reviewed, moderation.Pending)

@@ -183,6 +183,19 @@ var defects = []defect{
 	}),
 		fails: []string{"moderation/a pair has one pending report at a time",
 			"calls/a duplicate does not end the unit"}},
+	{name: "keeps only the reported message of a report", plant: handing(func(_ *memory.Store, b *broken) {
+		b.moderation = forgetsContext{b.Tx.Moderation()}
+	}),
+		fails: []string{"moderation/a report keeps the messages that were copied into it",
+			"everyday/a reported message is copied with the two before it"}},
+	{name: "lists the messages of a report backwards", plant: handing(func(_ *memory.Store, b *broken) {
+		b.moderation = newestReported{b.Tx.Moderation()}
+	}),
+		fails: []string{"moderation/a report keeps the messages that were copied into it"}},
+	{name: "lists only pending reports about a user", plant: handing(func(_ *memory.Store, b *broken) {
+		b.moderation = aboutPending{b.Tx.Moderation()}
+	}),
+		fails: []string{"moderation/pages of reports about a user hold each once"}},
 	{name: "reports every conversation as new", plant: handing(func(_ *memory.Store, b *broken) {
 		b.messaging = opensAlways{b.Tx.Messaging()}
 	}),

@@ -13,7 +13,6 @@ import (
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
-	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -185,18 +184,6 @@ func (r repeatsPlaces) Residents(ctx context.Context, after *matching.Residence,
 		after = &matching.Residence{Place: after.Place}
 	}
 	return r.Repository.Residents(ctx, after, limit)
-}
-
-// twoReports stores a second report of a pair, as a dismissed one.
-type twoReports struct{ moderation.Repository }
-
-func (r twoReports) AddReport(ctx context.Context, report moderation.Report) (bool, error) {
-	created, err := r.Repository.AddReport(ctx, report)
-	if created || err != nil {
-		return created, err
-	}
-	report.Status, report.ReviewedBy, report.ReviewedAt = moderation.Dismissed, report.ReporterID, report.CreatedAt
-	return r.Repository.AddReport(ctx, report)
 }
 
 // if they were committed after its unit began.

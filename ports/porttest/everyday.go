@@ -31,6 +31,7 @@ var everyday = []test{
 	{"everything that is held can be freed", inCommunity(everythingFreed)},
 	{"pages hold each thing of one moment once", inCommunity(oneMomentPages)},
 	{"unread messages are counted exactly", inCommunity(unreadCounts)},
+	{"a reported message is copied with the two before it", inCommunity(messageReported)},
 	{"the history and reports stay after the other left", inCommunity(afterLeaving)},
 }
 

@@ -29,6 +29,7 @@ var fields = []test{
 	{"tokens.Wallet and Transaction", filledTwice(ledgerFields)},
 	{"idempotency.Record", filledTwice(recordFields)},
 	{"moderation.Report", filledTwice(reportFields)},
+	{"moderation.ReportedMessage", filledTwice(reportedMessageFields)},
 	{"moderation.Block", filledTwice(blockFields)},
 	{"moderation.AuditRecord", filledTwice(auditFields)},
 	{"matching.Interest", filledTwice(interestFields)},
@@ -240,6 +241,20 @@ func readsReportBack(f *fixture, want moderation.Report) {
 	listsBack(f, "moderation.Repository.ReportsBy", want, is,
 		func(ctx context.Context, tx ports.Tx) ([]moderation.Report, error) {
 			return tx.Moderation().ReportsBy(ctx, want.ReporterID, nil, 100)
+		})
+	listsBack(f, "moderation.Repository.ReportsAbout", want, is,
+		func(ctx context.Context, tx ports.Tx) ([]moderation.Report, error) {
+			return tx.Moderation().ReportsAbout(ctx, want.ReportedUserID, nil, 100)
+		})
+}
+
+func reportedMessageFields(f *fixture, fl *filler) {
+	r, m := filled[moderation.Report](f, fl), filled[moderation.ReportedMessage](f, fl)
+	f.same("a report that is filed", f.tryReport(r, m), true)
+	listsBack(f, "moderation.Repository.ReportedMessages", m, func(moderation.ReportedMessage) bool { return true },
+		func(ctx context.Context, tx ports.Tx) ([]moderation.ReportedMessage, error) {
+			copied, err := tx.Moderation().ReportedMessages(ctx, r.ID)
+			return copied[r.ID], err
 		})
 }
 

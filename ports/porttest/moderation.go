@@ -19,6 +19,8 @@ var moderationTests = []test{
 	{"a report moves only from its present status", reportMoved},
 	{"of concurrent moves of a report, one succeeds", reportMoveRace},
 	{"pages of reports hold each once", reportPages},
+	{"pages of reports about a user hold each once", reportsAboutPages},
+	{"a report keeps the messages that were copied into it", messagesReported},
 	{"a block stays as it was made", blocked},
 	{"dropping blocks keeps those by others", blocksDropped},
 	{"pages of blocks hold each once", blockPages},
@@ -39,9 +41,11 @@ func reportKept(f *fixture) {
 	f.same("the report", f.reportOf(want.ID), want)
 }
 
-func (f *fixture) tryReport(r moderation.Report) bool {
+func (f *fixture) tryReport(r moderation.Report, messages ...moderation.ReportedMessage) bool {
 	f.Helper()
-	return write(f, func(ctx context.Context, tx ports.Tx) (bool, error) { return tx.Moderation().AddReport(ctx, r) })
+	return write(f, func(ctx context.Context, tx ports.Tx) (bool, error) {
+		return tx.Moderation().AddReport(ctx, r, messages...)
+	})
 }
 
 func (f *fixture) changeReport(r moderation.Report, from moderation.Status) bool {

@@ -35,6 +35,7 @@ type town struct {
 	pending   reservations.Reservation
 	accepted  reservations.Reservation
 	report    moderation.Report
+	filed     moderation.FiledReport // by Ada about Ben, with their messages
 	audit     moderation.AuditRecord
 	tries     users.Tries
 	record    idempotency.Record
@@ -63,6 +64,13 @@ func (f *fixture) town() *town {
 	w.picture.Content, w.picture.Attachment = "", w.image.MediaType
 	w.pending, w.accepted = f.newReservation(w.talk, 0), f.newReservation(w.talk, 5)
 	w.report = f.newReport(w.cleo.ID, w.ben.ID)
+	w.filed.Report = f.newReport(w.ada.ID, w.ben.ID)
+	w.filed.MessageID = w.picture.ID
+	for _, m := range []messaging.Message{w.text, w.picture} {
+		w.filed.Messages = append(w.filed.Messages, moderation.ReportedMessage{
+			MessageID: m.ID, UserID: m.UserID, Content: m.Content, Attachment: m.Attachment, CreatedAt: m.CreatedAt,
+		})
+	}
 	w.audit = moderation.AuditRecord{
 		ID: id.AuditRecord(f.ids.Next()), ActorID: w.eve.ID, Action: moderation.ActionUserChanged,
 		SubjectID: id.Subject(w.cleo.ID), Reason: "they asked", Details: moderation.Details{"name": "cleo"},
@@ -86,6 +94,9 @@ func (w *town) fill(ctx context.Context, tx ports.Tx, f *fixture) error {
 		return err
 	}
 	if _, err := tx.Moderation().AddReport(ctx, w.report); err != nil {
+		return err
+	}
+	if _, err := tx.Moderation().AddReport(ctx, w.filed.Report, w.filed.Messages...); err != nil {
 		return err
 	}
 	if err := claimAndSave(ctx, tx, w.record); err != nil {

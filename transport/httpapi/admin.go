@@ -136,10 +136,6 @@ var (
 	adminReports = kithttp.Route[adminReportsRequest, Page[AdminReport]]{
 		Name: "adminReports", Method: http.MethodGet, Path: "/v1/admin/reports", Summary: "List reports, oldest first", Tags: tagAdmin,
 	}
-	adminReport = kithttp.Route[adminReportRequest, AdminReport]{
-		Name: "adminReport", Method: http.MethodGet, Path: "/v1/admin/reports/{id}", Summary: "Read a report", Tags: tagAdmin,
-		Faults: []*fault.Error{moderation.ErrReportNotFound},
-	}
 	changeReport = kithttp.Route[changeReportRequest, AdminReport]{
 		Name: "changeReport", Method: http.MethodPatch, Path: "/v1/admin/reports/{id}",
 		Summary: "Change the status or the notes of a report", Tags: tagAdmin,
@@ -195,11 +191,6 @@ func (a *API) adminReports(ctx context.Context, caller users.Caller, req adminRe
 	return readPage(ctx, a.cursors, req.Paging, []any{req.Status}, func(r page.Request[page.Moment]) (page.Page[moderation.Report, page.Moment], error) {
 		return a.services.Moderation.Reports(ctx, caller.UserID, req.Status, r)
 	}, adminReportOf)
-}
-
-func (a *API) adminReport(ctx context.Context, caller users.Caller, req adminReportRequest) (AdminReport, error) {
-	r, err := a.services.Moderation.ReportByID(ctx, caller.UserID, id.Report(req.ID))
-	return adminReportOf(r), err
 }
 
 func (a *API) changeReport(ctx context.Context, caller users.Caller, req changeReportRequest) (AdminReport, error) {

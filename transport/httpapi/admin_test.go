@@ -123,7 +123,7 @@ func TestReports(t *testing.T) {
 	filed := tn.ask("POST", "/v1/reports", tn.people["voyager"].token, tn.words.Replace(`{"reported_user_id":"{local}","reason":"rude","message":""}`),
 		"Idempotency-Key", "k").want(t, 201)
 	o := filed.object(t)
-	if _, there := o["admin_notes"]; there || o["message"] != nil || o["status"] != "pending" || o["reviewed_at"] != nil || len(o) != 8 {
+	if _, there := o["admin_notes"]; there || o["message"] != nil || o["status"] != "pending" || o["reviewed_at"] != nil || o["message_id"] != nil || len(o) != 9 {
 		t.Errorf("got %s", filed.body)
 	}
 	tn.unchanged(func() {

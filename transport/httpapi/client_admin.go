@@ -57,8 +57,8 @@ func (c *Client) Reports(ctx context.Context, status moderation.Status, p Paging
 	return kithttp.Call(ctx, c.http, adminReports, adminReportsRequest{status, p})
 }
 
-// ReportByID reads a report.
-func (c *Client) ReportByID(ctx context.Context, report id.Report) (AdminReport, error) {
+// ReportByID reads a report, with its messages and the histories of both users.
+func (c *Client) ReportByID(ctx context.Context, report id.Report) (Case, error) {
 	return kithttp.Call(ctx, c.http, adminReport, adminReportRequest{pathID(report)})
 }
 

@@ -23,7 +23,7 @@ type Export struct {
 	Transactions  []Transaction          `json:"transactions"`
 	Conversations []ExportedConversation `json:"conversations"`
 	Reservations  []Reservation          `json:"reservations"`
-	Reports       []Report               `json:"reports" description:"The reports that the user filed."`
+	Reports       []FiledReport          `json:"reports" description:"The reports that the user filed."`
 	Blocks        []Block                `json:"blocks"`
 	Sessions      []ExportedSession      `json:"sessions"`
 	Sanctions     []Sanction             `json:"sanctions" description:"The actions of admins on the account."`
@@ -101,7 +101,7 @@ func (a *API) writeExport(ctx context.Context, w io.Writer, e privacy.Export) er
 	}
 	d.end(']')
 	members(d, "reservations", e.Reservations, viewOf)
-	members(d, "reports", e.Reports, reportOf)
+	members(d, "reports", e.Reports, filedReportOf)
 	members(d, "blocks", e.Blocks, blockOf)
 	members(d, "sessions", e.Sessions, exportedSessionOf)
 	members(d, "sanctions", e.Sanctions, sanctionOf)

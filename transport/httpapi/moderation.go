@@ -7,6 +7,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -21,6 +22,7 @@ type Report struct {
 	ReportedUserID id.User           `json:"reported_user_id"`
 	Reason         string            `json:"reason"`
 	Message        *string           `json:"message"`
+	MessageID      *id.Message       `json:"message_id" description:"The message that was reported."`
 	Status         moderation.Status `json:"status" enum:"pending,reviewed,resolved,dismissed"`
 	ReviewedAt     *Time             `json:"reviewed_at"`
 	CreatedAt      Time              `json:"created_at"`
@@ -29,15 +31,16 @@ type Report struct {
 func reportOf(r moderation.Report) Report {
 	return Report{
 		ID: r.ID, ReporterID: r.ReporterID, ReportedUserID: r.ReportedUserID, Reason: r.Reason, Message: orNull(r.Message),
-		Status: r.Status, ReviewedAt: orNull(Time(r.ReviewedAt)), CreatedAt: Time(r.CreatedAt),
+		MessageID: orNull(r.MessageID), Status: r.Status, ReviewedAt: orNull(Time(r.ReviewedAt)), CreatedAt: Time(r.CreatedAt),
 	}
 }
 
 // Complaint is the content of a new report.
 type Complaint struct {
-	ReportedUserID id.User `json:"reported_user_id" required:"true"`
-	Reason         string  `json:"reason" required:"true" minLength:"1" maxLength:"100"`
-	Message        *string `json:"message" maxLength:"5000"`
+	ReportedUserID id.User     `json:"reported_user_id" required:"true"`
+	Reason         string      `json:"reason" required:"true" minLength:"1" maxLength:"100"`
+	Message        *string     `json:"message" maxLength:"5000"`
+	MessageID      *id.Message `json:"message_id" description:"A message of a conversation of the two. Admins see it, and the two before it."`
 }
 
 func (c Complaint) input() moderation.ReportInput {
@@ -104,7 +107,13 @@ func (a *API) serveModeration() {
 }
 
 func (a *API) report(ctx context.Context, caller users.Caller, req reportRequest) (Report, error) {
-	r, err := a.services.Moderation.Report(ctx, caller.UserID, req.input(), req.key())
+	if req.MessageID == nil {
+		r, err := a.services.Moderation.Report(ctx, caller.UserID, req.input(), req.key())
+		return reportOf(r), err
+	}
+	r, err := a.services.Messaging.Report(ctx, caller.UserID, messaging.ReportInput{
+		ReportInput: req.input(), MessageID: *req.MessageID,
+	}, req.key())
 	return reportOf(r), err
 }
 

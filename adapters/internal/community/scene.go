@@ -45,7 +45,7 @@ func NewScene(ctx context.Context, c *Community, clock *Clock) (*Scene, error) {
 	hiking, err2 := c.Matching.CreateInterest(ctx, s.Admin, matching.InterestChange{Name: new("Hiking")}, "")
 	_, err3 := c.Matching.SaveProfile(ctx, s.Voyager, matching.Profile{FirstName: "Vera", Age: 40}, []id.Interest{hiking.ID})
 	_, err4 := c.Matching.SaveProfile(ctx, s.Local, matching.Profile{IsSearchable: true}, []id.Interest{hiking.ID})
-	r, err5 := c.Moderation.Report(ctx, s.Voyager, moderation.ReportInput{ReportedUserID: s.Local, Reason: "rude"}, "")
+	r, err5 := c.Messaging.Report(ctx, s.Voyager, s.complaint(s.Local, m.ID), "")
 	in, err6 := c.Users.SignIn(ctx, users.SignIn{Email: "voyager0@example.org", Password: Password, From: home})
 	other, err7 := c.Users.Register(ctx, users.SignUp{Name: "Otto", Email: "otto@example.org", Password: Password})
 	pending, err8 := s.propose(ctx, 1, "")
@@ -58,6 +58,10 @@ func NewScene(ctx context.Context, c *Community, clock *Clock) (*Scene, error) {
 	s.Message, s.Hiking, s.Report, s.Refresh, s.Other = m.ID, hiking.ID, r.ID, in.RefreshToken, other.ID
 	s.Pending, s.Accepted = pending.ID, accepted.ID
 	return s, errors.Join(err, err2, err3, err4, err5, err6, err7, err8, err9, err10)
+}
+
+func (s *Scene) complaint(of id.User, about id.Message) messaging.ReportInput {
+	return messaging.ReportInput{ReportInput: moderation.ReportInput{ReportedUserID: of, Reason: "rude"}, MessageID: about}
 }
 
 func (s *Scene) propose(ctx context.Context, hours int, key idempotency.Key) (reservations.View, error) {

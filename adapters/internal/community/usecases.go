@@ -127,6 +127,12 @@ var UseCases = []UseCase{
 			return err
 		}, false,
 	},
+	{"report a message",
+		func(ctx context.Context, s *Scene, key idempotency.Key) error {
+			_, err := s.Messaging.Report(ctx, s.Local, s.complaint(s.Voyager, s.Message), key)
+			return err
+		}, false,
+	},
 	{"move a report",
 		func(ctx context.Context, s *Scene, _ idempotency.Key) error {
 			_, err := s.Moderation.ChangeReport(ctx, s.Admin, s.Report, moderation.ReportChange{Status: new(moderation.Resolved)})
@@ -159,6 +165,12 @@ var UseCases = []UseCase{
 	{"read a page of messages",
 		func(ctx context.Context, s *Scene, _ idempotency.Key) error {
 			_, err := s.Messaging.Messages(ctx, s.Local, s.Talk, page.Request[page.Moment]{})
+			return err
+		}, true,
+	},
+	{"read a report",
+		func(ctx context.Context, s *Scene, _ idempotency.Key) error {
+			_, err := s.Moderation.ReportByID(ctx, s.Admin, s.Report)
 			return err
 		}, true,
 	},

@@ -68,7 +68,7 @@ func (h *history) command() command {
 	concerned := h.participant(r.VoyagerID, r.LocalID)
 	switch draw(h, "command", "sign up", "sign in", "change me", "change password", "erase", "save profile", "open",
 		"send", "send", "send", "picture", "read", "propose", "propose", "accept", "accept", "decline", "cancel", "settle", "end", "block",
-		"unblock", "report", "change report", "change user", "post tokens", "post tokens", "create interest", "change interest", "purge") {
+		"unblock", "report", "report message", "change report", "change user", "post tokens", "post tokens", "create interest", "change interest", "purge") {
 	case "sign up":
 		return h.signUp(draw(h, "name", names...), h.key())
 	case "sign in":
@@ -114,6 +114,8 @@ func (h *history) command() command {
 		return h.block(h.person(), h.person(), h.chance("block", 50))
 	case "report":
 		return h.reportUser(h.person(), h.person(), h.key())
+	case "report message":
+		return h.reportMessage(by, h.participant(t.VoyagerID, t.LocalID), h.message().ID, h.key())
 	case "change report":
 		return h.changeReport(h.admin(), h.report(), draw(h, "status", moderation.Reviewed, moderation.Resolved, moderation.Dismissed))
 	case "change user":
@@ -261,6 +263,18 @@ func (h *history) reportUser(by, of id.User, key idempotency.Key) command {
 		name: fmt.Sprintf("%s reports %s, key %q", by, of, key),
 		do: func(ctx context.Context, c *lane) (any, error) {
 			return c.Moderation.Report(ctx, by, moderation.ReportInput{ReportedUserID: of, Reason: "rude"}, key)
+		},
+		learn: learnReport(&h.known.reports),
+	}
+}
+
+func (h *history) reportMessage(by, of id.User, message id.Message, key idempotency.Key) command {
+	return command{
+		name: fmt.Sprintf("%s reports message %s of %s, key %q", by, message, of, key),
+		do: func(ctx context.Context, c *lane) (any, error) {
+			return c.Messaging.Report(ctx, by, messaging.ReportInput{
+				ReportInput: moderation.ReportInput{ReportedUserID: of, Reason: "rude"}, MessageID: message,
+			}, key)
 		},
 		learn: learnReport(&h.known.reports),
 	}

@@ -101,7 +101,7 @@ func (h *history) question() command {
 
 func (h *history) adminQuestion(limit int) command {
 	admin := h.admin()
-	switch draw(h, "asked by an admin", "accounts", "reports", "reservations", "audit") {
+	switch draw(h, "asked by an admin", "accounts", "reports", "report", "reservations", "audit") {
 	case "accounts":
 		f := moderation.AccountFilter{Query: draw(h, "q", "", "ADA", "strasse", "%", "example"), Role: draw(h, "role", "", users.RoleAdmin)}
 		if h.chance("by activity", 30) {
@@ -122,6 +122,11 @@ func (h *history) adminQuestion(limit int) command {
 			return walk(limit, func(r page.Request[page.Moment]) (page.Page[reservations.Reservation, page.Moment], error) {
 				return c.Reservations.All(ctx, admin, f, r)
 			})
+		}}
+	case "report":
+		report := h.report()
+		return command{name: fmt.Sprintf("report %s", report), do: func(ctx context.Context, c *lane) (any, error) {
+			return c.Moderation.ReportByID(ctx, admin, report)
 		}}
 	case "reports":
 		status := draw(h, "status", "", moderation.Pending, moderation.Resolved)

@@ -191,7 +191,20 @@ var queries = map[string][]served{
 			"session_id=in",
 		}},
 	},
+	"reported_messages": {
+		{"of_report", []string{
+			"_id.report_id=in",
+		}},
+		{"_id_", []string{
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+	},
 	"reports": {
+		{"of_reported", []string{
+			"(created_at< or _id< created_at=) created_at<= reported_user_id= | sort -created_at -_id",
+			"reported_user_id= | sort -created_at -_id",
+		}},
 		{"of_reporter", []string{
 			"(created_at< or _id< created_at=) created_at<= reporter_id= | sort -created_at -_id",
 			"reporter_id= | sort -created_at -_id",

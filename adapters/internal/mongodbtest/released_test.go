@@ -26,7 +26,7 @@ import (
 // writes its idempotency record to hold it, but changes no value.
 var neverUpdated = []string{
 	"password_resets", "token_transactions", "unique_keys", "audit_records", "idempotency_records", "store_marks",
-	"schema_versions", "servers", "signup_grants", "store_keys", "correspondents", "ledger_seals",
+	"schema_versions", "servers", "signup_grants", "store_keys", "correspondents", "ledger_seals", "reported_messages",
 	"tries", // of which version 1 has none
 }
 

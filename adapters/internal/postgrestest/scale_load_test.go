@@ -31,6 +31,7 @@ type metropolis struct {
 	random                           *rand.Rand
 	userRows, interestRows, talkRows []ports.Row // to which the others refer
 	wrote                            []ports.Row // sender and reader of each message
+	reportRows                       []ports.Row
 }
 
 // begun is when the first came. The people come in the first year, and then their messages.
@@ -82,6 +83,7 @@ func (m *metropolis) load(t testing.TB, dsn string, o postgres.Options) {
 		{ports.Wallets, m.wallets}, {ports.TokenTransactions, m.ledger}, {ports.Interests, m.topics},
 		{ports.Profiles, m.profiles}, {ports.ProfileInterests, m.links}, {ports.Conversations, m.pairs},
 		{ports.Messages, m.letters}, {ports.Correspondents, m.correspondents}, {ports.Reservations, m.reservations}, {ports.Reports, m.reports},
+		{ports.ReportedMessages, m.copies},
 		{ports.Blocks, m.blocks}, {ports.AuditRecords, m.audits},
 	} {
 		must(t, copyRows(ctx, c, o.Schema, part.table, part.rows))
@@ -357,7 +359,18 @@ func (m *metropolis) reports(yield func(ports.Row) bool) {
 		if i%10 == 0 {
 			from = hub
 		}
-		if !yield(ports.Row{m.id(at), m.userID(from), m.userID(i + 2), "spam", nil, status, by, nil, reviewed, at}) {
+		row := ports.Row{m.id(at), m.userID(from), m.userID(i + 2), "spam", nil, m.id(at), status, by, nil, reviewed, at}
+		m.reportRows = append(m.reportRows, row)
+		if !yield(row) {
+			return
+		}
+	}
+}
+
+// copies yields the messages that were copied into reports.
+func (m *metropolis) copies(yield func(ports.Row) bool) {
+	for _, report := range m.reportRows {
+		if !yield(ports.Row{report[0], report[5], report[2], "Hello", nil, report[10]}) {
 			return
 		}
 	}

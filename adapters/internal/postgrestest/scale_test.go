@@ -70,7 +70,7 @@ func newScale(t *testing.T, m *metropolis, dsn string, o postgres.Options) *scal
 	s := &scale{T: t, town: m, recorder: &recorder{}, planner: newPlanner(t, dsn), asked: map[string]bool{}, explained: map[string]bool{}}
 	s.large = s.planner.tables(t, o.Schema)
 	for _, table := range strings.Fields(`users sessions refresh_tokens wallets token_transactions profiles profile_interests
-		correspondents conversations messages reservations reports blocks audit_records`) {
+		correspondents conversations messages reservations reports reported_messages blocks audit_records`) {
 		if !s.large[table] {
 			t.Errorf("%s has no more than %d rows", table, aLot)
 		}
@@ -148,6 +148,9 @@ func (s *scale) askForEverything() {
 		s.get(hub, path)
 		s.explain(path)
 	}
+	path := "/v1/admin/reports/" + idOf(s.town.reportRows[0])
+	s.get(boss, path)
+	s.explain(path)
 	_, err := s.app.Reservations.Settle(s.Context())
 	must(s, err)
 	s.explain("settling")

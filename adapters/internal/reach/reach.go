@@ -44,7 +44,7 @@ var owners = []owner{
 		ports.Users, ports.Sessions, ports.RefreshTokens, ports.PasswordResets, ports.SignupGrants, ports.Tries,
 		ports.StoreKeys,
 	}},
-	{"Moderation", reflect.TypeFor[moderation.Tx](), []*ports.Table{ports.Reports, ports.Blocks, ports.AuditRecords}},
+	{"Moderation", reflect.TypeFor[moderation.Tx](), []*ports.Table{ports.Reports, ports.ReportedMessages, ports.Blocks, ports.AuditRecords}},
 	{"Matching", reflect.TypeFor[matching.Tx](), []*ports.Table{
 		ports.Interests, ports.Profiles, ports.ProfileInterests, ports.Correspondents,
 	}},

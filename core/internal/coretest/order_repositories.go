@@ -224,9 +224,11 @@ type orderedModeration struct {
 	h *held
 }
 
-func (r orderedModeration) AddReport(ctx context.Context, report moderation.Report) (bool, error) {
+func (r orderedModeration) AddReport(
+	ctx context.Context, report moderation.Report, messages ...moderation.ReportedMessage,
+) (bool, error) {
 	r.h.rest("Moderation.AddReport")
-	return r.Repository.AddReport(ctx, report)
+	return r.Repository.AddReport(ctx, report, messages...)
 }
 
 func (r orderedModeration) ChangeReport(ctx context.Context, report moderation.Report, from moderation.Status) (bool, error) {

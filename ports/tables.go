@@ -51,7 +51,7 @@ type Row []any
 // Tables lists every table. Each comes after the tables that it refers to.
 var Tables = []*Table{
 	Users, Sessions, RefreshTokens, PasswordResets, Wallets, TokenTransactions, LedgerSeals, Interests, Profiles,
-	ProfileInterests, Correspondents, Conversations, Messages, Attachments, Reservations, Reports, ReportedMessages, Blocks, AuditRecords,
+	ProfileInterests, Correspondents, Conversations, Messages, Attachments, Reservations, Reports, ReportedMessages, Sanctions, Blocks, AuditRecords,
 	IdempotencyRecords, SignupGrants, Tries, StoreKeys, StoreMarks,
 }
 
@@ -74,6 +74,7 @@ var (
 	Reservations       = ReservationLayout.Table
 	Reports            = ReportLayout.Table
 	ReportedMessages   = ReportedMessageLayout.Table
+	Sanctions          = SanctionLayout.Table
 	Blocks             = BlockLayout.Table
 	AuditRecords       = AuditRecordLayout.Table
 	IdempotencyRecords = RecordLayout.Table
@@ -271,6 +272,21 @@ var (
 		f.Text("attachment", &m.Attachment, Nullable)
 		f.Time("created_at", &m.CreatedAt, Required)
 	})
+	SanctionLayout = layout("sanctions", 1, func(s *moderation.Sanction, f Fields) {
+		f.UUID("id", (*[16]byte)(&s.ID), Required)
+		f.UUID("user_id", (*[16]byte)(&s.UserID), Required)
+		f.Text("kind", (*string)(&s.Kind), Required)
+		f.Text("reason", &s.Reason, Required)
+		f.Time("ends_at", &s.EndsAt, Nullable)
+		f.UUID("created_by", (*[16]byte)(&s.CreatedBy), Required)
+		f.Time("created_at", &s.CreatedAt, Required)
+		f.Text("appeal", &s.Appeal, Nullable)
+		f.Time("appealed_at", &s.AppealedAt, Nullable)
+		f.Text("outcome", (*string)(&s.Outcome), Nullable)
+		f.Text("answer", &s.Answer, Nullable)
+		f.UUID("decided_by", (*[16]byte)(&s.DecidedBy), Nullable)
+		f.Time("decided_at", &s.DecidedAt, Nullable)
+	})
 	BlockLayout = layout("blocks", 2, func(b *moderation.Block, f Fields) {
 		f.UUID("user_id", (*[16]byte)(&b.UserID), Required)
 		f.UUID("blocked_user_id", (*[16]byte)(&b.BlockedUserID), Required)
@@ -326,6 +342,8 @@ func visitUser(u *users.User, f Fields) {
 	f.Int("version", &u.Version, Required)
 	f.Time("created_at", &u.CreatedAt, Required)
 	f.Time("updated_at", &u.UpdatedAt, Required)
+	f.Time("restricted_until", &u.RestrictedUntil, Nullable)
+	f.Time("suspended_until", &u.SuspendedUntil, Nullable)
 }
 
 // The types below are fields that are kept as text.

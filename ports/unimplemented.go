@@ -204,57 +204,6 @@ func (UnimplementedUsers) PurgeTries(context.Context, time.Time, int) (int, erro
 	return 0, unimplemented("users.Repository.PurgeTries")
 }
 
-// UnimplementedModeration is a moderation.Repository whose methods return fault.Unimplemented.
-type UnimplementedModeration struct{}
-
-func (UnimplementedModeration) AddReport(
-	context.Context, moderation.Report, ...moderation.ReportedMessage,
-) (bool, error) {
-	return false, unimplemented("moderation.Repository.AddReport")
-}
-func (UnimplementedModeration) Report(context.Context, id.Report) (moderation.Report, error) {
-	return moderation.Report{}, unimplemented("moderation.Repository.Report")
-}
-func (UnimplementedModeration) ChangeReport(context.Context, moderation.Report, moderation.Status) (bool, error) {
-	return false, unimplemented("moderation.Repository.ChangeReport")
-}
-func (UnimplementedModeration) Reports(
-	context.Context, moderation.Status, *page.Moment, int,
-) ([]moderation.Report, error) {
-	return nil, unimplemented("moderation.Repository.Reports")
-}
-func (UnimplementedModeration) ReportsBy(context.Context, id.User, *page.Moment, int) ([]moderation.Report, error) {
-	return nil, unimplemented("moderation.Repository.ReportsBy")
-}
-func (UnimplementedModeration) ReportsAbout(context.Context, id.User, *page.Moment, int) ([]moderation.Report, error) {
-	return nil, unimplemented("moderation.Repository.ReportsAbout")
-}
-func (UnimplementedModeration) ReportedMessages(
-	context.Context, ...id.Report,
-) (map[id.Report][]moderation.ReportedMessage, error) {
-	return nil, unimplemented("moderation.Repository.ReportedMessages")
-}
-func (UnimplementedModeration) Block(context.Context, moderation.Block) error {
-	return unimplemented("moderation.Repository.Block")
-}
-func (UnimplementedModeration) Unblock(context.Context, id.User, id.User) error {
-	return unimplemented("moderation.Repository.Unblock")
-}
-func (UnimplementedModeration) Blocks(context.Context, id.User, *page.Moment, int) ([]moderation.Block, error) {
-	return nil, unimplemented("moderation.Repository.Blocks")
-}
-func (UnimplementedModeration) DropBlocks(context.Context, id.User) error {
-	return unimplemented("moderation.Repository.DropBlocks")
-}
-func (UnimplementedModeration) AddAudit(context.Context, moderation.AuditRecord) error {
-	return unimplemented("moderation.Repository.AddAudit")
-}
-func (UnimplementedModeration) Audits(
-	context.Context, id.Subject, *page.Moment, int,
-) ([]moderation.AuditRecord, error) {
-	return nil, unimplemented("moderation.Repository.Audits")
-}
-
 // UnimplementedMatching is a matching.Repository whose methods return fault.Unimplemented.
 type UnimplementedMatching struct{}
 

@@ -18,6 +18,8 @@ type moderationTables struct {
 	reportsAbout     index                         // reported_user_id, created_at, id
 	pendingReports   index                         // reporter_id, reported_user_id
 	reportedMessages tree[ports.ReportedMessage]   // report_id, message_id
+	sanctions        tree[*moderation.Sanction]    // id
+	sanctionsOf      index                         // user_id, created_at, id
 	blocks           tree[*moderation.Block]       // user_id, blocked_user_id
 	blocksByTime     index                         // user_id, created_at, blocked_user_id
 	audits           tree[*moderation.AuditRecord] // id
@@ -30,7 +32,8 @@ func (t *moderationTables) copy() moderationTables {
 		reports: t.reports.copy(), reportsByTime: t.reportsByTime.copy(), reportsByStatus: t.reportsByStatus.copy(),
 		reportsBy: t.reportsBy.copy(), reportsAbout: t.reportsAbout.copy(), pendingReports: t.pendingReports.copy(),
 		reportedMessages: t.reportedMessages.copy(),
-		blocks:           t.blocks.copy(), blocksByTime: t.blocksByTime.copy(),
+		sanctions:        t.sanctions.copy(), sanctionsOf: t.sanctionsOf.copy(),
+		blocks: t.blocks.copy(), blocksByTime: t.blocksByTime.copy(),
 		audits: t.audits.copy(), auditsByTime: t.auditsByTime.copy(), auditsOf: t.auditsOf.copy(),
 	}
 }

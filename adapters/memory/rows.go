@@ -95,6 +95,8 @@ var mappings = map[*ports.Table]mapping{
 		func(s *state) *tree[*moderation.Report] { return &s.reports }, deref, (*state).addReport),
 	ports.ReportedMessages: rowsOf(ports.ReportedMessageLayout,
 		func(s *state) *tree[ports.ReportedMessage] { return &s.reportedMessages }, itself, (*state).addReportedMessage),
+	ports.Sanctions: rowsOf(ports.SanctionLayout,
+		func(s *state) *tree[*moderation.Sanction] { return &s.sanctions }, deref, (*state).addSanction),
 	ports.Blocks: rowsOf(ports.BlockLayout,
 		func(s *state) *tree[*moderation.Block] { return &s.blocks }, deref, (*state).addBlock),
 	ports.AuditRecords: rowsOf(ports.AuditRecordLayout,

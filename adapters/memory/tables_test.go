@@ -95,6 +95,10 @@ func (f *fixture) acquaintance(ctx context.Context, tx ports.Tx, ada, ben, eve u
 			note(err)
 		}
 	}
+	sanction := moderation.Sanction{ID: id.Sanction(f.ids.Next()), UserID: ben.ID, Kind: moderation.Warning, Reason: "rude", CreatedBy: eve.ID, CreatedAt: noon}
+	note(mod.AddSanction(ctx, sanction))
+	sanction.Appeal, sanction.AppealedAt = "why", noon
+	note(mod.SaveSanction(ctx, sanction))
 	note(mod.AddAudit(ctx, moderation.AuditRecord{
 		ID: id.AuditRecord(f.ids.Next()), ActorID: eve.ID, Action: moderation.ActionReportChanged, SubjectID: id.Subject(ben.ID),
 		Details: moderation.Details{"\U0001F600": "<&>", "\uFB33": "\u2028", "a": "\b\x1f"}, CreatedAt: noon,
@@ -236,6 +240,9 @@ func TestInvalidRows(t *testing.T) {
 		{"a report with an unknown status", ports.Reports, change{"status": "lost"}},
 		{"a copy of a message in no report", ports.ReportedMessages, change{"report_id": unknown}},
 		{"a copy of a message from an unknown user", ports.ReportedMessages, change{"user_id": unknown}},
+		{"a sanction of an unknown user", ports.Sanctions, change{"user_id": unknown}},
+		{"a sanction by an unknown admin", ports.Sanctions, change{"created_by": unknown}},
+		{"a sanction of an unknown kind", ports.Sanctions, change{"kind": "prison"}},
 		{"a block of an unknown user", ports.Blocks, change{"blocked_user_id": unknown}},
 		{"a block of oneself", ports.Blocks, change{"blocked_user_id": like("user_id")}},
 		{"an act of an unknown user", ports.AuditRecords, change{"actor_id": unknown}},

@@ -151,6 +151,20 @@ var migrations = []step{
 			indexes: []index{{name: "of_report", keys: "_id.report_id"}},
 		},
 	),
+
+	// Admins sanction users. An account has the ends of its restriction and its suspension.
+	of(
+		change{in: "users", fields: map[string]string{"restricted_until": "date?", "suspended_until": "date?"}},
+		change{
+			in: "sanctions", fields: map[string]string{
+				"_id": "binData", "user_id": "binData", "kind": "string", "reason": "string", "ends_at": "date?", "created_by": "binData",
+				"created_at": "date", "appeal": "string?", "appealed_at": "date?", "outcome": "string?", "answer": "string?",
+				"decided_by": "binData?", "decided_at": "date?",
+			},
+			rules:   []bson.D{d("kind", d("$in", bson.A{"warning", "restricted", "suspended"}))},
+			indexes: []index{{name: "of_user", keys: "user_id created_at _id"}},
+		},
+	),
 }
 
 // step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may

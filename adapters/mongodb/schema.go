@@ -35,6 +35,7 @@ const (
 	uniqueKeysIn       collection = "unique_keys" // one for each unique value
 	reportsIn          collection = "reports"
 	reportedMessagesIn collection = "reported_messages"
+	sanctionsIn        collection = "sanctions"
 	auditIn            collection = "audit_records"
 	idempotencyIn      collection = "idempotency_records"
 	grantsIn           collection = "signup_grants"
@@ -247,6 +248,12 @@ var schema = []spec{
 		name: reportedMessagesIn, table: ports.ReportedMessages, extra: map[string]string{"_id": "object"},
 		shard:   shard{"_id", true, "the id is the report and the message; the few documents of a report are read from every shard"},
 		indexes: []index{{name: "of_report", keys: "_id.report_id"}},
+	},
+	{
+		name: sanctionsIn, table: ports.Sanctions,
+		shard:   shard{"_id", true, "a sanction is changed by its id; the few documents of a user are read from every shard"},
+		rules:   []bson.D{d("kind", d("$in", statuses(moderation.Warning, moderation.Restriction, moderation.Suspension)))},
+		indexes: []index{{name: "of_user", keys: "user_id created_at _id"}},
 	},
 	{
 		name: auditIn, table: ports.AuditRecords,

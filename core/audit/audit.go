@@ -88,6 +88,8 @@ func New(store *uow.Store[Tx]) *Auditor { return &Auditor{store: store} }
 //	report_pending           no two pending reports have the same reporter and reported user
 //	report_review            a report names reviewer and time if it is not pending, and only then
 //	report_message           a report has copies of its message and of at most two others of its users' conversation
+//	user_suspended           an account that is suspended is neither active nor erased
+//	sanction                 kind and outcome exist; the appeal and the outcome have their times
 //	block_self               no user blocks themselves
 func (a *Auditor) Audit(ctx context.Context) (tokens.Verification, error) {
 	return a.AuditAgainst(ctx, nil)
@@ -125,7 +127,7 @@ func check(ctx context.Context, records Records, heads tokens.Heads) (tokens.Ver
 	for _, check := range []func(context.Context) error{
 		a.checkUsers, a.checkSessions, a.checkResets, a.checkKeys, a.checkInterests, a.checkProfiles, a.checkConversations,
 		a.checkMessages, a.checkCorrespondents, a.checkAttachments, a.checkReservations, a.checkWallets, a.checkTransactions,
-		a.checkPurses, a.checkPayments, a.checkReports, a.checkReportedMessages, a.checkBlocks, a.checkAuditRecords,
+		a.checkPurses, a.checkPayments, a.checkReports, a.checkReportedMessages, a.checkSanctions, a.checkBlocks, a.checkAuditRecords,
 	} {
 		if err := check(ctx); err != nil {
 			return tokens.Verification{}, err

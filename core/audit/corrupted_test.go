@@ -246,6 +246,16 @@ var moderationCorrupted = []corruption{
 			s.again(s.first(ports.ReportedMessages), "message_id", [16]byte(m.ID), "user_id", [16]byte(m.UserID))
 		}
 	}, only("report_message")},
+	{"a sanction without a user", to(ports.Sanctions, "user_id", unknown), only("reference")},
+	{"a sanction by nobody", to(ports.Sanctions, "created_by", unknown), only("reference")},
+	{"a sanction that nobody decided", to(ports.Sanctions, "decided_by", unknown), only("reference")},
+	{"a sanction of an unknown kind", to(ports.Sanctions, "kind", "prison"), only("sanction")},
+	{"an unknown outcome", to(ports.Sanctions, "outcome", "lost"), only("sanction")},
+	{"an outcome without a time", to(ports.Sanctions, "decided_at", nil), only("sanction")},
+	{"a time without an outcome", to(ports.Sanctions, "outcome", nil), only("sanction")},
+	{"an appeal without a time", to(ports.Sanctions, "appealed_at", nil), only("sanction")},
+	{"upheld without an appeal", to(ports.Sanctions, "appeal", nil, "appealed_at", nil), only("sanction")},
+	{"suspended and active", to(ports.Users, "suspended_until", noon), only("user_suspended")},
 	{"a block without a blocking user", to(ports.Blocks, "user_id", unknown), only("reference")},
 	{"a block without a blocked user", to(ports.Blocks, "blocked_user_id", unknown), only("reference")},
 	{"a block of oneself", func(w *town, s rows) {

@@ -90,6 +90,30 @@ func (a *audit) checkReview(r record, moved bool) {
 	}
 }
 
+func (a *audit) checkSanctions(ctx context.Context) error {
+	return a.each(ctx, "sanctions", func(r record) {
+		sanction, outcome := id.Sanction(r.id("id")), moderation.Outcome(r.text("outcome"))
+		a.refers(r, sanction, "user_id")
+		a.refers(r, sanction, "created_by")
+		decided := outcome != ""
+		if decided && !id.User(r.id("decided_by")).IsZero() {
+			a.refers(r, sanction, "decided_by")
+		}
+		switch {
+		case !moderation.SanctionKind(r.text("kind")).Valid():
+			a.broken("sanction", sanction, "the kind is %q", r.text("kind"))
+		case decided && outcome != moderation.Upheld && outcome != moderation.Lifted:
+			a.broken("sanction", sanction, "the outcome is %q", outcome)
+		case decided == r.time("decided_at").IsZero() || decided == id.User(r.id("decided_by")).IsZero():
+			a.broken("sanction", sanction, "the outcome is %q, decided at %v", outcome, r.time("decided_at"))
+		case (r.text("appeal") == "") != r.time("appealed_at").IsZero():
+			a.broken("sanction", sanction, "the appeal lacks its text or its time")
+		case outcome == moderation.Upheld && r.text("appeal") == "":
+			a.broken("sanction", sanction, "was upheld without an appeal")
+		}
+	})
+}
+
 func (a *audit) checkBlocks(ctx context.Context) error {
 	return a.each(ctx, "blocks", func(r record) {
 		user := r.id("user_id")

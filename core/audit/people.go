@@ -26,6 +26,9 @@ func (a *audit) checkUsers(ctx context.Context) error {
 		if r.bool("erased") {
 			a.checkErased(r)
 		}
+		if !r.time("suspended_until").IsZero() && (r.bool("is_active") || r.bool("erased")) {
+			a.broken("user_suspended", user, "is suspended until %v, and active or erased", r.time("suspended_until"))
+		}
 	})
 }
 

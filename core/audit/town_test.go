@@ -234,6 +234,11 @@ func (w *town) moderation(ctx context.Context, tx ports.Tx) error {
 	_, err3 := tx.Moderation().AddReport(ctx, report)
 	report.Status, report.ReviewedBy, report.ReviewedAt = moderation.Resolved, w.cleo.ID, noon
 	_, err4 := tx.Moderation().ChangeReport(ctx, report, moderation.Pending)
+	sanction := moderation.Sanction{
+		ID: id.Sanction(w.ids.Next()), UserID: w.ben.ID, Kind: moderation.Warning, Reason: "rude", CreatedBy: w.cleo.ID, CreatedAt: noon,
+		Appeal: "why", AppealedAt: noon, Outcome: moderation.Upheld, DecidedBy: w.cleo.ID, DecidedAt: noon,
+	}
+	err6 := tx.Moderation().AddSanction(ctx, sanction)
 	_, err5 := tx.Moderation().AddReport(ctx, message, reported(w.sent[0]), reported(w.sent[1]))
 	record := moderation.AuditRecord{
 		ID: id.AuditRecord(w.ids.Next()), ActorID: w.cleo.ID, Action: moderation.ActionReportChanged,
@@ -241,7 +246,7 @@ func (w *town) moderation(ctx context.Context, tx ports.Tx) error {
 	}
 	operator := record
 	operator.ID, operator.ActorID = id.AuditRecord(w.ids.Next()), id.User{}
-	return errors.Join(err, err2, err3, err4, err5, tx.Moderation().AddAudit(ctx, record),
+	return errors.Join(err, err2, err3, err4, err5, err6, tx.Moderation().AddAudit(ctx, record),
 		tx.Moderation().AddAudit(ctx, operator),
 		tx.Moderation().Block(ctx, moderation.Block{UserID: w.cleo.ID, BlockedUserID: w.ada.ID, CreatedAt: noon}))
 }

@@ -39,6 +39,8 @@ type (
 	Reservation = ID[reservationKind]
 	// Report identifies a report.
 	Report = ID[reportKind]
+	// Sanction identifies a sanction.
+	Sanction = ID[sanctionKind]
 	// AuditRecord identifies a record of the audit trail.
 	AuditRecord = ID[auditRecordKind]
 	// Subject identifies the object of an administrative act, of any kind.
@@ -58,6 +60,7 @@ type (
 	messageKind      struct{}
 	reservationKind  struct{}
 	reportKind       struct{}
+	sanctionKind     struct{}
 	auditRecordKind  struct{}
 	subjectKind      struct{}
 )

@@ -63,7 +63,7 @@ type OpenResult struct {
 
 // Open opens a conversation of the caller, as its voyager, with a local. If it exists already, Open
 // returns it, even if the local is no longer searchable or active. Errors: fault.Invalid if local
-// is the caller, ErrNobody, ErrTooManyOpened, idempotency.ErrKeyReused.
+// is the caller, users.ErrRestricted, ErrNobody, ErrTooManyOpened, idempotency.ErrKeyReused.
 func (s *Service) Open(ctx context.Context, caller, local id.User, key idempotency.Key) (OpenResult, error) {
 	if caller == local {
 		return OpenResult{}, fault.InvalidField("local_id", "must be another user")
@@ -74,10 +74,11 @@ func (s *Service) Open(ctx context.Context, caller, local id.User, key idempoten
 		// The account is held, so that an erasure waits for this unit and forgets the key, or this
 		// unit waits for the erasure and is refused; and so that concurrent units do not exceed the
 		// quota.
-		if _, err := users.HoldActive(ctx, tx, caller); err != nil {
+		voyager, err := users.HoldActive(ctx, tx, caller)
+		if err != nil {
 			return OpenResult{}, err
 		}
-		c, created, err := s.open(ctx, tx, caller, local)
+		c, created, err := s.open(ctx, tx, voyager, local)
 		if err != nil {
 			return OpenResult{}, err
 		}
@@ -90,13 +91,18 @@ func (s *Service) Open(ctx context.Context, caller, local id.User, key idempoten
 	return o, nil
 }
 
-func (s *Service) open(ctx context.Context, tx Tx, voyager, local id.User) (Conversation, bool, error) {
+func (s *Service) open(ctx context.Context, tx Tx, caller users.User, local id.User) (Conversation, bool, error) {
+	voyager := caller.ID
 	c, err := tx.Messaging().ConversationOf(ctx, voyager, local)
 	if err == nil {
 		return c, false, nil
 	}
 	if !errors.Is(err, fault.NotFound) {
 		return Conversation{}, false, fmt.Errorf("look for a conversation: %w", err)
+	}
+	now := s.deps.Clock.Now()
+	if err := caller.CheckUnrestricted(now); err != nil {
+		return Conversation{}, false, err
 	}
 	sight, err := tx.Matching().Sight(ctx, voyager, local)
 	if err != nil {
@@ -105,7 +111,6 @@ func (s *Service) open(ctx context.Context, tx Tx, voyager, local id.User) (Conv
 	if !sight.Findable() {
 		return Conversation{}, false, ErrNobody
 	}
-	now := s.deps.Clock.Now()
 	nth, err := tx.Messaging().NthOpened(ctx, voyager, s.deps.Policy.MaxOpened)
 	if err := CheckQuota(nth, err, now, ErrTooManyOpened); err != nil {
 		return Conversation{}, false, err

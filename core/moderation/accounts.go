@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
@@ -78,7 +79,7 @@ func (c AccountChange) prepared(f *fault.Fields) AccountChange {
 
 // ChangeUser changes the role of an account, or deactivates or reactivates it. A deactivation ends
 // its sessions. Errors: fault.Invalid, users.ErrNotFound, users.ErrOwnRole, users.ErrLastAdmin,
-// users.ErrErased.
+// users.ErrErased, ErrSanctioned if a suspension is in force.
 func (s *Service) ChangeUser(ctx context.Context, admin, user id.User, c AccountChange) (users.User, error) {
 	if admin == user && c.Role != nil {
 		return users.User{}, users.ErrOwnRole
@@ -119,8 +120,12 @@ func (s *Service) changeHeld(ctx context.Context, tx Tx, admin id.User, u *users
 		next.Role = *c.Role
 		details["role"], details["role_before"] = string(next.Role), string(u.Role)
 	}
+	now := s.deps.Clock.Now()
 	if c.IsActive != nil && *c.IsActive != u.IsActive {
-		next.IsActive = *c.IsActive
+		if u.Suspended() && now.Before(u.SuspendedUntil) {
+			return ErrSanctioned
+		}
+		next.IsActive, next.SuspendedUntil = *c.IsActive, time.Time{}
 		details["is_active"], details["is_active_before"] = strconv.FormatBool(next.IsActive), strconv.FormatBool(u.IsActive)
 	}
 	switch {
@@ -131,7 +136,6 @@ func (s *Service) changeHeld(ctx context.Context, tx Tx, admin id.User, u *users
 	case isActiveAdmin(*u) && !isActiveAdmin(next) && otherAdmins == 0:
 		return users.ErrLastAdmin
 	}
-	now := s.deps.Clock.Now()
 	next.UpdatedAt = now
 	if err := tx.Users().Save(ctx, next); err != nil {
 		return fmt.Errorf("save a user: %w", err)
@@ -172,7 +176,8 @@ func (s *Service) MakeAdmin(ctx context.Context, email string) (users.User, erro
 			return nil
 		}
 		now := s.deps.Clock.Now()
-		u.Role, u.IsActive, u.UpdatedAt = users.RoleAdmin, true, now
+		u.Role = users.RoleAdmin
+		u.Resume(now)
 		if err := tx.Users().Save(ctx, u); err != nil {
 			return fmt.Errorf("save a user: %w", err)
 		}

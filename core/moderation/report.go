@@ -147,6 +147,10 @@ const (
 	ActionInterestCreated Action = "interest.created"
 	ActionInterestChanged Action = "interest.changed"
 
+	ActionUserSanctioned Action = "user.sanctioned"
+	ActionSanctionUpheld Action = "sanction.upheld"
+	ActionSanctionLifted Action = "sanction.lifted"
+
 	ActionReservationEnded Action = "reservation.ended"
 )
 

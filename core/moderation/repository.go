@@ -8,7 +8,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// Repository keeps reports, blocks and the audit trail.
+// Repository keeps reports, sanctions, blocks and the audit trail.
 type Repository interface {
 	// AddReport stores a report with the messages that are copied into it, whose ids differ. If the
 	// reporter already has a pending report of the same user, AddReport stores nothing and created
@@ -51,6 +51,20 @@ type Repository interface {
 
 	// DropBlocks removes all blocks that a user made.
 	DropBlocks(ctx context.Context, user id.User) error
+
+	// AddSanction stores a sanction against an account that the unit holds.
+	AddSanction(ctx context.Context, s Sanction) error
+
+	// Sanction returns a sanction, or fault.NotFound.
+	Sanction(ctx context.Context, sanction id.Sanction) (Sanction, error)
+
+	// SaveSanction stores the appeal and the outcome of a sanction, each with its fields. The unit
+	// holds the account.
+	SaveSanction(ctx context.Context, s Sanction) error
+
+	// Sanctions lists the sanctions against a user, newest first by (created_at, id), paged like
+	// Reports.
+	Sanctions(ctx context.Context, user id.User, after *page.Moment, limit int) ([]Sanction, error)
 
 	// AddAudit appends a record to the audit trail.
 	AddAudit(ctx context.Context, r AuditRecord) error

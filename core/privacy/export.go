@@ -39,7 +39,8 @@ type Export struct {
 	Reports       iter.Seq2[moderation.FiledReport, error] // filed by the user; without the reviewer and the notes
 	Blocks        iter.Seq2[matching.BlockedPerson, error]
 	Sessions      iter.Seq2[users.Session, error]
-	Sanctions     iter.Seq2[moderation.AuditRecord, error] // acts of admins on the account; without the admin
+	Sanctions     iter.Seq2[moderation.Sanction, error]    // against the user; without the admins
+	Acts          iter.Seq2[moderation.AuditRecord, error] // of admins on the account; without the admin
 }
 
 // Conversation is one conversation with all its messages.
@@ -127,7 +128,11 @@ func (r *reader) begin() (e Export, err error) {
 		func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]users.Session, error) {
 			return tx.Users().Sessions(ctx, r.caller, users.SessionFilter{}, after, limit)
 		})
-	e.Sanctions = each(listed(r, "list audit records", r.mark, moderation.PlaceOfAudit,
+	e.Sanctions = each(listed(r, "list sanctions", r.mark, moderation.PlaceOfSanction,
+		func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]moderation.Sanction, error) {
+			return tx.Moderation().Sanctions(ctx, r.caller, after, limit)
+		}), moderation.Sanction.ForUser)
+	e.Acts = each(listed(r, "list audit records", r.mark, moderation.PlaceOfAudit,
 		func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]moderation.AuditRecord, error) {
 			return tx.Moderation().Audits(ctx, id.Subject(r.caller), after, limit)
 		}), withoutActor)

@@ -39,7 +39,8 @@ type exported struct {
 	Reports       []moderation.FiledReport
 	Blocks        []matching.BlockedPerson
 	Sessions      []users.Session
-	Sanctions     []moderation.AuditRecord
+	Sanctions     []moderation.Sanction
+	Acts          []moderation.AuditRecord
 }
 
 type exportedConversation struct {
@@ -66,6 +67,7 @@ func read(t *testing.T, e privacy.Export) exported {
 		MadeAt: e.MadeAt, User: e.User, Profile: e.Profile, Interests: e.Interests, Wallet: e.Wallet,
 		Transactions: all(t, e.Transactions), Reservations: all(t, e.Reservations), Reports: all(t, e.Reports),
 		Blocks: all(t, e.Blocks), Sessions: all(t, e.Sessions), Sanctions: all(t, e.Sanctions),
+		Acts: all(t, e.Acts),
 	}
 	for _, c := range all(t, e.Conversations) {
 		talk := exportedConversation{Overview: c.Overview}
@@ -123,7 +125,7 @@ func TestExport(t *testing.T) {
 	if e.Wallet != (reservations.Funds{Balance: 36, Held: 10}) || len(e.Transactions) != 4 {
 		t.Errorf("the wallet is %+v with %d transactions, want 36, 10 held, and 4", e.Wallet, len(e.Transactions))
 	}
-	if len(e.Sessions) != 1 || len(e.Reservations) != 1 || len(e.Blocks) != 1 || len(e.Reports) != 1 || len(e.Sanctions) != 1 {
+	if len(e.Sessions) != 1 || len(e.Reservations) != 1 || len(e.Blocks) != 1 || len(e.Reports) != 1 || len(e.Acts) != 1 {
 		t.Errorf("got %+v, want one session, reservation, block, report and sanction", e)
 	}
 	if copied := e.Reports[0].Messages; len(copied) != 1 || copied[0].Content != "Look!" || copied[0].Attachment != "image/gif" {
@@ -198,7 +200,7 @@ func TestExportHasAMark(t *testing.T) {
 	if got, want := fmt.Sprintf("%+v", later), fmt.Sprintf("%+v", before); got != want {
 		t.Errorf("later the export has\n%s\nwant\n%s", got, want)
 	}
-	if now := s.export(t); len(now.Conversations) != 3 || len(now.Blocks) != 2 || len(now.Reports) != 1 || len(now.Sanctions) != 1 || len(now.Reservations) != 2 {
+	if now := s.export(t); len(now.Conversations) != 3 || len(now.Blocks) != 2 || len(now.Reports) != 1 || len(now.Acts) != 1 || len(now.Reservations) != 2 {
 		t.Errorf("a new export has %+v", now)
 	}
 }

@@ -52,7 +52,7 @@ func (s *Service) Erase(ctx context.Context, caller id.User, password string, fr
 	var u users.User
 	var confirmed users.PasswordHash
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		if u, err = users.Active(ctx, tx, caller); err != nil {
+		if u, err = users.Admitted(ctx, tx, caller); err != nil {
 			return err
 		}
 		confirmed, err = tx.Users().Password(ctx, caller)
@@ -68,8 +68,8 @@ func (s *Service) Erase(ctx context.Context, caller id.User, password string, fr
 	}
 	err = s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		return s.erase(ctx, tx, caller, func(u users.User) error {
-			if !u.IsActive {
-				return users.ErrNotSignedIn
+			if err := u.CheckAdmitted(); err != nil {
+				return err
 			}
 			return users.CheckPasswordUnchanged(ctx, tx, caller, confirmed, "password")
 		})

@@ -106,7 +106,7 @@ func form(caller id.User) idempotency.Form[Tx, View] {
 
 // Propose creates a pending reservation. Its tokens are the price times the present rate, rounded
 // up. Errors: fault.Invalid with the names of the fields, messaging.ErrNotFound,
-// ErrTooManyProposed, messaging.ErrClosed, ErrTooManyPending, idempotency.ErrKeyReused.
+// users.ErrRestricted, ErrTooManyProposed, messaging.ErrClosed, ErrTooManyPending, idempotency.ErrKeyReused.
 func (s *Service) Propose(ctx context.Context, caller id.User, conversation id.Conversation, p Proposal, key idempotency.Key) (View, error) {
 	p.Date, p.EndDate = clock.Truncate(p.Date), clock.Truncate(p.EndDate)
 	draft := Reservation{
@@ -147,10 +147,14 @@ func (s *Service) propose(ctx context.Context, tx Tx, r Reservation, now time.Ti
 	c := standing.Conversation
 	// The participants are held, so that no reservation is added for an erased user. The standing
 	// is read again, because a participant may have been erased before that.
-	if err := hold(ctx, tx, r.CreatorID, c.Other(r.CreatorID)); err != nil {
+	creator, err := hold(ctx, tx, r.CreatorID, c.Other(r.CreatorID))
+	if err != nil {
 		return Reservation{}, err
 	}
 	if standing, err = messaging.Enter(ctx, tx, r.CreatorID, r.ConversationID); err != nil {
+		return Reservation{}, err
+	}
+	if err := creator.CheckUnrestricted(now); err != nil {
 		return Reservation{}, err
 	}
 	nth, err := tx.Reservations().NthProposed(ctx, r.CreatorID, s.deps.Policy.MaxProposed)
@@ -175,12 +179,12 @@ func (s *Service) propose(ctx context.Context, tx Tx, r Reservation, now time.Ti
 	return r, nil
 }
 
-// hold holds the account of the creator, and pins that of the other participant, in ascending order
+// hold holds the account of the creator, which it returns, and pins that of the other participant, in ascending order
 // of id. Units in which either of the two proposes therefore count the reservations one after the
 // other.
-func hold(ctx context.Context, tx Tx, creator, other id.User) error {
-	held := func() error {
-		_, err := tx.Users().Hold(ctx, creator)
+func hold(ctx context.Context, tx Tx, creator, other id.User) (u users.User, err error) {
+	held := func() (err error) {
+		u, err = tx.Users().Hold(ctx, creator)
 		return err
 	}
 	pinned := func() error {
@@ -190,13 +194,12 @@ func hold(ctx context.Context, tx Tx, creator, other id.User) error {
 	if other.Compare(creator) < 0 {
 		held, pinned = pinned, held
 	}
-	if err := held(); err != nil {
-		return fmt.Errorf("hold the participants: %w", err)
+	for _, hold := range []func() error{held, pinned} {
+		if err := hold(); err != nil {
+			return users.User{}, fmt.Errorf("hold the participants: %w", err)
+		}
 	}
-	if err := pinned(); err != nil {
-		return fmt.Errorf("hold the participants: %w", err)
-	}
-	return nil
+	return u, nil
 }
 
 // Accept accepts a pending reservation. The voyager pays, and the tokens are held. Errors:

@@ -49,9 +49,10 @@ func (s *Service) end(session Session) time.Time {
 	return last
 }
 
-// mayUse reports whether a session of an account may be used now.
+// mayUse reports whether a session of an account may be used now. That of a suspended account is
+// limited.
 func (s *Service) mayUse(session Session, u User) bool {
-	return session.Live() && u.IsActive && s.deps.Clock.Now().Before(s.end(session))
+	return session.Live() && u.admitted() && s.deps.Clock.Now().Before(s.end(session))
 }
 
 // issue returns the access token of a session, which need not be stored yet.
@@ -68,7 +69,8 @@ func (s *Service) signedIn(o opened, access string) SignedIn {
 }
 
 // Authenticate returns the user of an access token. It returns ErrNotSignedIn if the token is not
-// valid, its session has ended, or the account is inactive.
+// valid, its session has ended, or the account is inactive. If the account is suspended, or was and
+// its user has neither signed in nor refreshed since, the Caller is suspended.
 func (s *Service) Authenticate(ctx context.Context, accessToken string) (Caller, error) {
 	user, session, err := s.deps.Access.Verify(ctx, accessToken)
 	if errors.Is(err, fault.Unauthenticated) {
@@ -95,7 +97,7 @@ func (s *Service) Resume(ctx context.Context, user id.User, session id.Session) 
 		if stored.UserID != user || !s.mayUse(stored, u) {
 			return ErrNotSignedIn
 		}
-		c = Caller{UserID: u.ID, SessionID: session, Role: u.Role}
+		c = Caller{UserID: u.ID, SessionID: session, Role: u.Role, Suspended: u.Suspended()}
 		return nil
 	})
 	return c, err
@@ -161,6 +163,9 @@ func (s *Service) rotate(ctx context.Context, tx Tx, refreshToken string) (opene
 	}
 	if !s.mayUse(session, u) || !now.Before(token.ExpiresAt) {
 		return opened{}, ErrRefresh
+	}
+	if u, err = s.resumed(ctx, tx, u, now); err != nil {
+		return opened{}, err
 	}
 	secret, hash := newSecret()
 	if err := tx.Users().AddRefreshToken(ctx, s.newRefreshToken(session, hash, now)); err != nil {

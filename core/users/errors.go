@@ -37,6 +37,14 @@ var (
 	// ErrSessionNotFound is returned for a session that has ended or is not the caller's.
 	ErrSessionNotFound = fault.New(fault.NotFound, "session_not_found", "there is no such session")
 
+	// ErrSuspended is returned to a user whose account is suspended, for all but what they may still
+	// do: see Admitted.
+	ErrSuspended = fault.New(fault.Forbidden, "account_suspended", "your account is suspended: your sanctions have the reason")
+
+	// ErrRestricted is returned for a new conversation or proposal of a user whose account is
+	// restricted.
+	ErrRestricted = fault.New(fault.Forbidden, "account_restricted", "your account is restricted: your sanctions have the reason")
+
 	ErrAdminsOnly = fault.New(fault.Forbidden, "admins_only", "only an admin may do this")
 	ErrOwnRole    = fault.New(fault.Forbidden, "own_role", "an admin cannot change their own role")
 	ErrNotFound   = fault.New(fault.NotFound, "user_not_found", "there is no such user")

@@ -14,7 +14,7 @@ import (
 // zero, it checks only the account.
 func Present(ctx context.Context, tx Tx, c Caller) (User, error) {
 	if c.SessionID.IsZero() {
-		return Active(ctx, tx, c.UserID)
+		return Admitted(ctx, tx, c.UserID)
 	}
 	session, u, err := tx.Users().Session(ctx, c.SessionID)
 	switch {
@@ -22,7 +22,7 @@ func Present(ctx context.Context, tx Tx, c Caller) (User, error) {
 		return User{}, ErrNotSignedIn
 	case err != nil:
 		return User{}, fmt.Errorf("read a session: %w", err)
-	case !session.Live() || session.UserID != c.UserID || !u.IsActive:
+	case !session.Live() || session.UserID != c.UserID || !u.admitted():
 		return User{}, ErrNotSignedIn
 	}
 	return u, nil

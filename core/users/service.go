@@ -281,7 +281,7 @@ func (s *Service) trySignIn(ctx context.Context, in SignIn, under *try) (SignedI
 	if err != nil {
 		return SignedIn{}, err
 	}
-	if !fits || !u.IsActive {
+	if !fits || !u.admitted() {
 		return SignedIn{}, under.wrong(ctx, ErrSignIn)
 	}
 	renewed, err := s.deps.Passwords.Renew(ctx, hash, in.Password)
@@ -295,8 +295,11 @@ func (s *Service) trySignIn(ctx context.Context, in SignIn, under *try) (SignedI
 	}
 	var o opened
 	err = s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
-		present, err := s.holdSignIn(ctx, tx, u.ID, hash, renewed)
+		present, err := s.holdSignIn(ctx, tx, u, hash, renewed)
 		if err != nil {
+			return err
+		}
+		if present, err = s.resumed(ctx, tx, present, s.deps.Clock.Now()); err != nil {
 			return err
 		}
 		if o, err = s.openSession(ctx, tx, session, present, in.From); err != nil {
@@ -312,9 +315,9 @@ func (s *Service) trySignIn(ctx context.Context, in SignIn, under *try) (SignedI
 
 // holdSignIn returns an account whose password was checked before the unit began, and keeps it from
 // changing: no session may outlive its user or password. It stores a renewed hash.
-func (s *Service) holdSignIn(ctx context.Context, tx Tx, user id.User, checked, renewed PasswordHash) (User, error) {
-	var u User
-	if renewed == checked {
+func (s *Service) holdSignIn(ctx context.Context, tx Tx, read User, checked, renewed PasswordHash) (User, error) {
+	user, u := read.ID, User{}
+	if renewed == checked && !read.Suspended() {
 		pinned, err := tx.Users().Pin(ctx, user)
 		if err != nil {
 			return User{}, fmt.Errorf("pin a user: %w", err)
@@ -327,7 +330,7 @@ func (s *Service) holdSignIn(ctx context.Context, tx Tx, user id.User, checked, 
 		}
 		u = held
 	}
-	if !u.IsActive {
+	if !u.admitted() {
 		return User{}, ErrSignIn
 	}
 	present, err := tx.Users().Password(ctx, user)

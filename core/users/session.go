@@ -176,6 +176,7 @@ type Caller struct {
 	UserID    id.User
 	SessionID id.Session
 	Role      Role
+	Suspended bool // the account is suspended: the user may only do what Admitted names
 }
 
 // RequireAdmin returns ErrAdminsOnly if the caller is not an admin.

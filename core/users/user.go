@@ -47,6 +47,11 @@ type User struct {
 	Version   int64 // incremented by each save; a save with another version is a conflict
 	CreatedAt time.Time
 	UpdatedAt time.Time
+
+	// Until when the account is restricted, and suspended: the zero time if it is not. An account is
+	// suspended only if it is not active. A time that has passed may stay.
+	RestrictedUntil time.Time
+	SuspendedUntil  time.Time
 }
 
 // FirstName returns the first word of the name. Other users see it if the profile has no first
@@ -97,4 +102,5 @@ func (u *User) Apply(c Change, at time.Time) error {
 func (u *User) erase(at time.Time) {
 	u.Name, u.Email, u.Bio, u.Location = DeletedName, "", "", ""
 	u.Role, u.IsActive, u.Erased, u.Twin, u.UpdatedAt = RoleUser, false, true, false, at
+	u.RestrictedUntil, u.SuspendedUntil = time.Time{}, time.Time{}
 }

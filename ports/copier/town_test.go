@@ -167,12 +167,15 @@ func (w *town) moderation(ctx context.Context, tx ports.Tx, by, of id.User) erro
 		ID: id.Report(w.ids.Next()), ReporterID: by, ReportedUserID: of, Reason: "rude", Status: moderation.Pending,
 		CreatedAt: noon,
 	}
+	sanction := moderation.Sanction{
+		ID: id.Sanction(w.ids.Next()), UserID: of, Kind: moderation.Warning, Reason: "rude", CreatedBy: by, CreatedAt: noon,
+	}
 	record := moderation.AuditRecord{
 		ID: id.AuditRecord(w.ids.Next()), ActorID: by, Action: moderation.ActionUserChanged,
 		SubjectID: id.Subject(of), CreatedAt: noon,
 	}
 	_, err := tx.Moderation().AddReport(ctx, report)
-	return errors.Join(err, tx.Moderation().AddAudit(ctx, record),
+	return errors.Join(err, tx.Moderation().AddSanction(ctx, sanction), tx.Moderation().AddAudit(ctx, record),
 		tx.Moderation().Block(ctx, moderation.Block{UserID: by, BlockedUserID: of, CreatedAt: noon}))
 }
 

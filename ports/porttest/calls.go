@@ -87,6 +87,12 @@ func (w *town) reads() []call {
 		discarding("Moderation.ReportedMessages", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().ReportedMessages(ctx, w.filed.ID)
 		}),
+		discarding("Moderation.Sanction", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Moderation().Sanction(ctx, w.sanction.ID)
+		}),
+		discarding("Moderation.Sanctions", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Moderation().Sanctions(ctx, w.cleo.ID, nil, 10)
+		}),
 		discarding("Moderation.Blocks", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().Blocks(ctx, w.cleo.ID, nil, 10)
 		}),
@@ -306,6 +312,14 @@ func (w *town) writes(f *fixture) []call {
 		discarding("Moderation.ChangeReport", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().ChangeReport(ctx, reviewed, moderation.Pending)
 		}),
+		{"Moderation.AddSanction", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Moderation().AddSanction(ctx, f.newSanction(ada.ID, ben.ID))
+		}},
+		{"Moderation.SaveSanction", func(ctx context.Context, tx ports.Tx) error {
+			s := w.sanction
+			s.Appeal, s.AppealedAt = "But I never did", later
+			return tx.Moderation().SaveSanction(ctx, s)
+		}},
 		{"Moderation.Block", func(ctx context.Context, tx ports.Tx) error {
 			return tx.Moderation().Block(ctx, moderation.Block{UserID: ada.ID, BlockedUserID: w.dora.ID,
 				CreatedAt: later})

@@ -196,6 +196,22 @@ var defects = []defect{
 		b.moderation = aboutPending{b.Tx.Moderation()}
 	}),
 		fails: []string{"moderation/pages of reports about a user hold each once"}},
+	{name: "does not store the outcome of a sanction", plant: handing(func(_ *memory.Store, b *broken) {
+		b.moderation = forgetsOutcomes{b.Tx.Moderation()}
+	}),
+		fails: []string{"moderation/a sanction keeps its appeal and its outcome"}},
+	{name: "repeats sanctions on the next page", plant: handing(func(_ *memory.Store, b *broken) {
+		b.moderation = repeatsSanctions{b.Tx.Moderation()}
+	}),
+		fails: []string{"moderation/pages of sanctions hold each once"}},
+	{name: "does not store a suspension", plant: handing(func(_ *memory.Store, b *broken) {
+		b.users = unsuspended{b.Tx.Users()}
+	}),
+		fails: []string{"everyday/a suspended user comes back"}},
+	{name: "shows suspended users", plant: handing(func(_ *memory.Store, b *broken) {
+		b.matching = visibleSuspended{b.Tx.Matching(), b.Tx.Users()}
+	}),
+		fails: []string{"sight/of every user, a viewer sees what the facts allow"}, says: "user (suspended"},
 	{name: "reports every conversation as new", plant: handing(func(_ *memory.Store, b *broken) {
 		b.messaging = opensAlways{b.Tx.Messaging()}
 	}),

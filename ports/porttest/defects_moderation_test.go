@@ -3,10 +3,13 @@ package porttest_test
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/users"
 )
 
 // twoReports stores a second report of a pair, as a dismissed one.
@@ -56,4 +59,48 @@ func (r aboutPending) ReportsAbout(
 ) ([]moderation.Report, error) {
 	all, err := r.Repository.ReportsAbout(ctx, reported, after, limit)
 	return slices.DeleteFunc(all, func(r moderation.Report) bool { return r.Status != moderation.Pending }), err
+}
+
+// forgetsOutcomes stores the appeal of a sanction, and no outcome.
+type forgetsOutcomes struct{ moderation.Repository }
+
+func (r forgetsOutcomes) SaveSanction(ctx context.Context, s moderation.Sanction) error {
+	s.Outcome = ""
+	return r.Repository.SaveSanction(ctx, s)
+}
+
+// repeatsSanctions begins a page of sanctions with the moment that the page before ended in.
+type repeatsSanctions struct{ moderation.Repository }
+
+func (r repeatsSanctions) Sanctions(
+	ctx context.Context, user id.User, after *page.Moment, limit int,
+) ([]moderation.Sanction, error) {
+	if after != nil {
+		after = &page.Moment{At: after.At.Add(time.Millisecond)}
+	}
+	return r.Repository.Sanctions(ctx, user, after, limit)
+}
+
+// unsuspended does not store that an account is suspended.
+type unsuspended struct{ users.Repository }
+
+func (r unsuspended) Save(ctx context.Context, u users.User) error {
+	u.SuspendedUntil = time.Time{}
+	return r.Repository.Save(ctx, u)
+}
+
+// visibleSuspended takes a suspended user for an active one.
+type visibleSuspended struct {
+	matching.Repository
+	users users.Repository
+}
+
+func (r visibleSuspended) Sight(ctx context.Context, viewer, user id.User) (matching.Sight, error) {
+	sight, err := r.Repository.Sight(ctx, viewer, user)
+	if err != nil {
+		return sight, err
+	}
+	u, err := r.users.User(ctx, user)
+	sight.Active = sight.Active || err == nil && u.Suspended()
+	return sight, err
 }

@@ -32,6 +32,7 @@ var everyday = []test{
 	{"pages hold each thing of one moment once", inCommunity(oneMomentPages)},
 	{"unread messages are counted exactly", inCommunity(unreadCounts)},
 	{"a reported message is copied with the two before it", inCommunity(messageReported)},
+	{"a suspended user comes back", inCommunity(suspendedAndBack)},
 	{"the history and reports stay after the other left", inCommunity(afterLeaving)},
 }
 

@@ -30,6 +30,7 @@ var fields = []test{
 	{"idempotency.Record", filledTwice(recordFields)},
 	{"moderation.Report", filledTwice(reportFields)},
 	{"moderation.ReportedMessage", filledTwice(reportedMessageFields)},
+	{"moderation.Sanction", filledTwice(sanctionFields)},
 	{"moderation.Block", filledTwice(blockFields)},
 	{"moderation.AuditRecord", filledTwice(auditFields)},
 	{"matching.Interest", filledTwice(interestFields)},
@@ -255,6 +256,16 @@ func reportedMessageFields(f *fixture, fl *filler) {
 		func(ctx context.Context, tx ports.Tx) ([]moderation.ReportedMessage, error) {
 			copied, err := tx.Moderation().ReportedMessages(ctx, r.ID)
 			return copied[r.ID], err
+		})
+}
+
+func sanctionFields(f *fixture, fl *filler) {
+	s := f.sanction(filled[moderation.Sanction](f, fl))
+	is := func(other moderation.Sanction) bool { return other.ID == s.ID }
+	sameFields(f, "moderation.Repository.Sanction", f.sanctionOf(s.ID), s)
+	listsBack(f, "moderation.Repository.Sanctions", s, is,
+		func(ctx context.Context, tx ports.Tx) ([]moderation.Sanction, error) {
+			return tx.Moderation().Sanctions(ctx, s.UserID, nil, 100)
 		})
 }
 

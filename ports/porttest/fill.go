@@ -36,9 +36,11 @@ func (f *fixture) filler() *filler {
 		reflect.TypeFor[tokens.Metadata](): func() any {
 			return tokens.Reference("no", id.Transaction(f.ids.Next()))
 		},
-		reflect.TypeFor[moderation.Status]():   func() any { return moderation.Dismissed },
-		reflect.TypeFor[reservations.Price]():  func() any { return price(fmt.Sprintf("%d.25", fl.n)) },
-		reflect.TypeFor[reservations.Status](): func() any { return reservations.Declined },
+		reflect.TypeFor[moderation.Status]():       func() any { return moderation.Dismissed },
+		reflect.TypeFor[moderation.SanctionKind](): func() any { return moderation.Suspension },
+		reflect.TypeFor[moderation.Outcome]():      func() any { return moderation.Upheld },
+		reflect.TypeFor[reservations.Price]():      func() any { return price(fmt.Sprintf("%d.25", fl.n)) },
+		reflect.TypeFor[reservations.Status]():     func() any { return reservations.Declined },
 	}
 	return fl
 }

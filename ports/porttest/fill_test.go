@@ -119,7 +119,7 @@ var (
 	stored = []string{
 		"users.User", "users.Session", "users.RefreshToken", "users.Reset", "users.Tries", "tokens.Wallet", "tokens.Entry",
 		"tokens.Transaction",
-		"idempotency.Record", "moderation.Report", "moderation.ReportedMessage", "moderation.Block", "moderation.AuditRecord", "matching.Interest",
+		"idempotency.Record", "moderation.Report", "moderation.ReportedMessage", "moderation.Sanction", "moderation.Block", "moderation.AuditRecord", "matching.Interest",
 		"matching.Profile",
 		"messaging.Conversation", "messaging.Message", "messaging.Attachment", "reservations.Reservation",
 	}

@@ -21,6 +21,8 @@ var moderationTests = []test{
 	{"pages of reports hold each once", reportPages},
 	{"pages of reports about a user hold each once", reportsAboutPages},
 	{"a report keeps the messages that were copied into it", messagesReported},
+	{"a sanction keeps its appeal and its outcome", sanctionKept},
+	{"pages of sanctions hold each once", sanctionPages},
 	{"a block stays as it was made", blocked},
 	{"dropping blocks keeps those by others", blocksDropped},
 	{"pages of blocks hold each once", blockPages},

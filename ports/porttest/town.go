@@ -36,6 +36,7 @@ type town struct {
 	accepted  reservations.Reservation
 	report    moderation.Report
 	filed     moderation.FiledReport // by Ada about Ben, with their messages
+	sanction  moderation.Sanction    // a warning to Cleo
 	audit     moderation.AuditRecord
 	tries     users.Tries
 	record    idempotency.Record
@@ -71,6 +72,8 @@ func (f *fixture) town() *town {
 			MessageID: m.ID, UserID: m.UserID, Content: m.Content, Attachment: m.Attachment, CreatedAt: m.CreatedAt,
 		})
 	}
+	w.sanction = f.newSanction(w.cleo.ID, w.eve.ID)
+	w.sanction.Kind, w.sanction.EndsAt = moderation.Warning, time.Time{}
 	w.audit = moderation.AuditRecord{
 		ID: id.AuditRecord(f.ids.Next()), ActorID: w.eve.ID, Action: moderation.ActionUserChanged,
 		SubjectID: id.Subject(w.cleo.ID), Reason: "they asked", Details: moderation.Details{"name": "cleo"},
@@ -119,6 +122,7 @@ func (w *town) fill(ctx context.Context, tx ports.Tx, f *fixture) error {
 			return tx.Matching().AddCorrespondent(ctx, matching.Correspondent{UserID: w.ben.ID, ReaderID: w.ada.ID})
 		},
 		func() error { return tx.Reservations().Add(ctx, w.pending) },
+		func() error { return tx.Moderation().AddSanction(ctx, w.sanction) },
 		func() error { return tx.Moderation().AddAudit(ctx, w.audit) },
 		func() error { return tx.Marks().Mark(ctx, w.mark, noon) },
 		func() error { return grantWith(ctx, tx, users.GrantKey, f.secret()) },

@@ -51,8 +51,19 @@ func (g *Gate) Anyone(ctx context.Context) (context.Context, error) {
 
 // SignedIn admits the requests of signed-in users within the limit of each user, and adds the
 // caller to the context. A refused token counts against the limit of its address. Errors:
-// users.ErrNotSignedIn, ErrTooManyRequests, and the errors with which the Authenticator fails.
+// users.ErrNotSignedIn, ErrTooManyRequests, users.ErrSuspended, and the errors with which the
+// Authenticator fails.
 func (g *Gate) SignedIn(ctx context.Context) (context.Context, error) {
+	ctx, err := g.SignedInOrSuspended(ctx)
+	if caller, _ := CallerFrom(ctx); err == nil && caller.Suspended {
+		return ctx, users.ErrSuspended
+	}
+	return ctx, err
+}
+
+// SignedInOrSuspended is like [Gate.SignedIn], and also admits users who are suspended. It is for
+// what they may still do: see users.Admitted.
+func (g *Gate) SignedInOrSuspended(ctx context.Context) (context.Context, error) {
 	call := CallFrom(ctx)
 	if call.Token == "" {
 		return ctx, g.refuse(call, users.ErrNotSignedIn)

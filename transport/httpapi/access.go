@@ -33,8 +33,18 @@ func asUser[Req, Resp any](
 	opts ...kithttp.HandleOption,
 ) {
 	r.Security = []string{bearer}
-	kithttp.Handle(a.server, describe(c, r, users.ErrNotSignedIn), withCaller(h),
+	kithttp.Handle(a.server, describe(c, r, users.ErrNotSignedIn, users.ErrSuspended), withCaller(h),
 		append([]kithttp.HandleOption{kithttp.Gated(a.gate.SignedIn), a.inLane(c)}, opts...)...)
+}
+
+// asSuspended serves a route for signed-in users, those who are suspended included.
+func asSuspended[Req, Resp any](
+	a *API, c edge.Class, r kithttp.Route[Req, Resp], h func(context.Context, users.Caller, Req) (Resp, error),
+	opts ...kithttp.HandleOption,
+) {
+	r.Security = []string{bearer}
+	kithttp.Handle(a.server, describe(c, r, users.ErrNotSignedIn), withCaller(h),
+		append([]kithttp.HandleOption{kithttp.Gated(a.gate.SignedInOrSuspended), a.inLane(c)}, opts...)...)
 }
 
 // asAdmin serves a route for admins. Gates in opts run last.
@@ -43,7 +53,7 @@ func asAdmin[Req, Resp any](
 	opts ...kithttp.HandleOption,
 ) {
 	r.Security = []string{bearer}
-	kithttp.Handle(a.server, describe(c, r, users.ErrNotSignedIn, users.ErrAdminsOnly), withCaller(h),
+	kithttp.Handle(a.server, describe(c, r, users.ErrNotSignedIn, users.ErrSuspended, users.ErrAdminsOnly), withCaller(h),
 		append([]kithttp.HandleOption{kithttp.Gated(a.gate.SignedIn, edge.AdminsOnly), a.inLane(c)}, opts...)...)
 }
 

@@ -88,6 +88,12 @@ var routeTable = map[string]row{
 	"block":   {class: edge.Cheap, right: "voyager", id: "{local}", want: statuses{204, 204, 204, 401}},
 	"unblock": {class: edge.Cheap, right: "voyager", id: "{local}", want: statuses{204, 204, 204, 401}},
 
+	"mySanctions":   {class: edge.Cheap, right: "voyager", want: ofUser},
+	"appeal":        {class: edge.Cheap, right: "stranger", id: "{sanction}", body: `{"appeal":"Hello"}`, want: statuses{201, 201, 404, 401}},
+	"impose":        {class: edge.Cheap, right: "admin", id: "{local}", body: `{"kind":"restricted","reason":"rude"}`, want: createAdmin},
+	"userSanctions": {class: edge.Search, right: "admin", id: "{stranger}", want: ofAdmin},
+	"decide":        {class: edge.Cheap, right: "admin", id: "{sanction}", body: `{"outcome":"lifted"}`, want: ofAdmin},
+
 	"adminUsers":        {class: edge.Search, right: "admin", want: ofAdmin},
 	"adminUser":         {class: edge.Cheap, right: "admin", id: "{local}", want: ofAdmin},
 	"changeUser":        {class: edge.Cheap, right: "admin", id: "{local}", body: `{"is_active":false,"reason":"rude"}`, want: ofAdmin},
@@ -99,7 +105,7 @@ var routeTable = map[string]row{
 	"adminReservations": {class: edge.Search, right: "admin", want: ofAdmin},
 	"endReservation":    {class: edge.Cheap, right: "admin", id: "{reservation}", body: `{"status":"cancelled","reason":"rain"}`, want: statuses{409, 403, 409, 401}}, // it is pending
 	"adminReports":      {class: edge.Search, right: "admin", want: ofAdmin},
-	"adminReport":       {class: edge.Cheap, right: "admin", id: "{report}", want: ofAdmin},
+	"adminReport":       {class: edge.Search, right: "admin", id: "{report}", want: ofAdmin},
 	"changeReport":      {class: edge.Cheap, right: "admin", id: "{report}", body: `{"status":"reviewed"}`, want: ofAdmin},
 	"audit":             {class: edge.Search, right: "admin", want: ofAdmin},
 	"verifyLedger":      {class: edge.Audit, right: "admin", want: ofAdmin},

@@ -87,11 +87,11 @@ var (
 func (a *API) serveAccount() {
 	asUser(a, edge.Cheap, me, a.me)
 	asUser(a, edge.Cheap, changeMe, a.changeMe, kithttp.Checked(func(r UserChange, f *fault.Fields) { r.change().Check(f) }))
-	asUser(a, edge.Hashing, eraseMe, a.eraseMe)
+	asSuspended(a, edge.Hashing, eraseMe, a.eraseMe)
 	asUser(a, edge.Hashing, changePassword, a.changePassword, kithttp.Checked(func(r changePasswordRequest, f *fault.Fields) {
 		users.CheckPassword(f, r.Password)
 	}))
-	asUser(a, edge.Export, exportMe, a.exportMe)
+	asSuspended(a, edge.Export, exportMe, a.exportMe)
 }
 
 func (a *API) me(ctx context.Context, caller users.Caller, _ kithttp.None) (Me, error) {

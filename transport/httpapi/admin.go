@@ -163,7 +163,7 @@ func (a *API) serveAdmin() {
 			r.Status.Check(f)
 		}
 	}))
-	asAdmin(a, edge.Cheap, adminReport, a.adminReport)
+	asAdmin(a, edge.Search, adminReport, a.adminReport)
 	asAdmin(a, edge.Cheap, changeReport, a.changeReport, kithttp.Checked(func(r changeReportRequest, f *fault.Fields) {
 		r.change().Check(f)
 	}))

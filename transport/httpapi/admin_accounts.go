@@ -84,7 +84,7 @@ var (
 	changeAccount = kithttp.Route[changeAccountRequest, User]{
 		Name: "changeUser", Method: http.MethodPatch, Path: "/v1/admin/users/{id}",
 		Summary: "Change the role of an account, deactivate or reactivate it", Tags: tagAdminAccounts,
-		Faults: []*fault.Error{users.ErrOwnRole, users.ErrNotFound, users.ErrLastAdmin, users.ErrErased},
+		Faults: []*fault.Error{users.ErrOwnRole, users.ErrNotFound, users.ErrLastAdmin, users.ErrErased, moderation.ErrSanctioned},
 	}
 	postTokens = kithttp.Route[postTokensRequest, Transaction]{
 		Name: "postTokens", Method: http.MethodPost, Path: "/v1/admin/users/{id}/transactions", Status: http.StatusCreated,

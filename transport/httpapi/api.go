@@ -157,6 +157,7 @@ func New(s *services.Services, o Options) *API {
 	a.serveReservations()
 	a.serveWallet()
 	a.serveModeration()
+	a.serveSanctions()
 	a.serveAdminAccounts()
 	a.serveAdmin()
 	a.serveAdminReservations()

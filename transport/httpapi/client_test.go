@@ -176,8 +176,17 @@ func TestClientOverTheNetwork(t *testing.T) {
 	if moved.Status != moderation.Resolved || *moved.ReviewedBy != tn.people["admin"].id {
 		t.Errorf("got %+v", moved)
 	}
-	if trail := must[httpapi.Page[httpapi.AuditRecord]](t)(admin.Audit(ctx, httpapi.Paging{})); len(trail.Items) != 4 || trail.Items[3].ActorID != nil {
-		t.Errorf("got %+v, want 4 records, the oldest by the operator", trail.Items)
+	warned := tn.people["local"]
+	must[httpapi.AdminSanction](t)(admin.Impose(ctx, warned.id, httpapi.SanctionInput{Kind: moderation.Warning, Reason: "rude"}, ""))
+	mine := must[httpapi.Page[httpapi.Sanction]](t)(warned.MySanctions(ctx, httpapi.Paging{}))
+	must[httpapi.Sanction](t)(warned.Appeal(ctx, mine.Items[0].ID, "It was a joke.", ""))
+	must[httpapi.AdminSanction](t)(admin.Decide(ctx, mine.Items[0].ID, httpapi.Decision{Outcome: moderation.Upheld, Answer: new("no")}))
+	against := must[httpapi.Page[httpapi.AdminSanction]](t)(admin.Sanctions(ctx, warned.id, httpapi.Paging{}))
+	if s := against.Items[0]; len(against.Items) != 1 || *s.Outcome != moderation.Upheld || *s.Appeal != "It was a joke." || s.CreatedBy != tn.people["admin"].id {
+		t.Errorf("got %+v", s)
+	}
+	if trail := must[httpapi.Page[httpapi.AuditRecord]](t)(admin.Audit(ctx, httpapi.Paging{})); len(trail.Items) != 7 || trail.Items[6].ActorID != nil {
+		t.Errorf("got %+v, want 7 records, the oldest by the operator", trail.Items)
 	}
 	if err := tn.client.SignOut(ctx, tn.people["local"].refresh); err != nil {
 		t.Error(err)

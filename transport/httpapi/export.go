@@ -26,7 +26,8 @@ type Export struct {
 	Reports       []FiledReport          `json:"reports" description:"The reports that the user filed."`
 	Blocks        []Block                `json:"blocks"`
 	Sessions      []ExportedSession      `json:"sessions"`
-	Sanctions     []Sanction             `json:"sanctions" description:"The actions of admins on the account."`
+	Sanctions     []Sanction             `json:"sanctions"`
+	Acts          []Act                  `json:"acts" description:"The actions of admins on the account."`
 }
 
 // ExportedConversation is a conversation with all its messages. Their attachments are data URLs.
@@ -49,8 +50,8 @@ type ExportedSession struct {
 	RevokedAt  *Time      `json:"revoked_at"`
 }
 
-// Sanction is an action of an admin on an account.
-type Sanction struct {
+// Act is an action of an admin on an account.
+type Act struct {
 	ID        id.AuditRecord     `json:"id"`
 	Action    moderation.Action  `json:"action"`
 	Reason    *string            `json:"reason"`
@@ -105,6 +106,7 @@ func (a *API) writeExport(ctx context.Context, w io.Writer, e privacy.Export) er
 	members(d, "blocks", e.Blocks, blockOf)
 	members(d, "sessions", e.Sessions, exportedSessionOf)
 	members(d, "sanctions", e.Sanctions, sanctionOf)
+	members(d, "acts", e.Acts, actOf)
 	d.end('}')
 	return d.flush()
 }
@@ -156,6 +158,6 @@ func exportedSessionOf(s users.Session) ExportedSession {
 	}
 }
 
-func sanctionOf(r moderation.AuditRecord) Sanction {
-	return Sanction{ID: r.ID, Action: r.Action, Reason: orNull(r.Reason), Details: r.Details, CreatedAt: Time(r.CreatedAt)}
+func actOf(r moderation.AuditRecord) Act {
+	return Act{ID: r.ID, Action: r.Action, Reason: orNull(r.Reason), Details: r.Details, CreatedAt: Time(r.CreatedAt)}
 }

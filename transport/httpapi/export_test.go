@@ -38,7 +38,7 @@ func TestExport(t *testing.T) {
 	}
 	counts := []int{
 		len(e.Transactions), len(e.Conversations), len(e.Conversations[0].Messages), len(e.Reservations), len(e.Reports),
-		len(e.Blocks), len(e.Sessions), len(e.Sanctions), len(e.Profile.Interests),
+		len(e.Blocks), len(e.Sessions), len(e.Acts), len(e.Profile.Interests),
 	}
 	if !slices.Equal(counts, []int{3, 1, 1, 1, 1, 1, 1, 1, 1}) {
 		t.Errorf("got %v items: %s", counts, a.body)

@@ -161,7 +161,7 @@ var (
 		Name: "openConversation", Method: http.MethodPost, Path: "/v1/conversations", Status: http.StatusCreated,
 		AlsoStatus: []int{http.StatusOK},
 		Summary:    "Open a conversation with a local (201), or get the existing one (200)", Tags: tagMessaging,
-		Faults: []*fault.Error{messaging.ErrNobody, messaging.ErrTooManyOpened},
+		Faults: []*fault.Error{users.ErrRestricted, messaging.ErrNobody, messaging.ErrTooManyOpened},
 	}
 	conversations = kithttp.Route[Paging, Page[Conversation]]{
 		Name: "conversations", Method: http.MethodGet, Path: "/v1/conversations",

@@ -32,6 +32,7 @@ func crowd(t *testing.T) *town {
 		must[httpapi.Message](t)(voyager.Send(tn.ctx, conversation, httpapi.Draft{Content: new("hi")}, ""))
 		must[httpapi.Reservation](t)(local.Propose(tn.ctx, conversation, tn.proposal(), ""))
 		must[httpapi.Report](t)(voyager.Report(tn.ctx, httpapi.Complaint{ReportedUserID: p.id, Reason: "spam"}, ""))
+		must[httpapi.AdminSanction](t)(admin.Impose(tn.ctx, tn.people["stranger"].id, httpapi.SanctionInput{Kind: "warning", Reason: "spam"}, ""))
 		must[httpapi.SignedIn](t)(tn.client.SignIn(tn.ctx, local.email, password))
 		if err := local.Block(tn.ctx, p.id); err != nil {
 			t.Fatal(err)
@@ -47,6 +48,7 @@ var lists = map[string]string{
 	"/v1/me/sessions": "local",
 	"/v1/reports":     "voyager", "/v1/places": "voyager",
 	"/v1/admin/users": "admin", "/v1/admin/users/{voyager}/transactions": "admin", "/v1/admin/interests": "admin", "/v1/admin/reports": "admin",
+	"/v1/me/sanctions": "stranger", "/v1/admin/users/{stranger}/sanctions": "admin",
 	"/v1/admin/audit": "admin", "/v1/admin/reservations": "admin",
 }
 

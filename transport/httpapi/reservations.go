@@ -108,6 +108,7 @@ var (
 		Name: "propose", Method: http.MethodPost, Path: "/v1/conversations/{id}/reservations", Status: http.StatusCreated,
 		Summary: "Propose an activity", Tags: tagReservations,
 		Faults: []*fault.Error{
+			users.ErrRestricted,
 			messaging.ErrNotFound, reservations.ErrTooManyProposed, messaging.ErrClosed, reservations.ErrTooManyPending,
 		},
 	}

@@ -107,6 +107,7 @@ func newTown(t testing.TB, change ...func(*httpapi.Options)) *town {
 	message := must[httpapi.Message](t)(local.Send(w.ctx, c, httpapi.Draft{Attachment: new(dataURL("image/png", picture(t, 2, 2)))}, ""))
 	reservation := must[httpapi.Reservation](t)(voyager.Propose(w.ctx, c, w.proposal(), ""))
 	report := must[httpapi.Report](t)(stranger.Report(w.ctx, httpapi.Complaint{ReportedUserID: voyager.id, Reason: "rude"}, ""))
+	sanction := must[httpapi.AdminSanction](t)(admin.Impose(w.ctx, stranger.id, httpapi.SanctionInput{Kind: "warning", Reason: "loud"}, ""))
 	if err := w.client.ForgotPassword(w.ctx, voyager.email); err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +119,7 @@ func newTown(t testing.TB, change ...func(*httpapi.Options)) *town {
 			"{voyager}", voyager.id.String(), "{local}", local.id.String(), "{stranger}", stranger.id.String(), "{admin}", admin.id.String(),
 			"{email}", voyager.email, "{password}", password, "{refresh}", voyager.refresh, "{reset}", w.mailbox.secret(),
 			"{interest}", interest.ID.String(), "{conversation}", c.String(), "{message}", message.ID.String(),
-			"{reservation}", reservation.ID.String(), "{report}", report.ID.String(), "{session}", session.ID.String(),
+			"{reservation}", reservation.ID.String(), "{report}", report.ID.String(), "{session}", session.ID.String(), "{sanction}", sanction.ID.String(),
 		),
 	}
 }

@@ -25,7 +25,8 @@ type Scene struct {
 	Pending, Accepted            id.Reservation
 	Hiking                       id.Interest
 	Report                       id.Report
-	Refresh                      string // a refresh token of the voyager
+	Warning                      id.Sanction // to the voyager
+	Refresh                      string      // a refresh token of the voyager
 }
 
 // Password is the password of everyone in a community.
@@ -55,9 +56,11 @@ func NewScene(ctx context.Context, c *Community, clock *Clock) (*Scene, error) {
 	if !errors.Is(wrong, users.ErrSignIn) {
 		return nil, fmt.Errorf("a sign-in with an unknown address: %w", wrong)
 	}
+	warning, err11 := c.Moderation.Impose(ctx, s.Admin, s.Voyager, moderation.SanctionInput{Kind: moderation.Warning, Reason: "rude"}, "")
+	s.Warning = warning.ID
 	s.Message, s.Hiking, s.Report, s.Refresh, s.Other = m.ID, hiking.ID, r.ID, in.RefreshToken, other.ID
 	s.Pending, s.Accepted = pending.ID, accepted.ID
-	return s, errors.Join(err, err2, err3, err4, err5, err6, err7, err8, err9, err10)
+	return s, errors.Join(err, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11)
 }
 
 func (s *Scene) complaint(of id.User, about id.Message) messaging.ReportInput {

@@ -145,6 +145,18 @@ var UseCases = []UseCase{
 			return err
 		}, true,
 	},
+	{"suspend somebody",
+		func(ctx context.Context, s *Scene, key idempotency.Key) error {
+			_, err := s.Moderation.Impose(ctx, s.Admin, s.Local, moderation.SanctionInput{Kind: moderation.Suspension, Reason: "rude"}, key)
+			return err
+		}, false,
+	},
+	{"lift a sanction",
+		func(ctx context.Context, s *Scene, _ idempotency.Key) error {
+			_, err := s.Moderation.Decide(ctx, s.Admin, s.Warning, moderation.Decision{Outcome: moderation.Lifted})
+			return err
+		}, false,
+	},
 	{"post tokens",
 		func(ctx context.Context, s *Scene, key idempotency.Key) error {
 			_, err := s.Moderation.PostTokens(ctx, s.Admin, s.Local, moderation.Adjustment{Type: tokens.Bonus, Amount: 5, Reason: "thanks"}, key)

@@ -68,7 +68,7 @@ func (h *history) command() command {
 	concerned := h.participant(r.VoyagerID, r.LocalID)
 	switch draw(h, "command", "sign up", "sign in", "change me", "change password", "erase", "save profile", "open",
 		"send", "send", "send", "picture", "read", "propose", "propose", "accept", "accept", "decline", "cancel", "settle", "end", "block",
-		"unblock", "report", "report message", "change report", "change user", "post tokens", "post tokens", "create interest", "change interest", "purge") {
+		"unblock", "report", "report message", "change report", "change user", "sanction", "decide", "appeal", "post tokens", "post tokens", "create interest", "change interest", "purge") {
 	case "sign up":
 		return h.signUp(draw(h, "name", names...), h.key())
 	case "sign in":
@@ -120,6 +120,13 @@ func (h *history) command() command {
 		return h.changeReport(h.admin(), h.report(), draw(h, "status", moderation.Reviewed, moderation.Resolved, moderation.Dismissed))
 	case "change user":
 		return h.changeUser(h.admin(), h.person(), h.chance("active", 70), draw(h, "role", users.RoleUser, users.RoleUser, users.RoleAdmin))
+	case "sanction":
+		end := draw(h, "end", time.Time{}, h.clock.Now().Add(time.Hour))
+		return h.impose(h.admin(), h.person(), draw(h, "kind", moderation.Warning, moderation.Restriction, moderation.Suspension), end, h.key())
+	case "decide":
+		return h.decide(h.admin(), h.sanction(), draw(h, "outcome", moderation.Lifted, moderation.Lifted, moderation.Upheld))
+	case "appeal":
+		return h.appeal(h.person(), h.sanction(), h.key())
 	case "post tokens":
 		return h.postTokens(h.admin(), h.person(), draw(h, "type", tokens.AdminAdjustment, tokens.Bonus, tokens.Penalty, tokens.Withdrawal),
 			h.number64("amount", -60, 60), h.key())

@@ -34,9 +34,10 @@ func export(ctx context.Context, c *lane, who id.User) (any, error) {
 	}
 	lists := []any{
 		collect(e.Transactions, &errs), collect(e.Reservations, &errs), collect(e.Reports, &errs), collect(e.Blocks, &errs),
-		collect(e.Sessions, &errs), collect(e.Sanctions, &errs),
+		collect(e.Sessions, &errs), collect(e.Sanctions, &errs), collect(e.Acts, &errs),
 	}
 	e.Transactions, e.Conversations, e.Reservations, e.Reports, e.Blocks, e.Sessions, e.Sanctions = nil, nil, nil, nil, nil, nil, nil
+	e.Acts = nil
 	return struct {
 		Rest      privacy.Export
 		Overviews []messaging.Overview

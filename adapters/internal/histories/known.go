@@ -25,6 +25,7 @@ type known struct {
 	messages     []messaging.Message
 	reservations []reservations.Reservation
 	reports      []id.Report
+	sanctions    []id.Sanction
 }
 
 // names are the names of the users. A user that was erased may sign up again.

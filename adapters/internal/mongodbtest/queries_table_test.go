@@ -291,6 +291,17 @@ var queries = map[string][]served{
 			"status= voyager_id=",
 		}},
 	},
+	"sanctions": {
+		{"of_user", []string{
+			"(created_at< or _id< created_at=) created_at<= user_id= | sort -created_at -_id",
+			"user_id= | sort -created_at -_id",
+		}},
+		{"_id_", []string{
+			"_id=",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+	},
 	"sessions": {
 		{"_id_", []string{
 			"_id=",

@@ -16,6 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -27,7 +28,8 @@ import (
 var neverUpdated = []string{
 	"password_resets", "token_transactions", "unique_keys", "audit_records", "idempotency_records", "store_marks",
 	"schema_versions", "servers", "signup_grants", "store_keys", "correspondents", "ledger_seals", "reported_messages",
-	"tries", // of which version 1 has none
+	"tries",     // of which version 1 has none
+	"sanctions", // updated, but version 1 had none
 }
 
 // Documents of version 1 survive all migrations, and every use case can change them. It can also change them
@@ -209,7 +211,7 @@ func releasedScene(t *testing.T, store *mongodb.Store, stored documents) *commun
 		return [16]byte{}
 	}
 	_, talk := stored["conversations"][0].Lookup("_id").Binary()
-	return &community.Scene{
+	c := &community.Scene{
 		Community: community.New(store, clock, id.NewGenerator(nil), uow.Policy{}), Clock: clock,
 		Admin: find("users", "name", "admin"), Voyager: find("users", "name", "voyager0"),
 		Local: find("users", "name", "local0"), Other: find("users", "name", "Otto"), Talk: [16]byte(talk),
@@ -218,4 +220,8 @@ func releasedScene(t *testing.T, store *mongodb.Store, stored documents) *commun
 		Report:  find("reports", "status", "pending"),
 		Refresh: "TCS75ALFRXWSZRYRJZFN7B25H6O47NLNEI3NIEDJAAN364OC3I4C",
 	}
+	warning, err := c.Moderation.Impose(t.Context(), c.Admin, c.Voyager, moderation.SanctionInput{Kind: moderation.Warning, Reason: "rude"}, "")
+	must(t, err)
+	c.Warning = warning.ID
+	return c
 }

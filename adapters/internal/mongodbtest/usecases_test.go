@@ -61,6 +61,8 @@ var useCases = costing(map[string]string{
 	"report a message":        "findAndModify find find find find find find update insert insert commitTransaction",
 	"move a report":           "find find update insert commitTransaction",
 	"deactivate somebody":     "update find find findAndModify update update delete insert commitTransaction",
+	"suspend somebody":        "findAndModify update find find findAndModify update update update delete insert insert commitTransaction",
+	"lift a sanction":         "find find findAndModify find update insert commitTransaction",
 	"post tokens":             "findAndModify find find findAndModify update insert insert commitTransaction",
 	"change an interest":      "find findAndModify find update insert commitTransaction",
 	"leave":                   "find find find update commitTransaction update commitTransaction update find find find find find findAndModify findAndModify findAndModify findAndModify findAndModify update findAndModify find delete delete find update insert delete update delete delete delete delete commitTransaction",

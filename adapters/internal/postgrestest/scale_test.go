@@ -128,6 +128,8 @@ func (s *scale) askForEverything() {
 
 	s.list(hub, "/v1/blocks")
 	s.list(silent, "/v1/me/sessions")
+	s.list(silent, "/v1/me/sanctions")
+	s.list(boss, "/v1/admin/users/{id}/sanctions", "id="+idOf(s.town.userRows[notable]))
 	s.list(hub, "/v1/reports")
 	for _, status := range []string{"", "status=pending", "status=reviewed", "status=resolved", "status=dismissed"} {
 		s.list(boss, "/v1/admin/reports", status)

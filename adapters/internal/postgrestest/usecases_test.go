@@ -38,6 +38,8 @@ var roundTrips = map[string]int{
 	"report a message":        7,
 	"move a report":           4,
 	"deactivate somebody":     4,
+	"suspend somebody":        5,
+	"lift a sanction":         5,
 	"post tokens":             5,
 	"change an interest":      5,
 	"leave":                   19,

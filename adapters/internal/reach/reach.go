@@ -44,7 +44,7 @@ var owners = []owner{
 		ports.Users, ports.Sessions, ports.RefreshTokens, ports.PasswordResets, ports.SignupGrants, ports.Tries,
 		ports.StoreKeys,
 	}},
-	{"Moderation", reflect.TypeFor[moderation.Tx](), []*ports.Table{ports.Reports, ports.ReportedMessages, ports.Blocks, ports.AuditRecords}},
+	{"Moderation", reflect.TypeFor[moderation.Tx](), []*ports.Table{ports.Reports, ports.ReportedMessages, ports.Sanctions, ports.Blocks, ports.AuditRecords}},
 	{"Matching", reflect.TypeFor[matching.Tx](), []*ports.Table{
 		ports.Interests, ports.Profiles, ports.ProfileInterests, ports.Correspondents,
 	}},
@@ -175,13 +175,13 @@ func (c *call) add(s Statement) {
 }
 
 // try calls a method in units of its own, each time with other rows, until a call succeeds or
-// mostRows calls have failed.
+// 2 * mostRows calls have failed.
 func (s *scene) try(ctx context.Context, c *call, v variant, sent func() []Statement) error {
 	have, err := s.values(ctx)
 	if err != nil {
 		return err
 	}
-	for i := range mostRows {
+	for i := range 2 * mostRows {
 		v.row = c.row + i
 		sent()
 		err := s.store.Run(ctx, uow.Write, func(ctx context.Context, tx ports.Tx) error {

@@ -88,6 +88,7 @@ func (s *scene) values(ctx context.Context) (*values, error) {
 			collect(ctx, tx, have, ports.ConversationLayout), collect(ctx, tx, have, ports.MessageLayout),
 			collect(ctx, tx, have, ports.AttachmentLayout), collect(ctx, tx, have, ports.ReservationLayout),
 			collect(ctx, tx, have, ports.ReportLayout), collect(ctx, tx, have, ports.ReportedMessageLayout),
+			collect(ctx, tx, have, ports.SanctionLayout),
 			collect(ctx, tx, have, ports.BlockLayout),
 			collect(ctx, tx, have, ports.AuditRecordLayout), collect(ctx, tx, have, ports.RecordLayout),
 			collect(ctx, tx, have, ports.GrantLayout), collect(ctx, tx, have, ports.StoreKeyLayout),

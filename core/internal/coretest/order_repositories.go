@@ -236,6 +236,16 @@ func (r orderedModeration) ChangeReport(ctx context.Context, report moderation.R
 	return r.Repository.ChangeReport(ctx, report, from)
 }
 
+func (r orderedModeration) AddSanction(ctx context.Context, s moderation.Sanction) error {
+	r.h.rest("Moderation.AddSanction")
+	return r.Repository.AddSanction(ctx, s)
+}
+
+func (r orderedModeration) SaveSanction(ctx context.Context, s moderation.Sanction) error {
+	r.h.rest("Moderation.SaveSanction")
+	return r.Repository.SaveSanction(ctx, s)
+}
+
 func (r orderedModeration) Block(ctx context.Context, b moderation.Block) error {
 	r.h.rest("Moderation.Block")
 	return r.Repository.Block(ctx, b)

@@ -28,8 +28,12 @@ func (repo moderationRepository) ReportedMessages(
 	ctx context.Context, of ...id.Report,
 ) (copied map[id.Report][]moderation.ReportedMessage, err error) {
 	err = repo.read(ctx, func(c *conn) error {
-		all, err := list(ctx, c, reportedMessages.scan, "SELECT "+reportedMessages.columns+` FROM @reported_messages
-			WHERE report_id = ANY($1) ORDER BY created_at, message_id`, uuids(of))
+		// OFFSET 0 makes the planner look for the messages of each report, also if it expects most
+		// rows to fit.
+		all, err := list(ctx, c, reportedMessages.scan, "SELECT "+reportedMessages.columns+`
+			FROM (SELECT DISTINCT unnest($1::uuid[]) AS id) AS one
+			CROSS JOIN LATERAL (SELECT * FROM @reported_messages WHERE report_id = one.id OFFSET 0) AS reported_messages
+			ORDER BY created_at, message_id`, uuids(of))
 		copied = map[id.Report][]moderation.ReportedMessage{}
 		for _, m := range all {
 			copied[m.ReportID] = append(copied[m.ReportID], m.ReportedMessage)

@@ -36,8 +36,8 @@ func readSanction(ctx context.Context, tx Tx, sanction id.Sanction) (Sanction, e
 }
 
 // Impose imposes a sanction on another user. A suspension ends the user's sessions. Errors:
-// fault.Invalid, ErrOwnSanction, users.ErrNotFound, users.ErrErased, users.ErrLastAdmin,
-// ErrSanctioned, ErrInactive, idempotency.ErrKeyReused.
+// fault.Invalid, ErrOwnSanction, users.ErrNotFound, users.ErrErased, ErrSanctioned,
+// ErrInactive, idempotency.ErrKeyReused.
 func (s *Service) Impose(ctx context.Context, admin, user id.User, c SanctionInput, key idempotency.Key) (Sanction, error) {
 	if admin == user {
 		return Sanction{}, ErrOwnSanction
@@ -53,7 +53,9 @@ func (s *Service) Impose(ctx context.Context, admin, user id.User, c SanctionInp
 		_, err := users.Admin(ctx, tx, admin)
 		return err
 	}, func(ctx context.Context, tx Tx) (Sanction, error) {
-		u, otherAdmins, err := tx.Users().HoldWithAdmins(ctx, user)
+		// All admins are held, so that of two who suspend each other, one is refused: an active admin
+		// always stays, because none can suspend themselves.
+		u, _, err := tx.Users().HoldWithAdmins(ctx, user)
 		missing := errors.Is(err, fault.NotFound)
 		if err != nil && !missing {
 			return Sanction{}, fmt.Errorf("hold a user: %w", err)
@@ -64,7 +66,7 @@ func (s *Service) Impose(ctx context.Context, admin, user id.User, c SanctionInp
 		if missing {
 			return Sanction{}, users.ErrNotFound
 		}
-		return s.impose(ctx, tx, admin, u, otherAdmins, c)
+		return s.impose(ctx, tx, admin, u, c)
 	}, sanctionForm(Sanction.imposed))
 	if err != nil {
 		return Sanction{}, fmt.Errorf("impose a sanction: %w", err)
@@ -73,7 +75,7 @@ func (s *Service) Impose(ctx context.Context, admin, user id.User, c SanctionInp
 }
 
 // impose imposes a sanction on an account that the unit holds.
-func (s *Service) impose(ctx context.Context, tx Tx, admin id.User, u users.User, otherAdmins int, c SanctionInput) (Sanction, error) {
+func (s *Service) impose(ctx context.Context, tx Tx, admin id.User, u users.User, c SanctionInput) (Sanction, error) {
 	now := s.deps.Clock.Now()
 	var f fault.Fields
 	c.checkEnd(&f, now)
@@ -82,8 +84,6 @@ func (s *Service) impose(ctx context.Context, tx Tx, admin id.User, u users.User
 		return Sanction{}, err
 	case u.Erased:
 		return Sanction{}, users.ErrErased
-	case c.Kind == Suspension && isActiveAdmin(u) && otherAdmins == 0:
-		return Sanction{}, users.ErrLastAdmin
 	}
 	sanction := Sanction{
 		ID: id.Sanction(s.deps.IDs.Next()), UserID: u.ID, Kind: c.Kind, Reason: c.Reason, EndsAt: c.EndsAt,

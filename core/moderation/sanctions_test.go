@@ -304,7 +304,7 @@ func TestImposeErrors(t *testing.T) {
 	})
 }
 
-// Admins suspend one another, and one stays.
+// Admins suspend one another, and an active one stays: none can suspend themselves.
 func TestLastAdminIsNotSuspended(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	var admins []id.User

@@ -107,7 +107,7 @@ var (
 		Name: "impose", Method: http.MethodPost, Path: "/v1/admin/users/{id}/sanctions", Status: http.StatusCreated,
 		Summary: "Sanction a user; a suspension ends their sessions", Tags: tagSanctions,
 		Faults: []*fault.Error{
-			moderation.ErrOwnSanction, users.ErrNotFound, users.ErrErased, users.ErrLastAdmin, moderation.ErrSanctioned, moderation.ErrInactive,
+			moderation.ErrOwnSanction, users.ErrNotFound, users.ErrErased, moderation.ErrSanctioned, moderation.ErrInactive,
 		},
 	}
 	userSanctions = kithttp.Route[userSanctionsRequest, Page[AdminSanction]]{

@@ -83,7 +83,7 @@ func (m *metropolis) load(t testing.TB, dsn string, o postgres.Options) {
 		{ports.Wallets, m.wallets}, {ports.TokenTransactions, m.ledger}, {ports.Interests, m.topics},
 		{ports.Profiles, m.profiles}, {ports.ProfileInterests, m.links}, {ports.Conversations, m.pairs},
 		{ports.Messages, m.letters}, {ports.Correspondents, m.correspondents}, {ports.Reservations, m.reservations}, {ports.Reports, m.reports},
-		{ports.ReportedMessages, m.copies},
+		{ports.ReportedMessages, m.copies}, {ports.Sanctions, m.sanctions},
 		{ports.Blocks, m.blocks}, {ports.AuditRecords, m.audits},
 	} {
 		must(t, copyRows(ctx, c, o.Schema, part.table, part.rows))
@@ -375,6 +375,21 @@ func (m *metropolis) copies(yield func(ports.Row) bool) {
 		}
 	}
 }
+
+func (m *metropolis) sanctions(yield func(ports.Row) bool) {
+	for i := range m.lesser {
+		at, on := when(1, i, m.lesser), m.userID(i)
+		if i%10 == 0 {
+			on = m.userID(silent)
+		}
+		if !yield(ports.Row{m.id(at), on, "warning", "spam", nil, m.userID(boss), at, nil, nil, nil, nil, nil, nil}) {
+			return
+		}
+	}
+}
+
+// silentID returns the id of a user who has many sanctions.
+func (m *metropolis) silentID() string { return idOf(m.userRows[silent]) }
 
 func (m *metropolis) blocks(yield func(ports.Row) bool) {
 	for i := range m.lesser {

@@ -70,7 +70,7 @@ func newScale(t *testing.T, m *metropolis, dsn string, o postgres.Options) *scal
 	s := &scale{T: t, town: m, recorder: &recorder{}, planner: newPlanner(t, dsn), asked: map[string]bool{}, explained: map[string]bool{}}
 	s.large = s.planner.tables(t, o.Schema)
 	for _, table := range strings.Fields(`users sessions refresh_tokens wallets token_transactions profiles profile_interests
-		correspondents conversations messages reservations reports reported_messages blocks audit_records`) {
+		correspondents conversations messages reservations reports reported_messages sanctions blocks audit_records`) {
 		if !s.large[table] {
 			t.Errorf("%s has no more than %d rows", table, aLot)
 		}
@@ -129,7 +129,7 @@ func (s *scale) askForEverything() {
 	s.list(hub, "/v1/blocks")
 	s.list(silent, "/v1/me/sessions")
 	s.list(silent, "/v1/me/sanctions")
-	s.list(boss, "/v1/admin/users/{id}/sanctions", "id="+idOf(s.town.userRows[notable]))
+	s.list(boss, "/v1/admin/users/{id}/sanctions", "id="+s.town.silentID())
 	s.list(hub, "/v1/reports")
 	for _, status := range []string{"", "status=pending", "status=reviewed", "status=resolved", "status=dismissed"} {
 		s.list(boss, "/v1/admin/reports", status)

@@ -173,7 +173,7 @@ func TestSuspension(t *testing.T) {
 	}
 	// What a suspended user may always do.
 	impose(t, w, luca, moderation.Suspension, time.Time{})
-	coretest.Is(t, w.Privacy.Erase(w.Ctx, luca, coretest.Password), nil)
+	coretest.Is(t, w.Privacy.Erase(w.Ctx, luca, coretest.Password, users.Device{}), nil)
 	_, err = signIn(w, "Luca")
 	coretest.Is(t, err, users.ErrSignIn)
 	_, err = w.Moderation.MySanctions(w.Ctx, luca, first)

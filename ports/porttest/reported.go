@@ -10,6 +10,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -100,7 +101,7 @@ func messageReported(c *community) {
 		ReportInput: moderation.ReportInput{ReportedUserID: ben.ID, Reason: "rude"}, MessageID: sent[3].ID,
 	}, "")
 	c.must(err)
-	c.must(c.privacy.Erase(c.ctx, ben.ID, password)) // messages stay, and so do their copies
+	c.must(c.privacy.Erase(c.ctx, ben.ID, password, users.Device{})) // messages stay, and so do their copies
 	seen, err := c.moderation.ReportByID(c.ctx, admin.ID, report.ID)
 	c.must(err)
 	c.same("the report", seen.Report, report)

@@ -86,7 +86,7 @@ func (at *attack) parameters(o operation) {
 			switch {
 			case p.Value.In == "path" && a.status/100 != 4:
 				at.Errorf("%s of %q: got %d %s", o.OperationID, text, a.status, a.body)
-			case a.status == 200:
+			case a.status == 200 && a.header.Get("Content-Type") == "application/json":
 				if items, _ := at.object(a)["items"].([]any); len(items) > 0 {
 					at.Errorf("%s?%s=%s finds %v", o.OperationID, p.Value.Name, text, items)
 				}

@@ -17,12 +17,12 @@ import (
 // values has the values of fields and parameters for which any value of their type will not do, by
 // name, or by operation and name. Words in braces are those of the town and of the sender.
 var values = map[string]string{
-	"local_id": "{local}", "reported_user_id": "{local}", "up_to": "{message}", "interest_ids": "{interest}", "interest_id": "{interest}",
+	"local_id": "{local}", "reported_user_id": "{local}", "up_to": "{message}", "message_id": "{message}", "interest_ids": "{interest}", "interest_id": "{interest}",
 	"user_id": "{stranger}", "email": "{email}", "password": "{password}", "current_password": "{password}", "refresh_token": "{refresh}",
 	"token": "{reset}", "date": "{tomorrow}", "end_date": "{later}", "from": "{tomorrow}", "to": "{later}", "price": "1",
 	"image_url": "https://example.org/a.png", "attachment": "{picture}", "type": "BONUS", "is_active": "true", "is_searchable": "true",
 	"signUp.email": "new-{n}@example.org", "createInterest.name": "Thing {n}", "changeInterest.name": "Other {n}",
-	"decline.id":              "{declined}",
+	"decline.id": "{declined}", "appeal.id": "{warning}", "impose.kind": "warning", "impose.ends_at": "{null}", "decide.outcome": "lifted",
 	"changePassword.password": "another {password}", "resetPassword.password": "another {password}",
 }
 
@@ -30,6 +30,7 @@ var values = map[string]string{
 var inPath = map[string]string{
 	"users": "{stranger}", "interests": "{interest}", "reports": "{report}", "reservations": "{reservation}", "conversations": "{conversation}",
 	"messages": "{message}", "sessions": "{session}", "profiles": "{local}", "blocks": "{stranger}",
+	"sanctions": "{sanction}",
 }
 
 // right returns the person who may send a request of an operation.
@@ -49,7 +50,7 @@ func (tn *town) right(o operation) *person {
 
 // isAccount reports whether an operation changes the account or the sessions of its caller.
 func (o operation) isAccount() bool {
-	return strings.HasPrefix(o.path, "/v1/auth/") || strings.HasPrefix(o.path, "/v1/me") && o.method != "GET" && o.OperationID != "endSession"
+	return strings.HasPrefix(o.path, "/v1/auth/") || strings.HasPrefix(o.path, "/v1/me") && o.method != "GET" && o.OperationID != "endSession" && o.OperationID != "appeal"
 }
 
 // valid returns a valid request of an operation, with every field of its body.
@@ -96,6 +97,8 @@ func (tn *town) value(o operation, by *person, name string, s *openapi3.Schema) 
 	}
 	text = tn.replace(by, text)
 	switch {
+	case text == "{null}":
+		return nil
 	case s.Type.Includes("boolean"):
 		return text != "false"
 	case s.Type.Includes("integer"):

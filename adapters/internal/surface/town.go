@@ -156,6 +156,9 @@ func (tn *town) settle() {
 		for _, p := range []*person{tn.voyager, tn.stranger} {
 			tn.make("postTokens", tn.admin, p.id, map[string]any{"type": "BONUS", "amount": 1, "reason": "kind"})
 		}
+		for word, p := range map[string]*person{"warning": tn.voyager, "sanction": tn.stranger} {
+			tn.words[word] = tn.make("impose", tn.admin, p.id, map[string]any{"kind": "warning", "reason": "rude"})
+		}
 		tn.signIn(tn.voyager)
 		tn.ask("block", tn.voyager, tn.person("Block").id, nil)
 	}

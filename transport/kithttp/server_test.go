@@ -46,6 +46,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		{"HEAD", "/things/a", 200, "", ""},
 		{"GET", "/docs/x", 200, "", ""},
 		{"CONNECT", "/things/a", 405, "method_not_allowed", "DELETE, GET, HEAD"},
+		{"TRACE", "/things/a", 405, "method_not_allowed", "DELETE, GET, HEAD"},
 	}
 	for _, c := range cases {
 		t.Run(c.method+" "+c.target, func(t *testing.T) {

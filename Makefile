@@ -12,7 +12,7 @@ LINT := go tool -modfile=.ci/tools.mod golangci-lint
 WIRE := go run github.com/google/wire/cmd/wire@v0.7.0
 
 # The programs in .ci; `./...` does not see a folder whose name begins with a dot.
-TOOLS := ./.ci/coverage ./.ci/layers ./.ci/tests
+TOOLS := ./.ci/coverage ./.ci/layers ./.ci/maps ./.ci/tests
 
 # One of them needs modules that go.mod does not name.
 API := ./.ci/api
@@ -95,7 +95,7 @@ bench-mongodb: ## Compare the service on MongoDB (CICERONE_MONGODB_URI) with a p
 ##@ Check
 
 .PHONY: verify
-verify: format vet tidy generated layers api lint ## Run every check except the tests
+verify: format vet tidy generated layers maps api lint ## Run every check except the tests
 
 .PHONY: format
 format: ## Check that the code is formatted
@@ -120,6 +120,10 @@ generated: ## Check that what wire generates is up to date
 layers: ## Check the imports between packages, and the programs in .ci
 	@go test $(TOOLS)
 	@go run ./.ci/layers
+
+.PHONY: maps
+maps: ## Check that each requirement in .github/ASVS.md has a row, and the tests that it names exist
+	@go run ./.ci/maps
 
 .PHONY: api
 api: ## Compare the exported API with .github/api and the changelog (BASE=REVISION: and with that revision)

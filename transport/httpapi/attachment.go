@@ -72,7 +72,7 @@ func (a *API) attachment(ctx context.Context, caller users.Caller, req attachmen
 	return kithttp.Blob{ContentType: image.MediaType, Body: image.Bytes, Header: http.Header{
 		"Cache-Control":           {caching},
 		"Content-Disposition":     {disposition(ctx, req, image)},
-		"Content-Security-Policy": {"sandbox; default-src 'none'"},
+		"Content-Security-Policy": {"sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'"},
 		"Vary":                    {"Authorization, Sec-Fetch-Dest"},
 	}}, nil
 }

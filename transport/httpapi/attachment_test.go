@@ -40,7 +40,7 @@ func TestAttachmentURL(t *testing.T) {
 		}
 		for name, want := range map[string]string{
 			"Cache-Control": "private, max-age=300", "Referrer-Policy": "no-referrer", "Content-Disposition": "inline",
-			"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'",
+			"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
 		} {
 			if got := a.header.Get(name); got != want {
 				t.Errorf("got %s %q, want %q", name, got, want)

@@ -8,14 +8,15 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
 // unlock checks that every token can be spent at the end of a history. An admin ends each accepted
-// reservation in one step, and reactivates each inactive user in another. Then nothing is held, and
-// each user spends all their tokens.
+// reservation in one step, and in others lifts the sanctions of each user and reactivates them. Then
+// nothing is held, and each user spends all their tokens.
 func (h *history) unlock() {
 	people := h.known.people
 	admin := h.must(h.signUp("Operator", "")).(users.User).ID
@@ -35,10 +36,26 @@ func (h *history) unlock() {
 		case funds.Held != 0 || account.Erased && funds.Balance != 0:
 			h.Errorf("%s has %+v, which cannot be spent", u.Name, funds)
 		case !account.Erased && funds.Balance > 0:
-			if !account.IsActive {
+			h.release(admin, u.ID)
+			if !account.IsActive && !account.Suspended() {
 				h.must(h.changeUser(admin, u.ID, true, account.Role))
 			}
 			h.spend(u.ID, shop, funds.Balance, h.clock.Now().Add(time.Duration(i+1)*time.Hour))
+		}
+	}
+}
+
+// release lifts all sanctions of a user.
+func (h *history) release(admin, of id.User) {
+	sanctions := h.must(command{name: "an admin lists the sanctions of " + of.String(), do: func(ctx context.Context, c *lane) (any, error) {
+		return page.All(moderation.PlaceOfSanction, func(after *page.Moment, limit int) ([]moderation.Sanction, error) {
+			p, err := c.Moderation.Sanctions(ctx, admin, of, page.Request[page.Moment]{After: after, Limit: limit})
+			return p.Items, err
+		})
+	}}).([]moderation.Sanction)
+	for _, s := range sanctions {
+		if s.Outcome != moderation.Lifted {
+			h.must(h.decide(admin, s.ID, moderation.Lifted))
 		}
 	}
 }

@@ -23,7 +23,7 @@ func readPNG(data []byte) (layout, error) {
 	frames := 0
 	rest := data[signature:]
 	for first := true; ; first = false {
-		if len(rest) < 12 || uint64(binary.BigEndian.Uint32(rest)) > uint64(len(rest)-12) {
+		if len(rest) < 12 || int64(binary.BigEndian.Uint32(rest)) > int64(len(rest)-12) {
 			return layout{}, errCut
 		}
 		n := binary.BigEndian.Uint32(rest)

@@ -98,7 +98,7 @@ func readWebP(data []byte) (layout, error) {
 
 // nextChunk returns the first chunk of b, and what follows it.
 func nextChunk(b []byte) (kind string, body, rest []byte, err error) {
-	if len(b) < 8 || uint64(binary.LittleEndian.Uint32(b[4:])) > uint64(len(b)-8) {
+	if len(b) < 8 || int64(binary.LittleEndian.Uint32(b[4:])) > int64(len(b)-8) {
 		return "", nil, nil, errCut
 	}
 	n := int(binary.LittleEndian.Uint32(b[4:]))
@@ -184,16 +184,17 @@ func (f *webpFrame) file() []byte {
 	b := append(make([]byte, 0, 64+len(f.alpha)+len(f.pixels)), "RIFF\x00\x00\x00\x00WEBP"...)
 	if f.alpha != nil {
 		w, h := f.at.Dx()-1, f.at.Dy()-1
-		b = appendChunk(b, "VP8X", []byte{webpAlpha, 0, 0, 0, byte(w), byte(w >> 8), byte(w >> 16), byte(h), byte(h >> 8), byte(h >> 16)})
+		header := []byte{webpAlpha, 0, 0, 0, byte(w), byte(w >> 8), byte(w >> 16), byte(h), byte(h >> 8), byte(h >> 16)} // #nosec G115 -- 24 bits each
+		b = appendChunk(b, "VP8X", header)
 		b = appendChunk(b, "ALPH", f.alpha)
 	}
 	b = appendChunk(b, f.kind, f.pixels)
-	binary.LittleEndian.PutUint32(b[4:], uint32(len(b)-8))
+	binary.LittleEndian.PutUint32(b[4:], uint32(len(b)-8)) // #nosec G115 -- an image has less than 4 GiB
 	return b
 }
 
 func appendChunk(b []byte, kind string, body []byte) []byte {
-	b = binary.LittleEndian.AppendUint32(append(b, kind...), uint32(len(body)))
+	b = binary.LittleEndian.AppendUint32(append(b, kind...), uint32(len(body))) // #nosec G115 -- an image has less than 4 GiB
 	b = append(b, body...)
 	if len(body)%2 == 1 {
 		b = append(b, 0)

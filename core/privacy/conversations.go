@@ -102,6 +102,8 @@ func (r *reader) image(m id.Message) (a messaging.Attachment, err error) {
 		return messaging.Attachment{}, err
 	}
 	deps := r.service.deps
+	pause := time.NewTicker(busyPause)
+	defer pause.Stop()
 	for {
 		cleaned, err := messaging.Cleaned(r.ctx, deps.Store, deps.Images, m, a)
 		if !errors.Is(err, messaging.ErrImagesBusy) {
@@ -110,7 +112,7 @@ func (r *reader) image(m id.Message) (a messaging.Attachment, err error) {
 		select {
 		case <-r.ctx.Done():
 			return messaging.Attachment{}, fmt.Errorf("export: wait for other images: %w", r.ctx.Err())
-		case <-time.After(busyPause):
+		case <-pause.C:
 		}
 	}
 }

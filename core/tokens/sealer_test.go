@@ -224,7 +224,9 @@ func TestSealerReports(t *testing.T) {
 			t.Errorf("%d transactions are not sealed", m.open())
 		}
 		stop()
-		<-ended
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	})
 }
 

@@ -102,14 +102,23 @@ func (b *balancer) register(slot int, base string) {
 	b.slots[slot].Store(s)
 	go func() {
 		for !s.gone.Load() && b.t.Context().Err() == nil {
-			response, err := http.Get(base + "/readyz")
-			if err == nil {
-				_ = response.Body.Close()
-			}
-			s.ready.Store(err == nil && response.StatusCode == http.StatusOK)
+			s.ready.Store(b.probe(base + "/readyz"))
 			time.Sleep(probeEvery)
 		}
 	}()
+}
+
+// probe reports whether an address answers 200.
+func (b *balancer) probe(address string) bool {
+	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		return false
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	return response.Body.Close() == nil && response.StatusCode == http.StatusOK
 }
 
 func (b *balancer) withdraw(slot int) { b.slots[slot].Load().gone.Store(true) }

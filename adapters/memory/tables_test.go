@@ -34,6 +34,9 @@ func (f *fixture) village() (ada, ben users.User) {
 		return errors.Join(f.accounts(ctx, tx, ada, eve, gone), f.acquaintance(ctx, tx, ada, ben, eve),
 			f.talk(ctx, tx, c), f.bookings(ctx, tx, c), f.leftovers(ctx, tx, ada))
 	})
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		return tx.Tokens().Seal(ctx, tokens.Seal{UserID: ada.ID, Seq: 1, Hash: f.hash()}, tokens.Seal{UserID: ben.ID, Seq: 1, Hash: f.hash()})
+	})
 	return ada, ben
 }
 

@@ -84,14 +84,14 @@ func translateCommit(err error) error {
 // primary returns the primary result code, without the extension.
 func primary(err *sqlite.Error) int { return err.Code() & 0xff }
 
-// hasCode reports whether an error of the driver has one of these codes.
+// hasCode reports whether an error of the driver has one of these codes, which may be extended.
 func hasCode(err error, wanted ...int) bool {
 	failed, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {
 		return false
 	}
 	for _, code := range wanted {
-		if primary(failed) == code {
+		if failed.Code() == code || primary(failed) == code {
 			return true
 		}
 	}

@@ -59,7 +59,6 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if err != nil {
 		return err
 	}
-	limitMemory(log, memlimit.FromCgroup)
 	config, err := c.config(log, !address.IP.IsLoopback() || len(c.Proxies.TrustedProxies) > 0)
 	if err != nil {
 		return err
@@ -112,6 +111,7 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if len(config.Access.Keys) == 0 && p.path == "" {
 		config.Log.Info("no --access-key is set: access tokens become invalid when this process ends, and other servers refuse them")
 	}
+	limitMemory(log, memlimit.FromCgroup)
 	web.mount(app.Handler)
 	announce(os.Stdout, baseURL(c.Addr, listener.Addr(), cert != nil), p, demo.present(), c.Docs)
 	return serve(ctx, stop, app, web, c.DrainDelay, log)

@@ -125,7 +125,7 @@ var (
 	}
 	views = []string{
 		"matching.Resident", "matching.Residence",
-		"users.PasswordHash", "users.Filter", "users.SessionFilter", "tokens.Receipt", "matching.Query", "matching.Match", "matching.Rank",
+		"users.PasswordHash", "users.Filter", "users.SessionFilter", "tokens.Receipt", "tokens.Chain", "tokens.Seal", "matching.Query", "matching.Match", "matching.Rank",
 		"matching.NamePlace", "matching.Sight", "matching.Person", "matching.Correspondent", "text.Folded",
 		"messaging.Standing", "messaging.Overview", "reservations.Agenda", "page.Moment", "time.Time",
 	}

@@ -85,9 +85,9 @@ func (f *fixture) town() *town {
 	w.record = idempotency.Record{
 		Owner: w.ada.ID.String(), Key: "key-1", Fingerprint: f.secret(), Answer: []byte(`{"id":1}`), CreatedAt: noon,
 	}
+	f.seal(f.chainOf(w.ada.ID)...)
 	f.do(func(ctx context.Context, tx ports.Tx) error { return w.fill(ctx, tx, f) })
 	w.accepted.Status, w.accepted.UpdatedAt = reservations.Accepted, noon.Add(time.Minute)
-	f.seal(f.chainOf(w.ada.ID)...)
 	w.unsealed = f.chainOf(w.eve.ID)[0]
 	return w
 }

@@ -32,7 +32,7 @@ var attachment = kithttp.Route[attachmentRequest, kithttp.Blob]{
 func (a *API) serveAttachment() {
 	r := attachment
 	r.Security = []string{bearer}
-	kithttp.Handle(a.server, describe(edge.Images, r, users.ErrNotSignedIn, edge.ErrLink), withCaller(a.attachment),
+	kithttp.Handle(a.server, describe(edge.Images, r, users.ErrNotSignedIn, users.ErrSuspended, edge.ErrLink), withCaller(a.attachment),
 		kithttp.Gated(a.viewer), a.inLane(edge.Images))
 }
 

@@ -170,7 +170,7 @@ func ofSize(n int) func(int64) ([]byte, error) {
 // TestExportOfManyImages exports the largest images, while ten other readers stall, and measures
 // how much memory the server holds.
 func TestExportOfManyImages(t *testing.T) {
-	const images, bound = 300, 32 << 20
+	const images, bound = 300, 64 << 20
 	x := newExporting(t, edge.DefaultLimits().Exports, ofSize(messaging.MaxAttachment))
 	vera := x.user("Vera", images)
 	var stalled []person

@@ -293,9 +293,13 @@ func (s *Server) Routes() []RouteInfo {
 // ServeHTTP dispatches the request to its route. A path with empty or dot segments is unknown.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Body != nil && r.ContentLength != 0 {
+		given := r
 		var in *intake
 		r, in = s.takeIn(w, r)
-		defer in.leave()
+		defer func() {
+			in.leave()
+			given.Pattern = r.Pattern // for what is around the server
+		}()
 	}
 	if !isClean(r.URL.EscapedPath()) {
 		s.writeProblem(w, problemNotFound)

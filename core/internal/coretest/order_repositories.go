@@ -31,7 +31,9 @@ func (r orderedKeys) Claim(ctx context.Context, owner string, key idempotency.Ke
 }
 
 func (r orderedKeys) Save(ctx context.Context, record idempotency.Record) error {
-	r.h.hold("Idempotency.Save", ofKey, record.Owner+" "+string(record.Key)) // which Claim has held
+	if !r.h.all[thing{ofKey, record.Owner + " " + string(record.Key)}] { // which Claim has held
+		r.h.rest("Idempotency.Save")
+	}
 	return r.Repository.Save(ctx, record)
 }
 

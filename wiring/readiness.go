@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
@@ -121,11 +122,11 @@ func (r *Readiness) write(ctx context.Context) error {
 	noise := make([]byte, readySize) // a store cannot compress it
 	_, _ = rand.Read(noise)          // it never fails
 	record := idempotency.Record{
-		Owner: r.owner, Key: "readiness", Answer: []byte(`"` + base64.StdEncoding.EncodeToString(noise) + `"`), CreatedAt: r.clock.Now(),
+		Owner: r.owner, Key: idempotency.Key(rand.Text()), Answer: []byte(`"` + base64.StdEncoding.EncodeToString(noise) + `"`),
+		CreatedAt: r.clock.Now(),
 	}
-	forget := func(ctx context.Context, tx ports.Tx) error { return tx.Idempotency().Forget(ctx, r.owner) }
 	err := r.store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
-		if err := forget(ctx, tx); err != nil { // what an interrupted test has left
+		if _, err := tx.Idempotency().Claim(ctx, record.Owner, record.Key); !errors.Is(err, fault.NotFound) {
 			return err
 		}
 		return tx.Idempotency().Save(ctx, record)
@@ -133,7 +134,8 @@ func (r *Readiness) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.store.Do(ctx, forget)
+	// This also removes what an interrupted test has left.
+	return r.store.Do(ctx, func(ctx context.Context, tx ports.Tx) error { return tx.Idempotency().Forget(ctx, r.owner) })
 }
 
 // watch returns the storage for the services. The Readiness learns when one of their units could

@@ -34,10 +34,10 @@ test race cover soak: export TMPDIR := $(or $(MEMORY),$(TMPDIR),/tmp)
 PROFILE := .build/core.out
 LEAST_COVERAGE := 90
 
-# The race detector makes these packages several times as long, because they try whole stores on servers. CI runs them
+# The race detector makes these packages several times as long, because they try whole, slow stores. CI runs them
 # without it, and then the suites of the kit with the most concurrency again, under the detector.
 PACKAGES ?= ./...
-STORES := adapters/internal/mongodbtest adapters/internal/postgrestest
+STORES := adapters/internal/mongodbtest adapters/internal/postgrestest examples/ownadapter/jsonfile
 CONCURRENT := "(races|units|isolation|guards|tokens|idempotency|cancellation|closing)"
 
 ##@ Use
@@ -62,14 +62,14 @@ race: ## Run all tests under the race detector (an hour)
 	@$(MAKE) --no-print-directory test ARGS='-race $(ARGS)'
 
 .PHONY: cover
-cover: ## Run the tests that need no server as race does, and fail if they cover less than 90 % of core
+cover: ## Run all tests but those of stores as race does, and fail if they cover less than 90 % of core
 	@mkdir -p $(dir $(PROFILE))
 	@$(MAKE) --no-print-directory test PACKAGES="$$(go list ./... | grep -v $(STORES:%=-e %) | tr '\n' ' ')" \
 		ARGS='-race -coverpkg=./core/... -coverprofile=$(PROFILE) $(ARGS)'
 	@go run ./.ci/coverage $(LEAST_COVERAGE) $(PROFILE)
 
 .PHONY: stores
-stores: ## Run the tests on PostgreSQL and MongoDB, and those of concurrent units under the race detector too
+stores: ## Run the tests that cover leaves out, and those of concurrent units under the race detector too
 	@$(MAKE) --no-print-directory test PACKAGES='$(STORES:%=./%)'
 	@$(MAKE) --no-print-directory test PACKAGES=./adapters/internal/postgrestest \
 		ARGS='-race -run TestStorage/$(CONCURRENT) $(ARGS)'

@@ -101,12 +101,17 @@ func TestHeadersAreLimited(t *testing.T) {
 
 func TestMemoryLimitFromTheEnvironment(t *testing.T) {
 	t.Parallel()
+	logs := func(p *process, text string) {
+		t.Helper()
+		for end := time.Now().Add(10 * time.Second); !strings.Contains(p.logged(), text); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Errorf("the log does not contain %q:\n%s", text, p.logged())
+				return
+			}
+		}
+	}
 	p := startIn(t, []string{"GOMEMLIMIT=500MiB"}, "--store", "memory")
-	if !strings.Contains(p.logged(), "the memory is limited") || !strings.Contains(p.logged(), "bytes=524288000") {
-		t.Errorf("the log does not tell of 500 MiB:\n%s", p.logged())
-	}
-	p = start(t, "--store", "memory")
-	if !strings.Contains(p.logged(), "the memory is") {
-		t.Errorf("the log does not tell whether the memory is limited:\n%s", p.logged())
-	}
+	logs(p, "the memory is limited")
+	logs(p, "bytes=524288000")
+	logs(start(t, "--store", "memory"), "the memory is")
 }

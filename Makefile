@@ -34,8 +34,8 @@ test race cover soak: export TMPDIR := $(or $(MEMORY),$(TMPDIR),/tmp)
 PROFILE := .build/core.out
 LEAST_COVERAGE := 90
 
-# The race detector makes these packages several times as long, because they try whole, slow stores. CI runs them
-# without it, and then the suites of the kit with the most concurrency again, under the detector.
+# The tests of these packages take several times as long under the race detector. CI runs them without it. It then runs
+# the most concurrent suites of the kit on PostgreSQL and MongoDB under the detector.
 PACKAGES ?= ./...
 STORES := adapters/internal/mongodbtest adapters/internal/postgrestest examples/ownadapter/jsonfile
 CONCURRENT := "(races|units|isolation|guards|tokens|idempotency|cancellation|closing)"

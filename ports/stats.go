@@ -6,7 +6,7 @@ type Measured interface {
 	Stats() Stats
 }
 
-// Stats is the load of a store, for metrics. What does not apply to a store is 0.
+// Stats is the load of a store, for metrics. A field that does not apply to a store is 0.
 type Stats struct {
 	InUse      int   // connections that units of work use
 	Idle       int   // open connections that no unit uses

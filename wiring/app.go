@@ -67,9 +67,8 @@ func NewApp(
 
 // Run does the background work: it settles the reservations that have ended, first those that fell
 // due before it began, seals the transactions of the ledger, and removes expired sessions, idempotency
-// keys and counts of tries. It logs failures and tries again. Run returns nil when ctx ends or Close is
-// called. Several calls, in one process
-// or in several servers on one store, may run concurrently.
+// keys and counts of tries. It logs failures and tries again. Run returns nil when ctx ends or Close
+// is called. Several calls, in one process or in several servers on one store, may run concurrently.
 func (a *App) Run(ctx context.Context) error {
 	if !a.work.enter() {
 		return nil

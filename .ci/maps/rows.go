@@ -22,9 +22,9 @@ type row struct {
 const (
 	proven        = "proven"         // tests show it
 	documented    = "documented"     // it asks for a page, which exists
-	operators     = "the operator's" // a page tells operators to see to it
-	notApplicable = "not applicable" // there is nothing that it is about
-	open          = "open"           // it does not hold, or no test shows it
+	operators     = "the operator's" // a page tells operators how to meet it
+	notApplicable = "not applicable" // the server does not have the feature
+	open          = "open"           // it is not met, or no test shows it
 )
 
 var states = []string{proven, documented, operators, notApplicable, open}

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// kit is the folder of the conformance kit, whose tests are named suite/test.
+// kit is the folder of the conformance kit. A row names a test of the kit as suite/test.
 const kit = "ports/porttest"
 
 // source finds tests and pages in the source of the module.

@@ -52,8 +52,8 @@ func corners(m image.Image) [4]color.Color {
 	return [4]color.Color{m.At(x1, y1), m.At(x2, y1), m.At(x1, y2), m.At(x2, y2)}
 }
 
-// upright maps each orientation to what is seen: which of red, green, blue and white (0 to 3) is in
-// each quarter, from the top left.
+// upright maps each orientation to the colors of the four quarters of the upright image, from the
+// top left: 0 is red, 1 green, 2 blue and 3 white.
 var upright = map[uint16][4]int{
 	1: {0, 1, 2, 3}, 2: {1, 0, 3, 2}, 3: {3, 2, 1, 0}, 4: {2, 3, 0, 1},
 	5: {0, 2, 1, 3}, 6: {2, 0, 3, 1}, 7: {3, 1, 2, 0}, 8: {1, 3, 0, 2},
@@ -96,7 +96,7 @@ func TestOrientation(t *testing.T) {
 	}
 }
 
-// TestMetadata cleans images whose metadata has a secret.
+// TestMetadata tests that a secret in the metadata of an image is not in the cleaned image.
 func TestMetadata(t *testing.T) {
 	plain := quarters(40, 30)
 	text := []byte(secret)
@@ -215,7 +215,8 @@ func greysOf(t *testing.T, chunk []byte) [4]color.Color {
 	return corners(m)
 }
 
-// TestSizes cleans images again, and images whose encoding is too large.
+// TestSizes tests that a cleaned image does not grow when it is cleaned again, and that an image is
+// refused if every encoding of it is too large.
 func TestSizes(t *testing.T) {
 	photo := toJPEG(t, noise(600, 400))
 	size := len(clean(t, photo).Bytes)

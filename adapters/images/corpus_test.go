@@ -202,7 +202,7 @@ func withChunks(data []byte, chunks ...[]byte) []byte {
 	return append(append(bytes.Clone(data[:end]), bytes.Join(chunks, nil)...), data[end:]...)
 }
 
-// hugePNG returns a PNG whose header promises a size, with the data of one pixel.
+// hugePNG returns a PNG with the data of one pixel and a header that declares another size.
 func hugePNG(w, h uint32, depth, colours, interlace byte) []byte {
 	header := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, w), h)
 	header = append(header, depth, colours, 0, 0, interlace)

@@ -1,10 +1,10 @@
 // Package images cleans the images that people send, for the attachments of core/messaging: it
 // decodes them and encodes them again, upright and without metadata.
 //
-// An image costs memory only once its container has been walked from end to end, by bounds, without
-// a decoder: so an input whose header promises more than it holds, or more than is allowed, is
-// refused for the price of reading it. Of an animation, the first frame is kept: every further frame
-// would cost as much as an image, and there is no encoder of animated WebP or PNG.
+// Before it decodes an image, it reads the structure of the whole file and checks all sizes. If the
+// header declares more data than the file has, or more than the limits allow, the image is refused
+// before memory is allocated for it. The first frame of an animation is kept. The others are dropped,
+// because each would cost as much as an image, and Go has no encoder of animated WebP or PNG.
 package images
 
 import (
@@ -32,7 +32,7 @@ var (
 	// part that is not supported, or after which other data follows.
 	ErrDamaged = fault.New(fault.Invalid, "damaged_image", "must be one complete image, with nothing of another format after it")
 
-	// ErrTooDear is returned for an image whose decoder needs more memory than Limits.Memory.
+	// ErrTooDear is returned if the decoder of an image would need more memory than Limits.Memory.
 	ErrTooDear = fault.New(fault.Invalid, "image_too_dear", "must have fewer pixels, or be saved in a simpler way: not progressive, not interlaced, with 8 bits a sample")
 
 	// ErrTooManyBytes is returned by Clean if no encoding of the image is small enough.
@@ -69,7 +69,7 @@ func New(l Limits) *Cleaner {
 	return &Cleaner{limits: l, waiting: make(chan struct{}, l.Waiting+1), decoder: make(chan struct{}, 1)}
 }
 
-// layout is what the container of an image says about it.
+// layout describes an image as its container declares it.
 type layout struct {
 	mediaType     string
 	width, height int
@@ -79,8 +79,8 @@ type layout struct {
 	decode        func(open func([]byte) io.Reader) (image.Image, error)
 }
 
-// containers are the supported media types: how their data begins (a dot stands for any byte), and
-// the function that walks it, whose errors are the reasons of ErrDamaged.
+// containers lists the supported media types. begins is the beginning of the data; a dot stands for
+// any byte. read reads the structure of the data. Its errors are wrapped in ErrDamaged.
 var containers = []struct {
 	mediaType, begins string
 	read              func(data []byte) (layout, error)

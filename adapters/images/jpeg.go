@@ -51,7 +51,7 @@ func readJPEG(data []byte) (layout, error) {
 	return l, err
 }
 
-// walkJPEG walks the segments and scans of a JPEG, and returns what follows it.
+// walkJPEG reads the segments and scans of a JPEG, and returns the data after its end.
 func walkJPEG(data []byte) (layout, []byte, error) {
 	l := layout{orientation: 1}
 	var f jpegFrame
@@ -150,7 +150,7 @@ func (f *jpegFrame) read(marker byte, b []byte) error {
 		f.sampling = append(f.sampling, [2]int{across, down})
 	}
 	if len(f.sampling) == 1 {
-		f.sampling[0] = [2]int{1, 1} // a single component is not interleaved, whatever it says
+		f.sampling[0] = [2]int{1, 1} // a single component is not interleaved; its sampling is ignored
 	}
 	return nil
 }

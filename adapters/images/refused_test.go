@@ -118,7 +118,7 @@ func refused(t testing.TB) (byInspect map[string][]byte, notImages map[string][]
 	return byInspect, notImages, byClean, data
 }
 
-// blockJPEGHeader returns a complete JPEG that promises a size and has one block.
+// blockJPEGHeader returns a complete JPEG of one block with a header that declares another size.
 func blockJPEGHeader(sof byte, w, h, components int) []byte {
 	b := blockJPEG(nil, sof, 8, 8, components, 0x11, 0)
 	at := bytes.Index(b, []byte{0xff, sof})
@@ -211,7 +211,7 @@ func TestBombs(t *testing.T) {
 	}
 }
 
-// TestMemory holds the estimate of what a decoder needs to what it takes.
+// TestMemory tests that a decoder allocates no more memory than the estimate.
 func TestMemory(t *testing.T) {
 	const w, h = 2000, 1000
 	for name, data := range map[string][]byte{

@@ -96,7 +96,7 @@ func readWebP(data []byte) (layout, error) {
 	return l, nil
 }
 
-// nextChunk returns the first chunk of b, and what follows it.
+// nextChunk returns the first chunk of b, and the rest of b.
 func nextChunk(b []byte) (kind string, body, rest []byte, err error) {
 	if len(b) < 8 || int64(binary.LittleEndian.Uint32(b[4:])) > int64(len(b)-8) {
 		return "", nil, nil, errCut

@@ -123,6 +123,7 @@ var migrations = []step{
 	of(change{in: "attachments", fields: map[string]string{"cleaned": "bool"}, fill: &filling{
 		lacking: d("cleaned", d("$exists", false)), batch: 4, with: markUncleaned,
 	}}),
+
 	// Wrong passwords and requests for resets are counted, under HMACs of addresses and networks.
 	of(change{
 		in: "tries",
@@ -132,11 +133,13 @@ var migrations = []step{
 		rules:   []bson.D{d("count", d("$gte", int64(0)))},
 		indexes: []index{{name: "of_subject", keys: "subject"}, {name: "by_expiry", keys: "expires_at _id"}},
 	}),
+
 	// Seals make the transactions of each wallet a chain. Migrate seals those from before, and notes it: see sealBefore.
 	of(
 		change{in: "ledger_seals", fields: map[string]string{"_id": "object", "hash": "binData"}},
 		change{in: "schema_versions", fields: map[string]string{"sealed": "bool?"}},
 	),
+
 	// A report may have copies of a message and of the two before it. Admins see how many reports
 	// there are about a user.
 	of(

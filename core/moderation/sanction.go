@@ -11,7 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// SanctionKind is what a sanction does.
+// SanctionKind is the kind of a sanction.
 type SanctionKind string
 
 // The kinds of sanctions.
@@ -24,7 +24,7 @@ const (
 // Valid reports whether the kind exists.
 func (k SanctionKind) Valid() bool { return k == Warning || k == Restriction || k == Suspension }
 
-// Outcome is what an admin decided about a sanction later.
+// Outcome is an admin's later decision about a sanction.
 type Outcome string
 
 // The outcomes of a sanction; "" if there is none yet.
@@ -50,7 +50,7 @@ type Sanction struct {
 	EndsAt     time.Time // zero if it lasts until it is lifted
 	CreatedBy  id.User   // the admin
 	CreatedAt  time.Time
-	Appeal     string    // what the user says to it
+	Appeal     string    // the text of the user's appeal; "" if there is none
 	AppealedAt time.Time // zero if the user has not appealed
 	Outcome    Outcome
 	Answer     string // the reason for the outcome
@@ -113,7 +113,7 @@ func (s Sanction) release(u *users.User, now time.Time) bool {
 	return true
 }
 
-// appeal records what the user says. Errors: ErrAppealed, ErrSanctionOver.
+// appeal records the text of an appeal. Errors: ErrAppealed, ErrSanctionOver.
 func (s *Sanction) appeal(words string, now time.Time) error {
 	switch {
 	case !s.AppealedAt.IsZero():

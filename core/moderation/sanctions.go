@@ -156,7 +156,7 @@ func (s *Service) Decide(ctx context.Context, admin id.User, sanction id.Sanctio
 	return decided, err
 }
 
-// Appeal records what the caller says to a sanction against them, which they may do once. The caller
+// Appeal records the caller's appeal against a sanction of theirs. They may appeal once. The caller
 // may be suspended. Errors: fault.Invalid, ErrSanctionNotFound, ErrAppealed, ErrSanctionOver,
 // idempotency.ErrKeyReused.
 func (s *Service) Appeal(ctx context.Context, caller id.User, sanction id.Sanction, appeal string, key idempotency.Key) (Sanction, error) {

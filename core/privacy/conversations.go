@@ -91,8 +91,8 @@ func (r *reader) messages(t talk) iter.Seq2[Message, error] {
 	}
 }
 
-// image returns an image as messaging.Cleaned does. It waits while too many others do: an export that
-// has begun cannot be refused.
+// image returns an image as messaging.Cleaned does. If too many images wait for the decoder, it tries
+// again until the context of the export ends, because an export that has begun cannot be refused.
 func (r *reader) image(m id.Message) (a messaging.Attachment, err error) {
 	err = r.batch("read an image", func(ctx context.Context, tx Tx) (err error) {
 		a, err = tx.Messaging().Attachment(ctx, m)

@@ -12,7 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// Policy holds what a community decides about its ledger.
+// Policy is the policy of a community for its ledger.
 type Policy struct {
 	SealEvery time.Duration // how often the sealer looks for transactions to seal; above 0
 }

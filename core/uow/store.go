@@ -103,7 +103,7 @@ type once struct{}
 // whole.
 func WithoutRetry(ctx context.Context) context.Context { return context.WithValue(ctx, once{}, true) }
 
-// attempts is what a Store tells a Runner about the attempts of a unit of work.
+// attempts counts the attempts of a unit of work, for its Runner.
 type attempts struct {
 	began   time.Time
 	running int // the number of the attempt that runs, from 1

@@ -131,7 +131,7 @@ func TestConfirmedPasswordsAreCounted(t *testing.T) {
 	coretest.Is(t, w.Users.ChangePassword(w.Ctx, person, coretest.Password, "another horse", from), nil)
 }
 
-// A try whose password was not compared, or was right, is not counted, whatever fails afterwards.
+// A try is not counted if its password was right or was not compared, even if a later step fails.
 func TestFailedSignInsAreNotCounted(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	w.Person("Ada")
@@ -282,7 +282,7 @@ func TestWrongPasswordsRevealNothing(t *testing.T) {
 	}
 }
 
-// Who used a reset signs in from there, whatever strangers do.
+// A user can sign in from the network in which they used a reset, also while strangers guess.
 func TestResetMakesNetworkKnown(t *testing.T) {
 	w := newWorldWithReset(t)
 	w.Person("Ada")

@@ -46,7 +46,7 @@ type sharer struct {
 	size int // how many times the limits of one caller
 }
 
-// portion is what a caller uses of a lane.
+// portion is the share of a lane that a caller uses.
 type portion struct {
 	running, waiting int
 	round            int // in which the next request of the caller may begin

@@ -165,7 +165,7 @@ func TestQueueOfALaneIsBounded(t *testing.T) {
 }
 
 // TestQueueOfALaneTakesTurns checks that one request of each caller begins before a second one of
-// the same caller, in whatever order they came.
+// the same caller, in any order of arrival.
 func TestQueueOfALaneTakesTurns(t *testing.T) {
 	inBubble(t, edge.Lane{AtOnce: 1, Queue: 100}, func(l *lanes) {
 		l.search("a1", "a2", "a3", "a4", "b1", "b2", "c1")

@@ -32,7 +32,7 @@ type Bodies struct {
 func WithBodies(b Bodies) Option { return func(s *Server) { s.bodies = b } }
 
 // intake is the body of an HTTP request while it is read. If it is not read to its end, the server
-// closes the connection: net/http would otherwise wait for up to 256 KiB that nobody needs.
+// closes the connection: net/http would otherwise read up to 256 KiB and discard them.
 type intake struct {
 	io.ReadCloser
 	w        http.ResponseWriter

@@ -225,7 +225,7 @@ func TestBodiesAreCharged(t *testing.T) {
 	}
 }
 
-// TestSlowBodies checks that a client that sends too slowly is refused, whatever it sends, and that
+// TestSlowBodies checks that a client that sends any body too slowly is refused, and that
 // a body that is fast enough may take longer.
 func TestSlowBodies(t *testing.T) {
 	const over = 300 * time.Millisecond

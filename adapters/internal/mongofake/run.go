@@ -121,8 +121,8 @@ func (s *Server) execute(ctx context.Context, h handler, c *command) (bson.D, er
 	return result, err
 }
 
-// left reports whether the client of a command that began a transaction has closed the connection
-// before the end of the command. The server interrupts such a command, and so the transaction ends.
+// left reports whether the command began a transaction and its client has closed the connection. A
+// server interrupts such a command, which ends the transaction.
 func (c *call) left() bool {
 	return c.txn != nil && c.startTransaction && c.ctx.Err() != nil
 }

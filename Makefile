@@ -12,7 +12,7 @@ LINT := go tool -modfile=.ci/tools.mod golangci-lint
 WIRE := go run github.com/google/wire/cmd/wire@v0.7.0
 
 # The programs in .ci; `./...` does not see a folder whose name begins with a dot.
-TOOLS := ./.ci/coverage ./.ci/layers ./.ci/maps ./.ci/tests
+TOOLS := ./.ci/coverage ./.ci/fuzz ./.ci/layers ./.ci/maps ./.ci/tests
 
 # One of them needs modules that go.mod does not name.
 API := ./.ci/api
@@ -29,7 +29,9 @@ MEMORY := $(shell \
 			[ "$$(df --output=avail /dev/shm | tail -n 1)" -gt 6000000 ]; then echo /dev/shm; fi; \
 		rm -f "$$probe"; \
 	fi 2>/dev/null)
-test race cover soak: export TMPDIR := $(or $(MEMORY),$(TMPDIR),/tmp)
+test race cover fuzz soak: export TMPDIR := $(or $(MEMORY),$(TMPDIR),/tmp)
+
+FUZZTIME ?= 10s
 
 PROFILE := .build/core.out
 LEAST_COVERAGE := 90
@@ -76,9 +78,14 @@ stores: ## Run the tests that cover leaves out, and those of concurrent units un
 	@$(MAKE) --no-print-directory test PACKAGES=./adapters/internal/mongodbtest \
 		ARGS='-race -run TestStorage/fake/$(CONCURRENT) $(ARGS)'
 
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (ARGS=-keep: go on from the inputs that were found before)
+	@go run ./.ci/fuzz -time=$(FUZZTIME) $(ARGS)
+
 .PHONY: soak
-soak: ## Run the long tests in full size (hours)
+soak: ## Run the long tests in full size and, without ARGS, each fuzz target for an hour (hours)
 	@CICERONE_SOAK=1 go test -json -count=1 -timeout=12h $(ARGS) ./... | $(REPORT)
+	$(if $(ARGS),,@$(MAKE) --no-print-directory fuzz FUZZTIME=1h ARGS=-keep)
 
 .PHONY: bench
 bench: ## Run the benchmarks

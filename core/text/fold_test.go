@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/text"
@@ -83,6 +84,28 @@ func TestAddress(t *testing.T) {
 		if message != test.message || message == "" && got != test.want {
 			t.Errorf("%+q: got %+q with %q, want %+q with %q", test.s, got, message, test.want, test.message)
 		}
+	}
+}
+
+// TestLongAddresses checks that the time of a long address grows with its length alone. That of
+// encoding its domain would grow with the square, and take seconds.
+func TestLongAddresses(t *testing.T) {
+	var domain strings.Builder
+	for r := range rune(20_000) {
+		domain.WriteRune('一' + r)
+	}
+	s := "Ada@" + domain.String()
+	begun := time.Now()
+	if got := text.FoldAddress(s); got != text.Fold(s) {
+		t.Errorf("got %d bytes, want the text folded as a whole", len(got.String()))
+	}
+	var f fault.Fields
+	text.Address(&f, "email", s, 254)
+	if got := messageOf(f); got != "must have at most 254 characters, this has 20004" {
+		t.Errorf("got %q", got)
+	}
+	if took := time.Since(begun); took > time.Second {
+		t.Errorf("it took %v", took)
 	}
 }
 

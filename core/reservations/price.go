@@ -54,10 +54,12 @@ func (p *Price) UnmarshalText(text []byte) error {
 // that the product of any price and any rate is exact.
 type Rate struct{ factor decimal.Decimal }
 
-// ParseRate parses a rate like 1 or 0.25.
+// ParseRate parses a rate like 1 or 0.25: one to four digits and at most six decimals, without a
+// sign.
 func ParseRate(s string) (Rate, error) {
+	whole, decimals, hasPoint := strings.Cut(s, ".")
 	d, err := decimal.Parse(s)
-	if err != nil || d.IsNeg() || d.Cmp(decimal.Thousand) > 0 || d.MinScale() > 6 {
+	if err != nil || !digits(whole, 1, 4) || hasPoint && !digits(decimals, 1, 6) || d.Cmp(decimal.Thousand) > 0 {
 		return Rate{}, fmt.Errorf("rate %q: must be 0 to 1000 with at most six decimals", s)
 	}
 	return Rate{d.Trim(0)}, nil

@@ -18,7 +18,7 @@ import (
 
 func keyOf(letter string) []byte { return bytes.Repeat([]byte(letter), edge.CursorKeySize) }
 
-func cursors(t *testing.T, letters ...string) *edge.Cursors {
+func cursors(t testing.TB, letters ...string) *edge.Cursors {
 	t.Helper()
 	var keys [][]byte
 	for _, letter := range letters {
@@ -41,7 +41,7 @@ type list struct {
 var numbers = list{"numbers", ada, []any{"even", 1}}
 
 // read reads a page, and fails the test if a page was read although the cursor was refused.
-func (l list) read(t *testing.T, c *edge.Cursors, cursor string, limit int) (items []int, next string, err error) {
+func (l list) read(t testing.TB, c *edge.Cursors, cursor string, limit int) (items []int, next string, err error) {
 	t.Helper()
 	ctx := edge.WithCaller(edge.WithCall(t.Context(), edge.Call{Operation: l.operation}), l.caller)
 	asked := 0
@@ -63,7 +63,7 @@ func (l list) read(t *testing.T, c *edge.Cursors, cursor string, limit int) (ite
 }
 
 // first returns the cursor after the first page.
-func (l list) first(t *testing.T, c *edge.Cursors) string {
+func (l list) first(t testing.TB, c *edge.Cursors) string {
 	t.Helper()
 	_, next, err := l.read(t, c, "", 2)
 	if err != nil || next == "" {
@@ -72,7 +72,7 @@ func (l list) first(t *testing.T, c *edge.Cursors) string {
 	return next
 }
 
-func refused(t *testing.T, what string, err error) {
+func refused(t testing.TB, what string, err error) {
 	t.Helper()
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok || !errors.Is(err, edge.ErrCursor) || !errors.Is(err, fault.Malformed) || len(f.Fields) != 1 || f.Fields[0].Name != "cursor" {

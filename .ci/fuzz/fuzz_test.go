@@ -59,6 +59,25 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestLate checks that the end of the time is no failure, and that a failure is not hidden by it.
+func TestLate(t *testing.T) {
+	const last = "fuzz: elapsed: 10s, execs: 1234 (99/sec), new interesting: 5 (total: 17)\n"
+	for output, want := range map[string]bool{
+		last + "--- FAIL: FuzzFold (10.02s)\n    context deadline exceeded\nFAIL\n":                                     true,
+		last + "--- FAIL: FuzzFold (10.02s)\n    context deadline exceeded\n    fold_test.go:9: got x\nFAIL\n":          false,
+		last + "--- FAIL: FuzzFold (1.02s)\n    --- FAIL: FuzzFold (0.00s)\n        fold_test.go:9: got x\nFAIL\n":      false,
+		last + "--- FAIL: FuzzFold (1.02s)\n    fuzzing process hung or terminated unexpectedly: exit status 2\nFAIL\n": false,
+	} {
+		if got := late.MatchString(output); got != want {
+			t.Errorf("%q: got %v, want %v", output, got, want)
+		}
+	}
+	o := outcome{output: []byte("fuzz: elapsed: 7s, execs: 7 (1/sec), new interesting: 1 (total: 2)\n" + last + "PASS\n")}
+	if err := o.read(); err != nil || o.tried != 1234 || o.interesting != 5 || o.corpus != 17 {
+		t.Errorf("got %+v, %v", o, err)
+	}
+}
+
 func TestRunRefuses(t *testing.T) {
 	for _, s := range []settings{{duration: 0, jobs: 1}, {duration: -time.Second, jobs: 1}, {duration: time.Second, jobs: 0}} {
 		if err := run(t.Context(), t.TempDir(), s, &strings.Builder{}); err == nil {

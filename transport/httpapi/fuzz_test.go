@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/cicerone-go/cicerone/adapters/sqlite"
 	"github.com/cicerone-go/cicerone/core/clock"
@@ -19,7 +21,7 @@ import (
 
 // FuzzTime checks that a time is read as RFC 3339 says, that one in the years 1 to 9999 comes back to
 // the millisecond from JSON and from the form of stores, and that a list takes these in its query,
-// and refuses all other texts.
+// and refuses all other texts with an error of the field.
 func FuzzTime(f *testing.F) {
 	for _, s := range []string{
 		"2026-07-01T10:00:00Z", "2026-07-01t10:00:00.123456789+02:00", "0000-01-01T00:00:00+23:59", "9999-12-31T23:59:59.9999-23:59",
@@ -34,7 +36,10 @@ func FuzzTime(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		defer tn.during(t)()
 		var got httpapi.Time
-		status := 422
+		status, code := 422, "invalid_input"
+		if !utf8.ValidString(s) {
+			status, code = 400, "malformed"
+		}
 		if err := got.UnmarshalText([]byte(s)); err == nil {
 			parsed, wrong := time.Parse(time.RFC3339, strings.ToUpper(s))
 			if wrong != nil || !time.Time(got).Equal(parsed) {
@@ -59,15 +64,17 @@ func FuzzTime(f *testing.F) {
 		for _, field := range []string{"from", "to"} {
 			a := tn.ask("GET", "/v1/reservations?"+field+"="+url.QueryEscape(s), token, "").want(t, status)
 			if status != 200 {
-				a.refused(t, 422, "invalid_input", field)
+				a.refused(t, status, code, field)
 			}
 		}
 	})
 }
 
 // FuzzSearch stores a text as the name of a user and of an interest and as the place of a profile,
-// and searches for another. The store in memory and that in SQLite have to find it if its searched
-// form has the other's, so that no character has a meaning of its own, such as that of a wildcard.
+// and searches for another. A store has to find it if its searched form has the other's, so that no
+// character has a meaning of its own, such as that of a wildcard. All known inputs are also tried on
+// SQLite, which has to answer as the store in memory does. While new ones are sought, it is left out:
+// instrumented, it is many times as slow.
 func FuzzSearch(f *testing.F) {
 	for _, pair := range [][2]string{
 		{"São Paulo", "SAO PAULO"}, {"100%", "%"}, {"abc", "a%c"}, {"abc", "a_c"}, {"a_c", "_"}, {`a\c`, `\`}, {"a'c", "'"}, {"a.c", "a?c"},
@@ -76,18 +83,21 @@ func FuzzSearch(f *testing.F) {
 	} {
 		f.Add(pair[0], pair[1])
 	}
-	storage, err := sqlite.Open(f.Context(), filepath.Join(f.TempDir(), "town.db"), sqlite.Options{})
-	if err != nil {
-		f.Fatal(err)
+	stores := []searched{search(newWorld(f))}
+	if flag.Lookup("test.fuzz").Value.String() == "" {
+		storage, err := sqlite.Open(f.Context(), filepath.Join(f.TempDir(), "town.db"), sqlite.Options{})
+		if err != nil {
+			f.Fatal(err)
+		}
+		stores = append(stores, search(newWorldIn(f, storage)))
 	}
-	stores := []searched{search(newWorld(f)), search(newWorldIn(f, storage))}
 	f.Fuzz(func(t *testing.T, planted, query string) {
 		var answers []string
 		for _, s := range stores {
 			answers = append(answers, s.find(t, planted, query))
 		}
-		if answers[0] != answers[1] {
-			t.Errorf("%+q in %+q: the store in memory answers %s, and SQLite %s", query, planted, answers[0], answers[1])
+		if answers[0] != answers[len(answers)-1] {
+			t.Errorf("%+q in %+q: the store in memory answers %s, and SQLite %s", query, planted, answers[0], answers[len(answers)-1])
 		}
 	})
 }

@@ -3,6 +3,8 @@ package mongodbtest
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -39,11 +41,21 @@ func (p *processes) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// concurrent lists the most concurrent suites of the kit.
+var concurrent = []string{
+	"units", "users", "tries", "tokens", "isolation", "closing", "idempotency", "reservations", "rows", "guards",
+	"cancellation", "races", "guessing", "privacy", "life",
+}
+
 // TestStorageOfTwoProcesses runs the kit with every second unit in another store, so that only the database
-// isolates the units.
+// isolates the units. Without CICERONE_SOAK=1 it runs the most concurrent suites, because
+// TestStorageBehindTwoMongos runs all of them in two stores, too.
 func TestStorageOfTwoProcesses(t *testing.T) {
 	everywhere(t, func(t *testing.T, s target) {
 		porttest.Storage(t, func(t *testing.T) ports.Storage {
+			if suite := strings.Split(t.Name(), "/")[2]; !soak() && !slices.Contains(concurrent, suite) {
+				t.Skip("runs in make soak: the other suites of the kit, in two processes")
+			}
 			o := s.fresh(t)
 			return &processes{stores: []*mongodb.Store{s.open(t, o), s.open(t, o)}}
 		})

@@ -36,11 +36,18 @@ FUZZTIME ?= 10s
 PROFILE := .build/core.out
 LEAST_COVERAGE := 90
 
-# The tests of these packages take several times as long under the race detector. CI runs them without it. It then runs
-# the most concurrent suites of the kit on PostgreSQL and MongoDB under the detector.
 PACKAGES ?= ./...
-STORES := adapters/internal/mongodbtest adapters/internal/postgrestest examples/ownadapter/jsonfile
-CONCURRENT := "(races|units|isolation|guards|tokens|idempotency|cancellation|closing)"
+
+# Under the race detector, the tests of these packages take several times as long, and find little: they run one command
+# after another, or run other processes. CI runs them without it, and `make race` under it.
+SEQUENTIAL := adapters/images adapters/internal/histories adapters/internal/mongofake adapters/internal/servers \
+	adapters/internal/sqlitetest adapters/internal/surface core/text examples/ownadapter/jsonfile examples/server \
+	ports/porttest
+SEQUENTIAL_TESTS := Test(ExportOfManyImages|AccessOfEveryRoute|ClassOfEveryRoute|ResponsesMatchOpenAPI)\b
+
+# Of the tests of the other stores than memory, CI runs the most concurrent suites of the kit under the race detector.
+STORES := adapters/sqlite adapters/internal/postgrestest adapters/internal/mongodbtest
+CONCURRENT := (races|units|isolation|guards|tokens|idempotency|cancellation|closing)
 
 ##@ Use
 
@@ -64,19 +71,19 @@ race: ## Run all tests under the race detector (an hour)
 	@$(MAKE) --no-print-directory test ARGS='-race $(ARGS)'
 
 .PHONY: cover
-cover: ## Run all tests but those of stores as race does, and fail if they cover less than 90 % of core
+cover: ## Run all tests, and fail if they cover less than 90 % of core
 	@mkdir -p $(dir $(PROFILE))
-	@$(MAKE) --no-print-directory test PACKAGES="$$(go list ./... | grep -v $(STORES:%=-e %) | tr '\n' ' ')" \
-		ARGS='-race -coverpkg=./core/... -coverprofile=$(PROFILE) $(ARGS)'
+	@$(MAKE) --no-print-directory test ARGS='-coverpkg=./core/... -coverprofile=$(PROFILE) $(ARGS)'
 	@go run ./.ci/coverage $(LEAST_COVERAGE) $(PROFILE)
 
-.PHONY: stores
-stores: ## Run the tests that cover leaves out, and those of concurrent units under the race detector too
-	@$(MAKE) --no-print-directory test PACKAGES='$(STORES:%=./%)'
-	@$(MAKE) --no-print-directory test PACKAGES=./adapters/internal/postgrestest \
-		ARGS='-race -run TestStorage/$(CONCURRENT) $(ARGS)'
-	@$(MAKE) --no-print-directory test PACKAGES=./adapters/internal/mongodbtest \
-		ARGS='-race -run TestStorage/fake/$(CONCURRENT) $(ARGS)'
+.PHONY: concurrent
+concurrent: ## Run the tests of concurrent code under the race detector
+	@$(MAKE) --no-print-directory race ARGS='-skip "$(SEQUENTIAL_TESTS)" $(ARGS)' PACKAGES="$$(go list ./... | \
+		grep -vx $(SEQUENTIAL:%=-e '.*/%') $(STORES:%=-e '.*/%') | tr '\n' ' ')"
+	@$(MAKE) --no-print-directory race ARGS='-run "TestStorage\b/$(CONCURRENT)" $(ARGS)' \
+		PACKAGES='./adapters/sqlite ./adapters/internal/postgrestest'
+	@$(MAKE) --no-print-directory race ARGS='-run "TestStorage\b/fake/$(CONCURRENT)" $(ARGS)' \
+		PACKAGES=./adapters/internal/mongodbtest
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (ARGS=-keep: go on from the inputs that were found before)

@@ -38,8 +38,9 @@ LEAST_COVERAGE := 90
 
 PACKAGES ?= ./...
 
-# Under the race detector, the tests of these packages take several times as long, and find little: they run one command
-# after another, or run other processes. CI runs them without it, and `make race` under it.
+# Under the race detector, the tests of these packages take several times as long. Most run one command after another, or
+# other processes; the others (mongofake, porttest, jsonfile, sqlitetest) are concurrent, but the kit runs under it on the
+# fake, on memory and on SQLite. CI runs these tests without it, and `make race` under it.
 SEQUENTIAL := adapters/images adapters/internal/histories adapters/internal/mongofake adapters/internal/servers \
 	adapters/internal/sqlitetest adapters/internal/surface core/text examples/ownadapter/jsonfile examples/server \
 	ports/porttest

@@ -17,6 +17,8 @@ import (
 type tlsSettings struct {
 	Cert string `placeholder:"FILE" help:"The certificate of the server and those of its issuers, in PEM. With it, the server speaks TLS 1.2 or later and HTTP/2 only, and tells browsers to use nothing else for a year. It reads both files again when they change, and on SIGHUP; if they cannot be used, it keeps the certificate that it has. Default: no TLS."`
 	Key  string `placeholder:"FILE" help:"The key of --tls-cert, in PEM. ${private}"`
+
+	Subdomains bool `help:"Tell browsers that all subdomains of the server's host have TLS, too. It is for hosts of which that is true."`
 }
 
 // lookEvery is how often the server looks whether the files of its certificate have changed.
@@ -38,8 +40,11 @@ type state struct {
 
 // load reads the certificate. It returns nil if there is none.
 func (s tlsSettings) load(log *slog.Logger) (*certificate, error) {
-	if s.Cert == "" && s.Key == "" {
+	if s == (tlsSettings{}) {
 		return nil, nil //nolint:nilnil // without the flags there is neither
+	}
+	if s.Subdomains && s.Cert == "" {
+		return nil, errors.New("--tls-subdomains needs --tls-cert")
 	}
 	if s.Cert == "" || s.Key == "" {
 		return nil, errors.New("--tls-cert and --tls-key need each other")
@@ -114,15 +119,26 @@ func (c *certificate) watch(ctx context.Context) {
 
 func (c *certificate) config() *tls.Config {
 	return &tls.Config{
-		MinVersion:     tls.VersionTLS12,
+		MinVersion: tls.VersionTLS12,
+		// Go also offers suites with CBC, which are not recommended. TLS 1.3 has none.
+		CipherSuites: []uint16{
+			tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+			tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+			tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+		},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.current.Load(), nil },
 	}
 }
 
-// strict makes browsers use TLS only for this host, for a year.
-func strict(next http.Handler) http.Handler {
+// strict makes browsers use TLS only for this host, for a year, and for its subdomains if the flag
+// says so.
+func (s tlsSettings) strict(next http.Handler) http.Handler {
+	policy := "max-age=31536000"
+	if s.Subdomains {
+		policy += "; includeSubDomains"
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+		w.Header().Set("Strict-Transport-Security", policy)
 		next.ServeHTTP(w, r)
 	})
 }

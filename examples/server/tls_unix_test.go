@@ -4,9 +4,11 @@ package main
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -18,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,11 +34,16 @@ func writeCertificate(t *testing.T, s tlsSettings, serial int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	writeCertificateOf(t, s, serial, key)
+}
+
+func writeCertificateOf(t *testing.T, s tlsSettings, serial int64, key crypto.Signer) {
+	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,6 +150,84 @@ func TestTLS(t *testing.T) {
 	reread(3)
 }
 
+// TestSubdomains checks that the header is for all subdomains if the operator says so.
+func TestSubdomains(t *testing.T) {
+	files := certificateFiles(t)
+	files.Subdomains = true
+	writeCertificate(t, files, 1)
+	response, err := (&http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+	}}).Get("https://" + serveTLS(t, files) + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if got := response.Header.Get("Strict-Transport-Security"); got != "max-age=31536000; includeSubDomains" {
+		t.Errorf("got the header %q", got)
+	}
+}
+
+// TestCipherSuites offers each suite of TLS 1.2 alone, to a server with a key of each kind. Only
+// those with forward secrecy and authenticated encryption are accepted, and a client that also
+// speaks TLS 1.3 gets that.
+func TestCipherSuites(t *testing.T) {
+	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, key := range map[string]crypto.Signer{"ECDSA": curve, "RSA": long} {
+		files := certificateFiles(t)
+		writeCertificateOf(t, files, 1, key)
+		address := serveTLS(t, files)
+		var accepted []string
+		for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
+			conn, err := tls.Dial("tcp", address, &tls.Config{
+				InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite.ID},
+			})
+			if err == nil {
+				accepted = append(accepted, suite.Name)
+				_ = conn.Close()
+			}
+		}
+		slices.Sort(accepted)
+		want := []string{
+			"TLS_ECDHE_" + kind + "_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_" + kind + "_WITH_AES_256_GCM_SHA384",
+			"TLS_ECDHE_" + kind + "_WITH_CHACHA20_POLY1305_SHA256",
+		}
+		if !slices.Equal(accepted, want) {
+			t.Errorf("with a key of %s, the server accepts %v, want %v", kind, accepted, want)
+		}
+		conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := conn.ConnectionState().Version; got != tls.VersionTLS13 {
+			t.Errorf("with a key of %s, the server prefers %s", kind, tls.VersionName(got))
+		}
+		_ = conn.Close()
+	}
+}
+
+// serveTLS serves with a certificate until the test ends, and returns the address.
+func serveTLS(t *testing.T, files tlsSettings) string {
+	t.Helper()
+	cert, err := files.load(slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWeb(listener, cert, slog.New(slog.DiscardHandler))
+	t.Cleanup(w.close)
+	return listener.Addr().String()
+}
+
 // TestCertificateChanges checks when the files are read again without a signal.
 func TestCertificateChanges(t *testing.T) {
 	files := certificateFiles(t)
@@ -175,7 +261,7 @@ func TestCertificateFlags(t *testing.T) {
 	writeCertificate(t, other, 2)
 	for name, s := range map[string]tlsSettings{
 		"no key": {Cert: files.Cert}, "no certificate": {Key: files.Key}, "another key": {Cert: files.Cert, Key: other.Key},
-		"no file": {Cert: files.Cert + "x", Key: files.Key},
+		"no file": {Cert: files.Cert + "x", Key: files.Key}, "subdomains without a certificate": {Subdomains: true},
 	} {
 		if c, err := s.load(slog.Default()); c != nil || err == nil {
 			t.Errorf("%s: got %v, %v, want an error", name, c, err)

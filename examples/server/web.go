@@ -43,7 +43,7 @@ func newWeb(listener net.Listener, cert *certificate, log *slog.Logger) *web {
 		go func() { w.ended <- w.server.Serve(listener) }()
 		return w
 	}
-	w.server.TLSConfig, w.server.Handler = cert.config(), strict(w.server.Handler)
+	w.server.TLSConfig, w.server.Handler = cert.config(), cert.strict(w.server.Handler)
 	go func() { w.ended <- w.server.ServeTLS(listener, "", "") }()
 	return w
 }

@@ -60,9 +60,6 @@ func newLinks(keys keyRing, lifetime time.Duration, now clock.Clock) *Links {
 // DeriveLinkKey derives a key of Links from another secret key, as [DeriveCursorKey] does.
 func DeriveLinkKey(secret []byte) ([]byte, error) { return deriveKey("link", secret) }
 
-// Lifetime returns how long a signature is valid at most.
-func (l *Links) Lifetime() time.Duration { return l.lifetime }
-
 // A signature is a version, a tag, the time of its expiry, a user and a session, as base64 that is
 // safe in a URL.
 const (
@@ -71,8 +68,8 @@ const (
 )
 
 // Sign returns a signature of a resource for a viewer and their session. The expiry is a multiple of
-// a fifth of the lifetime, so that an address stays the same for that time, and a browser finds the
-// resource in its cache; the signature is valid for four fifths of the lifetime or more.
+// a fifth of the lifetime, so that an address stays the same for that time, and a page that lists
+// the resource again keeps showing it; the signature is valid for four fifths of the lifetime or more.
 func (l *Links) Sign(resource string, viewer users.Caller) string {
 	until := l.now().Truncate(max(l.lifetime/5, time.Second)).Add(l.lifetime)
 	content := binary.BigEndian.AppendUint64(nil, uint64(until.Unix())) // #nosec G115 -- after 1970

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -65,15 +64,9 @@ func (a *API) attachment(ctx context.Context, caller users.Caller, req attachmen
 	if err != nil {
 		return kithttp.Blob{}, err
 	}
-	caching := "private, max-age=31536000, immutable"
-	if edge.CallFrom(ctx).Token == "" {
-		caching = fmt.Sprintf("private, max-age=%.0f", a.links.Lifetime().Seconds())
-	}
 	return kithttp.Blob{ContentType: image.MediaType, Body: image.Bytes, Header: http.Header{
-		"Cache-Control":           {caching},
 		"Content-Disposition":     {disposition(ctx, req, image)},
 		"Content-Security-Policy": {"sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'"},
-		"Vary":                    {"Authorization, Sec-Fetch-Dest"},
 	}}, nil
 }
 

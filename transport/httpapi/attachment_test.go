@@ -39,7 +39,7 @@ func TestAttachmentURL(t *testing.T) {
 			t.Error("the address serves another image")
 		}
 		for name, want := range map[string]string{
-			"Cache-Control": "private, max-age=300", "Referrer-Policy": "no-referrer", "Content-Disposition": "inline",
+			"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "Content-Disposition": "inline",
 			"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
 		} {
 			if got := a.header.Get(name); got != want {

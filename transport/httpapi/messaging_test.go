@@ -196,7 +196,7 @@ func TestAttachments(t *testing.T) {
 		}
 		for name, want := range map[string]string{
 			"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
-			"Cache-Control": "private, max-age=31536000, immutable", "Vary": "Authorization, Sec-Fetch-Dest",
+			"Cache-Control": "no-store",
 		} {
 			if got := a.header.Get(name); got != want {
 				t.Errorf("got %s %q, want %q", name, got, want)

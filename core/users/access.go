@@ -64,7 +64,8 @@ func (s *Service) issue(ctx context.Context, user id.User, session id.Session) (
 	return access, nil
 }
 
-func (s *Service) signedIn(o opened, access string) SignedIn {
+func (s *Service) signedIn(ctx context.Context, o opened, access string) SignedIn {
+	note(ctx, o.user.ID, "")
 	return SignedIn{User: o.user, AccessToken: access, RefreshToken: o.refresh, ExpiresIn: s.deps.Policy.AccessLifetime}
 }
 
@@ -128,17 +129,21 @@ func (s *Service) Refresh(ctx context.Context, refreshToken string) (SignedIn, e
 	})
 	switch {
 	case err != nil:
+		note(ctx, o.user.ID, "")
 		return SignedIn{}, fmt.Errorf("refresh: %w", err)
 	case refused != nil:
+		note(ctx, o.user.ID, ReusedToken)
 		return SignedIn{}, refused
 	}
-	return s.signedIn(o, access), nil
+	return s.signedIn(ctx, o, access), nil
 }
 
 // errReplayed is returned for a refresh token that was used too often or too late, after its
 // session is revoked.
 var errReplayed = errors.New("the refresh token was used before")
 
+// rotate uses a refresh token, and returns its session with the next token. If the token is refused,
+// it returns the session of the token if that is known.
 func (s *Service) rotate(ctx context.Context, tx Tx, refreshToken string) (opened, error) {
 	now := s.deps.Clock.Now()
 	token, err := tx.Users().UseRefreshToken(ctx, hashSecret(refreshToken), now)
@@ -148,12 +153,6 @@ func (s *Service) rotate(ctx context.Context, tx Tx, refreshToken string) (opene
 	if err != nil {
 		return opened{}, fmt.Errorf("use a refresh token: %w", err)
 	}
-	if !token.UsedAt.IsZero() && (token.Uses >= maxSuccessors || now.Sub(token.UsedAt) >= s.deps.Policy.RefreshGrace) {
-		if err := tx.Users().RevokeSession(ctx, token.SessionID, now); err != nil {
-			return opened{}, fmt.Errorf("revoke a session: %w", err)
-		}
-		return opened{}, errReplayed
-	}
 	session, u, err := tx.Users().Session(ctx, token.SessionID)
 	if errors.Is(err, fault.NotFound) {
 		return opened{}, ErrRefresh
@@ -161,17 +160,25 @@ func (s *Service) rotate(ctx context.Context, tx Tx, refreshToken string) (opene
 	if err != nil {
 		return opened{}, fmt.Errorf("read a session: %w", err)
 	}
-	if !s.mayUse(session, u) || !now.Before(token.ExpiresAt) {
-		return opened{}, ErrRefresh
+	of := opened{user: u, session: session.ID}
+	if !token.UsedAt.IsZero() && (token.Uses >= maxSuccessors || now.Sub(token.UsedAt) >= s.deps.Policy.RefreshGrace) {
+		if err := tx.Users().RevokeSession(ctx, token.SessionID, now); err != nil {
+			return opened{}, fmt.Errorf("revoke a session: %w", err)
+		}
+		return of, errReplayed
 	}
-	if u, err = s.resumed(ctx, tx, u, now); err != nil {
+	if !s.mayUse(session, u) || !now.Before(token.ExpiresAt) {
+		return of, ErrRefresh
+	}
+	if of.user, err = s.resumed(ctx, tx, u, now); err != nil {
 		return opened{}, err
 	}
-	secret, hash := newSecret()
+	var hash SecretHash
+	of.refresh, hash = newSecret()
 	if err := tx.Users().AddRefreshToken(ctx, s.newRefreshToken(session, hash, now)); err != nil {
 		return opened{}, fmt.Errorf("add a refresh token: %w", err)
 	}
-	return opened{user: u, session: session.ID, refresh: secret}, nil
+	return of, nil
 }
 
 // SignOut ends the session of a refresh token, also of a used one. It does nothing if the token is

@@ -199,6 +199,7 @@ func (s *Service) ForgotPassword(ctx context.Context, email string, from Device)
 	}
 	under, err := s.deps.Guard.beginReset(ctx, email, from)
 	if errors.Is(err, ErrTooManyTries) {
+		note(ctx, id.User{}, TooManyResets)
 		return nil
 	}
 	if err == nil {
@@ -273,12 +274,15 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string, fro
 	if err != nil {
 		return fmt.Errorf("reset a password: %w", err)
 	}
-	refused := fault.InvalidField("token", "is no longer valid: request a new one")
+	refuse := func(ctx context.Context) error {
+		note(ctx, id.User{}, InvalidReset)
+		return fault.InvalidField("token", "is no longer valid: request a new one")
+	}
 	err = s.replacePassword(ctx, password, func(ctx context.Context, tx Tx) (User, error) {
 		hash := hashSecret(token)
 		found, err := tx.Users().Reset(ctx, hash)
 		if errors.Is(err, fault.NotFound) {
-			return User{}, refused
+			return User{}, refuse(ctx)
 		}
 		if err != nil {
 			return User{}, fmt.Errorf("look up a reset: %w", err)
@@ -289,14 +293,15 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string, fro
 		}
 		r, err := tx.Users().Reset(ctx, hash) // another unit may have used it before this one held the account
 		if errors.Is(err, fault.NotFound) {
-			return User{}, refused
+			return User{}, refuse(ctx)
 		}
 		if err != nil {
 			return User{}, fmt.Errorf("read a reset: %w", err)
 		}
 		if !u.IsActive || !s.deps.Clock.Now().Before(r.ExpiresAt) {
-			return User{}, refused
+			return User{}, refuse(ctx)
 		}
+		note(ctx, u.ID, "")
 		var f fault.Fields // the account is known only now
 		CheckPassword(&f, password, u.Name, u.Email)
 		return u, f.Err()

@@ -48,6 +48,7 @@ func (g *Guard) Confirm(ctx context.Context, u User, hash PasswordHash, from Dev
 	case err != nil:
 		return under.giveBack(ctx, err)
 	case !fits:
+		note(ctx, u.ID, WrongPassword)
 		return under.wrong(ctx, wrongPassword(field))
 	}
 	return under.giveBack(ctx, nil)

@@ -131,7 +131,7 @@ func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (S
 	case replayed:
 		return s.SignIn(ctx, SignIn{Email: in.Email, Password: in.Password, From: in.From})
 	}
-	return s.signedIn(o, access), nil
+	return s.signedIn(ctx, o, access), nil
 }
 
 // Register is like SignUp, but does not sign in: it is for programs that create accounts for
@@ -282,6 +282,7 @@ func (s *Service) trySignIn(ctx context.Context, in SignIn, under *try) (SignedI
 		return SignedIn{}, err
 	}
 	if !fits || !u.admitted() {
+		note(ctx, u.ID, whyNotSignedIn(u, fits))
 		return SignedIn{}, under.wrong(ctx, ErrSignIn)
 	}
 	renewed, err := s.deps.Passwords.Renew(ctx, hash, in.Password)
@@ -310,7 +311,18 @@ func (s *Service) trySignIn(ctx context.Context, in SignIn, under *try) (SignedI
 	if err != nil {
 		return SignedIn{}, err
 	}
-	return s.signedIn(o, access), nil
+	return s.signedIn(ctx, o, access), nil
+}
+
+func whyNotSignedIn(u User, fits bool) Reason {
+	switch {
+	case u.ID.IsZero():
+		return UnknownAddress
+	case !fits:
+		return WrongPassword
+	default:
+		return InactiveAccount
+	}
 }
 
 // holdSignIn returns an account whose password was checked before the unit began, and keeps it from

@@ -50,9 +50,10 @@ func CallerFrom(ctx context.Context) (c users.Caller, ok bool) {
 }
 
 // Watch returns a context for one request. If [Gate.SignedIn] is called with that context, or with
-// one derived from it, and identifies the caller, [Watched] returns the caller.
+// one derived from it, and identifies the caller, [Watched] returns the caller. [users.Noted] returns
+// what a use case notes.
 func Watch(ctx context.Context) context.Context {
-	return context.WithValue(ctx, watchKey{}, new(atomic.Pointer[users.Caller]))
+	return context.WithValue(users.Watch(ctx), watchKey{}, new(atomic.Pointer[users.Caller]))
 }
 
 // Watched returns the signed-in caller of a request to a transport that is outside of the gate, for

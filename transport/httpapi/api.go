@@ -148,6 +148,7 @@ func New(s *services.Services, o Options) *API {
 			Begin: a.gate.BeginBody, MinRate: o.Limits.Bodies.MinRate, Over: o.Limits.Bodies.Over,
 		}),
 		kithttp.WithErrorHook(a.logFailure),
+		kithttp.WithProblemHook(func(ctx context.Context, p kithttp.Problem) { exchangeOf(ctx).code = p.Code }),
 	)
 	a.serveAuth()
 	a.serveAccount()

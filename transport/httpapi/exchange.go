@@ -56,8 +56,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // longestMethod is the number of characters of a method that are logged: a client can choose it.
 const longestMethod = 20
 
-// logExchange logs one line about a request, for probes at the level debug. Of the caller it has
-// the id and the network alone, and of the path only the pattern: a path may have anything in it.
+// logExchange logs one line about a request, for probes at the level debug. Of people it has ids
+// and the network of the caller alone, and of the path only the pattern: a path may have anything in
+// it.
 func (a *API) logExchange(r *http.Request, x *exchange, done Exchange) {
 	level := slog.LevelInfo
 	if done.Route == probeLive || done.Route == probeReady {
@@ -85,6 +86,16 @@ func (a *API) logExchange(r *http.Request, x *exchange, done Exchange) {
 	if caller, ok := edge.Watched(r.Context()); ok {
 		attrs = append(attrs, slog.String("user_id", caller.UserID.String()))
 	}
+	if x.code != "" {
+		attrs = append(attrs, slog.String("code", x.code))
+	}
+	noted := users.Noted(r.Context())
+	if !noted.Account.IsZero() {
+		attrs = append(attrs, slog.String("account_id", noted.Account.String()))
+	}
+	if noted.Reason != "" {
+		attrs = append(attrs, slog.String("reason", string(noted.Reason)))
+	}
 	a.log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
@@ -92,6 +103,7 @@ func (a *API) logExchange(r *http.Request, x *exchange, done Exchange) {
 type exchange struct {
 	requestID string
 	address   string // of the client, once describeCall has asked for it
+	code      string // of the problem document, if one was sent
 }
 
 type exchangeKey struct{}

@@ -32,13 +32,13 @@ func TestRequestLog(t *testing.T) {
 	}{
 		{"GET", "/v1/me", ada.token, "203.0.113.77:4711", map[string]any{"address": "203.0.113.0/24", "route": "GET /v1/me", "status": 200.0, "user_id": id}},
 		{"HEAD", "/v1/me", ada.token, "[2001:db8:1:2:3::4]:4711", map[string]any{"address": "2001:db8:1::/48", "route": "GET /v1/me", "status": 200.0, "user_id": id}},
-		{"GET", "/v1/admin/users/" + id, ada.token, "203.0.113.77:1", map[string]any{"address": "203.0.113.0/24", "route": "GET /v1/admin/users/{id}", "status": 403.0, "user_id": id}},
+		{"GET", "/v1/admin/users/" + id, ada.token, "203.0.113.77:1", map[string]any{"address": "203.0.113.0/24", "route": "GET /v1/admin/users/{id}", "status": 403.0, "user_id": id, "code": "admins_only"}},
 		{"GET", "/v1/interests?q=" + ada.email, ada.token, "203.0.113.77:1", map[string]any{"address": "203.0.113.0/24", "route": "GET /v1/interests", "status": 200.0}},
-		{"GET", "/v1/me", "nonsense", "203.0.113.77:1", map[string]any{"address": "203.0.113.0/24", "route": "GET /v1/me", "status": 401.0}},
-		{"GET", "/v1/nonsense/" + ada.email, "", "203.0.113.77:1", map[string]any{"address": "203.0.113.0/24", "route": "", "status": 404.0}},
-		{"POST", "/docs", "", "203.0.113.77:1", map[string]any{"address": "203.0.113.0/24", "route": "", "status": 405.0}},
+		{"GET", "/v1/me", "nonsense", "203.0.113.77:1", map[string]any{"address": "203.0.113.0/24", "route": "GET /v1/me", "status": 401.0, "code": "not_signed_in"}},
+		{"GET", "/v1/nonsense/" + ada.email, "", "203.0.113.77:1", map[string]any{"address": "203.0.113.0/24", "route": "", "status": 404.0, "code": "not_found"}},
+		{"POST", "/docs", "", "203.0.113.77:1", map[string]any{"address": "203.0.113.0/24", "route": "", "status": 405.0, "code": "method_not_allowed"}},
 		{"GET", "/docs", "", "203.0.113.77:1", map[string]any{"address": "203.0.113.0/24", "route": "GET /docs", "status": 200.0}},
-		{strings.Repeat("X", 5000), "/v1/me", "", "a socket", map[string]any{"address": "", "method": strings.Repeat("X", 20), "route": "", "status": 405.0}},
+		{strings.Repeat("X", 5000), "/v1/me", "", "a socket", map[string]any{"address": "", "method": strings.Repeat("X", 20), "route": "", "status": 405.0, "code": "method_not_allowed"}},
 	} {
 		book.b.Reset()
 		observed = nil

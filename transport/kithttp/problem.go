@@ -88,7 +88,7 @@ const (
 // 5xx. It is a go-kit ErrorEncoder. Plain handlers and HTTP middleware may call it, too.
 func (s *Server) WriteError(ctx context.Context, err error, w http.ResponseWriter) {
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		s.writeProblem(w, problemOf(failure.TimedOut)) // the client has left and does not read it
+		s.writeProblem(ctx, w, problemOf(failure.TimedOut)) // the client has left and does not read it
 		return
 	}
 	f := failure.Public(err)
@@ -99,7 +99,7 @@ func (s *Server) WriteError(ctx context.Context, err error, w http.ResponseWrite
 	if f.RetryAfter > 0 {
 		w.Header().Set("Retry-After", seconds(f.RetryAfter))
 	}
-	s.writeProblem(w, p)
+	s.writeProblem(ctx, w, p)
 }
 
 // seconds rounds up, so that a client does not retry too early.
@@ -107,7 +107,8 @@ func seconds(d time.Duration) string {
 	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
 }
 
-func (s *Server) writeProblem(w http.ResponseWriter, p Problem) {
+func (s *Server) writeProblem(ctx context.Context, w http.ResponseWriter, p Problem) {
+	s.problems(ctx, p)
 	body, _ := json.Marshal(p) // fails only for text that is not UTF-8, which problemOf removes
 	h := w.Header()
 	switch p.Status {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,7 @@ func TestProblemsOfErrors(t *testing.T) {
 	for _, c := range cases {
 		t.Run(fmt.Sprintf("%d %v", c.status, c.err), func(t *testing.T) {
 			var hooked error
+			var told kithttp.Problem
 			s := kithttp.NewServer(
 				kithttp.WithBearer("bearer", ""),
 				kithttp.WithErrorHook(func(_ context.Context, r kithttp.RouteInfo, err error) {
@@ -75,12 +77,16 @@ func TestProblemsOfErrors(t *testing.T) {
 					if r.Name != "getThing" {
 						t.Errorf("the error hook got the route %q", r.Name)
 					}
-				}))
+				}),
+				kithttp.WithProblemHook(func(_ context.Context, p kithttp.Problem) { told = p }))
 			kithttp.Handle(s, getThing, answer[key](thing{}, c.err))
 			w := do(s, "GET", "/things/a")
 			p := problem(t, w)
 			if w.Code != c.status || p.Code != c.code || c.detail != "" && p.Detail != c.detail || p.Detail == "" {
 				t.Errorf("%d %+v", w.Code, p)
+			}
+			if !reflect.DeepEqual(told, p) {
+				t.Errorf("the problem hook got %+v", told)
 			}
 			if strings.Contains(w.Body.String(), "secret") {
 				t.Errorf("the response reveals the cause: %s", w.Body)
@@ -188,8 +194,14 @@ func TestPanics(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			var hooked error
-			s := c.add(kithttp.WithErrorHook(func(_ context.Context, r kithttp.RouteInfo, err error) { hooked = err }))
+			var told kithttp.Problem
+			s := c.add(
+				kithttp.WithErrorHook(func(_ context.Context, r kithttp.RouteInfo, err error) { hooked = err }),
+				kithttp.WithProblemHook(func(_ context.Context, p kithttp.Problem) { told = p }))
 			w := do(s, "GET", "/things/a")
+			if p := problem(t, w); !reflect.DeepEqual(told, p) {
+				t.Errorf("the problem hook got %+v", told)
+			}
 			if p := problem(t, w); w.Code != 500 || p.Code != "internal" || strings.Contains(w.Body.String(), "secret") {
 				t.Errorf("%d %s", w.Code, w.Body)
 			}

@@ -43,6 +43,7 @@ type Server struct {
 	before     []kit.RequestFunc
 	after      []kit.ServerResponseFunc
 	hook       func(context.Context, RouteInfo, error)
+	problems   func(context.Context, Problem)
 }
 
 // Option is an option of [NewServer].
@@ -107,6 +108,11 @@ func WithErrorHook(hook func(context.Context, RouteInfo, error)) Option {
 	return func(s *Server) { s.hook = hook }
 }
 
+// WithProblemHook sets a function that is called with every problem document that is sent.
+func WithProblemHook(hook func(context.Context, Problem)) Option {
+	return func(s *Server) { s.problems = hook }
+}
+
 // WithBefore adds functions that run before the gates of every route. They may add values to the
 // context.
 func WithBefore(before ...kit.RequestFunc) Option {
@@ -127,6 +133,7 @@ func NewServer(opts ...Option) *Server {
 		mux:       http.NewServeMux(),
 		bodyLimit: DefaultBodyLimit,
 		hook:      func(context.Context, RouteInfo, error) {},
+		problems:  func(context.Context, Problem) {},
 	}
 	for _, opt := range opts {
 		opt(s)
@@ -302,10 +309,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}()
 	}
 	if !isClean(r.URL.EscapedPath()) {
-		s.writeProblem(w, problemNotFound)
+		s.writeProblem(r.Context(), w, problemNotFound)
 		return
 	}
-	s.mux.ServeHTTP(&refusal{ResponseWriter: w, server: s}, r)
+	s.mux.ServeHTTP(&refusal{ResponseWriter: w, server: s, request: r}, r)
 }
 
 func isClean(p string) bool {
@@ -320,8 +327,9 @@ func isClean(p string) bool {
 // base path.
 type refusal struct {
 	http.ResponseWriter
-	server *Server
-	done   bool
+	server  *Server
+	request *http.Request
+	done    bool
 }
 
 // WriteHeader writes the problem document of a 404 or 405, and otherwise the status.
@@ -330,9 +338,9 @@ func (r *refusal) WriteHeader(status int) {
 	r.done = true
 	switch {
 	case status == http.StatusNotFound:
-		r.server.writeProblem(r.ResponseWriter, problemNotFound)
+		r.server.writeProblem(r.request.Context(), r.ResponseWriter, problemNotFound)
 	case status == http.StatusMethodNotAllowed:
-		r.server.writeProblem(r.ResponseWriter, problemMethod)
+		r.server.writeProblem(r.request.Context(), r.ResponseWriter, problemMethod)
 	case to != "":
 		r.Header().Set("Location", r.server.basePath+to)
 		r.Header().Del("Content-Type")
@@ -359,7 +367,7 @@ func (s *Server) guard(info RouteInfo, next http.Handler) http.Handler {
 		defer func() {
 			if err := recovered(recover()); err != nil {
 				s.hook(r.Context(), info, err)
-				s.writeProblem(w, problemInternal)
+				s.writeProblem(r.Context(), w, problemInternal)
 			}
 		}()
 		next.ServeHTTP(w, r)

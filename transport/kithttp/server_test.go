@@ -24,7 +24,8 @@ func do(h http.Handler, method, target string) *httptest.ResponseRecorder {
 }
 
 func TestUnknownPathsAndMethods(t *testing.T) {
-	s := kithttp.NewServer()
+	var told kithttp.Problem
+	s := kithttp.NewServer(kithttp.WithProblemHook(func(_ context.Context, p kithttp.Problem) { told = p }))
 	kithttp.Handle(s, getThing, answer[key](thing{Name: "n"}, nil))
 	kithttp.Handle(s, dropThing, answer[key](kithttp.None{}, nil))
 	s.HandleHTTP("GET /docs/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "docs") }))
@@ -50,7 +51,11 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.method+" "+c.target, func(t *testing.T) {
+			told = kithttp.Problem{}
 			w := do(s, c.method, c.target)
+			if told.Code != c.code {
+				t.Errorf("the problem hook got the code %q", told.Code)
+			}
 			if w.Code != c.status || w.Header().Get("Allow") != c.allow {
 				t.Fatalf("%d, Allow %q: %s", w.Code, w.Header().Get("Allow"), w.Body)
 			}

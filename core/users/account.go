@@ -97,7 +97,7 @@ func (s *Service) ChangePassword(ctx context.Context, caller id.User, current, p
 		return fmt.Errorf("change a password: %w", err)
 	}
 	var f fault.Fields
-	password = CheckPassword(&f, password, u.Name, u.Email)
+	password = s.deps.Policy.CheckPassword(&f, password, u.Name, u.Email)
 	if err := f.Collect(s.deps.Guard.Confirm(ctx, u, confirmed, from, "current_password", current)); err != nil {
 		return err
 	}
@@ -266,7 +266,7 @@ func (s *Service) resetMail(to, secret string) Mail {
 // fault.Invalid on token if it is unknown, used or expired, or on password if it breaks a rule.
 func (s *Service) ResetPassword(ctx context.Context, token, password string, from Device) error {
 	var f fault.Fields
-	password = CheckPassword(&f, password)
+	password = s.deps.Policy.CheckPassword(&f, password)
 	if err := f.Err(); err != nil {
 		return err
 	}
@@ -303,7 +303,7 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string, fro
 		}
 		note(ctx, u.ID, "")
 		var f fault.Fields // the account is known only now
-		CheckPassword(&f, password, u.Name, u.Email)
+		s.deps.Policy.CheckPassword(&f, password, u.Name, u.Email)
 		return u, f.Err()
 	}, func(ctx context.Context, tx Tx, u User) error {
 		return s.deps.Guard.know(ctx, tx, namesOf(key, kindPassword, u.Email, from.counted()))

@@ -16,7 +16,7 @@ import (
 // refusedPassword returns why CheckPassword refuses a password, or "".
 func refusedPassword(password string, about ...string) string {
 	var f fault.Fields
-	users.CheckPassword(&f, password, about...)
+	users.DefaultPolicy().CheckPassword(&f, password, about...)
 	if err := f.Err(); err != nil {
 		return err.Error()
 	}
@@ -59,7 +59,7 @@ func TestPasswordMadeOfNameOrAddress(t *testing.T) {
 	for _, password := range []string{
 		"lovelace", "LOVELACE!", "jose-lovelace", "JOSÉ2026", "lovelace1815", "ada@voyage.example.org", "ada.voyage", "voyage99", "exampleADA",
 	} {
-		if why := refusedPassword(password, about...); !strings.Contains(why, "name or your e-mail address") {
+		if why := refusedPassword(password, about...); !strings.Contains(why, "made of your name") {
 			t.Errorf("%q is refused with %q", password, why)
 		}
 		if why := refusedPassword(password, "Luca", "luca@elsewhere.net"); why != "" {
@@ -73,12 +73,40 @@ func TestPasswordMadeOfNameOrAddress(t *testing.T) {
 	}
 }
 
-// Every way to set a password refuses common ones and those made of the account's texts.
+// Words of the community do not make a password, nor do they together with those of the account.
+func TestPasswordMadeOfWordsOfTheCommunity(t *testing.T) {
+	refused := func(words, password string) bool {
+		var f fault.Fields
+		users.Policy{Words: words}.CheckPassword(&f, password, "Ada Lovelace")
+		return f.Err() != nil
+	}
+	for _, password := range []string{"viaverde", "Via-Verde!", "VIÀVERDE7", "verde2026", "lovelace&verde"} {
+		if !refused("Via Verde", password) {
+			t.Errorf("%q is accepted", password)
+		}
+	}
+	for _, password := range []string{"verde horse", "cicerone1"} {
+		if refused("Via Verde", password) {
+			t.Errorf("%q is refused", password)
+		}
+	}
+	if refused("", "verde2026") {
+		t.Error("a word is refused that is none of the community")
+	}
+	for _, password := range []string{"cicerone", "Voyager-1", "voyager.cicerone"} {
+		if refusedPassword(password) == "" {
+			t.Errorf("%q is accepted by the default policy", password)
+		}
+	}
+}
+
+// Every way to set a password refuses common ones, those made of the account's texts, and those made
+// of words of the community.
 func TestNewPasswordsAreChecked(t *testing.T) {
 	w := newWorldWithReset(t)
 	person := w.Person("Lovelace")
 	token := forgot(t, w, coretest.Email("Lovelace"))
-	for _, password := range []string{"iloveyou", "lovelace1815"} {
+	for _, password := range []string{"iloveyou", "lovelace1815", "cicerone1815"} {
 		in := users.SignUp{Name: "Ada Lovelace", Email: "new@example.org", Password: password}
 		_, err := w.Users.SignUp(w.Ctx, in, "")
 		coretest.Fields(t, err, "password")

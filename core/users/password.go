@@ -77,9 +77,9 @@ func (PasswordHash) MarshalText() ([]byte, error) { return []byte(redacted), nil
 
 // CheckPassword returns a new password as it is counted and hashed, which is the OpaqueString of RFC
 // 8265. It adds an error to f, on the field password, if the password breaks a rule: if it is too
-// short or too long, is a common password, or is made of the texts in about, which are the name and
-// the address of its account, as far as the caller knows them.
-func CheckPassword(f *fault.Fields, password string, about ...string) string {
+// short or too long, is a common password, or is made of the Words of the policy and of the texts in
+// about, which are the name and the address of its account, as far as the caller knows them.
+func (p Policy) CheckPassword(f *fault.Fields, password string, about ...string) string {
 	prepared, err := precis.OpaqueString.String(password)
 	switch {
 	case !text.Valid(password):
@@ -92,8 +92,8 @@ func CheckPassword(f *fault.Fields, password string, about ...string) string {
 		f.Add("password", fmt.Sprintf("must be at most %d bytes long", MaxPasswordBytes))
 	case isCommon(prepared):
 		f.Add("password", "must not be one of the most common passwords")
-	case isMadeOf(prepared, about):
-		f.Add("password", "must not be made of your name or your e-mail address")
+	case isMadeOf(prepared, append([]string{p.Words}, about...)):
+		f.Add("password", "must not be made of your name, your e-mail address or words of this community")
 	}
 	return prepared
 }

@@ -28,6 +28,7 @@ type Policy struct {
 	ResetLifetime   time.Duration // of a password reset; default 1 hour
 	OpenResets      int           // password resets of one account that work at a time, 1 or more; default 3
 	ResetURL        string        // page for a reset, to which the token is appended; "" mails the token alone
+	Words           string        // words of the community, of which no password may be made; default "cicerone voyager"
 
 	MaxWrong      int           // wrong passwords for an address, or from a network, before the pauses; default 10
 	MaxPause      time.Duration // the longest pause before the next try after MaxWrong; default 1 minute
@@ -41,6 +42,7 @@ func DefaultPolicy() Policy {
 	return Policy{
 		SignupBonus: 50, AccessLifetime: 15 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour,
 		SessionLifetime: 90 * 24 * time.Hour, RefreshGrace: 10 * time.Second, ResetLifetime: time.Hour, OpenResets: 3,
+		Words: "cicerone voyager",
 		MaxWrong: 10, MaxPause: time.Minute, MaxResets: 3, MaxResetsFrom: 10, CountWindow: time.Hour,
 	}
 }
@@ -93,7 +95,7 @@ type SignIn struct {
 // repeat also ErrSignIn.
 func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (SignedIn, error) {
 	var f fault.Fields
-	in = in.prepared(&f)
+	in = in.prepared(&f, s.deps.Policy)
 	if err := f.Err(); err != nil {
 		return SignedIn{}, err
 	}
@@ -138,7 +140,7 @@ func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (S
 // others. It takes no key; a repeat returns ErrEmailTaken.
 func (s *Service) Register(ctx context.Context, in SignUp) (User, error) {
 	var f fault.Fields
-	in = in.prepared(&f)
+	in = in.prepared(&f, s.deps.Policy)
 	if err := f.Err(); err != nil {
 		return User{}, err
 	}
@@ -158,14 +160,14 @@ func (s *Service) Register(ctx context.Context, in SignUp) (User, error) {
 }
 
 // Check adds an error to f for each field that breaks a rule.
-func (in SignUp) Check(f *fault.Fields) { in.prepared(f) }
+func (in SignUp) Check(f *fault.Fields, p Policy) { in.prepared(f, p) }
 
 // prepared returns the input as it is stored, and adds an error to f for each field that breaks a
 // rule.
-func (in SignUp) prepared(f *fault.Fields) SignUp {
+func (in SignUp) prepared(f *fault.Fields, p Policy) SignUp {
 	in.Name = text.Line(f, "name", in.Name, text.Required, MaxName)
 	in.Email = text.Address(f, "email", in.Email, MaxEmail)
-	in.Password = CheckPassword(f, in.Password, in.Name, in.Email)
+	in.Password = p.CheckPassword(f, in.Password, in.Name, in.Email)
 	return in
 }
 

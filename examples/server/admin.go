@@ -48,6 +48,7 @@ func (c *adminCommand) config() (wiring.Config, error) {
 		return wiring.Config{}, err
 	}
 	config.Users.SignupBonus, config.PasswordCost = c.Accounts.SignupBonus, c.Accounts.BcryptCost
+	config.Users.Words = c.Accounts.PasswordWords
 	if err := config.Validate(); err != nil {
 		return wiring.Config{}, inFlags(err)
 	}

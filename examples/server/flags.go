@@ -61,8 +61,9 @@ type serverSettings struct {
 
 // accountSettings are the flags of the commands that make accounts.
 type accountSettings struct {
-	SignupBonus int64 `default:"${signup_bonus}" placeholder:"TOKENS" group:"Community rules" help:"The tokens that a new account receives. Default: ${default}."`
-	BcryptCost  int   `default:"${bcrypt_cost}" group:"Passwords and tokens" help:"The cost of hashing a password, 4 to 31; each step doubles the time."`
+	SignupBonus   int64  `default:"${signup_bonus}" placeholder:"TOKENS" group:"Community rules" help:"The tokens that a new account receives. Default: ${default}."`
+	PasswordWords string `default:"${password_words}" placeholder:"WORDS" group:"Passwords and tokens" help:"Words of the community, like its name, of which no password may be made. Words of fewer than three characters do not count. Default: ${default}."`
+	BcryptCost    int    `default:"${bcrypt_cost}" group:"Passwords and tokens" help:"The cost of hashing a password, 4 to 31; each step doubles the time."`
 }
 
 type logSettings struct {
@@ -155,6 +156,7 @@ func defaults() kong.Vars {
 		"max_wrong":             number(int64(c.Users.MaxWrong)),
 		"max_resets":            number(int64(c.Users.MaxResets)),
 		"max_resets_from":       number(int64(c.Users.MaxResetsFrom)),
+		"password_words":        c.Users.Words,
 		"reset_lifetime":        c.Users.ResetLifetime.String(),
 		"bcrypt_cost":           number(int64(c.PasswordCost)),
 		"limit_anonymous":       rate(c.Limits.Anonymous.PerSecond),

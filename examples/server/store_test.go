@@ -16,6 +16,7 @@ import (
 
 	_ "modernc.org/sqlite"
 
+	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
@@ -286,9 +287,16 @@ func TestAdmin(t *testing.T) {
 	if code, _, stderr := runWith(t, "short\n", nil, "admin", "grace@example.net", store); code != 1 || !strings.Contains(stderr, "password") {
 		t.Errorf("a bad password: exit code %d, %s", code, stderr)
 	}
+	if code, _, stderr := runWith(t, "via verde 1\n", nil, "admin", "grace@example.net", store, "--password-words", "Via Verde"); code != 1 || !strings.Contains(stderr, "password") {
+		t.Errorf("a password of words of the community: exit code %d, %s", code, stderr)
+	}
 	admin("round the corner\n", "grace@example.net", "grace@example.net is a new account, and an admin\n")
 
-	p := start(t, "--no-demo", store)
+	p := start(t, "--no-demo", store, "--password-words", "Via Verde")
+	_, err := p.client(t).SignUp(t.Context(), httpapi.SignUp{Name: "Ada", Email: "ada@example.net", Password: "via verde 1"}, "")
+	if !errors.Is(err, fault.Invalid) {
+		t.Errorf("a password of words of the community: got %v", err)
+	}
 	signUp(t, p.client(t), "ada@example.net")
 	out, err := exec.CommandContext(t.Context(), journeyProgram, "--server", p.base,
 		"--admin-email", "grace@example.net", "--admin-password", "round the corner").CombinedOutput()

@@ -89,7 +89,7 @@ func (a *API) serveAccount() {
 	asUser(a, edge.Cheap, changeMe, a.changeMe, kithttp.Checked(func(r UserChange, f *fault.Fields) { r.change().Check(f) }))
 	asSuspended(a, edge.Hashing, eraseMe, a.eraseMe)
 	asUser(a, edge.Hashing, changePassword, a.changePassword, kithttp.Checked(func(r changePasswordRequest, f *fault.Fields) {
-		users.CheckPassword(f, r.Password)
+		a.services.Users.Policy().CheckPassword(f, r.Password)
 	}))
 	asSuspended(a, edge.Export, exportMe, a.exportMe)
 }

@@ -110,14 +110,14 @@ var (
 
 func (a *API) serveAuth() {
 	anyone(a, edge.Hashing, signUp, a.signUp, kithttp.Checked(func(r signUpRequest, f *fault.Fields) {
-		r.input(users.Device{}).Check(f)
+		r.input(users.Device{}).Check(f, a.services.Users.Policy())
 	}))
 	anyone(a, edge.Hashing, logIn, a.logIn)
 	anyone(a, edge.Cheap, refresh, a.refresh)
 	anyone(a, edge.Cheap, logOut, a.logOut)
 	anyone(a, edge.Cheap, forgotPassword, a.forgotPassword)
 	anyone(a, edge.Hashing, resetPassword, a.resetPassword, kithttp.Checked(func(r resetPasswordRequest, f *fault.Fields) {
-		users.CheckPassword(f, r.Password)
+		a.services.Users.Policy().CheckPassword(f, r.Password)
 	}))
 }
 

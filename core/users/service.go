@@ -42,7 +42,7 @@ func DefaultPolicy() Policy {
 	return Policy{
 		SignupBonus: 50, AccessLifetime: 15 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour,
 		SessionLifetime: 90 * 24 * time.Hour, RefreshGrace: 10 * time.Second, ResetLifetime: time.Hour, OpenResets: 3,
-		Words: "cicerone voyager",
+		Words:    "cicerone voyager",
 		MaxWrong: 10, MaxPause: time.Minute, MaxResets: 3, MaxResetsFrom: 10, CountWindow: time.Hour,
 	}
 }

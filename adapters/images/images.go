@@ -32,8 +32,8 @@ var (
 	// part that is not supported, or after which other data follows.
 	ErrDamaged = fault.New(fault.Invalid, "damaged_image", "must be one complete image, with nothing of another format after it")
 
-	// ErrTooDear is returned if the decoder of an image would need more memory than Limits.Memory.
-	ErrTooDear = fault.New(fault.Invalid, "image_too_dear", "must have fewer pixels, or be saved in a simpler way: not progressive, not interlaced, with 8 bits a sample")
+	// ErrTooComplex is returned if the decoder of an image would need more memory than Limits.Memory.
+	ErrTooComplex = fault.New(fault.Invalid, "image_too_complex", "must have fewer pixels, or be saved in a simpler way: not progressive, not interlaced, with 8 bits a sample")
 
 	// ErrTooManyBytes is returned by Clean if no encoding of the image is small enough.
 	ErrTooManyBytes = fault.New(fault.Invalid, "image_too_large", "must have fewer pixels: it is too large after it was encoded again")
@@ -144,7 +144,7 @@ func begins(data []byte, pattern string) bool {
 // with 8 bits a sample, or JPEG if the PNG would be too large and the image is opaque. To clean the
 // result again changes its size by little, and a PNG not at all.
 //
-// Clean waits until no other image is decoded. Errors: ErrNotAnImage, ErrDamaged, ErrTooDear,
+// Clean waits until no other image is decoded. Errors: ErrNotAnImage, ErrDamaged, ErrTooComplex,
 // ErrTooManyBytes, messaging.ErrImagesBusy if Limits.Waiting images wait already, and ctx.Err()
 // (wrapped) if ctx ends.
 func (c *Cleaner) Clean(ctx context.Context, data []byte, maxBytes int) (messaging.Attachment, error) {
@@ -153,7 +153,7 @@ func (c *Cleaner) Clean(ctx context.Context, data []byte, maxBytes int) (messagi
 		return messaging.Attachment{}, err
 	}
 	if l.memory > c.limits.Memory {
-		return messaging.Attachment{}, ErrTooDear.Wrap(fmt.Errorf("%d by %d pixels of %s need %d bytes", l.width, l.height, l.mediaType, l.memory))
+		return messaging.Attachment{}, ErrTooComplex.Wrap(fmt.Errorf("%d by %d pixels of %s need %d bytes", l.width, l.height, l.mediaType, l.memory))
 	}
 	leave, err := c.enter(ctx)
 	if err != nil {

@@ -99,10 +99,10 @@ func refused(t testing.TB) (byInspect map[string][]byte, notImages map[string][]
 		"jpeg, no tables":      images.ErrDamaged,
 		"webp, no pixels":      images.ErrDamaged,
 		"gif, short of pixels": images.ErrDamaged,
-		"png, 16 bits":         images.ErrTooDear,
-		"jpeg, progressive":    images.ErrTooDear,
-		"gif, huge canvas":     images.ErrTooDear,
-		"webp, 16,384²":        images.ErrTooDear,
+		"png, 16 bits":         images.ErrTooComplex,
+		"jpeg, progressive":    images.ErrTooComplex,
+		"gif, huge canvas":     images.ErrTooComplex,
+		"webp, 16,384²":        images.ErrTooComplex,
 	}
 	data = map[string][]byte{
 		"png, wrong checksum":  wrong,
@@ -229,7 +229,7 @@ func TestMemory(t *testing.T) {
 			least := int64(1)
 			for limit := int64(1 << 20); ; limit += 1 << 20 {
 				_, err := images.New(images.Limits{Memory: limit}).Clean(t.Context(), data, messaging.MaxAttachment)
-				if !errors.Is(err, images.ErrTooDear) {
+				if !errors.Is(err, images.ErrTooComplex) {
 					least = limit
 					break
 				}

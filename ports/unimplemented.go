@@ -267,9 +267,9 @@ func (UnimplementedMessaging) Standing(context.Context, id.Conversation) (messag
 	return messaging.Standing{}, unimplemented("messaging.Repository.Standing")
 }
 func (UnimplementedMessaging) HoldConversation(
-	context.Context, id.Conversation,
-) (messaging.Standing, time.Time, error) {
-	return messaging.Standing{}, time.Time{}, unimplemented("messaging.Repository.HoldConversation")
+	context.Context, id.Conversation, id.User, int,
+) (messaging.Held, error) {
+	return messaging.Held{}, unimplemented("messaging.Repository.HoldConversation")
 }
 func (UnimplementedMessaging) AddMessage(context.Context, messaging.Message, *messaging.Attachment) error {
 	return unimplemented("messaging.Repository.AddMessage")
@@ -347,8 +347,10 @@ func (UnimplementedReservations) Agenda(
 func (UnimplementedReservations) NthProposed(context.Context, id.User, int) (time.Time, error) {
 	return time.Time{}, unimplemented("reservations.Repository.NthProposed")
 }
-func (UnimplementedReservations) PendingIn(context.Context, id.Conversation, int) (int, error) {
-	return 0, unimplemented("reservations.Repository.PendingIn")
+func (UnimplementedReservations) PendingIn(
+	context.Context, id.Conversation, id.User, int,
+) (all, own int, err error) {
+	return 0, 0, unimplemented("reservations.Repository.PendingIn")
 }
 func (UnimplementedReservations) Lapsed(context.Context, time.Time, int) ([]id.Reservation, error) {
 	return nil, unimplemented("reservations.Repository.Lapsed")

@@ -41,6 +41,10 @@ const MaxSealEvery = 10 * time.Second
 // MaxOpenResets is the maximum of Users.OpenResets.
 const MaxOpenResets = 100
 
+// MaxUnanswered is the maximum of Messaging.MaxUnanswered: sending a message to somebody who has never
+// answered counts up to it.
+const MaxUnanswered = 1000
+
 // Config configures a server. Start from DefaultConfig.
 type Config struct {
 	Users        users.Policy
@@ -165,6 +169,8 @@ func (c Config) Validate() error {
 		"must be above 0 and at most %v, is %v", MaxSealEvery, c.Tokens.SealEvery)
 	p.tokens("Messaging.MessageCost", c.Messaging.MessageCost)
 	p.quota("Messaging.MaxOpened", c.Messaging.MaxOpened)
+	p.check(c.Messaging.MaxUnanswered >= 1 && c.Messaging.MaxUnanswered <= MaxUnanswered, "Messaging.MaxUnanswered",
+		"must be 1 to %d, is %d", MaxUnanswered, c.Messaging.MaxUnanswered)
 	p.check(c.Messaging.MaxImagePixels >= 1 && c.Messaging.MaxImagePixels <= maxImagePixels, "Messaging.MaxImagePixels",
 		"must be 1 to %d, is %d", maxImagePixels, c.Messaging.MaxImagePixels)
 	p.check(c.Images.Memory >= 0, "Images.Memory", "must not be negative, is %d", c.Images.Memory)
@@ -175,6 +181,7 @@ func (c Config) Validate() error {
 		"must be above 0 and at most %v, is %v", MaxSettleEvery, c.Reservations.SettleEvery)
 	p.quota("Reservations.MaxProposed", c.Reservations.MaxProposed)
 	p.quota("Reservations.MaxPending", c.Reservations.MaxPending)
+	p.quota("Reservations.MaxUnanswered", c.Reservations.MaxUnanswered)
 
 	p.notNegative("Units.MaxTime", c.Units.MaxTime)
 	p.notNegative("Units.MinPause", c.Units.MinPause)

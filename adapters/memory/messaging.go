@@ -217,18 +217,21 @@ func (s *state) standing(conversation id.Conversation) (messaging.Standing, erro
 }
 
 func (repo messagingRepository) HoldConversation(
-	ctx context.Context, conversation id.Conversation,
-) (standing messaging.Standing, latest time.Time, err error) {
+	ctx context.Context, conversation id.Conversation, sender id.User, limit int,
+) (held messaging.Held, err error) {
 	err = repo.write(ctx, func(s *state) (err error) {
-		if standing, err = s.standing(conversation); err != nil {
+		if held.Standing, err = s.standing(conversation); err != nil {
 			return err
 		}
 		if last := s.lastMessage(conversation); last != nil {
-			latest = last.CreatedAt
+			held.Latest = last.CreatedAt
+		}
+		if other := held.Standing.Conversation.Other(sender); !s.correspondents.has(idKey(other) + idKey(sender)) {
+			_, held.Unanswered = nth(s.messagesIn, idKey(conversation), limit) // all are the sender's
 		}
 		return nil
 	})
-	return standing, latest, err
+	return held, err
 }
 
 func (repo messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {

@@ -126,18 +126,21 @@ func (repo reservationsRepository) NthProposed(ctx context.Context, creator id.U
 }
 
 func (repo reservationsRepository) PendingIn(
-	ctx context.Context, conversation id.Conversation, limit int,
-) (pending int, err error) {
+	ctx context.Context, conversation id.Conversation, creator id.User, limit int,
+) (all, own int, err error) {
 	err = repo.read(ctx, func(s *state) error {
-		for range s.pendingIn.descend(idKey(conversation), "") {
-			if pending == limit {
+		for key := range s.pendingIn.descend(idKey(conversation), "") {
+			if all == limit {
 				break
 			}
-			pending++
+			all++
+			if r, _ := s.reservations.get(idKey(lastID(key))); r.CreatorID == creator {
+				own++
+			}
 		}
 		return nil
 	})
-	return pending, err
+	return all, own, err
 }
 
 func (repo reservationsRepository) Reservation(

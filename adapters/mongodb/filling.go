@@ -128,6 +128,23 @@ func markUncleaned(context.Context, *mongo.Database, bson.Raw) (bson.D, error) {
 	return d("cleaned", false), nil
 }
 
+// countSent counts the messages that each participant of a conversation has sent in it.
+func countSent(ctx context.Context, db *mongo.Database, doc bson.Raw) (bson.D, error) {
+	sent := d("sent_voyager", int64(0), "sent_local", int64(0))
+	if doc.Lookup("last_message").Type != bson.TypeEmbeddedDocument {
+		return sent, nil
+	}
+	for i, user := range []string{"voyager_id", "local_id"} {
+		n, err := db.Collection(string(messagesIn)).CountDocuments(ctx,
+			d("conversation_id", doc.Lookup("_id"), "user_id", doc.Lookup(user)))
+		if err != nil {
+			return nil, err
+		}
+		sent[i].Value = n
+	}
+	return sent, nil
+}
+
 // dateLastUse gives a session the time of its last refresh token, which is that of its last use.
 func dateLastUse(ctx context.Context, db *mongo.Database, doc bson.Raw) (bson.D, error) {
 	var last struct {

@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/mongo"
 
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/page"
@@ -34,24 +35,26 @@ func (t *txn) insertConversation(doc bson.D) {
 	t.later(uniqueKeysIn, inserting(d("_id", d("of", string(conversationsIn), "voyager_id", voyager, "local_id", local),
 		"conversation_id", field(doc, "_id"))))
 	t.later(conversationsIn, inserting(append(doc, d("participants", bson.A{voyager, local}, "activity_at", field(doc, "created_at"),
-		"last_message", nil, "unread_voyager", int64(0), "unread_local", int64(0))...)))
+		"last_message", nil, "unread_voyager", int64(0), "unread_local", int64(0), "sent_voyager", int64(0), "sent_local", int64(0))...)))
 }
 
-// insertMessage adds a message with the columns of doc, and updates its conversation: the number of
-// unread messages, and the last message unless there is a later one.
+// insertMessage adds a message with the columns of doc, and updates its conversation: the numbers of
+// unread and of sent messages, and the last message unless there is a later one.
 func (t *txn) insertMessage(doc bson.D) {
 	t.later(messagesIn, inserting(doc))
 	in, by, at := field(doc, "conversation_id"), field(doc, "user_id"), field(doc, "created_at")
+	var unread int64
 	if field(doc, "read") == false {
-		t.later(conversationsIn,
-			changing(d("_id", in, "voyager_id", by), d("$inc", d("unread_local", int64(1)))),
-			changing(d("_id", in, "local_id", by), d("$inc", d("unread_voyager", int64(1)))))
+		unread = 1
 	}
-	t.later(conversationsIn, changing(d("_id", in, "$or", bson.A{
-		d("last_message", nil),
-		d("last_message.created_at", d("$lt", at)),
-		d("last_message.created_at", at, "last_message._id", d("$lt", field(doc, "_id"))),
-	}), d("$set", d("last_message", doc, "activity_at", at))))
+	t.later(conversationsIn,
+		changing(d("_id", in, "voyager_id", by), d("$inc", d("sent_voyager", int64(1), "unread_local", unread))),
+		changing(d("_id", in, "local_id", by), d("$inc", d("sent_local", int64(1), "unread_voyager", unread))),
+		changing(d("_id", in, "$or", bson.A{
+			d("last_message", nil),
+			d("last_message.created_at", d("$lt", at)),
+			d("last_message.created_at", at, "last_message._id", d("$lt", field(doc, "_id"))),
+		}), d("$set", d("last_message", doc, "activity_at", at))))
 }
 
 type messagingRepository struct{ *unit }
@@ -154,25 +157,52 @@ func standingOf(ctx context.Context, t *txn, c messaging.Conversation) (messagin
 }
 
 func (repo messagingRepository) HoldConversation(
-	ctx context.Context, conversation id.Conversation,
-) (standing messaging.Standing, latest time.Time, err error) {
+	ctx context.Context, conversation id.Conversation, sender id.User, limit int,
+) (held messaging.Held, err error) {
 	err = repo.write(ctx, func(t *txn) error {
 		if err := t.queueFor(ctx, turnOf(turnOfTalk, conversation)); err != nil {
 			return err
 		}
-		held, err := holding(ctx, t, scanOverview, hold{
+		there, err := holding(ctx, t, scanOverview, hold{
 			in: conversationsIn, filter: d("_id", uuid(conversation)), change: guarded(),
 		})
 		if err != nil {
 			return orNotFound(err, "a conversation")
 		}
-		if held.LastMessage != nil {
-			latest = held.LastMessage.CreatedAt
+		if there.LastMessage != nil {
+			held.Latest = there.LastMessage.CreatedAt
 		}
-		standing, err = standingOf(ctx, t, held.Conversation)
+		if held.Standing, err = standingOf(ctx, t, there.Conversation); err != nil {
+			return err
+		}
+		held.Unanswered, err = unanswered(ctx, t, there, sender, limit)
 		return err
 	})
-	return standing, latest, err
+	if err != nil {
+		return messaging.Held{}, err
+	}
+	return held, nil
+}
+
+// unanswered reports whether a participant has sent limit messages in a conversation, and the other
+// has never written to them. It asks only if the other has not written in this conversation.
+func unanswered(ctx context.Context, t *txn, in overview, sender id.User, limit int) (bool, error) {
+	sent, answers := in.sentLocal, in.sentVoyager
+	if sender == in.Conversation.VoyagerID {
+		sent, answers = answers, sent
+	}
+	if sent < limit || answers > 0 {
+		return false, nil
+	}
+	answer := matching.Correspondent{UserID: in.Conversation.Other(sender), ReaderID: sender}
+	if _, known := t.store.correspondents.get(answer); known {
+		return false, nil
+	}
+	_, err := find(ctx, t, correspondents.scan, query{in: correspondentsIn, filter: d("_id", correspondentKey(answer))})
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return true, nil
+	}
+	return false, err
 }
 
 func (repo messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
@@ -269,12 +299,14 @@ func (repo messagingRepository) MarkRead(
 type overview struct {
 	messaging.Overview
 	unreadVoyager, unreadLocal int
+	sentVoyager, sentLocal     int
 }
 
 func scanOverview(r *record) overview {
 	o := overview{
 		Overview:      messaging.Overview{Conversation: conversations.scan(r)},
 		unreadVoyager: int(r.int("unread_voyager")), unreadLocal: int(r.int("unread_local")),
+		sentVoyager: int(r.int("sent_voyager")), sentLocal: int(r.int("sent_local")),
 	}
 	if last, ok := r.within("last_message"); ok {
 		m := messages.scan(last)

@@ -168,6 +168,13 @@ var migrations = []step{
 			indexes: []index{{name: "of_user", keys: "user_id created_at _id"}},
 		},
 	),
+
+	// A conversation has the number of messages that each participant sent, for the quota of messages
+	// without an answer. The batches are small, because each document counts all messages from before.
+	of(change{
+		in: "conversations", fields: map[string]string{"sent_voyager": "long", "sent_local": "long"},
+		fill: &filling{lacking: d("sent_local", d("$exists", false)), batch: 50, with: countSent},
+	}),
 }
 
 // step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may

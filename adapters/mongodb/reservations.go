@@ -94,17 +94,22 @@ func (repo reservationsRepository) NthProposed(ctx context.Context, creator id.U
 }
 
 func (repo reservationsRepository) PendingIn(
-	ctx context.Context, conversation id.Conversation, limit int,
-) (pending int, err error) {
+	ctx context.Context, conversation id.Conversation, creator id.User, limit int,
+) (all, own int, err error) {
 	err = repo.read(ctx, func(t *txn) error {
-		found, err := list(ctx, t, func(*record) struct{} { return struct{}{} }, query{
+		creators, err := list(ctx, t, func(r *record) id.User { return r.id("creator_id") }, query{
 			in: reservationsIn, filter: d("conversation_id", uuid(conversation), "status", string(reservations.Pending)),
-			fields: d("_id", 1), limit: limit,
+			fields: d("creator_id", 1), limit: limit,
 		})
-		pending = len(found)
+		all = len(creators)
+		for _, c := range creators {
+			if c == creator {
+				own++
+			}
+		}
 		return err
 	})
-	return pending, err
+	return all, own, err
 }
 
 func (repo reservationsRepository) Reservation(

@@ -174,7 +174,7 @@ var schema = []spec{
 		shard: shard{"_id", true, "every operation in a conversation first reads it by its id"},
 		extra: map[string]string{
 			"participants": "array", "activity_at": "date", "last_message": "object?", "unread_voyager": "long", "unread_local": "long",
-			"guard": "long?",
+			"sent_voyager": "long", "sent_local": "long", "guard": "long?",
 		},
 		rules: []bson.D{d("$expr", d("$ne", bson.A{"$voyager_id", "$local_id"}))},
 		indexes: []index{

@@ -23,10 +23,15 @@ var (
 
 	lockConversation statement = "SELECT 1 FROM @conversations WHERE id = $1 FOR NO KEY UPDATE"
 
-	// holdStanding adds the time of the latest message. It must follow lockConversation: a statement
-	// does not see what was committed while it waited for a lock.
-	holdStanding = "SELECT standing.*, (SELECT max(created_at) FROM @messages WHERE conversation_id = $1) FROM (" +
-		standing + ") AS standing"
+	// holdStanding adds the time of the latest message, and whether there are $3 messages of the sender
+	// $2 without an answer. It counts messages, up to that number, only if the other has never written
+	// to $2, so that all are from $2. It must follow lockConversation: a statement does not see what was
+	// committed while it waited for a lock.
+	holdStanding = "SELECT standing.*, (SELECT max(created_at) FROM @messages WHERE conversation_id = $1)," + ` CASE
+			WHEN EXISTS (SELECT 1 FROM @correspondents
+				WHERE user_id = CASE voyager_id WHEN $2 THEN local_id ELSE voyager_id END AND reader_id = $2) THEN false
+			ELSE (SELECT count(*) FROM (SELECT 1 FROM @messages WHERE conversation_id = $1 LIMIT $3) AS sent) = $3 END
+		FROM (` + standing + ") AS standing"
 
 	// history starts with a row for the standing of the conversation, followed by one for each
 	// message.
@@ -90,17 +95,17 @@ func (repo messagingRepository) Standing(
 }
 
 func (repo messagingRepository) HoldConversation(
-	ctx context.Context, conversation id.Conversation,
-) (found messaging.Standing, latest time.Time, err error) {
-	err = repo.write(ctx, func(c *conn) error {
+	ctx context.Context, conversation id.Conversation, sender id.User, limit int,
+) (held messaging.Held, err error) {
+	err = repo.write(ctx, func(c *conn) (err error) {
 		c.later(lockConversation, uuid(conversation))
-		_, err := find(ctx, c, func(r *row, _ *struct{}) {
-			scanStanding(r, &found)
-			latest = r.time()
-		}, holdStanding, uuid(conversation))
+		held, err = find(ctx, c, func(r *row, h *messaging.Held) {
+			scanStanding(r, &h.Standing)
+			h.Latest, h.Unanswered = r.time(), r.bool()
+		}, holdStanding, uuid(conversation), uuid(sender), int64(limit))
 		return orNotFound(err, "a conversation")
 	})
-	return found, latest, err
+	return held, err
 }
 
 func (repo messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {

@@ -82,18 +82,27 @@ func findStanding(ctx context.Context, c *conn, conversation id.Conversation) (m
 }
 
 func (repo messagingRepository) HoldConversation(
-	ctx context.Context, conversation id.Conversation,
-) (standing messaging.Standing, latest time.Time, err error) {
+	ctx context.Context, conversation id.Conversation, sender id.User, limit int,
+) (held messaging.Held, err error) {
 	err = repo.write(ctx, func(c *conn) (err error) {
-		if standing, err = findStanding(ctx, c, conversation); err != nil {
+		if held.Standing, err = findStanding(ctx, c, conversation); err != nil {
 			return err
 		}
-		latest, err = find(ctx, c, value((*row).time),
-			`SELECT max(created_at) FROM messages WHERE conversation_id = ?`, blob(conversation))
+		other := held.Standing.Conversation.Other(sender)
+		_, err = find(ctx, c, func(r *row, _ *struct{}) {
+			held.Latest, held.Unanswered = r.time(), r.bool()
+		}, latestAndUnanswered, blob(conversation), blob(other), blob(sender), int64(limit))
 		return err
 	})
-	return standing, latest, err
+	return held, err
 }
+
+// latestAndUnanswered counts the messages of the conversation ?1, up to the limit ?4, only if ?2 has
+// never written to ?3. They are all from ?3 then.
+const latestAndUnanswered = `SELECT max(created_at), CASE
+		WHEN EXISTS (SELECT 1 FROM correspondents WHERE user_id = ?2 AND reader_id = ?3) THEN 0
+		ELSE (SELECT count(*) FROM (SELECT 1 FROM messages WHERE conversation_id = ?1 LIMIT ?4)) = ?4 END
+	FROM messages WHERE conversation_id = ?1`
 
 func (repo messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
 	return repo.write(ctx, func(c *conn) error {

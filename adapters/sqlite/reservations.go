@@ -36,15 +36,16 @@ func (repo reservationsRepository) NthProposed(ctx context.Context, creator id.U
 }
 
 func (repo reservationsRepository) PendingIn(
-	ctx context.Context, conversation id.Conversation, limit int,
-) (pending int, err error) {
+	ctx context.Context, conversation id.Conversation, creator id.User, limit int,
+) (all, own int, err error) {
 	err = repo.read(ctx, func(c *conn) error {
-		n, err := find(ctx, c, value((*row).int), `SELECT count(*) FROM (SELECT 1 FROM reservations
-			WHERE conversation_id = ? AND status = 'pending' LIMIT ?)`, blob(conversation), limited(limit))
-		pending = int(n)
+		_, err := find(ctx, c, func(r *row, _ *struct{}) {
+			all, own = int(r.int()), int(r.int())
+		}, `SELECT count(*), count(*) FILTER (WHERE creator_id = ?2) FROM (SELECT creator_id FROM reservations
+			WHERE conversation_id = ?1 AND status = 'pending' LIMIT ?3)`, blob(conversation), blob(creator), limited(limit))
 		return err
 	})
-	return pending, err
+	return all, own, err
 }
 
 func (repo reservationsRepository) Reservation(

@@ -57,6 +57,13 @@ func (s Standing) Open() error {
 	return nil
 }
 
+// Held is a conversation that a unit holds, in which a user is about to send a message.
+type Held struct {
+	Standing   Standing
+	Latest     time.Time // of its latest message, or zero if it has none
+	Unanswered bool      // the sender has sent as many messages as allowed, and the other has never written to the sender
+}
+
 // Overview is a conversation as one participant sees it in their list.
 type Overview struct {
 	Conversation Conversation

@@ -24,6 +24,11 @@ var (
 	// or if one of the two has blocked the other.
 	ErrClosed = fault.New(fault.Conflict, "conversation_closed", "this conversation is closed: the other person cannot be reached")
 
+	// ErrUnanswered is returned for a new message or reservation if the caller has sent as many
+	// messages in the conversation, or has as many pending reservations in it, as the policy allows
+	// before the other participant has ever written to the caller.
+	ErrUnanswered = fault.New(fault.Conflict, "unanswered", "the other person has not answered: wait until they have written to you")
+
 	// ErrNoAttachment is returned if a message has no image, does not exist, or is in a
 	// conversation of others.
 	ErrNoAttachment = fault.New(fault.NotFound, "attachment_not_found", "there is no such attachment")

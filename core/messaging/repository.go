@@ -26,12 +26,13 @@ type Repository interface {
 	// Standing returns the standing of a conversation, or fault.NotFound.
 	Standing(ctx context.Context, conversation id.Conversation) (Standing, error)
 
-	// HoldConversation returns the standing of a conversation, or fault.NotFound, and the time of its
-	// latest message, which is zero if it has none. Until the unit ends, no other unit holds the
-	// conversation.
-	HoldConversation(ctx context.Context, conversation id.Conversation) (s Standing, latest time.Time, err error)
+	// HoldConversation returns a conversation in which sender is about to send a message, or
+	// fault.NotFound. limit is the number of messages without an answer, at least 1, from which
+	// Held.Unanswered is true. Until the unit ends, no other unit holds the conversation.
+	HoldConversation(ctx context.Context, conversation id.Conversation, sender id.User, limit int) (Held, error)
 
-	// AddMessage stores a message and its image; a is nil if it has none.
+	// AddMessage stores a message and its image; a is nil if it has none. The unit also records that
+	// its sender has written to the reader: see matching.Repository.AddCorrespondent.
 	AddMessage(ctx context.Context, m Message, a *Attachment) error
 
 	// Message returns a message, or fault.NotFound.

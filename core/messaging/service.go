@@ -21,12 +21,13 @@ import (
 type Policy struct {
 	MessageCost    int64 // tokens that the sender of a message pays, or 0; default 1
 	MaxOpened      int   // new conversations of a user in any 24 hours, at least 1; default 20
+	MaxUnanswered  int   // messages of a user in a conversation before the other has ever written to them, at least 1; default 10
 	MaxImagePixels int   // width times height of an image, at least 1; default 24 million
 }
 
 // DefaultPolicy returns the default of each field.
 func DefaultPolicy() Policy {
-	return Policy{MessageCost: 1, MaxOpened: 20, MaxImagePixels: 24_000_000}
+	return Policy{MessageCost: 1, MaxOpened: 20, MaxUnanswered: 10, MaxImagePixels: 24_000_000}
 }
 
 // Deps are the parts of a Service. All are needed. services.New makes them for all services.
@@ -201,7 +202,7 @@ func admit(s Standing, err error, caller id.User) error {
 
 // Send stores a message and debits its sender, in one unit of work. Before it, Send cleans the image,
 // which may wait for others. Errors: fault.Invalid with the names of the fields, ErrImagesBusy,
-// ErrNotFound, ErrClosed, tokens.ErrTooFewTokens, idempotency.ErrKeyReused.
+// ErrNotFound, ErrClosed, ErrUnanswered, tokens.ErrTooFewTokens, idempotency.ErrKeyReused.
 func (s *Service) Send(ctx context.Context, caller id.User, conversation id.Conversation, d Draft, key idempotency.Key) (Message, error) {
 	var f fault.Fields
 	content, image := d.parse(&f)
@@ -234,17 +235,20 @@ func (s *Service) Send(ctx context.Context, caller id.User, conversation id.Conv
 }
 
 func (s *Service) send(ctx context.Context, tx Tx, caller id.User, conversation id.Conversation, content string, image *Attachment) (Message, error) {
-	standing, latest, err := tx.Messaging().HoldConversation(ctx, conversation)
-	if err := admit(standing, err, caller); err != nil {
+	held, err := tx.Messaging().HoldConversation(ctx, conversation, caller, s.deps.Policy.MaxUnanswered)
+	if err := admit(held.Standing, err, caller); err != nil {
 		return Message{}, err
 	}
-	if err := standing.Open(); err != nil {
+	if err := held.Standing.Open(); err != nil {
 		return Message{}, err
+	}
+	if held.Unanswered {
+		return Message{}, ErrUnanswered
 	}
 	now := s.deps.Clock.Now()
 	m := Message{
 		ID: id.Message(s.deps.IDs.Next()), ConversationID: conversation, UserID: caller, Content: content,
-		CreatedAt: sentAt(now, latest),
+		CreatedAt: sentAt(now, held.Latest),
 	}
 	if image != nil {
 		m.Attachment = image.MediaType
@@ -259,7 +263,7 @@ func (s *Service) send(ctx context.Context, tx Tx, caller id.User, conversation 
 	if err := tx.Messaging().AddMessage(ctx, m, image); err != nil {
 		return Message{}, fmt.Errorf("add a message: %w", err)
 	}
-	pair := matching.Correspondent{UserID: caller, ReaderID: standing.Conversation.Other(caller)}
+	pair := matching.Correspondent{UserID: caller, ReaderID: held.Standing.Conversation.Other(caller)}
 	if err := tx.Matching().AddCorrespondent(ctx, pair); err != nil {
 		return Message{}, fmt.Errorf("add a correspondent: %w", err)
 	}

@@ -233,6 +233,7 @@ func TestSendRepeat(t *testing.T) {
 
 func TestConcurrentSends(t *testing.T) {
 	s := newScene(t)
+	s.send(t, s.local, "an answer")
 	errs := coretest.AtOnce(200, func(i int) error {
 		_, err := s.Messaging.Send(s.Ctx, s.voyager, s.talk, messaging.Draft{Content: fmt.Sprint(i)}, "")
 		return err

@@ -149,9 +149,11 @@ func TestExport(t *testing.T) {
 	}
 }
 
+func withoutQuotas(p *coretest.Policies) { p.Messaging.MaxUnanswered = 1000 }
+
 // The export contains more rows than one page.
 func TestExportMany(t *testing.T) {
-	s := newScene(t)
+	s := newScene(t, withoutQuotas)
 	s.Fund(s.voyager, 500)
 	const n = 230
 	for i := range n {
@@ -251,7 +253,7 @@ func TestExportOfManyConversations(t *testing.T) {
 
 // Each batch checks the account.
 func TestExportEndsWithTheAccount(t *testing.T) {
-	s := newScene(t)
+	s := newScene(t, withoutQuotas)
 	s.Fund(s.voyager, 500)
 	for range 2 * page.MaxLimit {
 		_, err := s.Messaging.Send(s.Ctx, s.voyager, s.talk, messaging.Draft{Content: "hello"}, "")

@@ -28,8 +28,9 @@ type Repository interface {
 	// created, counted from 1, or fault.NotFound if there are fewer.
 	NthProposed(ctx context.Context, creator id.User, n int) (time.Time, error)
 
-	// PendingIn returns the number of pending reservations of a conversation, counted up to limit.
-	PendingIn(ctx context.Context, conversation id.Conversation, limit int) (int, error)
+	// PendingIn returns the number of pending reservations of a conversation, counted up to limit, and
+	// how many of those that it counted a user proposed.
+	PendingIn(ctx context.Context, conversation id.Conversation, creator id.User, limit int) (all, own int, err error)
 
 	// Reservation returns a reservation, or fault.NotFound.
 	Reservation(ctx context.Context, reservation id.Reservation) (Reservation, error)

@@ -27,6 +27,10 @@ type Policy struct {
 
 	MaxProposed int // new reservations that a user proposes in any 24 hours, at least 1; default 100
 	MaxPending  int // pending reservations of a conversation, at least 1; default 10
+
+	// MaxUnanswered is how many pending reservations a user has in a conversation before the other has
+	// ever written to them, at least 1; default 3.
+	MaxUnanswered int
 }
 
 // DefaultPolicy returns the default of each field.
@@ -34,7 +38,7 @@ func DefaultPolicy() Policy {
 	const day = 24 * time.Hour
 	return Policy{
 		Rate: OneToOne(), MaxLead: 365 * day, MaxLength: 30 * day, SettleEvery: time.Second,
-		MaxProposed: 100, MaxPending: 10,
+		MaxProposed: 100, MaxPending: 10, MaxUnanswered: 3,
 	}
 }
 
@@ -106,7 +110,8 @@ func form(caller id.User) idempotency.Form[Tx, View] {
 
 // Propose creates a pending reservation. Its tokens are the price times the present rate, rounded
 // up. Errors: fault.Invalid with the names of the fields, messaging.ErrNotFound,
-// users.ErrRestricted, ErrTooManyProposed, messaging.ErrClosed, ErrTooManyPending, idempotency.ErrKeyReused.
+// users.ErrRestricted, ErrTooManyProposed, messaging.ErrClosed, ErrTooManyPending,
+// messaging.ErrUnanswered, idempotency.ErrKeyReused.
 func (s *Service) Propose(ctx context.Context, caller id.User, conversation id.Conversation, p Proposal, key idempotency.Key) (View, error) {
 	p.Date, p.EndDate = clock.Truncate(p.Date), clock.Truncate(p.EndDate)
 	draft := Reservation{
@@ -164,12 +169,8 @@ func (s *Service) propose(ctx context.Context, tx Tx, r Reservation, now time.Ti
 	if err := standing.Open(); err != nil {
 		return Reservation{}, err
 	}
-	pending, err := tx.Reservations().PendingIn(ctx, c.ID, s.deps.Policy.MaxPending)
-	if err != nil {
-		return Reservation{}, fmt.Errorf("count pending reservations: %w", err)
-	}
-	if pending >= s.deps.Policy.MaxPending {
-		return Reservation{}, ErrTooManyPending
+	if err := s.checkPending(ctx, tx, r.CreatorID, c); err != nil {
+		return Reservation{}, err
 	}
 	r.ID, r.VoyagerID, r.LocalID = id.Reservation(s.deps.IDs.Next()), c.VoyagerID, c.LocalID
 	r.CreatedAt, r.UpdatedAt = now, now
@@ -177,6 +178,27 @@ func (s *Service) propose(ctx context.Context, tx Tx, r Reservation, now time.Ti
 		return Reservation{}, fmt.Errorf("add a reservation: %w", err)
 	}
 	return r, nil
+}
+
+// checkPending returns an error if a user may not have one more pending reservation in a conversation.
+func (s *Service) checkPending(ctx context.Context, tx Tx, creator id.User, c messaging.Conversation) error {
+	all, own, err := tx.Reservations().PendingIn(ctx, c.ID, creator, s.deps.Policy.MaxPending)
+	switch {
+	case err != nil:
+		return fmt.Errorf("count pending reservations: %w", err)
+	case all >= s.deps.Policy.MaxPending:
+		return ErrTooManyPending
+	case own < s.deps.Policy.MaxUnanswered:
+		return nil
+	}
+	other, err := tx.Matching().Sight(ctx, creator, c.Other(creator))
+	switch {
+	case err != nil:
+		return fmt.Errorf("look for an answer: %w", err)
+	case !other.Wrote:
+		return messaging.ErrUnanswered
+	}
+	return nil
 }
 
 // hold holds the account of the creator, which it returns, and pins that of the other participant, in ascending order

@@ -248,7 +248,7 @@ func TestBlockedAndInactive(t *testing.T) {
 }
 
 func TestOverlap(t *testing.T) {
-	s := newScene(t)
+	s := newScene(t, withoutQuotas)
 	first := s.accepted(t)
 	sam := s.Person("Sid")
 	theirs := s.Conversation(sam, s.local)

@@ -13,7 +13,7 @@ import (
 )
 
 func withoutQuotas(p *coretest.Policies) {
-	p.Reservations.MaxProposed, p.Reservations.MaxPending = 1000, 1000
+	p.Reservations.MaxProposed, p.Reservations.MaxPending, p.Reservations.MaxUnanswered = 1000, 1000, 1000
 }
 
 // Settle completes more reservations than one batch.

@@ -46,11 +46,13 @@ func (s *serverSettings) config(log *slog.Logger, reachable bool) (wiring.Config
 	c.Users.MaxResets, c.Users.MaxResetsFrom = s.Security.MaxResets, s.Security.MaxResetsFrom
 	c.Users.ResetLifetime, c.Users.ResetURL = s.Security.ResetLifetime, s.Security.ResetURL
 	c.Messaging = messaging.Policy{
-		MessageCost: s.Policies.MessageCost, MaxOpened: s.Policies.MaxOpened, MaxImagePixels: s.Policies.MaxImagePixels,
+		MessageCost: s.Policies.MessageCost, MaxOpened: s.Policies.MaxOpened, MaxUnanswered: s.Policies.MaxUnanswered,
+		MaxImagePixels: s.Policies.MaxImagePixels,
 	}
 	c.Reservations = reservations.Policy{
 		Rate: s.Policies.TokenRate, MaxLead: s.Policies.MaxLead, MaxLength: s.Policies.MaxLength,
 		SettleEvery: s.Policies.SettleEvery, MaxProposed: s.Policies.MaxProposed, MaxPending: s.Policies.MaxPending,
+		MaxUnanswered: s.Policies.MaxUnansweredProposals,
 	}
 	c.Tokens.SealEvery = s.Policies.SealEvery
 	c.PurgeEvery = s.Policies.PurgeEvery

@@ -72,17 +72,19 @@ type logSettings struct {
 }
 
 type policySettings struct {
-	MessageCost    int64             `default:"${message_cost}" placeholder:"TOKENS" help:"The price of a message, paid by its sender. Default: ${default}."`
-	TokenRate      reservations.Rate `default:"${token_rate}" placeholder:"RATE" help:"Tokens per unit of price, 0 to 1000. Default: ${default}."`
-	MaxLead        time.Duration     `default:"${max_lead}" help:"How far ahead the date of a reservation may lie when it is proposed."`
-	MaxLength      time.Duration     `default:"${max_length}" help:"How long a reservation may last."`
-	MaxOpened      int               `default:"${max_opened}" placeholder:"N" help:"How many new conversations a user may open in 24 hours, 1 to 1000000. Default: ${default}."`
-	MaxImagePixels int               `default:"${max_image_pixels}" placeholder:"N" help:"How many pixels, width times height, the image of a message may have. Default: ${default}."`
-	MaxProposed    int               `default:"${max_proposed}" placeholder:"N" help:"How many reservations a user may propose in 24 hours, 1 to 1000000. Default: ${default}."`
-	MaxPending     int               `default:"${max_pending}" placeholder:"N" help:"How many reservations of a conversation may be pending, 1 to 1000000. Default: ${default}."`
-	SealEvery      time.Duration     `default:"${seal_every}" help:"How often the server looks for transactions to seal; at most 10s."`
-	SettleEvery    time.Duration     `default:"${settle_every}" help:"How often the server looks for reservations that have ended, or were not accepted in time; at most 5s."`
-	PurgeEvery     time.Duration     `default:"${purge_every}" help:"How often the server removes expired sessions, idempotency keys and counts of wrong passwords."`
+	MessageCost            int64             `default:"${message_cost}" placeholder:"TOKENS" help:"The price of a message, paid by its sender. Default: ${default}."`
+	TokenRate              reservations.Rate `default:"${token_rate}" placeholder:"RATE" help:"Tokens per unit of price, 0 to 1000. Default: ${default}."`
+	MaxLead                time.Duration     `default:"${max_lead}" help:"How far ahead the date of a reservation may lie when it is proposed."`
+	MaxLength              time.Duration     `default:"${max_length}" help:"How long a reservation may last."`
+	MaxOpened              int               `default:"${max_opened}" placeholder:"N" help:"How many new conversations a user may open in 24 hours, 1 to 1000000. Default: ${default}."`
+	MaxImagePixels         int               `default:"${max_image_pixels}" placeholder:"N" help:"How many pixels, width times height, the image of a message may have. Default: ${default}."`
+	MaxProposed            int               `default:"${max_proposed}" placeholder:"N" help:"How many reservations a user may propose in 24 hours, 1 to 1000000. Default: ${default}."`
+	MaxPending             int               `default:"${max_pending}" placeholder:"N" help:"How many reservations of a conversation may be pending, 1 to 1000000. Default: ${default}."`
+	MaxUnanswered          int               `default:"${max_unanswered}" placeholder:"N" help:"How many messages a user may send in a conversation before the other has ever written to them, 1 to 1000. Default: ${default}."`
+	MaxUnansweredProposals int               `name:"max-unanswered-proposals" default:"${max_unanswered_proposals}" placeholder:"N" help:"How many pending reservations a user may have in a conversation before the other has ever written to them, 1 to 1000000. Default: ${default}."`
+	SealEvery              time.Duration     `default:"${seal_every}" help:"How often the server looks for transactions to seal; at most 10s."`
+	SettleEvery            time.Duration     `default:"${settle_every}" help:"How often the server looks for reservations that have ended, or were not accepted in time; at most 5s."`
+	PurgeEvery             time.Duration     `default:"${purge_every}" help:"How often the server removes expired sessions, idempotency keys and counts of wrong passwords."`
 }
 
 type securitySettings struct {
@@ -127,49 +129,51 @@ func defaults() kong.Vars {
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
 	rate := func(r float64) string { return strconv.FormatFloat(r, 'g', -1, 64) }
 	return kong.Vars{
-		"version":               buildVersion(),
-		"stores":                storeForms(),
-		"default_store":         defaultStore,
-		"visible":               "Other users of the machine can see the command line: a secret belongs in the file or in the variable.",
-		"private":               "The file must be readable by its owner only.",
-		"signup_bonus":          number(c.Users.SignupBonus),
-		"message_cost":          number(c.Messaging.MessageCost),
-		"token_rate":            c.Reservations.Rate.String(),
-		"max_lead":              c.Reservations.MaxLead.String(),
-		"max_length":            c.Reservations.MaxLength.String(),
-		"max_opened":            strconv.Itoa(c.Messaging.MaxOpened),
-		"max_image_pixels":      strconv.Itoa(c.Messaging.MaxImagePixels),
-		"max_proposed":          strconv.Itoa(c.Reservations.MaxProposed),
-		"max_pending":           strconv.Itoa(c.Reservations.MaxPending),
-		"seal_every":            c.Tokens.SealEvery.String(),
-		"settle_every":          c.Reservations.SettleEvery.String(),
-		"link_lifetime":         c.LinkLifetime.String(),
-		"purge_every":           c.PurgeEvery.String(),
-		"access_issuer":         c.Access.Issuer,
-		"access_audience":       c.Access.Audience,
-		"access_leeway":         c.Access.Leeway.String(),
-		"access_lifetime":       c.Users.AccessLifetime.String(),
-		"refresh_lifetime":      c.Users.RefreshLifetime.String(),
-		"session_lifetime":      c.Users.SessionLifetime.String(),
-		"refresh_grace":         c.Users.RefreshGrace.String(),
-		"open_resets":           number(int64(c.Users.OpenResets)),
-		"max_wrong":             number(int64(c.Users.MaxWrong)),
-		"max_resets":            number(int64(c.Users.MaxResets)),
-		"max_resets_from":       number(int64(c.Users.MaxResetsFrom)),
-		"password_words":        c.Users.Words,
-		"reset_lifetime":        c.Users.ResetLifetime.String(),
-		"bcrypt_cost":           number(int64(c.PasswordCost)),
-		"limit_anonymous":       rate(c.Limits.Anonymous.PerSecond),
-		"limit_anonymous_burst": number(int64(c.Limits.Anonymous.Burst)),
-		"limit_user":            rate(c.Limits.User.PerSecond),
-		"limit_user_burst":      number(int64(c.Limits.User.Burst)),
-		"at_once_hashing":       strconv.Itoa(c.Limits.Lanes.Hashing.AtOnce),
-		"at_once_search":        strconv.Itoa(c.Limits.Lanes.Search.AtOnce),
-		"at_once_images":        strconv.Itoa(c.Limits.Lanes.Images.AtOnce),
-		"body_budget":           number(c.Limits.Bodies.Total >> 20),
-		"body_reserve":          number(c.Limits.Bodies.Reserve >> 20),
-		"body_share":            number(c.Limits.Bodies.PerCaller >> 20),
-		"body_min_rate":         number(c.Limits.Bodies.MinRate),
+		"version":                  buildVersion(),
+		"stores":                   storeForms(),
+		"default_store":            defaultStore,
+		"visible":                  "Other users of the machine can see the command line: a secret belongs in the file or in the variable.",
+		"private":                  "The file must be readable by its owner only.",
+		"signup_bonus":             number(c.Users.SignupBonus),
+		"message_cost":             number(c.Messaging.MessageCost),
+		"token_rate":               c.Reservations.Rate.String(),
+		"max_lead":                 c.Reservations.MaxLead.String(),
+		"max_length":               c.Reservations.MaxLength.String(),
+		"max_opened":               strconv.Itoa(c.Messaging.MaxOpened),
+		"max_image_pixels":         strconv.Itoa(c.Messaging.MaxImagePixels),
+		"max_proposed":             strconv.Itoa(c.Reservations.MaxProposed),
+		"max_pending":              strconv.Itoa(c.Reservations.MaxPending),
+		"max_unanswered":           strconv.Itoa(c.Messaging.MaxUnanswered),
+		"max_unanswered_proposals": strconv.Itoa(c.Reservations.MaxUnanswered),
+		"seal_every":               c.Tokens.SealEvery.String(),
+		"settle_every":             c.Reservations.SettleEvery.String(),
+		"link_lifetime":            c.LinkLifetime.String(),
+		"purge_every":              c.PurgeEvery.String(),
+		"access_issuer":            c.Access.Issuer,
+		"access_audience":          c.Access.Audience,
+		"access_leeway":            c.Access.Leeway.String(),
+		"access_lifetime":          c.Users.AccessLifetime.String(),
+		"refresh_lifetime":         c.Users.RefreshLifetime.String(),
+		"session_lifetime":         c.Users.SessionLifetime.String(),
+		"refresh_grace":            c.Users.RefreshGrace.String(),
+		"open_resets":              number(int64(c.Users.OpenResets)),
+		"max_wrong":                number(int64(c.Users.MaxWrong)),
+		"max_resets":               number(int64(c.Users.MaxResets)),
+		"max_resets_from":          number(int64(c.Users.MaxResetsFrom)),
+		"password_words":           c.Users.Words,
+		"reset_lifetime":           c.Users.ResetLifetime.String(),
+		"bcrypt_cost":              number(int64(c.PasswordCost)),
+		"limit_anonymous":          rate(c.Limits.Anonymous.PerSecond),
+		"limit_anonymous_burst":    number(int64(c.Limits.Anonymous.Burst)),
+		"limit_user":               rate(c.Limits.User.PerSecond),
+		"limit_user_burst":         number(int64(c.Limits.User.Burst)),
+		"at_once_hashing":          strconv.Itoa(c.Limits.Lanes.Hashing.AtOnce),
+		"at_once_search":           strconv.Itoa(c.Limits.Lanes.Search.AtOnce),
+		"at_once_images":           strconv.Itoa(c.Limits.Lanes.Images.AtOnce),
+		"body_budget":              number(c.Limits.Bodies.Total >> 20),
+		"body_reserve":             number(c.Limits.Bodies.Reserve >> 20),
+		"body_share":               number(c.Limits.Bodies.PerCaller >> 20),
+		"body_min_rate":            number(c.Limits.Bodies.MinRate),
 
 		"max_connections":             number(int64(connections.Total)),
 		"max_connections_per_address": number(int64(connections.PerAddress)),
@@ -215,9 +219,11 @@ func inFlags(err error) error {
 		"Users.ResetURL", "--reset-url",
 		"Messaging.MessageCost", "--message-cost",
 		"Messaging.MaxOpened", "--max-opened",
+		"Messaging.MaxUnanswered", "--max-unanswered",
 		"Messaging.MaxImagePixels", "--max-image-pixels",
 		"Reservations.MaxProposed", "--max-proposed",
 		"Reservations.MaxPending", "--max-pending",
+		"Reservations.MaxUnanswered", "--max-unanswered-proposals",
 		"Reservations.MaxLead", "--max-lead",
 		"Reservations.MaxLength", "--max-length",
 		"Tokens.SealEvery", "--seal-every",

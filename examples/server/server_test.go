@@ -207,6 +207,8 @@ func TestRefusesToStart(t *testing.T) {
 		{"bad value in the environment", []string{"CICERONE_SETTLE_EVERY=soon"}, nil, []string{"--settle-every", "CICERONE_SETTLE_EVERY"}},
 		{"quotas out of range", nil, []string{"--max-opened=0", "--max-proposed=0", "--max-pending=1000001"},
 			[]string{"--max-opened", "--max-proposed", "--max-pending"}},
+		{"quotas without an answer out of range", nil, []string{"--max-unanswered=1001", "--max-unanswered-proposals=0"},
+			[]string{"--max-unanswered:", "--max-unanswered-proposals:"}},
 		{"tries out of range", nil, []string{"--max-wrong=0", "--max-resets=0", "--max-resets-from=0"},
 			[]string{"--max-wrong", "--max-resets", "--max-resets-from"}},
 		{"lengths out of range", nil, []string{"--max-lead=0s", "--max-length=-1h"}, []string{"--max-lead", "--max-length"}},

@@ -186,7 +186,10 @@ func TestCommandsWhileServerRuns(t *testing.T) {
 	client := p.client(t)
 	in := signUp(t, client, "ada@example.net")
 	ada := client.As(in.AccessToken)
-	conversation, _ := openConversation(t, client, ada)
+	conversation, local := openConversation(t, client, ada)
+	answer := "Write as much as you like."
+	_, err := client.As(local.AccessToken).Send(t.Context(), conversation, httpapi.Draft{Content: &answer}, "")
+	must(t, err)
 
 	ctx, stop := context.WithCancel(t.Context())
 	begun, ended := make(chan struct{}), make(chan error, 1)

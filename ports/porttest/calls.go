@@ -174,7 +174,8 @@ func (w *town) reads() []call {
 			return tx.Reservations().NthProposed(ctx, ada, 1)
 		}),
 		discarding("Reservations.PendingIn", func(ctx context.Context, tx ports.Tx) (any, error) {
-			return tx.Reservations().PendingIn(ctx, w.talk.ID, 10)
+			all, own, err := tx.Reservations().PendingIn(ctx, w.talk.ID, w.ada.ID, 10)
+			return []int{all, own}, err
 		}),
 		discarding("Reservations.Lapsed", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Reservations().Lapsed(ctx, noon, 10)
@@ -212,10 +213,9 @@ func (w *town) holds() []call {
 		discarding("Reservations.Hold", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Reservations().Hold(ctx, w.pending.ID)
 		}),
-		{"Messaging.HoldConversation", func(ctx context.Context, tx ports.Tx) error {
-			_, _, err := tx.Messaging().HoldConversation(ctx, w.talk.ID)
-			return err
-		}},
+		discarding("Messaging.HoldConversation", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Messaging().HoldConversation(ctx, w.talk.ID, w.ada.ID, 10)
+		}),
 	}
 }
 

@@ -44,6 +44,7 @@ func (f *fixture) communityAt(clock *watch, change ...func(*services.Policies)) 
 	const plenty = 1_000_000
 	policies := services.DefaultPolicies()
 	policies.Messaging.MaxOpened, policies.Reservations.MaxProposed, policies.Reservations.MaxPending = plenty, plenty, plenty
+	policies.Messaging.MaxUnanswered, policies.Reservations.MaxUnanswered = plenty, plenty
 	policies.Users.MaxWrong, policies.Users.MaxResets, policies.Users.MaxResetsFrom = plenty, plenty, plenty
 	for _, c := range change {
 		c(&policies)

@@ -232,6 +232,25 @@ var defects = []defect{
 	}),
 		fails: []string{"messaging/holding a conversation reports its standing and latest message",
 			"races/no message is older than one that was acknowledged before"}},
+	{name: "takes no notice of answers", plant: handing(func(_ *memory.Store, b *broken) {
+		b.messaging = ignoresAnswers{b.Tx.Messaging()}
+	}),
+		fails: []string{"messaging/holding a conversation reports that messages have no answer",
+			"races/two hundred sends without an answer store as many as allowed"},
+		says: "after an answer"},
+	{name: "counts what was sent before the unit began", plant: newSentUncounted,
+		fails: []string{"races/two hundred sends without an answer store as many as allowed"},
+		says:  "sends without an answer"},
+	{name: "counts no pending reservation as one's own", plant: handing(func(_ *memory.Store, b *broken) {
+		b.reservations = nobodysPending{b.Tx.Reservations()}
+	}),
+		fails: []string{"reservations/pending reservations of a conversation are counted, and one's own",
+			"races/concurrent proposals without an answer are as many as allowed"}},
+	{name: "counts all pending reservations as one's own", plant: handing(func(_ *memory.Store, b *broken) {
+		b.reservations = allPending{b.Tx.Reservations()}
+	}),
+		fails: []string{"reservations/pending reservations of a conversation are counted, and one's own",
+			"races/concurrent proposals without an answer are as many as allowed"}},
 	{name: "marks one's own messages as read", plant: handing(func(_ *memory.Store, b *broken) {
 		b.messaging = readsAll{b.Tx.Messaging()}
 	}),

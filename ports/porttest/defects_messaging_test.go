@@ -64,10 +64,11 @@ func (r unordered) History(
 type timeless struct{ messaging.Repository }
 
 func (r timeless) HoldConversation(
-	ctx context.Context, conversation id.Conversation,
-) (messaging.Standing, time.Time, error) {
-	standing, _, err := r.Repository.HoldConversation(ctx, conversation)
-	return standing, time.Time{}, err
+	ctx context.Context, conversation id.Conversation, sender id.User, limit int,
+) (messaging.Held, error) {
+	held, err := r.Repository.HoldConversation(ctx, conversation, sender, limit)
+	held.Latest = time.Time{}
+	return held, err
 }
 
 // newBehind returns a store whose units see the standing of a conversation that the first of them

@@ -226,14 +226,14 @@ type behind struct {
 }
 
 func (r behind) HoldConversation(
-	ctx context.Context, conversation id.Conversation,
-) (messaging.Standing, time.Time, error) {
-	standing, latest, err := r.Repository.HoldConversation(ctx, conversation)
+	ctx context.Context, conversation id.Conversation, sender id.User, limit int,
+) (messaging.Held, error) {
+	held, err := r.Repository.HoldConversation(ctx, conversation, sender, limit)
 	if err == nil {
-		first, _ := r.seen.LoadOrStore(conversation, standing)
-		standing = first.(messaging.Standing)
+		first, _ := r.seen.LoadOrStore(conversation, held.Standing)
+		held.Standing = first.(messaging.Standing)
 	}
-	return standing, latest, err
+	return held, err
 }
 
 // discreet leaves out the last name. Only core may decide that.

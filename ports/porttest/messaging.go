@@ -23,6 +23,7 @@ var messagingTests = []test{
 	{"the n-th newest conversation that a voyager opened is found", nthOpened},
 	{"a standing reports who is active, and a block by either", conversationStanding},
 	{"holding a conversation reports its standing and latest message", conversationHeld},
+	{"holding a conversation reports that messages have no answer", unansweredHeld},
 	{"an image is kept apart from its message", attachmentApart},
 	{"an image is replaced by a cleaned one once", attachmentCleaned},
 	{"pages of messages hold each once, newest first", messagePages},
@@ -123,13 +124,13 @@ func conversationHeld(f *fixture) {
 					return err
 				}
 			}
-			standing, latest, err := tx.Messaging().HoldConversation(ctx, talk.ID)
+			held, err := tx.Messaging().HoldConversation(ctx, talk.ID, ada.ID, 10)
 			if err != nil {
 				return err
 			}
-			f.same("the standing "+doing, standing,
-				messaging.Standing{Conversation: talk, VoyagerActive: true, LocalActive: true})
-			f.same("the time of the latest message "+doing, latest, want)
+			f.same("what is held "+doing, held, messaging.Held{
+				Standing: messaging.Standing{Conversation: talk, VoyagerActive: true, LocalActive: true}, Latest: want,
+			})
 			return nil
 		})
 	}

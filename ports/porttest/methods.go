@@ -239,10 +239,9 @@ func missing(f *fixture, w *town) []call {
 		discarding("Messaging.Standing", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Messaging().Standing(ctx, talk)
 		}),
-		{"Messaging.HoldConversation", func(ctx context.Context, tx ports.Tx) error {
-			_, _, err := tx.Messaging().HoldConversation(ctx, talk)
-			return err
-		}},
+		discarding("Messaging.HoldConversation", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Messaging().HoldConversation(ctx, talk, w.ada.ID, 10)
+		}),
 		discarding("Messaging.Message", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Messaging().Message(ctx, message)
 		}),

@@ -208,7 +208,8 @@ func pendingCounted(f *fixture) {
 	talk, other := f.conversation(ada, ben), f.conversation(ben, ada)
 	count := func(limit int) int {
 		return read(f, func(ctx context.Context, tx ports.Tx) (int, error) {
-			return tx.Reservations().PendingIn(ctx, talk.ID, limit)
+			all, _, err := tx.Reservations().PendingIn(ctx, talk.ID, ada.ID, limit)
+			return all, err
 		})
 	}
 	f.same("pending in an empty conversation", count(10), 0)

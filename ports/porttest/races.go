@@ -33,6 +33,8 @@ var races = []test{
 	{"concurrent opens stay within the quota", inStrictCommunity(openQuota)},
 	{"concurrent proposals stay within the quota", inStrictCommunity(proposalQuota)},
 	{"concurrent proposals leave so many pending in a conversation", inStrictCommunity(pendingQuota)},
+	{"two hundred sends without an answer store as many as allowed", inShyCommunity(manyUnanswered)},
+	{"concurrent proposals without an answer are as many as allowed", inShyCommunity(unansweredProposals)},
 	{"no message is older than one that was acknowledged before", inCommunity(clocksApart)},
 	{"concurrent uses of a refresh token end its session", inCommunity(refreshRace)},
 	{"concurrent settlements pay once", inCommunity(settlers)},

@@ -22,6 +22,7 @@ var reservationsTests = []test{
 	{"concurrent accepts accept none that overlap", acceptRace},
 	{"the n-th newest reservation that a user proposed is found", nthProposed},
 	{"pending reservations of a conversation are counted up to a limit", pendingCounted},
+	{"pending reservations of a conversation are counted, and one's own", ownPending},
 	{"tokens are held for a voyager's accepted reservations", tokensHeld},
 	{"pages of a conversation's reservations hold each once", conversationReservations},
 	{"pages of a person's reservations hold each once", personReservations},

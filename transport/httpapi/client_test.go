@@ -79,13 +79,14 @@ func TestErrorsOfTheClient(t *testing.T) {
 	})
 }
 
-// TestTwoHundredSends sends 200 messages concurrently as a user with 50 tokens. 50 are sent, and
-// 150 are refused.
+// TestTwoHundredSends sends 200 messages concurrently as a user with 50 tokens, to one who has answered
+// before. 50 are sent, and 150 are refused.
 func TestTwoHundredSends(t *testing.T) {
 	w := newWorld(t, func(o *httpapi.Options) { o.Limits = edge.DefaultLimits() })
 	ada, ben := w.person("Ada"), w.person("Ben")
 	w.searchable(ben)
 	c := w.talk(ada, ben)
+	must[httpapi.Message](t)(ben.Send(w.ctx, c, httpapi.Draft{Content: new("hello")}, ""))
 	errs := make([]error, 200)
 	var all sync.WaitGroup
 	for i := range errs {

@@ -174,7 +174,7 @@ var (
 	send = kithttp.Route[sendRequest, Message]{
 		Name: "send", Method: http.MethodPost, Path: "/v1/conversations/{id}/messages", Status: http.StatusCreated,
 		Summary: "Send a message, and pay for it", Tags: tagMessaging, BodyLimit: MaxBody,
-		Faults: []*fault.Error{messaging.ErrNotFound, messaging.ErrClosed, tokens.ErrTooFewTokens, messaging.ErrImagesBusy},
+		Faults: []*fault.Error{messaging.ErrNotFound, messaging.ErrClosed, messaging.ErrUnanswered, tokens.ErrTooFewTokens, messaging.ErrImagesBusy},
 	}
 	messages = kithttp.Route[messagesRequest, Page[Message]]{
 		Name: "messages", Method: http.MethodGet, Path: "/v1/conversations/{id}/messages",

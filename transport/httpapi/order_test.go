@@ -66,6 +66,7 @@ func TestOrderOfRefusals(t *testing.T) {
 		ada, ben := w.person("Ada"), w.person("Ben")
 		w.searchable(ben)
 		path := "/v1/conversations/" + w.talk(ada, ben).String() + "/messages"
+		w.ask("POST", path, ben.token, `{"content":"hello"}`).want(t, 201)
 		for range 50 {
 			w.ask("POST", path, ada.token, `{"content":"hi"}`).want(t, 201)
 		}

@@ -16,19 +16,21 @@ import (
 // Policy is what an interface needs to know of the rules of a community before it asks for
 // something.
 type Policy struct {
-	MessageCost           int64           `json:"message_cost" description:"Tokens for a message."`
-	TokenRate             string          `json:"token_rate" description:"Tokens for each unit of price: a decimal with at most six places."`
-	SignupBonus           int64           `json:"signup_bonus" description:"Tokens for a new account."`
-	MaxLeadSeconds        int64           `json:"max_lead_seconds" description:"How far ahead the date of a reservation may lie."`
-	MaxLengthSeconds      int64           `json:"max_length_seconds" description:"The longest time from the date of a reservation to its end."`
-	MaxOpened             int             `json:"max_opened" description:"The most conversations that a user opens in any 24 hours."`
-	MaxProposed           int             `json:"max_proposed" description:"The most reservations that a user proposes in any 24 hours."`
-	MaxPending            int             `json:"max_pending" description:"The most pending reservations of a conversation."`
-	MaxCharacters         CharacterLimits `json:"max_characters" description:"The most Unicode code points of each text."`
-	MinPasswordCharacters int             `json:"min_password_characters"`
-	MaxPasswordBytes      int             `json:"max_password_bytes"`
-	MaxInterests          int             `json:"max_interests" description:"The most interests of a profile."`
-	Image                 ImageLimits     `json:"image"`
+	MessageCost            int64           `json:"message_cost" description:"Tokens for a message."`
+	TokenRate              string          `json:"token_rate" description:"Tokens for each unit of price: a decimal with at most six places."`
+	SignupBonus            int64           `json:"signup_bonus" description:"Tokens for a new account."`
+	MaxLeadSeconds         int64           `json:"max_lead_seconds" description:"How far ahead the date of a reservation may lie."`
+	MaxLengthSeconds       int64           `json:"max_length_seconds" description:"The longest time from the date of a reservation to its end."`
+	MaxOpened              int             `json:"max_opened" description:"The most conversations that a user opens in any 24 hours."`
+	MaxProposed            int             `json:"max_proposed" description:"The most reservations that a user proposes in any 24 hours."`
+	MaxPending             int             `json:"max_pending" description:"The most pending reservations of a conversation."`
+	MaxUnanswered          int             `json:"max_unanswered" description:"The most messages that a user sends in a conversation before the other has ever written to them."`
+	MaxUnansweredProposals int             `json:"max_unanswered_proposals" description:"The most pending reservations that a user has proposed in a conversation before the other has ever written to them."`
+	MaxCharacters          CharacterLimits `json:"max_characters" description:"The most Unicode code points of each text."`
+	MinPasswordCharacters  int             `json:"min_password_characters"`
+	MaxPasswordBytes       int             `json:"max_password_bytes"`
+	MaxInterests           int             `json:"max_interests" description:"The most interests of a profile."`
+	Image                  ImageLimits     `json:"image"`
 }
 
 // CharacterLimits are the most characters of each text. Those of a report begin with report.
@@ -69,6 +71,7 @@ func (a *API) policy(context.Context, kithttp.None) (Policy, error) {
 		SignupBonus:    a.services.Users.Policy().SignupBonus,
 		MaxLeadSeconds: int64(terms.MaxLead.Seconds()), MaxLengthSeconds: int64(terms.MaxLength.Seconds()),
 		MaxOpened: a.services.Messaging.Policy().MaxOpened, MaxProposed: terms.MaxProposed, MaxPending: terms.MaxPending,
+		MaxUnanswered: a.services.Messaging.Policy().MaxUnanswered, MaxUnansweredProposals: terms.MaxUnanswered,
 		MaxCharacters: CharacterLimits{
 			Name: users.MaxName, Email: users.MaxEmail, Bio: users.MaxBio, Location: users.MaxLocation,
 			FirstName: matching.MaxFirstName, LastName: matching.MaxLastName, Biography: matching.MaxBiography,

@@ -110,6 +110,7 @@ var (
 		Faults: []*fault.Error{
 			users.ErrRestricted,
 			messaging.ErrNotFound, reservations.ErrTooManyProposed, messaging.ErrClosed, reservations.ErrTooManyPending,
+			messaging.ErrUnanswered,
 		},
 	}
 	conversationReservations = kithttp.Route[conversationReservationsRequest, Page[Reservation]]{

@@ -27,6 +27,7 @@ func New(storage ports.Storage, clock *Clock, ids id.Source, units uow.Policy) *
 	const plenty = 1_000_000
 	policies.Reservations.MaxLead = 100 * 365 * 24 * time.Hour
 	policies.Messaging.MaxOpened, policies.Reservations.MaxProposed, policies.Reservations.MaxPending = plenty, plenty, plenty
+	policies.Messaging.MaxUnanswered, policies.Reservations.MaxUnanswered = plenty, plenty
 	all, err := services.New(ports.ForServices(store), services.Parts{
 		Hasher: hasher{}, Access: accessTokens{}, Mailer: mailer{}, Images: images{}, Clock: clock.Now, IDs: ids,
 	}, policies)

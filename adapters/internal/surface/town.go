@@ -79,6 +79,7 @@ func newTown(t testing.TB, storage ports.Storage, change func(c *wiring.Config),
 	c.Mailer = tn.mailbox
 	c.Users.SignupBonus = 1_000_000
 	c.Messaging.MaxOpened, c.Reservations.MaxProposed, c.Reservations.MaxPending = 1_000_000, 1_000_000, 1_000_000
+	c.Messaging.MaxUnanswered, c.Reservations.MaxUnanswered = wiring.MaxUnanswered, 1_000_000
 	change(&c)
 	app, err := wiring.New(t.Context(), c, storage)
 	tn.must(err)

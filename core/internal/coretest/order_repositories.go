@@ -314,10 +314,10 @@ func (r orderedMessaging) OpenConversation(ctx context.Context, c messaging.Conv
 }
 
 func (r orderedMessaging) HoldConversation(
-	ctx context.Context, conversation id.Conversation,
-) (messaging.Standing, time.Time, error) {
+	ctx context.Context, conversation id.Conversation, sender id.User, limit int,
+) (messaging.Held, error) {
 	r.h.hold("Messaging.HoldConversation", ofConversation, conversation.String())
-	return r.Repository.HoldConversation(ctx, conversation)
+	return r.Repository.HoldConversation(ctx, conversation, sender, limit)
 }
 
 func (r orderedMessaging) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {

@@ -94,6 +94,7 @@ func (x *exporting) user(name string, images int) person {
 	p := x.person(name)
 	must[httpapi.Transaction](x.t)(x.admin.PostTokens(x.ctx, p.id, httpapi.Adjustment{Type: "BONUS", Amount: 1000, Reason: "many"}, ""))
 	talk := x.talk(p, x.local)
+	must[httpapi.Message](x.t)(x.local.Send(x.ctx, talk, httpapi.Draft{Content: new("send me your pictures")}, ""))
 	for range images {
 		draft := messaging.Draft{Attachment: dataURL("image/png", picture(x.t, 2, 2))}
 		if _, err := x.services.Messaging.Send(x.ctx, p.id, talk, draft, ""); err != nil {

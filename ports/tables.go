@@ -50,7 +50,7 @@ type Row []any
 
 // Tables lists every table. Each comes after the tables that it refers to.
 var Tables = []*Table{
-	Users, Sessions, RefreshTokens, PasswordResets, Wallets, TokenTransactions, LedgerSeals, Interests, Profiles,
+	Users, SecondFactors, Sessions, RefreshTokens, PasswordResets, Wallets, TokenTransactions, LedgerSeals, Interests, Profiles,
 	ProfileInterests, Correspondents, Conversations, Messages, Attachments, Reservations, Reports, ReportedMessages, Sanctions, Blocks, AuditRecords,
 	IdempotencyRecords, SignupGrants, Tries, StoreKeys, StoreMarks,
 }
@@ -58,6 +58,7 @@ var Tables = []*Table{
 // The tables.
 var (
 	Users              = AccountLayout.Table
+	SecondFactors      = SecondFactorLayout.Table
 	Sessions           = SessionLayout.Table
 	RefreshTokens      = RefreshTokenLayout.Table
 	PasswordResets     = ResetLayout.Table
@@ -138,7 +139,13 @@ var (
 		f.Text("password", &password, Nullable)
 		a.Password = users.NewPasswordHash(password)
 	})
-	UserLayout    = part(Users, visitUser) // all columns of Users except the password
+	UserLayout         = part(Users, visitUser) // all columns of Users except the password
+	SecondFactorLayout = layout("second_factors", 1, func(s *users.SecondFactor, f Fields) {
+		f.UUID("user_id", (*[16]byte)(&s.UserID), Required)
+		f.Bytes("secret", &s.Secret)
+		f.Int("last_step", &s.LastStep, Required)
+		f.Texts("recovery_codes", &s.RecoveryCodes)
+	})
 	SessionLayout = layout("sessions", 1, func(s *users.Session, f Fields) {
 		f.UUID("id", (*[16]byte)(&s.ID), Required)
 		f.UUID("user_id", (*[16]byte)(&s.UserID), Required)
@@ -147,6 +154,7 @@ var (
 		f.Text("client", &s.Client, Nullable)
 		f.Text("address", &s.Address, Nullable)
 		f.Time("revoked_at", &s.RevokedAt, Nullable)
+		f.Bool("second_factor", &s.SecondFactor)
 	})
 	RefreshTokenLayout = layout("refresh_tokens", 1, func(t *users.RefreshToken, f Fields) {
 		f.Hash("hash", (*[32]byte)(&t.Hash))
@@ -344,6 +352,7 @@ func visitUser(u *users.User, f Fields) {
 	f.Time("updated_at", &u.UpdatedAt, Required)
 	f.Time("restricted_until", &u.RestrictedUntil, Nullable)
 	f.Time("suspended_until", &u.SuspendedUntil, Nullable)
+	f.Bool("second_factor", &u.SecondFactor)
 }
 
 // The types below are fields that are kept as text.

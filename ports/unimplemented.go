@@ -197,6 +197,21 @@ func (UnimplementedUsers) SaveTries(context.Context, ...users.Tries) error {
 func (UnimplementedUsers) GiveBackTries(context.Context, []users.SecretHash, ...users.Tries) error {
 	return unimplemented("users.Repository.GiveBackTries")
 }
+func (UnimplementedUsers) SecondFactor(context.Context, id.User) (f users.SecondFactor, err error) {
+	return f, unimplemented("users.Repository.SecondFactor")
+}
+func (UnimplementedUsers) SaveSecondFactor(context.Context, users.SecondFactor) error {
+	return unimplemented("users.Repository.SaveSecondFactor")
+}
+func (UnimplementedUsers) UseStep(context.Context, id.User, int64) (bool, error) {
+	return false, unimplemented("users.Repository.UseStep")
+}
+func (UnimplementedUsers) UseRecoveryCode(context.Context, id.User, string) (bool, error) {
+	return false, unimplemented("users.Repository.UseRecoveryCode")
+}
+func (UnimplementedUsers) DropSecondFactor(context.Context, id.User) error {
+	return unimplemented("users.Repository.DropSecondFactor")
+}
 func (UnimplementedUsers) DropTries(context.Context, users.SecretHash) error {
 	return unimplemented("users.Repository.DropTries")
 }

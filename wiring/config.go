@@ -17,9 +17,11 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/bcrypt"
 	"github.com/cicerone-go/cicerone/adapters/images"
 	"github.com/cicerone-go/cicerone/adapters/jwt"
+	"github.com/cicerone-go/cicerone/adapters/totp"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -48,6 +50,7 @@ const MaxUnanswered = 1000
 // Config configures a server. Start from DefaultConfig.
 type Config struct {
 	Users        users.Policy
+	Moderation   moderation.Policy
 	Tokens       tokens.Policy
 	Messaging    messaging.Policy
 	Reservations reservations.Policy
@@ -112,12 +115,19 @@ type Config struct {
 	// Access.Keys.
 	LinkKeys     [][]byte
 	LinkLifetime time.Duration // how long such an address works; default 5 minutes
+
+	// TOTPKeys are secrets of totp.KeySize bytes or more, which seal the secrets of second factors in
+	// the store. The first key seals, and all of them open. If there are none, they are Access.Keys.
+	// Without the key that sealed it, a second factor works with its recovery codes only: a key must
+	// be kept here when it is removed from Access.Keys.
+	TOTPKeys [][]byte
 }
 
 // Access configures the access tokens.
 type Access struct {
 	// Keys are secrets of jwt.KeySize bytes or more. The first key signs, and all of them verify.
 	// If there are none, a random key is made, and access tokens are valid in this process only.
+	// Second factors then need TOTPKeys: see there.
 	Keys [][]byte
 
 	Issuer   string        // the tokens' issuer; must not be empty
@@ -130,6 +140,7 @@ type Access struct {
 func DefaultConfig() Config {
 	return Config{
 		Users:        users.DefaultPolicy(),
+		Moderation:   moderation.DefaultPolicy(),
 		Tokens:       tokens.DefaultPolicy(),
 		Messaging:    messaging.DefaultPolicy(),
 		Reservations: reservations.DefaultPolicy(),
@@ -165,6 +176,7 @@ func (c Config) Validate() error {
 	p.check(c.Users.ResetURL == "" || isWebAddress(c.Users.ResetURL), "Users.ResetURL",
 		"must be an http or https address, is %q", c.Users.ResetURL)
 
+	p.check(c.Moderation.MaxSignInAge > 0, "Moderation.MaxSignInAge", "must be above 0, is %v", c.Moderation.MaxSignInAge)
 	p.check(c.Tokens.SealEvery > 0 && c.Tokens.SealEvery <= MaxSealEvery, "Tokens.SealEvery",
 		"must be above 0 and at most %v, is %v", MaxSealEvery, c.Tokens.SealEvery)
 	p.tokens("Messaging.MessageCost", c.Messaging.MessageCost)
@@ -190,6 +202,7 @@ func (c Config) Validate() error {
 	p.access(c.Access)
 	p.keys("CursorKeys", c.CursorKeys, edge.CursorKeySize)
 	p.keys("LinkKeys", c.LinkKeys, edge.LinkKeySize)
+	p.keys("TOTPKeys", c.TOTPKeys, totp.KeySize)
 	p.check(c.LinkLifetime >= time.Second && c.LinkLifetime <= time.Hour, "LinkLifetime", "must be 1s to 1h, is %v", c.LinkLifetime)
 	_, err := bcrypt.New(c.PasswordCost)
 	p.check(c.Hasher != nil || err == nil, "PasswordCost", "%v", err)

@@ -62,6 +62,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"CursorKeys", func(c *wiring.Config) { c.CursorKeys = [][]byte{[]byte("short")} }},
 		{"CursorKeys", func(c *wiring.Config) { c.CursorKeys = [][]byte{key, key} }},
 		{"LinkKeys", func(c *wiring.Config) { c.LinkKeys = [][]byte{[]byte("short")} }},
+		{"TOTPKeys", func(c *wiring.Config) { c.TOTPKeys = [][]byte{[]byte("short")} }},
+		{"Moderation.MaxSignInAge", func(c *wiring.Config) { c.Moderation.MaxSignInAge = 0 }},
 		{"LinkLifetime", func(c *wiring.Config) { c.LinkLifetime = 0 }},
 		{"LinkLifetime", func(c *wiring.Config) { c.LinkLifetime = 2 * time.Hour }},
 		{"Access.Issuer", func(c *wiring.Config) { c.Access.Issuer = "" }},

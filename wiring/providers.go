@@ -10,6 +10,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/images"
 	"github.com/cicerone-go/cicerone/adapters/jwt"
 	"github.com/cicerone-go/cicerone/adapters/mail"
+	"github.com/cicerone-go/cicerone/adapters/totp"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -28,6 +29,7 @@ var (
 	DefaultIDs          = wire.NewSet(NewIDs)
 	DefaultHasher       = wire.NewSet(wire.FieldsOf(new(Checked), "Hasher"))
 	DefaultAccessTokens = wire.NewSet(NewAccessTokens, wire.Bind(new(users.AccessTokens), new(*jwt.Tokens)))
+	DefaultTOTP         = wire.NewSet(NewTOTP, wire.Bind(new(users.TOTP), new(*totp.Codes)))
 	DefaultImages       = wire.NewSet(NewImages, wire.Bind(new(messaging.Images), new(*images.Cleaner)))
 	DefaultMailer       = wire.NewSet(NewMailQueue, wire.Bind(new(users.Mailer), new(*mail.Queue)))
 	DefaultLimits       = wire.NewSet(wire.FieldsOf(new(Checked), "Limits"))
@@ -38,7 +40,7 @@ var (
 var Domains = wire.NewSet(
 	Check,
 	NewReadiness, NewStore, ports.ForServices,
-	wire.FieldsOf(new(Checked), "Users", "Tokens", "Messaging", "Reservations"),
+	wire.FieldsOf(new(Checked), "Users", "Moderation", "Tokens", "Messaging", "Reservations"),
 	wire.Struct(new(services.Parts), "*"), wire.Struct(new(services.Policies), "*"), services.New,
 )
 
@@ -47,7 +49,7 @@ var Server = wire.NewSet(Domains, NewCursors, NewLinks, NewAPI, NewApp)
 
 // Application makes an App from a Config and a ports.Storage, with the default of each part.
 var Application = wire.NewSet(
-	Server, DefaultClock, DefaultIDs, DefaultHasher, DefaultAccessTokens, DefaultImages, DefaultMailer, DefaultLimits,
+	Server, DefaultClock, DefaultIDs, DefaultHasher, DefaultAccessTokens, DefaultTOTP, DefaultImages, DefaultMailer, DefaultLimits,
 )
 
 // Checked is a valid Config with its defaults filled in by Check. Only IDs may still be nil: NewIDs
@@ -100,6 +102,9 @@ func Check(c Config) (Checked, error) {
 			c.LinkKeys = append(c.LinkKeys, key)
 		}
 	}
+	if len(c.TOTPKeys) == 0 {
+		c.TOTPKeys = c.Access.Keys
+	}
 	return Checked(c), nil
 }
 
@@ -131,6 +136,15 @@ func NewAccessTokens(c Checked, now clock.Clock) (*jwt.Tokens, error) {
 		return nil, fmt.Errorf("wiring: sign access tokens: %w", err)
 	}
 	return t, nil
+}
+
+// NewTOTP returns the second factors.
+func NewTOTP(c Checked) (*totp.Codes, error) {
+	codes, err := totp.New(totp.Config{Keys: c.TOTPKeys, Issuer: c.Access.Issuer})
+	if err != nil {
+		return nil, fmt.Errorf("wiring: seal second factors: %w", err)
+	}
+	return codes, nil
 }
 
 // NewImages returns the cleaner of images.

@@ -14,7 +14,7 @@ import (
 // Config.Validate.
 func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	panic(wire.Build(
-		Domains, DefaultClock, DefaultIDs, DefaultHasher, DefaultAccessTokens, DefaultImages,
+		Domains, DefaultClock, DefaultIDs, DefaultHasher, DefaultAccessTokens, DefaultTOTP, DefaultImages,
 		wire.FieldsOf(new(Checked), "Mailer"),
 	))
 }

@@ -30,23 +30,30 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	if err != nil {
 		return nil, err
 	}
+	codes, err := NewTOTP(checked)
+	if err != nil {
+		return nil, err
+	}
 	mailer := checked.Mailer
 	cleaner := NewImages(checked)
 	source := NewIDs(checked, clock)
 	parts := services.Parts{
 		Hasher: hasher,
 		Access: tokens,
+		TOTP:   codes,
 		Mailer: mailer,
 		Images: cleaner,
 		Clock:  clock,
 		IDs:    source,
 	}
 	policy := checked.Users
+	moderationPolicy := checked.Moderation
 	tokensPolicy := checked.Tokens
 	messagingPolicy := checked.Messaging
 	reservationsPolicy := checked.Reservations
 	policies := services.Policies{
 		Users:        policy,
+		Moderation:   moderationPolicy,
 		Tokens:       tokensPolicy,
 		Messaging:    messagingPolicy,
 		Reservations: reservationsPolicy,
@@ -73,6 +80,10 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	codes, err := NewTOTP(checked)
+	if err != nil {
+		return nil, nil, err
+	}
 	queue, cleanup, err := NewMailQueue(checked)
 	if err != nil {
 		return nil, nil, err
@@ -82,17 +93,20 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 	parts := services.Parts{
 		Hasher: hasher,
 		Access: tokens,
+		TOTP:   codes,
 		Mailer: queue,
 		Images: cleaner,
 		Clock:  clock,
 		IDs:    source,
 	}
 	policy := checked.Users
+	moderationPolicy := checked.Moderation
 	tokensPolicy := checked.Tokens
 	messagingPolicy := checked.Messaging
 	reservationsPolicy := checked.Reservations
 	policies := services.Policies{
 		Users:        policy,
+		Moderation:   moderationPolicy,
 		Tokens:       tokensPolicy,
 		Messaging:    messagingPolicy,
 		Reservations: reservationsPolicy,

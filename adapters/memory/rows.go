@@ -65,6 +65,8 @@ var mappings = map[*ports.Table]mapping{
 		func(s *state, a ports.Account) error { return s.addAccount(newAccount(a)) }),
 	ports.Sessions: rowsOf(ports.SessionLayout,
 		func(s *state) *tree[*users.Session] { return &s.sessions }, deref, (*state).addSession),
+	ports.SecondFactors: rowsOf(ports.SecondFactorLayout,
+		func(s *state) *tree[*users.SecondFactor] { return &s.secondFactors }, deref, (*state).addSecondFactor),
 	ports.RefreshTokens: rowsOf(ports.RefreshTokenLayout,
 		func(s *state) *tree[*users.RefreshToken] { return &s.refreshTokens }, deref, (*state).addRefreshToken),
 	ports.PasswordResets: rowsOf(ports.ResetLayout,

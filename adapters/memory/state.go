@@ -27,23 +27,25 @@ type state struct {
 	reservationTables
 	grantTables
 	triesTables
+	secondFactorTables
 	markTables
 }
 
 // copy returns an independent copy of the state.
 func (s *state) copy() *state {
 	return &state{
-		idempotencyTables: s.idempotencyTables.copy(),
-		tokenTables:       s.tokenTables.copy(),
-		userTables:        s.userTables.copy(),
-		sessionTables:     s.sessionTables.copy(),
-		moderationTables:  s.moderationTables.copy(),
-		profileTables:     s.profileTables.copy(),
-		messageTables:     s.messageTables.copy(),
-		reservationTables: s.reservationTables.copy(),
-		grantTables:       s.grantTables.copy(),
-		triesTables:       s.triesTables.copy(),
-		markTables:        s.markTables.copy(),
+		idempotencyTables:  s.idempotencyTables.copy(),
+		tokenTables:        s.tokenTables.copy(),
+		userTables:         s.userTables.copy(),
+		sessionTables:      s.sessionTables.copy(),
+		moderationTables:   s.moderationTables.copy(),
+		profileTables:      s.profileTables.copy(),
+		messageTables:      s.messageTables.copy(),
+		reservationTables:  s.reservationTables.copy(),
+		grantTables:        s.grantTables.copy(),
+		triesTables:        s.triesTables.copy(),
+		secondFactorTables: s.secondFactorTables.copy(),
+		markTables:         s.markTables.copy(),
 	}
 }
 

@@ -57,6 +57,13 @@ func (f *fixture) accounts(ctx context.Context, tx ports.Tx, ada, eve, gone user
 		}
 		errs = append(errs, tx.Users().AddReset(ctx, users.Reset{ID: id.Reset(f.ids.Next()), UserID: u.ID, Hash: f.hash(), ExpiresAt: noon}, 1))
 	}
+	for _, u := range []users.User{ada, gone, eve} {
+		f := users.SecondFactor{UserID: u.ID, Secret: []byte("sealed"), RecoveryCodes: []string{"a", "b"}}
+		_, err := tx.Users().UseStep(ctx, u.ID, 7)
+		errs = append(errs, tx.Users().SaveSecondFactor(ctx, f), tx.Users().SaveSecondFactor(ctx, f), err)
+	}
+	_, err3 := tx.Users().UseRecoveryCode(ctx, ada.ID, "a")
+	errs = append(errs, err3, tx.Users().DropSecondFactor(ctx, eve.ID))
 	_, err := tx.Users().PurgeSessions(ctx, noon.Add(12*time.Hour), 10)
 	_, err2 := tx.Tokens().Close(ctx, gone.ID)
 	return errors.Join(append(errs, err, err2, tx.Users().Erase(ctx, gone), tx.Users().DropResets(ctx, eve.ID))...)

@@ -291,6 +291,7 @@ func (repo usersRepository) Erase(ctx context.Context, u users.User) error {
 		}
 		a.Email, a.Twin, a.Password = "", false, users.PasswordHash{}
 		s.putAccount(newAccount(a.Account))
+		s.secondFactors.drop(idKey(u.ID))
 		s.dropSessionsOf(u.ID)
 		s.dropResets(u.ID, 0)
 		return nil

@@ -145,6 +145,10 @@ func countSent(ctx context.Context, db *mongo.Database, doc bson.Raw) (bson.D, e
 	return sent, nil
 }
 
+func withoutSecondFactor(context.Context, *mongo.Database, bson.Raw) (bson.D, error) {
+	return d("second_factor", false), nil
+}
+
 // dateLastUse gives a session the time of its last refresh token, which is that of its last use.
 func dateLastUse(ctx context.Context, db *mongo.Database, doc bson.Raw) (bson.D, error) {
 	var last struct {

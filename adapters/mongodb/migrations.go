@@ -175,6 +175,22 @@ var migrations = []step{
 		in: "conversations", fields: map[string]string{"sent_voyager": "long", "sent_local": "long"},
 		fill: &filling{lacking: d("sent_local", d("$exists", false)), batch: 50, with: countSent},
 	}),
+
+	// Users may have a second factor. An account says whether it is active, and a session whether it
+	// was opened with it.
+	of(
+		change{
+			in: "users", fields: map[string]string{"second_factor": "bool"},
+			fill: &filling{lacking: d("second_factor", d("$exists", false)), with: withoutSecondFactor},
+		},
+		change{
+			in: "sessions", fields: map[string]string{"second_factor": "bool"},
+			fill: &filling{lacking: d("second_factor", d("$exists", false)), with: withoutSecondFactor},
+		},
+		change{in: "second_factors", fields: map[string]string{
+			"_id": "binData", "secret": "binData", "last_step": "long", "recovery_codes": "array",
+		}},
+	),
 }
 
 // step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may

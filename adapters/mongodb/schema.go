@@ -18,6 +18,7 @@ type collection string
 // interests, and users the blocks.
 const (
 	usersIn            collection = "users"
+	secondFactorsIn    collection = "second_factors"
 	sessionsIn         collection = "sessions"
 	refreshTokensIn    collection = "refresh_tokens"
 	resetsIn           collection = "password_resets"
@@ -47,7 +48,7 @@ const (
 )
 
 // lookedUp are the collections in which a unit looks up unique values before it writes.
-var lookedUp = []collection{uniqueKeysIn, interestsIn, profilesIn, reportsIn, idempotencyIn, grantsIn, triesIn, storeKeysIn, marksIn, calendarsIn,
+var lookedUp = []collection{uniqueKeysIn, secondFactorsIn, interestsIn, profilesIn, reportsIn, idempotencyIn, grantsIn, triesIn, storeKeysIn, marksIn, calendarsIn,
 	correspondentsIn, sealsIn}
 
 // spec is a collection with the rules for its documents and its indexes.
@@ -94,6 +95,7 @@ var schema = []spec{
 			{name: "by_blocked", keys: "blocks.user_id", sparse: true},
 		},
 	},
+	{name: secondFactorsIn, table: ports.SecondFactors, shard: shard{"_id", true, "a second factor is read and changed by its user, who is its id"}},
 	{
 		name: sessionsIn, table: ports.Sessions,
 		shard: shard{"_id", true, "each request reads one session by its id; a new password ends a user's sessions on every shard"},
@@ -328,6 +330,7 @@ func ledgerRules() []bson.D {
 // name.
 var renamed = map[*ports.Table]map[string]string{
 	ports.RefreshTokens:      {"hash": "_id"},
+	ports.SecondFactors:      {"user_id": "_id"},
 	ports.Attachments:        {"message_id": "_id"},
 	ports.LedgerSeals:        {"user_id": "_id.user_id", "seq": "_id.seq"},
 	ports.Correspondents:     {"user_id": "_id.user_id", "reader_id": "_id.reader_id"},

@@ -321,6 +321,7 @@ func (repo usersRepository) Erase(ctx context.Context, u users.User) error {
 			return err
 		}
 		t.dropAddress(before)
+		t.later(secondFactorsIn, removing(d("_id", uuid(u.ID))))
 		t.later(resetsIn, removingAll(d("user_id", uuid(u.ID))))
 		return dropSessions(ctx, t, query{in: sessionsIn, filter: d("user_id", uuid(u.ID))})
 	})

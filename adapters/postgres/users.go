@@ -200,6 +200,7 @@ func (repo usersRepository) Erase(ctx context.Context, u users.User) error {
 			return err
 		}
 		c.later("UPDATE @users SET password = NULL WHERE id = $1", uuid(u.ID))
+		c.later("DELETE FROM @second_factors WHERE user_id = $1", uuid(u.ID))
 		c.later("DELETE FROM @sessions WHERE user_id = $1", uuid(u.ID)) // their refresh tokens are deleted with them
 		c.later("DELETE FROM @password_resets WHERE user_id = $1", uuid(u.ID))
 		return nil

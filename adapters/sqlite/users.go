@@ -180,6 +180,7 @@ func (repo usersRepository) Erase(ctx context.Context, u users.User) error {
 		}
 		for _, forget := range []string{
 			"UPDATE users SET password = NULL WHERE id = ?",
+			"DELETE FROM second_factors WHERE user_id = ?",
 			"DELETE FROM sessions WHERE user_id = ?", // their refresh tokens are deleted with them
 			"DELETE FROM password_resets WHERE user_id = ?",
 		} {

@@ -89,6 +89,7 @@ func New(store *uow.Store[Tx]) *Auditor { return &Auditor{store: store} }
 //	report_review            a report names reviewer and time if it is not pending, and only then
 //	report_message           a report has copies of its message and of at most two others of its users' conversation
 //	user_suspended           an account that is suspended is neither active nor erased
+//	second_factor            an account whose second factor is active has its secret
 //	sanction                 kind and outcome exist; the appeal and the outcome have their times
 //	block_self               no user blocks themselves
 func (a *Auditor) Audit(ctx context.Context) (tokens.Verification, error) {
@@ -116,6 +117,7 @@ func check(ctx context.Context, records Records, heads tokens.Heads) (tokens.Ver
 		heads:         heads,
 		records:       records,
 		erased:        map[id.User]bool{},
+		factors:       map[id.User]bool{},
 		conversations: map[id.Conversation]participants{},
 		messages:      map[id.Message]*sent{},
 		wrote:         map[correspondent]id.Message{},
@@ -125,7 +127,7 @@ func check(ctx context.Context, records Records, heads tokens.Heads) (tokens.Ver
 	}
 	// Each check uses what the checks before it have remembered.
 	for _, check := range []func(context.Context) error{
-		a.checkUsers, a.checkSessions, a.checkResets, a.checkKeys, a.checkInterests, a.checkProfiles, a.checkConversations,
+		a.checkUsers, a.checkSecondFactors, a.checkSessions, a.checkResets, a.checkKeys, a.checkInterests, a.checkProfiles, a.checkConversations,
 		a.checkMessages, a.checkCorrespondents, a.checkAttachments, a.checkReservations, a.checkWallets, a.checkTransactions,
 		a.checkPurses, a.checkPayments, a.checkReports, a.checkReportedMessages, a.checkSanctions, a.checkBlocks, a.checkAuditRecords,
 	} {
@@ -143,6 +145,7 @@ type audit struct {
 	found   tokens.Verification
 
 	erased        map[id.User]bool // has an entry for every user that exists
+	factors       map[id.User]bool // the users whose second factor is active
 	conversations map[id.Conversation]participants
 	messages      map[id.Message]*sent
 	wrote         map[correspondent]id.Message // a message of each, until the correspondent was found

@@ -40,6 +40,11 @@ var peopleCorrupted = []corruption{
 	{"erased with a password", erased("password", "hash of gone"), only("user_erased")},
 	{"erased with a bio", erased("bio", "about gone"), only("user_erased")},
 	{"erased with a location", erased("location", "Lyon"), only("user_erased")},
+	{"erased with an active second factor", erased("second_factor", true), []string{"second_factor", "user_erased"}},
+	{"erased with the secret of a second factor", func(w *town, s rows) {
+		s.first(ports.SecondFactors).set("user_id", [16]byte(w.gone.ID))
+	}, []string{"second_factor", "user_erased"}},
+	{"a second factor without a user", to(ports.SecondFactors, "user_id", unknown), []string{"reference", "second_factor"}},
 	{"erased with a session", inherit(ports.Sessions), only("user_erased")},
 	{"erased with a password reset", inherit(ports.PasswordResets), only("user_erased")},
 	{"erased with a profile", inherit(ports.Profiles), only("user_erased")},

@@ -26,6 +26,9 @@ func (a *audit) checkUsers(ctx context.Context) error {
 		if r.bool("erased") {
 			a.checkErased(r)
 		}
+		if r.bool("second_factor") {
+			a.factors[user] = true
+		}
 		if !r.time("suspended_until").IsZero() && (r.bool("is_active") || r.bool("erased")) {
 			a.broken("user_suspended", user, "is suspended until %v, and active or erased", r.time("suspended_until"))
 		}
@@ -39,6 +42,9 @@ func (a *audit) checkErased(r record) {
 	if r.text("name") != users.DeletedName {
 		a.broken("user_erased", r.id("id"), "still has a name")
 	}
+	if r.bool("second_factor") {
+		a.broken("user_erased", r.id("id"), "still has a second factor")
+	}
 	for _, column := range []string{"email", "password", "bio", "location"} {
 		if r.text(column) != "" {
 			a.broken("user_erased", r.id("id"), "still has: %s", column)
@@ -51,6 +57,20 @@ func (a *audit) gone(r record) {
 	if user := r.id("user_id"); a.erased[user] {
 		a.broken("user_erased", user, "still has a row of %s", r.table)
 	}
+}
+
+// checkSecondFactors looks for the secrets of active second factors.
+func (a *audit) checkSecondFactors(ctx context.Context) error {
+	err := a.each(ctx, "second_factors", func(r record) {
+		user := id.User(r.id("user_id"))
+		a.refers(r, user, "user_id")
+		a.gone(r)
+		delete(a.factors, user)
+	})
+	for user := range a.factors {
+		a.broken("second_factor", user, "has an active second factor without a secret")
+	}
+	return err
 }
 
 func (a *audit) checkSessions(ctx context.Context) error {

@@ -108,9 +108,10 @@ func (w *town) hash() [32]byte {
 
 func (w *town) accounts(ctx context.Context, tx ports.Tx) error {
 	session := users.Session{ID: id.Session(w.ids.Next()), UserID: w.ada.ID, CreatedAt: noon, LastUsedAt: noon}
-	w.cleo.Role = users.RoleAdmin
+	w.cleo.Role, w.cleo.SecondFactor = users.RoleAdmin, true
 	return errors.Join(
 		tx.Users().Save(ctx, w.cleo),
+		tx.Users().SaveSecondFactor(ctx, users.SecondFactor{UserID: w.cleo.ID, Secret: []byte("sealed")}),
 		tx.Users().AddSession(ctx, session, users.RefreshToken{Hash: w.hash(), SessionID: session.ID, CreatedAt: noon,
 			ExpiresAt: noon}),
 		tx.Users().AddReset(ctx, users.Reset{ID: id.Reset(w.ids.Next()), UserID: w.ben.ID, Hash: w.hash(), ExpiresAt: noon}, 1),

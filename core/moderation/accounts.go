@@ -64,6 +64,10 @@ type AccountChange struct {
 	Role     *users.Role
 	IsActive *bool
 	Reason   string
+
+	// SignedInAt is the time at which the admin signed in, as users.Caller has it, or otherwise proved
+	// who they are. A change of the role needs it.
+	SignedInAt time.Time
 }
 
 // Check adds an error to f for each field that breaks a rule.
@@ -78,11 +82,17 @@ func (c AccountChange) prepared(f *fault.Fields) AccountChange {
 }
 
 // ChangeUser changes the role of an account, or deactivates or reactivates it. A deactivation ends
-// its sessions. Errors: fault.Invalid, users.ErrNotFound, users.ErrOwnRole, users.ErrLastAdmin,
+// its sessions. Errors: fault.Invalid, users.ErrNotFound, users.ErrOwnRole, users.ErrSignInAgain if
+// the role is given and the admin signed in more than Policy.MaxSignInAge ago, users.ErrLastAdmin,
 // users.ErrErased, ErrSanctioned if a suspension is in force.
 func (s *Service) ChangeUser(ctx context.Context, admin, user id.User, c AccountChange) (users.User, error) {
 	if admin == user && c.Role != nil {
 		return users.User{}, users.ErrOwnRole
+	}
+	if c.Role != nil {
+		if err := users.CheckRecent(c.SignedInAt, s.deps.Clock.Now(), s.deps.Policy.MaxSignInAge); err != nil {
+			return users.User{}, err
+		}
 	}
 	var f fault.Fields
 	c = c.prepared(&f)
@@ -188,6 +198,36 @@ func (s *Service) MakeAdmin(ctx context.Context, email string) (users.User, erro
 	})
 	if err != nil {
 		return users.User{}, fmt.Errorf("appoint an admin: %w", err)
+	}
+	return u, nil
+}
+
+// RemoveSecondFactor removes the active second factor of the account with this address, whose user
+// has lost it. It is for the operator of the server, and checks no caller. Errors: users.ErrNotFound,
+// users.ErrNoSecondFactor.
+func (s *Service) RemoveSecondFactor(ctx context.Context, email string) (users.User, error) {
+	var u users.User
+	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+		found, _, err := tx.Users().ByEmail(ctx, email)
+		if errors.Is(err, fault.NotFound) {
+			return users.ErrNotFound
+		}
+		if err != nil {
+			return fmt.Errorf("look up an address: %w", err)
+		}
+		if u, err = tx.Users().Hold(ctx, found.ID); err != nil {
+			return fmt.Errorf("hold a user: %w", err)
+		}
+		now := s.deps.Clock.Now()
+		if u, err = users.DropSecondFactor(ctx, tx, u, now); err != nil {
+			return err
+		}
+		return s.record(ctx, tx, AuditRecord{
+			Action: ActionFactorRemoved, SubjectID: id.Subject(u.ID), Reason: "by the operator", CreatedAt: now,
+		})
+	})
+	if err != nil {
+		return users.User{}, fmt.Errorf("remove a second factor: %w", err)
 	}
 	return u, nil
 }

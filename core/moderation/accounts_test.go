@@ -36,6 +36,7 @@ func TestChangeUser(t *testing.T) {
 		{moderation.AccountChange{IsActive: to(false), Role: to(users.RoleUser)}, moderation.Details{"is_active": "false", "is_active_before": "true"}},
 	} {
 		w.Clock.Advance(time.Minute)
+		step.change.SignedInAt = w.Clock.Now()
 		got, err := w.Moderation.ChangeUser(w.Ctx, admin, ada, step.change)
 		coretest.Is(t, err, nil)
 		if step.change.Role != nil {
@@ -70,6 +71,7 @@ func TestChangeUserWithoutChange(t *testing.T) {
 		for _, c := range []moderation.AccountChange{
 			{}, {Reason: "none"}, {Role: to(users.RoleUser)}, {IsActive: to(true)}, {Role: to(users.RoleUser), IsActive: to(true)},
 		} {
+			c.SignedInAt = w.Clock.Now()
 			got, err := w.Moderation.ChangeUser(w.Ctx, admin, ada, c)
 			if err != nil || got.ID != ada {
 				t.Errorf("%+v: got %+v and error %v, want Ada unchanged", c, got, err)
@@ -83,6 +85,7 @@ func TestChangeUserErrors(t *testing.T) {
 	ada, erased, admin := w.Person("Ada"), w.Person("Erased"), w.Admin()
 	coretest.Is(t, w.Privacy.Erase(w.Ctx, erased, coretest.Password, users.Device{}), nil)
 	change := func(by, of id.User, c moderation.AccountChange) error {
+		c.SignedInAt = w.Clock.Now()
 		_, err := w.Moderation.ChangeUser(w.Ctx, by, of, c)
 		return err
 	}
@@ -110,6 +113,47 @@ func TestChangeUserErrors(t *testing.T) {
 	coretest.Is(t, err, nil)
 }
 
+func TestChangeOfRoleNeedsRecentSignIn(t *testing.T) {
+	w := coretest.NewWorld(t, memory.New())
+	ada, admin := w.Person("Ada"), w.Admin()
+	change := func(c moderation.AccountChange) error {
+		_, err := w.Moderation.ChangeUser(w.Ctx, admin, ada, c)
+		return err
+	}
+	signedIn := w.Clock.Now()
+	w.Clock.Advance(moderation.DefaultPolicy().MaxSignInAge)
+	coretest.Is(t, change(moderation.AccountChange{Role: to(users.RoleAdmin), SignedInAt: signedIn}), nil)
+	w.Clock.Advance(time.Millisecond)
+	w.Unchanged(func() {
+		for _, c := range []moderation.AccountChange{
+			{Role: to(users.RoleUser), SignedInAt: signedIn}, {Role: to(users.RoleUser)},
+			{Role: to(users.RoleAdmin), IsActive: to(false), SignedInAt: signedIn},
+		} {
+			coretest.Is(t, change(c), users.ErrSignInAgain)
+		}
+	})
+	coretest.Is(t, change(moderation.AccountChange{IsActive: to(false)}), nil) // which needs no recent sign-in
+}
+
+func TestRemoveSecondFactor(t *testing.T) {
+	w := coretest.NewWorld(t, memory.New())
+	ada := w.Person("Ada")
+	w.Admin() // whose audit record is the one before
+	enrolment, err := w.Users.SetUpSecondFactor(w.Ctx, ada, coretest.Password, users.Device{})
+	coretest.Is(t, err, nil)
+	_, err = w.Users.ConfirmSecondFactor(w.Ctx, ada, w.TOTP.CodeAt(enrolment.Secret, w.Clock.Now()), users.Device{})
+	coretest.Is(t, err, nil)
+	u, err := w.Moderation.RemoveSecondFactor(w.Ctx, coretest.Email("Ada"))
+	if err != nil || u.SecondFactor {
+		t.Errorf("got %+v, %v", u, err)
+	}
+	w.SignIn("Ada")
+	record := audits(t, w)[0]
+	if record.ActorID != (id.User{}) || record.Action != moderation.ActionFactorRemoved || record.SubjectID != id.Subject(ada) {
+		t.Errorf("the audit record is %+v", record)
+	}
+}
+
 // An active admin is left, after concurrent attempts of any kind to remove all of them.
 func TestLastAdminStays(t *testing.T) {
 	const admins = 6
@@ -120,7 +164,9 @@ func TestLastAdminStays(t *testing.T) {
 			return err
 		},
 		"each demotes the next": func(w *coretest.World, all []id.User, i int) error {
-			_, err := w.Moderation.ChangeUser(w.Ctx, all[i], all[(i+1)%admins], moderation.AccountChange{Role: to(users.RoleUser)})
+			_, err := w.Moderation.ChangeUser(w.Ctx, all[i], all[(i+1)%admins], moderation.AccountChange{
+				Role: to(users.RoleUser), SignedInAt: w.Clock.Now(),
+			})
 			return err
 		},
 		"each erases themselves": func(w *coretest.World, all []id.User, i int) error {

@@ -140,6 +140,7 @@ type Action string
 const (
 	ActionUserChanged     Action = "user.changed"
 	ActionAdminAppointed  Action = "user.admin_appointed"
+	ActionFactorRemoved   Action = "user.second_factor_removed"
 	ActionAddressChanged  Action = "user.address_changed"
 	ActionUserErased      Action = "user.erased"
 	ActionTokensPosted    Action = "tokens.posted"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -22,6 +23,14 @@ type Auditor interface {
 	Audit(ctx context.Context) (tokens.Verification, error)
 }
 
+// Policy is the decisions of a community about its admins.
+type Policy struct {
+	MaxSignInAge time.Duration // how long ago an admin may have signed in who changes a role; default 15 minutes
+}
+
+// DefaultPolicy returns the default of each field.
+func DefaultPolicy() Policy { return Policy{MaxSignInAge: 15 * time.Minute} }
+
 // Deps are the parts of a Service. All are needed. services.New makes them for all services.
 type Deps struct {
 	Store   *uow.Store[Tx]
@@ -29,6 +38,7 @@ type Deps struct {
 	Auditor Auditor
 	Clock   clock.Clock
 	IDs     id.Source
+	Policy  Policy
 }
 
 // Service is for users who report and block each other, and for admins. Methods with a parameter

@@ -170,7 +170,9 @@ func TestPostTokensRepeat(t *testing.T) {
 		t.Errorf("the balance is %d, want 60", w.Balance(ada))
 	}
 
-	_, err = w.Moderation.ChangeUser(w.Ctx, w.Admin(), second, moderation.AccountChange{Role: to(users.RoleUser)})
+	_, err = w.Moderation.ChangeUser(w.Ctx, w.Admin(), second, moderation.AccountChange{
+		Role: to(users.RoleUser), SignedInAt: w.Clock.Now(),
+	})
 	coretest.Is(t, err, nil)
 	_, err = w.Moderation.PostTokens(w.Ctx, second, ada, a, "k")
 	coretest.Is(t, err, users.ErrAdminsOnly)

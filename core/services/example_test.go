@@ -13,14 +13,15 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// This example uses the parts of the tests. adapters/bcrypt, adapters/jwt, adapters/mail and
-// adapters/images have real ones.
+// This example uses the parts of the tests. adapters/bcrypt, adapters/jwt, adapters/totp,
+// adapters/mail and adapters/images have real ones.
 func Example() {
 	policies := services.DefaultPolicies()
 	policies.Users.SignupBonus = 7
 	all, err := services.New(ports.ForServices(ports.NewStore(memory.New(), uow.Policy{})), services.Parts{
 		Hasher: &coretest.Hasher{},
 		Access: &coretest.AccessTokens{Clock: coretest.NewClock()},
+		TOTP:   coretest.TOTP{},
 		Mailer: &coretest.Mailbox{},
 		Images: coretest.Images{},
 	}, policies)

@@ -27,10 +27,11 @@ type Tx interface {
 }
 
 // Parts are the dependencies that core does not implement. adapters/bcrypt, adapters/jwt,
-// adapters/mail and adapters/images each have one.
+// adapters/totp, adapters/mail and adapters/images each have one.
 type Parts struct {
 	Hasher users.Hasher
 	Access users.AccessTokens
+	TOTP   users.TOTP
 	Mailer users.Mailer
 	Images messaging.Images
 
@@ -41,6 +42,7 @@ type Parts struct {
 // Policies are the decisions of a community. Start with DefaultPolicies.
 type Policies struct {
 	Users        users.Policy
+	Moderation   moderation.Policy
 	Tokens       tokens.Policy
 	Messaging    messaging.Policy
 	Reservations reservations.Policy
@@ -49,8 +51,8 @@ type Policies struct {
 // DefaultPolicies returns the default policy of each domain.
 func DefaultPolicies() Policies {
 	return Policies{
-		Users: users.DefaultPolicy(), Tokens: tokens.DefaultPolicy(), Messaging: messaging.DefaultPolicy(),
-		Reservations: reservations.DefaultPolicy(),
+		Users: users.DefaultPolicy(), Moderation: moderation.DefaultPolicy(), Tokens: tokens.DefaultPolicy(),
+		Messaging: messaging.DefaultPolicy(), Reservations: reservations.DefaultPolicy(),
 	}
 }
 
@@ -79,10 +81,11 @@ func New(store *uow.Store[Tx], p Parts, policies Policies) (*Services, error) {
 		Store  *uow.Store[Tx]
 		Hasher users.Hasher
 		Access users.AccessTokens
+		TOTP   users.TOTP
 		Mailer users.Mailer
 		Images messaging.Images
 		IDs    id.Source
-	}{store, p.Hasher, p.Access, p.Mailer, p.Images, p.IDs})
+	}{store, p.Hasher, p.Access, p.TOTP, p.Mailer, p.Images, p.IDs})
 	if err != nil {
 		return nil, err
 	}
@@ -93,12 +96,13 @@ func New(store *uow.Store[Tx], p Parts, policies Policies) (*Services, error) {
 	var errs [8]error
 	s.Users, errs[0] = users.NewService(users.Deps{
 		Store: accounts, Ledger: ledger, Passwords: passwords, Guard: guard,
-		Access: p.Access, Mailer: p.Mailer, Clock: p.Clock, IDs: p.IDs, Policy: policies.Users,
+		Access: p.Access, TOTP: p.TOTP, Mailer: p.Mailer, Clock: p.Clock, IDs: p.IDs, Policy: policies.Users,
 	})
 	s.Tokens, errs[1] = tokens.NewService(uow.Narrow(store, func(tx Tx) tokens.Tx { return tx }))
 	s.Moderation, errs[2] = moderation.NewService(moderation.Deps{
 		Store: uow.Narrow(store, func(tx Tx) moderation.Tx { return tx }), Ledger: ledger,
 		Auditor: audit.New(uow.Narrow(store, func(tx Tx) audit.Tx { return tx })), Clock: p.Clock, IDs: p.IDs,
+		Policy: policies.Moderation,
 	})
 	s.Matching, errs[3] = matching.NewService(matching.Deps{
 		Store: uow.Narrow(store, func(tx Tx) matching.Tx { return tx }), Clock: p.Clock, IDs: p.IDs,

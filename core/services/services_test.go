@@ -22,8 +22,8 @@ import (
 
 func parts() services.Parts {
 	return services.Parts{
-		Hasher: &coretest.Hasher{}, Access: &coretest.AccessTokens{Clock: coretest.NewClock()}, Mailer: &coretest.Mailbox{},
-		Images: coretest.Images{},
+		Hasher: &coretest.Hasher{}, Access: &coretest.AccessTokens{Clock: coretest.NewClock()}, TOTP: coretest.TOTP{},
+		Mailer: &coretest.Mailbox{}, Images: coretest.Images{},
 	}
 }
 
@@ -37,9 +37,10 @@ func TestNewMissingParts(t *testing.T) {
 	}{
 		{store, func(*services.Parts) {}, ""},
 		{store, func(p *services.Parts) { p.Access = nil }, "Access"},
+		{store, func(p *services.Parts) { p.TOTP = nil }, "TOTP"},
 		{store, func(p *services.Parts) { p.Mailer = nilMailbox }, "Mailer"},
 		{ports.ForServices(ports.NewStore(nil, uow.Policy{})), func(*services.Parts) {}, "Store"},
-		{nil, func(p *services.Parts) { *p = services.Parts{} }, "Store, Hasher, Access, Mailer, Images"},
+		{nil, func(p *services.Parts) { *p = services.Parts{} }, "Store, Hasher, Access, TOTP, Mailer, Images"},
 	} {
 		p := parts()
 		test.spoil(&p)

@@ -19,6 +19,8 @@ type opened struct {
 	refresh string
 }
 
+// openSession stores a new session of an account, the code of whose second factor was used if it is
+// active.
 func (s *Service) openSession(ctx context.Context, tx Tx, session id.Session, u User, from Device) (opened, error) {
 	now := s.deps.Clock.Now()
 	o := opened{user: u, session: session}
@@ -26,6 +28,7 @@ func (s *Service) openSession(ctx context.Context, tx Tx, session id.Session, u 
 	o.refresh, hash = newSecret()
 	opening := Session{
 		ID: o.session, UserID: u.ID, CreatedAt: now, LastUsedAt: now, Client: from.client(), Address: from.Network(),
+		SecondFactor: u.SecondFactor,
 	}
 	err := tx.Users().AddSession(ctx, opening, s.newRefreshToken(opening, hash, now))
 	if err != nil {
@@ -98,7 +101,10 @@ func (s *Service) Resume(ctx context.Context, user id.User, session id.Session) 
 		if stored.UserID != user || !s.mayUse(stored, u) {
 			return ErrNotSignedIn
 		}
-		c = Caller{UserID: u.ID, SessionID: session, Role: u.Role, Suspended: u.Suspended()}
+		c = Caller{
+			UserID: u.ID, SessionID: session, Role: u.Role, Suspended: u.Suspended(), SignedInAt: stored.CreatedAt,
+			FactorMissing: s.deps.Policy.RequireAdminTOTP && !(u.SecondFactor && stored.SecondFactor),
+		}
 		return nil
 	})
 	return c, err

@@ -15,6 +15,22 @@ var (
 	// password, and an inactive account.
 	ErrSignIn = fault.New(fault.Unauthenticated, "sign_in_failed", "the e-mail address or the password is wrong")
 
+	// ErrCodeRequired is returned for a sign-in with the right password and without a code, if the
+	// second factor of the account is active.
+	ErrCodeRequired = fault.New(fault.Unauthenticated, "code_required", "the account has a second factor: sign in with a code, too")
+
+	// ErrWrongCode is returned for a sign-in with the right password and a code that is wrong, is not
+	// the present one, or was used before.
+	ErrWrongCode = fault.New(fault.Unauthenticated, "wrong_code", "the code is wrong or was used before")
+
+	// ErrSecondFactorRequired is returned to an admin whose session was not opened with a second
+	// factor, if Policy.RequireAdminTOTP is set.
+	ErrSecondFactorRequired = fault.New(fault.Forbidden, "second_factor_required",
+		"an admin needs a second factor here: set one up, and sign in with it")
+
+	// ErrSignInAgain is returned for an act that needs a recent sign-in.
+	ErrSignInAgain = fault.New(fault.Forbidden, "sign_in_again", "your sign-in is too long ago for this: sign in again")
+
 	// ErrTooManyTries is returned after too many wrong passwords for an address or from a network,
 	// whether or not the address has an account. Its RetryAfter is the time until the next try.
 	ErrTooManyTries = fault.New(fault.TooManyRequests, "too_many_tries",
@@ -45,11 +61,13 @@ var (
 	// restricted.
 	ErrRestricted = fault.New(fault.Forbidden, "account_restricted", "your account is restricted: your sanctions have the reason")
 
-	ErrAdminsOnly = fault.New(fault.Forbidden, "admins_only", "only an admin may do this")
-	ErrOwnRole    = fault.New(fault.Forbidden, "own_role", "an admin cannot change their own role")
-	ErrNotFound   = fault.New(fault.NotFound, "user_not_found", "there is no such user")
-	ErrEmailTaken = fault.New(fault.Conflict, "email_taken", "there is already an account with this e-mail address")
-	ErrNoTwin     = fault.New(fault.Conflict, "no_twin", "no other account has, or had, the address of this one")
-	ErrLastAdmin  = fault.New(fault.Conflict, "last_admin", "this is the last active admin")
-	ErrErased     = fault.New(fault.Conflict, "user_erased", "this account was erased by its user")
+	ErrAdminsOnly         = fault.New(fault.Forbidden, "admins_only", "only an admin may do this")
+	ErrOwnRole            = fault.New(fault.Forbidden, "own_role", "an admin cannot change their own role")
+	ErrNotFound           = fault.New(fault.NotFound, "user_not_found", "there is no such user")
+	ErrEmailTaken         = fault.New(fault.Conflict, "email_taken", "there is already an account with this e-mail address")
+	ErrNoTwin             = fault.New(fault.Conflict, "no_twin", "no other account has, or had, the address of this one")
+	ErrLastAdmin          = fault.New(fault.Conflict, "last_admin", "this is the last active admin")
+	ErrSecondFactorActive = fault.New(fault.Conflict, "second_factor_active", "your account has a second factor: remove it first")
+	ErrNoSecondFactor     = fault.New(fault.Conflict, "no_second_factor", "there is no second factor: set one up first")
+	ErrErased             = fault.New(fault.Conflict, "user_erased", "this account was erased by its user")
 )

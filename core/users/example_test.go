@@ -15,8 +15,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// A service is made of a store and its parts. This example uses the hasher, the access tokens and
-// the mailer of the tests; adapters/bcrypt, adapters/jwt and adapters/mail have real ones.
+// A service is made of a store and its parts. This example uses those of the tests;
+// adapters/bcrypt, adapters/jwt, adapters/totp and adapters/mail have real ones.
 func Example() {
 	ctx := context.Background()
 	clock := coretest.NewClock()
@@ -29,6 +29,7 @@ func Example() {
 		Passwords: passwords,
 		Guard:     users.NewGuard(store, passwords, mailbox, clock.Now, policy),
 		Access:    &coretest.AccessTokens{Clock: clock},
+		TOTP:      coretest.TOTP{},
 		Mailer:    mailbox,
 		Clock:     clock.Now,
 		IDs:       ids,

@@ -13,7 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// Guard limits how many passwords may be guessed and how many resets requested. It counts in the
+// Guard limits how many passwords and codes may be guessed and how many resets requested. It counts in the
 // store, because several servers may share it. Each try is counted for its address, with or without
 // an account, and for its network. After Policy.MaxWrong wrong passwords, a try has to wait for a
 // pause that grows up to Policy.MaxPause. Tries from a network from which the account signed in
@@ -40,18 +40,40 @@ func NewGuard(store *uow.Store[Tx], passwords *Passwords, mailer Mailer, now clo
 // Confirm compares a password with the hash of an account. Errors: fault.Invalid on the field if the
 // password is wrong, ErrTooManyTries.
 func (g *Guard) Confirm(ctx context.Context, u User, hash PasswordHash, from Device, field, password string) error {
+	return g.try(ctx, u, from, func() (refusal, err error) { return g.compare(ctx, u, hash, field, password) })
+}
+
+// compare compares a password with the hash of an account. refusal is fault.Invalid on the field if it is wrong.
+func (g *Guard) compare(ctx context.Context, u User, hash PasswordHash, field, password string) (refusal, err error) {
+	if fits, err := g.passwords.Check(ctx, hash, password); err != nil || fits {
+		return nil, err
+	}
+	note(ctx, u.ID, WrongPassword)
+	return wrongPassword(field), nil
+}
+
+// useCode runs a unit of work that uses a code of a second factor. refusal is fault.Invalid on code
+// if the unit returns ErrWrongCode.
+func (g *Guard) useCode(ctx context.Context, unit func(context.Context, Tx) error) (refusal, err error) {
+	err = g.store.Do(ctx, unit)
+	if errors.Is(err, ErrWrongCode) {
+		return fault.InvalidField("code", "is wrong or was used before"), nil
+	}
+	return nil, err
+}
+
+// try counts one try for an account, and gives it back unless check returns a refusal, which it
+// returns. Errors: ErrTooManyTries, and those of check.
+func (g *Guard) try(ctx context.Context, u User, from Device, check func() (refusal, err error)) error {
 	under, err := g.begin(ctx, u.Email, from)
 	if err != nil {
 		return err
 	}
-	switch fits, err := g.passwords.Check(ctx, hash, password); {
-	case err != nil:
-		return under.giveBack(ctx, err)
-	case !fits:
-		note(ctx, u.ID, WrongPassword)
-		return under.wrong(ctx, wrongPassword(field))
+	refusal, err := check()
+	if refusal != nil && err == nil {
+		return under.wrong(ctx, refusal)
 	}
-	return under.giveBack(ctx, nil)
+	return under.giveBack(ctx, err)
 }
 
 // names returns the counts of passwords for an address from a device.
@@ -249,7 +271,7 @@ func (g *Guard) warning(email string) func(context.Context) (Mail, error) {
 				return fmt.Errorf("look up an address: %w", err)
 			}
 			mail = Mail{To: u.Email, Subject: "Wrong passwords for your account", Text: fmt.Sprintf(
-				"Somebody gave %d wrong passwords for your account within a short time. Each further try has to wait.\n\n"+
+				"Somebody gave %d wrong passwords or codes for your account within a short time. Each further try has to wait.\n\n"+
 					"You stay signed in where you are, and can still sign in from where you did before. From elsewhere, "+
 					"request a new password if you cannot. If it was you, there is nothing to do.\n", g.policy.MaxWrong)}
 			return nil

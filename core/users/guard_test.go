@@ -205,7 +205,7 @@ func TestResetsRevealNothing(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	storage, mailer := &countedUnits{Storage: memory.New()}, &laterMail{}
 	s, err := services.New(ports.ForServices(ports.NewStore(storage, uow.Policy{})), services.Parts{
-		Hasher: w.Hasher, Access: w.Access, Mailer: mailer, Images: coretest.Images{}, Clock: w.Clock.Now,
+		Hasher: w.Hasher, Access: w.Access, TOTP: w.TOTP, Mailer: mailer, Images: coretest.Images{}, Clock: w.Clock.Now,
 	}, services.DefaultPolicies())
 	coretest.Is(t, err, nil)
 	_, err = s.Users.Register(w.Ctx, users.SignUp{Name: "Ada", Email: "ada@example.org", Password: coretest.Password})
@@ -254,7 +254,7 @@ func TestWrongPasswordsRevealNothing(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	storage, mailer := &countedUnits{Storage: memory.New()}, &laterMail{}
 	s, err := services.New(ports.ForServices(ports.NewStore(storage, uow.Policy{})), services.Parts{
-		Hasher: w.Hasher, Access: w.Access, Mailer: mailer, Images: coretest.Images{}, Clock: w.Clock.Now,
+		Hasher: w.Hasher, Access: w.Access, TOTP: w.TOTP, Mailer: mailer, Images: coretest.Images{}, Clock: w.Clock.Now,
 	}, services.DefaultPolicies())
 	coretest.Is(t, err, nil)
 	_, err = s.Users.SignUp(w.Ctx, users.SignUp{Name: "Ada", Email: "ada@example.org", Password: coretest.Password}, "")

@@ -11,7 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
-// Repository keeps accounts, sessions, refresh tokens and password resets. A list of ids may
+// Repository keeps accounts, second factors, sessions, refresh tokens and password resets. A list of ids may
 // contain an id more than once.
 type Repository interface {
 	// Add stores a new account, whose Version is 1. If another account, also a twin, has the same
@@ -67,7 +67,7 @@ type Repository interface {
 	SetPassword(ctx context.Context, user id.User, password PasswordHash, at time.Time) error
 
 	// Erase is like Save, for an erased account. It also removes the account's address, password,
-	// sessions, refresh tokens and resets. The address is then free for a new account.
+	// second factor, sessions, refresh tokens and resets. The address is then free for a new account.
 	Erase(ctx context.Context, u User) error
 
 	// Key returns the key that the store keeps under a name. If there is none, Key stores fresh and
@@ -123,6 +123,25 @@ type Repository interface {
 
 	// DropResets removes all resets of an account.
 	DropResets(ctx context.Context, user id.User) error
+
+	// SecondFactor returns the second factor of an account, active or not, or fault.NotFound.
+	SecondFactor(ctx context.Context, user id.User) (SecondFactor, error)
+
+	// SaveSecondFactor stores the second factor of an account that the unit holds, in place of
+	// another.
+	SaveSecondFactor(ctx context.Context, f SecondFactor) error
+
+	// UseStep sets the LastStep of a second factor if it is below step, and reports whether it did.
+	// Of concurrent units that use one step, one does. It does nothing if there is no second factor.
+	UseStep(ctx context.Context, user id.User, step int64) (used bool, err error)
+
+	// UseRecoveryCode removes the hash of a recovery code from a second factor, and reports whether
+	// it was there. Of concurrent units that use one code, one finds it.
+	UseRecoveryCode(ctx context.Context, user id.User, hash string) (used bool, err error)
+
+	// DropSecondFactor removes the second factor of an account that the unit holds. It does nothing if
+	// there is none.
+	DropSecondFactor(ctx context.Context, user id.User) error
 
 	// HoldTries returns the counts of tries with these hashes, as far as they exist, in any order. Two
 	// units that hold one hash and save a count of it wait for each other, or one of them fails with

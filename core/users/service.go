@@ -20,15 +20,16 @@ import (
 
 // Policy is the decisions of a community about accounts.
 type Policy struct {
-	SignupBonus     int64         // tokens for a new account, or 0; default 50
-	AccessLifetime  time.Duration // of an access token; default 15 minutes
-	RefreshLifetime time.Duration // of a session, from its sign-in and from each refresh; default 30 days
-	SessionLifetime time.Duration // of a session, from its sign-in, however often it is refreshed; default 90 days
-	RefreshGrace    time.Duration // for further uses of a refresh token, from the first one; 0 or more; default 10 seconds
-	ResetLifetime   time.Duration // of a password reset; default 1 hour
-	OpenResets      int           // password resets of one account that work at a time, 1 or more; default 3
-	ResetURL        string        // page for a reset, to which the token is appended; "" mails the token alone
-	Words           string        // words of the community, of which no password may be made; default "cicerone voyager"
+	SignupBonus      int64         // tokens for a new account, or 0; default 50
+	AccessLifetime   time.Duration // of an access token; default 15 minutes
+	RefreshLifetime  time.Duration // of a session, from its sign-in and from each refresh; default 30 days
+	SessionLifetime  time.Duration // of a session, from its sign-in, however often it is refreshed; default 90 days
+	RefreshGrace     time.Duration // for further uses of a refresh token, from the first one; 0 or more; default 10 seconds
+	ResetLifetime    time.Duration // of a password reset; default 1 hour
+	OpenResets       int           // password resets of one account that work at a time, 1 or more; default 3
+	ResetURL         string        // page for a reset, to which the token is appended; "" mails the token alone
+	Words            string        // words of the community, of which no password may be made; default "cicerone voyager"
+	RequireAdminTOTP bool          // admins need a session that was opened with a second factor; default false
 
 	MaxWrong      int           // wrong passwords for an address, or from a network, before the pauses; default 10
 	MaxPause      time.Duration // the longest pause before the next try after MaxWrong; default 1 minute
@@ -54,6 +55,7 @@ type Deps struct {
 	Passwords *Passwords
 	Guard     *Guard
 	Access    AccessTokens
+	TOTP      TOTP
 	Mailer    Mailer
 	Clock     clock.Clock
 	IDs       id.Source
@@ -86,13 +88,14 @@ type SignUp struct {
 type SignIn struct {
 	Email    string
 	Password string
+	Code     string // of the second factor, or a recovery code; not read if the account has no active one
 	From     Device
 }
 
 // SignUp creates an account with its wallet and its bonus, and signs in. A repeat with the same key
 // and the same password returns the same user with new tokens; it posts no second bonus. Errors:
 // fault.Invalid with the names of the fields, ErrEmailTaken, idempotency.ErrKeyReused, and for a
-// repeat also ErrSignIn.
+// repeat also ErrSignIn, and ErrCodeRequired if the account has a second factor meanwhile.
 func (s *Service) SignUp(ctx context.Context, in SignUp, key idempotency.Key) (SignedIn, error) {
 	var f fault.Fields
 	in = in.prepared(&f, s.deps.Policy)
@@ -242,7 +245,9 @@ func HashGrant(key []byte, address text.Folded) SecretHash {
 
 // SignIn starts a session. It returns ErrSignIn for every kind of wrong input, after about the same
 // time, and ErrTooManyTries, before it computes anything, if there were too many (see Guard). A
-// password hash that is outdated is replaced.
+// password hash that is outdated is replaced. If the password is right and the second factor of the
+// account is active, it returns ErrCodeRequired without a code, and ErrWrongCode for a wrong one,
+// which counts as a wrong password does.
 func (s *Service) SignIn(ctx context.Context, in SignIn) (SignedIn, error) {
 	under, err := s.deps.Guard.begin(ctx, in.Email, in.From)
 	if err != nil {
@@ -254,7 +259,7 @@ func (s *Service) SignIn(ctx context.Context, in SignIn) (SignedIn, error) {
 		if errors.Is(err, errPasswordReplaced) {
 			continue
 		}
-		if err != nil && !errors.Is(err, ErrSignIn) {
+		if err != nil && !errors.Is(err, ErrSignIn) && !errors.Is(err, ErrWrongCode) {
 			return SignedIn{}, fmt.Errorf("sign in: %w", under.giveBack(ctx, err))
 		}
 		return done, err
@@ -302,6 +307,9 @@ func (s *Service) trySignIn(ctx context.Context, in SignIn, under *try) (SignedI
 		if err != nil {
 			return err
 		}
+		if err := s.checkSecondFactor(ctx, tx, present, in.Code); err != nil {
+			return err
+		}
 		if present, err = s.resumed(ctx, tx, present, s.deps.Clock.Now()); err != nil {
 			return err
 		}
@@ -310,6 +318,12 @@ func (s *Service) trySignIn(ctx context.Context, in SignIn, under *try) (SignedI
 		}
 		return under.right(ctx, tx)
 	})
+	if errors.Is(err, ErrWrongCode) || errors.Is(err, ErrCodeRequired) {
+		note(ctx, u.ID, "")
+	}
+	if errors.Is(err, ErrWrongCode) {
+		return SignedIn{}, under.wrong(ctx, ErrWrongCode)
+	}
 	if err != nil {
 		return SignedIn{}, err
 	}

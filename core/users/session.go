@@ -17,13 +17,14 @@ import (
 // Session is one signed-in device. All refresh tokens that replaced one another belong to one
 // session: they are its family.
 type Session struct {
-	ID         id.Session
-	UserID     id.User
-	CreatedAt  time.Time
-	LastUsedAt time.Time // of the sign-in or the last refresh
-	Client     string    // the program that signed in, as it called itself; or ""
-	Address    string    // the network from which it signed in, like 192.0.2.0/24; or ""
-	RevokedAt  time.Time // zero while it lives
+	ID           id.Session
+	UserID       id.User
+	CreatedAt    time.Time
+	LastUsedAt   time.Time // of the sign-in or the last refresh
+	Client       string    // the program that signed in, as it called itself; or ""
+	Address      string    // the network from which it signed in, like 192.0.2.0/24; or ""
+	RevokedAt    time.Time // zero while it lives
+	SecondFactor bool      // it was opened with a second factor
 }
 
 // Live reports whether the session may be used.
@@ -88,7 +89,7 @@ func (d Device) counted() string {
 }
 
 // SecretHash is the SHA-256 of a random secret, or an HMAC-SHA-256 under a key of the store. Only the
-// hash is stored. The secrets have at least 128 random bits, so a salt or a slow hash is not needed.
+// hash is stored. The secrets have at least 120 random bits, so a salt or a slow hash is not needed.
 type SecretHash [32]byte
 
 // RefreshToken is the stored part of a refresh token.
@@ -177,12 +178,31 @@ type Caller struct {
 	SessionID id.Session
 	Role      Role
 	Suspended bool // the account is suspended: the user may only do what Admitted names
+
+	// SignedInAt is the time at which the session was opened with the password, however often it was
+	// refreshed. If it is zero, the caller cannot do what needs a recent sign-in: see CheckRecent.
+	SignedInAt time.Time
+	// FactorMissing is true if Policy.RequireAdminTOTP is set, and the caller has no second factor or
+	// the session was opened without it. An admin can then do only what every user can.
+	FactorMissing bool
 }
 
-// RequireAdmin returns ErrAdminsOnly if the caller is not an admin.
+// RequireAdmin returns ErrAdminsOnly if the caller is not an admin, and ErrSecondFactorRequired if
+// their second factor is missing.
 func (c Caller) RequireAdmin() error {
-	if c.Role != RoleAdmin {
+	switch {
+	case c.Role != RoleAdmin:
 		return ErrAdminsOnly
+	case c.FactorMissing:
+		return ErrSecondFactorRequired
+	}
+	return nil
+}
+
+// CheckRecent returns ErrSignInAgain if a sign-in is longer ago than most, or its time is zero.
+func CheckRecent(signedIn, now time.Time, most time.Duration) error {
+	if now.Sub(signedIn) > most {
+		return ErrSignInAgain
 	}
 	return nil
 }

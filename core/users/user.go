@@ -35,18 +35,19 @@ const DeletedName = "deleted"
 
 // User is an account, without its password hash: see PasswordHash.
 type User struct {
-	ID        id.User
-	Name      string
-	Email     string // as typed; unique by text.FoldAddress, but for twins; empty if erased
-	Bio       string
-	Location  string
-	Role      Role
-	IsActive  bool
-	Erased    bool
-	Twin      bool  // another account has, or had, the same address by text.FoldAddress: see ByEmail
-	Version   int64 // incremented by each save; a save with another version is a conflict
-	CreatedAt time.Time
-	UpdatedAt time.Time
+	ID           id.User
+	Name         string
+	Email        string // as typed; unique by text.FoldAddress, but for twins; empty if erased
+	Bio          string
+	Location     string
+	Role         Role
+	IsActive     bool
+	Erased       bool
+	Twin         bool  // another account has, or had, the same address by text.FoldAddress: see ByEmail
+	SecondFactor bool  // a sign-in needs a code, too: see SecondFactor
+	Version      int64 // incremented by each save; a save with another version is a conflict
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
 
 	// Until when the account is restricted, and suspended: the zero time if it is not. An account is
 	// suspended only if it is not active. A time that has passed may stay.
@@ -103,4 +104,5 @@ func (u *User) erase(at time.Time) {
 	u.Name, u.Email, u.Bio, u.Location = DeletedName, "", "", ""
 	u.Role, u.IsActive, u.Erased, u.Twin, u.UpdatedAt = RoleUser, false, true, false, at
 	u.RestrictedUntil, u.SuspendedUntil = time.Time{}, time.Time{}
+	u.SecondFactor = false
 }

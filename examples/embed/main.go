@@ -17,6 +17,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/jwt"
 	"github.com/cicerone-go/cicerone/adapters/mail"
 	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/adapters/totp"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -51,14 +52,19 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	access, err := jwt.New(jwt.Config{Keys: [][]byte{[]byte("a secret of the hotel's, kept elsewhere")}, Issuer: "hotel", Audience: "hotel"})
+	keys := [][]byte{[]byte("a secret of the hotel's, kept elsewhere")}
+	access, err := jwt.New(jwt.Config{Keys: keys, Issuer: "hotel", Audience: "hotel"})
+	if err != nil {
+		return err
+	}
+	codes, err := totp.New(totp.Config{Keys: keys, Issuer: "hotel"})
 	if err != nil {
 		return err
 	}
 	policies := services.DefaultPolicies()
 	policies.Users.SignupBonus, policies.Messaging.MessageCost = 5, 2 // three messages cost more than the bonus
 	all, err := services.New(ports.ForServices(store), services.Parts{
-		Hasher: hasher, Access: access, Mailer: mail.NewLog(slog.Default()), Images: images.New(images.DefaultLimits()),
+		Hasher: hasher, Access: access, TOTP: codes, Mailer: mail.NewLog(slog.Default()), Images: images.New(images.DefaultLimits()),
 	}, policies)
 	if err != nil {
 		return err

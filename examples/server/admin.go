@@ -20,6 +20,8 @@ type adminCommand struct {
 	Email string `arg:"" help:"The address of the account."`
 	Name  string `env:"-" placeholder:"NAME" help:"The name of a new account. Default: the part of the address before the @."`
 
+	ResetTotp bool `env:"-" help:"Remove the second factor of the account, whose user has lost it, and do nothing else. It is recorded in the audit trail."`
+
 	Log      logSettings     `embed:"" prefix:"log-" group:"Log"`
 	Accounts accountSettings `embed:""`
 }
@@ -55,7 +57,7 @@ func (c *adminCommand) config() (wiring.Config, error) {
 	return config, nil
 }
 
-// Run makes the account an admin.
+// Run makes the account an admin, or removes its second factor.
 func (c *adminCommand) Run(s *settings) (err error) {
 	p, err := findDurable("--store", s.Store, s.StoreFile)
 	if err != nil {
@@ -72,6 +74,13 @@ func (c *adminCommand) Run(s *settings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeApp(app)) }()
+	if c.ResetTotp {
+		u, err := app.Moderation.RemoveSecondFactor(ctx, c.Email)
+		if err == nil {
+			fmt.Printf("%s has no second factor any more\n", u.Email)
+		}
+		return err
+	}
 	admin, created, err := c.appoint(ctx, app.Services, func(ctx context.Context) (string, error) {
 		return askPassword(ctx, os.Stdin, os.Stderr)
 	})
@@ -82,6 +91,9 @@ func (c *adminCommand) Run(s *settings) (err error) {
 		fmt.Printf("%s is a new account, and an admin\n", admin.Email)
 	} else {
 		fmt.Printf("%s is an admin\n", admin.Email)
+	}
+	if !admin.SecondFactor {
+		fmt.Println("They have no second factor. With --require-admin-totp, a server refuses them until they have one.")
 	}
 	return nil
 }

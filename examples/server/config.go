@@ -66,6 +66,10 @@ func (s *serverSettings) config(log *slog.Logger, reachable bool) (wiring.Config
 	if c.LinkKeys, err = keys("--link-key", s.Security.LinkKey, s.Security.LinkKeyFile); err != nil {
 		return wiring.Config{}, err
 	}
+	if c.TOTPKeys, err = keys("--totp-key", s.Security.TotpKey, s.Security.TotpKeyFile); err != nil {
+		return wiring.Config{}, err
+	}
+	c.Users.RequireAdminTOTP = s.Security.RequireAdminTotp
 	c.LinkLifetime = s.Security.LinkLifetime
 	c.Access.Issuer, c.Access.Audience = s.Security.AccessIssuer, s.Security.AccessAudience
 	c.Access.Leeway = s.Security.AccessLeeway

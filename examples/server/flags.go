@@ -25,7 +25,7 @@ type program struct {
 	Version kong.VersionFlag `env:"-" help:"Print the version and the revision that the program was built from."`
 
 	Serve  serveCommand  `cmd:"" default:"withargs" help:"Serve the API of Cicerone, where voyagers meet locals, until SIGTERM or SIGINT. The other commands have their own -h: server admin EMAIL makes an account an admin, server backup FILE copies the store into a file, server doctor checks the store, server copy --to STORE copies it into another store, server migrate updates the tables of a store, server twins lists the accounts that have one address, and server ledger head prints the last seals of the ledger."`
-	Admin  adminCommand  `cmd:"" help:"Make an account an admin. The account is created if it does not exist. If the store is sqlite, no server may have it open."`
+	Admin  adminCommand  `cmd:"" help:"Make an account an admin. The account is created if it does not exist. With --reset-totp, remove the second factor of an account instead, if its user has lost it. If the store is sqlite, no server may have it open."`
 	Backup backupCommand `cmd:"" help:"Copy a sqlite store into a file, as it is at one moment. A server may use the store meanwhile. The copy is a store, too: --store sqlite:FILE. For PostgreSQL use pg_dump, and for MongoDB mongodump."`
 	Copy   copyCommand   `cmd:"" help:"Copy the whole store into another one, of the same kind or another, and compare both. No server may have either store open. If the copy is interrupted, the same command resumes it; until it is complete, no server opens the new store."`
 	Doctor doctorCommand `cmd:"" help:"Check the whole store against every rule, and print the totals, the violations and the twins. A server may use the store meanwhile. Exits with 1 if a rule is broken."`
@@ -88,26 +88,29 @@ type policySettings struct {
 }
 
 type securitySettings struct {
-	AccessKey       []string      `placeholder:"BASE64" help:"The key that signs access tokens: 32 bytes or more, as standard base64. Of several keys, the first signs and all verify. Default: a random key. A sqlite store keeps it in the file PATH.key; with another store, access tokens become invalid when the process ends. ${visible}"`
-	AccessKeyFile   string        `placeholder:"PATH" help:"A file that holds the value of --access-key, with one key in each line. ${private}"`
-	CursorKey       []string      `placeholder:"BASE64" help:"The key that authenticates the cursors of lists: 32 bytes or more, as standard base64. Of several keys, the first seals and all open. Default: keys derived from those of access tokens. ${visible}"`
-	CursorKeyFile   string        `placeholder:"PATH" help:"A file that holds the value of --cursor-key, with one key in each line. ${private}"`
-	LinkKey         []string      `placeholder:"BASE64" help:"The key that signs the addresses of images: 32 bytes or more, as standard base64. Of several keys, the first signs and all verify. Default: keys derived from those of access tokens. ${visible}"`
-	LinkKeyFile     string        `placeholder:"PATH" help:"A file that holds the value of --link-key, with one key in each line. ${private}"`
-	LinkLifetime    time.Duration `default:"${link_lifetime}" help:"How long the signed address of an image works."`
-	AccessIssuer    string        `default:"${access_issuer}" help:"The issuer of access tokens."`
-	AccessAudience  string        `default:"${access_audience}" help:"The audience of access tokens."`
-	AccessLeeway    time.Duration `default:"${access_leeway}" help:"How long an access token is accepted after it has expired, because clocks differ."`
-	AccessLifetime  time.Duration `default:"${access_lifetime}" help:"How long an access token is valid."`
-	RefreshLifetime time.Duration `default:"${refresh_lifetime}" help:"How long a session lasts after its sign-in or its last refresh."`
-	SessionLifetime time.Duration `default:"${session_lifetime}" help:"How long a session lasts after its sign-in, however often it is refreshed."`
-	RefreshGrace    time.Duration `default:"${refresh_grace}" help:"How long after its first use a refresh token may be used again, up to three times in all."`
-	ResetLifetime   time.Duration `default:"${reset_lifetime}" help:"How long a password reset token is valid."`
-	OpenResets      int           `default:"${open_resets}" help:"How many password resets of one account are valid at a time, 1 to 100."`
-	MaxWrong        int           `default:"${max_wrong}" placeholder:"N" help:"How many wrong passwords for an address, or from a network, need no wait, 1 to 1000000. Default: ${default}."`
-	MaxResets       int           `default:"${max_resets}" placeholder:"N" help:"How many password resets are mailed to an address in an hour, 1 to 1000000. Default: ${default}."`
-	MaxResetsFrom   int           `default:"${max_resets_from}" placeholder:"N" help:"How many password resets may be requested from a network in an hour, 1 to 1000000. Default: ${default}."`
-	ResetURL        string        `placeholder:"URL" help:"The address of the page that resets a password; the token is appended to it. Default: the mail contains only the token."`
+	AccessKey        []string      `placeholder:"BASE64" help:"The key that signs access tokens: 32 bytes or more, as standard base64. Of several keys, the first signs and all verify. Default: a random key. A sqlite store keeps it in the file PATH.key; with another store, access tokens become invalid when the process ends. ${visible}"`
+	AccessKeyFile    string        `placeholder:"PATH" help:"A file that holds the value of --access-key, with one key in each line. ${private}"`
+	CursorKey        []string      `placeholder:"BASE64" help:"The key that authenticates the cursors of lists: 32 bytes or more, as standard base64. Of several keys, the first seals and all open. Default: keys derived from those of access tokens. ${visible}"`
+	CursorKeyFile    string        `placeholder:"PATH" help:"A file that holds the value of --cursor-key, with one key in each line. ${private}"`
+	LinkKey          []string      `placeholder:"BASE64" help:"The key that signs the addresses of images: 32 bytes or more, as standard base64. Of several keys, the first signs and all verify. Default: keys derived from those of access tokens. ${visible}"`
+	LinkKeyFile      string        `placeholder:"PATH" help:"A file that holds the value of --link-key, with one key in each line. ${private}"`
+	TotpKey          []string      `placeholder:"BASE64" help:"The key that seals the secrets of second factors in the store: 32 bytes or more, as standard base64. Of several keys, the first seals and all open. Without its key, a second factor works with its recovery codes only, so keep a key here that you take out of --access-key. Default: the keys of access tokens. ${visible}"`
+	TotpKeyFile      string        `placeholder:"PATH" help:"A file that holds the value of --totp-key, with one key in each line. ${private}"`
+	RequireAdminTotp bool          `help:"Refuse admins on the routes of admins until they have a second factor and have signed in with it."`
+	LinkLifetime     time.Duration `default:"${link_lifetime}" help:"How long the signed address of an image works."`
+	AccessIssuer     string        `default:"${access_issuer}" help:"The issuer of access tokens."`
+	AccessAudience   string        `default:"${access_audience}" help:"The audience of access tokens."`
+	AccessLeeway     time.Duration `default:"${access_leeway}" help:"How long an access token is accepted after it has expired, because clocks differ."`
+	AccessLifetime   time.Duration `default:"${access_lifetime}" help:"How long an access token is valid."`
+	RefreshLifetime  time.Duration `default:"${refresh_lifetime}" help:"How long a session lasts after its sign-in or its last refresh."`
+	SessionLifetime  time.Duration `default:"${session_lifetime}" help:"How long a session lasts after its sign-in, however often it is refreshed."`
+	RefreshGrace     time.Duration `default:"${refresh_grace}" help:"How long after its first use a refresh token may be used again, up to three times in all."`
+	ResetLifetime    time.Duration `default:"${reset_lifetime}" help:"How long a password reset token is valid."`
+	OpenResets       int           `default:"${open_resets}" help:"How many password resets of one account are valid at a time, 1 to 100."`
+	MaxWrong         int           `default:"${max_wrong}" placeholder:"N" help:"How many wrong passwords for an address, or from a network, need no wait, 1 to 1000000. Default: ${default}."`
+	MaxResets        int           `default:"${max_resets}" placeholder:"N" help:"How many password resets are mailed to an address in an hour, 1 to 1000000. Default: ${default}."`
+	MaxResetsFrom    int           `default:"${max_resets_from}" placeholder:"N" help:"How many password resets may be requested from a network in an hour, 1 to 1000000. Default: ${default}."`
+	ResetURL         string        `placeholder:"URL" help:"The address of the page that resets a password; the token is appended to it. Default: the mail contains only the token."`
 }
 
 type limitSettings struct {
@@ -235,6 +238,7 @@ func inFlags(err error) error {
 		"CursorKeys", "--cursor-key",
 		"LinkKeys", "--link-key",
 		"LinkLifetime", "--link-lifetime",
+		"TOTPKeys", "--totp-key",
 		"Access.Issuer", "--access-issuer",
 		"Access.Audience", "--access-audience",
 		"Access.Leeway", "--access-leeway",

@@ -110,6 +110,9 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	}
 	if len(config.Access.Keys) == 0 && p.path == "" {
 		config.Log.Info("no --access-key is set: access tokens become invalid when this process ends, and other servers refuse them")
+		if len(config.TOTPKeys) == 0 {
+			config.Log.Warn("neither --totp-key nor --access-key is set: when this process has ended, second factors work with their recovery codes only")
+		}
 	}
 	limitMemory(log, memlimit.FromCgroup)
 	web.mount(app.Handler)

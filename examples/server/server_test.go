@@ -300,7 +300,7 @@ func TestHelpExplainsEverySetting(t *testing.T) {
 	}
 	for _, want := range []string{
 		"--addr=HOST:PORT", "CICERONE_ADDR", "--store=", "CICERONE_STORE", "--[no-]demo", "CICERONE_DEMO", "--bcrypt-cost",
-		"--access-key", "--cursor-key", "--link-key", "CICERONE_LINK_KEY_FILE", "CICERONE_ACCESS_KEY_FILE", "CICERONE_CURSOR_KEY_FILE", "CICERONE_MAIL_FILE", "CICERONE_STORE_FILE",
+		"--access-key", "--cursor-key", "--link-key", "--totp-key", "--require-admin-totp", "CICERONE_LINK_KEY_FILE", "CICERONE_ACCESS_KEY_FILE", "CICERONE_CURSOR_KEY_FILE", "CICERONE_MAIL_FILE", "CICERONE_STORE_FILE",
 		"can see the command line", "--trusted-proxies", "--proxy-protocol", "--base-path=PATH", "--cors-origins=ORIGIN", "--[no-]docs", "--tls-cert=FILE", "--tls-key=FILE", "--tls-subdomains", "--password-words=WORDS", "--drain-delay=TIME", "--mail=", "--log-level", "--limit-user-burst", "--at-once-hashing", "--settle-every",
 		"--max-connections=N", "--max-connections-per-address=N", "--body-budget=MIB",
 		"server admin EMAIL", "server backup FILE", "server doctor", "server ledger head", "server copy --to STORE", "server migrate", "server twins", "sqlite[:PATH]", "postgres://USER@HOST/DATABASE", "cicerone/cicerone.db",

@@ -113,6 +113,7 @@ func (w *town) accounts(ctx context.Context, tx ports.Tx, ada, ben id.User) erro
 	}
 	return errors.Join(append(errs,
 		tx.Users().AddReset(ctx, users.Reset{ID: id.Reset(w.ids.Next()), UserID: ben, Hash: w.hash(), ExpiresAt: noon}, 1),
+		tx.Users().SaveSecondFactor(ctx, users.SecondFactor{UserID: ben, Secret: []byte("sealed"), RecoveryCodes: []string{"a"}}),
 		tx.Idempotency().Save(ctx, answer), tx.Marks().Mark(ctx, "demo", noon), grants(ctx, tx))...)
 }
 

@@ -62,6 +62,9 @@ func (w *town) reads() []call {
 		discarding("Users.List", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Users().List(ctx, users.Filter{}, nil, 10)
 		}),
+		discarding("Users.SecondFactor", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().SecondFactor(ctx, ada)
+		}),
 		discarding("Users.Reset", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Users().Reset(ctx, w.reset.Hash)
 		}),
@@ -292,6 +295,16 @@ func (w *town) writes(f *fixture) []call {
 			return tx.Users().AddReset(ctx, f.newReset(ben.ID, later), 3)
 		}},
 		{"Users.DropResets", func(ctx context.Context, tx ports.Tx) error { return tx.Users().DropResets(ctx, ada.ID) }},
+		discarding("Users.UseStep", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().UseStep(ctx, ada.ID, w.factor.LastStep+1)
+		}),
+		discarding("Users.UseRecoveryCode", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().UseRecoveryCode(ctx, ada.ID, w.factor.RecoveryCodes[0])
+		}),
+		{"Users.DropSecondFactor", func(ctx context.Context, tx ports.Tx) error { return tx.Users().DropSecondFactor(ctx, ada.ID) }},
+		{"Users.SaveSecondFactor", func(ctx context.Context, tx ports.Tx) error {
+			return tx.Users().SaveSecondFactor(ctx, f.newFactor(ben.ID))
+		}},
 		discarding("Users.HoldTries", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Users().HoldTries(ctx, w.tries.Hash)
 		}),

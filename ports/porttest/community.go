@@ -50,7 +50,7 @@ func (f *fixture) communityAt(clock *watch, change ...func(*services.Policies)) 
 		c(&policies)
 	}
 	s, err := services.New(ports.ForServices(f.store), services.Parts{
-		Hasher: hasher{}, Access: plainTokens{}, Mailer: noMail{}, Images: pngImages{}, Clock: clock.now, IDs: f.ids,
+		Hasher: hasher{}, Access: plainTokens{}, TOTP: plainCodes{}, Mailer: noMail{}, Images: pngImages{}, Clock: clock.now, IDs: f.ids,
 	}, policies)
 	if err != nil {
 		f.Fatal(err)
@@ -141,6 +141,7 @@ func (c *community) accept(r reservations.Reservation) reservations.Reservation 
 
 // change changes an account as an admin.
 func (c *community) change(by, target id.User, change moderation.AccountChange) error {
+	change.SignedInAt = c.clock.now()
 	_, err := c.moderation.ChangeUser(c.ctx, by, target, change)
 	return err
 }

@@ -127,6 +127,20 @@ var defects = []defect{
 		b.users = purgesEarly{b.Tx.Users()}
 	}),
 		fails: []string{"tries/counts are purged when they have expired"}},
+	{name: "uses a code of a second factor twice", plant: handing(func(_ *memory.Store, b *broken) {
+		b.users = usesStepsAgain{b.Tx.Users()}
+	}),
+		fails: []string{"factors/a time step is used once, and none before it", "factors/of concurrent units, one uses a time step",
+			"guessing/of concurrent sign-ins with one code, one is let in"}},
+	{name: "uses a recovery code twice", plant: handing(func(_ *memory.Store, b *broken) {
+		b.users = usesRecoveryAgain{b.Tx.Users()}
+	}),
+		fails: []string{"factors/a recovery code is used once", "factors/of concurrent units, one uses a recovery code",
+			"guessing/of concurrent sign-ins with one code, one is let in"}},
+	{name: "keeps the second factor of the erased", plant: handing(func(_ *memory.Store, b *broken) {
+		b.users = keepsErasedFactor{b.Tx.Users()}
+	}),
+		fails: []string{"factors/an erasure removes the second factor"}},
 	{name: "regards accents in searches", plant: handing(func(_ *memory.Store, b *broken) {
 		b.matching = searchesMarks{b.Tx.Matching()}
 	}),

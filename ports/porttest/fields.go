@@ -26,6 +26,7 @@ var fields = []test{
 	{"users.Session and RefreshToken", filledTwice(sessionFields)},
 	{"users.Reset", filledTwice(resetFields)},
 	{"users.Tries", filledTwice(triesFields)},
+	{"users.SecondFactor", filledTwice(factorFields)},
 	{"tokens.Wallet and Transaction", filledTwice(ledgerFields)},
 	{"idempotency.Record", filledTwice(recordFields)},
 	{"moderation.Report", filledTwice(reportFields)},

@@ -117,7 +117,7 @@ func TestFillDistinct(t *testing.T) {
 // repositories' arguments and results.
 var (
 	stored = []string{
-		"users.User", "users.Session", "users.RefreshToken", "users.Reset", "users.Tries", "tokens.Wallet", "tokens.Entry",
+		"users.User", "users.Session", "users.RefreshToken", "users.Reset", "users.Tries", "users.SecondFactor", "tokens.Wallet", "tokens.Entry",
 		"tokens.Transaction",
 		"idempotency.Record", "moderation.Report", "moderation.ReportedMessage", "moderation.Sanction", "moderation.Block", "moderation.AuditRecord", "matching.Interest",
 		"matching.Profile",

@@ -15,6 +15,7 @@ var guessing = []test{
 	{"of concurrent wrong passwords, ten are compared", inGuarded(tenCompared)},
 	{"right passwords are not counted, however many there are", inGuarded(rightPasswords)},
 	{"strangers do not lock out a network from which the account signed in", inGuarded(knownNetwork)},
+	{"of concurrent sign-ins with one code, one is let in", inCommunity(oneCodeSignsInOnce)},
 	{"an erasure removes the counts of the account", inGuarded(triesErased)},
 }
 

@@ -61,6 +61,7 @@ var suites = []suite{
 	{"grants", grantTests},
 	{"sessions", sessionsTests},
 	{"tries", triesTests},
+	{"factors", factorTests},
 	{"tokens", tokensTests},
 	{"chain", chainTests},
 	{"isolation", isolation},

@@ -39,6 +39,7 @@ type town struct {
 	sanction  moderation.Sanction    // a warning to Cleo
 	audit     moderation.AuditRecord
 	tries     users.Tries
+	factor    users.SecondFactor // of Ada, not active
 	record    idempotency.Record
 	unsealed  tokens.Seal // of a transaction of Eve, which is not sealed yet
 	mark      string
@@ -82,6 +83,7 @@ func (f *fixture) town() *town {
 	w.tries = users.Tries{
 		Hash: f.secret(), Subject: f.secret(), Count: 2, LastAt: noon, Told: true, ExpiresAt: noon.Add(time.Hour),
 	}
+	w.factor = f.newFactor(w.ada.ID)
 	w.record = idempotency.Record{
 		Owner: w.ada.ID.String(), Key: "key-1", Fingerprint: f.secret(), Answer: []byte(`{"id":1}`), CreatedAt: noon,
 	}
@@ -110,6 +112,7 @@ func (w *town) fill(ctx context.Context, tx ports.Tx, f *fixture) error {
 	}
 	return inOrder(
 		func() error { return tx.Users().AddSession(ctx, w.session, w.refresh) },
+		func() error { return tx.Users().SaveSecondFactor(ctx, w.factor) },
 		func() error { return tx.Users().AddReset(ctx, w.reset, 3) },
 		func() error { return tx.Messaging().AddMessage(ctx, w.text, nil) },
 		func() error { return f.pay(ctx, tx, w.text) },

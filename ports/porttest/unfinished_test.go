@@ -39,7 +39,7 @@ var unfinished = []struct {
 	{"with repositories that panic", txOf(func(ports.Tx) ports.Tx { return hollow{true} }), nil},
 	{"with an unimplemented Tx", txOf(func(ports.Tx) ports.Tx { return ports.UnimplementedTx{} }), nil},
 	{"of accounts and tokens", having("Users", "Tokens"),
-		[]string{"units", "users", "twins", "grants", "sessions", "tries", "tokens", "chain", "isolation", "closing"}},
+		[]string{"units", "users", "twins", "grants", "sessions", "tries", "factors", "tokens", "chain", "isolation", "closing"}},
 }
 
 // txOf returns a plant of memory adapters with another Tx.

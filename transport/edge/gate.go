@@ -17,6 +17,7 @@ type Authenticator interface {
 	// request of a signed-in user, so the role must be the present one, and inactive users must be
 	// refused. An error of kind fault.Unauthenticated refuses the token; any other error means that
 	// the Authenticator failed. SessionID may be zero if there is no session.
+	// A caller without SignedInAt cannot change roles.
 	Authenticate(ctx context.Context, token string) (users.Caller, error)
 }
 
@@ -96,7 +97,7 @@ func (g *Gate) refuse(c Call, refusal error) error {
 }
 
 // AdminsOnly admits the requests of admins. It must run after [Gate.SignedIn]. Errors:
-// users.ErrAdminsOnly.
+// users.ErrAdminsOnly, users.ErrSecondFactorRequired.
 func AdminsOnly(ctx context.Context) (context.Context, error) {
 	caller, _ := CallerFrom(ctx)
 	return ctx, caller.RequireAdmin()

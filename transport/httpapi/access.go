@@ -53,7 +53,7 @@ func asAdmin[Req, Resp any](
 	opts ...kithttp.HandleOption,
 ) {
 	r.Security = []string{bearer}
-	kithttp.Handle(a.server, describe(c, r, users.ErrNotSignedIn, users.ErrSuspended, users.ErrAdminsOnly), withCaller(h),
+	kithttp.Handle(a.server, describe(c, r, users.ErrNotSignedIn, users.ErrSuspended, users.ErrAdminsOnly, users.ErrSecondFactorRequired), withCaller(h),
 		append([]kithttp.HandleOption{kithttp.Gated(a.gate.SignedIn, edge.AdminsOnly), a.inLane(c)}, opts...)...)
 }
 

@@ -52,6 +52,10 @@ var routeTable = map[string]row{
 	"endSession":       {class: edge.Cheap, right: "voyager", id: "{session}", want: statuses{204, 404, 404, 401}},
 	"endOtherSessions": {class: edge.Cheap, right: "voyager", want: statuses{204, 204, 204, 401}},
 
+	"setUpSecondFactor":   {class: edge.Hashing, right: "voyager", body: `{"password":"{password}"}`, want: ofUser},
+	"confirmSecondFactor": {class: edge.Cheap, right: "voyager", body: `{"code":"123456"}`, want: statuses{409, 409, 409, 401}},
+	"removeSecondFactor":  {class: edge.Hashing, right: "voyager", body: `{"password":"{password}","code":"123456"}`, want: statuses{409, 409, 409, 401}},
+
 	"myProfile":   {class: edge.Cheap, right: "voyager", want: ofUser},
 	"saveProfile": {class: edge.Cheap, right: "voyager", body: `{"first_name":"Vera","interest_ids":["{interest}"]}`, want: ofUser},
 	"policy":      {class: edge.Cheap, want: public},

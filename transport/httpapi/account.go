@@ -14,21 +14,23 @@ import (
 
 // User is an account, as its owner and the admins see it.
 type User struct {
-	ID        id.User    `json:"id"`
-	Name      string     `json:"name"`
-	Email     *string    `json:"email" description:"Null if the account was erased."`
-	Bio       *string    `json:"bio"`
-	Location  *string    `json:"location"`
-	Role      users.Role `json:"role" enum:"user,admin"`
-	IsActive  bool       `json:"is_active"`
-	CreatedAt Time       `json:"created_at"`
-	UpdatedAt Time       `json:"updated_at"`
+	ID           id.User    `json:"id"`
+	Name         string     `json:"name"`
+	Email        *string    `json:"email" description:"Null if the account was erased."`
+	Bio          *string    `json:"bio"`
+	Location     *string    `json:"location"`
+	Role         users.Role `json:"role" enum:"user,admin"`
+	IsActive     bool       `json:"is_active"`
+	SecondFactor bool       `json:"second_factor" description:"A sign-in needs a code, too."`
+	CreatedAt    Time       `json:"created_at"`
+	UpdatedAt    Time       `json:"updated_at"`
 }
 
 func userOf(u users.User) User {
 	return User{
 		ID: u.ID, Name: u.Name, Email: orNull(u.Email), Bio: orNull(u.Bio), Location: orNull(u.Location),
-		Role: u.Role, IsActive: u.IsActive, CreatedAt: Time(u.CreatedAt), UpdatedAt: Time(u.UpdatedAt),
+		Role: u.Role, IsActive: u.IsActive, SecondFactor: u.SecondFactor,
+		CreatedAt: Time(u.CreatedAt), UpdatedAt: Time(u.UpdatedAt),
 	}
 }
 

@@ -84,7 +84,7 @@ var (
 	changeAccount = kithttp.Route[changeAccountRequest, User]{
 		Name: "changeUser", Method: http.MethodPatch, Path: "/v1/admin/users/{id}",
 		Summary: "Change the role of an account, deactivate or reactivate it", Tags: tagAdminAccounts,
-		Faults: []*fault.Error{users.ErrOwnRole, users.ErrNotFound, users.ErrLastAdmin, users.ErrErased, moderation.ErrSanctioned},
+		Faults: []*fault.Error{users.ErrOwnRole, users.ErrSignInAgain, users.ErrNotFound, users.ErrLastAdmin, users.ErrErased, moderation.ErrSanctioned},
 	}
 	postTokens = kithttp.Route[postTokensRequest, Transaction]{
 		Name: "postTokens", Method: http.MethodPost, Path: "/v1/admin/users/{id}/transactions", Status: http.StatusCreated,
@@ -135,7 +135,9 @@ func (a *API) account(ctx context.Context, caller users.Caller, req accountReque
 }
 
 func (a *API) changeAccount(ctx context.Context, caller users.Caller, req changeAccountRequest) (User, error) {
-	u, err := a.services.Moderation.ChangeUser(ctx, caller.UserID, id.User(req.ID), req.change())
+	c := req.change()
+	c.SignedInAt = caller.SignedInAt
+	u, err := a.services.Moderation.ChangeUser(ctx, caller.UserID, id.User(req.ID), c)
 	return userOf(u), err
 }
 

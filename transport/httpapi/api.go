@@ -153,6 +153,7 @@ func New(s *services.Services, o Options) *API {
 	a.serveAuth()
 	a.serveAccount()
 	a.serveSessions()
+	a.serveSecondFactor()
 	a.serveMatching()
 	a.serveMessaging()
 	a.serveReservations()

@@ -39,8 +39,9 @@ func device(ctx context.Context) users.Device {
 }
 
 type logInRequest struct {
-	Email    string `json:"email" required:"true"`
-	Password string `json:"password" required:"true" format:"password"`
+	Email    string  `json:"email" required:"true"`
+	Password string  `json:"password" required:"true" format:"password"`
+	Code     *string `json:"code,omitzero" description:"Of the app, or a recovery code. Required if the account has a second factor."`
 }
 
 // account names the account for the lane of Hashing, whether or not it exists.
@@ -81,12 +82,12 @@ var (
 	signUp = kithttp.Route[signUpRequest, SignedIn]{
 		Name: "signUp", Secret: true, Method: http.MethodPost, Path: "/v1/auth/signup", Status: http.StatusCreated,
 		Summary: "Create an account with a wallet and a bonus", Tags: tagAuth,
-		Faults: []*fault.Error{users.ErrSignIn, users.ErrTooManyTries, users.ErrEmailTaken},
+		Faults: []*fault.Error{users.ErrSignIn, users.ErrCodeRequired, users.ErrTooManyTries, users.ErrEmailTaken},
 	}
 	logIn = kithttp.Route[logInRequest, SignedIn]{
 		Name: "logIn", Secret: true, Method: http.MethodPost, Path: "/v1/auth/login",
 		Summary: "Sign in", Tags: tagAuth,
-		Faults: []*fault.Error{users.ErrSignIn, users.ErrTooManyTries},
+		Faults: []*fault.Error{users.ErrSignIn, users.ErrCodeRequired, users.ErrWrongCode, users.ErrTooManyTries},
 	}
 	refresh = kithttp.Route[refreshRequest, SignedIn]{
 		Name: "refresh", Secret: true, Method: http.MethodPost, Path: "/v1/auth/refresh",
@@ -127,7 +128,9 @@ func (a *API) signUp(ctx context.Context, req signUpRequest) (SignedIn, error) {
 }
 
 func (a *API) logIn(ctx context.Context, req logInRequest) (SignedIn, error) {
-	s, err := a.services.Users.SignIn(ctx, users.SignIn{Email: req.Email, Password: req.Password, From: device(ctx)})
+	s, err := a.services.Users.SignIn(ctx, users.SignIn{
+		Email: req.Email, Password: req.Password, Code: orZero(req.Code), From: device(ctx),
+	})
 	return signedInOf(s), err
 }
 

@@ -42,12 +42,13 @@ type ExportedConversation struct {
 
 // ExportedSession is a session of the user, also one that has ended.
 type ExportedSession struct {
-	ID         id.Session `json:"id"`
-	CreatedAt  Time       `json:"created_at"`
-	LastUsedAt Time       `json:"last_used_at"`
-	Client     *string    `json:"client"`
-	Address    *string    `json:"address"`
-	RevokedAt  *Time      `json:"revoked_at"`
+	ID           id.Session `json:"id"`
+	CreatedAt    Time       `json:"created_at"`
+	LastUsedAt   Time       `json:"last_used_at"`
+	Client       *string    `json:"client"`
+	Address      *string    `json:"address"`
+	SecondFactor bool       `json:"second_factor"`
+	RevokedAt    *Time      `json:"revoked_at"`
 }
 
 // Act is an action of an admin on an account.
@@ -154,7 +155,7 @@ func writeMessage(d *document, m privacy.Message) {
 func exportedSessionOf(s users.Session) ExportedSession {
 	return ExportedSession{
 		ID: s.ID, CreatedAt: Time(s.CreatedAt), LastUsedAt: Time(s.LastUsedAt), Client: orNull(s.Client), Address: orNull(s.Address),
-		RevokedAt: orNull(Time(s.RevokedAt)),
+		SecondFactor: s.SecondFactor, RevokedAt: orNull(Time(s.RevokedAt)),
 	}
 }
 

@@ -26,6 +26,7 @@ func TestAllInvalidFields(t *testing.T) {
 		{"changeMe", "", `{"name":null,"bio":` + long(2001) + `,"location":"a\u001bb"}`, nil, "bio location name"},
 		{"changePassword", "", `{"password":"short"}`, nil, "current_password password"},
 		{"changePassword", "", `{"current_password":"wrong","password":"short"}`, nil, "current_password password"},
+		{"removeSecondFactor", "", `{}`, nil, "code password"},
 		{"saveProfile", "", `{"first_name":` + long(101) + `,"age":0,"image_url":"ftp://x","is_searchable":null,"interest_ids":["x"]}`, nil,
 			"age first_name image_url interest_ids.0 is_searchable"},
 		{"saveProfile", "", `{"first_name":` + long(101) + `,"age":7}`, nil, "age first_name"},

@@ -14,12 +14,13 @@ import (
 
 // Session is a session of the caller that has not ended, one for each sign-in.
 type Session struct {
-	ID         id.Session `json:"id"`
-	CreatedAt  Time       `json:"created_at" description:"The time of the sign-in."`
-	LastUsedAt Time       `json:"last_used_at" description:"The time of the sign-in or the last refresh."`
-	Client     *string    `json:"client" description:"The User-Agent that signed in."`
-	Address    *string    `json:"address" description:"The network from which it signed in: the first 24 bits of an IPv4 address, or 48 of an IPv6 address." example:"192.0.2.0/24"`
-	Current    bool       `json:"current" description:"True for the session of this request."`
+	ID           id.Session `json:"id"`
+	CreatedAt    Time       `json:"created_at" description:"The time of the sign-in."`
+	LastUsedAt   Time       `json:"last_used_at" description:"The time of the sign-in or the last refresh."`
+	Client       *string    `json:"client" description:"The User-Agent that signed in."`
+	Address      *string    `json:"address" description:"The network from which it signed in: the first 24 bits of an IPv4 address, or 48 of an IPv6 address." example:"192.0.2.0/24"`
+	SecondFactor bool       `json:"second_factor" description:"It was opened with a second factor."`
+	Current      bool       `json:"current" description:"True for the session of this request."`
 }
 
 type sessionRequest struct {
@@ -53,7 +54,7 @@ func (a *API) sessions(ctx context.Context, caller users.Caller, req Paging) (Pa
 	}, func(s users.Session) Session {
 		return Session{
 			ID: s.ID, CreatedAt: Time(s.CreatedAt), LastUsedAt: Time(s.LastUsedAt), Client: orNull(s.Client), Address: orNull(s.Address),
-			Current: s.ID == caller.SessionID,
+			SecondFactor: s.SecondFactor, Current: s.ID == caller.SessionID,
 		}
 	})
 }

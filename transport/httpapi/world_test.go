@@ -18,6 +18,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/images"
 	"github.com/cicerone-go/cicerone/adapters/jwt"
 	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/adapters/totp"
 	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/services"
@@ -87,7 +88,11 @@ func newServices(
 	if err != nil {
 		return nil, err
 	}
-	parts := services.Parts{Hasher: quickHasher{}, Access: access, Mailer: mailer, Images: images.New(images.DefaultLimits()), Clock: now}
+	codes, err := totp.New(totp.Config{Keys: [][]byte{key}, Issuer: "cicerone"})
+	if err != nil {
+		return nil, err
+	}
+	parts := services.Parts{Hasher: quickHasher{}, Access: access, TOTP: codes, Mailer: mailer, Images: images.New(images.DefaultLimits()), Clock: now}
 	policies := services.DefaultPolicies()
 	for _, c := range change {
 		c(&parts, &policies)

@@ -296,7 +296,7 @@ func (h *history) changeReport(by id.User, report id.Report, status moderation.S
 
 func (h *history) changeUser(by, user id.User, active bool, role users.Role) command {
 	return command{name: fmt.Sprintf("%s makes %s active: %v, %s", by, user, active, role), do: func(ctx context.Context, c *lane) (any, error) {
-		return c.Moderation.ChangeUser(ctx, by, user, moderation.AccountChange{IsActive: &active, Role: &role, Reason: "so"})
+		return c.Moderation.ChangeUser(ctx, by, user, moderation.AccountChange{IsActive: &active, Role: &role, Reason: "so", SignedInAt: h.clock.Now()})
 	}}
 }
 

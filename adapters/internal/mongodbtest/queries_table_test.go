@@ -302,6 +302,15 @@ var queries = map[string][]served{
 			"| sort _id",
 		}},
 	},
+	"second_factors": {
+		{"_id_", []string{
+			"_id=",
+			"_id= last_step<",
+			"_id= recovery_codes=",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+	},
 	"sessions": {
 		{"_id_", []string{
 			"_id=",

@@ -28,6 +28,7 @@ import (
 var neverUpdated = []string{
 	"password_resets", "token_transactions", "unique_keys", "audit_records", "idempotency_records", "store_marks",
 	"schema_versions", "servers", "signup_grants", "store_keys", "correspondents", "ledger_seals", "reported_messages",
+	"second_factors",
 	"tries",     // of which version 1 has none
 	"sanctions", // updated, but version 1 had none
 }

@@ -41,7 +41,7 @@ var owners = []owner{
 	{"Idempotency", reflect.TypeFor[idempotency.Tx](), []*ports.Table{ports.IdempotencyRecords}},
 	{"Tokens", reflect.TypeFor[tokens.Tx](), []*ports.Table{ports.Wallets, ports.TokenTransactions, ports.LedgerSeals}},
 	{"Users", reflect.TypeFor[users.Tx](), []*ports.Table{
-		ports.Users, ports.Sessions, ports.RefreshTokens, ports.PasswordResets, ports.SignupGrants, ports.Tries,
+		ports.Users, ports.SecondFactors, ports.Sessions, ports.RefreshTokens, ports.PasswordResets, ports.SignupGrants, ports.Tries,
 		ports.StoreKeys,
 	}},
 	{"Moderation", reflect.TypeFor[moderation.Tx](), []*ports.Table{ports.Reports, ports.ReportedMessages, ports.Sanctions, ports.Blocks, ports.AuditRecords}},

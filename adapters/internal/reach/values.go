@@ -44,6 +44,11 @@ func newScene(ctx context.Context, store ports.Storage) (*scene, error) {
 	}
 	err = errors.Join(err, c.Users.ForgotPassword(ctx, "otto@example.org", users.Device{}))
 	return s, errors.Join(err, store.Run(ctx, uow.Write, func(ctx context.Context, tx ports.Tx) error {
+		for _, user := range []id.User{c.Voyager, c.Local, c.Other, c.Admin} {
+			if err := tx.Users().SaveSecondFactor(ctx, users.SecondFactor{UserID: user, Secret: []byte("sealed")}); err != nil {
+				return err
+			}
+		}
 		for i := range mostRows {
 			stranger := users.User{
 				ID: id.User(s.ids.Next()), Name: fmt.Sprint("stranger ", i), Role: users.RoleUser, IsActive: true,
@@ -92,7 +97,7 @@ func (s *scene) values(ctx context.Context) (*values, error) {
 			collect(ctx, tx, have, ports.BlockLayout),
 			collect(ctx, tx, have, ports.AuditRecordLayout), collect(ctx, tx, have, ports.RecordLayout),
 			collect(ctx, tx, have, ports.GrantLayout), collect(ctx, tx, have, ports.StoreKeyLayout),
-			collect(ctx, tx, have, ports.TriesLayout),
+			collect(ctx, tx, have, ports.TriesLayout), collect(ctx, tx, have, ports.SecondFactorLayout),
 		)
 	})
 }

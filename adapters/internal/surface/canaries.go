@@ -20,6 +20,7 @@ const (
 	key      kind = "a key"                        // nowhere
 	reset    kind = "a reset token"                // in the mail only
 	store    kind = "a secret of the store"        // nowhere
+	factor   kind = "a part of a second factor"    // in the answer with which it was made
 	session  kind = "a token of a session"         // in the answer with which it was issued
 	email    kind = "an e-mail address"            // in answers to its owner, and to admins
 	inside   kind = "the cause of a store's error" // in the log only
@@ -102,6 +103,8 @@ var (
 func (c canary) may(s seen) bool {
 	own := s.ok && c.owner == s.to
 	switch c.kind {
+	case factor:
+		return own && slices.Contains([]string{"setUpSecondFactor", "confirmSecondFactor"}, s.where)
 	case session:
 		return own && slices.Contains(issuing, s.where)
 	case email:

@@ -118,6 +118,18 @@ func (c *canaries) answered(r request, a answer) {
 			c.plant(session, r.by, in.RefreshToken)
 		}
 	}
+	if s.ok && (r.OperationID == "setUpSecondFactor" || r.OperationID == "confirmSecondFactor") {
+		var made struct {
+			Secret        string
+			RecoveryCodes []string `json:"recovery_codes"`
+		}
+		if err := json.Unmarshal([]byte(a.body), &made); err == nil {
+			for _, secret := range append(made.RecoveryCodes, made.Secret) {
+				c.plant(factor, r.by, secret)
+				c.plant(factor, r.by, strings.ReplaceAll(secret, "-", ""))
+			}
+		}
+	}
 	c.texts = append(c.texts, s)
 }
 
@@ -152,6 +164,12 @@ func (c *canaries) stored(tn *town) {
 					return err
 				}
 				for _, column := range columns {
+					if list, ok := row[column].([]string); ok {
+						for _, text := range list {
+							c.plant(hash, nil, text)
+						}
+						continue
+					}
 					switch value := reflect.ValueOf(row[column]); value.Kind() {
 					case reflect.String, reflect.Slice:
 						c.plant(hash, nil, fmt.Sprintf("%s", value.Interface()))

@@ -19,7 +19,7 @@ import (
 var values = map[string]string{
 	"local_id": "{local}", "reported_user_id": "{local}", "up_to": "{message}", "message_id": "{message}", "interest_ids": "{interest}", "interest_id": "{interest}",
 	"user_id": "{stranger}", "email": "{email}", "password": "{password}", "current_password": "{password}", "refresh_token": "{refresh}",
-	"token": "{reset}", "date": "{tomorrow}", "end_date": "{later}", "from": "{tomorrow}", "to": "{later}", "price": "1",
+	"token": "{reset}", "code": "{code}", "logIn.code": "{null}", "date": "{tomorrow}", "end_date": "{later}", "from": "{tomorrow}", "to": "{later}", "price": "1",
 	"image_url": "https://example.org/a.png", "attachment": "{picture}", "type": "BONUS", "is_active": "true", "is_searchable": "true",
 	"signUp.email": "new-{n}@example.org", "createInterest.name": "Thing {n}", "changeInterest.name": "Other {n}",
 	"decline.id": "{declined}", "appeal.id": "{warning}", "impose.kind": "warning", "impose.ends_at": "{null}", "decide.outcome": "lifted",
@@ -94,6 +94,9 @@ func (tn *town) value(o operation, by *person, name string, s *openapi3.Schema) 
 	}
 	if text == "{reset}" && by.id != "" {
 		return tn.reset(by)
+	}
+	if text == "{code}" && by.id != "" && o.isAccount() && by != tn.voyager {
+		return tn.code(o, by)
 	}
 	text = tn.replace(by, text)
 	switch {

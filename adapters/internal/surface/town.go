@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/pquerna/otp/totp"
 
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
@@ -272,6 +273,20 @@ func (tn *town) reset(p *person) string {
 	}
 	tn.Fatal("no mail was sent")
 	return ""
+}
+
+// code begins to set up a second factor for a person, and returns the code that confirms it; or
+// confirms it, and returns a recovery code, if the operation is not the one that confirms.
+func (tn *town) code(o operation, p *person) string {
+	tn.Helper()
+	begun := tn.object(tn.ask("setUpSecondFactor", p, "", map[string]any{"password": p.password}))
+	code, err := totp.GenerateCode(begun["secret"].(string), time.Now())
+	tn.must(err)
+	if o.OperationID == "confirmSecondFactor" {
+		return code
+	}
+	confirmed := tn.object(tn.ask("confirmSecondFactor", p, "", map[string]any{"code": code}))
+	return confirmed["recovery_codes"].([]any)[0].(string)
 }
 
 // lines collects the log.

@@ -113,6 +113,26 @@ func (r orderedUsers) Erase(ctx context.Context, u users.User) error {
 	return r.Repository.Erase(ctx, u)
 }
 
+func (r orderedUsers) SaveSecondFactor(ctx context.Context, f users.SecondFactor) error {
+	r.h.rest("Users.SaveSecondFactor")
+	return r.Repository.SaveSecondFactor(ctx, f)
+}
+
+func (r orderedUsers) UseStep(ctx context.Context, user id.User, step int64) (bool, error) {
+	r.h.rest("Users.UseStep")
+	return r.Repository.UseStep(ctx, user, step)
+}
+
+func (r orderedUsers) UseRecoveryCode(ctx context.Context, user id.User, hash string) (bool, error) {
+	r.h.rest("Users.UseRecoveryCode")
+	return r.Repository.UseRecoveryCode(ctx, user, hash)
+}
+
+func (r orderedUsers) DropSecondFactor(ctx context.Context, user id.User) error {
+	r.h.rest("Users.DropSecondFactor")
+	return r.Repository.DropSecondFactor(ctx, user)
+}
+
 func (r orderedUsers) HoldTries(ctx context.Context, hashes ...users.SecretHash) ([]users.Tries, error) {
 	r.h.hold("Users.HoldTries", ofTries, hexOf(hashes)...)
 	return r.Repository.HoldTries(ctx, hashes...)

@@ -99,7 +99,7 @@ func TestReadmeNamesThePolicies(t *testing.T) {
 		page = append(page, row[0]+": "+row[1])
 	}
 	for domain, policy := range map[string]any{
-		"Users": users.DefaultPolicy(), "Tokens": tokens.DefaultPolicy(), "Messaging": messaging.DefaultPolicy(), "Reservations": reservations.DefaultPolicy(),
+		"Users": users.DefaultPolicy(), "Moderation": moderation.DefaultPolicy(), "Tokens": tokens.DefaultPolicy(), "Messaging": messaging.DefaultPolicy(), "Reservations": reservations.DefaultPolicy(),
 	} {
 		v := reflect.ValueOf(policy)
 		for i := range v.NumField() {

@@ -40,6 +40,7 @@ type World struct {
 	Clock   *Clock
 	Hasher  *Hasher
 	Access  *AccessTokens
+	TOTP    TOTP
 	Mailbox *Mailbox
 	Ctx     context.Context // ends with the test
 
@@ -64,7 +65,7 @@ func NewWorld(t testing.TB, storage ports.Storage, change ...func(*Policies)) *W
 	w.Ledger = tokens.NewLedger(w.IDs)
 	var err error
 	w.Services, err = services.New(ports.ForServices(w.Store), services.Parts{
-		Hasher: w.Hasher, Access: w.Access, Mailer: w.Mailbox, Images: Images{}, Clock: w.Clock.Now, IDs: w.IDs,
+		Hasher: w.Hasher, Access: w.Access, TOTP: w.TOTP, Mailer: w.Mailbox, Images: Images{}, Clock: w.Clock.Now, IDs: w.IDs,
 	}, p.Policies)
 	if err != nil {
 		t.Fatal(err)

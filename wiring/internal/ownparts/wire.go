@@ -15,7 +15,8 @@ import (
 func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, error) {
 	panic(wire.Build(
 		wiring.Server,
-		wiring.DefaultClock, wiring.DefaultIDs, wiring.DefaultHasher, wiring.DefaultAccessTokens, wiring.DefaultLimits,
+		wiring.DefaultClock, wiring.DefaultIDs, wiring.DefaultHasher, wiring.DefaultAccessTokens, wiring.DefaultTOTP,
+		wiring.DefaultLimits,
 		wire.InterfaceValue(new(messaging.Images), NoImages{}),
 		wire.Bind(new(users.Mailer), new(*Outbox)),
 	))

@@ -29,22 +29,29 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 	if err != nil {
 		return nil, err
 	}
+	codes, err := wiring.NewTOTP(checked)
+	if err != nil {
+		return nil, err
+	}
 	images := _wireNoImagesValue
 	source := wiring.NewIDs(checked, clock)
 	parts := services.Parts{
 		Hasher: hasher,
 		Access: tokens,
+		TOTP:   codes,
 		Mailer: outbox,
 		Images: images,
 		Clock:  clock,
 		IDs:    source,
 	}
 	policy := checked.Users
+	moderationPolicy := checked.Moderation
 	tokensPolicy := checked.Tokens
 	messagingPolicy := checked.Messaging
 	reservationsPolicy := checked.Reservations
 	policies := services.Policies{
 		Users:        policy,
+		Moderation:   moderationPolicy,
 		Tokens:       tokensPolicy,
 		Messaging:    messagingPolicy,
 		Reservations: reservationsPolicy,

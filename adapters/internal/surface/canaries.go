@@ -95,7 +95,7 @@ func (c *canaries) leaks() (leaks []string) {
 // account of the caller, and administration those that show any account to an admin.
 var (
 	issuing        = []string{"signUp", "logIn", "refresh"}
-	accounts       = append([]string{"me", "changeMe", "exportMe"}, issuing...)
+	accounts       = append([]string{"me", "changeMe", "exportMe", "setUpSecondFactor"}, issuing...)
 	administration = []string{"adminUsers", "adminUser", "changeUser"}
 )
 

@@ -50,6 +50,7 @@ type operation struct {
 type person struct {
 	id, email, password, access, refresh string
 	address                              string // of the machine, other than that of all others
+	recovery                             string // a recovery code; "" without a second factor
 }
 
 // request is a request of an operation. by is nil if its sender is not signed in.
@@ -275,10 +276,13 @@ func (tn *town) reset(p *person) string {
 	return ""
 }
 
-// code begins to set up a second factor for a person, and returns the code that confirms it; or
-// confirms it, and returns a recovery code, if the operation is not the one that confirms.
+// code returns a valid code of a person for an operation: the code that confirms a second factor, or
+// a recovery code of one that is active.
 func (tn *town) code(o operation, p *person) string {
 	tn.Helper()
+	if p.recovery != "" {
+		return p.recovery
+	}
 	begun := tn.object(tn.ask("setUpSecondFactor", p, "", map[string]any{"password": p.password}))
 	code, err := totp.GenerateCode(begun["secret"].(string), time.Now())
 	tn.must(err)
@@ -286,7 +290,8 @@ func (tn *town) code(o operation, p *person) string {
 		return code
 	}
 	confirmed := tn.object(tn.ask("confirmSecondFactor", p, "", map[string]any{"code": code}))
-	return confirmed["recovery_codes"].([]any)[0].(string)
+	p.recovery = confirmed["recovery_codes"].([]any)[0].(string)
+	return p.recovery
 }
 
 // lines collects the log.

@@ -93,7 +93,7 @@ func (c *adminCommand) Run(s *settings) (err error) {
 		fmt.Printf("%s is an admin\n", admin.Email)
 	}
 	if !admin.SecondFactor {
-		fmt.Println("They have no second factor. With --require-admin-totp, a server refuses them until they have one.")
+		fmt.Fprintln(os.Stderr, "They have no second factor. With --require-admin-totp, a server refuses them until they have one.")
 	}
 	return nil
 }

@@ -92,7 +92,8 @@ func (r *reader) messages(t talk) iter.Seq2[Message, error] {
 }
 
 // image returns an image as messaging.Cleaned does. If too many images wait for the decoder, it tries
-// again until the context of the export ends, because an export that has begun cannot be refused.
+// again for MaxBusy, because an export that has begun cannot be refused. Then the export ends without
+// the rest: a document that lacks an image must not be taken for complete.
 func (r *reader) image(m id.Message) (a messaging.Attachment, err error) {
 	err = r.batch("read an image", func(ctx context.Context, tx Tx) (err error) {
 		a, err = tx.Messaging().Attachment(ctx, m)
@@ -102,12 +103,16 @@ func (r *reader) image(m id.Message) (a messaging.Attachment, err error) {
 		return messaging.Attachment{}, err
 	}
 	deps := r.service.deps
+	until := time.Now().Add(MaxBusy)
 	pause := time.NewTicker(busyPause)
 	defer pause.Stop()
 	for {
 		cleaned, err := messaging.Cleaned(r.ctx, deps.Store, deps.Images, m, a)
-		if !errors.Is(err, messaging.ErrImagesBusy) {
+		switch {
+		case !errors.Is(err, messaging.ErrImagesBusy):
 			return cleaned, err
+		case !time.Now().Before(until):
+			return messaging.Attachment{}, fmt.Errorf("export: wait for other images for %v: %w", MaxBusy, err)
 		}
 		select {
 		case <-r.ctx.Done():
@@ -116,6 +121,9 @@ func (r *reader) image(m id.Message) (a messaging.Attachment, err error) {
 		}
 	}
 }
+
+// MaxBusy is how long an export waits for one image while too many others wait to be decoded.
+const MaxBusy = time.Minute
 
 // busyPause is the time between two tries to clean an image.
 const busyPause = 200 * time.Millisecond

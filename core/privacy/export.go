@@ -50,7 +50,8 @@ type Conversation struct {
 }
 
 // Message is one message with its image. Image reads the image, each time again; it is nil if the
-// message has none.
+// message has none. It returns messaging.ErrImagesBusy (wrapped) if the image is from before images
+// were cleaned, and the decoder had no room for it for MaxBusy.
 type Message struct {
 	Message messaging.Message
 	Image   func() (messaging.Attachment, error)

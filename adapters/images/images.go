@@ -14,10 +14,15 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"runtime"
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/messaging"
 )
+
+// large is the memory in bytes of a picture before which garbage is collected. The collector alone would
+// let the garbage of pictures grow to the size of all that is in use.
+const large = 16 << 20
 
 // MaxFrames is the most frames of an animation.
 const MaxFrames = 500
@@ -160,6 +165,9 @@ func (c *Cleaner) Clean(ctx context.Context, data []byte, maxBytes int) (messagi
 		return messaging.Attachment{}, err
 	}
 	defer leave()
+	if l.memory >= large {
+		runtime.GC() // takes milliseconds where decoding takes hundreds: the last picture must not stay beside this one
+	}
 	picture, err := l.decode(func(b []byte) io.Reader { return &stopping{ctx, bytes.NewReader(b)} })
 	if ended := ctx.Err(); ended != nil {
 		return messaging.Attachment{}, fmt.Errorf("images: decode: %w", ended)

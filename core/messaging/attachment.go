@@ -5,8 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
@@ -38,31 +36,6 @@ type Images interface {
 	// not always of the same. Clean may wait for other images. Errors: fault.Invalid if the image
 	// cannot be decoded or encoded within the limits, ErrImagesBusy.
 	Clean(ctx context.Context, data []byte, maxBytes int) (Attachment, error)
-}
-
-func refuseAttachment(message string) (Attachment, error) {
-	return Attachment{}, fault.InvalidField("attachment", message)
-}
-
-// parseAttachment parses the data URL of an image, but does not inspect the image. Errors:
-// fault.Invalid on the field attachment.
-func parseAttachment(dataURL string) (Attachment, error) {
-	head, body, found := strings.Cut(dataURL, ";base64,")
-	mediaType, isData := strings.CutPrefix(head, "data:")
-	if !found || !isData || !slices.Contains(ImageTypes(), mediaType) {
-		return refuseAttachment("must be a data URL like data:image/png;base64,… of a png, jpeg, gif or webp image")
-	}
-	if base64.StdEncoding.DecodedLen(len(body)) > MaxAttachment+2 { // up to two bytes may be padding
-		return refuseAttachment("must be at most 5 MiB when decoded")
-	}
-	b, err := base64.StdEncoding.Strict().DecodeString(body)
-	if err != nil || strings.ContainsAny(body, "\r\n") {
-		return refuseAttachment("must be padded standard base64")
-	}
-	if len(b) > MaxAttachment {
-		return refuseAttachment("must be at most 5 MiB when decoded")
-	}
-	return Attachment{MediaType: mediaType, Bytes: b}, nil
 }
 
 // inspect checks that the bytes are an image of the attachment's MediaType, with at most maxPixels

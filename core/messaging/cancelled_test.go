@@ -34,7 +34,7 @@ func TestCancellation(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { coretest.Is(t, s.Cancelled(useCase), nil) })
 	}
-	draft := messaging.Draft{Content: "Hello", Attachment: dataURL("image/png", coretest.Picture("image/png", 2, 2))}
+	draft := messaging.Draft{Content: "Hello", Attachment: attached(2, 2)}
 	coretest.Is(t, s.Cancelled(func(ctx context.Context) (err error) {
 		m, err = s.Messaging.Send(ctx, s.voyager, s.talk, draft, "send")
 		return err

@@ -43,7 +43,7 @@ func PlaceOfMessage(m Message) page.Moment { return page.Moment{At: m.CreatedAt,
 // Draft is a message to send.
 type Draft struct {
 	Content    string
-	Attachment string // an image as a data URL, or ""
+	Attachment DataURL
 }
 
 // Check adds an error to f for each field that breaks a rule. It does not look into the image:
@@ -53,14 +53,10 @@ func (d Draft) Check(f *fault.Fields) { d.parse(f) }
 // parse returns the content of the draft as it is stored, and its attachment, which is nil if it has
 // none or f has an error about it.
 func (d Draft) parse(f *fault.Fields) (content string, image *Attachment) {
-	content = text.Long(f, "content", d.Content, text.Need(d.Attachment == ""), MaxContent)
-	if d.Attachment == "" {
+	content = text.Long(f, "content", d.Content, text.Need(d.Attachment.IsZero()), MaxContent)
+	_ = f.Collect(d.Attachment.refused) // Collect returns nil, because the error has a field
+	if d.Attachment.IsZero() || d.Attachment.refused != nil {
 		return content, nil
 	}
-	a, err := parseAttachment(d.Attachment)
-	if err != nil {
-		_ = f.Collect(err) // Collect returns nil, because the error has a field
-		return content, nil
-	}
-	return content, &a
+	return content, &d.Attachment.image
 }

@@ -2,7 +2,6 @@ package messaging
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -206,7 +205,7 @@ func admit(s Standing, err error, caller id.User) error {
 func (s *Service) Send(ctx context.Context, caller id.User, conversation id.Conversation, d Draft, key idempotency.Key) (Message, error) {
 	var f fault.Fields
 	content, image := d.parse(&f)
-	digest := sha256.Sum256([]byte(d.Attachment)) // computed now, so that d is not kept while the image waits
+	digest := d.Attachment.sum() // computed now, so that d is not kept while the image waits
 	if image != nil {
 		if err := f.Collect(image.inspect(ctx, s.deps.Images, s.deps.Policy.MaxImagePixels)); err != nil {
 			return Message{}, err

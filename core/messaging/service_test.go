@@ -47,6 +47,10 @@ func dataURL(label string, picture []byte) string {
 	return "data:" + label + ";base64," + base64.StdEncoding.EncodeToString(picture)
 }
 
+func attached(width, height int) messaging.DataURL {
+	return messaging.ParseDataURL([]byte(dataURL("image/png", coretest.Picture("image/png", width, height))))
+}
+
 func TestOpen(t *testing.T) {
 	t.Run("only a searchable user", func(t *testing.T) {
 		for name, hide := range map[string]func(w *coretest.World, luca, ada id.User){
@@ -199,7 +203,7 @@ func TestSend(t *testing.T) {
 
 func TestSendRepeat(t *testing.T) {
 	s := newScene(t)
-	draft := messaging.Draft{Content: "Once", Attachment: dataURL("image/png", coretest.Picture("image/png", 10, 10))}
+	draft := messaging.Draft{Content: "Once", Attachment: attached(10, 10)}
 	first, err := s.Messaging.Send(s.Ctx, s.voyager, s.talk, draft, "key")
 	coretest.Is(t, err, nil)
 	s.Block(s.local, s.voyager) // a repeat does not check the state
@@ -211,7 +215,7 @@ func TestSendRepeat(t *testing.T) {
 		}
 		for name, other := range map[string]messaging.Draft{
 			"content": {Content: "Twice", Attachment: draft.Attachment},
-			"image":   {Content: draft.Content, Attachment: dataURL("image/png", coretest.Picture("image/png", 11, 10))},
+			"image":   {Content: draft.Content, Attachment: attached(11, 10)},
 			"without": {Content: draft.Content},
 		} {
 			if _, err := s.Messaging.Send(s.Ctx, s.voyager, s.talk, other, "key"); err == nil {
@@ -307,7 +311,7 @@ func TestAttachments(t *testing.T) {
 		"an address":      {"https://example.org/x.png", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := s.Messaging.Send(s.Ctx, s.local, s.talk, messaging.Draft{Attachment: c.attachment}, "")
+			m, err := s.Messaging.Send(s.Ctx, s.local, s.talk, messaging.Draft{Attachment: messaging.ParseDataURL([]byte(c.attachment))}, "")
 			if !c.valid {
 				coretest.Fields(t, err, "attachment")
 				return

@@ -19,7 +19,7 @@ func TestCancellation(t *testing.T) {
 	_, err := s.Matching.SaveProfile(s.Ctx, s.voyager, matching.Profile{FirstName: "Vera", City: "Porto"}, nil)
 	coretest.Is(t, err, nil)
 	_, err = s.Messaging.Send(s.Ctx, s.voyager, s.talk, messaging.Draft{
-		Attachment: "data:image/gif;base64," + base64.StdEncoding.EncodeToString(coretest.Picture("image/gif", 5, 5)),
+		Attachment: messaging.ParseDataURL([]byte("data:image/gif;base64," + base64.StdEncoding.EncodeToString(coretest.Picture("image/gif", 5, 5)))),
 	}, "")
 	coretest.Is(t, err, nil)
 	s.reservation(t, 2, true)

@@ -95,7 +95,7 @@ func (s *scene) export(t *testing.T) exported {
 func TestExport(t *testing.T) {
 	s := newScene(t)
 	picture := "data:image/gif;base64," + base64.StdEncoding.EncodeToString(coretest.Picture("image/gif", 5, 5))
-	look, err := s.Messaging.Send(s.Ctx, s.local, s.talk, messaging.Draft{Content: "Look!", Attachment: picture}, "")
+	look, err := s.Messaging.Send(s.Ctx, s.local, s.talk, messaging.Draft{Content: "Look!", Attachment: messaging.ParseDataURL([]byte(picture))}, "")
 	coretest.Is(t, err, nil)
 	s.Clock.Advance(time.Second)
 	_, err = s.Messaging.Send(s.Ctx, s.voyager, s.talk, messaging.Draft{Content: "Lovely"}, "")

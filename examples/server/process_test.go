@@ -49,7 +49,7 @@ const patience = time.Minute
 // CICERONE_* variables of the test process, and with env.
 func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*patience)
 	t.Cleanup(cancel)
 	home := t.TempDir()
 	c := exec.CommandContext(ctx, serverProgram, args...)

@@ -181,6 +181,6 @@ func (c *community) onlyErrors(what string, errs []error, allowed ...error) {
 	}
 }
 
-func dataURL(data []byte) string {
-	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(data)
+func dataURL(data []byte) messaging.DataURL {
+	return messaging.ParseDataURL([]byte("data:image/png;base64," + base64.StdEncoding.EncodeToString(data)))
 }

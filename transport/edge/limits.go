@@ -46,7 +46,7 @@ func DefaultLimits() Limits {
 		User:      Rate{PerSecond: 50, Burst: 500},
 		Exports:   ExportLimits{PerUser: 1, AtOnce: 4, MinRate: 50_000, Over: time.Minute},
 		Lanes:     DefaultLanes(runtime.GOMAXPROCS(0)),
-		Bodies:    BodyLimits{Total: 64 << 20, Reserve: 8 << 20, PerCaller: 16 << 20, MinRate: 16_000, Over: 10 * time.Second},
+		Bodies:    BodyLimits{Total: 64 << 20, Reserve: 32 << 20, PerCaller: 16 << 20, MinRate: 16_000, Over: 10 * time.Second},
 	}
 }
 

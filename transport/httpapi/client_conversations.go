@@ -27,7 +27,7 @@ func (c *Client) Conversation(ctx context.Context, of id.Conversation) (Conversa
 
 // Send sends a message. The caller pays for it.
 func (c *Client) Send(ctx context.Context, to id.Conversation, d Draft, key idempotency.Key) (Message, error) {
-	return kithttp.Call(ctx, c.http, send, sendRequest{pathID(to), keyedBy(key), d})
+	return kithttp.Call(ctx, c.http, send, newSendRequest(to, d, key))
 }
 
 // Messages lists the messages of a conversation, newest first.

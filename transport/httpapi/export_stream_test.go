@@ -96,7 +96,7 @@ func (x *exporting) user(name string, images int) person {
 	talk := x.talk(p, x.local)
 	must[httpapi.Message](x.t)(x.local.Send(x.ctx, talk, httpapi.Draft{Content: new("send me your pictures")}, ""))
 	for range images {
-		draft := messaging.Draft{Attachment: dataURL("image/png", picture(x.t, 2, 2))}
+		draft := messaging.Draft{Attachment: messaging.ParseDataURL([]byte(dataURL("image/png", picture(x.t, 2, 2))))}
 		if _, err := x.services.Messaging.Send(x.ctx, p.id, talk, draft, ""); err != nil {
 			x.t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
@@ -102,19 +103,24 @@ func textOf(m messaging.Message) Message {
 
 // Draft is a message to send. It has a content, an attachment, or both.
 type Draft struct {
-	Content    *string `json:"content" maxLength:"5000"`
-	Attachment *string `json:"attachment" description:"An image of at most 5 MiB, as a data URL: data:image/png;base64,…"`
+	Content    *string
+	Attachment *string // an image of at most 5 MiB, as a data URL: data:image/png;base64,…
 }
 
-func (d Draft) draft() messaging.Draft {
-	return messaging.Draft{Content: orZero(d.Content), Attachment: orZero(d.Attachment)}
+// dataURL is the attachment of a message to send. A client has its text. A server has the image,
+// which is decoded while the body is read, so that no text is kept.
+type dataURL struct {
+	text  string
+	image messaging.DataURL
 }
 
-// check also refuses an empty attachment: core takes it for an absent one, but in a request only
-// null and a missing field mean that.
-func (d Draft) check(f *fault.Fields) {
-	d.draft().Check(f)
-	f.Check(d.Attachment == nil || *d.Attachment != "", "attachment", "must be an image as a data URL, or null")
+// MarshalText implements encoding.TextMarshaler.
+func (d dataURL) MarshalText() ([]byte, error) { return []byte(d.text), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler. It accepts every text: see messaging.ParseDataURL.
+func (d *dataURL) UnmarshalText(text []byte) error {
+	d.image = messaging.ParseDataURL(text)
+	return nil
 }
 
 type openConversationRequest struct {
@@ -137,7 +143,27 @@ const MaxBody = 8 << 20
 type sendRequest struct {
 	ID pathID `path:"id"`
 	keyed
-	Draft
+	Content    *string  `json:"content" maxLength:"5000"`
+	Attachment *dataURL `json:"attachment" description:"An image of at most 5 MiB, as a data URL: data:image/png;base64,…"`
+}
+
+func newSendRequest(to id.Conversation, d Draft, key idempotency.Key) sendRequest {
+	r := sendRequest{ID: pathID(to), keyed: keyedBy(key), Content: d.Content}
+	if d.Attachment != nil {
+		r.Attachment = &dataURL{text: *d.Attachment}
+	}
+	return r
+}
+
+func (r sendRequest) draft() messaging.Draft {
+	return messaging.Draft{Content: orZero(r.Content), Attachment: orZero(r.Attachment).image}
+}
+
+// check also refuses an empty attachment: core takes it for an absent one, but in a request only
+// null and a missing field mean that.
+func (r sendRequest) check(f *fault.Fields) {
+	r.draft().Check(f)
+	f.Check(r.Attachment == nil || !r.Attachment.image.IsZero(), "attachment", "must be an image as a data URL, or null")
 }
 
 // isCheap reports whether the message has no image.
@@ -192,7 +218,7 @@ func (a *API) serveMessaging() {
 	asUser(a, edge.Cheap, openConversation, a.openConversation)
 	asUser(a, edge.Cheap, conversations, a.conversations)
 	asUser(a, edge.Cheap, conversation, a.conversation)
-	asUser(a, edge.Images, send, a.send, kithttp.Checked(func(r sendRequest, f *fault.Fields) { r.Draft.check(f) }))
+	asUser(a, edge.Images, send, a.send, kithttp.Checked(func(r sendRequest, f *fault.Fields) { r.check(f) }))
 	asUser(a, edge.Cheap, messages, a.messages)
 	asUser(a, edge.Cheap, markRead, a.read)
 	a.serveAttachment()
@@ -215,9 +241,9 @@ func (a *API) conversation(ctx context.Context, caller users.Caller, req convers
 }
 
 func (a *API) send(ctx context.Context, caller users.Caller, req sendRequest) (Message, error) {
-	if req.Attachment != nil && *req.Attachment == "" {
+	if req.Attachment != nil && req.Attachment.image.IsZero() {
 		var f fault.Fields
-		req.Draft.check(&f)
+		req.check(&f)
 		return Message{}, f.Err()
 	}
 	m, err := a.services.Messaging.Send(ctx, caller.UserID, id.Conversation(req.ID), req.draft(), req.key())

@@ -199,7 +199,7 @@ func (r *reader) value(dec *jsontext.Decoder, v any) error {
 	switch way {
 	case textWay:
 		var text []byte
-		if text, err = jsontext.AppendUnquote(nil, raw); err != nil {
+		if text, err = unquoted(raw); err != nil {
 			return err
 		}
 		if err = v.(encoding.TextUnmarshaler).UnmarshalText(text); err != nil && t == timeType {
@@ -273,7 +273,7 @@ func wayOf(t reflect.Type) way {
 
 // parseBytes reads a JSON string of padded standard base64.
 func parseBytes(raw jsontext.Value, into reflect.Value) error {
-	text, err := jsontext.AppendUnquote(nil, raw)
+	text, err := unquoted(raw)
 	if err != nil {
 		return err
 	}
@@ -284,6 +284,14 @@ func parseBytes(raw jsontext.Value, into reflect.Value) error {
 	}
 	into.SetBytes(b[:n])
 	return nil
+}
+
+// unquoted returns the text of a JSON string, which is a part of raw if it has no escapes.
+func unquoted(raw jsontext.Value) ([]byte, error) {
+	if !bytes.ContainsRune(raw, '\\') {
+		return raw[1 : len(raw)-1], nil
+	}
+	return jsontext.AppendUnquote(nil, raw)
 }
 
 // takesNull reports whether null is a value of the type: of a pointer, an Optional, an interface or

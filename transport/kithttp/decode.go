@@ -28,14 +28,14 @@ type decoder struct {
 // order of the refusals: 413, 415, 400, 422, 404.
 func (d decoder) decode(ctx context.Context, r *http.Request, req any) error {
 	v := reflect.ValueOf(req).Elem()
-	var body []byte
+	received := &body{}
 	if in := intakeOf(ctx); in != nil {
-		var err error
-		if body, err = in.readAll(ctx, d.limit); err != nil {
+		if err := in.readAll(ctx, d.limit); err != nil {
 			return err
 		}
+		received = &in.body
 	}
-	if err := checkMedia(r.Header, body); err != nil {
+	if err := checkMedia(r.Header, received.size()); err != nil {
 		return err
 	}
 	var invalid notes
@@ -45,7 +45,7 @@ func (d decoder) decode(ctx context.Context, r *http.Request, req any) error {
 	if err := d.headers(r.Header, v, &invalid); err != nil {
 		return err
 	}
-	if err := d.body(body, v, &invalid); err != nil {
+	if err := received.decode(func(b []byte) error { return d.body(b, v, &invalid) }); err != nil {
 		return err
 	}
 	if invalid.count > 0 && d.check != nil {
@@ -59,8 +59,8 @@ func (d decoder) decode(ctx context.Context, r *http.Request, req any) error {
 	return d.path(r, v)
 }
 
-func checkMedia(h http.Header, body []byte) error {
-	if len(body) == 0 {
+func checkMedia(h http.Header, size int64) error {
+	if size == 0 {
 		return nil
 	}
 	for _, coding := range h.Values("Content-Encoding") {

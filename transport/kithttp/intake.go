@@ -40,6 +40,7 @@ type intake struct {
 	declared int64 // the bytes of the body; -1 if they are unknown
 	http1    bool
 	complete bool
+	body     body // what was read
 
 	bodies  Bodies
 	charge  func(bytes int) error
@@ -48,9 +49,6 @@ type intake struct {
 	waited  time.Duration // in reads, since the last time that the least bytes were read
 	arrived int64         // in that time
 }
-
-// pieceSize is the greatest number of bytes that are read before they are charged.
-const pieceSize = 32 << 10
 
 type intakeKey struct{}
 
@@ -79,9 +77,9 @@ func intakeOf(ctx context.Context) *intake {
 }
 
 // readAll reads the body, which may have limit bytes. ctx is the context that the gates returned.
-func (in *intake) readAll(ctx context.Context, limit int64) ([]byte, error) {
+func (in *intake) readAll(ctx context.Context, limit int64) error {
 	if in.declared > limit {
-		return nil, tooLarge(limit)
+		return tooLarge(limit)
 	}
 	most := limit
 	if in.declared >= 0 {
@@ -90,28 +88,22 @@ func (in *intake) readAll(ctx context.Context, limit int64) ([]byte, error) {
 	if in.bodies.Begin != nil {
 		in.charge, in.end = in.bodies.Begin(ctx, most)
 	}
-	var body []byte
 	for {
-		if len(body) == cap(body) { // twice as large each time, but no larger than the body can be
-			larger := make([]byte, len(body), min(max(2*int64(cap(body)), 512), most+1))
-			copy(larger, body)
-			body = larger
-		}
-		n, err := in.Read(body[len(body):cap(body)])
-		body = body[:len(body)+n]
+		n, err := in.Read(in.body.room(most))
+		in.body.add(n)
 		_, over := errors.AsType[*http.MaxBytesError](err)
 		refused, isRefused := errors.AsType[*fault.Error](err)
 		switch {
-		case over, int64(len(body)) > most:
-			return nil, tooLarge(limit)
+		case over, in.body.size() > most:
+			return tooLarge(limit)
 		case isRefused:
-			return nil, refused
+			return refused
 		case errors.Is(err, io.EOF):
-			return body, nil
+			return nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return nil, malformed("the body came too slowly").Wrap(err)
+			return malformed("the body came too slowly").Wrap(err)
 		case err != nil:
-			return nil, malformed("the body ended before it was complete").Wrap(err)
+			return malformed("the body ended before it was complete").Wrap(err)
 		}
 	}
 }
@@ -165,6 +157,7 @@ func (in *intake) setDeadline(at time.Time) error {
 
 // leave gives back what the body was charged, and leaves the rest of the body unread.
 func (in *intake) leave() {
+	in.body.drop()
 	if in.end != nil {
 		in.end()
 	}

@@ -32,7 +32,7 @@ var UseCases = []UseCase{
 	{"send a picture",
 		func(ctx context.Context, s *Scene, key idempotency.Key) error {
 			a := messaging.Attachment{MediaType: "image/png", Bytes: Picture(10, 10)}
-			_, err := s.Messaging.Send(ctx, s.Voyager, s.Talk, messaging.Draft{Attachment: a.DataURL()}, key)
+			_, err := s.Messaging.Send(ctx, s.Voyager, s.Talk, messaging.Draft{Attachment: messaging.ParseDataURL([]byte(a.DataURL()))}, key)
 			return err
 		}, false,
 	},

@@ -49,7 +49,7 @@ func TestOwnParts(t *testing.T) {
 	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 1, 1))); err != nil {
 		t.Fatal(err)
 	}
-	draft := messaging.Draft{Attachment: "data:image/png;base64," + base64.StdEncoding.EncodeToString(picture.Bytes())}
+	draft := messaging.Draft{Attachment: messaging.ParseDataURL([]byte("data:image/png;base64," + base64.StdEncoding.EncodeToString(picture.Bytes())))}
 	_, err = app.Messaging.Send(ctx, voyager.ID, opened.Overview.Conversation.ID, draft, "")
 	if !errors.Is(err, fault.Invalid) {
 		t.Errorf("a picture: got error %v, want fault.Invalid", err)

@@ -110,7 +110,8 @@ func TestProxyProtocol(t *testing.T) {
 	t.Run("a slow header", func(t *testing.T) {
 		t.Parallel()
 		begun, got := time.Now(), say(t, p, "P")
-		if after := time.Since(begun); got != "" || after < 4*time.Second || after > patience/2 {
+		// The library alone would wait for 10 s, and net/http for as long.
+		if after := time.Since(begun); got != "" || after < 4*time.Second || after >= 10*time.Second {
 			t.Errorf("got %q after %v, want no answer after 5 s", got, after)
 		}
 	})

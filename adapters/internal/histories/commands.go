@@ -91,7 +91,7 @@ func (h *history) command() command {
 		return h.send(by, t.ID, messaging.Draft{Content: draw(h, "content", "hello", "", "字", " \u200b", "e\u0301 ")}, h.key())
 	case "picture":
 		a := messaging.Attachment{MediaType: "image/png", Bytes: community.Picture(10, 10)}
-		return h.send(by, t.ID, messaging.Draft{Attachment: a.DataURL()}, h.key())
+		return h.send(by, t.ID, messaging.Draft{Attachment: messaging.ParseDataURL([]byte(a.DataURL()))}, h.key())
 	case "read":
 		m := h.message()
 		if m.ConversationID != t.ID && h.chance("of this conversation", 80) {

@@ -23,7 +23,7 @@ func FuzzDataURL(f *testing.F) {
 	}
 	check := func(url string) error {
 		var fields fault.Fields
-		messaging.Draft{Content: "x", Attachment: url}.Check(&fields)
+		messaging.Draft{Content: "x", Attachment: messaging.ParseDataURL([]byte(url))}.Check(&fields)
 		return fields.Err()
 	}
 	f.Fuzz(func(t *testing.T, url string, data []byte) {

@@ -56,7 +56,7 @@ func floods() []flood {
 			name: "bodies of one address", usual: 400, share: "16", full: 10_000, megabytes: small, rest: 503, least: map[int]int{400: 30}, within: 15 * time.Second,
 			sent: head("POST", "/v1/auth/login", "Content-Length: 65000\r\n") + part,
 		},
-		{ // at most eight of them have room
+		{ // at most four of them have room
 			name: "uploads", usual: 40, full: 400, megabytes: map[bool]int{false: 300, true: 300}, rest: 503, least: map[int]int{400: 0}, within: 15 * time.Second,
 			sent: head("POST", "/v1/conversations/none/messages", fmt.Sprintf("Authorization: Bearer {token}\r\nContent-Length: %d\r\n", 7*mebibyte)) +
 				strings.Repeat(" ", 7*mebibyte-1),

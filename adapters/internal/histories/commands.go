@@ -210,7 +210,7 @@ func (h *history) openTalk(by, with id.User, key idempotency.Key) command {
 
 func (h *history) send(by id.User, in id.Conversation, d messaging.Draft, key idempotency.Key) command {
 	return command{
-		name:  fmt.Sprintf("%s sends %q to %s, key %q", by, d, in, key),
+		name:  fmt.Sprintf("%s sends %q to %s, image %t, key %q", by, d.Content, in, !d.Attachment.IsZero(), key),
 		do:    func(ctx context.Context, c *lane) (any, error) { return c.Messaging.Send(ctx, by, in, d, key) },
 		learn: learning(&h.known.messages, itself[messaging.Message]),
 	}

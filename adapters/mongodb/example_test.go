@@ -25,11 +25,11 @@ func ExampleShardKeys() {
 	}
 	// Output:
 	// sh.shardCollection("cicerone.users", {"_id": "hashed"})
+	// sh.shardCollection("cicerone.second_factors", {"_id": "hashed"})
 	// sh.shardCollection("cicerone.sessions", {"_id": "hashed"})
 	// sh.shardCollection("cicerone.refresh_tokens", {"_id": "hashed"})
 	// sh.shardCollection("cicerone.password_resets", {"_id": "hashed"})
 	// sh.shardCollection("cicerone.wallets", {"user_id": 1})
-	// sh.shardCollection("cicerone.token_transactions", {"user_id": 1})
 }
 
 func ExampleOpen() { //nolint:testableexamples // it needs a server; the tests in adapters/internal have one

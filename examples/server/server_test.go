@@ -316,7 +316,7 @@ var flagNames = regexp.MustCompile(`(?m)^ +(?:-h, )?(--[a-z[\]-]+[a-z])`)
 
 func TestHelpOfCommands(t *testing.T) {
 	for args, own := range map[string][]string{
-		"admin ada@example.net": {"--bcrypt-cost", "--log-format", "--log-level", "--name", "--reset-totp", "--signup-bonus"},
+		"admin ada@example.net": {"--bcrypt-cost", "--log-format", "--log-level", "--name", "--password-words", "--reset-totp", "--signup-bonus"},
 		"backup a.db":           nil,
 		"copy --to memory":      {"--from", "--from-file", "--to", "--to-file"},
 		"doctor":                {"--ledger-head"},

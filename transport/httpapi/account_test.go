@@ -23,7 +23,7 @@ func TestSignUp(t *testing.T) {
 	user := o["user"].(map[string]any)
 	want := map[string]any{
 		"id": user["id"], "name": "Ada", "email": "Ada@example.org", "bio": nil, "location": nil, "role": "user", "is_active": true,
-		"created_at": "2026-07-01T10:00:00.000Z", "updated_at": "2026-07-01T10:00:00.000Z",
+		"second_factor": false, "created_at": "2026-07-01T10:00:00.000Z", "updated_at": "2026-07-01T10:00:00.000Z",
 	}
 	if fmt.Sprint(user) != fmt.Sprint(want) {
 		t.Errorf("got user %v, want %v", user, want)

@@ -109,26 +109,42 @@ func TestCompression(t *testing.T) {
 		}
 	}
 
-	// Every route whose response has a token beside what the caller has written.
-	secret := 0
+	// Every route whose response has a secret beside what the caller has written.
+	local := tn.people["local"]
+	var secret string // of the second factor of local
+	found := map[string]int{}
 	for _, route := range tn.api.Server().Routes() {
 		if !route.Secret {
 			continue
 		}
-		secret++
-		body := map[string]string{
-			"logIn":   `{"email":"` + ada.email + `","password":"` + password + `"}`,
-			"refresh": `{"refresh_token":"` + ada.refresh + `"}`,
-			"signUp":  `{"name":"` + strings.Repeat("ä", 100) + `","email":"long@example.org","password":"` + password + `"}`,
-		}[route.Name]
-		a := tn.ask(route.Method, route.Path, "", body, "Accept-Encoding", "gzip").want(t, route.Status)
-		if a.header.Get("Content-Encoding") != "" || !strings.Contains(a.body, `"access_token"`) {
+		token, body, schema, field := "", "", "SignedIn", "access_token"
+		switch route.Name {
+		case "logIn":
+			body = `{"email":"` + ada.email + `","password":"` + password + `"}`
+		case "refresh":
+			body = `{"refresh_token":"` + ada.refresh + `"}`
+		case "signUp":
+			body = `{"name":"` + strings.Repeat("ä", 100) + `","email":"long@example.org","password":"` + password + `"}`
+		case "setUpSecondFactor":
+			token, body, schema, field = local.token, `{"password":"`+password+`"}`, "Enrolment", "secret"
+		case "confirmSecondFactor":
+			token, body, schema, field = local.token, `{"code":"`+tn.code(secret)+`"}`, "RecoveryCodes", "recovery_codes"
+		}
+		found[schema]++
+		a := tn.ask(route.Method, route.Path, token, body, "Accept-Encoding", "gzip").want(t, route.Status)
+		value, has := a.object(t)[field]
+		if a.header.Get("Content-Encoding") != "" || !has {
 			t.Errorf("%s: got %v %q", route.Name, a.header, a.body)
+		}
+		if field == "secret" {
+			secret = value.(string)
 		}
 	}
 	document := must[[]byte](t)(tn.client.OpenAPI(tn.ctx))
-	if n := strings.Count(string(document), `/SignedIn"`); n != secret || n == 0 {
-		t.Errorf("%d routes are secret, and %d responses have tokens", secret, n)
+	for _, schema := range []string{"SignedIn", "Enrolment", "RecoveryCodes"} {
+		if n := strings.Count(string(document), "/"+schema+`"`); n != found[schema] || n == 0 {
+			t.Errorf("%d routes with a %s are secret, and %d responses have one", found[schema], schema, n)
+		}
 	}
 }
 

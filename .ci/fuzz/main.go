@@ -56,7 +56,7 @@ func run(ctx context.Context, module string, s settings, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("make a folder for the test binaries: %w", err)
 	}
-	defer os.RemoveAll(scratch)
+	defer func() { _ = os.RemoveAll(scratch) }()
 	found := filepath.Join(scratch, "found")
 	if s.keep {
 		cache, err := output(ctx, module, "go", "env", "GOCACHE")

@@ -101,7 +101,7 @@ func (c *Codes) New(user id.User, email string) (users.Enrolment, []byte, error)
 	if err != nil {
 		return users.Enrolment{}, nil, errors.New("totp: the secret that was generated is not base32")
 	}
-	sealed := c.seals[0].Seal([]byte{version}, nil, secret, bound(user))
+	sealed := c.seals[0].Seal([]byte{version}, nil, secret, bound(user)) //nolint:gosec // the cipher makes the nonce
 	return users.Enrolment{Secret: key.Secret(), URI: key.URL()}, sealed, nil
 }
 

@@ -103,18 +103,17 @@ func (r *reader) image(m id.Message) (a messaging.Attachment, err error) {
 		return messaging.Attachment{}, err
 	}
 	deps := r.service.deps
-	until := time.Now().Add(MaxBusy)
-	pause := time.NewTicker(busyPause)
+	patience, pause := time.NewTimer(MaxBusy), time.NewTicker(busyPause)
+	defer patience.Stop()
 	defer pause.Stop()
 	for {
 		cleaned, err := messaging.Cleaned(r.ctx, deps.Store, deps.Images, m, a)
-		switch {
-		case !errors.Is(err, messaging.ErrImagesBusy):
+		if !errors.Is(err, messaging.ErrImagesBusy) {
 			return cleaned, err
-		case !time.Now().Before(until):
-			return messaging.Attachment{}, fmt.Errorf("export: wait for other images for %v: %w", MaxBusy, err)
 		}
 		select {
+		case <-patience.C:
+			return messaging.Attachment{}, fmt.Errorf("export: wait for other images for %v: %w", MaxBusy, err)
 		case <-r.ctx.Done():
 			return messaging.Attachment{}, fmt.Errorf("export: wait for other images: %w", r.ctx.Err())
 		case <-pause.C:

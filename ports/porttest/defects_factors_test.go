@@ -2,7 +2,9 @@ package porttest_test
 
 import (
 	"context"
+	"errors"
 
+	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/users"
 )
@@ -24,8 +26,11 @@ type usesRecoveryAgain struct{ users.Repository }
 
 func (r usesRecoveryAgain) UseRecoveryCode(ctx context.Context, user id.User, hash string) (bool, error) {
 	f, err := r.Repository.SecondFactor(ctx, user)
-	if err != nil {
+	if errors.Is(err, fault.NotFound) {
 		return false, nil
+	}
+	if err != nil {
+		return false, err
 	}
 	used, err := r.Repository.UseRecoveryCode(ctx, user, hash)
 	if err != nil || !used {

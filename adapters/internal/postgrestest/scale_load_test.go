@@ -164,7 +164,7 @@ func (m *metropolis) userID(i int) any { return m.userRows[i%len(m.userRows)][0]
 func (m *metropolis) sessions(yield func(ports.Row) bool) {
 	for i := range m.people {
 		at := when(1, i, m.people)
-		if !yield(ports.Row{m.sessionID(i), m.userID(i), at, at, nil, nil, nil}) {
+		if !yield(ports.Row{m.sessionID(i), m.userID(i), at, at, nil, nil, nil, false}) {
 			return
 		}
 	}

@@ -39,6 +39,11 @@ func onDatabases(t *testing.T, test func(t *testing.T, s *Store)) {
 	})
 }
 
+// migrateAgain migrates the database of a store that is in use, as another process does.
+func migrateAgain(ctx context.Context, s *Store, steps []step) error {
+	return migrate(ctx, newStore(s.client, s.options, keepClient), steps)
+}
+
 // serveFake returns the URI of a fake that ends with the test.
 func serveFake(t *testing.T) string {
 	program := t.TempDir() + "/serve"
@@ -194,7 +199,7 @@ func TestFilling(t *testing.T) {
 		const people = 2*batchToFill + 50
 		all := populate(t, s, people)
 
-		err := migrate(ctx, s, append(slices.Clone(migrations), occupied(batchToFill+10)))
+		err := migrateAgain(ctx, s, append(slices.Clone(migrations), occupied(batchToFill+10)))
 		if !errors.Is(err, errOver) {
 			t.Fatalf("the step was not interrupted: %v", err)
 		}
@@ -213,7 +218,7 @@ func TestFilling(t *testing.T) {
 		var both sync.WaitGroup
 		for range 2 {
 			both.Go(func() {
-				if err := migrate(ctx, newStore(s.client, s.options, keepClient), steps); err != nil {
+				if err := migrateAgain(ctx, s, steps); err != nil {
 					t.Error(err)
 				}
 			})
@@ -253,7 +258,7 @@ func TestAddedField(t *testing.T) {
 				must(t, migrate(t.Context(), s, migrations))
 				all := populate(t, s, 1)
 				added := of(change{in: "profiles", fields: map[string]string{"occupation": kind}})
-				must(t, migrate(t.Context(), s, append(slices.Clone(migrations), added)))
+				must(t, migrateAgain(t.Context(), s, append(slices.Clone(migrations), added)))
 				all[0].City = "Lübeck"
 				if err := save(t.Context(), s, all[0]); !errors.Is(err, want) {
 					t.Errorf("changing the profile returned %v, want %v", err, want)

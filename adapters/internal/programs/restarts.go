@@ -161,7 +161,10 @@ func newSender(t *testing.T, to *Serving, i int) *sender {
 	must(t, err)
 	opened, err := to.Ask(t, http.MethodPost, "/v1/conversations", voyager.AccessToken, map[string]string{"local_id": local.User.ID})
 	must(t, err)
-	return &sender{t: t, to: to, token: voyager.AccessToken, path: "/v1/conversations/" + opened.ID + "/messages"}
+	path := "/v1/conversations/" + opened.ID + "/messages"
+	_, err = to.Ask(t, http.MethodPost, path, local.AccessToken, map[string]string{"content": "Welcome"}) // messages without an answer are few
+	must(t, err)
+	return &sender{t: t, to: to, token: voyager.AccessToken, path: path}
 }
 
 // send sends a message, and repeats it once with its key if it failed.

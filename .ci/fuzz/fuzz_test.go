@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// planted returns a module with one package, whose test file has the text.
+// planted returns the folder of a new module with one package. text is the body of its test file.
 func planted(t *testing.T, text string) (module string) {
 	t.Helper()
 	module = t.TempDir()

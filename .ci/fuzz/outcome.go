@@ -18,10 +18,10 @@ import (
 // grace is how much longer than its time a target may take, to start and to end.
 const grace = 2 * time.Minute
 
-// outcome is what came of one target.
+// outcome is the result of fuzzing one target.
 type outcome struct {
 	target
-	tried       int // inputs, again those of the corpus
+	tried       int // inputs, including those of the corpus
 	interesting int // new ones among them
 	corpus      int // inputs that are known now
 	output      []byte
@@ -59,7 +59,8 @@ func runAll(ctx context.Context, targets []target, s settings, found string, out
 	return failed
 }
 
-// run runs the target in one worker. Its error says why the target failed or did not run.
+// run fuzzes the target with one worker. The error of the outcome is nil if the target ran without a
+// failure.
 func (t target) run(ctx context.Context, duration time.Duration, found string) outcome {
 	ctx, cancel := context.WithTimeout(ctx, duration+grace)
 	defer cancel()

@@ -166,7 +166,9 @@ func (c *Cleaner) Clean(ctx context.Context, data []byte, maxBytes int) (messagi
 	}
 	defer leave()
 	if l.memory >= large {
-		runtime.GC() // takes milliseconds where decoding takes hundreds: the last picture must not stay beside this one
+		// A collection takes milliseconds, and decoding takes hundreds. It frees the previous picture, so
+		// that two large pictures are not in memory at the same time.
+		runtime.GC()
 	}
 	picture, err := l.decode(func(b []byte) io.Reader { return &stopping{ctx, bytes.NewReader(b)} })
 	if ended := ctx.Err(); ended != nil {

@@ -176,8 +176,8 @@ var migrations = []step{
 		fill: &filling{lacking: d("sent_local", d("$exists", false)), batch: 50, with: countSent},
 	}),
 
-	// Users may have a second factor. An account says whether it is active, and a session whether it
-	// was opened with it.
+	// A user may have a second factor. users.second_factor is true if it is active, and
+	// sessions.second_factor is true if the session was opened with it.
 	of(
 		change{
 			in: "users", fields: map[string]string{"second_factor": "bool"},

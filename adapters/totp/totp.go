@@ -1,6 +1,6 @@
 // Package totp makes the secrets of second factors and checks their codes: time-based one-time
-// passwords (RFC 6238) of six digits for steps of 30 seconds, with HMAC-SHA-1, which is what all
-// authenticator apps support. Secrets are sealed for the store with AES-256-GCM.
+// passwords (RFC 6238) of six digits for steps of 30 seconds, with HMAC-SHA-1. All authenticator apps
+// support these parameters. Secrets are sealed for the store with AES-256-GCM.
 package totp
 
 import (
@@ -28,7 +28,7 @@ const KeySize = 32
 const (
 	period     = 30 // seconds of a step
 	secretSize = 20 // bytes, the size of HMAC-SHA-1 (RFC 4226 §4)
-	version    = 1  // of what is sealed, its first byte
+	version    = 1  // of the form of a sealed secret; its first byte
 )
 
 var encoding = base32.StdEncoding.WithPadding(base32.NoPadding)
@@ -40,7 +40,7 @@ type Config struct {
 	// that a removed key has sealed cannot be opened any more.
 	Keys [][]byte
 
-	Issuer string // what apps show beside the account; required
+	Issuer string // the name of the service that an authenticator app displays; must not be empty
 }
 
 // Codes implements users.TOTP. It is safe for concurrent use.

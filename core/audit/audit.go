@@ -89,7 +89,7 @@ func New(store *uow.Store[Tx]) *Auditor { return &Auditor{store: store} }
 //	report_review            a report names reviewer and time if it is not pending, and only then
 //	report_message           a report has copies of its message and of at most two others of its users' conversation
 //	user_suspended           an account that is suspended is neither active nor erased
-//	second_factor            an account whose second factor is active has its secret
+//	second_factor            every account with an active second factor has a stored secret
 //	sanction                 kind and outcome exist; the appeal and the outcome have their times
 //	block_self               no user blocks themselves
 func (a *Auditor) Audit(ctx context.Context) (tokens.Verification, error) {
@@ -145,7 +145,7 @@ type audit struct {
 	found   tokens.Verification
 
 	erased        map[id.User]bool // has an entry for every user that exists
-	factors       map[id.User]bool // the users whose second factor is active
+	factors       map[id.User]bool // the users with an active second factor
 	conversations map[id.Conversation]participants
 	messages      map[id.Message]*sent
 	wrote         map[correspondent]id.Message // a message of each, until the correspondent was found

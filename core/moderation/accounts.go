@@ -168,19 +168,9 @@ func isActiveAdmin(u users.User) bool { return u.IsActive && u.Role == users.Rol
 // server, and checks no caller. It may run more than once. Errors: users.ErrNotFound.
 func (s *Service) MakeAdmin(ctx context.Context, email string) (users.User, error) {
 	var u users.User
-	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
-		found, _, err := tx.Users().ByEmail(ctx, email)
-		if errors.Is(err, fault.NotFound) {
-			return users.ErrNotFound
-		}
-		if err != nil {
-			return fmt.Errorf("look up an address: %w", err)
-		}
-		if u, err = tx.Users().Hold(ctx, found.ID); err != nil {
-			return fmt.Errorf("hold a user: %w", err)
-		}
-		if u.Erased {
-			return users.ErrNotFound
+	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if u, err = holdByEmail(ctx, tx, email); err != nil {
+			return err
 		}
 		if isActiveAdmin(u) {
 			return nil
@@ -202,21 +192,14 @@ func (s *Service) MakeAdmin(ctx context.Context, email string) (users.User, erro
 	return u, nil
 }
 
-// RemoveSecondFactor removes the active second factor of the account with this address, whose user
-// has lost it. It is for the operator of the server, and checks no caller. Errors: users.ErrNotFound,
-// users.ErrNoSecondFactor.
+// RemoveSecondFactor removes the active second factor of the account with this address. It is for
+// the operator of the server if a user has lost the authenticator app, and checks no caller. Errors:
+// users.ErrNotFound, users.ErrNoSecondFactor.
 func (s *Service) RemoveSecondFactor(ctx context.Context, email string) (users.User, error) {
 	var u users.User
-	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
-		found, _, err := tx.Users().ByEmail(ctx, email)
-		if errors.Is(err, fault.NotFound) {
-			return users.ErrNotFound
-		}
-		if err != nil {
-			return fmt.Errorf("look up an address: %w", err)
-		}
-		if u, err = tx.Users().Hold(ctx, found.ID); err != nil {
-			return fmt.Errorf("hold a user: %w", err)
+	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
+		if u, err = holdByEmail(ctx, tx, email); err != nil {
+			return err
 		}
 		now := s.deps.Clock.Now()
 		if u, err = users.DropSecondFactor(ctx, tx, u, now); err != nil {
@@ -228,6 +211,25 @@ func (s *Service) RemoveSecondFactor(ctx context.Context, email string) (users.U
 	})
 	if err != nil {
 		return users.User{}, fmt.Errorf("remove a second factor: %w", err)
+	}
+	return u, nil
+}
+
+// holdByEmail holds the account with an address. Errors: users.ErrNotFound.
+func holdByEmail(ctx context.Context, tx Tx, email string) (users.User, error) {
+	found, _, err := tx.Users().ByEmail(ctx, email)
+	if errors.Is(err, fault.NotFound) {
+		return users.User{}, users.ErrNotFound
+	}
+	if err != nil {
+		return users.User{}, fmt.Errorf("look up an address: %w", err)
+	}
+	u, err := tx.Users().Hold(ctx, found.ID)
+	if err != nil {
+		return users.User{}, fmt.Errorf("hold a user: %w", err)
+	}
+	if u.Erased {
+		return users.User{}, users.ErrNotFound
 	}
 	return u, nil
 }

@@ -25,7 +25,7 @@ type Auditor interface {
 
 // Policy is the decisions of a community about its admins.
 type Policy struct {
-	MaxSignInAge time.Duration // how long ago an admin may have signed in who changes a role; default 15 minutes
+	MaxSignInAge time.Duration // maximum age of the sign-in of an admin who changes a role; default 15 minutes
 }
 
 // DefaultPolicy returns the default of each field.

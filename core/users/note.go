@@ -7,8 +7,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 )
 
-// Note is what a use case tells the log of its transport, and never the client: for which account a
-// request was, and why it was refused if the error does not say it.
+// Note is information of a use case for the log of the transport, which is never sent to the client:
+// the account that a request was for, and the reason of a refusal if the error does not contain it.
 type Note struct {
 	Account id.User // zero if the request was for no account, or the use case did not find out
 	Reason  Reason  // "" if the error says it, or if there is none

@@ -19,10 +19,11 @@ type SecondFactor struct {
 	UserID        id.User
 	Secret        []byte   // sealed by TOTP
 	LastStep      int64    // the latest time step of which a code was used; no code works up to it
-	RecoveryCodes []string // the hashes of those that were not used, as HashRecoveryCode returns them
+	RecoveryCodes []string // the hashes of unused recovery codes, as HashRecoveryCode returns them
 }
 
-// Enrolment is what a user needs to set up a second factor in an app. It is shown once.
+// Enrolment is the data with which a user sets up a second factor in an authenticator app. It is
+// returned once.
 type Enrolment struct {
 	Secret string // in base32, without padding
 	URI    string // the secret with the issuer and the account, as an otpauth address

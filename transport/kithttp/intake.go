@@ -40,7 +40,7 @@ type intake struct {
 	declared int64 // the bytes of the body; -1 if they are unknown
 	http1    bool
 	complete bool
-	body     body // what was read
+	body     body // the bytes that were read
 
 	bodies  Bodies
 	charge  func(bytes int) error

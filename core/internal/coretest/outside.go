@@ -178,8 +178,8 @@ func (i Images) Clean(ctx context.Context, data []byte, _ int) (messaging.Attach
 	return messaging.Attachment{MediaType: mediaType, Bytes: data}, err
 }
 
-// TOTP is a users.TOTP whose codes a test makes with CodeAt. It seals a secret as it is, together
-// with its user.
+// TOTP implements users.TOTP for tests, which compute codes with CodeAt. A sealed secret is the id of
+// the user followed by the secret.
 type TOTP struct{}
 
 // New implements users.TOTP.

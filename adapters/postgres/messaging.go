@@ -24,9 +24,9 @@ var (
 	lockConversation statement = "SELECT 1 FROM @conversations WHERE id = $1 FOR NO KEY UPDATE"
 
 	// holdStanding adds the time of the latest message, and whether the sender $2 has sent $3 messages
-	// without an answer. If the other participant has never written to $2, all messages are from $2, and
-	// the statement counts up to $3 of them. It must follow lockConversation: a statement does not see
-	// rows that were committed while it waited for a lock.
+	// without an answer. If the other participant has never written to $2, all messages are from $2,
+	// and the statement counts up to $3 of them. It must follow lockConversation: a statement does not
+	// see rows that were committed while it waited for a lock.
 	holdStanding = "SELECT standing.*, (SELECT max(created_at) FROM @messages WHERE conversation_id = $1)," + ` CASE
 			WHEN EXISTS (SELECT 1 FROM @correspondents
 				WHERE user_id = CASE voyager_id WHEN $2 THEN local_id ELSE voyager_id END AND reader_id = $2) THEN false

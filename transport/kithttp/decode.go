@@ -45,7 +45,7 @@ func (d decoder) decode(ctx context.Context, r *http.Request, req any) error {
 	if err := d.headers(r.Header, v, &invalid); err != nil {
 		return err
 	}
-	if err := received.decode(func(b []byte) error { return d.body(b, v, &invalid) }); err != nil {
+	if err := received.decode(ctx, func(b []byte) error { return d.body(b, v, &invalid) }); err != nil {
 		return err
 	}
 	if invalid.count > 0 && d.check != nil {

@@ -1,6 +1,10 @@
 package kithttp
 
-import "sync"
+import (
+	"context"
+	"fmt"
+	"sync"
+)
 
 // pieceSize is the greatest number of bytes that are read before they are charged, and the size of
 // the pieces of a large body.
@@ -37,20 +41,26 @@ func (b *body) add(n int) { b.last = b.last[:len(b.last)+n] }
 
 func (b *body) size() int64 { return int64(len(b.full))*pieceSize + int64(len(b.last)) }
 
-// joined is the place in which the pieces of one large body at a time stand together. The lock is
-// held while the body is decoded. The place is garbage when no large body has come for a while.
+// joined has the buffer into which the pieces of a large body are copied. One large body at a time is
+// decoded: a value in joining says that one is. The buffer is garbage when no large body has come
+// for a while.
 var (
-	joining sync.Mutex
+	joining = make(chan struct{}, 1)
 	joined  = sync.Pool{New: func() any { return new([]byte) }}
 )
 
-// decode calls f with the bytes of the body, which f must not retain, and drops them.
-func (b *body) decode(f func([]byte) error) error {
+// decode calls f with the bytes of the body, which f must not retain, and drops them. It waits while
+// another large body is decoded, until ctx ends. As many bodies wait as the budget of bodies admits.
+func (b *body) decode(ctx context.Context, f func([]byte) error) error {
 	if len(b.full) == 0 {
 		return f(b.last)
 	}
-	joining.Lock()
-	defer joining.Unlock()
+	select {
+	case joining <- struct{}{}:
+		defer func() { <-joining }()
+	case <-ctx.Done():
+		return fmt.Errorf("wait to decode a body: %w", ctx.Err())
+	}
 	place := joined.Get().(*[]byte)
 	defer joined.Put(place)
 	if int64(cap(*place)) < b.size() {

@@ -9,6 +9,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/uow"
 )
@@ -44,7 +45,7 @@ import (
 //  6. a conversation, by its id (HoldConversation) or by its pair (OpenConversation), at most one
 //     in a unit;
 //  7. wallets, by user id ascending (Post, Tokens.Close);
-//  8. all other rows that it inserts, changes or removes;
+//  8. all other rows that it inserts, changes or removes, also events;
 //  9. counts of tries, by hash ascending (HoldTries, SaveTries, GiveBackTries).
 //
 // A use case calls methods in this order; core's tests fail a use case that does not. A store holds
@@ -54,6 +55,7 @@ import (
 // one of two units with uow.ErrConflict instead of waiting, always meets this obligation.
 type Tx interface {
 	reservations.Tx // embeds the Tx of every other domain
+	events.RelayTx
 
 	// Rows returns the port that reads and writes the rows of every table verbatim.
 	Rows() Rows

@@ -1,6 +1,7 @@
 package ports
 
 import (
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -21,6 +22,11 @@ func NewStore(s Storage, policy uow.Policy) *Store { return uow.NewStore(s, poli
 // ForIdempotency returns the store that core/idempotency uses.
 func ForIdempotency(s *Store) *uow.Store[idempotency.Tx] {
 	return uow.Narrow(s, func(tx Tx) idempotency.Tx { return tx })
+}
+
+// ForEvents returns the store that a relay of events uses.
+func ForEvents(s *Store) *uow.Store[events.RelayTx] {
+	return uow.Narrow(s, func(tx Tx) events.RelayTx { return tx })
 }
 
 // ForTokens returns the store that core/tokens uses.

@@ -3,6 +3,7 @@ package ports
 import (
 	"time"
 
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/matching"
@@ -52,7 +53,7 @@ type Row []any
 var Tables = []*Table{
 	Users, SecondFactors, Sessions, RefreshTokens, PasswordResets, Wallets, TokenTransactions, LedgerSeals, Interests, Profiles,
 	ProfileInterests, Correspondents, Conversations, Messages, Attachments, Reservations, Reports, ReportedMessages, Sanctions, Blocks, AuditRecords,
-	IdempotencyRecords, SignupGrants, Tries, StoreKeys, StoreMarks,
+	IdempotencyRecords, SignupGrants, Tries, Outbox, Events, Counters, Subscriptions, SetAside, StoreKeys, StoreMarks,
 }
 
 // The tables.
@@ -81,6 +82,11 @@ var (
 	IdempotencyRecords = RecordLayout.Table
 	SignupGrants       = GrantLayout.Table
 	Tries              = TriesLayout.Table
+	Outbox             = OutboxLayout.Table
+	Events             = EventLayout.Table
+	Counters           = CounterLayout.Table
+	Subscriptions      = SubscriptionLayout.Table
+	SetAside           = SetAsideLayout.Table
 	StoreKeys          = StoreKeyLayout.Table
 	StoreMarks         = MarkLayout.Table
 )
@@ -118,6 +124,15 @@ type ReportedMessage struct {
 
 // Grant is a row of SignupGrants.
 type Grant struct{ AddressHash users.SecretHash }
+
+// Counter is a row of Counters.
+type Counter struct {
+	Name  string
+	Value int64
+}
+
+// EventCounter is the name of the Counter with the highest position of an event.
+const EventCounter = "events"
 
 // StoreKey is a row of StoreKeys.
 type StoreKey struct {
@@ -327,6 +342,35 @@ var (
 		f.Bool("told", &t.Told)
 		f.Time("expires_at", &t.ExpiresAt, Required)
 	})
+	// OutboxLayout has the events without a position. A store gives positions in the order in which
+	// it got the rows of one aggregate; a copy writes them in the order of the key.
+	OutboxLayout = layout("outbox", 3, visitEvent)
+	EventLayout  = layout("events", 1, func(e *events.Numbered, f Fields) {
+		f.Int("position", &e.Position, Required)
+		visitEvent(&e.Event, f)
+	})
+	CounterLayout = layout("counters", 1, func(c *Counter, f Fields) {
+		f.Text("name", &c.Name, Required)
+		f.Int("value", &c.Value, Required)
+	})
+	SubscriptionLayout = layout("subscriptions", 1, func(s *events.Subscription, f Fields) {
+		f.Text("name", &s.Name, Required)
+		f.Int("position", &s.Position, Required)
+		f.Text("state", (*string)(&s.State), Required)
+		f.Time("since", &s.Since, Required)
+		f.Text("holder", &s.Holder, Nullable)
+		f.Time("held_until", &s.HeldUntil, Nullable)
+		f.Int("attempts", &s.Attempts, Required)
+		f.Time("retry_at", &s.RetryAt, Nullable)
+	})
+	SetAsideLayout = layout("set_aside_events", 2, func(e *events.SetAside, f Fields) {
+		f.Text("subscriber", &e.Subscriber, Required)
+		f.Int("position", &e.Position, Required)
+		f.Int("attempts", &e.Attempts, Required)
+		f.Text("class", &e.Class, Required)
+		f.Time("failed_at", &e.At, Required)
+		f.Text("state", (*string)(&e.State), Required)
+	})
 	StoreKeyLayout = layout("store_keys", 1, func(k *StoreKey, f Fields) {
 		f.Text("name", &k.Name, Required)
 		f.Bytes("key", &k.Key)
@@ -355,17 +399,35 @@ func visitUser(u *users.User, f Fields) {
 	f.Bool("second_factor", &u.SecondFactor)
 }
 
+func visitEvent(e *events.Event, f Fields) {
+	f.Text("aggregate", (*string)(&e.Aggregate), Required)
+	f.Int("seq", &e.Seq, Required)
+	f.UUID("id", (*[16]byte)(&e.ID), Required)
+	f.Text("type", (*string)(&e.Type), Required)
+	f.Int("version", &e.Version, Required)
+	f.Time("created_at", &e.At, Required)
+	f.JSON("data", data{e})
+}
+
 // The types below are fields that are kept as text.
 type (
 	price    struct{ *reservations.Price }
 	metadata struct{ *tokens.Metadata }
 	details  struct{ *moderation.Details }
+	data     struct{ *events.Event } // after its type and version
 )
 
 func (p price) Encode() string        { return p.String() }
 func (p price) Decode(s string) error { return p.UnmarshalText([]byte(s)) }
 func (m metadata) Encode() string     { return m.String() }
 func (d details) Encode() string      { return d.Canonical() }
+
+func (d data) Encode() string { return events.Encode(d.Data) }
+
+func (d data) Decode(s string) error {
+	d.Data = events.Decode(d.Type, d.Version, s)
+	return nil
+}
 
 func (m metadata) Decode(s string) (err error) {
 	*m.Metadata, err = tokens.ParseMetadata([]byte(s))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
@@ -27,6 +28,8 @@ var (
 	_ Storage                 = UnimplementedStorage{}
 	_ Tx                      = UnimplementedTx{}
 	_ idempotency.Repository  = UnimplementedIdempotency{}
+	_ events.Repository       = UnimplementedEvents{}
+	_ events.Subscriptions    = UnimplementedSubscriptions{}
 	_ tokens.Repository       = UnimplementedTokens{}
 	_ users.Repository        = UnimplementedUsers{}
 	_ moderation.Repository   = UnimplementedModeration{}
@@ -54,6 +57,8 @@ func (UnimplementedStorage) Close(context.Context) error { return unimplemented(
 type UnimplementedTx struct{}
 
 func (UnimplementedTx) Idempotency() idempotency.Repository   { return UnimplementedIdempotency{} }
+func (UnimplementedTx) Events() events.Repository             { return UnimplementedEvents{} }
+func (UnimplementedTx) Subscriptions() events.Subscriptions   { return UnimplementedSubscriptions{} }
 func (UnimplementedTx) Tokens() tokens.Repository             { return UnimplementedTokens{} }
 func (UnimplementedTx) Users() users.Repository               { return UnimplementedUsers{} }
 func (UnimplementedTx) Moderation() moderation.Repository     { return UnimplementedModeration{} }

@@ -13,7 +13,7 @@ var (
 	folders = []string{"core", "ports", "adapters", "transport", "wiring", "examples"}
 
 	// helpers are the packages of core that every domain may use.
-	helpers = []string{"clock", "fault", "id", "idempotency", "page", "text", "uow"}
+	helpers = []string{"clock", "events", "fault", "id", "idempotency", "page", "text", "uow"}
 
 	// domains are the packages of core that contain the domain. Each may import only those to its
 	// left.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -109,6 +110,16 @@ var mappings = map[*ports.Table]mapping{
 		func(s *state) *tree[ports.Grant] { return &s.grants }, itself, (*state).addGrant),
 	ports.Tries: rowsOf(ports.TriesLayout,
 		func(s *state) *tree[*users.Tries] { return &s.tries }, deref, (*state).addTries),
+	ports.Outbox: rowsOf(ports.OutboxLayout, func(s *state) *tree[*waiting] { return &s.outbox },
+		func(w *waiting) events.Event { return w.Event }, (*state).addWaiting),
+	ports.Events: rowsOf(ports.EventLayout,
+		func(s *state) *tree[*events.Numbered] { return &s.events }, deref, (*state).addNumbered),
+	ports.Counters: rowsOf(ports.CounterLayout,
+		func(s *state) *tree[ports.Counter] { return &s.counters }, itself, (*state).addCounter),
+	ports.Subscriptions: rowsOf(ports.SubscriptionLayout,
+		func(s *state) *tree[*events.Subscription] { return &s.subscriptions }, deref, (*state).addSubscription),
+	ports.SetAside: rowsOf(ports.SetAsideLayout,
+		func(s *state) *tree[*events.SetAside] { return &s.asides }, deref, (*state).addAside),
 	ports.StoreKeys: rowsOf(ports.StoreKeyLayout,
 		func(s *state) *tree[ports.StoreKey] { return &s.keys }, itself, (*state).addKey),
 	ports.StoreMarks: rowsOf(ports.MarkLayout,

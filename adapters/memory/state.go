@@ -28,6 +28,7 @@ type state struct {
 	grantTables
 	triesTables
 	secondFactorTables
+	eventTables
 	markTables
 }
 
@@ -45,6 +46,18 @@ func (s *state) copy() *state {
 		grantTables:        s.grantTables.copy(),
 		triesTables:        s.triesTables.copy(),
 		secondFactorTables: s.secondFactorTables.copy(),
+		markTables:         s.markTables.copy(),
+		idempotencyTables:  s.idempotencyTables.copy(),
+		tokenTables:        s.tokenTables.copy(),
+		userTables:         s.userTables.copy(),
+		sessionTables:      s.sessionTables.copy(),
+		moderationTables:   s.moderationTables.copy(),
+		profileTables:      s.profileTables.copy(),
+		messageTables:      s.messageTables.copy(),
+		reservationTables:  s.reservationTables.copy(),
+		grantTables:        s.grantTables.copy(),
+		triesTables:        s.triesTables.copy(),
+		eventTables:        s.eventTables.copy(),
 		markTables:         s.markTables.copy(),
 	}
 }

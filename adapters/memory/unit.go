@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -52,6 +53,8 @@ func (u *unit) call(ctx context.Context, writes bool, f func(s *state) error) er
 // The repositories of the unit.
 
 func (u *unit) Idempotency() idempotency.Repository   { return idempotencyRepository{u} }
+func (u *unit) Events() events.Repository             { return eventsRepository{u} }
+func (u *unit) Subscriptions() events.Subscriptions   { return subscriptionsRepository{u} }
 func (u *unit) Tokens() tokens.Repository             { return tokensRepository{u} }
 func (u *unit) Users() users.Repository               { return usersRepository{u} }
 func (u *unit) Moderation() moderation.Repository     { return moderationRepository{u} }

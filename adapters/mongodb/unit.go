@@ -3,6 +3,7 @@ package mongodb
 import (
 	"context"
 
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -35,6 +36,8 @@ func (u *unit) write(ctx context.Context, f func(t *txn) error) error {
 // The repositories of the unit.
 
 func (u *unit) Idempotency() idempotency.Repository   { return idempotencyRepository{u} }
+func (u *unit) Events() events.Repository             { return ports.UnimplementedEvents{} }
+func (u *unit) Subscriptions() events.Subscriptions   { return ports.UnimplementedSubscriptions{} }
 func (u *unit) Tokens() tokens.Repository             { return tokensRepository{u} }
 func (u *unit) Users() users.Repository               { return usersRepository{u} }
 func (u *unit) Moderation() moderation.Repository     { return moderationRepository{u} }

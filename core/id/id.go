@@ -41,6 +41,8 @@ type (
 	Report = ID[reportKind]
 	// Sanction identifies a sanction.
 	Sanction = ID[sanctionKind]
+	// Event identifies an event.
+	Event = ID[eventKind]
 	// AuditRecord identifies a record of the audit trail.
 	AuditRecord = ID[auditRecordKind]
 	// Subject identifies the object of an administrative act, of any kind.
@@ -61,6 +63,7 @@ type (
 	reservationKind  struct{}
 	reportKind       struct{}
 	sanctionKind     struct{}
+	eventKind        struct{}
 	auditRecordKind  struct{}
 	subjectKind      struct{}
 )

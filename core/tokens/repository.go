@@ -3,6 +3,7 @@ package tokens
 import (
 	"context"
 
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
 )
 
@@ -51,5 +52,6 @@ type Repository interface {
 
 // Tx holds the repositories that this domain uses in a unit of work.
 type Tx interface {
+	events.Tx
 	Tokens() Repository
 }

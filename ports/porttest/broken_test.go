@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/matching"
@@ -57,6 +58,8 @@ func handing(replace func(s *memory.Store, tx *broken)) func(*memory.Store) port
 type broken struct {
 	ports.Tx
 	idempotency  idempotency.Repository
+	events       events.Repository
+	subscribers  events.Subscriptions
 	tokens       tokens.Repository
 	users        users.Repository
 	moderation   moderation.Repository
@@ -68,6 +71,10 @@ type broken struct {
 
 func (b *broken) Idempotency() idempotency.Repository {
 	return or(b.idempotency, b.Tx.Idempotency)
+}
+func (b *broken) Events() events.Repository { return or(b.events, b.Tx.Events) }
+func (b *broken) Subscriptions() events.Subscriptions {
+	return or(b.subscribers, b.Tx.Subscriptions)
 }
 func (b *broken) Tokens() tokens.Repository         { return or(b.tokens, b.Tx.Tokens) }
 func (b *broken) Users() users.Repository           { return or(b.users, b.Tx.Users) }
@@ -136,6 +143,8 @@ func lateRun(replace func(l *late, b *broken)) func(*memory.Store) ports.Storage
 type lateTx struct{ *late }
 
 func (l lateTx) Idempotency() idempotency.Repository   { return l.begin().Idempotency() }
+func (l lateTx) Events() events.Repository             { return l.begin().Events() }
+func (l lateTx) Subscriptions() events.Subscriptions   { return l.begin().Subscriptions() }
 func (l lateTx) Tokens() tokens.Repository             { return l.begin().Tokens() }
 func (l lateTx) Users() users.Repository               { return l.begin().Users() }
 func (l lateTx) Moderation() moderation.Repository     { return l.begin().Moderation() }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -27,13 +28,13 @@ type call struct {
 
 // calls returns a call of every method of every repository.
 func (w *town) calls(f *fixture) []call {
-	return append(append(w.reads(), w.holds()...), w.writes(f)...)
+	return slices.Concat(w.reads(), w.holds(), w.writes(f))
 }
 
 // reads returns the calls that only read.
 func (w *town) reads() []call {
 	ada, ben := w.ada.ID, w.ben.ID
-	return []call{
+	return append(w.eventReads(), []call{
 		discarding("Tokens.Wallet", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Tokens().Wallet(ctx, ada)
 		}),
@@ -190,7 +191,7 @@ func (w *town) reads() []call {
 			_, _, err := tx.Marks().Marked(ctx, w.mark)
 			return err
 		}},
-	}
+	}...)
 }
 
 // holds returns the calls that read something and hold it until the unit ends.
@@ -231,7 +232,7 @@ func (w *town) writes(f *fixture) []call {
 	reviewed, hills := w.report, w.hiking
 	reviewed.Status, reviewed.ReviewedBy, reviewed.ReviewedAt = moderation.Reviewed, w.eve.ID, later
 	hills.Name = "Hill walking"
-	return []call{
+	return append(w.eventWrites(f), []call{
 		{"Idempotency.Save", func(ctx context.Context, tx ports.Tx) error {
 			return claimAndSave(ctx, tx, idempotency.Record{
 				Owner: ben.ID.String(), Key: "key-2", Answer: []byte("{}"), CreatedAt: later,
@@ -394,7 +395,7 @@ func (w *town) writes(f *fixture) []call {
 			return tx.Rows().Write(ctx, ports.StoreMarks, []ports.Row{{"copied", later}})
 		}},
 		{"Marks.Mark", func(ctx context.Context, tx ports.Tx) error { return tx.Marks().Mark(ctx, "further", later) }},
-	}
+	}...)
 }
 
 // discarding returns a call that discards the result of fn.

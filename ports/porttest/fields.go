@@ -27,6 +27,8 @@ var fields = []test{
 	{"users.Reset", filledTwice(resetFields)},
 	{"users.Tries", filledTwice(triesFields)},
 	{"users.SecondFactor", filledTwice(factorFields)},
+	{"events.Event", filledTwice(eventFields)},
+	{"events.Subscription and SetAside", filledTwice(subscriptionFields)},
 	{"tokens.Wallet and Transaction", filledTwice(ledgerFields)},
 	{"idempotency.Record", filledTwice(recordFields)},
 	{"moderation.Report", filledTwice(reportFields)},

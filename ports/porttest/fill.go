@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/reservations"
@@ -36,6 +37,10 @@ func (f *fixture) filler() *filler {
 		reflect.TypeFor[tokens.Metadata](): func() any {
 			return tokens.Reference("no", id.Transaction(f.ids.Next()))
 		},
+		reflect.TypeFor[events.Type]():             func() any { return events.TypeProfileChanged },
+		reflect.TypeFor[events.Data]():             func() any { return events.ProfileChanged{UserID: id.User(f.ids.Next())} },
+		reflect.TypeFor[events.State]():            func() any { return events.Active },
+		reflect.TypeFor[events.AsideState]():       func() any { return events.Retried },
 		reflect.TypeFor[moderation.Status]():       func() any { return moderation.Dismissed },
 		reflect.TypeFor[moderation.SanctionKind](): func() any { return moderation.Suspension },
 		reflect.TypeFor[moderation.Outcome]():      func() any { return moderation.Upheld },

@@ -118,12 +118,13 @@ func TestFillDistinct(t *testing.T) {
 var (
 	stored = []string{
 		"users.User", "users.Session", "users.RefreshToken", "users.Reset", "users.Tries", "users.SecondFactor", "tokens.Wallet", "tokens.Entry",
-		"tokens.Transaction",
+		"tokens.Transaction", "events.Event", "events.Subscription", "events.SetAside",
 		"idempotency.Record", "moderation.Report", "moderation.ReportedMessage", "moderation.Sanction", "moderation.Block", "moderation.AuditRecord", "matching.Interest",
 		"matching.Profile",
 		"messaging.Conversation", "messaging.Message", "messaging.Attachment", "reservations.Reservation",
 	}
 	views = []string{
+		"events.Numbered", "events.Backlog", "events.Lease", "events.AsideFilter", "events.AsidePlace",
 		"matching.Resident", "matching.Residence",
 		"users.PasswordHash", "users.Filter", "users.SessionFilter", "tokens.Receipt", "tokens.Chain", "tokens.Seal", "matching.Query", "matching.Match", "matching.Rank",
 		"matching.NamePlace", "matching.Sight", "matching.Person", "matching.Correspondent", "text.Folded",

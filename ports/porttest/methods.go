@@ -168,7 +168,7 @@ func missing(f *fixture, w *town) []call {
 		message     = id.Message(f.ids.Next())
 		reservation = id.Reservation(f.ids.Next())
 	)
-	return []call{
+	return append(eventsMissing(), []call{
 		discarding("Idempotency.Claim", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Idempotency().Claim(ctx, unknown.String(), "key-1")
 		}),
@@ -261,7 +261,7 @@ func missing(f *fixture, w *town) []call {
 			return tx.Reservations().Move(ctx, reservations.Reservation{ID: reservation, Status: reservations.Pending},
 				reservations.Declined, noon)
 		}),
-	}
+	}...)
 }
 
 func notFoundKeepsUnit(f *fixture) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/matching"
@@ -43,7 +44,11 @@ type town struct {
 	record    idempotency.Record
 	unsealed  tokens.Seal // of a transaction of Eve, which is not sealed yet
 	mark      string
-	wanderers []users.User // further accounts, to fill pages
+	mail      events.Subscription // leased, and at its first event
+	waiting   events.Event        // in the outbox
+	sent      events.Numbered     // is not set aside
+	aside     events.SetAside     // of mail
+	wanderers []users.User        // further accounts, to fill pages
 }
 
 func (f *fixture) town() *town {
@@ -91,6 +96,7 @@ func (f *fixture) town() *town {
 	f.do(func(ctx context.Context, tx ports.Tx) error { return w.fill(ctx, tx, f) })
 	w.accepted.Status, w.accepted.UpdatedAt = reservations.Accepted, noon.Add(time.Minute)
 	w.unsealed = f.chainOf(w.eve.ID)[0]
+	w.tell(f)
 	return w
 }
 
@@ -139,6 +145,18 @@ func (w *town) fill(ctx context.Context, tx ports.Tx, f *fixture) error {
 				CreatedAt: noon})
 		},
 	)
+}
+
+// tell adds events, and a subscription that has set the first of them aside.
+func (w *town) tell(f *fixture) {
+	f.Helper()
+	two := f.someEvents(2)
+	w.sent, w.waiting = two[1], f.newEvent(w.ada.ID, 1)
+	f.addEvents(w.waiting)
+	l := f.leased("mail", "relay-1")
+	w.aside = newAside("mail", two[0].Position)
+	f.setAside(l, w.aside)
+	w.mail = f.subscription("mail")
 }
 
 func (w *town) accept(ctx context.Context, tx ports.Tx, f *fixture) (reservations.MoveResult, error) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -38,8 +39,8 @@ var unfinished = []struct {
 	{"without repositories", txOf(func(ports.Tx) ports.Tx { return hollow{} }), nil},
 	{"with repositories that panic", txOf(func(ports.Tx) ports.Tx { return hollow{true} }), nil},
 	{"with an unimplemented Tx", txOf(func(ports.Tx) ports.Tx { return ports.UnimplementedTx{} }), nil},
-	{"of accounts and tokens", having("Users", "Tokens"),
-		[]string{"units", "users", "twins", "grants", "sessions", "tries", "factors", "tokens", "chain", "isolation", "closing"}},
+	{"of accounts and tokens", having("Users", "Events", "Tokens"),
+		[]string{"units", "users", "twins", "grants", "sessions", "tries", "factors", "events", "tokens", "chain", "isolation", "closing"}},
 }
 
 // txOf returns a plant of memory adapters with another Tx.
@@ -69,6 +70,12 @@ func pick[R any](p partial, name string, sound, unimplemented func() R) R {
 
 func (p partial) Idempotency() idempotency.Repository {
 	return pick(p, "Idempotency", p.tx.Idempotency, p.UnimplementedTx.Idempotency)
+}
+func (p partial) Events() events.Repository {
+	return pick(p, "Events", p.tx.Events, p.UnimplementedTx.Events)
+}
+func (p partial) Subscriptions() events.Subscriptions {
+	return pick(p, "Subscriptions", p.tx.Subscriptions, p.UnimplementedTx.Subscriptions)
 }
 func (p partial) Tokens() tokens.Repository {
 	return pick(p, "Tokens", p.tx.Tokens, p.UnimplementedTx.Tokens)
@@ -103,6 +110,12 @@ func hollowed[R any](h hollow, panicking R) (none R) {
 
 func (h hollow) Idempotency() idempotency.Repository {
 	return hollowed[idempotency.Repository](h, struct{ idempotency.Repository }{})
+}
+func (h hollow) Events() events.Repository {
+	return hollowed[events.Repository](h, struct{ events.Repository }{})
+}
+func (h hollow) Subscriptions() events.Subscriptions {
+	return hollowed[events.Subscriptions](h, struct{ events.Subscriptions }{})
 }
 func (h hollow) Tokens() tokens.Repository {
 	return hollowed[tokens.Repository](h, struct{ tokens.Repository }{})

@@ -45,8 +45,11 @@ import (
 //  6. a conversation, by its id (HoldConversation) or by its pair (OpenConversation), at most one
 //     in a unit;
 //  7. wallets, by user id ascending (Post, Tokens.Close);
-//  8. all other rows that it inserts, changes or removes, also events;
+//  8. all other rows that it inserts, changes or removes;
 //  9. counts of tries, by hash ascending (HoldTries, SaveTries, GiveBackTries).
+//
+// An event that is added is not held, because no other unit waits for it: Events.Add may be called at
+// any place. Its row is only inserted; a store sends it after the writes that the unit queued before.
 //
 // A use case calls methods in this order; core's tests fail a use case that does not. A store holds
 // in this order within each method, also in a method that holds several things, and holds nothing

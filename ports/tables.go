@@ -215,6 +215,7 @@ var (
 		f.Text("icon", &i.Icon, Nullable)
 		f.Bool("is_active", &i.IsActive)
 		f.Bool("twin", &i.Twin)
+		f.Int("version", &i.Version, Required)
 	})
 	ProfileLayout = layout("profiles", 1, func(p *matching.Profile, f Fields) {
 		f.UUID("id", (*[16]byte)(&p.ID), Required)

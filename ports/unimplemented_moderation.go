@@ -38,11 +38,11 @@ func (UnimplementedModeration) ReportedMessages(
 ) (map[id.Report][]moderation.ReportedMessage, error) {
 	return nil, unimplemented("moderation.Repository.ReportedMessages")
 }
-func (UnimplementedModeration) Block(context.Context, moderation.Block) error {
-	return unimplemented("moderation.Repository.Block")
+func (UnimplementedModeration) Block(context.Context, moderation.Block) (bool, error) {
+	return false, unimplemented("moderation.Repository.Block")
 }
-func (UnimplementedModeration) Unblock(context.Context, id.User, id.User) error {
-	return unimplemented("moderation.Repository.Unblock")
+func (UnimplementedModeration) Unblock(context.Context, id.User, id.User) (bool, error) {
+	return false, unimplemented("moderation.Repository.Unblock")
 }
 func (UnimplementedModeration) Blocks(context.Context, id.User, *page.Moment, int) ([]moderation.Block, error) {
 	return nil, unimplemented("moderation.Repository.Blocks")

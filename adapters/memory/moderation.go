@@ -201,22 +201,25 @@ func (repo moderationRepository) ReportsBy(
 	return list, err
 }
 
-func (repo moderationRepository) Block(ctx context.Context, b moderation.Block) error {
-	return repo.write(ctx, func(s *state) error {
-		if s.blocks.has(idKey(b.UserID) + idKey(b.BlockedUserID)) {
+func (repo moderationRepository) Block(ctx context.Context, b moderation.Block) (added bool, err error) {
+	err = repo.write(ctx, func(s *state) error {
+		if added = !s.blocks.has(idKey(b.UserID) + idKey(b.BlockedUserID)); !added {
 			return nil
 		}
 		return s.addBlock(b)
 	})
+	return added && err == nil, err
 }
 
-func (repo moderationRepository) Unblock(ctx context.Context, user, blocked id.User) error {
-	return repo.write(ctx, func(s *state) error {
-		if b, found := s.blocks.get(idKey(user) + idKey(blocked)); found {
+func (repo moderationRepository) Unblock(ctx context.Context, user, blocked id.User) (removed bool, err error) {
+	err = repo.write(ctx, func(s *state) error {
+		var b *moderation.Block
+		if b, removed = s.blocks.get(idKey(user) + idKey(blocked)); removed {
 			s.dropBlock(b)
 		}
 		return nil
 	})
+	return removed && err == nil, err
 }
 
 func (repo moderationRepository) Blocks(

@@ -149,6 +149,10 @@ func withoutSecondFactor(context.Context, *mongo.Database, bson.Raw) (bson.D, er
 	return d("second_factor", false), nil
 }
 
+func markFirstVersion(context.Context, *mongo.Database, bson.Raw) (bson.D, error) {
+	return d("version", int64(1)), nil
+}
+
 // dateLastUse gives a session the time of its last refresh token, which is that of its last use.
 func dateLastUse(ctx context.Context, db *mongo.Database, doc bson.Raw) (bson.D, error) {
 	var last struct {

@@ -191,6 +191,42 @@ var migrations = []step{
 			"_id": "binData", "secret": "binData", "last_step": "long", "recovery_codes": "array",
 		}},
 	),
+
+	// Use cases say what happened. Events wait in the outbox until a numbering gives them a position. Subscriptions are
+	// where subscribers are in that order. An interest has a version, which orders its events.
+	of(
+		change{
+			in: "outbox", fields: map[string]string{
+				"_id": "object", "type": "string", "version": "long", "created_at": "date", "data": "string",
+			},
+			indexes: []index{{name: "by_time", keys: "created_at _id.id"}},
+		},
+		change{
+			in: "events", fields: map[string]string{
+				"_id": "long", "aggregate": "string", "seq": "long", "id": "binData", "type": "string", "version": "long",
+				"created_at": "date", "data": "string",
+			},
+			rules: []bson.D{d("_id", d("$gte", int64(1)))},
+		},
+		change{in: "counters", fields: map[string]string{"_id": "string", "value": "long"}},
+		change{
+			in: "subscriptions", fields: map[string]string{
+				"_id": "string", "position": "long", "state": "string", "since": "date", "holder": "string?", "held_until": "date?",
+				"attempts": "long", "retry_at": "date?",
+			},
+			rules: []bson.D{d("state", d("$in", bson.A{"active", "behind", "off"}))},
+		},
+		change{
+			in: "set_aside_events", fields: map[string]string{
+				"_id": "object", "attempts": "long", "class": "string", "failed_at": "date", "state": "string",
+			},
+			rules:   []bson.D{d("state", d("$in", bson.A{"waiting", "retry"}))},
+			indexes: []index{{name: "of_event", keys: "_id.position"}, {name: "by_state", keys: "state _id"}},
+		},
+		change{in: "interests", fields: map[string]string{"version": "long"}, fill: &filling{
+			lacking: d("version", d("$exists", false)), with: markFirstVersion,
+		}},
+	),
 }
 
 // step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may

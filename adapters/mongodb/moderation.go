@@ -114,18 +114,24 @@ func (repo moderationRepository) ReportsBy(
 	return all, err
 }
 
-func (repo moderationRepository) Block(ctx context.Context, b moderation.Block) error {
-	return repo.write(ctx, func(t *txn) error {
-		t.later(usersIn, blocking(uuid(b.UserID), uuid(b.BlockedUserID), date(b.CreatedAt)))
-		return nil
+func (repo moderationRepository) Block(ctx context.Context, b moderation.Block) (added bool, err error) {
+	err = repo.write(ctx, func(t *txn) error {
+		matched, err := t.apply(ctx, usersIn, blocking(uuid(b.UserID), uuid(b.BlockedUserID), date(b.CreatedAt)))
+		added = matched > 0
+		return err
 	})
+	return added && err == nil, err
 }
 
-func (repo moderationRepository) Unblock(ctx context.Context, user, blocked id.User) error {
-	return repo.write(ctx, func(t *txn) error {
-		t.later(usersIn, changing(d("_id", uuid(user)), d("$pull", d("blocks", d("user_id", uuid(blocked))))))
-		return nil
+func (repo moderationRepository) Unblock(ctx context.Context, user, blocked id.User) (removed bool, err error) {
+	err = repo.write(ctx, func(t *txn) error {
+		matched, err := t.apply(ctx, usersIn, changing(
+			d("_id", uuid(user), "blocks.user_id", uuid(blocked)), d("$pull", d("blocks", d("user_id", uuid(blocked)))),
+		))
+		removed = matched > 0
+		return err
 	})
+	return removed && err == nil, err
 }
 
 func (repo moderationRepository) Blocks(

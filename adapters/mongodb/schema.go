@@ -3,6 +3,7 @@ package mongodb
 import (
 	"go.mongodb.org/mongo-driver/bson"
 
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/reservations"
@@ -41,6 +42,11 @@ const (
 	idempotencyIn      collection = "idempotency_records"
 	grantsIn           collection = "signup_grants"
 	triesIn            collection = "tries"
+	outboxIn           collection = "outbox"
+	eventsIn           collection = "events"
+	countersIn         collection = "counters"
+	subscriptionsIn    collection = "subscriptions"
+	setAsideIn         collection = "set_aside_events"
 	storeKeysIn        collection = "store_keys"
 	marksIn            collection = "store_marks"
 	versionsIn         collection = "schema_versions"
@@ -49,7 +55,7 @@ const (
 
 // lookedUp are the collections in which a unit looks up unique values before it writes.
 var lookedUp = []collection{uniqueKeysIn, secondFactorsIn, interestsIn, profilesIn, reportsIn, idempotencyIn, grantsIn, triesIn, storeKeysIn, marksIn, calendarsIn,
-	correspondentsIn, sealsIn}
+	correspondentsIn, sealsIn, countersIn, subscriptionsIn}
 
 // spec is a collection with the rules for its documents and its indexes.
 type spec struct {
@@ -284,6 +290,26 @@ var schema = []spec{
 			{name: "by_expiry", keys: "expires_at _id"},
 		},
 	},
+	{
+		name: outboxIn, table: ports.Outbox, extra: map[string]string{"_id": "object"},
+		shard:   shard{why: "events wait here for a moment only: on one shard, so that a numbering reads them in one place"},
+		indexes: []index{{name: "by_time", keys: "created_at _id.id"}},
+	},
+	{
+		name: eventsIn, table: ports.Events, rules: []bson.D{d("_id", d("$gte", int64(1)))},
+		shard: shard{why: "they are read in the order of one number, and removed when they are delivered"},
+	},
+	{name: countersIn, table: ports.Counters, shard: shard{why: "a handful of documents"}},
+	{
+		name: subscriptionsIn, table: ports.Subscriptions, shard: shard{why: "a document for each subscriber"},
+		rules: []bson.D{d("state", d("$in", statuses(events.Active, events.Behind, events.Off)))},
+	},
+	{
+		name: setAsideIn, table: ports.SetAside, extra: map[string]string{"_id": "object"},
+		shard:   shard{why: "few events, which admins look after"},
+		rules:   []bson.D{d("state", d("$in", statuses(events.Waiting, events.Retried)))},
+		indexes: []index{{name: "of_event", keys: "_id.position"}, {name: "by_state", keys: "state _id"}},
+	},
 	{name: storeKeysIn, table: ports.StoreKeys, shard: shard{why: "a document for each key of the store"}},
 	{name: marksIn, table: ports.StoreMarks, shard: shard{why: "a handful of documents"}},
 	{name: versionsIn, extra: map[string]string{"_id": "long", "applied_at": "date", "sealed": "bool?"}, shard: shard{why: "a document for each migration"}},
@@ -338,6 +364,11 @@ var renamed = map[*ports.Table]map[string]string{
 	ports.IdempotencyRecords: {"owner": "_id.owner", "key": "_id.key"},
 	ports.SignupGrants:       {"address_hash": "_id"},
 	ports.Tries:              {"hash": "_id"},
+	ports.Outbox:             {"aggregate": "_id.aggregate", "seq": "_id.seq", "id": "_id.id"},
+	ports.Events:             {"position": "_id", "id": "id"},
+	ports.Counters:           {"name": "_id"},
+	ports.Subscriptions:      {"name": "_id"},
+	ports.SetAside:           {"subscriber": "_id.subscriber", "position": "_id.position"},
 	ports.StoreKeys:          {"name": "_id"},
 	ports.StoreMarks:         {"name": "_id"},
 }

@@ -36,8 +36,8 @@ func (u *unit) write(ctx context.Context, f func(t *txn) error) error {
 // The repositories of the unit.
 
 func (u *unit) Idempotency() idempotency.Repository   { return idempotencyRepository{u} }
-func (u *unit) Events() events.Repository             { return ports.UnimplementedEvents{} }
-func (u *unit) Subscriptions() events.Subscriptions   { return ports.UnimplementedSubscriptions{} }
+func (u *unit) Events() events.Repository             { return eventsRepository{u} }
+func (u *unit) Subscriptions() events.Subscriptions   { return subscriptionsRepository{u} }
 func (u *unit) Tokens() tokens.Repository             { return tokensRepository{u} }
 func (u *unit) Users() users.Repository               { return usersRepository{u} }
 func (u *unit) Moderation() moderation.Repository     { return moderationRepository{u} }

@@ -87,18 +87,22 @@ func (repo moderationRepository) ReportsBy(
 	return all, err
 }
 
-func (repo moderationRepository) Block(ctx context.Context, b moderation.Block) error {
-	return repo.write(ctx, func(c *conn) error {
-		c.later(blocks.insert+" ON CONFLICT (user_id, blocked_user_id) DO NOTHING", blocks.args(b)...)
-		return nil
+func (repo moderationRepository) Block(ctx context.Context, b moderation.Block) (added bool, err error) {
+	err = repo.write(ctx, func(c *conn) error {
+		n, err := c.exec(ctx, blocks.insert+" ON CONFLICT (user_id, blocked_user_id) DO NOTHING", blocks.args(b)...)
+		added = n > 0
+		return err
 	})
+	return added && err == nil, err
 }
 
-func (repo moderationRepository) Unblock(ctx context.Context, user, blocked id.User) error {
-	return repo.write(ctx, func(c *conn) error {
-		c.later("DELETE FROM @blocks WHERE user_id = $1 AND blocked_user_id = $2", uuid(user), uuid(blocked))
-		return nil
+func (repo moderationRepository) Unblock(ctx context.Context, user, blocked id.User) (removed bool, err error) {
+	err = repo.write(ctx, func(c *conn) error {
+		n, err := c.exec(ctx, "DELETE FROM @blocks WHERE user_id = $1 AND blocked_user_id = $2", uuid(user), uuid(blocked))
+		removed = n > 0
+		return err
 	})
+	return removed && err == nil, err
 }
 
 func (repo moderationRepository) Blocks(

@@ -92,6 +92,9 @@ func New(store *uow.Store[Tx]) *Auditor { return &Auditor{store: store} }
 //	second_factor            every account with an active second factor has a stored secret
 //	sanction                 kind and outcome exist; the appeal and the outcome have their times
 //	block_self               no user blocks themselves
+//	event_seq                in each aggregate, seq ascends with the position; events without one come last
+//	event_position           no event has a position above the highest that was given
+//	subscription             a position is not above the highest; a lease has a holder and an end
 func (a *Auditor) Audit(ctx context.Context) (tokens.Verification, error) {
 	return a.AuditAgainst(ctx, nil)
 }
@@ -130,6 +133,7 @@ func check(ctx context.Context, records Records, heads tokens.Heads) (tokens.Ver
 		a.checkUsers, a.checkSecondFactors, a.checkSessions, a.checkResets, a.checkKeys, a.checkInterests, a.checkProfiles, a.checkConversations,
 		a.checkMessages, a.checkCorrespondents, a.checkAttachments, a.checkReservations, a.checkWallets, a.checkTransactions,
 		a.checkPurses, a.checkPayments, a.checkReports, a.checkReportedMessages, a.checkSanctions, a.checkBlocks, a.checkAuditRecords,
+		a.checkEvents,
 	} {
 		if err := check(ctx); err != nil {
 			return tokens.Verification{}, err
@@ -158,10 +162,16 @@ type audit struct {
 
 // broken adds a violation to the findings.
 func (a *audit) broken(rule string, subject [16]byte, format string, args ...any) {
-	v := tokens.Violation{Rule: rule, Detail: fmt.Sprintf(format, args...)}
+	named := ""
 	if subject != [16]byte{} {
-		v.Subject = id.User(subject).String()
+		named = id.User(subject).String()
 	}
+	a.brokenBy(rule, named, format, args...)
+}
+
+// brokenBy is broken for a subject that has no identifier.
+func (a *audit) brokenBy(rule, subject, format string, args ...any) {
+	v := tokens.Violation{Rule: rule, Subject: subject, Detail: fmt.Sprintf(format, args...)}
 	a.found.Violations = append(a.found.Violations, v)
 }
 

@@ -266,6 +266,19 @@ var moderationCorrupted = []corruption{
 	{"a block of oneself", func(w *town, s rows) {
 		s.first(ports.Blocks).set("blocked_user_id", s.first(ports.Blocks).get("user_id"))
 	}, only("block_self")},
+	{"events of an aggregate in the wrong order", func(_ *town, s rows) {
+		s.where(ports.Events, "seq", int64(5)).set("seq", int64(1))
+	}, only("event_seq")},
+	{"a seq that was given twice", func(_ *town, s rows) {
+		s.where(ports.Events, "seq", int64(5)).set("seq", int64(2))
+	}, only("event_seq")},
+	{"an event that was left behind", func(_ *town, s rows) {
+		s.where(ports.Outbox, "seq", int64(6)).set("seq", int64(4))
+	}, only("event_seq")},
+	{"a position that was not given", to(ports.Counters, "value", int64(1)), []string{"event_position", "subscription"}},
+	{"a lease without an end", to(ports.Subscriptions, "held_until", nil), only("subscription")},
+	{"set aside by nobody", to(ports.SetAside, "subscriber", "other"), only("reference")},
+	{"set aside without an event", to(ports.SetAside, "position", int64(1000)), only("reference")},
 	{"an audit record with an unknown actor", func(w *town, s rows) {
 		s.where(ports.AuditRecords, "actor_id", [16]byte(w.cleo.ID)).set("actor_id", unknown)
 	}, only("reference")},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/audit"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/matching"
@@ -45,6 +46,7 @@ func newTown(t testing.TB) *town {
 	w.ada, w.ben, w.cleo, w.gone = w.user("ada"), w.user("ben"), w.user("cleo"), w.user("gone")
 	for _, fill := range []func(ctx context.Context, tx ports.Tx) error{
 		w.accounts, w.profiles, w.conversations, w.messages, w.reservations, w.moderation, w.erasure, w.leftovers,
+		w.events,
 	} {
 		w.do(fill)
 	}
@@ -99,6 +101,26 @@ func (w *town) post(
 	_, err := w.ledger.Post(ctx, tx, noon, tokens.Movement{UserID: user, Amount: amount, Type: kind,
 		Metadata: metadata})
 	return err
+}
+
+// events numbers half of the events, and sets one of them aside.
+func (w *town) events(ctx context.Context, tx ports.Tx) error {
+	ofAda := func(seq int64) events.Event {
+		return events.New(w.ids, noon, seq, events.ProfileChanged{UserID: w.ada.ID})
+	}
+	_, err := tx.Events().Number(ctx, 1000)
+	err = errors.Join(err, tx.Events().Add(ctx, ofAda(2), ofAda(5)))
+	n, err2 := tx.Events().Number(ctx, 1000)
+	b, err3 := tx.Events().Backlog(ctx)
+	if n != 2 || b.Highest < 3 {
+		return fmt.Errorf("numbered %d of 2 events, up to %d: %w", n, b.Highest, errors.Join(err, err2, err3))
+	}
+	_, err4 := tx.Subscriptions().Subscribe(ctx, events.Subscription{Name: "mail", State: events.Active, Since: noon})
+	s, _, err5 := tx.Subscriptions().Lease(ctx, "mail", "relay", noon, noon.Add(time.Minute))
+	_, err6 := tx.Subscriptions().SetAside(ctx, s.Leased(), events.SetAside{
+		Subscriber: "mail", Position: b.Highest, Attempts: 5, Class: "timeout", At: noon, State: events.Waiting,
+	})
+	return errors.Join(err, err2, err3, err4, err5, err6, tx.Events().Add(ctx, ofAda(6), ofAda(9)))
 }
 
 func (w *town) hash() [32]byte {
@@ -247,9 +269,9 @@ func (w *town) moderation(ctx context.Context, tx ports.Tx) error {
 	}
 	operator := record
 	operator.ID, operator.ActorID = id.AuditRecord(w.ids.Next()), id.User{}
-	return errors.Join(err, err2, err3, err4, err5, err6, tx.Moderation().AddAudit(ctx, record),
-		tx.Moderation().AddAudit(ctx, operator),
-		tx.Moderation().Block(ctx, moderation.Block{UserID: w.cleo.ID, BlockedUserID: w.ada.ID, CreatedAt: noon}))
+	_, err7 := tx.Moderation().Block(ctx, moderation.Block{UserID: w.cleo.ID, BlockedUserID: w.ada.ID, CreatedAt: noon})
+	return errors.Join(err, err2, err3, err4, err5, err6, err7, tx.Moderation().AddAudit(ctx, record),
+		tx.Moderation().AddAudit(ctx, operator))
 }
 
 func reported(m messaging.Message) moderation.ReportedMessage {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
@@ -147,7 +148,7 @@ func (s *Service) CreateInterest(ctx context.Context, admin id.User, c InterestC
 			return Interest{}, err
 		}
 		i := draft
-		i.ID = id.Interest(s.deps.IDs.Next())
+		i.ID, i.Version = id.Interest(s.deps.IDs.Next()), 1
 		created, err := tx.Matching().AddInterest(ctx, i)
 		if err != nil {
 			return Interest{}, fmt.Errorf("add an interest: %w", err)
@@ -158,7 +159,7 @@ func (s *Service) CreateInterest(ctx context.Context, admin id.User, c InterestC
 		return i, s.record(ctx, tx, admin, moderation.ActionInterestCreated, i)
 	}, idempotency.Part(keepInterest, func(_ context.Context, _ Tx, k keptInterest) (Interest, error) {
 		i := draft
-		i.ID = k.ID
+		i.ID, i.Version = k.ID, 1
 		return i, nil
 	}))
 	if err != nil {
@@ -192,6 +193,7 @@ func (s *Service) ChangeInterest(ctx context.Context, admin id.User, interest id
 		if i == before {
 			return nil
 		}
+		i.Version++
 		saved, err := tx.Matching().SaveInterest(ctx, i)
 		if err != nil {
 			return fmt.Errorf("save an interest: %w", err)
@@ -207,9 +209,14 @@ func (s *Service) ChangeInterest(ctx context.Context, admin id.User, interest id
 	return i, nil
 }
 
+// record adds the audit record and the event of a change of an interest.
 func (s *Service) record(ctx context.Context, tx Tx, admin id.User, action moderation.Action, i Interest) error {
+	now := s.deps.Clock.Now()
+	if err := events.Add(ctx, tx, s.deps.IDs, now, i.Version, events.InterestChanged{InterestID: i.ID}); err != nil {
+		return err
+	}
 	return moderation.Record(ctx, tx, s.deps.IDs, moderation.AuditRecord{
-		ActorID: admin, Action: action, SubjectID: id.Subject(i.ID), CreatedAt: s.deps.Clock.Now(),
+		ActorID: admin, Action: action, SubjectID: id.Subject(i.ID), CreatedAt: now,
 		Details: moderation.Details{"name": i.Name, "icon": i.Icon, "is_active": strconv.FormatBool(i.IsActive)},
 	})
 }

@@ -72,8 +72,9 @@ type Interest struct {
 	ID       id.Interest
 	Name     string // unique by text.Fold, but for twins
 	Icon     string
-	IsActive bool // an inactive interest cannot be picked, is not shown, and does not count
-	Twin     bool // another interest has, or had, the same name by text.Fold; before, the two were different
+	IsActive bool  // an inactive interest cannot be picked, is not shown, and does not count
+	Twin     bool  // another interest has, or had, the same name by text.Fold; before, the two were different
+	Version  int64 // 1, incremented by each change
 }
 
 // NamePlace is the position of an interest in a list by name.

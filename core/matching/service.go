@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/page"
@@ -89,7 +90,8 @@ func (s *Service) SaveProfile(
 	var saved ProfileWithInterests
 	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		// Held, so that a concurrent erasure cannot leave a profile behind.
-		if _, err := users.HoldActive(ctx, tx, caller); err != nil {
+		u, err := users.HoldActive(ctx, tx, caller)
+		if err != nil {
 			return err
 		}
 		chosen, err := tx.Matching().Interests(ctx, picked...)
@@ -115,6 +117,12 @@ func (s *Service) SaveProfile(
 		p.ID, p.UserID = before.ID, caller
 		if err := tx.Matching().SaveProfile(ctx, p, keep); err != nil {
 			return fmt.Errorf("save a profile: %w", err)
+		}
+		if u, err = users.Touch(ctx, tx, u); err != nil {
+			return err
+		}
+		if err := events.Add(ctx, tx, s.deps.IDs, s.deps.Clock.Now(), u.Version, events.ProfileChanged{UserID: caller}); err != nil {
+			return err
 		}
 		saved = ProfileWithInterests{Profile: p, Interests: chosen}
 		return nil

@@ -37,6 +37,13 @@ func sentAt(now, latest time.Time) time.Time {
 	return now
 }
 
+// openedSeq is the seq of the event of a new conversation. It is below that of every message.
+const openedSeq = 1
+
+// messageSeq returns the seq of an event about a message: its time, because the times of the messages
+// of a conversation ascend.
+func messageSeq(m Message) int64 { return m.CreatedAt.UnixMilli() }
+
 // PlaceOfMessage returns the position of a message in its conversation.
 func PlaceOfMessage(m Message) page.Moment { return page.Moment{At: m.CreatedAt, ID: m.ID} }
 

@@ -35,7 +35,7 @@ func (s *Service) Report(ctx context.Context, caller id.User, c ReportInput, key
 	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (moderation.Report, error) {
 		r := draft
 		r.ID, r.CreatedAt = id.Report(s.deps.IDs.Next()), s.deps.Clock.Now()
-		return r, moderation.File(ctx, tx, r, func() ([]moderation.ReportedMessage, error) { return reported(ctx, tx, r) })
+		return r, moderation.File(ctx, tx, s.deps.IDs, r, func() ([]moderation.ReportedMessage, error) { return reported(ctx, tx, r) })
 	}, moderation.ReportForm[Tx]())
 	if err != nil {
 		return moderation.Report{}, fmt.Errorf("report a message: %w", err)

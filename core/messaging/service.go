@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
@@ -121,7 +122,12 @@ func (s *Service) open(ctx context.Context, tx Tx, caller users.User, local id.U
 	if err != nil {
 		return Conversation{}, false, fmt.Errorf("add a conversation: %w", err)
 	}
-	return c, created, nil
+	if created {
+		err = events.Add(ctx, tx, s.deps.IDs, now, openedSeq, events.ConversationOpened{
+			ConversationID: c.ID, LocalID: c.LocalID, VoyagerID: c.VoyagerID,
+		})
+	}
+	return c, created, err
 }
 
 // Conversations lists the caller's conversations, newest activity first.
@@ -262,7 +268,14 @@ func (s *Service) send(ctx context.Context, tx Tx, caller id.User, conversation 
 	if err := tx.Messaging().AddMessage(ctx, m, image); err != nil {
 		return Message{}, fmt.Errorf("add a message: %w", err)
 	}
-	pair := matching.Correspondent{UserID: caller, ReaderID: held.Standing.Conversation.Other(caller)}
+	other := held.Standing.Conversation.Other(caller)
+	err = events.Add(ctx, tx, s.deps.IDs, now, messageSeq(m), events.MessageSent{
+		ConversationID: conversation, MessageID: m.ID, RecipientID: other, SenderID: caller,
+	})
+	if err != nil {
+		return Message{}, err
+	}
+	pair := matching.Correspondent{UserID: caller, ReaderID: other}
 	if err := tx.Matching().AddCorrespondent(ctx, pair); err != nil {
 		return Message{}, fmt.Errorf("add a correspondent: %w", err)
 	}
@@ -292,7 +305,8 @@ func (s *Service) Read(ctx context.Context, caller id.User, conversation id.Conv
 	n, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "messaging.Read", Values: []any{conversation, upTo},
 	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (int, error) {
-		if _, err := Enter(ctx, tx, caller, conversation); err != nil {
+		standing, err := Enter(ctx, tx, caller, conversation)
+		if err != nil {
 			return 0, err
 		}
 		m, err := tx.Messaging().Message(ctx, upTo)
@@ -302,7 +316,16 @@ func (s *Service) Read(ctx context.Context, caller id.User, conversation id.Conv
 		if err != nil || m.ConversationID != conversation {
 			return 0, fault.InvalidField("up_to", "must be a message of this conversation")
 		}
-		return tx.Messaging().MarkRead(ctx, conversation, caller, PlaceOfMessage(m))
+		n, err := tx.Messaging().MarkRead(ctx, conversation, caller, PlaceOfMessage(m))
+		if err != nil {
+			return 0, fmt.Errorf("mark messages as read: %w", err)
+		}
+		if n > 0 {
+			err = events.Add(ctx, tx, s.deps.IDs, s.deps.Clock.Now(), messageSeq(m), events.MessageRead{
+				ConversationID: conversation, ReaderID: caller, SenderID: standing.Conversation.Other(caller), UpTo: upTo,
+			})
+		}
+		return n, err
 	}, idempotency.Whole[Tx, int]())
 	if err != nil {
 		return 0, fmt.Errorf("mark messages as read: %w", err)

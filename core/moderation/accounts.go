@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
@@ -147,19 +148,34 @@ func (s *Service) changeHeld(ctx context.Context, tx Tx, admin id.User, u *users
 		return users.ErrLastAdmin
 	}
 	next.UpdatedAt = now
-	if err := tx.Users().Save(ctx, next); err != nil {
-		return fmt.Errorf("save a user: %w", err)
+	next, err := users.Touch(ctx, tx, next)
+	if err != nil {
+		return err
 	}
-	next.Version++
 	if u.IsActive && !next.IsActive {
 		if err := users.EndAccess(ctx, tx, u.ID, now); err != nil {
 			return err
 		}
 	}
+	if err := s.tell(ctx, tx, *u, next, now); err != nil {
+		return err
+	}
 	*u = next
 	return s.record(ctx, tx, AuditRecord{
 		ActorID: admin, Action: ActionUserChanged, SubjectID: id.Subject(u.ID), Reason: c.Reason, Details: details, CreatedAt: now,
 	})
+}
+
+// tell adds the event of an account that a change has made active or inactive, if it did.
+func (s *Service) tell(ctx context.Context, tx Tx, before, after users.User, now time.Time) error {
+	var said events.Data = events.UserDeactivated{UserID: after.ID}
+	switch {
+	case before.IsActive == after.IsActive:
+		return nil
+	case after.IsActive:
+		said = events.UserReactivated{UserID: after.ID}
+	}
+	return events.Add(ctx, tx, s.deps.IDs, now, after.Version, said)
 }
 
 func isActiveAdmin(u users.User) bool { return u.IsActive && u.Role == users.RoleAdmin }
@@ -175,13 +191,15 @@ func (s *Service) MakeAdmin(ctx context.Context, email string) (users.User, erro
 		if isActiveAdmin(u) {
 			return nil
 		}
-		now := s.deps.Clock.Now()
+		now, before := s.deps.Clock.Now(), u
 		u.Role = users.RoleAdmin
 		u.Resume(now)
-		if err := tx.Users().Save(ctx, u); err != nil {
-			return fmt.Errorf("save a user: %w", err)
+		if u, err = users.Touch(ctx, tx, u); err != nil {
+			return err
 		}
-		u.Version++
+		if err := s.tell(ctx, tx, before, u, now); err != nil {
+			return err
+		}
 		return s.record(ctx, tx, AuditRecord{
 			Action: ActionAdminAppointed, SubjectID: id.Subject(u.ID), Reason: "by the operator", CreatedAt: now,
 		})

@@ -44,6 +44,18 @@ func (s Status) mayBecome(to Status) bool {
 	return false
 }
 
+// rank returns a number that every move of mayBecome raises. It is the seq of the move's event.
+func (s Status) rank() int64 {
+	switch s {
+	case Pending:
+		return 1
+	case Reviewed:
+		return 2
+	default:
+		return 3
+	}
+}
+
 // Maximum lengths, in characters.
 const (
 	MaxReason  = 100

@@ -39,11 +39,11 @@ type Repository interface {
 	// first by (created_at, id of the message). A report without messages is not in the result.
 	ReportedMessages(ctx context.Context, reports ...id.Report) (map[id.Report][]ReportedMessage, error)
 
-	// Block stores a block. If it exists already, it stays as it is.
-	Block(ctx context.Context, b Block) error
+	// Block stores a block, and reports whether it did. If it exists already, it stays as it is.
+	Block(ctx context.Context, b Block) (added bool, err error)
 
-	// Unblock removes a block. It does nothing if there is no such block.
-	Unblock(ctx context.Context, user, blocked id.User) error
+	// Unblock removes a block, and reports whether it did.
+	Unblock(ctx context.Context, user, blocked id.User) (removed bool, err error)
 
 	// Blocks lists the blocks that a user made, newest first by (created_at, id of the blocked
 	// user), paged like Reports.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
@@ -89,14 +90,12 @@ func (s *Service) impose(ctx context.Context, tx Tx, admin id.User, u users.User
 		ID: id.Sanction(s.deps.IDs.Next()), UserID: u.ID, Kind: c.Kind, Reason: c.Reason, EndsAt: c.EndsAt,
 		CreatedBy: admin, CreatedAt: now,
 	}
-	before := u
 	if err := sanction.apply(&u, now); err != nil {
 		return Sanction{}, err
 	}
-	if u != before {
-		if err := tx.Users().Save(ctx, u); err != nil {
-			return Sanction{}, fmt.Errorf("save a user: %w", err)
-		}
+	u, err := users.Touch(ctx, tx, u) // also for a warning, so that its event comes after those before it
+	if err != nil {
+		return Sanction{}, err
 	}
 	if c.Kind == Suspension {
 		if err := users.EndAccess(ctx, tx, u.ID, now); err != nil {
@@ -105,6 +104,12 @@ func (s *Service) impose(ctx context.Context, tx Tx, admin id.User, u users.User
 	}
 	if err := tx.Moderation().AddSanction(ctx, sanction); err != nil {
 		return Sanction{}, fmt.Errorf("add a sanction: %w", err)
+	}
+	err = events.Add(ctx, tx, s.deps.IDs, now, u.Version, events.UserSanctioned{
+		EndsAt: sanction.EndsAt, Kind: string(sanction.Kind), SanctionID: sanction.ID, UserID: u.ID,
+	})
+	if err != nil {
+		return Sanction{}, err
 	}
 	return sanction, s.record(ctx, tx, AuditRecord{
 		ActorID: admin, Action: ActionUserSanctioned, SubjectID: id.Subject(u.ID), Reason: c.Reason,
@@ -140,9 +145,12 @@ func (s *Service) Decide(ctx context.Context, admin id.User, sanction id.Sanctio
 		if err := decided.decide(d, admin, now); err != nil {
 			return err
 		}
-		if d.Outcome == Lifted && decided.release(&u, now) {
-			if err := tx.Users().Save(ctx, u); err != nil {
-				return fmt.Errorf("save a user: %w", err)
+		if before := u; d.Outcome == Lifted && decided.release(&u, now) {
+			if u, err = users.Touch(ctx, tx, u); err != nil {
+				return err
+			}
+			if err := s.tell(ctx, tx, before, u, now); err != nil {
+				return err
 			}
 		}
 		if err := tx.Moderation().SaveSanction(ctx, decided); err != nil {

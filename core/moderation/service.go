@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
@@ -111,7 +112,7 @@ func (s *Service) Report(ctx context.Context, caller id.User, c ReportInput, key
 	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (Report, error) {
 		r := draft
 		r.ID, r.CreatedAt = id.Report(s.deps.IDs.Next()), s.deps.Clock.Now()
-		return r, File(ctx, tx, r, func() ([]ReportedMessage, error) { return nil, nil })
+		return r, File(ctx, tx, s.deps.IDs, r, func() ([]ReportedMessage, error) { return nil, nil })
 	}, ReportForm[Tx]())
 	if err != nil {
 		return Report{}, fmt.Errorf("report: %w", err)
@@ -120,9 +121,9 @@ func (s *Service) Report(ctx context.Context, caller id.User, c ReportInput, key
 }
 
 // File stores a report inside a unit of work, with the result of messages, which is called after the
-// two users were checked. Errors: users.ErrNotSignedIn if the reporter is not active,
+// two users were checked. The event gets its identifier from ids. Errors: users.ErrNotSignedIn if the reporter is not active,
 // users.ErrNotFound if there is no user to report, the errors of messages, ErrReportPending.
-func File(ctx context.Context, tx Tx, r Report, messages func() ([]ReportedMessage, error)) error {
+func File(ctx context.Context, tx Tx, ids id.Source, r Report, messages func() ([]ReportedMessage, error)) error {
 	if _, err := users.Active(ctx, tx, r.ReporterID); err != nil {
 		return err
 	}
@@ -140,7 +141,9 @@ func File(ctx context.Context, tx Tx, r Report, messages func() ([]ReportedMessa
 	if !created {
 		return ErrReportPending
 	}
-	return nil
+	return events.Add(ctx, tx, ids, r.CreatedAt, r.Status.rank(), events.ReportFiled{
+		ReportID: r.ID, ReportedUserID: r.ReportedUserID, ReporterID: r.ReporterID,
+	})
 }
 
 func exists(ctx context.Context, tx Tx, user id.User) error {
@@ -173,37 +176,54 @@ func (s *Service) MyReports(ctx context.Context, caller id.User, r page.Request[
 	return p, err
 }
 
-// Block blocks another user, until Unblock. It may run more than once. Errors: fault.Invalid if
+// Block blocks another user, until Unblock. It holds the caller's account, so that no block is left
+// of an account that is erased meanwhile. It may run more than once. Errors: fault.Invalid if
 // other is the caller, users.ErrNotFound.
 func (s *Service) Block(ctx context.Context, caller, other id.User) error {
 	if caller == other {
 		return fault.InvalidField("user_id", "must be another user")
 	}
 	return s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
-		if _, err := users.Active(ctx, tx, caller); err != nil {
+		u, err := users.HoldActive(ctx, tx, caller)
+		if err != nil {
 			return err
 		}
 		if err := exists(ctx, tx, other); err != nil {
 			return err
 		}
-		if err := tx.Moderation().Block(ctx, Block{UserID: caller, BlockedUserID: other, CreatedAt: s.deps.Clock.Now()}); err != nil {
+		added, err := tx.Moderation().Block(ctx, Block{UserID: caller, BlockedUserID: other, CreatedAt: s.deps.Clock.Now()})
+		if err != nil {
 			return fmt.Errorf("block: %w", err)
 		}
-		return nil
+		return s.tellBlock(ctx, tx, u, added, events.BlockAdded{BlockedUserID: other, UserID: caller})
 	})
 }
 
 // Unblock removes a block. It may run more than once, and does nothing if there is no block.
 func (s *Service) Unblock(ctx context.Context, caller, other id.User) error {
 	return s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
-		if _, err := users.Active(ctx, tx, caller); err != nil {
+		u, err := users.HoldActive(ctx, tx, caller)
+		if err != nil {
 			return err
 		}
-		if err := tx.Moderation().Unblock(ctx, caller, other); err != nil {
+		removed, err := tx.Moderation().Unblock(ctx, caller, other)
+		if err != nil {
 			return fmt.Errorf("unblock: %w", err)
 		}
-		return nil
+		return s.tellBlock(ctx, tx, u, removed, events.BlockRemoved{BlockedUserID: other, UserID: caller})
 	})
+}
+
+// tellBlock adds the event of a block of a user, whom the unit holds, if it was changed.
+func (s *Service) tellBlock(ctx context.Context, tx Tx, u users.User, changed bool, said events.Data) error {
+	if !changed {
+		return nil
+	}
+	u, err := users.Touch(ctx, tx, u)
+	if err != nil {
+		return err
+	}
+	return events.Add(ctx, tx, s.deps.IDs, s.deps.Clock.Now(), u.Version, said)
 }
 
 // Reports lists the reports of one status ("" for all), oldest first. Errors: fault.Invalid for an
@@ -258,6 +278,14 @@ func (s *Service) ChangeReport(ctx context.Context, admin id.User, report id.Rep
 		}
 		if !changed {
 			return ErrReportMove.WithDetail("another admin has just changed the status of the report")
+		}
+		if r.Status != before {
+			err := events.Add(ctx, tx, s.deps.IDs, now, r.Status.rank(), events.ReportMoved{
+				ReportID: r.ID, ReportedUserID: r.ReportedUserID, ReporterID: r.ReporterID, Status: string(r.Status),
+			})
+			if err != nil {
+				return err
+			}
 		}
 		return s.record(ctx, tx, AuditRecord{
 			ActorID: admin, Action: ActionReportChanged, SubjectID: id.Subject(report), Details: c.details(before), CreatedAt: now,

@@ -123,7 +123,7 @@ func (s *Service) erase(ctx context.Context, tx Tx, user id.User, allow func(u u
 	if err := allow(u); err != nil {
 		return err
 	}
-	refunds, err := reservations.CancelAllOf(ctx, tx, s.deps.Clock, user)
+	refunds, err := reservations.CancelAllOf(ctx, tx, s.deps.IDs, s.deps.Clock, user)
 	if err != nil {
 		return err
 	}
@@ -136,5 +136,5 @@ func (s *Service) erase(ctx context.Context, tx Tx, user id.User, allow func(u u
 	if err := tx.Moderation().DropBlocks(ctx, user); err != nil {
 		return fmt.Errorf("drop blocks: %w", err)
 	}
-	return users.Erase(ctx, tx, u, s.deps.Clock.Now())
+	return users.Erase(ctx, tx, s.deps.IDs, u, s.deps.Clock.Now())
 }

@@ -95,7 +95,7 @@ func (s *Service) End(ctx context.Context, admin id.User, reservation id.Reserva
 			return r.refuse("be ended by an admin", "only an accepted one can be")
 		}
 		now := s.deps.Clock.Now()
-		if r, err = s.end(ctx, tx, r, e.Status, now); err != nil {
+		if r, err = s.end(ctx, tx, r, e.Status, now, id.User{}); err != nil {
 			return err
 		}
 		return moderation.Record(ctx, tx, s.deps.IDs, moderation.AuditRecord{

@@ -177,7 +177,7 @@ func (s *Service) propose(ctx context.Context, tx Tx, r Reservation, now time.Ti
 	if err := tx.Reservations().Add(ctx, r); err != nil {
 		return Reservation{}, fmt.Errorf("add a reservation: %w", err)
 	}
-	return r, nil
+	return r, tell(ctx, tx, s.deps.IDs, r, proposedSeq, r.CreatorID)
 }
 
 // checkPending returns an error if a user may not have one more pending reservation in a conversation.
@@ -239,7 +239,7 @@ func (s *Service) accept(ctx context.Context, tx Tx, caller id.User, r Reservati
 	if err := standing.Open(); err != nil {
 		return Reservation{}, err
 	}
-	r, err := change(ctx, tx, r, Accepted, now)
+	r, err := s.change(ctx, tx, r, Accepted, now, caller)
 	if err != nil {
 		return Reservation{}, err
 	}
@@ -254,7 +254,7 @@ func (s *Service) Decline(ctx context.Context, caller id.User, reservation id.Re
 			if err := r.mayBeDeclined(caller); err != nil {
 				return Reservation{}, err
 			}
-			return change(ctx, tx, r, Declined, s.deps.Clock.Now())
+			return s.change(ctx, tx, r, Declined, s.deps.Clock.Now(), caller)
 		})
 }
 
@@ -269,9 +269,9 @@ func (s *Service) Cancel(ctx context.Context, caller id.User, reservation id.Res
 				return Reservation{}, err
 			}
 			if r.Status == Pending {
-				return change(ctx, tx, r, Cancelled, now)
+				return s.change(ctx, tx, r, Cancelled, now, caller)
 			}
-			return s.end(ctx, tx, r, Cancelled, now)
+			return s.end(ctx, tx, r, Cancelled, now, caller)
 		})
 }
 
@@ -314,9 +314,16 @@ func enter(ctx context.Context, tx Tx, caller id.User, reservation id.Reservatio
 	return r, standing, err
 }
 
-// change moves a reservation from the status that this unit read. If another unit has moved it
-// meanwhile, change returns uow.ErrConflict, so that the unit runs again and checks the new status.
-func change(ctx context.Context, tx Tx, r Reservation, to Status, now time.Time) (Reservation, error) {
+// change moves a reservation from the status that this unit read, and adds the event. by is the
+// participant who acts, or zero. If another unit has moved the reservation meanwhile, change returns
+// uow.ErrConflict, so that the unit runs again and checks the new status.
+func (s *Service) change(ctx context.Context, tx Tx, r Reservation, to Status, now time.Time, by id.User) (Reservation, error) {
+	return change(ctx, tx, s.deps.IDs, r, to, now, by)
+}
+
+func change(
+	ctx context.Context, tx Tx, ids id.Source, r Reservation, to Status, now time.Time, by id.User,
+) (Reservation, error) {
 	moved, err := tx.Reservations().Move(ctx, r, to, now)
 	switch {
 	case err != nil:
@@ -326,8 +333,9 @@ func change(ctx context.Context, tx Tx, r Reservation, to Status, now time.Time)
 	case moved == Stale:
 		return Reservation{}, fmt.Errorf("move a reservation that another unit has moved: %w", uow.ErrConflict)
 	}
+	seq := r.Status.movedSeq()
 	r.Status, r.UpdatedAt = to, now
-	return r, nil
+	return r, tell(ctx, tx, ids, r, seq, by)
 }
 
 func movement(r Reservation, user id.User, amount int64, t tokens.Type, reason string) tokens.Movement {

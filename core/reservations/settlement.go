@@ -91,10 +91,10 @@ func (s *Service) settle(ctx context.Context, reservation id.Reservation) (done 
 		done = true
 		switch {
 		case r.ended(now):
-			_, err := s.end(ctx, tx, r, Completed, now)
+			_, err := s.end(ctx, tx, r, Completed, now, id.User{})
 			return err
 		case r.lapsed(now):
-			_, err := change(ctx, tx, r, Expired, now)
+			_, err := s.change(ctx, tx, r, Expired, now, id.User{})
 			return err
 		}
 		done = false // another process has settled it
@@ -104,9 +104,9 @@ func (s *Service) settle(ctx context.Context, reservation id.Reservation) (done 
 }
 
 // end moves an accepted reservation to Cancelled or Completed, and posts its tokens to the voyager
-// or the local.
-func (s *Service) end(ctx context.Context, tx Tx, r Reservation, to Status, now time.Time) (Reservation, error) {
-	r, err := change(ctx, tx, r, to, now)
+// or the local. by is the participant who acts, or zero.
+func (s *Service) end(ctx context.Context, tx Tx, r Reservation, to Status, now time.Time, by id.User) (Reservation, error) {
+	r, err := s.change(ctx, tx, r, to, now, by)
 	if err != nil {
 		return Reservation{}, err
 	}
@@ -138,8 +138,8 @@ func (s *Service) RunSettler(ctx context.Context, report func(error)) error {
 // CancelAllOf cancels the reservations of a user who is erased: pending ones, and accepted ones
 // that have not begun. The others are settled as usual. The unit holds the user. CancelAllOf does
 // not post the refunds of the voyagers; it returns them, so that the unit posts all its movements
-// together, which holds the wallets in order.
-func CancelAllOf(ctx context.Context, tx Tx, now clock.Clock, user id.User) (refunds []tokens.Movement, err error) {
+// together, which holds the wallets in order. Events get their identifiers from ids.
+func CancelAllOf(ctx context.Context, tx Tx, ids id.Source, now clock.Clock, user id.User) (refunds []tokens.Movement, err error) {
 	open, err := openOf(ctx, tx, user)
 	if err != nil {
 		return nil, err
@@ -155,7 +155,7 @@ func CancelAllOf(ctx context.Context, tx Tx, now clock.Clock, user id.User) (ref
 		if r.Status != Pending && (r.Status != Accepted || !at.Before(r.Date)) {
 			continue
 		}
-		cancelled, err := change(ctx, tx, r, Cancelled, at)
+		cancelled, err := change(ctx, tx, ids, r, Cancelled, at, user)
 		if err != nil {
 			return nil, err
 		}

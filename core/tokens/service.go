@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/page"
@@ -70,7 +71,7 @@ func (l *Ledger) Post(ctx context.Context, tx Tx, at time.Time, movements ...Mov
 	if len(entries) == 0 {
 		return nil, nil
 	}
-	receipts, err := tx.Tokens().Post(ctx, entries...)
+	receipts, err := l.post(ctx, tx, entries)
 	if err != nil {
 		return nil, fmt.Errorf("post to the ledger: %w", err)
 	}
@@ -83,11 +84,30 @@ func (l *Ledger) Post(ctx context.Context, tx Tx, at time.Time, movements ...Mov
 		}
 	}
 	if len(leaving) > 0 {
-		if _, err := tx.Tokens().Post(ctx, leaving...); err != nil {
+		if _, err := l.post(ctx, tx, leaving); err != nil {
 			return nil, fmt.Errorf("withdraw from a closed wallet: %w", err)
 		}
 	}
 	return written, nil
+}
+
+// post appends entries to the ledger, and adds an event for each.
+func (l *Ledger) post(ctx context.Context, tx Tx, entries []Entry) ([]Receipt, error) {
+	receipts, err := tx.Tokens().Post(ctx, entries...)
+	if err != nil {
+		return nil, err
+	}
+	changed := make([]events.Event, len(receipts))
+	for i, r := range receipts {
+		t := r.Transaction
+		changed[i] = events.New(l.ids, t.CreatedAt, t.Seq, events.WalletChanged{
+			Amount: t.Amount, BalanceAfter: t.BalanceAfter, TransactionID: t.ID, Type: string(t.Type), UserID: t.UserID,
+		})
+	}
+	if err := tx.Events().Add(ctx, changed...); err != nil {
+		return nil, fmt.Errorf("add the events of transactions: %w", err)
+	}
+	return receipts, nil
 }
 
 // Close closes and empties the wallet of a user who is erased. Later credits to it are withdrawn
@@ -122,7 +142,7 @@ func (l *Ledger) empty(ctx context.Context, tx Tx, user id.User, at time.Time) e
 	if w.Balance == 0 {
 		return nil
 	}
-	if _, err := tx.Tokens().Post(ctx, l.withdrawal(user, w.Balance, at)); err != nil {
+	if _, err := l.post(ctx, tx, []Entry{l.withdrawal(user, w.Balance, at)}); err != nil {
 		return fmt.Errorf("empty a wallet: %w", err)
 	}
 	return nil

@@ -12,6 +12,6 @@ type Verification struct {
 // Violation is one breach of a rule by the rows of a store.
 type Violation struct {
 	Rule    string // name of the rule, like wallet_balance; stable between releases
-	Subject string // id of the row that breaks the rule, or "" for the whole store
+	Subject string // id of the row that breaks the rule, or its name if it has no id; "" for the whole store
 	Detail  string // description of the breach, for an operator
 }

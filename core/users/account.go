@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/text"
@@ -31,6 +32,7 @@ func (s *Service) ChangeMe(ctx context.Context, caller id.User, c Change) (User,
 		if u, err = Active(ctx, tx, caller); err != nil || c == (Change{}) {
 			return err
 		}
+		before := u
 		if err := u.Apply(c, s.deps.Clock.Now()); err != nil {
 			return err
 		}
@@ -38,9 +40,22 @@ func (s *Service) ChangeMe(ctx context.Context, caller id.User, c Change) (User,
 			return fmt.Errorf("save a user: %w", err)
 		}
 		u.Version++
-		return nil
+		if u.Name == before.Name && u.Bio == before.Bio && u.Location == before.Location {
+			return nil
+		}
+		return events.Add(ctx, tx, s.deps.IDs, u.UpdatedAt, u.Version, events.ProfileChanged{UserID: u.ID})
 	})
 	return u, err
+}
+
+// Touch increments the version of an account that the unit holds, and returns the account. Events
+// about what belongs to a user get the version as their seq.
+func Touch(ctx context.Context, tx Tx, u User) (User, error) {
+	if err := tx.Users().Save(ctx, u); err != nil {
+		return User{}, fmt.Errorf("save a user: %w", err)
+	}
+	u.Version++
+	return u, nil
 }
 
 // Active returns an active account. It returns ErrNotSignedIn if the account is inactive or does
@@ -315,8 +330,9 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string, fro
 }
 
 // Erase removes all personal data from an account, which the unit holds, and the results that are
-// stored under the user's idempotency keys. The address is then free for a new account.
-func Erase(ctx context.Context, tx Tx, u User, at time.Time) error {
+// stored under the user's idempotency keys. The address is then free for a new account. The event
+// gets its identifier from ids.
+func Erase(ctx context.Context, tx Tx, ids id.Source, u User, at time.Time) error {
 	address := text.FoldAddress(u.Email)
 	for _, owner := range []string{u.ID.String(), signUpOwner(address)} {
 		if err := tx.Idempotency().Forget(ctx, owner); err != nil {
@@ -326,6 +342,9 @@ func Erase(ctx context.Context, tx Tx, u User, at time.Time) error {
 	u.erase(clock.Truncate(at))
 	if err := tx.Users().Erase(ctx, u); err != nil {
 		return fmt.Errorf("erase a user: %w", err)
+	}
+	if err := events.Add(ctx, tx, ids, at, u.Version+1, events.UserErased{UserID: u.ID}); err != nil {
+		return err
 	}
 	key, err := tx.Users().Key(ctx, TryKey, newStoreKey())
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 )
@@ -75,9 +76,8 @@ func (s *Service) resumed(ctx context.Context, tx Tx, u User, now time.Time) (Us
 		return held, held.CheckAdmitted()
 	}
 	held.Resume(now)
-	if err := tx.Users().Save(ctx, held); err != nil {
-		return User{}, fmt.Errorf("save a user: %w", err)
+	if held, err = Touch(ctx, tx, held); err != nil {
+		return User{}, err
 	}
-	held.Version++
-	return held, nil
+	return held, events.Add(ctx, tx, s.deps.IDs, now, held.Version, events.UserReactivated{UserID: held.ID})
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
@@ -194,6 +195,9 @@ func (s *Service) register(ctx context.Context, tx Tx, user id.User, in SignUp, 
 		return User{}, ErrEmailTaken
 	}
 	if err := s.deps.Ledger.Open(ctx, tx, u.ID); err != nil {
+		return User{}, err
+	}
+	if err := events.Add(ctx, tx, s.deps.IDs, now, u.Version, events.UserSignedUp{UserID: u.ID}); err != nil {
 		return User{}, err
 	}
 	granted, err := s.grant(ctx, tx, u.Email)

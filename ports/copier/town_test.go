@@ -176,8 +176,8 @@ func (w *town) moderation(ctx context.Context, tx ports.Tx, by, of id.User) erro
 		SubjectID: id.Subject(of), CreatedAt: noon,
 	}
 	_, err := tx.Moderation().AddReport(ctx, report)
-	return errors.Join(err, tx.Moderation().AddSanction(ctx, sanction), tx.Moderation().AddAudit(ctx, record),
-		tx.Moderation().Block(ctx, moderation.Block{UserID: by, BlockedUserID: of, CreatedAt: noon}))
+	_, err2 := tx.Moderation().Block(ctx, moderation.Block{UserID: by, BlockedUserID: of, CreatedAt: noon})
+	return errors.Join(err, err2, tx.Moderation().AddSanction(ctx, sanction), tx.Moderation().AddAudit(ctx, record))
 }
 
 // rows returns all rows of the town by table.

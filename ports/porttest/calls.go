@@ -334,13 +334,13 @@ func (w *town) writes(f *fixture) []call {
 			s.Appeal, s.AppealedAt = "But I never did", later
 			return tx.Moderation().SaveSanction(ctx, s)
 		}},
-		{"Moderation.Block", func(ctx context.Context, tx ports.Tx) error {
+		discarding("Moderation.Block", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().Block(ctx, moderation.Block{UserID: ada.ID, BlockedUserID: w.dora.ID,
 				CreatedAt: later})
-		}},
-		{"Moderation.Unblock", func(ctx context.Context, tx ports.Tx) error {
+		}),
+		discarding("Moderation.Unblock", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().Unblock(ctx, ada.ID, w.dora.ID)
-		}},
+		}),
 		{"Moderation.DropBlocks", func(ctx context.Context, tx ports.Tx) error {
 			return tx.Moderation().DropBlocks(ctx, cleo.ID)
 		}},

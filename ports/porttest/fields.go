@@ -274,7 +274,7 @@ func sanctionFields(f *fixture, fl *filler) {
 
 func blockFields(f *fixture, fl *filler) {
 	b := filled[moderation.Block](f, fl)
-	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().Block(ctx, b) })
+	f.blocks(b, true)
 	listsBack(f, "moderation.Repository.Blocks", b, func(moderation.Block) bool { return true },
 		func(ctx context.Context, tx ports.Tx) ([]moderation.Block, error) {
 			return tx.Moderation().Blocks(ctx, b.UserID, nil, 100)

@@ -27,6 +27,7 @@ var life = []test{
 
 func townAudit(f *fixture) {
 	w := f.town()
+	f.numberAll()
 	v, err := audit.New(ports.ForAudit(f.store)).Audit(f.ctx)
 	if err != nil {
 		f.Fatal(err)

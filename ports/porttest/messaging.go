@@ -99,7 +99,7 @@ func conversationStanding(f *fixture) {
 		f.block(pair[0], pair[1])
 		want.Blocked = true
 		f.same("the standing after a block", f.standing(talk), want)
-		f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().Unblock(ctx, pair[0], pair[1]) })
+		f.unblock(pair[0], pair[1], true)
 		want.Blocked = false
 		f.same("the standing after unblocking", f.standing(talk), want)
 	}

@@ -186,22 +186,21 @@ func blocked(f *fixture) {
 	first := moderation.Block{UserID: ada.ID, BlockedUserID: ben.ID, CreatedAt: noon}
 	back := moderation.Block{UserID: ben.ID, BlockedUserID: ada.ID, CreatedAt: noon.Add(time.Hour)}
 	for i := range 2 {
-		f.do(func(ctx context.Context, tx ports.Tx) error {
-			b := first
-			b.CreatedAt = noon.Add(time.Duration(i) * time.Hour)
-			return tx.Moderation().Block(ctx, b)
-		})
+		b := first
+		b.CreatedAt = noon.Add(time.Duration(i) * time.Hour)
+		f.blocks(b, i == 0)
 	}
 	f.same("a block that was made twice", f.blocksOf(ada.ID), []moderation.Block{first})
-	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().Block(ctx, back) })
-	for range 2 { // the second call finds no block
-		f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().Unblock(ctx, ada.ID, ben.ID) })
+	f.blocks(back, true)
+	for i := range 2 { // the second call finds no block
+		f.unblock(ada.ID, ben.ID, i == 0)
 	}
 	f.same("after unblocking", f.blocksOf(ada.ID), []moderation.Block(nil))
 	f.same("the block in the other direction", f.blocksOf(ben.ID), []moderation.Block{back})
 	f.allConcurrently(10, func(int) error {
 		return f.store.Do(f.ctx, func(ctx context.Context, tx ports.Tx) error {
-			return tx.Moderation().Block(ctx, first)
+			_, err := tx.Moderation().Block(ctx, first)
+			return err
 		})
 	})
 	f.same("a block that concurrent units made", f.blocksOf(ada.ID), []moderation.Block{first})
@@ -224,7 +223,7 @@ func blockPages(f *fixture) {
 	var all []moderation.Block
 	for i := range paged {
 		b := moderation.Block{UserID: ada.ID, BlockedUserID: f.user(fmt.Sprint("user", i)).ID, CreatedAt: tie(i)}
-		f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().Block(ctx, b) })
+		f.blocks(b, true)
 		all = append(all, b)
 	}
 	f.block(ben.ID, ada.ID)

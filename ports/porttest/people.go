@@ -149,9 +149,23 @@ func (f *fixture) report(r moderation.Report) moderation.Report {
 
 func (f *fixture) block(user, blocked id.User) {
 	f.Helper()
-	f.do(func(ctx context.Context, tx ports.Tx) error {
-		return tx.Moderation().Block(ctx, moderation.Block{UserID: user, BlockedUserID: blocked, CreatedAt: noon})
-	})
+	f.blocks(moderation.Block{UserID: user, BlockedUserID: blocked, CreatedAt: noon}, true)
+}
+
+// blocks makes a block, and fails the test unless the store reports whether it is new.
+func (f *fixture) blocks(b moderation.Block, want bool) {
+	f.Helper()
+	f.same("the block is new", write(f, func(ctx context.Context, tx ports.Tx) (bool, error) {
+		return tx.Moderation().Block(ctx, b)
+	}), want)
+}
+
+// unblock removes a block, and fails the test unless the store reports whether there was one.
+func (f *fixture) unblock(user, blocked id.User, want bool) {
+	f.Helper()
+	f.same("there was a block", write(f, func(ctx context.Context, tx ports.Tx) (bool, error) {
+		return tx.Moderation().Unblock(ctx, user, blocked)
+	}), want)
 }
 
 func (f *fixture) newInterest(name string) matching.Interest {

@@ -79,7 +79,7 @@ func searchBlocks(f *fixture) {
 	f.finds("Ada, who blocks Ben", matching.Query{Viewer: ada.ID}, "cleo")
 	f.finds("Ben, whom Ada blocks", matching.Query{Viewer: ben.ID}, "cleo")
 	f.finds("Cleo", matching.Query{Viewer: cleo.ID}, "ada", "ben")
-	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Moderation().Unblock(ctx, ada.ID, ben.ID) })
+	f.unblock(ada.ID, ben.ID, true)
 	f.finds("Ada, who blocks no one any more", matching.Query{Viewer: ada.ID}, "ben", "cleo")
 }
 

@@ -141,8 +141,9 @@ func (w *town) fill(ctx context.Context, tx ports.Tx, f *fixture) error {
 		},
 		func() error { return tx.Users().SaveTries(ctx, w.tries) },
 		func() error {
-			return tx.Moderation().Block(ctx, moderation.Block{UserID: w.cleo.ID, BlockedUserID: w.dora.ID,
+			_, err := tx.Moderation().Block(ctx, moderation.Block{UserID: w.cleo.ID, BlockedUserID: w.dora.ID,
 				CreatedAt: noon})
+			return err
 		},
 	)
 }

@@ -122,7 +122,8 @@ func TestHeldDocumentChangesWhileWaiting(t *testing.T) {
 			if changed {
 				must(t, elsewhere.Run(context.Background(), uow.Write, func(ctx context.Context, tx ports.Tx) error {
 					block := moderation.Block{UserID: held, BlockedUserID: wanted, CreatedAt: w.clock.Now()}
-					return tx.Moderation().Block(ctx, block)
+					_, err := tx.Moderation().Block(ctx, block)
+					return err
 				}))
 			}
 			if err := <-done; changed != errors.Is(err, uow.ErrConflict) || !changed && err != nil {
@@ -161,7 +162,8 @@ func TestHeldBeforeWaiting(t *testing.T) {
 				return err
 			}
 			block := moderation.Block{UserID: pair.Local, BlockedUserID: wanted, CreatedAt: w.clock.Now()}
-			return tx.Moderation().Block(ctx, block)
+			_, err := tx.Moderation().Block(ctx, block)
+			return err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -29,8 +29,9 @@ var neverUpdated = []string{
 	"password_resets", "token_transactions", "unique_keys", "audit_records", "idempotency_records", "store_marks",
 	"schema_versions", "servers", "signup_grants", "store_keys", "correspondents", "ledger_seals", "reported_messages",
 	"second_factors",
-	"tries",     // of which version 1 has none
-	"sanctions", // updated, but version 1 had none
+	"tries",                                                             // of which version 1 has none
+	"sanctions",                                                         // updated, but version 1 had none
+	"outbox", "events", "counters", "subscriptions", "set_aside_events", // likewise
 }
 
 // Documents of version 1 survive all migrations, and every use case can change them. It can also change them

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/matching"
@@ -39,6 +40,8 @@ type owner struct {
 // owners are all repositories except Rows, which uses every table.
 var owners = []owner{
 	{"Idempotency", reflect.TypeFor[idempotency.Tx](), []*ports.Table{ports.IdempotencyRecords}},
+	{"Events", reflect.TypeFor[events.RelayTx](), []*ports.Table{ports.Outbox, ports.Events, ports.Counters}},
+	{"Subscriptions", reflect.TypeFor[events.RelayTx](), []*ports.Table{ports.Subscriptions, ports.SetAside}},
 	{"Tokens", reflect.TypeFor[tokens.Tx](), []*ports.Table{ports.Wallets, ports.TokenTransactions, ports.LedgerSeals}},
 	{"Users", reflect.TypeFor[users.Tx](), []*ports.Table{
 		ports.Users, ports.SecondFactors, ports.Sessions, ports.RefreshTokens, ports.PasswordResets, ports.SignupGrants, ports.Tries,

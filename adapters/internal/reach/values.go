@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/community"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/text"
@@ -59,9 +60,31 @@ func newScene(ctx context.Context, store ports.Storage) (*scene, error) {
 				return err
 			}
 		}
-		return nil
+		return subscribe(ctx, tx, s.later)
 	}))
 }
+
+// subscribe numbers some events, and adds a subscription that has set the first of them aside. Its
+// names are those that fill sets.
+func subscribe(ctx context.Context, tx ports.Tx, later time.Time) error {
+	if _, err := tx.Events().Number(ctx, mostRows); err != nil {
+		return err
+	}
+	if _, err := tx.Subscriptions().Subscribe(ctx, events.Subscription{Name: anyText, State: events.Active, Since: later}); err != nil {
+		return err
+	}
+	s, _, err := tx.Subscriptions().Lease(ctx, anyText, anyText, later, later)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Subscriptions().SetAside(ctx, s.Leased(), events.SetAside{
+		Subscriber: anyText, Position: 1, Class: anyText, At: later, State: events.Waiting,
+	})
+	return err
+}
+
+// anyText is the text of arguments for which no value is known.
+const anyText = "hiking"
 
 // mostRows is the greatest number of rows of a table that are tried as an argument.
 const mostRows = 8
@@ -98,6 +121,8 @@ func (s *scene) values(ctx context.Context) (*values, error) {
 			collect(ctx, tx, have, ports.AuditRecordLayout), collect(ctx, tx, have, ports.RecordLayout),
 			collect(ctx, tx, have, ports.GrantLayout), collect(ctx, tx, have, ports.StoreKeyLayout),
 			collect(ctx, tx, have, ports.TriesLayout), collect(ctx, tx, have, ports.SecondFactorLayout),
+			collect(ctx, tx, have, ports.OutboxLayout), collect(ctx, tx, have, ports.EventLayout),
+			collect(ctx, tx, have, ports.SubscriptionLayout), collect(ctx, tx, have, ports.SetAsideLayout),
 		)
 	})
 }
@@ -162,9 +187,9 @@ func (c *choice) fill(v reflect.Value, whole bool) error {
 		v.Set(reflect.ValueOf(c.later))
 	case c.sparse && mayMiss(t, whole):
 	case t == reflect.TypeFor[text.Folded]():
-		v.Set(reflect.ValueOf(text.Fold("hiking")))
+		v.Set(reflect.ValueOf(text.Fold(anyText)))
 	case t == reflect.TypeFor[text.Searched]():
-		v.Set(reflect.ValueOf(text.SearchFold("hiking")))
+		v.Set(reflect.ValueOf(text.SearchFold(anyText)))
 	case len(c.all[t]) > 0:
 		v.Set(c.take(t))
 		if t.Kind() == reflect.Struct {
@@ -184,7 +209,7 @@ func (c *choice) fill(v reflect.Value, whole bool) error {
 		}
 		c.name(v)
 	case t.Kind() == reflect.String:
-		v.SetString("hiking")
+		v.SetString(anyText)
 	case t.Kind() == reflect.Int, t.Kind() == reflect.Int64:
 		v.SetInt(1)
 	case t.Kind() == reflect.Uint8:

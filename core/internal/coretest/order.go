@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -111,8 +112,12 @@ type orderedTx struct {
 }
 
 func (t orderedTx) Idempotency() idempotency.Repository { return orderedKeys{t.Tx.Idempotency(), t.h} }
-func (t orderedTx) Users() users.Repository             { return orderedUsers{t.Tx.Users(), t.h} }
-func (t orderedTx) Tokens() tokens.Repository           { return orderedTokens{t.Tx.Tokens(), t.h} }
+func (t orderedTx) Events() events.Repository           { return orderedEvents{t.Tx.Events(), t.h} }
+func (t orderedTx) Subscriptions() events.Subscriptions {
+	return orderedSubscriptions{t.Tx.Subscriptions(), t.h}
+}
+func (t orderedTx) Users() users.Repository   { return orderedUsers{t.Tx.Users(), t.h} }
+func (t orderedTx) Tokens() tokens.Repository { return orderedTokens{t.Tx.Tokens(), t.h} }
 func (t orderedTx) Moderation() moderation.Repository {
 	return orderedModeration{t.Tx.Moderation(), t.h}
 }

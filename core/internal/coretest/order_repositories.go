@@ -268,12 +268,12 @@ func (r orderedModeration) SaveSanction(ctx context.Context, s moderation.Sancti
 	return r.Repository.SaveSanction(ctx, s)
 }
 
-func (r orderedModeration) Block(ctx context.Context, b moderation.Block) error {
+func (r orderedModeration) Block(ctx context.Context, b moderation.Block) (bool, error) {
 	r.h.rest("Moderation.Block")
 	return r.Repository.Block(ctx, b)
 }
 
-func (r orderedModeration) Unblock(ctx context.Context, user, blocked id.User) error {
+func (r orderedModeration) Unblock(ctx context.Context, user, blocked id.User) (bool, error) {
 	r.h.rest("Moderation.Unblock")
 	return r.Repository.Unblock(ctx, user, blocked)
 }

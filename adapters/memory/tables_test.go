@@ -32,7 +32,7 @@ func (f *fixture) village() (ada, ben users.User) {
 	f.conversation(ben.ID, ada.ID)
 	f.do(func(ctx context.Context, tx ports.Tx) error {
 		return errors.Join(f.accounts(ctx, tx, ada, eve, gone), f.acquaintance(ctx, tx, ada, ben, eve),
-			f.talk(ctx, tx, c), f.bookings(ctx, tx, c), f.leftovers(ctx, tx, ada))
+			f.talk(ctx, tx, c), f.bookings(ctx, tx, c), f.leftovers(ctx, tx, ada), f.told(ctx, tx, ada))
 	})
 	f.do(func(ctx context.Context, tx ports.Tx) error {
 		return tx.Tokens().Seal(ctx, tokens.Seal{UserID: ada.ID, Seq: 1, Hash: f.hash()}, tokens.Seal{UserID: ben.ID, Seq: 1, Hash: f.hash()})
@@ -91,9 +91,11 @@ func (f *fixture) acquaintance(ctx context.Context, tx ports.Tx, ada, ben, eve u
 	note(m.DropProfile(ctx, eve.ID))
 	for _, b := range []moderation.Block{{UserID: ada.ID, BlockedUserID: eve.ID}, {UserID: eve.ID, BlockedUserID: ada.ID}, {UserID: ben.ID, BlockedUserID: eve.ID}} {
 		b.CreatedAt = noon
-		note(mod.Block(ctx, b))
+		_, err := mod.Block(ctx, b)
+		note(err)
 	}
-	note(mod.Unblock(ctx, ada.ID, eve.ID))
+	_, err = mod.Unblock(ctx, ada.ID, eve.ID)
+	note(err)
 	note(mod.DropBlocks(ctx, ben.ID))
 	for _, reported := range []users.User{ben, eve} {
 		r := moderation.Report{ID: id.Report(f.ids.Next()), ReporterID: ada.ID, ReportedUserID: reported.ID, Reason: "rude", Status: moderation.Pending, CreatedAt: noon}
@@ -256,6 +258,12 @@ func TestInvalidRows(t *testing.T) {
 		{"a block of an unknown user", ports.Blocks, change{"blocked_user_id": unknown}},
 		{"a block of oneself", ports.Blocks, change{"blocked_user_id": like("user_id")}},
 		{"an act of an unknown user", ports.AuditRecords, change{"actor_id": unknown}},
+		{"a position of 0", ports.Events, change{"position": int64(0)}},
+		{"a subscription in no state", ports.Subscriptions, change{"state": "lost"}},
+		{"attempts below zero", ports.Subscriptions, change{"attempts": int64(-1)}},
+		{"an event that is set aside by nobody", ports.SetAside, change{"subscriber": "nobody"}},
+		{"set aside without an event", ports.SetAside, change{"position": int64(1000)}},
+		{"set aside in no state", ports.SetAside, change{"state": "lost"}},
 		{"details that are not texts", ports.AuditRecords, change{"details": `{"a":1}`}},
 		{"details that are not canonical", ports.AuditRecords, change{"details": `{"b":"","a":""}`}},
 	} {

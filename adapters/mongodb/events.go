@@ -1,8 +1,10 @@
 package mongodb
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/mongo"
@@ -118,7 +120,8 @@ func (repo eventsRepository) At(ctx context.Context, positions ...int64) (found 
 		for _, position := range positions {
 			named = append(named, position)
 		}
-		found, err = list(ctx, t, numbered.scan, query{in: eventsIn, filter: d("_id", d("$in", named)), sort: d("_id", 1)})
+		found, err = list(ctx, t, numbered.scan, query{in: eventsIn, filter: d("_id", d("$in", named))})
+		slices.SortFunc(found, func(a, b events.Numbered) int { return cmp.Compare(a.Position, b.Position) })
 		return err
 	})
 	return found, err

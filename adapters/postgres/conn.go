@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/cicerone-go/cicerone/core/events"
 )
 
 // conn is the connection of a unit. Writes without a result wait in a queue. They go out in one
@@ -21,6 +24,7 @@ type conn struct {
 	begun bool // the begin statement was sent
 	ended bool // the last round trip's time ended before its response came, so the server was asked to cancel it
 	queue []command
+	added []events.Event // are inserted after the queue, together
 }
 
 // sender is a connection, or a host's transaction on one.
@@ -136,7 +140,7 @@ func (c *conn) ask(ctx context.Context, question command, read func(pgx.BatchRes
 
 // end commits the unit.
 func (c *conn) end(ctx context.Context) error {
-	if c.frame.commit == "" || !c.begun && len(c.queue) == 0 {
+	if c.frame.commit == "" || !c.begun && len(c.queue)+len(c.added) == 0 {
 		return nil
 	}
 	commands := c.waiting()
@@ -177,7 +181,11 @@ func (c *conn) waiting() []command {
 	case c.store.hosts:
 		commands = append(commands, command{set, c.store.options.values()})
 	}
-	return append(commands, c.queue...)
+	commands = append(commands, c.queue...)
+	for some := range slices.Chunk(c.added, len(insertEvents)) {
+		commands = append(commands, addEvents(some))
+	}
+	return commands
 }
 
 // The settings of a host's session or transaction during a unit. They are local to the transaction,
@@ -231,7 +239,7 @@ func (c *conn) roundTrip(ctx context.Context, commands []command, read func(pgx.
 			return err
 		}
 	}
-	c.queue = nil
+	c.queue, c.added = nil, nil
 	return read(results)
 }
 

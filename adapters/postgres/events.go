@@ -25,13 +25,33 @@ var (
 		) UPDATE @counters SET value = value + (SELECT count(*) FROM placed) WHERE name = $2 RETURNING (SELECT count(*) FROM placed)`
 )
 
+// insertEvents are the statements that insert one event, two, and so on.
+var insertEvents = func() (statements [8]statement) {
+	columns := len(outbox.names)
+	for i := range statements {
+		var rows []string
+		for n := range i + 1 {
+			rows = append(rows, "("+placeholders(n*columns+1, columns)+")")
+		}
+		statements[i] = "INSERT INTO @outbox (" + eventColumns + ") VALUES " + statement(strings.Join(rows, ", "))
+	}
+	return statements
+}()
+
+// addEvents returns the command that inserts events, in their order.
+func addEvents(all []events.Event) command {
+	var args []any
+	for _, e := range all {
+		args = append(args, outbox.args(e)...)
+	}
+	return command{insertEvents[len(all)-1], args}
+}
+
 type eventsRepository struct{ *unit }
 
 func (repo eventsRepository) Add(ctx context.Context, all ...events.Event) error {
 	return repo.write(ctx, func(c *conn) error {
-		for _, e := range all {
-			c.later(outbox.insert, outbox.args(e)...)
-		}
+		c.added = append(c.added, all...)
 		return nil
 	})
 }

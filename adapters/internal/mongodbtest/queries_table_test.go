@@ -291,6 +291,62 @@ var queries = map[string][]served{
 			"status= voyager_id=",
 		}},
 	},
+	"counters": {
+		{"_id_", []string{
+			"_id=",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+	},
+	"events": {
+		{"_id_", []string{
+			"_id!in _id<= | sort _id",
+			"_id=in",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+	},
+	"outbox": {
+		{"by_time", []string{
+			"| sort created_at _id.id",
+		}},
+		{"_id_", []string{
+			"(_id< _id>=) | sort _id",
+			"_id=in",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+	},
+	"set_aside_events": {
+		{"by_state", []string{
+			"_id<= _id> _id>= state= | sort _id",
+			"_id<= _id>= state= | sort _id",
+			"_id> state= | sort _id",
+			"state= | sort _id",
+		}},
+		{"of_event", []string{
+			"_id.position<=",
+		}},
+		{"_id_", []string{
+			"_id<= _id> _id>= | sort _id",
+			"_id<= _id>=",
+			"_id<= _id>= | sort _id",
+			"_id= state=",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+	},
+	"subscriptions": {
+		{"_id_", []string{
+			"(holder= or held_until<=) _id= state=",
+			"_id=",
+			"_id= holder= position= state=",
+			"_id= state!=",
+			"_id= state=",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+	},
 	"sanctions": {
 		{"of_user", []string{
 			"(created_at< or _id< created_at=) created_at<= user_id= | sort -created_at -_id",
@@ -416,6 +472,7 @@ var queries = map[string][]served{
 		{"_id_", []string{
 			"_id=",
 			"_id= blocks.user_id!= erased=",
+			"_id= blocks.user_id=",
 			"_id= version=",
 			"_id=in",
 			"_id> | sort _id",

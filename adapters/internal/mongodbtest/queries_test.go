@@ -47,7 +47,7 @@ func conditions(filter bson.D) (parts []string) {
 			for _, b := range v {
 				branches = append(branches, strings.Join(conditions(b.(bson.D)), " "))
 			}
-			parts = append(parts, "("+strings.Join(branches, " "+e.Key[1:]+" ")+")")
+			parts = append(parts, "("+strings.Join(slices.Compact(branches), " "+e.Key[1:]+" ")+")")
 		default:
 			ops := operators(e.Value)
 			if ops == nil {

@@ -162,7 +162,7 @@ func TestHeldBeforeWaiting(t *testing.T) {
 				return err
 			}
 			block := moderation.Block{UserID: pair.Local, BlockedUserID: wanted, CreatedAt: w.clock.Now()}
-			_, err := tx.Moderation().Block(ctx, block)
+			_, err = tx.Moderation().Block(ctx, block)
 			return err
 		},
 	} {

@@ -57,6 +57,9 @@ func (c code) since(l listing) ([]change, error) {
 		for _, f := range found {
 			object := objectOf(f.Message)
 			ch := change{pkg: name, object: before.Name() + "." + object, what: f.Message}
+			if other := embedded(f.Message); other != "" {
+				ch.object = other
+			}
 			if !f.Compatible {
 				ch.breaks = broken(f.Message, before.Scope().Lookup(object), obligations[before.Path()+"."+object])
 			}
@@ -80,6 +83,21 @@ func (c code) since(l listing) ([]change, error) {
 func objectOf(message string) string {
 	message = strings.TrimPrefix(strings.TrimPrefix(message, "("), "*")
 	return message[:strings.IndexFunc(message+":", func(r rune) bool { return strings.ContainsRune(".):,", r) })]
+}
+
+// embedded returns the interface of another package with which a message of apidiff begins, as
+// package.Name, because it is embedded in one of this package, or "".
+func embedded(message string) string {
+	name, _, _ := strings.Cut(message, ": ")
+	if strings.ContainsAny(name, " (") {
+		return ""
+	}
+	slash := strings.LastIndex(name, "/")
+	parts := strings.SplitN(name[slash+1:], ".", 3)
+	if slash < 0 || len(parts) < 3 {
+		return ""
+	}
+	return parts[0] + "." + parts[1]
 }
 
 // broken returns the groups of developers that an incompatible change affects. A new method of an

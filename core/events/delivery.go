@@ -1,0 +1,282 @@
+package events
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/clock"
+)
+
+// delivery hands events to one subscriber.
+type delivery struct {
+	*relayRun
+	subscriber Subscriber
+	woken      chan struct{}
+	held       *Subscription // as the store has it while this run has the lease; nil if it is to be read
+}
+
+const (
+	// storeTime is how long storing what was handled may take after the context of Run has ended.
+	storeTime = 5 * time.Second
+
+	triedAtOnce = 10 // events that are set aside
+)
+
+// run delivers events whenever it is woken, until ctx ends.
+func (d *delivery) run(ctx context.Context) {
+	defer d.release(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.woken:
+		}
+		for more := true; more && ctx.Err() == nil; {
+			var err error
+			if more, err = d.deliver(ctx); err != nil {
+				more, d.held = false, nil // it is not known what the store has
+				if ctx.Err() == nil {
+					d.report(fmt.Errorf("subscriber %s: %w", d.subscriber.Name, err))
+				}
+			}
+		}
+	}
+}
+
+// deliver hands over events that are marked to be tried again, and one batch of those that come
+// next. It reports whether there may be more.
+func (d *delivery) deliver(ctx context.Context) (more bool, err error) {
+	if leased, err := d.lease(ctx, 0); !leased || err != nil {
+		return false, err
+	}
+	var current Subscription
+	var marked []SetAside
+	var again, next []Numbered
+	err = d.deps.Store.View(ctx, func(ctx context.Context, tx RelayTx) (err error) {
+		if current, err = tx.Subscriptions().Subscription(ctx, d.subscriber.Name); err != nil {
+			return err
+		}
+		filter := AsideFilter{Subscriber: d.subscriber.Name, State: Retried}
+		if marked, err = tx.Subscriptions().Aside(ctx, filter, nil, triedAtOnce); err != nil {
+			return err
+		}
+		again = nil
+		if len(marked) > 0 {
+			positions := make([]int64, len(marked))
+			for i, e := range marked {
+				positions[i] = e.Position
+			}
+			if again, err = tx.Events().At(ctx, positions...); err != nil {
+				return err
+			}
+		}
+		next, err = tx.Events().After(ctx, d.held.Position, d.deps.Policy.Batch)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("read events: %w", err)
+	}
+	if current.State != Active || current.Leased() != d.held.Leased() {
+		d.held = nil // it was switched off, or told to begin elsewhere
+		return current.State == Active, nil
+	}
+	for i, e := range again { // At returns them all, in the order of Aside: Trim keeps them
+		if tried, err := d.tryAgain(ctx, marked[i], e); !tried || err != nil {
+			return false, err
+		}
+	}
+	if d.deps.Clock.Now().Before(d.held.RetryAt) {
+		return false, nil
+	}
+	more, err = d.handle(ctx, next)
+	return more || len(marked) == triedAtOnce, err
+}
+
+// handle hands over the events that come next. It stores how far it is at the end, and whenever it
+// renews the lease. It reports whether there may be more.
+func (d *delivery) handle(ctx context.Context, next []Numbered) (more bool, err error) {
+	done := d.held.Position
+	for _, e := range next {
+		if d.subscriber.wants(e.Type) {
+			if leased, err := d.lease(ctx, done); !leased || err != nil {
+				return false, err
+			}
+			if err := d.call(ctx, e.Event); err != nil && ctx.Err() == nil {
+				return d.failed(ctx, done, e, err)
+			} else if err != nil {
+				break // the relay stops, so that this was no attempt
+			}
+		}
+		done = e.Position
+	}
+	if done == d.held.Position {
+		return false, nil
+	}
+	held := *d.held
+	held.Position, held.Attempts, held.RetryAt = done, 0, time.Time{}
+	return len(next) == d.deps.Policy.Batch, d.store(ctx, held, func(ctx context.Context, s Subscriptions) (bool, error) {
+		return s.Advance(ctx, d.held.Leased(), done)
+	})
+}
+
+// failed stores that an event has failed, after all up to done were handled. It reports whether
+// there may be more to handle now.
+func (d *delivery) failed(ctx context.Context, done int64, e Numbered, failure error) (more bool, err error) {
+	held, now := *d.held, d.deps.Clock.Now()
+	if done > held.Position {
+		held.Position, held.Attempts = done, 0
+	}
+	lease := held.Leased()
+	held.Attempts++
+	attempts := held.Attempts
+	aside := attempts >= int64(d.deps.Policy.MaxTries)
+	d.report(d.describe(e, attempts, failure, aside))
+	if aside {
+		held.Position, held.Attempts, held.RetryAt = e.Position, 0, time.Time{}
+	} else {
+		held.RetryAt = clock.Truncate(now.Add(d.deps.Policy.pause(attempts)))
+	}
+	return aside, d.store(ctx, held, func(ctx context.Context, s Subscriptions) (bool, error) {
+		if before := d.held.Leased(); lease != before {
+			if advanced, err := s.Advance(ctx, before, lease.Position); !advanced || err != nil {
+				return false, err
+			}
+		}
+		if aside {
+			return s.SetAside(ctx, lease, d.setAside(e, attempts, failure))
+		}
+		return s.Postpone(ctx, lease, attempts, held.RetryAt)
+	})
+}
+
+func (d *delivery) setAside(e Numbered, attempts int64, failure error) SetAside {
+	return SetAside{
+		Subscriber: d.subscriber.Name, Position: e.Position, Attempts: attempts, Class: classOf(failure),
+		At: d.deps.Clock.Now(), State: Waiting,
+	}
+}
+
+func (d *delivery) describe(e Numbered, attempts int64, failure error, aside bool) error {
+	then := ""
+	if aside {
+		then = "; it is set aside"
+	}
+	return fmt.Errorf("subscriber %s: the event %s at position %d failed %d times%s: %w",
+		d.subscriber.Name, e.Type, e.Position, attempts, then, failure)
+}
+
+// tryAgain hands over an event that was set aside, once. It reports false if the delivery has to
+// stop.
+func (d *delivery) tryAgain(ctx context.Context, aside SetAside, e Numbered) (tried bool, err error) {
+	if leased, err := d.lease(ctx, 0); !leased || err != nil {
+		return false, err
+	}
+	failure := d.call(ctx, e.Event)
+	if failure != nil && ctx.Err() != nil {
+		return false, nil // the relay stops, so that this was no attempt
+	}
+	if failure != nil {
+		d.report(d.describe(e, aside.Attempts+1, failure, true))
+	}
+	err = d.store(ctx, *d.held, func(ctx context.Context, s Subscriptions) (bool, error) {
+		if failure != nil {
+			_, err := s.Return(ctx, d.held.Leased(), d.setAside(e, aside.Attempts+1, failure))
+			return true, err
+		}
+		_, err := s.Resolve(ctx, d.held.Leased(), e.Position)
+		return true, err
+	})
+	return d.held != nil, err
+}
+
+// lease takes the subscription, or renews the lease if less than half of it remains, and then also
+// stores that all events up to done were handled. It reports whether this run has the lease.
+func (d *delivery) lease(ctx context.Context, done int64) (leased bool, err error) {
+	now := d.deps.Clock.Now()
+	if d.held != nil && d.held.HeldUntil.Sub(now) >= d.deps.Policy.Lease/2 {
+		return true, nil
+	}
+	var s Subscription
+	err = d.deps.Store.Do(ctx, func(ctx context.Context, tx RelayTx) (err error) {
+		s, leased, err = tx.Subscriptions().Lease(ctx, d.subscriber.Name, d.holder, now, now.Add(d.deps.Policy.Lease))
+		if err != nil || !leased {
+			return err
+		}
+		if d.held != nil && d.held.Position != s.Position {
+			leased = false // it was told to begin elsewhere
+			return nil
+		}
+		if done > s.Position {
+			if leased, err = tx.Subscriptions().Advance(ctx, s.Leased(), done); err != nil {
+				return err
+			}
+			s.Position, s.Attempts, s.RetryAt = done, 0, time.Time{}
+		}
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("lease the subscription: %w", err)
+	}
+	if d.held = nil; leased {
+		d.held = &s
+	}
+	return leased, nil
+}
+
+// store runs a unit that changes the subscription to next, also if ctx has ended. fn may run more
+// than once, and returns false if this run does not have the lease any more.
+func (d *delivery) store(ctx context.Context, next Subscription, fn func(context.Context, Subscriptions) (bool, error)) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
+	var done bool
+	err := d.deps.Store.Do(ctx, func(ctx context.Context, tx RelayTx) (err error) {
+		done, err = fn(ctx, tx.Subscriptions())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("store what was handled: %w", err)
+	}
+	if d.held = nil; done {
+		d.held = &next
+	}
+	return nil
+}
+
+// release ends the lease, so that another process need not wait for its end.
+func (d *delivery) release(ctx context.Context) {
+	if d.held == nil {
+		return
+	}
+	err := d.store(ctx, *d.held, func(ctx context.Context, s Subscriptions) (bool, error) { return s.Release(ctx, d.held.Leased()) })
+	if err != nil {
+		d.report(fmt.Errorf("subscriber %s: %w", d.subscriber.Name, err))
+	}
+}
+
+// call calls the subscriber. It returns its error, or a panicked if it panics.
+func (d *delivery) call(ctx context.Context, e Event) (err error) {
+	limit := d.deps.Policy.HandleTime
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	late := time.AfterFunc(2*limit, func() {
+		d.report(fmt.Errorf("subscriber %s: it has not returned from the event %s, although its time of %v is over", d.subscriber.Name, e.Type, limit))
+	})
+	defer late.Stop()
+	defer func() {
+		if value := recover(); value != nil {
+			err = newPanicked(value)
+		}
+	}()
+	return d.subscriber.Handle(ctx, e)
+}
+
+// pause returns how long to wait after so many failed attempts.
+func (p Policy) pause(attempts int64) time.Duration {
+	ceiling := p.MinPause
+	for ; attempts > 1 && ceiling < p.MaxPause; attempts-- {
+		ceiling *= 2
+	}
+	return rand.N(min(ceiling, p.MaxPause)) + 1 // #nosec G404 -- jitter need not be unpredictable
+}

@@ -1,0 +1,54 @@
+package events
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+)
+
+// Subscriber handles events in the host program. Of all processes that run a relay with a
+// subscriber of one name over one store, one at a time handles its events.
+type Subscriber struct {
+	// Name identifies the subscriber in the store, and stays the same across versions of the
+	// program. It has 1 to MaxName characters of a-z, 0-9, ".", "_" and "-".
+	Name string
+
+	// Types are the types of events that the subscriber handles; none means all of them.
+	Types []Type
+
+	// Handle handles an event. The relay calls it for one event after another, in the order of
+	// their positions, at least once for each: again if it returns an error or panics, and also if
+	// the process ends before the relay has stored that it succeeded. A later event waits until
+	// Handle succeeds or the event is set aside. Handle returns soon after ctx ends, which it does
+	// after Policy.HandleTime. It must not be nil.
+	Handle func(ctx context.Context, e Event) error
+}
+
+// wants reports whether the subscriber handles events of a type.
+func (s Subscriber) wants(t Type) bool { return len(s.Types) == 0 || slices.Contains(s.Types, t) }
+
+// CheckSubscribers adds an error to f for each subscriber that has no valid name, the name of
+// another one, an unknown type or no function.
+func CheckSubscribers(f *fault.Fields, subscribers []Subscriber) {
+	named := map[string]bool{}
+	for i, s := range subscribers {
+		field := fmt.Sprintf("Subscribers[%d]", i)
+		f.Check(ValidName(s.Name), field+".Name", fmt.Sprintf(`must have 1 to %d characters of a-z, 0-9, ".", "_" and "-"`, MaxName))
+		f.Check(!named[s.Name], field+".Name", "must not be the name of another subscriber")
+		named[s.Name] = true
+		for _, t := range s.Types {
+			f.Check(t.Valid(), field+".Types", "must be types of events")
+		}
+		f.Check(s.Handle != nil, field+".Handle", "must not be nil")
+	}
+}
+
+// ValidName reports whether a subscriber may have a name.
+func ValidName(name string) bool {
+	return name != "" && len(name) <= MaxName && !strings.ContainsFunc(name, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789._-", r)
+	})
+}

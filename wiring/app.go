@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -31,6 +32,9 @@ type App struct {
 
 	// Storage is the store of the server. The App closes it.
 	Storage ports.Storage
+
+	// Relay delivers the events of the store to Config.Subscribers, while Run runs.
+	Relay *events.Relay
 
 	store      *ports.Store
 	readiness  *Readiness
@@ -55,19 +59,20 @@ func New(ctx context.Context, c Config, storage ports.Storage) (*App, error) {
 // NewApp makes an App from its parts. The App owns the storage and the mailer: App.Close closes the
 // storage, and calls the mailer's method Close(context.Context) error if it has one.
 func NewApp(
-	c Checked, s *services.Services, api *httpapi.API, storage ports.Storage, store *ports.Store, r *Readiness, now clock.Clock,
-	mailer users.Mailer,
+	c Checked, s *services.Services, api *httpapi.API, storage ports.Storage, store *ports.Store, r *Readiness, relay *events.Relay,
+	now clock.Clock, mailer users.Mailer,
 ) *App {
 	work := newGate()
 	return &App{
-		Services: s, Handler: guard(work, r, api), API: api, Storage: storage,
+		Services: s, Handler: guard(work, r, api), API: api, Storage: storage, Relay: relay,
 		store: store, readiness: r, mailer: mailer, log: c.Log, clock: now, purgeEvery: c.PurgeEvery, work: work,
 	}
 }
 
 // Run does the background work: it settles the reservations that have ended, first those that fell
-// due before it began, seals the transactions of the ledger, and removes expired sessions, idempotency
-// keys and counts of tries. It logs failures and tries again. Run returns nil when ctx ends or Close
+// due before it began, seals the transactions of the ledger, delivers events to the subscribers, and
+// removes events that no subscription needs, expired sessions, idempotency keys and counts of tries.
+// It logs failures and tries again. Run returns nil when ctx ends or Close
 // is called. Several calls, in one process or in several servers on one store, may run concurrently.
 func (a *App) Run(ctx context.Context) error {
 	if !a.work.enter() {
@@ -78,7 +83,7 @@ func (a *App) Run(ctx context.Context) error {
 	defer stop()
 	defer context.AfterFunc(a.work.closing, stop)()
 
-	var settling, sealing error
+	var settling, sealing, relaying error
 	var tasks sync.WaitGroup
 	tasks.Go(func() {
 		settling = a.Reservations.RunSettler(ctx, func(err error) { a.log.ErrorContext(ctx, "settle", slog.Any("error", err)) })
@@ -88,9 +93,13 @@ func (a *App) Run(ctx context.Context) error {
 		sealing = a.Sealer.Run(ctx, func(err error) { a.log.ErrorContext(ctx, "seal", slog.Any("error", err)) })
 		stop()
 	})
+	tasks.Go(func() {
+		relaying = a.Relay.Run(ctx, func(err error) { a.log.ErrorContext(ctx, "deliver events", slog.Any("error", err)) })
+		stop()
+	})
 	tasks.Go(func() { a.runPurge(ctx) })
 	tasks.Wait()
-	return errors.Join(settling, sealing)
+	return errors.Join(settling, sealing, relaying)
 }
 
 // runPurge purges immediately and then every purgeEvery, until ctx ends.

@@ -19,6 +19,8 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/jwt"
 	"github.com/cicerone-go/cicerone/adapters/totp"
 	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/events"
+	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
@@ -54,6 +56,7 @@ type Config struct {
 	Tokens       tokens.Policy
 	Messaging    messaging.Policy
 	Reservations reservations.Policy
+	Events       events.Policy
 	Units        uow.Policy // how long a unit of work is retried; zero fields take uow.DefaultPolicy
 
 	Access       Access
@@ -61,6 +64,11 @@ type Config struct {
 	Limits       edge.Limits
 	Images       images.Limits // of cleaning images; zero fields take images.DefaultLimits
 	PurgeEvery   time.Duration // how often expired sessions and idempotency keys are removed
+
+	// Subscribers handle events, while App.Run runs: see events.Relay. A subscription that the store
+	// has, and that no process has a subscriber for any more, holds events until it is
+	// Events.BehindAfter behind, or an admin switches it off.
+	Subscribers []events.Subscriber
 
 	// Mailer sends mail. A queue calls it, after the request that caused the mail. nil writes all
 	// mail to the log. That is for development only: a reader of the log can use the secrets in the
@@ -144,6 +152,7 @@ func DefaultConfig() Config {
 		Tokens:       tokens.DefaultPolicy(),
 		Messaging:    messaging.DefaultPolicy(),
 		Reservations: reservations.DefaultPolicy(),
+		Events:       events.DefaultPolicy(),
 		Access:       Access{Issuer: "cicerone", Audience: "cicerone", Leeway: time.Minute},
 		PasswordCost: bcrypt.DefaultCost,
 		Limits:       edge.DefaultLimits(),
@@ -195,6 +204,9 @@ func (c Config) Validate() error {
 	p.quota("Reservations.MaxPending", c.Reservations.MaxPending)
 	p.quota("Reservations.MaxUnanswered", c.Reservations.MaxUnanswered)
 
+	p.fields("Events.", c.Events.Check)
+	p.fields("", func(f *fault.Fields) { events.CheckSubscribers(f, c.Subscribers) })
+
 	p.notNegative("Units.MaxTime", c.Units.MaxTime)
 	p.notNegative("Units.MinPause", c.Units.MinPause)
 	p.notNegative("Units.MaxPause", c.Units.MaxPause)
@@ -233,6 +245,17 @@ type problems []error
 func (p *problems) check(ok bool, field, format string, args ...any) {
 	if !ok {
 		*p = append(*p, fmt.Errorf("%s: %w", field, fmt.Errorf(format, args...)))
+	}
+}
+
+// fields adds the fields that check finds invalid.
+func (p *problems) fields(prefix string, check func(f *fault.Fields)) {
+	var f fault.Fields
+	check(&f)
+	if invalid, ok := errors.AsType[*fault.Error](f.Err()); ok {
+		for _, field := range invalid.Fields {
+			p.check(false, prefix+field.Name, "%s", field.Message)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package wiring_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"reflect"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/wiring"
 )
@@ -19,6 +21,8 @@ func TestTheDefaultConfigIsValid(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func ignore(context.Context, events.Event) error { return nil }
 
 func TestValidateNamesTheField(t *testing.T) {
 	key := bytes.Repeat([]byte("k"), 32)
@@ -94,6 +98,23 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"Limits.Bodies.Over", func(c *wiring.Config) { c.Limits.Bodies.Over = -1 }},
 		{"Limits.User.Burst", func(c *wiring.Config) { c.Limits.User.Burst = -1 }},
 		{"BasePath", func(c *wiring.Config) { c.BasePath = "community/" }},
+		{"Events.LookEvery", func(c *wiring.Config) { c.Events.LookEvery = 0 }},
+		{"Events.Batch", func(c *wiring.Config) { c.Events.Batch = 1001 }},
+		{"Events.HandleTime", func(c *wiring.Config) { c.Events.HandleTime = 0 }},
+		{"Events.Lease", func(c *wiring.Config) { c.Events.Lease = 2*c.Events.HandleTime - 1 }},
+		{"Events.MaxTries", func(c *wiring.Config) { c.Events.MaxTries = 0 }},
+		{"Events.MinPause", func(c *wiring.Config) { c.Events.MinPause = -1 }},
+		{"Events.MaxPause", func(c *wiring.Config) { c.Events.MaxPause = 0 }},
+		{"Events.BehindAfter", func(c *wiring.Config) { c.Events.BehindAfter = time.Second }},
+		{"Events.Keep", func(c *wiring.Config) { c.Events.Keep = -1 }},
+		{"Subscribers[0].Name", func(c *wiring.Config) { c.Subscribers = []events.Subscriber{{Name: "a\nb", Handle: ignore}} }},
+		{"Subscribers[1].Name", func(c *wiring.Config) {
+			c.Subscribers = []events.Subscriber{{Name: "mail", Handle: ignore}, {Name: "mail", Handle: ignore}}
+		}},
+		{"Subscribers[0].Handle", func(c *wiring.Config) { c.Subscribers = []events.Subscriber{{Name: "mail"}} }},
+		{"Subscribers[0].Types", func(c *wiring.Config) {
+			c.Subscribers = []events.Subscriber{{Name: "mail", Types: []events.Type{"user.born"}, Handle: ignore}}
+		}},
 		{"PurgeEvery", func(c *wiring.Config) { c.PurgeEvery = 0 }},
 	}
 	for _, tt := range tests {

@@ -12,6 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/mail"
 	"github.com/cicerone-go/cicerone/adapters/totp"
 	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/services"
@@ -39,7 +40,7 @@ var (
 // limits.
 var Domains = wire.NewSet(
 	Check,
-	NewReadiness, NewStore, ports.ForServices,
+	NewReadiness, NewRelay, NewStore, ports.ForServices,
 	wire.FieldsOf(new(Checked), "Users", "Moderation", "Tokens", "Messaging", "Reservations"),
 	wire.Struct(new(services.Parts), "*"), wire.Struct(new(services.Policies), "*"), services.New,
 )
@@ -108,15 +109,16 @@ func Check(c Config) (Checked, error) {
 	return Checked(c), nil
 }
 
-// NewStore returns the store of the services, decorated by the Config. The Readiness learns when it could not write.
-func NewStore(c Checked, storage ports.Storage, r *Readiness) *ports.Store {
+// NewStore returns the store of the services, decorated by the Config. The Readiness learns when it could not write,
+// and the relay when something was committed.
+func NewStore(c Checked, storage ports.Storage, r *Readiness, relay *events.Relay) *ports.Store {
 	if storage == nil {
 		return nil // services.New says what is missing
 	}
 	if c.Decorate != nil {
 		storage = c.Decorate(storage)
 	}
-	return uow.NewStore(r.watch(storage), c.Units)
+	return uow.NewStore(waking{r.watch(storage), relay}, c.Units)
 }
 
 // NewIDs returns c.IDs, or a generator that reads the clock if c.IDs is nil.

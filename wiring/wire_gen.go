@@ -23,7 +23,12 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	}
 	clock := checked.Clock
 	readiness := NewReadiness(storage, clock)
-	store := NewStore(checked, storage, readiness)
+	source := NewIDs(checked, clock)
+	relay, err := NewRelay(checked, storage, readiness, clock, source)
+	if err != nil {
+		return nil, err
+	}
+	store := NewStore(checked, storage, readiness, relay)
 	uowStore := ports.ForServices(store)
 	hasher := checked.Hasher
 	tokens, err := NewAccessTokens(checked, clock)
@@ -36,7 +41,6 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	}
 	mailer := checked.Mailer
 	cleaner := NewImages(checked)
-	source := NewIDs(checked, clock)
 	parts := services.Parts{
 		Hasher: hasher,
 		Access: tokens,
@@ -73,7 +77,12 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 	}
 	clock := checked.Clock
 	readiness := NewReadiness(storage, clock)
-	store := NewStore(checked, storage, readiness)
+	source := NewIDs(checked, clock)
+	relay, err := NewRelay(checked, storage, readiness, clock, source)
+	if err != nil {
+		return nil, nil, err
+	}
+	store := NewStore(checked, storage, readiness, relay)
 	uowStore := ports.ForServices(store)
 	hasher := checked.Hasher
 	tokens, err := NewAccessTokens(checked, clock)
@@ -89,7 +98,6 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 		return nil, nil, err
 	}
 	cleaner := NewImages(checked)
-	source := NewIDs(checked, clock)
 	parts := services.Parts{
 		Hasher: hasher,
 		Access: tokens,
@@ -128,7 +136,7 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 	}
 	limits := checked.Limits
 	api := NewAPI(checked, servicesServices, cursors, links, limits, readiness)
-	app := NewApp(checked, servicesServices, api, storage, store, readiness, clock, queue)
+	app := NewApp(checked, servicesServices, api, storage, store, readiness, relay, clock, queue)
 	return app, func() {
 		cleanup()
 	}, nil

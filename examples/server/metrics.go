@@ -61,6 +61,7 @@ func gauge(m *metrics.Metrics, app *wiring.App) {
 			return float64(waiting)
 		}, "lane", string(c))
 	}
+	m.Events(app.Relay.Progress)
 	m.Counter("store_round_trips_total", "Round trips to a database server.", func() float64 { return float64(app.Load().Store.RoundTrips) })
 }
 

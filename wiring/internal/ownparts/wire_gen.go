@@ -22,7 +22,12 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 	}
 	clock := checked.Clock
 	readiness := wiring.NewReadiness(storage, clock)
-	store := wiring.NewStore(checked, storage, readiness)
+	source := wiring.NewIDs(checked, clock)
+	relay, err := wiring.NewRelay(checked, storage, readiness, clock, source)
+	if err != nil {
+		return nil, err
+	}
+	store := wiring.NewStore(checked, storage, readiness, relay)
 	uowStore := ports.ForServices(store)
 	hasher := checked.Hasher
 	tokens, err := wiring.NewAccessTokens(checked, clock)
@@ -34,7 +39,6 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 		return nil, err
 	}
 	images := _wireNoImagesValue
-	source := wiring.NewIDs(checked, clock)
 	parts := services.Parts{
 		Hasher: hasher,
 		Access: tokens,
@@ -70,7 +74,7 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 	}
 	limits := checked.Limits
 	api := wiring.NewAPI(checked, servicesServices, cursors, links, limits, readiness)
-	app := wiring.NewApp(checked, servicesServices, api, storage, store, readiness, clock, outbox)
+	app := wiring.NewApp(checked, servicesServices, api, storage, store, readiness, relay, clock, outbox)
 	return app, nil
 }
 

@@ -75,6 +75,29 @@ func TestSubscriptionBeginsAgain(t *testing.T) {
 	})
 }
 
+// An event that is set aside, and delivered again because the subscription begins before it, stays
+// set aside.
+func TestSubscriptionBeginsBeforeAnEventThatIsSetAside(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.policy.Keep, o.policy.MaxTries = time.Hour, 1
+		var b inbox
+		b.fail = failing(2)
+		defer o.run(o.relay(b.as("mail")))()
+		o.add(id.User(o.ids.Next()), 1, 2, 3)
+		time.Sleep(time.Second)
+		o.do(func(ctx context.Context, tx ports.Tx) error {
+			_, err := tx.Subscriptions().Switch(ctx, "mail", events.Active, events.Off, now())
+			return err
+		})
+		o.begin("mail", 0)
+		time.Sleep(time.Second)
+		o.want(&b, 1, 3, 1, 3)
+		if list := o.aside(); len(list) != 1 || list[0].Position != 2 {
+			t.Errorf("set aside: %+v", list)
+		}
+	})
+}
+
 func TestEventsThatNoSubscriptionNeedsAreRemoved(t *testing.T) {
 	inOffice(t, func(o *office) {
 		user := id.User(o.ids.Next())

@@ -145,10 +145,23 @@ func (d *delivery) failed(ctx context.Context, done int64, e Numbered, failure e
 			}
 		}
 		if aside {
+			// It is set aside already if the subscription was told to begin before it.
+			if already, err := d.isAside(ctx, s, e.Position); err != nil {
+				return false, err
+			} else if already {
+				return s.Advance(ctx, lease, e.Position)
+			}
 			return s.SetAside(ctx, lease, d.setAside(e, attempts, failure))
 		}
 		return s.Postpone(ctx, lease, attempts, held.RetryAt)
 	})
+}
+
+// isAside reports whether an event is set aside already.
+func (d *delivery) isAside(ctx context.Context, s Subscriptions, position int64) (bool, error) {
+	name := d.subscriber.Name
+	next, err := s.Aside(ctx, AsideFilter{Subscriber: name}, &AsidePlace{name, position - 1}, 1)
+	return len(next) > 0 && next[0].Position == position, err
 }
 
 func (d *delivery) setAside(e Numbered, attempts int64, failure error) SetAside {

@@ -14,5 +14,10 @@ var (
 	ErrAppealed         = fault.New(fault.Conflict, "already_appealed", "you have appealed against this sanction")
 	ErrSanctionOver     = fault.New(fault.Conflict, "sanction_over", "this sanction has ended or was lifted")
 	ErrDecided          = fault.New(fault.Conflict, "sanction_decided", "the sanction was lifted already, or there is no appeal to decide")
-	ErrOwnTokens        = fault.New(fault.Forbidden, "own_tokens", "an admin cannot post tokens to their own wallet")
+	ErrEventNotFound    = fault.New(fault.NotFound, "event_not_found", "no such event is set aside")
+
+	ErrSubscriptionNotFound = fault.New(fault.NotFound, "subscription_not_found", "there is no such subscription")
+	ErrSubscriptionChanged  = fault.New(fault.Conflict, "subscription_changed", "the subscription was just changed")
+
+	ErrOwnTokens = fault.New(fault.Forbidden, "own_tokens", "an admin cannot post tokens to their own wallet")
 )

@@ -165,6 +165,9 @@ const (
 	ActionSanctionLifted Action = "sanction.lifted"
 
 	ActionReservationEnded Action = "reservation.ended"
+
+	ActionEventRetried        Action = "event.retried"
+	ActionSubscriptionChanged Action = "subscription.changed"
 )
 
 // AuditRecord describes one administrative act. It never changes.
@@ -172,7 +175,7 @@ type AuditRecord struct {
 	ID        id.AuditRecord
 	ActorID   id.User // the admin; zero if the operator acted
 	Action    Action
-	SubjectID id.Subject // the user, report, interest or reservation that the act changed
+	SubjectID id.Subject // what the act changed: a user, report, interest, reservation or event, or a subscription
 	Reason    string
 	Details   Details
 	CreatedAt time.Time

@@ -3,6 +3,7 @@ package moderation
 import (
 	"context"
 
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -77,5 +78,6 @@ type Repository interface {
 // Tx holds the repositories that this domain uses in a unit of work.
 type Tx interface {
 	users.Tx
+	events.RelayTx
 	Moderation() Repository
 }

@@ -98,21 +98,25 @@ var routeTable = map[string]row{
 	"userSanctions": {class: edge.Search, right: "admin", id: "{stranger}", want: ofAdmin},
 	"decide":        {class: edge.Cheap, right: "admin", id: "{sanction}", body: `{"outcome":"lifted"}`, want: ofAdmin},
 
-	"adminUsers":        {class: edge.Search, right: "admin", want: ofAdmin},
-	"adminUser":         {class: edge.Cheap, right: "admin", id: "{local}", want: ofAdmin},
-	"changeUser":        {class: edge.Cheap, right: "admin", id: "{local}", body: `{"is_active":false,"reason":"rude"}`, want: ofAdmin},
-	"postTokens":        {class: edge.Cheap, right: "admin", id: "{local}", body: `{"type":"BONUS","amount":5,"reason":"kind"}`, want: createAdmin},
-	"userTransactions":  {class: edge.Search, right: "admin", id: "{local}", want: ofAdmin},
-	"createInterest":    {class: edge.Cheap, right: "admin", body: `{"name":"Tango"}`, want: createAdmin},
-	"adminInterests":    {class: edge.Search, right: "admin", want: ofAdmin},
-	"changeInterest":    {class: edge.Cheap, right: "admin", id: "{interest}", body: `{"icon":"boot"}`, want: ofAdmin},
-	"adminReservations": {class: edge.Search, right: "admin", want: ofAdmin},
-	"endReservation":    {class: edge.Cheap, right: "admin", id: "{reservation}", body: `{"status":"cancelled","reason":"rain"}`, want: statuses{409, 403, 409, 401}}, // it is pending
-	"adminReports":      {class: edge.Search, right: "admin", want: ofAdmin},
-	"adminReport":       {class: edge.Search, right: "admin", id: "{report}", want: ofAdmin},
-	"changeReport":      {class: edge.Cheap, right: "admin", id: "{report}", body: `{"status":"reviewed"}`, want: ofAdmin},
-	"audit":             {class: edge.Search, right: "admin", want: ofAdmin},
-	"verifyLedger":      {class: edge.Audit, right: "admin", want: ofAdmin},
+	"adminUsers":         {class: edge.Search, right: "admin", want: ofAdmin},
+	"adminUser":          {class: edge.Cheap, right: "admin", id: "{local}", want: ofAdmin},
+	"changeUser":         {class: edge.Cheap, right: "admin", id: "{local}", body: `{"is_active":false,"reason":"rude"}`, want: ofAdmin},
+	"postTokens":         {class: edge.Cheap, right: "admin", id: "{local}", body: `{"type":"BONUS","amount":5,"reason":"kind"}`, want: createAdmin},
+	"userTransactions":   {class: edge.Search, right: "admin", id: "{local}", want: ofAdmin},
+	"createInterest":     {class: edge.Cheap, right: "admin", body: `{"name":"Tango"}`, want: createAdmin},
+	"adminInterests":     {class: edge.Search, right: "admin", want: ofAdmin},
+	"changeInterest":     {class: edge.Cheap, right: "admin", id: "{interest}", body: `{"icon":"boot"}`, want: ofAdmin},
+	"adminReservations":  {class: edge.Search, right: "admin", want: ofAdmin},
+	"endReservation":     {class: edge.Cheap, right: "admin", id: "{reservation}", body: `{"status":"cancelled","reason":"rain"}`, want: statuses{409, 403, 409, 401}}, // it is pending
+	"adminReports":       {class: edge.Search, right: "admin", want: ofAdmin},
+	"adminReport":        {class: edge.Search, right: "admin", id: "{report}", want: ofAdmin},
+	"changeReport":       {class: edge.Cheap, right: "admin", id: "{report}", body: `{"status":"reviewed"}`, want: ofAdmin},
+	"asideEvents":        {class: edge.Search, right: "admin", want: ofAdmin},
+	"retryEvent":         {class: edge.Cheap, right: "admin", want: statuses{202, 403, 202, 401}},
+	"subscriptions":      {class: edge.Search, right: "admin", want: ofAdmin},
+	"changeSubscription": {class: edge.Cheap, right: "admin", body: `{"state":"off"}`, want: ofAdmin},
+	"audit":              {class: edge.Search, right: "admin", want: ofAdmin},
+	"verifyLedger":       {class: edge.Audit, right: "admin", want: ofAdmin},
 
 	"healthz": {class: edge.Cheap, want: public},
 	"readyz":  {class: edge.Cheap, want: public},
@@ -122,6 +126,17 @@ var routeTable = map[string]row{
 // path returns the path of a route for a row.
 func (tn *town) path(route kithttp.RouteInfo, r row) string {
 	return tn.words.Replace(strings.NewReplacer("{id}", r.id, "{user_id}", r.id).Replace(route.Path))
+}
+
+// inPath returns the path of a route with a value for each of its parameters.
+func inPath(value string, route kithttp.RouteInfo) string {
+	segments := strings.Split(route.Path, "/")
+	for i, segment := range segments {
+		if strings.HasPrefix(segment, "{") {
+			segments[i] = value
+		}
+	}
+	return strings.Join(segments, "/")
 }
 
 // callers returns the callers for whom a row has statuses, in the same order.
@@ -180,7 +195,7 @@ func TestAccessIsCheckedFirst(t *testing.T) {
 	for _, route := range tn.api.Server().Routes() {
 		r := routeTable[route.Name]
 		bad := []string{"Content-Type", "text/plain", "Idempotency-Key", "", "Content-Encoding", "gzip"}
-		path := strings.NewReplacer("{id}", "nonsense", "{user_id}", "nonsense").Replace(route.Path) + "?no=such&limit=0"
+		path := inPath("nonsense", route) + "?no=such&limit=0"
 		if r.want[3] == 401 {
 			tn.ask(route.Method, path, "", "{", bad...).refused(t, 401, "not_signed_in")
 			tn.ask(route.Method, path, "not-a-token", "{", bad...).refused(t, 401, "not_signed_in")

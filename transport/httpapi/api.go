@@ -160,6 +160,7 @@ func New(s *services.Services, o Options) *API {
 	a.serveWallet()
 	a.serveModeration()
 	a.serveSanctions()
+	a.serveEvents()
 	a.serveAdminAccounts()
 	a.serveAdmin()
 	a.serveAdminReservations()

@@ -55,6 +55,8 @@ func TestAllInvalidFields(t *testing.T) {
 		{"createInterest", "", `{"icon":` + long(201) + `,"is_active":null}`, nil, "icon is_active name"},
 		{"changeInterest", "", `{"name":null,"icon":` + long(201) + `}`, nil, "icon name"},
 		{"adminReports", "?status=lost&limit=0", "", nil, "limit status"},
+		{"asideEvents", "?state=lost&limit=0&subscriber=%F0%9F%90%95", "", nil, "limit state subscriber"},
+		{"changeSubscription", "", `{"state":"behind","position":-1}`, nil, "position state"},
 		{"changeReport", "", `{"status":null,"admin_notes":` + long(5001) + `}`, nil, "admin_notes status"},
 	} {
 		for _, route := range tn.api.Server().Routes() {

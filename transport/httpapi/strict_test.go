@@ -138,7 +138,7 @@ func (tn *town) refuses(t *testing.T, route kithttp.RouteInfo, r row, mistakes [
 		})
 		if strings.Contains(route.Path, "{") {
 			t.Run("a malformed identifier", func(t *testing.T) {
-				bad := strings.NewReplacer("{id}", "nonsense", "{user_id}", "nonsense").Replace(route.Path)
+				bad := inPath("nonsense", route)
 				tn.ask(route.Method, bad, token, good).refused(t, 404, "")
 				tn.ask(route.Method, bad, token, `{"nonsense":1}`).refused(t, 400, "", "nonsense")
 			})
@@ -160,7 +160,7 @@ func TestMalformedIdentifiers(t *testing.T) {
 				if bad[0] == '0' && route.Name == "unblock" {
 					continue // it is well-formed, and removing a block that does not exist succeeds
 				}
-				path := strings.NewReplacer("{id}", bad, "{user_id}", bad).Replace(route.Path)
+				path := inPath(bad, route)
 				a := tn.ask(route.Method, path, tn.people[r.right].token, tn.words.Replace(r.body))
 				if a.status != 404 {
 					t.Errorf("%s %s: got %d, want 404: %s", route.Method, path, a.status, a.body)

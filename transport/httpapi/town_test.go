@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"image"
 	"image/png"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +112,7 @@ func newTown(t testing.TB, change ...func(*httpapi.Options)) *town {
 	if err := w.client.ForgotPassword(w.ctx, voyager.email); err != nil {
 		t.Fatal(err)
 	}
+	position := w.setAside("mail")
 	session := must[httpapi.Page[httpapi.Session]](t)(voyager.Sessions(w.ctx, httpapi.Paging{})).Items[0]
 	return &town{
 		world:  w,
@@ -120,6 +122,7 @@ func newTown(t testing.TB, change ...func(*httpapi.Options)) *town {
 			"{email}", voyager.email, "{password}", password, "{refresh}", voyager.refresh, "{reset}", w.mailbox.secret(),
 			"{interest}", interest.ID.String(), "{conversation}", c.String(), "{message}", message.ID.String(),
 			"{reservation}", reservation.ID.String(), "{report}", report.ID.String(), "{session}", session.ID.String(), "{sanction}", sanction.ID.String(),
+			"{name}", "mail", "{subscriber}", "mail", "{position}", strconv.FormatInt(position, 10),
 		),
 	}
 }

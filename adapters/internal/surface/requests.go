@@ -23,6 +23,7 @@ var values = map[string]string{
 	"image_url": "https://example.org/a.png", "attachment": "{picture}", "type": "BONUS", "is_active": "true", "is_searchable": "true",
 	"signUp.email": "new-{n}@example.org", "createInterest.name": "Thing {n}", "changeInterest.name": "Other {n}",
 	"decline.id": "{declined}", "appeal.id": "{warning}", "impose.kind": "warning", "impose.ends_at": "{null}", "decide.outcome": "lifted",
+	"retryEvent.subscriber": "mail", "retryEvent.position": "{position}", "changeSubscription.name": "mail", "asideEvents.subscriber": "mail",
 	"changePassword.password": "another {password}", "resetPassword.password": "another {password}",
 }
 

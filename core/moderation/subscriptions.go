@@ -1,0 +1,247 @@
+package moderation
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/events"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/page"
+)
+
+// AsideEvent is an event that a subscriber could not handle.
+type AsideEvent struct {
+	events.SetAside
+	Event events.Event
+}
+
+// AsideEvents lists the events that are set aside, in ascending order of (subscriber, position).
+// Errors: fault.Invalid for an unknown state.
+func (s *Service) AsideEvents(
+	ctx context.Context, admin id.User, f events.AsideFilter, r page.Request[events.AsidePlace],
+) (page.Page[AsideEvent, events.AsidePlace], error) {
+	if f.State != "" && !f.State.Valid() {
+		return page.Page[AsideEvent, events.AsidePlace]{}, fault.InvalidField("state", "must be waiting or retry")
+	}
+	place := func(e AsideEvent) events.AsidePlace { return e.Place() }
+	return readPage(ctx, s, admin, r, place, func(ctx context.Context, tx Tx, after *events.AsidePlace, limit int) ([]AsideEvent, error) {
+		return asideEvents(ctx, tx, f, after, limit)
+	})
+}
+
+func asideEvents(ctx context.Context, tx Tx, f events.AsideFilter, after *events.AsidePlace, limit int) ([]AsideEvent, error) {
+	aside, err := tx.Subscriptions().Aside(ctx, f, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list events that are set aside: %w", err)
+	}
+	if len(aside) == 0 {
+		return nil, nil
+	}
+	positions := make([]int64, len(aside))
+	for i, e := range aside {
+		positions[i] = e.Position
+	}
+	at, err := tx.Events().At(ctx, positions...)
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	byPosition := make(map[int64]events.Event, len(at))
+	for _, e := range at {
+		byPosition[e.Position] = e.Event
+	}
+	all := make([]AsideEvent, len(aside))
+	for i, e := range aside {
+		all[i] = AsideEvent{SetAside: e, Event: byPosition[e.Position]}
+	}
+	return all, nil
+}
+
+// RetryEvent marks an event that is set aside as one to be tried again, which its subscriber does
+// soon. If it is marked already, RetryEvent changes nothing. Errors: ErrEventNotFound.
+func (s *Service) RetryEvent(ctx context.Context, admin id.User, place events.AsidePlace) (AsideEvent, error) {
+	return s.retryEvent(ctx, s.writeAs(admin), AuditRecord{ActorID: admin}, place)
+}
+
+// Subscriptions lists all subscriptions in ascending order of name.
+func (s *Service) Subscriptions(ctx context.Context, admin id.User, r page.Request[string]) (page.Page[events.Subscription, string], error) {
+	name := func(s events.Subscription) string { return s.Name }
+	return readPage(ctx, s, admin, r, name, func(ctx context.Context, tx Tx, after *string, limit int) ([]events.Subscription, error) {
+		from := ""
+		if after != nil {
+			from = *after
+		}
+		return tx.Subscriptions().List(ctx, from, limit)
+	})
+}
+
+// SubscriptionChange is a change of a subscription by an admin. A nil field stays as it is.
+type SubscriptionChange struct {
+	State *events.State // events.Active or events.Off
+
+	// Position makes the subscription active, and its next event the first after it. It is needed
+	// for one that is events.Behind. The events that were removed are not delivered.
+	Position *int64
+}
+
+// Check adds an error to f for each field that breaks a rule.
+func (c SubscriptionChange) Check(f *fault.Fields) {
+	f.Check(c.State == nil || *c.State == events.Active || *c.State == events.Off, "state", "must be active or off")
+	f.Check(c.Position == nil || *c.Position >= 0, "position", "must be at least 0")
+	f.Check(c.Position == nil || c.State == nil || *c.State != events.Off, "position", "must not be given with the state off")
+}
+
+// ChangeSubscription switches a subscription off, or makes it begin at a position. Errors:
+// fault.Invalid, ErrSubscriptionNotFound, ErrSubscriptionChanged.
+func (s *Service) ChangeSubscription(ctx context.Context, admin id.User, name string, c SubscriptionChange) (events.Subscription, error) {
+	return s.changeSubscription(ctx, s.writeAs(admin), AuditRecord{ActorID: admin}, name, c)
+}
+
+// Operator acts for the operator of the server, and checks no caller.
+type Operator struct{ s *Service }
+
+// AsOperator returns the use cases for the operator of the server.
+func (s *Service) AsOperator() Operator { return Operator{s} }
+
+// RetryEvent is Service.RetryEvent.
+func (o Operator) RetryEvent(ctx context.Context, place events.AsidePlace) (AsideEvent, error) {
+	return o.s.retryEvent(ctx, o.s.deps.Store.Do, AuditRecord{Reason: "by the operator"}, place)
+}
+
+// ChangeSubscription is Service.ChangeSubscription.
+func (o Operator) ChangeSubscription(ctx context.Context, name string, c SubscriptionChange) (events.Subscription, error) {
+	return o.s.changeSubscription(ctx, o.s.deps.Store.Do, AuditRecord{Reason: "by the operator"}, name, c)
+}
+
+// unit runs a unit of work that writes, after it has checked who acts.
+type unit func(ctx context.Context, fn func(context.Context, Tx) error) error
+
+func (s *Service) writeAs(admin id.User) unit {
+	return func(ctx context.Context, fn func(context.Context, Tx) error) error {
+		return s.asAdmin(ctx, admin, s.deps.Store.Do, fn)
+	}
+}
+
+func (s *Service) retryEvent(ctx context.Context, do unit, r AuditRecord, place events.AsidePlace) (e AsideEvent, err error) {
+	err = do(ctx, func(ctx context.Context, tx Tx) error {
+		before := &events.AsidePlace{Subscriber: place.Subscriber, Position: place.Position - 1}
+		found, err := asideEvents(ctx, tx, events.AsideFilter{Subscriber: place.Subscriber}, before, 1)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 || found[0].Place() != place {
+			return ErrEventNotFound
+		}
+		e = found[0]
+		marked, err := tx.Subscriptions().Retry(ctx, place)
+		if err != nil {
+			return fmt.Errorf("mark an event to be tried again: %w", err)
+		}
+		if e.State = events.Retried; !marked {
+			return nil
+		}
+		r.Action, r.SubjectID, r.CreatedAt = ActionEventRetried, id.Subject(e.Event.ID), s.deps.Clock.Now()
+		r.Details = Details{"subscription": place.Subscriber, "position": strconv.FormatInt(place.Position, 10)}
+		return s.record(ctx, tx, r)
+	})
+	if err != nil {
+		return AsideEvent{}, fmt.Errorf("retry an event: %w", err)
+	}
+	return e, nil
+}
+
+func (s *Service) changeSubscription(
+	ctx context.Context, do unit, r AuditRecord, name string, c SubscriptionChange,
+) (changed events.Subscription, err error) {
+	var f fault.Fields
+	c.Check(&f)
+	if err := f.Err(); err != nil {
+		return events.Subscription{}, err
+	}
+	err = do(ctx, func(ctx context.Context, tx Tx) error {
+		before, err := tx.Subscriptions().Subscription(ctx, name)
+		if errors.Is(err, fault.NotFound) {
+			return ErrSubscriptionNotFound
+		}
+		if err != nil {
+			return fmt.Errorf("read a subscription: %w", err)
+		}
+		changed = before
+		now := s.deps.Clock.Now()
+		switch {
+		case c.State != nil && *c.State == events.Off && before.State != events.Off:
+			err = switchTo(ctx, tx, before, events.Off, now)
+		case c.Position != nil, c.State != nil && *c.State == events.Active && before.State != events.Active:
+			err = begin(ctx, tx, before, c.Position, now)
+		default:
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if changed, err = tx.Subscriptions().Subscription(ctx, name); err != nil {
+			return fmt.Errorf("read a subscription: %w", err)
+		}
+		r.Action, r.SubjectID, r.CreatedAt = ActionSubscriptionChanged, subjectOf(name), now
+		r.Details = Details{
+			"subscription": name, "state": string(changed.State), "state_before": string(before.State),
+			"position": strconv.FormatInt(changed.Position, 10), "position_before": strconv.FormatInt(before.Position, 10),
+		}
+		return s.record(ctx, tx, r)
+	})
+	if err != nil {
+		return events.Subscription{}, fmt.Errorf("change a subscription: %w", err)
+	}
+	return changed, nil
+}
+
+// subjectOf returns the subject of the acts on a subscription, which has a name but no identifier.
+func subjectOf(name string) id.Subject {
+	sum := sha256.Sum256([]byte("subscription/" + name))
+	return id.Subject(sum[:16])
+}
+
+func switchTo(ctx context.Context, tx Tx, s events.Subscription, to events.State, at time.Time) error {
+	switched, err := tx.Subscriptions().Switch(ctx, s.Name, s.State, to, at)
+	if err != nil {
+		return fmt.Errorf("switch a subscription: %w", err)
+	}
+	if !switched {
+		return ErrSubscriptionChanged
+	}
+	return nil
+}
+
+// begin makes a subscription active at a position: that which it has if position is nil.
+func begin(ctx context.Context, tx Tx, before events.Subscription, position *int64, at time.Time) error {
+	to := before.Position
+	if position != nil {
+		to = *position
+		b, err := tx.Events().Backlog(ctx)
+		if err != nil {
+			return fmt.Errorf("read the highest position: %w", err)
+		}
+		if to > b.Highest {
+			return fault.InvalidField("position", fmt.Sprintf("must be at most %d, the position of the last event", b.Highest))
+		}
+	} else if before.State == events.Behind {
+		return fault.InvalidField("position", "must be given for a subscription that is behind")
+	}
+	if before.State == events.Active {
+		if err := switchTo(ctx, tx, before, events.Off, at); err != nil {
+			return err
+		}
+	}
+	begun, err := tx.Subscriptions().Begin(ctx, before.Name, to, at)
+	if err != nil {
+		return fmt.Errorf("begin a subscription: %w", err)
+	}
+	if !begun {
+		return ErrSubscriptionChanged
+	}
+	return nil
+}

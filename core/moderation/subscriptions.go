@@ -11,13 +11,18 @@ import (
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/users"
 )
 
 // AsideEvent is an event that a subscriber could not handle.
 type AsideEvent struct {
 	events.SetAside
-	Event events.Event
+	EventID    id.Event
+	Type       events.Type
+	Aggregate  events.Aggregate
+	OccurredAt time.Time
 }
 
 // AsideEvents lists the events that are set aside, in ascending order of (subscriber, position).
@@ -56,15 +61,32 @@ func asideEvents(ctx context.Context, tx Tx, f events.AsideFilter, after *events
 	}
 	all := make([]AsideEvent, len(aside))
 	for i, e := range aside {
-		all[i] = AsideEvent{SetAside: e, Event: byPosition[e.Position]}
+		of := byPosition[e.Position]
+		all[i] = AsideEvent{SetAside: e, EventID: of.ID, Type: of.Type, Aggregate: of.Aggregate, OccurredAt: of.At}
 	}
 	return all, nil
 }
 
 // RetryEvent marks an event that is set aside as one to be tried again, which its subscriber does
-// soon. If it is marked already, RetryEvent changes nothing. Errors: ErrEventNotFound.
-func (s *Service) RetryEvent(ctx context.Context, admin id.User, place events.AsidePlace) (AsideEvent, error) {
-	return s.retryEvent(ctx, s.writeAs(admin), AuditRecord{ActorID: admin}, place)
+// soon. If it is marked already, RetryEvent changes nothing. Errors: ErrEventNotFound,
+// idempotency.ErrKeyReused.
+func (s *Service) RetryEvent(ctx context.Context, admin id.User, place events.AsidePlace, key idempotency.Key) (AsideEvent, error) {
+	isAdmin := func(ctx context.Context, tx Tx) error {
+		_, err := users.Admin(ctx, tx, admin)
+		return err
+	}
+	e, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
+		Owner: admin.String(), Key: key, Operation: "moderation.RetryEvent", Values: place,
+	}, isAdmin, func(ctx context.Context, tx Tx) (AsideEvent, error) {
+		if err := isAdmin(ctx, tx); err != nil {
+			return AsideEvent{}, err
+		}
+		return s.retryEvent(ctx, tx, AuditRecord{ActorID: admin}, place)
+	}, idempotency.Whole[Tx, AsideEvent]())
+	if err != nil {
+		return AsideEvent{}, fmt.Errorf("retry an event: %w", err)
+	}
+	return e, nil
 }
 
 // Subscriptions lists all subscriptions in ascending order of name.
@@ -98,7 +120,12 @@ func (c SubscriptionChange) Check(f *fault.Fields) {
 // ChangeSubscription switches a subscription off, or makes it begin at a position. Errors:
 // fault.Invalid, ErrSubscriptionNotFound, ErrSubscriptionChanged.
 func (s *Service) ChangeSubscription(ctx context.Context, admin id.User, name string, c SubscriptionChange) (events.Subscription, error) {
-	return s.changeSubscription(ctx, s.writeAs(admin), AuditRecord{ActorID: admin}, name, c)
+	var changed events.Subscription
+	err := s.asAdmin(ctx, admin, s.deps.Store.Do, func(ctx context.Context, tx Tx) (err error) {
+		changed, err = s.changeSubscription(ctx, tx, AuditRecord{ActorID: admin}, name, c)
+		return err
+	})
+	return changed, err
 }
 
 // Operator acts for the operator of the server, and checks no caller.
@@ -108,95 +135,81 @@ type Operator struct{ s *Service }
 func (s *Service) AsOperator() Operator { return Operator{s} }
 
 // RetryEvent is Service.RetryEvent.
-func (o Operator) RetryEvent(ctx context.Context, place events.AsidePlace) (AsideEvent, error) {
-	return o.s.retryEvent(ctx, o.s.deps.Store.Do, AuditRecord{Reason: "by the operator"}, place)
+func (o Operator) RetryEvent(ctx context.Context, place events.AsidePlace) (e AsideEvent, err error) {
+	err = o.s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
+		e, err = o.s.retryEvent(ctx, tx, AuditRecord{Reason: "by the operator"}, place)
+		return err
+	})
+	return e, err
 }
 
 // ChangeSubscription is Service.ChangeSubscription.
-func (o Operator) ChangeSubscription(ctx context.Context, name string, c SubscriptionChange) (events.Subscription, error) {
-	return o.s.changeSubscription(ctx, o.s.deps.Store.Do, AuditRecord{Reason: "by the operator"}, name, c)
-}
-
-// unit runs a unit of work that writes, after it has checked who acts.
-type unit func(ctx context.Context, fn func(context.Context, Tx) error) error
-
-func (s *Service) writeAs(admin id.User) unit {
-	return func(ctx context.Context, fn func(context.Context, Tx) error) error {
-		return s.asAdmin(ctx, admin, s.deps.Store.Do, fn)
-	}
-}
-
-func (s *Service) retryEvent(ctx context.Context, do unit, r AuditRecord, place events.AsidePlace) (e AsideEvent, err error) {
-	err = do(ctx, func(ctx context.Context, tx Tx) error {
-		before := &events.AsidePlace{Subscriber: place.Subscriber, Position: place.Position - 1}
-		found, err := asideEvents(ctx, tx, events.AsideFilter{Subscriber: place.Subscriber}, before, 1)
-		if err != nil {
-			return err
-		}
-		if len(found) == 0 || found[0].Place() != place {
-			return ErrEventNotFound
-		}
-		e = found[0]
-		marked, err := tx.Subscriptions().Retry(ctx, place)
-		if err != nil {
-			return fmt.Errorf("mark an event to be tried again: %w", err)
-		}
-		if e.State = events.Retried; !marked {
-			return nil
-		}
-		r.Action, r.SubjectID, r.CreatedAt = ActionEventRetried, id.Subject(e.Event.ID), s.deps.Clock.Now()
-		r.Details = Details{"subscription": place.Subscriber, "position": strconv.FormatInt(place.Position, 10)}
-		return s.record(ctx, tx, r)
+func (o Operator) ChangeSubscription(ctx context.Context, name string, c SubscriptionChange) (changed events.Subscription, err error) {
+	err = o.s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) (err error) {
+		changed, err = o.s.changeSubscription(ctx, tx, AuditRecord{Reason: "by the operator"}, name, c)
+		return err
 	})
+	return changed, err
+}
+
+func (s *Service) retryEvent(ctx context.Context, tx Tx, r AuditRecord, place events.AsidePlace) (AsideEvent, error) {
+	before := &events.AsidePlace{Subscriber: place.Subscriber, Position: place.Position - 1}
+	found, err := asideEvents(ctx, tx, events.AsideFilter{Subscriber: place.Subscriber}, before, 1)
 	if err != nil {
-		return AsideEvent{}, fmt.Errorf("retry an event: %w", err)
+		return AsideEvent{}, err
 	}
-	return e, nil
+	if len(found) == 0 || found[0].Place() != place {
+		return AsideEvent{}, ErrEventNotFound
+	}
+	e := found[0]
+	marked, err := tx.Subscriptions().Retry(ctx, place)
+	if err != nil {
+		return AsideEvent{}, fmt.Errorf("mark an event to be tried again: %w", err)
+	}
+	if e.State = events.Retried; !marked {
+		return e, nil
+	}
+	r.Action, r.SubjectID, r.CreatedAt = ActionEventRetried, id.Subject(e.EventID), s.deps.Clock.Now()
+	r.Details = Details{"subscription": place.Subscriber, "position": strconv.FormatInt(place.Position, 10)}
+	return e, s.record(ctx, tx, r)
 }
 
 func (s *Service) changeSubscription(
-	ctx context.Context, do unit, r AuditRecord, name string, c SubscriptionChange,
+	ctx context.Context, tx Tx, r AuditRecord, name string, c SubscriptionChange,
 ) (changed events.Subscription, err error) {
 	var f fault.Fields
 	c.Check(&f)
 	if err := f.Err(); err != nil {
 		return events.Subscription{}, err
 	}
-	err = do(ctx, func(ctx context.Context, tx Tx) error {
-		before, err := tx.Subscriptions().Subscription(ctx, name)
-		if errors.Is(err, fault.NotFound) {
-			return ErrSubscriptionNotFound
-		}
-		if err != nil {
-			return fmt.Errorf("read a subscription: %w", err)
-		}
-		changed = before
-		now := s.deps.Clock.Now()
-		switch {
-		case c.State != nil && *c.State == events.Off && before.State != events.Off:
-			err = switchTo(ctx, tx, before, events.Off, now)
-		case c.Position != nil, c.State != nil && *c.State == events.Active && before.State != events.Active:
-			err = begin(ctx, tx, before, c.Position, now)
-		default:
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if changed, err = tx.Subscriptions().Subscription(ctx, name); err != nil {
-			return fmt.Errorf("read a subscription: %w", err)
-		}
-		r.Action, r.SubjectID, r.CreatedAt = ActionSubscriptionChanged, subjectOf(name), now
-		r.Details = Details{
-			"subscription": name, "state": string(changed.State), "state_before": string(before.State),
-			"position": strconv.FormatInt(changed.Position, 10), "position_before": strconv.FormatInt(before.Position, 10),
-		}
-		return s.record(ctx, tx, r)
-	})
-	if err != nil {
-		return events.Subscription{}, fmt.Errorf("change a subscription: %w", err)
+	before, err := tx.Subscriptions().Subscription(ctx, name)
+	if errors.Is(err, fault.NotFound) {
+		return events.Subscription{}, ErrSubscriptionNotFound
 	}
-	return changed, nil
+	if err != nil {
+		return events.Subscription{}, fmt.Errorf("read a subscription: %w", err)
+	}
+	now := s.deps.Clock.Now()
+	switch {
+	case c.State != nil && *c.State == events.Off && before.State != events.Off:
+		err = switchTo(ctx, tx, before, events.Off, now)
+	case c.Position != nil, c.State != nil && *c.State == events.Active && before.State != events.Active:
+		err = begin(ctx, tx, before, c.Position, now)
+	default:
+		return before, nil
+	}
+	if err != nil {
+		return events.Subscription{}, err
+	}
+	if changed, err = tx.Subscriptions().Subscription(ctx, name); err != nil {
+		return events.Subscription{}, fmt.Errorf("read a subscription: %w", err)
+	}
+	r.Action, r.SubjectID, r.CreatedAt = ActionSubscriptionChanged, subjectOf(name), now
+	r.Details = Details{
+		"subscription": name, "state": string(changed.State), "state_before": string(before.State),
+		"position": strconv.FormatInt(changed.Position, 10), "position_before": strconv.FormatInt(before.Position, 10),
+	}
+	return changed, s.record(ctx, tx, r)
 }
 
 // subjectOf returns the subject of the acts on a subscription, which has a name but no identifier.

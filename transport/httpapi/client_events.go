@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 
+	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -12,8 +13,8 @@ func (c *Client) AsideEvents(ctx context.Context, f AsideFilter, p Paging) (Page
 }
 
 // RetryEvent lets a subscriber try an event again. It is for admins.
-func (c *Client) RetryEvent(ctx context.Context, subscriber string, position int64) (AsideEvent, error) {
-	return kithttp.Call(ctx, c.http, retryEvent, retryEventRequest{pathName(subscriber), pathPosition(position)})
+func (c *Client) RetryEvent(ctx context.Context, subscriber string, position int64, key idempotency.Key) (AsideEvent, error) {
+	return kithttp.Call(ctx, c.http, retryEvent, retryEventRequest{pathName(subscriber), pathPosition(position), keyedBy(key)})
 }
 
 // Subscriptions lists the subscriptions by name. It is for admins.

@@ -32,7 +32,7 @@ type AsideEvent struct {
 func asideEventOf(e moderation.AsideEvent) AsideEvent {
 	return AsideEvent{
 		Subscriber: e.Subscriber, Position: e.Position, State: e.State, Attempts: e.Attempts, Class: e.Class, FailedAt: Time(e.At),
-		EventID: e.Event.ID, Type: e.Event.Type, Aggregate: e.Event.Aggregate, OccurredAt: Time(e.Event.At),
+		EventID: e.EventID, Type: e.Type, Aggregate: e.Aggregate, OccurredAt: Time(e.OccurredAt),
 	}
 }
 
@@ -50,6 +50,7 @@ type asideEventsRequest struct {
 type retryEventRequest struct {
 	Subscriber pathName     `path:"subscriber"`
 	Position   pathPosition `path:"position"`
+	keyed
 }
 
 // Subscription is how far a subscriber is.
@@ -161,7 +162,7 @@ func (a *API) asideEvents(ctx context.Context, caller users.Caller, req asideEve
 
 func (a *API) retryEvent(ctx context.Context, caller users.Caller, req retryEventRequest) (AsideEvent, error) {
 	place := events.AsidePlace{Subscriber: string(req.Subscriber), Position: int64(req.Position)}
-	e, err := a.services.Moderation.RetryEvent(ctx, caller.UserID, place)
+	e, err := a.services.Moderation.RetryEvent(ctx, caller.UserID, place, req.key())
 	return asideEventOf(e), err
 }
 

@@ -80,7 +80,7 @@ func TestEventsThatAreSetAside(t *testing.T) {
 
 	want.State = events.Retried
 	for range 2 { // it changes nothing again
-		if got := must[httpapi.AsideEvent](t)(admin.RetryEvent(ctx, "search", last)); got != want {
+		if got := must[httpapi.AsideEvent](t)(admin.RetryEvent(ctx, "search", last, "")); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	}
@@ -90,7 +90,7 @@ func TestEventsThatAreSetAside(t *testing.T) {
 	if found := list(httpapi.AsideFilter{State: events.Waiting}); len(found) != 1 || found[0].Subscriber != "mail" {
 		t.Errorf("got %+v, want the event of mail", found)
 	}
-	if _, err := admin.RetryEvent(ctx, "search", last-1); !errors.Is(err, moderation.ErrEventNotFound) {
+	if _, err := admin.RetryEvent(ctx, "search", last-1, ""); !errors.Is(err, moderation.ErrEventNotFound) {
 		t.Errorf("an event that is not set aside: %v", err)
 	}
 	var acts []httpapi.AuditRecord

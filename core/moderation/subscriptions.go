@@ -33,13 +33,14 @@ func (s *Service) AsideEvents(
 	if f.State != "" && !f.State.Valid() {
 		return page.Page[AsideEvent, events.AsidePlace]{}, fault.InvalidField("state", "must be waiting or retry")
 	}
-	place := func(e AsideEvent) events.AsidePlace { return e.Place() }
-	return readPage(ctx, s, admin, r, place, func(ctx context.Context, tx Tx, after *events.AsidePlace, limit int) ([]AsideEvent, error) {
-		return asideEvents(ctx, tx, f, after, limit)
+	return readPage(ctx, s, admin, r, AsideEvent.Place, func(ctx context.Context, tx Tx, after *events.AsidePlace, limit int) ([]AsideEvent, error) {
+		return ReadAsideEvents(ctx, tx, f, after, limit)
 	})
 }
 
-func asideEvents(ctx context.Context, tx Tx, f events.AsideFilter, after *events.AsidePlace, limit int) ([]AsideEvent, error) {
+// ReadAsideEvents lists events that are set aside, inside a unit of work: see
+// events.Subscriptions.Aside.
+func ReadAsideEvents(ctx context.Context, tx events.RelayTx, f events.AsideFilter, after *events.AsidePlace, limit int) ([]AsideEvent, error) {
 	aside, err := tx.Subscriptions().Aside(ctx, f, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list events that are set aside: %w", err)
@@ -154,7 +155,7 @@ func (o Operator) ChangeSubscription(ctx context.Context, name string, c Subscri
 
 func (s *Service) retryEvent(ctx context.Context, tx Tx, r AuditRecord, place events.AsidePlace) (AsideEvent, error) {
 	before := &events.AsidePlace{Subscriber: place.Subscriber, Position: place.Position - 1}
-	found, err := asideEvents(ctx, tx, events.AsideFilter{Subscriber: place.Subscriber}, before, 1)
+	found, err := ReadAsideEvents(ctx, tx, events.AsideFilter{Subscriber: place.Subscriber}, before, 1)
 	if err != nil {
 		return AsideEvent{}, err
 	}

@@ -303,7 +303,7 @@ func TestHelpExplainsEverySetting(t *testing.T) {
 		"--access-key", "--cursor-key", "--link-key", "--totp-key", "--require-admin-totp", "CICERONE_LINK_KEY_FILE", "CICERONE_ACCESS_KEY_FILE", "CICERONE_CURSOR_KEY_FILE", "CICERONE_MAIL_FILE", "CICERONE_STORE_FILE",
 		"can see the command line", "--trusted-proxies", "--proxy-protocol", "--base-path=PATH", "--cors-origins=ORIGIN", "--[no-]docs", "--tls-cert=FILE", "--tls-key=FILE", "--tls-subdomains", "--password-words=WORDS", "--drain-delay=TIME", "--mail=", "--log-level", "--limit-user-burst", "--at-once-hashing", "--settle-every",
 		"--max-connections=N", "--max-connections-per-address=N", "--body-budget=MIB",
-		"server admin EMAIL", "server backup FILE", "server doctor", "server ledger head", "server copy --to STORE", "server migrate", "server twins", "sqlite[:PATH]", "postgres://USER@HOST/DATABASE", "cicerone/cicerone.db",
+		"server admin EMAIL", "server backup FILE", "server doctor", "server ledger head", "server copy --to STORE", "server migrate", "server twins", "server events", "sqlite[:PATH]", "postgres://USER@HOST/DATABASE", "cicerone/cicerone.db",
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("the help does not contain %s:\n%s", want, stdout)
@@ -321,6 +321,7 @@ func TestHelpOfCommands(t *testing.T) {
 		"copy --to memory":      {"--from", "--from-file", "--to", "--to-file"},
 		"doctor":                {"--ledger-head"},
 		"ledger head":           nil,
+		"events list":           nil,
 		"migrate":               nil,
 		"twins":                 {"--email", "--erase", "--log-format", "--log-level"},
 	} {

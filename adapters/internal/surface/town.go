@@ -165,6 +165,7 @@ func (tn *town) settle() {
 		tn.signIn(tn.voyager)
 		tn.ask("block", tn.voyager, tn.person("Block").id, nil)
 	}
+	tn.setAside()
 	tn.words["session"] = tn.object(tn.ask("sessions", tn.voyager, "", nil))["items"].([]any)[1].(map[string]any)["id"].(string)
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/matching"
@@ -44,6 +45,11 @@ func newTown(t testing.TB) *town {
 			return w.moderation(ctx, tx, cleo, dora)
 		}),
 		w.seal(),
+		w.store.Do(t.Context(), func(ctx context.Context, tx ports.Tx) error {
+			_, err := tx.Events().Number(ctx, 5)
+			return err
+		}),
+		w.store.Do(t.Context(), w.subscribe),
 	} {
 		if fill != nil {
 			t.Fatal(fill)
@@ -178,6 +184,17 @@ func (w *town) moderation(ctx context.Context, tx ports.Tx, by, of id.User) erro
 	_, err := tx.Moderation().AddReport(ctx, report)
 	_, err2 := tx.Moderation().Block(ctx, moderation.Block{UserID: by, BlockedUserID: of, CreatedAt: noon})
 	return errors.Join(err, err2, tx.Moderation().AddSanction(ctx, sanction), tx.Moderation().AddAudit(ctx, record))
+}
+
+// subscribe adds a subscription that has set aside the first event.
+func (w *town) subscribe(ctx context.Context, tx ports.Tx) error {
+	const name, holder = "mail", "relay-1"
+	_, err := tx.Subscriptions().Subscribe(ctx, events.Subscription{Name: name, State: events.Active, Since: noon})
+	s, _, err2 := tx.Subscriptions().Lease(ctx, name, holder, noon, noon.Add(time.Minute))
+	_, err3 := tx.Subscriptions().SetAside(ctx, s.Leased(), events.SetAside{
+		Subscriber: name, Position: 1, Attempts: 3, Class: "timeout", At: noon, State: events.Waiting,
+	})
+	return errors.Join(err, err2, err3)
 }
 
 // rows returns all rows of the town by table.

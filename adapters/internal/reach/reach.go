@@ -194,7 +194,7 @@ func (s *scene) try(ctx context.Context, c *call, v variant, sent func() []State
 			if err != nil {
 				return err
 			}
-			if record, ok := args[1].Interface().(idempotency.Record); ok { // Save requires a claim of the key
+			if record, ok := args[len(args)-1].Interface().(idempotency.Record); ok { // Save requires a claim of the key
 				if _, err := tx.Idempotency().Claim(ctx, record.Owner, record.Key); !errors.Is(err, fault.NotFound) {
 					return errors.Join(err, errors.New("the key has a record"))
 				}

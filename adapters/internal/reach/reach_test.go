@@ -16,11 +16,11 @@ func TestWrong(t *testing.T) {
 		reaching  []string // the repositories that may not send it
 	}{
 		{"SELECT * FROM reservations", []string{
-			"Idempotency", "Marks", "Matching", "Messaging", "Moderation", "Tokens", "Users",
+			"Events", "Idempotency", "Marks", "Matching", "Messaging", "Moderation", "Subscriptions", "Tokens", "Users",
 		}},
-		{"UPDATE users SET name = 'Ada'", []string{"Idempotency", "Marks", "Tokens"}},
+		{"UPDATE users SET name = 'Ada'", []string{"Events", "Idempotency", "Marks", "Subscriptions", "Tokens"}},
 		{"SELECT * FROM store_marks", []string{
-			"Idempotency", "Matching", "Messaging", "Moderation", "Reservations", "Tokens", "Users",
+			"Events", "Idempotency", "Matching", "Messaging", "Moderation", "Reservations", "Subscriptions", "Tokens", "Users",
 		}},
 		{"COMMIT", nil},
 	} {

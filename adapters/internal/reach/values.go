@@ -64,22 +64,21 @@ func newScene(ctx context.Context, store ports.Storage) (*scene, error) {
 	}))
 }
 
-// subscribe numbers some events, and adds a subscription that has set the first of them aside. Its
-// names are those that fill sets.
+// subscribers are the names of subscriptions. They are addresses of accounts, because values.add
+// finds these as texts. There are several, because Subscriptions.Drop removes one.
+var subscribers = []string{"admin@example.org", "otto@example.org"}
+
+// subscribe numbers some events, and adds subscriptions that have set the first of them aside.
 func subscribe(ctx context.Context, tx ports.Tx, later time.Time) error {
-	if _, err := tx.Events().Number(ctx, mostRows); err != nil {
-		return err
+	_, err := tx.Events().Number(ctx, mostRows)
+	for _, name := range subscribers {
+		_, err2 := tx.Subscriptions().Subscribe(ctx, events.Subscription{Name: name, State: events.Active, Since: later})
+		s, _, err3 := tx.Subscriptions().Lease(ctx, name, anyText, later, later)
+		_, err4 := tx.Subscriptions().SetAside(ctx, s.Leased(), events.SetAside{
+			Subscriber: name, Position: 1, Class: anyText, At: later, State: events.Waiting,
+		})
+		err = errors.Join(err, err2, err3, err4)
 	}
-	if _, err := tx.Subscriptions().Subscribe(ctx, events.Subscription{Name: anyText, State: events.Active, Since: later}); err != nil {
-		return err
-	}
-	s, _, err := tx.Subscriptions().Lease(ctx, anyText, anyText, later, later)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Subscriptions().SetAside(ctx, s.Leased(), events.SetAside{
-		Subscriber: anyText, Position: 1, Class: anyText, At: later, State: events.Waiting,
-	})
 	return err
 }
 

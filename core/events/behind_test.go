@@ -75,6 +75,36 @@ func TestSubscriptionBeginsAgain(t *testing.T) {
 	})
 }
 
+// A subscription that is told to begin at events that are old enough to switch it off has time to
+// handle them.
+func TestSubscriptionBeginsAtOldEvents(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.policy.Keep, o.policy.BehindAfter, o.policy.MaxTries = 4*time.Hour, time.Hour, 1000
+		o.policy.MinPause, o.policy.MaxPause = 10*time.Minute, 10*time.Minute
+		var b inbox
+		r := o.relay(b.as("mail"))
+		defer o.run(r)()
+		o.add(id.User(o.ids.Next()), 1, 2)
+		time.Sleep(2 * time.Hour)
+		o.do(func(ctx context.Context, tx ports.Tx) error {
+			_, err := tx.Subscriptions().Switch(ctx, "mail", events.Active, events.Off, now())
+			return err
+		})
+		b.mu.Lock()
+		b.fail = failing(1)
+		b.mu.Unlock()
+		o.begin("mail", 0)
+		time.Sleep(30 * time.Minute)
+		if s := o.subscription("mail"); s.State != events.Active {
+			t.Fatalf("after half an hour, the subscription is %+v", s)
+		}
+		time.Sleep(31 * time.Minute)
+		if s := o.subscription("mail"); s.State != events.Behind {
+			t.Errorf("after more than an hour, the subscription is %+v", s)
+		}
+	})
+}
+
 // An event that is set aside, and delivered again because the subscription begins before it, stays
 // set aside.
 func TestSubscriptionBeginsBeforeAnEventThatIsSetAside(t *testing.T) {
@@ -162,6 +192,24 @@ func TestProgress(t *testing.T) {
 		}
 		time.Sleep(2 * time.Hour)
 		want = events.SubscriptionProgress{Name: "mail", State: events.Active, SetAside: 1}
+		if p := r.Progress(); p.Subscriptions[0] != want {
+			t.Errorf("the progress is %+v, want %+v", p.Subscriptions[0], want)
+		}
+	})
+}
+
+// A new subscriber does not wait for events that were removed before it was added.
+func TestProgressWithoutEvents(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.policy.FromOldest = true
+		stop := o.run(o.relay())
+		o.add(id.User(o.ids.Next()), 1, 2, 3)
+		time.Sleep(5 * time.Second)
+		stop()
+		r := o.relay((&inbox{}).as("mail"))
+		defer o.run(r)()
+		time.Sleep(5 * time.Second)
+		want := events.SubscriptionProgress{Name: "mail", State: events.Active}
 		if p := r.Progress(); p.Subscriptions[0] != want {
 			t.Errorf("the progress is %+v, want %+v", p.Subscriptions[0], want)
 		}

@@ -34,7 +34,8 @@ type Policy struct {
 	MinPause, MaxPause time.Duration
 
 	// BehindAfter is how old the next event of a subscription may be before the subscription is
-	// switched off, so that it holds no events; at least 1 minute.
+	// switched off, so that it holds no events; at least 1 minute. A subscription that was added, or
+	// told to begin at older events, is not switched off before it had as long to handle them.
 	BehindAfter time.Duration
 
 	// Keep is how long events remain that every active subscription has passed, by their time; 0

@@ -49,12 +49,13 @@ func (r *relayRun) check(ctx context.Context, s Subscription, highest int64) (Su
 	if err != nil {
 		return p, err
 	}
-	if len(next) == 0 {
+	if len(next) == 0 { // they were removed
+		p.Waiting = 0
 		return p, nil
 	}
 	p.Oldest = next[0].At
 	now := r.deps.Clock.Now()
-	if now.Sub(p.Oldest) <= r.deps.Policy.BehindAfter {
+	if late := r.deps.Policy.BehindAfter; now.Sub(p.Oldest) <= late || now.Sub(s.Since) <= late {
 		return p, nil
 	}
 	var switched bool

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/clock"
@@ -27,6 +28,7 @@ const (
 // run delivers events whenever it is woken, until ctx ends.
 func (d *delivery) run(ctx context.Context) {
 	defer d.release(ctx)
+	rest := d.newRest()
 	for {
 		select {
 		case <-ctx.Done():
@@ -37,10 +39,9 @@ func (d *delivery) run(ctx context.Context) {
 			var err error
 			if more, err = d.deliver(ctx); err != nil {
 				more, d.held = false, nil // it is not known what the store has
-				if ctx.Err() == nil {
-					d.report(fmt.Errorf("subscriber %s: %w", d.subscriber.Name, err))
-				}
+				err = fmt.Errorf("subscriber %s: %w", d.subscriber.Name, err)
 			}
+			rest.after(ctx, err)
 		}
 	}
 }
@@ -82,7 +83,8 @@ func (d *delivery) deliver(ctx context.Context) (more bool, err error) {
 		d.held = nil // it was switched off, or told to begin elsewhere
 		return current.State == Active, nil
 	}
-	for i, e := range again { // At returns them all, in the order of Aside: Trim keeps them
+	for _, e := range again {
+		i := slices.IndexFunc(marked, func(m SetAside) bool { return m.Position == e.Position })
 		if tried, err := d.tryAgain(ctx, marked[i], e); !tried || err != nil {
 			return false, err
 		}
@@ -99,6 +101,9 @@ func (d *delivery) deliver(ctx context.Context) (more bool, err error) {
 func (d *delivery) handle(ctx context.Context, next []Numbered) (more bool, err error) {
 	done := d.held.Position
 	for _, e := range next {
+		if ctx.Err() != nil {
+			break
+		}
 		if d.subscriber.wants(e.Type) {
 			if leased, err := d.lease(ctx, done); !leased || err != nil {
 				return false, err

@@ -170,15 +170,9 @@ func (r *relayRun) loop(ctx context.Context) {
 	look, upkeep := time.NewTicker(r.deps.Policy.LookEvery), time.NewTicker(upkeepEvery)
 	defer look.Stop()
 	defer upkeep.Stop()
-	round, rest := r.look, r.deps.Policy.LookEvery
+	round, rest := r.look, r.newRest()
 	for {
-		if err := round(ctx); err == nil {
-			rest = r.deps.Policy.LookEvery
-		} else if ctx.Err() == nil {
-			r.report(err)
-			rest = min(2*rest, max(maxRest, r.deps.Policy.LookEvery))
-			sleep(ctx, rest)
-		}
+		rest.after(ctx, round(ctx))
 		select {
 		case <-ctx.Done():
 			return
@@ -193,6 +187,26 @@ func (r *relayRun) loop(ctx context.Context) {
 	}
 }
 
+// rest reports errors, and waits after each, longer after several in a row.
+type rest struct {
+	*relayRun
+	pause time.Duration
+}
+
+func (r *relayRun) newRest() *rest { return &rest{r, r.deps.Policy.LookEvery} }
+
+// after waits if err is an error, unless ctx has ended.
+func (r *rest) after(ctx context.Context, err error) {
+	switch {
+	case err == nil:
+		r.pause = r.deps.Policy.LookEvery
+	case ctx.Err() == nil:
+		r.report(err)
+		r.pause = min(2*r.pause, max(maxRest, r.deps.Policy.LookEvery))
+		sleep(ctx, r.pause)
+	}
+}
+
 // sleep returns after d, or when ctx ends.
 func sleep(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
@@ -203,12 +217,9 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// glance numbers the events of the outbox, and wakes all deliveries if there were any.
+// glance numbers the events of the outbox, and wakes the deliveries if there were any.
 func (r *relayRun) glance(ctx context.Context) error {
-	numbered, err := r.number(ctx)
-	if err == nil && numbered {
-		r.wakeThose(func(s Subscription) bool { return r.may(s) })
-	}
+	_, err := r.number(ctx)
 	return err
 }
 
@@ -247,8 +258,9 @@ func (r *relayRun) wakeThose(when func(Subscription) bool) {
 	}
 }
 
-// number numbers the events that are in the outbox, and reports whether there were any. It only
-// reads if there are none, so that it holds up no other server.
+// number numbers the events that are in the outbox, wakes the deliveries that may deliver them, and
+// reports whether there were any. It only reads if there are none, so that it holds up no other
+// server.
 func (r *relayRun) number(ctx context.Context) (numbered bool, err error) {
 	b, err := r.backlog(ctx)
 	if err != nil {
@@ -265,6 +277,9 @@ func (r *relayRun) number(ctx context.Context) (numbered bool, err error) {
 			return numbered, fmt.Errorf("number events: %w", err)
 		}
 		numbered, full = numbered || n > 0, n == numberedAtOnce
+		if n > 0 {
+			r.wakeThose(r.may)
+		}
 	}
 	return numbered, nil
 }

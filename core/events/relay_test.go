@@ -272,6 +272,115 @@ func TestRunStops(t *testing.T) {
 	}) // synctest fails if a goroutine is left
 }
 
+// A handler that succeeds although its context has ended gets no further event.
+func TestRunStopsBetweenTwoEvents(t *testing.T) {
+	inOffice(t, func(o *office) {
+		var b inbox
+		entered := make(chan struct{})
+		stop := o.run(o.relay(events.Subscriber{Name: "mail", Handle: func(ctx context.Context, e events.Event) error {
+			if e.Seq == 2 {
+				close(entered)
+				<-ctx.Done()
+			}
+			return b.handle(ctx, e)
+		}}))
+		o.add(id.User(o.ids.Next()), 1, 2, 3, 4)
+		<-entered
+		stop()
+		o.want(&b, 1, 2)
+		if s := o.subscription("mail"); s.Position != 2 || s.Holder != "" {
+			t.Errorf("the subscription is %+v, want position 2 and no holder", s)
+		}
+		o.quiet()
+	})
+}
+
+// slow is a store whose writing units take a second.
+type slow struct{ ports.Storage }
+
+func (s slow) Run(ctx context.Context, mode uow.Mode, fn func(context.Context, ports.Tx) error) error {
+	if mode == uow.Write {
+		time.Sleep(time.Second)
+	}
+	return s.Storage.Run(ctx, mode, fn)
+}
+
+// The first of many events are delivered while the others are numbered.
+func TestEventsAreDeliveredWhileOthersAreNumbered(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.run(o.relay((&inbox{}).as("mail")))() // subscribes
+		seqs := make([]int64, 5000)
+		for i := range seqs {
+			seqs[i] = int64(i + 1)
+		}
+		o.add(id.User(o.ids.Next()), 1)
+		o.store = ports.NewStore(slow{o.storage}, uow.Policy{})
+		var b inbox
+		defer o.run(o.relay(b.as("mail")))()
+		time.Sleep(5 * time.Second)
+		o.want(&b, 1)
+		o.add(id.User(o.ids.Next()), seqs...)
+		time.Sleep(5 * time.Second)
+		if n := len(b.got()); n < 10 {
+			t.Errorf("%d events were handled after 5 s", n)
+		}
+		o.quiet()
+	})
+}
+
+// A delivery that fails again and again rests longer and longer.
+func TestASubscriptionCannotBeLeased(t *testing.T) {
+	inOffice(t, func(o *office) {
+		leaseless := &leaseless{Storage: o.storage, broken: true}
+		o.store = ports.NewStore(leaseless, uow.Policy{})
+		var b, other inbox
+		defer o.run(o.relay(b.as("mail"), other.as("search")))()
+		o.add(id.User(o.ids.Next()), 1)
+		time.Sleep(time.Hour)
+		o.want(&other, 1)
+		o.want(&b)
+		if n := len(o.reports); n < 10 || n > 500 {
+			t.Errorf("%d reports in an hour", n)
+		}
+		leaseless.broken = false
+		time.Sleep(20 * time.Second)
+		o.want(&b, 1)
+	})
+}
+
+// leaseless is a store that fails to lease the subscription mail.
+type leaseless struct {
+	ports.Storage
+	broken bool
+}
+
+func (l *leaseless) Run(ctx context.Context, mode uow.Mode, fn func(context.Context, ports.Tx) error) error {
+	return l.Storage.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error { return fn(ctx, leaselessTx{tx, l}) })
+}
+
+type leaselessTx struct {
+	ports.Tx
+	of *leaseless
+}
+
+func (tx leaselessTx) Subscriptions() events.Subscriptions {
+	return leaselessSubscriptions{tx.Tx.Subscriptions(), tx.of}
+}
+
+type leaselessSubscriptions struct {
+	events.Subscriptions
+	of *leaseless
+}
+
+func (s leaselessSubscriptions) Lease(
+	ctx context.Context, name, holder string, now, until time.Time,
+) (events.Subscription, bool, error) {
+	if s.of.broken && name == "mail" {
+		return events.Subscription{}, false, errBroken
+	}
+	return s.Subscriptions.Lease(ctx, name, holder, now, until)
+}
+
 func TestTheStoreIsUnreachable(t *testing.T) {
 	inOffice(t, func(o *office) {
 		k := &killed{Storage: o.storage, dead: true}

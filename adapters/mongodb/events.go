@@ -127,38 +127,54 @@ func (repo eventsRepository) At(ctx context.Context, positions ...int64) (found 
 	return found, err
 }
 
+// Trim reads in the transaction. It passes over the events that are set aside page by page.
 func (repo eventsRepository) Trim(ctx context.Context, upTo int64, limit int) (trimmed int, err error) {
 	err = repo.write(ctx, func(t *txn) error {
-		position := func(r *record) int64 { return r.int("_id") }
-		q := query{in: eventsIn, filter: d("_id", d("$lte", upTo)), fields: d("_id", 1), sort: d("_id", 1), locked: true}
-		if err := t.lift(ctx, q.in, q.filter); err != nil {
+		if err := t.lift(ctx, eventsIn, d("_id", d("$lte", upTo))); err != nil {
 			return err
 		}
 		if err := t.begin(ctx); err != nil {
 			return err
 		}
-		kept, err := list(ctx, t, asides.scan, query{in: setAsideIn, filter: d("_id.position", d("$lte", upTo)), locked: true})
-		if err != nil {
+		gone, err := t.trimmable(ctx, upTo, limit)
+		if err != nil || len(gone) == 0 {
 			return err
-		}
-		except := bson.A{}
-		for _, e := range kept {
-			except = append(except, e.Position)
-		}
-		q.filter = d("_id", d("$lte", upTo, "$nin", except))
-		old, err := listPage(ctx, t, position, limit, q)
-		if err != nil || len(old) == 0 {
-			return err
-		}
-		gone := bson.A{}
-		for _, p := range old {
-			gone = append(gone, p)
 		}
 		n, err := t.update(ctx, eventsIn, removingAll(d("_id", d("$in", gone))))
 		trimmed = int(n)
 		return err
 	})
 	return trimmed, err
+}
+
+// trimmable returns up to limit positions of events up to a position that are not set aside.
+func (t *txn) trimmable(ctx context.Context, upTo int64, limit int) (gone bson.A, err error) {
+	for from, full := int64(0), true; full && len(gone) < limit; {
+		page, err := listPage(ctx, t, scanPosition("_id"), limit, query{
+			in: eventsIn, filter: d("_id", d("$gt", from, "$lte", upTo)), fields: d("_id", 1), sort: d("_id", 1), locked: true,
+		})
+		if err != nil || len(page) == 0 {
+			return gone, err
+		}
+		from, full = page[len(page)-1], len(page) == limit
+		kept, err := list(ctx, t, scanPosition("_id.position"), query{
+			in: setAsideIn, filter: d("_id.position", d("$gte", page[0], "$lte", from)), fields: d("_id", 1), locked: true,
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, position := range page {
+			if !slices.Contains(kept, position) && len(gone) < limit {
+				gone = append(gone, position)
+			}
+		}
+	}
+	return gone, nil
+}
+
+// scanPosition returns the scan function of the position of an event.
+func scanPosition(name string) func(r *record) int64 {
+	return func(r *record) int64 { return r.int(name) }
 }
 
 func (repo eventsRepository) Backlog(ctx context.Context) (b events.Backlog, err error) {

@@ -24,20 +24,23 @@ func eventSetAside(f *fixture) {
 }
 
 // asideKept also resolves the event, after which it goes.
+// asideKept sets aside as many events as are trimmed at once, so that none of the first may go.
 func asideKept(f *fixture) {
-	all := f.someEvents(3)
+	all := f.someEvents(5)
 	l := f.leased("mail", "a")
-	e := newAside("mail", all[1].Position)
-	f.setAside(l, e)
-	f.same("trimmed", f.trim(all[2].Position, 10), 2)
-	sameList(f, "the events that remain", f.eventsAfter(0), all[1:2])
-	f.same("trimmed again", f.trim(all[2].Position, 10), 0)
-	f.retry(e, true)
-	l.Position = e.Position
+	for _, e := range all[:2] {
+		f.setAside(l, newAside("mail", e.Position))
+		l.Position = e.Position
+	}
+	for _, want := range []int{2, 1, 0} {
+		f.same("trimmed", f.trim(all[4].Position, 2), want)
+	}
+	sameList(f, "the events that remain", f.eventsAfter(0), all[:2])
+	f.retry(newAside("mail", l.Position), true)
 	f.guarded("resolved", true, func(ctx context.Context, s events.Subscriptions) (bool, error) {
-		return s.Resolve(ctx, l, e.Position)
+		return s.Resolve(ctx, l, l.Position)
 	})
-	f.same("trimmed after it is resolved", f.trim(all[2].Position, 10), 1)
+	f.same("trimmed after one is resolved", f.trim(all[4].Position, 2), 1)
 }
 
 func (f *fixture) retry(e events.SetAside, want bool) {

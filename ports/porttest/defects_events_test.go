@@ -26,6 +26,8 @@ var eventDefects = []defect{
 		fails: []string{"events/an event that is committed late is not missed"}},
 	{name: "trims beyond the position", plant: ofEvents(func(r events.Repository) events.Repository { return trimsMore{r} }),
 		fails: []string{"events/events are trimmed up to a position, the lowest first"}},
+	{name: "trims nothing if the first events are set aside", plant: ofEvents(func(r events.Repository) events.Repository { return trimsPage{r} }),
+		fails: []string{"subscriptions/an event that is set aside is not trimmed"}},
 	{name: "trims an event that is set aside", plant: handing(trimsAside),
 		fails: []string{"subscriptions/an event that is set aside is not trimmed"}},
 	{name: "gives a lease to everyone", plant: ofSubscriptions(func(s events.Subscriptions) events.Subscriptions { return leasesAll{s} }),
@@ -170,6 +172,17 @@ type trimsMore struct{ events.Repository }
 
 func (r trimsMore) Trim(ctx context.Context, upTo int64, limit int) (int, error) {
 	return r.Repository.Trim(ctx, upTo+1, limit)
+}
+
+// trimsPage trims only among the first events.
+type trimsPage struct{ events.Repository }
+
+func (r trimsPage) Trim(ctx context.Context, upTo int64, limit int) (int, error) {
+	page, err := r.After(ctx, 0, limit)
+	if err != nil || len(page) == 0 {
+		return 0, err
+	}
+	return r.Repository.Trim(ctx, min(upTo, page[len(page)-1].Position), limit)
 }
 
 // trimsAside drops what was set aside before it trims.

@@ -153,7 +153,7 @@ func TestHeldBeforeWaiting(t *testing.T) {
 			}
 			return err
 		},
-		"an account that has blocked a user, and all admins": func(ctx context.Context, tx ports.Tx) error {
+		"an account whose blocks are dropped, and all admins": func(ctx context.Context, tx ports.Tx) error {
 			_, admins, err := tx.Users().HoldWithAdmins(ctx, pair.Local)
 			if err == nil && admins != 1 {
 				err = fmt.Errorf("%d other admins, want 1", admins)
@@ -161,9 +161,7 @@ func TestHeldBeforeWaiting(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			block := moderation.Block{UserID: pair.Local, BlockedUserID: wanted, CreatedAt: w.clock.Now()}
-			_, err = tx.Moderation().Block(ctx, block)
-			return err
+			return tx.Moderation().DropBlocks(ctx, pair.Local)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

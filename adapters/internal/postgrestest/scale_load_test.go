@@ -25,7 +25,7 @@ import (
 // every profile, and some statuses are rare.
 type metropolis struct {
 	people, messages, talks, interests int
-	lesser                             int    // reservations, reports, blocks and audit records, of each
+	lesser                             int    // reservations, reports, blocks, audit records and events, of each
 	secret                             string // the hash of password
 
 	random                           *rand.Rand
@@ -85,6 +85,7 @@ func (m *metropolis) load(t testing.TB, dsn string, o postgres.Options) {
 		{ports.Messages, m.letters}, {ports.Correspondents, m.correspondents}, {ports.Reservations, m.reservations}, {ports.Reports, m.reports},
 		{ports.ReportedMessages, m.copies}, {ports.Sanctions, m.sanctions},
 		{ports.Blocks, m.blocks}, {ports.AuditRecords, m.audits},
+		{ports.Events, m.events}, {ports.Counters, m.counters}, {ports.Subscriptions, m.subscriptions}, {ports.SetAside, m.asides},
 	} {
 		must(t, copyRows(ctx, c, o.Schema, part.table, part.rows))
 	}
@@ -221,7 +222,7 @@ func (m *metropolis) ledger(yield func(ports.Row) bool) {
 
 func (m *metropolis) topics(yield func(ports.Row) bool) {
 	for i := range m.interests {
-		row := ports.Row{m.id(begun), fmt.Sprintf("Interest %03d", i), nil, i%20 != 19, false}
+		row := ports.Row{m.id(begun), fmt.Sprintf("Interest %03d", i), nil, i%20 != 19, false, int64(1)}
 		m.interestRows = append(m.interestRows, row)
 		if !yield(row) {
 			return

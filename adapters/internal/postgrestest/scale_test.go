@@ -70,7 +70,8 @@ func newScale(t *testing.T, m *metropolis, dsn string, o postgres.Options) *scal
 	s := &scale{T: t, town: m, recorder: &recorder{}, planner: newPlanner(t, dsn), asked: map[string]bool{}, explained: map[string]bool{}}
 	s.large = s.planner.tables(t, o.Schema)
 	for _, table := range strings.Fields(`users sessions refresh_tokens wallets token_transactions profiles profile_interests
-		correspondents conversations messages reservations reports reported_messages sanctions blocks audit_records`) {
+		correspondents conversations messages reservations reports reported_messages sanctions blocks audit_records
+		events set_aside_events`) {
 		if !s.large[table] {
 			t.Errorf("%s has no more than %d rows", table, aLot)
 		}
@@ -135,6 +136,13 @@ func (s *scale) askForEverything() {
 		s.list(boss, "/v1/admin/reports", status)
 	}
 	s.list(boss, "/v1/admin/audit")
+	for _, of := range []string{"", "subscriber=" + subscriber} {
+		for _, state := range []string{"", "state=waiting", "state=retry"} {
+			s.list(boss, "/v1/admin/events", of, state)
+		}
+	}
+	s.list(boss, "/v1/admin/subscriptions")
+	s.list(boss, "/v1/admin/subscriptions", "limit=1")
 	for _, q := range []string{"", "q=nov%C3%A1kov%C3%A1", "q=JO%C3%83O", "q=17%40example", "q=a", "q=nobody+at+all"} {
 		for _, role := range []string{"", "role=admin", "role=user"} {
 			for _, active := range []string{"", "is_active=true", "is_active=false"} {
@@ -156,6 +164,7 @@ func (s *scale) askForEverything() {
 	_, err := s.app.Reservations.Settle(s.Context())
 	must(s, err)
 	s.explain("settling")
+	s.askAsTheRelay()
 }
 
 // signIn gives what a person shows at each request.

@@ -300,7 +300,7 @@ var queries = map[string][]served{
 	},
 	"events": {
 		{"_id_", []string{
-			"_id!in _id<= | sort _id",
+			"_id<= _id> | sort _id",
 			"_id=in",
 			"_id> | sort _id",
 			"| sort _id",
@@ -325,7 +325,7 @@ var queries = map[string][]served{
 			"state= | sort _id",
 		}},
 		{"of_event", []string{
-			"_id.position<=",
+			"_id.position<= _id.position>=",
 		}},
 		{"_id_", []string{
 			"_id<= _id> _id>= | sort _id",

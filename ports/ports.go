@@ -67,7 +67,8 @@ type Tx interface {
 	Marks() Marks
 }
 
-// Storage is a store: what an adapter's Open or New returns.
+// Storage is a store: what an adapter's Open or New returns. It may also implement Measured and
+// events.Notifier.
 type Storage interface {
 	uow.Runner[Tx]
 

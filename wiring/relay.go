@@ -17,9 +17,10 @@ func NewRelay(c Checked, storage ports.Storage, r *Readiness, now clock.Clock, i
 	if storage == nil {
 		return nil, nil // services.New says what is missing
 	}
+	notifier, _ := storage.(events.Notifier)
 	relay, err := events.NewRelay(events.RelayDeps{
-		Store: ports.ForEvents(uow.NewStore(r.watch(storage), c.Units)), Clock: now, IDs: ids, Policy: c.Events,
-		Subscribers: c.Subscribers,
+		Store: ports.ForEvents(uow.NewStore(r.watch(storage), c.Units)), Notifier: notifier, Clock: now, IDs: ids,
+		Policy: c.Events, Subscribers: c.Subscribers,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("wiring: deliver events: %w", err)

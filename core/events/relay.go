@@ -17,6 +17,7 @@ import (
 // RelayDeps are the parts of a Relay.
 type RelayDeps struct {
 	Store       *uow.Store[RelayTx]
+	Notifier    Notifier    // of the store; nil if it has none
 	Clock       clock.Clock // nil means the system clock
 	IDs         id.Source   // nil means an id.Generator that reads Clock
 	Policy      Policy
@@ -31,9 +32,13 @@ type RelayDeps struct {
 // relays, in one process or in several, may run over one store concurrently.
 type Relay struct {
 	deps RelayDeps
+	bell bell
 
 	mu       sync.Mutex
 	runs     map[*relayRun]bool
+	watchers map[chan struct{}]bool // see Watch
+	wanted   bool                   // the store had active subscriptions when they were listed last
+	watching bool                   // see Progress
 	progress Progress
 }
 
@@ -55,32 +60,15 @@ func NewRelay(d RelayDeps) (*Relay, error) {
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
-	return &Relay{deps: d, runs: map[*relayRun]bool{}}, nil
-}
-
-// Wake makes the relay look for events soon, and not only after Policy.LookEvery. It is called after
-// the commit of a unit that may have added events. It returns immediately. A relay without
-// subscribers ignores it.
-func (r *Relay) Wake() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for run := range r.runs {
-		if len(run.deliveries) > 0 {
-			wake(run.woken)
-		}
-	}
-}
-
-func wake(woken chan struct{}) {
-	select {
-	case woken <- struct{}{}:
-	default: // it is awake
-	}
+	r := &Relay{deps: d, runs: map[*relayRun]bool{}, watchers: map[chan struct{}]bool{}}
+	r.bell.relay = r
+	return r, nil
 }
 
 // Progress is how far the relay and the subscriptions of its store are.
 type Progress struct {
 	At            time.Time // when this was read; zero if Run has not read it yet
+	Watching      bool      // the commits of other processes wake Run at present: see Notifier
 	Oldest        time.Time // of the oldest event that was not numbered yet; zero if there was none
 	Subscriptions []SubscriptionProgress
 }
@@ -102,6 +90,7 @@ func (r *Relay) Progress() Progress {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.progress
+	p.Watching = r.watching
 	p.Subscriptions = slices.Clone(p.Subscriptions)
 	return p
 }
@@ -131,16 +120,19 @@ func (r *Relay) Run(ctx context.Context, report func(error)) error {
 		Relay: r, report: report, holder: id.Event(r.deps.IDs.Next()).String(), woken: make(chan struct{}, 1),
 		deliveries: map[string]*delivery{},
 	}
-	var deliveries sync.WaitGroup
+	var others sync.WaitGroup
 	for _, s := range r.deps.Subscribers {
 		d := &delivery{relayRun: run, subscriber: s, woken: make(chan struct{}, 1)}
 		run.deliveries[s.Name] = d
-		deliveries.Go(func() { d.run(ctx) })
+		others.Go(func() { d.run(ctx) })
 	}
 	r.join(run, true)
 	defer r.join(run, false)
+	if r.deps.Notifier != nil {
+		others.Go(func() { run.watch(ctx) })
+	}
 	run.loop(ctx)
-	deliveries.Wait()
+	others.Wait()
 	return nil
 }
 
@@ -155,7 +147,7 @@ func (r *Relay) join(run *relayRun, runs bool) {
 }
 
 const (
-	gatherTime  = 20 * time.Millisecond // after Wake, so that one round numbers the events of many units
+	gatherTime  = 20 * time.Millisecond // between rounds after Wake, so that one numbers the events of many units
 	upkeepEvery = time.Second
 	countEvery  = 10 * time.Second
 	maxRest     = 10 * time.Second // after rounds that failed
@@ -170,7 +162,7 @@ func (r *relayRun) loop(ctx context.Context) {
 	look, upkeep := time.NewTicker(r.deps.Policy.LookEvery), time.NewTicker(upkeepEvery)
 	defer look.Stop()
 	defer upkeep.Stop()
-	round, rest := r.look, r.newRest()
+	round, rest, glanced := r.look, r.newRest(), time.Time{}
 	for {
 		rest.after(ctx, round(ctx))
 		select {
@@ -181,8 +173,8 @@ func (r *relayRun) loop(ctx context.Context) {
 		case <-upkeep.C:
 			round = r.upkeep
 		case <-r.woken:
-			sleep(ctx, gatherTime)
-			round = r.glance
+			sleep(ctx, time.Until(glanced.Add(gatherTime)))
+			round, glanced = r.glance, time.Now()
 		}
 	}
 }
@@ -217,16 +209,20 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// glance numbers the events of the outbox, and wakes the deliveries if there were any.
+// glance numbers the events of the outbox. It wakes those that Watch also without new events, because
+// another process may have called Announce.
 func (r *relayRun) glance(ctx context.Context) error {
 	_, err := r.number(ctx)
+	if err == nil {
+		r.wakeWatchers()
+	}
 	return err
 }
 
 // look is glance, and also wakes the deliveries that have something to do for another reason. It
 // adds the subscriptions that the store does not have.
 func (r *relayRun) look(ctx context.Context) error {
-	numbered, err := r.number(ctx)
+	moved, err := r.number(ctx)
 	if err != nil {
 		return err
 	}
@@ -240,7 +236,7 @@ func (r *relayRun) look(ctx context.Context) error {
 			}
 		}
 	}
-	r.wakeThose(func(s Subscription) bool { return r.may(s) && (numbered || s.Position < r.highest) })
+	r.wakeThose(func(s Subscription) bool { return r.may(s) && (moved || s.Position < r.highest) })
 	return nil
 }
 
@@ -258,30 +254,48 @@ func (r *relayRun) wakeThose(when func(Subscription) bool) {
 	}
 }
 
-// number numbers the events that are in the outbox, wakes the deliveries that may deliver them, and
-// reports whether there were any. It only reads if there are none, so that it holds up no other
-// server.
-func (r *relayRun) number(ctx context.Context) (numbered bool, err error) {
+// number numbers the events that are in the outbox, and reports whether there are positions that
+// were not given before, also if another process has given them. It wakes the deliveries that may
+// deliver those events, and all that Watch. It only reads if the outbox is empty, so that it holds up
+// no other server.
+func (r *relayRun) number(ctx context.Context) (moved bool, err error) {
 	b, err := r.backlog(ctx)
 	if err != nil {
 		return false, err
 	}
-	r.highest = b.Highest
-	for full := !b.Oldest.IsZero(); full; {
+	if !b.Oldest.IsZero() {
+		if err := r.numberAll(ctx); err != nil {
+			return false, err
+		}
+		if b, err = r.backlog(ctx); err != nil {
+			return false, err
+		}
+	}
+	if moved, r.highest = b.Highest > r.highest, b.Highest; moved {
+		r.wakeThose(r.may)
+		r.wakeWatchers()
+	}
+	return moved, nil
+}
+
+// numberAll numbers events until the outbox is empty, and notifies other processes.
+func (r *relayRun) numberAll(ctx context.Context) error {
+	for full := true; full; {
 		var n int
 		err := r.deps.Store.Do(ctx, func(ctx context.Context, tx RelayTx) (err error) {
 			n, err = tx.Events().Number(ctx, numberedAtOnce)
 			return err
 		})
 		if err != nil {
-			return numbered, fmt.Errorf("number events: %w", err)
+			return fmt.Errorf("number events: %w", err)
 		}
-		numbered, full = numbered || n > 0, n == numberedAtOnce
 		if n > 0 {
+			r.bell.ring()
 			r.wakeThose(r.may)
 		}
+		full = n == numberedAtOnce
 	}
-	return numbered, nil
+	return nil
 }
 
 func (r *relayRun) backlog(ctx context.Context) (b Backlog, err error) {
@@ -317,7 +331,18 @@ func (r *relayRun) list(ctx context.Context) error {
 		return fmt.Errorf("list subscriptions: %w", err)
 	}
 	r.known = known
+	r.want()
 	return nil
+}
+
+// want notes whether there are active subscriptions.
+func (r *relayRun) want() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.wanted = false
+	for _, s := range r.known {
+		r.wanted = r.wanted || s.State == Active
+	}
 }
 
 // subscribe adds the subscription of a new subscriber.
@@ -338,6 +363,7 @@ func (r *relayRun) subscribe(ctx context.Context, name string) error {
 		return fmt.Errorf("add the subscription %s: %w", name, err)
 	}
 	r.known[name] = s // another process may have added it, which the next round sees
+	r.want()
 	return nil
 }
 

@@ -22,7 +22,8 @@ type Options struct {
 	Schema string
 
 	// MaxConns is the maximum number of connections; 0 means that of the DSN (pool_max_conns), or
-	// four for each processor if the DSN has none. More than that make the store slower.
+	// four for each processor if the DSN has none. More than that make the store slower. A relay
+	// (events.Relay) listens for notifications on one more.
 	MaxConns int
 
 	// StatementTimeout limits the duration of a statement; 0 means 10 s. The connection to a server
@@ -41,8 +42,9 @@ type Options struct {
 
 	// PgBouncer must be set if there is a pooler in transaction mode between the program and the
 	// server. The store then does without session state: statements are not prepared but parsed
-	// each time, the server does not enforce the three timeouts above, and Options.Exclusive does
-	// not detect the users of the pooler. Migrate needs the server itself.
+	// each time, the server does not enforce the three timeouts above, Options.Exclusive does not
+	// detect the users of the pooler, and the commits of other processes do not wake a relay, which
+	// finds events after events.Policy.LookEvery. Migrate needs the server itself.
 	PgBouncer bool
 
 	// Exclusive opens the store for this process alone, as a copy needs it. Open returns ErrInUse

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -11,14 +12,16 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
 var (
-	_ ports.Storage  = (*Store)(nil)
-	_ ports.Measured = (*Store)(nil)
+	_ ports.Storage   = (*Store)(nil)
+	_ ports.Measured  = (*Store)(nil)
+	_ events.Notifier = (*Store)(nil)
 )
 
 // Store is a store in a schema of a database. It is safe for concurrent use. Open and New make one.
@@ -26,6 +29,7 @@ type Store struct {
 	pool    *pgxpool.Pool
 	hosts   bool // the pool is a host's, and its sessions do not have the store's settings
 	options Options
+	name    string   // no two stores have the same
 	texts   sync.Map // statement to its text with the schema
 	gate    *uow.Gate
 
@@ -33,7 +37,7 @@ type Store struct {
 }
 
 func newStore(pool *pgxpool.Pool, o Options, release func()) *Store {
-	return &Store{pool: pool, options: o, gate: uow.NewGate("postgres", func() error { release(); return nil })}
+	return &Store{pool: pool, options: o, name: rand.Text(), gate: uow.NewGate("postgres", func() error { release(); return nil })}
 }
 
 // statement is SQL with an @ before each table's name, in place of the schema.

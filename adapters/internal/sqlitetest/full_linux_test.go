@@ -42,6 +42,6 @@ func TestDiskFull(t *testing.T) {
 		}
 		w.Repeat(t)
 	}
-	o.check(t, path)
+	sound(t, path)
 	w.Judge(t)
 }

@@ -5,7 +5,6 @@ package sqlitetest
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -13,21 +12,21 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/community"
+	"github.com/cicerone-go/cicerone/adapters/internal/workload"
 	"github.com/cicerone-go/cicerone/adapters/sqlite"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// TestMain runs as the child process that TestCrash kills if childJob is set, and otherwise runs the tests.
-func TestMain(m *testing.M) {
-	if job := os.Getenv(childJob); job != "" {
-		if err := runChild(job); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
+// TestMain runs as the child process that TestCrash kills if that has started it, and otherwise runs the tests.
+func TestMain(m *testing.M) { workload.Main(m.Run, openChild) }
+
+func openChild(ctx context.Context, path string) (workload.Opened, error) {
+	o, err := openStore(ctx, path)
+	if err != nil {
+		return workload.Opened{}, err
 	}
-	os.Exit(m.Run())
+	return workload.Opened{Community: o.Community, Storage: o.storage}, nil
 }
 
 func soak() bool { return os.Getenv("CICERONE_SOAK") == "1" }
@@ -63,8 +62,8 @@ func (o *opened) close(t testing.TB) {
 	}
 }
 
-// check fails the test if SQLite finds the file damaged.
-func (o *opened) check(t testing.TB, path string) {
+// sound fails the test if SQLite finds the file damaged.
+func sound(t testing.TB, path string) {
 	t.Helper()
 	db := rawDB(t, path)
 	var verdict string

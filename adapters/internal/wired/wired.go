@@ -15,7 +15,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/adapters/internal/workload"
 	"github.com/cicerone-go/cicerone/core/clock"
-	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
@@ -39,6 +39,9 @@ func Servers(t *testing.T, shared bool, open func(t *testing.T) New) {
 	t.Run("sessions", func(t *testing.T) { sessions(t, shared, open(t)) })
 	t.Run("goroutines", func(t *testing.T) { goroutines(t, open(t)) })
 	t.Run("settlement", func(t *testing.T) { settlement(t, shared, open(t)) })
+	if shared {
+		t.Run("wakes", func(t *testing.T) { wakes(t, open(t)) })
+	}
 }
 
 // start makes an App. It is closed when the test ends.
@@ -118,7 +121,7 @@ func settlement(t *testing.T, shared bool, root New) {
 		go func() { ended <- app.Run(running) }()
 	}
 	paid := func() error {
-		funds, err := apps[0].Reservations.Funds(ctx, local.ID)
+		funds, err := apps[0].Reservations.Funds(ctx, local)
 		if err == nil && funds.Balance != 60 {
 			err = fmt.Errorf("the local has %d tokens, want 60", funds.Balance)
 		}
@@ -137,21 +140,18 @@ func settlement(t *testing.T, shared bool, root New) {
 }
 
 // accepted makes an accepted reservation of an hour, for 10 tokens, and returns its local.
-func accepted(t *testing.T, app *wiring.App, begins time.Time) users.User {
+func accepted(t *testing.T, app *wiring.App, begins time.Time) id.User {
 	t.Helper()
 	ctx := t.Context()
-	voyager, local := register(t, app, "voyager@example.net"), register(t, app, "local@example.net")
-	_, err := app.Matching.SaveProfile(ctx, local.ID, matching.Profile{IsSearchable: true}, nil)
-	must(t, err)
-	opened, err := app.Messaging.Open(ctx, voyager.ID, local.ID, "")
-	must(t, err)
+	talk, people := conversation(t, app)
+	voyager, local := people[0], people[1]
 	price, err := reservations.ParsePrice("10")
 	must(t, err)
-	r, err := app.Reservations.Propose(ctx, local.ID, opened.Overview.Conversation.ID, reservations.Proposal{
+	r, err := app.Reservations.Propose(ctx, local, talk, reservations.Proposal{
 		Title: "A walk", Price: price, Date: begins, EndDate: begins.Add(time.Hour),
 	}, "")
 	must(t, err)
-	_, err = app.Reservations.Accept(ctx, voyager.ID, r.ID, "")
+	_, err = app.Reservations.Accept(ctx, voyager, r.ID, "")
 	must(t, err)
 	return local
 }

@@ -32,14 +32,15 @@ func size(usual, full int) int {
 }
 
 // TestConnectionsCut cuts the connections after a random number of bytes while eight clients work. It cuts in
-// the requests and in the replies in turn.
+// the requests and in the replies in turn. A subscriber gets the event of every change, in order, and of no other.
 func TestConnectionsCut(t *testing.T) {
 	everywhere(t, func(t *testing.T, s target) {
 		proxy := servers.NewProxy(t, servers.OfPrimary(t, s.uri))
 		s.uri = proxy.DSN()
 		t.Cleanup(func() { forget(s.uri) })
 		l := newLife(t, s)
-		times := size(10, 500)
+		l.Listen()
+		times := size(10, 1000)
 		for n := range times {
 			l.Work()
 			after := rand.Int64N(20_000) // about as much as ten commands

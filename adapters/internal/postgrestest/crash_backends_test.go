@@ -16,12 +16,14 @@ import (
 const aBackend = `SELECT pid FROM pg_stat_activity WHERE application_name = 'cicerone'
 	ORDER BY state = 'idle', random() LIMIT 1`
 
-// TestBackendsTerminated terminates the service's connections one by one, as an administrator does.
+// TestBackendsTerminated terminates the service's connections one by one, as an administrator does. A
+// subscriber gets the event of every change, in order, and of no other.
 func TestBackendsTerminated(t *testing.T) {
 	terminations := size(20, 1000)
 	server := servers.OwnPostgres(t, servers.PostgresOptions{})
 	admin := connect(t, server.DSN("postgres"))
 	l := newLife(t, serve(t, server.DSN("postgres"), impatient))
+	l.Listen()
 	for n := range terminations {
 		l.Work()
 		var done bool

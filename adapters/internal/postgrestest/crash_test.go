@@ -20,11 +20,13 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// TestServerKilled kills the server under load with SIGKILL, again and again.
+// TestServerKilled kills the server under load with SIGKILL, again and again. A subscriber gets the event of
+// every change, in order, and of no other.
 func TestServerKilled(t *testing.T) {
 	kills := size(5, 50)
 	server := servers.OwnPostgres(t, servers.PostgresOptions{})
 	l := newLife(t, serve(t, server.DSN("postgres"), impatient))
+	l.Listen()
 	for range kills {
 		l.Work()
 		server.Kill()

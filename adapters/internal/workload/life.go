@@ -20,6 +20,7 @@ type Life struct {
 	storage ports.Storage
 	within  time.Duration
 	keyless *Keyless
+	inbox   *Inbox        // nil without Listen
 	stop    chan struct{} // nil while the clients rest
 	ended   chan struct{} // closed when the Keyless has stopped
 	sum     Verdict
@@ -35,6 +36,14 @@ func NewLife(t *testing.T, c *community.Community, storage ports.Storage, admin 
 	}
 	t.Cleanup(l.Rest)
 	return l
+}
+
+// Listen delivers the events of the store to a subscriber until the test ends. Each check of the store
+// then also compares its rows with what the subscriber has got: see Inbox.Judge.
+func (l *Life) Listen() {
+	l.inbox = &Inbox{}
+	failed := func(error) {} // a relay fails while its server does
+	l.t.Cleanup(Deliver(l.storage, 10*time.Millisecond, l.inbox.Handle, failed))
 }
 
 // Work starts the clients unless they are running, and waits until each has executed a few
@@ -82,6 +91,9 @@ func (l *Life) judge() {
 	v := l.Crowd.Judge(l.t)
 	l.sum.Lost += v.Lost
 	l.sum.Doubled += v.Doubled
+	if l.inbox != nil {
+		l.inbox.Judge(l.t, l.Crowd.clients[0].Community, l.within)
+	}
 	if l.t.Failed() {
 		l.t.FailNow()
 	}
@@ -105,6 +117,10 @@ func (l *Life) End(what string) {
 	l.judge()
 	c := l.Crowd.Counts()
 	unknown, done := l.keyless.Judge(l.t)
+	if l.inbox != nil {
+		all, repeated := l.inbox.Counts()
+		what += fmt.Sprintf(", %d events, %d handled again", all, repeated)
+	}
 	l.t.Attr("counts", fmt.Sprintf("%s, %d acknowledged, %d answers 503, %d lost, %d doubled; "+
 		"without a key %d of unknown outcome, of which %d were done; healed within %d ms",
 		what, c.Acknowledged, c.Unavailable, l.sum.Lost, l.sum.Doubled, unknown, done, l.worst.Milliseconds()))

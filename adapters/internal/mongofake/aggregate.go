@@ -21,6 +21,12 @@ func aggregate(c *call) (bson.D, error) {
 	if !given {
 		size = firstBatch
 	}
+	if c.streams(list) {
+		return c.openStream(list, size)
+	}
+	if c.collection() == "" {
+		return nil, fail(codeInvalidNamespace, "Invalid namespace specified '%s.%v'", c.database, c.body[0].Value)
+	}
 	coll, err := c.open()
 	if err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ type cursor struct {
 	session   string
 	txn       *txn
 	number    int64
+	stream    *stream // nil unless it is that of a change stream
 }
 
 // openCursor returns the reply with the first batch. It keeps the cursor if more documents follow, or if
@@ -25,7 +26,7 @@ type cursor struct {
 func (c *call) openCursor(k *cursor, size int64, single bool) bson.D {
 	batch := k.take(size)
 	var id int64
-	if k.open(len(batch), size) && !single {
+	if (k.stream != nil || k.open(len(batch), size)) && !single {
 		for id == 0 || c.store.cursors[id] != nil {
 			id = rand.Int64()
 		}
@@ -89,6 +90,9 @@ func getMore(c *call) (bson.D, error) {
 	}
 	if !given || size == 0 {
 		size = math.MaxInt64
+	}
+	if k.stream != nil {
+		return c.follow(id, k, size)
 	}
 	batch := k.take(size)
 	if !k.open(len(batch), size) {

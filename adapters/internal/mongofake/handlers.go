@@ -74,6 +74,6 @@ func findAndModifyHandler() handler {
 // aggregate can write.
 func aggregateHandler() handler {
 	h := reading(aggregate, codeFailedToParse, "pipeline", "cursor")
-	h.reads = false
+	h.reads, h.named = false, false // a change stream may name a database
 	return h
 }

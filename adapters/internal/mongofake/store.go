@@ -26,6 +26,7 @@ type store struct {
 	swept       stamp     // the oldest snapshot at the last sweep
 	flaws       flaws
 	cluster     cluster
+	changes     changes
 }
 
 // flaws are defects that a test plants to see whether other tests notice them.

@@ -135,6 +135,7 @@ func (t *txn) commit() {
 	for _, r := range t.writes {
 		if r.writer == t {
 			s.committed(r, r.draft)
+			s.changes.add(logged{s.last, r.home, s.see(s.latest(), r), r.draft})
 			r.versions = append(r.versions, version{at: s.last, doc: r.draft})
 			r.writer, r.draft = nil, nil
 		}

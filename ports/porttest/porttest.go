@@ -67,6 +67,7 @@ var suites = []suite{
 	{"chain", chainTests},
 	{"isolation", isolation},
 	{"closing", closing},
+	{"waking", wakingTests},
 	{"subscriptions", subscriptionTests},
 	{"idempotency", idempotencyTests},
 	{"moderation", moderationTests},

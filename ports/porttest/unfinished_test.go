@@ -40,7 +40,8 @@ var unfinished = []struct {
 	{"with repositories that panic", txOf(func(ports.Tx) ports.Tx { return hollow{true} }), nil},
 	{"with an unimplemented Tx", txOf(func(ports.Tx) ports.Tx { return ports.UnimplementedTx{} }), nil},
 	{"of accounts and tokens", having("Users", "Events", "Tokens"),
-		[]string{"units", "users", "twins", "grants", "sessions", "tries", "factors", "events", "tokens", "chain", "isolation", "closing"}},
+		[]string{"units", "users", "twins", "grants", "sessions", "tries", "factors", "events", "tokens", "chain", "isolation", "closing",
+			"waking"}},
 }
 
 // txOf returns a plant of memory adapters with another Tx.

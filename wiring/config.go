@@ -70,6 +70,13 @@ type Config struct {
 	// Events.BehindAfter behind, or an admin switches it off.
 	Subscribers []events.Subscriber
 
+	// JoinedSubscribers handle events in the units of work of the services that add them, with the
+	// transaction of the store: postgres.TxFrom(ctx), mongodb.SessionFrom(ctx), sqlite.TxFrom(ctx),
+	// memory.OnCommit(ctx, fn). They are called also if App.Run does not run, and by the services of
+	// NewServices, in the order of this list. An error refuses what a person asked for, but neither a
+	// settlement nor an erasure: see events.JoinedSubscriber. App.Run delivers what was deferred.
+	JoinedSubscribers []ports.JoinedSubscriber
+
 	// Mailer sends mail. A queue calls it, after the request that caused the mail. nil writes all
 	// mail to the log. That is for development only: a reader of the log can use the secrets in the
 	// mail.
@@ -206,6 +213,7 @@ func (c Config) Validate() error {
 
 	p.fields("Events.", c.Events.Check)
 	p.fields("", func(f *fault.Fields) { events.CheckSubscribers(f, c.Subscribers) })
+	p.fields("", func(f *fault.Fields) { events.CheckJoined(f, c.JoinedSubscribers, c.Subscribers) })
 
 	p.notNegative("Units.MaxTime", c.Units.MaxTime)
 	p.notNegative("Units.MinPause", c.Units.MinPause)

@@ -110,15 +110,21 @@ func Check(c Config) (Checked, error) {
 }
 
 // NewStore returns the store of the services, decorated by the Config. The Readiness learns when it could not write,
-// and the relay when something was committed.
-func NewStore(c Checked, storage ports.Storage, r *Readiness, relay *events.Relay) *ports.Store {
+// and the relay when something was committed. Its units call the joined subscribers.
+func NewStore(
+	c Checked, storage ports.Storage, r *Readiness, relay *events.Relay, now clock.Clock, ids id.Source,
+) (*ports.Store, error) {
 	if storage == nil {
-		return nil // services.New says what is missing
+		return nil, nil // services.New says what is missing
 	}
 	if c.Decorate != nil {
 		storage = c.Decorate(storage)
 	}
-	return uow.NewStore(waking{r.watch(storage), relay}, c.Units)
+	runner, err := join(c, r.watch(storage), now, ids)
+	if err != nil {
+		return nil, err
+	}
+	return uow.NewStore(waking{runner, relay}, c.Units), nil
 }
 
 // NewIDs returns c.IDs, or a generator that reads the clock if c.IDs is nil.

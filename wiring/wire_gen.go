@@ -28,7 +28,10 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := NewStore(checked, storage, readiness, relay)
+	store, err := NewStore(checked, storage, readiness, relay, clock, source)
+	if err != nil {
+		return nil, err
+	}
 	uowStore := ports.ForServices(store)
 	hasher := checked.Hasher
 	tokens, err := NewAccessTokens(checked, clock)
@@ -82,7 +85,10 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	store := NewStore(checked, storage, readiness, relay)
+	store, err := NewStore(checked, storage, readiness, relay, clock, source)
+	if err != nil {
+		return nil, nil, err
+	}
 	uowStore := ports.ForServices(store)
 	hasher := checked.Hasher
 	tokens, err := NewAccessTokens(checked, clock)

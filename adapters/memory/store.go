@@ -74,6 +74,9 @@ func (s *Store) write(ctx context.Context, fn func(ctx context.Context, tx ports
 	}
 	s.committed = u.state
 	s.published.Store(s.committed.copy())
+	for _, fn := range u.onCommit {
+		fn()
+	}
 	return nil
 }
 

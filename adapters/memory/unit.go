@@ -20,6 +20,8 @@ type unit struct {
 	*uow.Unit
 	current func() *state // returns the published state; called for each read in mode uow.Read
 	state   *state        // the unit's own copy, or its snapshot
+
+	onCommit []func()
 }
 
 func newUnit(mode uow.Mode) *unit { return &unit{Unit: uow.NewUnit("memory", mode)} }
@@ -27,6 +29,9 @@ func newUnit(mode uow.Mode) *unit { return &unit{Unit: uow.NewUnit("memory", mod
 // run calls fn with the unit and ends the unit. It returns the error of fn, or that of the
 // repository that ended the unit.
 func (u *unit) run(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
+	if u.Mode() == uow.Write {
+		ctx = context.WithValue(ctx, unitKey{}, u)
+	}
 	return u.Run(func() error { return fn(ctx, u) })
 }
 

@@ -30,7 +30,8 @@ import (
 // unit that fails before it wrote anything leaves the transaction as it was. No unit runs again,
 // and none queues, because the store does not know which documents the host has written. If the
 // session has no transaction, units return ErrNoTransaction. Call Join once for a session, and run
-// one unit at a time with its context; a concurrent one returns uow.ErrNested.
+// one unit at a time with its context; a concurrent one returns uow.ErrNested. A joined subscriber
+// that fails ends the host's transaction in every unit, also in one that it does not refuse elsewhere.
 func (s *Store) Join(ctx context.Context, session mongo.Session) context.Context {
 	return context.WithValue(uow.WithoutRetry(ctx), hostKey{s}, &host{session: session})
 }

@@ -62,8 +62,12 @@ var concerns = options.Transaction().
 func (t *txn) run(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
 	defer t.leave(ctx)
 	u := &unit{uow.NewUnit("mongodb", t.mode), t}
-	if err := u.Run(func() error { return fn(ctx, u) }); err != nil {
-		return err
+	inside := ctx
+	if t.mode == uow.Write {
+		inside = context.WithValue(ctx, unitKey{}, u)
+	}
+	if err := u.Run(func() error { return fn(inside, u) }); err != nil {
+		return orConflict(err)
 	}
 	err := ctx.Err()
 	if err == nil {

@@ -25,6 +25,7 @@ type conn struct {
 	ended bool // the last round trip's time ended before its response came, so the server was asked to cancel it
 	queue []command
 	added []events.Event // are inserted after the queue, together
+	lent  pgx.Tx         // of a host in this unit; nil if there is none
 }
 
 // sender is a connection, or a host's transaction on one.
@@ -143,6 +144,9 @@ func (c *conn) end(ctx context.Context) error {
 	if c.frame.commit == "" || !c.begun && len(c.queue)+len(c.added) == 0 {
 		return nil
 	}
+	if err := c.takeBack(ctx); err != nil {
+		return err
+	}
 	commands := c.waiting()
 	if c.lease == nil {
 		commands = append(commands, command{giveBack, nil})
@@ -259,7 +263,7 @@ func (c *conn) exchange(ctx context.Context) error {
 // leave rolls back a unit that did not commit, even if ctx has ended, and returns the connection to
 // the pool. A connection that cannot roll back is closed; its server process then rolls back.
 func (c *conn) leave(ctx context.Context) {
-	if c.begun && c.on != nil {
+	if c.begun && c.on != nil && !c.drop(context.WithoutCancel(ctx)) {
 		c.undo(context.WithoutCancel(ctx))
 	}
 	if c.lease != nil {

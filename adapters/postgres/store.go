@@ -88,8 +88,12 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Cont
 func (c *conn) run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
 	defer c.leave(ctx)
 	u := &unit{uow.NewUnit("postgres", mode), c}
-	if err := u.Run(func() error { return fn(ctx, u) }); err != nil {
-		return err
+	inside := ctx
+	if mode == uow.Write {
+		inside = context.WithValue(ctx, unitKey{}, u)
+	}
+	if err := u.Run(func() error { return fn(inside, u) }); err != nil {
+		return orConflict(err)
 	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("postgres: commit: %w", err)

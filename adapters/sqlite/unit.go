@@ -26,6 +26,9 @@ func newUnit(mode uow.Mode, c *conn) *unit { return &unit{uow.NewUnit("sqlite", 
 // run calls fn with the unit and ends the unit. It returns the error of fn, or that of the
 // repository that ended the unit.
 func (u *unit) run(ctx context.Context, fn func(ctx context.Context, tx ports.Tx) error) error {
+	if u.Mode() == uow.Write {
+		ctx = context.WithValue(ctx, unitKey{}, u)
+	}
 	return u.Run(func() error { return fn(ctx, u) })
 }
 

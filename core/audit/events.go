@@ -62,7 +62,7 @@ func (a *audit) follows(r record, last map[string]int64) {
 	if last[aggregate] = seq; !found {
 		return
 	}
-	if seq < before || seq == before && !strings.HasPrefix(aggregate, "reading/") {
+	if seq < before || seq == before && !strings.Contains(aggregate, "reading/") {
 		a.broken("event_seq", r.id("id"), "the event %d of %s comes after the event %d", seq, aggregate, before)
 	}
 }

@@ -19,7 +19,7 @@ var kinds = []kind{
 	known[MessageSent](1), known[MessageRead](1), known[ReservationProposed](1), known[ReservationAccepted](1),
 	known[ReservationDeclined](1), known[ReservationCancelled](1), known[ReservationExpired](1),
 	known[ReservationCompleted](1), known[WalletChanged](1), known[BlockAdded](1), known[BlockRemoved](1),
-	known[ReportFiled](1), known[ReportMoved](1),
+	known[ReportFiled](1), known[ReportMoved](1), known[Deferred](1),
 }
 
 // kind is one version of a type.
@@ -50,11 +50,13 @@ func init() {
 	}
 }
 
-// Types returns every type of event, in ascending order.
-func Types() []Type { return slices.Sorted(maps.Keys(versions)) }
+// Types returns every type of event that a subscriber may handle, in ascending order.
+func Types() []Type {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(versions)), func(t Type) bool { return t == TypeDeferred })
+}
 
-// Valid reports whether the type exists.
-func (t Type) Valid() bool { return versions[t] > 0 }
+// Valid reports whether a subscriber may handle events of the type.
+func (t Type) Valid() bool { return versions[t] > 0 && t != TypeDeferred }
 
 func decode[D Data](data string) (Data, bool) {
 	var d D

@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -99,16 +100,24 @@ func (d *delivery) deliver(ctx context.Context) (more bool, err error) {
 // handle hands over the events that come next. It stores how far it is at the end, and whenever it
 // renews the lease. It reports whether there may be more.
 func (d *delivery) handle(ctx context.Context, next []Numbered) (more bool, err error) {
+	full := len(next) == d.deps.Policy.Batch
 	done := d.held.Position
 	for _, e := range next {
 		if ctx.Err() != nil {
 			break
 		}
-		if d.subscriber.wants(e.Type) {
+		if wanted, wants := d.subscriber.wants(e.Event); wants {
 			if leased, err := d.lease(ctx, done); !leased || err != nil {
 				return false, err
 			}
-			if err := d.call(ctx, e.Event); err != nil && ctx.Err() == nil {
+			err := d.attempt(ctx, wanted, d.passed(e.Position), func(ctx context.Context, s Subscriptions) (bool, error) {
+				return s.Advance(ctx, d.held.Leased(), e.Position)
+			})
+			if errors.Is(err, errNotHeld) {
+				d.held = nil
+				return true, nil
+			}
+			if err != nil && ctx.Err() == nil {
 				return d.failed(ctx, done, e, err)
 			} else if err != nil {
 				break // the relay stops, so that this was no attempt
@@ -117,13 +126,18 @@ func (d *delivery) handle(ctx context.Context, next []Numbered) (more bool, err 
 		done = e.Position
 	}
 	if done == d.held.Position {
-		return false, nil
+		return full, nil
 	}
-	held := *d.held
-	held.Position, held.Attempts, held.RetryAt = done, 0, time.Time{}
-	return len(next) == d.deps.Policy.Batch, d.store(ctx, held, func(ctx context.Context, s Subscriptions) (bool, error) {
+	return full, d.store(ctx, d.passed(done), func(ctx context.Context, s Subscriptions) (bool, error) {
 		return s.Advance(ctx, d.held.Leased(), done)
 	})
+}
+
+// passed returns the subscription with a higher position.
+func (d *delivery) passed(position int64) Subscription {
+	s := *d.held
+	s.Position, s.Attempts, s.RetryAt = position, 0, time.Time{}
+	return s
 }
 
 // failed stores that an event has failed, after all up to done were handled. It reports whether
@@ -191,8 +205,18 @@ func (d *delivery) tryAgain(ctx context.Context, aside SetAside, e Numbered) (tr
 	if leased, err := d.lease(ctx, 0); !leased || err != nil {
 		return false, err
 	}
-	failure := d.call(ctx, e.Event)
-	if failure != nil && ctx.Err() != nil {
+	resolve := func(ctx context.Context, s Subscriptions) (bool, error) {
+		return s.Resolve(ctx, d.held.Leased(), e.Position)
+	}
+	var failure error
+	if wanted, wants := d.subscriber.wants(e.Event); wants { // not if it has other types than before
+		failure = d.attempt(ctx, wanted, *d.held, resolve)
+	}
+	switch {
+	case errors.Is(failure, errNotHeld):
+		d.held = nil
+		return false, nil
+	case failure != nil && ctx.Err() != nil:
 		return false, nil // the relay stops, so that this was no attempt
 	}
 	if failure != nil {
@@ -203,7 +227,7 @@ func (d *delivery) tryAgain(ctx context.Context, aside SetAside, e Numbered) (tr
 			_, err := s.Return(ctx, d.held.Leased(), d.setAside(e, aside.Attempts+1, failure))
 			return true, err
 		}
-		_, err := s.Resolve(ctx, d.held.Leased(), e.Position)
+		_, err := resolve(ctx, s)
 		return true, err
 	})
 	return d.held != nil, err
@@ -273,8 +297,37 @@ func (d *delivery) release(ctx context.Context) {
 	}
 }
 
-// call calls the subscriber. It returns its error, or a panicked if it panics.
-func (d *delivery) call(ctx context.Context, e Event) (err error) {
+// errNotHeld is returned by attempt if the store does not let this run store what was handled.
+var errNotHeld = errors.New("the subscription is not held any more, or its event was dropped")
+
+// attempt calls the subscriber with an event, and returns its error. A joined subscriber is called in
+// the unit of work in which done stores that it has handled the event, which makes the subscription
+// next. It then returns errNotHeld if done reports false.
+func (d *delivery) attempt(
+	ctx context.Context, e Event, next Subscription, done func(ctx context.Context, s Subscriptions) (bool, error),
+) error {
+	if d.subscriber.joined == nil {
+		return d.call(ctx, e, d.subscriber.Handle)
+	}
+	err := d.call(ctx, e, func(ctx context.Context, e Event) error {
+		return d.deps.Store.Do(ctx, func(ctx context.Context, tx RelayTx) error {
+			if err := d.subscriber.joined(ctx, tx, e); err != nil {
+				return err
+			}
+			if stored, err := done(ctx, tx.Subscriptions()); err != nil || stored {
+				return err
+			}
+			return errNotHeld
+		})
+	})
+	if err == nil {
+		d.held = &next
+	}
+	return err
+}
+
+// call calls handle with a limit of time. It returns its error, or a panicked if it panics.
+func (d *delivery) call(ctx context.Context, e Event, handle func(context.Context, Event) error) (err error) {
 	limit := d.deps.Policy.HandleTime
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -287,7 +340,7 @@ func (d *delivery) call(ctx context.Context, e Event) (err error) {
 			err = newPanicked(value)
 		}
 	}()
-	return d.subscriber.Handle(ctx, e)
+	return handle(ctx, e)
 }
 
 // pause returns how long to wait after so many failed attempts.

@@ -25,25 +25,39 @@ type Subscriber struct {
 	// Handle succeeds or the event is set aside. Handle returns soon after ctx ends, which it does
 	// after Policy.HandleTime. It must not be nil.
 	Handle func(ctx context.Context, e Event) error
+
+	// joined is called in place of Handle, for the events that were deferred for the subscriber, in
+	// the unit of work that stores that it has handled them. It is nil unless Later has set it.
+	joined func(ctx context.Context, tx RelayTx, e Event) error
 }
 
-// wants reports whether the subscriber handles events of a type.
-func (s Subscriber) wants(t Type) bool { return len(s.Types) == 0 || slices.Contains(s.Types, t) }
+// wants returns the event that the subscriber has to handle for e, and reports whether there is one.
+func (s Subscriber) wants(e Event) (Event, bool) {
+	d, deferred := e.Data.(Deferred)
+	if s.joined != nil {
+		return d.event(), deferred && d.Subscriber == s.Name
+	}
+	return e, e.Type != TypeDeferred && (len(s.Types) == 0 || slices.Contains(s.Types, e.Type))
+}
 
 // CheckSubscribers adds an error to f for each subscriber that has no valid name, the name of
 // another one, an unknown type or no function.
 func CheckSubscribers(f *fault.Fields, subscribers []Subscriber) {
 	named := map[string]bool{}
 	for i, s := range subscribers {
-		field := fmt.Sprintf("Subscribers[%d]", i)
-		f.Check(ValidName(s.Name), field+".Name", fmt.Sprintf(`must have 1 to %d characters of a-z, 0-9, ".", "_" and "-"`, MaxName))
-		f.Check(!named[s.Name], field+".Name", "must not be the name of another subscriber")
-		named[s.Name] = true
-		for _, t := range s.Types {
-			f.Check(t.Valid(), field+".Types", "must be types of events")
-		}
-		f.Check(s.Handle != nil, field+".Handle", "must not be nil")
+		check(f, fmt.Sprintf("Subscribers[%d]", i), s.Name, s.Types, s.Handle != nil || s.joined != nil, named)
 	}
+}
+
+// check checks one subscriber, and adds its name to named.
+func check(f *fault.Fields, field, name string, types []Type, handles bool, named map[string]bool) {
+	f.Check(ValidName(name), field+".Name", fmt.Sprintf(`must have 1 to %d characters of a-z, 0-9, ".", "_" and "-"`, MaxName))
+	f.Check(!named[name], field+".Name", "must not be the name of another subscriber")
+	named[name] = true
+	for _, t := range types {
+		f.Check(t.Valid(), field+".Types", "must be types of events")
+	}
+	f.Check(handles, field+".Handle", "must not be nil")
 }
 
 // ValidName reports whether a subscriber may have a name.

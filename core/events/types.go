@@ -221,3 +221,32 @@ func (d BlockAdded) about() (Type, Aggregate)    { return TypeBlockAdded, of("us
 func (d BlockRemoved) about() (Type, Aggregate)  { return TypeBlockRemoved, of("user", d.UserID) }
 func (d ReportFiled) about() (Type, Aggregate)   { return TypeReportFiled, of("report", d.ReportID) }
 func (d ReportMoved) about() (Type, Aggregate)   { return TypeReportMoved, of("report", d.ReportID) }
+
+// TypeDeferred is the type of a Deferred.
+const TypeDeferred Type = "event.deferred"
+
+// Deferred is an event that a joined subscriber handles later: see WithoutRefusal. A relay delivers
+// it to that subscriber only, so its type is not in Types.
+type Deferred struct {
+	Aggregate  Aggregate `json:"aggregate"`
+	At         time.Time `json:"at"`
+	Data       string    `json:"data"` // JSON
+	EventID    id.Event  `json:"event_id"`
+	Seq        int64     `json:"seq"`
+	Subscriber string    `json:"subscriber"`
+	Type       Type      `json:"type"`
+	Version    int64     `json:"version"`
+}
+
+// about names the subscriber in the aggregate, because several may have to handle one event.
+func (d Deferred) about() (Type, Aggregate) {
+	return TypeDeferred, Aggregate("deferred/"+d.Subscriber+"/") + d.Aggregate
+}
+
+// event returns the event.
+func (d Deferred) event() Event {
+	return Event{
+		ID: d.EventID, Type: d.Type, Version: d.Version, Aggregate: d.Aggregate, Seq: d.Seq, At: d.At,
+		Data: Decode(d.Type, d.Version, d.Data),
+	}
+}

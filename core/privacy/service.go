@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -66,7 +67,7 @@ func (s *Service) Erase(ctx context.Context, caller id.User, password string, fr
 			return err
 		}
 	}
-	err = s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+	err = s.deps.Store.Do(events.WithoutRefusal(ctx), func(ctx context.Context, tx Tx) error {
 		return s.erase(ctx, tx, caller, func(u users.User) error {
 			if err := u.CheckAdmitted(); err != nil {
 				return err
@@ -86,7 +87,7 @@ func (s *Service) Erase(ctx context.Context, caller id.User, password string, fr
 // users.ErrNoTwin, users.ErrLastAdmin.
 func (s *Service) EraseTwin(ctx context.Context, user id.User) error {
 	var address text.Folded
-	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+	err := s.deps.Store.Do(events.WithoutRefusal(ctx), func(ctx context.Context, tx Tx) error {
 		err := s.erase(ctx, tx, user, func(u users.User) error {
 			address = text.FoldAddress(u.Email)
 			return users.CheckTwin(ctx, tx, u)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/tokens"
@@ -81,7 +82,7 @@ func (s *Service) due(ctx context.Context, limit int) (due []id.Reservation, err
 }
 
 func (s *Service) settle(ctx context.Context, reservation id.Reservation) (done bool, err error) {
-	err = s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+	err = s.deps.Store.Do(events.WithoutRefusal(ctx), func(ctx context.Context, tx Tx) error {
 		// Held, so that one of several settlers moves it and the others see the new status.
 		r, err := tx.Reservations().Hold(ctx, reservation)
 		if err != nil {

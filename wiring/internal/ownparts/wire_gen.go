@@ -27,7 +27,10 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 	if err != nil {
 		return nil, err
 	}
-	store := wiring.NewStore(checked, storage, readiness, relay)
+	store, err := wiring.NewStore(checked, storage, readiness, relay, clock, source)
+	if err != nil {
+		return nil, err
+	}
 	uowStore := ports.ForServices(store)
 	hasher := checked.Hasher
 	tokens, err := wiring.NewAccessTokens(checked, clock)

@@ -1,0 +1,26 @@
+package wired_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/wired"
+	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/wiring"
+)
+
+// TestJoinedInMemory is the test of joined subscribers for the store in memory. The other stores have
+// theirs in their own packages.
+func TestJoinedInMemory(t *testing.T) {
+	var lines []string
+	open := func(ctx context.Context, c wiring.Config) (*wiring.App, error) {
+		return wiring.New(ctx, c, memory.New())
+	}
+	wired.Joined(t, open, wired.Diary{
+		Write: func(ctx context.Context, line string) error {
+			return memory.OnCommit(ctx, func() { lines = append(lines, line) })
+		},
+		Read: func(*testing.T) []string { return slices.Clone(lines) },
+	})
+}

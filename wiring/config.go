@@ -91,6 +91,10 @@ type Config struct {
 	Middleware []endpoint.Middleware // see httpapi.Options
 	Version    string                // of the program, shown in the description of the API
 
+	// WithoutRoutes are the names of routes that the API does not have, for instance because the host
+	// adds its own in their place; see httpapi.Options.
+	WithoutRoutes []string
+
 	// BasePath is the path below which clients reach the Handler of the App, for example
 	// /community; "" means the root. http.StripPrefix or a proxy must remove it from requests. See
 	// httpapi.Options.

@@ -22,6 +22,15 @@ func TestTheDefaultConfigIsValid(t *testing.T) {
 	}
 }
 
+// New refuses to leave out a route that does not exist.
+func TestWithoutRoutes(t *testing.T) {
+	c := wiring.DefaultConfig()
+	c.WithoutRoutes = []string{"policy", "nothing"}
+	if _, err := wiring.New(t.Context(), c, memory.New()); err == nil || !strings.Contains(err.Error(), `WithoutRoutes: there is no route named "nothing"`) {
+		t.Errorf("New = %v", err)
+	}
+}
+
 func ignore(context.Context, events.Event) error { return nil }
 
 func TestValidateNamesTheField(t *testing.T) {

@@ -186,12 +186,18 @@ func NewLinks(c Checked, now clock.Clock) (*edge.Links, error) {
 	return links, nil
 }
 
-// NewAPI makes the HTTP API of the services.
-func NewAPI(c Checked, s *services.Services, cursors *edge.Cursors, links *edge.Links, limits edge.Limits, r *Readiness) *httpapi.API {
+// NewAPI makes the HTTP API of the services. It returns an error if Config.WithoutRoutes has a name of
+// no route.
+func NewAPI(
+	c Checked, s *services.Services, cursors *edge.Cursors, links *edge.Links, limits edge.Limits, r *Readiness,
+) (*httpapi.API, error) {
+	if err := httpapi.CheckRoutes(s, c.WithoutRoutes); err != nil {
+		return nil, fmt.Errorf("wiring: configuration: WithoutRoutes: %w", err)
+	}
 	return httpapi.New(s, httpapi.Options{
 		Log: c.Log, Ready: r.Check, Limits: limits, Version: c.Version, BasePath: c.BasePath,
 		Observe: c.Observe, Tracer: c.Tracer, Origins: c.Origins, NoDocs: c.NoDocs,
 		Authenticator: c.Authenticator, Cursors: cursors, Links: links,
-		ClientAddress: c.ClientAddress, Middleware: c.Middleware,
-	})
+		ClientAddress: c.ClientAddress, Middleware: c.Middleware, WithoutRoutes: c.WithoutRoutes,
+	}), nil
 }

@@ -141,7 +141,11 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 		return nil, nil, err
 	}
 	limits := checked.Limits
-	api := NewAPI(checked, servicesServices, cursors, links, limits, readiness)
+	api, err := NewAPI(checked, servicesServices, cursors, links, limits, readiness)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
 	app := NewApp(checked, servicesServices, api, storage, store, readiness, relay, clock, queue)
 	return app, func() {
 		cleanup()

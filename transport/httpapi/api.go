@@ -3,8 +3,10 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"github.com/go-kit/kit/endpoint"
 	"go.opentelemetry.io/otel/trace"
@@ -62,6 +64,10 @@ type Options struct {
 	// Tracer makes OpenTelemetry spans of each request and its use case. nil makes none.
 	Tracer trace.TracerProvider
 
+	// WithoutRoutes are the names of routes that are left out, for instance because a host adds its own
+	// in their place; see [CheckRoutes]. The name of a route is the operationId of the OpenAPI document.
+	WithoutRoutes []string
+
 	// Middleware wraps the endpoint of every route. The first is the outermost. It runs when the
 	// request has been admitted and decoded: it gets the decoded request, and edge.CallerFrom
 	// returns the caller. See [kithttp.Handle].
@@ -91,7 +97,7 @@ type API struct {
 const leastCompressed = 1 << 10
 
 // New returns an API of services that services.New made. It panics if a service is missing, or if
-// the base path or an origin is not valid.
+// the base path, an origin or the name of a route is not valid.
 func New(s *services.Services, o Options) *API {
 	if err := fault.Missing("an httpapi.API", *s); err != nil {
 		panic(err)
@@ -100,6 +106,9 @@ func New(s *services.Services, o Options) *API {
 		if err := CheckOrigin(origin); err != nil {
 			panic("httpapi: an origin " + err.Error())
 		}
+	}
+	if err := CheckRoutes(s, o.WithoutRoutes); err != nil {
+		panic("httpapi: " + err.Error())
 	}
 	a := &API{
 		services:      s,
@@ -144,6 +153,7 @@ func New(s *services.Services, o Options) *API {
 		kithttp.WithAfter(markReplay),
 		kithttp.WithMiddleware(a.tracer.middleware),
 		kithttp.WithMiddleware(o.Middleware...),
+		kithttp.WithoutRoutes(o.WithoutRoutes...),
 		kithttp.WithBodies(kithttp.Bodies{
 			Begin: a.gate.BeginBody, MinRate: o.Limits.Bodies.MinRate, Over: o.Limits.Bodies.Over,
 		}),
@@ -171,6 +181,20 @@ func New(s *services.Services, o Options) *API {
 		a.serveDocs()
 	}
 	return a
+}
+
+// CheckRoutes returns an error if the API has no route with one of the names.
+func CheckRoutes(s *services.Services, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	routes := New(s, Options{}).Server().Routes()
+	for _, name := range names {
+		if !slices.ContainsFunc(routes, func(r kithttp.RouteInfo) bool { return r.Name == name }) {
+			return fmt.Errorf("there is no route named %q", name)
+		}
+	}
+	return nil
 }
 
 // Server returns the server with the API's routes. A host may add its own routes before the first

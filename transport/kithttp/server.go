@@ -33,6 +33,7 @@ type Server struct {
 	api    apiInfo
 
 	basePath  string
+	without   map[string]bool // see WithoutRoutes; those that Handle has not left out yet
 	bodyLimit int64
 	bodies    Bodies
 
@@ -100,6 +101,16 @@ func WithMiddleware(mw ...endpoint.Middleware) Option {
 	return func(s *Server) { s.middleware = append(s.middleware, mw...) }
 }
 
+// WithoutRoutes leaves out routes: for each name, [Handle] does not add the first route that has it.
+// Another route may then have the name and the path.
+func WithoutRoutes(names ...string) Option {
+	return func(s *Server) {
+		for _, name := range names {
+			s.without[name] = true
+		}
+	}
+}
+
 // WithErrorHook sets a function that can log errors. It is called with every error that is answered
 // with a 5xx, or would be if its [Stream] had not begun, with its cause, and with every panic (a
 // [*PanicError]). It is not called for a request that the client has canceled. RouteInfo is zero
@@ -131,6 +142,7 @@ func WithAfter(after ...kit.ServerResponseFunc) Option {
 func NewServer(opts ...Option) *Server {
 	s := &Server{
 		mux:       http.NewServeMux(),
+		without:   map[string]bool{},
 		bodyLimit: DefaultBodyLimit,
 		hook:      func(context.Context, RouteInfo, error) {},
 		problems:  func(context.Context, Problem) {},
@@ -193,7 +205,7 @@ func Wrapped(mw ...endpoint.Middleware) HandleOption {
 // A middleware receives the context that the gates returned, and the decoded Req as its request. It
 // returns a Resp as the response, or a *fault.Error. Values that it adds to the context reach h.
 //
-// Handle panics if the route is not valid, if its name is taken, or if its path conflicts with that
+// Handle adds nothing if [WithoutRoutes] leaves the route out. It panics if the route is not valid, if its name is taken, or if its path conflicts with that
 // of another route, as in http.ServeMux.
 func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context, Req) (Resp, error), opts ...HandleOption) {
 	shape, err := r.check()
@@ -201,6 +213,10 @@ func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context
 		panic(err.Error())
 	}
 	info := r.Info()
+	if s.without[info.Name] {
+		delete(s.without, info.Name)
+		return
+	}
 	if slices.ContainsFunc(s.routes, func(o operation) bool { return o.info.Name == info.Name }) {
 		panic("kithttp: two routes named " + info.Name)
 	}

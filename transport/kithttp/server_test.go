@@ -298,3 +298,16 @@ func TestHandlePanicsOnInvalidRoutes(t *testing.T) {
 func handle[Req any](s *kithttp.Server, name, path string) {
 	kithttp.Handle(s, kithttp.Route[Req, kithttp.None]{Name: name, Method: "GET", Path: path}, answer[Req](kithttp.None{}, nil))
 }
+
+// A route that is left out is not there, and another one may take its name and its path.
+func TestWithoutRoutes(t *testing.T) {
+	s := kithttp.NewServer(kithttp.WithoutRoutes(getThing.Name))
+	kithttp.Handle(s, getThing, answer[key](thing{Name: "ours"}, nil))
+	if n := len(s.Routes()); n != 0 {
+		t.Errorf("%d routes, want none", n)
+	}
+	kithttp.Handle(s, getThing, answer[key](thing{Name: "the host's"}, nil))
+	if got := do(s, "GET", "/things/a"); got.Code != http.StatusOK || !strings.Contains(got.Body.String(), "the host's") {
+		t.Errorf("got %d %s", got.Code, got.Body)
+	}
+}

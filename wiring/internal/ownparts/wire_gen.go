@@ -76,7 +76,10 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 		return nil, err
 	}
 	limits := checked.Limits
-	api := wiring.NewAPI(checked, servicesServices, cursors, links, limits, readiness)
+	api, err := wiring.NewAPI(checked, servicesServices, cursors, links, limits, readiness)
+	if err != nil {
+		return nil, err
+	}
 	app := wiring.NewApp(checked, servicesServices, api, storage, store, readiness, relay, clock, outbox)
 	return app, nil
 }

@@ -33,10 +33,13 @@ var (
 	// edgeLibraries are the libraries that transport/edge may import. None implements a protocol.
 	edgeLibraries = []string{gokit + "/kit/endpoint", gokit + "/kit/ratelimit", "golang.org/x/time/rate"}
 
-	// containers are the libraries that start servers for tests. They have many dependencies, and
-	// `go mod tidy` of an importer includes the tests of imported packages, so they are allowed
-	// only in adapters/internal.
-	containers = []string{"github.com/testcontainers/testcontainers-go", "github.com/ory/dockertest"}
+	// testers are libraries for tests that have many dependencies: those that start servers, those
+	// that are servers, and a second implementation of a format. `go mod tidy` of an importer
+	// includes the tests of imported packages, so they are allowed only in adapters/internal.
+	testers = []string{
+		"github.com/testcontainers/testcontainers-go", "github.com/ory/dockertest", "github.com/nats-io/nats-server",
+		"github.com/cloudevents/sdk-go",
+	}
 )
 
 const (
@@ -104,9 +107,9 @@ func refuseAnywhere(from, to string) string {
 	if isOwn(to, "adapters/internal") {
 		return "adapters/internal is only for its own tests: importers would download its dependencies"
 	}
-	for _, c := range containers {
-		if under(to, c) {
-			return "container libraries are used only in adapters/internal: importers would download them"
+	for _, lib := range testers {
+		if under(to, lib) {
+			return "libraries for tests with many dependencies are used only in adapters/internal: importers would download them"
 		}
 	}
 	return ""

@@ -95,6 +95,37 @@ func TestPoisonousEventIsSetAside(t *testing.T) {
 	})
 }
 
+// The server that a subscriber needs is down for longer than MaxTries attempts take.
+func TestEventIsTriedWhileItIsYoung(t *testing.T) {
+	inOffice(t, func(o *office) {
+		var b inbox
+		down := true
+		b.fail = func(events.Event, int) error {
+			if down {
+				return errBroken
+			}
+			return nil
+		}
+		patient := b.as("mail")
+		patient.TryFor = 24 * time.Hour
+		defer o.run(o.relay(patient))()
+		o.add(id.User(o.ids.Next()), 1)
+		time.Sleep(12 * time.Hour)
+		o.add(id.User(o.ids.Next()), 2)
+		time.Sleep(24*time.Hour - time.Minute - 12*time.Hour)
+		if n := len(o.aside()); n != 0 {
+			t.Errorf("%d events are set aside before they are a day old", n)
+		}
+		time.Sleep(time.Minute + o.policy.MaxPause)
+		if list := o.aside(); len(list) != 1 || list[0].Position != 1 || list[0].Attempts < 100 {
+			t.Errorf("set aside: %+v, want the event that is a day old", list)
+		}
+		down = false
+		time.Sleep(o.policy.MaxPause)
+		o.want(&b, 2)
+	})
+}
+
 func TestRetry(t *testing.T) {
 	inOffice(t, func(o *office) {
 		o.policy.MaxTries = 1

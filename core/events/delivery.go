@@ -150,7 +150,7 @@ func (d *delivery) failed(ctx context.Context, done int64, e Numbered, failure e
 	lease := held.Leased()
 	held.Attempts++
 	attempts := held.Attempts
-	aside := attempts >= int64(d.deps.Policy.MaxTries)
+	aside := attempts >= int64(d.deps.Policy.MaxTries) && now.Sub(e.At) >= d.subscriber.TryFor
 	d.report(d.describe(e, attempts, failure, aside))
 	if aside {
 		held.Position, held.Attempts, held.RetryAt = e.Position, 0, time.Time{}

@@ -25,7 +25,8 @@ type Policy struct {
 	// between the clocks of the servers.
 	Lease time.Duration
 
-	// MaxTries is how often an event may fail before it is set aside; 1 to 1000.
+	// MaxTries is how often an event may fail before it is set aside, if Subscriber.TryFor does not
+	// say more; 1 to 1000.
 	MaxTries int
 
 	// MinPause is the maximum of the pause after the first failed attempt. It doubles for each

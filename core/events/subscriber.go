@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cicerone-go/cicerone/core/fault"
 )
@@ -26,6 +27,11 @@ type Subscriber struct {
 	// after Policy.HandleTime. It must not be nil.
 	Handle func(ctx context.Context, e Event) error
 
+	// TryFor keeps an event that is not so old yet from being set aside after Policy.MaxTries
+	// attempts: it is tried until it is. It is for a subscriber that fails when another server is
+	// down, which no event is the cause of. It is not negative; 0 means that MaxTries alone counts.
+	TryFor time.Duration
+
 	// joined is called in place of Handle, for the events that were deferred for the subscriber, in
 	// the unit of work that stores that it has handled them. It is nil unless Later has set it.
 	joined func(ctx context.Context, tx RelayTx, e Event) error
@@ -46,6 +52,7 @@ func CheckSubscribers(f *fault.Fields, subscribers []Subscriber) {
 	named := map[string]bool{}
 	for i, s := range subscribers {
 		check(f, fmt.Sprintf("Subscribers[%d]", i), s.Name, s.Types, s.Handle != nil || s.joined != nil, named)
+		f.Check(s.TryFor >= 0, fmt.Sprintf("Subscribers[%d].TryFor", i), "must not be negative")
 	}
 }
 

@@ -13,12 +13,12 @@ var (
 	folders = []string{"core", "ports", "adapters", "transport", "wiring", "examples"}
 
 	// helpers are the packages of core that every domain may use.
-	helpers = []string{"clock", "events", "fault", "id", "idempotency", "page", "text", "uow"}
+	helpers = []string{"clock", "events", "fault", "id", "idempotency", "page", "secret", "text", "uow"}
 
 	// domains are the packages of core that contain the domain. Each may import only those to its
 	// left.
 	domains = []string{
-		"tokens", "users", "moderation", "matching", "messaging", "reservations", "privacy", "audit", "services",
+		"tokens", "users", "moderation", "webhooks", "matching", "messaging", "reservations", "privacy", "audit", "services",
 	}
 
 	// stores are the adapters that store the data. A package of wiring imports exactly one of them.

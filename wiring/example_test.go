@@ -18,7 +18,7 @@ func ExampleNewServices() {
 	c := wiring.DefaultConfig()
 	c.Users.SignupBonus = 200
 	c.PasswordCost = 4 // the lowest, to make the example fast; keep the default in production
-	c.Mailer = mail.NewLog(slog.New(slog.DiscardHandler))
+	c.Mailer = mail.NewLog(slog.New(slog.DiscardHandler), nil)
 	services, err := wiring.NewServices(c, storage)
 	if err != nil {
 		fmt.Println(err)

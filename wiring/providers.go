@@ -69,7 +69,7 @@ func Check(c Config) (Checked, error) {
 		c.Log = slog.Default()
 	}
 	if c.Mailer == nil {
-		c.Mailer = mail.NewLog(c.Log)
+		c.Mailer = mail.NewLog(c.Log, nil)
 	}
 	if c.Hasher == nil {
 		h, err := bcrypt.New(c.PasswordCost)

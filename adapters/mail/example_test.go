@@ -20,17 +20,20 @@ func Example() {
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: withoutTime}))
 
-	queue, err := mail.NewQueue(mail.NewLog(logger), mail.QueueConfig{Logger: logger})
+	queue, err := mail.NewQueue(mail.NewLog(logger, nil), mail.QueueConfig{Logger: logger})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	err = queue.Send(ctx, users.Mail{To: "ada@example.net", Subject: "Welcome", Text: "Hello Ada!"})
+	err = queue.Send(ctx, users.Mail{
+		To: "ada@example.net", Kind: users.MailPasswordReset, Locale: "en",
+		Data: users.PasswordResetMail{Link: "https://example.org/reset?token=secret", Secret: "secret", Minutes: 60},
+	})
 	fmt.Println("queued:", err)
 	fmt.Println("closed:", queue.Close(ctx))
 	// Unordered output:
 	// queued: <nil>
-	// level=INFO msg="mail, logged and not sent" to=ada@example.net subject=Welcome text="Hello Ada!"
+	// level=INFO msg="mail, logged and not sent" to=ada@example.net subject="Set a new password" text="Somebody, we hope you, asked to set a new password for this address at Cicerone.\n\nhttps://example.org/reset?token=secret\n\nThis works once, for 60 minutes. If it was not you, there is nothing to do.\n"
 	// closed: <nil>
 }
 

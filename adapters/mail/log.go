@@ -9,15 +9,26 @@ import (
 
 // Log writes complete messages to the log and sends none. It is only for development: a reader of
 // the log can use the secrets in the messages, for example to reset a password.
-type Log struct{ logger *slog.Logger }
+type Log struct {
+	logger    *slog.Logger
+	templates *Templates
+}
 
-// NewLog returns a Log. A nil logger means slog.Default().
-func NewLog(logger *slog.Logger) *Log { return &Log{orDefault(logger)} }
+// NewLog returns a Log. A nil logger means slog.Default(), and nil templates mean those of this
+// package.
+func NewLog(logger *slog.Logger, t *Templates) *Log {
+	return &Log{orDefault(logger), orDefaultTemplates(t)}
+}
 
-// Send logs the message at level Info. It never returns an error.
+// Send logs the subject and the text of the message at level Info. Its errors are those of
+// Templates.Render.
 func (l *Log) Send(ctx context.Context, m users.Mail) error {
+	r, err := l.templates.Render(m)
+	if err != nil {
+		return err
+	}
 	l.logger.InfoContext(ctx, "mail, logged and not sent",
-		slog.String("to", m.To), slog.String("subject", m.Subject), slog.String("text", m.Text))
+		slog.String("to", m.To), slog.String("subject", r.Subject), slog.String("text", r.Text))
 	return nil
 }
 

@@ -11,11 +11,11 @@ import (
 
 func TestLog(t *testing.T) {
 	var log bytes.Buffer
-	l := mail.NewLog(slog.New(slog.NewTextHandler(&log, nil)))
+	l := mail.NewLog(slog.New(slog.NewTextHandler(&log, nil)), letters(t))
 	if err := l.Send(t.Context(), subject(1)); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"level=INFO", "to=ada@example.net", `subject="mail 1"`, "text=s3cret"} {
+	for _, want := range []string{"level=INFO", "to=ada@example.net", `subject="mail 1"`, `text="s3cret\n"`} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("logged %s; want %s", log.String(), want)
 		}
@@ -28,7 +28,7 @@ func TestLogNilLogger(t *testing.T) {
 	defer slog.SetDefault(before)
 	var log bytes.Buffer
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
-	if err := mail.NewLog(nil).Send(t.Context(), subject(1)); err != nil {
+	if err := mail.NewLog(nil, letters(t)).Send(t.Context(), subject(1)); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(log.String(), "mail 1") {

@@ -45,7 +45,7 @@ var _ users.MailQueue = (*Queue)(nil)
 // lost if the process dies. A full queue refuses messages, and drops none that it took.
 //
 // A message is attempted up to three times, to write it and to send it, while the next ones wait, but
-// only once if the error is fault.Invalid. The log contains the subject and never the text.
+// only once if the error is fault.Invalid. The log contains the kind and no data.
 //
 // The creator of a Queue must call Close. A Queue is safe for concurrent use.
 type Queue struct {
@@ -174,7 +174,7 @@ func (q *Queue) deliver(write writer) bool {
 		case q.ctx.Err() != nil:
 			return false
 		}
-		attrs := []any{slog.String("subject", m.Subject), slog.Int("try", try), slog.Any("error", err)}
+		attrs := []any{slog.String("kind", string(m.Kind)), slog.Int("try", try), slog.Any("error", err)}
 		if try == tries || errors.Is(err, fault.Invalid) {
 			q.logger.ErrorContext(q.ctx, "mail not sent, giving up", attrs...)
 			return true

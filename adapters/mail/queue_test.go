@@ -49,7 +49,7 @@ func (f *mailer) subjects() []string {
 	defer f.mu.Unlock()
 	var s []string
 	for _, m := range f.given {
-		s = append(s, m.Subject)
+		s = append(s, m.Data.(letterMail).Subject)
 	}
 	return s
 }
@@ -57,7 +57,7 @@ func (f *mailer) subjects() []string {
 var errDown = errors.New("the server is down")
 
 func subject(n int) users.Mail {
-	return users.Mail{To: "ada@example.net", Subject: fmt.Sprint("mail ", n), Text: "s3cret"}
+	return users.Mail{To: "ada@example.net", Kind: "letter", Data: letterMail{fmt.Sprint("mail ", n), "s3cret"}}
 }
 
 func newQueue(t *testing.T, m users.Mailer, c mail.QueueConfig) *mail.Queue {
@@ -190,7 +190,7 @@ func TestQueueRetries(t *testing.T) {
 		name  string
 		reply func(ctx context.Context, try int, m users.Mail) error
 		at    []time.Duration // of each attempt
-		log   []string        // level and subject of each line
+		log   []string        // level and kind of each line
 	}{
 		{
 			name: "third attempt succeeds",
@@ -201,7 +201,7 @@ func TestQueueRetries(t *testing.T) {
 				return nil
 			},
 			at:  []time.Duration{0, time.Second, 3 * time.Second, 3 * time.Second},
-			log: []string{"WARN mail 1", "WARN mail 1"},
+			log: []string{"WARN letter", "WARN letter"},
 		},
 		{
 			name:  "all attempts fail",
@@ -210,7 +210,7 @@ func TestQueueRetries(t *testing.T) {
 				0, time.Second, 3 * time.Second,
 				3 * time.Second, 4 * time.Second, 6 * time.Second,
 			},
-			log: []string{"WARN mail 1", "WARN mail 1", "ERROR mail 1", "WARN mail 2", "WARN mail 2", "ERROR mail 2"},
+			log: []string{"WARN letter", "WARN letter", "ERROR letter", "WARN letter", "WARN letter", "ERROR letter"},
 		},
 		{
 			name: "invalid message",
@@ -218,7 +218,7 @@ func TestQueueRetries(t *testing.T) {
 				return fmt.Errorf("compose: %w", fault.InvalidField("to", "must be an address"))
 			},
 			at:  []time.Duration{0, 0},
-			log: []string{"ERROR mail 1", "ERROR mail 2"},
+			log: []string{"ERROR letter", "ERROR letter"},
 		},
 	}
 	for _, tt := range tests {
@@ -245,7 +245,7 @@ func TestQueueRetries(t *testing.T) {
 	}
 }
 
-// checkLog compares the levels and subjects of a log, and checks that it contains no text of a
+// checkLog compares the levels and kinds of a log, and checks that it contains no text of a
 // message.
 func checkLog(t *testing.T, log string, want []string) {
 	t.Helper()
@@ -254,8 +254,8 @@ func checkLog(t *testing.T, log string, want []string) {
 		t.Fatalf("logged %d lines; want %d:\n%s", len(lines), len(want), log)
 	}
 	for i, line := range lines {
-		level, subject, _ := strings.Cut(want[i], " ")
-		if !strings.Contains(line, "level="+level) || !strings.Contains(line, fmt.Sprintf("subject=%q", subject)) {
+		level, kind, _ := strings.Cut(want[i], " ")
+		if !strings.Contains(line, "level="+level) || !strings.Contains(line, "kind="+kind) {
 			t.Errorf("logged %s; want %s", line, want[i])
 		}
 	}

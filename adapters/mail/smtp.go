@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	netmail "net/mail"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +17,6 @@ import (
 	"github.com/wneessen/go-mail"
 
 	"github.com/cicerone-go/cicerone/core/fault"
-	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
@@ -33,8 +33,6 @@ const (
 // DefaultTimeout is the default limit on the time to send one message.
 const DefaultTimeout = 30 * time.Second
 
-const maxSubject = 200 // characters
-
 // Config is the configuration of an SMTP.
 type Config struct {
 	Host     string // a name or an address; required
@@ -43,6 +41,8 @@ type Config struct {
 	Password string // required if Username is set, otherwise empty
 	From     string // the sender, like no-reply@example.org or Cicerone <no-reply@example.org>; required
 	TLS      TLS    // empty means StartTLS
+
+	Templates *Templates // of the texts; nil means those of this package
 
 	Timeout time.Duration  // of one message; 0 means DefaultTimeout
 	RootCAs *x509.CertPool // the trusted authorities; nil means those of the system
@@ -86,6 +86,7 @@ func NewSMTP(c Config) (*SMTP, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mail: sender %q: %w", c.From, err)
 	}
+	c.Templates = orDefaultTemplates(c.Templates)
 	return &SMTP{config: c, from: from}, nil
 }
 
@@ -93,10 +94,10 @@ func isLoopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-// Send sends the message to the server. It returns nil if the server accepted the message. If the
-// recipient is not one bare address, the subject is not one line of 1 to 200 characters, or the
-// text is not valid UTF-8 without NUL, it returns fault.Invalid and sends nothing. If ctx ends, it
-// returns ctx.Err() (wrapped). No error contains the password.
+// Send sends the message to the server, as text and as HTML. It returns nil if the server accepted
+// the message. If the recipient is not one bare address, or Unsubscribe is not an https address, it
+// returns fault.Invalid and sends nothing. If ctx ends, it returns ctx.Err() (wrapped). Its further
+// errors are those of Templates.Render. No error contains the password.
 func (s *SMTP) Send(ctx context.Context, m users.Mail) error {
 	message, err := s.compose(m)
 	if err != nil {
@@ -117,23 +118,39 @@ func (s *SMTP) compose(m users.Mail) (*mail.Msg, error) {
 	var f fault.Fields
 	to, err := netmail.ParseAddress(m.To)
 	f.Check(err == nil && to.Name == "" && to.Address == m.To, "to", "must be one bare e-mail address")
-	subject := text.Line(&f, "subject", m.Subject, text.Required, maxSubject)
-	f.Check(subject == m.Subject, "subject", "must be one line, without needless white space")
-	f.Check(text.Valid(m.Text), "text", "must be valid UTF-8 without NUL")
+	f.Check(m.Unsubscribe == "" || isUnsubscribe(m.Unsubscribe), "unsubscribe", "must be an https address")
 	if err := f.Err(); err != nil {
 		return nil, fmt.Errorf("mail: compose a message: %w", err)
+	}
+	r, err := s.config.Templates.Render(m)
+	if err != nil {
+		return nil, err
 	}
 
 	message := mail.NewMsg(mail.WithNoDefaultUserAgent())
 	message.FromMailAddress(s.from)
 	message.ToMailAddress(to)
-	message.Subject(m.Subject)
+	message.Subject(r.Subject)
 	message.SetDate()
 	_, domain, _ := strings.Cut(s.from.Address, "@")
 	message.SetMessageIDWithValue(rand.Text() + "@" + domain)
 	message.SetGenHeader("Auto-Submitted", "auto-generated") // suppresses automatic replies (RFC 3834)
-	message.SetBodyString(mail.TypeTextPlain, m.Text)
+	if m.Unsubscribe != "" {
+		message.SetGenHeader(mail.HeaderListUnsubscribe, "<"+m.Unsubscribe+">")
+		message.SetGenHeader(mail.HeaderListUnsubscribePost, "List-Unsubscribe=One-Click") // RFC 8058
+	}
+	message.SetBodyString(mail.TypeTextPlain, r.Text)
+	message.AddAlternativeString(mail.TypeTextHTML, r.HTML)
 	return message, nil
+}
+
+// maxUnsubscribe is the maximum length of an address in a header, so that its line is not too long.
+const maxUnsubscribe = 900
+
+func isUnsubscribe(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Scheme == "https" && u.Host != "" && len(address) <= maxUnsubscribe &&
+		!strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("<>,", r) })
 }
 
 // deliver sends one message over a new connection. It dials itself, so that it can close the

@@ -6,10 +6,11 @@ import (
 	"errors"
 	"io"
 	"mime"
-	"mime/quotedprintable"
+	"mime/multipart"
 	netmail "net/mail"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/cicerone-go/cicerone/adapters/mail"
@@ -23,14 +24,30 @@ var (
 	_ users.Mailer = (*mail.Log)(nil)
 )
 
-var letter = users.Mail{
-	To:      "ada@example.net",
+// letterMail is the data of the kind "letter", whose template is in letters.
+type letterMail struct{ Subject, Text string }
+
+var letterData = letterMail{
 	Subject: "Your new password – naïve?",
 	Text:    "Hello Ada,\n\n.\n..two dots\nFrom here: https://example.org/reset?secret=abc=def\n" + strings.Repeat("long ", 300) + "\nПока",
 }
 
+var letter = users.Mail{To: "ada@example.net", Kind: "letter", Data: letterData}
+
+// letters returns templates with one of the kind "letter".
+func letters(t *testing.T) *mail.Templates {
+	t.Helper()
+	templates, err := mail.NewTemplates(mail.TemplatesConfig{Overrides: fstest.MapFS{"letter.en.tmpl": {Data: []byte(
+		`{{define "subject"}}{{.Data.Subject}}{{end}}{{define "text"}}{{.Data.Text}}{{end}}{{define "html"}}<pre>{{.Data.Text}}</pre>{{end}}`)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return templates
+}
+
 func newSMTP(t *testing.T, c mail.Config) *mail.SMTP {
 	t.Helper()
+	c.Templates = letters(t)
 	m, err := mail.NewSMTP(c)
 	if err != nil {
 		t.Fatal(err)
@@ -127,17 +144,17 @@ func checkMessage(t *testing.T, data string) {
 		t.Fatal(err)
 	}
 	subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
-	if err != nil || subject != letter.Subject {
+	if err != nil || subject != letterData.Subject {
 		t.Errorf("subject: %q, %v", subject, err)
 	}
 	for header, want := range map[string]string{
-		"From":                      `"Cicerone" <no-reply@example.org>`,
-		"To":                        "<ada@example.net>",
-		"Auto-Submitted":            "auto-generated",
-		"Content-Type":              "text/plain; charset=UTF-8",
-		"Content-Transfer-Encoding": "quoted-printable",
-		"User-Agent":                "",
-		"X-Mailer":                  "",
+		"From":                  `"Cicerone" <no-reply@example.org>`,
+		"To":                    "<ada@example.net>",
+		"Auto-Submitted":        "auto-generated",
+		"List-Unsubscribe":      "",
+		"List-Unsubscribe-Post": "",
+		"User-Agent":            "",
+		"X-Mailer":              "",
 	} {
 		if got := m.Header.Get(header); got != want {
 			t.Errorf("%s: %q; want %q", header, got, want)
@@ -149,12 +166,61 @@ func checkMessage(t *testing.T, data string) {
 	if id := m.Header.Get("Message-ID"); !strings.HasSuffix(id, "@example.org>") {
 		t.Errorf("message id %q does not have the sender's domain", id)
 	}
-	body, err := io.ReadAll(quotedprintable.NewReader(m.Body))
+	plain, html := bodies(t, m)
+	if plain != letterData.Text {
+		t.Errorf("text: %q; want %q", plain, letterData.Text)
+	}
+	if want := "<pre>" + letterData.Text + "</pre>"; !strings.Contains(html, want) || !strings.HasPrefix(html, "<!DOCTYPE html>") {
+		t.Errorf("HTML: %q; want a page with %q", html, want)
+	}
+}
+
+// bodies returns the text and the HTML of a message that has both, in this order.
+func bodies(t *testing.T, m *netmail.Message) (plain, html string) {
+	t.Helper()
+	kind, parameters, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
+	if err != nil || kind != "multipart/alternative" {
+		t.Fatalf("the content is %s, %v", m.Header.Get("Content-Type"), err)
+	}
+	parts := multipart.NewReader(m.Body, parameters["boundary"])
+	for _, one := range []struct {
+		kind string
+		to   *string
+	}{{"text/plain; charset=UTF-8", &plain}, {"text/html; charset=UTF-8", &html}} {
+		part, err := parts.NextPart()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(part) // decodes quoted-printable
+		if err != nil || part.Header.Get("Content-Type") != one.kind {
+			t.Fatalf("a part is %s, %v; want %s", part.Header.Get("Content-Type"), err, one.kind)
+		}
+		*one.to = strings.TrimRight(strings.ReplaceAll(string(b), "\r\n", "\n"), "\n")
+	}
+	if _, err := parts.NextPart(); err != io.EOF {
+		t.Errorf("after the text and the HTML: %v; want nothing", err)
+	}
+	return plain, html
+}
+
+// TestUnsubscribe checks the headers of RFC 8058.
+func TestUnsubscribe(t *testing.T) {
+	s := (&server{tls: mail.NoTLS}).start(t)
+	message := letter
+	message.Unsubscribe = "https://example.org/v1/unsubscribe?token=" + strings.Repeat("Az09-_.", 60)
+	if err := newSMTP(t, s.client()).Send(t.Context(), message); err != nil {
+		t.Fatal(err)
+	}
+	m, err := netmail.ReadMessage(strings.NewReader(s.deliveries()[0].data))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.TrimRight(strings.ReplaceAll(string(body), "\r\n", "\n"), "\n"); got != letter.Text {
-		t.Errorf("text: %q; want %q", got, letter.Text)
+	for header, want := range map[string]string{
+		"List-Unsubscribe": "<" + message.Unsubscribe + ">", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+	} {
+		if got := m.Header.Get(header); got != want {
+			t.Errorf("%s: %q; want %q", header, got, want)
+		}
 	}
 }
 
@@ -170,14 +236,16 @@ func TestSMTPInvalidMessages(t *testing.T) {
 		"command in recipient":     func(m *users.Mail) { m.To = "ada@example.net>\r\nRCPT TO:<bob@example.net" },
 		"parameter in recipient":   func(m *users.Mail) { m.To = `"ada> NOTIFY=NEVER"@example.net` },
 		"quoted line in recipient": func(m *users.Mail) { m.To = "\"a\r\n b\"@example.net" },
-		"no subject":               func(m *users.Mail) { m.Subject = "" },
-		"CRLF in subject":          func(m *users.Mail) { m.Subject = "hello\r\nBcc: bob@example.net" },
-		"LF in subject":            func(m *users.Mail) { m.Subject = "hello\nBcc: bob@example.net" },
-		"CR in subject":            func(m *users.Mail) { m.Subject = "hello\rBcc: bob@example.net" },
-		"NUL in subject":           func(m *users.Mail) { m.Subject = "hello\x00" },
-		"long subject":             func(m *users.Mail) { m.Subject = strings.Repeat("a", 201) },
-		"text not UTF-8":           func(m *users.Mail) { m.Text = "\xff" },
-		"NUL in text":              func(m *users.Mail) { m.Text = "\x00" },
+		"no subject":               func(m *users.Mail) { m.Data = letterMail{Text: "hello"} },
+		"NUL in subject":           func(m *users.Mail) { m.Data = letterMail{"hello\x00", "hello"} },
+		"long subject":             func(m *users.Mail) { m.Data = letterMail{strings.Repeat("a", 201), "hello"} },
+		"text not UTF-8":           func(m *users.Mail) { m.Data = letterMail{"hello", "\xff"} },
+		"NUL in text":              func(m *users.Mail) { m.Data = letterMail{"hello", "\x00"} },
+		"unsubscribe by http":      func(m *users.Mail) { m.Unsubscribe = "http://example.org/u" },
+		"unsubscribe by mail":      func(m *users.Mail) { m.Unsubscribe = "mailto:no@example.org" },
+		"header in unsubscribe":    func(m *users.Mail) { m.Unsubscribe = "https://example.org/\r\nBcc: bob@example.net" },
+		"two unsubscribes":         func(m *users.Mail) { m.Unsubscribe = "https://example.org/>,<https://example.net/" },
+		"long unsubscribe":         func(m *users.Mail) { m.Unsubscribe = "https://example.org/" + strings.Repeat("a", 900) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			message := letter
@@ -192,17 +260,18 @@ func TestSMTPInvalidMessages(t *testing.T) {
 	}
 }
 
-// TestTextWithCommands sends a text that contains SMTP commands.
+// TestTextWithCommands sends a text that contains SMTP commands, and a subject with another header.
 func TestTextWithCommands(t *testing.T) {
 	s := (&server{tls: mail.NoTLS}).start(t)
 	m := newSMTP(t, s.client())
 	message := letter
-	message.Text = "hello\r\n.\r\nMAIL FROM:<x@example.net>\r\nRCPT TO:<bob@example.net>\r\nDATA\r\nhello\r\n.\r\n"
+	const text = "hello\r\n.\r\nMAIL FROM:<x@example.net>\r\nRCPT TO:<bob@example.net>\r\nDATA\r\nhello\r\n.\r\n"
+	message.Data = letterMail{"hello\r\nBcc: bob@example.net\n\nhello", text}
 	if err := m.Send(t.Context(), message); err != nil {
 		t.Fatal(err)
 	}
 	if taken := s.deliveries(); len(taken) != 1 || taken[0].to != "TO:<ada@example.net>" ||
-		!strings.Contains(taken[0].data, "bob@example.net") {
+		!strings.Contains(taken[0].data, "\nSubject: hello Bcc: bob@example.net hello\n") || !strings.Contains(taken[0].data, "RCPT TO:<bob") {
 		t.Errorf("the server accepted %+v; want one message to ada", taken)
 	}
 }

@@ -267,13 +267,11 @@ func (s *Service) openReset(ctx context.Context, email string) (Mail, error) {
 }
 
 func (s *Service) resetMail(to, secret string) Mail {
-	return Mail{
-		To:      to,
-		Subject: "Set a new password",
-		Text: fmt.Sprintf("Somebody, we hope you, asked to set a new password for this address.\n\n%s%s\n\n"+
-			"This works once, for %d minutes. If it was not you, there is nothing to do.\n",
-			s.deps.Policy.ResetURL, secret, int(s.deps.Policy.ResetLifetime.Minutes())),
+	data := PasswordResetMail{Secret: secret, Minutes: int(s.deps.Policy.ResetLifetime.Minutes())}
+	if s.deps.Policy.ResetURL != "" {
+		data.Link = s.deps.Policy.ResetURL + secret
 	}
+	return Mail{To: to, Kind: MailPasswordReset, Data: data}
 }
 
 // ResetPassword sets a new password with a token that ForgotPassword mailed, and ends all sessions

@@ -270,10 +270,7 @@ func (g *Guard) warning(email string) func(context.Context) (Mail, error) {
 			if err != nil {
 				return fmt.Errorf("look up an address: %w", err)
 			}
-			mail = Mail{To: u.Email, Subject: "Wrong passwords for your account", Text: fmt.Sprintf(
-				"Somebody gave %d wrong passwords or codes for your account within a short time. Each further try has to wait.\n\n"+
-					"You stay signed in where you are, and can still sign in from where you did before. From elsewhere, "+
-					"request a new password if you cannot. If it was you, there is nothing to do.\n", g.policy.MaxWrong)}
+			mail = Mail{To: u.Email, Kind: MailWrongPasswords, Data: WrongPasswordsMail{Wrong: g.policy.MaxWrong}}
 			return nil
 		})
 		return mail, err

@@ -108,7 +108,7 @@ func TestOwnerIsToldOnce(t *testing.T) {
 	for round := 1; round <= 2; round++ {
 		lock("ADA@example.org", 14)
 		sent := w.Mailbox.Sent()
-		if len(sent) != round || sent[0].To != "ada@example.org" || !strings.Contains(sent[0].Text, "10 wrong passwords") {
+		if len(sent) != round || sent[0].To != "ada@example.org" || sent[0].Data != (users.WrongPasswordsMail{Wrong: 10}) {
 			t.Errorf("in round %d the mails are %+v, want one more to ada@example.org", round, sent)
 		}
 		w.Clock.Advance(time.Hour)

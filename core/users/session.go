@@ -129,20 +129,6 @@ type AccessTokens interface {
 	Verify(ctx context.Context, token string) (id.User, id.Session, error)
 }
 
-// Mail is a message to one recipient.
-type Mail struct {
-	To      string
-	Subject string
-	Text    string
-}
-
-// Mailer sends mail. It is called outside any unit of work.
-type Mailer interface {
-	// Send sends the message. A nil error means that the message was accepted for delivery, not
-	// that it has arrived.
-	Send(ctx context.Context, m Mail) error
-}
-
 // MailQueue is a Mailer that can also take mail that is written later. With one, an answer reveals
 // neither by its time nor otherwise whether there was something to mail.
 type MailQueue interface {

@@ -64,7 +64,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	policies := services.DefaultPolicies()
 	policies.Users.SignupBonus, policies.Messaging.MessageCost = 5, 2 // three messages cost more than the bonus
 	all, err := services.New(ports.ForServices(store), services.Parts{
-		Hasher: hasher, Access: access, TOTP: codes, Mailer: mail.NewLog(slog.Default()), Images: images.New(images.DefaultLimits()),
+		Hasher: hasher, Access: access, TOTP: codes, Mailer: mail.NewLog(slog.Default(), nil), Images: images.New(images.DefaultLimits()),
 	}, policies)
 	if err != nil {
 		return err

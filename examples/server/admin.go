@@ -38,7 +38,7 @@ func operatorConfig(logs logSettings) (wiring.Config, error) {
 		return wiring.Config{}, err
 	}
 	config := wiring.DefaultConfig()
-	config.Log, config.Mailer, config.Version = log, mail.NewLog(log), version()
+	config.Log, config.Mailer, config.Version = log, mail.NewLog(log, nil), version()
 	config.Access.Keys = [][]byte{key}
 	return config, nil
 }

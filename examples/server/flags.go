@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/cicerone-go/cicerone/adapters/mail"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/wiring"
@@ -138,6 +139,7 @@ func defaults() kong.Vars {
 		"default_store":            defaultStore,
 		"visible":                  "Other users of the machine can see the command line: a secret belongs in the file or in the variable.",
 		"private":                  "The file must be readable by its owner only.",
+		"mail_community":           mail.DefaultCommunity,
 		"signup_bonus":             number(c.Users.SignupBonus),
 		"message_cost":             number(c.Messaging.MessageCost),
 		"token_rate":               c.Reservations.Rate.String(),

@@ -160,6 +160,31 @@ func TestDemoDataNeedsEmptyStore(t *testing.T) {
 	}
 }
 
+// TestMailTemplates checks that a folder replaces templates, and that an error names the file.
+func TestMailTemplates(t *testing.T) {
+	folder := t.TempDir()
+	templates := filepath.Join(folder, "password_reset.en.tmpl")
+	source := `{{define "subject"}}{{.Community}}{{end}}{{define "text"}}{{.URL}}{{end}}{{define "html"}}{{end}}`
+	if err := os.WriteFile(templates, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := mailSettings{Community: "Walks", Pages: "https://example.org", Templates: folder}
+	made, err := s.templates()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := made.Render(users.Mail{Kind: users.MailPasswordReset})
+	if err != nil || r.Subject != "Walks" || r.Text != "https://example.org\n" {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	if err := os.WriteFile(templates, []byte("{{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.mailer(slog.Default(), false); err == nil || !strings.Contains(err.Error(), "password_reset.en.tmpl") {
+		t.Errorf("a template with a wrong syntax: %v", err)
+	}
+}
+
 func TestSMTPSettings(t *testing.T) {
 	for _, good := range []string{
 		"smtp://mail.example.org", "smtp://ada:secret@mail.example.org:2525", "smtps://ada:secret@mail.example.org", "smtp://localhost:1025?tls=none",

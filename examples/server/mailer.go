@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 	"strconv"
 
 	"github.com/cicerone-go/cicerone/adapters/mail"
@@ -15,12 +16,20 @@ type mailSettings struct {
 	Mail     *string `placeholder:"WHERE" help:"How mail is sent: log writes it to the log, including its secrets, and is for development only; smtp://[USER:PASSWORD@]HOST[:PORT] sends it, encrypted with STARTTLS; smtps://... encrypts the connection from the start; smtp://...?tls=none does not encrypt. Default: log if other machines cannot reach the server; otherwise one must be given. ${visible}"`
 	MailFile string  `placeholder:"PATH" help:"A file that holds the value of --mail. ${private}"`
 	From     string  `name:"mail-from" placeholder:"ADDRESS" help:"The sender of mail, like Cicerone <no-reply@example.org>. Required with smtp."`
+
+	Community string `name:"mail-community" default:"${mail_community}" placeholder:"NAME" help:"The name of the community in mail. Default: ${default}."`
+	Pages     string `name:"mail-url" placeholder:"URL" help:"The address of the community's pages, to which mail has links. Default: none."`
+	Templates string `name:"mail-templates" placeholder:"FOLDER" help:"A folder with templates that replace those of mail, or add languages. A file is named KIND.LANGUAGE.tmpl, like password_reset.fr.tmpl, or layout.tmpl. Default: none."`
 }
 
 // mailer makes the mailer. reachable is true if other machines can reach the server. Errors do not
 // contain the address, which may hold a password.
 func (s mailSettings) mailer(log *slog.Logger, reachable bool) (users.Mailer, error) {
 	where, err := secret("--mail", s.Mail, s.MailFile, "")
+	if err != nil {
+		return nil, err
+	}
+	templates, err := s.templates()
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +42,7 @@ func (s mailSettings) mailer(log *slog.Logger, reachable bool) (users.Mailer, er
 		if reachable {
 			log.Warn("mail is written to the log: everybody who can read the log can take over accounts (--mail log)")
 		}
-		return mail.NewLog(log), nil
+		return mail.NewLog(log, templates), nil
 	}
 	c, err := smtpConfig(where)
 	if err != nil {
@@ -42,12 +51,24 @@ func (s mailSettings) mailer(log *slog.Logger, reachable bool) (users.Mailer, er
 	if s.From == "" {
 		return nil, errors.New("--mail-from: a sender is required if --mail is smtp")
 	}
-	c.From = s.From
+	c.From, c.Templates = s.From, templates
 	m, err := mail.NewSMTP(c)
 	if err != nil {
 		return nil, fmt.Errorf("--mail and --mail-from: %w", err)
 	}
 	return m, nil
+}
+
+func (s mailSettings) templates() (*mail.Templates, error) {
+	c := mail.TemplatesConfig{Community: s.Community, URL: s.Pages}
+	if s.Templates != "" {
+		c.Overrides = os.DirFS(s.Templates)
+	}
+	t, err := mail.NewTemplates(c)
+	if err != nil {
+		return nil, fmt.Errorf("--mail-community, --mail-url and --mail-templates: %w", err)
+	}
+	return t, nil
 }
 
 func smtpConfig(address string) (mail.Config, error) {

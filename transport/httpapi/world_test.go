@@ -171,12 +171,11 @@ func (m *mailbox) Send(_ context.Context, mail users.Mail) error {
 	return nil
 }
 
-// secret returns the secret of the last mail, which is its longest word.
+// secret returns the secret of the last mail, which resets a password.
 func (m *mailbox) secret() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	words := strings.Fields(m.sent[len(m.sent)-1].Text)
-	return slices.MaxFunc(words, func(a, b string) int { return len(a) - len(b) })
+	return m.sent[len(m.sent)-1].Data.(users.PasswordResetMail).Secret
 }
 
 // answer is a response of the server.

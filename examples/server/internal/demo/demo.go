@@ -115,7 +115,7 @@ func makeRows(ctx context.Context, hasher users.Hasher, now time.Time) (rows map
 	}
 	walk := &walk{}
 	config := wiring.DefaultConfig()
-	config.Clock, config.Hasher, config.Mailer = walk.now, onePassword{hasher, hash}, mail.NewLog(slog.New(slog.DiscardHandler))
+	config.Clock, config.Hasher, config.Mailer = walk.now, onePassword{hasher, hash}, mail.NewLog(slog.New(slog.DiscardHandler), nil)
 	services, err := wiring.NewServices(config, storage)
 	if err != nil {
 		return nil, err

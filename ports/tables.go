@@ -398,6 +398,8 @@ func visitUser(u *users.User, f Fields) {
 	f.Time("restricted_until", &u.RestrictedUntil, Nullable)
 	f.Time("suspended_until", &u.SuspendedUntil, Nullable)
 	f.Bool("second_factor", &u.SecondFactor)
+	f.Text("locale", &u.Locale, Nullable)
+	f.Time("email_verified_at", &u.EmailVerifiedAt, Nullable)
 }
 
 func visitEvent(e *events.Event, f Fields) {

@@ -187,6 +187,7 @@ func (c Config) Validate() error {
 	p.check(c.Users.ResetLifetime > 0, "Users.ResetLifetime", "must be above 0, is %v", c.Users.ResetLifetime)
 	p.check(c.Users.OpenResets >= 1 && c.Users.OpenResets <= MaxOpenResets, "Users.OpenResets",
 		"must be 1 to %d, is %d", MaxOpenResets, c.Users.OpenResets)
+	p.fields("Users.", c.Users.CheckLocales)
 	p.quota("Users.MaxWrong", c.Users.MaxWrong)
 	p.check(c.Users.MaxPause > 0 && (c.Users.MaxPause <= c.Users.CountWindow || c.Users.CountWindow <= 0), "Users.MaxPause",
 		"must be above 0 and at most Users.CountWindow, %v, is %v", c.Users.CountWindow, c.Users.MaxPause)

@@ -227,6 +227,9 @@ var migrations = []step{
 			lacking: d("version", d("$exists", false)), with: markFirstVersion,
 		}},
 	),
+
+	// An account has the language of its user, and when its address was verified. Both are unknown for those from before.
+	of(change{in: "users", fields: map[string]string{"locale": "string?", "email_verified_at": "date?"}}),
 }
 
 // step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may

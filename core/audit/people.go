@@ -20,6 +20,9 @@ func (a *audit) checkUsers(ctx context.Context) error {
 			}
 			addresses[email] = user
 		}
+		if r.text("email") == "" && !r.time("email_verified_at").IsZero() {
+			a.broken("user_email", user, "has a verified address, and no address")
+		}
 		if !users.Role(r.text("role")).Valid() {
 			a.broken("user_role", user, "the role is %q", r.text("role"))
 		}
@@ -45,7 +48,7 @@ func (a *audit) checkErased(r record) {
 	if r.bool("second_factor") {
 		a.broken("user_erased", r.id("id"), "still has a second factor")
 	}
-	for _, column := range []string{"email", "password", "bio", "location"} {
+	for _, column := range []string{"email", "password", "bio", "location", "locale"} {
 		if r.text(column) != "" {
 			a.broken("user_erased", r.id("id"), "still has: %s", column)
 		}

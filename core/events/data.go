@@ -14,7 +14,7 @@ func (Raw) about() (Type, Aggregate) { return "", "" }
 
 // kinds lists each version of each type that can be read; the last one of a type is its present one.
 var kinds = []kind{
-	known[UserSignedUp](1), known[UserErased](1), known[UserSanctioned](1), known[UserDeactivated](1),
+	known[UserSignedUp](1), known[UserVerified](1), known[UserErased](1), known[UserSanctioned](1), known[UserDeactivated](1),
 	known[UserReactivated](1), known[ProfileChanged](1), known[InterestChanged](1), known[ConversationOpened](1),
 	known[MessageSent](1), known[MessageRead](1), known[ReservationProposed](1), known[ReservationAccepted](1),
 	known[ReservationDeclined](1), known[ReservationCancelled](1), known[ReservationExpired](1),

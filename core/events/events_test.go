@@ -28,6 +28,7 @@ var (
 // all has an event of each type, with every field.
 var all = []events.Data{
 	events.UserSignedUp{UserID: ada},
+	events.UserVerified{UserID: ada},
 	events.UserErased{UserID: ada},
 	events.UserSanctioned{EndsAt: noon.Add(1500 * time.Millisecond), Kind: "restricted", SanctionID: id.Sanction{15: 6}, UserID: ada},
 	events.UserDeactivated{UserID: ada},

@@ -20,6 +20,7 @@ type Data interface {
 // The types of events. The table in the documentation of the package names the aggregate of each.
 const (
 	TypeUserSignedUp    Type = "user.signed_up"
+	TypeUserVerified    Type = "user.verified"
 	TypeUserErased      Type = "user.erased"
 	TypeUserSanctioned  Type = "user.sanctioned"
 	TypeUserDeactivated Type = "user.deactivated"
@@ -50,6 +51,11 @@ const (
 
 // UserSignedUp says that an account was created.
 type UserSignedUp struct {
+	UserID id.User `json:"user_id"`
+}
+
+// UserVerified says that a user has shown that the address of their account is theirs.
+type UserVerified struct {
 	UserID id.User `json:"user_id"`
 }
 
@@ -182,6 +188,7 @@ type ReportMoved struct {
 }
 
 func (d UserSignedUp) about() (Type, Aggregate)    { return TypeUserSignedUp, of("user", d.UserID) }
+func (d UserVerified) about() (Type, Aggregate)    { return TypeUserVerified, of("user", d.UserID) }
 func (d UserErased) about() (Type, Aggregate)      { return TypeUserErased, of("user", d.UserID) }
 func (d UserSanctioned) about() (Type, Aggregate)  { return TypeUserSanctioned, of("user", d.UserID) }
 func (d UserDeactivated) about() (Type, Aggregate) { return TypeUserDeactivated, of("user", d.UserID) }

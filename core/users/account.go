@@ -274,9 +274,10 @@ func (s *Service) resetMail(to, secret string) Mail {
 	return Mail{To: to, Kind: MailPasswordReset, Data: data}
 }
 
-// ResetPassword sets a new password with a token that ForgotPassword mailed, and ends all sessions
-// and all other resets. The account then knows the network of the device, as after a sign-in. Errors:
-// fault.Invalid on token if it is unknown, used or expired, or on password if it breaks a rule.
+// ResetPassword sets a new password with a token that was mailed after ForgotPassword, and ends all
+// sessions and all other resets. The account then knows the network of the device, as after a
+// sign-in, and its address is verified. Errors: fault.Invalid on token if it is unknown, used or
+// expired, or on password if it breaks a rule.
 func (s *Service) ResetPassword(ctx context.Context, token, password string, from Device) error {
 	var f fault.Fields
 	password = s.deps.Policy.CheckPassword(&f, password)
@@ -317,7 +318,10 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string, fro
 		note(ctx, u.ID, "")
 		var f fault.Fields // the account is known only now
 		s.deps.Policy.CheckPassword(&f, password, u.Name, u.Email)
-		return u, f.Err()
+		if err := f.Err(); err != nil {
+			return User{}, err
+		}
+		return s.verify(ctx, tx, u)
 	}, func(ctx context.Context, tx Tx, u User) error {
 		return s.deps.Guard.know(ctx, tx, namesOf(key, kindPassword, u.Email, from.counted()))
 	})
@@ -325,6 +329,20 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string, fro
 		return fmt.Errorf("reset a password: %w", err)
 	}
 	return nil
+}
+
+// verify stores that the address of an account was shown to be its user's, unless it was before.
+func (s *Service) verify(ctx context.Context, tx Tx, u User) (User, error) {
+	if !u.EmailVerifiedAt.IsZero() {
+		return u, nil
+	}
+	u.EmailVerifiedAt = clock.Truncate(s.deps.Clock.Now())
+	u.UpdatedAt = u.EmailVerifiedAt
+	u, err := Touch(ctx, tx, u)
+	if err != nil {
+		return User{}, err
+	}
+	return u, events.Add(ctx, tx, s.deps.IDs, u.EmailVerifiedAt, u.Version, events.UserVerified{UserID: u.ID})
 }
 
 // Erase removes all personal data from an account, which the unit holds, and the results that are

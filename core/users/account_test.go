@@ -28,6 +28,8 @@ func TestChangeMe(t *testing.T) {
 		{users.Change{Bio: &bio}, func(u *users.User) { u.Bio = bio }},
 		{users.Change{Location: &location, Name: &name}, func(u *users.User) { u.Location, u.Name = location, name }},
 		{users.Change{Bio: &none}, func(u *users.User) { u.Bio = "" }},
+		{users.Change{Locale: new("PT_br")}, func(u *users.User) { u.Locale = "pt-BR" }},
+		{users.Change{Locale: &none}, func(u *users.User) { u.Locale = "" }},
 	} {
 		w.Clock.Advance(time.Hour)
 		step.want(&after)
@@ -59,7 +61,10 @@ func TestChangeMeErrors(t *testing.T) {
 			"a bio not in UTF-8":        {users.Change{Bio: text("\xff")}, []string{"bio"}},
 			"a location with a control": {users.Change{Location: text("London\x1bSoho")}, []string{"location"}},
 			"a location too long":       {users.Change{Location: text(strings.Repeat("a", 201))}, []string{"location"}},
-			"every field":               {users.Change{text(""), text("\x00"), text("\u202e")}, []string{"name", "bio", "location"}},
+			"every field":               {users.Change{text(""), text("\x00"), text("\u202e"), text("?")}, []string{"name", "bio", "location", "locale"}},
+			"no language":               {users.Change{Locale: text("klingonese")}, []string{"locale"}},
+			"any language":              {users.Change{Locale: text("und")}, []string{"locale"}},
+			"a locale too long":         {users.Change{Locale: text("de-u-co-phonebk-ka-shifted-kc-true-kf-upper")}, []string{"locale"}},
 		} {
 			t.Run(name, func(t *testing.T) {
 				_, err := w.Users.ChangeMe(w.Ctx, person, test.change)
@@ -68,7 +73,7 @@ func TestChangeMeErrors(t *testing.T) {
 		}
 	})
 	for _, valid := range []users.Change{
-		{Bio: text(strings.Repeat("é", 2000))}, {Location: text(strings.Repeat("é", 200))}, {Location: text("")}, {},
+		{Bio: text(strings.Repeat("é", 2000))}, {Location: text(strings.Repeat("é", 200))}, {Location: text("")}, {Locale: text("")}, {},
 	} {
 		_, err := w.Users.ChangeMe(w.Ctx, person, valid)
 		coretest.Is(t, err, nil)

@@ -30,6 +30,7 @@ type Policy struct {
 	OpenResets       int           // password resets of one account that work at a time, 1 or more; default 3
 	ResetURL         string        // page for a reset, to which the token is appended; "" mails the token alone
 	Words            string        // words of the community, of which no password may be made; default "cicerone voyager"
+	Locales          string        // languages of mail, as BCP 47 tags: a sign-up chooses one; default "en fr"
 	RequireAdminTOTP bool          // admins need a session that was opened with a second factor; default false
 
 	MaxWrong      int           // wrong passwords for an address, or from a network, before the pauses; default 10
@@ -44,7 +45,7 @@ func DefaultPolicy() Policy {
 	return Policy{
 		SignupBonus: 50, AccessLifetime: 15 * time.Minute, RefreshLifetime: 30 * 24 * time.Hour,
 		SessionLifetime: 90 * 24 * time.Hour, RefreshGrace: 10 * time.Second, ResetLifetime: time.Hour, OpenResets: 3,
-		Words:    "cicerone voyager",
+		Words: "cicerone voyager", Locales: "en fr",
 		MaxWrong: 10, MaxPause: time.Minute, MaxResets: 3, MaxResetsFrom: 10, CountWindow: time.Hour,
 	}
 }
@@ -79,10 +80,11 @@ func (s *Service) Policy() Policy { return s.deps.Policy }
 
 // SignUp is the input of a sign-up.
 type SignUp struct {
-	Name     string
-	Email    string
-	Password string
-	From     Device // of the session; Register ignores it
+	Name      string
+	Email     string
+	Password  string
+	Languages string // which the user prefers, as in the header Accept-Language of HTTP; "" if they are not known
+	From      Device // of the session; Register ignores it
 }
 
 // SignIn is the input of a sign-in.
@@ -184,7 +186,8 @@ func letAnyoneIn(context.Context, Tx) error { return nil }
 func (s *Service) register(ctx context.Context, tx Tx, user id.User, in SignUp, hash PasswordHash) (User, error) {
 	now := s.deps.Clock.Now()
 	u := User{
-		ID: user, Name: in.Name, Email: in.Email, Role: RoleUser, IsActive: true, Version: 1,
+		ID: user, Name: in.Name, Email: in.Email, Locale: s.deps.Policy.preferred(in.Languages),
+		Role: RoleUser, IsActive: true, Version: 1,
 		CreatedAt: now, UpdatedAt: now,
 	}
 	created, err := tx.Users().Add(ctx, u, hash)

@@ -58,6 +58,7 @@ func ChangeTwin(ctx context.Context, tx Tx, u User, email string, at time.Time) 
 	var f fault.Fields
 	before := text.FoldAddress(u.Email)
 	u.Email, u.Twin, u.UpdatedAt = text.Address(&f, "email", email, MaxEmail), false, clock.Truncate(at)
+	u.EmailVerifiedAt = time.Time{}
 	if err := f.Err(); err != nil {
 		return User{}, err
 	}

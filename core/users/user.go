@@ -40,6 +40,7 @@ type User struct {
 	Email        string // as typed; unique by text.FoldAddress, but for twins; empty if erased
 	Bio          string
 	Location     string
+	Locale       string // the language of the user as a BCP 47 tag, like "fr"; "" if it is not known
 	Role         Role
 	IsActive     bool
 	Erased       bool
@@ -53,6 +54,10 @@ type User struct {
 	// suspended only if it is not active. A time that has passed may stay.
 	RestrictedUntil time.Time
 	SuspendedUntil  time.Time
+
+	// EmailVerifiedAt is when the address was shown to be the user's, by a secret that was mailed to
+	// it; zero if it was not.
+	EmailVerifiedAt time.Time
 }
 
 // FirstName returns the first word of the name. Other users see it if the profile has no first
@@ -69,6 +74,7 @@ type Change struct {
 	Name     *string
 	Bio      *string
 	Location *string
+	Locale   *string
 }
 
 // Check adds an error to f for each field that breaks a rule.
@@ -83,6 +89,9 @@ func (c Change) apply(f *fault.Fields, u *User) {
 	}
 	if c.Location != nil {
 		u.Location = text.Line(f, "location", *c.Location, text.Optional, MaxLocation)
+	}
+	if c.Locale != nil {
+		u.Locale = locale(f, "locale", *c.Locale)
 	}
 }
 
@@ -101,8 +110,8 @@ func (u *User) Apply(c Change, at time.Time) error {
 
 // erase removes all personal data. The rest stays, because other rows refer to it.
 func (u *User) erase(at time.Time) {
-	u.Name, u.Email, u.Bio, u.Location = DeletedName, "", "", ""
+	u.Name, u.Email, u.Bio, u.Location, u.Locale = DeletedName, "", "", "", ""
 	u.Role, u.IsActive, u.Erased, u.Twin, u.UpdatedAt = RoleUser, false, true, false, at
-	u.RestrictedUntil, u.SuspendedUntil = time.Time{}, time.Time{}
+	u.RestrictedUntil, u.SuspendedUntil, u.EmailVerifiedAt = time.Time{}, time.Time{}, time.Time{}
 	u.SecondFactor = false
 }

@@ -137,6 +137,7 @@ func userSaved(f *fixture) {
 		ID: ada.ID, Name: "Countess", Email: "other@example.org", Bio: "b", Location: "l", Role: users.RoleAdmin,
 		IsActive: false,
 		Version:  1, CreatedAt: noon, UpdatedAt: noon.Add(time.Hour),
+		Locale: "pt-BR", EmailVerifiedAt: noon.Add(time.Minute),
 	}
 	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().Save(ctx, changed) })
 	want := changed

@@ -15,6 +15,7 @@ type Call struct {
 	Token     string // the caller's token, for the Authenticator; "" if the request has none
 	Address   string // the client's IP address, without a port
 	Client    string // the client program, as it calls itself; "" if it does not
+	Languages string // which the user prefers, as in the header Accept-Language of HTTP; "" if they are not known
 }
 
 type (

@@ -126,6 +126,7 @@ func (a *API) describeCall(ctx context.Context, r *http.Request) context.Context
 		Token:     bearerToken(r),
 		Address:   x.address,
 		Client:    r.UserAgent(),
+		Languages: r.Header.Get("Accept-Language"),
 	})
 }
 

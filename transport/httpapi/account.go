@@ -14,21 +14,24 @@ import (
 
 // User is an account, as its owner and the admins see it.
 type User struct {
-	ID           id.User    `json:"id"`
-	Name         string     `json:"name"`
-	Email        *string    `json:"email" description:"Null if the account was erased."`
-	Bio          *string    `json:"bio"`
-	Location     *string    `json:"location"`
-	Role         users.Role `json:"role" enum:"user,admin"`
-	IsActive     bool       `json:"is_active"`
-	SecondFactor bool       `json:"second_factor" description:"A sign-in needs a code, too."`
-	CreatedAt    Time       `json:"created_at"`
-	UpdatedAt    Time       `json:"updated_at"`
+	ID              id.User    `json:"id"`
+	Name            string     `json:"name"`
+	Email           *string    `json:"email" description:"Null if the account was erased."`
+	EmailVerifiedAt *Time      `json:"email_verified_at" description:"When the address was shown to be the user's; null if it was not."`
+	Bio             *string    `json:"bio"`
+	Location        *string    `json:"location"`
+	Locale          *string    `json:"locale" description:"The language of the user, of mail for instance, as a BCP 47 tag; null if it is not known."`
+	Role            users.Role `json:"role" enum:"user,admin"`
+	IsActive        bool       `json:"is_active"`
+	SecondFactor    bool       `json:"second_factor" description:"A sign-in needs a code, too."`
+	CreatedAt       Time       `json:"created_at"`
+	UpdatedAt       Time       `json:"updated_at"`
 }
 
 func userOf(u users.User) User {
 	return User{
-		ID: u.ID, Name: u.Name, Email: orNull(u.Email), Bio: orNull(u.Bio), Location: orNull(u.Location),
+		ID: u.ID, Name: u.Name, Email: orNull(u.Email), EmailVerifiedAt: orNull(Time(u.EmailVerifiedAt)),
+		Bio: orNull(u.Bio), Location: orNull(u.Location), Locale: orNull(u.Locale),
 		Role: u.Role, IsActive: u.IsActive, SecondFactor: u.SecondFactor,
 		CreatedAt: Time(u.CreatedAt), UpdatedAt: Time(u.UpdatedAt),
 	}
@@ -45,10 +48,11 @@ type UserChange struct {
 	Name     kithttp.Optional[string] `json:"name,omitzero" nullable:"false" minLength:"1" maxLength:"100"`
 	Bio      kithttp.Optional[string] `json:"bio,omitzero" maxLength:"2000"`
 	Location kithttp.Optional[string] `json:"location,omitzero" maxLength:"200"`
+	Locale   kithttp.Optional[string] `json:"locale,omitzero" maxLength:"35" description:"A BCP 47 tag, like fr or pt-BR."`
 }
 
 func (c UserChange) change() users.Change {
-	return users.Change{Name: change(c.Name), Bio: change(c.Bio), Location: change(c.Location)}
+	return users.Change{Name: change(c.Name), Bio: change(c.Bio), Location: change(c.Location), Locale: change(c.Locale)}
 }
 
 type eraseMeRequest struct {

@@ -25,8 +25,10 @@ type signUpRequest struct {
 	SignUp
 }
 
-func (r signUpRequest) input(from users.Device) users.SignUp {
-	return users.SignUp{Name: r.Name, Email: r.Email, Password: r.Password, From: from}
+func (r signUpRequest) input(ctx context.Context) users.SignUp {
+	return users.SignUp{
+		Name: r.Name, Email: r.Email, Password: r.Password, Languages: edge.CallFrom(ctx).Languages, From: device(ctx),
+	}
 }
 
 // account names the account for the lane of Hashing, whether or not it exists.
@@ -111,7 +113,7 @@ var (
 
 func (a *API) serveAuth() {
 	anyone(a, edge.Hashing, signUp, a.signUp, kithttp.Checked(func(r signUpRequest, f *fault.Fields) {
-		r.input(users.Device{}).Check(f, a.services.Users.Policy())
+		r.input(context.Background()).Check(f, a.services.Users.Policy())
 	}))
 	anyone(a, edge.Hashing, logIn, a.logIn)
 	anyone(a, edge.Cheap, refresh, a.refresh)
@@ -123,7 +125,7 @@ func (a *API) serveAuth() {
 }
 
 func (a *API) signUp(ctx context.Context, req signUpRequest) (SignedIn, error) {
-	s, err := a.services.Users.SignUp(ctx, req.input(device(ctx)), req.key())
+	s, err := a.services.Users.SignUp(ctx, req.input(ctx), req.key())
 	return signedInOf(s), err
 }
 

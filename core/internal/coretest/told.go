@@ -100,6 +100,7 @@ func (r toldUsers) Save(ctx context.Context, u users.User) error {
 	err = r.Repository.Save(ctx, u)
 	r.u.must(u.IsActive && !before.IsActive, err, events.TypeUserReactivated)
 	r.u.must(!u.IsActive && before.IsActive && u.SuspendedUntil.IsZero(), err, events.TypeUserDeactivated)
+	r.u.must(!u.EmailVerifiedAt.IsZero() && before.EmailVerifiedAt.IsZero(), err, events.TypeUserVerified)
 	r.u.must(u.Name != before.Name || u.Bio != before.Bio || u.Location != before.Location, err, events.TypeProfileChanged)
 	return err
 }

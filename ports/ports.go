@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/events"
-	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
@@ -57,7 +57,7 @@ import (
 // itself, so the unit may use it in any order. A store that runs one unit at a time, or that fails
 // one of two units with uow.ErrConflict instead of waiting, always meets this obligation.
 type Tx interface {
-	reservations.Tx // embeds the Tx of every other domain
+	notifications.Tx // embeds the Tx of every other domain
 	events.RelayTx
 
 	// Rows returns the port that reads and writes the rows of every table verbatim.

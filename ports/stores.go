@@ -6,6 +6,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -54,7 +55,12 @@ func ForMessaging(s *Store) *uow.Store[messaging.Tx] {
 	return uow.Narrow(s, func(tx Tx) messaging.Tx { return tx })
 }
 
-// ForReservations returns the store that core/reservations and core/privacy use.
+// ForReservations returns the store that core/reservations uses.
 func ForReservations(s *Store) *uow.Store[reservations.Tx] {
 	return uow.Narrow(s, func(tx Tx) reservations.Tx { return tx })
+}
+
+// ForNotifications returns the store that core/notifications and core/privacy use.
+func ForNotifications(s *Store) *uow.Store[notifications.Tx] {
+	return uow.Narrow(s, func(tx Tx) notifications.Tx { return tx })
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -53,42 +54,46 @@ type Row []any
 var Tables = []*Table{
 	Users, SecondFactors, Sessions, RefreshTokens, PasswordResets, Wallets, TokenTransactions, LedgerSeals, Interests, Profiles,
 	ProfileInterests, Correspondents, Conversations, Messages, Attachments, Reservations, Reports, ReportedMessages, Sanctions, Blocks, AuditRecords,
-	IdempotencyRecords, SignupGrants, Tries, Outbox, Events, Counters, Subscriptions, SetAside, StoreKeys, StoreMarks,
+	NotificationPreferences, Presences, Notices, IdempotencyRecords, SignupGrants, Tries, Outbox, Events, Counters, Subscriptions, SetAside,
+	StoreKeys, StoreMarks,
 }
 
 // The tables.
 var (
-	Users              = AccountLayout.Table
-	SecondFactors      = SecondFactorLayout.Table
-	Sessions           = SessionLayout.Table
-	RefreshTokens      = RefreshTokenLayout.Table
-	PasswordResets     = ResetLayout.Table
-	Wallets            = WalletLayout.Table
-	TokenTransactions  = TransactionLayout.Table
-	LedgerSeals        = SealLayout.Table
-	Interests          = InterestLayout.Table
-	Profiles           = ProfileLayout.Table
-	ProfileInterests   = ProfileInterestLayout.Table
-	Correspondents     = CorrespondentLayout.Table
-	Conversations      = ConversationLayout.Table
-	Messages           = MessageLayout.Table
-	Attachments        = AttachmentLayout.Table
-	Reservations       = ReservationLayout.Table
-	Reports            = ReportLayout.Table
-	ReportedMessages   = ReportedMessageLayout.Table
-	Sanctions          = SanctionLayout.Table
-	Blocks             = BlockLayout.Table
-	AuditRecords       = AuditRecordLayout.Table
-	IdempotencyRecords = RecordLayout.Table
-	SignupGrants       = GrantLayout.Table
-	Tries              = TriesLayout.Table
-	Outbox             = OutboxLayout.Table
-	Events             = EventLayout.Table
-	Counters           = CounterLayout.Table
-	Subscriptions      = SubscriptionLayout.Table
-	SetAside           = SetAsideLayout.Table
-	StoreKeys          = StoreKeyLayout.Table
-	StoreMarks         = MarkLayout.Table
+	Users                   = AccountLayout.Table
+	SecondFactors           = SecondFactorLayout.Table
+	Sessions                = SessionLayout.Table
+	RefreshTokens           = RefreshTokenLayout.Table
+	PasswordResets          = ResetLayout.Table
+	Wallets                 = WalletLayout.Table
+	TokenTransactions       = TransactionLayout.Table
+	LedgerSeals             = SealLayout.Table
+	Interests               = InterestLayout.Table
+	Profiles                = ProfileLayout.Table
+	ProfileInterests        = ProfileInterestLayout.Table
+	Correspondents          = CorrespondentLayout.Table
+	Conversations           = ConversationLayout.Table
+	Messages                = MessageLayout.Table
+	Attachments             = AttachmentLayout.Table
+	Reservations            = ReservationLayout.Table
+	Reports                 = ReportLayout.Table
+	ReportedMessages        = ReportedMessageLayout.Table
+	Sanctions               = SanctionLayout.Table
+	Blocks                  = BlockLayout.Table
+	AuditRecords            = AuditRecordLayout.Table
+	NotificationPreferences = PreferenceLayout.Table
+	Presences               = PresenceLayout.Table
+	Notices                 = NoticeLayout.Table
+	IdempotencyRecords      = RecordLayout.Table
+	SignupGrants            = GrantLayout.Table
+	Tries                   = TriesLayout.Table
+	Outbox                  = OutboxLayout.Table
+	Events                  = EventLayout.Table
+	Counters                = CounterLayout.Table
+	Subscriptions           = SubscriptionLayout.Table
+	SetAside                = SetAsideLayout.Table
+	StoreKeys               = StoreKeyLayout.Table
+	StoreMarks              = MarkLayout.Table
 )
 
 // Account is a row of Users.
@@ -324,6 +329,23 @@ var (
 		f.Text("reason", &r.Reason, Nullable)
 		f.JSON("details", details{&r.Details})
 		f.Time("created_at", &r.CreatedAt, Required)
+	})
+	PreferenceLayout = layout("notification_preferences", 2, func(p *notifications.Preference, f Fields) {
+		f.UUID("user_id", (*[16]byte)(&p.UserID), Required)
+		f.Text("kind", (*string)(&p.Kind), Required)
+		f.Text("channel", (*string)(&p.Channel), Required)
+	})
+	PresenceLayout = layout("presences", 1, func(p *notifications.Presence, f Fields) {
+		f.UUID("user_id", (*[16]byte)(&p.UserID), Required)
+		f.Time("seen_at", &p.SeenAt, Required)
+	})
+	NoticeLayout = layout("notices", 3, func(n *notifications.Notice, f Fields) {
+		f.UUID("user_id", (*[16]byte)(&n.UserID), Required)
+		f.Text("kind", (*string)(&n.Kind), Required)
+		f.UUID("subject_id", (*[16]byte)(&n.SubjectID), Required)
+		f.Time("due_at", &n.DueAt, Nullable)
+		f.Int("attempts", &n.Attempts, Required)
+		f.Time("created_at", &n.CreatedAt, Required)
 	})
 	RecordLayout = layout("idempotency_records", 2, func(r *idempotency.Record, f Fields) {
 		f.Text("owner", &r.Owner, Required)

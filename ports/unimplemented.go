@@ -12,6 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/text"
@@ -25,19 +26,20 @@ import (
 // complete, and still compiles when an interface gains a method; the conformance kit then reports
 // the method. A method that the store implements itself takes the place of the embedded one.
 var (
-	_ Storage                 = UnimplementedStorage{}
-	_ Tx                      = UnimplementedTx{}
-	_ idempotency.Repository  = UnimplementedIdempotency{}
-	_ events.Repository       = UnimplementedEvents{}
-	_ events.Subscriptions    = UnimplementedSubscriptions{}
-	_ tokens.Repository       = UnimplementedTokens{}
-	_ users.Repository        = UnimplementedUsers{}
-	_ moderation.Repository   = UnimplementedModeration{}
-	_ matching.Repository     = UnimplementedMatching{}
-	_ messaging.Repository    = UnimplementedMessaging{}
-	_ reservations.Repository = UnimplementedReservations{}
-	_ Rows                    = UnimplementedRows{}
-	_ Marks                   = UnimplementedMarks{}
+	_ Storage                  = UnimplementedStorage{}
+	_ Tx                       = UnimplementedTx{}
+	_ idempotency.Repository   = UnimplementedIdempotency{}
+	_ events.Repository        = UnimplementedEvents{}
+	_ events.Subscriptions     = UnimplementedSubscriptions{}
+	_ tokens.Repository        = UnimplementedTokens{}
+	_ users.Repository         = UnimplementedUsers{}
+	_ moderation.Repository    = UnimplementedModeration{}
+	_ matching.Repository      = UnimplementedMatching{}
+	_ messaging.Repository     = UnimplementedMessaging{}
+	_ reservations.Repository  = UnimplementedReservations{}
+	_ notifications.Repository = UnimplementedNotifications{}
+	_ Rows                     = UnimplementedRows{}
+	_ Marks                    = UnimplementedMarks{}
 )
 
 var errUnimplemented = fault.New(fault.Unimplemented, string(fault.Unimplemented), "not implemented")
@@ -56,17 +58,18 @@ func (UnimplementedStorage) Close(context.Context) error { return unimplemented(
 // UnimplementedTx is a Tx whose repositories are the unimplemented ones, for a store's Tx to embed.
 type UnimplementedTx struct{}
 
-func (UnimplementedTx) Idempotency() idempotency.Repository   { return UnimplementedIdempotency{} }
-func (UnimplementedTx) Events() events.Repository             { return UnimplementedEvents{} }
-func (UnimplementedTx) Subscriptions() events.Subscriptions   { return UnimplementedSubscriptions{} }
-func (UnimplementedTx) Tokens() tokens.Repository             { return UnimplementedTokens{} }
-func (UnimplementedTx) Users() users.Repository               { return UnimplementedUsers{} }
-func (UnimplementedTx) Moderation() moderation.Repository     { return UnimplementedModeration{} }
-func (UnimplementedTx) Matching() matching.Repository         { return UnimplementedMatching{} }
-func (UnimplementedTx) Messaging() messaging.Repository       { return UnimplementedMessaging{} }
-func (UnimplementedTx) Reservations() reservations.Repository { return UnimplementedReservations{} }
-func (UnimplementedTx) Rows() Rows                            { return UnimplementedRows{} }
-func (UnimplementedTx) Marks() Marks                          { return UnimplementedMarks{} }
+func (UnimplementedTx) Idempotency() idempotency.Repository     { return UnimplementedIdempotency{} }
+func (UnimplementedTx) Events() events.Repository               { return UnimplementedEvents{} }
+func (UnimplementedTx) Subscriptions() events.Subscriptions     { return UnimplementedSubscriptions{} }
+func (UnimplementedTx) Tokens() tokens.Repository               { return UnimplementedTokens{} }
+func (UnimplementedTx) Users() users.Repository                 { return UnimplementedUsers{} }
+func (UnimplementedTx) Moderation() moderation.Repository       { return UnimplementedModeration{} }
+func (UnimplementedTx) Matching() matching.Repository           { return UnimplementedMatching{} }
+func (UnimplementedTx) Messaging() messaging.Repository         { return UnimplementedMessaging{} }
+func (UnimplementedTx) Reservations() reservations.Repository   { return UnimplementedReservations{} }
+func (UnimplementedTx) Notifications() notifications.Repository { return UnimplementedNotifications{} }
+func (UnimplementedTx) Rows() Rows                              { return UnimplementedRows{} }
+func (UnimplementedTx) Marks() Marks                            { return UnimplementedMarks{} }
 
 // UnimplementedIdempotency is an idempotency.Repository whose methods return fault.Unimplemented.
 type UnimplementedIdempotency struct{}

@@ -9,6 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -104,6 +105,12 @@ var mappings = map[*ports.Table]mapping{
 		func(s *state) *tree[*moderation.Block] { return &s.blocks }, deref, (*state).addBlock),
 	ports.AuditRecords: rowsOf(ports.AuditRecordLayout,
 		func(s *state) *tree[*moderation.AuditRecord] { return &s.audits }, deref, (*state).addAudit),
+	ports.NotificationPreferences: rowsOf(ports.PreferenceLayout,
+		func(s *state) *tree[notifications.Preference] { return &s.preferences }, itself, (*state).addPreference),
+	ports.Presences: rowsOf(ports.PresenceLayout,
+		func(s *state) *tree[notifications.Presence] { return &s.presences }, itself, (*state).addPresence),
+	ports.Notices: rowsOf(ports.NoticeLayout,
+		func(s *state) *tree[*notifications.Notice] { return &s.notices }, deref, (*state).addNotice),
 	ports.IdempotencyRecords: rowsOf(ports.RecordLayout,
 		func(s *state) *tree[*idempotency.Record] { return &s.records }, deref, (*state).addRecord),
 	ports.SignupGrants: rowsOf(ports.GrantLayout,

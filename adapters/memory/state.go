@@ -29,6 +29,7 @@ type state struct {
 	triesTables
 	secondFactorTables
 	eventTables
+	notificationTables
 	markTables
 }
 
@@ -47,6 +48,7 @@ func (s *state) copy() *state {
 		triesTables:        s.triesTables.copy(),
 		secondFactorTables: s.secondFactorTables.copy(),
 		eventTables:        s.eventTables.copy(),
+		notificationTables: s.notificationTables.copy(),
 		markTables:         s.markTables.copy(),
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -62,6 +63,21 @@ func (f *fixture) accounts(ctx context.Context, tx ports.Tx, ada, eve, gone user
 		_, err := tx.Users().UseStep(ctx, u.ID, 7)
 		errs = append(errs, tx.Users().SaveSecondFactor(ctx, f), tx.Users().SaveSecondFactor(ctx, f), err)
 	}
+	for _, u := range []users.User{ada, gone} {
+		n := notifications.Notice{UserID: u.ID, Kind: notifications.ReportDecided, SubjectID: id.Subject(f.ids.Next()), DueAt: noon, CreatedAt: noon}
+		later := n
+		later.SubjectID = id.Subject(f.ids.Next())
+		errs = append(errs, tx.Notifications().Seen(ctx, u.ID, noon), tx.Notifications().AddNotice(ctx, n), tx.Notifications().AddNotice(ctx, later),
+			tx.Notifications().SavePreferences(ctx, u.ID, notifications.Preference{UserID: u.ID, Kind: notifications.NewMessage, Channel: notifications.None}))
+		taken, err := tx.Notifications().TakeNotices(ctx, noon, noon.Add(time.Hour), 10)
+		errs = append(errs, err)
+		for _, n := range taken {
+			_, err := tx.Notifications().MoveNotice(ctx, n, time.Time{})
+			errs = append(errs, err)
+		}
+		errs = append(errs, tx.Notifications().DropNotice(ctx, n))
+	}
+	errs = append(errs, tx.Notifications().Drop(ctx, gone.ID))
 	_, err3 := tx.Users().UseRecoveryCode(ctx, ada.ID, "a")
 	errs = append(errs, err3, tx.Users().DropSecondFactor(ctx, eve.ID))
 	_, err := tx.Users().PurgeSessions(ctx, noon.Add(12*time.Hour), 10)
@@ -264,6 +280,11 @@ func TestInvalidRows(t *testing.T) {
 		{"an event that is set aside by nobody", ports.SetAside, change{"subscriber": "nobody"}},
 		{"set aside without an event", ports.SetAside, change{"position": int64(1000)}},
 		{"set aside in no state", ports.SetAside, change{"state": "lost"}},
+		{"a preference of an unknown user", ports.NotificationPreferences, change{"user_id": unknown}},
+		{"a preference without a channel", ports.NotificationPreferences, change{"channel": "pigeon"}},
+		{"a presence of an unknown user", ports.Presences, change{"user_id": unknown}},
+		{"a notice of an unknown user", ports.Notices, change{"user_id": unknown}},
+		{"a notice with attempts below zero", ports.Notices, change{"attempts": int64(-1)}},
 		{"details that are not texts", ports.AuditRecords, change{"details": `{"a":1}`}},
 		{"details that are not canonical", ports.AuditRecords, change{"details": `{"b":"","a":""}`}},
 	} {

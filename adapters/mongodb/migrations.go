@@ -230,6 +230,21 @@ var migrations = []step{
 
 	// An account has the language of its user, and when its address was verified. Both are unknown for those from before.
 	of(change{in: "users", fields: map[string]string{"locale": "string?", "email_verified_at": "date?"}}),
+
+	// Users choose which mail they want. Presences are when users were here last, and notices what is due for a user.
+	of(
+		change{
+			in: "notification_preferences", fields: map[string]string{"_id": "object", "channel": "string"},
+			rules:   []bson.D{d("channel", d("$in", bson.A{"mail", "none"}))},
+			indexes: []index{{name: "of_user", keys: "_id.user_id"}},
+		},
+		change{in: "presences", fields: map[string]string{"_id": "binData", "seen_at": "date"}},
+		change{
+			in: "notices", fields: map[string]string{"_id": "object", "due_at": "date?", "attempts": "long", "created_at": "date"},
+			rules:   []bson.D{d("attempts", d("$gte", int64(0)))},
+			indexes: []index{{name: "of_user", keys: "_id.user_id"}, {name: "by_due", keys: "due_at _id"}},
+		},
+	),
 }
 
 // step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may

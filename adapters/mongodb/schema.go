@@ -6,6 +6,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -39,6 +40,9 @@ const (
 	reportedMessagesIn collection = "reported_messages"
 	sanctionsIn        collection = "sanctions"
 	auditIn            collection = "audit_records"
+	preferencesIn      collection = "notification_preferences"
+	presencesIn        collection = "presences"
+	noticesIn          collection = "notices"
 	idempotencyIn      collection = "idempotency_records"
 	grantsIn           collection = "signup_grants"
 	triesIn            collection = "tries"
@@ -55,7 +59,7 @@ const (
 
 // lookedUp are the collections in which a unit looks up unique values before it writes.
 var lookedUp = []collection{uniqueKeysIn, secondFactorsIn, interestsIn, profilesIn, reportsIn, idempotencyIn, grantsIn, triesIn, storeKeysIn, marksIn, calendarsIn,
-	correspondentsIn, sealsIn, countersIn, subscriptionsIn}
+	correspondentsIn, sealsIn, countersIn, subscriptionsIn, presencesIn, noticesIn}
 
 // spec is a collection with the rules for its documents and its indexes.
 type spec struct {
@@ -272,6 +276,19 @@ var schema = []spec{
 		},
 	},
 	{
+		name: preferencesIn, table: ports.NotificationPreferences, extra: map[string]string{"_id": "object"},
+		shard:   shard{"_id", true, "the id is the user and the kind; the few documents of a user are read from every shard"},
+		rules:   []bson.D{d("channel", d("$in", statuses(notifications.Mail, notifications.None)))},
+		indexes: []index{{name: "of_user", keys: "_id.user_id"}},
+	},
+	{name: presencesIn, table: ports.Presences, shard: shard{"_id", true, "the id is the user, by which it is read"}},
+	{
+		name: noticesIn, table: ports.Notices, extra: map[string]string{"_id": "object"},
+		shard:   shard{"_id", true, "the id is the user, the kind and the subject; those that are due are read from every shard"},
+		rules:   []bson.D{d("attempts", d("$gte", int64(0)))},
+		indexes: []index{{name: "of_user", keys: "_id.user_id"}, {name: "by_due", keys: "due_at _id"}},
+	},
+	{
 		name: idempotencyIn, table: ports.IdempotencyRecords,
 		shard: shard{"_id", true, "the id is the owner and the key, so a command has one record; an erasure removes an owner's records on every shard"},
 		extra: map[string]string{"saved": "bool", "guard": "long"},
@@ -355,22 +372,25 @@ func ledgerRules() []bson.D {
 // renamed holds the columns that are the id of their documents. All other fields have the column's
 // name.
 var renamed = map[*ports.Table]map[string]string{
-	ports.RefreshTokens:      {"hash": "_id"},
-	ports.SecondFactors:      {"user_id": "_id"},
-	ports.Attachments:        {"message_id": "_id"},
-	ports.LedgerSeals:        {"user_id": "_id.user_id", "seq": "_id.seq"},
-	ports.Correspondents:     {"user_id": "_id.user_id", "reader_id": "_id.reader_id"},
-	ports.ReportedMessages:   {"report_id": "_id.report_id", "message_id": "_id.message_id"},
-	ports.IdempotencyRecords: {"owner": "_id.owner", "key": "_id.key"},
-	ports.SignupGrants:       {"address_hash": "_id"},
-	ports.Tries:              {"hash": "_id"},
-	ports.Outbox:             {"aggregate": "_id.aggregate", "seq": "_id.seq", "id": "_id.id"},
-	ports.Events:             {"position": "_id", "id": "id"},
-	ports.Counters:           {"name": "_id"},
-	ports.Subscriptions:      {"name": "_id"},
-	ports.SetAside:           {"subscriber": "_id.subscriber", "position": "_id.position"},
-	ports.StoreKeys:          {"name": "_id"},
-	ports.StoreMarks:         {"name": "_id"},
+	ports.RefreshTokens:           {"hash": "_id"},
+	ports.SecondFactors:           {"user_id": "_id"},
+	ports.Attachments:             {"message_id": "_id"},
+	ports.LedgerSeals:             {"user_id": "_id.user_id", "seq": "_id.seq"},
+	ports.Correspondents:          {"user_id": "_id.user_id", "reader_id": "_id.reader_id"},
+	ports.ReportedMessages:        {"report_id": "_id.report_id", "message_id": "_id.message_id"},
+	ports.NotificationPreferences: {"user_id": "_id.user_id", "kind": "_id.kind"},
+	ports.Presences:               {"user_id": "_id"},
+	ports.Notices:                 {"user_id": "_id.user_id", "kind": "_id.kind", "subject_id": "_id.subject_id"},
+	ports.IdempotencyRecords:      {"owner": "_id.owner", "key": "_id.key"},
+	ports.SignupGrants:            {"address_hash": "_id"},
+	ports.Tries:                   {"hash": "_id"},
+	ports.Outbox:                  {"aggregate": "_id.aggregate", "seq": "_id.seq", "id": "_id.id"},
+	ports.Events:                  {"position": "_id", "id": "id"},
+	ports.Counters:                {"name": "_id"},
+	ports.Subscriptions:           {"name": "_id"},
+	ports.SetAside:                {"subscriber": "_id.subscriber", "position": "_id.position"},
+	ports.StoreKeys:               {"name": "_id"},
+	ports.StoreMarks:              {"name": "_id"},
 }
 
 // fieldOf returns the path of a column in its document.

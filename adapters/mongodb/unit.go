@@ -8,6 +8,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -35,14 +36,15 @@ func (u *unit) write(ctx context.Context, f func(t *txn) error) error {
 
 // The repositories of the unit.
 
-func (u *unit) Idempotency() idempotency.Repository   { return idempotencyRepository{u} }
-func (u *unit) Events() events.Repository             { return eventsRepository{u} }
-func (u *unit) Subscriptions() events.Subscriptions   { return subscriptionsRepository{u} }
-func (u *unit) Tokens() tokens.Repository             { return tokensRepository{u} }
-func (u *unit) Users() users.Repository               { return usersRepository{u} }
-func (u *unit) Moderation() moderation.Repository     { return moderationRepository{u} }
-func (u *unit) Matching() matching.Repository         { return matchingRepository{u} }
-func (u *unit) Messaging() messaging.Repository       { return messagingRepository{u} }
-func (u *unit) Reservations() reservations.Repository { return reservationsRepository{u} }
-func (u *unit) Rows() ports.Rows                      { return rows{u} }
-func (u *unit) Marks() ports.Marks                    { return marks{u} }
+func (u *unit) Idempotency() idempotency.Repository     { return idempotencyRepository{u} }
+func (u *unit) Events() events.Repository               { return eventsRepository{u} }
+func (u *unit) Subscriptions() events.Subscriptions     { return subscriptionsRepository{u} }
+func (u *unit) Tokens() tokens.Repository               { return tokensRepository{u} }
+func (u *unit) Users() users.Repository                 { return usersRepository{u} }
+func (u *unit) Moderation() moderation.Repository       { return moderationRepository{u} }
+func (u *unit) Matching() matching.Repository           { return matchingRepository{u} }
+func (u *unit) Messaging() messaging.Repository         { return messagingRepository{u} }
+func (u *unit) Reservations() reservations.Repository   { return reservationsRepository{u} }
+func (u *unit) Notifications() notifications.Repository { return notificationsRepository{u} }
+func (u *unit) Rows() ports.Rows                        { return rows{u} }
+func (u *unit) Marks() ports.Marks                      { return marks{u} }

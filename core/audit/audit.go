@@ -89,6 +89,7 @@ func New(store *uow.Store[Tx]) *Auditor { return &Auditor{store: store} }
 //	report_review            a report names reviewer and time if it is not pending, and only then
 //	report_message           a report has copies of its message and of at most two others of its users' conversation
 //	user_suspended           an account that is suspended is neither active nor erased
+//	notification             preferences, presences and notices are of users who are not erased; kinds exist
 //	second_factor            every account with an active second factor has a stored secret
 //	sanction                 kind and outcome exist; the appeal and the outcome have their times
 //	block_self               no user blocks themselves
@@ -133,7 +134,7 @@ func check(ctx context.Context, records Records, heads tokens.Heads) (tokens.Ver
 		a.checkUsers, a.checkSecondFactors, a.checkSessions, a.checkResets, a.checkKeys, a.checkInterests, a.checkProfiles, a.checkConversations,
 		a.checkMessages, a.checkCorrespondents, a.checkAttachments, a.checkReservations, a.checkWallets, a.checkTransactions,
 		a.checkPurses, a.checkPayments, a.checkReports, a.checkReportedMessages, a.checkSanctions, a.checkBlocks, a.checkAuditRecords,
-		a.checkEvents,
+		a.checkNotifications, a.checkEvents,
 	} {
 		if err := check(ctx); err != nil {
 			return tokens.Verification{}, err

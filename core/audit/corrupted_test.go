@@ -279,6 +279,15 @@ var moderationCorrupted = []corruption{
 	{"a lease without an end", to(ports.Subscriptions, "held_until", nil), only("subscription")},
 	{"set aside by nobody", to(ports.SetAside, "subscriber", "other"), only("reference")},
 	{"set aside without an event", to(ports.SetAside, "position", int64(1000)), only("reference")},
+	{"a preference of nobody", to(ports.NotificationPreferences, "user_id", unknown), only("reference")},
+	{"a preference about sanctions", to(ports.NotificationPreferences, "kind", "sanction"), only("notification")},
+	{"a preference without a channel", to(ports.NotificationPreferences, "channel", "pigeon"), only("notification")},
+	{"a preference of one who is erased", func(w *town, s rows) {
+		s.first(ports.NotificationPreferences).set("user_id", [16]byte(w.gone.ID))
+	}, only("notification")},
+	{"a presence of nobody", to(ports.Presences, "user_id", unknown), only("reference")},
+	{"a notice of nobody", to(ports.Notices, "user_id", unknown), only("reference")},
+	{"a notice of no kind", to(ports.Notices, "kind", "gossip"), only("notification")},
 	{"an audit record with an unknown actor", func(w *town, s rows) {
 		s.where(ports.AuditRecords, "actor_id", [16]byte(w.cleo.ID)).set("actor_id", unknown)
 	}, only("reference")},

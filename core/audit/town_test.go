@@ -18,6 +18,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -134,6 +135,11 @@ func (w *town) accounts(ctx context.Context, tx ports.Tx) error {
 	return errors.Join(
 		tx.Users().Save(ctx, w.cleo),
 		tx.Users().SaveSecondFactor(ctx, users.SecondFactor{UserID: w.cleo.ID, Secret: []byte("sealed")}),
+		tx.Notifications().SavePreferences(ctx, w.ada.ID, notifications.Preference{UserID: w.ada.ID, Kind: notifications.NewMessage, Channel: notifications.None}),
+		tx.Notifications().Seen(ctx, w.ada.ID, noon),
+		tx.Notifications().AddNotice(ctx, notifications.Notice{
+			UserID: w.ada.ID, Kind: notifications.ReportDecided, SubjectID: id.Subject(w.ids.Next()), DueAt: noon, CreatedAt: noon,
+		}),
 		tx.Users().AddSession(ctx, session, users.RefreshToken{Hash: w.hash(), SessionID: session.ID, CreatedAt: noon,
 			ExpiresAt: noon}),
 		tx.Users().AddReset(ctx, users.Reset{ID: id.Reset(w.ids.Next()), UserID: w.ben.ID, Hash: w.hash(), ExpiresAt: noon}, 1),

@@ -12,6 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
@@ -33,6 +34,8 @@ type Export struct {
 	Profile       matching.Profile    // with a zero ID if the user never saved one
 	Interests     []matching.Interest // all picked interests, inactive ones included
 	Wallet        reservations.Funds
+	Notifications notifications.Preferences
+	SeenAt        time.Time                            // when the user was here last; zero if it is not known
 	Transactions  iter.Seq2[tokens.Transaction, error] // newest first
 	Conversations iter.Seq2[Conversation, error]       // newest activity first
 	Reservations  iter.Seq2[reservations.View, error]
@@ -90,6 +93,12 @@ func (r *reader) begin() (e Export, err error) {
 		}
 		if e.Wallet, err = reservations.FundsOf(ctx, tx, r.caller); err != nil {
 			return err
+		}
+		if e.Notifications, err = notifications.PreferencesOf(ctx, tx, r.caller); err != nil {
+			return err
+		}
+		if e.SeenAt, err = tx.Notifications().SeenAt(ctx, r.caller); err != nil {
+			return fmt.Errorf("read a presence: %w", err)
 		}
 		lastEntry, err = r.lastEntry(ctx, tx)
 		return err

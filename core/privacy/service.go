@@ -11,6 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/tokens"
@@ -20,7 +21,7 @@ import (
 
 // Tx holds the repositories that this domain uses in a unit of work, which are those of all
 // domains.
-type Tx = reservations.Tx
+type Tx = notifications.Tx
 
 // Deps are the parts of a Service. All are needed. services.New makes them for all services.
 type Deps struct {
@@ -45,7 +46,7 @@ func NewService(d Deps) (*Service, error) {
 
 // Erase erases the caller's account. It checks the password, if the account has one. In one unit of
 // work it then cancels and refunds the caller's reservations that have not begun, closes and
-// empties the wallet, and removes the name, address, profile, blocks, password and sessions.
+// empties the wallet, and removes the name, address, profile, blocks, preferences, password and sessions.
 // Messages, reservations, reports and transactions stay, of a user with the name "deleted". Errors:
 // fault.Invalid on password if it is wrong, users.ErrTooManyTries, users.ErrLastAdmin,
 // users.ErrNotSignedIn.
@@ -136,6 +137,9 @@ func (s *Service) erase(ctx context.Context, tx Tx, user id.User, allow func(u u
 	}
 	if err := tx.Moderation().DropBlocks(ctx, user); err != nil {
 		return fmt.Errorf("drop blocks: %w", err)
+	}
+	if err := tx.Notifications().Drop(ctx, user); err != nil {
+		return fmt.Errorf("drop preferences and notices: %w", err)
 	}
 	return users.Erase(ctx, tx, s.deps.IDs, u, s.deps.Clock.Now())
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/privacy"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
@@ -22,7 +23,7 @@ import (
 // Tx holds the repositories that the services use in a unit of work. ports.ForServices makes a
 // store of Tx from any store.
 type Tx interface {
-	reservations.Tx // includes those of all other domains
+	notifications.Tx // includes those of all other domains
 	audit.Tx
 }
 
@@ -58,14 +59,15 @@ func DefaultPolicies() Policies {
 
 // Services are all services over one store. Each is safe for concurrent use.
 type Services struct {
-	Users        *users.Service
-	Tokens       *tokens.Service
-	Sealer       *tokens.Sealer
-	Moderation   *moderation.Service
-	Matching     *matching.Service
-	Messaging    *messaging.Service
-	Reservations *reservations.Service
-	Privacy      *privacy.Service
+	Users         *users.Service
+	Tokens        *tokens.Service
+	Sealer        *tokens.Sealer
+	Moderation    *moderation.Service
+	Matching      *matching.Service
+	Messaging     *messaging.Service
+	Reservations  *reservations.Service
+	Notifications *notifications.Service
+	Privacy       *privacy.Service
 }
 
 // New returns all services, or an error of kind fault.Internal that names each part that is
@@ -93,7 +95,7 @@ func New(store *uow.Store[Tx], p Parts, policies Policies) (*Services, error) {
 	accounts := uow.Narrow(store, func(tx Tx) users.Tx { return tx })
 	guard := users.NewGuard(accounts, passwords, p.Mailer, p.Clock, policies.Users)
 	var s Services
-	var errs [8]error
+	var errs [9]error
 	s.Users, errs[0] = users.NewService(users.Deps{
 		Store: accounts, Ledger: ledger, Passwords: passwords, Guard: guard,
 		Access: p.Access, TOTP: p.TOTP, Mailer: p.Mailer, Clock: p.Clock, IDs: p.IDs, Policy: policies.Users,
@@ -120,6 +122,9 @@ func New(store *uow.Store[Tx], p Parts, policies Policies) (*Services, error) {
 		Images: p.Images, Clock: p.Clock, IDs: p.IDs,
 	})
 	s.Sealer, errs[7] = tokens.NewSealer(uow.Narrow(store, func(tx Tx) tokens.Tx { return tx }), p.Clock, policies.Tokens)
+	s.Notifications, errs[8] = notifications.NewService(notifications.Deps{
+		Store: uow.Narrow(store, func(tx Tx) notifications.Tx { return tx }), Clock: p.Clock,
+	})
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -120,6 +121,9 @@ func (w *town) accounts(ctx context.Context, tx ports.Tx, ada, ben id.User) erro
 	return errors.Join(append(errs,
 		tx.Users().AddReset(ctx, users.Reset{ID: id.Reset(w.ids.Next()), UserID: ben, Hash: w.hash(), ExpiresAt: noon}, 1),
 		tx.Users().SaveSecondFactor(ctx, users.SecondFactor{UserID: ben, Secret: []byte("sealed"), RecoveryCodes: []string{"a"}}),
+		tx.Notifications().SavePreferences(ctx, ben, notifications.Preference{UserID: ben, Kind: notifications.NewMessage, Channel: notifications.None}),
+		tx.Notifications().Seen(ctx, ben, noon),
+		tx.Notifications().AddNotice(ctx, notifications.Notice{UserID: ben, Kind: notifications.ReportDecided, SubjectID: id.Subject(w.ids.Next()), DueAt: noon, CreatedAt: noon}),
 		tx.Idempotency().Save(ctx, answer), tx.Marks().Mark(ctx, "demo", noon), grants(ctx, tx))...)
 }
 

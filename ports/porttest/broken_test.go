@@ -13,6 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -57,16 +58,17 @@ func handing(replace func(s *memory.Store, tx *broken)) func(*memory.Store) port
 // broken is a unit's Tx with some repositories replaced.
 type broken struct {
 	ports.Tx
-	idempotency  idempotency.Repository
-	events       events.Repository
-	subscribers  events.Subscriptions
-	tokens       tokens.Repository
-	users        users.Repository
-	moderation   moderation.Repository
-	matching     matching.Repository
-	messaging    messaging.Repository
-	reservations reservations.Repository
-	rows         ports.Rows
+	idempotency   idempotency.Repository
+	events        events.Repository
+	subscribers   events.Subscriptions
+	tokens        tokens.Repository
+	users         users.Repository
+	moderation    moderation.Repository
+	matching      matching.Repository
+	messaging     messaging.Repository
+	reservations  reservations.Repository
+	notifications notifications.Repository
+	rows          ports.Rows
 }
 
 func (b *broken) Idempotency() idempotency.Repository {
@@ -83,6 +85,9 @@ func (b *broken) Matching() matching.Repository     { return or(b.matching, b.Tx
 func (b *broken) Messaging() messaging.Repository   { return or(b.messaging, b.Tx.Messaging) }
 func (b *broken) Reservations() reservations.Repository {
 	return or(b.reservations, b.Tx.Reservations)
+}
+func (b *broken) Notifications() notifications.Repository {
+	return or(b.notifications, b.Tx.Notifications)
 }
 func (b *broken) Rows() ports.Rows { return or(b.rows, b.Tx.Rows) }
 
@@ -142,17 +147,18 @@ func lateRun(replace func(l *late, b *broken)) func(*memory.Store) ports.Storage
 // lateTx begins its unit when a repository is requested.
 type lateTx struct{ *late }
 
-func (l lateTx) Idempotency() idempotency.Repository   { return l.begin().Idempotency() }
-func (l lateTx) Events() events.Repository             { return l.begin().Events() }
-func (l lateTx) Subscriptions() events.Subscriptions   { return l.begin().Subscriptions() }
-func (l lateTx) Tokens() tokens.Repository             { return l.begin().Tokens() }
-func (l lateTx) Users() users.Repository               { return l.begin().Users() }
-func (l lateTx) Moderation() moderation.Repository     { return l.begin().Moderation() }
-func (l lateTx) Matching() matching.Repository         { return l.begin().Matching() }
-func (l lateTx) Messaging() messaging.Repository       { return l.begin().Messaging() }
-func (l lateTx) Reservations() reservations.Repository { return l.begin().Reservations() }
-func (l lateTx) Rows() ports.Rows                      { return l.begin().Rows() }
-func (l lateTx) Marks() ports.Marks                    { return l.begin().Marks() }
+func (l lateTx) Idempotency() idempotency.Repository     { return l.begin().Idempotency() }
+func (l lateTx) Events() events.Repository               { return l.begin().Events() }
+func (l lateTx) Subscriptions() events.Subscriptions     { return l.begin().Subscriptions() }
+func (l lateTx) Tokens() tokens.Repository               { return l.begin().Tokens() }
+func (l lateTx) Users() users.Repository                 { return l.begin().Users() }
+func (l lateTx) Moderation() moderation.Repository       { return l.begin().Moderation() }
+func (l lateTx) Matching() matching.Repository           { return l.begin().Matching() }
+func (l lateTx) Messaging() messaging.Repository         { return l.begin().Messaging() }
+func (l lateTx) Reservations() reservations.Repository   { return l.begin().Reservations() }
+func (l lateTx) Notifications() notifications.Repository { return l.begin().Notifications() }
+func (l lateTx) Rows() ports.Rows                        { return l.begin().Rows() }
+func (l lateTx) Marks() ports.Marks                      { return l.begin().Marks() }
 
 // lastWins is a store in which the unit that commits last overwrites what others committed
 // meanwhile.

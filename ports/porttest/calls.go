@@ -34,7 +34,7 @@ func (w *town) calls(f *fixture) []call {
 // reads returns the calls that only read.
 func (w *town) reads() []call {
 	ada, ben := w.ada.ID, w.ben.ID
-	return append(w.eventReads(), []call{
+	return append(slices.Concat(w.eventReads(), w.notificationReads()), []call{
 		discarding("Tokens.Wallet", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Tokens().Wallet(ctx, ada)
 		}),
@@ -232,7 +232,7 @@ func (w *town) writes(f *fixture) []call {
 	reviewed, hills := w.report, w.hiking
 	reviewed.Status, reviewed.ReviewedBy, reviewed.ReviewedAt = moderation.Reviewed, w.eve.ID, later
 	hills.Name = "Hill walking"
-	return append(w.eventWrites(f), []call{
+	return append(slices.Concat(w.eventWrites(f), w.notificationWrites()), []call{
 		{"Idempotency.Save", func(ctx context.Context, tx ports.Tx) error {
 			return claimAndSave(ctx, tx, idempotency.Record{
 				Owner: ben.ID.String(), Key: "key-2", Answer: []byte("{}"), CreatedAt: later,

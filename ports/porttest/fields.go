@@ -41,6 +41,7 @@ var fields = []test{
 	{"messaging.Conversation", filledTwice(conversationFields)},
 	{"messaging.Message and Attachment", filledTwice(messageFields)},
 	{"reservations.Reservation", filledTwice(reservationFields)},
+	{"notifications.Preference and Notice", filledTwice(notificationFields)},
 }
 
 // filledTwice returns a test that runs twice, so that each bool of a value is true once and false

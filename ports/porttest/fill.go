@@ -10,6 +10,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -44,6 +45,8 @@ func (f *fixture) filler() *filler {
 		reflect.TypeFor[moderation.Status]():       func() any { return moderation.Dismissed },
 		reflect.TypeFor[moderation.SanctionKind](): func() any { return moderation.Suspension },
 		reflect.TypeFor[moderation.Outcome]():      func() any { return moderation.Upheld },
+		reflect.TypeFor[notifications.Kind]():      func() any { return notifications.ReportDecided },
+		reflect.TypeFor[notifications.Channel]():   func() any { return notifications.None },
 		reflect.TypeFor[reservations.Price]():      func() any { return price(fmt.Sprintf("%d.25", fl.n)) },
 		reflect.TypeFor[reservations.Status]():     func() any { return reservations.Declined },
 	}

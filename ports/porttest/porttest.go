@@ -75,6 +75,7 @@ var suites = []suite{
 	{"search", searchTests},
 	{"messaging", messagingTests},
 	{"reservations", reservationsTests},
+	{"notifications", notificationTests},
 	{"sight", sightTests},
 	{"fields", fields},
 	{"rows", rows},

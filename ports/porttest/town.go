@@ -11,6 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -44,11 +45,12 @@ type town struct {
 	record    idempotency.Record
 	unsealed  tokens.Seal // of a transaction of Eve, which is not sealed yet
 	mark      string
-	mail      events.Subscription // leased, and at its first event
-	waiting   events.Event        // in the outbox
-	sent      events.Numbered     // is not set aside
-	aside     events.SetAside     // of mail
-	wanderers []users.User        // further accounts, to fill pages
+	mail      events.Subscription  // leased, and at its first event
+	waiting   events.Event         // in the outbox
+	sent      events.Numbered      // is not set aside
+	aside     events.SetAside      // of mail
+	notice    notifications.Notice // of Ada, due at noon
+	wanderers []users.User         // further accounts, to fill pages
 }
 
 func (f *fixture) town() *town {
@@ -97,6 +99,7 @@ func (f *fixture) town() *town {
 	w.accepted.Status, w.accepted.UpdatedAt = reservations.Accepted, noon.Add(time.Minute)
 	w.unsealed = f.chainOf(w.eve.ID)[0]
 	w.tell(f)
+	w.toldOf(f)
 	return w
 }
 

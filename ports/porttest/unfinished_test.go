@@ -15,6 +15,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -96,6 +97,9 @@ func (p partial) Messaging() messaging.Repository {
 func (p partial) Reservations() reservations.Repository {
 	return pick(p, "Reservations", p.tx.Reservations, p.UnimplementedTx.Reservations)
 }
+func (p partial) Notifications() notifications.Repository {
+	return pick(p, "Notifications", p.tx.Notifications, p.UnimplementedTx.Notifications)
+}
 func (p partial) Rows() ports.Rows   { return pick(p, "Rows", p.tx.Rows, p.UnimplementedTx.Rows) }
 func (p partial) Marks() ports.Marks { return pick(p, "Marks", p.tx.Marks, p.UnimplementedTx.Marks) }
 
@@ -135,6 +139,9 @@ func (h hollow) Messaging() messaging.Repository {
 }
 func (h hollow) Reservations() reservations.Repository {
 	return hollowed[reservations.Repository](h, struct{ reservations.Repository }{})
+}
+func (h hollow) Notifications() notifications.Repository {
+	return hollowed[notifications.Repository](h, struct{ notifications.Repository }{})
 }
 func (h hollow) Rows() ports.Rows   { return hollowed[ports.Rows](h, struct{ ports.Rows }{}) }
 func (h hollow) Marks() ports.Marks { return hollowed[ports.Marks](h, struct{ ports.Marks }{}) }

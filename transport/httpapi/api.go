@@ -164,6 +164,7 @@ func New(s *services.Services, o Options) *API {
 	a.serveAccount()
 	a.serveSessions()
 	a.serveSecondFactor()
+	a.serveNotifications()
 	a.serveMatching()
 	a.serveMessaging()
 	a.serveReservations()

@@ -16,18 +16,20 @@ import (
 
 // Export is all data that is stored about a user, without secrets.
 type Export struct {
-	MadeAt        Time                   `json:"made_at"`
-	User          User                   `json:"user"`
-	Profile       Profile                `json:"profile"`
-	Wallet        Wallet                 `json:"wallet"`
-	Transactions  []Transaction          `json:"transactions"`
-	Conversations []ExportedConversation `json:"conversations"`
-	Reservations  []Reservation          `json:"reservations"`
-	Reports       []FiledReport          `json:"reports" description:"The reports that the user filed."`
-	Blocks        []Block                `json:"blocks"`
-	Sessions      []ExportedSession      `json:"sessions"`
-	Sanctions     []Sanction             `json:"sanctions"`
-	Acts          []Act                  `json:"acts" description:"The actions of admins on the account."`
+	MadeAt        Time                    `json:"made_at"`
+	User          User                    `json:"user"`
+	Profile       Profile                 `json:"profile"`
+	Wallet        Wallet                  `json:"wallet"`
+	Notifications NotificationPreferences `json:"notifications" description:"Which mail the user gets."`
+	SeenAt        *Time                   `json:"seen_at" description:"When the user was here last; null if it is not known."`
+	Transactions  []Transaction           `json:"transactions"`
+	Conversations []ExportedConversation  `json:"conversations"`
+	Reservations  []Reservation           `json:"reservations"`
+	Reports       []FiledReport           `json:"reports" description:"The reports that the user filed."`
+	Blocks        []Block                 `json:"blocks"`
+	Sessions      []ExportedSession       `json:"sessions"`
+	Sanctions     []Sanction              `json:"sanctions"`
+	Acts          []Act                   `json:"acts" description:"The actions of admins on the account."`
 }
 
 // ExportedConversation is a conversation with all its messages. Their attachments are data URLs.
@@ -93,6 +95,8 @@ func (a *API) writeExport(ctx context.Context, w io.Writer, e privacy.Export) er
 	d.member("user", userOf(e.User))
 	d.member("profile", profileOf(matching.ProfileWithInterests{Profile: e.Profile, Interests: e.Interests}))
 	d.member("wallet", Wallet(e.Wallet))
+	d.member("notifications", notificationPreferencesOf(e.Notifications))
+	d.member("seen_at", orNull(Time(e.SeenAt)))
 	members(d, "transactions", e.Transactions, transactionOf)
 	d.list("conversations")
 	for c, err := range e.Conversations {

@@ -97,7 +97,9 @@ func TestBodyLimits(t *testing.T) {
 		}
 		body := `{"nonsense":1}`
 		path, token := tn.path(route, r), tn.people[r.right].token
-		tn.ask(route.Method, path, token, body+strings.Repeat(" ", limit-len(body))).refused(t, 400, "malformed", "nonsense")
+		if !takesAnyBody(route) {
+			tn.ask(route.Method, path, token, body+strings.Repeat(" ", limit-len(body))).refused(t, 400, "malformed", "nonsense")
+		}
 		tn.ask(route.Method, path, token, body+strings.Repeat(" ", limit-len(body)+1)).refused(t, 413, "too_large")
 	}
 }

@@ -86,7 +86,7 @@ func TestMistakes(t *testing.T) {
 		}
 		if r.body != "" {
 			mistakes = append(mistakes, mistakesIn(t, good)...)
-		} else {
+		} else if !takesAnyBody(route) {
 			mistakes = append(mistakes, mistake{name: "a body", body: `{"a":1}`, status: 400, field: "a"})
 		}
 		if operation.Parameters.GetByInAndName("query", "limit") != nil {
@@ -106,7 +106,7 @@ func TestMistakes(t *testing.T) {
 					name: "key " + key, body: good, headers: []string{"Idempotency-Key", key}, status: 422, field: "Idempotency-Key",
 				})
 			}
-		} else if route.Method == "POST" && !strings.HasPrefix(route.Path, "/v1/auth/") && !strings.HasPrefix(route.Path, "/v1/me/totp") {
+		} else if route.Method == "POST" && !strings.HasPrefix(route.Path, "/v1/auth/") && !strings.HasPrefix(route.Path, "/v1/me/totp") && !takesAnyBody(route) {
 			// Responses with secrets are not kept.
 			t.Errorf("%s %s takes no Idempotency-Key", route.Method, route.Path)
 		}

@@ -21,6 +21,7 @@ type decoder struct {
 	shape        *shape
 	limit        int64
 	optionalBody bool
+	ignoreBody   bool
 	check        func(req any, f *fault.Fields) // see Checked; may be nil
 }
 
@@ -34,6 +35,9 @@ func (d decoder) decode(ctx context.Context, r *http.Request, req any) error {
 			return err
 		}
 		received = &in.body
+	}
+	if d.ignoreBody {
+		received = &body{}
 	}
 	if err := checkMedia(r.Header, received.size()); err != nil {
 		return err

@@ -18,6 +18,7 @@ type Route[Req, Resp any] struct {
 	Status       int            // of success; 0 means 204 if Resp is None, and otherwise 200
 	AlsoStatus   []int          // other statuses that Resp returns as a StatusCoder, for the OpenAPI document
 	BodyLimit    int64          // in bytes; 0 means the limit of the server, see WithBodyLimit
+	IgnoreBody   bool           // the body is read up to its limit and ignored, whatever its media type; Req has no JSON fields
 	OptionalBody bool           // an empty body counts as {}, although Req has JSON fields
 	Summary      string         // one line for the OpenAPI document
 	Tags         []string       // for the OpenAPI document
@@ -64,6 +65,9 @@ func (r Route[Req, Resp]) check() (*shape, error) {
 	s, err := shapeOf(reflect.TypeFor[Req]())
 	if err != nil {
 		return nil, fmt.Errorf("kithttp: route %s: %w", r.Name, err)
+	}
+	if r.IgnoreBody && len(s.members) > 0 {
+		return nil, fmt.Errorf("kithttp: route %s: IgnoreBody, but the request has JSON fields", r.Name)
 	}
 	if err := s.checkPath(r.Path); err != nil {
 		return nil, fmt.Errorf("kithttp: route %s: %w", r.Name, err)

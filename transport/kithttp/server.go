@@ -235,7 +235,7 @@ func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context
 	default:
 		limit = s.bodyLimit
 	}
-	d := decoder{shape: shape, limit: limit, optionalBody: r.OptionalBody, check: own.check}
+	d := decoder{shape: shape, limit: limit, optionalBody: r.OptionalBody, ignoreBody: r.IgnoreBody, check: own.check}
 	decode := func(ctx context.Context, r *http.Request) (any, error) {
 		if refused := exchangeOf(ctx).refused; refused != nil {
 			return nil, refused

@@ -16,6 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -53,6 +54,7 @@ var owners = []owner{
 	}},
 	{"Messaging", reflect.TypeFor[messaging.Tx](), []*ports.Table{ports.Conversations, ports.Messages, ports.Attachments}},
 	{"Reservations", reflect.TypeFor[reservations.Tx](), []*ports.Table{ports.Reservations}},
+	{"Notifications", reflect.TypeFor[notifications.Tx](), []*ports.Table{ports.NotificationPreferences, ports.Presences, ports.Notices}},
 	{"Marks", reflect.TypeFor[interface{ Marks() ports.Marks }](), []*ports.Table{ports.StoreMarks}},
 }
 

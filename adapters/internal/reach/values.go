@@ -12,6 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -46,7 +47,15 @@ func newScene(ctx context.Context, store ports.Storage) (*scene, error) {
 	err = errors.Join(err, c.Users.ForgotPassword(ctx, "otto@example.org", users.Device{}))
 	return s, errors.Join(err, store.Run(ctx, uow.Write, func(ctx context.Context, tx ports.Tx) error {
 		for _, user := range []id.User{c.Voyager, c.Local, c.Other, c.Admin} {
-			if err := tx.Users().SaveSecondFactor(ctx, users.SecondFactor{UserID: user, Secret: []byte("sealed")}); err != nil {
+			none := notifications.Preference{UserID: user, Kind: notifications.NewMessage, Channel: notifications.None}
+			err := errors.Join(
+				tx.Users().SaveSecondFactor(ctx, users.SecondFactor{UserID: user, Secret: []byte("sealed")}),
+				tx.Notifications().SavePreferences(ctx, user, none),
+				tx.Notifications().AddNotice(ctx, notifications.Notice{
+					UserID: user, Kind: notifications.ReportDecided, SubjectID: id.Subject(s.ids.Next()), DueAt: clock.Now(), CreatedAt: clock.Now(),
+				}),
+			)
+			if err != nil {
 				return err
 			}
 		}
@@ -122,6 +131,7 @@ func (s *scene) values(ctx context.Context) (*values, error) {
 			collect(ctx, tx, have, ports.TriesLayout), collect(ctx, tx, have, ports.SecondFactorLayout),
 			collect(ctx, tx, have, ports.OutboxLayout), collect(ctx, tx, have, ports.EventLayout),
 			collect(ctx, tx, have, ports.SubscriptionLayout), collect(ctx, tx, have, ports.SetAsideLayout),
+			collect(ctx, tx, have, ports.PreferenceLayout), collect(ctx, tx, have, ports.NoticeLayout),
 		)
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -125,6 +126,9 @@ func (t orderedTx) Matching() matching.Repository   { return orderedMatching{t.T
 func (t orderedTx) Messaging() messaging.Repository { return orderedMessaging{t.Tx.Messaging(), t.h} }
 func (t orderedTx) Reservations() reservations.Repository {
 	return orderedReservations{t.Tx.Reservations(), t.h}
+}
+func (t orderedTx) Notifications() notifications.Repository {
+	return orderedNotifications{t.Tx.Notifications(), t.h}
 }
 func (t orderedTx) Rows() ports.Rows   { return orderedRows{t.Tx.Rows(), t.h} }
 func (t orderedTx) Marks() ports.Marks { return orderedMarks{t.Tx.Marks(), t.h} }

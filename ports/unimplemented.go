@@ -172,6 +172,9 @@ func (UnimplementedUsers) Session(context.Context, id.Session) (users.Session, u
 func (UnimplementedUsers) Sessions(context.Context, id.User, users.SessionFilter, *page.Moment, int) ([]users.Session, error) {
 	return nil, unimplemented("users.Repository.Sessions")
 }
+func (UnimplementedUsers) ActiveSessions(context.Context, users.SessionFilter, ...id.Session) ([]id.Session, error) {
+	return nil, unimplemented("users.Repository.ActiveSessions")
+}
 func (UnimplementedUsers) UseRefreshToken(context.Context, users.SecretHash, time.Time) (users.RefreshToken, error) {
 	return users.RefreshToken{}, unimplemented("users.Repository.UseRefreshToken")
 }

@@ -47,6 +47,9 @@ func (UnimplementedModeration) Unblock(context.Context, id.User, id.User) (bool,
 func (UnimplementedModeration) Blocks(context.Context, id.User, *page.Moment, int) ([]moderation.Block, error) {
 	return nil, unimplemented("moderation.Repository.Blocks")
 }
+func (UnimplementedModeration) BlocksBetween(context.Context, []id.User, []id.User) ([]moderation.Block, error) {
+	return nil, unimplemented("moderation.Repository.BlocksBetween")
+}
 func (UnimplementedModeration) DropBlocks(context.Context, id.User) error {
 	return unimplemented("moderation.Repository.DropBlocks")
 }

@@ -235,6 +235,20 @@ func (repo moderationRepository) Blocks(
 	return list, err
 }
 
+func (repo moderationRepository) BlocksBetween(ctx context.Context, users, blocked []id.User) (all []moderation.Block, err error) {
+	err = repo.read(ctx, func(s *state) error {
+		for _, user := range eachOnce(users) {
+			for _, other := range eachOnce(blocked) {
+				if b, found := s.blocks.get(idKey(user) + idKey(other)); found {
+					all = append(all, *b)
+				}
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
 func (repo moderationRepository) DropBlocks(ctx context.Context, user id.User) error {
 	return repo.write(ctx, func(s *state) error {
 		var gone []*moderation.Block

@@ -234,6 +234,28 @@ func (repo usersRepository) AddRefreshToken(ctx context.Context, t users.Refresh
 	})
 }
 
+func (repo usersRepository) ActiveSessions(
+	ctx context.Context, f users.SessionFilter, ids ...id.Session,
+) (active []id.Session, err error) {
+	err = repo.read(ctx, func(s *state) error {
+		for _, session := range eachOnce(ids) {
+			found, ok := s.sessions.get(idKey(session))
+			if !ok || !f.Matches(*found) {
+				continue
+			}
+			a, err := s.account(found.UserID)
+			if err != nil {
+				return err
+			}
+			if a.IsActive {
+				active = append(active, session)
+			}
+		}
+		return nil
+	})
+	return active, err
+}
+
 func (repo usersRepository) RevokeSession(ctx context.Context, session id.Session, at time.Time) error {
 	return repo.write(ctx, func(s *state) error {
 		if there, found := s.sessions.get(idKey(session)); found {

@@ -195,11 +195,14 @@ func (repo usersRepository) Password(ctx context.Context, user id.User) (passwor
 	return password, err
 }
 
+// eachOnce returns ids in ascending order, each once.
+func eachOnce[E any](ids []id.ID[E]) []id.ID[E] {
+	return slices.Compact(slices.SortedFunc(slices.Values(ids), id.ID[E].Compare))
+}
+
 func (repo usersRepository) Pin(ctx context.Context, users ...id.User) (pinned []users.User, err error) {
-	users = slices.Clone(users)
-	slices.SortFunc(users, id.User.Compare)
 	err = repo.write(ctx, func(s *state) error {
-		for _, user := range slices.Compact(users) {
+		for _, user := range eachOnce(users) {
 			a, err := s.account(user)
 			if err != nil {
 				return err

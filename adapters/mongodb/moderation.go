@@ -155,6 +155,21 @@ func (repo moderationRepository) Blocks(
 	return all, err
 }
 
+func (repo moderationRepository) BlocksBetween(ctx context.Context, users, blocked []id.User) (all []moderation.Block, err error) {
+	err = repo.read(ctx, func(t *txn) error {
+		of, err := list(ctx, t, scanBlocks, query{
+			in: usersIn, filter: d("_id", d("$in", uuids(users)), "blocks.user_id", d("$in", uuids(blocked))), fields: d("blocks", 1),
+		})
+		for _, b := range slices.Concat(of...) {
+			if slices.Contains(blocked, b.BlockedUserID) {
+				all = append(all, b)
+			}
+		}
+		return err
+	})
+	return all, err
+}
+
 func (repo moderationRepository) DropBlocks(ctx context.Context, user id.User) error {
 	return repo.write(ctx, func(t *txn) error {
 		t.later(usersIn, changing(d("_id", uuid(user)), d("$unset", d("blocks", ""))))

@@ -3,6 +3,7 @@ package mongodb
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
@@ -111,6 +112,33 @@ func (repo usersRepository) Sessions(
 		return err
 	})
 	return all, err
+}
+
+// ActiveSessions reads the sessions first and then their accounts, as Session does.
+func (repo usersRepository) ActiveSessions(
+	ctx context.Context, f users.SessionFilter, ids ...id.Session,
+) (active []id.Session, err error) {
+	err = repo.read(ctx, func(t *txn) error {
+		open, err := list(ctx, t, sessions.scan, query{in: sessionsIn, filter: d("_id", d("$in", uuids(ids)))})
+		open = slices.DeleteFunc(open, func(s users.Session) bool { return !f.Matches(s) })
+		if err != nil || len(open) == 0 {
+			return err
+		}
+		of := make([]id.User, len(open))
+		for i, s := range open {
+			of[i] = s.UserID
+		}
+		there, err := list(ctx, t, func(r *record) id.User { return r.id("_id") }, query{
+			in: usersIn, filter: d("_id", d("$in", uuids(of)), "is_active", true), fields: d("_id", 1),
+		})
+		for _, s := range open {
+			if slices.Contains(there, s.UserID) {
+				active = append(active, s.ID)
+			}
+		}
+		return err
+	})
+	return active, err
 }
 
 func (repo usersRepository) UseRefreshToken(

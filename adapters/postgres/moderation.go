@@ -118,6 +118,15 @@ func (repo moderationRepository) Blocks(
 	return all, err
 }
 
+func (repo moderationRepository) BlocksBetween(ctx context.Context, users, blocked []id.User) (all []moderation.Block, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		all, err = list(ctx, c, blocks.scan, "SELECT "+blocks.columns+
+			" FROM @blocks WHERE user_id = ANY($1) AND blocked_user_id = ANY($2)", uuids(users), uuids(blocked))
+		return err
+	})
+	return all, err
+}
+
 func (repo moderationRepository) DropBlocks(ctx context.Context, user id.User) error {
 	return repo.write(ctx, func(c *conn) error {
 		c.later("DELETE FROM @blocks WHERE user_id = $1", uuid(user))

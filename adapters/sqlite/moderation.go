@@ -120,6 +120,16 @@ func (repo moderationRepository) Blocks(
 	return all, err
 }
 
+func (repo moderationRepository) BlocksBetween(ctx context.Context, users, blocked []id.User) (all []moderation.Block, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		all, err = list(ctx, c, blocks.scan, "SELECT "+blocks.columns+` FROM blocks
+			WHERE user_id IN (SELECT unhex(value) FROM json_each(?1)) AND blocked_user_id IN (SELECT unhex(value) FROM json_each(?2))`,
+			hexes(users), hexes(blocked))
+		return err
+	})
+	return all, err
+}
+
 func (repo moderationRepository) DropBlocks(ctx context.Context, user id.User) error {
 	return repo.write(ctx, func(c *conn) error {
 		_, err := c.exec(ctx, "DELETE FROM blocks WHERE user_id = ?", blob(user))

@@ -64,6 +64,24 @@ func (repo usersRepository) Sessions(
 	return all, err
 }
 
+func (repo usersRepository) ActiveSessions(
+	ctx context.Context, f users.SessionFilter, ids ...id.Session,
+) (active []id.Session, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		live := ""
+		if f.Live {
+			live = " AND revoked_at IS NULL"
+		}
+		active, err = list(ctx, c, func(r *row, s *id.Session) { r.UUID("id", (*[16]byte)(s), ports.Required) },
+			`SELECT sessions.id FROM sessions JOIN users ON users.id = sessions.user_id
+			WHERE sessions.id IN (SELECT unhex(value) FROM json_each(?1))`+live+`
+			AND sessions.created_at > ?2 AND last_used_at > ?3 AND is_active`,
+			hexes(ids), milli(f.CreatedAfter), milli(f.UsedAfter))
+		return err
+	})
+	return active, err
+}
+
 func (repo usersRepository) UseRefreshToken(
 	ctx context.Context, hash users.SecretHash, at time.Time,
 ) (before users.RefreshToken, err error) {

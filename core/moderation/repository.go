@@ -50,6 +50,10 @@ type Repository interface {
 	// user), paged like Reports.
 	Blocks(ctx context.Context, user id.User, after *page.Moment, limit int) ([]Block, error)
 
+	// BlocksBetween returns the blocks that one of users made of one of blocked, in any order. A list
+	// may contain an id more than once.
+	BlocksBetween(ctx context.Context, users, blocked []id.User) ([]Block, error)
+
 	// DropBlocks removes all blocks that a user made.
 	DropBlocks(ctx context.Context, user id.User) error
 

@@ -92,6 +92,10 @@ type Repository interface {
 	// (created_at, id): those after the given position, or from the newest if after is nil.
 	Sessions(ctx context.Context, user id.User, f SessionFilter, after *page.Moment, limit int) ([]Session, error)
 
+	// ActiveSessions returns those of the sessions that match the filter and whose account is active, in
+	// any order. It locks nothing.
+	ActiveSessions(ctx context.Context, f SessionFilter, sessions ...id.Session) ([]id.Session, error)
+
 	// UseRefreshToken counts a use of a refresh token, notes the time if it is the first one, and
 	// returns the token as it was before. Of all units that use one token, each sees another number
 	// of uses, and exactly one sees it unused. If no token has this hash, it returns

@@ -76,6 +76,9 @@ func (w *town) reads() []call {
 		discarding("Users.Sessions", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Users().Sessions(ctx, ada, users.SessionFilter{}, nil, 10)
 		}),
+		discarding("Users.ActiveSessions", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Users().ActiveSessions(ctx, users.SessionFilter{}, w.session.ID)
+		}),
 		discarding("Moderation.Report", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().Report(ctx, w.report.ID)
 		}),
@@ -99,6 +102,9 @@ func (w *town) reads() []call {
 		}),
 		discarding("Moderation.Blocks", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().Blocks(ctx, w.cleo.ID, nil, 10)
+		}),
+		discarding("Moderation.BlocksBetween", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Moderation().BlocksBetween(ctx, []id.User{w.cleo.ID}, []id.User{ada})
 		}),
 		discarding("Moderation.Audits", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Moderation().Audits(ctx, id.Subject{}, nil, 10)

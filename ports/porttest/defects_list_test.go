@@ -164,6 +164,14 @@ var defects = []defect{
 		b.users = savesStale{b.Tx.Users()}
 	}),
 		fails: []string{"units/a stale save is a conflict, and succeeds when run again"}},
+	{name: "finds the sessions of the inactive", plant: handing(func(_ *memory.Store, b *broken) {
+		b.users = findsInactive{b.Tx.Users()}
+	}),
+		fails: []string{"sessions/of several sessions, the active ones are found"}},
+	{name: "finds blocks in both directions", plant: handing(func(_ *memory.Store, b *broken) {
+		b.moderation = findsBothWays{b.Tx.Moderation()}
+	}),
+		fails: []string{"moderation/blocks between users are found in one direction"}},
 	{name: "keeps a reset too many", plant: handing(func(_ *memory.Store, b *broken) {
 		b.users = keepsOneMore{b.Tx.Users()}
 	}),

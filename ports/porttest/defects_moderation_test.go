@@ -104,3 +104,15 @@ func (r visibleSuspended) Sight(ctx context.Context, viewer, user id.User) (matc
 	sight.Active = sight.Active || err == nil && u.Suspended()
 	return sight, err
 }
+
+// findsBothWays finds the blocks between users in both directions.
+type findsBothWays struct{ moderation.Repository }
+
+func (r findsBothWays) BlocksBetween(ctx context.Context, users, blocked []id.User) ([]moderation.Block, error) {
+	one, err := r.Repository.BlocksBetween(ctx, users, blocked)
+	if err != nil {
+		return nil, err
+	}
+	other, err := r.Repository.BlocksBetween(ctx, blocked, users)
+	return append(one, other...), err
+}

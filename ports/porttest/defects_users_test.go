@@ -132,3 +132,17 @@ func (r trims) Add(ctx context.Context, u users.User, password users.PasswordHas
 	u.Bio = strings.TrimSpace(u.Bio)
 	return r.Repository.Add(ctx, u, password)
 }
+
+// findsInactive finds the sessions of accounts that are not active, too.
+type findsInactive struct{ users.Repository }
+
+func (r findsInactive) ActiveSessions(
+	ctx context.Context, f users.SessionFilter, sessions ...id.Session,
+) (active []id.Session, err error) {
+	for _, session := range sessions {
+		if s, _, err := r.Session(ctx, session); err == nil && f.Matches(s) {
+			active = append(active, session)
+		}
+	}
+	return active, nil
+}

@@ -3,6 +3,7 @@ package porttest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
@@ -24,6 +25,7 @@ var moderationTests = []test{
 	{"a sanction keeps its appeal and its outcome", sanctionKept},
 	{"pages of sanctions hold each once", sanctionPages},
 	{"a block stays as it was made", blocked},
+	{"blocks between users are found in one direction", blocksBetween},
 	{"dropping blocks keeps those by others", blocksDropped},
 	{"pages of blocks hold each once", blockPages},
 	{"the audit trail keeps details", auditKept},
@@ -204,6 +206,32 @@ func blocked(f *fixture) {
 		})
 	})
 	f.same("a block that concurrent units made", f.blocksOf(ada.ID), []moderation.Block{first})
+}
+
+func blocksBetween(f *fixture) {
+	ada, ben, cleo := f.user("ada"), f.user("ben"), f.user("cleo")
+	f.block(ada.ID, ben.ID)
+	f.block(ada.ID, cleo.ID)
+	f.block(ben.ID, cleo.ID)
+	f.block(cleo.ID, ada.ID)
+	for _, asked := range []struct{ users, blocked, made []id.User }{
+		{[]id.User{ada.ID, ada.ID}, []id.User{ben.ID, ben.ID}, []id.User{ada.ID, ben.ID}},
+		{[]id.User{ben.ID}, []id.User{ada.ID}, nil},
+		{[]id.User{ben.ID, ada.ID}, []id.User{cleo.ID}, []id.User{ada.ID, cleo.ID, ben.ID, cleo.ID}},
+		{[]id.User{cleo.ID, id.User(f.ids.Next())}, []id.User{ada.ID, ben.ID}, []id.User{cleo.ID, ada.ID}},
+		{[]id.User{ada.ID}, nil, nil},
+		{nil, []id.User{ada.ID}, nil},
+	} {
+		found := read(f, func(ctx context.Context, tx ports.Tx) ([]moderation.Block, error) {
+			return tx.Moderation().BlocksBetween(ctx, asked.users, asked.blocked)
+		})
+		slices.SortFunc(found, func(a, b moderation.Block) int { return a.UserID.Compare(b.UserID) })
+		var want []moderation.Block
+		for pair := range slices.Chunk(asked.made, 2) {
+			want = append(want, moderation.Block{UserID: pair[0], BlockedUserID: pair[1], CreatedAt: noon})
+		}
+		f.same(fmt.Sprintf("the blocks of %v against %v", asked.users, asked.blocked), found, want)
+	}
 }
 
 func blocksDropped(f *fixture) {

@@ -18,6 +18,7 @@ import (
 var sessionsTests = []test{
 	{"a session comes back with its account", sessionRead},
 	{"sessions are listed in pages, newest first", sessionPages},
+	{"of several sessions, the active ones are found", sessionsActive},
 	{"another refresh token is a use of its session", sessionUsed},
 	{"a refresh token counts its uses, and notes the time of the first", tokenUsed},
 	{"of concurrent uses of a refresh token, each finds another number of uses", tokenRace},
@@ -90,6 +91,39 @@ func sessionPages(f *fixture) {
 				return tx.Users().Sessions(ctx, ada.ID, chosen, after, limit)
 			})
 	}
+}
+
+func sessionsActive(f *fixture) {
+	ada, ben := f.account("ada"), f.account("ben", inactive)
+	var asked, active []id.Session
+	chosen := users.SessionFilter{Live: true, CreatedAfter: noon, UsedAfter: noon.Add(time.Minute)}
+	for i := range 16 {
+		of := ada
+		if i&1 != 0 {
+			of = ben
+		}
+		s, first := f.newSession(of.ID)
+		s.CreatedAt, s.LastUsedAt = noon.Add(time.Duration(i>>1&1)*time.Hour), noon.Add(time.Duration(i>>2&1)*time.Hour)
+		f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().AddSession(ctx, s, first) })
+		if i&8 != 0 {
+			s.RevokedAt = noon.Add(time.Hour)
+			f.revoke(s.ID, s.RevokedAt)
+		}
+		asked = append(asked, s.ID)
+		if of.IsActive && chosen.Matches(s) {
+			active = append(active, s.ID)
+		}
+	}
+	f.session(ada.ID) // which is not asked for
+	find := func(filter users.SessionFilter, ids ...id.Session) []id.Session {
+		return slices.SortedFunc(slices.Values(read(f, func(ctx context.Context, tx ports.Tx) ([]id.Session, error) {
+			return tx.Users().ActiveSessions(ctx, filter, ids...)
+		})), id.Session.Compare)
+	}
+	f.same("the active sessions that match a filter", find(chosen, append(asked, id.Session(f.ids.Next()))...), active)
+	f.same("the number of active sessions", len(find(users.SessionFilter{}, asked...)), len(asked)/2)
+	f.same("an active session that is asked for twice", find(chosen, active[0], active[0]), active[:1])
+	f.same("the active ones of no sessions", find(users.SessionFilter{}), []id.Session(nil))
 }
 
 func sessionUsed(f *fixture) {

@@ -36,6 +36,7 @@ func inOffice(t *testing.T, test func(o *office)) {
 	synctest.Test(t, func(t *testing.T) {
 		storage := memory.New()
 		o := &office{T: t, storage: storage, policy: events.DefaultPolicy(), ids: id.NewGenerator(nil)}
+		o.policy.Keep = 0
 		o.store = ports.NewStore(storage, uow.Policy{})
 		test(o)
 	})

@@ -39,8 +39,9 @@ type Policy struct {
 	// told to begin at older events, is not switched off before it had as long to handle them.
 	BehindAfter time.Duration
 
-	// Keep is how long events remain that every active subscription has passed, by their time; 0
-	// removes them within seconds. Begin can only return to events that remain.
+	// Keep is how long events remain that every active subscription has passed, by their time, and
+	// then for MinStay after they were numbered; 0 removes them within seconds. Streams resume and
+	// Begin returns only to events that remain.
 	Keep time.Duration
 
 	// FromOldest makes a new subscriber begin with the oldest event that remains, and not with
@@ -59,6 +60,7 @@ func DefaultPolicy() Policy {
 	return Policy{
 		LookEvery: 200 * time.Millisecond, Batch: 100, HandleTime: 10 * time.Second, Lease: 30 * time.Second,
 		MaxTries: 10, MinPause: time.Second, MaxPause: 5 * time.Minute, BehindAfter: 7 * 24 * time.Hour,
+		Keep: time.Hour,
 	}
 }
 

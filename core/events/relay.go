@@ -105,6 +105,7 @@ type relayRun struct {
 
 	known   map[string]Subscription // as they were when they were listed last
 	highest int64
+	reached []reached      // the highest positions of the last MinStay, one each second
 	passed  int64          // all events up to here are older than Policy.Keep
 	trimmed int64          // no event up to here is left, except those that are set aside
 	asides  map[string]int // see SubscriptionProgress.SetAside

@@ -3,6 +3,8 @@ package events
 import (
 	"context"
 	"fmt"
+	"slices"
+	"time"
 )
 
 // upkeep reads how far the subscriptions are, switches off those that are too far behind, removes
@@ -33,7 +35,7 @@ func (r *relayRun) upkeep(ctx context.Context) error {
 	r.mu.Lock()
 	r.progress = p
 	r.mu.Unlock()
-	if err := r.trim(ctx, needed); err != nil {
+	if err := r.trim(ctx, min(needed, r.stayed(b.Highest))); err != nil {
 		return err
 	}
 	return r.wakeMarked(ctx)
@@ -153,6 +155,33 @@ func (r *relayRun) trim(ctx context.Context, needed int64) error {
 	}
 	r.trimmed = upTo
 	return nil
+}
+
+// MinStay is how long an event stays after it was numbered, however old it is then, so that a reader
+// that reads more often misses none: if Policy.Keep is not less.
+const MinStay = time.Minute
+
+// reached is the highest position at a time.
+type reached struct {
+	at       time.Time
+	position int64
+}
+
+// stayed notes the highest position, and returns that of MinStay ago, or of Policy.Keep if that is
+// less: all events up to it have stayed for so long.
+func (r *relayRun) stayed(highest int64) (position int64) {
+	now := r.deps.Clock.Now()
+	r.reached = append(r.reached, reached{now, highest})
+	since := now.Add(-min(MinStay, r.deps.Policy.Keep))
+	later := slices.IndexFunc(r.reached, func(was reached) bool { return was.at.After(since) })
+	if later < 0 {
+		later = len(r.reached)
+	}
+	if later == 0 {
+		return 0
+	}
+	r.reached = r.reached[later-1:]
+	return r.reached[0].position
 }
 
 // old returns the highest position, at most upTo, up to which all events are older than Policy.Keep.

@@ -151,16 +151,21 @@ func (a *App) Load() Load {
 	return l
 }
 
-// Drain makes /readyz answer 503, so that a load balancer sends no more requests. Requests are served
-// as before until Close; each response asks its client to close the connection, so that none is idle
+// Drain makes /readyz answer 503, so that a load balancer sends no more requests, and ends the streams
+// of events, which their clients resume elsewhere. Other requests are served as before until Close; each
+// response asks its client to close the connection, so that none is idle
 // when the listener closes.
-func (a *App) Drain() { a.readiness.Drain() }
+func (a *App) Drain() {
+	a.readiness.Drain()
+	a.Live.Close()
+}
 
-// Close refuses new requests, ends Run, waits for the requests in flight, sends the queued mail,
+// Close refuses new requests, ends Run and all streams, waits for the requests in flight, sends the queued mail,
 // and closes the store. If ctx ends first, Close closes the rest without waiting, and the error
 // names the steps that were cut short. Close may be called more than once.
 func (a *App) Close(ctx context.Context) error {
 	var failed []error
+	a.Live.Close()
 	if err := a.work.close(ctx); err != nil {
 		failed = append(failed, fmt.Errorf("wiring: wait for requests in flight: %w", err))
 	}

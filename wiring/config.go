@@ -22,6 +22,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/live"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/reservations"
@@ -57,7 +58,8 @@ type Config struct {
 	Messaging    messaging.Policy
 	Reservations reservations.Policy
 	Events       events.Policy
-	Units        uow.Policy // how long a unit of work is retried; zero fields take uow.DefaultPolicy
+	Live         live.Policy // its Keep is that of Events
+	Units        uow.Policy  // how long a unit of work is retried; zero fields take uow.DefaultPolicy
 
 	Access       Access
 	PasswordCost int // the cost of bcrypt, 4 to 31; each step doubles the time
@@ -164,6 +166,7 @@ func DefaultConfig() Config {
 		Messaging:    messaging.DefaultPolicy(),
 		Reservations: reservations.DefaultPolicy(),
 		Events:       events.DefaultPolicy(),
+		Live:         live.DefaultPolicy(),
 		Access:       Access{Issuer: "cicerone", Audience: "cicerone", Leeway: time.Minute},
 		PasswordCost: bcrypt.DefaultCost,
 		Limits:       edge.DefaultLimits(),
@@ -217,6 +220,9 @@ func (c Config) Validate() error {
 	p.quota("Reservations.MaxUnanswered", c.Reservations.MaxUnanswered)
 
 	p.fields("Events.", c.Events.Check)
+	p.check(c.Events.Keep >= live.MinKeep || c.Events.Keep < 0, "Events.Keep", "must be at least %v, is %v", live.MinKeep, c.Events.Keep)
+	c.Live.Keep = max(c.Events.Keep, live.MinKeep)
+	p.fields("Live.", c.Live.Check)
 	p.fields("", func(f *fault.Fields) { events.CheckSubscribers(f, c.Subscribers) })
 	p.fields("", func(f *fault.Fields) { events.CheckJoined(f, c.JoinedSubscribers, c.Subscribers) })
 
@@ -238,6 +244,11 @@ func (c Config) Validate() error {
 	p.check(exports.AtOnce >= 0, "Limits.Exports.AtOnce", "must not be negative, is %d", exports.AtOnce)
 	p.check(exports.MinRate >= 0, "Limits.Exports.MinRate", "must not be negative, is %d", exports.MinRate)
 	p.notNegative("Limits.Exports.Over", exports.Over)
+	streams := c.Limits.Streams
+	p.check(streams.PerUser >= 0, "Limits.Streams.PerUser", "must not be negative, is %d", streams.PerUser)
+	p.check(streams.AtOnce >= 0, "Limits.Streams.AtOnce", "must not be negative, is %d", streams.AtOnce)
+	p.notNegative("Limits.Streams.Longest", streams.Longest)
+	p.notNegative("Limits.Streams.WriteTime", streams.WriteTime)
 	p.lane("Limits.Lanes.Search", c.Limits.Lanes.Search)
 	p.lane("Limits.Lanes.Audit", c.Limits.Lanes.Audit)
 	p.lane("Limits.Lanes.Images", c.Limits.Lanes.Images)

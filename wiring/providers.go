@@ -14,6 +14,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/live"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -41,7 +42,8 @@ var (
 var Domains = wire.NewSet(
 	Check,
 	NewReadiness, NewRelay, NewStore, ports.ForServices,
-	wire.FieldsOf(new(Checked), "Users", "Moderation", "Tokens", "Messaging", "Reservations"),
+	wire.FieldsOf(new(Checked), "Users", "Moderation", "Tokens", "Messaging", "Reservations", "Live"),
+	wire.Bind(new(live.Relay), new(*events.Relay)),
 	wire.Struct(new(services.Parts), "*"), wire.Struct(new(services.Policies), "*"), services.New,
 )
 
@@ -62,6 +64,7 @@ func Check(c Config) (Checked, error) {
 	if err := c.Validate(); err != nil {
 		return Checked{}, fmt.Errorf("wiring: configuration: %w", err)
 	}
+	c.Live.Keep = c.Events.Keep
 	if c.Clock == nil {
 		c.Clock = clock.System()
 	}

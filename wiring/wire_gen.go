@@ -50,6 +50,7 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 		TOTP:   codes,
 		Mailer: mailer,
 		Images: cleaner,
+		Relay:  relay,
 		Clock:  clock,
 		IDs:    source,
 	}
@@ -58,12 +59,14 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	tokensPolicy := checked.Tokens
 	messagingPolicy := checked.Messaging
 	reservationsPolicy := checked.Reservations
+	livePolicy := checked.Live
 	policies := services.Policies{
 		Users:        policy,
 		Moderation:   moderationPolicy,
 		Tokens:       tokensPolicy,
 		Messaging:    messagingPolicy,
 		Reservations: reservationsPolicy,
+		Live:         livePolicy,
 	}
 	servicesServices, err := services.New(uowStore, parts, policies)
 	if err != nil {
@@ -110,6 +113,7 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 		TOTP:   codes,
 		Mailer: queue,
 		Images: cleaner,
+		Relay:  relay,
 		Clock:  clock,
 		IDs:    source,
 	}
@@ -118,12 +122,14 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 	tokensPolicy := checked.Tokens
 	messagingPolicy := checked.Messaging
 	reservationsPolicy := checked.Reservations
+	livePolicy := checked.Live
 	policies := services.Policies{
 		Users:        policy,
 		Moderation:   moderationPolicy,
 		Tokens:       tokensPolicy,
 		Messaging:    messagingPolicy,
 		Reservations: reservationsPolicy,
+		Live:         livePolicy,
 	}
 	servicesServices, err := services.New(uowStore, parts, policies)
 	if err != nil {

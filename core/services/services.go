@@ -9,6 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/live"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
@@ -35,6 +36,7 @@ type Parts struct {
 	TOTP   users.TOTP
 	Mailer users.Mailer
 	Images messaging.Images
+	Relay  live.Relay // nil means that streams find each event after Policies.Live.LookEvery at most
 
 	Clock clock.Clock // nil means the system clock
 	IDs   id.Source   // nil means an id.Generator that reads Clock
@@ -47,13 +49,14 @@ type Policies struct {
 	Tokens       tokens.Policy
 	Messaging    messaging.Policy
 	Reservations reservations.Policy
+	Live         live.Policy
 }
 
 // DefaultPolicies returns the default policy of each domain.
 func DefaultPolicies() Policies {
 	return Policies{
 		Users: users.DefaultPolicy(), Moderation: moderation.DefaultPolicy(), Tokens: tokens.DefaultPolicy(),
-		Messaging: messaging.DefaultPolicy(), Reservations: reservations.DefaultPolicy(),
+		Messaging: messaging.DefaultPolicy(), Reservations: reservations.DefaultPolicy(), Live: live.DefaultPolicy(),
 	}
 }
 
@@ -67,6 +70,7 @@ type Services struct {
 	Messaging     *messaging.Service
 	Reservations  *reservations.Service
 	Notifications *notifications.Service
+	Live          *live.Service
 	Privacy       *privacy.Service
 }
 
@@ -95,7 +99,7 @@ func New(store *uow.Store[Tx], p Parts, policies Policies) (*Services, error) {
 	accounts := uow.Narrow(store, func(tx Tx) users.Tx { return tx })
 	guard := users.NewGuard(accounts, passwords, p.Mailer, p.Clock, policies.Users)
 	var s Services
-	var errs [9]error
+	var errs [10]error
 	s.Users, errs[0] = users.NewService(users.Deps{
 		Store: accounts, Ledger: ledger, Passwords: passwords, Guard: guard,
 		Access: p.Access, TOTP: p.TOTP, Mailer: p.Mailer, Clock: p.Clock, IDs: p.IDs, Policy: policies.Users,
@@ -124,6 +128,10 @@ func New(store *uow.Store[Tx], p Parts, policies Policies) (*Services, error) {
 	s.Sealer, errs[7] = tokens.NewSealer(uow.Narrow(store, func(tx Tx) tokens.Tx { return tx }), p.Clock, policies.Tokens)
 	s.Notifications, errs[8] = notifications.NewService(notifications.Deps{
 		Store: uow.Narrow(store, func(tx Tx) notifications.Tx { return tx }), Clock: p.Clock,
+	})
+	s.Live, errs[9] = live.NewService(live.Deps{
+		Store: uow.Narrow(store, func(tx Tx) live.Tx { return tx }), Relay: p.Relay, Clock: p.Clock,
+		Policy: policies.Live, Users: policies.Users,
 	})
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err

@@ -52,6 +52,11 @@ func (s *Service) end(session Session) time.Time {
 	return last
 }
 
+// OpenSessions selects the sessions that have not ended at a time.
+func (p Policy) OpenSessions(at time.Time) SessionFilter {
+	return SessionFilter{Live: true, CreatedAfter: at.Add(-p.SessionLifetime), UsedAfter: at.Add(-p.RefreshLifetime)}
+}
+
 // mayUse reports whether a session of an account may be used now. That of a suspended account is
 // limited.
 func (s *Service) mayUse(session Session, u User) bool {
@@ -214,12 +219,7 @@ func (s *Service) Sessions(ctx context.Context, caller id.User, r page.Request[p
 		if _, err := Active(ctx, tx, caller); err != nil {
 			return err
 		}
-		now := s.deps.Clock.Now()
-		open := SessionFilter{
-			Live:         true,
-			CreatedAfter: now.Add(-s.deps.Policy.SessionLifetime),
-			UsedAfter:    now.Add(-s.deps.Policy.RefreshLifetime),
-		}
+		open := s.deps.Policy.OpenSessions(s.deps.Clock.Now())
 		p, err = page.Read(r, PlaceOfSession, func(after *page.Moment, limit int) ([]Session, error) {
 			return tx.Users().Sessions(ctx, caller, open, after, limit)
 		})

@@ -16,15 +16,16 @@ const (
 	Cheap   Class = "cheap"   // all other requests: they run immediately
 	Search  Class = "search"  // reads many rows, for example a search or a list of all users
 	Export  Class = "export"  // reads all data of a user
+	Live    Class = "live"    // stays open, and tells what happens
 	Audit   Class = "audit"   // reads the whole store
 	Images  Class = "images"  // holds an image in memory
 	Hashing Class = "hashing" // hashes a password, which occupies a core
 )
 
 // Classes returns the classes that have lanes.
-func Classes() []Class { return []Class{Search, Export, Audit, Images, Hashing} }
+func Classes() []Class { return []Class{Search, Export, Live, Audit, Images, Hashing} }
 
-// Lanes are the lanes of the classes. ExportLimits has that of Export.
+// Lanes are the lanes of the classes. ExportLimits has that of Export, and StreamLimits that of Live.
 type Lanes struct {
 	Search, Audit, Images Lane
 
@@ -51,6 +52,10 @@ var (
 		Detail: "another export of yours is running: wait until it has ended"}
 	ErrExportsBusy = &fault.Error{Kind: fault.Unavailable, Code: "exports_busy", RetryAfter: 30 * time.Second,
 		Detail: "too many exports are running: try again later"}
+	ErrTooManyStreams = &fault.Error{Kind: fault.TooManyRequests, Code: "too_many_streams", RetryAfter: 30 * time.Second,
+		Detail: "too many streams of yours are open: close one"}
+	ErrStreamsBusy = &fault.Error{Kind: fault.Unavailable, Code: "streams_busy", RetryAfter: 30 * time.Second,
+		Detail: "too many streams are open: try again later"}
 	ErrTooManyAtOnce = &fault.Error{Kind: fault.TooManyRequests, Code: "too_many_at_once", RetryAfter: time.Second,
 		Detail: "too many such requests are running or waiting, of yours or to this account: wait until one has ended"}
 	ErrBusy = &fault.Error{Kind: fault.Unavailable, Code: "busy", RetryAfter: 2 * time.Second,
@@ -61,6 +66,7 @@ func newLanes(l Limits) map[Class]*lane {
 	return map[Class]*lane{
 		Search:  newLane(l.Lanes.Search, ErrTooManyAtOnce, ErrBusy),
 		Export:  newLane(Lane{AtOnce: l.Exports.AtOnce, Each: l.Exports.PerUser}, ErrExportRunning, ErrExportsBusy),
+		Live:    newLane(Lane{AtOnce: l.Streams.AtOnce, Each: l.Streams.PerUser}, ErrTooManyStreams, ErrStreamsBusy),
 		Audit:   newLane(l.Lanes.Audit, ErrTooManyAtOnce, ErrBusy),
 		Images:  newLane(l.Lanes.Images, ErrTooManyAtOnce, ErrBusy),
 		Hashing: newLane(l.Lanes.Hashing, ErrTooManyAtOnce, ErrBusy),
@@ -87,7 +93,8 @@ func (g *Gate) Waiting(c Class) (running, waiting int) {
 // if there is one.
 //
 // A caller who leaves while the request waits gets ctx.Err(), and the request must not run. Errors:
-// ErrTooManyAtOnce and ErrBusy; for Export ErrExportRunning and ErrExportsBusy.
+// ErrTooManyAtOnce and ErrBusy; for Export ErrExportRunning and ErrExportsBusy; for Live
+// ErrTooManyStreams and ErrStreamsBusy.
 func (g *Gate) Enter(ctx context.Context, c Class, account string) (leave func(), err error) {
 	if c == Cheap {
 		return func() {}, nil

@@ -18,6 +18,7 @@ type Limits struct {
 	Anonymous Rate // of one address, for requests that are not signed in; an IPv6 /64 counts as one address
 	User      Rate // of one user
 	Exports   ExportLimits
+	Streams   StreamLimits
 	Lanes     Lanes
 	Bodies    BodyLimits
 }
@@ -33,6 +34,20 @@ type ExportLimits struct {
 	Over    time.Duration
 }
 
+// StreamLimits are the limits of streams of events.
+type StreamLimits struct {
+	PerUser int // streams of one user that are open; 0 means no limit
+	AtOnce  int // streams that are open; 0 means no limit
+
+	// Longest is how long a stream lasts at most, and at least half as long. Then its client connects
+	// again, so that the streams spread over the servers that there are. 0 means no limit.
+	Longest time.Duration
+
+	// WriteTime is how long a client may take to receive what the server sends, before it is cut off. 0
+	// means any time.
+	WriteTime time.Duration
+}
+
 // Rate is a limit of the number of requests.
 type Rate struct {
 	PerSecond float64 // the average rate; 0 means no limit
@@ -45,6 +60,7 @@ func DefaultLimits() Limits {
 		Anonymous: Rate{PerSecond: 20, Burst: 200},
 		User:      Rate{PerSecond: 50, Burst: 500},
 		Exports:   ExportLimits{PerUser: 1, AtOnce: 4, MinRate: 50_000, Over: time.Minute},
+		Streams:   StreamLimits{PerUser: 5, AtOnce: 5000, Longest: time.Hour, WriteTime: 10 * time.Second},
 		Lanes:     DefaultLanes(runtime.GOMAXPROCS(0)),
 		Bodies:    BodyLimits{Total: 64 << 20, Reserve: 32 << 20, PerCaller: 16 << 20, MinRate: 16_000, Over: 10 * time.Second},
 	}

@@ -48,6 +48,7 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 		TOTP:   codes,
 		Mailer: outbox,
 		Images: images,
+		Relay:  relay,
 		Clock:  clock,
 		IDs:    source,
 	}
@@ -56,12 +57,14 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 	tokensPolicy := checked.Tokens
 	messagingPolicy := checked.Messaging
 	reservationsPolicy := checked.Reservations
+	livePolicy := checked.Live
 	policies := services.Policies{
 		Users:        policy,
 		Moderation:   moderationPolicy,
 		Tokens:       tokensPolicy,
 		Messaging:    messagingPolicy,
 		Reservations: reservationsPolicy,
+		Live:         livePolicy,
 	}
 	servicesServices, err := services.New(uowStore, parts, policies)
 	if err != nil {

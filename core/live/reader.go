@@ -120,8 +120,8 @@ func (r *reader) since(user id.User, position int64) (items []*Item) {
 
 // start reads events and checks sessions until the reader ends.
 func (r *reader) start() {
-	go r.run()
-	go r.checks.run()
+	r.service.readers.Go(r.run)
+	r.service.readers.Go(r.checks.run)
 }
 
 func (r *reader) run() {

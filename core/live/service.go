@@ -54,6 +54,7 @@ var (
 type Service struct {
 	deps     Deps
 	starting chan struct{} // holds a value while a reader is started
+	readers  sync.WaitGroup
 
 	mu      sync.Mutex
 	closed  bool
@@ -217,7 +218,7 @@ func (s *Service) all() (all []*Stream) {
 	return all
 }
 
-// Close ends all streams, and refuses others. It may be called more than once.
+// Close ends all streams and the reading of events, and refuses others. It may be called more than once.
 func (s *Service) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -226,4 +227,5 @@ func (s *Service) Close() {
 	if r != nil {
 		r.end(ErrClosed)
 	}
+	s.readers.Wait()
 }

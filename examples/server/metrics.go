@@ -62,6 +62,7 @@ func gauge(m *metrics.Metrics, app *wiring.App) {
 		}, "lane", string(c))
 	}
 	m.Events(app.Relay.Progress)
+	m.Streams(app.Live.Stats)
 	m.Counter("store_round_trips_total", "Round trips to a database server.", func() float64 { return float64(app.Load().Store.RoundTrips) })
 }
 

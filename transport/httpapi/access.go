@@ -59,9 +59,9 @@ func asAdmin[Req, Resp any](
 
 // inLane runs the endpoint of a route in the lane of its class: when the request is decoded, until
 // its response is made. A client that sends or reads slowly has no place in a lane. A Stream enters
-// the lane of exports itself, because it reads the store while it is written.
+// its lane itself, because it reads the store while it is written.
 func (a *API) inLane(c edge.Class) kithttp.HandleOption {
-	if c == edge.Cheap || c == edge.Export {
+	if c == edge.Cheap || c == edge.Export || c == edge.Live {
 		return kithttp.Wrapped()
 	}
 	return kithttp.Wrapped(func(next endpoint.Endpoint) endpoint.Endpoint {
@@ -95,6 +95,8 @@ func describe[Req, Resp any](c edge.Class, r kithttp.Route[Req, Resp], gates ...
 	case edge.Cheap:
 	case edge.Export:
 		r.Faults = append(r.Faults, edge.ErrExportRunning, edge.ErrExportsBusy)
+	case edge.Live:
+		r.Faults = append(r.Faults, edge.ErrTooManyStreams, edge.ErrStreamsBusy)
 	default:
 		r.Faults = append(r.Faults, edge.ErrTooManyAtOnce, edge.ErrBusy)
 	}

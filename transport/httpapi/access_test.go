@@ -118,6 +118,7 @@ var routeTable = map[string]row{
 	"adminReports":       {class: edge.Search, right: "admin", want: ofAdmin},
 	"adminReport":        {class: edge.Search, right: "admin", id: "{report}", want: ofAdmin},
 	"changeReport":       {class: edge.Cheap, right: "admin", id: "{report}", body: `{"status":"reviewed"}`, want: ofAdmin},
+	"liveEvents":         {class: edge.Live, right: "voyager", want: ofUser},
 	"asideEvents":        {class: edge.Search, right: "admin", want: ofAdmin},
 	"retryEvent":         {class: edge.Cheap, right: "admin", want: statuses{202, 403, 202, 401}},
 	"subscriptions":      {class: edge.Search, right: "admin", want: ofAdmin},

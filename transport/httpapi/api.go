@@ -90,6 +90,7 @@ type API struct {
 	links         *edge.Links
 	server        *kithttp.Server
 	exports       edge.ExportLimits
+	streams       edge.StreamLimits
 	images        lender // of exports
 }
 
@@ -122,6 +123,7 @@ func New(s *services.Services, o Options) *API {
 		cursors:       o.Cursors,
 		links:         o.Links,
 		exports:       o.Limits.Exports,
+		streams:       o.Limits.Streams,
 		images:        newLender(),
 	}
 	if a.log == nil {
@@ -172,6 +174,7 @@ func New(s *services.Services, o Options) *API {
 	a.serveModeration()
 	a.serveSanctions()
 	a.serveEvents()
+	a.serveLive()
 	a.serveAdminAccounts()
 	a.serveAdmin()
 	a.serveAdminReservations()

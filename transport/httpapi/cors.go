@@ -27,7 +27,7 @@ var (
 	corsMethods = strings.Join([]string{
 		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
 	}, ", ")
-	corsSends = strings.Join([]string{"Authorization", "Content-Type", idempotencyHeader, requestIDHeader}, ", ")
+	corsSends = strings.Join([]string{"Authorization", "Content-Type", idempotencyHeader, lastEventHeader, requestIDHeader}, ", ")
 	corsReads = strings.Join([]string{
 		requestIDHeader, replayedHeader, "Retry-After", "Location", "Content-Disposition", "WWW-Authenticate",
 	}, ", ")

@@ -5,13 +5,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/transport/edge"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
-
-// errReader is the failure of a response whose client reads too slowly, or has stopped reading. It
-// is returned to no client.
-var errReader = fault.New(fault.Unavailable, "client_stopped_reading", "the client reads too slowly, or has stopped")
 
 // pacedWriter cuts off a client that reads too slowly. It takes the place of the timeouts of the
 // server, which an export may exceed. A writer that has no deadlines, such as one of a test, cuts
@@ -57,7 +53,7 @@ func (p *pacedWriter) within(write func() error) error {
 		return err
 	}
 	if err := write(); err != nil {
-		return errReader.Wrap(err)
+		return kithttp.ErrReader.Wrap(err)
 	}
 	p.waited += time.Since(begun)
 	return p.setDeadline(time.Time{}) // in HTTP/2 a deadline ends a stream also while nothing is written
@@ -65,7 +61,7 @@ func (p *pacedWriter) within(write func() error) error {
 
 func (p *pacedWriter) setDeadline(at time.Time) error {
 	if err := p.control.SetWriteDeadline(at); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return errReader.Wrap(err)
+		return kithttp.ErrReader.Wrap(err)
 	}
 	return nil
 }

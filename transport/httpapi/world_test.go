@@ -104,6 +104,7 @@ func newServices(
 func (w *world) serve(change ...func(*httpapi.Options)) {
 	w.t.Helper()
 	o := httpapi.Options{Cursors: w.cursors, Links: w.links}
+	o.Limits.Streams.Longest = 20 * time.Millisecond // for tests of all routes
 	for _, c := range change {
 		c(&o)
 	}

@@ -149,9 +149,11 @@ func (s *Service) started(ctx context.Context) (*reader, error) {
 // join adds a stream to a reader, and returns what it has missed after the position, if that is known.
 // It reports false if the reader has ended.
 func (s *Service) join(ctx context.Context, r *reader, stream *Stream, after *int64) (missed []*Item, joined bool, err error) {
-	highest := int64(0)
-	if after != nil {
-		if highest, err = s.highest(ctx); err != nil { // the stream before may have been in a process that is ahead
+	s.mu.Lock()
+	highest := r.position
+	s.mu.Unlock()
+	if after != nil && *after > highest { // the stream before may have been in a process that is ahead
+		if highest, err = s.highest(ctx); err != nil {
 			return nil, false, err
 		}
 	}

@@ -76,7 +76,7 @@ func newTown(t testing.TB, storage ports.Storage, change func(c *wiring.Config),
 	tn := &town{TB: t, log: &lines{}, mailbox: &mailbox{}, words: map[string]string{}, answered: answered}
 	c := wiring.DefaultConfig()
 	c.PasswordCost = 4
-	c.Limits.Anonymous.PerSecond, c.Limits.User.PerSecond = 0, 0
+	c.Limits.Anonymous.PerSecond, c.Limits.User.PerSecond, c.Limits.Streams.Longest = 0, 0, 20*time.Millisecond
 	c.Log = slog.New(slog.NewJSONHandler(tn.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c.Mailer = tn.mailbox
 	c.Users.SignupBonus = 1_000_000

@@ -38,6 +38,7 @@ type New func(ctx context.Context, c wiring.Config) (*wiring.App, error)
 func Servers(t *testing.T, shared bool, open func(t *testing.T) New) {
 	t.Run("sessions", func(t *testing.T) { sessions(t, shared, open(t)) })
 	t.Run("goroutines", func(t *testing.T) { goroutines(t, open(t)) })
+	t.Run("streams", func(t *testing.T) { streams(t, shared, open(t)) })
 	t.Run("settlement", func(t *testing.T) { settlement(t, shared, open(t)) })
 	if shared {
 		t.Run("wakes", func(t *testing.T) { wakes(t, open(t)) })
@@ -83,7 +84,10 @@ func goroutines(t *testing.T, root New) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	app, err := root(t.Context(), Config())
 	must(t, err)
-	register(t, app, "ada@example.org")
+	ada := register(t, app, "ada@example.org")
+	if _, err := app.Live.Open(t.Context(), users.Caller{UserID: ada.ID}, nil); err != nil { // it is not closed
+		t.Error(err)
+	}
 	ended := make(chan error)
 	go func() { ended <- app.Run(context.Background()) }()
 	if err := app.Close(t.Context()); err != nil {

@@ -186,8 +186,8 @@ func (c *conn) waiting() []command {
 		commands = append(commands, command{set, c.store.options.values()})
 	}
 	commands = append(commands, c.queue...)
-	for some := range slices.Chunk(c.added, len(insertEvents)) {
-		commands = append(commands, addEvents(some))
+	for some := range slices.Chunk(c.added, maxInBatch) {
+		commands = append(commands, command{insertBatch, []any{events.Batch(some)}})
 	}
 	return commands
 }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/cicerone-go/cicerone/core/events"
@@ -14,41 +15,42 @@ var (
 
 	eventColumns = statement(strings.Join(outbox.names, ", "))
 
-	// numberEvents moves the events that were added first, and returns their number. The unit holds
-	// the counter, so no other one takes them.
-	numberEvents = `WITH taken AS (
-			DELETE FROM @outbox WHERE arrival = ANY(ARRAY(SELECT arrival FROM @outbox ORDER BY arrival LIMIT $1)) RETURNING arrival, ` + eventColumns + `
+	// numberEvents moves the events that were added first, and returns their number. It drops the
+	// batches that it takes whole, and cuts the one of which it takes a part. The unit holds the
+	// counter, so no other one takes them.
+	numberEvents = `WITH taken AS MATERIALIZED (
+			SELECT arrival, place, ` + eventColumns + ` FROM @outbox
+			WHERE arrival <= (SELECT max(arrival) FROM (SELECT arrival FROM @outbox_batches ORDER BY arrival LIMIT $1) AS first)
+			ORDER BY arrival, place LIMIT $1
+		), batches AS (
+			SELECT arrival, max(place) AS last FROM taken GROUP BY arrival
+		), dropped AS (
+			DELETE FROM @outbox_batches AS b USING batches WHERE b.arrival = batches.arrival AND json_array_length(b.events) = last
+		), cut AS (
+			UPDATE @outbox_batches AS b
+			SET events = (SELECT json_agg(value ORDER BY place) FROM json_array_elements(b.events) WITH ORDINALITY AS e (value, place)
+				WHERE place > last)
+			FROM batches WHERE b.arrival = batches.arrival AND json_array_length(b.events) > last
 		), placed AS (
 			INSERT INTO @events (position, ` + eventColumns + `)
-			SELECT (SELECT value FROM @counters WHERE name = $2) + row_number() OVER (ORDER BY arrival), ` + eventColumns + ` FROM taken
+			SELECT (SELECT value FROM @counters WHERE name = $2) + row_number() OVER (ORDER BY arrival, place), ` + eventColumns + ` FROM taken
 			RETURNING 1
 		) UPDATE @counters SET value = value + (SELECT count(*) FROM placed) WHERE name = $2 RETURNING (SELECT count(*) FROM placed)`
 )
 
-// insertEvents are the statements that insert one event, two, and so on.
-var insertEvents = func() (statements [8]statement) {
-	columns := len(outbox.names)
-	for i := range statements {
-		var rows []string
-		for n := range i + 1 {
-			rows = append(rows, "("+placeholders(n*columns+1, columns)+")")
-		}
-		statements[i] = "INSERT INTO @outbox (" + eventColumns + ") VALUES " + statement(strings.Join(rows, ", "))
-	}
-	return statements
-}()
+const (
+	insertBatch = "INSERT INTO @outbox_batches (events) VALUES ($1)"
 
-// addEvents returns the command that inserts events, in their order.
-func addEvents(all []events.Event) command {
-	var args []any
-	for _, e := range all {
-		args = append(args, outbox.args(e)...)
-	}
-	return command{insertEvents[len(all)-1], args}
-}
+	// repeatedKeys asks for two events of the outbox with one key, which no index finds.
+	repeatedKeys = "SELECT EXISTS (SELECT 1 FROM @outbox GROUP BY aggregate, seq, id HAVING count(*) > 1)"
+
+	// maxInBatch bounds the events of one row of the outbox.
+	maxInBatch = 64
+)
 
 type eventsRepository struct{ *unit }
 
+// Add keeps the events until the next question or the commit, which take them along.
 func (repo eventsRepository) Add(ctx context.Context, all ...events.Event) error {
 	return repo.write(ctx, func(c *conn) error {
 		c.added = append(c.added, all...)
@@ -56,12 +58,28 @@ func (repo eventsRepository) Add(ctx context.Context, all ...events.Event) error
 	})
 }
 
+// writeOutbox writes rows of the outbox, which Check has accepted.
+func (c *conn) writeOutbox(ctx context.Context, rows []ports.Row) error {
+	for _, row := range rows {
+		e, err := ports.OutboxLayout.Value(row)
+		if err != nil {
+			return err
+		}
+		c.added = append(c.added, e)
+	}
+	repeated, err := find(ctx, c, value((*row).bool), repeatedKeys)
+	if err == nil && repeated {
+		err = broken(errors.New("the key of an event exists"))
+	}
+	return err
+}
+
 // Number looks for an event first, so that a unit that finds none writes nothing. It holds the
 // counter in a statement before the one that takes events, so that this sees what the last holder
 // committed.
 func (repo eventsRepository) Number(ctx context.Context, limit int) (n int, err error) {
 	err = repo.write(ctx, func(c *conn) error {
-		some, err := find(ctx, c, value((*row).bool), "SELECT EXISTS (SELECT 1 FROM @outbox) AND $1 > 0", limited(limit))
+		some, err := find(ctx, c, value((*row).bool), "SELECT EXISTS (SELECT 1 FROM @outbox_batches) AND $1 > 0", limited(limit))
 		if err != nil || !some {
 			return err
 		}
@@ -107,7 +125,7 @@ func (repo eventsRepository) Backlog(ctx context.Context) (b events.Backlog, err
 	err = repo.read(ctx, func(c *conn) (err error) {
 		b, err = find(ctx, c, func(r *row, b *events.Backlog) { b.Highest, b.Oldest = r.int(), r.time() },
 			`SELECT coalesce((SELECT value FROM @counters WHERE name = $1), 0),
-				(SELECT created_at FROM @outbox ORDER BY arrival LIMIT 1)`, ports.EventCounter)
+				(SELECT created_at FROM @outbox WHERE arrival = (SELECT min(arrival) FROM @outbox_batches) ORDER BY place LIMIT 1)`, ports.EventCounter)
 		return err
 	})
 	return b, err

@@ -39,6 +39,9 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 		if err := table.Check(rows...); err != nil {
 			return fmt.Errorf("write rows: %w", err)
 		}
+		if table == ports.Outbox {
+			return c.writeOutbox(ctx, rows)
+		}
 		names, _ := stored(table.Columns, table.Derived())
 		insert := insertInto(table.Name, names)
 		for _, row := range rows {

@@ -2,6 +2,9 @@ package sqlite
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cicerone-go/cicerone/core/events"
@@ -14,36 +17,90 @@ var (
 
 	eventColumns = strings.Join(outbox.names, ", ")
 
-	// numberEvents and dropNumbered take the same rows, those that were added first.
+	// numberEvents gives positions to the events that were added first.
 	numberEvents = `INSERT INTO events (position, ` + eventColumns + `)
-		SELECT coalesce((SELECT value FROM counters WHERE name = ?2), 0) + row_number() OVER (ORDER BY arrival), ` + eventColumns + `
-		FROM (SELECT * FROM outbox ORDER BY arrival LIMIT ?1)`
+		SELECT coalesce((SELECT value FROM counters WHERE name = ?2), 0) + row_number() OVER (ORDER BY arrival, place), ` + eventColumns + `
+		FROM (SELECT * FROM outbox ORDER BY arrival, place LIMIT ?1)`
 )
 
-const dropNumbered = "DELETE FROM outbox WHERE arrival IN (SELECT arrival FROM outbox ORDER BY arrival LIMIT ?)"
+const (
+	// dropNumbered drops the batches of which all events are among the first ?1, and returns how
+	// many they have.
+	dropNumbered = `DELETE FROM outbox_batches WHERE arrival IN (SELECT arrival FROM (
+			SELECT arrival, sum(json_array_length(events)) OVER (ORDER BY arrival) AS events_up_to_it
+			FROM (SELECT * FROM outbox_batches ORDER BY arrival LIMIT ?1)
+		) WHERE events_up_to_it <= ?1) RETURNING json_array_length(events)`
+
+	// cutNumbered drops the first ?1 events of the first batch.
+	cutNumbered = `UPDATE outbox_batches
+		SET events = (SELECT json_group_array(json(value) ORDER BY key) FROM json_each(outbox_batches.events) WHERE key >= ?1)
+		WHERE arrival = (SELECT min(arrival) FROM outbox_batches)`
+
+	// repeatedKeys asks for two events of the outbox with one key, which no index finds.
+	repeatedKeys = "SELECT EXISTS (SELECT 1 FROM outbox GROUP BY aggregate, seq, id HAVING count(*) > 1)"
+
+	// maxInBatch bounds the events of one row of the outbox.
+	maxInBatch = 64
+)
 
 type eventsRepository struct{ *unit }
 
+// Add keeps the events until the unit ends or reads the outbox: see flush.
 func (repo eventsRepository) Add(ctx context.Context, all ...events.Event) error {
-	return repo.write(ctx, func(c *conn) error {
-		for _, e := range all {
-			if _, err := c.exec(ctx, outbox.insert, outbox.args(e)...); err != nil {
-				return err
-			}
-		}
+	return repo.write(ctx, func(*conn) error {
+		repo.added = append(repo.added, all...)
 		return nil
 	})
 }
 
+// flush writes the events that were added.
+func (u *unit) flush(ctx context.Context) error {
+	for some := range slices.Chunk(u.added, maxInBatch) {
+		if _, err := u.conn.exec(ctx, "INSERT INTO outbox_batches (events) VALUES (?)", events.Batch(some)); err != nil {
+			return fmt.Errorf("add events: %w", err)
+		}
+	}
+	u.added = nil
+	return nil
+}
+
+// writeOutbox writes rows of the outbox, which Check has accepted.
+func (u *unit) writeOutbox(ctx context.Context, rows []ports.Row) error {
+	for _, row := range rows {
+		e, err := ports.OutboxLayout.Value(row)
+		if err != nil {
+			return err
+		}
+		u.added = append(u.added, e)
+	}
+	if err := u.flush(ctx); err != nil {
+		return err
+	}
+	repeated, err := find(ctx, u.conn, value((*row).bool), repeatedKeys)
+	if err == nil && repeated {
+		err = broken(errors.New("the key of an event exists"))
+	}
+	return err
+}
+
 func (repo eventsRepository) Number(ctx context.Context, limit int) (n int, err error) {
 	err = repo.write(ctx, func(c *conn) error {
+		if err := repo.flush(ctx); err != nil {
+			return err
+		}
 		taken, err := c.exec(ctx, numberEvents, limited(limit), ports.EventCounter)
 		if err != nil || taken == 0 {
 			return err
 		}
 		n = int(taken)
-		if _, err := c.exec(ctx, dropNumbered, taken); err != nil {
+		left := taken
+		if err := c.query(ctx, func(r *row) { left -= r.int() }, dropNumbered, taken); err != nil {
 			return err
+		}
+		if left > 0 {
+			if _, err := c.exec(ctx, cutNumbered, left); err != nil {
+				return err
+			}
 		}
 		_, err = c.exec(ctx, "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
 			ports.EventCounter, taken)
@@ -87,9 +144,12 @@ func (repo eventsRepository) Trim(ctx context.Context, upTo int64, limit int) (t
 
 func (repo eventsRepository) Backlog(ctx context.Context) (b events.Backlog, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
+		if err := repo.flush(ctx); err != nil {
+			return err
+		}
 		b, err = find(ctx, c, func(r *row, b *events.Backlog) { b.Highest, b.Oldest = r.int(), r.time() },
 			`SELECT coalesce((SELECT value FROM counters WHERE name = ?), 0),
-				(SELECT created_at FROM outbox ORDER BY arrival LIMIT 1)`, ports.EventCounter)
+				(SELECT created_at FROM outbox ORDER BY arrival, place LIMIT 1)`, ports.EventCounter)
 		return err
 	})
 	return b, err

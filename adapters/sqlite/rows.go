@@ -17,6 +17,9 @@ func (r rows) Read(ctx context.Context, table *ports.Table, after []any, limit i
 		if err := table.CheckKey(after); err != nil {
 			return fmt.Errorf("read rows: %w", err)
 		}
+		if err := r.flush(ctx); err != nil {
+			return err
+		}
 		names, key := strings.Join(table.Names(), ", "), strings.Join(table.Names()[:table.Key], ", ")
 		where := ""
 		if after != nil {
@@ -34,6 +37,9 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 	return r.write(ctx, func(c *conn) error {
 		if err := table.Check(rows...); err != nil {
 			return fmt.Errorf("write rows: %w", err)
+		}
+		if table == ports.Outbox {
+			return r.writeOutbox(ctx, rows)
 		}
 		names, _ := stored(table.Columns, table.Derived())
 		insert := insertInto(table.Name, names)

@@ -19,10 +19,11 @@ import (
 // unit is a unit of work. Every method of every repository calls read or write.
 type unit struct {
 	*uow.Unit
-	conn *conn
+	conn  *conn
+	added []events.Event // are written together: see flush
 }
 
-func newUnit(mode uow.Mode, c *conn) *unit { return &unit{uow.NewUnit("sqlite", mode), c} }
+func newUnit(mode uow.Mode, c *conn) *unit { return &unit{Unit: uow.NewUnit("sqlite", mode), conn: c} }
 
 // run calls fn with the unit and ends the unit. It returns the error of fn, or that of the
 // repository that ended the unit.
@@ -30,7 +31,12 @@ func (u *unit) run(ctx context.Context, fn func(ctx context.Context, tx ports.Tx
 	if u.Mode() == uow.Write {
 		ctx = context.WithValue(ctx, unitKey{}, u)
 	}
-	return u.Run(func() error { return fn(ctx, u) })
+	return u.Run(func() error {
+		if err := fn(ctx, u); err != nil || len(u.added) == 0 {
+			return err
+		}
+		return u.write(ctx, func(*conn) error { return u.flush(ctx) })
+	})
 }
 
 // read calls f with the unit's connection. Several statements of f see one moment only in a unit

@@ -5,20 +5,28 @@
 
 ALTER TABLE interests ADD COLUMN version bigint NOT NULL DEFAULT 1;
 
--- arrival ascends in each aggregate with the commits: a unit gets it while it holds the row that gives the seq. Across
--- aggregates it is only near the order of the commits. The table has few rows and many changes, so dead ones go soon.
-CREATE TABLE outbox (
-	arrival    bigint      GENERATED ALWAYS AS IDENTITY,
-	aggregate  text        NOT NULL COLLATE "C",
-	seq        bigint      NOT NULL,
-	id         uuid        NOT NULL,
-	type       text        NOT NULL,
-	version    bigint      NOT NULL,
-	created_at timestamptz NOT NULL,
-	data       jsonb       NOT NULL,
-	PRIMARY KEY (aggregate, seq, id)
+-- A row has events that one unit added, in their order, as a JSON array: see events.Batch. So a unit writes one row, and
+-- one entry of an index, for all that it says. arrival ascends in each aggregate with the commits: a unit gets it while
+-- it holds the rows that give the seqs. Across aggregates it is only near the order of the commits. The table has few
+-- rows and many changes, so dead ones go soon.
+CREATE TABLE outbox_batches (
+	arrival bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	events  json   NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
-CREATE UNIQUE INDEX outbox_by_arrival ON outbox (arrival);
+
+-- The events of the outbox, one by one. place is their order in a batch, from 1.
+CREATE VIEW outbox AS SELECT
+	arrival,
+	place,
+	(value ->> 0) COLLATE "C" AS aggregate,
+	(value ->> 1)::bigint     AS seq,
+	(value ->> 2)::uuid       AS id,
+	value ->> 3               AS type,
+	(value ->> 4)::bigint     AS version,
+	timestamptz 'epoch' + (value ->> 5)::bigint / 1000 * interval '1 second'
+		+ (value ->> 5)::bigint % 1000 * interval '1 millisecond' AS created_at,
+	(value -> 6)::jsonb       AS data
+FROM outbox_batches, json_array_elements(outbox_batches.events) WITH ORDINALITY AS e (value, place);
 
 CREATE TABLE events (
 	position   bigint      NOT NULL PRIMARY KEY CHECK (position >= 1),

@@ -5,19 +5,26 @@
 
 ALTER TABLE interests ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
 
--- arrival is the order in which units are committed, because there is one writer. A number may be given again when no
--- row has it any more.
-CREATE TABLE outbox (
-	arrival    INTEGER PRIMARY KEY,
-	aggregate  TEXT    NOT NULL,
-	seq        INTEGER NOT NULL,
-	id         BLOB    NOT NULL CHECK (length(id) = 16),
-	type       TEXT    NOT NULL,
-	version    INTEGER NOT NULL,
-	created_at INTEGER NOT NULL,
-	data       TEXT    NOT NULL
+-- A row has events that one unit added, in their order, as a JSON array: see events.Batch. So a unit writes one row, and
+-- no index, for all that it says. arrival is the order in which units are committed, because there is one writer. A
+-- number may be given again when no row has it any more.
+CREATE TABLE outbox_batches (
+	arrival INTEGER PRIMARY KEY,
+	events  TEXT NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX outbox_by_aggregate ON outbox (aggregate, seq, id);
+
+-- The events of the outbox, one by one. place is their order in a batch, from 0.
+CREATE VIEW outbox AS SELECT
+	arrival,
+	key                     AS place,
+	value ->> 0             AS aggregate,
+	value ->> 1             AS seq,
+	unhex(value ->> 2, '-') AS id,
+	value ->> 3             AS type,
+	value ->> 4             AS version,
+	value ->> 5             AS created_at,
+	value -> 6              AS data
+FROM outbox_batches, json_each(outbox_batches.events);
 
 CREATE TABLE events (
 	position   INTEGER PRIMARY KEY CHECK (position >= 1),

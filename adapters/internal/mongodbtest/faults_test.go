@@ -134,6 +134,9 @@ func signature(t testing.TB, c *scene) string {
 						column.Kind == ports.UUID || column.Kind == ports.Bytes || column.Kind == ports.JSON) {
 						row[i] = column.Kind
 					}
+					if aggregate, ok := row[i].(string); ok && column.Name == "aggregate" {
+						row[i], _, _ = strings.Cut(aggregate, "/") // identifiers follow
+					}
 				}
 				lines = append(lines, fmt.Sprint(table.Name, row))
 			}

@@ -66,7 +66,7 @@ func behindTwoMongos(t *testing.T, config mongofake.Config) []mongofake.Command 
 // lookups lists the shapes of the queries that are sent only behind mongos, and the index that
 // serves each. One without conditions reads the first document of each shard.
 var lookups = map[string]map[string]string{
-	"events":              {"_id<=": "_id_"},
+	"events":              {"_id<=": "_id_", "_id>": "_id_"},
 	"idempotency_records": {"created_at< saved=": "by_time"},
 	"reservations":        {"participants=": "of_participant"},
 	"sessions":            {"expires_at<": "by_expiry"},

@@ -26,12 +26,15 @@ type AsideEvent struct {
 }
 
 // AsideEvents lists the events that are set aside, in ascending order of (subscriber, position).
-// Errors: fault.Invalid for an unknown state.
+// Errors: fault.Invalid for an unknown state, and for a name that no subscription can have.
 func (s *Service) AsideEvents(
 	ctx context.Context, admin id.User, f events.AsideFilter, r page.Request[events.AsidePlace],
 ) (page.Page[AsideEvent, events.AsidePlace], error) {
-	if f.State != "" && !f.State.Valid() {
-		return page.Page[AsideEvent, events.AsidePlace]{}, fault.InvalidField("state", "must be waiting or retry")
+	var invalid fault.Fields
+	invalid.Check(f.State == "" || f.State.Valid(), "state", "must be waiting or retry")
+	invalid.Check(f.Subscriber == "" || events.ValidName(f.Subscriber), "subscriber", "must be the name of a subscription")
+	if err := invalid.Err(); err != nil {
+		return page.Page[AsideEvent, events.AsidePlace]{}, err
 	}
 	return readPage(ctx, s, admin, r, AsideEvent.Place, func(ctx context.Context, tx Tx, after *events.AsidePlace, limit int) ([]AsideEvent, error) {
 		return ReadAsideEvents(ctx, tx, f, after, limit)

@@ -38,7 +38,7 @@ func asideEventOf(e moderation.AsideEvent) AsideEvent {
 
 // AsideFilter selects events that are set aside. An empty field selects all.
 type AsideFilter struct {
-	Subscriber string            `query:"subscriber" maxLength:"100"`
+	Subscriber string            `query:"subscriber" maxLength:"100" pattern:"^[a-z0-9._-]*$"`
 	State      events.AsideState `query:"state" enum:"waiting,retry"`
 }
 

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/events"
+	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/ports"
@@ -89,6 +91,11 @@ func TestEventsThatAreSetAside(t *testing.T) {
 	}
 	if found := list(httpapi.AsideFilter{State: events.Waiting}); len(found) != 1 || found[0].Subscriber != "mail" {
 		t.Errorf("got %+v, want the event of mail", found)
+	}
+	for _, name := range []string{"a\x00b", "Mail", strings.Repeat("a", events.MaxName+1)} {
+		if _, err := admin.AsideEvents(ctx, httpapi.AsideFilter{Subscriber: name}, httpapi.Paging{}); !errors.Is(err, fault.Invalid) {
+			t.Errorf("the events of %q: %v", name, err)
+		}
 	}
 	if _, err := admin.RetryEvent(ctx, "search", last-1, ""); !errors.Is(err, moderation.ErrEventNotFound) {
 		t.Errorf("an event that is not set aside: %v", err)

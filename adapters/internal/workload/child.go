@@ -62,7 +62,7 @@ func runChild(encoded string, open func(ctx context.Context, store string) (Open
 		return o.Storage.Close(ctx)
 	}
 	failed := make(chan error, len(j.Pairs))
-	defer Deliver(o.Storage, 10*time.Millisecond, tell, func(err error) { failed <- err })()
+	defer Deliver(o.Storage, 10*time.Millisecond, tell, func(err error) { fmt.Fprintln(os.Stderr, err) })() // the parent misses its events
 	var all sync.WaitGroup
 	for n := range j.Pairs {
 		all.Go(func() {

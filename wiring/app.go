@@ -13,7 +13,6 @@ import (
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/services"
-	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
@@ -33,12 +32,11 @@ type App struct {
 	// Storage is the store of the server. The App closes it.
 	Storage ports.Storage
 
-	// Relay delivers the events of the store to Config.Subscribers, while Run runs.
+	// Relay delivers the events of the store to Config.Subscribers and sends mail, while Run runs.
 	Relay *events.Relay
 
 	store      *ports.Store
 	readiness  *Readiness
-	mailer     users.Mailer
 	log        *slog.Logger
 	clock      clock.Clock
 	purgeEvery time.Duration
@@ -56,22 +54,21 @@ func New(ctx context.Context, c Config, storage ports.Storage) (*App, error) {
 	return app, err
 }
 
-// NewApp makes an App from its parts. The App owns the storage and the mailer: App.Close closes the
-// storage, and calls the mailer's method Close(context.Context) error if it has one.
+// NewApp makes an App from its parts. The App owns the storage: App.Close closes it.
 func NewApp(
 	c Checked, s *services.Services, api *httpapi.API, storage ports.Storage, store *ports.Store, r *Readiness, relay *events.Relay,
-	now clock.Clock, mailer users.Mailer,
+	now clock.Clock,
 ) *App {
 	work := newGate()
 	return &App{
 		Services: s, Handler: guard(work, r, api), API: api, Storage: storage, Relay: relay,
-		store: store, readiness: r, mailer: mailer, log: c.Log, clock: now, purgeEvery: c.PurgeEvery, work: work,
+		store: store, readiness: r, log: c.Log, clock: now, purgeEvery: c.PurgeEvery, work: work,
 	}
 }
 
 // Run does the background work: it settles the reservations that have ended, first those that fell
-// due before it began, seals the transactions of the ledger, delivers events to the subscribers, and
-// removes events that no subscription needs, expired sessions, idempotency keys and counts of tries.
+// due before it began, seals the transactions of the ledger, delivers events to the subscribers, which
+// sends mail, and removes events that no subscription needs, expired sessions, idempotency keys and counts of tries.
 // It logs failures and tries again. Run returns nil when ctx ends or Close
 // is called. Several calls, in one process or in several servers on one store, may run concurrently.
 func (a *App) Run(ctx context.Context) error {
@@ -128,7 +125,6 @@ func (a *App) purge(ctx context.Context) error {
 // Load is the present load of a server, for metrics.
 type Load struct {
 	Store ports.Stats // zero if the store does not implement ports.Measured
-	Mail  int         // messages that wait to be sent; 0 if the mailer has no method Len() int
 
 	// SettlementLag is how long a reservation that is due has waited for its settlement at most, as
 	// far as this process knows: the time since Run began to settle when it last settled
@@ -141,9 +137,6 @@ func (a *App) Load() Load {
 	var l Load
 	if s, ok := a.Storage.(ports.Measured); ok {
 		l.Store = s.Stats()
-	}
-	if queue, ok := a.mailer.(interface{ Len() int }); ok {
-		l.Mail = queue.Len()
 	}
 	if until := a.Reservations.SettledUntil(); !until.IsZero() {
 		l.SettlementLag = max(a.clock.Now().Sub(until), 0)
@@ -160,19 +153,14 @@ func (a *App) Drain() {
 	a.Live.Close()
 }
 
-// Close refuses new requests, ends Run and all streams, waits for the requests in flight, sends the queued mail,
-// and closes the store. If ctx ends first, Close closes the rest without waiting, and the error
+// Close refuses new requests, ends Run and all streams, waits for the requests in flight, and closes
+// the store. If ctx ends first, Close closes the rest without waiting, and the error
 // names the steps that were cut short. Close may be called more than once.
 func (a *App) Close(ctx context.Context) error {
 	var failed []error
 	a.Live.Close()
 	if err := a.work.close(ctx); err != nil {
 		failed = append(failed, fmt.Errorf("wiring: wait for requests in flight: %w", err))
-	}
-	if queue, ok := a.mailer.(interface{ Close(context.Context) error }); ok {
-		if err := queue.Close(ctx); err != nil {
-			failed = append(failed, fmt.Errorf("wiring: send the queued mail: %w", err))
-		}
 	}
 	if err := a.Storage.Close(ctx); err != nil {
 		failed = append(failed, fmt.Errorf("wiring: close the store: %w", err))

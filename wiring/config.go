@@ -69,7 +69,8 @@ type Config struct {
 
 	// Subscribers handle events, while App.Run runs: see events.Relay. A subscription that the store
 	// has, and that no process has a subscriber for any more, holds events until it is
-	// Events.BehindAfter behind, or an admin switches it off.
+	// Events.BehindAfter behind, or an admin switches it off. The server itself has the subscriber
+	// users.MailSubscriber, so none may have this name.
 	Subscribers []events.Subscriber
 
 	// JoinedSubscribers handle events in the units of work of the services that add them, with the
@@ -79,9 +80,10 @@ type Config struct {
 	// settlement nor an erasure: see events.JoinedSubscriber. App.Run delivers what was deferred.
 	JoinedSubscribers []ports.JoinedSubscriber
 
-	// Mailer sends mail. A queue calls it, after the request that caused the mail. nil writes all
-	// mail to the log. That is for development only: a reader of the log can use the secrets in the
-	// mail.
+	// Mailer sends mail, while App.Run runs: a subscriber calls it, after the commit of the request
+	// that caused the mail. Without Run, nothing is mailed, and the requests wait in the store. nil
+	// writes all mail to the log. That is for development only: a reader of the log can use the
+	// secrets in the mail.
 	Mailer users.Mailer
 
 	// Hasher hashes passwords; nil means bcrypt at PasswordCost.
@@ -225,6 +227,7 @@ func (c Config) Validate() error {
 	p.fields("Live.", c.Live.Check)
 	p.fields("", func(f *fault.Fields) { events.CheckSubscribers(f, c.Subscribers) })
 	p.fields("", func(f *fault.Fields) { events.CheckJoined(f, c.JoinedSubscribers, c.Subscribers) })
+	p.fields("", func(f *fault.Fields) { checkReserved(f, c.Subscribers) })
 
 	p.notNegative("Units.MaxTime", c.Units.MaxTime)
 	p.notNegative("Units.MinPause", c.Units.MinPause)

@@ -118,11 +118,11 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"Events.Keep", func(c *wiring.Config) { c.Events.Keep = -1 }},
 		{"Subscribers[0].Name", func(c *wiring.Config) { c.Subscribers = []events.Subscriber{{Name: "a\nb", Handle: ignore}} }},
 		{"Subscribers[1].Name", func(c *wiring.Config) {
-			c.Subscribers = []events.Subscriber{{Name: "mail", Handle: ignore}, {Name: "mail", Handle: ignore}}
+			c.Subscribers = []events.Subscriber{{Name: "post", Handle: ignore}, {Name: "post", Handle: ignore}}
 		}},
-		{"Subscribers[0].Handle", func(c *wiring.Config) { c.Subscribers = []events.Subscriber{{Name: "mail"}} }},
+		{"Subscribers[0].Handle", func(c *wiring.Config) { c.Subscribers = []events.Subscriber{{Name: "post"}} }},
 		{"Subscribers[0].Types", func(c *wiring.Config) {
-			c.Subscribers = []events.Subscriber{{Name: "mail", Types: []events.Type{"user.born"}, Handle: ignore}}
+			c.Subscribers = []events.Subscriber{{Name: "post", Types: []events.Type{"user.born"}, Handle: ignore}}
 		}},
 		{"PurgeEvery", func(c *wiring.Config) { c.PurgeEvery = 0 }},
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/mail"
 	"github.com/cicerone-go/cicerone/adapters/totp"
 	"github.com/cicerone-go/cicerone/core/clock"
-	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/live"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -33,7 +32,7 @@ var (
 	DefaultAccessTokens = wire.NewSet(NewAccessTokens, wire.Bind(new(users.AccessTokens), new(*jwt.Tokens)))
 	DefaultTOTP         = wire.NewSet(NewTOTP, wire.Bind(new(users.TOTP), new(*totp.Codes)))
 	DefaultImages       = wire.NewSet(NewImages, wire.Bind(new(messaging.Images), new(*images.Cleaner)))
-	DefaultMailer       = wire.NewSet(NewMailQueue, wire.Bind(new(users.Mailer), new(*mail.Queue)))
+	DefaultMailer       = wire.NewSet(wire.FieldsOf(new(Checked), "Mailer"))
 	DefaultLimits       = wire.NewSet(wire.FieldsOf(new(Checked), "Limits"))
 )
 
@@ -41,14 +40,14 @@ var (
 // limits.
 var Domains = wire.NewSet(
 	Check,
-	NewReadiness, NewRelay, NewStore, ports.ForServices,
+	NewReadiness, NewWaker, NewStore, ports.ForServices,
 	wire.FieldsOf(new(Checked), "Users", "Moderation", "Tokens", "Messaging", "Reservations", "Live"),
-	wire.Bind(new(live.Relay), new(*events.Relay)),
+	wire.Bind(new(live.Relay), new(*Waker)),
 	wire.Struct(new(services.Parts), "*"), wire.Struct(new(services.Policies), "*"), services.New,
 )
 
 // Server makes an App from a Config, a ports.Storage and all parts.
-var Server = wire.NewSet(Domains, NewCursors, NewLinks, NewAPI, NewApp)
+var Server = wire.NewSet(Domains, NewRelay, NewCursors, NewLinks, NewAPI, NewApp)
 
 // Application makes an App from a Config and a ports.Storage, with the default of each part.
 var Application = wire.NewSet(
@@ -115,7 +114,7 @@ func Check(c Config) (Checked, error) {
 // NewStore returns the store of the services, decorated by the Config. The Readiness learns when it could not write,
 // and the relay when something was committed. Its units call the joined subscribers.
 func NewStore(
-	c Checked, storage ports.Storage, r *Readiness, relay *events.Relay, now clock.Clock, ids id.Source,
+	c Checked, storage ports.Storage, r *Readiness, w *Waker, now clock.Clock, ids id.Source,
 ) (*ports.Store, error) {
 	if storage == nil {
 		return nil, nil // services.New says what is missing
@@ -127,7 +126,7 @@ func NewStore(
 	if err != nil {
 		return nil, err
 	}
-	return uow.NewStore(waking{runner, relay}, c.Units), nil
+	return uow.NewStore(waking{runner, w}, c.Units), nil
 }
 
 // NewIDs returns c.IDs, or a generator that reads the clock if c.IDs is nil.
@@ -160,16 +159,6 @@ func NewTOTP(c Checked) (*totp.Codes, error) {
 
 // NewImages returns the cleaner of images.
 func NewImages(c Checked) *images.Cleaner { return images.New(c.Images) }
-
-// NewMailQueue starts a queue that calls the mailer of the Config. The App closes it. wire calls
-// the returned function if a later part cannot be made.
-func NewMailQueue(c Checked) (*mail.Queue, func(), error) {
-	q, err := mail.NewQueue(c.Mailer, mail.QueueConfig{Logger: c.Log})
-	if err != nil {
-		return nil, nil, fmt.Errorf("wiring: queue mail: %w", err)
-	}
-	return q, CloseUnused(c, "mail queue", q), nil
-}
 
 // NewCursors returns the sealer of the cursors of lists.
 func NewCursors(c Checked) (*edge.Cursors, error) {

@@ -9,13 +9,12 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// NewServices makes the services over any store, without HTTP and without background work. They
-// call the mailer directly, without a queue. The caller closes the storage. Errors: those of
+// NewServices makes the services over any store, without HTTP and without background work: they
+// send no mail, settle and seal nothing. The caller closes the storage. Errors: those of
 // Config.Validate.
 func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	panic(wire.Build(
-		Domains, DefaultClock, DefaultIDs, DefaultHasher, DefaultAccessTokens, DefaultTOTP, DefaultImages,
-		wire.FieldsOf(new(Checked), "Mailer"),
+		Domains, DefaultClock, DefaultIDs, DefaultHasher, DefaultAccessTokens, DefaultTOTP, DefaultImages, DefaultMailer,
 	))
 }
 

@@ -13,8 +13,8 @@ import (
 
 // Injectors from wire.go:
 
-// NewServices makes the services over any store, without HTTP and without background work. They
-// call the mailer directly, without a queue. The caller closes the storage. Errors: those of
+// NewServices makes the services over any store, without HTTP and without background work: they
+// send no mail, settle and seal nothing. The caller closes the storage. Errors: those of
 // Config.Validate.
 func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	checked, err := Check(c)
@@ -23,12 +23,9 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	}
 	clock := checked.Clock
 	readiness := NewReadiness(storage, clock)
+	waker := NewWaker()
 	source := NewIDs(checked, clock)
-	relay, err := NewRelay(checked, storage, readiness, clock, source)
-	if err != nil {
-		return nil, err
-	}
-	store, err := NewStore(checked, storage, readiness, relay, clock, source)
+	store, err := NewStore(checked, storage, readiness, waker, clock, source)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +47,7 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 		TOTP:   codes,
 		Mailer: mailer,
 		Images: cleaner,
-		Relay:  relay,
+		Relay:  waker,
 		Clock:  clock,
 		IDs:    source,
 	}
@@ -83,12 +80,9 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 	}
 	clock := checked.Clock
 	readiness := NewReadiness(storage, clock)
+	waker := NewWaker()
 	source := NewIDs(checked, clock)
-	relay, err := NewRelay(checked, storage, readiness, clock, source)
-	if err != nil {
-		return nil, nil, err
-	}
-	store, err := NewStore(checked, storage, readiness, relay, clock, source)
+	store, err := NewStore(checked, storage, readiness, waker, clock, source)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -102,18 +96,15 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	queue, cleanup, err := NewMailQueue(checked)
-	if err != nil {
-		return nil, nil, err
-	}
+	mailer := checked.Mailer
 	cleaner := NewImages(checked)
 	parts := services.Parts{
 		Hasher: hasher,
 		Access: tokens,
 		TOTP:   codes,
-		Mailer: queue,
+		Mailer: mailer,
 		Images: cleaner,
-		Relay:  relay,
+		Relay:  waker,
 		Clock:  clock,
 		IDs:    source,
 	}
@@ -133,27 +124,26 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 	}
 	servicesServices, err := services.New(uowStore, parts, policies)
 	if err != nil {
-		cleanup()
 		return nil, nil, err
 	}
 	cursors, err := NewCursors(checked)
 	if err != nil {
-		cleanup()
 		return nil, nil, err
 	}
 	links, err := NewLinks(checked, clock)
 	if err != nil {
-		cleanup()
 		return nil, nil, err
 	}
 	limits := checked.Limits
 	api, err := NewAPI(checked, servicesServices, cursors, links, limits, readiness)
 	if err != nil {
-		cleanup()
 		return nil, nil, err
 	}
-	app := NewApp(checked, servicesServices, api, storage, store, readiness, relay, clock, queue)
+	relay, err := NewRelay(checked, servicesServices, storage, readiness, clock, source, waker)
+	if err != nil {
+		return nil, nil, err
+	}
+	app := NewApp(checked, servicesServices, api, storage, store, readiness, relay, clock)
 	return app, func() {
-		cleanup()
 	}, nil
 }

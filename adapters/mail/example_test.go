@@ -20,40 +20,24 @@ func Example() {
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: withoutTime}))
 
-	queue, err := mail.NewQueue(mail.NewLog(logger, nil), mail.QueueConfig{Logger: logger})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	err = queue.Send(ctx, users.Mail{
+	err := mail.NewLog(logger, nil).Send(ctx, users.Mail{
 		To: "ada@example.net", Kind: users.MailPasswordReset, Locale: "en",
 		Data: users.PasswordResetMail{Link: "https://example.org/reset?token=secret", Secret: "secret", Minutes: 60},
 	})
-	fmt.Println("queued:", err)
-	fmt.Println("closed:", queue.Close(ctx))
-	// Unordered output:
-	// queued: <nil>
+	if err != nil {
+		fmt.Println(err)
+	}
+	// Output:
 	// level=INFO msg="mail, logged and not sent" to=ada@example.net subject="Set a new password" text="Somebody, we hope you, asked to set a new password for this address at Cicerone.\n\nhttps://example.org/reset?token=secret\n\nThis works once, for 60 minutes. If it was not you, there is nothing to do.\n"
-	// closed: <nil>
 }
 
 func ExampleNewSMTP() {
-	ctx := context.Background()
-	relay, err := mail.NewSMTP(mail.Config{
+	_, err := mail.NewSMTP(mail.Config{ // for the field Mailer of wiring.Config
 		Host:     "mail.example.org",
 		Username: "cicerone",
 		Password: "from the environment, never from the source code",
 		From:     "Cicerone <no-reply@example.org>",
 	})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	queue, err := mail.NewQueue(relay, mail.QueueConfig{})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println("closed:", queue.Close(ctx))
-	// Output: closed: <nil>
+	fmt.Println(err)
+	// Output: <nil>
 }

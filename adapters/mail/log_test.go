@@ -6,13 +6,23 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/cicerone-go/cicerone/adapters/mail"
+	"github.com/cicerone-go/cicerone/core/users"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// greet returns a mail with a subject.
+func greet(subject string) users.Mail {
+	return users.Mail{To: "ada@example.net", Kind: "letter", Data: letterMail{subject, "s3cret"}}
+}
 
 func TestLog(t *testing.T) {
 	var log bytes.Buffer
 	l := mail.NewLog(slog.New(slog.NewTextHandler(&log, nil)), letters(t))
-	if err := l.Send(t.Context(), subject(1)); err != nil {
+	if err := l.Send(t.Context(), greet("mail 1")); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"level=INFO", "to=ada@example.net", `subject="mail 1"`, `text="s3cret\n"`} {
@@ -28,7 +38,7 @@ func TestLogNilLogger(t *testing.T) {
 	defer slog.SetDefault(before)
 	var log bytes.Buffer
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
-	if err := mail.NewLog(nil, letters(t)).Send(t.Context(), subject(1)); err != nil {
+	if err := mail.NewLog(nil, letters(t)).Send(t.Context(), greet("mail 1")); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(log.String(), "mail 1") {

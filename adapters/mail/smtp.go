@@ -95,9 +95,11 @@ func isLoopback(host string) bool {
 }
 
 // Send sends the message to the server, as text and as HTML. It returns nil if the server accepted
-// the message. If the recipient is not one bare address, or Unsubscribe is not an https address, it
-// returns fault.Invalid and sends nothing. If ctx ends, it returns ctx.Err() (wrapped). Its further
-// errors are those of Templates.Render. No error contains the password.
+// the message. Errors: users.ErrMailRefused if the recipient is not one bare address, or if the
+// server refuses the recipient or the message with a permanent code (5xx); users.ErrNotMailed for
+// every other failure of the connection or the server, also a refused password; fault.Invalid if
+// Unsubscribe is not an https address; those of Templates.Render. If ctx ends, ctx.Err() is wrapped,
+// too. No error contains the password, or an answer of the server, which may have the recipient.
 func (s *SMTP) Send(ctx context.Context, m users.Mail) error {
 	message, err := s.compose(m)
 	if err != nil {
@@ -106,10 +108,7 @@ func (s *SMTP) Send(ctx context.Context, m users.Mail) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
 	if err := s.deliver(ctx, message); err != nil && !message.IsDelivered() { // errors after acceptance do not matter
-		if ctx.Err() != nil {
-			err = fmt.Errorf("%w (%w)", ctx.Err(), err)
-		}
-		return fmt.Errorf("mail: send by %s: %w", s.config.Host, err)
+		return fmt.Errorf("mail: send by %s: %w", s.config.Host, classify(ctx, err))
 	}
 	return nil
 }
@@ -117,7 +116,9 @@ func (s *SMTP) Send(ctx context.Context, m users.Mail) error {
 func (s *SMTP) compose(m users.Mail) (*mail.Msg, error) {
 	var f fault.Fields
 	to, err := netmail.ParseAddress(m.To)
-	f.Check(err == nil && to.Name == "" && to.Address == m.To, "to", "must be one bare e-mail address")
+	if err != nil || to.Name != "" || to.Address != m.To {
+		return nil, users.ErrMailRefused.Wrap(errors.New("mail: the recipient is not one bare e-mail address"))
+	}
 	f.Check(m.Unsubscribe == "" || isUnsubscribe(m.Unsubscribe), "unsubscribe", "must be an https address")
 	if err := f.Err(); err != nil {
 		return nil, fmt.Errorf("mail: compose a message: %w", err)

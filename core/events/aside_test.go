@@ -171,7 +171,7 @@ func TestClassesOfErrors(t *testing.T) {
 	for class, fail := range map[string]func(ctx context.Context) error{
 		"panic":                    func(context.Context) error { panic("the letter to ada@example.com") },
 		"timeout":                  func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
-		"full":                     func(context.Context) error { return fault.New(fault.Unavailable, "full", "the box is full") },
+		"full":                     func(context.Context) error { return fault.New(fault.Conflict, "full", "the box is full") },
 		"*events_test.letterError": func(context.Context) error { return errors.Join(&letterError{}) },
 	} {
 		t.Run(class, func(t *testing.T) {

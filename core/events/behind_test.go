@@ -2,11 +2,13 @@ package events_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/events"
+	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/ports"
 )
@@ -212,6 +214,53 @@ func TestProgressWithoutEvents(t *testing.T) {
 		want := events.SubscriptionProgress{Name: "mail", State: events.Active}
 		if p := r.Progress(); p.Subscriptions[0] != want {
 			t.Errorf("the progress is %+v, want %+v", p.Subscriptions[0], want)
+		}
+	})
+}
+
+// TestUnavailableIsNoAttempt checks that an event waits, with pauses that grow, while its subscriber
+// says that it can be handled later, and is then handled; and that other errors count.
+func TestUnavailableIsNoAttempt(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.policy.LookEvery = time.Second
+		user := id.User(o.ids.Next())
+		tries, failure := 0, fault.New(fault.Unavailable, "down", "the server cannot be reached")
+		var failing error = failure
+		s := events.Subscriber{Name: "mail", Handle: func(context.Context, events.Event) error { tries++; return failing }}
+		defer o.run(o.relay(s))()
+		o.add(user, 1)
+		time.Sleep(4 * time.Hour)
+		if s := o.subscription("mail"); s.Position != 0 || s.Attempts != 0 || s.State != events.Active {
+			t.Errorf("after hours, the subscription is %+v", s)
+		}
+		if tries < 4*60/5 || tries > 400 {
+			t.Errorf("%d tries in 4 hours, want one in 5 minutes at least", tries)
+		}
+		failing = errors.New("broken")
+		time.Sleep(6 * time.Minute)
+		if s := o.subscription("mail"); s.Attempts == 0 {
+			t.Errorf("after another error, the subscription is %+v", s)
+		}
+		failing = nil
+		time.Sleep(6 * time.Minute)
+		if s := o.subscription("mail"); s.Position != 1 {
+			t.Errorf("at the end, the subscription is %+v", s)
+		}
+	})
+}
+
+// TestUnavailableIsBehind checks that an event does not wait longer than any other.
+func TestUnavailableIsBehind(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.policy.LookEvery, o.policy.BehindAfter = time.Second, 2*time.Hour
+		s := events.Subscriber{Name: "mail", Handle: func(context.Context, events.Event) error {
+			return fault.New(fault.Unavailable, "down", "the server cannot be reached")
+		}}
+		defer o.run(o.relay(s))()
+		o.add(id.User(o.ids.Next()), 1)
+		time.Sleep(o.policy.BehindAfter + time.Hour)
+		if s := o.subscription("mail"); s.State != events.Behind {
+			t.Errorf("the subscription is %+v, want it behind", s)
 		}
 	})
 }

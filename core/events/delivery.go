@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/fault"
 )
 
 // delivery hands events to one subscriber.
@@ -16,6 +17,7 @@ type delivery struct {
 	*relayRun
 	subscriber Subscriber
 	woken      chan struct{}
+	waits      int64         // how often in a row an event could not be handled yet: see passing
 	held       *Subscription // as the store has it while this run has the lease; nil if it is to be read
 }
 
@@ -123,7 +125,7 @@ func (d *delivery) handle(ctx context.Context, next []Numbered) (more bool, err 
 				break // the relay stops, so that this was no attempt
 			}
 		}
-		done = e.Position
+		done, d.waits = e.Position, 0
 	}
 	if done == d.held.Position {
 		return full, nil
@@ -148,14 +150,20 @@ func (d *delivery) failed(ctx context.Context, done int64, e Numbered, failure e
 		held.Position, held.Attempts = done, 0
 	}
 	lease := held.Leased()
-	held.Attempts++
-	attempts := held.Attempts
-	aside := attempts >= int64(d.deps.Policy.MaxTries) && now.Sub(e.At) >= d.subscriber.TryFor
-	d.report(d.describe(e, attempts, failure, aside))
+	later := d.subscriber.TryFor == 0 && passing(failure)
+	if later {
+		d.waits++
+	} else {
+		held.Attempts++
+	}
+	attempts, tried := held.Attempts, held.Attempts+d.waits
+	aside := !later && attempts >= int64(d.deps.Policy.MaxTries) && now.Sub(e.At) >= d.subscriber.TryFor
+	d.report(d.describe(e, tried, failure, aside))
 	if aside {
+		d.waits = 0
 		held.Position, held.Attempts, held.RetryAt = e.Position, 0, time.Time{}
 	} else {
-		held.RetryAt = clock.Truncate(now.Add(d.deps.Policy.pause(attempts)))
+		held.RetryAt = clock.Truncate(now.Add(d.deps.Policy.pause(tried)))
 	}
 	return aside, d.store(ctx, held, func(ctx context.Context, s Subscriptions) (bool, error) {
 		if before := d.held.Leased(); lease != before {
@@ -174,6 +182,13 @@ func (d *delivery) failed(ctx context.Context, done int64, e Numbered, failure e
 		}
 		return s.Postpone(ctx, lease, attempts, held.RetryAt)
 	})
+}
+
+// passing reports whether an error says that the event can be handled later, as when a server cannot
+// be reached. The event waits then, until the subscription is behind.
+func passing(failure error) bool {
+	_, panicked := errors.AsType[*panicked](failure)
+	return !panicked && errors.Is(failure, fault.Unavailable)
 }
 
 // isAside reports whether an event is set aside already.

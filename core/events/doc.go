@@ -13,6 +13,7 @@
 //	message.read                  reading/<id>/<id of reader>   messages that were unread  created_at of up_to in ms
 //	reservation.*                 reservation/<id>              reservations               1 for the proposal, then one more than before
 //	wallet.changed                wallet/<id of user>           wallets                    seq of the transaction
+//	mail.requested                mail/<id>                     none                       1, as there is no other
 //	report.*                      report/<id>                   reports                    1 filed, 2 reviewed, 3 resolved or dismissed
 //
 // A seq has gaps. A consumer that has seen an event may ignore those of the same aggregate with a

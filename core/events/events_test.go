@@ -47,6 +47,7 @@ var all = []events.Data{
 	events.WalletChanged{Amount: -1, BalanceAfter: tokens.MaxBalance, TransactionID: id.Transaction{15: 8}, Type: "MESSAGE_SENT", UserID: ada},
 	events.BlockAdded{BlockedUserID: ben, UserID: ada},
 	events.BlockRemoved{BlockedUserID: ben, UserID: ada},
+	events.MailRequested{Kind: "password_reset", MailID: id.Mail{15: 10}, UserID: ada},
 	events.ReportFiled{ReportID: id.Report{15: 9}, ReportedUserID: ben, ReporterID: ada},
 	events.ReportMoved{ReportID: id.Report{15: 9}, ReportedUserID: ben, ReporterID: ada, Status: "resolved"},
 	events.Deferred{
@@ -92,6 +93,7 @@ func TestJSON(t *testing.T) {
 func TestWithoutWhatMayBeAbsent(t *testing.T) {
 	for data, want := range map[events.Data]string{
 		events.UserSanctioned{Kind: "warning", UserID: ada}: `{"kind":"warning","sanction_id":"` + id.Sanction{}.String() + `","user_id":"` + ada.String() + `"}`,
+		events.MailRequested{Kind: "password_reset"}:        `{"kind":"password_reset","mail_id":"` + id.Mail{}.String() + `"}`,
 		events.ReservationExpired{}:                         `{"conversation_id":`,
 	} {
 		if got := events.Encode(data); !strings.HasPrefix(got, want) {

@@ -350,7 +350,7 @@ func (r *relayRun) want() {
 func (r *relayRun) subscribe(ctx context.Context, name string) error {
 	s := Subscription{Name: name, State: Active, Since: r.deps.Clock.Now()}
 	err := r.deps.Store.Do(ctx, func(ctx context.Context, tx RelayTx) error {
-		if !r.deps.Policy.FromOldest {
+		if !r.deps.Policy.FromOldest && !r.deliveries[name].subscriber.FromOldest {
 			b, err := tx.Events().Backlog(ctx)
 			if err != nil {
 				return err

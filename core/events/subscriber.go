@@ -20,16 +20,22 @@ type Subscriber struct {
 	// Types are the types of events that the subscriber handles; none means all of them.
 	Types []Type
 
+	// FromOldest makes a new subscriber begin with the oldest event that remains, as
+	// Policy.FromOldest does for all.
+	FromOldest bool
+
 	// Handle handles an event. The relay calls it for one event after another, in the order of
 	// their positions, at least once for each: again if it returns an error or panics, and also if
 	// the process ends before the relay has stored that it succeeded. A later event waits until
-	// Handle succeeds or the event is set aside. Handle returns soon after ctx ends, which it does
-	// after Policy.HandleTime. It must not be nil.
+	// Handle succeeds or the event is set aside. Unless TryFor is set, an event is not set aside for
+	// errors of the kind fault.Unavailable, which say that Handle may succeed later. Handle returns
+	// soon after ctx ends, which it does after Policy.HandleTime. It must not be nil.
 	Handle func(ctx context.Context, e Event) error
 
 	// TryFor keeps an event that is not so old yet from being set aside after Policy.MaxTries
-	// attempts: it is tried until it is. It is for a subscriber that fails when another server is
-	// down, which no event is the cause of. It is not negative; 0 means that MaxTries alone counts.
+	// attempts: it is tried until it is, and then set aside after every error. It is for a subscriber
+	// that gives up on another server that is down for so long. It is not negative; 0 means that
+	// MaxTries alone counts, except for errors of the kind fault.Unavailable.
 	TryFor time.Duration
 
 	// joined is called in place of Handle, for the events that were deferred for the subscriber, in

@@ -45,6 +45,8 @@ const (
 	TypeBlockAdded   Type = "block.added"
 	TypeBlockRemoved Type = "block.removed"
 
+	TypeMailRequested Type = "mail.requested"
+
 	TypeReportFiled Type = "report.filed"
 	TypeReportMoved Type = "report.moved"
 )
@@ -172,6 +174,13 @@ type BlockRemoved struct {
 	UserID        id.User `json:"user_id"`
 }
 
+// MailRequested says that mail is to be sent to a user.
+type MailRequested struct {
+	Kind   string  `json:"kind"` // a users.MailKind
+	MailID id.Mail `json:"mail_id"`
+	UserID id.User `json:"user_id,omitzero"` // absent if there is no such account, so that both requests take the same time
+}
+
 // ReportFiled says that a user reported another.
 type ReportFiled struct {
 	ReportID       id.Report `json:"report_id"`
@@ -224,6 +233,7 @@ func (d ReservationCompleted) about() (Type, Aggregate) {
 	return TypeReservationCompleted, d.aggregate()
 }
 func (d WalletChanged) about() (Type, Aggregate) { return TypeWalletChanged, of("wallet", d.UserID) }
+func (d MailRequested) about() (Type, Aggregate) { return TypeMailRequested, of("mail", d.MailID) }
 func (d BlockAdded) about() (Type, Aggregate)    { return TypeBlockAdded, of("user", d.UserID) }
 func (d BlockRemoved) about() (Type, Aggregate)  { return TypeBlockRemoved, of("user", d.UserID) }
 func (d ReportFiled) about() (Type, Aggregate)   { return TypeReportFiled, of("report", d.ReportID) }

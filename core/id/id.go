@@ -43,6 +43,8 @@ type (
 	Sanction = ID[sanctionKind]
 	// Event identifies an event.
 	Event = ID[eventKind]
+	// Mail identifies a mail that is requested.
+	Mail = ID[mailKind]
 	// AuditRecord identifies a record of the audit trail.
 	AuditRecord = ID[auditRecordKind]
 	// Subject identifies the object of an administrative act, of any kind.
@@ -64,6 +66,7 @@ type (
 	reportKind       struct{}
 	sanctionKind     struct{}
 	eventKind        struct{}
+	mailKind         struct{}
 	auditRecordKind  struct{}
 	subjectKind      struct{}
 )

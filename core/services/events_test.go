@@ -118,6 +118,11 @@ func TestEventsOfUseCases(t *testing.T) {
 	l.does("change of an interest", rename, events.TypeInterestChanged)
 	l.does("the same change of an interest", rename)
 
+	l.does("request of a reset", func() error { return l.Users.ForgotPassword(ctx, coretest.Email("Ada"), users.Device{}) },
+		events.TypeMailRequested)
+	data := l.Sent()[0].Data.(users.PasswordResetMail)
+	l.does("reset", func() error { return l.Users.ResetPassword(ctx, data.Secret, coretest.Password, users.Device{}) },
+		events.TypeUserVerified)
 	l.talks(ada, ben, eve)
 	l.books(ada, ben, admin)
 	l.moderates(ada, ben, eve, admin)

@@ -97,7 +97,7 @@ func New(store *uow.Store[Tx], p Parts, policies Policies) (*Services, error) {
 	}
 	ledger, passwords := tokens.NewLedger(p.IDs), users.NewPasswords(p.Hasher)
 	accounts := uow.Narrow(store, func(tx Tx) users.Tx { return tx })
-	guard := users.NewGuard(accounts, passwords, p.Mailer, p.Clock, policies.Users)
+	guard := users.NewGuard(accounts, passwords, p.IDs, p.Clock, policies.Users)
 	var s Services
 	var errs [10]error
 	s.Users, errs[0] = users.NewService(users.Deps{

@@ -198,12 +198,11 @@ func EndAccess(ctx context.Context, tx Tx, user id.User, at time.Time) error {
 	return nil
 }
 
-// ForgotPassword mails a password reset to the active account with this address, if there is one.
-// Policy.OpenResets resets of an account work at a time. If there is no room for another, the one
-// that expires first is removed. Beyond Policy.MaxResets and Policy.MaxResetsFrom it does nothing,
-// and returns nil. It does the same work whether or not there is an account: with a MailQueue, the
-// account is looked up later. Errors: fault.Invalid on email; ErrMailBusy; with a Mailer that is no
-// MailQueue, ErrNotMailed, which reveals that there is such an account.
+// ForgotPassword requests a password reset, which is mailed to the active account with this address,
+// if there is one: see SendMail. Policy.OpenResets resets of an account work at a time. If there is no
+// room for another, the one that expires first is removed. Beyond Policy.MaxResets and
+// Policy.MaxResetsFrom it does nothing, and returns nil. It does the same work whether or not there
+// is an account. Errors: fault.Invalid on email.
 func (s *Service) ForgotPassword(ctx context.Context, email string, from Device) error {
 	var f fault.Fields
 	// An address from before may be one that IDNA does not accept, so this checks less than a sign-up.
@@ -212,66 +211,15 @@ func (s *Service) ForgotPassword(ctx context.Context, email string, from Device)
 	if err := f.Err(); err != nil {
 		return err
 	}
-	under, err := s.deps.Guard.beginReset(ctx, email, from)
+	err := s.deps.Guard.requestReset(ctx, email, from)
 	if errors.Is(err, ErrTooManyTries) {
 		note(ctx, id.User{}, TooManyResets)
 		return nil
 	}
-	if err == nil {
-		err = sendLater(ctx, s.deps.Mailer, func(ctx context.Context) (Mail, error) { return s.openReset(ctx, email) })
-		if errors.Is(err, ErrMailBusy) {
-			err = under.giveBack(ctx, err)
-		}
-	}
 	if err != nil {
-		return fmt.Errorf("mail a password reset: %w", err)
+		return fmt.Errorf("request a password reset: %w", err)
 	}
 	return nil
-}
-
-// openReset opens a reset of the active account with an address, and returns the mail with its
-// secret, or no mail if there is no such account.
-func (s *Service) openReset(ctx context.Context, email string) (Mail, error) {
-	secret, hash := newSecret()
-	var to string
-	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
-		to = ""
-		u, _, err := tx.Users().ByEmail(ctx, email)
-		if errors.Is(err, fault.NotFound) || err == nil && !u.IsActive {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("look up an address: %w", err)
-		}
-		held, err := tx.Users().Hold(ctx, u.ID)
-		if err != nil {
-			return fmt.Errorf("hold a user: %w", err)
-		}
-		if !held.IsActive {
-			return nil
-		}
-		to = u.Email
-		r := Reset{
-			ID: id.Reset(s.deps.IDs.Next()), UserID: u.ID, Hash: hash,
-			ExpiresAt: s.deps.Clock.Now().Add(s.deps.Policy.ResetLifetime),
-		}
-		if err := tx.Users().AddReset(ctx, r, s.deps.Policy.OpenResets); err != nil {
-			return fmt.Errorf("add a reset: %w", err)
-		}
-		return nil
-	})
-	if err != nil || to == "" {
-		return Mail{}, err
-	}
-	return s.resetMail(to, secret), nil
-}
-
-func (s *Service) resetMail(to, secret string) Mail {
-	data := PasswordResetMail{Secret: secret, Minutes: int(s.deps.Policy.ResetLifetime.Minutes())}
-	if s.deps.Policy.ResetURL != "" {
-		data.Link = s.deps.Policy.ResetURL + secret
-	}
-	return Mail{To: to, Kind: MailPasswordReset, Data: data}
 }
 
 // ResetPassword sets a new password with a token that was mailed after ForgotPassword, and ends all

@@ -1,10 +1,6 @@
 package users
 
-import (
-	"time"
-
-	"github.com/cicerone-go/cicerone/core/fault"
-)
+import "github.com/cicerone-go/cicerone/core/fault"
 
 // The errors of this domain.
 var (
@@ -40,15 +36,13 @@ var (
 	// late, and for one whose session has ended.
 	ErrRefresh = fault.New(fault.Unauthenticated, "refresh_failed", "the refresh token is no longer valid: sign in again")
 
-	// ErrMailBusy is returned if a MailQueue takes no more mail, whether or not there is something to
-	// mail.
-	ErrMailBusy = &fault.Error{Kind: fault.Unavailable, Code: "mail_busy", RetryAfter: 30 * time.Second,
-		Detail: "too much mail is waiting to be sent: try again later"}
-
-	// ErrNotMailed is returned if a Mailer that is no MailQueue failed. Mail is sent only to the address of an
-	// account, so the error reveals that the address has one: transports log it, and do not return
-	// it to the client.
+	// ErrNotMailed is returned by a Mailer if a message cannot be sent now, for instance because the
+	// mail server cannot be reached.
 	ErrNotMailed = fault.New(fault.Unavailable, "not_mailed", "the mail could not be sent")
+
+	// ErrMailRefused is returned by a Mailer if a message will never be sent, for instance because
+	// the mail server refuses its recipient.
+	ErrMailRefused = fault.New(fault.Invalid, "mail_refused", "the mail is refused for good")
 
 	// ErrSessionNotFound is returned for a session that has ended or is not the caller's.
 	ErrSessionNotFound = fault.New(fault.NotFound, "session_not_found", "there is no such session")

@@ -27,7 +27,7 @@ func Example() {
 		Store:     store,
 		Ledger:    tokens.NewLedger(ids),
 		Passwords: passwords,
-		Guard:     users.NewGuard(store, passwords, mailbox, clock.Now, policy),
+		Guard:     users.NewGuard(store, passwords, ids, clock.Now, policy),
 		Access:    &coretest.AccessTokens{Clock: clock},
 		TOTP:      coretest.TOTP{},
 		Mailer:    mailbox,

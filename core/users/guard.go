@@ -9,7 +9,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/fault"
-	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
@@ -23,18 +23,18 @@ import (
 type Guard struct {
 	store     *uow.Store[Tx]
 	passwords *Passwords
-	mailer    Mailer
+	ids       id.Source
 	clock     clock.Clock
 	policy    Policy
 	key       atomic.Pointer[[]byte] // of the hashes; nil until it is known to be stored
 }
 
 // NewGuard returns a Guard, or nil if a part is nil; NewService then reports it as missing.
-func NewGuard(store *uow.Store[Tx], passwords *Passwords, mailer Mailer, now clock.Clock, p Policy) *Guard {
-	if store == nil || passwords == nil || mailer == nil || now == nil {
+func NewGuard(store *uow.Store[Tx], passwords *Passwords, ids id.Source, now clock.Clock, p Policy) *Guard {
+	if store == nil || passwords == nil || ids == nil || now == nil {
 		return nil
 	}
-	return &Guard{store: store, passwords: passwords, mailer: mailer, clock: now, policy: p}
+	return &Guard{store: store, passwords: passwords, ids: ids, clock: now, policy: p}
 }
 
 // Confirm compares a password with the hash of an account. Errors: fault.Invalid on the field if the
@@ -133,24 +133,25 @@ func (g *Guard) begin(ctx context.Context, email string, from Device) (*try, err
 	return t, err
 }
 
-// beginReset counts a request for a reset. Errors: ErrTooManyTries.
-func (g *Guard) beginReset(ctx context.Context, email string, from Device) (*try, error) {
+// requestReset counts a request for a reset, and requests its mail. Errors: ErrTooManyTries.
+func (g *Guard) requestReset(ctx context.Context, email string, from Device) error {
 	key, err := g.hashKey(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	n := namesOf(key, kindReset, email, from.counted())
-	t := &try{guard: g, email: email}
-	err = g.store.Do(ctx, func(ctx context.Context, tx Tx) error {
+	return g.store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		stored, err := tx.Users().HoldTries(ctx, hashes(n.address, n.network)...)
 		if err != nil {
 			return fmt.Errorf("hold requests for resets: %w", err)
 		}
-		t.counts, err = g.admit(ctx, tx, stored, []Tries{n.address, n.network},
+		_, err = g.admit(ctx, tx, stored, []Tries{n.address, n.network},
 			[]limit{g.policy.resets(g.policy.MaxResets), g.policy.resets(g.policy.MaxResetsFrom)})
-		return err
+		if err != nil {
+			return err
+		}
+		return requestMail(ctx, tx, g.ids, g.clock.Now(), MailPasswordReset, email)
 	})
-	return t, err
 }
 
 // admit stores one more try in each of the counts that are not zero, or returns ErrTooManyTries with
@@ -221,60 +222,24 @@ func (t *try) wrong(ctx context.Context, refusal error) error {
 	if t.counts[0].Count < most {
 		return refusal
 	}
-	tell := false
-	err := t.guard.changeTries(ctx, t.counts[0].Hash, func(stored *Tries) (changed bool) {
-		tell = stored.Count >= most && !stored.Told
-		stored.Told = true
-		return tell
-	})
-	if err != nil {
-		return fmt.Errorf("note that the owner is told: %w", err)
-	}
-	if !tell {
-		return refusal
-	}
-	if err := sendLater(ctx, t.guard.mailer, t.guard.warning(t.email)); err != nil {
-		return errors.Join(refusal, err, t.guard.changeTries(ctx, t.counts[0].Hash, func(stored *Tries) bool {
-			stored.Told = false // the next wrong password tells them
-			return true
-		}))
-	}
-	return refusal
-}
-
-// changeTries changes the count with a hash, if there is one.
-func (g *Guard) changeTries(ctx context.Context, hash SecretHash, change func(stored *Tries) (changed bool)) error {
-	return g.store.Do(ctx, func(ctx context.Context, tx Tx) error {
-		stored, err := tx.Users().HoldTries(ctx, hash)
+	err := t.guard.store.Do(ctx, func(ctx context.Context, tx Tx) error {
+		stored, err := tx.Users().HoldTries(ctx, t.counts[0].Hash)
 		if err != nil {
 			return fmt.Errorf("hold tries: %w", err)
 		}
-		if len(stored) == 0 || !change(&stored[0]) {
+		if len(stored) == 0 || stored[0].Count < most || stored[0].Told {
 			return nil
 		}
-		return tx.Users().SaveTries(ctx, stored...)
+		stored[0].Told = true
+		if err := tx.Users().SaveTries(ctx, stored...); err != nil {
+			return fmt.Errorf("note that the owner is told: %w", err)
+		}
+		return requestMail(ctx, tx, t.guard.ids, t.guard.clock.Now(), MailWrongPasswords, t.email)
 	})
-}
-
-// warning returns the function that writes the mail about wrong passwords, if there is an account.
-func (g *Guard) warning(email string) func(context.Context) (Mail, error) {
-	return func(ctx context.Context) (mail Mail, err error) {
-		err = g.store.View(ctx, func(ctx context.Context, tx Tx) error {
-			if !text.Valid(email) {
-				return nil
-			}
-			u, _, err := tx.Users().ByEmail(ctx, email)
-			if errors.Is(err, fault.NotFound) || err == nil && !u.IsActive {
-				return nil
-			}
-			if err != nil {
-				return fmt.Errorf("look up an address: %w", err)
-			}
-			mail = Mail{To: u.Email, Kind: MailWrongPasswords, Data: WrongPasswordsMail{Wrong: g.policy.MaxWrong}}
-			return nil
-		})
-		return mail, err
+	if err != nil {
+		return fmt.Errorf("tell the owner of wrong passwords: %w", err)
 	}
+	return refusal
 }
 
 // PurgeTries removes the counts of tries that have expired, and returns their number. It may run at

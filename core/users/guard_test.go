@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/internal/coretest"
 	"github.com/cicerone-go/cicerone/core/services"
@@ -95,7 +96,6 @@ func TestGuessesOfNetworks(t *testing.T) {
 func TestOwnerIsToldOnce(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	w.Person("Ada")
-	w.Mailbox.Fail = errors.New("the mail server is down")
 	lock := func(email string, n int) {
 		for i := range n {
 			w.Clock.Advance(time.Minute)
@@ -103,11 +103,9 @@ func TestOwnerIsToldOnce(t *testing.T) {
 		}
 	}
 	lock("unknown@example.org", 12)
-	lock("ada@example.org", 11) // the mails fail
-	w.Mailbox.Fail = nil
 	for round := 1; round <= 2; round++ {
 		lock("ADA@example.org", 14)
-		sent := w.Mailbox.Sent()
+		sent := w.Sent()
 		if len(sent) != round || sent[0].To != "ada@example.org" || sent[0].Data != (users.WrongPasswordsMail{Wrong: 10}) {
 			t.Errorf("in round %d the mails are %+v, want one more to ada@example.org", round, sent)
 		}
@@ -150,7 +148,7 @@ func TestResetsAreLimited(t *testing.T) {
 	}
 	mailed := func(what string, want int) {
 		t.Helper()
-		if got := len(w.Mailbox.Sent()); got != want {
+		if got := len(w.Sent()); got != want {
 			t.Errorf("%s: %d mails, want %d", what, got, want)
 		}
 	}
@@ -172,23 +170,6 @@ func TestResetsAreLimited(t *testing.T) {
 	mailed("an hour later", 3+10+1)
 }
 
-// laterMail is a MailQueue that writes no mail before it is told to.
-type laterMail struct {
-	coretest.Mailbox
-	full    bool
-	waiting []func(context.Context) (users.Mail, error)
-}
-
-var errFull = errors.New("full")
-
-func (m *laterMail) Later(_ context.Context, write func(context.Context) (users.Mail, error)) error {
-	if m.full {
-		return errFull
-	}
-	m.waiting = append(m.waiting, write)
-	return nil
-}
-
 // countedUnits is a Storage that records the modes of its units.
 type countedUnits struct {
 	ports.Storage
@@ -200,11 +181,37 @@ func (s *countedUnits) Run(ctx context.Context, mode uow.Mode, fn func(context.C
 	return s.Storage.Run(ctx, mode, fn)
 }
 
+// requested counts the events that request mail, and those of them that name an account.
+func requested(t *testing.T, storage ports.Storage) (all, named int) {
+	t.Helper()
+	store := ports.NewStore(storage, uow.Policy{})
+	err := store.Do(t.Context(), func(ctx context.Context, tx ports.Tx) error {
+		_, err := tx.Events().Number(ctx, 1000)
+		return err
+	})
+	coretest.Is(t, err, nil)
+	err = store.View(t.Context(), func(ctx context.Context, tx ports.Tx) error {
+		numbered, err := tx.Events().After(ctx, 0, 1000)
+		for _, e := range numbered {
+			if data, ok := e.Data.(events.MailRequested); ok {
+				all++
+				if !data.UserID.IsZero() {
+					named++
+				}
+			}
+		}
+		return err
+	})
+	coretest.Is(t, err, nil)
+	return all, named
+}
+
 // Until the answer, a request for a reset does the same with and without an account.
 func TestResetsRevealNothing(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
-	storage, mailer := &countedUnits{Storage: memory.New()}, &laterMail{}
-	s, err := services.New(ports.ForServices(ports.NewStore(storage, uow.Policy{})), services.Parts{
+	storage, mailer := &countedUnits{Storage: memory.New()}, &coretest.Mailbox{}
+	store := ports.NewStore(storage, uow.Policy{})
+	s, err := services.New(ports.ForServices(store), services.Parts{
 		Hasher: w.Hasher, Access: w.Access, TOTP: w.TOTP, Mailer: mailer, Images: coretest.Images{}, Clock: w.Clock.Now,
 	}, services.DefaultPolicies())
 	coretest.Is(t, err, nil)
@@ -213,48 +220,36 @@ func TestResetsRevealNothing(t *testing.T) {
 	for range 2 { // reads the key, which is then kept
 		coretest.Is(t, s.Users.ForgotPassword(w.Ctx, "warm@example.org", users.Device{}), nil)
 	}
-	mailer.waiting = nil
-	for _, full := range []bool{true, false} {
-		mailer.full = full
-		for i := range 5 {
-			var units [][]uow.Mode
-			var errs []error
-			for _, email := range []string{"ada@example.org", "nobody@example.org"} {
-				storage.modes = nil
-				errs = append(errs, s.Users.ForgotPassword(w.Ctx, email, users.Device{Address: "2001:db8::1"}))
-				units = append(units, storage.modes)
-			}
-			busy := []bool{errors.Is(errs[0], users.ErrMailBusy), errors.Is(errs[1], users.ErrMailBusy)}
-			if !slices.Equal(units[0], units[1]) || busy[0] != full || busy[1] != full {
-				t.Errorf("full %v, request %d: the units are %v, the errors %v", full, i, units, errs)
-			}
-			if want := map[bool]int{true: 2, false: 1}[full]; len(units[0]) != want {
-				t.Errorf("full %v, request %d: %d units, want %d", full, i, len(units[0]), want)
-			}
+	for i := range 5 {
+		var units [][]uow.Mode
+		for _, email := range []string{"ada@example.org", "nobody@example.org"} {
+			storage.modes = nil
+			coretest.Is(t, s.Users.ForgotPassword(w.Ctx, email, users.Device{Address: "2001:db8::1"}), nil)
+			units = append(units, storage.modes)
+		}
+		if !slices.Equal(units[0], units[1]) || len(units[0]) != 1 {
+			t.Errorf("request %d: the units are %v, want one for each", i, units)
 		}
 	}
-	if len(mailer.waiting) != 6 {
-		t.Fatalf("%d mails are to be written, want 3 for each address", len(mailer.waiting))
+	if sent := mailer.Sent(); len(sent) != 0 {
+		t.Errorf("%d mails were sent before the answers", len(sent))
 	}
-	written := 0
-	for _, write := range mailer.waiting {
-		mail, err := write(w.Ctx)
-		coretest.Is(t, err, nil)
-		if mail.To == "ada@example.org" {
-			written++
-		}
+	if all, named := requested(t, storage); all != 2+2*3 || named != 3 {
+		t.Errorf("%d mails are requested, %d of them for an account, want 8 and 3", all, named)
 	}
-	if written != 3 {
-		t.Errorf("%d mails were written for the account, want 3", written)
+	_, err = coretest.Deliver(w.Ctx, store, s.Users, 0)
+	coretest.Is(t, err, nil)
+	if sent := mailer.Sent(); len(sent) != 3 || sent[0].To != "ada@example.org" {
+		t.Errorf("the mails are %+v, want 3 for the account", sent)
 	}
 }
 
 // A wrong password costs the same with and without an account, also the one that locks it.
 func TestWrongPasswordsRevealNothing(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
-	storage, mailer := &countedUnits{Storage: memory.New()}, &laterMail{}
+	storage := &countedUnits{Storage: memory.New()}
 	s, err := services.New(ports.ForServices(ports.NewStore(storage, uow.Policy{})), services.Parts{
-		Hasher: w.Hasher, Access: w.Access, TOTP: w.TOTP, Mailer: mailer, Images: coretest.Images{}, Clock: w.Clock.Now,
+		Hasher: w.Hasher, Access: w.Access, TOTP: w.TOTP, Mailer: &coretest.Mailbox{}, Images: coretest.Images{}, Clock: w.Clock.Now,
 	}, services.DefaultPolicies())
 	coretest.Is(t, err, nil)
 	_, err = s.Users.SignUp(w.Ctx, users.SignUp{Name: "Ada", Email: "ada@example.org", Password: coretest.Password}, "")
@@ -266,19 +261,19 @@ func TestWrongPasswordsRevealNothing(t *testing.T) {
 		var done []string
 		for n, email := range []string{"ada@example.org", "nobody@example.org"} {
 			storage.modes = nil
-			compared, mails := w.Hasher.Verified.Load(), len(mailer.waiting)
+			compared := w.Hasher.Verified.Load()
 			_, err := s.Users.SignIn(w.Ctx, users.SignIn{
 				Email: email, Password: "wrong horse", From: users.Device{Address: fmt.Sprintf("203.0.%d.%d", n, i)},
 			})
 			coretest.Is(t, err, users.ErrSignIn)
-			done = append(done, fmt.Sprint(storage.modes, w.Hasher.Verified.Load()-compared, len(mailer.waiting)-mails))
+			done = append(done, fmt.Sprint(storage.modes, w.Hasher.Verified.Load()-compared))
 		}
 		if done[0] != done[1] {
 			t.Errorf("try %d: with an account %s, without one %s", i, done[0], done[1])
 		}
 	}
-	if len(mailer.waiting) != 2 {
-		t.Errorf("%d mails are to be written, want one for each address", len(mailer.waiting))
+	if all, named := requested(t, storage); all != 2 || named != 1 {
+		t.Errorf("%d mails are requested, %d of them for an account, want 2 and 1", all, named)
 	}
 }
 

@@ -41,9 +41,15 @@ type Mail struct {
 	Unsubscribe string
 }
 
-// Mailer sends mail. It is called outside any unit of work.
+// Mailer sends mail. It is called outside any unit of work, by a subscriber of events: see
+// MailSubscriber.
 type Mailer interface {
 	// Send sends the message. A nil error means that the message was accepted for delivery, not
-	// that it has arrived.
+	// that it has arrived. Errors: ErrNotMailed if it may succeed later, ErrMailRefused if it never
+	// will; and others, for instance if there is no text for the Kind.
 	Send(ctx context.Context, m Mail) error
 }
+
+// MailSubscriber is the name of the subscriber that calls Service.SendMail in a server. No mail is
+// sent while no process runs it.
+const MailSubscriber = "mail"

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/internal/coretest"
@@ -163,9 +164,9 @@ func newWorldWithReset(t *testing.T) *coretest.World {
 // forgot requests a reset and returns the token from the mail.
 func forgot(t *testing.T, w *coretest.World, email string) string {
 	t.Helper()
-	before := len(w.Mailbox.Sent())
+	before := len(w.Sent())
 	coretest.Is(t, w.Users.ForgotPassword(w.Ctx, email, users.Device{}), nil)
-	sent := w.Mailbox.Sent()
+	sent := w.Sent()
 	if len(sent) != before+1 {
 		t.Fatalf("%d messages were sent, want one", len(sent)-before)
 	}
@@ -187,7 +188,7 @@ func TestResetPassword(t *testing.T) {
 	person := w.Person("Ada")
 	in := w.SignIn("Ada")
 	token := forgot(t, w, "ADA@example.org")
-	if mail := w.Mailbox.Sent()[0]; mail.To != "ada@example.org" || mail.Data.(users.PasswordResetMail).Minutes != 60 {
+	if mail := w.Sent()[0]; mail.To != "ada@example.org" || mail.Data.(users.PasswordResetMail).Minutes != 60 {
 		t.Errorf("got the mail %+v, want the address of the account and the lifetime of the token", mail)
 	}
 	if strings.Contains(w.Rows(), token) {
@@ -263,12 +264,15 @@ func TestOpenResets(t *testing.T) {
 	}
 }
 
-// Concurrent requests open no more resets than the policy allows.
+// Concurrent requests open no more resets than the policy allows when they are mailed.
 func TestConcurrentRequestsForResets(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New(), func(p *coretest.Policies) { p.Users.OpenResets = 2 })
 	w.Person("Ada")
 	for _, err := range coretest.AtOnce(8, func(int) error { return w.Users.ForgotPassword(w.Ctx, "ada@example.org", users.Device{}) }) {
 		coretest.Is(t, err, nil)
+	}
+	if sent := w.Sent(); len(sent) != 3 {
+		t.Errorf("%d mails were sent, want 3", len(sent))
 	}
 	rows := 0
 	coretest.Is(t, w.Store.View(w.Ctx, func(ctx context.Context, tx ports.Tx) error {
@@ -304,28 +308,58 @@ func TestForgotPasswordRevealsNothing(t *testing.T) {
 	w := newWorldWithReset(t)
 	w.SetActive(w.Person("Idle"), false)
 	coretest.Is(t, w.Privacy.Erase(w.Ctx, w.Person("Gone"), coretest.Password, users.Device{}), nil)
+	for _, email := range []string{"nobody@example.org", "idle@example.org", "gone@example.org"} {
+		coretest.Is(t, w.Users.ForgotPassword(w.Ctx, email, users.Device{}), nil)
+	}
 	w.Unchanged(func() {
-		for _, email := range []string{"nobody@example.org", "idle@example.org", "gone@example.org"} {
-			coretest.Is(t, w.Users.ForgotPassword(w.Ctx, email, users.Device{}), nil)
-		}
 		for _, email := range []string{"", "nonsense", "\xff@example.org"} {
 			coretest.Fields(t, w.Users.ForgotPassword(w.Ctx, email, users.Device{}), "email")
 		}
 	})
-	if sent := w.Mailbox.Sent(); sent != nil {
+	if sent := w.Sent(); sent != nil {
 		t.Errorf("got the mails %+v, want none", sent)
 	}
 }
 
+// TestMailerFails checks that mail is tried again, and that the tries do not use up the resets of an
+// account, of which three work.
 func TestMailerFails(t *testing.T) {
 	w := newWorldWithReset(t)
 	w.Person("Ada")
+	first := forgot(t, w, "ada@example.org")
+	coretest.Is(t, w.Users.ForgotPassword(w.Ctx, "ada@example.org", users.Device{}), nil)
 	w.Mailbox.Fail = errors.New("the mail server is down")
-	err := w.Users.ForgotPassword(w.Ctx, "ada@example.org", users.Device{})
-	coretest.Is(t, err, users.ErrNotMailed)
-	coretest.Is(t, err, w.Mailbox.Fail)
+	for range 5 {
+		coretest.Is(t, w.Deliver(), w.Mailbox.Fail)
+	}
 	w.Mailbox.Fail = nil
-	coretest.Is(t, w.Users.ResetPassword(w.Ctx, forgot(t, w, "ada@example.org"), "another password", users.Device{}), nil)
+	sent := w.Sent()
+	if len(sent) != 2 || secretOf(t, sent[1]) == first {
+		t.Fatalf("the mails are %+v, want two with different secrets", sent)
+	}
+	coretest.Is(t, w.Users.ResetPassword(w.Ctx, first, "another password", users.Device{}), nil)
+	coretest.Fields(t, w.Users.ResetPassword(w.Ctx, secretOf(t, sent[1]), "a third password", users.Device{}), "token")
+
+	coretest.Is(t, w.Users.ForgotPassword(w.Ctx, "ada@example.org", users.Device{}), nil)
+	w.Mailbox.Fail = errors.New("the mail server is down")
+	coretest.Is(t, w.Deliver(), w.Mailbox.Fail)
+	w.Clock.Advance(31 * time.Minute)
+	w.Mailbox.Fail = nil
+	if sent = w.Sent(); sent[2].Data.(users.PasswordResetMail).Minutes != 60 {
+		t.Errorf("after 31 minutes, the mail is %+v, want a new secret for 60 minutes", sent[2])
+	}
+	coretest.Is(t, w.Users.ResetPassword(w.Ctx, secretOf(t, sent[2]), "a third password", users.Device{}), nil)
+}
+
+// TestUnknownMail checks that an event of a newer version of the program is an error, so that it is
+// set aside and not lost.
+func TestUnknownMail(t *testing.T) {
+	w := coretest.NewWorld(t, memory.New())
+	for _, data := range []events.Data{events.Raw(`{"kind":"new"}`), events.MailRequested{Kind: "new", UserID: w.Person("Ada")}} {
+		if err := w.Users.SendMail(w.Ctx, events.Event{Type: events.TypeMailRequested, Data: data}); err == nil {
+			t.Errorf("%+v: no error", data)
+		}
+	}
 }
 
 // brokenHasher is a Hasher that always fails.

@@ -233,7 +233,7 @@ func TestSecondFactorStays(t *testing.T) {
 	ada := w.Person("Ada")
 	setUp(t, w, ada)
 	coretest.Is(t, w.Users.ForgotPassword(w.Ctx, coretest.Email("Ada"), home), nil)
-	data := w.Mailbox.Sent()[0].Data.(users.PasswordResetMail)
+	data := w.Sent()[0].Data.(users.PasswordResetMail)
 	if data.Link != "" {
 		t.Errorf("without a page, the link is %s", data.Link)
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/clock"
@@ -65,14 +66,19 @@ type Deps struct {
 }
 
 // Service registers users, signs them in and out, and changes their accounts.
-type Service struct{ deps Deps }
+type Service struct {
+	deps Deps
+
+	opening sync.Mutex
+	opened  openedReset // the last one
+}
 
 // NewService returns a Service, or an error that names the parts that are missing.
 func NewService(d Deps) (*Service, error) {
 	if err := fault.Missing("users", d); err != nil {
 		return nil, err
 	}
-	return &Service{d}, nil
+	return &Service{deps: d}, nil
 }
 
 // Policy returns the policy that the service was made with.

@@ -129,35 +129,6 @@ type AccessTokens interface {
 	Verify(ctx context.Context, token string) (id.User, id.Session, error)
 }
 
-// MailQueue is a Mailer that can also take mail that is written later. With one, an answer reveals
-// neither by its time nor otherwise whether there was something to mail.
-type MailQueue interface {
-	Mailer
-	// Later calls write later, with a context that does not end with ctx, and sends what it returns;
-	// a Mail without a recipient is none. After an error of write, Later may call it again. It
-	// returns an error if the queue has no room.
-	Later(ctx context.Context, write func(ctx context.Context) (Mail, error)) error
-}
-
-// sendLater gives mail to a MailQueue, or writes and sends it immediately if the mailer is none.
-// Errors: ErrMailBusy, ErrNotMailed.
-func sendLater(ctx context.Context, m Mailer, write func(ctx context.Context) (Mail, error)) error {
-	if queue, ok := m.(MailQueue); ok {
-		if err := queue.Later(ctx, write); err != nil {
-			return ErrMailBusy.Wrap(err)
-		}
-		return nil
-	}
-	mail, err := write(ctx)
-	if err != nil || mail.To == "" {
-		return err
-	}
-	if err := m.Send(ctx, mail); err != nil {
-		return ErrNotMailed.Wrap(err)
-	}
-	return nil
-}
-
 // Caller is the user who makes a request.
 type Caller struct {
 	UserID    id.User

@@ -45,7 +45,6 @@ func gauge(m *metrics.Metrics, app *wiring.App) {
 		{"store_connections_idle", "Open connections to the store that are not in use.", func(l wiring.Load) float64 { return float64(l.Store.Idle) }},
 		{"store_connections_most", "The most connections to the store.", func(l wiring.Load) float64 { return float64(l.Store.Most) }},
 		{"store_waiting", "Units of work that wait for a connection, or for their turn to write.", func(l wiring.Load) float64 { return float64(l.Store.Waiting) }},
-		{"mail_waiting", "Messages that wait to be sent.", func(l wiring.Load) float64 { return float64(l.Mail) }},
 		{"settlement_lag_seconds", "How long a reservation that is due has waited for its settlement at most.", func(l wiring.Load) float64 { return l.SettlementLag.Seconds() }},
 	} {
 		m.Gauge(g.name, g.help, func() float64 { return g.read(app.Load()) })

@@ -98,13 +98,11 @@ func TestSignInRevealsNoAccounts(t *testing.T) {
 			t.Errorf("got %d %s, want the same as for an unknown address", other.status, other.body)
 		}
 	}
-	sent := len(tn.mailbox.sent)
+	sent := len(tn.sent())
 	for _, email := range []string{"nobody@example.org", gone.email} {
-		tn.unchanged(func() {
-			tn.ask("POST", "/v1/auth/password/forgot", "", fmt.Sprintf(`{"email":%q}`, email)).want(t, 202)
-		})
+		tn.ask("POST", "/v1/auth/password/forgot", "", fmt.Sprintf(`{"email":%q}`, email)).want(t, 202)
 	}
-	if len(tn.mailbox.sent) != sent {
+	if len(tn.sent()) != sent {
 		t.Error("mail was sent for an account that cannot be reset")
 	}
 }
@@ -141,7 +139,7 @@ func TestSessionsEnd(t *testing.T) {
 			return p.ChangePassword(tn.ctx, password, "another horse")
 		},
 		"a reset": func(tn *town, p person) error {
-			return tn.client.ResetPassword(tn.ctx, tn.mailbox.secret(), "another horse")
+			return tn.client.ResetPassword(tn.ctx, tn.secret(), "another horse")
 		},
 		"deactivation": func(tn *town, p person) error {
 			_, err := tn.people["admin"].ChangeUser(tn.ctx, p.id, httpapi.AccountChange{IsActive: kithttp.Some(false)})

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -103,7 +102,6 @@ var (
 	forgotPassword = kithttp.Route[forgotPasswordRequest, kithttp.None]{
 		Name: "forgotPassword", Method: http.MethodPost, Path: "/v1/auth/password/forgot", Status: http.StatusAccepted,
 		Summary: "Mail a secret for a new password, if the account exists", Tags: tagAuth,
-		Faults: []*fault.Error{users.ErrMailBusy},
 	}
 	resetPassword = kithttp.Route[resetPasswordRequest, kithttp.None]{
 		Name: "resetPassword", Method: http.MethodPost, Path: "/v1/auth/password/reset",
@@ -146,12 +144,7 @@ func (a *API) logOut(ctx context.Context, req refreshRequest) (kithttp.None, err
 }
 
 func (a *API) forgotPassword(ctx context.Context, req forgotPasswordRequest) (kithttp.None, error) {
-	err := a.services.Users.ForgotPassword(ctx, req.Email, device(ctx))
-	if errors.Is(err, users.ErrNotMailed) {
-		a.logFailure(ctx, kithttp.RouteFrom(ctx), err) // log only: an error would reveal that the account exists
-		err = nil
-	}
-	return kithttp.None{}, err
+	return kithttp.None{}, a.services.Users.ForgotPassword(ctx, req.Email, device(ctx))
 }
 
 func (a *API) resetPassword(ctx context.Context, req resetPasswordRequest) (kithttp.None, error) {

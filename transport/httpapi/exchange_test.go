@@ -185,24 +185,6 @@ func TestOwnAuthenticator(t *testing.T) {
 	w.ask("GET", "/v1/me", ann.token, "").refused(t, 401, "not_signed_in")
 }
 
-// TestMailFailure checks that a failure to send mail is logged and not returned: the response would
-// reveal that the account exists.
-func TestMailFailure(t *testing.T) {
-	var book logbook
-	w := newWorld(t, func(o *httpapi.Options) { o.Log = book.logger() })
-	ada := w.person("Ada")
-	w.mailbox.full = errors.New("the post office is closed")
-	for _, email := range []string{ada.email, "nobody@example.org"} {
-		if a := w.ask("POST", "/v1/auth/password/forgot", "", `{"email":"`+email+`"}`).want(t, 202); a.body != "" {
-			t.Errorf("%s: got %q", email, a.body)
-		}
-	}
-	lines := book.lines(t, "request failed")
-	if len(lines) != 1 || lines[0]["route"] != "forgotPassword" || !strings.Contains(fmt.Sprint(lines[0]["error"]), "post office") {
-		t.Errorf("got the lines %v, want one with the cause", lines)
-	}
-}
-
 // TestLogHasNoSecrets checks that the log has no secrets and no data of requests and responses.
 func TestLogHasNoSecrets(t *testing.T) {
 	var book logbook

@@ -1,13 +1,10 @@
 package httpapi_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"testing"
 
-	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
@@ -41,31 +38,4 @@ func TestTooManyTries(t *testing.T) {
 		refused(t, 429, "too_many_tries")
 	w.ask("DELETE", "/v1/me", ada.token, `{"password":"`+password+`"}`, "X-Address", "203.0.113.1").refused(t, 429, "too_many_tries")
 	w.ask("GET", "/v1/me", ada.token, "").want(t, 200)
-}
-
-// fullQueue is a users.MailQueue that takes no mail.
-type fullQueue struct{ *mailbox }
-
-func (fullQueue) Later(context.Context, func(context.Context) (users.Mail, error)) error {
-	return errors.New("full")
-}
-
-// TestFullMailQueue checks that a reset that cannot be mailed is refused, with and without an account.
-func TestFullMailQueue(t *testing.T) {
-	w := newWorld(t)
-	ada := w.person("Ada")
-	var err error
-	if w.services, err = newServices(w.store, w.clock, fullQueue{w.mailbox}); err != nil {
-		t.Fatal(err)
-	}
-	w.serve()
-	for range 5 {
-		for _, email := range []string{ada.email, "nobody@example.org"} {
-			full := w.ask("POST", "/v1/auth/password/forgot", "", fmt.Sprintf(`{"email":%q}`, email))
-			full.refused(t, 503, "mail_busy")
-			if after := full.header.Get("Retry-After"); after != "30" {
-				t.Errorf("got Retry-After %q, want 30", after)
-			}
-		}
-	}
 }

@@ -298,7 +298,7 @@ func TestHashesHoldNoUnit(t *testing.T) {
 					want, code = http.StatusNoContent, recovery[0]
 				}
 				h.hasher.hashed.Store(0)
-				words := strings.NewReplacer("{email}", ada.email, "{password}", password, "{reset}", h.mailbox.secret(), "123456", code)
+				words := strings.NewReplacer("{email}", ada.email, "{password}", password, "{reset}", h.secret(), "123456", code)
 				h.held(func() {
 					var a answer
 					var done bool

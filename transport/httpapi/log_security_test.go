@@ -79,7 +79,7 @@ func TestSecurityLog(t *testing.T) {
 	}
 	reset("nonsense").want(t, 422)
 	check("an unknown reset", unset, "invalid_input", "invalid_reset")
-	reset(w.mailbox.secret()).want(t, 204)
+	reset(w.secret()).want(t, 204)
 	check("a reset", id, unset, unset)
 
 	token := logIn(ada.email, "another horse").want(t, 200).object(t)["access_token"].(string)

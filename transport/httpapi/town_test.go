@@ -119,7 +119,7 @@ func newTown(t testing.TB, change ...func(*httpapi.Options)) *town {
 		people: map[string]person{"voyager": voyager, "local": local, "stranger": stranger, "admin": admin, "nobody": {}},
 		words: strings.NewReplacer(
 			"{voyager}", voyager.id.String(), "{local}", local.id.String(), "{stranger}", stranger.id.String(), "{admin}", admin.id.String(),
-			"{email}", voyager.email, "{password}", password, "{refresh}", voyager.refresh, "{reset}", w.mailbox.secret(),
+			"{email}", voyager.email, "{password}", password, "{refresh}", voyager.refresh, "{reset}", w.secret(),
 			"{interest}", interest.ID.String(), "{conversation}", c.String(), "{message}", message.ID.String(),
 			"{reservation}", reservation.ID.String(), "{report}", report.ID.String(), "{session}", session.ID.String(), "{sanction}", sanction.ID.String(),
 			"{name}", "mail", "{subscriber}", "mail", "{position}", strconv.FormatInt(position, 10),

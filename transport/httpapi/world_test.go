@@ -21,6 +21,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/totp"
 	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -155,28 +156,53 @@ func (h quickHasher) Verify(ctx context.Context, hash, password string) (bool, e
 
 func (quickHasher) Outdated(string) bool { return false }
 
-// mailbox is a mailer that keeps the mails. If full is set, Send returns it.
+// mailbox is a mailer that keeps the mails.
 type mailbox struct {
-	mu   sync.Mutex
-	sent []users.Mail
-	full error
+	mu        sync.Mutex
+	sent      []users.Mail
+	delivered int64 // the position of the last event that requested one
 }
 
 func (m *mailbox) Send(_ context.Context, mail users.Mail) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.full != nil {
-		return m.full
-	}
 	m.sent = append(m.sent, mail)
 	return nil
 }
 
+// sent sends the mail that was requested, as the relay does, and returns all mail so far.
+func (w *world) sent() []users.Mail {
+	w.t.Helper()
+	var next []events.Numbered
+	err := w.store.Do(w.ctx, func(ctx context.Context, tx ports.Tx) error {
+		_, err := tx.Events().Number(ctx, 1000)
+		return err
+	})
+	if err == nil {
+		err = w.store.View(w.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
+			next, err = tx.Events().After(ctx, w.mailbox.delivered, 1000)
+			return err
+		})
+	}
+	for _, e := range next {
+		w.mailbox.delivered = e.Position
+		if e.Type == events.TypeMailRequested && err == nil {
+			err = w.services.Users.SendMail(w.ctx, e.Event)
+		}
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.mailbox.mu.Lock()
+	defer w.mailbox.mu.Unlock()
+	return slices.Clone(w.mailbox.sent)
+}
+
 // secret returns the secret of the last mail, which resets a password.
-func (m *mailbox) secret() string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.sent[len(m.sent)-1].Data.(users.PasswordResetMail).Secret
+func (w *world) secret() string {
+	w.t.Helper()
+	sent := w.sent()
+	return sent[len(sent)-1].Data.(users.PasswordResetMail).Secret
 }
 
 // answer is a response of the server.

@@ -15,7 +15,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cicerone-go/cicerone/core/clock"
-	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -134,75 +133,6 @@ func TestFailedBuildLeavesNoGoroutines(t *testing.T) {
 	cancel()
 	if _, err := memory.New(ended, testConfig(t)); !errors.Is(err, context.Canceled) {
 		t.Errorf("New = %v, want context.Canceled", err)
-	}
-}
-
-// gatedMailer blocks in Send until release is closed.
-type gatedMailer struct {
-	begun, release chan struct{}
-
-	mu   sync.Mutex
-	sent []users.Mail
-}
-
-func (m *gatedMailer) Send(ctx context.Context, mail users.Mail) error {
-	m.begun <- struct{}{}
-	select {
-	case <-m.release:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.sent = append(m.sent, mail)
-	return nil
-}
-
-func TestCloseSendsQueuedMail(t *testing.T) {
-	mailer := &gatedMailer{begun: make(chan struct{}, 1), release: make(chan struct{})}
-	c := testConfig(t)
-	c.Mailer = mailer
-	app := newApp(t, c)
-	if _, err := app.Users.Register(t.Context(), users.SignUp{Name: "Ada", Email: "ada@example.org", Password: "long enough"}); err != nil {
-		t.Fatal(err)
-	}
-	if err := app.Users.ForgotPassword(t.Context(), "ada@example.org", users.Device{}); err != nil {
-		t.Fatal(err)
-	}
-	<-mailer.begun
-	closed := make(chan error)
-	go func() { closed <- app.Close(context.Background()) }()
-	close(mailer.release)
-	if err := <-closed; err != nil {
-		t.Errorf("Close = %v", err)
-	}
-	if len(mailer.sent) != 1 || mailer.sent[0].To != "ada@example.org" {
-		t.Errorf("sent %v, want one mail to ada@example.org", mailer.sent)
-	}
-}
-
-func TestCloseReportsWhatItCutShort(t *testing.T) {
-	mailer := &gatedMailer{begun: make(chan struct{}, 1), release: make(chan struct{})}
-	c := testConfig(t)
-	c.Mailer = mailer
-	app, err := memory.New(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := app.Users.Register(t.Context(), users.SignUp{Name: "Ada", Email: "ada@example.org", Password: "long enough"}); err != nil {
-		t.Fatal(err)
-	}
-	if err := app.Users.ForgotPassword(t.Context(), "ada@example.org", users.Device{}); err != nil {
-		t.Fatal(err)
-	}
-	<-mailer.begun
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := app.Close(ended); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "mail") {
-		t.Errorf("Close = %v, want context.Canceled and an error about mail", err)
-	}
-	if err := app.Storage.Ping(t.Context()); !errors.Is(err, fault.Unavailable) {
-		t.Errorf("Ping = %v after Close, want fault.Unavailable", err)
 	}
 }
 

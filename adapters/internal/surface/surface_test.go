@@ -91,6 +91,6 @@ type loudMailer struct {
 
 // Send implements users.Mailer.
 func (m loudMailer) Send(ctx context.Context, mail users.Mail) error {
-	m.log.Info("mail", slog.String("text", mail.Text))
+	m.log.Info("mail", slog.Any("data", mail.Data))
 	return m.Mailer.Send(ctx, mail)
 }

@@ -263,13 +263,20 @@ func (m *mailbox) Send(_ context.Context, mail users.Mail) error {
 func (tn *town) reset(p *person) string {
 	tn.Helper()
 	tn.ask("forgotPassword", p, "", map[string]any{"email": p.email})
+	ctx, stop := context.WithCancel(tn.Context())
+	ended := make(chan error)
+	go func() { ended <- tn.app.Relay.Run(ctx, func(err error) { tn.Error(err) }) }()
+	defer func() {
+		stop()
+		tn.must(<-ended)
+	}()
 	for begun := time.Now(); time.Since(begun) < time.Minute; time.Sleep(time.Millisecond) {
 		tn.mailbox.mu.Lock()
 		i := slices.IndexFunc(tn.mailbox.sent, func(m users.Mail) bool { return m.To == p.email })
 		if i >= 0 {
-			words := strings.Fields(tn.mailbox.sent[i].Text)
+			data := tn.mailbox.sent[i].Data.(users.PasswordResetMail)
 			tn.mailbox.mu.Unlock()
-			return slices.MaxFunc(words, func(a, b string) int { return len(a) - len(b) })
+			return data.Secret
 		}
 		tn.mailbox.mu.Unlock()
 	}

@@ -75,7 +75,9 @@ type toldEvents struct {
 
 func (r toldEvents) Add(ctx context.Context, added ...events.Event) error {
 	for _, e := range added {
-		r.u.said = append(r.u.said, e.Type)
+		if e.Type != events.TypeMailRequested { // a request, which no row is changed for
+			r.u.said = append(r.u.said, e.Type)
+		}
 	}
 	return r.Repository.Add(ctx, added...)
 }

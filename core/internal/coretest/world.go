@@ -15,11 +15,13 @@ import (
 	"testing"
 
 	"github.com/cicerone-go/cicerone/core/audit"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -47,6 +49,7 @@ type World struct {
 	t       testing.TB
 	auditor moderation.Auditor
 	admin   id.User // see Admin
+	mailed  int64   // see Deliver
 }
 
 // NewWorld makes a World over an empty storage: memory.New(), or one that fails in some way.
@@ -79,6 +82,49 @@ func NewWorld(t testing.TB, storage ports.Storage, change ...func(*Policies)) *W
 		}
 	})
 	return w
+}
+
+// Deliver sends the mail that was requested, as the relay does, up to the first error, which it
+// returns. It begins with the mail after the last that was sent.
+func (w *World) Deliver() error {
+	var err error
+	w.mailed, err = Deliver(w.Ctx, w.Store, w.Users, w.mailed)
+	return err
+}
+
+// Deliver sends the mail that was requested by events after a position, and returns the position of
+// the last event that was handled.
+func Deliver(ctx context.Context, store *ports.Store, s *users.Service, after int64) (int64, error) {
+	err := store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+		_, err := tx.Events().Number(ctx, 10_000)
+		return err
+	})
+	if err != nil {
+		return after, err
+	}
+	var next []events.Numbered
+	err = store.View(ctx, func(ctx context.Context, tx ports.Tx) (err error) {
+		next, err = tx.Events().After(ctx, after, 10_000)
+		return err
+	})
+	for _, e := range next {
+		if e.Type == events.TypeMailRequested {
+			if err := s.SendMail(ctx, e.Event); err != nil {
+				return after, err
+			}
+		}
+		after = e.Position
+	}
+	return after, err
+}
+
+// Sent sends the mail that was requested, and returns all mail so far, oldest first.
+func (w *World) Sent() []users.Mail {
+	w.t.Helper()
+	if err := w.Deliver(); err != nil {
+		w.t.Fatal(err)
+	}
+	return w.Mailbox.Sent()
 }
 
 // Audit fails the test for every rule that the store breaks now.

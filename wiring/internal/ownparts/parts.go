@@ -25,9 +25,8 @@ func (i NoImages) Clean(ctx context.Context, data []byte, _ int) (messaging.Atta
 
 // Outbox implements users.Mailer: it keeps the mail in memory.
 type Outbox struct {
-	mu     sync.Mutex
-	mail   []users.Mail
-	closed bool
+	mu   sync.Mutex
+	mail []users.Mail
 }
 
 // Send keeps a mail.
@@ -43,19 +42,4 @@ func (o *Outbox) Sent() []users.Mail {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return append([]users.Mail(nil), o.mail...)
-}
-
-// Close is called by wiring.App.Close.
-func (o *Outbox) Close(context.Context) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.closed = true
-	return nil
-}
-
-// Closed reports whether Close was called.
-func (o *Outbox) Closed() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.closed
 }

@@ -22,12 +22,9 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 	}
 	clock := checked.Clock
 	readiness := wiring.NewReadiness(storage, clock)
+	waker := wiring.NewWaker()
 	source := wiring.NewIDs(checked, clock)
-	relay, err := wiring.NewRelay(checked, storage, readiness, clock, source)
-	if err != nil {
-		return nil, err
-	}
-	store, err := wiring.NewStore(checked, storage, readiness, relay, clock, source)
+	store, err := wiring.NewStore(checked, storage, readiness, waker, clock, source)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +45,7 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 		TOTP:   codes,
 		Mailer: outbox,
 		Images: images,
-		Relay:  relay,
+		Relay:  waker,
 		Clock:  clock,
 		IDs:    source,
 	}
@@ -83,7 +80,11 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 	if err != nil {
 		return nil, err
 	}
-	app := wiring.NewApp(checked, servicesServices, api, storage, store, readiness, relay, clock, outbox)
+	relay, err := wiring.NewRelay(checked, servicesServices, storage, readiness, clock, source, waker)
+	if err != nil {
+		return nil, err
+	}
+	app := wiring.NewApp(checked, servicesServices, api, storage, store, readiness, relay, clock)
 	return app, nil
 }
 

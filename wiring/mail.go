@@ -1,0 +1,39 @@
+package wiring
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/cicerone-go/cicerone/core/events"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/services"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// builtIn returns the subscribers of the server itself. They begin with the oldest event, so that
+// none is missed that was committed before Run was called for the first time.
+func builtIn(c Checked, s *services.Services) []events.Subscriber {
+	return []events.Subscriber{{
+		Name: users.MailSubscriber, Types: []events.Type{events.TypeMailRequested}, FromOldest: true,
+		Handle: func(ctx context.Context, e events.Event) error {
+			err := s.Users.SendMail(ctx, e)
+			if errors.Is(err, users.ErrMailRefused) {
+				c.Log.WarnContext(ctx, "mail was refused", slog.String("event", e.ID.String()), slog.Any("error", err))
+				return nil
+			}
+			return err
+		},
+	}}
+}
+
+// reserved lists the names of the subscribers that builtIn returns.
+var reserved = map[string]bool{users.MailSubscriber: true}
+
+// checkReserved adds an error to f for each subscriber of a host that has the name of another one
+// of the server itself.
+func checkReserved(f *fault.Fields, subscribers []events.Subscriber) {
+	for _, s := range subscribers {
+		f.Check(!reserved[s.Name], "Subscribers", "must not have the name "+s.Name+", which the server itself uses")
+	}
+}

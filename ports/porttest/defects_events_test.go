@@ -22,6 +22,10 @@ var eventDefects = []defect{
 		fails: []string{"events/pages of events hold each once"}},
 	{name: "loses the second event of a unit", plant: ofEvents(func(r events.Repository) events.Repository { return addsOne{r} }),
 		fails: []string{"events/events get positions in the order in which they were added"}},
+	{name: "loses the events of a unit after the hundredth", plant: ofEvents(func(r events.Repository) events.Repository { return addsFew{r} }),
+		fails: []string{"events/the events of a large unit are numbered in parts"}},
+	{name: "keeps the events of a unit to itself until its end", plant: ofEvents(func(r events.Repository) events.Repository { return &hidesAdded{Repository: r} }),
+		fails: []string{"events/a unit sees the events that it has added"}},
 	{name: "skips an event that is numbered late", plant: ofEvents(func(r events.Repository) events.Repository { return skipsLate{r} }),
 		fails: []string{"events/an event that is committed late is not missed"}},
 	{name: "trims beyond the position", plant: ofEvents(func(r events.Repository) events.Repository { return trimsMore{r} }),
@@ -281,4 +285,27 @@ func (s dropsAll) Drop(ctx context.Context, name string) error {
 		return err
 	}
 	return s.Subscriptions.Drop(ctx, name)
+}
+
+type addsFew struct{ events.Repository }
+
+func (r addsFew) Add(ctx context.Context, all ...events.Event) error {
+	return r.Repository.Add(ctx, all[:min(len(all), 100)]...)
+}
+
+type hidesAdded struct {
+	events.Repository
+	added bool
+}
+
+func (r *hidesAdded) Add(ctx context.Context, all ...events.Event) error {
+	r.added = true
+	return r.Repository.Add(ctx, all...)
+}
+
+func (r *hidesAdded) Backlog(ctx context.Context) (events.Backlog, error) {
+	if r.added {
+		return events.Backlog{}, nil
+	}
+	return r.Repository.Backlog(ctx)
 }

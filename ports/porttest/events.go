@@ -16,6 +16,8 @@ import (
 // eventTests tests the outbox, and the order in which events are numbered.
 var eventTests = []test{
 	{"events get positions in the order in which they were added", eventsNumbered},
+	{"the events of a large unit are numbered in parts", largeUnit},
+	{"a unit sees the events that it has added", eventsInUnit},
 	{"an event of a unit that failed is not numbered", eventsRolledBack},
 	{"no position is given twice, also after all events are gone", positionsAscend},
 	{"an event that waits is numbered before many that were added later", noEventStarves},

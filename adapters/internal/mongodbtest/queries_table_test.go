@@ -347,6 +347,37 @@ var queries = map[string][]served{
 			"| sort _id",
 		}},
 	},
+	"notices": {
+		{"by_due", []string{
+			"due_at<= | sort due_at _id",
+		}},
+		{"of_user", []string{
+			"_id.user_id=",
+		}},
+		{"_id_", []string{
+			"_id=",
+			"_id= attempts= due_at!=",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+	},
+	"notification_preferences": {
+		{"of_user", []string{
+			"_id.user_id=",
+			"_id.user_id= | sort _id",
+		}},
+		{"_id_", []string{
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+	},
+	"presences": {
+		{"_id_", []string{
+			"_id=",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+	},
 	"sanctions": {
 		{"of_user", []string{
 			"(created_at< or _id< created_at=) created_at<= user_id= | sort -created_at -_id",

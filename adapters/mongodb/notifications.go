@@ -95,6 +95,9 @@ func (repo notificationsRepository) TakeNotices(
 
 func (repo notificationsRepository) MoveNotice(ctx context.Context, n notifications.Notice, due time.Time) (moved bool, err error) {
 	err = repo.write(ctx, func(t *txn) error {
+		if err := t.lift(ctx, noticesIn, d("_id", noticeID(n))); err != nil { // the change may be none in an old snapshot
+			return err
+		}
 		matched, err := t.apply(ctx, noticesIn, changing(
 			d("_id", noticeID(n), "attempts", n.Attempts, "due_at", d("$ne", nil)), d("$set", d("due_at", dateOrNull(due)))))
 		moved = matched > 0

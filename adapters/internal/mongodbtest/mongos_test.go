@@ -106,7 +106,7 @@ var behindMongos = map[string]string{
 	"deactivate somebody": "find update find find findAndModify update update find delete find insert insert commitTransaction",
 	"suspend somebody":    "findAndModify update find find findAndModify update update update find delete find insert insert insert commitTransaction",
 	"change an interest":  "find find findAndModify find update insert insert commitTransaction",
-	"leave":               "find find find find update commitTransaction find update commitTransaction find update find find find find findAndModify findAndModify findAndModify findAndModify findAndModify update findAndModify find delete delete find update insert insert delete update delete find delete delete delete find delete find delete find commitTransaction",
+	"leave":               "find find find find update commitTransaction find update commitTransaction find update find find find find find findAndModify findAndModify findAndModify findAndModify findAndModify update findAndModify find delete delete find update insert insert delete update delete find delete find delete find delete find delete delete delete find delete find delete find commitTransaction",
 	"list conversations":  "find find find find find find",
 	"search":              "find find find find aggregate",
 	"look into a wallet":  "find find find aggregate abortTransaction",

@@ -65,7 +65,7 @@ var useCases = costing(map[string]string{
 	"lift a sanction":         "find find findAndModify find update insert commitTransaction",
 	"post tokens":             "findAndModify find find findAndModify update insert insert insert commitTransaction",
 	"change an interest":      "find findAndModify find update insert insert commitTransaction",
-	"leave":                   "find find find update commitTransaction update commitTransaction update find find find find findAndModify findAndModify findAndModify findAndModify findAndModify update findAndModify find delete delete find update insert insert delete update delete delete delete delete delete commitTransaction",
+	"leave":                   "find find find update commitTransaction update commitTransaction update find find find find findAndModify findAndModify findAndModify findAndModify findAndModify update findAndModify find delete delete find update insert insert delete update delete delete delete delete delete delete delete delete commitTransaction",
 	"read a page of messages": "find find",
 	"read a report":           "find find find find find find find find find",
 	"list conversations":      "find find find find find find abortTransaction",

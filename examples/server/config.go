@@ -40,6 +40,7 @@ func (s *serverSettings) config(log *slog.Logger, reachable bool) (wiring.Config
 	}
 
 	c.Users.SignupBonus, c.Users.Words = s.Accounts.SignupBonus, s.Accounts.PasswordWords
+	c.Users.Locales = s.Mail.Locales
 	c.Users.AccessLifetime, c.Users.RefreshLifetime = s.Security.AccessLifetime, s.Security.RefreshLifetime
 	c.Users.SessionLifetime, c.Users.RefreshGrace = s.Security.SessionLifetime, s.Security.RefreshGrace
 	c.Users.OpenResets, c.Users.MaxWrong = s.Security.OpenResets, s.Security.MaxWrong

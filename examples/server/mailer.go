@@ -19,6 +19,7 @@ type mailSettings struct {
 
 	Community string `name:"mail-community" default:"${mail_community}" placeholder:"NAME" help:"The name of the community in mail. Default: ${default}."`
 	Pages     string `name:"mail-url" placeholder:"URL" help:"The address of the community's pages, to which mail has links. Default: none."`
+	Locales   string `name:"mail-locales" default:"${mail_locales}" placeholder:"LOCALES" help:"The languages of mail, as BCP 47 tags. A new account gets the one that its user's browser prefers. Default: ${default}."`
 	Templates string `name:"mail-templates" placeholder:"FOLDER" help:"A folder with templates that replace those of mail, or add languages. A file is named KIND.LANGUAGE.tmpl, like password_reset.fr.tmpl, or layout.tmpl. Default: none."`
 }
 

@@ -22,7 +22,7 @@ func TestSignUp(t *testing.T) {
 	}
 	user := o["user"].(map[string]any)
 	want := map[string]any{
-		"id": user["id"], "name": "Ada", "email": "Ada@example.org", "bio": nil, "location": nil, "role": "user", "is_active": true,
+		"id": user["id"], "name": "Ada", "email": "Ada@example.org", "email_verified_at": nil, "bio": nil, "location": nil, "locale": nil, "role": "user", "is_active": true,
 		"second_factor": false, "created_at": "2026-07-01T10:00:00.000Z", "updated_at": "2026-07-01T10:00:00.000Z",
 	}
 	if fmt.Sprint(user) != fmt.Sprint(want) {
@@ -261,4 +261,30 @@ func TestErasure(t *testing.T) {
 		t.Errorf("got %v as the last transaction, want a withdrawal of the balance", left)
 	}
 	tn.person("Vera") // the e-mail address can be used again
+}
+
+// TestLocale checks that a sign-up takes the language of its Accept-Language, and that the user
+// changes it; and that a reset shows that the address is the user's.
+func TestLocale(t *testing.T) {
+	w := newWorld(t)
+	up := w.ask("POST", "/v1/auth/signup", "", `{"name":"Ada","email":"ada@example.org","password":"`+password+`"}`,
+		"Accept-Language", "fr-CH, en;q=0.8").want(t, 201).object(t)
+	token := up["access_token"].(string)
+	me := func() map[string]any { return w.ask("GET", "/v1/me", token, "").want(t, 200).object(t) }
+	if got := me(); got["locale"] != "fr" || got["email_verified_at"] != nil {
+		t.Errorf("after the sign-up: %v", got)
+	}
+	for body, want := range map[string]any{`{"locale":"pt-br"}`: "pt-BR", `{"locale":null}`: nil} {
+		if got := w.ask("PATCH", "/v1/me", token, body).want(t, 200).object(t); got["locale"] != want {
+			t.Errorf("%s: %v", body, got)
+		}
+	}
+	w.ask("PATCH", "/v1/me", token, `{"locale":"klingonese"}`).want(t, 422)
+	w.ask("POST", "/v1/auth/password/forgot", "", `{"email":"ada@example.org"}`).want(t, 202)
+	w.ask("POST", "/v1/auth/password/reset", "", `{"token":"`+w.secret()+`","password":"another horse"}`).want(t, 204)
+	in := w.ask("POST", "/v1/auth/login", "", `{"email":"ada@example.org","password":"another horse"}`).want(t, 200).object(t)
+	token = in["access_token"].(string)
+	if got := me(); got["email_verified_at"] != "2026-07-01T10:00:00.000Z" {
+		t.Errorf("after a reset: %v", got)
+	}
 }

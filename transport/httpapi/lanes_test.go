@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -22,13 +23,13 @@ import (
 )
 
 // costly are the classes that have lanes.
-var costly = []edge.Class{edge.Search, edge.Export, edge.Audit, edge.Images, edge.Hashing}
+var costly = []edge.Class{edge.Search, edge.Export, edge.Live, edge.Audit, edge.Images, edge.Hashing}
 
 // one sets limits with which one request of each class runs at a time, and none waits.
 func one(o *httpapi.Options) {
 	l := edge.Lane{AtOnce: 1}
 	o.Limits = edge.Limits{
-		Exports: edge.ExportLimits{AtOnce: 1}, Lanes: edge.Lanes{Search: l, Audit: l, Images: l, Hashing: l},
+		Exports: edge.ExportLimits{AtOnce: 1}, Streams: edge.StreamLimits{AtOnce: 1, Longest: 20 * time.Millisecond}, Lanes: edge.Lanes{Search: l, Audit: l, Images: l, Hashing: l},
 	}
 }
 
@@ -60,7 +61,7 @@ func TestClassOfEveryRoute(t *testing.T) {
 				return tn.ask(route.Method, tn.path(route, r), tn.people[r.callers()[0]].token, body)
 			}
 			if r.class != edge.Cheap {
-				code := map[edge.Class]string{edge.Export: "exports_busy"}[r.class]
+				code := map[edge.Class]string{edge.Export: "exports_busy", edge.Live: "streams_busy"}[r.class]
 				if code == "" {
 					code = "busy"
 				}

@@ -189,6 +189,9 @@ func (f *fixture) leftovers(ctx context.Context, tx ports.Tx, ada users.User) er
 	errs = append(errs, tx.Users().SaveTries(ctx, count))
 	count.Count, count.ExpiresAt = 2, noon.Add(time.Hour)
 	errs = append(errs, tx.Users().SaveTries(ctx, count))
+	notice := notifications.NoticeOfMessages(ada.ID)
+	notice.DueAt, notice.CreatedAt = noon, noon
+	errs = append(errs, tx.Notifications().AddNotice(ctx, notice))
 	_, posted := tx.Tokens().Post(ctx, f.entry(ada.ID, -7, tokens.Penalty), f.entry(ada.ID, 3, tokens.Bonus))
 	return errors.Join(append(errs, err, keyed, granted, posted, tx.Idempotency().Forget(ctx, "forgotten"))...)
 }

@@ -15,10 +15,6 @@ import (
 
 var _ events.Notifier = (*Store)(nil)
 
-// watched are the collections whose changes wake Watch. Those of the outbox are events that were
-// committed, and events that were numbered.
-var watched = []collection{outboxIn}
-
 // awaitTime is how long the server waits for changes before it answers that there are none. The
 // driver then asks again.
 const awaitTime = 10 * time.Second
@@ -30,7 +26,8 @@ var unwatchable = []int32{40573, 40324, 148, 13}
 // Notify implements events.Notifier. It does nothing: Watch sees what is committed.
 func (s *Store) Notify(context.Context) error { return nil }
 
-// Watch implements events.Notifier, with a change stream on the database. After a failure of the
+// Watch implements events.Notifier, with a change stream on the outbox, whose changes are events that
+// were committed and events that were numbered. After a failure of the
 // connection or an election the stream resumes where it was. Watch returns events.ErrNoWatch
 // (wrapped) if the server refuses change streams.
 func (s *Store) Watch(ctx context.Context, woken func()) error {
@@ -55,8 +52,7 @@ func (s *Store) Watch(ctx context.Context, woken func()) error {
 }
 
 func (s *Store) follow(ctx context.Context, woken func()) error {
-	pipeline := mongo.Pipeline{d("$match", d("ns.coll", d("$in", watched)))}
-	stream, err := s.db.Watch(ctx, pipeline, options.ChangeStream().SetMaxAwaitTime(awaitTime))
+	stream, err := s.db.Collection(string(outboxIn)).Watch(ctx, mongo.Pipeline{}, options.ChangeStream().SetMaxAwaitTime(awaitTime))
 	if refused, ok := errors.AsType[mongo.CommandError](err); ok && slices.Contains(unwatchable, refused.Code) {
 		return fmt.Errorf("%w: %w", events.ErrNoWatch, err)
 	}

@@ -47,7 +47,7 @@ func (t *Tx) Query(ctx context.Context, each func(values []driver.Value) error, 
 	})
 }
 
-// run calls f with the connection of the unit. The statement is not kept for other units: a host may
+// run writes the events that were added, and calls f with the connection of the unit. The statement is not kept for other units: a host may
 // have any number of them.
 func (t *Tx) run(ctx context.Context, statement string, args []any, f func(c *conn, args []any) error) error {
 	return t.unit.write(ctx, func(c *conn) error {
@@ -58,6 +58,9 @@ func (t *Tx) run(ctx context.Context, statement string, args []any, f func(c *co
 				return fmt.Errorf("argument %d: %w", i+1, err)
 			}
 			values[i] = value
+		}
+		if err := t.unit.flush(ctx); err != nil {
+			return err
 		}
 		err := f(c, values)
 		return errors.Join(err, c.forget(statement))

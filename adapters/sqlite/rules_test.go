@@ -13,7 +13,7 @@ import (
 func TestConstraints(t *testing.T) {
 	const (
 		ada, ben, talk = "01", "02", "03"
-		user           = "INSERT INTO users VALUES (%s, 'Ada', 'ada', %s, %s, '', NULL, NULL, NULL, 'user', 1, 0, 0, 1, 0, 0, NULL, NULL, 0)"
+		user           = "INSERT INTO users VALUES (%s, 'Ada', 'ada', %s, %s, '', NULL, NULL, NULL, 'user', 1, 0, 0, 1, 0, 0, NULL, NULL, 0, NULL, NULL)"
 		wallet         = "INSERT INTO wallets VALUES (%s, %s, %d, 0, 0)"
 		line           = "INSERT INTO token_transactions VALUES (%s, %d, %s, %d, '%s', '', '{}', %d, %d, 0)"
 		seal           = "INSERT INTO ledger_seals VALUES (%s, %d, randomblob(32))"

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
 // TestTracesAreSent checks that the usual variables make the server send spans, and that it sends
@@ -29,6 +31,9 @@ func TestTracesAreSent(t *testing.T) {
 	t.Cleanup(collector.Close)
 	p := startIn(t, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + collector.URL, "OTEL_SERVICE_NAME=guides"}, "--store", "memory", "--no-demo")
 	if _, err := p.client(t).Policy(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.client(t).SignUp(t.Context(), httpapi.SignUp{Name: "Ada", Email: "ada@example.net", Password: "via verde 1"}, ""); err != nil {
 		t.Fatal(err)
 	}
 	p.signal(t, syscall.SIGTERM)

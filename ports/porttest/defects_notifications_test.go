@@ -67,7 +67,7 @@ func (r keepsMessages) Seen(ctx context.Context, user id.User, at time.Time) err
 		return err
 	}
 	n := notifications.NoticeOfMessages(user)
-	n.DueAt, n.CreatedAt = at, at
+	n.DueAt, n.CreatedAt = at.Add(-time.Hour), at
 	return r.AddNotice(ctx, n)
 }
 

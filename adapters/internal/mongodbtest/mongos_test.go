@@ -68,6 +68,7 @@ func behindTwoMongos(t *testing.T, config mongofake.Config) []mongofake.Command 
 var lookups = map[string]map[string]string{
 	"events":              {"_id<=": "_id_", "_id>": "_id_"},
 	"idempotency_records": {"created_at< saved=": "by_time"},
+	"notices":             {"due_at<=": "by_due"},
 	"reservations":        {"participants=": "of_participant"},
 	"sessions":            {"expires_at<": "by_expiry"},
 	"tries":               {"expires_at<=": "by_expiry"},
@@ -106,7 +107,7 @@ var behindMongos = map[string]string{
 	"deactivate somebody": "find update find find findAndModify update update find delete find insert insert commitTransaction",
 	"suspend somebody":    "findAndModify update find find findAndModify update update update find delete find insert insert insert commitTransaction",
 	"change an interest":  "find find findAndModify find update insert insert commitTransaction",
-	"leave":               "find find find find update commitTransaction find update commitTransaction find update find find find find find findAndModify findAndModify findAndModify findAndModify findAndModify update findAndModify find delete delete find update insert insert delete update delete find delete find delete find delete find delete delete delete find delete find delete find commitTransaction",
+	"leave":               "find find find find update commitTransaction find update commitTransaction find update find find find find findAndModify findAndModify findAndModify findAndModify findAndModify update findAndModify find delete delete find update insert insert delete update delete find delete find delete find delete find delete delete delete find delete find delete find commitTransaction",
 	"list conversations":  "find find find find find find",
 	"search":              "find find find find aggregate",
 	"look into a wallet":  "find find find aggregate abortTransaction",

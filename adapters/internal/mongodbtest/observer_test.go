@@ -147,6 +147,13 @@ type statement struct {
 	one          bool // the statement changes, adds or removes one document
 }
 
+// isChangeStream reports whether a command begins to watch a collection.
+func isChangeStream(c mongofake.Command) bool {
+	pipeline, _ := lookup(c.Body, "pipeline")
+	stages, _ := pipeline.(bson.A)
+	return len(stages) > 0 && stages[0].(bson.D)[0].Key == "$changeStream"
+}
+
 func statements(c mongofake.Command) (all []statement) {
 	document := func(d bson.D, name string) bson.D {
 		v, _ := lookup(d, name)
@@ -162,6 +169,9 @@ func statements(c mongofake.Command) (all []statement) {
 	case "find":
 		return []statement{{c.Collection, document(c.Body, "filter"), document(c.Body, "sort"), false}}
 	case "aggregate":
+		if isChangeStream(c) {
+			return nil // it reads no documents
+		}
 		return []statement{{c.Collection, document(list("pipeline")[0].(bson.D), "$match"), nil, false}}
 	case "findAndModify":
 		return []statement{{c.Collection, document(c.Body, "query"), document(c.Body, "sort"), true}}

@@ -506,6 +506,8 @@ var queries = map[string][]served{
 			"_id= blocks.user_id=",
 			"_id= version=",
 			"_id=in",
+			"_id=in blocks.user_id=in",
+			"_id=in is_active=",
 			"_id> | sort _id",
 			"_id>= blocks.0? | sort _id",
 			"blocks.0? | sort _id",

@@ -109,6 +109,9 @@ func (r rights) add(t *testing.T, c mongofake.Command) {
 	switch c.Name {
 	case "find", "aggregate", "insert", "update":
 		r.need(c.Collection, strings.Replace(c.Name, "aggregate", "find", 1))
+		if isChangeStream(c) {
+			r.need(c.Collection, "changeStream")
+		}
 	case "delete":
 		r.need(c.Collection, "remove")
 	case "findAndModify":

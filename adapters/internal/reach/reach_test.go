@@ -20,7 +20,7 @@ func TestWrong(t *testing.T) {
 		}},
 		{"UPDATE users SET name = 'Ada'", []string{"Events", "Idempotency", "Marks", "Subscriptions", "Tokens"}},
 		{"SELECT * FROM store_marks", []string{
-			"Events", "Idempotency", "Matching", "Messaging", "Moderation", "Reservations", "Subscriptions", "Tokens", "Users",
+			"Events", "Idempotency", "Matching", "Messaging", "Moderation", "Notifications", "Reservations", "Subscriptions", "Tokens", "Users",
 		}},
 		{"COMMIT", nil},
 	} {

@@ -23,7 +23,7 @@ func (tn *town) setAside() {
 		_, err := tx.Events().Number(ctx, 1000)
 		return err
 	})
-	for _, name := range []string{"mail", "search"} {
+	for _, name := range []string{"index", "search"} {
 		do(func(ctx context.Context, tx ports.Tx) error {
 			b, err := tx.Events().Backlog(ctx)
 			if err != nil {

@@ -23,7 +23,8 @@ var values = map[string]string{
 	"image_url": "https://example.org/a.png", "attachment": "{picture}", "type": "BONUS", "is_active": "true", "is_searchable": "true",
 	"signUp.email": "new-{n}@example.org", "createInterest.name": "Thing {n}", "changeInterest.name": "Other {n}",
 	"decline.id": "{declined}", "appeal.id": "{warning}", "impose.kind": "warning", "impose.ends_at": "{null}", "decide.outcome": "lifted",
-	"retryEvent.subscriber": "mail", "retryEvent.position": "{position}", "changeSubscription.name": "mail", "asideEvents.subscriber": "mail",
+	"retryEvent.subscriber": "index", "retryEvent.position": "{position}", "changeSubscription.name": "index", "asideEvents.subscriber": "index",
+	"changeMe.locale": "fr", "unsubscribe.token": "{unsubscribe}", "unsubscribePage.token": "{unsubscribe}",
 	"changePassword.password": "another {password}", "resetPassword.password": "another {password}",
 }
 
@@ -68,6 +69,9 @@ func (tn *town) valid(o operation, by *person) request {
 			}
 			r.parameters[name] = tn.replace(by, value)
 		}
+	}
+	if o.Parameters.GetByInAndName(openapi3.ParameterInQuery, "token") != nil { // the others only narrow what is asked for
+		r.parameters["token"] = tn.replace(by, values[o.OperationID+".token"])
 	}
 	if b := o.bodySchema(); b != nil {
 		r.body = map[string]any{}

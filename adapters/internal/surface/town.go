@@ -21,6 +21,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/pquerna/otp/totp"
 
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/wiring"
@@ -78,7 +80,7 @@ func newTown(t testing.TB, storage ports.Storage, change func(c *wiring.Config),
 	c.PasswordCost = 4
 	c.Limits.Anonymous.PerSecond, c.Limits.User.PerSecond, c.Limits.Streams.Longest = 0, 0, 20*time.Millisecond
 	c.Log = slog.New(slog.NewJSONHandler(tn.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	c.Mailer = tn.mailbox
+	c.Mailer, c.LinkKeys = tn.mailbox, [][]byte{[]byte("the key of links of this town, 32 bytes")}
 	c.Users.SignupBonus = 1_000_000
 	c.Messaging.MaxOpened, c.Reservations.MaxProposed, c.Reservations.MaxPending = 1_000_000, 1_000_000, 1_000_000
 	c.Messaging.MaxUnanswered, c.Reservations.MaxUnanswered = wiring.MaxUnanswered, 1_000_000
@@ -89,6 +91,11 @@ func newTown(t testing.TB, storage ports.Storage, change func(c *wiring.Config),
 	t.Cleanup(func() { tn.must(app.Close(context.Background())) })
 	tn.describe()
 	tn.settle()
+	links, err := wiring.NewLinks(wiring.Checked(c), nil)
+	tn.must(err)
+	var user id.User
+	tn.must(user.UnmarshalText([]byte(tn.voyager.id)))
+	tn.words["unsubscribe"] = links.Unsubscribe(user, notifications.NewMessage)
 	return tn
 }
 

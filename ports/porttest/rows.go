@@ -17,6 +17,7 @@ import (
 var rows = []test{
 	{"values have the kinds of their columns", rowKinds},
 	{"pages of rows hold each once, by key", rowPages},
+	{"a unit reads the rows of the events that it has added", rowsInUnit},
 	{"a copy in another store is equal and usable", copied},
 	{"rows whose key exists are refused", rowsRepeated},
 	{"rows that break a rule of the store are refused", rowsAgainstRules},

@@ -1,8 +1,10 @@
 package mongodb
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
@@ -26,7 +28,8 @@ type notificationsRepository struct{ *unit }
 
 func (repo notificationsRepository) Preferences(ctx context.Context, user id.User) (all []notifications.Preference, err error) {
 	err = repo.read(ctx, func(t *txn) (err error) {
-		all, err = list(ctx, t, preferences.scan, query{in: preferencesIn, filter: d("_id.user_id", uuid(user)), sort: d("_id", 1)})
+		all, err = list(ctx, t, preferences.scan, query{in: preferencesIn, filter: d("_id.user_id", uuid(user))})
+		slices.SortFunc(all, func(a, b notifications.Preference) int { return cmp.Compare(a.Kind, b.Kind) })
 		return err
 	})
 	return all, err

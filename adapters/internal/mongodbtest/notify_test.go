@@ -79,7 +79,7 @@ func TestPolling(t *testing.T) {
 	s := onFake(startFake(t))
 	for _, code := range []int32{40573, 40324, 148, 13} {
 		defer s.fake.Inject(mongofake.Fault{Command: "aggregate", Times: 1, Error: &mongofake.Error{Code: code}, Match: func(c mongofake.Command) bool {
-			return c.Collection == ""
+			return isChangeStream(c)
 		}})()
 		w := s.populated(t, 1)
 		if err := w.store.Watch(t.Context(), func() { t.Error("woken") }); !errors.Is(err, events.ErrNoWatch) {
@@ -87,7 +87,7 @@ func TestPolling(t *testing.T) {
 		}
 	}
 	defer s.fake.Inject(mongofake.Fault{Command: "aggregate", Times: -1, Error: &mongofake.Error{Code: 40573}, Match: func(c mongofake.Command) bool {
-		return c.Collection == ""
+		return isChangeStream(c)
 	}})()
 	w := s.populated(t, 2)
 	var inbox workload.Inbox

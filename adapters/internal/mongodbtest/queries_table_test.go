@@ -364,7 +364,6 @@ var queries = map[string][]served{
 	"notification_preferences": {
 		{"of_user", []string{
 			"_id.user_id=",
-			"_id.user_id= | sort _id",
 		}},
 		{"_id_", []string{
 			"_id> | sort _id",

@@ -33,7 +33,7 @@ func wakes(t *testing.T, root New) {
 	}
 	handled := make(chan handling, messages)
 	c.Subscribers = []events.Subscriber{{
-		Name: "mail", Types: []events.Type{events.TypeMessageSent}, Handle: func(_ context.Context, e events.Event) error {
+		Name: "inbox", Types: []events.Type{events.TypeMessageSent}, Handle: func(_ context.Context, e events.Event) error {
 			handled <- handling{e.Data.(events.MessageSent).MessageID, time.Now()}
 			return nil
 		},

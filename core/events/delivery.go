@@ -232,7 +232,7 @@ func (d *delivery) tryAgain(ctx context.Context, aside SetAside, e Numbered) (tr
 		d.held = nil
 		return false, nil
 	case failure != nil && ctx.Err() != nil:
-		return false, nil // the relay stops, so that this was no attempt
+		return false, nil //nolint:nilerr // the relay stops, so that this was no attempt
 	}
 	if failure != nil {
 		d.report(d.describe(e, aside.Attempts+1, failure, true))

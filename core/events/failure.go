@@ -45,7 +45,7 @@ func classOf(err error) string {
 func root(err error) error {
 	for {
 		inner := errors.Unwrap(err)
-		if all, ok := err.(interface{ Unwrap() []error }); ok && len(all.Unwrap()) > 0 { //nolint:errorlint // each error of the chain is asked
+		if all, ok := err.(interface{ Unwrap() []error }); ok && len(all.Unwrap()) > 0 {
 			inner = all.Unwrap()[0]
 		}
 		if inner == nil {

@@ -71,7 +71,7 @@ func (h *hotel) ask(ctx context.Context, method, url, token string, fields ...st
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close() //nolint:errcheck // it was read
+	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		return err

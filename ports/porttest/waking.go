@@ -112,7 +112,7 @@ func notifyBesideUnit(f *fixture) {
 		}
 		notified := inBackground(func() error { return notifier.Notify(f.ctx) })
 		if !f.ends(notified) {
-			return errors.New("Notify waits for a unit that has added an event")
+			return errors.New("notifying waits for a unit that has added an event")
 		}
 		return notified.err
 	})

@@ -58,7 +58,9 @@ func newBroadcasting(t *testing.T, streams edge.StreamLimits, http2 bool) *broad
 		b.services.Live.Close()
 		b.server.Close()
 		cancel()
-		<-ended
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	})
 	b.ada, b.luca = b.person("Ada"), b.person("Luca")
 	b.searchable(b.luca)
@@ -213,7 +215,7 @@ func TestLiveEventsEndWithTheSession(t *testing.T) {
 func TestLiveEventsOfAClientThatDoesNotRead(t *testing.T) {
 	b := newBroadcasting(t, edge.StreamLimits{WriteTime: 200 * time.Millisecond}, false)
 	c := must[net.Conn](t)(net.Dial("tcp", b.server.Listener.Addr().String()))
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	if err := c.(*net.TCPConn).SetReadBuffer(1 << 10); err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func Start(t *testing.T, j Job) (*exec.Cmd, *os.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	child := exec.Command(os.Args[0])
+	child := exec.CommandContext(t.Context(), os.Args[0])
 	child.Env = append(os.Environ(), childJob+"="+string(encoded))
 	child.Stdout, child.Stderr = in, os.Stderr
 	if err := child.Start(); err != nil {

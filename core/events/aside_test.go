@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,9 +100,9 @@ func TestPoisonousEventIsSetAside(t *testing.T) {
 func TestEventIsTriedWhileItIsYoung(t *testing.T) {
 	inOffice(t, func(o *office) {
 		var b inbox
-		down := true
+		var up atomic.Bool
 		b.fail = func(events.Event, int) error {
-			if down {
+			if !up.Load() {
 				return errBroken
 			}
 			return nil
@@ -120,7 +121,7 @@ func TestEventIsTriedWhileItIsYoung(t *testing.T) {
 		if list := o.aside(); len(list) != 1 || list[0].Position != 1 || list[0].Attempts < 100 {
 			t.Errorf("set aside: %+v, want the event that is a day old", list)
 		}
-		down = false
+		up.Store(true)
 		time.Sleep(o.policy.MaxPause)
 		o.want(&b, 2)
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -224,24 +225,36 @@ func TestUnavailableIsNoAttempt(t *testing.T) {
 	inOffice(t, func(o *office) {
 		o.policy.LookEvery = time.Second
 		user := id.User(o.ids.Next())
-		tries, failure := 0, fault.New(fault.Unavailable, "down", "the server cannot be reached")
-		var failing error = failure
-		s := events.Subscriber{Name: "mail", Handle: func(context.Context, events.Event) error { tries++; return failing }}
+		var b inbox
+		var mu sync.Mutex
+		tries, failing := 0, error(fault.New(fault.Unavailable, "down", "the server cannot be reached"))
+		b.fail = func(events.Event, int) error {
+			mu.Lock()
+			defer mu.Unlock()
+			tries++
+			return failing
+		}
+		fail := func(err error) (before int) {
+			mu.Lock()
+			defer mu.Unlock()
+			failing = err
+			return tries
+		}
+		s := b.as("mail")
 		defer o.run(o.relay(s))()
 		o.add(user, 1)
 		time.Sleep(4 * time.Hour)
 		if s := o.subscription("mail"); s.Position != 0 || s.Attempts != 0 || s.State != events.Active {
 			t.Errorf("after hours, the subscription is %+v", s)
 		}
-		if tries < 4*60/5 || tries > 400 {
+		if tries := fail(errors.New("broken")); tries < 4*60/5 || tries > 400 {
 			t.Errorf("%d tries in 4 hours, want one in 5 minutes at least", tries)
 		}
-		failing = errors.New("broken")
 		time.Sleep(6 * time.Minute)
 		if s := o.subscription("mail"); s.Attempts == 0 {
 			t.Errorf("after another error, the subscription is %+v", s)
 		}
-		failing = nil
+		fail(nil)
 		time.Sleep(6 * time.Minute)
 		if s := o.subscription("mail"); s.Position != 1 {
 			t.Errorf("at the end, the subscription is %+v", s)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +23,7 @@ import (
 
 // diary is what a host has in memory, beside the store.
 type diary struct {
+	mu    sync.Mutex
 	calls []string
 	lines []string // that were committed
 	fail  func(e events.Event, call int) error
@@ -30,19 +33,26 @@ type diary struct {
 func (d *diary) handle(name string) func(context.Context, ports.Tx, events.Event) error {
 	return func(ctx context.Context, tx ports.Tx, e events.Event) error {
 		line := fmt.Sprintf("%s %s %d", name, e.Type, e.Seq)
+		d.mu.Lock()
 		d.calls = append(d.calls, line)
-		if err := memory.OnCommit(ctx, func() { d.lines = append(d.lines, line) }); err != nil {
+		calls, fail, also := len(d.calls), d.fail, d.also
+		d.also = nil
+		d.mu.Unlock()
+		err := memory.OnCommit(ctx, func() {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.lines = append(d.lines, line)
+		})
+		if err != nil {
 			return err
 		}
-		also := d.also
-		d.also = nil
 		for _, data := range also {
 			if err := events.Add(ctx, tx, id.NewGenerator(nil), now(), e.Seq+1, data); err != nil {
 				return err
 			}
 		}
-		if d.fail != nil {
-			return d.fail(e, len(d.calls))
+		if fail != nil {
+			return fail(e, calls)
 		}
 		return nil
 	}
@@ -54,6 +64,8 @@ func (d *diary) as(name string, types ...events.Type) ports.JoinedSubscriber {
 
 func (d *diary) want(t *testing.T, lines ...string) {
 	t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if !slices.Equal(d.lines, lines) {
 		t.Errorf("the committed lines are %q, want %q", d.lines, lines)
 	}
@@ -229,9 +241,9 @@ func TestWhatMustHappenIsNotRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			whole := &diary{}
 			torn := &diary{}
-			mended := false
+			var mended atomic.Bool
 			torn.fail = func(events.Event, int) error {
-				if mended {
+				if mended.Load() {
 					return nil
 				}
 				return fail()
@@ -248,7 +260,7 @@ func TestWhatMustHappenIsNotRefused(t *testing.T) {
 				time.Sleep(time.Minute)
 				torn.want(t)
 				o.reported("subscriber torn: the event event.deferred at position 3 failed 1 times")
-				mended = true
+				mended.Store(true)
 				time.Sleep(10 * time.Minute)
 				torn.want(t, "torn wallet.changed 1", "torn wallet.changed 2")
 				whole.want(t, "whole wallet.changed 1", "whole wallet.changed 2")
@@ -326,7 +338,9 @@ func TestADeferredEventIsSetAside(t *testing.T) {
 		}
 		again()
 		d.want(t)
+		d.mu.Lock()
 		d.fail = nil
+		d.mu.Unlock()
 		again()
 		d.want(t, "diary wallet.changed 1")
 		if left := o.aside(); len(left) != 0 {

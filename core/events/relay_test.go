@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,6 +28,7 @@ func TestEventsAreDeliveredInOrder(t *testing.T) {
 			o.add(luca, 100+seq)
 		}
 		time.Sleep(time.Second)
+		synctest.Wait()
 		last := map[events.Aggregate]int64{}
 		for _, e := range b.all {
 			if e.Seq <= last[e.Aggregate] {
@@ -90,11 +92,11 @@ func TestNewSubscriberBeginsAtTheEnd(t *testing.T) {
 type killed struct {
 	ports.Storage
 	before, after bool
-	dead          bool
+	dead          atomic.Bool
 }
 
 func (k *killed) Run(ctx context.Context, mode uow.Mode, fn func(context.Context, ports.Tx) error) error {
-	if k.dead {
+	if k.dead.Load() {
 		return fmt.Errorf("killed: %w", uow.ErrUnreachable)
 	}
 	var advances bool
@@ -104,13 +106,13 @@ func (k *killed) Run(ctx context.Context, mode uow.Mode, fn func(context.Context
 			return err
 		}
 		if advances && k.before {
-			k.dead = true
+			k.dead.Store(true)
 			return fmt.Errorf("killed: %w", uow.ErrUnreachable)
 		}
 		return nil
 	})
 	if err == nil && advances && k.after {
-		k.dead = true
+		k.dead.Store(true)
 		return fmt.Errorf("killed: %w", uow.ErrOutcomeUnknown)
 	}
 	return err
@@ -138,11 +140,11 @@ func (s advancingSubscriptions) Advance(ctx context.Context, l events.Lease, to 
 // A process that dies between handling and advancing repeats at most a batch.
 func TestEventsAreDeliveredAgainAfterACrash(t *testing.T) {
 	for name, test := range map[string]struct {
-		killed killed
+		before bool
 		want   []int64
 	}{
-		"before the commit": {killed{before: true}, []int64{1, 2, 3, 1, 2, 3, 4, 5}},
-		"after the commit":  {killed{after: true}, []int64{1, 2, 3, 4, 5}},
+		"before the commit": {true, []int64{1, 2, 3, 1, 2, 3, 4, 5}},
+		"after the commit":  {false, []int64{1, 2, 3, 4, 5}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inOffice(t, func(o *office) {
@@ -151,14 +153,13 @@ func TestEventsAreDeliveredAgainAfterACrash(t *testing.T) {
 				var b inbox
 				o.run(o.relay(b.as("mail")))() // subscribes
 				o.add(user, 1, 2, 3, 4, 5)
-				k := test.killed
-				k.Storage = o.storage
+				k := &killed{Storage: o.storage, before: test.before, after: !test.before}
 				whole := o.store
-				o.store = ports.NewStore(&k, uow.Policy{})
+				o.store = ports.NewStore(k, uow.Policy{})
 				crashed := o.run(o.relay(b.as("mail")))
 				time.Sleep(5 * time.Second)
 				crashed()
-				if !k.dead {
+				if !k.dead.Load() {
 					t.Fatal("the process did not die")
 				}
 				o.want(&b, 1, 2, 3)
@@ -183,7 +184,7 @@ func TestEventsAreDeliveredAgainAfterACrashOfTheHandler(t *testing.T) {
 		var b inbox
 		b.fail = func(e events.Event, times int) error {
 			if e.Seq == 2 && times == 1 {
-				k.dead = true
+				k.dead.Store(true)
 				return errBroken
 			}
 			return nil
@@ -331,7 +332,8 @@ func TestEventsAreDeliveredWhileOthersAreNumbered(t *testing.T) {
 // A delivery that fails again and again rests longer and longer.
 func TestASubscriptionCannotBeLeased(t *testing.T) {
 	inOffice(t, func(o *office) {
-		leaseless := &leaseless{Storage: o.storage, broken: true}
+		leaseless := &leaseless{Storage: o.storage}
+		leaseless.broken.Store(true)
 		o.store = ports.NewStore(leaseless, uow.Policy{})
 		var b, other inbox
 		defer o.run(o.relay(b.as("mail"), other.as("search")))()
@@ -339,10 +341,11 @@ func TestASubscriptionCannotBeLeased(t *testing.T) {
 		time.Sleep(time.Hour)
 		o.want(&other, 1)
 		o.want(&b)
+		synctest.Wait()
 		if n := len(o.reports); n < 10 || n > 500 {
 			t.Errorf("%d reports in an hour", n)
 		}
-		leaseless.broken = false
+		leaseless.broken.Store(false)
 		time.Sleep(20 * time.Second)
 		o.want(&b, 1)
 	})
@@ -351,7 +354,7 @@ func TestASubscriptionCannotBeLeased(t *testing.T) {
 // leaseless is a store that fails to lease the subscription mail.
 type leaseless struct {
 	ports.Storage
-	broken bool
+	broken atomic.Bool
 }
 
 func (l *leaseless) Run(ctx context.Context, mode uow.Mode, fn func(context.Context, ports.Tx) error) error {
@@ -375,7 +378,7 @@ type leaselessSubscriptions struct {
 func (s leaselessSubscriptions) Lease(
 	ctx context.Context, name, holder string, now, until time.Time,
 ) (events.Subscription, bool, error) {
-	if s.of.broken && name == "mail" {
+	if s.of.broken.Load() && name == "mail" {
 		return events.Subscription{}, false, errBroken
 	}
 	return s.Subscriptions.Lease(ctx, name, holder, now, until)
@@ -383,15 +386,17 @@ func (s leaselessSubscriptions) Lease(
 
 func TestTheStoreIsUnreachable(t *testing.T) {
 	inOffice(t, func(o *office) {
-		k := &killed{Storage: o.storage, dead: true}
+		k := &killed{Storage: o.storage}
+		k.dead.Store(true)
 		o.store = ports.NewStore(k, uow.Policy{})
 		var b inbox
 		defer o.run(o.relay(b.as("mail")))()
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if n := len(o.reports); n < 10 || n > 500 {
 			t.Errorf("%d reports in an hour", n)
 		}
-		k.dead = false
+		k.dead.Store(false)
 		time.Sleep(20 * time.Second)
 		o.add(id.User(o.ids.Next()), 1)
 		time.Sleep(time.Second)

@@ -35,6 +35,13 @@ func (c *town) line() *line {
 	return l
 }
 
+// fails makes Notify return an error, or none.
+func (l *line) fails(err error) {
+	l.town.mu.Lock()
+	defer l.town.mu.Unlock()
+	l.failing = err
+}
+
 func (l *line) Notify(context.Context) error {
 	l.town.mu.Lock()
 	defer l.town.mu.Unlock()
@@ -56,7 +63,9 @@ func (l *line) Watch(ctx context.Context, woken func()) error {
 		defer l.town.mu.Unlock()
 		l.woken = woken
 	}
+	l.town.mu.Lock()
 	l.watched = append(l.watched, time.Now())
+	l.town.mu.Unlock()
 	listen(woken)
 	defer listen(nil)
 	woken()
@@ -185,6 +194,7 @@ func TestNotificationsAreCoalesced(t *testing.T) {
 		}
 		last := time.Now()
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if n := len(l.notified); n < 2 || n > 7 {
 			t.Errorf("%d notifications in %v, want 2 to 7", n, last.Sub(began))
 		}
@@ -252,7 +262,7 @@ func TestFailingNotifications(t *testing.T) {
 		l := c.line()
 		r := o.on(l)
 		defer o.run(r)()
-		l.failing = errors.New("no connection")
+		l.fails(errors.New("no connection"))
 		for range 3 {
 			r.Announce()
 			time.Sleep(time.Second)
@@ -263,10 +273,10 @@ func TestFailingNotifications(t *testing.T) {
 		if !slices.Equal(reports, []string{"notify other processes of events: no connection"}) {
 			t.Errorf("reported: %q", reports)
 		}
-		l.failing = nil
+		l.fails(nil)
 		r.Announce()
 		time.Sleep(time.Second)
-		l.failing = errors.New("again no connection")
+		l.fails(errors.New("again no connection"))
 		r.Announce()
 		time.Sleep(time.Second)
 		o.reported("again no connection")

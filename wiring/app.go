@@ -67,8 +67,9 @@ func NewApp(
 }
 
 // Run does the background work: it settles the reservations that have ended, first those that fell
-// due before it began, seals the transactions of the ledger, delivers events to the subscribers, which
-// sends mail, and removes events that no subscription needs, expired sessions, idempotency keys and counts of tries.
+// due before it began, seals the transactions of the ledger, delivers events to the subscribers, sends
+// mail, and removes events that no subscription needs, expired sessions, idempotency keys and counts
+// of tries.
 // It logs failures and tries again. Run returns nil when ctx ends or Close
 // is called. Several calls, in one process or in several servers on one store, may run concurrently.
 func (a *App) Run(ctx context.Context) error {
@@ -80,7 +81,7 @@ func (a *App) Run(ctx context.Context) error {
 	defer stop()
 	defer context.AfterFunc(a.work.closing, stop)()
 
-	var settling, sealing, relaying error
+	var settling, sealing, relaying, notifying error
 	var tasks sync.WaitGroup
 	tasks.Go(func() {
 		settling = a.Reservations.RunSettler(ctx, func(err error) { a.log.ErrorContext(ctx, "settle", slog.Any("error", err)) })
@@ -94,9 +95,13 @@ func (a *App) Run(ctx context.Context) error {
 		relaying = a.Relay.Run(ctx, func(err error) { a.log.ErrorContext(ctx, "deliver events", slog.Any("error", err)) })
 		stop()
 	})
+	tasks.Go(func() {
+		notifying = a.Notifications.Run(ctx, func(err error) { a.log.ErrorContext(ctx, "send notifications", slog.Any("error", err)) })
+		stop()
+	})
 	tasks.Go(func() { a.runPurge(ctx) })
 	tasks.Wait()
-	return errors.Join(settling, sealing, relaying)
+	return errors.Join(settling, sealing, relaying, notifying)
 }
 
 // runPurge purges immediately and then every purgeEvery, until ctx ends.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-kit/kit/endpoint"
@@ -25,6 +26,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/live"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -52,14 +54,15 @@ const MaxUnanswered = 1000
 
 // Config configures a server. Start from DefaultConfig.
 type Config struct {
-	Users        users.Policy
-	Moderation   moderation.Policy
-	Tokens       tokens.Policy
-	Messaging    messaging.Policy
-	Reservations reservations.Policy
-	Events       events.Policy
-	Live         live.Policy // its Keep is that of Events
-	Units        uow.Policy  // how long a unit of work is retried; zero fields take uow.DefaultPolicy
+	Users         users.Policy
+	Moderation    moderation.Policy
+	Tokens        tokens.Policy
+	Messaging     messaging.Policy
+	Reservations  reservations.Policy
+	Notifications notifications.Policy
+	Events        events.Policy
+	Live          live.Policy // its Keep is that of Events
+	Units         uow.Policy  // how long a unit of work is retried; zero fields take uow.DefaultPolicy
 
 	Access       Access
 	PasswordCost int // the cost of bcrypt, 4 to 31; each step doubles the time
@@ -103,6 +106,11 @@ type Config struct {
 	// /community; "" means the root. http.StripPrefix or a proxy must remove it from requests. See
 	// httpapi.Options.
 	BasePath string
+
+	// PublicURL is the address of the API as clients reach it, with the BasePath, for example
+	// https://example.org/community. It is https. Mail that may be switched off has an address below
+	// it, at which one click does so (RFC 8058); "" leaves that out.
+	PublicURL string
 
 	// ClientAddress returns the IP address of the client of a request, such as httpapi.ClientBehind
 	// behind proxies; see httpapi.Options. nil means the address of the peer.
@@ -162,18 +170,19 @@ type Access struct {
 // to the log, and its access tokens become invalid when the process ends.
 func DefaultConfig() Config {
 	return Config{
-		Users:        users.DefaultPolicy(),
-		Moderation:   moderation.DefaultPolicy(),
-		Tokens:       tokens.DefaultPolicy(),
-		Messaging:    messaging.DefaultPolicy(),
-		Reservations: reservations.DefaultPolicy(),
-		Events:       events.DefaultPolicy(),
-		Live:         live.DefaultPolicy(),
-		Access:       Access{Issuer: "cicerone", Audience: "cicerone", Leeway: time.Minute},
-		PasswordCost: bcrypt.DefaultCost,
-		Limits:       edge.DefaultLimits(),
-		PurgeEvery:   time.Hour,
-		LinkLifetime: edge.DefaultLinkLifetime,
+		Users:         users.DefaultPolicy(),
+		Moderation:    moderation.DefaultPolicy(),
+		Tokens:        tokens.DefaultPolicy(),
+		Messaging:     messaging.DefaultPolicy(),
+		Reservations:  reservations.DefaultPolicy(),
+		Notifications: notifications.DefaultPolicy(),
+		Events:        events.DefaultPolicy(),
+		Live:          live.DefaultPolicy(),
+		Access:        Access{Issuer: "cicerone", Audience: "cicerone", Leeway: time.Minute},
+		PasswordCost:  bcrypt.DefaultCost,
+		Limits:        edge.DefaultLimits(),
+		PurgeEvery:    time.Hour,
+		LinkLifetime:  edge.DefaultLinkLifetime,
 	}
 }
 
@@ -225,6 +234,9 @@ func (c Config) Validate() error {
 	p.check(c.Events.Keep >= live.MinKeep || c.Events.Keep < 0, "Events.Keep", "must be at least %v, is %v", live.MinKeep, c.Events.Keep)
 	c.Live.Keep = max(c.Events.Keep, live.MinKeep)
 	p.fields("Live.", c.Live.Check)
+	p.fields("Notifications.", c.Notifications.Check)
+	p.check(c.PublicURL == "" || isPublicURL(c.PublicURL), "PublicURL",
+		"must be an https address of at most %d characters, without a query, is %q", maxPublicURL, c.PublicURL)
 	p.fields("", func(f *fault.Fields) { events.CheckSubscribers(f, c.Subscribers) })
 	p.fields("", func(f *fault.Fields) { events.CheckJoined(f, c.JoinedSubscribers, c.Subscribers) })
 	p.fields("", func(f *fault.Fields) { checkReserved(f, c.Subscribers) })
@@ -344,6 +356,15 @@ func (p *problems) access(a Access) {
 	p.check(a.Issuer != "", "Access.Issuer", "must not be empty")
 	p.check(a.Audience != "", "Access.Audience", "must not be empty")
 	p.notNegative("Access.Leeway", a.Leeway)
+}
+
+// maxPublicURL leaves room for a path and a token in a line of a mail.
+const maxPublicURL = 500
+
+func isPublicURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == "" &&
+		len(s) <= maxPublicURL && !strings.ContainsAny(s, " <>,?#")
 }
 
 func isWebAddress(s string) bool {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/users"
 )
@@ -24,11 +25,11 @@ func builtIn(c Checked, s *services.Services) []events.Subscriber {
 			}
 			return err
 		},
-	}}
+	}, s.Notifications.Subscriber()}
 }
 
 // reserved lists the names of the subscribers that builtIn returns.
-var reserved = map[string]bool{users.MailSubscriber: true}
+var reserved = map[string]bool{users.MailSubscriber: true, notifications.SubscriberName: true}
 
 // checkReserved adds an error to f for each subscriber of a host that has the name of another one
 // of the server itself.

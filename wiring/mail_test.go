@@ -14,6 +14,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/events"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/wiring"
 )
@@ -114,9 +115,11 @@ func TestMailOutlivesFailures(t *testing.T) {
 
 // TestReservedNames checks that no subscriber of a host has the name of one of the server itself.
 func TestReservedNames(t *testing.T) {
-	c := wiring.DefaultConfig()
-	c.Subscribers = []events.Subscriber{{Name: users.MailSubscriber, Handle: func(context.Context, events.Event) error { return nil }}}
-	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("not have the name %s", users.MailSubscriber)) {
-		t.Errorf("got %v", err)
+	for _, name := range []string{users.MailSubscriber, notifications.SubscriberName} {
+		c := wiring.DefaultConfig()
+		c.Subscribers = []events.Subscriber{{Name: name, Handle: ignore}}
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("not have the name %s", name)) {
+			t.Errorf("%s: got %v", name, err)
+		}
 	}
 }

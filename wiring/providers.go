@@ -40,14 +40,14 @@ var (
 // limits.
 var Domains = wire.NewSet(
 	Check,
-	NewReadiness, NewWaker, NewStore, ports.ForServices,
-	wire.FieldsOf(new(Checked), "Users", "Moderation", "Tokens", "Messaging", "Reservations", "Live"),
+	NewReadiness, NewWaker, NewStore, NewLinks, NewUnsubscriber, ports.ForServices,
+	wire.FieldsOf(new(Checked), "Users", "Moderation", "Tokens", "Messaging", "Reservations", "Notifications", "Live"),
 	wire.Bind(new(live.Relay), new(*Waker)),
 	wire.Struct(new(services.Parts), "*"), wire.Struct(new(services.Policies), "*"), services.New,
 )
 
 // Server makes an App from a Config, a ports.Storage and all parts.
-var Server = wire.NewSet(Domains, NewRelay, NewCursors, NewLinks, NewAPI, NewApp)
+var Server = wire.NewSet(Domains, NewRelay, NewCursors, NewAPI, NewApp)
 
 // Application makes an App from a Config and a ports.Storage, with the default of each part.
 var Application = wire.NewSet(

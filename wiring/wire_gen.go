@@ -41,29 +41,37 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	}
 	mailer := checked.Mailer
 	cleaner := NewImages(checked)
+	links, err := NewLinks(checked, clock)
+	if err != nil {
+		return nil, err
+	}
+	unsubscriber := NewUnsubscriber(checked, links)
 	parts := services.Parts{
-		Hasher: hasher,
-		Access: tokens,
-		TOTP:   codes,
-		Mailer: mailer,
-		Images: cleaner,
-		Relay:  waker,
-		Clock:  clock,
-		IDs:    source,
+		Hasher:      hasher,
+		Access:      tokens,
+		TOTP:        codes,
+		Mailer:      mailer,
+		Images:      cleaner,
+		Relay:       waker,
+		Unsubscribe: unsubscriber,
+		Clock:       clock,
+		IDs:         source,
 	}
 	policy := checked.Users
 	moderationPolicy := checked.Moderation
 	tokensPolicy := checked.Tokens
 	messagingPolicy := checked.Messaging
 	reservationsPolicy := checked.Reservations
+	notificationsPolicy := checked.Notifications
 	livePolicy := checked.Live
 	policies := services.Policies{
-		Users:        policy,
-		Moderation:   moderationPolicy,
-		Tokens:       tokensPolicy,
-		Messaging:    messagingPolicy,
-		Reservations: reservationsPolicy,
-		Live:         livePolicy,
+		Users:         policy,
+		Moderation:    moderationPolicy,
+		Tokens:        tokensPolicy,
+		Messaging:     messagingPolicy,
+		Reservations:  reservationsPolicy,
+		Notifications: notificationsPolicy,
+		Live:          livePolicy,
 	}
 	servicesServices, err := services.New(uowStore, parts, policies)
 	if err != nil {
@@ -98,39 +106,43 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 	}
 	mailer := checked.Mailer
 	cleaner := NewImages(checked)
+	links, err := NewLinks(checked, clock)
+	if err != nil {
+		return nil, nil, err
+	}
+	unsubscriber := NewUnsubscriber(checked, links)
 	parts := services.Parts{
-		Hasher: hasher,
-		Access: tokens,
-		TOTP:   codes,
-		Mailer: mailer,
-		Images: cleaner,
-		Relay:  waker,
-		Clock:  clock,
-		IDs:    source,
+		Hasher:      hasher,
+		Access:      tokens,
+		TOTP:        codes,
+		Mailer:      mailer,
+		Images:      cleaner,
+		Relay:       waker,
+		Unsubscribe: unsubscriber,
+		Clock:       clock,
+		IDs:         source,
 	}
 	policy := checked.Users
 	moderationPolicy := checked.Moderation
 	tokensPolicy := checked.Tokens
 	messagingPolicy := checked.Messaging
 	reservationsPolicy := checked.Reservations
+	notificationsPolicy := checked.Notifications
 	livePolicy := checked.Live
 	policies := services.Policies{
-		Users:        policy,
-		Moderation:   moderationPolicy,
-		Tokens:       tokensPolicy,
-		Messaging:    messagingPolicy,
-		Reservations: reservationsPolicy,
-		Live:         livePolicy,
+		Users:         policy,
+		Moderation:    moderationPolicy,
+		Tokens:        tokensPolicy,
+		Messaging:     messagingPolicy,
+		Reservations:  reservationsPolicy,
+		Notifications: notificationsPolicy,
+		Live:          livePolicy,
 	}
 	servicesServices, err := services.New(uowStore, parts, policies)
 	if err != nil {
 		return nil, nil, err
 	}
 	cursors, err := NewCursors(checked)
-	if err != nil {
-		return nil, nil, err
-	}
-	links, err := NewLinks(checked, clock)
 	if err != nil {
 		return nil, nil, err
 	}

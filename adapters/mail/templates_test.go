@@ -6,11 +6,14 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"golang.org/x/net/html"
 
 	"github.com/cicerone-go/cicerone/adapters/mail"
 	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
@@ -33,6 +36,44 @@ var samples = []struct {
 		[]string{"Cicerone", "SECRET", "61 minutes"},
 	},
 	{users.Mail{Kind: users.MailWrongPasswords, Data: users.WrongPasswordsMail{Wrong: 17}}, []string{"Cicerone", "17"}},
+	{optional(notifications.NewMessage, notifications.NewMessageMail{Count: 1, Senders: []string{"Ben"}}), []string{"Ben"}},
+	{
+		optional(notifications.NewMessage, notifications.NewMessageMail{Count: 17, Senders: []string{"Ben", "Mia", "<b>"}, Others: 23}),
+		[]string{"17", "Ben, Mia, <b>", "23"},
+	},
+	{optional(notifications.ReservationProposed, walk), said},
+	{optional(notifications.ReservationAccepted, walk), said},
+	{optional(notifications.ReservationDeclined, walk), said},
+	{optional(notifications.ReservationCancelled, walk), said},
+	{
+		optional(notifications.ReservationCancelled, notifications.ReservationMail{Title: "A walk", Date: walk.Date}),
+		[]string{"A walk, ", "2026"},
+	},
+	{optional(notifications.ReservationExpired, walk), said},
+	{optional(notifications.ReservationReminder, walk), said},
+	{optional(notifications.ReportDecided, notifications.ReportDecidedMail{Reason: "spam & lies"}), []string{"spam & lies"}},
+	{optional(notifications.ReportDecided, notifications.ReportDecidedMail{Reason: "spam & lies", Resolved: true}), []string{"spam & lies"}},
+	{sanction(moderation.Warning, time.Time{}), []string{"spam & lies"}},
+	{sanction(moderation.Restriction, time.Time{}), []string{"spam & lies"}},
+	{sanction(moderation.Suspension, walk.Date), []string{"spam & lies", "2026"}},
+}
+
+// walk is a reservation, and said is what each mail about it says.
+var (
+	walk = notifications.ReservationMail{
+		Title: "A walk & a talk", Other: "Ben <b>", Date: time.Date(2026, time.July, 3, 12, 30, 0, 0, time.UTC),
+	}
+	said = []string{"A walk & a talk", "Ben <b>", "2026", "12:30 UTC"}
+)
+
+// optional is a mail that can be switched off.
+func optional(kind notifications.Kind, data any) users.Mail {
+	return users.Mail{Kind: users.MailKind(kind), Data: data, Unsubscribe: "https://example.org/off?token=" + string(kind)}
+}
+
+func sanction(kind moderation.SanctionKind, ends time.Time) users.Mail {
+	data := notifications.SanctionMail{Kind: string(kind), Reason: "spam & lies", EndsAt: ends}
+	return users.Mail{Kind: users.MailKind(notifications.Sanction), Data: data}
 }
 
 // TestEveryKindInEveryLanguage checks each template of the package: there are no others.

@@ -18,8 +18,8 @@ var kinds = []kind{
 	known[UserReactivated](1), known[ProfileChanged](1), known[InterestChanged](1), known[ConversationOpened](1),
 	known[MessageSent](1), known[MessageRead](1), known[ReservationProposed](1), known[ReservationAccepted](1),
 	known[ReservationDeclined](1), known[ReservationCancelled](1), known[ReservationExpired](1),
-	known[ReservationCompleted](1), known[WalletChanged](1), known[BlockAdded](1), known[BlockRemoved](1),
-	known[MailRequested](1), known[ReportFiled](1), known[ReportMoved](1), known[Deferred](1),
+	known[ReservationCompleted](1), known[ReservationReminded](1), known[WalletChanged](1), known[BlockAdded](1),
+	known[BlockRemoved](1), known[MailRequested](1), known[ReportFiled](1), known[ReportMoved](1), known[Deferred](1),
 }
 
 // kind is one version of a type.

@@ -11,7 +11,7 @@
 //	conversation.opened           conversation/<id>             conversations              1
 //	message.sent                  conversation/<id>             conversations, held        created_at of the message in ms
 //	message.read                  reading/<id>/<id of reader>   messages that were unread  created_at of up_to in ms
-//	reservation.*                 reservation/<id>              reservations               1 for the proposal, then one more than before
+//	reservation.*                 reservation/<id>              reservations               1 proposed, 2 answered, 3 reminded, 4 ended
 //	wallet.changed                wallet/<id of user>           wallets                    seq of the transaction
 //	mail.requested                mail/<id>                     none                       1, as there is no other
 //	report.*                      report/<id>                   reports                    1 filed, 2 reviewed, 3 resolved or dismissed

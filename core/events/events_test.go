@@ -44,6 +44,7 @@ var all = []events.Data{
 	events.ReservationCancelled{Reservation: walk},
 	events.ReservationExpired{Reservation: walk},
 	events.ReservationCompleted{Reservation: walk},
+	events.ReservationReminded{Reservation: walk},
 	events.WalletChanged{Amount: -1, BalanceAfter: tokens.MaxBalance, TransactionID: id.Transaction{15: 8}, Type: "MESSAGE_SENT", UserID: ada},
 	events.BlockAdded{BlockedUserID: ben, UserID: ada},
 	events.BlockRemoved{BlockedUserID: ben, UserID: ada},

@@ -39,6 +39,7 @@ const (
 	TypeReservationCancelled Type = "reservation.cancelled"
 	TypeReservationExpired   Type = "reservation.expired"
 	TypeReservationCompleted Type = "reservation.completed"
+	TypeReservationReminded  Type = "reservation.reminded"
 
 	TypeWalletChanged Type = "wallet.changed"
 
@@ -151,6 +152,10 @@ type (
 	// ReservationCompleted says that the local of an accepted reservation has the tokens, after its
 	// end or because an admin decided so.
 	ReservationCompleted struct{ Reservation }
+
+	// ReservationReminded says that the date of an accepted reservation is near: once for each, a day
+	// before it by default.
+	ReservationReminded struct{ Reservation }
 )
 
 // WalletChanged says that a transaction was posted to a wallet.
@@ -231,6 +236,9 @@ func (d ReservationCancelled) about() (Type, Aggregate) {
 func (d ReservationExpired) about() (Type, Aggregate) { return TypeReservationExpired, d.aggregate() }
 func (d ReservationCompleted) about() (Type, Aggregate) {
 	return TypeReservationCompleted, d.aggregate()
+}
+func (d ReservationReminded) about() (Type, Aggregate) {
+	return TypeReservationReminded, d.aggregate()
 }
 func (d WalletChanged) about() (Type, Aggregate) { return TypeWalletChanged, of("wallet", d.UserID) }
 func (d MailRequested) about() (Type, Aggregate) { return TypeMailRequested, of("mail", d.MailID) }

@@ -16,7 +16,7 @@ func Types() []events.Type {
 		events.TypeConversationOpened, events.TypeMessageSent, events.TypeMessageRead,
 		events.TypeReservationProposed, events.TypeReservationAccepted, events.TypeReservationDeclined,
 		events.TypeReservationCancelled, events.TypeReservationExpired, events.TypeReservationCompleted,
-		events.TypeWalletChanged,
+		events.TypeReservationReminded, events.TypeWalletChanged,
 	}))
 }
 
@@ -41,6 +41,8 @@ func audience(d events.Data) []id.User {
 	case events.ReservationExpired:
 		return []id.User{d.LocalID, d.VoyagerID}
 	case events.ReservationCompleted:
+		return []id.User{d.LocalID, d.VoyagerID}
+	case events.ReservationReminded:
 		return []id.User{d.LocalID, d.VoyagerID}
 	case events.WalletChanged:
 		return []id.User{d.UserID}

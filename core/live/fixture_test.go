@@ -27,6 +27,7 @@ type street struct {
 	events events.Policy
 	policy live.Policy
 	seen   []id.User
+	unseen error // what Seen returns
 }
 
 func inStreet(t *testing.T, test func(s *street)) {
@@ -59,7 +60,10 @@ func (s *street) process(relay live.Relay) *live.Service {
 	s.t.Helper()
 	service, err := live.NewService(live.Deps{
 		Store: ports.ForModeration(s.Store), Relay: relay, Clock: s.Clock.Now, Policy: s.policy, Users: users.DefaultPolicy(),
-		Seen: func(_ context.Context, user id.User) { s.seen = append(s.seen, user) },
+		Seen: func(_ context.Context, user id.User) error {
+			s.seen = append(s.seen, user)
+			return s.unseen
+		},
 	})
 	if err != nil {
 		s.t.Fatal(err)

@@ -367,6 +367,16 @@ func TestSeenIsCalledWhileAStreamIsRead(t *testing.T) {
 		if want := []id.User{ada, ada, ada}; !slices.Equal(s.seen, want) {
 			t.Errorf("in 150 s, seen %d times, want %d", len(s.seen), len(want))
 		}
+		time.Sleep(time.Minute)
+		s.unseen = fault.Unavailable
+		s.items(a)
+		s.items(a)
+		s.unseen = nil
+		s.items(a)
+		s.items(a)
+		if want := 6; len(s.seen) != want {
+			t.Errorf("after two errors, seen %d times, want %d", len(s.seen), want)
+		}
 	})
 }
 

@@ -34,8 +34,8 @@ type Deps struct {
 	Users  users.Policy // how long sessions last
 
 	// Seen is called while a user reads a stream: when it begins, and then about once a minute for
-	// each stream. nil calls nothing.
-	Seen func(ctx context.Context, user id.User)
+	// each stream, and sooner after an error. nil calls nothing.
+	Seen func(ctx context.Context, user id.User) error
 }
 
 // The errors with which streams end.

@@ -109,9 +109,8 @@ const seenEvery = time.Minute
 // Errors: users.ErrNotSignedIn if the session or the account is not active any more; ErrSlow; ErrClosed;
 // the error of the store if it was unreachable for Policy.Patience; ctx.Err().
 func (s *Stream) Next(ctx context.Context, wait time.Duration) (items []*Item, position int64, err error) {
-	if seen := s.service.deps.Seen; seen != nil && time.Since(s.seen) >= seenEvery {
+	if seen := s.service.deps.Seen; seen != nil && time.Since(s.seen) >= seenEvery && seen(ctx, s.caller.UserID) == nil {
 		s.seen = time.Now()
-		seen(ctx, s.caller.UserID)
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

@@ -58,7 +58,7 @@ const MaxSenders = 3
 type ReservationMail struct {
 	ReservationID id.Reservation
 	Title         string
-	Other         string // the first name of the other participant
+	Other         string // the first name of the other participant; "" in a ReservationCancelled if they are gone
 	Date, EndDate time.Time
 	Local         bool // the recipient is the local
 }

@@ -94,7 +94,8 @@ func only[T any](_ T, err error) error { return err }
 // TestEventsOfUseCases walks through the use cases. That no test of core changes anything without its
 // event is what coretest.Told checks.
 func TestEventsOfUseCases(t *testing.T) {
-	l := &listener{World: coretest.NewWorld(t, memory.New()), t: t, seen: map[events.Type]bool{}}
+	w := coretest.NewWorld(t, memory.New(), func(p *coretest.Policies) { p.Notifications.RemindBefore = 30 * time.Minute })
+	l := &listener{World: w, t: t, seen: map[events.Type]bool{}}
 	ctx := l.Ctx
 	l.repeated("sign-up", func(key idempotency.Key) error {
 		return only(l.Users.SignUp(ctx, users.SignUp{Name: "Ada", Email: coretest.Email("Ada"), Password: coretest.Password}, key))
@@ -216,6 +217,10 @@ func (l *listener) books(ada, ben, admin id.User) {
 	}, events.TypeReservationCompleted, events.TypeWalletChanged)
 	propose()
 	accept()
+	l.does("acceptance a while ago", l.Notify)
+	l.Clock.Advance(45 * time.Minute)
+	l.does("reminder", l.Notify, events.TypeReservationReminded)
+	l.does("reminder again", l.Notify)
 	l.Clock.Advance(3 * time.Hour)
 	l.does("settlement", func() error { return only(l.Reservations.Settle(ctx)) },
 		events.TypeReservationCompleted, events.TypeWalletChanged)

@@ -38,25 +38,29 @@ type Parts struct {
 	Images messaging.Images
 	Relay  live.Relay // nil means that streams find each event after Policies.Live.LookEvery at most
 
+	Unsubscribe notifications.Unsubscriber // see notifications.Deps
+
 	Clock clock.Clock // nil means the system clock
 	IDs   id.Source   // nil means an id.Generator that reads Clock
 }
 
 // Policies are the decisions of a community. Start with DefaultPolicies.
 type Policies struct {
-	Users        users.Policy
-	Moderation   moderation.Policy
-	Tokens       tokens.Policy
-	Messaging    messaging.Policy
-	Reservations reservations.Policy
-	Live         live.Policy
+	Users         users.Policy
+	Moderation    moderation.Policy
+	Tokens        tokens.Policy
+	Messaging     messaging.Policy
+	Reservations  reservations.Policy
+	Notifications notifications.Policy
+	Live          live.Policy
 }
 
 // DefaultPolicies returns the default policy of each domain.
 func DefaultPolicies() Policies {
 	return Policies{
 		Users: users.DefaultPolicy(), Moderation: moderation.DefaultPolicy(), Tokens: tokens.DefaultPolicy(),
-		Messaging: messaging.DefaultPolicy(), Reservations: reservations.DefaultPolicy(), Live: live.DefaultPolicy(),
+		Messaging: messaging.DefaultPolicy(), Reservations: reservations.DefaultPolicy(),
+		Notifications: notifications.DefaultPolicy(), Live: live.DefaultPolicy(),
 	}
 }
 
@@ -127,11 +131,12 @@ func New(store *uow.Store[Tx], p Parts, policies Policies) (*Services, error) {
 	})
 	s.Sealer, errs[7] = tokens.NewSealer(uow.Narrow(store, func(tx Tx) tokens.Tx { return tx }), p.Clock, policies.Tokens)
 	s.Notifications, errs[8] = notifications.NewService(notifications.Deps{
-		Store: uow.Narrow(store, func(tx Tx) notifications.Tx { return tx }), Clock: p.Clock,
+		Store: uow.Narrow(store, func(tx Tx) notifications.Tx { return tx }), Mailer: p.Mailer, Clock: p.Clock, IDs: p.IDs,
+		Policy: policies.Notifications, Unsubscribe: p.Unsubscribe,
 	})
 	s.Live, errs[9] = live.NewService(live.Deps{
 		Store: uow.Narrow(store, func(tx Tx) live.Tx { return tx }), Relay: p.Relay, Clock: p.Clock,
-		Policy: policies.Live, Users: policies.Users,
+		Policy: policies.Live, Users: policies.Users, Seen: s.Notifications.Seen,
 	})
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ func (s *serverSettings) config(log *slog.Logger, reachable bool) (wiring.Config
 	}
 	c := wiring.DefaultConfig()
 	c.Log, c.Mailer, c.Version, c.BasePath = log, mailer, version(), s.BasePath
-	c.Origins, c.NoDocs = s.CorsOrigins, !s.Docs
+	c.PublicURL, c.Origins, c.NoDocs = s.PublicURL, s.CorsOrigins, !s.Docs
 
 	if c.ClientAddress, err = s.Proxies.clientAddress(); err != nil {
 		return wiring.Config{}, err

@@ -47,6 +47,8 @@ type settings struct {
 type serverSettings struct {
 	BasePath string `placeholder:"PATH" group:"Server" help:"The path below which clients reach the server, like /community. A proxy must remove it from requests. Default: none."`
 
+	PublicURL string `name:"public-url" placeholder:"URL" group:"Server" help:"The address at which clients reach the server, with the base path, like https://example.org/community. Mail that may be switched off has an address below it, for one click. Default: none, and mail has no such address."`
+
 	CorsOrigins []string `placeholder:"ORIGIN" group:"Server" help:"The origins of web pages whose scripts may call the API, like https://app.example.org, separated by commas. Default: none."`
 	Docs        bool     `default:"true" negatable:"" group:"Server" help:"Serve /docs, the page that shows the description of the API. Default: yes."`
 
@@ -238,6 +240,7 @@ func inFlags(err error) error {
 		"Reservations.SettleEvery", "--settle-every",
 		"PurgeEvery", "--purge-every",
 		"BasePath", "--base-path",
+		"PublicURL", "--public-url",
 		"Origins", "--cors-origins",
 		"Access.Keys", "--access-key",
 		"CursorKeys", "--cursor-key",

@@ -226,6 +226,7 @@ func TestRefusesToStart(t *testing.T) {
 		{"short key", nil, []string{"--access-key", "c2hvcnQ="}, []string{"--access-key", "32 bytes"}},
 		{"cursor key that is no base64", nil, []string{"--cursor-key", "!"}, []string{"--cursor-key", "base64"}},
 		{"short cursor key", []string{"CICERONE_CURSOR_KEY=c2hvcnQ="}, nil, []string{"--cursor-key", "32 bytes"}},
+		{"public URL without https", nil, []string{"--public-url", "http://example.org"}, []string{"--public-url", "https"}},
 		{"base path without a slash", nil, []string{"--base-path", "community"}, []string{"--base-path", "/community"}},
 		{"mail without a server on any address", nil, []string{"--no-demo", "--addr", "0.0.0.0:0"}, []string{"--mail", "--mail log"}},
 		{"mail without a server behind a proxy", nil, []string{"--trusted-proxies", "127.0.0.1"}, []string{"--mail", "--mail log"}},
@@ -301,7 +302,7 @@ func TestHelpExplainsEverySetting(t *testing.T) {
 	for _, want := range []string{
 		"--addr=HOST:PORT", "CICERONE_ADDR", "--store=", "CICERONE_STORE", "--[no-]demo", "CICERONE_DEMO", "--bcrypt-cost",
 		"--access-key", "--cursor-key", "--link-key", "--totp-key", "--require-admin-totp", "CICERONE_LINK_KEY_FILE", "CICERONE_ACCESS_KEY_FILE", "CICERONE_CURSOR_KEY_FILE", "CICERONE_MAIL_FILE", "CICERONE_STORE_FILE",
-		"can see the command line", "--trusted-proxies", "--proxy-protocol", "--base-path=PATH", "--cors-origins=ORIGIN", "--[no-]docs", "--tls-cert=FILE", "--tls-key=FILE", "--tls-subdomains", "--password-words=WORDS", "--drain-delay=TIME", "--mail=", "--log-level", "--limit-user-burst", "--at-once-hashing", "--settle-every",
+		"can see the command line", "--trusted-proxies", "--proxy-protocol", "--base-path=PATH", "--public-url=URL", "--cors-origins=ORIGIN", "--[no-]docs", "--tls-cert=FILE", "--tls-key=FILE", "--tls-subdomains", "--password-words=WORDS", "--drain-delay=TIME", "--mail=", "--log-level", "--limit-user-burst", "--at-once-hashing", "--settle-every",
 		"--max-connections=N", "--max-connections-per-address=N", "--body-budget=MIB",
 		"server admin EMAIL", "server backup FILE", "server doctor", "server ledger head", "server copy --to STORE", "server migrate", "server twins", "server events", "sqlite[:PATH]", "postgres://USER@HOST/DATABASE", "cicerone/cicerone.db",
 	} {

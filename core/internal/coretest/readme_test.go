@@ -10,6 +10,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -100,6 +101,7 @@ func TestReadmeNamesThePolicies(t *testing.T) {
 	}
 	for domain, policy := range map[string]any{
 		"Users": users.DefaultPolicy(), "Moderation": moderation.DefaultPolicy(), "Tokens": tokens.DefaultPolicy(), "Messaging": messaging.DefaultPolicy(), "Reservations": reservations.DefaultPolicy(),
+		"Notifications": notifications.DefaultPolicy(),
 	} {
 		v := reflect.ValueOf(policy)
 		for i := range v.NumField() {

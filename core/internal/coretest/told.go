@@ -75,7 +75,7 @@ type toldEvents struct {
 
 func (r toldEvents) Add(ctx context.Context, added ...events.Event) error {
 	for _, e := range added {
-		if e.Type != events.TypeMailRequested { // a request, which no row is changed for
+		if e.Type != events.TypeMailRequested && e.Type != events.TypeReservationReminded { // no row of a domain is changed
 			r.u.said = append(r.u.said, e.Type)
 		}
 	}

@@ -12,6 +12,7 @@ package coretest
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/cicerone-go/cicerone/core/audit"
@@ -50,6 +51,7 @@ type World struct {
 	auditor moderation.Auditor
 	admin   id.User // see Admin
 	mailed  int64   // see Deliver
+	noted   int64   // see Notify
 }
 
 // NewWorld makes a World over an empty storage: memory.New(), or one that fails in some way.
@@ -95,18 +97,7 @@ func (w *World) Deliver() error {
 // Deliver sends the mail that was requested by events after a position, and returns the position of
 // the last event that was handled.
 func Deliver(ctx context.Context, store *ports.Store, s *users.Service, after int64) (int64, error) {
-	err := store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
-		_, err := tx.Events().Number(ctx, 10_000)
-		return err
-	})
-	if err != nil {
-		return after, err
-	}
-	var next []events.Numbered
-	err = store.View(ctx, func(ctx context.Context, tx ports.Tx) (err error) {
-		next, err = tx.Events().After(ctx, after, 10_000)
-		return err
-	})
+	next, err := EventsAfter(ctx, store, after)
 	for _, e := range next {
 		if e.Type == events.TypeMailRequested {
 			if err := s.SendMail(ctx, e.Event); err != nil {
@@ -116,6 +107,41 @@ func Deliver(ctx context.Context, store *ports.Store, s *users.Service, after in
 		after = e.Position
 	}
 	return after, err
+}
+
+// Notify hands the events after those of the last call to the subscriber of notifications, as the relay
+// does, and sends the mail that is due. Its error is that of the sending.
+func (w *World) Notify() error {
+	w.t.Helper()
+	next, err := EventsAfter(w.Ctx, w.Store, w.noted)
+	s := w.Notifications.Subscriber()
+	for _, e := range next {
+		if err == nil && slices.Contains(s.Types, e.Type) {
+			err = s.Handle(w.Ctx, e.Event)
+		}
+		w.noted = e.Position
+	}
+	if err != nil {
+		w.t.Fatalf("note what is due: %v", err)
+	}
+	_, err = w.Notifications.Send(w.Ctx)
+	return err
+}
+
+// EventsAfter numbers the events of a store, and returns those after a position.
+func EventsAfter(ctx context.Context, store *ports.Store, after int64) (next []events.Numbered, err error) {
+	err = store.Do(ctx, func(ctx context.Context, tx ports.Tx) error {
+		_, err := tx.Events().Number(ctx, 10_000)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = store.View(ctx, func(ctx context.Context, tx ports.Tx) (err error) {
+		next, err = tx.Events().After(ctx, after, 10_000)
+		return err
+	})
+	return next, err
 }
 
 // Sent sends the mail that was requested, and returns all mail so far, oldest first.

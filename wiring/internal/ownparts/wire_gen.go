@@ -39,39 +39,43 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 		return nil, err
 	}
 	images := _wireNoImagesValue
+	links, err := wiring.NewLinks(checked, clock)
+	if err != nil {
+		return nil, err
+	}
+	unsubscriber := wiring.NewUnsubscriber(checked, links)
 	parts := services.Parts{
-		Hasher: hasher,
-		Access: tokens,
-		TOTP:   codes,
-		Mailer: outbox,
-		Images: images,
-		Relay:  waker,
-		Clock:  clock,
-		IDs:    source,
+		Hasher:      hasher,
+		Access:      tokens,
+		TOTP:        codes,
+		Mailer:      outbox,
+		Images:      images,
+		Relay:       waker,
+		Unsubscribe: unsubscriber,
+		Clock:       clock,
+		IDs:         source,
 	}
 	policy := checked.Users
 	moderationPolicy := checked.Moderation
 	tokensPolicy := checked.Tokens
 	messagingPolicy := checked.Messaging
 	reservationsPolicy := checked.Reservations
+	notificationsPolicy := checked.Notifications
 	livePolicy := checked.Live
 	policies := services.Policies{
-		Users:        policy,
-		Moderation:   moderationPolicy,
-		Tokens:       tokensPolicy,
-		Messaging:    messagingPolicy,
-		Reservations: reservationsPolicy,
-		Live:         livePolicy,
+		Users:         policy,
+		Moderation:    moderationPolicy,
+		Tokens:        tokensPolicy,
+		Messaging:     messagingPolicy,
+		Reservations:  reservationsPolicy,
+		Notifications: notificationsPolicy,
+		Live:          livePolicy,
 	}
 	servicesServices, err := services.New(uowStore, parts, policies)
 	if err != nil {
 		return nil, err
 	}
 	cursors, err := wiring.NewCursors(checked)
-	if err != nil {
-		return nil, err
-	}
-	links, err := wiring.NewLinks(checked, clock)
 	if err != nil {
 		return nil, err
 	}

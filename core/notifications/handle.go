@@ -1,0 +1,213 @@
+package notifications
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/events"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// SubscriberName is the name of the Subscriber.
+const SubscriberName = "notifications"
+
+// Subscriber returns the subscriber that notes what is due because of an event. It mails nothing
+// itself: see Run. It begins with the oldest event. An event may be handled more than once; a mail that
+// was sent is then sent again.
+func (s *Service) Subscriber() events.Subscriber {
+	return events.Subscriber{
+		Name: SubscriberName, FromOldest: true, Handle: s.handle,
+		Types: []events.Type{
+			events.TypeMessageSent, events.TypeMessageRead, events.TypeReservationProposed, events.TypeReservationAccepted,
+			events.TypeReservationDeclined, events.TypeReservationCancelled, events.TypeReservationExpired,
+			events.TypeReservationCompleted, events.TypeReservationReminded, events.TypeReportMoved, events.TypeUserSanctioned,
+		},
+	}
+}
+
+func (s *Service) handle(ctx context.Context, e events.Event) error {
+	switch d := e.Data.(type) {
+	case events.MessageSent:
+		return s.messageSent(ctx, d, e.At)
+	case events.MessageRead:
+		return s.seen(ctx, d.ReaderID, e.At)
+	case events.ReservationProposed:
+		return s.notify(ctx, ReservationProposed, id.Subject(d.ReservationID), e.At, others(d.Reservation)...)
+	case events.ReservationAccepted:
+		if err := s.remindLater(ctx, d.Reservation); err != nil {
+			return err
+		}
+		return s.notify(ctx, ReservationAccepted, id.Subject(d.ReservationID), e.At, others(d.Reservation)...)
+	case events.ReservationDeclined:
+		return s.notify(ctx, ReservationDeclined, id.Subject(d.ReservationID), e.At, others(d.Reservation)...)
+	case events.ReservationCancelled:
+		if err := s.drop(ctx, reminderOf(d.Reservation)); err != nil {
+			return err
+		}
+		return s.notify(ctx, ReservationCancelled, id.Subject(d.ReservationID), e.At, others(d.Reservation)...)
+	case events.ReservationExpired:
+		return s.notify(ctx, ReservationExpired, id.Subject(d.ReservationID), e.At, others(d.Reservation)...)
+	case events.ReservationCompleted:
+		return s.drop(ctx, reminderOf(d.Reservation))
+	case events.ReservationReminded:
+		return s.notify(ctx, ReservationReminder, id.Subject(d.ReservationID), e.At, others(d.Reservation)...)
+	case events.ReportMoved:
+		if status := moderation.Status(d.Status); status == moderation.Resolved || status == moderation.Dismissed {
+			return s.notify(ctx, ReportDecided, id.Subject(d.ReportID), e.At, d.ReporterID)
+		}
+	case events.UserSanctioned:
+		return s.notify(ctx, Sanction, id.Subject(d.SanctionID), e.At, d.UserID)
+	}
+	return nil
+}
+
+// others returns the participants of a reservation but the one who acted: both if it was none of them.
+func others(r events.Reservation) []id.User {
+	return slices.DeleteFunc([]id.User{r.VoyagerID, r.LocalID}, func(user id.User) bool { return user == r.ByID })
+}
+
+// notify adds a notice that is due immediately for each user.
+func (s *Service) notify(ctx context.Context, kind Kind, subject id.Subject, at time.Time, to ...id.User) error {
+	for _, user := range to {
+		n := Notice{UserID: user, Kind: kind, SubjectID: subject, DueAt: at, CreatedAt: at}
+		if err := s.add(ctx, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add adds a notice, unless its user is erased or does not want mail of its kind.
+func (s *Service) add(ctx context.Context, n Notice) error {
+	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+		u, err := pin(ctx, tx, n.UserID)
+		if err != nil || u.Erased {
+			return err
+		}
+		if wanted, err := wants(ctx, tx, n.UserID, n.Kind); err != nil || !wanted {
+			return err
+		}
+		return tx.Notifications().AddNotice(ctx, n)
+	})
+	if err != nil {
+		return fmt.Errorf("note that mail about %s is due: %w", n.Kind, err)
+	}
+	return nil
+}
+
+func pin(ctx context.Context, tx Tx, user id.User) (users.User, error) {
+	pinned, err := tx.Users().Pin(ctx, user)
+	if err != nil {
+		return users.User{}, fmt.Errorf("pin a user: %w", err)
+	}
+	return pinned[0], nil
+}
+
+// wants reports whether a user wants mail of a kind.
+func wants(ctx context.Context, tx Tx, user id.User, kind Kind) (bool, error) {
+	if !kind.Optional() {
+		return true, nil
+	}
+	p, err := PreferencesOf(ctx, tx, user)
+	return p[kind] == Mail, err
+}
+
+// messageSent holds a mail back, unless the recipient has been here since, or has a mail that they
+// have not answered by coming here.
+func (s *Service) messageSent(ctx context.Context, d events.MessageSent, at time.Time) error {
+	var seen time.Time
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+		seen, err = tx.Notifications().SeenAt(ctx, d.RecipientID)
+		return err
+	})
+	if err != nil || !seen.Before(at) {
+		return err
+	}
+	n := NoticeOfMessages(d.RecipientID)
+	n.DueAt, n.CreatedAt = at.Add(s.deps.Policy.MessageDelay), at
+	return s.add(ctx, n)
+}
+
+// seenEvery is how often at most it is stored that a user is here.
+const seenEvery = time.Minute
+
+// Seen notes that a user is here: mail about new messages is not sent then. It stores that at most
+// once a minute. If the user is erased or does not exist, it does nothing.
+func (s *Service) Seen(ctx context.Context, user id.User) error {
+	return s.seen(ctx, user, s.deps.Clock.Now())
+}
+
+func (s *Service) seen(ctx context.Context, user id.User, at time.Time) error {
+	fresh := false
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) error {
+		before, err := tx.Notifications().SeenAt(ctx, user)
+		fresh = at.Sub(before) < seenEvery
+		return err
+	})
+	if err != nil || fresh {
+		return err
+	}
+	err = s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+		u, err := pin(ctx, tx, user)
+		switch {
+		case errors.Is(err, fault.NotFound) || err == nil && u.Erased:
+			return nil
+		case err != nil:
+			return err
+		}
+		return tx.Notifications().Seen(ctx, user, at)
+	})
+	if err != nil {
+		return fmt.Errorf("note that a user is here: %w", err)
+	}
+	return nil
+}
+
+// reminderOf returns the notice that makes the participants of a reservation be reminded, with its
+// key alone. It is of the voyager, whose erasure cancels the reservation.
+func reminderOf(r events.Reservation) Notice {
+	return Notice{UserID: r.VoyagerID, Kind: remind, SubjectID: id.Subject(r.ReservationID)}
+}
+
+// remindLater adds the notice that makes a reservation be reminded of. When that was done, the
+// notice stays until the reservation ends, so that it is done once.
+func (s *Service) remindLater(ctx context.Context, r events.Reservation) error {
+	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
+		u, err := pin(ctx, tx, r.VoyagerID)
+		if err != nil || u.Erased {
+			return err
+		}
+		booked, err := tx.Reservations().Reservation(ctx, r.ReservationID)
+		if err != nil {
+			return err
+		}
+		n := reminderOf(r)
+		n.DueAt, n.CreatedAt = booked.Date.Add(-s.deps.Policy.RemindBefore), booked.UpdatedAt
+		if booked.Status != reservations.Accepted || !booked.UpdatedAt.Before(n.DueAt) {
+			return nil
+		}
+		return tx.Notifications().AddNotice(ctx, n)
+	})
+	if err != nil {
+		return fmt.Errorf("note when to remind of a reservation: %w", err)
+	}
+	return nil
+}
+
+// drop removes a notice, also while ctx ends.
+func (s *Service) drop(ctx context.Context, n Notice) error {
+	err := s.deps.Store.Do(context.WithoutCancel(ctx), func(ctx context.Context, tx Tx) error {
+		return tx.Notifications().DropNotice(ctx, n)
+	})
+	if err != nil {
+		return fmt.Errorf("drop a notice: %w", err)
+	}
+	return nil
+}

@@ -63,7 +63,7 @@ func TestRelay(t *testing.T) {
 			t.Errorf("/readyz answered %d %s", status, code)
 		}
 		time.Sleep(2 * time.Second)
-		if p := app.Relay.Progress(); len(p.Subscriptions) != 3 || p.Subscriptions[0].Name != "bad" || p.Subscriptions[0].Waiting == 0 {
+		if p := app.Relay.Progress(); len(p.Subscriptions) != 4 || p.Subscriptions[0].Name != "bad" || p.Subscriptions[0].Waiting == 0 {
 			t.Errorf("the progress is %+v", p)
 		}
 		stop()

@@ -190,7 +190,7 @@ func TestAccessOfEveryRoute(t *testing.T) {
 						t.Errorf("got status %d with WWW-Authenticate %q", a.status, challenge)
 					}
 				}
-				if r.want[i] < 300 && route.Method != "GET" {
+				if r.want[i] < 300 && (route.Method != "GET" || route.Name == "liveEvents") { // who reads a stream is here
 					ask()
 					return
 				}

@@ -28,8 +28,8 @@ const (
 )
 
 // Send sends the mail that is due, first what happened first, and returns how many it sent. What
-// cannot be sent is tried again by a later call: the first ten times before other mail, so that the
-// order stays, and then every ten minutes. Several processes may run it concurrently: each takes
+// cannot be sent is tried again by a later call: the first ten times before other mail, so that what
+// one recipient gets stays in order, and then every ten minutes. Several processes may run it concurrently: each takes
 // other notices. A mail is sent at least once: twice if the process ends before it has stored that it
 // was sent. Errors: those of the mails that were not sent, and users.ErrMailRefused for each that
 // never will be.
@@ -58,14 +58,14 @@ func (s *Service) take(ctx context.Context) (taken []Notice, err error) {
 }
 
 // sendAll does what notices say. It stops early if the mail server seems to be down, or the notices
-// would soon be taken again.
+// would soon be taken again. If a mail cannot be sent, later ones to its recipient wait.
 func (s *Service) sendAll(ctx context.Context, taken []Notice) (sent int, err error) {
 	ending, cancel := context.WithTimeout(ctx, mailedFor)
 	defer cancel()
 	var failed []error
-	row := 0
+	waits, row := map[id.User]bool{}, 0
 	for _, n := range taken {
-		if row == failedInARow || ending.Err() != nil {
+		if row == failedInARow || waits[n.UserID] || ending.Err() != nil {
 			failed = append(failed, s.move(ctx, n, n.CreatedAt))
 			continue
 		}
@@ -77,6 +77,7 @@ func (s *Service) sendAll(ctx context.Context, taken []Notice) (sent int, err er
 			failed = append(failed, fmt.Errorf("send mail about %s: %w", n.Kind, err))
 		case err != nil:
 			row++
+			waits[n.UserID] = true
 			failed = append(failed, fmt.Errorf("send mail about %s: %w", n.Kind, err), s.again(ctx, n))
 		}
 	}

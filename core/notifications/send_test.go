@@ -337,3 +337,39 @@ func TestPolicyIsChecked(t *testing.T) {
 	})
 	coretest.Fields(t, err, "MessageDelay", "RemindBefore", "SendEvery")
 }
+
+// TestOrderForOneRecipient tests that a mail waits for an earlier one to its recipient that could not be
+// sent, also if the mail server is back by then.
+func TestOrderForOneRecipient(t *testing.T) {
+	tries := 0
+	w, o, s := newOffice(t, func(users.Mail) error {
+		if tries++; tries == 1 {
+			return errDown
+		}
+		return nil
+	})
+	ada := w.Person("Ada")
+	for _, reason := range []string{"first", "second"} {
+		w.Clock.Advance(time.Second)
+		_, err := w.Moderation.Impose(w.Ctx, w.Admin(), ada, moderation.SanctionInput{Kind: moderation.Warning, Reason: reason}, "")
+		coretest.Is(t, err, nil)
+	}
+	happened, err := coretest.EventsAfter(w.Ctx, w.Store, 0)
+	coretest.Is(t, err, nil)
+	for _, e := range happened {
+		if e.Type == events.TypeUserSanctioned {
+			coretest.Is(t, s.Subscriber().Handle(w.Ctx, e.Event), nil)
+		}
+	}
+	_, err = s.Send(w.Ctx)
+	coretest.Is(t, err, users.ErrNotMailed)
+	_, err = s.Send(w.Ctx)
+	coretest.Is(t, err, nil)
+	var got []string
+	for _, m := range o.sent {
+		got = append(got, m.Data.(notifications.SanctionMail).Reason)
+	}
+	if want := []string{"first", "second"}; !slices.Equal(got, want) {
+		t.Errorf("mailed %q, want %q", got, want)
+	}
+}

@@ -188,7 +188,7 @@ func (s *Service) Run(ctx context.Context, report func(error)) error {
 		sent, err := s.Send(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // the end of ctx is no failure
 		case sent > 0 || !errors.Is(err, fault.Unavailable):
 			pause = s.deps.Policy.SendEvery
 		default:
@@ -198,7 +198,7 @@ func (s *Service) Run(ctx context.Context, report func(error)) error {
 			report(err)
 		}
 		select {
-		case <-time.After(pause):
+		case <-time.After(pause): //nolint:forbidigo // a pause in real time
 		case <-ctx.Done():
 			return nil
 		}

@@ -102,7 +102,9 @@ func (o *postOffice) listen(t *testing.T, address string) (stop func()) {
 	go func() { ended <- s.Serve(listener) }()
 	return func() {
 		_ = s.Close()
-		<-ended
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -80,7 +80,7 @@ type Config struct {
 	// transaction of the store: postgres.TxFrom(ctx), mongodb.SessionFrom(ctx), sqlite.TxFrom(ctx),
 	// memory.OnCommit(ctx, fn). They are called also if App.Run does not run, and by the services of
 	// NewServices, in the order of this list. An error refuses what a person asked for, but neither a
-	// settlement nor an erasure: see events.JoinedSubscriber. App.Run delivers what was deferred.
+	// settlement nor an erasure: see events.JoinedSubscriber. App.Run delivers deferred events.
 	JoinedSubscribers []ports.JoinedSubscriber
 
 	// Mailer sends mail, while App.Run runs: a subscriber calls it, after the commit of the request

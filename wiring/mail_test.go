@@ -45,7 +45,7 @@ func (p *post) will(fail func(to string) error) {
 }
 
 // TestMailOutlivesFailures checks that mail is sent in order after the mail server could not be
-// reached for hours, also what was requested before Run, and that a recipient who is refused is
+// reached for hours, including mail requested before Run, and that a recipient who is refused is
 // logged once and holds up no other.
 func TestMailOutlivesFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -14,9 +14,9 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// NewRelay returns the relay that delivers events to the subscribers of the Config and to those of
-// the server itself, and to joined ones what was deferred. App.Run runs it. Config.Decorate does not
-// see its units of work.
+// NewRelay returns the relay. It delivers events to the subscribers of the Config and of the server
+// itself, and deferred events to joined subscribers. App.Run runs it. Config.Decorate does not see its
+// units of work.
 func NewRelay(
 	c Checked, s *services.Services, storage ports.Storage, r *Readiness, now clock.Clock, ids id.Source, w *Waker,
 ) (*events.Relay, error) {

@@ -251,7 +251,7 @@ func execute(most int, template func(io.Writer, any) error, p Page) (string, err
 	return b.String(), nil
 }
 
-// bounded keeps what is written, up to a limit.
+// bounded is a buffer with a limit.
 type bounded struct {
 	bytes.Buffer
 	room int

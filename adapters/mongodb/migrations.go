@@ -231,7 +231,7 @@ var migrations = []step{
 	// An account has the language of its user, and when its address was verified. Both are unknown for those from before.
 	of(change{in: "users", fields: map[string]string{"locale": "string?", "email_verified_at": "date?"}}),
 
-	// Users choose which mail they want. Presences are when users were here last, and notices what is due for a user.
+	// Users choose which mail they want. A presence is when a user was last here; a notice is a mail that is due.
 	of(
 		change{
 			in: "notification_preferences", fields: map[string]string{"_id": "object", "channel": "string"},

@@ -23,7 +23,7 @@ const awaitTime = 10 * time.Second
 // replica set, it does not know them, it has no majority read concern, or the user may not use them.
 var unwatchable = []int32{40573, 40324, 148, 13}
 
-// Notify implements events.Notifier. It does nothing: Watch sees what is committed.
+// Notify implements events.Notifier. It does nothing: Watch sees each commit.
 func (s *Store) Notify(context.Context) error { return nil }
 
 // Watch implements events.Notifier, with a change stream on the outbox, whose changes are events that
@@ -31,23 +31,7 @@ func (s *Store) Notify(context.Context) error { return nil }
 // connection or an election the stream resumes where it was. Watch returns events.ErrNoWatch
 // (wrapped) if the server refuses change streams.
 func (s *Store) Watch(ctx context.Context, woken func()) error {
-	if err := s.gate.Enter(); err != nil {
-		return err
-	}
-	defer s.gate.Leave()
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	go func() {
-		select {
-		case <-s.gate.Closing():
-			stop(s.gate.ErrClosed())
-		case <-ctx.Done():
-		}
-	}()
-	err := s.follow(ctx, woken)
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
+	err := s.gate.Run(ctx, func(ctx context.Context) error { return s.follow(ctx, woken) })
 	return fmt.Errorf("mongodb: follow the changes: %w", err)
 }
 

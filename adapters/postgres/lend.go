@@ -57,8 +57,8 @@ type lent struct{ pgx.Tx }
 func (lent) Commit(context.Context) error   { return ErrLent }
 func (lent) Rollback(context.Context) error { return ErrLent }
 
-// lend sends what is queued, and makes a savepoint that ends with the unit: pgx then refuses what a
-// host sends later.
+// lend sends the queued writes, and makes a savepoint that ends with the unit: pgx then refuses later
+// statements of a host.
 func (c *conn) lend(ctx context.Context) (err error) {
 	if !c.begun || len(c.queue)+len(c.added) > 0 {
 		if _, err := c.exec(ctx, "SELECT 1"); err != nil {
@@ -76,7 +76,7 @@ func (c *conn) lend(ctx context.Context) (err error) {
 	return translate(ctx, err)
 }
 
-// takeBack ends what was lent, before the unit commits.
+// takeBack releases the savepoint of lend, before the unit commits.
 func (c *conn) takeBack(ctx context.Context) error {
 	if c.lent == nil {
 		return nil
@@ -87,7 +87,7 @@ func (c *conn) takeBack(ctx context.Context) error {
 	return translate(ctx, c.lent.Commit(ctx))
 }
 
-// drop ends what was lent, and rolls back. It reports whether that was the whole transaction.
+// drop ends the transaction of lend, and rolls back. It reports whether that was the whole transaction.
 func (c *conn) drop(ctx context.Context) bool {
 	if c.lent == nil {
 		return false

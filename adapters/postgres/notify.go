@@ -49,23 +49,7 @@ func (s *Store) Watch(ctx context.Context, woken func()) error {
 	if s.options.PgBouncer || s.options.Exclusive {
 		return fmt.Errorf("postgres: listen: %w", events.ErrNoWatch)
 	}
-	if err := s.gate.Enter(); err != nil {
-		return err
-	}
-	defer s.gate.Leave()
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	go func() {
-		select {
-		case <-s.gate.Closing():
-			stop(s.gate.ErrClosed())
-		case <-ctx.Done():
-		}
-	}()
-	err := s.listen(ctx, woken)
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
+	err := s.gate.Run(ctx, func(ctx context.Context) error { return s.listen(ctx, woken) })
 	return fmt.Errorf("postgres: listen: %w", err)
 }
 

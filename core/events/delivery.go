@@ -22,7 +22,7 @@ type delivery struct {
 }
 
 const (
-	// storeTime is how long storing what was handled may take after the context of Run has ended.
+	// storeTime is how long a delivery may take to store its position after the context of Run has ended.
 	storeTime = 5 * time.Second
 
 	triedAtOnce = 10 // events that are set aside
@@ -312,7 +312,7 @@ func (d *delivery) release(ctx context.Context) {
 	}
 }
 
-// errNotHeld is returned by attempt if the store does not let this run store what was handled.
+// errNotHeld is returned by attempt if this run does not hold the subscription any more.
 var errNotHeld = errors.New("the subscription is not held any more, or its event was dropped")
 
 // attempt calls the subscriber with an event, and returns its error. A joined subscriber is called in

@@ -28,10 +28,10 @@ type JoinedSubscriber[T RelayTx] struct {
 	// such as fault.Conflict, reaches the caller, and any other error is internal. uow.ErrConflict
 	// runs the unit again.
 	//
-	// What must happen is not refused: see WithoutRefusal. There an error is reported, and the unit
-	// runs again without this subscriber. A relay calls it later for the events of the unit, until
+	// Its error does not refuse the acts of the system: see WithoutRefusal. There the error is
+	// reported, and the unit runs again without this subscriber. A relay calls it later for the events of the unit, until
 	// it succeeds, in the unit of work that stores that it did. If the event is set aside, an admin
-	// lets the relay try again. By then, it may have handled later events of the same aggregate: it
+	// can have it tried again. By then, it may have handled later events of the same aggregate: it
 	// knows them by Event.Seq.
 	//
 	// Events that Handle adds itself are handled by joined subscribers later, too.

@@ -229,8 +229,8 @@ func TestAJoinedSubscriberHasLimitedTime(t *testing.T) {
 	}})
 }
 
-// What must happen is committed without the subscriber that fails, which a relay calls later: once
-// with success, in order. Others are called in the unit, and no other gets the event of the relay.
+// An act of the system is committed without the subscriber that fails. A relay calls it later: once
+// with success, and in order. The other subscribers are called in the unit, and not by the relay.
 func TestWhatMustHappenIsNotRefused(t *testing.T) {
 	for name, fail := range map[string]func() error{
 		"an error":             func() error { return errBroken },

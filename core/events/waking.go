@@ -15,7 +15,7 @@ import (
 // Policy.LookEvery.
 type Notifier interface {
 	// Notify wakes the calls of Watch in all other processes. It runs outside of every unit of work,
-	// so that it holds up none. A store whose Watch sees by itself what is committed does nothing.
+	// so that no unit waits for it. It does nothing in a store whose Watch sees each commit by itself.
 	Notify(ctx context.Context) error
 
 	// Watch calls woken once when it begins to listen, because others may have called Notify before,
@@ -31,7 +31,8 @@ var ErrNoWatch = errors.New("this store cannot wake other processes")
 // Wake makes the relay look for events soon, and not only after Policy.LookEvery. It is called after
 // the commit of a unit that may have added events. It returns immediately. The relay ignores it
 // while the store has no active subscription and there is no Watch. If Run does not run in this
-// process, Wake wakes the relays of others.
+// process, Wake wakes the relays of others. A host that has joined units to a transaction of its own
+// calls Wake after the commit; otherwise their events are found after Policy.LookEvery.
 func (r *Relay) Wake() {
 	if !r.wakeRuns() {
 		r.bell.ring()

@@ -20,8 +20,8 @@ func Types() []events.Type {
 	}))
 }
 
-// audience returns the users whom an event concerns: both participants, so that all clients of the one
-// who acted know it, too. It returns none for an event that streams do not tell.
+// audience returns the users who are told an event: both participants, so that all clients of the user
+// who acted get it, too. It returns no users for an event that streams do not tell.
 func audience(d events.Data) []id.User {
 	switch d := d.(type) {
 	case events.ConversationOpened:

@@ -21,7 +21,7 @@ type Item struct {
 type Stream struct {
 	service *Service
 	caller  users.Caller
-	joined  int64 // the reader tells events after this position; what is before is missed
+	joined  int64 // the reader tells events after this position; earlier ones are missed
 
 	mu       sync.Mutex
 	queue    []*Item

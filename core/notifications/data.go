@@ -105,8 +105,8 @@ func messagesOf(ctx context.Context, tx Tx, n Notice) (any, error) {
 	return m, nil
 }
 
-// tells reports whether a conversation has unread messages, of which the last came since the notice
-// was added, of one whom the recipient can answer.
+// tells reports whether a conversation has unread messages of a user whom the recipient can answer. The
+// last of them must be newer than the notice.
 func tells(o messaging.Overview, n Notice) bool {
 	return o.Unread > 0 && !o.Closed && !o.Activity().Before(n.CreatedAt)
 }

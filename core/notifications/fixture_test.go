@@ -38,7 +38,7 @@ func newTownIn(t *testing.T, storage ports.Storage) *town {
 	return w
 }
 
-// says sends a message, a minute after what was before.
+// says sends a message, a minute after the last act.
 func (w *town) says(by id.User, in id.Conversation) messaging.Message {
 	w.t.Helper()
 	w.Clock.Advance(time.Minute)
@@ -150,7 +150,7 @@ func (w *town) switchesOff(user id.User, kind notifications.Kind) {
 	coretest.Is(w.t, w.Notifications.SetPreferences(w.Ctx, user, p), nil)
 }
 
-// settles expires and settles what is due.
+// settles expires and settles all reservations that are due.
 func (w *town) settles() {
 	w.t.Helper()
 	_, err := w.Reservations.Settle(w.Ctx)

@@ -18,7 +18,7 @@ import (
 // SubscriberName is the name of the Subscriber.
 const SubscriberName = "notifications"
 
-// Subscriber returns the subscriber that notes what is due because of an event. It mails nothing
+// Subscriber returns the subscriber that stores the notices that are due because of an event. It mails nothing
 // itself: see Run. It begins with the oldest event. An event may be handled more than once; a mail that
 // was sent is then sent again.
 func (s *Service) Subscriber() events.Subscriber {
@@ -68,7 +68,7 @@ func (s *Service) handle(ctx context.Context, e events.Event) error {
 	return nil
 }
 
-// others returns the participants of a reservation but the one who acted: both if it was none of them.
+// others returns the participants of a reservation who did not act: both if neither did.
 func others(r events.Reservation) []id.User {
 	return slices.DeleteFunc([]id.User{r.VoyagerID, r.LocalID}, func(user id.User) bool { return user == r.ByID })
 }

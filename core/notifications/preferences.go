@@ -12,7 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// Channel is the way on which a user gets what is of a kind.
+// Channel says how a user is notified of a kind.
 type Channel string
 
 // The channels.
@@ -46,7 +46,7 @@ func (p Preferences) Check(f *fault.Fields) {
 	}
 }
 
-// preferencesOf returns the preferences of a user of whom the stored ones are given.
+// preferencesOf returns the preferences of a user from the stored ones.
 func preferencesOf(stored []Preference) Preferences {
 	p := Preferences{}
 	for _, k := range kinds {

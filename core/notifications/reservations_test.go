@@ -58,7 +58,7 @@ func TestOnlyWhatIsStillSoIsMailed(t *testing.T) {
 }
 
 // TestReservationsOfOneWhoIsGone tests that a user is told that a reservation is cancelled because the
-// other was erased, without a name, and nothing else of one whom they cannot reach.
+// other user was erased, without a name, and gets no other mail about a user whom they cannot reach.
 func TestReservationsOfOneWhoIsGone(t *testing.T) {
 	w := newTown(t)
 	r := w.proposes()

@@ -153,8 +153,8 @@ func TestOrderAfterFailures(t *testing.T) {
 	}
 }
 
-// TestOneRecipientHoldsUpNoOther tests that the first three mails, which the mail server never takes,
-// hold up others only for their first tries.
+// TestOneRecipientHoldsUpNoOther tests that three mails, which the mail server never takes, delay later
+// mails only while they are tried for the first time.
 func TestOneRecipientHoldsUpNoOther(t *testing.T) {
 	var never []string
 	w, o, s := newOffice(t, nil)

@@ -46,6 +46,30 @@ func (g *Gate) Leave() {
 	g.settle()
 }
 
+// Run admits fn, for work that may last as long as the store is open. The context of fn ends when ctx
+// does and when Close is called, and Run then returns the cause: that of ctx, or ErrClosed. Otherwise
+// it returns the error of fn. After Close it returns ErrUnreachable (wrapped).
+func (g *Gate) Run(ctx context.Context, fn func(ctx context.Context) error) error {
+	if err := g.Enter(); err != nil {
+		return err
+	}
+	defer g.Leave()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go func() {
+		select {
+		case <-g.closing:
+			stop(g.ErrClosed())
+		case <-ctx.Done():
+		}
+	}()
+	err := fn(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
 // Closing returns a channel that Close closes. A unit that waits for a resource should then stop
 // waiting and return ErrClosed.
 func (g *Gate) Closing() <-chan struct{} { return g.closing }

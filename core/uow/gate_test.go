@@ -50,6 +50,41 @@ func TestGate(t *testing.T) {
 	})
 }
 
+// TestGateRun checks that Run passes on the error of its function, and that the function ends with the
+// context of the caller and with the gate, each with its own error.
+func TestGateRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := uow.NewGate("test", func() error { return nil })
+		if err := g.Run(t.Context(), func(context.Context) error { return io.ErrClosedPipe }); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("Run returned %v, want the error of its function", err)
+		}
+		run := func(ctx context.Context) <-chan error {
+			ended := make(chan error, 1)
+			go func() {
+				ended <- g.Run(ctx, func(ctx context.Context) error { <-ctx.Done(); return io.ErrClosedPipe })
+			}()
+			synctest.Wait()
+			return ended
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := run(ctx)
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run returned %v after its context ended, want %v", err, context.Canceled)
+		}
+		ended = run(t.Context())
+		if err := g.Close(t.Context()); err != nil { // waits for Run
+			t.Error(err)
+		}
+		if err := <-ended; !errors.Is(err, uow.ErrUnreachable) {
+			t.Errorf("Run returned %v after Close, want %v", err, uow.ErrUnreachable)
+		}
+		if err := g.Run(t.Context(), func(context.Context) error { t.Error("called"); return nil }); !errors.Is(err, uow.ErrUnreachable) {
+			t.Errorf("Run of a closed gate returned %v, want %v", err, uow.ErrUnreachable)
+		}
+	})
+}
+
 // TestCloseIdleGate closes a gate without running units. Close need not wait, so it ignores that
 // ctx has ended.
 func TestCloseIdleGate(t *testing.T) {

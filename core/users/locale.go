@@ -37,8 +37,7 @@ func (p Policy) CheckLocales(f *fault.Fields) {
 	}
 }
 
-// preferred returns the one of Locales that suits a user best who prefers these languages, or "" if
-// none does.
+// preferred returns the one of Locales that matches these languages best, or "" if no locale matches.
 func (p Policy) preferred(languages string) string {
 	if languages == "" || len(languages) > maxLanguages {
 		return ""

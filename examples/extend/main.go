@@ -51,7 +51,7 @@ func (h *hotel) configure(c *wiring.Config) {
 	accepted := []events.Type{events.TypeReservationAccepted}
 	c.Subscribers = []events.Subscriber{{Name: "hotel-mail", Types: accepted, Handle: h.mail}}
 	c.JoinedSubscribers = []ports.JoinedSubscriber{{Name: "hotel-desk", Types: accepted, Handle: h.reserveDesk}}
-	c.Events.FromOldest = true // mail is sent also for what was accepted before Run
+	c.Events.FromOldest = true // mail is also sent for reservations that were accepted before Run
 	c.Middleware = []endpoint.Middleware{h.watch}
 	c.WithoutRoutes = []string{"policy"} // the hotel has its own
 }

@@ -189,7 +189,7 @@ func (r trimsPage) Trim(ctx context.Context, upTo int64, limit int) (int, error)
 	return r.Repository.Trim(ctx, min(upTo, page[len(page)-1].Position), limit)
 }
 
-// trimsAside drops what was set aside before it trims.
+// trimsAside drops the events that were set aside before it trims.
 func trimsAside(_ *memory.Store, b *broken) { b.events = dropsAside{b.Tx.Events(), b.Tx} }
 
 type dropsAside struct {

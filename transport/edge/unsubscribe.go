@@ -13,8 +13,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/notifications"
 )
 
-// A token that switches off mail is a version, a nonce and what is sealed with it, as base64 that is
-// safe in a URL: the user and the kind. The nonce is an HMAC of both, so that a token stays the same
+// A token that switches off mail is a version, a nonce, and the user and the kind, sealed with the
+// nonce. It is encoded as base64 that is safe in a URL. The nonce is an HMAC of both, so that a token stays the same
 // while its key does.
 const (
 	unsubscribeVersion = 1

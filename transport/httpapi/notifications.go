@@ -12,8 +12,8 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// NotificationPreferences are the channels on which a user gets what is of each kind. What is of
-// other kinds cannot be switched off.
+// NotificationPreferences say how a user is notified of each kind. Notifications of other kinds cannot
+// be switched off.
 type NotificationPreferences struct {
 	NewMessage           notifications.Channel `json:"new_message" required:"true" enum:"mail,none"`
 	ReservationProposed  notifications.Channel `json:"reservation_proposed" required:"true" enum:"mail,none"`

@@ -36,7 +36,7 @@ func next(t *testing.T, stream *mongo.ChangeStream) string {
 	return fmt.Sprint(change.OperationType, " ", change.NS.Coll, " ", change.DocumentKey.ID, change.FullDocument, change.UpdateDescription)
 }
 
-// A change stream on a database sees what is committed in its collections, in the order of the commits.
+// A change stream on a database returns the committed changes of its collections, in the order of the commits.
 func TestChangeStream(t *testing.T) {
 	ctx := t.Context()
 	db := connect(t, start(t)).Database("d")

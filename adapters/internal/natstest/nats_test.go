@@ -112,7 +112,7 @@ func (b *broker) publisher() *nats.Publisher {
 	return p
 }
 
-// host is a store whose events are published.
+// host has a store and a relay that publishes its events.
 type host struct {
 	*testing.T
 	store  *ports.Store
@@ -199,7 +199,7 @@ func TestEventsArePublishedInOrder(t *testing.T) {
 	}
 }
 
-// The SDK of CloudEvents reads and validates what is published.
+// The SDK of CloudEvents reads and validates the messages.
 func TestMessageIsACloudEvent(t *testing.T) {
 	b := newBroker(t)
 	ids := id.NewGenerator(nil)

@@ -106,8 +106,8 @@ func TestWatchEnds(t *testing.T) {
 	}
 }
 
-// TestPollingBehindPgBouncer checks that a relay behind a pooler finds what others have committed,
-// and that its own notifications reach those that are connected to the server.
+// TestPollingBehindPgBouncer checks that a relay behind a pooler finds the events of other
+// processes, and that its notifications reach processes that are connected to the server directly.
 func TestPollingBehindPgBouncer(t *testing.T) {
 	dsn := servers.Postgres(t)
 	o := fresh(t, dsn)

@@ -90,7 +90,7 @@ func TestTxFrom(t *testing.T) {
 	var kept *sqlite.Tx
 	err := inUnit(t, app.Storage, func(ctx context.Context, tx *sqlite.Tx) error {
 		kept = tx
-		for range 2 { // the second is a duplicate, whose error is ignored
+		for range 2 { // the second insert fails, and its error is ignored
 			_, _ = tx.Exec(ctx, "INSERT INTO rooms (number) VALUES (?)", 12)
 		}
 		return nil

@@ -70,7 +70,7 @@ func (tn *town) valid(o operation, by *person) request {
 			r.parameters[name] = tn.replace(by, value)
 		}
 	}
-	if o.Parameters.GetByInAndName(openapi3.ParameterInQuery, "token") != nil { // the others only narrow what is asked for
+	if o.Parameters.GetByInAndName(openapi3.ParameterInQuery, "token") != nil { // the other parameters are optional
 		r.parameters["token"] = tn.replace(by, values[o.OperationID+".token"])
 	}
 	if b := o.bodySchema(); b != nil {

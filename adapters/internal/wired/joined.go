@@ -33,7 +33,7 @@ type Diary struct {
 	Read  func(t *testing.T) []string // the committed lines, in any order
 }
 
-// joint is a server whose joined subscriber keeps a diary.
+// joint is a server with a joined subscriber that writes a line into the diary for each event.
 type joint struct {
 	*testing.T
 	app   *wiring.App
@@ -87,7 +87,7 @@ func Joined(t *testing.T, root New, diary Diary) {
 	j.called(events.TypeWalletChanged, events.TypeWalletChanged, events.TypeWalletChanged, events.TypeMessageSent)
 	j.wrote(j.calls[2:]...)
 
-	// What is refused leaves nothing, by the host or by the service.
+	// An act that the host or the service refuses leaves no line.
 	full := fault.New(fault.Conflict, "hotel_full", "the hotel is full")
 	for failure, kind := range map[error]fault.Kind{fmt.Errorf("book: %w", full): fault.Conflict, io.ErrShortWrite: fault.Internal} {
 		j.clear()

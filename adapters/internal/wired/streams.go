@@ -23,8 +23,8 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// streams checks that everybody is told each message of their conversation once and in order, while
-// others write, by servers over one store: all messages are sent through the first, and clients change
+// streams checks that each user is told each message of their conversation once and in order, while
+// messages are sent, by servers over one store: all messages are sent through the first, and clients change
 // from one server to another again and again. It logs how long messages take. With CICERONE_SOAK=1, it
 // is 1,000 streams and 500 messages a second for a minute.
 func streams(t *testing.T, shared bool, root New) {

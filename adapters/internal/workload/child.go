@@ -93,7 +93,7 @@ func tell(_ context.Context, e events.Event) error {
 	if err != nil {
 		return err
 	}
-	_, err = os.Stdout.Write(append([]byte(told), append(line, '\n')...)) // at once, also beside the clients
+	_, err = os.Stdout.Write(append([]byte(told), append(line, '\n')...)) // one write, because clients write concurrently
 	return err
 }
 
@@ -103,7 +103,7 @@ type written struct {
 	Data string // hides that of the Event
 }
 
-// heard returns the event that a line tells, if it tells one.
+// heard returns the event of a line, and reports whether the line has an event.
 func heard(line []byte) (e events.Event, found bool, err error) {
 	rest, found := bytes.CutPrefix(line, []byte(told))
 	if !found {

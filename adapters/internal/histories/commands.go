@@ -157,7 +157,7 @@ func (h *history) signUp(name string, key idempotency.Key) command {
 			in, err := c.Users.SignUp(ctx, users.SignUp{Name: name, Email: email(name), Password: password}, key)
 			return in.User, err // without the tokens, which are random
 		},
-		learn: learning(&h.known.people, itself[users.User]),
+		learn: h.known.learnUser,
 	}
 }
 

@@ -145,6 +145,14 @@ func learning[A any, K comparable](list *[]K, part func(A) K) func(any) {
 
 func itself[T any](v T) T { return v }
 
+// learnUser knows each user once. A replayed sign-up returns a user who may have changed since.
+func (k *known) learnUser(answer any) {
+	u, ok := answer.(users.User)
+	if ok && !slices.ContainsFunc(k.people, func(known users.User) bool { return known.ID == u.ID }) {
+		k.people = append(k.people, u)
+	}
+}
+
 func learnReport(list *[]id.Report) func(any) {
 	return learning(list, func(r moderation.Report) id.Report { return r.ID })
 }

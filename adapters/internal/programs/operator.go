@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -163,8 +164,12 @@ func (s Server) Journey(t *testing.T, address string) {
 	if got.Code != 0 || !strings.Contains(got.Stdout, "Everything was as it should be.") {
 		t.Errorf("journey: %v", got)
 	}
+	// Without a mail server, the log has whole mails, and each mail has an address.
+	logged := strings.Join(slices.DeleteFunc(strings.Split(r.Logged(), "\n"), func(line string) bool {
+		return strings.Contains(line, `msg="mail, logged and not sent"`)
+	}), "\n")
 	for _, secret := range []string{"one small bag", "round the corner", "cicerone-demo", "@example.org", "eyJ"} { // passwords, addresses, access tokens
-		if strings.Contains(r.Logged(), secret) {
+		if strings.Contains(logged, secret) {
 			t.Errorf("the log of a journey contains %s", secret)
 		}
 	}

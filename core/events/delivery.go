@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/clock"
@@ -15,10 +16,13 @@ import (
 // delivery hands events to one subscriber.
 type delivery struct {
 	*relayRun
-	subscriber Subscriber
-	woken      chan struct{}
-	waits      int64         // how often in a row an event could not be handled yet: see passing
-	held       *Subscription // as the store has it while this run has the lease; nil if it is to be read
+	name    string
+	present atomic.Pointer[Subscriber]
+	sourced bool               // by the Source of the relay
+	stop    context.CancelFunc // ends it
+	woken   chan struct{}
+	waits   int64         // how often in a row an event could not be handled yet: see passing
+	held    *Subscription // as the store has it while this run has the lease; nil if it is to be read
 }
 
 const (
@@ -42,7 +46,10 @@ func (d *delivery) run(ctx context.Context) {
 			var err error
 			if more, err = d.deliver(ctx); err != nil {
 				more, d.held = false, nil // it is not known what the store has
-				err = fmt.Errorf("subscriber %s: %w", d.subscriber.Name, err)
+				if d.sourced && errors.Is(err, fault.NotFound) {
+					continue // its subscription was dropped
+				}
+				err = fmt.Errorf("subscriber %s: %w", d.name, err)
 			}
 			rest.after(ctx, err)
 		}
@@ -59,10 +66,10 @@ func (d *delivery) deliver(ctx context.Context) (more bool, err error) {
 	var marked []SetAside
 	var again, next []Numbered
 	err = d.deps.Store.View(ctx, func(ctx context.Context, tx RelayTx) (err error) {
-		if current, err = tx.Subscriptions().Subscription(ctx, d.subscriber.Name); err != nil {
+		if current, err = tx.Subscriptions().Subscription(ctx, d.name); err != nil {
 			return err
 		}
-		filter := AsideFilter{Subscriber: d.subscriber.Name, State: Retried}
+		filter := AsideFilter{Subscriber: d.name, State: Retried}
 		if marked, err = tx.Subscriptions().Aside(ctx, filter, nil, triedAtOnce); err != nil {
 			return err
 		}
@@ -108,7 +115,7 @@ func (d *delivery) handle(ctx context.Context, next []Numbered) (more bool, err 
 		if ctx.Err() != nil {
 			break
 		}
-		if wanted, wants := d.subscriber.wants(e.Event); wants {
+		if wanted, wants := d.present.Load().wants(e.Event); wants {
 			if leased, err := d.lease(ctx, done); !leased || err != nil {
 				return false, err
 			}
@@ -150,14 +157,14 @@ func (d *delivery) failed(ctx context.Context, done int64, e Numbered, failure e
 		held.Position, held.Attempts = done, 0
 	}
 	lease := held.Leased()
-	later := d.subscriber.TryFor == 0 && passing(failure)
+	later := d.present.Load().TryFor == 0 && passing(failure)
 	if later {
 		d.waits++
 	} else {
 		held.Attempts++
 	}
 	attempts, tried := held.Attempts, held.Attempts+d.waits
-	aside := !later && attempts >= int64(d.deps.Policy.MaxTries) && now.Sub(e.At) >= d.subscriber.TryFor
+	aside := !later && attempts >= int64(d.deps.Policy.MaxTries) && now.Sub(e.At) >= d.present.Load().TryFor
 	d.report(d.describe(e, tried, failure, aside))
 	if aside {
 		d.waits = 0
@@ -193,14 +200,14 @@ func passing(failure error) bool {
 
 // isAside reports whether an event is set aside already.
 func (d *delivery) isAside(ctx context.Context, s Subscriptions, position int64) (bool, error) {
-	name := d.subscriber.Name
+	name := d.name
 	next, err := s.Aside(ctx, AsideFilter{Subscriber: name}, &AsidePlace{name, position - 1}, 1)
 	return len(next) > 0 && next[0].Position == position, err
 }
 
 func (d *delivery) setAside(e Numbered, attempts int64, failure error) SetAside {
 	return SetAside{
-		Subscriber: d.subscriber.Name, Position: e.Position, Attempts: attempts, Class: classOf(failure),
+		Subscriber: d.name, Position: e.Position, Attempts: attempts, Class: classOf(failure),
 		At: d.deps.Clock.Now(), State: Waiting,
 	}
 }
@@ -211,7 +218,7 @@ func (d *delivery) describe(e Numbered, attempts int64, failure error, aside boo
 		then = "; it is set aside"
 	}
 	return fmt.Errorf("subscriber %s: the event %s at position %d failed %d times%s: %w",
-		d.subscriber.Name, e.Type, e.Position, attempts, then, failure)
+		d.name, e.Type, e.Position, attempts, then, failure)
 }
 
 // tryAgain hands over an event that was set aside, once. It reports false if the delivery has to
@@ -224,7 +231,7 @@ func (d *delivery) tryAgain(ctx context.Context, aside SetAside, e Numbered) (tr
 		return s.Resolve(ctx, d.held.Leased(), e.Position)
 	}
 	var failure error
-	if wanted, wants := d.subscriber.wants(e.Event); wants { // not if it has other types than before
+	if wanted, wants := d.present.Load().wants(e.Event); wants { // not if it has other types than before
 		failure = d.attempt(ctx, wanted, *d.held, resolve)
 	}
 	switch {
@@ -257,7 +264,7 @@ func (d *delivery) lease(ctx context.Context, done int64) (leased bool, err erro
 	}
 	var s Subscription
 	err = d.deps.Store.Do(ctx, func(ctx context.Context, tx RelayTx) (err error) {
-		s, leased, err = tx.Subscriptions().Lease(ctx, d.subscriber.Name, d.holder, now, now.Add(d.deps.Policy.Lease))
+		s, leased, err = tx.Subscriptions().Lease(ctx, d.name, d.holder, now, now.Add(d.deps.Policy.Lease))
 		if err != nil || !leased {
 			return err
 		}
@@ -308,7 +315,7 @@ func (d *delivery) release(ctx context.Context) {
 	}
 	err := d.store(ctx, *d.held, func(ctx context.Context, s Subscriptions) (bool, error) { return s.Release(ctx, d.held.Leased()) })
 	if err != nil {
-		d.report(fmt.Errorf("subscriber %s: %w", d.subscriber.Name, err))
+		d.report(fmt.Errorf("subscriber %s: %w", d.name, err))
 	}
 }
 
@@ -321,12 +328,12 @@ var errNotHeld = errors.New("the subscription is not held any more, or its event
 func (d *delivery) attempt(
 	ctx context.Context, e Event, next Subscription, done func(ctx context.Context, s Subscriptions) (bool, error),
 ) error {
-	if d.subscriber.joined == nil {
-		return d.call(ctx, e, d.subscriber.Handle)
+	if d.present.Load().joined == nil {
+		return d.call(ctx, e, d.present.Load().Handle)
 	}
 	err := d.call(ctx, e, func(ctx context.Context, e Event) error {
 		return d.deps.Store.Do(ctx, func(ctx context.Context, tx RelayTx) error {
-			if err := d.subscriber.joined(ctx, tx, e); err != nil {
+			if err := d.present.Load().joined(ctx, tx, e); err != nil {
 				return err
 			}
 			if stored, err := done(ctx, tx.Subscriptions()); err != nil || stored {
@@ -347,7 +354,7 @@ func (d *delivery) call(ctx context.Context, e Event, handle func(context.Contex
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	late := time.AfterFunc(2*limit, func() {
-		d.report(fmt.Errorf("subscriber %s: it has not returned from the event %s, although its time of %v is over", d.subscriber.Name, e.Type, limit))
+		d.report(fmt.Errorf("subscriber %s: it has not returned from the event %s, although its time of %v is over", d.name, e.Type, limit))
 	})
 	defer late.Stop()
 	defer func() {

@@ -22,6 +22,7 @@ type RelayDeps struct {
 	IDs         id.Source   // nil means an id.Generator that reads Clock
 	Policy      Policy
 	Subscribers []Subscriber // may be empty: other processes may have some
+	Source      Source       // of further subscribers; nil if there are none
 }
 
 // Relay numbers the events of a store, delivers them to its subscribers, and removes those that no
@@ -102,6 +103,7 @@ type relayRun struct {
 	holder     string // no other run has it, in any process
 	woken      chan struct{}
 	deliveries map[string]*delivery // by the names of the subscribers
+	running    sync.WaitGroup       // the deliveries, and watch
 
 	known   map[string]Subscription // as they were when they were listed last
 	highest int64
@@ -121,19 +123,16 @@ func (r *Relay) Run(ctx context.Context, report func(error)) error {
 		Relay: r, report: report, holder: id.Event(r.deps.IDs.Next()).String(), woken: make(chan struct{}, 1),
 		deliveries: map[string]*delivery{},
 	}
-	var others sync.WaitGroup
 	for _, s := range r.deps.Subscribers {
-		d := &delivery{relayRun: run, subscriber: s, woken: make(chan struct{}, 1)}
-		run.deliveries[s.Name] = d
-		others.Go(func() { d.run(ctx) })
+		run.begin(ctx, s, false)
 	}
 	r.join(run, true)
 	defer r.join(run, false)
 	if r.deps.Notifier != nil {
-		others.Go(func() { run.watch(ctx) })
+		run.running.Go(func() { run.watch(ctx) })
 	}
 	run.loop(ctx)
-	others.Wait()
+	run.running.Wait()
 	return nil
 }
 
@@ -163,7 +162,7 @@ func (r *relayRun) loop(ctx context.Context) {
 	look, upkeep := time.NewTicker(r.deps.Policy.LookEvery), time.NewTicker(upkeepEvery)
 	defer look.Stop()
 	defer upkeep.Stop()
-	round, rest, glanced := r.look, r.newRest(), time.Time{}
+	round, rest, glanced := r.askAnd(r.look), r.newRest(), time.Time{}
 	for {
 		rest.after(ctx, round(ctx))
 		select {
@@ -172,7 +171,7 @@ func (r *relayRun) loop(ctx context.Context) {
 		case <-look.C:
 			round = r.look
 		case <-upkeep.C:
-			round = r.upkeep
+			round = r.askAnd(r.upkeep)
 		case <-r.woken:
 			sleep(ctx, time.Until(glanced.Add(gatherTime)))
 			round, glanced = r.glance, time.Now()
@@ -230,8 +229,8 @@ func (r *relayRun) look(ctx context.Context) error {
 	if err := r.list(ctx); err != nil {
 		return err
 	}
-	for name := range r.deliveries {
-		if _, found := r.known[name]; !found {
+	for name, d := range r.deliveries {
+		if _, found := r.known[name]; !found && !d.sourced {
 			if err := r.subscribe(ctx, name); err != nil {
 				return err
 			}
@@ -350,7 +349,7 @@ func (r *relayRun) want() {
 func (r *relayRun) subscribe(ctx context.Context, name string) error {
 	s := Subscription{Name: name, State: Active, Since: r.deps.Clock.Now()}
 	err := r.deps.Store.Do(ctx, func(ctx context.Context, tx RelayTx) error {
-		if !r.deps.Policy.FromOldest && !r.deliveries[name].subscriber.FromOldest {
+		if !r.deps.Policy.FromOldest && !r.deliveries[name].present.Load().FromOldest {
 			b, err := tx.Events().Backlog(ctx)
 			if err != nil {
 				return err

@@ -43,6 +43,15 @@ type Subscriber struct {
 	joined func(ctx context.Context, tx RelayTx, e Event) error
 }
 
+// Source returns subscribers that are known only while the program runs, such as those that an admin
+// adds. The same units of work add and drop their subscriptions, because the relay does neither. A
+// Source is asked every second, and is safe for concurrent use. A name that it has dropped is not
+// used again.
+type Source func(ctx context.Context) ([]Subscriber, error)
+
+// MaxSourced is the maximum number of subscribers of a Source.
+const MaxSourced = 1000
+
 // wants returns the event that the subscriber has to handle for e, and reports whether there is one.
 func (s Subscriber) wants(e Event) (Event, bool) {
 	d, deferred := e.Data.(Deferred)

@@ -12,6 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 )
 
 // Tx holds the repositories of a unit of work. They are bound to the unit: they see its writes, and
@@ -57,7 +58,8 @@ import (
 // itself, so the unit may use it in any order. A store that runs one unit at a time, or that fails
 // one of two units with uow.ErrConflict instead of waiting, always meets this obligation.
 type Tx interface {
-	notifications.Tx // embeds the Tx of every other domain
+	notifications.Tx // embeds the Tx of every other domain but webhooks
+	webhooks.Tx
 	events.RelayTx
 
 	// Rows returns the port that reads and writes the rows of every table verbatim.

@@ -11,6 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 )
 
 // Store runs units of work over all ports. The functions below narrow it to the store that the
@@ -28,6 +29,11 @@ func ForIdempotency(s *Store) *uow.Store[idempotency.Tx] {
 // ForEvents returns the store that a relay of events uses.
 func ForEvents(s *Store) *uow.Store[events.RelayTx] {
 	return uow.Narrow(s, func(tx Tx) events.RelayTx { return tx })
+}
+
+// ForWebhooks returns the store that core/webhooks uses.
+func ForWebhooks(s *Store) *uow.Store[webhooks.Tx] {
+	return uow.Narrow(s, func(tx Tx) webhooks.Tx { return tx })
 }
 
 // ForTokens returns the store that core/tokens uses.

@@ -13,6 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 )
 
 // Kind is the kind of value that a column holds, and the Go type in which a Row carries it.
@@ -55,7 +56,7 @@ var Tables = []*Table{
 	Users, SecondFactors, Sessions, RefreshTokens, PasswordResets, Wallets, TokenTransactions, LedgerSeals, Interests, Profiles,
 	ProfileInterests, Correspondents, Conversations, Messages, Attachments, Reservations, Reports, ReportedMessages, Sanctions, Blocks, AuditRecords,
 	NotificationPreferences, Presences, Notices, IdempotencyRecords, SignupGrants, Tries, Outbox, Events, Counters, Subscriptions, SetAside,
-	StoreKeys, StoreMarks,
+	Webhooks, StoreKeys, StoreMarks,
 }
 
 // The tables.
@@ -92,6 +93,7 @@ var (
 	Counters                = CounterLayout.Table
 	Subscriptions           = SubscriptionLayout.Table
 	SetAside                = SetAsideLayout.Table
+	Webhooks                = WebhookLayout.Table
 	StoreKeys               = StoreKeyLayout.Table
 	StoreMarks              = MarkLayout.Table
 )
@@ -393,6 +395,27 @@ var (
 		f.Text("class", &e.Class, Required)
 		f.Time("failed_at", &e.At, Required)
 		f.Text("state", (*string)(&e.State), Required)
+	})
+	WebhookLayout = layout("webhooks", 1, func(e *webhooks.Endpoint, f Fields) {
+		f.UUID("id", (*[16]byte)(&e.ID), Required)
+		f.Text("url", &e.URL, Required)
+		f.Text("description", &e.Description, Nullable)
+		var types []string
+		for _, t := range e.Types {
+			types = append(types, string(t))
+		}
+		f.Texts("types", &types)
+		e.Types = nil
+		for _, t := range types {
+			e.Types = append(e.Types, events.Type(t))
+		}
+		f.Bytes("secret", &e.Secret)
+		if f.Bytes("old_secret", &e.OldSecret); len(e.OldSecret) == 0 {
+			e.OldSecret = nil
+		}
+		f.Time("old_until", &e.OldUntil, Nullable)
+		f.Time("created_at", &e.CreatedAt, Required)
+		f.Time("updated_at", &e.UpdatedAt, Required)
 	})
 	StoreKeyLayout = layout("store_keys", 1, func(k *StoreKey, f Fields) {
 		f.Text("name", &k.Name, Required)

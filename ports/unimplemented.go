@@ -19,6 +19,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 )
 
 // The types of this file are for stores to embed. Each method returns an error that matches
@@ -40,6 +41,7 @@ var (
 	_ notifications.Repository = UnimplementedNotifications{}
 	_ Rows                     = UnimplementedRows{}
 	_ Marks                    = UnimplementedMarks{}
+	_ webhooks.Repository      = UnimplementedWebhooks{}
 )
 
 var errUnimplemented = fault.New(fault.Unimplemented, string(fault.Unimplemented), "not implemented")
@@ -70,6 +72,7 @@ func (UnimplementedTx) Reservations() reservations.Repository   { return Unimple
 func (UnimplementedTx) Notifications() notifications.Repository { return UnimplementedNotifications{} }
 func (UnimplementedTx) Rows() Rows                              { return UnimplementedRows{} }
 func (UnimplementedTx) Marks() Marks                            { return UnimplementedMarks{} }
+func (UnimplementedTx) Webhooks() webhooks.Repository           { return UnimplementedWebhooks{} }
 
 // UnimplementedIdempotency is an idempotency.Repository whose methods return fault.Unimplemented.
 type UnimplementedIdempotency struct{}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -31,6 +32,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
@@ -62,7 +64,8 @@ type Config struct {
 	Notifications notifications.Policy
 	Events        events.Policy
 	Live          live.Policy // its Keep is that of Events
-	Units         uow.Policy  // how long a unit of work is retried; zero fields take uow.DefaultPolicy
+	Webhooks      webhooks.Policy
+	Units         uow.Policy // how long a unit of work is retried; zero fields take uow.DefaultPolicy
 
 	Access       Access
 	PasswordCost int // the cost of bcrypt, 4 to 31; each step doubles the time
@@ -82,6 +85,9 @@ type Config struct {
 	// NewServices, in the order of this list. An error refuses what a person asked for, but neither a
 	// settlement nor an erasure: see events.JoinedSubscriber. App.Run delivers deferred events.
 	JoinedSubscribers []ports.JoinedSubscriber
+
+	// WebhookNetworks are private addresses to which webhooks may be sent, besides public ones.
+	WebhookNetworks []netip.Prefix
 
 	// Mailer sends mail, while App.Run runs: a subscriber calls it, after the commit of the request
 	// that caused the mail. Without Run, nothing is mailed, and the requests wait in the store. nil
@@ -147,8 +153,8 @@ type Config struct {
 	LinkKeys     [][]byte
 	LinkLifetime time.Duration // how long such an address works; default 5 minutes
 
-	// TOTPKeys are secrets of totp.KeySize bytes or more, which seal the secrets of second factors in
-	// the store. The first key seals, and all of them open. If there are none, they are Access.Keys.
+	// TOTPKeys are secrets of totp.KeySize bytes or more, which seal the secrets of second factors and
+	// of webhooks in the store. The first key seals, and all of them open. If there are none, they are Access.Keys.
 	// Without the key that sealed it, a second factor works with its recovery codes only: a key must
 	// be kept here when it is removed from Access.Keys.
 	TOTPKeys [][]byte
@@ -178,6 +184,7 @@ func DefaultConfig() Config {
 		Notifications: notifications.DefaultPolicy(),
 		Events:        events.DefaultPolicy(),
 		Live:          live.DefaultPolicy(),
+		Webhooks:      webhooks.DefaultPolicy(),
 		Access:        Access{Issuer: "cicerone", Audience: "cicerone", Leeway: time.Minute},
 		PasswordCost:  bcrypt.DefaultCost,
 		Limits:        edge.DefaultLimits(),
@@ -237,6 +244,10 @@ func (c Config) Validate() error {
 	p.fields("Notifications.", c.Notifications.Check)
 	p.check(c.PublicURL == "" || isPublicURL(c.PublicURL), "PublicURL",
 		"must be an https address of at most %d characters, without a query, is %q", maxPublicURL, c.PublicURL)
+	p.fields("Webhooks.", c.Webhooks.Check)
+	for i, network := range c.WebhookNetworks {
+		p.check(network.IsValid(), fmt.Sprintf("WebhookNetworks[%d]", i), "must be a network")
+	}
 	p.fields("", func(f *fault.Fields) { events.CheckSubscribers(f, c.Subscribers) })
 	p.fields("", func(f *fault.Fields) { events.CheckJoined(f, c.JoinedSubscribers, c.Subscribers) })
 	p.fields("", func(f *fault.Fields) { checkReserved(f, c.Subscribers) })

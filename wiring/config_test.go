@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -76,6 +77,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"CursorKeys", func(c *wiring.Config) { c.CursorKeys = [][]byte{key, key} }},
 		{"LinkKeys", func(c *wiring.Config) { c.LinkKeys = [][]byte{[]byte("short")} }},
 		{"TOTPKeys", func(c *wiring.Config) { c.TOTPKeys = [][]byte{[]byte("short")} }},
+		{"Webhooks.MaxEndpoints", func(c *wiring.Config) { c.Webhooks.MaxEndpoints = 101 }},
+		{"WebhookNetworks[0]", func(c *wiring.Config) { c.WebhookNetworks = make([]netip.Prefix, 1) }},
 		{"Moderation.MaxSignInAge", func(c *wiring.Config) { c.Moderation.MaxSignInAge = 0 }},
 		{"LinkLifetime", func(c *wiring.Config) { c.LinkLifetime = 0 }},
 		{"LinkLifetime", func(c *wiring.Config) { c.LinkLifetime = 2 * time.Hour }},

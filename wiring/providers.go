@@ -11,6 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/jwt"
 	"github.com/cicerone-go/cicerone/adapters/mail"
 	"github.com/cicerone-go/cicerone/adapters/totp"
+	sending "github.com/cicerone-go/cicerone/adapters/webhooks"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/live"
@@ -18,6 +19,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
@@ -31,6 +33,7 @@ var (
 	DefaultHasher       = wire.NewSet(wire.FieldsOf(new(Checked), "Hasher"))
 	DefaultAccessTokens = wire.NewSet(NewAccessTokens, wire.Bind(new(users.AccessTokens), new(*jwt.Tokens)))
 	DefaultTOTP         = wire.NewSet(NewTOTP, wire.Bind(new(users.TOTP), new(*totp.Codes)))
+	DefaultSender       = wire.NewSet(NewSender, wire.Bind(new(webhooks.Sender), new(*sending.Sender)))
 	DefaultImages       = wire.NewSet(NewImages, wire.Bind(new(messaging.Images), new(*images.Cleaner)))
 	DefaultMailer       = wire.NewSet(wire.FieldsOf(new(Checked), "Mailer"))
 	DefaultLimits       = wire.NewSet(wire.FieldsOf(new(Checked), "Limits"))
@@ -40,18 +43,18 @@ var (
 // limits.
 var Domains = wire.NewSet(
 	Check,
-	NewReadiness, NewWaker, NewStore, NewLinks, NewUnsubscriber, ports.ForServices,
-	wire.FieldsOf(new(Checked), "Users", "Moderation", "Tokens", "Messaging", "Reservations", "Notifications", "Live"),
+	NewReadiness, NewWaker, NewSecrets, NewStore, NewLinks, NewUnsubscriber, ports.ForServices,
+	wire.FieldsOf(new(Checked), "Users", "Moderation", "Tokens", "Messaging", "Reservations", "Notifications", "Live", "Webhooks"),
 	wire.Bind(new(live.Relay), new(*Waker)),
 	wire.Struct(new(services.Parts), "*"), wire.Struct(new(services.Policies), "*"), services.New,
 )
 
 // Server makes an App from a Config, a ports.Storage and all parts.
-var Server = wire.NewSet(Domains, NewRelay, NewCursors, NewAPI, NewApp)
+var Server = wire.NewSet(Domains, NewDeliveries, NewRelay, NewCursors, NewAPI, NewApp)
 
 // Application makes an App from a Config and a ports.Storage, with the default of each part.
 var Application = wire.NewSet(
-	Server, DefaultClock, DefaultIDs, DefaultHasher, DefaultAccessTokens, DefaultTOTP, DefaultImages, DefaultMailer, DefaultLimits,
+	Server, DefaultClock, DefaultIDs, DefaultHasher, DefaultAccessTokens, DefaultTOTP, DefaultSender, DefaultImages, DefaultMailer, DefaultLimits,
 )
 
 // Checked is a valid Config with its defaults filled in by Check. Only IDs may still be nil: NewIDs

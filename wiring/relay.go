@@ -11,14 +11,16 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// NewRelay returns the relay. It delivers events to the subscribers of the Config and of the server
-// itself, and deferred events to joined subscribers. App.Run runs it. Config.Decorate does not see its
-// units of work.
+// NewRelay returns the relay. It delivers events to the subscribers of the Config, to those of the
+// server itself and to the endpoints of webhooks, and deferred events to joined subscribers. App.Run
+// runs it. Config.Decorate does not see its units of work.
 func NewRelay(
 	c Checked, s *services.Services, storage ports.Storage, r *Readiness, now clock.Clock, ids id.Source, w *Waker,
+	hooks *webhooks.Deliveries,
 ) (*events.Relay, error) {
 	runner, err := join(c, r.watch(storage), now, ids)
 	if err != nil {
@@ -31,7 +33,7 @@ func NewRelay(
 	notifier, _ := storage.(events.Notifier)
 	relay, err := events.NewRelay(events.RelayDeps{
 		Store: ports.ForEvents(uow.NewStore(runner, c.Units)), Notifier: notifier, Clock: now, IDs: ids,
-		Policy: c.Events, Subscribers: subscribers,
+		Policy: c.Events, Subscribers: subscribers, Source: hooks.Subscribers,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("wiring: deliver events: %w", err)

@@ -64,6 +64,7 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	reservationsPolicy := checked.Reservations
 	notificationsPolicy := checked.Notifications
 	livePolicy := checked.Live
+	webhooksPolicy := checked.Webhooks
 	policies := services.Policies{
 		Users:         policy,
 		Moderation:    moderationPolicy,
@@ -129,6 +130,7 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 	reservationsPolicy := checked.Reservations
 	notificationsPolicy := checked.Notifications
 	livePolicy := checked.Live
+	webhooksPolicy := checked.Webhooks
 	policies := services.Policies{
 		Users:         policy,
 		Moderation:    moderationPolicy,
@@ -151,7 +153,15 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	relay, err := NewRelay(checked, servicesServices, storage, readiness, clock, source, waker)
+	sender, err := NewSender(checked)
+	if err != nil {
+		return nil, nil, err
+	}
+	deliveries, err := NewDeliveries(checked, storage, readiness, box, sender, clock)
+	if err != nil {
+		return nil, nil, err
+	}
+	relay, err := NewRelay(checked, servicesServices, storage, readiness, clock, source, waker, deliveries)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -18,7 +18,7 @@ var (
 	// domains are the packages of core that contain the domain. Each may import only those to its
 	// left.
 	domains = []string{
-		"tokens", "users", "moderation", "matching", "messaging", "reservations", "notifications", "live", "privacy", "audit", "services",
+		"tokens", "users", "moderation", "webhooks", "matching", "messaging", "reservations", "notifications", "live", "privacy", "audit", "services",
 	}
 
 	// stores are the adapters that store the data. A package of wiring imports exactly one of them.

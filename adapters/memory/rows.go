@@ -13,6 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -127,6 +128,8 @@ var mappings = map[*ports.Table]mapping{
 		func(s *state) *tree[*events.Subscription] { return &s.subscriptions }, deref, (*state).addSubscription),
 	ports.SetAside: rowsOf(ports.SetAsideLayout,
 		func(s *state) *tree[*events.SetAside] { return &s.asides }, deref, (*state).addAside),
+	ports.Webhooks: rowsOf(ports.WebhookLayout,
+		func(s *state) *tree[*webhooks.Endpoint] { return &s.endpoints }, deref, (*state).addEndpoint),
 	ports.StoreKeys: rowsOf(ports.StoreKeyLayout,
 		func(s *state) *tree[ports.StoreKey] { return &s.keys }, itself, (*state).addKey),
 	ports.StoreMarks: rowsOf(ports.MarkLayout,

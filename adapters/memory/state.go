@@ -30,6 +30,7 @@ type state struct {
 	secondFactorTables
 	eventTables
 	notificationTables
+	webhookTables
 	markTables
 }
 
@@ -49,6 +50,7 @@ func (s *state) copy() *state {
 		secondFactorTables: s.secondFactorTables.copy(),
 		eventTables:        s.eventTables.copy(),
 		notificationTables: s.notificationTables.copy(),
+		webhookTables:      s.webhookTables.copy(),
 		markTables:         s.markTables.copy(),
 	}
 }

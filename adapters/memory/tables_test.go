@@ -21,6 +21,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -193,6 +194,7 @@ func (f *fixture) leftovers(ctx context.Context, tx ports.Tx, ada users.User) er
 	notice.DueAt, notice.CreatedAt = noon, noon
 	errs = append(errs, tx.Notifications().AddNotice(ctx, notice))
 	_, posted := tx.Tokens().Post(ctx, f.entry(ada.ID, -7, tokens.Penalty), f.entry(ada.ID, 3, tokens.Bonus))
+	errs = append(errs, tx.Webhooks().Put(ctx, webhooks.Endpoint{ID: id.Webhook(f.ids.Next()), URL: "https://example.net", CreatedAt: noon, UpdatedAt: noon}))
 	return errors.Join(append(errs, err, keyed, granted, posted, tx.Idempotency().Forget(ctx, "forgotten"))...)
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -68,5 +69,6 @@ func (u *unit) Matching() matching.Repository           { return matchingReposit
 func (u *unit) Messaging() messaging.Repository         { return messagingRepository{u} }
 func (u *unit) Reservations() reservations.Repository   { return reservationsRepository{u} }
 func (u *unit) Notifications() notifications.Repository { return notificationsRepository{u} }
+func (u *unit) Webhooks() webhooks.Repository           { return webhooksRepository{u} }
 func (u *unit) Rows() ports.Rows                        { return rows{u} }
 func (u *unit) Marks() ports.Marks                      { return marks{u} }

@@ -245,6 +245,12 @@ var migrations = []step{
 			indexes: []index{{name: "of_user", keys: "_id.user_id"}, {name: "by_due", keys: "due_at _id"}},
 		},
 	),
+
+	// Admins add endpoints of webhooks.
+	of(change{in: "webhooks", fields: map[string]string{
+		"_id": "binData", "url": "string", "description": "string?", "types": "array", "secret": "binData", "old_secret": "binData",
+		"old_until": "date?", "created_at": "date", "updated_at": "date",
+	}}),
 }
 
 // step returns the changes that lead to the next version. They are made in order, may be interrupted and repeated, and may

@@ -51,6 +51,7 @@ const (
 	countersIn         collection = "counters"
 	subscriptionsIn    collection = "subscriptions"
 	setAsideIn         collection = "set_aside_events"
+	webhooksIn         collection = "webhooks"
 	storeKeysIn        collection = "store_keys"
 	marksIn            collection = "store_marks"
 	versionsIn         collection = "schema_versions"
@@ -59,7 +60,7 @@ const (
 
 // lookedUp are the collections in which a unit looks up unique values before it writes.
 var lookedUp = []collection{uniqueKeysIn, secondFactorsIn, interestsIn, profilesIn, reportsIn, idempotencyIn, grantsIn, triesIn, storeKeysIn, marksIn, calendarsIn,
-	correspondentsIn, sealsIn, countersIn, subscriptionsIn, presencesIn, noticesIn}
+	correspondentsIn, sealsIn, countersIn, subscriptionsIn, presencesIn, noticesIn, webhooksIn}
 
 // spec is a collection with the rules for its documents and its indexes.
 type spec struct {
@@ -327,6 +328,7 @@ var schema = []spec{
 		rules:   []bson.D{d("state", d("$in", statuses(events.Waiting, events.Retried)))},
 		indexes: []index{{name: "of_event", keys: "_id.position"}, {name: "by_state", keys: "state _id"}},
 	},
+	{name: webhooksIn, table: ports.Webhooks, shard: shard{why: "few documents, which admins look after"}},
 	{name: storeKeysIn, table: ports.StoreKeys, shard: shard{why: "a document for each key of the store"}},
 	{name: marksIn, table: ports.StoreMarks, shard: shard{why: "a handful of documents"}},
 	{name: versionsIn, extra: map[string]string{"_id": "long", "applied_at": "date", "sealed": "bool?"}, shard: shard{why: "a document for each migration"}},

@@ -44,7 +44,8 @@ type (
 	// Event identifies an event.
 	Event = ID[eventKind]
 	// Mail identifies a mail that is requested.
-	Mail = ID[mailKind]
+	Mail    = ID[mailKind]
+	Webhook = ID[webhookKind]
 	// AuditRecord identifies a record of the audit trail.
 	AuditRecord = ID[auditRecordKind]
 	// Subject identifies the object of an administrative act, of any kind.
@@ -65,6 +66,7 @@ type (
 	reservationKind  struct{}
 	reportKind       struct{}
 	sanctionKind     struct{}
+	webhookKind      struct{}
 	eventKind        struct{}
 	mailKind         struct{}
 	auditRecordKind  struct{}

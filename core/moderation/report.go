@@ -168,6 +168,11 @@ const (
 
 	ActionEventRetried        Action = "event.retried"
 	ActionSubscriptionChanged Action = "subscription.changed"
+
+	ActionWebhookCreated Action = "webhook.created"
+	ActionWebhookChanged Action = "webhook.changed"
+	ActionWebhookRotated Action = "webhook.rotated"
+	ActionWebhookRemoved Action = "webhook.removed"
 )
 
 // AuditRecord describes one administrative act. It never changes.
@@ -175,7 +180,7 @@ type AuditRecord struct {
 	ID        id.AuditRecord
 	ActorID   id.User // the admin; zero if the operator acted
 	Action    Action
-	SubjectID id.Subject // what the act changed: a user, report, interest, reservation or event, or a subscription
+	SubjectID id.Subject // what the act changed: a user, report, interest, reservation, event, subscription or webhook
 	Reason    string
 	Details   Details
 	CreatedAt time.Time

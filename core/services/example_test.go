@@ -14,16 +14,17 @@ import (
 )
 
 // This example uses the parts of the tests. adapters/bcrypt, adapters/jwt, adapters/totp,
-// adapters/mail and adapters/images have real ones.
+// adapters/mail, adapters/images and secret.NewBox have real ones.
 func Example() {
 	policies := services.DefaultPolicies()
 	policies.Users.SignupBonus = 7
 	all, err := services.New(ports.ForServices(ports.NewStore(memory.New(), uow.Policy{})), services.Parts{
-		Hasher: &coretest.Hasher{},
-		Access: &coretest.AccessTokens{Clock: coretest.NewClock()},
-		TOTP:   coretest.TOTP{},
-		Mailer: &coretest.Mailbox{},
-		Images: coretest.Images{},
+		Hasher:  &coretest.Hasher{},
+		Access:  &coretest.AccessTokens{Clock: coretest.NewClock()},
+		TOTP:    coretest.TOTP{},
+		Mailer:  &coretest.Mailbox{},
+		Images:  coretest.Images{},
+		Secrets: coretest.Secrets(),
 	}, policies)
 	if err != nil {
 		log.Fatal(err)

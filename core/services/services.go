@@ -16,27 +16,31 @@ import (
 	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/privacy"
 	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/secret"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 )
 
 // Tx holds the repositories that the services use in a unit of work. ports.ForServices makes a
 // store of Tx from any store.
 type Tx interface {
-	notifications.Tx // includes those of all other domains
+	notifications.Tx // includes those of all other domains but webhooks
+	webhooks.Tx
 	audit.Tx
 }
 
 // Parts are the dependencies that core does not implement. adapters/bcrypt, adapters/jwt,
 // adapters/totp, adapters/mail and adapters/images each have one.
 type Parts struct {
-	Hasher users.Hasher
-	Access users.AccessTokens
-	TOTP   users.TOTP
-	Mailer users.Mailer
-	Images messaging.Images
-	Relay  live.Relay // nil means that streams find each event after Policies.Live.LookEvery at most
+	Hasher  users.Hasher
+	Access  users.AccessTokens
+	TOTP    users.TOTP
+	Mailer  users.Mailer
+	Images  messaging.Images
+	Secrets *secret.Box // seals the secrets of webhooks
+	Relay   live.Relay  // nil means that streams find each event after Policies.Live.LookEvery at most
 
 	Unsubscribe notifications.Unsubscriber // see notifications.Deps
 
@@ -53,6 +57,7 @@ type Policies struct {
 	Reservations  reservations.Policy
 	Notifications notifications.Policy
 	Live          live.Policy
+	Webhooks      webhooks.Policy
 }
 
 // DefaultPolicies returns the default policy of each domain.
@@ -61,6 +66,7 @@ func DefaultPolicies() Policies {
 		Users: users.DefaultPolicy(), Moderation: moderation.DefaultPolicy(), Tokens: tokens.DefaultPolicy(),
 		Messaging: messaging.DefaultPolicy(), Reservations: reservations.DefaultPolicy(),
 		Notifications: notifications.DefaultPolicy(), Live: live.DefaultPolicy(),
+		Webhooks: webhooks.DefaultPolicy(),
 	}
 }
 
@@ -76,6 +82,7 @@ type Services struct {
 	Notifications *notifications.Service
 	Live          *live.Service
 	Privacy       *privacy.Service
+	Webhooks      *webhooks.Service
 }
 
 // New returns all services, or an error of kind fault.Internal that names each part that is
@@ -88,14 +95,15 @@ func New(store *uow.Store[Tx], p Parts, policies Policies) (*Services, error) {
 		p.IDs = id.NewGenerator(p.Clock)
 	}
 	err := fault.Missing("services", struct {
-		Store  *uow.Store[Tx]
-		Hasher users.Hasher
-		Access users.AccessTokens
-		TOTP   users.TOTP
-		Mailer users.Mailer
-		Images messaging.Images
-		IDs    id.Source
-	}{store, p.Hasher, p.Access, p.TOTP, p.Mailer, p.Images, p.IDs})
+		Store   *uow.Store[Tx]
+		Hasher  users.Hasher
+		Access  users.AccessTokens
+		TOTP    users.TOTP
+		Mailer  users.Mailer
+		Images  messaging.Images
+		Secrets *secret.Box
+		IDs     id.Source
+	}{store, p.Hasher, p.Access, p.TOTP, p.Mailer, p.Images, p.Secrets, p.IDs})
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +111,7 @@ func New(store *uow.Store[Tx], p Parts, policies Policies) (*Services, error) {
 	accounts := uow.Narrow(store, func(tx Tx) users.Tx { return tx })
 	guard := users.NewGuard(accounts, passwords, p.IDs, p.Clock, policies.Users)
 	var s Services
-	var errs [10]error
+	var errs [11]error
 	s.Users, errs[0] = users.NewService(users.Deps{
 		Store: accounts, Ledger: ledger, Passwords: passwords, Guard: guard,
 		Access: p.Access, TOTP: p.TOTP, Mailer: p.Mailer, Clock: p.Clock, IDs: p.IDs, Policy: policies.Users,
@@ -137,6 +145,10 @@ func New(store *uow.Store[Tx], p Parts, policies Policies) (*Services, error) {
 	s.Live, errs[9] = live.NewService(live.Deps{
 		Store: uow.Narrow(store, func(tx Tx) live.Tx { return tx }), Relay: p.Relay, Clock: p.Clock,
 		Policy: policies.Live, Users: policies.Users, Seen: s.Notifications.Seen,
+	})
+	s.Webhooks, errs[10] = webhooks.NewService(webhooks.Deps{
+		Store: uow.Narrow(store, func(tx Tx) webhooks.Tx { return tx }), Secrets: p.Secrets, Clock: p.Clock, IDs: p.IDs,
+		Policy: policies.Webhooks,
 	})
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err

@@ -17,13 +17,14 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
 func parts() services.Parts {
 	return services.Parts{
 		Hasher: &coretest.Hasher{}, Access: &coretest.AccessTokens{Clock: coretest.NewClock()}, TOTP: coretest.TOTP{},
-		Mailer: &coretest.Mailbox{}, Images: coretest.Images{},
+		Mailer: &coretest.Mailbox{}, Images: coretest.Images{}, Secrets: coretest.Secrets(),
 	}
 }
 
@@ -40,7 +41,7 @@ func TestNewMissingParts(t *testing.T) {
 		{store, func(p *services.Parts) { p.TOTP = nil }, "TOTP"},
 		{store, func(p *services.Parts) { p.Mailer = nilMailbox }, "Mailer"},
 		{ports.ForServices(ports.NewStore(nil, uow.Policy{})), func(*services.Parts) {}, "Store"},
-		{nil, func(p *services.Parts) { *p = services.Parts{} }, "Store, Hasher, Access, TOTP, Mailer, Images"},
+		{nil, func(p *services.Parts) { *p = services.Parts{} }, "Store, Hasher, Access, TOTP, Mailer, Images, Secrets"},
 	} {
 		p := parts()
 		test.spoil(&p)
@@ -65,6 +66,7 @@ func TestNewServiceMissingParts(t *testing.T) {
 		"matching":     second(matching.NewService(matching.Deps{})),
 		"messaging":    second(messaging.NewService(messaging.Deps{})),
 		"reservations": second(reservations.NewService(reservations.Deps{})),
+		"webhooks":     second(webhooks.NewService(webhooks.Deps{})),
 		"privacy":      second(privacy.NewService(privacy.Deps{})),
 	} {
 		if err == nil || !strings.HasPrefix(err.Error(), name+" cannot be made without Store") {

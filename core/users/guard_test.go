@@ -212,7 +212,7 @@ func TestResetsRevealNothing(t *testing.T) {
 	storage, mailer := &countedUnits{Storage: memory.New()}, &coretest.Mailbox{}
 	store := ports.NewStore(storage, uow.Policy{})
 	s, err := services.New(ports.ForServices(store), services.Parts{
-		Hasher: w.Hasher, Access: w.Access, TOTP: w.TOTP, Mailer: mailer, Images: coretest.Images{}, Clock: w.Clock.Now,
+		Hasher: w.Hasher, Access: w.Access, TOTP: w.TOTP, Mailer: mailer, Images: coretest.Images{}, Secrets: w.Secrets, Clock: w.Clock.Now,
 	}, services.DefaultPolicies())
 	coretest.Is(t, err, nil)
 	_, err = s.Users.Register(w.Ctx, users.SignUp{Name: "Ada", Email: "ada@example.org", Password: coretest.Password})
@@ -249,7 +249,7 @@ func TestWrongPasswordsRevealNothing(t *testing.T) {
 	w := coretest.NewWorld(t, memory.New())
 	storage := &countedUnits{Storage: memory.New()}
 	s, err := services.New(ports.ForServices(ports.NewStore(storage, uow.Policy{})), services.Parts{
-		Hasher: w.Hasher, Access: w.Access, TOTP: w.TOTP, Mailer: &coretest.Mailbox{}, Images: coretest.Images{}, Clock: w.Clock.Now,
+		Hasher: w.Hasher, Access: w.Access, TOTP: w.TOTP, Mailer: &coretest.Mailbox{}, Images: coretest.Images{}, Secrets: w.Secrets, Clock: w.Clock.Now,
 	}, services.DefaultPolicies())
 	coretest.Is(t, err, nil)
 	_, err = s.Users.SignUp(w.Ctx, users.SignUp{Name: "Ada", Email: "ada@example.org", Password: coretest.Password}, "")

@@ -22,6 +22,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/secret"
 	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -61,10 +62,15 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	secrets, err := secret.NewBox("webhook", keys...)
+	if err != nil {
+		return err
+	}
 	policies := services.DefaultPolicies()
 	policies.Users.SignupBonus, policies.Messaging.MessageCost = 5, 2 // three messages cost more than the bonus
 	all, err := services.New(ports.ForServices(store), services.Parts{
 		Hasher: hasher, Access: access, TOTP: codes, Mailer: mail.NewLog(slog.Default(), nil), Images: images.New(images.DefaultLimits()),
+		Secrets: secrets,
 	}, policies)
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ func TestCopy(t *testing.T) {
 	if code != 0 || !strings.Contains(stdout, to+" is a copy of "+from) || !strings.Contains(stdout, "violations     0\n") {
 		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
 	}
-	if !strings.Contains(stdout, "  store_marks          1\n") || strings.Contains(stdout, "already") || !strings.Contains(stderr, "copying users, table 1 of 34: ") {
+	if !strings.Contains(stdout, "  store_marks          1\n") || strings.Contains(stdout, "already") || !strings.Contains(stderr, "copying users, table 1 of 35: ") {
 		t.Errorf("the output was\n%s%s", stdout, stderr)
 	}
 	sound(t, nil, "--store", "sqlite:"+to)

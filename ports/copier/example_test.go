@@ -31,6 +31,6 @@ func Example() {
 	// Output:
 	// marked: <nil>
 	// store_marks 1
-	// tables: 34 violations: 0 <nil>
+	// tables: 35 violations: 0 <nil>
 	// whole: <nil>
 }

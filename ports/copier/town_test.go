@@ -21,6 +21,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -184,6 +185,10 @@ func (w *town) moderation(ctx context.Context, tx ports.Tx, by, of id.User) erro
 	record := moderation.AuditRecord{
 		ID: id.AuditRecord(w.ids.Next()), ActorID: by, Action: moderation.ActionUserChanged,
 		SubjectID: id.Subject(of), CreatedAt: noon,
+	}
+	endpoint := webhooks.Endpoint{ID: id.Webhook(w.ids.Next()), URL: "https://example.net/", Secret: []byte("sealed"), CreatedAt: noon, UpdatedAt: noon}
+	if err := tx.Webhooks().Put(ctx, endpoint); err != nil {
+		return err
 	}
 	_, err := tx.Moderation().AddReport(ctx, report)
 	_, err2 := tx.Moderation().Block(ctx, moderation.Block{UserID: by, BlockedUserID: of, CreatedAt: noon})

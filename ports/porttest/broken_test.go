@@ -18,6 +18,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -69,6 +70,7 @@ type broken struct {
 	reservations  reservations.Repository
 	notifications notifications.Repository
 	rows          ports.Rows
+	webhooks      webhooks.Repository
 }
 
 func (b *broken) Idempotency() idempotency.Repository {
@@ -89,7 +91,8 @@ func (b *broken) Reservations() reservations.Repository {
 func (b *broken) Notifications() notifications.Repository {
 	return or(b.notifications, b.Tx.Notifications)
 }
-func (b *broken) Rows() ports.Rows { return or(b.rows, b.Tx.Rows) }
+func (b *broken) Rows() ports.Rows              { return or(b.rows, b.Tx.Rows) }
+func (b *broken) Webhooks() webhooks.Repository { return or(b.webhooks, b.Tx.Webhooks) }
 
 func or[R comparable](replaced R, sound func() R) R {
 	var none R
@@ -159,6 +162,7 @@ func (l lateTx) Reservations() reservations.Repository   { return l.begin().Rese
 func (l lateTx) Notifications() notifications.Repository { return l.begin().Notifications() }
 func (l lateTx) Rows() ports.Rows                        { return l.begin().Rows() }
 func (l lateTx) Marks() ports.Marks                      { return l.begin().Marks() }
+func (l lateTx) Webhooks() webhooks.Repository           { return l.begin().Webhooks() }
 
 // lastWins is a store in which the unit that commits last overwrites what others committed
 // meanwhile.

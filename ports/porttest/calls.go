@@ -34,7 +34,7 @@ func (w *town) calls(f *fixture) []call {
 // reads returns the calls that only read.
 func (w *town) reads() []call {
 	ada, ben := w.ada.ID, w.ben.ID
-	return append(slices.Concat(w.eventReads(), w.notificationReads()), []call{
+	return append(slices.Concat(w.eventReads(), w.notificationReads(), w.webhookReads()), []call{
 		discarding("Tokens.Wallet", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Tokens().Wallet(ctx, ada)
 		}),
@@ -238,7 +238,7 @@ func (w *town) writes(f *fixture) []call {
 	reviewed, hills := w.report, w.hiking
 	reviewed.Status, reviewed.ReviewedBy, reviewed.ReviewedAt = moderation.Reviewed, w.eve.ID, later
 	hills.Name = "Hill walking"
-	return append(slices.Concat(w.eventWrites(f), w.notificationWrites()), []call{
+	return append(slices.Concat(w.eventWrites(f), w.notificationWrites(), w.webhookWrites(f)), []call{
 		{"Idempotency.Save", func(ctx context.Context, tx ports.Tx) error {
 			return claimAndSave(ctx, tx, idempotency.Record{
 				Owner: ben.ID.String(), Key: "key-2", Answer: []byte("{}"), CreatedAt: later,

@@ -50,7 +50,7 @@ func (f *fixture) communityAt(clock *watch, change ...func(*services.Policies)) 
 		c(&policies)
 	}
 	s, err := services.New(ports.ForServices(f.store), services.Parts{
-		Hasher: hasher{}, Access: plainTokens{}, TOTP: plainCodes{}, Mailer: noMail{}, Images: pngImages{}, Clock: clock.now, IDs: f.ids,
+		Hasher: hasher{}, Access: plainTokens{}, TOTP: plainCodes{}, Mailer: noMail{}, Images: pngImages{}, Secrets: secrets(), Clock: clock.now, IDs: f.ids,
 	}, policies)
 	if err != nil {
 		f.Fatal(err)

@@ -198,6 +198,18 @@ var defects = []defect{
 		b.users = exceptsNone{b.Tx.Users()}
 	}),
 		fails: []string{"sessions/revoking all sessions ends the live ones, except one"}},
+	{name: "forgets the secret of a webhook before a rotation", plant: handing(func(_ *memory.Store, b *broken) {
+		b.webhooks = keepsNoOldSecrets{b.Tx.Webhooks()}
+	}),
+		fails: []string{"webhooks/a webhook is the one that was put last"}},
+	{name: "keeps a webhook that was removed", plant: handing(func(_ *memory.Store, b *broken) {
+		b.webhooks = keepsWebhooks{b.Tx.Webhooks()}
+	}),
+		fails: []string{"webhooks/a webhook is removed"}},
+	{name: "repeats a webhook on the next page", plant: handing(func(_ *memory.Store, b *broken) {
+		b.webhooks = repeatsWebhooks{b.Tx.Webhooks()}
+	}),
+		fails: []string{"webhooks/pages of webhooks hold each once"}},
 	{name: "trims text", plant: handing(func(_ *memory.Store, b *broken) { b.users = trims{b.Tx.Users()} }),
 		fails: []string{"values/text comes back byte for byte"}},
 	{name: "accepts a second pending report", plant: handing(func(_ *memory.Store, b *broken) {

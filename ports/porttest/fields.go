@@ -29,6 +29,7 @@ var fields = []test{
 	{"users.SecondFactor", filledTwice(factorFields)},
 	{"events.Event", filledTwice(eventFields)},
 	{"events.Subscription and SetAside", filledTwice(subscriptionFields)},
+	{"webhooks.Endpoint", filledTwice(webhookFields)},
 	{"tokens.Wallet and Transaction", filledTwice(ledgerFields)},
 	{"idempotency.Record", filledTwice(recordFields)},
 	{"moderation.Report", filledTwice(reportFields)},

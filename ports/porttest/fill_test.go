@@ -122,7 +122,7 @@ var (
 		"idempotency.Record", "moderation.Report", "moderation.ReportedMessage", "moderation.Sanction", "moderation.Block", "moderation.AuditRecord", "matching.Interest",
 		"matching.Profile",
 		"messaging.Conversation", "messaging.Message", "messaging.Attachment", "reservations.Reservation",
-		"notifications.Preference", "notifications.Notice",
+		"notifications.Preference", "notifications.Notice", "webhooks.Endpoint",
 	}
 	views = []string{
 		"events.Numbered", "events.Backlog", "events.Lease", "events.AsideFilter", "events.AsidePlace",

@@ -77,6 +77,7 @@ var suites = []suite{
 	{"reservations", reservationsTests},
 	{"notifications", notificationTests},
 	{"sight", sightTests},
+	{"webhooks", webhookTests},
 	{"fields", fields},
 	{"rows", rows},
 	{"calls", calls},

@@ -15,6 +15,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -50,7 +51,8 @@ type town struct {
 	sent      events.Numbered      // is not set aside
 	aside     events.SetAside      // of mail
 	notice    notifications.Notice // of Ada, due at noon
-	wanderers []users.User         // further accounts, to fill pages
+	hook      webhooks.Endpoint
+	wanderers []users.User // further accounts, to fill pages
 }
 
 func (f *fixture) town() *town {
@@ -60,6 +62,7 @@ func (f *fixture) town() *town {
 	w.eve = f.rich("eve", 50, admin)
 	w.wanderers = f.many(4, "wanderer")
 	w.dora = f.newUser("dora")
+	w.hook = f.newWebhook("search")
 	w.session, w.refresh = f.newSession(w.ada.ID)
 	w.reset = f.newReset(w.ada.ID, noon.Add(time.Hour))
 	w.hiking, w.fishing = f.interest("Hiking"), f.interest("fishing")
@@ -122,6 +125,7 @@ func (w *town) fill(ctx context.Context, tx ports.Tx, f *fixture) error {
 	return inOrder(
 		func() error { return tx.Users().AddSession(ctx, w.session, w.refresh) },
 		func() error { return tx.Users().SaveSecondFactor(ctx, w.factor) },
+		func() error { return tx.Webhooks().Put(ctx, w.hook) },
 		func() error { return tx.Users().AddReset(ctx, w.reset, 3) },
 		func() error { return tx.Messaging().AddMessage(ctx, w.text, nil) },
 		func() error { return f.pay(ctx, tx, w.text) },

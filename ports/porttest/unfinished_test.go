@@ -20,6 +20,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/ports/porttest"
 )
@@ -100,6 +101,9 @@ func (p partial) Reservations() reservations.Repository {
 func (p partial) Notifications() notifications.Repository {
 	return pick(p, "Notifications", p.tx.Notifications, p.UnimplementedTx.Notifications)
 }
+func (p partial) Webhooks() webhooks.Repository {
+	return pick(p, "Webhooks", p.tx.Webhooks, p.UnimplementedTx.Webhooks)
+}
 func (p partial) Rows() ports.Rows   { return pick(p, "Rows", p.tx.Rows, p.UnimplementedTx.Rows) }
 func (p partial) Marks() ports.Marks { return pick(p, "Marks", p.tx.Marks, p.UnimplementedTx.Marks) }
 
@@ -121,6 +125,9 @@ func (h hollow) Events() events.Repository {
 }
 func (h hollow) Subscriptions() events.Subscriptions {
 	return hollowed[events.Subscriptions](h, struct{ events.Subscriptions }{})
+}
+func (h hollow) Webhooks() webhooks.Repository {
+	return hollowed[webhooks.Repository](h, struct{ webhooks.Repository }{})
 }
 func (h hollow) Tokens() tokens.Repository {
 	return hollowed[tokens.Repository](h, struct{ tokens.Repository }{})

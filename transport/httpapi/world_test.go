@@ -22,6 +22,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/events"
+	"github.com/cicerone-go/cicerone/core/secret"
 	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -93,7 +94,13 @@ func newServices(
 	if err != nil {
 		return nil, err
 	}
-	parts := services.Parts{Hasher: quickHasher{}, Access: access, TOTP: codes, Mailer: mailer, Images: images.New(images.DefaultLimits()), Clock: now}
+	secrets, err := secret.NewBox("webhook", key)
+	if err != nil {
+		return nil, err
+	}
+	parts := services.Parts{
+		Hasher: quickHasher{}, Access: access, TOTP: codes, Mailer: mailer, Images: images.New(images.DefaultLimits()), Secrets: secrets, Clock: now,
+	}
 	policies := services.DefaultPolicies()
 	for _, c := range change {
 		c(&parts, &policies)

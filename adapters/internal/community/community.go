@@ -29,7 +29,7 @@ func New(storage ports.Storage, clock *Clock, ids id.Source, units uow.Policy) *
 	policies.Messaging.MaxOpened, policies.Reservations.MaxProposed, policies.Reservations.MaxPending = plenty, plenty, plenty
 	policies.Messaging.MaxUnanswered, policies.Reservations.MaxUnanswered = plenty, plenty
 	all, err := services.New(ports.ForServices(store), services.Parts{
-		Hasher: hasher{}, Access: accessTokens{}, TOTP: TOTP{}, Mailer: mailer{}, Images: images{}, Clock: clock.Now, IDs: ids,
+		Hasher: hasher{}, Access: accessTokens{}, TOTP: TOTP{}, Mailer: mailer{}, Images: images{}, Secrets: secrets(), Clock: clock.Now, IDs: ids,
 	}, policies)
 	if err != nil {
 		panic(err) // every part is there

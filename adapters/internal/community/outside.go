@@ -12,6 +12,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/secret"
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
@@ -96,4 +97,13 @@ func (images) Inspect(_ context.Context, data []byte) (mediaType string, width, 
 func (i images) Clean(ctx context.Context, data []byte, _ int) (messaging.Attachment, error) {
 	mediaType, _, _, err := i.Inspect(ctx, data)
 	return messaging.Attachment{MediaType: mediaType, Bytes: data}, err
+}
+
+// secrets returns a box whose key everybody knows.
+func secrets() *secret.Box {
+	box, err := secret.NewBox("webhook", make([]byte, secret.KeySize))
+	if err != nil {
+		panic(err) // the key is long enough
+	}
+	return box
 }

@@ -11,7 +11,7 @@ import (
 // Secrets has the columns that contain a random secret, or a hash that is made of one. They are
 // different in each store.
 var Secrets = map[*ports.Table][]int{
-	ports.SecondFactors: {1, 3}, ports.RefreshTokens: {0}, ports.PasswordResets: {2}, ports.SignupGrants: {0}, ports.Tries: {0, 1}, ports.StoreKeys: {1},
+	ports.SecondFactors: {1, 3}, ports.RefreshTokens: {0}, ports.PasswordResets: {2}, ports.SignupGrants: {0}, ports.Tries: {0, 1}, ports.StoreKeys: {1}, ports.Webhooks: {4, 5},
 }
 
 // dump returns all rows of a store as text, by table.

@@ -377,6 +377,13 @@ var queries = map[string][]served{
 			"| sort _id",
 		}},
 	},
+	"webhooks": {
+		{"_id_", []string{
+			"_id=",
+			"_id> | sort _id",
+			"| sort _id",
+		}},
+	},
 	"sanctions": {
 		{"of_user", []string{
 			"(created_at< or _id< created_at=) created_at<= user_id= | sort -created_at -_id",

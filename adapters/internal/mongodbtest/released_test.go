@@ -32,7 +32,7 @@ var neverUpdated = []string{
 	"tries",                                                             // of which version 1 has none
 	"sanctions",                                                         // updated, but version 1 had none
 	"outbox", "events", "counters", "subscriptions", "set_aside_events", // likewise
-	"notification_preferences", "presences", "notices", // likewise
+	"notification_preferences", "presences", "notices", "webhooks", // likewise
 }
 
 // Documents of version 1 survive all migrations, and every use case can change them. It can also change them

@@ -21,6 +21,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -55,6 +56,7 @@ var owners = []owner{
 	{"Messaging", reflect.TypeFor[messaging.Tx](), []*ports.Table{ports.Conversations, ports.Messages, ports.Attachments}},
 	{"Reservations", reflect.TypeFor[reservations.Tx](), []*ports.Table{ports.Reservations}},
 	{"Notifications", reflect.TypeFor[notifications.Tx](), []*ports.Table{ports.NotificationPreferences, ports.Presences, ports.Notices}},
+	{"Webhooks", reflect.TypeFor[webhooks.Tx](), []*ports.Table{ports.Webhooks}},
 	{"Marks", reflect.TypeFor[interface{ Marks() ports.Marks }](), []*ports.Table{ports.StoreMarks}},
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -117,8 +118,9 @@ func (t orderedTx) Events() events.Repository           { return orderedEvents{t
 func (t orderedTx) Subscriptions() events.Subscriptions {
 	return orderedSubscriptions{t.Tx.Subscriptions(), t.h}
 }
-func (t orderedTx) Users() users.Repository   { return orderedUsers{t.Tx.Users(), t.h} }
-func (t orderedTx) Tokens() tokens.Repository { return orderedTokens{t.Tx.Tokens(), t.h} }
+func (t orderedTx) Webhooks() webhooks.Repository { return orderedWebhooks{t.Tx.Webhooks(), t.h} }
+func (t orderedTx) Users() users.Repository       { return orderedUsers{t.Tx.Users(), t.h} }
+func (t orderedTx) Tokens() tokens.Repository     { return orderedTokens{t.Tx.Tokens(), t.h} }
 func (t orderedTx) Moderation() moderation.Repository {
 	return orderedModeration{t.Tx.Moderation(), t.h}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/secret"
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
@@ -206,4 +207,13 @@ func (t TOTP) Step(user id.User, sealed []byte, code string, at time.Time) (step
 func (TOTP) CodeAt(secret string, at time.Time) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", secret, at.Unix()/30))
 	return fmt.Sprintf("%06d", (int(sum[0])<<16|int(sum[1])<<8|int(sum[2]))%1_000_000)
+}
+
+// Secrets returns a box whose key everybody knows.
+func Secrets() *secret.Box {
+	box, err := secret.NewBox("webhook", make([]byte, secret.KeySize))
+	if err != nil {
+		panic(err) // the key is long enough
+	}
+	return box
 }

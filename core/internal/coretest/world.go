@@ -19,6 +19,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/secret"
 	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -45,6 +46,7 @@ type World struct {
 	Access  *AccessTokens
 	TOTP    TOTP
 	Mailbox *Mailbox
+	Secrets *secret.Box
 	Ctx     context.Context // ends with the test
 
 	t       testing.TB
@@ -67,11 +69,12 @@ func NewWorld(t testing.TB, storage ports.Storage, change ...func(*Policies)) *W
 	w.IDs = id.NewGenerator(w.Clock.Now)
 	w.Access = &AccessTokens{Clock: w.Clock}
 	w.auditor = audit.New(ports.ForAudit(w.Store))
+	w.Secrets = Secrets()
 	w.Ledger = tokens.NewLedger(w.IDs)
 	var err error
 	told := ports.NewStore(Told(t, storage), p.Units)
 	w.Services, err = services.New(ports.ForServices(told), services.Parts{
-		Hasher: w.Hasher, Access: w.Access, TOTP: w.TOTP, Mailer: w.Mailbox, Images: Images{}, Clock: w.Clock.Now, IDs: w.IDs,
+		Hasher: w.Hasher, Access: w.Access, TOTP: w.TOTP, Mailer: w.Mailbox, Images: Images{}, Secrets: w.Secrets, Clock: w.Clock.Now, IDs: w.IDs,
 	}, p.Policies)
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 	panic(wire.Build(
 		wiring.Server,
 		wiring.DefaultClock, wiring.DefaultIDs, wiring.DefaultHasher, wiring.DefaultAccessTokens, wiring.DefaultTOTP,
-		wiring.DefaultLimits,
+		wiring.DefaultSender, wiring.DefaultLimits,
 		wire.InterfaceValue(new(messaging.Images), NoImages{}),
 		wire.Bind(new(users.Mailer), new(*Outbox)),
 	))

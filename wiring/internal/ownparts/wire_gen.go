@@ -62,6 +62,7 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 	reservationsPolicy := checked.Reservations
 	notificationsPolicy := checked.Notifications
 	livePolicy := checked.Live
+	webhooksPolicy := checked.Webhooks
 	policies := services.Policies{
 		Users:         policy,
 		Moderation:    moderationPolicy,
@@ -84,7 +85,15 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 	if err != nil {
 		return nil, err
 	}
-	relay, err := wiring.NewRelay(checked, servicesServices, storage, readiness, clock, source, waker)
+	sender, err := wiring.NewSender(checked)
+	if err != nil {
+		return nil, err
+	}
+	deliveries, err := wiring.NewDeliveries(checked, storage, readiness, box, sender, clock)
+	if err != nil {
+		return nil, err
+	}
+	relay, err := wiring.NewRelay(checked, servicesServices, storage, readiness, clock, source, waker, deliveries)
 	if err != nil {
 		return nil, err
 	}

@@ -16,11 +16,12 @@ func TestWrong(t *testing.T) {
 		reaching  []string // the repositories that may not send it
 	}{
 		{"SELECT * FROM reservations", []string{
-			"Events", "Idempotency", "Marks", "Matching", "Messaging", "Moderation", "Subscriptions", "Tokens", "Users",
+			"Events", "Idempotency", "Marks", "Matching", "Messaging", "Moderation", "Subscriptions", "Tokens", "Users", "Webhooks",
 		}},
 		{"UPDATE users SET name = 'Ada'", []string{"Events", "Idempotency", "Marks", "Subscriptions", "Tokens"}},
 		{"SELECT * FROM store_marks", []string{
 			"Events", "Idempotency", "Matching", "Messaging", "Moderation", "Notifications", "Reservations", "Subscriptions", "Tokens", "Users",
+			"Webhooks",
 		}},
 		{"COMMIT", nil},
 	} {

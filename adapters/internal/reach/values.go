@@ -16,6 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -53,6 +54,9 @@ func newScene(ctx context.Context, store ports.Storage) (*scene, error) {
 				tx.Notifications().SavePreferences(ctx, user, none),
 				tx.Notifications().AddNotice(ctx, notifications.Notice{
 					UserID: user, Kind: notifications.ReportDecided, SubjectID: id.Subject(s.ids.Next()), DueAt: clock.Now(), CreatedAt: clock.Now(),
+				}),
+				tx.Webhooks().Put(ctx, webhooks.Endpoint{
+					ID: id.Webhook(s.ids.Next()), URL: "https://example.org", Secret: []byte("sealed"), CreatedAt: clock.Now(), UpdatedAt: clock.Now(),
 				}),
 			)
 			if err != nil {
@@ -132,6 +136,7 @@ func (s *scene) values(ctx context.Context) (*values, error) {
 			collect(ctx, tx, have, ports.OutboxLayout), collect(ctx, tx, have, ports.EventLayout),
 			collect(ctx, tx, have, ports.SubscriptionLayout), collect(ctx, tx, have, ports.SetAsideLayout),
 			collect(ctx, tx, have, ports.PreferenceLayout), collect(ctx, tx, have, ports.NoticeLayout),
+			collect(ctx, tx, have, ports.WebhookLayout),
 		)
 	})
 }

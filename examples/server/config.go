@@ -46,6 +46,7 @@ func (s *serverSettings) config(log *slog.Logger, reachable bool) (wiring.Config
 	c.Users.OpenResets, c.Users.MaxWrong = s.Security.OpenResets, s.Security.MaxWrong
 	c.Users.MaxResets, c.Users.MaxResetsFrom = s.Security.MaxResets, s.Security.MaxResetsFrom
 	c.Users.ResetLifetime, c.Users.ResetURL = s.Security.ResetLifetime, s.Security.ResetURL
+	c.Webhooks.AllowHTTP, c.WebhookNetworks = s.Webhooks.HTTP, s.Webhooks.Networks
 	c.Messaging = messaging.Policy{
 		MessageCost: s.Policies.MessageCost, MaxOpened: s.Policies.MaxOpened, MaxUnanswered: s.Policies.MaxUnanswered,
 		MaxImagePixels: s.Policies.MaxImagePixels,

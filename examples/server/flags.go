@@ -57,6 +57,7 @@ type serverSettings struct {
 	Policies policySettings   `embed:"" group:"Community rules"`
 	Security securitySettings `embed:"" group:"Passwords and tokens"`
 	Mail     mailSettings     `embed:"" group:"Mail"`
+	Webhooks webhookSettings  `embed:"" prefix:"webhook-" group:"Webhooks"`
 	Proxies  proxySettings    `embed:"" group:"Proxies"`
 	Limits   limitSettings    `embed:"" prefix:"limit-" group:"Limits, in requests per second; 0 for none"`
 	AtOnce   laneSettings     `embed:"" prefix:"at-once-" group:"Requests of a kind that run at once; 0 for no limit"`
@@ -98,7 +99,7 @@ type securitySettings struct {
 	CursorKeyFile    string        `placeholder:"PATH" help:"A file that holds the value of --cursor-key, with one key in each line. ${private}"`
 	LinkKey          []string      `placeholder:"BASE64" help:"The key that signs the addresses of images: 32 bytes or more, as standard base64. Of several keys, the first signs and all verify. Default: keys derived from those of access tokens. ${visible}"`
 	LinkKeyFile      string        `placeholder:"PATH" help:"A file that holds the value of --link-key, with one key in each line. ${private}"`
-	TotpKey          []string      `placeholder:"BASE64" help:"The key that seals the secrets of second factors in the store: 32 bytes or more, as standard base64. Of several keys, the first seals and all open. Without its key, a second factor works with its recovery codes only, so keep a key here that you take out of --access-key. Default: the keys of access tokens. ${visible}"`
+	TotpKey          []string      `placeholder:"BASE64" help:"The key that seals the secrets of second factors and of webhooks in the store: 32 bytes or more, as standard base64. Of several keys, the first seals and all open. Without its key, a second factor works with its recovery codes only, and a webhook is not sent until its secret is rotated, so keep a key here that you take out of --access-key. Default: the keys of access tokens. ${visible}"`
 	TotpKeyFile      string        `placeholder:"PATH" help:"A file that holds the value of --totp-key, with one key in each line. ${private}"`
 	RequireAdminTotp bool          `help:"Refuse admins on the routes of admins until they have a second factor and have signed in with it."`
 	LinkLifetime     time.Duration `default:"${link_lifetime}" help:"How long the signed address of an image works."`

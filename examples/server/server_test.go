@@ -235,6 +235,7 @@ func TestRefusesToStart(t *testing.T) {
 		{"trusted proxies that are no addresses", nil, []string{"--mail=log", "--trusted-proxies", "localhost"}, []string{"--trusted-proxies", "localhost", "10.0.0.0/8"}},
 		{"a trusted network with an address in it", []string{"CICERONE_TRUSTED_PROXIES=::1,10.0.0.1/8"}, []string{"--mail=log"}, []string{"--trusted-proxies", "10.0.0.0/8"}},
 		{"everybody trusted", nil, []string{"--mail=log", "--trusted-proxies", "0.0.0.0/0"}, []string{"--trusted-proxies", "every address"}},
+		{"webhooks to what is no network", nil, []string{"--webhook-networks", "localhost"}, []string{"--webhook-networks", "localhost"}},
 		{"the PROXY protocol of no proxy", nil, []string{"--proxy-protocol"}, []string{"--proxy-protocol", "--trusted-proxies"}},
 		{"another forwarded header", nil, []string{"--forwarded-header", "x-real-ip"}, []string{"--forwarded-header", "x-forwarded-for"}},
 		{"unknown store", nil, []string{"--store", "oracle://scott:tiger@db"}, []string{"--store", `"oracle"`, "memory"}},
@@ -304,7 +305,7 @@ func TestHelpExplainsEverySetting(t *testing.T) {
 	for _, want := range []string{
 		"--addr=HOST:PORT", "CICERONE_ADDR", "--store=", "CICERONE_STORE", "--[no-]demo", "CICERONE_DEMO", "--bcrypt-cost",
 		"--access-key", "--cursor-key", "--link-key", "--totp-key", "--require-admin-totp", "CICERONE_LINK_KEY_FILE", "CICERONE_ACCESS_KEY_FILE", "CICERONE_CURSOR_KEY_FILE", "CICERONE_MAIL_FILE", "CICERONE_STORE_FILE",
-		"can see the command line", "--trusted-proxies", "--proxy-protocol", "--base-path=PATH", "--public-url=URL", "--cors-origins=ORIGIN", "--[no-]docs", "--tls-cert=FILE", "--tls-key=FILE", "--tls-subdomains", "--password-words=WORDS", "--drain-delay=TIME", "--mail=", "--log-level", "--limit-user-burst", "--at-once-hashing", "--settle-every",
+		"can see the command line", "--trusted-proxies", "--proxy-protocol", "--webhook-http", "--webhook-networks=CIDR", "--base-path=PATH", "--public-url=URL", "--cors-origins=ORIGIN", "--[no-]docs", "--tls-cert=FILE", "--tls-key=FILE", "--tls-subdomains", "--password-words=WORDS", "--drain-delay=TIME", "--mail=", "--log-level", "--limit-user-burst", "--at-once-hashing", "--settle-every",
 		"--max-connections=N", "--max-connections-per-address=N", "--body-budget=MIB",
 		"server admin EMAIL", "server backup FILE", "server doctor", "server ledger head", "server copy --to STORE", "server migrate", "server twins", "server events", "sqlite[:PATH]", "postgres://USER@HOST/DATABASE", "cicerone/cicerone.db",
 	} {

@@ -127,6 +127,12 @@ var routeTable = map[string]row{
 	"retryEvent":         {class: edge.Cheap, right: "admin", want: statuses{202, 403, 202, 401}},
 	"subscriptions":      {class: edge.Search, right: "admin", want: ofAdmin},
 	"changeSubscription": {class: edge.Cheap, right: "admin", body: `{"state":"off"}`, want: ofAdmin},
+	"createWebhook":      {class: edge.Cheap, right: "admin", body: `{"url":"https://example.org/new"}`, want: createAdmin},
+	"webhooks":           {class: edge.Search, right: "admin", want: ofAdmin},
+	"webhook":            {class: edge.Cheap, right: "admin", id: "{webhook}", want: ofAdmin},
+	"changeWebhook":      {class: edge.Cheap, right: "admin", id: "{webhook}", body: `{"url":"https://example.org/other"}`, want: ofAdmin},
+	"removeWebhook":      {class: edge.Cheap, right: "admin", id: "{webhook}", want: statuses{204, 403, 204, 401}},
+	"rotateWebhook":      {class: edge.Cheap, right: "admin", id: "{webhook}", want: ofAdmin},
 	"audit":              {class: edge.Search, right: "admin", want: ofAdmin},
 	"verifyLedger":       {class: edge.Audit, right: "admin", want: ofAdmin},
 

@@ -87,7 +87,7 @@ type AuditRecord struct {
 	ID        id.AuditRecord     `json:"id"`
 	ActorID   *id.User           `json:"actor_id" description:"Null if the operator of the server acted."`
 	Action    moderation.Action  `json:"action"`
-	SubjectID id.Subject         `json:"subject_id" description:"What the action changed: a user, report, interest, reservation or event, or a subscription."`
+	SubjectID id.Subject         `json:"subject_id" description:"What the action changed: a user, report, interest, reservation, event or webhook, or a subscription."`
 	Reason    *string            `json:"reason"`
 	Details   moderation.Details `json:"details"`
 	CreatedAt Time               `json:"created_at"`

@@ -175,6 +175,7 @@ func New(s *services.Services, o Options) *API {
 	a.serveSanctions()
 	a.serveEvents()
 	a.serveLive()
+	a.serveWebhooks()
 	a.serveAdminAccounts()
 	a.serveAdmin()
 	a.serveAdminReservations()

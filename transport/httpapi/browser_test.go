@@ -112,12 +112,13 @@ func TestCompression(t *testing.T) {
 	// Every route whose response has a secret beside what the caller has written.
 	local := tn.people["local"]
 	var secret string // of the second factor of local
+	var hook string   // the id of a webhook
 	found := map[string]int{}
 	for _, route := range tn.api.Server().Routes() {
 		if !route.Secret {
 			continue
 		}
-		token, body, schema, field := "", "", "SignedIn", "access_token"
+		path, token, body, schema, field := route.Path, "", "", "SignedIn", "access_token"
 		switch route.Name {
 		case "logIn":
 			body = `{"email":"` + ada.email + `","password":"` + password + `"}`
@@ -129,19 +130,26 @@ func TestCompression(t *testing.T) {
 			token, body, schema, field = local.token, `{"password":"`+password+`"}`, "Enrolment", "secret"
 		case "confirmSecondFactor":
 			token, body, schema, field = local.token, `{"code":"`+tn.code(secret)+`"}`, "RecoveryCodes", "recovery_codes"
+		case "createWebhook":
+			token, body, schema, field = tn.people["admin"].token, `{"url":"https://example.org/`+strings.Repeat("a", 1000)+`"}`, "WebhookWithSecret", "secret"
+		case "rotateWebhook":
+			path, token, schema, field = inPath(hook, route), tn.people["admin"].token, "WebhookWithSecret", "secret"
 		}
 		found[schema]++
-		a := tn.ask(route.Method, route.Path, token, body, "Accept-Encoding", "gzip").want(t, route.Status)
+		a := tn.ask(route.Method, path, token, body, "Accept-Encoding", "gzip").want(t, route.Status)
 		value, has := a.object(t)[field]
 		if a.header.Get("Content-Encoding") != "" || !has {
 			t.Errorf("%s: got %v %q", route.Name, a.header, a.body)
 		}
-		if field == "secret" {
+		switch route.Name {
+		case "setUpSecondFactor":
 			secret = value.(string)
+		case "createWebhook":
+			hook = a.object(t)["id"].(string)
 		}
 	}
 	document := must[[]byte](t)(tn.client.OpenAPI(tn.ctx))
-	for _, schema := range []string{"SignedIn", "Enrolment", "RecoveryCodes"} {
+	for _, schema := range []string{"SignedIn", "Enrolment", "RecoveryCodes", "WebhookWithSecret"} {
 		if n := strings.Count(string(document), "/"+schema+`"`); n != found[schema] || n == 0 {
 			t.Errorf("%d routes with a %s are secret, and %d responses have one", found[schema], schema, n)
 		}

@@ -117,7 +117,7 @@ func TestSubscriptions(t *testing.T) {
 	ctx, admin := tn.ctx, tn.people["admin"]
 	last := tn.setAside("search")
 	list := must[httpapi.Page[httpapi.Subscription]](t)(admin.Subscriptions(ctx, httpapi.Paging{})).Items
-	if len(list) != 2 || list[1].Name != "search" || list[1].State != events.Active || list[1].Position != last || list[1].HeldUntil == nil {
+	if len(list) != 3 || list[1].Name != "search" || list[1].State != events.Active || list[1].Position != last || list[1].HeldUntil == nil {
 		t.Fatalf("got %+v", list)
 	}
 	change := func(state events.State, position int64) httpapi.SubscriptionChange {

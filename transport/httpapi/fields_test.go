@@ -57,6 +57,9 @@ func TestAllInvalidFields(t *testing.T) {
 		{"adminReports", "?status=lost&limit=0", "", nil, "limit status"},
 		{"asideEvents", "?state=lost&limit=0&subscriber=%F0%9F%90%95", "", nil, "limit state subscriber"},
 		{"changeSubscription", "", `{"state":"behind","position":-1}`, nil, "position state"},
+		{"createWebhook", "", `{"url":"http://example.org","description":` + long(201) + `,"types":["message.lost"]}`, nil, "description types url"},
+		{"createWebhook", "", `{"types":[` + strings.Repeat(`"message.sent",`, 50) + `"message.sent"]}`, nil, "types url"},
+		{"changeWebhook", "", `{"url":"https://ada@example.org","description":` + long(201) + `,"types":null}`, nil, "description types url"},
 		{"changeReport", "", `{"status":null,"admin_notes":` + long(5001) + `}`, nil, "admin_notes status"},
 	} {
 		for _, route := range tn.api.Server().Routes() {

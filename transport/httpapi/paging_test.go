@@ -34,6 +34,7 @@ func crowd(t *testing.T) *town {
 		must[httpapi.Report](t)(voyager.Report(tn.ctx, httpapi.Complaint{ReportedUserID: p.id, Reason: "spam"}, ""))
 		must[httpapi.AdminSanction](t)(admin.Impose(tn.ctx, tn.people["stranger"].id, httpapi.SanctionInput{Kind: "warning", Reason: "spam"}, ""))
 		tn.setAside(fmt.Sprint("subscriber-", i))
+		must[httpapi.WebhookWithSecret](t)(admin.CreateWebhook(tn.ctx, httpapi.WebhookInput{URL: fmt.Sprint("https://example.org/", i)}))
 		must[httpapi.SignedIn](t)(tn.client.SignIn(tn.ctx, local.email, password))
 		if err := local.Block(tn.ctx, p.id); err != nil {
 			t.Fatal(err)
@@ -50,7 +51,7 @@ var lists = map[string]string{
 	"/v1/reports":     "voyager", "/v1/places": "voyager",
 	"/v1/admin/users": "admin", "/v1/admin/users/{voyager}/transactions": "admin", "/v1/admin/interests": "admin", "/v1/admin/reports": "admin",
 	"/v1/me/sanctions": "stranger", "/v1/admin/users/{stranger}/sanctions": "admin",
-	"/v1/admin/events": "admin", "/v1/admin/subscriptions": "admin",
+	"/v1/admin/events": "admin", "/v1/admin/subscriptions": "admin", "/v1/admin/webhooks": "admin",
 	"/v1/admin/audit": "admin", "/v1/admin/reservations": "admin",
 }
 

@@ -113,6 +113,7 @@ func newTown(t testing.TB, change ...func(*httpapi.Options)) *town {
 		t.Fatal(err)
 	}
 	position := w.setAside("mail")
+	webhook := must[httpapi.WebhookWithSecret](t)(admin.CreateWebhook(w.ctx, httpapi.WebhookInput{URL: "https://example.org/hook"}))
 	session := must[httpapi.Page[httpapi.Session]](t)(voyager.Sessions(w.ctx, httpapi.Paging{})).Items[0]
 	return &town{
 		world:  w,
@@ -122,6 +123,7 @@ func newTown(t testing.TB, change ...func(*httpapi.Options)) *town {
 			"{email}", voyager.email, "{password}", password, "{refresh}", voyager.refresh, "{reset}", w.secret(),
 			"{interest}", interest.ID.String(), "{conversation}", c.String(), "{message}", message.ID.String(),
 			"{reservation}", reservation.ID.String(), "{report}", report.ID.String(), "{session}", session.ID.String(), "{sanction}", sanction.ID.String(),
+			"{webhook}", webhook.ID.String(),
 			"{name}", "mail", "{subscriber}", "mail", "{position}", strconv.FormatInt(position, 10),
 		),
 	}

@@ -21,6 +21,7 @@ const (
 	reset    kind = "a reset token"                // in the mail only
 	store    kind = "a secret of the store"        // nowhere
 	factor   kind = "a part of a second factor"    // in the answer with which it was made
+	hook     kind = "a secret of a webhook"        // in the answer with which it was made
 	session  kind = "a token of a session"         // in the answer with which it was issued
 	email    kind = "an e-mail address"            // in answers to its owner, and to admins
 	inside   kind = "the cause of a store's error" // in the log only
@@ -91,9 +92,11 @@ func (c *canaries) leaks() (leaks []string) {
 	return slices.Compact(leaks)
 }
 
-// issuing are the operations whose answer has new tokens, accounts those whose answer has the
-// account of the caller, and administration those that show any account to an admin.
+// issuing are the operations whose answer has new tokens, hooking those whose answer has the secret of
+// a webhook, accounts those whose answer has the account of the caller, and administration those that
+// show any account to an admin.
 var (
+	hooking        = []string{"createWebhook", "rotateWebhook"}
 	issuing        = []string{"signUp", "logIn", "refresh"}
 	accounts       = append([]string{"me", "changeMe", "exportMe", "setUpSecondFactor"}, issuing...)
 	administration = []string{"adminUsers", "adminUser", "changeUser"}
@@ -105,6 +108,8 @@ func (c canary) may(s seen) bool {
 	switch c.kind {
 	case factor:
 		return own && slices.Contains([]string{"setUpSecondFactor", "confirmSecondFactor"}, s.where)
+	case hook:
+		return own && slices.Contains(hooking, s.where)
 	case session:
 		return own && slices.Contains(issuing, s.where)
 	case email:

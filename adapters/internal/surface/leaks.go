@@ -118,6 +118,12 @@ func (c *canaries) answered(r request, a answer) {
 			c.plant(session, r.by, in.RefreshToken)
 		}
 	}
+	if s.ok && slices.Contains(hooking, r.OperationID) {
+		var made struct{ Secret string }
+		if err := json.Unmarshal([]byte(a.body), &made); err == nil {
+			c.plant(hook, r.by, made.Secret)
+		}
+	}
 	if s.ok && (r.OperationID == "setUpSecondFactor" || r.OperationID == "confirmSecondFactor") {
 		var made struct {
 			Secret        string

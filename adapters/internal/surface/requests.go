@@ -25,6 +25,7 @@ var values = map[string]string{
 	"decline.id": "{declined}", "appeal.id": "{warning}", "impose.kind": "warning", "impose.ends_at": "{null}", "decide.outcome": "lifted",
 	"retryEvent.subscriber": "index", "retryEvent.position": "{position}", "changeSubscription.name": "index", "asideEvents.subscriber": "index",
 	"changeMe.locale": "fr", "unsubscribe.token": "{unsubscribe}", "unsubscribePage.token": "{unsubscribe}",
+	"url": "https://192.0.2.1/hook", "types": "message.sent", "removeWebhook.id": "{removed}",
 	"changePassword.password": "another {password}", "resetPassword.password": "another {password}",
 }
 
@@ -32,7 +33,7 @@ var values = map[string]string{
 var inPath = map[string]string{
 	"users": "{stranger}", "interests": "{interest}", "reports": "{report}", "reservations": "{reservation}", "conversations": "{conversation}",
 	"messages": "{message}", "sessions": "{session}", "profiles": "{local}", "blocks": "{stranger}",
-	"sanctions": "{sanction}",
+	"sanctions": "{sanction}", "webhooks": "{webhook}",
 }
 
 // right returns the person who may send a request of an operation.

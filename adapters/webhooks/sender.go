@@ -129,7 +129,7 @@ func (s *Sender) Send(ctx context.Context, m webhooks.Message) error {
 		}
 		return ErrUnreachable.Wrap(err)
 	}
-	defer answer.Body.Close()                                          //nolint:errcheck // the answer is known
+	defer answer.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, MaxAnswer)) // so that the connection can be used again
 	if answer.StatusCode < 200 || answer.StatusCode > 299 {
 		return ErrRefused.WithDetail("the webhook answered with the status " + strconv.Itoa(answer.StatusCode))

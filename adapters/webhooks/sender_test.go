@@ -168,7 +168,7 @@ func resolver(t *testing.T, answers ...[4]byte) *net.Resolver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
+	t.Cleanup(func() { _ = conn.Close() })
 	go func() {
 		buffer := make([]byte, 1500)
 		for {
@@ -203,12 +203,12 @@ func resolver(t *testing.T, answers ...[4]byte) *net.Resolver {
 // A name has an address that may be reached, and later one that may not. Here 127.0.0.2 stands for a
 // public address.
 func TestNameIsBoundToAnotherAddress(t *testing.T) {
-	l, err := net.Listen("tcp", "0.0.0.0:0") //nolint:gosec // both addresses lead to it
+	l, err := net.Listen("tcp", "0.0.0.0:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var requests atomic.Int64
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { //nolint:gosec // a test
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		requests.Add(1)
 		w.Header().Set("Connection", "close") // so that the name is resolved again
 	})}

@@ -126,7 +126,7 @@ func (e *Endpoint) rotate(box *secret.Box, now time.Time, keep time.Duration) st
 		e.OldSecret, e.OldUntil = e.Secret, now.Add(keep)
 	}
 	raw := make([]byte, secretSize)
-	rand.Read(raw) //nolint:errcheck // it never returns an error
+	rand.Read(raw) // it never returns an error
 	e.Secret = box.Seal(raw, e.bound())
 	return secretPrefix + base64.StdEncoding.EncodeToString(raw)
 }

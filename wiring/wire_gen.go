@@ -41,6 +41,10 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	}
 	mailer := checked.Mailer
 	cleaner := NewImages(checked)
+	box, err := NewSecrets(checked)
+	if err != nil {
+		return nil, err
+	}
 	links, err := NewLinks(checked, clock)
 	if err != nil {
 		return nil, err
@@ -52,6 +56,7 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 		TOTP:        codes,
 		Mailer:      mailer,
 		Images:      cleaner,
+		Secrets:     box,
 		Relay:       waker,
 		Unsubscribe: unsubscriber,
 		Clock:       clock,
@@ -73,6 +78,7 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 		Reservations:  reservationsPolicy,
 		Notifications: notificationsPolicy,
 		Live:          livePolicy,
+		Webhooks:      webhooksPolicy,
 	}
 	servicesServices, err := services.New(uowStore, parts, policies)
 	if err != nil {
@@ -107,6 +113,10 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 	}
 	mailer := checked.Mailer
 	cleaner := NewImages(checked)
+	box, err := NewSecrets(checked)
+	if err != nil {
+		return nil, nil, err
+	}
 	links, err := NewLinks(checked, clock)
 	if err != nil {
 		return nil, nil, err
@@ -118,6 +128,7 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 		TOTP:        codes,
 		Mailer:      mailer,
 		Images:      cleaner,
+		Secrets:     box,
 		Relay:       waker,
 		Unsubscribe: unsubscriber,
 		Clock:       clock,
@@ -139,6 +150,7 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 		Reservations:  reservationsPolicy,
 		Notifications: notificationsPolicy,
 		Live:          livePolicy,
+		Webhooks:      webhooksPolicy,
 	}
 	servicesServices, err := services.New(uowStore, parts, policies)
 	if err != nil {

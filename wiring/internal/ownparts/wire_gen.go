@@ -39,6 +39,10 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 		return nil, err
 	}
 	images := _wireNoImagesValue
+	box, err := wiring.NewSecrets(checked)
+	if err != nil {
+		return nil, err
+	}
 	links, err := wiring.NewLinks(checked, clock)
 	if err != nil {
 		return nil, err
@@ -50,6 +54,7 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 		TOTP:        codes,
 		Mailer:      outbox,
 		Images:      images,
+		Secrets:     box,
 		Relay:       waker,
 		Unsubscribe: unsubscriber,
 		Clock:       clock,
@@ -71,6 +76,7 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 		Reservations:  reservationsPolicy,
 		Notifications: notificationsPolicy,
 		Live:          livePolicy,
+		Webhooks:      webhooksPolicy,
 	}
 	servicesServices, err := services.New(uowStore, parts, policies)
 	if err != nil {

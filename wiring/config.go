@@ -250,7 +250,7 @@ func (c Config) Validate() error {
 	}
 	p.fields("", func(f *fault.Fields) { events.CheckSubscribers(f, c.Subscribers) })
 	p.fields("", func(f *fault.Fields) { events.CheckJoined(f, c.JoinedSubscribers, c.Subscribers) })
-	p.fields("", func(f *fault.Fields) { checkReserved(f, c.Subscribers) })
+	p.fields("", func(f *fault.Fields) { checkReserved(f, c) })
 
 	p.notNegative("Units.MaxTime", c.Units.MaxTime)
 	p.notNegative("Units.MinPause", c.Units.MinPause)

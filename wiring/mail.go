@@ -3,13 +3,16 @@ package wiring
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 )
 
 // builtIn returns the subscribers of the server itself. They begin with the oldest event, so that
@@ -28,13 +31,20 @@ func builtIn(c Checked, s *services.Services) []events.Subscriber {
 	}, s.Notifications.Subscriber()}
 }
 
-// reserved lists the names of the subscribers that builtIn returns.
-var reserved = map[string]bool{users.MailSubscriber: true, notifications.SubscriberName: true}
+// reserved reports whether a name is that of a subscriber of the server itself.
+func reserved(name string) bool {
+	return name == users.MailSubscriber || name == notifications.SubscriberName ||
+		strings.HasPrefix(name, webhooks.SubscriptionPrefix)
+}
 
 // checkReserved adds an error to f for each subscriber of a host that has the name of another one
 // of the server itself.
-func checkReserved(f *fault.Fields, subscribers []events.Subscriber) {
-	for _, s := range subscribers {
-		f.Check(!reserved[s.Name], "Subscribers", "must not have the name "+s.Name+", which the server itself uses")
+func checkReserved(f *fault.Fields, c Config) {
+	const problem = "must not have the name %s, which the server itself uses"
+	for _, s := range c.Subscribers {
+		f.Check(!reserved(s.Name), "Subscribers", fmt.Sprintf(problem, s.Name))
+	}
+	for _, s := range c.JoinedSubscribers {
+		f.Check(!reserved(s.Name), "JoinedSubscribers", fmt.Sprintf(problem, s.Name))
 	}
 }

@@ -14,8 +14,11 @@ import (
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/events"
+	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/notifications"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/webhooks"
+	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
@@ -115,11 +118,16 @@ func TestMailOutlivesFailures(t *testing.T) {
 
 // TestReservedNames checks that no subscriber of a host has the name of one of the server itself.
 func TestReservedNames(t *testing.T) {
-	for _, name := range []string{users.MailSubscriber, notifications.SubscriberName} {
-		c := wiring.DefaultConfig()
+	for _, name := range []string{users.MailSubscriber, notifications.SubscriberName, webhooks.Subscription(id.Webhook{})} {
+		c, joined := wiring.DefaultConfig(), wiring.DefaultConfig()
 		c.Subscribers = []events.Subscriber{{Name: name, Handle: ignore}}
-		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("not have the name %s", name)) {
-			t.Errorf("%s: got %v", name, err)
+		joined.JoinedSubscribers = []ports.JoinedSubscriber{{
+			Name: name, Handle: func(context.Context, ports.Tx, events.Event) error { return nil },
+		}}
+		for _, c := range []wiring.Config{c, joined} {
+			if err := c.Validate(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("not have the name %s", name)) {
+				t.Errorf("%s: got %v", name, err)
+			}
 		}
 	}
 }

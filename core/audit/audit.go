@@ -95,7 +95,8 @@ func New(store *uow.Store[Tx]) *Auditor { return &Auditor{store: store} }
 //	block_self               no user blocks themselves
 //	event_seq                in each aggregate, seq ascends with the position; events without one come last
 //	event_position           no event has a position above the highest that was given
-//	subscription             a position is not above the highest; a lease has a holder and an end
+//	subscription             a position is not above the highest; a lease has a holder and an end; that of a webhook has one
+//	webhook                  a webhook has a subscription; its old secret has an end
 func (a *Auditor) Audit(ctx context.Context) (tokens.Verification, error) {
 	return a.AuditAgainst(ctx, nil)
 }
@@ -128,13 +129,14 @@ func check(ctx context.Context, records Records, heads tokens.Heads) (tokens.Ver
 		copied:        map[id.Report]*reported{},
 		bookings:      map[id.Reservation]*booking{},
 		purses:        map[id.User]*purse{},
+		subscribers:   map[string]bool{},
 	}
 	// Each check uses what the checks before it have remembered.
 	for _, check := range []func(context.Context) error{
 		a.checkUsers, a.checkSecondFactors, a.checkSessions, a.checkResets, a.checkKeys, a.checkInterests, a.checkProfiles, a.checkConversations,
 		a.checkMessages, a.checkCorrespondents, a.checkAttachments, a.checkReservations, a.checkWallets, a.checkTransactions,
 		a.checkPurses, a.checkPayments, a.checkReports, a.checkReportedMessages, a.checkSanctions, a.checkBlocks, a.checkAuditRecords,
-		a.checkNotifications, a.checkEvents,
+		a.checkNotifications, a.checkEvents, a.checkWebhooks,
 	} {
 		if err := check(ctx); err != nil {
 			return tokens.Verification{}, err
@@ -157,8 +159,9 @@ type audit struct {
 	copied        map[id.Report]*reported      // the reports of messages
 	bookings      map[id.Reservation]*booking
 	purses        map[id.User]*purse
-	balances      int64 // the sum of the balances of all wallets
-	came          int64 // what came in minus what went out, by the ledger
+	subscribers   map[string]bool // the names of all subscriptions
+	balances      int64           // the sum of the balances of all wallets
+	came          int64           // what came in minus what went out, by the ledger
 }
 
 // broken adds a violation to the findings.
@@ -209,6 +212,7 @@ type record struct {
 
 func (r record) id(column string) [16]byte    { return value[[16]byte](r, column) }
 func (r record) text(column string) string    { return value[string](r, column) }
+func (r record) bytes(column string) []byte   { return value[[]byte](r, column) }
 func (r record) int(column string) int64      { return value[int64](r, column) }
 func (r record) bool(column string) bool      { return value[bool](r, column) }
 func (r record) time(column string) time.Time { return value[time.Time](r, column) }

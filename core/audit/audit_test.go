@@ -14,6 +14,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -155,7 +156,7 @@ func TestCorruption(t *testing.T) {
 
 func checkViolation(t *testing.T, v tokens.Violation) {
 	t.Helper()
-	if _, err := id.Parse[id.User](v.Subject); err != nil && v.Subject != "mail" && v.Subject != "other" && v.Rule != "store_balance" && !strings.HasSuffix(v.Rule, "_key") {
+	if _, err := id.Parse[id.User](strings.TrimPrefix(v.Subject, webhooks.SubscriptionPrefix)); err != nil && v.Subject != "mail" && v.Subject != "other" && v.Rule != "store_balance" && !strings.HasSuffix(v.Rule, "_key") {
 		t.Errorf("the subject of %s is %q", v.Rule, v.Subject)
 	}
 	if v.Detail == "" || strings.Contains(v.Detail, "%!") {

@@ -288,6 +288,8 @@ var moderationCorrupted = []corruption{
 	{"a presence of nobody", to(ports.Presences, "user_id", unknown), only("reference")},
 	{"a notice of nobody", to(ports.Notices, "user_id", unknown), only("reference")},
 	{"a notice of no kind", to(ports.Notices, "kind", "gossip"), only("notification")},
+	{"a webhook without a subscription", to(ports.Webhooks, "id", unknown), []string{"subscription", "webhook"}},
+	{"an old secret without an end", to(ports.Webhooks, "old_secret", []byte("sealed before")), only("webhook")},
 	{"an audit record with an unknown actor", func(w *town, s rows) {
 		s.where(ports.AuditRecords, "actor_id", [16]byte(w.cleo.ID)).set("actor_id", unknown)
 	}, only("reference")},

@@ -18,7 +18,6 @@ func (a *audit) checkEvents(ctx context.Context) error {
 	}
 	last := map[string]int64{}    // the seq of the last event of each aggregate
 	positions := map[int64]bool{} // of all events
-	subscribers := map[string]bool{}
 	err = a.each(ctx, "events", func(r record) {
 		position := r.int("position")
 		positions[position] = true
@@ -36,7 +35,7 @@ func (a *audit) checkEvents(ctx context.Context) error {
 	}
 	err = a.each(ctx, "subscriptions", func(r record) {
 		name := r.text("name")
-		subscribers[name] = true
+		a.subscribers[name] = true
 		if r.int("position") > highest {
 			a.brokenBy("subscription", name, "it is at the position %d, and the highest one is %d", r.int("position"), highest)
 		}
@@ -48,7 +47,7 @@ func (a *audit) checkEvents(ctx context.Context) error {
 		return err
 	}
 	return a.each(ctx, "set_aside_events", func(r record) {
-		if name := r.text("subscriber"); !subscribers[name] || !positions[r.int("position")] {
+		if name := r.text("subscriber"); !a.subscribers[name] || !positions[r.int("position")] {
 			a.brokenBy("reference", name, "it has set aside the event %d; one of the two does not exist", r.int("position"))
 		}
 	})

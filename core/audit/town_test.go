@@ -23,6 +23,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -121,7 +122,11 @@ func (w *town) events(ctx context.Context, tx ports.Tx) error {
 	_, err6 := tx.Subscriptions().SetAside(ctx, s.Leased(), events.SetAside{
 		Subscriber: "mail", Position: b.Highest, Attempts: 5, Class: "timeout", At: noon, State: events.Waiting,
 	})
-	return errors.Join(err, err2, err3, err4, err5, err6, tx.Events().Add(ctx, ofAda(6), ofAda(9)))
+	endpoint := webhooks.Endpoint{
+		ID: id.Webhook(w.ids.Next()), URL: "https://example.org", Secret: []byte("sealed"), CreatedAt: noon, UpdatedAt: noon,
+	}
+	_, err7 := tx.Subscriptions().Subscribe(ctx, events.Subscription{Name: webhooks.Subscription(endpoint.ID), State: events.Active, Since: noon})
+	return errors.Join(err, err2, err3, err4, err5, err6, err7, tx.Webhooks().Put(ctx, endpoint), tx.Events().Add(ctx, ofAda(6), ofAda(9)))
 }
 
 func (w *town) hash() [32]byte {

@@ -35,8 +35,11 @@ type Endpoint struct {
 	UpdatedAt   time.Time
 }
 
+// SubscriptionPrefix is what the names of the subscriptions of endpoints begin with.
+const SubscriptionPrefix = "webhook."
+
 // Subscription returns the name of the subscription of an endpoint.
-func Subscription(endpoint id.Webhook) string { return "webhook." + endpoint.String() }
+func Subscription(endpoint id.Webhook) string { return SubscriptionPrefix + endpoint.String() }
 
 // wants reports whether the endpoint gets events of a type.
 func (e Endpoint) wants(t events.Type) bool { return len(e.Types) == 0 || slices.Contains(e.Types, t) }

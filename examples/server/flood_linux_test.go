@@ -188,18 +188,21 @@ func (p *process) endsOf(t *testing.T, conns []net.Conn, f flood) {
 	}
 }
 
-// peak returns the most memory that the server has taken, in MB.
+// peak returns the most memory that the server has taken, in MB, without the pages of its program,
+// which the system takes back if memory is short.
 func (p *process) peak(t *testing.T) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, after, _ := strings.Cut(string(status), "VmHWM:")
-	fields := strings.Fields(after)
-	kilobytes, err := strconv.Atoi(fields[0])
-	if err != nil {
-		t.Fatal(err)
+	kilobytes := func(of string) int {
+		_, after, _ := strings.Cut(string(status), of+":")
+		n, err := strconv.Atoi(strings.Fields(after)[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
 	}
-	return kilobytes * 1024 / 1_000_000
+	return (kilobytes("VmHWM") - kilobytes("RssFile")) * 1024 / 1_000_000
 }

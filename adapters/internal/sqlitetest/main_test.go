@@ -5,6 +5,7 @@ package sqlitetest
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"os"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/sqlite"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // TestMain runs as the child process that TestCrash kills if that has started it, and otherwise runs the tests.
@@ -26,7 +28,42 @@ func openChild(ctx context.Context, path string) (workload.Opened, error) {
 	if err != nil {
 		return workload.Opened{}, err
 	}
-	return workload.Opened{Community: o.Community, Storage: o.storage}, nil
+	diary := diaryIn(o.storage)
+	o.Community = over(diary.Keep(o.storage))
+	err = o.storage.Run(ctx, uow.Write, func(ctx context.Context, _ ports.Tx) error {
+		tx, err := sqlite.TxFrom(ctx)
+		if err == nil {
+			_, err = tx.Exec(ctx, "CREATE TABLE IF NOT EXISTS diary (line TEXT NOT NULL)")
+		}
+		return err
+	})
+	return workload.Opened{Community: o.Community, Storage: o.storage, Diary: diary}, err
+}
+
+// diaryIn returns the diary that a host keeps in a table of its own.
+func diaryIn(s *sqlite.Store) workload.Diary {
+	return workload.Diary{
+		Write: func(ctx context.Context, line string) error {
+			tx, err := sqlite.TxFrom(ctx)
+			if err == nil {
+				_, err = tx.Exec(ctx, "INSERT INTO diary (line) VALUES (?)", line)
+			}
+			return err
+		},
+		Lines: func(ctx context.Context) (lines []string, err error) {
+			err = s.Run(ctx, uow.Write, func(ctx context.Context, _ ports.Tx) error {
+				tx, err := sqlite.TxFrom(ctx)
+				if err != nil {
+					return err
+				}
+				return tx.Query(ctx, func(values []driver.Value) error {
+					lines = append(lines, values[0].(string)) //nolint:forcetypeassert // the column is TEXT
+					return nil
+				}, "SELECT line FROM diary")
+			})
+			return lines, err
+		},
+	}
 }
 
 func soak() bool { return os.Getenv("CICERONE_SOAK") == "1" }
@@ -42,8 +79,12 @@ func openStore(ctx context.Context, path string) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := community.New(storage, community.NewClock(), id.NewGenerator(nil), uow.Policy{MaxTime: time.Minute})
-	return &opened{c, storage}, nil
+	return &opened{over(storage), storage}, nil
+}
+
+// over makes the services over a store.
+func over(storage ports.Storage) *community.Community {
+	return community.New(storage, community.NewClock(), id.NewGenerator(nil), uow.Policy{MaxTime: time.Minute})
 }
 
 func mustOpen(t testing.TB, path string) *opened {

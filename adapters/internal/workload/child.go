@@ -28,10 +28,11 @@ type Job struct {
 	Next  []int            // the number of each client's next command
 }
 
-// Opened is an open store with the services over it.
+// Opened is an open store with the services over it, in whose units the diary is kept.
 type Opened struct {
 	*community.Community
 	Storage ports.Storage
+	Diary   Diary
 }
 
 // Main runs the test program as a child if a test has started it as one, and otherwise runs the

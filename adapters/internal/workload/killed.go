@@ -138,12 +138,13 @@ func (k *Killed) hear(line []byte) bool {
 }
 
 // End delivers the events that remain, and fails the test unless each change in the store has its
-// event. It reports the counts of the test.
+// event, and each event its line in the diary. It reports the counts of the test.
 func (k *Killed) End(within time.Duration) {
 	k.t.Helper()
 	k.with(func(o Opened) {
 		defer Deliver(o.Storage, 10*time.Millisecond, k.inbox.Handle, func(err error) { k.t.Log(err) })()
 		k.inbox.Judge(k.t, o.Community, within)
+		o.Diary.judge(k.t, &k.inbox)
 	})
 	all, repeated := k.inbox.Counts()
 	k.sum.Events += all

@@ -97,12 +97,25 @@ func (c *conn) drop(ctx context.Context) bool {
 	return c.lent.Rollback(ctx) == nil && c.lease != nil
 }
 
-// orConflict returns the error of a unit's function, and uow.ErrConflict if the server has told the
-// host to run its statement again.
-func orConflict(err error) error {
-	failed, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok || errors.Is(err, fault.Unavailable) || !errors.Is(verdictOn(failed)(err), uow.ErrConflict) {
+// ofHost returns the error of a unit's function. An error of a host's statement that the function has
+// passed on becomes uow.ErrConflict if the server has told the host to run the statement again, and
+// uow.ErrUnreachable if the transaction failed because the server or the connection did.
+func (c *conn) ofHost(err error) error {
+	if errors.Is(err, fault.Unavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return uow.ErrConflict.Wrap(err)
+	lent := c.lent != nil
+	if lent && c.on.Conn().IsClosed() {
+		return uow.ErrUnreachable.Wrap(err)
+	}
+	failed, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return err
+	}
+	found := verdictOn(failed)(err)
+	ours := lent && c.on.Conn().PgConn().TxStatus() == 'E'
+	if errors.Is(found, uow.ErrConflict) || ours && errors.Is(found, uow.ErrUnreachable) {
+		return found
+	}
+	return err
 }

@@ -93,7 +93,7 @@ func (c *conn) run(ctx context.Context, mode uow.Mode, fn func(ctx context.Conte
 		inside = context.WithValue(ctx, unitKey{}, u)
 	}
 	if err := u.Run(func() error { return fn(inside, u) }); err != nil {
-		return orConflict(err)
+		return c.ofHost(err)
 	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("postgres: commit: %w", err)

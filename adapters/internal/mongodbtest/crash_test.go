@@ -1,15 +1,21 @@
 package mongodbtest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/mongo"
+
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 	"github.com/cicerone-go/cicerone/adapters/internal/workload"
+	"github.com/cicerone-go/cicerone/adapters/mongodb"
 	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // maxWait is the time limit for each wait. It is generous: all clients are usually served within 15 s of an
@@ -23,6 +29,57 @@ func newLife(t *testing.T, s target) *workload.Life {
 	return workload.NewLife(t, w.Community, w.store, w.admin, w.pairs, maxWait)
 }
 
+// newListeningLife is newLife with a subscriber, and with a joined one that keeps a diary.
+func newListeningLife(t *testing.T, s target) (*workload.Life, *mongodb.Store) {
+	t.Helper()
+	var diary workload.Diary
+	w := s.populatedOver(t, 8, func(store *mongodb.Store, database string) ports.Storage {
+		must(t, s.client(t).Database(database).CreateCollection(t.Context(), "diary"))
+		diary = diaryIn(store, database)
+		return diary.Keep(store)
+	})
+	l := workload.NewLife(t, w.Community, w.store, w.admin, w.pairs, maxWait)
+	l.Listen(diary)
+	return l, w.store
+}
+
+// diaryIn returns the diary that a host keeps in a collection of its own.
+func diaryIn(store *mongodb.Store, database string) workload.Diary {
+	in := func(ctx context.Context, fn func(ctx context.Context, diary *mongo.Collection) error) error {
+		session, err := mongodb.SessionFrom(ctx)
+		if err != nil {
+			return err
+		}
+		return fn(session, session.Client().Database(database).Collection("diary"))
+	}
+	return workload.Diary{
+		Write: func(ctx context.Context, line string) error {
+			return in(ctx, func(ctx context.Context, diary *mongo.Collection) error {
+				_, err := diary.InsertOne(ctx, bson.D{{Key: "line", Value: line}})
+				return err
+			})
+		},
+		Lines: func(ctx context.Context) (lines []string, err error) {
+			err = store.Run(ctx, uow.Write, func(ctx context.Context, _ ports.Tx) error {
+				return in(ctx, func(ctx context.Context, diary *mongo.Collection) error {
+					cursor, err := diary.Find(ctx, bson.D{})
+					if err != nil {
+						return err
+					}
+					var all []struct{ Line string }
+					err = cursor.All(ctx, &all)
+					lines = nil
+					for _, d := range all {
+						lines = append(lines, d.Line)
+					}
+					return err
+				})
+			})
+			return lines, err
+		},
+	}
+}
+
 // size returns usual, or full with CICERONE_SOAK=1.
 func size(usual, full int) int {
 	if soak() {
@@ -32,14 +89,14 @@ func size(usual, full int) int {
 }
 
 // TestConnectionsCut cuts the connections after a random number of bytes while eight clients work. It cuts in
-// the requests and in the replies in turn. A subscriber gets the event of every change, in order, and of no other.
+// the requests and in the replies in turn. A subscriber gets the event of every change, in order, and of no other,
+// and the document that a joined subscriber wrote is there for each of them and for no other.
 func TestConnectionsCut(t *testing.T) {
 	everywhere(t, func(t *testing.T, s target) {
 		proxy := servers.NewProxy(t, servers.OfPrimary(t, s.uri))
 		s.uri = proxy.DSN()
 		t.Cleanup(func() { forget(s.uri) })
-		l := newLife(t, s)
-		l.Listen()
+		l, _ := newListeningLife(t, s)
 		times := size(10, 1000)
 		for n := range times {
 			l.Work()
@@ -64,13 +121,12 @@ func TestServerKilled(t *testing.T) {
 	const kills = 20
 	s, server := onNodes(t, 1)
 	node := server.Nodes[0]
-	w := s.populated(t, 8)
-	l := workload.NewLife(t, w.Community, w.store, w.admin, w.pairs, maxWait)
+	l, store := newListeningLife(t, s)
 	for n := range kills {
 		l.Work()
 		node.Kill()
 		if n == 0 { // once, because Ping waits for the server selection timeout
-			if err := w.store.Ping(t.Context()); !errors.Is(err, uow.ErrUnreachable) {
+			if err := store.Ping(t.Context()); !errors.Is(err, uow.ErrUnreachable) {
 				t.Errorf("Ping = %v while the server is down, want ErrUnreachable", err)
 			}
 		}

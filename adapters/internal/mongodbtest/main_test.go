@@ -22,6 +22,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/mongodb"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // The garbage collector would take a quarter of the processor time: the fake, the driver and the adapter are one
@@ -153,11 +154,17 @@ type town struct {
 // populated opens a new store with an admin and n pairs. The store is closed when the test ends.
 func (s target) populated(t testing.TB, n int) *town {
 	t.Helper()
+	return s.populatedOver(t, n, func(store *mongodb.Store, _ string) ports.Storage { return store })
+}
+
+// populatedOver is populated, with the community over what with makes of the store in a database.
+func (s target) populatedOver(t testing.TB, n int, with func(store *mongodb.Store, database string) ports.Storage) *town {
+	t.Helper()
 	o := s.fresh(t)
 	store := s.open(t, o)
 	t.Cleanup(func() { must(t, store.Close(context.Background())) })
 	clock := community.NewClock()
-	c := community.New(store, clock, id.NewGenerator(nil), uow.Policy{})
+	c := community.New(with(store, o.Database), clock, id.NewGenerator(nil), uow.Policy{})
 	admin, pairs, err := c.Populate(context.Background(), n)
 	must(t, err)
 	return &town{c, o.Database, store, clock, admin, pairs}

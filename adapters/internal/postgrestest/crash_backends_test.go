@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
+	"github.com/cicerone-go/cicerone/adapters/internal/workload"
 )
 
 // aBackend is a query for the backend process of one connection of the service, an active one if
@@ -23,7 +24,7 @@ func TestBackendsTerminated(t *testing.T) {
 	server := servers.OwnPostgres(t, servers.PostgresOptions{})
 	admin := connect(t, server.DSN("postgres"))
 	l := newLife(t, serve(t, server.DSN("postgres"), impatient))
-	l.Listen()
+	l.Listen(workload.Diary{})
 	for n := range terminations {
 		l.Work()
 		var done bool

@@ -21,12 +21,18 @@ import (
 )
 
 // TestServerKilled kills the server under load with SIGKILL, again and again. A subscriber gets the event of
-// every change, in order, and of no other.
+// every change, in order, and of no other, and the row that a joined subscriber wrote is there for each of
+// them and for no other.
 func TestServerKilled(t *testing.T) {
 	kills := size(5, 50)
 	server := servers.OwnPostgres(t, servers.PostgresOptions{})
-	l := newLife(t, serve(t, server.DSN("postgres"), impatient))
-	l.Listen()
+	runSQL(t, server.DSN("postgres"), "CREATE TABLE public.diary (line text NOT NULL)")
+	var diary workload.Diary
+	l := newLife(t, serveOver(t, server.DSN("postgres"), impatient, func(s *postgres.Store) ports.Storage {
+		diary = diaryIn(s)
+		return diary.Keep(s)
+	}))
+	l.Listen(diary)
 	for range kills {
 		l.Work()
 		server.Kill()
@@ -66,6 +72,12 @@ type service struct {
 // if goroutines are left.
 func serve(t testing.TB, dsn string, o postgres.Options) *service {
 	t.Helper()
+	return serveOver(t, dsn, o, func(s *postgres.Store) ports.Storage { return s })
+}
+
+// serveOver is serve, with the community over what with makes of the store.
+func serveOver(t testing.TB, dsn string, o postgres.Options, with func(*postgres.Store) ports.Storage) *service {
+	t.Helper()
 	before := goleak.IgnoreCurrent()
 	o.Schema = fresh(t, dsn).Schema
 	s := &service{storage: open(t, dsn, o), dsn: dsn, options: o}
@@ -77,7 +89,7 @@ func serve(t testing.TB, dsn string, o postgres.Options) *service {
 			awaitNobody(t, before)
 		}
 	})
-	s.Community = over(s.storage)
+	s.Community = over(with(s.storage))
 	var err error
 	s.admin, s.pairs, err = s.Populate(t.Context(), 8)
 	must(t, err)

@@ -130,6 +130,15 @@ func TestTxFrom(t *testing.T) {
 	if _, ok := errors.AsType[*pgconn.PgError](err); !ok || !errors.Is(err, uow.ErrConflict) {
 		t.Errorf("the unit returned %v, want ErrConflict", err)
 	}
+	for _, failure := range []string{"DO $$ BEGIN RAISE EXCEPTION SQLSTATE '53100'; END $$", "SELECT pg_terminate_backend(pg_backend_pid())"} {
+		_, err = unit(ctx, func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, failure)
+			return err
+		})
+		if !errors.Is(err, uow.ErrUnreachable) {
+			t.Errorf("the unit returned %v after %s, want ErrUnreachable", err, failure)
+		}
+	}
 	taken(1)
 
 	host, err := pool.Begin(ctx)

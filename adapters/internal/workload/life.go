@@ -21,6 +21,7 @@ type Life struct {
 	within  time.Duration
 	keyless *Keyless
 	inbox   *Inbox        // nil without Listen
+	diary   Diary         // empty without Listen
 	stop    chan struct{} // nil while the clients rest
 	ended   chan struct{} // closed when the Keyless has stopped
 	sum     Verdict
@@ -39,9 +40,10 @@ func NewLife(t *testing.T, c *community.Community, storage ports.Storage, admin 
 }
 
 // Listen delivers the events of the store to a subscriber until the test ends. Each check of the store
-// then also compares its rows with what the subscriber has got: see Inbox.Judge.
-func (l *Life) Listen() {
-	l.inbox = &Inbox{}
+// then also compares its rows with what the subscriber has got: see Inbox.Judge. Unless the diary is
+// empty, all units of work of the community keep it, and each check compares it with the events.
+func (l *Life) Listen(diary Diary) {
+	l.inbox, l.diary = &Inbox{}, diary
 	failed := func(error) {} // a relay fails while its server does
 	l.t.Cleanup(Deliver(l.storage, 10*time.Millisecond, l.inbox.Handle, failed))
 }
@@ -93,6 +95,9 @@ func (l *Life) judge() {
 	l.sum.Doubled += v.Doubled
 	if l.inbox != nil {
 		l.inbox.Judge(l.t, l.Crowd.clients[0].Community, l.within)
+	}
+	if l.diary.Lines != nil {
+		l.diary.judge(l.t, l.inbox)
 	}
 	if l.t.Failed() {
 		l.t.FailNow()

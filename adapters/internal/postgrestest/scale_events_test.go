@@ -7,6 +7,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/webhooks"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -33,10 +34,28 @@ func (m *metropolis) counters(yield func(ports.Row) bool) {
 }
 
 func (m *metropolis) subscriptions(yield func(ports.Row) bool) {
-	for _, name := range []string{subscriber, "search"} {
+	names := []string{subscriber, "search"}
+	for _, e := range endpoints {
+		names = append(names, webhooks.Subscription(e.ID))
+	}
+	for _, name := range names {
 		if !yield(ports.SubscriptionLayout.Row(events.Subscription{
 			Name: name, Position: int64(m.lesser), State: events.Active, Since: begun,
 		})) {
+			return
+		}
+	}
+}
+
+// endpoints are those of all webhooks.
+var endpoints = []webhooks.Endpoint{
+	{ID: id.Webhook{15: 1}, URL: "https://one.example", Secret: []byte("sealed"), CreatedAt: begun, UpdatedAt: begun},
+	{ID: id.Webhook{15: 2}, URL: "https://two.example", Secret: []byte("sealed"), CreatedAt: begun, UpdatedAt: begun},
+}
+
+func (m *metropolis) webhooks(yield func(ports.Row) bool) {
+	for _, e := range endpoints {
+		if !yield(ports.WebhookLayout.Row(e)) {
 			return
 		}
 	}

@@ -86,6 +86,7 @@ func (m *metropolis) load(t testing.TB, dsn string, o postgres.Options) {
 		{ports.ReportedMessages, m.copies}, {ports.Sanctions, m.sanctions},
 		{ports.Blocks, m.blocks}, {ports.AuditRecords, m.audits},
 		{ports.Events, m.events}, {ports.Counters, m.counters}, {ports.Subscriptions, m.subscriptions}, {ports.SetAside, m.asides},
+		{ports.Webhooks, m.webhooks},
 	} {
 		must(t, copyRows(ctx, c, o.Schema, part.table, part.rows))
 	}

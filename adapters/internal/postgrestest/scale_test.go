@@ -143,6 +143,7 @@ func (s *scale) askForEverything() {
 	}
 	s.list(boss, "/v1/admin/subscriptions")
 	s.list(boss, "/v1/admin/subscriptions", "limit=1")
+	s.list(boss, "/v1/admin/webhooks", "limit=1")
 	for _, q := range []string{"", "q=nov%C3%A1kov%C3%A1", "q=JO%C3%83O", "q=17%40example", "q=a", "q=nobody+at+all"} {
 		for _, role := range []string{"", "role=admin", "role=user"} {
 			for _, active := range []string{"", "is_active=true", "is_active=false"} {

@@ -37,7 +37,12 @@ type target struct {
 	uri  string
 	name string            // the first part of the names of databases
 	fake *mongofake.Server // nil for a real server
+
+	migrate func() error // makes the database migrated on the fake, when it is called first
 }
+
+// migrated is a database with all collections and no documents, which a fake copies.
+const migrated = "migrated"
 
 // everywhere runs a test on the fake, and on a real server if there is one.
 func everywhere(t *testing.T, test func(t *testing.T, s target)) {
@@ -58,7 +63,10 @@ func databaseOf(uri string) string {
 }
 
 func onFake(server *mongofake.Server) target {
-	return target{uri: server.URI(), name: "store", fake: server}
+	uri := server.URI()
+	return target{uri: uri, name: "store", fake: server, migrate: sync.OnceValue(func() error {
+		return mongodb.Migrate(context.Background(), uri, mongodb.Options{Database: migrated})
+	})}
 }
 
 // startFake starts a fake server, which stops when the test ends. The test fails if it uses a feature that
@@ -88,11 +96,17 @@ func onNodes(t *testing.T, nodes int) (target, *servers.MongoServer) {
 
 var databases atomic.Int64
 
-// fresh makes a store with all collections and no documents, in a new database.
+// fresh makes a store with all collections and no documents, in a new database. The fake copies the first
+// one, because migrations would be most of the work of a test.
 func (s target) fresh(t testing.TB) mongodb.Options {
 	t.Helper()
 	o := s.empty(t)
-	must(t, mongodb.Migrate(context.Background(), s.uri, o))
+	if s.fake == nil {
+		must(t, mongodb.Migrate(context.Background(), s.uri, o))
+		return o
+	}
+	must(t, s.migrate())
+	must(t, s.fake.Copy(migrated, o.Database))
 	return o
 }
 

@@ -36,8 +36,7 @@ func refusals(t *testing.T, p programs.Server, s target) {
 }
 
 // A deployment without transactions is refused. A proxy in front of the fake changes what it reports.
-func TestServerOnUnfitDeployment(t *testing.T) {
-	p := programs.NewServer(t, programs.Build(t, "server"))
+func onUnfitDeployment(t *testing.T, p programs.Server) {
 	fake := startFake(t)
 	alone := disguised(t, fake, "setName", "setNamX")
 	old := disguised(t, fake, "maxWireVersion\x00\x08", "maxWireVersion\x00\x07")
@@ -56,8 +55,7 @@ func TestServerOnUnfitDeployment(t *testing.T) {
 	}
 }
 
-func TestServerWithWrongPassword(t *testing.T) {
-	p := programs.NewServer(t, programs.Build(t, "server"))
+func withWrongPassword(t *testing.T, p programs.Server) {
 	fake := startFake(t)
 	failed := &mongofake.Error{Code: 18, Message: "Authentication failed."}
 	fake.Inject(mongofake.Fault{Command: "saslStart", Times: -1, Error: failed})
@@ -71,8 +69,7 @@ func TestServerWithWrongPassword(t *testing.T) {
 	}
 }
 
-func TestServerWithTooFewRights(t *testing.T) {
-	p := programs.NewServer(t, programs.Build(t, "server"))
+func withTooFewRights(t *testing.T, p programs.Server) {
 	fake := startFake(t)
 	s := onFake(fake)
 	address := s.addressOf(t, s.fresh(t).Database)
@@ -83,8 +80,7 @@ func TestServerWithTooFewRights(t *testing.T) {
 	}
 }
 
-func TestServerAfterDatabaseOutage(t *testing.T) {
-	p := programs.NewServer(t, programs.Build(t, "server"))
+func afterOutage(t *testing.T, p programs.Server) {
 	fake := startFake(t)
 	s := onFake(fake)
 	u := mustParse(t, s.addressOf(t, s.fresh(t).Database))
@@ -139,8 +135,7 @@ func pass(to io.WriteCloser, from io.ReadCloser, before, after []byte) {
 }
 
 // Servers refuse a store with an interrupted copy until a repeated copy has completed it.
-func TestServerResumesCopy(t *testing.T) {
-	p := programs.NewServer(t, programs.Build(t, "server"))
+func resumesCopy(t *testing.T, p programs.Server) {
 	fake := startFake(t)
 	from, to := "sqlite:"+filepath.Join(t.TempDir(), "from.db"), onFake(fake).address(t)
 	p.Serve(t, "--store", from).Kill(t)

@@ -29,6 +29,18 @@ func TestServer(t *testing.T) {
 		t.Run("a copy excludes servers", func(t *testing.T) { copyExcludesServers(t, p, s) })
 		t.Run("refusals", func(t *testing.T) { refusals(t, p, s) })
 	})
+	for name, test := range map[string]func(t *testing.T, p programs.Server){ // on fakes that fail
+		"unfit deployment": onUnfitDeployment,
+		"wrong password":   withWrongPassword,
+		"too few rights":   withTooFewRights,
+		"outage":           afterOutage,
+		"interrupted copy": resumesCopy,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // they wait for time limits
+			test(t, programs.NewServer(t, folder))
+		})
+	}
 }
 
 // address returns the address of a new, empty database.

@@ -10,6 +10,10 @@ import (
 // TestSurface tests the whole HTTP API. The address of the database is a secret of the server.
 func TestSurface(t *testing.T) {
 	everywhere(t, func(t *testing.T, s target) {
-		surface.Surface(t, func(t *testing.T) ports.Storage { return s.open(t, s.fresh(t)) }, s.uri)
+		open := func(t *testing.T) ports.Storage { return s.open(t, s.fresh(t)) }
+		surface.Surface(t, open, s.uri)
+		if soak() {
+			surface.Others(t, open)
+		}
 	})
 }

@@ -15,5 +15,9 @@ func TestSurface(t *testing.T) {
 	if password, ok := mustParse(t, dsn).User.Password(); ok {
 		secrets = append(secrets, password)
 	}
-	surface.Surface(t, func(t *testing.T) ports.Storage { return open(t, dsn, fresh(t, dsn)) }, secrets...)
+	open := func(t *testing.T) ports.Storage { return open(t, dsn, fresh(t, dsn)) }
+	surface.Surface(t, open, secrets...)
+	if soak() {
+		surface.Others(t, open)
+	}
 }

@@ -12,11 +12,15 @@ import (
 // TestSurface tests the whole HTTP API. The path of the file is a secret of the server.
 func TestSurface(t *testing.T) {
 	folder := t.TempDir()
-	surface.Surface(t, func(t *testing.T) ports.Storage {
+	open := func(t *testing.T) ports.Storage {
 		s, err := sqlite.Open(t.Context(), filepath.Join(folder, filepath.Base(t.Name())+".db"), sqlite.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s
-	}, folder)
+	}
+	surface.Surface(t, open, folder)
+	if soak() {
+		surface.Others(t, open)
+	}
 }

@@ -17,30 +17,37 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// corpus has texts that some interpreter takes for more than text: SQL, MongoDB, LIKE and regular
-// expressions, paths, headers, logs, terminals, HTML, formats and templates. None is changed when a
-// text is prepared. What has a control character may be refused.
-var corpus = []string{
-	"'; DROP TABLE users; --", "' OR '1'='1", `" OR ""="`, `\'; SELECT pg_sleep(60); --`, "$1", "?", ":name", "@p1", "1; ATTACH DATABASE 'x' AS y", "E'\\x00'",
-	`{"$gt":""}`, `{"$where":"sleep(60000)"}`, "$ne", "$$ROOT", "a.$b", "__proto__",
-	"%", "_", `\%`, "%%' ESCAPE '!", "[a-z]", ".*", "(a+)+$", "*",
-	"../../../../etc/passwd", `..\..\windows\win.ini`, "/etc/passwd%00.png", "file:///etc/passwd", "%2e%2e%2f",
-	"a\r\nX-Injected: yes", "a%0d%0aX-Injected: yes", "a\nlevel=ERROR msg=injected", `a","msg":"injected`, "\x1b[2Jinjected", "a\x00b", "a\u202eb",
-	"<script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, "javascript:alert(1)", "&lt;b&gt;", "<!--#exec cmd=\"ls\"-->", "=1+1",
-	"%s%n%x", "{{7*7}}", "${jndi:ldap://x/a}", "$(reboot)", "`reboot`", "| reboot", "&& reboot",
-}
+// queries has texts that a store may take for more than text: SQL, MongoDB, LIKE and regular
+// expressions, and characters that some stores do not keep. others has texts that the rest of a
+// server may take for more, whatever the store: paths, headers, logs, terminals, HTML, formats and
+// templates. None is changed when a text is prepared. What has a control character may be refused.
+var (
+	queries = []string{
+		"'; DROP TABLE users; --", "' OR '1'='1", `" OR ""="`, `\'; SELECT pg_sleep(60); --`, "$1", "?", ":name", "@p1", "1; ATTACH DATABASE 'x' AS y", "E'\\x00'",
+		`{"$gt":""}`, `{"$where":"sleep(60000)"}`, "$ne", "$$ROOT", "a.$b", "__proto__",
+		"%", "_", `\%`, "%%' ESCAPE '!", "[a-z]", ".*", "(a+)+$", "*",
+		"a\x00b", "a\u202eb",
+	}
+	others = []string{
+		"../../../../etc/passwd", `..\..\windows\win.ini`, "/etc/passwd%00.png", "file:///etc/passwd", "%2e%2e%2f",
+		"a\r\nX-Injected: yes", "a%0d%0aX-Injected: yes", "a\nlevel=ERROR msg=injected", `a","msg":"injected`, "\x1b[2Jinjected",
+		"<script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, "javascript:alert(1)", "&lt;b&gt;", "<!--#exec cmd=\"ls\"-->", "=1+1",
+		"%s%n%x", "{{7*7}}", "${jndi:ldap://x/a}", "$(reboot)", "`reboot`", "| reboot", "&& reboot",
+	}
+)
 
-// attack is a server that gets the texts of the corpus.
+// attack is a server that gets texts.
 type attack struct {
 	*town
+	texts    []string
 	accepted map[string]bool // texts that an answer has repeated
 }
 
-// injection puts each text of the corpus into every text of every request: fields, parameters,
+// injection puts each of the texts into every text of every request: fields, parameters,
 // identifiers and headers. No request may fail in the server, find what it should not, or change
 // more than the text, and what is accepted must be stored and given back unchanged.
-func injection(t *testing.T, storage ports.Storage) {
-	at := &attack{accepted: map[string]bool{}}
+func injection(t *testing.T, storage ports.Storage, texts []string) {
+	at := &attack{texts: texts, accepted: map[string]bool{}}
 	at.town = newTown(t, storage, func(*wiring.Config) {}, func(request, answer) {})
 	at.answered = at.check
 	for _, o := range at.operations {
@@ -57,7 +64,7 @@ func injection(t *testing.T, storage ports.Storage) {
 			}
 		}
 	}
-	if fields < 40 || len(at.accepted) < 30 {
+	if fields < 40 || len(at.accepted) < len(texts)*2/3 {
 		t.Errorf("%d fields were tried, and %d texts repeated", fields, len(at.accepted))
 	}
 	at.inert()
@@ -81,7 +88,7 @@ func (at *attack) parameters(o operation) {
 		if p.Value.In == "header" {
 			continue
 		}
-		for _, text := range corpus {
+		for _, text := range at.texts {
 			a := at.send(at.valid(o, by).withParameter(p.Value.Name, text))
 			switch {
 			case p.Value.In == "path" && a.status/100 != 4:
@@ -112,14 +119,14 @@ func (at *attack) bracketed(o operation, by *person, name string) request {
 func (at *attack) headers(o operation) {
 	at.Helper()
 	by := at.right(o)
-	for _, text := range corpus {
+	for _, text := range at.texts {
 		r := at.valid(o, by)
 		for _, name := range []string{"Idempotency-Key", "X-Request-Id", "User-Agent", "X-Forwarded-For", "Forwarded", "Accept", "Origin"} {
 			r = r.withHeader(name, text)
 		}
 		at.send(r)
 	}
-	for _, text := range corpus {
+	for _, text := range at.texts {
 		if a := at.send(at.valid(o, by).withHeader("Authorization", "Bearer "+text)); a.status != 401 {
 			at.Errorf("%s with the token %q: got %d %s", o.OperationID, text, a.status, a.body)
 		}
@@ -131,7 +138,7 @@ func (at *attack) headers(o operation) {
 func (at *attack) field(o operation, name string, s *openapi3.Schema) {
 	at.Helper()
 	by := at.right(o)
-	for _, text := range corpus {
+	for _, text := range at.texts {
 		if o.isAccount() {
 			by = at.right(o)
 		}

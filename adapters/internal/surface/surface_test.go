@@ -22,7 +22,9 @@ import (
 )
 
 func TestSurface(t *testing.T) {
-	surface.Surface(t, func(*testing.T) ports.Storage { return memory.New() })
+	open := func(*testing.T) ports.Storage { return memory.New() }
+	surface.Surface(t, open)
+	surface.Others(t, open)
 }
 
 // TestLeaksAreFound plants leaks, and checks that Leaks finds each.

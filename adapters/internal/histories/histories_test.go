@@ -29,7 +29,7 @@ func TestSQLite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	histories.Compare(t, histories.Runs{Usual: 300, Soak: 5_000}, inMemory, func() (ports.Storage, error) {
+	histories.Compare(t, histories.Runs{Usual: 200, Soak: 5_000}, inMemory, func() (ports.Storage, error) {
 		_ = os.Remove(filepath.Join(folder, fmt.Sprintf("%d.db", n)))
 		n++
 		path := filepath.Join(folder, fmt.Sprintf("%d.db", n))

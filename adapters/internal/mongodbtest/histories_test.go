@@ -12,7 +12,7 @@ import (
 func TestHistories(t *testing.T) {
 	everywhere(t, func(t *testing.T, s target) {
 		var last *mongodb.Options
-		histories.Compare(t, histories.Runs{Usual: 200, Soak: 3_000},
+		histories.Compare(t, histories.Runs{Usual: 100, Soak: 3_000},
 			func() (ports.Storage, error) { return memory.New(), nil },
 			func() (ports.Storage, error) {
 				if last != nil { // its store is closed

@@ -13,8 +13,12 @@ import (
 
 func TestHistories(t *testing.T) {
 	dsn := servers.Postgres(t)
-	histories.Compare(t, histories.Runs{Usual: 200, Soak: 3_000},
+	o := fresh(t, dsn)
+	histories.Compare(t, histories.Runs{Usual: 100, Soak: 3_000},
 		func() (ports.Storage, error) { return memory.New(), nil },
-		func() (ports.Storage, error) { return postgres.Open(context.Background(), dsn, fresh(t, dsn)) },
+		func() (ports.Storage, error) {
+			empty(t, dsn, o) // its store is closed
+			return postgres.Open(context.Background(), dsn, o)
+		},
 	)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -23,7 +24,18 @@ import (
 
 func TestStorage(t *testing.T) {
 	dsn := servers.Postgres(t)
-	porttest.Storage(t, func(t *testing.T) ports.Storage { return open(t, dsn, fresh(t, dsn)) })
+	var free []postgres.Options // stores that earlier tests have closed
+	porttest.Storage(t, func(t *testing.T) ports.Storage {
+		var o postgres.Options
+		if n := len(free); n > 0 {
+			o, free = free[n-1], free[:n-1]
+			empty(t, dsn, o)
+		} else {
+			o = fresh(t, dsn)
+		}
+		t.Cleanup(func() { free = append(free, o) }) // after the kit has closed the store
+		return open(t, dsn, o)
+	})
 }
 
 var schemas atomic.Int64
@@ -34,6 +46,25 @@ func fresh(t testing.TB, dsn string) postgres.Options {
 	o := postgres.Options{Schema: fmt.Sprintf("store %d", schemas.Add(1))}
 	must(t, postgres.Migrate(context.Background(), dsn, o))
 	return o
+}
+
+// empty removes all rows that a store has got since its migration, which takes a third of the time of another
+// migration.
+func empty(t testing.TB, dsn string, o postgres.Options) {
+	t.Helper()
+	in := func(table string) string { return pgx.Identifier{o.Schema, table}.Sanitize() }
+	names := []string{in("outbox_batches")} // behind the view outbox
+	for _, table := range ports.Tables {
+		if table != ports.Outbox {
+			names = append(names, in(table.Name))
+		}
+	}
+	var off, on strings.Builder
+	for _, table := range []*ports.Table{ports.TokenTransactions, ports.LedgerSeals, ports.AuditRecords} { // which never lose a row
+		fmt.Fprintf(&off, "ALTER TABLE %s DISABLE TRIGGER USER; ", in(table.Name))
+		fmt.Fprintf(&on, "; ALTER TABLE %s ENABLE TRIGGER USER", in(table.Name))
+	}
+	runSQL(t, dsn, off.String()+"TRUNCATE "+strings.Join(names, ", ")+" RESTART IDENTITY"+on.String())
 }
 
 // open opens a store, or fails the test. The caller closes the store.

@@ -41,9 +41,9 @@ PACKAGES ?= ./...
 # Under the race detector, the tests of these packages take several times as long. Most run one command after another, or
 # other processes; the others (mongofake, porttest, jsonfile, sqlitetest) are concurrent, but the kit runs under it on the
 # fake, on memory and on SQLite. CI runs these tests without it, and `make race` under it.
-SEQUENTIAL := adapters/images adapters/internal/histories adapters/internal/mongofake adapters/internal/servers \
-	adapters/internal/sqlitetest adapters/internal/surface core/text examples/ownadapter/jsonfile examples/server \
-	ports/porttest
+SEQUENTIAL := adapters/images adapters/internal/histories adapters/internal/mongofake adapters/internal/reach \
+	adapters/internal/servers adapters/internal/sqlitetest adapters/internal/surface core/text examples/embed examples/extend \
+	examples/ownadapter/jsonfile examples/server examples/server/internal/demo ports/copier ports/porttest
 SEQUENTIAL_TESTS := Test(ExportOfManyImages|AccessOfEveryRoute|ClassOfEveryRoute|ResponsesMatchOpenAPI)\b
 
 # Of the tests of the other stores than memory, CI runs the most concurrent suites of the kit under the race detector.
@@ -110,7 +110,7 @@ bench-mongodb: ## Compare the service on MongoDB (CICERONE_MONGODB_URI) with a p
 ##@ Check
 
 .PHONY: verify
-verify: format vet tidy generated layers maps api lint ## Run every check except the tests
+verify: format tidy generated layers maps api lint ## Run every check except the tests
 
 .PHONY: format
 format: ## Check that the code is formatted
@@ -118,7 +118,7 @@ format: ## Check that the code is formatted
 	if [ -n "$$unformatted" ]; then printf 'gofmt -w is needed for:\n%s\n' "$$unformatted"; exit 1; fi
 
 .PHONY: vet
-vet: ## Run go vet
+vet: ## Run go vet, whose checks make lint and make api run, too
 	@go vet ./... $(TOOLS)
 	@go vet $(API_FLAGS) $(API)
 
@@ -142,7 +142,7 @@ maps: ## Check that each requirement in .github/ASVS.md has a row, and the tests
 
 .PHONY: api
 api: ## Compare the exported API with .github/api and the changelog (BASE=REVISION: and with that revision)
-	@go test $(API_FLAGS) $(API)
+	@go test -vet=all $(API_FLAGS) $(API)
 	@go run $(API_FLAGS) $(API) $(if $(BASE),-base $(BASE))
 
 .PHONY: lint

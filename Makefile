@@ -38,6 +38,9 @@ LEAST_COVERAGE := 90
 
 PACKAGES ?= ./...
 
+# A package has a race to find only if its code or its tests do something concurrently.
+CONCURRENTLY := ^\s*go |\.Go\(|\.Parallel\(\)|[cC]oncurrently\(|httptest\.NewServer\(|synctest\.
+
 # Under the race detector, the tests of these packages take several times as long. Most run one command after another, or
 # other processes; the others (mongofake, porttest, jsonfile, sqlitetest) are concurrent, but the kit runs under it on the
 # fake, on memory and on SQLite. CI runs these tests without it, and `make race` under it.
@@ -79,12 +82,11 @@ cover: ## Run all tests, and fail if they cover less than 90 % of core
 
 .PHONY: concurrent
 concurrent: ## Run the tests of concurrent code under the race detector
-	@$(MAKE) --no-print-directory race ARGS='-skip "$(SEQUENTIAL_TESTS)" $(ARGS)' PACKAGES="$$(go list ./... | \
-		grep -vx $(SEQUENTIAL:%=-e '.*/%') $(STORES:%=-e '.*/%') | tr '\n' ' ')"
-	@$(MAKE) --no-print-directory race ARGS='-run "TestStorage\b/$(CONCURRENT)" $(ARGS)' \
-		PACKAGES='./adapters/sqlite ./adapters/internal/postgrestest'
-	@$(MAKE) --no-print-directory race ARGS='-run "TestStorage\b/fake/$(CONCURRENT)" $(ARGS)' \
-		PACKAGES=./adapters/internal/mongodbtest
+	@$(MAKE) --no-print-directory race ARGS='-skip "$(SEQUENTIAL_TESTS)" $(ARGS)' PACKAGES="$$(grep -lrE '$(CONCURRENTLY)' \
+		--include='*.go' --exclude-dir=testdata */ | xargs dirname | sort -u | \
+		grep -vx $(SEQUENTIAL:%=-e '%') $(STORES:%=-e '%') | sed 's|^|./|' | tr '\n' ' ')"
+	@$(MAKE) --no-print-directory race ARGS='-run "TestStorage\b/$(CONCURRENT)|TestStorage\b/fake/$(CONCURRENT)" $(ARGS)' \
+		PACKAGES='$(STORES:%=./%)'
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (ARGS=-keep: go on from the inputs that were found before)

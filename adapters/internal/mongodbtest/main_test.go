@@ -96,8 +96,8 @@ func onNodes(t *testing.T, nodes int) (target, *servers.MongoServer) {
 
 var databases atomic.Int64
 
-// fresh makes a store with all collections and no documents, in a new database. The fake copies the first
-// one, because migrations would be most of the work of a test.
+// fresh makes a store with all collections and no documents, in a new database. The fake copies a
+// database that was migrated once, because migrations would be a large part of the work of a test.
 func (s target) fresh(t testing.TB) mongodb.Options {
 	t.Helper()
 	o := s.empty(t)

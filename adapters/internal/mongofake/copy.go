@@ -7,9 +7,9 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-// Copy makes a database with the collections, validators, indexes and documents that another one has. It is
-// much faster than the commands that made the other one. It returns an error, and copies nothing, if the new
-// database exists already or the other one does not.
+// Copy makes a database with the collections, validators, indexes and documents that another one
+// has. It is much faster than the commands that made the other one. It returns an error, and copies
+// nothing, if the new database exists already or the other one does not.
 func (s *Server) Copy(from, to string) error {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()

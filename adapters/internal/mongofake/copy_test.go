@@ -21,7 +21,9 @@ func TestCopy(t *testing.T) {
 	before := client.Database("before").Collection("people")
 	must(t, client.Database("before").CreateCollection(ctx, "people", options.CreateCollection().
 		SetValidator(bson.M{"age": bson.M{"$gte": 0}})))
-	_, err = before.Indexes().CreateOne(ctx, mongo.IndexModel{Keys: bson.D{{Key: "email", Value: 1}}, Options: options.Index().SetUnique(true)})
+	_, err = before.Indexes().CreateOne(ctx, mongo.IndexModel{
+		Keys: bson.D{{Key: "email", Value: 1}}, Options: options.Index().SetUnique(true),
+	})
 	must(t, err)
 	_, err = before.InsertOne(ctx, bson.M{"_id": 1, "email": "ann@example.org", "age": 30})
 	must(t, err)

@@ -48,8 +48,8 @@ func fresh(t testing.TB, dsn string) postgres.Options {
 	return o
 }
 
-// empty removes all rows that a store has got since its migration, which takes a third of the time of another
-// migration.
+// empty removes all rows that a store has got since its migration, which takes a third of the time
+// of another migration.
 func empty(t testing.TB, dsn string, o postgres.Options) {
 	t.Helper()
 	in := func(table string) string { return pgx.Identifier{o.Schema, table}.Sanitize() }
@@ -60,7 +60,7 @@ func empty(t testing.TB, dsn string, o postgres.Options) {
 		}
 	}
 	var off, on strings.Builder
-	for _, table := range []*ports.Table{ports.TokenTransactions, ports.LedgerSeals, ports.AuditRecords} { // which never lose a row
+	for _, table := range []*ports.Table{ports.TokenTransactions, ports.LedgerSeals, ports.AuditRecords} { // never lose rows
 		fmt.Fprintf(&off, "ALTER TABLE %s DISABLE TRIGGER USER; ", in(table.Name))
 		fmt.Fprintf(&on, "; ALTER TABLE %s ENABLE TRIGGER USER", in(table.Name))
 	}

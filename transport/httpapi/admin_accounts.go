@@ -106,20 +106,20 @@ func (a *API) serveAdminAccounts() {
 	asAdmin(a, edge.Cheap, changeAccount, a.changeAccount, kithttp.Checked(func(r changeAccountRequest, f *fault.Fields) {
 		r.change().Check(f)
 	}))
-	asAdmin(a, edge.Cheap, postTokens, a.postTokens, kithttp.Gated(notOneself),
+	asAdmin(a, edge.Cheap, postTokens, a.postTokens, kithttp.Aimed(notOneself),
 		kithttp.Checked(func(r postTokensRequest, f *fault.Fields) { r.adjustment().Check(f) }))
 	asAdmin(a, edge.Search, accountTransactions, a.accountTransactions)
 }
 
 // notOneself refuses an admin who is the user in the path. Core refuses this too, but a 403 must
 // come before any refusal of the body.
-func notOneself(ctx context.Context) (context.Context, error) {
+func notOneself(ctx context.Context, path func(name string) string) error {
 	caller, _ := edge.CallerFrom(ctx)
 	var user id.User
-	if user.UnmarshalText([]byte(kithttp.RequestFrom(ctx).PathValue("id"))) == nil && user == caller.UserID {
-		return ctx, moderation.ErrOwnTokens
+	if user.UnmarshalText([]byte(path("id"))) == nil && user == caller.UserID {
+		return moderation.ErrOwnTokens
 	}
-	return ctx, nil
+	return nil
 }
 
 func (a *API) accounts(ctx context.Context, caller users.Caller, req accountsRequest) (Page[User], error) {

@@ -35,9 +35,12 @@ func (a *API) serveAttachment() {
 		kithttp.Gated(a.viewer), a.inLane(edge.Images))
 }
 
-// viewer is the gate of attachments: it takes a token, or a signature of the path.
+// viewer is the gate of attachments: it takes a token, or a signature of the path of an HTTP request.
 func (a *API) viewer(ctx context.Context) (context.Context, error) {
 	r := kithttp.RequestFrom(ctx)
+	if r == nil {
+		return a.gate.SignedIn(ctx)
+	}
 	signature := r.URL.Query().Get("signature")
 	if signature == "" || r.Header.Get("Authorization") != "" {
 		return a.gate.SignedIn(ctx)
@@ -73,7 +76,8 @@ func (a *API) attachment(ctx context.Context, caller users.Caller, req attachmen
 // disposition returns the Content-Disposition of an image. Only an image tag may show it, and only one
 // that was cleaned: opened by itself, it is saved. A browser that does not send Sec-Fetch-Dest ignores the header for image tags.
 func disposition(ctx context.Context, req attachmentRequest, image messaging.Attachment) string {
-	if image.Cleaned && slices.Equal(kithttp.RequestFrom(ctx).Header.Values("Sec-Fetch-Dest"), []string{"image"}) {
+	r := kithttp.RequestFrom(ctx)
+	if image.Cleaned && r != nil && slices.Equal(r.Header.Values("Sec-Fetch-Dest"), []string{"image"}) {
 		return "inline"
 	}
 	_, kind, _ := strings.Cut(image.MediaType, "/")

@@ -14,6 +14,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
@@ -36,7 +37,7 @@ type Told struct {
 const (
 	// silence is how long a stream may send nothing before the client connects again. The server sends
 	// something every 15 s.
-	silence = 3 * heartbeat
+	silence = 3 * edge.Heartbeat
 
 	leastPause, mostPause = 500 * time.Millisecond, 30 * time.Second
 )

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -33,9 +32,6 @@ const (
 
 	// resetType is the type of an event after which the client has to read its lists again.
 	resetType = "reset"
-
-	// heartbeat is how often a stream without events sends something.
-	heartbeat = 15 * time.Second
 
 	// leastRetry and moreRetry are how long clients wait before they connect again: at least, and a
 	// random part more, so that not all come back together.
@@ -85,36 +81,19 @@ func (a *API) liveEvents(_ context.Context, caller users.Caller, req liveRequest
 				return err
 			}
 			defer stream.Close()
-			return a.follow(ctx, w, stream)
+			return a.tell(ctx, w, stream)
 		},
 	}, nil
 }
 
-// follow writes a stream until it ends. Then the client connects again, and is told why if it is
-// refused.
-func (a *API) follow(ctx context.Context, w http.ResponseWriter, stream *live.Stream) error {
+// tell writes a stream until it ends. Then the client connects again, and is told why if it is refused.
+func (a *API) tell(ctx context.Context, w http.ResponseWriter, stream *live.Stream) error {
 	out, err := kithttp.NewEventWriter(w, a.streams.WriteTime)
 	if err != nil {
 		return err
 	}
-	lasting := ctx
-	if longest := a.streams.Longest; longest > 0 {
-		var cancel context.CancelFunc
-		lasting, cancel = context.WithTimeout(ctx, longest/2+rand.N(longest/2+1)) // #nosec G404 -- see below
-		defer cancel()
-	}
-	begun := kithttp.ServerEvent{Retry: leastRetry + rand.N(moreRetry)} // #nosec G404 -- jitter need not be unpredictable
-	for wait := time.Duration(0); ; wait = heartbeat {
-		items, position, err := stream.Next(lasting, wait)
-		switch {
-		case errors.Is(err, users.ErrNotSignedIn), errors.Is(err, live.ErrSlow), errors.Is(err, live.ErrClosed), lasting.Err() != nil && ctx.Err() == nil:
-			return nil
-		case err != nil:
-			return err
-		}
-		if wait == 0 {
-			out.Write(begun)
-		}
+	out.Write(kithttp.ServerEvent{Retry: leastRetry + rand.N(moreRetry)}) // #nosec G404 -- jitter need not be unpredictable
+	return a.streams.Follow(ctx, stream, func(items []*live.Item, position int64) error {
 		for _, i := range items {
 			e, err := serverEventOf(i)
 			if err != nil {
@@ -126,10 +105,8 @@ func (a *API) follow(ctx context.Context, w http.ResponseWriter, stream *live.St
 			out.Comment()
 			out.Write(kithttp.ServerEvent{ID: strconv.FormatInt(position, 10)})
 		}
-		if err := out.Flush(); err != nil {
-			return err
-		}
-	}
+		return out.Flush()
+	})
 }
 
 func serverEventOf(i *live.Item) (kithttp.ServerEvent, error) {

@@ -58,12 +58,12 @@ func personOf(p matching.Person) Person {
 // existed.
 type openedConversation struct {
 	Conversation
-	created bool
+	Created bool `json:"-" proto:"created"`
 }
 
 // StatusCode implements go-kit's StatusCoder.
 func (o openedConversation) StatusCode() int {
-	if o.created {
+	if o.Created {
 		return http.StatusCreated
 	}
 	return http.StatusOK

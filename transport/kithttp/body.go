@@ -16,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/transport/edge/failure"
 )
 
 // reader reads one JSON document at a time. The JSON library reads the syntax, and all values that
@@ -24,7 +25,7 @@ import (
 type reader struct {
 	dec     *jsontext.Decoder
 	options json.Options
-	invalid *notes
+	invalid *failure.Notes
 }
 
 var readers = sync.Pool{New: func() any {
@@ -36,7 +37,7 @@ var readers = sync.Pool{New: func() any {
 }}
 
 // decodeJSON reads a body into v, a struct of shape s.
-func decodeJSON(body []byte, v reflect.Value, s *shape, invalid *notes) error {
+func decodeJSON(body []byte, v reflect.Value, s *shape, invalid *failure.Notes) error {
 	r := readers.Get().(*reader)
 	r.invalid = invalid
 	r.dec.Reset(bytes.NewBuffer(body))
@@ -52,13 +53,13 @@ func decodeJSON(body []byte, v reflect.Value, s *shape, invalid *notes) error {
 
 func (r *reader) document(v reflect.Value, s *shape) error {
 	if kind := r.dec.PeekKind(); kind != jsontext.KindBeginObject && kind != jsontext.KindInvalid {
-		return malformed("the body must be a JSON object")
+		return failure.Malformed("the body must be a JSON object")
 	}
 	if err := r.object(r.dec, v, s); err != nil {
 		return err
 	}
 	if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return malformed("the body must be one JSON object, with nothing after it").Wrap(err)
+		return failure.Malformed("the body must be one JSON object, with nothing after it").Wrap(err)
 	}
 	return nil
 }
@@ -103,7 +104,7 @@ func (r *reader) object(dec *jsontext.Decoder, v reflect.Value, s *shape) error 
 	}
 	for i, m := range s.members {
 		if m.required && !seen[i] {
-			r.invalid.add(fieldName(path.AppendToken(m.name)), isRequired)
+			r.invalid.Add(fieldName(path.AppendToken(m.name)), failure.Required)
 		}
 	}
 	return nil
@@ -136,7 +137,7 @@ func (r *reader) list(dec *jsontext.Decoder, into reflect.Value, maxItems int) e
 		items = reflect.Append(items, item.Elem())
 	}
 	if n > maxItems {
-		r.invalid.add(name, tooMany(maxItems))
+		r.invalid.Add(name, failure.TooMany(maxItems))
 	}
 	into.Set(items)
 	_, err := dec.ReadToken()
@@ -147,17 +148,17 @@ func (s *shape) unknown(parent jsontext.Pointer, name string) error {
 	field := fieldName(parent.AppendToken(name))
 	for _, m := range s.members {
 		if strings.EqualFold(m.name, name) {
-			return malformedField(field, "is not known: the field is spelled "+m.name)
+			return failure.MalformedField(field, "is not known: the field is spelled "+m.name)
 		}
 	}
-	return malformedField(field, "is not known")
+	return failure.MalformedField(field, "is not known")
 }
 
 func (r *reader) refuseNull(dec *jsontext.Decoder) error {
 	if _, err := dec.ReadToken(); err != nil {
 		return err
 	}
-	r.invalid.add(fieldName(dec.StackPointer()), "must not be null")
+	r.invalid.Add(fieldName(dec.StackPointer()), "must not be null")
 	return nil
 }
 
@@ -194,7 +195,7 @@ func (r *reader) value(dec *jsontext.Decoder, v any) error {
 	}
 	name := func() string { return fieldName(dec.StackPointer()) }
 	if want := expected(t); want != "" && !fits(way, kind) {
-		return malformedField(name(), want)
+		return failure.MalformedField(name(), want)
 	}
 	switch way {
 	case textWay:
@@ -217,7 +218,7 @@ func (r *reader) value(dec *jsontext.Decoder, v any) error {
 		err = parseBytes(raw, into)
 	}
 	if err != nil {
-		return r.invalid.refusal(name(), err)
+		return r.invalid.Refusal(name(), err)
 	}
 	return nil
 }
@@ -345,7 +346,7 @@ func explain(err error, body []byte) error {
 	semantic, isSemantic := errors.AsType[*json.SemanticError](err)
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		if isSemantic && len(f.Fields) == 0 && semantic.JSONPointer != "" {
-			return named(fieldName(semantic.JSONPointer), f)
+			return failure.Named(fieldName(semantic.JSONPointer), f)
 		}
 		return f
 	}
@@ -354,11 +355,11 @@ func explain(err error, body []byte) error {
 	}
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return malformed("the body ends before its JSON is complete").Wrap(err)
+		return failure.Malformed("the body ends before its JSON is complete").Wrap(err)
 	case !isSemantic:
-		return malformed("the body cannot be read").Wrap(err)
+		return failure.Malformed("the body cannot be read").Wrap(err)
 	case semantic.Err == nil && semantic.GoType != nil && expected(semantic.GoType) != "":
-		return malformedField(fieldName(semantic.JSONPointer), expected(semantic.GoType))
+		return failure.MalformedField(fieldName(semantic.JSONPointer), expected(semantic.GoType))
 	default:
 		return fault.InvalidField(fieldName(semantic.JSONPointer), "is not valid")
 	}
@@ -381,9 +382,9 @@ func explainSyntax(e *jsontext.SyntacticError, body []byte) error {
 		message = "is nested too deeply"
 	}
 	if e.JSONPointer == "" {
-		return malformed("the body " + message).Wrap(e)
+		return failure.Malformed("the body " + message).Wrap(e)
 	}
-	return malformedField(fieldName(e.JSONPointer), message).Wrap(e)
+	return failure.MalformedField(fieldName(e.JSONPointer), message).Wrap(e)
 }
 
 // fieldName writes a place in a document as name.name.0. It cuts off very deep places.
@@ -401,5 +402,5 @@ func fieldName(p jsontext.Pointer) string {
 		}
 		b.WriteString(token)
 	}
-	return readable(b.String(), maxName)
+	return failure.Readable(b.String(), failure.MaxName)
 }

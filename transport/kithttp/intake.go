@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/transport/edge/failure"
 )
 
 // Bodies bounds what the bodies of requests cost while they are read and held. The zero value sets
@@ -79,7 +80,7 @@ func intakeOf(ctx context.Context) *intake {
 // readAll reads the body, which may have limit bytes. ctx is the context that the gates returned.
 func (in *intake) readAll(ctx context.Context, limit int64) error {
 	if in.declared > limit {
-		return tooLarge(limit)
+		return failure.TooLarge(limit)
 	}
 	most := limit
 	if in.declared >= 0 {
@@ -95,15 +96,15 @@ func (in *intake) readAll(ctx context.Context, limit int64) error {
 		refused, isRefused := errors.AsType[*fault.Error](err)
 		switch {
 		case over, in.body.size() > most:
-			return tooLarge(limit)
+			return failure.TooLarge(limit)
 		case isRefused:
 			return refused
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return malformed("the body came too slowly").Wrap(err)
+			return failure.Malformed("the body came too slowly").Wrap(err)
 		case err != nil:
-			return malformed("the body ended before it was complete").Wrap(err)
+			return failure.Malformed("the body ended before it was complete").Wrap(err)
 		}
 	}
 }

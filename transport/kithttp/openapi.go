@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-kit/kit/endpoint"
 	"github.com/swaggest/openapi-go/openapi31"
 
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -28,6 +29,9 @@ type bearer struct{ name, description string }
 
 // operation is a route without its type parameters, for the OpenAPI document.
 type operation struct {
+	handling     handling
+	endpoint     endpoint.Endpoint
+	response     reflect.Type
 	info         RouteInfo
 	shape        *shape
 	optionalBody bool

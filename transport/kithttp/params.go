@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strconv"
 	"time"
+
+	"github.com/cicerone-go/cicerone/transport/edge/failure"
 )
 
 // param is a field of the path, the query or a header.
@@ -32,17 +34,10 @@ var (
 	timeType            = reflect.TypeFor[time.Time]()
 )
 
-// complaint is an error about a value. Its text follows the field's name in a sentence.
-type complaint string
-
-func (c complaint) Error() string { return string(c) }
-
 const (
-	notWhole   complaint = "must be a whole number"
-	outOfRange complaint = "is out of range"
-	notBool    complaint = "must be true or false"
-	notTime    complaint = "must be a time as in RFC 3339"
-	notBase64  complaint = "must be base64"
+	notBool   failure.Complaint = "must be true or false"
+	notTime   failure.Complaint = "must be a time as in RFC 3339"
+	notBase64 failure.Complaint = "must be base64"
 )
 
 // codecOf returns the codec of a type of parameter. Only a repeatable parameter may be a slice.
@@ -119,10 +114,10 @@ func parseBool(text string, into reflect.Value) error {
 func parseInt(text string, into reflect.Value) error {
 	n, err := strconv.ParseInt(text, 10, into.Type().Bits())
 	if errors.Is(err, strconv.ErrRange) {
-		return outOfRange
+		return failure.OutOfRange
 	}
 	if err != nil {
-		return notWhole
+		return failure.NotWhole
 	}
 	into.SetInt(n)
 	return nil
@@ -131,10 +126,10 @@ func parseInt(text string, into reflect.Value) error {
 func parseUint(text string, into reflect.Value) error {
 	n, err := strconv.ParseUint(text, 10, into.Type().Bits())
 	if errors.Is(err, strconv.ErrRange) {
-		return outOfRange
+		return failure.OutOfRange
 	}
 	if err != nil {
-		return notWhole
+		return failure.NotWhole
 	}
 	into.SetUint(n)
 	return nil
@@ -143,7 +138,7 @@ func parseUint(text string, into reflect.Value) error {
 func parseFloat(text string, into reflect.Value) error {
 	f, err := strconv.ParseFloat(text, into.Type().Bits())
 	if err != nil { // the syntax is already checked
-		return outOfRange
+		return failure.OutOfRange
 	}
 	into.SetFloat(f)
 	return nil

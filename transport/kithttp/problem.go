@@ -58,7 +58,7 @@ func KindOf(status int) fault.Kind {
 
 var (
 	problemInternal = problemOf(failure.Internal)
-	problemNotFound = problemOf(notFound())
+	problemNotFound = problemOf(failure.NotFound())
 	problemMethod   = Problem{
 		Type: "about:blank", Title: http.StatusText(http.StatusMethodNotAllowed), Status: http.StatusMethodNotAllowed,
 		Detail: "this address does not support the method", Code: "method_not_allowed",
@@ -68,21 +68,13 @@ var (
 func problemOf(f *fault.Error) Problem {
 	status := StatusOf(f.Kind)
 	p := Problem{
-		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: readable(f.Detail, maxDetail), Code: f.Code,
+		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: failure.Readable(f.Detail, failure.MaxDetail), Code: f.Code,
 	}
 	for _, field := range f.Fields[:min(len(f.Fields), fault.MaxFields)] {
-		p.Errors = append(p.Errors, ProblemField{Field: readable(field.Name, maxName), Message: readable(field.Message, maxMessage)})
+		p.Errors = append(p.Errors, ProblemField{Field: failure.Readable(field.Name, failure.MaxName), Message: failure.Readable(field.Message, failure.MaxMessage)})
 	}
 	return p
 }
-
-// The greatest lengths of texts in a problem document, in bytes. What is longer quotes the request,
-// and is cut.
-const (
-	maxDetail  = 4000
-	maxName    = 100
-	maxMessage = 500
-)
 
 // WriteError writes the problem document of an error, and calls the error hook if the status is a
 // 5xx. It is a go-kit ErrorEncoder. Plain handlers and HTTP middleware may call it, too.

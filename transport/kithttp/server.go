@@ -172,12 +172,20 @@ type handling struct {
 	checked    reflect.Type // of the request that check takes
 	check      func(req any, f *fault.Fields)
 	gates      []Gate
+	aim        func(ctx context.Context, path func(name string) string) error
 	middleware []endpoint.Middleware
 }
 
 // Gated puts gates in front of a route. They run in order, until one refuses.
 func Gated(gates ...Gate) HandleOption {
 	return func(h *handling) { h.gates = append(h.gates, gates...) }
+}
+
+// Aimed refuses requests by what they are about, after the gates and before the rest of a request is
+// decoded. refuse returns a *fault.Error, or nil. path returns the text of a path parameter, which may
+// be malformed.
+func Aimed(refuse func(ctx context.Context, path func(name string) string) error) HandleOption {
+	return func(h *handling) { h.aim = refuse }
 }
 
 // Checked completes the error for a request in which decoding has found invalid fields: check adds
@@ -241,6 +249,11 @@ func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context
 			return nil, refused
 		}
 		req := new(Req)
+		if own.aim != nil {
+			if err := own.aim(ctx, r.PathValue); err != nil {
+				return nil, err
+			}
+		}
 		if err := d.decode(ctx, r, req); err != nil {
 			return nil, err
 		}
@@ -259,6 +272,7 @@ func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context
 		kit.ServerErrorEncoder(s.WriteError))
 	s.route(info.Method+" "+info.Path, s.guard(info, handler))
 	s.routes = append(s.routes, operation{
+		handling: own, endpoint: e, response: reflect.TypeFor[Resp](),
 		info: info, shape: shape, optionalBody: r.OptionalBody, faults: r.Faults, headers: r.Headers,
 		media: r.Media, alsoStatus: r.AlsoStatus, answer: r.answer(),
 	})

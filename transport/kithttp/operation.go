@@ -1,0 +1,63 @@
+package kithttp
+
+import (
+	"context"
+	"reflect"
+
+	"github.com/go-kit/kit/endpoint"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+)
+
+// Operation is a route for another transport, which decodes requests and encodes responses itself.
+type Operation struct {
+	RouteInfo
+	Request  reflect.Type // a struct; its tags name its fields
+	Response reflect.Type
+
+	// Endpoint takes a value of the type Request, and has the middleware of the server and of the route.
+	// RouteFrom has the route, and RequestFrom returns nil.
+	Endpoint endpoint.Endpoint
+
+	handling handling
+}
+
+// Operations returns the routes in the order in which they were added.
+func (s *Server) Operations() []Operation {
+	all := make([]Operation, len(s.routes))
+	for i, o := range s.routes {
+		all[i] = Operation{
+			RouteInfo: o.info, Request: o.shape.typ, Response: o.response, Endpoint: o.endpoint, handling: o.handling,
+		}
+	}
+	return all
+}
+
+// Admit runs the gates of the route. It returns the context with which the request continues, or the
+// error that refuses it. It must run before the request is decoded.
+func (o Operation) Admit(ctx context.Context) (context.Context, error) {
+	ctx = context.WithValue(ctx, exchangeKey{}, &exchange{route: o.RouteInfo})
+	for _, gate := range o.handling.gates {
+		var err error
+		if ctx, err = gate(ctx); err != nil {
+			return ctx, err
+		}
+	}
+	return ctx, nil
+}
+
+// Aim returns the error that refuses a request by what it is about, if the route is [Aimed]. path
+// returns the text of a path parameter.
+func (o Operation) Aim(ctx context.Context, path func(name string) string) error {
+	if o.handling.aim == nil {
+		return nil
+	}
+	return o.handling.aim(ctx, path)
+}
+
+// Check adds the fields that the endpoint would refuse to f; see [Checked].
+func (o Operation) Check(req any, f *fault.Fields) {
+	if o.handling.check != nil {
+		o.handling.check(req, f)
+	}
+}

@@ -11,6 +11,11 @@ ARGS ?=
 LINT := go tool -modfile=.ci/tools.mod golangci-lint
 WIRE := go run github.com/google/wire/cmd/wire@v0.7.0
 
+# The folder of the .proto files and what buf generates from them, and the files of the last release, for `make proto`.
+BUF := go run github.com/bufbuild/buf/cmd/buf@v1.75.0
+PROTO := transport/grpcapi
+RELEASED := $(PROTO)/released.binpb
+
 # The programs in .ci; `./...` does not see a folder whose name begins with a dot.
 TOOLS := ./.ci/coverage ./.ci/fuzz ./.ci/layers ./.ci/maps ./.ci/tests
 
@@ -112,7 +117,7 @@ bench-mongodb: ## Compare the service on MongoDB (CICERONE_MONGODB_URI) with a p
 ##@ Check
 
 .PHONY: verify
-verify: format tidy generated layers maps api lint ## Run every check except the tests
+verify: format tidy generated proto layers maps api lint ## Run every check except the tests
 
 .PHONY: format
 format: ## Check that the code is formatted
@@ -129,9 +134,18 @@ tidy: ## Check that go.mod and go.sum are tidy
 	@go mod tidy -diff
 
 .PHONY: generated
-generated: ## Check that what wire generates is up to date
+generated: ## Check that what wire and buf generate is up to date
 	@ls wiring/wire_gen.go wiring/*/wire_gen.go wiring/internal/*/wire_gen.go
 	@$(WIRE) diff ./wiring/...
+	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	$(BUF) generate $(PROTO) --template $(PROTO)/buf.gen.yaml -o "$$fresh"; \
+	diff -r --exclude='*.proto' "$$fresh/cicerone" $(PROTO)/cicerone
+
+.PHONY: proto
+proto: ## Check the .proto files: their style, their format, and that clients of the last release still work
+	@$(BUF) lint $(PROTO)
+	@$(BUF) format --diff --exit-code $(PROTO)
+	@$(BUF) breaking $(PROTO) --against $(RELEASED)
 
 .PHONY: layers
 layers: ## Check the imports between packages, and the programs in .ci
@@ -158,8 +172,13 @@ api-update: ## Write .github/api, if the changelog names every change
 	@go run $(API_FLAGS) $(API) -update
 
 .PHONY: generate
-generate: ## Generate the wiring anew
+generate: ## Generate the wiring and the code of the .proto files anew
 	@$(WIRE) gen ./wiring/...
+	@$(BUF) generate $(PROTO) --template $(PROTO)/buf.gen.yaml -o $(PROTO)
+
+.PHONY: proto-release
+proto-release: ## Keep the .proto files as those of the last release, with which `make proto` compares
+	@$(BUF) build $(PROTO) --exclude-source-info -o $(RELEASED)
 
 .PHONY: help
 help: ## List the targets

@@ -53,9 +53,11 @@ func load(dir string, listings ...listing) (code, error) {
 	return c, nil
 }
 
-// isPublic reports whether a package is part of the API. Programs and examples are not.
+// isPublic reports whether a package is part of the API. Programs and examples are not. Packages that
+// are generated from .proto files are compared as such, by buf.
 func isPublic(importPath, name string) bool {
 	return name != "main" && importPath != module && !strings.HasPrefix(importPath, module+"/examples/") &&
+		!strings.HasPrefix(importPath, module+"/transport/grpcapi/cicerone/") &&
 		!slices.Contains(strings.Split(importPath, "/"), "internal")
 }
 

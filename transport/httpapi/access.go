@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/go-kit/kit/endpoint"
 
@@ -125,7 +124,7 @@ func (a *API) describeCall(ctx context.Context, r *http.Request) context.Context
 	x.address = a.clientAddress(r)
 	return edge.WithCall(ctx, edge.Call{
 		Operation: kithttp.RouteFrom(ctx).Name,
-		Token:     bearerToken(r),
+		Token:     edge.BearerToken(r.Header.Values("Authorization")),
 		Address:   x.address,
 		Client:    r.UserAgent(),
 		Languages: r.Header.Get("Accept-Language"),
@@ -147,17 +146,3 @@ func markReplay(ctx context.Context, w http.ResponseWriter) context.Context {
 }
 
 func peerAddress(r *http.Request) string { return edge.PeerAddress(r.RemoteAddr) }
-
-// bearerToken returns the bearer token of a request (RFC 6750), or "" unless the request has
-// exactly one Authorization header, with that scheme.
-func bearerToken(r *http.Request) string {
-	given := r.Header.Values("Authorization")
-	if len(given) != 1 {
-		return ""
-	}
-	scheme, token, _ := strings.Cut(given[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return strings.TrimLeft(token, " ")
-}

@@ -2,10 +2,8 @@ package httpapi
 
 import (
 	"context"
-	"crypto/rand"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -28,13 +26,14 @@ type Exchange struct {
 // ServeHTTP serves a request. It gives the request an id, and logs one line about it.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
-	x := &exchange{requestID: requestIDOf(r)}
+	x := &exchange{}
 	r, ended := a.tracer.begin(r)
-	r = r.WithContext(edge.Watch(context.WithValue(r.Context(), exchangeKey{}, x)))
+	ctx := edge.WithRequestID(context.WithValue(r.Context(), exchangeKey{}, x), r.Header.Get(requestIDHeader))
+	r = r.WithContext(edge.Watch(ctx))
 	r.Pattern = "" // that of the host's mux
 
 	h := w.Header()
-	h.Set(requestIDHeader, x.requestID)
+	h.Set(requestIDHeader, RequestID(ctx))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'")
@@ -72,7 +71,7 @@ func (a *API) logExchange(r *http.Request, x *exchange, done Exchange) {
 		address = a.clientAddress(r)
 	}
 	attrs := []slog.Attr{
-		slog.String("request_id", x.requestID),
+		slog.String("request_id", RequestID(r.Context())),
 		slog.String("address", users.Device{Address: address}.Network()),
 		slog.String("method", r.Method[:min(len(r.Method), longestMethod)]),
 		slog.String("route", done.Route),
@@ -83,27 +82,17 @@ func (a *API) logExchange(r *http.Request, x *exchange, done Exchange) {
 	if span := trace.SpanContextFromContext(r.Context()); span.IsValid() {
 		attrs = append(attrs, slog.String("trace_id", span.TraceID().String()))
 	}
-	if caller, ok := edge.Watched(r.Context()); ok {
-		attrs = append(attrs, slog.String("user_id", caller.UserID.String()))
-	}
 	if x.code != "" {
 		attrs = append(attrs, slog.String("code", x.code))
 	}
-	noted := users.Noted(r.Context())
-	if !noted.Account.IsZero() {
-		attrs = append(attrs, slog.String("account_id", noted.Account.String()))
-	}
-	if noted.Reason != "" {
-		attrs = append(attrs, slog.String("reason", string(noted.Reason)))
-	}
+	attrs = append(attrs, edge.LogAttrs(r.Context())...)
 	a.log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
 // exchange is what the parts of the API tell each other about a request.
 type exchange struct {
-	requestID string
-	address   string // of the client, once describeCall has asked for it
-	code      string // of the problem document, if one was sent
+	address string // of the client, once describeCall has asked for it
+	code    string // of the problem document, if one was sent
 }
 
 type exchangeKey struct{}
@@ -119,16 +108,7 @@ func exchangeOf(ctx context.Context) *exchange {
 // RequestID returns the id of the current request, which its response and the log have, too. It is
 // the value of the header X-Request-Id if that has 1 to 128 visible ASCII characters, and otherwise
 // a new one. RequestID returns "" if ctx has no request.
-func RequestID(ctx context.Context) string { return exchangeOf(ctx).requestID }
-
-func requestIDOf(r *http.Request) string {
-	given := r.Header.Get(requestIDHeader)
-	isVisible := func(c rune) bool { return c > ' ' && c < 0x7f }
-	if given == "" || len(given) > 128 || strings.ContainsFunc(given, func(c rune) bool { return !isVisible(c) }) {
-		return rand.Text()
-	}
-	return given
-}
+func RequestID(ctx context.Context) string { return edge.RequestID(ctx) }
 
 // recorder is a response writer that records the status and the size of the response.
 type recorder struct {

@@ -19,11 +19,11 @@ type Health struct {
 var (
 	// ErrNotReady is returned by /readyz if the server cannot serve requests at present: if
 	// Options.Ready returns an error other than ErrClosing.
-	ErrNotReady = fault.New(fault.Unavailable, "not_ready", "the server is not ready")
+	ErrNotReady = edge.ErrNotReady
 
 	// ErrClosing is returned for a request that arrives while the server shuts down, and by /readyz
 	// already before, while the server drains.
-	ErrClosing = fault.New(fault.Unavailable, "shutting_down", "the server is shutting down: try again later")
+	ErrClosing = edge.ErrClosing
 )
 
 var (

@@ -49,6 +49,9 @@ type world struct {
 	now time.Time
 }
 
+// shortStream is how long streams last, for tests of all routes.
+const shortStream = 20 * time.Millisecond
+
 func newWorld(t testing.TB, change ...func(*httpapi.Options)) *world {
 	t.Helper()
 	return newWorldIn(t, memory.New(), change...)
@@ -112,7 +115,7 @@ func newServices(
 func (w *world) serve(change ...func(*httpapi.Options)) {
 	w.t.Helper()
 	o := httpapi.Options{Cursors: w.cursors, Links: w.links}
-	o.Limits.Streams.Longest = 20 * time.Millisecond // for tests of all routes
+	o.Limits.Streams.Longest = shortStream
 	for _, c := range change {
 		c(&o)
 	}

@@ -58,3 +58,12 @@ func (Optional[T]) optionalOf() reflect.Type { return reflect.TypeFor[T]() }
 type optional interface{ optionalOf() reflect.Type }
 
 var optionalType = reflect.TypeFor[optional]()
+
+// OptionalOf returns the type of the value of an Optional type, for another transport. ok is false for
+// another type.
+func OptionalOf(t reflect.Type) (value reflect.Type, ok bool) {
+	if !t.Implements(optionalType) {
+		return nil, false
+	}
+	return reflect.Zero(t).Interface().(optional).optionalOf(), true
+}

@@ -14,28 +14,42 @@ import (
 
 // Codes are the codes of one kind of failure, one field for each protocol.
 type Codes struct {
-	HTTP int // the status
+	HTTP int    // the status
+	GRPC uint32 // the number of the code, of which several kinds may have the same
 }
 
-// table is the only mapping of kinds to codes. It has a row for every kind, and each code is in one
-// row only, so it can be read in both directions.
+// The codes of gRPC that the table has.
+const (
+	invalidArgument    = 3
+	notFound           = 5
+	permissionDenied   = 7
+	resourceExhausted  = 8
+	failedPrecondition = 9
+	unimplemented      = 12
+	internal           = 13
+	unavailable        = 14
+	unauthenticated    = 16
+)
+
+// table is the only mapping of kinds to codes. It has a row for every kind, and each HTTP status is in
+// one row only, so it can be read in both directions. A code of gRPC stands for the first of its rows.
 var table = []struct {
 	kind  fault.Kind
 	codes Codes
 }{
-	{fault.Malformed, Codes{HTTP: http.StatusBadRequest}},
-	{fault.Unauthenticated, Codes{HTTP: http.StatusUnauthorized}},
-	{fault.InsufficientTokens, Codes{HTTP: http.StatusPaymentRequired}},
-	{fault.Forbidden, Codes{HTTP: http.StatusForbidden}},
-	{fault.NotFound, Codes{HTTP: http.StatusNotFound}},
-	{fault.Conflict, Codes{HTTP: http.StatusConflict}},
-	{fault.TooLarge, Codes{HTTP: http.StatusRequestEntityTooLarge}},
-	{fault.UnsupportedMedia, Codes{HTTP: http.StatusUnsupportedMediaType}},
-	{fault.Invalid, Codes{HTTP: http.StatusUnprocessableEntity}},
-	{fault.TooManyRequests, Codes{HTTP: http.StatusTooManyRequests}},
-	{fault.Internal, Codes{HTTP: http.StatusInternalServerError}},
-	{fault.Unimplemented, Codes{HTTP: http.StatusNotImplemented}},
-	{fault.Unavailable, Codes{HTTP: http.StatusServiceUnavailable}},
+	{fault.Malformed, Codes{HTTP: http.StatusBadRequest, GRPC: invalidArgument}},
+	{fault.Unauthenticated, Codes{HTTP: http.StatusUnauthorized, GRPC: unauthenticated}},
+	{fault.Forbidden, Codes{HTTP: http.StatusForbidden, GRPC: permissionDenied}},
+	{fault.NotFound, Codes{HTTP: http.StatusNotFound, GRPC: notFound}},
+	{fault.Conflict, Codes{HTTP: http.StatusConflict, GRPC: failedPrecondition}},
+	{fault.InsufficientTokens, Codes{HTTP: http.StatusPaymentRequired, GRPC: failedPrecondition}},
+	{fault.TooLarge, Codes{HTTP: http.StatusRequestEntityTooLarge, GRPC: invalidArgument}},
+	{fault.UnsupportedMedia, Codes{HTTP: http.StatusUnsupportedMediaType, GRPC: invalidArgument}},
+	{fault.Invalid, Codes{HTTP: http.StatusUnprocessableEntity, GRPC: invalidArgument}},
+	{fault.TooManyRequests, Codes{HTTP: http.StatusTooManyRequests, GRPC: resourceExhausted}},
+	{fault.Internal, Codes{HTTP: http.StatusInternalServerError, GRPC: internal}},
+	{fault.Unimplemented, Codes{HTTP: http.StatusNotImplemented, GRPC: unimplemented}},
+	{fault.Unavailable, Codes{HTTP: http.StatusServiceUnavailable, GRPC: unavailable}},
 }
 
 // CodesOf returns the codes of a kind. For an unknown kind, it returns the codes of fault.Internal.

@@ -1060,10 +1060,9 @@ func (x *AttachmentResponse) GetData() []byte {
 // Start is all of the message except its image.
 type SendAttachmentRequest_Start struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
-	Id      string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Content *string                `protobuf:"bytes,2,opt,name=content,proto3,oneof" json:"content,omitempty"`
+	Message *SendRequest           `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
 	// Of the image: image/png, image/jpeg, image/gif or image/webp.
-	MediaType     string `protobuf:"bytes,3,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
+	MediaType     string `protobuf:"bytes,2,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1098,18 +1097,11 @@ func (*SendAttachmentRequest_Start) Descriptor() ([]byte, []int) {
 	return file_cicerone_messaging_v1_messaging_proto_rawDescGZIP(), []int{9, 0}
 }
 
-func (x *SendAttachmentRequest_Start) GetId() string {
+func (x *SendAttachmentRequest_Start) GetMessage() *SendRequest {
 	if x != nil {
-		return x.Id
+		return x.Message
 	}
-	return ""
-}
-
-func (x *SendAttachmentRequest_Start) GetContent() string {
-	if x != nil && x.Content != nil {
-		return *x.Content
-	}
-	return ""
+	return nil
 }
 
 func (x *SendAttachmentRequest_Start) GetMediaType() string {
@@ -1184,17 +1176,14 @@ const file_cicerone_messaging_v1_messaging_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\acontent\x18\x02 \x01(\tH\x00R\acontent\x88\x01\x01B\n" +
 	"\n" +
-	"\b_content\"\xe5\x01\n" +
+	"\b_content\"\xe8\x01\n" +
 	"\x15SendAttachmentRequest\x12J\n" +
 	"\x05start\x18\x01 \x01(\v22.cicerone.messaging.v1.SendAttachmentRequest.StartH\x00R\x05start\x12\x14\n" +
-	"\x04data\x18\x02 \x01(\fH\x00R\x04data\x1aa\n" +
-	"\x05Start\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
-	"\acontent\x18\x02 \x01(\tH\x00R\acontent\x88\x01\x01\x12\x1d\n" +
+	"\x04data\x18\x02 \x01(\fH\x00R\x04data\x1ad\n" +
+	"\x05Start\x12<\n" +
+	"\amessage\x18\x01 \x01(\v2\".cicerone.messaging.v1.SendRequestR\amessage\x12\x1d\n" +
 	"\n" +
-	"media_type\x18\x03 \x01(\tR\tmediaTypeB\n" +
-	"\n" +
-	"\b_contentB\a\n" +
+	"media_type\x18\x02 \x01(\tR\tmediaTypeB\a\n" +
 	"\x05piece\"O\n" +
 	"\x0fMessagesRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
@@ -1270,27 +1259,28 @@ var file_cicerone_messaging_v1_messaging_proto_depIdxs = []int32{
 	3,  // 7: cicerone.messaging.v1.Conversation.last_message:type_name -> cicerone.messaging.v1.Message
 	16, // 8: cicerone.messaging.v1.SendAttachmentRequest.start:type_name -> cicerone.messaging.v1.SendAttachmentRequest.Start
 	3,  // 9: cicerone.messaging.v1.MessagesResponse.items:type_name -> cicerone.messaging.v1.Message
-	0,  // 10: cicerone.messaging.v1.MessagingService.OpenConversation:input_type -> cicerone.messaging.v1.OpenConversationRequest
-	4,  // 11: cicerone.messaging.v1.MessagingService.Conversations:input_type -> cicerone.messaging.v1.ConversationsRequest
-	7,  // 12: cicerone.messaging.v1.MessagingService.Conversation:input_type -> cicerone.messaging.v1.ConversationRequest
-	8,  // 13: cicerone.messaging.v1.MessagingService.Send:input_type -> cicerone.messaging.v1.SendRequest
-	9,  // 14: cicerone.messaging.v1.MessagingService.SendAttachment:input_type -> cicerone.messaging.v1.SendAttachmentRequest
-	10, // 15: cicerone.messaging.v1.MessagingService.Messages:input_type -> cicerone.messaging.v1.MessagesRequest
-	12, // 16: cicerone.messaging.v1.MessagingService.Read:input_type -> cicerone.messaging.v1.ReadRequest
-	14, // 17: cicerone.messaging.v1.MessagingService.Attachment:input_type -> cicerone.messaging.v1.AttachmentRequest
-	1,  // 18: cicerone.messaging.v1.MessagingService.OpenConversation:output_type -> cicerone.messaging.v1.OpenConversationResponse
-	5,  // 19: cicerone.messaging.v1.MessagingService.Conversations:output_type -> cicerone.messaging.v1.ConversationsResponse
-	6,  // 20: cicerone.messaging.v1.MessagingService.Conversation:output_type -> cicerone.messaging.v1.Conversation
-	3,  // 21: cicerone.messaging.v1.MessagingService.Send:output_type -> cicerone.messaging.v1.Message
-	3,  // 22: cicerone.messaging.v1.MessagingService.SendAttachment:output_type -> cicerone.messaging.v1.Message
-	11, // 23: cicerone.messaging.v1.MessagingService.Messages:output_type -> cicerone.messaging.v1.MessagesResponse
-	13, // 24: cicerone.messaging.v1.MessagingService.Read:output_type -> cicerone.messaging.v1.Marked
-	15, // 25: cicerone.messaging.v1.MessagingService.Attachment:output_type -> cicerone.messaging.v1.AttachmentResponse
-	18, // [18:26] is the sub-list for method output_type
-	10, // [10:18] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	8,  // 10: cicerone.messaging.v1.SendAttachmentRequest.Start.message:type_name -> cicerone.messaging.v1.SendRequest
+	0,  // 11: cicerone.messaging.v1.MessagingService.OpenConversation:input_type -> cicerone.messaging.v1.OpenConversationRequest
+	4,  // 12: cicerone.messaging.v1.MessagingService.Conversations:input_type -> cicerone.messaging.v1.ConversationsRequest
+	7,  // 13: cicerone.messaging.v1.MessagingService.Conversation:input_type -> cicerone.messaging.v1.ConversationRequest
+	8,  // 14: cicerone.messaging.v1.MessagingService.Send:input_type -> cicerone.messaging.v1.SendRequest
+	9,  // 15: cicerone.messaging.v1.MessagingService.SendAttachment:input_type -> cicerone.messaging.v1.SendAttachmentRequest
+	10, // 16: cicerone.messaging.v1.MessagingService.Messages:input_type -> cicerone.messaging.v1.MessagesRequest
+	12, // 17: cicerone.messaging.v1.MessagingService.Read:input_type -> cicerone.messaging.v1.ReadRequest
+	14, // 18: cicerone.messaging.v1.MessagingService.Attachment:input_type -> cicerone.messaging.v1.AttachmentRequest
+	1,  // 19: cicerone.messaging.v1.MessagingService.OpenConversation:output_type -> cicerone.messaging.v1.OpenConversationResponse
+	5,  // 20: cicerone.messaging.v1.MessagingService.Conversations:output_type -> cicerone.messaging.v1.ConversationsResponse
+	6,  // 21: cicerone.messaging.v1.MessagingService.Conversation:output_type -> cicerone.messaging.v1.Conversation
+	3,  // 22: cicerone.messaging.v1.MessagingService.Send:output_type -> cicerone.messaging.v1.Message
+	3,  // 23: cicerone.messaging.v1.MessagingService.SendAttachment:output_type -> cicerone.messaging.v1.Message
+	11, // 24: cicerone.messaging.v1.MessagingService.Messages:output_type -> cicerone.messaging.v1.MessagesResponse
+	13, // 25: cicerone.messaging.v1.MessagingService.Read:output_type -> cicerone.messaging.v1.Marked
+	15, // 26: cicerone.messaging.v1.MessagingService.Attachment:output_type -> cicerone.messaging.v1.AttachmentResponse
+	19, // [19:27] is the sub-list for method output_type
+	11, // [11:19] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_cicerone_messaging_v1_messaging_proto_init() }
@@ -1305,7 +1295,6 @@ func file_cicerone_messaging_v1_messaging_proto_init() {
 		(*SendAttachmentRequest_Start_)(nil),
 		(*SendAttachmentRequest_Data)(nil),
 	}
-	file_cicerone_messaging_v1_messaging_proto_msgTypes[16].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

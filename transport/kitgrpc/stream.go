@@ -1,0 +1,249 @@
+package kitgrpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/cicerone-go/cicerone/transport/edge/failure"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+// MaxMessage is the greatest number of bytes of a message that a server reads: 64 KiB, as of a body in
+// JSON.
+const MaxMessage = kithttp.DefaultBodyLimit
+
+// errSlow is the failure of a call whose client sends or reads too slowly.
+var errSlow = failure.Malformed("the request came too slowly")
+
+type cutKey struct{}
+
+// ServerOptions returns the options that a grpc.Server of a Server needs: the greatest size of a
+// message, and what lets it end calls of clients that are too slow.
+func ServerOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(MaxMessage),
+		grpc.InTapHandle(func(ctx context.Context, _ *tap.Info) (context.Context, error) {
+			ctx, cut := context.WithCancelCause(ctx) //nolint:govet // the context of the stream ends it
+			return context.WithValue(ctx, cutKey{}, cut), nil
+		}),
+	}
+}
+
+// Stream is the messages of one call. One goroutine may use it at a time.
+type Stream struct {
+	ctx  context.Context
+	raw  grpc.ServerStream
+	cut  context.CancelCauseFunc // ends the call
+	pace time.Duration
+
+	bodies  kithttp.Bodies
+	most    int64 // bytes of all messages
+	charge  func(bytes int) error
+	release func()
+	waited  time.Duration // for messages, since the last time that the least bytes were read
+	arrived int64         // in that time
+}
+
+func (s *Server) newStream(ctx context.Context, raw grpc.ServerStream, many bool) *Stream {
+	cut, ok := raw.Context().Value(cutKey{}).(context.CancelCauseFunc)
+	if !ok {
+		cut = func(error) {} // the server does not have our options
+	}
+	most := int64(MaxMessage)
+	if many {
+		most = math.MaxInt64
+	}
+	return &Stream{ctx: ctx, raw: raw, cut: cut, pace: s.options.Pace, bodies: s.options.Bodies, most: most}
+}
+
+// end gives back what the messages were charged.
+func (s *Stream) end() {
+	if s.release != nil {
+		s.release()
+	}
+}
+
+// Receive reads the next message, within the time that a client has for it. It returns io.EOF after the
+// last one.
+func (s *Stream) Receive(m proto.Message) error {
+	if s.bodies.Begin != nil && s.charge == nil {
+		s.charge, s.release = s.bodies.Begin(s.ctx, s.most)
+	}
+	begun := time.Now()
+	stop := s.within(s.left())
+	err := s.raw.RecvMsg(m)
+	if late := stop(); late && err != nil {
+		return errSlow
+	}
+	if err != nil {
+		return received(err)
+	}
+	size := proto.Size(m)
+	s.waited += time.Since(begun)
+	if s.arrived += int64(size); float64(s.arrived) >= float64(s.bodies.MinRate)*s.bodies.Over.Seconds() {
+		s.waited, s.arrived = 0, 0
+	}
+	if s.charge != nil {
+		return s.charge(size)
+	}
+	return nil
+}
+
+// ReceiveOnly reads the message of a method that has one.
+func (s *Stream) ReceiveOnly(m proto.Message) error {
+	err := s.Receive(m)
+	if errors.Is(err, io.EOF) {
+		return failure.Malformed("the request has no message")
+	}
+	return err
+}
+
+// Paced returns the stream with another time that the client has to receive a message; 0 means any
+// time.
+func (s *Stream) Paced(pace time.Duration) *Stream {
+	paced := *s
+	paced.pace = pace
+	return &paced
+}
+
+// left returns the time that the client has for its next message; 0 for any time.
+func (s *Stream) left() time.Duration {
+	if s.bodies.MinRate <= 0 || s.bodies.Over <= 0 {
+		return 0
+	}
+	return max(s.bodies.Over-s.waited, time.Millisecond)
+}
+
+// within ends the call when the time is over, unless stop is called before. stop reports whether it
+// was late.
+func (s *Stream) within(d time.Duration) (stop func() (late bool)) {
+	if d <= 0 {
+		return func() bool { return false }
+	}
+	timer := time.AfterFunc(d, func() { s.cut(errSlow) })
+	return func() bool { return !timer.Stop() }
+}
+
+// received returns the error of a message that was not read.
+func received(err error) error {
+	if errors.Is(err, io.EOF) {
+		return err
+	}
+	switch s := status.Convert(err); s.Code() {
+	case codes.ResourceExhausted:
+		return failure.TooLarge(MaxMessage)
+	case codes.Internal:
+		return failure.Malformed("the request is not one message of the method").Wrap(err)
+	case codes.Canceled, codes.DeadlineExceeded:
+		return context.Canceled
+	default:
+		return failure.Malformed("the request ended before it was complete").Wrap(err)
+	}
+}
+
+// Send sends a message, which the client must take in time. Errors: kithttp.ErrReader.
+func (s *Stream) Send(m proto.Message) error {
+	stop := s.within(s.pace)
+	err := s.raw.SendMsg(m)
+	stop()
+	if err != nil {
+		return kithttp.ErrReader.Wrap(err)
+	}
+	return nil
+}
+
+// pieceSize is the greatest number of bytes of a piece of a stream.
+const pieceSize = 32 << 10
+
+// pieces returns what sends a Blob or a Stream in messages that have a piece: in a field data, with a
+// field media_type that the first piece has.
+func pieces(o kithttp.Operation, output protoreflect.MessageType) Responder {
+	fields := output.Descriptor().Fields()
+	mediaType, data := fields.ByName("media_type"), fields.ByName("data")
+	if mediaType == nil || data == nil || fields.Len() != 2 {
+		panic(fmt.Sprintf("kitgrpc: operation %s: %s must have media_type and data", o.Name, output.Descriptor().FullName()))
+	}
+	return func(ctx context.Context, response any, stream *Stream) error {
+		w := &pieceWriter{stream: stream, output: output, mediaType: mediaType, data: data, usual: stream.pace}
+		switch r := response.(type) {
+		case kithttp.Blob:
+			w.media = r.ContentType
+			_, err := w.Write(r.Body)
+			return err
+		case kithttp.Stream:
+			w.media = r.ContentType
+			return r.Write(ctx, w)
+		default:
+			return fmt.Errorf("%T cannot be sent in pieces", response)
+		}
+	}
+}
+
+// pieceWriter sends what is written in pieces. It is the response writer of a kithttp.Stream, and
+// http.ResponseController sets its deadlines.
+type pieceWriter struct {
+	stream          *Stream
+	output          protoreflect.MessageType
+	mediaType, data protoreflect.FieldDescriptor
+	media           string        // to send; "" once it was
+	usual           time.Duration // the time that a client has for any message
+}
+
+// Header returns no header that is sent.
+func (*pieceWriter) Header() http.Header { return http.Header{} }
+
+// WriteHeader does nothing: gRPC has a status at its end.
+func (*pieceWriter) WriteHeader(int) {}
+
+// Write sends b.
+func (w *pieceWriter) Write(b []byte) (n int, err error) {
+	for n < len(b) || w.media != "" {
+		piece := b[n:min(n+pieceSize, len(b))]
+		m := w.output.New()
+		if w.media != "" {
+			m.Set(w.mediaType, protoreflect.ValueOfString(w.media))
+			w.media = ""
+		}
+		m.Set(w.data, protoreflect.ValueOfBytes(piece))
+		if err := w.stream.Send(m.Interface()); err != nil {
+			return n, err
+		}
+		n += len(piece)
+	}
+	return n, nil
+}
+
+// Flush does nothing: every piece is sent.
+func (*pieceWriter) Flush() {}
+
+// SetWriteDeadline sets when the client must have taken the next pieces; the zero time means as long as
+// any message may take.
+func (w *pieceWriter) SetWriteDeadline(at time.Time) error {
+	w.stream.pace = w.usual
+	if !at.IsZero() {
+		w.stream.pace = max(time.Until(at), time.Millisecond)
+	}
+	return nil
+}
+
+// messageType returns the generated type of a message.
+func messageType(d protoreflect.MessageDescriptor) protoreflect.MessageType {
+	t, err := protoregistry.GlobalTypes.FindMessageByName(d.FullName())
+	if err != nil {
+		panic("kitgrpc: " + err.Error())
+	}
+	return t
+}

@@ -157,59 +157,6 @@ func messageOf(t testing.TB, m protoreflect.MethodDescriptor, route kithttp.Rout
 	return message
 }
 
-// TestAccessOverGRPC sends the request of every row as each of its callers, over HTTP in one town and
-// over gRPC in another, and compares the answers.
-func TestAccessOverGRPC(t *testing.T) {
-	for _, route := range newWorld(t).api.Server().Routes() {
-		m, ok := methods[route.Name]
-		if !ok {
-			continue // see TestEveryOperationHasAMethod
-		}
-		r := routeTable[route.Name]
-		for i, caller := range r.callers() {
-			t.Run(route.Name+"/"+[]string{"right", "another", "admin", "nobody"}[i], func(t *testing.T) {
-				overHTTP := newTown(t)
-				want := overHTTP.ask(route.Method, overHTTP.path(route, r), overHTTP.people[caller].token, overHTTP.words.Replace(r.body))
-				tn := newTown(t)
-				conn := tn.dial()
-				ask := func() {
-					message := messageOf(t, m, route, tn.path(route, r), tn.words.Replace(r.body))
-					got := call(t.Context(), conn, m, tn.people[caller].token, nil, message)
-					got.like(t, want)
-				}
-				if want.status < 300 && (route.Method != "GET" || route.Name == "liveEvents") {
-					ask()
-					return
-				}
-				tn.unchanged(ask)
-			})
-		}
-	}
-}
-
-// like fails the test unless a reply has the outcome of an answer over HTTP.
-func (r reply) like(t testing.TB, want answer) {
-	t.Helper()
-	if want.status < 400 {
-		if r.status.Code() != 0 {
-			t.Fatalf("got %v, want the success of HTTP, %d", r.status, want.status)
-		}
-		return
-	}
-	var p kithttp.Problem
-	if err := json.Unmarshal([]byte(want.body), &p); err != nil {
-		t.Fatal(err)
-	}
-	code, fields := r.code()
-	var wanted []string
-	for _, e := range p.Errors {
-		wanted = append(wanted, e.Field)
-	}
-	if code != p.Code || uint32(r.status.Code()) != codeOf(want.status) || strings.Join(fields, " ") != strings.Join(wanted, " ") {
-		t.Fatalf("got %v %q %q, want as over HTTP %d %s %q: %s", r.status, code, fields, want.status, p.Code, wanted, p.Detail)
-	}
-}
-
 // codeOf returns the code of gRPC for the status of a refusal.
 func codeOf(httpStatus int) uint32 { return failure.CodesOf(kithttp.KindOf(httpStatus)).GRPC }
 

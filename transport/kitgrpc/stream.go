@@ -34,7 +34,8 @@ type cutKey struct{}
 // message, and what lets it end calls of clients that are too slow.
 func ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(MaxMessage),
+		grpc.MaxRecvMsgSize(2 * MaxMessage), // gRPC itself refuses what is larger still, without our code
+		grpc.ForceServerCodecV2(newWire()),
 		grpc.InTapHandle(func(ctx context.Context, _ *tap.Info) (context.Context, error) {
 			ctx, cut := context.WithCancelCause(ctx) //nolint:govet // the context of the stream ends it
 			return context.WithValue(ctx, cutKey{}, cut), nil
@@ -84,20 +85,29 @@ func (s *Stream) Receive(m proto.Message) error {
 	}
 	begun := time.Now()
 	stop := s.within(s.left())
-	err := s.raw.RecvMsg(m)
+	var r received
+	err := s.raw.RecvMsg(&r)
 	if late := stop(); late && err != nil {
 		return errSlow
 	}
 	if err != nil {
-		return received(err)
+		return notReceived(err)
 	}
-	size := proto.Size(m)
+	size := len(r.bytes)
 	s.waited += time.Since(begun)
 	if s.arrived += int64(size); float64(s.arrived) >= float64(s.bodies.MinRate)*s.bodies.Over.Seconds() {
 		s.waited, s.arrived = 0, 0
 	}
 	if s.charge != nil {
-		return s.charge(size)
+		if err := s.charge(size); err != nil {
+			return err
+		}
+	}
+	if size > MaxMessage {
+		return failure.TooLarge(MaxMessage)
+	}
+	if err := proto.Unmarshal(r.bytes, m); err != nil {
+		return failure.Malformed("the request is not a message of the method").Wrap(err)
 	}
 	return nil
 }
@@ -137,16 +147,14 @@ func (s *Stream) within(d time.Duration) (stop func() (late bool)) {
 	return func() bool { return !timer.Stop() }
 }
 
-// received returns the error of a message that was not read.
-func received(err error) error {
+// notReceived returns the error of a message that was not read.
+func notReceived(err error) error {
 	if errors.Is(err, io.EOF) {
 		return err
 	}
 	switch s := status.Convert(err); s.Code() {
 	case codes.ResourceExhausted:
 		return failure.TooLarge(MaxMessage)
-	case codes.Internal:
-		return failure.Malformed("the request is not one message of the method").Wrap(err)
 	case codes.Canceled, codes.DeadlineExceeded:
 		return context.Canceled
 	default:

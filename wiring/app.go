@@ -14,6 +14,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/ports"
+	"github.com/cicerone-go/cicerone/transport/grpcapi"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
@@ -35,6 +36,7 @@ type App struct {
 	// Relay delivers the events of the store to Config.Subscribers and sends mail, while Run runs.
 	Relay *events.Relay
 
+	grpc       *grpcapi.API
 	store      *ports.Store
 	readiness  *Readiness
 	log        *slog.Logger
@@ -56,13 +58,13 @@ func New(ctx context.Context, c Config, storage ports.Storage) (*App, error) {
 
 // NewApp makes an App from its parts. The App owns the storage: App.Close closes it.
 func NewApp(
-	c Checked, s *services.Services, api *httpapi.API, storage ports.Storage, store *ports.Store, r *Readiness, relay *events.Relay,
-	now clock.Clock,
+	c Checked, s *services.Services, api *httpapi.API, rpc *grpcapi.API, storage ports.Storage, store *ports.Store, r *Readiness,
+	relay *events.Relay, now clock.Clock,
 ) *App {
 	work := newGate()
 	return &App{
 		Services: s, Handler: guard(work, r, api), API: api, Storage: storage, Relay: relay,
-		store: store, readiness: r, log: c.Log, clock: now, purgeEvery: c.PurgeEvery, work: work,
+		grpc: rpc, store: store, readiness: r, log: c.Log, clock: now, purgeEvery: c.PurgeEvery, work: work,
 	}
 }
 

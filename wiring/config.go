@@ -35,6 +35,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/webhooks"
 	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/transport/edge"
+	"github.com/cicerone-go/cicerone/transport/grpcapi"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
@@ -124,6 +125,11 @@ type Config struct {
 
 	// Observe is called once for every request, after its response; see httpapi.Options.
 	Observe func(ctx context.Context, x httpapi.Exchange)
+
+	// ObserveCall is called once for every call over gRPC, after its end, and NoReflection leaves out
+	// the service with which clients of gRPC read the .proto files; see grpcapi.Options.
+	ObserveCall  func(ctx context.Context, x grpcapi.Exchange)
+	NoReflection bool
 
 	// Tracer makes OpenTelemetry spans of each request; see httpapi.Options. nil makes none.
 	Tracer trace.TracerProvider

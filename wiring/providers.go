@@ -50,7 +50,7 @@ var Domains = wire.NewSet(
 )
 
 // Server makes an App from a Config, a ports.Storage and all parts.
-var Server = wire.NewSet(Domains, NewDeliveries, NewRelay, NewCursors, NewAPI, NewApp)
+var Server = wire.NewSet(Domains, NewDeliveries, NewRelay, NewCursors, NewAPI, NewGRPC, NewApp)
 
 // Application makes an App from a Config and a ports.Storage, with the default of each part.
 var Application = wire.NewSet(

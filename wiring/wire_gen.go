@@ -177,7 +177,7 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	app := NewApp(checked, servicesServices, api, storage, store, readiness, relay, clock)
+	app := NewApp(checked, servicesServices, api, grpcapiAPI, storage, store, readiness, relay, clock)
 	return app, func() {
 	}, nil
 }

@@ -8,12 +8,15 @@ import (
 	"github.com/cicerone-go/cicerone/examples/server/internal/demo"
 )
 
-// announce prints where the server listens, where its store is and, if the store holds demo data,
-// how to sign in.
-func announce(w io.Writer, base string, p place, demoData, docs bool) {
+// announce prints where the server listens, for gRPC too if rpc is not "", where its store is and, if
+// the store holds demo data, how to sign in.
+func announce(w io.Writer, base, rpc string, p place, demoData, docs bool) {
 	fmt.Fprintf(w, "Cicerone listens on %s, store: %s\n", base, p.name)
 	if p.shown != "" {
 		fmt.Fprintf(w, "  data             %s\n", p)
+	}
+	if rpc != "" {
+		fmt.Fprintf(w, "  gRPC             %s\n", rpc)
 	}
 	if docs {
 		fmt.Fprintf(w, "  API docs         %s/docs\n", base)
@@ -29,11 +32,12 @@ func announce(w io.Writer, base string, p place, demoData, docs bool) {
 	fmt.Fprintln(w, "  stop             Ctrl-C")
 }
 
-// baseURL returns the URL to print: the requested host and the port that the server listens on.
-func baseURL(asked string, listening net.Addr, secure bool) string {
-	scheme := "http://"
+// baseURL returns the URL to print: the requested host and the port that the server listens on. The
+// scheme is that of the protocol with TLS, as https is of http, if it is secure.
+func baseURL(protocol, asked string, listening net.Addr, secure bool) string {
+	scheme := protocol + "://"
 	if secure {
-		scheme = "https://"
+		scheme = protocol + "s://"
 	}
 	host, port, err := net.SplitHostPort(listening.String())
 	if err != nil {

@@ -37,13 +37,13 @@ func planDemo(ctx context.Context, storage ports.Storage, wanted *bool, usual bo
 // present reports whether the store holds demo data or will be filled with it.
 func (p demoPlan) present() bool { return p.marked || p.empty }
 
-// refuse returns the error for an address that is not loopback.
-func (p demoPlan) refuse(address string) error {
+// refuse returns the error for the address of a flag that is not loopback.
+func (p demoPlan) refuse(flag, address string) error {
 	why := "the store holds demo data; use another store, or an address like localhost:8080"
 	if p.empty {
 		why = "the store would be filled with demo data; start with --no-demo, or on an address like localhost:8080"
 	}
-	return fmt.Errorf("--addr %s: the password of the demo accounts is public, and other machines can reach this address: %s", address, why)
+	return fmt.Errorf("%s %s: the password of the demo accounts is public, and other machines can reach this address: %s", flag, address, why)
 }
 
 // fill fills the store if the plan says so.

@@ -142,7 +142,7 @@ func TestDemoDataIsLoopbackOnlyWithAnyFlag(t *testing.T) {
 		if err := plan.fill(t.Context(), app.Storage, wiring.DefaultConfig()); err != nil {
 			t.Errorf("fill of a filled store: %v", err)
 		}
-		if text := plan.refuse("0.0.0.0:80").Error(); strings.Contains(text, "--no-demo") {
+		if text := plan.refuse("--addr", "0.0.0.0:80").Error(); strings.Contains(text, "--no-demo") {
 			t.Errorf("%q names a flag that has no effect", text)
 		}
 	}
@@ -218,7 +218,7 @@ func TestBaseURL(t *testing.T) {
 		{"0.0.0.0:80", net.TCPAddr{IP: net.IPv4zero, Port: 80}, "http://localhost:80"},
 	}
 	for _, tt := range tests {
-		if got := baseURL(tt.asked, &tt.listening, false); got != tt.want {
+		if got := baseURL("http", tt.asked, &tt.listening, false); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.asked, got, tt.want)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/adapters/metrics"
 	"github.com/cicerone-go/cicerone/transport/edge"
+	"github.com/cicerone-go/cicerone/transport/grpcapi"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 	"github.com/cicerone-go/cicerone/wiring"
 )
@@ -22,6 +23,8 @@ import (
 func measure(c wiring.Config) (*metrics.Metrics, wiring.Config) {
 	m := metrics.New()
 	c.Observe = func(_ context.Context, x httpapi.Exchange) { m.Request(x.Route, x.Status, x.Bytes, x.Duration) }
+	call := m.Calls()
+	c.ObserveCall = func(_ context.Context, x grpcapi.Exchange) { call(x.Method, x.Code.String(), x.Duration) }
 	c.Decorate = m.Storage
 	c.Middleware = append(c.Middleware, func(next endpoint.Endpoint) endpoint.Endpoint {
 		return func(ctx context.Context, request any) (any, error) {

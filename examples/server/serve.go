@@ -32,6 +32,7 @@ type serveCommand struct {
 	DrainDelay  time.Duration `default:"0s" placeholder:"TIME" group:"Server" help:"How long the server still serves requests after SIGTERM or SIGINT while /readyz answers 503, so that a load balancer stops sending requests before the server closes its port; at most 10m. Behind a load balancer, set it to more than the time in which that notices. A second signal ends the server immediately. Default: ${default}."`
 	MetricsAddr string        `placeholder:"HOST:PORT" group:"Server" help:"The address on which /metrics is served for Prometheus. Only operators should reach it. Default: no metrics."`
 	TLS         tlsSettings   `embed:"" prefix:"tls-" group:"Server"`
+	GRPC        grpcSettings  `embed:"" prefix:"grpc-" group:"Server"`
 	Demo        *bool         `negatable:"" group:"Server" help:"Fill an empty store with demo data. The password of the demo accounts is public, so a server on a store that ever held them listens on loopback only. Default: yes for sqlite and memory."`
 }
 
@@ -43,6 +44,10 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	address, err := net.ResolveTCPAddr("tcp", c.Addr) // resolved once, so that the check below is of the same address
 	if err != nil {
 		return fmt.Errorf("--addr: %w", err)
+	}
+	callAddress, err := c.GRPC.address()
+	if err != nil {
+		return err
 	}
 	where, err := secret("--store", s.Store, s.StoreFile, defaultStore)
 	if err != nil {
@@ -59,10 +64,11 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if err != nil {
 		return err
 	}
-	config, err := c.config(log, !address.IP.IsLoopback() || len(c.Proxies.TrustedProxies) > 0)
+	config, err := c.config(log, isReachable(address) || isReachable(callAddress) || len(c.Proxies.TrustedProxies) > 0)
 	if err != nil {
 		return err
 	}
+	config.NoReflection = !c.GRPC.Reflection
 	var measured *metrics.Metrics
 	if c.MetricsAddr != "" {
 		measured, config = measure(config)
@@ -82,6 +88,13 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	}
 	web := newWeb(listener, cert, log)
 	defer web.close() // for the errors below; otherwise serve has closed it
+	var calls net.Listener
+	if callAddress != nil {
+		if calls, err = c.Proxies.listen(callAddress, c.Room.limiter(log)); err != nil {
+			return fmt.Errorf("--grpc-addr: %w", err)
+		}
+		defer calls.Close() // as web.close; the server of gRPC closes it, too
+	}
 	if cert != nil {
 		go cert.watch(ctx)
 	}
@@ -102,8 +115,11 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if err != nil {
 		return err
 	}
-	if demo.present() && !address.IP.IsLoopback() {
-		return demo.refuse(c.Addr)
+	if demo.present() && isReachable(address) {
+		return demo.refuse("--addr", c.Addr)
+	}
+	if demo.present() && isReachable(callAddress) {
+		return demo.refuse("--grpc-addr", c.GRPC.Addr)
 	}
 	if err := demo.fill(ctx, app.Storage, config); err != nil {
 		return err
@@ -116,8 +132,15 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	}
 	limitMemory(log, memlimit.FromCgroup)
 	web.mount(app.Handler)
-	announce(os.Stdout, baseURL(c.Addr, listener.Addr(), cert != nil), p, demo.present(), c.Docs)
-	return serve(ctx, stop, app, web, c.DrainDelay, log)
+	var rpc rpc
+	var rpcURL string
+	if calls != nil {
+		rpc = newRPC(calls, app, cert)
+		defer rpc.close()
+		rpcURL = baseURL("grpc", c.GRPC.Addr, calls.Addr(), cert != nil)
+	}
+	announce(os.Stdout, baseURL("http", c.Addr, listener.Addr(), cert != nil), rpcURL, p, demo.present(), c.Docs)
+	return serve(ctx, stop, app, web, rpc, c.DrainDelay, log)
 }
 
 // openApp makes an App over a store. It returns an error if the store holds an unfinished copy.
@@ -141,7 +164,7 @@ func closeApp(app *wiring.App) error {
 // serve serves requests and does the background work until ctx ends. Then it drains for the delay,
 // and finishes the requests in flight. It calls stop to restore the default handling of signals: a
 // second one ends the program immediately.
-func serve(ctx context.Context, stop context.CancelFunc, app *wiring.App, web *web, delay time.Duration, log *slog.Logger) error {
+func serve(ctx context.Context, stop context.CancelFunc, app *wiring.App, web *web, rpc rpc, delay time.Duration, log *slog.Logger) error {
 	// The background work has its own context, so that it continues while the requests in flight
 	// finish.
 	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
@@ -153,6 +176,8 @@ func serve(ctx context.Context, stop context.CancelFunc, app *wiring.App, web *w
 	select {
 	case err := <-web.ended:
 		failed = fmt.Errorf("serve: %w", err)
+	case err := <-rpc.ended:
+		failed = fmt.Errorf("serve gRPC: %w", err)
 	case <-ctx.Done():
 		stop()
 		app.Drain()
@@ -160,8 +185,13 @@ func serve(ctx context.Context, stop context.CancelFunc, app *wiring.App, web *w
 		select {
 		case err := <-web.ended:
 			failed = fmt.Errorf("serve: %w", err)
+		case err := <-rpc.ended:
+			failed = fmt.Errorf("serve gRPC: %w", err)
 		case <-time.After(delay):
+			var finishing sync.WaitGroup
+			finishing.Go(func() { rpc.finish(log) })
 			failed = web.finish(log)
+			finishing.Wait()
 		}
 	}
 	stopWorking()

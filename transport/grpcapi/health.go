@@ -22,7 +22,7 @@ type health struct {
 }
 
 // watchEvery is how often a watched server is looked at.
-const watchEvery = 5 * time.Second
+const watchEvery = time.Second
 
 // Check tells whether the server can serve calls of a service, or of all for "".
 func (h *health) Check(ctx context.Context, r *grpc_health_v1.HealthCheckRequest) (*grpc_health_v1.HealthCheckResponse, error) {

@@ -103,7 +103,7 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 	if err != nil {
 		return nil, err
 	}
-	app := wiring.NewApp(checked, servicesServices, api, storage, store, readiness, relay, clock)
+	app := wiring.NewApp(checked, servicesServices, api, grpcapiAPI, storage, store, readiness, relay, clock)
 	return app, nil
 }
 

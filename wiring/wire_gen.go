@@ -165,6 +165,7 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	grpcapiAPI := NewGRPC(checked, servicesServices, api, limits, readiness)
 	sender, err := NewSender(checked)
 	if err != nil {
 		return nil, nil, err

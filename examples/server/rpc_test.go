@@ -180,7 +180,7 @@ func TestGRPCFinishesCalls(t *testing.T) {
 func TestGRPCAddresses(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
-		"--grpc-addr nonsense":                       "--grpc-addr",
+		"--grpc-addr nonsense":             "--grpc-addr",
 		"--grpc-addr 0.0.0.0:0 --mail log": "the password of the demo accounts is public",
 	} {
 		code, _, stderr := run(t, nil, append([]string{"--addr", "localhost:0", "--store", "memory"}, strings.Fields(args)...)...)

@@ -1,4 +1,4 @@
-// Package surface tests the whole HTTP API of a server over any store. Its requests are made from
+// Package surface tests the whole HTTP API and gRPC API of a server over any store. Its requests are made from
 // the OpenAPI document of the server, so that a new route, field or parameter is tested as well.
 package surface
 
@@ -23,6 +23,7 @@ func Surface(t *testing.T, open Open, secrets ...string) {
 	})
 	t.Run("cursors", func(t *testing.T) { cursors(t, open(t)) })
 	t.Run("injection", func(t *testing.T) { injection(t, open(t), queries) })
+	t.Run("calls", func(t *testing.T) { calls(t, open(t)) })
 }
 
 // Others puts texts that other parts of a server than the store may take for more than text into

@@ -91,6 +91,7 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 	if err != nil {
 		return nil, err
 	}
+	grpcapiAPI := wiring.NewGRPC(checked, servicesServices, api, limits, readiness)
 	sender, err := wiring.NewSender(checked)
 	if err != nil {
 		return nil, err

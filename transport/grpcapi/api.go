@@ -52,6 +52,7 @@ func Files() []protoreflect.FileDescriptor {
 		adminv1.File_cicerone_admin_v1_sanctions_proto,
 		adminv1.File_cicerone_admin_v1_reservations_proto,
 		adminv1.File_cicerone_admin_v1_events_proto,
+		adminv1.File_cicerone_admin_v1_webhooks_proto,
 	}
 }
 

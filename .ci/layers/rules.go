@@ -33,12 +33,16 @@ var (
 	// edgeLibraries are the libraries that transport/edge may import. None implements a protocol.
 	edgeLibraries = []string{gokit + "/kit/endpoint", gokit + "/kit/ratelimit", "golang.org/x/time/rate"}
 
+	// kits are the packages of transport that serve a protocol, whatever the operations are: the second
+	// serves what is declared with the first.
+	kits = []string{"kithttp", "kitgrpc"}
+
 	// testers are libraries for tests that have many dependencies: those that start servers, those
-	// that are servers, and a second implementation of a format. `go mod tidy` of an importer
+	// that are servers, and a second implementation of a format or of a client. `go mod tidy` of an importer
 	// includes the tests of imported packages, so they are allowed only in adapters/internal.
 	testers = []string{
 		"github.com/testcontainers/testcontainers-go", "github.com/ory/dockertest", "github.com/nats-io/nats-server",
-		"github.com/cloudevents/sdk-go",
+		"github.com/cloudevents/sdk-go", "github.com/fullstorydev/grpcurl", "github.com/jhump/protoreflect",
 	}
 )
 
@@ -156,7 +160,7 @@ func refuseAdapter(from, to string) string {
 	switch {
 	case isOwn(to, "adapters") && !under(from, "adapters/internal"):
 		return "an adapter imports no other adapter"
-	case isOwn(to, "transport"):
+	case isOwn(to, "transport") && from != "adapters/internal/surface": // which tests the transports
 		return "an adapter imports no transport"
 	}
 	return ""
@@ -168,12 +172,14 @@ func refuseTransport(from, to string) string {
 		return "a transport imports no ports or adapters"
 	case under(from, edge):
 		return refuseEdge(to)
-	case under(from, "transport/kithttp") && isOwn(to, "core") && slices.Contains(domains, unit(inModule(to))):
-		return "kithttp is independent of the domains"
-	case under(from, "transport/kithttp") && isOwn(to, edge) && !isOwn(to, failures):
-		return "kithttp is independent of the domains: of edge, it imports only edge/failure"
-	case isOwn(to, "transport") && !isOwn(to, edge) && unit(inModule(to)) != "kithttp":
-		return "transports share only edge and kithttp"
+	case slices.Contains(kits, unit(from)) && isOwn(to, "core") && slices.Contains(domains, unit(inModule(to))):
+		return unit(from) + " is independent of the domains"
+	case slices.Contains(kits, unit(from)) && isOwn(to, edge) && !isOwn(to, failures):
+		return unit(from) + " is independent of the domains: of edge, it imports only edge/failure"
+	case isOwn(to, "transport") && !isOwn(to, edge) && !slices.Contains(kits, unit(inModule(to))):
+		return "transports share only edge, " + strings.Join(kits, " and ")
+	case unit(from) == kits[0] && isOwn(to, "transport/"+kits[1]):
+		return kits[0] + " knows no other transport"
 	}
 	return ""
 }

@@ -25,7 +25,8 @@ import (
 // JSON.
 const MaxMessage = kithttp.DefaultBodyLimit
 
-// errSlow is the failure of a call whose client sends or reads too slowly.
+// errSlow is the failure of a call whose client sends too slowly. The client is told codes.Canceled: the
+// call ends at once, as it does if the client reads too slowly.
 var errSlow = failure.Malformed("the request came too slowly")
 
 type cutKey struct{}

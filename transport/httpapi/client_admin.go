@@ -13,76 +13,76 @@ import (
 
 // Users lists accounts, newest first.
 func (c *Client) Users(ctx context.Context, f AccountFilter, p Paging) (Page[User], error) {
-	return kithttp.Call(ctx, c.http, accounts, accountsRequest{f, p})
+	return call(ctx, c, accounts, accountsRequest{f, p})
 }
 
 // User reads an account.
 func (c *Client) User(ctx context.Context, user id.User) (User, error) {
-	return kithttp.Call(ctx, c.http, account, accountRequest{pathID(user)})
+	return call(ctx, c, account, accountRequest{pathID(user)})
 }
 
 // ChangeUser changes the role of an account, deactivates or reactivates it. It may run more than
 // once.
 func (c *Client) ChangeUser(ctx context.Context, user id.User, in AccountChange) (User, error) {
-	return kithttp.Call(ctx, c.http, changeAccount, changeAccountRequest{pathID(user), in})
+	return call(ctx, c, changeAccount, changeAccountRequest{pathID(user), in})
 }
 
 // PostTokens credits or debits a user's wallet.
 func (c *Client) PostTokens(ctx context.Context, user id.User, in Adjustment, key idempotency.Key) (Transaction, error) {
-	return kithttp.Call(ctx, c.http, postTokens, postTokensRequest{pathID(user), keyedBy(key), in})
+	return call(ctx, c, postTokens, postTokensRequest{pathID(user), keyedBy(key), in})
 }
 
 // UserTransactions lists the transactions of a user's wallet, newest first.
 func (c *Client) UserTransactions(ctx context.Context, user id.User, p Paging) (Page[Transaction], error) {
-	return kithttp.Call(ctx, c.http, accountTransactions, accountTransactionsRequest{pathID(user), p})
+	return call(ctx, c, accountTransactions, accountTransactionsRequest{pathID(user), p})
 }
 
 // CreateInterest adds an interest.
 func (c *Client) CreateInterest(ctx context.Context, in InterestInput, key idempotency.Key) (Interest, error) {
-	return kithttp.Call(ctx, c.http, createInterest, createInterestRequest{keyedBy(key), in})
+	return call(ctx, c, createInterest, createInterestRequest{keyedBy(key), in})
 }
 
 // AllInterests lists all interests by name, inactive ones included.
 func (c *Client) AllInterests(ctx context.Context, p Paging) (Page[Interest], error) {
-	return kithttp.Call(ctx, c.http, allInterests, p)
+	return call(ctx, c, allInterests, p)
 }
 
 // ChangeInterest changes an interest. It may run more than once.
 func (c *Client) ChangeInterest(ctx context.Context, interest id.Interest, in InterestChange) (Interest, error) {
-	return kithttp.Call(ctx, c.http, changeInterest, changeInterestRequest{pathID(interest), in})
+	return call(ctx, c, changeInterest, changeInterestRequest{pathID(interest), in})
 }
 
 // Reports lists the reports with a status, or all reports if it is "", oldest first.
 func (c *Client) Reports(ctx context.Context, status moderation.Status, p Paging) (Page[AdminReport], error) {
-	return kithttp.Call(ctx, c.http, adminReports, adminReportsRequest{status, p})
+	return call(ctx, c, adminReports, adminReportsRequest{status, p})
 }
 
 // ReportByID reads a report, with its messages and the histories of both users.
 func (c *Client) ReportByID(ctx context.Context, report id.Report) (Case, error) {
-	return kithttp.Call(ctx, c.http, adminReport, adminReportRequest{pathID(report)})
+	return call(ctx, c, adminReport, adminReportRequest{pathID(report)})
 }
 
 // ChangeReport changes the status or the notes of a report.
 func (c *Client) ChangeReport(ctx context.Context, report id.Report, in ReportChange) (AdminReport, error) {
-	return kithttp.Call(ctx, c.http, changeReport, changeReportRequest{pathID(report), in})
+	return call(ctx, c, changeReport, changeReportRequest{pathID(report), in})
 }
 
 // AllReservations lists the selected reservations of all users, newest first.
 func (c *Client) AllReservations(ctx context.Context, f ReservationFilter, p Paging) (Page[Reservation], error) {
-	return kithttp.Call(ctx, c.http, adminReservations, adminReservationsRequest{f, p})
+	return call(ctx, c, adminReservations, adminReservationsRequest{f, p})
 }
 
 // EndReservation cancels an accepted reservation with a refund, or completes it.
 func (c *Client) EndReservation(ctx context.Context, of id.Reservation, in ReservationEnd) (Reservation, error) {
-	return kithttp.Call(ctx, c.http, endReservation, endReservationRequest{pathID(of), in})
+	return call(ctx, c, endReservation, endReservationRequest{pathID(of), in})
 }
 
 // Audit lists the actions of admins, newest first.
 func (c *Client) Audit(ctx context.Context, p Paging) (Page[AuditRecord], error) {
-	return kithttp.Call(ctx, c.http, auditTrail, p)
+	return call(ctx, c, auditTrail, p)
 }
 
 // VerifyLedger checks that the whole store follows every rule.
 func (c *Client) VerifyLedger(ctx context.Context) (Verification, error) {
-	return kithttp.Call(ctx, c.http, verifyLedger, kithttp.None{})
+	return call(ctx, c, verifyLedger, kithttp.None{})
 }

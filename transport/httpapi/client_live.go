@@ -2,20 +2,17 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/transport/edge"
-	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
 // Told is what [Client.Events] tells.
@@ -45,7 +42,8 @@ const (
 // Events tells what concerns the caller: what has happened after the event with lastID, or from now on
 // if it is "". It is meant for a loop that lasts long. If the connection ends, or the server cannot be
 // reached or is busy, Events connects again, after a pause that grows, and goes on without loss or
-// repeat; for each connection, [kithttp.WithRequestHook] can set a fresh access token. It ends with an
+// repeat; for each connection, [kithttp.WithRequestHook] or per-RPC credentials can set a fresh access
+// token. It ends with an
 // error if the server refuses the request for another reason, and if ctx ends: LastID of the last event
 // is then where another call goes on. An HTTP client with a Timeout must not be used.
 func (c *Client) Events(ctx context.Context, lastID string) iter.Seq2[Told, error] {
@@ -72,12 +70,13 @@ func (c *Client) Events(ctx context.Context, lastID string) iter.Seq2[Told, erro
 	}
 }
 
-// errNotUnderstood is a failure that a further connection would have, too.
-var errNotUnderstood = errors.New("httpapi: the server's events cannot be understood")
+// ErrNotUnderstood is the failure of a [Transport] whose server sends no events, but something else. A
+// further connection would have it, too.
+var ErrNotUnderstood = errors.New("the server's events cannot be understood")
 
 // passes reports whether the reason for the end of a connection may pass.
 func passes(err error) bool {
-	if errors.Is(err, errNotUnderstood) {
+	if errors.Is(err, ErrNotUnderstood) {
 		return false
 	}
 	if e, ok := errors.AsType[*fault.Error](err); ok {
@@ -102,55 +101,44 @@ func (f *following) connect(ctx context.Context) error {
 	defer cancel()
 	watch := time.AfterFunc(silence, cancel)
 	defer watch.Stop()
-	var req liveRequest
+	var after *int64
 	if f.lastID != "" {
-		req.LastEventID = new(lastEventID)
-		if err := req.LastEventID.UnmarshalText([]byte(f.lastID)); err != nil {
+		var last lastEventID
+		if err := last.UnmarshalText([]byte(f.lastID)); err != nil {
 			return fmt.Errorf("the last id of an event: %w", err)
 		}
+		after = (*int64)(&last)
 	}
-	response, err := kithttp.Open(ctx, f.client.http, liveEvents, req)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if !strings.HasPrefix(response.Header.Get("Content-Type"), kithttp.EventMedia) {
-		return errNotUnderstood
-	}
-	for e, err := range kithttp.ReadEvents(response.Body) {
+	for heard, err := range f.client.transport.Follow(ctx, after) {
 		if err != nil {
 			return err
 		}
 		watch.Reset(silence)
-		if err := f.take(e); err != nil || f.stopped {
-			return err
+		if f.take(heard); f.stopped {
+			return nil
 		}
 	}
 	return io.EOF
 }
 
-// take tells an event.
-func (f *following) take(e kithttp.ServerEvent) error {
-	if e.Retry > 0 {
-		f.retry = e.Retry
+// take tells what was heard.
+func (f *following) take(h Heard) {
+	if h.Retry > 0 {
+		f.retry = h.Retry
 	}
-	if e.ID != "" {
-		f.lastID = e.ID
+	if h.LastID != "" {
+		f.lastID = h.LastID
 	}
-	if e.Data == nil {
-		return nil
-	}
-	told := Told{LastID: f.lastID, Reset: e.Type == resetType}
-	if !told.Reset {
-		var wire LiveEvent
-		if err := json.Unmarshal(e.Data, &wire); err != nil {
-			return fmt.Errorf("%w: %w", errNotUnderstood, err)
-		}
-		told.ID, told.Type, told.Version, told.At = wire.ID, wire.Type, wire.Version, time.Time(wire.At)
-		told.Data = events.Decode(wire.Type, wire.Version, string(wire.Data))
+	told := Told{LastID: f.lastID, Reset: h.Reset}
+	switch e := h.Event; {
+	case h.Reset:
+	case e == nil:
+		return
+	default:
+		told.ID, told.Type, told.Version, told.At = e.ID, e.Type, e.Version, time.Time(e.At)
+		told.Data = events.Decode(e.Type, e.Version, string(e.Data))
 	}
 	f.stopped = !f.yield(told, nil)
-	return nil
 }
 
 // pause waits before the next connection.

@@ -8,16 +8,16 @@ import (
 
 // Notifications returns which mail the caller gets.
 func (c *Client) Notifications(ctx context.Context) (NotificationPreferences, error) {
-	return kithttp.Call(ctx, c.http, myNotifications, kithttp.None{})
+	return call(ctx, c, myNotifications, kithttp.None{})
 }
 
 // SaveNotifications chooses which mail the caller gets.
 func (c *Client) SaveNotifications(ctx context.Context, p NotificationPreferences) (NotificationPreferences, error) {
-	return kithttp.Call(ctx, c.http, saveNotifications, p)
+	return call(ctx, c, saveNotifications, p)
 }
 
 // Unsubscribe switches off mail of a kind with the token of the address in a mail.
 func (c *Client) Unsubscribe(ctx context.Context, token string) error {
-	_, err := kithttp.Call(ctx, c.http, unsubscribe, unsubscribeRequest{token})
+	_, err := call(ctx, c, unsubscribe, unsubscribeRequest{token})
 	return err
 }

@@ -41,7 +41,7 @@ type ClientOption func(*Client)
 func WithHTTPClient(c *http.Client) ClientOption { return func(k *Client) { k.http = c } }
 
 // WithAnswerLimit sets the greatest number of bytes of a response, which must be above 0. The
-// default is [DefaultAnswerLimit]. The limit does not apply to a response that [Open] returns.
+// default is [DefaultAnswerLimit]. The limit does not apply to a response that [Client.Open] returns.
 func WithAnswerLimit(bytes int64) ClientOption { return func(k *Client) { k.answerLimit = bytes } }
 
 // WithRequestHook adds a function that runs on each request before it is sent, for example to set a
@@ -90,22 +90,28 @@ func passResponse(_ context.Context, r *http.Response) (any, error) { return r, 
 // fault.Internal if the response does not match the route. If ctx is canceled, the error is
 // context.Canceled and not fault.Unavailable. Call does not retry.
 func Call[Req, Resp any](ctx context.Context, c *Client, r Route[Req, Resp], req Req) (Resp, error) {
-	var zero Resp
-	if _, ok := any(zero).(Stream); ok {
-		return zero, fmt.Errorf("kithttp: route %s: a stream is read with Open", r.Name)
+	var resp Resp
+	err := c.Call(ctx, r.Info(), req, &resp)
+	return resp, err
+}
+
+// Call is the function Call without types: req is the request, and resp points to the response.
+func (c *Client) Call(ctx context.Context, r RouteInfo, req, resp any) error {
+	if _, ok := resp.(*Stream); ok {
+		return fmt.Errorf("kithttp: route %s: a stream is read with Open", r.Name)
 	}
-	response, err := send(ctx, c, r, req)
+	response, err := c.exchange(ctx, r, req)
 	if err != nil {
-		return zero, err
+		return err
 	}
 	defer response.Body.Close()
-	return readResponse[Resp](response, r.Name, c.answerLimit)
+	return readResponse(response, r.Name, c.answerLimit, resp)
 }
 
 // Open sends a request to a route and returns the response with an unread body, as a [Stream]
-// needs. Its errors are those of [Call]. The caller must close the body.
-func Open[Req, Resp any](ctx context.Context, c *Client, r Route[Req, Resp], req Req) (*http.Response, error) {
-	response, err := send(ctx, c, r, req)
+// needs. Its errors are those of the function Call. The caller must close the body.
+func (c *Client) Open(ctx context.Context, r RouteInfo, req any) (*http.Response, error) {
+	response, err := c.exchange(ctx, r, req)
 	if err != nil {
 		return nil, err
 	}
@@ -123,9 +129,9 @@ type call struct {
 	value        reflect.Value // of the shape's type
 }
 
-// send runs a call through the client's endpoint. The caller must close the body of the response.
-func send[Req, Resp any](ctx context.Context, c *Client, r Route[Req, Resp], req Req) (*http.Response, error) {
-	shape, err := r.check()
+// exchange runs a call through the client's endpoint. The caller must close the body of the response.
+func (c *Client) exchange(ctx context.Context, r RouteInfo, req any) (*http.Response, error) {
+	shape, err := r.shapeOf(reflect.TypeOf(req))
 	if err != nil {
 		return nil, err
 	}
@@ -230,29 +236,29 @@ func (s *shape) marshal(v reflect.Value) ([]byte, error) {
 	return b, nil
 }
 
-func readResponse[Resp any](r *http.Response, route string, limit int64) (Resp, error) {
-	var answer Resp
+// readResponse reads a response into a value, to which into points.
+func readResponse(r *http.Response, route string, limit int64, into any) error {
 	if r.StatusCode < 200 || r.StatusCode > 299 {
-		return answer, readProblem(r, limit)
+		return readProblem(r, limit)
 	}
 	body, err := readLimited(r, limit)
 	if err != nil {
-		return answer, err
+		return err
 	}
-	if _, none := any(answer).(None); none || r.StatusCode == http.StatusNoContent {
-		return answer, nil
+	if _, none := into.(*None); none || r.StatusCode == http.StatusNoContent {
+		return nil
 	}
-	if blob, ok := any(&answer).(*Blob); ok {
+	if blob, ok := into.(*Blob); ok {
 		*blob = Blob{ContentType: r.Header.Get("Content-Type"), Body: body, Header: r.Header}
-		return answer, nil
+		return nil
 	}
 	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != jsonMedia {
-		return answer, misunderstood(fmt.Errorf("%s answered %s with %q", route, r.Status, media))
+		return misunderstood(fmt.Errorf("%s answered %s with %q", route, r.Status, media))
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return answer, misunderstood(fmt.Errorf("%s: %w", route, err))
+	if err := json.Unmarshal(body, into); err != nil {
+		return misunderstood(fmt.Errorf("%s: %w", route, err))
 	}
-	return answer, nil
+	return nil
 }
 
 func misunderstood(cause error) error {

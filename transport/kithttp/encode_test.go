@@ -129,7 +129,7 @@ func TestStream(t *testing.T) {
 	_, c := serve(t, s)
 	for _, id := range []string{"fine", "is refused", "breaks", "panics"} {
 		t.Run(id, func(t *testing.T) {
-			r, err := kithttp.Open(t.Context(), c, route, key{ID: label{id}})
+			r, err := c.Open(t.Context(), route.Info(), key{ID: label{id}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -160,10 +160,10 @@ func TestStream(t *testing.T) {
 			}
 		})
 	}
-	if _, err := kithttp.Open(t.Context(), c, route, key{ID: label{"none"}}); !errors.Is(err, fault.NotFound) {
+	if _, err := c.Open(t.Context(), route.Info(), key{ID: label{"none"}}); !errors.Is(err, fault.NotFound) {
 		t.Errorf("got %v, want fault.NotFound", err)
 	}
-	_, err := kithttp.Open(t.Context(), c, route, key{ID: label{"late"}})
+	_, err := c.Open(t.Context(), route.Info(), key{ID: label{"late"}})
 	if f, ok := errors.AsType[*fault.Error](err); !ok || f.Code != "too_late" || f.Kind != fault.Conflict {
 		t.Errorf("got %v, want too_late", err)
 	}

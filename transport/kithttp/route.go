@@ -59,15 +59,21 @@ func (r Route[Req, Resp]) answer() reflect.Type {
 
 // check returns the shape of the route's request, or an error if the route is not valid.
 func (r Route[Req, Resp]) check() (*shape, error) {
+	s, err := r.Info().shapeOf(reflect.TypeFor[Req]())
+	if err == nil && r.IgnoreBody && len(s.members) > 0 {
+		return nil, fmt.Errorf("kithttp: route %s: IgnoreBody, but the request has JSON fields", r.Name)
+	}
+	return s, err
+}
+
+// shapeOf returns the shape of the route's request, or an error if the two do not fit.
+func (r RouteInfo) shapeOf(req reflect.Type) (*shape, error) {
 	if r.Name == "" || r.Method == "" || !strings.HasPrefix(r.Path, "/") {
 		return nil, fmt.Errorf("kithttp: route %q %q %q: name, method and path are required", r.Name, r.Method, r.Path)
 	}
-	s, err := shapeOf(reflect.TypeFor[Req]())
+	s, err := shapeOf(req)
 	if err != nil {
 		return nil, fmt.Errorf("kithttp: route %s: %w", r.Name, err)
-	}
-	if r.IgnoreBody && len(s.members) > 0 {
-		return nil, fmt.Errorf("kithttp: route %s: IgnoreBody, but the request has JSON fields", r.Name)
 	}
 	if err := s.checkPath(r.Path); err != nil {
 		return nil, fmt.Errorf("kithttp: route %s: %w", r.Name, err)
@@ -82,7 +88,7 @@ type Header struct {
 	Description string
 }
 
-// RouteInfo describes a route to middleware, hooks and tests.
+// RouteInfo describes a route to middleware, hooks, tests, and clients without type parameters.
 type RouteInfo struct {
 	Name     string
 	Method   string
@@ -109,7 +115,7 @@ type Blob struct {
 // and its writer works with http.ResponseController. An error that Write returns before is answered
 // like an error of a handler. After an error that it returns later, the server closes the
 // connection, so that no client takes the body for a complete one; see [WithErrorHook]. Write is
-// not called for HEAD. A client reads a Stream with [Open].
+// not called for HEAD. A client reads a Stream with [Client.Open].
 type Stream struct {
 	ContentType string
 	Header      http.Header

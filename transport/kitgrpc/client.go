@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"slices"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -12,29 +11,35 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// Call sends a request to a method and returns the response. leftOut are the fields of the request that
-// the message does not have. Its errors are those of [FaultOf]. Call does not retry.
-func Call[Req, Resp any](
-	ctx context.Context, c grpc.ClientConnInterface, m protoreflect.MethodDescriptor, req Req, leftOut ...string,
-) (Resp, error) {
-	var resp Resp
+// Call sends a request to a method, and reads the response into a struct, to which resp points. leftOut
+// are the fields of the request that the message does not have. Its errors are those of [FaultOf], and
+// fault.Internal if the response cannot be understood. Call does not retry.
+func Call(ctx context.Context, c grpc.ClientConnInterface, m protoreflect.MethodDescriptor, req, resp any, leftOut ...string) error {
 	message := messageType(m.Input()).New().Interface()
 	md, err := Encode(req, message, leftOut...)
 	if err != nil {
-		return resp, err
+		return err
 	}
 	answer := messageType(m.Output()).New().Interface()
-	err = c.Invoke(WithMetadata(ctx, md), MethodName(m), message, answer)
-	if err != nil {
-		return resp, FaultOf(ctx, err)
+	if err := c.Invoke(WithMetadata(ctx, md), MethodName(m), message, answer); err != nil {
+		return FaultOf(ctx, err)
 	}
-	if reflect.TypeFor[Resp]() == reflect.TypeFor[kithttp.None]() {
-		return resp, nil
+	return Answer(answer, resp)
+}
+
+// Answer reads the response of a call into a struct, to which resp points. Errors: fault.Internal.
+func Answer(message proto.Message, resp any) error {
+	if _, none := resp.(*kithttp.None); none {
+		return nil
 	}
-	return resp, Decode(answer, &resp)
+	if err := Decode(message, resp); err != nil {
+		return fault.New(fault.Internal, string(fault.Internal), "the server's answer cannot be understood").Wrap(err)
+	}
+	return nil
 }
 
 // MethodName returns the name of a method for a call, like /package.Service/Method.
@@ -63,22 +68,25 @@ func Encode(v any, into proto.Message, leftOut ...string) (metadata.MD, error) {
 	return p.write(reflect.ValueOf(v), m)
 }
 
-// Decode reads a message into a struct, to which into points. Fields that only the message has, because
-// its server is of a later version, are ignored. It returns an error if the two do not have the same
+// Decode reads a response into a struct, to which into points. A list or a map without items is empty,
+// and not nil. Fields that only the message has, because its server is of a later version, are ignored. It returns an error if the two do not have the same
 // fields, or if a value is not one of the struct.
 func Decode(m proto.Message, into any) error {
 	v := reflect.ValueOf(into).Elem()
-	p, err := plans.of(v.Type(), m.ProtoReflect().Descriptor(), nil)
+	p, err := answers.of(v.Type(), m.ProtoReflect().Descriptor(), nil)
 	if err != nil {
 		return err
 	}
 	return p.response(m.ProtoReflect(), v)
 }
 
-// plans has the plans that clients have used.
-var plans cache
+// The plans that clients have used, for requests and for responses.
+var plans, answers = &cache{}, &cache{answers: true}
 
-type cache struct{ known sync.Map } // pair → *plan
+type cache struct {
+	known   sync.Map // pair → *plan
+	answers bool
+}
 
 type pair struct {
 	t reflect.Type
@@ -89,7 +97,7 @@ func (c *cache) of(t reflect.Type, m protoreflect.MessageDescriptor, leftOut []s
 	if known, ok := c.known.Load(pair{t, m.FullName()}); ok {
 		return known.(*plan), nil
 	}
-	p, err := planOf(t, m, slices.Clone(leftOut)...)
+	p, err := (&planner{map[reflect.Type]*plan{}, c.answers}).plan(t, m, leftOut...)
 	if err == nil {
 		c.known.Store(pair{t, m.FullName()}, p)
 	}

@@ -88,7 +88,7 @@ func (f *field) read(m protoreflect.Message, mask []string, into reflect.Value, 
 			return nil
 		}
 	}
-	if !given {
+	if !given && !f.empty {
 		if f.required {
 			invalid.Add(name, failure.Required)
 		}

@@ -30,6 +30,7 @@ type field struct {
 	notNull  bool
 	omitZero bool
 	maxItems int
+	empty    bool // a list or a map without items is empty, and not nil
 
 	descriptor protoreflect.FieldDescriptor // nil for a header
 	wrapped    wrapping
@@ -55,7 +56,10 @@ func planOf(t reflect.Type, m protoreflect.MessageDescriptor, leftOut ...string)
 }
 
 // planner makes a plan and those that are a part of it.
-type planner struct{ known map[reflect.Type]*plan } // a type has one message in a plan
+type planner struct {
+	known   map[reflect.Type]*plan // a type has one message in a plan
+	answers bool                   // the plan is of responses
+}
 
 func (r *planner) plan(t reflect.Type, m protoreflect.MessageDescriptor, leftOut ...string) (*plan, error) {
 	if known, ok := r.known[t]; ok {
@@ -142,6 +146,7 @@ func (r *planner) addField(p *plan, f reflect.StructField, index []int, m protor
 		return nil
 	case own.descriptor != nil:
 		own.codec, err = r.codec(t, own.descriptor, f.Tag.Get("enum"))
+		own.empty = r.answers && own.wrapped == plain && !own.omitZero && (own.descriptor.IsList() || own.descriptor.IsMap())
 		p.fields = append(p.fields, own)
 	case place == "header":
 		own.codec, err = textCodec(t)

@@ -176,6 +176,8 @@ func refuseTransport(from, to string) string {
 		return unit(from) + " is independent of the domains"
 	case slices.Contains(kits, unit(from)) && isOwn(to, edge) && !isOwn(to, failures):
 		return unit(from) + " is independent of the domains: of edge, it imports only edge/failure"
+	case under(from, "transport/client"):
+		return "" // it is over each of them
 	case isOwn(to, "transport") && !isOwn(to, edge) && !slices.Contains(kits, unit(inModule(to))):
 		return "transports share only edge, " + strings.Join(kits, " and ")
 	case unit(from) == kits[0] && isOwn(to, "transport/"+kits[1]):

@@ -15,6 +15,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/transport/client"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
@@ -27,7 +28,7 @@ type journey struct {
 	out       io.Writer
 	settings  settings
 	run       string // random, so that journeys on one server are independent
-	anonymous *httpapi.Client
+	anonymous *client.Client
 
 	admin, voyager, local *person
 	signedIn              []*person          // voyager and local, while they are signed in
@@ -39,10 +40,11 @@ type journey struct {
 
 // travel runs all steps of the story.
 func travel(ctx context.Context, out io.Writer, s settings) error {
-	anonymous, err := httpapi.NewClient(s.Server)
+	anonymous, err := connect(s.Server)
 	if err != nil {
 		return err
 	}
+	defer anonymous.Close()
 	j := &journey{out: out, settings: s, anonymous: anonymous, run: strings.ToLower(rand.Text()[:10])}
 	for i, step := range []struct {
 		title string
@@ -71,6 +73,14 @@ func travel(ctx context.Context, out io.Writer, s settings) error {
 	}
 	fmt.Fprintln(out, "    Everything was as it should be.")
 	return nil
+}
+
+// connect returns a client for an address, whose scheme tells the protocol.
+func connect(address string) (*client.Client, error) {
+	if strings.HasPrefix(address, "grpc") {
+		return client.New(client.GRPC(address))
+	}
+	return client.New(client.HTTP(address))
 }
 
 func (j *journey) say(format string, args ...any) { fmt.Fprintf(j.out, "    "+format+"\n", args...) }

@@ -3,6 +3,7 @@
 // balances after each step, and exits with status 1 if a check fails.
 //
 //	go run ./examples/journey --server http://localhost:8080
+//	go run ./examples/journey --server grpc://localhost:9090
 package main
 
 import (
@@ -17,7 +18,7 @@ import (
 )
 
 type settings struct {
-	Server        string        `default:"http://localhost:8080" help:"The address of the server."`
+	Server        string        `default:"http://localhost:8080" help:"The address of the server: http(s)://HOST:PORT, or grpc(s)://HOST:PORT for gRPC."`
 	AdminEmail    string        `default:"admin@example.org" help:"The e-mail address of an admin."`
 	AdminPassword string        `default:"cicerone-demo" help:"The password of the admin."`
 	Timeout       time.Duration `default:"2m" help:"The time limit for the whole journey."`

@@ -6,24 +6,25 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/transport/client"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 )
 
 // person is a signed-in user.
 type person struct {
-	*httpapi.Client // signed in as the user
-	user            httpapi.User
-	refreshToken    string
-	wallet          httpapi.Wallet // the expected one
+	*client.Client // signed in as the user
+	user           httpapi.User
+	refreshToken   string
+	wallet         httpapi.Wallet // the expected one
 }
 
-func newPerson(anonymous *httpapi.Client, in httpapi.SignedIn) *person {
+func newPerson(anonymous *client.Client, in httpapi.SignedIn) *person {
 	return &person{Client: anonymous.As(in.AccessToken), user: in.User, refreshToken: in.RefreshToken}
 }
 
 // signUp creates an account. It sends the request twice with the same key, as after a lost
 // response, and checks that the wallet has one bonus.
-func signUp(ctx context.Context, anonymous *httpapi.Client, in httpapi.SignUp) (*person, error) {
+func signUp(ctx context.Context, anonymous *client.Client, in httpapi.SignUp) (*person, error) {
 	key := idempotency.Key("sign-up-" + in.Email)
 	first, err := anonymous.SignUp(ctx, in, key)
 	if err != nil {

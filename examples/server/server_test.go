@@ -52,10 +52,12 @@ func TestJourney(t *testing.T) {
 	for _, args := range [][]string{{}, {"--store", "memory"}, {"--store", ":memory:"}, {"--message-cost", "3", "--token-rate", "1.5", "--log-format", "json"}} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			t.Parallel()
-			p := start(t, append(args, "--log-level", "debug")...)
-			out, err := exec.CommandContext(t.Context(), journeyProgram, "--server", p.base).CombinedOutput()
-			if err != nil || !strings.Contains(string(out), "Everything was as it should be.") {
-				t.Errorf("journey: %v\n%s", err, out)
+			p := start(t, append(args, "--log-level", "debug", "--grpc-addr", "localhost:0")...)
+			for _, server := range []string{p.base, grpcAddress.FindString(p.said)} {
+				out, err := exec.CommandContext(t.Context(), journeyProgram, "--server", server).CombinedOutput()
+				if err != nil || !strings.Contains(string(out), "Everything was as it should be.") {
+					t.Errorf("journey to %s: %v\n%s", server, err, out)
+				}
 			}
 			for line := range strings.Lines(p.logged()) {
 				for _, secret := range []string{"one small bag", "round the corner", "cicerone-demo", "@example.org", "eyJ"} { // passwords, addresses, access tokens
@@ -73,6 +75,8 @@ func TestJourneyFailures(t *testing.T) {
 	for _, args := range [][]string{
 		{"--server", p.base}, // a store without an admin
 		{"--server", "http://localhost:1"},
+		{"--server", "grpc://localhost:1"},
+		{"--server", "grpc://localhost"},
 		{"--server", "nonsense"},
 	} {
 		out, err := exec.CommandContext(t.Context(), journeyProgram, args...).CombinedOutput()

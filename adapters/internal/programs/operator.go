@@ -155,14 +155,16 @@ func (s Server) Several(t *testing.T, store Shared) {
 	Discreet(t, address, one.Said+one.Logged()+two.Said+two.Logged())
 }
 
-// Journey runs examples/journey against a server on an empty store. Build must have built that
-// program, too.
+// Journey runs examples/journey against a server on an empty store, over HTTP and over gRPC. Build must
+// have built that program, too.
 func (s Server) Journey(t *testing.T, address string) {
 	s.Migrate(t, address)
-	r := s.Serve(t, "--store", address, "--demo")
-	got := Run(t, Command(t.Context(), nil, filepath.Join(filepath.Dir(s.Path), "journey"), "--server", r.Base))
-	if got.Code != 0 || !strings.Contains(got.Stdout, "Everything was as it should be.") {
-		t.Errorf("journey: %v", got)
+	r := s.Serve(t, "--store", address, "--demo", "--grpc-addr", "localhost:0")
+	for _, at := range []string{r.Base, r.GRPC} {
+		got := Run(t, Command(t.Context(), nil, filepath.Join(filepath.Dir(s.Path), "journey"), "--server", at))
+		if got.Code != 0 || !strings.Contains(got.Stdout, "Everything was as it should be.") {
+			t.Errorf("journey to %s: %v", at, got)
+		}
 	}
 	// Without a mail server, the log has whole mails, and each mail has an address.
 	logged := strings.Join(slices.DeleteFunc(strings.Split(r.Logged(), "\n"), func(line string) bool {

@@ -35,6 +35,7 @@ func (s Server) Run(t *testing.T, args ...string) Ending {
 // Serving is a running server.
 type Serving struct {
 	Base string // the base URL for clients
+	GRPC string // the address of gRPC; "" without the flag
 	Said string // the output until the server listened
 
 	cmd    *exec.Cmd
@@ -82,6 +83,8 @@ func (s Server) Serve(t *testing.T, args ...string) *Serving {
 	}
 	_, after, _ := strings.Cut(r.Said, "listens on ")
 	r.Base, _, _ = strings.Cut(after, ",")
+	_, after, _ = strings.Cut(r.Said, "gRPC ")
+	r.GRPC, _, _ = strings.Cut(strings.TrimSpace(after), "\n")
 	return r
 }
 

@@ -2,9 +2,12 @@ package main_test
 
 import (
 	"bufio"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -379,5 +382,31 @@ func TestDemoDataAfterKill(t *testing.T) {
 	}
 	if code, stdout, stderr := run(t, nil, "doctor", "--store", store); code != 0 || !strings.Contains(stdout, "wallets        39\n") {
 		t.Errorf("doctor: exit code %d, %s\n%s", code, stderr, stdout)
+	}
+}
+
+// TestJourneyWithTLS lets the journey travel over both protocols with a certificate that it knows from
+// SSL_CERT_FILE.
+func TestJourneyWithTLS(t *testing.T) {
+	known := httptest.NewTLSServer(nil) // its certificate is for 127.0.0.1
+	known.Close()
+	key, err := x509.MarshalPKCS8PrivateKey(known.TLS.Certificates[0].PrivateKey)
+	must(t, err)
+	folder := t.TempDir()
+	certFile, keyFile := filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")
+	must(t, os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: known.Certificate().Raw}), 0o600))
+	must(t, os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), 0o600))
+	p := start(t, "--addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0", "--tls-cert", certFile, "--tls-key", keyFile)
+	_, after, _ := strings.Cut(p.said, "gRPC ")
+	rpc, _, _ := strings.Cut(strings.TrimSpace(after), "\n")
+	for _, server := range []string{p.base, rpc} {
+		for _, env := range []string{"SSL_CERT_FILE=" + certFile, "SSL_CERT_FILE=" + keyFile} {
+			journey := exec.CommandContext(t.Context(), journeyProgram, "--server", server)
+			journey.Env = append(os.Environ(), env, "SSL_CERT_DIR="+folder+"/none")
+			out, err := journey.CombinedOutput()
+			if trusted := env == "SSL_CERT_FILE="+certFile; trusted != (err == nil) || !trusted && !strings.Contains(string(out), "certificate") {
+				t.Errorf("journey to %s, where the certificate is known: %v: %v\n%s", server, trusted, err, out)
+			}
+		}
 	}
 }

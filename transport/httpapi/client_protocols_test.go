@@ -144,7 +144,9 @@ var usages = map[string]usage{
 		_, recovery := tn.secondFactor(tn.people["voyager"])
 		return c.RemoveSecondFactor(tn.ctx, password, recovery[0])
 	}),
-	"Notifications": read(func(tn *town, c *httpapi.Client) (httpapi.NotificationPreferences, error) { return c.Notifications(tn.ctx) }),
+	"Notifications": read(func(tn *town, c *httpapi.Client) (httpapi.NotificationPreferences, error) {
+		return c.Notifications(tn.ctx)
+	}),
 	"SaveNotifications": write(func(tn *town, c *httpapi.Client) (httpapi.NotificationPreferences, error) {
 		p, err := tn.people["voyager"].Notifications(tn.ctx)
 		if err != nil {
@@ -165,7 +167,9 @@ var usages = map[string]usage{
 	"Interests": read(func(tn *town, c *httpapi.Client) (httpapi.Page[httpapi.Interest], error) {
 		return c.Interests(tn.ctx, "HIK", httpapi.Paging{Limit: 1})
 	}),
-	"Places": read(func(tn *town, c *httpapi.Client) (httpapi.Page[httpapi.Place], error) { return c.Places(tn.ctx, httpapi.Paging{}) }),
+	"Places": read(func(tn *town, c *httpapi.Client) (httpapi.Page[httpapi.Place], error) {
+		return c.Places(tn.ctx, httpapi.Paging{})
+	}),
 	"Profile": read(func(tn *town, c *httpapi.Client) (httpapi.PublicProfile, error) {
 		return c.Profile(tn.ctx, tn.user("local"))
 	}),
@@ -228,7 +232,9 @@ var usages = map[string]usage{
 	"MyReports": read(func(tn *town, c *httpapi.Client) (httpapi.Page[httpapi.Report], error) {
 		return c.MyReports(tn.ctx, httpapi.Paging{})
 	}).by("stranger"),
-	"Blocks":  read(func(tn *town, c *httpapi.Client) (httpapi.Page[httpapi.Block], error) { return c.Blocks(tn.ctx, httpapi.Paging{}) }),
+	"Blocks": read(func(tn *town, c *httpapi.Client) (httpapi.Page[httpapi.Block], error) {
+		return c.Blocks(tn.ctx, httpapi.Paging{})
+	}),
 	"Block":   act(func(tn *town, c *httpapi.Client) error { return c.Block(tn.ctx, tn.user("local")) }),
 	"Unblock": act(func(tn *town, c *httpapi.Client) error { return c.Unblock(tn.ctx, tn.user("local")) }),
 	"MySanctions": read(func(tn *town, c *httpapi.Client) (httpapi.Page[httpapi.Sanction], error) {
@@ -380,5 +386,6 @@ func fieldsOf(f *fault.Error) []string {
 	for _, field := range f.Fields {
 		names = append(names, field.Name)
 	}
+	slices.Sort(names)
 	return names
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/transport/edge"
+	"github.com/cicerone-go/cicerone/transport/grpcapi"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
@@ -243,9 +244,25 @@ func TestLiveEventsOfAClientThatDoesNotRead(t *testing.T) {
 
 func (b *broadcasting) ids() *id.Generator { return id.NewGenerator(b.clock) }
 
+// TestClientFollowsEvents follows events over both protocols, while the server ends each stream after a
+// second.
 func TestClientFollowsEvents(t *testing.T) {
-	b := newBroadcasting(t, edge.StreamLimits{Longest: time.Second}, false)
-	client := must[*httpapi.Client](t)(httpapi.NewClient(b.server.URL)).As(b.luca.token)
+	for _, protocol := range []string{"HTTP", "gRPC"} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			limits := edge.StreamLimits{Longest: time.Second}
+			b := newBroadcasting(t, limits, false)
+			client := must[*httpapi.Client](t)(httpapi.NewClient(b.server.URL))
+			if protocol == "gRPC" {
+				client = b.overGRPC(func(o *grpcapi.Options) { o.Streams = limits })
+			}
+			b.follow(t, client.As(b.luca.token))
+		})
+	}
+}
+
+func (b *broadcasting) follow(t *testing.T, client *httpapi.Client) {
+	t.Helper()
 	const messages = 10
 	var sent, got []id.Message
 	ended := make(chan bool)

@@ -56,12 +56,13 @@ func WithMetadata(ctx context.Context, md metadata.MD) context.Context {
 	return metadata.NewOutgoingContext(ctx, metadata.Join(given, md))
 }
 
-// Encode writes a struct into a message, and returns the metadata that its headers are. leftOut are
+// Encode writes a request into a message, and returns the metadata that its headers are. leftOut are
 // the fields that the message does not have. It returns an error if the two do not have the same
-// fields, or if a value is not one of the message.
+// fields, and one of kind fault.Invalid for a value that no message can have. It leaves it to the server
+// to refuse others.
 func Encode(v any, into proto.Message, leftOut ...string) (metadata.MD, error) {
 	m := into.ProtoReflect()
-	p, err := plans.of(reflect.TypeOf(v), m.Descriptor(), leftOut)
+	p, err := requests.of(reflect.TypeOf(v), m.Descriptor(), leftOut)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +74,7 @@ func Encode(v any, into proto.Message, leftOut ...string) (metadata.MD, error) {
 // fields, or if a value is not one of the struct.
 func Decode(m proto.Message, into any) error {
 	v := reflect.ValueOf(into).Elem()
-	p, err := answers.of(v.Type(), m.ProtoReflect().Descriptor(), nil)
+	p, err := responses.of(v.Type(), m.ProtoReflect().Descriptor(), nil)
 	if err != nil {
 		return err
 	}
@@ -81,11 +82,11 @@ func Decode(m proto.Message, into any) error {
 }
 
 // The plans that clients have used, for requests and for responses.
-var plans, answers = &cache{}, &cache{answers: true}
+var requests, responses = &cache{planner: planner{asks: true}}, &cache{planner: planner{answers: true}}
 
 type cache struct {
+	planner planner
 	known   sync.Map // pair → *plan
-	answers bool
 }
 
 type pair struct {
@@ -97,7 +98,7 @@ func (c *cache) of(t reflect.Type, m protoreflect.MessageDescriptor, leftOut []s
 	if known, ok := c.known.Load(pair{t, m.FullName()}); ok {
 		return known.(*plan), nil
 	}
-	p, err := (&planner{map[reflect.Type]*plan{}, c.answers}).plan(t, m, leftOut...)
+	p, err := c.planner.of(t, m, leftOut...)
 	if err == nil {
 		c.known.Store(pair{t, m.FullName()}, p)
 	}

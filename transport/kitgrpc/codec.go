@@ -56,7 +56,7 @@ func (r *planner) single(t reflect.Type, d protoreflect.FieldDescriptor, enum st
 	case protoreflect.StringKind:
 		return textCodec(t)
 	case protoreflect.EnumKind:
-		return enumCodec(t, d.Enum(), enum)
+		return r.enumCodec(t, d.Enum(), enum)
 	case protoreflect.BoolKind:
 		if t.Kind() != reflect.Bool {
 			break
@@ -135,8 +135,9 @@ func addressable(v reflect.Value) reflect.Value {
 
 // enumCodec is for text with a value for each of the tag. The value SOME_KIND_WARNING of the enum
 // SomeKind is the text warning, or WARNING if the texts of the tag are so. A number without a value is
-// read as the text of the number, which the rules of the field refuse.
-func enumCodec(t reflect.Type, d protoreflect.EnumDescriptor, tag string) (codec, error) {
+// read as the text of the number, which the rules of the field refuse. A client sends such a number for
+// a text without a value.
+func (r *planner) enumCodec(t reflect.Type, d protoreflect.EnumDescriptor, tag string) (codec, error) {
 	read, write, err := texts(t)
 	if err != nil {
 		return codec{}, err
@@ -175,7 +176,11 @@ func enumCodec(t reflect.Type, d protoreflect.EnumDescriptor, tag string) (codec
 		write: func(v reflect.Value, _ protoreflect.Value) (protoreflect.Value, error) {
 			text, err := write(v)
 			number, ok := numberOf[text]
-			if err == nil && !ok {
+			switch {
+			case ok || err != nil:
+			case r.asks:
+				number = -1
+			default:
 				err = fmt.Errorf("%s has no value for %q", d.FullName(), text)
 			}
 			return protoreflect.ValueOfEnum(number), err
@@ -190,7 +195,7 @@ func numberCodec(t reflect.Type, kind protoreflect.Kind) (codec, error) {
 			return protoreflect.ValueOfInt64(n), nil
 		}
 		if n != int64(int32(n)) { // #nosec G115 -- that is checked here
-			return protoreflect.Value{}, fmt.Errorf("%d is not an int32", n)
+			return protoreflect.Value{}, failure.OutOfRange
 		}
 		return protoreflect.ValueOfInt32(int32(n)), nil // #nosec G115 -- see above
 	}

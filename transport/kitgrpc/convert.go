@@ -2,6 +2,7 @@ package kitgrpc
 
 import (
 	"encoding"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -156,7 +157,7 @@ func (p *plan) response(m protoreflect.Message, into reflect.Value) error {
 func (p *plan) write(v reflect.Value, into protoreflect.Message) (metadata.MD, error) {
 	for _, f := range p.fields {
 		given, ok := f.given(v)
-		if !ok || given.IsZero() && !f.descriptor.HasPresence() {
+		if !ok || given.IsZero() && !f.descriptor.HasPresence() && !(p.asks && f.descriptor.Kind() == protoreflect.StringKind) {
 			continue
 		}
 		var empty protoreflect.Value
@@ -164,6 +165,9 @@ func (p *plan) write(v reflect.Value, into protoreflect.Message) (metadata.MD, e
 			empty = into.NewField(f.descriptor)
 		}
 		written, err := f.codec.write(given, empty)
+		if p.asks {
+			err = f.refusal(written, err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("field %s: %w", f.name, err)
 		}
@@ -181,6 +185,18 @@ func (p *plan) write(v reflect.Value, into protoreflect.Message) (metadata.MD, e
 		}
 	}
 	return md, nil
+}
+
+// refusal returns the error for a value that a client cannot send, as written or as the error of its
+// codec.
+func (f *field) refusal(written protoreflect.Value, err error) error {
+	if c, ok := errors.AsType[failure.Complaint](err); ok {
+		return fault.InvalidField(f.name, string(c))
+	}
+	if err == nil && f.isPath && written.String() == "" {
+		return fault.InvalidField(f.name, "must not be empty") // as in a path
+	}
+	return err
 }
 
 // writeMask names the fields that are set, also those that are null.

@@ -16,7 +16,7 @@ import (
 // Late returns the texts of the fields of a request that are given and that its message does not have,
 // as the server gets them in the messages that follow. leftOut are the names of these fields.
 func Late(req any, m protoreflect.MessageDescriptor, leftOut ...string) (map[string][]byte, error) {
-	p, err := plans.of(reflect.TypeOf(req), m, leftOut)
+	p, err := requests.of(reflect.TypeOf(req), m, leftOut)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ type plan struct {
 	headers []*field                     // in the metadata
 	late    map[string]*field            // of a request, which the message does not have
 	mask    protoreflect.FieldDescriptor // update_mask; nil if there is none
+	asks    bool                         // as that of the planner
 }
 
 // field is a field of a struct, and of a message or the metadata.
@@ -52,20 +53,27 @@ const maskName = "update_mask"
 // message does not have, and that are zero then. It returns an error if one of the two has a field that
 // the other does not have.
 func planOf(t reflect.Type, m protoreflect.MessageDescriptor, leftOut ...string) (*plan, error) {
-	return (&planner{known: map[reflect.Type]*plan{}}).plan(t, m, leftOut...)
+	return planner{}.of(t, m, leftOut...)
 }
 
 // planner makes a plan and those that are a part of it.
 type planner struct {
 	known   map[reflect.Type]*plan // a type has one message in a plan
-	answers bool                   // the plan is of responses
+	asks    bool                   // the plan is of the requests of a client, which the server is to refuse
+	answers bool                   // the plan is of the responses for a client
+}
+
+// of returns the plan of a planner with the same properties.
+func (r planner) of(t reflect.Type, m protoreflect.MessageDescriptor, leftOut ...string) (*plan, error) {
+	r.known = map[reflect.Type]*plan{}
+	return r.plan(t, m, leftOut...)
 }
 
 func (r *planner) plan(t reflect.Type, m protoreflect.MessageDescriptor, leftOut ...string) (*plan, error) {
 	if known, ok := r.known[t]; ok {
 		return known, nil
 	}
-	p := &plan{late: map[string]*field{}}
+	p := &plan{late: map[string]*field{}, asks: r.asks}
 	r.known[t] = p
 	if err := r.add(p, t, nil, m, leftOut); err != nil {
 		return nil, fmt.Errorf("%s and %s: %w", t, m.FullName(), err)

@@ -110,6 +110,10 @@ bench: ## Run the benchmarks
 bench-postgres: ## Compare the service on PostgreSQL with pgbench on the same server
 	@go test -run='^$$' -bench='Send|List' -benchtime=8000x $(ARGS) ./adapters/internal/postgrestest
 
+.PHONY: bench-transports
+bench-transports: ## Compare HTTP and gRPC, with the Go client of both
+	@go test -run='^$$' -bench='Send|List' -benchtime=8000x $(ARGS) ./transport/httpapi
+
 .PHONY: bench-mongodb
 bench-mongodb: ## Compare the service on MongoDB (CICERONE_MONGODB_URI) with a program that has the driver alone
 	@go test -run='^$$' -bench='Send|List' -benchtime=4000x $(ARGS) ./adapters/internal/mongodbtest

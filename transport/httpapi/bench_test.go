@@ -1,0 +1,112 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/transport/client"
+	"github.com/cicerone-go/cicerone/transport/grpcapi"
+	"github.com/cicerone-go/cicerone/transport/httpapi"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
+)
+
+// BenchmarkSend sends messages over HTTP and over gRPC, to the same server in the same run. Like
+// BenchmarkList, it reports the operations per second of both, and the ratio. The numbers mean something
+// only with a -benchtime of some thousand iterations (make bench-transports).
+func BenchmarkSend(b *testing.B) {
+	compare(b, func(w *world, c *httpapi.Client, talk id.Conversation) error {
+		_, err := c.Send(w.ctx, talk, httpapi.Draft{Content: new("Shall we meet at the fountain at ten?")}, "")
+		return err
+	})
+}
+
+// BenchmarkList reads the last 30 messages of a conversation.
+func BenchmarkList(b *testing.B) {
+	compare(b, func(w *world, c *httpapi.Client, talk id.Conversation) error {
+		p, err := c.Messages(w.ctx, talk, httpapi.Paging{Limit: 30})
+		if err == nil && len(p.Items) != 30 {
+			err = fmt.Errorf("%d messages, want 30", len(p.Items))
+		}
+		return err
+	})
+}
+
+// rounds is how often the protocols take turns, so that neither has the quieter moments.
+const rounds = 10
+
+func compare(b *testing.B, do func(*world, *httpapi.Client, id.Conversation) error) {
+	for _, clients := range []int{1, 8, 32} {
+		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
+			w := newWorld(b)
+			voyagers, talks := w.talkers(clients)
+			overHTTP, overGRPC := w.listen(clients)
+			each := max(b.N/clients/rounds, 1)
+			var took [2]time.Duration
+			b.ResetTimer()
+			for range rounds {
+				for i, c := range []*httpapi.Client{overHTTP, overGRPC} {
+					begun := time.Now()
+					var all sync.WaitGroup
+					for n := range clients {
+						all.Go(func() {
+							signedIn := c.As(voyagers[n].token)
+							for range each {
+								if err := do(w, signedIn, talks[n]); err != nil {
+									b.Error(err)
+								}
+							}
+						})
+					}
+					all.Wait()
+					took[i] += time.Since(begun)
+				}
+			}
+			perSecond := func(d time.Duration) float64 { return float64(rounds*each*clients) / d.Seconds() }
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(perSecond(took[0]), "HTTP/s")
+			b.ReportMetric(perSecond(took[1]), "gRPC/s")
+			b.ReportMetric(perSecond(took[1])/perSecond(took[0]), "ratio")
+		})
+	}
+}
+
+// talkers returns voyagers with tokens to spend, each with a conversation of 40 messages.
+func (w *world) talkers(n int) ([]person, []id.Conversation) {
+	w.t.Helper()
+	admin := w.admin("Ann")
+	voyagers, talks := make([]person, n), make([]id.Conversation, n)
+	for i := range n {
+		voyagers[i] = w.person(fmt.Sprint("Vera", i))
+		local := w.person(fmt.Sprint("Luca", i))
+		w.searchable(local)
+		talks[i] = w.talk(voyagers[i], local)
+		must[httpapi.Message](w.t)(local.Send(w.ctx, talks[i], httpapi.Draft{Content: new("Hello")}, "")) // messages without an answer are counted
+		must[httpapi.Transaction](w.t)(admin.PostTokens(w.ctx, voyagers[i].id, httpapi.Adjustment{Type: "BONUS", Amount: 1e9, Reason: "to spend"}, ""))
+		for range page.DefaultLimit * 2 {
+			must[httpapi.Message](w.t)(voyagers[i].Send(w.ctx, talks[i], httpapi.Draft{Content: new("Hello")}, ""))
+		}
+	}
+	return voyagers, talks
+}
+
+// listen serves the API of a world over both protocols on the network, and returns clients of it.
+func (w *world) listen(connections int) (overHTTP, overGRPC *httpapi.Client) {
+	w.t.Helper()
+	server := httptest.NewServer(w.api)
+	w.t.Cleanup(server.Close)
+	pool := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
+	listener := must[net.Listener](w.t)(net.Listen("tcp", "127.0.0.1:0"))
+	rpc := grpcapi.New(w.services, w.api.Server(), w.api.Gate(), grpcapi.Options{}).NewServer()
+	go func() { _ = rpc.Serve(listener) }() // it ends with the benchmark
+	w.t.Cleanup(rpc.Stop)
+	overGRPC = must[*client.Client](w.t)(client.New(client.GRPC(listener.Addr().String())))
+	w.t.Cleanup(func() { _ = overGRPC.Close() })
+	return must[*client.Client](w.t)(client.New(client.HTTP(server.URL, kithttp.WithHTTPClient(pool)))), overGRPC
+}

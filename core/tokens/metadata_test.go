@@ -176,6 +176,22 @@ func TestMetadataBounds(t *testing.T) {
 	}
 }
 
+// TestCanonicalOfOneText compares objects with one text, for which there is a shorter way, with the
+// same objects after a space, for which there is not.
+func TestCanonicalOfOneText(t *testing.T) {
+	inputs := []string{`{"":""}`, `{"a":"b":"c"}`, `{"a":"","b":""}`, `{"a":"":"b"}`, `{"a":"b"}"}`, `{"a":"b`, `{":"}`, `{"":"}`, `{"a":"é"}`}
+	for c := range 256 {
+		inputs = append(inputs, `{"a":"`+string([]byte{byte(c)})+`"}`, `{"`+string([]byte{byte(c)})+`":"a"}`, `{"a":"\`+string([]byte{byte(c)})+`"}`)
+	}
+	for _, in := range inputs {
+		got, err := tokens.Canonical([]byte(in))
+		want, refused := tokens.Canonical([]byte(" " + in))
+		if got != want || fmt.Sprint(err) != fmt.Sprint(refused) {
+			t.Errorf("%q became %s, %v; want %s, %v", in, got, err, want, refused)
+		}
+	}
+}
+
 func TestMetadataZero(t *testing.T) {
 	var zero tokens.Metadata
 	if zero.String() != "{}" {

@@ -119,25 +119,27 @@ func (c *collector) Texts(column string, _ *[]string)           { c.add(column, 
 // toRow is a Fields that makes a Row from a value.
 type toRow struct{ row Row }
 
-func put[T comparable](w *toRow, value T, t Traits) {
+// stored returns the value of a column as a Row has it.
+func stored[T comparable](value T, t Traits) any {
 	var zero T
 	if t.has(Nullable) && value == zero {
-		w.row = append(w.row, nil)
-		return
+		return nil
 	}
-	w.row = append(w.row, value)
+	return value
 }
 
-func (w *toRow) UUID(_ string, p *[16]byte, t Traits)  { put(w, *p, t) }
-func (w *toRow) Text(_ string, p *string, t Traits)    { put(w, *p, t) }
-func (w *toRow) Int(_ string, p *int64, t Traits)      { put(w, *p, t) }
-func (w *toRow) Bool(_ string, p *bool)                { put(w, *p, Required) }
-func (w *toRow) Time(_ string, p *time.Time, t Traits) { put(w, *p, t) }
-func (w *toRow) Decimal(_ string, v Encoded)           { put(w, v.Encode(), Required) }
-func (w *toRow) JSON(_ string, v Encoded)              { put(w, v.Encode(), Required) }
-func (w *toRow) Bytes(_ string, p *[]byte)             { w.row = append(w.row, append([]byte{}, *p...)) }
-func (w *toRow) Hash(_ string, p *[32]byte)            { w.row = append(w.row, append([]byte{}, p[:]...)) }
-func (w *toRow) Texts(_ string, p *[]string)           { w.row = append(w.row, append([]string{}, *p...)) }
+func (w *toRow) put(value any) { w.row = append(w.row, value) }
+
+func (w *toRow) UUID(_ string, p *[16]byte, t Traits)  { w.put(stored(*p, t)) }
+func (w *toRow) Text(_ string, p *string, t Traits)    { w.put(stored(*p, t)) }
+func (w *toRow) Int(_ string, p *int64, t Traits)      { w.put(stored(*p, t)) }
+func (w *toRow) Bool(_ string, p *bool)                { w.put(*p) }
+func (w *toRow) Time(_ string, p *time.Time, t Traits) { w.put(stored(*p, t)) }
+func (w *toRow) Decimal(_ string, v Encoded)           { w.put(v.Encode()) }
+func (w *toRow) JSON(_ string, v Encoded)              { w.put(v.Encode()) }
+func (w *toRow) Bytes(_ string, p *[]byte)             { w.put(append([]byte{}, *p...)) }
+func (w *toRow) Hash(_ string, p *[32]byte)            { w.put(append([]byte{}, p[:]...)) }
+func (w *toRow) Texts(_ string, p *[]string)           { w.put(append([]string{}, *p...)) }
 
 // fromRow is a Fields that makes a value from a Row. err is set by the first column that does not
 // fit.

@@ -124,14 +124,12 @@ func (c Column) checkText(s string) error {
 // again. The row holds the text of Decimal and JSON columns exactly as f passes it to Decode, so
 // that a check can find a malformed one. The row is not valid if f has recorded an error.
 func (t *Table) Row(f Fields) Row {
-	w := toRow{row: make(Row, 0, len(t.Columns))}
+	row := make(Row, len(t.Columns))
 	v := new(cell) // one for all columns and not one for each, because tables have many rows
-	for _, c := range t.Columns {
-		*v = cell{}
-		v.visit(c, f)
-		v.visit(c, &w)
+	for i, c := range t.Columns {
+		row[i] = v.read(c, f)
 	}
-	return w.row
+	return row
 }
 
 // cell has a field for the value of a column of each kind.
@@ -145,26 +143,45 @@ type cell struct {
 	texts []string
 }
 
-func (v *cell) visit(c Column, f Fields) {
+// read returns the value of a column.
+func (v *cell) read(c Column, f Fields) any {
 	switch c.Kind {
 	case UUID:
+		v.uuid = [16]byte{}
 		f.UUID(c.Name, &v.uuid, c.traits)
+		return stored(v.uuid, c.traits)
 	case Text:
+		v.text = ""
 		f.Text(c.Name, (*string)(&v.text), c.traits)
+		return stored(string(v.text), c.traits)
 	case Int:
+		v.int = 0
 		f.Int(c.Name, &v.int, c.traits)
+		return stored(v.int, c.traits)
 	case Bool:
+		v.bool = false
 		f.Bool(c.Name, &v.bool)
+		return v.bool
 	case Time:
+		v.time = time.Time{}
 		f.Time(c.Name, &v.time, c.traits)
+		return stored(v.time, c.traits)
 	case Decimal:
+		v.text = ""
 		f.Decimal(c.Name, &v.text)
+		return string(v.text)
 	case JSON:
+		v.text = ""
 		f.JSON(c.Name, &v.text)
+		return string(v.text)
 	case Bytes:
+		v.bytes = nil
 		f.Bytes(c.Name, &v.bytes)
-	case Texts:
+		return append([]byte{}, v.bytes...)
+	default: // Texts
+		v.texts = nil
 		f.Texts(c.Name, &v.texts)
+		return append([]string{}, v.texts...)
 	}
 }
 

@@ -29,7 +29,9 @@ const MaxPasswordBytes = 72
 var ErrNotBcrypt = fault.New(fault.Internal, "not_bcrypt", "the stored password hash is not a bcrypt hash")
 
 // Hasher hashes and verifies passwords. Each call occupies a core until it is done, so at most
-// GOMAXPROCS calls run concurrently and the others wait. It is safe for concurrent use.
+// GOMAXPROCS calls run concurrently and the others wait. On Linux they run on threads of low
+// priority: a program that limits them to n at once and raises GOMAXPROCS by n has all cores for its
+// other goroutines, while there are any to run. It is safe for concurrent use.
 type Hasher struct {
 	cost  int
 	slots chan struct{}
@@ -57,7 +59,9 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 		return "", err
 	}
 	defer h.release()
-	hash, err := bcrypt.GenerateFromPassword([]byte(password), h.cost)
+	var hash []byte
+	var err error
+	aside(func() { hash, err = bcrypt.GenerateFromPassword([]byte(password), h.cost) })
 	if err != nil {
 		return "", fmt.Errorf("bcrypt: hash a password: %w", err)
 	}
@@ -73,8 +77,12 @@ func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error
 		return false, err
 	}
 	defer h.release()
-	defer h.catchUp(hash, password)
-	switch err := bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)); {
+	var err error
+	aside(func() {
+		err = bcrypt.CompareHashAndPassword([]byte(hash), []byte(password))
+		h.catchUp(hash, password)
+	})
+	switch {
 	case err == nil:
 		return len(password) <= MaxPasswordBytes && !hasNUL(password), nil
 	case errors.Is(err, bcrypt.ErrMismatchedHashAndPassword):

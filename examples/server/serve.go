@@ -131,6 +131,7 @@ func (c *serveCommand) Run(s *settings) (err error) {
 		}
 	}
 	limitMemory(log, memlimit.FromCgroup)
+	shareCores(config.Limits.Lanes.Hashing.AtOnce)
 	web.mount(app.Handler)
 	var rpc rpc
 	var rpcURL string

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,9 @@ func serve(t *testing.T, storage ports.Storage, size size) *server {
 	app, err := wiring.New(t.Context(), c, storage)
 	must(t, err)
 	t.Cleanup(func() { must(t, app.Close(context.Background())) })
+	cores := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(cores + c.Limits.Lanes.Hashing.AtOnce) // as the example server does
+	t.Cleanup(func() { runtime.GOMAXPROCS(cores) })
 	s := &server{t: t, size: size, app: app, http: httptest.NewServer(app.Handler)}
 	s.http.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = 200 //nolint:forcetypeassert // httptest made it
 	t.Cleanup(s.http.Close)

@@ -11,24 +11,26 @@ import (
 
 var metricsAddress = regexp.MustCompile(`http://[^ ]+/metrics`)
 
+// scrape returns the metrics of a server that was started with --metrics-addr.
+func scrape(t *testing.T, p *process) string {
+	t.Helper()
+	response, err := http.Get(metricsAddress.FindString(p.logged()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("got %s, %v", response.Status, err)
+	}
+	return string(body)
+}
+
 // TestMetrics checks that every metric is there after a few requests, that strangers cannot make
 // new series, and that no person is in them.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	p := start(t, "--metrics-addr", "localhost:0")
-	scrape := func() string {
-		t.Helper()
-		response, err := http.Get(metricsAddress.FindString(p.logged()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		body, err := io.ReadAll(response.Body)
-		if err != nil || response.StatusCode != http.StatusOK {
-			t.Fatalf("got %s, %v", response.Status, err)
-		}
-		return string(body)
-	}
 	client := p.client(t)
 	in, err := client.SignIn(t.Context(), "admin@example.org", "cicerone-demo")
 	if err != nil {
@@ -41,7 +43,7 @@ func TestMetrics(t *testing.T) {
 	if _, err := admin.User(t.Context(), in.User.ID); err != nil {
 		t.Fatal(err)
 	}
-	said := scrape()
+	said := scrape(t, p)
 	for _, want := range []string{
 		`cicerone_http_requests_total{code="200",route="POST /v1/auth/login"} 1`, `cicerone_http_request_seconds_count{route="POST /v1/auth/login"} 1`,
 		`cicerone_http_requests_total{code="200",route="GET /v1/admin/users/{id}"} 1`, `cicerone_store_units_total{mode="write",outcome="done"} `,
@@ -64,7 +66,7 @@ func TestMetrics(t *testing.T) {
 		_ = response.Body.Close()
 		_, _ = client.SignIn(t.Context(), fmt.Sprintf("ada%d@example.org", i), "wrong") // it is refused
 	}
-	said = scrape()
+	said = scrape(t, p)
 	if more := strings.Count(said, "cicerone_http_") - series; more > 40 { // of the route other, and of one more status
 		t.Errorf("strangers made %d new series", more)
 	}

@@ -80,8 +80,13 @@ func start(t *testing.T, args ...string) *process {
 // startIn is start with additional environment variables.
 func startIn(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
-	p := &process{exited: make(chan struct{})}
-	p.cmd = command(t, env, append([]string{"--addr", "localhost:0", "--bcrypt-cost", "4"}, args...)...)
+	return launch(t, command(t, env, append([]string{"--addr", "localhost:0", "--bcrypt-cost", "4"}, args...)...))
+}
+
+// launch starts a command that runs the server, and waits until it listens.
+func launch(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{cmd: cmd, exited: make(chan struct{})}
 	p.cmd.Stderr = p
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

@@ -113,7 +113,7 @@ func (t *overGRPC) Call(ctx context.Context, r kithttp.RouteInfo, req, resp any)
 	if image, ok := late["attachment"]; ok {
 		return asHTTP(t.sendAttachment(ctx, req, string(image), resp))
 	}
-	return asHTTP(kitgrpc.Call(ctx, t.conn, m, req, resp, grpcapi.LeftOut(r.Name)...))
+	return asHTTP(kitgrpc.Invoke(ctx, t.conn, m, req, resp, grpcapi.LeftOut(r.Name)...))
 }
 
 // asHTTP returns the error that a call has over HTTP: one that took too long is unavailable, too.

@@ -15,10 +15,19 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// Call sends a request to a method, and reads the response into a struct, to which resp points. leftOut
-// are the fields of the request that the message does not have. Its errors are those of [FaultOf], and
-// fault.Internal if the response cannot be understood. Call does not retry.
-func Call(ctx context.Context, c grpc.ClientConnInterface, m protoreflect.MethodDescriptor, req, resp any, leftOut ...string) error {
+// Call sends a request to a method and returns the response. leftOut are the fields of the request that
+// the message does not have. Its errors are those of [FaultOf], fault.Invalid for a value that no message
+// can have, and fault.Internal if the response cannot be understood. Call does not retry.
+func Call[Req, Resp any](
+	ctx context.Context, c grpc.ClientConnInterface, m protoreflect.MethodDescriptor, req Req, leftOut ...string,
+) (Resp, error) {
+	var resp Resp
+	err := Invoke(ctx, c, m, req, &resp, leftOut...)
+	return resp, err
+}
+
+// Invoke is Call without types: req is the request, and resp points to the response.
+func Invoke(ctx context.Context, c grpc.ClientConnInterface, m protoreflect.MethodDescriptor, req, resp any, leftOut ...string) error {
 	message := messageType(m.Input()).New().Interface()
 	md, err := Encode(req, message, leftOut...)
 	if err != nil {

@@ -2,6 +2,7 @@ package kitgrpc_test
 
 import (
 	"encoding/json"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/cicerone-go/cicerone/core/fault"
 	adminv1 "github.com/cicerone-go/cicerone/transport/grpcapi/cicerone/admin/v1"
 	livev1 "github.com/cicerone-go/cicerone/transport/grpcapi/cicerone/live/v1"
 	matchingv1 "github.com/cicerone-go/cicerone/transport/grpcapi/cicerone/matching/v1"
@@ -124,12 +126,16 @@ type decision struct {
 func TestEnums(t *testing.T) {
 	for text, number := range map[string]moderationv1.Outcome{"upheld": moderationv1.Outcome_OUTCOME_UPHELD, "lifted": moderationv1.Outcome_OUTCOME_LIFTED, "": 0} {
 		var message adminv1.DecideRequest
-		if _, err := kitgrpc.Encode(decision{Outcome: text}, &message); err != nil || message.GetOutcome() != number {
+		if _, err := kitgrpc.Encode(decision{ID: "7", Outcome: text}, &message); err != nil || message.GetOutcome() != number {
 			t.Errorf("%q: got %v, %v, want %v", text, message.GetOutcome(), err, number)
 		}
 	}
-	if _, err := kitgrpc.Encode(decision{Outcome: "odd"}, &adminv1.DecideRequest{}); err == nil {
-		t.Error("a text without a value was written")
+	var odd adminv1.DecideRequest // the server refuses it, with its other fields
+	if _, err := kitgrpc.Encode(decision{ID: "7", Outcome: "odd"}, &odd); err != nil || odd.GetOutcome() != -1 {
+		t.Errorf("a text without a value: got %v, %v", odd.GetOutcome(), err)
+	}
+	if _, err := kitgrpc.Encode(decision{Outcome: "upheld"}, &adminv1.DecideRequest{}); !errors.Is(err, fault.Invalid) {
+		t.Errorf("an empty path: got %v", err)
 	}
 	var back decision
 	if err := kitgrpc.Decode(&adminv1.DecideRequest{Outcome: 99}, &back); err != nil || back.Outcome != "99" {
@@ -141,7 +147,7 @@ func TestEnums(t *testing.T) {
 func TestOutOfRange(t *testing.T) {
 	var m match
 	m.Score = 1 << 40
-	if _, err := kitgrpc.Encode(m, &matchingv1.Match{}); err == nil || !strings.Contains(err.Error(), "score") {
+	if _, err := kitgrpc.Encode(m, &matchingv1.Match{}); !errors.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "score") {
 		t.Errorf("got %v, want an error of the field score", err)
 	}
 }

@@ -4,38 +4,37 @@ import (
 	"context"
 
 	"github.com/cicerone-go/cicerone/core/id"
-	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
 // CreateWebhook lets events be sent to an address from now on. The secret cannot be read again;
 // webhooks.Verify of adapters/webhooks verifies with it what arrives. It is for admins.
 func (c *Client) CreateWebhook(ctx context.Context, in WebhookInput) (WebhookWithSecret, error) {
-	return kithttp.Call(ctx, c.http, createWebhook, in)
+	return call(ctx, c, createWebhook, in)
 }
 
 // Webhooks lists the webhooks, oldest first. It is for admins.
 func (c *Client) Webhooks(ctx context.Context, p Paging) (Page[Webhook], error) {
-	return kithttp.Call(ctx, c.http, listWebhooks, p)
+	return call(ctx, c, listWebhooks, p)
 }
 
 // Webhook returns a webhook. It is for admins.
 func (c *Client) Webhook(ctx context.Context, webhook id.Webhook) (Webhook, error) {
-	return kithttp.Call(ctx, c.http, readWebhook, webhookRequest{pathID(webhook)})
+	return call(ctx, c, readWebhook, webhookRequest{pathID(webhook)})
 }
 
 // ChangeWebhook changes a webhook. It is for admins.
 func (c *Client) ChangeWebhook(ctx context.Context, webhook id.Webhook, change WebhookChange) (Webhook, error) {
-	return kithttp.Call(ctx, c.http, changeWebhook, changeWebhookRequest{webhookRequest{pathID(webhook)}, change})
+	return call(ctx, c, changeWebhook, changeWebhookRequest{webhookRequest{pathID(webhook)}, change})
 }
 
 // RemoveWebhook removes a webhook, and the events that it could not receive. It is for admins.
 func (c *Client) RemoveWebhook(ctx context.Context, webhook id.Webhook) error {
-	_, err := kithttp.Call(ctx, c.http, removeWebhook, webhookRequest{pathID(webhook)})
+	_, err := call(ctx, c, removeWebhook, webhookRequest{pathID(webhook)})
 	return err
 }
 
 // RotateWebhook gives a webhook a new secret, which cannot be read again. For a day, what is sent is
 // signed with the secret before, too. It is for admins.
 func (c *Client) RotateWebhook(ctx context.Context, webhook id.Webhook) (WebhookWithSecret, error) {
-	return kithttp.Call(ctx, c.http, rotateWebhook, webhookRequest{pathID(webhook)})
+	return call(ctx, c, rotateWebhook, webhookRequest{pathID(webhook)})
 }

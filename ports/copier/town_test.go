@@ -190,7 +190,11 @@ func (w *town) moderation(ctx context.Context, tx ports.Tx, by, of id.User) erro
 	if err := tx.Webhooks().Put(ctx, endpoint); err != nil {
 		return err
 	}
-	_, err := tx.Moderation().AddReport(ctx, report)
+	_, err := tx.Subscriptions().Subscribe(ctx, events.Subscription{Name: webhooks.Subscription(endpoint.ID), State: events.Active, Since: noon})
+	if err != nil {
+		return err
+	}
+	_, err = tx.Moderation().AddReport(ctx, report)
 	_, err2 := tx.Moderation().Block(ctx, moderation.Block{UserID: by, BlockedUserID: of, CreatedAt: noon})
 	return errors.Join(err, err2, tx.Moderation().AddSanction(ctx, sanction), tx.Moderation().AddAudit(ctx, record))
 }

@@ -126,6 +126,12 @@ func (w *town) fill(ctx context.Context, tx ports.Tx, f *fixture) error {
 		func() error { return tx.Users().AddSession(ctx, w.session, w.refresh) },
 		func() error { return tx.Users().SaveSecondFactor(ctx, w.factor) },
 		func() error { return tx.Webhooks().Put(ctx, w.hook) },
+		func() error {
+			_, err := tx.Subscriptions().Subscribe(ctx, events.Subscription{
+				Name: webhooks.Subscription(w.hook.ID), State: events.Active, Since: noon,
+			})
+			return err
+		},
 		func() error { return tx.Users().AddReset(ctx, w.reset, 3) },
 		func() error { return tx.Messaging().AddMessage(ctx, w.text, nil) },
 		func() error { return f.pay(ctx, tx, w.text) },

@@ -1,20 +1,16 @@
 package httpapi_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/test/bufconn"
-
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/moderation"
@@ -22,7 +18,6 @@ import (
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/transport/client"
-	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/grpcapi"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
@@ -31,17 +26,7 @@ import (
 // overGRPC serves the API of a world over gRPC, and returns a client of it.
 func (w *world) overGRPC(change ...func(*grpcapi.Options)) *httpapi.Client {
 	w.t.Helper()
-	o := grpcapi.Options{Streams: edge.StreamLimits{Longest: shortStream}}
-	for _, c := range change {
-		c(&o)
-	}
-	listener := bufconn.Listen(1 << 20)
-	server := grpcapi.New(w.services, w.api.Server(), w.api.Gate(), o).NewServer()
-	go func() { _ = server.Serve(listener) }() // it ends with the test
-	w.t.Cleanup(server.Stop)
-	c := must[*client.Client](w.t)(client.New(client.GRPC("127.0.0.1:1", grpc.WithContextDialer(
-		func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) },
-	))))
+	c := must[*client.Client](w.t)(client.New(client.GRPC("127.0.0.1:1", w.serveGRPC(change...))))
 	w.t.Cleanup(func() { _ = c.Close() })
 	return c
 }
@@ -300,6 +285,26 @@ var usages = map[string]usage{
 	}).by("admin"),
 	"Decide": write(func(tn *town, c *httpapi.Client) (httpapi.AdminSanction, error) {
 		return c.Decide(tn.ctx, named[id.Sanction](tn, "sanction"), httpapi.Decision{Outcome: moderation.Lifted})
+	}).by("admin"),
+	"CreateWebhook": write(func(tn *town, c *httpapi.Client) (httpapi.WebhookWithSecret, error) {
+		return c.CreateWebhook(tn.ctx, httpapi.WebhookInput{URL: "https://example.org/new", Types: &[]events.Type{events.TypeMessageSent}})
+	}).by("admin"),
+	"Webhooks": read(func(tn *town, c *httpapi.Client) (httpapi.Page[httpapi.Webhook], error) {
+		return c.Webhooks(tn.ctx, httpapi.Paging{})
+	}).by("admin"),
+	"Webhook": read(func(tn *town, c *httpapi.Client) (httpapi.Webhook, error) {
+		return c.Webhook(tn.ctx, named[id.Webhook](tn, "webhook"))
+	}).by("admin"),
+	"ChangeWebhook": write(func(tn *town, c *httpapi.Client) (httpapi.Webhook, error) {
+		return c.ChangeWebhook(tn.ctx, named[id.Webhook](tn, "webhook"), httpapi.WebhookChange{
+			Description: kithttp.Some("shop"), Types: &[]events.Type{},
+		})
+	}).by("admin"),
+	"RemoveWebhook": act(func(tn *town, c *httpapi.Client) error {
+		return c.RemoveWebhook(tn.ctx, named[id.Webhook](tn, "webhook"))
+	}).by("admin"),
+	"RotateWebhook": write(func(tn *town, c *httpapi.Client) (httpapi.WebhookWithSecret, error) {
+		return c.RotateWebhook(tn.ctx, named[id.Webhook](tn, "webhook"))
 	}).by("admin"),
 	"AsideEvents": read(func(tn *town, c *httpapi.Client) (httpapi.Page[httpapi.AsideEvent], error) {
 		return c.AsideEvents(tn.ctx, httpapi.AsideFilter{Subscriber: "mail"}, httpapi.Paging{})

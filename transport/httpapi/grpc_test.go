@@ -28,19 +28,26 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// dial serves the API of a world over gRPC, and connects to it.
-func (w *world) dial(change ...func(*grpcapi.Options)) *grpc.ClientConn {
+// serveGRPC serves the API of a world over gRPC until the test ends, and returns what connects to it.
+// The buffers are small because grpc keeps them for a while after the end.
+func (w *world) serveGRPC(change ...func(*grpcapi.Options)) grpc.DialOption {
 	w.t.Helper()
 	o := grpcapi.Options{Streams: edge.StreamLimits{Longest: shortStream}}
 	for _, c := range change {
 		c(&o)
 	}
-	listener := bufconn.Listen(1 << 20)
+	listener := bufconn.Listen(64 << 10)
 	server := grpcapi.New(w.services, w.api.Server(), w.api.Gate(), o).NewServer()
 	go func() { _ = server.Serve(listener) }() // it ends with the test
 	w.t.Cleanup(server.Stop)
+	return grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) })
+}
+
+// dial serves the API of a world over gRPC, and connects to it.
+func (w *world) dial(change ...func(*grpcapi.Options)) *grpc.ClientConn {
+	w.t.Helper()
 	conn, err := grpc.NewClient("passthrough:cicerone.test", grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
+		w.serveGRPC(change...))
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -61,10 +61,9 @@ func NewApp(
 	c Checked, s *services.Services, api *httpapi.API, rpc *grpcapi.API, storage ports.Storage, store *ports.Store, r *Readiness,
 	relay *events.Relay, now clock.Clock,
 ) *App {
-	work := newGate()
 	return &App{
-		Services: s, Handler: guard(work, r, api), API: api, Storage: storage, Relay: relay,
-		grpc: rpc, store: store, readiness: r, log: c.Log, clock: now, purgeEvery: c.PurgeEvery, work: work,
+		Services: s, Handler: guard(r, api), API: api, Storage: storage, Relay: relay,
+		grpc: rpc, store: store, readiness: r, log: c.Log, clock: now, purgeEvery: c.PurgeEvery, work: r.work,
 	}
 }
 

@@ -69,7 +69,8 @@ func (g *gate) close(ctx context.Context) error {
 }
 
 // guard returns a handler that passes requests to the API while the gate is open.
-func guard(g *gate, readiness *Readiness, api *httpapi.API) http.Handler {
+func guard(readiness *Readiness, api *httpapi.API) http.Handler {
+	g := readiness.work
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !g.enter() {
 			api.Server().WriteError(r.Context(), httpapi.ErrClosing, w)

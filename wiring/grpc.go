@@ -7,7 +7,6 @@ import (
 	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/grpcapi"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
-	"github.com/cicerone-go/cicerone/transport/kitgrpc"
 )
 
 // NewGRPC makes the gRPC API of the operations of the HTTP API.
@@ -15,6 +14,12 @@ func NewGRPC(c Checked, s *services.Services, api *httpapi.API, limits edge.Limi
 	return grpcapi.New(s, api.Server(), api.Gate(), grpcapi.Options{
 		Log: c.Log, Ready: r.Check, Streams: limits.Streams, Bodies: limits.Bodies, ClientAddress: c.ClientAddress,
 		Observe: c.ObserveCall, Tracer: c.Tracer, NoReflection: c.NoReflection,
+		Enter: func() (leave func(), err error) {
+			if !r.work.enter() {
+				return nil, edge.ErrClosing
+			}
+			return r.work.leave, nil
+		},
 	})
 }
 
@@ -23,12 +28,5 @@ func NewGRPC(c Checked, s *services.Services, api *httpapi.API, limits edge.Limi
 // ends the streams of events. After Close, every call is refused. options are added to those of
 // grpcapi.API.NewServer.
 func (a *App) NewGRPCServer(options ...grpc.ServerOption) *grpc.Server {
-	return a.grpc.NewServer(append(options, grpc.ChainStreamInterceptor(
-		func(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-			if !a.work.enter() {
-				return kitgrpc.StatusOf(edge.ErrClosing).Err()
-			}
-			defer a.work.leave()
-			return next(server, stream)
-		}))...)
+	return a.grpc.NewServer(options...)
 }

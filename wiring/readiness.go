@@ -37,6 +37,7 @@ type Readiness struct {
 	clock   clock.Clock
 	owner   string // of what it writes; no two servers have the same
 
+	work     *gate // of the requests, and of the calls of App.Run
 	draining atomic.Bool
 	suspect  atomic.Bool // a unit could not write, and no test of writing has succeeded since
 
@@ -55,6 +56,7 @@ type look struct {
 func NewReadiness(storage ports.Storage, now clock.Clock) *Readiness {
 	return &Readiness{
 		storage: storage, store: ports.NewStore(storage, uow.Policy{}), clock: now, owner: "readiness " + rand.Text(),
+		work: newGate(),
 	}
 }
 

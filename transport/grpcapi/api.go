@@ -70,6 +70,10 @@ type Options struct {
 	Streams edge.StreamLimits           // of LiveEvents
 	Bodies  edge.BodyLimits             // how slowly a request may come; the gate has the rest
 
+	// Enter is called before each call, and leave after it. An error of Enter refuses the call. nil admits
+	// all.
+	Enter func() (leave func(), err error)
+
 	// ClientAddress returns the IP address of the client of a call, as that of the HTTP API does. The
 	// request that it gets has the peer of the call and the metadata as headers, and nothing else. If it
 	// is nil, the peer's address is used.
@@ -118,7 +122,7 @@ func New(s *services.Services, routes *kithttp.Server, gate *edge.Gate, o Option
 		a.tracer = o.Tracer.Tracer("github.com/cicerone-go/cicerone/transport/grpcapi")
 	}
 	a.server = kitgrpc.NewServer(kitgrpc.Options{
-		Around: a.around,
+		Around: a.around, Enter: o.Enter,
 		After:  []kitgrpc.After{markReplay},
 		Bodies: kithttp.Bodies{Begin: gate.BeginBody, MinRate: o.Bodies.MinRate, Over: o.Bodies.Over},
 		Pace:   pace,
@@ -161,7 +165,8 @@ const (
 )
 
 // NewServer returns a server with the API, the standard health service and, unless it is switched off,
-// reflection. It has bounds for messages, streams and connections; options are added to these. The
+// reflection. It has bounds for messages, streams and connections; options are added to these. An
+// interceptor among them runs for methods with streams only: go-kit's middleware runs for all. The
 // caller serves with it, and ends it: GracefulStop waits for the calls in flight.
 func (a *API) NewServer(options ...grpc.ServerOption) *grpc.Server {
 	s := grpc.NewServer(slices.Concat(kitgrpc.ServerOptions(), []grpc.ServerOption{

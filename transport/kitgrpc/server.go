@@ -33,6 +33,10 @@ type Options struct {
 	// error of next is that of the operation; Around returns nothing of it.
 	Around func(ctx context.Context, o kithttp.Operation, next func(ctx context.Context) error)
 
+	// Enter is called before the gates of a call, and leave after its end. An error of Enter refuses the
+	// call.
+	Enter func() (leave func(), err error)
+
 	// After runs when the endpoint of an operation has returned a response and no error, before the
 	// response is written. It may set metadata. It does not run for a stream.
 	After []After
@@ -80,6 +84,13 @@ func (s *Server) Handle(m protoreflect.MethodDescriptor, o kithttp.Operation, h 
 		Handler: func(_ any, raw grpc.ServerStream) (err error) {
 			s.options.Around(raw.Context(), o, func(ctx context.Context) error {
 				failed := recovering(func() error {
+					if s.options.Enter != nil {
+						leave, err := s.options.Enter()
+						if err != nil {
+							return err
+						}
+						defer leave()
+					}
 					ctx, err := o.Admit(ctx)
 					if err != nil {
 						return err

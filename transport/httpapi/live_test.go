@@ -271,6 +271,7 @@ func (b *broadcasting) follow(t *testing.T, client *httpapi.Client) {
 		for running := 0; running == 0; running, _ = b.api.Gate().Waiting(edge.Live) {
 			time.Sleep(10 * time.Millisecond)
 		}
+		time.Sleep(200 * time.Millisecond) // a stream that runs is not open yet
 		for range messages {
 			m, err := b.ada.Send(b.ctx, b.talk, httpapi.Draft{Content: new("hello")}, "")
 			if err != nil {

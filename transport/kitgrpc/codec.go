@@ -1,6 +1,7 @@
 package kitgrpc
 
 import (
+	"bytes"
 	"encoding"
 	"encoding/json"
 	"errors"
@@ -264,7 +265,11 @@ func jsonCodec() codec {
 				invalid.Add(name, notJSON)
 				return nil
 			}
-			if err := json.Unmarshal(text, into.Addr().Interface()); err != nil {
+			var object bytes.Buffer // protojson adds white space at random
+			if err := json.Compact(&object, text); err != nil {
+				return invalid.Refusal(name, err)
+			}
+			if err := json.Unmarshal(object.Bytes(), into.Addr().Interface()); err != nil {
 				return invalid.Refusal(name, err)
 			}
 			return nil

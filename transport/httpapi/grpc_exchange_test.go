@@ -8,6 +8,7 @@ import (
 	"image/png"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/grpcapi"
 	accountv1 "github.com/cicerone-go/cicerone/transport/grpcapi/cicerone/account/v1"
+	adminv1 "github.com/cicerone-go/cicerone/transport/grpcapi/cicerone/admin/v1"
 	livev1 "github.com/cicerone-go/cicerone/transport/grpcapi/cicerone/live/v1"
 	messagingv1 "github.com/cicerone-go/cicerone/transport/grpcapi/cicerone/messaging/v1"
 	"github.com/cicerone-go/cicerone/transport/kithttp"
@@ -200,6 +202,30 @@ func TestUpdateMask(t *testing.T) {
 		if c.bio != "-" && (len(got.messages) != 1 || got.messages[0].(*accountv1.User).GetBio() != c.bio) {
 			t.Errorf("%s: got %v, want the bio %q", c.name, got.messages, c.bio)
 		}
+	}
+}
+
+// TestUpdateMaskOfLists clears a list, which without a mask cannot be told from one that is absent.
+func TestUpdateMaskOfLists(t *testing.T) {
+	tn := newTown(t)
+	conn := tn.dial()
+	change := func(r *adminv1.ChangeWebhookRequest) []string {
+		r.Id = tn.words.Replace("{webhook}")
+		got := call(t.Context(), conn, methods["changeWebhook"], tn.people["admin"].token, nil, r)
+		if len(got.messages) != 1 {
+			t.Fatal(got.status)
+		}
+		return got.messages[0].(*adminv1.Webhook).GetTypes()
+	}
+	one := []string{"message.sent"}
+	if got := change(&adminv1.ChangeWebhookRequest{Types: one}); !slices.Equal(got, one) {
+		t.Errorf("got %q, want %q", got, one)
+	}
+	if got := change(&adminv1.ChangeWebhookRequest{Description: proto.String("x")}); !slices.Equal(got, one) {
+		t.Errorf("got %q after another change, want %q", got, one)
+	}
+	if got := change(&adminv1.ChangeWebhookRequest{UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"types"}}}); len(got) != 0 {
+		t.Errorf("got %q, want none", got)
 	}
 }
 

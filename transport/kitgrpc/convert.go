@@ -75,17 +75,15 @@ func (p *plan) read(m protoreflect.Message, md metadata.MD, into reflect.Value, 
 // read reads the field. mask is nil if the message has none.
 func (f *field) read(m protoreflect.Message, mask []string, into reflect.Value, name string, invalid *failure.Notes) error {
 	given := m.Has(f.descriptor)
-	if f.wrapped == optional && mask != nil {
+	if f.isMasked() && mask != nil {
 		switch named := slices.Contains(mask, string(f.descriptor.Name())); {
 		case given && !named:
 			return failure.MalformedField(name, "has a value, but is not named in "+maskName)
-		case !given && named && f.notNull:
+		case !given && named && f.notNull && f.wrapped == optional:
 			invalid.Add(name, "must not be null")
 			return nil
 		case !given && named:
-			v := into.FieldByIndex(f.index)
-			v.FieldByName("Set").SetBool(true)
-			v.FieldByName("Null").SetBool(true)
+			f.clear(into)
 			return nil
 		}
 	}
@@ -111,7 +109,7 @@ func (p *plan) maskOf(m protoreflect.Message) ([]string, error) {
 	mask, _ := m.Get(p.mask).Message().Interface().(*fieldmaskpb.FieldMask)
 	for _, path := range mask.GetPaths() {
 		known := slices.ContainsFunc(p.fields, func(f *field) bool {
-			return f.wrapped == optional && string(f.descriptor.Name()) == path
+			return f.isMasked() && string(f.descriptor.Name()) == path
 		})
 		if !known {
 			return nil, failure.MalformedField(maskName, "names a field that cannot be changed: "+failure.Readable(path, failure.MaxName))
@@ -206,7 +204,7 @@ func (p *plan) writeMask(v reflect.Value, into protoreflect.Message) {
 	}
 	mask := &fieldmaskpb.FieldMask{}
 	for _, f := range p.fields {
-		if f.wrapped == optional && v.FieldByIndex(f.index).FieldByName("Set").Bool() {
+		if f.isMasked() && f.isSet(v) {
 			mask.Paths = append(mask.Paths, string(f.descriptor.Name()))
 		}
 	}

@@ -18,9 +18,10 @@
 //	a message      for a struct
 //	repeated, map  for a slice, and for a map of texts
 //
-// with optional for a pointer or a kithttp.Optional. If a request has fields of that type, its message
-// has a FieldMask named update_mask: a field that is named there and has no value is null, and one with
-// a value that is not named there is refused. Without a mask, the fields with a value are changed.
+// with optional for a pointer or a kithttp.Optional. If a request has an Optional, its message has a
+// FieldMask named update_mask, which names fields of that type and pointers to lists: a field that is
+// named there and has no value is null, or a list without items, and one with a value that is not named
+// there is refused. Without a mask, the fields with a value are changed.
 //
 // # Refusals
 //

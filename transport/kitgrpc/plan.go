@@ -182,6 +182,33 @@ func (f *field) value(of reflect.Value) reflect.Value {
 	return v
 }
 
+// isMasked reports whether the mask of a message can name the field: an Optional, or a list that may be
+// absent.
+func (f *field) isMasked() bool {
+	return f.wrapped == optional || f.wrapped == pointer && f.descriptor.IsList()
+}
+
+// isSet reports whether a masked field in a struct is present, as null or as a value.
+func (f *field) isSet(in reflect.Value) bool {
+	v := in.FieldByIndex(f.index)
+	if f.wrapped == optional {
+		return v.FieldByName("Set").Bool()
+	}
+	return !v.IsNil()
+}
+
+// clear makes a masked field in a struct null, or a list without items.
+func (f *field) clear(in reflect.Value) {
+	v := in.FieldByIndex(f.index)
+	if f.wrapped == optional {
+		v.FieldByName("Set").SetBool(true)
+		v.FieldByName("Null").SetBool(true)
+		return
+	}
+	v.Set(reflect.New(v.Type().Elem()))
+	v.Elem().Set(reflect.MakeSlice(v.Type().Elem(), 0, 0))
+}
+
 // given returns the value of a field in a struct. ok is false if it has none.
 func (f *field) given(in reflect.Value) (v reflect.Value, ok bool) {
 	v = in.FieldByIndex(f.index)

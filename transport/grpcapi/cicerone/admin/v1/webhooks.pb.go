@@ -9,6 +9,7 @@ package adminv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	emptypb "google.golang.org/protobuf/types/known/emptypb"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
@@ -23,37 +24,32 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Webhook is an endpoint to which events are sent.
-type Webhook struct {
-	state       protoimpl.MessageState `protogen:"open.v1"`
-	Id          string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Url         string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
-	Description *string                `protobuf:"bytes,3,opt,name=description,proto3,oneof" json:"description,omitempty"`
+// CreateWebhookRequest is the request of CreateWebhook.
+type CreateWebhookRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// An https address without a user and a fragment.
+	Url         string  `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	Description *string `protobuf:"bytes,2,opt,name=description,proto3,oneof" json:"description,omitempty"`
 	// The types of the events that are sent; none means all.
-	Types []string `protobuf:"bytes,4,rep,name=types,proto3" json:"types,omitempty"`
-	// When the secret before the last rotation ends; absent if there is none.
-	OldSecretUntil *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=old_secret_until,json=oldSecretUntil,proto3" json:"old_secret_until,omitempty"`
-	Subscription   *Subscription          `protobuf:"bytes,6,opt,name=subscription,proto3" json:"subscription,omitempty"`
-	CreatedAt      *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	UpdatedAt      *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	Types         []string `protobuf:"bytes,3,rep,name=types,proto3" json:"types,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Webhook) Reset() {
-	*x = Webhook{}
+func (x *CreateWebhookRequest) Reset() {
+	*x = CreateWebhookRequest{}
 	mi := &file_cicerone_admin_v1_webhooks_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Webhook) String() string {
+func (x *CreateWebhookRequest) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Webhook) ProtoMessage() {}
+func (*CreateWebhookRequest) ProtoMessage() {}
 
-func (x *Webhook) ProtoReflect() protoreflect.Message {
+func (x *CreateWebhookRequest) ProtoReflect() protoreflect.Message {
 	mi := &file_cicerone_admin_v1_webhooks_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -65,63 +61,28 @@ func (x *Webhook) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Webhook.ProtoReflect.Descriptor instead.
-func (*Webhook) Descriptor() ([]byte, []int) {
+// Deprecated: Use CreateWebhookRequest.ProtoReflect.Descriptor instead.
+func (*CreateWebhookRequest) Descriptor() ([]byte, []int) {
 	return file_cicerone_admin_v1_webhooks_proto_rawDescGZIP(), []int{0}
 }
 
-func (x *Webhook) GetId() string {
-	if x != nil {
-		return x.Id
-	}
-	return ""
-}
-
-func (x *Webhook) GetUrl() string {
+func (x *CreateWebhookRequest) GetUrl() string {
 	if x != nil {
 		return x.Url
 	}
 	return ""
 }
 
-func (x *Webhook) GetDescription() string {
+func (x *CreateWebhookRequest) GetDescription() string {
 	if x != nil && x.Description != nil {
 		return *x.Description
 	}
 	return ""
 }
 
-func (x *Webhook) GetTypes() []string {
+func (x *CreateWebhookRequest) GetTypes() []string {
 	if x != nil {
 		return x.Types
-	}
-	return nil
-}
-
-func (x *Webhook) GetOldSecretUntil() *timestamppb.Timestamp {
-	if x != nil {
-		return x.OldSecretUntil
-	}
-	return nil
-}
-
-func (x *Webhook) GetSubscription() *Subscription {
-	if x != nil {
-		return x.Subscription
-	}
-	return nil
-}
-
-func (x *Webhook) GetCreatedAt() *timestamppb.Timestamp {
-	if x != nil {
-		return x.CreatedAt
-	}
-	return nil
-}
-
-func (x *Webhook) GetUpdatedAt() *timestamppb.Timestamp {
-	if x != nil {
-		return x.UpdatedAt
 	}
 	return nil
 }
@@ -238,69 +199,6 @@ func (x *WebhookWithSecret) GetSecret() string {
 	return ""
 }
 
-// CreateWebhookRequest is the request of CreateWebhook.
-type CreateWebhookRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// An https address without a user and a fragment.
-	Url         string  `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
-	Description *string `protobuf:"bytes,2,opt,name=description,proto3,oneof" json:"description,omitempty"`
-	// The types of the events that are sent; none means all.
-	Types         []string `protobuf:"bytes,3,rep,name=types,proto3" json:"types,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *CreateWebhookRequest) Reset() {
-	*x = CreateWebhookRequest{}
-	mi := &file_cicerone_admin_v1_webhooks_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *CreateWebhookRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*CreateWebhookRequest) ProtoMessage() {}
-
-func (x *CreateWebhookRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cicerone_admin_v1_webhooks_proto_msgTypes[2]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use CreateWebhookRequest.ProtoReflect.Descriptor instead.
-func (*CreateWebhookRequest) Descriptor() ([]byte, []int) {
-	return file_cicerone_admin_v1_webhooks_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *CreateWebhookRequest) GetUrl() string {
-	if x != nil {
-		return x.Url
-	}
-	return ""
-}
-
-func (x *CreateWebhookRequest) GetDescription() string {
-	if x != nil && x.Description != nil {
-		return *x.Description
-	}
-	return ""
-}
-
-func (x *CreateWebhookRequest) GetTypes() []string {
-	if x != nil {
-		return x.Types
-	}
-	return nil
-}
-
 // WebhooksRequest is the request of Webhooks.
 type WebhooksRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -314,7 +212,7 @@ type WebhooksRequest struct {
 
 func (x *WebhooksRequest) Reset() {
 	*x = WebhooksRequest{}
-	mi := &file_cicerone_admin_v1_webhooks_proto_msgTypes[3]
+	mi := &file_cicerone_admin_v1_webhooks_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -326,7 +224,7 @@ func (x *WebhooksRequest) String() string {
 func (*WebhooksRequest) ProtoMessage() {}
 
 func (x *WebhooksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cicerone_admin_v1_webhooks_proto_msgTypes[3]
+	mi := &file_cicerone_admin_v1_webhooks_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -339,7 +237,7 @@ func (x *WebhooksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WebhooksRequest.ProtoReflect.Descriptor instead.
 func (*WebhooksRequest) Descriptor() ([]byte, []int) {
-	return file_cicerone_admin_v1_webhooks_proto_rawDescGZIP(), []int{3}
+	return file_cicerone_admin_v1_webhooks_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *WebhooksRequest) GetLimit() int32 {
@@ -368,7 +266,7 @@ type WebhooksResponse struct {
 
 func (x *WebhooksResponse) Reset() {
 	*x = WebhooksResponse{}
-	mi := &file_cicerone_admin_v1_webhooks_proto_msgTypes[4]
+	mi := &file_cicerone_admin_v1_webhooks_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -380,7 +278,7 @@ func (x *WebhooksResponse) String() string {
 func (*WebhooksResponse) ProtoMessage() {}
 
 func (x *WebhooksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cicerone_admin_v1_webhooks_proto_msgTypes[4]
+	mi := &file_cicerone_admin_v1_webhooks_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -393,7 +291,7 @@ func (x *WebhooksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WebhooksResponse.ProtoReflect.Descriptor instead.
 func (*WebhooksResponse) Descriptor() ([]byte, []int) {
-	return file_cicerone_admin_v1_webhooks_proto_rawDescGZIP(), []int{4}
+	return file_cicerone_admin_v1_webhooks_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *WebhooksResponse) GetItems() []*Webhook {
@@ -408,6 +306,109 @@ func (x *WebhooksResponse) GetNextCursor() string {
 		return x.NextCursor
 	}
 	return ""
+}
+
+// Webhook is an endpoint to which events are sent.
+type Webhook struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Id          string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Url         string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	Description *string                `protobuf:"bytes,3,opt,name=description,proto3,oneof" json:"description,omitempty"`
+	// The types of the events that are sent; none means all.
+	Types []string `protobuf:"bytes,4,rep,name=types,proto3" json:"types,omitempty"`
+	// When the secret before the last rotation ends; absent if there is none.
+	OldSecretUntil *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=old_secret_until,json=oldSecretUntil,proto3" json:"old_secret_until,omitempty"`
+	Subscription   *Subscription          `protobuf:"bytes,6,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	CreatedAt      *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	UpdatedAt      *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Webhook) Reset() {
+	*x = Webhook{}
+	mi := &file_cicerone_admin_v1_webhooks_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Webhook) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Webhook) ProtoMessage() {}
+
+func (x *Webhook) ProtoReflect() protoreflect.Message {
+	mi := &file_cicerone_admin_v1_webhooks_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Webhook.ProtoReflect.Descriptor instead.
+func (*Webhook) Descriptor() ([]byte, []int) {
+	return file_cicerone_admin_v1_webhooks_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Webhook) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Webhook) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *Webhook) GetDescription() string {
+	if x != nil && x.Description != nil {
+		return *x.Description
+	}
+	return ""
+}
+
+func (x *Webhook) GetTypes() []string {
+	if x != nil {
+		return x.Types
+	}
+	return nil
+}
+
+func (x *Webhook) GetOldSecretUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OldSecretUntil
+	}
+	return nil
+}
+
+func (x *Webhook) GetSubscription() *Subscription {
+	if x != nil {
+		return x.Subscription
+	}
+	return nil
+}
+
+func (x *Webhook) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *Webhook) GetUpdatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UpdatedAt
+	}
+	return nil
 }
 
 // WebhookRequest is the request of Webhook.
@@ -461,10 +462,9 @@ type ChangeWebhookRequest struct {
 	Id          string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Url         *string                `protobuf:"bytes,2,opt,name=url,proto3,oneof" json:"url,omitempty"`
 	Description *string                `protobuf:"bytes,3,opt,name=description,proto3,oneof" json:"description,omitempty"`
-	// The types of the events that are sent; none means all.
-	Types []string `protobuf:"bytes,4,rep,name=types,proto3" json:"types,omitempty"`
-	// The fields that change. One that is named and absent loses its value. Without a mask, those
-	// that are present change.
+	Types       []string               `protobuf:"bytes,4,rep,name=types,proto3" json:"types,omitempty"`
+	// The fields that change. One that is named and absent loses its value. Without a mask, those that
+	// are present change.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,5,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -580,43 +580,6 @@ func (x *RemoveWebhookRequest) GetId() string {
 	return ""
 }
 
-// RemoveWebhookResponse is the response of RemoveWebhook.
-type RemoveWebhookResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *RemoveWebhookResponse) Reset() {
-	*x = RemoveWebhookResponse{}
-	mi := &file_cicerone_admin_v1_webhooks_proto_msgTypes[8]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *RemoveWebhookResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*RemoveWebhookResponse) ProtoMessage() {}
-
-func (x *RemoveWebhookResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cicerone_admin_v1_webhooks_proto_msgTypes[8]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use RemoveWebhookResponse.ProtoReflect.Descriptor instead.
-func (*RemoveWebhookResponse) Descriptor() ([]byte, []int) {
-	return file_cicerone_admin_v1_webhooks_proto_rawDescGZIP(), []int{8}
-}
-
 // RotateWebhookRequest is the request of RotateWebhook.
 type RotateWebhookRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -627,7 +590,7 @@ type RotateWebhookRequest struct {
 
 func (x *RotateWebhookRequest) Reset() {
 	*x = RotateWebhookRequest{}
-	mi := &file_cicerone_admin_v1_webhooks_proto_msgTypes[9]
+	mi := &file_cicerone_admin_v1_webhooks_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -639,7 +602,7 @@ func (x *RotateWebhookRequest) String() string {
 func (*RotateWebhookRequest) ProtoMessage() {}
 
 func (x *RotateWebhookRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cicerone_admin_v1_webhooks_proto_msgTypes[9]
+	mi := &file_cicerone_admin_v1_webhooks_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -652,7 +615,7 @@ func (x *RotateWebhookRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateWebhookRequest.ProtoReflect.Descriptor instead.
 func (*RotateWebhookRequest) Descriptor() ([]byte, []int) {
-	return file_cicerone_admin_v1_webhooks_proto_rawDescGZIP(), []int{9}
+	return file_cicerone_admin_v1_webhooks_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RotateWebhookRequest) GetId() string {
@@ -666,18 +629,11 @@ var File_cicerone_admin_v1_webhooks_proto protoreflect.FileDescriptor
 
 const file_cicerone_admin_v1_webhooks_proto_rawDesc = "" +
 	"\n" +
-	" cicerone/admin/v1/webhooks.proto\x12\x11cicerone.admin.v1\x1a\x1ecicerone/admin/v1/events.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf9\x02\n" +
-	"\aWebhook\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
-	"\x03url\x18\x02 \x01(\tR\x03url\x12%\n" +
-	"\vdescription\x18\x03 \x01(\tH\x00R\vdescription\x88\x01\x01\x12\x14\n" +
-	"\x05types\x18\x04 \x03(\tR\x05types\x12D\n" +
-	"\x10old_secret_until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x0eoldSecretUntil\x12C\n" +
-	"\fsubscription\x18\x06 \x01(\v2\x1f.cicerone.admin.v1.SubscriptionR\fsubscription\x129\n" +
-	"\n" +
-	"created_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
-	"\n" +
-	"updated_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAtB\x0e\n" +
+	" cicerone/admin/v1/webhooks.proto\x12\x11cicerone.admin.v1\x1a\x1ecicerone/admin/v1/events.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"u\n" +
+	"\x14CreateWebhookRequest\x12\x10\n" +
+	"\x03url\x18\x01 \x01(\tR\x03url\x12%\n" +
+	"\vdescription\x18\x02 \x01(\tH\x00R\vdescription\x88\x01\x01\x12\x14\n" +
+	"\x05types\x18\x03 \x03(\tR\x05typesB\x0e\n" +
 	"\f_description\"\x9b\x03\n" +
 	"\x11WebhookWithSecret\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
@@ -691,11 +647,6 @@ const file_cicerone_admin_v1_webhooks_proto_rawDesc = "" +
 	"\n" +
 	"updated_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12\x16\n" +
 	"\x06secret\x18\t \x01(\tR\x06secretB\x0e\n" +
-	"\f_description\"u\n" +
-	"\x14CreateWebhookRequest\x12\x10\n" +
-	"\x03url\x18\x01 \x01(\tR\x03url\x12%\n" +
-	"\vdescription\x18\x02 \x01(\tH\x00R\vdescription\x88\x01\x01\x12\x14\n" +
-	"\x05types\x18\x03 \x03(\tR\x05typesB\x0e\n" +
 	"\f_description\"?\n" +
 	"\x0fWebhooksRequest\x12\x14\n" +
 	"\x05limit\x18\x01 \x01(\x05R\x05limit\x12\x16\n" +
@@ -703,7 +654,19 @@ const file_cicerone_admin_v1_webhooks_proto_rawDesc = "" +
 	"\x10WebhooksResponse\x120\n" +
 	"\x05items\x18\x01 \x03(\v2\x1a.cicerone.admin.v1.WebhookR\x05items\x12\x1f\n" +
 	"\vnext_cursor\x18\x02 \x01(\tR\n" +
-	"nextCursor\" \n" +
+	"nextCursor\"\xf9\x02\n" +
+	"\aWebhook\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x12%\n" +
+	"\vdescription\x18\x03 \x01(\tH\x00R\vdescription\x88\x01\x01\x12\x14\n" +
+	"\x05types\x18\x04 \x03(\tR\x05types\x12D\n" +
+	"\x10old_secret_until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x0eoldSecretUntil\x12C\n" +
+	"\fsubscription\x18\x06 \x01(\v2\x1f.cicerone.admin.v1.SubscriptionR\fsubscription\x129\n" +
+	"\n" +
+	"created_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n" +
+	"\n" +
+	"updated_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAtB\x0e\n" +
+	"\f_description\" \n" +
 	"\x0eWebhookRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\xcf\x01\n" +
 	"\x14ChangeWebhookRequest\x12\x0e\n" +
@@ -716,16 +679,15 @@ const file_cicerone_admin_v1_webhooks_proto_rawDesc = "" +
 	"\x04_urlB\x0e\n" +
 	"\f_description\"&\n" +
 	"\x14RemoveWebhookRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"\x17\n" +
-	"\x15RemoveWebhookResponse\"&\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"&\n" +
 	"\x14RotateWebhookRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id2\xaa\x04\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id2\x98\x04\n" +
 	"\x0fWebhooksService\x12^\n" +
 	"\rCreateWebhook\x12'.cicerone.admin.v1.CreateWebhookRequest\x1a$.cicerone.admin.v1.WebhookWithSecret\x12S\n" +
 	"\bWebhooks\x12\".cicerone.admin.v1.WebhooksRequest\x1a#.cicerone.admin.v1.WebhooksResponse\x12H\n" +
 	"\aWebhook\x12!.cicerone.admin.v1.WebhookRequest\x1a\x1a.cicerone.admin.v1.Webhook\x12T\n" +
-	"\rChangeWebhook\x12'.cicerone.admin.v1.ChangeWebhookRequest\x1a\x1a.cicerone.admin.v1.Webhook\x12b\n" +
-	"\rRemoveWebhook\x12'.cicerone.admin.v1.RemoveWebhookRequest\x1a(.cicerone.admin.v1.RemoveWebhookResponse\x12^\n" +
+	"\rChangeWebhook\x12'.cicerone.admin.v1.ChangeWebhookRequest\x1a\x1a.cicerone.admin.v1.Webhook\x12P\n" +
+	"\rRemoveWebhook\x12'.cicerone.admin.v1.RemoveWebhookRequest\x1a\x16.google.protobuf.Empty\x12^\n" +
 	"\rRotateWebhook\x12'.cicerone.admin.v1.RotateWebhookRequest\x1a$.cicerone.admin.v1.WebhookWithSecretBMZKgithub.com/cicerone-go/cicerone/transport/grpcapi/cicerone/admin/v1;adminv1b\x06proto3"
 
 var (
@@ -740,44 +702,44 @@ func file_cicerone_admin_v1_webhooks_proto_rawDescGZIP() []byte {
 	return file_cicerone_admin_v1_webhooks_proto_rawDescData
 }
 
-var file_cicerone_admin_v1_webhooks_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_cicerone_admin_v1_webhooks_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_cicerone_admin_v1_webhooks_proto_goTypes = []any{
-	(*Webhook)(nil),               // 0: cicerone.admin.v1.Webhook
+	(*CreateWebhookRequest)(nil),  // 0: cicerone.admin.v1.CreateWebhookRequest
 	(*WebhookWithSecret)(nil),     // 1: cicerone.admin.v1.WebhookWithSecret
-	(*CreateWebhookRequest)(nil),  // 2: cicerone.admin.v1.CreateWebhookRequest
-	(*WebhooksRequest)(nil),       // 3: cicerone.admin.v1.WebhooksRequest
-	(*WebhooksResponse)(nil),      // 4: cicerone.admin.v1.WebhooksResponse
+	(*WebhooksRequest)(nil),       // 2: cicerone.admin.v1.WebhooksRequest
+	(*WebhooksResponse)(nil),      // 3: cicerone.admin.v1.WebhooksResponse
+	(*Webhook)(nil),               // 4: cicerone.admin.v1.Webhook
 	(*WebhookRequest)(nil),        // 5: cicerone.admin.v1.WebhookRequest
 	(*ChangeWebhookRequest)(nil),  // 6: cicerone.admin.v1.ChangeWebhookRequest
 	(*RemoveWebhookRequest)(nil),  // 7: cicerone.admin.v1.RemoveWebhookRequest
-	(*RemoveWebhookResponse)(nil), // 8: cicerone.admin.v1.RemoveWebhookResponse
-	(*RotateWebhookRequest)(nil),  // 9: cicerone.admin.v1.RotateWebhookRequest
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(*Subscription)(nil),          // 11: cicerone.admin.v1.Subscription
-	(*fieldmaskpb.FieldMask)(nil), // 12: google.protobuf.FieldMask
+	(*RotateWebhookRequest)(nil),  // 8: cicerone.admin.v1.RotateWebhookRequest
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*Subscription)(nil),          // 10: cicerone.admin.v1.Subscription
+	(*fieldmaskpb.FieldMask)(nil), // 11: google.protobuf.FieldMask
+	(*emptypb.Empty)(nil),         // 12: google.protobuf.Empty
 }
 var file_cicerone_admin_v1_webhooks_proto_depIdxs = []int32{
-	10, // 0: cicerone.admin.v1.Webhook.old_secret_until:type_name -> google.protobuf.Timestamp
-	11, // 1: cicerone.admin.v1.Webhook.subscription:type_name -> cicerone.admin.v1.Subscription
-	10, // 2: cicerone.admin.v1.Webhook.created_at:type_name -> google.protobuf.Timestamp
-	10, // 3: cicerone.admin.v1.Webhook.updated_at:type_name -> google.protobuf.Timestamp
-	10, // 4: cicerone.admin.v1.WebhookWithSecret.old_secret_until:type_name -> google.protobuf.Timestamp
-	11, // 5: cicerone.admin.v1.WebhookWithSecret.subscription:type_name -> cicerone.admin.v1.Subscription
-	10, // 6: cicerone.admin.v1.WebhookWithSecret.created_at:type_name -> google.protobuf.Timestamp
-	10, // 7: cicerone.admin.v1.WebhookWithSecret.updated_at:type_name -> google.protobuf.Timestamp
-	0,  // 8: cicerone.admin.v1.WebhooksResponse.items:type_name -> cicerone.admin.v1.Webhook
-	12, // 9: cicerone.admin.v1.ChangeWebhookRequest.update_mask:type_name -> google.protobuf.FieldMask
-	2,  // 10: cicerone.admin.v1.WebhooksService.CreateWebhook:input_type -> cicerone.admin.v1.CreateWebhookRequest
-	3,  // 11: cicerone.admin.v1.WebhooksService.Webhooks:input_type -> cicerone.admin.v1.WebhooksRequest
+	9,  // 0: cicerone.admin.v1.WebhookWithSecret.old_secret_until:type_name -> google.protobuf.Timestamp
+	10, // 1: cicerone.admin.v1.WebhookWithSecret.subscription:type_name -> cicerone.admin.v1.Subscription
+	9,  // 2: cicerone.admin.v1.WebhookWithSecret.created_at:type_name -> google.protobuf.Timestamp
+	9,  // 3: cicerone.admin.v1.WebhookWithSecret.updated_at:type_name -> google.protobuf.Timestamp
+	4,  // 4: cicerone.admin.v1.WebhooksResponse.items:type_name -> cicerone.admin.v1.Webhook
+	9,  // 5: cicerone.admin.v1.Webhook.old_secret_until:type_name -> google.protobuf.Timestamp
+	10, // 6: cicerone.admin.v1.Webhook.subscription:type_name -> cicerone.admin.v1.Subscription
+	9,  // 7: cicerone.admin.v1.Webhook.created_at:type_name -> google.protobuf.Timestamp
+	9,  // 8: cicerone.admin.v1.Webhook.updated_at:type_name -> google.protobuf.Timestamp
+	11, // 9: cicerone.admin.v1.ChangeWebhookRequest.update_mask:type_name -> google.protobuf.FieldMask
+	0,  // 10: cicerone.admin.v1.WebhooksService.CreateWebhook:input_type -> cicerone.admin.v1.CreateWebhookRequest
+	2,  // 11: cicerone.admin.v1.WebhooksService.Webhooks:input_type -> cicerone.admin.v1.WebhooksRequest
 	5,  // 12: cicerone.admin.v1.WebhooksService.Webhook:input_type -> cicerone.admin.v1.WebhookRequest
 	6,  // 13: cicerone.admin.v1.WebhooksService.ChangeWebhook:input_type -> cicerone.admin.v1.ChangeWebhookRequest
 	7,  // 14: cicerone.admin.v1.WebhooksService.RemoveWebhook:input_type -> cicerone.admin.v1.RemoveWebhookRequest
-	9,  // 15: cicerone.admin.v1.WebhooksService.RotateWebhook:input_type -> cicerone.admin.v1.RotateWebhookRequest
+	8,  // 15: cicerone.admin.v1.WebhooksService.RotateWebhook:input_type -> cicerone.admin.v1.RotateWebhookRequest
 	1,  // 16: cicerone.admin.v1.WebhooksService.CreateWebhook:output_type -> cicerone.admin.v1.WebhookWithSecret
-	4,  // 17: cicerone.admin.v1.WebhooksService.Webhooks:output_type -> cicerone.admin.v1.WebhooksResponse
-	0,  // 18: cicerone.admin.v1.WebhooksService.Webhook:output_type -> cicerone.admin.v1.Webhook
-	0,  // 19: cicerone.admin.v1.WebhooksService.ChangeWebhook:output_type -> cicerone.admin.v1.Webhook
-	8,  // 20: cicerone.admin.v1.WebhooksService.RemoveWebhook:output_type -> cicerone.admin.v1.RemoveWebhookResponse
+	3,  // 17: cicerone.admin.v1.WebhooksService.Webhooks:output_type -> cicerone.admin.v1.WebhooksResponse
+	4,  // 18: cicerone.admin.v1.WebhooksService.Webhook:output_type -> cicerone.admin.v1.Webhook
+	4,  // 19: cicerone.admin.v1.WebhooksService.ChangeWebhook:output_type -> cicerone.admin.v1.Webhook
+	12, // 20: cicerone.admin.v1.WebhooksService.RemoveWebhook:output_type -> google.protobuf.Empty
 	1,  // 21: cicerone.admin.v1.WebhooksService.RotateWebhook:output_type -> cicerone.admin.v1.WebhookWithSecret
 	16, // [16:22] is the sub-list for method output_type
 	10, // [10:16] is the sub-list for method input_type
@@ -794,7 +756,7 @@ func file_cicerone_admin_v1_webhooks_proto_init() {
 	file_cicerone_admin_v1_events_proto_init()
 	file_cicerone_admin_v1_webhooks_proto_msgTypes[0].OneofWrappers = []any{}
 	file_cicerone_admin_v1_webhooks_proto_msgTypes[1].OneofWrappers = []any{}
-	file_cicerone_admin_v1_webhooks_proto_msgTypes[2].OneofWrappers = []any{}
+	file_cicerone_admin_v1_webhooks_proto_msgTypes[4].OneofWrappers = []any{}
 	file_cicerone_admin_v1_webhooks_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -802,7 +764,7 @@ func file_cicerone_admin_v1_webhooks_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cicerone_admin_v1_webhooks_proto_rawDesc), len(file_cicerone_admin_v1_webhooks_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -11,6 +11,7 @@ import (
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
 	status "google.golang.org/grpc/status"
+	emptypb "google.golang.org/protobuf/types/known/emptypb"
 )
 
 // This is a compile-time assertion to ensure that this generated file
@@ -31,7 +32,7 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// WebhooksService is for admins: endpoints to which events are sent.
+// WebhooksService is for admins: addresses to which events are sent.
 type WebhooksServiceClient interface {
 	// Let events be sent to an address from now on.
 	CreateWebhook(ctx context.Context, in *CreateWebhookRequest, opts ...grpc.CallOption) (*WebhookWithSecret, error)
@@ -42,7 +43,7 @@ type WebhooksServiceClient interface {
 	// Change a webhook.
 	ChangeWebhook(ctx context.Context, in *ChangeWebhookRequest, opts ...grpc.CallOption) (*Webhook, error)
 	// Remove a webhook, and the events that it could not receive.
-	RemoveWebhook(ctx context.Context, in *RemoveWebhookRequest, opts ...grpc.CallOption) (*RemoveWebhookResponse, error)
+	RemoveWebhook(ctx context.Context, in *RemoveWebhookRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// Give a webhook a new secret.
 	RotateWebhook(ctx context.Context, in *RotateWebhookRequest, opts ...grpc.CallOption) (*WebhookWithSecret, error)
 }
@@ -95,9 +96,9 @@ func (c *webhooksServiceClient) ChangeWebhook(ctx context.Context, in *ChangeWeb
 	return out, nil
 }
 
-func (c *webhooksServiceClient) RemoveWebhook(ctx context.Context, in *RemoveWebhookRequest, opts ...grpc.CallOption) (*RemoveWebhookResponse, error) {
+func (c *webhooksServiceClient) RemoveWebhook(ctx context.Context, in *RemoveWebhookRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(RemoveWebhookResponse)
+	out := new(emptypb.Empty)
 	err := c.cc.Invoke(ctx, WebhooksService_RemoveWebhook_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
@@ -119,7 +120,7 @@ func (c *webhooksServiceClient) RotateWebhook(ctx context.Context, in *RotateWeb
 // All implementations must embed UnimplementedWebhooksServiceServer
 // for forward compatibility.
 //
-// WebhooksService is for admins: endpoints to which events are sent.
+// WebhooksService is for admins: addresses to which events are sent.
 type WebhooksServiceServer interface {
 	// Let events be sent to an address from now on.
 	CreateWebhook(context.Context, *CreateWebhookRequest) (*WebhookWithSecret, error)
@@ -130,7 +131,7 @@ type WebhooksServiceServer interface {
 	// Change a webhook.
 	ChangeWebhook(context.Context, *ChangeWebhookRequest) (*Webhook, error)
 	// Remove a webhook, and the events that it could not receive.
-	RemoveWebhook(context.Context, *RemoveWebhookRequest) (*RemoveWebhookResponse, error)
+	RemoveWebhook(context.Context, *RemoveWebhookRequest) (*emptypb.Empty, error)
 	// Give a webhook a new secret.
 	RotateWebhook(context.Context, *RotateWebhookRequest) (*WebhookWithSecret, error)
 	mustEmbedUnimplementedWebhooksServiceServer()
@@ -155,7 +156,7 @@ func (UnimplementedWebhooksServiceServer) Webhook(context.Context, *WebhookReque
 func (UnimplementedWebhooksServiceServer) ChangeWebhook(context.Context, *ChangeWebhookRequest) (*Webhook, error) {
 	return nil, status.Error(codes.Unimplemented, "method ChangeWebhook not implemented")
 }
-func (UnimplementedWebhooksServiceServer) RemoveWebhook(context.Context, *RemoveWebhookRequest) (*RemoveWebhookResponse, error) {
+func (UnimplementedWebhooksServiceServer) RemoveWebhook(context.Context, *RemoveWebhookRequest) (*emptypb.Empty, error) {
 	return nil, status.Error(codes.Unimplemented, "method RemoveWebhook not implemented")
 }
 func (UnimplementedWebhooksServiceServer) RotateWebhook(context.Context, *RotateWebhookRequest) (*WebhookWithSecret, error) {

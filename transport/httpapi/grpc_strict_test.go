@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,6 +98,16 @@ func TestStrictOverGRPC(t *testing.T) {
 			t.Errorf("only %d cases of %s were tried", cases[kind], kind)
 		}
 	}
+}
+
+// TestAllFieldsAtOnceOverGRPC checks that a refusal names the fields that decoding refuses, and those that
+// the rules refuse.
+func TestAllFieldsAtOnceOverGRPC(t *testing.T) {
+	tn := newTown(t)
+	conn := tn.dial()
+	i := slices.IndexFunc(tn.api.Server().Operations(), func(o kithttp.Operation) bool { return o.Name == "report" })
+	body := `{"reported_user_id":"nonsense","reason":"` + strings.Repeat("x", 101) + `","message":"` + strings.Repeat("x", 5001) + `"}`
+	tn.bothWays(t, conn, tn.api.Server().Operations()[i], "/v1/reports", body, body, nil)
 }
 
 // TestBadPathOverGRPC checks that an id that is malformed is not found, over both transports.

@@ -242,7 +242,7 @@ func timeCodec(t reflect.Type) codec {
 	return codec{
 		read: func(v protoreflect.Value, into reflect.Value, name string, invalid *failure.Notes) error {
 			at, ok := v.Message().Interface().(*timestamppb.Timestamp)
-			if !ok || at.CheckValid() != nil {
+			if !ok || !at.IsValid() {
 				invalid.Add(name, notTime)
 				return nil
 			}
@@ -262,8 +262,7 @@ func jsonCodec() codec {
 		read: func(v protoreflect.Value, into reflect.Value, name string, invalid *failure.Notes) error {
 			text, err := protojson.Marshal(v.Message().Interface())
 			if err != nil { // a number that JSON does not have
-				invalid.Add(name, notJSON)
-				return nil
+				return invalid.Refusal(name, notJSON)
 			}
 			var object bytes.Buffer // protojson adds white space at random
 			if err := json.Compact(&object, text); err != nil {

@@ -38,7 +38,7 @@ func ServerOptions() []grpc.ServerOption {
 		grpc.MaxRecvMsgSize(2 * MaxMessage), // gRPC itself refuses what is larger still, without our code
 		grpc.ForceServerCodecV2(newWire()),
 		grpc.InTapHandle(func(ctx context.Context, _ *tap.Info) (context.Context, error) {
-			ctx, cut := context.WithCancelCause(ctx) //nolint:govet // the context of the stream ends it
+			ctx, cut := context.WithCancelCause(ctx) // ends with the stream
 			return context.WithValue(ctx, cutKey{}, cut), nil
 		}),
 	}

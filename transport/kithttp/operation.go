@@ -61,3 +61,10 @@ func (o Operation) Check(req any, f *fault.Fields) {
 		o.handling.check(req, f)
 	}
 }
+
+// Aimed refuses requests by what they are about, after the gates and before the rest of a request is
+// decoded. refuse returns a *fault.Error, or nil. path returns the text of a path parameter, which may
+// be malformed.
+func Aimed(refuse func(ctx context.Context, path func(name string) string) error) HandleOption {
+	return func(h *handling) { h.aim = refuse }
+}

@@ -181,13 +181,6 @@ func Gated(gates ...Gate) HandleOption {
 	return func(h *handling) { h.gates = append(h.gates, gates...) }
 }
 
-// Aimed refuses requests by what they are about, after the gates and before the rest of a request is
-// decoded. refuse returns a *fault.Error, or nil. path returns the text of a path parameter, which may
-// be malformed.
-func Aimed(refuse func(ctx context.Context, path func(name string) string) error) HandleOption {
-	return func(h *handling) { h.aim = refuse }
-}
-
 // Checked completes the error for a request in which decoding has found invalid fields: check adds
 // the fields that the handler would refuse to f. The fields that decoding has refused are zero in
 // req, and what check adds for them is ignored. check does not run for any other request, so the

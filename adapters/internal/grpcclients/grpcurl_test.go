@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/fullstorydev/grpcurl"
-	"github.com/jhump/protoreflect/grpcreflect" //nolint:staticcheck // grpcurl takes it
+	"github.com/jhump/protoreflect/grpcreflect"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -24,7 +24,7 @@ func TestGrpcurl(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(func() { _ = conn.Close() })
 	reflected := grpcreflect.NewClientAuto(t.Context(), conn)
 	defer reflected.Reset()
 	source := grpcurl.DescriptorSourceFromServer(t.Context(), reflected)

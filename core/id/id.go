@@ -44,7 +44,8 @@ type (
 	// Event identifies an event.
 	Event = ID[eventKind]
 	// Mail identifies a mail that is requested.
-	Mail    = ID[mailKind]
+	Mail = ID[mailKind]
+	// Webhook identifies an endpoint of webhooks.
 	Webhook = ID[webhookKind]
 	// AuditRecord identifies a record of the audit trail.
 	AuditRecord = ID[auditRecordKind]

@@ -44,7 +44,7 @@ func travel(ctx context.Context, out io.Writer, s settings) error {
 	if err != nil {
 		return err
 	}
-	defer anonymous.Close()
+	defer func() { _ = anonymous.Close() }() // no call is under way then
 	j := &journey{out: out, settings: s, anonymous: anonymous, run: strings.ToLower(rand.Text()[:10])}
 	for i, step := range []struct {
 		title string

@@ -113,7 +113,7 @@ type container struct {
 func assemble(t *testing.T, stage []instruction, built string) (made container) {
 	t.Helper()
 	made.root = t.TempDir()
-	must(t, os.Chmod(made.root, 0o755)) //nolint:gosec // its user is another one, who must see the files
+	must(t, os.Chmod(made.root, 0o755)) // its user is another one, who must see the files
 	for _, i := range stage {
 		switch i.name {
 		case "COPY":

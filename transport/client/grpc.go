@@ -143,7 +143,7 @@ func (t *overGRPC) download(ctx context.Context, m protoreflect.MethodDescriptor
 	if err != nil {
 		return err
 	}
-	defer pieces.Close()
+	defer func() { _ = pieces.Close() }() // what was read counts
 	body, err := io.ReadAll(io.LimitReader(pieces, kithttp.DefaultAnswerLimit+1))
 	if err != nil {
 		return err

@@ -376,7 +376,7 @@ func alike(t *testing.T, v any) string {
 // sameFault reports whether two errors are the same for a caller.
 func sameFault(a, b error) bool {
 	if a == nil || b == nil {
-		return a == b
+		return a == nil && b == nil
 	}
 	f, ok := errors.AsType[*fault.Error](a)
 	g, also := errors.AsType[*fault.Error](b)

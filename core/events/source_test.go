@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/events"
@@ -106,6 +107,7 @@ func TestSubscriberIsDroppedWhileItHandles(t *testing.T) {
 		d.set(nil)
 		begun := time.Now()
 		time.Sleep(5 * time.Second)
+		synctest.Wait()
 		if took := ended.Sub(begun); ended.IsZero() || took > time.Second {
 			t.Errorf("the context ended after %v", took)
 		}

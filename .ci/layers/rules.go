@@ -33,8 +33,8 @@ var (
 	// edgeLibraries are the libraries that transport/edge may import. None implements a protocol.
 	edgeLibraries = []string{gokit + "/kit/endpoint", gokit + "/kit/ratelimit", "golang.org/x/time/rate"}
 
-	// kits are the packages of transport that serve a protocol, whatever the operations are: the second
-	// serves what is declared with the first.
+	// kits are the packages of transport that serve a protocol and know no operation. A route is declared
+	// with kithttp, and kitgrpc serves it, too.
 	kits = []string{"kithttp", "kitgrpc"}
 
 	// testers are libraries for tests that have many dependencies: those that start servers, those

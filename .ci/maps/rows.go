@@ -22,7 +22,7 @@ type row struct {
 const (
 	proven        = "proven"         // tests show it
 	documented    = "documented"     // it asks for a page, which exists
-	operators     = "the operator's" // operators must meet the requirement, and a page says how
+	operators     = "the operator's" // the operator has to meet it, and a page says how
 	notApplicable = "not applicable" // the server does not have the feature
 	open          = "open"           // it is not met, or no test shows it
 )

@@ -30,8 +30,8 @@ var ErrNotBcrypt = fault.New(fault.Internal, "not_bcrypt", "the stored password 
 
 // Hasher hashes and verifies passwords. Each call occupies a core until it is done, so at most
 // GOMAXPROCS calls run concurrently and the others wait. On Linux they run on threads of low
-// priority: a program that limits them to n at once and raises GOMAXPROCS by n has all cores for its
-// other goroutines, while there are any to run. It is safe for concurrent use.
+// priority. If a program limits them to n at once and raises GOMAXPROCS by n, they do not take cores
+// from its other goroutines. It is safe for concurrent use.
 type Hasher struct {
 	cost  int
 	slots chan struct{}

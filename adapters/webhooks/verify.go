@@ -34,5 +34,5 @@ func Verify(secret string, header http.Header, body []byte) error {
 }
 
 // minSecret is the minimum length of a secret in base64, for the 24 bytes that the specification
-// asks for. With an empty secret, anybody could sign.
+// asks for. Anyone could sign with an empty secret.
 const minSecret = 32

@@ -35,7 +35,7 @@ type Endpoint struct {
 	UpdatedAt   time.Time
 }
 
-// SubscriptionPrefix is what the names of the subscriptions of endpoints begin with.
+// SubscriptionPrefix begins the names of the subscriptions of all endpoints.
 const SubscriptionPrefix = "webhook."
 
 // Subscription returns the name of the subscription of an endpoint.
@@ -47,7 +47,7 @@ func (e Endpoint) wants(t events.Type) bool { return len(e.Types) == 0 || slices
 // bound returns the text to which the secrets of an endpoint are bound.
 func (e Endpoint) bound() string { return "cicerone webhook " + e.ID.String() }
 
-// Input is what an admin says about a new endpoint.
+// Input has the fields of a new endpoint.
 type Input struct {
 	URL         string
 	Description string

@@ -48,8 +48,9 @@ type Status struct {
 	Subscription events.Subscription
 }
 
-// Create adds an endpoint, which gets the events that are committed later, and perhaps some of the
-// last moment before. It returns the secret, which cannot be read again. Errors: fault.Invalid with the names of the fields, ErrTooMany.
+// Create adds an endpoint. It gets the events that are committed later, and perhaps some that were
+// committed shortly before. Create returns the secret, which cannot be read again. Errors: fault.Invalid
+// with the names of the fields, ErrTooMany.
 func (s *Service) Create(ctx context.Context, admin id.User, i Input) (created Status, secret string, err error) {
 	var f fault.Fields
 	i = i.prepared(&f, s.deps.Policy)
@@ -169,8 +170,8 @@ func (s *Service) Change(ctx context.Context, admin id.User, endpoint id.Webhook
 }
 
 // Rotate gives an endpoint a new secret, and returns it; it cannot be read again. For
-// Policy.KeepSecret, what is sent is signed with the secret before as well; one before that ends
-// immediately. Errors: ErrNotFound.
+// Policy.KeepSecret, messages are also signed with the previous secret; an older one ends immediately.
+// Errors: ErrNotFound.
 func (s *Service) Rotate(ctx context.Context, admin id.User, endpoint id.Webhook) (rotated Status, secret string, err error) {
 	err = s.change(ctx, admin, func(ctx context.Context, tx Tx) error {
 		e, err := read(ctx, tx, endpoint)

@@ -75,7 +75,7 @@ func travel(ctx context.Context, out io.Writer, s settings) error {
 	return nil
 }
 
-// connect returns a client for an address, whose scheme tells the protocol.
+// connect returns a client for the protocol that the scheme of an address names.
 func connect(address string) (*client.Client, error) {
 	if strings.HasPrefix(address, "grpc") {
 		return client.New(client.GRPC(address))

@@ -96,7 +96,7 @@ func (i pngImages) Clean(ctx context.Context, data []byte, _ int) (messaging.Att
 	return messaging.Attachment{MediaType: mediaType, Bytes: data}, err
 }
 
-// secrets returns a box whose key everybody knows.
+// secrets returns a box with a key of zeros.
 func secrets() *secret.Box {
 	box, err := secret.NewBox("webhook", make([]byte, secret.KeySize))
 	if err != nil {

@@ -13,11 +13,11 @@ import (
 // Heartbeat is how often a stream without events sends something.
 const Heartbeat = 15 * time.Second
 
-// Follow tells what a stream of events brings, until it ends: tell is called at the beginning, for
-// events, and every [Heartbeat] without any. It gets the events, if there are any, and the position
-// after which the stream goes on. Follow returns nil when the client is to connect again: the stream
-// has lasted long enough, is closing, was too slow, or its session has ended; the next connection is
-// told why if it is refused. Errors: those of tell and of the stream.
+// Follow passes the events of a stream to tell until the stream ends. It calls tell at the beginning,
+// for events, and every [Heartbeat] without any, with the events, if there are any, and the position
+// after which the stream continues. Follow returns nil if the client has to connect again: the stream
+// has lasted long enough, is closing, was too slow, or its session has ended. If the next connection is
+// refused, its error says why. Errors: those of tell and of the stream.
 func (l StreamLimits) Follow(
 	ctx context.Context, s *live.Stream, tell func(items []*live.Item, position int64) error,
 ) error {

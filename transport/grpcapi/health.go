@@ -24,7 +24,7 @@ type health struct {
 // watchEvery is how often a watched server is looked at.
 const watchEvery = time.Second
 
-// Check tells whether the server can serve calls of a service, or of all for "".
+// Check reports whether the server can serve calls of a service, or of all services for "".
 func (h *health) Check(ctx context.Context, r *grpc_health_v1.HealthCheckRequest) (*grpc_health_v1.HealthCheckResponse, error) {
 	if !h.knows(r.GetService()) {
 		return nil, status.Error(codes.NotFound, "unknown service")
@@ -33,7 +33,7 @@ func (h *health) Check(ctx context.Context, r *grpc_health_v1.HealthCheckRequest
 	return &grpc_health_v1.HealthCheckResponse{Status: serving}, nil
 }
 
-// List tells it of every service.
+// List reports for every service whether the server can serve its calls.
 func (h *health) List(ctx context.Context, _ *grpc_health_v1.HealthListRequest) (*grpc_health_v1.HealthListResponse, error) {
 	serving, _ := h.look(ctx)
 	all := map[string]*grpc_health_v1.HealthCheckResponse{"": {Status: serving}}
@@ -43,7 +43,7 @@ func (h *health) List(ctx context.Context, _ *grpc_health_v1.HealthListRequest) 
 	return &grpc_health_v1.HealthListResponse{Statuses: all}, nil
 }
 
-// Watch tells it now and when it changes, until the client has left or the server drains.
+// Watch sends the result of Check now and when it changes, until the client leaves or the server drains.
 func (h *health) Watch(r *grpc_health_v1.HealthCheckRequest, stream grpc.ServerStreamingServer[grpc_health_v1.HealthCheckResponse]) error {
 	ctx := stream.Context()
 	look := time.NewTicker(watchEvery)

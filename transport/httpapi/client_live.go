@@ -121,7 +121,7 @@ func (f *following) connect(ctx context.Context) error {
 	return io.EOF
 }
 
-// take tells what was heard.
+// take handles one message of the stream.
 func (f *following) take(h Heard) {
 	if h.Retry > 0 {
 		f.retry = h.Retry

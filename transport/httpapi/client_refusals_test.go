@@ -13,8 +13,8 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// TestClientRefusalsOverBothProtocols sends what is refused over both protocols, and compares kind, code
-// and fields.
+// TestClientRefusalsOverBothProtocols sends bad requests over both protocols, and compares kind, code
+// and fields of the errors.
 func TestClientRefusalsOverBothProtocols(t *testing.T) {
 	tn := newTown(t)
 	long := strings.Repeat("x", 10_000)

@@ -30,9 +30,9 @@ type Transport interface {
 	// caller must close it.
 	Open(ctx context.Context, r kithttp.RouteInfo, req any) (io.ReadCloser, error)
 
-	// Follow connects to the events after a position, or from now on if it is nil, and tells what it
-	// hears. The last error says why the connection has ended: io.EOF if the server has ended it, and
-	// ErrNotUnderstood if it is of no use to connect again.
+	// Follow connects to the events after a position, or to later ones if it is nil, and yields what the
+	// server sends. The last error says why the connection ended: io.EOF if the server ended it, and
+	// ErrNotUnderstood if another connection would fail, too.
 	Follow(ctx context.Context, after *int64) iter.Seq2[Heard, error]
 
 	// Close ends the connections that the transport has opened.

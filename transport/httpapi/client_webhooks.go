@@ -6,8 +6,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 )
 
-// CreateWebhook lets events be sent to an address from now on. The secret cannot be read again;
-// webhooks.Verify of adapters/webhooks verifies with it what arrives. It is for admins.
+// CreateWebhook adds an endpoint, to which the server sends later events. The secret cannot be read
+// again; the receiver passes it to webhooks.Verify of adapters/webhooks. It is for admins.
 func (c *Client) CreateWebhook(ctx context.Context, in WebhookInput) (WebhookWithSecret, error) {
 	return call(ctx, c, createWebhook, in)
 }
@@ -33,8 +33,8 @@ func (c *Client) RemoveWebhook(ctx context.Context, webhook id.Webhook) error {
 	return err
 }
 
-// RotateWebhook gives a webhook a new secret, which cannot be read again. For a day, what is sent is
-// signed with the secret before, too. It is for admins.
+// RotateWebhook gives a webhook a new secret, which cannot be read again. For a day, the
+// server also signs with the previous secret. It is for admins.
 func (c *Client) RotateWebhook(ctx context.Context, webhook id.Webhook) (WebhookWithSecret, error) {
 	return call(ctx, c, rotateWebhook, webhookRequest{pathID(webhook)})
 }

@@ -222,7 +222,7 @@ func TestUpdateMaskOfLists(t *testing.T) {
 	}
 }
 
-// TestLogOverGRPC checks the line that each call has in the log, and what is observed.
+// TestLogOverGRPC checks the line of each call in the log, and the exchanges that Observe gets.
 func TestLogOverGRPC(t *testing.T) {
 	w := newWorld(t)
 	var book logbook

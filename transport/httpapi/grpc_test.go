@@ -58,7 +58,7 @@ func (w *world) dial(change ...func(*grpcapi.Options)) *grpc.ClientConn {
 // methods are the methods of the gRPC API by operation.
 var methods = kitgrpc.Methods(grpcapi.Files()...)
 
-// reply is what a call has ended with.
+// reply is the outcome of a call.
 type reply struct {
 	messages []proto.Message
 	header   metadata.MD

@@ -86,7 +86,7 @@ func (a *API) liveEvents(_ context.Context, caller users.Caller, req liveRequest
 	}, nil
 }
 
-// tell writes a stream until it ends. Then the client connects again, and is told why if it is refused.
+// tell writes a stream until it ends. Then the client connects again. If it is refused, the error says why.
 func (a *API) tell(ctx context.Context, w http.ResponseWriter, stream *live.Stream) error {
 	out, err := kithttp.NewEventWriter(w, a.streams.WriteTime)
 	if err != nil {

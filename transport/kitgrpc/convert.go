@@ -47,8 +47,8 @@ func (p *plan) request(g givenRequest, md metadata.MD, into reflect.Value, check
 	return p.readPath(m, into)
 }
 
-// read reads a message and metadata into a struct, except what is in a path. prefix is the place of the
-// message, as in "item.".
+// read reads a message and metadata into a struct, except the fields of the path. prefix is the place of
+// the message, as in "item.".
 func (p *plan) read(m protoreflect.Message, md metadata.MD, into reflect.Value, prefix string, invalid *failure.Notes) error {
 	for _, f := range p.headers {
 		if given := md.Get(f.name); len(given) > 0 {
@@ -118,7 +118,7 @@ func (p *plan) maskOf(m protoreflect.Message) ([]string, error) {
 	return append([]string{}, mask.GetPaths()...), nil
 }
 
-// readPath reads what is in a path. What is refused there is not found.
+// readPath reads the fields of the path. It returns fault.NotFound for a value that is not valid.
 func (p *plan) readPath(m protoreflect.Message, into reflect.Value) error {
 	for _, f := range p.fields {
 		if !f.isPath {

@@ -37,7 +37,7 @@ func Late(req any, m protoreflect.MessageDescriptor, leftOut ...string) (map[str
 	return late, nil
 }
 
-// Pieces is what a method sends in pieces, in the order in which they come. The caller must close it.
+// Pieces reads the bytes that a method sends in pieces. The caller must close it.
 type Pieces struct {
 	MediaType string
 

@@ -38,7 +38,7 @@ type field struct {
 	codec      codec
 }
 
-// wrapping is what a value is wrapped in.
+// wrapping is the type around the value of a field.
 type wrapping int
 
 const (

@@ -19,15 +19,15 @@ import (
 // domain is that of the ErrorInfo of every status.
 const domain = "cicerone"
 
-// kindKey is the metadata of an ErrorInfo that has the kind of failure: the code of gRPC does not tell
-// all of them apart.
+// kindKey is the key of the kind of failure in the metadata of an ErrorInfo. Several kinds have the same
+// code of gRPC.
 const kindKey = "kind"
 
 // maxDetails is the greatest number of bytes of the fields in a status. Some clients accept no more
 // than 8 KiB of headers.
 const maxDetails = 4 << 10
 
-// StatusOf returns the status that tells a client of a failure, as [failure.Public] makes it. It has
+// StatusOf returns the status of a failure that [failure.Public] has made fit for clients. It has
 // an ErrorInfo with the code as its reason, a BadRequest if there are fields, and a RetryInfo if the
 // client may try again.
 func StatusOf(f *fault.Error) *status.Status {

@@ -32,7 +32,7 @@ var errSlow = failure.Malformed("the request came too slowly")
 type cutKey struct{}
 
 // ServerOptions returns the options that a grpc.Server of a Server needs: the greatest size of a
-// message, and what lets it end calls of clients that are too slow.
+// message, the codec, and a hook with which it ends the calls of slow clients.
 func ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(2 * MaxMessage), // gRPC itself refuses what is larger still, without our code
@@ -71,7 +71,7 @@ func (s *Server) newStream(ctx context.Context, raw grpc.ServerStream, many bool
 	return &Stream{ctx: ctx, raw: raw, cut: cut, pace: s.options.Pace, bodies: s.options.Bodies, most: most}
 }
 
-// end gives back what the messages were charged.
+// end returns the bytes that were charged for the messages.
 func (s *Stream) end() {
 	if s.release != nil {
 		s.release()
@@ -201,7 +201,7 @@ func pieces(o kithttp.Operation, output protoreflect.MessageType) Responder {
 	}
 }
 
-// pieceWriter sends what is written in pieces. It is the response writer of a kithttp.Stream, and
+// pieceWriter sends the bytes that are written, in pieces. It is the response writer of a kithttp.Stream, and
 // http.ResponseController sets its deadlines.
 type pieceWriter struct {
 	stream          *Stream

@@ -6,8 +6,8 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// received is a message as it was sent. Only it is charged and decoded by this package: what fails in
-// the codec, gRPC itself tells the client, without the kind and the code of a failure.
+// received is a message as it was sent. This package charges and decodes it after the
+// codec, because gRPC itself reports an error of the codec, without the kind and the code of a failure.
 type received struct{ bytes []byte }
 
 // wire is the codec of protocol buffers, which reads a received message unchanged.

@@ -46,7 +46,7 @@ func (o Operation) Admit(ctx context.Context) (context.Context, error) {
 	return ctx, nil
 }
 
-// Aim returns the error that refuses a request by what it is about, if the route is [Aimed]. path
+// Aim returns the error that refuses a request because of its path, if the route is [Aimed]. path
 // returns the text of a path parameter.
 func (o Operation) Aim(ctx context.Context, path func(name string) string) error {
 	if o.handling.aim == nil {

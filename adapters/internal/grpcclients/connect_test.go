@@ -20,8 +20,8 @@ import (
 	"github.com/cicerone-go/cicerone/transport/grpcapi"
 )
 
-// TestConnect sends a message with a client in JavaScript, whose stubs another generator makes of the
-// same files. It needs Node.js, and npm must reach its registry.
+// TestConnect sends a message with a client in JavaScript. Its stubs come from the same .proto files and
+// another generator. The test needs Node.js, and npm must reach its registry.
 func TestConnect(t *testing.T) {
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {

@@ -16,8 +16,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// TestGrpcurl lists the services, signs in and sends a message, as grpcurl does: it knows only what
-// reflection tells.
+// TestGrpcurl lists the services, signs in and sends a message, as grpcurl does. It reads the
+// .proto files by reflection.
 func TestGrpcurl(t *testing.T) {
 	w := newWorld(t)
 	conn, err := grpcurl.BlockingDial(t.Context(), "tcp", w.address, nil)

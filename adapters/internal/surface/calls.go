@@ -35,8 +35,8 @@ var methods = kitgrpc.Methods(grpcapi.Files()...)
 // once are the operations that succeed only once in a town.
 var once = []string{"endSession", "decide"}
 
-// calls checks that every operation does over gRPC what it does over HTTP: for the same callers, with
-// the same refusals of the same fields.
+// calls checks that every operation over gRPC accepts the same callers as over HTTP, and refuses the same
+// fields with the same faults.
 func calls(t *testing.T, storage ports.Storage) {
 	tn := newTown(t, storage, func(*wiring.Config) {}, func(request, answer) {})
 	conn := tn.dial(t)

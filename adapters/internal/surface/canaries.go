@@ -92,9 +92,8 @@ func (c *canaries) leaks() (leaks []string) {
 	return slices.Compact(leaks)
 }
 
-// issuing are the operations whose answer has new tokens, hooking those whose answer has the secret of
-// a webhook, accounts those whose answer has the account of the caller, and administration those that
-// show any account to an admin.
+// These operations may return secrets or addresses: hooking the secret of a webhook, issuing new tokens,
+// accounts the account of the caller, and administration any account, to an admin.
 var (
 	hooking        = []string{"createWebhook", "rotateWebhook"}
 	issuing        = []string{"signUp", "logIn", "refresh"}

@@ -17,10 +17,10 @@ import (
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
-// queries has texts that a store may take for more than text: SQL, MongoDB, LIKE and regular
-// expressions, and characters that some stores do not keep. others has texts that the rest of a
-// server may take for more, whatever the store: paths, headers, logs, terminals, HTML, formats and
-// templates. None is changed when a text is prepared. What has a control character may be refused.
+// queries has texts that a store could interpret: SQL, MongoDB, LIKE and regular expressions, and
+// characters that some stores do not keep. others has texts that other parts of a server could
+// interpret: paths, headers, logs, terminals, HTML, formats and templates. Preparing a text changes none
+// of them. A text with a control character may be refused.
 var (
 	queries = []string{
 		"'; DROP TABLE users; --", "' OR '1'='1", `" OR ""="`, `\'; SELECT pg_sleep(60); --`, "$1", "?", ":name", "@p1", "1; ATTACH DATABASE 'x' AS y", "E'\\x00'",

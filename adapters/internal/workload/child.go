@@ -28,7 +28,7 @@ type Job struct {
 	Next  []int            // the number of each client's next command
 }
 
-// Opened is an open store with the services over it, in whose units the diary is kept.
+// Opened is an open store with the services over it. Their units of work write the diary.
 type Opened struct {
 	*community.Community
 	Storage ports.Storage

@@ -209,7 +209,7 @@ func (TOTP) CodeAt(secret string, at time.Time) string {
 	return fmt.Sprintf("%06d", (int(sum[0])<<16|int(sum[1])<<8|int(sum[2]))%1_000_000)
 }
 
-// Secrets returns a box whose key everybody knows.
+// Secrets returns a box with a key of zeros.
 func Secrets() *secret.Box {
 	box, err := secret.NewBox("webhook", make([]byte, secret.KeySize))
 	if err != nil {

@@ -40,7 +40,8 @@ func (a *API) sendAttachment(o kithttp.Operation) kitgrpc.Handler {
 	}
 }
 
-// receiveImage returns the data URL of an image that comes in pieces.
+// receiveImage returns the data URL of an image that comes in pieces. Each piece has at least one byte,
+// so that the limit of the image bounds their number, too.
 func receiveImage(stream *kitgrpc.Stream, mediaType string) ([]byte, error) {
 	url := bytes.NewBufferString("data:" + mediaType + ";base64,")
 	encoder := base64.NewEncoder(base64.StdEncoding, url)
@@ -53,8 +54,8 @@ func receiveImage(stream *kitgrpc.Stream, mediaType string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, ok := piece.GetPiece().(*messagingv1.SendAttachmentRequest_Data); !ok {
-			return nil, failure.MalformedField("data", "must be in every piece after the first")
+		if len(piece.GetData()) == 0 {
+			return nil, failure.MalformedField("data", "must be in every piece after the first, and not be empty")
 		}
 		if size += len(piece.GetData()); size > messaging.MaxAttachment {
 			return nil, failure.TooLarge(messaging.MaxAttachment)

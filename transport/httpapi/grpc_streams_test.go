@@ -100,6 +100,7 @@ func TestUploadsThatAreRefused(t *testing.T) {
 		{"nothing", nil, "malformed", "start"},
 		{"no start", []proto.Message{data}, "malformed", "start"},
 		{"two starts", append(start[:1:1], start[0]), "malformed", "data"},
+		{"an empty piece", append(start[:1:1], &messagingv1.SendAttachmentRequest{Piece: &messagingv1.SendAttachmentRequest_Data{}}, data), "malformed", "data"},
 		{"no image", pieces(to, "image/png", []byte("nonsense"), 60_000), "invalid_input", "attachment"},
 		{"another media type", pieces(to, "text/html", []byte("<p>"), 60_000), "invalid_input", "attachment"},
 		{"empty", start, "invalid_input", "attachment"},

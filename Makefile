@@ -12,7 +12,7 @@ LINT := go tool -modfile=.ci/tools.mod golangci-lint
 WIRE := go run github.com/google/wire/cmd/wire@v0.7.0
 
 # The folder of the .proto files and what buf generates from them, and the files of the last release, for `make proto`.
-BUF := go run github.com/bufbuild/buf/cmd/buf@v1.75.0
+BUF := .ci/buf
 PROTO := transport/grpcapi
 RELEASED := $(PROTO)/released.binpb
 

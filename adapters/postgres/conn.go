@@ -21,8 +21,9 @@ type conn struct {
 	lease *pgxpool.Conn // nil in a host's transaction
 	on    sender
 	frame frame
-	begun bool // the begin statement was sent
-	ended bool // the last round trip's time ended before its response came, so the server was asked to cancel it
+	begun bool      // the begin statement was sent
+	ended bool      // the last round trip's time ended before its response came, so the server was asked to cancel it
+	first []command // reads that go out before the queue, and whose errors end the unit
 	queue []command
 	added []events.Event // are inserted after the queue, together
 	lent  pgx.Tx         // of a host in this unit; nil if there is none
@@ -52,18 +53,37 @@ var (
 type command struct {
 	statement
 	args []any
+	read func(pgx.BatchResults) error // consumes the result; nil if only its error matters
 }
 
 // later queues a write. If it breaks a rule, the next round trip fails.
-func (c *conn) later(s statement, args ...any) { c.queue = append(c.queue, command{s, args}) }
+func (c *conn) later(s statement, args ...any) {
+	c.queue = append(c.queue, command{statement: s, args: args})
+}
+
+// sooner queues a read of at most one row, which found gets, or nil if there is none. If found
+// returns an error, the next round trip fails. It precedes the writes of the unit, so that none is
+// committed then.
+func sooner[T any](c *conn, scan func(r *row, v *T), found func(*T) error, s statement, args ...any) {
+	c.first = append(c.first, command{s, args, func(results pgx.BatchResults) error {
+		all, err := scanAll(results, scan)
+		if err != nil {
+			return err
+		}
+		if len(all) == 0 {
+			return found(nil)
+		}
+		return found(&all[0])
+	}})
+}
 
 // exec runs a statement, and returns the number of rows that it changed.
 func (c *conn) exec(ctx context.Context, s statement, args ...any) (changed int64, err error) {
-	err = c.ask(ctx, command{s, args}, func(results pgx.BatchResults) error {
+	err = c.ask(ctx, command{s, args, func(results pgx.BatchResults) error {
 		tag, err := results.Exec()
 		changed = tag.RowsAffected()
 		return err
-	})
+	}})
 	return changed, err
 }
 
@@ -75,10 +95,7 @@ func (c *conn) flush(ctx context.Context) error {
 	}
 	write := c.queue[last]
 	c.queue = c.queue[:last]
-	return c.ask(ctx, write, func(results pgx.BatchResults) error {
-		_, err := results.Exec()
-		return err
-	})
+	return c.ask(ctx, write)
 }
 
 // errNone is returned by find if there is no row.
@@ -98,24 +115,28 @@ func find[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s statem
 
 // list returns all rows of a statement's result.
 func list[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s statement, args ...any) (all []T, err error) {
-	err = c.ask(ctx, command{s, args}, func(results pgx.BatchResults) error {
-		all = nil // drop the rows of an interrupted attempt
-		rows, err := results.Query()
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			r := &row{fields: rows.FieldDescriptions(), values: rows.RawValues(), types: rows.Conn().TypeMap()}
-			var zero T
-			all = append(all, zero)
-			if scan(r, &all[len(all)-1]); r.err != nil {
-				return r.err
-			}
-		}
-		return rows.Err()
-	})
+	err = c.ask(ctx, command{s, args, func(results pgx.BatchResults) (err error) {
+		all, err = scanAll(results, scan) // drops the rows of an interrupted attempt
+		return err
+	}})
 	return all, err
+}
+
+func scanAll[T any](results pgx.BatchResults, scan func(r *row, v *T)) (all []T, err error) {
+	rows, err := results.Query()
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r := &row{fields: rows.FieldDescriptions(), values: rows.RawValues(), types: rows.Conn().TypeMap()}
+		var zero T
+		all = append(all, zero)
+		if scan(r, &all[len(all)-1]); r.err != nil {
+			return all, r.err
+		}
+	}
+	return all, rows.Err()
 }
 
 // value returns the scan function of a single column.
@@ -123,24 +144,37 @@ func value[T any](take func(r *row) T) func(r *row, v *T) {
 	return func(r *row, v *T) { *v = take(r) }
 }
 
-// ask makes one round trip: the begin statement, the queued writes, and the question, whose result
-// read consumes. If the connection turns out to be dead before the unit relies on any result, ask
+// ask makes one round trip: the begin statement, what is queued, and the question. If the connection turns out to be dead before the unit relies on any result, ask
 // replaces it and tries again. It does not replace the connection to a silent server, because a new
 // one would most likely be silent, too.
-func (c *conn) ask(ctx context.Context, question command, read func(pgx.BatchResults) error) error {
+func (c *conn) ask(ctx context.Context, question command) error {
 	first := !c.begun && c.lease != nil
 	commands := append(c.waiting(), question)
-	err := c.roundTrip(ctx, commands, read)
+	err := c.roundTrip(ctx, commands)
 	if err != nil && first && ctx.Err() == nil && isLost(err) && !errors.Is(err, errSilent) {
 		if err = c.exchange(ctx); err == nil {
-			err = c.roundTrip(ctx, commands, read)
+			err = c.roundTrip(ctx, commands)
 		}
 	}
 	return translate(ctx, err)
 }
 
-// end commits the unit.
+// settle makes the reads that are queued, if there are any.
+func (c *conn) settle(ctx context.Context) error {
+	last := len(c.first) - 1
+	if last < 0 {
+		return nil
+	}
+	question := c.first[last]
+	c.first = c.first[:last]
+	return c.ask(ctx, question)
+}
+
+// end commits the unit. Reads that are queued are made before, because they may forbid it.
 func (c *conn) end(ctx context.Context) error {
+	if err := c.settle(ctx); err != nil {
+		return err
+	}
 	if c.frame.commit == "" || !c.begun && len(c.queue)+len(c.added) == 0 {
 		return nil
 	}
@@ -149,16 +183,16 @@ func (c *conn) end(ctx context.Context) error {
 	}
 	commands := c.waiting()
 	if c.lease == nil {
-		commands = append(commands, command{giveBack, nil})
+		commands = append(commands, command{statement: giveBack})
 	}
-	commands = append(commands, command{c.frame.commit, nil})
-	err := c.roundTrip(ctx, commands, func(results pgx.BatchResults) error {
+	commands = append(commands, command{c.frame.commit, nil, func(results pgx.BatchResults) error {
 		tag, err := results.Exec()
 		if err == nil && tag.String() == "ROLLBACK" {
 			err = errRolledBack
 		}
 		return err
-	})
+	}})
+	err := c.roundTrip(ctx, commands)
 	if err == nil && c.ended && c.frame.keeps {
 		err = errNotAwaited
 	}
@@ -174,20 +208,22 @@ func (c *conn) end(ctx context.Context) error {
 
 // waiting returns the commands that precede the next question.
 func (c *conn) waiting() []command {
-	commands := make([]command, 0, len(c.queue)+2)
+	commands := make([]command, 0, len(c.first)+len(c.queue)+3)
 	if c.frame.begin != "" && !c.begun {
-		commands = append(commands, command{c.frame.begin, nil})
+		commands = append(commands, command{statement: c.frame.begin})
 	}
 	switch {
 	case c.begun:
 	case c.lease == nil:
-		commands = append(commands, command{lend, c.store.options.values()})
+		commands = append(commands, command{statement: lend, args: c.store.options.values()})
 	case c.store.hosts:
-		commands = append(commands, command{set, c.store.options.values()})
+		commands = append(commands, command{statement: set, args: c.store.options.values()})
 	}
+	commands = append(commands, c.first...)
+	c.first = nil
 	commands = append(commands, c.queue...)
 	for some := range slices.Chunk(c.added, maxInBatch) {
-		commands = append(commands, command{insertBatch, []any{events.Batch(some)}})
+		commands = append(commands, command{statement: insertBatch, args: []any{events.Batch(some)}})
 	}
 	return commands
 }
@@ -213,8 +249,8 @@ func setting(of func(i int, name string) string) statement {
 	return statement("SELECT " + strings.Join(parts, ", "))
 }
 
-// roundTrip sends the commands in one batch. Of all results but the last it checks only the errors.
-func (c *conn) roundTrip(ctx context.Context, commands []command, read func(pgx.BatchResults) error) (err error) {
+// roundTrip sends the commands in one batch, and reads their results.
+func (c *conn) roundTrip(ctx context.Context, commands []command) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.store.options.patience(), errSilent)
 	defer cancel()
 	batch := &pgx.Batch{}
@@ -237,14 +273,19 @@ func (c *conn) roundTrip(ctx context.Context, commands []command, read func(pgx.
 			c.store.pool.Reset() // the other connections are most likely dead, too
 		}
 	}()
-	last := len(commands) - 1
-	for range last {
-		if _, err := results.Exec(); err != nil {
+	for i, cmd := range commands {
+		if i == len(commands)-1 {
+			c.queue, c.added = nil, nil
+		}
+		read := cmd.read
+		if read == nil {
+			read = func(results pgx.BatchResults) error { _, err := results.Exec(); return err }
+		}
+		if err := read(results); err != nil {
 			return err
 		}
 	}
-	c.queue, c.added = nil, nil
-	return read(results)
+	return nil
 }
 
 // exchange replaces a dead connection. The idle ones have most likely died with it.

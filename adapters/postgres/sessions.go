@@ -43,6 +43,39 @@ func (repo usersRepository) Session(
 	return there, u, err
 }
 
+// CheckPresence implements users.PresenceChecker. The session is read with the next question.
+func (repo usersRepository) CheckPresence(ctx context.Context, p users.Presence) error {
+	return repo.read(ctx, func(c *conn) error {
+		type holder struct {
+			users.Session
+			users.User
+		}
+		sooner(c, func(r *row, h *holder) {
+			sessions.scan(r, &h.Session)
+			people.scan(r, &h.User)
+		}, func(h *holder) error {
+			if h == nil {
+				return users.ErrNotSignedIn
+			}
+			return p.Check(h.Session, h.User)
+		}, readSession, uuid(p.Session))
+		return nil
+	})
+}
+
+// CheckActive implements users.PresenceChecker.
+func (repo usersRepository) CheckActive(ctx context.Context, user id.User) error {
+	return repo.read(ctx, func(c *conn) error {
+		sooner(c, value((*row).bool), func(active *bool) error {
+			if active == nil || !*active {
+				return users.ErrNotSignedIn
+			}
+			return nil
+		}, "SELECT is_active FROM @users WHERE id = $1", uuid(user))
+		return nil
+	})
+}
+
 func (repo usersRepository) Sessions(
 	ctx context.Context, user id.User, f users.SessionFilter, after *page.Moment, limit int,
 ) (all []users.Session, err error) {

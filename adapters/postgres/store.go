@@ -93,6 +93,9 @@ func (c *conn) run(ctx context.Context, mode uow.Mode, fn func(ctx context.Conte
 		inside = context.WithValue(ctx, unitKey{}, u)
 	}
 	if err := u.Run(func() error { return fn(inside, u) }); err != nil {
+		if refusal := c.settle(ctx); refusal != nil && !errors.Is(refusal, fault.Unavailable) && ctx.Err() == nil {
+			return fmt.Errorf("postgres: %w", refusal) // it came first
+		}
 		return c.ofHost(err)
 	}
 	if err := ctx.Err(); err != nil {

@@ -60,7 +60,7 @@ func ResidenceOf(r Resident) Residence {
 func (s *Service) Places(ctx context.Context, caller id.User, r page.Request[PlaceKey]) (page.Page[Place, PlaceKey], error) {
 	var p page.Page[Place, PlaceKey]
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		if _, err := users.Active(ctx, tx, caller); err != nil {
+		if err := users.CheckActive(ctx, tx, caller); err != nil {
 			return err
 		}
 		p, err = page.Read(r, PlaceOf, func(after *PlaceKey, limit int) ([]Place, error) {

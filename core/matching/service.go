@@ -47,7 +47,7 @@ type ProfileWithInterests struct {
 func (s *Service) MyProfile(ctx context.Context, caller id.User) (ProfileWithInterests, error) {
 	var p ProfileWithInterests
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		if _, err := users.Active(ctx, tx, caller); err != nil {
+		if err := users.CheckActive(ctx, tx, caller); err != nil {
 			return err
 		}
 		p, err = LoadProfile(ctx, tx, caller)
@@ -155,7 +155,7 @@ func (s *Service) Matches(ctx context.Context, caller id.User, search Search, r 
 		Interests: unique(search.Interests), MinAge: search.MinAge, MaxAge: search.MaxAge,
 	}
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		if _, err := users.Active(ctx, tx, caller); err != nil {
+		if err := users.CheckActive(ctx, tx, caller); err != nil {
 			return err
 		}
 		p, err = page.Read(r, PlaceOfMatch, func(after *Rank, limit int) ([]Match, error) {

@@ -60,7 +60,7 @@ type Correspondent struct {
 func (s *Service) ProfileOf(ctx context.Context, caller, user id.User) (ProfileWithInterests, error) {
 	var p ProfileWithInterests
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) error {
-		if _, err := users.Active(ctx, tx, caller); err != nil {
+		if err := users.CheckActive(ctx, tx, caller); err != nil {
 			return err
 		}
 		if caller != user {
@@ -111,7 +111,7 @@ func (s *Service) Blocks(
 ) (page.Page[BlockedPerson, page.Moment], error) {
 	var p page.Page[BlockedPerson, page.Moment]
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		if _, err := users.Active(ctx, tx, caller); err != nil {
+		if err := users.CheckActive(ctx, tx, caller); err != nil {
 			return err
 		}
 		p, err = page.Read(r, PlaceOfBlocked, func(after *page.Moment, limit int) ([]BlockedPerson, error) {

@@ -134,7 +134,7 @@ func (s *Service) open(ctx context.Context, tx Tx, caller users.User, local id.U
 func (s *Service) Conversations(ctx context.Context, caller id.User, r page.Request[page.Moment]) (page.Page[Overview, page.Moment], error) {
 	var p page.Page[Overview, page.Moment]
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		if _, err := users.Active(ctx, tx, caller); err != nil {
+		if err := users.CheckActive(ctx, tx, caller); err != nil {
 			return err
 		}
 		p, err = page.Read(r, PlaceOfOverview, func(after *page.Moment, limit int) ([]Overview, error) {
@@ -149,7 +149,7 @@ func (s *Service) Conversations(ctx context.Context, caller id.User, r page.Requ
 func (s *Service) Conversation(ctx context.Context, caller id.User, conversation id.Conversation) (Overview, error) {
 	var o Overview
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		if _, err := users.Active(ctx, tx, caller); err != nil {
+		if err := users.CheckActive(ctx, tx, caller); err != nil {
 			return err
 		}
 		o, err = View(ctx, tx, caller, conversation)
@@ -176,7 +176,7 @@ func View(ctx context.Context, tx Tx, participant id.User, conversation id.Conve
 func (s *Service) Unread(ctx context.Context, caller id.User) (int, error) {
 	var n int
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		if _, err := users.Active(ctx, tx, caller); err != nil {
+		if err := users.CheckActive(ctx, tx, caller); err != nil {
 			return err
 		}
 		if n, err = tx.Messaging().Unread(ctx, caller); err != nil {

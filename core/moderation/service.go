@@ -124,7 +124,7 @@ func (s *Service) Report(ctx context.Context, caller id.User, c ReportInput, key
 // two users were checked. The event gets its identifier from ids. Errors: users.ErrNotSignedIn if the reporter is not active,
 // users.ErrNotFound if there is no user to report, the errors of messages, ErrReportPending.
 func File(ctx context.Context, tx Tx, ids id.Source, r Report, messages func() ([]ReportedMessage, error)) error {
-	if _, err := users.Active(ctx, tx, r.ReporterID); err != nil {
+	if err := users.CheckActive(ctx, tx, r.ReporterID); err != nil {
 		return err
 	}
 	if err := exists(ctx, tx, r.ReportedUserID); err != nil {
@@ -162,7 +162,7 @@ func exists(ctx context.Context, tx Tx, user id.User) error {
 func (s *Service) MyReports(ctx context.Context, caller id.User, r page.Request[page.Moment]) (page.Page[Report, page.Moment], error) {
 	var p page.Page[Report, page.Moment]
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		if _, err := users.Active(ctx, tx, caller); err != nil {
+		if err := users.CheckActive(ctx, tx, caller); err != nil {
 			return err
 		}
 		p, err = page.Read(r, PlaceOfReport, func(after *page.Moment, limit int) ([]Report, error) {

@@ -85,7 +85,7 @@ func PreferencesOf(ctx context.Context, tx Tx, user id.User) (Preferences, error
 // Preferences returns the caller's preferences. Errors: users.ErrNotSignedIn.
 func (s *Service) Preferences(ctx context.Context, caller id.User) (p Preferences, err error) {
 	err = s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		if _, err := users.Active(ctx, tx, caller); err != nil {
+		if err := users.CheckActive(ctx, tx, caller); err != nil {
 			return err
 		}
 		p, err = PreferencesOf(ctx, tx, caller)

@@ -72,7 +72,7 @@ func ViewOf(ctx context.Context, tx Tx, participant id.User, reservation id.Rese
 func (s *Service) Reservation(ctx context.Context, caller id.User, reservation id.Reservation) (View, error) {
 	var v View
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		if _, err := users.Active(ctx, tx, caller); err != nil {
+		if err := users.CheckActive(ctx, tx, caller); err != nil {
 			return err
 		}
 		v, err = ViewOf(ctx, tx, caller, reservation)

@@ -140,9 +140,13 @@ func (s *Store[Tx]) retry(ctx context.Context, mode Mode, fn func(ctx context.Co
 	marked := context.WithValue(context.WithValue(ctx, inside{s.key}, true), attemptsKey{}, try)
 	deadline := try.began.Add(s.policy.MaxTime)
 	ceiling := s.policy.MinPause
+	fn, pass := s.guarded(ctx, fn)
 	for {
 		try.running++
 		err := s.run(marked, mode, fn)
+		if err == nil {
+			pass()
+		}
 		if err == nil || !isAny(err, on) || ctx.Value(once{}) != nil {
 			return err
 		}

@@ -81,14 +81,23 @@ func (s *Service) signedIn(ctx context.Context, o opened, access string) SignedI
 // valid, its session has ended, or the account is inactive. If the account is suspended, or was and
 // its user has neither signed in nor refreshed since, the Caller is suspended.
 func (s *Service) Authenticate(ctx context.Context, accessToken string) (Caller, error) {
-	user, session, err := s.deps.Access.Verify(ctx, accessToken)
-	if errors.Is(err, fault.Unauthenticated) {
-		return Caller{}, ErrNotSignedIn.Wrap(err)
-	}
+	user, session, err := s.named(ctx, accessToken)
 	if err != nil {
-		return Caller{}, fmt.Errorf("verify an access token: %w", err)
+		return Caller{}, err
 	}
 	return s.Resume(ctx, user, session)
+}
+
+// named returns the user and the session that an access token names, or ErrNotSignedIn.
+func (s *Service) named(ctx context.Context, accessToken string) (id.User, id.Session, error) {
+	user, session, err := s.deps.Access.Verify(ctx, accessToken)
+	if errors.Is(err, fault.Unauthenticated) {
+		return user, session, ErrNotSignedIn.Wrap(err)
+	}
+	if err != nil {
+		return user, session, fmt.Errorf("verify an access token: %w", err)
+	}
+	return user, session, nil
 }
 
 // Resume returns the user of a session, as Authenticate does for its access tokens. It returns

@@ -176,6 +176,14 @@ var defects = []defect{
 		b.users = keepsOneMore{b.Tx.Users()}
 	}),
 		fails: []string{"sessions/an account keeps the resets that expire last"}},
+	{name: "admits callers who are not signed in", plant: handing(func(_ *memory.Store, b *broken) {
+		b.users = checksNobody{b.Tx.Users()}
+	}),
+		fails: []string{"sessions/a unit begins with the check of a session", "sessions/a unit begins with the check of an account"}},
+	{name: "forgets a check that it has left to the rest of the unit", plant: handing(func(_ *memory.Store, b *broken) {
+		b.users = checksReaders{b.Tx.Users(), new(error)}
+	}),
+		fails: []string{"sessions/a unit begins with the check of a session", "sessions/a unit begins with the check of an account"}},
 	{name: "lets a refresh token be used twice", plant: handing(func(_ *memory.Store, b *broken) {
 		b.users = usedTwice{b.Tx.Users()}
 	}),

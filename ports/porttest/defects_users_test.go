@@ -71,6 +71,41 @@ func (r savesStale) Save(ctx context.Context, u users.User) error {
 	return r.Repository.Save(ctx, u)
 }
 
+// checksNobody admits whoever makes a request.
+type checksNobody struct{ users.Repository }
+
+func (checksNobody) CheckPresence(context.Context, users.Presence) error { return nil }
+func (checksNobody) CheckActive(context.Context, id.User) error          { return nil }
+
+// checksReaders leaves a check to the next list of accounts, and forgets it if there is none.
+type checksReaders struct {
+	users.Repository
+	late *error
+}
+
+func (r checksReaders) CheckPresence(ctx context.Context, p users.Presence) error {
+	s, u, err := r.Session(ctx, p.Session)
+	if err != nil {
+		return users.ErrNotSignedIn
+	}
+	*r.late = p.Check(s, u)
+	return nil
+}
+
+func (r checksReaders) CheckActive(ctx context.Context, user id.User) error {
+	if u, err := r.User(ctx, user); err != nil || !u.IsActive {
+		*r.late = users.ErrNotSignedIn
+	}
+	return nil
+}
+
+func (r checksReaders) List(ctx context.Context, f users.Filter, after *page.Moment, limit int) ([]users.User, error) {
+	if *r.late != nil {
+		return nil, *r.late
+	}
+	return r.Repository.List(ctx, f, after, limit)
+}
+
 // usedTwice reports every refresh token as unused.
 type usedTwice struct{ users.Repository }
 

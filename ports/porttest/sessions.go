@@ -19,6 +19,8 @@ var sessionsTests = []test{
 	{"a session comes back with its account", sessionRead},
 	{"sessions are listed in pages, newest first", sessionPages},
 	{"of several sessions, the active ones are found", sessionsActive},
+	{"a unit begins with the check of a session", presenceChecked},
+	{"a unit begins with the check of an account", activeChecked},
 	{"another refresh token is a use of its session", sessionUsed},
 	{"a refresh token counts its uses, and notes the time of the first", tokenUsed},
 	{"of concurrent uses of a refresh token, each finds another number of uses", tokenRace},

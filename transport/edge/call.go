@@ -22,6 +22,8 @@ type (
 	callKey   struct{}
 	callerKey struct{}
 	watchKey  struct{}
+
+	presumedKey struct{} // of the function that confirms a caller
 )
 
 // WithCall returns a context that holds the call. Every transport makes one for each request. When

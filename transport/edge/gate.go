@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -21,6 +22,17 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, token string) (users.Caller, error)
 }
 
+// Presumer is an Authenticator that can leave a part of its check to the first unit of work of a
+// request, where it may cost nothing. [users.Service] is one.
+type Presumer interface {
+	Authenticator
+	// Presume returns the user whom a token names, and a context whose units of work begin with what
+	// Authenticate checks besides, until one of them has succeeded. confirm checks that if no unit
+	// has, and returns its error: that of Authenticate, or users.ErrSuspended. See
+	// users.Service.Presume.
+	Presume(ctx context.Context, token string) (presumed context.Context, c users.Caller, confirm func(ctx context.Context) error, err error)
+}
+
 // Gate admits or refuses requests. Its methods take the context of a request, which holds a [Call],
 // and return the context with which the request continues, or an error that refuses it. A Gate is
 // safe for concurrent use.
@@ -30,6 +42,7 @@ type Gate struct {
 	users         *limiter
 	lanes         map[Class]*lane
 	bodies        *bodies
+	ended         ended
 }
 
 // NewGate returns a Gate. It panics if the Authenticator is nil.
@@ -71,6 +84,54 @@ func (g *Gate) SignedInOrSuspended(ctx context.Context) (context.Context, error)
 	}
 	caller, err := g.authenticator.Authenticate(ctx, call.Token)
 	return g.admit(ctx, caller, err, users.ErrNotSignedIn)
+}
+
+// Presumed is like [Gate.SignedIn], if the Authenticator is a [Presumer], but leaves the check of the
+// session to the first unit of work of the request. The caller in the context has only a UserID and
+// a SessionID. Before the transport responds, and before anything but a use case relies on the
+// caller, [Gate.Confirm] must be called.
+func (g *Gate) Presumed(ctx context.Context) (context.Context, error) {
+	call := CallFrom(ctx)
+	presumer, ok := g.authenticator.(Presumer)
+	if !ok || call.Token == "" {
+		return g.SignedIn(ctx)
+	}
+	presumed, caller, confirm, err := presumer.Presume(ctx, call.Token)
+	if err == nil && g.ended.has(caller.SessionID) {
+		return g.SignedIn(ctx)
+	}
+	presumed, err = g.admit(presumed, caller, err, users.ErrNotSignedIn)
+	return context.WithValue(presumed, presumedKey{}, sync.OnceValue(func() error { return g.confirm(presumed, confirm) })), err
+}
+
+// Confirm returns the error with which a request is refused if its session does not hold, and err
+// otherwise. It must be called with the error with which a request that [Gate.Presumed] has admitted
+// is refused, or with nil before the response of one that succeeded. It may be called again, and
+// returns err for requests that Presumed has not admitted. Its errors are those of [Gate.SignedIn].
+func (g *Gate) Confirm(ctx context.Context, err error) error {
+	confirmed, ok := ctx.Value(presumedKey{}).(func() error)
+	if !ok {
+		return err
+	}
+	refusal := confirmed()
+	if refusal == nil || err != nil && errors.Is(refusal, fault.Unavailable) {
+		return err // which may be why the check failed
+	}
+	return refusal
+}
+
+// confirm checks a session that was presumed.
+func (g *Gate) confirm(ctx context.Context, check func(context.Context) error) error {
+	err := check(ctx)
+	if !errors.Is(err, fault.Unauthenticated) {
+		return err
+	}
+	caller, _ := CallerFrom(ctx)
+	g.ended.add(caller.SessionID)
+	if watch, watched := ctx.Value(watchKey{}).(*atomic.Pointer[users.Caller]); watched {
+		watch.Store(nil)
+	}
+	return g.refuse(CallFrom(ctx), users.ErrNotSignedIn.Wrap(err))
 }
 
 // admit admits what the Authenticator returned. refusal is returned if it did not know the caller.

@@ -32,8 +32,13 @@ func asUser[Req, Resp any](
 	opts ...kithttp.HandleOption,
 ) {
 	r.Security = []string{bearer}
-	kithttp.Handle(a.server, describe(c, r, users.ErrNotSignedIn, users.ErrSuspended), withCaller(h),
-		append([]kithttp.HandleOption{kithttp.Gated(a.gate.SignedIn), a.inLane(c)}, opts...)...)
+	admit := []kithttp.HandleOption{kithttp.Gated(a.gate.SignedIn), a.inLane(c)}
+	if a.presumes && (r.Method == http.MethodGet && c == edge.Cheap || r.Name == send.Name) {
+		// The use case checks the session, which saves a round trip to the store. These are the routes that
+		// are used most, and their handlers do nothing for the caller outside of units of work.
+		admit = []kithttp.HandleOption{kithttp.Gated(a.gate.Presumed), kithttp.Settled(a.gate.Confirm), a.inLane(c)}
+	}
+	kithttp.Handle(a.server, describe(c, r, users.ErrNotSignedIn, users.ErrSuspended), withCaller(h), append(admit, opts...)...)
 }
 
 // asSuspended serves a route for signed-in users, those who are suspended included.

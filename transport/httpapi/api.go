@@ -86,6 +86,7 @@ type API struct {
 	basePath      string
 	origins       []string
 	gate          *edge.Gate
+	presumes      bool // no middleware of a host relies on the caller before the use case has checked the session
 	cursors       *edge.Cursors
 	links         *edge.Links
 	server        *kithttp.Server
@@ -136,6 +137,7 @@ func New(s *services.Services, o Options) *API {
 		o.Authenticator = s.Users
 	}
 	a.gate = edge.NewGate(o.Authenticator, o.Limits)
+	a.presumes = len(o.Middleware) == 0
 	if a.cursors == nil {
 		a.cursors = edge.RandomCursors()
 	}

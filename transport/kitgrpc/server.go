@@ -97,7 +97,7 @@ func (s *Server) Handle(m protoreflect.MethodDescriptor, o kithttp.Operation, h 
 					}
 					stream := s.newStream(ctx, raw, m.IsStreamingClient())
 					defer stream.end()
-					return h(ctx, stream)
+					return o.Refuse(ctx, h(ctx, stream))
 				})
 				err = StatusError(ctx, failed)
 				return failed

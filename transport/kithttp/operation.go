@@ -55,6 +55,10 @@ func (o Operation) Aim(ctx context.Context, path func(name string) string) error
 	return o.handling.aim(ctx, path)
 }
 
+// Refuse returns the error with which a request is refused that was about to be refused with err; see
+// [Settled]. It returns nil if err is nil. The endpoint does the same for its own errors.
+func (o Operation) Refuse(ctx context.Context, err error) error { return o.handling.refusal(ctx, err) }
+
 // Check adds the fields that the endpoint would refuse to f; see [Checked].
 func (o Operation) Check(req any, f *fault.Fields) {
 	if o.handling.check != nil {

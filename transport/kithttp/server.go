@@ -174,6 +174,7 @@ type handling struct {
 	gates      []Gate
 	aim        func(ctx context.Context, path func(name string) string) error
 	middleware []endpoint.Middleware
+	settle     func(ctx context.Context, err error) error // nil for none
 }
 
 // Gated puts gates in front of a route. They run in order, until one refuses.
@@ -198,6 +199,33 @@ func Checked[Req any](check func(req Req, f *fault.Fields)) HandleOption {
 // outermost.
 func Wrapped(mw ...endpoint.Middleware) HandleOption {
 	return func(h *handling) { h.middleware = append(h.middleware, mw...) }
+}
+
+// Settled lets settle decide about a request that the gates have admitted. settle gets the context
+// that they returned, and the error with which the request is about to be refused, or nil before the
+// response of one that succeeded. It returns the error that refuses the request instead, or nil. It
+// may be called again for a request.
+func Settled(settle func(ctx context.Context, err error) error) HandleOption {
+	return func(h *handling) { h.settle = settle }
+}
+
+// refusal returns the error with which a request is refused that was about to be refused with err.
+func (h handling) refusal(ctx context.Context, err error) error {
+	if h.settle == nil || err == nil {
+		return err
+	}
+	return h.settle(ctx, err)
+}
+
+// settled returns an endpoint with what Settled does to it.
+func (h handling) settled(next endpoint.Endpoint) endpoint.Endpoint {
+	if h.settle == nil {
+		return next
+	}
+	return func(ctx context.Context, request any) (any, error) {
+		response, err := next(ctx, request)
+		return response, h.settle(ctx, err)
+	}
 }
 
 // Handle adds a route to a server. A request passes the functions of [WithBefore] and the gates, is
@@ -244,11 +272,11 @@ func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context
 		req := new(Req)
 		if own.aim != nil {
 			if err := own.aim(ctx, r.PathValue); err != nil {
-				return nil, err
+				return nil, own.refusal(ctx, err)
 			}
 		}
 		if err := d.decode(ctx, r, req); err != nil {
-			return nil, err
+			return nil, own.refusal(ctx, err)
 		}
 		return *req, nil
 	}
@@ -257,6 +285,7 @@ func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context
 	for _, m := range slices.Backward(slices.Concat(s.middleware, own.middleware)) {
 		e = m(e)
 	}
+	e = own.settled(e)
 
 	before := slices.Concat([]kit.RequestFunc{withExchange(info)}, s.before, []kit.RequestFunc{enter(own.gates)})
 	handler := kit.NewServer(e, decode, s.encodeResponse(info),

@@ -12,7 +12,10 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 	"github.com/cicerone-go/cicerone/adapters/postgres"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // roundTrips is the number of round trips of each use case, with its statements prepared. For use
@@ -34,8 +37,8 @@ var roundTrips = map[string]int{
 	"change an account":       3,
 	"save a profile":          6,
 	"block":                   5,
-	"report":                  5,
-	"report a message":        7,
+	"report":                  4,
+	"report a message":        6,
 	"move a report":           4,
 	"deactivate somebody":     4,
 	"suspend somebody":        5,
@@ -45,35 +48,46 @@ var roundTrips = map[string]int{
 	"leave":                   19,
 	"read a page of messages": 1,
 	"read a report":           9,
-	"list conversations":      2,
-	"search":                  2,
+	"list conversations":      1,
+	"search":                  1,
 	"look into a wallet":      3,
 }
 
-// TestRoundTripsOfUseCases counts the round trips on the wire.
+// TestRoundTripsOfUseCases counts the round trips on the wire. To check the session of the caller, too,
+// takes no further one.
 func TestRoundTripsOfUseCases(t *testing.T) {
 	dsn := servers.Postgres(t)
 	for _, u := range community.UseCases {
 		t.Run(u.Name, func(t *testing.T) {
-			o, wire := fresh(t, dsn), &wire{}
-			o.MaxConns = 1
-			pool := wire.pool(t, dsn, o)
-			defer pool.Close()
-			if got := wire.do(t, pool, o, u); got != roundTrips[u.Name] {
-				t.Errorf("got %d round trips, want %d", got, roundTrips[u.Name])
+			for _, guarded := range []bool{false, true} {
+				o, wire := fresh(t, dsn), &wire{}
+				o.MaxConns = 1
+				pool := wire.pool(t, dsn, o)
+				if got := wire.do(t, pool, o, u, guarded); got != roundTrips[u.Name] {
+					t.Errorf("got %d round trips, with a check of the session: %v; want %d", got, guarded, roundTrips[u.Name])
+				}
+				pool.Close()
 			}
 		})
 	}
 }
 
-// do runs a use case on an empty store, and returns the number of its round trips.
-func (w *wire) do(t *testing.T, pool *pgxpool.Pool, o postgres.Options, u community.UseCase) int {
+// do runs a use case on a new scene, and returns the number of its round trips. If guarded is true, its
+// units begin with the check of a session.
+func (w *wire) do(t *testing.T, pool *pgxpool.Pool, o postgres.Options, u community.UseCase, guarded bool) int {
 	t.Helper()
 	ctx, clock := context.Background(), community.NewClock()
 	store, err := postgres.New(ctx, pool, o)
 	must(t, err)
 	s, err := community.NewScene(ctx, community.New(store, clock, id.NewGenerator(nil), uow.Policy{}), clock)
 	must(t, err)
+	if guarded {
+		open, err := s.Users.Sessions(ctx, s.Voyager, page.Request[page.Moment]{})
+		must(t, err)
+		p := users.Presence{User: s.Voyager, Session: open.Items[0].ID}
+		check := func(ctx context.Context, tx ports.Tx) error { return users.CheckPresence(ctx, tx, p) }
+		ctx, _ = s.Store.Guarded(ctx, check)
+	}
 	w.take()
 	must(t, u.Do(ctx, s, "a-key"))
 	n := w.take()

@@ -1,0 +1,113 @@
+package porttest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+func presenceChecked(f *fixture) {
+	ada := f.account("ada")
+	suspended := f.account("ben", func(u *users.User) { u.IsActive, u.SuspendedUntil = false, noon })
+	gone := f.account("eve", inactive)
+	open := users.SessionFilter{Live: true, CreatedAfter: noon.Add(-time.Hour), UsedAfter: noon.Add(-time.Hour)}
+	sessionOf := func(of users.User, at time.Time) id.Session {
+		s, first := f.newSession(of.ID)
+		s.CreatedAt, s.LastUsedAt = at, at
+		f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Users().AddSession(ctx, s, first) })
+		return s.ID
+	}
+	revoked := sessionOf(ada, noon)
+	f.revoke(revoked, noon)
+	for what, c := range map[string]struct {
+		users.Presence
+		want error
+	}{
+		"a session":                       {users.Presence{User: ada.ID, Session: sessionOf(ada, noon)}, nil},
+		"a revoked session":               {users.Presence{User: ada.ID, Session: revoked}, users.ErrNotSignedIn},
+		"an old session":                  {users.Presence{User: ada.ID, Session: sessionOf(ada, noon.Add(-time.Hour))}, users.ErrNotSignedIn},
+		"a session of somebody else":      {users.Presence{User: ada.ID, Session: sessionOf(f.account("dan"), noon)}, users.ErrNotSignedIn},
+		"a session of a suspended user":   {users.Presence{User: suspended.ID, Session: sessionOf(suspended, noon)}, users.ErrSuspended},
+		"a session of an inactive user":   {users.Presence{User: gone.ID, Session: sessionOf(gone, noon)}, users.ErrNotSignedIn},
+		"a session that there never was":  {users.Presence{User: ada.ID, Session: id.Session(f.ids.Next())}, users.ErrNotSignedIn},
+		"a session of a user without one": {users.Presence{User: f.account("flo").ID}, users.ErrNotSignedIn},
+	} {
+		c.Open = open
+		f.checked(what, c.want, func(ctx context.Context, tx ports.Tx) error { return users.CheckPresence(ctx, tx, c.Presence) })
+	}
+}
+
+func activeChecked(f *fixture) {
+	for what, c := range map[string]struct {
+		user id.User
+		want error
+	}{
+		"an active account":               {f.account("ada").ID, nil},
+		"an inactive account":             {f.account("ben", inactive).ID, users.ErrNotSignedIn},
+		"an account that there never was": {f.newUser("eve").ID, users.ErrNotSignedIn},
+	} {
+		f.checked(what, c.want, func(ctx context.Context, tx ports.Tx) error { return users.CheckActive(ctx, tx, c.user) })
+	}
+}
+
+// checked runs units that begin with a check, which has to decide about all of them, and before
+// anything else does.
+func (f *fixture) checked(what string, want error, check unit) {
+	f.Helper()
+	var added, late users.User
+	failed := errors.New("failed")
+	for how, u := range map[string]struct {
+		mode uow.Mode
+		rest unit
+		err  error // with which the unit ends if the check succeeds
+	}{
+		"a unit that only reads":         {uow.Read, func(ctx context.Context, tx ports.Tx) error { return f.readsUsers(ctx, tx) }, nil},
+		"a snapshot":                     {uow.Snapshot, func(ctx context.Context, tx ports.Tx) error { return f.readsUsers(ctx, tx) }, nil},
+		"a unit that does nothing else":  {uow.Write, func(context.Context, ports.Tx) error { return nil }, nil},
+		"a view that does nothing else":  {uow.Read, func(context.Context, ports.Tx) error { return nil }, nil},
+		"a unit that fails by itself":    {uow.Write, func(context.Context, ports.Tx) error { return failed }, failed},
+		"a unit that ignores all errors": {uow.Write, func(ctx context.Context, tx ports.Tx) error { _ = f.readsUsers(ctx, tx); return nil }, nil},
+		"a unit that writes":             {uow.Write, func(ctx context.Context, tx ports.Tx) error { return f.adds(ctx, tx, "new", &added) }, nil},
+		"a unit that reads and writes": {uow.Write, func(ctx context.Context, tx ports.Tx) error {
+			if err := f.readsUsers(ctx, tx); err != nil {
+				return err
+			}
+			return f.adds(ctx, tx, "late", &late)
+		}, nil},
+	} {
+		expected := cmp.Or(want, u.err)
+		got := f.in(f.ctx, u.mode, func(ctx context.Context, tx ports.Tx) error {
+			if err := check(ctx, tx); err != nil {
+				return err
+			}
+			return u.rest(ctx, tx)
+		})
+		if !errors.Is(got, expected) || expected == nil && got != nil {
+			f.Errorf("%s: %s returned %v, want %v", what, how, got, expected)
+		}
+	}
+	for _, u := range []users.User{added, late} {
+		if !u.ID.IsZero() && f.stored(u) != (want == nil) {
+			f.Errorf("%s: an account was stored: %v, want %v", what, want != nil, want == nil)
+		}
+	}
+}
+
+// readsUsers reads a page of accounts.
+func (f *fixture) readsUsers(ctx context.Context, tx ports.Tx) error {
+	_, err := tx.Users().List(ctx, users.Filter{}, nil, 10)
+	return err
+}
+
+// adds adds an account.
+func (f *fixture) adds(ctx context.Context, tx ports.Tx, name string, u *users.User) error {
+	*u = f.newUser(name)
+	_, err := tx.Users().Add(ctx, *u, hashOf("x"))
+	return err
+}

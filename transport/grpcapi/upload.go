@@ -41,11 +41,12 @@ func (a *API) sendAttachment(o kithttp.Operation) kitgrpc.Handler {
 }
 
 // receiveImage returns the data URL of an image that comes in pieces. Each piece has at least one byte,
-// so that the limit of the image bounds their number, too.
+// so that the limit of the image bounds their number, too. Of an image that is too large it returns a
+// part that is so, which the operation refuses as it does over HTTP.
 func receiveImage(stream *kitgrpc.Stream, mediaType string) ([]byte, error) {
 	url := bytes.NewBufferString("data:" + mediaType + ";base64,")
 	encoder := base64.NewEncoder(base64.StdEncoding, url)
-	for size := 0; ; {
+	for size := 0; size <= messaging.MaxAttachment; {
 		var piece messagingv1.SendAttachmentRequest
 		err := stream.Receive(&piece)
 		if errors.Is(err, io.EOF) {
@@ -57,9 +58,7 @@ func receiveImage(stream *kitgrpc.Stream, mediaType string) ([]byte, error) {
 		if len(piece.GetData()) == 0 {
 			return nil, failure.MalformedField("data", "must be in every piece after the first, and not be empty")
 		}
-		if size += len(piece.GetData()); size > messaging.MaxAttachment {
-			return nil, failure.TooLarge(messaging.MaxAttachment)
-		}
+		size += len(piece.GetData())
 		_, _ = encoder.Write(piece.GetData()) // a buffer accepts all
 	}
 	_ = encoder.Close()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"image"
 	"image/png"
 	"math/rand/v2"
@@ -15,11 +16,15 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/transport/grpcapi"
 	accountv1 "github.com/cicerone-go/cicerone/transport/grpcapi/cicerone/account/v1"
 	livev1 "github.com/cicerone-go/cicerone/transport/grpcapi/cicerone/live/v1"
 	messagingv1 "github.com/cicerone-go/cicerone/transport/grpcapi/cicerone/messaging/v1"
+	"github.com/cicerone-go/cicerone/transport/kitgrpc"
+	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
 // noise returns a PNG that is larger than a message.
@@ -104,7 +109,7 @@ func TestUploadsThatAreRefused(t *testing.T) {
 		{"no image", pieces(to, "image/png", []byte("nonsense"), 60_000), "invalid_input", "attachment"},
 		{"another media type", pieces(to, "text/html", []byte("<p>"), 60_000), "invalid_input", "attachment"},
 		{"empty", start, "invalid_input", "attachment"},
-		{"too large", big, "too_large", ""},
+		{"too large", big, "invalid_input", "attachment"}, // as over HTTP, see below
 		{"a piece that is too large", pieces(to, "image/png", make([]byte, 70_000), 70_000), "too_large", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -115,6 +120,24 @@ func TestUploadsThatAreRefused(t *testing.T) {
 				}
 			})
 		})
+	}
+	for _, size := range []int{messaging.MaxAttachment, messaging.MaxAttachment + 1, messaging.MaxAttachment + 70_000} {
+		image := make([]byte, size)
+		over := call(t.Context(), conn, methods["sendAttachment"], vera.token, nil, pieces(to, "image/png", image, 60_000)...)
+		b, err := json.Marshal(map[string]string{"attachment": dataURL("image/png", image)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := tn.ask("POST", "/v1/conversations/"+to+"/messages", vera.token, string(b)).want(t, 422)
+		var want kithttp.Problem
+		if err := json.Unmarshal([]byte(a.body), &want); err != nil {
+			t.Fatal(err)
+		}
+		got, ok := errors.AsType[*fault.Error](kitgrpc.FaultOf(t.Context(), over.status.Err()))
+		if !ok || got.Code != want.Code || len(got.Fields) != 1 || len(want.Errors) != 1 ||
+			got.Fields[0].Name != want.Errors[0].Field || got.Fields[0].Message != want.Errors[0].Message {
+			t.Errorf("%d bytes: got %v, want %v", size, over.status, want)
+		}
 	}
 }
 

@@ -27,6 +27,6 @@ func NewGRPC(c Checked, s *services.Services, api *httpapi.API, limits edge.Limi
 // with it, and ends it before Close: GracefulStop waits for the calls in flight, and Stop does not. Drain
 // ends the streams of events. After Close, every call is refused. options are added to those of
 // grpcapi.API.NewServer.
-func (a *App) NewGRPCServer(options ...grpc.ServerOption) *grpc.Server {
+func (a *App) NewGRPCServer(options ...grpc.ServerOption) *grpcapi.Server {
 	return a.grpc.NewServer(options...)
 }

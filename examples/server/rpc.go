@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
+	"github.com/cicerone-go/cicerone/transport/grpcapi"
 	"github.com/cicerone-go/cicerone/wiring"
 )
 
@@ -36,7 +37,7 @@ func isReachable(address *net.TCPAddr) bool { return address != nil && !address.
 
 // rpc serves the gRPC API on a listener. The zero value serves nothing.
 type rpc struct {
-	server *grpc.Server
+	server *grpcapi.Server
 	ended  chan error // has the error with which the listener ended
 }
 

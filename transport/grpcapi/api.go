@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"slices"
 	"time"
@@ -11,8 +12,10 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -125,7 +128,11 @@ func New(s *services.Services, routes *kithttp.Server, gate *edge.Gate, o Option
 		Around: a.around, Enter: o.Enter,
 		After:  []kitgrpc.After{markReplay},
 		Bodies: kithttp.Bodies{Begin: gate.BeginBody, MinRate: o.Bodies.MinRate, Over: o.Bodies.Over},
-		Pace:   pace,
+		Hold: func(peer net.Addr) (func(int) error, func()) {
+			// More than a small body, so that the reserve is left for messages that have arrived.
+			return gate.BeginBody(edge.WithCall(context.Background(), edge.Call{Address: edge.PeerAddress(peer.String())}), edge.SmallBody+1)
+		},
+		Pace: pace,
 	})
 	methods := kitgrpc.Methods(Files()...)
 	for _, operation := range routes.Operations() {
@@ -156,6 +163,7 @@ const (
 	maxStreams    = 100
 	window        = 64 << 10
 	maxHeaders    = 16 << 10
+	readBuffer    = 8 << 10 // which a connection keeps while it is idle
 	handshakeTime = 10 * time.Second
 
 	idleTime    = 15 * time.Minute // after which a connection without calls is closed
@@ -164,16 +172,37 @@ const (
 	leastPinged = 30 * time.Second // between pings of a client
 )
 
+// errReflected ends a call of reflection that has lasted for long enough.
+var errReflected = fault.New(fault.Unavailable, "stream_ended", "the stream lasted for as long as it may: open another")
+
+// Server is a grpc.Server that knows how much of the messages of each connection has arrived.
+type Server struct {
+	*grpc.Server
+	api *kitgrpc.Server
+}
+
+// Serve accepts connections until Stop or GracefulStop is called, or accepting fails. The connections
+// must be served with it, and not with ServeHTTP.
+func (s *Server) Serve(l net.Listener) error { return s.Server.Serve(s.api.Listener(l)) }
+
 // NewServer returns a server with the API, the standard health service and, unless it is switched off,
-// reflection. It has bounds for messages, streams and connections; options are added to these. An
-// interceptor among them runs for methods with streams only: go-kit's middleware runs for all. The
-// caller serves with it, and ends it: GracefulStop waits for the calls in flight.
-func (a *API) NewServer(options ...grpc.ServerOption) *grpc.Server {
-	s := grpc.NewServer(slices.Concat(kitgrpc.ServerOptions(), []grpc.ServerOption{
+// reflection. It has bounds for messages, streams and connections; options are added to these. The
+// interceptors among them run as those of any server: for a method with one request and one response
+// the unary ones, with both, when the gate has admitted the call and the request was read; for others
+// the stream interceptors, before the gate. An error is the status that the client gets. To see refused
+// calls, too, use a stats.Handler, or Options.Observe.
+//
+// The caller serves with it, and ends it: GracefulStop waits for the calls in flight. The address of
+// each connection must be a pointer, as that of package net is.
+func (a *API) NewServer(options ...grpc.ServerOption) *Server {
+	s := grpc.NewServer(slices.Concat(a.server.ServerOptions(), []grpc.ServerOption{
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.StaticStreamWindowSize(window),
 		grpc.StaticConnWindowSize(4 * window),
 		grpc.MaxHeaderListSize(maxHeaders),
+		grpc.ReadBufferSize(readBuffer),
+		experimental.BufferPool(buffers()),
+		grpc.SharedWriteBuffer(true),
 		grpc.ConnectionTimeout(handshakeTime),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idleTime, Time: pingAfter, Timeout: pingTime}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: leastPinged, PermitWithoutStream: true}),
@@ -181,9 +210,36 @@ func (a *API) NewServer(options ...grpc.ServerOption) *grpc.Server {
 	a.server.Register(s)
 	grpc_health_v1.RegisterHealthServer(s, &health{ready: a.options.Ready, services: s.GetServiceInfo()})
 	if !a.options.NoReflection {
-		reflection.Register(s)
+		reflection.Register(brief{s})
 	}
-	return s
+	return &Server{s, a.server}
+}
+
+// buffers returns the pool of the buffers for frames. None is more than twice as large as what it holds,
+// unlike in the pool of grpc-go, so that no client can make the server hold much with little.
+func buffers() mem.BufferPool {
+	pool, err := mem.NewBinaryTieredBufferPool(8, 9, 10, 11, 12, 13, 14, 15, 16, 20)
+	if err != nil {
+		panic(err) // the sizes are fixed
+	}
+	return pool
+}
+
+// brief registers services whose streams end after a time: a client of reflection asks and leaves.
+type brief struct{ *grpc.Server }
+
+// RegisterService registers a service.
+func (b brief) RegisterService(service *grpc.ServiceDesc, implementation any) {
+	ending := *service
+	ending.Streams = slices.Clone(service.Streams)
+	for i, d := range service.Streams {
+		ending.Streams[i].Handler = func(srv any, stream grpc.ServerStream) error {
+			timer := time.AfterFunc(pace, func() { kitgrpc.Cut(stream.Context(), errReflected) })
+			defer timer.Stop()
+			return d.Handler(srv, stream)
+		}
+	}
+	b.Server.RegisterService(&ending, implementation)
 }
 
 // logFailure logs a failure of the server. Only the log has the cause; the status does not.

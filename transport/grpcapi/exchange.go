@@ -101,8 +101,8 @@ func (a *API) logExchange(ctx context.Context, address string, done Exchange, er
 	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
 		attrs = append(attrs, slog.String("trace_id", span.TraceID().String()))
 	}
-	if err != nil {
-		attrs = append(attrs, slog.String("code", failure.Public(err).Code))
+	if f := failure.Public(err); err != nil && codes.Code(failure.CodesOf(f.Kind).GRPC) == done.Code { // not an interceptor's
+		attrs = append(attrs, slog.String("code", f.Code))
 	}
 	a.log.LogAttrs(ctx, slog.LevelInfo, "request", append(attrs, edge.LogAttrs(ctx)...)...)
 }

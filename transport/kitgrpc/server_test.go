@@ -66,10 +66,10 @@ func serve[Req, Resp any](
 	}
 	s := kitgrpc.NewServer(o)
 	s.Add(method(r.Name).MethodDescriptor, routes.Operations()[0], left...)
-	server := grpc.NewServer(append(kitgrpc.ServerOptions(), grpc.StaticStreamWindowSize(64<<10), grpc.StaticConnWindowSize(64<<10))...)
+	server := grpc.NewServer(append(s.ServerOptions(), grpc.StaticStreamWindowSize(64<<10), grpc.StaticConnWindowSize(64<<10))...)
 	s.Register(server)
 	listener := bufconn.Listen(1 << 20)
-	go func() { _ = server.Serve(listener) }() // it ends with the test
+	go func() { _ = server.Serve(s.Listener(listener)) }() // it ends with the test
 	t.Cleanup(server.Stop)
 	conn, err := grpc.NewClient("passthrough:test", grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithStaticStreamWindowSize(64<<10), grpc.WithStaticConnWindowSize(64<<10),
@@ -144,12 +144,10 @@ func TestAimedComesBeforeTheContent(t *testing.T) {
 
 func TestSlowSender(t *testing.T) {
 	conn, ended := serve(t, changeInterest, echo, kitgrpc.Options{Bodies: kithttp.Bodies{MinRate: 100, Over: 50 * time.Millisecond}}, nil)
-	err := open(t, conn, "changeInterest").RecvMsg(&matchingv1.Interest{})
-	if status.Code(err) != codes.Canceled {
-		t.Errorf("got %v, want the end of the call", err)
-	}
-	if err := ended(); !errors.Is(err, fault.Malformed) {
-		t.Errorf("the call ended with %v", err)
+	err := kitgrpc.FaultOf(t.Context(), open(t, conn, "changeInterest").RecvMsg(&matchingv1.Interest{}))
+	got, ok := errors.AsType[*fault.Error](err)
+	if ended := ended(); !ok || got.Kind != fault.Malformed || got.Code != "malformed" || !errors.Is(ended, got) {
+		t.Errorf("got %v, and the call ended with %v", err, ended)
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/grpc/tap"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -25,50 +24,67 @@ import (
 // JSON.
 const MaxMessage = kithttp.DefaultBodyLimit
 
-// errSlow is the failure of a call whose client sends too slowly. The client is told codes.Canceled: the
-// call ends at once, as it does if the client reads too slowly.
+// errSlow is the failure of a call whose client sends too slowly.
 var errSlow = failure.Malformed("the request came too slowly")
 
-type cutKey struct{}
-
-// ServerOptions returns the options that a grpc.Server of a Server needs: the greatest size of a
-// message, the codec, and a hook with which it ends the calls of slow clients.
-func ServerOptions() []grpc.ServerOption {
+// ServerOptions returns the options that a grpc.Server of the Server needs: the greatest size of a
+// message, the codec, and hooks with which it follows how messages arrive, and ends calls.
+func (s *Server) ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(2 * MaxMessage), // gRPC itself refuses what is larger still, without our code
 		grpc.ForceServerCodecV2(newWire()),
-		grpc.InTapHandle(func(ctx context.Context, _ *tap.Info) (context.Context, error) {
-			ctx, cut := context.WithCancelCause(ctx) // ends with the stream
-			return context.WithValue(ctx, cutKey{}, cut), nil
-		}),
+		grpc.InTapHandle(s.tap),
+		grpc.ChainStreamInterceptor(s.followStream),
+		grpc.ChainUnaryInterceptor(s.followUnary),
 	}
 }
 
 // Stream is the messages of one call. One goroutine may use it at a time.
 type Stream struct {
 	ctx  context.Context
-	raw  grpc.ServerStream
-	cut  context.CancelCauseFunc // ends the call
+	raw  messages
 	pace time.Duration
 
-	bodies  kithttp.Bodies
+	arrival *arrival
+	many    bool  // whether the client sends more than one message
 	most    int64 // bytes of all messages
+
+	bodies  kithttp.Bodies
 	charge  func(bytes int) error
 	release func()
 	waited  time.Duration // for messages, since the last time that the least bytes were read
 	arrived int64         // in that time
 }
 
-func (s *Server) newStream(ctx context.Context, raw grpc.ServerStream, many bool) *Stream {
-	cut, ok := raw.Context().Value(cutKey{}).(context.CancelCauseFunc)
-	if !ok {
-		cut = func(error) {} // the server does not have our options
-	}
+// messages is a grpc.ServerStream, or a single.
+type messages interface {
+	RecvMsg(m any) error
+	SendMsg(m any) error
+}
+
+// single is the messages of a call with one request and one response.
+type single struct {
+	receive     func(m any) error
+	method      string
+	interceptor grpc.UnaryServerInterceptor // of the host; may be nil
+	response    any
+}
+
+// RecvMsg receives the request.
+func (s *single) RecvMsg(m any) error { return s.receive(m) }
+
+// SendMsg keeps the response, which gRPC sends.
+func (s *single) SendMsg(m any) error {
+	s.response = m
+	return nil
+}
+
+func (s *Server) newStream(ctx context.Context, raw messages, many bool) *Stream {
 	most := int64(MaxMessage)
 	if many {
 		most = math.MaxInt64
 	}
-	return &Stream{ctx: ctx, raw: raw, cut: cut, pace: s.options.Pace, bodies: s.options.Bodies, most: most}
+	return &Stream{ctx: ctx, raw: raw, pace: s.options.Pace, arrival: arrivalOf(ctx), many: many, most: most, bodies: s.options.Bodies}
 }
 
 // end returns the bytes that were charged for the messages.
@@ -85,16 +101,17 @@ func (s *Stream) Receive(m proto.Message) error {
 		s.charge, s.release = s.bodies.Begin(s.ctx, s.most)
 	}
 	begun := time.Now()
-	stop := s.within(s.left())
-	var r received
-	err := s.raw.RecvMsg(&r)
-	if late := stop(); late && err != nil {
-		return errSlow
+	stop := s.within(s.left(), func() { s.arrival.cut(errSlow) })
+	r := received{Message: m}
+	err := s.arrival.follow(s.ctx, &r, s.many, s.raw.RecvMsg)
+	stop()
+	if cut := s.arrival.refused(); cut != nil {
+		return cut
 	}
 	if err != nil {
 		return notReceived(err)
 	}
-	size := len(r.bytes)
+	size := r.size
 	s.waited += time.Since(begun)
 	if s.arrived += int64(size); float64(s.arrived) >= float64(s.bodies.MinRate)*s.bodies.Over.Seconds() {
 		s.waited, s.arrived = 0, 0
@@ -107,8 +124,8 @@ func (s *Stream) Receive(m proto.Message) error {
 	if size > MaxMessage {
 		return failure.TooLarge(MaxMessage)
 	}
-	if err := proto.Unmarshal(r.bytes, m); err != nil {
-		return failure.Malformed("the request is not a message of the method").Wrap(err)
+	if r.failed != nil {
+		return failure.Malformed("the request is not a message of the method").Wrap(r.failed)
 	}
 	return nil
 }
@@ -138,14 +155,13 @@ func (s *Stream) left() time.Duration {
 	return max(s.bodies.Over-s.waited, time.Millisecond)
 }
 
-// within ends the call when the time is over, unless stop is called before. stop reports whether it
-// was late.
-func (s *Stream) within(d time.Duration) (stop func() (late bool)) {
-	if d <= 0 {
-		return func() bool { return false }
+// within calls cut, which ends the call, when the time is over, unless stop is called before.
+func (s *Stream) within(d time.Duration, cut func()) (stop func()) {
+	if d <= 0 || s.arrival == nil {
+		return func() {}
 	}
-	timer := time.AfterFunc(d, func() { s.cut(errSlow) })
-	return func() bool { return !timer.Stop() }
+	timer := time.AfterFunc(d, cut)
+	return func() { timer.Stop() }
 }
 
 // notReceived returns the error of a message that was not read.
@@ -165,7 +181,7 @@ func notReceived(err error) error {
 
 // Send sends a message, which the client must take in time. Errors: kithttp.ErrReader.
 func (s *Stream) Send(m proto.Message) error {
-	stop := s.within(s.pace)
+	stop := s.within(s.pace, func() { s.arrival.cancel(errSlow) }) // it does not read a status either
 	err := s.raw.SendMsg(m)
 	stop()
 	if err != nil {

@@ -27,14 +27,20 @@ import (
 
 var grpcAddress = regexp.MustCompile(`grpc://([^ \n]+)`)
 
-// dial connects to the gRPC API of a server.
-func (p *process) dial(t *testing.T) *grpc.ClientConn {
+// grpcAddress returns the address of the gRPC API of a server.
+func (p *process) grpcAddress(t *testing.T) string {
 	t.Helper()
 	found := grpcAddress.FindStringSubmatch(p.said)
 	if found == nil {
 		t.Fatalf("the server does not say where gRPC is:\n%s", p.said)
 	}
-	conn, err := grpc.NewClient(found[1], grpc.WithTransportCredentials(insecure.NewCredentials()))
+	return found[1]
+}
+
+// dial connects to the gRPC API of a server.
+func (p *process) dial(t *testing.T) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient(p.grpcAddress(t), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ package id
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"time"
 
 	"github.com/google/uuid"
@@ -94,7 +95,20 @@ func Parse[E any](s string) (ID[E], error) {
 }
 
 // String returns the usual form of 36 characters, in lower case.
-func (i ID[E]) String() string { return uuid.UUID(i).String() }
+func (i ID[E]) String() string {
+	text := i.text()
+	return string(text[:])
+}
+
+func (i ID[E]) text() (text [36]byte) {
+	hex.Encode(text[0:], i[0:4])
+	hex.Encode(text[9:], i[4:6])
+	hex.Encode(text[14:], i[6:8])
+	hex.Encode(text[19:], i[8:10])
+	hex.Encode(text[24:], i[10:16])
+	text[8], text[13], text[18], text[23] = '-', '-', '-', '-'
+	return text
+}
 
 // IsZero reports whether i is the zero value.
 func (i ID[E]) IsZero() bool { return i == ID[E]{} }
@@ -117,7 +131,13 @@ func First(at time.Time) (i [16]byte) {
 }
 
 // MarshalText implements encoding.TextMarshaler. The text is that of String.
-func (i ID[E]) MarshalText() ([]byte, error) { return uuid.UUID(i).MarshalText() }
+func (i ID[E]) MarshalText() ([]byte, error) { return i.AppendText(nil) }
+
+// AppendText implements encoding.TextAppender. The text is that of String.
+func (i ID[E]) AppendText(b []byte) ([]byte, error) {
+	text := i.text()
+	return append(b, text[:]...), nil
+}
 
 // UnmarshalText implements encoding.TextUnmarshaler. It accepts the text that Parse accepts, and
 // otherwise returns ErrMalformed and leaves i unchanged.

@@ -19,6 +19,7 @@ type Unit struct {
 
 	mu    sync.Mutex // also excludes a goroutine that fn started and did not wait for from the commit
 	ended error
+	over  bool // whether fn has returned
 }
 
 // NewUnit returns the Unit of one run. Its errors begin with the name of the adapter.
@@ -42,9 +43,8 @@ func (u *Unit) Run(fn func() error) (err error) {
 func (u *Unit) end() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	before := u.ended
-	u.ended = fmt.Errorf("%s: %w", u.adapter, ErrEnded)
-	return before
+	u.over = true
+	return u.ended
 }
 
 // Call runs do, the body of one method of a repository. Calls run one at a time. Call returns the
@@ -53,7 +53,10 @@ func (u *Unit) end() error {
 func (u *Unit) Call(ctx context.Context, writes bool, do func() error) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.ended != nil {
+	switch {
+	case u.over:
+		return fmt.Errorf("%s: %w", u.adapter, ErrEnded)
+	case u.ended != nil:
 		return u.ended
 	}
 	err := ctx.Err()

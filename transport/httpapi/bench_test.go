@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -36,6 +37,38 @@ func BenchmarkList(b *testing.B) {
 		}
 		return err
 	})
+}
+
+// BenchmarkHandler answers requests of one caller without a network, on the memory adapter, and counts
+// what is allocated for each: by the handler, and by the least of a request and of a recorder.
+func BenchmarkHandler(b *testing.B) {
+	w := newWorld(b)
+	voyagers, talks := w.talkers(1)
+	for _, route := range []struct {
+		name, method, path, body string
+		status                   int
+	}{
+		{"send", "POST", "/v1/conversations/" + talks[0].String() + "/messages", `{"content":"Shall we meet at the fountain at ten?"}`, 201},
+		{"list", "GET", "/v1/conversations/" + talks[0].String() + "/messages?limit=30", "", 200},
+		{"wallet", "GET", "/v1/wallet", "", 200},
+		{"conversations", "GET", "/v1/conversations", "", 200},
+	} {
+		b.Run(route.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				r := httptest.NewRequestWithContext(b.Context(), route.method, route.path, strings.NewReader(route.body))
+				r.Header.Set("Authorization", "Bearer "+voyagers[0].token)
+				if route.body != "" {
+					r.Header.Set("Content-Type", "application/json")
+				}
+				answer := httptest.NewRecorder()
+				w.api.ServeHTTP(answer, r)
+				if answer.Code != route.status {
+					b.Fatalf("got %d %s", answer.Code, answer.Body)
+				}
+			}
+		})
+	}
 }
 
 // rounds is how often the protocols take turns, so that neither has the quieter moments.

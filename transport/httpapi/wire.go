@@ -16,10 +16,17 @@ import (
 type Time time.Time
 
 // String returns the moment in RFC 3339, in UTC with milliseconds.
-func (t Time) String() string { return time.Time(t).UTC().Format("2006-01-02T15:04:05.000Z07:00") }
+func (t Time) String() string { return time.Time(t).UTC().Format(timeFormat) }
+
+const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 
 // MarshalText implements encoding.TextMarshaler as String.
-func (t Time) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+func (t Time) MarshalText() ([]byte, error) { return t.AppendText(nil) }
+
+// AppendText implements encoding.TextAppender as String.
+func (t Time) AppendText(b []byte) ([]byte, error) {
+	return time.Time(t).UTC().AppendFormat(b, timeFormat), nil
+}
 
 // UnmarshalText implements encoding.TextUnmarshaler. It returns fault.Invalid unless the text is in
 // RFC 3339.

@@ -11,7 +11,7 @@ import (
 // A message costs 3 of 5 tokens. A failed booking leaves no host row, no message and no payment.
 func TestOwntx(t *testing.T) {
 	dsn := servers.Postgres(t)
-	program := filepath.Join(programs.Build(t, "owntx"), "owntx")
+	program := filepath.Join(programs.Build(t, "examples/owntx"), "owntx")
 	for range 2 { // the second run starts with the rows of the first
 		got := programs.Run(t, programs.Command(t.Context(), []string{"CICERONE_POSTGRES_DSN=" + dsn}, program))
 		const want = `room 12 is not booked: the card is refused

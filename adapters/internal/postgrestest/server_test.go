@@ -16,7 +16,7 @@ import (
 
 func TestServer(t *testing.T) {
 	dsn := servers.Postgres(t)
-	folder := programs.Build(t, "server", "journey")
+	folder := programs.Build(t, "examples/server", "examples/journey")
 	s := programs.NewServer(t, folder)
 
 	t.Run("several servers on one store", func(t *testing.T) {

@@ -1,4 +1,4 @@
-// Package programs builds and runs the programs of examples for tests, as their users do.
+// Package programs builds and runs programs of the module for tests, as their users do.
 package programs
 
 import (
@@ -17,13 +17,14 @@ import (
 
 const module = "github.com/cicerone-go/cicerone"
 
-// Build builds programs of examples into a temporary folder of the test, and returns the folder.
-func Build(t *testing.T, names ...string) string {
+// Build builds programs, given by their folders in the module, into a temporary folder of the test,
+// and returns that folder.
+func Build(t *testing.T, programs ...string) string {
 	t.Helper()
 	folder := t.TempDir()
 	args := []string{"build", "-o", folder + string(filepath.Separator)}
-	for _, name := range names {
-		args = append(args, module+"/examples/"+name)
+	for _, program := range programs {
+		args = append(args, module+"/"+program)
 	}
 	if out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)

@@ -48,9 +48,16 @@ type Serving struct {
 // when the test ends.
 func (s Server) Serve(t *testing.T, args ...string) *Serving {
 	t.Helper()
+	return Serve(t, s.Env, s.Path, append([]string{"--addr", "localhost:0", "--bcrypt-cost", "4", "--log-level", "debug"}, args...)...)
+}
+
+// Serve starts a program and waits until it reports on what it listens, in the words of the example
+// server. The program is killed when the test ends. env is that of Command.
+func Serve(t *testing.T, env []string, program string, args ...string) *Serving {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	r := &Serving{exited: make(chan struct{})}
-	r.cmd = Command(ctx, s.Env, s.Path, append([]string{"--addr", "localhost:0", "--bcrypt-cost", "4", "--log-level", "debug"}, args...)...)
+	r.cmd = Command(ctx, env, program, args...)
 	r.cmd.Stderr = r
 	out, err := r.cmd.StdoutPipe()
 	if err == nil {
@@ -87,6 +94,9 @@ func (s Server) Serve(t *testing.T, args ...string) *Serving {
 	r.GRPC, _, _ = strings.Cut(strings.TrimSpace(after), "\n")
 	return r
 }
+
+// PID returns the number of the server's process.
+func (r *Serving) PID() int { return r.cmd.Process.Pid }
 
 // Kill kills the server and waits until it has ended.
 func (r *Serving) Kill(t *testing.T) {

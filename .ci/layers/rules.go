@@ -160,7 +160,7 @@ func refuseAdapter(from, to string) string {
 	switch {
 	case isOwn(to, "adapters") && !under(from, "adapters/internal"):
 		return "an adapter imports no other adapter"
-	case isOwn(to, "transport") && from != "adapters/internal/surface": // which tests the transports
+	case isOwn(to, "transport") && from != "adapters/internal/surface" && from != "adapters/internal/bench": // which test the transports
 		return "an adapter imports no transport"
 	}
 	return ""

@@ -1,0 +1,105 @@
+package bench
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Options say what is measured.
+type Options struct {
+	Store     string        // memory, sqlite, sqlite:PATH, postgres or mongodb
+	Transport string        // http or grpc
+	Size      Size          // of the data
+	Clients   []int         // the numbers of clients of the closed loop, ascending
+	Loads     []float64     // the rates of the open loop, as parts of what the server can do
+	Scenarios []string      // their names
+	Rounds    int           // how often the contenders take turns
+	Time      time.Duration // of one measurement
+	Warmup    time.Duration // before it
+	Cost      int           // of hashing a password
+	Folder    string        // where the JSON and the SVG are written
+	Log       io.Writer     // tells what is done
+}
+
+// maxTime bounds a measurement, which keeps every latency.
+const maxTime = 10 * time.Minute
+
+// maxClients bounds the clients, each of which has talkers of its own.
+const maxClients = 256
+
+// DefaultOptions returns the options of a benchmark of a few minutes.
+func DefaultOptions() Options {
+	return Options{
+		Store: "postgres", Transport: "http", Size: sizes["moderate"], Clients: []int{1, 8, 32}, Loads: []float64{0.5, 0.8},
+		Scenarios: Scenarios(), Rounds: 3, Time: time.Second, Warmup: 200 * time.Millisecond, Cost: 4,
+	}
+}
+
+// Define defines a flag for each option.
+func (o *Options) Define(flags *flag.FlagSet) {
+	flags.StringVar(&o.Store, "store", o.Store, "`store` of the server: memory, sqlite, sqlite:PATH, postgres or mongodb")
+	flags.StringVar(&o.Transport, "transport", o.Transport, "`protocol` of the clients: http or grpc")
+	flags.Var(&o.Size, "size", "size of the data: tiny, moderate, full, or `PEOPLE,INTERESTS,MESSAGES`")
+	flags.Func("clients", "`numbers` of concurrent clients, like 1,8,32", func(s string) (err error) {
+		o.Clients, err = numbers(s, strconv.Atoi)
+		return err
+	})
+	flags.Func("loads", "`rates` of the open loop, as parts of what the server did with the closed one, like 0.5,0.8; 0 for none", func(s string) (err error) {
+		o.Loads, err = numbers(s, func(s string) (float64, error) { return strconv.ParseFloat(s, 64) })
+		o.Loads = slices.DeleteFunc(o.Loads, func(load float64) bool { return load == 0 })
+		return err
+	})
+	flags.Func("scenarios", "`names` of what is measured, of "+strings.Join(Scenarios(), ", "), func(s string) error {
+		o.Scenarios = strings.Split(s, ",")
+		return nil
+	})
+	flags.IntVar(&o.Rounds, "rounds", o.Rounds, "`number` of rounds, in each of which the contenders take turns")
+	flags.DurationVar(&o.Time, "time", o.Time, "`duration` of a measurement")
+	flags.DurationVar(&o.Warmup, "warmup", o.Warmup, "`duration` of the warm-up before it")
+	flags.IntVar(&o.Cost, "bcrypt-cost", o.Cost, "`cost` of hashing a password, 4 to 31")
+	flags.StringVar(&o.Folder, "out", o.Folder, "`folder` for the JSON and the SVG")
+}
+
+// numbers parses numbers that are separated by commas.
+func numbers[N any](s string, parse func(string) (N, error)) (all []N, err error) {
+	for part := range strings.SplitSeq(s, ",") {
+		n, err := parse(part)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, n)
+	}
+	return all, nil
+}
+
+// check returns an error if an option is out of its range.
+func (o Options) check() error {
+	kind, path, _ := strings.Cut(o.Store, ":")
+	var errs []error
+	fail := func(bad bool, format string, args ...any) {
+		if bad {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	fail(!slices.Contains([]string{"memory", "sqlite", "postgres", "mongodb"}, kind) || path != "" && kind != "sqlite",
+		"-store is %q, want memory, sqlite, sqlite:PATH, postgres (CICERONE_POSTGRES_DSN names a server) or mongodb (CICERONE_MONGODB_URI)", o.Store)
+	fail(o.Transport != "http" && o.Transport != "grpc", "-transport is %q, want http or grpc", o.Transport)
+	fail(len(o.Clients) == 0 || !slices.IsSorted(o.Clients) || o.Clients[0] < 1 || o.Clients[len(o.Clients)-1] > maxClients,
+		"-clients are %d, want ascending numbers from 1 to %d", o.Clients, maxClients)
+	for _, load := range o.Loads {
+		fail(!(load > 0 && load <= 10), "-loads has %v, want at most 10", load)
+	}
+	for _, name := range o.Scenarios {
+		fail(!slices.Contains(Scenarios(), name), "-scenarios has %q, want some of %s", name, strings.Join(Scenarios(), ", "))
+	}
+	fail(o.Rounds < 1 || o.Rounds > 100, "-rounds is %d, want 1 to 100", o.Rounds)
+	fail(o.Time < 10*time.Millisecond || o.Time > maxTime, "-time is %v, want 10ms to %v", o.Time, maxTime)
+	fail(o.Warmup < 0 || o.Warmup > maxTime, "-warmup is %v, want at most %v", o.Warmup, maxTime)
+	return errors.Join(errs...)
+}

@@ -1,0 +1,256 @@
+package bench
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/programs"
+)
+
+// Run loads a store, measures, and returns the report. It fails the test if anything was refused, or if a
+// store breaks a rule afterwards, the one to which the floor and pgbench wrote included.
+func Run(t *testing.T, o Options) Report {
+	t.Helper()
+	must(t, o.check())
+	w, err := newTown(o.Size, 2*slices.Max(o.Clients))
+	must(t, err)
+	folder := programs.Build(t, "examples/server", "adapters/internal/bench/floor")
+	server := programs.NewServer(t, folder)
+	s := newStore(t, o.Store, server)
+
+	running := serve(t, server, s, o)
+	begun := time.Now()
+	talkers, err := load(w, running.Base[len("http://"):], o.Log)
+	must(t, err)
+	report := newReport(o, s, w, time.Since(begun))
+	if !s.loses() {
+		running.End(t)
+		server.Sound(t, s.address)
+		s.settle(t)
+	}
+	b := &benchmark{Options: o, report: &report, talkers: talkers}
+	if s.kind == "postgres" {
+		copied := s.clone(t)
+		copied.settle(t)
+		running = serve(t, server, s, o)
+		b.contenders = append([]contender{newCicerone(running, s, o)}, newFloors(t, filepath.Join(folder, "floor"), copied, talkers, o)...)
+		defer server.Sound(t, copied.address)
+	} else {
+		if !s.loses() {
+			running = serve(t, server, s, o)
+		}
+		b.contenders = []contender{newCicerone(running, s, o)}
+	}
+	for _, name := range o.Scenarios {
+		must(t, b.measure(scenarios[slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })]))
+	}
+	must(t, sound(running))
+	running.End(t)
+	return report
+}
+
+// sound returns an error if the server finds a violation of a rule in its own store, which may be in
+// its memory.
+func sound(r *programs.Serving) error {
+	c := &wire{address: r.Base[len("http://"):]}
+	var admin account
+	err := call(c, http.MethodPost, "/v1/auth/login", "", map[string]string{"email": adminEmail, "password": adminPassword}, http.StatusOK, &admin)
+	var found struct{ Violations []any }
+	if err == nil {
+		err = call(c, http.MethodGet, "/v1/admin/ledger/verify", admin.AccessToken, nil, http.StatusOK, &found)
+	}
+	if err == nil && len(found.Violations) > 0 {
+		err = fmt.Errorf("the store breaks rules: %v", found.Violations)
+	}
+	return errors.Join(err, c.close())
+}
+
+// benchmark measures the contenders.
+type benchmark struct {
+	Options
+	contenders []contender
+	talkers    []*talker
+	report     *Report
+	keys       atomic.Int64
+}
+
+// measure measures a scenario: the closed loop with each number of clients, and then the open loop at
+// rates that follow from it.
+func (b *benchmark) measure(s scenario) error {
+	best := 0.0
+	for _, clients := range b.Clients {
+		rows, err := b.turns(s, clients, 0)
+		if err != nil {
+			return fmt.Errorf("%s with %d clients: %w", s.name, clients, err)
+		}
+		best = max(best, rows[0].PerSecond)
+	}
+	for _, part := range b.Loads {
+		if _, err := b.turns(s, len(b.talkers), best*part); err != nil {
+			return fmt.Errorf("%s at %.0f/s: %w", s.name, best*part, err)
+		}
+	}
+	return nil
+}
+
+// turns lets the contenders take turns in a scenario, and adds a row for each to the report. A rate of 0
+// means the closed loop.
+func (b *benchmark) turns(s scenario, clients int, rate float64) (rows []Row, err error) {
+	var turning []*turn
+	defer func() {
+		for _, one := range turning {
+			err = errors.Join(err, disconnect(one.clients))
+		}
+	}()
+	for _, c := range b.contenders {
+		if !c.has(s) || c.run != nil && rate > 0 {
+			continue
+		}
+		one := &turn{contender: c}
+		turning = append(turning, one)
+		if c.connect != nil {
+			if err := b.connect(one, s, clients); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for range b.Rounds {
+		for _, one := range turning {
+			runtime.GC() // the generator collects its garbage before the clock runs, not meanwhile
+			if err := one.take(s, clients, rate, b.Options); err != nil {
+				return nil, fmt.Errorf("%s: %w", one.name, err)
+			}
+			if err := one.quiet(min(b.Time, 100*time.Millisecond)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, one := range turning {
+		row := one.row(s, clients, rate, b.Transport)
+		if row.MemoryBytes, err = one.memory(); err != nil {
+			return nil, err
+		}
+		fmt.Fprintln(b.Log, row)
+		rows = append(rows, row)
+	}
+	compare(rows)
+	b.report.Rows = append(b.report.Rows, rows...)
+	return rows, nil
+}
+
+// connect makes the clients of a contender. Each talker belongs to one of them, so that no two write to
+// one wallet.
+func (b *benchmark) connect(one *turn, s scenario, clients int) error {
+	for n := range clients {
+		connection, err := one.connect()
+		if err != nil {
+			return err
+		}
+		c := &client{api: connection, key: func() string {
+			return "bench-" + strconv.FormatInt(b.report.Began.UnixNano(), 36) + "-" + strconv.FormatInt(b.keys.Add(1), 10)
+		}}
+		one.clients = append(one.clients, c)
+		for i := n; i < len(b.talkers); i += clients {
+			c.talkers = append(c.talkers, b.talkers[i])
+		}
+		c.choose(n)
+		if s.live {
+			if err := c.open(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func disconnect(clients []*client) (err error) {
+	for _, c := range clients {
+		for _, s := range c.streams {
+			err = errors.Join(err, s.close())
+		}
+		err = errors.Join(err, c.close())
+	}
+	return err
+}
+
+// turn has the results of a contender in one scenario.
+type turn struct {
+	contender
+	clients []*client
+	samples []sample
+	rates   []float64 // of pgbench, whose latencies are not known
+	used    usage
+	count   float64 // operations
+}
+
+// take measures once.
+func (one *turn) take(s scenario, clients int, rate float64, o Options) error {
+	var got sample
+	var err error
+	switch {
+	case one.run != nil:
+		return one.takePgbench(s, clients, o)
+	case rate > 0:
+		got, err = open(one.clients, s.do, rate, o.Warmup, o.Time, one.meter)
+	default:
+		got, err = closed(one.clients, s.do, o.Warmup, o.Time, one.meter)
+	}
+	if err != nil {
+		return err
+	}
+	one.samples = append(one.samples, got)
+	one.rates = append(one.rates, got.perSecond())
+	one.add(got.usage, float64(len(got.latencies)))
+	return nil
+}
+
+func (one *turn) takePgbench(s scenario, clients int, o Options) error {
+	before, err := one.meter()
+	if err != nil {
+		return err
+	}
+	begun := time.Now()
+	perSecond, err := one.run(s, clients, o.Warmup, o.Time)
+	took := time.Since(begun)
+	after, err2 := one.meter()
+	if err = cmp.Or(err, err2); err != nil {
+		return err
+	}
+	used := after.since(before)
+	used.generator = unknown // pgbench has ended
+	one.rates = append(one.rates, perSecond)
+	one.add(used, perSecond*took.Seconds())
+	return nil
+}
+
+func (one *turn) add(u usage, operations float64) {
+	if one.count == 0 {
+		one.used = u
+	} else {
+		one.used.server, one.used.database, one.used.generator = plus(one.used.server, u.server), plus(one.used.database, u.database), plus(one.used.generator, u.generator)
+	}
+	one.count += operations
+}
+
+func plus(a, b time.Duration) time.Duration {
+	if a < 0 || b < 0 {
+		return unknown
+	}
+	return a + b
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

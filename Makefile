@@ -26,7 +26,7 @@ API_FLAGS := -modfile=.ci/tools.mod
 # Says which tests failed and, unlike go test, which were skipped and why.
 REPORT := go run ./.ci/tests
 
-# Where there is memory to spare, the tests keep their databases there: a disk makes them several times as long, and
+# Where there is memory to spare, the tests and the benchmark of the server keep their databases there: a disk makes them several times as long, and
 # no test looks at what a power failure would leave.
 MEMORY := $(shell \
 	if [ -z "$${TMPDIR:-}" ] && probe=$$(mktemp -p /dev/shm 2>/dev/null); then \
@@ -34,7 +34,7 @@ MEMORY := $(shell \
 			[ "$$(df --output=avail /dev/shm | tail -n 1)" -gt 6000000 ]; then echo /dev/shm; fi; \
 		rm -f "$$probe"; \
 	fi 2>/dev/null)
-test race cover fuzz soak: export TMPDIR := $(or $(MEMORY),$(TMPDIR),/tmp)
+test race cover fuzz soak bench-http: export TMPDIR := $(or $(MEMORY),$(TMPDIR),/tmp)
 
 FUZZTIME ?= 10s
 
@@ -49,7 +49,7 @@ CONCURRENTLY := ^\s*go |\.Go\(|\.Parallel\(\)|[cC]oncurrently\(|httptest\.NewSer
 # Under the race detector, the tests of these packages take several times as long. Most run one command after another, or
 # other processes; the others (mongofake, porttest, jsonfile, sqlitetest) are concurrent, but the kit runs under it on the
 # fake, on memory and on SQLite. CI runs these tests without it, and `make race` under it.
-SEQUENTIAL := adapters/images adapters/internal/grpcclients adapters/internal/histories adapters/internal/mongofake \
+SEQUENTIAL := adapters/images adapters/internal/bench adapters/internal/grpcclients adapters/internal/histories adapters/internal/mongofake \
 	adapters/internal/reach adapters/internal/servers adapters/internal/sqlitetest adapters/internal/surface core/text \
 	examples/embed examples/extend examples/ownadapter/jsonfile examples/server examples/server/internal/demo ports/copier \
 	ports/porttest
@@ -107,6 +107,13 @@ soak: ## Run the long tests in full size and, without ARGS, each fuzz target for
 .PHONY: bench
 bench: ## Run the benchmarks
 	@go test -run='^$$' -bench=. -benchmem $(ARGS) ./...
+
+STORE ?= postgres
+
+.PHONY: bench-http
+bench-http: ## Measure the server on STORE over HTTP, beside a minimal one and pgbench (adapters/internal/bench/README.md)
+	@go test -run='^TestBenchmark$$' -count=1 -timeout=0 -v ./adapters/internal/bench \
+		-args -store '$(STORE)' -out '$(CURDIR)/.build/bench' $(ARGS)
 
 .PHONY: bench-postgres
 bench-postgres: ## Compare the service on PostgreSQL with pgbench on the same server

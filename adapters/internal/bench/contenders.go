@@ -36,7 +36,7 @@ type contender struct {
 	pid      int                 // 0 for pgbench
 	database int                 // the first process of the database, or 0
 	has      func(s scenario) bool
-	run      func(s scenario, clients int, warmup, span time.Duration) (perSecond float64, err error) // of pgbench
+	run      func(s scenario, clients int, warmup, span time.Duration) (perSecond, count float64, err error) // of pgbench
 }
 
 // The names of the contenders.

@@ -50,13 +50,27 @@ func cpuOf(pid int) (time.Duration, error) {
 	return s.own, err
 }
 
-// familyCPU returns the CPU time of a process and its children, those that have ended included.
+// familyCPU returns the CPU time of a process and its children, those that have ended included. It looks
+// again if one has ended meanwhile, whose time would count twice or not at all.
 func familyCPU(pid int) (time.Duration, error) {
-	s, err := statOf(pid)
-	if err != nil {
-		return 0, err
+	for {
+		before, err := statOf(pid)
+		if err != nil {
+			return 0, err
+		}
+		living, err := childrenCPU(pid)
+		if err != nil {
+			return 0, err
+		}
+		after, err := statOf(pid)
+		if err != nil || after.children == before.children {
+			return after.own + after.children + living, err
+		}
 	}
-	sum := s.own + s.children
+}
+
+// childrenCPU returns the CPU time of the living children of a process.
+func childrenCPU(pid int) (sum time.Duration, err error) {
 	all, err := os.ReadDir("/proc")
 	if err != nil {
 		return 0, err

@@ -77,7 +77,7 @@ const (
 // closed lets each client do one operation after the other. It measures those that end within the
 // given time after the warm-up, or the first ones after that time, if they take longer.
 func closed(clients []*client, do func(*client) error, warmup, span time.Duration, meter func() (usage, error)) (sample, error) {
-	var phase, done atomic.Int32
+	var phase, done, gone atomic.Int32 // operations that were measured, and clients that were refused too often
 	tallies := make([]tally, len(clients))
 	var all sync.WaitGroup
 	for n, c := range clients {
@@ -86,6 +86,7 @@ func closed(clients []*client, do func(*client) error, warmup, span time.Duratio
 				begun := time.Now()
 				err := do(c)
 				if err != nil && y.refuse(err) {
+					gone.Add(1)
 					return
 				}
 				if err == nil && phase.Load() == measuring {
@@ -99,7 +100,7 @@ func closed(clients []*client, do func(*client) error, warmup, span time.Duratio
 	before, err := meter()
 	begun := time.Now()
 	phase.Store(measuring)
-	for time.Sleep(span); done.Load() == 0 && time.Since(begun) < patience; {
+	for time.Sleep(span); done.Load() == 0 && int(gone.Load()) < len(clients) && time.Since(begun) < patience; {
 		time.Sleep(time.Millisecond)
 	}
 	phase.Store(ended)

@@ -84,11 +84,14 @@ func (l *loader) each(n int, do func(c *wire, n int) error) error {
 	return errors.Join(errs...)
 }
 
-// call sends a request with a body, and reads the answer.
+// call sends a request with a body, unless that is nil, and reads the answer.
 func call(c *wire, method, path, token string, body any, want int, answer any) error {
-	b, err := json.Marshal(body)
-	if err != nil {
-		return err
+	var b []byte
+	if body != nil {
+		var err error
+		if b, err = json.Marshal(body); err != nil {
+			return err
+		}
 	}
 	read, err := c.ask(method, path, token, "", b, want)
 	if err != nil || answer == nil {
@@ -130,7 +133,7 @@ func (l *loader) interestsOf(person int) (ids []string) {
 
 func (l *loader) profile(c *wire, n int) error {
 	return call(c, http.MethodPut, "/v1/me/profile", l.accounts[n].AccessToken, map[string]any{
-		"first_name": name(n), "age": l.town.age(n), "country": country, "city": l.town.city(n), "is_searchable": true,
+		"first_name": name(n), "age": l.town.age(n), "country": l.town.country(n), "city": l.town.city(n), "is_searchable": true,
 		"interest_ids": l.interestsOf(n), "biography": say(random(6, n)),
 	}, http.StatusOK, nil)
 }

@@ -64,21 +64,28 @@ func newPgbench(folder string, s store, talkers int) (*bench, error) {
 
 func (b *bench) script(name string) string { return filepath.Join(b.folder, name+".sql") }
 
-var tps = regexp.MustCompile(`tps = ([0-9.]+) \(without initial connection time\)`)
+var (
+	tps       = regexp.MustCompile(`tps = ([0-9.]+) \(without initial connection time\)`)
+	processed = regexp.MustCompile(`transactions actually processed: ([0-9]+)`)
+)
 
 // run measures whole seconds, because pgbench knows no others.
-func (b *bench) run(s scenario, clients int, warmup, span time.Duration) (perSecond float64, err error) {
+func (b *bench) run(s scenario, clients int, warmup, span time.Duration) (perSecond, count float64, err error) {
 	clients = min(clients, b.talkers)
 	seconds := func(d time.Duration) string { return strconv.Itoa(max(int(math.Ceil(d.Seconds())), 1)) }
 	out, err := exec.Command(b.program, "--no-vacuum", "--protocol=prepared", "--file="+b.script(s.sql), //nolint:noctx // it has a time limit
 		"--client="+strconv.Itoa(clients), "--jobs="+strconv.Itoa(min(clients, 2)), "--time="+seconds(warmup+span), "--random-seed="+strconv.Itoa(seed),
 		"--define=clients="+strconv.Itoa(clients), "--define=each="+strconv.Itoa(b.talkers/clients), b.dsn).CombinedOutput()
 	if err != nil {
-		return 0, fmt.Errorf("pgbench: %w\n%s", err, out)
+		return 0, 0, fmt.Errorf("pgbench: %w\n%s", err, out)
 	}
-	found := tps.FindSubmatch(out)
-	if found == nil {
-		return 0, fmt.Errorf("the output of pgbench has no rate:\n%s", out)
+	rate, all := tps.FindSubmatch(out), processed.FindSubmatch(out)
+	if rate == nil || all == nil {
+		return 0, 0, fmt.Errorf("the output of pgbench has no rate:\n%s", out)
 	}
-	return strconv.ParseFloat(string(found[1]), 64)
+	perSecond, err = strconv.ParseFloat(string(rate[1]), 64)
+	if err == nil {
+		count, err = strconv.ParseFloat(string(all[1]), 64)
+	}
+	return perSecond, count, err
 }

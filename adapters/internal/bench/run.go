@@ -218,9 +218,7 @@ func (one *turn) takePgbench(s scenario, clients int, o Options) error {
 	if err != nil {
 		return err
 	}
-	begun := time.Now()
-	perSecond, err := one.run(s, clients, o.Warmup, o.Time)
-	took := time.Since(begun)
+	perSecond, count, err := one.run(s, clients, o.Warmup, o.Time)
 	after, err2 := one.meter()
 	if err = cmp.Or(err, err2); err != nil {
 		return err
@@ -228,7 +226,7 @@ func (one *turn) takePgbench(s scenario, clients int, o Options) error {
 	used := after.since(before)
 	used.generator = unknown // pgbench has ended
 	one.rates = append(one.rates, perSecond)
-	one.add(used, perSecond*took.Seconds())
+	one.add(used, count)
 	return nil
 }
 

@@ -10,8 +10,8 @@ import (
 type Size struct{ People, Interests, Messages int }
 
 var sizes = map[string]Size{
-	"tiny":     {48, 24, 800},
-	"moderate": {10_000, 200, 50_000},
+	"tiny":     {120, 24, 800},
+	"moderate": {20_000, 200, 50_000},
 	"full":     {200_000, 200, 1_000_000},
 }
 
@@ -35,9 +35,11 @@ const (
 
 	picked = 8 // interests of each person
 
-	// country is where all people live, so that a search in it ranks all of them.
-	country = "Portugal"
-	cities  = 40
+	// country is the one in which people are searched: one person of countries lives there, and the
+	// others in the others.
+	country   = "Portugal"
+	countries = 50
+	cities    = 40
 
 	// talked is the least number of messages in a conversation that is read: more than a page.
 	talked = 40
@@ -65,7 +67,7 @@ func newTown(size Size, talkers int) (*town, error) {
 	w := &town{Size: size, talkers: talkers}
 	all := max(size.Messages/talked, 5*talkers)
 	rest := size.Messages - talkers*talked - 2*(all-talkers)
-	if size.Interests < picked || rest < 0 || size.People < 4*talkers {
+	if size.Interests < picked || rest < 0 || size.People < max(4*talkers, 2*countries) {
 		return nil, fmt.Errorf("a size of %s is too little for the talks of %d talkers", &size, talkers)
 	}
 	r := random(0, 0)
@@ -107,6 +109,13 @@ func (w *town) interests(person int) (all []int) {
 		all = append(all, next)
 	}
 	return all
+}
+
+func (w *town) country(person int) string {
+	if person%countries == 0 {
+		return country
+	}
+	return fmt.Sprint("Country ", rand.NewZipf(random(8, person), popular, even, countries-2).Uint64())
 }
 
 func (w *town) city(person int) string {

@@ -26,8 +26,8 @@ API_FLAGS := -modfile=.ci/tools.mod
 # Says which tests failed and, unlike go test, which were skipped and why.
 REPORT := go run ./.ci/tests
 
-# Where there is memory to spare, the tests and the benchmark of the server keep their databases there: a disk makes them several times as long, and
-# no test looks at what a power failure would leave.
+# Where there is memory to spare, the tests and the benchmark of the server keep their databases there: a disk makes them
+# several times as long, and no test looks at what a power failure would leave.
 MEMORY := $(shell \
 	if [ -z "$${TMPDIR:-}" ] && probe=$$(mktemp -p /dev/shm 2>/dev/null); then \
 		if cp "$$(type -P true)" "$$probe" && chmod +x "$$probe" && "$$probe" && \

@@ -63,6 +63,7 @@ func TestRefuse(t *testing.T) {
 		{"adapters/internal/histories", own + "ports/porttest", ""},
 		{"adapters/internal/histories", own + "transport/httpapi", "no transport"},
 		{"adapters/internal/surface", own + "transport/grpcapi", ""},
+		{"adapters/internal/bench", own + "transport/grpcapi", ""},
 
 		{"transport/httpapi", own + "core/users", ""},
 		{"transport/httpapi", own + "transport/kithttp", ""},

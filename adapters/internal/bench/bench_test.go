@@ -33,13 +33,14 @@ func TestBenchmark(t *testing.T) {
 	flag.Visit(func(f *flag.Flag) { asked = asked || !strings.HasPrefix(f.Name, "test.") })
 	if asked {
 		options.Log = os.Stdout
-		report := bench.Run(t, options)
+		report := bench.Run(t, bench.Build(t), options)
 		must(t, report.Write(os.Stdout))
 		if options.Folder != "" {
 			must(t, report.Save(options.Folder))
 		}
 		return
 	}
+	folder := bench.Build(t)
 	for _, run := range []struct {
 		store, transport string
 		clients          []int
@@ -52,7 +53,7 @@ func TestBenchmark(t *testing.T) {
 			must(t, o.Size.Set("tiny"))
 			o.Store, o.Transport, o.Folder, o.Log = run.store, run.transport, t.TempDir(), io.Discard
 			o.Clients, o.Loads, o.Rounds, o.Time, o.Warmup = run.clients, []float64{0.5}, 1, 20*time.Millisecond, 5*time.Millisecond
-			check(t, bench.Run(t, o), o)
+			check(t, bench.Run(t, folder, o), o)
 		})
 	}
 }

@@ -16,14 +16,19 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/programs"
 )
 
-// Run loads a store, measures, and returns the report. It fails the test if anything was refused, or if a
+// Build builds the programs that take part, and returns their folder.
+func Build(t *testing.T) string {
+	t.Helper()
+	return programs.Build(t, "examples/server", "adapters/internal/bench/floor")
+}
+
+// Run loads a store, measures, and returns the report. folder is that of Build. It fails the test if anything was refused, or if a
 // store breaks a rule afterwards, the one to which the floor and pgbench wrote included.
-func Run(t *testing.T, o Options) Report {
+func Run(t *testing.T, folder string, o Options) Report {
 	t.Helper()
 	must(t, o.check())
 	w, err := newTown(o.Size, 2*slices.Max(o.Clients))
 	must(t, err)
-	folder := programs.Build(t, "examples/server", "adapters/internal/bench/floor")
 	server := programs.NewServer(t, folder)
 	s := newStore(t, o.Store, server)
 

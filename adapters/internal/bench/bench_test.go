@@ -26,8 +26,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestBenchmark runs the benchmark that the flags describe, and prints its report. Without flags it runs
-// benchmarks of a tiny size, which measure nothing, and checks their reports.
+// TestBenchmark runs the benchmark that the flags describe, and prints its report. Without flags it
+// runs benchmarks of a tiny size, which measure nothing, and checks their reports.
 func TestBenchmark(t *testing.T) {
 	asked := false
 	flag.Visit(func(f *flag.Flag) { asked = asked || !strings.HasPrefix(f.Name, "test.") })
@@ -52,7 +52,8 @@ func TestBenchmark(t *testing.T) {
 			o := bench.DefaultOptions()
 			must(t, o.Size.Set("tiny"))
 			o.Store, o.Transport, o.Folder, o.Log = run.store, run.transport, t.TempDir(), io.Discard
-			o.Clients, o.Loads, o.Rounds, o.Time, o.Warmup = run.clients, []float64{0.5}, 1, 20*time.Millisecond, 5*time.Millisecond
+			o.Clients, o.Loads, o.Rounds = run.clients, []float64{0.5}, 1
+			o.Time, o.Warmup = 20*time.Millisecond, 5*time.Millisecond
 			check(t, bench.Run(t, folder, o), o)
 		})
 	}
@@ -91,12 +92,15 @@ func check(t *testing.T, r bench.Report, o bench.Options) {
 		}
 		for _, loop := range []string{"closed", "open"} {
 			i := slices.IndexFunc(read.Rows, func(r bench.Row) bool { return r.Scenario == name && r.Loop == loop })
-			if i < 0 || read.Rows[i].PerSecond <= 0 || read.Rows[i].Contender != "Cicerone" || read.Rows[i].P99 == nil || *read.Rows[i].P99 <= 0 {
+			if i < 0 || read.Rows[i].PerSecond <= 0 || read.Rows[i].Contender != "Cicerone" ||
+				read.Rows[i].P99 == nil || *read.Rows[i].P99 <= 0 {
 				t.Errorf("the JSON has no %s in a loop that is %s:\n%s", name, loop, encoded)
 			}
 		}
 	}
-	floor := slices.ContainsFunc(read.Rows, func(r bench.Row) bool { return r.Contender == "floor" && r.Ratio != nil && *r.Ratio > 0 })
+	floor := slices.ContainsFunc(read.Rows, func(r bench.Row) bool {
+		return r.Contender == "floor" && r.Ratio != nil && *r.Ratio > 0
+	})
 	if floor != (o.Store == "postgres") {
 		t.Errorf("there is a floor: %t", floor)
 	}

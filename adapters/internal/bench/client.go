@@ -43,8 +43,8 @@ func (w *wire) close() error {
 	return err
 }
 
-// ask sends a request, and returns the body of the answer, which is valid until the next request. body
-// is nil or JSON; token and key may be "".
+// ask sends a request, and returns the body of the answer, which is valid until the next request.
+// body is nil or JSON; token and key may be "".
 func (w *wire) ask(method, path, token, key string, body []byte, want int) ([]byte, error) {
 	response, err := w.send(method, path, token, key, body, want)
 	if err != nil {
@@ -64,7 +64,7 @@ func (w *wire) ask(method, path, token, key string, body []byte, want int) ([]by
 // send sends a request, and reads the head of the answer.
 func (w *wire) send(method, path, token, key string, body []byte, want int) (*http.Response, error) {
 	if w.conn == nil {
-		conn, err := (&net.Dialer{Timeout: patience}).Dial("tcp", w.address) //nolint:noctx // it has a time limit
+		conn, err := (&net.Dialer{Timeout: patience}).Dial("tcp", w.address)
 		if err != nil {
 			return nil, err
 		}

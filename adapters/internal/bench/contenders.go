@@ -29,6 +29,18 @@ func less(after, before time.Duration) time.Duration {
 	return after - before
 }
 
+// plus returns the usage in both of two times.
+func (u usage) plus(more usage) usage {
+	return usage{sum(u.server, more.server), sum(u.database, more.database), sum(u.generator, more.generator)}
+}
+
+func sum(a, b time.Duration) time.Duration {
+	if a < 0 || b < 0 {
+		return unknown
+	}
+	return a + b
+}
+
 // contender is a server, or pgbench, that does the operations of the scenarios.
 type contender struct {
 	name     string
@@ -75,9 +87,9 @@ func (c contender) memory() (int64, error) {
 	return used, err
 }
 
-// quiet returns when the server and its database have finished what they do after they have answered,
-// like delivering events, so that the next contender has the machine for itself. It waits at most ten
-// seconds. look is how long a pause must be.
+// quiet returns when the server and its database have finished what they do after they have
+// answered, like delivering events, so that the next contender has the machine for itself. It waits
+// at most ten seconds. look is how long a pause must be.
 func (c contender) quiet(look time.Duration) error {
 	const calm = 10 * time.Millisecond // the clock of the kernel does not show less
 	before, err := c.meter()
@@ -99,11 +111,12 @@ var accessKey = strings.Repeat("a2V5", 11)
 // serve starts the example server without what bounds a client.
 func serve(t *testing.T, server programs.Server, s store, o Options) *programs.Serving {
 	t.Helper()
-	return server.Serve(t, "--store", s.address, "--demo", "--grpc-addr", "localhost:0", "--log-level", "error",
-		"--access-key", accessKey, "--access-lifetime", "24h", "--bcrypt-cost", strconv.Itoa(o.Cost), "--signup-bonus", "1000000000",
+	return server.Serve(t, "--store", s.address, "--demo", "--grpc-addr", "localhost:0", "--log-level", "error", "--mail", "log",
+		"--access-key", accessKey, "--access-lifetime", "24h", "--bcrypt-cost", strconv.Itoa(o.Cost),
+		"--signup-bonus", "1000000000", // nobody runs out of tokens
 		"--limit-user", "0", "--limit-anonymous", "0", "--at-once-hashing", "0", "--at-once-search", "0",
-		"--trusted-proxies", "127.0.0.1,::1", "--mail", "log", "--max-connections-per-address", "0", "--max-opened", "1000000", "--max-proposed", "1000000", "--max-pending", "1000000",
-		"--max-unanswered", "1000", "--max-unanswered-proposals", "1000000")
+		"--trusted-proxies", "127.0.0.1,::1", "--max-connections-per-address", "0", "--max-opened", "1000000",
+		"--max-proposed", "1000000", "--max-pending", "1000000", "--max-unanswered", "1000", "--max-unanswered-proposals", "1000000")
 }
 
 // newCicerone returns the example server as a contender.
@@ -119,8 +132,8 @@ func newCicerone(r *programs.Serving, s store, o Options) contender {
 	}
 }
 
-// newFloors starts the floor on a copy of the store, and returns it, the bare floor and pgbench, if that
-// is installed.
+// newFloors starts the floor on a copy of the store, and returns it, the bare floor and pgbench, if
+// that is installed.
 func newFloors(t *testing.T, program string, s store, talkers []*talker, o Options) []contender {
 	t.Helper()
 	r := programs.Serve(t, nil, program, "-store", s.address, "-access-key", accessKey)

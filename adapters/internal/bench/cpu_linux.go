@@ -50,8 +50,8 @@ func cpuOf(pid int) (time.Duration, error) {
 	return s.own, err
 }
 
-// familyCPU returns the CPU time of a process and its children, those that have ended included. It looks
-// again if one has ended meanwhile, whose time would count twice or not at all.
+// familyCPU returns the CPU time of a process and its children, those that have ended included. It
+// looks again if one has ended meanwhile, whose time would count twice or not at all.
 func familyCPU(pid int) (time.Duration, error) {
 	for {
 		before, err := statOf(pid)

@@ -74,9 +74,12 @@ const (
 	ended
 )
 
+// meter returns the CPU time that was used up to now.
+type meter func() (usage, error)
+
 // closed lets each client do one operation after the other. It measures those that end within the
 // given time after the warm-up, or the first ones after that time, if they take longer.
-func closed(clients []*client, do func(*client) error, warmup, span time.Duration, meter func() (usage, error)) (sample, error) {
+func closed(clients []*client, do func(*client) error, warmup, span time.Duration, used meter) (sample, error) {
 	var phase, done, gone atomic.Int32 // operations that were measured, and clients that were refused too often
 	tallies := make([]tally, len(clients))
 	var all sync.WaitGroup
@@ -97,7 +100,7 @@ func closed(clients []*client, do func(*client) error, warmup, span time.Duratio
 		})
 	}
 	time.Sleep(warmup)
-	before, err := meter()
+	before, err := used()
 	begun := time.Now()
 	phase.Store(measuring)
 	for time.Sleep(span); done.Load() == 0 && int(gone.Load()) < len(clients) && time.Since(begun) < patience; {
@@ -105,7 +108,7 @@ func closed(clients []*client, do func(*client) error, warmup, span time.Duratio
 	}
 	phase.Store(ended)
 	took := time.Since(begun)
-	after, err2 := meter()
+	after, err2 := used()
 	all.Wait()
 	if err := errors.Join(err, err2); err != nil {
 		return sample{}, err
@@ -114,10 +117,12 @@ func closed(clients []*client, do func(*client) error, warmup, span time.Duratio
 }
 
 // open starts operations at the moments of a Poisson process with a rate per second, whether or not
-// the earlier ones have ended. An operation begins when a client is free, but its latency counts from
-// its moment, so that the wait behind slow operations is measured, too. It measures those whose moment
-// lies within the given time after the warm-up.
-func open(clients []*client, do func(*client) error, rate float64, warmup, span time.Duration, meter func() (usage, error)) (sample, error) {
+// the earlier ones have ended. An operation begins when a client is free, but its latency counts
+// from its moment, so that the wait behind slow operations is measured, too. It measures those
+// whose moment lies within the given time after the warm-up.
+func open(
+	clients []*client, do func(*client) error, rate float64, warmup, span time.Duration, used meter,
+) (sample, error) {
 	moments := schedule(rate, warmup, span)
 	var next atomic.Int64
 	tallies := make([]tally, len(clients))
@@ -143,10 +148,10 @@ func open(clients []*client, do func(*client) error, rate float64, warmup, span 
 		})
 	}
 	time.Sleep(warmup)
-	before, err := meter()
+	before, err := used()
 	all.Wait()
 	took := time.Since(begun) - warmup
-	after, err2 := meter()
+	after, err2 := used()
 	if err := errors.Join(err, err2); err != nil {
 		return sample{}, err
 	}

@@ -11,8 +11,8 @@ import (
 
 func nothing() (usage, error) { return usage{}, nil }
 
-// TestOpenLoop checks that a pause of the server is in the latencies of all operations that had to wait
-// for it, which a closed loop would not have begun.
+// TestOpenLoop checks that a pause of the server is in the latencies of all operations that had to
+// wait for it, which a closed loop would not have begun.
 func TestOpenLoop(t *testing.T) {
 	const rate, span, pause = 1000, 400 * time.Millisecond, 200 * time.Millisecond
 	var server sync.Mutex
@@ -44,8 +44,8 @@ func TestOpenLoop(t *testing.T) {
 	}
 }
 
-// TestClosedLoop checks that a closed loop counts what ends in its time, and that the first operation
-// counts if none does.
+// TestClosedLoop checks that a closed loop counts what ends in its time, and that the first
+// operation counts if none does.
 func TestClosedLoop(t *testing.T) {
 	for _, each := range []time.Duration{5 * time.Millisecond, 80 * time.Millisecond} {
 		slow := func(*client) error { time.Sleep(each); return nil }
@@ -53,14 +53,15 @@ func TestClosedLoop(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := len(got.latencies); n < 1 || float64(n) > 2*(got.took.Seconds()/each.Seconds()+1) || got.latencies[0] < each || !slices.IsSorted(got.latencies) {
+		most := 2 * (got.took.Seconds()/each.Seconds() + 1)
+		if n := len(got.latencies); n < 1 || float64(n) > most || got.latencies[0] < each || !slices.IsSorted(got.latencies) {
 			t.Errorf("operations of %v: got %v within %v", each, got.latencies, got.took)
 		}
 	}
 }
 
-// TestRefusals checks that a measurement with a refusal is an error, which has the first one, and that it
-// ends when there are many.
+// TestRefusals checks that a measurement with a refusal is an error, which has the first one, and
+// that it ends when there are many.
 func TestRefusals(t *testing.T) {
 	once := refusal{status: 503, body: "busy"}
 	for name, drive := range map[string]func(do func(*client) error) (sample, error){
@@ -180,7 +181,10 @@ func TestOptions(t *testing.T) {
 		}
 	}
 	var s Size
-	if s.Set("1,2") == nil || s.Set("huge") == nil || s.Set("7,8,9") != nil || s != (Size{7, 8, 9}) || s.Set("full") != nil || s.People != 200_000 {
+	if s.Set("1,2") == nil || s.Set("huge") == nil || s.Set("7,8,9") != nil || s != (Size{7, 8, 9}) {
 		t.Errorf("the size is %+v", s)
+	}
+	if err := s.Set("full"); err != nil || s != (Size{200_000, 200, 1_000_000}) {
+		t.Errorf("the full size is %+v, %v", s, err)
 	}
 }

@@ -18,8 +18,8 @@ import (
 	walletv1 "github.com/cicerone-go/cicerone/transport/grpcapi/cicerone/wallet/v1"
 )
 
-// overGRPC is the api over gRPC, with the generated clients: transport/client converts every request
-// and answer, which would be measured, too.
+// overGRPC is the api over gRPC, with the generated clients: transport/client converts every
+// request and answer, which would be measured, too.
 type overGRPC struct {
 	conn         *grpc.ClientConn
 	auth         authv1.AuthServiceClient
@@ -36,7 +36,8 @@ func newGRPC(address string) (*overGRPC, error) {
 	}
 	return &overGRPC{
 		conn, authv1.NewAuthServiceClient(conn), matchingv1.NewMatchingServiceClient(conn),
-		messagingv1.NewMessagingServiceClient(conn), reservationsv1.NewReservationsServiceClient(conn), walletv1.NewWalletServiceClient(conn),
+		messagingv1.NewMessagingServiceClient(conn), reservationsv1.NewReservationsServiceClient(conn),
+		walletv1.NewWalletServiceClient(conn),
 	}, nil
 }
 
@@ -90,7 +91,9 @@ func (c *overGRPC) wallet(t *talker) error {
 func (c *overGRPC) match(t *talker, in area) error {
 	ctx, cancel := as(t.token)
 	defer cancel()
-	page, err := c.matching.Matches(ctx, &matchingv1.MatchesRequest{Country: in.country, InterestId: in.interests, Limit: matchesOf})
+	page, err := c.matching.Matches(ctx, &matchingv1.MatchesRequest{
+		Country: in.country, InterestId: in.interests, Limit: matchesOf,
+	})
 	return full(len(page.GetItems()), 1, err)
 }
 
@@ -156,7 +159,8 @@ func (s *calls) await(talk string) error {
 		if err != nil {
 			return err
 		}
-		if e := told.GetEvent(); e.GetType() == "message.sent" && e.GetData().GetFields()["conversation_id"].GetStringValue() == talk {
+		e := told.GetEvent()
+		if e.GetType() == "message.sent" && e.GetData().GetFields()["conversation_id"].GetStringValue() == talk {
 			return nil
 		}
 	}

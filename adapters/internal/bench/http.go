@@ -75,10 +75,10 @@ func (c *overHTTP) reserve(t *talker) error {
 	if err := json.Unmarshal(answer, &made); err != nil {
 		return fmt.Errorf("read a reservation: %w", err)
 	}
-	if _, err := c.ask(http.MethodPost, "/v1/reservations/"+made.ID+"/accept", t.localToken, "", nil, http.StatusOK); err != nil {
-		return err
+	path := "/v1/reservations/" + made.ID
+	if _, err = c.ask(http.MethodPost, path+"/accept", t.localToken, "", nil, http.StatusOK); err == nil {
+		_, err = c.ask(http.MethodPost, path+"/cancel", t.token, "", nil, http.StatusOK)
 	}
-	_, err = c.ask(http.MethodPost, "/v1/reservations/"+made.ID+"/cancel", t.token, "", nil, http.StatusOK)
 	return err
 }
 
@@ -88,7 +88,8 @@ const password = "the fountain at ten"
 func (c *overHTTP) signIn(t *talker) error {
 	c.from = address(t.number)
 	defer func() { c.from = "" }()
-	_, err := c.ask(http.MethodPost, "/v1/auth/login", "", "", fmt.Appendf(nil, `{"email":%q,"password":%q}`, t.email, password), http.StatusOK)
+	credentials := fmt.Appendf(nil, `{"email":%q,"password":%q}`, t.email, password)
+	_, err := c.ask(http.MethodPost, "/v1/auth/login", "", "", credentials, http.StatusOK)
 	return err
 }
 
@@ -100,6 +101,7 @@ type sse struct {
 
 func (c *overHTTP) follow(token string) (stream, error) {
 	s := &sse{wire: wire{address: c.address}}
+	//nolint:bodyclose // the body ends with the connection
 	response, err := s.wire.send(http.MethodGet, "/v1/events", token, "", nil, http.StatusOK)
 	if err != nil {
 		return nil, err

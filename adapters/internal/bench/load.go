@@ -11,17 +11,20 @@ import (
 	"time"
 )
 
-// The data is loaded through the HTTP API of the server, so that every store is loaded in one way, each
-// row is one that the server made, and there are sessions of everybody.
+// The data is loaded through the HTTP API of the server, so that every store is loaded in one way,
+// each row is one that the server made, and there are sessions of everybody.
 
 // loaders is the number of clients that load.
 const loaders = 16
 
-// The admin of the demo data, who makes the interests. The server has it on every store.
-const (
-	adminEmail    = "admin@example.org"
-	adminPassword = "cicerone-demo"
-)
+// adminToken signs in as the admin of the demo data, which the server has on every store.
+func adminToken(c *wire) (string, error) {
+	var admin account
+	err := call(c, http.MethodPost, "/v1/auth/login", "", map[string]string{
+		"email": "admin@example.org", "password": "cicerone-demo",
+	}, http.StatusOK, &admin)
+	return admin.AccessToken, err
+}
 
 // account is the part of an answer to a sign-up that is used.
 type account struct {
@@ -108,15 +111,14 @@ func (l *loader) person(c *wire, n int) error {
 }
 
 func (l *loader) allInterests(c *wire, _ int) error {
-	var admin account
-	err := call(c, http.MethodPost, "/v1/auth/login", "", map[string]string{"email": adminEmail, "password": adminPassword}, http.StatusOK, &admin)
+	token, err := adminToken(c)
 	if err != nil {
 		return err
 	}
 	for n := range l.interests {
 		var made struct{ ID string }
-		err := call(c, http.MethodPost, "/v1/admin/interests", admin.AccessToken, map[string]string{"name": fmt.Sprint("Interest ", n)}, http.StatusCreated, &made)
-		if err != nil {
+		named := map[string]string{"name": fmt.Sprint("Interest ", n)}
+		if err := call(c, http.MethodPost, "/v1/admin/interests", token, named, http.StatusCreated, &made); err != nil {
 			return err
 		}
 		l.interests[n] = made.ID
@@ -138,14 +140,14 @@ func (l *loader) profile(c *wire, n int) error {
 	}, http.StatusOK, nil)
 }
 
-// talk opens a conversation, and lets both talk. The second message is the local's, because messages
-// without an answer count against a quota.
+// talk opens a conversation, and lets both talk. The second message is the local's, because
+// messages without an answer count against a quota.
 func (l *loader) talk(c *wire, n int) error {
 	t, r := l.town.talks[n], random(7, n)
 	var opened struct{ ID string }
 	voyager, local := l.accounts[t.voyager], l.accounts[t.local]
-	err := call(c, http.MethodPost, "/v1/conversations", voyager.AccessToken, map[string]string{"local_id": local.User.ID}, http.StatusCreated, &opened)
-	if err != nil {
+	with := map[string]string{"local_id": local.User.ID}
+	if err := call(c, http.MethodPost, "/v1/conversations", voyager.AccessToken, with, http.StatusCreated, &opened); err != nil {
 		return err
 	}
 	path := "/v1/conversations/" + opened.ID + "/messages"
@@ -154,7 +156,8 @@ func (l *loader) talk(c *wire, n int) error {
 		if i == 1 || i > 1 && r.IntN(2) == 0 {
 			by = local
 		}
-		if err := call(c, http.MethodPost, path, by.AccessToken, map[string]string{"content": say(r)}, http.StatusCreated, nil); err != nil {
+		said := map[string]string{"content": say(r)}
+		if err := call(c, http.MethodPost, path, by.AccessToken, said, http.StatusCreated, nil); err != nil {
 			return err
 		}
 	}
@@ -168,7 +171,7 @@ func (l *loader) talkers() (all []*talker) {
 	for n, talk := range l.talks {
 		voyager, local := l.accounts[n], l.accounts[l.town.talks[n].local]
 		all = append(all, &talker{
-			number: n, email: email(n), token: voyager.AccessToken, localToken: local.AccessToken, user: voyager.User.ID, local: local.User.ID,
+			number: n, email: email(n), token: voyager.AccessToken, localToken: local.AccessToken, user: voyager.User.ID,
 			talk: talk, interests: l.interestsOf(n),
 		})
 	}

@@ -37,7 +37,7 @@ const maxClients = 256
 func DefaultOptions() Options {
 	return Options{
 		Store: "postgres", Transport: "http", Size: sizes["moderate"], Clients: []int{1, 8, 32}, Loads: []float64{0.5, 0.8},
-		Scenarios: Scenarios(), Rounds: 3, Time: time.Second, Warmup: 200 * time.Millisecond, Cost: 4,
+		Scenarios: Scenarios(), Rounds: 3, Time: time.Second, Warmup: 200 * time.Millisecond, Cost: 4, Log: io.Discard,
 	}
 }
 
@@ -50,7 +50,8 @@ func (o *Options) Define(flags *flag.FlagSet) {
 		o.Clients, err = numbers(s, strconv.Atoi)
 		return err
 	})
-	flags.Func("loads", "`rates` of the open loop, as parts of what the server did with the closed one, like 0.5,0.8; 0 for none", func(s string) (err error) {
+	const loads = "`rates` of the open loop, as parts of what the server did with the closed one, like 0.5,0.8; 0 for none"
+	flags.Func("loads", loads, func(s string) (err error) {
 		o.Loads, err = numbers(s, func(s string) (float64, error) { return strconv.ParseFloat(s, 64) })
 		o.Loads = slices.DeleteFunc(o.Loads, func(load float64) bool { return load == 0 })
 		return err
@@ -88,7 +89,7 @@ func (o Options) check() error {
 		}
 	}
 	fail(!slices.Contains([]string{"memory", "sqlite", "postgres", "mongodb"}, kind) || path != "" && kind != "sqlite",
-		"-store is %q, want memory, sqlite, sqlite:PATH, postgres (CICERONE_POSTGRES_DSN names a server) or mongodb (CICERONE_MONGODB_URI)", o.Store)
+		"-store is %q, want memory, sqlite, sqlite:PATH, postgres or mongodb", o.Store)
 	fail(o.Transport != "http" && o.Transport != "grpc", "-transport is %q, want http or grpc", o.Transport)
 	fail(len(o.Clients) == 0 || !slices.IsSorted(o.Clients) || o.Clients[0] < 1 || o.Clients[len(o.Clients)-1] > maxClients,
 		"-clients are %d, want ascending numbers from 1 to %d", o.Clients, maxClients)

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// bench runs pgbench: one prepared statement for each operation, from which the limit of the database
-// is seen.
+// bench runs pgbench: one prepared statement for each operation, from which the limit of the
+// database is seen.
 type bench struct {
 	program string
 	folder  string // of the scripts
@@ -21,8 +21,8 @@ type bench struct {
 	talkers int
 }
 
-// scripts has a statement for each scenario. @talker is the row of one talker of the client, by Zipf's
-// law. Like that of the bare floor, the message has whole milliseconds.
+// scripts has a statement for each scenario. @talker is the row of one talker of the client, by
+// Zipf's law. Like that of the bare floor, the message has whole milliseconds.
 var scripts = map[string]string{
 	"send": `
 		WITH talker AS (@talker), fresh AS (SELECT gen_random_uuid() AS id, date_trunc('milliseconds', clock_timestamp()) AS at),
@@ -40,9 +40,11 @@ var scripts = map[string]string{
 		SELECT id, conversation_id, user_id, content, attachment, read, created_at FROM cicerone.messages
 		WHERE conversation_id = (SELECT conversation_id FROM (@talker) AS talker) ORDER BY created_at DESC, id DESC LIMIT 31;`,
 	"match": `
-		WITH me AS MATERIALIZED (SELECT people.user_id, bits FROM floor.people JOIN (@talker) AS talker ON talker.user_id = people.user_id)
+		WITH me AS MATERIALIZED (
+			SELECT people.user_id, bits FROM floor.people JOIN (@talker) AS talker ON talker.user_id = people.user_id)
 		SELECT profile_id, bit_count(people.bits & me.bits) AS score FROM floor.people, me
-		WHERE people.user_id <> me.user_id AND people.country = '` + strings.ToLower(country) + `' ORDER BY score DESC, profile_id LIMIT 20;`,
+		WHERE people.user_id <> me.user_id AND people.country = '` + strings.ToLower(country) + `'
+		ORDER BY score DESC, profile_id LIMIT 20;`,
 }
 
 func newPgbench(folder string, s store, talkers int) (*bench, error) {
@@ -73,9 +75,10 @@ var (
 func (b *bench) run(s scenario, clients int, warmup, span time.Duration) (perSecond, count float64, err error) {
 	clients = min(clients, b.talkers)
 	seconds := func(d time.Duration) string { return strconv.Itoa(max(int(math.Ceil(d.Seconds())), 1)) }
-	out, err := exec.Command(b.program, "--no-vacuum", "--protocol=prepared", "--file="+b.script(s.sql), //nolint:noctx // it has a time limit
-		"--client="+strconv.Itoa(clients), "--jobs="+strconv.Itoa(min(clients, 2)), "--time="+seconds(warmup+span), "--random-seed="+strconv.Itoa(seed),
-		"--define=clients="+strconv.Itoa(clients), "--define=each="+strconv.Itoa(b.talkers/clients), b.dsn).CombinedOutput()
+	//nolint:noctx // it ends by itself
+	out, err := exec.Command(b.program, "--no-vacuum", "--protocol=prepared", "--file="+b.script(s.sql),
+		"--client="+strconv.Itoa(clients), "--jobs="+strconv.Itoa(min(clients, 2)), "--time="+seconds(warmup+span),
+		"--random-seed="+strconv.Itoa(seed), "--define=clients="+strconv.Itoa(clients), "--define=each="+strconv.Itoa(b.talkers/clients), b.dsn).CombinedOutput()
 	if err != nil {
 		return 0, 0, fmt.Errorf("pgbench: %w\n%s", err, out)
 	}

@@ -50,7 +50,9 @@ type mark struct {
 func (r Report) plot(out io.Writer) error {
 	var panels []panel
 	for _, s := range scenarios {
-		rows := slices.DeleteFunc(slices.Clone(r.Rows), func(row Row) bool { return row.Scenario != s.name || row.Loop != "closed" })
+		rows := slices.DeleteFunc(slices.Clone(r.Rows), func(row Row) bool {
+			return row.Scenario != s.name || row.Loop != "closed"
+		})
 		if len(rows) > 0 {
 			at := len(panels)
 			p := newPanel(s.title, rows)
@@ -66,12 +68,13 @@ func (r Report) plot(out io.Writer) error {
 	return template.Must(template.New("plot").Parse(plotText)).Execute(out, map[string]any{
 		"Wide": columns * panelWide, "High": heading + rows*panelHigh, "PanelWide": panelWide, "PanelHigh": panelHigh,
 		"Left": left, "Right": panelWide - right, "Top": top, "Bottom": panelHigh - bottom, "Panels": panels, "Legend": legend,
-		"Title": fmt.Sprintf("Operations per second against clients: %s over %s, %d people, %d messages", r.Store, r.Transport, r.Size.People, r.Size.Messages),
+		"Title": fmt.Sprintf("Operations per second against clients: %s over %s, %d people, %d messages",
+			r.Store, r.Transport, r.Size.People, r.Size.Messages),
 	})
 }
 
-// newPanel plots rows of one scenario. The clients are on a logarithmic scale, the rate on a linear one
-// that begins at 0.
+// newPanel plots rows of one scenario. The clients are on a logarithmic scale, the rate on a linear
+// one that begins at 0.
 func newPanel(title string, rows []Row) panel {
 	p := panel{Title: title}
 	least, most, peak := math.MaxInt, 0, 0.0

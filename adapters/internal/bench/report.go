@@ -63,7 +63,8 @@ type Row struct {
 
 func newReport(o Options, s store, w *town, loading time.Duration) Report {
 	return Report{
-		Began: time.Now().UTC(), System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(), Processor: processor(), Cores: runtime.NumCPU(),
+		Began: time.Now().UTC(), System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(), Processor: processor(),
+		Cores: runtime.NumCPU(),
 		Store: s.kind, Database: s.version, Transport: o.Transport, Size: o.Size, Talks: len(w.talks), Loading: loading.Seconds(),
 		Rounds: o.Rounds, Seconds: o.Time.Seconds(),
 	}
@@ -124,7 +125,8 @@ func median(all []float64) float64 {
 	return sorted[half]
 }
 
-// compare fills in the ratios of rows that were measured in turns, of which the first is Cicerone's.
+// compare fills in the ratios of rows that were measured in turns, of which the first is
+// Cicerone's.
 func compare(rows []Row) {
 	ours := rows[0]
 	for i := range rows[1:] {
@@ -165,7 +167,7 @@ func (r Report) Write(out io.Writer) error {
 	fmt.Fprintf(out, "%s %s, %s, %d cores (%s)\n", r.System, r.Go, r.Began.Format(time.DateTime), r.Cores, r.Processor)
 	fmt.Fprintf(out, "store %s %s, %s, %d people, %d messages in %d conversations, loaded in %.1f s; %d rounds of %v s\n",
 		r.Store, r.Database, r.Transport, r.Size.People, r.Size.Messages, r.Talks, r.Loading, r.Rounds, r.Seconds)
-	fmt.Fprintln(out, "latencies in milliseconds; CPU in microseconds an operation; × is what Cicerone does, divided by what the line does")
+	fmt.Fprintln(out, "latencies in ms; CPU in µs an operation; × is what Cicerone does, divided by what the line does")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "\nscenario\tclients\t\t/s\t×\tp50\tp95\tp99\tCPU server\tdatabase\t×\tMB\t")
 	for _, row := range r.Rows {
@@ -173,9 +175,12 @@ func (r Report) Write(out io.Writer) error {
 		if row.Loop == "open" {
 			clients = fmt.Sprintf("%.0f/s", row.Offered)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", row.Scenario, clients, row.Contender, figure(&row.PerSecond, 1),
-			figure(row.Ratio, 1), figure(row.P50, 1000), figure(row.P95, 1000), figure(row.P99, 1000), figure(row.Server, 1), figure(row.DB, 1),
-			figure(row.CPURatio, 1), figure(new(float64(row.MemoryBytes)), 1<<20))
+		cells := []string{
+			row.Scenario, clients, row.Contender, figure(&row.PerSecond, 1), figure(row.Ratio, 1),
+			figure(row.P50, 1000), figure(row.P95, 1000), figure(row.P99, 1000),
+			figure(row.Server, 1), figure(row.DB, 1), figure(row.CPURatio, 1), figure(new(float64(row.MemoryBytes)), 1<<20),
+		}
+		fmt.Fprintln(w, strings.Join(cells, "\t")+"\t")
 	}
 	return w.Flush()
 }

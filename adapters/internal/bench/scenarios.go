@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 )
 
-// api has the requests of the scenarios, over one connection. Each method returns an error unless the
-// answer is the expected one.
+// api has the requests of the scenarios, over one connection. Each method returns an error unless
+// the answer is the expected one.
 type api interface {
 	send(t *talker, key string) error
 	list(t *talker) error
@@ -36,7 +36,7 @@ type talker struct {
 	number            int
 	email             string
 	token, localToken string   // access tokens
-	user, local, talk string   // ids
+	user, talk        string   // ids
 	interests         []string // ids
 }
 

@@ -128,8 +128,8 @@ func name(person int) string { return fmt.Sprint("Person ", person) }
 
 func email(person int) string { return fmt.Sprintf("person%d@example.net", person) }
 
-// address returns where a person signs in. The server believes it, as from a proxy that it trusts: it
-// bounds how many passwords it hashes at once for one address.
+// address returns where a person signs in. The server believes it, as from a proxy that it trusts:
+// it bounds how many passwords it hashes at once for one address.
 func address(person int) string {
 	return fmt.Sprintf("10.%d.%d.%d", person>>16, person>>8&0xff, person&0xff)
 }

@@ -1,7 +1,8 @@
 // Command floor is the least that a server of Cicerone's hot routes can be: net/http, pgx, and one
-// statement for each request, on the tables of a store of Cicerone. It reads and writes the rows that
-// Cicerone does: session, standing, wallet, ledger, message, outbox. It has none of the rest: no
-// problem documents, no limits, no checks of what clients send. Below /bare it sends without session,
+// statement for each request, on the tables of a store of Cicerone. It reads and writes the rows
+// that Cicerone does: session, standing, wallet, ledger, message, outbox. It has none of the rest:
+// no problem documents, no limits, no checks of what clients send, and it keeps the answer of an
+// idempotency key, but refuses the key the second time. Below /bare it sends without session,
 // standing and outbox. The package bench measures Cicerone beside it.
 package main
 

@@ -30,10 +30,11 @@ func (f *floor) prepare(ctx context.Context) error {
 	f.zero = strings.Repeat("0", len(f.interests))
 	return pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
 		var exists bool
-		if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'floor')").Scan(&exists); err != nil || exists {
+		err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'floor')").Scan(&exists)
+		if err != nil || exists {
 			return err
 		}
-		_, err := tx.Exec(ctx, strings.ReplaceAll(bits, "@zero", fmt.Sprintf("B'%s'", f.zero)))
+		_, err = tx.Exec(ctx, strings.ReplaceAll(bits, "@zero", fmt.Sprintf("B'%s'", f.zero)))
 		return err
 	})
 }
@@ -82,7 +83,8 @@ func (f *floor) matches(ctx context.Context, c caller, r *http.Request) (any, er
 func (f *floor) scanMatch(row pgx.CollectableRow) (m match, err error) {
 	var shared string
 	p := &m.Profile
-	err = row.Scan(&p.ID, &p.UserID, &p.FirstName, &p.Age, &p.Biography, &p.Country, &p.City, &p.ImageURL, &p.IsSearchable, &m.Score, &shared)
+	err = row.Scan(&p.ID, &p.UserID, &p.FirstName, &p.Age, &p.Biography, &p.Country, &p.City, &p.ImageURL, &p.IsSearchable,
+		&m.Score, &shared)
 	for n, bit := range []byte(shared) {
 		if bit == '1' {
 			m.SharedInterests = append(m.SharedInterests, f.interests[n])

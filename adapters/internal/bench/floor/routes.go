@@ -64,8 +64,8 @@ func (f *floor) verify(r *http.Request) (c caller, err error) {
 	return c, nil
 }
 
-// with makes a handler of a function that returns the answer. No row means that the session has ended,
-// or that what the request names is not the caller's.
+// with makes a handler of a function that returns the answer. No row means that the session has
+// ended, or that what the request names is not the caller's.
 func (f *floor) with(do func(ctx context.Context, c caller, r *http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c, err := f.verify(r)
@@ -151,7 +151,9 @@ type page[T any] struct {
 }
 
 // read reads a page. Without rows it returns pgx.ErrNoRows.
-func read[T any](ctx context.Context, f *floor, scan func(pgx.CollectableRow) (T, error), statement string, args ...any) (page[T], error) {
+func read[T any](
+	ctx context.Context, f *floor, scan func(pgx.CollectableRow) (T, error), statement string, args ...any,
+) (page[T], error) {
 	rows, err := f.pool.Query(ctx, statement, args...)
 	if err != nil {
 		return page[T]{}, err
@@ -191,8 +193,8 @@ type conversation struct {
 func (f *floor) conversations(ctx context.Context, c caller, _ *http.Request) (any, error) {
 	return read(ctx, f, func(row pgx.CollectableRow) (talk conversation, err error) {
 		m := &talk.LastMessage
-		err = row.Scan(&talk.ID, &talk.VoyagerID, &talk.LocalID, &talk.CreatedAt, &talk.Other.UserID, &talk.Other.FirstName, &talk.Other.ImageURL,
-			&talk.Closed, &talk.UnreadCount, &m.ID, &m.UserID, &m.Content, &m.Attachment, &m.Read, &m.CreatedAt)
+		err = row.Scan(&talk.ID, &talk.VoyagerID, &talk.LocalID, &talk.CreatedAt, &talk.Other.UserID, &talk.Other.FirstName,
+			&talk.Other.ImageURL, &talk.Closed, &talk.UnreadCount, &m.ID, &m.UserID, &m.Content, &m.Attachment, &m.Read, &m.CreatedAt)
 		m.ConversationID = talk.ID.String()
 		return talk, err
 	}, conversations, c.Session)

@@ -1,8 +1,8 @@
 package main
 
 // sent is what send and sendOnce have in common. Arguments: session $1, conversation $2, id of the
-// message $3 and of the transaction $4, content $5, time $6, ids of the events $7 and $8. The CTE claimed
-// has a row if the message may be sent.
+// message $3 and of the transaction $4, content $5, time $6, ids of the events $7 and $8. The CTE
+// claimed has a row if the message may be sent.
 const sent = `, caller AS (
 		SELECT users.id FROM cicerone.sessions JOIN cicerone.users ON users.id = sessions.user_id, claimed
 		WHERE sessions.id = $1 AND revoked_at IS NULL AND is_active
@@ -97,16 +97,17 @@ const funds = `
 	FROM cicerone.sessions JOIN cicerone.users ON users.id = sessions.user_id JOIN cicerone.wallets ON wallets.user_id = users.id
 	WHERE sessions.id = $1 AND revoked_at IS NULL AND is_active`
 
-// bits makes a bit string of each profile's interests. It replaces @zero by that of no interest. The
-// names in the table are those that pgbench's script uses, too.
+// bits makes a bit string of each profile's interests, where @zero is that of no interest. The
+// people of a country lie together. pgbench reads the table, too.
 const bits = `
 	CREATE SCHEMA floor;
 	CREATE TABLE floor.people AS
 		SELECT profiles.id AS profile_id, user_id, country_searched AS country, coalesce(bit_or(set_bit(@zero, n::integer, 1)), @zero) AS bits
 		FROM cicerone.profiles LEFT JOIN cicerone.profile_interests ON profile_id = profiles.id
 		LEFT JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS n FROM cicerone.interests) AS numbered ON numbered.id = interest_id
-		WHERE is_searchable GROUP BY profiles.id;
+		WHERE is_searchable GROUP BY profiles.id ORDER BY country_searched, profiles.id;
 	CREATE UNIQUE INDEX people_of_user ON floor.people (user_id);
+	CREATE INDEX people_of_country ON floor.people (country);
 	ANALYZE floor.people`
 
 // matches ranks the people whom the session $1 may find, and who fit.
@@ -123,6 +124,7 @@ func matches(fitting string) string {
 	)
 	SELECT profiles.id, user_id, first_name, age, biography, country, city, image_url, is_searchable, score, shared::text
 	FROM best JOIN cicerone.profiles ON profiles.id = profile_id JOIN cicerone.users ON users.id = user_id AND is_active
-	WHERE NOT EXISTS (SELECT FROM cicerone.blocks, me WHERE (blocks.user_id, blocked_user_id) IN ((me.user_id, profiles.user_id), (profiles.user_id, me.user_id)))
+	WHERE NOT EXISTS (SELECT FROM cicerone.blocks, me
+		WHERE (blocks.user_id, blocked_user_id) IN ((me.user_id, profiles.user_id), (profiles.user_id, me.user_id)))
 	ORDER BY score DESC, profiles.id`
 }

@@ -248,6 +248,12 @@ func (UnimplementedMatching) DropProfile(context.Context, id.User) error {
 func (UnimplementedMatching) Search(context.Context, matching.Query, *matching.Rank, int) ([]matching.Match, error) {
 	return nil, unimplemented("matching.Repository.Search")
 }
+func (UnimplementedMatching) Among(context.Context, matching.Query, ...id.Profile) ([]id.Interest, []matching.Match, error) {
+	return nil, nil, unimplemented("matching.Repository.Among")
+}
+func (UnimplementedMatching) Candidates(context.Context, id.Profile, int) ([]matching.Candidate, error) {
+	return nil, unimplemented("matching.Repository.Candidates")
+}
 func (UnimplementedMatching) Sight(context.Context, id.User, id.User) (matching.Sight, error) {
 	return matching.Sight{}, unimplemented("matching.Repository.Sight")
 }

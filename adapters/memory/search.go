@@ -31,6 +31,60 @@ func (repo matchingRepository) Search(
 	return matches, err
 }
 
+func (repo matchingRepository) Among(
+	ctx context.Context, q matching.Query, profiles ...id.Profile,
+) (own []id.Interest, found []matching.Match, err error) {
+	err = repo.read(ctx, func(s *state) error {
+		shared := s.sharedWith(q.Viewer)
+		if p, has := s.profiles.get(idKey(q.Viewer)); has {
+			for _, l := range s.links.ascend(idKey(p.ID), "") {
+				if i, _ := s.interests.get(idKey(l.InterestID)); i.IsActive {
+					own = append(own, i.ID)
+				}
+			}
+		}
+		candidates := s.candidates(q)
+		var ranks []matching.Rank
+		for _, wanted := range profiles {
+			if p, is := candidates[wanted]; is && s.mayMeet(q.Viewer, p) && p.fits(q) {
+				ranks = append(ranks, matching.Rank{Score: len(shared[p.ID]), Profile: p.ID})
+			}
+		}
+		slices.SortFunc(ranks, compareRanks)
+		for _, rank := range slices.Compact(ranks) {
+			found = append(found, s.match(rank, shared[rank.Profile]))
+		}
+		return nil
+	})
+	return own, found, err
+}
+
+func (repo matchingRepository) Candidates(
+	ctx context.Context, after id.Profile, limit int,
+) (candidates []matching.Candidate, err error) {
+	err = repo.read(ctx, func(s *state) error {
+		start := ""
+		if !after.IsZero() {
+			start = idKey(after)
+		}
+		for _, p := range s.profileIDs.ascend("", start) {
+			if len(candidates) >= limit {
+				break
+			}
+			c := matching.Candidate{
+				Profile: p.ID, UserID: p.UserID, Country: p.Country, City: p.City, Age: p.Age,
+				Findable: p.IsSearchable && s.isActive(p.UserID),
+			}
+			for _, l := range s.links.ascend(idKey(p.ID), "") {
+				c.Interests = append(c.Interests, l.InterestID)
+			}
+			candidates = append(candidates, c)
+		}
+		return nil
+	})
+	return candidates, err
+}
+
 // compareRanks orders by score, highest first, and then by profile id.
 func compareRanks(a, b matching.Rank) int {
 	return cmp.Or(cmp.Compare(b.Score, a.Score), a.Profile.Compare(b.Profile))

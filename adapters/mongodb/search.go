@@ -1,6 +1,7 @@
 package mongodb
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -25,33 +26,79 @@ func (repo matchingRepository) Search(
 	return matches, err
 }
 
+func (repo matchingRepository) Among(
+	ctx context.Context, q matching.Query, of ...id.Profile,
+) (own []id.Interest, found []matching.Match, err error) {
+	err = repo.read(ctx, func(t *txn) error {
+		return t.together(ctx, func() error {
+			v, nobody, err := viewerOf(ctx, t, q)
+			own = v.mine
+			if err != nil || nobody || len(of) == 0 {
+				return err
+			}
+			profiles, err := list(ctx, t, scanProfile, query{in: profilesIn, filter: append(v.finds, d("_id", d("$in", uuids(of)))...)})
+			for _, p := range profiles {
+				found = append(found, v.match(p))
+			}
+			slices.SortFunc(found, func(a, b matching.Match) int {
+				return cmp.Or(cmp.Compare(b.Score, a.Score), a.Profile.ID.Compare(b.Profile.ID))
+			})
+			return err
+		})
+	})
+	return own, found, err
+}
+
+// viewer is what a search needs to know of who searches.
+type viewer struct {
+	mine  []id.Interest       // their active interests, in ascending order
+	known []matching.Interest // active ones by name, those of mine among them
+	finds bson.D              // the filter of the profiles that they find
+}
+
+// viewerOf reads a viewer. nobody is true if the query names interests, and none of them is active.
+func viewerOf(ctx context.Context, t *txn, q matching.Query) (v viewer, nobody bool, err error) {
+	own, err := list(ctx, t, scanProfile, query{in: profilesIn, filter: d("user_id", uuid(q.Viewer))})
+	if err != nil {
+		return v, false, err
+	}
+	for _, p := range own {
+		v.mine = p.interests
+	}
+	v.known, err = interestsOf(ctx, t, slices.Concat(v.mine, q.Interests))
+	if err != nil {
+		return v, false, err
+	}
+	v.known = slices.DeleteFunc(v.known, func(i matching.Interest) bool { return !i.IsActive })
+	v.mine = among(v.mine, v.known)
+	slices.SortFunc(v.mine, id.Interest.Compare)
+	wanted := among(q.Interests, v.known)
+	if len(q.Interests) > 0 && len(wanted) == 0 {
+		return v, true, nil
+	}
+	strangers, err := strangersTo(ctx, t, q.Viewer)
+	v.finds = append(fitting(q, wanted), d("user_id", d("$nin", strangers))...)
+	return v, false, err
+}
+
+// match returns a profile with the interests that it shares with the viewer.
+func (v viewer) match(p profile) matching.Match {
+	shared := slices.DeleteFunc(slices.Clone(v.known), func(k matching.Interest) bool {
+		return !slices.Contains(v.mine, k.ID) || !slices.Contains(p.interests, k.ID)
+	})
+	return matching.Match{Profile: p.Profile, Shared: shared, Score: len(shared)}
+}
+
 // search finds who has a block with the viewer, and then the matching profiles in the order of
 // their ranks.
 func search(ctx context.Context, t *txn, q matching.Query, last *matching.Rank, limit int) ([]matching.Match, error) {
-	own, err := list(ctx, t, scanProfile, query{in: profilesIn, filter: d("user_id", uuid(q.Viewer))})
-	if err != nil {
-		return nil, err
-	}
-	var mine []id.Interest
-	for _, p := range own {
-		mine = p.interests
-	}
-	known, err := interestsOf(ctx, t, slices.Concat(mine, q.Interests))
-	if err != nil {
-		return nil, err
-	}
-	known = slices.DeleteFunc(known, func(i matching.Interest) bool { return !i.IsActive })
-	mine, wanted := among(mine, known), among(q.Interests, known)
-	if len(q.Interests) > 0 && len(wanted) == 0 {
-		return nil, nil
-	}
-	strangers, err := strangersTo(ctx, t, q.Viewer)
-	if err != nil {
+	v, nobody, err := viewerOf(ctx, t, q)
+	if err != nil || nobody {
 		return nil, err
 	}
 	stages := []bson.D{
-		d("$match", append(fitting(q, wanted), d("user_id", d("$nin", strangers))...)),
-		d("$addFields", d("score", d("$size", d("$setIntersection", bson.A{"$interests", uuids(mine)})))),
+		d("$match", v.finds),
+		d("$addFields", d("score", d("$size", d("$setIntersection", bson.A{"$interests", uuids(v.mine)})))),
 	}
 	if last != nil {
 		stages = append(stages, d("$match", d("$or", bson.A{
@@ -64,10 +111,7 @@ func search(ctx context.Context, t *txn, q matching.Query, last *matching.Rank, 
 	}
 	matches := make([]matching.Match, len(found))
 	for i, p := range found {
-		shared := slices.DeleteFunc(slices.Clone(known), func(k matching.Interest) bool {
-			return !slices.Contains(mine, k.ID) || !slices.Contains(p.interests, k.ID)
-		})
-		matches[i] = matching.Match{Profile: p.Profile, Shared: shared, Score: len(shared)}
+		matches[i] = v.match(p)
 	}
 	return matches, nil
 }
@@ -123,6 +167,28 @@ func among(ids []id.Interest, known []matching.Interest) []id.Interest {
 	return slices.DeleteFunc(slices.Clone(ids), func(i id.Interest) bool {
 		return !slices.ContainsFunc(known, func(k matching.Interest) bool { return k.ID == i })
 	})
+}
+
+func (repo matchingRepository) Candidates(
+	ctx context.Context, after id.Profile, limit int,
+) (candidates []matching.Candidate, err error) {
+	err = repo.read(ctx, func(t *txn) (err error) {
+		candidates, err = listPage(ctx, t, scanCandidate, limit, query{
+			in: profilesIn, filter: d("_id", d("$gt", uuid(after))), sort: d("_id", 1),
+			fields: d("user_id", 1, "country", 1, "city", 1, "age", 1, "is_searchable", 1, "user_is_active", 1, "interests", 1),
+		})
+		return err
+	})
+	return candidates, err
+}
+
+func scanCandidate(r *record) matching.Candidate {
+	picked := idsIn[id.Interest](r, "interests")
+	slices.SortFunc(picked, id.Interest.Compare)
+	return matching.Candidate{
+		Profile: r.id("_id"), UserID: r.id("user_id"), Country: r.text("country"), City: r.text("city"), Age: int(r.int("age")),
+		Findable: r.bool("is_searchable") && r.bool("user_is_active"), Interests: picked,
+	}
 }
 
 func (repo matchingRepository) Residents(

@@ -126,6 +126,20 @@ func (r *row) texts() (list []string) {
 	return list
 }
 
+// idsOf reads a column of an array of identifiers.
+func idsOf[I ~[16]byte](r *row) (ids []I) {
+	field, src := r.next()
+	if src == nil {
+		return nil
+	}
+	var all [][16]byte
+	r.fail(r.types.Scan(field.DataTypeOID, field.Format, src, &all))
+	for _, one := range all {
+		ids = append(ids, I(one))
+	}
+	return ids
+}
+
 // A row implements ports.Fields; it sets the fields of a value.
 
 func (r *row) UUID(_ string, p *[16]byte, _ ports.Traits)  { *p = r.id() }

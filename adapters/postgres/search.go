@@ -3,7 +3,9 @@ package postgres
 import (
 	"context"
 	"math"
+	"slices"
 
+	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
 )
 
@@ -18,13 +20,7 @@ import (
 // are read only if those with one do not fill the page.
 func search(fitting statement) statement {
 	return `
-	WITH mine AS (
-		SELECT interests.*
-		FROM @profiles AS own
-		JOIN @profile_interests ON profile_id = own.id
-		JOIN @interests ON interests.id = interest_id AND interests.is_active
-		WHERE own.user_id = $1
-	),
+	WITH ` + withMine + `,
 	sharing AS (
 		SELECT candidate.id, count(*) AS score
 		FROM @profile_interests AS candidate (id, interest_id)
@@ -56,6 +52,36 @@ func search(fitting statement) statement {
 	ORDER BY page.score DESC, page.id, interests.name_folded, interests.id`
 }
 
+// withMine has the active interests of the viewer, $1.
+const withMine statement = `mine AS (
+		SELECT interests.*
+		FROM @profiles AS own
+		JOIN @profile_interests ON profile_id = own.id
+		JOIN @interests ON interests.id = interest_id AND interests.is_active
+		WHERE own.user_id = $1
+	)`
+
+// among finds those of the profiles $2 that a search finds. Its rows are those of search, and, in the
+// end, a row without a profile for each interest of the viewer, or one without an interest.
+func among(fitting statement) statement {
+	return `
+	WITH ` + withMine + `,
+	page AS (
+		SELECT candidate.id, (
+			SELECT count(*) FROM @profile_interests WHERE profile_id = candidate.id AND interest_id = ANY (ARRAY(SELECT id FROM mine))
+		) AS score
+		FROM @profiles AS candidate
+		WHERE candidate.id = ANY($2) AND ` + findable + ` AND ` + fitting + `
+		UNION ALL SELECT NULL, -1
+	)
+	SELECT ` + profiles.columns + ", page.score, " + interests.columns + `
+	FROM page
+	LEFT JOIN @profiles ON profiles.id = page.id
+	LEFT JOIN mine AS interests ON page.id IS NULL
+		OR EXISTS (SELECT 1 FROM @profile_interests WHERE profile_id = page.id AND interest_id = interests.id)
+	ORDER BY page.score DESC, page.id, interests.name_folded, interests.id`
+}
+
 // findable is the condition that the viewer may find a candidate at all.
 // It is matching.Sight.Findable.
 var findable = `candidate.is_searchable AND candidate.user_id <> $1
@@ -79,10 +105,44 @@ func (repo matchingRepository) Search(
 	return matches, err
 }
 
+func (repo matchingRepository) Among(
+	ctx context.Context, q matching.Query, of ...id.Profile,
+) (own []id.Interest, found []matching.Match, err error) {
+	err = repo.read(ctx, func(c *conn) error {
+		fitting := where{args: []any{uuid(q.Viewer), uuids(of)}}
+		fitting.add("true")
+		described(&fitting, q)
+		interested(&fitting, q)
+		rows, err := list(ctx, c, scanMatch, among(fitting.text()), fitting.args...)
+		if err != nil {
+			return err
+		}
+		found = gather(rows)
+		last := len(found) - 1
+		for _, i := range found[last].Shared {
+			own = append(own, i.ID)
+		}
+		slices.SortFunc(own, id.Interest.Compare)
+		found = found[:last]
+		return nil
+	})
+	return own, found, err
+}
+
 // fits adds the conditions of a query.
 func fits(w *where, q matching.Query) {
 	w.add("true")
 	of := where{args: w.args}
+	described(&of, q)
+	w.args = of.args
+	if len(of.parts) > 0 {
+		w.add("candidate.id IN (SELECT id FROM @profiles WHERE is_searchable AND " + string(of.text()) + ")")
+	}
+	interested(w, q)
+}
+
+// described adds the conditions of a query on the columns of a profile.
+func described(of *where, q matching.Query) {
 	if country := q.Country.String(); country != "" {
 		of.add("country_searched = ?", country)
 	}
@@ -95,10 +155,10 @@ func fits(w *where, q matching.Query) {
 	if q.MaxAge != 0 {
 		of.add("age <= ?", int64(q.MaxAge))
 	}
-	w.args = of.args
-	if len(of.parts) > 0 {
-		w.add("candidate.id IN (SELECT id FROM @profiles WHERE is_searchable AND " + string(of.text()) + ")")
-	}
+}
+
+// interested adds the condition of a query on the interests of a candidate.
+func interested(w *where, q matching.Query) {
 	if len(q.Interests) > 0 {
 		w.add(`candidate.id IN (
 			SELECT had.profile_id FROM @profile_interests AS had JOIN @interests ON interests.id = had.interest_id
@@ -125,6 +185,26 @@ func gather(rows []matching.Match) (matches []matching.Match) {
 		}
 	}
 	return matches
+}
+
+func (repo matchingRepository) Candidates(
+	ctx context.Context, after id.Profile, limit int,
+) (candidates []matching.Candidate, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		candidates, err = list(ctx, c, scanCandidate, `SELECT profiles.id, user_id, country, city, age, is_searchable AND is_active,
+				ARRAY(SELECT interest_id FROM @profile_interests WHERE profile_id = profiles.id ORDER BY interest_id)
+			FROM @profiles JOIN @users ON users.id = user_id
+			WHERE profiles.id > $1
+			ORDER BY profiles.id LIMIT $2`, uuid(after), limited(limit))
+		return err
+	})
+	return candidates, err
+}
+
+func scanCandidate(r *row, c *matching.Candidate) {
+	*c = matching.Candidate{
+		Profile: r.id(), UserID: r.id(), Country: r.text(), City: r.text(), Age: int(r.int()), Findable: r.bool(), Interests: idsOf[id.Interest](r),
+	}
 }
 
 func (repo matchingRepository) Residents(

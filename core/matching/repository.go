@@ -32,6 +32,16 @@ type Repository interface {
 	// them by (folded name, id). The profiles are complete, with the last name: Service removes it.
 	Search(ctx context.Context, q Query, after *Rank, limit int) ([]Match, error)
 
+	// Among returns those of the given profiles that Search finds for the query, in its order and as
+	// complete as there, and the ids of the active interests of the viewer, in ascending order. It
+	// skips ids that do not exist. It serves an index that knows which profiles a search probably
+	// finds, and costs no more with many other profiles.
+	Among(ctx context.Context, q Query, profiles ...id.Profile) (own []id.Interest, found []Match, err error)
+
+	// Candidates lists up to limit profiles by id, those that no search finds included: the ones
+	// after the given id, or from the first if it is zero.
+	Candidates(ctx context.Context, after id.Profile, limit int) ([]Candidate, error)
+
 	// Sight returns what decides what viewer sees of another user. It is zero if there is no such
 	// user.
 	Sight(ctx context.Context, viewer, user id.User) (Sight, error)
@@ -79,6 +89,17 @@ type Query struct {
 	Interests []id.Interest
 	MinAge    int // 0 selects all
 	MaxAge    int // 0 selects all
+}
+
+// Candidate is what searches compare of a profile.
+type Candidate struct {
+	Profile   id.Profile
+	UserID    id.User
+	Country   string
+	City      string
+	Age       int           // 0 if not given
+	Findable  bool          // the profile is searchable, and the account is active
+	Interests []id.Interest // all that are linked, inactive ones included, in ascending order
 }
 
 // Tx holds the repositories that this domain uses in a unit of work.

@@ -116,6 +116,13 @@ func (w *town) reads() []call {
 		discarding("Matching.Search", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Matching().Search(ctx, matching.Query{Viewer: ada}, nil, 10)
 		}),
+		{"Matching.Among", func(ctx context.Context, tx ports.Tx) error {
+			_, _, err := tx.Matching().Among(ctx, matching.Query{Viewer: ada}, id.Profile{1})
+			return err
+		}},
+		discarding("Matching.Candidates", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Matching().Candidates(ctx, id.Profile{}, 10)
+		}),
 		discarding("Matching.Sight", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Matching().Sight(ctx, ada, ben)
 		}),

@@ -160,6 +160,15 @@ var defects = []defect{
 		b.matching = repeatsPlaces{b.Tx.Matching()}
 	}),
 		fails: []string{"search/searchable profiles of active users are listed by their places"}},
+	{name: "finds hidden profiles among given ones", plant: handing(func(_ *memory.Store, b *broken) {
+		b.matching = findsHidden{b.Tx.Matching()}
+	}),
+		fails: []string{"search/only searchable profiles of active others are found", "search/a block hides both from each other",
+			"search/among given profiles, a search finds those that fit"}},
+	{name: "lists only candidates who may be found", plant: handing(func(_ *memory.Store, b *broken) {
+		b.matching = listsFindable{b.Tx.Matching()}
+	}),
+		fails: []string{"search/all profiles are listed by id, with what searches compare"}},
 	{name: "accepts a stale save", plant: handing(func(_ *memory.Store, b *broken) {
 		b.users = savesStale{b.Tx.Users()}
 	}),

@@ -174,6 +174,34 @@ func (r searchesMarks) Search(ctx context.Context, q matching.Query, after *matc
 	}), err
 }
 
+// findsHidden finds every one of the given profiles.
+type findsHidden struct{ matching.Repository }
+
+func (r findsHidden) Among(
+	ctx context.Context, q matching.Query, profiles ...id.Profile,
+) ([]id.Interest, []matching.Match, error) {
+	own, found, err := r.Repository.Among(ctx, q, profiles...)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := r.Repository.Candidates(ctx, id.Profile{}, 1000)
+	for _, c := range all {
+		is := func(m matching.Match) bool { return m.Profile.ID == c.Profile }
+		if slices.Contains(profiles, c.Profile) && !slices.ContainsFunc(found, is) {
+			found = append(found, matching.Match{Profile: matching.Profile{ID: c.Profile, UserID: c.UserID}})
+		}
+	}
+	return own, found, err
+}
+
+// listsFindable leaves out the candidates whom nobody may find.
+type listsFindable struct{ matching.Repository }
+
+func (r listsFindable) Candidates(ctx context.Context, after id.Profile, limit int) ([]matching.Candidate, error) {
+	all, err := r.Repository.Candidates(ctx, after, limit)
+	return slices.DeleteFunc(all, func(c matching.Candidate) bool { return !c.Findable }), err
+}
+
 // repeatsPlaces begins a page of residents with the first one of the place that the page before
 
 // ended in.

@@ -24,13 +24,39 @@ var searchTests = []test{
 	{"the score counts active interests that both have", searchScore},
 	{"a match has the whole profile, and the shared interests by name", searchShared},
 	{"pages of matches hold each once, best first", searchPages},
+	{"among given profiles, a search finds those that fit", searchAmong},
+	{"all profiles are listed by id, with what searches compare", candidatePages},
 	{"searchable profiles of active users are listed by their places", residentPages},
 }
 
+// search searches, and fails the test if Among finds anything else among all profiles and others.
 func (f *fixture) search(q matching.Query) []matching.Match {
 	f.Helper()
-	return read(f, func(ctx context.Context, tx ports.Tx) ([]matching.Match, error) {
+	found := read(f, func(ctx context.Context, tx ports.Tx) ([]matching.Match, error) {
 		return tx.Matching().Search(ctx, q, nil, 100)
+	})
+	profiles := []id.Profile{id.Profile(f.ids.Next())}
+	for _, c := range f.candidates(id.Profile{}, 100) {
+		profiles = append(profiles, c.Profile, c.Profile)
+	}
+	_, among := f.among(q, profiles...)
+	f.same("found among all profiles", among, found)
+	return found
+}
+
+func (f *fixture) among(q matching.Query, profiles ...id.Profile) (own []id.Interest, found []matching.Match) {
+	f.Helper()
+	found = read(f, func(ctx context.Context, tx ports.Tx) (found []matching.Match, err error) {
+		own, found, err = tx.Matching().Among(ctx, q, profiles...)
+		return found, err
+	})
+	return own, found
+}
+
+func (f *fixture) candidates(after id.Profile, limit int) []matching.Candidate {
+	f.Helper()
+	return read(f, func(ctx context.Context, tx ports.Tx) ([]matching.Candidate, error) {
+		return tx.Matching().Candidates(ctx, after, limit)
 	})
 }
 
@@ -226,6 +252,81 @@ func searchPages(f *fixture) {
 		func(ctx context.Context, tx ports.Tx, after *matching.Rank, limit int) ([]matching.Match, error) {
 			return tx.Matching().Search(ctx, matching.Query{Viewer: ada.ID, Country: text.SearchFold("france")}, after, limit)
 		})
+}
+
+func searchAmong(f *fixture) {
+	hiking, chess, bees := f.interest("hiking"), f.interest("chess"), f.interest("bees")
+	bees.IsActive = false
+	f.saveInterest(bees)
+	ada := f.user("ada")
+	own := f.profile(ada, chess, bees, hiking)
+	none, one, two := f.profile(f.user("none")), f.profile(f.user("one"), chess), f.profile(f.user("two"), chess, hiking)
+	f.profile(f.user("not asked for"), chess, hiking)
+	blocked := f.user("blocked")
+	hidden := f.newProfile(f.user("hidden"))
+	hidden.IsSearchable = false
+	f.saveProfile(hidden, chess)
+	asked := []id.Profile{none.ID, hidden.ID, two.ID, own.ID, f.profile(blocked, chess).ID, one.ID}
+	f.block(blocked.ID, ada.ID)
+	matches := []matching.Match{
+		{Profile: two, Shared: []matching.Interest{chess, hiking}, Score: 2},
+		{Profile: one, Shared: []matching.Interest{chess}, Score: 1}, {Profile: none},
+	}
+	active := slices.SortedFunc(slices.Values(idsOf([]matching.Interest{hiking, chess})), id.Interest.Compare)
+	for _, c := range []struct {
+		what  string
+		q     matching.Query
+		asked []id.Profile
+		own   []id.Interest
+		want  []matching.Match
+	}{
+		{"no filter", matching.Query{Viewer: ada.ID}, asked, active, matches},
+		{"one profile", matching.Query{Viewer: ada.ID}, []id.Profile{one.ID}, active, matches[1:2]},
+		{"no profile", matching.Query{Viewer: ada.ID}, nil, active, nil},
+		{"an interest", matching.Query{Viewer: ada.ID, Interests: []id.Interest{hiking.ID}}, asked, active, matches[:1]},
+		{"an inactive interest", matching.Query{Viewer: ada.ID, Interests: []id.Interest{bees.ID}}, asked, active, nil},
+		{"another country", matching.Query{Viewer: ada.ID, Country: text.SearchFold("Spain")}, asked, active, nil},
+	} {
+		gotOwn, got := f.among(c.q, c.asked...)
+		f.same("the own interests with "+c.what, gotOwn, c.own)
+		f.same("the matches with "+c.what, got, c.want)
+	}
+	gotOwn, got := f.among(matching.Query{Viewer: f.user("without a profile").ID}, one.ID)
+	f.same("the own interests of a viewer without a profile", gotOwn, []id.Interest(nil))
+	f.same("the matches of a viewer without a profile", got, []matching.Match{{Profile: one}})
+}
+
+func candidatePages(f *fixture) {
+	hiking, bees := f.interest("hiking"), f.interest("bees")
+	bees.IsActive = false
+	f.saveInterest(bees)
+	both := slices.SortedFunc(slices.Values([]id.Interest{hiking.ID, bees.ID}), id.Interest.Compare)
+	var want []matching.Candidate
+	for i := range paged {
+		p := f.newProfile(f.user(fmt.Sprint("candidate", i), func(u *users.User) { u.IsActive = i%5 != 3 }))
+		p.IsSearchable, p.Age = i%7 != 0, []int{0, 18, 120}[i%3]
+		p.Country, p.City = []string{"", "O\u0308sterreich"}[i%2], []string{"Köln", ""}[i%2]
+		c := matching.Candidate{
+			Profile: p.ID, UserID: p.UserID, Country: p.Country, City: p.City, Age: p.Age, Findable: p.IsSearchable && i%5 != 3,
+		}
+		if i%3 > 0 {
+			c.Interests = both
+			f.saveProfile(p, bees, hiking)
+		} else {
+			f.saveProfile(p)
+		}
+		want = append(want, c)
+	}
+	slices.SortFunc(want, func(a, b matching.Candidate) int { return a.Profile.Compare(b.Profile) })
+	pages(f, "candidates", want, func(c matching.Candidate) id.Profile { return c.Profile },
+		func(ctx context.Context, tx ports.Tx, after *id.Profile, limit int) ([]matching.Candidate, error) {
+			if after == nil {
+				after = &id.Profile{}
+			}
+			return tx.Matching().Candidates(ctx, *after, limit)
+		})
+	f.do(func(ctx context.Context, tx ports.Tx) error { return tx.Matching().DropProfile(ctx, want[0].UserID) })
+	f.same("without a profile that was dropped", f.candidates(id.Profile{}, paged), want[1:])
 }
 
 func residentPages(f *fixture) {

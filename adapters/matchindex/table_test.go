@@ -251,8 +251,8 @@ func crowd(t testing.TB, people int) *table {
 
 // A million profiles take at most 200 MB.
 func TestMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it makes a million profiles")
+	if raced {
+		t.Skip("the race detector takes memory of its own")
 	}
 	heap := func() uint64 {
 		runtime.GC()

@@ -1,0 +1,5 @@
+//go:build race
+
+package matchindex
+
+const raced = true

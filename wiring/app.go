@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cicerone-go/cicerone/adapters/matchindex"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/idempotency"
@@ -36,6 +37,7 @@ type App struct {
 	// Relay delivers the events of the store to Config.Subscribers and sends mail, while Run runs.
 	Relay *events.Relay
 
+	index      *matchindex.Index // nil if there is none
 	grpc       *grpcapi.API
 	store      *ports.Store
 	readiness  *Readiness
@@ -59,18 +61,18 @@ func New(ctx context.Context, c Config, storage ports.Storage) (*App, error) {
 // NewApp makes an App from its parts. The App owns the storage: App.Close closes it.
 func NewApp(
 	c Checked, s *services.Services, api *httpapi.API, rpc *grpcapi.API, storage ports.Storage, store *ports.Store, r *Readiness,
-	relay *events.Relay, now clock.Clock,
+	relay *events.Relay, index *matchindex.Index, now clock.Clock,
 ) *App {
 	return &App{
 		Services: s, Handler: guard(r, api), API: api, Storage: storage, Relay: relay,
-		grpc: rpc, store: store, readiness: r, log: c.Log, clock: now, purgeEvery: c.PurgeEvery, work: r.work,
+		index: index, grpc: rpc, store: store, readiness: r, log: c.Log, clock: now, purgeEvery: c.PurgeEvery, work: r.work,
 	}
 }
 
 // Run does the background work: it settles the reservations that have ended, first those that fell
 // due before it began, seals the transactions of the ledger, delivers events to the subscribers, sends
-// mail, and removes events that no subscription needs, expired sessions, idempotency keys and counts
-// of tries.
+// mail, keeps the index of profiles, if there is one, and removes events that no subscription needs, expired
+// sessions, idempotency keys and counts of tries.
 // It logs failures and tries again. Run returns nil when ctx ends or Close
 // is called. Several calls, in one process or in several servers on one store, may run concurrently.
 func (a *App) Run(ctx context.Context) error {
@@ -82,7 +84,7 @@ func (a *App) Run(ctx context.Context) error {
 	defer stop()
 	defer context.AfterFunc(a.work.closing, stop)()
 
-	var settling, sealing, relaying, notifying error
+	var settling, sealing, relaying, notifying, indexing error
 	var tasks sync.WaitGroup
 	tasks.Go(func() {
 		settling = a.Reservations.RunSettler(ctx, func(err error) { a.log.ErrorContext(ctx, "settle", slog.Any("error", err)) })
@@ -100,9 +102,15 @@ func (a *App) Run(ctx context.Context) error {
 		notifying = a.Notifications.Run(ctx, func(err error) { a.log.ErrorContext(ctx, "send notifications", slog.Any("error", err)) })
 		stop()
 	})
+	if a.index != nil {
+		tasks.Go(func() {
+			indexing = a.index.Follow(ctx, func(err error) { a.log.ErrorContext(ctx, "index profiles", slog.Any("error", err)) })
+			stop()
+		})
+	}
 	tasks.Go(func() { a.runPurge(ctx) })
 	tasks.Wait()
-	return errors.Join(settling, sealing, relaying, notifying)
+	return errors.Join(settling, sealing, relaying, notifying, indexing)
 }
 
 // runPurge purges immediately and then every purgeEvery, until ctx ends.
@@ -136,6 +144,8 @@ type Load struct {
 	// far as this process knows: the time since Run began to settle when it last settled
 	// everything. It is 0 if Run has not settled anything yet.
 	SettlementLag time.Duration
+
+	MatchIndex matchindex.Stats // zero if there is no index of profiles
 }
 
 // Load returns the present load. It asks no server.
@@ -143,6 +153,9 @@ func (a *App) Load() Load {
 	var l Load
 	if s, ok := a.Storage.(ports.Measured); ok {
 		l.Store = s.Stats()
+	}
+	if a.index != nil {
+		l.MatchIndex = a.index.Stats()
 	}
 	if until := a.Reservations.SettledUntil(); !until.IsZero() {
 		l.SettlementLag = max(a.clock.Now().Sub(until), 0)

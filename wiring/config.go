@@ -19,6 +19,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/bcrypt"
 	"github.com/cicerone-go/cicerone/adapters/images"
 	"github.com/cicerone-go/cicerone/adapters/jwt"
+	"github.com/cicerone-go/cicerone/adapters/matchindex"
 	"github.com/cicerone-go/cicerone/adapters/totp"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/events"
@@ -66,6 +67,7 @@ type Config struct {
 	Events        events.Policy
 	Live          live.Policy // its Keep is that of Events
 	Webhooks      webhooks.Policy
+	MatchIndex    MatchIndex
 	Units         uow.Policy // how long a unit of work is retried; zero fields take uow.DefaultPolicy
 
 	Access       Access
@@ -191,6 +193,7 @@ func DefaultConfig() Config {
 		Events:        events.DefaultPolicy(),
 		Live:          live.DefaultPolicy(),
 		Webhooks:      webhooks.DefaultPolicy(),
+		MatchIndex:    MatchIndex{Policy: matchindex.DefaultPolicy()},
 		Access:        Access{Issuer: "cicerone", Audience: "cicerone", Leeway: time.Minute},
 		PasswordCost:  bcrypt.DefaultCost,
 		Limits:        edge.DefaultLimits(),
@@ -258,6 +261,7 @@ func (c Config) Validate() error {
 	p.fields("", func(f *fault.Fields) { events.CheckJoined(f, c.JoinedSubscribers, c.Subscribers) })
 	p.fields("", func(f *fault.Fields) { checkReserved(f, c) })
 
+	p.matchIndex(c.MatchIndex)
 	p.notNegative("Units.MaxTime", c.Units.MaxTime)
 	p.notNegative("Units.MinPause", c.Units.MinPause)
 	p.notNegative("Units.MaxPause", c.Units.MaxPause)

@@ -68,6 +68,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"Tokens.SealEvery", func(c *wiring.Config) { c.Tokens.SealEvery = 10*time.Second + 1 }},
 		{"Reservations.SettleEvery", func(c *wiring.Config) { c.Reservations.SettleEvery = 0 }},
 		{"Reservations.SettleEvery", func(c *wiring.Config) { c.Reservations.SettleEvery = 5*time.Second + 1 }},
+		{"MatchIndex.Mode", func(c *wiring.Config) { c.MatchIndex.Mode = "perhaps" }},
+		{"MatchIndex.Policy.MaxStale", func(c *wiring.Config) { c.MatchIndex.Policy.MaxStale = 0 }},
 		{"Units.MaxTime", func(c *wiring.Config) { c.Units.MaxTime = -1 }},
 		{"Units.MinPause", func(c *wiring.Config) { c.Units.MinPause = -1 }},
 		{"Units.MaxPause", func(c *wiring.Config) { c.Units.MaxPause = -1 }},

@@ -10,6 +10,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/images"
 	"github.com/cicerone-go/cicerone/adapters/jwt"
 	"github.com/cicerone-go/cicerone/adapters/mail"
+	"github.com/cicerone-go/cicerone/adapters/matchindex"
 	"github.com/cicerone-go/cicerone/adapters/totp"
 	sending "github.com/cicerone-go/cicerone/adapters/webhooks"
 	"github.com/cicerone-go/cicerone/core/clock"
@@ -43,7 +44,7 @@ var (
 // limits.
 var Domains = wire.NewSet(
 	Check,
-	NewReadiness, NewWaker, NewSecrets, NewStore, NewLinks, NewUnsubscriber, ports.ForServices,
+	NewReadiness, NewWaker, NewSecrets, NewUnits, NewMatchIndex, NewStore, NewLinks, NewUnsubscriber, ports.ForServices,
 	wire.FieldsOf(new(Checked), "Users", "Moderation", "Tokens", "Messaging", "Reservations", "Notifications", "Live", "Webhooks"),
 	wire.Bind(new(live.Relay), new(*Waker)),
 	wire.Struct(new(services.Parts), "*"), wire.Struct(new(services.Policies), "*"), services.New,
@@ -114,11 +115,11 @@ func Check(c Config) (Checked, error) {
 	return Checked(c), nil
 }
 
-// NewStore returns the store of the services, decorated by the Config. The Readiness learns when it could not write,
-// and the relay when something was committed. Its units call the joined subscribers.
-func NewStore(
+// NewUnits returns the units of work of the services, decorated by the Config. The Readiness learns when one could not
+// write, and the relay when something was committed. They call the joined subscribers.
+func NewUnits(
 	c Checked, storage ports.Storage, r *Readiness, w *Waker, now clock.Clock, ids id.Source,
-) (*ports.Store, error) {
+) (uow.Runner[ports.Tx], error) {
 	if storage == nil {
 		return nil, nil // services.New says what is missing
 	}
@@ -129,7 +130,15 @@ func NewStore(
 	if err != nil {
 		return nil, err
 	}
-	return uow.NewStore(waking{runner, w}, c.Units), nil
+	return waking{runner, w}, nil
+}
+
+// NewStore returns the store of the services. If there is an index of profiles, it answers their searches.
+func NewStore(c Checked, units uow.Runner[ports.Tx], index *matchindex.Index) *ports.Store {
+	if index != nil {
+		units = index
+	}
+	return uow.NewStore(units, c.Units)
 }
 
 // NewIDs returns c.IDs, or a generator that reads the clock if c.IDs is nil.

@@ -25,10 +25,15 @@ func NewServices(c Config, storage ports.Storage) (*services.Services, error) {
 	readiness := NewReadiness(storage, clock)
 	waker := NewWaker()
 	source := NewIDs(checked, clock)
-	store, err := NewStore(checked, storage, readiness, waker, clock, source)
+	runner, err := NewUnits(checked, storage, readiness, waker, clock, source)
 	if err != nil {
 		return nil, err
 	}
+	index, err := NewMatchIndex(checked, runner, storage, readiness, clock)
+	if err != nil {
+		return nil, err
+	}
+	store := NewStore(checked, runner, index)
 	uowStore := ports.ForServices(store)
 	hasher := checked.Hasher
 	tokens, err := NewAccessTokens(checked, clock)
@@ -97,10 +102,15 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 	readiness := NewReadiness(storage, clock)
 	waker := NewWaker()
 	source := NewIDs(checked, clock)
-	store, err := NewStore(checked, storage, readiness, waker, clock, source)
+	runner, err := NewUnits(checked, storage, readiness, waker, clock, source)
 	if err != nil {
 		return nil, nil, err
 	}
+	index, err := NewMatchIndex(checked, runner, storage, readiness, clock)
+	if err != nil {
+		return nil, nil, err
+	}
+	store := NewStore(checked, runner, index)
 	uowStore := ports.ForServices(store)
 	hasher := checked.Hasher
 	tokens, err := NewAccessTokens(checked, clock)
@@ -178,7 +188,7 @@ func build(c Config, storage ports.Storage) (*App, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	app := NewApp(checked, servicesServices, api, grpcapiAPI, storage, store, readiness, relay, clock)
+	app := NewApp(checked, servicesServices, api, grpcapiAPI, storage, store, readiness, relay, index, clock)
 	return app, func() {
 	}, nil
 }

@@ -18,7 +18,8 @@ import (
 
 // Deps are the parts of an Index.
 type Deps struct {
-	Runner uow.Runner[ports.Tx] // of the store
+	Runner uow.Runner[ports.Tx] // whose units search
+	Reader uow.Runner[ports.Tx] // of the same store, for the index's own reading; nil means Runner
 	Clock  clock.Clock          // that of the events; nil means the system clock
 	Policy Policy
 }
@@ -27,7 +28,7 @@ type Deps struct {
 // date; without Follow, all searches go to the store. It is safe for concurrent use.
 type Index struct {
 	runner uow.Runner[ports.Tx]
-	store  *ports.Store // over runner, for its own reading
+	store  *ports.Store // for its own reading
 	clock  clock.Clock
 	policy Policy
 
@@ -55,11 +56,14 @@ func New(d Deps) (*Index, error) {
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
+	if d.Reader == nil {
+		d.Reader = d.Runner
+	}
 	if d.Clock == nil {
 		d.Clock = clock.System()
 	}
 	return &Index{
-		runner: d.Runner, store: uow.NewStore(d.Runner, uow.Policy{}), clock: d.Clock, policy: d.Policy,
+		runner: d.Runner, store: uow.NewStore(d.Reader, uow.Policy{}), clock: d.Clock, policy: d.Policy,
 		follower: make(chan struct{}, 1), turn: make(chan struct{}, 1),
 		ranking: sync.Pool{New: func() any { return &ranking{} }},
 	}, nil

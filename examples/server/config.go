@@ -35,6 +35,9 @@ func (s *serverSettings) config(log *slog.Logger, reachable bool) (wiring.Config
 	c.Log, c.Mailer, c.Version, c.BasePath = log, mailer, version(), s.BasePath
 	c.PublicURL, c.Origins, c.NoDocs = s.PublicURL, s.CorsOrigins, !s.Docs
 
+	if s.MatchIndex != "auto" {
+		c.MatchIndex.Mode = wiring.IndexMode(s.MatchIndex)
+	}
 	if c.ClientAddress, err = s.Proxies.clientAddress(); err != nil {
 		return wiring.Config{}, err
 	}

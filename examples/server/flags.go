@@ -52,6 +52,8 @@ type serverSettings struct {
 	CorsOrigins []string `placeholder:"ORIGIN" group:"Server" help:"The origins of web pages whose scripts may call the API, like https://app.example.org, separated by commas. Default: none."`
 	Docs        bool     `default:"true" negatable:"" group:"Server" help:"Serve /docs, the page that shows the description of the API. Default: yes."`
 
+	MatchIndex string `default:"auto" enum:"auto,on,off" group:"Server" help:"Whether searches for people are answered from memory, which takes about 150 bytes for each profile: on, off, or auto, which is on with a sqlite or memory store. With several servers on a store, a search may miss for two seconds what another one has changed. Default: ${default}."`
+
 	Log      logSettings      `embed:"" prefix:"log-" group:"Log"`
 	Accounts accountSettings  `embed:""`
 	Policies policySettings   `embed:"" group:"Community rules"`
@@ -256,6 +258,7 @@ func inFlags(err error) error {
 		"Limits.Anonymous.Burst", "--limit-anonymous-burst",
 		"Limits.User.PerSecond", "--limit-user",
 		"Limits.User.Burst", "--limit-user-burst",
+		"MatchIndex.Mode", "--match-index",
 		"Limits.Lanes.Hashing.AtOnce", "--at-once-hashing",
 		"Limits.Lanes.Search.AtOnce", "--at-once-search",
 		"Limits.Lanes.Images.AtOnce", "--at-once-images",

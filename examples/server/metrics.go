@@ -49,6 +49,8 @@ func gauge(m *metrics.Metrics, app *wiring.App) {
 		{"store_connections_most", "The most connections to the store.", func(l wiring.Load) float64 { return float64(l.Store.Most) }},
 		{"store_waiting", "Units of work that wait for a connection, or for their turn to write.", func(l wiring.Load) float64 { return float64(l.Store.Waiting) }},
 		{"settlement_lag_seconds", "How long a reservation that is due has waited for its settlement at most.", func(l wiring.Load) float64 { return l.SettlementLag.Seconds() }},
+		{"match_index_profiles", "Profiles in the index that answers searches; 0 without one.", func(l wiring.Load) float64 { return float64(l.MatchIndex.Profiles) }},
+		{"match_index_stale_seconds", "How far the index of profiles is behind the store at most.", func(l wiring.Load) float64 { return l.MatchIndex.Stale.Seconds() }},
 	} {
 		m.Gauge(g.name, g.help, func() float64 { return g.read(app.Load()) })
 	}
@@ -65,6 +67,8 @@ func gauge(m *metrics.Metrics, app *wiring.App) {
 	}
 	m.Events(app.Relay.Progress)
 	m.Streams(app.Live.Stats)
+	m.Counter("match_index_answered_total", "Searches that the index of profiles answered.", func() float64 { return float64(app.Load().MatchIndex.Answered) })
+	m.Counter("match_index_passed_total", "Searches that the index of profiles left to the store.", func() float64 { return float64(app.Load().MatchIndex.Passed) })
 	m.Counter("store_round_trips_total", "Round trips to a database server.", func() float64 { return float64(app.Load().Store.RoundTrips) })
 }
 

@@ -24,10 +24,15 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 	readiness := wiring.NewReadiness(storage, clock)
 	waker := wiring.NewWaker()
 	source := wiring.NewIDs(checked, clock)
-	store, err := wiring.NewStore(checked, storage, readiness, waker, clock, source)
+	runner, err := wiring.NewUnits(checked, storage, readiness, waker, clock, source)
 	if err != nil {
 		return nil, err
 	}
+	index, err := wiring.NewMatchIndex(checked, runner, storage, readiness, clock)
+	if err != nil {
+		return nil, err
+	}
+	store := wiring.NewStore(checked, runner, index)
 	uowStore := ports.ForServices(store)
 	hasher := checked.Hasher
 	tokens, err := wiring.NewAccessTokens(checked, clock)
@@ -104,7 +109,7 @@ func New(c wiring.Config, storage ports.Storage, outbox *Outbox) (*wiring.App, e
 	if err != nil {
 		return nil, err
 	}
-	app := wiring.NewApp(checked, servicesServices, api, grpcapiAPI, storage, store, readiness, relay, clock)
+	app := wiring.NewApp(checked, servicesServices, api, grpcapiAPI, storage, store, readiness, relay, index, clock)
 	return app, nil
 }
 

@@ -69,7 +69,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"Reservations.SettleEvery", func(c *wiring.Config) { c.Reservations.SettleEvery = 0 }},
 		{"Reservations.SettleEvery", func(c *wiring.Config) { c.Reservations.SettleEvery = 5*time.Second + 1 }},
 		{"MatchIndex.Mode", func(c *wiring.Config) { c.MatchIndex.Mode = "perhaps" }},
-		{"MatchIndex.Policy.MaxStale", func(c *wiring.Config) { c.MatchIndex.Policy.MaxStale = 0 }},
+		{"MatchIndex.Policy.MaxStale", func(c *wiring.Config) { c.MatchIndex.Policy.MaxStale = time.Hour }},
 		{"Units.MaxTime", func(c *wiring.Config) { c.Units.MaxTime = -1 }},
 		{"Units.MinPause", func(c *wiring.Config) { c.Units.MinPause = -1 }},
 		{"Units.MaxPause", func(c *wiring.Config) { c.Units.MaxPause = -1 }},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/transport/httpapi"
@@ -240,5 +241,67 @@ func TestRunSettlesOverdueReservations(t *testing.T) {
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("Run = %v", err)
+	}
+}
+
+// A server of its own store searches for people in memory once App.Run has built the index, and sees each
+// change at once. It may be told not to.
+func TestMatchIndex(t *testing.T) {
+	ctx := t.Context()
+	for _, mode := range []wiring.IndexMode{"", wiring.IndexOn, wiring.IndexOff} {
+		c := testConfig(t)
+		c.MatchIndex.Mode = mode
+		app := newApp(t, c)
+		register := func(name string) users.User {
+			u, err := app.Users.Register(ctx, users.SignUp{Name: name, Email: name + "@example.org", Password: "long enough"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return u
+		}
+		ada := register("ada")
+		find := func() int {
+			found, err := app.Matching.Matches(ctx, ada.ID, matching.Search{}, page.Request[matching.Rank]{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(found.Items)
+		}
+		ended := make(chan error)
+		go func() { ended <- app.Run(ctx) }()
+		answers := func() bool {
+			before := app.Load().MatchIndex.Answered
+			find()
+			return app.Load().MatchIndex.Answered > before
+		}
+		if mode == wiring.IndexOff {
+			if answers() || app.Load().MatchIndex.Passed != 0 {
+				t.Errorf("without an index: %+v", app.Load().MatchIndex)
+			}
+		} else {
+			for deadline := time.Now().Add(10 * time.Second); !answers(); time.Sleep(time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatal("the index was never built")
+				}
+			}
+		}
+		for i, name := range []string{"ben", "cleo"} {
+			p := matching.Profile{IsSearchable: true}
+			if _, err := app.Matching.SaveProfile(ctx, register(name).ID, p, nil); err != nil {
+				t.Fatal(err)
+			}
+			if n := find(); n != i+1 {
+				t.Errorf("mode %q: found %d people after the profile of %s was saved, want %d", mode, n, name, i+1)
+			}
+		}
+		if got, want := app.Load().MatchIndex.Profiles, 2; mode != wiring.IndexOff && got != want {
+			t.Errorf("mode %q: %d profiles in the index, want %d", mode, got, want)
+		}
+		if err := app.Close(ctx); err != nil {
+			t.Error(err)
+		}
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	}
 }

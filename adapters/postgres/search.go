@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -61,25 +62,24 @@ const withMine statement = `mine AS (
 		WHERE own.user_id = $1
 	)`
 
-// among finds those of the profiles $2 that a search finds. Its rows are those of search, and, in the
-// end, a row without a profile for each interest of the viewer, or one without an interest.
+// among finds those of the profiles $2 that a search finds. Its rows are those of search, with a score of
+// zero and in another order, and those of the viewer's own profile, which shares its interests with itself.
+// OFFSET 0 makes the planner look the few candidates up first, whatever else it could begin with.
 func among(fitting statement) statement {
 	return `
 	WITH ` + withMine + `,
 	page AS (
-		SELECT candidate.id, (
-			SELECT count(*) FROM @profile_interests WHERE profile_id = candidate.id AND interest_id = ANY (ARRAY(SELECT id FROM mine))
-		) AS score
-		FROM @profiles AS candidate
-		WHERE candidate.id = ANY($2) AND ` + findable + ` AND ` + fitting + `
-		UNION ALL SELECT NULL, -1
+		SELECT candidate.id
+		FROM (SELECT * FROM @profiles WHERE id = ANY($2) OFFSET 0) AS candidate
+		WHERE ` + findable + ` AND ` + fitting + `
+		UNION ALL
+		SELECT id FROM @profiles WHERE user_id = $1
 	)
-	SELECT ` + profiles.columns + ", page.score, " + interests.columns + `
+	SELECT ` + profiles.columns + ", 0::bigint, " + interests.columns + `
 	FROM page
-	LEFT JOIN @profiles ON profiles.id = page.id
-	LEFT JOIN mine AS interests ON page.id IS NULL
-		OR EXISTS (SELECT 1 FROM @profile_interests WHERE profile_id = page.id AND interest_id = interests.id)
-	ORDER BY page.score DESC, page.id, interests.name_folded, interests.id`
+	JOIN @profiles ON profiles.id = page.id
+	LEFT JOIN (@profile_interests AS theirs JOIN mine AS interests ON interests.id = theirs.interest_id) ON theirs.profile_id = page.id
+	ORDER BY page.id, interests.name_folded, interests.id`
 }
 
 // findable is the condition that the viewer may find a candidate at all.
@@ -112,19 +112,27 @@ func (repo matchingRepository) Among(
 		fitting := where{args: []any{uuid(q.Viewer), uuids(of)}}
 		fitting.add("true")
 		described(&fitting, q)
-		interested(&fitting, q)
-		rows, err := list(ctx, c, scanMatch, among(fitting.text()), fitting.args...)
-		if err != nil {
-			return err
+		if len(q.Interests) > 0 {
+			fitting.add(`EXISTS (
+				SELECT 1 FROM @profile_interests AS had JOIN @interests ON interests.id = had.interest_id
+				WHERE had.profile_id = candidate.id AND had.interest_id = ANY(?) AND interests.is_active OFFSET 0)`, uuids(q.Interests))
 		}
-		found = gather(rows)
-		last := len(found) - 1
-		for _, i := range found[last].Shared {
-			own = append(own, i.ID)
+		rows, err := list(ctx, c, scanMatch, among(fitting.text()), fitting.args...)
+		for _, m := range gather(rows) {
+			if m.Profile.UserID == q.Viewer {
+				for _, i := range m.Shared {
+					own = append(own, i.ID)
+				}
+				continue
+			}
+			m.Score = len(m.Shared)
+			found = append(found, m)
 		}
 		slices.SortFunc(own, id.Interest.Compare)
-		found = found[:last]
-		return nil
+		slices.SortFunc(found, func(a, b matching.Match) int {
+			return cmp.Or(cmp.Compare(b.Score, a.Score), a.Profile.ID.Compare(b.Profile.ID))
+		})
+		return err
 	})
 	return own, found, err
 }
@@ -138,7 +146,11 @@ func fits(w *where, q matching.Query) {
 	if len(of.parts) > 0 {
 		w.add("candidate.id IN (SELECT id FROM @profiles WHERE is_searchable AND " + string(of.text()) + ")")
 	}
-	interested(w, q)
+	if len(q.Interests) > 0 {
+		w.add(`candidate.id IN (
+			SELECT had.profile_id FROM @profile_interests AS had JOIN @interests ON interests.id = had.interest_id
+			WHERE had.interest_id = ANY(?) AND interests.is_active)`, uuids(q.Interests))
+	}
 }
 
 // described adds the conditions of a query on the columns of a profile.
@@ -154,15 +166,6 @@ func described(of *where, q matching.Query) {
 	}
 	if q.MaxAge != 0 {
 		of.add("age <= ?", int64(q.MaxAge))
-	}
-}
-
-// interested adds the condition of a query on the interests of a candidate.
-func interested(w *where, q matching.Query) {
-	if len(q.Interests) > 0 {
-		w.add(`candidate.id IN (
-			SELECT had.profile_id FROM @profile_interests AS had JOIN @interests ON interests.id = had.interest_id
-			WHERE had.interest_id = ANY(?) AND interests.is_active)`, uuids(q.Interests))
 	}
 }
 

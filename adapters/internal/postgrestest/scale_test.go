@@ -166,6 +166,7 @@ func (s *scale) askForEverything() {
 	must(s, err)
 	s.explain("settling")
 	s.askAsTheRelay()
+	s.askAsAnIndex()
 }
 
 // signIn gives what a person shows at each request.

@@ -27,7 +27,7 @@ var (
 	// without an answer. If the other participant has never written to $2, all messages are from $2,
 	// and the statement counts up to $3 of them. It must follow lockConversation: a statement does not
 	// see rows that were committed while it waited for a lock.
-	holdStanding = "SELECT standing.*, (SELECT max(created_at) FROM @messages WHERE conversation_id = $1)," + ` CASE
+	holdStanding = "SELECT standing.*, (SELECT latest_at FROM @conversations WHERE id = $1)," + ` CASE
 			WHEN EXISTS (SELECT 1 FROM @correspondents
 				WHERE user_id = CASE voyager_id WHEN $2 THEN local_id ELSE voyager_id END AND reader_id = $2) THEN false
 			ELSE (SELECT count(*) FROM (SELECT 1 FROM @messages WHERE conversation_id = $1 LIMIT $3) AS sent) = $3 END
@@ -111,6 +111,7 @@ func (repo messagingRepository) HoldConversation(
 func (repo messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
 	return repo.write(ctx, func(c *conn) error {
 		c.later(messages.insert, messages.args(m)...)
+		c.later(touch, touchArgs(m)...)
 		if a != nil {
 			c.later(attachments.insert, attachments.args(ports.Attachment{MessageID: m.ID, Attachment: *a})...)
 		}
@@ -207,32 +208,35 @@ var (
 		CROSS JOIN LATERAL (` + unreadIn("mine.id", "mine.other_id") + ") AS messages LIMIT " + maxUnread + ") AS unread"
 )
 
-// overviews reads conversations as $1 sees them. An index gives the time and id of each
-// conversation's last message; the rest is read only for the conversations on the page.
-func overviews(condition string) statement {
+// overviews reads the conversations that from names as $1 sees them. It reads people and messages
+// only for the conversations on the page.
+func overviews(from statement) statement {
 	return `
 	SELECT ` + conversations.columns + `,
 		` + personOf + `,
 		(SELECT count(*) FROM (` + unreadIn("conversations.id", "other.id") + `) AS unread),
 		` + messages.columns + `
-	FROM (
-		SELECT mine.*, coalesce(latest.created_at, mine.created_at) AS activity, latest.id AS latest_id
-		FROM (` + mine + `) AS mine
-		LEFT JOIN LATERAL (
-			SELECT id, created_at FROM @messages WHERE conversation_id = mine.id ORDER BY created_at DESC, id DESC LIMIT 1
-		) AS latest ON true
-		` + statement(condition) + `
-	) AS conversations
+	FROM (` + from + `) AS conversations
 	JOIN @users AS other ON other.id = conversations.other_id
 	LEFT JOIN @profiles ON profiles.user_id = other.id
 	LEFT JOIN @messages ON messages.id = conversations.latest_id
-	ORDER BY activity DESC, conversations.id DESC`
+	ORDER BY ` + activity + ` DESC, conversations.id DESC`
+}
+
+// activity is the time by which conversations are listed. It is a part of two indexes.
+const activity statement = "coalesce(conversations.latest_at, conversations.created_at)"
+
+// pageOf has up to $4 conversations of the viewer $1 after the position ($2, $3): those of which
+// the viewer is the participant me. An index has them in this order.
+func pageOf(me, other statement) statement {
+	return "(SELECT *, " + other + " AS other_id FROM @conversations WHERE " + me + " = $1 AND (" + activity +
+		", id) < ($2, $3) ORDER BY " + activity + " DESC, id DESC LIMIT $4)"
 }
 
 var (
-	overviewOf  = overviews("WHERE mine.id = $2")
-	overviewsOf = overviews(`WHERE (coalesce(latest.created_at, mine.created_at), mine.id) < ($2, $3)
-		ORDER BY activity DESC, mine.id DESC LIMIT $4`)
+	overviewOf  = overviews("SELECT * FROM (" + mine + ") AS mine WHERE id = $2")
+	overviewsOf = overviews("SELECT * FROM (" +
+		pageOf("voyager_id", "local_id") + " UNION ALL " + pageOf("local_id", "voyager_id") + ") AS conversations ORDER BY " + activity + " DESC, id DESC LIMIT $4")
 )
 
 func scanOverview(r *row, o *messaging.Overview) {

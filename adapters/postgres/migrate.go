@@ -21,9 +21,9 @@ var migrationFiles embed.FS
 // Migrations returns the files that Migrate runs, in the order of their names. They are plain SQL,
 // for teams that have a migration tool of their own. They create everything in the first schema of
 // search_path, and record each migration in the table schema_versions. A released file never
-// changes. What the files cannot do, making the folded texts of existing rows again and sealing the
-// transactions from before there were seals, Migrate does after them: if it has to be run, Open
-// returns ErrOutdated.
+// changes. What the files do not do, making the folded texts of existing rows again, finding the
+// latest message of each conversation and sealing the transactions from before there were seals,
+// Migrate does after them: if it has to be run, Open returns ErrOutdated.
 func Migrations() fs.FS {
 	files, err := fs.Sub(migrationFiles, "migrations")
 	if err != nil {
@@ -79,6 +79,9 @@ func migrate(ctx context.Context, dsn string, o Options) (err error) {
 	}
 	if err := refold(ctx, lock, o.Progress); err != nil {
 		return err
+	}
+	if err := fillActivity(ctx, lock); err != nil {
+		return fmt.Errorf("find the latest message of each conversation: %w", err)
 	}
 	if err := sealBefore(ctx, lock, config, o); err != nil {
 		return fmt.Errorf("seal the ledger: %w", err)
@@ -143,7 +146,7 @@ func (s *Store) checkVersion(ctx context.Context, c *conn) error {
 	case !sealed:
 		return fmt.Errorf("%w (the ledger of schema %s is not sealed)", ErrOutdated, s.options.Schema)
 	}
-	return nil
+	return s.checkActivity(ctx, c)
 }
 
 // latest returns the version of the last migration.

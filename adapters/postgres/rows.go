@@ -46,6 +46,13 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 		insert := insertInto(table.Name, names)
 		for _, row := range rows {
 			c.later(insert, append(arguments(row), table.Derive(row)...)...)
+			if table == ports.Messages {
+				m, err := ports.MessageLayout.Value(row)
+				if err != nil {
+					return err
+				}
+				c.later(touch, touchArgs(m)...)
+			}
 		}
 		if err := c.flush(ctx); err != nil {
 			return fmt.Errorf("write %s: %w", table.Name, err)

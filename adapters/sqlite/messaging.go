@@ -100,14 +100,17 @@ func (repo messagingRepository) HoldConversation(
 // latestAndUnanswered counts the messages of the conversation ?1, up to the limit ?4, only if ?2 has
 // never written to ?3. They are all from ?3 then. The + hides the limit from SQLite's planner, which
 // would parse the statement again for each send, to plan it for the limit that is bound.
-const latestAndUnanswered = `SELECT max(created_at), CASE
+const latestAndUnanswered = `SELECT latest_at, CASE
 		WHEN EXISTS (SELECT 1 FROM correspondents WHERE user_id = ?2 AND reader_id = ?3) THEN 0
 		ELSE (SELECT count(*) FROM (SELECT 1 FROM messages WHERE conversation_id = ?1 LIMIT +?4)) = ?4 END
-	FROM messages WHERE conversation_id = ?1`
+	FROM conversations WHERE id = ?1`
 
 func (repo messagingRepository) AddMessage(ctx context.Context, m messaging.Message, a *messaging.Attachment) error {
 	return repo.write(ctx, func(c *conn) error {
 		_, err := c.exec(ctx, messages.insert, messages.args(m)...)
+		if err == nil {
+			err = c.touch(ctx, m)
+		}
 		if err != nil || a == nil {
 			return err
 		}
@@ -194,22 +197,33 @@ var (
 		CROSS JOIN messages ON conversation_id = mine.id AND ` + unreadBy + " LIMIT " + maxUnread + ")"
 )
 
-// overviews reads conversations as ?1 sees them. An index gives the time and id of each
-// conversation's last message; the rest is read only for the conversations on the page.
-var overviews = `
+// overviews reads the conversations that from names as ?1 sees them. It reads people and messages
+// only for the conversations on the page.
+func overviews(from string) string {
+	return `
 	SELECT ` + conversations.columns + `,
 		` + personOf + `,
 		(SELECT count(*) FROM (SELECT 1 FROM messages WHERE conversation_id = conversations.id AND ` + unreadBy + ` LIMIT ` + maxUnread + `)),
 		` + messages.columns + `
-	FROM (
-		SELECT mine.*, coalesce(latest.created_at, mine.created_at) AS activity, latest.id AS latest_id
-		FROM (` + mine + `) AS mine
-		LEFT JOIN messages AS latest ON latest.id = (
-			SELECT id FROM messages WHERE conversation_id = mine.id ORDER BY created_at DESC, id DESC LIMIT 1)
-	) AS conversations
+	FROM (` + from + `) AS conversations
 	JOIN users AS other ON other.id = conversations.other_id
 	LEFT JOIN profiles ON profiles.user_id = other.id
-	LEFT JOIN messages ON messages.id = conversations.latest_id`
+	LEFT JOIN messages ON messages.id = conversations.latest_id
+	ORDER BY conversations.activity_at DESC, conversations.id DESC`
+}
+
+// pageOf has up to ?4 conversations of the viewer ?1 after the position (?2, ?3): those of which
+// the viewer is the participant me. An index has them in this order.
+func pageOf(me, other string) string {
+	return "SELECT * FROM (SELECT *, " + other + " AS other_id FROM conversations WHERE " + me + ` = ?1
+		AND (activity_at, id) < (?2, ?3) ORDER BY activity_at DESC, id DESC LIMIT +?4)`
+}
+
+var (
+	overviewOf  = overviews("SELECT * FROM (" + mine + ") WHERE id = ?2")
+	overviewsOf = overviews("SELECT * FROM (" +
+		pageOf("voyager_id", "local_id") + " UNION ALL " + pageOf("local_id", "voyager_id") + ") ORDER BY activity_at DESC, id DESC LIMIT +?4")
+)
 
 func scanOverview(r *row, o *messaging.Overview) {
 	conversations.scan(r, &o.Conversation)
@@ -234,7 +248,7 @@ func (repo messagingRepository) Overview(
 	ctx context.Context, conversation id.Conversation, viewer id.User,
 ) (o messaging.Overview, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
-		o, err = find(ctx, c, scanOverview, overviews+" WHERE conversations.id = ?2", blob(viewer), blob(conversation))
+		o, err = find(ctx, c, scanOverview, overviewOf, blob(viewer), blob(conversation))
 		return orNotFound(err, "a conversation")
 	})
 	return o, err
@@ -245,8 +259,7 @@ func (repo messagingRepository) Overviews(
 ) (all []messaging.Overview, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
 		at, item := latestFirst(after)
-		all, err = list(ctx, c, scanOverview, overviews+` WHERE (activity, conversations.id) < (?2, ?3)
-			ORDER BY activity DESC, conversations.id DESC LIMIT ?4`, blob(viewer), at, item, limited(limit))
+		all, err = list(ctx, c, scanOverview, overviewsOf, blob(viewer), at, item, limited(limit))
 		return err
 	})
 	return all, err

@@ -93,6 +93,9 @@ func checkVersion(ctx context.Context, c *conn) error {
 	if done, err := isSealed(ctx, c); err != nil || !done {
 		return errors.Join(err, fmt.Errorf("%w (its ledger is not sealed)", ErrOutdated))
 	}
+	if done, err := hasActivity(ctx, c); err != nil || !done {
+		return errors.Join(err, fmt.Errorf("%w (its conversations lack their latest messages)", ErrOutdated))
+	}
 	return nil
 }
 

@@ -136,6 +136,9 @@ func (s *Store) prepare(ctx context.Context, progress func(ports.Refolded)) (err
 	if err := refold(ctx, c, progress); err != nil {
 		return err
 	}
+	if err := fillActivity(ctx, c); err != nil {
+		return fmt.Errorf("find the latest message of each conversation: %w", err)
+	}
 	return s.sealBefore(ctx, c)
 }
 

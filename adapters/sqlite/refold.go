@@ -69,7 +69,26 @@ func refoldTable(ctx context.Context, c *conn, table *ports.Table, progress func
 }
 
 // refoldBatch changes rows in one transaction.
-func refoldBatch(ctx context.Context, c *conn, table *ports.Table, batch []ports.Row) (err error) {
+func refoldBatch(ctx context.Context, c *conn, table *ports.Table, batch []ports.Row) error {
+	change := refolding(table)
+	return c.together(ctx, func() error {
+		for _, row := range batch {
+			id, _ := row[0].([16]byte)
+			if _, err := c.exec(ctx, change, append([]any{id[:]}, table.Derive(row)...)...); err != nil {
+				return err
+			}
+			if table == ports.Users {
+				if err := grantBefore(ctx, c, row); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// together calls f in a transaction that writes.
+func (c *conn) together(ctx context.Context, f func() error) (err error) {
 	if _, err := c.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
@@ -79,17 +98,8 @@ func refoldBatch(ctx context.Context, c *conn, table *ports.Table, batch []ports
 			err = errors.Join(err, undone)
 		}
 	}()
-	change := refolding(table)
-	for _, row := range batch {
-		id, _ := row[0].([16]byte)
-		if _, err := c.exec(ctx, change, append([]any{id[:]}, table.Derive(row)...)...); err != nil {
-			return err
-		}
-		if table == ports.Users {
-			if err := grantBefore(ctx, c, row); err != nil {
-				return err
-			}
-		}
+	if err := f(); err != nil {
+		return err
 	}
 	_, err = c.exec(ctx, "COMMIT")
 	return err

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -44,7 +45,14 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 		names, _ := stored(table.Columns, table.Derived())
 		insert := insertInto(table.Name, names)
 		for _, row := range rows {
-			if _, err := c.exec(ctx, insert, append(arguments(table.Columns, row), table.Derive(row)...)...); err != nil {
+			_, err := c.exec(ctx, insert, append(arguments(table.Columns, row), table.Derive(row)...)...)
+			if err == nil && table == ports.Messages {
+				var m messaging.Message
+				if m, err = ports.MessageLayout.Value(row); err == nil {
+					err = c.touch(ctx, m)
+				}
+			}
+			if err != nil {
 				return fmt.Errorf("write %s: %w", table.Name, err)
 			}
 		}

@@ -346,6 +346,8 @@ var defects = []defect{
 		b.rows = forgiving{b.Tx.Rows()}
 	}),
 		fails: []string{"rows/rows whose key exists are refused", "rows/the ledger only grows"}},
+	{name: "lists copied conversations without their messages", plant: newUnlisted,
+		fails: []string{"rows/a copy in another store is equal and usable"}, says: "the conversations of"},
 	{name: "forgets a field", plant: handing(func(_ *memory.Store, b *broken) {
 		b.matching = forgetful{b.Tx.Matching()}
 	}),

@@ -133,3 +133,46 @@ func (r unread) History(
 	}
 	return standing, messages, err
 }
+
+// newUnlisted returns a store in which a message that was written as a row does not become the
+// latest message of its conversation.
+func newUnlisted(s *memory.Store) ports.Storage {
+	copied := &sync.Map{}
+	return handing(func(_ *memory.Store, b *broken) {
+		b.rows, b.messaging = notingMessages{b.Tx.Rows(), copied}, unlisted{b.Tx.Messaging(), copied}
+	})(s)
+}
+
+type notingMessages struct {
+	ports.Rows
+	copied *sync.Map // the ids of messages
+}
+
+func (r notingMessages) Write(ctx context.Context, table *ports.Table, rows []ports.Row) error {
+	for _, row := range rows {
+		if table == ports.Messages {
+			r.copied.Store(row[0], true)
+		}
+	}
+	return r.Rows.Write(ctx, table, rows)
+}
+
+type unlisted struct {
+	messaging.Repository
+	copied *sync.Map
+}
+
+func (r unlisted) Overviews(
+	ctx context.Context, viewer id.User, after *page.Moment, limit int,
+) ([]messaging.Overview, error) {
+	all, err := r.Repository.Overviews(ctx, viewer, after, limit)
+	for i, o := range all {
+		if o.LastMessage == nil {
+			continue
+		}
+		if _, copied := r.copied.Load([16]byte(o.LastMessage.ID)); copied {
+			all[i].LastMessage = nil
+		}
+	}
+	return all, err
+}

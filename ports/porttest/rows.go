@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -129,6 +131,8 @@ func (f *fixture) copyTo(target ports.Storage) {
 
 func copied(f *fixture) {
 	w := f.town()
+	f.message(f.conversation(w.cleo, w.ben), w.ben, noon) // older than those of the first conversation
+	f.conversation(w.ben, w.ada)
 	f.do(f.erase(w.dora.ID)) // two accounts without an address are no duplicates
 	f.do(f.erase(w.wanderers[0].ID))
 	target := f.another()
@@ -137,9 +141,12 @@ func copied(f *fixture) {
 		f.Fatalf("the copy differs:\n%s", d)
 	}
 
-	// The copy must hold all that its guards need.
+	// The copy must hold all that its lists and guards need.
 	c := *f
 	c.storage, c.store = target, ports.NewStore(target, policy)
+	for _, u := range []users.User{w.ada, w.ben} {
+		c.same("the conversations of "+u.Name, c.overviews(u), f.overviews(u))
+	}
 	again := c.newUser("again")
 	again.Email = strings.ToUpper(w.ada.Email)
 	stored := write(&c, func(ctx context.Context, tx ports.Tx) (bool, error) {
@@ -157,6 +164,18 @@ func copied(f *fixture) {
 	found, password, _ := c.byEmail(w.ada.Email)
 	c.same("an account found by its address", found, w.ada)
 	c.same("its password", password, hashOf("ada").Reveal())
+}
+
+// overviews lists the conversations of a user.
+func (f *fixture) overviews(viewer users.User) (all []flat) {
+	f.Helper()
+	list := read(f, func(ctx context.Context, tx ports.Tx) ([]messaging.Overview, error) {
+		return tx.Messaging().Overviews(ctx, viewer.ID, nil, paged)
+	})
+	for _, o := range list {
+		all = append(all, flatten(o))
+	}
+	return all
 }
 
 func rowsRepeated(f *fixture) {

@@ -8,10 +8,12 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 	"github.com/cicerone-go/cicerone/adapters/postgres"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -127,4 +129,49 @@ func TestOtherTablesWithSameNames(t *testing.T) {
 	if rows != 1 || schemas != 2 {
 		t.Errorf("the host has %d users and %d tables", rows, schemas)
 	}
+}
+
+// TestFillingContinues migrates a store whose migration was interrupted while it looked for the
+// latest messages of conversations.
+func TestFillingContinues(t *testing.T) {
+	ctx, dsn := context.Background(), servers.Postgres(t)
+	o := fresh(t, dsn)
+	s := open(t, dsn, o)
+	c := community.New(s, community.NewClock(), id.NewGenerator(nil), uow.Policy{})
+	_, pairs, err := c.Populate(ctx, 3)
+	must(t, err)
+	for _, pair := range pairs[:2] { // the third conversation stays empty
+		for range 2 {
+			_, err = c.Messaging.Send(ctx, pair.Voyager, pair.Talk, messaging.Draft{Content: "hello"}, "")
+			must(t, err)
+		}
+	}
+	must(t, s.Close(ctx))
+	db, err := pgx.Connect(ctx, dsn)
+	must(t, err)
+	defer func() { must(t, db.Close(ctx)) }()
+	_, err = db.Exec(ctx, "SET search_path TO "+pgx.Identifier{o.Schema}.Sanitize())
+	must(t, err)
+	wrong := func() (n, with int) {
+		t.Helper()
+		must(t, db.QueryRow(ctx, `SELECT count(*) FILTER (WHERE latest_id IS DISTINCT FROM latest.id OR latest_at IS DISTINCT FROM latest.created_at),
+			count(latest_id) FROM conversations LEFT JOIN LATERAL (SELECT id, created_at FROM messages
+				WHERE conversation_id = conversations.id ORDER BY created_at DESC, id DESC LIMIT 1) AS latest ON true`).Scan(&n, &with))
+		return n, with
+	}
+	if n, with := wrong(); n != 0 || with != 2 {
+		t.Fatalf("%d of %d conversations have another latest message", n, with)
+	}
+	_, err = db.Exec(ctx, `UPDATE conversations SET latest_at = NULL, latest_id = NULL
+		WHERE id > (SELECT id FROM conversations ORDER BY id LIMIT 1); UPDATE conversation_activity SET done = false`)
+	must(t, err)
+	if n, _ := wrong(); n == 0 {
+		t.Fatal("no conversation lacks its latest message")
+	}
+	refused(t, dsn, o, postgres.ErrOutdated, "latest messages")
+	must(t, postgres.Migrate(ctx, dsn, o))
+	if n, _ := wrong(); n != 0 {
+		t.Errorf("after the migration %d conversations have another latest message", n)
+	}
+	must(t, open(t, dsn, o).Close(ctx))
 }

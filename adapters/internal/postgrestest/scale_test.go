@@ -21,6 +21,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/wired"
 	"github.com/cicerone-go/cicerone/adapters/postgres"
 	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/wiring"
@@ -111,6 +112,7 @@ func (s *scale) askForEverything() {
 	s.list(boss, "/v1/admin/interests")
 
 	s.list(hub, "/v1/conversations")
+	s.pagesOfConversations()
 	talk := "id=" + idOf(s.town.talkRows[0])
 	s.list(hub, "/v1/conversations/{id}/messages", talk)
 	s.list(hub, "/v1/conversations/{id}/reservations", talk)
@@ -282,6 +284,43 @@ func (s *scale) explain(what string) {
 			}
 			s.answers = append(s.answers, answer{what: what, kind: kind, plan: p})
 		}
+	}
+}
+
+// pagesOfConversations checks that a page of conversations reads no more of them than two pages
+// have, one of those that the hub opened and one of the others, however many the hub has.
+func (s *scale) pagesOfConversations() {
+	s.Helper()
+	const most = 2 * (page.DefaultLimit + 1) // and one to know whether there are more
+	hubs, hub := 0, s.town.userID(hub)
+	for _, talk := range s.town.talkRows {
+		if talk[1] == hub || talk[2] == hub {
+			hubs++
+		}
+	}
+	if hubs < 5*most {
+		s.Errorf("the hub has %d conversations, and so few that the test shows nothing", hubs)
+	}
+	pages := 0
+	for _, a := range s.answers {
+		if !strings.HasPrefix(a.what, "/v1/conversations?") {
+			continue
+		}
+		rows := 0.0
+		for n := range a.Root.all() {
+			if n.Table == "conversations" {
+				rows += (n.Rows + n.Dropped + n.Rechecks) * n.Loops
+			}
+		}
+		if rows > 0 {
+			pages++
+		}
+		if rows > most {
+			s.Errorf("the %s plan of %s reads %.0f of %d conversations, want at most %d", a.kind, a.what, rows, hubs, most)
+		}
+	}
+	if pages < 3 { // two pages with plans of their own, and a plan for any
+		s.Errorf("%d plans read conversations", pages)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cicerone-go/cicerone/adapters/internal/tamper"
 	"github.com/cicerone-go/cicerone/adapters/sqlite"
+	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -92,6 +93,52 @@ func TestSealingContinues(t *testing.T) {
 	found, err := o.Auditor.Audit(ctx)
 	if err != nil || found.Unsealed != 0 || found.Transactions == 0 || len(found.Violations) > 0 {
 		t.Errorf("the audit found %+v, %v", found, err)
+	}
+}
+
+// TestFillingContinues opens a file whose update was interrupted while it looked for the latest
+// messages of conversations.
+func TestFillingContinues(t *testing.T) {
+	ctx, path := context.Background(), filepath.Join(t.TempDir(), "store.db")
+	o := mustOpen(t, path)
+	_, pairs, err := o.Populate(ctx, 3)
+	must(t, err)
+	for _, pair := range pairs[:2] { // the third conversation stays empty
+		for range 2 {
+			_, err = o.Messaging.Send(ctx, pair.Voyager, pair.Talk, messaging.Draft{Content: "hello"}, "")
+			must(t, err)
+		}
+	}
+	o.close(t)
+	db, err := sql.Open("sqlite", path)
+	must(t, err)
+	defer func() { must(t, db.Close()) }()
+	wrong := func() (n, with int) {
+		t.Helper()
+		must(t, db.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE c.latest_id IS NOT m.id OR c.latest_at IS NOT m.created_at), count(c.latest_id)
+			FROM conversations AS c LEFT JOIN messages AS m ON m.id = (SELECT id FROM messages
+				WHERE conversation_id = c.id ORDER BY created_at DESC, id DESC LIMIT 1)`).Scan(&n, &with))
+		return n, with
+	}
+	if n, with := wrong(); n != 0 || with != 2 {
+		t.Fatalf("%d of %d conversations have another latest message", n, with)
+	}
+	for _, undo := range []string{
+		"UPDATE conversations SET latest_at = NULL, latest_id = NULL WHERE id > (SELECT min(id) FROM conversations)",
+		"UPDATE conversation_activity SET done = 0",
+	} {
+		_, err := db.ExecContext(ctx, undo)
+		must(t, err)
+	}
+	if n, _ := wrong(); n == 0 {
+		t.Fatal("no conversation lacks its latest message")
+	}
+	if _, err := sqlite.Open(ctx, path, sqlite.Options{ReadOnly: true}); !errors.Is(err, sqlite.ErrOutdated) {
+		t.Errorf("opened for reading, it returned %v", err)
+	}
+	mustOpen(t, path).close(t)
+	if n, _ := wrong(); n != 0 {
+		t.Errorf("after the update %d conversations have another latest message", n)
 	}
 }
 

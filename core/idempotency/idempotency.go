@@ -115,40 +115,79 @@ func Run[T Tx, A any](
 	do func(ctx context.Context, tx T) (A, error),
 	form Form[T, A],
 ) (answer A, replayed bool, err error) {
+	return RunFast(ctx, store, now, cmd, authorize, nil, do, form)
+}
+
+// Outcome is what a fast form did.
+type Outcome int
+
+// The outcomes of fast forms.
+const (
+	Unsupported Outcome = iota // nothing: the store, or this unit of work, cannot do it in one step
+	NotDone                    // nothing: the command may be refused, or its key was used
+	Done                       // the whole command, and the unit of work is committed
+)
+
+// Fast is the fast form of a command: the store does in one step what do and the record of the key
+// do in several. record returns the record that is saved with an answer, or nil if the command has
+// no key. A fast form refuses nothing: where it cannot do the command, do decides, and finds the
+// reason.
+type Fast[T, A any] func(ctx context.Context, tx T, record func(A) (*Record, error)) (A, Outcome, error)
+
+// errNotDone ends a unit of work in which a fast form did nothing. The next unit takes the steps.
+var errNotDone = fault.New(fault.Conflict, "not_done", "the command has to be done step by step")
+
+// RunFast is Run for a command with a fast form, which it tries first. After NotDone it calls do,
+// in a unit of work of its own.
+func RunFast[T Tx, A any](
+	ctx context.Context, store *uow.Store[T], now clock.Clock, cmd Command,
+	authorize func(ctx context.Context, tx T) error,
+	fast Fast[T, A],
+	do func(ctx context.Context, tx T) (A, error),
+	form Form[T, A],
+) (answer A, replayed bool, err error) {
 	var zero A
-	if cmd.Key == "" {
-		err = store.Do(ctx, func(ctx context.Context, tx T) error {
-			answer, err = do(ctx, tx)
-			return err
-		})
+	run, record := store.Do, func(A) (*Record, error) { return nil, nil }
+	steps := func(ctx context.Context, tx T) (err error) {
+		answer, err = do(ctx, tx)
+		return err
+	}
+	if cmd.Key != "" {
+		if _, err := ParseKey(string(cmd.Key)); err != nil {
+			return zero, false, err
+		}
+		fingerprint, err := cmd.fingerprint()
 		if err != nil {
 			return zero, false, err
 		}
-		return answer, false, nil
+		run, record = store.DoRepeatable, func(a A) (*Record, error) { return cmd.record(fingerprint, now.Now(), form.keep(a)) }
+		steps = func(ctx context.Context, tx T) (err error) {
+			answer, replayed, err = once(ctx, tx, cmd, fingerprint, authorize, do, record, form)
+			return err
+		}
 	}
-	if _, err = ParseKey(string(cmd.Key)); err != nil {
-		return answer, false, err
-	}
-	fingerprint, err := cmd.fingerprint()
-	if err != nil {
-		return answer, false, err
-	}
-	err = store.DoRepeatable(ctx, func(ctx context.Context, tx T) error {
+	unit := func(ctx context.Context, tx T) error {
 		answer, replayed = zero, false // discard those of an attempt that was rolled back
-		kept, err := tx.Idempotency().Claim(ctx, cmd.Owner, cmd.Key)
+		if fast == nil {
+			return steps(ctx, tx)
+		}
+		done, outcome, err := fast(ctx, tx, record)
 		switch {
-		case err == nil:
-			replayed = true
-			answer, err = replay(ctx, tx, kept, fingerprint, authorize, form)
+		case err != nil:
 			return err
-		case !errors.Is(err, fault.NotFound):
-			return fmt.Errorf("claim an idempotency key: %w", err)
+		case outcome == Unsupported:
+			return steps(ctx, tx)
+		case outcome == NotDone:
+			return errNotDone
 		}
-		if answer, err = do(ctx, tx); err != nil {
-			return err
-		}
-		return save(ctx, tx, cmd, fingerprint, now.Now(), form.keep(answer))
-	})
+		answer = done
+		return nil
+	}
+	err = run(ctx, unit)
+	if errors.Is(err, errNotDone) {
+		fast = nil
+		err = run(ctx, unit)
+	}
 	if err != nil {
 		return zero, false, err
 	}
@@ -156,6 +195,34 @@ func Run[T Tx, A any](
 		watch.Store(true)
 	}
 	return answer, replayed, nil
+}
+
+// once claims the key, and then executes the command or recalls its earlier answer.
+func once[T Tx, A any](
+	ctx context.Context, tx T, cmd Command, fingerprint [32]byte,
+	authorize func(ctx context.Context, tx T) error,
+	do func(ctx context.Context, tx T) (A, error),
+	record func(A) (*Record, error), form Form[T, A],
+) (answer A, replayed bool, err error) {
+	kept, err := tx.Idempotency().Claim(ctx, cmd.Owner, cmd.Key)
+	switch {
+	case err == nil:
+		answer, err = replay(ctx, tx, kept, fingerprint, authorize, form)
+		return answer, true, err
+	case !errors.Is(err, fault.NotFound):
+		return answer, false, fmt.Errorf("claim an idempotency key: %w", err)
+	}
+	if answer, err = do(ctx, tx); err != nil {
+		return answer, false, err
+	}
+	saved, err := record(answer)
+	if err != nil {
+		return answer, false, err
+	}
+	if err := tx.Idempotency().Save(ctx, *saved); err != nil {
+		return answer, false, fmt.Errorf("save the answer of %s: %w", cmd.Operation, err)
+	}
+	return answer, false, nil
 }
 
 type watchKey struct{}
@@ -185,16 +252,13 @@ func replay[T Tx, A any](
 	return form.recall(ctx, tx, kept.Answer)
 }
 
-func save[T Tx](ctx context.Context, tx T, cmd Command, fingerprint [32]byte, at time.Time, kept any) error {
+// record returns the record of a command that succeeded.
+func (c Command) record(fingerprint [32]byte, at time.Time, kept any) (*Record, error) {
 	b, err := json.Marshal(kept)
 	if err != nil {
-		return fmt.Errorf("save the answer of %s: %w", cmd.Operation, err)
+		return nil, fmt.Errorf("save the answer of %s: %w", c.Operation, err)
 	}
-	record := Record{Owner: cmd.Owner, Key: cmd.Key, Fingerprint: fingerprint, Answer: b, CreatedAt: at}
-	if err := tx.Idempotency().Save(ctx, record); err != nil {
-		return fmt.Errorf("save the answer of %s: %w", cmd.Operation, err)
-	}
-	return nil
+	return &Record{Owner: c.Owner, Key: c.Key, Fingerprint: fingerprint, Answer: b, CreatedAt: at}, nil
 }
 
 // Purge removes the records that are older than Retention, at most 1,000 in one unit of work, and

@@ -10,7 +10,6 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
-	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -203,83 +202,6 @@ func admit(s Standing, err error, caller id.User) error {
 		return fmt.Errorf("read a conversation: %w", err)
 	}
 	return s.Admit(caller)
-}
-
-// Send stores a message and debits its sender, in one unit of work. Before it, Send cleans the image,
-// which may wait for others. Errors: fault.Invalid with the names of the fields, ErrImagesBusy,
-// ErrNotFound, ErrClosed, ErrUnanswered, tokens.ErrTooFewTokens, idempotency.ErrKeyReused.
-func (s *Service) Send(ctx context.Context, caller id.User, conversation id.Conversation, d Draft, key idempotency.Key) (Message, error) {
-	var f fault.Fields
-	content, image := d.parse(&f)
-	digest := d.Attachment.sum() // computed now, so that d is not kept while the image waits
-	if image != nil {
-		if err := f.Collect(image.inspect(ctx, s.deps.Images, s.deps.Policy.MaxImagePixels)); err != nil {
-			return Message{}, err
-		}
-	}
-	if err := f.Err(); err != nil {
-		return Message{}, err
-	}
-	if image != nil {
-		cleaned, err := image.clean(ctx, s.deps.Images)
-		if err != nil {
-			return Message{}, fmt.Errorf("send a message: %w", err)
-		}
-		image = &cleaned
-	}
-	m, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
-		Owner: caller.String(), Key: key, Operation: "messaging.Send",
-		Values: []any{conversation, content, digest},
-	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (Message, error) {
-		return s.send(ctx, tx, caller, conversation, content, image)
-	}, messageForm())
-	if err != nil {
-		return Message{}, fmt.Errorf("send a message: %w", err)
-	}
-	return m, nil
-}
-
-func (s *Service) send(ctx context.Context, tx Tx, caller id.User, conversation id.Conversation, content string, image *Attachment) (Message, error) {
-	held, err := tx.Messaging().HoldConversation(ctx, conversation, caller, s.deps.Policy.MaxUnanswered)
-	if err := admit(held.Standing, err, caller); err != nil {
-		return Message{}, err
-	}
-	if err := held.Standing.Open(); err != nil {
-		return Message{}, err
-	}
-	if held.Unanswered {
-		return Message{}, ErrUnanswered
-	}
-	now := s.deps.Clock.Now()
-	m := Message{
-		ID: id.Message(s.deps.IDs.Next()), ConversationID: conversation, UserID: caller, Content: content,
-		CreatedAt: sentAt(now, held.Latest),
-	}
-	if image != nil {
-		m.Attachment = image.MediaType
-	}
-	_, err = s.deps.Ledger.Post(ctx, tx, now, tokens.Movement{
-		UserID: caller, Amount: -s.deps.Policy.MessageCost, Type: tokens.MessageSent, Reason: "message sent",
-		Metadata: tokens.Reference("message_id", m.ID),
-	})
-	if err != nil {
-		return Message{}, err
-	}
-	if err := tx.Messaging().AddMessage(ctx, m, image); err != nil {
-		return Message{}, fmt.Errorf("add a message: %w", err)
-	}
-	other := held.Standing.Conversation.Other(caller)
-	err = events.Add(ctx, tx, s.deps.IDs, now, messageSeq(m), events.MessageSent{
-		ConversationID: conversation, MessageID: m.ID, RecipientID: other, SenderID: caller,
-	})
-	if err != nil {
-		return Message{}, err
-	}
-	pair := matching.Correspondent{UserID: caller, ReaderID: other}
-	if err := tx.Matching().AddCorrespondent(ctx, pair); err != nil {
-		return Message{}, fmt.Errorf("add a correspondent: %w", err)
-	}
-	return m, nil
 }
 
 // Messages lists the messages of a conversation, newest first. Errors: ErrNotFound.

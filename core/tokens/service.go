@@ -58,11 +58,7 @@ func (l *Ledger) Post(ctx context.Context, tx Tx, at time.Time, movements ...Mov
 		if m.Amount == 0 {
 			continue
 		}
-		e := Entry{
-			ID: id.Transaction(l.ids.Next()), UserID: m.UserID, Amount: m.Amount, Type: m.Type, Reason: m.Reason,
-			Metadata: m.Metadata, CreatedAt: at, UpToBalance: m.UpToBalance,
-		}
-		e, err := e.Prepared()
+		e, err := l.entry(at, m)
 		if err != nil {
 			return nil, err
 		}
@@ -91,6 +87,32 @@ func (l *Ledger) Post(ctx context.Context, tx Tx, at time.Time, movements ...Mov
 	return written, nil
 }
 
+// Prepare returns the entry and the event that Post makes of a movement, for a store that posts it
+// and adds the event in one step with other things. The store knows what the event lacks: its Seq
+// and BalanceAfter. Errors: fault.Invalid.
+func (l *Ledger) Prepare(at time.Time, m Movement) (Entry, events.Event, error) {
+	e, err := l.entry(clock.Truncate(at), m)
+	if err != nil {
+		return Entry{}, events.Event{}, err
+	}
+	return e, l.changed(Transaction{ID: e.ID, UserID: e.UserID, Amount: e.Amount, Type: e.Type, CreatedAt: e.CreatedAt}), nil
+}
+
+// entry returns the entry of a movement at a time, which is truncated.
+func (l *Ledger) entry(at time.Time, m Movement) (Entry, error) {
+	return Entry{
+		ID: id.Transaction(l.ids.Next()), UserID: m.UserID, Amount: m.Amount, Type: m.Type, Reason: m.Reason,
+		Metadata: m.Metadata, CreatedAt: at, UpToBalance: m.UpToBalance,
+	}.Prepared()
+}
+
+// changed returns the event of a transaction.
+func (l *Ledger) changed(t Transaction) events.Event {
+	return events.New(l.ids, t.CreatedAt, t.Seq, events.WalletChanged{
+		Amount: t.Amount, BalanceAfter: t.BalanceAfter, TransactionID: t.ID, Type: string(t.Type), UserID: t.UserID,
+	})
+}
+
 // post appends entries to the ledger, and adds an event for each.
 func (l *Ledger) post(ctx context.Context, tx Tx, entries []Entry) ([]Receipt, error) {
 	receipts, err := tx.Tokens().Post(ctx, entries...)
@@ -99,10 +121,7 @@ func (l *Ledger) post(ctx context.Context, tx Tx, entries []Entry) ([]Receipt, e
 	}
 	changed := make([]events.Event, len(receipts))
 	for i, r := range receipts {
-		t := r.Transaction
-		changed[i] = events.New(l.ids, t.CreatedAt, t.Seq, events.WalletChanged{
-			Amount: t.Amount, BalanceAfter: t.BalanceAfter, TransactionID: t.ID, Type: string(t.Type), UserID: t.UserID,
-		})
+		changed[i] = l.changed(r.Transaction)
 	}
 	if err := tx.Events().Add(ctx, changed...); err != nil {
 		return nil, fmt.Errorf("add the events of transactions: %w", err)

@@ -41,6 +41,12 @@ func (f *fixture) community() *community {
 // unless change sets them.
 func (f *fixture) communityAt(clock *watch, change ...func(*services.Policies)) *community {
 	f.Helper()
+	return f.communityWith(clock, f.ids, change...)
+}
+
+// communityWith is communityAt with a source of identifiers.
+func (f *fixture) communityWith(clock *watch, ids id.Source, change ...func(*services.Policies)) *community {
+	f.Helper()
 	const plenty = 1_000_000
 	policies := services.DefaultPolicies()
 	policies.Messaging.MaxOpened, policies.Reservations.MaxProposed, policies.Reservations.MaxPending = plenty, plenty, plenty
@@ -50,7 +56,7 @@ func (f *fixture) communityAt(clock *watch, change ...func(*services.Policies)) 
 		c(&policies)
 	}
 	s, err := services.New(ports.ForServices(f.store), services.Parts{
-		Hasher: hasher{}, Access: plainTokens{}, TOTP: plainCodes{}, Mailer: noMail{}, Images: pngImages{}, Secrets: secrets(), Clock: clock.now, IDs: f.ids,
+		Hasher: hasher{}, Access: plainTokens{}, TOTP: plainCodes{}, Mailer: noMail{}, Images: pngImages{}, Secrets: secrets(), Clock: clock.now, IDs: ids,
 	}, policies)
 	if err != nil {
 		f.Fatal(err)

@@ -86,6 +86,7 @@ var suites = []suite{
 	{"values", values},
 	{"aliasing", aliasing},
 	{"everyday", everyday},
+	{"steps", stepsTests},
 	{"races", races},
 	{"guessing", guessing},
 	{"told", told},

@@ -30,14 +30,17 @@ func TestStorage(t *testing.T) {
 }
 
 // plantNamed returns the plant with a name: that of a defect, that of an unfinished store,
-// "nervous", or "only" with a list of repositories.
+// "nervous", "sends in one step", or "only" with a list of repositories.
 func plantNamed(t *testing.T, name string) plant {
 	t.Helper()
 	if list, only := strings.CutPrefix(name, "only "); only {
 		return having(strings.Split(list, ", ")...)
 	}
-	if name == "nervous" {
+	switch name {
+	case "nervous":
 		return nervous
+	case "sends in one step":
+		return sending(sound)
 	}
 	for _, u := range unfinished {
 		if u.name == name {

@@ -1,0 +1,339 @@
+package porttest
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/services"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// stepsTests tests use cases that a store may do in one step: the answers, the refusals and the
+// rows are those of the steps. A store without such a form passes.
+var stepsTests = []test{
+	{"a send in one step is a send step by step", sendAlike},
+	{"sends in one step beside other commands leave exact balances", inCommunity(sendsBesideOthers)},
+}
+
+// lanes is what two lanes share, which are two stores with the same rows. The same commands run on
+// both, one after the other.
+type lanes struct {
+	command    uint32 // the number of the running command
+	next, kept uint32 // count the identifiers of the command; kept are those of units that succeeded
+	done       int    // sends that were done in one step
+	unable     int    // sends for which the unit of work had no such step
+}
+
+// Next implements id.Source. Both lanes get the same identifiers, later than those of the fixture.
+func (l *lanes) Next() (u [16]byte) {
+	l.next++
+	u[0], u[6], u[8] = 0x7f, 0x70, 0x80 // version 7, and the variant of RFC 9562
+	binary.BigEndian.PutUint32(u[2:], l.command)
+	binary.BigEndian.PutUint32(u[12:], l.next)
+	return u
+}
+
+// laneStorage is the store of a lane. It gives a unit the identifiers of one that failed before it.
+type laneStorage struct {
+	ports.Storage
+	*lanes
+	whole bool // it takes the forms of one step, and not the steps
+}
+
+func (s laneStorage) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
+	s.next = s.kept
+	err := s.Storage.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error { return fn(ctx, laneTx{tx, s}) })
+	if err == nil {
+		s.kept = s.next
+	}
+	return err
+}
+
+type laneTx struct {
+	ports.Tx
+	of laneStorage
+}
+
+func (tx laneTx) Messaging() messaging.Repository {
+	repo := tx.Tx.Messaging()
+	if sender, ok := repo.(messaging.Sender); ok && tx.of.whole {
+		return countedSender{repo, sender, tx.of.lanes}
+	}
+	return struct{ messaging.Repository }{repo} // hides Send
+}
+
+type countedSender struct {
+	messaging.Repository
+	sender messaging.Sender
+	lanes  *lanes
+}
+
+func (s countedSender) Send(ctx context.Context, sending messaging.Sending) (messaging.Message, idempotency.Outcome, error) {
+	m, outcome, err := s.sender.Send(ctx, sending)
+	switch outcome {
+	case idempotency.Done:
+		s.lanes.done++
+	case idempotency.Unsupported:
+		s.lanes.unable++
+	}
+	return m, outcome, err
+}
+
+// pair runs commands on two lanes.
+type pair struct {
+	*fixture
+	lanes  *lanes
+	both   [2]*community
+	clock  *watch
+	sender bool // the store has a messaging.Sender
+	want   int  // sends that must have been done in one step
+}
+
+// pairOf copies the store, and returns a lane on each of the two.
+func (f *fixture) pairOf(clock *watch, change func(*services.Policies)) *pair {
+	f.Helper()
+	p := &pair{fixture: f, lanes: &lanes{}, clock: clock}
+	f.view(func(_ context.Context, tx ports.Tx) error {
+		_, p.sender = tx.Messaging().(messaging.Sender)
+		return nil
+	})
+	f.numberAll() // a copy does not keep the order of events without a position
+	target := f.another()
+	f.copyTo(target)
+	for i, s := range []ports.Storage{f.storage, target} {
+		c := *f
+		c.storage = laneStorage{s, p.lanes, i == 0}
+		c.store = ports.NewStore(c.storage, policy)
+		p.both[i] = c.communityWith(clock, p.lanes, change)
+	}
+	return p
+}
+
+// do runs a command on both lanes, and ends the test unless both answer the same and have the same
+// rows.
+func (p *pair) do(what string, command func(c *community) (any, error)) (err error) {
+	p.Helper()
+	var answers [2]string
+	p.lanes.command++
+	for i, c := range p.both {
+		p.lanes.next, p.lanes.kept = 0, 0
+		var answer any
+		answer, err = command(c)
+		answers[i] = fmt.Sprintf("%+v, error %s", answer, codeOf(err))
+	}
+	p.same(what+", in one step and step by step", answers[0], answers[1])
+	p.alike(what)
+	return err
+}
+
+// alike ends the test unless both lanes have the same rows.
+func (p *pair) alike(after string) {
+	p.Helper()
+	if d := diff(p.both[1].dump(), p.both[0].dump()); d != "" {
+		p.Fatalf("after %s the rows differ from those of the steps:\n%s", after, d)
+	}
+}
+
+// codeOf names an error by its kind and code.
+func codeOf(err error) string {
+	if failed, ok := errors.AsType[*fault.Error](err); ok {
+		return fmt.Sprint(failed.Kind, " ", failed.Code)
+	}
+	return fmt.Sprint(err)
+}
+
+// send sends a message on both lanes. The steps must return the error want.
+func (p *pair) send(what string, by users.User, in messaging.Conversation, d messaging.Draft, key idempotency.Key, want error) {
+	p.Helper()
+	before := p.lanes.done
+	err := p.do("the send of "+what, func(c *community) (any, error) { return c.messaging.Send(c.ctx, by.ID, in.ID, d, key) })
+	if !errors.Is(err, want) {
+		p.Errorf("the send of %s returned %v, want %v", what, err, want)
+	}
+	if want != nil && p.lanes.done != before {
+		p.Errorf("the send of %s was refused, and done in one step", what)
+	}
+}
+
+// sent is send for a message that must be sent, in one step if the store has one.
+func (p *pair) sent(what string, by users.User, in messaging.Conversation, d messaging.Draft, key idempotency.Key) {
+	p.Helper()
+	p.want++
+	p.send(what, by, in, d, key, nil)
+}
+
+func says(content string) messaging.Draft { return messaging.Draft{Content: content} }
+
+func sendAlike(f *fixture) {
+	clock := newWatch(noon)
+	shy := func(p *services.Policies) { p.Messaging.MaxUnanswered = 3 }
+	c := f.communityAt(clock, shy)
+	eve, ada, ben, cleo := c.admin("eve"), c.join("ada"), c.join("ben"), c.join("cleo")
+	poor, gone := c.join("poor"), c.join("gone")
+	c.must(c.grant(eve, poor, tokens.Penalty, -48))
+	talk, back := c.talk(ada, ben), c.talk(ben, ada)
+	shyTalk, poorTalk, goneTalk := c.talk(ada, cleo), c.talk(poor, ben), c.talk(gone, ben)
+	p := f.pairOf(clock, shy)
+
+	p.sent("the first message", ada, talk, says("hello"), "")
+	p.sent("an answer at the same time", ben, talk, says("hello"), "")
+	clock.set(noon.Add(-time.Hour))
+	p.sent("a message by a clock that was set back", ada, talk, says("again"), "")
+	clock.set(noon.Add(time.Hour))
+	p.sent("a message with any characters", ben, talk, says("\",0,\" \\ $1 @users 'x' \U0001F600 "+strings.Repeat("é", 2000)), "")
+	p.sent("a message in the conversation with the roles swapped", ada, back, says("here, too"), "")
+
+	p.sent("a message with a key", ada, talk, says("once"), "key-1")
+	p.send("the same message with its key", ada, talk, says("once"), "key-1", nil)
+	p.send("another message with a used key", ada, talk, says("twice"), "key-1", idempotency.ErrKeyReused)
+	p.send("a message with a used key in another conversation", ada, back, says("once"), "key-1", idempotency.ErrKeyReused)
+	p.sent("a message with the key of another user", ben, talk, says("once"), "key-1")
+
+	p.send("an outsider", cleo, talk, says("hello"), "", messaging.ErrNotFound)
+	p.send("an admin", eve, talk, says("hello"), "key-1", messaging.ErrNotFound)
+	p.send("a message without a conversation", ada, messaging.Conversation{ID: id.Conversation{1}}, says("hello"), "", messaging.ErrNotFound)
+	p.send("an unknown user", users.User{ID: id.User{1}}, talk, says("hello"), "", messaging.ErrNotFound)
+	p.send("a picture", ada, talk, messaging.Draft{Content: "look", Attachment: dataURL(png)}, "key-2", nil)
+
+	p.sent("a first message without an answer", ada, shyTalk, says("1"), "")
+	p.sent("a second message without an answer", ada, shyTalk, says("2"), "key-3")
+	p.sent("a third message without an answer", ada, shyTalk, says("3"), "")
+	p.send("a fourth message without an answer", ada, shyTalk, says("4"), "", messaging.ErrUnanswered)
+	p.send("a fourth message with a key", ada, shyTalk, says("4"), "key-4", messaging.ErrUnanswered)
+	p.send("the second message with its key", ada, shyTalk, says("2"), "key-3", nil)
+	p.sent("the answer", cleo, shyTalk, says("yes"), "")
+	p.sent("a message after the answer, with the key of the one that was refused", ada, shyTalk, says("5"), "key-4")
+
+	p.sent("the last token but one", poor, poorTalk, says("1"), "")
+	p.sent("the last token", poor, poorTalk, says("2"), "key-1")
+	p.send("no token", poor, poorTalk, says("3"), "", tokens.ErrTooFewTokens)
+	p.send("no token, with a key", poor, poorTalk, says("3"), "key-2", tokens.ErrTooFewTokens)
+	p.send("no token, with the key of the last one", poor, poorTalk, says("2"), "key-1", nil)
+	p.sendRefusals(eve, ada, ben, talk, back)
+
+	p.sent("the message of a user who leaves", gone, goneTalk, says("bye"), "key-1")
+	_ = p.do("the erasure", func(c *community) (any, error) {
+		return nil, c.privacy.Erase(c.ctx, gone.ID, password, users.Device{})
+	})
+	p.send("an erased user", gone, goneTalk, says("still here"), "", users.ErrNotSignedIn)
+	p.send("an erased user with a key", gone, goneTalk, says("bye"), "key-1", users.ErrNotSignedIn)
+	p.send("a message to an erased user", ben, goneTalk, says("hello?"), "", messaging.ErrClosed)
+
+	for _, c := range p.both {
+		c.audited()
+	}
+	p.alike("numbering the events")
+	if inHost := p.lanes.unable > 0 && p.lanes.done == 0; p.sender && !inHost {
+		p.same("the sends that were done in one step", p.lanes.done, p.want)
+	}
+}
+
+// sendRefusals tests blocks and inactive users, which are found before an empty wallet is.
+func (p *pair) sendRefusals(eve, ada, ben users.User, talk, back messaging.Conversation) {
+	p.Helper()
+	active := func(u users.User, is bool) func(c *community) (any, error) {
+		return func(c *community) (any, error) {
+			return nil, c.change(eve.ID, u.ID, moderation.AccountChange{IsActive: &is, Reason: "for the test"})
+		}
+	}
+	block := func(by, other users.User) func(c *community) (any, error) {
+		return func(c *community) (any, error) { return nil, c.moderation.Block(c.ctx, by.ID, other.ID) }
+	}
+	unblock := func(by, other users.User) func(c *community) (any, error) {
+		return func(c *community) (any, error) { return nil, c.moderation.Unblock(c.ctx, by.ID, other.ID) }
+	}
+	emptied := func(c *community) (any, error) {
+		return nil, c.grant(eve, ben, tokens.Penalty, -c.wallet(ben.ID).Balance)
+	}
+	for i, blocks := range [][2]users.User{{ada, ben}, {ben, ada}} {
+		_ = p.do("a block", block(blocks[0], blocks[1]))
+		p.send("one of two who block each other", ada, talk, says("hello"), "", messaging.ErrClosed)
+		p.send("one of two who block each other, with a key", ada, talk, says("hello"), "key-5", messaging.ErrClosed)
+		p.send("a used key of one of two who block each other", ada, talk, says("once"), "key-1", nil)
+		_ = p.do("the end of the block", unblock(blocks[0], blocks[1]))
+		p.sent("a message after the block", ada, talk, says("hello"), idempotency.Key(fmt.Sprint("key-after-", i)))
+	}
+	_ = p.do("a deactivation", active(ben, false))
+	p.send("a message to an inactive user", ada, back, says("hello"), "", messaging.ErrClosed)
+	p.send("an inactive user", ben, back, says("hello"), "", users.ErrNotSignedIn)
+	p.send("an inactive user with a used key", ben, talk, says("once"), "key-1", users.ErrNotSignedIn)
+	_ = p.do("a reactivation", active(ben, true))
+	_ = p.do("the end of the tokens", emptied)
+	_ = p.do("another block", block(ada, ben))
+	p.send("one who is blocked and has no token", ben, back, says("hello"), "", messaging.ErrClosed)
+	_ = p.do("the end of the other block", unblock(ada, ben))
+	p.send("one who has no token", ben, back, says("hello"), "", tokens.ErrTooFewTokens)
+	_ = p.do("a credit", func(c *community) (any, error) { return nil, c.grant(eve, ben, tokens.Bonus, 5) })
+	p.sent("a message after the credit", ben, back, says("hello"), "")
+}
+
+// sendsBesideOthers sends messages in both directions of several conversations, with and without
+// keys, while reservations are accepted and cancelled and two users leave.
+func sendsBesideOthers(c *community) {
+	eve, ada, ben := c.admin("eve"), c.join("ada"), c.join("ben")
+	for _, u := range []users.User{ada, ben} {
+		c.must(c.grant(eve, u, tokens.Bonus, 10_000))
+	}
+	talk, back := c.talk(ada, ben), c.talk(ben, ada)
+	for round := range rounds(2, 60) {
+		leaving, left := c.join(fmt.Sprint("leaving", round)), c.join(fmt.Sprint("left", round))
+		toLeaving, fromLeft := c.talk(ada, leaving), c.talk(left, ben)
+		r := c.propose(talk, aWalk(20, 60*round))
+		const each = 12
+		errs := concurrently(14*each, func(i int) error {
+			key := func(n int) idempotency.Key { return idempotency.Key(fmt.Sprintf("key-%d-%d", round, n)) }
+			switch i % 14 {
+			case 0, 1, 2:
+				return c.send(ada, talk, "")
+			case 3, 4:
+				return c.send(ben, talk, key(i))
+			case 5:
+				return c.send(ada, back, "")
+			case 6, 7:
+				return c.send(ben, back, "")
+			case 8:
+				return c.send(ada, talk, key(i/28)) // of two sends
+			case 9:
+				return orOneOf(c.send(ada, toLeaving, ""), messaging.ErrClosed)
+			case 10:
+				return orOneOf(c.send(leaving, toLeaving, ""), users.ErrNotSignedIn, tokens.ErrTooFewTokens)
+			case 11:
+				return orOneOf(c.send(left, fromLeft, ""), users.ErrNotSignedIn, tokens.ErrTooFewTokens)
+			case 12:
+				_, err := c.reservations.Accept(c.ctx, ben.ID, r.ID, "")
+				return orOneOf(err, fault.Conflict)
+			default:
+				if i == 13+14*(each/2) {
+					return errors.Join(c.privacy.Erase(c.ctx, leaving.ID, password, users.Device{}),
+						c.privacy.Erase(c.ctx, left.ID, password, users.Device{}))
+				}
+				_, err := c.reservations.Cancel(c.ctx, ada.ID, r.ID, "")
+				return orOneOf(err, fault.Conflict)
+			}
+		})
+		c.outcomes("commands beside sends", errs, len(errs), nil)
+		c.balanced(ben.ID, 10_050-int64(4*each*(round+1)))
+	}
+}
+
+// orOneOf returns err, or nil if it is one of those that may occur.
+func orOneOf(err error, allowed ...error) error {
+	for _, one := range allowed {
+		if errors.Is(err, one) {
+			return nil
+		}
+	}
+	return err
+}

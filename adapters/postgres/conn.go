@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/cicerone-go/cicerone/core/events"
+	"github.com/cicerone-go/cicerone/core/users"
 )
 
 // conn is the connection of a unit. Writes without a result wait in a queue. They go out in one
@@ -23,7 +24,10 @@ type conn struct {
 	frame frame
 	begun bool      // the begin statement was sent
 	ended bool      // the last round trip's time ended before its response came, so the server was asked to cancel it
+	whole bool      // a single statement was the unit, and has committed: see atOnce
 	first []command // reads that go out before the queue, and whose errors end the unit
+
+	presence *users.Presence // whose check is the only one of first; nil if there is none, or there are others
 	queue []command
 	added []events.Event // are inserted after the queue, together
 	lent  pgx.Tx         // of a host in this unit; nil if there is none
@@ -65,6 +69,7 @@ func (c *conn) later(s statement, args ...any) {
 // returns an error, the next round trip fails. It precedes the writes of the unit, so that none is
 // committed then.
 func sooner[T any](c *conn, scan func(r *row, v *T), found func(*T) error, s statement, args ...any) {
+	c.presence = nil
 	c.first = append(c.first, command{s, args, func(results pgx.BatchResults) error {
 		all, err := scanAll(results, scan)
 		if err != nil {
@@ -116,12 +121,13 @@ func find[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s statem
 // list returns all rows of a statement's result.
 func list[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s statement, args ...any) (all []T, err error) {
 	err = c.ask(ctx, command{s, args, func(results pgx.BatchResults) (err error) {
-		all, err = scanAll(results, scan) // drops the rows of an interrupted attempt
+		all, err = scanAll(results, scan) // without the rows of an interrupted attempt
 		return err
 	}})
 	return all, err
 }
 
+// scanAll returns all rows of the next result.
 func scanAll[T any](results pgx.BatchResults, scan func(r *row, v *T)) (all []T, err error) {
 	rows, err := results.Query()
 	if err != nil {
@@ -133,7 +139,7 @@ func scanAll[T any](results pgx.BatchResults, scan func(r *row, v *T)) (all []T,
 		var zero T
 		all = append(all, zero)
 		if scan(r, &all[len(all)-1]); r.err != nil {
-			return all, r.err
+			return nil, r.err
 		}
 	}
 	return all, rows.Err()
@@ -148,6 +154,9 @@ func value[T any](take func(r *row) T) func(r *row, v *T) {
 // replaces it and tries again. It does not replace the connection to a silent server, because a new
 // one would most likely be silent, too.
 func (c *conn) ask(ctx context.Context, question command) error {
+	if c.whole {
+		return errWhole
+	}
 	first := !c.begun && c.lease != nil
 	commands := append(c.waiting(), question)
 	err := c.roundTrip(ctx, commands)
@@ -170,10 +179,56 @@ func (c *conn) settle(ctx context.Context) error {
 	return c.ask(ctx, question)
 }
 
+// atOnce runs a statement that is a whole unit: it has nothing before it, nothing follows it, and
+// it commits without a transaction around it, in one round trip. If c.presence is not nil, the
+// statement makes that check itself. atOnce returns the row of the statement, or errNone if that changed nothing; the
+// unit then continues. Its other errors are those of a commit. possible is false if the unit cannot
+// be one statement.
+func atOnce[T any](
+	ctx context.Context, c *conn, scan func(r *row, v *T), s statement, args ...any,
+) (found T, possible bool, err error) {
+	checks := c.first
+	if c.frame != writing || c.begun || c.whole || len(c.queue)+len(c.added) > 0 || len(checks) > 0 && c.presence == nil {
+		return found, false, nil
+	}
+	c.frame, c.first = frame{}, nil // no BEGIN
+	defer func() { c.frame = writing }()
+	changed := false
+	commands := append(c.waiting(), command{s, args, func(results pgx.BatchResults) error {
+		all, err := scanAll(results, scan)
+		if len(all) > 0 {
+			found, changed = all[0], true
+		}
+		return err
+	}})
+	err = c.roundTrip(ctx, commands)
+	if err != nil && ctx.Err() == nil && isNotCommitted(err) && isLost(err) && !errors.Is(err, errSilent) {
+		if err = c.exchange(ctx); err != nil {
+			return found, true, translate(ctx, err)
+		}
+		err = c.roundTrip(ctx, commands)
+	}
+	switch {
+	case err != nil:
+		c.first = checks
+		return found, true, translateCommit(ctx, err)
+	case !changed:
+		c.first = checks
+		return found, true, errNone
+	case c.ended:
+		return found, true, translateCommit(ctx, errNotAwaited)
+	}
+	c.whole = true
+	return found, true, nil
+}
+
 // end commits the unit. Reads that are queued are made before, because they may forbid it.
 func (c *conn) end(ctx context.Context) error {
 	if err := c.settle(ctx); err != nil {
 		return err
+	}
+	if c.whole && len(c.queue)+len(c.added) > 0 {
+		return errWhole
 	}
 	if c.frame.commit == "" || !c.begun && len(c.queue)+len(c.added) == 0 {
 		return nil

@@ -59,6 +59,9 @@ func (repo usersRepository) CheckPresence(ctx context.Context, p users.Presence)
 			}
 			return p.Check(h.Session, h.User)
 		}, readSession, uuid(p.Session))
+		if len(c.first) == 1 {
+			c.presence = &p
+		}
 		return nil
 	})
 }

@@ -93,18 +93,26 @@ func (c *conn) run(ctx context.Context, mode uow.Mode, fn func(ctx context.Conte
 		inside = context.WithValue(ctx, unitKey{}, u)
 	}
 	if err := u.Run(func() error { return fn(inside, u) }); err != nil {
-		if refusal := c.settle(ctx); refusal != nil && !errors.Is(refusal, fault.Unavailable) && ctx.Err() == nil {
-			return fmt.Errorf("postgres: %w", refusal) // it came first
-		}
-		return c.ofHost(err)
+		return c.ofHost(c.refused(ctx, err))
 	}
-	if err := ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil && !c.whole {
 		return fmt.Errorf("postgres: commit: %w", err)
 	}
 	if err := c.end(ctx); err != nil {
 		return fmt.Errorf("postgres: commit: %w", err)
 	}
 	return nil
+}
+
+// refused returns the error of a check that is queued, which comes before that of fn, or err.
+func (c *conn) refused(ctx context.Context, err error) error {
+	if ctx.Err() != nil || errors.Is(err, fault.Unavailable) {
+		return err // the check would fail for the same reason
+	}
+	if refusal := c.settle(ctx); refusal != nil && !errors.Is(refusal, fault.Unavailable) && ctx.Err() == nil {
+		return fmt.Errorf("postgres: %w", refusal)
+	}
+	return err
 }
 
 func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {

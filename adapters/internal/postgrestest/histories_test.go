@@ -2,6 +2,8 @@ package postgrestest
 
 import (
 	"context"
+	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/histories"
@@ -14,11 +16,17 @@ import (
 func TestHistories(t *testing.T) {
 	dsn := servers.Postgres(t)
 	o := fresh(t, dsn)
+	var inOneStep atomic.Int64
 	histories.Compare(t, histories.Runs{Usual: 100, Soak: 3_000},
 		func() (ports.Storage, error) { return memory.New(), nil },
 		func() (ports.Storage, error) {
 			empty(t, dsn, o) // its store is closed
-			return postgres.Open(context.Background(), dsn, o)
+			s, err := postgres.Open(context.Background(), dsn, o)
+			return sendCounter{s, &inOneStep}, err
 		},
 	)
+	if inOneStep.Load() == 0 {
+		t.Error("no message was sent in one step")
+	}
+	t.Attr("sends", fmt.Sprintf("%d messages sent in one step", inOneStep.Load()))
 }

@@ -1,0 +1,164 @@
+package postgrestest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/community"
+	"github.com/cicerone-go/cicerone/adapters/internal/servers"
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// sendCounter is a store that counts the messages that it sent in one step.
+type sendCounter struct {
+	ports.Storage
+	sent *atomic.Int64
+}
+
+func (c sendCounter) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
+	return c.Storage.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error { return fn(ctx, sendCounterTx{tx, c.sent}) })
+}
+
+type sendCounterTx struct {
+	ports.Tx
+	sent *atomic.Int64
+}
+
+func (tx sendCounterTx) Messaging() messaging.Repository {
+	repo := tx.Tx.Messaging()
+	return countingSender{repo, repo.(messaging.Sender), tx.sent} //nolint:forcetypeassert // the store has one
+}
+
+type countingSender struct {
+	messaging.Repository
+	sender messaging.Sender
+	sent   *atomic.Int64
+}
+
+func (s countingSender) Send(ctx context.Context, sending messaging.Sending) (messaging.Message, idempotency.Outcome, error) {
+	m, outcome, err := s.sender.Send(ctx, sending)
+	if outcome == idempotency.Done {
+		s.sent.Add(1)
+	}
+	return m, outcome, err
+}
+
+// TestSendsInOneStepHoldInOrder sends messages in both directions of conversations in both orders,
+// beside reservations and erasures. No two units wait for each other, and no message costs twice.
+func TestSendsInOneStepHoldInOrder(t *testing.T) {
+	ctx, dsn := context.Background(), servers.Postgres(t)
+	s := open(t, dsn, fresh(t, dsn))
+	defer func() { must(t, s.Close(ctx)) }()
+	var inOneStep, sends atomic.Int64
+	clock := community.NewClock()
+	c := community.New(sendCounter{s, &inOneStep}, clock, id.NewGenerator(nil), uow.Policy{MaxTime: time.Minute})
+	admin, pairs, err := c.Populate(ctx, 6)
+	must(t, err)
+	price, err := reservations.ParsePrice("12.50")
+	must(t, err)
+	observer := connect(t, dsn)
+	deadlocks := func() (n int) {
+		t.Helper()
+		must(t, observer.QueryRow(ctx, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").Scan(&n))
+		return n
+	}
+	before := deadlocks()
+	// Each of the first three pairs has a conversation with the roles swapped, too. The others leave.
+	talks := [3][2]id.Conversation{}
+	for i, p := range pairs[:3] {
+		_, err := c.Matching.SaveProfile(ctx, p.Voyager, matching.Profile{IsSearchable: true}, nil)
+		must(t, err)
+		_, err = c.Moderation.PostTokens(ctx, admin, p.Local, moderation.Adjustment{Type: tokens.Bonus, Amount: 1_000_000, Reason: "to spend"}, "")
+		must(t, err)
+		opened, err := c.Messaging.Open(ctx, p.Local, p.Voyager, "")
+		must(t, err)
+		talks[i] = [2]id.Conversation{p.Talk, opened.Overview.Conversation.ID}
+	}
+	var all sync.WaitGroup
+	work := func(rounds int, do func(round int) error) {
+		all.Go(func() {
+			for round := range rounds {
+				if err := do(round); err != nil {
+					t.Errorf("round %d: %v", round, err)
+					return
+				}
+			}
+		})
+	}
+	rounds := size(40, 2000)
+	for i, p := range pairs[:3] {
+		for n, by := range []id.User{p.Voyager, p.Local, p.Voyager, p.Local} {
+			work(rounds, func(round int) error {
+				var key idempotency.Key
+				if round%2 == 0 {
+					key = idempotency.Key(fmt.Sprintf("key-%d", round)) // two senders have one account, and the same keys
+				}
+				_, err := c.Messaging.Send(ctx, by, talks[i][(n/2+round)%2], messaging.Draft{Content: fmt.Sprint(n, round)}, key)
+				switch {
+				case errors.Is(err, idempotency.ErrKeyReused):
+					return nil
+				case err == nil:
+					sends.Add(1)
+				}
+				return err
+			})
+		}
+		work(rounds/4, func(round int) error {
+			begins := clock.Now().Add(time.Duration(24+round) * time.Hour)
+			v, err := c.Reservations.Propose(ctx, p.Voyager, talks[i][0], reservations.Proposal{
+				Title: "a walk", Price: price, Date: begins, EndDate: begins.Add(time.Hour),
+			}, "")
+			if err != nil {
+				return err
+			}
+			if _, err = c.Reservations.Accept(ctx, p.Local, v.Reservation.ID, ""); err != nil {
+				return err
+			}
+			_, err = c.Reservations.Cancel(ctx, p.Voyager, v.Reservation.ID, "")
+			return err
+		})
+	}
+	for _, p := range pairs[3:] {
+		for _, by := range []id.User{p.Voyager, p.Local} {
+			work(rounds, func(int) error {
+				_, err := c.Messaging.Send(ctx, by, p.Talk, messaging.Draft{Content: "hello"}, "")
+				switch {
+				case errors.Is(err, messaging.ErrClosed), errors.Is(err, users.ErrNotSignedIn), errors.Is(err, fault.InsufficientTokens):
+					return nil
+				case err == nil:
+					sends.Add(1)
+				}
+				return err
+			})
+		}
+		work(1, func(int) error { return c.Privacy.Erase(ctx, p.Voyager, community.Password, users.Device{}) })
+	}
+	all.Wait()
+	found, err := c.Auditor.Audit(ctx)
+	must(t, err)
+	for _, v := range found.Violations {
+		t.Errorf("the audit found %+v", v)
+	}
+	if n := deadlocks() - before; n != 0 {
+		t.Errorf("%d deadlocks", n)
+	}
+	if n := inOneStep.Load(); n < sends.Load()/2 || n > sends.Load() {
+		t.Errorf("%d of %d messages were sent in one step", n, sends.Load())
+	}
+	t.Attr("counts", fmt.Sprintf("%d messages, %d in one step", sends.Load(), inOneStep.Load()))
+}

@@ -1,0 +1,42 @@
+package jwt
+
+import (
+	"crypto/sha256"
+	"sync"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/id"
+)
+
+// verified remembers tokens that were valid, by their SHA-256, because most tokens are used many
+// times. What a token says does not change, so only its expiry has to be checked again.
+type verified struct {
+	mu     sync.RWMutex
+	tokens map[[sha256.Size]byte]holder
+}
+
+// holder is what a token says.
+type holder struct {
+	user    id.User
+	session id.Session
+	until   time.Time // is no longer valid
+}
+
+// maxVerified bounds the tokens that are remembered. Beyond it, all are forgotten.
+const maxVerified = 10_000
+
+func (v *verified) find(token string, now time.Time) (h holder, found bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	h, found = v.tokens[sha256.Sum256([]byte(token))]
+	return h, found && now.Before(h.until)
+}
+
+func (v *verified) add(token string, h holder) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.tokens == nil || len(v.tokens) >= maxVerified {
+		v.tokens = map[[sha256.Size]byte]holder{}
+	}
+	v.tokens[sha256.Sum256([]byte(token))] = h
+}

@@ -54,7 +54,7 @@ func search(fitting statement) statement {
 }
 
 // withMine has the active interests of the viewer, $1.
-const withMine statement = `mine AS (
+const withMine statement = `mine AS MATERIALIZED (
 		SELECT interests.*
 		FROM @profiles AS own
 		JOIN @profile_interests ON profile_id = own.id
@@ -69,17 +69,16 @@ func among(fitting statement) statement {
 	return `
 	WITH ` + withMine + `,
 	page AS (
-		SELECT candidate.id
+		SELECT candidate.*
 		FROM (SELECT * FROM @profiles WHERE id = ANY($2) OFFSET 0) AS candidate
 		WHERE ` + findable + ` AND ` + fitting + `
 		UNION ALL
-		SELECT id FROM @profiles WHERE user_id = $1
+		SELECT * FROM @profiles WHERE user_id = $1
 	)
 	SELECT ` + profiles.columns + ", 0::bigint, " + interests.columns + `
-	FROM page
-	JOIN @profiles ON profiles.id = page.id
-	LEFT JOIN (@profile_interests AS theirs JOIN mine AS interests ON interests.id = theirs.interest_id) ON theirs.profile_id = page.id
-	ORDER BY page.id, interests.name_folded, interests.id`
+	FROM page AS profiles
+	LEFT JOIN (@profile_interests AS theirs JOIN mine AS interests ON interests.id = theirs.interest_id) ON theirs.profile_id = profiles.id
+	ORDER BY profiles.id, interests.name_folded, interests.id`
 }
 
 // findable is the condition that the viewer may find a candidate at all.

@@ -21,8 +21,10 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/wired"
 	"github.com/cicerone-go/cicerone/adapters/postgres"
 	"github.com/cicerone-go/cicerone/core/clock"
+	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/users"
+	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/transport/edge"
 	"github.com/cicerone-go/cicerone/wiring"
 )
@@ -167,6 +169,11 @@ func (s *scale) askForEverything() {
 	_, err := s.app.Reservations.Settle(s.Context())
 	must(s, err)
 	s.explain("settling")
+	busy, err := ports.ConversationLayout.Value(s.town.talkRows[0])
+	must(s, err)
+	_, err = s.app.Messaging.Send(s.Context(), busy.VoyagerID, busy.ID, messaging.Draft{Content: "hello"}, "a-key")
+	must(s, err)
+	s.explain("sending") // does nothing any more, because the key is used
 	s.askAsTheRelay()
 	s.askAsAnIndex()
 }

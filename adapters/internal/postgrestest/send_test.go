@@ -59,7 +59,8 @@ func (s countingSender) Send(ctx context.Context, sending messaging.Sending) (me
 }
 
 // TestSendsInOneStepHoldInOrder sends messages in both directions of conversations in both orders,
-// beside reservations and erasures. No two units wait for each other, and no message costs twice.
+// beside pictures, reservations and erasures. No two units wait for each other, and no message
+// costs twice.
 func TestSendsInOneStepHoldInOrder(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	s := open(t, dsn, fresh(t, dsn))
@@ -71,6 +72,8 @@ func TestSendsInOneStepHoldInOrder(t *testing.T) {
 	must(t, err)
 	price, err := reservations.ParsePrice("12.50")
 	must(t, err)
+	image := messaging.Attachment{MediaType: "image/png", Bytes: community.Picture(10, 10)}
+	picture := messaging.ParseDataURL([]byte(image.DataURL()))
 	observer := connect(t, dsn)
 	deadlocks := func() (n int) {
 		t.Helper()
@@ -100,7 +103,7 @@ func TestSendsInOneStepHoldInOrder(t *testing.T) {
 			}
 		})
 	}
-	rounds := size(40, 2000)
+	rounds := size(60, 2000)
 	for i, p := range pairs[:3] {
 		for n, by := range []id.User{p.Voyager, p.Local, p.Voyager, p.Local} {
 			work(rounds, func(round int) error {
@@ -115,6 +118,12 @@ func TestSendsInOneStepHoldInOrder(t *testing.T) {
 				case err == nil:
 					sends.Add(1)
 				}
+				return err
+			})
+		}
+		for _, by := range []id.User{p.Voyager, p.Local} {
+			work(rounds, func(round int) error { // step by step, which hold the same rows
+				_, err := c.Messaging.Send(ctx, by, talks[i][round%2], messaging.Draft{Attachment: picture}, "")
 				return err
 			})
 		}

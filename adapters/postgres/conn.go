@@ -28,9 +28,9 @@ type conn struct {
 	first []command // reads that go out before the queue, and whose errors end the unit
 
 	presence *users.Presence // whose check is the only one of first; nil if there is none, or there are others
-	queue []command
-	added []events.Event // are inserted after the queue, together
-	lent  pgx.Tx         // of a host in this unit; nil if there is none
+	queue    []command
+	added    []events.Event // are inserted after the queue, together
+	lent     pgx.Tx         // of a host in this unit; nil if there is none
 }
 
 // sender is a connection, or a host's transaction on one.

@@ -9,9 +9,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/cicerone-go/cicerone/core/events"
+	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/users"
 )
 
 var _ messaging.Sender = messagingRepository{}
@@ -27,6 +29,8 @@ var _ messaging.Sender = messagingRepository{}
 // erased. The limit of $3 messages without an answer is only counted if held is what the statement
 // sees: otherwise there may be messages that it does not. An answer that it sees stays one. To look
 // for it with EXISTS may read all who have ever written to the sender.
+//
+// $19 is the session of the sender, which is checked as by users.Presence, or NULL.
 func sending(unused, keep statement) statement {
 	return `WITH held AS MATERIALIZED (
 		SELECT voyager_id, local_id, CASE voyager_id WHEN $2 THEN local_id ELSE voyager_id END AS other_id, latest_at, latest_id
@@ -34,6 +38,8 @@ func sending(unused, keep statement) statement {
 	), open AS MATERIALIZED (
 		SELECT held.* FROM held JOIN @users AS sender ON sender.id = $2 JOIN @users AS other ON other.id = other_id
 		WHERE sender.is_active AND other.is_active AND NOT ` + eitherBlocks("voyager_id", "local_id") + `
+			AND ($19::uuid IS NULL OR EXISTS (SELECT FROM @sessions
+				WHERE id = $19 AND user_id = $2 AND revoked_at IS NULL AND created_at > $20 AND last_used_at > $21))
 			AND ((SELECT true FROM @correspondents WHERE user_id = other_id AND reader_id = $2)
 				OR latest_id IS NOT DISTINCT FROM (SELECT latest_id FROM @conversations WHERE id = $1)
 				AND (SELECT count(*) FROM (SELECT FROM @messages WHERE conversation_id = $1 LIMIT $3) AS sent) < $3)
@@ -65,10 +71,10 @@ var (
 
 	// sendOnce also saves the record of a key, unless it sees one. The record of a concurrent unit
 	// with the same key makes it fail.
-	sendOnce = sending(" AND NOT EXISTS (SELECT FROM @idempotency_records WHERE owner = $19 AND key = $20)",
+	sendOnce = sending(" AND NOT EXISTS (SELECT FROM @idempotency_records WHERE owner = $22 AND key = $23)",
 		`, kept AS (
 		INSERT INTO @idempotency_records (owner, key, fingerprint, answer, created_at)
-		SELECT $19, $20, $21::bytea, $22::bytea, $23::timestamptz FROM debit
+		SELECT $22, $23, $24::bytea, $25::bytea, $26::timestamptz FROM debit
 	)`)
 )
 
@@ -84,7 +90,7 @@ func (repo messagingRepository) Send(
 		statement, args := send, append([]any{
 			uuid(m.ConversationID), uuid(m.UserID), int64(s.MaxUnanswered), p.Amount, tokens.MaxBalance, m.CreatedAt,
 			uuid(p.ID), string(p.Type), p.Reason, p.Metadata.String(), p.CreatedAt, uuid(m.ID), m.Content,
-		}, told...)
+		}, append(told, session(c.presence, m.UserID)...)...)
 		if s.Record != nil {
 			statement, args = sendOnce, append(args, records.args(*s.Record)...)
 		}
@@ -104,6 +110,17 @@ func (repo messagingRepository) Send(
 		return nil
 	})
 	return sent, outcome, err
+}
+
+// session returns the arguments for the check of a presence, which may be nil.
+func session(p *users.Presence, of id.User) []any {
+	switch {
+	case p == nil:
+		return []any{nil, nil, nil}
+	case p.User != of || !p.Open.Live: // for other checks than these, no session is found
+		return []any{uuid(id.Session{}), nil, nil}
+	}
+	return []any{uuid(p.Session), p.Open.CreatedAfter, p.Open.UsedAfter}
 }
 
 // gaps are the values in the events of a message that only the statement knows, in their order: the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -170,4 +172,77 @@ func TestSendsInOneStepHoldInOrder(t *testing.T) {
 		t.Errorf("%d of %d messages were sent in one step", n, sends.Load())
 	}
 	t.Attr("counts", fmt.Sprintf("%d messages, %d in one step", sends.Load(), inOneStep.Load()))
+}
+
+// TestSendInOneStepChecksTheSession sends messages in units that begin with the check of a session.
+func TestSendInOneStepChecksTheSession(t *testing.T) {
+	ctx, dsn := context.Background(), servers.Postgres(t)
+	store := open(t, dsn, fresh(t, dsn))
+	defer func() { must(t, store.Close(ctx)) }()
+	var inOneStep atomic.Int64
+	clock := community.NewClock()
+	s, err := community.NewScene(ctx, community.New(sendCounter{store, &inOneStep}, clock, id.NewGenerator(nil), uow.Policy{}), clock)
+	must(t, err)
+	sessionOf := func(u id.User) id.Session {
+		t.Helper()
+		all, err := s.Users.Sessions(ctx, u, page.Request[page.Moment]{})
+		must(t, err)
+		return all.Items[0].ID
+	}
+	_, err = s.Users.SignIn(ctx, users.SignIn{Email: "otto@example.org", Password: community.Password})
+	must(t, err)
+	live := users.SessionFilter{Live: true}
+	voyagers := sessionOf(s.Voyager)
+	valid := users.Presence{User: s.Voyager, Session: voyagers, Open: live}
+	for name, c := range map[string]struct {
+		presence users.Presence
+		want     error
+		steps    bool // the session is checked in a statement of its own
+	}{
+		"valid":               {presence: valid},
+		"any session":         {presence: users.Presence{User: s.Voyager, Session: voyagers}, steps: true},
+		"opened long ago":     {presence: users.Presence{User: s.Voyager, Session: voyagers, Open: users.SessionFilter{Live: true, CreatedAfter: clock.Now().Add(time.Hour)}}, want: users.ErrNotSignedIn},
+		"used long ago":       {presence: users.Presence{User: s.Voyager, Session: voyagers, Open: users.SessionFilter{Live: true, UsedAfter: clock.Now().Add(time.Hour)}}, want: users.ErrNotSignedIn},
+		"of somebody else":    {presence: users.Presence{User: s.Voyager, Session: sessionOf(s.Other), Open: live}, want: users.ErrNotSignedIn},
+		"of another sender":   {presence: users.Presence{User: s.Other, Session: sessionOf(s.Other), Open: live}, steps: true},
+		"without the session": {presence: users.Presence{User: s.Voyager, Open: live}, want: users.ErrNotSignedIn},
+	} {
+		for _, key := range []idempotency.Key{"", idempotency.Key("a key for " + name)} {
+			t.Run(name+"/"+string(key), func(t *testing.T) {
+				key := idempotency.Key(strings.ReplaceAll(string(key), " ", "-"))
+				before, sent := inOneStep.Load(), messagesIn(t, s)
+				guarded, passed := s.Store.Guarded(ctx, func(ctx context.Context, tx ports.Tx) error { return users.CheckPresence(ctx, tx, c.presence) })
+				_, err := s.Messaging.Send(guarded, s.Voyager, s.Talk, messaging.Draft{Content: "hello"}, key)
+				if !errors.Is(err, c.want) || c.want == nil && err != nil {
+					t.Errorf("Send returned %v, want %v", err, c.want)
+				}
+				if passed() != (c.want == nil) {
+					t.Errorf("the check passed: %v", passed())
+				}
+				if got, want := inOneStep.Load() > before, c.want == nil && !c.steps; got != want {
+					t.Errorf("the message was sent in one step: %v, want %v", got, want)
+				}
+				if got, want := messagesIn(t, s) > sent, c.want == nil; got != want {
+					t.Errorf("the message was sent: %v, want %v", got, want)
+				}
+			})
+		}
+	}
+	must(t, s.Users.EndSession(ctx, s.Voyager, voyagers))
+	sent := messagesIn(t, s)
+	guarded, _ := s.Store.Guarded(ctx, func(ctx context.Context, tx ports.Tx) error { return users.CheckPresence(ctx, tx, valid) })
+	if _, err := s.Messaging.Send(guarded, s.Voyager, s.Talk, messaging.Draft{Content: "hello"}, ""); !errors.Is(err, users.ErrNotSignedIn) {
+		t.Errorf("with a session that was revoked, Send returned %v, want %v", err, users.ErrNotSignedIn)
+	}
+	if messagesIn(t, s) != sent {
+		t.Error("a message was sent")
+	}
+}
+
+// messagesIn returns the number of messages in the conversation of a scene, up to a hundred.
+func messagesIn(t *testing.T, s *community.Scene) int {
+	t.Helper()
+	all, err := s.Messaging.Messages(context.Background(), s.Voyager, s.Talk, page.Request[page.Moment]{Limit: 100})
+	must(t, err)
+	return len(all.Items)
 }

@@ -84,7 +84,7 @@ func (w *wire) do(t *testing.T, pool *pgxpool.Pool, o postgres.Options, u commun
 	if guarded {
 		open, err := s.Users.Sessions(ctx, s.Voyager, page.Request[page.Moment]{})
 		must(t, err)
-		p := users.Presence{User: s.Voyager, Session: open.Items[0].ID}
+		p := users.Presence{User: s.Voyager, Session: open.Items[0].ID, Open: users.SessionFilter{Live: true}}
 		check := func(ctx context.Context, tx ports.Tx) error { return users.CheckPresence(ctx, tx, p) }
 		ctx, _ = s.Store.Guarded(ctx, check)
 	}

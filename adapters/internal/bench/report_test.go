@@ -31,10 +31,10 @@ func TestRatios(t *testing.T) {
 // of them.
 func TestRow(t *testing.T) {
 	one := &turn{contender: contender{name: cicerone}}
-	for _, ms := range []time.Duration{2, 9, 4} {
-		s := sample{latencies: []time.Duration{ms * time.Millisecond}, took: ms * time.Millisecond}
+	for _, took := range []time.Duration{2 * time.Millisecond, 9 * time.Millisecond, 4 * time.Millisecond} {
+		s := sample{latencies: []time.Duration{took}, took: took}
 		one.samples, one.rates = append(one.samples, s), append(one.rates, s.perSecond())
-		one.add(usage{server: ms * time.Millisecond, database: unknown}, 5)
+		one.add(usage{server: took, database: unknown}, 5)
 	}
 	got := one.row(scenario{name: "send"}, 8, 0, "grpc")
 	if got.PerSecond != 250 || *got.P50 != 4000 || *got.P99 != 4000 || got.Count != 15 || *got.Server != 1000 || got.DB != nil ||

@@ -132,13 +132,14 @@ func newCicerone(r *programs.Serving, s store, o Options) contender {
 	}
 }
 
-// newFloors starts the floor on a copy of the store, and returns it, the bare floor and pgbench, if
-// that is installed.
-func newFloors(t *testing.T, program string, s store, talkers []*talker, o Options) []contender {
+// newFloors starts the floor on a copy of the store of a server, and returns it, the bare floor and
+// pgbench, if that is installed. It fails the test unless the floor answers like that server.
+func newFloors(t *testing.T, program string, s store, ours string, talkers []*talker, o Options) []contender {
 	t.Helper()
 	r := programs.Serve(t, nil, program, "-store", s.address, "-access-key", accessKey)
 	s.writeTalkers(t, talkers)
 	address := strings.TrimPrefix(r.Base, "http://")
+	must(t, agree(ours, address, talkers[0]))
 	floor := contender{
 		name: theFloor, pid: r.PID(), database: s.pid, has: func(s scenario) bool { return s.floor },
 		connect: func() (api, error) { return newHTTP(address, ""), nil },

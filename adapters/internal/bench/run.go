@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func Run(t *testing.T, folder string, o Options) Report {
 
 	running := serve(t, server, s, o)
 	begun := time.Now()
-	talkers, err := load(w, running.Base[len("http://"):], o.Log)
+	talkers, err := load(w, strings.TrimPrefix(running.Base, "http://"), o.Log)
 	must(t, err)
 	report := newReport(o, s, w, time.Since(begun))
 	if !s.loses() {
@@ -49,7 +50,7 @@ func Run(t *testing.T, folder string, o Options) Report {
 		copied.settle(t)
 		running = serve(t, server, s, o)
 		b.contenders = append([]contender{newCicerone(running, s, o)},
-			newFloors(t, filepath.Join(folder, "floor"), copied, talkers, o)...)
+			newFloors(t, filepath.Join(folder, "floor"), copied, strings.TrimPrefix(running.Base, "http://"), talkers, o)...)
 		defer server.Sound(t, copied.address)
 	} else {
 		if !s.loses() {
@@ -73,7 +74,7 @@ func Run(t *testing.T, folder string, o Options) Report {
 // sound returns an error if the server finds a violation of a rule in its own store, to which the
 // doctor has no access.
 func sound(r *programs.Serving) error {
-	c := &wire{address: r.Base[len("http://"):]}
+	c := &wire{address: strings.TrimPrefix(r.Base, "http://")}
 	token, err := adminToken(c)
 	var found struct{ Violations []any }
 	if err == nil {

@@ -82,6 +82,7 @@ func (f *floor) matches(ctx context.Context, c caller, r *http.Request) (any, er
 
 func (f *floor) scanMatch(row pgx.CollectableRow) (m match, err error) {
 	var shared string
+	m.SharedInterests = []interest{}
 	p := &m.Profile
 	err = row.Scan(&p.ID, &p.UserID, &p.FirstName, &p.Age, &p.Biography, &p.Country, &p.City, &p.ImageURL, &p.IsSearchable,
 		&m.Score, &shared)

@@ -140,17 +140,16 @@ func compare(rows []Row) {
 	}
 }
 
-// cpu returns the CPU time of an operation, or 0 if it is not known. pgbench has no server.
-func (r Row) cpu() (sum float64) {
-	if r.Server == nil && r.Transport != "sql" {
+// cpu returns the CPU time of an operation, of server and database, or 0 if one of them is not known.
+// pgbench has no server.
+func (r Row) cpu() float64 {
+	switch {
+	case r.DB == nil, r.Server == nil && r.Transport != "sql":
 		return 0
+	case r.Server == nil:
+		return *r.DB
 	}
-	for _, part := range []*float64{r.Server, r.DB} {
-		if part != nil {
-			sum += *part
-		}
-	}
-	return sum
+	return *r.Server + *r.DB
 }
 
 // String returns a line for the log.

@@ -13,10 +13,11 @@ func TestRatios(t *testing.T) {
 		{Contender: cicerone, Loop: "closed", PerSecond: 100, Server: of(30), DB: of(10)},
 		{Contender: theFloor, Loop: "closed", PerSecond: 400, Server: of(12), DB: of(8)},
 		{Contender: pgbench, Transport: "sql", Loop: "closed", PerSecond: 800, DB: of(8)},
-		{Contender: theFloor, Loop: "open", PerSecond: 100, DB: of(8)}, // its server is not known
+		{Contender: theFloor, Loop: "open", PerSecond: 100, DB: of(8)},     // its server is not known
+		{Contender: theFloor, Loop: "open", PerSecond: 100, Server: of(8)}, // nor is here its database
 	}
 	compare(rows)
-	for i, want := range []struct{ throughput, cpu float64 }{{}, {0.25, 2}, {0.125, 5}, {}} {
+	for i, want := range []struct{ throughput, cpu float64 }{{}, {0.25, 2}, {0.125, 5}, {}, {}} {
 		got := rows[i]
 		if (got.Ratio != nil) != (want.throughput > 0) || got.Ratio != nil && *got.Ratio != want.throughput {
 			t.Errorf("row %d: the ratio is %s, want %v", i, figure(got.Ratio, 1), want.throughput)

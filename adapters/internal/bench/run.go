@@ -45,7 +45,7 @@ func Run(t *testing.T, folder string, o Options) Report {
 		s.settle(t)
 	}
 	b := &benchmark{Options: o, report: &report, talkers: talkers}
-	if s.kind == "postgres" {
+	if s.floor {
 		copied := s.clone(t)
 		copied.settle(t)
 		running = serve(t, server, s, o)

@@ -24,6 +24,7 @@ type store struct {
 	address string // for --store
 	version string // of the database; "" if the store needs none
 	pid     int    // of the database's first process; 0 if it does not run on this machine
+	floor   bool   // the floor runs on it
 }
 
 // newStore makes an empty store.
@@ -40,7 +41,7 @@ func newStore(t *testing.T, address string, server programs.Server) store {
 	case "postgres":
 		s.address = servers.Postgres(t)
 		server.Migrate(t, s.address)
-		s.version, s.pid = postgresOf(t, s.address)
+		s.readPostgres(t)
 	case "mongodb":
 		s.address = servers.Mongo(t)
 		server.Migrate(t, s.address)
@@ -63,19 +64,18 @@ func within(t *testing.T, dsn string, do func(ctx context.Context, c *pgx.Conn) 
 	must(t, err)
 }
 
-// postgresOf returns the version of a server and its first process, of which all others are
-// children.
-func postgresOf(t *testing.T, dsn string) (version string, pid int) {
+// readPostgres reads the version of a server and its first process, of which all others are children.
+func (s *store) readPostgres(t *testing.T) {
 	t.Helper()
-	within(t, dsn, func(ctx context.Context, c *pgx.Conn) error {
+	within(t, s.address, func(ctx context.Context, c *pgx.Conn) error {
 		var backend int
-		err := c.QueryRow(ctx, "SELECT pg_backend_pid(), current_setting('server_version')").Scan(&backend, &version)
+		err := c.QueryRow(ctx, `SELECT pg_backend_pid(), 'PostgreSQL ' || current_setting('server_version'),
+			EXISTS (SELECT FROM pg_proc WHERE proname = 'bit_count')`).Scan(&backend, &s.version, &s.floor)
 		if parent, here := parentNamed(backend, "postgres"); here {
-			pid = parent
+			s.pid = parent
 		}
 		return err
 	})
-	return "PostgreSQL " + version, pid
 }
 
 // mongoOf returns the version of a server and its process.

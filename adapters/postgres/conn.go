@@ -24,7 +24,7 @@ type conn struct {
 	frame frame
 	begun bool      // the begin statement was sent
 	ended bool      // the last round trip's time ended before its response came, so the server was asked to cancel it
-	whole bool      // a single statement was the unit, and has committed: see atOnce
+	whole bool      // the unit was committed in one round trip: see atOnce
 	first []command // reads that go out before the queue, and whose errors end the unit
 
 	presence *users.Presence // whose check is the only one of first; nil if there is none, or there are others
@@ -179,13 +179,13 @@ func (c *conn) settle(ctx context.Context) error {
 	return c.ask(ctx, question)
 }
 
-// atOnce runs a statement that is a whole unit: it has nothing before it, nothing follows it, and
-// it commits without a transaction around it, in one round trip. If c.presence is not nil, the
-// statement makes that check itself. atOnce returns the row of the statement, or errNone if that changed nothing; the
+// atOnce runs two statements that are a whole unit: one that locks, and s. Nothing is before them,
+// nothing follows them, and they commit without BEGIN and COMMIT, in one round trip. If c.presence
+// is not nil, s makes that check itself. atOnce returns the row of s, or errNone if that changed nothing; the
 // unit then continues. Its other errors are those of a commit. possible is false if the unit cannot
 // be one statement.
 func atOnce[T any](
-	ctx context.Context, c *conn, scan func(r *row, v *T), s statement, args ...any,
+	ctx context.Context, c *conn, scan func(r *row, v *T), lock command, s statement, args ...any,
 ) (found T, possible bool, err error) {
 	checks := c.first
 	if c.frame != writing || c.begun || c.whole || len(c.queue)+len(c.added) > 0 || len(checks) > 0 && c.presence == nil {
@@ -194,7 +194,7 @@ func atOnce[T any](
 	c.frame, c.first = frame{}, nil // no BEGIN
 	defer func() { c.frame = writing }()
 	changed := false
-	commands := append(c.waiting(), command{s, args, func(results pgx.BatchResults) error {
+	commands := append(c.waiting(), lock, command{s, args, func(results pgx.BatchResults) error {
 		all, err := scanAll(results, scan)
 		if len(all) > 0 {
 			found, changed = all[0], true

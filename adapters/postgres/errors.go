@@ -41,7 +41,7 @@ var (
 	errNoConnection = errors.New("no connection became free in time")
 	errReadOnly     = errors.New("the server is read-only")
 	errRolledBack   = errors.New("the server rolled back instead of committing")
-	errWhole        = errors.New("the unit has committed: one statement was all of it")
+	errWhole        = errors.New("the unit has committed: it was one round trip")
 	errNotAwaited   = errors.New("the commit was cancelled before the standbys confirmed it")
 )
 

@@ -18,31 +18,30 @@ import (
 
 var _ messaging.Sender = messagingRepository{}
 
-// sending is a whole unit: the sender $2 sends a message in the conversation $1. It returns when
-// the message was sent, or no row, and has changed nothing then.
+// sending follows lockConversation, and is with it a whole unit: the sender $2 sends a message in the
+// conversation $1. It returns when the message was sent, or no row, and has changed nothing then.
 //
-// CTEs promise no order, but each takes rows from the one before: held locks the conversation,
-// debit locks the wallet, and all inserts follow. This is the order of locks of all units.
+// The lock is a statement of its own, so that sending sees what was committed while that waited. To
+// lock the row in a CTE and to update it in another makes PostgreSQL lock two versions of the row,
+// and two such statements can wait for each other. CTEs promise no order, but all inserts take their
+// rows from debit, which locks the wallet: this is the order of locks of all units.
 //
-// The statement sees what was committed when it began. If it waits for a lock, only the row that it
-// locks is fresh. So the time of the message comes from held, and debit finds that the sender was
-// erased. The limit of $3 messages without an answer is only counted if held is what the statement
-// sees: otherwise there may be messages that it does not. An answer that it sees stays one. To look
-// for it with EXISTS may read all who have ever written to the sender.
+// If the statement waits for the wallet, only that row is fresh: it tells that the sender was
+// erased. To look for an answer of the other with EXISTS may read all who have ever written to the
+// sender.
 //
 // $19 is the session of the sender, which is checked as by users.Presence, or NULL.
 func sending(unused, keep statement) statement {
-	return `WITH held AS MATERIALIZED (
-		SELECT voyager_id, local_id, CASE voyager_id WHEN $2 THEN local_id ELSE voyager_id END AS other_id, latest_at, latest_id
-		FROM @conversations WHERE id = $1 AND $2 IN (voyager_id, local_id)` + unused + ` FOR NO KEY UPDATE
-	), open AS MATERIALIZED (
-		SELECT held.* FROM held JOIN @users AS sender ON sender.id = $2 JOIN @users AS other ON other.id = other_id
-		WHERE sender.is_active AND other.is_active AND NOT ` + eitherBlocks("voyager_id", "local_id") + `
+	return `WITH open AS MATERIALIZED (
+		SELECT other.id AS other_id, latest_at
+		FROM @conversations AS talk JOIN @users AS sender ON sender.id = $2
+			JOIN @users AS other ON other.id = CASE voyager_id WHEN $2 THEN local_id ELSE voyager_id END
+		WHERE talk.id = $1 AND $2 IN (voyager_id, local_id)` + unused + `
+			AND sender.is_active AND other.is_active AND NOT ` + eitherBlocks("voyager_id", "local_id") + `
 			AND ($19::uuid IS NULL OR EXISTS (SELECT FROM @sessions
 				WHERE id = $19 AND user_id = $2 AND revoked_at IS NULL AND created_at > $20 AND last_used_at > $21))
-			AND ((SELECT true FROM @correspondents WHERE user_id = other_id AND reader_id = $2)
-				OR latest_id IS NOT DISTINCT FROM (SELECT latest_id FROM @conversations WHERE id = $1)
-				AND (SELECT count(*) FROM (SELECT FROM @messages WHERE conversation_id = $1 LIMIT $3) AS sent) < $3)
+			AND ((SELECT true FROM @correspondents WHERE user_id = other.id AND reader_id = $2)
+				OR (SELECT count(*) FROM (SELECT FROM @messages WHERE conversation_id = $1 LIMIT $3) AS sent) < $3)
 	), debit AS (
 		UPDATE @wallets SET balance = balance + $4, seq = seq + 1 FROM open
 		WHERE user_id = $2 AND NOT closed AND balance + $4 BETWEEN 0 AND $5
@@ -94,7 +93,7 @@ func (repo messagingRepository) Send(
 		if s.Record != nil {
 			statement, args = sendOnce, append(args, records.args(*s.Record)...)
 		}
-		at, possible, err := atOnce(ctx, c, value((*row).time), statement, args...)
+		at, possible, err := atOnce(ctx, c, value((*row).time), command{statement: lockConversation, args: args[:1]}, statement, args...)
 		failed, _ := errors.AsType[*pgconn.PgError](err)
 		switch {
 		case !possible:

@@ -71,8 +71,8 @@ func NewApp(
 
 // Run does the background work: it settles the reservations that have ended, first those that fell
 // due before it began, seals the transactions of the ledger, delivers events to the subscribers, sends
-// mail, keeps the index of profiles, if there is one, and removes events that no subscription needs, expired
-// sessions, idempotency keys and counts of tries.
+// mail, keeps the index of profiles, if there is one, and removes events that no subscription
+// needs, expired sessions, idempotency keys and counts of tries.
 // It logs failures and tries again. Run returns nil when ctx ends or Close
 // is called. Several calls, in one process or in several servers on one store, may run concurrently.
 func (a *App) Run(ctx context.Context) error {

@@ -115,8 +115,9 @@ func Check(c Config) (Checked, error) {
 	return Checked(c), nil
 }
 
-// NewUnits returns the units of work of the services, decorated by the Config. The Readiness learns when one could not
-// write, and the relay when something was committed. They call the joined subscribers.
+// NewUnits returns the units of work of the services, decorated by the Config. The Readiness learns
+// when one could not write, and the relay when something was committed. They call the joined
+// subscribers.
 func NewUnits(
 	c Checked, storage ports.Storage, r *Readiness, w *Waker, now clock.Clock, ids id.Source,
 ) (uow.Runner[ports.Tx], error) {
@@ -133,7 +134,8 @@ func NewUnits(
 	return waking{runner, w}, nil
 }
 
-// NewStore returns the store of the services. If there is an index of profiles, it answers their searches.
+// NewStore returns the store of the services. If there is an index of profiles, it answers their
+// searches.
 func NewStore(c Checked, units uow.Runner[ports.Tx], index *matchindex.Index) *ports.Store {
 	if index != nil {
 		units = index

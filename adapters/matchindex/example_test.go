@@ -13,8 +13,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// A host puts an index in front of its store, gives the services the units of the index, and lets it follow
-// the store. Package wiring does that, too.
+// A host puts an index in front of its store, gives the services the units of the index, and lets
+// it follow the store. Package wiring does that, too.
 func Example() {
 	store := memory.New()
 	index, err := matchindex.New(matchindex.Deps{Runner: store, Policy: matchindex.DefaultPolicy()})

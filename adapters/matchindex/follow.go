@@ -66,10 +66,10 @@ func (c *changes) user(u id.User) {
 	c.users[u] = true
 }
 
-// Follow builds the index, and then reads the events of the store, until ctx ends; then it returns nil. It
-// calls report for each failure. If the index is lost, because the store could not be reached for
-// Policy.Patience, Follow builds it again after Policy.RetryEvery. One call works at a time, and others
-// wait. When Follow ends, the index is given up.
+// Follow builds the index, and then reads the events of the store, until ctx ends; then it returns
+// nil. It calls report for each failure. If the index is lost, because the store could not be
+// reached for Policy.Patience, Follow builds it again after Policy.RetryEvery. One call works at a
+// time, and others wait. When Follow ends, the index is given up.
 func (x *Index) Follow(ctx context.Context, report func(error)) error {
 	select {
 	case x.follower <- struct{}{}:
@@ -136,8 +136,8 @@ func rest(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// insist calls do until it succeeds, or until events have not been read for Policy.Patience. Errors of the
-// index itself are final.
+// insist calls do until it succeeds, or until events have not been read for Policy.Patience. Errors
+// of the index itself are final.
 func (f *follower) insist(ctx context.Context, do func(ctx context.Context) error) error {
 	for {
 		limited, cancel := context.WithDeadline(ctx, f.readAt.Add(f.index.policy.Patience))
@@ -233,8 +233,8 @@ func view[T any](ctx context.Context, x *Index, read func(context.Context, ports
 	return all, nil
 }
 
-// look reads all events that were numbered, and then what they say has changed. The table has then what
-// was committed before look began, or before the first event that has no position yet.
+// look reads all events that were numbered, and then what they say has changed. The table has then
+// what was committed before look began, or before the first event that has no position yet.
 func (f *follower) look(ctx context.Context) error {
 	x := f.index
 	began, fresh := time.Now(), x.clock.Now()
@@ -270,8 +270,9 @@ func (f *follower) look(ctx context.Context) error {
 	return nil
 }
 
-// settle reads what a unit of this process has changed. It does so for all who search after the unit has
-// ended, also if its caller does not wait any more, and outside of any transaction of the caller.
+// settle reads what a unit of this process has changed. It does so for all who search after the
+// unit has ended, also if its caller does not wait any more, and outside of any transaction of the
+// caller.
 func (x *Index) settle(c changes) {
 	x.mu.RLock()
 	follows := x.table != nil
@@ -288,8 +289,8 @@ func (x *Index) settle(c changes) {
 	}
 }
 
-// inTurn calls do while no one else reads and puts, with the table that is followed. It does nothing if
-// none is.
+// inTurn calls do while no one else reads and puts, with the table that is followed. It does
+// nothing if none is.
 func (x *Index) inTurn(ctx context.Context, do func(*table) error) error {
 	select {
 	case x.turn <- struct{}{}:

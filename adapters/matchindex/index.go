@@ -24,8 +24,8 @@ type Deps struct {
 	Policy Policy
 }
 
-// Index is a uow.Runner whose units answer searches from memory. Follow builds it and keeps it up to
-// date; without Follow, all searches go to the store. It is safe for concurrent use.
+// Index is a uow.Runner whose units answer searches from memory. Follow builds it and keeps it up
+// to date; without Follow, all searches go to the store. It is safe for concurrent use.
 type Index struct {
 	runner uow.Runner[ports.Tx]
 	store  *ports.Store // for its own reading
@@ -45,8 +45,8 @@ type Index struct {
 	answered, passed atomic.Int64 // searches
 }
 
-// New returns an Index. Errors: fault.Internal if the runner is nil, fault.Invalid with the names of the
-// fields if the policy is not valid.
+// New returns an Index. Errors: fault.Internal if the runner is nil, fault.Invalid with the names
+// of the fields if the policy is not valid.
 func New(d Deps) (*Index, error) {
 	if d.Runner == nil {
 		return nil, fault.Missing("an index of profiles", struct{ Runner any }{})
@@ -91,8 +91,8 @@ func (x *Index) Stats() Stats {
 	return s
 }
 
-// Run implements uow.Runner. A unit that writes, and that has changed what searches compare, is read by
-// the index before Run returns.
+// Run implements uow.Runner. A unit that writes, and that has changed what searches compare, is
+// read by the index before Run returns.
 func (x *Index) Run(ctx context.Context, mode uow.Mode, fn func(context.Context, ports.Tx) error) error {
 	switch mode {
 	case uow.Read:
@@ -153,8 +153,8 @@ func (r indexed) Search(ctx context.Context, q matching.Query, after *matching.R
 	return r.Repository.Search(ctx, q, after, limit)
 }
 
-// atOnce is how many profiles one page may look up in the store: four times as many as the largest page
-// of the services has.
+// atOnce is how many profiles one page may look up in the store: four times as many as the largest
+// page of the services has.
 const atOnce = 400
 
 // search answers a search. It reports false if the store has to.

@@ -209,8 +209,8 @@ func (p *scene) passes(what string) {
 	}
 }
 
-// The index answers as the store does, whoever has changed what: at once after changes of this process, and
-// after it has read the events of other processes. Before, it shows nobody wrongly.
+// The index answers as the store does, whoever has changed what: at once after changes of this
+// process, and after it has read the events of other processes. Before, it shows nobody wrongly.
 func TestSearchesAreThoseOfTheStore(t *testing.T) {
 	var answered, passed int64
 	rapid.Check(t, func(r *rapid.T) {
@@ -290,7 +290,8 @@ func TestSearchesAreThoseOfTheStore(t *testing.T) {
 	t.Attr("counts", fmt.Sprintf("%d searches answered from the index, %d by the store", answered, passed))
 }
 
-// shows fails the test if matches are not in order, or if the store does not find one of them just so.
+// shows fails the test if matches are not in order, or if the store does not find one of them just
+// so.
 func (p *scene) shows(q matching.Query, after *matching.Rank, found []matching.Match) {
 	p.Helper()
 	all := p.search(p.store, q, after, 1000)
@@ -305,8 +306,8 @@ func (p *scene) shows(q matching.Query, after *matching.Rank, found []matching.M
 	}
 }
 
-// A page is filled up although many of those who come first are hidden from the viewer since the index has
-// read them. If they are too many, the store searches.
+// A page is filled up although many of those who come first are hidden from the viewer since the
+// index has read them. If they are too many, the store searches.
 func TestPagesAreFilledUp(t *testing.T) {
 	p := newScene(t, 700, 1)
 	for person := range p.people {
@@ -396,8 +397,8 @@ func (f *failing) Run(ctx context.Context, mode uow.Mode, fn func(context.Contex
 	return f.Runner.Run(ctx, mode, fn)
 }
 
-// If a change of this process cannot be read after its commit, searches go to the store until its event was
-// read.
+// If a change of this process cannot be read after its commit, searches go to the store until its
+// event was read.
 func TestAChangeThatWasNotRead(t *testing.T) {
 	p := newScene(t, 3, 1)
 	store := &failing{Runner: p.store}
@@ -419,8 +420,8 @@ func TestAChangeThatWasNotRead(t *testing.T) {
 	}
 }
 
-// Follow builds the index, keeps it up to date, builds it anew after the store was away for too long, and
-// leaves nothing behind.
+// Follow builds the index, keeps it up to date, builds it anew after the store was away for too
+// long, and leaves nothing behind.
 func TestFollow(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	p := newScene(t, 3, 1)

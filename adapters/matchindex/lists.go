@@ -2,8 +2,8 @@ package matchindex
 
 import "slices"
 
-// lists has a list of small numbers for each profile, all in one slice: a slice each would take three
-// times the memory. A list has its length and its room before it.
+// lists has a list of small numbers for each profile, all in one slice: a slice each would take
+// three times the memory. A list has its length and its room before it.
 type lists struct {
 	at     []uint32 // by the number of a profile
 	all    []uint16

@@ -16,15 +16,15 @@ type Policy struct {
 	// LookEvery is how often the index reads the events of the store; 10 ms to half of MaxStale.
 	LookEvery time.Duration
 
-	// Patience is how long the store may be unreachable before the index is built anew, because events
-	// may have been removed; 1 s to half of events.MinStay.
+	// Patience is how long the store may be unreachable before the index is built anew, because
+	// events may have been removed; 1 s to half of events.MinStay.
 	Patience time.Duration
 
 	// RetryEvery is the pause before the index is built again after it was lost; 10 ms to an hour.
 	RetryEvery time.Duration
 
-	// MaxProfiles bounds the memory, about 150 bytes for each profile: with more, searches go to the
-	// store; 1 to 100,000,000.
+	// MaxProfiles bounds the memory, about 150 bytes for each profile: with more, searches go to
+	// the store; 1 to 100,000,000.
 	MaxProfiles int
 }
 

@@ -40,8 +40,8 @@ func (r *ranking) plane(words int) []uint64 {
 	return p
 }
 
-// rank finds the first profiles after a rank that a query selects, in the order of a search. It reports
-// false if the viewer has so many interests that it cannot count them.
+// rank finds the first profiles after a rank that a query selects, in the order of a search. It
+// reports false if the viewer has so many interests that it cannot count them.
 func (r *ranking) rank(t *table, q matching.Query, after *matching.Rank, limit int) (ranks []matching.Rank, counted bool) {
 	r.taken, r.own, r.best = 0, r.own[:0], r.best[:0]
 	var shared [][]uint64 // by the interests that count
@@ -99,8 +99,8 @@ func (r *ranking) bitsOf(s *set, words int) []uint64 {
 	return p
 }
 
-// fitting returns the numbers of the profiles that a query selects, in words of its own. It returns nil
-// if there are none, and may also return words without any.
+// fitting returns the numbers of the profiles that a query selects, in words of its own. It returns
+// nil if there are none, and may also return words without any.
 func (r *ranking) fitting(t *table, q matching.Query) []uint64 {
 	fit := r.plane(t.words)
 	copy(fit, t.found)
@@ -198,11 +198,11 @@ type counters [scoreBits]uint64
 // triple are three interests.
 type triple [3][]uint64
 
-// count finds the best of the profiles fit: with a score below from, or of just from and a number of place
-// or more.
+// count finds the best of the profiles fit: with a score below from, or of just from and a number
+// of place or more.
 //
-// It goes through the numbers in ascending order, so that one with the score of the last of the best
-// comes too late. Hence few words have one that is looked at.
+// It goes through the numbers in ascending order, so that one with the score of the last of the
+// best comes too late. Hence few words have one that is looked at.
 func (r *ranking) count(fit []uint64, shared []triple, from, place, limit int) {
 	least := -1                       // the score that is too low
 	var m0, m1, m2, m3, m4, m5 uint64 // its bits

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// set is a set of numbers: a sorted list while it has few, and then a bit for each number that there
-// is. A list takes less memory than words while it has less than one of 32 numbers.
+// set is a set of numbers: a sorted list while it has few, and then a bit for each number that
+// there is. A list takes less memory than words while it has less than one of 32 numbers.
 type set struct {
 	few   []uint32
 	words []uint64 // nil if the numbers are in few

@@ -14,8 +14,8 @@ import (
 const ageBits = 7
 
 // table has what searches compare of all profiles. The number of a profile is its place among the
-// ids. Whoever inserts a profile between others, or removes one, moves all later ones: a few milliseconds
-// for a million. New ids nearly always come last.
+// ids. Whoever inserts a profile between others, or removes one, moves all later ones: a few
+// milliseconds for a million. New ids nearly always come last.
 type table struct {
 	ids   []id.Profile // in ascending order
 	users map[id.User]id.Profile
@@ -153,8 +153,8 @@ func (t *table) each(do func(*set)) {
 // errTooMany is returned for more interests than a table has room for.
 var errTooMany = errors.New("matchindex: there are more than 65536 interests")
 
-// topic returns the place of an interest in topics. One that is not known is added. It is not active until
-// putInterest says so.
+// topic returns the place of an interest in topics. One that is not known is added. It is not
+// active until putInterest says so.
 func (t *table) topic(i id.Interest) (uint16, error) {
 	if at, known := t.interests[i]; known {
 		return at, nil
@@ -176,8 +176,8 @@ func (t *table) putInterest(i matching.Interest) error {
 	return err
 }
 
-// places are the countries or the cities. The place 0 is the empty text, which is not searched. A place that
-// nobody is in any more makes room for another one, because users write what they like.
+// places are the countries or the cities. The place 0 is the empty text, which is not searched. A
+// place that nobody is in any more makes room for another one, because users write what they like.
 type places struct {
 	known map[text.Searched]uint32
 	all   []place

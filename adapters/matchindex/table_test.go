@@ -112,7 +112,8 @@ func (t town) query() matching.Query {
 	return q
 }
 
-// A table ranks as one would by looking at every profile, whatever was added, changed and removed before.
+// A table ranks as one would by looking at every profile, whatever was added, changed and removed
+// before.
 func TestRank(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		w := town{r, rapid.SampledFrom([]int{3, 20, 130, 300}).Draw(r, "people"), rapid.SampledFrom([]int{1, 4, 70}).Draw(r, "number of interests")}
@@ -222,7 +223,8 @@ func TestListsArePacked(t *testing.T) {
 	}
 }
 
-// crowd returns a table of so many people in five countries, with 8 of 200 interests by Zipf's law, and their users.
+// crowd returns a table of so many people in five countries, with 8 of 200 interests by Zipf's law,
+// and their users.
 func crowd(t testing.TB, people int) *table {
 	r := rand.New(rand.NewPCG(1, 2))
 	popular := rand.NewZipf(r, 1.1, 10, 199)

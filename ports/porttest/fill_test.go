@@ -126,7 +126,7 @@ var (
 	}
 	views = []string{
 		"events.Numbered", "events.Backlog", "events.Lease", "events.AsideFilter", "events.AsidePlace",
-		"matching.Resident", "matching.Residence",
+		"matching.Resident", "matching.Residence", "matching.Candidate",
 		"users.PasswordHash", "users.Filter", "users.SessionFilter", "tokens.Receipt", "tokens.Chain", "tokens.Seal", "matching.Query", "matching.Match", "matching.Rank",
 		"matching.NamePlace", "matching.Sight", "matching.Person", "matching.Correspondent", "text.Folded",
 		"messaging.Standing", "messaging.Held", "messaging.Overview", "reservations.Agenda", "page.Moment", "time.Time",

@@ -342,6 +342,30 @@ func TestPagesAreFilledUp(t *testing.T) {
 	}
 }
 
+// A viewer who has picked other interests in another process sees at once who shares them, although
+// the store has the ranks of those on the page as the index has them.
+func TestAViewerWhoChangedElsewhere(t *testing.T) {
+	p := newScene(t, 3, 1)
+	for person := range p.people {
+		p.profiles[person].IsSearchable = true
+	}
+	p.save(p.store, 0)
+	p.save(p.store, 1)
+	p.save(p.store, 2, p.interests[0].ID)
+	p.build()
+	q := matching.Query{Viewer: p.people[0].ID}
+	if found := p.finds("without interests", q, nil, 1); found[0].Profile.ID != p.profiles[1].ID {
+		t.Errorf("found %+v first, want the one with the lowest id", found)
+	}
+	p.save(p.store, 0, p.interests[0].ID)
+	p.passes("with an interest that the index does not know of")
+	if found := p.search(p.index, q, nil, 1); found[0].Profile.ID != p.profiles[2].ID {
+		t.Errorf("found %+v first, want the one who shares the interest", found)
+	}
+	p.catchUp()
+	p.finds("with the interest", q, nil, 1)
+}
+
 // Searches go to the store when the index is too far behind, and come back.
 func TestStaleness(t *testing.T) {
 	p := newScene(t, 3, 1)

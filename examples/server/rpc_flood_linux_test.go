@@ -123,8 +123,8 @@ func (p *process) dialFrom(t *testing.T, ip net.IP) net.Conn {
 	return conn
 }
 
-// openCalls opens connections of one address, and sends the text on each. The function that it returns
-// waits until all calls have ended, and counts how.
+// openCalls opens connections of one address, and sends the text on each. The function that it
+// returns waits until all calls have ended, and counts how.
 func (p *process) openCalls(t *testing.T, n int, text string) (ended func() map[string]int) {
 	t.Helper()
 	var mu sync.Mutex
@@ -187,8 +187,8 @@ func reasons(conn net.Conn, n int) map[string]int {
 	return counts
 }
 
-// TestIdleConnectionsOfGRPC opens as many connections as the server allows, which do nothing. The next
-// one is refused, and a client that has a connection is served.
+// TestIdleConnectionsOfGRPC opens as many connections as the server allows, which do nothing. The
+// next one is refused, and a client that has a connection is served.
 func TestIdleConnectionsOfGRPC(t *testing.T) {
 	n, megabytes := 1_000, 150
 	if os.Getenv("CICERONE_SOAK") == "1" {

@@ -14,8 +14,8 @@ import (
 	"github.com/cicerone-go/cicerone/transport/kithttp"
 )
 
-// sendAttachment serves the operation send for a message with an image, whose pieces it puts together
-// as the data URL that the operation takes.
+// sendAttachment serves the operation send for a message with an image, whose pieces it puts
+// together as the data URL that the operation takes.
 func (a *API) sendAttachment(o kithttp.Operation) kitgrpc.Handler {
 	send := a.server.Endpoint(o, (&messagingv1.SendRequest{}).ProtoReflect().Descriptor(), leftOut[o.Name]...)
 	respond := a.server.Responder(o, (&messagingv1.Message{}).ProtoReflect().Descriptor())
@@ -40,9 +40,9 @@ func (a *API) sendAttachment(o kithttp.Operation) kitgrpc.Handler {
 	}
 }
 
-// receiveImage returns the data URL of an image that comes in pieces. Each piece has at least one byte,
-// so that the limit of the image bounds their number, too. Of an image that is too large it returns a
-// part that is so, which the operation refuses as it does over HTTP.
+// receiveImage returns the data URL of an image that comes in pieces. Each piece has at least one
+// byte, so that the limit of the image bounds their number, too. Of an image that is too large it
+// returns a part that is so, which the operation refuses as it does over HTTP.
 func receiveImage(stream *kitgrpc.Stream, mediaType string) ([]byte, error) {
 	url := bytes.NewBufferString("data:" + mediaType + ";base64,")
 	encoder := base64.NewEncoder(base64.StdEncoding, url)

@@ -68,7 +68,7 @@ func TestFloodsOfCalls(t *testing.T) {
 	soak := os.Getenv("CICERONE_SOAK") == "1"
 	connections, megabytes := 40, 400 // see the README of grpcapi
 	if soak {
-		connections, megabytes = 400, 1000
+		connections, megabytes = 400, 1500
 	}
 	for _, f := range []struct {
 		name        string

@@ -93,7 +93,7 @@ func (r sender) check(ctx context.Context, s messaging.Sending) (held messaging.
 	standing := held.Standing
 	standing.Blocked = standing.Blocked && r.flaw != sendsBlocked
 	if standing.Admit(s.Message.UserID) != nil || standing.Open() != nil || held.Unanswered && r.flaw != ignoresQuota {
-		return held, false, nil
+		return held, false, nil //nolint:nilerr // the steps tell the error
 	}
 	w, err := r.tx.Tokens().Wallet(ctx, s.Message.UserID)
 	if err != nil || w.Closed || w.Balance+s.Payment.Amount < 0 || w.Balance+s.Payment.Amount > tokens.MaxBalance {

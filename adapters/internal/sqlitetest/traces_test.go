@@ -148,7 +148,7 @@ func TestTracesOfCalls(t *testing.T) {
 	attributes := func(s tracetest.SpanStub) map[string]string {
 		all := map[string]string{}
 		for _, a := range s.Attributes {
-			all[string(a.Key)] = a.Value.Emit()
+			all[string(a.Key)] = a.Value.String()
 		}
 		return all
 	}

@@ -132,7 +132,7 @@ func TestJoinedSubscribersAreCalledInOrder(t *testing.T) {
 			o.Error(err)
 		}
 		o.do(func(ctx context.Context, tx ports.Tx) error {
-			if !events.Joined(tx, events.TypeWalletChanged) || !events.Joined(tx, events.TypeUserErased) {
+			if !events.Joined(ctx, events.TypeWalletChanged) || !events.Joined(ctx, events.TypeUserErased) {
 				o.Error("the unit has no joined subscriber for a type that one handles")
 			}
 			return events.Add(ctx, tx, o.ids, now(), 1, events.UserErased{UserID: ben})
@@ -146,8 +146,8 @@ func TestNoFastFormIsKeptFromOtherTypes(t *testing.T) {
 	d := &diary{}
 	check := func(want bool) func(o *office) {
 		return func(o *office) {
-			o.do(func(_ context.Context, tx ports.Tx) error {
-				if got := events.Joined(tx, events.TypeMessageSent); got != want {
+			o.do(func(ctx context.Context, _ ports.Tx) error {
+				if got := events.Joined(ctx, events.TypeMessageSent); got != want {
 					o.Errorf("Joined = %t, want %t", got, want)
 				}
 				return nil

@@ -42,13 +42,16 @@ func Join[T RelayTx](d JoinDeps[T]) (uow.Runner[T], error) {
 	return &joining[T]{d}, nil
 }
 
-// Joined reports whether a joined subscriber handles events of a type in the unit of work of tx. A
+// Joined reports whether a joined subscriber handles events of a type in the unit of work of ctx. A
 // fast form of a use case, in which the store adds the event itself, asks first: it cannot be taken
 // then, because the event has to go through Add.
-func Joined(tx Tx, t Type) bool {
-	r, ok := tx.Events().(interface{ joins(Type) bool })
-	return ok && r.joins(t)
+func Joined(ctx context.Context, t Type) bool {
+	unit, ok := ctx.Value(unitKey{}).(interface{ joins(Type) bool })
+	return ok && unit.joins(t)
 }
+
+// unitKey is the context key of the unit of work that joined subscribers may handle.
+type unitKey struct{}
 
 type joining[T RelayTx] struct{ JoinDeps[T] }
 
@@ -76,7 +79,7 @@ func (j *joining[T]) Run(ctx context.Context, mode uow.Mode, fn func(ctx context
 		u := &joinedUnit[T]{joining: j, later: later}
 		err := j.Runner.Run(ctx, mode, func(ctx context.Context, tx T) error {
 			recorded := j.With(tx, recorder[T]{tx.Events(), u})
-			if err := fn(ctx, recorded); err != nil {
+			if err := fn(context.WithValue(ctx, unitKey{}, u), recorded); err != nil {
 				return err
 			}
 			return u.handle(ctx, tx, recorded)
@@ -101,8 +104,9 @@ func (r recorder[T]) Add(ctx context.Context, events ...Event) error {
 	return err
 }
 
-func (r recorder[T]) joins(t Type) bool {
-	for _, s := range r.unit.Subscribers {
+// joins reports whether a subscriber handles events of a type.
+func (u *joinedUnit[T]) joins(t Type) bool {
+	for _, s := range u.Subscribers {
 		if s.wants(t) {
 			return true
 		}

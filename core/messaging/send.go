@@ -137,7 +137,7 @@ func (s *Service) sendAtOnce(
 	) (Message, idempotency.Outcome, error) {
 		sender, ok := tx.Messaging().(Sender)
 		if !ok || image != nil || s.deps.Policy.MessageCost == 0 ||
-			events.Joined(tx, events.TypeMessageSent) || events.Joined(tx, events.TypeWalletChanged) {
+			events.Joined(ctx, events.TypeMessageSent) || events.Joined(ctx, events.TypeWalletChanged) {
 			return Message{}, idempotency.Unsupported, nil
 		}
 		now := s.deps.Clock.Now()

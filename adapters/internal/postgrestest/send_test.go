@@ -12,6 +12,8 @@ import (
 
 	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
+	"github.com/cicerone-go/cicerone/adapters/matchindex"
+	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
@@ -245,4 +247,41 @@ func messagesIn(t *testing.T, s *community.Scene) int {
 	all, err := s.Messaging.Messages(context.Background(), s.Voyager, s.Talk, page.Request[page.Moment]{Limit: 100})
 	must(t, err)
 	return len(all.Items)
+}
+
+// TestJoinedSubscribersOfAnIndexedStore sends a message through an index of profiles, over a store with a
+// joined subscriber. The subscriber handles the event, and the message is sent step by step.
+func TestJoinedSubscribersOfAnIndexedStore(t *testing.T) {
+	ctx, dsn := context.Background(), servers.Postgres(t)
+	store := open(t, dsn, fresh(t, dsn))
+	defer func() { must(t, store.Close(ctx)) }()
+	clock, ids, handled := community.NewClock(), id.NewGenerator(nil), 0
+	joined, err := events.Join(events.JoinDeps[ports.Tx]{
+		Runner: store, With: ports.WithEvents, Clock: clock.Now, IDs: ids, Policy: events.DefaultPolicy(), Report: func(err error) { t.Error(err) },
+		Subscribers: []ports.JoinedSubscriber{{
+			Name: "diary", Types: []events.Type{events.TypeMessageSent},
+			Handle: func(context.Context, ports.Tx, events.Event) error { handled++; return nil },
+		}},
+	})
+	must(t, err)
+	index, err := matchindex.New(matchindex.Deps{Runner: joined, Policy: matchindex.DefaultPolicy()})
+	must(t, err)
+	s, err := community.NewScene(ctx, community.New(storeOf{store, index}, clock, ids, uow.Policy{}), clock)
+	must(t, err)
+	before := handled
+	_, err = s.Messaging.Send(ctx, s.Voyager, s.Talk, messaging.Draft{Content: "hello"}, "")
+	must(t, err)
+	if handled != before+1 {
+		t.Errorf("the subscriber handled %d events, want 1", handled-before)
+	}
+}
+
+// storeOf is a store with another runner.
+type storeOf struct {
+	ports.Storage
+	runner uow.Runner[ports.Tx]
+}
+
+func (s storeOf) Run(ctx context.Context, mode uow.Mode, fn func(context.Context, ports.Tx) error) error {
+	return s.runner.Run(ctx, mode, fn)
 }

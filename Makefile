@@ -38,9 +38,6 @@ test race cover fuzz soak bench-http: export TMPDIR := $(or $(MEMORY),$(TMPDIR),
 
 FUZZTIME ?= 10s
 
-# The tests that have to cover core. All others are compiled once less, because only these need core with counters.
-COVERING := ./core/... ./adapters/memory
-
 PROFILE := .build/core.out
 LEAST_COVERAGE := 90
 
@@ -85,11 +82,10 @@ race: ## Run all tests under the race detector (an hour)
 	@$(MAKE) --no-print-directory test ARGS='-race $(ARGS)'
 
 .PHONY: cover
-cover: ## Run all tests, and fail if those of core and of the store in memory cover less than 90 % of core
+cover: ## Run all tests, and fail if they cover less than 90 % of core
 	@mkdir -p $(dir $(PROFILE))
-	@$(MAKE) --no-print-directory test ARGS='-coverpkg=./core/... -coverprofile=$(PROFILE) $(ARGS)' PACKAGES='$(COVERING)'
+	@$(MAKE) --no-print-directory test ARGS='-coverpkg=./core/... -coverprofile=$(PROFILE) $(ARGS)'
 	@go run ./.ci/coverage $(LEAST_COVERAGE) $(PROFILE)
-	@$(MAKE) --no-print-directory test PACKAGES="$$(go list ./... | grep -vxF "$$(go list $(COVERING))" | tr '\n' ' ')"
 
 .PHONY: concurrent
 concurrent: ## Run the tests of concurrent code under the race detector

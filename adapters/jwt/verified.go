@@ -9,17 +9,17 @@ import (
 )
 
 // verified remembers tokens that were valid, by their SHA-256, because most tokens are used many
-// times. What a token says does not change, so only its expiry has to be checked again.
+// times. The claims of a token do not change, so only its expiry is checked again.
 type verified struct {
 	mu     sync.RWMutex
 	tokens map[[sha256.Size]byte]holder
 }
 
-// holder is what a token says.
+// holder is the user and the session that a valid token names.
 type holder struct {
 	user    id.User
 	session id.Session
-	until   time.Time // is no longer valid
+	until   time.Time // from which the token is not valid
 }
 
 // maxVerified bounds the tokens that are remembered. Beyond it, all are forgotten.

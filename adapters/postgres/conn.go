@@ -150,9 +150,9 @@ func value[T any](take func(r *row) T) func(r *row, v *T) {
 	return func(r *row, v *T) { *v = take(r) }
 }
 
-// ask makes one round trip: the begin statement, what is queued, and the question. If the connection turns out to be dead before the unit relies on any result, ask
-// replaces it and tries again. It does not replace the connection to a silent server, because a new
-// one would most likely be silent, too.
+// ask makes one round trip: the begin statement, what is queued, and the question. If the connection
+// turns out to be dead before the unit relies on any result, ask replaces it and tries again. It does
+// not replace the connection to a silent server, because a new one would most likely be silent, too.
 func (c *conn) ask(ctx context.Context, question command) error {
 	if c.whole {
 		return errWhole

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,23 +11,7 @@ import (
 // TestPlanOfConversations checks that a page of conversations reads two ranges of indexes, as far
 // as the page needs, and sorts only what it has read.
 func TestPlanOfConversations(t *testing.T) {
-	ctx, path := t.Context(), filepath.Join(t.TempDir(), "cicerone.db")
-	store, err := Open(ctx, path, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := store.Close(ctx); err != nil {
-		t.Fatal(err)
-	}
-	c, err := connect(ctx, path, toWrite)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := c.close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	ctx, c := t.Context(), connected(t)
 	ranges := func(query string, args ...any) (steps []string, sorts int) {
 		t.Helper()
 		plan, err := list(ctx, c, func(r *row, step *string) {

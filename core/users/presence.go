@@ -79,8 +79,7 @@ type presumedKey struct{}
 // the context that it returns begin with the check of the session, until one of them has succeeded;
 // see uow.Store.Guarded. A store can make that check in one round trip with the rest of the unit.
 //
-// Until then nothing may be told to the caller, and nothing may be done for them outside of the
-// store. confirm makes the check if no unit has made it, and returns its error: ErrNotSignedIn or
+// Until then the caller gets no response, and nothing is done for the caller outside of the store. confirm makes the check if no unit has made it, and returns its error: ErrNotSignedIn or
 // ErrSuspended. It must be called before a response, also before one that refuses the request for
 // another reason. The Caller has only UserID and SessionID.
 //

@@ -6,8 +6,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 )
 
-// ended remembers sessions that were presumed and did not hold. Further requests of theirs are
-// checked first, so that they use nothing of what the user may use.
+// ended remembers the sessions that were presumed and had ended. Gate.Presumed checks their further
+// requests immediately, so that these do not use up the rate of the user.
 type ended struct {
 	mu       sync.Mutex
 	sessions map[id.Session]struct{}

@@ -23,8 +23,8 @@ type answer struct {
 	Balance, Held int64
 }
 
-// agree returns an error if the floor answers a talker's questions in another way than Cicerone,
-// whose database it has a copy of. Otherwise the two would be compared in different work.
+// agree returns an error if the floor, on a copy of Cicerone's database, answers the requests of a
+// talker differently. The benchmark would then compare two servers that do different work.
 func agree(ours, floor string, t *talker) error {
 	two := [2]*wire{{address: ours}, {address: floor}}
 	some := url.Values{"limit": {"20"}, "country": {country}, "interest_id": t.interests[:3]}.Encode()

@@ -12,7 +12,7 @@ import (
 // tick is the unit of times in /proc, which is the same on every Linux that Go supports.
 const tick = 10 * time.Millisecond
 
-// stat has what the kernel tells about a process.
+// stat has the fields of /proc/PID/stat that the benchmark reads.
 type stat struct {
 	name     string
 	parent   int
@@ -50,10 +50,14 @@ func cpuOf(pid int) (time.Duration, error) {
 	return s.own, err
 }
 
-// familyCPU returns the CPU time of a process and its children, those that have ended included. It
-// looks again if one has ended meanwhile, whose time would count twice or not at all.
+// looks is how often familyCPU reads the times, if children keep ending.
+const looks = 100
+
+// familyCPU returns the CPU time of a process and its children, those that have ended included. If a
+// child ends while the times are read, its time would count twice or not at all, so familyCPU reads
+// them again. It returns an error if that happens each of a hundred times.
 func familyCPU(pid int) (time.Duration, error) {
-	for {
+	for range looks {
 		before, err := statOf(pid)
 		if err != nil {
 			return 0, err
@@ -67,6 +71,7 @@ func familyCPU(pid int) (time.Duration, error) {
 			return after.own + after.children + living, err
 		}
 	}
+	return 0, fmt.Errorf("the CPU time of process %d: its children keep ending", pid)
 }
 
 // childrenCPU returns the CPU time of the living children of a process.

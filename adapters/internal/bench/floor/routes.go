@@ -34,7 +34,7 @@ func (f *floor) routes() http.Handler {
 	return mux
 }
 
-// caller is what an access token says.
+// caller has the claims of an access token.
 type caller struct {
 	Session string `json:"sid"`
 	User    string `json:"sub"`

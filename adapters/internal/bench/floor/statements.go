@@ -110,7 +110,7 @@ const bits = `
 	CREATE INDEX people_of_country ON floor.people (country);
 	ANALYZE floor.people`
 
-// matches ranks the people whom the session $1 may find, and who fit.
+// matches ranks the people who fit the query and whom the user of the session $1 may find.
 func matches(fitting string) string {
 	return `
 	WITH me AS MATERIALIZED (

@@ -38,6 +38,7 @@ type txn struct {
 	waiting []*batch      // queued writes, by collection
 	strict  bool          // a duplicate is an error, not a conflict
 	unknown bool          // a commit was sent, and may have taken effect
+	lost    bool          // the last command in the transaction had no response
 	turns   []turn
 
 	own  documents // that the unit has changed, or will change with queued writes
@@ -166,6 +167,9 @@ func (t *txn) sendIn(ctx context.Context, session mongo.Session, command func(ct
 		asking = mongo.NewSessionContext(asking, session)
 	}
 	err := command(asking)
+	if session != nil && session == t.session {
+		t.lost = err != nil && (ended(asking) != nil || isLost(err))
+	}
 	if err != nil && ended(ctx) == nil && ended(asking) != nil {
 		err = fmt.Errorf("%w: %w", errSilent, err)
 		t.noteSilence()
@@ -221,8 +225,21 @@ func (t *txn) abort(ctx context.Context) {
 	if t.unknown && t.store.sharded {
 		cancel()
 	}
+	if t.lost && !t.unknown {
+		t.supersede(ctx)
+	}
 	t.session.EndSession(ctx) // which aborts what is in progress; where that does not arrive, the server does after a minute
-	t.session = nil
+	t.session, t.lost = nil, false
+}
+
+// supersede aborts the transaction and begins the session's next one, so that the server refuses a
+// command of the first that arrives now. A command without a response may arrive after the abort,
+// because that uses another connection. If it was the command that begins the transaction, the
+// transaction would stay open, with its locks, until the server's time limit.
+func (t *txn) supersede(ctx context.Context) {
+	if t.session.AbortTransaction(ctx) == nil && t.session.StartTransaction(concerns) == nil {
+		_ = t.store.in(countersIn).FindOne(mongo.NewSessionContext(ctx, t.session), d("_id", ports.EventCounter)).Err()
+	}
 }
 
 // leave aborts an uncommitted transaction, and passes on the unit's turns.

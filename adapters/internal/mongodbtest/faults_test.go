@@ -328,3 +328,23 @@ func TestSilentServer(t *testing.T) {
 		}
 	}
 }
+
+// A unit whose context ends does not wait for the response to its command. The command may then arrive after
+// the abort, and must not begin the transaction again: it would lock documents until the server's time limit.
+func TestCommandArrivesAfterAbort(t *testing.T) {
+	server := startFake(t)
+	s := onFake(server)
+	store := s.open(t, s.fresh(t))
+	defer func() { must(t, store.Close(context.Background())) }()
+	const late = 300 * time.Millisecond
+	server.Inject(mongofake.Fault{Command: "insert", Delay: late, Late: true})
+	ctx, cancel := context.WithTimeout(t.Context(), late/6)
+	defer cancel()
+	if err := store.Run(ctx, uow.Write, mark); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Run = %v, want DeadlineExceeded", err)
+	}
+	time.Sleep(2 * late) // until the command has arrived
+	if err := store.Run(t.Context(), uow.Write, mark); err != nil {
+		t.Errorf("the next unit failed with %v", err)
+	}
+}

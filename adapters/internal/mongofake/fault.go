@@ -40,6 +40,9 @@ type Fault struct {
 
 	// Delay is the time to wait before the command is run or fails.
 	Delay time.Duration
+	// Late runs the command after the delay even if its client has closed the connection, as a server does
+	// that receives both late.
+	Late bool
 	// Cut closes the connection.
 	Cut Cut
 	// Error is returned. Without TakesEffect the command is not run, and its transaction stays as it was.

@@ -205,6 +205,9 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 func (s *Server) respond(ctx context.Context, conn net.Conn, m *message) bool {
 	c := newCommand(m)
 	fault := s.faults.receive(c)
+	if fault.Late {
+		ctx = context.WithoutCancel(ctx)
+	}
 	if fault.Delay > 0 {
 		timer := time.NewTimer(fault.Delay)
 		defer timer.Stop()

@@ -152,5 +152,5 @@ func resumesCopy(t *testing.T, p programs.Server) {
 		"doctor": programs.Refused("doctor", to, "was not finished", "server copy"),
 	})
 	copied(t, p, from, to)
-	must(t, p.Serve(t, "--store", to).Ready(t))
+	readyAndEnded(t, p.Serve(t, "--store", to))
 }

@@ -118,5 +118,13 @@ func copyExcludesServers(t *testing.T, p programs.Server, s target) {
 		}
 	}
 	must(t, alone.Close(t.Context()))
-	must(t, p.Serve(t, "--store", address).Ready(t))
+	readyAndEnded(t, p.Serve(t, "--store", address))
+}
+
+// readyAndEnded checks that a server becomes ready, and ends it. A server that is killed may leave a transaction
+// open, for which the end of the test, which drops the database, would wait a minute.
+func readyAndEnded(t *testing.T, r *programs.Serving) {
+	t.Helper()
+	must(t, r.Ready(t))
+	r.End(t)
 }

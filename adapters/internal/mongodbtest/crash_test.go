@@ -93,6 +93,7 @@ func size(usual, full int) int {
 // and the document that a joined subscriber wrote is there for each of them and for no other. A store serves 50
 // cuts, because the fake gets slower with every document.
 func TestConnectionsCut(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, s target) {
 		proxy := servers.NewProxy(t, servers.OfPrimary(t, s.uri))
 		s.uri = proxy.DSN()

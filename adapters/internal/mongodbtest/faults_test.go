@@ -50,6 +50,7 @@ func failuresOf(u useCase) []failing {
 // succeeds must have taken effect once. One that fails must have changed nothing, unless its outcome is
 // unknown. A repeat with the same key must succeed, and take effect once.
 func TestEachCommandFails(t *testing.T) {
+	t.Parallel()
 	server := startFake(t)
 	s := onFake(server)
 	var all sync.WaitGroup // concurrently: the driver waits half a second before it selects a server again
@@ -170,6 +171,7 @@ func difference(got, want string) string {
 // TestLostCommits cuts connections after a commit and before its reply. The driver repeats the commit, and then
 // the adapter does.
 func TestLostCommits(t *testing.T) {
+	t.Parallel()
 	const clients = 50 // concurrent: the driver waits half a second before it selects a server again
 	lost := 1000
 	if soak() {
@@ -219,6 +221,7 @@ func TestLostCommits(t *testing.T) {
 
 // TestServerRestarts stops the server under load, which aborts every open transaction, and starts it again.
 func TestServerRestarts(t *testing.T) {
+	t.Parallel()
 	times := 5
 	if soak() {
 		times = 100

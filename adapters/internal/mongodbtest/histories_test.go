@@ -10,6 +10,7 @@ import (
 )
 
 func TestHistories(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, s target) {
 		var last *mongodb.Options
 		histories.Compare(t, histories.Runs{Usual: 100, Soak: 3_000},

@@ -25,6 +25,9 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
+// The long tests run beside each other: most of their time, they wait for the driver, for time limits or for processes.
+// Those that look for goroutines that stay do not.
+
 // The garbage collector would take a quarter of the processor time: the fake, the driver and the adapter are one
 // process, with few living objects.
 func TestMain(m *testing.M) {

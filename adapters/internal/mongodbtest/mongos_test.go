@@ -39,6 +39,7 @@ func startCluster(t testing.TB, config mongofake.Config) (one, other target) {
 // mongos, of MongoDB 4.2, and with CICERONE_SOAK=1 also of 5.0. It checks every command that the
 // adapter sends, too.
 func TestStorageBehindTwoMongos(t *testing.T) {
+	t.Parallel()
 	t.Run("4.2", func(t *testing.T) {
 		all := behindTwoMongos(t, mongofake.Config{})
 		t.Run("concerns", func(t *testing.T) { checkConcerns(t, all) })
@@ -142,6 +143,7 @@ func TestCommandsBehindMongos(t *testing.T) {
 // From MongoDB 5.0 on it takes no transaction. Before, one that lasts for more than 5 s reads the
 // rest as of a later moment.
 func TestSnapshotBehindMongos(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		config mongofake.Config
 		pause  time.Duration

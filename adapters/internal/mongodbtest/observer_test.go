@@ -18,6 +18,7 @@ import (
 
 // TestStorage runs the kit. On the fake, it also checks every command that the adapter sends.
 func TestStorage(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, s target) {
 		seen := &commands{}
 		if s.fake != nil {

@@ -51,6 +51,7 @@ var concurrent = []string{
 // isolates the units. Without CICERONE_SOAK=1 it runs the most concurrent suites, because
 // TestStorageBehindTwoMongos runs all of them in two stores, too.
 func TestStorageOfTwoProcesses(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, s target) {
 		porttest.Storage(t, func(t *testing.T) ports.Storage {
 			if suite := strings.Split(t.Name(), "/")[2]; !soak() && !slices.Contains(concurrent, suite) {

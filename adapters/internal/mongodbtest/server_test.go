@@ -15,6 +15,7 @@ import (
 // The example server on MongoDB or the fake, run as an operator runs it.
 
 func TestServer(t *testing.T) {
+	t.Parallel()
 	folder := programs.Build(t, "examples/server", "examples/journey")
 	everywhere(t, func(t *testing.T, s target) {
 		p := programs.NewServer(t, folder)

@@ -18,6 +18,7 @@ import (
 // the commits. Every request ends within 5 s, also if it waits for others, with an error for which
 // a client tries again.
 func TestSilentShard(t *testing.T) {
+	t.Parallel()
 	const limit = 5 * time.Second
 	for name, silent := range map[string]func(c mongofake.Command) bool{
 		"wallets":       func(c mongofake.Command) bool { return c.Collection == "wallets" || c.Name == "abortTransaction" },

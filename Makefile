@@ -48,9 +48,10 @@ CONCURRENTLY := ^\s*go |\.Go\(|\.Parallel\(\)|[cC]oncurrently\(|httptest\.NewSer
 
 # Under the race detector, the tests of these packages take several times as long. Most run one command after another, or
 # other processes; the others (mongofake, porttest, jsonfile, sqlitetest) are concurrent, but the kit runs under it on the
-# fake, on memory and on SQLite. CI runs these tests without it, and `make race` under it.
+# fake, on memory and on SQLite. natstest compiles a whole NATS server, and adapters/nats starts no goroutine. CI runs these
+# tests without it, and `make race` under it.
 SEQUENTIAL := adapters/images adapters/internal/bench adapters/internal/grpcclients adapters/internal/histories adapters/internal/mongofake \
-	adapters/internal/reach adapters/internal/servers adapters/internal/sqlitetest adapters/internal/surface core/text \
+	adapters/internal/natstest adapters/internal/reach adapters/internal/servers adapters/internal/sqlitetest adapters/internal/surface core/text \
 	examples/embed examples/extend examples/ownadapter/jsonfile examples/server examples/server/internal/demo ports/copier \
 	ports/porttest
 SEQUENTIAL_TESTS := Test(ExportOfManyImages|AccessOfEveryRoute|ClassOfEveryRoute|ResponsesMatchOpenAPI|AccessOverGRPC|$\

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
@@ -13,9 +15,11 @@ var (
 	profiles  = tableOf(ports.ProfileLayout)
 	interests = tableOf(ports.InterestLayout)
 
-	// saveProfile keeps the id of an existing profile.
-	saveProfile = profiles.insert +
-		" ON CONFLICT (user_id) DO UPDATE SET " + profiles.replace("id", "user_id") + " RETURNING id"
+	// saveProfile keeps the id of an existing profile. Its last argument are the interests.
+	saveProfile = statement(fmt.Sprintf("INSERT INTO @profiles (%s, interest_bits) VALUES (%s, %s)",
+		strings.Join(profiles.names, ", "), placeholders(1, len(profiles.names)),
+		bits(statement(fmt.Sprintf("@interests WHERE id = ANY($%d)", len(profiles.names)+1))))) +
+		" ON CONFLICT (user_id) DO UPDATE SET " + profiles.replace("id", "user_id") + ", interest_bits = excluded.interest_bits RETURNING id"
 )
 
 // nameTaken reports whether another interest has the name $1, which the interest $2 has not.
@@ -51,7 +55,7 @@ func (repo matchingRepository) Profile(
 
 func (repo matchingRepository) SaveProfile(ctx context.Context, p matching.Profile, interests []id.Interest) error {
 	return repo.write(ctx, func(c *conn) error {
-		kept, err := find(ctx, c, value((*row).id), saveProfile, profiles.args(p)...)
+		kept, err := find(ctx, c, value((*row).id), saveProfile, append(profiles.args(p), uuids(interests))...)
 		if err != nil {
 			return err
 		}

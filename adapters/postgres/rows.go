@@ -54,6 +54,9 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 				c.later(touch, touchArgs(m)...)
 			}
 		}
+		if table == ports.ProfileInterests && len(rows) > 0 {
+			c.later(setBits, profilesOf(rows))
+		}
 		if err := c.flush(ctx); err != nil {
 			return fmt.Errorf("write %s: %w", table.Name, err)
 		}

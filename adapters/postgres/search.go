@@ -3,55 +3,11 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"math"
 	"slices"
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
 )
-
-// search finds profiles in the order of their ranks, and the interests that each shares with the
-// viewer, $1: a row for each interest, or one without an interest. $2 and $3 are the rank of the
-// last match of the page before; $4 is the limit.
-//
-// A page holds few of all candidates, so the query does little for each. It counts shared interests
-// in their index alone. It checks who may be found in the order of the ranks until the page is
-// full; OFFSET 0 makes the planner do so. It orders first by score, which is cheap, and by id only
-// within the scores that the page reaches. Candidates without a shared interest follow by id; they
-// are read only if those with one do not fill the page.
-func search(fitting statement) statement {
-	return `
-	WITH ` + withMine + `,
-	sharing AS (
-		SELECT candidate.id, count(*) AS score
-		FROM @profile_interests AS candidate (id, interest_id)
-		WHERE $2::bigint > 0 AND interest_id = ANY (ARRAY(SELECT id FROM mine)) AND ` + fitting + `
-		GROUP BY candidate.id
-		ORDER BY score DESC
-	),
-	best AS (
-		SELECT id, score
-		FROM (SELECT * FROM sharing WHERE (-score, id) > (-$2::bigint, $3) ORDER BY score DESC, id) AS sharing
-		WHERE EXISTS (SELECT 1 FROM @profiles AS candidate WHERE candidate.id = sharing.id AND ` + findable + ` OFFSET 0)
-		ORDER BY score DESC, id
-		LIMIT $4
-	),
-	rest AS (
-		SELECT candidate.id, 0::bigint AS score
-		FROM @profiles AS candidate
-		WHERE (SELECT count(*) FROM best) < $4 AND candidate.id > CASE $2::bigint WHEN 0 THEN $3 ELSE '00000000-0000-0000-0000-000000000000'::uuid END
-			AND ` + findable + ` AND ` + fitting + `
-			AND NOT EXISTS (SELECT 1 FROM @profile_interests WHERE profile_id = candidate.id AND interest_id = ANY (ARRAY(SELECT id FROM mine)))
-		ORDER BY candidate.id
-		LIMIT $4
-	),
-	page AS (SELECT * FROM best UNION ALL SELECT * FROM rest ORDER BY score DESC, id LIMIT $4)
-	SELECT ` + profiles.columns + ", page.score, " + interests.columns + `
-	FROM page
-	JOIN @profiles ON profiles.id = page.id
-	LEFT JOIN (@profile_interests AS theirs JOIN mine AS interests ON interests.id = theirs.interest_id) ON theirs.profile_id = page.id
-	ORDER BY page.score DESC, page.id, interests.name_folded, interests.id`
-}
 
 // withMine has the active interests of the viewer, $1.
 const withMine statement = `mine AS MATERIALIZED (
@@ -62,9 +18,9 @@ const withMine statement = `mine AS MATERIALIZED (
 		WHERE own.user_id = $1
 	)`
 
-// among finds those of the profiles $2 that a search finds. Its rows are those of search, with a score of
-// zero and in another order, and those of the viewer's own profile, which shares its interests with itself.
-// OFFSET 0 makes the planner look the few candidates up first, whatever else it could begin with.
+// among finds those of the profiles $2 that a search finds, and the interests that each shares with the
+// viewer, $1: a row for each interest, or one without an interest. It also finds the viewer's own profile,
+// which shares its interests with itself. OFFSET 0 makes the planner look the few candidates up first, whatever else it could begin with.
 func among(fitting statement) statement {
 	return `
 	WITH ` + withMine + `,
@@ -75,7 +31,7 @@ func among(fitting statement) statement {
 		UNION ALL
 		SELECT * FROM @profiles WHERE user_id = $1
 	)
-	SELECT ` + profiles.columns + ", 0::bigint, " + interests.columns + `
+	SELECT ` + profiles.columns + ", " + interests.columns + `
 	FROM page AS profiles
 	LEFT JOIN (@profile_interests AS theirs JOIN mine AS interests ON interests.id = theirs.interest_id) ON theirs.profile_id = profiles.id
 	ORDER BY profiles.id, interests.name_folded, interests.id`
@@ -86,23 +42,6 @@ func among(fitting statement) statement {
 var findable = `candidate.is_searchable AND candidate.user_id <> $1
 	AND (SELECT is_active FROM @users WHERE users.id = candidate.user_id)
 	AND NOT ` + eitherBlocks("$1", "candidate.user_id")
-
-func (repo matchingRepository) Search(
-	ctx context.Context, q matching.Query, after *matching.Rank, limit int,
-) (matches []matching.Match, err error) {
-	err = repo.read(ctx, func(c *conn) error {
-		from := matching.Rank{Score: math.MaxInt32}
-		if after != nil {
-			from = *after
-		}
-		fitting := where{args: []any{uuid(q.Viewer), int64(from.Score), uuid(from.Profile), limited(limit)}}
-		fits(&fitting, q)
-		found, err := list(ctx, c, scanMatch, search(fitting.text()), fitting.args...)
-		matches = gather(found)
-		return err
-	})
-	return matches, err
-}
 
 func (repo matchingRepository) Among(
 	ctx context.Context, q matching.Query, of ...id.Profile,
@@ -136,29 +75,15 @@ func (repo matchingRepository) Among(
 	return own, found, err
 }
 
-// fits adds the conditions of a query.
-func fits(w *where, q matching.Query) {
-	w.add("true")
-	of := where{args: w.args}
-	described(&of, q)
-	w.args = of.args
-	if len(of.parts) > 0 {
-		w.add("candidate.id IN (SELECT id FROM @profiles WHERE is_searchable AND " + string(of.text()) + ")")
-	}
-	if len(q.Interests) > 0 {
-		w.add(`candidate.id IN (
-			SELECT had.profile_id FROM @profile_interests AS had JOIN @interests ON interests.id = had.interest_id
-			WHERE had.interest_id = ANY(?) AND interests.is_active)`, uuids(q.Interests))
-	}
-}
-
-// described adds the conditions of a query on the columns of a profile.
+// described adds the conditions of a query on the columns of a profile. Behind a SELECT a place does not
+// change what the server expects, so that it does not plan for each place anew, which takes longer
+// than most searches.
 func described(of *where, q matching.Query) {
 	if country := q.Country.String(); country != "" {
-		of.add("country_searched = ?", country)
+		of.add("country_searched = (SELECT ?::text)", country)
 	}
 	if city := q.City.String(); city != "" {
-		of.add("city_searched = ?", city)
+		of.add("city_searched = (SELECT ?::text)", city)
 	}
 	if q.MinAge != 0 {
 		of.add("age >= ?", int64(q.MinAge))
@@ -170,7 +95,6 @@ func described(of *where, q matching.Query) {
 
 func scanMatch(r *row, m *matching.Match) {
 	profiles.scan(r, &m.Profile)
-	m.Score = int(r.int())
 	var shared matching.Interest
 	if interests.scan(r, &shared); !shared.ID.IsZero() {
 		m.Shared = []matching.Interest{shared}

@@ -1,0 +1,119 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// profiles.interest_bits holds a one for the number of each interest that is linked to the profile,
+// inactive ones included. The string has a multiple of 256 bits, or a single zero if there are no
+// interests, so that nearly all have one length. Only the first 8192 interests have a bit. Searches
+// count the others by their rows.
+
+// bits returns an expression for the bits of the interests that a clause of FROM selects. The server
+// packs the value of a subquery, and stores it packed; joined with nothing, it is as its storage wants it.
+func bits(from statement) statement {
+	return "(SELECT " + united + " FROM " + withNumbers(from) + ") || B''"
+}
+
+// setOf returns a query for one row with the bits of the interests that a clause of FROM selects,
+// the ids of those without a bit, or NULL, and whether there is any.
+func setOf(from statement) statement {
+	return "SELECT " + united + " AS bits, array_agg(id) FILTER (WHERE number >= 8192) AS others, count(*) > 0 AS filled FROM " +
+		withNumbers(from)
+}
+
+const united statement = `coalesce(bit_or(set_bit("bit"(B'0', width, true), number, 1)) FILTER (WHERE number < 8192), B'0')`
+
+func withNumbers(from statement) statement {
+	return "(SELECT interests.id, number, (least(max(number) OVER (), 8191) / 256 + 1) * 256 AS width FROM " + from + ") AS numbered"
+}
+
+// linked selects the interests of the row of profiles at hand.
+const linked statement = "@profile_interests JOIN @interests ON interests.id = interest_id WHERE profile_id = profiles.id"
+
+// setBits makes the bits of the profiles $1 again. Each statement that links interests needs it.
+var setBits = "UPDATE @profiles SET interest_bits = " + bits(linked) + " WHERE id = ANY($1)"
+
+// shared returns an expression for the number of interests that a candidate shares with a set, which is
+// a common table expression with a row of setOf.
+func (c *conn) shared(set statement) statement {
+	same := `candidate.interest_bits & "bit"((SELECT bits FROM ` + set + `), length(candidate.interest_bits), true)`
+	ones := "bit_count(" + same + ")"
+	if c.major() < 14 {
+		ones = "length(replace((" + same + ")::text, '0', ''))"
+	}
+	return "(" + ones + " + CASE WHEN (SELECT others FROM " + set + ") IS NULL THEN 0 ELSE (SELECT count(*) FROM @profile_interests " +
+		"WHERE profile_id = candidate.id AND interest_id = ANY ((SELECT others FROM " + set + ")::uuid[])) END)"
+}
+
+// major is the first part of the server's version.
+func (c *conn) major() int {
+	version := c.on.Conn().PgConn().ParameterStatus("server_version")
+	digits := strings.IndexFunc(version+".", func(r rune) bool { return r < '0' || r > '9' })
+	n, _ := strconv.Atoi(version[:digits]) // 0 if there is none
+	return n
+}
+
+// hasBit reports whether the bit of a number is set.
+func hasBit(bits pgtype.Bits, number int64) bool {
+	return number < int64(bits.Len) && bits.Bytes[number/8]>>(7-number%8)&1 == 1
+}
+
+// bitsOfBatch makes the bits of the first $2 profiles after the id $1, and returns the last id.
+var bitsOfBatch = `WITH batch AS MATERIALIZED (
+		SELECT id FROM @profiles WHERE id > $1 ORDER BY id LIMIT $2
+	), filled AS (
+		UPDATE @profiles SET interest_bits = ` + bits(linked) + ` FROM batch WHERE profiles.id = batch.id
+	) SELECT id::text FROM batch ORDER BY id DESC LIMIT 1`
+
+// fillBits makes the bits of the profiles from before they had them. It may be interrupted and run
+// again. search_path of db begins with the schema.
+func fillBits(ctx context.Context, db *sql.Conn) error {
+	var done bool
+	if err := db.QueryRowContext(ctx, "SELECT done FROM profile_bits").Scan(&done); err != nil || done {
+		return translate(ctx, err)
+	}
+	for last := "00000000-0000-0000-0000-000000000000"; ; {
+		err := db.QueryRowContext(ctx, strings.ReplaceAll(string(bitsOfBatch), "@", ""), last, batchToFill).Scan(&last)
+		if errors.Is(err, sql.ErrNoRows) {
+			break
+		}
+		if err != nil {
+			return translate(ctx, err)
+		}
+	}
+	_, err := db.ExecContext(ctx, "UPDATE profile_bits SET done = true")
+	return translate(ctx, err)
+}
+
+// checkBits returns an error unless every profile has the bits of its interests.
+func (s *Store) checkBits(ctx context.Context, c *conn) error {
+	done, err := find(ctx, c, value((*row).bool), "SELECT done FROM @profile_bits")
+	if err == nil && !done {
+		err = fmt.Errorf("%w (the profiles of schema %s lack the bits of their interests)", ErrOutdated, s.options.Schema)
+	}
+	if err != nil {
+		return fmt.Errorf("read whether profiles have the bits of their interests: %w", err)
+	}
+	return nil
+}
+
+// profilesOf returns the profiles of rows of ports.ProfileInterests.
+func profilesOf(links []ports.Row) (all [][16]byte) {
+	for _, row := range links {
+		profile := row[0].([16]byte) //nolint:forcetypeassert // ports has checked the row
+		if last := len(all) - 1; last < 0 || all[last] != profile {
+			all = append(all, profile)
+		}
+	}
+	return all
+}

@@ -1,0 +1,144 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
+)
+
+// few is how many of the best candidates a search looks at. A page has at most 101, and few candidates
+// are blocked or have an inactive account.
+const few = 128
+
+// Search looks at all candidates, with another statement, if the best few do not fill the page.
+func (repo matchingRepository) Search(
+	ctx context.Context, q matching.Query, after *matching.Rank, limit int,
+) (matches []matching.Match, err error) {
+	err = repo.read(ctx, func(c *conn) error {
+		for _, most := range []statement{statement(fmt.Sprint("LIMIT ", few)), ""} {
+			s, args := c.search(q, after, limit, most)
+			rows, err := list(ctx, c, scanRanked, s, args...)
+			if err != nil {
+				return err
+			}
+			matches = together(rows)
+			if len(matches) >= limit || !slices.ContainsFunc(rows, func(r rankedRow) bool { return r.seen >= few }) {
+				break
+			}
+		}
+		return nil
+	})
+	return matches, err
+}
+
+// search returns a statement, with its arguments, that finds up to $2 profiles by their ranks and the
+// interests of the viewer, $1. It looks at most of the best candidates, where most is a LIMIT or "".
+func (c *conn) search(q matching.Query, after *matching.Rank, limit int, most statement) (statement, []any) {
+	fitting := where{args: []any{uuid(q.Viewer), limited(limit)}}
+	fitting.add("candidate.is_searchable")
+	described(&fitting, q)
+	tables := withMine + ", own AS MATERIALIZED (" + setOf("mine AS interests") + ")"
+	if len(q.Interests) > 0 {
+		fitting.args = append(fitting.args, uuids(q.Interests))
+		tables += ", wanted AS MATERIALIZED (" +
+			setOf("@interests WHERE is_active AND id = ANY("+statement(placeholders(len(fitting.args), 1))+")") + ")"
+		fitting.add("(SELECT filled FROM wanted) AND " + string(c.shared("wanted")) + " > 0")
+	}
+	fits, args := fitting.text(), fitting.args
+	argument := func(value any) statement {
+		args = append(args, value)
+		return statement(placeholders(len(args), 1))
+	}
+	if after != nil && after.Score <= 0 {
+		best := apart(fits+" AND "+c.shared("own")+" = 0", argument(uuid(after.Profile)))
+		return ranked(tables, best, "0::bigint"), args
+	}
+	further := statement("")
+	if after != nil {
+		further = "WHERE (-score, id) > (-" + argument(int64(after.Score)) + "::bigint, " + argument(uuid(after.Profile)) + ")"
+	}
+	tables += `, first AS MATERIALIZED (
+		SELECT id, score
+		FROM (SELECT id, ` + c.shared("own") + ` AS score FROM @profiles AS candidate WHERE (SELECT filled FROM own) AND ` + fits + `) AS candidate
+		` + further + ` ORDER BY score DESC, id ` + most + `)`
+	best := sharing + " UNION ALL " + apart(fits+" AND NOT (SELECT filled FROM own)", argument(uuid(id.Profile{})))
+	return ranked(tables, best, "(SELECT count(*) FROM first)"), args
+}
+
+// sharing finds those of the first candidates that may be found.
+var sharing = foundOf("SELECT * FROM first", "score DESC, id")
+
+// apart finds the candidates after an id that fit, in the order of their ids.
+func apart(fits, after statement) statement {
+	return foundOf("SELECT id, 0::bigint AS score FROM @profiles AS candidate WHERE id > (SELECT "+after+"::uuid) AND "+fits, "id")
+}
+
+// foundOf checks in the order of candidates which of them may be found, until the page is full. OFFSET 0
+// makes the planner do so.
+func foundOf(candidates, order statement) statement {
+	return `(
+		SELECT candidate.*, score
+		FROM (` + candidates + " ORDER BY " + order + `) AS ranked
+		CROSS JOIN LATERAL (
+			SELECT candidate.* FROM @profiles AS candidate WHERE candidate.id = ranked.id AND ` + findable + ` OFFSET 0
+		) AS candidate
+		ORDER BY ` + statement(strings.ReplaceAll(string(order), "id", "ranked.id")) + `
+		LIMIT (SELECT $2::bigint))`
+}
+
+// ranked returns the viewer's interests by name, and then the profiles of best, each with its score, the
+// bits of its interests and those shared interests that have no bit. seen is the number of first candidates.
+func ranked(tables, best, seen statement) statement {
+	return "WITH " + tables + ", best AS (" + best + `)
+	SELECT ` + profiles.columns + `, score, interest_bits,
+		CASE WHEN (SELECT others FROM own) IS NOT NULL THEN ARRAY(
+			SELECT interest_id FROM @profile_interests
+			WHERE profile_id = profiles.id AND interest_id = ANY ((SELECT others FROM own)::uuid[])) END,
+		` + interests.nulls + `, NULL::bigint, NULL::bigint, NULL::bigint AS place, profiles.id AS candidate_id
+	FROM best AS profiles
+	UNION ALL
+	SELECT ` + profiles.nulls + ", NULL, NULL, NULL, " + interests.columns + ", number, " + seen + `, row_number() OVER (ORDER BY name_folded, id), NULL
+	FROM mine AS interests
+	ORDER BY place, score DESC, candidate_id`
+}
+
+// rankedRow is an interest of the viewer, or a match without the interests that have a bit.
+type rankedRow struct {
+	matching.Match
+	bits   pgtype.Bits
+	others []id.Interest
+
+	own    matching.Interest
+	number int64
+	seen   int64
+}
+
+func scanRanked(r *row, v *rankedRow) {
+	profiles.scan(r, &v.Profile)
+	v.Score, v.bits, v.others = int(r.int()), take[pgtype.Bits](r, 0, 0, nil), idsOf[id.Interest](r)
+	interests.scan(r, &v.own)
+	v.number, v.seen = r.int(), r.int()
+}
+
+// together returns the matches with the interests of the viewer that they share.
+func together(rows []rankedRow) (matches []matching.Match) {
+	own := slices.IndexFunc(rows, func(r rankedRow) bool { return r.own.ID.IsZero() })
+	if own < 0 {
+		return nil // there are no matches
+	}
+	for _, r := range rows[own:] {
+		for _, mine := range rows[:own] {
+			if hasBit(r.bits, mine.number) || slices.Contains(r.others, mine.own.ID) {
+				r.Shared = append(r.Shared, mine.own)
+			}
+		}
+		matches = append(matches, r.Match)
+	}
+	return matches
+}

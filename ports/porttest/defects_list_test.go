@@ -169,6 +169,12 @@ var defects = []defect{
 		b.matching = listsFindable{b.Tx.Matching()}
 	}),
 		fails: []string{"search/all profiles are listed by id, with what searches compare"}},
+	{name: "looks only at the best candidates", plant: handing(func(_ *memory.Store, b *broken) {
+		b.matching = looksAtFew{b.Tx.Matching()}
+	}),
+		fails: []string{"search/inactive people displace nobody"}},
+	{name: "ranks by the interests that it has saved itself", plant: newRanksSaved,
+		fails: []string{"rows/a copy in another store is equal and usable"}, says: "the matches of ada"},
 	{name: "accepts a stale save", plant: handing(func(_ *memory.Store, b *broken) {
 		b.users = savesStale{b.Tx.Users()}
 	}),

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
@@ -146,6 +147,7 @@ func copied(f *fixture) {
 	c.storage, c.store = target, ports.NewStore(target, policy)
 	for _, u := range []users.User{w.ada, w.ben} {
 		c.same("the conversations of "+u.Name, c.overviews(u), f.overviews(u))
+		c.same("the matches of "+u.Name, c.search(matching.Query{Viewer: u.ID}), f.search(matching.Query{Viewer: u.ID}))
 	}
 	again := c.newUser("again")
 	again.Email = strings.ToUpper(w.ada.Email)

@@ -22,6 +22,7 @@ var searchTests = []test{
 	{"ages are bounded on both sides, and must be given", searchAges},
 	{"filters are combined", searchTogether},
 	{"the score counts active interests that both have", searchScore},
+	{"inactive people displace nobody", searchBehindInactive},
 	{"a match has the whole profile, and the shared interests by name", searchShared},
 	{"pages of matches hold each once, best first", searchPages},
 	{"among given profiles, a search finds those that fit", searchAmong},
@@ -219,6 +220,20 @@ func searchScore(f *fixture) {
 	chess.IsActive = false
 	f.saveInterest(chess)
 	f.finds("Ada when chess is inactive", matching.Query{Viewer: ada.ID}, "one", "two", "both", "none", "inactive")
+}
+
+// searchBehindInactive has more inactive people than a page has room for, who share most.
+func searchBehindInactive(f *fixture) {
+	hiking, chess := f.interest("hiking"), f.interest("chess")
+	ada := f.user("ada")
+	f.profile(ada, hiking, chess)
+	f.profile(f.user("none"))
+	f.profile(f.user("one"), chess)
+	for i := range 140 {
+		f.profile(f.user(fmt.Sprint("inactive", i), inactive), hiking, chess)
+	}
+	f.finds("Ada", matching.Query{Viewer: ada.ID}, "one", "none")
+	f.finds("Ada for chess", matching.Query{Viewer: ada.ID, Interests: []id.Interest{chess.ID}}, "one")
 }
 
 func searchShared(f *fixture) {

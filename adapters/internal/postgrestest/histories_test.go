@@ -17,10 +17,14 @@ func TestHistories(t *testing.T) {
 	dsn := servers.Postgres(t)
 	o := fresh(t, dsn)
 	var inOneStep atomic.Int64
+	next := 0
 	histories.Compare(t, histories.Runs{Usual: 100, Soak: 3_000},
 		func() (ports.Storage, error) { return memory.New(), nil },
 		func() (ports.Storage, error) {
-			empty(t, dsn, o) // its store is closed
+			bitsAgree(t, dsn, o) // its store is closed
+			empty(t, dsn, o)
+			numberFrom(t, dsn, o, []int{0, 255, 8190}[next%3])
+			next++
 			s, err := postgres.Open(context.Background(), dsn, o)
 			return sendCounter{s, &inOneStep}, err
 		},

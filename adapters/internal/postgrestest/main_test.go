@@ -33,7 +33,10 @@ func TestStorage(t *testing.T) {
 		} else {
 			o = fresh(t, dsn)
 		}
-		t.Cleanup(func() { free = append(free, o) }) // after the kit has closed the store
+		t.Cleanup(func() { // after the kit has closed the store
+			bitsAgree(t, dsn, o)
+			free = append(free, o)
+		})
 		return open(t, dsn, o)
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/postgres"
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
@@ -132,13 +133,22 @@ func TestOtherTablesWithSameNames(t *testing.T) {
 }
 
 // TestFillingContinues migrates a store whose migration was interrupted while it looked for the
-// latest messages of conversations.
+// latest messages of conversations, or made the bits of profiles.
 func TestFillingContinues(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)
 	s := open(t, dsn, o)
 	c := community.New(s, community.NewClock(), id.NewGenerator(nil), uow.Policy{})
-	_, pairs, err := c.Populate(ctx, 3)
+	admin, pairs, err := c.Populate(ctx, 3)
+	must(t, err)
+	name := "hiking"
+	hiking, err := c.Matching.CreateInterest(ctx, admin, matching.InterestChange{Name: &name}, "")
+	must(t, err)
+	for _, pair := range pairs[:2] { // the third has a profile without interests
+		_, err = c.Matching.SaveProfile(ctx, pair.Local, matching.Profile{IsSearchable: true}, []id.Interest{hiking.ID})
+		must(t, err)
+	}
+	_, err = c.Matching.SaveProfile(ctx, pairs[2].Local, matching.Profile{IsSearchable: true}, nil)
 	must(t, err)
 	for _, pair := range pairs[:2] { // the third conversation stays empty
 		for range 2 {
@@ -173,5 +183,18 @@ func TestFillingContinues(t *testing.T) {
 	if n, _ := wrong(); n != 0 {
 		t.Errorf("after the migration %d conversations have another latest message", n)
 	}
+	must(t, open(t, dsn, o).Close(ctx))
+
+	_, err = db.Exec(ctx, `UPDATE profiles SET interest_bits = B'0'
+		WHERE id > (SELECT profile_id FROM profile_interests ORDER BY 1 LIMIT 1); UPDATE profile_bits SET done = false`)
+	must(t, err)
+	var lacking int
+	must(t, db.QueryRow(ctx, wrongBits).Scan(&lacking))
+	if lacking != 1 {
+		t.Fatalf("the bits of %d profiles are wrong, want that of one", lacking)
+	}
+	refused(t, dsn, o, postgres.ErrOutdated, "bits of their interests")
+	must(t, postgres.Migrate(ctx, dsn, o))
+	bitsAgree(t, dsn, o)
 	must(t, open(t, dsn, o).Close(ctx))
 }

@@ -90,9 +90,11 @@ func (m *metropolis) load(t testing.TB, dsn string, o postgres.Options) {
 	} {
 		must(t, copyRows(ctx, c, o.Schema, part.table, part.rows))
 	}
-	_, err = c.Exec(ctx, "UPDATE "+pgx.Identifier{o.Schema, "conversation_activity"}.Sanitize()+" SET done = false")
-	must(t, err)
-	must(t, postgres.Migrate(ctx, dsn, o)) // finds the latest message of each conversation
+	for _, made := range []string{"conversation_activity", "profile_bits"} {
+		_, err = c.Exec(ctx, "UPDATE "+pgx.Identifier{o.Schema, made}.Sanitize()+" SET done = false")
+		must(t, err)
+	}
+	must(t, postgres.Migrate(ctx, dsn, o)) // makes what the adapter derives from these rows
 	for _, table := range ports.Tables {
 		_, err = c.Exec(ctx, "VACUUM (ANALYZE) "+pgx.Identifier{o.Schema, table.Name}.Sanitize())
 		must(t, err)

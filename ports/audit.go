@@ -16,7 +16,8 @@ func ForServices(s *Store) *uow.Store[services.Tx] {
 	return uow.Narrow(s, func(tx Tx) services.Tx { return recordsTx{tx} })
 }
 
-// ForAudit returns the store that core/audit uses.
+// ForAudit returns the store that core/audit uses. Rows that implement audit.Derived are asked what they
+// have made wrong.
 func ForAudit(s *Store) *uow.Store[audit.Tx] {
 	return uow.Narrow(s, func(tx Tx) audit.Tx { return recordsTx{tx} })
 }
@@ -46,6 +47,14 @@ func (r records) Each(ctx context.Context, table string) iter.Seq2[audit.Record,
 			}
 		}
 	}
+}
+
+// Disagreeing implements audit.Derived for the rows of a store that does.
+func (r records) Disagreeing(ctx context.Context) iter.Seq2[audit.Disagreement, error] {
+	if derived, ok := r.rows.(audit.Derived); ok {
+		return derived.Disagreeing(ctx)
+	}
+	return func(func(audit.Disagreement, error) bool) {}
 }
 
 // record implements audit.Record.

@@ -3,11 +3,15 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/ports"
 )
+
+var _ audit.Derived = rows{}
 
 // rows implements ports.Rows.
 type rows struct{ *unit }
@@ -62,6 +66,37 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 		}
 		return nil
 	})
+}
+
+// disagreeing compares the bits of the first $2 profiles after the id $1 with those of their interests.
+var disagreeing = "SELECT id, interest_bits <> " + bits(linked) + " FROM @profiles WHERE id > $1 ORDER BY id LIMIT $2"
+
+// Disagreeing implements audit.Derived.
+func (r rows) Disagreeing(ctx context.Context) iter.Seq2[audit.Disagreement, error] {
+	type compared struct {
+		id    [16]byte
+		wrong bool
+	}
+	return func(yield func(audit.Disagreement, error) bool) {
+		for page, after := []compared(nil), ([16]byte{}); ; after = page[len(page)-1].id {
+			err := r.read(ctx, func(c *conn) (err error) {
+				page, err = list(ctx, c, func(r *row, v *compared) { v.id, v.wrong = r.id(), r.bool() }, disagreeing, after, int64(batchToFill))
+				return err
+			})
+			if err != nil {
+				yield(audit.Disagreement{}, err)
+				return
+			}
+			for _, one := range page {
+				if one.wrong && !yield(audit.Disagreement{Table: ports.Profiles.Name, Column: "interest_bits", ID: one.id}, nil) {
+					return
+				}
+			}
+			if len(page) < batchToFill {
+				return
+			}
+		}
+	}
 }
 
 // arguments converts values, which ports has checked, to those that pgx encodes.

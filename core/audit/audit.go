@@ -26,6 +26,21 @@ type Records interface {
 	Each(ctx context.Context, table string) iter.Seq2[Record, error]
 }
 
+// Derived is implemented by the Records of a store that keeps values which it makes of several rows,
+// for instance to search them. It is optional.
+type Derived interface {
+	// Disagreeing returns the rows whose values are not those that the store would make now. It ends
+	// at the first error, which it returns with a zero Disagreement.
+	Disagreeing(ctx context.Context) iter.Seq2[Disagreement, error]
+}
+
+// Disagreement is a row with a value that does not agree with the rows of which it was made.
+type Disagreement struct {
+	Table  string
+	Column string   // has the value; only the store knows it
+	ID     [16]byte // of the row
+}
+
 // Record is one row.
 type Record interface {
 	// Value returns the value of a column: [16]byte, string, int64, bool, time.Time or []byte, or
@@ -97,6 +112,7 @@ func New(store *uow.Store[Tx]) *Auditor { return &Auditor{store: store} }
 //	event_position           no event has a position above the highest that was given
 //	subscription             a position is not above the highest; a lease has a holder and an end; that of a webhook has one
 //	webhook                  a webhook has a subscription; its old secret has an end
+//	derived                  what the store makes of several rows agrees with them: see Derived
 func (a *Auditor) Audit(ctx context.Context) (tokens.Verification, error) {
 	return a.AuditAgainst(ctx, nil)
 }
@@ -136,13 +152,27 @@ func check(ctx context.Context, records Records, heads tokens.Heads) (tokens.Ver
 		a.checkUsers, a.checkSecondFactors, a.checkSessions, a.checkResets, a.checkKeys, a.checkInterests, a.checkProfiles, a.checkConversations,
 		a.checkMessages, a.checkCorrespondents, a.checkAttachments, a.checkReservations, a.checkWallets, a.checkTransactions,
 		a.checkPurses, a.checkPayments, a.checkReports, a.checkReportedMessages, a.checkSanctions, a.checkBlocks, a.checkAuditRecords,
-		a.checkNotifications, a.checkEvents, a.checkWebhooks,
+		a.checkNotifications, a.checkEvents, a.checkWebhooks, a.checkDerived,
 	} {
 		if err := check(ctx); err != nil {
 			return tokens.Verification{}, err
 		}
 	}
 	return a.found, nil
+}
+
+func (a *audit) checkDerived(ctx context.Context) error {
+	derived, ok := a.records.(Derived)
+	if !ok {
+		return nil
+	}
+	for d, err := range derived.Disagreeing(ctx) {
+		if err != nil {
+			return err
+		}
+		a.broken("derived", d.ID, "%s.%s does not agree with the rows of which it was made", d.Table, d.Column)
+	}
+	return nil
 }
 
 // audit is one audit in progress: its findings, and what it remembers of the rows that it has read.

@@ -75,6 +75,9 @@ func TestAStoreThatCannotBeRead(t *testing.T) {
 			t.Errorf("an audit that cannot read %s returned %+v, %v", table.Name, v, err)
 		}
 	}
+	if v, err := audit.Check(t.Context(), failing{all, "what is derived"}); !errors.Is(err, errDisk) || v.Wallets != 0 {
+		t.Errorf("an audit that cannot read what the store has derived returned %+v, %v", v, err)
+	}
 }
 
 var errDisk = errors.New("disk on fire")
@@ -90,6 +93,13 @@ func (f failing) Each(ctx context.Context, table string) iter.Seq2[audit.Record,
 		return func(yield func(audit.Record, error) bool) { yield(nil, errDisk) }
 	}
 	return f.rows.Each(ctx, table)
+}
+
+func (f failing) Disagreeing(ctx context.Context) iter.Seq2[audit.Disagreement, error] {
+	if f.table == "what is derived" {
+		return func(yield func(audit.Disagreement, error) bool) { yield(audit.Disagreement{}, errDisk) }
+	}
+	return f.rows.Disagreeing(ctx)
 }
 
 // TestAStoreOfAnotherShape tests that columns with unexpected types or names are errors.

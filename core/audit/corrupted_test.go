@@ -66,6 +66,7 @@ var peopleCorrupted = []corruption{
 	}, only("profile_user")},
 	{"an age of 12", to(ports.Profiles, "age", int64(12)), only("profile_age")},
 	{"an age of 121", to(ports.Profiles, "age", int64(121)), only("profile_age")},
+	{"a value that was made wrong", func(w *town, s rows) { s[wrong] = []ports.Row{{[16]byte(w.ada.ID)}} }, only("derived")},
 	{"two interests with one name", func(w *town, s rows) {
 		s.where(ports.Interests, "name", "chess").set("name", "HIKING")
 	}, only("interest_name")},

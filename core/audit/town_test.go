@@ -348,6 +348,20 @@ func (s rows) Each(_ context.Context, table string) iter.Seq2[audit.Record, erro
 	}
 }
 
+// wrong stands for the profiles with values that do not agree with their rows.
+var wrong = &ports.Table{Name: "profiles"}
+
+// Disagreeing implements audit.Derived.
+func (s rows) Disagreeing(context.Context) iter.Seq2[audit.Disagreement, error] {
+	return func(yield func(audit.Disagreement, error) bool) {
+		for _, row := range s[wrong] {
+			if !yield(audit.Disagreement{Table: wrong.Name, Column: "bits", ID: row[0].([16]byte)}, nil) { //nolint:forcetypeassert // an id
+				return
+			}
+		}
+	}
+}
+
 // key returns a text that sorts like the key of the row, because seq has few digits in these tests.
 func key(table *ports.Table, row []any) string {
 	var b strings.Builder

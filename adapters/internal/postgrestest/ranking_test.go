@@ -16,6 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 	"github.com/cicerone-go/cicerone/adapters/postgres"
+	"github.com/cicerone-go/cicerone/core/audit"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/text"
@@ -82,6 +83,28 @@ func TestRanking(t *testing.T) {
 			compareRanks(t, s)
 			bitsAgree(t, dsn, o)
 		})
+	}
+}
+
+// TestWrongBitsAreFound changes the bits of two profiles behind the back of the store, and audits it.
+func TestWrongBitsAreFound(t *testing.T) {
+	ctx, dsn := t.Context(), servers.Postgres(t)
+	o := fresh(t, dsn)
+	s := open(t, dsn, o)
+	defer func() { must(t, s.Close(context.Background())) }()
+	compareRanks(t, s)
+	auditor := audit.New(ports.ForAudit(ports.NewStore(s, uow.Policy{})))
+	v, err := auditor.Audit(ctx)
+	must(t, err)
+	if len(v.Violations) > 0 {
+		t.Errorf("before the change an audit found %+v", v.Violations)
+	}
+	runSQL(t, dsn, fmt.Sprintf(`UPDATE %s.profiles SET interest_bits = set_bit("bit"(interest_bits, 512, true), 300, 1)
+		WHERE id IN (SELECT id FROM %[1]s.profiles ORDER BY id LIMIT 2)`, pgx.Identifier{o.Schema}.Sanitize()))
+	v, err = auditor.Audit(ctx)
+	must(t, err)
+	if len(v.Violations) != 2 || v.Violations[0].Rule != "derived" || v.Violations[0].Subject == v.Violations[1].Subject {
+		t.Errorf("an audit found %+v", v.Violations)
 	}
 }
 

@@ -16,8 +16,8 @@ func ForServices(s *Store) *uow.Store[services.Tx] {
 	return uow.Narrow(s, func(tx Tx) services.Tx { return recordsTx{tx} })
 }
 
-// ForAudit returns the store that core/audit uses. Rows that implement audit.Derived are asked what they
-// have made wrong.
+// ForAudit returns the store that core/audit uses. Rows that implement audit.Derived are asked what
+// they have made wrong.
 func ForAudit(s *Store) *uow.Store[audit.Tx] {
 	return uow.Narrow(s, func(tx Tx) audit.Tx { return recordsTx{tx} })
 }

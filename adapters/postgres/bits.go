@@ -18,8 +18,9 @@ import (
 // interests, so that nearly all have one length. Only the first 8192 interests have a bit. Searches
 // count the others by their rows.
 
-// bits returns an expression for the bits of the interests that a clause of FROM selects. The server
-// packs the value of a subquery, and stores it packed; joined with nothing, it is as its storage wants it.
+// bits returns an expression for the bits of the interests that a clause of FROM selects. The
+// server packs the value of a subquery, and stores it packed; joined with nothing, it is as its
+// storage wants it.
 func bits(from statement) statement {
 	return "(SELECT " + united + " FROM " + withNumbers(from) + ") || B''"
 }
@@ -43,8 +44,8 @@ const linked statement = "@profile_interests JOIN @interests ON interests.id = i
 // setBits makes the bits of the profiles $1 again. Each statement that links interests needs it.
 var setBits = "UPDATE @profiles SET interest_bits = " + bits(linked) + " WHERE id = ANY($1)"
 
-// shared returns an expression for the number of interests that a candidate shares with a set, which is
-// a common table expression with a row of setOf.
+// shared returns an expression for the number of interests that a candidate shares with a set,
+// which is a common table expression with a row of setOf.
 func (c *conn) shared(set statement) statement {
 	same := `candidate.interest_bits & "bit"((SELECT bits FROM ` + set + `), length(candidate.interest_bits), true)`
 	ones := "bit_count(" + same + ")"

@@ -19,7 +19,8 @@ var (
 	saveProfile = statement(fmt.Sprintf("INSERT INTO @profiles (%s, interest_bits) VALUES (%s, %s)",
 		strings.Join(profiles.names, ", "), placeholders(1, len(profiles.names)),
 		bits(statement(fmt.Sprintf("@interests WHERE id = ANY($%d)", len(profiles.names)+1))))) +
-		" ON CONFLICT (user_id) DO UPDATE SET " + profiles.replace("id", "user_id") + ", interest_bits = excluded.interest_bits RETURNING id"
+		" ON CONFLICT (user_id) DO UPDATE SET " + profiles.replace("id", "user_id") +
+		", interest_bits = excluded.interest_bits RETURNING id"
 )
 
 // nameTaken reports whether another interest has the name $1, which the interest $2 has not.

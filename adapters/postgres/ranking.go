@@ -12,8 +12,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 )
 
-// few is how many of the best candidates a search looks at. A page has at most 101, and few candidates
-// are blocked or have an inactive account.
+// few is how many of the best candidates a search looks at. A page has at most 101, and few
+// candidates are blocked or have an inactive account.
 const few = 128
 
 // Search looks at all candidates, with another statement, if the best few do not fill the page.
@@ -37,8 +37,9 @@ func (repo matchingRepository) Search(
 	return matches, err
 }
 
-// search returns a statement, with its arguments, that finds up to $2 profiles by their ranks and the
-// interests of the viewer, $1. It looks at most of the best candidates, where most is a LIMIT or "".
+// search returns a statement, with its arguments, that finds up to $2 profiles by their ranks and
+// the interests of the viewer, $1. It looks at most of the best candidates, where most is a LIMIT
+// or "".
 func (c *conn) search(q matching.Query, after *matching.Rank, limit int, most statement) (statement, []any) {
 	fitting := where{args: []any{uuid(q.Viewer), limited(limit)}}
 	fitting.add("candidate.is_searchable")
@@ -65,8 +66,11 @@ func (c *conn) search(q matching.Query, after *matching.Rank, limit int, most st
 	}
 	tables += `, first AS MATERIALIZED (
 		SELECT id, score
-		FROM (SELECT id, ` + c.shared("own") + ` AS score FROM @profiles AS candidate WHERE (SELECT filled FROM own) AND ` + fits + `) AS candidate
-		` + further + ` ORDER BY score DESC, id ` + most + `)`
+		FROM (
+			SELECT id, ` + c.shared("own") + ` AS score FROM @profiles AS candidate
+			WHERE (SELECT filled FROM own) AND ` + fits + `
+		) AS candidate ` + further + `
+		ORDER BY score DESC, id ` + most + `)`
 	best := sharing + " UNION ALL " + apart(fits+" AND NOT (SELECT filled FROM own)", argument(uuid(id.Profile{})))
 	return ranked(tables, best, "(SELECT count(*) FROM first)"), args
 }
@@ -79,8 +83,8 @@ func apart(fits, after statement) statement {
 	return foundOf("SELECT id, 0::bigint AS score FROM @profiles AS candidate WHERE id > (SELECT "+after+"::uuid) AND "+fits, "id")
 }
 
-// foundOf checks in the order of candidates which of them may be found, until the page is full. OFFSET 0
-// makes the planner do so.
+// foundOf checks in the order of candidates which of them may be found, until the page is full.
+// OFFSET 0 makes the planner do so.
 func foundOf(candidates, order statement) statement {
 	return `(
 		SELECT candidate.*, score
@@ -92,8 +96,9 @@ func foundOf(candidates, order statement) statement {
 		LIMIT (SELECT $2::bigint))`
 }
 
-// ranked returns the viewer's interests by name, and then the profiles of best, each with its score, the
-// bits of its interests and those shared interests that have no bit. seen is the number of first candidates.
+// ranked returns the viewer's interests by name, and then the profiles of best, each with its
+// score, the bits of its interests and those shared interests that have no bit. seen is the number
+// of first candidates.
 func ranked(tables, best, seen statement) statement {
 	return "WITH " + tables + ", best AS (" + best + `)
 	SELECT ` + profiles.columns + `, score, interest_bits,
@@ -103,7 +108,8 @@ func ranked(tables, best, seen statement) statement {
 		` + interests.nulls + `, NULL::bigint, NULL::bigint, NULL::bigint AS place, profiles.id AS candidate_id
 	FROM best AS profiles
 	UNION ALL
-	SELECT ` + profiles.nulls + ", NULL, NULL, NULL, " + interests.columns + ", number, " + seen + `, row_number() OVER (ORDER BY name_folded, id), NULL
+	SELECT ` + profiles.nulls + ", NULL, NULL, NULL, " + interests.columns + ", number, " + seen + `,
+		row_number() OVER (ORDER BY name_folded, id), NULL
 	FROM mine AS interests
 	ORDER BY place, score DESC, candidate_id`
 }

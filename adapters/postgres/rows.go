@@ -68,7 +68,8 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 	})
 }
 
-// disagreeing compares the bits of the first $2 profiles after the id $1 with those of their interests.
+// disagreeing compares the bits of the first $2 profiles after the id $1 with those of their
+// interests.
 var disagreeing = "SELECT id, interest_bits <> " + bits(linked) + " FROM @profiles WHERE id > $1 ORDER BY id LIMIT $2"
 
 // Disagreeing implements audit.Derived.
@@ -80,7 +81,8 @@ func (r rows) Disagreeing(ctx context.Context) iter.Seq2[audit.Disagreement, err
 	return func(yield func(audit.Disagreement, error) bool) {
 		for page, after := []compared(nil), ([16]byte{}); ; after = page[len(page)-1].id {
 			err := r.read(ctx, func(c *conn) (err error) {
-				page, err = list(ctx, c, func(r *row, v *compared) { v.id, v.wrong = r.id(), r.bool() }, disagreeing, after, int64(batchToFill))
+				page, err = list(ctx, c, func(r *row, v *compared) { v.id, v.wrong = r.id(), r.bool() },
+					disagreeing, after, int64(batchToFill))
 				return err
 			})
 			if err != nil {

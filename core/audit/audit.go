@@ -26,8 +26,8 @@ type Records interface {
 	Each(ctx context.Context, table string) iter.Seq2[Record, error]
 }
 
-// Derived is implemented by the Records of a store that keeps values which it makes of several rows,
-// for instance to search them. It is optional.
+// Derived is implemented by the Records of a store that keeps values which it makes of several
+// rows, for instance to search them. It is optional.
 type Derived interface {
 	// Disagreeing returns the rows whose values are not those that the store would make now. It ends
 	// at the first error, which it returns with a zero Disagreement.

@@ -179,18 +179,20 @@ func (c *conn) settle(ctx context.Context) error {
 	return c.ask(ctx, question)
 }
 
-// atOnce runs two statements that are a whole unit: one that locks, and s. Nothing is before them,
-// nothing follows them, and they commit without BEGIN and COMMIT, in one round trip. If c.presence
-// is not nil, s makes that check itself. atOnce returns the row of s, or errNone if that changed nothing; the
-// unit then continues. Its other errors are those of a commit. possible is false if the unit cannot
-// be one statement.
+// untouched reports whether the unit can still be committed in one round trip: it is no part of a
+// host's transaction, and has made no call but the check of c.presence.
+func (c *conn) untouched() bool {
+	return c.frame == writing && !c.begun && !c.whole && len(c.queue)+len(c.added) == 0 && (len(c.first) == 0 || c.presence != nil)
+}
+
+// atOnce runs two statements that are a whole unit, which must be untouched: one that locks, and s.
+// Nothing is before them, nothing follows them, and they commit without BEGIN and COMMIT, in one
+// round trip. If c.presence is not nil, s makes that check itself. atOnce returns the row of s, or
+// errNone if that changed nothing; the unit then continues. Its other errors are those of a commit.
 func atOnce[T any](
 	ctx context.Context, c *conn, scan func(r *row, v *T), lock command, s statement, args ...any,
-) (found T, possible bool, err error) {
+) (found T, err error) {
 	checks := c.first
-	if c.frame != writing || c.begun || c.whole || len(c.queue)+len(c.added) > 0 || len(checks) > 0 && c.presence == nil {
-		return found, false, nil
-	}
 	c.frame, c.first = frame{}, nil // no BEGIN
 	defer func() { c.frame = writing }()
 	changed := false
@@ -204,22 +206,22 @@ func atOnce[T any](
 	err = c.roundTrip(ctx, commands)
 	if err != nil && ctx.Err() == nil && isNotCommitted(err) && isLost(err) && !errors.Is(err, errSilent) {
 		if err = c.exchange(ctx); err != nil {
-			return found, true, translate(ctx, err)
+			return found, translate(ctx, err)
 		}
 		err = c.roundTrip(ctx, commands)
 	}
 	switch {
 	case err != nil:
 		c.first = checks
-		return found, true, translateCommit(ctx, err)
+		return found, translateCommit(ctx, err)
 	case !changed:
 		c.first = checks
-		return found, true, errNone
+		return found, errNone
 	case c.ended:
-		return found, true, translateCommit(ctx, errNotAwaited)
+		return found, translateCommit(ctx, errNotAwaited)
 	}
 	c.whole = true
-	return found, true, nil
+	return found, nil
 }
 
 // end commits the unit. Reads that are queued are made before, because they may forbid it.

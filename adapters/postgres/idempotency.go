@@ -12,13 +12,18 @@ var records = tableOf(ports.RecordLayout)
 
 type idempotencyRepository struct{ *unit }
 
+// lockOfKey names the advisory lock of a key.
+func lockOfKey(owner string, key idempotency.Key) []string {
+	return []string{"idempotency key", owner, string(key)}
+}
+
 // Claim locks the key in a statement before the one that reads the record, so that the second sees
 // what the last holder of the lock committed.
 func (repo idempotencyRepository) Claim(
 	ctx context.Context, owner string, key idempotency.Key,
 ) (kept idempotency.Record, err error) {
 	err = repo.write(ctx, func(c *conn) (err error) {
-		c.hold("idempotency key", owner, string(key))
+		c.hold(lockOfKey(owner, key)...)
 		kept, err = find(ctx, c, records.scan,
 			"SELECT "+records.columns+" FROM @idempotency_records WHERE owner = $1 AND key = $2", owner, string(key))
 		return orNotFound(err, "an idempotency key")

@@ -47,6 +47,11 @@ type Options struct {
 	// finds events after events.Policy.LookEvery. Migrate needs the server itself.
 	PgBouncer bool
 
+	// NoGroupCommit gives each message a transaction of its own. Otherwise messages that are sent while
+	// another is being committed wait for it, at most a millisecond, and up to 64 share the next
+	// transaction. Each is sent or refused for itself.
+	NoGroupCommit bool
+
 	// Exclusive opens the store for this process alone, as a copy needs it. Open returns ErrInUse
 	// if another process has it open.
 	Exclusive bool

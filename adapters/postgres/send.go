@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -18,8 +20,33 @@ import (
 
 var _ messaging.Sender = messagingRepository{}
 
-// sending follows lockConversation, and is with it a whole unit: the sender $2 sends a message in the
-// conversation $1. It returns when the message was sent, or no row, and has changed nothing then.
+// sendingColumns are what sending knows of a message, in the order of parcel.args. Its text has the
+// names in braces. The last ones are the record, which is left out or NULL if there is no key. No
+// table has columns of these names where the statement uses them.
+var sendingColumns = []struct{ name, kind string }{
+	{"talk_id", "uuid"}, {"sender_id", "uuid"}, {"message_id", "uuid"}, {"content", "text"}, {"asked_at", "timestamptz"},
+	{"max_unanswered", "bigint"}, {"amount", "bigint"}, {"payment_id", "uuid"}, {"payment_type", "text"}, {"reason", "text"},
+	{"metadata", "jsonb"}, {"paid_at", "timestamptz"},
+	{"told_1", "text"}, {"told_2", "text"}, {"told_3", "text"}, {"told_4", "text"}, {"told_5", "text"},
+	{"session_id", "uuid"}, {"created_after", "timestamptz"}, {"used_after", "timestamptz"},
+	{"key_owner", "text"}, {"key_name", "text"}, {"fingerprint", "bytea"}, {"answer", "bytea"}, {"kept_at", "timestamptz"},
+}
+
+const columnsOfRecord = 5
+
+// one returns a statement for one message, whose first n columns are the arguments.
+func one(n int, s statement) statement {
+	var values []string
+	for i, c := range sendingColumns[:n] {
+		values = append(values, "{"+c.name+"}", fmt.Sprintf("$%d::%s", i+1, c.kind))
+	}
+	return statement(strings.NewReplacer(values...).Replace(string(s)))
+}
+
+// sending sends messages, no two of which have a sender or a conversation in common: the one of its
+// arguments, or those of from, of which it keeps all. It returns those that it sent, and when, and
+// has changed nothing for the others. It follows a statement that locks the conversations, and is
+// with it a whole unit.
 //
 // The lock is a statement of its own, so that sending sees what was committed while that waited. To
 // lock the row in a CTE and to update it in another makes PostgreSQL lock two versions of the row,
@@ -30,81 +57,124 @@ var _ messaging.Sender = messagingRepository{}
 // erased. To look for an answer of the other with EXISTS may read all who have ever written to the
 // sender.
 //
-// $19 is the session of the sender, which is checked as by users.Presence, or NULL.
-func sending(unused, keep statement) statement {
+// session_id is the session of the sender, which is checked as by users.Presence, or NULL.
+func sending(all, from, only, keep statement) statement {
 	return `WITH open AS MATERIALIZED (
-		SELECT other.id AS other_id, latest_at
-		FROM @conversations AS talk JOIN @users AS sender ON sender.id = $2
-			JOIN @users AS other ON other.id = CASE voyager_id WHEN $2 THEN local_id ELSE voyager_id END
-		WHERE talk.id = $1 AND $2 IN (voyager_id, local_id)` + unused + `
+		SELECT ` + all + `other.id AS other_id, latest_at
+		FROM ` + from + `@conversations AS talk JOIN @users AS sender ON sender.id = {sender_id}
+			JOIN @users AS other ON other.id = CASE voyager_id WHEN {sender_id} THEN local_id ELSE voyager_id END
+		WHERE talk.id = {talk_id} AND {sender_id} IN (voyager_id, local_id)` + only + `
 			AND sender.is_active AND other.is_active AND NOT ` + eitherBlocks("voyager_id", "local_id") + `
-			AND ($19::uuid IS NULL OR EXISTS (SELECT FROM @sessions
-				WHERE id = $19 AND user_id = $2 AND revoked_at IS NULL AND created_at > $20 AND last_used_at > $21))
-			AND ((SELECT true FROM @correspondents WHERE user_id = other.id AND reader_id = $2)
-				OR (SELECT count(*) FROM (SELECT FROM @messages WHERE conversation_id = $1 LIMIT $3) AS sent) < $3)
+			AND ({session_id} IS NULL OR EXISTS (SELECT FROM @sessions WHERE id = {session_id} AND user_id = {sender_id}
+				AND revoked_at IS NULL AND created_at > {created_after} AND last_used_at > {used_after}))
+			AND ((SELECT true FROM @correspondents WHERE user_id = other.id AND reader_id = {sender_id})
+				OR (SELECT count(*) FROM (SELECT FROM @messages WHERE conversation_id = {talk_id} LIMIT {max_unanswered}) AS sent)
+					< {max_unanswered})
 	), debit AS (
-		UPDATE @wallets SET balance = balance + $4, seq = seq + 1 FROM open
-		WHERE user_id = $2 AND NOT closed AND balance + $4 BETWEEN 0 AND $5
-		RETURNING balance, seq, other_id, greatest($6, latest_at + interval '1 millisecond') AS sent_at
+		UPDATE @wallets SET balance = balance + {amount}, seq = seq + 1 FROM open
+		WHERE user_id = {sender_id} AND NOT closed AND balance + {amount} BETWEEN 0 AND ` + maxBalance + `
+		RETURNING open.*, balance, seq, greatest({asked_at}, latest_at + interval '1 millisecond') AS sent_at
 	), line AS (
 		INSERT INTO @token_transactions
 			(user_id, seq, id, amount, type, reason, metadata, balance_before, balance_after, created_at)
-		SELECT $2, seq, $7::uuid, $4, $8::text, $9::text, $10::jsonb, balance - $4, balance, $11::timestamptz FROM debit
+		SELECT {sender_id}, seq, {payment_id}, {amount}, {payment_type}, {reason}, {metadata},
+			balance - {amount}, balance, {paid_at} FROM debit
 	), message AS (
 		INSERT INTO @messages (id, conversation_id, user_id, content, read, created_at)
-		SELECT $12, $1, $2, $13::text, false, sent_at FROM debit
+		SELECT {message_id}, {talk_id}, {sender_id}, {content}, false, sent_at FROM debit
 	), latest AS (
-		UPDATE @conversations SET latest_id = $12, latest_at = sent_at FROM debit WHERE id = $1
+		UPDATE @conversations SET latest_id = {message_id}, latest_at = sent_at FROM debit WHERE id = {talk_id}
 	), correspondent AS (
-		INSERT INTO @correspondents (user_id, reader_id) SELECT $2, other_id FROM debit
+		INSERT INTO @correspondents (user_id, reader_id) SELECT {sender_id}, other_id FROM debit
 		ON CONFLICT (user_id, reader_id) DO NOTHING
 	), told AS (
 		INSERT INTO @outbox_batches (events)
-		SELECT ($14::text || seq || $15::text || balance || $16::text || (extract(epoch FROM sent_at) * 1000)::bigint
-			|| $17::text || other_id || $18::text)::json FROM debit
-	)` + keep + " SELECT sent_at FROM debit"
+		SELECT ({told_1} || seq || {told_2} || balance || {told_3} || (extract(epoch FROM sent_at) * 1000)::bigint
+			|| {told_4} || other_id || {told_5})::json FROM debit
+	)` + keep + " SELECT {message_id}, sent_at FROM debit"
 }
 
-var (
-	send = sending("", "")
+var maxBalance = statement(strconv.FormatInt(tokens.MaxBalance, 10))
 
-	// sendOnce also saves the record of a key, unless it sees one. The record of a concurrent unit
-	// with the same key makes it fail.
-	sendOnce = sending(" AND NOT EXISTS (SELECT FROM @idempotency_records WHERE owner = $22 AND key = $23)",
-		`, kept AS (
+// notUsed excludes a message if the statement sees a record of its key. The record of a concurrent
+// unit with the same key makes the statement fail.
+const notUsed statement = `
+			AND NOT EXISTS (SELECT FROM @idempotency_records WHERE owner = {key_owner} AND key = {key_name})`
+
+const keep statement = `, kept AS (
 		INSERT INTO @idempotency_records (owner, key, fingerprint, answer, created_at)
-		SELECT $22, $23, $24::bytea, $25::bytea, $26::timestamptz FROM debit
-	)`)
+		SELECT {key_owner}, {key_name}, {fingerprint}, {answer}, {kept_at} FROM debit WHERE {key_name} IS NOT NULL
+	)`
+
+// The statements of a message that is sent alone, without and with a key.
+var (
+	send     = one(len(sendingColumns)-columnsOfRecord, sending("", "", "", ""))
+	sendOnce = one(len(sendingColumns), sending("", "", notUsed, keep))
 )
+
+// parcel is a message, with the values of sendingColumns.
+type parcel struct {
+	messaging.Message
+	key  *int64 // the number of the lock of its key; nil if it has none
+	args []any
+}
+
+func newParcel(c *conn, s messaging.Sending) (*parcel, error) {
+	told, err := split(events.Batch([]events.Event{s.Paid, s.Sent}))
+	if err != nil {
+		return nil, err
+	}
+	m, p := s.Message, s.Payment
+	args := append([]any{
+		uuid(m.ConversationID), uuid(m.UserID), uuid(m.ID), m.Content, m.CreatedAt,
+		int64(s.MaxUnanswered), p.Amount, uuid(p.ID), string(p.Type), p.Reason, p.Metadata.String(), p.CreatedAt,
+	}, append(told, session(c.presence, m.UserID)...)...)
+	if s.Record == nil {
+		return &parcel{Message: m, args: args}, nil
+	}
+	key := c.store.lockOf(lockOfKey(s.Record.Owner, s.Record.Key)...)
+	return &parcel{Message: m, key: &key, args: append(args, records.args(*s.Record)...)}, nil
+}
+
+// receipt is a row of sending.
+type receipt struct {
+	message id.Message
+	at      time.Time
+}
+
+func scanReceipt(r *row, v *receipt) { v.message, v.at = r.id(), r.time() }
+
+// send sends a parcel as a unit of its own: see atOnce.
+func (p *parcel) send(ctx context.Context, c *conn) (time.Time, error) {
+	lock, s := command{statement: lockConversation, args: p.args[:1]}, send
+	if p.key != nil {
+		s = sendOnce
+	}
+	sent, err := atOnce(ctx, c, scanReceipt, lock, s, p.args...)
+	return sent.at, err
+}
 
 func (repo messagingRepository) Send(
 	ctx context.Context, s messaging.Sending,
 ) (sent messaging.Message, outcome idempotency.Outcome, err error) {
 	err = repo.write(ctx, func(c *conn) error {
-		told, err := split(events.Batch([]events.Event{s.Paid, s.Sent}))
+		if !c.untouched() {
+			return nil
+		}
+		p, err := newParcel(c, s)
 		if err != nil {
 			return err
 		}
-		m, p := s.Message, s.Payment
-		statement, args := send, append([]any{
-			uuid(m.ConversationID), uuid(m.UserID), int64(s.MaxUnanswered), p.Amount, tokens.MaxBalance, m.CreatedAt,
-			uuid(p.ID), string(p.Type), p.Reason, p.Metadata.String(), p.CreatedAt, uuid(m.ID), m.Content,
-		}, append(told, session(c.presence, m.UserID)...)...)
-		if s.Record != nil {
-			statement, args = sendOnce, append(args, records.args(*s.Record)...)
-		}
-		at, possible, err := atOnce(ctx, c, value((*row).time), command{statement: lockConversation, args: args[:1]}, statement, args...)
+		at, err := c.dispatch(ctx, p)
 		failed, _ := errors.AsType[*pgconn.PgError](err)
 		switch {
-		case !possible:
-			return nil
 		case errors.Is(err, errNone), failed != nil && isLostRace(failed):
 			outcome = idempotency.NotDone
 			return nil
 		case err != nil:
 			return err
 		}
-		sent, outcome = m, idempotency.Done
+		sent, outcome = s.Message, idempotency.Done
 		sent.CreatedAt = at
 		return nil
 	})

@@ -33,11 +33,17 @@ type Store struct {
 	texts   sync.Map // statement to its text with the schema
 	gate    *uow.Gate
 
+	groups *groups // nil unless sends share commits
+
 	waiting, roundTrips atomic.Int64 // see Stats
 }
 
 func newStore(pool *pgxpool.Pool, o Options, release func()) *Store {
-	return &Store{pool: pool, options: o, name: rand.Text(), gate: uow.NewGate("postgres", func() error { release(); return nil })}
+	s := &Store{pool: pool, options: o, name: rand.Text(), gate: uow.NewGate("postgres", func() error { release(); return nil })}
+	if !o.NoGroupCommit {
+		s.groups = &groups{gate: s.gate, commit: s.sendTogether}
+	}
+	return s
 }
 
 // statement is SQL with an @ before each table's name, in place of the schema.
@@ -190,8 +196,13 @@ func lockNumber(parts ...string) int64 {
 	return int64(h.Sum64()) // #nosec G115 -- any number will do
 }
 
+// lockOf returns the number of an advisory lock of the store's schema.
+func (s *Store) lockOf(parts ...string) int64 {
+	return lockNumber(append([]string{s.options.Schema}, parts...)...)
+}
+
 // hold takes an advisory lock until the unit ends; the next round trip takes it. A unit may take a
 // lock twice.
 func (c *conn) hold(parts ...string) {
-	c.later("SELECT pg_advisory_xact_lock($1)", lockNumber(append([]string{c.store.options.Schema}, parts...)...))
+	c.later("SELECT pg_advisory_xact_lock($1)", c.store.lockOf(parts...))
 }

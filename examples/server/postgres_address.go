@@ -25,18 +25,24 @@ type postgresAddress struct {
 // postgresParameters are our parameters of an address. All others are for pgx, which passes those
 // that it does not know to the server.
 var postgresParameters = map[string]func(o *adapter.Options, value string) error{
-	"schema": func(o *adapter.Options, value string) error { o.Schema = value; return nil },
-	"pgbouncer": func(o *adapter.Options, value string) (err error) {
-		if o.PgBouncer, err = strconv.ParseBool(value); err != nil {
-			err = errors.New("must be true or false")
-		}
-		return err
-	},
+	"schema":            func(o *adapter.Options, value string) error { o.Schema = value; return nil },
+	"pgbouncer":         func(o *adapter.Options, value string) error { return readSwitch(&o.PgBouncer, true, value) },
+	"group_commit":      func(o *adapter.Options, value string) error { return readSwitch(&o.NoGroupCommit, false, value) },
 	"statement_timeout": func(o *adapter.Options, value string) error { return readTimeout(&o.StatementTimeout, value) },
 	"lock_timeout":      func(o *adapter.Options, value string) error { return readTimeout(&o.LockTimeout, value) },
 	"idle_in_transaction_session_timeout": func(o *adapter.Options, value string) error {
 		return readTimeout(&o.IdleTimeout, value)
 	},
+}
+
+// readSwitch parses true or false, and sets an option to whether that is on.
+func readSwitch(option *bool, on bool, value string) error {
+	parsed, err := strconv.ParseBool(value)
+	if err != nil {
+		return errors.New("must be true or false")
+	}
+	*option = parsed == on
+	return nil
 }
 
 // readTimeout parses a duration like 5s or, as in PostgreSQL, a number of milliseconds.

@@ -28,6 +28,8 @@ func TestPostgresAddresses(t *testing.T) {
 		"postgres://ada@db:1/a?statement_timeout=5s&pgbouncer=true": {
 			dsn: "postgres://ada@db:1/a?", shown: "postgres://db:1/a", options: adapter.Options{PgBouncer: true, StatementTimeout: 5 * time.Second},
 		},
+		"postgres://ada@db:1/a?group_commit=false": {dsn: "postgres://ada@db:1/a?", shown: "postgres://db:1/a", options: adapter.Options{NoGroupCommit: true}},
+		"postgres://ada@db:1/a?group_commit=true":  {dsn: "postgres://ada@db:1/a?", shown: "postgres://db:1/a"},
 		"postgres:///a?host=/run/postgresql&schema=cicerone": {
 			dsn: "postgres:///a?host=/run/postgresql", options: adapter.Options{Schema: "cicerone"}, shown: "postgres:///a?host=%2Frun%2Fpostgresql",
 		},
@@ -49,6 +51,7 @@ func TestInvalidPostgresAddresses(t *testing.T) {
 		"postgres://db/a?schema=" + strings.Repeat("s", 64):              "63 bytes",
 		"postgres://db/a?schema=%zz":                                     "schema",
 		"postgres://db/a?pgbouncer=perhaps":                              "pgbouncer: must be true or false",
+		"postgres://db/a?group_commit=perhaps":                           "group_commit: must be true or false",
 		"postgres://db/a?lock_timeout=soon":                              "lock_timeout: must be a duration like 5s",
 		"postgres://db/a?lock_timeout=0":                                 "lock_timeout: must be a duration like 5s",
 		"postgres://db/a?lock_timeout=1s&pgbouncer=true":                 "ALTER ROLE",

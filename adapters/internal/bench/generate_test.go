@@ -162,6 +162,7 @@ func TestOptions(t *testing.T) {
 	for _, change := range []func(o *Options){
 		func(o *Options) { o.Store = "mysql" },
 		func(o *Options) { o.Store = "postgres:path" },
+		func(o *Options) { o.Store, o.Single = "sqlite", true },
 		func(o *Options) { o.Transport = "https" },
 		func(o *Options) { o.Clients = nil },
 		func(o *Options) { o.Clients = []int{8, 1} },

@@ -62,10 +62,14 @@ type Row struct {
 }
 
 func newReport(o Options, s store, w *town, loading time.Duration) Report {
+	database := s.version
+	if o.Single {
+		database += " without group commit"
+	}
 	return Report{
 		Began: time.Now().UTC(), System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(), Processor: processor(),
 		Cores: runtime.NumCPU(),
-		Store: s.kind, Database: s.version, Transport: o.Transport, Size: o.Size, Talks: len(w.talks), Loading: loading.Seconds(),
+		Store: s.kind, Database: database, Transport: o.Transport, Size: o.Size, Talks: len(w.talks), Loading: loading.Seconds(),
 		Rounds: o.Rounds, Seconds: o.Time.Seconds(),
 	}
 }

@@ -34,7 +34,7 @@ func Run(t *testing.T, folder string, o Options) Report {
 	server := programs.NewServer(t, folder)
 	s := newStore(t, o.Store, server)
 
-	running := serve(t, server, s, o)
+	running := serve(t, server, s.served(o), o)
 	begun := time.Now()
 	talkers, err := load(w, strings.TrimPrefix(running.Base, "http://"), o.Log)
 	must(t, err)
@@ -48,13 +48,13 @@ func Run(t *testing.T, folder string, o Options) Report {
 	if s.floor {
 		copied := s.clone(t)
 		copied.settle(t)
-		running = serve(t, server, s, o)
+		running = serve(t, server, s.served(o), o)
 		b.contenders = append([]contender{newCicerone(running, s, o)},
 			newFloors(t, filepath.Join(folder, "floor"), copied, strings.TrimPrefix(running.Base, "http://"), talkers, o)...)
 		defer server.Sound(t, copied.address)
 	} else {
 		if !s.loses() {
-			running = serve(t, server, s, o)
+			running = serve(t, server, s.served(o), o)
 		}
 		b.contenders = []contender{newCicerone(running, s, o)}
 	}

@@ -53,6 +53,18 @@ func newStore(t *testing.T, address string, server programs.Server) store {
 // loses reports whether the data is lost when the server ends.
 func (s store) loses() bool { return s.kind == "memory" }
 
+// served returns the store as the server opens it.
+func (s store) served(o Options) store {
+	if o.Single {
+		separator := "?"
+		if strings.Contains(s.address, "?") {
+			separator = "&"
+		}
+		s.address += separator + "group_commit=false"
+	}
+	return s
+}
+
 // within calls do with a connection to a PostgreSQL database.
 func within(t *testing.T, dsn string, do func(ctx context.Context, c *pgx.Conn) error) {
 	t.Helper()

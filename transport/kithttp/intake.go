@@ -40,6 +40,7 @@ type intake struct {
 	control  *http.ResponseController
 	declared int64 // the bytes of the body; -1 if they are unknown
 	http1    bool
+	expects  bool // to be asked for the body
 	complete bool
 	body     body // the bytes that were read
 
@@ -58,7 +59,7 @@ type intakeKey struct{}
 func (s *Server) takeIn(w http.ResponseWriter, r *http.Request) (*http.Request, *intake) {
 	in := &intake{
 		ReadCloser: r.Body, w: w, control: http.NewResponseController(w), declared: r.ContentLength,
-		http1: r.ProtoMajor == 1, bodies: s.bodies,
+		http1: r.ProtoMajor == 1, expects: r.Header.Get("Expect") != "", bodies: s.bodies,
 	}
 	if server, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && server.ReadTimeout > 0 {
 		in.latest = time.Now().Add(server.ReadTimeout)
@@ -136,6 +137,30 @@ func (in *intake) Read(p []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// A body that is skipped has at most skipped bytes, and must have arrived with its request.
+const (
+	skipped  = 4 << 10 // as much as net/http reads at once
+	skipTime = time.Millisecond
+)
+
+// skip reads a small body of a request that is refused because of the load, so that the client need
+// not connect again, which costs both more than the refusal. in may be nil.
+func (in *intake) skip() {
+	if in == nil || !in.http1 || in.expects || in.declared < 0 || in.declared > skipped ||
+		in.control.SetReadDeadline(time.Now().Add(skipTime)) != nil {
+		return
+	}
+	for rest := make([]byte, in.declared+1); ; {
+		if _, err := in.ReadCloser.Read(rest); errors.Is(err, io.EOF) {
+			in.finish()
+			_ = in.setDeadline(in.latest) // fails only if the client has left
+			return
+		} else if err != nil {
+			return
+		}
+	}
 }
 
 // finish makes the connection fit for the next request.

@@ -51,8 +51,9 @@ func (b *till) begin(_ context.Context, most int64) (func(int) error, func()) {
 		}
 }
 
-// intakeServer has POST /gated, which a gate refuses, POST /none, whose request has no body, and
-// POST /some, whose body has at most 64 KiB. inside runs in the handler of /some.
+// intakeServer has POST /gated, which a gate refuses, POST /busy, which another gate refuses because
+// of the load, POST /none, whose request has no body, and POST /some, whose body has at most 64 KiB.
+// inside runs in the handler of /some.
 func intakeServer(b kithttp.Bodies, inside func(basket)) *kithttp.Server {
 	s := kithttp.NewServer(kithttp.WithBodies(b))
 	refuse := func(ctx context.Context) (context.Context, error) {
@@ -60,6 +61,8 @@ func intakeServer(b kithttp.Bodies, inside func(basket)) *kithttp.Server {
 	}
 	kithttp.Handle(s, kithttp.Route[basket, kithttp.None]{Name: "gated", Method: "POST", Path: "/gated"},
 		answer[basket](kithttp.None{}, nil), kithttp.Gated(refuse))
+	kithttp.Handle(s, kithttp.Route[basket, kithttp.None]{Name: "busy", Method: "POST", Path: "/busy"},
+		answer[basket](kithttp.None{}, nil), kithttp.Gated(func(ctx context.Context) (context.Context, error) { return ctx, errFull }))
 	kithttp.Handle(s, kithttp.Route[kithttp.None, kithttp.None]{Name: "none", Method: "POST", Path: "/none"},
 		answer[kithttp.None](kithttp.None{}, nil))
 	kithttp.Handle(s, kithttp.Route[basket, kithttp.None]{Name: "some", Method: "POST", Path: "/some"},
@@ -111,7 +114,7 @@ func TestRefusedBodiesAreNotRead(t *testing.T) {
 	server := httptest.NewServer(intakeServer(kithttp.Bodies{Begin: budget.begin}, func(basket) {}))
 	t.Cleanup(server.Close)
 	for path, want := range map[string]int{
-		"POST /gated": 429, "POST /nowhere": 404, "POST //gated": 404, "GET /gated": 405, "GET /plain": 200, "POST /none": 413, "POST /some": 413,
+		"POST /gated": 429, "POST /busy": 503, "POST /nowhere": 404, "POST //gated": 404, "GET /gated": 405, "GET /plain": 200, "POST /none": 413, "POST /some": 413,
 	} {
 		sizes := []string{"Content-Length: 8388608\r\n", "Content-Length: 8388608\r\nExpect: 100-continue\r\n"}
 		if want != 413 {
@@ -182,6 +185,33 @@ func TestConnectionRemainsAfterACompleteBody(t *testing.T) {
 				t.Errorf("%s %s: got %d, and the connection remains: %t; want %d: %s", c.path, c.body, status, remains, c.status, text)
 			}
 		}
+	}
+}
+
+// TestConnectionRemainsUnderLoad checks that a client whose request is refused because of the load
+// keeps its connection, if the body is small and has arrived.
+func TestConnectionRemainsUnderLoad(t *testing.T) {
+	budget := &till{room: 1 << 20}
+	server := httptest.NewServer(intakeServer(kithttp.Bodies{Begin: budget.begin}, func(basket) {}))
+	t.Cleanup(server.Close)
+	conn, r := dial(t, server, "")
+	for _, size := range []int{2, 100, 3000, 4096, 100} {
+		text := head("POST", "/busy", fmt.Sprintf("Content-Length: %d\r\n", size)) + strings.Repeat("x", size)
+		if _, err := io.WriteString(conn, text); err != nil {
+			t.Fatal(err)
+		}
+		if status, text, remains := response(t, r); status != 503 || !remains {
+			t.Errorf("%d bytes: got %d, and the connection remains: %t; want 503: %s", size, status, remains, text)
+		}
+	}
+	if len(budget.most) > 0 {
+		t.Errorf("bodies of %v bytes were begun", budget.most)
+	}
+	if _, err := io.WriteString(conn, head("POST", "/some", "Content-Length: 12\r\n")+`{"name":"b"}`); err != nil {
+		t.Fatal(err)
+	}
+	if status, text, _ := response(t, r); status != 204 {
+		t.Errorf("the next request: got %d %s", status, text)
 	}
 }
 

@@ -2,6 +2,7 @@ package kithttp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -267,6 +268,9 @@ func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context
 	d := decoder{shape: shape, limit: limit, optionalBody: r.OptionalBody, ignoreBody: r.IgnoreBody, check: own.check}
 	decode := func(ctx context.Context, r *http.Request) (any, error) {
 		if refused := exchangeOf(ctx).refused; refused != nil {
+			if errors.Is(refused, fault.Unavailable) {
+				intakeOf(ctx).skip()
+			}
 			return nil, refused
 		}
 		req := new(Req)

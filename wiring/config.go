@@ -275,6 +275,7 @@ func (c Config) Validate() error {
 	p.check(c.Hasher != nil || err == nil, "PasswordCost", "%v", err)
 	p.rate("Limits.Anonymous", c.Limits.Anonymous)
 	p.rate("Limits.User", c.Limits.User)
+	p.admission("Limits.Admission", c.Limits.Admission)
 	exports := c.Limits.Exports
 	p.check(exports.PerUser >= 0, "Limits.Exports.PerUser", "must not be negative, is %d", exports.PerUser)
 	p.check(exports.AtOnce >= 0, "Limits.Exports.AtOnce", "must not be negative, is %d", exports.AtOnce)
@@ -345,6 +346,18 @@ func (p *problems) rate(field string, r edge.Rate) {
 
 // maxQueue is the longest queue of a lane. To begin a request, the lane looks at all that wait.
 const maxQueue = 10_000
+
+func (p *problems) admission(field string, a edge.Admission) {
+	if a.Most == 0 {
+		return
+	}
+	p.check(a.Most > 0 && a.Most <= maxQueue, field+".Most", "must be 0 to %d, is %d", maxQueue, a.Most)
+	p.check(a.Least >= 1 && (a.Least <= a.Most || a.Most < 0), field+".Least", "must be 1 to Most, which is %d, is %d", a.Most, a.Least)
+	p.check(a.Slowdown >= 1 && a.Slowdown <= 100, field+".Slowdown", "must be 1 to 100, is %v", a.Slowdown)
+	p.check(a.Queue >= 0 && a.Queue <= maxQueue, field+".Queue", "must be 0 to %d, is %d", maxQueue, a.Queue)
+	p.check(a.Reserve >= 0 && a.Reserve <= maxQueue, field+".Reserve", "must be 0 to %d, is %d", maxQueue, a.Reserve)
+	p.notNegative(field+".Wait", a.Wait)
+}
 
 func (p *problems) lane(field string, l edge.Lane) {
 	p.check(l.AtOnce >= 0, field+".AtOnce", "must not be negative, is %d", l.AtOnce)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -95,6 +96,15 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"PasswordCost", func(c *wiring.Config) { c.PasswordCost = 3 }},
 		{"PasswordCost", func(c *wiring.Config) { c.PasswordCost = 32 }},
 		{"Limits.Anonymous.PerSecond", func(c *wiring.Config) { c.Limits.Anonymous.PerSecond = -1 }},
+		{"Limits.Admission.Most", func(c *wiring.Config) { c.Limits.Admission.Most = -1 }},
+		{"Limits.Admission.Most", func(c *wiring.Config) { c.Limits.Admission.Most = 10_001 }},
+		{"Limits.Admission.Least", func(c *wiring.Config) { c.Limits.Admission.Least = 0 }},
+		{"Limits.Admission.Least", func(c *wiring.Config) { c.Limits.Admission.Least = c.Limits.Admission.Most + 1 }},
+		{"Limits.Admission.Slowdown", func(c *wiring.Config) { c.Limits.Admission.Slowdown = 0.9 }},
+		{"Limits.Admission.Slowdown", func(c *wiring.Config) { c.Limits.Admission.Slowdown = math.NaN() }},
+		{"Limits.Admission.Queue", func(c *wiring.Config) { c.Limits.Admission.Queue = 10_001 }},
+		{"Limits.Admission.Reserve", func(c *wiring.Config) { c.Limits.Admission.Reserve = -1 }},
+		{"Limits.Admission.Wait", func(c *wiring.Config) { c.Limits.Admission.Wait = -1 }},
 		{"Limits.Exports.PerUser", func(c *wiring.Config) { c.Limits.Exports.PerUser = -1 }},
 		{"Limits.Exports.AtOnce", func(c *wiring.Config) { c.Limits.Exports.AtOnce = -1 }},
 		{"Limits.Exports.MinRate", func(c *wiring.Config) { c.Limits.Exports.MinRate = -1 }},

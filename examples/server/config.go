@@ -81,6 +81,8 @@ func (s *serverSettings) config(log *slog.Logger, reachable bool) (wiring.Config
 	c.PasswordCost = s.Accounts.BcryptCost
 	c.Limits.Anonymous = edge.Rate{PerSecond: s.Limits.Anonymous, Burst: s.Limits.AnonymousBurst}
 	c.Limits.User = edge.Rate{PerSecond: s.Limits.User, Burst: s.Limits.UserBurst}
+	c.Limits.Admission.Most, c.Limits.Admission.Least = s.Admit.Most, s.Admit.Least
+	c.Limits.Admission.Slowdown, c.Limits.Admission.Queue = s.Admit.Slowdown, s.Admit.Queue
 	c.Limits.Lanes.Hashing.AtOnce = s.AtOnce.Hashing
 	c.Limits.Lanes.Search.AtOnce, c.Limits.Lanes.Images.AtOnce = s.AtOnce.Search, s.AtOnce.Images
 	c.Limits.Bodies = s.Room.bodies()

@@ -62,6 +62,7 @@ type serverSettings struct {
 	Webhooks webhookSettings  `embed:"" prefix:"webhook-" group:"Webhooks"`
 	Proxies  proxySettings    `embed:"" group:"Proxies"`
 	Limits   limitSettings    `embed:"" prefix:"limit-" group:"Limits, in requests per second; 0 for none"`
+	Admit    admitSettings    `embed:"" prefix:"admit-" group:"Overload"`
 	AtOnce   laneSettings     `embed:"" prefix:"at-once-" group:"Requests of a kind that run at once; 0 for no limit"`
 	Room     roomSettings     `embed:"" group:"Connections and bodies of requests; 0 for no limit"`
 }
@@ -127,6 +128,13 @@ type limitSettings struct {
 	UserBurst      int     `default:"${limit_user_burst}" help:"The burst that is allowed; 0 for the requests of one second."`
 }
 
+type admitSettings struct {
+	Most     int     `default:"${admit_most}" placeholder:"N" help:"Requests that run at once while there is no overload; 0 for no limit, under overload either. Default: ${default} on this machine, sixteen for each core."`
+	Least    int     `default:"${admit_least}" placeholder:"N" help:"Requests that may always run at once. Default: ${default} on this machine, four for each core."`
+	Slowdown float64 `default:"${admit_slowdown}" placeholder:"TIMES" help:"How many times as long as without load requests may take, 1 to 100: if they take longer for half a second, fewer are admitted. Default: ${default}."`
+	Queue    int     `default:"${admit_queue}" placeholder:"N" help:"Requests that wait; under overload no more than may run. The others are refused. Default: ${default}."`
+}
+
 type laneSettings struct {
 	Hashing int `default:"${at_once_hashing}" placeholder:"N" help:"Requests that hash a password, which occupies a core. The others wait, or are refused. Default: ${default} on this machine, one less than the cores."`
 	Search  int `default:"${at_once_search}" placeholder:"N" help:"Searches and lists of admins. Default: ${default} on this machine, half the cores."`
@@ -179,6 +187,10 @@ func defaults() kong.Vars {
 		"limit_anonymous_burst":    number(int64(c.Limits.Anonymous.Burst)),
 		"limit_user":               rate(c.Limits.User.PerSecond),
 		"limit_user_burst":         number(int64(c.Limits.User.Burst)),
+		"admit_most":               strconv.Itoa(c.Limits.Admission.Most),
+		"admit_least":              strconv.Itoa(c.Limits.Admission.Least),
+		"admit_slowdown":           rate(c.Limits.Admission.Slowdown),
+		"admit_queue":              strconv.Itoa(c.Limits.Admission.Queue),
 		"at_once_hashing":          strconv.Itoa(c.Limits.Lanes.Hashing.AtOnce),
 		"at_once_search":           strconv.Itoa(c.Limits.Lanes.Search.AtOnce),
 		"at_once_images":           strconv.Itoa(c.Limits.Lanes.Images.AtOnce),
@@ -259,6 +271,10 @@ func inFlags(err error) error {
 		"Limits.User.PerSecond", "--limit-user",
 		"Limits.User.Burst", "--limit-user-burst",
 		"MatchIndex.Mode", "--match-index",
+		"Limits.Admission.Most", "--admit-most",
+		"Limits.Admission.Least", "--admit-least",
+		"Limits.Admission.Slowdown", "--admit-slowdown",
+		"Limits.Admission.Queue", "--admit-queue",
 		"Limits.Lanes.Hashing.AtOnce", "--at-once-hashing",
 		"Limits.Lanes.Search.AtOnce", "--at-once-search",
 		"Limits.Lanes.Images.AtOnce", "--at-once-images",

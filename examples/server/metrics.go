@@ -65,6 +65,17 @@ func gauge(m *metrics.Metrics, app *wiring.App) {
 			return float64(waiting)
 		}, "lane", string(c))
 	}
+	for _, g := range []struct {
+		name, help string
+		read       func(l edge.AdmissionLoad) int
+	}{
+		{"admission_limit", "Requests that may run at present, before their lanes; 0 for no limit.", func(l edge.AdmissionLoad) int { return l.Limit }},
+		{"admission_running", "Requests that were admitted and run.", func(l edge.AdmissionLoad) int { return l.Running }},
+		{"admission_waiting", "Requests that wait until they are admitted.", func(l edge.AdmissionLoad) int { return l.Waiting }},
+	} {
+		m.Gauge(g.name, g.help, func() float64 { return float64(g.read(gate.Admission())) })
+	}
+	m.Counter("admission_refused_total", "Requests that were not admitted because of the load.", func() float64 { return float64(gate.Admission().Refused) })
 	m.Events(app.Relay.Progress)
 	m.Streams(app.Live.Stats)
 	m.Counter("match_index_answered_total", "Searches that the index of profiles answered.", func() float64 { return float64(app.Load().MatchIndex.Answered) })

@@ -48,6 +48,7 @@ func TestMetrics(t *testing.T) {
 		`cicerone_http_requests_total{code="200",route="POST /v1/auth/login"} 1`, `cicerone_http_request_seconds_count{route="POST /v1/auth/login"} 1`,
 		`cicerone_http_requests_total{code="200",route="GET /v1/admin/users/{id}"} 1`, `cicerone_store_units_total{mode="write",outcome="done"} `,
 		"cicerone_store_retries_total 0", "cicerone_store_connections_most ", "cicerone_store_waiting 0", "cicerone_store_round_trips_total 0",
+		"cicerone_admission_limit ", "cicerone_admission_running 0", "cicerone_admission_waiting 0", "cicerone_admission_refused_total 0",
 		`cicerone_lane_running{lane="export"} 0`, `cicerone_lane_waiting{lane="hashing"} 0`, "cicerone_settlement_lag_seconds ", "cicerone_events_unnumbered_seconds 0", "cicerone_audit_violations 0", "go_goroutines ",
 	} {
 		if !strings.Contains(said, want) {

@@ -228,6 +228,8 @@ func TestRefusesToStart(t *testing.T) {
 		{"a drain that takes too long", nil, []string{"--drain-delay=11m"}, []string{"--drain-delay", "10m"}},
 		{"several out of range", nil, []string{"--signup-bonus=-1", "--bcrypt-cost=3", "--limit-user=-1", "--at-once-search=-1"},
 			[]string{"--signup-bonus", "--bcrypt-cost", "--limit-user", "--at-once-search"}},
+		{"admission out of range", nil, []string{"--admit-least=0", "--admit-slowdown=0.5", "--admit-queue=-1"},
+			[]string{"--admit-least", "--admit-slowdown", "--admit-queue"}},
 		{"room out of range", nil, []string{"--body-budget=3", "--body-reserve=-1", "--body-share=1", "--body-min-rate=-1"},
 			[]string{"--body-budget", "--body-reserve", "--body-share", "--body-min-rate"}},
 		{"connections out of range", nil, []string{"--store=memory", "--addr=localhost:0", "--max-connections=-1"}, []string{"--max-connections"}},
@@ -312,7 +314,7 @@ func TestHelpExplainsEverySetting(t *testing.T) {
 	for _, want := range []string{
 		"--addr=HOST:PORT", "CICERONE_ADDR", "--store=", "CICERONE_STORE", "--[no-]demo", "CICERONE_DEMO", "--bcrypt-cost",
 		"--access-key", "--cursor-key", "--link-key", "--totp-key", "--require-admin-totp", "CICERONE_LINK_KEY_FILE", "CICERONE_ACCESS_KEY_FILE", "CICERONE_CURSOR_KEY_FILE", "CICERONE_MAIL_FILE", "CICERONE_STORE_FILE",
-		"can see the command line", "--trusted-proxies", "--proxy-protocol", "--webhook-http", "--webhook-networks=CIDR", "--base-path=PATH", "--public-url=URL", "--cors-origins=ORIGIN", "--[no-]docs", "--tls-cert=FILE", "--tls-key=FILE", "--tls-subdomains", "--password-words=WORDS", "--drain-delay=TIME", "--mail=", "--log-level", "--limit-user-burst", "--at-once-hashing", "--settle-every",
+		"can see the command line", "--trusted-proxies", "--proxy-protocol", "--webhook-http", "--webhook-networks=CIDR", "--base-path=PATH", "--public-url=URL", "--cors-origins=ORIGIN", "--[no-]docs", "--tls-cert=FILE", "--tls-key=FILE", "--tls-subdomains", "--password-words=WORDS", "--drain-delay=TIME", "--mail=", "--log-level", "--limit-user-burst", "--at-once-hashing", "--admit-most=N", "--admit-slowdown=TIMES", "--settle-every",
 		"--max-connections=N", "--max-connections-per-address=N", "--body-budget=MIB",
 		"server admin EMAIL", "server backup FILE", "server doctor", "server ledger head", "server copy --to STORE", "server migrate", "server twins", "server events", "sqlite[:PATH]", "postgres://USER@HOST/DATABASE", "cicerone/cicerone.db",
 	} {

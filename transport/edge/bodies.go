@@ -59,8 +59,10 @@ func newBodies(l BodyLimits) *bodies {
 // the signed-in user, or else the address; an IPv6 /64 counts as one address. charge counts bytes
 // that were read, so that a body that does not arrive costs nothing. It returns ErrBodiesBusy or
 // ErrBodyShare if there is no room for them. end gives all of them back, and must be called once,
-// when the body and what was decoded from it are no longer held.
+// when the body and what was decoded from it are no longer held. A request that has arrived gives
+// its place back if that takes long: see [Gate.Arrive].
 func (g *Gate) BeginBody(ctx context.Context, most int64) (charge func(bytes int) error, end func()) {
+	g.pause(ctx)
 	key := "address " + network(CallFrom(ctx).Address)
 	if caller, ok := CallerFrom(ctx); ok {
 		key = "user " + caller.UserID.String()

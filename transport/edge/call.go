@@ -53,10 +53,11 @@ func CallerFrom(ctx context.Context) (c users.Caller, ok bool) {
 }
 
 // Watch returns a context for one request. If [Gate.SignedIn] is called with that context, or with
-// one derived from it, and identifies the caller, [Watched] returns the caller. [users.Noted] returns
-// what a use case notes.
+// one derived from it, and identifies the caller, [Watched] returns the caller. [users.Noted]
+// returns what a use case notes. [Gate.Arrive] needs such a context.
 func Watch(ctx context.Context) context.Context {
-	return context.WithValue(users.Watch(ctx), watchKey{}, new(atomic.Pointer[users.Caller]))
+	ctx = context.WithValue(users.Watch(ctx), watchKey{}, new(atomic.Pointer[users.Caller]))
+	return context.WithValue(ctx, arrivalKey{}, &arrival{})
 }
 
 // Watched returns the signed-in caller of a request to a transport that is outside of the gate, for

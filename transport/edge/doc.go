@@ -1,7 +1,7 @@
 // Package edge does the work that every transport needs before an endpoint runs, independent of the
-// protocol: it authenticates the caller, checks roles, limits the number of requests, how many
-// costly ones run at the same time, the bytes of their bodies and the connections, and reads the
-// cursors of lists. Package failure does the work after an endpoint failed.
+// protocol: it authenticates the caller, checks roles, limits the number of requests, how many of
+// them run at the same time, the bytes of their bodies and the connections, and reads the cursors
+// of lists. Package failure does the work after an endpoint failed.
 //
 // A transport describes each request with a [Call] in the context, and calls the [Gate] before it
 // decodes the request. A refusal of the gate therefore comes before any refusal of the request's
@@ -11,6 +11,15 @@
 //	ctx, err := gate.SignedIn(ctx)
 //	…
 //	caller, ok := edge.CallerFrom(ctx)
+//
+// Before the first gate, [Gate.Arrive] waits until the server has capacity for the request, so that
+// a server under overload refuses at once what it cannot do. When the request is decoded,
+// [Gate.Resume] continues it. [Gate.Confirm] ends it before the response, and [Gate.Depart] in any
+// case:
+//
+//	ctx = edge.Watch(ctx)
+//	defer gate.Depart(ctx)
+//	ctx, err := gate.Arrive(ctx)
 //
 // When the request is decoded, [Gate.Enter] waits until a request of its [Class] may run:
 //

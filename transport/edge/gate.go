@@ -40,6 +40,7 @@ type Gate struct {
 	authenticator Authenticator
 	addresses     *limiter
 	users         *limiter
+	admission     *lane // nil for no limit
 	lanes         map[Class]*lane
 	bodies        *bodies
 	ended         ended
@@ -52,7 +53,7 @@ func NewGate(a Authenticator, l Limits) *Gate {
 	}
 	return &Gate{
 		authenticator: a, addresses: newLimiter(l.Anonymous), users: newLimiter(l.User),
-		lanes:  newLanes(l),
+		admission: newAdmission(l.Admission), lanes: newLanes(l),
 		bodies: newBodies(l.Bodies),
 	}
 }
@@ -86,9 +87,9 @@ func (g *Gate) SignedInOrSuspended(ctx context.Context) (context.Context, error)
 	return g.admit(ctx, caller, err, users.ErrNotSignedIn)
 }
 
-// Presumed is like [Gate.SignedIn], if the Authenticator is a [Presumer], but leaves the check of the
-// session to the first unit of work of the request. The caller in the context has only a UserID and
-// a SessionID. Before the transport responds, and before anything but a use case relies on the
+// Presumed is like [Gate.SignedIn], if the Authenticator is a [Presumer], but leaves the check of
+// the session to the first unit of work of the request. The caller in the context has only a UserID
+// and a SessionID. Before the transport responds, and before anything but a use case relies on the
 // caller, [Gate.Confirm] must be called.
 func (g *Gate) Presumed(ctx context.Context) (context.Context, error) {
 	call := CallFrom(ctx)
@@ -96,19 +97,28 @@ func (g *Gate) Presumed(ctx context.Context) (context.Context, error) {
 	if !ok || call.Token == "" {
 		return g.SignedIn(ctx)
 	}
-	presumed, caller, confirm, err := presumer.Presume(ctx, call.Token)
-	if err == nil && g.ended.has(caller.SessionID) {
+	p := presume(ctx, presumer, call.Token)
+	if p.err == nil && g.ended.has(p.caller.SessionID) {
 		return g.SignedIn(ctx)
 	}
-	presumed, err = g.admit(presumed, caller, err, users.ErrNotSignedIn)
-	return context.WithValue(presumed, presumedKey{}, sync.OnceValue(func() error { return g.confirm(presumed, confirm) })), err
+	presumed, err := g.admit(p.ctx, p.caller, p.err, users.ErrNotSignedIn)
+	return context.WithValue(presumed, presumedKey{}, sync.OnceValue(func() error { return g.confirm(presumed, p.confirm) })), err
 }
 
 // Confirm returns the error with which a request is refused if its session does not hold, and err
-// otherwise. It must be called with the error with which a request that [Gate.Presumed] has admitted
-// is refused, or with nil before the response of one that succeeded. It may be called again, and
-// returns err for requests that Presumed has not admitted. Its errors are those of [Gate.SignedIn].
+// otherwise. It must be called with the error with which a request that [Gate.Presumed] has
+// admitted is refused, or with nil before the response of one that succeeded. It may be called
+// again, and returns err for requests that Presumed has not admitted. Its errors are those of
+// [Gate.SignedIn].
+//
+// It also gives back the place of a request that has arrived, and counts how long it took.
 func (g *Gate) Confirm(ctx context.Context, err error) error {
+	err = g.confirmed(ctx, err)
+	g.depart(ctx, err)
+	return err
+}
+
+func (g *Gate) confirmed(ctx context.Context, err error) error {
 	confirmed, ok := ctx.Value(presumedKey{}).(func() error)
 	if !ok {
 		return err
@@ -122,6 +132,9 @@ func (g *Gate) Confirm(ctx context.Context, err error) error {
 
 // confirm checks a session that was presumed.
 func (g *Gate) confirm(ctx context.Context, check func(context.Context) error) error {
+	if err := g.Resume(ctx); err != nil { // the check may read the store
+		return err
+	}
 	err := check(ctx)
 	if !errors.Is(err, fault.Unauthenticated) {
 		return err

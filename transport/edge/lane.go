@@ -24,15 +24,20 @@ type Lane struct {
 
 // lane admits requests within the limits of a Lane.
 type lane struct {
-	limits Lane
-	own    *fault.Error // refuses a request of a caller whose share is used up
-	full   *fault.Error // refuses other requests
+	own  *fault.Error // refuses a request of a caller whose share is used up
+	full *fault.Error // refuses other requests
+
+	// The lane of an Admission has these, too.
+	tuner   *tuner // sets AtOnce and Queue of the limits; nil if they are fixed
+	reserve int    // requests that run, and requests that wait, beyond the limits if they are kept
 
 	mu      sync.Mutex
+	limits  Lane
 	running int
 	waiting []*place            // in the order of their arrival
 	round   int                 // in which the last request began
 	callers map[string]*portion // of the callers with requests that run or wait
+	refused int64               // requests, since the start
 }
 
 func newLane(limits Lane, own, full *fault.Error) *lane {
@@ -54,42 +59,89 @@ type portion struct {
 
 // place is a request that runs or waits.
 type place struct {
-	of    []sharer
-	uses  []*portion    // one for each sharer
-	begun chan struct{} // closed when the request may run
+	of      []sharer
+	uses    []*portion    // one for each sharer
+	decided chan struct{} // closed when the request may run or is refused
+	state   placeState    // of which others read what it was when decided was closed
+
+	kept    bool // may use the reserve
+	resumed bool // has run before: it begins before others, and is not refused for one of them
+
+	// These are for the tuner.
+	began time.Time
+	among int // requests that ran when it began, itself included
 }
+
+type placeState int
+
+const (
+	waits placeState = iota
+	runs
+	isRefused
+)
+
+func newPlace(of ...sharer) *place { return &place{of: of, decided: make(chan struct{})} }
 
 // enter waits until a request may run. The caller must call leave once, when the request has ended.
 // Errors: those of the lane, and ctx.Err().
 func (l *lane) enter(ctx context.Context, of ...sharer) (leave func(), err error) {
-	p := &place{of: of, begun: make(chan struct{})}
-	if err := l.join(p); err != nil {
+	p := newPlace(of...)
+	if err := l.admit(ctx, p); err != nil {
 		return nil, err
 	}
-	var late <-chan time.Time
-	if l.limits.Wait > 0 {
-		timer := time.NewTimer(l.limits.Wait)
-		defer timer.Stop()
-		late = timer.C
+	return func() { l.leave(p) }, nil
+}
+
+// admit waits until a request may run. Then the caller must call leave. Errors: those of the lane,
+// and ctx.Err().
+func (l *lane) admit(ctx context.Context, p *place) error {
+	if err := l.join(p); err != nil {
+		return err
 	}
-	select {
-	case <-p.begun:
-	case <-ctx.Done():
-	case <-late:
-		l.leave(p)
-		return nil, l.full
+	if err := l.await(ctx, p); err != nil {
+		return err
 	}
 	if err := ctx.Err(); err != nil { // also if there was a place at the same time
 		l.leave(p)
-		return nil, fmt.Errorf("edge: wait for a place: %w", err)
+		return fmt.Errorf("edge: wait for a place: %w", err)
 	}
-	return func() { l.leave(p) }, nil
+	return nil
+}
+
+// await returns when it is decided about a request, or when its context has ended.
+func (l *lane) await(ctx context.Context, p *place) error {
+	select {
+	case <-p.decided:
+	default:
+		var late <-chan time.Time
+		if l.limits.Wait > 0 {
+			timer := time.NewTimer(l.limits.Wait)
+			defer timer.Stop()
+			late = timer.C
+		}
+		select {
+		case <-p.decided:
+		case <-ctx.Done():
+			return nil
+		case <-late:
+			l.mu.Lock()
+			l.refused++
+			l.mu.Unlock()
+			l.leave(p)
+			return l.full
+		}
+	}
+	if p.state == isRefused {
+		return l.full
+	}
+	return nil
 }
 
 // join lets a request run or wait, or returns the error that refuses it.
 func (l *lane) join(p *place) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.tune()
 	for _, s := range p.of {
 		use := l.callers[s.key]
 		if use == nil {
@@ -101,19 +153,27 @@ func (l *lane) join(p *place) error {
 	}
 	l.waiting = append(l.waiting, p)
 	l.advance()
-	if p.runs() {
+	if p.state == runs {
 		return nil
 	}
 	refusal := l.refusal(p)
 	if refusal != nil {
 		l.remove(p)
+		l.refused++
 	}
 	return refusal
 }
 
 // refusal returns the error for a waiting request that exceeds a limit of the queue, or nil.
 func (l *lane) refusal(p *place) error {
-	isFull := len(l.waiting) > l.limits.Queue
+	most := l.limits.Queue
+	if p.kept {
+		most += l.reserve
+	}
+	isFull := len(l.waiting) > most
+	if isFull && l.tuner != nil {
+		isFull = !l.displace(p)
+	}
 	for i, s := range p.of {
 		use := p.uses[i]
 		if l.limits.QueueEach > 0 && use.waiting > l.limits.QueueEach*s.size || isFull && !l.hasShare(p, i) {
@@ -126,6 +186,57 @@ func (l *lane) refusal(p *place) error {
 	return nil
 }
 
+// displace makes room for a request in a queue that is full, if another caller has more requests
+// there: the last one of the caller with the most is refused. So the requests of a caller refuse
+// its own, and not those of others. It reports whether there is room.
+func (l *lane) displace(p *place) bool {
+	worst := l.worst(p.kept)
+	if worst == nil || worst.uses[0].waiting <= p.uses[0].waiting && !p.resumed {
+		return false
+	}
+	l.refuse(worst)
+	return true
+}
+
+// isFull reports whether there is no room for another request, whoever sends it.
+func (l *lane) isFull() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tune()
+	if l.running < l.limits.AtOnce || len(l.waiting) < l.limits.Queue {
+		return false
+	}
+	for _, w := range l.waiting {
+		if w.uses[0].waiting > 1 {
+			return false // see displace
+		}
+	}
+	l.refused++
+	return true
+}
+
+// worst returns the last waiting request of the caller with the most, or nil. Requests that are
+// kept are among them if so is the one for which there is no room.
+func (l *lane) worst(kept bool) (worst *place) {
+	for _, w := range l.waiting {
+		if w.resumed || w.kept && !kept {
+			continue
+		}
+		if worst == nil || w.uses[0].waiting > worst.uses[0].waiting || w.uses[0] == worst.uses[0] {
+			worst = w
+		}
+	}
+	return worst
+}
+
+// refuse refuses a request that waits.
+func (l *lane) refuse(p *place) {
+	l.remove(p)
+	l.refused++
+	p.state = isRefused
+	close(p.decided)
+}
+
 // hasShare reports whether a sharer of a request may have another one that runs.
 func (l *lane) hasShare(p *place, i int) bool {
 	return l.limits.Each == 0 || p.uses[i].running < l.limits.Each*p.of[i].size
@@ -134,7 +245,7 @@ func (l *lane) hasShare(p *place, i int) bool {
 // advance begins the requests for which there is room, in rounds: of a caller, one begins in each
 // round. In a round the order is that of arrival.
 func (l *lane) advance() {
-	for l.limits.AtOnce == 0 || l.running < l.limits.AtOnce {
+	for l.limits.AtOnce == 0 || l.running < l.limits.AtOnce+l.reserve {
 		var next *place
 		for _, p := range l.waiting {
 			if l.mayBegin(p) && (next == nil || p.round() < next.round()) {
@@ -144,7 +255,7 @@ func (l *lane) advance() {
 		if next == nil {
 			return
 		}
-		l.round = next.round()
+		l.round = max(l.round, next.round())
 		l.running++
 		for _, use := range next.uses {
 			use.waiting--
@@ -152,11 +263,18 @@ func (l *lane) advance() {
 			use.round = l.round + 1
 		}
 		l.waiting = without(l.waiting, next)
-		close(next.begun)
+		next.state = runs
+		if l.tuner != nil {
+			next.began, next.among = time.Now(), l.running
+		}
+		close(next.decided)
 	}
 }
 
 func (l *lane) mayBegin(p *place) bool {
+	if l.limits.AtOnce > 0 && l.running >= l.limits.AtOnce && !p.kept {
+		return false
+	}
 	for i := range p.of {
 		if !l.hasShare(p, i) {
 			return false
@@ -167,19 +285,13 @@ func (l *lane) mayBegin(p *place) bool {
 
 // round returns the round in which a waiting request may begin: the latest of its sharers.
 func (p *place) round() (latest int) {
+	if p.resumed {
+		return 0 // it had its turn
+	}
 	for _, use := range p.uses {
 		latest = max(latest, use.round)
 	}
 	return latest
-}
-
-func (p *place) runs() bool {
-	select {
-	case <-p.begun:
-		return true
-	default:
-		return false
-	}
 }
 
 // leave takes a request out of the lane, whether it runs or waits.
@@ -187,20 +299,40 @@ func (l *lane) leave(p *place) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.remove(p)
+	l.tune()
 	l.advance()
 }
 
+// tune lets the tuner set the limits, and refuses the requests for which the queue has become too
+// short.
+func (l *lane) tune() {
+	if l.tuner == nil {
+		return
+	}
+	l.limits.AtOnce, l.limits.Queue = l.tuner.tune(time.Now(), l.running)
+	for len(l.waiting) > l.limits.Queue+l.reserve {
+		worst := l.worst(false)
+		if worst == nil {
+			return
+		}
+		l.refuse(worst)
+	}
+}
+
 func (l *lane) remove(p *place) {
-	if p.runs() {
+	switch p.state {
+	case runs:
 		l.running--
 		for _, use := range p.uses {
 			use.running--
 		}
-	} else {
+	case waits:
 		l.waiting = without(l.waiting, p)
 		for _, use := range p.uses {
 			use.waiting--
 		}
+	case isRefused:
+		return // it was removed
 	}
 	for i, s := range p.of {
 		if p.uses[i].running == 0 && p.uses[i].waiting == 0 {

@@ -13,7 +13,7 @@ type Class string
 
 // The classes.
 const (
-	Cheap   Class = "cheap"   // all other requests: they run immediately
+	Cheap   Class = "cheap"   // all other requests: they run when Gate.Arrive has admitted them
 	Search  Class = "search"  // reads many rows, for example a search or a list of all users
 	Export  Class = "export"  // reads all data of a user
 	Live    Class = "live"    // stays open, and tells what happens

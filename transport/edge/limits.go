@@ -17,6 +17,7 @@ import (
 type Limits struct {
 	Anonymous Rate // of one address, for requests that are not signed in; an IPv6 /64 counts as one address
 	User      Rate // of one user
+	Admission Admission
 	Exports   ExportLimits
 	Streams   StreamLimits
 	Lanes     Lanes
@@ -59,6 +60,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		Anonymous: Rate{PerSecond: 20, Burst: 200},
 		User:      Rate{PerSecond: 50, Burst: 500},
+		Admission: DefaultAdmission(runtime.GOMAXPROCS(0)),
 		Exports:   ExportLimits{PerUser: 1, AtOnce: 4, MinRate: 50_000, Over: time.Minute},
 		Streams:   StreamLimits{PerUser: 5, AtOnce: 5000, Longest: time.Hour, WriteTime: 10 * time.Second},
 		Lanes:     DefaultLanes(runtime.GOMAXPROCS(0)),

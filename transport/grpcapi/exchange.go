@@ -43,6 +43,7 @@ func (a *API) around(ctx context.Context, o kithttp.Operation, next func(context
 		Operation: o.Name, Token: edge.BearerToken(md.Get("authorization")), Address: address,
 		Client: one(md, "user-agent"), Languages: one(md, "accept-language"),
 	})
+	defer a.gate.Depart(ctx)
 	err := next(ctx)
 
 	done := Exchange{Method: method, Code: status.Code(kitgrpc.StatusError(ctx, err)), Duration: time.Since(begun)}

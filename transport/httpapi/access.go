@@ -23,7 +23,27 @@ const bearer = "bearer"
 func anyone[Req, Resp any](
 	a *API, c edge.Class, r kithttp.Route[Req, Resp], h func(context.Context, Req) (Resp, error), opts ...kithttp.HandleOption,
 ) {
-	kithttp.Handle(a.server, describe(c, r), h, append(opts, kithttp.Gated(a.gate.Anyone), a.inLane(c))...)
+	admit := []kithttp.HandleOption{kithttp.Gated(a.gate.Anyone), a.inLane(c)}
+	if c == edge.Cheap { // the gates of others read nothing, and their lanes bound the rest
+		admit = append(admit, kithttp.Gated(a.arrive(r.Name)), kithttp.Settled(a.gate.Confirm))
+	}
+	kithttp.Handle(a.server, describe(c, r), h, append(opts, admit...)...)
+}
+
+// arrive returns the first gate of a route that reads the store. Whoever wants to end a session
+// can.
+func (a *API) arrive(route string) kithttp.Gate {
+	if route == logOut.Name || route == endSession.Name || route == endOtherSessions.Name {
+		return a.gate.ArriveKept
+	}
+	return a.gate.Arrive
+}
+
+// arriving returns what lets a request of a route arrive before it passes the gates.
+func (a *API) arriving(arrive kithttp.Gate, c edge.Class, gates ...kithttp.Gate) []kithttp.HandleOption {
+	return []kithttp.HandleOption{
+		kithttp.Gated(arrive), kithttp.Gated(gates...), kithttp.Settled(a.gate.Confirm), a.inLane(c),
+	}
 }
 
 // asUser serves a route for signed-in users.
@@ -32,13 +52,14 @@ func asUser[Req, Resp any](
 	opts ...kithttp.HandleOption,
 ) {
 	r.Security = []string{bearer}
-	admit := []kithttp.HandleOption{kithttp.Gated(a.gate.SignedIn), a.inLane(c)}
+	gate := a.gate.SignedIn
 	if a.presumes && (r.Method == http.MethodGet && c == edge.Cheap || r.Name == send.Name) {
-		// The use case checks the session, which saves a round trip to the store. These are the routes that
-		// are used most, and their handlers do nothing for the caller outside of units of work.
-		admit = []kithttp.HandleOption{kithttp.Gated(a.gate.Presumed), kithttp.Settled(a.gate.Confirm), a.inLane(c)}
+		// The use case checks the session, which saves a round trip to the store. These are the routes
+		// that are used most, and their handlers do nothing for the caller outside of units of work.
+		gate = a.gate.Presumed
 	}
-	kithttp.Handle(a.server, describe(c, r, users.ErrNotSignedIn, users.ErrSuspended), withCaller(h), append(admit, opts...)...)
+	kithttp.Handle(a.server, describe(c, r, users.ErrNotSignedIn, users.ErrSuspended), withCaller(h),
+		append(a.arriving(a.arrive(r.Name), c, gate), opts...)...)
 }
 
 // asSuspended serves a route for signed-in users, those who are suspended included.
@@ -48,29 +69,35 @@ func asSuspended[Req, Resp any](
 ) {
 	r.Security = []string{bearer}
 	kithttp.Handle(a.server, describe(c, r, users.ErrNotSignedIn), withCaller(h),
-		append([]kithttp.HandleOption{kithttp.Gated(a.gate.SignedInOrSuspended), a.inLane(c)}, opts...)...)
+		append(a.arriving(a.arrive(r.Name), c, a.gate.SignedInOrSuspended), opts...)...)
 }
 
-// asAdmin serves a route for admins. Gates in opts run last.
+// asAdmin serves a route for admins, who have a way in when others are refused. Gates in opts run
+// last.
 func asAdmin[Req, Resp any](
 	a *API, c edge.Class, r kithttp.Route[Req, Resp], h func(context.Context, users.Caller, Req) (Resp, error),
 	opts ...kithttp.HandleOption,
 ) {
 	r.Security = []string{bearer}
 	kithttp.Handle(a.server, describe(c, r, users.ErrNotSignedIn, users.ErrSuspended, users.ErrAdminsOnly, users.ErrSecondFactorRequired), withCaller(h),
-		append([]kithttp.HandleOption{kithttp.Gated(a.gate.SignedIn, edge.AdminsOnly), a.inLane(c)}, opts...)...)
+		append(a.arriving(a.gate.ArriveKept, c, a.gate.SignedIn, edge.AdminsOnly), opts...)...)
 }
 
 // inLane runs the endpoint of a route in the lane of its class: when the request is decoded, until
 // its response is made. A client that sends or reads slowly has no place in a lane. A Stream enters
-// its lane itself, because it reads the store while it is written.
+// its lane itself, because it reads the store while it is written. Cheap requests have the place
+// with which they arrived, and others give it back.
 func (a *API) inLane(c edge.Class) kithttp.HandleOption {
-	if c == edge.Cheap || c == edge.Export || c == edge.Live {
-		return kithttp.Wrapped()
-	}
 	return kithttp.Wrapped(func(next endpoint.Endpoint) endpoint.Endpoint {
 		return func(ctx context.Context, request any) (any, error) {
-			if priced, ok := request.(interface{ isCheap() bool }); ok && priced.isCheap() {
+			if priced, ok := request.(interface{ isCheap() bool }); c == edge.Cheap || ok && priced.isCheap() {
+				if err := a.gate.Resume(ctx); err != nil {
+					return nil, err
+				}
+				return next(ctx, request)
+			}
+			a.gate.Depart(ctx)
+			if c == edge.Export || c == edge.Live {
 				return next(ctx, request)
 			}
 			var account string
@@ -95,6 +122,7 @@ func describe[Req, Resp any](c edge.Class, r kithttp.Route[Req, Resp], gates ...
 		edge.ErrTooManyRequests, edge.ErrBodiesBusy, edge.ErrBodyShare,
 		uow.ErrConflict, uow.ErrUnreachable, uow.ErrRefused, uow.ErrOutcomeUnknown, failure.TimedOut, ErrClosing,
 	})
+	r.Faults = append(r.Faults, edge.ErrBusy)
 	switch c {
 	case edge.Cheap:
 	case edge.Export:
@@ -102,7 +130,7 @@ func describe[Req, Resp any](c edge.Class, r kithttp.Route[Req, Resp], gates ...
 	case edge.Live:
 		r.Faults = append(r.Faults, edge.ErrTooManyStreams, edge.ErrStreamsBusy)
 	default:
-		r.Faults = append(r.Faults, edge.ErrTooManyAtOnce, edge.ErrBusy)
+		r.Faults = append(r.Faults, edge.ErrTooManyAtOnce)
 	}
 	var req Req
 	if _, ok := any(req).(interface{ key() idempotency.Key }); ok {

@@ -32,7 +32,7 @@ func (a *API) serveAttachment() {
 	r := attachment
 	r.Security = []string{bearer}
 	kithttp.Handle(a.server, describe(edge.Images, r, users.ErrNotSignedIn, users.ErrSuspended, edge.ErrLink), withCaller(a.attachment),
-		kithttp.Gated(a.viewer), a.inLane(edge.Images))
+		a.arriving(a.gate.Arrive, edge.Images, a.viewer)...)
 }
 
 // viewer is the gate of attachments: it takes a token, or a signature of the path of an HTTP request.

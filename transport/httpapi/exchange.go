@@ -29,7 +29,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{}
 	r, ended := a.tracer.begin(r)
 	ctx := edge.WithRequestID(context.WithValue(r.Context(), exchangeKey{}, x), r.Header.Get(requestIDHeader))
-	r = r.WithContext(edge.Watch(ctx))
+	ctx = edge.Watch(ctx)
+	defer a.gate.Depart(ctx)
+	r = r.WithContext(ctx)
 	r.Pattern = "" // that of the host's mux
 
 	h := w.Header()

@@ -1,0 +1,329 @@
+package edge_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/fault"
+	"github.com/cicerone-go/cicerone/transport/edge"
+)
+
+// machine is a server with some cores, in the time of a bubble of synctest, so that what it can do
+// does not depend on the machine that runs the test. Requests wait for a core in the order of their
+// arrival, and each that waits costs the others some time.
+type machine struct {
+	gate  *edge.Gate
+	cores chan struct{}
+
+	mu   sync.Mutex
+	in   int     // requests that run or wait for a core
+	slow float64 // how many times as long as usual requests take
+}
+
+const (
+	cores = 8
+	// capacity is how many requests a machine with so many cores can serve in a second: half of them
+	// are wallets, and half of them messages.
+	capacity = cores / 0.004
+)
+
+var operations = map[string]time.Duration{"wallet": 2 * time.Millisecond, "send": 6 * time.Millisecond}
+
+func newMachine(a edge.Admission) *machine {
+	return &machine{gate: edge.NewGate(&door{}, edge.Limits{Admission: a}), cores: make(chan struct{}, cores), slow: 1}
+}
+
+// serve serves a request that takes a time if it is alone.
+func (m *machine) serve(ctx context.Context, took time.Duration, arrive func(*edge.Gate, context.Context) (context.Context, error)) error {
+	ctx = edge.Watch(ctx)
+	defer m.gate.Depart(ctx)
+	ctx, err := arrive(m.gate, ctx)
+	if err != nil {
+		return err
+	}
+	if edge.CallFrom(ctx).Operation == "send" { // its body arrives at once
+		_, end := m.gate.BeginBody(ctx, 100)
+		defer end()
+		if err := m.gate.Resume(ctx); err != nil {
+			return err
+		}
+	}
+	m.mu.Lock()
+	m.in++
+	took = time.Duration(float64(took) * m.slow * (1 + float64(m.in)/1000))
+	m.mu.Unlock()
+	m.cores <- struct{}{}
+	time.Sleep(took)
+	<-m.cores
+	m.mu.Lock()
+	m.in--
+	m.mu.Unlock()
+	return m.gate.Confirm(ctx, nil)
+}
+
+// results are those of one load.
+type results struct {
+	served, refused []time.Duration // how long it took, in ascending order
+}
+
+func (r results) goodput(span time.Duration) float64 { return float64(len(r.served)) / span.Seconds() }
+
+func percentile(all []time.Duration, p int) time.Duration { return all[(len(all)*p+99)/100-1] }
+
+// load is requests at random moments, whether or not earlier ones were answered.
+type load struct {
+	rate   float64       // per second
+	warmup time.Duration // before the time that is measured, in which an overload is found
+	span   time.Duration
+	from   func(i int) string // the address of the caller of a request
+	arrive func(*edge.Gate, context.Context) (context.Context, error)
+}
+
+// following returns an admission whose limit is above its least under overload: it follows from how
+// long requests take.
+func following() edge.Admission {
+	a := edge.DefaultAdmission(cores)
+	a.Least = cores / 2
+	return a
+}
+
+// many are 1,000 callers.
+func many(i int) string { return fmt.Sprintf("10.0.%d.%d", i/250%4, i%250) }
+
+// offer sends loads together, and returns their results when all requests have ended.
+func (m *machine) offer(loads ...load) []results {
+	all := make([]results, len(loads))
+	var mu sync.Mutex
+	var requests sync.WaitGroup
+	for n, l := range loads {
+		if l.arrive == nil {
+			l.arrive = (*edge.Gate).Arrive
+		}
+		requests.Go(func() {
+			random := rand.New(rand.NewPCG(1, uint64(n)))
+			start := time.Now().Add(l.warmup)
+			end := start.Add(l.span)
+			for i := 0; ; i++ {
+				time.Sleep(time.Duration(random.ExpFloat64() / l.rate * float64(time.Second)))
+				if !time.Now().Before(end) {
+					return
+				}
+				operation := []string{"wallet", "send"}[random.IntN(2)]
+				took := time.Duration(random.ExpFloat64() * float64(operations[operation]))
+				requests.Go(func() {
+					begun := time.Now()
+					ctx := edge.WithCall(context.Background(), edge.Call{Operation: operation, Address: l.from(i)})
+					err := m.serve(ctx, took, l.arrive)
+					mu.Lock()
+					defer mu.Unlock()
+					switch {
+					case begun.Before(start):
+					case err == nil:
+						all[n].served = append(all[n].served, time.Since(begun))
+					case errors.Is(err, edge.ErrBusy):
+						all[n].refused = append(all[n].refused, time.Since(begun))
+					default:
+						panic(err)
+					}
+				})
+			}
+		})
+	}
+	requests.Wait()
+	for _, r := range all {
+		slices.Sort(r.served)
+		slices.Sort(r.refused)
+	}
+	return all
+}
+
+// overloaded measures a machine without load, at its peak and at three times its capacity, and
+// returns what is wrong. The peak is that of a closed loop, in which nobody is refused.
+func overloaded(a edge.Admission) (wrong []string) {
+	const span = 10 * time.Second
+	m := newMachine(a)
+	unloaded := m.offer(load{rate: capacity * 0.3, span: span, from: many})[0]
+	if len(unloaded.refused) > 0 {
+		wrong = append(wrong, fmt.Sprintf("%d requests were refused without load", len(unloaded.refused)))
+	}
+	over := m.offer(load{rate: capacity * 3, warmup: time.Second, span: span, from: many})[0]
+	if got := over.goodput(span) / peak(); got < 0.9 {
+		wrong = append(wrong, fmt.Sprintf("the goodput is %.2f of the peak", got))
+	}
+	if got, without := percentile(over.served, 99), percentile(unloaded.served, 99); got > 3*without {
+		wrong = append(wrong, fmt.Sprintf("the p99 is %v, and %v without load", got, without))
+	}
+	if len(over.refused) == 0 {
+		return append(wrong, "nobody was refused")
+	}
+	if got := percentile(over.refused, 99); got >= 5*time.Millisecond {
+		wrong = append(wrong, fmt.Sprintf("a refusal took %v", got))
+	}
+	return wrong
+}
+
+// peak returns how many requests a second a machine without admission serves at most. It is called
+// in a bubble.
+var peak = sync.OnceValue(func() (best float64) {
+	const span = 5 * time.Second
+	for _, clients := range []int{cores, 2 * cores, 4 * cores} {
+		m := newMachine(edge.Admission{})
+		var all sync.WaitGroup
+		end, served := time.Now().Add(span), make([]int, clients)
+		for c := range clients {
+			all.Go(func() {
+				random := rand.New(rand.NewPCG(2, uint64(c)))
+				for time.Now().Before(end) {
+					took := operations[[]string{"wallet", "send"}[random.IntN(2)]]
+					if m.serve(context.Background(), time.Duration(random.ExpFloat64()*float64(took)), (*edge.Gate).Arrive) == nil {
+						served[c]++
+					}
+				}
+			})
+		}
+		all.Wait()
+		total := 0
+		for _, n := range served {
+			total += n
+		}
+		best = max(best, float64(total)/span.Seconds())
+	}
+	return best
+})
+
+// TestOverload offers three times of what the server can do. It also checks that the test finds
+// limits that do not follow from how long requests take: too high, too low, and none.
+func TestOverload(t *testing.T) {
+	fixed := func(n int) edge.Admission { return edge.Admission{Least: n, Most: n, Slowdown: 2, Queue: 256} }
+	for name, c := range map[string]struct {
+		admission edge.Admission
+		fails     bool
+	}{
+		"default":        {edge.DefaultAdmission(cores), false},
+		"following":      {following(), false},
+		"fixed too high": {fixed(1000), true},
+		"fixed too low":  {fixed(cores / 2), true},
+		"none":           {edge.Admission{}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				wrong := overloaded(c.admission)
+				if c.fails == (len(wrong) == 0) {
+					t.Errorf("got %q, want failures: %t", wrong, c.fails)
+				}
+			})
+		})
+	}
+}
+
+// TestNobodyIsRefusedWithoutOverload sends what the server can do: a part of its capacity at random
+// moments, and bursts that pass.
+func TestNobodyIsRefusedWithoutOverload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(edge.DefaultAdmission(cores))
+		for _, part := range []float64{0.1, 0.5, 0.8} {
+			if r := m.offer(load{rate: capacity * part, span: 20 * time.Second, from: many})[0]; len(r.refused) > 0 {
+				t.Errorf("%d of %d requests were refused at %.1f of the capacity", len(r.refused), len(r.served)+len(r.refused), part)
+			}
+		}
+		for range 20 {
+			burst := load{rate: 1e6, span: 150 * time.Microsecond, from: many}
+			if r := m.offer(burst)[0]; len(r.refused) > 0 || len(r.served) < 100 {
+				t.Errorf("%d of a burst of %d requests were refused", len(r.refused), len(r.served)+len(r.refused))
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	})
+}
+
+// TestFloodOfACaller sends three times of what the server can do from one address, and a little
+// from others, who are not refused and need not wait for the flood.
+func TestFloodOfACaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(edge.DefaultAdmission(cores))
+		const span = 10 * time.Second
+		others := load{rate: capacity * 0.1, warmup: time.Second, span: span, from: many}
+		quiet := m.offer(others)[0]
+		r := m.offer(others, load{rate: capacity * 3, warmup: time.Second, span: span, from: func(int) string { return "192.0.2.1" }})
+		if len(r[0].refused) > 0 {
+			t.Errorf("%d of %d requests of others were refused", len(r[0].refused), len(r[0].served)+len(r[0].refused))
+		}
+		if got, without := percentile(r[0].served, 99), percentile(quiet.served, 99); got > 3*without {
+			t.Errorf("the p99 of others is %v, and %v without the flood", got, without)
+		}
+		if got := r[1].goodput(span); got < capacity*0.75 {
+			t.Errorf("the flood got %.0f requests a second, and nobody else wanted the places", got)
+		}
+	})
+}
+
+// TestKeptRequestsHaveAWayIn floods a server from many addresses. Requests that are kept are
+// served.
+func TestKeptRequestsHaveAWayIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(edge.DefaultAdmission(cores))
+		const span = 5 * time.Second
+		r := m.offer(load{rate: capacity * 3, span: span, from: many},
+			load{rate: 20, span: span, from: many, arrive: (*edge.Gate).ArriveKept}, load{rate: 20, span: span, from: many})
+		if len(r[1].refused) > 0 || len(r[1].served) < 50 {
+			t.Errorf("%d of %d requests that are kept were refused", len(r[1].refused), len(r[1].served)+len(r[1].refused))
+		}
+		if len(r[2].refused) < 25 {
+			t.Errorf("%d of %d other requests were refused: there was no overload", len(r[2].refused), len(r[2].served)+len(r[2].refused))
+		}
+	})
+}
+
+// TestRecovery slows a server down for a while, under load, and checks what it does afterwards, and
+// that it knows what is slow for a server that has become slower for good.
+func TestRecovery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(following())
+		usual := load{rate: capacity * 0.7, span: 10 * time.Second, from: many}
+		before := m.offer(usual)[0]
+		m.slow = 10
+		m.offer(usual)
+		m.slow = 1
+		m.offer(load{rate: capacity * 0.7, span: time.Second, from: many})
+		if after := m.offer(usual)[0]; len(after.refused) > 0 || percentile(after.served, 99) > 2*percentile(before.served, 99) {
+			t.Errorf("after a slow spell %d are refused, and the p99 is %v; before it was %v",
+				len(after.refused), percentile(after.served, 99), percentile(before.served, 99))
+		}
+		m.slow = 10
+		slower := load{rate: capacity * 3 / 10, span: 30 * time.Second, from: many}
+		m.offer(slower)
+		if got := m.offer(slower)[0].goodput(slower.span); got < 0.85*peak()/10 {
+			t.Errorf("a server that has become ten times slower serves %.0f requests a second under overload, want %.0f", got, peak()/10)
+		}
+	})
+}
+
+// TestRefusedRequestsTellNothing checks that requests without a use, which are quick, do not make
+// others look slow.
+func TestRefusedRequestsTellNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(following())
+		for i := range 1000 {
+			ctx := edge.Watch(at(edge.WithCall(context.Background(), edge.Call{Operation: "send"}), many(i)))
+			ctx, err := m.gate.Arrive(edge.WithCall(ctx, edge.Call{Operation: []string{"wallet", "send"}[i%2], Address: many(i)}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := m.gate.Confirm(ctx, fault.InvalidField("content", "is missing")); !errors.Is(err, fault.Invalid) {
+				t.Fatal(err)
+			}
+		}
+		const span = 5 * time.Second
+		m.offer(load{rate: capacity * 3, span: time.Second, from: many})
+		if got := m.offer(load{rate: capacity * 3, span: span, from: many})[0].goodput(span); got < 0.9*peak() {
+			t.Errorf("the goodput is %.0f a second", got)
+		}
+	})
+}

@@ -101,8 +101,11 @@ func (w *wire) send(method, path, token, key string, body []byte, want int) (*ht
 	if response.StatusCode != want {
 		const most = 1 << 10
 		said, err := io.ReadAll(io.LimitReader(response.Body, most))
-		return nil, errors.Join(fmt.Errorf("%s %s: %w", method, path, refusal{response.StatusCode, string(said)}), err,
-			response.Body.Close(), w.close())
+		err = errors.Join(err, response.Body.Close())
+		if err != nil || response.Close || len(said) == most {
+			err = errors.Join(err, w.close())
+		}
+		return nil, errors.Join(fmt.Errorf("%s %s: %w", method, path, refusal{response.StatusCode, string(said)}), err)
 	}
 	return response, nil
 }

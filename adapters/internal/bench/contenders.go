@@ -57,6 +57,7 @@ const (
 	theFloor  = "floor"
 	bareFloor = "bare floor"
 	pgbench   = "pgbench"
+	unlimited = "no admission"
 )
 
 // meter returns the CPU time that was used up to now.
@@ -108,21 +109,26 @@ func (c contender) quiet(look time.Duration) error {
 // accessKey signs access tokens. The floor verifies them with it.
 var accessKey = strings.Repeat("a2V5", 11)
 
-// serve starts the example server without what bounds a client.
-func serve(t *testing.T, server programs.Server, s store, o Options) *programs.Serving {
+// serve starts the example server without what bounds a client. If it admits, it refuses requests
+// under overload.
+func serve(t *testing.T, server programs.Server, s store, o Options, admits bool) *programs.Serving {
 	t.Helper()
-	return server.Serve(t, "--store", s.address, "--demo", "--grpc-addr", "localhost:0", "--log-level", "error", "--mail", "log",
+	var more []string
+	if !admits {
+		more = []string{"--admit-most", "0"}
+	}
+	return server.Serve(t, append(more, "--store", s.served(o).address, "--demo", "--grpc-addr", "localhost:0", "--log-level", "error", "--mail", "log",
 		"--access-key", accessKey, "--access-lifetime", "24h", "--bcrypt-cost", strconv.Itoa(o.Cost),
 		"--signup-bonus", "1000000000", // nobody runs out of tokens
 		"--limit-user", "0", "--limit-anonymous", "0", "--at-once-hashing", "0", "--at-once-search", "0",
 		"--trusted-proxies", "127.0.0.1,::1", "--max-connections-per-address", "0", "--max-opened", "1000000",
-		"--max-proposed", "1000000", "--max-pending", "1000000", "--max-unanswered", "1000", "--max-unanswered-proposals", "1000000")
+		"--max-proposed", "1000000", "--max-pending", "1000000", "--max-unanswered", "1000", "--max-unanswered-proposals", "1000000")...)
 }
 
 // newCicerone returns the example server as a contender.
-func newCicerone(r *programs.Serving, s store, o Options) contender {
+func newCicerone(name string, r *programs.Serving, s store, o Options) contender {
 	return contender{
-		name: cicerone, pid: r.PID(), database: s.pid, has: func(scenario) bool { return true },
+		name: name, pid: r.PID(), database: s.pid, has: func(scenario) bool { return true },
 		connect: func() (api, error) {
 			if o.Transport == "grpc" {
 				return newGRPC(strings.TrimPrefix(r.GRPC, "grpc://"))

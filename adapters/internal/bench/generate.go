@@ -5,15 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/status"
 )
 
 // sample is the result of one measurement.
 type sample struct {
 	latencies []time.Duration // in ascending order
+	busy      []time.Duration // of the requests that a server under overload refused, in ascending order
 	took      time.Duration
 	usage     usage // of CPU, meanwhile
 }
@@ -22,18 +28,48 @@ type sample struct {
 func (s sample) perSecond() float64 { return float64(len(s.latencies)) / s.took.Seconds() }
 
 // quantile returns the latency that a part q of all operations did not exceed.
-func (s sample) quantile(q float64) time.Duration {
-	if len(s.latencies) == 0 {
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	if len(sorted) == 0 {
 		return 0
 	}
-	return s.latencies[max(int(math.Ceil(q*float64(len(s.latencies))))-1, 0)]
+	return sorted[max(int(math.Ceil(q*float64(len(sorted))))-1, 0)]
 }
 
 // tally is the result of one client. Its latencies are bounded by the time of the measurement.
 type tally struct {
 	latencies []time.Duration
+	busy      []time.Duration
 	refused   int
 	err       error // the first refusal
+}
+
+// note counts an operation that ended, after a time, with an error or nil, and reports whether the
+// client has to stop. A server may be busy if that is measured.
+func (y *tally) note(took, answered time.Duration, err error, measured, mayBeBusy bool) (stop bool) {
+	switch {
+	case mayBeBusy && isBusy(err):
+		if measured {
+			y.busy = append(y.busy, answered)
+		}
+	case err != nil:
+		return y.refuse(err)
+	case measured:
+		y.latencies = append(y.latencies, took)
+	}
+	return false
+}
+
+// isBusy reports whether an error is the answer of a server under overload.
+func isBusy(err error) bool {
+	if r, ok := errors.AsType[refusal](err); ok {
+		return r.status == http.StatusServiceUnavailable && strings.Contains(r.body, `"code":"busy"`)
+	}
+	for _, detail := range status.Convert(err).Details() {
+		if info, ok := detail.(*errdetails.ErrorInfo); ok && info.GetReason() == "busy" {
+			return true
+		}
+	}
+	return false
 }
 
 // maxRefused is how many refusals of a client end its measurement.
@@ -54,6 +90,7 @@ func gather(tallies []tally, took time.Duration, u usage) (sample, error) {
 	var first error
 	for _, y := range tallies {
 		s.latencies = append(s.latencies, y.latencies...)
+		s.busy = append(s.busy, y.busy...)
 		refused += y.refused
 		first = cmp.Or(first, y.err)
 	}
@@ -64,6 +101,7 @@ func gather(tallies []tally, took time.Duration, u usage) (sample, error) {
 		return s, errors.New("no operation ended while the clock ran")
 	}
 	slices.Sort(s.latencies)
+	slices.Sort(s.busy)
 	return s, nil
 }
 
@@ -79,7 +117,10 @@ type meter func() (usage, error)
 
 // closed lets each client do one operation after the other. It measures those that end within the
 // given time after the warm-up, or the first ones after that time, if they take longer.
-func closed(clients []*client, do func(*client) error, warmup, span time.Duration, used meter) (sample, error) {
+// A server may be busy if that is measured, too.
+func closed(
+	clients []*client, do func(*client) error, warmup, span time.Duration, mayBeBusy bool, used meter,
+) (sample, error) {
 	var phase, done, gone atomic.Int32 // operations that were measured, and clients that were refused too often
 	tallies := make([]tally, len(clients))
 	var all sync.WaitGroup
@@ -88,12 +129,12 @@ func closed(clients []*client, do func(*client) error, warmup, span time.Duratio
 			for y := &tallies[n]; phase.Load() != ended; {
 				begun := time.Now()
 				err := do(c)
-				if err != nil && y.refuse(err) {
+				took, measured := time.Since(begun), phase.Load() == measuring
+				if y.note(took, took, err, measured, mayBeBusy) {
 					gone.Add(1)
 					return
 				}
-				if err == nil && phase.Load() == measuring {
-					y.latencies = append(y.latencies, time.Since(begun))
+				if err == nil && measured {
 					done.Add(1)
 				}
 			}
@@ -121,7 +162,7 @@ func closed(clients []*client, do func(*client) error, warmup, span time.Duratio
 // from its moment, so that the wait behind slow operations is measured, too. It measures those
 // whose moment lies within the given time after the warm-up.
 func open(
-	clients []*client, do func(*client) error, rate float64, warmup, span time.Duration, used meter,
+	clients []*client, do func(*client) error, rate float64, warmup, span time.Duration, mayBeBusy bool, used meter,
 ) (sample, error) {
 	moments := schedule(rate, warmup, span)
 	var next atomic.Int64
@@ -137,12 +178,10 @@ func open(
 				}
 				at := begun.Add(moments[i])
 				time.Sleep(time.Until(at))
+				sent := time.Now()
 				err := do(c)
-				if err != nil && y.refuse(err) {
+				if y.note(time.Since(at), time.Since(sent), err, moments[i] >= warmup, mayBeBusy) {
 					return
-				}
-				if err == nil && moments[i] >= warmup {
-					y.latencies = append(y.latencies, time.Since(at))
 				}
 			}
 		})

@@ -26,7 +26,7 @@ func TestOpenLoop(t *testing.T) {
 		}
 		return nil
 	}
-	got, err := open([]*client{{}, {}}, answer, rate, 0, span, nothing)
+	got, err := open([]*client{{}, {}}, answer, rate, 0, span, false, nothing)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestOpenLoop(t *testing.T) {
 func TestClosedLoop(t *testing.T) {
 	for _, each := range []time.Duration{5 * time.Millisecond, 80 * time.Millisecond} {
 		slow := func(*client) error { time.Sleep(each); return nil }
-		got, err := closed([]*client{{}, {}}, slow, 10*time.Millisecond, 50*time.Millisecond, nothing)
+		got, err := closed([]*client{{}, {}}, slow, 10*time.Millisecond, 50*time.Millisecond, false, nothing)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,10 +66,10 @@ func TestRefusals(t *testing.T) {
 	once := refusal{status: 503, body: "busy"}
 	for name, drive := range map[string]func(do func(*client) error) (sample, error){
 		"closed": func(do func(*client) error) (sample, error) {
-			return closed([]*client{{}}, do, 0, time.Millisecond, nothing)
+			return closed([]*client{{}}, do, 0, time.Millisecond, false, nothing)
 		},
 		"open": func(do func(*client) error) (sample, error) {
-			return open([]*client{{}}, do, 1e5, 0, time.Millisecond, nothing)
+			return open([]*client{{}}, do, 1e5, 0, time.Millisecond, false, nothing)
 		},
 	} {
 		for _, times := range []int{1, 1_000_000} {
@@ -97,7 +97,7 @@ func TestQuantiles(t *testing.T) {
 		s.latencies = append(s.latencies, time.Duration(n+1))
 	}
 	for q, want := range map[float64]time.Duration{0.5: 100, 0.95: 190, 0.99: 198, 1: 200, 0: 1} {
-		if got := s.quantile(q); got != want {
+		if got := quantile(s.latencies, q); got != want {
 			t.Errorf("quantile %v: %d, want %d", q, got, want)
 		}
 	}

@@ -23,6 +23,7 @@ type Options struct {
 	Rounds    int           // how often the contenders take turns
 	Time      time.Duration // of one measurement
 	Warmup    time.Duration // before it
+	Overload  bool          // whether the server with and without admission is compared, and may refuse
 	Cost      int           // of hashing a password
 	Folder    string        // where the JSON and the SVG are written
 	Log       io.Writer     // tells what is done
@@ -65,6 +66,7 @@ func (o *Options) Define(flags *flag.FlagSet) {
 	flags.IntVar(&o.Rounds, "rounds", o.Rounds, "`number` of rounds, in each of which the contenders take turns")
 	flags.DurationVar(&o.Time, "time", o.Time, "`duration` of a measurement")
 	flags.DurationVar(&o.Warmup, "warmup", o.Warmup, "`duration` of the warm-up before it")
+	flags.BoolVar(&o.Overload, "overload", o.Overload, "compare the server with and without admission, with -loads above 1, on a database; it may refuse requests")
 	flags.IntVar(&o.Cost, "bcrypt-cost", o.Cost, "`cost` of hashing a password, 4 to 31")
 	flags.StringVar(&o.Folder, "out", o.Folder, "`folder` for the JSON and the SVG")
 }
@@ -93,6 +95,7 @@ func (o Options) check() error {
 	fail(!slices.Contains([]string{"memory", "sqlite", "postgres", "mongodb"}, kind) || path != "" && kind != "sqlite",
 		"-store is %q, want memory, sqlite, sqlite:PATH, postgres or mongodb", o.Store)
 	fail(o.Single && kind != "postgres", "-no-group-commit is for -store postgres")
+	fail(o.Overload && (kind == "memory" || kind == "sqlite"), "-overload needs a store that two servers can open")
 	fail(o.Transport != "http" && o.Transport != "grpc", "-transport is %q, want http or grpc", o.Transport)
 	fail(len(o.Clients) == 0 || !slices.IsSorted(o.Clients) || o.Clients[0] < 1 || o.Clients[len(o.Clients)-1] > maxClients,
 		"-clients are %d, want ascending numbers from 1 to %d", o.Clients, maxClients)

@@ -49,6 +49,10 @@ type Row struct {
 	P95 *float64 `json:"p95,omitempty"`
 	P99 *float64 `json:"p99,omitempty"`
 
+	// What a server under overload refused: how many in a second, and their 99th percentile.
+	Refused    float64  `json:"refused_per_second,omitempty"`
+	RefusedP99 *float64 `json:"refused_p99,omitempty"`
+
 	// CPU time of an operation, in all rounds. That of the generator is not part of the others.
 	Server    *float64 `json:"cpu_server,omitempty"`
 	DB        *float64 `json:"cpu_database,omitempty"`
@@ -101,14 +105,21 @@ func (one *turn) row(s scenario, clients int, rate float64, transport string) Ro
 		r.Loop = "open"
 	}
 	if len(one.samples) > 0 {
-		quantile := func(q float64) *float64 {
+		of := func(read func(sample) float64) float64 {
 			var all []float64
 			for _, s := range one.samples {
-				all = append(all, float64(s.quantile(q))/float64(time.Microsecond))
+				all = append(all, read(s))
 			}
-			return new(median(all))
+			return median(all)
 		}
-		r.P50, r.P95, r.P99 = quantile(0.5), quantile(0.95), quantile(0.99)
+		micro := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+		at := func(q float64) *float64 {
+			return new(of(func(s sample) float64 { return micro(quantile(s.latencies, q)) }))
+		}
+		r.P50, r.P95, r.P99 = at(0.5), at(0.95), at(0.99)
+		if r.Refused = of(func(s sample) float64 { return float64(len(s.busy)) / s.took.Seconds() }); r.Refused > 0 {
+			r.RefusedP99 = new(of(func(s sample) float64 { return micro(quantile(s.busy, 0.99)) }))
+		}
 	}
 	each := func(d time.Duration) *float64 {
 		if d < 0 {
@@ -172,7 +183,7 @@ func (r Report) Write(out io.Writer) error {
 		r.Store, r.Database, r.Transport, r.Size.People, r.Size.Messages, r.Talks, r.Loading, r.Rounds, r.Seconds)
 	fmt.Fprintln(out, "latencies in ms; CPU in µs an operation; × is what Cicerone does, divided by what the line does")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\nscenario\tclients\t\t/s\t×\tp50\tp95\tp99\tCPU server\tdatabase\t×\tMB\t")
+	fmt.Fprintln(w, "\nscenario\tclients\t\t/s\t×\tp50\tp95\tp99\trefused /s\tp99\tCPU server\tdatabase\t×\tMB\t")
 	for _, row := range r.Rows {
 		clients := fmt.Sprint(row.Clients)
 		if row.Loop == "open" {
@@ -180,7 +191,7 @@ func (r Report) Write(out io.Writer) error {
 		}
 		cells := []string{
 			row.Scenario, clients, row.Contender, figure(&row.PerSecond, 1), figure(row.Ratio, 1),
-			figure(row.P50, 1000), figure(row.P95, 1000), figure(row.P99, 1000),
+			figure(row.P50, 1000), figure(row.P95, 1000), figure(row.P99, 1000), figure(&row.Refused, 1), figure(row.RefusedP99, 1000),
 			figure(row.Server, 1), figure(row.DB, 1), figure(row.CPURatio, 1), figure(new(float64(row.MemoryBytes)), 1<<20),
 		}
 		fmt.Fprintln(w, strings.Join(cells, "\t")+"\t")

@@ -34,7 +34,7 @@ func Run(t *testing.T, folder string, o Options) Report {
 	server := programs.NewServer(t, folder)
 	s := newStore(t, o.Store, server)
 
-	running := serve(t, server, s.served(o), o)
+	running := serve(t, server, s, o, false)
 	begun := time.Now()
 	talkers, err := load(w, strings.TrimPrefix(running.Base, "http://"), o.Log)
 	must(t, err)
@@ -45,18 +45,24 @@ func Run(t *testing.T, folder string, o Options) Report {
 		s.settle(t)
 	}
 	b := &benchmark{Options: o, report: &report, talkers: talkers}
-	if s.floor {
+	switch {
+	case o.Overload:
+		running = serve(t, server, s, o, true)
+		other := serve(t, server, s, o, false)
+		defer other.End(t)
+		b.contenders = []contender{newCicerone(cicerone, running, s, o), newCicerone(unlimited, other, s, o)}
+	case s.floor:
 		copied := s.clone(t)
 		copied.settle(t)
-		running = serve(t, server, s.served(o), o)
-		b.contenders = append([]contender{newCicerone(running, s, o)},
+		running = serve(t, server, s, o, false)
+		b.contenders = append([]contender{newCicerone(cicerone, running, s, o)},
 			newFloors(t, filepath.Join(folder, "floor"), copied, strings.TrimPrefix(running.Base, "http://"), talkers, o)...)
 		defer server.Sound(t, copied.address)
-	} else {
+	default:
 		if !s.loses() {
-			running = serve(t, server, s.served(o), o)
+			running = serve(t, server, s, o, false)
 		}
-		b.contenders = []contender{newCicerone(running, s, o)}
+		b.contenders = []contender{newCicerone(cicerone, running, s, o)}
 	}
 	for _, name := range o.Scenarios {
 		must(t, b.measure(scenarios[slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })]))
@@ -104,7 +110,11 @@ func (b *benchmark) measure(s scenario) error {
 		if err != nil {
 			return fmt.Errorf("%s with %d clients: %w", s.name, clients, err)
 		}
-		best = max(best, rows[0].PerSecond)
+		for _, row := range rows {
+			if row.Contender == cicerone || row.Contender == unlimited {
+				best = max(best, row.PerSecond)
+			}
+		}
 	}
 	for _, part := range b.Loads {
 		if _, err := b.turns(s, len(b.talkers), best*part); err != nil {
@@ -212,9 +222,9 @@ func (one *turn) take(s scenario, clients int, rate float64, o Options) error {
 	case one.run != nil:
 		return one.takePgbench(s, clients, o)
 	case rate > 0:
-		got, err = open(one.clients, s.do, rate, o.Warmup, o.Time, one.meter)
+		got, err = open(one.clients, s.do, rate, o.Warmup, o.Time, o.Overload, one.meter)
 	default:
-		got, err = closed(one.clients, s.do, o.Warmup, o.Time, one.meter)
+		got, err = closed(one.clients, s.do, o.Warmup, o.Time, o.Overload, one.meter)
 	}
 	if err != nil {
 		return err

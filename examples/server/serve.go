@@ -31,6 +31,7 @@ type serveCommand struct {
 	Addr        string        `default:"localhost:8080" placeholder:"HOST:PORT" group:"Server" help:"The address to listen on. Default: ${default}."`
 	DrainDelay  time.Duration `default:"0s" placeholder:"TIME" group:"Server" help:"How long the server still serves requests after SIGTERM or SIGINT while /readyz answers 503, so that a load balancer stops sending requests before the server closes its port; at most 10m. Behind a load balancer, set it to more than the time in which that notices. A second signal ends the server immediately. Default: ${default}."`
 	MetricsAddr string        `placeholder:"HOST:PORT" group:"Server" help:"The address on which /metrics is served for Prometheus. Only operators should reach it. Default: no metrics."`
+	CPUProfile  string        `name:"cpu-profile" placeholder:"FILE" group:"Server" help:"A file to which a CPU profile of the server is written when it ends, for go tool pprof. Default: no profile."`
 	TLS         tlsSettings   `embed:"" prefix:"tls-" group:"Server"`
 	GRPC        grpcSettings  `embed:"" prefix:"grpc-" group:"Server"`
 	Demo        *bool         `negatable:"" group:"Server" help:"Fill an empty store with demo data. The password of the demo accounts is public, so a server on a store that ever held them listens on loopback only. Default: yes for sqlite and memory."`
@@ -98,6 +99,11 @@ func (c *serveCommand) Run(s *settings) (err error) {
 	if cert != nil {
 		go cert.watch(ctx)
 	}
+	stopProfile, err := profile(c.CPUProfile)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopProfile()) }()
 	app, err := openApp(ctx, p, config)
 	if err != nil {
 		return err

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -113,16 +115,22 @@ var accessKey = strings.Repeat("a2V5", 11)
 // under overload.
 func serve(t *testing.T, server programs.Server, s store, o Options, admits bool) *programs.Serving {
 	t.Helper()
-	var more []string
-	if !admits {
-		more = []string{"--admit-most", "0"}
-	}
-	return server.Serve(t, append(more, "--store", s.served(o).address, "--demo", "--grpc-addr", "localhost:0", "--log-level", "error", "--mail", "log",
+	args := []string{
+		"--store", s.served(o).address, "--demo", "--grpc-addr", "localhost:0", "--log-level", "error", "--mail", "log",
 		"--access-key", accessKey, "--access-lifetime", "24h", "--bcrypt-cost", strconv.Itoa(o.Cost),
 		"--signup-bonus", "1000000000", // nobody runs out of tokens
 		"--limit-user", "0", "--limit-anonymous", "0", "--at-once-hashing", "0", "--at-once-search", "0",
 		"--trusted-proxies", "127.0.0.1,::1", "--max-connections-per-address", "0", "--max-opened", "1000000",
-		"--max-proposed", "1000000", "--max-pending", "1000000", "--max-unanswered", "1000", "--max-unanswered-proposals", "1000000")...)
+		"--max-proposed", "1000000", "--max-pending", "1000000", "--max-unanswered", "1000", "--max-unanswered-proposals", "1000000",
+	}
+	if admits {
+		args = append(args, "--admit-most", strconv.Itoa(16*runtime.GOMAXPROCS(0)))
+	}
+	if o.Profile { // of the last server that is started, which is the measured one
+		must(t, os.MkdirAll(o.Folder, 0o750))
+		args = append(args, "--cpu-profile", filepath.Join(o.Folder, fileName(s.kind, o.Transport, "pprof")))
+	}
+	return server.Serve(t, args...)
 }
 
 // newCicerone returns the example server as a contender.

@@ -26,6 +26,7 @@ type Options struct {
 	Overload  bool          // whether the server with and without admission is compared, and may refuse
 	Cost      int           // of hashing a password
 	Folder    string        // where the JSON and the SVG are written
+	Profile   bool          // a CPU profile of the measured server is written there, too
 	Log       io.Writer     // tells what is done
 }
 
@@ -69,6 +70,7 @@ func (o *Options) Define(flags *flag.FlagSet) {
 	flags.BoolVar(&o.Overload, "overload", o.Overload, "compare the server with and without admission, with -loads above 1, on a database; it may refuse requests")
 	flags.IntVar(&o.Cost, "bcrypt-cost", o.Cost, "`cost` of hashing a password, 4 to 31")
 	flags.StringVar(&o.Folder, "out", o.Folder, "`folder` for the JSON and the SVG")
+	flags.BoolVar(&o.Profile, "profile", o.Profile, "write a CPU profile of the measured server there, too, for go tool pprof")
 }
 
 // numbers parses numbers that are separated by commas.
@@ -108,5 +110,6 @@ func (o Options) check() error {
 	fail(o.Rounds < 1 || o.Rounds > 100, "-rounds is %d, want 1 to 100", o.Rounds)
 	fail(o.Time < 10*time.Millisecond || o.Time > maxTime, "-time is %v, want 10ms to %v", o.Time, maxTime)
 	fail(o.Warmup < 0 || o.Warmup > maxTime, "-warmup is %v, want at most %v", o.Warmup, maxTime)
+	fail(o.Profile && o.Folder == "", "-profile needs -out")
 	return errors.Join(errs...)
 }

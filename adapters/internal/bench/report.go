@@ -233,6 +233,9 @@ func (r Report) Save(folder string) error {
 }
 
 // name returns the name of a file of the report.
-func (r Report) name(extension string) string {
-	return "bench-" + r.Store + "-" + r.Transport + "." + extension
+func (r Report) name(extension string) string { return fileName(r.Store, r.Transport, extension) }
+
+// fileName returns the name of a file about a kind of store and a transport.
+func fileName(store, transport, extension string) string {
+	return "bench-" + store + "-" + transport + "." + extension
 }

@@ -114,13 +114,13 @@ func dropAll[V any](t *tree[V], prefix string) {
 	}
 }
 
-func (repo notificationsRepository) SeenAt(ctx context.Context, user id.User) (at time.Time, err error) {
+func (repo notificationsRepository) SeenAt(ctx context.Context, user id.User) (at time.Time, noticed bool, err error) {
 	err = repo.read(ctx, func(s *state) error {
 		p, _ := s.presences.get(idKey(user))
-		at = p.SeenAt
+		at, noticed = p.SeenAt, s.notices.has(noticeKey(notifications.NoticeOfMessages(user)))
 		return nil
 	})
-	return at, err
+	return at, noticed, err
 }
 
 func (repo notificationsRepository) Seen(ctx context.Context, user id.User, at time.Time) error {

@@ -45,15 +45,20 @@ func (repo notificationsRepository) SavePreferences(ctx context.Context, user id
 	})
 }
 
-func (repo notificationsRepository) SeenAt(ctx context.Context, user id.User) (at time.Time, err error) {
-	err = repo.read(ctx, func(t *txn) (err error) {
+func (repo notificationsRepository) SeenAt(ctx context.Context, user id.User) (at time.Time, noticed bool, err error) {
+	err = repo.read(ctx, func(t *txn) error {
+		notice := query{in: noticesIn, filter: d("_id", noticeID(notifications.NoticeOfMessages(user))), fields: d("_id", 1)}
+		_, err := find(ctx, t, func(*record) struct{} { return struct{}{} }, notice)
+		if noticed = err == nil; err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+			return err
+		}
 		at, err = find(ctx, t, func(r *record) time.Time { return r.time("seen_at") }, query{in: presencesIn, filter: d("_id", uuid(user))})
 		if errors.Is(err, mongo.ErrNoDocuments) {
 			return nil
 		}
 		return err
 	})
-	return at, err
+	return at, noticed, err
 }
 
 func (repo notificationsRepository) Seen(ctx context.Context, user id.User, at time.Time) error {

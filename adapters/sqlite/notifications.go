@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/id"
@@ -47,15 +46,14 @@ func (repo notificationsRepository) SavePreferences(ctx context.Context, user id
 	})
 }
 
-func (repo notificationsRepository) SeenAt(ctx context.Context, user id.User) (at time.Time, err error) {
-	err = repo.read(ctx, func(c *conn) (err error) {
-		at, err = find(ctx, c, value((*row).time), "SELECT seen_at FROM presences WHERE user_id = ?", blob(user))
-		if errors.Is(err, errNone) {
-			return nil
-		}
+func (repo notificationsRepository) SeenAt(ctx context.Context, user id.User) (at time.Time, noticed bool, err error) {
+	err = repo.read(ctx, func(c *conn) error {
+		_, err := find(ctx, c, func(r *row, _ *struct{}) { at, noticed = r.time(), r.bool() },
+			"SELECT (SELECT seen_at FROM presences WHERE user_id = ?1), EXISTS (SELECT 1 FROM notices"+ofNotice+")",
+			noticeArgs(notifications.NoticeOfMessages(user))...)
 		return err
 	})
-	return at, err
+	return at, noticed, err
 }
 
 func (repo notificationsRepository) Seen(ctx context.Context, user id.User, at time.Time) error {

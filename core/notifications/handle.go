@@ -120,14 +120,15 @@ func wants(ctx context.Context, tx Tx, user id.User, kind Kind) (bool, error) {
 }
 
 // messageSent holds a mail back, unless the recipient has been here since, or has a mail that they
-// have not answered by coming here.
+// have not answered by coming here. It only reads if there is a notice, as for nearly all messages.
 func (s *Service) messageSent(ctx context.Context, d events.MessageSent, at time.Time) error {
 	var seen time.Time
+	var noticed bool
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		seen, err = tx.Notifications().SeenAt(ctx, d.RecipientID)
+		seen, noticed, err = tx.Notifications().SeenAt(ctx, d.RecipientID)
 		return err
 	})
-	if err != nil || !seen.Before(at) {
+	if err != nil || noticed || !seen.Before(at) {
 		return err
 	}
 	n := NoticeOfMessages(d.RecipientID)
@@ -147,7 +148,7 @@ func (s *Service) Seen(ctx context.Context, user id.User) error {
 func (s *Service) seen(ctx context.Context, user id.User, at time.Time) error {
 	fresh := false
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) error {
-		before, err := tx.Notifications().SeenAt(ctx, user)
+		before, _, err := tx.Notifications().SeenAt(ctx, user)
 		fresh = at.Sub(before) < seenEvery
 		return err
 	})

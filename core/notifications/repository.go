@@ -39,8 +39,9 @@ type Repository interface {
 	// the user. They have different kinds.
 	SavePreferences(ctx context.Context, user id.User, all ...Preference) error
 
-	// SeenAt returns when a user was here last, or zero if it is not known.
-	SeenAt(ctx context.Context, user id.User) (time.Time, error)
+	// SeenAt returns when a user was here last, or zero if it is not known. noticed reports whether
+	// there is the notice about new messages of the user.
+	SeenAt(ctx context.Context, user id.User) (at time.Time, noticed bool, err error)
 
 	// Seen notes that a user whom the unit pins was here at a time, unless a later time is noted. It
 	// also removes the notice about new messages.

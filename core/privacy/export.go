@@ -97,7 +97,7 @@ func (r *reader) begin() (e Export, err error) {
 		if e.Notifications, err = notifications.PreferencesOf(ctx, tx, r.caller); err != nil {
 			return err
 		}
-		if e.SeenAt, err = tx.Notifications().SeenAt(ctx, r.caller); err != nil {
+		if e.SeenAt, _, err = tx.Notifications().SeenAt(ctx, r.caller); err != nil {
 			return fmt.Errorf("read a presence: %w", err)
 		}
 		lastEntry, err = r.lastEntry(ctx, tx)

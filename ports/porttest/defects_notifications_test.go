@@ -13,6 +13,8 @@ import (
 var notificationDefects = []defect{
 	{name: "keeps preferences that were replaced", plant: ofNotifications(func(r notifications.Repository) notifications.Repository { return keepsPreferences{r} }),
 		fails: []string{"notifications/preferences replace those before"}},
+	{name: "sees no notice about new messages", plant: ofNotifications(func(r notifications.Repository) notifications.Repository { return missesNotices{r} }),
+		fails: []string{"notifications/a user is seen, and no later time is forgotten"}},
 	{name: "forgets who was here", plant: ofNotifications(func(r notifications.Repository) notifications.Repository { return forgetsPresence{r} }),
 		fails: []string{"notifications/a user is seen, and no later time is forgotten"}},
 	{name: "keeps the notice of one who is here", plant: ofNotifications(func(r notifications.Repository) notifications.Repository { return keepsMessages{r} }),
@@ -58,7 +60,17 @@ func (r keepsPreferences) SavePreferences(ctx context.Context, user id.User, all
 
 type forgetsPresence struct{ notifications.Repository }
 
-func (r forgetsPresence) SeenAt(context.Context, id.User) (time.Time, error) { return time.Time{}, nil }
+func (r forgetsPresence) SeenAt(ctx context.Context, user id.User) (time.Time, bool, error) {
+	_, noticed, err := r.Repository.SeenAt(ctx, user)
+	return time.Time{}, noticed, err
+}
+
+type missesNotices struct{ notifications.Repository }
+
+func (r missesNotices) SeenAt(ctx context.Context, user id.User) (time.Time, bool, error) {
+	at, _, err := r.Repository.SeenAt(ctx, user)
+	return at, false, err
+}
 
 type keepsMessages struct{ notifications.Repository }
 

@@ -72,10 +72,17 @@ func (f *fixture) seen(user id.User, at time.Time) {
 	})
 }
 
-func (f *fixture) wasSeen(user id.User, want time.Time) {
+// wasSeen fails the test unless a user was here at a time, and has a notice about new messages or
+// none.
+func (f *fixture) wasSeen(user id.User, want time.Time, wantNotice bool) {
 	f.Helper()
-	got := write(f, func(ctx context.Context, tx ports.Tx) (time.Time, error) { return tx.Notifications().SeenAt(ctx, user) })
+	var noticed bool
+	got := write(f, func(ctx context.Context, tx ports.Tx) (at time.Time, err error) {
+		at, noticed, err = tx.Notifications().SeenAt(ctx, user)
+		return at, err
+	})
 	f.same("when the user was here", got, want)
+	f.same("whether there is a notice about new messages", noticed, wantNotice)
 }
 
 func (f *fixture) notice(user id.User, kind notifications.Kind, due time.Time) notifications.Notice {
@@ -127,16 +134,23 @@ func (f *fixture) areTaken(what string, got []notifications.Notice, at time.Time
 
 func presenceNoted(f *fixture) {
 	ada, ben := f.account("ada").ID, f.account("ben").ID
-	f.wasSeen(ada, time.Time{})
+	f.wasSeen(ada, time.Time{}, false)
 	kept := f.notice(ada, notifications.ReservationExpired, noon)
+	f.wasSeen(ada, time.Time{}, false)
 	f.notice(ada, notifications.NewMessage, noon)
+	f.wasSeen(ada, time.Time{}, true)
+	f.wasSeen(ben, time.Time{}, false)
 	other := f.notice(ben, notifications.NewMessage, noon)
 	f.seen(ada, noon)
+	f.wasSeen(ada, noon, false)
 	f.seen(ada, noon.Add(time.Minute))
 	f.seen(ada, noon.Add(time.Second))
-	f.wasSeen(ada, noon.Add(time.Minute))
-	f.wasSeen(ben, time.Time{})
+	f.wasSeen(ada, noon.Add(time.Minute), false)
+	f.wasSeen(ben, time.Time{}, true)
 	f.areTaken("the notices that remain", f.take(noon, 10), noon, other, kept)
+	other.Attempts++
+	f.moveNotice(other, time.Time{})
+	f.wasSeen(ben, time.Time{}, true)
 }
 
 func noticesOnce(f *fixture) {
@@ -245,10 +259,10 @@ func notificationsDropped(f *fixture) {
 		return tx.Notifications().Drop(ctx, ada)
 	})
 	f.arePreferences(ada)
-	f.wasSeen(ada, time.Time{})
+	f.wasSeen(ada, time.Time{}, false)
 	f.rowCount(ports.Notices, 1)
 	f.arePreferences(ben, unwanted(ben, notifications.NewMessage))
-	f.wasSeen(ben, noon)
+	f.wasSeen(ben, noon, false)
 	f.areTaken("the notice of another", f.take(noon, 10), noon, other)
 }
 
@@ -277,7 +291,8 @@ func (w *town) notificationReads() []call {
 			return tx.Notifications().Preferences(ctx, w.ada.ID)
 		}),
 		discarding("Notifications.SeenAt", func(ctx context.Context, tx ports.Tx) (any, error) {
-			return tx.Notifications().SeenAt(ctx, w.ada.ID)
+			at, noticed, err := tx.Notifications().SeenAt(ctx, w.ada.ID)
+			return []any{at, noticed}, err
 		}),
 	}
 }

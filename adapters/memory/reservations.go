@@ -195,12 +195,30 @@ func (repo reservationsRepository) Move(
 
 func (repo reservationsRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
 	err = repo.read(ctx, func(s *state) error {
-		for _, reservation := range s.heldOf.ascend(idKey(user), "") {
-			held += reservation.Tokens
-		}
+		held = s.held(user)
 		return nil
 	})
 	return held, err
+}
+
+// Funds implements reservations.FundsReader.
+func (repo reservationsRepository) Funds(ctx context.Context, user id.User) (f reservations.Funds, err error) {
+	err = repo.read(ctx, func(s *state) error {
+		w, found := s.wallets.get(idKey(user))
+		if !found {
+			return notFound("a wallet")
+		}
+		f = reservations.Funds{Balance: w.Balance, Held: s.held(user)}
+		return nil
+	})
+	return f, err
+}
+
+func (s *state) held(by id.User) (sum int64) {
+	for _, reservation := range s.heldOf.ascend(idKey(by), "") {
+		sum += reservation.Tokens
+	}
+	return sum
 }
 
 func (repo reservationsRepository) InConversation(

@@ -129,13 +129,25 @@ func whyNotMoved(
 	return 0, uow.ErrConflict.Wrap(errors.New("the reservation was changed concurrently"))
 }
 
-func (repo reservationsRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
+// held is the sum of the tokens that reservations hold of the user $1.
+const held statement = "SELECT coalesce(sum(tokens), 0)::bigint FROM @reservations WHERE voyager_id = $1 AND status = 'accepted'"
+
+func (repo reservationsRepository) Held(ctx context.Context, user id.User) (sum int64, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
-		held, err = find(ctx, c, value((*row).int),
-			"SELECT coalesce(sum(tokens), 0)::bigint FROM @reservations WHERE voyager_id = $1 AND status = 'accepted'", uuid(user))
+		sum, err = find(ctx, c, value((*row).int), held, uuid(user))
 		return err
 	})
-	return held, err
+	return sum, err
+}
+
+// Funds implements reservations.FundsReader.
+func (repo reservationsRepository) Funds(ctx context.Context, user id.User) (funds reservations.Funds, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		funds, err = find(ctx, c, func(r *row, f *reservations.Funds) { f.Balance, f.Held = r.int(), r.int() },
+			"SELECT balance::bigint, ("+held+") FROM @wallets WHERE user_id = $1", uuid(user))
+		return orNotFound(err, "a wallet")
+	})
+	return funds, err
 }
 
 func (repo reservationsRepository) InConversation(

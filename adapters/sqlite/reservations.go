@@ -104,13 +104,25 @@ func overlaps(ctx context.Context, c *conn, r reservations.Reservation) (bool, e
 		blob(r.LocalID), milli(r.EndDate), milli(r.Date), blob(r.ID))
 }
 
-func (repo reservationsRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
+// held is the sum of the tokens that reservations hold of the user ?1.
+const held = "SELECT coalesce(sum(tokens), 0) FROM reservations WHERE voyager_id = ?1 AND status = 'accepted'"
+
+func (repo reservationsRepository) Held(ctx context.Context, user id.User) (sum int64, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
-		held, err = find(ctx, c, value((*row).int),
-			"SELECT coalesce(sum(tokens), 0) FROM reservations WHERE voyager_id = ? AND status = 'accepted'", blob(user))
+		sum, err = find(ctx, c, value((*row).int), held, blob(user))
 		return err
 	})
-	return held, err
+	return sum, err
+}
+
+// Funds implements reservations.FundsReader.
+func (repo reservationsRepository) Funds(ctx context.Context, user id.User) (funds reservations.Funds, err error) {
+	err = repo.read(ctx, func(c *conn) (err error) {
+		funds, err = find(ctx, c, func(r *row, f *reservations.Funds) { f.Balance, f.Held = r.int(), r.int() },
+			"SELECT balance, ("+held+") FROM wallets WHERE user_id = ?1", blob(user))
+		return orNotFound(err, "a wallet")
+	})
+	return funds, err
 }
 
 func (repo reservationsRepository) InConversation(

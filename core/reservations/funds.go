@@ -17,11 +17,29 @@ type Funds struct {
 // Errors: fault.NotFound for a user without a wallet.
 func (s *Service) Funds(ctx context.Context, user id.User) (Funds, error) {
 	var f Funds
-	err := s.deps.Store.Snapshot(ctx, func(ctx context.Context, tx Tx) (err error) {
+	var whole bool
+	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
+		var reader FundsReader
+		if reader, whole = tx.Reservations().(FundsReader); whole {
+			f, err = reader.Funds(ctx, user)
+		}
+		return err
+	})
+	if err != nil || whole {
+		return f, err
+	}
+	err = s.deps.Store.Snapshot(ctx, func(ctx context.Context, tx Tx) (err error) {
 		f, err = FundsOf(ctx, tx, user)
 		return err
 	})
 	return f, err
+}
+
+// FundsReader is an optional interface of a Repository whose store can read the funds of a user as
+// they are at one moment, in a unit that is no snapshot. FundsOf is its specification.
+type FundsReader interface {
+	// Funds returns the funds of a user. It returns fault.NotFound if there is no wallet.
+	Funds(ctx context.Context, user id.User) (Funds, error)
 }
 
 // FundsOf is Service.Funds inside a unit of work. The two numbers are consistent if the unit reads

@@ -322,6 +322,10 @@ var defects = []defect{
 		b.reservations = seconds{b.Tx.Reservations()}
 	}),
 		fails: []string{"values/times come back in UTC to the millisecond"}},
+	{name: "does not see what is held of a wallet", plant: handing(func(_ *memory.Store, b *broken) {
+		b.reservations = readsBalance{b.Tx.Reservations()}
+	}),
+		fails: []string{"reservations/tokens are held for a voyager's accepted reservations"}},
 	{name: "takes adjacent reservations for overlapping", plant: handing(func(_ *memory.Store, b *broken) {
 		b.reservations = closedEnds{b.Tx.Reservations()}
 	}),

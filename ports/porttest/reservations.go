@@ -2,10 +2,12 @@ package porttest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/reservations"
@@ -212,7 +214,16 @@ func tokensHeld(f *fixture) {
 	ada, ben := f.rich("ada", 100), f.rich("ben", 100)
 	talk, back := f.conversation(ada, ben), f.conversation(ben, ada)
 	held := func(u id.User) int64 {
-		return read(f, func(ctx context.Context, tx ports.Tx) (int64, error) { return tx.Reservations().Held(ctx, u) })
+		f.Helper()
+		return read(f, func(ctx context.Context, tx ports.Tx) (int64, error) {
+			want, err := reservations.FundsOf(ctx, tx, u)
+			if reader, ok := tx.Reservations().(reservations.FundsReader); ok && err == nil {
+				got, failed := reader.Funds(ctx, u)
+				f.same("the funds in one step", got, want)
+				err = failed
+			}
+			return want.Held, err
+		})
 	}
 	f.same("held without reservations", held(ada.ID), 0)
 	first, second, other := f.reservation(talk, 0), f.reservation(talk, 5), f.reservation(back, 10)
@@ -226,4 +237,12 @@ func tokensHeld(f *fixture) {
 	f.same("held after one was cancelled", held(ada.ID), 12)
 	f.move(second, reservations.Accepted, reservations.Completed)
 	f.same("held after the other was completed", held(ada.ID), 0)
+	f.do(func(ctx context.Context, tx ports.Tx) error {
+		if reader, ok := tx.Reservations().(reservations.FundsReader); ok {
+			if _, err := reader.Funds(ctx, f.newUser("eve").ID); !errors.Is(err, fault.NotFound) {
+				f.Errorf("the funds of a user without a wallet: got %v", err)
+			}
+		}
+		return nil
+	})
 }

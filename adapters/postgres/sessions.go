@@ -43,22 +43,25 @@ func (repo usersRepository) Session(
 	return there, u, err
 }
 
+// checkPresence has a row if the session $1 passes users.Presence.Check, or does not because its
+// user is suspended: whether the user is active. It is read for nearly each request, so it has no
+// more columns than it needs.
+const checkPresence statement = `SELECT is_active FROM @sessions JOIN @users ON users.id = sessions.user_id
+	WHERE sessions.id = $1 AND sessions.user_id = $2 AND NOT ($3 AND revoked_at IS NOT NULL)
+		AND sessions.created_at > $4 AND last_used_at > $5 AND (is_active OR suspended_until IS NOT NULL)`
+
 // CheckPresence implements users.PresenceChecker. The session is read with the next question.
 func (repo usersRepository) CheckPresence(ctx context.Context, p users.Presence) error {
 	return repo.read(ctx, func(c *conn) error {
-		type holder struct {
-			users.Session
-			users.User
-		}
-		sooner(c, func(r *row, h *holder) {
-			sessions.scan(r, &h.Session)
-			people.scan(r, &h.User)
-		}, func(h *holder) error {
-			if h == nil {
+		sooner(c, value((*row).bool), func(active *bool) error {
+			switch {
+			case active == nil:
 				return users.ErrNotSignedIn
+			case !*active:
+				return users.ErrSuspended
 			}
-			return p.Check(h.Session, h.User)
-		}, readSession, uuid(p.Session))
+			return nil
+		}, checkPresence, uuid(p.Session), uuid(p.User), p.Open.Live, p.Open.CreatedAfter, p.Open.UsedAfter)
 		if len(c.first) == 1 {
 			c.presence = &p
 		}

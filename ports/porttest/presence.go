@@ -25,6 +25,8 @@ func presenceChecked(f *fixture) {
 	}
 	revoked := sessionOf(ada, noon)
 	f.revoke(revoked, noon)
+	ended := sessionOf(suspended, noon)
+	f.revoke(ended, noon)
 	for what, c := range map[string]struct {
 		users.Presence
 		want error
@@ -37,8 +39,13 @@ func presenceChecked(f *fixture) {
 		"a session of an inactive user":   {users.Presence{User: gone.ID, Session: sessionOf(gone, noon)}, users.ErrNotSignedIn},
 		"a session that there never was":  {users.Presence{User: ada.ID, Session: id.Session(f.ids.Next())}, users.ErrNotSignedIn},
 		"a session of a user without one": {users.Presence{User: f.account("flo").ID}, users.ErrNotSignedIn},
+		"a revoked session, if it may be": {users.Presence{User: suspended.ID, Session: ended, Open: users.SessionFilter{CreatedAfter: open.CreatedAfter}}, users.ErrSuspended},
+		"a session that was begun early":  {users.Presence{User: ada.ID, Session: sessionOf(ada, noon), Open: users.SessionFilter{Live: true, CreatedAfter: noon}}, users.ErrNotSignedIn},
+		"a session that is not used":      {users.Presence{User: ada.ID, Session: sessionOf(ada, noon), Open: users.SessionFilter{Live: true, UsedAfter: noon}}, users.ErrNotSignedIn},
 	} {
-		c.Open = open
+		if c.Open == (users.SessionFilter{}) {
+			c.Open = open
+		}
 		f.checked(what, c.want, func(ctx context.Context, tx ports.Tx) error { return users.CheckPresence(ctx, tx, c.Presence) })
 	}
 }

@@ -52,7 +52,7 @@ var (
 )
 
 func (a *API) serveWallet() {
-	asUser(a, edge.Cheap, wallet, a.wallet)
+	asUser(a, edge.Cheap, wallet, a.wallet, kithttp.Appended(appendWallet))
 	asUser(a, edge.Cheap, transactions, a.transactions)
 }
 

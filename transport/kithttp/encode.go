@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	kit "github.com/go-kit/kit/transport/http"
@@ -14,8 +15,14 @@ import (
 
 const jsonMedia = "application/json"
 
-// encodeResponse writes the responses of a route. If it returns an error, it has written nothing.
-func (s *Server) encodeResponse(info RouteInfo) kit.EncodeResponseFunc {
+// encoded has buffers for the JSON of responses. Larger ones than keptSize are not used again.
+var encoded = sync.Pool{New: func() any { return new([]byte) }}
+
+const keptSize = 64 << 10
+
+// encodeResponse writes the responses of a route. It encodes them with add, or with the JSON library
+// if add is nil. If it returns an error, it has written nothing.
+func (s *Server) encodeResponse(info RouteInfo, add func(b []byte, response any) ([]byte, error)) kit.EncodeResponseFunc {
 	return func(ctx context.Context, w http.ResponseWriter, response any) error {
 		switch answer := response.(type) {
 		case None:
@@ -35,7 +42,17 @@ func (s *Server) encodeResponse(info RouteInfo) kit.EncodeResponseFunc {
 			return s.stream(ctx, info, w, answer)
 		}
 
-		body, err := json.Marshal(response, json.Deterministic(true))
+		var body []byte
+		var err error
+		if add == nil {
+			body, err = json.Marshal(response, json.Deterministic(true))
+		} else {
+			buffer := encoded.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in the pool
+			if body, err = add((*buffer)[:0], response); cap(body) <= keptSize {
+				*buffer = body
+				defer encoded.Put(buffer) // a response writer does not keep what was written
+			}
+		}
 		if err != nil {
 			return fmt.Errorf("encode the response of %s: %w", info.Name, err)
 		}
@@ -118,11 +135,11 @@ func (s *starter) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 // setCommon sets the headers of every response: browsers must not guess its type, and caches must
 // not store it.
 func setCommon(h http.Header, contentType string) {
+	values := []string{"nosniff", "no-store", contentType} // one allocation; Set makes one for each
+	h["X-Content-Type-Options"], h["Cache-Control"] = values[0:1:1], values[1:2:2]
 	if contentType != "" {
-		h.Set("Content-Type", contentType)
+		h["Content-Type"] = values[2:3:3]
 	}
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
 }
 
 func setHeaders(h, more http.Header) {

@@ -176,6 +176,9 @@ type handling struct {
 	aim        func(ctx context.Context, path func(name string) string) error
 	middleware []endpoint.Middleware
 	settle     func(ctx context.Context, err error) error // nil for none
+
+	appended reflect.Type // of the response that append takes
+	append   func(b []byte, response any) ([]byte, error)
 }
 
 // Gated puts gates in front of a route. They run in order, until one refuses.
@@ -208,6 +211,21 @@ func Wrapped(mw ...endpoint.Middleware) HandleOption {
 // may be called again for a request.
 func Settled(settle func(ctx context.Context, err error) error) HandleOption {
 	return func(h *handling) { h.settle = settle }
+}
+
+// Appended encodes the responses of a route with a function in the place of the JSON library, which
+// looks at the fields of every value. append appends to b what the library would write, or returns
+// an error if it would.
+//
+// Resp must be the type of the route's response, otherwise Handle panics.
+func Appended[Resp any](append func(b []byte, response *Resp) ([]byte, error)) HandleOption {
+	return func(h *handling) {
+		h.appended = reflect.TypeFor[Resp]()
+		h.append = func(b []byte, response any) ([]byte, error) {
+			r := response.(Resp)
+			return append(b, &r)
+		}
+	}
 }
 
 // refusal returns the error with which a request is refused that was about to be refused with err.
@@ -257,6 +275,9 @@ func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context
 	if own.check != nil && own.checked != reflect.TypeFor[Req]() {
 		panic(fmt.Sprintf("kithttp: route %s: Checked is for %s, not for %s", r.Name, own.checked, reflect.TypeFor[Req]()))
 	}
+	if own.append != nil && own.appended != reflect.TypeFor[Resp]() {
+		panic(fmt.Sprintf("kithttp: route %s: Appended is for %s, not for %s", r.Name, own.appended, reflect.TypeFor[Resp]()))
+	}
 	limit := r.BodyLimit
 	switch {
 	case limit > 0:
@@ -292,7 +313,7 @@ func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context
 	e = own.settled(e)
 
 	before := slices.Concat([]kit.RequestFunc{withExchange(info)}, s.before, []kit.RequestFunc{enter(own.gates)})
-	handler := kit.NewServer(e, decode, s.encodeResponse(info),
+	handler := kit.NewServer(e, decode, s.encodeResponse(info, own.append),
 		kit.ServerBefore(before...),
 		kit.ServerAfter(s.after...),
 		kit.ServerErrorEncoder(s.WriteError))

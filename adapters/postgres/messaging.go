@@ -35,10 +35,10 @@ var (
 
 	// history starts with a row for the standing of the conversation, followed by one for each
 	// message.
-	history = "SELECT standing.*, " + messages.nulls + " FROM (" + standing + `) AS standing
+	history = withCheck("SELECT standing.*, "+messages.nulls+" FROM ("+standing+`) AS standing
 		UNION ALL
-		(SELECT ` + conversations.nulls + ", NULL, NULL, NULL, " + messages.columns + ` FROM @messages
-		WHERE conversation_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4)`
+		(SELECT `+conversations.nulls+", NULL, NULL, NULL, "+messages.columns+` FROM @messages
+		WHERE conversation_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4)`, 4)
 )
 
 func scanStanding(r *row, s *messaging.Standing) {
@@ -133,7 +133,7 @@ func (repo messagingRepository) History(
 	err = repo.read(ctx, func(c *conn) (err error) {
 		at, item := latestFirst(after)
 		var s messaging.Standing // one for all rows, because there are many
-		rows, err := list(ctx, c, func(r *row, m *messaging.Message) {
+		rows, err := listPresent(ctx, c, func(r *row, m *messaging.Message) {
 			if scanStanding(r, &s); !s.Conversation.ID.IsZero() {
 				found = s
 			}
@@ -235,8 +235,8 @@ func pageOf(me, other statement) statement {
 
 var (
 	overviewOf  = overviews("SELECT * FROM (" + mine + ") AS mine WHERE id = $2")
-	overviewsOf = overviews("SELECT * FROM (" +
-		pageOf("voyager_id", "local_id") + " UNION ALL " + pageOf("local_id", "voyager_id") + ") AS conversations ORDER BY " + activity + " DESC, id DESC LIMIT $4")
+	overviewsOf = withCheck(overviews("SELECT * FROM ("+
+		pageOf("voyager_id", "local_id")+" UNION ALL "+pageOf("local_id", "voyager_id")+") AS conversations ORDER BY "+activity+" DESC, id DESC LIMIT $4"), 4)
 )
 
 func scanOverview(r *row, o *messaging.Overview) {
@@ -273,7 +273,7 @@ func (repo messagingRepository) Overviews(
 ) (all []messaging.Overview, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
 		at, item := latestFirst(after)
-		all, err = list(ctx, c, scanOverview, overviewsOf, uuid(viewer), at, item, limited(limit))
+		all, err = listPresent(ctx, c, scanOverview, overviewsOf, uuid(viewer), at, item, limited(limit))
 		return err
 	})
 	return all, err

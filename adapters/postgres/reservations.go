@@ -140,12 +140,21 @@ func (repo reservationsRepository) Held(ctx context.Context, user id.User) (sum 
 	return sum, err
 }
 
+var readFunds = withCheck("SELECT balance::bigint, ("+held+") AS held FROM @wallets WHERE user_id = $1", 1)
+
 // Funds implements reservations.FundsReader.
 func (repo reservationsRepository) Funds(ctx context.Context, user id.User) (funds reservations.Funds, err error) {
-	err = repo.read(ctx, func(c *conn) (err error) {
-		funds, err = find(ctx, c, func(r *row, f *reservations.Funds) { f.Balance, f.Held = r.int(), r.int() },
-			"SELECT balance::bigint, ("+held+") FROM @wallets WHERE user_id = $1", uuid(user))
-		return orNotFound(err, "a wallet")
+	err = repo.read(ctx, func(c *conn) error {
+		found, err := listPresent(ctx, c, func(r *row, f *reservations.Funds) { f.Balance, f.Held = r.int(), r.int() },
+			readFunds, uuid(user))
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return notFound("a wallet")
+		}
+		funds = found[0]
+		return nil
 	})
 	return funds, err
 }

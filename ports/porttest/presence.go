@@ -4,15 +4,20 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
+	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
 func presenceChecked(f *fixture) {
+	talk := f.shortTalk()
 	ada := f.account("ada")
 	suspended := f.account("ben", func(u *users.User) { u.IsActive, u.SuspendedUntil = false, noon })
 	gone := f.account("eve", inactive)
@@ -46,11 +51,12 @@ func presenceChecked(f *fixture) {
 		if c.Open == (users.SessionFilter{}) {
 			c.Open = open
 		}
-		f.checked(what, c.want, func(ctx context.Context, tx ports.Tx) error { return users.CheckPresence(ctx, tx, c.Presence) })
+		f.checked(what, c.want, talk, func(ctx context.Context, tx ports.Tx) error { return users.CheckPresence(ctx, tx, c.Presence) })
 	}
 }
 
 func activeChecked(f *fixture) {
+	talk := f.shortTalk()
 	for what, c := range map[string]struct {
 		user id.User
 		want error
@@ -59,13 +65,13 @@ func activeChecked(f *fixture) {
 		"an inactive account":             {f.account("ben", inactive).ID, users.ErrNotSignedIn},
 		"an account that there never was": {f.newUser("eve").ID, users.ErrNotSignedIn},
 	} {
-		f.checked(what, c.want, func(ctx context.Context, tx ports.Tx) error { return users.CheckActive(ctx, tx, c.user) })
+		f.checked(what, c.want, talk, func(ctx context.Context, tx ports.Tx) error { return users.CheckActive(ctx, tx, c.user) })
 	}
 }
 
 // checked runs units that begin with a check, which has to decide about all of them, and before
 // anything else does.
-func (f *fixture) checked(what string, want error, check unit) {
+func (f *fixture) checked(what string, want error, talk messaging.Conversation, check unit) {
 	f.Helper()
 	var added, late users.User
 	failed := errors.New("failed")
@@ -74,7 +80,14 @@ func (f *fixture) checked(what string, want error, check unit) {
 		rest unit
 		err  error // with which the unit ends if the check succeeds
 	}{
-		"a unit that only reads":         {uow.Read, func(ctx context.Context, tx ports.Tx) error { return f.readsUsers(ctx, tx) }, nil},
+		"a unit that only reads":  {uow.Read, func(ctx context.Context, tx ports.Tx) error { return f.readsUsers(ctx, tx) }, nil},
+		"a view of messages":      {uow.Read, func(ctx context.Context, tx ports.Tx) error { return readsTalk(ctx, tx, talk) }, nil},
+		"a view of conversations": {uow.Read, func(ctx context.Context, tx ports.Tx) error { return readsTalks(ctx, tx, talk) }, nil},
+		"a view of a wallet":      {uow.Read, func(ctx context.Context, tx ports.Tx) error { return readsFunds(ctx, tx, talk) }, nil},
+		"a view of what there is not": {uow.Read, func(ctx context.Context, tx ports.Tx) error {
+			_, _, err := tx.Messaging().History(ctx, id.Conversation(f.ids.Next()), nil, 10)
+			return err
+		}, fault.NotFound},
 		"a snapshot":                     {uow.Snapshot, func(ctx context.Context, tx ports.Tx) error { return f.readsUsers(ctx, tx) }, nil},
 		"a unit that does nothing else":  {uow.Write, func(context.Context, ports.Tx) error { return nil }, nil},
 		"a view that does nothing else":  {uow.Read, func(context.Context, ports.Tx) error { return nil }, nil},
@@ -104,6 +117,45 @@ func (f *fixture) checked(what string, want error, check unit) {
 			f.Errorf("%s: an account was stored: %v, want %v", what, want != nil, want == nil)
 		}
 	}
+}
+
+// shortTalk makes a conversation of two messages.
+func (f *fixture) shortTalk() messaging.Conversation {
+	f.Helper()
+	voyager := f.rich("vera", 100)
+	c := f.conversation(voyager, f.user("luca"))
+	f.message(c, voyager, noon)
+	f.message(c, voyager, noon.Add(time.Second))
+	return c
+}
+
+// readsTalk reads the messages of a conversation, of which there are two.
+func readsTalk(ctx context.Context, tx ports.Tx, c messaging.Conversation) error {
+	_, sent, err := tx.Messaging().History(ctx, c.ID, nil, 10)
+	if err == nil && len(sent) != 2 {
+		err = fmt.Errorf("%d messages", len(sent))
+	}
+	return err
+}
+
+// readsTalks reads the conversations of the voyager of a conversation.
+func readsTalks(ctx context.Context, tx ports.Tx, c messaging.Conversation) error {
+	all, err := tx.Messaging().Overviews(ctx, c.VoyagerID, nil, 10)
+	if err == nil && (len(all) != 1 || all[0].Conversation.ID != c.ID) {
+		err = fmt.Errorf("the conversations %v", all)
+	}
+	return err
+}
+
+// readsFunds reads the funds of the voyager of a conversation, as in one step.
+func readsFunds(ctx context.Context, tx ports.Tx, c messaging.Conversation) error {
+	reader, ok := tx.Reservations().(reservations.FundsReader)
+	if !ok {
+		_, err := reservations.FundsOf(ctx, tx, c.VoyagerID)
+		return err
+	}
+	_, err := reader.Funds(ctx, c.VoyagerID)
+	return err
 }
 
 // readsUsers reads a page of accounts.

@@ -50,7 +50,7 @@ var roundTrips = map[string]int{
 	"read a report":           9,
 	"list conversations":      1,
 	"search":                  1,
-	"look into a wallet":      3,
+	"look into a wallet":      1,
 }
 
 // TestRoundTripsOfUseCases counts the round trips on the wire. To check the session of the caller, too,

@@ -1,0 +1,50 @@
+package postgres
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/cicerone-go/cicerone/core/users"
+)
+
+// presentable is a statement that only reads, and the same with the check of a session, whose arguments
+// follow: it has no rows if the session does not pass users.Presence.Check.
+type presentable struct{ plain, checked statement }
+
+// withCheck returns the two forms of a statement with so many arguments.
+func withCheck(s statement, args int) presentable {
+	number := func(i int) string { return "$" + strconv.Itoa(args+i) }
+	check := strings.NewReplacer("$1", number(1), "$2", number(2), "$3", number(3), "$4", number(4)).Replace(openSession)
+	return presentable{s, "SELECT result.* FROM (" + s + ") AS result WHERE EXISTS (" + statement(check) + ")"}
+}
+
+// openSession is for users.Presence with a filter of live sessions.
+const openSession = `SELECT FROM @sessions JOIN @users ON users.id = sessions.user_id
+	WHERE sessions.id = $1 AND sessions.user_id = $2 AND revoked_at IS NULL AND sessions.created_at > $3 AND last_used_at > $4 AND is_active`
+
+// listPresent is list. If the unit begins with the check of a session, which is queued, the statement
+// makes it. Only if that has no rows, because there are none or because the session does not pass,
+// the check and the statement are sent as they are.
+func listPresent[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s presentable, args ...any) ([]T, error) {
+	p := c.presence
+	if p == nil || len(c.first) == 0 || c.frame != (frame{}) || !p.Open.Live {
+		return list(ctx, c, scan, s.plain, args...)
+	}
+	checks := c.first
+	c.first = nil
+	with := append(append(make([]any, 0, len(args)+4), args...), presenceArgs(p)...)
+	all, err := list(ctx, c, scan, s.checked, with...)
+	if err == nil && len(all) > 0 {
+		return all, nil
+	}
+	if c.first = checks; err != nil {
+		return nil, err
+	}
+	return list(ctx, c, scan, s.plain, args...)
+}
+
+// presenceArgs returns the arguments of openSession.
+func presenceArgs(p *users.Presence) []any {
+	return []any{uuid(p.Session), uuid(p.User), p.Open.CreatedAfter, p.Open.UsedAfter}
+}

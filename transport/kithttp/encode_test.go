@@ -3,6 +3,7 @@ package kithttp_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -24,6 +25,36 @@ func TestHeadHasNoBody(t *testing.T) {
 	if b, _ := io.ReadAll(r.Body); r.StatusCode != 200 || len(b) != 0 || r.ContentLength <= 0 {
 		t.Errorf("%s, %d bytes, Content-Length %d", r.Status, len(b), r.ContentLength)
 	}
+}
+
+func TestAppended(t *testing.T) {
+	s := kithttp.NewServer(kithttp.WithCompression(50))
+	add := kithttp.Appended(func(b []byte, v *thing) ([]byte, error) {
+		if v.Name == "none" {
+			return append(b, "{half"...), errors.New("it has no JSON")
+		}
+		return append(append(append(b, `{"appended":"`...), v.Name...), `"}`...), nil
+	})
+	kithttp.Handle(s, getThing, func(_ context.Context, k key) (thing, error) { return thing{Name: k.ID.text}, nil }, add)
+	for name, want := range map[string]struct {
+		status int
+		body   string
+	}{
+		"a": {200, `{"appended":"a"}`}, "none": {500, ""}, strings.Repeat("b", 40): {200, `{"appended":"` + strings.Repeat("b", 40) + `"}`},
+	} {
+		for range 3 { // with a buffer that was used before, too
+			w := do(s, "GET", "/things/"+name)
+			if w.Code != want.status || want.body != "" && w.Body.String() != want.body {
+				t.Errorf("%s: got %d %s, want %d %s", name, w.Code, w.Body, want.status, want.body)
+			}
+		}
+	}
+	defer func() {
+		if refused := fmt.Sprint(recover()); !strings.Contains(refused, "Appended") {
+			t.Errorf("Appended for another response: %s", refused)
+		}
+	}()
+	kithttp.Handle(kithttp.NewServer(), getThing, answer[key](thing{}, nil), kithttp.Appended(func(b []byte, _ *key) ([]byte, error) { return b, nil }))
 }
 
 func TestResponses(t *testing.T) {

@@ -8,8 +8,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// presentable is a statement that only reads, and the same with the check of a session, whose arguments
-// follow: it has no rows if the session does not pass users.Presence.Check.
+// presentable is a statement that only reads, and the same with the check of a session, whose
+// arguments follow: it has no rows if the session does not pass users.Presence.Check. The order of
+// the rows is that of the statement, because the check does not depend on them.
 type presentable struct{ plain, checked statement }
 
 // withCheck returns the two forms of a statement with so many arguments.
@@ -23,9 +24,9 @@ func withCheck(s statement, args int) presentable {
 const openSession = `SELECT FROM @sessions JOIN @users ON users.id = sessions.user_id
 	WHERE sessions.id = $1 AND sessions.user_id = $2 AND revoked_at IS NULL AND sessions.created_at > $3 AND last_used_at > $4 AND is_active`
 
-// listPresent is list. If the unit begins with the check of a session, which is queued, the statement
-// makes it. Only if that has no rows, because there are none or because the session does not pass,
-// the check and the statement are sent as they are.
+// listPresent is list. If the unit begins with the check of a session, which is queued, the
+// statement makes it. Only if that has no rows, because there are none or because the session does
+// not pass, the check and the statement are sent as they are.
 func listPresent[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s presentable, args ...any) ([]T, error) {
 	p := c.presence
 	if p == nil || len(c.first) == 0 || c.frame != (frame{}) || !p.Open.Live {

@@ -20,8 +20,8 @@ var encoded = sync.Pool{New: func() any { return new([]byte) }}
 
 const keptSize = 64 << 10
 
-// encodeResponse writes the responses of a route. It encodes them with add, or with the JSON library
-// if add is nil. If it returns an error, it has written nothing.
+// encodeResponse writes the responses of a route. It encodes them with add, or with the JSON
+// library if add is nil. If it returns an error, it has written nothing.
 func (s *Server) encodeResponse(info RouteInfo, add func(b []byte, response any) ([]byte, error)) kit.EncodeResponseFunc {
 	return func(ctx context.Context, w http.ResponseWriter, response any) error {
 		switch answer := response.(type) {

@@ -53,7 +53,7 @@ func TestBenchmark(t *testing.T) {
 			must(t, o.Size.Set("tiny"))
 			o.Store, o.Transport, o.Folder, o.Log = run.store, run.transport, t.TempDir(), io.Discard
 			o.Clients, o.Loads, o.Rounds = run.clients, []float64{0.5}, 1
-			o.Time, o.Warmup = 20*time.Millisecond, 5*time.Millisecond
+			o.Time, o.Warmup, o.Profile = 20*time.Millisecond, 5*time.Millisecond, true
 			check(t, bench.Run(t, folder, o), o)
 		})
 	}
@@ -70,6 +70,9 @@ func check(t *testing.T, r bench.Report, o bench.Options) {
 	must(t, err)
 	var read bench.Report
 	must(t, json.Unmarshal(encoded, &read))
+	if profile, err := os.Stat(base + ".pprof"); err != nil || profile.Size() == 0 {
+		t.Errorf("there is no profile: %v", err)
+	}
 	plot, err := os.ReadFile(base + ".svg")
 	must(t, err)
 	lines := 0

@@ -214,16 +214,16 @@ func Settled(settle func(ctx context.Context, err error) error) HandleOption {
 }
 
 // Appended encodes the responses of a route with a function in the place of the JSON library, which
-// looks at the fields of every value. append appends to b what the library would write, or returns
-// an error if it would.
+// looks at the fields of every value. add appends to b what the library would write, or returns an
+// error if the library would.
 //
 // Resp must be the type of the route's response, otherwise Handle panics.
-func Appended[Resp any](append func(b []byte, response *Resp) ([]byte, error)) HandleOption {
+func Appended[Resp any](add func(b []byte, response *Resp) ([]byte, error)) HandleOption {
 	return func(h *handling) {
 		h.appended = reflect.TypeFor[Resp]()
 		h.append = func(b []byte, response any) ([]byte, error) {
 			r := response.(Resp)
-			return append(b, &r)
+			return add(b, &r)
 		}
 	}
 }

@@ -111,5 +111,6 @@ func (o Options) check() error {
 	fail(o.Time < 10*time.Millisecond || o.Time > maxTime, "-time is %v, want 10ms to %v", o.Time, maxTime)
 	fail(o.Warmup < 0 || o.Warmup > maxTime, "-warmup is %v, want at most %v", o.Warmup, maxTime)
 	fail(o.Profile && o.Folder == "", "-profile needs -out")
+	fail(o.Profile && o.Overload, "-profile is of one server, and -overload measures two")
 	return errors.Join(errs...)
 }

@@ -15,4 +15,4 @@ CREATE OR REPLACE VIEW outbox AS SELECT
 	value -> 6                AS data
 FROM outbox_batches, jsonb_array_elements(outbox_batches.events::jsonb) WITH ORDINALITY AS e (value, place);
 
-INSERT INTO schema_versions (version) VALUES (21);
+INSERT INTO schema_versions (version) VALUES (20);

@@ -17,7 +17,44 @@ import (
 )
 
 func presenceChecked(f *fixture) {
-	talk := f.shortTalk()
+	for what, p := range f.presences() {
+		f.checked(what, p.want, p.check)
+	}
+}
+
+// viewsChecked checks that what views find does not hide a session that does not hold.
+func viewsChecked(f *fixture) {
+	voyager := f.rich("vera", 100)
+	talk := f.conversation(voyager, f.user("luca"))
+	f.message(talk, voyager, noon)
+	f.message(talk, voyager, noon.Add(time.Second))
+	views := map[string]guarded{
+		"a view of messages":      {uow.Read, func(ctx context.Context, tx ports.Tx) error { return readsTalk(ctx, tx, talk) }, nil},
+		"a view of conversations": {uow.Read, func(ctx context.Context, tx ports.Tx) error { return readsTalks(ctx, tx, talk) }, nil},
+		"a view of a wallet":      {uow.Read, func(ctx context.Context, tx ports.Tx) error { return readsFunds(ctx, tx, voyager.ID) }, nil},
+		"a view of what there is not": {uow.Read, func(ctx context.Context, tx ports.Tx) error {
+			_, _, err := tx.Messaging().History(ctx, id.Conversation(f.ids.Next()), nil, 10)
+			return err
+		}, fault.NotFound},
+	}
+	for what, p := range f.presences() {
+		f.guard(what, p.want, p.check, views)
+	}
+}
+
+// presence is the check of a session, and what it returns.
+type presence struct {
+	users.Presence
+	want error
+}
+
+func (p presence) check(ctx context.Context, tx ports.Tx) error {
+	return users.CheckPresence(ctx, tx, p.Presence)
+}
+
+// presences makes sessions of all kinds.
+func (f *fixture) presences() map[string]presence {
+	f.Helper()
 	ada := f.account("ada")
 	suspended := f.account("ben", func(u *users.User) { u.IsActive, u.SuspendedUntil = false, noon })
 	gone := f.account("eve", inactive)
@@ -32,10 +69,7 @@ func presenceChecked(f *fixture) {
 	f.revoke(revoked, noon)
 	ended := sessionOf(suspended, noon)
 	f.revoke(ended, noon)
-	for what, c := range map[string]struct {
-		users.Presence
-		want error
-	}{
+	all := map[string]presence{
 		"a session":                       {users.Presence{User: ada.ID, Session: sessionOf(ada, noon)}, nil},
 		"a revoked session":               {users.Presence{User: ada.ID, Session: revoked}, users.ErrNotSignedIn},
 		"an old session":                  {users.Presence{User: ada.ID, Session: sessionOf(ada, noon.Add(-time.Hour))}, users.ErrNotSignedIn},
@@ -47,16 +81,17 @@ func presenceChecked(f *fixture) {
 		"a revoked session, if it may be": {users.Presence{User: suspended.ID, Session: ended, Open: users.SessionFilter{CreatedAfter: open.CreatedAfter}}, users.ErrSuspended},
 		"a session that was begun early":  {users.Presence{User: ada.ID, Session: sessionOf(ada, noon), Open: users.SessionFilter{Live: true, CreatedAfter: noon}}, users.ErrNotSignedIn},
 		"a session that is not used":      {users.Presence{User: ada.ID, Session: sessionOf(ada, noon), Open: users.SessionFilter{Live: true, UsedAfter: noon}}, users.ErrNotSignedIn},
-	} {
-		if c.Open == (users.SessionFilter{}) {
-			c.Open = open
-		}
-		f.checked(what, c.want, talk, func(ctx context.Context, tx ports.Tx) error { return users.CheckPresence(ctx, tx, c.Presence) })
 	}
+	for what, p := range all {
+		if p.Open == (users.SessionFilter{}) {
+			p.Open = open
+			all[what] = p
+		}
+	}
+	return all
 }
 
 func activeChecked(f *fixture) {
-	talk := f.shortTalk()
 	for what, c := range map[string]struct {
 		user id.User
 		want error
@@ -65,29 +100,18 @@ func activeChecked(f *fixture) {
 		"an inactive account":             {f.account("ben", inactive).ID, users.ErrNotSignedIn},
 		"an account that there never was": {f.newUser("eve").ID, users.ErrNotSignedIn},
 	} {
-		f.checked(what, c.want, talk, func(ctx context.Context, tx ports.Tx) error { return users.CheckActive(ctx, tx, c.user) })
+		f.checked(what, c.want, func(ctx context.Context, tx ports.Tx) error { return users.CheckActive(ctx, tx, c.user) })
 	}
 }
 
 // checked runs units that begin with a check, which has to decide about all of them, and before
 // anything else does.
-func (f *fixture) checked(what string, want error, talk messaging.Conversation, check unit) {
+func (f *fixture) checked(what string, want error, check unit) {
 	f.Helper()
 	var added, late users.User
 	failed := errors.New("failed")
-	for how, u := range map[string]struct {
-		mode uow.Mode
-		rest unit
-		err  error // with which the unit ends if the check succeeds
-	}{
-		"a unit that only reads":  {uow.Read, func(ctx context.Context, tx ports.Tx) error { return f.readsUsers(ctx, tx) }, nil},
-		"a view of messages":      {uow.Read, func(ctx context.Context, tx ports.Tx) error { return readsTalk(ctx, tx, talk) }, nil},
-		"a view of conversations": {uow.Read, func(ctx context.Context, tx ports.Tx) error { return readsTalks(ctx, tx, talk) }, nil},
-		"a view of a wallet":      {uow.Read, func(ctx context.Context, tx ports.Tx) error { return readsFunds(ctx, tx, talk) }, nil},
-		"a view of what there is not": {uow.Read, func(ctx context.Context, tx ports.Tx) error {
-			_, _, err := tx.Messaging().History(ctx, id.Conversation(f.ids.Next()), nil, 10)
-			return err
-		}, fault.NotFound},
+	f.guard(what, want, check, map[string]guarded{
+		"a unit that only reads":         {uow.Read, func(ctx context.Context, tx ports.Tx) error { return f.readsUsers(ctx, tx) }, nil},
 		"a snapshot":                     {uow.Snapshot, func(ctx context.Context, tx ports.Tx) error { return f.readsUsers(ctx, tx) }, nil},
 		"a unit that does nothing else":  {uow.Write, func(context.Context, ports.Tx) error { return nil }, nil},
 		"a view that does nothing else":  {uow.Read, func(context.Context, ports.Tx) error { return nil }, nil},
@@ -100,7 +124,25 @@ func (f *fixture) checked(what string, want error, talk messaging.Conversation, 
 			}
 			return f.adds(ctx, tx, "late", &late)
 		}, nil},
-	} {
+	})
+	for _, u := range []users.User{added, late} {
+		if !u.ID.IsZero() && f.stored(u) != (want == nil) {
+			f.Errorf("%s: an account was stored: %v, want %v", what, want != nil, want == nil)
+		}
+	}
+}
+
+// guarded is what a unit does after a check.
+type guarded struct {
+	mode uow.Mode
+	rest unit
+	err  error // with which the unit ends if the check succeeds
+}
+
+// guard runs units that begin with a check.
+func (f *fixture) guard(what string, want error, check unit, all map[string]guarded) {
+	f.Helper()
+	for how, u := range all {
 		expected := cmp.Or(want, u.err)
 		got := f.in(f.ctx, u.mode, func(ctx context.Context, tx ports.Tx) error {
 			if err := check(ctx, tx); err != nil {
@@ -112,21 +154,6 @@ func (f *fixture) checked(what string, want error, talk messaging.Conversation, 
 			f.Errorf("%s: %s returned %v, want %v", what, how, got, expected)
 		}
 	}
-	for _, u := range []users.User{added, late} {
-		if !u.ID.IsZero() && f.stored(u) != (want == nil) {
-			f.Errorf("%s: an account was stored: %v, want %v", what, want != nil, want == nil)
-		}
-	}
-}
-
-// shortTalk makes a conversation of two messages.
-func (f *fixture) shortTalk() messaging.Conversation {
-	f.Helper()
-	voyager := f.rich("vera", 100)
-	c := f.conversation(voyager, f.user("luca"))
-	f.message(c, voyager, noon)
-	f.message(c, voyager, noon.Add(time.Second))
-	return c
 }
 
 // readsTalk reads the messages of a conversation, of which there are two.
@@ -147,14 +174,13 @@ func readsTalks(ctx context.Context, tx ports.Tx, c messaging.Conversation) erro
 	return err
 }
 
-// readsFunds reads the funds of the voyager of a conversation, as in one step.
-func readsFunds(ctx context.Context, tx ports.Tx, c messaging.Conversation) error {
-	reader, ok := tx.Reservations().(reservations.FundsReader)
-	if !ok {
-		_, err := reservations.FundsOf(ctx, tx, c.VoyagerID)
+// readsFunds reads the funds of a user, in one step if the store can.
+func readsFunds(ctx context.Context, tx ports.Tx, user id.User) error {
+	if reader, ok := tx.Reservations().(reservations.FundsReader); ok {
+		_, err := reader.Funds(ctx, user)
 		return err
 	}
-	_, err := reader.Funds(ctx, c.VoyagerID)
+	_, err := reservations.FundsOf(ctx, tx, user)
 	return err
 }
 

@@ -228,7 +228,7 @@ func TestRefusesToStart(t *testing.T) {
 		{"a drain that takes too long", nil, []string{"--drain-delay=11m"}, []string{"--drain-delay", "10m"}},
 		{"several out of range", nil, []string{"--signup-bonus=-1", "--bcrypt-cost=3", "--limit-user=-1", "--at-once-search=-1"},
 			[]string{"--signup-bonus", "--bcrypt-cost", "--limit-user", "--at-once-search"}},
-		{"admission out of range", nil, []string{"--admit-least=0", "--admit-slowdown=0.5", "--admit-queue=-1"},
+		{"admission out of range", nil, []string{"--admit-most=32", "--admit-least=0", "--admit-slowdown=0.5", "--admit-queue=-1"},
 			[]string{"--admit-least", "--admit-slowdown", "--admit-queue"}},
 		{"room out of range", nil, []string{"--body-budget=3", "--body-reserve=-1", "--body-share=1", "--body-min-rate=-1"},
 			[]string{"--body-budget", "--body-reserve", "--body-share", "--body-min-rate"}},

@@ -55,12 +55,15 @@ type Rate struct {
 	Burst     int     // the number of requests without a pause; 0 means as many as in one second
 }
 
-// DefaultLimits returns limits that are high enough for people and their programs, and stop floods.
+// DefaultLimits returns limits that are high enough for people and their programs, and stop floods. Its
+// Admission is off: it is [DefaultAdmission] with a Most of 0.
 func DefaultLimits() Limits {
+	admission := DefaultAdmission(runtime.GOMAXPROCS(0))
+	admission.Most = 0
 	return Limits{
 		Anonymous: Rate{PerSecond: 20, Burst: 200},
 		User:      Rate{PerSecond: 50, Burst: 500},
-		Admission: DefaultAdmission(runtime.GOMAXPROCS(0)),
+		Admission: admission,
 		Exports:   ExportLimits{PerUser: 1, AtOnce: 4, MinRate: 50_000, Over: time.Minute},
 		Streams:   StreamLimits{PerUser: 5, AtOnce: 5000, Longest: time.Hour, WriteTime: 10 * time.Second},
 		Lanes:     DefaultLanes(runtime.GOMAXPROCS(0)),

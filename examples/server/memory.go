@@ -11,21 +11,20 @@ import (
 // a number beyond it.
 const unlimited = 1 << 60
 
-// idle is memory that is never touched, so that the system gives none for it. The garbage collector
-// counts it: without it, a server that holds 10 MB would collect after each further 10 MB, which is
-// a sixth of its time under load. With it, the server takes up to 16 MB more.
-var idle []byte
-
 const (
 	idleSize  = 16 << 20
 	idleLimit = 16 * idleSize // a server with a lower limit of memory has none to spare
 )
 
-// spareCollections makes the garbage collector run less often while the server holds little memory.
-func spareCollections() {
-	if limit := debug.SetMemoryLimit(-1); limit >= idleLimit {
-		idle = make([]byte, idleSize)
+// idleMemory returns memory that the garbage collector counts while it is referred to. As it is
+// never touched, the system gives none for it. Without it, a server that holds 10 MB would collect
+// after each further 10 MB, which is a sixth of its time under load. With it, the server takes up
+// to 16 MB more.
+func idleMemory() []byte {
+	if debug.SetMemoryLimit(-1) < idleLimit {
+		return nil
 	}
+	return make([]byte, idleSize)
 }
 
 // limitMemory limits the memory to nine tenths of the limit of the cgroup, so that garbage is

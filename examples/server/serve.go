@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -137,7 +138,7 @@ func (c *serveCommand) Run(s *settings) (err error) {
 		}
 	}
 	limitMemory(log, memlimit.FromCgroup)
-	spareCollections()
+	defer runtime.KeepAlive(idleMemory())
 	shareCores(config.Limits.Lanes.Hashing.AtOnce)
 	web.mount(app.Handler)
 	var rpc rpc

@@ -2,7 +2,6 @@ package main
 
 import (
 	"log/slog"
-	"runtime/debug"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
@@ -10,22 +9,6 @@ import (
 // unlimited is above every real limit of memory, in bytes. Some cgroups say that they have none by
 // a number beyond it.
 const unlimited = 1 << 60
-
-const (
-	idleSize  = 16 << 20
-	idleLimit = 16 * idleSize // a server with a lower limit of memory has none to spare
-)
-
-// idleMemory returns memory that the garbage collector counts while it is referred to. As it is
-// never touched, the system gives none for it. Without it, a server that holds 10 MB would collect
-// after each further 10 MB, which is a sixth of its time under load. With it, the server takes up
-// to 16 MB more.
-func idleMemory() []byte {
-	if debug.SetMemoryLimit(-1) < idleLimit {
-		return nil
-	}
-	return make([]byte, idleSize)
-}
 
 // limitMemory limits the memory to nine tenths of the limit of the cgroup, so that garbage is
 // collected before the system ends the process. The variable GOMEMLIMIT has precedence.

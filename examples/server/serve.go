@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -138,7 +137,6 @@ func (c *serveCommand) Run(s *settings) (err error) {
 		}
 	}
 	limitMemory(log, memlimit.FromCgroup)
-	defer runtime.KeepAlive(idleMemory())
 	shareCores(config.Limits.Lanes.Hashing.AtOnce)
 	web.mount(app.Handler)
 	var rpc rpc

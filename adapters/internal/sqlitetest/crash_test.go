@@ -32,9 +32,11 @@ func TestCrash(t *testing.T) {
 		k.End(time.Minute)
 	}
 	t.Attr("counts", sum.String())
-	if sum.Acknowledged < sum.Kills || sum.Repeated == 0 {
-		t.Errorf("%d commands were acknowledged, want at least one for each of %d kills; %d events were handled again, want some",
-			sum.Acknowledged, sum.Kills, sum.Repeated)
+	if sum.Acknowledged < sum.Kills {
+		t.Errorf("%d commands were acknowledged, want at least one for each of %d kills", sum.Acknowledged, sum.Kills)
+	}
+	if soak() && sum.Repeated == 0 { // few kills may all miss a delivery
+		t.Error("no event was handled again")
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 )
 
 func TestHistories(t *testing.T) {
+	t.Parallel()
 	dsn := servers.Postgres(t)
 	o := fresh(t, dsn)
 	var inOneStep atomic.Int64

@@ -22,7 +22,10 @@ import (
 	"github.com/cicerone-go/cicerone/ports/porttest"
 )
 
+// The longest tests run beside each other, after the others: each waits for the server most of its time.
+
 func TestStorage(t *testing.T) {
+	t.Parallel()
 	dsn := servers.Postgres(t)
 	var free []postgres.Options // stores that earlier tests have closed
 	porttest.Storage(t, func(t *testing.T) ports.Storage {

@@ -15,6 +15,7 @@ import (
 // The tests in this file run the example server on PostgreSQL as an operator does.
 
 func TestServer(t *testing.T) {
+	t.Parallel()
 	dsn := servers.Postgres(t)
 	folder := programs.Build(t, "examples/server", "examples/journey")
 	s := programs.NewServer(t, folder)

@@ -10,6 +10,7 @@ import (
 
 // TestSurface tests the whole HTTP API. The address of the database is a secret of the server.
 func TestSurface(t *testing.T) {
+	t.Parallel()
 	dsn := servers.Postgres(t)
 	secrets := []string{dsn}
 	if password, ok := mustParse(t, dsn).User.Password(); ok {

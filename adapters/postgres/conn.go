@@ -150,8 +150,8 @@ func value[T any](take func(r *row) T) func(r *row, v *T) {
 	return func(r *row, v *T) { *v = take(r) }
 }
 
-// ask makes one round trip: the begin statement, what is queued, and the question. If the connection
-// turns out to be dead before the unit relies on any result, ask replaces it and tries again. It does
+// ask sends BEGIN if it is needed, the queued statements, and question in one round trip. If the
+// connection is dead and the unit relies on no result yet, ask replaces it and tries again. It does
 // not replace the connection to a silent server, because a new one would most likely be silent, too.
 func (c *conn) ask(ctx context.Context, question command) error {
 	if c.whole {

@@ -113,7 +113,7 @@ func (m *member) decide(f fate) {
 	close(m.decided)
 }
 
-// end tells the members of a group their fates.
+// end sets the fate of each member of a group, and lets the next group set out.
 func (s *groups) end(g *group, fates []fate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,9 +8,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// presentable is a statement that only reads, and the same with the check of a session, whose
-// arguments follow: it has no rows if the session does not pass users.Presence.Check. The order of
-// the rows is that of the statement, because the check does not depend on them.
+// presentable holds two forms of a statement that only reads. checked has four more arguments,
+// presenceArgs, and returns no rows if the session does not pass users.Presence.Check. Otherwise it
+// returns the rows of plain in their order, which the check does not depend on.
 type presentable struct{ plain, checked statement }
 
 // withCheck returns the two forms of a statement with so many arguments.

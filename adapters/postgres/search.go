@@ -20,8 +20,8 @@ const withMine statement = `mine AS MATERIALIZED (
 
 // among finds those of the profiles $2 that a search finds, and the interests that each shares with
 // the viewer, $1: a row for each interest, or one without an interest. It also finds the viewer's
-// own profile, which shares its interests with itself. OFFSET 0 makes the planner look the few
-// candidates up first, whatever else it could begin with.
+// own profile, which shares its interests with itself. OFFSET 0 makes the planner begin with the
+// candidates, because they are few.
 func among(fitting statement) statement {
 	return `
 	WITH ` + withMine + `,
@@ -76,9 +76,9 @@ func (repo matchingRepository) Among(
 	return own, found, err
 }
 
-// described adds the conditions of a query on the columns of a profile. Behind a SELECT a place
-// does not change what the server expects, so that it does not plan for each place anew, which
-// takes longer than most searches.
+// described adds the conditions of a query on the columns of a profile. A place stands in a
+// subquery, so that the server uses one plan for all places: planning takes longer than most
+// searches.
 func described(of *where, q matching.Query) {
 	if country := q.Country.String(); country != "" {
 		of.add("country_searched = (SELECT ?::text)", country)

@@ -332,8 +332,8 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
-// A unit whose context ends does not wait for the response to its command. The command may then arrive after
-// the abort, and must not begin the transaction again: it would lock documents until the server's time limit.
+// TestCommandArrivesAfterAbort ends the context of a unit while its command is on the way. The server receives the
+// abort first. If the late command began the transaction again, its locks would last until the server's time limit.
 func TestCommandArrivesAfterAbort(t *testing.T) {
 	server := startFake(t)
 	s := onFake(server)

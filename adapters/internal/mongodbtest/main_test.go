@@ -25,8 +25,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// The long tests run beside each other: most of their time, they wait for the driver, for time limits or for processes.
-// Those that look for goroutines that stay do not.
+// The long tests call t.Parallel, because they wait for the driver, for time limits and for processes most of their time.
+// Tests that check for leaked goroutines do not call it.
 
 // The garbage collector would take a quarter of the processor time: the fake, the driver and the adapter are one
 // process, with few living objects.

@@ -295,8 +295,8 @@ func TestGroupThatFails(t *testing.T) {
 	s.audited()
 }
 
-// TestSendersWhoLeave ends the contexts of some who send at the same time. The others do not notice,
-// and nothing was sent for an error, unless that says that it is not known.
+// TestSendersWhoLeave ends the contexts of some of the senders. The sends of the others must succeed. A send that
+// returned an error must have stored nothing, unless the error is ErrOutcomeUnknown.
 func TestSendersWhoLeave(t *testing.T) {
 	s := newSenders(t, postgres.Options{}, 16)
 	var left, unknown, done int

@@ -22,7 +22,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports/porttest"
 )
 
-// The longest tests run beside each other, after the others: each waits for the server most of its time.
+// The longest tests call t.Parallel, because each of them waits for the server most of its time.
 
 func TestStorage(t *testing.T) {
 	t.Parallel()

@@ -24,7 +24,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// wrongBits counts the profiles whose bits are not those of the numbers of their interests.
+// wrongBits counts the profiles whose interest_bits differ from their rows in profile_interests.
 const wrongBits = `SELECT count(*) FROM profiles WHERE
 	ARRAY(SELECT n FROM generate_series(0, length(interest_bits) - 1) AS n WHERE get_bit(interest_bits, n) = 1 ORDER BY n)
 	<> ARRAY(SELECT number FROM profile_interests JOIN interests ON interests.id = interest_id
@@ -108,7 +108,7 @@ func TestWrongBitsAreFound(t *testing.T) {
 	}
 }
 
-// older is a connection to a server that tells another version than its own.
+// older is a connection that replaces the version in the server's answer.
 type older struct {
 	net.Conn
 	version string

@@ -110,7 +110,8 @@ const bits = `
 	CREATE INDEX people_of_country ON floor.people (country);
 	ANALYZE floor.people`
 
-// matches ranks the people who fit the query and whom the user of the session $1 may find.
+// matches returns a statement that finds the profiles which meet the conditions of fitting and may be shown
+// to the user of the session $1, the best matches first.
 func matches(fitting string) string {
 	return `
 	WITH me AS MATERIALIZED (

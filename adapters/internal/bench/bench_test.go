@@ -53,7 +53,7 @@ func TestBenchmark(t *testing.T) {
 			must(t, o.Size.Set("tiny"))
 			o.Store, o.Transport, o.Folder, o.Log = run.store, run.transport, t.TempDir(), io.Discard
 			o.Clients, o.Loads, o.Rounds = run.clients, []float64{0.5}, 1
-			o.Time, o.Warmup, o.Profile = 20*time.Millisecond, 5*time.Millisecond, true
+			o.Time, o.Warmup, o.Profile, o.Index = 20*time.Millisecond, 5*time.Millisecond, true, true
 			check(t, bench.Run(t, folder, o), o)
 		})
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -113,7 +112,7 @@ var accessKey = strings.Repeat("a2V5", 11)
 
 // serve starts the example server without what bounds a client. If it admits, it refuses requests
 // under overload.
-func serve(t *testing.T, server programs.Server, s store, o Options, admits bool) *programs.Serving {
+func serve(t *testing.T, server programs.Server, s store, o Options, admits bool) (r *programs.Serving) {
 	t.Helper()
 	args := []string{
 		"--store", s.served(o).address, "--demo", "--grpc-addr", "localhost:0", "--log-level", "error", "--mail", "log",
@@ -124,13 +123,17 @@ func serve(t *testing.T, server programs.Server, s store, o Options, admits bool
 		"--max-proposed", "1000000", "--max-pending", "1000000", "--max-unanswered", "1000", "--max-unanswered-proposals", "1000000",
 	}
 	if admits {
-		args = append(args, "--admit-most", strconv.Itoa(16*runtime.GOMAXPROCS(0)))
+		args = append(args, "--admit-most", strconv.Itoa(16*s.cores.count()))
+	}
+	if o.Index {
+		args = append(args, "--match-index", "on")
 	}
 	if o.Profile { // of the last server that is started, which is the measured one
 		must(t, os.MkdirAll(o.Folder, 0o750))
 		args = append(args, "--cpu-profile", filepath.Join(o.Folder, fileName(s.kind, o.Transport, "pprof")))
 	}
-	return server.Serve(t, args...)
+	s.cores.starting(t, func() { r = server.Serve(t, args...) })
+	return r
 }
 
 // newCicerone returns the example server as a contender.
@@ -150,7 +153,8 @@ func newCicerone(name string, r *programs.Serving, s store, o Options) contender
 // pgbench, if that is installed. It fails the test unless the floor answers like that server.
 func newFloors(t *testing.T, program string, s store, ours string, talkers []*talker, o Options) []contender {
 	t.Helper()
-	r := programs.Serve(t, nil, program, "-store", s.address, "-access-key", accessKey)
+	var r *programs.Serving
+	s.cores.starting(t, func() { r = programs.Serve(t, nil, program, "-store", s.address, "-access-key", accessKey) })
 	s.writeTalkers(t, talkers)
 	address := strings.TrimPrefix(r.Base, "http://")
 	must(t, agree(ours, address, talkers[0]))

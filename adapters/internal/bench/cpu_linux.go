@@ -14,6 +14,7 @@ const tick = 10 * time.Millisecond
 
 // stat has the fields of /proc/PID/stat that the benchmark reads.
 type stat struct {
+	pid      int
 	name     string
 	parent   int
 	own      time.Duration // CPU time, user and system
@@ -31,7 +32,7 @@ func statOf(pid int) (s stat, err error) {
 	if head == "" || end < 0 || len(fields) < 15 {
 		return s, fmt.Errorf("the kernel describes process %d as %q", pid, b)
 	}
-	s.name = tail[:end]
+	s.pid, s.name = pid, tail[:end]
 	var numbers [5]int
 	for i, field := range []int{1, 11, 12, 13, 14} {
 		if numbers[i], err = strconv.Atoi(fields[field]); err != nil {
@@ -76,9 +77,18 @@ func familyCPU(pid int) (time.Duration, error) {
 
 // childrenCPU returns the CPU time of the living children of a process.
 func childrenCPU(pid int) (sum time.Duration, err error) {
+	children, err := childrenOf(pid)
+	for _, c := range children {
+		sum += c.own
+	}
+	return sum, err
+}
+
+// childrenOf returns the living children of a process.
+func childrenOf(pid int) (children []stat, err error) {
 	all, err := os.ReadDir("/proc")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	for _, entry := range all {
 		child, err := strconv.Atoi(entry.Name())
@@ -86,10 +96,10 @@ func childrenCPU(pid int) (sum time.Duration, err error) {
 			continue // not a process
 		}
 		if c, err := statOf(child); err == nil && c.parent == pid { // on an error it has ended, and its parent has its time
-			sum += c.own
+			children = append(children, c)
 		}
 	}
-	return sum, nil
+	return children, nil
 }
 
 // parentNamed returns the parent of a process, if both have the given name: a process of another

@@ -24,6 +24,8 @@ type Options struct {
 	Time      time.Duration // of one measurement
 	Warmup    time.Duration // before it
 	Overload  bool          // whether the server with and without admission is compared, and may refuse
+	Apart     bool          // the generator has half of the cores, and the servers and the database the others
+	Index     bool          // the server answers searches for people from memory
 	Cost      int           // of hashing a password
 	Folder    string        // where the JSON and the SVG are written
 	Profile   bool          // a CPU profile of the measured server is written there, too
@@ -68,6 +70,8 @@ func (o *Options) Define(flags *flag.FlagSet) {
 	flags.DurationVar(&o.Time, "time", o.Time, "`duration` of a measurement")
 	flags.DurationVar(&o.Warmup, "warmup", o.Warmup, "`duration` of the warm-up before it")
 	flags.BoolVar(&o.Overload, "overload", o.Overload, "compare the server with and without admission, with -loads above 1, on a database; it may refuse requests")
+	flags.BoolVar(&o.Apart, "apart", o.Apart, "give half of the cores to the generator, and the others to the servers and the database")
+	flags.BoolVar(&o.Index, "match-index", o.Index, "let the server answer searches for people from memory, on any store")
 	flags.IntVar(&o.Cost, "bcrypt-cost", o.Cost, "`cost` of hashing a password, 4 to 31")
 	flags.StringVar(&o.Folder, "out", o.Folder, "`folder` for the JSON and the SVG")
 	flags.BoolVar(&o.Profile, "profile", o.Profile, "write a CPU profile of the measured server there, too, for go tool pprof")

@@ -21,6 +21,7 @@ type Report struct {
 	Go        string    `json:"go"`
 	Processor string    `json:"processor,omitempty"`
 	Cores     int       `json:"cores"`
+	Apart     int       `json:"cores_of_servers,omitempty"` // if the generator has none of them
 	Store     string    `json:"store"`
 	Database  string    `json:"database,omitempty"` // its version
 	Transport string    `json:"transport"`
@@ -70,9 +71,13 @@ func newReport(o Options, s store, w *town, loading time.Duration) Report {
 	if o.Single {
 		database += " without group commit"
 	}
+	apart := 0
+	if o.Apart {
+		apart = s.cores.count()
+	}
 	return Report{
 		Began: time.Now().UTC(), System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(), Processor: processor(),
-		Cores: runtime.NumCPU(),
+		Cores: runtime.NumCPU(), Apart: apart,
 		Store: s.kind, Database: database, Transport: o.Transport, Size: o.Size, Talks: len(w.talks), Loading: loading.Seconds(),
 		Rounds: o.Rounds, Seconds: o.Time.Seconds(),
 	}
@@ -179,6 +184,9 @@ func (r Row) String() string {
 // Write writes the table for people.
 func (r Report) Write(out io.Writer) error {
 	fmt.Fprintf(out, "%s %s, %s, %d cores (%s)\n", r.System, r.Go, r.Began.Format(time.DateTime), r.Cores, r.Processor)
+	if r.Apart > 0 {
+		fmt.Fprintf(out, "servers and database have %d of the cores, the generator has the others\n", r.Apart)
+	}
 	fmt.Fprintf(out, "store %s %s, %s, %d people, %d messages in %d conversations, loaded in %.1f s; %d rounds of %v s\n",
 		r.Store, r.Database, r.Transport, r.Size.People, r.Size.Messages, r.Talks, r.Loading, r.Rounds, r.Seconds)
 	fmt.Fprintln(out, "latencies in ms; CPU in µs an operation; × is what Cicerone does, divided by what the line does")

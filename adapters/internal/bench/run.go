@@ -33,6 +33,10 @@ func Run(t *testing.T, folder string, o Options) Report {
 	must(t, err)
 	server := programs.NewServer(t, folder)
 	s := newStore(t, o.Store, server)
+	if o.Apart {
+		s.cores = newCores(t)
+		s.cores.place(t, s.pid)
+	}
 
 	running := serve(t, server, s, o, false)
 	begun := time.Now()

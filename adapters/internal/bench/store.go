@@ -25,6 +25,7 @@ type store struct {
 	version string // of the database; "" if the store needs none
 	pid     int    // of the database's first process; 0 if it does not run on this machine
 	floor   bool   // the floor runs on it
+	cores   *cores // of the servers that use it
 }
 
 // newStore makes an empty store.

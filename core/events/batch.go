@@ -17,16 +17,18 @@ func Batch(all []Event) string {
 		}
 		b = append(appendText(append(b, '['), string(e.Aggregate)), ',')
 		b = append(strconv.AppendInt(b, e.Seq, 10), ',')
-		b = append(appendText(b, e.ID.String()), ',')
+		b = append(b, '"')
+		b, _ = e.ID.AppendText(b) // it never fails
+		b = append(b, `",`...)
 		b = append(appendText(b, string(e.Type)), ',')
 		b = append(strconv.AppendInt(b, e.Version, 10), ',')
 		b = append(strconv.AppendInt(b, e.At.UnixMilli(), 10), ',')
-		b = append(append(b, Encode(e.Data)...), ']')
+		b = append(appendData(b, e.Data), ']')
 	}
 	return string(append(b, ']'))
 }
 
-// usualSize is about the most bytes of an event in a batch.
+// usualSize is about the most bytes of an event in a batch, more than those of its data.
 const usualSize = 448
 
 // appendText appends s as a JSON string.

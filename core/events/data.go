@@ -67,21 +67,31 @@ func decode[D Data](data string) (Data, bool) {
 }
 
 // Encode returns the JSON of data, in canonical form. Stores keep it.
-func Encode(data Data) string {
+func Encode(data Data) string { return string(appendData(make([]byte, 0, usualSize), data)) }
+
+// appendData appends the JSON of data, in canonical form.
+func appendData(b []byte, data Data) []byte {
 	if raw, ok := data.(Raw); ok {
-		return string(raw)
+		return append(b, raw...)
 	}
-	b, err := json.Marshal(data)
+	if written, ok := appendFields(b, data); ok {
+		return written
+	}
+	general, err := json.Marshal(data)
 	if err != nil {
 		panic(err) // the types of this package have no field that has no JSON
 	}
-	return string(b)
+	return append(b, general...)
 }
 
 // Decode returns the data that Encode returned for an event of a type and version. It returns a Raw
 // if this version of the program does not know it.
 func Decode(t Type, version int64, data string) Data {
-	if decode, ok := decoders[form{t, version}]; ok {
+	f := form{t, version}
+	if d, ok := readFields(f, data); ok {
+		return d
+	}
+	if decode, ok := decoders[f]; ok {
 		if d, ok := decode(data); ok {
 			return d
 		}

@@ -127,6 +127,9 @@ func list[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s statem
 	return all, err
 }
 
+// usualRows is about how many rows a page has.
+const usualRows = 32
+
 // scanAll returns all rows of the next result.
 func scanAll[T any](results pgx.BatchResults, scan func(r *row, v *T)) (all []T, err error) {
 	rows, err := results.Query()
@@ -134,8 +137,12 @@ func scanAll[T any](results pgx.BatchResults, scan func(r *row, v *T)) (all []T,
 		return nil, err
 	}
 	defer rows.Close()
+	r := &row{fields: rows.FieldDescriptions(), types: rows.Conn().TypeMap()}
 	for rows.Next() {
-		r := &row{fields: rows.FieldDescriptions(), values: rows.RawValues(), types: rows.Conn().TypeMap()}
+		if len(all) == 1 { // most results have one row, or those of a page
+			all = slices.Grow(all, usualRows-1)
+		}
+		r.values, r.column = rows.RawValues(), 0
 		var zero T
 		all = append(all, zero)
 		if scan(r, &all[len(all)-1]); r.err != nil {

@@ -127,7 +127,7 @@ type rankedRow struct {
 
 func scanRanked(r *row, v *rankedRow) {
 	profiles.scan(r, &v.Profile)
-	v.Score, v.bits, v.others = int(r.int()), take[pgtype.Bits](r, 0, 0, nil), idsOf[id.Interest](r)
+	v.Score, v.bits, v.others = int(r.int()), r.bitString(), idsOf[id.Interest](r)
 	interests.scan(r, &v.own)
 	v.number, v.seen = r.int(), r.int()
 }

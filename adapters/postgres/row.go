@@ -26,13 +26,13 @@ type row struct {
 }
 
 // next returns a column's description and bytes, which are nil for NULL.
-func (r *row) next() (pgconn.FieldDescription, []byte) {
+func (r *row) next() (*pgconn.FieldDescription, []byte) {
 	if r.column >= len(r.values) {
 		r.fail(errors.New("the row has too few columns"))
-		return pgconn.FieldDescription{}, nil
+		return &pgconn.FieldDescription{}, nil
 	}
 	r.column++
-	return r.fields[r.column-1], r.values[r.column-1]
+	return &r.fields[r.column-1], r.values[r.column-1]
 }
 
 func (r *row) fail(err error) {
@@ -41,44 +41,66 @@ func (r *row) fail(err error) {
 	}
 }
 
-// take reads a column. It decodes the fixed-size binary form of a type in place, because nearly all
-// columns have one, and a page of messages has two hundred. It leaves other forms to pgx.
-func take[T any](r *row, oid uint32, size int, decode func(src []byte) T) (value T) {
+// fixed returns the bytes of a column in the binary form of a type of fixed size. Nearly all columns
+// have one, and a page of messages has two hundred. src is nil for NULL. other is not nil if
+// the column has another form, which is left to pgx: that takes longer, and allocates memory.
+func (r *row) fixed(oid uint32, size int) (src []byte, other *pgconn.FieldDescription) {
 	field, src := r.next()
-	switch {
-	case src == nil:
-	case field.DataTypeOID == oid && field.Format == pgx.BinaryFormatCode && len(src) == size:
-		value = decode(src)
-	default:
+	if src == nil || field.DataTypeOID == oid && field.Format == pgx.BinaryFormatCode && len(src) == size {
+		return src, nil
+	}
+	return src, field
+}
+
+// decode lets pgx decode a column.
+func decode[T any](r *row, field *pgconn.FieldDescription, src []byte) (value T) {
+	if src != nil {
 		r.fail(r.types.Scan(field.DataTypeOID, field.Format, src, &value))
 	}
 	return value
 }
 
-func (r *row) id() [16]byte {
-	return take(r, pgtype.UUIDOID, 16, func(src []byte) [16]byte { return [16]byte(src) })
+func (r *row) id() (id [16]byte) {
+	src, other := r.fixed(pgtype.UUIDOID, len(id))
+	switch {
+	case other != nil:
+		return decode[[16]byte](r, other, src)
+	case src != nil:
+		id = [16]byte(src)
+	}
+	return id
 }
 
 func (r *row) int() int64 {
-	return take(r, pgtype.Int8OID, 8, func(src []byte) int64 { return int64(binary.BigEndian.Uint64(src)) }) // #nosec G115 -- its bits
+	src, other := r.fixed(pgtype.Int8OID, 8)
+	switch {
+	case other != nil:
+		return decode[int64](r, other, src)
+	case src != nil:
+		return int64(binary.BigEndian.Uint64(src)) // #nosec G115 -- its bits
+	}
+	return 0
 }
 
 func (r *row) bool() bool {
-	return take(r, pgtype.BoolOID, 1, func(src []byte) bool { return src[0] != 0 })
+	src, other := r.fixed(pgtype.BoolOID, 1)
+	if other != nil {
+		return decode[bool](r, other, src)
+	}
+	return src != nil && src[0] != 0
 }
 
-func (r *row) bytes() []byte { return take[[]byte](r, 0, 0, nil) }
-
-func (r *row) text() (s string) {
+func (r *row) bytes() []byte {
 	field, src := r.next()
-	switch {
-	case src == nil:
-	case field.DataTypeOID == pgtype.TextOID: // the text and binary formats are equal
-		s = string(src)
-	default:
-		r.fail(r.types.Scan(field.DataTypeOID, field.Format, src, &s))
+	return decode[[]byte](r, field, src)
+}
+
+func (r *row) text() string {
+	field, src := r.next()
+	if field.DataTypeOID == pgtype.TextOID { // the text and binary formats are equal
+		return string(src)
 	}
-	return s
+	return decode[string](r, field, src)
 }
 
 func (r *row) hash() (h [32]byte) {
@@ -93,10 +115,14 @@ func (r *row) hash() (h [32]byte) {
 // epoch is the zero of the server's timestamps, in microseconds since the Unix epoch.
 var epoch = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
 
-func (r *row) time() time.Time {
-	t := take(r, pgtype.TimestamptzOID, 8, func(src []byte) time.Time {
-		return time.UnixMicro(epoch + int64(binary.BigEndian.Uint64(src))) // #nosec G115 -- its bits
-	})
+func (r *row) time() (t time.Time) {
+	src, other := r.fixed(pgtype.TimestamptzOID, 8)
+	switch {
+	case other != nil:
+		t = decode[time.Time](r, other, src)
+	case src != nil:
+		t = time.UnixMicro(epoch + int64(binary.BigEndian.Uint64(src))) // #nosec G115 -- its bits
+	}
 	if t.IsZero() {
 		return t
 	}
@@ -119,11 +145,14 @@ func (r *row) canonical() string {
 	return c
 }
 
-func (r *row) texts() (list []string) {
+func (r *row) bitString() pgtype.Bits {
 	field, src := r.next()
-	if src != nil {
-		r.fail(r.types.Scan(field.DataTypeOID, field.Format, src, &list))
-	}
+	return decode[pgtype.Bits](r, field, src)
+}
+
+func (r *row) texts() []string {
+	field, src := r.next()
+	list := decode[[]string](r, field, src)
 	if len(list) == 0 {
 		return nil
 	}
@@ -133,12 +162,7 @@ func (r *row) texts() (list []string) {
 // idsOf reads a column of an array of identifiers.
 func idsOf[I ~[16]byte](r *row) (ids []I) {
 	field, src := r.next()
-	if src == nil {
-		return nil
-	}
-	var all [][16]byte
-	r.fail(r.types.Scan(field.DataTypeOID, field.Format, src, &all))
-	for _, one := range all {
+	for _, one := range decode[[][16]byte](r, field, src) {
 		ids = append(ids, I(one))
 	}
 	return ids

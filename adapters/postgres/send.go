@@ -125,10 +125,10 @@ func newParcel(c *conn, s messaging.Sending) (*parcel, error) {
 		return nil, err
 	}
 	m, p := s.Message, s.Payment
-	args := append([]any{
+	args := append(make([]any, 0, len(sendingColumns)),
 		uuid(m.ConversationID), uuid(m.UserID), uuid(m.ID), m.Content, m.CreatedAt,
-		int64(s.MaxUnanswered), p.Amount, uuid(p.ID), string(p.Type), p.Reason, p.Metadata.String(), p.CreatedAt,
-	}, append(told, session(c.presence, m.UserID)...)...)
+		int64(s.MaxUnanswered), p.Amount, uuid(p.ID), string(p.Type), p.Reason, p.Metadata.String(), p.CreatedAt)
+	args = append(append(args, told...), session(c.presence, m.UserID)...)
 	if s.Record == nil {
 		return &parcel{Message: m, args: args}, nil
 	}
@@ -193,21 +193,31 @@ func session(p *users.Presence, of id.User) []any {
 }
 
 // gaps are the values in the events of a message that only the statement knows, in their order: the
-// seq and the balance of the payment, and the seq and the recipient of the message.
+// seq and the balance of the payment, and the seq and the recipient of the message. Each is empty
+// between the texts before and after it.
 var gaps = []struct{ before, empty, after string }{
 	{`",`, "0", `,"`}, {`"balance_after":`, "0", ""},
 	{`",`, "0", `,"`}, {`"recipient_id":"`, "00000000-0000-0000-0000-000000000000", `"`},
 }
 
-// split returns the parts of a batch of events between its gaps.
-func split(batch string) (parts []any, err error) {
+// surroundings are the gaps with what is before and after them.
+var surroundings = func() (all []string) {
 	for _, g := range gaps {
-		before, after, found := strings.Cut(batch, g.before+g.empty+g.after)
-		if !found {
+		all = append(all, g.before+g.empty+g.after)
+	}
+	return all
+}()
+
+// split returns the parts of a batch of events between its gaps.
+func split(batch string) ([]any, error) {
+	parts := make([]any, 0, len(gaps)+1)
+	for i, g := range gaps {
+		at := strings.Index(batch, surroundings[i])
+		if at < 0 {
 			return nil, fmt.Errorf("the events of a message have no %s%s", g.before, g.empty)
 		}
-		parts = append(parts, before+g.before)
-		batch = g.after + after
+		at += len(g.before)
+		parts, batch = append(parts, batch[:at]), batch[at+len(g.empty):]
 	}
 	return append(parts, batch), nil
 }

@@ -215,13 +215,13 @@ var (
 )
 
 func (a *API) serveMessaging() {
-	asUser(a, edge.Cheap, openConversation, a.openConversation)
+	asUser(a, edge.Cheap, openConversation, a.openConversation, kithttp.Parsed(parseOpenConversation))
 	asUser(a, edge.Cheap, conversations, a.conversations, kithttp.Appended(appendPage(appendConversation)))
 	asUser(a, edge.Cheap, conversation, a.conversation, kithttp.Appended(appendConversation))
 	asUser(a, edge.Images, send, a.send, kithttp.Checked(func(r sendRequest, f *fault.Fields) { r.check(f) }),
-		kithttp.Appended(appendMessage))
+		kithttp.Parsed(parseSend), kithttp.Appended(appendMessage))
 	asUser(a, edge.Cheap, messages, a.messages, kithttp.Appended(appendPage(appendMessage)))
-	asUser(a, edge.Cheap, markRead, a.read)
+	asUser(a, edge.Cheap, markRead, a.read, kithttp.Parsed(parseRead))
 	a.serveAttachment()
 }
 

@@ -23,7 +23,8 @@ type decoder struct {
 	limit        int64
 	optionalBody bool
 	ignoreBody   bool
-	check        func(req any, f *fault.Fields) // see Checked; may be nil
+	check        func(req any, f *fault.Fields)  // see Checked; may be nil
+	parse        func(body []byte, req any) bool // see Parsed; may be nil
 }
 
 // decode fills in req, a pointer to a struct of the decoder's shape. The order of its steps is the
@@ -50,7 +51,7 @@ func (d decoder) decode(ctx context.Context, r *http.Request, req any) error {
 	if err := d.headers(r.Header, v, &invalid); err != nil {
 		return err
 	}
-	if err := received.decode(ctx, func(b []byte) error { return d.body(b, v, &invalid) }); err != nil {
+	if err := received.decode(ctx, func(b []byte) error { return d.body(b, req, v, &invalid) }); err != nil {
 		return err
 	}
 	if d.check != nil {
@@ -75,8 +76,11 @@ func checkMedia(h http.Header, size int64) error {
 	if len(types) != 1 {
 		return unsupported("the body must be application/json, and there must be one Content-Type header")
 	}
+	if types[0] == jsonMedia {
+		return nil
+	}
 	media, params, err := mime.ParseMediaType(types[0])
-	if err != nil || media != "application/json" {
+	if err != nil || media != jsonMedia {
 		return unsupported("the body must be application/json")
 	}
 	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
@@ -86,15 +90,15 @@ func checkMedia(h http.Header, size int64) error {
 }
 
 func (d decoder) query(raw string, v reflect.Value, invalid *failure.Notes) error {
-	values := url.Values{}
+	if raw == "" {
+		return fill(d.shape.query, nil, v, invalid)
+	}
 	if strings.Count(raw, "&") >= maxParameters {
 		return failure.Malformed(fmt.Sprintf("the query must have at most %d parameters", maxParameters))
 	}
-	if raw != "" {
-		var err error
-		if values, err = url.ParseQuery(raw); err != nil {
-			return failure.Malformed("the query is not correctly encoded").Wrap(err)
-		}
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return failure.Malformed("the query is not correctly encoded").Wrap(err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		i := slices.IndexFunc(d.shape.query, func(p param) bool { return p.name == name })
@@ -136,7 +140,7 @@ func fill(params []param, values map[string][]string, v reflect.Value, invalid *
 			invalid.Add(p.name, failure.TooMany(p.maxItems))
 			continue
 		}
-		if err := p.set(v, texts); err != nil {
+		if err := p.set(v, texts...); err != nil {
 			if err := invalid.Refusal(p.name, err); err != nil {
 				return err
 			}
@@ -151,7 +155,7 @@ func (d decoder) path(r *http.Request, v reflect.Value) error {
 		if !utf8.ValidString(text) {
 			return failure.NotFound()
 		}
-		if err := p.set(v, []string{text}); err != nil {
+		if err := p.set(v, text); err != nil {
 			if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind == fault.NotFound {
 				return f
 			}
@@ -161,7 +165,7 @@ func (d decoder) path(r *http.Request, v reflect.Value) error {
 	return nil
 }
 
-func (d decoder) body(body []byte, v reflect.Value, invalid *failure.Notes) error {
+func (d decoder) body(body []byte, req any, v reflect.Value, invalid *failure.Notes) error {
 	if len(body) == 0 {
 		if len(d.shape.members) > 0 && !d.optionalBody {
 			return failure.Malformed("a JSON body is required")
@@ -170,6 +174,9 @@ func (d decoder) body(body []byte, v reflect.Value, invalid *failure.Notes) erro
 			return nil
 		}
 		body = []byte("{}")
+	}
+	if d.parse != nil && d.parse(body, req) {
+		return nil
 	}
 	return decodeJSON(body, v, d.shape, invalid)
 }

@@ -313,3 +313,44 @@ func TestDecodeShortensNames(t *testing.T) {
 	c := refusal{body: fmt.Sprintf(`{%q:1}`, name), status: 400, field: strings.Repeat("é", 50) + "…"}
 	c.run(t, base)
 }
+
+// TestParsed checks that a body is decoded by the function of its route, and by the library if that
+// does not know it.
+func TestParsed(t *testing.T) {
+	s := kithttp.NewServer()
+	type note struct {
+		ID   label   `path:"id"`
+		Text *string `json:"text"`
+		Size int     `json:"size"`
+	}
+	route := kithttp.Route[note, string]{Name: "note", Method: http.MethodPost, Path: "/notes/{id}"}
+	kithttp.Handle(s, route, func(_ context.Context, n note) (string, error) {
+		return fmt.Sprintf("%s %s %d", n.ID.text, *n.Text, n.Size), nil
+	}, kithttp.Parsed(func(body []byte, n *note) bool {
+		if string(body) != `{"text":"known"}` {
+			return false
+		}
+		n.Text, n.Size = new("parsed"), 7
+		return true
+	}))
+	for body, want := range map[string]string{
+		`{"text":"known"}`:  `"a parsed 7"`,
+		`{"text": "known"}`: `"a known 0"`,
+		`{"txt":"known"}`:   `"txt"`,
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/notes/a", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: got %d %s, want %s", body, w.Code, w.Body, want)
+		}
+	}
+	defer func() {
+		if refused := fmt.Sprint(recover()); !strings.Contains(refused, "Parsed") {
+			t.Errorf("Parsed for another request: %s", refused)
+		}
+	}()
+	kithttp.Handle(kithttp.NewServer(), route, func(context.Context, note) (string, error) { return "", nil },
+		kithttp.Parsed(func([]byte, *thing) bool { return false }))
+}

@@ -35,9 +35,10 @@ func WithBodies(b Bodies) Option { return func(s *Server) { s.bodies = b } }
 // intake is the body of an HTTP request while it is read. If it is not read to its end, the server
 // closes the connection: net/http would otherwise read up to 256 KiB and discard them.
 type intake struct {
+	context.Context // of the request, in which intakeOf finds the intake
 	io.ReadCloser
 	w        http.ResponseWriter
-	control  *http.ResponseController
+	control  http.ResponseController
 	declared int64 // the bytes of the body; -1 if they are unknown
 	http1    bool
 	expects  bool // to be asked for the body
@@ -54,11 +55,19 @@ type intake struct {
 
 type intakeKey struct{}
 
+// Value returns the intake itself for its key.
+func (in *intake) Value(key any) any {
+	if key == (intakeKey{}) {
+		return in
+	}
+	return in.Context.Value(key)
+}
+
 // takeIn returns a copy of a request with a body, whose body is its intake. The caller must call
 // leave when the request is answered. net/http keeps the request as it was.
 func (s *Server) takeIn(w http.ResponseWriter, r *http.Request) (*http.Request, *intake) {
 	in := &intake{
-		ReadCloser: r.Body, w: w, control: http.NewResponseController(w), declared: r.ContentLength,
+		Context: r.Context(), ReadCloser: r.Body, w: w, control: *http.NewResponseController(w), declared: r.ContentLength,
 		http1: r.ProtoMajor == 1, expects: r.Header.Get("Expect") != "", bodies: s.bodies,
 	}
 	if server, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && server.ReadTimeout > 0 {
@@ -67,7 +76,7 @@ func (s *Server) takeIn(w http.ResponseWriter, r *http.Request) (*http.Request, 
 	if in.http1 {
 		w.Header().Set("Connection", "close") // until the body is complete
 	}
-	r = r.WithContext(context.WithValue(r.Context(), intakeKey{}, in))
+	r = r.WithContext(in)
 	r.Body = in
 	return r, in
 }

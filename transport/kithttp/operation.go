@@ -36,7 +36,7 @@ func (s *Server) Operations() []Operation {
 // Admit runs the gates of the route. It returns the context with which the request continues, or the
 // error that refuses it. It must run before the request is decoded.
 func (o Operation) Admit(ctx context.Context) (context.Context, error) {
-	ctx = context.WithValue(ctx, exchangeKey{}, &exchange{route: o.RouteInfo})
+	ctx = &exchange{Context: ctx, route: &o.RouteInfo}
 	for _, gate := range o.handling.gates {
 		var err error
 		if ctx, err = gate(ctx); err != nil {

@@ -155,7 +155,7 @@ func addressable(v reflect.Value) reflect.Value {
 }
 
 // set parses the texts given for a parameter into its field of v.
-func (p param) set(v reflect.Value, texts []string) error {
+func (p param) set(v reflect.Value, texts ...string) error {
 	field := v.FieldByIndex(p.index)
 	if !p.codec.repeated {
 		return p.codec.parse(texts[0], field)

@@ -166,87 +166,6 @@ func NewServer(opts ...Option) *Server {
 // not read its body.
 type Gate func(ctx context.Context) (context.Context, error)
 
-// HandleOption is an option of [Handle].
-type HandleOption func(*handling)
-
-type handling struct {
-	checked    reflect.Type // of the request that check takes
-	check      func(req any, f *fault.Fields)
-	gates      []Gate
-	aim        func(ctx context.Context, path func(name string) string) error
-	middleware []endpoint.Middleware
-	settle     func(ctx context.Context, err error) error // nil for none
-
-	appended reflect.Type // of the response that append takes
-	append   func(b []byte, response any) ([]byte, error)
-}
-
-// Gated puts gates in front of a route. They run in order, until one refuses.
-func Gated(gates ...Gate) HandleOption {
-	return func(h *handling) { h.gates = append(h.gates, gates...) }
-}
-
-// Checked completes the error for a request in which decoding has found invalid fields: check adds
-// the fields that the handler would refuse to f. The fields that decoding has refused are zero in
-// req, and what check adds for them is ignored. check does not run for any other request, so the
-// handler must check the request itself.
-//
-// Req must be the type of the route's request, otherwise Handle panics.
-func Checked[Req any](check func(req Req, f *fault.Fields)) HandleOption {
-	return func(h *handling) {
-		h.checked = reflect.TypeFor[Req]()
-		h.check = func(req any, f *fault.Fields) { check(req.(Req), f) }
-	}
-}
-
-// Wrapped wraps the endpoint of a route, inside of the server's middleware. The first is the
-// outermost.
-func Wrapped(mw ...endpoint.Middleware) HandleOption {
-	return func(h *handling) { h.middleware = append(h.middleware, mw...) }
-}
-
-// Settled lets settle decide about a request that the gates have admitted. settle gets the context
-// that they returned, and the error with which the request is about to be refused, or nil before the
-// response of one that succeeded. It returns the error that refuses the request instead, or nil. It
-// may be called again for a request.
-func Settled(settle func(ctx context.Context, err error) error) HandleOption {
-	return func(h *handling) { h.settle = settle }
-}
-
-// Appended encodes the responses of a route with a function in the place of the JSON library, which
-// looks at the fields of every value. add appends to b what the library would write, or returns an
-// error if the library would.
-//
-// Resp must be the type of the route's response, otherwise Handle panics.
-func Appended[Resp any](add func(b []byte, response *Resp) ([]byte, error)) HandleOption {
-	return func(h *handling) {
-		h.appended = reflect.TypeFor[Resp]()
-		h.append = func(b []byte, response any) ([]byte, error) {
-			r := response.(Resp)
-			return add(b, &r)
-		}
-	}
-}
-
-// refusal returns the error with which a request is refused that was about to be refused with err.
-func (h handling) refusal(ctx context.Context, err error) error {
-	if h.settle == nil || err == nil {
-		return err
-	}
-	return h.settle(ctx, err)
-}
-
-// settled returns an endpoint with what Settled does to it.
-func (h handling) settled(next endpoint.Endpoint) endpoint.Endpoint {
-	if h.settle == nil {
-		return next
-	}
-	return func(ctx context.Context, request any) (any, error) {
-		response, err := next(ctx, request)
-		return response, h.settle(ctx, err)
-	}
-}
-
 // Handle adds a route to a server. A request passes the functions of [WithBefore] and the gates, is
 // decoded, passes the middleware, and reaches h.
 //
@@ -278,6 +197,9 @@ func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context
 	if own.append != nil && own.appended != reflect.TypeFor[Resp]() {
 		panic(fmt.Sprintf("kithttp: route %s: Appended is for %s, not for %s", r.Name, own.appended, reflect.TypeFor[Resp]()))
 	}
+	if own.parse != nil && own.parsed != reflect.TypeFor[Req]() {
+		panic(fmt.Sprintf("kithttp: route %s: Parsed is for %s, not for %s", r.Name, own.parsed, reflect.TypeFor[Req]()))
+	}
 	limit := r.BodyLimit
 	switch {
 	case limit > 0:
@@ -286,7 +208,7 @@ func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context
 	default:
 		limit = s.bodyLimit
 	}
-	d := decoder{shape: shape, limit: limit, optionalBody: r.OptionalBody, ignoreBody: r.IgnoreBody, check: own.check}
+	d := decoder{shape: shape, limit: limit, optionalBody: r.OptionalBody, ignoreBody: r.IgnoreBody, check: own.check, parse: own.parse}
 	decode := func(ctx context.Context, r *http.Request) (any, error) {
 		if refused := exchangeOf(ctx).refused; refused != nil {
 			if errors.Is(refused, fault.Unavailable) {
@@ -451,18 +373,27 @@ func (s *Server) guard(info RouteInfo, next http.Handler) http.Handler {
 	})
 }
 
-// exchange is the value in the context of a request, for RequestFrom and RouteFrom.
+// exchange is the context of a request, with what RequestFrom and RouteFrom return.
 type exchange struct {
+	context.Context
 	request *http.Request
-	route   RouteInfo
+	route   *RouteInfo
 	refused error // the refusal of a gate
 }
 
 type exchangeKey struct{}
 
+// Value returns the exchange itself for its key.
+func (x *exchange) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return x
+	}
+	return x.Context.Value(key)
+}
+
 func withExchange(info RouteInfo) kit.RequestFunc {
 	return func(ctx context.Context, r *http.Request) context.Context {
-		return context.WithValue(ctx, exchangeKey{}, &exchange{request: r, route: info})
+		return &exchange{Context: ctx, request: r, route: &info}
 	}
 }
 
@@ -479,4 +410,9 @@ func exchangeOf(ctx context.Context) *exchange {
 func RequestFrom(ctx context.Context) *http.Request { return exchangeOf(ctx).request }
 
 // RouteFrom returns the route of the current request, or the zero RouteInfo if ctx has none.
-func RouteFrom(ctx context.Context) RouteInfo { return exchangeOf(ctx).route }
+func RouteFrom(ctx context.Context) RouteInfo {
+	if route := exchangeOf(ctx).route; route != nil {
+		return *route
+	}
+	return RouteInfo{}
+}

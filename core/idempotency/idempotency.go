@@ -227,10 +227,24 @@ func once[T Tx, A any](
 
 type watchKey struct{}
 
+// watched is the context of a request, with what Replayed reports.
+type watched struct {
+	context.Context
+	replayed atomic.Bool
+}
+
+// Value returns what Replayed reports for its key.
+func (w *watched) Value(key any) any {
+	if key == (watchKey{}) {
+		return &w.replayed
+	}
+	return w.Context.Value(key)
+}
+
 // Watch returns a context for one request. If Run is called with that context, or with one derived
 // from it, and returns an earlier answer, Replayed reports it.
 func Watch(ctx context.Context) context.Context {
-	return context.WithValue(ctx, watchKey{}, new(atomic.Bool))
+	return &watched{Context: ctx}
 }
 
 // Replayed reports whether Run returned an earlier answer to the request of ctx, so that a

@@ -9,10 +9,20 @@ import (
 // guardKey is the context key of the guard of a store's units.
 type guardKey struct{ store *int }
 
-// guard is a check with which units of work begin.
+// guard is the context of a request whose units of work begin with a check.
 type guard struct {
+	context.Context
+	of     *int // the store
 	check  func(ctx context.Context, tx any) error
 	passed atomic.Bool
+}
+
+// Value returns the guard for its key.
+func (g *guard) Value(key any) any {
+	if key == (guardKey{g.of}) {
+		return g
+	}
+	return g.Context.Value(key)
 }
 
 // Guarded returns a context of one request in which the units of work of the store, and of all that
@@ -21,14 +31,14 @@ type guard struct {
 // written for a request that check refuses. A store may carry out what check asks together with the
 // first question of the unit, which saves a round trip. check runs again in a unit that is retried.
 func (s *Store[Tx]) Guarded(ctx context.Context, check func(ctx context.Context, tx Tx) error) (guarded context.Context, passed func() bool) {
-	g := &guard{check: func(ctx context.Context, tx any) error {
+	g := &guard{Context: ctx, of: s.key, check: func(ctx context.Context, tx any) error {
 		own, ok := tx.(Tx)
 		if !ok {
 			return fmt.Errorf("uow: a guard cannot use the transaction %T", tx)
 		}
 		return check(ctx, own)
 	}}
-	return context.WithValue(ctx, guardKey{s.key}, g), g.passed.Load
+	return g, g.passed.Load
 }
 
 // guarded returns fn with the guard of ctx before it, and a function that reports a success to the

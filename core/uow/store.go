@@ -103,13 +103,26 @@ type once struct{}
 // whole.
 func WithoutRetry(ctx context.Context) context.Context { return context.WithValue(ctx, once{}, true) }
 
-// attempts counts the attempts of a unit of work, for its Runner.
+// attempts is the context of a unit of work. It counts the attempts, for the Runner.
 type attempts struct {
+	context.Context
+	of      *int // the store
 	began   time.Time
 	running int // the number of the attempt that runs, from 1
 }
 
 type attemptsKey struct{}
+
+// Value returns the attempts for their key, and marks the context as one of a unit of the store.
+func (a *attempts) Value(key any) any {
+	switch key {
+	case attemptsKey{}:
+		return a
+	case inside{a.of}:
+		return true
+	}
+	return a.Context.Value(key)
+}
 
 // Began returns when the first attempt of the unit of work of ctx began, or the present time if a
 // Runner was called without a Store. Adapters use it to limit what all attempts of a unit take.
@@ -136,14 +149,13 @@ func (s *Store[Tx]) retry(ctx context.Context, mode Mode, fn func(ctx context.Co
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("begin a unit of work: %w", err)
 	}
-	try := &attempts{began: time.Now()}
-	marked := context.WithValue(context.WithValue(ctx, inside{s.key}, true), attemptsKey{}, try)
+	try := &attempts{Context: ctx, of: s.key, began: time.Now()}
 	deadline := try.began.Add(s.policy.MaxTime)
 	ceiling := s.policy.MinPause
 	fn, pass := s.guarded(ctx, fn)
 	for {
 		try.running++
-		err := s.run(marked, mode, fn)
+		err := s.run(try, mode, fn)
 		if err == nil {
 			pass()
 		}

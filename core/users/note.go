@@ -29,10 +29,24 @@ const (
 
 type noteKey struct{}
 
+// watched is the context of a request, with the note of its use case.
+type watched struct {
+	context.Context
+	note atomic.Pointer[Note]
+}
+
+// Value returns the note for its key.
+func (w *watched) Value(key any) any {
+	if key == (noteKey{}) {
+		return &w.note
+	}
+	return w.Context.Value(key)
+}
+
 // Watch returns a context for one request. If a use case is called with that context, or with one
 // derived from it, Noted returns its note.
 func Watch(ctx context.Context) context.Context {
-	return context.WithValue(ctx, noteKey{}, new(atomic.Pointer[Note]))
+	return &watched{Context: ctx}
 }
 
 // Noted returns the last note of the request of ctx. It returns the zero Note if there is none, or

@@ -62,7 +62,7 @@ func CheckPresence(ctx context.Context, tx Tx, p Presence) error {
 // to the rest of the unit: see PresenceChecker. If Presume returned the context for that user, their
 // session is checked instead, and CheckActive does nothing. Errors: ErrNotSignedIn.
 func CheckActive(ctx context.Context, tx Tx, user id.User) error {
-	if ctx.Value(presumedKey{}) == user {
+	if presumed, ok := ctx.Value(presumedKey{}).(*id.User); ok && *presumed == user {
 		return nil
 	}
 	if checker, ok := tx.Users().(PresenceChecker); ok {
@@ -75,6 +75,20 @@ func CheckActive(ctx context.Context, tx Tx, user id.User) error {
 // presumedKey is the context key of the user whom Presume has returned.
 type presumedKey struct{}
 
+// presumed is the context that Presume returns.
+type presumed struct {
+	context.Context
+	user id.User
+}
+
+// Value returns a pointer to the user for its key.
+func (p *presumed) Value(key any) any {
+	if key == (presumedKey{}) {
+		return &p.user
+	}
+	return p.Context.Value(key)
+}
+
 // Presume returns the user whom an access token names, without reading the store. Units of work with
 // the context that it returns begin with the check of the session, until one of them has succeeded;
 // see uow.Store.Guarded. A store can make that check in one round trip with the rest of the unit.
@@ -85,19 +99,19 @@ type presumedKey struct{}
 //
 // Presume returns ErrNotSignedIn if the token is not valid.
 func (s *Service) Presume(ctx context.Context, accessToken string) (
-	presumed context.Context, c Caller, confirm func(ctx context.Context) error, err error,
+	with context.Context, c Caller, confirm func(ctx context.Context) error, err error,
 ) {
 	user, session, err := s.named(ctx, accessToken)
 	if err != nil {
 		return ctx, Caller{}, nil, err
 	}
 	p := Presence{User: user, Session: session, Open: s.deps.Policy.OpenSessions(s.deps.Clock.Now())}
-	presumed, passed := s.deps.Store.Guarded(ctx, func(ctx context.Context, tx Tx) error { return CheckPresence(ctx, tx, p) })
+	guarded, passed := s.deps.Store.Guarded(ctx, func(ctx context.Context, tx Tx) error { return CheckPresence(ctx, tx, p) })
 	confirm = func(ctx context.Context) error {
 		if passed() {
 			return nil
 		}
 		return s.deps.Store.View(ctx, func(context.Context, Tx) error { return nil }) // which begins with the check
 	}
-	return context.WithValue(presumed, presumedKey{}, user), Caller{UserID: user, SessionID: session}, confirm, nil
+	return &presumed{guarded, user}, Caller{UserID: user, SessionID: session}, confirm, nil
 }

@@ -135,11 +135,11 @@ func (g *Gate) arrive(ctx context.Context, kept bool) (context.Context, error) {
 }
 
 // presume returns what a Presumer returns for a token. It is asked once for a request.
-func presume(ctx context.Context, presumer Presumer, token string) *presumption {
+func presume(ctx context.Context, presumer Presumer, token string) presumption {
 	if a := arrivalOf(ctx); a != nil && a.presumed != nil && a.presumed.of == ctx {
-		return a.presumed
+		return *a.presumed
 	}
-	p := &presumption{of: ctx}
+	p := presumption{of: ctx}
 	p.ctx, p.caller, p.confirm, p.err = presumer.Presume(ctx, token)
 	return p
 }

@@ -23,41 +23,90 @@ type (
 	callerKey struct{}
 	watchKey  struct{}
 
-	presumedKey struct{} // of the function that confirms a caller
+	confirmKey struct{} // of the context that confirms a caller
 )
+
+// called is the context of a request with its call.
+type called struct {
+	context.Context
+	call Call
+}
+
+// Value returns a pointer to the call for its key.
+func (c *called) Value(key any) any {
+	if key == (callKey{}) {
+		return &c.call
+	}
+	return c.Context.Value(key)
+}
+
+// calling is the context of a request with its caller.
+type calling struct {
+	context.Context
+	caller users.Caller
+}
+
+// Value returns a pointer to the caller for its key.
+func (c *calling) Value(key any) any {
+	if key == (callerKey{}) {
+		return &c.caller
+	}
+	return c.Context.Value(key)
+}
 
 // WithCall returns a context that holds the call. Every transport makes one for each request. When
 // the endpoint has returned, [idempotency.Replayed] reports whether the answer is an earlier one,
 // so that the transport can tell the client.
 func WithCall(ctx context.Context, c Call) context.Context {
-	return context.WithValue(idempotency.Watch(ctx), callKey{}, c)
+	return &called{idempotency.Watch(ctx), c}
 }
 
 // CallFrom returns the call of the current request, or the zero Call if ctx has none.
 func CallFrom(ctx context.Context) Call {
-	c, _ := ctx.Value(callKey{}).(Call)
-	return c
+	if c, ok := ctx.Value(callKey{}).(*Call); ok {
+		return *c
+	}
+	return Call{}
 }
 
 // WithCaller returns a context that holds the caller, as [Gate.SignedIn] does. A host needs it only
 // for its own gates.
 func WithCaller(ctx context.Context, c users.Caller) context.Context {
-	return context.WithValue(ctx, callerKey{}, c)
+	return &calling{ctx, c}
 }
 
 // CallerFrom returns the signed-in caller of the current request. ok is false if the caller is not
 // signed in, or if no gate has checked.
 func CallerFrom(ctx context.Context) (c users.Caller, ok bool) {
-	c, ok = ctx.Value(callerKey{}).(users.Caller)
-	return c, ok
+	if found, ok := ctx.Value(callerKey{}).(*users.Caller); ok {
+		return *found, true
+	}
+	return c, false
+}
+
+// watched is the context of a request, with its caller, once that is known, and its place.
+type watched struct {
+	context.Context
+	caller  atomic.Pointer[users.Caller]
+	arrival arrival
+}
+
+// Value returns what is watched for its key.
+func (w *watched) Value(key any) any {
+	switch key {
+	case watchKey{}:
+		return &w.caller
+	case arrivalKey{}:
+		return &w.arrival
+	}
+	return w.Context.Value(key)
 }
 
 // Watch returns a context for one request. If [Gate.SignedIn] is called with that context, or with
 // one derived from it, and identifies the caller, [Watched] returns the caller. [users.Noted]
 // returns what a use case notes. [Gate.Arrive] needs such a context.
 func Watch(ctx context.Context) context.Context {
-	ctx = context.WithValue(users.Watch(ctx), watchKey{}, new(atomic.Pointer[users.Caller]))
-	return context.WithValue(ctx, arrivalKey{}, &arrival{})
+	return &watched{Context: users.Watch(ctx)}
 }
 
 // Watched returns the signed-in caller of a request to a transport that is outside of the gate, for

@@ -102,7 +102,36 @@ func (g *Gate) Presumed(ctx context.Context) (context.Context, error) {
 		return g.SignedIn(ctx)
 	}
 	presumed, err := g.admit(p.ctx, p.caller, p.err, users.ErrNotSignedIn)
-	return context.WithValue(presumed, presumedKey{}, sync.OnceValue(func() error { return g.confirm(presumed, p.confirm) })), err
+	return &confirmable{Context: presumed, gate: g, check: p.confirm}, err
+}
+
+// confirmable is the context of a request whose caller is presumed.
+type confirmable struct {
+	context.Context
+	gate    *Gate
+	check   func(context.Context) error
+	once    sync.Once
+	refusal error
+}
+
+// Value returns the context itself for its key.
+func (c *confirmable) Value(key any) any {
+	if key == (confirmKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+// errUnconfirmed remains if the check panics.
+var errUnconfirmed = errors.New("edge: the check of a session has not ended")
+
+// confirm checks the session once, with the context that the gate had then.
+func (c *confirmable) confirm() error {
+	c.once.Do(func() {
+		c.refusal = errUnconfirmed
+		c.refusal = c.gate.confirm(c.Context, c.check)
+	})
+	return c.refusal
 }
 
 // Confirm returns the error with which a request is refused if its session does not hold, and err
@@ -119,11 +148,11 @@ func (g *Gate) Confirm(ctx context.Context, err error) error {
 }
 
 func (g *Gate) confirmed(ctx context.Context, err error) error {
-	confirmed, ok := ctx.Value(presumedKey{}).(func() error)
+	c, ok := ctx.Value(confirmKey{}).(*confirmable)
 	if !ok {
 		return err
 	}
-	refusal := confirmed()
+	refusal := c.confirm()
 	if refusal == nil || err != nil && errors.Is(refusal, fault.Unavailable) {
 		return err // which may be why the check failed
 	}

@@ -22,6 +22,20 @@ var (
 
 type requestIDKey struct{}
 
+// identified is the context of a request with an id.
+type identified struct {
+	context.Context
+	id string
+}
+
+// Value returns a pointer to the id for its key.
+func (i *identified) Value(key any) any {
+	if key == (requestIDKey{}) {
+		return &i.id
+	}
+	return i.Context.Value(key)
+}
+
 // WithRequestID returns a context with the id of a request: the one that the client has given if that
 // has 1 to 128 visible ASCII characters, and otherwise a new one.
 func WithRequestID(ctx context.Context, given string) context.Context {
@@ -29,14 +43,16 @@ func WithRequestID(ctx context.Context, given string) context.Context {
 	if given == "" || len(given) > 128 || strings.ContainsFunc(given, func(c rune) bool { return !isVisible(c) }) {
 		given = rand.Text()
 	}
-	return context.WithValue(ctx, requestIDKey{}, given)
+	return &identified{ctx, given}
 }
 
 // RequestID returns the id of the current request, which its response and the log have, too. It
 // returns "" if ctx has no request.
 func RequestID(ctx context.Context) string {
-	given, _ := ctx.Value(requestIDKey{}).(string)
-	return given
+	if given, ok := ctx.Value(requestIDKey{}).(*string); ok {
+		return *given
+	}
+	return ""
 }
 
 // BearerToken returns the bearer token (RFC 6750) in the values of the header Authorization, or of the

@@ -26,10 +26,9 @@ type Exchange struct {
 // ServeHTTP serves a request. It gives the request an id, and logs one line about it.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
-	x := &exchange{}
 	r, ended := a.tracer.begin(r)
-	ctx := edge.WithRequestID(context.WithValue(r.Context(), exchangeKey{}, x), r.Header.Get(requestIDHeader))
-	ctx = edge.Watch(ctx)
+	x := &exchange{Context: r.Context()}
+	ctx := edge.Watch(edge.WithRequestID(x, r.Header.Get(requestIDHeader)))
 	defer a.gate.Depart(ctx)
 	r = r.WithContext(ctx)
 	r.Pattern = "" // that of the host's mux
@@ -92,13 +91,22 @@ func (a *API) logExchange(r *http.Request, x *exchange, done Exchange) {
 	a.log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
-// exchange is what the parts of the API tell each other about a request.
+// exchange is the context of a request, with what the parts of the API tell each other about it.
 type exchange struct {
+	context.Context
 	address string // of the client, once describeCall has asked for it
 	code    string // of the problem document, if one was sent
 }
 
 type exchangeKey struct{}
+
+// Value returns the exchange itself for its key.
+func (x *exchange) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return x
+	}
+	return x.Context.Value(key)
+}
 
 // exchangeOf returns the exchange of the current request, or an empty one if there is no request.
 func exchangeOf(ctx context.Context) *exchange {

@@ -6,7 +6,10 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
+	"hash"
 	"slices"
+	"strconv"
+	"sync"
 )
 
 const (
@@ -16,7 +19,17 @@ const (
 
 // keyRing has keys that authenticate what clients give back. The first one makes tags, and all of
 // them verify.
-type keyRing [][]byte
+type keyRing []*key
+
+// key is a key with the state of hashes that were made with it, so that they need not begin anew.
+type key struct {
+	secret []byte
+	hashes sync.Pool
+}
+
+func newKey(secret []byte) *key {
+	return &key{secret: secret, hashes: sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
+}
 
 // newKeyRing returns an error if there is no key, if a key is too short, or if two are equal.
 func newKeyRing(what string, keys [][]byte) (keyRing, error) {
@@ -24,22 +37,22 @@ func newKeyRing(what string, keys [][]byte) (keyRing, error) {
 		return nil, fmt.Errorf("edge: no %s key", what)
 	}
 	var r keyRing
-	for i, key := range keys {
-		if len(key) < keySize {
-			return nil, fmt.Errorf("edge: %s key %d has %d bytes: must have %d or more", what, i+1, len(key), keySize)
+	for i, secret := range keys {
+		if len(secret) < keySize {
+			return nil, fmt.Errorf("edge: %s key %d has %d bytes: must have %d or more", what, i+1, len(secret), keySize)
 		}
-		if slices.ContainsFunc(r, func(k []byte) bool { return hmac.Equal(k, key) }) {
+		if slices.ContainsFunc(r, func(k *key) bool { return hmac.Equal(k.secret, secret) }) {
 			return nil, fmt.Errorf("edge: %s key %d is given twice", what, i+1)
 		}
-		r = append(r, slices.Clone(key))
+		r = append(r, newKey(slices.Clone(secret)))
 	}
 	return r, nil
 }
 
 func randomKeyRing() keyRing {
-	key := make([]byte, keySize)
-	rand.Read(key) // never fails
-	return keyRing{key}
+	secret := make([]byte, keySize)
+	rand.Read(secret) // never fails
+	return keyRing{newKey(secret)}
 }
 
 // deriveKey derives a key for one purpose from another secret key.
@@ -56,16 +69,22 @@ func deriveKey(what string, secret []byte) ([]byte, error) {
 
 // tag returns the tag of content that belongs to something with a name.
 func (r keyRing) tag(version byte, name, content []byte) []byte {
-	return tagOf(r[0], version, name, content)
+	return r[0].tag(version, name, content)
 }
 
 func (r keyRing) verify(tag []byte, version byte, name, content []byte) bool {
-	return slices.ContainsFunc(r, func(key []byte) bool { return hmac.Equal(tag, tagOf(key, version, name, content)) })
+	return slices.ContainsFunc(r, func(k *key) bool { return hmac.Equal(tag, k.tag(version, name, content)) })
 }
 
-// tagOf hashes the length of the name first, so that no part of the name can pass as content.
-func tagOf(key []byte, version byte, name, content []byte) []byte {
-	h := hmac.New(sha256.New, key)
-	fmt.Fprintf(h, "%d %d %s %s", version, len(name), name, content)
-	return h.Sum(nil)[:tagSize]
+// tag hashes the length of the name first, so that no part of the name can pass as content.
+func (k *key) tag(version byte, name, content []byte) []byte {
+	b := make([]byte, 0, len(name)+len(content)+sha256.Size)
+	b = append(strconv.AppendInt(b, int64(version), 10), ' ')
+	b = append(strconv.AppendInt(b, int64(len(name)), 10), ' ')
+	b = append(append(append(b, name...), ' '), content...)
+	h := k.hashes.Get().(hash.Hash) //nolint:forcetypeassert // nothing else is in the pool
+	defer k.hashes.Put(h)
+	h.Reset()
+	_, _ = h.Write(b) // it never fails
+	return h.Sum(b[:0])[:tagSize]
 }

@@ -26,7 +26,7 @@ const (
 // anything else.
 func (l *Links) Unsubscribe(user id.User, kind notifications.Kind) string {
 	content := slices.Concat(user[:], []byte(kind))
-	key := unsubscribeKey(l.keys[0])
+	key := unsubscribeKey(l.keys[0].secret)
 	h := hmac.New(sha256.New, key)
 	h.Write(content)
 	nonce := h.Sum(nil)[:nonceSize]
@@ -41,7 +41,7 @@ func (l *Links) OpenUnsubscribe(token string) (id.User, notifications.Kind, erro
 		return id.User{}, "", ErrLink
 	}
 	for _, key := range l.keys {
-		content, err := sealer(unsubscribeKey(key)).Open(nil, b[1:1+nonceSize], b[1+nonceSize:], b[:1])
+		content, err := sealer(unsubscribeKey(key.secret)).Open(nil, b[1:1+nonceSize], b[1+nonceSize:], b[:1])
 		if err == nil && len(content) > len(id.User{}) {
 			return id.User(content[:16]), notifications.Kind(content[16:]), nil
 		}

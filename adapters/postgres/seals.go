@@ -16,8 +16,6 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-var seals = tableOf(ports.SealLayout)
-
 // chainsOf returns the chains of wallets that a query names, in ascending order of user id.
 func chainsOf(wallets statement) statement {
 	return `SELECT wallet.user_id, coalesce(last.seq, 0), coalesce(last.hash, decode(repeat('00', 32), 'hex')), wallet.seq
@@ -62,13 +60,19 @@ func (repo tokensRepository) Unsealed(
 	return chains, err
 }
 
+// addSeals adds the seals of the users $1 with the seqs $2 and the hashes $3. One statement for all of
+// them takes a fifth of the time of one for each.
+const addSeals statement = `INSERT INTO @ledger_seals (user_id, seq, hash)
+	SELECT user_id, seq, hash FROM unnest($1::uuid[], $2::bigint[], $3::bytea[]) AS sealed (user_id, seq, hash)`
+
 // Seal sends the seals immediately: a duplicate is a lost race.
 func (repo tokensRepository) Seal(ctx context.Context, all ...tokens.Seal) error {
+	users, seqs, hashes := make([][16]byte, len(all)), make([]int64, len(all)), make([][]byte, len(all))
+	for i, s := range all {
+		users[i], seqs[i], hashes[i] = s.UserID, s.Seq, s.Hash[:]
+	}
 	return repo.write(ctx, func(c *conn) error {
-		for _, s := range all {
-			c.later(seals.insert, seals.args(s)...)
-		}
-		err := c.flush(ctx)
+		_, err := c.exec(ctx, addSeals, users, seqs, hashes)
 		if failed, ok := errors.AsType[*pgconn.PgError](err); ok && failed.Code == pgerrcode.UniqueViolation {
 			err = uow.ErrConflict.Wrap(err)
 		}

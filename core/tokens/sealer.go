@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/clock"
@@ -140,12 +141,15 @@ func (s *Sealer) sealPage(ctx context.Context, of selection, after id.User) (nex
 		return after, false, fmt.Errorf("look for transactions to seal: %w", err)
 	}
 	for full := true; full && unsealed(chains); {
-		// The unit reads the chains itself, because another sealer may have sealed meanwhile.
+		known, fresh := chains, true
 		err = s.store.DoRepeatable(ctx, func(ctx context.Context, tx Tx) (err error) {
-			if chains, more, err = of(ctx, tx, after); err != nil {
-				return err
+			if !fresh { // another sealer may have been faster
+				if known, more, err = of(ctx, tx, after); err != nil {
+					return err
+				}
 			}
-			full, err = seal(ctx, tx, chains)
+			fresh = false
+			chains, full, err = seal(ctx, tx, known)
 			return err
 		})
 		if err != nil {
@@ -167,10 +171,12 @@ func unsealed(chains []Chain) bool {
 	return false
 }
 
-// seal adds the seals that chains lack, and returns true if the unit has its full number of seals.
-func seal(ctx context.Context, tx Tx, chains []Chain) (full bool, err error) {
+// seal adds the seals that chains lack. It returns the chains with their new ends, and true if the
+// unit has its full number of seals.
+func seal(ctx context.Context, tx Tx, chains []Chain) (sealed []Chain, full bool, err error) {
 	var seals []Seal
-	for _, c := range chains {
+	sealed = slices.Clone(chains)
+	for i, c := range chains {
 		room := sealedAtOnce - len(seals)
 		if room == 0 {
 			break
@@ -182,15 +188,17 @@ func seal(ctx context.Context, tx Tx, chains []Chain) (full bool, err error) {
 		below := c.Last.Seq + n + 1
 		lines, err := tx.Tokens().Transactions(ctx, c.Last.UserID, &below, int(n))
 		if err != nil {
-			return false, fmt.Errorf("read transactions: %w", err)
+			return nil, false, fmt.Errorf("read transactions: %w", err)
 		}
-		seals = append(seals, c.next(lines)...)
+		if added := c.next(lines); len(added) > 0 {
+			seals, sealed[i].Last = append(seals, added...), added[len(added)-1]
+		}
 	}
 	if len(seals) == 0 {
-		return false, nil
+		return sealed, false, nil
 	}
 	if err := tx.Tokens().Seal(ctx, seals...); err != nil {
-		return false, fmt.Errorf("add seals: %w", err)
+		return nil, false, fmt.Errorf("add seals: %w", err)
 	}
-	return len(seals) == sealedAtOnce, nil
+	return sealed, len(seals) == sealedAtOnce, nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -178,6 +179,68 @@ func TestSealerRun(t *testing.T) {
 			t.Errorf("Run returned %v", err)
 		}
 	})
+}
+
+// TestSealerReadsChainsOnce tests that a sealer reads a page of chains once for all units that seal
+// it, and again if another one was faster.
+func TestSealerReadsChainsOnce(t *testing.T) {
+	for name, test := range map[string]struct {
+		others bool
+		reads  int64
+	}{"alone": {false, 1}, "after another one": {true, 2}} {
+		t.Run(name, func(t *testing.T) {
+			storage := memory.New()
+			m := newMint(t, storage)
+			ada, ben := m.user("ada"), m.user("ben")
+			for range 600 { // more than one unit seals
+				m.post(ada, m.ids.Next)
+				m.post(ben, m.ids.Next)
+			}
+			watched := &chainReader{Store: storage, beforeWrite: func() error { return nil }}
+			if test.others {
+				watched.beforeWrite = sync.OnceValue(func() error { return m.sealer().SealAll(t.Context()) })
+			}
+			if err := newMint(t, watched).sealer().SealAll(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if n := m.open(); n != 0 || watched.reads.Load() != test.reads {
+				t.Errorf("%d transactions are not sealed after %d reads of the chains, want 0 after %d", n, watched.reads.Load(), test.reads)
+			}
+		})
+	}
+}
+
+// chainReader counts how often chains are read.
+type chainReader struct {
+	*memory.Store
+	beforeWrite func() error // is called before each unit that writes
+	reads       atomic.Int64
+}
+
+func (r *chainReader) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
+	if mode == uow.Write {
+		if err := r.beforeWrite(); err != nil {
+			return err
+		}
+	}
+	return r.Store.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error { return fn(ctx, chainTx{tx, r}) })
+}
+
+type chainTx struct {
+	ports.Tx
+	reader *chainReader
+}
+
+func (tx chainTx) Tokens() tokens.Repository { return chainRepository{tx.Tx.Tokens(), tx.reader} }
+
+type chainRepository struct {
+	tokens.Repository
+	reader *chainReader
+}
+
+func (r chainRepository) Chains(ctx context.Context, after id.User, limit int) ([]tokens.Chain, error) {
+	r.reader.reads.Add(1)
+	return r.Repository.Chains(ctx, after, limit)
 }
 
 // counting counts the units that write.

@@ -41,7 +41,7 @@ type Store struct {
 func newStore(pool *pgxpool.Pool, o Options, release func()) *Store {
 	s := &Store{pool: pool, options: o, name: rand.Text(), gate: uow.NewGate("postgres", func() error { release(); return nil })}
 	if !o.NoGroupCommit {
-		s.groups = &groups{gate: s.gate, commit: s.sendTogether}
+		s.groups = uow.NewGroups(s.gate, grace, s.sendTogether)
 	}
 	return s
 }

@@ -101,9 +101,9 @@ func (s *Store) sendTogether(lease *pgxpool.Conn, all []*parcel) []fate {
 		}})
 	}
 	if err := c.end(ctx); err != nil {
-		failed := fate{alone: true}
+		failed := fate{Alone: true}
 		if errors.Is(err, uow.ErrOutcomeUnknown) {
-			failed = fate{err: err}
+			failed = fate{Err: err}
 		}
 		return slices.Repeat([]fate{failed}, len(all))
 	}
@@ -112,11 +112,11 @@ func (s *Store) sendTogether(lease *pgxpool.Conn, all []*parcel) []fate {
 		r, done := sent[p.ID]
 		switch {
 		case done:
-			fates[i].at = r.at
+			fates[i].Result = r.at
 		case strings.Contains(held, p.ID.String()):
-			fates[i].err = errNone
+			fates[i].Err = errNone
 		default:
-			fates[i].alone = true
+			fates[i].Alone = true
 		}
 	}
 	return fates

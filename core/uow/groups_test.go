@@ -1,4 +1,4 @@
-package postgres
+package uow_test
 
 import (
 	"context"
@@ -7,36 +7,41 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/cicerone-go/cicerone/core/id"
-	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// crowd drives groups without a server. A group ends when the test sends the fates of its members.
+// A part is a number, its result is a number, and there is no lease.
+type (
+	groups = uow.Groups[struct{}, int, int]
+	member = uow.Member[struct{}, int, int]
+	fate   = uow.Fate[struct{}, int]
+)
+
+const grace = time.Second
+
+var errNone = errors.New("nothing was done")
+
+// crowd drives groups without a store. A group ends when the test sends the fates of its members.
 type crowd struct {
 	*groups
+	gate    *uow.Gate
 	t       *testing.T
 	commits chan commit
 }
 
 // commit is a group that has set out.
 type commit struct {
-	all  []*parcel
+	all  []int
 	ends chan []fate
 }
 
 func newCrowd(t *testing.T) *crowd {
-	c := &crowd{t: t, commits: make(chan commit, 100)}
-	c.groups = &groups{
-		gate: uow.NewGate("test", func() error { return nil }),
-		commit: func(_ *pgxpool.Conn, all []*parcel) []fate {
-			g := commit{all, make(chan []fate)}
-			c.commits <- g
-			return <-g.ends
-		},
-	}
+	c := &crowd{t: t, commits: make(chan commit, 100), gate: uow.NewGate("test", func() error { return nil })}
+	c.groups = uow.NewGroups(c.gate, grace, func(_ struct{}, all []int) []fate {
+		g := commit{all, make(chan []fate)}
+		c.commits <- g
+		return <-g.ends
+	})
 	return c
 }
 
@@ -47,7 +52,8 @@ func (c *crowd) joins() *member {
 		c.t.Fatal(err)
 	}
 	defer c.gate.Leave()
-	return c.join(&conn{}, &parcel{})
+	m, _ := c.Join(struct{}{}, 0)
+	return m
 }
 
 // alone makes a send that goes alone, which the test ends with done.
@@ -91,7 +97,7 @@ func (c *crowd) wantSize(what string, g commit, n int) {
 func (c *crowd) wantFate(m *member, want fate) {
 	c.t.Helper()
 	synctest.Wait()
-	if got := c.await(c.t.Context(), m); got != want {
+	if got := c.Await(c.t.Context(), m); got != want {
 		c.t.Errorf("the fate is %+v, want %+v", got, want)
 	}
 }
@@ -101,7 +107,7 @@ func (c *crowd) idle() {
 	c.t.Helper()
 	synctest.Wait()
 	c.alone()
-	c.done()
+	c.Done()
 	if err := c.gate.Close(c.t.Context()); err != nil {
 		c.t.Error(err)
 	}
@@ -114,23 +120,23 @@ func TestGroupSetsOutAfterTheCommitBefore(t *testing.T) {
 		c.alone()
 		members := c.gather(3)
 		c.wantSize("while another send was under way", c.outcome(), 0)
-		c.done()
+		c.Done()
 		first := c.outcome()
 		c.wantSize("after the other send", first, 3)
 		next := c.gather(2)
-		at := time.UnixMilli(1)
-		first.ends <- []fate{{at: at}, {err: errNone}, {alone: true}}
-		c.wantFate(members[0], fate{at: at})
-		c.wantFate(members[1], fate{err: errNone})
-		c.wantFate(members[2], fate{alone: true})
+		const result = 7
+		first.ends <- []fate{{Result: result}, {Err: errNone}, {Alone: true}}
+		c.wantFate(members[0], fate{Result: result})
+		c.wantFate(members[1], fate{Err: errNone})
+		c.wantFate(members[2], fate{Alone: true})
 		second := c.outcome()
 		c.wantSize("after the first group", second, 2)
 		second.ends <- make([]fate, 2)
 		c.wantFate(next[0], fate{})
 		synctest.Wait()
 		c.gather(1) // the member that goes alone is under way
-		c.done()
-		c.done()
+		c.Done()
+		c.Done()
 		if took := time.Since(began); took != 0 {
 			t.Errorf("the sends waited for %v", took)
 		}
@@ -143,14 +149,14 @@ func TestGroupSetsOutByAge(t *testing.T) {
 		c := newCrowd(t)
 		c.alone()
 		c.gather(1)
-		time.Sleep(maxGroupAge - time.Nanosecond)
+		time.Sleep(uow.MaxGroupAge - time.Nanosecond)
 		c.gather(1)
 		c.wantSize("before its time", c.outcome(), 0)
 		time.Sleep(time.Nanosecond)
 		g := c.outcome()
 		c.wantSize("in its time", g, 2)
 		g.ends <- make([]fate, 2)
-		c.done()
+		c.Done()
 		c.idle()
 	})
 }
@@ -159,16 +165,16 @@ func TestGroupSetsOutFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(t)
 		c.alone()
-		c.gather(maxGroup)
+		c.gather(uow.MaxGroup)
 		g := c.outcome()
-		c.wantSize("full", g, maxGroup)
+		c.wantSize("full", g, uow.MaxGroup)
 		m := c.gather(1)[0]
-		time.Sleep(maxGroupAge)
+		time.Sleep(uow.MaxGroupAge)
 		c.wantSize("of one", c.outcome(), 0)
-		c.wantFate(m, fate{alone: true})
-		g.ends <- make([]fate, maxGroup)
-		c.done()
-		c.done()
+		c.wantFate(m, fate{Alone: true})
+		g.ends <- make([]fate, uow.MaxGroup)
+		c.Done()
+		c.Done()
 		c.idle()
 	})
 }
@@ -180,33 +186,33 @@ func TestMembersLeave(t *testing.T) {
 		end()
 		c.alone()
 		only := c.gather(1)[0]
-		if f := c.await(ended, only); !errors.Is(f.err, context.Canceled) || errors.Is(f.err, uow.ErrOutcomeUnknown) {
-			t.Errorf("a member that left got %v", f.err)
+		if f := c.Await(ended, only); !errors.Is(f.Err, context.Canceled) || errors.Is(f.Err, uow.ErrOutcomeUnknown) {
+			t.Errorf("a member that left got %v", f.Err)
 		}
 		members := c.gather(4)
-		if f := c.await(ended, members[1]); !errors.Is(f.err, context.Canceled) || errors.Is(f.err, uow.ErrOutcomeUnknown) {
-			t.Errorf("a member that left got %v", f.err)
+		if f := c.Await(ended, members[1]); !errors.Is(f.Err, context.Canceled) || errors.Is(f.Err, uow.ErrOutcomeUnknown) {
+			t.Errorf("a member that left got %v", f.Err)
 		}
-		c.done()
+		c.Done()
 		g := c.outcome()
 		c.wantSize("without the members that left", g, 3)
 		began := time.Now()
-		if f := c.await(ended, members[2]); !errors.Is(f.err, context.Canceled) || !errors.Is(f.err, uow.ErrOutcomeUnknown) {
-			t.Errorf("a member of a group that has set out got %v", f.err)
+		if f := c.Await(ended, members[2]); !errors.Is(f.Err, context.Canceled) || !errors.Is(f.Err, uow.ErrOutcomeUnknown) {
+			t.Errorf("a member of a group that has set out got %v", f.Err)
 		}
 		if waited := time.Since(began); waited != grace {
 			t.Errorf("it waited for %v, want %v", waited, grace)
 		}
 		late := make(chan fate)
-		go func() { late <- c.await(ended, members[0]) }()
+		go func() { late <- c.Await(ended, members[0]) }()
 		synctest.Wait()
 		// A member that no longer waits goes alone no more.
-		at := time.UnixMilli(1)
-		g.ends <- []fate{{at: at}, {alone: true}, {err: errNone}}
-		if f := <-late; f != (fate{at: at}) {
+		const result = 7
+		g.ends <- []fate{{Result: result}, {Alone: true}, {Err: errNone}}
+		if f := <-late; f != (fate{Result: result}) {
 			t.Errorf("a member that still waited got %+v", f)
 		}
-		c.wantFate(members[3], fate{err: errNone})
+		c.wantFate(members[3], fate{Err: errNone})
 		c.idle()
 	})
 }
@@ -222,13 +228,13 @@ func TestCloseWaitsForGroups(t *testing.T) {
 		closed := make(chan error, 1)
 		go func() { closed <- c.gate.Close(t.Context()) }()
 		synctest.Wait()
-		c.done()
+		c.Done()
 		g := c.outcome()
 		c.wantSize("of a closed store", g, 2)
-		if c.join(&conn{}, &parcel{}) != nil {
+		if m, _ := c.Join(struct{}{}, 0); m != nil {
 			t.Error("a group was made after Close")
 		}
-		c.done()
+		c.Done()
 		c.gate.Leave()
 		synctest.Wait()
 		select {
@@ -241,26 +247,4 @@ func TestCloseWaitsForGroups(t *testing.T) {
 			t.Error(err)
 		}
 	})
-}
-
-func TestWaves(t *testing.T) {
-	of := func(talk, sender byte) *parcel {
-		return &parcel{Message: messaging.Message{ConversationID: id.Conversation{talk}, UserID: id.User{100 + sender}}}
-	}
-	a, b, back, more, last, third := of(1, 1), of(2, 2), of(1, 3), of(3, 1), of(4, 4), of(3, 3)
-	got := waves([]*parcel{a, b, back, more, last, third})
-	want := [][]*parcel{{a, b, last}, {back, more}, {third}}
-	if len(got) != len(want) {
-		t.Fatalf("got %d waves, want %d", len(got), len(want))
-	}
-	for n := range want {
-		if len(got[n]) != len(want[n]) {
-			t.Fatalf("wave %d has %d parcels, want %d", n, len(got[n]), len(want[n]))
-		}
-		for i := range want[n] {
-			if got[n][i] != want[n][i] {
-				t.Errorf("wave %d has another parcel at %d", n, i)
-			}
-		}
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/mongo"
 
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/ports"
@@ -16,6 +17,18 @@ import (
 func recordID(owner string, key idempotency.Key) bson.D { return d("owner", owner, "key", string(key)) }
 
 var records = tableOf(ports.RecordLayout)
+
+func turnOfRecord(owner string, key idempotency.Key) turn {
+	return turn(turnOfKey + owner + "\x00" + string(key))
+}
+
+// insertingRecord returns a write that adds a record under a free key.
+func insertingRecord(r idempotency.Record) mongo.WriteModel {
+	return inserting(savedRecord(records.doc(r)))
+}
+
+// savedRecord returns the document of a record with the columns of doc.
+func savedRecord(doc bson.D) bson.D { return append(doc, d("saved", true, "guard", int64(0))...) }
 
 type idempotencyRepository struct{ *unit }
 
@@ -28,7 +41,7 @@ func (repo idempotencyRepository) Claim(
 	ctx context.Context, owner string, key idempotency.Key,
 ) (kept idempotency.Record, err error) {
 	err = repo.write(ctx, func(t *txn) error {
-		if err := t.queueFor(ctx, turn(turnOfKey+owner+"\x00"+string(key))); err != nil {
+		if err := t.queueFor(ctx, turnOfRecord(owner, key)); err != nil {
 			return err
 		}
 		name, saved := recordID(owner, key), false

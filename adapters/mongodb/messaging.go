@@ -169,9 +169,7 @@ func (repo messagingRepository) HoldConversation(
 		if err != nil {
 			return orNotFound(err, "a conversation")
 		}
-		if there.LastMessage != nil {
-			held.Latest = there.LastMessage.CreatedAt
-		}
+		held.Latest = there.latest()
 		if held.Standing, err = standingOf(ctx, t, there.Conversation); err != nil {
 			return err
 		}
@@ -199,8 +197,11 @@ func unanswered(ctx context.Context, t *txn, in overview, sender id.User, limit 
 		return false, nil
 	}
 	_, err := find(ctx, t, correspondents.scan, query{in: correspondentsIn, filter: d("_id", correspondentKey(answer))})
-	if errors.Is(err, mongo.ErrNoDocuments) {
+	switch {
+	case errors.Is(err, mongo.ErrNoDocuments):
 		return true, nil
+	case err == nil:
+		t.correspondents = append(t.correspondents, answer)
 	}
 	return false, err
 }
@@ -226,15 +227,23 @@ func (repo messagingRepository) Message(ctx context.Context, message id.Message)
 func (repo messagingRepository) History(
 	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,
 ) (standing messaging.Standing, all []messaging.Message, err error) {
-	err = repo.read(ctx, func(t *txn) error {
+	newest := query{
+		in: messagesIn, filter: append(d("conversation_id", uuid(conversation)), past(after, "$lt", "created_at", "_id")...),
+		sort: d("created_at", -1, "_id", -1), limit: limit,
+	}
+	err = repo.unchecked(ctx, false, func(t *txn) (err error) {
+		found := false
+		if found, standing, all, err = readTogether(ctx, t, conversation, newest); err != nil || found {
+			return err
+		}
+		if err := t.checkPresence(ctx); err != nil {
+			return err
+		}
 		return t.both(func() (err error) {
 			standing, err = findStanding(ctx, t, conversation)
 			return err
 		}, func() (err error) {
-			all, err = listPage(ctx, t, messages.scan, limit, query{
-				in: messagesIn, filter: append(d("conversation_id", uuid(conversation)), past(after, "$lt", "created_at", "_id")...),
-				sort: d("created_at", -1, "_id", -1),
-			})
+			all, err = listPage(ctx, t, messages.scan, limit, newest)
 			return err
 		})
 	})

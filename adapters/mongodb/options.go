@@ -31,6 +31,11 @@ type Options struct {
 	// means 10 s. The unit then fails with uow.ErrConflict.
 	QueueTime time.Duration
 
+	// NoGroupCommit gives each message a transaction of its own. Otherwise messages that are sent while
+	// another is being committed wait for it, at most a millisecond, and up to 64 share the next
+	// transaction. Each is sent or refused for itself.
+	NoGroupCommit bool
+
 	// Exclusive opens the store for this process alone, as a copy needs it. Open returns ErrInUse
 	// if another process has it open, or was killed in the last 15 s.
 	Exclusive bool

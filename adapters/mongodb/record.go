@@ -34,7 +34,12 @@ func (r *record) fail(name string, err error) {
 
 // value looks up a field; ok is false if it is absent.
 func (r *record) value(name string, want bsontype.Type) (v bson.RawValue, ok bool) {
-	v, err := r.raw.LookupErr(strings.Split(name, ".")...)
+	path := [...]string{name}
+	at := path[:]
+	if strings.Contains(name, ".") {
+		at = strings.Split(name, ".")
+	}
+	v, err := r.raw.LookupErr(at...)
 	if err != nil || v.Type == bson.TypeNull {
 		return v, false
 	}

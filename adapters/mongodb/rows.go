@@ -161,7 +161,7 @@ func (t *txn) insertRow(ctx context.Context, table *ports.Table, doc bson.D) err
 	case ports.Interests:
 		t.insertInterest(doc)
 	case ports.IdempotencyRecords:
-		t.later(idempotencyIn, inserting(append(doc, d("saved", true, "guard", int64(0))...)))
+		t.later(idempotencyIn, inserting(savedRecord(doc)))
 	case ports.Conversations:
 		t.insertConversation(doc)
 	case ports.Messages:

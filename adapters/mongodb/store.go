@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"go.mongodb.org/mongo-driver/mongo"
 	"go.mongodb.org/mongo-driver/mongo/options"
@@ -30,6 +31,7 @@ type Store struct {
 	options Options
 	turns   turns
 	gate    *uow.Gate
+	groups  *groups      // nil unless sends share commits
 	sharded bool         // behind mongos
 	wire    int          // the server's wire version
 	silent  atomic.Int64 // when a command last had no response, in Unix nanoseconds; only behind mongos
@@ -54,6 +56,9 @@ func newStore(client *mongo.Client, o Options, release func() error) *Store {
 		s.presence.end()
 		return release()
 	})
+	if !o.NoGroupCommit {
+		s.groups = uow.NewGroups(s.gate, undoTime, s.sendTogether)
+	}
 	return s
 }
 
@@ -78,14 +83,18 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Cont
 	if err := s.presence.held(ctx); err != nil {
 		return err
 	}
-	t := &txn{
-		store: s, mode: mode, began: uow.Began(ctx), own: documents{}, read: documents{},
-		active: map[id.User]bool{}, calendars: map[id.User]bool{}, reservations: map[id.Reservation]reservations.Reservation{},
-	}
+	t := newTxn(s, mode, uow.Began(ctx))
 	if h := s.hosting(ctx); h != nil {
 		return h.run(ctx, t, fn)
 	}
 	return t.hasten(t.run(ctx, fn))
+}
+
+func newTxn(s *Store, mode uow.Mode, began time.Time) *txn {
+	return &txn{
+		store: s, mode: mode, began: began, own: documents{}, read: documents{},
+		active: map[id.User]bool{}, calendars: map[id.User]bool{}, reservations: map[id.Reservation]reservations.Reservation{},
+	}
 }
 
 // Ping sends a command to the primary. It returns uow.ErrRefused (wrapped) if the server rejects

@@ -70,9 +70,7 @@ func (repo tokensRepository) Post(ctx context.Context, entries ...tokens.Entry) 
 // postOne changes one balance, or returns mongo.ErrNoDocuments if the change is not possible.
 // postAll then finds the reason.
 func postOne(ctx context.Context, t *txn, e tokens.Entry) ([]tokens.Receipt, error) {
-	after, err := modify(ctx, t, wallets.scan, options.After, walletsIn,
-		d("user_id", uuid(e.UserID), "balance", d("$gte", -e.Amount, "$lte", tokens.MaxBalance-e.Amount)),
-		d("$inc", d("balance", e.Amount, "seq", int64(1))))
+	after, err := changeBalance(ctx, t, e)
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +80,13 @@ func postOne(ctx context.Context, t *txn, e tokens.Entry) ([]tokens.Receipt, err
 	}
 	t.later(ledgerIn, inserting(transactions.doc(line)))
 	return []tokens.Receipt{{Transaction: line, Closed: after.Closed}}, nil
+}
+
+// changeBalance changes one balance, or returns mongo.ErrNoDocuments if the change is not possible.
+func changeBalance(ctx context.Context, t *txn, e tokens.Entry) (after ports.Wallet, err error) {
+	return modify(ctx, t, wallets.scan, options.After, walletsIn,
+		d("user_id", uuid(e.UserID), "balance", d("$gte", -e.Amount, "$lte", tokens.MaxBalance-e.Amount)),
+		d("$inc", d("balance", e.Amount, "seq", int64(1))))
 }
 
 func postAll(ctx context.Context, t *txn, entries []tokens.Entry) (receipts []tokens.Receipt, err error) {

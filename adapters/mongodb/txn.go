@@ -20,6 +20,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -40,6 +41,10 @@ type txn struct {
 	unknown bool          // a commit was sent, and may have taken effect
 	lost    bool          // the last command in the transaction had no response
 	turns   []turn
+
+	present *users.Presence // the check with which the unit begins; nil if there is none, or if it was made
+	used    bool            // the unit has made a call, apart from that check
+	whole   bool            // the unit was committed in one step: see sends.go
 
 	own  documents // that the unit has changed, or will change with queued writes
 	read documents // that it has read outside of the transaction
@@ -70,17 +75,31 @@ func (t *txn) run(ctx context.Context, fn func(ctx context.Context, tx ports.Tx)
 	if err := u.Run(func() error { return fn(inside, u) }); err != nil {
 		return orConflict(err)
 	}
-	err := ctx.Err()
-	if err == nil {
-		err = t.commit(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("mongodb: commit: %w", err)
+	if err := t.finish(ctx); err != nil {
+		return err
 	}
 	if !t.hosted {
 		for _, c := range t.correspondents {
 			t.store.correspondents.put(c, struct{}{})
 		}
+	}
+	return nil
+}
+
+// finish makes the check that no call has made, and commits.
+func (t *txn) finish(ctx context.Context) error {
+	if t.whole {
+		return nil
+	}
+	err := ctx.Err()
+	if err == nil {
+		if err := t.checkPresence(ctx); err != nil {
+			return fmt.Errorf("mongodb: %w", err)
+		}
+		err = t.commit(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("mongodb: commit: %w", err)
 	}
 	return nil
 }

@@ -26,13 +26,37 @@ type unit struct {
 // read calls f with the unit's transaction. If f sends several queries, they must see one moment:
 // see txn.together.
 func (u *unit) read(ctx context.Context, f func(t *txn) error) error {
-	return u.Call(ctx, false, func() error { return f(u.txn) })
+	return u.Call(ctx, false, u.afterCheck(ctx, f))
 }
 
 // write calls f with the unit's transaction. A method that locks a document without changing it
 // calls write, too.
 func (u *unit) write(ctx context.Context, f func(t *txn) error) error {
-	return u.Call(ctx, true, func() error { return f(u.txn) })
+	return u.Call(ctx, true, u.afterCheck(ctx, f))
+}
+
+// afterCheck returns f after the check of the session with which the unit may begin.
+func (u *unit) afterCheck(ctx context.Context, f func(t *txn) error) func() error {
+	return func() error {
+		if u.txn.whole {
+			return errWhole
+		}
+		u.txn.used = true
+		if err := u.txn.checkPresence(ctx); err != nil {
+			return err
+		}
+		return f(u.txn)
+	}
+}
+
+// unchecked is read or write for a method that makes the check of txn.present itself.
+func (u *unit) unchecked(ctx context.Context, writes bool, f func(t *txn) error) error {
+	return u.Call(ctx, writes, func() error {
+		if u.txn.whole {
+			return errWhole
+		}
+		return f(u.txn)
+	})
 }
 
 // The repositories of the unit.

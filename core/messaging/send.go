@@ -3,6 +3,7 @@ package messaging
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -107,6 +108,25 @@ type Sending struct {
 
 	// Record is saved for the key of the command. It is nil if the command has none.
 	Record *idempotency.Record
+}
+
+// SentAt returns the time that the message gets. latest is the time of the latest message of its
+// conversation, or zero if it has none.
+func (s Sending) SentAt(latest time.Time) time.Time { return sentAt(s.Message.CreatedAt, latest) }
+
+// Events returns Paid and Sent with what only the store knows, given the transaction that the
+// payment has become, the time of the message, and its recipient.
+func (s Sending) Events(payment tokens.Transaction, at time.Time, recipient id.User) []events.Event {
+	paid, sent := s.Paid, s.Sent
+	if changed, ok := paid.Data.(events.WalletChanged); ok {
+		changed.BalanceAfter = payment.BalanceAfter
+		paid.Seq, paid.Data = payment.Seq, changed
+	}
+	if message, ok := sent.Data.(events.MessageSent); ok {
+		message.RecipientID = recipient
+		sent.Seq, sent.Data = messageSeq(Message{CreatedAt: at}), message
+	}
+	return []events.Event{paid, sent}
 }
 
 // Sender is a Repository that can also send a message in one step. What it does and keeps is what

@@ -20,7 +20,10 @@ type (
 	literal   struct{ value any }
 	fieldPath struct{ path string }
 	array     []node
+	root      struct{} // the whole document
 )
+
+func (root) eval(doc bson.D) (any, error) { return doc, nil }
 
 func (l literal) eval(bson.D) (any, error) { return l.value, nil }
 
@@ -116,6 +119,9 @@ func (p parser) parseList(list bson.A) (array, error) {
 
 func (p parser) parsePath(s string) (node, error) {
 	path := s[1:]
+	if s == "$$ROOT" {
+		return root{}, nil
+	}
 	if strings.HasPrefix(path, "$") {
 		p.unknown(s)
 		return nil, fail(17276, "Use of undefined variable: %s", path[1:])

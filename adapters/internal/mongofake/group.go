@@ -3,6 +3,7 @@ package mongofake
 import (
 	"strings"
 
+	"github.com/256dpi/lungo/bsonkit"
 	"go.mongodb.org/mongo-driver/bson"
 )
 
@@ -12,10 +13,31 @@ type grouping struct {
 	fields []groupField
 }
 
-// groupField is a field that holds a $sum, the only accumulator that the fake has.
+// groupField is a field with an accumulator: a $sum, or a $push if pushes is true.
 type groupField struct {
-	name  string
-	value compiled
+	name   string
+	value  compiled
+	pushes bool
+}
+
+// empty returns the value of the field in a group without documents.
+func (f groupField) empty() any {
+	if f.pushes {
+		return bson.A{}
+	}
+	return int32(0)
+}
+
+// add returns the value of the field after another document.
+func (f groupField) add(sum, value any) any {
+	list, _ := sum.(bson.A)
+	switch {
+	case f.pushes && value != bsonkit.Missing:
+		return append(list, value)
+	case !f.pushes && isNumber(value):
+		return plus(sum, value)
+	}
+	return sum
 }
 
 func (c *call) parseGroup(v any) (stage, error) {
@@ -46,7 +68,7 @@ func (c *call) parseGroup(v any) (stage, error) {
 		case len(d) != 1:
 			return nil, fail(40238, "The field '%s' must specify one accumulator", e.Key)
 		}
-		if d[0].Key != "$sum" {
+		if d[0].Key != "$sum" && d[0].Key != "$push" {
 			c.server.config.Printf("unknown group operator: %s", d[0].Key)
 			return nil, fail(15952, "unknown group operator '%s'", d[0].Key)
 		}
@@ -54,7 +76,7 @@ func (c *call) parseGroup(v any) (stage, error) {
 		if err != nil {
 			return nil, err
 		}
-		g.fields = append(g.fields, groupField{e.Key, value})
+		g.fields = append(g.fields, groupField{e.Key, value, d[0].Key == "$push"})
 	}
 	return g.run, nil
 }
@@ -74,7 +96,7 @@ func (g grouping) run(docs []bson.D) ([]bson.D, error) {
 			at[key] = n
 			group := bson.D{{Key: "_id", Value: present(id)}}
 			for _, f := range g.fields {
-				group = append(group, bson.E{Key: f.name, Value: int32(0)})
+				group = append(group, bson.E{Key: f.name, Value: f.empty()})
 			}
 			groups = append(groups, group)
 		}
@@ -83,9 +105,8 @@ func (g grouping) run(docs []bson.D) ([]bson.D, error) {
 			if err != nil {
 				return nil, err
 			}
-			if sum := &groups[n][i+1].Value; isNumber(value) {
-				*sum = plus(*sum, value)
-			}
+			sum := &groups[n][i+1].Value
+			*sum = f.add(*sum, value)
 		}
 	}
 	return groups, nil

@@ -2,6 +2,7 @@ package mongofake_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/bson"
@@ -59,6 +60,28 @@ func TestSnapshotBehindMongos(t *testing.T) {
 		}
 		if got := inTransaction(id); got != want {
 			t.Errorf("a transaction after that read sees %q, want %q", got, want)
+		}
+	}
+}
+
+// A sharded collection cannot be looked up.
+func TestLookupBehindMongos(t *testing.T) {
+	ctx := context.Background()
+	server, err := mongofake.New(mongofake.Config{ShardKeys: map[string]string{"c": "_id", "o": ""}})
+	must(t, err)
+	t.Cleanup(server.Stop)
+	database := connect(t, server).Database("d")
+	must(t, database.CreateCollection(ctx, "c"))
+	for from, code := range map[string]int{"c": 28769, "o": 0} {
+		cursor, err := database.Collection("o").Aggregate(ctx, mongo.Pipeline{{{Key: "$lookup", Value: bson.D{
+			{Key: "from", Value: from}, {Key: "pipeline", Value: bson.A{}}, {Key: "as", Value: "x"},
+		}}}})
+		failed, _ := errors.AsType[mongo.CommandError](err)
+		if int(failed.Code) != code {
+			t.Errorf("a lookup in %s returned %v, want the code %d", from, err, code)
+		}
+		if err == nil {
+			must(t, cursor.Close(ctx))
 		}
 	}
 }

@@ -13,6 +13,7 @@ var operators = map[string]operator{
 	"$eq":              comparison(func(n int) any { return n == 0 }),
 	"$ne":              comparison(func(n int) any { return n != 0 }),
 	"$gt":              comparison(func(n int) any { return n > 0 }),
+	"$ifNull":          {2, 2, ifNull},
 	"$subtract":        {2, 2, subtract},
 	"$size":            {1, 1, size},
 	"$in":              {2, 2, in},
@@ -63,6 +64,14 @@ func subtract(v []any) (any, error) {
 		return nil, fail(16556, "cant $subtract a %s from a %s", typeName(v[1]), typeName(v[0]))
 	}
 	return plus(v[0], times(v[1], int32(-1))), nil
+}
+
+// ifNull returns the second operand if the first is null or missing.
+func ifNull(v []any) (any, error) {
+	if nullish(v[0]) {
+		return v[1], nil
+	}
+	return v[0], nil
 }
 
 func size(v []any) (any, error) {

@@ -23,13 +23,19 @@ func runPipeline(stages []stage, docs []bson.D) ([]bson.D, error) {
 }
 
 // stages lists the stages that the fake has.
-var stages = map[string]func(c *call, v any) (stage, error){
-	"$match":     (*call).parseMatch,
-	"$sort":      (*call).parseSort,
-	"$addFields": (*call).parseAddFields,
-	"$group":     (*call).parseGroup,
-	"$limit":     (*call).parseLimit,
-	"$count":     (*call).parseCount,
+var stages map[string]func(c *call, v any) (stage, error)
+
+func init() { // in init: a $lookup has a pipeline, so that stages would otherwise depend on itself
+	stages = map[string]func(c *call, v any) (stage, error){
+		"$match":     (*call).parseMatch,
+		"$sort":      (*call).parseSort,
+		"$addFields": (*call).parseAddFields,
+		"$group":     (*call).parseGroup,
+		"$limit":     (*call).parseLimit,
+		"$count":     (*call).parseCount,
+		"$project":   (*call).parseProject,
+		"$lookup":    (*call).parseLookup,
+	}
 }
 
 func (c *call) parsePipeline(list bson.A) ([]stage, error) {

@@ -2,6 +2,7 @@ package mongodb
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,7 +73,11 @@ func (t *txn) run(ctx context.Context, fn func(ctx context.Context, tx ports.Tx)
 	if t.mode == uow.Write {
 		inside = context.WithValue(ctx, unitKey{}, u)
 	}
-	if err := u.Run(func() error { return fn(inside, u) }); err != nil {
+	err := u.Run(func() error { return fn(inside, u) })
+	if err != nil && t.present != nil { // whoever may not do anything is told so before anything else
+		err = cmp.Or(t.checkPresence(ctx), err)
+	}
+	if err != nil {
 		return orConflict(err)
 	}
 	if err := t.finish(ctx); err != nil {

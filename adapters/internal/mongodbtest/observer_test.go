@@ -173,7 +173,19 @@ func statements(c mongofake.Command) (all []statement) {
 		if isChangeStream(c) {
 			return nil // it reads no documents
 		}
-		return []statement{{c.Collection, document(list("pipeline")[0].(bson.D), "$match"), nil, false}}
+		stages := list("pipeline")
+		all = []statement{{c.Collection, document(stages[0].(bson.D), "$match"), nil, false}}
+		for i, stage := range stages {
+			if i == 1 {
+				all[0].sort = document(stage.(bson.D), "$sort")
+			}
+			if joined := document(stage.(bson.D), "$lookup"); joined != nil {
+				_, from := lookup(joined, "from")
+				inner, _ := lookup(joined, "pipeline")
+				all = append(all, statement{from, document(inner.(bson.A)[0].(bson.D), "$match"), nil, false})
+			}
+		}
+		return all
 	case "findAndModify":
 		return []statement{{c.Collection, document(c.Body, "query"), document(c.Body, "sort"), true}}
 	case "update":

@@ -51,7 +51,9 @@ var queries = map[string][]served{
 		{"_id_", []string{
 			"(last_message.created_at< or last_message._id<= last_message.created_at=) _id= last_message.created_at<= last_message.user_id!=",
 			"(last_message= or last_message.created_at< or last_message._id< last_message.created_at=) _id=",
+			"(last_message= or last_message.created_at<) _id=",
 			"_id=",
+			"_id=in",
 			"_id= local_id=",
 			"_id= participants=",
 			"_id= voyager_id=",

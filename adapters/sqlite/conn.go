@@ -25,6 +25,10 @@ type conn struct {
 
 	// broken is true if the connection must not be used again.
 	broken bool
+
+	// Of the connection that writes, for the unit that has it.
+	undoing undoing
+	failed  bool // SQLite failed in a statement, and may have rolled back the transaction
 }
 
 // statement is the interface of the driver's statements.
@@ -145,7 +149,7 @@ func (c *conn) prepare(text string) (statement, error) {
 	}
 	prepared, err := c.raw.Prepare(text)
 	if err != nil {
-		return nil, translate(err)
+		return nil, c.fail(err)
 	}
 	s, ok := prepared.(statement)
 	if !ok {
@@ -153,6 +157,12 @@ func (c *conn) prepare(text string) (statement, error) {
 	}
 	c.statements[text] = s
 	return s, nil
+}
+
+// fail translates an error of a statement, and remembers that there was one.
+func (c *conn) fail(err error) error {
+	c.failed = true
+	return translate(err)
 }
 
 // ready prepares a statement, and converts its arguments.
@@ -187,7 +197,7 @@ func (c *conn) exec(ctx context.Context, text string, args ...any) (changed int6
 	}
 	result, err := s.ExecContext(ctx, values)
 	if err != nil {
-		return 0, translate(err)
+		return 0, c.fail(err)
 	}
 	return result.RowsAffected()
 }
@@ -200,11 +210,11 @@ func (c *conn) query(ctx context.Context, scan func(r *row), text string, args .
 	}
 	rows, err := s.QueryContext(ctx, values)
 	if err != nil {
-		return translate(err)
+		return c.fail(err)
 	}
 	defer func() {
 		if closed := rows.Close(); err == nil && closed != nil {
-			err = translate(closed)
+			err = c.fail(closed)
 		}
 	}()
 	r := &row{values: make([]driver.Value, len(rows.Columns()))}
@@ -213,7 +223,7 @@ func (c *conn) query(ctx context.Context, scan func(r *row), text string, args .
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return translate(err)
+			return c.fail(err)
 		}
 		r.column = 0
 		if scan(r); r.err != nil {

@@ -39,6 +39,8 @@ const (
 	// repeatedKeys asks for two events of the outbox with one key, which no index finds.
 	repeatedKeys = "SELECT EXISTS (SELECT 1 FROM outbox GROUP BY aggregate, seq, id HAVING count(*) > 1)"
 
+	insertBatch = "INSERT INTO outbox_batches (events) VALUES (?)"
+
 	// maxInBatch bounds the events of one row of the outbox.
 	maxInBatch = 64
 )
@@ -56,7 +58,7 @@ func (repo eventsRepository) Add(ctx context.Context, all ...events.Event) error
 // flush writes the events that were added.
 func (u *unit) flush(ctx context.Context) error {
 	for some := range slices.Chunk(u.added, maxInBatch) {
-		if _, err := u.conn.exec(ctx, "INSERT INTO outbox_batches (events) VALUES (?)", events.Batch(some)); err != nil {
+		if _, err := u.conn.exec(ctx, insertBatch, events.Batch(some)); err != nil {
 			return fmt.Errorf("add events: %w", err)
 		}
 	}

@@ -71,14 +71,21 @@ func (repo messagingRepository) Standing(
 }
 
 func findStanding(ctx context.Context, c *conn, conversation id.Conversation) (messaging.Standing, error) {
-	standing, err := find(ctx, c, func(r *row, s *messaging.Standing) {
-		conversations.scan(r, &s.Conversation)
-		s.VoyagerActive, s.LocalActive, s.Blocked = r.bool(), r.bool(), r.bool()
-	}, "SELECT "+conversations.columns+`, voyager.is_active, local.is_active,
-			`+eitherBlocks("voyager_id", "local_id")+`
-		FROM conversations JOIN users AS voyager ON voyager.id = voyager_id JOIN users AS local ON local.id = local_id
-		WHERE conversations.id = ?`, blob(conversation))
+	standing, err := find(ctx, c, scanStanding, "SELECT "+standingColumns+" "+fromStanding, blob(conversation))
 	return standing, orNotFound(err, "a conversation")
+}
+
+// The standing of the conversation ?1.
+var (
+	standingColumns = conversations.columns + ", voyager.is_active, local.is_active, " + eitherBlocks("voyager_id", "local_id")
+
+	fromStanding = `FROM conversations JOIN users AS voyager ON voyager.id = voyager_id JOIN users AS local ON local.id = local_id
+		WHERE conversations.id = ?1`
+)
+
+func scanStanding(r *row, s *messaging.Standing) {
+	conversations.scan(r, &s.Conversation)
+	s.VoyagerActive, s.LocalActive, s.Blocked = r.bool(), r.bool(), r.bool()
 }
 
 func (repo messagingRepository) HoldConversation(
@@ -130,18 +137,34 @@ func (repo messagingRepository) Message(ctx context.Context, message id.Message)
 func (repo messagingRepository) History(
 	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,
 ) (standing messaging.Standing, all []messaging.Message, err error) {
-	err = repo.together(ctx, func(c *conn) (err error) {
-		if standing, err = findStanding(ctx, c, conversation); err != nil {
-			return err
-		}
+	err = repo.readPresent(ctx, func() error {
 		at, item := latestFirst(after)
-		all, err = list(ctx, c, messages.scan, "SELECT "+messages.columns+` FROM messages
-			WHERE conversation_id = ? AND (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ?`,
-			blob(conversation), at, item, limited(limit))
-		return err
+		var s messaging.Standing // one for all rows, because there are many
+		rows, err := listPresent(ctx, repo.unit, func(r *row, m *messaging.Message) {
+			if scanStanding(r, &s); !s.Conversation.ID.IsZero() {
+				standing = s
+			}
+			messages.scan(r, m)
+		}, history, blob(conversation), at, item, limited(limit))
+		switch {
+		case err != nil:
+			return err
+		case len(rows) == 0 || !rows[0].ID.IsZero():
+			return notFound("a conversation")
+		}
+		all = rows[1:]
+		return nil
 	})
 	return standing, all, err
 }
+
+// history starts with a row for the standing of the conversation, followed by one for each message.
+var history = withCheck(4, func(present string) string {
+	return "SELECT " + standingColumns + ", " + messages.nulls + " " + fromStanding + present + `
+		UNION ALL
+		SELECT * FROM (SELECT ` + conversations.nulls + ", NULL, NULL, NULL, " + messages.columns + ` FROM messages
+			WHERE conversation_id = ?1 AND (created_at, id) < (?2, ?3)` + present + ` ORDER BY created_at DESC, id DESC LIMIT +?4)`
+})
 
 func (repo messagingRepository) Attachment(
 	ctx context.Context, message id.Message,
@@ -214,15 +237,17 @@ func overviews(from string) string {
 
 // pageOf has up to ?4 conversations of the viewer ?1 after the position (?2, ?3): those of which
 // the viewer is the participant me. An index has them in this order.
-func pageOf(me, other string) string {
+func pageOf(me, other, present string) string {
 	return "SELECT * FROM (SELECT *, " + other + " AS other_id FROM conversations WHERE " + me + ` = ?1
-		AND (activity_at, id) < (?2, ?3) ORDER BY activity_at DESC, id DESC LIMIT +?4)`
+		AND (activity_at, id) < (?2, ?3)` + present + ` ORDER BY activity_at DESC, id DESC LIMIT +?4)`
 }
 
 var (
 	overviewOf  = overviews("SELECT * FROM (" + mine + ") WHERE id = ?2")
-	overviewsOf = overviews("SELECT * FROM (" +
-		pageOf("voyager_id", "local_id") + " UNION ALL " + pageOf("local_id", "voyager_id") + ") ORDER BY activity_at DESC, id DESC LIMIT +?4")
+	overviewsOf = withCheck(4, func(present string) string {
+		return overviews("SELECT * FROM (" + pageOf("voyager_id", "local_id", present) + " UNION ALL " +
+			pageOf("local_id", "voyager_id", present) + ") ORDER BY activity_at DESC, id DESC LIMIT +?4")
+	})
 )
 
 func scanOverview(r *row, o *messaging.Overview) {
@@ -257,9 +282,9 @@ func (repo messagingRepository) Overview(
 func (repo messagingRepository) Overviews(
 	ctx context.Context, viewer id.User, after *page.Moment, limit int,
 ) (all []messaging.Overview, err error) {
-	err = repo.read(ctx, func(c *conn) (err error) {
+	err = repo.readPresent(ctx, func() (err error) {
 		at, item := latestFirst(after)
-		all, err = list(ctx, c, scanOverview, overviewsOf, blob(viewer), at, item, limited(limit))
+		all, err = listPresent(ctx, repo.unit, scanOverview, overviewsOf, blob(viewer), at, item, limited(limit))
 		return err
 	})
 	return all, err

@@ -117,13 +117,24 @@ func (repo reservationsRepository) Held(ctx context.Context, user id.User) (sum 
 
 // Funds implements reservations.FundsReader.
 func (repo reservationsRepository) Funds(ctx context.Context, user id.User) (funds reservations.Funds, err error) {
-	err = repo.read(ctx, func(c *conn) (err error) {
-		funds, err = find(ctx, c, func(r *row, f *reservations.Funds) { f.Balance, f.Held = r.int(), r.int() },
-			"SELECT balance, ("+held+") FROM wallets WHERE user_id = ?1", blob(user))
-		return orNotFound(err, "a wallet")
+	err = repo.readPresent(ctx, func() error {
+		found, err := listPresent(ctx, repo.unit, func(r *row, f *reservations.Funds) { f.Balance, f.Held = r.int(), r.int() },
+			readFunds, blob(user))
+		switch {
+		case err != nil:
+			return err
+		case len(found) == 0:
+			return notFound("a wallet")
+		}
+		funds = found[0]
+		return nil
 	})
 	return funds, err
 }
+
+var readFunds = withCheck(1, func(present string) string {
+	return "SELECT balance, (" + held + ") FROM wallets WHERE user_id = ?1" + present
+})
 
 func (repo reservationsRepository) InConversation(
 	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,

@@ -72,7 +72,7 @@ func (r *row) time() time.Time {
 	switch v := r.next().(type) {
 	case nil:
 	case int64:
-		return time.UnixMilli(v).UTC()
+		return moment(v)
 	default:
 		r.fail(fmt.Errorf("the value is a %T, not a time", v))
 	}

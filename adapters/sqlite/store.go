@@ -52,7 +52,7 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Cont
 		if err := do(c); err != nil {
 			return err
 		}
-		if err := ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil && c.undoing != never {
 			return fmt.Errorf("sqlite: commit: %w", err)
 		}
 		return nil

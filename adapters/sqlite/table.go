@@ -15,6 +15,7 @@ type table[T any] struct {
 	names   []string // of the columns, followed by those of the derived columns
 	sources []string // the column that each of names is, or is derived from
 	columns string   // profiles.id, profiles.user_id, …, which scan reads
+	nulls   string   // NULL for each of columns
 	insert  string   // INSERT INTO profiles (…) VALUES (…), with the arguments of args
 }
 
@@ -24,7 +25,8 @@ func tableOf[T any](layout ports.Layout[T]) *table[T] {
 		qualified[i] = layout.Table.Name + "." + c.Name
 	}
 	names, sources := stored(layout.Columns, layout.Derived())
-	return &table[T]{layout, names, sources, strings.Join(qualified, ", "), insertInto(layout.Table.Name, names)}
+	nulls := strings.Join(slices.Repeat([]string{"NULL"}, len(qualified)), ", ")
+	return &table[T]{layout, names, sources, strings.Join(qualified, ", "), nulls, insertInto(layout.Table.Name, names)}
 }
 
 // stored returns the names of columns, followed by those of the derived columns, and the column

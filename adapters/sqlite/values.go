@@ -15,6 +15,7 @@ import (
 
 func blob[E any](i id.ID[E]) []byte { return i[:] }
 func milli(t time.Time) int64       { return t.UnixMilli() }
+func moment(milli int64) time.Time  { return time.UnixMilli(milli).UTC() }
 
 // cents returns a price with two decimals as an integer.
 func cents(price string) int64 {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,8 +21,8 @@ const (
 
 // writer runs the units that write, one after the other in the order of their arrival, on its one
 // connection. A unit that has the connection ends its turn with release. If another unit waits, it
-// gets the connection, and joins the same transaction in a savepoint. If none waits, release
-// commits the transaction for all units of the batch. So a lone unit commits immediately, and units
+// gets the connection, and joins the same transaction, in a savepoint from its first write. If none
+// waits, release commits the transaction for all units of the batch. So a lone unit commits immediately, and units
 // that arrive while the disk is busy share the next flush.
 type writer struct {
 	open func(ctx context.Context) (*conn, error)
@@ -50,44 +51,71 @@ func (w *writer) run(ctx context.Context, gate *uow.Gate, fn func(c *conn) error
 		return err
 	}
 	b, err := w.turn(fn)
-	if err != nil {
+	if b == nil {
 		return err
 	}
 	<-b.done
-	return b.err
+	return cmp.Or(b.err, err)
 }
 
-// turn runs fn with the connection and releases it. The unit takes effect with its batch.
-func (w *writer) turn(fn func(c *conn) error) (*batch, error) {
+// turn runs fn with the connection and releases it. The unit takes effect with the batch that turn
+// returns, which is nil if it has no effect.
+func (w *writer) turn(fn func(c *conn) error) (joined *batch, err error) {
 	defer w.release()
 	if err := w.begin(); err != nil {
 		return nil, fmt.Errorf("sqlite: begin: %w", err)
 	}
-	joined := false
+	succeeded := false
 	defer func() { // also if fn panics or ends the goroutine
-		if !joined {
+		if !succeeded && w.conn.undoing != never {
 			w.undo()
+			return
 		}
+		w.batch.units++
+		joined = w.batch
 	}()
 	if err := fn(w.conn); err != nil {
 		return nil, err
 	}
-	if w.batch.units > 0 {
+	if w.conn.undoing == bySavepoint {
 		if _, err := w.conn.exec(context.Background(), "RELEASE unit"); err != nil {
 			return nil, fmt.Errorf("sqlite: end a unit: %w", err)
 		}
 	}
-	joined = true
-	w.batch.units++
-	return w.batch, nil
+	succeeded = true
+	return joined, nil
 }
 
-// begin opens a transaction, or a savepoint in the open one.
+// undoing is how the writes of the unit that has the connection are undone if it fails.
+type undoing int
+
+const (
+	byRollback  undoing = iota // with the transaction, which is the unit's alone
+	byNothing                  // there are no writes: protect begins a savepoint for the first one
+	bySavepoint                // with the savepoint
+	withOthers                 // with the transaction, which is lost to the other units of the batch, too
+	never                      // the unit has succeeded
+)
+
+// protect makes it possible to undo the writes that follow. A savepoint makes SQLite copy each page
+// that is changed, so a unit has none before it needs one.
+func (c *conn) protect() error {
+	if c.undoing != byNothing {
+		return nil
+	}
+	if _, err := c.exec(context.Background(), "SAVEPOINT unit"); err != nil {
+		return err
+	}
+	c.undoing = bySavepoint
+	return nil
+}
+
+// begin opens a transaction, or joins the open one.
 func (w *writer) begin() (err error) {
 	ctx := context.Background() // the end of one unit must not interrupt the transaction of others
 	if w.batch != nil {
-		_, err = w.conn.exec(ctx, "SAVEPOINT unit")
-		return err
+		w.conn.undoing, w.conn.failed = byNothing, false
+		return nil
 	}
 	if w.conn == nil {
 		if w.conn, err = w.open(ctx); err != nil {
@@ -100,6 +128,7 @@ func (w *writer) begin() (err error) {
 		}
 		return err
 	}
+	w.conn.undoing = byRollback
 	w.batch = &batch{begun: time.Now(), done: make(chan struct{})}
 	return nil
 }
@@ -107,18 +136,25 @@ func (w *writer) begin() (err error) {
 // undo rolls back the unit that has the connection, and no other.
 func (w *writer) undo() {
 	ctx := context.Background()
-	if w.batch.units == 0 {
+	lost := false
+	switch w.conn.undoing {
+	case byRollback:
 		if _, err := w.conn.exec(ctx, "ROLLBACK"); err != nil {
 			w.discard()
 		}
 		w.batch = nil
-		return
+	case bySavepoint:
+		_, err := w.conn.exec(ctx, "ROLLBACK TO unit")
+		if err == nil {
+			_, err = w.conn.exec(ctx, "RELEASE unit")
+		}
+		lost = err != nil // some errors, such as a full disk, end the whole transaction
+	case byNothing:
+		lost = w.conn.failed
+	case withOthers, never:
+		lost = true
 	}
-	_, err := w.conn.exec(ctx, "ROLLBACK TO unit")
-	if err == nil {
-		_, err = w.conn.exec(ctx, "RELEASE unit")
-	}
-	if err != nil { // some errors, such as a full disk, end the whole transaction
+	if lost {
 		w.discard()
 		w.end(errBatchLost)
 	}

@@ -372,6 +372,10 @@ var defects = []defect{
 		fails: []string{"steps/a send in one step is a send step by step"}, says: "correspondents"},
 	{name: "sends in one step, and events without a seq", plant: sending(forgetsSeq),
 		fails: []string{"steps/a send in one step is a send step by step"}, says: "outbox"},
+	{name: "sends in one step, without the check of a session", plant: handing(func(_ *memory.Store, b *broken) {
+		b.users, b.messaging = checksReaders{b.Tx.Users(), new(error)}, sender{b.Tx.Messaging(), b.Tx, sound}
+	}),
+		fails: []string{"steps/a send in one step begins with the check of a session"}, says: "a revoked session: a send"},
 	{name: "sends in one step, but never does it", plant: sending(neverDone),
 		fails: []string{"steps/a send in one step is a send step by step"}, says: "the sends that were done in one step"},
 	{name: "forgets a field", plant: handing(func(_ *memory.Store, b *broken) {

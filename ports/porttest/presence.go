@@ -17,7 +17,7 @@ import (
 )
 
 func presenceChecked(f *fixture) {
-	for what, p := range f.presences() {
+	for what, p := range f.presences(f.account("ada")) {
 		f.checked(what, p.want, p.check)
 	}
 }
@@ -37,7 +37,7 @@ func viewsChecked(f *fixture) {
 			return err
 		}, fault.NotFound},
 	}
-	for what, p := range f.presences() {
+	for what, p := range f.presences(f.account("ada")) {
 		f.guard(what, p.want, p.check, views)
 	}
 }
@@ -52,10 +52,9 @@ func (p presence) check(ctx context.Context, tx ports.Tx) error {
 	return users.CheckPresence(ctx, tx, p.Presence)
 }
 
-// presences makes sessions of all kinds.
-func (f *fixture) presences() map[string]presence {
+// presences makes sessions of all kinds, of ada and of others.
+func (f *fixture) presences(ada users.User) map[string]presence {
 	f.Helper()
-	ada := f.account("ada")
 	suspended := f.account("ben", func(u *users.User) { u.IsActive, u.SuspendedUntil = false, noon })
 	gone := f.account("eve", inactive)
 	open := users.SessionFilter{Live: true, CreatedAfter: noon.Add(-time.Hour), UsedAfter: noon.Add(-time.Hour)}

@@ -24,6 +24,7 @@ import (
 // rows are those of the steps. A store without such a form passes.
 var stepsTests = []test{
 	{"a send in one step is a send step by step", sendAlike},
+	{"a send in one step begins with the check of a session", sendPresent},
 	{"sends in one step beside other commands leave exact balances", inCommunity(sendsBesideOthers)},
 }
 
@@ -277,6 +278,32 @@ func (p *pair) sendRefusals(eve, ada, ben users.User, talk, back messaging.Conve
 	p.send("one who has no token", ben, back, says("hello"), "", tokens.ErrTooFewTokens)
 	_ = p.do("a credit", func(c *community) (any, error) { return nil, c.grant(eve, ben, tokens.Bonus, 5) })
 	p.sent("a message after the credit", ben, back, says("hello"), "")
+}
+
+// sendPresent sends messages in units that begin with the check of a session. A store may make the
+// check in the step that sends.
+func sendPresent(f *fixture) {
+	c := f.community()
+	vera := f.rich("vera", 100)
+	talk := f.conversation(vera, f.user("luca"))
+	n := 0
+	for what, p := range f.presences(vera) {
+		n++
+		for _, key := range []idempotency.Key{"", idempotency.Key(fmt.Sprint("key-", n))} {
+			before := f.dump()
+			guarded, passed := f.store.Guarded(f.ctx, p.check)
+			_, err := c.messaging.Send(guarded, vera.ID, talk.ID, says("hello"), key)
+			if !errors.Is(err, p.want) || p.want == nil && err != nil {
+				f.Errorf("%s: a send with the key %q returned %v, want %v", what, key, err, p.want)
+			}
+			if passed() != (p.want == nil) {
+				f.Errorf("%s: the check of a send with the key %q passed: %v", what, key, passed())
+			}
+			if p.want != nil {
+				f.unchanged(what+": a send that was refused", before)
+			}
+		}
+	}
 }
 
 // sendsBesideOthers sends messages in both directions of several conversations, with and without

@@ -42,14 +42,14 @@ func sum(a, b time.Duration) time.Duration {
 	return a + b
 }
 
-// contender is a server, or pgbench, that does the operations of the scenarios.
+// contender is a server, or a program without one, that does the operations of the scenarios.
 type contender struct {
 	name     string
-	connect  func() (api, error) // nil for pgbench
-	pid      int                 // 0 for pgbench
+	connect  func() (api, error) // nil without a server
+	pid      int                 // 0 without a server
 	database int                 // the first process of the database, or 0
 	has      func(s scenario) bool
-	run      func(s scenario, clients int, warmup, span time.Duration) (perSecond, count float64, err error) // of pgbench
+	run      func(s scenario, clients int, warmup, span time.Duration) (perSecond, count float64, err error) // without a server
 }
 
 // The names of the contenders.
@@ -58,6 +58,7 @@ const (
 	theFloor  = "floor"
 	bareFloor = "bare floor"
 	pgbench   = "pgbench"
+	rawInsert = "raw insert"
 	unlimited = "no admission"
 )
 

@@ -48,6 +48,10 @@ func Run(t *testing.T, folder string, o Options) Report {
 		server.Sound(t, s.address)
 		s.settle(t)
 	}
+	var copied contender
+	if s.kind == "sqlite" {
+		copied = newRaw(t, s, talkers)
+	}
 	b := &benchmark{Options: o, report: &report, talkers: talkers}
 	switch {
 	case o.Overload:
@@ -67,6 +71,9 @@ func Run(t *testing.T, folder string, o Options) Report {
 			running = serve(t, server, s, o, false)
 		}
 		b.contenders = []contender{newCicerone(cicerone, running, s, o)}
+		if s.kind == "sqlite" {
+			b.contenders = append(b.contenders, copied)
+		}
 	}
 	for _, name := range o.Scenarios {
 		must(t, b.measure(scenarios[slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })]))
@@ -213,7 +220,7 @@ type turn struct {
 	contender
 	clients []*client
 	samples []sample
-	rates   []float64 // of pgbench, whose latencies are not known
+	rates   []float64
 	used    usage
 	count   float64 // operations
 }
@@ -224,7 +231,7 @@ func (one *turn) take(s scenario, clients int, rate float64, o Options) error {
 	var err error
 	switch {
 	case one.run != nil:
-		return one.takePgbench(s, clients, o)
+		return one.takeAlone(s, clients, o)
 	case rate > 0:
 		got, err = open(one.clients, s.do, rate, o.Warmup, o.Time, o.Overload, one.meter)
 	default:
@@ -239,7 +246,8 @@ func (one *turn) take(s scenario, clients int, rate float64, o Options) error {
 	return nil
 }
 
-func (one *turn) takePgbench(s scenario, clients int, o Options) error {
+// takeAlone measures a contender without a server, which measures itself.
+func (one *turn) takeAlone(s scenario, clients int, o Options) error {
 	before, err := one.meter()
 	if err != nil {
 		return err
@@ -250,7 +258,7 @@ func (one *turn) takePgbench(s scenario, clients int, o Options) error {
 		return err
 	}
 	used := after.since(before)
-	used.generator = unknown // pgbench has ended
+	used.generator = unknown // there is none, or it has ended
 	one.rates = append(one.rates, perSecond)
 	one.add(used, count)
 	return nil

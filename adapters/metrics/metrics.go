@@ -4,8 +4,10 @@
 package metrics
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,6 +21,9 @@ const prefix = "cicerone_"
 // Metrics are the metrics of one server. Use New to make them. They are safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
+
+	mu     sync.RWMutex
+	routes map[string]*route // that were requested, "" included
 
 	requests       *prometheus.CounterVec
 	requestSeconds *prometheus.HistogramVec
@@ -46,6 +51,7 @@ func New() *Metrics {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Name: prefix + name, Help: help})
 	}
 	m := &Metrics{
+		routes:         map[string]*route{},
 		registry:       prometheus.NewRegistry(),
 		requests:       counters("http_requests_total", "Requests, by route and status; the route is other if none matches.", "route", "code"),
 		requestSeconds: histogram("http_request_seconds", "The time from a request to the last byte of its response.", "route"),
@@ -65,14 +71,47 @@ func New() *Metrics {
 	return m
 }
 
+// route has the metrics of one route, so that each is looked up by its labels once.
+type route struct {
+	requests map[int]prometheus.Counter // by their status
+	seconds  prometheus.Observer
+	bytes    prometheus.Counter
+}
+
 // Request counts a request. The route is a pattern, or "" if no route matches.
 func (m *Metrics) Request(route string, status int, bytes int64, took time.Duration) {
-	if route == "" {
-		route = "other"
+	r, requests := m.known(route, status)
+	if requests == nil {
+		r, requests = m.learn(route, status)
 	}
-	m.requests.WithLabelValues(route, strconv.Itoa(status)).Inc()
-	m.requestSeconds.WithLabelValues(route).Observe(took.Seconds())
-	m.responseBytes.WithLabelValues(route).Add(float64(bytes))
+	requests.Inc()
+	r.seconds.Observe(took.Seconds())
+	r.bytes.Add(float64(bytes))
+}
+
+// known returns the metrics of a route, and its counter of a status, or nil.
+func (m *Metrics) known(pattern string, status int) (*route, prometheus.Counter) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	r := m.routes[pattern]
+	if r == nil {
+		return nil, nil
+	}
+	return r, r.requests[status]
+}
+
+// learn looks the metrics of a route up.
+func (m *Metrics) learn(pattern string, status int) (*route, prometheus.Counter) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	label := cmp.Or(pattern, "other")
+	r := m.routes[pattern]
+	if r == nil {
+		r = &route{map[int]prometheus.Counter{}, m.requestSeconds.WithLabelValues(label), m.responseBytes.WithLabelValues(label)}
+		m.routes[pattern] = r
+	}
+	r.requests[status] = m.requests.WithLabelValues(label, strconv.Itoa(status))
+	return r, r.requests[status]
 }
 
 // Audited records the result of an audit of the store.

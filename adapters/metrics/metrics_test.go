@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -159,5 +160,36 @@ func TestGaugesAndAudits(t *testing.T) {
 	})
 	if scrape(t, m)["go_goroutines"] == "" {
 		t.Error("there are no metrics of the runtime")
+	}
+}
+
+// TestRequestIsCheap checks that a request of a route which is known takes no memory, and that
+// concurrent requests are all counted.
+func TestRequestIsCheap(t *testing.T) {
+	m := metrics.New()
+	count := func() { m.Request("GET /v1/me", 200, 1, time.Millisecond) }
+	const each = 100
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range each {
+				count()
+				m.Request("", 404, 1, time.Millisecond)
+			}
+		})
+	}
+	all.Wait()
+	if n := testing.AllocsPerRun(100, count); n > 0 {
+		t.Errorf("a request takes %v allocations", n)
+	}
+	answer := httptest.NewRecorder()
+	m.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	for _, want := range []string{
+		`cicerone_http_requests_total{code="200",route="GET /v1/me"} 901`, `cicerone_http_requests_total{code="404",route="other"} 800`,
+		`cicerone_http_response_bytes_total{route="GET /v1/me"} 901`, `cicerone_http_request_seconds_count{route="other"} 800`,
+	} {
+		if !strings.Contains(answer.Body.String(), want+"\n") {
+			t.Errorf("there is no line %s", want)
+		}
 	}
 }

@@ -116,6 +116,12 @@ bench-http: ## Measure the server on STORE over HTTP, beside a minimal one and p
 	@go test -run='^TestBenchmark$$' -count=1 -timeout=0 -v ./adapters/internal/bench \
 		-args -store '$(STORE)' -out '$(CURDIR)/.build/bench' $(ARGS)
 
+.PHONY: pgo
+pgo: ## Profile the server anew, for its compiler: examples/server/default.pgo (adapters/internal/bench/README.md)
+	@$(MAKE) --no-print-directory bench-http STORE=postgres ARGS='-profile -size 3000,200,10000 -clients 8 -loads 0 \
+		-scenarios send,send-key,list,conversations,wallet,match-interests,reserve -rounds 3 -time 2s $(ARGS)'
+	@cp .build/bench/bench-postgres-http.pprof examples/server/default.pgo
+
 .PHONY: bench-postgres
 bench-postgres: ## Compare the service on PostgreSQL with pgbench on the same server
 	@go test -run='^$$' -bench='Send|List' -benchtime=8000x $(ARGS) ./adapters/internal/postgrestest

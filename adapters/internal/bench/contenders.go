@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -131,7 +130,7 @@ func serve(t *testing.T, server programs.Server, s store, o Options, admits bool
 	}
 	if o.Profile { // of the last server that is started, which is the measured one
 		must(t, os.MkdirAll(o.Folder, 0o750))
-		args = append(args, "--cpu-profile", filepath.Join(o.Folder, fileName(s.kind, o.Transport, "pprof")))
+		args = append(args, "--cpu-profile", o.profile(s.kind))
 	}
 	s.cores.starting(t, func() { r = server.Serve(t, args...) })
 	return r

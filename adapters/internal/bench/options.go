@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,6 +76,11 @@ func (o *Options) Define(flags *flag.FlagSet) {
 	flags.IntVar(&o.Cost, "bcrypt-cost", o.Cost, "`cost` of hashing a password, 4 to 31")
 	flags.StringVar(&o.Folder, "out", o.Folder, "`folder` for the JSON and the SVG")
 	flags.BoolVar(&o.Profile, "profile", o.Profile, "write a CPU profile of the measured server there, too, for go tool pprof")
+}
+
+// profile returns the name of the file of the profile of a server on a kind of store.
+func (o Options) profile(store string) string {
+	return filepath.Join(o.Folder, fileName(store, o.Transport, "pprof"))
 }
 
 // numbers parses numbers that are separated by commas.

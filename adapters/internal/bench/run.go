@@ -82,6 +82,9 @@ func Run(t *testing.T, folder string, o Options) Report {
 		must(t, sound(running))
 	}
 	running.End(t)
+	if o.Profile {
+		must(t, portable(o.profile(s.kind)))
+	}
 	if !s.loses() {
 		server.Sound(t, s.address)
 	}

@@ -46,6 +46,7 @@ type intake struct {
 	body     body // the bytes that were read
 
 	bodies  Bodies
+	pace    *pace
 	charge  func(bytes int) error
 	end     func()
 	latest  time.Time     // when the http.Server ends the reading; zero for no such time
@@ -68,7 +69,7 @@ func (in *intake) Value(key any) any {
 func (s *Server) takeIn(w http.ResponseWriter, r *http.Request) (*http.Request, *intake) {
 	in := &intake{
 		Context: r.Context(), ReadCloser: r.Body, w: w, control: *http.NewResponseController(w), declared: r.ContentLength,
-		http1: r.ProtoMajor == 1, expects: r.Header.Get("Expect") != "", bodies: s.bodies,
+		http1: r.ProtoMajor == 1, expects: r.Header.Get("Expect") != "", bodies: s.bodies, pace: s.pace,
 	}
 	if server, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && server.ReadTimeout > 0 {
 		in.latest = time.Now().Add(server.ReadTimeout)
@@ -122,18 +123,7 @@ func (in *intake) readAll(ctx context.Context, limit int64) error {
 // Read reads and charges a piece of the body.
 func (in *intake) Read(p []byte) (int, error) {
 	p = p[:min(len(p), pieceSize)]
-	begun := time.Now()
-	if in.bodies.MinRate > 0 && in.bodies.Over > 0 {
-		deadline := begun.Add(in.bodies.Over - in.waited)
-		if !in.latest.IsZero() && deadline.After(in.latest) {
-			deadline = in.latest
-		}
-		if err := in.setDeadline(deadline); err != nil {
-			return 0, err
-		}
-	}
-	n, err := in.ReadCloser.Read(p)
-	in.waited += time.Since(begun)
+	n, err := in.readInTime(p)
 	if in.arrived += int64(n); float64(in.arrived) >= float64(in.bodies.MinRate)*in.bodies.Over.Seconds() {
 		in.waited, in.arrived = 0, 0
 	}
@@ -145,6 +135,25 @@ func (in *intake) Read(p []byte) (int, error) {
 			return n, refused
 		}
 	}
+	return n, err
+}
+
+// readInTime reads a piece of the body, within the time that its client has left.
+func (in *intake) readInTime(p []byte) (int, error) {
+	if in.bodies.MinRate <= 0 || in.bodies.Over <= 0 {
+		return in.ReadCloser.Read(p)
+	}
+	left := in.bodies.Over - in.waited
+	if left <= 0 {
+		return 0, os.ErrDeadlineExceeded
+	}
+	begun := time.Now()
+	in.pace.begin(in, begun.Add(left))
+	n, err := in.ReadCloser.Read(p)
+	if late := in.pace.end(in); late && (err == nil || errors.Is(err, io.EOF)) {
+		_ = in.setDeadline(in.latest) // it has arrived after all; this fails only if the client has left
+	}
+	in.waited += time.Since(begun)
 	return n, err
 }
 
@@ -172,9 +181,6 @@ func (in *intake) finish() {
 	in.complete = true
 	if in.http1 {
 		in.w.Header().Del("Connection")
-	}
-	if in.bodies.MinRate > 0 && in.bodies.Over > 0 {
-		_ = in.setDeadline(in.latest) // fails only if the client has left
 	}
 }
 

@@ -302,6 +302,41 @@ func TestSlowBodies(t *testing.T) {
 	})
 }
 
+// TestTimeAfterABody checks that the time for a body ends with it: a handler may take longer, the next
+// body on the connection has its own time, and so have bodies that arrive meanwhile.
+func TestTimeAfterABody(t *testing.T) {
+	const over = 600 * time.Millisecond
+	s := kithttp.NewServer(kithttp.WithBodies(kithttp.Bodies{MinRate: 1000, Over: over}))
+	route := kithttp.Route[basket, string]{Name: "slow", Method: http.MethodPost, Path: "/slow"}
+	kithttp.Handle(s, route, func(ctx context.Context, _ basket) (string, error) {
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(over * 3 / 2):
+			return "done", nil
+		}
+	})
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	const body = `{"name":"n"}`
+	header := head("POST", "/slow", fmt.Sprintf("Content-Length: %d\r\n", len(body)))
+	for n := range 3 {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			time.Sleep(time.Duration(n) * over / 4)
+			conn, r := dial(t, server, header)
+			for range 2 {
+				time.Sleep(over / 6)
+				_, _ = io.WriteString(conn, body)
+				if status, text, remains := response(t, r); status != 200 || !remains {
+					t.Fatalf("got %d %s, and the connection remains: %t", status, text, remains)
+				}
+				_, _ = io.WriteString(conn, header)
+			}
+		})
+	}
+}
+
 // TestReadTimeoutEndsABody checks that the minimum rate does not replace the ReadTimeout of the
 // server.
 func TestReadTimeoutEndsABody(t *testing.T) {

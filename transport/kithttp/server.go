@@ -37,6 +37,7 @@ type Server struct {
 	without   map[string]bool // see WithoutRoutes; those that Handle has not left out yet
 	bodyLimit int64
 	bodies    Bodies
+	pace      *pace
 
 	compress        bool
 	leastCompressed int // in bytes
@@ -145,6 +146,7 @@ func NewServer(opts ...Option) *Server {
 		mux:       http.NewServeMux(),
 		without:   map[string]bool{},
 		bodyLimit: DefaultBodyLimit,
+		pace:      newPace(),
 		hook:      func(context.Context, RouteInfo, error) {},
 		problems:  func(context.Context, Problem) {},
 	}

@@ -295,10 +295,12 @@ func (s *scale) explain(what string) {
 }
 
 // pagesOfConversations checks that a page of conversations reads no more of them than two pages
-// have, one of those that the hub opened and one of the others, however many the hub has.
+// have, one of those that the hub opened and one of the others, however many the hub has. No two are
+// active in one minute.
 func (s *scale) pagesOfConversations() {
 	s.Helper()
-	const most = 2 * (page.DefaultLimit + 1) // and one to know whether there are more
+	// One more tells whether there are more, one that its minute is over, and one is the last of the page before.
+	const most = 2 * (page.DefaultLimit + 3)
 	hubs, hub := 0, s.town.userID(hub)
 	for _, talk := range s.town.talkRows {
 		if talk[1] == hub || talk[2] == hub {

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
@@ -284,4 +287,29 @@ type storeOf struct {
 
 func (s storeOf) Run(ctx context.Context, mode uow.Mode, fn func(context.Context, ports.Tx) error) error {
 	return s.runner.Run(ctx, mode, fn)
+}
+
+// TestMessagesChangeNoIndexOfActivity tests that no index has the latest message of a conversation
+// or its time: PostgreSQL would write to every index of conversations with each message.
+func TestMessagesChangeNoIndexOfActivity(t *testing.T) {
+	ctx, dsn := context.Background(), servers.Postgres(t)
+	o := fresh(t, dsn)
+	c, err := pgx.Connect(ctx, dsn)
+	must(t, err)
+	defer func() { must(t, c.Close(ctx)) }()
+	_, err = c.Exec(ctx, "SELECT set_config('search_path', $1, false)", pgx.Identifier{o.Schema}.Sanitize())
+	must(t, err)
+	rows, err := c.Query(ctx, `SELECT indexrelid::regclass || ' has ' || attname FROM pg_index
+		JOIN pg_depend ON objid = indexrelid AND refobjid = indrelid AND refclassid = 'pg_class'::regclass
+		JOIN pg_attribute ON attrelid = indrelid AND attnum = refobjsubid
+		WHERE indrelid = 'conversations'::regclass AND attname IN ('latest_id', 'latest_at', 'latest_minute') ORDER BY 1`)
+	must(t, err)
+	got, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	must(t, err)
+	want := []string{
+		"conversations_of_local_by_activity has latest_minute", "conversations_of_voyager_by_activity has latest_minute",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("of what a message changes, %q, want %q", got, want)
+	}
 }

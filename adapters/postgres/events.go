@@ -16,21 +16,25 @@ var (
 	eventColumns = statement(strings.Join(outbox.names, ", "))
 
 	// numberEvents moves the events that were added first, and returns their number. It drops the
-	// batches that it takes whole, and cuts the one of which it takes a part. The unit holds the
-	// counter, so no other one takes them.
+	// batches that it takes whole, and cuts the last one if it takes a part of it. It finds both by
+	// their keys, because the table has far more dead rows than others. The unit holds the counter, so
+	// no other one takes them.
 	numberEvents = `WITH taken AS MATERIALIZED (
 			SELECT arrival, place, ` + eventColumns + ` FROM @outbox
 			WHERE arrival <= (SELECT max(arrival) FROM (SELECT arrival FROM @outbox_batches ORDER BY arrival LIMIT $1) AS first)
 			ORDER BY arrival, place LIMIT $1
-		), batches AS (
+		), batches AS MATERIALIZED (
 			SELECT arrival, max(place) AS last FROM taken GROUP BY arrival
+		), part AS MATERIALIZED (
+			SELECT arrival, last FROM (SELECT arrival, last FROM batches ORDER BY arrival DESC LIMIT 1) AS final
+			WHERE (SELECT json_array_length(events) FROM @outbox_batches AS b WHERE b.arrival = final.arrival) > last
 		), dropped AS (
-			DELETE FROM @outbox_batches AS b USING batches WHERE b.arrival = batches.arrival AND json_array_length(b.events) = last
+			DELETE FROM @outbox_batches WHERE arrival = ANY(ARRAY(SELECT arrival FROM batches EXCEPT SELECT arrival FROM part))
 		), cut AS (
 			UPDATE @outbox_batches AS b
 			SET events = (SELECT json_agg(value ORDER BY place) FROM json_array_elements(b.events) WITH ORDINALITY AS e (value, place)
-				WHERE place > last)
-			FROM batches WHERE b.arrival = batches.arrival AND json_array_length(b.events) > last
+				WHERE place > (SELECT last FROM part))
+			WHERE arrival = (SELECT arrival FROM part)
 		), placed AS (
 			INSERT INTO @events (position, ` + eventColumns + `)
 			SELECT (SELECT value FROM @counters WHERE name = $2) + row_number() OVER (ORDER BY arrival, place), ` + eventColumns + ` FROM taken
@@ -79,7 +83,7 @@ func (c *conn) writeOutbox(ctx context.Context, rows []ports.Row) error {
 // committed.
 func (repo eventsRepository) Number(ctx context.Context, limit int) (n int, err error) {
 	err = repo.write(ctx, func(c *conn) error {
-		some, err := find(ctx, c, value((*row).bool), "SELECT EXISTS (SELECT 1 FROM @outbox_batches) AND $1 > 0", limited(limit))
+		some, err := find(ctx, c, value((*row).bool), "SELECT (SELECT min(arrival) FROM @outbox_batches) IS NOT NULL AND $1 > 0", limited(limit))
 		if err != nil || !some {
 			return err
 		}

@@ -8,7 +8,7 @@ const sent = `, caller AS (
 		WHERE sessions.id = $1 AND revoked_at IS NULL AND is_active
 	), standing AS (
 		SELECT talk.id, caller.id AS sender, CASE voyager_id WHEN caller.id THEN local_id ELSE voyager_id END AS recipient,
-			greatest($6, (SELECT max(created_at) FROM cicerone.messages WHERE conversation_id = $2) + interval '1 millisecond') AS at
+			greatest($6, latest_at + interval '1 millisecond') AS at
 		FROM caller, cicerone.conversations AS talk
 		JOIN cicerone.users AS voyager ON voyager.id = voyager_id JOIN cicerone.users AS local ON local.id = local_id
 		WHERE talk.id = $2 AND caller.id IN (voyager_id, local_id) AND voyager.is_active AND local.is_active
@@ -24,6 +24,8 @@ const sent = `, caller AS (
 	), message AS (
 		INSERT INTO cicerone.messages (id, conversation_id, user_id, content, attachment, read, created_at)
 		SELECT $3, id, sender, $5, NULL, false, at FROM debit
+	), activity AS (
+		UPDATE cicerone.conversations SET latest_id = $3, latest_at = at FROM debit WHERE conversations.id = $2
 	), correspondent AS (
 		INSERT INTO cicerone.correspondents (user_id, reader_id) SELECT sender, recipient FROM debit ON CONFLICT DO NOTHING
 	), outbox AS (
@@ -81,15 +83,21 @@ const conversations = `
 		last.id, last.user_id, content, attachment, read, last.created_at
 	FROM cicerone.sessions JOIN cicerone.users ON users.id = sessions.user_id
 	CROSS JOIN LATERAL (
-		SELECT *, local_id AS other_id FROM cicerone.conversations WHERE voyager_id = users.id
-		UNION ALL SELECT *, voyager_id FROM cicerone.conversations WHERE local_id = users.id
+		SELECT * FROM (
+			(SELECT *, local_id AS other_id FROM cicerone.conversations WHERE voyager_id = users.id
+				ORDER BY ` + minute + ` DESC FETCH FIRST 20 ROWS WITH TIES)
+			UNION ALL
+			(SELECT *, voyager_id FROM cicerone.conversations WHERE local_id = users.id
+				ORDER BY ` + minute + ` DESC FETCH FIRST 20 ROWS WITH TIES)
+		) AS active ORDER BY latest_at DESC, id DESC LIMIT 20
 	) AS mine
-	CROSS JOIN LATERAL (
-		SELECT * FROM cicerone.messages WHERE conversation_id = mine.id ORDER BY created_at DESC, id DESC LIMIT 1
-	) AS last
+	JOIN cicerone.messages AS last ON last.id = latest_id
 	JOIN cicerone.users AS other ON other.id = other_id LEFT JOIN cicerone.profiles ON profiles.user_id = other_id
 	WHERE sessions.id = $1 AND revoked_at IS NULL AND users.is_active
-	ORDER BY last.created_at DESC, mine.id DESC LIMIT 20`
+	ORDER BY latest_at DESC, mine.id DESC`
+
+// minute is that of the latest message of a conversation, which indexes have.
+const minute = "coalesce(latest_minute, date_trunc('minute', created_at AT TIME ZONE 'UTC'))"
 
 // funds reads the wallet of the session $1.
 const funds = `

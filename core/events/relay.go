@@ -105,13 +105,14 @@ type relayRun struct {
 	deliveries map[string]*delivery // by the names of the subscribers
 	running    sync.WaitGroup       // the deliveries, and watch
 
-	known   map[string]Subscription // as they were when they were listed last
-	highest int64
-	reached []reached      // the highest positions of the last MinStay, one each second
-	passed  int64          // all events up to here are older than Policy.Keep
-	trimmed int64          // no event up to here is left, except those that are set aside
-	asides  map[string]int // see SubscriptionProgress.SetAside
-	counted time.Time      // when asides were counted
+	known    map[string]Subscription // as they were when they were listed last
+	highest  int64
+	numbered int            // events in the last round
+	reached  []reached      // the highest positions of the last MinStay, one each second
+	passed   int64          // all events up to here are older than Policy.Keep
+	trimmed  int64          // no event up to here is left, except those that are set aside
+	asides   map[string]int // see SubscriptionProgress.SetAside
+	counted  time.Time      // when asides were counted
 }
 
 // Run delivers events until ctx ends, and then returns nil. It passes errors to report, from
@@ -148,6 +149,8 @@ func (r *Relay) join(run *relayRun, runs bool) {
 
 const (
 	gatherTime  = 20 * time.Millisecond // between rounds after Wake, so that one numbers the events of many units
+	busyTime    = 60 * time.Millisecond // in its place after a round that numbered busyEvents or more
+	busyEvents  = 20
 	upkeepEvery = time.Second
 	countEvery  = 10 * time.Second
 	maxRest     = 10 * time.Second // after rounds that failed
@@ -173,10 +176,19 @@ func (r *relayRun) loop(ctx context.Context) {
 		case <-upkeep.C:
 			round = r.askAnd(r.upkeep)
 		case <-r.woken:
-			sleep(ctx, time.Until(glanced.Add(gatherTime)))
+			sleep(ctx, time.Until(glanced.Add(r.gather())))
 			round, glanced = r.glance, time.Now()
 		}
 	}
+}
+
+// gather returns how long to wait after a round for the events of the next one. A round costs the
+// store much more than an event in it, so there are fewer of them when there are many events.
+func (r *relayRun) gather() time.Duration {
+	if r.numbered >= busyEvents {
+		return busyTime
+	}
+	return gatherTime
 }
 
 // rest reports errors, and waits after each, longer after several in a row.
@@ -259,6 +271,7 @@ func (r *relayRun) wakeThose(when func(Subscription) bool) {
 // deliver those events, and all that Watch. It only reads if the outbox is empty, so that it holds up
 // no other server.
 func (r *relayRun) number(ctx context.Context) (moved bool, err error) {
+	r.numbered = 0
 	b, err := r.backlog(ctx)
 	if err != nil {
 		return false, err
@@ -289,6 +302,7 @@ func (r *relayRun) numberAll(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("number events: %w", err)
 		}
+		r.numbered += n
 		if n > 0 {
 			r.bell.ring()
 			r.wakeThose(r.may)

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -281,4 +283,72 @@ func TestFailingNotifications(t *testing.T) {
 		time.Sleep(time.Second)
 		o.reported("again no connection")
 	})
+}
+
+// TestBusyRelayGathers tests that a few events are numbered soon, and that many are numbered in
+// fewer rounds.
+func TestBusyRelayGathers(t *testing.T) {
+	for name, test := range map[string]struct {
+		events       int // in each of 100 units, one every 10 ms
+		rounds, most int64
+		within       time.Duration
+	}{
+		"few": {1, 45, 52, 21 * time.Millisecond}, "many": {30, 15, 20, 61 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inOffice(t, func(o *office) {
+				counted := &numberings{Storage: o.storage}
+				o.store = ports.NewStore(counted, uow.Policy{})
+				o.rare()
+				user := id.User(o.ids.Next())
+				var b inbox
+				r := o.relay(b.as("mail"))
+				defer o.run(r)()
+				seqs := make([]int64, test.events)
+				for i := range 100 {
+					for n := range seqs {
+						seqs[n] = int64(i*test.events + n + 1)
+					}
+					o.add(user, seqs...)
+					r.Wake()
+					time.Sleep(10 * time.Millisecond)
+				}
+				if n := counted.calls.Load(); n < test.rounds || n > test.most {
+					t.Errorf("numbered in %d rounds in a second, want %d to %d", n, test.rounds, test.most)
+				}
+				time.Sleep(test.within)
+				synctest.Wait()
+				if n := len(b.got()); n != 100*test.events {
+					t.Errorf("%d events are handled after %v, want %d", n, test.within, 100*test.events)
+				}
+			})
+		})
+	}
+}
+
+// numberings counts the calls of Number.
+type numberings struct {
+	ports.Storage
+	calls atomic.Int64
+}
+
+func (n *numberings) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
+	return n.Storage.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error { return fn(ctx, numberingTx{tx, n}) })
+}
+
+type numberingTx struct {
+	ports.Tx
+	count *numberings
+}
+
+func (tx numberingTx) Events() events.Repository { return numberingEvents{tx.Tx.Events(), tx.count} }
+
+type numberingEvents struct {
+	events.Repository
+	count *numberings
+}
+
+func (e numberingEvents) Number(ctx context.Context, limit int) (int, error) {
+	e.count.calls.Add(1)
+	return e.Repository.Number(ctx, limit)
 }

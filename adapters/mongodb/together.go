@@ -28,21 +28,19 @@ func (s *Store) sendTogether(_ struct{}, all []*parcel) []fate {
 	defer cancel()
 	for range triesTogether {
 		fates, err := newTxn(s, uow.Write, time.Now()).sendGroup(ctx, all)
-		switch {
-		case err == nil:
+		if err == nil {
 			return fates
-		case errors.Is(err, uow.ErrOutcomeUnknown):
-			return slices.Repeat([]fate{{Err: err}}, len(all))
-		case !errors.Is(err, uow.ErrConflict):
-			return slices.Repeat([]fate{{Alone: true}}, len(all))
+		}
+		if !errors.Is(err, uow.ErrConflict) {
+			break
 		}
 	}
 	return slices.Repeat([]fate{{Alone: true}}, len(all))
 }
 
 // sendGroup is one try of sendTogether. It waits for no turn: a parcel of which a document is
-// already about to be written by another unit of this process goes alone. If it returns an error
-// but uow.ErrOutcomeUnknown, nothing was changed.
+// already about to be written by another unit of this process goes alone. If it returns an error,
+// nothing was changed.
 func (t *txn) sendGroup(ctx context.Context, all []*parcel) ([]fate, error) {
 	defer t.leave(ctx)
 	fates, held := t.holdGroup(all)
@@ -77,7 +75,15 @@ func (t *txn) sendGroup(ctx context.Context, all []*parcel) ([]fate, error) {
 	if err := l.sendGroup(ctx, t, talks, payers); err != nil {
 		return nil, err
 	}
-	if err := t.commit(ctx); err != nil {
+	switch err := t.commit(ctx); {
+	case errors.Is(err, uow.ErrOutcomeUnknown):
+		for i, f := range fates {
+			if f == (fate{Result: f.Result}) {
+				fates[i].Err = err
+			}
+		}
+		return fates, nil
+	case err != nil:
 		return nil, err
 	}
 	for _, c := range t.correspondents {

@@ -25,10 +25,20 @@ type mongoDBAddress struct {
 // mongoDBParameters are our parameters of an address, by their names in lower case. All others are
 // the driver's. As in every MongoDB address, a time is a number of milliseconds, and the case of a
 // name does not matter.
-var mongoDBParameters = map[string]func(o *adapter.Options) *time.Duration{
-	"commandtimeoutms": func(o *adapter.Options) *time.Duration { return &o.CommandTimeout },
-	"committimeoutms":  func(o *adapter.Options) *time.Duration { return &o.CommitTime },
-	"queuetimeoutms":   func(o *adapter.Options) *time.Duration { return &o.QueueTime },
+var mongoDBParameters = map[string]func(o *adapter.Options, value string) error{
+	"commandtimeoutms": func(o *adapter.Options, value string) error { return readMilliseconds(&o.CommandTimeout, value) },
+	"committimeoutms":  func(o *adapter.Options, value string) error { return readMilliseconds(&o.CommitTime, value) },
+	"queuetimeoutms":   func(o *adapter.Options, value string) error { return readMilliseconds(&o.QueueTime, value) },
+	"groupcommit":      func(o *adapter.Options, value string) error { return readSwitch(&o.NoGroupCommit, false, value) },
+}
+
+func readMilliseconds(d *time.Duration, value string) error {
+	ms, err := strconv.ParseUint(value, 10, 31)
+	if err != nil || ms == 0 {
+		return errors.New("must be a number of milliseconds, 1 or more")
+	}
+	*d = time.Duration(ms) * time.Millisecond // #nosec G115 -- it has 31 bits
+	return nil
 }
 
 const (
@@ -97,16 +107,14 @@ func withParameters(address string, parameters []string) string {
 func takeMongoDBOurs(parameters []string, o *adapter.Options) (others []string, err error) {
 	for _, p := range parameters {
 		name, value, _ := strings.Cut(p, "=")
-		field, ours := mongoDBParameters[strings.ToLower(name)]
+		read, ours := mongoDBParameters[strings.ToLower(name)]
 		if !ours {
 			others = append(others, p)
 			continue
 		}
-		ms, err := strconv.ParseUint(value, 10, 31)
-		if err != nil || ms == 0 {
-			return nil, fmt.Errorf("the parameter %s: must be a number of milliseconds, 1 or more", name)
+		if err := read(o, value); err != nil {
+			return nil, fmt.Errorf("the parameter %s: %w", name, err)
 		}
-		*field(o) = time.Duration(ms) * time.Millisecond // #nosec G115 -- it has 31 bits
 	}
 	return others, nil
 }

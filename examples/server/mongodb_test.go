@@ -24,6 +24,8 @@ func TestMongoDBAddresses(t *testing.T) {
 			uri: "mongodb://[::1]/a", shown: "mongodb://[::1]:27017/a",
 			options: adapter.Options{CommitTime: 2 * time.Second, QueueTime: time.Millisecond},
 		},
+		"mongodb://db/a?groupCommit=false": {uri: "mongodb://db/a", shown: "mongodb://db:27017/a", options: adapter.Options{NoGroupCommit: true}},
+		"mongodb://db/a?groupcommit=true":  {uri: "mongodb://db/a", shown: "mongodb://db:27017/a"},
 		"mongodb://ada:ti%3Fger@%2Ftmp%2Fmongodb.sock/a?authSource=admin": {
 			uri: "mongodb://ada:ti%3Fger@%2Ftmp%2Fmongodb.sock/a?authSource=admin", shown: "mongodb://%2Ftmp%2Fmongodb.sock/a",
 		},
@@ -54,6 +56,7 @@ func TestInvalidMongoDBAddresses(t *testing.T) {
 		"mongodb://db/a?commandTimeoutMS=soon":        "commandTimeoutMS: must be a number of milliseconds",
 		"mongodb://db/a?queueTimeoutMS=0":             "queueTimeoutMS: must be a number of milliseconds",
 		"mongodb://ada:tiger@db/a?commitTimeoutMS=-5": "commitTimeoutMS: must be a number of milliseconds",
+		"mongodb://db/a?groupCommit=perhaps":          "groupCommit: must be true or false",
 		"mongodb://ada:tiger@db/a?maxPoolSize=plenty": "maxPoolSize",
 		"mongodb://ada:tiger@db/a?tlsCertificateKeyFilePassword=tiger&retryReads=yes": "retryReads",
 		"mongodb://ada:ti/tiger@db/a":                     "%2F",

@@ -15,7 +15,7 @@ import (
 // Options say what is measured.
 type Options struct {
 	Store     string        // memory, sqlite, sqlite:PATH, postgres or mongodb
-	Single    bool          // each message has a transaction of its own; for postgres
+	Single    bool          // each message has a transaction of its own; for postgres and mongodb
 	Transport string        // http or grpc
 	Size      Size          // of the data
 	Clients   []int         // the numbers of clients of the closed loop, ascending
@@ -50,7 +50,7 @@ func DefaultOptions() Options {
 // Define defines a flag for each option.
 func (o *Options) Define(flags *flag.FlagSet) {
 	flags.StringVar(&o.Store, "store", o.Store, "`store` of the server: memory, sqlite, sqlite:PATH, postgres or mongodb")
-	flags.BoolVar(&o.Single, "no-group-commit", o.Single, "let no messages share a commit of PostgreSQL")
+	flags.BoolVar(&o.Single, "no-group-commit", o.Single, "let no messages share a commit of PostgreSQL or MongoDB")
 	flags.StringVar(&o.Transport, "transport", o.Transport, "`protocol` of the clients: http or grpc")
 	flags.Var(&o.Size, "size", "size of the data: tiny, moderate, full, or `PEOPLE,INTERESTS,MESSAGES`")
 	flags.Func("clients", "`numbers` of concurrent clients, like 1,8,32", func(s string) (err error) {
@@ -106,7 +106,7 @@ func (o Options) check() error {
 	}
 	fail(!slices.Contains([]string{"memory", "sqlite", "postgres", "mongodb"}, kind) || path != "" && kind != "sqlite",
 		"-store is %q, want memory, sqlite, sqlite:PATH, postgres or mongodb", o.Store)
-	fail(o.Single && kind != "postgres", "-no-group-commit is for -store postgres")
+	fail(o.Single && kind != "postgres" && kind != "mongodb", "-no-group-commit is for -store postgres or mongodb")
 	fail(o.Overload && (kind == "memory" || kind == "sqlite"), "-overload needs a store that two servers can open")
 	fail(o.Transport != "http" && o.Transport != "grpc", "-transport is %q, want http or grpc", o.Transport)
 	fail(len(o.Clients) == 0 || !slices.IsSorted(o.Clients) || o.Clients[0] < 1 || o.Clients[len(o.Clients)-1] > maxClients,

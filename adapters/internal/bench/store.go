@@ -61,7 +61,11 @@ func (s store) served(o Options) store {
 		if strings.Contains(s.address, "?") {
 			separator = "&"
 		}
-		s.address += separator + "group_commit=false"
+		parameter := "group_commit=false"
+		if s.kind == "mongodb" {
+			parameter = "groupCommit=false"
+		}
+		s.address += separator + parameter
 	}
 	return s
 }

@@ -233,6 +233,7 @@ func (repo messagingRepository) History(
 	}
 	err = repo.unchecked(ctx, false, func(t *txn) (err error) {
 		found := false
+		t.used = true
 		if found, standing, all, err = readTogether(ctx, t, conversation, newest); err != nil || found {
 			return err
 		}

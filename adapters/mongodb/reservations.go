@@ -169,9 +169,8 @@ func (repo reservationsRepository) Move(
 
 func (repo reservationsRepository) Held(ctx context.Context, user id.User) (held int64, err error) {
 	err = repo.read(ctx, func(t *txn) error {
-		sums, err := aggregate(ctx, t, func(r *record) int64 { return r.int("held") }, reservationsIn,
-			d("$match", d("voyager_id", uuid(user), "status", string(reservations.Accepted))),
-			d("$group", d("_id", nil, "held", d("$sum", "$tokens"))))
+		match, sum := heldBy(user)
+		sums, err := aggregate(ctx, t, scanHeld, reservationsIn, match, sum)
 		if len(sums) > 0 {
 			held = sums[0]
 		}

@@ -134,10 +134,19 @@ func (a *asked) scanPerson(r *record) bool {
 	return true
 }
 
+// scanPeople reads the array people.
 func (a *asked) scanPeople(r *record) {
 	for _, user := range r.list("people") {
 		a.scanPerson(user)
 		r.fail("people", user.err)
+	}
+}
+
+// scanSessions reads the array session.
+func (a *asked) scanSessions(r *record) {
+	for _, s := range r.list("session") {
+		a.scanSession(s)
+		r.fail("session", s.err)
 	}
 }
 
@@ -198,10 +207,7 @@ func readTogether(
 			r.fail("page", m.err)
 		}
 		a.scanPeople(r)
-		for _, s := range r.list("session") {
-			a.scanSession(s)
-			r.fail("session", s.err)
-		}
+		a.scanSessions(r)
 		return true
 	}, q.in, stages...)
 	if err != nil || len(page) == 0 {

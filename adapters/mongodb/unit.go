@@ -69,8 +69,14 @@ func (u *unit) Users() users.Repository                 { return usersRepository
 func (u *unit) Moderation() moderation.Repository       { return moderationRepository{u} }
 func (u *unit) Matching() matching.Repository           { return matchingRepository{u} }
 func (u *unit) Messaging() messaging.Repository         { return messagingRepository{u} }
-func (u *unit) Reservations() reservations.Repository   { return reservationsRepository{u} }
 func (u *unit) Notifications() notifications.Repository { return notificationsRepository{u} }
 func (u *unit) Webhooks() webhooks.Repository           { return webhooksRepository{u} }
 func (u *unit) Rows() ports.Rows                        { return rows{u} }
 func (u *unit) Marks() ports.Marks                      { return marks{u} }
+
+func (u *unit) Reservations() reservations.Repository {
+	if u.txn.store.sharded {
+		return reservationsRepository{u}
+	}
+	return fundsRepository{reservationsRepository{u}}
+}

@@ -79,7 +79,7 @@ var useCases = costing(map[string]string{
 	"read a report":           "find find find find find find find find find",
 	"list conversations":      "find find find find find find abortTransaction",
 	"search":                  "find find find find aggregate abortTransaction",
-	"look into a wallet":      "find aggregate abortTransaction",
+	"look into a wallet":      "aggregate abortTransaction",
 })
 
 func costing(commands map[string]string) (all []useCase) {
@@ -121,7 +121,7 @@ var frequent = []struct {
 		"find find findAndModify findAndModify find findAndModify find find find find update insert insert commitTransaction",
 		"aggregate findAndModify find find findAndModify findAndModify find findAndModify find find find find update update insert insert commitTransaction",
 		"find find findAndModify find find findAndModify findAndModify find findAndModify find find find find update update insert insert commitTransaction"},
-	{"look into a wallet", "find aggregate abortTransaction", "aggregate find aggregate abortTransaction", "find find find find find aggregate abortTransaction"},
+	{"look into a wallet", "aggregate abortTransaction", "aggregate abortTransaction", "find find find find find aggregate abortTransaction"},
 }
 
 // TestCommandsOfFrequentUseCases checks the commands of use cases without a key, and with the check of a session.

@@ -19,13 +19,16 @@
 // command for each collection. If the response to a commit is lost, only the commit is repeated; if
 // no response comes, the unit returns uow.ErrOutcomeUnknown.
 //
+// A message without an image is sent in one step, with all checks in this process. Messages that are
+// sent while another is being committed share the next transaction: see Options.NoGroupCommit.
+//
 // Behind mongos a transaction may begin in the past: it sees what its own mongos knows. There the
 // reads of a unit that writes are majority reads outside of its transaction also after it has
 // begun, except for those of documents that the unit has changed.
 //
 // Every uniqueness rule has a unique index that begins with the collection's shard key (ShardKeys),
-// or a document of unique_keys, so that it holds in a sharded cluster, too. There are no joins on
-// the server. The participants of a conversation never change, and the process caches them: after
+// or a document of unique_keys, so that it holds in a sharded cluster, too. In a replica set some
+// pages are read with $lookup in one command; a sharded collection cannot be looked up. The participants of a conversation never change, and the process caches them: after
 // the database was restored to an earlier state, restart the servers.
 //
 // A host passes its own client to New, and makes units part of its own transaction with Store.Join.

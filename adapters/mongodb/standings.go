@@ -64,7 +64,7 @@ func (t *txn) ask(ctx context.Context, all ...*parcel) *asked {
 		cancel()
 		_ = a.wait() // nobody needs the answers
 	}
-	if len(open) == 1 && !t.store.sharded {
+	if len(all) == 1 && len(open) == 1 && !t.store.sharded { // without the session the people do not matter
 		a.query(ctx, t, sessionsIn, func(r *record) bool {
 			a.scanPeople(r)
 			return a.scanSession(r)

@@ -16,7 +16,7 @@ func (c *conn) touch(ctx context.Context, m messaging.Message) error {
 	return err
 }
 
-// batchToFill is how many conversations one transaction changes.
+// batchToFill is how many rows one transaction changes.
 const batchToFill = 1000
 
 // fill gives the conversation ?1 the latest of its messages.

@@ -51,7 +51,10 @@ func (repo matchingRepository) SaveProfile(ctx context.Context, p matching.Profi
 		}
 		_, err = c.exec(ctx, `INSERT INTO profile_interests (profile_id, interest_id)
 			SELECT DISTINCT ?, unhex(value) FROM json_each(?)`, kept[:], hexes(interests))
-		return err
+		if err != nil {
+			return err
+		}
+		return c.setNumbers(ctx, kept)
 	})
 }
 

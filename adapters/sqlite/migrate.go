@@ -96,6 +96,9 @@ func checkVersion(ctx context.Context, c *conn) error {
 	if done, err := hasActivity(ctx, c); err != nil || !done {
 		return errors.Join(err, fmt.Errorf("%w (its conversations lack their latest messages)", ErrOutdated))
 	}
+	if done, err := hasNumbers(ctx, c); err != nil || !done {
+		return errors.Join(err, fmt.Errorf("%w (its profiles lack the numbers of their interests)", ErrOutdated))
+	}
 	return nil
 }
 

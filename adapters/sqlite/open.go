@@ -139,6 +139,9 @@ func (s *Store) prepare(ctx context.Context, progress func(ports.Refolded)) (err
 	if err := fillActivity(ctx, c); err != nil {
 		return fmt.Errorf("find the latest message of each conversation: %w", err)
 	}
+	if err := fillNumbers(ctx, c); err != nil {
+		return fmt.Errorf("number the interests of each profile: %w", err)
+	}
 	return s.sealBefore(ctx, c)
 }
 

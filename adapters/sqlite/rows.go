@@ -56,8 +56,25 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 				return fmt.Errorf("write %s: %w", table.Name, err)
 			}
 		}
+		if table == ports.ProfileInterests {
+			return c.setNumbersOf(ctx, rows)
+		}
 		return nil
 	})
+}
+
+// setNumbersOf makes the numbers of the profiles of rows of ports.ProfileInterests again.
+func (c *conn) setNumbersOf(ctx context.Context, links []ports.Row) error {
+	for i, row := range links {
+		profile := row[0].([16]byte) //nolint:forcetypeassert // ports has checked the row
+		if i > 0 && links[i-1][0] == row[0] {
+			continue // they are sorted, if not always
+		}
+		if err := c.setNumbers(ctx, profile); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // arguments converts values of the first columns, which ports has checked, to those that the driver

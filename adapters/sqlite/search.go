@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"math"
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/matching"
@@ -40,24 +39,6 @@ func fittingArgs(q matching.Query) []any {
 		int64(len(q.Interests)), hexes(q.Interests),
 	}
 }
-
-// searched finds profiles in the order of their ranks. ?8 and ?9 are the rank of the last match of
-// the page before; ?10 is the limit.
-var searched = `
-	WITH` + sharing + `,
-	scores AS (SELECT profile_id, count(*) AS score FROM sharing GROUP BY profile_id),
-	ranked AS (
-		SELECT profiles.*, coalesce(scores.score, 0) AS score
-		FROM profiles
-		JOIN users ON users.id = profiles.user_id AND users.is_active = 1
-		LEFT JOIN scores ON scores.profile_id = profiles.id
-		WHERE ` + fitting + `
-	)
-	SELECT ` + profiles.columns + `, profiles.score
-	FROM ranked AS profiles
-	WHERE profiles.score < ?8 OR profiles.score = ?8 AND profiles.id > ?9
-	ORDER BY profiles.score DESC, profiles.id
-	LIMIT ?10`
 
 // among finds those of the profiles ?8 that a search finds, in its order.
 var among = `
@@ -100,24 +81,6 @@ var sharedBy = `
 	FROM sharing AS interests
 	WHERE interests.profile_id IN (SELECT unhex(value) FROM json_each(?2))
 	ORDER BY interests.name_folded, interests.id`
-
-func (repo matchingRepository) Search(
-	ctx context.Context, q matching.Query, after *matching.Rank, limit int,
-) (matches []matching.Match, err error) {
-	err = repo.together(ctx, func(c *conn) (err error) {
-		from := matching.Rank{Score: math.MaxInt32}
-		if after != nil {
-			from = *after
-		}
-		matches, err = list(ctx, c, scanMatch, searched,
-			append(fittingArgs(q), int64(from.Score), blob(from.Profile), limited(limit))...)
-		if err != nil || len(matches) == 0 {
-			return err
-		}
-		return share(ctx, c, q.Viewer, matches)
-	})
-	return matches, err
-}
 
 func scanMatch(r *row, m *matching.Match) {
 	profiles.scan(r, &m.Profile)

@@ -4,22 +4,16 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net"
-	"reflect"
-	"slices"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/cicerone-go/cicerone/adapters/internal/community"
+	"github.com/cicerone-go/cicerone/adapters/internal/histories"
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 	"github.com/cicerone-go/cicerone/adapters/postgres"
 	"github.com/cicerone-go/cicerone/core/audit"
-	"github.com/cicerone-go/cicerone/core/id"
-	"github.com/cicerone-go/cicerone/core/matching"
-	"github.com/cicerone-go/cicerone/core/text"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
 )
@@ -80,7 +74,7 @@ func TestRanking(t *testing.T) {
 			s, err := postgres.New(ctx, pool, o)
 			must(t, err)
 			defer func() { must(t, s.Close(context.Background())) }()
-			compareRanks(t, s)
+			histories.CompareRanks(t, s, 12)
 			bitsAgree(t, dsn, o)
 		})
 	}
@@ -92,7 +86,7 @@ func TestWrongBitsAreFound(t *testing.T) {
 	o := fresh(t, dsn)
 	s := open(t, dsn, o)
 	defer func() { must(t, s.Close(context.Background())) }()
-	compareRanks(t, s)
+	histories.CompareRanks(t, s, 12)
 	auditor := audit.New(ports.ForAudit(ports.NewStore(s, uow.Policy{})))
 	v, err := auditor.Audit(ctx)
 	must(t, err)
@@ -121,81 +115,4 @@ func (c *older) Read(b []byte) (int, error) {
 		c.told = copy(b[at+len("server_version\x00"):n], c.version) > 0
 	}
 	return n, err
-}
-
-// compareRanks fills a store with people and interests at random.
-func compareRanks(t *testing.T, s ports.Storage) {
-	t.Helper()
-	ctx, r, store := t.Context(), rand.New(rand.NewPCG(1, 2)), ports.NewStore(s, uow.Policy{})
-	c := community.New(s, community.NewClock(), id.NewGenerator(nil), uow.Policy{})
-	admin, pairs, err := c.Populate(ctx, 12)
-	must(t, err)
-	var interests []id.Interest
-	for i := range 30 {
-		name := fmt.Sprint("interest ", i)
-		made, err := c.Matching.CreateInterest(ctx, admin, matching.InterestChange{Name: &name}, "")
-		must(t, err)
-		interests = append(interests, made.ID)
-	}
-	pick := func(most int) []id.Interest {
-		r.Shuffle(len(interests), func(i, j int) { interests[i], interests[j] = interests[j], interests[i] })
-		return slices.Clone(interests[:r.IntN(most+1)])
-	}
-	var people []id.User
-	for _, p := range pairs {
-		people = append(people, p.Voyager, p.Local)
-	}
-	for _, who := range people {
-		_, err := c.Matching.SaveProfile(ctx, who, matching.Profile{
-			Country: []string{"", "France", "Österreich"}[r.IntN(3)], City: []string{"", "Lyon"}[r.IntN(2)],
-			Age: []int{0, 20, 40}[r.IntN(3)], IsSearchable: r.IntN(5) > 0,
-		}, pick(20))
-		must(t, err)
-	}
-	off := false
-	for _, i := range pick(5) {
-		_, err := c.Matching.ChangeInterest(ctx, admin, i, matching.InterestChange{IsActive: &off})
-		must(t, err)
-	}
-	shared := 0
-	for range 60 {
-		q := matching.Query{Viewer: people[r.IntN(len(people))], MinAge: []int{0, 0, 30}[r.IntN(3)]}
-		q.Country, q.City = text.SearchFold([]string{"", "france"}[r.IntN(2)]), text.SearchFold([]string{"", "", "lyon"}[r.IntN(3)])
-		if r.IntN(2) == 0 {
-			q.Interests = pick(4)
-		}
-		var want, got []matching.Match
-		limit := 1 + r.IntN(4)
-		must(t, store.Snapshot(ctx, func(ctx context.Context, tx ports.Tx) error {
-			all, err := tx.Matching().Candidates(ctx, id.Profile{}, 1000)
-			if err != nil {
-				return err
-			}
-			var profiles []id.Profile
-			for _, one := range all {
-				profiles = append(profiles, one.Profile)
-			}
-			if _, want, err = tx.Matching().Among(ctx, q, profiles...); err != nil {
-				return err
-			}
-			for after := (*matching.Rank)(nil); ; {
-				page, err := tx.Matching().Search(ctx, q, after, limit)
-				if err != nil || len(page) == 0 {
-					return err
-				}
-				got = append(got, page...)
-				last := matching.PlaceOfMatch(page[len(page)-1])
-				after = &last
-			}
-		}))
-		if !reflect.DeepEqual(got, want) {
-			t.Fatalf("%+v found\n%+v, want\n%+v", q, got, want)
-		}
-		for _, m := range got {
-			shared += m.Score
-		}
-	}
-	if shared == 0 {
-		t.Error("nobody shares an interest")
-	}
 }

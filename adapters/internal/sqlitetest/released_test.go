@@ -87,6 +87,9 @@ func TestReleasedStoreIsMigrated(t *testing.T) {
 			if lost := before.Lost(readReleased(ctx, t, path)); len(lost) > 0 {
 				t.Errorf("the migration changed %q", lost)
 			}
+			if v := derivedIn(t, s); len(v) > 0 {
+				t.Errorf("after the migration an audit found %+v", v)
+			}
 			r.check(ctx, t, community.New(s, community.NewClock(), id.NewGenerator(nil), uow.Policy{}))
 			must(t, s.Close(ctx))
 			s, err = sqlite.Open(ctx, path, sqlite.Options{Progress: func(r ports.Refolded) { t.Errorf("made again: %+v", r) }})

@@ -1,0 +1,108 @@
+package histories
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/community"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/text"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/ports"
+)
+
+// CompareRanks fills a store with so many pairs of people, and interests, at random, and compares
+// searches with the ranks of all candidates that Among finds by rows.
+func CompareRanks(t *testing.T, s ports.Storage, pairs int) {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, r, store := t.Context(), rand.New(rand.NewPCG(1, 2)), ports.NewStore(s, uow.Policy{})
+	c := community.New(s, community.NewClock(), id.NewGenerator(nil), uow.Policy{})
+	admin, populace, err := c.Populate(ctx, pairs)
+	must(err)
+	var interests []id.Interest
+	for i := range 30 {
+		name := fmt.Sprint("interest ", i)
+		made, err := c.Matching.CreateInterest(ctx, admin, matching.InterestChange{Name: &name}, "")
+		must(err)
+		interests = append(interests, made.ID)
+	}
+	pick := func(most int) []id.Interest {
+		r.Shuffle(len(interests), func(i, j int) { interests[i], interests[j] = interests[j], interests[i] })
+		return slices.Clone(interests[:r.IntN(most+1)])
+	}
+	var people []id.User
+	for _, p := range populace {
+		people = append(people, p.Voyager, p.Local)
+	}
+	for _, who := range people {
+		_, err := c.Matching.SaveProfile(ctx, who, matching.Profile{
+			Country: []string{"", "France", "Österreich"}[r.IntN(3)], City: []string{"", "Lyon"}[r.IntN(2)],
+			Age: []int{0, 20, 40}[r.IntN(3)], IsSearchable: r.IntN(5) > 0,
+		}, pick(20))
+		must(err)
+	}
+	off := false
+	for _, i := range pick(5) {
+		_, err := c.Matching.ChangeInterest(ctx, admin, i, matching.InterestChange{IsActive: &off})
+		must(err)
+	}
+	askers := people[:6]
+	for _, who := range people[len(askers):] { // of many, only few can be found
+		if r.IntN(pairs/4) > 0 {
+			_, err := c.Moderation.ChangeUser(ctx, admin, who, moderation.AccountChange{IsActive: &off, Reason: "for the test"})
+			must(err)
+		}
+	}
+	shared := 0
+	for range 60 {
+		q := matching.Query{Viewer: askers[r.IntN(len(askers))], MinAge: []int{0, 0, 30}[r.IntN(3)]}
+		q.Country, q.City = text.SearchFold([]string{"", "france"}[r.IntN(2)]), text.SearchFold([]string{"", "", "lyon"}[r.IntN(3)])
+		if r.IntN(2) == 0 {
+			q.Interests = pick(4)
+		}
+		var want, got []matching.Match
+		limit := 1 + r.IntN(4)
+		must(store.Snapshot(ctx, func(ctx context.Context, tx ports.Tx) error {
+			all, err := tx.Matching().Candidates(ctx, id.Profile{}, 1000)
+			if err != nil {
+				return err
+			}
+			var profiles []id.Profile
+			for _, one := range all {
+				profiles = append(profiles, one.Profile)
+			}
+			if _, want, err = tx.Matching().Among(ctx, q, profiles...); err != nil {
+				return err
+			}
+			for after := (*matching.Rank)(nil); ; {
+				page, err := tx.Matching().Search(ctx, q, after, limit)
+				if got = append(got, page...); err != nil || len(page) < limit {
+					return err
+				}
+				last := matching.PlaceOfMatch(page[len(page)-1])
+				after = &last
+			}
+		}))
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("%+v found\n%+v, want\n%+v", q, got, want)
+		}
+		for _, m := range got {
+			shared += m.Score
+		}
+	}
+	if shared == 0 {
+		t.Error("nobody shares an interest")
+	}
+}

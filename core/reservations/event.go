@@ -13,14 +13,6 @@ const proposedSeq = 1
 // remindedSeq is the seq of the event that reminds of an accepted reservation.
 const remindedSeq = proposedSeq + 2
 
-// movedSeq returns the seq of the event of a move from a status. No reservation returns to a status.
-func (s Status) movedSeq() int64 {
-	if s == Pending {
-		return proposedSeq + 1
-	}
-	return remindedSeq + 1
-}
-
 // said returns what the events of a reservation say. by is the participant who acted, or zero.
 func (r Reservation) said(by id.User) events.Reservation {
 	return events.Reservation{
@@ -29,23 +21,28 @@ func (r Reservation) said(by id.User) events.Reservation {
 	}
 }
 
-// tell adds the event of a reservation that got its status. by is the participant who acted, or zero.
-func tell(ctx context.Context, tx Tx, ids id.Source, r Reservation, seq int64, by id.User) error {
+// news returns the data of the event of a reservation that got its status. by is the participant
+// who acted, or zero.
+func (r Reservation) news(by id.User) events.Data {
 	said := r.said(by)
-	var data events.Data
 	switch r.Status {
 	case Pending:
-		data = events.ReservationProposed{Reservation: said}
+		return events.ReservationProposed{Reservation: said}
 	case Accepted:
-		data = events.ReservationAccepted{Reservation: said}
+		return events.ReservationAccepted{Reservation: said}
 	case Declined:
-		data = events.ReservationDeclined{Reservation: said}
+		return events.ReservationDeclined{Reservation: said}
 	case Cancelled:
-		data = events.ReservationCancelled{Reservation: said}
+		return events.ReservationCancelled{Reservation: said}
 	case Completed:
-		data = events.ReservationCompleted{Reservation: said}
+		return events.ReservationCompleted{Reservation: said}
 	default:
-		data = events.ReservationExpired{Reservation: said}
+		return events.ReservationExpired{Reservation: said}
 	}
-	return events.Add(ctx, tx, ids, r.UpdatedAt, seq, data)
+}
+
+// tell adds the event of a reservation that got its status. by is the participant who acted, or
+// zero.
+func tell(ctx context.Context, tx Tx, ids id.Source, r Reservation, seq int64, by id.User) error {
+	return events.Add(ctx, tx, ids, r.UpdatedAt, seq, r.news(by))
 }

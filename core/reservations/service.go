@@ -228,7 +228,7 @@ func hold(ctx context.Context, tx Tx, creator, other id.User) (u users.User, err
 // ErrNotFound, messaging.ErrClosed, ErrStatus, ErrOverlap, tokens.ErrTooFewTokens,
 // idempotency.ErrKeyReused.
 func (s *Service) Accept(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key) (View, error) {
-	return s.move(ctx, caller, reservation, key, "reservations.Accept", s.accept)
+	return s.move(ctx, caller, reservation, key, "reservations.Accept", s.atOnce(caller, reservation, acceptance), s.accept)
 }
 
 func (s *Service) accept(ctx context.Context, tx Tx, caller id.User, r Reservation, standing messaging.Standing) (Reservation, error) {
@@ -243,13 +243,13 @@ func (s *Service) accept(ctx context.Context, tx Tx, caller id.User, r Reservati
 	if err != nil {
 		return Reservation{}, err
 	}
-	_, err = s.deps.Ledger.Post(ctx, tx, now, movement(r, r.VoyagerID, -r.Tokens, tokens.ActivityPayment, "activity accepted"))
+	_, err = s.deps.Ledger.Post(ctx, tx, now, payment(r))
 	return r, err
 }
 
 // Decline declines a pending reservation. Errors: ErrNotFound, ErrStatus, idempotency.ErrKeyReused.
 func (s *Service) Decline(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key) (View, error) {
-	return s.move(ctx, caller, reservation, key, "reservations.Decline",
+	return s.move(ctx, caller, reservation, key, "reservations.Decline", nil,
 		func(ctx context.Context, tx Tx, caller id.User, r Reservation, _ messaging.Standing) (Reservation, error) {
 			if err := r.mayBeDeclined(caller); err != nil {
 				return Reservation{}, err
@@ -262,7 +262,7 @@ func (s *Service) Decline(ctx context.Context, caller id.User, reservation id.Re
 // accepted: the voyager before its date, the local until it is completed. It refunds the tokens of
 // an accepted one. Errors: ErrNotFound, ErrStatus, idempotency.ErrKeyReused.
 func (s *Service) Cancel(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key) (View, error) {
-	return s.move(ctx, caller, reservation, key, "reservations.Cancel",
+	return s.move(ctx, caller, reservation, key, "reservations.Cancel", s.atOnce(caller, reservation, cancellation),
 		func(ctx context.Context, tx Tx, caller id.User, r Reservation, _ messaging.Standing) (Reservation, error) {
 			now := s.deps.Clock.Now()
 			if err := r.mayBeCancelled(caller, now); err != nil {
@@ -275,13 +275,15 @@ func (s *Service) Cancel(ctx context.Context, caller id.User, reservation id.Res
 		})
 }
 
-// move runs the function do, for an active participant, in a unit of work.
+// move runs the function do, for an active participant, in a unit of work. fast is its fast form,
+// or nil.
 func (s *Service) move(ctx context.Context, caller id.User, reservation id.Reservation, key idempotency.Key, operation string,
+	fast idempotency.Fast[Tx, View],
 	do func(context.Context, Tx, id.User, Reservation, messaging.Standing) (Reservation, error),
 ) (View, error) {
-	v, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
+	v, _, err := idempotency.RunFast(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: operation, Values: reservation,
-	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (View, error) {
+	}, users.RequireActive[Tx](caller), fast, func(ctx context.Context, tx Tx) (View, error) {
 		r, standing, err := enter(ctx, tx, caller, reservation)
 		if err != nil {
 			return View{}, err
@@ -333,13 +335,17 @@ func change(
 	case moved == Stale:
 		return Reservation{}, fmt.Errorf("move a reservation that another unit has moved: %w", uow.ErrConflict)
 	}
-	seq := r.Status.movedSeq()
+	seq := r.Status.MovedSeq()
 	r.Status, r.UpdatedAt = to, now
 	return r, tell(ctx, tx, ids, r, seq, by)
 }
 
 func movement(r Reservation, user id.User, amount int64, t tokens.Type, reason string) tokens.Movement {
 	return tokens.Movement{UserID: user, Amount: amount, Type: t, Reason: reason, Metadata: tokens.Reference("reservation_id", r.ID)}
+}
+
+func payment(r Reservation) tokens.Movement {
+	return movement(r, r.VoyagerID, -r.Tokens, tokens.ActivityPayment, "activity accepted")
 }
 
 func refund(r Reservation) tokens.Movement {

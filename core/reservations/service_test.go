@@ -24,7 +24,11 @@ type scene struct {
 }
 
 func newScene(t *testing.T, change ...func(*coretest.Policies)) scene {
-	w := coretest.NewWorld(t, memory.New(), change...)
+	return sceneIn(t, memory.New(), change...)
+}
+
+func sceneIn(t *testing.T, storage ports.Storage, change ...func(*coretest.Policies)) scene {
+	w := coretest.NewWorld(t, storage, change...)
 	s := scene{World: w, voyager: w.Person("Vera"), local: w.Local("Luca"), stranger: w.Local("Sam")}
 	s.talk = w.Conversation(s.voyager, s.local)
 	return s

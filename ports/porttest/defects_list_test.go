@@ -377,7 +377,7 @@ var defects = []defect{
 	}),
 		fails: []string{"steps/a send in one step begins with the check of a session"}, says: "a revoked session: a send"},
 	{name: "sends in one step, but never does it", plant: sending(neverDone),
-		fails: []string{"steps/a send in one step is a send step by step"}, says: "the sends that were done in one step"},
+		fails: []string{"steps/a send in one step is a send step by step"}, says: "the commands that were done in one step"},
 	{name: "forgets a field", plant: handing(func(_ *memory.Store, b *broken) {
 		b.matching = forgetful{b.Tx.Matching()}
 	}),

@@ -13,6 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -26,6 +27,8 @@ var stepsTests = []test{
 	{"a send in one step is a send step by step", sendAlike},
 	{"a send in one step begins with the check of a session", sendPresent},
 	{"sends in one step beside other commands leave exact balances", inCommunity(sendsBesideOthers)},
+	{"an acceptance and a cancellation in one step are those step by step", moveAlike},
+	{"acceptances in one step beside other commands hold tokens once", inCommunity(movesBesideOthers)},
 }
 
 // lanes is what two lanes share, which are two stores with the same rows. The same commands run on
@@ -33,8 +36,8 @@ var stepsTests = []test{
 type lanes struct {
 	command    uint32 // the number of the running command
 	next, kept uint32 // count the identifiers of the command; kept are those of units that succeeded
-	done       int    // sends that were done in one step
-	unable     int    // sends for which the unit of work had no such step
+	done       int    // commands that were done in one step
+	unable     int    // commands for which the unit of work had no such step
 }
 
 // Next implements id.Source. Both lanes get the same identifiers, later than those of the fixture.
@@ -83,13 +86,17 @@ type countedSender struct {
 
 func (s countedSender) Send(ctx context.Context, sending messaging.Sending) (messaging.Message, idempotency.Outcome, error) {
 	m, outcome, err := s.sender.Send(ctx, sending)
-	switch outcome {
-	case idempotency.Done:
-		s.lanes.done++
-	case idempotency.Unsupported:
-		s.lanes.unable++
-	}
+	s.lanes.count(outcome)
 	return m, outcome, err
+}
+
+func (l *lanes) count(o idempotency.Outcome) {
+	switch o {
+	case idempotency.Done:
+		l.done++
+	case idempotency.Unsupported:
+		l.unable++
+	}
 }
 
 // pair runs commands on two lanes.
@@ -99,7 +106,8 @@ type pair struct {
 	both   [2]*community
 	clock  *watch
 	sender bool // the store has a messaging.Sender
-	want   int  // sends that must have been done in one step
+	mover  bool // it has a reservations.Mover
+	want   int  // commands that must have been done in one step
 }
 
 // pairOf copies the store, and returns a lane on each of the two.
@@ -108,6 +116,7 @@ func (f *fixture) pairOf(clock *watch, change func(*services.Policies)) *pair {
 	p := &pair{fixture: f, lanes: &lanes{}, clock: clock}
 	f.view(func(_ context.Context, tx ports.Tx) error {
 		_, p.sender = tx.Messaging().(messaging.Sender)
+		_, p.mover = tx.Reservations().(reservations.Mover)
 		return nil
 	})
 	f.numberAll() // a copy does not keep the order of events without a position
@@ -147,6 +156,19 @@ func (p *pair) alike(after string) {
 	}
 }
 
+// end audits both lanes. If the store has the form of one step, it must have taken it, unless all
+// units are parts of a host's transaction.
+func (p *pair) end(able bool) {
+	p.Helper()
+	for _, c := range p.both {
+		c.audited()
+	}
+	p.alike("numbering the events")
+	if inHost := p.lanes.unable > 0 && p.lanes.done == 0; able && !inHost {
+		p.same("the commands that were done in one step", p.lanes.done, p.want)
+	}
+}
+
 // codeOf names an error by its kind and code.
 func codeOf(err error) string {
 	if failed, ok := errors.AsType[*fault.Error](err); ok {
@@ -158,13 +180,18 @@ func codeOf(err error) string {
 // send sends a message on both lanes. The steps must return the error want.
 func (p *pair) send(what string, by users.User, in messaging.Conversation, d messaging.Draft, key idempotency.Key, want error) {
 	p.Helper()
+	p.try("the send of "+what, want, func(c *community) (any, error) { return c.messaging.Send(c.ctx, by.ID, in.ID, d, key) })
+}
+
+// try is do for a command of which the steps must return the error want.
+func (p *pair) try(what string, want error, command func(c *community) (any, error)) {
+	p.Helper()
 	before := p.lanes.done
-	err := p.do("the send of "+what, func(c *community) (any, error) { return c.messaging.Send(c.ctx, by.ID, in.ID, d, key) })
-	if !errors.Is(err, want) {
-		p.Errorf("the send of %s returned %v, want %v", what, err, want)
+	if err := p.do(what, command); !errors.Is(err, want) {
+		p.Errorf("%s returned %v, want %v", what, err, want)
 	}
 	if want != nil && p.lanes.done != before {
-		p.Errorf("the send of %s was refused, and done in one step", what)
+		p.Errorf("%s was refused, and done in one step", what)
 	}
 }
 
@@ -232,29 +259,12 @@ func sendAlike(f *fixture) {
 	p.send("an erased user with a key", gone, goneTalk, says("bye"), "key-1", users.ErrNotSignedIn)
 	p.send("a message to an erased user", ben, goneTalk, says("hello?"), "", messaging.ErrClosed)
 
-	for _, c := range p.both {
-		c.audited()
-	}
-	p.alike("numbering the events")
-	if inHost := p.lanes.unable > 0 && p.lanes.done == 0; p.sender && !inHost {
-		p.same("the sends that were done in one step", p.lanes.done, p.want)
-	}
+	p.end(p.sender)
 }
 
 // sendRefusals tests blocks and inactive users, which are found before an empty wallet is.
 func (p *pair) sendRefusals(eve, ada, ben users.User, talk, back messaging.Conversation) {
 	p.Helper()
-	active := func(u users.User, is bool) func(c *community) (any, error) {
-		return func(c *community) (any, error) {
-			return nil, c.change(eve.ID, u.ID, moderation.AccountChange{IsActive: &is, Reason: "for the test"})
-		}
-	}
-	block := func(by, other users.User) func(c *community) (any, error) {
-		return func(c *community) (any, error) { return nil, c.moderation.Block(c.ctx, by.ID, other.ID) }
-	}
-	unblock := func(by, other users.User) func(c *community) (any, error) {
-		return func(c *community) (any, error) { return nil, c.moderation.Unblock(c.ctx, by.ID, other.ID) }
-	}
 	emptied := func(c *community) (any, error) {
 		return nil, c.grant(eve, ben, tokens.Penalty, -c.wallet(ben.ID).Balance)
 	}
@@ -266,11 +276,11 @@ func (p *pair) sendRefusals(eve, ada, ben users.User, talk, back messaging.Conve
 		_ = p.do("the end of the block", unblock(blocks[0], blocks[1]))
 		p.sent("a message after the block", ada, talk, says("hello"), idempotency.Key(fmt.Sprint("key-after-", i)))
 	}
-	_ = p.do("a deactivation", active(ben, false))
+	_ = p.do("a deactivation", active(eve, ben, false))
 	p.send("a message to an inactive user", ada, back, says("hello"), "", messaging.ErrClosed)
 	p.send("an inactive user", ben, back, says("hello"), "", users.ErrNotSignedIn)
 	p.send("an inactive user with a used key", ben, talk, says("once"), "key-1", users.ErrNotSignedIn)
-	_ = p.do("a reactivation", active(ben, true))
+	_ = p.do("a reactivation", active(eve, ben, true))
 	_ = p.do("the end of the tokens", emptied)
 	_ = p.do("another block", block(ada, ben))
 	p.send("one who is blocked and has no token", ben, back, says("hello"), "", messaging.ErrClosed)
@@ -304,6 +314,21 @@ func sendPresent(f *fixture) {
 			}
 		}
 	}
+}
+
+// active returns a command of an admin.
+func active(admin, u users.User, is bool) func(c *community) (any, error) {
+	return func(c *community) (any, error) {
+		return nil, c.change(admin.ID, u.ID, moderation.AccountChange{IsActive: &is, Reason: "for the test"})
+	}
+}
+
+func block(by, other users.User) func(c *community) (any, error) {
+	return func(c *community) (any, error) { return nil, c.moderation.Block(c.ctx, by.ID, other.ID) }
+}
+
+func unblock(by, other users.User) func(c *community) (any, error) {
+	return func(c *community) (any, error) { return nil, c.moderation.Unblock(c.ctx, by.ID, other.ID) }
 }
 
 // sendsBesideOthers sends messages in both directions of several conversations, with and without

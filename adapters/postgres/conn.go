@@ -192,18 +192,18 @@ func (c *conn) untouched() bool {
 	return c.frame == writing && !c.begun && !c.whole && len(c.queue)+len(c.added) == 0 && (len(c.first) == 0 || c.presence != nil)
 }
 
-// atOnce runs two statements that are a whole unit, which must be untouched: one that locks, and s.
+// atOnce runs statements that are a whole unit, which must be untouched: those that lock, and s.
 // Nothing is before them, nothing follows them, and they commit without BEGIN and COMMIT, in one
 // round trip. If c.presence is not nil, s makes that check itself. atOnce returns the row of s, or
 // errNone if that changed nothing; the unit then continues. Its other errors are those of a commit.
 func atOnce[T any](
-	ctx context.Context, c *conn, scan func(r *row, v *T), lock command, s statement, args ...any,
+	ctx context.Context, c *conn, scan func(r *row, v *T), locks []command, s statement, args ...any,
 ) (found T, err error) {
 	checks := c.first
 	c.frame, c.first = frame{}, nil // no BEGIN
 	defer func() { c.frame = writing }()
 	changed := false
-	commands := append(c.waiting(), lock, command{s, args, func(results pgx.BatchResults) error {
+	commands := append(append(c.waiting(), locks...), command{s, args, func(results pgx.BatchResults) error {
 		all, err := scanAll(results, scan)
 		if len(all) > 0 {
 			found, changed = all[0], true

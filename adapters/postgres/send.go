@@ -23,7 +23,7 @@ var _ messaging.Sender = messagingRepository{}
 // sendingColumns are what sending knows of a message, in the order of parcel.args. Its text has the
 // names in braces. The last ones are the record, which is left out or NULL if there is no key. No
 // table has columns of these names where the statement uses them.
-var sendingColumns = []struct{ name, kind string }{
+var sendingColumns = []column{
 	{"talk_id", "uuid"}, {"sender_id", "uuid"}, {"message_id", "uuid"}, {"content", "text"}, {"asked_at", "timestamptz"},
 	{"max_unanswered", "bigint"}, {"amount", "bigint"}, {"payment_id", "uuid"}, {"payment_type", "text"}, {"reason", "text"},
 	{"metadata", "jsonb"}, {"paid_at", "timestamptz"},
@@ -34,10 +34,13 @@ var sendingColumns = []struct{ name, kind string }{
 
 const columnsOfRecord = 5
 
-// one returns a statement for one message, whose first n columns are the arguments.
-func one(n int, s statement) statement {
+// column is an argument of a statement that has its name in braces.
+type column struct{ name, kind string }
+
+// one returns a statement whose arguments are the columns, in their order.
+func one(columns []column, s statement) statement {
 	var values []string
-	for i, c := range sendingColumns[:n] {
+	for i, c := range columns {
 		values = append(values, "{"+c.name+"}", fmt.Sprintf("$%d::%s", i+1, c.kind))
 	}
 	return statement(strings.NewReplacer(values...).Replace(string(s)))
@@ -56,8 +59,6 @@ func one(n int, s statement) statement {
 // If the statement waits for the wallet, only that row is fresh: it tells that the sender was
 // erased. To look for an answer of the other with EXISTS may read all who have ever written to the
 // sender.
-//
-// session_id is the session of the sender, which is checked as by users.Presence, or NULL.
 func sending(all, from, only, keep statement) statement {
 	return `WITH open AS MATERIALIZED (
 		SELECT ` + all + `other.id AS other_id, latest_at
@@ -65,8 +66,7 @@ func sending(all, from, only, keep statement) statement {
 			JOIN @users AS other ON other.id = CASE voyager_id WHEN {sender_id} THEN local_id ELSE voyager_id END
 		WHERE talk.id = {talk_id} AND {sender_id} IN (voyager_id, local_id)` + only + `
 			AND sender.is_active AND other.is_active AND NOT ` + eitherBlocks("voyager_id", "local_id") + `
-			AND ({session_id} IS NULL OR EXISTS (SELECT FROM @sessions WHERE id = {session_id} AND user_id = {sender_id}
-				AND revoked_at IS NULL AND created_at > {created_after} AND last_used_at > {used_after}))
+			AND ` + inSession("{sender_id}") + `
 			AND ((SELECT true FROM @correspondents WHERE user_id = other.id AND reader_id = {sender_id})
 				OR (SELECT count(*) FROM (SELECT FROM @messages WHERE conversation_id = {talk_id} LIMIT {max_unanswered}) AS sent)
 					< {max_unanswered})
@@ -101,15 +101,25 @@ var maxBalance = statement(strconv.FormatInt(tokens.MaxBalance, 10))
 const notUsed statement = `
 			AND NOT EXISTS (SELECT FROM @idempotency_records WHERE owner = {key_owner} AND key = {key_name})`
 
-const keep statement = `, kept AS (
+// keep saves the record of a key for each row of from, unless there is no key.
+func keep(from statement) statement {
+	return `, kept AS (
 		INSERT INTO @idempotency_records (owner, key, fingerprint, answer, created_at)
-		SELECT {key_owner}, {key_name}, {fingerprint}, {answer}, {kept_at} FROM debit WHERE {key_name} IS NOT NULL
+		SELECT {key_owner}, {key_name}, {fingerprint}, {answer}, {kept_at} FROM ` + from + ` WHERE {key_name} IS NOT NULL
 	)`
+}
+
+// inSession is the condition that session_id is a session of a user, which passes
+// users.Presence.Check, or NULL.
+func inSession(user statement) statement {
+	return `({session_id} IS NULL OR EXISTS (SELECT FROM @sessions WHERE id = {session_id} AND user_id = ` + user + `
+				AND revoked_at IS NULL AND created_at > {created_after} AND last_used_at > {used_after}))`
+}
 
 // The statements of a message that is sent alone, without and with a key.
 var (
-	send     = one(len(sendingColumns)-columnsOfRecord, sending("", "", "", ""))
-	sendOnce = one(len(sendingColumns), sending("", "", notUsed, keep))
+	send     = one(sendingColumns[:len(sendingColumns)-columnsOfRecord], sending("", "", "", ""))
+	sendOnce = one(sendingColumns, sending("", "", notUsed, keep("debit")))
 )
 
 // parcel is a message, with the values of sendingColumns.
@@ -120,7 +130,7 @@ type parcel struct {
 }
 
 func newParcel(c *conn, s messaging.Sending) (*parcel, error) {
-	told, err := split(events.Batch([]events.Event{s.Paid, s.Sent}))
+	told, err := split(events.Batch([]events.Event{s.Paid, s.Sent}), gaps)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +160,7 @@ func (p *parcel) send(ctx context.Context, c *conn) (time.Time, error) {
 	if p.key != nil {
 		s = sendOnce
 	}
-	sent, err := atOnce(ctx, c, scanReceipt, lock, s, p.args...)
+	sent, err := atOnce(ctx, c, scanReceipt, []command{lock}, s, p.args...)
 	return sent.at, err
 }
 
@@ -192,29 +202,29 @@ func session(p *users.Presence, of id.User) []any {
 	return []any{uuid(p.Session), p.Open.CreatedAfter, p.Open.UsedAfter}
 }
 
-// gaps are the values in the events of a message that only the statement knows, in their order: the
-// seq and the balance of the payment, and the seq and the recipient of the message. Each is empty
-// between the texts before and after it.
-var gaps = []struct{ before, empty, after string }{
-	{`",`, "0", `,"`}, {`"balance_after":`, "0", ""},
-	{`",`, "0", `,"`}, {`"recipient_id":"`, "00000000-0000-0000-0000-000000000000", `"`},
+// gap is a value in the events of a unit that only its statement knows, with what is before and
+// around it.
+type gap struct{ before, empty, around string }
+
+func newGap(before, empty, after string) gap { return gap{before, empty, before + empty + after} }
+
+// noID is the empty value of an id.
+const noID = "00000000-0000-0000-0000-000000000000"
+
+// gaps are those in the events of a message, in their order: the seq and the balance of the
+// payment, and the seq and the recipient of the message.
+var gaps = []gap{
+	newGap(`",`, "0", `,"`), newGap(`"balance_after":`, "0", ""),
+	newGap(`",`, "0", `,"`), newGap(`"recipient_id":"`, noID, `"`),
 }
 
-// surroundings are the gaps with what is before and after them.
-var surroundings = func() (all []string) {
-	for _, g := range gaps {
-		all = append(all, g.before+g.empty+g.after)
-	}
-	return all
-}()
-
 // split returns the parts of a batch of events between its gaps.
-func split(batch string) ([]any, error) {
+func split(batch string, gaps []gap) ([]any, error) {
 	parts := make([]any, 0, len(gaps)+1)
-	for i, g := range gaps {
-		at := strings.Index(batch, surroundings[i])
+	for _, g := range gaps {
+		at := strings.Index(batch, g.around)
 		if at < 0 {
-			return nil, fmt.Errorf("the events of a message have no %s%s", g.before, g.empty)
+			return nil, fmt.Errorf("the events have no %s%s", g.before, g.empty)
 		}
 		at += len(g.before)
 		parts, batch = append(parts, batch[:at]), batch[at+len(g.empty):]

@@ -203,6 +203,6 @@ func (s *Store) lockOf(parts ...string) int64 {
 
 // hold takes an advisory lock until the unit ends; the next round trip takes it. A unit may take a
 // lock twice.
-func (c *conn) hold(parts ...string) {
-	c.later("SELECT pg_advisory_xact_lock($1)", c.store.lockOf(parts...))
-}
+func (c *conn) hold(parts ...string) { c.later(holdLock, c.store.lockOf(parts...)) }
+
+const holdLock statement = "SELECT pg_advisory_xact_lock($1)"

@@ -31,7 +31,7 @@ const holdSendings statement = `WITH talks AS MATERIALIZED (
 // sendHeld sends the messages of a wave that are held.
 var sendHeld = many(func(from statement) statement {
 	const held = " AND message_id = ANY((SELECT current_setting('cicerone.held')::uuid[])::uuid[])"
-	return sending("sending.*, ", from+" CROSS JOIN ", held+notUsed, keep)
+	return sending("sending.*, ", from+" CROSS JOIN ", held+notUsed, keep("debit"))
 })
 
 // many returns a statement for the messages of from. Each argument is an array of a column.

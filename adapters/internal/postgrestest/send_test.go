@@ -65,6 +65,17 @@ func (s countingSender) Send(ctx context.Context, sending messaging.Sending) (me
 	return m, outcome, err
 }
 
+// deadlocksOf returns a function that returns the number of deadlocks in a database.
+func deadlocksOf(t *testing.T, dsn string) func() int {
+	t.Helper()
+	observer := connect(t, dsn)
+	return func() (n int) {
+		t.Helper()
+		must(t, observer.QueryRow(t.Context(), "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").Scan(&n))
+		return n
+	}
+}
+
 // TestSendsInOneStepHoldInOrder sends messages in both directions of conversations in both orders,
 // beside pictures, reservations and erasures. No two units wait for each other, and no message
 // costs twice.
@@ -81,12 +92,7 @@ func TestSendsInOneStepHoldInOrder(t *testing.T) {
 	must(t, err)
 	image := messaging.Attachment{MediaType: "image/png", Bytes: community.Picture(10, 10)}
 	picture := messaging.ParseDataURL([]byte(image.DataURL()))
-	observer := connect(t, dsn)
-	deadlocks := func() (n int) {
-		t.Helper()
-		must(t, observer.QueryRow(ctx, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").Scan(&n))
-		return n
-	}
+	deadlocks := deadlocksOf(t, dsn)
 	before := deadlocks()
 	// Each of the first three pairs has a conversation with the roles swapped, too. The others leave.
 	talks := [3][2]id.Conversation{}

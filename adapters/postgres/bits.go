@@ -44,15 +44,22 @@ const linked statement = "@profile_interests JOIN @interests ON interests.id = i
 // setBits makes the bits of the profiles $1 again. Each statement that links interests needs it.
 var setBits = "UPDATE @profiles SET interest_bits = " + bits(linked) + " WHERE id = ANY($1)"
 
+// bitsOf returns a query for the bits alone of what setOf selects.
+func bitsOf(from statement) statement { return "SELECT " + united + " FROM " + withNumbers(from) }
+
+// sharedBits returns an expression for the number of bits that a candidate shares with an expression.
+func (c *conn) sharedBits(bits statement) statement {
+	same := `candidate.interest_bits & "bit"(` + bits + `, length(candidate.interest_bits), true)`
+	if c.major() < 14 {
+		return "length(replace((" + same + ")::text, '0', ''))"
+	}
+	return "bit_count(" + same + ")"
+}
+
 // shared returns an expression for the number of interests that a candidate shares with a set,
 // which is a common table expression with a row of setOf.
 func (c *conn) shared(set statement) statement {
-	same := `candidate.interest_bits & "bit"((SELECT bits FROM ` + set + `), length(candidate.interest_bits), true)`
-	ones := "bit_count(" + same + ")"
-	if c.major() < 14 {
-		ones = "length(replace((" + same + ")::text, '0', ''))"
-	}
-	return "(" + ones + " + CASE WHEN (SELECT others FROM " + set + ") IS NULL THEN 0 ELSE (SELECT count(*) FROM @profile_interests " +
+	return "(" + c.sharedBits("(SELECT bits FROM "+set+")") + " + CASE WHEN (SELECT others FROM " + set + ") IS NULL THEN 0 ELSE (SELECT count(*) FROM @profile_interests " +
 		"WHERE profile_id = candidate.id AND interest_id = ANY ((SELECT others FROM " + set + ")::uuid[])) END)"
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -16,11 +17,24 @@ import (
 // candidates are blocked or have an inactive account.
 const few = 128
 
-// Search looks at all candidates, with another statement, if the best few do not fill the page.
+// Search looks at all candidates, with another statement, if the best few do not fill the page. The
+// usual search is a statement of its own, because to begin with a large plan costs more than to
+// search a city.
 func (repo matchingRepository) Search(
 	ctx context.Context, q matching.Query, after *matching.Rank, limit int,
 ) (matches []matching.Match, err error) {
 	err = repo.read(ctx, func(c *conn) error {
+		if after == nil || after.Score > 0 {
+			s, args := c.usual(q, after, limit)
+			rows, err := listPresent(ctx, c, scanUsual, s, args...)
+			if err != nil {
+				return err
+			}
+			matches = together(rows)
+			if own := rows[:len(rows)-len(matches)]; len(own) > 0 && !own[0].more && (len(matches) >= limit || own[0].seen < few) {
+				return nil
+			}
+		}
 		for _, most := range []statement{statement(fmt.Sprint("LIMIT ", few)), ""} {
 			s, args := c.search(q, after, limit, most)
 			rows, err := list(ctx, c, scanRanked, s, args...)
@@ -36,6 +50,40 @@ func (repo matchingRepository) Search(
 	})
 	return matches, err
 }
+
+// usual is search for a viewer who has interests, in a store all of whose interests have a bit. For
+// others its profiles are not the right ones: there are no rows of interests, or more is true in
+// them. The store keeps the statement for each combination of conditions.
+func (c *conn) usual(q matching.Query, after *matching.Rank, limit int) (presentable, []any) {
+	fitting := where{args: []any{uuid(q.Viewer), limited(limit)}}
+	fitting.add("EXISTS (SELECT FROM mine) AND candidate.is_searchable")
+	described(&fitting, q)
+	if len(q.Interests) > 0 {
+		fitting.args = append(fitting.args, uuids(q.Interests))
+		wanted := bitsOf("@interests WHERE is_active AND id = ANY(" + statement(placeholders(len(fitting.args), 1)) + ")")
+		fitting.add(string(c.sharedBits("("+wanted+")")) + " > 0")
+	}
+	further, args := "", fitting.args
+	if after != nil {
+		further = "WHERE (-score, id) > (-" + placeholders(len(args)+1, 1) + "::bigint, " + placeholders(len(args)+2, 1) + ")"
+		args = append(args, int64(after.Score), uuid(after.Profile))
+	}
+	from := "SELECT id, " + c.sharedBits(ownBits) + "::bigint AS score FROM @profiles AS candidate WHERE " + fitting.text()
+	first := from + ") AS candidate " + statement(further)
+	if known, found := c.store.searches.Load(first); found {
+		return known.(presentable), args //nolint:forcetypeassert // nothing else is stored
+	}
+	s := withCheck("WITH "+withMine+", first AS MATERIALIZED (SELECT id, score FROM ("+first+` ORDER BY score DESC, id LIMIT `+statement(strconv.Itoa(few))+`)
+	(SELECT `+profiles.nulls+", NULL::bigint, NULL::bit varying, NULL::uuid[], "+interests.columns+`, number, (SELECT count(*) FROM first),
+		EXISTS (SELECT FROM @interests WHERE number >= 8192)
+	FROM mine AS interests ORDER BY name_folded, id)
+	UNION ALL
+	SELECT `+profiles.columns+", score, interest_bits, NULL, "+interests.nulls+", NULL, NULL, NULL FROM "+sharing+" AS profiles", len(args))
+	c.store.searches.Store(first, s)
+	return s, args
+}
+
+var ownBits = "(" + bitsOf("mine AS interests") + ")"
 
 // search returns a statement, with its arguments, that finds up to $2 profiles by their ranks and
 // the interests of the viewer, $1. It looks at most of the best candidates, where most is a LIMIT
@@ -123,6 +171,7 @@ type rankedRow struct {
 	own    matching.Interest
 	number int64
 	seen   int64
+	more   bool // see usual
 }
 
 func scanRanked(r *row, v *rankedRow) {
@@ -130,6 +179,11 @@ func scanRanked(r *row, v *rankedRow) {
 	v.Score, v.bits, v.others = int(r.int()), r.bitString(), idsOf[id.Interest](r)
 	interests.scan(r, &v.own)
 	v.number, v.seen = r.int(), r.int()
+}
+
+func scanUsual(r *row, v *rankedRow) {
+	scanRanked(r, v)
+	v.more = r.bool()
 }
 
 // together returns the matches with the interests of the viewer that they share.

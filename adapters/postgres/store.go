@@ -33,6 +33,8 @@ type Store struct {
 	texts   sync.Map // statement to its text with the schema
 	gate    *uow.Gate
 
+	searches sync.Map // see conn.usual
+
 	groups *groups // nil unless sends share commits
 
 	waiting, roundTrips atomic.Int64 // see Stats

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -25,13 +27,22 @@ func presenceChecked(f *fixture) {
 // viewsChecked checks that what views find does not hide a session that does not hold.
 func viewsChecked(f *fixture) {
 	voyager := f.rich("vera", 100)
-	talk := f.conversation(voyager, f.user("luca"))
+	luca, hiking := f.user("luca"), f.interest("hiking")
+	talk := f.conversation(voyager, luca)
+	f.profile(voyager, hiking)
+	f.profile(luca, hiking)
 	f.message(talk, voyager, noon)
 	f.message(talk, voyager, noon.Add(time.Second))
 	views := map[string]guarded{
 		"a view of messages":      {uow.Read, func(ctx context.Context, tx ports.Tx) error { return readsTalk(ctx, tx, talk) }, nil},
 		"a view of conversations": {uow.Read, func(ctx context.Context, tx ports.Tx) error { return readsTalks(ctx, tx, talk) }, nil},
 		"a view of a wallet":      {uow.Read, func(ctx context.Context, tx ports.Tx) error { return readsFunds(ctx, tx, voyager.ID) }, nil},
+		"a view of matches": {uow.Read, func(ctx context.Context, tx ports.Tx) error {
+			return finds(ctx, tx, matching.Query{Viewer: voyager.ID}, luca.ID)
+		}, nil},
+		"a view of matches of one without interests": {uow.Read, func(ctx context.Context, tx ports.Tx) error {
+			return finds(ctx, tx, matching.Query{Viewer: id.User(f.ids.Next()), Interests: []id.Interest{hiking.ID}}, luca.ID, voyager.ID)
+		}, nil},
 		"a view of what there is not": {uow.Read, func(ctx context.Context, tx ports.Tx) error {
 			_, _, err := tx.Messaging().History(ctx, id.Conversation(f.ids.Next()), nil, 10)
 			return err
@@ -171,6 +182,18 @@ func readsTalks(ctx context.Context, tx ports.Tx, c messaging.Conversation) erro
 		err = fmt.Errorf("the conversations %v", all)
 	}
 	return err
+}
+
+// finds searches, and expects these users.
+func finds(ctx context.Context, tx ports.Tx, q matching.Query, want ...id.User) error {
+	found, err := tx.Matching().Search(ctx, q, nil, 10)
+	if err != nil {
+		return err
+	}
+	if len(found) != len(want) || slices.ContainsFunc(found, func(m matching.Match) bool { return !slices.Contains(want, m.Profile.UserID) }) {
+		return fmt.Errorf("the matches %v", found)
+	}
+	return nil
 }
 
 // readsFunds reads the funds of a user, in one step if the store can.

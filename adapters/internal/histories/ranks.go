@@ -73,7 +73,7 @@ func CompareRanks(t *testing.T, s ports.Storage, pairs int) {
 			q.Interests = pick(4)
 		}
 		var want, got []matching.Match
-		limit := 1 + r.IntN(4)
+		limit := 1 + r.IntN(max(4, pairs/5))
 		must(store.Snapshot(ctx, func(ctx context.Context, tx ports.Tx) error {
 			all, err := tx.Matching().Candidates(ctx, id.Profile{}, 1000)
 			if err != nil {

@@ -53,9 +53,11 @@ func TestRanking(t *testing.T) {
 		name    string
 		first   int // number of the first interest
 		version string
+		pairs   int
 	}{
-		{"few interests", 0, ""}, {"bits of several lengths", 250, ""}, {"more interests than bits", 8180, ""},
-		{"no interest with a bit", 8192, ""}, {"a server without bit_count", 8180, "13"},
+		{"few interests", 0, "", 12}, {"bits of several lengths", 250, "", 12}, {"more interests than bits", 8180, "", 12},
+		{"no interest with a bit", 8192, "", 12}, {"a server without bit_count", 8180, "13", 12}, {"few interests without bit_count", 0, "13", 12},
+		{"more candidates than a search looks at first", 0, "", 100},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, o := t.Context(), fresh(t, dsn)
@@ -74,7 +76,7 @@ func TestRanking(t *testing.T) {
 			s, err := postgres.New(ctx, pool, o)
 			must(t, err)
 			defer func() { must(t, s.Close(context.Background())) }()
-			histories.CompareRanks(t, s, 12)
+			histories.CompareRanks(t, s, c.pairs)
 			bitsAgree(t, dsn, o)
 		})
 	}

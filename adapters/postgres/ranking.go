@@ -68,12 +68,13 @@ func (c *conn) usual(q matching.Query, after *matching.Rank, limit int) (present
 		further = "WHERE (-score, id) > (-" + placeholders(len(args)+1, 1) + "::bigint, " + placeholders(len(args)+2, 1) + ")"
 		args = append(args, int64(after.Score), uuid(after.Profile))
 	}
-	from := "SELECT id, " + c.sharedBits(ownBits) + "::bigint AS score FROM @profiles AS candidate WHERE " + fitting.text()
-	first := from + ") AS candidate " + statement(further)
+	first := "SELECT id, " + c.sharedBits(ownBits) + "::bigint AS score FROM @profiles AS candidate WHERE " + fitting.text() +
+		") AS candidate " + statement(further)
 	if known, found := c.store.searches.Load(first); found {
 		return known.(presentable), args //nolint:forcetypeassert // nothing else is stored
 	}
-	s := withCheck("WITH "+withMine+", first AS MATERIALIZED (SELECT id, score FROM ("+first+` ORDER BY score DESC, id LIMIT `+statement(strconv.Itoa(few))+`)
+	s := withCheck("WITH "+withMine+", first AS MATERIALIZED (SELECT id, score FROM ("+first+`
+		ORDER BY score DESC, id LIMIT `+statement(strconv.Itoa(few))+`)
 	(SELECT `+profiles.nulls+", NULL::bigint, NULL::bit varying, NULL::uuid[], "+interests.columns+`, number, (SELECT count(*) FROM first),
 		EXISTS (SELECT FROM @interests WHERE number >= 8192)
 	FROM mine AS interests ORDER BY name_folded, id)

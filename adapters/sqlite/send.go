@@ -65,15 +65,16 @@ func scanReady(r *row, v *ready) {
 
 // Send implements messaging.Sender. One statement makes all checks, and the others write. They have
 // no savepoint: if one of them fails, which no check can foresee, the units that share the
-// transaction are lost, too, and run again.
+// transaction are lost, too, and run again. A check of another session than the sender's is made by
+// the steps.
 func (repo messagingRepository) Send(
 	ctx context.Context, s messaging.Sending,
 ) (sent messaging.Message, outcome idempotency.Outcome, err error) {
-	p := repo.presence
-	if repo.touched || repo.conn.undoing == never || p != nil && (p.User != s.Message.UserID || !p.Open.Live) {
-		return sent, idempotency.Unsupported, nil
-	}
 	err = repo.Call(ctx, true, func() error {
+		p := repo.presence
+		if repo.touched || repo.conn.undoing == never || p != nil && (p.User != s.Message.UserID || !p.Open.Live) {
+			return nil
+		}
 		found, err := repo.findReady(ctx, s)
 		if errors.Is(err, errNone) {
 			outcome = idempotency.NotDone

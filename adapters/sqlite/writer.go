@@ -22,8 +22,8 @@ const (
 // writer runs the units that write, one after the other in the order of their arrival, on its one
 // connection. A unit that has the connection ends its turn with release. If another unit waits, it
 // gets the connection, and joins the same transaction, in a savepoint from its first write. If none
-// waits, release commits the transaction for all units of the batch. So a lone unit commits immediately, and units
-// that arrive while the disk is busy share the next flush.
+// waits, release commits the transaction for all units of the batch. So a lone unit commits
+// immediately, and units that arrive while the disk is busy share the next flush.
 type writer struct {
 	open func(ctx context.Context) (*conn, error)
 

@@ -62,7 +62,8 @@ func TestWrongNumbersAreFound(t *testing.T) {
 	o := mustOpen(t, path)
 	defer o.close(t)
 	histories.CompareRanks(t, o.storage, 12)
-	_, err := rawDB(t, path).Exec("UPDATE profiles SET interest_numbers = CAST(interest_numbers || x'7f' AS BLOB) WHERE id IN (SELECT id FROM profiles ORDER BY id LIMIT 2)")
+	_, err := rawDB(t, path).Exec(`UPDATE profiles SET interest_numbers = CAST(interest_numbers || x'7f' AS BLOB)
+		WHERE id IN (SELECT id FROM profiles ORDER BY id LIMIT 2)`)
 	must(t, err)
 	if v := derivedIn(t, o.storage); len(v) != 2 || v[0] == v[1] {
 		t.Errorf("an audit found %q", v)
@@ -80,7 +81,8 @@ func TestNumberingContinues(t *testing.T) {
 	for _, undo := range []string{
 		// More profiles than one transaction changes. They have no accounts.
 		`INSERT INTO profiles (id, user_id, country_searched, city_searched, is_searchable)
-			SELECT randomblob(16), randomblob(16), '', '', 0 FROM (WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n LIMIT 1500) SELECT * FROM n)`,
+			SELECT randomblob(16), randomblob(16), '', '', 0
+			FROM (WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n LIMIT 1500) SELECT * FROM n)`,
 		`INSERT INTO profile_interests SELECT profiles.id, interests.id FROM profiles, interests
 			WHERE (number + unicode(hex(profiles.id))) % 7 = 0 ON CONFLICT DO NOTHING`,
 		"UPDATE profiles SET interest_numbers = x'' WHERE id > (SELECT min(id) FROM profiles)",

@@ -48,6 +48,9 @@ const (
 	// repeatedKeys asks for two events of the outbox with one key, which no index finds.
 	repeatedKeys = "SELECT EXISTS (SELECT 1 FROM @outbox GROUP BY aggregate, seq, id HAVING count(*) > 1)"
 
+	// someEvents looks for an event. An index tells it without the dead rows.
+	someEvents = "SELECT (SELECT min(arrival) FROM @outbox_batches) IS NOT NULL AND $1 > 0"
+
 	// maxInBatch bounds the events of one row of the outbox.
 	maxInBatch = 64
 )
@@ -83,7 +86,7 @@ func (c *conn) writeOutbox(ctx context.Context, rows []ports.Row) error {
 // committed.
 func (repo eventsRepository) Number(ctx context.Context, limit int) (n int, err error) {
 	err = repo.write(ctx, func(c *conn) error {
-		some, err := find(ctx, c, value((*row).bool), "SELECT (SELECT min(arrival) FROM @outbox_batches) IS NOT NULL AND $1 > 0", limited(limit))
+		some, err := find(ctx, c, value((*row).bool), someEvents, limited(limit))
 		if err != nil || !some {
 			return err
 		}

@@ -229,15 +229,16 @@ const (
 
 	// activityMinute is the minute of activity. It is a part of two indexes. They do not have the time
 	// itself, so that few messages change them.
-	activityMinute statement = "coalesce(conversations.latest_minute, date_trunc('minute', conversations.created_at AT TIME ZONE 'UTC'))"
+	activityMinute statement = "coalesce(conversations.latest_minute, " +
+		"date_trunc('minute', conversations.created_at AT TIME ZONE 'UTC'))"
 )
 
 // pageOf has up to $4 conversations of the viewer $1 after the position ($2, $3): those of which
 // the viewer is the participant me. It may have more that were active in the same minute as the
 // last one. An index has the minutes in this order.
 func pageOf(me, other statement) statement {
-	return "(SELECT *, " + other + " AS other_id FROM @conversations WHERE " + me + " = $1 AND (" + activity + ", id) < ($2, $3)" +
-		" AND " + activityMinute + " <= date_trunc('minute', $2 AT TIME ZONE 'UTC') ORDER BY " + activityMinute +
+	return "(SELECT *, " + other + " AS other_id FROM @conversations WHERE " + me + " = $1" +
+		" AND (" + activity + ", id) < ($2, $3) AND " + activityMinute + " <= date_trunc('minute', $2 AT TIME ZONE 'UTC') ORDER BY " + activityMinute +
 		" DESC FETCH FIRST $4 ROWS WITH TIES)"
 }
 

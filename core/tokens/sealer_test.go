@@ -204,7 +204,8 @@ func TestSealerReadsChainsOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			if n := m.open(); n != 0 || watched.reads.Load() != test.reads {
-				t.Errorf("%d transactions are not sealed after %d reads of the chains, want 0 after %d", n, watched.reads.Load(), test.reads)
+				t.Errorf("%d transactions are not sealed after %d reads of the chains, want 0 after %d",
+					n, watched.reads.Load(), test.reads)
 			}
 		})
 	}

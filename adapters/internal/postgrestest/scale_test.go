@@ -299,7 +299,8 @@ func (s *scale) explain(what string) {
 // active in one minute.
 func (s *scale) pagesOfConversations() {
 	s.Helper()
-	// One more tells whether there are more, one that its minute is over, and one is the last of the page before.
+	// One more tells whether there are more, one that its minute is over, and one is the last of the
+	// page before.
 	const most = 2 * (page.DefaultLimit + 3)
 	hubs, hub := 0, s.town.userID(hub)
 	for _, talk := range s.town.talkRows {

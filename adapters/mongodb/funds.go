@@ -25,8 +25,8 @@ func heldBy(user id.User) (match, sum bson.D) {
 
 func scanHeld(r *record) int64 { return r.int("held") }
 
-// Funds implements reservations.FundsReader. It is a transaction, so that all of the command sees one
-// moment.
+// Funds implements reservations.FundsReader. It is a transaction, so that all of the command sees
+// one moment.
 func (repo fundsRepository) Funds(ctx context.Context, user id.User) (f reservations.Funds, err error) {
 	err = repo.unchecked(ctx, false, func(t *txn) error {
 		t.used = true
@@ -50,8 +50,8 @@ func (repo fundsRepository) Funds(ctx context.Context, user id.User) (f reservat
 	return f, nil
 }
 
-// findFunds returns mongo.ErrNoDocuments if there is no wallet, or if the session with which the unit
-// begins does not pass.
+// findFunds returns mongo.ErrNoDocuments if there is no wallet, or if the session with which the
+// unit begins does not pass.
 func findFunds(ctx context.Context, t *txn, user id.User) (f reservations.Funds, err error) {
 	match, sum := heldBy(user)
 	stages := []bson.D{

@@ -36,8 +36,8 @@ func (repo usersRepository) CheckActive(ctx context.Context, user id.User) error
 
 func scanActive(r *record) bool { return r.bool("is_active") }
 
-// checkPresence makes the check with which the unit begins, unless it was made. It reads the session
-// first and then its account, as Session does.
+// checkPresence makes the check with which the unit begins, unless it was made. It reads the
+// session first and then its account, as Session does.
 func (t *txn) checkPresence(ctx context.Context) error {
 	p := t.present
 	if p == nil {

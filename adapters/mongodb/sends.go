@@ -20,8 +20,8 @@ import (
 var _ messaging.Sender = messagingRepository{}
 
 var (
-	// errNone is returned for a message that was not sent, because a check fails, or because it is not
-	// known that it passes. The steps of the command then decide.
+	// errNone is returned for a message that was not sent, because a check fails, or because it is
+	// not known that it passes. The steps of the command then decide.
 	errNone = errors.New("the message was not sent")
 
 	errWhole = errors.New("the unit of work is committed")
@@ -161,8 +161,8 @@ func (t *txn) commitWhole(ctx context.Context) error {
 }
 
 // advance makes a parcel the last message of its conversation. It returns the conversation after
-// that, and the time of the message. Usually the clock is ahead of the message before; if it is not,
-// advance has to read that.
+// that, and the time of the message. Usually the clock is ahead of the message before; if it is
+// not, advance has to read that.
 func (t *txn) advance(ctx context.Context, p *parcel) (there overview, at time.Time, err error) {
 	at = p.SentAt(time.Time{})
 	name := d("_id", uuid(p.talk.ID))

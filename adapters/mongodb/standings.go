@@ -156,8 +156,8 @@ func (a *asked) scanSession(r *record) bool {
 	return true
 }
 
-// admits reports whether it is known that the people of a parcel may talk, that the sender is signed
-// in, and that no record has the key.
+// admits reports whether it is known that the people of a parcel may talk, that the sender is
+// signed in, and that no record has the key.
 func (a *asked) admits(p *parcel) bool {
 	for _, user := range []id.User{p.sender(), p.other()} {
 		if !a.active[user] || a.blocking[user] {
@@ -177,8 +177,8 @@ func (a *asked) isOpen(p *users.Presence) bool {
 }
 
 // readTogether reads a page of messages in one command with the standing of their conversation and
-// the session with which the unit begins. It reports false if it cannot, if there are no messages, or
-// if the session does not pass: the queries then go out one by one.
+// the session with which the unit begins. It reports false if it cannot, if there are no messages,
+// or if the session does not pass: the queries then go out one by one.
 func readTogether(
 	ctx context.Context, t *txn, conversation id.Conversation, q query,
 ) (found bool, standing messaging.Standing, page []messaging.Message, err error) {

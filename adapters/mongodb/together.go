@@ -16,13 +16,13 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// triesTogether is how often the transaction of a group is tried. If another process has written one
-// of its documents, the server refuses the whole transaction. After the last try each member goes
-// alone, so that one document in demand does not hold up the others.
+// triesTogether is how often the transaction of a group is tried. If another process has written
+// one of its documents, the server refuses the whole transaction. After the last try each member
+// goes alone, so that one document in demand does not hold up the others.
 const triesTogether = 2
 
-// sendTogether sends parcels in one transaction, with one command for each collection. Each is sent or
-// not for itself, and sees those before it. The whole takes no longer than a command may.
+// sendTogether sends parcels in one transaction, with one command for each collection. Each is
+// sent or not for itself, and sees those before it. The whole takes no longer than a command may.
 func (s *Store) sendTogether(_ struct{}, all []*parcel) []fate {
 	ctx, cancel := context.WithTimeout(context.Background(), s.options.CommandTimeout)
 	defer cancel()

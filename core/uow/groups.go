@@ -17,9 +17,10 @@ const (
 
 // Groups lets, for adapters, small units of work that arrive while another is under way share a
 // commit. P is what a unit does, R its result, and L what a group holds while it waits, such as a
-// connection: that of its first member. A lone unit goes immediately, as it would without groups. A
-// unit that finds another under way joins the group that gathers. That sets out when a commit has
-// ended, when it is full, or when it is MaxGroupAge old. So there is at most one group that gathers.
+// connection: that of its first member. A lone unit goes immediately, as it would without groups.
+// A unit that finds another under way joins the group that gathers. That sets out when a commit
+// has ended, when it is full, or when it is MaxGroupAge old. So there is at most one group that
+// gathers.
 type Groups[L, P, R any] struct {
 	gate   *Gate // has entered by each group, so that Close waits for it
 	grace  time.Duration
@@ -53,17 +54,17 @@ type Fate[L, R any] struct {
 	Err    error
 }
 
-// NewGroups returns Groups of a store with a gate. commit commits the parts of a group of two or more,
-// each or not for itself, and returns their fates in the same order; it must return, and may run more
-// than once concurrently. A unit whose context ends after its group has set out waits for grace at
-// most.
+// NewGroups returns Groups of a store with a gate. commit commits the parts of a group of two or
+// more, each or not for itself, and returns their fates in the same order; it must return, and may
+// run more than once concurrently. A unit whose context ends after its group has set out waits for
+// grace at most.
 func NewGroups[L, P, R any](gate *Gate, grace time.Duration, commit func(lease L, all []P) []Fate[L, R]) *Groups[L, P, R] {
 	return &Groups[L, P, R]{gate: gate, grace: grace, commit: commit}
 }
 
 // Join makes a unit a member of the group that gathers. It reports whether the group has taken the
-// lease, because the group is new. It returns nil if the unit has to go alone; the caller calls Done
-// after that. Otherwise the caller calls Await.
+// lease, because the group is new. It returns nil if the unit has to go alone; the caller calls
+// Done after that. Otherwise the caller calls Await.
 func (s *Groups[L, P, R]) Join(lease L, part P) (m *Member[L, P, R], taken bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,9 +145,9 @@ func (s *Groups[L, P, R]) over() {
 	}
 }
 
-// Await returns the fate of a member. If ctx ends first, a member leaves the group that gathers, and
-// the error is ctx.Err() (wrapped). A group that has set out is not stopped. Then, unless its fate
-// comes in time, the error is ErrOutcomeUnknown, which wraps ctx.Err().
+// Await returns the fate of a member. If ctx ends first, a member leaves the group that gathers,
+// and the error is ctx.Err() (wrapped). A group that has set out is not stopped. Then, unless its
+// fate comes in time, the error is ErrOutcomeUnknown, which wraps ctx.Err().
 func (s *Groups[L, P, R]) Await(ctx context.Context, m *Member[L, P, R]) Fate[L, R] {
 	select {
 	case <-m.decided:

@@ -154,18 +154,18 @@ func TestCommandsOfFrequentUseCases(t *testing.T) {
 }
 
 // guarded returns a context in which units begin with the check of the session of the user of a use case.
-func (s *scene) guarded(t *testing.T, useCase string) context.Context {
+func (c *scene) guarded(t *testing.T, useCase string) context.Context {
 	t.Helper()
-	user := s.Voyager
+	user := c.Voyager
 	if useCase == "accept" || useCase == "read a page of messages" {
-		user = s.Local
-		_, err := s.Users.SignIn(t.Context(), users.SignIn{Email: "local0@example.org", Password: community.Password})
+		user = c.Local
+		_, err := c.Users.SignIn(t.Context(), users.SignIn{Email: "local0@example.org", Password: community.Password})
 		must(t, err)
 	}
-	open, err := s.Users.Sessions(t.Context(), user, page.Request[page.Moment]{})
+	open, err := c.Users.Sessions(t.Context(), user, page.Request[page.Moment]{})
 	must(t, err)
 	p := users.Presence{User: user, Session: open.Items[0].ID, Open: users.SessionFilter{Live: true}}
-	ctx, _ := s.Store.Guarded(context.Background(), func(ctx context.Context, tx ports.Tx) error { return users.CheckPresence(ctx, tx, p) })
+	ctx, _ := c.Store.Guarded(context.Background(), func(ctx context.Context, tx ports.Tx) error { return users.CheckPresence(ctx, tx, p) })
 	return ctx
 }
 

@@ -36,6 +36,9 @@ MEMORY := $(shell \
 	fi 2>/dev/null)
 test race cover fuzz soak bench-http: export TMPDIR := $(or $(MEMORY),$(TMPDIR),/tmp)
 
+# With the profile of the server, the compiler would compile all that the server imports once more, and no test needs its speed.
+test race cover fuzz soak: export GOFLAGS := $(GOFLAGS) -pgo=off
+
 FUZZTIME ?= 10s
 
 PROFILE := .build/core.out

@@ -119,8 +119,8 @@ func TestParsed(t *testing.T) {
 }
 
 func FuzzParsed(f *testing.F) {
-	for _, body := range bodies() {
-		if len(body) < 200 {
+	for i, body := range bodies() {
+		if i%40 == 0 && len(body) < 200 { // some of them, because the fuzzer tries each before it makes others
 			f.Add(body)
 		}
 	}

@@ -75,8 +75,9 @@ func (repo messagingRepository) Send(
 	return sent, outcome, err
 }
 
-// parcelOf returns a parcel with the conversation, whose participants never change. The check with
-// which the unit begins becomes that of the parcel if it is about the sender.
+// parcelOf returns the parcel of a message. It reads the conversation outside of the transaction,
+// because the participants never change. If the unit begins with a check of the sender's session,
+// the parcel takes it over; a check of another session is made here.
 func (t *txn) parcelOf(ctx context.Context, s messaging.Sending) (*parcel, error) {
 	if t.present != nil && t.present.User != s.Message.UserID {
 		if err := t.checkPresence(ctx); err != nil {

@@ -16,10 +16,10 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// asked is what is read for parcels outside of their transaction, and while that goes on: whether
-// their people are active, block one another, and are signed in. The steps hold these documents no
-// more than this does: a block or a deactivation that is committed meanwhile may come too late. The
-// fields are set when wait has returned nil.
+// asked holds the results of the queries that run outside of the transaction of some parcels, at the
+// same time: whether the participants are active, block each other, and are signed in. The steps do
+// not lock these documents either, so a block or a deactivation that is committed meanwhile may have
+// no effect on the message. The fields are set when wait has returned nil.
 type asked struct {
 	active   map[id.User]bool
 	blocking map[id.User]bool // who blocks one of the others
@@ -62,7 +62,7 @@ func (t *txn) ask(ctx context.Context, all ...*parcel) *asked {
 	ctx, cancel := context.WithCancel(ctx)
 	a.stop = func() {
 		cancel()
-		_ = a.wait() // nobody needs the answers
+		_ = a.wait() // the results are not used
 	}
 	if len(all) == 1 && len(open) == 1 && !t.store.sharded { // without the session the people do not matter
 		a.query(ctx, t, sessionsIn, func(r *record) bool {

@@ -74,7 +74,7 @@ func (t *txn) run(ctx context.Context, fn func(ctx context.Context, tx ports.Tx)
 		inside = context.WithValue(ctx, unitKey{}, u)
 	}
 	err := u.Run(func() error { return fn(inside, u) })
-	if err != nil && t.present != nil { // whoever may not do anything is told so before anything else
+	if err != nil && t.present != nil { // the error of the session comes before any other
 		err = cmp.Or(t.checkPresence(ctx), err)
 	}
 	if err != nil {

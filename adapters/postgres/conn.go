@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/cicerone-go/cicerone/core/events"
@@ -229,6 +230,13 @@ func atOnce[T any](
 	}
 	c.whole = true
 	return found, nil
+}
+
+// isUndone reports whether err means that a unit in one step has changed nothing, so that its steps
+// decide.
+func isUndone(err error) bool {
+	failed, _ := errors.AsType[*pgconn.PgError](err)
+	return errors.Is(err, errNone) || failed != nil && isLostRace(failed)
 }
 
 // end commits the unit. Reads that are queued are made before, because they may forbid it.

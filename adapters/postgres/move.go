@@ -2,11 +2,8 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"strings"
-
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/idempotency"
@@ -175,9 +172,8 @@ func (repo reservationsRepository) moveAtOnce(
 			locks, s = append([]command{key}, locks...), to.once
 		}
 		found, err := atOnce(ctx, c, scanMoved, locks, s, args...)
-		failed, _ := errors.AsType[*pgconn.PgError](err)
 		switch {
-		case errors.Is(err, errNone), failed != nil && isLostRace(failed):
+		case isUndone(err):
 			outcome = idempotency.NotDone
 			return nil
 		case err != nil:

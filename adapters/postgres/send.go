@@ -2,13 +2,10 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
@@ -176,9 +173,8 @@ func (repo messagingRepository) Send(
 			return err
 		}
 		at, err := c.dispatch(ctx, p)
-		failed, _ := errors.AsType[*pgconn.PgError](err)
 		switch {
-		case errors.Is(err, errNone), failed != nil && isLostRace(failed):
+		case isUndone(err):
 			outcome = idempotency.NotDone
 			return nil
 		case err != nil:

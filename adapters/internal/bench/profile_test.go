@@ -23,7 +23,7 @@ func TestPortableProfile(t *testing.T) {
 	}
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
-	_, err := z.Write(message("", "/tmp/build/server", "main.main", "/home/me/src/main.go", "net/http/server.go", "[vdso]"))
+	_, err := z.Write(message("", "/a/folder/server", "main.main", "/another/folder/main.go", "net/http/server.go", "[vdso]"))
 	must(t, err)
 	must(t, z.Close())
 	file := filepath.Join(t.TempDir(), "a.pprof")

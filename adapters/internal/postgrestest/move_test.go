@@ -137,9 +137,9 @@ func (m *movers) cancel(ctx context.Context, r *trial) error {
 	return err
 }
 
-// TestMovesInOneStepHoldInOrder accepts and cancels reservations of few people, whose times
-// overlap, in one step and step by step, with and without keys, beside messages, blocks,
-// settlements and erasures. No two units wait for each other, each reservation is accepted once
+// TestMovesInOneStepHoldInOrder accepts and cancels overlapping reservations of a few people, in
+// one step and step by step, with and without keys. Messages, blocks, settlements and erasures run
+// at the same time. No two units wait for each other, each reservation is accepted once
 // at most, and no token is lost.
 func TestMovesInOneStepHoldInOrder(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
@@ -168,7 +168,7 @@ func TestMovesInOneStepHoldInOrder(t *testing.T) {
 	}
 	for round := range size(15, 400) {
 		m.round(round, [2]id.User{voyager, local}, talks, pairs[1].Voyager)
-		m.clock.Advance(2 * time.Hour) // what was accepted two rounds before is settled
+		m.clock.Advance(2 * time.Hour) // the reservations that were accepted two rounds before are settled
 	}
 	leaving.Wait()
 	found, err := m.Auditor.Audit(ctx)

@@ -299,7 +299,8 @@ func (s *scale) explain(what string) {
 // active in one minute.
 func (s *scale) pagesOfConversations() {
 	s.Helper()
-	// One more tells whether there are more, one that its minute is over, and one is the last of the
+	// A page reads up to three more conversations: the next one, to report whether there is a next
+	// page; one of an earlier minute, to know that the minute is complete; and the last one of the
 	// page before.
 	const most = 2 * (page.DefaultLimit + 3)
 	hubs, hub := 0, s.town.userID(hub)

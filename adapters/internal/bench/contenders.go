@@ -90,12 +90,12 @@ func (c contender) memory() (int64, error) {
 }
 
 // quiet returns when the server and its database have finished what they do after they have
-// answered, like delivering events, so that the next contender has the machine for itself. It waits
-// at most ten seconds. look is how long a pause must be.
-func (c contender) quiet(look time.Duration) error {
+// answered, like delivering events, so that the next contender has the machine for itself. look is
+// how long a pause must be, and most how long it waits.
+func (c contender) quiet(look, most time.Duration) error {
 	const calm = 10 * time.Millisecond // the clock of the kernel does not show less
 	before, err := c.meter()
-	for range 100 {
+	for begun := time.Now(); err == nil && time.Since(begun) < most; {
 		time.Sleep(look)
 		now, failed := c.meter()
 		used := now.since(before)

@@ -17,6 +17,8 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/programs"
 )
 
+const pause = 100 * time.Millisecond // how long a server does nothing when it is quiet
+
 // Build builds the programs that take part, and returns their folder.
 func Build(t *testing.T) string {
 	t.Helper()
@@ -43,6 +45,7 @@ func Run(t *testing.T, folder string, o Options) Report {
 	talkers, err := load(w, strings.TrimPrefix(running.Base, "http://"), o.Log)
 	must(t, err)
 	report := newReport(o, s, w, time.Since(begun))
+	must(t, newCicerone(cicerone, running, s, o).quiet(pause, 10*time.Minute)) // a copy has no events to deliver
 	if !s.loses() {
 		running.End(t)
 		server.Sound(t, s.address)
@@ -75,6 +78,7 @@ func Run(t *testing.T, folder string, o Options) Report {
 			b.contenders = append(b.contenders, copied)
 		}
 	}
+	must(t, b.contenders[0].quiet(pause, 10*time.Second))
 	for _, name := range o.Scenarios {
 		must(t, b.measure(scenarios[slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })]))
 	}
@@ -165,7 +169,7 @@ func (b *benchmark) turns(s scenario, clients int, rate float64) (rows []Row, er
 			if err := one.take(s, clients, rate, b.Options); err != nil {
 				return nil, fmt.Errorf("%s: %w", one.name, err)
 			}
-			if err := one.quiet(min(b.Time, 100*time.Millisecond)); err != nil {
+			if err := one.quiet(min(b.Time, pause), 10*time.Second); err != nil {
 				return nil, err
 			}
 		}

@@ -3,31 +3,54 @@ package postgres
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// groups lets sends share a commit. Each group under way has one of the pool's connections.
-type groups = uow.Groups[*pgxpool.Conn, *parcel, time.Time]
+// inOneStep runs a unit of a kind, if the unit is untouched. Nothing is taken unless the outcome is
+// idempotency.Done.
+func (u *unit) inOneStep(ctx context.Context, make func(c *conn) (*step, error)) (outcome idempotency.Outcome, err error) {
+	err = u.write(ctx, func(c *conn) error {
+		if !c.untouched() {
+			return nil
+		}
+		p, err := make(c)
+		if err != nil {
+			return err
+		}
+		switch err := c.dispatch(ctx, p); {
+		case isUndone(err):
+			outcome = idempotency.NotDone
+			return nil
+		case err != nil:
+			return err
+		}
+		outcome = idempotency.Done
+		return nil
+	})
+	return outcome, err
+}
 
-// fate is what became of a send in a group: its time, or an error, which is errNone if nothing was
-// changed.
-type fate = uow.Fate[*pgxpool.Conn, time.Time]
+// groups lets units share a commit. Each group under way has one of the pool's connections.
+type groups = uow.Groups[*pgxpool.Conn, *step, struct{}]
 
-// dispatch sends a parcel, with others or alone. Like atOnce, it returns errNone if nothing was
+// fate is what became of a unit in a group. Its error is errNone if nothing was changed.
+type fate = uow.Fate[*pgxpool.Conn, struct{}]
+
+// dispatch commits a unit, with others or alone. Like atOnce, it returns errNone if nothing was
 // changed, and the unit then continues.
-func (c *conn) dispatch(ctx context.Context, p *parcel) (at time.Time, err error) {
+func (c *conn) dispatch(ctx context.Context, p *step) error {
 	s := c.store.groups
 	if s == nil {
-		return p.send(ctx, c)
+		return p.goAlone(ctx, c)
 	}
 	m, taken := s.Join(c.lease, p)
 	if m == nil {
 		defer s.Done()
-		return p.send(ctx, c)
+		return p.goAlone(ctx, c)
 	}
 	if c.lease != nil {
 		if !taken { // others need it more while this unit waits
@@ -40,8 +63,9 @@ func (c *conn) dispatch(ctx context.Context, p *parcel) (at time.Time, err error
 		defer s.Done()
 	}
 	if f.Lease == nil && (f.Alone || errors.Is(f.Err, errNone)) {
+		var err error
 		if f.Lease, err = c.store.acquire(ctx); err != nil {
-			return at, err
+			return err
 		}
 	}
 	if f.Lease != nil {
@@ -49,9 +73,19 @@ func (c *conn) dispatch(ctx context.Context, p *parcel) (at time.Time, err error
 	}
 	switch {
 	case f.Alone:
-		return p.send(ctx, c)
+		return p.goAlone(ctx, c)
 	case f.Err == nil:
 		c.whole, c.first = true, nil
 	}
-	return f.Result, f.Err
+	return f.Err
+}
+
+// goAlone commits a unit in a round trip of its own: see atOnce.
+func (p *step) goAlone(ctx context.Context, c *conn) error {
+	s := p.alone
+	if len(p.args) == len(p.columns) {
+		s = p.once
+	}
+	_, err := atOnce(ctx, c, scan(map[[16]byte]*step{p.id: p}), p.locks, s, p.args...)
+	return err
 }

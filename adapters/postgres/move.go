@@ -12,8 +12,7 @@ import (
 
 var _ reservations.Mover = reservationsRepository{}
 
-// movingColumns are the arguments of moving, in the order of movingArgs. The last ones are the
-// record, which is left out if there is no key. The first is $1, the viewer of personOf.
+// movingColumns are what moving knows of a move, in the order of movingArgs.
 var movingColumns = []column{
 	{"caller_id", "uuid"}, {"reservation_id", "uuid"}, {"moved_at", "timestamptz"},
 	{"from_pending", "bigint"}, {"from_accepted", "bigint"},
@@ -22,52 +21,66 @@ var movingColumns = []column{
 	{"paid_at", "timestamptz"},
 	{"paid_1", "text"}, {"paid_2", "text"}, {"paid_3", "text"}, {"paid_4", "text"}, {"paid_5", "text"}, {"paid_6", "text"},
 	{"session_id", "uuid"}, {"created_after", "timestamptz"}, {"used_after", "timestamptz"},
-	{"key_owner", "text"}, {"key_name", "text"}, {"fingerprint", "bytea"}, {"answer", "bytea"}, {"kept_at", "timestamptz"},
 }
 
 // move is a move of a reservation in one step.
 type move struct {
-	to          reservations.Status
-	hold        statement // locks what the move changes
-	alone, once statement // without and with a key
+	*kind
+	to   reservations.Status
+	lock statement // locks what a move that goes alone changes
 }
 
-// The statements that hold do it in the order of ports.Tx. In each, a row is found by what the
-// one before it has found, so that no plan can change the order: CTEs promise none. They are
-// statements of their own, so that moving, which follows, sees what was committed while they
-// waited, and waits for nothing itself. A reservation that is cancelled before it was accepted
-// moves no tokens, and needs no wallet.
+// The statements lock do it in the order of ports.Tx. In each, a row is found by what the one before
+// it has found, so that no plan can change the order: CTEs promise none. They are statements of
+// their own, so that moving, which follows, sees what was committed while they waited, and waits for
+// nothing itself. A reservation that is cancelled before it was accepted moves no tokens, and needs
+// no wallet.
 var (
-	acceptance = moveTo(reservations.Accepted, `WITH calendar AS MATERIALIZED (
-		SELECT id, pg_advisory_xact_lock(`+calendarOf("local_id")+`) FROM @reservations WHERE id = $1
+	acceptance = moveTo("acceptances", reservations.Accepted, `WITH calendar AS MATERIALIZED (
+		SELECT id, pg_advisory_xact_lock(`+calendarOf("local_id", "$2")+`) FROM @reservations WHERE id = $1
 	), held AS MATERIALIZED (
 		SELECT voyager_id FROM @reservations WHERE id = (SELECT id FROM calendar) FOR NO KEY UPDATE
 	) SELECT 1 FROM @wallets WHERE user_id = (SELECT voyager_id FROM held) FOR NO KEY UPDATE`,
 		"tokens * {each}", `status = 'pending' AND creator_id <> {caller_id} AND {moved_at} < date
 			AND other.is_active AND NOT `+eitherBlocks("voyager_id", "local_id")+" AND NOT "+overlapping)
 
-	cancellation = moveTo(reservations.Cancelled, `WITH held AS MATERIALIZED (
+	cancellation = moveTo("cancellations", reservations.Cancelled, `WITH held AS MATERIALIZED (
 		SELECT status, voyager_id FROM @reservations WHERE id = $1 FOR NO KEY UPDATE
 	) SELECT 1 FROM @wallets WHERE user_id = (SELECT voyager_id FROM held WHERE status = 'accepted') FOR NO KEY UPDATE`,
 		"CASE status WHEN 'accepted' THEN tokens * {each} ELSE 0 END", `(status = 'pending' AND creator_id = {caller_id}
 			OR status = 'accepted' AND ({moved_at} < date OR local_id = {caller_id}))`)
 )
 
-func moveTo(to reservations.Status, hold, amount, allowed statement) move {
-	without := movingColumns[:len(movingColumns)-columnsOfRecord]
-	return move{
-		to: to, hold: hold, alone: one(without, moving(to, amount, allowed, "", "")),
-		once: one(movingColumns, moving(to, amount, allowed, notUsed, keep("open"))),
-	}
+// moveTo makes a move. In a group it locks the wallet in any case, because another unit of the group
+// may accept the reservation. A unit that has a voyager, a local or a key in common with one before
+// it goes alone: the statement that moves does not see what it does itself.
+func moveTo(name string, to reservations.Status, lock, amount, allowed statement) move {
+	moving := func(v variant) statement { return moving(to, amount, allowed, v) }
+	return move{to: to, lock: lock, kind: newKind(name, "payment_id", movingColumns, moving, `WITH named AS MATERIALIZED (
+		SELECT units.*, voyager_id, local_id
+		FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) WITH ORDINALITY
+			AS units (payment_id, reservation_id, calendar, key, place) JOIN @reservations ON id = reservation_id
+	), apart AS MATERIALIZED (
+		SELECT * FROM named WHERE NOT EXISTS (SELECT FROM named AS earlier WHERE earlier.place < named.place
+			AND (earlier.voyager_id = named.voyager_id OR earlier.local_id = named.local_id OR earlier.key = named.key))
+	), booked AS MATERIALIZED (
+		SELECT id FROM @reservations WHERE id = ANY(ARRAY(SELECT reservation_id FROM apart)) FOR NO KEY UPDATE SKIP LOCKED
+	), payers AS MATERIALIZED (
+		SELECT user_id FROM @wallets WHERE user_id = ANY(ARRAY(SELECT voyager_id FROM apart)) FOR NO KEY UPDATE SKIP LOCKED
+	)`, `SELECT payment_id FROM apart
+		WHERE reservation_id IN (SELECT id FROM booked) AND voyager_id IN (SELECT user_id FROM payers)
+			AND (key IS NULL OR pg_try_advisory_xact_lock(key))
+			AND (calendar IS NULL OR pg_try_advisory_xact_lock(`+calendarOf("local_id", "calendar")+`))`)}
 }
 
-// moving moves a reservation that is held, if it is allowed, and posts an amount to its voyager,
-// if that is not 0. It returns the reservation as it was, with the other participant as the
-// caller sees them, or no row if it has changed nothing. It finds the row by its id alone: with
-// the other conditions beside it, a plan may read all that are pending by their dates.
-func moving(to reservations.Status, amount, allowed, only, keep statement) statement {
+// moving moves reservations that are held, if it is allowed, and posts an amount to their voyagers,
+// if that is not 0. No two of the reservations have a voyager or a local in common. It returns them
+// as they were, with the other participant as the caller sees them, and has changed nothing for
+// those that it does not return. It finds the rows by their ids alone: with the other conditions
+// beside them, a plan may read all that are pending by their dates.
+func moving(to reservations.Status, amount, allowed statement, v variant) statement {
 	return `WITH held AS MATERIALIZED (
-		SELECT * FROM @reservations WHERE id = {reservation_id}
+		SELECT ` + v.all + `reservations.* FROM ` + v.from + `@reservations WHERE id = {reservation_id}
 	), open AS MATERIALIZED (
 		SELECT reservations.*, other.id AS other_id, ` + amount + ` AS amount, balance, seq
 		FROM held AS reservations JOIN @wallets ON wallets.user_id = voyager_id JOIN @users AS caller ON caller.id = {caller_id}
@@ -75,7 +88,7 @@ func moving(to reservations.Status, amount, allowed, only, keep statement) state
 		WHERE {caller_id} IN (voyager_id, local_id) AND caller.is_active
 			AND ` + inSession("{caller_id}") + `
 			AND ` + allowed + `
-			AND NOT closed AND balance + ` + amount + " BETWEEN 0 AND " + maxBalance + only + `
+			AND NOT closed AND balance + ` + amount + " BETWEEN 0 AND " + maxBalance + v.only + `
 	), moved AS (
 		UPDATE @reservations SET status = '` + statement(to) + `', updated_at = {moved_at}
 		FROM open WHERE reservations.id = open.id
@@ -93,7 +106,7 @@ func moving(to reservations.Status, amount, allowed, only, keep statement) state
 			|| conversation_id || {told_3} || creator_id || {told_4} || local_id || {told_5} || voyager_id || {told_6}
 			|| CASE amount WHEN 0 THEN '' ELSE ',' || {paid_1} || voyager_id || {paid_2} || (seq + 1) || {paid_3} || amount
 				|| {paid_4} || (balance + amount) || {paid_5} || voyager_id || {paid_6} END || ']')::json FROM open
-	)` + keep + " SELECT " + bookings.columns + ", " + personOf + " " + fromOther +
+	)` + v.keep("open") + " SELECT {payment_id}, " + bookings.columns + ", " + personBy("{caller_id}") + " " + fromOther +
 		" JOIN open AS reservations ON other_id = other.id"
 }
 
@@ -132,61 +145,60 @@ func movingArgs(c *conn, m reservations.Moving) ([]any, error) {
 		uuid(m.By), uuid(m.Reservation), m.At, reservations.Pending.MovedSeq(), reservations.Accepted.MovedSeq(),
 	}, told...)
 	args = append(append(args, p.Amount, uuid(p.ID), string(p.Type), p.Reason, p.Metadata.String(), p.CreatedAt), paid...)
-	args = append(args, session(c.presence, m.By)...)
-	if m.Record != nil {
-		args = append(args, records.args(*m.Record)...)
-	}
-	return args, nil
+	return append(args, session(c.presence, m.By)...), nil
 }
 
 // Accept implements reservations.Mover.
 func (repo reservationsRepository) Accept(
 	ctx context.Context, m reservations.Moving,
 ) (reservations.View, idempotency.Outcome, error) {
-	return repo.moveAtOnce(ctx, m, acceptance, uuid(m.Reservation), repo.conn.store.lockOf("calendar"))
+	return repo.moveAtOnce(ctx, m, acceptance, repo.conn.store.lockOf("calendar"))
 }
 
 // Cancel implements reservations.Mover.
 func (repo reservationsRepository) Cancel(
 	ctx context.Context, m reservations.Moving,
 ) (reservations.View, idempotency.Outcome, error) {
-	return repo.moveAtOnce(ctx, m, cancellation, uuid(m.Reservation))
+	return repo.moveAtOnce(ctx, m, cancellation, nil)
 }
 
-// moveAtOnce makes a move as a unit of its own: see atOnce. hold are the arguments of its first
-// statement.
+// moveAtOnce makes a move as a unit of its own. calendar is the seed of calendarOf, or nil if the
+// move does not need the calendar.
 func (repo reservationsRepository) moveAtOnce(
-	ctx context.Context, m reservations.Moving, to move, hold ...any,
-) (v reservations.View, outcome idempotency.Outcome, err error) {
-	err = repo.write(ctx, func(c *conn) error {
-		if !c.untouched() {
-			return nil
-		}
-		args, err := movingArgs(c, m)
-		if err != nil {
-			return err
-		}
-		locks, s := []command{{statement: to.hold, args: hold}}, to.alone
-		if r := m.Record; r != nil { // a key is held before all else
-			key := command{statement: holdLock, args: []any{c.store.lockOf(lockOfKey(r.Owner, r.Key)...)}}
-			locks, s = append([]command{key}, locks...), to.once
-		}
-		found, err := atOnce(ctx, c, scanMoved, locks, s, args...)
-		switch {
-		case isUndone(err):
-			outcome = idempotency.NotDone
-			return nil
-		case err != nil:
-			return err
-		}
-		v, outcome = found, idempotency.Done
-		v.Status, v.UpdatedAt = to.to, m.At
-		return nil
-	})
+	ctx context.Context, m reservations.Moving, to move, calendar any,
+) (reservations.View, idempotency.Outcome, error) {
+	var v reservations.View
+	outcome, err := repo.inOneStep(ctx, func(c *conn) (*step, error) { return newMove(c, m, to, calendar, &v) })
+	if outcome != idempotency.Done {
+		return reservations.View{}, outcome, err
+	}
+	v.Status, v.UpdatedAt = to.to, m.At
 	return v, outcome, err
 }
 
-func scanMoved(r *row, v *reservations.View) {
-	bookings.scan(r, &v.Reservation)
-	scanPerson(r, &v.Other)
+// newMove returns the unit of a move, which sets v to the reservation as it was.
+func newMove(c *conn, m reservations.Moving, to move, calendar any, v *reservations.View) (*step, error) {
+	args, err := movingArgs(c, m)
+	if err != nil {
+		return nil, err
+	}
+	u := &step{
+		kind: to.kind, id: m.Payment.ID, args: args,
+		needs: []any{uuid(m.Reservation), calendar, nil},
+		take: func(r *row) {
+			bookings.scan(r, &v.Reservation)
+			scanPerson(r, &v.Other)
+		},
+	}
+	if r := m.Record; r != nil {
+		key := c.store.lockOf(lockOfKey(r.Owner, r.Key)...)
+		u.needs[2], u.args = key, append(args, records.args(*r)...)
+		u.locks = []command{{statement: holdLock, args: []any{key}}} // before all else
+	}
+	lock := command{statement: to.lock, args: u.needs[:1]}
+	if calendar != nil {
+		lock.args = u.needs[:2]
+	}
+	u.locks = append(u.locks, lock)
+	return u, nil
 }

@@ -88,7 +88,7 @@ func (repo reservationsRepository) Move(
 	err = repo.write(ctx, func(c *conn) error {
 		move := moveReservation
 		if to == reservations.Accepted {
-			c.later("SELECT pg_advisory_xact_lock("+calendarOf("$1::uuid")+")", uuid(r.LocalID), c.store.lockOf("calendar"))
+			c.later("SELECT pg_advisory_xact_lock("+calendarOf("$1::uuid", "$2")+")", uuid(r.LocalID), c.store.lockOf("calendar"))
 			move += " AND NOT " + overlapping
 		}
 		changed, err := c.exec(ctx, move, uuid(r.ID), string(r.Status), string(to), at)
@@ -100,9 +100,11 @@ func (repo reservationsRepository) Move(
 	return moved, err
 }
 
-// calendarOf is the number of the lock of a local's calendar, of which $2 is a part. The server
+// calendarOf is the number of the lock of a local's calendar, of which seed is a part. The server
 // computes it, because a statement that accepts a reservation finds the local itself.
-func calendarOf(local statement) statement { return "hashtextextended(" + local + "::text, $2)" }
+func calendarOf(local, seed statement) statement {
+	return "hashtextextended(" + local + "::text, " + seed + ")"
+}
 
 const (
 	moveReservation statement = "UPDATE @reservations SET status = $3, updated_at = $4 WHERE id = $1 AND status = $2"

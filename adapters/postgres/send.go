@@ -17,36 +17,18 @@ import (
 
 var _ messaging.Sender = messagingRepository{}
 
-// sendingColumns are what sending knows of a message, in the order of parcel.args. Its text has the
-// names in braces. The last ones are the record, which is left out or NULL if there is no key. No
-// table has columns of these names where the statement uses them.
+// sendingColumns are what sending knows of a message, in the order of newSend.
 var sendingColumns = []column{
 	{"talk_id", "uuid"}, {"sender_id", "uuid"}, {"message_id", "uuid"}, {"content", "text"}, {"asked_at", "timestamptz"},
 	{"max_unanswered", "bigint"}, {"amount", "bigint"}, {"payment_id", "uuid"}, {"payment_type", "text"}, {"reason", "text"},
 	{"metadata", "jsonb"}, {"paid_at", "timestamptz"},
 	{"told_1", "text"}, {"told_2", "text"}, {"told_3", "text"}, {"told_4", "text"}, {"told_5", "text"},
 	{"session_id", "uuid"}, {"created_after", "timestamptz"}, {"used_after", "timestamptz"},
-	{"key_owner", "text"}, {"key_name", "text"}, {"fingerprint", "bytea"}, {"answer", "bytea"}, {"kept_at", "timestamptz"},
 }
 
-const columnsOfRecord = 5
-
-// column is an argument of a statement that has its name in braces.
-type column struct{ name, kind string }
-
-// one returns a statement whose arguments are the columns, in their order.
-func one(columns []column, s statement) statement {
-	var values []string
-	for i, c := range columns {
-		values = append(values, "{"+c.name+"}", fmt.Sprintf("$%d::%s", i+1, c.kind))
-	}
-	return statement(strings.NewReplacer(values...).Replace(string(s)))
-}
-
-// sending sends messages, no two of which have a sender or a conversation in common: the one of its
-// arguments, or those of from, of which it keeps all. It returns those that it sent, and when, and
-// has changed nothing for the others. It follows a statement that locks the conversations, and is
-// with it a whole unit.
+// sending sends messages, no two of which have a sender or a conversation in common. It returns those
+// that it sent, and when, and has changed nothing for the others. It follows a statement that locks
+// the conversations, and is with it a whole unit.
 //
 // The lock is a statement of its own, so that sending sees what was committed while that waited. To
 // lock the row in a CTE and to update it in another makes PostgreSQL lock two versions of the row,
@@ -56,12 +38,12 @@ func one(columns []column, s statement) statement {
 // If the statement waits for the wallet, only that row is fresh: it tells that the sender was
 // erased. To look for an answer of the other with EXISTS may read all who have ever written to the
 // sender.
-func sending(all, from, only, keep statement) statement {
+func sending(v variant) statement {
 	return `WITH open AS MATERIALIZED (
-		SELECT ` + all + `other.id AS other_id, latest_at
-		FROM ` + from + `@conversations AS talk JOIN @users AS sender ON sender.id = {sender_id}
+		SELECT ` + v.all + `other.id AS other_id, latest_at
+		FROM ` + v.from + `@conversations AS talk JOIN @users AS sender ON sender.id = {sender_id}
 			JOIN @users AS other ON other.id = CASE voyager_id WHEN {sender_id} THEN local_id ELSE voyager_id END
-		WHERE talk.id = {talk_id} AND {sender_id} IN (voyager_id, local_id)` + only + `
+		WHERE talk.id = {talk_id} AND {sender_id} IN (voyager_id, local_id)` + v.only + `
 			AND sender.is_active AND other.is_active AND NOT ` + eitherBlocks("voyager_id", "local_id") + `
 			AND ` + inSession("{sender_id}") + `
 			AND ((SELECT true FROM @correspondents WHERE user_id = other.id AND reader_id = {sender_id})
@@ -88,23 +70,10 @@ func sending(all, from, only, keep statement) statement {
 		INSERT INTO @outbox_batches (events)
 		SELECT ({told_1} || seq || {told_2} || balance || {told_3} || (extract(epoch FROM sent_at) * 1000)::bigint
 			|| {told_4} || other_id || {told_5})::json FROM debit
-	)` + keep + " SELECT {message_id}, sent_at FROM debit"
+	)` + v.keep("debit") + " SELECT {message_id}, sent_at FROM debit"
 }
 
 var maxBalance = statement(strconv.FormatInt(tokens.MaxBalance, 10))
-
-// notUsed excludes a message if the statement sees a record of its key. The record of a concurrent
-// unit with the same key makes the statement fail.
-const notUsed statement = `
-			AND NOT EXISTS (SELECT FROM @idempotency_records WHERE owner = {key_owner} AND key = {key_name})`
-
-// keep saves the record of a key for each row of from, unless there is no key.
-func keep(from statement) statement {
-	return `, kept AS (
-		INSERT INTO @idempotency_records (owner, key, fingerprint, answer, created_at)
-		SELECT {key_owner}, {key_name}, {fingerprint}, {answer}, {kept_at} FROM ` + from + ` WHERE {key_name} IS NOT NULL
-	)`
-}
 
 // inSession is the condition that session_id is a session of a user, which passes
 // users.Presence.Check, or NULL.
@@ -113,78 +82,49 @@ func inSession(user statement) statement {
 				AND revoked_at IS NULL AND created_at > {created_after} AND last_used_at > {used_after}))`
 }
 
-// The statements of a message that is sent alone, without and with a key.
-var (
-	send     = one(sendingColumns[:len(sendingColumns)-columnsOfRecord], sending("", "", "", ""))
-	sendOnce = one(sendingColumns, sending("", "", notUsed, keep("debit")))
-)
+// sends are messages that are paid for.
+var sends = newKind("sends", "message_id", sendingColumns, sending, `WITH talks AS MATERIALIZED (
+		SELECT id FROM @conversations WHERE id = ANY($2::uuid[]) FOR NO KEY UPDATE SKIP LOCKED
+	), payers AS MATERIALIZED (
+		SELECT user_id FROM @wallets WHERE user_id = ANY($3::uuid[]) FOR NO KEY UPDATE SKIP LOCKED
+	)`, `SELECT message_id FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[])
+			AS units (message_id, conversation_id, user_id, key)
+		WHERE conversation_id IN (SELECT id FROM talks) AND user_id IN (SELECT user_id FROM payers)
+			AND (key IS NULL OR pg_try_advisory_xact_lock(key))`)
 
-// parcel is a message, with the values of sendingColumns.
-type parcel struct {
-	messaging.Message
-	key  *int64 // the number of the lock of its key; nil if it has none
-	args []any
-}
-
-func newParcel(c *conn, s messaging.Sending) (*parcel, error) {
+// newSend returns the unit of a message, which sets at to its time.
+func newSend(c *conn, s messaging.Sending, at *time.Time) (*step, error) {
 	told, err := split(events.Batch([]events.Event{s.Paid, s.Sent}), gaps)
 	if err != nil {
 		return nil, err
 	}
 	m, p := s.Message, s.Payment
-	args := append(make([]any, 0, len(sendingColumns)),
+	args := append(make([]any, 0, len(sends.columns)),
 		uuid(m.ConversationID), uuid(m.UserID), uuid(m.ID), m.Content, m.CreatedAt,
 		int64(s.MaxUnanswered), p.Amount, uuid(p.ID), string(p.Type), p.Reason, p.Metadata.String(), p.CreatedAt)
 	args = append(append(args, told...), session(c.presence, m.UserID)...)
-	if s.Record == nil {
-		return &parcel{Message: m, args: args}, nil
+	u := &step{
+		kind: sends, id: m.ID, args: args, apart: [][16]byte{m.ConversationID, m.UserID},
+		locks: []command{{statement: lockConversation, args: args[:1]}},
+		needs: []any{uuid(m.ConversationID), uuid(m.UserID), nil},
+		take:  func(r *row) { *at = r.time() },
 	}
-	key := c.store.lockOf(lockOfKey(s.Record.Owner, s.Record.Key)...)
-	return &parcel{Message: m, key: &key, args: append(args, records.args(*s.Record)...)}, nil
-}
-
-// receipt is a row of sending.
-type receipt struct {
-	message id.Message
-	at      time.Time
-}
-
-func scanReceipt(r *row, v *receipt) { v.message, v.at = r.id(), r.time() }
-
-// send sends a parcel as a unit of its own: see atOnce.
-func (p *parcel) send(ctx context.Context, c *conn) (time.Time, error) {
-	lock, s := command{statement: lockConversation, args: p.args[:1]}, send
-	if p.key != nil {
-		s = sendOnce
+	if s.Record != nil {
+		u.needs[2] = c.store.lockOf(lockOfKey(s.Record.Owner, s.Record.Key)...)
+		u.args = append(args, records.args(*s.Record)...)
 	}
-	sent, err := atOnce(ctx, c, scanReceipt, []command{lock}, s, p.args...)
-	return sent.at, err
+	return u, nil
 }
 
-func (repo messagingRepository) Send(
-	ctx context.Context, s messaging.Sending,
-) (sent messaging.Message, outcome idempotency.Outcome, err error) {
-	err = repo.write(ctx, func(c *conn) error {
-		if !c.untouched() {
-			return nil
-		}
-		p, err := newParcel(c, s)
-		if err != nil {
-			return err
-		}
-		at, err := c.dispatch(ctx, p)
-		switch {
-		case isUndone(err):
-			outcome = idempotency.NotDone
-			return nil
-		case err != nil:
-			return err
-		}
-		sent, outcome = s.Message, idempotency.Done
-		sent.CreatedAt = at
-		return nil
-	})
-	return sent, outcome, err
+// Send implements messaging.Sender.
+func (repo messagingRepository) Send(ctx context.Context, s messaging.Sending) (messaging.Message, idempotency.Outcome, error) {
+	var at time.Time
+	outcome, err := repo.inOneStep(ctx, func(c *conn) (*step, error) { return newSend(c, s, &at) })
+	if outcome != idempotency.Done {
+		return messaging.Message{}, outcome, err
+	}
+	s.Message.CreatedAt = at
+	return s.Message, outcome, err
 }
 
 // session returns the arguments for the check of a presence, which may be nil.

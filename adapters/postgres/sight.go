@@ -24,12 +24,20 @@ func eitherBlocks(a, b statement) statement {
 // The row other of users, with the row of its profile, as the viewer $1 sees it: the columns that
 // scanSight and scanPerson read.
 var (
-	sightOf = "other.is_active, " + eitherBlocks("$1", "other.id") + `, coalesce(profiles.is_searchable, false),
-		EXISTS (SELECT 1 FROM @correspondents WHERE correspondents.user_id = other.id AND reader_id = $1)`
-	personOf = "other.id, other.name, profiles.first_name, profiles.image_url, " + sightOf
+	sightOf  = sightBy("$1")
+	personOf = personBy("$1")
 
 	fromOther statement = "FROM @users AS other LEFT JOIN @profiles ON profiles.user_id = other.id"
 )
+
+func sightBy(viewer statement) statement {
+	return "other.is_active, " + eitherBlocks(viewer, "other.id") + `, coalesce(profiles.is_searchable, false),
+		EXISTS (SELECT 1 FROM @correspondents WHERE correspondents.user_id = other.id AND reader_id = ` + viewer + ")"
+}
+
+func personBy(viewer statement) statement {
+	return "other.id, other.name, profiles.first_name, profiles.image_url, " + sightBy(viewer)
+}
 
 func scanSight(r *row, s *matching.Sight) {
 	s.Active, s.Blocked, s.Searchable, s.Wrote = r.bool(), r.bool(), r.bool(), r.bool()

@@ -35,7 +35,7 @@ type Store struct {
 
 	searches sync.Map // see conn.usual
 
-	groups *groups // nil unless sends share commits
+	groups *groups // nil unless units share commits
 
 	waiting, roundTrips atomic.Int64 // see Stats
 }
@@ -43,7 +43,7 @@ type Store struct {
 func newStore(pool *pgxpool.Pool, o Options, release func()) *Store {
 	s := &Store{pool: pool, options: o, name: rand.Text(), gate: uow.NewGate("postgres", func() error { release(); return nil })}
 	if !o.NoGroupCommit {
-		s.groups = uow.NewGroups(s.gate, grace, s.sendTogether)
+		s.groups = uow.NewGroups(s.gate, grace, s.commitTogether)
 	}
 	return s
 }

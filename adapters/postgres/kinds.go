@@ -1,0 +1,112 @@
+package postgres
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// kind is a kind of units that are one statement each, after one that locks. Many of them are one
+// statement, too, so that those that arrive together share a transaction, also with other kinds.
+type kind struct {
+	columns     []column  // the arguments of a unit
+	alone, once statement // a unit that goes alone, without and with a key
+
+	// hold locks what units of a group need: its arguments are the ids and step.needs of all. It waits
+	// for no lock, so that no group waits for the sake of one of its units, or for another group that
+	// holds the same rows. The order of these locks is therefore of no matter. hold returns the ids of
+	// the units for which it got all locks, and sets a variable to them for together.
+	hold     statement
+	together statement // units of a group, of which no two have anything of step.apart in common
+}
+
+// step is a unit of a kind.
+type step struct {
+	*kind
+	id    [16]byte  // distinguishes the unit from others; hold, together, alone and once return it
+	args  []any     // of columns; those of the record are missing if there is no key
+	locks []command // precede a unit that goes alone
+	needs []any     // of hold
+	apart [][16]byte
+	take  func(r *row) // reads the other columns of the row that the unit returns
+}
+
+// column is an argument of a statement that has its name in braces.
+type column struct{ name, kind string }
+
+// recordColumns are the last columns of each kind: the record of the key, which is left out or NULL
+// if there is none.
+var recordColumns = []column{
+	{"key_owner", "text"}, {"key_name", "text"}, {"fingerprint", "bytea"}, {"answer", "bytea"}, {"kept_at", "timestamptz"},
+}
+
+// variant is what differs between the statements of a kind. A unit's statement has the names of its
+// columns in braces. No table has columns of these names where it uses them.
+type variant struct {
+	all, from statement // the columns of units in a list of columns, and the units in a FROM clause
+	only      statement // further conditions
+	once      bool      // a record may have to be kept
+}
+
+// keep saves the record of a key for each row of from, unless there is no key.
+func (v variant) keep(from statement) statement {
+	if !v.once {
+		return ""
+	}
+	return `, kept AS (
+		INSERT INTO @idempotency_records (owner, key, fingerprint, answer, created_at)
+		SELECT {key_owner}, {key_name}, {fingerprint}, {answer}, {kept_at} FROM ` + from + ` WHERE {key_name} IS NOT NULL
+	)`
+}
+
+// notUsed excludes a unit if the statement sees a record of its key. The record of a concurrent unit
+// with the same key makes the statement fail.
+const notUsed statement = `
+			AND NOT EXISTS (SELECT FROM @idempotency_records WHERE owner = {key_owner} AND key = {key_name})`
+
+// newKind returns a kind with a name that no other has. id is the column of step.id. held is the
+// query by which hold finds the ids that it returns, with what precedes it.
+func newKind(name string, id statement, columns []column, of func(v variant) statement, locking, held statement) *kind {
+	variable := "cicerone.held_" + statement(name)
+	k := &kind{columns: slices.Concat(columns, recordColumns)}
+	k.alone = one(columns, of(variant{}))
+	k.once = one(k.columns, of(variant{only: notUsed, once: true}))
+	k.hold = locking + " SELECT unnest(set_config('" + variable + "', ARRAY(" + held + ")::text, true)::uuid[])"
+	k.together = many(k.columns, func(from statement) statement {
+		return of(variant{
+			all: "units.*, ", from: from + " CROSS JOIN ", once: true,
+			only: " AND {" + id + "} = ANY((SELECT current_setting('" + variable + "')::uuid[])::uuid[])" + notUsed,
+		})
+	})
+	return k
+}
+
+// one returns a statement whose arguments are the columns, in their order.
+func one(columns []column, s statement) statement {
+	var values []string
+	for i, c := range columns {
+		values = append(values, "{"+c.name+"}", fmt.Sprintf("$%d::%s", i+1, c.kind))
+	}
+	return statement(strings.NewReplacer(values...).Replace(string(s)))
+}
+
+// many returns a statement for the units of from. Each argument is an array of a column.
+func many(columns []column, of func(from statement) statement) statement {
+	var arrays, names, values []string
+	for i, c := range columns {
+		arrays, names = append(arrays, fmt.Sprintf("$%d::%s[]", i+1, c.kind)), append(names, c.name)
+		values = append(values, "{"+c.name+"}", c.name)
+	}
+	from := "unnest(" + strings.Join(arrays, ", ") + ") AS units (" + strings.Join(names, ", ") + ")"
+	return statement(strings.NewReplacer(values...).Replace(string(of(statement(from)))))
+}
+
+// scan reads the row of one of some units. It returns its id.
+func scan(some map[[16]byte]*step) func(r *row, id *[16]byte) {
+	return func(r *row, id *[16]byte) {
+		*id = r.id()
+		if p := some[*id]; p != nil {
+			p.take(r)
+		}
+	}
+}

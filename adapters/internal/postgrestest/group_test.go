@@ -20,102 +20,113 @@ import (
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// senders send messages at the same time, over a store with pairs of users.
-type senders struct {
+// crowd is users who send messages and move reservations at the same time, over a store with pairs of
+// users.
+type crowd struct {
 	*community.Community
-	t     *testing.T
-	dsn   string
-	table string // of messages
-	pairs []community.Pair
-	admin id.User
-	conn  *pgx.Conn // not one of the store's
+	t      *testing.T
+	dsn    string
+	schema string // quoted
+	store  *postgres.Store
+	clock  *community.Clock
+	pairs  []community.Pair
+	admin  id.User
+	conn   *pgx.Conn // not one of the store's
 }
 
-func newSenders(t *testing.T, o postgres.Options, pairs int) *senders {
+func newCrowd(t *testing.T, o postgres.Options, pairs int) *crowd {
 	t.Helper()
 	dsn := servers.Postgres(t)
 	o.Schema = fresh(t, dsn).Schema
 	store := open(t, dsn, o)
-	return sendersOver(t, dsn, o, store, pairs)
+	return crowdOver(t, dsn, o, store, pairs)
 }
 
-// sendersOver is newSenders for a store that is open.
-func sendersOver(t *testing.T, dsn string, o postgres.Options, store *postgres.Store, pairs int) *senders {
+// crowdOver is newCrowd for a store that is open.
+func crowdOver(t *testing.T, dsn string, o postgres.Options, store *postgres.Store, pairs int) *crowd {
 	t.Helper()
 	ctx := context.Background()
 	t.Cleanup(func() { must(t, store.Close(ctx)) })
-	s := &senders{t: t, dsn: dsn, conn: connect(t, dsn), table: pgx.Identifier{o.Schema, "messages"}.Sanitize()}
-	s.Community = community.New(store, community.NewClock(), id.NewGenerator(nil), uow.Policy{MaxTime: time.Minute})
+	s := &crowd{t: t, dsn: dsn, conn: connect(t, dsn), schema: pgx.Identifier{o.Schema}.Sanitize(), store: store, clock: community.NewClock()}
+	s.Community = community.New(store, s.clock, id.NewGenerator(nil), uow.Policy{MaxTime: time.Minute})
 	var err error
 	s.admin, s.pairs, err = s.Populate(ctx, pairs)
 	must(t, err)
 	return s
 }
 
-// sending is a message that is sent at the same time as others.
-type sending struct {
-	ctx     context.Context // of the caller; nil means one without an end
-	by      id.User
-	in      id.Conversation
-	content string
-	key     idempotency.Key
-	again   bool  // another has the same key
-	want    error // of Send
+// act is what a user does at the same time as others.
+type act struct {
+	name  string          // the content of a message
+	ctx   context.Context // of the caller; nil means one without an end
+	do    func(ctx context.Context) (id string, err error)
+	again bool  // another has the same key
+	want  error // of do
+	other error // another one that do may return instead; nil if there is none
 
-	sent messaging.Message
-	err  error
+	id  string // of the message or the reservation
+	err error
 }
 
-// atOnce sends all messages at the same time.
-func (s *senders) atOnce(all ...*sending) {
+// sends returns the sending of a message.
+func (s *crowd) sends(by id.User, in id.Conversation, content string, key idempotency.Key, want error) *act {
+	return &act{name: content, want: want, do: func(ctx context.Context) (string, error) {
+		m, err := s.Messaging.Send(ctx, by, in, messaging.Draft{Content: content}, key)
+		return m.ID.String(), err
+	}}
+}
+
+// atOnce does everything at the same time.
+func (s *crowd) atOnce(all ...*act) {
 	s.t.Helper()
 	var done sync.WaitGroup
 	begin := make(chan struct{})
-	for _, m := range all {
-		if m.ctx == nil {
-			m.ctx = context.Background()
+	for _, a := range all {
+		if a.ctx == nil {
+			a.ctx = context.Background()
 		}
 		done.Go(func() {
 			<-begin
-			m.sent, m.err = s.Messaging.Send(m.ctx, m.by, m.in, messaging.Draft{Content: m.content}, m.key)
+			a.id, a.err = a.do(a.ctx)
 		})
 	}
 	close(begin)
 	done.Wait()
 }
 
-// check sends all messages at the same time, and fails the test unless each Send returns what it
-// wants.
-func (s *senders) check(all ...*sending) {
+// check does everything at the same time, and fails the test unless each act returns what it wants.
+func (s *crowd) check(all ...*act) {
 	s.t.Helper()
 	s.atOnce(all...)
-	for _, m := range all {
-		if !errors.Is(m.err, m.want) || m.want == nil && m.err != nil {
-			s.t.Errorf("Send of %q returned %v, want %v", m.content, m.err, m.want)
+	for _, a := range all {
+		wanted := a.err == nil && a.want == nil || a.want != nil && errors.Is(a.err, a.want)
+		if !wanted && (a.other == nil || !errors.Is(a.err, a.other)) {
+			s.t.Errorf("%q returned %v, want %v", a.name, a.err, a.want)
 		}
 	}
 }
 
 // others returns one message of each pair after the first ones.
-func (s *senders) others(first, round int) (all []*sending) {
+func (s *crowd) others(first, round int) (all []*act) {
 	for i, p := range s.pairs[first:] {
-		all = append(all, &sending{by: p.Voyager, in: p.Talk, content: fmt.Sprintf("round %d, message %d", round, i)})
+		all = append(all, s.sends(p.Voyager, p.Talk, fmt.Sprintf("round %d, message %d", round, i), "", nil))
 	}
 	return all
 }
 
-// stored returns how often each message is stored, and the number of transactions that did it.
-func (s *senders) stored() (messages map[string]int, commits int) {
+// stored returns how often each message is stored, and the transactions that did it.
+func (s *crowd) stored() (messages map[string]int, transactions map[string]bool) {
 	s.t.Helper()
-	rows, err := s.conn.Query(s.t.Context(), "SELECT content, xmin::text FROM "+s.table)
+	rows, err := s.conn.Query(s.t.Context(), "SELECT content, xmin::text FROM "+s.schema+".messages")
 	must(s.t, err)
-	messages, transactions := map[string]int{}, map[string]bool{}
+	messages, transactions = map[string]int{}, map[string]bool{}
 	var content, transaction string
 	_, err = pgx.ForEachRow(rows, []any{&content, &transaction}, func() error {
 		messages[content]++
@@ -123,11 +134,11 @@ func (s *senders) stored() (messages map[string]int, commits int) {
 		return nil
 	})
 	must(s.t, err)
-	return messages, len(transactions)
+	return messages, transactions
 }
 
 // audited fails the test unless every rule of the store holds.
-func (s *senders) audited() {
+func (s *crowd) audited() {
 	s.t.Helper()
 	found, err := s.Auditor.Audit(context.Background())
 	must(s.t, err)
@@ -136,26 +147,59 @@ func (s *senders) audited() {
 	}
 }
 
-// TestGroupCommit sends messages at the same time, some of which are refused. They share
-// transactions, unless that is switched off, and each gets its own answer.
+// tally counts what shared transactions.
+type tally struct{ messages, inTransactions, moves, inOthers, mixed int }
+
+// count counts the messages and the moves of a crowd.
+func (n *tally) count(s *crowd) {
+	stored, sent := s.stored()
+	statuses, moved := s.moved()
+	*n = tally{inTransactions: len(sent), inOthers: len(moved)}
+	for _, times := range stored {
+		n.messages += times
+	}
+	for _, status := range statuses {
+		if status != reservations.Pending {
+			n.moves++
+		}
+	}
+	for transaction := range moved {
+		if sent[transaction] {
+			n.mixed++
+		}
+	}
+}
+
+// all reports whether some messages, some moves, and some of both have shared transactions.
+func (n *tally) all() bool {
+	return n.inTransactions < n.messages && n.inOthers < n.moves && n.mixed > 0
+}
+
+// none reports whether nothing has shared a transaction.
+func (n *tally) none() bool {
+	return n.inTransactions == n.messages && n.inOthers == n.moves && n.mixed == 0
+}
+
+// TestGroupCommit sends messages and moves reservations at the same time, some of which are refused.
+// They share transactions, unless that is switched off, and each gets its own answer.
 func TestGroupCommit(t *testing.T) {
-	for name, over := range map[string]func(t *testing.T) *senders{
-		"on":  func(t *testing.T) *senders { return newSenders(t, postgres.Options{}, 16) },
-		"off": func(t *testing.T) *senders { return newSenders(t, postgres.Options{NoGroupCommit: true}, 16) },
-		"behind PgBouncer": func(t *testing.T) *senders {
+	for name, over := range map[string]func(t *testing.T) *crowd{
+		"on":  func(t *testing.T) *crowd { return newCrowd(t, postgres.Options{}, 16) },
+		"off": func(t *testing.T) *crowd { return newCrowd(t, postgres.Options{NoGroupCommit: true}, 16) },
+		"behind PgBouncer": func(t *testing.T) *crowd {
 			dsn := servers.Postgres(t)
 			o := fresh(t, dsn)
 			o.PgBouncer = true
-			return sendersOver(t, dsn, o, open(t, servers.PgBouncer(t, dsn), o), 16)
+			return crowdOver(t, dsn, o, open(t, servers.PgBouncer(t, dsn), o), 16)
 		},
-		"on a host's pool": func(t *testing.T) *senders {
+		"on a host's pool": func(t *testing.T) *crowd {
 			dsn := servers.Postgres(t)
 			o := fresh(t, dsn)
 			pool := hostPool(t, dsn, o)
 			t.Cleanup(pool.Close)
 			store, err := postgres.New(context.Background(), pool, o)
 			must(t, err)
-			return sendersOver(t, dsn, o, store, 16)
+			return crowdOver(t, dsn, o, store, 16)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -174,78 +218,97 @@ func TestGroupCommit(t *testing.T) {
 			}))
 			pay(poor.Voyager, tokens.Penalty, -w.Balance)
 			pay(busy.Local, tokens.Bonus, 10_000)
+			second, err := s.Messaging.Open(ctx, s.pairs[5].Voyager, gone.Local, "")
+			must(t, err)
+			booked := &agenda{crowd: s, second: second.Overview.Conversation.ID, want: map[id.Reservation]reservations.Status{}}
+			booked.blocked = booked.propose(blocked.Voyager, blocked.Talk)
 			must(t, s.Moderation.Block(ctx, blocked.Local, blocked.Voyager))
 			signedOut, _ := s.Store.Guarded(ctx, func(ctx context.Context, tx ports.Tx) error {
 				return users.CheckPresence(ctx, tx, users.Presence{User: gone.Voyager, Open: users.SessionFilter{Live: true}})
 			})
 			want := map[string]int{"the first use": 1}
-			s.check(&sending{by: keyed.Voyager, in: keyed.Talk, content: "the first use", key: "used"})
-			round, sent, commits := 0, 1, 1
-			for ; round < 20 || round < 500 && !off && commits == sent; round++ {
+			s.check(s.sends(keyed.Voyager, keyed.Talk, "the first use", "used", nil))
+			round, done := 0, tally{}
+			for ; round < 20 || round < 500 && !off && !done.all(); round++ {
 				key := idempotency.Key(fmt.Sprint("key-", round))
-				one := &sending{by: keyed.Voyager, in: keyed.Talk, content: "with a key", key: key}
-				same := &sending{by: keyed.Voyager, in: keyed.Talk, content: "with a key", key: key, again: true}
-				all := append(s.others(5, round), one, same,
-					&sending{by: keyed.Voyager, in: keyed.Talk, content: "another", key: "used", want: idempotency.ErrKeyReused},
-					&sending{by: poor.Voyager, in: poor.Talk, content: "without a token", want: tokens.ErrTooFewTokens},
-					&sending{by: blocked.Voyager, in: blocked.Talk, content: "blocked", want: messaging.ErrClosed},
-					&sending{ctx: signedOut, by: gone.Voyager, in: gone.Talk, content: "signed out", want: users.ErrNotSignedIn},
-					&sending{by: gone.Voyager, in: busy.Talk, content: "from an outsider", want: messaging.ErrNotFound},
-					&sending{by: busy.Voyager, in: busy.Talk, content: "busy"},
-					&sending{by: busy.Local, in: busy.Talk, content: "busy"},
-					&sending{by: busy.Voyager, in: busy.Talk, content: "busy"})
+				one, same := s.sends(keyed.Voyager, keyed.Talk, "with a key", key, nil), s.sends(keyed.Voyager, keyed.Talk, "with a key", key, nil)
+				same.again = true
+				absent := s.sends(gone.Voyager, gone.Talk, "signed out", "", users.ErrNotSignedIn)
+				absent.ctx = signedOut
+				messages := append(s.others(5, round), one, same, absent,
+					s.sends(keyed.Voyager, keyed.Talk, "another", "used", idempotency.ErrKeyReused),
+					s.sends(poor.Voyager, poor.Talk, "without a token", "", tokens.ErrTooFewTokens),
+					s.sends(blocked.Voyager, blocked.Talk, "blocked", "", messaging.ErrClosed),
+					s.sends(gone.Voyager, busy.Talk, "from an outsider", "", messaging.ErrNotFound),
+					s.sends(busy.Voyager, busy.Talk, "busy", "", nil),
+					s.sends(busy.Local, busy.Talk, "busy", "", nil),
+					s.sends(busy.Voyager, busy.Talk, "busy", "", nil))
+				moves, end := booked.round(round, signedOut)
+				all := append(moves, messages...)
 				rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 				s.check(all...)
-				if one.sent.ID != same.sent.ID {
-					t.Errorf("a key sent the messages %v and %v", one.sent.ID, same.sent.ID)
+				end()
+				if one.id != same.id {
+					t.Errorf("a key sent the messages %s and %s", one.id, same.id)
 				}
-				for _, m := range all {
+				for _, m := range messages {
 					if m.want == nil && !m.again {
-						want[m.content]++
-						sent++
+						want[m.name]++
 					}
 				}
-				var got map[string]int
-				if got, commits = s.stored(); !maps.Equal(got, want) {
+				if got, _ := s.stored(); !maps.Equal(got, want) {
 					t.Fatalf("the store has the messages %v, want %v", got, want)
 				}
+				done.count(s)
 			}
-			if shared := commits < sent; shared == off {
-				t.Errorf("%d messages were sent in %d transactions", sent, commits)
+			if off && !done.none() || !off && !done.all() {
+				t.Errorf("%+v", done)
 			}
 			s.audited()
-			t.Attr("counts", fmt.Sprintf("%d messages in %d transactions, %d rounds", sent, commits, round))
+			t.Attr("counts", fmt.Sprintf("%+v, %d rounds", done, round))
 		})
 	}
 }
 
-// TestGroupWaitsForNoLock holds the wallet of one sender and the conversation of another. Those who
-// send at the same time do not wait for them.
+// TestGroupWaitsForNoLock holds the wallet of one voyager, the conversation of another, and, as an
+// acceptance of a third does, the calendar of a local. Those who act at the same time do not wait for
+// them.
 func TestGroupWaitsForNoLock(t *testing.T) {
-	patient := postgres.Options{MaxConns: 12, LockTimeout: time.Minute, StatementTimeout: time.Minute}
-	s := newSenders(t, patient, 12)
+	patient := postgres.Options{MaxConns: 14, LockTimeout: time.Minute, StatementTimeout: time.Minute}
+	s := newCrowd(t, patient, 14)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	poor, quiet := s.pairs[0], s.pairs[1]
+	poor, quiet, third, fourth := s.pairs[0], s.pairs[1], s.pairs[2], s.pairs[3]
+	opened, err := s.Messaging.Open(ctx, fourth.Voyager, third.Local, "")
+	must(t, err)
+	first, second := s.propose(third.Voyager, third.Talk), s.propose(fourth.Voyager, opened.Overview.Conversation.ID)
 	tx, err := s.conn.Begin(ctx)
 	must(t, err)
-	schema := s.table[:len(s.table)-len(`."messages"`)]
 	for table, one := range map[string][2]any{"wallets": {"user_id", poor.Voyager}, "conversations": {"id", quiet.Talk}} {
-		_, err := tx.Exec(ctx, fmt.Sprintf("SELECT FROM %s.%s WHERE %s = $1 FOR UPDATE", schema, table, one[0]), fmt.Sprint(one[1]))
+		_, err := tx.Exec(ctx, fmt.Sprintf("SELECT FROM %s.%s WHERE %s = $1 FOR UPDATE", s.schema, table, one[0]), fmt.Sprint(one[1]))
 		must(t, err)
 	}
+	_, err = s.Reservations.Accept(s.store.Join(ctx, tx), third.Local, first.ID, "")
+	must(t, err)
 	var held sync.WaitGroup
+	waits := func(one *act) {
+		held.Go(func() {
+			if _, err := one.do(t.Context()); err != nil {
+				t.Errorf("%q, which waited, returned %v", one.name, err)
+			}
+		})
+	}
+	waits(s.accepts(third.Local, second, "", nil))
+	waits(s.accepts(poor.Local, s.propose(poor.Voyager, poor.Talk), "", nil))
 	for round := range 3 {
-		for _, p := range []community.Pair{poor, quiet} {
-			held.Go(func() {
-				if _, err := s.Messaging.Send(t.Context(), p.Voyager, p.Talk, messaging.Draft{Content: "held"}, ""); err != nil {
-					t.Errorf("a message that waited returned %v", err)
-				}
-			})
+		waits(s.sends(poor.Voyager, poor.Talk, "held", "", nil))
+		waits(s.sends(quiet.Voyager, quiet.Talk, "held", "", nil))
+		all := s.others(4, round)
+		for _, p := range s.pairs[4:] {
+			all = append(all, s.cancels(p.Voyager, s.propose(p.Voyager, p.Talk), "", nil))
 		}
-		all := s.others(2, round)
-		for _, m := range all {
-			m.ctx = ctx
+		for _, one := range all {
+			one.ctx = ctx
 		}
 		s.check(all...)
 	}
@@ -260,27 +323,34 @@ func TestGroupWaitsForNoLock(t *testing.T) {
 	s.audited()
 }
 
-// TestGroupThatFails makes the statement of a message fail, and with it the transaction of its
-// group. All other messages are sent. The sequence counts the failures, also those that are rolled
-// back.
+// TestGroupThatFails makes the statement of a message or of a move fail, and with it the transaction
+// of its group. All other messages are sent. The sequence counts the failures, also those that are
+// rolled back.
 func TestGroupThatFails(t *testing.T) {
-	s, ctx := newSenders(t, postgres.Options{}, 12), t.Context()
-	runSQL(t, s.dsn, `CREATE SEQUENCE public.faults;
+	s, ctx := newCrowd(t, postgres.Options{}, 12), t.Context()
+	faulty := s.pairs[0]
+	runSQL(t, s.dsn, fmt.Sprintf(`CREATE SEQUENCE public.faults;
 		CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS $$
 			BEGIN PERFORM nextval('public.faults'); RAISE 'as asked' USING ERRCODE = 'check_violation'; END $$;
-		CREATE TRIGGER fail BEFORE INSERT ON `+s.table+`
-			FOR EACH ROW WHEN (new.content LIKE 'at fault%') EXECUTE FUNCTION public.fail()`)
-	faulty, rounds, faults := s.pairs[0], 0, 0
+		CREATE TRIGGER fail BEFORE INSERT ON %[1]s.messages
+			FOR EACH ROW WHEN (new.content LIKE 'at fault%%') EXECUTE FUNCTION public.fail();
+		CREATE TRIGGER fail BEFORE UPDATE ON %[1]s.reservations
+			FOR EACH ROW WHEN (new.local_id = '%[2]v') EXECUTE FUNCTION public.fail()`, s.schema, faulty.Local))
+	walk := s.propose(faulty.Voyager, faulty.Talk)
+	rounds, faults := 0, 0
 	for ; rounds < 10 || rounds < 500 && faults == rounds; rounds++ {
 		all := s.others(1, rounds)
-		bad := &sending{by: faulty.Voyager, in: faulty.Talk, content: fmt.Sprint("at fault ", rounds)}
+		bad := s.sends(faulty.Voyager, faulty.Talk, fmt.Sprint("at fault ", rounds), "", nil)
+		if rounds%2 != 0 {
+			bad = s.accepts(faulty.Local, walk, "", nil)
+		}
 		s.atOnce(slices.Insert(slices.Clone(all), rounds%len(all), bad)...)
 		if bad.err == nil {
-			t.Errorf("%q was sent", bad.content)
+			t.Errorf("%q returned no error", bad.name)
 		}
 		for _, m := range all {
 			if m.err != nil {
-				t.Errorf("Send of %q returned %v", m.content, m.err)
+				t.Errorf("Send of %q returned %v", m.name, m.err)
 			}
 		}
 		must(t, s.conn.QueryRow(ctx, "SELECT last_value FROM public.faults").Scan(&faults))
@@ -295,42 +365,52 @@ func TestGroupThatFails(t *testing.T) {
 	s.audited()
 }
 
-// TestSendersWhoLeave ends the contexts of some of the senders. The sends of the others must succeed. A send that
-// returned an error must have stored nothing, unless the error is ErrOutcomeUnknown.
-func TestSendersWhoLeave(t *testing.T) {
-	s := newSenders(t, postgres.Options{}, 16)
+// TestMembersWhoLeave ends the contexts of some of those who send and move. The others must succeed.
+// What returned an error must have changed nothing, unless the error is ErrOutcomeUnknown.
+func TestMembersWhoLeave(t *testing.T) {
+	s := newCrowd(t, postgres.Options{}, 16)
 	var left, unknown, done int
 	for round := range size(40, 1000) {
-		all := s.others(0, round)
-		for i, m := range all {
+		all := s.others(8, round)
+		moves := map[*act]reservations.Reservation{}
+		for _, p := range s.pairs[:8] {
+			r := s.propose(p.Voyager, p.Talk)
+			one := s.cancels(p.Voyager, r, "", nil)
+			moves[one], all = r, append(all, one)
+		}
+		for i, one := range all {
 			if i%2 == 0 {
 				ctx, cancel := context.WithTimeout(t.Context(), rand.N(6*time.Millisecond))
 				defer cancel()
-				m.ctx = ctx
+				one.ctx = ctx
 			}
 		}
 		s.atOnce(all...)
-		got, _ := s.stored()
-		for i, m := range all {
-			sent := got[m.content] == 1
+		messages, _ := s.stored()
+		statuses, _ := s.moved()
+		for i, one := range all {
+			there := messages[one.name] == 1
+			if r, moved := moves[one]; moved {
+				there = statuses[r.ID] == reservations.Cancelled
+			}
 			switch {
-			case m.err == nil && !sent:
-				t.Errorf("%q is not there", m.content)
-			case m.err != nil && i%2 != 0:
-				t.Errorf("%q, whose sender stayed, returned %v", m.content, m.err)
-			case errors.Is(m.err, uow.ErrOutcomeUnknown):
+			case one.err == nil && !there:
+				t.Errorf("%q is not there", one.name)
+			case one.err != nil && i%2 != 0:
+				t.Errorf("%q, whose caller stayed, returned %v", one.name, one.err)
+			case errors.Is(one.err, uow.ErrOutcomeUnknown):
 				unknown++
-				if sent {
+				if there {
 					done++
 				}
-			case m.err != nil:
+			case one.err != nil:
 				left++
-				if sent {
-					t.Errorf("%q is there, and returned %v", m.content, m.err)
+				if there {
+					t.Errorf("%q is there, and returned %v", one.name, one.err)
 				}
 			}
 		}
 	}
 	s.audited()
-	t.Attr("counts", fmt.Sprintf("%d left, %d of unknown outcome, of which %d were sent", left, unknown, done))
+	t.Attr("counts", fmt.Sprintf("%d left, %d of unknown outcome, of which %d were done", left, unknown, done))
 }

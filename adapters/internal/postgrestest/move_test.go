@@ -102,16 +102,10 @@ func (m *movers) work(done *sync.WaitGroup, command func(ctx context.Context) er
 	}
 }
 
-// propose makes a proposal of a walk that begins in three hours.
+// propose makes a proposal that many try to move.
 func (m *movers) propose(by id.User, in id.Conversation) (*trial, error) {
-	price, err := reservations.ParsePrice("12.50")
-	if err != nil {
-		return nil, err
-	}
-	begins := m.clock.Now().Add(3 * time.Hour)
-	v, err := m.Reservations.Propose(context.Background(), by, in,
-		reservations.Proposal{Title: "a walk", Price: price, Date: begins, EndDate: begins.Add(time.Hour)}, "")
-	return &trial{Reservation: v.Reservation}, err
+	r, err := propose(m.Community, m.clock, by, in)
+	return &trial{Reservation: r}, err
 }
 
 func (m *movers) accept(ctx context.Context, r *trial, key idempotency.Key) error {

@@ -1,9 +1,9 @@
 package sqlite
 
 import (
-	"errors"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"modernc.org/sqlite"
 
@@ -12,8 +12,24 @@ import (
 
 // A statement that SQLite parses again for each argument takes five times as long. Parsing makes
 // many small allocations, which SQLite counts.
-func TestHoldingConversationIsParsedOnce(t *testing.T) {
-	ctx, c := t.Context(), connected(t)
+func TestStatementsAreParsedOnce(t *testing.T) {
+	ids := []any{blob(id.Conversation{1}), blob(id.User{2}), blob(id.User{3})}
+	for name, s := range map[string]struct {
+		text string
+		args []any
+		last func(i int) any // the argument that differs
+	}{
+		"the latest message": {latestAndUnanswered, ids, func(i int) any { return int64(10 + i) }},
+		"whether to send":    {sendable.now.plain, append(ids[:2:2], int64(3)), func(i int) any { return int64(i) }},
+		"whether to accept":  {acceptable.now.plain, append(ids[:2:2], milli(time.Now())), func(i int) any { return int64(i) }},
+		"whether to cancel":  {cancellable.now.plain, append(ids[:2:2], milli(time.Now())), func(i int) any { return int64(i) }},
+	} {
+		t.Run(name, func(t *testing.T) { parsedOnce(t, connected(t), s.text, s.args, s.last) })
+	}
+}
+
+func parsedOnce(t *testing.T, c *conn, text string, args []any, last func(i int) any) {
+	t.Helper()
 	allocated := func() (sum int) {
 		for _, op := range []sqlite.DBStatusOp{sqlite.DBStatusLookasideHit, sqlite.DBStatusLookasideMissSize, sqlite.DBStatusLookasideMissFull} {
 			_, n, err := c.raw.(sqlite.DBStatus).Status(op, true) //nolint:forcetypeassert // the driver's connections are one
@@ -27,9 +43,8 @@ func TestHoldingConversationIsParsedOnce(t *testing.T) {
 	var parsed, again int
 	for i, n := range []*int{&parsed, &again, &again} {
 		allocated()
-		_, err := find(ctx, c, func(*row, *struct{}) {}, latestAndUnanswered,
-			blob(id.Conversation{1}), blob(id.User{2}), blob(id.User{3}), int64(10+i))
-		if !errors.Is(err, errNone) {
+		err := c.query(t.Context(), func(*row) {}, text, append(args, last(i))...)
+		if err != nil {
 			t.Fatal(err)
 		}
 		*n = allocated()

@@ -81,7 +81,7 @@ func (repo reservationsRepository) Move(
 			return nil
 		}
 		if to == reservations.Accepted {
-			overlaps, err := overlaps(ctx, c, there)
+			overlaps, err := find(ctx, c, value((*row).bool), "SELECT "+overlapping+" FROM reservations WHERE id = ?", blob(r.ID))
 			if err != nil {
 				return err
 			}
@@ -90,19 +90,19 @@ func (repo reservationsRepository) Move(
 				return nil
 			}
 		}
-		_, err = c.exec(ctx, "UPDATE reservations SET status = ?, updated_at = ? WHERE id = ?",
-			string(to), milli(at), blob(r.ID))
+		_, err = c.exec(ctx, move, blob(r.ID), string(to), milli(at))
 		return err
 	})
 	return moved, err
 }
 
-// overlaps finds what a trigger would reject, so that the unit can continue.
-func overlaps(ctx context.Context, c *conn, r reservations.Reservation) (bool, error) {
-	return find(ctx, c, value((*row).bool), `SELECT EXISTS (SELECT 1 FROM reservations
-		WHERE status = 'accepted' AND local_id = ? AND date < ? AND end_date > ? AND id <> ?)`,
-		blob(r.LocalID), milli(r.EndDate), milli(r.Date), blob(r.ID))
-}
+const (
+	move = "UPDATE reservations SET status = ?2, updated_at = ?3 WHERE id = ?1"
+
+	// overlapping is the condition that a trigger would reject, so that the unit can continue.
+	overlapping = `EXISTS (SELECT 1 FROM reservations AS busy WHERE busy.status = 'accepted' AND busy.local_id = reservations.local_id
+		AND busy.date < reservations.end_date AND busy.end_date > reservations.date AND busy.id <> reservations.id)`
+)
 
 // held is the sum of the tokens that reservations hold of the user ?1.
 const held = "SELECT coalesce(sum(tokens), 0) FROM reservations WHERE voyager_id = ?1 AND status = 'accepted'"

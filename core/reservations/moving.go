@@ -34,6 +34,29 @@ type Moving struct {
 	Record *idempotency.Record
 }
 
+// Events returns the events of the move of a reservation that is given as it was before: Moved, and
+// Paid if payment is not nil, with what only the store knows. payment is the transaction that the
+// payment has become.
+func (m Moving) Events(before Reservation, payment *tokens.Transaction) []events.Event {
+	moved, said := m.Moved, before.said(m.By)
+	moved.Seq, moved.Data = before.Status.MovedSeq(), events.ReservationCancelled{Reservation: said}
+	if moved.Type == events.TypeReservationAccepted {
+		moved.Data = events.ReservationAccepted{Reservation: said}
+	}
+	if payment == nil {
+		return []events.Event{moved}
+	}
+	return []events.Event{moved, events.New(same(m.Paid.ID), m.Paid.At, payment.Seq, events.WalletChanged{
+		Amount: payment.Amount, BalanceAfter: payment.BalanceAfter, TransactionID: payment.ID, Type: string(payment.Type), UserID: payment.UserID,
+	})}
+}
+
+// same is the source of an identifier that exists.
+type same id.Event
+
+// Next implements id.Source.
+func (s same) Next() [16]byte { return s }
+
 // Mover is a Repository that can also accept and cancel a reservation in one step. What it does
 // and keeps is what Service.Accept and Service.Cancel do step by step; that is its specification,
 // and the kit of package porttest compares the two.

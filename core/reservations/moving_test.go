@@ -3,6 +3,7 @@ package reservations_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
@@ -123,6 +124,40 @@ func (s scene) check(t *testing.T, m reservations.Moving, of id.Reservation, by 
 	}
 	if paid := (events.WalletChanged{Amount: each, TransactionID: p.ID, Type: string(as)}); m.Paid.Data != paid {
 		t.Errorf("the event of the payment is %+v, want %+v", m.Paid.Data, paid)
+	}
+}
+
+// TestEventsOfMove checks what a store adds to the events that it was asked for.
+func TestEventsOfMove(t *testing.T) {
+	s := newScene(t)
+	r := s.propose(t, s.voyager, s.walk())
+	entry, paid, err := tokens.NewLedger(s.IDs).Prepare(s.Clock.Now(), tokens.Movement{Amount: 1, Type: tokens.Refund})
+	coretest.Is(t, err, nil)
+	said := events.Reservation{
+		ByID: s.local, ConversationID: r.ConversationID, CreatorID: s.voyager, LocalID: s.local, ReservationID: r.ID, VoyagerID: s.voyager,
+	}
+	m := reservations.Moving{
+		Reservation: r.ID, By: s.local, At: s.Clock.Now(), Payment: entry, Paid: paid,
+		Moved: events.New(s.IDs, s.Clock.Now(), 0, events.ReservationAccepted{Reservation: events.Reservation{ByID: s.local, ReservationID: r.ID}}),
+	}
+	accepted := m.Moved
+	accepted.Seq, accepted.Data = reservations.Pending.MovedSeq(), events.ReservationAccepted{Reservation: said}
+	if got := m.Events(r, nil); !slices.Equal(got, []events.Event{accepted}) {
+		t.Errorf("got %+v, want %+v", got, accepted)
+	}
+
+	m.Moved = events.New(s.IDs, s.Clock.Now(), 0, events.ReservationCancelled{Reservation: events.Reservation{ByID: s.local, ReservationID: r.ID}})
+	r.Status = reservations.Accepted
+	entry.UserID, entry.Amount = s.voyager, 12
+	line, err := entry.Apply(5, 7)
+	coretest.Is(t, err, nil)
+	cancelled := m.Moved
+	cancelled.Seq, cancelled.Data = reservations.Accepted.MovedSeq(), events.ReservationCancelled{Reservation: said}
+	refunded := paid
+	refunded.Seq, refunded.Aggregate = 8, events.Aggregate("wallet/"+s.voyager.String())
+	refunded.Data = events.WalletChanged{Amount: 12, BalanceAfter: 17, TransactionID: entry.ID, Type: string(tokens.Refund), UserID: s.voyager}
+	if got, want := m.Events(r, &line), []events.Event{cancelled, refunded}; !slices.Equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 

@@ -4,11 +4,10 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/cicerone-go/cicerone/adapters/internal/community"
+	"github.com/cicerone-go/cicerone/adapters/internal/moves"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -17,21 +16,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// propose makes a proposal of a walk that begins in three hours, and costs 13 tokens.
-func propose(c *community.Community, clock *community.Clock, by id.User, in id.Conversation) (reservations.Reservation, error) {
-	price, err := reservations.ParsePrice("12.50")
-	if err != nil {
-		return reservations.Reservation{}, err
-	}
-	begins := clock.Now().Add(3 * time.Hour)
-	v, err := c.Reservations.Propose(context.Background(), by, in,
-		reservations.Proposal{Title: "a walk", Price: price, Date: begins, EndDate: begins.Add(time.Hour)}, "")
-	return v.Reservation, err
-}
-
 func (s *crowd) propose(by id.User, in id.Conversation) reservations.Reservation {
 	s.t.Helper()
-	r, err := propose(s.Community, s.clock, by, in)
+	r, err := moves.Propose(s.Community, s.clock, by, in)
 	must(s.t, err)
 	return r
 }

@@ -5,14 +5,17 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/community"
+	"github.com/cicerone-go/cicerone/adapters/internal/moves"
 	"github.com/cicerone-go/cicerone/adapters/internal/workload"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // BenchmarkSend compares messaging.Service with SQLite alone, which runs the three statements of a send on the
@@ -48,6 +51,54 @@ func BenchmarkSend(b *testing.B) {
 			b.ReportMetric(service/alone, "of-one-raw-sender")
 		})
 	}
+}
+
+// BenchmarkMove accepts and cancels reservations, in one step and step by step. It reports the moves
+// per second of both, and their ratio.
+func BenchmarkMove(b *testing.B) {
+	for _, movers := range []int{1, 8, 32} {
+		b.Run(fmt.Sprintf("movers=%d", movers), func(b *testing.B) {
+			whole := moved(b, movers, func(s ports.Storage) ports.Storage { return s })
+			steps := moved(b, movers, moves.Stepwise)
+			b.ReportMetric(whole, "moves/s")
+			b.ReportMetric(steps, "stepwise/s")
+			b.ReportMetric(whole/steps, "of-stepwise")
+		})
+	}
+}
+
+// moved returns how many reservations are accepted and cancelled per second over a new store.
+func moved(b *testing.B, movers int, through func(ports.Storage) ports.Storage) float64 {
+	b.Helper()
+	ctx := context.Background()
+	o := mustOpen(b, filepath.Join(b.TempDir(), "moves.db"))
+	defer o.close(b)
+	o.Community = over(through(o.storage))
+	_, pairs, err := o.Populate(ctx, movers)
+	if err != nil {
+		b.Fatal(err)
+	}
+	left := make([][]id.Reservation, movers)
+	titles := slices.Repeat([]string{"a walk"}, max(b.N/movers, 1)+workload.Unmeasured)
+	var all sync.WaitGroup
+	for n, p := range pairs {
+		all.Go(func() { left[n] = o.proposed(b, p.Voyager, p.Talk, titles...) })
+	}
+	all.Wait()
+	if b.Failed() {
+		b.FailNow()
+	}
+	b.ResetTimer()
+	defer b.StopTimer()
+	return 2 * workload.PerSecond(b, movers, b.N, func(n int) error {
+		next := left[n][0]
+		left[n] = left[n][1:]
+		if _, err := o.Reservations.Accept(ctx, pairs[n].Local, next, ""); err != nil {
+			return err
+		}
+		_, err := o.Reservations.Cancel(ctx, pairs[n].Voyager, next, "")
+		return err
+	})
 }
 
 const content = "Shall we meet at the fountain at ten?"

@@ -17,8 +17,8 @@ func (UnimplementedNotifications) Preferences(context.Context, id.User) ([]notif
 func (UnimplementedNotifications) SavePreferences(context.Context, id.User, ...notifications.Preference) error {
 	return unimplemented("notifications.Repository.SavePreferences")
 }
-func (UnimplementedNotifications) SeenAt(context.Context, id.User) (time.Time, bool, error) {
-	return time.Time{}, false, unimplemented("notifications.Repository.SeenAt")
+func (UnimplementedNotifications) Attendances(context.Context, ...id.User) (map[id.User]notifications.Attendance, error) {
+	return nil, unimplemented("notifications.Repository.Attendances")
 }
 func (UnimplementedNotifications) Seen(context.Context, id.User, time.Time) error {
 	return unimplemented("notifications.Repository.Seen")

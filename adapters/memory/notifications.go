@@ -114,13 +114,20 @@ func dropAll[V any](t *tree[V], prefix string) {
 	}
 }
 
-func (repo notificationsRepository) SeenAt(ctx context.Context, user id.User) (at time.Time, noticed bool, err error) {
+func (repo notificationsRepository) Attendances(
+	ctx context.Context, users ...id.User,
+) (of map[id.User]notifications.Attendance, err error) {
+	of = make(map[id.User]notifications.Attendance, len(users))
 	err = repo.read(ctx, func(s *state) error {
-		p, _ := s.presences.get(idKey(user))
-		at, noticed = p.SeenAt, s.notices.has(noticeKey(notifications.NoticeOfMessages(user)))
+		for _, user := range users {
+			p, _ := s.presences.get(idKey(user))
+			of[user] = notifications.Attendance{
+				SeenAt: p.SeenAt, Noticed: s.notices.has(noticeKey(notifications.NoticeOfMessages(user))),
+			}
+		}
 		return nil
 	})
-	return at, noticed, err
+	return of, err
 }
 
 func (repo notificationsRepository) Seen(ctx context.Context, user id.User, at time.Time) error {

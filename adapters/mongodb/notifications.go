@@ -3,12 +3,10 @@ package mongodb
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/bson"
-	"go.mongodb.org/mongo-driver/mongo"
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/notifications"
@@ -17,6 +15,7 @@ import (
 
 var (
 	preferences = tableOf(ports.PreferenceLayout)
+	presences   = tableOf(ports.PresenceLayout)
 	notices     = tableOf(ports.NoticeLayout)
 )
 
@@ -45,20 +44,33 @@ func (repo notificationsRepository) SavePreferences(ctx context.Context, user id
 	})
 }
 
-func (repo notificationsRepository) SeenAt(ctx context.Context, user id.User) (at time.Time, noticed bool, err error) {
+func (repo notificationsRepository) Attendances(
+	ctx context.Context, users ...id.User,
+) (of map[id.User]notifications.Attendance, err error) {
+	of = make(map[id.User]notifications.Attendance, len(users))
+	named := make(bson.A, len(users))
+	for i, user := range users {
+		of[user] = notifications.Attendance{}
+		named[i] = noticeID(notifications.NoticeOfMessages(user))
+	}
+	if len(users) == 0 {
+		return of, nil
+	}
 	err = repo.read(ctx, func(t *txn) error {
-		notice := query{in: noticesIn, filter: d("_id", noticeID(notifications.NoticeOfMessages(user))), fields: d("_id", 1)}
-		_, err := find(ctx, t, func(*record) struct{} { return struct{}{} }, notice)
-		if noticed = err == nil; err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+		noticed, err := list(ctx, t, notices.scan, query{in: noticesIn, filter: d("_id", d("$in", named))})
+		if err != nil {
 			return err
 		}
-		at, err = find(ctx, t, func(r *record) time.Time { return r.time("seen_at") }, query{in: presencesIn, filter: d("_id", uuid(user))})
-		if errors.Is(err, mongo.ErrNoDocuments) {
-			return nil
+		for _, n := range noticed {
+			of[n.UserID] = notifications.Attendance{Noticed: true}
+		}
+		seen, err := list(ctx, t, presences.scan, query{in: presencesIn, filter: d("_id", d("$in", uuids(users)))})
+		for _, p := range seen {
+			of[p.UserID] = notifications.Attendance{SeenAt: p.SeenAt, Noticed: of[p.UserID].Noticed}
 		}
 		return err
 	})
-	return at, noticed, err
+	return of, err
 }
 
 func (repo notificationsRepository) Seen(ctx context.Context, user id.User, at time.Time) error {

@@ -42,14 +42,27 @@ func (repo notificationsRepository) SavePreferences(ctx context.Context, user id
 	})
 }
 
-func (repo notificationsRepository) SeenAt(ctx context.Context, user id.User) (at time.Time, noticed bool, err error) {
+func (repo notificationsRepository) Attendances(
+	ctx context.Context, users ...id.User,
+) (of map[id.User]notifications.Attendance, err error) {
 	err = repo.read(ctx, func(c *conn) error {
-		_, err := find(ctx, c, func(r *row, _ *struct{}) { at, noticed = r.time(), r.bool() },
-			"SELECT (SELECT seen_at FROM @presences WHERE user_id = $1), EXISTS (SELECT FROM @notices"+ofNotice+")",
-			noticeArgs(notifications.NoticeOfMessages(user))...)
+		type attendance struct {
+			user id.User
+			notifications.Attendance
+		}
+		all, err := list(ctx, c, func(r *row, a *attendance) {
+			a.user, a.SeenAt, a.Noticed = id.User(r.id()), r.time(), r.bool()
+		}, `SELECT one.id, presences.seen_at, notices.user_id IS NOT NULL FROM unnest($1::uuid[]) AS one (id)
+			LEFT JOIN @presences ON presences.user_id = one.id
+			LEFT JOIN @notices ON notices.user_id = one.id AND notices.kind = $2 AND notices.subject_id = one.id`,
+			uuids(users), string(notifications.NewMessage))
+		of = make(map[id.User]notifications.Attendance, len(all))
+		for _, a := range all {
+			of[a.user] = a.Attendance
+		}
 		return err
 	})
-	return at, noticed, err
+	return of, err
 }
 
 func (repo notificationsRepository) Seen(ctx context.Context, user id.User, at time.Time) error {

@@ -46,14 +46,20 @@ func (repo notificationsRepository) SavePreferences(ctx context.Context, user id
 	})
 }
 
-func (repo notificationsRepository) SeenAt(ctx context.Context, user id.User) (at time.Time, noticed bool, err error) {
+func (repo notificationsRepository) Attendances(
+	ctx context.Context, users ...id.User,
+) (of map[id.User]notifications.Attendance, err error) {
+	of = make(map[id.User]notifications.Attendance, len(users))
 	err = repo.read(ctx, func(c *conn) error {
-		_, err := find(ctx, c, func(r *row, _ *struct{}) { at, noticed = r.time(), r.bool() },
-			"SELECT (SELECT seen_at FROM presences WHERE user_id = ?1), EXISTS (SELECT 1 FROM notices"+ofNotice+")",
-			noticeArgs(notifications.NoticeOfMessages(user))...)
-		return err
+		return c.query(ctx, func(r *row) {
+			user := id.User(r.id())
+			of[user] = notifications.Attendance{SeenAt: r.time(), Noticed: r.bool()}
+		}, `SELECT one.id, seen_at, notices.user_id IS NOT NULL FROM (SELECT unhex(value) AS id FROM json_each(?1)) AS one
+			LEFT JOIN presences ON presences.user_id = one.id
+			LEFT JOIN notices ON notices.user_id = one.id AND notices.kind = ?2 AND notices.subject_id = one.id`,
+			hexes(users), string(notifications.NewMessage))
 	})
-	return at, noticed, err
+	return of, err
 }
 
 func (repo notificationsRepository) Seen(ctx context.Context, user id.User, at time.Time) error {

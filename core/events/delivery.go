@@ -21,8 +21,12 @@ type delivery struct {
 	sourced bool               // by the Source of the relay
 	stop    context.CancelFunc // ends it
 	woken   chan struct{}
+	asks    atomic.Bool   // it has to read the subscription, and what is marked to be tried again
 	waits   int64         // how often in a row an event could not be handled yet: see passing
 	held    *Subscription // as the store has it while this run has the lease; nil if it is to be read
+
+	skipped   int64     // no event of a lease is wanted between the position that is stored and this one
+	skippedAt time.Time // when it became higher than that
 }
 
 const (
@@ -56,47 +60,33 @@ func (d *delivery) run(ctx context.Context) {
 	}
 }
 
-// deliver hands over events that are marked to be tried again, and one batch of those that come
-// next. It reports whether there may be more.
+// deliver hands over events that are marked to be tried again, and a batch of those that come next.
+// It reports whether there may be more.
 func (d *delivery) deliver(ctx context.Context) (more bool, err error) {
-	if leased, err := d.lease(ctx, 0); !leased || err != nil {
+	if leased, err := d.lease(ctx, d.skipped); !leased || err != nil {
 		return false, err
 	}
-	var current Subscription
-	var marked []SetAside
-	var again, next []Numbered
-	err = d.deps.Store.View(ctx, func(ctx context.Context, tx RelayTx) (err error) {
-		if current, err = tx.Subscriptions().Subscription(ctx, d.name); err != nil {
-			return err
-		}
-		filter := AsideFilter{Subscriber: d.name, State: Retried}
-		if marked, err = tx.Subscriptions().Aside(ctx, filter, nil, triedAtOnce); err != nil {
-			return err
-		}
-		again = nil
-		if len(marked) > 0 {
-			positions := make([]int64, len(marked))
-			for i, e := range marked {
-				positions[i] = e.Position
-			}
-			if again, err = tx.Events().At(ctx, positions...); err != nil {
-				return err
-			}
-		}
-		next, err = tx.Events().After(ctx, d.held.Position, d.deps.Policy.Batch)
-		return err
-	})
+	next, err := d.tail.after(ctx, d.reached(), d.deps.Policy.Batch)
 	if err != nil {
-		return false, fmt.Errorf("read events: %w", err)
+		return false, err
 	}
-	if current.State != Active || current.Leased() != d.held.Leased() {
-		d.held = nil // it was switched off, or told to begin elsewhere
-		return current.State == Active, nil
-	}
-	for _, e := range again {
-		i := slices.IndexFunc(marked, func(m SetAside) bool { return m.Position == e.Position })
-		if tried, err := d.tryAgain(ctx, marked[i], e); !tried || err != nil {
+	tries := d.asks.Swap(false)
+	var marked []SetAside
+	if tries || d.wantsAny(next) {
+		var again []Numbered
+		var current Subscription
+		if current, marked, again, err = d.current(ctx, tries); err != nil {
 			return false, err
+		}
+		if current.State != Active || current.Leased() != d.held.Leased() {
+			d.held = nil // it was switched off, or told to begin elsewhere
+			return current.State == Active, nil
+		}
+		for _, e := range again {
+			i := slices.IndexFunc(marked, func(m SetAside) bool { return m.Position == e.Position })
+			if tried, err := d.tryAgain(ctx, marked[i], e); !tried || err != nil {
+				return false, err
+			}
 		}
 	}
 	if d.deps.Clock.Now().Before(d.held.RetryAt) {
@@ -106,22 +96,66 @@ func (d *delivery) deliver(ctx context.Context) (more bool, err error) {
 	return more || len(marked) == triedAtOnce, err
 }
 
+// reached returns the position up to which everything was handled, or is not wanted.
+func (d *delivery) reached() int64 { return max(d.held.Position, d.skipped) }
+
+// wantsAny reports whether there is an event for the subscriber.
+func (d *delivery) wantsAny(next []Numbered) bool {
+	s := d.present.Load()
+	return slices.ContainsFunc(next, func(e Numbered) bool {
+		_, wants := s.wants(e.Event)
+		return wants
+	})
+}
+
+// current reads the subscription, and if tries is true also the events that are marked to be tried
+// again.
+func (d *delivery) current(ctx context.Context, tries bool) (s Subscription, marked []SetAside, again []Numbered, err error) {
+	err = d.deps.Store.View(ctx, func(ctx context.Context, tx RelayTx) (err error) {
+		marked, again = nil, nil
+		if s, err = tx.Subscriptions().Subscription(ctx, d.name); err != nil || !tries {
+			return err
+		}
+		filter := AsideFilter{Subscriber: d.name, State: Retried}
+		if marked, err = tx.Subscriptions().Aside(ctx, filter, nil, triedAtOnce); err != nil || len(marked) == 0 {
+			return err
+		}
+		positions := make([]int64, len(marked))
+		for i, e := range marked {
+			positions[i] = e.Position
+		}
+		again, err = tx.Events().At(ctx, positions...)
+		return err
+	})
+	if err != nil {
+		return Subscription{}, nil, nil, fmt.Errorf("read the subscription: %w", err)
+	}
+	if len(marked) == triedAtOnce {
+		d.asks.Store(true)
+	}
+	return s, marked, again, nil
+}
+
 // handle hands over the events that come next. It stores how far it is at the end, and whenever it
 // renews the lease. It reports whether there may be more.
 func (d *delivery) handle(ctx context.Context, next []Numbered) (more bool, err error) {
-	full := len(next) == d.deps.Policy.Batch
-	done := d.held.Position
-	for _, e := range next {
+	done, some := d.reached(), false
+	var p preparation
+	for i, e := range next {
 		if ctx.Err() != nil {
 			break
 		}
 		if wanted, wants := d.present.Load().wants(e.Event); wants {
+			some = true
+			err := d.prepare(ctx, &p, next[i:])
 			if leased, err := d.lease(ctx, done); !leased || err != nil {
 				return false, err
 			}
-			err := d.attempt(ctx, wanted, d.passed(e.Position), func(ctx context.Context, s Subscriptions) (bool, error) {
-				return s.Advance(ctx, d.held.Leased(), e.Position)
-			})
+			if err == nil {
+				err = d.attempt(ctx, wanted, p.handle, d.passed(e.Position), func(ctx context.Context, s Subscriptions) (bool, error) {
+					return s.Advance(ctx, d.held.Leased(), e.Position)
+				})
+			}
 			if errors.Is(err, errNotHeld) {
 				d.held = nil
 				return true, nil
@@ -134,12 +168,25 @@ func (d *delivery) handle(ctx context.Context, next []Numbered) (more bool, err 
 		}
 		done, d.waits = e.Position, 0
 	}
-	if done == d.held.Position {
-		return full, nil
+	if more = len(next) > 0; done == d.held.Position || !some && d.skip(done) {
+		return more, nil
 	}
-	return full, d.store(ctx, d.passed(done), func(ctx context.Context, s Subscriptions) (bool, error) {
+	return more, d.store(ctx, d.passed(done), func(ctx context.Context, s Subscriptions) (bool, error) {
 		return s.Advance(ctx, d.held.Leased(), done)
 	})
+}
+
+// skipTime is how long a position is not stored if the subscriber wants none of the events before it.
+const skipTime = time.Second
+
+// skip notes that the subscriber wants no event up to done. It reports false if it is time to store that.
+func (d *delivery) skip(done int64) bool {
+	now := d.deps.Clock.Now()
+	if d.skipped <= d.held.Position {
+		d.skippedAt = now
+	}
+	d.skipped = done
+	return now.Sub(d.skippedAt) < skipTime
 }
 
 // passed returns the subscription with a higher position.
@@ -232,7 +279,10 @@ func (d *delivery) tryAgain(ctx context.Context, aside SetAside, e Numbered) (tr
 	}
 	var failure error
 	if wanted, wants := d.present.Load().wants(e.Event); wants { // not if it has other types than before
-		failure = d.attempt(ctx, wanted, *d.held, resolve)
+		var p preparation
+		if failure = d.prepare(ctx, &p, []Numbered{e}); failure == nil {
+			failure = d.attempt(ctx, wanted, p.handle, *d.held, resolve)
+		}
 	}
 	switch {
 	case errors.Is(failure, errNotHeld):
@@ -261,6 +311,9 @@ func (d *delivery) lease(ctx context.Context, done int64) (leased bool, err erro
 	now := d.deps.Clock.Now()
 	if d.held != nil && d.held.HeldUntil.Sub(now) >= d.deps.Policy.Lease/2 {
 		return true, nil
+	}
+	if d.held == nil {
+		done, d.skipped = 0, 0
 	}
 	var s Subscription
 	err = d.deps.Store.Do(ctx, func(ctx context.Context, tx RelayTx) (err error) {
@@ -313,56 +366,19 @@ func (d *delivery) release(ctx context.Context) {
 	if d.held == nil {
 		return
 	}
-	err := d.store(ctx, *d.held, func(ctx context.Context, s Subscriptions) (bool, error) { return s.Release(ctx, d.held.Leased()) })
+	err := d.store(ctx, *d.held, func(ctx context.Context, s Subscriptions) (bool, error) {
+		l := d.held.Leased()
+		if d.skipped > l.Position {
+			if advanced, err := s.Advance(ctx, l, d.skipped); !advanced || err != nil {
+				return false, err
+			}
+			l.Position = d.skipped
+		}
+		return s.Release(ctx, l)
+	})
 	if err != nil {
 		d.report(fmt.Errorf("subscriber %s: %w", d.name, err))
 	}
-}
-
-// errNotHeld is returned by attempt if this run does not hold the subscription any more.
-var errNotHeld = errors.New("the subscription is not held any more, or its event was dropped")
-
-// attempt calls the subscriber with an event, and returns its error. A joined subscriber is called in
-// the unit of work in which done stores that it has handled the event, which makes the subscription
-// next. It then returns errNotHeld if done reports false.
-func (d *delivery) attempt(
-	ctx context.Context, e Event, next Subscription, done func(ctx context.Context, s Subscriptions) (bool, error),
-) error {
-	if d.present.Load().joined == nil {
-		return d.call(ctx, e, d.present.Load().Handle)
-	}
-	err := d.call(ctx, e, func(ctx context.Context, e Event) error {
-		return d.deps.Store.Do(ctx, func(ctx context.Context, tx RelayTx) error {
-			if err := d.present.Load().joined(ctx, tx, e); err != nil {
-				return err
-			}
-			if stored, err := done(ctx, tx.Subscriptions()); err != nil || stored {
-				return err
-			}
-			return errNotHeld
-		})
-	})
-	if err == nil {
-		d.held = &next
-	}
-	return err
-}
-
-// call calls handle with a limit of time. It returns its error, or a panicked if it panics.
-func (d *delivery) call(ctx context.Context, e Event, handle func(context.Context, Event) error) (err error) {
-	limit := d.deps.Policy.HandleTime
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	late := time.AfterFunc(2*limit, func() {
-		d.report(fmt.Errorf("subscriber %s: it has not returned from the event %s, although its time of %v is over", d.name, e.Type, limit))
-	})
-	defer late.Stop()
-	defer func() {
-		if value := recover(); value != nil {
-			err = newPanicked(value)
-		}
-	}()
-	return handle(ctx, e)
 }
 
 // pause returns how long to wait after so many failed attempts.

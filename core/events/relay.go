@@ -103,13 +103,15 @@ type relayRun struct {
 	holder     string // no other run has it, in any process
 	woken      chan struct{}
 	deliveries map[string]*delivery // by the names of the subscribers
-	running    sync.WaitGroup       // the deliveries, and watch
+	tail       *tail
+	running    sync.WaitGroup // the deliveries, and watch
 
 	known    map[string]Subscription // as they were when they were listed last
 	highest  int64
 	numbered int            // events in the last round
 	reached  []reached      // the highest positions of the last MinStay, one each second
 	passed   int64          // all events up to here are older than Policy.Keep
+	young    time.Time      // of the next event after them, if it was younger; zero if that is not known
 	trimmed  int64          // no event up to here is left, except those that are set aside
 	asides   map[string]int // see SubscriptionProgress.SetAside
 	counted  time.Time      // when asides were counted
@@ -124,6 +126,7 @@ func (r *Relay) Run(ctx context.Context, report func(error)) error {
 		Relay: r, report: report, holder: id.Event(r.deps.IDs.Next()).String(), woken: make(chan struct{}, 1),
 		deliveries: map[string]*delivery{},
 	}
+	run.tail = newTail(run)
 	for _, s := range r.deps.Subscribers {
 		run.begin(ctx, s, false)
 	}
@@ -248,6 +251,11 @@ func (r *relayRun) look(ctx context.Context) error {
 			}
 		}
 	}
+	for name, d := range r.deliveries {
+		if s, found := r.known[name]; found && s.Holder != r.holder { // it may have been switched off, or begun elsewhere
+			d.asks.Store(true)
+		}
+	}
 	r.wakeThose(func(s Subscription) bool { return r.may(s) && (moved || s.Position < r.highest) })
 	return nil
 }
@@ -285,6 +293,7 @@ func (r *relayRun) number(ctx context.Context) (moved bool, err error) {
 		}
 	}
 	if moved, r.highest = b.Highest > r.highest, b.Highest; moved {
+		r.tail.news.Store(true)
 		r.wakeThose(r.may)
 		r.wakeWatchers()
 	}
@@ -304,6 +313,7 @@ func (r *relayRun) numberAll(ctx context.Context) error {
 		}
 		r.numbered += n
 		if n > 0 {
+			r.tail.news.Store(true)
 			r.bell.ring()
 			r.wakeThose(r.may)
 		}

@@ -13,6 +13,7 @@ import (
 func (r *relayRun) begin(ctx context.Context, s Subscriber, sourced bool) {
 	ctx, stop := context.WithCancel(ctx)
 	d := &delivery{relayRun: r, name: s.Name, sourced: sourced, stop: stop, woken: make(chan struct{}, 1)}
+	d.asks.Store(true)
 	d.present.Store(&s)
 	r.deliveries[s.Name] = d
 	r.running.Go(func() {

@@ -29,8 +29,20 @@ type Subscriber struct {
 	// the process ends before the relay has stored that it succeeded. A later event waits until
 	// Handle succeeds or the event is set aside. Unless TryFor is set, an event is not set aside for
 	// errors of the kind fault.Unavailable, which say that Handle may succeed later. Handle returns
-	// soon after ctx ends, which it does after Policy.HandleTime. It must not be nil.
+	// soon after ctx ends, which it does after Policy.HandleTime. One of Handle and Prepare is set.
 	Handle func(ctx context.Context, e Event) error
+
+	// Prepare is in the place of Handle for a subscriber that reads for many events what it needs. It
+	// is called with the events that come next, in the order of their positions, 1 to Policy.Batch,
+	// and returns the function that handles each of them, of which the documentation of Handle holds.
+	// That is called for the first events of the batch, and not after Prepare was called again: if an
+	// event fails, what Prepare has returned is dropped, and it is called for that event and those
+	// after it before the next attempt. What Prepare reads is newer than each of the events, except
+	// for what handling them changes. It changes nothing itself.
+	//
+	// If it returns an error or panics, it is called for the first event alone, and only an error of
+	// that is one of the event. Its context ends after Policy.HandleTime.
+	Prepare func(ctx context.Context, batch []Event) (handle func(ctx context.Context, e Event) error, err error)
 
 	// TryFor keeps an event that is not so old yet from being set aside after Policy.MaxTries
 	// attempts: it is tried until it is, and then set aside after every error. It is for a subscriber
@@ -66,7 +78,9 @@ func (s Subscriber) wants(e Event) (Event, bool) {
 func CheckSubscribers(f *fault.Fields, subscribers []Subscriber) {
 	named := map[string]bool{}
 	for i, s := range subscribers {
-		check(f, fmt.Sprintf("Subscribers[%d]", i), s.Name, s.Types, s.Handle != nil || s.joined != nil, named)
+		handles := s.Handle != nil || s.Prepare != nil || s.joined != nil
+		check(f, fmt.Sprintf("Subscribers[%d]", i), s.Name, s.Types, handles, named)
+		f.Check(s.Handle == nil || s.Prepare == nil, fmt.Sprintf("Subscribers[%d].Prepare", i), "must be nil beside Handle")
 		f.Check(s.TryFor >= 0, fmt.Sprintf("Subscribers[%d].TryFor", i), "must not be negative")
 	}
 }

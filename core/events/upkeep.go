@@ -127,6 +127,7 @@ func (r *relayRun) wakeMarked(ctx context.Context) error {
 			return err
 		}
 		if len(marked) > 0 {
+			d.asks.Store(true)
 			wake(d.woken)
 		}
 	}
@@ -190,12 +191,18 @@ func (r *relayRun) old(ctx context.Context, upTo int64) (int64, error) {
 		return upTo, nil
 	}
 	until := r.deps.Clock.Now().Add(-r.deps.Policy.Keep)
+	if r.young.After(until) {
+		return min(r.passed, upTo), nil
+	}
 	for full := true; full; {
 		page, err := r.after(ctx, r.passed, trimmedAtOnce)
 		if err != nil {
 			return 0, err
 		}
 		for _, e := range page {
+			if e.At.After(until) {
+				r.young = e.At
+			}
 			if e.Position > upTo || e.At.After(until) {
 				return min(r.passed, upTo), nil
 			}

@@ -2,13 +2,11 @@ package notifications
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/events"
-	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/moderation"
 	"github.com/cicerone-go/cicerone/core/reservations"
@@ -23,7 +21,7 @@ const SubscriberName = "notifications"
 // was sent is then sent again.
 func (s *Service) Subscriber() events.Subscriber {
 	return events.Subscriber{
-		Name: SubscriberName, FromOldest: true, Handle: s.handle,
+		Name: SubscriberName, FromOldest: true, Prepare: s.prepare,
 		Types: []events.Type{
 			events.TypeMessageSent, events.TypeMessageRead, events.TypeReservationProposed, events.TypeReservationAccepted,
 			events.TypeReservationDeclined, events.TypeReservationCancelled, events.TypeReservationExpired,
@@ -32,12 +30,22 @@ func (s *Service) Subscriber() events.Subscriber {
 	}
 }
 
-func (s *Service) handle(ctx context.Context, e events.Event) error {
+// prepare reads the attendances that a batch needs.
+func (s *Service) prepare(ctx context.Context, batch []events.Event) (func(context.Context, events.Event) error, error) {
+	of, err := s.attendances(ctx, attenders(batch)...)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, e events.Event) error { return s.handle(ctx, e, of) }, nil
+}
+
+// handle handles an event of a batch whose attendances are given. It notes there what it changes.
+func (s *Service) handle(ctx context.Context, e events.Event, of attendances) error {
 	switch d := e.Data.(type) {
 	case events.MessageSent:
-		return s.messageSent(ctx, d, e.At)
+		return s.messageSent(ctx, d, e.At, of)
 	case events.MessageRead:
-		return s.seen(ctx, d.ReaderID, e.At)
+		return s.attended(ctx, d.ReaderID, e.At, of)
 	case events.ReservationProposed:
 		return s.notify(ctx, ReservationProposed, id.Subject(d.ReservationID), e.At, others(d.Reservation)...)
 	case events.ReservationAccepted:
@@ -86,9 +94,17 @@ func (s *Service) notify(ctx context.Context, kind Kind, subject id.Subject, at 
 
 // add adds a notice, unless its user is erased or does not want mail of its kind.
 func (s *Service) add(ctx context.Context, n Notice) error {
+	return s.addUnless(ctx, n, func(context.Context, Tx) (bool, error) { return false, nil })
+}
+
+// addUnless is add, unless needless reports that the notice is needless.
+func (s *Service) addUnless(ctx context.Context, n Notice, needless func(ctx context.Context, tx Tx) (bool, error)) error {
 	err := s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
 		u, err := pin(ctx, tx, n.UserID)
 		if err != nil || u.Erased {
+			return err
+		}
+		if needless, err := needless(ctx, tx); err != nil || needless {
 			return err
 		}
 		if wanted, err := wants(ctx, tx, n.UserID, n.Kind); err != nil || !wanted {
@@ -117,58 +133,6 @@ func wants(ctx context.Context, tx Tx, user id.User, kind Kind) (bool, error) {
 	}
 	p, err := PreferencesOf(ctx, tx, user)
 	return p[kind] == Mail, err
-}
-
-// messageSent holds a mail back, unless the recipient has been here since, or has a mail that they
-// have not answered by coming here. It only reads if there is a notice, as for nearly all messages.
-func (s *Service) messageSent(ctx context.Context, d events.MessageSent, at time.Time) error {
-	var seen time.Time
-	var noticed bool
-	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
-		seen, noticed, err = tx.Notifications().SeenAt(ctx, d.RecipientID)
-		return err
-	})
-	if err != nil || noticed || !seen.Before(at) {
-		return err
-	}
-	n := NoticeOfMessages(d.RecipientID)
-	n.DueAt, n.CreatedAt = at.Add(s.deps.Policy.MessageDelay), at
-	return s.add(ctx, n)
-}
-
-// seenEvery is how often at most it is stored that a user is here.
-const seenEvery = time.Minute
-
-// Seen notes that a user is here: mail about new messages is not sent then. It stores that at most
-// once a minute. If the user is erased or does not exist, it does nothing.
-func (s *Service) Seen(ctx context.Context, user id.User) error {
-	return s.seen(ctx, user, s.deps.Clock.Now())
-}
-
-func (s *Service) seen(ctx context.Context, user id.User, at time.Time) error {
-	fresh := false
-	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) error {
-		before, _, err := tx.Notifications().SeenAt(ctx, user)
-		fresh = at.Sub(before) < seenEvery
-		return err
-	})
-	if err != nil || fresh {
-		return err
-	}
-	err = s.deps.Store.Do(ctx, func(ctx context.Context, tx Tx) error {
-		u, err := pin(ctx, tx, user)
-		switch {
-		case errors.Is(err, fault.NotFound) || err == nil && u.Erased:
-			return nil
-		case err != nil:
-			return err
-		}
-		return tx.Notifications().Seen(ctx, user, at)
-	})
-	if err != nil {
-		return fmt.Errorf("note that a user is here: %w", err)
-	}
-	return nil
 }
 
 // reminderOf returns the notice that makes the participants of a reservation be reminded, with its

@@ -30,6 +30,12 @@ type Presence struct {
 	SeenAt time.Time
 }
 
+// Attendance is what decides whether mail about new messages is due for a user.
+type Attendance struct {
+	SeenAt  time.Time // when the user was here last; zero if it is not known
+	Noticed bool      // there is the notice about new messages of the user
+}
+
 // Repository keeps preferences, presences and notices.
 type Repository interface {
 	// Preferences returns the stored preferences of a user, in ascending order of kind.
@@ -39,9 +45,9 @@ type Repository interface {
 	// the user. They have different kinds.
 	SavePreferences(ctx context.Context, user id.User, all ...Preference) error
 
-	// SeenAt returns when a user was here last, or zero if it is not known. noticed reports whether
-	// there is the notice about new messages of the user.
-	SeenAt(ctx context.Context, user id.User) (at time.Time, noticed bool, err error)
+	// Attendances returns the attendance of each of these users. A user who is named twice is in it
+	// once. It costs no more round trips for many users than for one.
+	Attendances(ctx context.Context, users ...id.User) (map[id.User]Attendance, error)
 
 	// Seen notes that a user whom the unit pins was here at a time, unless a later time is noted. It
 	// also removes the notice about new messages.

@@ -108,7 +108,7 @@ func TestReminder(t *testing.T) {
 	for _, e := range accepted {
 		switch e.Type {
 		case events.TypeReservationAccepted:
-			coretest.Is(t, w.Notifications.Subscriber().Handle(w.Ctx, e.Event), nil)
+			coretest.Is(t, coretest.Handle(w.Ctx, w.Notifications.Subscriber(), e.Event), nil)
 		case events.TypeReservationReminded:
 			reminded++
 			if e.Seq != 3 {

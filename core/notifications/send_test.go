@@ -88,7 +88,7 @@ func crowd(t *testing.T, w *coretest.World, s *notifications.Service, n int) (na
 	coretest.Is(t, err, nil)
 	for _, e := range happened {
 		if e.Type == events.TypeUserSanctioned {
-			coretest.Is(t, s.Subscriber().Handle(w.Ctx, e.Event), nil)
+			coretest.Is(t, coretest.Handle(w.Ctx, s.Subscriber(), e.Event), nil)
 		}
 	}
 	return names
@@ -313,7 +313,7 @@ func TestMailHasLanguageAndAddress(t *testing.T) {
 	coretest.Is(t, err, nil)
 	happened, err := coretest.EventsAfter(w.Ctx, w.Store, 0)
 	coretest.Is(t, err, nil)
-	coretest.Is(t, s.Subscriber().Handle(w.Ctx, happened[len(happened)-1].Event), nil)
+	coretest.Is(t, coretest.Handle(w.Ctx, s.Subscriber(), happened[len(happened)-1].Event), nil)
 	_, err = s.Send(w.Ctx)
 	coretest.Is(t, err, nil)
 	want := map[users.MailKind]string{"new_message": "https://example.org/new_message/" + w.ada.String(), "sanction": ""}
@@ -358,7 +358,7 @@ func TestOrderForOneRecipient(t *testing.T) {
 	coretest.Is(t, err, nil)
 	for _, e := range happened {
 		if e.Type == events.TypeUserSanctioned {
-			coretest.Is(t, s.Subscriber().Handle(w.Ctx, e.Event), nil)
+			coretest.Is(t, coretest.Handle(w.Ctx, s.Subscriber(), e.Event), nil)
 		}
 	}
 	_, err = s.Send(w.Ctx)

@@ -97,9 +97,11 @@ func (r *reader) begin() (e Export, err error) {
 		if e.Notifications, err = notifications.PreferencesOf(ctx, tx, r.caller); err != nil {
 			return err
 		}
-		if e.SeenAt, _, err = tx.Notifications().SeenAt(ctx, r.caller); err != nil {
+		attended, err := tx.Notifications().Attendances(ctx, r.caller)
+		if err != nil {
 			return fmt.Errorf("read a presence: %w", err)
 		}
+		e.SeenAt = attended[r.caller].SeenAt
 		lastEntry, err = r.lastEntry(ctx, tx)
 		return err
 	})

@@ -2,6 +2,7 @@ package porttest_test
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
@@ -14,9 +15,13 @@ var notificationDefects = []defect{
 	{name: "keeps preferences that were replaced", plant: ofNotifications(func(r notifications.Repository) notifications.Repository { return keepsPreferences{r} }),
 		fails: []string{"notifications/preferences replace those before"}},
 	{name: "sees no notice about new messages", plant: ofNotifications(func(r notifications.Repository) notifications.Repository { return missesNotices{r} }),
-		fails: []string{"notifications/a user is seen, and no later time is forgotten"}},
+		fails: []string{"notifications/a user is seen, and no later time is forgotten", "notifications/the attendances of several users"}},
 	{name: "forgets who was here", plant: ofNotifications(func(r notifications.Repository) notifications.Repository { return forgetsPresence{r} }),
-		fails: []string{"notifications/a user is seen, and no later time is forgotten"}},
+		fails: []string{"notifications/a user is seen, and no later time is forgotten", "notifications/the attendances of several users"}},
+	{name: "reads the attendance of one user for all", plant: ofNotifications(func(r notifications.Repository) notifications.Repository { return readsOne{r} }),
+		fails: []string{"notifications/the attendances of several users"}},
+	{name: "has no attendance of users who were never here", plant: ofNotifications(func(r notifications.Repository) notifications.Repository { return missesAbsent{r} }),
+		fails: []string{"notifications/the attendances of several users"}},
 	{name: "keeps the notice of one who is here", plant: ofNotifications(func(r notifications.Repository) notifications.Repository { return keepsMessages{r} }),
 		fails: []string{"notifications/a user is seen, and no later time is forgotten"}},
 	{name: "replaces a notice", plant: ofNotifications(func(r notifications.Repository) notifications.Repository { return replacesNotices{r} }),
@@ -60,16 +65,42 @@ func (r keepsPreferences) SavePreferences(ctx context.Context, user id.User, all
 
 type forgetsPresence struct{ notifications.Repository }
 
-func (r forgetsPresence) SeenAt(ctx context.Context, user id.User) (time.Time, bool, error) {
-	_, noticed, err := r.Repository.SeenAt(ctx, user)
-	return time.Time{}, noticed, err
+func (r forgetsPresence) Attendances(ctx context.Context, users ...id.User) (map[id.User]notifications.Attendance, error) {
+	all, err := r.Repository.Attendances(ctx, users...)
+	for user, a := range all {
+		all[user] = notifications.Attendance{Noticed: a.Noticed}
+	}
+	return all, err
 }
 
 type missesNotices struct{ notifications.Repository }
 
-func (r missesNotices) SeenAt(ctx context.Context, user id.User) (time.Time, bool, error) {
-	at, _, err := r.Repository.SeenAt(ctx, user)
-	return at, false, err
+func (r missesNotices) Attendances(ctx context.Context, users ...id.User) (map[id.User]notifications.Attendance, error) {
+	all, err := r.Repository.Attendances(ctx, users...)
+	for user, a := range all {
+		all[user] = notifications.Attendance{SeenAt: a.SeenAt}
+	}
+	return all, err
+}
+
+// readsOne reads the attendance of the first user for all of them.
+type readsOne struct{ notifications.Repository }
+
+func (r readsOne) Attendances(ctx context.Context, users ...id.User) (map[id.User]notifications.Attendance, error) {
+	all, err := r.Repository.Attendances(ctx, users...)
+	for user := range all {
+		all[user] = all[users[0]]
+	}
+	return all, err
+}
+
+// missesAbsent has no attendance of users who were never here.
+type missesAbsent struct{ notifications.Repository }
+
+func (r missesAbsent) Attendances(ctx context.Context, users ...id.User) (map[id.User]notifications.Attendance, error) {
+	all, err := r.Repository.Attendances(ctx, users...)
+	maps.DeleteFunc(all, func(_ id.User, a notifications.Attendance) bool { return a.SeenAt.IsZero() })
+	return all, err
 }
 
 type keepsMessages struct{ notifications.Repository }

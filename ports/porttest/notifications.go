@@ -16,6 +16,7 @@ import (
 var notificationTests = []test{
 	{"preferences replace those before", preferencesSaved},
 	{"a user is seen, and no later time is forgotten", presenceNoted},
+	{"the attendances of several users", attendancesOfSeveral},
 	{"a notice is added once", noticesOnce},
 	{"notices are taken when they are due, the earliest first", noticesTaken},
 	{"of concurrent units, each takes other notices", noticesTakenAtOnce},
@@ -76,13 +77,16 @@ func (f *fixture) seen(user id.User, at time.Time) {
 // none.
 func (f *fixture) wasSeen(user id.User, want time.Time, wantNotice bool) {
 	f.Helper()
-	var noticed bool
-	got := write(f, func(ctx context.Context, tx ports.Tx) (at time.Time, err error) {
-		at, noticed, err = tx.Notifications().SeenAt(ctx, user)
-		return at, err
+	got := f.attendances(user)[user]
+	f.same("when the user was here", got.SeenAt, want)
+	f.same("whether there is a notice about new messages", got.Noticed, wantNotice)
+}
+
+func (f *fixture) attendances(users ...id.User) map[id.User]notifications.Attendance {
+	f.Helper()
+	return write(f, func(ctx context.Context, tx ports.Tx) (map[id.User]notifications.Attendance, error) {
+		return tx.Notifications().Attendances(ctx, users...)
 	})
-	f.same("when the user was here", got, want)
-	f.same("whether there is a notice about new messages", noticed, wantNotice)
 }
 
 func (f *fixture) notice(user id.User, kind notifications.Kind, due time.Time) notifications.Notice {
@@ -151,6 +155,28 @@ func presenceNoted(f *fixture) {
 	other.Attempts++
 	f.moveNotice(other, time.Time{})
 	f.wasSeen(ben, time.Time{}, true)
+}
+
+func attendancesOfSeveral(f *fixture) {
+	ada, ben, cleo, dan := f.account("ada").ID, f.account("ben").ID, f.account("cleo").ID, f.account("dan").ID
+	unknown := id.User(f.ids.Next())
+	f.seen(ada, noon)
+	f.notice(ben, notifications.NewMessage, noon)
+	f.seen(dan, noon.Add(time.Hour))
+	f.notice(dan, notifications.NewMessage, noon)
+	f.notice(cleo, notifications.ReportDecided, noon)
+	want := map[id.User]notifications.Attendance{
+		ada: {SeenAt: noon}, ben: {Noticed: true}, cleo: {}, dan: {SeenAt: noon.Add(time.Hour), Noticed: true}, unknown: {},
+	}
+	got := f.attendances(ada, ben, cleo, ada, dan, unknown)
+	f.same("the number of attendances", len(got), len(want))
+	for user, a := range want {
+		seen, found := got[user]
+		f.same("whether there is the attendance of a user", found, true)
+		f.same("when a user was here", seen.SeenAt, a.SeenAt)
+		f.same("whether a user has a notice about new messages", seen.Noticed, a.Noticed)
+	}
+	f.same("the number of attendances of no one", len(f.attendances()), 0)
 }
 
 func noticesOnce(f *fixture) {
@@ -290,9 +316,8 @@ func (w *town) notificationReads() []call {
 		discarding("Notifications.Preferences", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Notifications().Preferences(ctx, w.ada.ID)
 		}),
-		discarding("Notifications.SeenAt", func(ctx context.Context, tx ports.Tx) (any, error) {
-			at, noticed, err := tx.Notifications().SeenAt(ctx, w.ada.ID)
-			return []any{at, noticed}, err
+		discarding("Notifications.Attendances", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Notifications().Attendances(ctx, w.ada.ID, w.ben.ID)
 		}),
 	}
 }

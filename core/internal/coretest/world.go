@@ -117,17 +117,29 @@ func Deliver(ctx context.Context, store *ports.Store, s *users.Service, after in
 func (w *World) Notify() error {
 	w.t.Helper()
 	next, err := EventsAfter(w.Ctx, w.Store, w.noted)
-	s := w.Notifications.Subscriber()
+	var batch []events.Event
 	for _, e := range next {
-		if err == nil && slices.Contains(s.Types, e.Type) {
-			err = s.Handle(w.Ctx, e.Event)
-		}
-		w.noted = e.Position
+		batch, w.noted = append(batch, e.Event), e.Position
+	}
+	if err == nil {
+		err = Handle(w.Ctx, w.Notifications.Subscriber(), batch...)
 	}
 	if err != nil {
 		w.t.Fatalf("note what is due: %v", err)
 	}
 	_, err = w.Notifications.Send(w.Ctx)
+	return err
+}
+
+// Handle hands the events that a subscriber wants to it, as one batch of the relay.
+func Handle(ctx context.Context, s events.Subscriber, batch ...events.Event) error {
+	batch = slices.DeleteFunc(batch, func(e events.Event) bool { return !slices.Contains(s.Types, e.Type) })
+	handle, err := s.Prepare(ctx, batch)
+	for _, e := range batch {
+		if err == nil {
+			err = handle(ctx, e)
+		}
+	}
 	return err
 }
 

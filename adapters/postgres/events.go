@@ -39,7 +39,8 @@ var (
 			INSERT INTO @events (position, ` + eventColumns + `)
 			SELECT (SELECT value FROM @counters WHERE name = $2) + row_number() OVER (ORDER BY arrival, place), ` + eventColumns + ` FROM taken
 			RETURNING 1
-		) UPDATE @counters SET value = value + (SELECT count(*) FROM placed) WHERE name = $2 RETURNING (SELECT count(*) FROM placed)`
+		) UPDATE @counters SET value = value + (SELECT count(*) FROM placed)
+		WHERE name = $2 AND EXISTS (SELECT FROM taken) RETURNING (SELECT count(*) FROM placed)`
 )
 
 const (
@@ -47,9 +48,6 @@ const (
 
 	// repeatedKeys asks for two events of the outbox with one key, which no index finds.
 	repeatedKeys = "SELECT EXISTS (SELECT 1 FROM @outbox GROUP BY aggregate, seq, id HAVING count(*) > 1)"
-
-	// someEvents looks for an event. An index tells it without the dead rows.
-	someEvents = "SELECT (SELECT min(arrival) FROM @outbox_batches) IS NOT NULL AND $1 > 0"
 
 	// maxInBatch bounds the events of one row of the outbox.
 	maxInBatch = 64
@@ -81,19 +79,16 @@ func (c *conn) writeOutbox(ctx context.Context, rows []ports.Row) error {
 	return err
 }
 
-// Number looks for an event first, so that a unit that finds none writes nothing. It holds the
-// counter in a statement before the one that takes events, so that this sees what the last holder
-// committed.
+// Number holds the counter in a statement before the one that takes events, so that this sees what the
+// last holder committed. Both go out together.
 func (repo eventsRepository) Number(ctx context.Context, limit int) (n int, err error) {
 	err = repo.write(ctx, func(c *conn) error {
-		some, err := find(ctx, c, value((*row).bool), someEvents, limited(limit))
-		if err != nil || !some {
-			return err
-		}
 		c.later("INSERT INTO @counters (name, value) VALUES ($1, 0) ON CONFLICT (name) DO NOTHING", ports.EventCounter)
 		c.later("SELECT value FROM @counters WHERE name = $1 FOR NO KEY UPDATE", ports.EventCounter)
 		taken, err := find(ctx, c, value((*row).int), numberEvents, limited(limit), ports.EventCounter)
-		n = int(taken)
+		if n = int(taken); errors.Is(err, errNone) {
+			return nil
+		}
 		return err
 	})
 	return n, err

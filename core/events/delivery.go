@@ -25,6 +25,9 @@ type delivery struct {
 	waits   int64         // how often in a row an event could not be handled yet: see passing
 	held    *Subscription // as the store has it while this run has the lease; nil if it is to be read
 
+	ahead   []Numbered // what was read of the events that follow aheadOf
+	aheadOf int64
+
 	skipped   int64     // no event of a lease is wanted between the position that is stored and this one
 	skippedAt time.Time // when it became higher than that
 }
@@ -66,7 +69,7 @@ func (d *delivery) deliver(ctx context.Context) (more bool, err error) {
 	if leased, err := d.lease(ctx, d.skipped); !leased || err != nil {
 		return false, err
 	}
-	next, err := d.tail.after(ctx, d.reached(), d.deps.Policy.Batch)
+	next, err := d.next(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -94,6 +97,18 @@ func (d *delivery) deliver(ctx context.Context) (more bool, err error) {
 	}
 	more, err = d.handle(ctx, next)
 	return more || len(marked) == triedAtOnce, err
+}
+
+// next returns the batch of events that come next. It keeps what was read for the batches after it.
+func (d *delivery) next(ctx context.Context) (batch []Numbered, err error) {
+	at := d.reached()
+	if d.ahead = following(d.ahead, at); len(d.ahead) == 0 || at < d.aheadOf {
+		if d.ahead, err = d.tail.after(ctx, at); err != nil {
+			return nil, err
+		}
+	}
+	d.aheadOf = at
+	return d.ahead[:min(len(d.ahead), d.deps.Policy.Batch)], nil
 }
 
 // reached returns the position up to which everything was handled, or is not wanted.

@@ -288,11 +288,9 @@ func (r *relayRun) number(ctx context.Context) (moved bool, err error) {
 		if err := r.numberAll(ctx); err != nil {
 			return false, err
 		}
-		if b, err = r.backlog(ctx); err != nil {
-			return false, err
-		}
 	}
-	if moved, r.highest = b.Highest > r.highest, b.Highest; moved {
+	highest := b.Highest + int64(r.numbered) // or more, if others number, too: then the next round finds that
+	if moved, r.highest = highest > r.highest, highest; moved {
 		r.tail.news.Store(true)
 		r.wakeThose(r.may)
 		r.wakeWatchers()

@@ -1,13 +1,16 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync/atomic"
 )
 
-// tailSize is how many events a tail keeps at least, if there were as many.
-const tailSize = 1000
+const (
+	readAtOnce = 500
+	tailSize   = 1000 // how many events a tail keeps at most
+)
 
 // tail keeps the events that a run has read last, so that deliveries that have handled those before
 // read them once together. What it keeps stays true: between two events that are numbered no other
@@ -28,10 +31,9 @@ func newTail(r *relayRun) *tail {
 	return t
 }
 
-// after returns events after a position, at least one if there is any that this run knows of, and at
-// most limit. It does not ask the store for those that it has, nor if nothing was numbered since it
-// read the last one.
-func (t *tail) after(ctx context.Context, position int64, limit int) ([]Numbered, error) {
+// after returns events that follow a position: at least one if there is any that this run knows of. It
+// does not ask the store for those that it has, nor if nothing was numbered since it read the last one.
+func (t *tail) after(ctx context.Context, position int64) ([]Numbered, error) {
 	select {
 	case t.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -39,14 +41,19 @@ func (t *tail) after(ctx context.Context, position int64, limit int) ([]Numbered
 	}
 	if position < t.base { // it catches up, and others need not wait for it
 		<-t.turn
-		return t.run.after(ctx, position, limit)
+		return t.run.after(ctx, position, readAtOnce)
 	}
 	defer func() { <-t.turn }()
 	if err := t.reach(ctx, position); err != nil {
 		return nil, err
 	}
-	first, _ := slices.BinarySearchFunc(t.recent, position+1, func(e Numbered, p int64) int { return int(e.Position - p) })
-	return t.recent[first:min(len(t.recent), first+limit)], nil
+	return following(t.recent, position), nil
+}
+
+// following returns the events after a position, of events in ascending order.
+func following(all []Numbered, position int64) []Numbered {
+	first, _ := slices.BinarySearchFunc(all, position+1, func(e Numbered, p int64) int { return cmp.Compare(e.Position, p) })
+	return all[first:]
 }
 
 // reach reads events if it has none after a position, which is not before its base.
@@ -60,8 +67,8 @@ func (t *tail) reach(ctx context.Context, position int64) error {
 		return nil
 	}
 	t.news.Store(false) // before it reads, because more may be numbered meanwhile
-	page, err := t.run.after(ctx, position, numberedAtOnce)
-	if err != nil || len(page) == numberedAtOnce {
+	page, err := t.run.after(ctx, position, readAtOnce)
+	if err != nil || len(page) == readAtOnce {
 		t.news.Store(true)
 	}
 	if err != nil {
@@ -72,7 +79,7 @@ func (t *tail) reach(ctx context.Context, position int64) error {
 		t.base = t.recent[over-1].Position
 		t.recent = t.recent[over:]
 	}
-	t.recent = append(t.recent[:len(t.recent):len(t.recent)], page...) // others may still use the former ones
+	t.recent = append(t.recent, page...) // deliveries have parts of it, which stay as they are
 	return nil
 }
 

@@ -15,14 +15,16 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 	"github.com/cicerone-go/cicerone/adapters/postgres"
+	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// TestGroupsOfTwoProcesses sends messages of the same people, and moves the same reservations,
-// through two stores. Each message is sent once, and each reservation moved once.
+// TestGroupsOfTwoProcesses sends messages of the same people, and accepts reservations of the same
+// locals at the same time, through two stores. Each message is sent once, each local has one
+// acceptance, and no two groups wait for each other.
 func TestGroupsOfTwoProcesses(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)
@@ -31,27 +33,42 @@ func TestGroupsOfTwoProcesses(t *testing.T) {
 	defer func() { must(t, store.Close(ctx)) }()
 	elsewhere := *s
 	elsewhere.Community = community.New(store, s.clock, id.NewGenerator(nil), uow.Policy{MaxTime: time.Minute})
+	second := make([]id.Conversation, len(s.pairs)) // of each local, with the voyager of another pair
+	for i, p := range s.pairs {
+		opened, err := s.Messaging.Open(ctx, s.pairs[(i+1)%len(s.pairs)].Voyager, p.Local, "")
+		must(t, err)
+		second[i] = opened.Overview.Conversation.ID
+	}
 	deadlocks := deadlocksOf(t, dsn)
 	before, rounds := deadlocks(), size(10, 100)
 	for round := range rounds {
-		all := s.others(0, round)
-		type twice struct{ here, there *act }
-		var moves []twice
+		all, acceptances := s.others(0, round), make([][]*act, len(s.pairs))
 		for i, p := range s.pairs {
 			var key idempotency.Key
 			if i%2 == 0 {
 				key = idempotency.Key(fmt.Sprint("key-", round))
 			}
 			all = append(all, elsewhere.sends(p.Voyager, p.Talk, fmt.Sprintf("round %d, elsewhere %d", round, i), key, nil))
-			r := s.propose(p.Voyager, p.Talk)
-			one := twice{s.accepts(p.Local, r, "", nil), elsewhere.accepts(p.Local, r, "", nil)}
-			one.here.other, one.there.other = reservations.ErrStatus, reservations.ErrStatus
-			all, moves = append(all, one.here, one.there), append(moves, one)
+			for _, r := range []reservations.Reservation{
+				s.propose(p.Voyager, p.Talk), s.propose(s.pairs[(i+1)%len(s.pairs)].Voyager, second[i]),
+			} {
+				for _, over := range []*crowd{s, &elsewhere} {
+					one := over.accepts(p.Local, r, "", nil)
+					one.other = fault.Conflict // ErrStatus or ErrOverlap
+					all, acceptances[i] = append(all, one), append(acceptances[i], one)
+				}
+			}
 		}
 		s.check(all...)
-		for _, one := range moves {
-			if (one.here.err == nil) == (one.there.err == nil) {
-				t.Errorf("%q returned %v here and %v elsewhere", one.here.name, one.here.err, one.there.err)
+		for i, some := range acceptances {
+			n := 0
+			for _, one := range some {
+				if one.err == nil {
+					n++
+				}
+			}
+			if n != 1 {
+				t.Errorf("round %d: local %d has %d acceptances", round, i, n)
 			}
 		}
 		s.clock.Advance(2 * time.Hour)

@@ -64,10 +64,9 @@ type preparation struct {
 	alone  bool    // the subscriber failed to prepare several events together
 }
 
-// prepare makes p what handles the first of the events that come next, with the others that the
-// subscriber wants. It returns the error of the subscriber if it cannot prepare that event alone.
-func (d *delivery) prepare(ctx context.Context, p *preparation, next []Numbered) error {
-	s := d.present.Load()
+// prepare makes p what handles the first of the events that come next, which the subscriber wants, and
+// the others that it wants. It returns the error of the subscriber if it cannot prepare that event alone.
+func (d *delivery) prepare(ctx context.Context, p *preparation, s *Subscriber, next []Numbered) error {
 	if s.Prepare == nil {
 		p.of, p.handle = s, s.Handle
 		return nil

@@ -73,9 +73,9 @@ func (d *delivery) deliver(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	tries := d.asks.Swap(false)
+	tries, rests := d.asks.Swap(false), d.deps.Clock.Now().Before(d.held.RetryAt)
 	var marked []SetAside
-	if tries || d.wantsAny(next) {
+	if tries || !rests && d.wantsAny(next) {
 		var again []Numbered
 		var current Subscription
 		if current, marked, again, err = d.current(ctx, tries); err != nil {
@@ -92,7 +92,7 @@ func (d *delivery) deliver(ctx context.Context) (more bool, err error) {
 			}
 		}
 	}
-	if d.deps.Clock.Now().Before(d.held.RetryAt) {
+	if rests {
 		return false, nil
 	}
 	more, err = d.handle(ctx, next)
@@ -160,9 +160,10 @@ func (d *delivery) handle(ctx context.Context, next []Numbered) (more bool, err 
 		if ctx.Err() != nil {
 			break
 		}
-		if wanted, wants := d.present.Load().wants(e.Event); wants {
+		s := d.present.Load()
+		if wanted, wants := s.wants(e.Event); wants {
 			some = true
-			err := d.prepare(ctx, &p, next[i:])
+			err := d.prepare(ctx, &p, s, next[i:])
 			if leased, err := d.lease(ctx, done); !leased || err != nil {
 				return false, err
 			}
@@ -293,9 +294,10 @@ func (d *delivery) tryAgain(ctx context.Context, aside SetAside, e Numbered) (tr
 		return s.Resolve(ctx, d.held.Leased(), e.Position)
 	}
 	var failure error
-	if wanted, wants := d.present.Load().wants(e.Event); wants { // not if it has other types than before
+	s := d.present.Load()
+	if wanted, wants := s.wants(e.Event); wants { // not if it has other types than before
 		var p preparation
-		if failure = d.prepare(ctx, &p, []Numbered{e}); failure == nil {
+		if failure = d.prepare(ctx, &p, s, []Numbered{e}); failure == nil {
 			failure = d.attempt(ctx, wanted, p.handle, *d.held, resolve)
 		}
 	}

@@ -13,7 +13,9 @@ type Policy struct {
 	LookEvery time.Duration
 
 	// Batch is how many events the relay hands to a subscriber before it stores how far the
-	// subscriber is; 1 to 1000. If the process crashes, as many events are handled again at most.
+	// subscriber is; 1 to 1000. If the process crashes, as many events are handled again at most. After
+	// events of which the subscriber handles none, it stores that after a second, or LookEvery if that
+	// is longer.
 	Batch int
 
 	// HandleTime is how long a subscriber may handle an event: then its context ends. It is at

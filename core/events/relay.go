@@ -81,7 +81,7 @@ const MaxCounted = 1000
 type SubscriptionProgress struct {
 	Name     string
 	State    State
-	Waiting  int64     // positions after its own, including those of types that it does not handle
+	Waiting  int64     // positions after the one that is stored, also of types that it does not handle: see Policy.Batch
 	Oldest   time.Time // of the next event of an active subscription; zero if there is none
 	SetAside int       // events that are set aside: MaxCounted if there are as many or more
 }

@@ -17,9 +17,7 @@ var (
 	attachments   = tableOf(ports.AttachmentLayout)
 
 	standing = "SELECT " + conversations.columns + `, voyager.is_active, local.is_active,
-			` + eitherBlocks("voyager_id", "local_id") + `
-		FROM @conversations JOIN @users AS voyager ON voyager.id = voyager_id JOIN @users AS local ON local.id = local_id
-		WHERE conversations.id = $1`
+			` + eitherBlocks("voyager_id", "local_id") + " " + standingFrom
 
 	lockConversation statement = "SELECT 1 FROM @conversations WHERE id = $1 FOR NO KEY UPDATE"
 
@@ -33,13 +31,20 @@ var (
 			ELSE (SELECT count(*) FROM (SELECT 1 FROM @messages WHERE conversation_id = $1 LIMIT $3) AS sent) = $3 END
 		FROM (` + standing + ") AS standing"
 
-	// history starts with a row for the standing of the conversation, followed by one for each
-	// message.
-	history = withCheck("SELECT standing.*, "+messages.nulls+" FROM ("+standing+`) AS standing
+	// history starts with a row for the standing of the conversation, in the columns of a message and
+	// three more, which are NULL in the rows of messages. Few columns make a page of them cheap. The
+	// limit stands in a subquery, so that the server keeps its plan: for a limit that it knows, it
+	// would make one anew for each page if conversations are long, which takes ten times the page.
+	history = withCheck(`SELECT conversations.id, voyager_id, local_id, NULL::text, NULL::text, NULL::bool, conversations.created_at,
+			voyager.is_active, local.is_active, `+eitherBlocks("voyager_id", "local_id")+" "+standingFrom+`
 		UNION ALL
-		(SELECT `+conversations.nulls+", NULL, NULL, NULL, "+messages.columns+` FROM @messages
-		WHERE conversation_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4)`, 4)
+		(SELECT `+messages.columns+`, NULL, NULL, NULL FROM @messages
+		WHERE conversation_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT (SELECT $4::bigint))`, 4)
 )
+
+// standingFrom names what the standing of the conversation $1 is read from.
+const standingFrom statement = `FROM @conversations JOIN @users AS voyager ON voyager.id = voyager_id
+			JOIN @users AS local ON local.id = local_id WHERE conversations.id = $1`
 
 func scanStanding(r *row, s *messaging.Standing) {
 	conversations.scan(r, &s.Conversation)
@@ -132,17 +137,19 @@ func (repo messagingRepository) History(
 ) (found messaging.Standing, all []messaging.Message, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
 		at, item := latestFirst(after)
-		var s messaging.Standing // one for all rows, because there are many
 		rows, err := listPresent(ctx, c, func(r *row, m *messaging.Message) {
-			if scanStanding(r, &s); !s.Conversation.ID.IsZero() {
-				found = s
+			if messages.scan(r, m); r.null() {
+				return
 			}
-			messages.scan(r, m)
+			found.Conversation = messaging.Conversation{
+				ID: id.Conversation(m.ID), VoyagerID: id.User(m.ConversationID), LocalID: m.UserID, CreatedAt: m.CreatedAt,
+			}
+			found.VoyagerActive, found.LocalActive, found.Blocked = r.bool(), r.bool(), r.bool()
 		}, history, uuid(conversation), at, item, limited(limit))
 		switch {
 		case err != nil:
 			return err
-		case len(rows) == 0 || !rows[0].ID.IsZero():
+		case len(rows) == 0:
 			return notFound("a conversation")
 		}
 		all = rows[1:]
@@ -194,18 +201,18 @@ const mine statement = `
 	UNION ALL
 	SELECT *, voyager_id FROM @conversations WHERE local_id = $1`
 
-// unreadIn has a row for each message of the other that the viewer $1 has not read, up to
-// MaxUnread, and none if the viewer blocks the other.
+// unreadIn has a row for each message of the other that the viewer has not read, up to MaxUnread.
 func unreadIn(conversation, other statement) statement {
-	return "SELECT 1 FROM @messages WHERE conversation_id = " + conversation + " AND user_id = " + other +
-		" AND NOT read AND NOT " + blocking("$1", other) + " LIMIT " + maxUnread
+	return "SELECT FROM @messages WHERE conversation_id = " + conversation + " AND user_id = " + other + " AND NOT read LIMIT " + maxUnread
 }
 
 var (
 	maxUnread = statement(strconv.Itoa(messaging.MaxUnread))
 
+	// Messages of a user whom the viewer blocks do not count.
 	unread = "SELECT count(*) FROM (SELECT 1 FROM (" + mine + `) AS mine
-		CROSS JOIN LATERAL (` + unreadIn("mine.id", "mine.other_id") + ") AS messages LIMIT " + maxUnread + ") AS unread"
+		CROSS JOIN LATERAL (` + unreadIn("mine.id", "mine.other_id") + `) AS messages
+		WHERE NOT ` + blocking("$1", "mine.other_id") + " LIMIT " + maxUnread + ") AS unread"
 )
 
 // overviews reads the conversations that from names as $1 sees them. It reads people and messages
@@ -213,14 +220,13 @@ var (
 func overviews(from statement) statement {
 	return `
 	SELECT ` + conversations.columns + `,
-		` + personOf + `,
+		` + personBy("$1") + `,
 		(SELECT count(*) FROM (` + unreadIn("conversations.id", "other.id") + `) AS unread),
 		` + messages.columns + `
 	FROM (` + from + `) AS conversations
 	JOIN @users AS other ON other.id = conversations.other_id
 	LEFT JOIN @profiles ON profiles.user_id = other.id
-	LEFT JOIN @messages ON messages.id = conversations.latest_id
-	ORDER BY ` + activity + ` DESC, conversations.id DESC`
+	LEFT JOIN @messages ON messages.id = conversations.latest_id`
 }
 
 const (
@@ -243,15 +249,21 @@ func pageOf(me, other statement) statement {
 }
 
 var (
-	overviewOf  = overviews("SELECT * FROM (" + mine + ") AS mine WHERE id = $2")
-	overviewsOf = withCheck(overviews("SELECT * FROM ("+
-		pageOf("voyager_id", "local_id")+" UNION ALL "+pageOf("local_id", "voyager_id")+") AS conversations ORDER BY "+activity+" DESC, id DESC LIMIT $4"), 4)
+	overviewOf = overviews("SELECT * FROM (" + mine + ") AS mine WHERE id = $2")
+
+	// The page is in the order of the whole, by a column of its own, so that it is sorted once.
+	overviewsOf = withCheck(overviews("SELECT *, "+activity+" AS active_at FROM ("+
+		pageOf("voyager_id", "local_id")+" UNION ALL "+pageOf("local_id", "voyager_id")+`) AS conversations
+		ORDER BY active_at DESC, id DESC LIMIT $4`)+" ORDER BY active_at DESC, conversations.id DESC", 4)
 )
 
 func scanOverview(r *row, o *messaging.Overview) {
 	conversations.scan(r, &o.Conversation)
-	other, sight := personWithSight(r)
+	other, sight, blocks := personWithSight(r)
 	o.Other, o.Unread, o.Closed = other, int(r.int()), !sight.Reachable()
+	if blocks {
+		o.Unread = 0 // messages of a user whom the viewer blocks do not count
+	}
 	var last messaging.Message
 	if messages.scan(r, &last); !last.ID.IsZero() {
 		o.LastMessage = &last

@@ -13,9 +13,12 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 )
 
-// few is how many of the best candidates a search looks at. A page has at most 101, and few
-// candidates are blocked or have an inactive account.
-const few = 128
+// A search looks at some of the best candidates: at first at spare more than the page has, because
+// few of them are blocked or have an inactive account, and then at few.
+const (
+	spare = 16
+	few   = 128 // a page has at most 101
+)
 
 // Search looks at all candidates, with another statement, if the best few do not fill the page. The
 // usual search is a statement of its own, because to begin with a large plan costs more than to
@@ -31,7 +34,7 @@ func (repo matchingRepository) Search(
 				return err
 			}
 			matches = together(rows)
-			if own := rows[:len(rows)-len(matches)]; len(own) > 0 && !own[0].more && (len(matches) >= limit || own[0].seen < few) {
+			if own := rows[:len(rows)-len(matches)]; len(own) > 0 && !own[0].more && (len(matches) >= limit || own[0].seen < limited(limit)+spare) {
 				return nil
 			}
 		}
@@ -74,7 +77,7 @@ func (c *conn) usual(q matching.Query, after *matching.Rank, limit int) (present
 		return known.(presentable), args //nolint:forcetypeassert // nothing else is stored
 	}
 	s := withCheck("WITH "+withMine+", first AS MATERIALIZED (SELECT id, score FROM ("+first+`
-		ORDER BY score DESC, id LIMIT `+statement(strconv.Itoa(few))+`)
+		ORDER BY score DESC, id LIMIT $2 + `+statement(strconv.Itoa(spare))+`)
 	(SELECT `+profiles.nulls+", NULL::bigint, NULL::bit varying, NULL::uuid[], "+interests.columns+`, number, (SELECT count(*) FROM first),
 		EXISTS (SELECT FROM @interests WHERE number >= 8192)
 	FROM mine AS interests ORDER BY name_folded, id)

@@ -42,7 +42,7 @@ func among(fitting statement) statement {
 // It is matching.Sight.Findable.
 var findable = `candidate.is_searchable AND candidate.user_id <> $1
 	AND (SELECT is_active FROM @users WHERE users.id = candidate.user_id)
-	AND NOT ` + eitherBlocks("$1", "candidate.user_id")
+	AND NOT ` + blocking("$1", "candidate.user_id") + " AND NOT " + blocking("candidate.user_id", "$1")
 
 func (repo matchingRepository) Among(
 	ctx context.Context, q matching.Query, of ...id.Profile,

@@ -16,48 +16,60 @@ func blocking(user, blocked statement) statement {
 	return "EXISTS (SELECT 1 FROM @blocks WHERE blocks.user_id = " + user + " AND blocked_user_id = " + blocked + ")"
 }
 
-// eitherBlocks is the condition that one of two users blocks the other.
+// eitherBlocks is the condition that one of two users blocks the other. A single look into an index
+// answers it.
 func eitherBlocks(a, b statement) statement {
-	return "(" + blocking(a, b) + " OR " + blocking(b, a) + ")"
+	return "EXISTS (SELECT 1 FROM @blocks WHERE blocks.user_id IN (" + a + ", " + b + ") AND blocked_user_id IN (" + a + ", " + b + "))"
 }
 
-// The row other of users, with the row of its profile, as the viewer $1 sees it: the columns that
-// scanSight and scanPerson read.
-var (
-	sightOf  = sightBy("$1")
-	personOf = personBy("$1")
+const fromOther statement = "FROM @users AS other LEFT JOIN @profiles ON profiles.user_id = other.id"
 
-	fromOther statement = "FROM @users AS other LEFT JOIN @profiles ON profiles.user_id = other.id"
-)
-
-func sightBy(viewer statement) statement {
-	return "other.is_active, " + eitherBlocks(viewer, "other.id") + `, coalesce(profiles.is_searchable, false),
-		EXISTS (SELECT 1 FROM @correspondents WHERE correspondents.user_id = other.id AND reader_id = ` + viewer + ")"
+// seenBy has columns of the row other of users, with the row of its profile, as a viewer sees it.
+// There are two conditions on blocks, because for many others the server reads the blocks of the
+// viewer once for each of them.
+func seenBy(viewer statement) statement {
+	return "other.is_active, " + blocking(viewer, "other.id") + ", " + blocking("other.id", viewer) + ", coalesce(profiles.is_searchable, false)"
 }
 
+func wroteTo(viewer statement) statement {
+	return "EXISTS (SELECT 1 FROM @correspondents WHERE correspondents.user_id = other.id AND reader_id = " + viewer + ")"
+}
+
+// sightBy has the columns that scanSight reads.
+func sightBy(viewer statement) statement { return seenBy(viewer) + ", " + wroteTo(viewer) }
+
+// personBy has the columns that scanPerson reads. Whether the other has written makes no difference
+// to a person with a searchable profile.
 func personBy(viewer statement) statement {
-	return "other.id, other.name, profiles.first_name, profiles.image_url, " + sightBy(viewer)
+	return "other.id, other.name, profiles.first_name, profiles.image_url, " + seenBy(viewer) +
+		", CASE WHEN profiles.is_searchable THEN false ELSE " + wroteTo(viewer) + " END"
 }
 
-func scanSight(r *row, s *matching.Sight) {
-	s.Active, s.Blocked, s.Searchable, s.Wrote = r.bool(), r.bool(), r.bool(), r.bool()
+func scanSight(r *row, s *matching.Sight) { *s, _ = sightWithBlock(r) }
+
+// sightWithBlock also returns whether it is the viewer who blocks the other.
+func sightWithBlock(r *row) (s matching.Sight, blocks bool) {
+	s.Active = r.bool()
+	blocks, blocked := r.bool(), r.bool()
+	s.Blocked, s.Searchable, s.Wrote = blocks || blocked, r.bool(), r.bool()
+	return s, blocks
 }
 
-func scanPerson(r *row, p *matching.Person) { *p, _ = personWithSight(r) }
+func scanPerson(r *row, p *matching.Person) { *p, _, _ = personWithSight(r) }
 
-func personWithSight(r *row) (matching.Person, matching.Sight) {
+// personWithSight returns a person, and what sightWithBlock does.
+func personWithSight(r *row) (matching.Person, matching.Sight, bool) {
 	account := users.User{ID: r.id(), Name: r.text()}
 	profile := matching.Profile{FirstName: r.text(), ImageURL: r.text()}
-	var sight matching.Sight
-	scanSight(r, &sight)
-	return sight.Person(account, profile), sight
+	sight, blocks := sightWithBlock(r)
+	return sight.Person(account, profile), sight, blocks
 }
 
 func (repo matchingRepository) Sight(
 	ctx context.Context, viewer, user id.User,
 ) (sight matching.Sight, err error) {
 	err = repo.read(ctx, func(c *conn) error {
-		found, err := list(ctx, c, scanSight, "SELECT "+sightOf+" "+fromOther+" WHERE other.id = $2", uuid(viewer), uuid(user))
+		found, err := list(ctx, c, scanSight, "SELECT "+sightBy("$1")+" "+fromOther+" WHERE other.id = $2", uuid(viewer), uuid(user))
 		if len(found) > 0 {
 			sight = found[0]
 		}
@@ -71,7 +83,7 @@ func (repo matchingRepository) People(
 ) (people []matching.Person, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
 		people, err = list(ctx, c, scanPerson,
-			"SELECT "+personOf+" "+fromOther+" WHERE other.id = ANY($2)", uuid(viewer), uuids(ids))
+			"SELECT "+personBy("$1")+" "+fromOther+" WHERE other.id = ANY($2)", uuid(viewer), uuids(ids))
 		return err
 	})
 	return people, err

@@ -71,3 +71,40 @@ func TestInvalidPreparedStatements(t *testing.T) {
 		}
 	}
 }
+
+// TestPlanOfLongConversationsIsKept checks that the server does not plan a page of messages anew each
+// time: with long conversations, a plan for a known limit looks cheaper than one for any.
+func TestPlanOfLongConversationsIsKept(t *testing.T) {
+	ctx, dsn := context.Background(), servers.Postgres(t)
+	o := fresh(t, dsn)
+	o.MaxConns = 1
+	pool := hostPool(t, dsn, o, func(*pgxpool.Config) {})
+	defer pool.Close()
+	store, err := postgres.New(ctx, pool, o)
+	must(t, err)
+	defer func() { must(t, store.Close(ctx)) }()
+	c := community.New(store, community.NewClock(), id.NewGenerator(nil), uow.Policy{})
+	_, pairs, err := c.Populate(ctx, 1)
+	must(t, err)
+	schema := pgx.Identifier{o.Schema}.Sanitize()
+	runSQL(t, dsn, fmt.Sprintf(`INSERT INTO %[1]s.messages (id, conversation_id, user_id, content, read, created_at)
+		SELECT gen_random_uuid(), '%[2]s', '%[3]s', 'hello', true, timestamptz '2026-01-01' + n * interval '1 second'
+		FROM generate_series(1, 20000) AS n; ANALYZE %[1]s.messages`, schema, pairs[0].Talk, pairs[0].Voyager))
+	for range 10 {
+		_, err := c.Messaging.Messages(ctx, pairs[0].Voyager, pairs[0].Talk, page.Request[page.Moment]{Limit: 30})
+		must(t, err)
+	}
+	c1, err := pool.Acquire(ctx)
+	must(t, err)
+	old := c1.Conn().PgConn().ParameterStatus("server_version") < "14"
+	c1.Release()
+	if old {
+		t.Skip("the server does not tell its plans")
+	}
+	var kept bool
+	must(t, pool.QueryRow(ctx, `SELECT count(*) > 0 AND bool_and(generic_plans > 0) FROM pg_prepared_statements
+		WHERE statement LIKE '%messages.content%ORDER BY created_at DESC%'`).Scan(&kept))
+	if !kept {
+		t.Error("the server plans each page anew")
+	}
+}

@@ -41,7 +41,7 @@ func fillActivity(ctx context.Context, c *conn) error {
 	}
 	for last := []byte{}; ; {
 		batch, err := list(ctx, c, func(r *row, id *[16]byte) { *id = r.id() },
-			"SELECT id FROM conversations WHERE id > ? ORDER BY id LIMIT ?", last, int64(batchToFill))
+			"SELECT id FROM conversations WHERE id > ? ORDER BY id LIMIT +?", last, int64(batchToFill))
 		if err != nil {
 			return err
 		}

@@ -142,7 +142,9 @@ func (c *conn) close() error {
 	return nil
 }
 
-// prepare returns a statement. It is prepared once for each connection.
+// prepare returns a statement. It is prepared once for each connection. Statements have LIMIT +?
+// instead of LIMIT ?: the + hides the limit from SQLite's planner, which would parse the statement
+// again whenever a limit is bound, to plan it for that one.
 func (c *conn) prepare(text string) (statement, error) {
 	if s, found := c.statements[text]; found {
 		return s, nil

@@ -40,7 +40,7 @@ func (repo idempotencyRepository) Forget(ctx context.Context, owner string) erro
 func (repo idempotencyRepository) Purge(ctx context.Context, before time.Time, limit int) (purged int, err error) {
 	err = repo.write(ctx, func(c *conn) error {
 		n, err := c.exec(ctx, `DELETE FROM idempotency_records WHERE (owner, key) IN (
-			SELECT owner, key FROM idempotency_records WHERE created_at < ? ORDER BY created_at, owner, key LIMIT ?)`,
+			SELECT owner, key FROM idempotency_records WHERE created_at < ? ORDER BY created_at, owner, key LIMIT +?)`,
 			milli(before), limited(limit))
 		purged = int(n)
 		return err

@@ -83,7 +83,7 @@ func (repo matchingRepository) AllInterests(
 			from = *after
 		}
 		all, err = list(ctx, c, interests.scan, "SELECT "+interests.columns+` FROM interests
-			WHERE (name_folded, id) > (?, ?) AND is_active >= ? ORDER BY name_folded, id LIMIT ?`,
+			WHERE (name_folded, id) > (?, ?) AND is_active >= ? ORDER BY name_folded, id LIMIT +?`,
 			from.Folded.String(), blob(from.ID), activeOnly, limited(limit))
 		return err
 	})

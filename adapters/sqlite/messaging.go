@@ -105,8 +105,7 @@ func (repo messagingRepository) HoldConversation(
 }
 
 // latestAndUnanswered counts the messages of the conversation ?1, up to the limit ?4, only if ?2 has
-// never written to ?3. They are all from ?3 then. The + hides the limit from SQLite's planner, which
-// would parse the statement again for each send, to plan it for the limit that is bound.
+// never written to ?3. They are all from ?3 then.
 const latestAndUnanswered = `SELECT latest_at, CASE
 		WHEN EXISTS (SELECT 1 FROM correspondents WHERE user_id = ?2 AND reader_id = ?3) THEN 0
 		ELSE (SELECT count(*) FROM (SELECT 1 FROM messages WHERE conversation_id = ?1 LIMIT +?4)) = ?4 END

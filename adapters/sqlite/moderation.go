@@ -65,11 +65,11 @@ func (repo moderationRepository) Reports(
 		at, item := oldestFirst(after)
 		if status == "" {
 			all, err = list(ctx, c, reports.scan, "SELECT "+reports.columns+` FROM reports
-				WHERE (created_at, id) > (?1, ?2) ORDER BY created_at, id LIMIT ?3`, at, item, limited(limit))
+				WHERE (created_at, id) > (?1, ?2) ORDER BY created_at, id LIMIT +?3`, at, item, limited(limit))
 			return err
 		}
 		all, err = list(ctx, c, reports.scan, "SELECT "+reports.columns+` FROM reports
-			WHERE status = ?4 AND (created_at, id) > (?1, ?2) ORDER BY created_at, id LIMIT ?3`,
+			WHERE status = ?4 AND (created_at, id) > (?1, ?2) ORDER BY created_at, id LIMIT +?3`,
 			at, item, limited(limit), string(status))
 		return err
 	})
@@ -82,7 +82,7 @@ func (repo moderationRepository) ReportsBy(
 	err = repo.read(ctx, func(c *conn) (err error) {
 		at, item := latestFirst(after)
 		all, err = list(ctx, c, reports.scan, "SELECT "+reports.columns+` FROM reports
-			WHERE reporter_id = ?4 AND (created_at, id) < (?1, ?2) ORDER BY created_at DESC, id DESC LIMIT ?3`,
+			WHERE reporter_id = ?4 AND (created_at, id) < (?1, ?2) ORDER BY created_at DESC, id DESC LIMIT +?3`,
 			at, item, limited(limit), blob(reporter))
 		return err
 	})
@@ -114,7 +114,7 @@ func (repo moderationRepository) Blocks(
 		at, item := latestFirst(after)
 		all, err = list(ctx, c, blocks.scan, "SELECT "+blocks.columns+` FROM blocks
 			WHERE user_id = ?4 AND (created_at, blocked_user_id) < (?1, ?2)
-			ORDER BY created_at DESC, blocked_user_id DESC LIMIT ?3`, at, item, limited(limit), blob(user))
+			ORDER BY created_at DESC, blocked_user_id DESC LIMIT +?3`, at, item, limited(limit), blob(user))
 		return err
 	})
 	return all, err
@@ -151,11 +151,11 @@ func (repo moderationRepository) Audits(
 		at, item := latestFirst(after)
 		if subject.IsZero() {
 			all, err = list(ctx, c, audits.scan, "SELECT "+audits.columns+` FROM audit_records
-				WHERE (created_at, id) < (?1, ?2) ORDER BY created_at DESC, id DESC LIMIT ?3`, at, item, limited(limit))
+				WHERE (created_at, id) < (?1, ?2) ORDER BY created_at DESC, id DESC LIMIT +?3`, at, item, limited(limit))
 			return err
 		}
 		all, err = list(ctx, c, audits.scan, "SELECT "+audits.columns+` FROM audit_records
-			WHERE subject_id = ?4 AND (created_at, id) < (?1, ?2) ORDER BY created_at DESC, id DESC LIMIT ?3`,
+			WHERE subject_id = ?4 AND (created_at, id) < (?1, ?2) ORDER BY created_at DESC, id DESC LIMIT +?3`,
 			at, item, limited(limit), blob(subject))
 		return err
 	})

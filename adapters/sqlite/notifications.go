@@ -85,7 +85,7 @@ func (repo notificationsRepository) TakeNotices(
 ) (taken []notifications.Notice, err error) {
 	err = repo.write(ctx, func(c *conn) error {
 		taken, err = list(ctx, c, notices.scan, "SELECT "+notices.columns+
-			" FROM notices WHERE due_at <= ?1 ORDER BY due_at, user_id, kind, subject_id LIMIT ?2", milli(now), limited(limit))
+			" FROM notices WHERE due_at <= ?1 ORDER BY due_at, user_id, kind, subject_id LIMIT +?2", milli(now), limited(limit))
 		if err != nil {
 			return err
 		}

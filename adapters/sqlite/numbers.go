@@ -104,7 +104,7 @@ type numberedProfile struct {
 // numberedAfter returns the first profiles after an id, up to batchToFill.
 func numberedAfter(ctx context.Context, c *conn, last []byte) ([]numberedProfile, error) {
 	return list(ctx, c, func(r *row, v *numberedProfile) { v.id, v.numbers = r.id(), r.bytes() },
-		"SELECT id, interest_numbers FROM profiles WHERE id > ? ORDER BY id LIMIT ?", last, int64(batchToFill))
+		"SELECT id, interest_numbers FROM profiles WHERE id > ? ORDER BY id LIMIT +?", last, int64(batchToFill))
 }
 
 // hasNumbers reports whether every profile has the numbers of its interests.

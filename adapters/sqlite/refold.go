@@ -51,7 +51,7 @@ func refoldTable(ctx context.Context, c *conn, table *ports.Table, progress func
 	done, after := int64(0), []byte{}
 	for {
 		batch, err := list(ctx, c, func(r *row, row *ports.Row) { *row = table.Row(r) },
-			"SELECT "+names+" FROM "+table.Name+" WHERE id > ? ORDER BY id LIMIT ?", after, int64(batchToRefold))
+			"SELECT "+names+" FROM "+table.Name+" WHERE id > ? ORDER BY id LIMIT +?", after, int64(batchToRefold))
 		if err != nil {
 			return err
 		}

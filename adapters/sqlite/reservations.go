@@ -42,7 +42,7 @@ func (repo reservationsRepository) PendingIn(
 		_, err := find(ctx, c, func(r *row, _ *struct{}) {
 			all, own = int(r.int()), int(r.int())
 		}, `SELECT count(*), count(*) FILTER (WHERE creator_id = ?2) FROM (SELECT creator_id FROM reservations
-			WHERE conversation_id = ?1 AND status = 'pending' LIMIT ?3)`, blob(conversation), blob(creator), limited(limit))
+			WHERE conversation_id = ?1 AND status = 'pending' LIMIT +?3)`, blob(conversation), blob(creator), limited(limit))
 		return err
 	})
 	return all, own, err
@@ -142,7 +142,7 @@ func (repo reservationsRepository) InConversation(
 	err = repo.read(ctx, func(c *conn) (err error) {
 		at, item := latestFirst(after)
 		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+` FROM reservations
-			WHERE conversation_id = ? AND (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ?`,
+			WHERE conversation_id = ? AND (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT +?`,
 			blob(conversation), at, item, limited(limit))
 		return err
 	})
@@ -157,7 +157,7 @@ func (repo reservationsRepository) Of(
 		const chosen = ` AND (created_at, id) < (?2, ?3) AND (?4 IS NULL OR status = ?4)`
 		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+" FROM reservations WHERE voyager_id = ?1"+chosen+
 			" UNION ALL SELECT "+bookings.columns+" FROM reservations WHERE local_id = ?1"+chosen+
-			" ORDER BY created_at DESC, id DESC LIMIT ?5", blob(user), at, item, textOrNull(string(status)), limited(limit))
+			" ORDER BY created_at DESC, id DESC LIMIT +?5", blob(user), at, item, textOrNull(string(status)), limited(limit))
 		return err
 	})
 	return all, err
@@ -173,7 +173,7 @@ func (repo reservationsRepository) All(
 			chosen, args = "status = ?4 AND ", append(args, string(status))
 		}
 		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+" FROM reservations WHERE "+chosen+
-			"(created_at, id) < (?1, ?2) ORDER BY created_at DESC, id DESC LIMIT ?3", args...)
+			"(created_at, id) < (?1, ?2) ORDER BY created_at DESC, id DESC LIMIT +?3", args...)
 		return err
 	})
 	return all, err
@@ -195,28 +195,36 @@ func (repo reservationsRepository) Agenda(
 		case reservations.AsLocal:
 			found = of("local_id")
 		}
-		all, err = list(ctx, c, bookings.scan, found+" ORDER BY date, id LIMIT ?7",
+		all, err = list(ctx, c, bookings.scan, found+" ORDER BY date, id LIMIT +?7",
 			blob(user), at, item, textOrNull(string(a.Status)), milliOrNull(a.From), milliOrNull(a.To), limited(limit))
 		return err
 	})
 	return all, err
 }
 
+// The reservations that are due by ?1 and that have lapsed by then, up to the limit ?2. SQLite would
+// read all of the status, and sort them, if it could choose the index.
+const (
+	due = `SELECT id FROM reservations INDEXED BY reservations_due
+		WHERE status = 'accepted' AND end_date <= ?1 ORDER BY end_date, id LIMIT +?2`
+	lapsed = `SELECT id FROM reservations INDEXED BY reservations_lapsing
+		WHERE status = 'pending' AND date <= ?1 ORDER BY date, id LIMIT +?2`
+)
+
 func (repo reservationsRepository) Due(ctx context.Context, now time.Time, limit int) ([]id.Reservation, error) {
-	return repo.first(ctx, "status = 'accepted' AND end_date <= ? ORDER BY end_date, id", now, limit)
+	return repo.first(ctx, due, now, limit)
 }
 
 func (repo reservationsRepository) Lapsed(ctx context.Context, now time.Time, limit int) ([]id.Reservation, error) {
-	return repo.first(ctx, "status = 'pending' AND date <= ? ORDER BY date, id", now, limit)
+	return repo.first(ctx, lapsed, now, limit)
 }
 
-// first lists up to limit reservations. due is a condition in SQL, with an ORDER BY.
+// first lists what due or lapsed selects.
 func (repo reservationsRepository) first(
-	ctx context.Context, due string, now time.Time, limit int,
+	ctx context.Context, of string, now time.Time, limit int,
 ) (all []id.Reservation, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
-		all, err = list(ctx, c, func(r *row, due *id.Reservation) { *due = r.id() },
-			"SELECT id FROM reservations WHERE "+due+" LIMIT ?", milli(now), limited(limit))
+		all, err = list(ctx, c, func(r *row, due *id.Reservation) { *due = r.id() }, of, milli(now), limited(limit))
 		return err
 	})
 	return all, err

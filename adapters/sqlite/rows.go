@@ -27,7 +27,7 @@ func (r rows) Read(ctx context.Context, table *ports.Table, after []any, limit i
 			where = " WHERE (" + key + ") > (" + marksFor(table.Key) + ")"
 		}
 		page, err = list(ctx, c, func(r *row, row *ports.Row) { *row = table.Row(r) },
-			"SELECT "+names+" FROM "+table.Name+where+" ORDER BY "+key+" LIMIT ?",
+			"SELECT "+names+" FROM "+table.Name+where+" ORDER BY "+key+" LIMIT +?",
 			append(arguments(table.Columns, after), limited(limit))...)
 		return err
 	})

@@ -23,7 +23,7 @@ func chainsOf(wallets string) string {
 }
 
 var (
-	allChains = chainsOf("SELECT user_id, seq FROM wallets WHERE user_id > ? ORDER BY user_id LIMIT ?")
+	allChains = chainsOf("SELECT user_id, seq FROM wallets WHERE user_id > ? ORDER BY user_id LIMIT +?")
 
 	// Transactions of one wallet are committed in the order of seq, and sealed in this order. So if
 	// the last recent one is sealed, the others are.
@@ -31,7 +31,7 @@ var (
 		chainsOf(`SELECT user_id, seq FROM wallets WHERE user_id IN (SELECT user_id FROM recent
 			WHERE user_id > ? AND NOT EXISTS (SELECT 1 FROM ledger_seals
 				WHERE ledger_seals.user_id = recent.user_id AND ledger_seals.seq = recent.seq)
-			ORDER BY user_id LIMIT ?)`)
+			ORDER BY user_id LIMIT +?)`)
 )
 
 func scanChain(r *row, c *tokens.Chain) {

@@ -68,7 +68,7 @@ const (
 	candidates = `
 	SELECT profiles.id, user_id, country, city, age, is_searchable = 1 AND is_active = 1
 	FROM profiles JOIN users ON users.id = user_id
-	WHERE profiles.id > ?1 ORDER BY profiles.id LIMIT ?2`
+	WHERE profiles.id > ?1 ORDER BY profiles.id LIMIT +?2`
 
 	interestsBetween = `
 	SELECT profile_id, interest_id FROM profile_interests WHERE profile_id BETWEEN ?1 AND ?2 ORDER BY profile_id, interest_id`
@@ -156,7 +156,7 @@ func (repo matchingRepository) Residents(
 		residents, err = list(ctx, c, scanResident, `SELECT profiles.id, country, city FROM profiles
 			JOIN users ON users.id = profiles.user_id AND users.is_active = 1
 			WHERE is_searchable = 1 AND (country_searched, city_searched, profiles.id) > (?, ?, ?)
-			ORDER BY country_searched, city_searched, profiles.id LIMIT ?`,
+			ORDER BY country_searched, city_searched, profiles.id LIMIT +?`,
 			from.Place.Country.String(), from.Place.City.String(), blob(from.Profile), limited(limit))
 		return err
 	})

@@ -57,7 +57,7 @@ func (repo usersRepository) Sessions(
 		}
 		all, err = list(ctx, c, sessions.scan, "SELECT "+sessions.columns+" FROM sessions WHERE user_id = ?1"+live+`
 			AND (created_at, id) < (?2, ?3) AND created_at > ?4 AND last_used_at > ?5
-			ORDER BY created_at DESC, id DESC LIMIT ?6`,
+			ORDER BY created_at DESC, id DESC LIMIT +?6`,
 			blob(user), at, item, milli(f.CreatedAfter), milli(f.UsedAfter), limited(limit))
 		return err
 	})
@@ -128,7 +128,7 @@ func (repo usersRepository) PurgeSessions(ctx context.Context, before time.Time,
 		n, err := c.exec(ctx, `DELETE FROM sessions WHERE id IN (
 			SELECT s.id FROM sessions s LEFT JOIN refresh_tokens t ON t.session_id = s.id
 			GROUP BY s.id HAVING max(t.expires_at) IS NULL OR max(t.expires_at) < ?
-			ORDER BY max(t.expires_at), s.id LIMIT ?)`, milli(before), limited(limit))
+			ORDER BY max(t.expires_at), s.id LIMIT +?)`, milli(before), limited(limit))
 		purged = int(n)
 		return err
 	})

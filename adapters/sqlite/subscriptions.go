@@ -62,7 +62,7 @@ func findSubscription(ctx context.Context, c *conn, name string) (events.Subscri
 func (repo subscriptionsRepository) List(ctx context.Context, after string, limit int) (page []events.Subscription, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
 		page, err = list(ctx, c, subscriptions.scan, "SELECT "+subscriptions.columns+
-			" FROM subscriptions WHERE name > ?1 ORDER BY name LIMIT ?2", after, limited(limit))
+			" FROM subscriptions WHERE name > ?1 ORDER BY name LIMIT +?2", after, limited(limit))
 		return err
 	})
 	return page, err
@@ -137,7 +137,7 @@ func (repo subscriptionsRepository) Aside(
 			where, args = where+" AND state = ?"+strconv.Itoa(len(args)+1), append(args, string(f.State))
 		}
 		page, err = list(ctx, c, asides.scan, "SELECT "+asides.columns+" FROM set_aside_events WHERE "+where+
-			" ORDER BY subscriber, position LIMIT ?3", args...)
+			" ORDER BY subscriber, position LIMIT +?3", args...)
 		return err
 	})
 	return page, err

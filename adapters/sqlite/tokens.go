@@ -107,7 +107,7 @@ func (repo tokensRepository) Transactions(
 			first = *below
 		}
 		lines, err = list(ctx, c, transactions.scan, "SELECT "+transactions.columns+` FROM token_transactions
-			WHERE user_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?`, blob(user), first, limited(limit))
+			WHERE user_id = ? AND seq < ? ORDER BY seq DESC LIMIT +?`, blob(user), first, limited(limit))
 		return err
 	})
 	return lines, err

@@ -69,7 +69,7 @@ func (repo usersRepository) DropTries(ctx context.Context, subject users.SecretH
 func (repo usersRepository) PurgeTries(ctx context.Context, before time.Time, limit int) (purged int, err error) {
 	err = repo.write(ctx, func(c *conn) error {
 		n, err := c.exec(ctx, `DELETE FROM tries WHERE hash IN (
-			SELECT hash FROM tries WHERE expires_at <= ? ORDER BY expires_at, hash LIMIT ?)`, milli(before), limited(limit))
+			SELECT hash FROM tries WHERE expires_at <= ? ORDER BY expires_at, hash LIMIT +?)`, milli(before), limited(limit))
 		purged = int(n)
 		return err
 	})

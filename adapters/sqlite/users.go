@@ -205,7 +205,7 @@ func (repo usersRepository) List(
 			WHERE (created_at, id) < (?1, ?2)
 				AND (?3 IS NULL OR role = ?3) AND (?4 IS NULL OR is_active = ?4)
 				AND (?5 IS NULL OR instr(name_searched, ?5) > 0 OR instr(email_searched, ?5) > 0)
-			ORDER BY created_at DESC, id DESC LIMIT ?6`,
+			ORDER BY created_at DESC, id DESC LIMIT +?6`,
 			at, item, textOrNull(string(f.Role)), active, textOrNull(f.Query.String()), limited(limit))
 		return err
 	})

@@ -39,7 +39,7 @@ func (repo webhooksRepository) Endpoint(ctx context.Context, endpoint id.Webhook
 
 func (repo webhooksRepository) List(ctx context.Context, after id.Webhook, limit int) (page []webhooks.Endpoint, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
-		page, err = list(ctx, c, endpoints.scan, "SELECT "+endpoints.columns+" FROM webhooks WHERE id > ?1 ORDER BY id LIMIT ?2",
+		page, err = list(ctx, c, endpoints.scan, "SELECT "+endpoints.columns+" FROM webhooks WHERE id > ?1 ORDER BY id LIMIT +?2",
 			blob(after), limited(limit))
 		return err
 	})

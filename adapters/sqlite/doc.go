@@ -4,9 +4,10 @@
 //	store, err := sqlite.Open(ctx, "cicerone.db", sqlite.Options{})
 //
 // One connection writes. Units of work that write take turns on it. Those that wait for their turn
-// share one transaction, each in a savepoint of its own, and one flush to the disk. No unit is
-// acknowledged before that flush. A unit that fails is rolled back alone. Several other connections
-// read. Each reader sees a committed state, and waits for no writer.
+// share one transaction, each in a savepoint of its own, and one flush to the disk. After units
+// that shared a flush, the next ones wait for each other: at most a millisecond, and as long as that
+// flush took. No unit is acknowledged before its flush. A unit that fails is rolled back alone.
+// Several other connections read. Each reader sees a committed state, and waits for no writer.
 //
 // What is removed is overwritten in the file (secure_delete). Its bytes stay in the WAL until the
 // WAL is written from its start again, or the store is closed.
@@ -17,5 +18,6 @@
 // store, use Store.Backup.
 //
 // If the disk is full, units that write fail with uow.ErrUnreachable, and reads continue. Writes
-// succeed again when there is space.
+// succeed again when there is space. The WAL takes 16 MiB beside the file, and more while a reader
+// keeps it from being written from its start again.
 package sqlite

@@ -19,30 +19,54 @@ const (
 	maxBatchAge = 25 * time.Millisecond
 )
 
+// The bounds of the time that a batch waits for as many units as the one before it had, while none
+// of them runs. It is the time that the last commit took. If that was less than leastWait, a batch
+// does not wait: timers are not so precise.
+const (
+	leastWait = 500 * time.Microsecond
+	mostWait  = time.Millisecond
+)
+
 // writer runs the units that write, one after the other in the order of their arrival, on its one
 // connection. A unit that has the connection ends its turn with release. If another unit waits, it
 // gets the connection, and joins the same transaction, in a savepoint from its first write. If none
 // waits, release commits the transaction for all units of the batch. So a lone unit commits
 // immediately, and units that arrive while the disk is busy share the next flush.
+//
+// Clients that were answered by one flush come back one after the other. The first of their units
+// would begin a flush of its own, for which the others had to wait. So it waits for them, at most as
+// long as a flush takes: see gather.
 type writer struct {
 	open func(ctx context.Context) (*conn, error)
 
 	mu    sync.Mutex
 	taken bool            // a unit has the connection
 	queue []chan struct{} // the waiting units; closing a channel hands the connection over
+	bell  chan struct{}   // is closed when a unit joins the queue; nil if nobody listens
 
 	// Only the unit that has the connection uses these.
 	conn  *conn  // opened when it is needed; nil before
 	batch *batch // the open transaction, or nil
+	usual usual
+}
+
+// usual is what a batch expects because of the one before it.
+type usual struct {
+	units int           // as many as shared that one
+	wait  time.Duration // for so many units; 0 if it is not worthwhile
 }
 
 // batch is a transaction, with the units in it that wait for its end.
 type batch struct {
-	units int // that succeeded
-	begun time.Time
-	done  chan struct{} // closed when the transaction has ended
-	err   error         // the result, once done is closed
+	units  int // that succeeded
+	begun  time.Time
+	waited time.Duration // for further units
+	done   chan struct{} // closed when the transaction has ended
+	err    error         // the result, once done is closed
 }
+
+// full reports whether no further unit joins the batch.
+func (b *batch) full() bool { return b.units >= maxBatch || time.Since(b.begun) >= maxBatchAge }
 
 // run runs fn in a transaction, and returns when the transaction is on the disk. It passes the
 // connection on however fn ends. The end of ctx ends only the wait for the connection.
@@ -162,10 +186,15 @@ func (w *writer) undo() {
 
 // commit commits the units of the batch.
 func (w *writer) commit() {
+	began := time.Now()
 	if _, err := w.conn.exec(context.Background(), "COMMIT"); err != nil {
 		w.discard()
 		w.end(fmt.Errorf("sqlite: commit: %w", translateCommit(err)))
 		return
+	}
+	w.usual = usual{units: w.batch.units, wait: min(time.Since(began), mostWait)}
+	if w.usual.wait < leastWait {
+		w.usual.wait = 0
 	}
 	w.end(nil)
 }
@@ -193,6 +222,10 @@ func (w *writer) acquire(ctx context.Context, gate *uow.Gate) (err error) {
 	}
 	turn := make(chan struct{})
 	w.queue = append(w.queue, turn)
+	if w.bell != nil {
+		close(w.bell)
+		w.bell = nil
+	}
 	w.mu.Unlock()
 	select {
 	case <-turn:
@@ -229,7 +262,38 @@ func (w *writer) withdraw(turn chan struct{}) bool {
 // release hands the connection to the next unit in the queue, or commits the batch.
 func (w *writer) release() {
 	for !w.handOver() {
-		w.commit()
+		if w.batch.full() || !w.gather() {
+			w.commit()
+		}
+	}
+}
+
+// gather waits for a further unit of the batch, if there may be one, and reports whether it came.
+func (w *writer) gather() bool {
+	left := w.usual.wait - w.batch.waited
+	if w.batch.units >= w.usual.units || left <= 0 {
+		return false
+	}
+	w.mu.Lock()
+	if len(w.queue) > 0 {
+		w.mu.Unlock()
+		return true
+	}
+	bell := make(chan struct{})
+	w.bell = bell
+	w.mu.Unlock()
+	begun, timer := time.Now(), time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-bell:
+		w.batch.waited += time.Since(begun)
+		return true
+	case <-timer.C:
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.batch.waited = w.usual.wait
+		w.bell = nil
+		return len(w.queue) > 0
 	}
 }
 
@@ -238,9 +302,8 @@ func (w *writer) release() {
 func (w *writer) handOver() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	full := w.batch != nil && (w.batch.units >= maxBatch || time.Since(w.batch.begun) >= maxBatchAge)
 	switch {
-	case full:
+	case w.batch != nil && w.batch.full():
 		return false
 	case len(w.queue) > 0:
 		close(w.queue[0])

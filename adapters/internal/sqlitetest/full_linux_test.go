@@ -12,7 +12,7 @@ import (
 // TestDiskFull fills the disk while a store is in use. Writes fail and reads continue. Once there is space again,
 // writes succeed without a restart, and all acknowledged messages are in the store.
 func TestDiskFull(t *testing.T) {
-	disk := workload.SmallDisk(t, 8)
+	disk := workload.SmallDisk(t, 24) // where the WAL has room
 	path := filepath.Join(disk, "full.db")
 	o := mustOpen(t, path)
 	defer o.close(t)

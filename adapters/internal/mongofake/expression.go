@@ -20,10 +20,32 @@ type (
 	literal   struct{ value any }
 	fieldPath struct{ path string }
 	array     []node
+	object    []property
 	root      struct{} // the whole document
 )
 
 func (root) eval(doc bson.D) (any, error) { return doc, nil }
+
+// property is a field of a document that an expression makes.
+type property struct {
+	name string
+	node
+}
+
+// eval leaves out fields whose value is missing.
+func (o object) eval(doc bson.D) (any, error) {
+	made := bson.D{}
+	for _, p := range o {
+		value, err := p.node.eval(doc)
+		if err != nil {
+			return nil, err
+		}
+		if value != bsonkit.Missing {
+			made = append(made, bson.E{Key: p.name, Value: value})
+		}
+	}
+	return made, nil
+}
 
 func (l literal) eval(bson.D) (any, error) { return l.value, nil }
 
@@ -75,11 +97,12 @@ func present(v any) any {
 
 // parser reads expressions.
 type parser struct {
-	unknown func(name string)
+	unknown   func(name string)
+	variables map[string]any
 }
 
 func (c *call) parseExpression(v any) (compiled, error) {
-	p := parser{unknown: func(name string) { c.server.config.Printf("unknown expression: %s", name) }}
+	p := parser{func(name string) { c.server.config.Printf("unknown expression: %s", name) }, c.variables}
 	n, err := p.parse(v)
 	return compiled{n}, err
 }
@@ -94,8 +117,7 @@ func (p parser) parse(v any) (node, error) {
 		return p.parseList(v)
 	case bson.D:
 		if len(v) == 0 || !strings.HasPrefix(v[0].Key, "$") {
-			p.unknown("a document")
-			return nil, fail(codeUnknownExpression, "Unrecognized expression '%v'", v)
+			return p.parseObject(v)
 		}
 		if len(v) != 1 {
 			return nil, fail(15983, "An object representing an expression must have exactly one field: %v", v)
@@ -117,12 +139,31 @@ func (p parser) parseList(list bson.A) (array, error) {
 	return nodes, nil
 }
 
+func (p parser) parseObject(v bson.D) (object, error) {
+	made := make(object, len(v))
+	for i, e := range v {
+		if strings.Contains(e.Key, ".") {
+			return nil, fail(40352, "FieldPath field names may not contain '.'.")
+		}
+		n, err := p.parse(e.Value)
+		if err != nil {
+			return nil, err
+		}
+		made[i] = property{e.Key, n}
+	}
+	return made, nil
+}
+
 func (p parser) parsePath(s string) (node, error) {
 	path := s[1:]
 	if s == "$$ROOT" {
 		return root{}, nil
 	}
 	if strings.HasPrefix(path, "$") {
+		way := strings.Split(path[1:], ".")
+		if value, known := p.variables[way[0]]; known {
+			return literal{descend(value, way[1:])}, nil
+		}
 		p.unknown(s)
 		return nil, fail(17276, "Use of undefined variable: %s", path[1:])
 	}

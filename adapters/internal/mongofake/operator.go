@@ -13,6 +13,9 @@ var operators = map[string]operator{
 	"$eq":              comparison(func(n int) any { return n == 0 }),
 	"$ne":              comparison(func(n int) any { return n != 0 }),
 	"$gt":              comparison(func(n int) any { return n > 0 }),
+	"$lt":              comparison(func(n int) any { return n < 0 }),
+	"$and":             {0, -1, and},
+	"$cond":            {3, 3, cond},
 	"$ifNull":          {2, 2, ifNull},
 	"$subtract":        {2, 2, subtract},
 	"$size":            {1, 1, size},
@@ -64,6 +67,18 @@ func subtract(v []any) (any, error) {
 		return nil, fail(16556, "cant $subtract a %s from a %s", typeName(v[1]), typeName(v[0]))
 	}
 	return plus(v[0], times(v[1], int32(-1))), nil
+}
+
+func and(v []any) (any, error) {
+	return !slices.ContainsFunc(v, func(operand any) bool { return nullish(operand) || !truthy(operand) }), nil
+}
+
+// cond returns the second operand if the first is true, and otherwise the third.
+func cond(v []any) (any, error) {
+	if nullish(v[0]) || !truthy(v[0]) {
+		return v[2], nil
+	}
+	return v[1], nil
 }
 
 // ifNull returns the second operand if the first is null or missing.

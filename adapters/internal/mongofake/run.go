@@ -17,6 +17,8 @@ type call struct {
 	store   *store
 	session *session // nil if the command has no transaction number
 	txn     *txn     // nil outside a transaction
+
+	variables map[string]any // of the pipeline of a $lookup that is parsed
 }
 
 // handler describes how a command is run.

@@ -49,6 +49,13 @@ func New(ids id.Source, at time.Time, seq int64, data Data) Event {
 	}
 }
 
+// With returns the event with another seq, and with other data of its type.
+func (e Event) With(seq int64, data Data) Event {
+	_, e.Aggregate = data.about()
+	e.Seq, e.Data = seq, data
+	return e
+}
+
 // Add adds a new event in a unit of work. See Repository.Add.
 func Add(ctx context.Context, tx Tx, ids id.Source, at time.Time, seq int64, data Data) error {
 	e := New(ids, at, seq, data)

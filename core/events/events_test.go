@@ -122,3 +122,16 @@ func TestUnknown(t *testing.T) {
 		t.Error("a type that does not exist is valid, or one that exists is not")
 	}
 }
+
+// TestEventWith checks that an event is about what its new data says.
+func TestEventWith(t *testing.T) {
+	ids := id.NewGenerator(nil)
+	before := events.New(ids, noon, 0, events.WalletChanged{Amount: 1})
+	data := events.WalletChanged{Amount: 7, UserID: id.User(ids.Next())}
+	got := before.With(5, data)
+	want := before
+	want.Aggregate, want.Seq, want.Data = "wallet/"+events.Aggregate(data.UserID.String()), 5, data
+	if got != want {
+		t.Errorf("With returned %+v, want %+v", got, want)
+	}
+}

@@ -120,11 +120,11 @@ func (s Sending) Events(payment tokens.Transaction, at time.Time, recipient id.U
 	paid, sent := s.Paid, s.Sent
 	if changed, ok := paid.Data.(events.WalletChanged); ok {
 		changed.BalanceAfter = payment.BalanceAfter
-		paid.Seq, paid.Data = payment.Seq, changed
+		paid = paid.With(payment.Seq, changed)
 	}
 	if message, ok := sent.Data.(events.MessageSent); ok {
 		message.RecipientID = recipient
-		sent.Seq, sent.Data = messageSeq(Message{CreatedAt: at}), message
+		sent = sent.With(messageSeq(Message{CreatedAt: at}), message)
 	}
 	return []events.Event{paid, sent}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
@@ -34,28 +35,52 @@ type Moving struct {
 	Record *idempotency.Record
 }
 
-// Events returns the events of the move of a reservation that is given as it was before: Moved, and
-// Paid if payment is not nil, with what only the store knows. payment is the transaction that the
-// payment has become.
-func (m Moving) Events(before Reservation, payment *tokens.Transaction) []events.Event {
-	moved, said := m.Moved, before.said(m.By)
-	moved.Seq, moved.Data = before.Status.MovedSeq(), events.ReservationCancelled{Reservation: said}
-	if moved.Type == events.TypeReservationAccepted {
-		moved.Data = events.ReservationAccepted{Reservation: said}
+// to returns the status to which m moves the reservation.
+func (m Moving) to() Status {
+	if m.Moved.Type == events.TypeReservationAccepted {
+		return Accepted
 	}
+	return Cancelled
+}
+
+// Allows reports whether the service lets m.By make the move, by the stored reservation and the
+// standing of its conversation. It does not check the session, the key, the calendar of the local
+// and the wallet of the voyager.
+func (m Moving) Allows(r Reservation, s messaging.Standing) bool {
+	if !r.Has(m.By) || s.Admit(m.By) != nil {
+		return false
+	}
+	if m.to() == Accepted {
+		return r.mayBeAccepted(m.By, m.At) == nil && s.Open() == nil
+	}
+	return r.mayBeCancelled(m.By, m.At) == nil
+}
+
+// Entry returns the entry of the move of a stored reservation. It reports false if no tokens are
+// paid or refunded.
+func (m Moving) Entry(r Reservation) (e tokens.Entry, moves bool) {
+	e = m.Payment
+	e.UserID, e.Amount = r.VoyagerID, e.Amount*r.Tokens
+	return e, e.Amount != 0 && (m.to() == Accepted || r.Status == Accepted)
+}
+
+// Events returns the events of the move of a stored reservation. payment is what its entry became,
+// or nil if no tokens are paid or refunded.
+func (m Moving) Events(r Reservation, payment *tokens.Transaction) []events.Event {
+	moved := m.Moved
+	moved.Seq = r.Status.MovedSeq()
+	r.Status = m.to()
+	moved.Data = r.news(m.By)
 	if payment == nil {
 		return []events.Event{moved}
 	}
-	return []events.Event{moved, events.New(same(m.Paid.ID), m.Paid.At, payment.Seq, events.WalletChanged{
-		Amount: payment.Amount, BalanceAfter: payment.BalanceAfter, TransactionID: payment.ID, Type: string(payment.Type), UserID: payment.UserID,
-	})}
+	paid := m.Paid
+	if changed, ok := paid.Data.(events.WalletChanged); ok {
+		changed.Amount, changed.BalanceAfter, changed.UserID = payment.Amount, payment.BalanceAfter, payment.UserID
+		paid = paid.With(payment.Seq, changed)
+	}
+	return []events.Event{moved, paid}
 }
-
-// same is the source of an identifier that exists.
-type same id.Event
-
-// Next implements id.Source.
-func (s same) Next() [16]byte { return s }
 
 // Mover is a Repository that can also accept and cancel a reservation in one step. What it does
 // and keeps is what Service.Accept and Service.Cancel do step by step; that is its specification,

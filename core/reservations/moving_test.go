@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/cicerone-go/cicerone/adapters/memory"
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/internal/coretest"
+	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -127,40 +129,6 @@ func (s scene) check(t *testing.T, m reservations.Moving, of id.Reservation, by 
 	}
 }
 
-// TestEventsOfMove checks what a store adds to the events that it was asked for.
-func TestEventsOfMove(t *testing.T) {
-	s := newScene(t)
-	r := s.propose(t, s.voyager, s.walk())
-	entry, paid, err := tokens.NewLedger(s.IDs).Prepare(s.Clock.Now(), tokens.Movement{Amount: 1, Type: tokens.Refund})
-	coretest.Is(t, err, nil)
-	said := events.Reservation{
-		ByID: s.local, ConversationID: r.ConversationID, CreatorID: s.voyager, LocalID: s.local, ReservationID: r.ID, VoyagerID: s.voyager,
-	}
-	m := reservations.Moving{
-		Reservation: r.ID, By: s.local, At: s.Clock.Now(), Payment: entry, Paid: paid,
-		Moved: events.New(s.IDs, s.Clock.Now(), 0, events.ReservationAccepted{Reservation: events.Reservation{ByID: s.local, ReservationID: r.ID}}),
-	}
-	accepted := m.Moved
-	accepted.Seq, accepted.Data = reservations.Pending.MovedSeq(), events.ReservationAccepted{Reservation: said}
-	if got := m.Events(r, nil); !slices.Equal(got, []events.Event{accepted}) {
-		t.Errorf("got %+v, want %+v", got, accepted)
-	}
-
-	m.Moved = events.New(s.IDs, s.Clock.Now(), 0, events.ReservationCancelled{Reservation: events.Reservation{ByID: s.local, ReservationID: r.ID}})
-	r.Status = reservations.Accepted
-	entry.UserID, entry.Amount = s.voyager, 12
-	line, err := entry.Apply(5, 7)
-	coretest.Is(t, err, nil)
-	cancelled := m.Moved
-	cancelled.Seq, cancelled.Data = reservations.Accepted.MovedSeq(), events.ReservationCancelled{Reservation: said}
-	refunded := paid
-	refunded.Seq, refunded.Aggregate = 8, events.Aggregate("wallet/"+s.voyager.String())
-	refunded.Data = events.WalletChanged{Amount: 12, BalanceAfter: 17, TransactionID: entry.ID, Type: string(tokens.Refund), UserID: s.voyager}
-	if got, want := m.Events(r, &line), []events.Event{cancelled, refunded}; !slices.Equal(got, want) {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
-}
-
 // joinedBy returns the store with a joined subscriber of one type, which counts its events.
 func joinedBy(t *testing.T, store ports.Storage, w *coretest.World, of events.Type, told *int) uow.Runner[ports.Tx] {
 	t.Helper()
@@ -174,4 +142,84 @@ func joinedBy(t *testing.T, store ports.Storage, w *coretest.World, of events.Ty
 	})
 	coretest.Is(t, err, nil)
 	return runner
+}
+
+// TestMovingOfStored checks what a store is told about a move of what it has stored.
+func TestMovingOfStored(t *testing.T) {
+	noon := time.Date(2031, 3, 1, 12, 0, 0, 0, time.UTC)
+	ids := id.NewGenerator(nil)
+	voyager, local := id.User(ids.Next()), id.User(ids.Next())
+	begins := noon.Add(time.Hour)
+	stored := reservations.Reservation{
+		ID: id.Reservation(ids.Next()), ConversationID: id.Conversation(ids.Next()), VoyagerID: voyager, LocalID: local, CreatorID: voyager,
+		Tokens: 7, Date: begins, EndDate: begins.Add(time.Hour), Status: reservations.Pending,
+	}
+	said := events.Reservation{
+		ConversationID: stored.ConversationID, CreatorID: voyager, LocalID: local, ReservationID: stored.ID, VoyagerID: voyager,
+	}
+	for what, test := range map[string]struct {
+		accepts bool
+		by      id.User
+		at      time.Time
+		status  reservations.Status
+		tokens  int64
+		closed  bool // one of the two has blocked the other
+
+		allowed bool
+		amount  int64 // 0 if no tokens are moved
+		seq     int64
+	}{
+		"an acceptance":                            {true, local, noon, reservations.Pending, 7, false, true, -7, 2},
+		"an acceptance of a free one":              {true, local, noon, reservations.Pending, 0, false, true, 0, 2},
+		"an acceptance of one's own":               {true, voyager, noon, reservations.Pending, 7, false, false, -7, 2},
+		"an acceptance of a stranger":              {true, id.User(ids.Next()), noon, reservations.Pending, 7, false, false, -7, 2},
+		"an acceptance beside a block":             {true, local, noon, reservations.Pending, 7, true, false, -7, 2},
+		"an acceptance when it has begun":          {true, local, begins, reservations.Pending, 7, false, false, -7, 2},
+		"a second acceptance":                      {true, local, noon, reservations.Accepted, 7, false, false, -7, 4},
+		"a cancellation":                           {false, voyager, noon, reservations.Accepted, 7, true, true, 7, 4},
+		"a cancellation when it has begun":         {false, voyager, begins, reservations.Accepted, 7, false, false, 7, 4},
+		"a cancellation by the local in the midst": {false, local, begins, reservations.Accepted, 7, false, true, 7, 4},
+		"a cancellation of a pending one":          {false, voyager, noon, reservations.Pending, 7, true, true, 0, 2},
+		"a cancellation of another's pending one":  {false, local, noon, reservations.Pending, 7, false, false, 0, 2},
+	} {
+		lacking := events.Reservation{ByID: test.by, ReservationID: stored.ID}
+		m := reservations.Moving{
+			Reservation: stored.ID, By: test.by, At: test.at, Payment: tokens.Entry{ID: id.Transaction(ids.Next()), Amount: 1},
+			Moved: events.New(ids, test.at, 0, events.ReservationCancelled{Reservation: lacking}),
+			Paid:  events.New(ids, test.at, 0, events.WalletChanged{Amount: 1}),
+		}
+		said := said
+		said.ByID = test.by
+		want := []events.Event{m.Moved.With(test.seq, events.ReservationCancelled{Reservation: said})}
+		if test.accepts {
+			m.Payment.Amount = -1
+			m.Moved = events.New(ids, test.at, 0, events.ReservationAccepted{Reservation: lacking})
+			want[0] = m.Moved.With(test.seq, events.ReservationAccepted{Reservation: said})
+		}
+		r := stored
+		r.Status, r.Tokens = test.status, test.tokens
+		standing := messaging.Standing{
+			Conversation:  messaging.Conversation{ID: r.ConversationID, VoyagerID: voyager, LocalID: local},
+			VoyagerActive: true, LocalActive: true, Blocked: test.closed,
+		}
+		if got := m.Allows(r, standing); got != test.allowed {
+			t.Errorf("%s: allowed = %v", what, got)
+		}
+		standing.VoyagerActive, standing.LocalActive = test.by != voyager, test.by != local
+		if m.Allows(r, standing) {
+			t.Errorf("%s: allowed to an inactive user", what)
+		}
+		e, moves := m.Entry(r)
+		if moves != (test.amount != 0) || moves && (e.Amount != test.amount || e.UserID != voyager || e.ID != m.Payment.ID) {
+			t.Errorf("%s: the entry is %+v, %v; want %d tokens", what, e, moves, test.amount)
+		}
+		var payment *tokens.Transaction
+		if moves {
+			payment = &tokens.Transaction{UserID: voyager, Amount: e.Amount, BalanceAfter: 30, Seq: 5}
+			want = append(want, m.Paid.With(5, events.WalletChanged{Amount: e.Amount, BalanceAfter: 30, UserID: voyager}))
+		}
+		if got := m.Events(r, payment); !slices.Equal(got, want) {
+			t.Errorf("%s: the events are %+v, want %+v", what, got, want)
+		}
+	}
 }

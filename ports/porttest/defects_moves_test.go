@@ -31,6 +31,7 @@ const (
 	movesSilently
 	movesWithFirstSeq
 	movesAnonymously
+	movesWithImage
 	movesNever
 )
 
@@ -123,7 +124,13 @@ func (r mover) person(ctx context.Context, m reservations.Moving, v reservations
 	if r.flaw == movesAnonymously {
 		return matching.Person{UserID: other}, err
 	}
-	return people[other], err
+	seen := people[other]
+	if r.flaw == movesWithImage {
+		profile, _, err := r.tx.Matching().Profile(ctx, other)
+		seen.ImageURL = profile.ImageURL
+		return seen, err
+	}
+	return seen, err
 }
 
 // write posts the payment, and adds the events and the record.
@@ -159,11 +166,9 @@ func (r mover) write(ctx context.Context, m reservations.Moving, before reservat
 
 // changed returns the event of a payment with what it lacks.
 func changed(e events.Event, t tokens.Transaction) events.Event {
-	e.Seq, e.Aggregate = t.Seq, events.Aggregate("wallet/"+t.UserID.String())
-	e.Data = events.WalletChanged{
+	return e.With(t.Seq, events.WalletChanged{
 		Amount: t.Amount, BalanceAfter: t.BalanceAfter, TransactionID: t.ID, Type: string(t.Type), UserID: t.UserID,
-	}
-	return e
+	})
 }
 
 // moveDefects returns stores with a reservations.Mover that a comparison with the steps finds.
@@ -185,6 +190,7 @@ func moveDefects() (all []defect) {
 		{"adds no event", movesSilently, "outbox"},
 		{"gives each event the first seq", movesWithFirstSeq, "outbox"},
 		{"does not name the other", movesAnonymously, differs},
+		{"shows images that the user does not see", movesWithImage, differs},
 		{"never does it", movesNever, "the commands that were done in one step"},
 	} {
 		all = append(all, defect{
@@ -192,7 +198,14 @@ func moveDefects() (all []defect) {
 			fails: []string{"steps/an acceptance and a cancellation in one step are those step by step"},
 		})
 	}
-	return all
+	return append(all, defect{
+		name: "accepts in one step, without the check of a session",
+		plant: handing(func(_ *memory.Store, b *broken) {
+			b.users, b.reservations = checksReaders{b.Tx.Users(), new(error)}, mover{b.Tx.Reservations(), b.Tx, movesWell}
+		}),
+		fails: []string{"steps/an acceptance and a cancellation in one step begin with the check of a session"},
+		says:  "a revoked session: a move",
+	})
 }
 
 func init() { defects = append(defects, moveDefects()...) }

@@ -28,6 +28,7 @@ var stepsTests = []test{
 	{"a send in one step begins with the check of a session", sendPresent},
 	{"sends in one step beside other commands leave exact balances", inCommunity(sendsBesideOthers)},
 	{"an acceptance and a cancellation in one step are those step by step", moveAlike},
+	{"an acceptance and a cancellation in one step begin with the check of a session", movePresent},
 	{"acceptances in one step beside other commands hold tokens once", inCommunity(movesBesideOthers)},
 }
 

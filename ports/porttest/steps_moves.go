@@ -10,6 +10,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/services"
@@ -105,6 +106,7 @@ func moveAlike(f *fixture) {
 	p.accepted("a proposal at the same time with the roles swapped, with the key of another", ada, inBack, "key-2")
 
 	p.moveRefusals(eve, ada, ben, talk, ofLocal)
+	p.moveSeen(ada, ben, talk)
 
 	p.cancel("an outsider", cleo, first, "", reservations.ErrNotFound)
 	p.cancelled("an accepted one, by the voyager", ada, first, "key-3")
@@ -172,6 +174,40 @@ func (p *pair) moveRefusals(eve, ada, ben users.User, talk messaging.Conversatio
 	p.cancelled("one that took the last token", ada, dear, "")
 }
 
+// moveSeen tests what ada sees of ben, who has a profile with an image that ada sees, then one that
+// she sees after he has written to her, and at last one that a block hides.
+func (p *pair) moveSeen(ada, ben users.User, talk messaging.Conversation) {
+	p.Helper()
+	profile := func(searchable bool) {
+		p.try("a profile", nil, func(c *community) (any, error) {
+			return c.matching.SaveProfile(c.ctx, ben.ID, matching.Profile{
+				FirstName: "Benjamin", ImageURL: "https://example.org/ben", IsSearchable: searchable,
+			}, nil)
+		})
+	}
+	minute := 3000
+	moved := func(what string) {
+		minute += 60
+		r := p.proposed(ben, talk, aWalk(0, minute))
+		p.accepted("one with a user "+what, ada, r, "")
+		p.cancelled("one with a user "+what, ada, r, "")
+	}
+	profile(true)
+	moved("whose profile she sees")
+	profile(false)
+	moved("whose profile she does not see")
+	if p.sender {
+		p.want++
+	}
+	p.send("ben", ben, talk, says("hello"), "", nil)
+	moved("whose profile she sees because he has written to her")
+	r := p.proposed(ada, talk, aWalk(0, minute))
+	_ = p.do("a block", block(ben, ada))
+	p.cancelled("one with a user who blocks her", ada, r, "")
+	_ = p.do("the end of the block", unblock(ben, ada))
+	profile(true)
+}
+
 // proposedBeside makes a proposal between two blocks.
 func (p *pair) proposedBeside(
 	blocks [2]users.User, by users.User, in messaging.Conversation, what reservations.Proposal,
@@ -181,6 +217,53 @@ func (p *pair) proposedBeside(
 	r := p.proposed(by, in, what)
 	_ = p.do("a block", block(blocks[0], blocks[1]))
 	return r
+}
+
+// movePresent accepts and cancels reservations in units that begin with the check of a session. A
+// store may make the check in the step that moves.
+func movePresent(f *fixture) {
+	c := f.community()
+	luca := f.user("luca")
+	talk, walks := f.conversation(f.rich("vera", 1000), luca), 0
+	propose := func() reservations.Reservation {
+		walks++
+		return c.propose(talk, aWalk(5, 60*walks))
+	}
+	pending, accepted := propose(), c.accept(propose())
+	accept := func(ctx context.Context, key idempotency.Key) error {
+		_, err := c.reservations.Accept(ctx, luca.ID, pending.ID, key)
+		if err == nil {
+			pending = propose()
+		}
+		return err
+	}
+	cancel := func(ctx context.Context, key idempotency.Key) error {
+		_, err := c.reservations.Cancel(ctx, luca.ID, accepted.ID, key)
+		if err == nil {
+			accepted = c.accept(propose())
+		}
+		return err
+	}
+	n := 0
+	for what, p := range f.presences(luca) {
+		for i, move := range []func(context.Context, idempotency.Key) error{accept, cancel, accept, cancel} {
+			var key idempotency.Key
+			if n++; i >= 2 {
+				key = idempotency.Key(fmt.Sprint("key-", n))
+			}
+			before := f.dump()
+			guarded, passed := f.store.Guarded(f.ctx, p.check)
+			if err := move(guarded, key); !errors.Is(err, p.want) {
+				f.Errorf("%s: a move with the key %q returned %v, want %v", what, key, err, p.want)
+			}
+			if passed() != (p.want == nil) {
+				f.Errorf("%s: the check of a move with the key %q passed: %v", what, key, passed())
+			}
+			if p.want != nil {
+				f.unchanged(what+": a move that was refused", before)
+			}
+		}
+	}
 }
 
 // movesBesideOthers accepts and cancels reservations that overlap, beside sends and blocks of

@@ -20,7 +20,10 @@
 // no response comes, the unit returns uow.ErrOutcomeUnknown.
 //
 // A message without an image is sent in one step, with all checks in this process. Messages that are
-// sent while another is being committed share the next transaction: see Options.NoGroupCommit.
+// sent while another is being committed share the next transaction: see Options.NoGroupCommit. A
+// reservation is accepted or cancelled in one step, too. Its transaction begins with one command that
+// reads all that the outcome depends on, and then writes what makes another unit conflict that has
+// read the same: the calendar of the local, the reservation and the wallet.
 //
 // Behind mongos a transaction may begin in the past: it sees what its own mongos knows. There the
 // reads of a unit that writes are majority reads outside of its transaction also after it has
@@ -28,8 +31,9 @@
 //
 // Every uniqueness rule has a unique index that begins with the collection's shard key (ShardKeys),
 // or a document of unique_keys, so that it holds in a sharded cluster, too. In a replica set some
-// pages are read with $lookup in one command; a sharded collection cannot be looked up. The participants of a conversation never change, and the process caches them: after
-// the database was restored to an earlier state, restart the servers.
+// pages, and what a command in one step depends on, are read with $lookup in one command; a sharded
+// collection cannot be looked up. The participants of a conversation never change, and the process
+// caches them: after the database was restored to an earlier state, restart the servers.
 //
 // A host passes its own client to New, and makes units part of its own transaction with Store.Join.
 // A unit that reads one moment (uow.Snapshot) is one transaction, which the server ends after a

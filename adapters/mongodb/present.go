@@ -87,3 +87,15 @@ func lookingUp(in collection, as string, filter, fields bson.D) bson.D {
 	}
 	return d("$lookup", d("from", string(in), "pipeline", stages, "as", as))
 }
+
+// lookingUpWith is lookingUp for documents that depend on the present one: its stages know
+// variables with the values of expressions for it.
+func lookingUpWith(variables bson.D, in collection, as string, stages ...any) bson.D {
+	return d("$lookup", d("from", string(in), "let", variables, "pipeline", bson.A(stages), "as", as))
+}
+
+// matchingVariable returns a stage of lookingUpWith that finds the documents whose field has the
+// value of a variable. Like any equality, it is served by an index.
+func matchingVariable(name, variable string) bson.D {
+	return d("$match", d("$expr", d("$eq", bson.A{"$" + name, "$$" + variable})))
+}

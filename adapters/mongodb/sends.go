@@ -20,9 +20,9 @@ import (
 var _ messaging.Sender = messagingRepository{}
 
 var (
-	// errNone is returned for a message that was not sent, because a check fails, or because it is
+	// errNone is returned for what was not done in one step, because a check fails, or because it is
 	// not known that it passes. The steps of the command then decide.
-	errNone = errors.New("the message was not sent")
+	errNone = errors.New("the command was not done in one step")
 
 	errWhole = errors.New("the unit of work is committed")
 )
@@ -95,11 +95,20 @@ func (t *txn) parcelOf(ctx context.Context, s messaging.Sending) (*parcel, error
 // message. After errNone the unit is as it was before.
 func (t *txn) sendAlone(ctx context.Context, p *parcel) (time.Time, error) {
 	at, err := t.trySend(ctx, p)
-	if errors.Is(err, errNone) && t.session != nil {
-		t.abort(ctx)
-		t.wrote, t.holds, t.correspondents, t.own = false, nil, nil, documents{}
+	if errors.Is(err, errNone) {
+		t.undo(ctx)
 	}
 	return at, err
+}
+
+// undo aborts the transaction of what was not done in one step, so that the unit is as it was
+// before.
+func (t *txn) undo(ctx context.Context) {
+	if t.session == nil {
+		return
+	}
+	t.abort(ctx)
+	t.wrote, t.holds, t.correspondents, t.own, t.calendars = false, nil, nil, documents{}, map[id.User]bool{}
 }
 
 // trySend reads what the people are allowed to do while it already writes the conversation.

@@ -26,6 +26,15 @@ type seen struct {
 
 func (s *seen) person() matching.Person { return s.sight.Person(s.account, s.profile) }
 
+// seenProfile are the fields of a profile that a user is seen with.
+var seenProfile = d("user_id", 1, "first_name", 1, "image_url", 1, "is_searchable", 1)
+
+func (s *seen) scanProfile(r *record) bool {
+	s.profile.FirstName, s.profile.ImageURL = r.text("first_name"), r.text("image_url")
+	s.sight.Searchable = r.bool("is_searchable")
+	return true
+}
+
 // seenBy returns the users with these ids as a viewer sees them, without ids that do not exist. It
 // reads them together.
 func seenBy(ctx context.Context, t *txn, viewer id.User, ids ...id.User) (map[id.User]*seen, error) {
@@ -54,13 +63,9 @@ func seenBy(ctx context.Context, t *txn, viewer id.User, ids ...id.User) (map[id
 			}
 		}
 		_, err = list(ctx, t, func(r *record) bool {
-			if s := all[r.id("user_id")]; s != nil {
-				s.profile.FirstName, s.profile.ImageURL = r.text("first_name"), r.text("image_url")
-				s.sight.Searchable = r.bool("is_searchable")
-			}
-			return true
-		}, query{in: profilesIn, filter: d("user_id", d("$in", uuids(ids))),
-			fields: d("user_id", 1, "first_name", 1, "image_url", 1, "is_searchable", 1)})
+			s := all[r.id("user_id")]
+			return s != nil && s.scanProfile(r)
+		}, query{in: profilesIn, filter: d("user_id", d("$in", uuids(ids))), fields: seenProfile})
 		if err != nil {
 			return err
 		}

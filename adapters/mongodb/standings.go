@@ -43,6 +43,19 @@ func newAsked() *asked {
 	}
 }
 
+// newAsking returns an asked for queries that are sent with the context that it returns.
+func newAsking(ctx context.Context) (*asked, context.Context) {
+	const most = 4 // queries
+	a := newAsked()
+	a.answers = make(chan error, most)
+	ctx, cancel := context.WithCancel(ctx)
+	a.stop = func() {
+		cancel()
+		_ = a.wait() // the results are not used
+	}
+	return a, ctx
+}
+
 // ask sends the queries for parcels, each of which stands for itself.
 func (t *txn) ask(ctx context.Context, all ...*parcel) *asked {
 	var people []id.User
@@ -57,13 +70,7 @@ func (t *txn) ask(ctx context.Context, all ...*parcel) *asked {
 			keys = append(keys, recordID(p.Record.Owner, p.Record.Key))
 		}
 	}
-	a := newAsked()
-	a.answers = make(chan error, 3)
-	ctx, cancel := context.WithCancel(ctx)
-	a.stop = func() {
-		cancel()
-		_ = a.wait() // the results are not used
-	}
+	a, ctx := newAsking(ctx)
 	if len(all) == 1 && len(open) == 1 && !t.store.sharded { // without the session the people do not matter
 		a.query(ctx, t, sessionsIn, func(r *record) bool {
 			a.scanPeople(r)
@@ -123,8 +130,12 @@ func standingFields(people []id.User) bson.D {
 // lookingUpStanding returns a stage that adds users as the array people, with the fields of
 // standingFields: here the blocks are just the ids.
 func lookingUpStanding(people []id.User) bson.D {
-	blocked := d("$setIntersection", bson.A{d("$ifNull", bson.A{"$blocks.user_id", bson.A{}}), uuids(people)})
-	return lookingUp(usersIn, "people", d("_id", d("$in", uuids(people))), d("is_active", 1, "blocks", blocked))
+	return lookingUp(usersIn, "people", d("_id", d("$in", uuids(people))), d("is_active", 1, "blocks", blocksAmong(uuids(people))))
+}
+
+// blocksAmong returns an expression for those of some users whom the user of a document blocks.
+func blocksAmong(people any) bson.D {
+	return d("$setIntersection", bson.A{d("$ifNull", bson.A{"$blocks.user_id", bson.A{}}), people})
 }
 
 func (a *asked) scanPerson(r *record) bool {
@@ -168,6 +179,14 @@ func (a *asked) admits(p *parcel) bool {
 		return false
 	}
 	return p.present == nil || a.isOpen(p.present)
+}
+
+// standing returns the standing of a conversation whose participants were asked for.
+func (a *asked) standing(c messaging.Conversation) messaging.Standing {
+	return messaging.Standing{
+		Conversation: c, VoyagerActive: a.active[c.VoyagerID], LocalActive: a.active[c.LocalID],
+		Blocked: a.blocking[c.VoyagerID] || a.blocking[c.LocalID],
+	}
 }
 
 // isOpen reports whether a session is that of its user, and has not ended.
@@ -217,8 +236,5 @@ func readTogether(
 		return false, standing, nil, nil
 	}
 	t.present = nil
-	return true, messaging.Standing{
-		Conversation: talk, VoyagerActive: a.active[talk.VoyagerID], LocalActive: a.active[talk.LocalID],
-		Blocked: a.blocking[talk.VoyagerID] || a.blocking[talk.LocalID],
-	}, page, nil
+	return true, a.standing(talk), page, nil
 }

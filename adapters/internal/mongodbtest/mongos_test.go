@@ -101,6 +101,8 @@ func checkLookups(t *testing.T, s target, all []mongofake.Command) {
 // a write could miss what another mongos has acknowledged.
 var behindMongos = map[string]string{
 	"read a page of messages": "find find",
+	"accept":                  "find find find find insert findAndModify find update findAndModify insert insert commitTransaction",
+	"cancel":                  "find find find find insert update findAndModify insert insert commitTransaction",
 	"read messages":           "findAndModify find find update find update update find update insert commitTransaction",
 	"sign in":                 "find find update update commitTransaction find find findAndModify find insert insert update update update commitTransaction",
 	"refresh":                 "find find update find find update insert commitTransaction",

@@ -182,7 +182,7 @@ func statements(c mongofake.Command) (all []statement) {
 			if joined := document(stage.(bson.D), "$lookup"); joined != nil {
 				_, from := lookup(joined, "from")
 				inner, _ := lookup(joined, "pipeline")
-				all = append(all, statement{from, document(inner.(bson.A)[0].(bson.D), "$match"), nil, false})
+				all = append(all, statement{from, withoutVariables(document(inner.(bson.A)[0].(bson.D), "$match")), nil, false})
 			}
 		}
 		return all
@@ -200,6 +200,32 @@ func statements(c mongofake.Command) (all []statement) {
 		}
 	}
 	return all
+}
+
+// withoutVariables returns a filter of a lookup with conditions on fields in place of an $expr that compares
+// fields with variables: $eq, or $and of several comparisons. The names of variables stand for their values.
+func withoutVariables(filter bson.D) (plain bson.D) {
+	for _, e := range filter {
+		if e.Key != "$expr" {
+			plain = append(plain, e)
+			continue
+		}
+		all := bson.A{e.Value}
+		if several, _ := lookup(e.Value.(bson.D), "$and"); several != nil {
+			all = several.(bson.A)
+		}
+		for _, one := range all {
+			operator := one.(bson.D)[0]
+			operands := operator.Value.(bson.A)
+			name := strings.TrimPrefix(operands[0].(string), "$")
+			condition := bson.E{Key: name, Value: operands[1]}
+			if operator.Key != "$eq" {
+				condition.Value = bson.D{{Key: operator.Key, Value: operands[1]}}
+			}
+			plain = append(plain, condition)
+		}
+	}
+	return plain
 }
 
 func checkShards(t *testing.T, all []mongofake.Command) {

@@ -44,7 +44,7 @@ func (p *processes) Close(ctx context.Context) error {
 // concurrent lists the most concurrent suites of the kit.
 var concurrent = []string{
 	"units", "users", "tries", "tokens", "isolation", "closing", "idempotency", "reservations", "rows", "guards",
-	"cancellation", "races", "guessing", "privacy", "life",
+	"cancellation", "races", "steps", "guessing", "privacy", "life",
 }
 
 // TestStorageOfTwoProcesses runs the kit with every second unit in another store, so that only the database

@@ -262,6 +262,7 @@ var queries = map[string][]served{
 		}},
 		{"_id_", []string{
 			"_id=",
+			"_id= status=",
 			"_id> | sort _id",
 			"| sort _id",
 		}},

@@ -368,6 +368,7 @@ var queries = map[string][]served{
 		}},
 		{"_id_", []string{
 			"_id=",
+			"_id=in",
 			"_id= attempts= due_at!=",
 			"_id> | sort _id",
 			"| sort _id",
@@ -385,6 +386,7 @@ var queries = map[string][]served{
 	"presences": {
 		{"_id_", []string{
 			"_id=",
+			"_id=in",
 			"_id> | sort _id",
 			"| sort _id",
 		}},

@@ -32,7 +32,7 @@ type decoder struct {
 func (d decoder) decode(ctx context.Context, r *http.Request, req any) error {
 	v := reflect.ValueOf(req).Elem()
 	received := &body{}
-	if in := intakeOf(ctx); in != nil {
+	if in := intakeOf(r); in != nil {
 		if err := in.readAll(ctx, d.limit); err != nil {
 			return err
 		}

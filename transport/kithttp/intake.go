@@ -35,7 +35,6 @@ func WithBodies(b Bodies) Option { return func(s *Server) { s.bodies = b } }
 // intake is the body of an HTTP request while it is read. If it is not read to its end, the server
 // closes the connection: net/http would otherwise read up to 256 KiB and discard them.
 type intake struct {
-	context.Context // of the request, in which intakeOf finds the intake
 	io.ReadCloser
 	w        http.ResponseWriter
 	control  http.ResponseController
@@ -54,37 +53,30 @@ type intake struct {
 	arrived int64         // in that time
 }
 
-type intakeKey struct{}
+// hasBody reports whether a request has, or may have, a body.
+func hasBody(r *http.Request) bool { return r.Body != nil && r.ContentLength != 0 }
 
-// Value returns the intake itself for its key.
-func (in *intake) Value(key any) any {
-	if key == (intakeKey{}) {
-		return in
-	}
-	return in.Context.Value(key)
-}
-
-// takeIn returns a copy of a request with a body, whose body is its intake. The caller must call
-// leave when the request is answered. net/http keeps the request as it was.
-func (s *Server) takeIn(w http.ResponseWriter, r *http.Request) (*http.Request, *intake) {
+// takeIn returns the intake of a request with a body. The caller must call leave when the request is
+// answered.
+func (s *Server) takeIn(w http.ResponseWriter, r *http.Request) *intake {
 	in := &intake{
-		Context: r.Context(), ReadCloser: r.Body, w: w, control: *http.NewResponseController(w), declared: r.ContentLength,
+		ReadCloser: r.Body, w: w, control: *http.NewResponseController(w), declared: r.ContentLength,
 		http1: r.ProtoMajor == 1, expects: r.Header.Get("Expect") != "", bodies: s.bodies, pace: s.pace,
 	}
 	if server, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && server.ReadTimeout > 0 {
 		in.latest = time.Now().Add(server.ReadTimeout)
 	}
 	if in.http1 {
-		w.Header().Set("Connection", "close") // until the body is complete
+		w.Header()["Connection"] = closing // until the body is complete
 	}
-	r = r.WithContext(in)
-	r.Body = in
-	return r, in
+	return in
 }
 
-// intakeOf returns the intake of the current request, or nil if the request has no body.
-func intakeOf(ctx context.Context) *intake {
-	in, _ := ctx.Value(intakeKey{}).(*intake)
+var closing = []string{"close"}
+
+// intakeOf returns the intake of a request of a route, or nil if the request has no body.
+func intakeOf(r *http.Request) *intake {
+	in, _ := r.Body.(*intake)
 	return in
 }
 

@@ -73,6 +73,17 @@ func intakeServer(b kithttp.Bodies, inside func(basket)) *kithttp.Server {
 	return s
 }
 
+// full is in front of a server, and refuses the requests of the path /full without it.
+func full(s *kithttp.Server) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/full" {
+			s.Refuse(w, r, errFull)
+			return
+		}
+		s.ServeHTTP(w, r)
+	})
+}
+
 // dial sends the text of a request to a server, and returns the connection.
 func dial(t *testing.T, server *httptest.Server, text string) (net.Conn, *bufio.Reader) {
 	t.Helper()
@@ -111,10 +122,10 @@ func response(t *testing.T, r *bufio.Reader) (status int, text string, remains b
 // is asked for no body, and ends its connection.
 func TestRefusedBodiesAreNotRead(t *testing.T) {
 	budget := &till{room: 1 << 20}
-	server := httptest.NewServer(intakeServer(kithttp.Bodies{Begin: budget.begin}, func(basket) {}))
+	server := httptest.NewServer(full(intakeServer(kithttp.Bodies{Begin: budget.begin}, func(basket) {})))
 	t.Cleanup(server.Close)
 	for path, want := range map[string]int{
-		"POST /gated": 429, "POST /busy": 503, "POST /nowhere": 404, "POST //gated": 404, "GET /gated": 405, "GET /plain": 200, "POST /none": 413, "POST /some": 413,
+		"POST /gated": 429, "POST /busy": 503, "POST /full": 503, "POST /nowhere": 404, "POST //gated": 404, "GET /gated": 405, "GET /plain": 200, "POST /none": 413, "POST /some": 413,
 	} {
 		sizes := []string{"Content-Length: 8388608\r\n", "Content-Length: 8388608\r\nExpect: 100-continue\r\n"}
 		if want != 413 {
@@ -192,11 +203,11 @@ func TestConnectionRemainsAfterACompleteBody(t *testing.T) {
 // keeps its connection, if the body is small and has arrived.
 func TestConnectionRemainsUnderLoad(t *testing.T) {
 	budget := &till{room: 1 << 20}
-	server := httptest.NewServer(intakeServer(kithttp.Bodies{Begin: budget.begin}, func(basket) {}))
+	server := httptest.NewServer(full(intakeServer(kithttp.Bodies{Begin: budget.begin}, func(basket) {})))
 	t.Cleanup(server.Close)
 	conn, r := dial(t, server, "")
-	for _, size := range []int{2, 100, 3000, 4096, 100} {
-		text := head("POST", "/busy", fmt.Sprintf("Content-Length: %d\r\n", size)) + strings.Repeat("x", size)
+	for n, size := range []int{2, 100, 3000, 4096, 100, 100, 4096} {
+		text := head("POST", []string{"/busy", "/full"}[n%2], fmt.Sprintf("Content-Length: %d\r\n", size)) + strings.Repeat("x", size)
 		if _, err := io.WriteString(conn, text); err != nil {
 			t.Fatal(err)
 		}

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/go-kit/kit/endpoint"
 
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -88,10 +88,8 @@ func (s *Server) WriteError(ctx context.Context, err error, w http.ResponseWrite
 	if p.Status >= http.StatusInternalServerError {
 		s.hook(ctx, RouteFrom(ctx), err)
 	}
-	if f.RetryAfter > 0 {
-		w.Header().Set("Retry-After", seconds(f.RetryAfter))
-	}
-	s.writeProblem(ctx, w, p)
+	s.problems(ctx, p)
+	s.writeFault(w, f, p)
 }
 
 // seconds rounds up, so that a client does not retry too early.
@@ -99,9 +97,33 @@ func seconds(d time.Duration) string {
 	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
 }
 
+// Refuse answers a request with the problem document of an error, such as one that refuses it because
+// of the load, and does no more for it: it finds no route, and calls no hook and no function of
+// [WithBefore]. As after a gate that returned the error, it reads a small body of the request that has
+// arrived, so that the connection can be kept.
+func (s *Server) Refuse(w http.ResponseWriter, r *http.Request, f *fault.Error) {
+	if hasBody(r) {
+		in := s.takeIn(w, r)
+		defer in.leave()
+		in.skip()
+	}
+	s.writeFault(w, f, problemOf(f))
+}
+
+// writeFault writes the problem document of an error, with its Retry-After.
+func (s *Server) writeFault(w http.ResponseWriter, f *fault.Error, p Problem) {
+	if f.RetryAfter > 0 {
+		w.Header().Set("Retry-After", seconds(f.RetryAfter))
+	}
+	s.sendProblem(w, p)
+}
+
 func (s *Server) writeProblem(ctx context.Context, w http.ResponseWriter, p Problem) {
 	s.problems(ctx, p)
-	body, _ := json.Marshal(p) // fails only for text that is not UTF-8, which problemOf removes
+	s.sendProblem(w, p)
+}
+
+func (s *Server) sendProblem(w http.ResponseWriter, p Problem) {
 	h := w.Header()
 	switch p.Status {
 	case http.StatusUnauthorized:
@@ -114,7 +136,39 @@ func (s *Server) writeProblem(ctx context.Context, w http.ResponseWriter, p Prob
 		}
 	}
 	setCommon(h, problemMedia)
+	buffer := encoded.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in the pool
+	body := p.append((*buffer)[:0])
+	if cap(body) <= keptSize {
+		*buffer = body
+		defer encoded.Put(buffer) // a response writer does not keep what was written
+	}
 	write(w, p.Status, body)
+}
+
+// append appends what the JSON library would write for the document.
+func (p Problem) append(b []byte) []byte {
+	text := func(name, value string) {
+		b, _ = jsontext.AppendQuote(append(b, name...), value) // fails only for text that is not UTF-8, which problemOf removes
+	}
+	text(`{"type":`, p.Type)
+	text(`,"title":`, p.Title)
+	b = strconv.AppendInt(append(b, `,"status":`...), int64(p.Status), 10)
+	text(`,"detail":`, p.Detail)
+	text(`,"code":`, p.Code)
+	for i, field := range p.Errors {
+		if i == 0 {
+			b = append(b, `,"errors":[`...)
+		} else {
+			b = append(b, ',')
+		}
+		text(`{"field":`, field.Field)
+		text(`,"message":`, field.Message)
+		b = append(b, '}')
+	}
+	if len(p.Errors) > 0 {
+		b = append(b, ']')
+	}
+	return append(b, '}')
 }
 
 // PanicError is the error that the error hook gets for a panic.

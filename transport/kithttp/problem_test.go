@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-kit/kit/endpoint"
 
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -293,6 +294,26 @@ func TestProblemsAreSmall(t *testing.T) {
 	for _, text := range []string{p.Detail, p.Errors[0].Field, p.Errors[0].Message} {
 		if !strings.HasPrefix(text, "ééé") || !strings.HasSuffix(text, "é…") {
 			t.Errorf("got %.20q… with %d bytes, want the beginning of the text", text, len(text))
+		}
+	}
+}
+
+// TestProblemsAreWrittenAsByTheLibrary compares problem documents with those of the JSON library.
+func TestProblemsAreWrittenAsByTheLibrary(t *testing.T) {
+	s := kithttp.NewServer()
+	for _, text := range []string{"", "plain", `"quoted" \ and /`, "a line\nand\ttabs\r\b\f", "\x00\x1f\x7f", "<b>&amp;</b>", "é, 漢字, \u2028\u2029", "\xff"} {
+		for _, fields := range [][]fault.Field{nil, {{Name: "a", Message: text}}, {{Name: text, Message: "b"}, {Name: "c", Message: "d"}}} {
+			f := fault.New(fault.Invalid, "code", text)
+			f.Fields = fields
+			w := httptest.NewRecorder()
+			s.WriteError(t.Context(), f, w)
+			want, err := jsonv2.Marshal(problem(t, w))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := w.Body.String(); got != string(want) {
+				t.Errorf("got %s, want %s", got, want)
+			}
 		}
 	}
 }

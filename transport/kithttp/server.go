@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"path"
 	"reflect"
 	"slices"
@@ -49,96 +48,6 @@ type Server struct {
 	problems   func(context.Context, Problem)
 }
 
-// Option is an option of [NewServer].
-type Option func(*Server)
-
-// WithInfo sets the title, version and description of the OpenAPI document. The description may be
-// Markdown.
-func WithInfo(title, version, description string) Option {
-	return func(s *Server) { s.api.title, s.api.version, s.api.description = title, version, description }
-}
-
-// WithLicense sets the license of the OpenAPI document, an SPDX identifier such as MIT.
-func WithLicense(identifier string) Option {
-	return func(s *Server) { s.api.license = identifier }
-}
-
-// WithBearer declares a security scheme, an "Authorization: Bearer" header, that routes refer to by
-// name. The scheme is documentation only: a [Gate] must check the token. Every 401 then has the
-// header "WWW-Authenticate: Bearer".
-func WithBearer(name, description string) Option {
-	return func(s *Server) { s.api.bearers = append(s.api.bearers, bearer{name, description}) }
-}
-
-// WithHeaders declares headers that every response has. It is documentation only: the server does
-// not set them.
-func WithHeaders(headers ...Header) Option {
-	return func(s *Server) { s.api.headers = append(s.api.headers, headers...) }
-}
-
-// WithBasePath sets the path below which clients reach the server, if it is not the root: for
-// example /community. Something in front of the server, like http.StripPrefix or a proxy, must
-// remove it from the path of each request. The server puts it in front of the paths in redirects,
-// and names it in the OpenAPI document. The path must be one that [CheckBasePath] accepts.
-func WithBasePath(path string) Option { return func(s *Server) { s.basePath = path } }
-
-// CheckBasePath returns an error unless the path can be the base path of a server: "" for the root,
-// or a path that begins with a slash and does not end with one, has no segment that is empty, "."
-// or "..", and has no characters that a URL escapes.
-func CheckBasePath(p string) error {
-	if p != "" && (p == "/" || !isClean(p+"/") || (&url.URL{Path: p}).EscapedPath() != p) {
-		return fmt.Errorf("kithttp: base path %q: must be empty, or like /community or /a/b", p)
-	}
-	return nil
-}
-
-// WithBodyLimit sets the greatest number of bytes of a request's body, which must be above 0. The
-// default is [DefaultBodyLimit]. A route may set its own limit. If a route without JSON fields sets
-// none, its limit is at most 1 KiB.
-func WithBodyLimit(bytes int64) Option { return func(s *Server) { s.bodyLimit = bytes } }
-
-// WithMiddleware wraps the endpoint of every route, outside of the route's own middleware. The
-// first is the outermost. See [Handle].
-func WithMiddleware(mw ...endpoint.Middleware) Option {
-	return func(s *Server) { s.middleware = append(s.middleware, mw...) }
-}
-
-// WithoutRoutes leaves out routes: for each name, [Handle] does not add the first route that has it.
-// Another route may then have the name and the path.
-func WithoutRoutes(names ...string) Option {
-	return func(s *Server) {
-		for _, name := range names {
-			s.without[name] = true
-		}
-	}
-}
-
-// WithErrorHook sets a function that can log errors. It is called with every error that is answered
-// with a 5xx, or would be if its [Stream] had not begun, with its cause, and with every panic (a
-// [*PanicError]). It is not called for a request that the client has canceled. RouteInfo is zero
-// for a plain handler.
-func WithErrorHook(hook func(context.Context, RouteInfo, error)) Option {
-	return func(s *Server) { s.hook = hook }
-}
-
-// WithProblemHook sets a function that is called with every problem document that is sent.
-func WithProblemHook(hook func(context.Context, Problem)) Option {
-	return func(s *Server) { s.problems = hook }
-}
-
-// WithBefore adds functions that run before the gates of every route. They may add values to the
-// context.
-func WithBefore(before ...kit.RequestFunc) Option {
-	return func(s *Server) { s.before = append(s.before, before...) }
-}
-
-// WithAfter adds functions that run when the endpoint of a route has returned a response and no
-// error, before the response is written. They get the context that the gates returned, and may set
-// headers.
-func WithAfter(after ...kit.ServerResponseFunc) Option {
-	return func(s *Server) { s.after = append(s.after, after...) }
-}
-
 // NewServer returns a server without routes. It panics if the body limit is not above 0, or if the
 // base path is not valid.
 func NewServer(opts ...Option) *Server {
@@ -161,12 +70,6 @@ func NewServer(opts ...Option) *Server {
 	}
 	return s
 }
-
-// Gate admits or refuses a request before it is decoded, so its refusal comes before any refusal of
-// the request's content. It returns the context with which the request continues, derived from ctx,
-// or a *fault.Error that refuses the request. [RequestFrom] returns the *http.Request; a gate must
-// not read its body.
-type Gate func(ctx context.Context) (context.Context, error)
 
 // Handle adds a route to a server. A request passes the functions of [WithBefore] and the gates, is
 // decoded, passes the middleware, and reaches h.
@@ -214,7 +117,7 @@ func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context
 	decode := func(ctx context.Context, r *http.Request) (any, error) {
 		if refused := exchangeOf(ctx).refused; refused != nil {
 			if errors.Is(refused, fault.Unavailable) {
-				intakeOf(ctx).skip()
+				intakeOf(r).skip()
 			}
 			return nil, refused
 		}
@@ -247,23 +150,6 @@ func Handle[Req, Resp any](s *Server, r Route[Req, Resp], h func(context.Context
 		info: info, shape: shape, optionalBody: r.OptionalBody, faults: r.Faults, headers: r.Headers,
 		media: r.Media, alsoStatus: r.AlsoStatus, answer: r.answer(),
 	})
-}
-
-// enter runs gates. A kit.RequestFunc cannot return an error, so the refusal is kept in the
-// exchange for the decoder, which runs next.
-func enter(gates []Gate) kit.RequestFunc {
-	return func(outside context.Context, _ *http.Request) context.Context {
-		ctx := outside
-		for _, gate := range gates {
-			entered, err := gate(ctx)
-			if err != nil {
-				exchangeOf(outside).refused = err
-				return outside // not ctx: a gate may have returned a context without the exchange
-			}
-			ctx = entered
-		}
-		return ctx
-	}
 }
 
 // HandleHTTP adds a plain handler for a pattern of http.ServeMux. The handler is neither in Routes
@@ -300,20 +186,37 @@ func (s *Server) Routes() []RouteInfo {
 
 // ServeHTTP dispatches the request to its route. A path with empty or dot segments is unknown.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Body != nil && r.ContentLength != 0 {
+	if hasBody(r) {
 		given := r
-		var in *intake
-		r, in = s.takeIn(w, r)
-		defer func() {
-			in.leave()
-			given.Pattern = r.Pattern // for what is around the server
-		}()
+		r = r.WithContext(r.Context()) // net/http keeps the request as it was
+		defer func() { given.Pattern = r.Pattern }()
+	}
+	s.ServeOwn(w, r)
+}
+
+// ServeOwn is ServeHTTP for a copy of a request that is made for it, as by http.Request.WithContext. It
+// changes the body of the copy, and so saves another one.
+func (s *Server) ServeOwn(w http.ResponseWriter, r *http.Request) {
+	if hasBody(r) {
+		in := s.takeIn(w, r)
+		defer in.leave()
+		r.Body = in
 	}
 	if !isClean(r.URL.EscapedPath()) {
 		s.writeProblem(r.Context(), w, problemNotFound)
 		return
 	}
 	s.mux.ServeHTTP(&refusal{ResponseWriter: w, server: s, request: r}, r)
+}
+
+// PatternOf returns the pattern of http.ServeMux of what serves a request: the method and the path of
+// a route, or what [Server.HandleHTTP] got. It returns "" if there is nothing.
+func (s *Server) PatternOf(r *http.Request) string {
+	if !isClean(r.URL.EscapedPath()) {
+		return ""
+	}
+	_, pattern := s.mux.Handler(r)
+	return pattern
 }
 
 func isClean(p string) bool {
@@ -373,48 +276,4 @@ func (s *Server) guard(info RouteInfo, next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(w, r)
 	})
-}
-
-// exchange is the context of a request, with what RequestFrom and RouteFrom return.
-type exchange struct {
-	context.Context
-	request *http.Request
-	route   *RouteInfo
-	refused error // the refusal of a gate
-}
-
-type exchangeKey struct{}
-
-// Value returns the exchange itself for its key.
-func (x *exchange) Value(key any) any {
-	if key == (exchangeKey{}) {
-		return x
-	}
-	return x.Context.Value(key)
-}
-
-func withExchange(info RouteInfo) kit.RequestFunc {
-	return func(ctx context.Context, r *http.Request) context.Context {
-		return &exchange{Context: ctx, request: r, route: &info}
-	}
-}
-
-// exchangeOf returns the exchange of the current request, or an empty one if there is no request.
-func exchangeOf(ctx context.Context) *exchange {
-	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
-		return x
-	}
-	return &exchange{}
-}
-
-// RequestFrom returns the current HTTP request, or nil if ctx has none. Only the decoder may read
-// its body.
-func RequestFrom(ctx context.Context) *http.Request { return exchangeOf(ctx).request }
-
-// RouteFrom returns the route of the current request, or the zero RouteInfo if ctx has none.
-func RouteFrom(ctx context.Context) RouteInfo {
-	if route := exchangeOf(ctx).route; route != nil {
-		return *route
-	}
-	return RouteInfo{}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -13,15 +14,15 @@ import (
 )
 
 // Admission is the limit of the requests of all classes that run at the same time, before their
-// lanes. It follows from how long requests take: if they take longer than Slowdown times what they
-// take without load, for half a second without a pause, fewer may run. Callers take turns,
-// and in a queue that is full the last request of the caller with the most is refused. The zero
-// value sets no limit.
+// lanes. It follows from how long requests take: if the queue has not drained for half a second, and
+// they take longer than Slowdown times what they take without load, fewer may run. Callers take
+// turns, and in a queue that is full the last request of the caller with the most is refused. The
+// zero value sets no limit.
 type Admission struct {
 	Least    int           // requests that may always run; a quarter of them is no load
 	Most     int           // requests that may run if there is no overload; 0 means no limit at all
 	Slowdown float64       // how many times as long as without load a request may take, 1 to 100
-	Queue    int           // requests that wait; under overload no more than may run
+	Queue    int           // requests that wait; under overload half as many as may run, at most
 	Wait     time.Duration // the longest time in the queue; 0 means no limit
 
 	// Reserve is how many requests more may run, and as many wait, if they are those of
@@ -31,7 +32,7 @@ type Admission struct {
 
 // DefaultAdmission returns the limit for a server with so many cores.
 func DefaultAdmission(cores int) Admission {
-	return Admission{Least: 4 * cores, Most: 16 * cores, Slowdown: 2, Queue: 256, Wait: time.Second, Reserve: 8}
+	return Admission{Least: 6 * cores, Most: 16 * cores, Slowdown: 3, Queue: 256, Wait: time.Second, Reserve: 8}
 }
 
 func newAdmission(a Admission) *lane {
@@ -58,7 +59,7 @@ func (g *Gate) Admission() AdmissionLoad {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return AdmissionLoad{Limit: l.limits.AtOnce, Running: l.running, Waiting: len(l.waiting), Refused: l.refused}
+	return AdmissionLoad{Limit: l.limits.AtOnce, Running: l.running, Waiting: len(l.waiting), Refused: l.refused.Load()}
 }
 
 // bodyGrace is how long a request keeps its place while its body arrives. Most bodies have arrived
@@ -118,8 +119,8 @@ func (g *Gate) arrive(ctx context.Context, kept bool) (context.Context, error) {
 	if g.admission == nil || a == nil {
 		return ctx, nil
 	}
-	if !kept && g.admission.isFull() { // before it costs to find out who calls
-		return ctx, ErrBusy
+	if !kept && g.IsFull() { // before it costs to find out who calls
+		return ctx, g.TurnAway()
 	}
 	call := CallFrom(ctx)
 	a.of, a.kept = sharer{"address " + network(call.Address), 1}, kept
@@ -132,6 +133,41 @@ func (g *Gate) arrive(ctx context.Context, kept bool) (context.Context, error) {
 		a.presumed = p
 	}
 	return ctx, g.occupy(ctx, a, newPlace(a.of))
+}
+
+// IsFull reports whether [Gate.Arrive] would refuse a request now, whoever sends it. A transport may
+// call it, and then [Gate.TurnAway], before it makes what Arrive needs.
+func (g *Gate) IsFull() bool { return g.admission != nil && g.admission.isFull() }
+
+// TurnAway counts a request that is refused because the gate is full, and returns ErrBusy.
+func (g *Gate) TurnAway() *fault.Error {
+	if g.admission != nil {
+		g.admission.refused.Add(1)
+	}
+	return ErrBusy
+}
+
+// refusalLog is how often the log has a line for requests that are refused because of the load.
+const refusalLog = time.Second
+
+// NoteRefusal counts a request that ErrBusy refuses, for the log, which has one line a second for all
+// of them. It reports whether this one has a line, and how many were counted since the last line, this
+// one included.
+func (g *Gate) NoteRefusal() (count int64, hasLine bool) {
+	n := &g.noted
+	n.count.Add(1)
+	now := time.Now().UnixNano()
+	last := n.logged.Load()
+	if now-last < int64(refusalLog) || !n.logged.CompareAndSwap(last, now) {
+		return 0, false
+	}
+	return n.count.Swap(0), true
+}
+
+// noted are the refusals of which the log has no line yet.
+type noted struct {
+	count  atomic.Int64
+	logged atomic.Int64 // when the last line was written, in nanoseconds since 1970
 }
 
 // presume returns what a Presumer returns for a token. It is asked once for a request.

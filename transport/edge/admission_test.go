@@ -82,6 +82,7 @@ type load struct {
 	rate   float64       // per second
 	warmup time.Duration // before the time that is measured, in which an overload is found
 	span   time.Duration
+	pause  time.Duration      // in which nobody sends a request, in each quarter of a second
 	from   func(i int) string // the address of the caller of a request
 	arrive func(*edge.Gate, context.Context) (context.Context, error)
 }
@@ -112,6 +113,9 @@ func (m *machine) offer(loads ...load) []results {
 			end := start.Add(l.span)
 			for i := 0; ; i++ {
 				time.Sleep(time.Duration(random.ExpFloat64() / l.rate * float64(time.Second)))
+				if into := time.Since(start.Add(-l.warmup)) % (time.Second / 4); into < l.pause {
+					time.Sleep(l.pause - into)
+				}
 				if !time.Now().Before(end) {
 					return
 				}
@@ -221,6 +225,23 @@ func TestOverload(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestOverloadWithPauses offers three times of what the server can do, by clients that all pause now
+// and then, for longer than what is admitted takes. That does not end the overload.
+func TestOverloadWithPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(following())
+		const span = 10 * time.Second
+		unloaded := m.offer(load{rate: capacity * 0.3, span: span, from: many})[0]
+		over := m.offer(load{rate: capacity * 3, warmup: time.Second, span: span, pause: 100 * time.Millisecond, from: many})[0]
+		if got, without := percentile(over.served, 99), percentile(unloaded.served, 99); got > 3*without {
+			t.Errorf("the p99 is %v, and %v without load", got, without)
+		}
+		if got := percentile(over.refused, 99); got >= 5*time.Millisecond {
+			t.Errorf("a refusal took %v", got)
+		}
+	})
 }
 
 // TestNobodyIsRefusedWithoutOverload sends what the server can do: a part of its capacity at random

@@ -41,6 +41,7 @@ type Gate struct {
 	addresses     *limiter
 	users         *limiter
 	admission     *lane // nil for no limit
+	noted         noted
 	lanes         map[Class]*lane
 	bodies        *bodies
 	ended         ended

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -37,7 +38,7 @@ type lane struct {
 	waiting []*place            // in the order of their arrival
 	round   int                 // in which the last request began
 	callers map[string]*portion // of the callers with requests that run or wait
-	refused int64               // requests, since the start
+	refused atomic.Int64        // requests, since the start
 }
 
 func newLane(limits Lane, own, full *fault.Error) *lane {
@@ -124,9 +125,7 @@ func (l *lane) await(ctx context.Context, p *place) error {
 		case <-ctx.Done():
 			return nil
 		case <-late:
-			l.mu.Lock()
-			l.refused++
-			l.mu.Unlock()
+			l.refused.Add(1)
 			l.leave(p)
 			return l.full
 		}
@@ -159,7 +158,7 @@ func (l *lane) join(p *place) error {
 	refusal := l.refusal(p)
 	if refusal != nil {
 		l.remove(p)
-		l.refused++
+		l.turnedAway()
 	}
 	return refusal
 }
@@ -198,7 +197,8 @@ func (l *lane) displace(p *place) bool {
 	return true
 }
 
-// isFull reports whether there is no room for another request, whoever sends it.
+// isFull reports whether there is no room for another request, whoever sends it. It is for lanes with
+// a tuner.
 func (l *lane) isFull() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -211,7 +211,7 @@ func (l *lane) isFull() bool {
 			return false // see displace
 		}
 	}
-	l.refused++
+	l.tuner.crowded = time.Now()
 	return true
 }
 
@@ -232,9 +232,17 @@ func (l *lane) worst(kept bool) (worst *place) {
 // refuse refuses a request that waits.
 func (l *lane) refuse(p *place) {
 	l.remove(p)
-	l.refused++
+	l.turnedAway()
 	p.state = isRefused
 	close(p.decided)
+}
+
+// turnedAway counts a request for which there was no room.
+func (l *lane) turnedAway() {
+	l.refused.Add(1)
+	if l.tuner != nil {
+		l.tuner.crowded = time.Now()
+	}
 }
 
 // hasShare reports whether a sharer of a request may have another one that runs.
@@ -309,7 +317,7 @@ func (l *lane) tune() {
 	if l.tuner == nil {
 		return
 	}
-	l.limits.AtOnce, l.limits.Queue = l.tuner.tune(time.Now(), l.running)
+	l.limits.AtOnce, l.limits.Queue = l.tuner.tune(time.Now(), l.running, len(l.waiting))
 	for len(l.waiting) > l.limits.Queue+l.reserve {
 		worst := l.worst(false)
 		if worst == nil {

@@ -12,8 +12,10 @@ import (
 // GradientLimit): the limit is multiplied by what a request may take and divided by what it takes
 // now. What it takes without load is measured for each operation, so that another mix of operations
 // is no change, while few requests run; under a load that does not end, the limit is lowered for
-// that for some milliseconds. As in CoDel (RFC 8289), there is overload only if the requests have
-// not drained for an interval: a burst that passes is none.
+// that for some milliseconds. As in CoDel (RFC 8289), there is overload only if the queue has not
+// drained for an interval: a burst that passes is none. It is over when nobody has been refused for a
+// while. Requests that end together, like messages that share a commit, leave the places and the
+// queue empty for moments although others are on their way in, and so does a client that pauses.
 //
 // failsafe-go's adaptivelimiter, which is kept well, does not fit. It moves its limit by
 // one or so each second, compares all operations with one average, which the overload itself moves,
@@ -22,13 +24,16 @@ type tuner struct {
 	Admission
 	quiet int // so many requests are no load
 
-	limit  float64
-	least  map[string]*average // how long operations take without load, in seconds
-	seen   time.Time           // when a request without load was last seen
-	calm   time.Time           // when no more than quiet were running
-	probed time.Time           // when the last probe began
-	before float64             // the limit before a probe that runs; 0 if none runs
-	cut    time.Time           // when the limit was lowered; requests that began before tell nothing
+	limit   float64
+	least   map[string]*average // how long operations take without load, in seconds
+	seen    time.Time           // when a request without load was last seen
+	calm    time.Time           // when no more than quiet were running
+	drained time.Time           // when nobody waited
+	crowded time.Time           // when there was no room for a request
+	over    bool                // there is overload
+	probed  time.Time           // when the last probe began
+	before  float64             // the limit before a probe that runs; 0 if none runs
+	cut     time.Time           // when the limit was lowered; requests that began before tell nothing
 
 	// Since the window began:
 	began       time.Time
@@ -45,7 +50,8 @@ type average struct {
 const (
 	tunerWindow   = 20 * time.Millisecond
 	tunerSamples  = 32                     // the least in a window
-	tunerInterval = 500 * time.Millisecond // under load, before that is an overload
+	tunerInterval = 500 * time.Millisecond // in which the queue does not drain, before that is an overload
+	tunerOver     = time.Second            // without refusals, before the overload is over
 	tunerProbe    = 5 * time.Second        // the most that it has not seen a request without load
 	tunerRetry    = time.Second            // between probes if it has never seen one
 	tunerProbed   = 32                     // the samples of a probe
@@ -84,11 +90,18 @@ func (t *tuner) ended(operation string, began time.Time, took time.Duration, amo
 	}
 }
 
-// tune returns how many requests may run, and how many may wait. running is the number of those
-// that run.
-func (t *tuner) tune(now time.Time, running int) (atOnce, queue int) {
+// tune returns how many requests may run, and how many may wait, now that so many do.
+func (t *tuner) tune(now time.Time, running, waiting int) (atOnce, queue int) {
 	if running <= t.quiet && t.before == 0 {
 		t.calm = now
+	}
+	if waiting == 0 {
+		t.drained = now
+	}
+	if t.over {
+		t.over = now.Sub(t.crowded) < tunerOver
+	} else if now.Sub(t.drained) >= tunerInterval {
+		t.over, t.crowded = true, now
 	}
 	t.most = max(t.most, running)
 	passed := now.Sub(t.began)
@@ -99,10 +112,10 @@ func (t *tuner) tune(now time.Time, running int) (atOnce, queue int) {
 			t.next(now)
 		}
 	case passed < tunerWindow:
-	case !t.calm.Before(t.began):
+	case !t.over && !t.calm.Before(t.began):
 		t.limit = min(t.limit*math.Exp2(passed.Seconds()/tunerWindow.Seconds()), float64(t.Most))
 		t.next(now)
-	case now.Sub(t.calm) < tunerInterval || t.samples < tunerSamples: // the window goes on
+	case !t.over && now.Sub(t.calm) < tunerInterval || t.samples < tunerSamples: // the window goes on
 	case now.Sub(t.probed) >= tunerRetry && (t.usual == 0 || now.Sub(t.calm) >= tunerProbe && now.Sub(t.seen) >= tunerProbe):
 		t.before, t.limit = t.limit, float64(t.quiet)
 		t.probed, t.cut = now, now
@@ -114,10 +127,11 @@ func (t *tuner) tune(now time.Time, running int) (atOnce, queue int) {
 		t.slope(now)
 		t.next(now)
 	}
-	if atOnce = max(int(t.limit), 1); atOnce == t.Most {
+	atOnce = max(int(t.limit), 1)
+	if !t.over && atOnce == t.Most {
 		return atOnce, t.Queue
 	}
-	return atOnce, min(max(atOnce, int(t.before)), t.Queue)
+	return atOnce, min(max((atOnce+1)/2, int(t.before)), t.Queue)
 }
 
 // slope sets the limit at the end of a window under load.

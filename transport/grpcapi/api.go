@@ -244,8 +244,14 @@ func (b brief) RegisterService(service *grpc.ServiceDesc, implementation any) {
 // logFailure logs a failure of the server. Only the log has the cause; the status does not.
 func (a *API) logFailure(ctx context.Context, operation string, err error) {
 	level := slog.LevelError
-	if errors.Is(err, fault.Unavailable) {
+	switch {
+	case errors.Is(err, edge.ErrBusy): // the line of the call says so, and there may be thousands
+		level = slog.LevelDebug
+	case errors.Is(err, fault.Unavailable):
 		level = slog.LevelWarn
+	}
+	if !a.log.Enabled(ctx, level) {
+		return
 	}
 	attrs := []slog.Attr{
 		slog.String("request_id", edge.RequestID(ctx)),

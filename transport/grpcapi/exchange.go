@@ -104,6 +104,13 @@ func (a *API) logExchange(ctx context.Context, address string, done Exchange, er
 	}
 	if f := failure.Public(err); err != nil && codes.Code(failure.CodesOf(f.Kind).GRPC) == done.Code { // not an interceptor's
 		attrs = append(attrs, slog.String("code", f.Code))
+		if f.Code == edge.ErrBusy.Code {
+			count, hasLine := a.gate.NoteRefusal()
+			if !hasLine {
+				return
+			}
+			attrs = append(attrs, slog.Int64("refused", count))
+		}
 	}
 	a.log.LogAttrs(ctx, slog.LevelInfo, "request", append(attrs, edge.LogAttrs(ctx)...)...)
 }

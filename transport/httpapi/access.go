@@ -30,13 +30,26 @@ func anyone[Req, Resp any](
 	kithttp.Handle(a.server, describe(c, r), h, append(opts, admit...)...)
 }
 
-// arrive returns the first gate of a route that reads the store. Whoever wants to end a session
-// can.
+// arrive returns the first gate of a route that reads the store.
 func (a *API) arrive(route string) kithttp.Gate {
-	if route == logOut.Name || route == endSession.Name || route == endOtherSessions.Name {
+	if endsSession(route) {
 		return a.gate.ArriveKept
 	}
 	return a.gate.Arrive
+}
+
+// endsSession reports whether a route ends sessions. Whoever wants to do that can.
+func endsSession(route string) bool {
+	return route == logOut.Name || route == endSession.Name || route == endOtherSessions.Name
+}
+
+// turnsAwayFrom lets ServeHTTP refuse the requests of a route whose first gate is that of
+// [API.arrive], unless the host has left the route out, and may have another one in its place.
+func (a *API) turnsAwayFrom(route kithttp.RouteInfo) {
+	isServed := slices.ContainsFunc(a.server.Routes(), func(r kithttp.RouteInfo) bool { return r.Name == route.Name })
+	if isServed && !endsSession(route.Name) {
+		a.turnsAway[route.Method+" "+route.Path] = true
+	}
 }
 
 // arriving returns what lets a request of a route arrive before it passes the gates.
@@ -60,6 +73,7 @@ func asUser[Req, Resp any](
 	}
 	kithttp.Handle(a.server, describe(c, r, users.ErrNotSignedIn, users.ErrSuspended), withCaller(h),
 		append(a.arriving(a.arrive(r.Name), c, gate), opts...)...)
+	a.turnsAwayFrom(r.Info())
 }
 
 // asSuspended serves a route for signed-in users, those who are suspended included.
@@ -70,6 +84,7 @@ func asSuspended[Req, Resp any](
 	r.Security = []string{bearer}
 	kithttp.Handle(a.server, describe(c, r, users.ErrNotSignedIn), withCaller(h),
 		append(a.arriving(a.arrive(r.Name), c, a.gate.SignedInOrSuspended), opts...)...)
+	a.turnsAwayFrom(r.Info())
 }
 
 // asAdmin serves a route for admins, who have a way in when others are refused. Gates in opts run

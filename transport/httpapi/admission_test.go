@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"maps"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -221,4 +222,75 @@ func TestArrivalsShareByUser(t *testing.T) {
 			(<-got[i]).want(t, want)
 		}
 	})
+}
+
+// TestRefusalsAreLoggedTogether checks that of many requests which are refused because of the load, one
+// in a second has a line, with their number. Each is observed.
+func TestRefusalsAreLoggedTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var book logbook
+		observed := 0
+		tn := newTown(t, admitOne)
+		tn.serve(admitOne, func(o *httpapi.Options) {
+			o.Log = book.logger()
+			o.Observe = func(_ context.Context, x httpapi.Exchange) {
+				if x.Status == 503 && x.Route == "GET /v1/wallet" && x.Bytes > 0 {
+					observed++
+				}
+			}
+		})
+		tn.full(func() {
+			for range 2 {
+				for range 10 {
+					tn.ask("GET", "/v1/wallet", tn.people["voyager"].token, "").refused(t, 503, "busy")
+				}
+				time.Sleep(time.Second)
+			}
+			tn.ask("GET", "/v1/interests", "", "").refused(t, 503, "busy") // by the gate
+		})
+		var refused []any
+		for _, line := range book.lines(t, "request") {
+			if line["code"] != "busy" || line["status"] != 503.0 || line["address"] == "" || line["request_id"] == "" {
+				t.Errorf("got the line %v", line)
+			}
+			refused = append(refused, line["refused"])
+		}
+		if want := []any{1.0, 10.0, 10.0}; !slices.Equal(refused, want) {
+			t.Errorf("got lines about %v requests, want %v", refused, want)
+		}
+		if observed != 20 {
+			t.Errorf("%d requests were observed", observed)
+		}
+		for _, line := range book.lines(t, "request failed") {
+			if line["level"] != "DEBUG" {
+				t.Errorf("got the line %v", line)
+			}
+		}
+	})
+}
+
+// TestRefusalsLookAlike compares a request that is refused before anything is made for it with one
+// that a gate refuses.
+func TestRefusalsLookAlike(t *testing.T) {
+	const origin = "https://app.example.org"
+	tn := newTown(t, admitOne, func(o *httpapi.Options) { o.Origins = []string{origin} })
+	tn.full(func() {
+		ask := func(path string) answer { return tn.ask("GET", path, "", "", "Origin", origin, "X-Request-Id", "mine") }
+		early, late := ask("/v1/wallet"), ask("/v1/interests")
+		if !maps.EqualFunc(early.header, late.header, slices.Equal) || early.body != late.body {
+			t.Errorf("got %v %s\nand %v %s", early.header, early.body, late.header, late.body)
+		}
+		if early.header.Get("X-Request-Id") != "mine" || early.header.Get("Access-Control-Allow-Origin") != origin {
+			t.Errorf("got %v", early.header)
+		}
+	})
+}
+
+// TestRouteOfAHostIsNotTurnedAway checks that a route in the place of one of the API is as the host
+// wants it.
+func TestRouteOfAHostIsNotTurnedAway(t *testing.T) {
+	tn := newTown(t, admitOne, func(o *httpapi.Options) { o.WithoutRoutes = []string{"wallet"} })
+	kithttp.Handle(tn.api.Server(), kithttp.Route[kithttp.None, kithttp.None]{Name: "wallet", Method: "GET", Path: "/v1/wallet"},
+		func(context.Context, kithttp.None) (kithttp.None, error) { return kithttp.None{}, nil })
+	tn.full(func() { tn.ask("GET", "/v1/wallet", "", "").want(t, 204) })
 }

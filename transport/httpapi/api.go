@@ -86,7 +86,8 @@ type API struct {
 	basePath      string
 	origins       []string
 	gate          *edge.Gate
-	presumes      bool // no middleware of a host relies on the caller before the use case has checked the session
+	turnsAway     map[string]bool // the routes whose first gate is edge.Gate.Arrive, by method and path
+	presumes      bool            // no middleware of a host relies on the caller before the use case has checked the session
 	cursors       *edge.Cursors
 	links         *edge.Links
 	server        *kithttp.Server
@@ -126,6 +127,7 @@ func New(s *services.Services, o Options) *API {
 		exports:       o.Limits.Exports,
 		streams:       o.Limits.Streams,
 		images:        newLender(),
+		turnsAway:     map[string]bool{},
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
@@ -220,8 +222,13 @@ func (a *API) logFailure(ctx context.Context, route kithttp.RouteInfo, err error
 	switch {
 	case errors.Is(err, ErrClosing): // probes are told so until the server has ended
 		level = slog.LevelDebug
+	case errors.Is(err, edge.ErrBusy): // the line of the request says so, and there may be thousands
+		level = slog.LevelDebug
 	case errors.Is(err, fault.Unavailable):
 		level = slog.LevelWarn
+	}
+	if !a.log.Enabled(ctx, level) {
+		return
 	}
 	attrs := []slog.Attr{
 		slog.String("request_id", RequestID(ctx)),

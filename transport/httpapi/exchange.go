@@ -26,6 +26,12 @@ type Exchange struct {
 // ServeHTTP serves a request. It gives the request an id, and logs one line about it.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
+	if a.gate.IsFull() {
+		if pattern := a.server.PatternOf(r); a.turnsAway[pattern] {
+			a.turnAway(w, r, pattern, begun)
+			return
+		}
+	}
 	r, ended := a.tracer.begin(r)
 	x := &exchange{Context: r.Context()}
 	ctx := edge.Watch(edge.WithRequestID(x, r.Header.Get(requestIDHeader)))
@@ -33,47 +39,75 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(ctx)
 	r.Pattern = "" // that of the host's mux
 
-	h := w.Header()
-	values := []string{ // one allocation; Set makes one for each
-		RequestID(ctx), "nosniff", "no-referrer", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
-	}
-	h[requestIDHeader], h["X-Content-Type-Options"] = values[0:1:1], values[1:2:2]
-	h["Referrer-Policy"], h["Content-Security-Policy"] = values[2:3:3], values[3:4:4]
-
+	setHeaders(w.Header(), RequestID(ctx))
 	recorded := &recorder{ResponseWriter: w}
 	defer func() {
 		done := Exchange{Route: r.Pattern, Status: recorded.status, Bytes: recorded.bytes, Duration: time.Since(begun)}
-		a.logExchange(r, x, done)
+		a.logExchange(r.Context(), r, x, done)
 		ended(done)
 		if a.observe != nil {
 			a.observe(r.Context(), done)
 		}
 	}()
 	if !a.allowOrigin(recorded, r) {
-		a.server.ServeHTTP(recorded, r)
+		a.server.ServeOwn(recorded, r)
 	}
+}
+
+// turnAway refuses a request of a route because of the load, without what it takes to serve one. The
+// client and the observer cannot tell that from a refusal of the gate.
+func (a *API) turnAway(w http.ResponseWriter, r *http.Request, pattern string, begun time.Time) {
+	r, ended := a.tracer.begin(r)
+	x := exchange{Context: r.Context(), code: edge.ErrBusy.Code}
+	ctx := edge.WithRequestID(&x, r.Header.Get(requestIDHeader))
+	setHeaders(w.Header(), RequestID(ctx))
+	recorded := recorder{ResponseWriter: w}
+	a.allowOrigin(&recorded, r) // none of these routes is asked for by a preflight
+	a.server.Refuse(&recorded, r, a.gate.TurnAway())
+	done := Exchange{Route: pattern, Status: recorded.status, Bytes: recorded.bytes, Duration: time.Since(begun)}
+	a.logExchange(ctx, r, &x, done)
+	ended(done)
+	if a.observe != nil {
+		a.observe(ctx, done)
+	}
+}
+
+// setHeaders sets the headers that every response has.
+func setHeaders(h http.Header, requestID string) {
+	values := []string{ // one allocation; Set makes one for each
+		requestID, "nosniff", "no-referrer", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+	}
+	h[requestIDHeader], h["X-Content-Type-Options"] = values[0:1:1], values[1:2:2]
+	h["Referrer-Policy"], h["Content-Security-Policy"] = values[2:3:3], values[3:4:4]
 }
 
 // longestMethod is the number of characters of a method that are logged: a client can choose it.
 const longestMethod = 20
 
-// logExchange logs one line about a request, for probes at the level debug. Of people it has ids
-// and the network of the caller alone, and of the path only the pattern: a path may have anything in
-// it.
-func (a *API) logExchange(r *http.Request, x *exchange, done Exchange) {
+// logExchange logs one line about a request, for probes at the level debug. Of requests that are
+// refused because of the load, one in a second has a line. Of people it has ids and the network of the
+// caller alone, and of the path only the pattern: a path may have anything in it.
+func (a *API) logExchange(ctx context.Context, r *http.Request, x *exchange, done Exchange) {
 	level := slog.LevelInfo
 	if done.Route == probeLive || done.Route == probeReady {
 		level = slog.LevelDebug
 	}
-	if !a.log.Enabled(r.Context(), level) {
+	if !a.log.Enabled(ctx, level) {
 		return
+	}
+	var refused int64
+	if x.code == edge.ErrBusy.Code {
+		var hasLine bool
+		if refused, hasLine = a.gate.NoteRefusal(); !hasLine {
+			return
+		}
 	}
 	address := x.address
 	if address == "" { // no route has asked for it
 		address = a.clientAddress(r)
 	}
 	attrs := []slog.Attr{
-		slog.String("request_id", RequestID(r.Context())),
+		slog.String("request_id", RequestID(ctx)),
 		slog.String("address", users.Device{Address: address}.Network()),
 		slog.String("method", r.Method[:min(len(r.Method), longestMethod)]),
 		slog.String("route", done.Route),
@@ -81,14 +115,17 @@ func (a *API) logExchange(r *http.Request, x *exchange, done Exchange) {
 		slog.Int64("bytes", done.Bytes),
 		slog.Float64("duration_ms", float64(done.Duration.Microseconds())/1000),
 	}
-	if span := trace.SpanContextFromContext(r.Context()); span.IsValid() {
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
 		attrs = append(attrs, slog.String("trace_id", span.TraceID().String()))
 	}
 	if x.code != "" {
 		attrs = append(attrs, slog.String("code", x.code))
 	}
-	attrs = append(attrs, edge.LogAttrs(r.Context())...)
-	a.log.LogAttrs(r.Context(), level, "request", attrs...)
+	if refused > 0 {
+		attrs = append(attrs, slog.Int64("refused", refused))
+	}
+	attrs = append(attrs, edge.LogAttrs(ctx)...)
+	a.log.LogAttrs(ctx, level, "request", attrs...)
 }
 
 // exchange is the context of a request, with what the parts of the API tell each other about it.

@@ -62,6 +62,68 @@ func appendConversation(b []byte, c *Conversation) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
+func appendMatch(b []byte, m *Match) ([]byte, error) {
+	b, err := appendPublicProfile(append(b, `{"profile":`...), &m.Profile)
+	if err == nil {
+		b, err = appendInterests(append(b, `,"shared_interests":`...), m.SharedInterests)
+	}
+	if err != nil {
+		return b, err
+	}
+	b = strconv.AppendInt(append(b, `,"score":`...), int64(m.Score), 10)
+	return append(b, '}'), nil
+}
+
+func appendPublicProfile(b []byte, p *PublicProfile) (_ []byte, err error) {
+	if b = append(b, `{"id":`...); p.ID == nil {
+		b = append(b, "null"...)
+	} else {
+		b = appendID(b, *p.ID)
+	}
+	b = appendID(append(b, `,"user_id":`...), p.UserID)
+	if b, err = appendOrNull(append(b, `,"first_name":`...), p.FirstName); err != nil {
+		return b, err
+	}
+	if b = append(b, `,"age":`...); p.Age == nil {
+		b = append(b, "null"...)
+	} else {
+		b = strconv.AppendInt(b, int64(*p.Age), 10)
+	}
+	for _, text := range [...]struct {
+		name  string
+		value *string
+	}{{`,"biography":`, p.Biography}, {`,"country":`, p.Country}, {`,"city":`, p.City}, {`,"image_url":`, p.ImageURL}} {
+		if b, err = appendOrNull(append(b, text.name...), text.value); err != nil {
+			return b, err
+		}
+	}
+	b = strconv.AppendBool(append(b, `,"is_searchable":`...), p.IsSearchable)
+	if p.Interests != nil {
+		if b, err = appendInterests(append(b, `,"interests":`...), p.Interests); err != nil {
+			return b, err
+		}
+	}
+	return append(b, '}'), nil
+}
+
+func appendInterests(b []byte, all []Interest) (_ []byte, err error) {
+	b = append(b, '[')
+	for n, i := range all {
+		if n > 0 {
+			b = append(b, ',')
+		}
+		b = appendID(append(b, `{"id":`...), i.ID)
+		if b, err = jsontext.AppendQuote(append(b, `,"name":`...), i.Name); err == nil {
+			b, err = appendOrNull(append(b, `,"icon":`...), i.Icon)
+		}
+		if err != nil {
+			return b, err
+		}
+		b = append(strconv.AppendBool(append(b, `,"is_active":`...), i.IsActive), '}')
+	}
+	return append(b, ']'), nil
+}
+
 // appendPage returns a function that appends a page of items that item appends.
 func appendPage[T any](item func(b []byte, v *T) ([]byte, error)) func(b []byte, p *Page[T]) ([]byte, error) {
 	return func(b []byte, p *Page[T]) (_ []byte, err error) {

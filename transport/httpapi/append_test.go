@@ -85,6 +85,8 @@ func TestAppended(t *testing.T) {
 	compareAppended(t, appendWallet)
 	compareAppended(t, appendMessage)
 	compareAppended(t, appendConversation)
+	compareAppended(t, appendMatch)
+	compareAppended(t, appendPage(appendMatch))
 	compareAppended(t, appendPage(appendMessage))
 	compareAppended(t, appendPage(appendConversation))
 	var empty Page[Message]

@@ -65,11 +65,12 @@ type PublicProfile struct {
 	Interests    []Interest  `json:"interests,omitzero" description:"Absent in a match, which has the shared interests."`
 }
 
+// publicProfileOf has pointers to the fields of p, so that they are one allocation together.
 func publicProfileOf(p matching.Profile) PublicProfile {
 	return PublicProfile{
-		ID: orNull(p.ID), UserID: p.UserID, FirstName: orNull(p.FirstName), Age: orNull(p.Age),
-		Biography: orNull(p.Biography), Country: orNull(p.Country), City: orNull(p.City),
-		ImageURL: orNull(p.ImageURL), IsSearchable: p.IsSearchable,
+		ID: notZero(&p.ID), UserID: p.UserID, FirstName: notZero(&p.FirstName), Age: notZero(&p.Age),
+		Biography: notZero(&p.Biography), Country: notZero(&p.Country), City: notZero(&p.City),
+		ImageURL: notZero(&p.ImageURL), IsSearchable: p.IsSearchable,
 	}
 }
 
@@ -198,7 +199,8 @@ func (a *API) serveMatching() {
 	anyone(a, edge.Cheap, interests, a.interests, kithttp.Checked(func(r interestsRequest, f *fault.Fields) { r.filter().Check(f) }))
 	asUser(a, edge.Search, places, a.places)
 	asUser(a, edge.Cheap, profile, a.profile)
-	asUser(a, edge.Search, matches, a.matches, kithttp.Checked(func(r matchesRequest, f *fault.Fields) { r.Search.check(f) }))
+	asUser(a, edge.Search, matches, a.matches, kithttp.Appended(appendPage(appendMatch)),
+		kithttp.Checked(func(r matchesRequest, f *fault.Fields) { r.Search.check(f) }))
 }
 
 func (a *API) myProfile(ctx context.Context, caller users.Caller, _ kithttp.None) (Profile, error) {

@@ -123,8 +123,8 @@ func TestPresumedRoutes(t *testing.T) {
 	}
 	slices.Sort(presumed)
 	want := []string{
-		"blocks", "conversation", "conversationReservations", "conversations", "me", "messages", "myProfile", "notifications",
-		"profile", "reports", "reservation", "reservations", "send", "sessions", "transactions", "wallet",
+		"blocks", "conversation", "conversationReservations", "conversations", "matches", "me", "messages", "myProfile", "notifications",
+		"places", "profile", "reports", "reservation", "reservations", "send", "sessions", "transactions", "wallet",
 	}
 	if !slices.Equal(presumed, want) {
 		t.Errorf("got %q, want %q", presumed, want)

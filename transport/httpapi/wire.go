@@ -58,6 +58,15 @@ func orNull[T comparable](v T) *T {
 	return &v
 }
 
+// notZero returns p, or nil if it points to the zero value, which is null in JSON.
+func notZero[T comparable](p *T) *T {
+	var zero T
+	if *p == zero {
+		return nil
+	}
+	return p
+}
+
 // orZero returns the value of p, or the zero value if p is nil.
 func orZero[T any](p *T) T {
 	if p == nil {

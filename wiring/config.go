@@ -128,6 +128,10 @@ type Config struct {
 	// Observe is called once for every request, after its response; see httpapi.Options.
 	Observe func(ctx context.Context, x httpapi.Exchange)
 
+	// ObserveAudit is called with the result of each audit of the store that an admin asks for; see
+	// httpapi.Options.
+	ObserveAudit func(ctx context.Context, found httpapi.Verification)
+
 	// ObserveCall is called once for every call over gRPC, after its end, and NoReflection leaves out
 	// the service with which clients of gRPC read the .proto files; see grpcapi.Options.
 	ObserveCall  func(ctx context.Context, x grpcapi.Exchange)

@@ -202,7 +202,7 @@ func NewAPI(
 	}
 	return httpapi.New(s, httpapi.Options{
 		Log: c.Log, Ready: r.Check, Limits: limits, Version: c.Version, BasePath: c.BasePath,
-		Observe: c.Observe, Tracer: c.Tracer, Origins: c.Origins, NoDocs: c.NoDocs,
+		Observe: c.Observe, ObserveAudit: c.ObserveAudit, Tracer: c.Tracer, Origins: c.Origins, NoDocs: c.NoDocs,
 		Authenticator: c.Authenticator, Cursors: cursors, Links: links,
 		ClientAddress: c.ClientAddress, Middleware: c.Middleware, WithoutRoutes: c.WithoutRoutes,
 	}), nil

@@ -261,3 +261,11 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("without a revision: got %q", got)
 	}
 }
+
+// TestMetricsWrapNoEndpoint checks that a server with metrics has no middleware: with any, each request
+// takes a round trip to the store more.
+func TestMetricsWrapNoEndpoint(t *testing.T) {
+	if _, c := measure(wiring.DefaultConfig()); len(c.Middleware) > 0 {
+		t.Errorf("%d middlewares", len(c.Middleware))
+	}
+}

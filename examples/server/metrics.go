@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/go-kit/kit/endpoint"
 	"golang.org/x/net/netutil"
 
 	"github.com/cicerone-go/cicerone/adapters/metrics"
@@ -26,15 +25,7 @@ func measure(c wiring.Config) (*metrics.Metrics, wiring.Config) {
 	call := m.Calls()
 	c.ObserveCall = func(_ context.Context, x grpcapi.Exchange) { call(x.Method, x.Code.String(), x.Duration) }
 	c.Decorate = m.Storage
-	c.Middleware = append(c.Middleware, func(next endpoint.Endpoint) endpoint.Endpoint {
-		return func(ctx context.Context, request any) (any, error) {
-			response, err := next(ctx, request)
-			if audited, ok := response.(httpapi.Verification); ok && err == nil {
-				m.Audited(len(audited.Violations), time.Now())
-			}
-			return response, err
-		}
-	})
+	c.ObserveAudit = func(_ context.Context, found httpapi.Verification) { m.Audited(len(found.Violations), time.Now()) }
 	return m, c
 }
 

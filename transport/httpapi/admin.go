@@ -206,8 +206,12 @@ func (a *API) auditTrail(ctx context.Context, caller users.Caller, req Paging) (
 
 func (a *API) verifyLedger(ctx context.Context, caller users.Caller, _ kithttp.None) (Verification, error) {
 	v, err := a.services.Moderation.VerifyLedger(ctx, caller.UserID)
-	return Verification{
+	found := Verification{
 		Wallets: v.Wallets, Transactions: v.Transactions, Unsealed: v.Unsealed, Held: v.Held,
 		Violations: each(v.Violations, func(v tokens.Violation) Violation { return Violation(v) }),
-	}, err
+	}
+	if a.observeAudit != nil && err == nil {
+		a.observeAudit(ctx, found)
+	}
+	return found, err
 }

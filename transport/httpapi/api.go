@@ -61,6 +61,10 @@ type Options struct {
 	// observes nothing.
 	Observe func(ctx context.Context, x Exchange)
 
+	// ObserveAudit is called with the result of each audit of the store that an admin asks for, over any
+	// transport. nil observes nothing.
+	ObserveAudit func(ctx context.Context, found Verification)
+
 	// Tracer makes OpenTelemetry spans of each request and its use case. nil makes none.
 	Tracer trace.TracerProvider
 
@@ -70,7 +74,8 @@ type Options struct {
 
 	// Middleware wraps the endpoint of every route. The first is the outermost. It runs when the
 	// request has been admitted and decoded: it gets the decoded request, and edge.CallerFrom
-	// returns the caller. See [kithttp.Handle].
+	// returns the caller. See [kithttp.Handle]. With any, the session of every request is checked before
+	// its use case, which is a round trip to the store more for the routes that are used most.
 	Middleware []endpoint.Middleware
 }
 
@@ -81,6 +86,7 @@ type API struct {
 	ready         func(context.Context) error
 	log           *slog.Logger
 	observe       func(context.Context, Exchange)
+	observeAudit  func(context.Context, Verification)
 	tracer        *tracer // nil for none
 	clientAddress func(*http.Request) string
 	basePath      string
@@ -118,6 +124,7 @@ func New(s *services.Services, o Options) *API {
 		ready:         o.Ready,
 		log:           o.Log,
 		observe:       o.Observe,
+		observeAudit:  o.ObserveAudit,
 		tracer:        newTracer(o.Tracer),
 		clientAddress: o.ClientAddress,
 		basePath:      o.BasePath,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -396,13 +395,4 @@ func (d *delivery) release(ctx context.Context) {
 	if err != nil {
 		d.report(fmt.Errorf("subscriber %s: %w", d.name, err))
 	}
-}
-
-// pause returns how long to wait after so many failed attempts.
-func (p Policy) pause(attempts int64) time.Duration {
-	ceiling := p.MinPause
-	for ; attempts > 1 && ceiling < p.MaxPause; attempts-- {
-		ceiling *= 2
-	}
-	return rand.N(min(ceiling, p.MaxPause)) + 1 // #nosec G404 -- jitter need not be unpredictable
 }

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -77,4 +78,13 @@ func (p Policy) Check(f *fault.Fields) {
 	f.Check(p.MaxPause >= p.MinPause, "MaxPause", "must be at least MinPause")
 	f.Check(p.BehindAfter >= time.Minute, "BehindAfter", "must be at least 1m")
 	f.Check(p.Keep >= 0, "Keep", "must not be negative")
+}
+
+// pause returns how long to wait after so many failed attempts.
+func (p Policy) pause(attempts int64) time.Duration {
+	ceiling := p.MinPause
+	for ; attempts > 1 && ceiling < p.MaxPause; attempts-- {
+		ceiling *= 2
+	}
+	return rand.N(min(ceiling, p.MaxPause)) + 1 // #nosec G404 -- jitter need not be unpredictable
 }

@@ -415,11 +415,11 @@ func TestNewRelayChecks(t *testing.T) {
 	_, err = events.NewRelay(events.RelayDeps{Store: store, Subscribers: []events.Subscriber{
 		{Name: "mail", Handle: handle}, {Name: "mail", Handle: handle}, {Name: "Mail", Handle: handle}, {Name: "", Handle: handle},
 		{Name: long, Handle: handle}, {Name: "types", Types: []events.Type{"user.born"}, Handle: handle}, {Name: "none"},
-		{Name: "patient", Handle: handle, TryFor: -1},
+		{Name: "patient", Handle: handle, TryFor: -1}, {Name: "both", Handle: handle, Prepare: (&planner{}).prepare},
 	}, Policy: events.DefaultPolicy()})
 	want := []string{
 		"Subscribers[1].Name", "Subscribers[2].Name", "Subscribers[3].Name", "Subscribers[4].Name", "Subscribers[5].Types", "Subscribers[6].Handle",
-		"Subscribers[7].TryFor",
+		"Subscribers[7].TryFor", "Subscribers[8].Prepare",
 	}
 	if got := fieldsOf(err); !slices.Equal(got, want) {
 		t.Errorf("invalid subscribers: %v", err)

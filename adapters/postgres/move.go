@@ -14,7 +14,7 @@ var _ reservations.Mover = reservationsRepository{}
 
 // movingColumns are what moving knows of a move, in the order of movingArgs.
 var movingColumns = []column{
-	{"caller_id", "uuid"}, {"reservation_id", "uuid"}, {"moved_at", "timestamptz"},
+	{"caller_id", "uuid"}, {"reservation_id", "uuid"}, {"becomes", "text"}, {"moved_at", "timestamptz"},
 	{"from_pending", "bigint"}, {"from_accepted", "bigint"},
 	{"told_1", "text"}, {"told_2", "text"}, {"told_3", "text"}, {"told_4", "text"}, {"told_5", "text"}, {"told_6", "text"},
 	{"each", "bigint"}, {"payment_id", "uuid"}, {"payment_type", "text"}, {"reason", "text"}, {"metadata", "jsonb"},
@@ -25,7 +25,6 @@ var movingColumns = []column{
 
 // move is a move of a reservation in one step.
 type move struct {
-	*kind
 	to   reservations.Status
 	lock statement // locks what a move that goes alone changes
 }
@@ -36,27 +35,20 @@ type move struct {
 // nothing itself. A reservation that is cancelled before it was accepted moves no tokens, and needs
 // no wallet.
 var (
-	acceptance = moveTo("acceptances", reservations.Accepted, `WITH calendar AS MATERIALIZED (
-		SELECT id, pg_advisory_xact_lock(`+calendarOf("local_id", "$2")+`) FROM @reservations WHERE id = $1
+	acceptance = move{reservations.Accepted, `WITH calendar AS MATERIALIZED (
+		SELECT id, pg_advisory_xact_lock(` + calendarOf("local_id", "$2") + `) FROM @reservations WHERE id = $1
 	), held AS MATERIALIZED (
 		SELECT voyager_id FROM @reservations WHERE id = (SELECT id FROM calendar) FOR NO KEY UPDATE
-	) SELECT 1 FROM @wallets WHERE user_id = (SELECT voyager_id FROM held) FOR NO KEY UPDATE`,
-		"tokens * {each}", `status = 'pending' AND creator_id <> {caller_id} AND {moved_at} < date
-			AND other.is_active AND NOT `+eitherBlocks("voyager_id", "local_id")+" AND NOT "+overlapping)
+	) SELECT 1 FROM @wallets WHERE user_id = (SELECT voyager_id FROM held) FOR NO KEY UPDATE`}
 
-	cancellation = moveTo("cancellations", reservations.Cancelled, `WITH held AS MATERIALIZED (
+	cancellation = move{reservations.Cancelled, `WITH held AS MATERIALIZED (
 		SELECT status, voyager_id FROM @reservations WHERE id = $1 FOR NO KEY UPDATE
-	) SELECT 1 FROM @wallets WHERE user_id = (SELECT voyager_id FROM held WHERE status = 'accepted') FOR NO KEY UPDATE`,
-		"CASE status WHEN 'accepted' THEN tokens * {each} ELSE 0 END", `(status = 'pending' AND creator_id = {caller_id}
-			OR status = 'accepted' AND ({moved_at} < date OR local_id = {caller_id}))`)
+	) SELECT 1 FROM @wallets WHERE user_id = (SELECT voyager_id FROM held WHERE status = 'accepted') FOR NO KEY UPDATE`}
 )
 
-// moveTo makes a move. In a group it locks the wallet in any case, because another unit of the group
-// may accept the reservation. A unit that has a voyager, a local or a key in common with one before
-// it goes alone: the statement that moves does not see what it does itself.
-func moveTo(name string, to reservations.Status, lock, amount, allowed statement) move {
-	moving := func(v variant) statement { return moving(to, amount, allowed, v) }
-	return move{to: to, lock: lock, kind: newKind(name, "payment_id", movingColumns, moving, `WITH named AS MATERIALIZED (
+// moves are moves of reservations. In a group, one that has a voyager, a local or a key in common with
+// one before it goes alone: the statement that moves does not see what it does itself.
+var moves = newKind("moves", "payment_id", movingColumns, moving, `WITH named AS MATERIALIZED (
 		SELECT units.*, voyager_id, local_id
 		FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) WITH ORDINALITY
 			AS units (payment_id, reservation_id, calendar, key, place) JOIN @reservations ON id = reservation_id
@@ -70,15 +62,15 @@ func moveTo(name string, to reservations.Status, lock, amount, allowed statement
 	)`, `SELECT payment_id FROM apart
 		WHERE reservation_id IN (SELECT id FROM booked) AND voyager_id IN (SELECT user_id FROM payers)
 			AND (key IS NULL OR pg_try_advisory_xact_lock(key))
-			AND (calendar IS NULL OR pg_try_advisory_xact_lock(`+calendarOf("local_id", "calendar")+`))`)}
-}
+			AND (calendar IS NULL OR pg_try_advisory_xact_lock(`+calendarOf("local_id", "calendar")+`))`)
 
 // moving moves reservations that are held, if it is allowed, and posts an amount to their voyagers,
 // if that is not 0. No two of the reservations have a voyager or a local in common. It returns them
 // as they were, with the other participant as the caller sees them, and has changed nothing for
 // those that it does not return. It finds the rows by their ids alone: with the other conditions
 // beside them, a plan may read all that are pending by their dates.
-func moving(to reservations.Status, amount, allowed statement, v variant) statement {
+func moving(v variant) statement {
+	const amount = "CASE WHEN 'accepted' IN (status, {becomes}) THEN tokens * {each} ELSE 0 END"
 	return `WITH held AS MATERIALIZED (
 		SELECT ` + v.all + `reservations.* FROM ` + v.from + `@reservations WHERE id = {reservation_id}
 	), open AS MATERIALIZED (
@@ -87,10 +79,14 @@ func moving(to reservations.Status, amount, allowed statement, v variant) statem
 			JOIN @users AS other ON other.id = CASE voyager_id WHEN {caller_id} THEN local_id ELSE voyager_id END
 		WHERE {caller_id} IN (voyager_id, local_id) AND caller.is_active
 			AND ` + inSession("{caller_id}") + `
-			AND ` + allowed + `
+			AND CASE {becomes}
+				WHEN 'accepted' THEN status = 'pending' AND creator_id <> {caller_id} AND {moved_at} < date
+					AND other.is_active AND NOT ` + eitherBlocks("voyager_id", "local_id") + " AND NOT " + overlapping + `
+				WHEN 'cancelled' THEN status = 'pending' AND creator_id = {caller_id}
+					OR status = 'accepted' AND ({moved_at} < date OR local_id = {caller_id}) END
 			AND NOT closed AND balance + ` + amount + " BETWEEN 0 AND " + maxBalance + v.only + `
 	), moved AS (
-		UPDATE @reservations SET status = '` + statement(to) + `', updated_at = {moved_at}
+		UPDATE @reservations SET status = {becomes}, updated_at = {moved_at}
 		FROM open WHERE reservations.id = open.id
 	), paid AS (
 		UPDATE @wallets SET balance = open.balance + amount, seq = open.seq + 1
@@ -131,7 +127,7 @@ func splitEvent(e events.Event, gaps []gap) ([]any, error) {
 	return split(one, gaps)
 }
 
-func movingArgs(c *conn, m reservations.Moving) ([]any, error) {
+func movingArgs(c *conn, m reservations.Moving, to reservations.Status) ([]any, error) {
 	p := m.Payment
 	told, err := splitEvent(m.Moved, movedGaps)
 	if err != nil {
@@ -142,7 +138,7 @@ func movingArgs(c *conn, m reservations.Moving) ([]any, error) {
 		return nil, err
 	}
 	args := append([]any{
-		uuid(m.By), uuid(m.Reservation), m.At, reservations.Pending.MovedSeq(), reservations.Accepted.MovedSeq(),
+		uuid(m.By), uuid(m.Reservation), string(to), m.At, reservations.Pending.MovedSeq(), reservations.Accepted.MovedSeq(),
 	}, told...)
 	args = append(append(args, p.Amount, uuid(p.ID), string(p.Type), p.Reason, p.Metadata.String(), p.CreatedAt), paid...)
 	return append(args, session(c.presence, m.By)...), nil
@@ -178,12 +174,12 @@ func (repo reservationsRepository) moveAtOnce(
 
 // newMove returns the unit of a move, which sets v to the reservation as it was.
 func newMove(c *conn, m reservations.Moving, to move, calendar any, v *reservations.View) (*step, error) {
-	args, err := movingArgs(c, m)
+	args, err := movingArgs(c, m, to.to)
 	if err != nil {
 		return nil, err
 	}
 	u := &step{
-		kind: to.kind, id: m.Payment.ID, args: args,
+		kind: moves, id: m.Payment.ID, args: args,
 		needs: []any{uuid(m.Reservation), calendar, nil},
 		take: func(r *row) {
 			bookings.scan(r, &v.Reservation)

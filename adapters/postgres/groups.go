@@ -86,6 +86,6 @@ func (p *step) goAlone(ctx context.Context, c *conn) error {
 	if len(p.args) == len(p.columns) {
 		s = p.once
 	}
-	_, err := atOnce(ctx, c, scan(map[[16]byte]*step{p.id: p}), p.locks, s, p.args...)
+	_, err := atOnce(ctx, c, scan(p), p.locks, s, p.args...)
 	return err
 }

@@ -12,23 +12,22 @@ type kind struct {
 	columns     []column  // the arguments of a unit
 	alone, once statement // a unit that goes alone, without and with a key
 
-	// hold locks what units of a group need: its arguments are the ids and step.needs of all. It waits
-	// for no lock, so that no group waits for the sake of one of its units, or for another group that
-	// holds the same rows. The order of these locks is therefore of no matter. hold returns the ids of
-	// the units for which it got all locks, and sets a variable to them for together.
+	// hold locks what units of a group need: its arguments are the places and step.needs of all. It
+	// waits for no lock, so that no group waits for the sake of one of its units, or for another group
+	// that holds the same rows. The order of these locks is therefore of no matter. hold returns the
+	// places of the units for which it got all locks, and sets a variable to them for together.
 	hold     statement
-	together statement // units of a group, of which no two have anything of step.apart in common
+	together statement // units of a group, of which no two have anything of step.apart in common, and their places
 }
 
 // step is a unit of a kind.
 type step struct {
 	*kind
-	id    [16]byte  // distinguishes the unit from others; hold, together, alone and once return it
 	args  []any     // of columns; those of the record are missing if there is no key
 	locks []command // precede a unit that goes alone
 	needs []any     // of hold
 	apart [][16]byte
-	take  func(r *row) // reads the other columns of the row that the unit returns
+	take  func(r *row) // reads the row that the unit returns, without its place
 }
 
 // column is an argument of a statement that has its name in braces.
@@ -44,6 +43,7 @@ var recordColumns = []column{
 // columns in braces. No table has columns of these names where it uses them.
 type variant struct {
 	all, from statement // the columns of units in a list of columns, and the units in a FROM clause
+	place     statement // of a unit in its group
 	only      statement // further conditions
 	once      bool      // a record may have to be kept
 }
@@ -64,18 +64,18 @@ func (v variant) keep(from statement) statement {
 const notUsed statement = `
 			AND NOT EXISTS (SELECT FROM @idempotency_records WHERE owner = {key_owner} AND key = {key_name})`
 
-// newKind returns a kind with a name that no other has. id is the column of step.id. held is the
-// query by which hold finds the ids that it returns, with what precedes it.
-func newKind(name string, id statement, columns []column, of func(v variant) statement, locking, held statement) *kind {
+// newKind returns a kind with a name that no other has. held is the query by which hold finds the
+// places that it returns, with what precedes it.
+func newKind(name string, columns []column, of func(v variant) statement, locking, held statement) *kind {
 	variable := "cicerone.held_" + statement(name)
 	k := &kind{columns: slices.Concat(columns, recordColumns)}
-	k.alone = one(columns, of(variant{}))
-	k.once = one(k.columns, of(variant{only: notUsed, once: true}))
-	k.hold = locking + " SELECT unnest(set_config('" + variable + "', ARRAY(" + held + ")::text, true)::uuid[])"
-	k.together = many(k.columns, func(from statement) statement {
+	k.alone = one(columns, of(variant{place: "0::bigint"}))
+	k.once = one(k.columns, of(variant{place: "0::bigint", only: notUsed, once: true}))
+	k.hold = locking + " SELECT unnest(set_config('" + variable + "', ARRAY(" + held + ")::text, true)::bigint[])"
+	k.together = many(append([]column{{"place", "bigint"}}, k.columns...), func(from statement) statement {
 		return of(variant{
-			all: "units.*, ", from: from + " CROSS JOIN ", once: true,
-			only: " AND {" + id + "} = ANY((SELECT current_setting('" + variable + "')::uuid[])::uuid[])" + notUsed,
+			all: "units.*, ", from: from + " CROSS JOIN ", place: "place", once: true,
+			only: " AND place = ANY((SELECT current_setting('" + variable + "')::bigint[])::bigint[])" + notUsed,
 		})
 	})
 	return k
@@ -101,12 +101,11 @@ func many(columns []column, of func(from statement) statement) statement {
 	return statement(strings.NewReplacer(values...).Replace(string(of(statement(from)))))
 }
 
-// scan reads the row of one of some units. It returns its id.
-func scan(some map[[16]byte]*step) func(r *row, id *[16]byte) {
-	return func(r *row, id *[16]byte) {
-		*id = r.id()
-		if p := some[*id]; p != nil {
-			p.take(r)
+// scan reads the row of one of some units. It returns its place.
+func scan(some ...*step) func(r *row, place *int64) {
+	return func(r *row, place *int64) {
+		if *place = r.int(); r.err == nil {
+			some[*place].take(r)
 		}
 	}
 }

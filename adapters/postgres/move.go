@@ -48,10 +48,10 @@ var (
 
 // moves are moves of reservations. In a group, one that has a voyager, a local or a key in common with
 // one before it goes alone: the statement that moves does not see what it does itself.
-var moves = newKind("moves", "payment_id", movingColumns, moving, `WITH named AS MATERIALIZED (
+var moves = newKind("moves", movingColumns, moving, `WITH named AS MATERIALIZED (
 		SELECT units.*, voyager_id, local_id
-		FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) WITH ORDINALITY
-			AS units (payment_id, reservation_id, calendar, key, place) JOIN @reservations ON id = reservation_id
+		FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint[]) AS units (place, reservation_id, calendar, key)
+			JOIN @reservations ON id = reservation_id
 	), apart AS MATERIALIZED (
 		SELECT * FROM named WHERE NOT EXISTS (SELECT FROM named AS earlier WHERE earlier.place < named.place
 			AND (earlier.voyager_id = named.voyager_id OR earlier.local_id = named.local_id OR earlier.key = named.key))
@@ -59,7 +59,7 @@ var moves = newKind("moves", "payment_id", movingColumns, moving, `WITH named AS
 		SELECT id FROM @reservations WHERE id = ANY(ARRAY(SELECT reservation_id FROM apart)) FOR NO KEY UPDATE SKIP LOCKED
 	), payers AS MATERIALIZED (
 		SELECT user_id FROM @wallets WHERE user_id = ANY(ARRAY(SELECT voyager_id FROM apart)) FOR NO KEY UPDATE SKIP LOCKED
-	)`, `SELECT payment_id FROM apart
+	)`, `SELECT place FROM apart
 		WHERE reservation_id IN (SELECT id FROM booked) AND voyager_id IN (SELECT user_id FROM payers)
 			AND (key IS NULL OR pg_try_advisory_xact_lock(key))
 			AND (calendar IS NULL OR pg_try_advisory_xact_lock(`+calendarOf("local_id", "calendar")+`))`)
@@ -102,7 +102,7 @@ func moving(v variant) statement {
 			|| conversation_id || {told_3} || creator_id || {told_4} || local_id || {told_5} || voyager_id || {told_6}
 			|| CASE amount WHEN 0 THEN '' ELSE ',' || {paid_1} || voyager_id || {paid_2} || (seq + 1) || {paid_3} || amount
 				|| {paid_4} || (balance + amount) || {paid_5} || voyager_id || {paid_6} END || ']')::json FROM open
-	)` + v.keep("open") + " SELECT {payment_id}, " + bookings.columns + ", " + personBy("{caller_id}") + " " + fromOther +
+	)` + v.keep("open") + " SELECT " + v.place + ", " + bookings.columns + ", " + personBy("{caller_id}") + " " + fromOther +
 		" JOIN open AS reservations ON other_id = other.id"
 }
 
@@ -179,7 +179,7 @@ func newMove(c *conn, m reservations.Moving, to move, calendar any, v *reservati
 		return nil, err
 	}
 	u := &step{
-		kind: moves, id: m.Payment.ID, args: args,
+		kind: moves, args: args,
 		needs: []any{uuid(m.Reservation), calendar, nil},
 		take: func(r *row) {
 			bookings.scan(r, &v.Reservation)

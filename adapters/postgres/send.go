@@ -70,7 +70,7 @@ func sending(v variant) statement {
 		INSERT INTO @outbox_batches (events)
 		SELECT ({told_1} || seq || {told_2} || balance || {told_3} || (extract(epoch FROM sent_at) * 1000)::bigint
 			|| {told_4} || other_id || {told_5})::json FROM debit
-	)` + v.keep("debit") + " SELECT {message_id}, sent_at FROM debit"
+	)` + v.keep("debit") + " SELECT " + v.place + ", sent_at FROM debit"
 }
 
 var maxBalance = statement(strconv.FormatInt(tokens.MaxBalance, 10))
@@ -83,12 +83,12 @@ func inSession(user statement) statement {
 }
 
 // sends are messages that are paid for.
-var sends = newKind("sends", "message_id", sendingColumns, sending, `WITH talks AS MATERIALIZED (
+var sends = newKind("sends", sendingColumns, sending, `WITH talks AS MATERIALIZED (
 		SELECT id FROM @conversations WHERE id = ANY($2::uuid[]) FOR NO KEY UPDATE SKIP LOCKED
 	), payers AS MATERIALIZED (
 		SELECT user_id FROM @wallets WHERE user_id = ANY($3::uuid[]) FOR NO KEY UPDATE SKIP LOCKED
-	)`, `SELECT message_id FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[])
-			AS units (message_id, conversation_id, user_id, key)
+	)`, `SELECT place FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::bigint[])
+			AS units (place, conversation_id, user_id, key)
 		WHERE conversation_id IN (SELECT id FROM talks) AND user_id IN (SELECT user_id FROM payers)
 			AND (key IS NULL OR pg_try_advisory_xact_lock(key))`)
 
@@ -104,7 +104,7 @@ func newSend(c *conn, s messaging.Sending, at *time.Time) (*step, error) {
 		int64(s.MaxUnanswered), p.Amount, uuid(p.ID), string(p.Type), p.Reason, p.Metadata.String(), p.CreatedAt)
 	args = append(append(args, told...), session(c.presence, m.UserID)...)
 	u := &step{
-		kind: sends, id: m.ID, args: args, apart: [][16]byte{m.ConversationID, m.UserID},
+		kind: sends, args: args, apart: [][16]byte{m.ConversationID, m.UserID},
 		locks: []command{{statement: lockConversation, args: args[:1]}},
 		needs: []any{uuid(m.ConversationID), uuid(m.UserID), nil},
 		take:  func(r *row) { *at = r.time() },

@@ -11,33 +11,38 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// waves splits units so that no two of a wave have anything in common.
-func waves(all []*step) (split [][]*step) {
+// waves splits places of all so that no two units of a wave have anything in common.
+func waves(all []*step, places []int) (split [][]int) {
 	next := map[[16]byte]int{} // the wave after the last one that has this in common
-	for _, p := range all {
+	for _, place := range places {
 		n := 0
-		for _, of := range p.apart {
+		for _, of := range all[place].apart {
 			n = max(n, next[of])
 		}
 		if n == len(split) {
 			split = append(split, nil)
 		}
-		split[n] = append(split[n], p)
-		for _, of := range p.apart {
+		split[n] = append(split[n], place)
+		for _, of := range all[place].apart {
 			next[of] = n + 1
 		}
 	}
 	return split
 }
 
-// transpose returns n columns of the rows of units. What a row lacks is NULL.
-func transpose(n int, all []*step, row func(p *step) []any) []any {
-	columns := make([]any, n)
+// transpose returns the places of units, followed by n columns of their rows. What a row lacks is
+// NULL.
+func transpose(n int, all []int, row func(place int) []any) []any {
+	columns := make([]any, 1+n)
 	for i := range columns {
 		column := make([]any, len(all))
-		for k, p := range all {
-			if values := row(p); i < len(values) {
-				column[k] = values[i]
+		for k, place := range all {
+			values := row(place)
+			switch {
+			case i == 0:
+				column[k] = int64(place)
+			case i <= len(values):
+				column[k] = values[i-1]
 			}
 		}
 		columns[i] = column
@@ -59,23 +64,23 @@ func (s *Store) commitTogether(lease *pgxpool.Conn, all []*step) []fate {
 	defer c.leave(ctx)
 	c.later(generally)
 	var kinds []*kind
-	some, ofKind := map[[16]byte]*step{}, map[*kind][]*step{}
-	for _, p := range all {
-		if ofKind[p.kind] == nil {
+	places := map[*kind][]int{}
+	for place, p := range all {
+		if places[p.kind] == nil {
 			kinds = append(kinds, p.kind)
 		}
-		some[p.id], ofKind[p.kind] = p, append(ofKind[p.kind], p)
+		places[p.kind] = append(places[p.kind], place)
 	}
-	held, done := map[[16]byte]bool{}, map[[16]byte]bool{}
+	held, done := make([]bool, len(all)), make([]bool, len(all))
 	for _, k := range kinds {
-		units := ofKind[k]
-		args := transpose(1+len(units[0].needs), units, func(p *step) []any { return append([]any{p.id}, p.needs...) })
-		c.queue = append(c.queue, command{k.hold, args, noting(held, value((*row).id))})
+		some := places[k]
+		args := transpose(len(all[some[0]].needs), some, func(place int) []any { return all[place].needs })
+		c.queue = append(c.queue, command{k.hold, args, noting(held, value((*row).int))})
 	}
 	for _, k := range kinds {
-		for _, wave := range waves(ofKind[k]) {
-			args := transpose(len(k.columns), wave, func(p *step) []any { return p.args })
-			c.queue = append(c.queue, command{k.together, args, noting(done, scan(some))})
+		for _, wave := range waves(all, places[k]) {
+			args := transpose(len(k.columns), wave, func(place int) []any { return all[place].args })
+			c.queue = append(c.queue, command{k.together, args, noting(done, scan(all...))})
 		}
 	}
 	if err := c.end(ctx); err != nil {
@@ -86,10 +91,10 @@ func (s *Store) commitTogether(lease *pgxpool.Conn, all []*step) []fate {
 		return slices.Repeat([]fate{failed}, len(all))
 	}
 	fates := make([]fate, len(all))
-	for i, p := range all {
+	for i := range all {
 		switch {
-		case done[p.id]:
-		case held[p.id]:
+		case done[i]:
+		case held[i]:
 			fates[i].Err = errNone
 		default:
 			fates[i].Alone = true
@@ -98,12 +103,12 @@ func (s *Store) commitTogether(lease *pgxpool.Conn, all []*step) []fate {
 	return fates
 }
 
-// noting returns a function that notes the ids that a statement returns.
-func noting(noted map[[16]byte]bool, scan func(r *row, id *[16]byte)) func(pgx.BatchResults) error {
+// noting returns a function that notes the places that a statement returns.
+func noting(noted []bool, scan func(r *row, place *int64)) func(pgx.BatchResults) error {
 	return func(results pgx.BatchResults) error {
-		ids, err := scanAll(results, scan)
-		for _, one := range ids {
-			noted[one] = true
+		places, err := scanAll(results, scan)
+		for _, place := range places {
+			noted[place] = true
 		}
 		return err
 	}

@@ -35,11 +35,12 @@ var (
 	// three more, which are NULL in the rows of messages. Few columns make a page of them cheap. The
 	// limit stands in a subquery, so that the server keeps its plan: for a limit that it knows, it
 	// would make one anew for each page if conversations are long, which takes ten times the page.
-	history = withCheck(`SELECT conversations.id, voyager_id, local_id, NULL::text, NULL::text, NULL::bool, conversations.created_at,
-			voyager.is_active, local.is_active, `+eitherBlocks("voyager_id", "local_id")+" "+standingFrom+`
+	history = withCheck(`SELECT conversations.id, voyager_id, local_id, NULL::text, NULL::text, NULL::bool,
+			conversations.created_at, voyager.is_active, local.is_active, `+eitherBlocks("voyager_id", "local_id")+" "+standingFrom+`
 		UNION ALL
 		(SELECT `+messages.columns+`, NULL, NULL, NULL FROM @messages
-		WHERE conversation_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT (SELECT $4::bigint))`, 4)
+		WHERE conversation_id = $1 AND (created_at, id) < ($2, $3)
+		ORDER BY created_at DESC, id DESC LIMIT (SELECT $4::bigint))`, 4)
 )
 
 // standingFrom names what the standing of the conversation $1 is read from.
@@ -203,7 +204,8 @@ const mine statement = `
 
 // unreadIn has a row for each message of the other that the viewer has not read, up to MaxUnread.
 func unreadIn(conversation, other statement) statement {
-	return "SELECT FROM @messages WHERE conversation_id = " + conversation + " AND user_id = " + other + " AND NOT read LIMIT " + maxUnread
+	return "SELECT FROM @messages WHERE conversation_id = " + conversation + " AND user_id = " + other +
+		" AND NOT read LIMIT " + maxUnread
 }
 
 var (

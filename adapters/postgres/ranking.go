@@ -34,7 +34,8 @@ func (repo matchingRepository) Search(
 				return err
 			}
 			matches = together(rows)
-			if own := rows[:len(rows)-len(matches)]; len(own) > 0 && !own[0].more && (len(matches) >= limit || own[0].seen < limited(limit)+spare) {
+			own := rows[:len(rows)-len(matches)]
+			if len(own) > 0 && !own[0].more && (len(matches) >= limit || own[0].seen < limited(limit)+spare) {
 				return nil
 			}
 		}

@@ -38,11 +38,12 @@ func among(fitting statement) statement {
 	ORDER BY profiles.id, interests.name_folded, interests.id`
 }
 
-// findable is the condition that the viewer may find a candidate at all.
-// It is matching.Sight.Findable.
+// findable is the condition that the viewer may find a candidate at all. It is
+// matching.Sight.Findable. The blocks are one condition, with OR, so that the server may read those
+// of the viewer once for all candidates.
 var findable = `candidate.is_searchable AND candidate.user_id <> $1
 	AND (SELECT is_active FROM @users WHERE users.id = candidate.user_id)
-	AND NOT ` + blocking("$1", "candidate.user_id") + " AND NOT " + blocking("candidate.user_id", "$1")
+	AND NOT (` + blocking("$1", "candidate.user_id") + " OR " + blocking("candidate.user_id", "$1") + ")"
 
 func (repo matchingRepository) Among(
 	ctx context.Context, q matching.Query, of ...id.Profile,

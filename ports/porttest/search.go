@@ -231,8 +231,10 @@ func searchBehindInactive(f *fixture) {
 	f.profile(f.user("one"), chess)
 	for i := range 140 {
 		f.profile(f.user(fmt.Sprint("inactive", i), inactive), hiking, chess)
+		if i%20 == 19 {
+			f.finds(fmt.Sprint("Ada, behind ", i), matching.Query{Viewer: ada.ID}, "one", "none")
+		}
 	}
-	f.finds("Ada", matching.Query{Viewer: ada.ID}, "one", "none")
 	f.finds("Ada for chess", matching.Query{Viewer: ada.ID, Interests: []id.Interest{chess.ID}}, "one")
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/reservations"
+	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
 var _ reservations.Mover = reservationsRepository{}
@@ -17,17 +18,17 @@ var (
 	acceptable = movable("tokens * ?4", `status = 'pending' AND creator_id <> ?1 AND ?3 < date
 			AND other.is_active AND NOT `+eitherBlocks("voyager_id", "local_id")+" AND NOT "+overlapping)
 
-	cancellable = movable("CASE status WHEN 'accepted' THEN tokens * ?4 ELSE 0 END", `(status = 'pending' AND creator_id = ?1
-			OR status = 'accepted' AND (?3 < date OR local_id = ?1))`)
+	cancellable = movable("CASE status WHEN 'accepted' THEN tokens * ?4 ELSE 0 END",
+		"(status = 'pending' AND creator_id = ?1 OR status = 'accepted' AND (?3 < date OR local_id = ?1))")
 )
 
 // movable has a row if the participant ?1 can move the reservation ?2 at the time ?3, because it is
-// allowed, and an amount of tokens can be posted to its voyager, where ?4 is that for one token: the
-// reservation, the other participant as ?1 sees them, and what the payment depends on. Each of the
-// tables is read by its key.
+// allowed, and an amount of tokens can be posted to its voyager, where ?4 is that for one token. The
+// row has the reservation, the other participant as ?1 sees them, and what the payment depends on.
+// Each of the tables is read by its key.
 func movable(amount, allowed string) checks {
 	return checksOf(func(further string) string {
-		return "SELECT " + bookings.columns + ", " + personOf + ", " + amount + `, balance, seq
+		return "SELECT " + bookings.columns + ", " + personOf + `, balance, seq
 		FROM reservations
 		CROSS JOIN users AS other ON other.id = CASE voyager_id WHEN ?1 THEN local_id ELSE voyager_id END
 		CROSS JOIN users AS caller ON caller.id = ?1
@@ -41,14 +42,14 @@ func movable(amount, allowed string) checks {
 
 // moving is a row of movable.
 type moving struct {
-	before               reservations.View
-	amount, balance, seq int64
+	before       reservations.View
+	balance, seq int64
 }
 
 func scanMoving(r *row, v *moving) {
 	bookings.scan(r, &v.before.Reservation)
 	scanPerson(r, &v.before.Other)
-	v.amount, v.balance, v.seq = r.int(), r.int(), r.int()
+	v.balance, v.seq = r.int(), r.int()
 }
 
 // Accept implements reservations.Mover.
@@ -75,17 +76,15 @@ func (repo reservationsRepository) moveAtOnce(
 			v = found.before
 			v.Status, v.UpdatedAt = to, m.At
 			all := []command{{move, []any{blob(v.ID), string(to), milli(m.At)}}}
-			if found.amount == 0 {
-				return append(all, command{insertBatch, []any{events.Batch(m.Events(found.before.Reservation, nil))}}), nil
+			var paid *tokens.Transaction
+			if due, moves := m.Entry(found.before.Reservation); moves {
+				line, err := due.Apply(found.balance, found.seq)
+				if err != nil {
+					return nil, fmt.Errorf("pay for a reservation: %w", err)
+				}
+				all, paid = append(all, payment(line)...), &line
 			}
-			due := m.Payment
-			due.UserID, due.Amount = v.VoyagerID, found.amount
-			line, err := due.Apply(found.balance, found.seq)
-			if err != nil {
-				return nil, fmt.Errorf("pay for a reservation: %w", err)
-			}
-			all = append(all, payment(line)...)
-			return append(all, command{insertBatch, []any{events.Batch(m.Events(found.before.Reservation, &line))}}), nil
+			return append(all, command{insertBatch, []any{events.Batch(m.Events(found.before.Reservation, paid))}}), nil
 		},
 	})
 	return v, outcome, err

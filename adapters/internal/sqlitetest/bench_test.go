@@ -53,8 +53,8 @@ func BenchmarkSend(b *testing.B) {
 	}
 }
 
-// BenchmarkMove accepts and cancels reservations, in one step and step by step. It reports the moves
-// per second of both, and their ratio.
+// BenchmarkMove accepts and cancels reservations, in one step and step by step. It reports the
+// moves per second of both, and their ratio.
 func BenchmarkMove(b *testing.B) {
 	for _, movers := range []int{1, 8, 32} {
 		b.Run(fmt.Sprintf("movers=%d", movers), func(b *testing.B) {

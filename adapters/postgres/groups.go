@@ -12,12 +12,12 @@ import (
 
 // inOneStep runs a unit of a kind, if the unit is untouched. Nothing is taken unless the outcome is
 // idempotency.Done.
-func (u *unit) inOneStep(ctx context.Context, make func(c *conn) (*step, error)) (outcome idempotency.Outcome, err error) {
+func (u *unit) inOneStep(ctx context.Context, of func(c *conn) (*step, error)) (outcome idempotency.Outcome, err error) {
 	err = u.write(ctx, func(c *conn) error {
 		if !c.untouched() {
 			return nil
 		}
-		p, err := make(c)
+		p, err := of(c)
 		if err != nil {
 			return err
 		}

@@ -19,11 +19,11 @@
 // command for each collection. If the response to a commit is lost, only the commit is repeated; if
 // no response comes, the unit returns uow.ErrOutcomeUnknown.
 //
-// A message without an image is sent in one step, with all checks in this process. Messages that are
-// sent while another is being committed share the next transaction: see Options.NoGroupCommit. A
-// reservation is accepted or cancelled in one step, too. Its transaction begins with one command that
-// reads all that the outcome depends on, and then writes what makes another unit conflict that has
-// read the same: the calendar of the local, the reservation and the wallet.
+// A message without an image is sent in one step, with all checks in this process. Messages that
+// are sent while another is being committed share the next transaction: see Options.NoGroupCommit.
+// A reservation is accepted or cancelled in one step, too. Its transaction begins with one command
+// that reads all that the outcome depends on, and then writes what makes another unit conflict that
+// has read the same: the calendar of the local, the reservation and the wallet.
 //
 // Behind mongos a transaction may begin in the past: it sees what its own mongos knows. There the
 // reads of a unit that writes are majority reads outside of its transaction also after it has

@@ -104,8 +104,8 @@ func scanMeeting(r *record) *meeting {
 }
 
 // meetApart reads the reservation, and then the rest in commands that are sent at the same time:
-// sharded collections cannot be looked up. It reads outside of the transaction, as the steps do. The
-// accepted reservations of the local are read when the calendar is held: see reserve.
+// sharded collections cannot be looked up. It reads outside of the transaction, as the steps do.
+// The accepted reservations of the local are read when the calendar is held: see reserve.
 func (t *txn) meetApart(ctx context.Context, m *move) (*meeting, error) {
 	r, err := find(ctx, t, bookings.scan, query{in: reservationsIn, filter: d("_id", uuid(m.Reservation))})
 	if err != nil {

@@ -88,8 +88,8 @@ func lookingUp(in collection, as string, filter, fields bson.D) bson.D {
 	return d("$lookup", d("from", string(in), "pipeline", stages, "as", as))
 }
 
-// lookingUpWith is lookingUp for documents that depend on the present one: its stages know
-// variables with the values of expressions for it.
+// lookingUpWith is lookingUp for documents that depend on the one to which they are added: its
+// stages know variables, whose values are those of expressions for that document.
 func lookingUpWith(variables bson.D, in collection, as string, stages ...any) bson.D {
 	return d("$lookup", d("from", string(in), "let", variables, "pipeline", bson.A(stages), "as", as))
 }

@@ -16,10 +16,11 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// asked holds the results of the queries that run outside of the transaction of some parcels, at the
-// same time: whether the participants are active, block each other, and are signed in. The steps do
-// not lock these documents either, so a block or a deactivation that is committed meanwhile may have
-// no effect on the message. The fields are set when wait has returned nil.
+// asked holds what a send or a move depends on, beside the documents that it changes: whether the
+// participants are active, block each other, and are signed in. Most of the queries run outside of
+// the transaction, at the same time as its commands. The steps do not lock these documents either,
+// so a block or a deactivation that is committed meanwhile may have no effect. The fields are set
+// when wait has returned nil.
 type asked struct {
 	active   map[id.User]bool
 	blocking map[id.User]bool // who blocks one of the others
@@ -43,7 +44,7 @@ func newAsked() *asked {
 	}
 }
 
-// newAsking returns an asked for queries that are sent with the context that it returns.
+// newAsking returns an asked, and the context for its queries, which stop ends.
 func newAsking(ctx context.Context) (*asked, context.Context) {
 	const most = 4 // queries
 	a := newAsked()

@@ -79,8 +79,8 @@ func (c *conn) writeOutbox(ctx context.Context, rows []ports.Row) error {
 	return err
 }
 
-// Number holds the counter in a statement before the one that takes events, so that this sees what the
-// last holder committed. Both go out together.
+// Number holds the counter in a statement before the one that takes events, so that this sees what
+// the last holder committed. Both go out together.
 func (repo eventsRepository) Number(ctx context.Context, limit int) (n int, err error) {
 	err = repo.write(ctx, func(c *conn) error {
 		c.later("INSERT INTO @counters (name, value) VALUES ($1, 0) ON CONFLICT (name) DO NOTHING", ports.EventCounter)

@@ -10,8 +10,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// inOneStep runs a unit of a kind, if the unit is untouched. Nothing is taken unless the outcome is
-// idempotency.Done.
+// inOneStep commits a unit of work as a unit of a kind. If it is not untouched, the outcome is
+// idempotency.Unsupported. What step.take has read counts only if the outcome is idempotency.Done.
 func (u *unit) inOneStep(ctx context.Context, of func(c *conn) (*step, error)) (outcome idempotency.Outcome, err error) {
 	err = u.write(ctx, func(c *conn) error {
 		if !c.untouched() {

@@ -6,16 +6,18 @@ import (
 	"strings"
 )
 
-// kind is a kind of units that are one statement each, after one that locks. Many of them are one
-// statement, too, so that those that arrive together share a transaction, also with other kinds.
+// kind is a kind of units. A unit that goes alone is one statement, after those that lock. Many
+// units of a kind are one statement, too, so that those that arrive together share a transaction,
+// also with units of other kinds.
 type kind struct {
 	columns     []column  // the arguments of a unit
 	alone, once statement // a unit that goes alone, without and with a key
 
 	// hold locks what units of a group need: its arguments are the places and step.needs of all. It
 	// waits for no lock, so that no group waits for the sake of one of its units, or for another group
-	// that holds the same rows. The order of these locks is therefore of no matter. hold returns the
-	// places of the units for which it got all locks, and sets a variable to them for together.
+	// that holds the same rows. The order of these locks therefore does not matter. hold returns the
+	// places of the units for which it got all locks, and sets a variable to these places, which
+	// together reads.
 	hold     statement
 	together statement // units of a group, of which no two have anything of step.apart in common, and their places
 }
@@ -39,8 +41,9 @@ var recordColumns = []column{
 	{"key_owner", "text"}, {"key_name", "text"}, {"fingerprint", "bytea"}, {"answer", "bytea"}, {"kept_at", "timestamptz"},
 }
 
-// variant is what differs between the statements of a kind. A unit's statement has the names of its
-// columns in braces. No table has columns of these names where it uses them.
+// variant is what differs between the statements of a kind. The statements have the names of
+// kind.columns in braces. In a group these names are columns of units, and no table that is read
+// beside units has a column of such a name.
 type variant struct {
 	all, from statement // the columns of units in a list of columns, and the units in a FROM clause
 	place     statement // of a unit in its group
@@ -59,13 +62,13 @@ func (v variant) keep(from statement) statement {
 	)`
 }
 
-// notUsed excludes a unit if the statement sees a record of its key. The record of a concurrent unit
-// with the same key makes the statement fail.
+// notUsed excludes a unit if the statement sees a record of its key. The record of a concurrent
+// unit with the same key makes the statement fail.
 const notUsed statement = `
 			AND NOT EXISTS (SELECT FROM @idempotency_records WHERE owner = {key_owner} AND key = {key_name})`
 
 // newKind returns a kind with a name that no other has. held is the query by which hold finds the
-// places that it returns, with what precedes it.
+// places that it returns, and locking the CTEs before it.
 func newKind(name string, columns []column, of func(v variant) statement, locking, held statement) *kind {
 	variable := "cicerone.held_" + statement(name)
 	k := &kind{columns: slices.Concat(columns, recordColumns)}
@@ -90,7 +93,8 @@ func one(columns []column, s statement) statement {
 	return statement(strings.NewReplacer(values...).Replace(string(s)))
 }
 
-// many returns a statement for the units of from. Each argument is an array of a column.
+// many returns a statement for the units of from. Each argument is an array with the values of a
+// column.
 func many(columns []column, of func(from statement) statement) statement {
 	var arrays, names, values []string
 	for i, c := range columns {
@@ -101,7 +105,8 @@ func many(columns []column, of func(from statement) statement) statement {
 	return statement(strings.NewReplacer(values...).Replace(string(of(statement(from)))))
 }
 
-// scan reads the row of one of some units. It returns its place.
+// scan returns a function that reads a row of one of these units, and sets place to the unit's
+// place.
 func scan(some ...*step) func(r *row, place *int64) {
 	return func(r *row, place *int64) {
 		if *place = r.int(); r.err == nil {

@@ -34,7 +34,8 @@ var (
 	// history starts with a row for the standing of the conversation, in the columns of a message and
 	// three more, which are NULL in the rows of messages. Few columns make a page of them cheap. The
 	// limit stands in a subquery, so that the server keeps its plan: for a limit that it knows, it
-	// would make one anew for each page if conversations are long, which takes ten times the page.
+	// would make a new plan for each page of long conversations, which takes ten times as long as to
+	// read the page.
 	history = withCheck(`SELECT conversations.id, voyager_id, local_id, NULL::text, NULL::text, NULL::bool,
 			conversations.created_at, voyager.is_active, local.is_active, `+eitherBlocks("voyager_id", "local_id")+" "+standingFrom+`
 		UNION ALL

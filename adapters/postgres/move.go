@@ -29,11 +29,11 @@ type move struct {
 	lock statement // locks what a move that goes alone changes
 }
 
-// The statements lock do it in the order of ports.Tx. In each, a row is found by what the one before
-// it has found, so that no plan can change the order: CTEs promise none. They are statements of
-// their own, so that moving, which follows, sees what was committed while they waited, and waits for
-// nothing itself. A reservation that is cancelled before it was accepted moves no tokens, and needs
-// no wallet.
+// Each move.lock takes its locks in the order of ports.Tx. In each, a row is found by what the one
+// before it has found, so that no plan can change the order: CTEs promise none. They are statements
+// of their own, so that moving, which follows, sees what was committed while they waited, and waits
+// for nothing itself. A reservation that is cancelled before it was accepted moves no tokens, and
+// needs no wallet.
 var (
 	acceptance = move{reservations.Accepted, `WITH calendar AS MATERIALIZED (
 		SELECT id, pg_advisory_xact_lock(` + calendarOf("local_id", "$2") + `) FROM @reservations WHERE id = $1
@@ -46,8 +46,9 @@ var (
 	) SELECT 1 FROM @wallets WHERE user_id = (SELECT voyager_id FROM held WHERE status = 'accepted') FOR NO KEY UPDATE`}
 )
 
-// moves are moves of reservations. In a group, one that has a voyager, a local or a key in common with
-// one before it goes alone: the statement that moves does not see what it does itself.
+// moves is the kind of units that move a reservation. In a group, one that has a voyager, a local
+// or a key in common with one before it goes alone: the statement that moves does not see what it
+// does itself.
 var moves = newKind("moves", movingColumns, moving, `WITH named AS MATERIALIZED (
 		SELECT units.*, voyager_id, local_id
 		FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint[]) AS units (place, reservation_id, calendar, key)

@@ -13,8 +13,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 )
 
-// A search looks at some of the best candidates: at first at spare more than the page has, because
-// few of them are blocked or have an inactive account, and then at few.
+// A search looks at some of the best candidates. At first it takes spare more than the page has,
+// because not many are blocked or have an inactive account, and if that is not enough, it takes
+// few.
 const (
 	spare = 16
 	few   = 128 // a page has at most 101

@@ -28,8 +28,8 @@ var (
 	allChains = chainsOf("SELECT user_id, seq FROM @wallets WHERE user_id > $1 ORDER BY user_id LIMIT $2")
 
 	// Transactions of one wallet are committed in the order of seq, and sealed in this order. So if
-	// the last recent one is sealed, the others are. OFFSET 0, so that no plan reads the ledger in the
-	// order of users.
+	// the last recent one is sealed, the others are. OFFSET 0 keeps plans from reading the ledger in
+	// the order of users.
 	unsealedChains = chainsOf(`SELECT user_id, seq FROM @wallets WHERE user_id IN (SELECT user_id
 			FROM (SELECT user_id, max(seq) AS seq
 				FROM (SELECT user_id, seq FROM @token_transactions WHERE id >= $1 OFFSET 0) AS recent

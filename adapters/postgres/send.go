@@ -26,9 +26,9 @@ var sendingColumns = []column{
 	{"session_id", "uuid"}, {"created_after", "timestamptz"}, {"used_after", "timestamptz"},
 }
 
-// sending sends messages, no two of which have a sender or a conversation in common. It returns those
-// that it sent, and when, and has changed nothing for the others. It follows a statement that locks
-// the conversations, and is with it a whole unit.
+// sending sends messages, no two of which have a sender or a conversation in common. It returns
+// those that it sent, and when, and has changed nothing for the others. It follows a statement that
+// locks the conversations, and is with it a whole unit.
 //
 // The lock is a statement of its own, so that sending sees what was committed while that waited. To
 // lock the row in a CTE and to update it in another makes PostgreSQL lock two versions of the row,
@@ -82,7 +82,7 @@ func inSession(user statement) statement {
 				AND revoked_at IS NULL AND created_at > {created_after} AND last_used_at > {used_after}))`
 }
 
-// sends are messages that are paid for.
+// sends is the kind of units that send a message.
 var sends = newKind("sends", sendingColumns, sending, `WITH talks AS MATERIALIZED (
 		SELECT id FROM @conversations WHERE id = ANY($2::uuid[]) FOR NO KEY UPDATE SKIP LOCKED
 	), payers AS MATERIALIZED (

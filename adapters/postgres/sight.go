@@ -25,8 +25,8 @@ func eitherBlocks(a, b statement) statement {
 const fromOther statement = "FROM @users AS other LEFT JOIN @profiles ON profiles.user_id = other.id"
 
 // seenBy has columns of the row other of users, with the row of its profile, as a viewer sees it.
-// There are two conditions on blocks, because for many others the server reads the blocks of the
-// viewer once for each of them.
+// There are two conditions on blocks, and not eitherBlocks, so that for many others the server can
+// read the blocks of the viewer once for each condition.
 func seenBy(viewer statement) statement {
 	return "other.is_active, " + blocking(viewer, "other.id") + ", " + blocking("other.id", viewer) + ", coalesce(profiles.is_searchable, false)"
 }

@@ -50,14 +50,14 @@ func transpose(n int, all []int, row func(place int) []any) []any {
 	return columns
 }
 
-// generally makes the server plan the statements of groups once for each connection. Their arrays are
-// short, so that it finds plans for just their lengths cheaper, and would plan anew for each group,
-// which takes longer than the statements do.
+// generally makes the server plan the statements of groups once for each connection. Their arrays
+// are short, so that it finds plans for just their lengths cheaper, and would plan anew for each
+// group, which takes longer than the statements do.
 const generally statement = "SET LOCAL plan_cache_mode = force_generic_plan"
 
-// commitTogether commits units in one transaction and one round trip. Each is done or not for itself,
-// and sees those before it of its kind that have something in common with it. If the transaction
-// fails, none is done, and each may go alone.
+// commitTogether commits units in one transaction and one round trip. Each is done or not for
+// itself, and sees those before it of its kind that have something in common with it. If the
+// transaction fails, none is done, and each may go alone.
 func (s *Store) commitTogether(lease *pgxpool.Conn, all []*step) []fate {
 	ctx := context.Background() // no member's; roundTrip has a limit of its own
 	c := &conn{store: s, lease: lease, on: lease, frame: writing}

@@ -4,10 +4,12 @@
 //	store, err := sqlite.Open(ctx, "cicerone.db", sqlite.Options{})
 //
 // One connection writes. Units of work that write take turns on it. Those that wait for their turn
-// share one transaction, each in a savepoint of its own, and one flush to the disk. After units
-// that shared a flush, the next ones wait for each other: at most a millisecond, and as long as that
-// flush took. No unit is acknowledged before its flush. A unit that fails is rolled back alone.
-// Several other connections read. Each reader sees a committed state, and waits for no writer.
+// share one transaction and one flush to the disk. After units that shared a flush, the next ones
+// wait for each other: as long as that flush took, and at most a millisecond. No unit is
+// acknowledged before its flush. A unit that fails is rolled back alone, to a savepoint. Only a
+// unit that is done in one step has no savepoint: if one of its writes fails, the units beside it
+// are rolled back, too, and run again. Several other connections read. Each reader sees a committed
+// state, and waits for no writer.
 //
 // What is removed is overwritten in the file (secure_delete). Its bytes stay in the WAL until the
 // WAL is written from its start again, or the store is closed.

@@ -18,7 +18,8 @@ var (
 	eventColumns = strings.Join(outbox.names, ", ")
 
 	// numberEvents gives positions to the events that were added first. It takes no more batches apart
-	// than it needs, and makes the text of an event once, which the view outbox does for each column.
+	// than it needs, and reads the text of an event once, where the view outbox reads it for each
+	// column.
 	numberEvents = `WITH first AS MATERIALIZED (
 			SELECT arrival, key AS place, value
 			FROM (SELECT * FROM outbox_batches ORDER BY arrival LIMIT +?1) AS batches, json_each(batches.events)

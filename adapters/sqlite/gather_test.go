@@ -10,8 +10,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// opened returns a new store whose next batches wait for others like one after a batch of so many
-// units.
+// opened returns a new store whose next batch waits for others, as one does after a batch of so
+// many units.
 func opened(t *testing.T, units int) *Store {
 	t.Helper()
 	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "cicerone.db"), Options{})

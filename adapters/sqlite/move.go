@@ -12,8 +12,8 @@ import (
 
 var _ reservations.Mover = reservationsRepository{}
 
-// The moves that reservations.Mover makes. A reservation that is cancelled before it was accepted
-// moves no tokens.
+// acceptable and cancellable have the checks of the moves that reservations.Mover makes. A
+// reservation that is cancelled before it was accepted moves no tokens.
 var (
 	acceptable = movable("tokens * ?4", `status = 'pending' AND creator_id <> ?1 AND ?3 < date
 			AND other.is_active AND NOT `+eitherBlocks("voyager_id", "local_id")+" AND NOT "+overlapping)
@@ -23,9 +23,9 @@ var (
 )
 
 // movable has a row if the participant ?1 can move the reservation ?2 at the time ?3, because it is
-// allowed, and an amount of tokens can be posted to its voyager, where ?4 is that for one token. The
-// row has the reservation, the other participant as ?1 sees them, and what the payment depends on.
-// Each of the tables is read by its key.
+// allowed, and an amount of tokens can be posted to its voyager, where ?4 is that for one token.
+// The row has the reservation, the other participant as ?1 sees them, and what the payment depends
+// on. Each of the tables is read by its key.
 func movable(amount, allowed string) checks {
 	return checksOf(func(further string) string {
 		return "SELECT " + bookings.columns + ", " + personOf + `, balance, seq

@@ -202,8 +202,9 @@ func (repo reservationsRepository) Agenda(
 	return all, err
 }
 
-// The reservations that are due by ?1 and that have lapsed by then, up to the limit ?2. SQLite would
-// read all of the status, and sort them, if it could choose the index.
+// due and lapsed select the reservations that are due by ?1, and those that have lapsed by then, up
+// to the limit ?2. They name the index, because SQLite would otherwise read all reservations of the
+// status, and sort them.
 const (
 	due = `SELECT id FROM reservations INDEXED BY reservations_due
 		WHERE status = 'accepted' AND end_date <= ?1 ORDER BY end_date, id LIMIT +?2`

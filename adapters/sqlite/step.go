@@ -9,15 +9,15 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
-// Units that are done in one step, which messaging.Sender and reservations.Mover are for.
+// This file has the units that are done in one step, for messaging.Sender and reservations.Mover.
 
-// checks holds the forms of a statement with four arguments that makes all checks of a unit in one
-// step, and returns a row if they pass: each with and without the check of a session, withKey with
-// the one of a key.
+// checks has two forms of a statement that makes all checks of a unit in one step, and returns a
+// row if they pass. now has four arguments, and withKey also checks that a key is unused. Each of
+// them is there with and without the check of a session.
 type checks struct{ now, withKey presentable }
 
-// checksOf returns the forms of a statement. of returns it with further conditions, which begin with
-// AND.
+// checksOf returns the forms of a statement. of returns it with further conditions, which begin
+// with AND.
 func checksOf(of func(further string) string) checks {
 	return checks{withCheck(4, of), withCheck(6, func(present string) string { return of(notUsed + present) })}
 }
@@ -28,7 +28,7 @@ const notUsed = `
 
 // step is a unit in one step.
 type step[T any] struct {
-	by     id.User // whose session a check may be due for
+	by     id.User // the caller: the session of nobody else is checked in one step
 	record *idempotency.Record
 	checks checks
 	args   []any // of checks
@@ -44,9 +44,10 @@ type command struct {
 	args      []any
 }
 
-// atOnce does a unit in one step. One statement makes all checks, and the others write. They have no
-// savepoint: if one of them fails, which no check can foresee, the units that share the transaction
-// are lost, too, and run again. A check of the session of somebody else is made by the steps.
+// atOnce does a unit in one step. One statement makes all checks, and the others write. They have
+// no savepoint: if one of them fails, which no check can foresee, the units that share the
+// transaction are lost, too, and run again. A check of the session of somebody else is made by the
+// steps.
 func atOnce[T any](ctx context.Context, u *unit, s step[T]) (outcome idempotency.Outcome, err error) {
 	err = u.Call(ctx, true, func() error {
 		if p := u.presence; u.touched || u.conn.undoing == never || p != nil && (p.User != s.by || !p.Open.Live) {

@@ -34,8 +34,8 @@ const (
 // immediately, and units that arrive while the disk is busy share the next flush.
 //
 // Clients that were answered by one flush come back one after the other. The first of their units
-// would begin a flush of its own, for which the others had to wait. So it waits for them, at most as
-// long as a flush takes: see gather.
+// would begin a flush of its own, for which the others had to wait. So it waits for them, at most
+// as long as a flush takes: see gather.
 type writer struct {
 	open func(ctx context.Context) (*conn, error)
 
@@ -259,7 +259,8 @@ func (w *writer) withdraw(turn chan struct{}) bool {
 	return i >= 0
 }
 
-// release hands the connection to the next unit in the queue, or commits the batch.
+// release hands the connection to the next unit in the queue, for which it may wait, or commits the
+// batch.
 func (w *writer) release() {
 	for !w.handOver() {
 		if w.batch.full() || !w.gather() {

@@ -13,9 +13,10 @@ var errNotHeld = errors.New("the subscription is not held any more, or its event
 // handler is the function with which a subscriber handles events.
 type handler = func(ctx context.Context, e Event) error
 
-// attempt calls the subscriber with an event, and returns its error. A joined subscriber is called in
-// the unit of work in which done stores that it has handled the event, which makes the subscription
-// next. It then returns errNotHeld if done reports false. Any other one is called with handle.
+// attempt hands an event to the subscriber, and returns its error. A joined subscriber is called in
+// the unit of work in which done stores that the event is handled; next is the subscription after
+// that. If done reports false, attempt returns errNotHeld. For any other subscriber it calls
+// handle, and not done.
 func (d *delivery) attempt(
 	ctx context.Context, e Event, handle handler, next Subscription, done func(ctx context.Context, s Subscriptions) (bool, error),
 ) error {
@@ -64,8 +65,9 @@ type preparation struct {
 	alone  bool    // the subscriber failed to prepare several events together
 }
 
-// prepare makes p what handles the first of the events that come next, which the subscriber wants, and
-// the others that it wants. It returns the error of the subscriber if it cannot prepare that event alone.
+// prepare sets p.handle to the function for the first of the events that come next, which the
+// subscriber wants, and for the others that it wants. If the subscriber fails to prepare several
+// events, prepare asks it for the first one alone. It returns the error for a single event.
 func (d *delivery) prepare(ctx context.Context, p *preparation, s *Subscriber, next []Numbered) error {
 	if s.Prepare == nil {
 		p.of, p.handle = s, s.Handle

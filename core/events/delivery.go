@@ -27,7 +27,7 @@ type delivery struct {
 	ahead   []Numbered // what was read of the events that follow aheadOf
 	aheadOf int64
 
-	skipped   int64     // no event of a lease is wanted between the position that is stored and this one
+	skipped   int64     // the subscriber wants no event from the stored position up to this one; 0 if the lease is new
 	skippedAt time.Time // when it became higher than that
 }
 
@@ -191,10 +191,11 @@ func (d *delivery) handle(ctx context.Context, next []Numbered) (more bool, err 
 	})
 }
 
-// skipTime is how long a position is not stored if the subscriber wants none of the events before it.
+// skipTime is how long the position is not stored while the subscriber wants none of the events.
 const skipTime = time.Second
 
-// skip notes that the subscriber wants no event up to done. It reports false if it is time to store that.
+// skip notes that the subscriber wants no event up to done. It reports false if it is time to store
+// that.
 func (d *delivery) skip(done int64) bool {
 	now := d.deps.Clock.Now()
 	if d.skipped <= d.held.Position {

@@ -13,10 +13,10 @@ type Policy struct {
 	// processes; 10 ms to 1 minute. After a commit in its own process it does not wait so long.
 	LookEvery time.Duration
 
-	// Batch is how many events the relay hands to a subscriber before it stores how far the
-	// subscriber is; 1 to 1000. If the process crashes, as many events are handled again at most. After
-	// events of which the subscriber handles none, it stores that after a second, or LookEvery if that
-	// is longer.
+	// Batch is how many events the relay hands to a subscriber before it stores how far the subscriber
+	// is; 1 to 1000. If the process crashes, as many events are handled again at most. While the
+	// subscriber handles none of the events, the relay stores this about once a second, or every
+	// LookEvery if that is longer.
 	Batch int
 
 	// HandleTime is how long a subscriber may handle an event: then its context ends. It is at

@@ -138,7 +138,8 @@ func TestBatchCannotBePrepared(t *testing.T) {
 	}
 }
 
-// A handler that is slow to prepare does not lose the lease in a batch that is prepared one by one.
+// A subscriber that is slow to prepare does not lose the lease while its events are prepared one by
+// one.
 func TestLeaseIsRenewedWhileBatchesArePrepared(t *testing.T) {
 	inOffice(t, func(o *office) {
 		o.policy.Lease = 2 * o.policy.HandleTime

@@ -111,7 +111,7 @@ type relayRun struct {
 	numbered int            // events in the last round
 	reached  []reached      // the highest positions of the last MinStay, one each second
 	passed   int64          // all events up to here are older than Policy.Keep
-	young    time.Time      // of the next event after them, if it was younger; zero if that is not known
+	young    time.Time      // the time of the next event after them, if it was younger; zero if that is not known
 	trimmed  int64          // no event up to here is left, except those that are set aside
 	asides   map[string]int // see SubscriptionProgress.SetAside
 	counted  time.Time      // when asides were counted

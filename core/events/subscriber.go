@@ -24,24 +24,24 @@ type Subscriber struct {
 	// Policy.FromOldest does for all.
 	FromOldest bool
 
-	// Handle handles an event. The relay calls it for one event after another, in the order of
-	// their positions, at least once for each: again if it returns an error or panics, and also if
-	// the process ends before the relay has stored that it succeeded. A later event waits until
-	// Handle succeeds or the event is set aside. Unless TryFor is set, an event is not set aside for
-	// errors of the kind fault.Unavailable, which say that Handle may succeed later. Handle returns
-	// soon after ctx ends, which it does after Policy.HandleTime. One of Handle and Prepare is set.
+	// Handle handles an event. The relay calls it for one event after another, in the order of their
+	// positions, at least once for each: again if it returns an error or panics, and also if the
+	// process ends before the relay has stored that it succeeded. A later event waits until Handle
+	// succeeds or the event is set aside. Unless TryFor is set, an event is not set aside for errors
+	// of the kind fault.Unavailable, which say that Handle may succeed later. ctx ends after
+	// Policy.HandleTime, and Handle returns soon after that. One of Handle and Prepare is set.
 	Handle func(ctx context.Context, e Event) error
 
-	// Prepare is in the place of Handle for a subscriber that reads for many events what it needs. It
-	// is called with the events that come next, in the order of their positions, 1 to Policy.Batch,
-	// and returns the function that handles each of them, of which the documentation of Handle holds.
-	// That is called for the first events of the batch, and not after Prepare was called again: if an
-	// event fails, what Prepare has returned is dropped, and it is called for that event and those
-	// after it before the next attempt. What Prepare reads is newer than each of the events, except
-	// for what handling them changes. It changes nothing itself.
+	// Prepare takes the place of Handle for a subscriber that reads what many events need at once. It
+	// is called with the events that come next, 1 to Policy.Batch, in the order of their positions,
+	// and returns a function that handles each of them as Handle would. The relay calls this function
+	// for the events in their order. If one fails, it drops the function, and before the next attempt
+	// it calls Prepare again, for that event and those after it. An event that is tried again after it
+	// was set aside is prepared alone. What Prepare reads was stored after all of the events, but may
+	// lack what handling them changes. Prepare itself changes nothing.
 	//
-	// If it returns an error or panics, it is called for the first event alone, and only an error of
-	// that is one of the event. Its context ends after Policy.HandleTime.
+	// If Prepare returns an error or panics, it is called for the first event alone, and only if that
+	// fails, too, has the event failed. Its context ends after Policy.HandleTime.
 	Prepare func(ctx context.Context, batch []Event) (handle func(ctx context.Context, e Event) error, err error)
 
 	// TryFor keeps an event that is not so old yet from being set aside after Policy.MaxTries

@@ -12,9 +12,9 @@ const (
 	tailSize   = 1000 // how many events a tail keeps at most
 )
 
-// tail keeps the events that a run has read last, so that deliveries that have handled those before
-// read them once together. What it keeps stays true: between two events that are numbered no other
-// one appears, and none changes.
+// tail keeps the events that a run has read last, so that the deliveries that have come so far read
+// each of them once together. What it keeps stays true: between two events that are numbered no
+// other one appears, and none changes.
 type tail struct {
 	run  *relayRun
 	turn chan struct{} // holds a value while a delivery looks or reads
@@ -31,8 +31,9 @@ func newTail(r *relayRun) *tail {
 	return t
 }
 
-// after returns events that follow a position: at least one if there is any that this run knows of. It
-// does not ask the store for those that it has, nor if nothing was numbered since it read the last one.
+// after returns events that follow a position: at least one if there is any that this run knows of.
+// It does not ask the store for those that it has, nor if nothing was numbered since it read the
+// last one.
 func (t *tail) after(ctx context.Context, position int64) ([]Numbered, error) {
 	select {
 	case t.turn <- struct{}{}:

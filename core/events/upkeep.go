@@ -35,7 +35,7 @@ func (r *relayRun) upkeep(ctx context.Context) error {
 	r.mu.Lock()
 	r.progress = p
 	r.mu.Unlock()
-	r.tail.news.Store(true) // a read just after a numbering may have been of another server, which was behind
+	r.tail.news.Store(true) // a read just after a numbering may have gone to a database server that was behind
 	if err := r.trim(ctx, min(needed, r.stayed(b.Highest))); err != nil {
 		return err
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 // attendances are those of the users whom a batch of events is about. They were read after all its
-// events were committed. So if a user has come here since, without an event of the batch, it was
-// after the messages of the batch, and these need no notice.
+// events were committed. So if a user has come here since they were read, and no event of the batch
+// says so, this was after the messages of the batch, which need no notice then.
 type attendances map[id.User]Attendance
 
 // attenders returns the users whose attendances a batch needs, each once.
@@ -52,8 +52,9 @@ func (s *Service) attendances(ctx context.Context, users ...id.User) (of attenda
 	return of, nil
 }
 
-// messageSent holds a mail back, unless the recipient has been here since, or has a mail that they
-// have not answered by coming here. It does nothing if there is a notice, as for nearly all messages.
+// messageSent adds the notice about new messages, which is mailed after a while, unless the
+// recipient has been here since the message, or has that notice, as for nearly all messages. A
+// notice that was mailed remains until its user comes here.
 func (s *Service) messageSent(ctx context.Context, d events.MessageSent, at time.Time, of attendances) error {
 	known := of[d.RecipientID]
 	if known.Noticed || !known.SeenAt.Before(at) {

@@ -52,8 +52,8 @@ func (w *town) answers() {
 	w.unread()
 }
 
-// TestABatchIsReadAtOnce tests that the messages of a batch to users who have a notice cost one read,
-// and those to one who gets a notice one more unit.
+// TestABatchIsReadAtOnce tests that the messages of a batch to users who have a notice cost one
+// read, and those to one who gets a notice one more unit.
 func TestABatchIsReadAtOnce(t *testing.T) {
 	c := &counted{Storage: memory.New()}
 	w := newTownIn(t, c)
@@ -107,8 +107,8 @@ func TestOneWithoutMailCostsOneUnitInABatch(t *testing.T) {
 	w.later("to one who wants none")
 }
 
-// TestHereSinceTheBatchWasRead tests that a user who comes here after a batch was read, and before its
-// events are handled, is told of the messages that are sent afterwards, and of no earlier ones.
+// TestHereSinceTheBatchWasRead tests that a user who comes here after a batch was read, and before
+// its events are handled, is told of the messages that are sent afterwards, and of no earlier ones.
 func TestHereSinceTheBatchWasRead(t *testing.T) {
 	for name, noticed := range map[string]bool{"without a notice": false, "with one": true} {
 		t.Run(name, func(t *testing.T) {

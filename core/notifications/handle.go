@@ -39,7 +39,7 @@ func (s *Service) prepare(ctx context.Context, batch []events.Event) (func(conte
 	return func(ctx context.Context, e events.Event) error { return s.handle(ctx, e, of) }, nil
 }
 
-// handle handles an event of a batch whose attendances are given. It notes there what it changes.
+// handle handles an event of a batch whose attendances are given. It notes in them what it changes.
 func (s *Service) handle(ctx context.Context, e events.Event, of attendances) error {
 	switch d := e.Data.(type) {
 	case events.MessageSent:

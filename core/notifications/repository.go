@@ -45,8 +45,8 @@ type Repository interface {
 	// the user. They have different kinds.
 	SavePreferences(ctx context.Context, user id.User, all ...Preference) error
 
-	// Attendances returns the attendance of each of these users. A user who is named twice is in it
-	// once. It costs no more round trips for many users than for one.
+	// Attendances returns the attendance of each of these users, also of one who does not exist. It
+	// costs no more round trips for many users than for one.
 	Attendances(ctx context.Context, users ...id.User) (map[id.User]Attendance, error)
 
 	// Seen notes that a user whom the unit pins was here at a time, unless a later time is noted. It

@@ -45,7 +45,7 @@ func (m Moving) to() Status {
 
 // Allows reports whether the service lets m.By make the move, by the stored reservation and the
 // standing of its conversation. It does not check the session, the key, the calendar of the local
-// and the wallet of the voyager.
+// or the wallet of the voyager.
 func (m Moving) Allows(r Reservation, s messaging.Standing) bool {
 	if !r.Has(m.By) || s.Admit(m.By) != nil {
 		return false

@@ -262,8 +262,8 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// TestMetricsWrapNoEndpoint checks that a server with metrics has no middleware: with any, each request
-// takes a round trip to the store more.
+// TestMetricsWrapNoEndpoint checks that a server with metrics has no middleware: with any, each
+// request takes a round trip to the store more.
 func TestMetricsWrapNoEndpoint(t *testing.T) {
 	if _, c := measure(wiring.DefaultConfig()); len(c.Middleware) > 0 {
 		t.Errorf("%d middlewares", len(c.Middleware))

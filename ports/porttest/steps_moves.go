@@ -175,7 +175,7 @@ func (p *pair) moveRefusals(eve, ada, ben users.User, talk messaging.Conversatio
 }
 
 // moveSeen tests what ada sees of ben, who has a profile with an image that ada sees, then one that
-// she sees after he has written to her, and at last one that a block hides.
+// she does not see until he has written to her, and at last one that a block hides.
 func (p *pair) moveSeen(ada, ben users.User, talk messaging.Conversation) {
 	p.Helper()
 	profile := func(searchable bool) {

@@ -14,8 +14,8 @@ import (
 )
 
 // Admission is the limit of the requests of all classes that run at the same time, before their
-// lanes. It follows from how long requests take: if the queue has not drained for half a second, and
-// they take longer than Slowdown times what they take without load, fewer may run. Callers take
+// lanes. It follows from how long requests take: if the queue has not drained for half a second,
+// and they take longer than Slowdown times what they take without load, fewer may run. Callers take
 // turns, and in a queue that is full the last request of the caller with the most is refused. The
 // zero value sets no limit.
 type Admission struct {
@@ -135,8 +135,8 @@ func (g *Gate) arrive(ctx context.Context, kept bool) (context.Context, error) {
 	return ctx, g.occupy(ctx, a, newPlace(a.of))
 }
 
-// IsFull reports whether [Gate.Arrive] would refuse a request now, whoever sends it. A transport may
-// call it, and then [Gate.TurnAway], before it makes what Arrive needs.
+// IsFull reports whether [Gate.Arrive] would refuse a request now, whoever sends it. A transport
+// may call it, and then [Gate.TurnAway], before it makes what Arrive needs.
 func (g *Gate) IsFull() bool { return g.admission != nil && g.admission.isFull() }
 
 // TurnAway counts a request that is refused because the gate is full, and returns ErrBusy.
@@ -150,9 +150,9 @@ func (g *Gate) TurnAway() *fault.Error {
 // refusalLog is how often the log has a line for requests that are refused because of the load.
 const refusalLog = time.Second
 
-// NoteRefusal counts a request that ErrBusy refuses, for the log, which has one line a second for all
-// of them. It reports whether this one has a line, and how many were counted since the last line, this
-// one included.
+// NoteRefusal counts a request that ErrBusy refuses, for the log, which has one line a second for
+// all of them. It reports whether this one has a line, and how many were counted since the last
+// line, this one included.
 func (g *Gate) NoteRefusal() (count int64, hasLine bool) {
 	n := &g.noted
 	n.count.Add(1)

@@ -227,8 +227,8 @@ func TestOverload(t *testing.T) {
 	}
 }
 
-// TestOverloadWithPauses offers three times of what the server can do, by clients that all pause now
-// and then, for longer than what is admitted takes. That does not end the overload.
+// TestOverloadWithPauses offers three times of what the server can do, by clients that all pause
+// now and then, for longer than what is admitted takes. That does not end the overload.
 func TestOverloadWithPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(following())

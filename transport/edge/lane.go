@@ -197,8 +197,8 @@ func (l *lane) displace(p *place) bool {
 	return true
 }
 
-// isFull reports whether there is no room for another request, whoever sends it. It is for lanes with
-// a tuner.
+// isFull reports whether there is no room for another request, whoever sends it. It is for lanes
+// with a tuner.
 func (l *lane) isFull() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -13,9 +13,10 @@ import (
 // now. What it takes without load is measured for each operation, so that another mix of operations
 // is no change, while few requests run; under a load that does not end, the limit is lowered for
 // that for some milliseconds. As in CoDel (RFC 8289), there is overload only if the queue has not
-// drained for an interval: a burst that passes is none. It is over when nobody has been refused for a
-// while. Requests that end together, like messages that share a commit, leave the places and the
-// queue empty for moments although others are on their way in, and so does a client that pauses.
+// drained for an interval: a burst that passes is none. It is over when nobody has been refused for
+// a while, not when the queue is empty: requests that end together, like messages that share a
+// commit, leave it empty for moments although others are on their way in, and so do clients that
+// pause.
 //
 // failsafe-go's adaptivelimiter, which is kept well, does not fit. It moves its limit by
 // one or so each second, compares all operations with one average, which the overload itself moves,
@@ -28,7 +29,7 @@ type tuner struct {
 	least   map[string]*average // how long operations take without load, in seconds
 	seen    time.Time           // when a request without load was last seen
 	calm    time.Time           // when no more than quiet were running
-	drained time.Time           // when nobody waited
+	drained time.Time           // the last time that nobody waited
 	crowded time.Time           // when there was no room for a request
 	over    bool                // there is overload
 	probed  time.Time           // when the last probe began

@@ -38,7 +38,7 @@ func (a *API) arrive(route string) kithttp.Gate {
 	return a.gate.Arrive
 }
 
-// endsSession reports whether a route ends sessions. Whoever wants to do that can.
+// endsSession reports whether a route ends sessions. Its requests have a way in under any load.
 func endsSession(route string) bool {
 	return route == logOut.Name || route == endSession.Name || route == endOtherSessions.Name
 }

@@ -224,8 +224,8 @@ func TestArrivalsShareByUser(t *testing.T) {
 	})
 }
 
-// TestRefusalsAreLoggedTogether checks that of many requests which are refused because of the load, one
-// in a second has a line, with their number. Each is observed.
+// TestRefusalsAreLoggedTogether checks that of many requests which are refused because of the load,
+// one in a second has a line, with their number. Each is observed.
 func TestRefusalsAreLoggedTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var book logbook

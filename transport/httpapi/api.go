@@ -61,8 +61,8 @@ type Options struct {
 	// observes nothing.
 	Observe func(ctx context.Context, x Exchange)
 
-	// ObserveAudit is called with the result of each audit of the store that an admin asks for, over any
-	// transport. nil observes nothing.
+	// ObserveAudit is called with the result of each audit of the store that an admin asks for, over
+	// any transport. nil observes nothing.
 	ObserveAudit func(ctx context.Context, found Verification)
 
 	// Tracer makes OpenTelemetry spans of each request and its use case. nil makes none.
@@ -73,9 +73,9 @@ type Options struct {
 	WithoutRoutes []string
 
 	// Middleware wraps the endpoint of every route. The first is the outermost. It runs when the
-	// request has been admitted and decoded: it gets the decoded request, and edge.CallerFrom
-	// returns the caller. See [kithttp.Handle]. With any, the session of every request is checked before
-	// its use case, which is a round trip to the store more for the routes that are used most.
+	// request has been admitted and decoded: it gets the decoded request, and edge.CallerFrom returns
+	// the caller. See [kithttp.Handle]. If there is any, the session of every request is checked
+	// before its use case, which costs the routes that are used most another round trip to the store.
 	Middleware []endpoint.Middleware
 }
 

@@ -23,7 +23,8 @@ type Exchange struct {
 	Duration time.Duration // until the last byte was written
 }
 
-// ServeHTTP serves a request. It gives the request an id, and logs one line about it.
+// ServeHTTP serves a request. It gives the request an id, and logs one line about it. Of those that
+// are refused under overload, one in a second has a line.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
 	if a.gate.IsFull() {
@@ -54,8 +55,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// turnAway refuses a request of a route because of the load, without what it takes to serve one. The
-// client and the observer cannot tell that from a refusal of the gate.
+// turnAway refuses a request of a route because of the load, without what it takes to serve one.
+// The client and the observer cannot tell that from a refusal of the gate.
 func (a *API) turnAway(w http.ResponseWriter, r *http.Request, pattern string, begun time.Time) {
 	r, ended := a.tracer.begin(r)
 	x := exchange{Context: r.Context(), code: edge.ErrBusy.Code}
@@ -85,8 +86,8 @@ func setHeaders(h http.Header, requestID string) {
 const longestMethod = 20
 
 // logExchange logs one line about a request, for probes at the level debug. Of requests that are
-// refused because of the load, one in a second has a line. Of people it has ids and the network of the
-// caller alone, and of the path only the pattern: a path may have anything in it.
+// refused because of the load, one in a second has a line. Of people it has ids and the network of
+// the caller alone, and of the path only the pattern: a path may have anything in it.
 func (a *API) logExchange(ctx context.Context, r *http.Request, x *exchange, done Exchange) {
 	level := slog.LevelInfo
 	if done.Route == probeLive || done.Route == probeReady {

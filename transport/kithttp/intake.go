@@ -56,8 +56,8 @@ type intake struct {
 // hasBody reports whether a request has, or may have, a body.
 func hasBody(r *http.Request) bool { return r.Body != nil && r.ContentLength != 0 }
 
-// takeIn returns the intake of a request with a body. The caller must call leave when the request is
-// answered.
+// takeIn returns the intake of a request with a body. The caller must call leave when the request
+// is answered.
 func (s *Server) takeIn(w http.ResponseWriter, r *http.Request) *intake {
 	in := &intake{
 		ReadCloser: r.Body, w: w, control: *http.NewResponseController(w), declared: r.ContentLength,

@@ -63,8 +63,8 @@ func WithMiddleware(mw ...endpoint.Middleware) Option {
 	return func(s *Server) { s.middleware = append(s.middleware, mw...) }
 }
 
-// WithoutRoutes leaves out routes: for each name, [Handle] does not add the first route that has it.
-// Another route may then have the name and the path.
+// WithoutRoutes leaves out routes: for each name, [Handle] does not add the first route that has
+// it. Another route may then have the name and the path.
 func WithoutRoutes(names ...string) Option {
 	return func(s *Server) {
 		for _, name := range names {

@@ -97,10 +97,10 @@ func seconds(d time.Duration) string {
 	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
 }
 
-// Refuse answers a request with the problem document of an error, such as one that refuses it because
-// of the load, and does no more for it: it finds no route, and calls no hook and no function of
-// [WithBefore]. As after a gate that returned the error, it reads a small body of the request that has
-// arrived, so that the connection can be kept.
+// Refuse answers a request with the problem document of an error, such as one that refuses it
+// because of the load, and does no more for it: it finds no route, and calls no hook and no
+// function of [WithBefore]. As after a gate that returned the error, it reads a small body of the
+// request that has arrived, so that the connection can be kept.
 func (s *Server) Refuse(w http.ResponseWriter, r *http.Request, f *fault.Error) {
 	if hasBody(r) {
 		in := s.takeIn(w, r)

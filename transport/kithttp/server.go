@@ -194,8 +194,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.ServeOwn(w, r)
 }
 
-// ServeOwn is ServeHTTP for a copy of a request that is made for it, as by http.Request.WithContext. It
-// changes the body of the copy, and so saves another one.
+// ServeOwn is ServeHTTP for a copy of a request that is made for it, as by
+// http.Request.WithContext. It changes the body of the copy, and makes no copy itself.
 func (s *Server) ServeOwn(w http.ResponseWriter, r *http.Request) {
 	if hasBody(r) {
 		in := s.takeIn(w, r)
@@ -209,8 +209,8 @@ func (s *Server) ServeOwn(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(&refusal{ResponseWriter: w, server: s, request: r}, r)
 }
 
-// PatternOf returns the pattern of http.ServeMux of what serves a request: the method and the path of
-// a route, or what [Server.HandleHTTP] got. It returns "" if there is nothing.
+// PatternOf returns the pattern of http.ServeMux of what serves a request: the method and the path
+// of a route, or what [Server.HandleHTTP] got. It returns "" if there is nothing.
 func (s *Server) PatternOf(r *http.Request) string {
 	if !isClean(r.URL.EscapedPath()) {
 		return ""

@@ -15,7 +15,7 @@ import (
 // Options say what is measured.
 type Options struct {
 	Store     string        // memory, sqlite, sqlite:PATH, postgres or mongodb
-	Single    bool          // each message has a transaction of its own; for postgres and mongodb
+	Single    bool          // each send and move has a transaction of its own; for postgres and mongodb
 	Transport string        // http or grpc
 	Size      Size          // of the data
 	Clients   []int         // the numbers of clients of the closed loop, ascending

@@ -32,8 +32,8 @@ func payments(t *testing.T, s target, database string) int64 {
 	return n
 }
 
-// TestMovesThatConflict makes the first write of each document of a move conflict. The move is then tried again,
-// in one step, and takes effect once.
+// TestMovesThatConflict makes the first write of each document of a move conflict. The move is then
+// tried again, in one step, and takes effect once.
 func TestMovesThatConflict(t *testing.T) {
 	t.Parallel()
 	server := startFake(t)
@@ -113,8 +113,8 @@ func TestMoveOfUnknownOutcome(t *testing.T) {
 	}
 }
 
-// TestOverlapsInTwoProcesses accepts reservations of one local that overlap through two stores, in one step. The
-// calendar of the local lets one of them through, also when it has no document yet.
+// TestOverlapsInTwoProcesses accepts reservations of one local that overlap through two stores, in
+// one step. The calendar of the local lets one of them through, also when it has no document yet.
 func TestOverlapsInTwoProcesses(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(t *testing.T) (one, other target){
@@ -151,8 +151,8 @@ func TestOverlapsInTwoProcesses(t *testing.T) {
 	}
 }
 
-// TestOverlapBeforeTheCalendar accepts a reservation while the acceptance of another one that overlaps has read
-// that the local is free, and does not yet have the calendar.
+// TestOverlapBeforeTheCalendar accepts a reservation while the acceptance of another one that
+// overlaps has read that the local is free, and does not yet have the calendar.
 func TestOverlapBeforeTheCalendar(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(t *testing.T) target{
@@ -211,8 +211,9 @@ func (w *town) propose(t *testing.T, by id.User, in id.Conversation, after time.
 	return v.Reservation
 }
 
-// TestMoveAfterAWait accepts a reservation while another unit of the process has the calendar of its local. The
-// transaction begins again behind that unit, and sees the reservation that it accepted.
+// TestMoveAfterAWait accepts a reservation while another unit of the process has the calendar of
+// its local. The transaction begins again behind that unit, and sees the reservation that it
+// accepted.
 func TestMoveAfterAWait(t *testing.T) {
 	t.Parallel()
 	server := startFake(t)
@@ -260,8 +261,8 @@ func TestMoveAfterAWait(t *testing.T) {
 	}
 }
 
-// TestMoveIsPartOfItsUnit calls a move in a unit that has made another call, which has to take the steps, and in
-// one that begins with the check of another user's session, which is made first.
+// TestMoveIsPartOfItsUnit calls a move in a unit that has made another call, which has to take the
+// steps, and in one that begins with the check of another user's session, which is made first.
 func TestMoveIsPartOfItsUnit(t *testing.T) {
 	s := onFake(startFake(t))
 	c := s.scene(t)

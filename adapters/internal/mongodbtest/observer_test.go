@@ -202,8 +202,9 @@ func statements(c mongofake.Command) (all []statement) {
 	return all
 }
 
-// withoutVariables returns a filter of a lookup with conditions on fields in place of an $expr that compares
-// fields with variables: $eq, or $and of several comparisons. The names of variables stand for their values.
+// withoutVariables returns a filter of a lookup with conditions on fields in place of an $expr that
+// compares fields with variables: $eq, or $and of several comparisons. The names of variables stand
+// for their values.
 func withoutVariables(filter bson.D) (plain bson.D) {
 	for _, e := range filter {
 		if e.Key != "$expr" {

@@ -8,8 +8,8 @@ import (
 	"go.mongodb.org/mongo-driver/bson"
 )
 
-// parseLookup parses a $lookup with a pipeline, the only form that the fake has. A sharded collection
-// cannot be looked up.
+// parseLookup parses a $lookup with a pipeline, the only form that the fake has. A sharded
+// collection cannot be looked up.
 func (c *call) parseLookup(v any) (stage, error) {
 	spec, ok := v.(bson.D)
 	if !ok {
@@ -64,8 +64,8 @@ func (c *call) parseLookup(v any) (stage, error) {
 	}, nil
 }
 
-// variable is a variable of the pipeline of a $lookup. It has a value for each document of the outer
-// pipeline.
+// variable is a variable of the pipeline of a $lookup. It has a value for each document of the
+// outer pipeline.
 type variable struct {
 	name  string
 	value compiled

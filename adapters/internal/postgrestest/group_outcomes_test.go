@@ -111,7 +111,8 @@ func (c *deaf) Read(b []byte) (int, error) {
 }
 
 // TestGroupOfUnknownOutcome cuts the connections of groups that have a certain message. All members
-// of such a group learn that the outcome is unknown, and those with a key learn it from their record.
+// of such a group learn that the outcome is unknown, and those with a key learn it from their
+// record.
 func TestGroupOfUnknownOutcome(t *testing.T) {
 	dsn := servers.Postgres(t)
 	o := fresh(t, dsn)

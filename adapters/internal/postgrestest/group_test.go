@@ -27,8 +27,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// crowd is users who send messages and move reservations at the same time, over a store with pairs of
-// users.
+// crowd is the pairs of users of a store, who send messages and move reservations at the same time.
 type crowd struct {
 	*community.Community
 	t      *testing.T
@@ -64,7 +63,7 @@ func crowdOver(t *testing.T, dsn string, o postgres.Options, store *postgres.Sto
 
 // act is what a user does at the same time as others.
 type act struct {
-	name  string          // the content of a message
+	name  string          // the content of a message, or the move and the id of a reservation
 	ctx   context.Context // of the caller; nil means one without an end
 	do    func(ctx context.Context) (id string, err error)
 	again bool  // another has the same key
@@ -180,8 +179,8 @@ func (n *tally) none() bool {
 	return n.inTransactions == n.messages && n.inOthers == n.moves && n.mixed == 0
 }
 
-// TestGroupCommit sends messages and moves reservations at the same time, some of which are refused.
-// They share transactions, unless that is switched off, and each gets its own answer.
+// TestGroupCommit sends messages and moves reservations at the same time, some of which are
+// refused. They share transactions, unless that is switched off, and each gets its own answer.
 func TestGroupCommit(t *testing.T) {
 	for name, over := range map[string]func(t *testing.T) *crowd{
 		"on":  func(t *testing.T) *crowd { return newCrowd(t, postgres.Options{}, 16) },
@@ -271,8 +270,8 @@ func TestGroupCommit(t *testing.T) {
 }
 
 // TestGroupWaitsForNoLock holds the wallet of one voyager, the conversation of another, and, as an
-// acceptance of a third does, the calendar of a local. Those who act at the same time do not wait for
-// them.
+// acceptance of a third does, the calendar of a local. Those who act at the same time do not wait
+// for them.
 func TestGroupWaitsForNoLock(t *testing.T) {
 	patient := postgres.Options{MaxConns: 14, LockTimeout: time.Minute, StatementTimeout: time.Minute}
 	s := newCrowd(t, patient, 14)
@@ -323,9 +322,9 @@ func TestGroupWaitsForNoLock(t *testing.T) {
 	s.audited()
 }
 
-// TestGroupThatFails makes the statement of a message or of a move fail, and with it the transaction
-// of its group. All other messages are sent. The sequence counts the failures, also those that are
-// rolled back.
+// TestGroupThatFails makes the statement of a message or of a move fail, and with it the
+// transaction of its group. All other messages are sent. The sequence counts the failures, also
+// those that are rolled back.
 func TestGroupThatFails(t *testing.T) {
 	s, ctx := newCrowd(t, postgres.Options{}, 12), t.Context()
 	faulty := s.pairs[0]
@@ -365,8 +364,8 @@ func TestGroupThatFails(t *testing.T) {
 	s.audited()
 }
 
-// TestMembersWhoLeave ends the contexts of some of those who send and move. The others must succeed.
-// What returned an error must have changed nothing, unless the error is ErrOutcomeUnknown.
+// TestMembersWhoLeave ends the contexts of some of those who send and move. The others must
+// succeed. What returned an error must have changed nothing, unless the error is ErrOutcomeUnknown.
 func TestMembersWhoLeave(t *testing.T) {
 	s := newCrowd(t, postgres.Options{}, 16)
 	var left, unknown, done int

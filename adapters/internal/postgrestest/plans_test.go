@@ -72,8 +72,8 @@ func TestInvalidPreparedStatements(t *testing.T) {
 	}
 }
 
-// TestPlanOfLongConversationsIsKept checks that the server does not plan each page of messages anew:
-// with long conversations, a plan for a known limit looks cheaper than one for any.
+// TestPlanOfLongConversationsIsKept checks that the server does not plan each page of messages
+// anew: with long conversations, a plan for a known limit looks cheaper than one for any.
 func TestPlanOfLongConversationsIsKept(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)

@@ -52,9 +52,9 @@ func beRefused(b *testing.B, h http.Handler, request string) {
 		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 	}
 	go func() { _ = server.Serve(listener) }()
-	defer server.Close()
+	b.Cleanup(func() { _ = server.Close() })
 	conn := must[net.Conn](b)(net.Dial("tcp", listener.Addr().String()))
-	defer conn.Close()
+	b.Cleanup(func() { _ = conn.Close() })
 	in := bufio.NewReader(conn)
 	b.ReportAllocs()
 	before := cpuTime(b)

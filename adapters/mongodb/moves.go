@@ -69,11 +69,11 @@ func (t *txn) tryMove(ctx context.Context, m *move) (*meeting, error) {
 	if err != nil {
 		return nil, err
 	}
-	before := t.session
+	before := t.waits
 	if err := t.queueFor(ctx, m.turns(there)...); err != nil {
 		return nil, err
 	}
-	if t.session != before { // the transaction began again, behind units that have changed what was read
+	if t.waits > before { // for units that may have changed what was read
 		if there, err = t.meet(ctx, m); err != nil {
 			return nil, err
 		}

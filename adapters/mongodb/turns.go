@@ -118,7 +118,7 @@ func (t *txn) queueFor(ctx context.Context, names ...turn) error {
 		return nil // the store does not know how long the host's transaction lasts
 	}
 	slices.Sort(names)
-	waited := false
+	before := t.waits
 	for _, name := range slices.Compact(names) {
 		if slices.Contains(t.turns, name) {
 			continue
@@ -134,9 +134,11 @@ func (t *txn) queueFor(ctx context.Context, names ...turn) error {
 			return err
 		}
 		t.turns = append(t.turns, name)
-		waited = waited || inLine
+		if inLine {
+			t.waits++
+		}
 	}
-	if waited {
+	if t.waits > before {
 		if err := t.hasten(uow.ErrConflict.Wrap(errQueued)); !errors.Is(err, uow.ErrConflict) {
 			return err
 		}

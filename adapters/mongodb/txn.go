@@ -42,6 +42,7 @@ type txn struct {
 	unknown bool          // a commit was sent, and may have taken effect
 	lost    bool          // the last command in the transaction had no response
 	turns   []turn
+	waits   int // how often the unit had to wait for a turn
 
 	present *users.Presence // the check with which the unit begins; nil if there is none, or if it was made
 	used    bool            // the unit has made a call, apart from that check

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -151,10 +152,11 @@ func (repo messagingRepository) History(
 		switch {
 		case err != nil:
 			return err
-		case len(rows) == 0:
+		case found.Conversation.ID.IsZero():
 			return notFound("a conversation")
 		}
-		all = rows[1:]
+		// SQL does not say that the row of the standing is the first one.
+		all = slices.DeleteFunc(rows, func(m messaging.Message) bool { return id.Conversation(m.ID) == conversation })
 		return nil
 	})
 	return found, all, err

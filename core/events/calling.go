@@ -67,7 +67,8 @@ type preparation struct {
 
 // prepare sets p.handle to the function for the first of the events that come next, which the
 // subscriber wants, and for the others that it wants. If the subscriber fails to prepare several
-// events, prepare asks it for the first one alone. It returns the error for a single event.
+// events, prepare asks it for the first one alone, unless the error is passing. It returns the error
+// for a single event, or the one that is passing.
 func (d *delivery) prepare(ctx context.Context, p *preparation, s *Subscriber, next []Numbered) error {
 	if s.Prepare == nil {
 		p.of, p.handle = s, s.Handle
@@ -87,7 +88,7 @@ func (d *delivery) prepare(ctx context.Context, p *preparation, s *Subscriber, n
 	}
 	p.of = s
 	err := d.prepareAll(ctx, p, batch)
-	if err == nil || len(batch) == 1 || ctx.Err() != nil {
+	if err == nil || len(batch) == 1 || passing(err) || ctx.Err() != nil {
 		return err
 	}
 	d.report(fmt.Errorf("subscriber %s: the events after position %d are prepared one by one: %w", d.name, next[0].Position-1, err))

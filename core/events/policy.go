@@ -16,7 +16,7 @@ type Policy struct {
 	// Batch is how many events the relay hands to a subscriber before it stores how far the subscriber
 	// is; 1 to 1000. If the process crashes, as many events are handled again at most. While the
 	// subscriber handles none of the events, the relay stores this about once a second, or every
-	// LookEvery if that is longer.
+	// LookEvery if that is longer. If its types change then, it may get those events of its new types.
 	Batch int
 
 	// HandleTime is how long a subscriber may handle an event: then its context ends. It is at

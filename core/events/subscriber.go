@@ -41,7 +41,8 @@ type Subscriber struct {
 	// lack what handling them changes. Prepare itself changes nothing.
 	//
 	// If Prepare returns an error or panics, it is called for the first event alone, and only if that
-	// fails, too, has the event failed. Its context ends after Policy.HandleTime.
+	// fails, too, has the event failed. An error of the kind fault.Unavailable is one of the first event
+	// immediately. The context ends after Policy.HandleTime.
 	Prepare func(ctx context.Context, batch []Event) (handle func(ctx context.Context, e Event) error, err error)
 
 	// TryFor keeps an event that is not so old yet from being set aside after Policy.MaxTries

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/fault"
@@ -141,8 +140,10 @@ func (g *Gate) IsFull() bool { return g.admission != nil && g.admission.isFull()
 
 // TurnAway counts a request that is refused because the gate is full, and returns ErrBusy.
 func (g *Gate) TurnAway() *fault.Error {
-	if g.admission != nil {
-		g.admission.refused.Add(1)
+	if l := g.admission; l != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.turnedAway()
 	}
 	return ErrBusy
 }
@@ -155,19 +156,21 @@ const refusalLog = time.Second
 // line, this one included.
 func (g *Gate) NoteRefusal() (count int64, hasLine bool) {
 	n := &g.noted
-	n.count.Add(1)
-	now := time.Now().UnixNano()
-	last := n.logged.Load()
-	if now-last < int64(refusalLog) || !n.logged.CompareAndSwap(last, now) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.count++
+	if time.Since(n.logged) < refusalLog {
 		return 0, false
 	}
-	return n.count.Swap(0), true
+	count, n.count, n.logged = n.count, 0, time.Now()
+	return count, true
 }
 
 // noted are the refusals of which the log has no line yet.
 type noted struct {
-	count  atomic.Int64
-	logged atomic.Int64 // when the last line was written, in nanoseconds since 1970
+	mu     sync.Mutex
+	count  int64
+	logged time.Time // when the last line was written
 }
 
 // presume returns what a Presumer returns for a token. It is asked once for a request.

@@ -264,6 +264,25 @@ func TestNobodyIsRefusedWithoutOverload(t *testing.T) {
 	})
 }
 
+// TestBurstsAfterAnOverload sends bursts after an overload, which the server can serve. The queue is
+// no longer short, although the pauses between them are shorter than the time without refusals that
+// ends an overload.
+func TestBurstsAfterAnOverload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(edge.DefaultAdmission(cores))
+		if r := m.offer(load{rate: capacity * 3, span: 5 * time.Second, from: many})[0]; len(r.refused) == 0 {
+			t.Error("there was no overload")
+		}
+		for range 10 {
+			time.Sleep(800 * time.Millisecond)
+			burst := load{rate: 1e6, span: 150 * time.Microsecond, from: many}
+			if r := m.offer(burst)[0]; len(r.refused) > 0 || len(r.served) < 100 {
+				t.Errorf("%d of a burst of %d requests were refused", len(r.refused), len(r.served)+len(r.refused))
+			}
+		}
+	})
+}
+
 // TestFloodOfACaller sends three times of what the server can do from one address, and a little
 // from others, who are not refused and need not wait for the flood.
 func TestFloodOfACaller(t *testing.T) {

@@ -197,8 +197,7 @@ func (l *lane) displace(p *place) bool {
 	return true
 }
 
-// isFull reports whether there is no room for another request, whoever sends it. It is for lanes
-// with a tuner.
+// isFull reports whether there is no room for another request, whoever sends it.
 func (l *lane) isFull() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -211,7 +210,6 @@ func (l *lane) isFull() bool {
 			return false // see displace
 		}
 	}
-	l.tuner.crowded = time.Now()
 	return true
 }
 

@@ -16,7 +16,8 @@ import (
 // drained for an interval: a burst that passes is none. It is over when nobody has been refused for
 // a while, not when the queue is empty: requests that end together, like messages that share a
 // commit, leave it empty for moments although others are on their way in, and so do clients that
-// pause.
+// pause. A longer pause ends the overload, too, or bursts that the shorter queue refuses would keep
+// it up.
 //
 // failsafe-go's adaptivelimiter, which is kept well, does not fit. It moves its limit by
 // one or so each second, compares all operations with one average, which the overload itself moves,
@@ -30,7 +31,8 @@ type tuner struct {
 	seen    time.Time           // when a request without load was last seen
 	calm    time.Time           // when no more than quiet were running
 	drained time.Time           // the last time that nobody waited
-	crowded time.Time           // when there was no room for a request
+	crowded time.Time           // when a request was refused
+	busy    time.Time           // the last time that more than quiet were running, or somebody waited
 	over    bool                // there is overload
 	probed  time.Time           // when the last probe began
 	before  float64             // the limit before a probe that runs; 0 if none runs
@@ -53,6 +55,7 @@ const (
 	tunerSamples  = 32                     // the least in a window
 	tunerInterval = 500 * time.Millisecond // in which the queue does not drain, before that is an overload
 	tunerOver     = time.Second            // without refusals, before the overload is over
+	tunerIdle     = 250 * time.Millisecond // without load, which ends it, too
 	tunerProbe    = 5 * time.Second        // the most that it has not seen a request without load
 	tunerRetry    = time.Second            // between probes if it has never seen one
 	tunerProbed   = 32                     // the samples of a probe
@@ -100,9 +103,12 @@ func (t *tuner) tune(now time.Time, running, waiting int) (atOnce, queue int) {
 		t.drained = now
 	}
 	if t.over {
-		t.over = now.Sub(t.crowded) < tunerOver
+		t.over = now.Sub(t.crowded) < tunerOver && now.Sub(t.busy) < tunerIdle
 	} else if now.Sub(t.drained) >= tunerInterval {
 		t.over, t.crowded = true, now
+	}
+	if running > t.quiet || waiting > 0 {
+		t.busy = now
 	}
 	t.most = max(t.most, running)
 	passed := now.Sub(t.began)

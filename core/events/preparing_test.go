@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/events"
+	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/ports"
 )
@@ -136,6 +137,27 @@ func TestBatchCannotBePrepared(t *testing.T) {
 			})
 		})
 	}
+}
+
+// While what a subscriber reads from is away, it is not asked for each event of a batch.
+func TestBatchCannotBePreparedYet(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.policy.MaxTries = 2
+		var p planner
+		away := 5
+		p.refuse = func([]events.Event) error {
+			if away--; away >= 0 {
+				return fault.New(fault.Unavailable, "down", "the server cannot be reached")
+			}
+			return nil
+		}
+		defer o.run(o.relay(p.as("mail")))()
+		o.add(id.User(o.ids.Next()), 1, 2, 3)
+		time.Sleep(10 * time.Minute)
+		o.want(&p.inbox, 1, 2, 3)
+		o.prepared(&p, slices.Repeat([][]int64{{1, 2, 3}}, 6)...)
+		o.reported("the server cannot be reached")
+	})
 }
 
 // A subscriber that is slow to prepare does not lose the lease while its events are prepared one by

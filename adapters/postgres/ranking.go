@@ -58,7 +58,7 @@ func (repo matchingRepository) Search(
 
 // usual is search for a viewer who has interests, in a store all of whose interests have a bit. For
 // others its profiles are not the right ones: there are no rows of interests, or more is true in
-// them. The store keeps the statement for each combination of conditions.
+// them.
 func (c *conn) usual(q matching.Query, after *matching.Rank, limit int) (presentable, []any) {
 	fitting := where{args: []any{uuid(q.Viewer), limited(limit)}}
 	fitting.add("EXISTS (SELECT FROM mine) AND candidate.is_searchable")
@@ -75,18 +75,26 @@ func (c *conn) usual(q matching.Query, after *matching.Rank, limit int) (present
 	}
 	first := "SELECT id, " + c.sharedBits(ownBits) + "::bigint AS score FROM @profiles AS candidate WHERE " + fitting.text() +
 		") AS candidate " + statement(further)
-	if known, found := c.store.searches.Load(first); found {
-		return known.(presentable), args //nolint:forcetypeassert // nothing else is stored
+	return c.keptSearch(first, func() presentable {
+		return withCheck("WITH "+withMine+", first AS MATERIALIZED (SELECT id, score FROM ("+first+`
+			ORDER BY score DESC, id LIMIT $2 + `+statement(strconv.Itoa(spare))+`)
+		(SELECT `+profiles.nulls+", NULL::bigint, NULL::bit varying, NULL::uuid[], "+interests.columns+`, number, (SELECT count(*) FROM first),
+			EXISTS (SELECT FROM @interests WHERE number >= 8192)
+		FROM mine AS interests ORDER BY name_folded, id)
+		UNION ALL
+		SELECT `+profiles.columns+", score, interest_bits, NULL, "+interests.nulls+", NULL, NULL, NULL FROM "+sharing+" AS profiles", len(args))
+	}), args
+}
+
+// keptSearch returns a statement that depends on the conditions of a search. The store keeps it, by
+// a key that depends on nothing else.
+func (c *conn) keptSearch(key statement, of func() presentable) presentable {
+	if kept, found := c.store.searches.Load(key); found {
+		return kept.(presentable) //nolint:forcetypeassert // nothing else is stored
 	}
-	s := withCheck("WITH "+withMine+", first AS MATERIALIZED (SELECT id, score FROM ("+first+`
-		ORDER BY score DESC, id LIMIT $2 + `+statement(strconv.Itoa(spare))+`)
-	(SELECT `+profiles.nulls+", NULL::bigint, NULL::bit varying, NULL::uuid[], "+interests.columns+`, number, (SELECT count(*) FROM first),
-		EXISTS (SELECT FROM @interests WHERE number >= 8192)
-	FROM mine AS interests ORDER BY name_folded, id)
-	UNION ALL
-	SELECT `+profiles.columns+", score, interest_bits, NULL, "+interests.nulls+", NULL, NULL, NULL FROM "+sharing+" AS profiles", len(args))
-	c.store.searches.Store(first, s)
-	return s, args
+	s := of()
+	c.store.searches.Store(key, s)
+	return s
 }
 
 var ownBits = "(" + bitsOf("mine AS interests") + ")"

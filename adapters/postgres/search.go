@@ -18,24 +18,22 @@ const withMine statement = `mine AS MATERIALIZED (
 		WHERE own.user_id = $1
 	)`
 
-// among finds those of the profiles $2 that a search finds, and the interests that each shares with
-// the viewer, $1: a row for each interest, or one without an interest. It also finds the viewer's
-// own profile, which shares its interests with itself. OFFSET 0 makes the planner begin with the
-// candidates, because they are few.
+// among returns the viewer's interests, and then those of the profiles $2 that a search finds, in the
+// columns of usual but for the last one. OFFSET 0 makes the planner begin with the candidates, because
+// they are few.
 func among(fitting statement) statement {
-	return `
-	WITH ` + withMine + `,
-	page AS (
-		SELECT candidate.*
-		FROM (SELECT * FROM @profiles WHERE id = ANY($2) OFFSET 0) AS candidate
+	return "WITH " + withMine + `
+	(SELECT ` + profiles.nulls + ", NULL::bigint, NULL::bit varying, NULL::uuid[], " + interests.columns + `, number, NULL::bigint
+	FROM mine AS interests ORDER BY name_folded, id)
+	UNION ALL
+	SELECT ` + profiles.columns + `, NULL, interest_bits,
+		CASE WHEN EXISTS (SELECT FROM mine WHERE number >= 8192) THEN ARRAY(
+			SELECT interest_id FROM @profile_interests WHERE profile_id = profiles.id AND interest_id IN (SELECT id FROM mine)) END,
+		` + interests.nulls + `, NULL, NULL
+	FROM (
+		SELECT candidate.* FROM (SELECT * FROM @profiles WHERE id = ANY($2) OFFSET 0) AS candidate
 		WHERE ` + findable + ` AND ` + fitting + `
-		UNION ALL
-		SELECT * FROM @profiles WHERE user_id = $1
-	)
-	SELECT ` + profiles.columns + ", " + interests.columns + `
-	FROM page AS profiles
-	LEFT JOIN (@profile_interests AS theirs JOIN mine AS interests ON interests.id = theirs.interest_id) ON theirs.profile_id = profiles.id
-	ORDER BY profiles.id, interests.name_folded, interests.id`
+	) AS profiles`
 }
 
 // findable is the condition that the viewer may find a candidate at all. It is
@@ -57,16 +55,14 @@ func (repo matchingRepository) Among(
 				SELECT 1 FROM @profile_interests AS had JOIN @interests ON interests.id = had.interest_id
 				WHERE had.profile_id = candidate.id AND had.interest_id = ANY(?) AND interests.is_active OFFSET 0)`, uuids(q.Interests))
 		}
-		rows, err := list(ctx, c, scanMatch, among(fitting.text()), fitting.args...)
-		for _, m := range gather(rows) {
-			if m.Profile.UserID == q.Viewer {
-				for _, i := range m.Shared {
-					own = append(own, i.ID)
-				}
-				continue
-			}
-			m.Score = len(m.Shared)
-			found = append(found, m)
+		s := c.keptSearch("among "+fitting.text(), func() presentable { return withCheck(among(fitting.text()), len(fitting.args)) })
+		rows, err := listPresent(ctx, c, scanRanked, s, fitting.args...)
+		found = together(rows)
+		for _, mine := range rows[:len(rows)-len(found)] {
+			own = append(own, mine.own.ID)
+		}
+		for i := range found {
+			found[i].Score = len(found[i].Shared)
 		}
 		slices.SortFunc(own, id.Interest.Compare)
 		slices.SortFunc(found, func(a, b matching.Match) int {
@@ -93,26 +89,6 @@ func described(of *where, q matching.Query) {
 	if q.MaxAge != 0 {
 		of.add("age <= ?", int64(q.MaxAge))
 	}
-}
-
-func scanMatch(r *row, m *matching.Match) {
-	profiles.scan(r, &m.Profile)
-	var shared matching.Interest
-	if interests.scan(r, &shared); !shared.ID.IsZero() {
-		m.Shared = []matching.Interest{shared}
-	}
-}
-
-// gather merges the rows of each profile into one match.
-func gather(rows []matching.Match) (matches []matching.Match) {
-	for _, m := range rows {
-		if last := len(matches) - 1; last >= 0 && matches[last].Profile.ID == m.Profile.ID {
-			matches[last].Shared = append(matches[last].Shared, m.Shared...)
-		} else {
-			matches = append(matches, m)
-		}
-	}
-	return matches
 }
 
 func (repo matchingRepository) Candidates(

@@ -33,7 +33,7 @@ type Store struct {
 	texts   sync.Map // statement to its text with the schema
 	gate    *uow.Gate
 
-	searches sync.Map // see conn.usual
+	searches sync.Map // see conn.keptSearch
 
 	groups *groups // nil unless units share commits
 

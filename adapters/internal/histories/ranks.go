@@ -18,7 +18,8 @@ import (
 )
 
 // CompareRanks fills a store with so many pairs of people, and interests, at random, and compares
-// searches with the ranks of all candidates that Among finds by rows.
+// searches with the ranks that Among finds for all candidates, and those with the interests of the
+// candidates.
 func CompareRanks(t *testing.T, s ports.Storage, pairs int) {
 	t.Helper()
 	must := func(err error) {
@@ -54,7 +55,8 @@ func CompareRanks(t *testing.T, s ports.Storage, pairs int) {
 		must(err)
 	}
 	off := false
-	for _, i := range pick(5) {
+	inactive := pick(5)
+	for _, i := range inactive {
 		_, err := c.Matching.ChangeInterest(ctx, admin, i, matching.InterestChange{IsActive: &off})
 		must(err)
 	}
@@ -80,11 +82,21 @@ func CompareRanks(t *testing.T, s ports.Storage, pairs int) {
 				return err
 			}
 			var profiles []id.Profile
+			interests := map[id.User][]id.Interest{}
 			for _, one := range all {
 				profiles = append(profiles, one.Profile)
+				interests[one.UserID] = slices.DeleteFunc(one.Interests, func(i id.Interest) bool { return slices.Contains(inactive, i) })
 			}
 			if _, want, err = tx.Matching().Among(ctx, q, profiles...); err != nil {
 				return err
+			}
+			for _, m := range want {
+				both := slices.DeleteFunc(slices.Clone(interests[q.Viewer]), func(i id.Interest) bool {
+					return !slices.Contains(interests[m.Profile.UserID], i)
+				})
+				if !sharesExactly(m, both) {
+					return fmt.Errorf("%+v found %+v, which shares %v", q, m, both)
+				}
 			}
 			for after := (*matching.Rank)(nil); ; {
 				page, err := tx.Matching().Search(ctx, q, after, limit)
@@ -105,4 +117,11 @@ func CompareRanks(t *testing.T, s ports.Storage, pairs int) {
 	if shared == 0 {
 		t.Error("nobody shares an interest")
 	}
+}
+
+// sharesExactly reports whether a match has these interests in any order, and that many points.
+func sharesExactly(m matching.Match, interests []id.Interest) bool {
+	return m.Score == len(interests) && len(m.Shared) == len(interests) && !slices.ContainsFunc(m.Shared, func(i matching.Interest) bool {
+		return !slices.Contains(interests, i.ID)
+	})
 }

@@ -46,7 +46,7 @@ func numberFrom(t testing.TB, dsn string, o postgres.Options, next int) {
 	runSQL(t, dsn, fmt.Sprintf("ALTER TABLE %s.interests ALTER number RESTART WITH %d", pgx.Identifier{o.Schema}.Sanitize(), next))
 }
 
-// TestRanking compares searches with the ranks of all candidates that Among finds by rows.
+// TestRanking compares searches with the interests of all candidates.
 func TestRanking(t *testing.T) {
 	dsn := servers.Postgres(t)
 	for _, c := range []struct {

@@ -14,7 +14,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// TestRanking compares searches with the ranks of all candidates that Among finds by rows.
+// TestRanking compares searches with the interests of all candidates.
 func TestRanking(t *testing.T) {
 	for _, c := range []struct {
 		name  string

@@ -88,14 +88,14 @@ func lookingUp(in collection, as string, filter, fields bson.D) bson.D {
 	return d("$lookup", d("from", string(in), "pipeline", stages, "as", as))
 }
 
-// lookingUpWith is lookingUp for documents that depend on the one to which they are added: its
-// stages know variables, whose values are those of expressions for that document.
+// lookingUpWith is lookingUp with variables, which the stages may use. MongoDB computes the value of
+// each variable from the document to which the result is added.
 func lookingUpWith(variables bson.D, in collection, as string, stages ...any) bson.D {
 	return d("$lookup", d("from", string(in), "let", variables, "pipeline", bson.A(stages), "as", as))
 }
 
-// matchingVariable returns a stage of lookingUpWith that finds the documents whose field has the
-// value of a variable. Like any equality, it is served by an index.
+// matchingVariable returns a stage for lookingUpWith. It keeps the documents in which a field equals
+// a variable. MongoDB can use an index for that.
 func matchingVariable(name, variable string) bson.D {
 	return d("$match", d("$expr", d("$eq", bson.A{"$" + name, "$$" + variable})))
 }

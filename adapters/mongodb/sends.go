@@ -20,8 +20,8 @@ import (
 var _ messaging.Sender = messagingRepository{}
 
 var (
-	// errNone is returned for what was not done in one step, because a check fails, or because it is
-	// not known that it passes. The steps of the command then decide.
+	// errNone says that a command was not done in one step, because a check failed or its result is not
+	// known. The command is then done step by step.
 	errNone = errors.New("the command was not done in one step")
 
 	errWhole = errors.New("the unit of work is committed")
@@ -101,8 +101,7 @@ func (t *txn) sendAlone(ctx context.Context, p *parcel) (time.Time, error) {
 	return at, err
 }
 
-// undo aborts the transaction of what was not done in one step, so that the unit is as it was
-// before.
+// undo aborts the transaction after errNone. The unit can then begin another transaction.
 func (t *txn) undo(ctx context.Context) {
 	if t.session == nil {
 		return

@@ -16,11 +16,11 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// asked holds what a send or a move depends on, beside the documents that it changes: whether the
-// participants are active, block each other, and are signed in. Most of the queries run outside of
-// the transaction, at the same time as its commands. The steps do not lock these documents either,
-// so a block or a deactivation that is committed meanwhile may have no effect. The fields are set
-// when wait has returned nil.
+// asked has the results of the queries of a send or a move about its participants: whether they are
+// active, block each other, and are signed in. Most of the queries run outside of the transaction, at
+// the same time as its commands. If a block or a deactivation is committed meanwhile, it may have no
+// effect, because nothing locks these documents. The steps do not lock them either. The fields are
+// set when wait has returned nil.
 type asked struct {
 	active   map[id.User]bool
 	blocking map[id.User]bool // who blocks one of the others

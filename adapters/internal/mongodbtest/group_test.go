@@ -257,14 +257,17 @@ func TestGroupThatConflicts(t *testing.T) {
 	workload.Audit(t, s.Community)
 }
 
+// twoProcesses start servers for a store, and return how each of two processes reaches them.
+var twoProcesses = map[string]func(t *testing.T) (one, other target){
+	"a replica set": func(t *testing.T) (one, other target) { one = onFake(startFake(t)); return one, one },
+	"two mongos":    func(t *testing.T) (one, other target) { return startCluster(t, mongofake.Config{}) },
+}
+
 // TestGroupsOfTwoProcesses sends messages of the same people through two stores. Their groups conflict, and each
 // message is sent once.
 func TestGroupsOfTwoProcesses(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]func(t *testing.T) (one, other target){
-		"a replica set": func(t *testing.T) (one, other target) { one = onFake(startFake(t)); return one, one },
-		"two mongos":    func(t *testing.T) (one, other target) { return startCluster(t, mongofake.Config{}) },
-	} {
+	for name, start := range twoProcesses {
 		t.Run(name, func(t *testing.T) {
 			one, other := start(t)
 			s := newSenders(t, one, mongodb.Options{}, 8)

@@ -117,10 +117,7 @@ func TestMoveOfUnknownOutcome(t *testing.T) {
 // one step. The calendar of the local lets one of them through, also when it has no document yet.
 func TestOverlapsInTwoProcesses(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]func(t *testing.T) (one, other target){
-		"a replica set": func(t *testing.T) (one, other target) { one = onFake(startFake(t)); return one, one },
-		"two mongos":    func(t *testing.T) (one, other target) { return startCluster(t, mongofake.Config{}) },
-	} {
+	for name, start := range twoProcesses {
 		t.Run(name, func(t *testing.T) {
 			one, other := start(t)
 			w := one.populated(t, 12)

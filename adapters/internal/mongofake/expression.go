@@ -32,7 +32,7 @@ type property struct {
 	node
 }
 
-// eval leaves out fields whose value is missing.
+// eval returns a document. If the value of a field is missing, the document does not have the field.
 func (o object) eval(doc bson.D) (any, error) {
 	made := bson.D{}
 	for _, p := range o {

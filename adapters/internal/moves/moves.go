@@ -1,5 +1,5 @@
-// Package moves tests that a store which accepts and cancels reservations in one step
-// (reservations.Mover) does it beside units that take the steps, and with the check of a session.
+// Package moves tests stores that accept and cancel reservations in one step (reservations.Mover):
+// while other units do it step by step, and in units that begin with the check of a session.
 package moves
 
 import (

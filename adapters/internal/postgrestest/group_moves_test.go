@@ -73,7 +73,7 @@ func (s *crowd) moved() (statuses map[id.Reservation]reservations.Status, transa
 type agenda struct {
 	*crowd
 	second  id.Conversation            // of the voyager of pair 5, with the local of pair 4
-	blocked reservations.Reservation   // between people of whom one blocks the other
+	blocked reservations.Reservation   // one of its voyager and its local blocks the other
 	booked  []reservations.Reservation // are accepted, and cancelled in the next round
 	over    []reservations.Reservation // are accepted, and cancelled before the next round
 	want    map[id.Reservation]reservations.Status

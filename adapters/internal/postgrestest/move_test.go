@@ -8,8 +8,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 )
 
-// TestMovesInOneStepHoldInOrder moves reservations beside other units. No two of them wait for each
-// other.
+// TestMovesInOneStepHoldInOrder moves reservations while other units run. There must be no deadlock.
 func TestMovesInOneStepHoldInOrder(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	s := open(t, dsn, fresh(t, dsn))

@@ -73,7 +73,8 @@ func TestInvalidPreparedStatements(t *testing.T) {
 }
 
 // TestPlanOfLongConversationsIsKept checks that the server does not plan each page of messages
-// anew: with long conversations, a plan for a known limit looks cheaper than one for any.
+// anew. If conversations are long, the server estimates that a plan for one limit costs less than a
+// plan for all limits.
 func TestPlanOfLongConversationsIsKept(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)

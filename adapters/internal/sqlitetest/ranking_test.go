@@ -70,8 +70,8 @@ func TestWrongNumbersAreFound(t *testing.T) {
 	}
 }
 
-// TestNumberingContinues opens a database file whose migration was interrupted while it added the
-// numbers of interests to profiles.
+// TestNumberingContinues checks that opening a file continues an interrupted migration, which was
+// adding the numbers of interests to profiles.
 func TestNumberingContinues(t *testing.T) {
 	ctx, path := context.Background(), filepath.Join(t.TempDir(), "cicerone.db")
 	o := mustOpen(t, path)

@@ -1,10 +1,6 @@
 package postgres
 
 import (
-	"context"
-	"database/sql"
-	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -76,44 +72,15 @@ func hasBit(bits pgtype.Bits, number int64) bool {
 	return number < int64(bits.Len) && bits.Bytes[number/8]>>(7-number%8)&1 == 1
 }
 
-// bitsOfBatch makes the bits of the first $2 profiles after the id $1, and returns the last id.
+// bitsDisagreeing compares the bits of profiles with those of their interests: see disagreeing.
+var bitsDisagreeing = "SELECT id, CASE WHEN interest_bits <> " + bits(linked) + " THEN 'interest_bits' END FROM @profiles WHERE id > $1 ORDER BY id LIMIT $2"
+
+// bitsOfBatch makes the bits of profiles: see filling.
 var bitsOfBatch = `WITH batch AS MATERIALIZED (
 		SELECT id FROM @profiles WHERE id > $1 ORDER BY id LIMIT $2
 	), filled AS (
 		UPDATE @profiles SET interest_bits = ` + bits(linked) + ` FROM batch WHERE profiles.id = batch.id
 	) SELECT id::text FROM batch ORDER BY id DESC LIMIT 1`
-
-// fillBits makes the bits of the profiles from before they had them. It may be interrupted and run
-// again. search_path of db begins with the schema.
-func fillBits(ctx context.Context, db *sql.Conn) error {
-	var done bool
-	if err := db.QueryRowContext(ctx, "SELECT done FROM profile_bits").Scan(&done); err != nil || done {
-		return translate(ctx, err)
-	}
-	for last := "00000000-0000-0000-0000-000000000000"; ; {
-		err := db.QueryRowContext(ctx, strings.ReplaceAll(string(bitsOfBatch), "@", ""), last, batchToFill).Scan(&last)
-		if errors.Is(err, sql.ErrNoRows) {
-			break
-		}
-		if err != nil {
-			return translate(ctx, err)
-		}
-	}
-	_, err := db.ExecContext(ctx, "UPDATE profile_bits SET done = true")
-	return translate(ctx, err)
-}
-
-// checkBits returns an error unless every profile has the bits of its interests.
-func (s *Store) checkBits(ctx context.Context, c *conn) error {
-	done, err := find(ctx, c, value((*row).bool), "SELECT done FROM @profile_bits")
-	if err == nil && !done {
-		err = fmt.Errorf("%w (the profiles of schema %s lack the bits of their interests)", ErrOutdated, s.options.Schema)
-	}
-	if err != nil {
-		return fmt.Errorf("read whether profiles have the bits of their interests: %w", err)
-	}
-	return nil
-}
 
 // profilesOf returns the profiles of rows of ports.ProfileInterests.
 func profilesOf(links []ports.Row) (all [][16]byte) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -233,10 +234,10 @@ func atOnce[T any](
 }
 
 // isUndone reports whether err means that a unit in one step has changed nothing, so that its steps
-// decide.
+// decide. Such a unit divides by zero if it finds only after its first change that it must not be.
 func isUndone(err error) bool {
 	failed, _ := errors.AsType[*pgconn.PgError](err)
-	return errors.Is(err, errNone) || failed != nil && isLostRace(failed)
+	return errors.Is(err, errNone) || failed != nil && (isLostRace(failed) || failed.Code == pgerrcode.DivisionByZero)
 }
 
 // end commits the unit. Reads that are queued are made before, because they may forbid it.

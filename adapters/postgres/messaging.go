@@ -17,20 +17,16 @@ var (
 	messages      = tableOf(ports.MessageLayout)
 	attachments   = tableOf(ports.AttachmentLayout)
 
-	standing = "SELECT " + conversations.columns + `, voyager.is_active, local.is_active,
-			` + eitherBlocks("voyager_id", "local_id") + " " + standingFrom
+	standing = standingWith("")
 
 	lockConversation statement = "SELECT 1 FROM @conversations WHERE id = $1 FOR NO KEY UPDATE"
 
 	// holdStanding adds the time of the latest message, and whether the sender $2 has sent $3 messages
-	// without an answer. If the other participant has never written to $2, all messages are from $2,
-	// and the statement counts up to $3 of them. It must follow lockConversation: a statement does not
-	// see rows that were committed while it waited for a lock.
-	holdStanding = "SELECT standing.*, (SELECT latest_at FROM @conversations WHERE id = $1)," + ` CASE
-			WHEN EXISTS (SELECT 1 FROM @correspondents
-				WHERE user_id = CASE voyager_id WHEN $2 THEN local_id ELSE voyager_id END AND reader_id = $2) THEN false
-			ELSE (SELECT count(*) FROM (SELECT 1 FROM @messages WHERE conversation_id = $1 LIMIT $3) AS sent) = $3 END
-		FROM (` + standing + ") AS standing"
+	// without an answer. It must follow lockConversation: a statement does not see rows that were
+	// committed while it waited for a lock.
+	holdStanding = standingWith(", latest_at, " + sentBy("$2") + " >= $3 AND " + sentTo("$2") + ` = 0
+			AND NOT EXISTS (SELECT FROM @correspondents
+				WHERE user_id = CASE voyager_id WHEN $2 THEN local_id ELSE voyager_id END AND reader_id = $2)`)
 
 	// history starts with a row for the standing of the conversation, in the columns of a message and
 	// three more, which are NULL in the rows of messages. Few columns make a page of them cheap. The
@@ -48,6 +44,12 @@ var (
 // standingFrom names what the standing of the conversation $1 is read from.
 const standingFrom statement = `FROM @conversations JOIN @users AS voyager ON voyager.id = voyager_id
 			JOIN @users AS local ON local.id = local_id WHERE conversations.id = $1`
+
+// standingWith returns the statement for the standing of the conversation $1 and more columns.
+func standingWith(more statement) statement {
+	return "SELECT " + conversations.columns + ", voyager.is_active, local.is_active, " + eitherBlocks("voyager_id", "local_id") +
+		more + " " + standingFrom
+}
 
 func scanStanding(r *row, s *messaging.Standing) {
 	conversations.scan(r, &s.Conversation)
@@ -190,43 +192,37 @@ func (repo messagingRepository) MarkRead(
 	ctx context.Context, conversation id.Conversation, reader id.User, upTo page.Moment,
 ) (marked int, err error) {
 	err = repo.write(ctx, func(c *conn) error {
-		n, err := c.exec(ctx, `UPDATE @messages SET read = true
-			WHERE conversation_id = $1 AND user_id <> $2 AND NOT read AND (created_at, id) <= ($3, $4)`,
-			uuid(conversation), uuid(reader), upTo.At, upTo.ID)
+		n, err := find(ctx, c, value((*row).int), markRead, uuid(conversation), uuid(reader), upTo.At, upTo.ID)
 		marked = int(n)
 		return err
 	})
 	return marked, err
 }
 
-// mine selects the conversations of the viewer $1.
-const mine statement = `
-	SELECT *, local_id AS other_id FROM @conversations WHERE voyager_id = $1
-	UNION ALL
-	SELECT *, voyager_id FROM @conversations WHERE local_id = $1`
-
-// unreadIn has a row for each message of the other that the viewer has not read, up to MaxUnread.
-func unreadIn(conversation, other statement) statement {
-	return "SELECT FROM @messages WHERE conversation_id = " + conversation + " AND user_id = " + other +
-		" AND NOT read LIMIT " + maxUnread
+// talksOf selects the conversations in which the viewer $1 is the participant me, with the number of
+// the other one's messages that the viewer has not read.
+func talksOf(me, other statement) statement {
+	return "SELECT *, " + other + "_id AS other_id, " + other + "_sent - " + me + "_read AS unread FROM @conversations WHERE " + me + "_id = $1"
 }
 
 var (
-	maxUnread = statement(strconv.Itoa(messaging.MaxUnread))
+	// mine selects the conversations of the viewer $1.
+	mine = talksOf("voyager", "local") + " UNION ALL " + talksOf("local", "voyager")
 
-	// Messages of a user whom the viewer blocks do not count.
-	unread = "SELECT count(*) FROM (SELECT 1 FROM (" + mine + `) AS mine
-		CROSS JOIN LATERAL (` + unreadIn("mine.id", "mine.other_id") + `) AS messages
-		WHERE NOT ` + blocking("$1", "mine.other_id") + " LIMIT " + maxUnread + ") AS unread"
+	// Messages of a user whom the viewer blocks do not count. So many conversations have enough.
+	unread = "SELECT coalesce(sum(unread), 0)::bigint FROM (SELECT unread FROM (" + mine + `) AS mine
+		WHERE unread > 0 AND NOT ` + blocking("$1", "other_id") + " LIMIT " + maxUnread + ") AS counted"
 )
 
+var maxUnread = statement(strconv.Itoa(messaging.MaxUnread))
+
 // overviews reads the conversations that from names as $1 sees them. It reads people and messages
-// only for the conversations on the page.
+// only for the conversations on the page, and counts no messages.
 func overviews(from statement) statement {
 	return `
 	SELECT ` + conversations.columns + `,
 		` + personBy("$1") + `,
-		(SELECT count(*) FROM (` + unreadIn("conversations.id", "other.id") + `) AS unread),
+		conversations.unread,
 		` + messages.columns + `
 	FROM (` + from + `) AS conversations
 	JOIN @users AS other ON other.id = conversations.other_id
@@ -248,7 +244,7 @@ const (
 // the viewer is the participant me. It may have more that were active in the same minute as the
 // last one. An index has the minutes in this order.
 func pageOf(me, other statement) statement {
-	return "(SELECT *, " + other + " AS other_id FROM @conversations WHERE " + me + " = $1" +
+	return "(" + talksOf(me, other) +
 		" AND (" + activity + ", id) < ($2, $3) AND " + activityMinute + " <= date_trunc('minute', $2 AT TIME ZONE 'UTC') ORDER BY " + activityMinute +
 		" DESC FETCH FIRST $4 ROWS WITH TIES)"
 }
@@ -258,14 +254,16 @@ var (
 
 	// The page is in the order of the whole, by a column of its own, so that it is sorted once.
 	overviewsOf = withCheck(overviews("SELECT *, "+activity+" AS active_at FROM ("+
-		pageOf("voyager_id", "local_id")+" UNION ALL "+pageOf("local_id", "voyager_id")+`) AS conversations
+		pageOf("voyager", "local")+" UNION ALL "+pageOf("local", "voyager")+`) AS conversations
 		ORDER BY active_at DESC, id DESC LIMIT $4`)+" ORDER BY active_at DESC, conversations.id DESC", 4)
 )
+
+func countedUnread(n int64) int { return int(min(n, messaging.MaxUnread)) }
 
 func scanOverview(r *row, o *messaging.Overview) {
 	conversations.scan(r, &o.Conversation)
 	other, sight, blocks := personWithSight(r)
-	o.Other, o.Unread, o.Closed = other, int(r.int()), !sight.Reachable()
+	o.Other, o.Unread, o.Closed = other, countedUnread(r.int()), !sight.Reachable()
 	if blocks {
 		o.Unread = 0 // messages of a user whom the viewer blocks do not count
 	}
@@ -278,7 +276,7 @@ func scanOverview(r *row, o *messaging.Overview) {
 func (repo messagingRepository) Unread(ctx context.Context, viewer id.User) (n int, err error) {
 	err = repo.read(ctx, func(c *conn) error {
 		count, err := find(ctx, c, value((*row).int), unread, uuid(viewer))
-		n = int(count)
+		n = countedUnread(count)
 		return err
 	})
 	return n, err

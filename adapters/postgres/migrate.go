@@ -22,9 +22,9 @@ var migrationFiles embed.FS
 // for teams that have a migration tool of their own. They create everything in the first schema of
 // search_path, and record each migration in the table schema_versions. A released file never
 // changes. What the files do not do, making the folded texts of existing rows again, finding the
-// latest message of each conversation, making the bits of the interests of each profile and sealing
-// the transactions from before there were seals, Migrate does after them: if it has to be run, Open
-// returns ErrOutdated.
+// latest message of each conversation and counting its messages, making the bits of the interests of
+// each profile and sealing the transactions from before there were seals, Migrate does after them: if
+// it has to be run, Open returns ErrOutdated.
 func Migrations() fs.FS {
 	files, err := fs.Sub(migrationFiles, "migrations")
 	if err != nil {
@@ -81,11 +81,10 @@ func migrate(ctx context.Context, dsn string, o Options) (err error) {
 	if err := refold(ctx, lock, o.Progress); err != nil {
 		return err
 	}
-	if err := fillActivity(ctx, lock); err != nil {
-		return fmt.Errorf("find the latest message of each conversation: %w", err)
-	}
-	if err := fillBits(ctx, lock); err != nil {
-		return fmt.Errorf("make the bits of the interests of each profile: %w", err)
+	for _, f := range fillings {
+		if err := f.run(ctx, lock); err != nil {
+			return fmt.Errorf("%s: %w", f.doing, err)
+		}
 	}
 	if err := sealBefore(ctx, lock, config, o); err != nil {
 		return fmt.Errorf("seal the ledger: %w", err)
@@ -150,10 +149,12 @@ func (s *Store) checkVersion(ctx context.Context, c *conn) error {
 	case !sealed:
 		return fmt.Errorf("%w (the ledger of schema %s is not sealed)", ErrOutdated, s.options.Schema)
 	}
-	if err := s.checkActivity(ctx, c); err != nil {
-		return err
+	for _, f := range fillings {
+		if err := f.check(ctx, c); err != nil {
+			return err
+		}
 	}
-	return s.checkBits(ctx, c)
+	return nil
 }
 
 // latest returns the version of the last migration.

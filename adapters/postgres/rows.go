@@ -68,34 +68,36 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 	})
 }
 
-// disagreeing compares the bits of the first $2 profiles after the id $1 with those of their
-// interests.
-var disagreeing = "SELECT id, interest_bits <> " + bits(linked) + " FROM @profiles WHERE id > $1 ORDER BY id LIMIT $2"
+// disagreeing has, for each table with values that are made of other rows, a query for the first $2
+// ids after $1, and the column of each whose value is wrong, or NULL.
+var disagreeing = []struct {
+	table *ports.Table
+	query statement
+}{{ports.Profiles, bitsDisagreeing}, {ports.Conversations, talksDisagreeing}}
 
 // Disagreeing implements audit.Derived.
 func (r rows) Disagreeing(ctx context.Context) iter.Seq2[audit.Disagreement, error] {
-	type compared struct {
-		id    [16]byte
-		wrong bool
-	}
 	return func(yield func(audit.Disagreement, error) bool) {
-		for page, after := []compared(nil), ([16]byte{}); ; after = page[len(page)-1].id {
-			err := r.read(ctx, func(c *conn) (err error) {
-				page, err = list(ctx, c, func(r *row, v *compared) { v.id, v.wrong = r.id(), r.bool() },
-					disagreeing, after, int64(batchToFill))
-				return err
-			})
-			if err != nil {
-				yield(audit.Disagreement{}, err)
-				return
-			}
-			for _, one := range page {
-				if one.wrong && !yield(audit.Disagreement{Table: ports.Profiles.Name, Column: "interest_bits", ID: one.id}, nil) {
+		for _, of := range disagreeing {
+			for page, after := []audit.Disagreement(nil), ([16]byte{}); ; after = page[len(page)-1].ID {
+				err := r.read(ctx, func(c *conn) (err error) {
+					page, err = list(ctx, c, func(r *row, d *audit.Disagreement) {
+						d.Table, d.ID, d.Column = of.table.Name, r.id(), r.text()
+					}, of.query, after, int64(batchToFill))
+					return err
+				})
+				if err != nil {
+					yield(audit.Disagreement{}, err)
 					return
 				}
-			}
-			if len(page) < batchToFill {
-				return
+				for _, d := range page {
+					if d.Column != "" && !yield(d, nil) {
+						return
+					}
+				}
+				if len(page) < batchToFill {
+					break
+				}
 			}
 		}
 	}

@@ -22,7 +22,7 @@ func TestHistories(t *testing.T) {
 	histories.Compare(t, histories.Runs{Usual: 100, Soak: 3_000},
 		func() (ports.Storage, error) { return memory.New(), nil },
 		func() (ports.Storage, error) {
-			bitsAgree(t, dsn, o) // its store is closed
+			derivedAgree(t, dsn, o) // its store is closed
 			empty(t, dsn, o)
 			numberFrom(t, dsn, o, []int{0, 255, 8190}[next%3])
 			next++

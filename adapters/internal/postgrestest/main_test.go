@@ -37,7 +37,7 @@ func TestStorage(t *testing.T) {
 			o = fresh(t, dsn)
 		}
 		t.Cleanup(func() { // after the kit has closed the store
-			bitsAgree(t, dsn, o)
+			derivedAgree(t, dsn, o)
 			free = append(free, o)
 		})
 		return open(t, dsn, o)

@@ -24,8 +24,8 @@ const wrongBits = `SELECT count(*) FROM profiles WHERE
 	<> ARRAY(SELECT number FROM profile_interests JOIN interests ON interests.id = interest_id
 		WHERE profile_id = profiles.id AND number < 8192 ORDER BY number)`
 
-// bitsAgree fails the test if the bits of a profile are not those of its interests.
-func bitsAgree(t testing.TB, dsn string, o postgres.Options) {
+// derivedAgree fails the test if what a store makes of several rows is not what these rows have.
+func derivedAgree(t testing.TB, dsn string, o postgres.Options) {
 	t.Helper()
 	ctx := context.Background() // also after the test
 	c, err := pgx.Connect(ctx, dsn)
@@ -33,10 +33,12 @@ func bitsAgree(t testing.TB, dsn string, o postgres.Options) {
 	defer func() { must(t, c.Close(ctx)) }()
 	_, err = c.Exec(ctx, "SET search_path TO "+pgx.Identifier{o.Schema}.Sanitize())
 	must(t, err)
-	var wrong int
-	must(t, c.QueryRow(ctx, wrongBits).Scan(&wrong))
-	if wrong > 0 {
-		t.Errorf("the bits of %d profiles are not those of their interests", wrong)
+	for what, query := range map[string]string{"the bits of %d profiles": wrongBits, "what %d conversations have of their messages": wrongTalks} {
+		var wrong int
+		must(t, c.QueryRow(ctx, query).Scan(&wrong))
+		if wrong > 0 {
+			t.Errorf(what+" is wrong", wrong)
+		}
 	}
 }
 
@@ -77,7 +79,7 @@ func TestRanking(t *testing.T) {
 			must(t, err)
 			defer func() { must(t, s.Close(context.Background())) }()
 			histories.CompareRanks(t, s, c.pairs)
-			bitsAgree(t, dsn, o)
+			derivedAgree(t, dsn, o)
 		})
 	}
 }

@@ -98,7 +98,7 @@ func TestReleasedStoreIsMigrated(t *testing.T) {
 			s := open(t, dsn, o)
 			r.check(ctx, t, community.New(s, community.NewClock(), id.NewGenerator(nil), uow.Policy{}))
 			must(t, s.Close(ctx))
-			bitsAgree(t, dsn, o)
+			derivedAgree(t, dsn, o)
 			o.Progress = func(r ports.Refolded) { t.Errorf("made again: %+v", r) }
 			must(t, postgres.Migrate(ctx, dsn, o))
 		})

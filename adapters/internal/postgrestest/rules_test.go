@@ -58,6 +58,8 @@ func TestRules(t *testing.T) {
 		"an age out of range":        {"UPDATE profiles SET age = 17", pgerrcode.CheckViolation},
 		"a talk with oneself":        {"UPDATE conversations SET local_id = voyager_id", pgerrcode.CheckViolation},
 		"a pair's second talk":       {"INSERT INTO conversations SELECT gen_random_uuid(), voyager_id, local_id, now() FROM conversations", pgerrcode.UniqueViolation},
+		"more read than sent":        {"UPDATE conversations SET voyager_read = local_sent + 1", pgerrcode.CheckViolation},
+		"fewer sent than read":       {"UPDATE conversations SET voyager_sent = local_read - 1", pgerrcode.CheckViolation},
 		"a message nowhere":          {"INSERT INTO messages SELECT gen_random_uuid(), gen_random_uuid(), id, 'x', NULL, false, now() FROM users", pgerrcode.ForeignKeyViolation},
 		"a message by nobody":        {"INSERT INTO messages SELECT gen_random_uuid(), id, gen_random_uuid(), 'x', NULL, false, now() FROM conversations", pgerrcode.ForeignKeyViolation},
 		"an account with a wallet":   {"DELETE FROM users", pgerrcode.ForeignKeyViolation},

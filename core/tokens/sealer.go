@@ -45,9 +45,13 @@ const (
 	sealedAtOnce = 500 // transactions that one unit seals
 	chainsAtOnce = 500 // chains that one unit reads
 
-	// lateness is how much later than its id, by the clocks of all servers, a transaction is
-	// committed and still sealed in the next round. The sweep finds those that are later.
-	lateness = 15 * time.Second
+	// How much later than its id, by the clocks of all servers, a transaction is committed and still
+	// found by its time: by the next round, and by the next round that looks further back. To look
+	// further back reads many transactions that are sealed. The sweep finds those that are later.
+	usualLateness   = time.Second
+	longestLateness = 15 * time.Second
+
+	furtherEvery = 10 * time.Second // how often a round looks further back
 )
 
 // SealAll seals every transaction that was committed before the call. It reads the chains of all
@@ -78,8 +82,9 @@ func (s *Sealer) Run(ctx context.Context, report func(error)) error {
 
 // rounds is what one round leaves to the next.
 type rounds struct {
-	since time.Time // when the last complete round began; zero if there was none
-	swept id.User   // how far the sweep is
+	since   time.Time // when the last complete round began; zero if there was none
+	further time.Time // when the last complete round that looked further back began
+	swept   id.User   // how far the sweep is
 }
 
 func (s *Sealer) round(ctx context.Context, r *rounds) error {
@@ -88,12 +93,19 @@ func (s *Sealer) round(ctx context.Context, r *rounds) error {
 		if err := s.SealAll(ctx); err != nil {
 			return err
 		}
-		r.since = began
+		r.since, r.further = began, began
 		return nil
 	}
-	err := s.sealEach(ctx, recent(r.since.Add(-lateness)))
+	from, further := r.since.Add(-usualLateness), began.Sub(r.further) >= furtherEvery
+	if further {
+		from = r.further.Add(-longestLateness)
+	}
+	err := s.sealEach(ctx, recent(from))
 	if err == nil {
 		r.since = began
+	}
+	if err == nil && further {
+		r.further = began
 	}
 	swept, _, failed := s.sealPage(ctx, all, r.swept)
 	if failed == nil {

@@ -166,7 +166,7 @@ func TestSealerRun(t *testing.T) {
 			sealed("while it runs", 2*time.Second)
 		}
 		m.post(ben, func() [16]byte { return id.First(time.Now().Add(-10 * time.Second)) })
-		sealed("committed 10 s late", 2*time.Second)
+		sealed("committed 10 s late", 12*time.Second)
 		m.post(ada, func() [16]byte { return id.First(time.Now().Add(-time.Hour)) })
 		sealed("committed an hour late", 8*time.Second)
 		before := writes.Load()
@@ -177,6 +177,43 @@ func TestSealerRun(t *testing.T) {
 		stop()
 		if err := <-ended; err != nil {
 			t.Errorf("Run returned %v", err)
+		}
+	})
+}
+
+// TestSealerLooksBack tests that most rounds look back no further than a second before the last one,
+// and that others find in time what was committed 15 s after the time of its id.
+func TestSealerLooksBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		watched := &chainReader{Store: memory.New(), beforeWrite: func() error { return nil }}
+		m := newMint(t, watched)
+		m.user("ada")
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		begun := time.Now()
+		go func() { ended <- m.sealer().Run(ctx, func(err error) { t.Errorf("the sealer reported %v", err) }) }()
+		const runs = 10 * time.Minute
+		time.Sleep(runs)
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		short := 0
+		for _, w := range watched.windows {
+			if w.at.Sub(w.since) <= 3*time.Second {
+				short++
+			}
+		}
+		if n := len(watched.windows); n < 200 || short < n*3/4 {
+			t.Errorf("%d of %d rounds looked back at most 3 s", short, n)
+		}
+		for at := begun; at.Before(begun.Add(runs - time.Minute)); at = at.Add(500 * time.Millisecond) {
+			committed := at.Add(15 * time.Second)
+			if !slices.ContainsFunc(watched.windows, func(w window) bool {
+				return !w.since.After(at) && !w.at.Before(committed) && w.at.Sub(committed) <= 12*time.Second
+			}) {
+				t.Fatalf("no round finds in time what has an id of %v and was committed 15 s later", at.Sub(begun))
+			}
 		}
 	})
 }
@@ -216,7 +253,11 @@ type chainReader struct {
 	*memory.Store
 	beforeWrite func() error // is called before each unit that writes
 	reads       atomic.Int64
+	windows     []window // of the calls of Unsealed, by one sealer
 }
+
+// window is the time since when transactions were looked for, and when.
+type window struct{ since, at time.Time }
 
 func (r *chainReader) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
 	if mode == uow.Write {
@@ -242,6 +283,11 @@ type chainRepository struct {
 func (r chainRepository) Chains(ctx context.Context, after id.User, limit int) ([]tokens.Chain, error) {
 	r.reader.reads.Add(1)
 	return r.Repository.Chains(ctx, after, limit)
+}
+
+func (r chainRepository) Unsealed(ctx context.Context, since id.Transaction, after id.User, limit int) ([]tokens.Chain, error) {
+	r.reader.windows = append(r.reader.windows, window{since.Time(), time.Now()})
+	return r.Repository.Unsealed(ctx, since, after, limit)
 }
 
 // counting counts the units that write.

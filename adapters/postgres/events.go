@@ -14,22 +14,22 @@ var (
 	numbered = tableOf(ports.EventLayout)
 
 	eventColumns = statement(strings.Join(outbox.names, ", "))
+)
 
-	// numberEvents moves the events that were added first, and returns their number. It drops the
-	// batches that it takes whole, and cuts the last one if it takes a part of it. It finds both by
-	// their keys, because the table has far more dead rows than others. The unit holds the counter, so
-	// no other one takes them.
-	numberEvents = `WITH taken AS MATERIALIZED (
-			SELECT arrival, place, ` + eventColumns + ` FROM @outbox
-			WHERE arrival <= (SELECT max(arrival) FROM (SELECT arrival FROM @outbox_batches ORDER BY arrival LIMIT $1) AS first)
-			ORDER BY arrival, place LIMIT $1
-		), batches AS MATERIALIZED (
-			SELECT arrival, max(place) AS last FROM taken GROUP BY arrival
+// numberEvents moves the first events, up to limit, and returns their number. It drops the batches that
+// it takes whole, and cuts the last one if it takes a part of it. It finds both by their keys, because
+// the table has far more dead rows than others. The unit holds the counter, so no other one takes them.
+func numberEvents(limit int) statement {
+	most := literal(limit)
+	return `WITH taken AS MATERIALIZED (
+			SELECT row_number() OVER (ORDER BY arrival, place) AS n, first.* FROM (
+				SELECT arrival, place, ` + eventColumns + ` FROM @outbox ORDER BY arrival, place LIMIT ` + most + `) AS first
 		), part AS MATERIALIZED (
-			SELECT arrival, last FROM (SELECT arrival, last FROM batches ORDER BY arrival DESC LIMIT 1) AS final
-			WHERE (SELECT json_array_length(events) FROM @outbox_batches AS b WHERE b.arrival = final.arrival) > last
+			SELECT arrival, place AS last FROM taken
+			WHERE n = ` + most + ` AND (SELECT json_array_length(events) FROM @outbox_batches AS b WHERE b.arrival = taken.arrival) > place
 		), dropped AS (
-			DELETE FROM @outbox_batches WHERE arrival = ANY(ARRAY(SELECT arrival FROM batches EXCEPT SELECT arrival FROM part))
+			DELETE FROM @outbox_batches
+			WHERE arrival = ANY(ARRAY(SELECT arrival FROM taken WHERE place = 1 AND arrival IS DISTINCT FROM (SELECT arrival FROM part)))
 		), cut AS (
 			UPDATE @outbox_batches AS b
 			SET events = (SELECT json_agg(value ORDER BY place) FROM json_array_elements(b.events) WITH ORDINALITY AS e (value, place)
@@ -37,11 +37,10 @@ var (
 			WHERE arrival = (SELECT arrival FROM part)
 		), placed AS (
 			INSERT INTO @events (position, ` + eventColumns + `)
-			SELECT (SELECT value FROM @counters WHERE name = $2) + row_number() OVER (ORDER BY arrival, place), ` + eventColumns + ` FROM taken
-			RETURNING 1
-		) UPDATE @counters SET value = value + (SELECT count(*) FROM placed)
-		WHERE name = $2 AND EXISTS (SELECT FROM taken) RETURNING (SELECT count(*) FROM placed)`
-)
+			SELECT (SELECT value FROM @counters WHERE name = $1) + n, ` + eventColumns + ` FROM taken
+		) UPDATE @counters SET value = value + total.n FROM (SELECT count(*) AS n FROM taken) AS total
+		WHERE name = $1 AND total.n > 0 RETURNING total.n`
+}
 
 const (
 	insertBatch = "INSERT INTO @outbox_batches (events) VALUES ($1)"
@@ -85,7 +84,8 @@ func (repo eventsRepository) Number(ctx context.Context, limit int) (n int, err 
 	err = repo.write(ctx, func(c *conn) error {
 		c.later("INSERT INTO @counters (name, value) VALUES ($1, 0) ON CONFLICT (name) DO NOTHING", ports.EventCounter)
 		c.later("SELECT value FROM @counters WHERE name = $1 FOR NO KEY UPDATE", ports.EventCounter)
-		taken, err := find(ctx, c, value((*row).int), numberEvents, limited(limit), ports.EventCounter)
+		c.readByIndex()
+		taken, err := find(ctx, c, value((*row).int), numberEvents(limit), ports.EventCounter)
 		if n = int(taken); errors.Is(err, errNone) {
 			return nil
 		}
@@ -94,10 +94,19 @@ func (repo eventsRepository) Number(ctx context.Context, limit int) (n int, err 
 	return n, err
 }
 
+// readByIndex makes the server plan the next statement with an index. The outbox is short when its plan
+// is made, and has many dead rows while the plan is kept: to read all of its pages would take longest
+// when it is busiest. A host's transaction keeps its own setting.
+func (c *conn) readByIndex() {
+	if c.lease != nil {
+		c.later("SELECT set_config('enable_seqscan', 'off', true)")
+	}
+}
+
 func (repo eventsRepository) After(ctx context.Context, position int64, limit int) (page []events.Numbered, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
 		page, err = list(ctx, c, numbered.scan, "SELECT "+numbered.columns+
-			" FROM @events WHERE position > $1 ORDER BY position LIMIT $2", position, limited(limit))
+			" FROM @events WHERE position > (SELECT $1::bigint) ORDER BY position "+firstOf(limit), position)
 		return err
 	})
 	return page, err
@@ -106,7 +115,7 @@ func (repo eventsRepository) After(ctx context.Context, position int64, limit in
 func (repo eventsRepository) At(ctx context.Context, positions ...int64) (found []events.Numbered, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
 		found, err = list(ctx, c, numbered.scan, "SELECT "+numbered.columns+
-			" FROM @events WHERE position = ANY($1) ORDER BY position", notNil(positions))
+			" FROM @events WHERE position = ANY((SELECT $1::bigint[])::bigint[]) ORDER BY position", notNil(positions))
 		return err
 	})
 	return found, err
@@ -115,8 +124,9 @@ func (repo eventsRepository) At(ctx context.Context, positions ...int64) (found 
 func (repo eventsRepository) Trim(ctx context.Context, upTo int64, limit int) (trimmed int, err error) {
 	err = repo.write(ctx, func(c *conn) error {
 		n, err := c.exec(ctx, `DELETE FROM @events WHERE position = ANY(ARRAY(SELECT position FROM @events
-			WHERE position <= $1 AND NOT EXISTS (SELECT 1 FROM @set_aside_events WHERE set_aside_events.position = events.position)
-			ORDER BY position LIMIT $2 FOR UPDATE SKIP LOCKED))`, upTo, limited(limit))
+			WHERE position <= (SELECT $1::bigint)
+				AND NOT EXISTS (SELECT 1 FROM @set_aside_events WHERE set_aside_events.position = events.position)
+			ORDER BY position `+firstOf(limit)+` FOR UPDATE SKIP LOCKED))`, upTo)
 		trimmed = int(n)
 		return err
 	})
@@ -125,9 +135,10 @@ func (repo eventsRepository) Trim(ctx context.Context, upTo int64, limit int) (t
 
 func (repo eventsRepository) Backlog(ctx context.Context) (b events.Backlog, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
+		c.readByIndex()
 		b, err = find(ctx, c, func(r *row, b *events.Backlog) { b.Highest, b.Oldest = r.int(), r.time() },
 			`SELECT coalesce((SELECT value FROM @counters WHERE name = $1), 0),
-				(SELECT created_at FROM @outbox WHERE arrival = (SELECT min(arrival) FROM @outbox_batches) ORDER BY place LIMIT 1)`, ports.EventCounter)
+				(SELECT created_at FROM @outbox ORDER BY arrival, place LIMIT 1)`, ports.EventCounter)
 		return err
 	})
 	return b, err

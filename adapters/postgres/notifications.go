@@ -52,7 +52,7 @@ func (repo notificationsRepository) Attendances(
 		}
 		all, err := list(ctx, c, func(r *row, a *attendance) {
 			a.user, a.SeenAt, a.Noticed = id.User(r.id()), r.time(), r.bool()
-		}, `SELECT one.id, presences.seen_at, notices.user_id IS NOT NULL FROM unnest($1::uuid[]) AS one (id)
+		}, `SELECT one.id, presences.seen_at, notices.user_id IS NOT NULL FROM unnest((SELECT $1::uuid[])) AS one (id)
 			LEFT JOIN @presences ON presences.user_id = one.id
 			LEFT JOIN @notices ON notices.user_id = one.id AND notices.kind = $2 AND notices.subject_id = one.id`,
 			uuids(users), string(notifications.NewMessage))
@@ -87,11 +87,11 @@ func (repo notificationsRepository) TakeNotices(
 ) (taken []notifications.Notice, err error) {
 	err = repo.write(ctx, func(c *conn) error {
 		taken, err = list(ctx, c, notices.scan, `WITH due AS (
-				SELECT user_id, kind, subject_id, due_at FROM @notices WHERE due_at <= $1
-				ORDER BY due_at, user_id, kind, subject_id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+				SELECT user_id, kind, subject_id, due_at FROM @notices WHERE due_at <= (SELECT $1::timestamptz)
+				ORDER BY due_at, user_id, kind, subject_id `+firstOf(limit)+` FOR NO KEY UPDATE SKIP LOCKED
 			) UPDATE @notices SET due_at = $2, attempts = attempts + 1 FROM due
 			WHERE notices.user_id = due.user_id AND notices.kind = due.kind AND notices.subject_id = due.subject_id
-			RETURNING `+notices.columns, now, until, limited(limit))
+			RETURNING `+notices.columns, now, until)
 		return err
 	})
 	return taken, err

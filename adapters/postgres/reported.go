@@ -17,7 +17,7 @@ func (repo moderationRepository) ReportsAbout(
 	err = repo.read(ctx, func(c *conn) (err error) {
 		at, item := latestFirst(after)
 		all, err = list(ctx, c, reports.scan, "SELECT "+reports.columns+` FROM @reports
-			WHERE reported_user_id = $4 AND (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3`,
+			WHERE reported_user_id = $4 AND (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT (SELECT $3::bigint)`,
 			at, item, limited(limit), uuid(reported))
 		return err
 	})
@@ -31,7 +31,7 @@ func (repo moderationRepository) ReportedMessages(
 		// OFFSET 0 makes the planner look for the messages of each report, also if it expects most
 		// rows to fit.
 		all, err := list(ctx, c, reportedMessages.scan, "SELECT "+reportedMessages.columns+`
-			FROM (SELECT DISTINCT unnest($1::uuid[]) AS id) AS one
+			FROM (SELECT DISTINCT unnest((SELECT $1::uuid[])) AS id) AS one
 			CROSS JOIN LATERAL (SELECT * FROM @reported_messages WHERE report_id = one.id OFFSET 0) AS reported_messages
 			ORDER BY created_at, message_id`, uuids(of))
 		copied = map[id.Report][]moderation.ReportedMessage{}

@@ -38,7 +38,7 @@ func (repo reservationsRepository) Add(ctx context.Context, r reservations.Reser
 func (repo reservationsRepository) NthProposed(ctx context.Context, creator id.User, n int) (at time.Time, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
 		at, err = find(ctx, c, value((*row).time), `SELECT created_at FROM @reservations
-			WHERE creator_id = $1 ORDER BY created_at DESC LIMIT 1 OFFSET $2`, uuid(creator), int64(n-1))
+			WHERE creator_id = $1 ORDER BY created_at DESC LIMIT 1 OFFSET (SELECT $2::bigint)`, uuid(creator), int64(n-1))
 		return orNotFound(err, "a reservation")
 	})
 	return at, err
@@ -51,7 +51,7 @@ func (repo reservationsRepository) PendingIn(
 		_, err := find(ctx, c, func(r *row, _ *struct{}) {
 			all, own = int(r.int()), int(r.int())
 		}, `SELECT count(*), count(*) FILTER (WHERE creator_id = $2) FROM (SELECT creator_id FROM @reservations
-			WHERE conversation_id = $1 AND status = 'pending' LIMIT $3) AS pending`,
+			WHERE conversation_id = $1 AND status = 'pending' LIMIT (SELECT $3::bigint)) AS pending`,
 			uuid(conversation), uuid(creator), limited(limit))
 		return err
 	})
@@ -171,7 +171,7 @@ func (repo reservationsRepository) InConversation(
 	err = repo.read(ctx, func(c *conn) (err error) {
 		at, item := latestFirst(after)
 		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+` FROM @reservations
-			WHERE conversation_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4`,
+			WHERE conversation_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT (SELECT $4::bigint)`,
 			uuid(conversation), at, item, limited(limit))
 		return err
 	})
@@ -190,10 +190,10 @@ func (repo reservationsRepository) Of(
 			q.add("status = ?", string(status))
 		}
 		pageOf := func(role statement) statement {
-			return "(SELECT * FROM @reservations WHERE " + role + " = $1 AND " + q.text() + " ORDER BY created_at DESC, id DESC LIMIT $4)"
+			return "(SELECT * FROM @reservations WHERE " + role + " = $1 AND " + q.text() + " ORDER BY created_at DESC, id DESC LIMIT (SELECT $4::bigint))"
 		}
 		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+" FROM ("+
-			pageOf("voyager_id")+" UNION ALL "+pageOf("local_id")+") AS reservations ORDER BY created_at DESC, id DESC LIMIT $4", q.args...)
+			pageOf("voyager_id")+" UNION ALL "+pageOf("local_id")+") AS reservations ORDER BY created_at DESC, id DESC LIMIT (SELECT $4::bigint)", q.args...)
 		return err
 	})
 	return all, err
@@ -234,7 +234,7 @@ func (repo reservationsRepository) Agenda(
 			q.add("date < ?", a.To)
 		}
 		pageOf := func(role statement) statement {
-			return "(SELECT * FROM @reservations WHERE " + role + " = $1 AND " + q.text() + " ORDER BY date, id LIMIT $4)"
+			return "(SELECT * FROM @reservations WHERE " + role + " = $1 AND " + q.text() + " ORDER BY date, id LIMIT (SELECT $4::bigint))"
 		}
 		pages := pageOf("voyager_id") + " UNION ALL " + pageOf("local_id")
 		switch a.Role {
@@ -244,18 +244,18 @@ func (repo reservationsRepository) Agenda(
 			pages = pageOf("local_id")
 		}
 		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+" FROM ("+pages+
-			") AS reservations ORDER BY date, id LIMIT $4", q.args...)
+			") AS reservations ORDER BY date, id LIMIT (SELECT $4::bigint)", q.args...)
 		return err
 	})
 	return all, err
 }
 
 func (repo reservationsRepository) Due(ctx context.Context, now time.Time, limit int) ([]id.Reservation, error) {
-	return repo.first(ctx, "status = 'accepted' AND end_date <= $1 ORDER BY end_date, id", now, limit)
+	return repo.first(ctx, "status = 'accepted' AND end_date <= (SELECT $1::timestamptz) ORDER BY end_date, id", now, limit)
 }
 
 func (repo reservationsRepository) Lapsed(ctx context.Context, now time.Time, limit int) ([]id.Reservation, error) {
-	return repo.first(ctx, "status = 'pending' AND date <= $1 ORDER BY date, id", now, limit)
+	return repo.first(ctx, "status = 'pending' AND date <= (SELECT $1::timestamptz) ORDER BY date, id", now, limit)
 }
 
 // first lists up to limit reservations. due is a condition in SQL, with an ORDER BY.
@@ -264,7 +264,7 @@ func (repo reservationsRepository) first(
 ) (all []id.Reservation, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
 		all, err = list(ctx, c, func(r *row, due *id.Reservation) { *due = r.id() },
-			"SELECT id FROM @reservations WHERE "+due+" LIMIT $2", now, limited(limit))
+			"SELECT id FROM @reservations WHERE "+due+" "+firstOf(limit), now)
 		return err
 	})
 	return all, err

@@ -24,19 +24,20 @@ func chainsOf(wallets statement) statement {
 		ORDER BY wallet.user_id`
 }
 
-var (
-	allChains = chainsOf("SELECT user_id, seq FROM @wallets WHERE user_id > $1 ORDER BY user_id LIMIT $2")
+func allChains(limit int) statement {
+	return chainsOf("SELECT user_id, seq FROM @wallets WHERE user_id > (SELECT $1::uuid) ORDER BY user_id " + firstOf(limit))
+}
 
-	// Transactions of one wallet are committed in the order of seq, and sealed in this order. So if
-	// the last recent one is sealed, the others are. OFFSET 0 keeps plans from reading the ledger in
-	// the order of users.
-	unsealedChains = chainsOf(`SELECT user_id, seq FROM @wallets WHERE user_id IN (SELECT user_id
-			FROM (SELECT user_id, max(seq) AS seq
-				FROM (SELECT user_id, seq FROM @token_transactions WHERE id >= $1 OFFSET 0) AS recent
-				WHERE user_id > $2 GROUP BY user_id) AS posted
-			WHERE NOT EXISTS (SELECT FROM @ledger_seals AS sealed WHERE sealed.user_id = posted.user_id AND sealed.seq = posted.seq)
-			ORDER BY user_id LIMIT $3)`)
-)
+// unsealedChains finds the chains that lack seals. Transactions of one wallet are committed in the
+// order of seq, and sealed in this order. So if the last recent one is sealed, the others are. OFFSET 0
+// keeps plans from reading the ledger in the order of users. The server sees the least id, $1, because
+// it would read the whole ledger if it expected more than few recent rows.
+var unsealedChains = chainsOf(`SELECT user_id, seq FROM @wallets WHERE user_id IN (SELECT user_id
+		FROM (SELECT user_id, max(seq) AS seq
+			FROM (SELECT user_id, seq FROM @token_transactions WHERE id >= $1 OFFSET 0) AS recent
+			WHERE user_id > $2 GROUP BY user_id) AS posted
+		WHERE NOT EXISTS (SELECT FROM @ledger_seals AS sealed WHERE sealed.user_id = posted.user_id AND sealed.seq = posted.seq)
+		ORDER BY user_id LIMIT $3)`)
 
 func scanChain(r *row, c *tokens.Chain) {
 	c.Last = tokens.Seal{UserID: r.id(), Seq: r.int(), Hash: r.hash()}
@@ -45,7 +46,7 @@ func scanChain(r *row, c *tokens.Chain) {
 
 func (repo tokensRepository) Chains(ctx context.Context, after id.User, limit int) (chains []tokens.Chain, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
-		chains, err = list(ctx, c, scanChain, allChains, uuid(after), limited(limit))
+		chains, err = list(ctx, c, scanChain, allChains(limit), uuid(after))
 		return err
 	})
 	return chains, err

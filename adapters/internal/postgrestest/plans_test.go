@@ -3,6 +3,7 @@ package postgrestest
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -15,6 +16,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // TestInvalidPreparedStatements checks that no caller gets an error after the prepared statements
@@ -107,5 +109,56 @@ func TestPlanOfLongConversationsIsKept(t *testing.T) {
 		WHERE statement LIKE '%messages.content%ORDER BY created_at DESC%'`).Scan(&kept))
 	if !kept {
 		t.Error("the server plans each page anew")
+	}
+}
+
+// TestOutboxIsReadByItsIndex checks that plans which were made while the outbox was empty, as it is most
+// of the time, do not read all of its pages when it is not.
+func TestOutboxIsReadByItsIndex(t *testing.T) {
+	ctx, dsn := context.Background(), servers.Postgres(t)
+	o := fresh(t, dsn)
+	o.MaxConns = 1
+	pool := hostPool(t, dsn, o)
+	defer pool.Close()
+	store, err := postgres.New(ctx, pool, o)
+	must(t, err)
+	defer func() { must(t, store.Close(ctx)) }()
+	c := community.New(store, community.NewClock(), id.NewGenerator(nil), uow.Policy{})
+	_, _, err = c.Populate(ctx, 1)
+	must(t, err)
+	number := func() (n int) {
+		t.Helper()
+		must(t, store.Run(ctx, uow.Write, func(ctx context.Context, tx ports.Tx) (err error) {
+			if _, err := tx.Events().Backlog(ctx); err != nil {
+				return err
+			}
+			n, err = tx.Events().Number(ctx, 500)
+			return err
+		}))
+		return n
+	}
+	if number() == 0 {
+		t.Fatal("there are no events")
+	}
+	runSQL(t, dsn, fmt.Sprintf("VACUUM ANALYZE %s.outbox_batches", pgx.Identifier{o.Schema}.Sanitize()))
+	for range 10 {
+		number()
+	}
+	rows, err := pool.Query(ctx, `SELECT 'EXPLAIN EXECUTE "' || name || '" (''events'')' FROM pg_prepared_statements
+		WHERE strpos(statement, '.' || 'outbox ') > 0 AND statement NOT LIKE 'INSERT%'`)
+	must(t, err)
+	explain, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	must(t, err)
+	if len(explain) != 2 {
+		t.Errorf("%d statements read the outbox, want 2: of Backlog and of Number", len(explain))
+	}
+	for _, statement := range explain {
+		rows, err := pool.Query(ctx, statement, pgx.QueryExecModeSimpleProtocol)
+		must(t, err)
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		must(t, err)
+		if plan := strings.Join(lines, "\n"); strings.Contains(plan, "Seq Scan on outbox_batches") {
+			t.Errorf("the plan of an empty outbox reads all pages:\n%s", plan)
+		}
 	}
 }

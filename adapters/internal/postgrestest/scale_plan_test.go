@@ -14,16 +14,19 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// sent is a question as the adapter sent it.
+// sent is a question as the adapter sent it, or a write.
 type sent struct {
-	sql  string
-	args []any
+	sql     string
+	args    []any
+	writes  bool // it starts with INSERT, UPDATE or DELETE
+	general bool // its transaction has set plan_cache_mode, so that the server keeps its plan
 }
 
 // recorder is a tracer that keeps the questions which a store sends.
 type recorder struct {
 	mu        sync.Mutex
 	questions []sent
+	general   bool // see sent
 }
 
 func (*recorder) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
@@ -39,13 +42,16 @@ func (*recorder) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBa
 func (*recorder) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
 func (r *recorder) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
-	switch strings.Fields(data.SQL)[0] {
-	case "BEGIN", "COMMIT", "INSERT", "UPDATE", "DELETE":
-		return
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.questions = append(r.questions, sent{data.SQL, data.Args})
+	first := strings.Fields(data.SQL)[0]
+	switch first {
+	case "BEGIN", "COMMIT", "SET":
+		r.general = data.SQL == "SET LOCAL plan_cache_mode = force_generic_plan"
+		return
+	}
+	writes := first == "INSERT" || first == "UPDATE" || first == "DELETE"
+	r.questions = append(r.questions, sent{data.SQL, data.Args, writes, r.general})
 }
 
 // take is what was kept since it was called last.
@@ -59,8 +65,9 @@ func (r *recorder) take() []sent {
 
 // planner asks a server how it answers questions.
 type planner struct {
-	conn *pgx.Conn
-	made int
+	conn  *pgx.Conn
+	made  int
+	tells bool // the server tells whether it keeps plans, as it does from version 14
 }
 
 func newPlanner(t *testing.T, dsn string) *planner {
@@ -68,7 +75,9 @@ func newPlanner(t *testing.T, dsn string) *planner {
 	conn, err := pgx.Connect(t.Context(), dsn)
 	must(t, err)
 	t.Cleanup(func() { must(t, conn.Close(context.Background())) })
-	return &planner{conn: conn}
+	var version int
+	must(t, conn.QueryRow(t.Context(), "SELECT current_setting('server_version_num')::int").Scan(&version))
+	return &planner{conn: conn, tells: version >= 140000}
 }
 
 // A server answers a prepared statement with a plan for the arguments at hand, or with one for any.
@@ -144,21 +153,9 @@ func (p *planner) tables(t *testing.T, schema string) map[string]bool {
 
 // explain runs a query as the adapter runs it, as a prepared statement, and returns its plan.
 func (p *planner) explain(ctx context.Context, kind string, q sent) (made plan, err error) {
-	p.made++
-	name := fmt.Sprintf("question_%d", p.made)
-	prepared, err := p.conn.Prepare(ctx, name, q.sql)
+	name, execute, err := p.prepare(ctx, q)
 	if err != nil {
 		return made, err
-	}
-	values := make([]string, len(q.args))
-	for i, arg := range q.args {
-		if values[i], err = literal(p.conn.TypeMap(), prepared.ParamOIDs[i], arg); err != nil {
-			return made, err
-		}
-	}
-	execute := "EXECUTE " + name
-	if len(values) > 0 {
-		execute += " (" + strings.Join(values, ", ") + ")"
 	}
 	if _, err := p.conn.Exec(ctx, "SET plan_cache_mode = force_"+kind+"_plan"); err != nil {
 		return made, err
@@ -173,6 +170,52 @@ func (p *planner) explain(ctx context.Context, kind string, q sent) (made plan, 
 		return made, err
 	}
 	return plans[0], p.conn.Deallocate(ctx, name)
+}
+
+// prepare makes a prepared statement of a query, and returns its name and the statement that executes
+// it.
+func (p *planner) prepare(ctx context.Context, q sent) (name, execute string, err error) {
+	p.made++
+	name = fmt.Sprintf("question_%d", p.made)
+	prepared, err := p.conn.Prepare(ctx, name, q.sql)
+	if err != nil {
+		return "", "", err
+	}
+	values := make([]string, len(q.args))
+	for i, arg := range q.args {
+		if values[i], err = literal(p.conn.TypeMap(), prepared.ParamOIDs[i], arg); err != nil {
+			return "", "", err
+		}
+	}
+	execute = "EXECUTE " + name
+	if len(values) > 0 {
+		execute += " (" + strings.Join(values, ", ") + ")"
+	}
+	return name, execute, nil
+}
+
+// keeps reports whether the server, left to itself, keeps the plan of a query that is asked again and
+// again, or makes a new one each time. It does not run the query. The server must be of version 14 or
+// later, which tells that.
+func (p *planner) keeps(ctx context.Context, q sent) (kept bool, err error) {
+	name, execute, err := p.prepare(ctx, q)
+	if err != nil {
+		return false, err
+	}
+	if _, err := p.conn.Exec(ctx, "SET plan_cache_mode = auto"); err != nil {
+		return false, err
+	}
+	const firstPlans = 5 // it always makes so many before it compares their costs with that of a plan for any
+	for range firstPlans + 1 {
+		if _, err := p.conn.Exec(ctx, "EXPLAIN "+execute, pgx.QueryExecModeSimpleProtocol); err != nil {
+			return false, err
+		}
+	}
+	err = p.conn.QueryRow(ctx, "SELECT generic_plans > 0 FROM pg_prepared_statements WHERE name = $1", name).Scan(&kept)
+	if err != nil {
+		return false, err
+	}
+	return kept, p.conn.Deallocate(ctx, name)
 }
 
 // literal writes an argument down as SQL.

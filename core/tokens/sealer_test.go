@@ -285,7 +285,9 @@ func (r chainRepository) Chains(ctx context.Context, after id.User, limit int) (
 	return r.Repository.Chains(ctx, after, limit)
 }
 
-func (r chainRepository) Unsealed(ctx context.Context, since id.Transaction, after id.User, limit int) ([]tokens.Chain, error) {
+func (r chainRepository) Unsealed(
+	ctx context.Context, since id.Transaction, after id.User, limit int,
+) ([]tokens.Chain, error) {
 	r.reader.windows = append(r.reader.windows, window{since.Time(), time.Now()})
 	return r.Repository.Unsealed(ctx, since, after, limit)
 }

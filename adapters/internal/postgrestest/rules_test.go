@@ -35,14 +35,16 @@ func TestRules(t *testing.T) {
 
 	const reservation = `INSERT INTO reservations SELECT gen_random_uuid(), id, voyager_id, local_id, voyager_id, 'a walk', %s, 1, %s, %s, 'accepted', now(), now() FROM conversations`
 	for name, broken := range map[string]struct{ sql, code string }{
-		"a balance below zero":       {"UPDATE wallets SET balance = -1", pgerrcode.CheckViolation},
-		"a line that is changed":     {"UPDATE token_transactions SET amount = amount", pgerrcode.RestrictViolation},
-		"a line that is removed":     {"DELETE FROM token_transactions", pgerrcode.RestrictViolation},
-		"a ledger that is emptied":   {"TRUNCATE token_transactions CASCADE", pgerrcode.RestrictViolation},
-		"a seal that is changed":     {"UPDATE ledger_seals SET hash = hash", pgerrcode.RestrictViolation},
-		"a seal that is removed":     {"DELETE FROM ledger_seals", pgerrcode.RestrictViolation},
-		"seals that are emptied":     {"TRUNCATE ledger_seals", pgerrcode.RestrictViolation},
-		"a seal of no transaction":   {"INSERT INTO ledger_seals SELECT user_id, 99, sha256('') FROM wallets", pgerrcode.ForeignKeyViolation},
+		"a balance below zero":     {"UPDATE wallets SET balance = -1", pgerrcode.CheckViolation},
+		"a line that is changed":   {"UPDATE token_transactions SET amount = amount", pgerrcode.RestrictViolation},
+		"a line that is removed":   {"DELETE FROM token_transactions", pgerrcode.RestrictViolation},
+		"a ledger that is emptied": {"TRUNCATE token_transactions CASCADE", pgerrcode.RestrictViolation},
+		"a seal that is changed":   {"UPDATE ledger_seals SET hash = hash", pgerrcode.RestrictViolation},
+		"a seal that is removed":   {"DELETE FROM ledger_seals", pgerrcode.RestrictViolation},
+		"seals that are emptied":   {"TRUNCATE ledger_seals", pgerrcode.RestrictViolation},
+		"a seal of no transaction": {"INSERT INTO ledger_seals SELECT user_id, 99, sha256('') FROM wallets", pgerrcode.ForeignKeyViolation},
+		"such a seal among others": {"INSERT INTO ledger_seals SELECT user_id, seq, sha256('') FROM token_transactions WHERE seq = 2 " +
+			"UNION ALL SELECT user_id, 99, sha256('') FROM wallets", pgerrcode.ForeignKeyViolation},
 		"an audit that is changed":   {"UPDATE audit_records SET action = 'x'", pgerrcode.RestrictViolation},
 		"an audit that is removed":   {"DELETE FROM audit_records", pgerrcode.RestrictViolation},
 		"an audit that is emptied":   {"TRUNCATE audit_records", pgerrcode.RestrictViolation},

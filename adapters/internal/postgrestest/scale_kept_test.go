@@ -76,8 +76,9 @@ func (s *scale) everyRenewalIsOnPurpose() {
 	if !s.planner.tells {
 		return
 	}
+	renewed := slices.Collect(maps.Keys(s.renewed))
 	for part := range plannedAnew {
-		if !slices.ContainsFunc(slices.Collect(maps.Keys(s.renewed)), func(sql string) bool { return strings.Contains(sql, part) }) {
+		if !slices.ContainsFunc(renewed, func(sql string) bool { return strings.Contains(sql, part) }) {
 			s.Errorf("no statement with %s is planned each time", part)
 		}
 	}
@@ -135,15 +136,28 @@ func (s *scale) workInTheBackground() {
 	since := id.Transaction(id.First(now))
 	user := func(n int) id.User { return id.User(s.town.userRows[n][0].([16]byte)) } //nolint:forcetypeassert // users made it
 	lease := events.Lease{Name: subscriber, Holder: "a holder", Position: 5}
-	for what, do := range map[string]func(ctx context.Context, tx ports.Tx) error{
-		"number events":    func(ctx context.Context, tx ports.Tx) error { _, err := tx.Events().Number(ctx, 500); return err },
-		"trim events":      func(ctx context.Context, tx ports.Tx) error { _, err := tx.Events().Trim(ctx, 3, 500); return err },
-		"read the backlog": func(ctx context.Context, tx ports.Tx) error { _, err := tx.Events().Backlog(ctx); return err },
+	type work func(ctx context.Context, tx ports.Tx) error
+	for what, do := range map[string]work{
+		"number events": func(ctx context.Context, tx ports.Tx) error {
+			_, err := tx.Events().Number(ctx, 500)
+			return err
+		},
+		"trim events": func(ctx context.Context, tx ports.Tx) error {
+			_, err := tx.Events().Trim(ctx, 3, 500)
+			return err
+		},
+		"read the backlog": func(ctx context.Context, tx ports.Tx) error {
+			_, err := tx.Events().Backlog(ctx)
+			return err
+		},
 		"read the next event": func(ctx context.Context, tx ports.Tx) error {
 			_, err := tx.Events().After(ctx, int64(s.town.lesser-2), 500)
 			return err
 		},
-		"read an event": func(ctx context.Context, tx ports.Tx) error { _, err := tx.Events().After(ctx, 5, 1); return err },
+		"read an event": func(ctx context.Context, tx ports.Tx) error {
+			_, err := tx.Events().After(ctx, 5, 1)
+			return err
+		},
 		"lease": func(ctx context.Context, tx ports.Tx) error {
 			_, _, err := tx.Subscriptions().Lease(ctx, subscriber, "a holder", now, now)
 			return err

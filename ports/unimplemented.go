@@ -313,9 +313,9 @@ func (UnimplementedMessaging) Message(context.Context, id.Message) (messaging.Me
 	return messaging.Message{}, unimplemented("messaging.Repository.Message")
 }
 func (UnimplementedMessaging) History(
-	context.Context, id.Conversation, *page.Moment, int,
-) (messaging.Standing, []messaging.Message, error) {
-	return messaging.Standing{}, nil, unimplemented("messaging.Repository.History")
+	context.Context, id.Conversation, id.User, *page.Moment, int,
+) (messaging.Access, []messaging.Message, error) {
+	return messaging.Access{}, nil, unimplemented("messaging.Repository.History")
 }
 func (UnimplementedMessaging) Attachment(context.Context, id.Message) (messaging.Attachment, error) {
 	return messaging.Attachment{}, unimplemented("messaging.Repository.Attachment")

@@ -55,7 +55,7 @@ func BenchmarkMessages(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		err := f.storage.Run(b.Context(), uow.Read, func(ctx context.Context, tx ports.Tx) error {
-			_, list, err := tx.Messaging().History(ctx, c.ID, nil, 20)
+			_, list, err := tx.Messaging().History(ctx, c.ID, c.VoyagerID, nil, 20)
 			if len(list) != 20 {
 				b.Fatalf("got a page of %d messages", len(list))
 			}

@@ -256,19 +256,21 @@ func (repo messagingRepository) Message(ctx context.Context, message id.Message)
 }
 
 func (repo messagingRepository) History(
-	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,
-) (standing messaging.Standing, list []messaging.Message, err error) {
-	err = repo.read(ctx, func(s *state) (err error) {
-		if standing, err = s.standing(conversation); err != nil {
-			return err
+	ctx context.Context, conversation id.Conversation, reader id.User, after *page.Moment, limit int,
+) (access messaging.Access, list []messaging.Message, err error) {
+	err = repo.read(ctx, func(s *state) error {
+		c, found := s.conversations.get(idKey(conversation))
+		if !found || !c.Has(reader) {
+			return notFound("a conversation")
 		}
+		access = messaging.Access{Other: c.Other(reader), Active: s.isActive(reader)}
 		list = newest(&s.messagesIn, idKey(conversation), after, limit, func(message [16]byte) (messaging.Message, bool) {
 			m, _ := s.messages.get(idKey(message))
 			return *m, true
 		})
 		return nil
 	})
-	return standing, list, err
+	return access, list, err
 }
 
 func (repo messagingRepository) Attachment(

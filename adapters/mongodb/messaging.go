@@ -139,6 +139,20 @@ func findStanding(ctx context.Context, t *txn, conversation id.Conversation) (st
 	return standingOf(ctx, t, c)
 }
 
+// findAccess reads the access of a reader to a conversation.
+func findAccess(ctx context.Context, t *txn, conversation id.Conversation, reader id.User) (access messaging.Access, err error) {
+	c, err := findHead(ctx, t, conversation)
+	if err == nil && !c.Has(reader) {
+		err = notFound("a conversation")
+	}
+	if err != nil {
+		return access, err
+	}
+	access.Other = c.Other(reader)
+	access.Active, err = find(ctx, t, scanActive, query{in: usersIn, filter: d("_id", uuid(reader)), fields: d("is_active", 1)})
+	return access, err
+}
+
 func standingOf(ctx context.Context, t *txn, c messaging.Conversation) (messaging.Standing, error) {
 	standing := messaging.Standing{Conversation: c}
 	both := d("$in", bson.A{uuid(c.VoyagerID), uuid(c.LocalID)})
@@ -225,8 +239,8 @@ func (repo messagingRepository) Message(ctx context.Context, message id.Message)
 }
 
 func (repo messagingRepository) History(
-	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,
-) (standing messaging.Standing, all []messaging.Message, err error) {
+	ctx context.Context, conversation id.Conversation, reader id.User, after *page.Moment, limit int,
+) (access messaging.Access, all []messaging.Message, err error) {
 	newest := query{
 		in: messagesIn, filter: append(d("conversation_id", uuid(conversation)), past(after, "$lt", "created_at", "_id")...),
 		sort: d("created_at", -1, "_id", -1), limit: limit,
@@ -234,14 +248,14 @@ func (repo messagingRepository) History(
 	err = repo.unchecked(ctx, false, func(t *txn) (err error) {
 		found := false
 		t.used = true
-		if found, standing, all, err = readTogether(ctx, t, conversation, newest); err != nil || found {
+		if found, access, all, err = readTogether(ctx, t, conversation, reader, newest); err != nil || found {
 			return err
 		}
 		if err := t.checkPresence(ctx); err != nil {
 			return err
 		}
 		return t.both(func() (err error) {
-			standing, err = findStanding(ctx, t, conversation)
+			access, err = findAccess(ctx, t, conversation, reader)
 			return err
 		}, func() (err error) {
 			all, err = listPage(ctx, t, messages.scan, limit, newest)
@@ -249,9 +263,9 @@ func (repo messagingRepository) History(
 		})
 	})
 	if err != nil {
-		return messaging.Standing{}, nil, err
+		return messaging.Access{}, nil, err
 	}
-	return standing, all, nil
+	return access, all, nil
 }
 
 func (repo messagingRepository) Attachment(

@@ -196,29 +196,30 @@ func (a *asked) isOpen(p *users.Presence) bool {
 	return found && s.UserID == p.User && p.Open.Matches(s)
 }
 
-// readTogether reads a page of messages in one command with the standing of their conversation and
-// the session with which the unit begins. It reports false if it cannot, if there are no messages,
-// or if the session does not pass: the queries then go out one by one.
+// readTogether reads a page of messages in one command with the account of their reader and the
+// session with which the unit begins. It reports false if it cannot, if there are no messages, or if
+// the session does not pass: the queries then go out one by one.
 func readTogether(
-	ctx context.Context, t *txn, conversation id.Conversation, q query,
-) (found bool, standing messaging.Standing, page []messaging.Message, err error) {
-	if t.store.sharded || t.mode != uow.Read || t.session != nil || q.limit <= 0 {
-		return false, standing, nil, nil
+	ctx context.Context, t *txn, conversation id.Conversation, reader id.User, q query,
+) (found bool, access messaging.Access, page []messaging.Message, err error) {
+	p := t.present
+	if t.store.sharded || t.mode != uow.Read || t.session != nil || q.limit <= 0 || p != nil && p.User != reader {
+		return false, access, nil, nil
 	}
 	talk, err := findHead(ctx, t, conversation)
-	if errors.Is(err, fault.NotFound) || err == nil && t.present != nil && !talk.Has(t.present.User) {
-		return false, standing, nil, nil
+	if errors.Is(err, fault.NotFound) || err == nil && !talk.Has(reader) {
+		return false, access, nil, nil
 	}
 	if err != nil {
-		return false, standing, nil, err
+		return false, access, nil, err
 	}
 	stages := []bson.D{
 		d("$match", q.filter), d("$sort", q.sort), d("$limit", int64(q.limit)),
 		d("$group", d("_id", nil, "page", d("$push", "$$ROOT"))),
-		lookingUpStanding([]id.User{talk.VoyagerID, talk.LocalID}),
+		lookingUp(usersIn, "people", d("_id", uuid(reader)), d("is_active", 1)),
 	}
-	if t.present != nil {
-		stages = append(stages, lookingUp(sessionsIn, "session", d("_id", uuid(t.present.Session)), nil))
+	if p != nil {
+		stages = append(stages, lookingUp(sessionsIn, "session", d("_id", uuid(p.Session)), nil))
 	}
 	a := newAsked()
 	_, err = aggregate(ctx, t, func(r *record) bool {
@@ -230,12 +231,9 @@ func readTogether(
 		a.scanSessions(r)
 		return true
 	}, q.in, stages...)
-	if err != nil || len(page) == 0 {
-		return false, standing, nil, err
-	}
-	if p := t.present; p != nil && (!a.active[p.User] || !a.isOpen(p)) {
-		return false, standing, nil, nil
+	if err != nil || len(page) == 0 || p != nil && (!a.active[p.User] || !a.isOpen(p)) {
+		return false, access, nil, err
 	}
 	t.present = nil
-	return true, a.standing(talk), page, nil
+	return true, messaging.Access{Other: talk.Other(reader), Active: a.active[reader]}, page, nil
 }

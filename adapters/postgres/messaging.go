@@ -28,18 +28,30 @@ var (
 			AND NOT EXISTS (SELECT FROM @correspondents
 				WHERE user_id = CASE voyager_id WHEN $2 THEN local_id ELSE voyager_id END AND reader_id = $2)`)
 
-	// history starts with a row for the standing of the conversation, in the columns of a message and
-	// three more, which are NULL in the rows of messages. Few columns make a page of them cheap. The
-	// limit stands in a subquery, so that the server keeps its plan: for a limit that it knows, it
-	// would make a new plan for each page of long conversations, which takes ten times as long as to
-	// read the page.
-	history = withCheck(`SELECT conversations.id, voyager_id, local_id, NULL::text, NULL::text, NULL::bool,
-			conversations.created_at, voyager.is_active, local.is_active, `+eitherBlocks("voyager_id", "local_id")+" "+standingFrom+`
-		UNION ALL
-		(SELECT `+messages.columns+`, NULL, NULL, NULL FROM @messages
-		WHERE conversation_id = $1 AND (created_at, id) < ($2, $3)
-		ORDER BY created_at DESC, id DESC LIMIT (SELECT $4::bigint))`, 4)
+	// The check of the session of the reader needs no other row of users than the access.
+	history = presentable{
+		historyIf("true"), historyIf("is_active AND $5 = $7 AND EXISTS (SELECT FROM @sessions WHERE " + openSession(5) + ")"),
+	}
 )
+
+// historyIf starts with a row for the access of the reader $5, in the columns of a message that has
+// no id. If it is missing, or does not meet a condition, there are no rows. Few columns make a page
+// cheap: each message has the conversation that is asked for. The limit stands in a subquery, so that
+// the server keeps its plan: for a limit that it knows, it would make a new plan for each page of
+// long conversations, which takes ten times as long as to read the page.
+func historyIf(condition statement) statement {
+	return `WITH access AS MATERIALIZED (
+			SELECT NULL::uuid, CASE voyager_id WHEN $5 THEN local_id ELSE voyager_id END, NULL::text, NULL::text, is_active,
+				NULL::timestamptz
+			FROM @conversations JOIN @users ON users.id = $5
+			WHERE conversations.id = $1 AND $5 IN (voyager_id, local_id) AND ` + condition + `
+		)
+		SELECT * FROM access
+		UNION ALL
+		(SELECT id, user_id, content, attachment, read, created_at FROM @messages
+		WHERE conversation_id = $1 AND (created_at, id) < ($2, $3)
+		ORDER BY created_at DESC, id DESC LIMIT coalesce((SELECT $4::bigint FROM access), 0))`
+}
 
 // standingFrom names what the standing of the conversation $1 is read from.
 const standingFrom statement = `FROM @conversations JOIN @users AS voyager ON voyager.id = voyager_id
@@ -138,30 +150,29 @@ func (repo messagingRepository) Message(ctx context.Context, message id.Message)
 }
 
 func (repo messagingRepository) History(
-	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,
-) (found messaging.Standing, all []messaging.Message, err error) {
+	ctx context.Context, conversation id.Conversation, reader id.User, after *page.Moment, limit int,
+) (access messaging.Access, all []messaging.Message, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
 		at, item := latestFirst(after)
 		rows, err := listPresent(ctx, c, func(r *row, m *messaging.Message) {
-			if messages.scan(r, m); r.null() {
-				return
+			*m = messaging.Message{
+				ID: r.id(), ConversationID: conversation, UserID: r.id(),
+				Content: r.text(), Attachment: r.text(), Read: r.bool(), CreatedAt: r.time(),
 			}
-			found.Conversation = messaging.Conversation{
-				ID: id.Conversation(m.ID), VoyagerID: id.User(m.ConversationID), LocalID: m.UserID, CreatedAt: m.CreatedAt,
-			}
-			found.VoyagerActive, found.LocalActive, found.Blocked = r.bool(), r.bool(), r.bool()
-		}, history, uuid(conversation), at, item, limited(limit))
-		switch {
-		case err != nil:
+		}, history, uuid(conversation), at, item, limited(limit), uuid(reader))
+		if err != nil {
 			return err
-		case found.Conversation.ID.IsZero():
+		}
+		// SQL does not say that the row of the access is the first one.
+		first := slices.IndexFunc(rows, func(m messaging.Message) bool { return m.ID.IsZero() })
+		if first < 0 {
 			return notFound("a conversation")
 		}
-		// SQL does not say that the row of the standing is the first one.
-		all = slices.DeleteFunc(rows, func(m messaging.Message) bool { return id.Conversation(m.ID) == conversation })
+		access = messaging.Access{Other: rows[first].UserID, Active: rows[first].Read}
+		all = slices.Delete(rows, first, first+1)
 		return nil
 	})
-	return found, all, err
+	return access, all, err
 }
 
 func (repo messagingRepository) Attachment(

@@ -15,14 +15,17 @@ type presentable struct{ plain, checked statement }
 
 // withCheck returns the two forms of a statement with so many arguments.
 func withCheck(s statement, args int) presentable {
-	number := func(i int) string { return "$" + strconv.Itoa(args+i) }
-	check := strings.NewReplacer("$1", number(1), "$2", number(2), "$3", number(3), "$4", number(4)).Replace(openSession)
-	return presentable{s, "SELECT result.* FROM (" + s + ") AS result WHERE EXISTS (" + statement(check) + ")"}
+	return presentable{s, "SELECT result.* FROM (" + s + `) AS result WHERE EXISTS (
+		SELECT FROM @sessions JOIN @users ON users.id = sessions.user_id WHERE ` + openSession(args) + " AND is_active)"}
 }
 
-// openSession is for users.Presence with a filter of live sessions.
-const openSession = `SELECT FROM @sessions JOIN @users ON users.id = sessions.user_id
-	WHERE sessions.id = $1 AND sessions.user_id = $2 AND revoked_at IS NULL AND sessions.created_at > $3 AND last_used_at > $4 AND is_active`
+// openSession is the condition on sessions for users.Presence with a filter of live sessions. Its
+// arguments are presenceArgs, after so many others.
+func openSession(args int) statement {
+	number := func(i int) string { return "$" + strconv.Itoa(args+i) }
+	return statement(strings.NewReplacer("$1", number(1), "$2", number(2), "$3", number(3), "$4", number(4)).Replace(
+		"sessions.id = $1 AND sessions.user_id = $2 AND revoked_at IS NULL AND sessions.created_at > $3 AND last_used_at > $4"))
+}
 
 // listPresent is list. If the unit begins with the check of a session, which is queued, the
 // statement makes it. Only if that has no rows, because there are none or because the session does

@@ -134,34 +134,31 @@ func (repo messagingRepository) Message(ctx context.Context, message id.Message)
 }
 
 func (repo messagingRepository) History(
-	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,
-) (standing messaging.Standing, all []messaging.Message, err error) {
+	ctx context.Context, conversation id.Conversation, reader id.User, after *page.Moment, limit int,
+) (access messaging.Access, all []messaging.Message, err error) {
 	err = repo.readPresent(ctx, func() error {
 		at, item := latestFirst(after)
-		var s messaging.Standing // one for all rows, because there are many
-		rows, err := listPresent(ctx, repo.unit, func(r *row, m *messaging.Message) {
-			if scanStanding(r, &s); !s.Conversation.ID.IsZero() {
-				standing = s
-			}
-			messages.scan(r, m)
-		}, history, blob(conversation), at, item, limited(limit))
+		rows, err := listPresent(ctx, repo.unit, messages.scan, history, blob(conversation), at, item, limited(limit), blob(reader))
 		switch {
 		case err != nil:
 			return err
 		case len(rows) == 0 || !rows[0].ID.IsZero():
 			return notFound("a conversation")
 		}
-		all = rows[1:]
+		access, all = messaging.Access{Other: rows[0].UserID, Active: rows[0].Read}, rows[1:]
 		return nil
 	})
-	return standing, all, err
+	return access, all, err
 }
 
-// history starts with a row for the standing of the conversation, followed by one for each message.
-var history = withCheck(4, func(present string) string {
-	return "SELECT " + standingColumns + ", " + messages.nulls + " " + fromStanding + present + `
+// history starts with a row for the access of the reader ?5, in the columns of a message that has no
+// id, followed by one for each message.
+var history = withCheck(5, func(present string) string {
+	return `SELECT NULL, NULL, iif(voyager_id = ?5, local_id, voyager_id), NULL, NULL, is_active, NULL
+		FROM conversations JOIN users ON users.id = ?5
+		WHERE conversations.id = ?1 AND ?5 IN (voyager_id, local_id)` + present + `
 		UNION ALL
-		SELECT * FROM (SELECT ` + conversations.nulls + ", NULL, NULL, NULL, " + messages.columns + ` FROM messages
+		SELECT * FROM (SELECT ` + messages.columns + ` FROM messages
 			WHERE conversation_id = ?1 AND (created_at, id) < (?2, ?3)` + present + ` ORDER BY created_at DESC, id DESC LIMIT +?4)`
 })
 

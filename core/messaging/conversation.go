@@ -57,6 +57,12 @@ func (s Standing) Open() error {
 	return nil
 }
 
+// Access is what decides whether a participant of a conversation, its reader, may read it.
+type Access struct {
+	Other  id.User // the other participant
+	Active bool    // the account of the reader is active
+}
+
 // Held is a conversation that a unit holds, in which a user is about to send a message.
 type Held struct {
 	Standing   Standing

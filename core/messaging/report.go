@@ -54,12 +54,12 @@ func reported(ctx context.Context, tx Tx, r moderation.Report) ([]moderation.Rep
 		return nil, fmt.Errorf("read a message: %w", err)
 	}
 	place := PlaceOfMessage(m)
-	standing, before, err := tx.Messaging().History(ctx, m.ConversationID, &place, moderation.MaxReportedMessages-1)
+	access, before, err := tx.Messaging().History(ctx, m.ConversationID, r.ReporterID, &place, moderation.MaxReportedMessages-1)
+	if errors.Is(err, fault.NotFound) || err == nil && access.Other != r.ReportedUserID {
+		return nil, refused
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the messages before one: %w", err)
-	}
-	if c := standing.Conversation; !c.Has(r.ReporterID) || c.Other(r.ReporterID) != r.ReportedUserID {
-		return nil, refused
 	}
 	copied := []moderation.ReportedMessage{copyOf(m)}
 	for _, earlier := range before {

@@ -38,10 +38,11 @@ type Repository interface {
 	// Message returns a message, or fault.NotFound.
 	Message(ctx context.Context, message id.Message) (Message, error)
 
-	// History returns the standing of a conversation, or fault.NotFound, and up to limit of its
-	// messages, newest first by (created_at, id): those after the given position, or from the
-	// newest if after is nil. It reads no images.
-	History(ctx context.Context, conversation id.Conversation, after *page.Moment, limit int) (Standing, []Message, error)
+	// History returns the access of reader to a conversation, and up to limit of its messages,
+	// newest first by (created_at, id): those after the given position, or from the newest if after
+	// is nil. It returns fault.NotFound if there is no such conversation, or if reader is not one of
+	// its participants. It reads no images.
+	History(ctx context.Context, conversation id.Conversation, reader id.User, after *page.Moment, limit int) (Access, []Message, error)
 
 	// Attachment returns the image of a message, or fault.NotFound.
 	Attachment(ctx context.Context, message id.Message) (Attachment, error)

@@ -195,13 +195,22 @@ func Enter(ctx context.Context, tx Tx, caller id.User, conversation id.Conversat
 
 // admit checks the caller, given the standing and the error that the repository returned.
 func admit(s Standing, err error, caller id.User) error {
+	if err := entered(err); err != nil {
+		return err
+	}
+	return s.Admit(caller)
+}
+
+// entered returns the error of a use case for that with which the repository returned a
+// conversation.
+func entered(err error) error {
 	if errors.Is(err, fault.NotFound) {
 		return ErrNotFound
 	}
 	if err != nil {
 		return fmt.Errorf("read a conversation: %w", err)
 	}
-	return s.Admit(caller)
+	return nil
 }
 
 // Messages lists the messages of a conversation, newest first. Errors: ErrNotFound.
@@ -209,9 +218,12 @@ func (s *Service) Messages(ctx context.Context, caller id.User, conversation id.
 	var p page.Page[Message, page.Moment]
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
 		p, err = page.Read(r, PlaceOfMessage, func(after *page.Moment, limit int) ([]Message, error) {
-			standing, messages, err := tx.Messaging().History(ctx, conversation, after, limit)
-			if err := admit(standing, err, caller); err != nil {
+			access, messages, err := tx.Messaging().History(ctx, conversation, caller, after, limit)
+			if err := entered(err); err != nil {
 				return nil, err
+			}
+			if !access.Active {
+				return nil, errInactive
 			}
 			return messages, nil
 		})

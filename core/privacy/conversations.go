@@ -73,7 +73,7 @@ func (r *reader) messages(t talk) iter.Seq2[Message, error] {
 		}
 		for m, err := range listed(r, "list messages", t.last, messaging.PlaceOfMessage,
 			func(ctx context.Context, tx Tx, after *page.Moment, limit int) ([]messaging.Message, error) {
-				_, messages, err := tx.Messaging().History(ctx, t.id, after, limit)
+				_, messages, err := tx.Messaging().History(ctx, t.id, r.caller, after, limit)
 				return messages, err
 			}) {
 			if err != nil {

@@ -97,7 +97,7 @@ func changedOutput(f *fixture) {
 		}
 		all, err7 := tx.Users().List(ctx, users.Filter{}, nil, 10)
 		clear(all)
-		_, talk, err8 := tx.Messaging().History(ctx, w.talk.ID, nil, 10)
+		_, talk, err8 := tx.Messaging().History(ctx, w.talk.ID, w.ada.ID, nil, 10)
 		clear(talk)
 		ledger, err9 := tx.Tokens().Transactions(ctx, w.ada.ID, nil, 10)
 		clear(ledger)

@@ -154,8 +154,8 @@ func (w *town) reads() []call {
 			return tx.Messaging().Message(ctx, w.text.ID)
 		}),
 		discarding("Messaging.History", func(ctx context.Context, tx ports.Tx) (any, error) {
-			standing, messages, err := tx.Messaging().History(ctx, w.talk.ID, nil, 10)
-			return []any{standing, messages}, err
+			access, messages, err := tx.Messaging().History(ctx, w.talk.ID, ada, nil, 10)
+			return []any{access, messages}, err
 		}),
 		discarding("Messaging.Attachment", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Messaging().Attachment(ctx, w.picture.ID)

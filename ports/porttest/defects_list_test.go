@@ -288,6 +288,16 @@ var defects = []defect{
 		b.messaging = unordered{b.Tx.Messaging()}
 	}),
 		fails: []string{"messaging/pages of messages hold each once, newest first"}},
+	{name: "shows messages to everybody", plant: handing(func(_ *memory.Store, b *broken) {
+		b.messaging = open{b.Tx.Messaging()}
+	}),
+		fails: []string{"messaging/the participants of a conversation read its messages, and nobody else does"},
+		says:  "the history of another's conversation"},
+	{name: "takes the other's account for that of the reader", plant: handing(func(_ *memory.Store, b *broken) {
+		b.messaging = mutual{b.Tx.Messaging()}
+	}),
+		fails: []string{"messaging/the participants of a conversation read its messages, and nobody else does"},
+		says:  "the access of one whose other is inactive"},
 	{name: "does not report the latest message", plant: handing(func(_ *memory.Store, b *broken) {
 		b.messaging = timeless{b.Tx.Messaging()}
 	}),

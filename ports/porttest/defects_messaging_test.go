@@ -52,12 +52,43 @@ func (r oldest) NthOpened(ctx context.Context, voyager id.User, n int) (time.Tim
 type unordered struct{ messaging.Repository }
 
 func (r unordered) History(
-	ctx context.Context, c id.Conversation, after *page.Moment, limit int,
-) (messaging.Standing, []messaging.Message, error) {
-	standing, list, err := r.Repository.History(ctx, c, after, limit)
+	ctx context.Context, c id.Conversation, reader id.User, after *page.Moment, limit int,
+) (messaging.Access, []messaging.Message, error) {
+	access, list, err := r.Repository.History(ctx, c, reader, after, limit)
 	slices.Reverse(list)
 	slices.SortStableFunc(list, func(a, b messaging.Message) int { return b.CreatedAt.Compare(a.CreatedAt) })
-	return standing, list, err
+	return access, list, err
+}
+
+// open lets everybody read the messages of a conversation.
+type open struct{ messaging.Repository }
+
+func (r open) History(
+	ctx context.Context, c id.Conversation, reader id.User, after *page.Moment, limit int,
+) (messaging.Access, []messaging.Message, error) {
+	standing, err := r.Standing(ctx, c)
+	if err != nil {
+		return messaging.Access{}, nil, err
+	}
+	if !standing.Conversation.Has(reader) {
+		reader = standing.Conversation.VoyagerID
+	}
+	return r.Repository.History(ctx, c, reader, after, limit)
+}
+
+// mutual takes a reader for inactive if the other is.
+type mutual struct{ messaging.Repository }
+
+func (r mutual) History(
+	ctx context.Context, c id.Conversation, reader id.User, after *page.Moment, limit int,
+) (messaging.Access, []messaging.Message, error) {
+	access, list, err := r.Repository.History(ctx, c, reader, after, limit)
+	if err != nil {
+		return access, list, err
+	}
+	standing, err := r.Standing(ctx, c)
+	access.Active = standing.VoyagerActive && standing.LocalActive
+	return access, list, err
 }
 
 // timeless returns a zero time of the latest message.
@@ -125,13 +156,13 @@ func (r shares) Attachment(ctx context.Context, message id.Message) (messaging.A
 type unread struct{ messaging.Repository }
 
 func (r unread) History(
-	ctx context.Context, conversation id.Conversation, after *page.Moment, limit int,
-) (messaging.Standing, []messaging.Message, error) {
-	standing, messages, err := r.Repository.History(ctx, conversation, after, limit)
+	ctx context.Context, conversation id.Conversation, reader id.User, after *page.Moment, limit int,
+) (messaging.Access, []messaging.Message, error) {
+	access, messages, err := r.Repository.History(ctx, conversation, reader, after, limit)
 	for i := range messages {
 		messages[i].Read = false
 	}
-	return standing, messages, err
+	return access, messages, err
 }
 
 // newUnlisted returns a store in which a message that was written as a row does not become the

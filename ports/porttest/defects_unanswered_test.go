@@ -22,7 +22,7 @@ func (r ignoresAnswers) HoldConversation(
 	if err != nil {
 		return held, err
 	}
-	_, all, err := r.History(ctx, conversation, nil, 1000)
+	_, all, err := r.History(ctx, conversation, sender, nil, 1000)
 	sent := 0
 	for _, m := range all {
 		if m.UserID == sender {

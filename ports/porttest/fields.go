@@ -369,11 +369,6 @@ func conversationFields(f *fixture, fl *filler) {
 			return tx.Messaging().ConversationOf(ctx, c.VoyagerID, c.LocalID)
 		})
 	sameFields(f, "messaging.Repository.Standing", f.standing(c).Conversation, c)
-	readsBack(f, "messaging.Repository.History", c,
-		func(ctx context.Context, tx ports.Tx) (messaging.Conversation, error) {
-			standing, _, err := tx.Messaging().History(ctx, c.ID, nil, 1)
-			return standing.Conversation, err
-		})
 	overviews := overviewsOf(f, c)
 	for method, o := range overviews {
 		sameFields(f, method, o.Conversation, c)
@@ -408,7 +403,7 @@ func messageFields(f *fixture, fl *filler) {
 	sameFields(f, "messaging.Repository.Attachment", f.attachmentOf(m.ID), a)
 	listsBack(f, "messaging.Repository.History", m, func(messaging.Message) bool { return true },
 		func(ctx context.Context, tx ports.Tx) ([]messaging.Message, error) {
-			_, messages, err := tx.Messaging().History(ctx, c.ID, nil, 100)
+			_, messages, err := tx.Messaging().History(ctx, c.ID, c.VoyagerID, nil, 100)
 			return messages, err
 		})
 	for method, o := range overviewsOf(f, c) {

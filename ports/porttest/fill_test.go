@@ -129,7 +129,7 @@ var (
 		"matching.Resident", "matching.Residence", "matching.Candidate",
 		"users.PasswordHash", "users.Filter", "users.SessionFilter", "tokens.Receipt", "tokens.Chain", "tokens.Seal", "matching.Query", "matching.Match", "matching.Rank",
 		"matching.NamePlace", "matching.Sight", "matching.Person", "matching.Correspondent", "text.Folded",
-		"messaging.Standing", "messaging.Held", "messaging.Overview", "reservations.Agenda", "page.Moment", "time.Time",
+		"messaging.Standing", "messaging.Access", "messaging.Held", "messaging.Overview", "reservations.Agenda", "page.Moment", "time.Time",
 	}
 )
 

@@ -27,6 +27,7 @@ var messagingTests = []test{
 	{"an image is kept apart from its message", attachmentApart},
 	{"an image is replaced by a cleaned one once", attachmentCleaned},
 	{"pages of messages hold each once, newest first", messagePages},
+	{"the participants of a conversation read its messages, and nobody else does", messagesAccessed},
 	{"reading marks the other's messages up to a moment", messagesRead},
 	{"concurrent reads count each message once", readRace},
 	{"an overview names the other and the last message", overviewRead},
@@ -248,7 +249,7 @@ func messagePages(f *fixture) {
 	f.message(other, ada, noon)
 	pages(f, "messages", newestFirst(all, byTime, byID), moment,
 		func(ctx context.Context, tx ports.Tx, after *page.Moment, limit int) ([]messaging.Message, error) {
-			_, messages, err := tx.Messaging().History(ctx, talk.ID, after, limit)
+			_, messages, err := tx.Messaging().History(ctx, talk.ID, ada.ID, after, limit)
 			return messages, err
 		})
 }
@@ -277,7 +278,7 @@ func messagesRead(f *fixture) {
 		}
 		f.same(fmt.Sprintf("the number of unread messages up to message %d", upTo), mark(ada, all[upTo]), want)
 		got := read(f, func(ctx context.Context, tx ports.Tx) ([]messaging.Message, error) {
-			_, messages, err := tx.Messaging().History(ctx, talk.ID, nil, 100)
+			_, messages, err := tx.Messaging().History(ctx, talk.ID, ada.ID, nil, 100)
 			return messages, err
 		})
 		sameList(f, fmt.Sprintf("the messages after reading up to %d", upTo), got, newestFirst(all, byTime, byID))

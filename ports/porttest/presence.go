@@ -44,7 +44,7 @@ func viewsChecked(f *fixture) {
 			return finds(ctx, tx, matching.Query{Viewer: id.User(f.ids.Next()), Interests: []id.Interest{hiking.ID}}, luca.ID, voyager.ID)
 		}, nil},
 		"a view of what there is not": {uow.Read, func(ctx context.Context, tx ports.Tx) error {
-			_, _, err := tx.Messaging().History(ctx, id.Conversation(f.ids.Next()), nil, 10)
+			_, _, err := tx.Messaging().History(ctx, id.Conversation(f.ids.Next()), voyager.ID, nil, 10)
 			return err
 		}, fault.NotFound},
 	}
@@ -168,7 +168,7 @@ func (f *fixture) guard(what string, want error, check unit, all map[string]guar
 
 // readsTalk reads the messages of a conversation, of which there are two.
 func readsTalk(ctx context.Context, tx ports.Tx, c messaging.Conversation) error {
-	_, sent, err := tx.Messaging().History(ctx, c.ID, nil, 10)
+	_, sent, err := tx.Messaging().History(ctx, c.ID, c.VoyagerID, nil, 10)
 	if err == nil && len(sent) != 2 {
 		err = fmt.Errorf("%d messages", len(sent))
 	}

@@ -80,7 +80,7 @@ func (h *hosted) expect(bookings, messages int) {
 	must(h, err)
 	var sent []messaging.Message
 	must(h, h.store.Run(ctx, uow.Read, func(ctx context.Context, tx ports.Tx) (err error) {
-		_, sent, err = tx.Messaging().History(ctx, h.pair.Talk, nil, 100)
+		_, sent, err = tx.Messaging().History(ctx, h.pair.Talk, h.pair.Voyager, nil, 100)
 		return err
 	}))
 	if int(there) != bookings || len(sent) != messages {

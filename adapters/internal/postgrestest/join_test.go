@@ -57,7 +57,7 @@ func (h *hosted) expect(bookings, messages int) {
 	must(h, h.pool.QueryRow(ctx, "SELECT count(*) FROM bookings").Scan(&there))
 	var sent []messaging.Message
 	must(h, h.store.Run(ctx, uow.Read, func(ctx context.Context, tx ports.Tx) (err error) {
-		_, sent, err = tx.Messaging().History(ctx, h.pair.Talk, nil, 100)
+		_, sent, err = tx.Messaging().History(ctx, h.pair.Talk, h.pair.Voyager, nil, 100)
 		return err
 	}))
 	if there != bookings || len(sent) != messages {
@@ -104,7 +104,7 @@ func TestJoin(t *testing.T) {
 	}
 	must(t, h.send(joined))
 	must(t, h.store.Run(joined, uow.Read, func(ctx context.Context, tx ports.Tx) error {
-		_, sent, err := tx.Messaging().History(ctx, h.pair.Talk, nil, 100)
+		_, sent, err := tx.Messaging().History(ctx, h.pair.Talk, h.pair.Voyager, nil, 100)
 		if len(sent) != 3 {
 			t.Errorf("the host's transaction sees %d messages", len(sent))
 		}

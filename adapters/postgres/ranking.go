@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -13,13 +12,13 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 )
 
-// A search looks at some of the best candidates. At first it takes spare more than the page has,
+// A search looks at some of the best candidates. At first it takes a few more than the page has,
 // because not many are blocked or have an inactive account, and if that is not enough, it takes
 // few.
-const (
-	spare = 16
-	few   = 128 // a page has at most 101
-)
+const few = 128 // a page has at most 101
+
+// atFirst returns how many candidates a search for a page looks at first.
+func atFirst(limit int) int64 { return limited(limit) + limited(limit)/4 + 4 }
 
 // Search looks at all candidates, with another statement, if the best few do not fill the page. The
 // usual search is a statement of its own, because to begin with a large plan costs more than to
@@ -36,7 +35,8 @@ func (repo matchingRepository) Search(
 			}
 			matches = together(rows)
 			own := rows[:len(rows)-len(matches)]
-			if len(own) > 0 && !own[0].more && (len(matches) >= limit || own[0].seen < limited(limit)+spare) {
+			beyond := slices.ContainsFunc(own, func(r rankedRow) bool { return r.more || r.number >= 8192 })
+			if len(own) > 0 && !beyond && (len(matches) >= limit || own[0].seen < atFirst(limit)) {
 				return nil
 			}
 		}
@@ -56,17 +56,19 @@ func (repo matchingRepository) Search(
 	return matches, err
 }
 
-// usual is search for a viewer who has interests, in a store all of whose interests have a bit. For
-// others its profiles are not the right ones: there are no rows of interests, or more is true in
-// them.
+// usual is search for a viewer who has interests, if all of these and of the wanted ones have a bit.
+// For others its profiles are not the right ones: there are no rows of interests, or one has a
+// number without a bit, or more is true in them.
 func (c *conn) usual(q matching.Query, after *matching.Rank, limit int) (presentable, []any) {
-	fitting := where{args: []any{uuid(q.Viewer), limited(limit)}}
+	fitting := where{args: []any{uuid(q.Viewer), limited(limit), atFirst(limit)}}
 	fitting.add("EXISTS (SELECT FROM mine) AND candidate.is_searchable")
 	described(&fitting, q)
+	more := statement("false")
 	if len(q.Interests) > 0 {
 		fitting.args = append(fitting.args, uuids(q.Interests))
-		wanted := bitsOf("@interests WHERE is_active AND id = ANY(" + statement(placeholders(len(fitting.args), 1)) + ")")
-		fitting.add(string(c.sharedBits("("+wanted+")")) + " > 0")
+		wanted := "@interests WHERE is_active AND id = ANY(" + statement(placeholders(len(fitting.args), 1)) + ")"
+		fitting.add(string(c.sharedBits("("+bitsOf(wanted)+")")) + " > 0")
+		more = "EXISTS (SELECT FROM " + wanted + " AND number >= 8192)"
 	}
 	further, args := "", fitting.args
 	if after != nil {
@@ -77,12 +79,11 @@ func (c *conn) usual(q matching.Query, after *matching.Rank, limit int) (present
 		") AS candidate " + statement(further)
 	return c.keptSearch(first, func() presentable {
 		return withCheck("WITH "+withMine+", first AS MATERIALIZED (SELECT id, score FROM ("+first+`
-			ORDER BY score DESC, id LIMIT $2 + `+statement(strconv.Itoa(spare))+`)
-		(SELECT `+profiles.nulls+", NULL::bigint, NULL::bit varying, NULL::uuid[], "+interests.columns+`, number, (SELECT count(*) FROM first),
-			EXISTS (SELECT FROM @interests WHERE number >= 8192)
+			ORDER BY score DESC, id LIMIT $3)
+		(SELECT `+profiles.nulls+", NULL::bigint, NULL::bit varying, "+interests.columns+", number, (SELECT count(*) FROM first), "+more+`
 		FROM mine AS interests ORDER BY name_folded, id)
 		UNION ALL
-		SELECT `+profiles.columns+", score, interest_bits, NULL, "+interests.nulls+", NULL, NULL, NULL FROM "+sharing+" AS profiles", len(args))
+		SELECT `+profiles.columns+", score, interest_bits, "+interests.nulls+", NULL, NULL, NULL FROM "+sharing+" AS profiles", len(args))
 	}), args
 }
 
@@ -97,7 +98,9 @@ func (c *conn) keptSearch(key statement, of func() presentable) presentable {
 	return s
 }
 
-var ownBits = "(" + bitsOf("mine AS interests") + ")"
+// ownBits is an expression for the bits of the viewer's active interests.
+const ownBits statement = `(
+		SELECT coalesce(bit_or(set_bit("bit"(B'0', width, true), number, 1)) FILTER (WHERE number < width), B'0') FROM mine)`
 
 // search returns a statement, with its arguments, that finds up to $2 profiles by their ranks and
 // the interests of the viewer, $1. It looks at most of the best candidates, where most is a LIMIT
@@ -152,7 +155,7 @@ func foundOf(candidates, order statement) statement {
 		SELECT candidate.*, score
 		FROM (` + candidates + " ORDER BY " + order + `) AS ranked
 		CROSS JOIN LATERAL (
-			SELECT candidate.* FROM @profiles AS candidate WHERE candidate.id = ranked.id AND ` + findable + ` OFFSET 0
+			` + findable("@profiles", "candidate.id = ranked.id") + ` OFFSET 0
 		) AS candidate
 		ORDER BY ` + statement(strings.ReplaceAll(string(order), "id", "ranked.id")) + `
 		LIMIT (SELECT $2::bigint))`
@@ -196,8 +199,10 @@ func scanRanked(r *row, v *rankedRow) {
 }
 
 func scanUsual(r *row, v *rankedRow) {
-	scanRanked(r, v)
-	v.more = r.bool()
+	profiles.scan(r, &v.Profile)
+	v.Score, v.bits = int(r.int()), r.bitString()
+	interests.scan(r, &v.own)
+	v.number, v.seen, v.more = r.int(), r.int(), r.bool()
 }
 
 // together returns the matches with the interests of the viewer that they share.

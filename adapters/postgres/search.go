@@ -9,18 +9,18 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 )
 
-// withMine has the active interests of the viewer, $1.
+// withMine has the active interests of the viewer, $1. width is the length of the bits of the
+// viewer's profile.
 const withMine statement = `mine AS MATERIALIZED (
-		SELECT interests.*
+		SELECT interests.*, length(interest_bits) AS width
 		FROM @profiles AS own
 		JOIN @profile_interests ON profile_id = own.id
 		JOIN @interests ON interests.id = interest_id AND interests.is_active
 		WHERE own.user_id = $1
 	)`
 
-// among returns the viewer's interests, and then those of the profiles $2 that a search finds, in the
-// columns of usual but for the last one. OFFSET 0 makes the planner begin with the candidates, because
-// they are few.
+// among returns the viewer's interests, and then those of the profiles $2 that a search finds.
+// OFFSET 0 makes the planner begin with the candidates, because they are few.
 func among(fitting statement) statement {
 	return "WITH " + withMine + `
 	(SELECT ` + profiles.nulls + ", NULL::bigint, NULL::bit varying, NULL::uuid[], " + interests.columns + `, number, NULL::bigint
@@ -30,18 +30,19 @@ func among(fitting statement) statement {
 		CASE WHEN EXISTS (SELECT FROM mine WHERE number >= 8192) THEN ARRAY(
 			SELECT interest_id FROM @profile_interests WHERE profile_id = profiles.id AND interest_id IN (SELECT id FROM mine)) END,
 		` + interests.nulls + `, NULL, NULL
-	FROM (
-		SELECT candidate.* FROM (SELECT * FROM @profiles WHERE id = ANY($2) OFFSET 0) AS candidate
-		WHERE ` + findable + ` AND ` + fitting + `
-	) AS profiles`
+	FROM (` + findable("(SELECT * FROM @profiles WHERE id = ANY($2) OFFSET 0)", fitting) + `) AS profiles`
 }
 
-// findable is the condition that the viewer may find a candidate at all. It is
-// matching.Sight.Findable. The blocks are one condition, with OR, so that the server may read those
-// of the viewer once for all candidates.
-var findable = `candidate.is_searchable AND candidate.user_id <> $1
-	AND (SELECT is_active FROM @users WHERE users.id = candidate.user_id)
-	AND NOT (` + blocking("$1", "candidate.user_id") + " OR " + blocking("candidate.user_id", "$1") + ")"
+// findable returns those of some rows of profiles, called candidate, that meet a condition and that
+// the viewer $1 may find at all. It is matching.Sight.Findable. The server reads the blocks of the
+// viewer, and those of the viewer by others, once for all candidates.
+func findable(candidates, fitting statement) statement {
+	return "SELECT candidate.* FROM " + candidates + ` AS candidate
+		JOIN @users ON users.id = candidate.user_id AND users.is_active
+		WHERE ` + fitting + ` AND candidate.is_searchable AND candidate.user_id <> $1 AND candidate.user_id NOT IN (
+			SELECT blocked_user_id FROM @blocks WHERE blocks.user_id = $1
+			UNION ALL SELECT blocks.user_id FROM @blocks WHERE blocked_user_id = $1)`
+}
 
 func (repo matchingRepository) Among(
 	ctx context.Context, q matching.Query, of ...id.Profile,

@@ -137,6 +137,7 @@ func (c *serveCommand) Run(s *settings) (err error) {
 		}
 	}
 	limitMemory(log, memlimit.FromCgroup)
+	collectSeldom()
 	shareCores(config.Limits.Lanes.Hashing.AtOnce)
 	web.mount(app.Handler)
 	var rpc rpc

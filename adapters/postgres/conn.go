@@ -24,10 +24,10 @@ type conn struct {
 	lease *pgxpool.Conn // nil in a host's transaction
 	on    sender
 	frame frame
-	begun bool      // the begin statement was sent
-	ended bool      // the last round trip's time ended before its response came, so the server was asked to cancel it
-	whole bool      // the unit was committed in one round trip: see atOnce
-	first []command // reads that go out before the queue, and whose errors end the unit
+	begun bool             // the begin statement was sent
+	ended bool             // the last round trip's time ended before its response came, so the server was asked to cancel it
+	whole bool             // the unit was committed in one round trip: see atOnce
+	first []func() command // make the checks that go out before the queue, and whose errors end the unit
 
 	presence *users.Presence // whose check is the only one of first; nil if there is none, or there are others
 	queue    []command
@@ -37,6 +37,7 @@ type conn struct {
 
 // sender is a connection, or a host's transaction on one.
 type sender interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 	Conn() *pgx.Conn
 }
@@ -59,7 +60,7 @@ var (
 type command struct {
 	statement
 	args []any
-	read func(pgx.BatchResults) error // consumes the result; nil if only its error matters
+	read func(answers) error // consumes the result; nil if only its error matters
 }
 
 // later queues a write. If it breaks a rule, the next round trip fails.
@@ -67,12 +68,18 @@ func (c *conn) later(s statement, args ...any) {
 	c.queue = append(c.queue, command{statement: s, args: args})
 }
 
-// sooner queues a read of at most one row, which found gets, or nil if there is none. If found
-// returns an error, the next round trip fails. It precedes the writes of the unit, so that none is
-// committed then.
-func sooner[T any](c *conn, scan func(r *row, v *T), found func(*T) error, s statement, args ...any) {
+// sooner queues a check, which precedes the writes of the unit, so that none is committed if it fails:
+// then the next round trip does. of makes the command when it is sent, because most are not: another
+// statement makes the check of c.presence itself.
+func (c *conn) sooner(of func() command) {
 	c.presence = nil
-	c.first = append(c.first, command{s, args, func(results pgx.BatchResults) error {
+	c.first = append(c.first, of)
+}
+
+// check returns a read of at most one row, which found gets, or nil if there is none. If found returns
+// an error, the round trip fails.
+func check[T any](scan func(r *row, v *T), found func(*T) error, s statement, args ...any) command {
+	return command{s, args, func(results answers) error {
 		all, err := scanAll(results, scan)
 		if err != nil {
 			return err
@@ -81,12 +88,12 @@ func sooner[T any](c *conn, scan func(r *row, v *T), found func(*T) error, s sta
 			return found(nil)
 		}
 		return found(&all[0])
-	}})
+	}}
 }
 
 // exec runs a statement, and returns the number of rows that it changed.
 func (c *conn) exec(ctx context.Context, s statement, args ...any) (changed int64, err error) {
-	err = c.ask(ctx, command{s, args, func(results pgx.BatchResults) error {
+	err = c.ask(ctx, command{s, args, func(results answers) error {
 		tag, err := results.Exec()
 		changed = tag.RowsAffected()
 		return err
@@ -122,7 +129,7 @@ func find[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s statem
 
 // list returns all rows of a statement's result.
 func list[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s statement, args ...any) (all []T, err error) {
-	err = c.ask(ctx, command{s, args, func(results pgx.BatchResults) (err error) {
+	err = c.ask(ctx, command{s, args, func(results answers) (err error) {
 		all, err = scanAll(results, scan) // without the rows of an interrupted attempt
 		return err
 	}})
@@ -133,7 +140,7 @@ func list[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s statem
 const usualRows = 32
 
 // scanAll returns all rows of the next result.
-func scanAll[T any](results pgx.BatchResults, scan func(r *row, v *T)) (all []T, err error) {
+func scanAll[T any](results answers, scan func(r *row, v *T)) (all []T, err error) {
 	rows, err := results.Query()
 	if err != nil {
 		return nil, err
@@ -177,13 +184,13 @@ func (c *conn) ask(ctx context.Context, question command) error {
 	return translate(ctx, err)
 }
 
-// settle makes the reads that are queued, if there are any.
+// settle makes the checks that are queued, if there are any.
 func (c *conn) settle(ctx context.Context) error {
 	last := len(c.first) - 1
 	if last < 0 {
 		return nil
 	}
-	question := c.first[last]
+	question := c.first[last]()
 	c.first = c.first[:last]
 	return c.ask(ctx, question)
 }
@@ -202,10 +209,10 @@ func atOnce[T any](
 	ctx context.Context, c *conn, scan func(r *row, v *T), locks []command, s statement, args ...any,
 ) (found T, err error) {
 	checks := c.first
-	c.frame, c.first = frame{}, nil // no BEGIN
+	c.frame, c.first = frame{keeps: true}, nil // no BEGIN
 	defer func() { c.frame = writing }()
 	changed := false
-	commands := append(append(c.waiting(), locks...), command{s, args, func(results pgx.BatchResults) error {
+	commands := append(append(c.waiting(), locks...), command{s, args, func(results answers) error {
 		all, err := scanAll(results, scan)
 		if len(all) > 0 {
 			found, changed = all[0], true
@@ -240,7 +247,7 @@ func isUndone(err error) bool {
 	return errors.Is(err, errNone) || failed != nil && (isLostRace(failed) || failed.Code == pgerrcode.DivisionByZero)
 }
 
-// end commits the unit. Reads that are queued are made before, because they may forbid it.
+// end commits the unit. Checks that are queued are made before, because they may forbid it.
 func (c *conn) end(ctx context.Context) error {
 	if err := c.settle(ctx); err != nil {
 		return err
@@ -258,7 +265,7 @@ func (c *conn) end(ctx context.Context) error {
 	if c.lease == nil {
 		commands = append(commands, command{statement: giveBack})
 	}
-	commands = append(commands, command{c.frame.commit, nil, func(results pgx.BatchResults) error {
+	commands = append(commands, command{c.frame.commit, nil, func(results answers) error {
 		tag, err := results.Exec()
 		if err == nil && tag.String() == "ROLLBACK" {
 			err = errRolledBack
@@ -292,7 +299,9 @@ func (c *conn) waiting() []command {
 	case c.store.hosts:
 		commands = append(commands, command{statement: set, args: c.store.options.values()})
 	}
-	commands = append(commands, c.first...)
+	for _, of := range c.first {
+		commands = append(commands, of())
+	}
 	c.first = nil
 	commands = append(commands, c.queue...)
 	for some := range slices.Chunk(c.added, maxInBatch) {
@@ -320,87 +329,4 @@ func setting(of func(i int, name string) string) statement {
 		parts[i] = of(i, name)
 	}
 	return statement("SELECT " + strings.Join(parts, ", "))
-}
-
-// roundTrip sends the commands in one batch, and reads their results.
-func (c *conn) roundTrip(ctx context.Context, commands []command) (err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.store.options.patience(), errSilent)
-	defer cancel()
-	batch := &pgx.Batch{}
-	for _, cmd := range commands {
-		batch.Queue(c.store.text(cmd.statement), cmd.args...)
-	}
-	c.begun = c.frame.begin != ""
-	c.store.roundTrips.Add(1)
-	results := c.on.SendBatch(ctx, batch)
-	defer func() {
-		if closed := results.Close(); err == nil {
-			err = closed
-		}
-		if errors.Is(err, pgx.ErrTxClosed) {
-			c.begun = false // the host has ended its transaction, and another user may have its connection
-		}
-		c.ended = ctx.Err() != nil
-		if err != nil && errors.Is(context.Cause(ctx), errSilent) && !isAnswer(err) {
-			err = fmt.Errorf("%w: %w", errSilent, err)
-			c.store.pool.Reset() // the other connections are most likely dead, too
-		}
-	}()
-	for i, cmd := range commands {
-		if i == len(commands)-1 {
-			c.queue, c.added = nil, nil
-		}
-		read := cmd.read
-		if read == nil {
-			read = func(results pgx.BatchResults) error { _, err := results.Exec(); return err }
-		}
-		if err := read(results); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// exchange replaces a dead connection. The idle ones have most likely died with it.
-func (c *conn) exchange(ctx context.Context) error {
-	c.release()
-	c.store.pool.Reset()
-	lease, err := c.store.acquire(ctx)
-	if err != nil {
-		c.lease, c.on = nil, nil
-		return err
-	}
-	c.lease, c.on, c.begun = lease, lease, false
-	return nil
-}
-
-// leave rolls back a unit that did not commit, even if ctx has ended, and returns the connection to
-// the pool. A connection that cannot roll back is closed; its server process then rolls back.
-func (c *conn) leave(ctx context.Context) {
-	if c.begun && c.on != nil && !c.drop(context.WithoutCancel(ctx)) {
-		c.undo(context.WithoutCancel(ctx))
-	}
-	if c.lease != nil {
-		c.release()
-	}
-}
-
-// release returns the connection to the pool. To close a connection to a silent server takes up to
-// 15 s; Hijack frees its place in the pool immediately.
-func (c *conn) release() {
-	if c.lease.Conn().IsClosed() {
-		c.lease.Hijack()
-		return
-	}
-	c.lease.Release()
-}
-
-// undo uses the simple protocol: in a failed transaction the server prepares no statement.
-func (c *conn) undo(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, undoTime)
-	defer cancel()
-	err := c.on.Conn().PgConn().Exec(ctx, c.frame.undo).Close()
-	if err != nil && c.lease != nil {
-		_ = c.lease.Conn().Close(ctx) // the connection is useless, and so is its error
-	}
 }

@@ -53,15 +53,17 @@ const checkPresence statement = `SELECT is_active FROM @sessions JOIN @users ON 
 // CheckPresence implements users.PresenceChecker. The session is read with the next question.
 func (repo usersRepository) CheckPresence(ctx context.Context, p users.Presence) error {
 	return repo.read(ctx, func(c *conn) error {
-		sooner(c, value((*row).bool), func(active *bool) error {
-			switch {
-			case active == nil:
-				return users.ErrNotSignedIn
-			case !*active:
-				return users.ErrSuspended
-			}
-			return nil
-		}, checkPresence, uuid(p.Session), uuid(p.User), p.Open.Live, p.Open.CreatedAfter, p.Open.UsedAfter)
+		c.sooner(func() command {
+			return check(value((*row).bool), func(active *bool) error {
+				switch {
+				case active == nil:
+					return users.ErrNotSignedIn
+				case !*active:
+					return users.ErrSuspended
+				}
+				return nil
+			}, checkPresence, uuid(p.Session), uuid(p.User), p.Open.Live, p.Open.CreatedAfter, p.Open.UsedAfter)
+		})
 		if len(c.first) == 1 {
 			c.presence = &p
 		}
@@ -72,12 +74,14 @@ func (repo usersRepository) CheckPresence(ctx context.Context, p users.Presence)
 // CheckActive implements users.PresenceChecker.
 func (repo usersRepository) CheckActive(ctx context.Context, user id.User) error {
 	return repo.read(ctx, func(c *conn) error {
-		sooner(c, value((*row).bool), func(active *bool) error {
-			if active == nil || !*active {
-				return users.ErrNotSignedIn
-			}
-			return nil
-		}, "SELECT is_active FROM @users WHERE id = $1", uuid(user))
+		c.sooner(func() command {
+			return check(value((*row).bool), func(active *bool) error {
+				if active == nil || !*active {
+					return users.ErrNotSignedIn
+				}
+				return nil
+			}, "SELECT is_active FROM @users WHERE id = $1", uuid(user))
+		})
 		return nil
 	})
 }

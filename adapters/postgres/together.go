@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -104,8 +103,8 @@ func (s *Store) commitTogether(lease *pgxpool.Conn, all []*step) []fate {
 }
 
 // noting returns a function that notes the places that a statement returns.
-func noting(noted []bool, scan func(r *row, place *int64)) func(pgx.BatchResults) error {
-	return func(results pgx.BatchResults) error {
+func noting(noted []bool, scan func(r *row, place *int64)) func(answers) error {
+	return func(results answers) error {
 		places, err := scanAll(results, scan)
 		for _, place := range places {
 			noted[place] = true

@@ -29,7 +29,10 @@ type recorder struct {
 	general   bool // see sent
 }
 
-func (*recorder) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+func (r *recorder) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	if !strings.Contains(data.SQL, "pg_try_advisory_lock") { // of a new connection, before any unit
+		r.keep(data.SQL, data.Args)
+	}
 	return ctx
 }
 
@@ -42,16 +45,20 @@ func (*recorder) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBa
 func (*recorder) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
 func (r *recorder) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
+	r.keep(data.SQL, data.Args)
+}
+
+func (r *recorder) keep(sql string, args []any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	first := strings.Fields(data.SQL)[0]
+	first := strings.Fields(sql)[0]
 	switch first {
 	case "BEGIN", "COMMIT", "SET":
-		r.general = data.SQL == "SET LOCAL plan_cache_mode = force_generic_plan"
+		r.general = sql == "SET LOCAL plan_cache_mode = force_generic_plan"
 		return
 	}
 	writes := first == "INSERT" || first == "UPDATE" || first == "DELETE"
-	r.questions = append(r.questions, sent{data.SQL, data.Args, writes, r.general})
+	r.questions = append(r.questions, sent{sql, args, writes, r.general})
 }
 
 // take is what was kept since it was called last.

@@ -1,0 +1,129 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// answers are the results of a round trip, in the order of its commands. A pgx.BatchResults has them.
+type answers interface {
+	Query() (pgx.Rows, error)
+	Exec() (pgconn.CommandTag, error)
+	Close() error
+}
+
+// answer is the result of a single command that was sent without a batch.
+type answer struct {
+	rows pgx.Rows // never nil
+	err  error
+}
+
+func (a answer) Query() (pgx.Rows, error) { return a.rows, a.err }
+
+func (a answer) Exec() (pgconn.CommandTag, error) {
+	a.rows.Close()
+	return a.rows.CommandTag(), a.rows.Err()
+}
+
+func (a answer) Close() error {
+	a.rows.Close()
+	return a.rows.Err()
+}
+
+// send sends the commands in one batch, or a single one as it is, which takes pgx less time. Units
+// that write always send batches, because only the error of a batch tells whether a commit was sent:
+// see isNotCommitted.
+func (c *conn) send(ctx context.Context, commands []command) answers {
+	if len(commands) == 1 && !c.frame.keeps {
+		rows, err := c.on.Query(ctx, c.store.text(commands[0].statement), commands[0].args...)
+		return answer{rows, err}
+	}
+	batch := &pgx.Batch{}
+	for _, cmd := range commands {
+		batch.Queue(c.store.text(cmd.statement), cmd.args...)
+	}
+	return c.on.SendBatch(ctx, batch)
+}
+
+// roundTrip sends the commands, and reads their results.
+func (c *conn) roundTrip(ctx context.Context, commands []command) (err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.store.options.patience(), errSilent)
+	defer cancel()
+	c.begun = c.frame.begin != ""
+	c.store.roundTrips.Add(1)
+	results := c.send(ctx, commands)
+	defer func() {
+		if closed := results.Close(); err == nil {
+			err = closed
+		}
+		if errors.Is(err, pgx.ErrTxClosed) {
+			c.begun = false // the host has ended its transaction, and another user may have its connection
+		}
+		c.ended = ctx.Err() != nil
+		if err != nil && errors.Is(context.Cause(ctx), errSilent) && !isAnswer(err) {
+			err = fmt.Errorf("%w: %w", errSilent, err)
+			c.store.pool.Reset() // the other connections are most likely dead, too
+		}
+	}()
+	for i, cmd := range commands {
+		if i == len(commands)-1 {
+			c.queue, c.added = nil, nil
+		}
+		read := cmd.read
+		if read == nil {
+			read = func(results answers) error { _, err := results.Exec(); return err }
+		}
+		if err := read(results); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exchange replaces a dead connection. The idle ones have most likely died with it.
+func (c *conn) exchange(ctx context.Context) error {
+	c.release()
+	c.store.pool.Reset()
+	lease, err := c.store.acquire(ctx)
+	if err != nil {
+		c.lease, c.on = nil, nil
+		return err
+	}
+	c.lease, c.on, c.begun = lease, lease, false
+	return nil
+}
+
+// leave rolls back a unit that did not commit, even if ctx has ended, and returns the connection to
+// the pool. A connection that cannot roll back is closed; its server process then rolls back.
+func (c *conn) leave(ctx context.Context) {
+	if c.begun && c.on != nil && !c.drop(context.WithoutCancel(ctx)) {
+		c.undo(context.WithoutCancel(ctx))
+	}
+	if c.lease != nil {
+		c.release()
+	}
+}
+
+// release returns the connection to the pool. To close a connection to a silent server takes up to
+// 15 s; Hijack frees its place in the pool immediately.
+func (c *conn) release() {
+	if c.lease.Conn().IsClosed() {
+		c.lease.Hijack()
+		return
+	}
+	c.lease.Release()
+}
+
+// undo uses the simple protocol: in a failed transaction the server prepares no statement.
+func (c *conn) undo(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, undoTime)
+	defer cancel()
+	err := c.on.Conn().PgConn().Exec(ctx, c.frame.undo).Close()
+	if err != nil && c.lease != nil {
+		_ = c.lease.Conn().Close(ctx) // the connection is useless, and so is its error
+	}
+}

@@ -11,7 +11,8 @@ import (
 
 // The encoding of arguments. The functions with OrNull in their names store the zero value as NULL.
 
-func uuid[E any](i id.ID[E]) [16]byte { return i }
+// uuid returns a value that pgx encodes as it is, unlike an array of bytes.
+func uuid[E any](i id.ID[E]) pgtype.UUID { return pgtype.UUID{Bytes: i, Valid: true} }
 
 func uuidOrNull[E any](i id.ID[E]) any {
 	if i.IsZero() {
@@ -23,7 +24,7 @@ func uuidOrNull[E any](i id.ID[E]) any {
 func uuids[E any](ids []id.ID[E]) []pgtype.UUID {
 	all := make([]pgtype.UUID, len(ids))
 	for i, one := range ids {
-		all[i] = pgtype.UUID{Bytes: one, Valid: true}
+		all[i] = uuid(one)
 	}
 	return all
 }

@@ -41,17 +41,17 @@ func (s *Store[Tx]) Guarded(ctx context.Context, check func(ctx context.Context,
 	return g, g.passed.Load
 }
 
-// guarded returns fn with the guard of ctx before it, and a function that reports a success to the
-// guard.
-func (s *Store[Tx]) guarded(ctx context.Context, fn func(ctx context.Context, tx Tx) error) (guarded func(ctx context.Context, tx Tx) error, pass func()) {
-	g, _ := ctx.Value(guardKey{s.key}).(*guard)
+// guarded returns fn with the guard of ctx before it, and that guard. The guard is nil if there is
+// none, or if it has passed.
+func (s *Store[Tx]) guarded(ctx context.Context, fn func(ctx context.Context, tx Tx) error) (guarded func(ctx context.Context, tx Tx) error, g *guard) {
+	g, _ = ctx.Value(guardKey{s.key}).(*guard)
 	if g == nil || g.passed.Load() {
-		return fn, func() {}
+		return fn, nil
 	}
 	return func(ctx context.Context, tx Tx) error {
 		if err := g.check(ctx, tx); err != nil {
 			return err
 		}
 		return fn(ctx, tx)
-	}, func() { g.passed.Store(true) }
+	}, g
 }

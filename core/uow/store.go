@@ -152,12 +152,12 @@ func (s *Store[Tx]) retry(ctx context.Context, mode Mode, fn func(ctx context.Co
 	try := &attempts{Context: ctx, of: s.key, began: time.Now()}
 	deadline := try.began.Add(s.policy.MaxTime)
 	ceiling := s.policy.MinPause
-	fn, pass := s.guarded(ctx, fn)
+	fn, g := s.guarded(ctx, fn)
 	for {
 		try.running++
 		err := s.run(try, mode, fn)
-		if err == nil {
-			pass()
+		if err == nil && g != nil {
+			g.passed.Store(true)
 		}
 		if err == nil || !isAny(err, on) || ctx.Value(once{}) != nil {
 			return err

@@ -211,12 +211,16 @@ func together(rows []rankedRow) (matches []matching.Match) {
 	if own < 0 {
 		return nil // there are no matches
 	}
+	matches = make([]matching.Match, 0, len(rows)-own)
+	var shared []matching.Interest
 	for _, r := range rows[own:] {
+		shared = shared[:0]
 		for _, mine := range rows[:own] {
 			if hasBit(r.bits, mine.number) || slices.Contains(r.others, mine.own.ID) {
-				r.Shared = append(r.Shared, mine.own)
+				shared = append(shared, mine.own)
 			}
 		}
+		r.Shared = append(r.Shared, shared...) // takes the memory that it needs
 		matches = append(matches, r.Match)
 	}
 	return matches

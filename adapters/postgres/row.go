@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -56,11 +57,14 @@ func (r *row) fixed(oid uint32, size int) (src []byte, other *pgconn.FieldDescri
 }
 
 // decode lets pgx decode a column.
-func decode[T any](r *row, field *pgconn.FieldDescription, src []byte) (value T) {
-	if src != nil {
-		r.fail(r.types.Scan(field.DataTypeOID, field.Format, src, &value))
+func decode[T any](r *row, field *pgconn.FieldDescription, src []byte) T {
+	if src == nil {
+		var null T
+		return null
 	}
-	return value
+	value := new(T)
+	r.fail(r.types.Scan(field.DataTypeOID, field.Format, src, value))
+	return *value
 }
 
 func (r *row) id() (id [16]byte) {
@@ -150,7 +154,14 @@ func (r *row) canonical() string {
 
 func (r *row) bitString() pgtype.Bits {
 	field, src := r.next()
-	return decode[pgtype.Bits](r, field, src)
+	if field.DataTypeOID != pgtype.VarbitOID || field.Format != pgx.BinaryFormatCode || len(src) < 4 {
+		return decode[pgtype.Bits](r, field, src)
+	}
+	n, bits := binary.BigEndian.Uint32(src), src[4:]
+	if uint32(len(bits)) != n/8+min(n%8, 1) { // #nosec G115 -- a row is shorter
+		r.fail(fmt.Errorf("%d bits in %d bytes", n, len(bits)))
+	}
+	return pgtype.Bits{Bytes: slices.Clone(bits), Len: int32(n), Valid: true} // #nosec G115 -- as above
 }
 
 func (r *row) texts() []string {

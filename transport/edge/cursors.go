@@ -127,6 +127,23 @@ func appendFilters(b []byte, values ...any) ([]byte, error) {
 			b = appendID(b, v)
 		case id.Conversation:
 			b = appendID(b, v)
+		case int:
+			b = strconv.AppendInt(b, int64(v), 10)
+		case string:
+			b, err = appendText(b, v)
+		case []id.Interest:
+			if v == nil {
+				b = append(b, "null"...)
+				continue
+			}
+			b = append(b, '[')
+			for i, one := range v {
+				if i > 0 {
+					b = append(b, ',')
+				}
+				b = appendID(b, one)
+			}
+			b = append(b, ']')
 		case []any:
 			if v == nil {
 				b = append(b, "null"...)
@@ -134,15 +151,28 @@ func appendFilters(b []byte, values ...any) ([]byte, error) {
 				b = append(b, ']')
 			}
 		default:
-			var general []byte
-			general, err = json.Marshal(v)
-			b = append(b, general...)
+			b, err = appendGeneral(b, v)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
 	return b, nil
+}
+
+func appendGeneral(b []byte, v any) ([]byte, error) {
+	general, err := json.Marshal(v)
+	return append(b, general...), err
+}
+
+// appendText appends a text, which nearly always needs no escape.
+func appendText(b []byte, s string) ([]byte, error) {
+	for _, c := range []byte(s) {
+		if c < ' ' || c >= 0x7f || strings.IndexByte(`"\<>&`, c) >= 0 {
+			return appendGeneral(b, s)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"'), nil
 }
 
 func appendID[E any](b []byte, i id.ID[E]) []byte {

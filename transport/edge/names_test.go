@@ -29,6 +29,7 @@ func TestFormOfCursors(t *testing.T) {
 	filters := [][]any{
 		nil, {}, {nil}, {id.Conversation{1, 2, 3}}, {id.User{4}, "a", 1.5, []string(nil), []any(nil), []any{id.User{5}}}, {`"<&>\`, map[string]int{"b": 1, "a": 2}},
 		{(*string)(nil), id.Message{6}, time.Time{}},
+		{"portugal", "", `"`, `\\`, "a\tb", "\x7f", "são tomé", "\xff", -1, 0, []id.Interest(nil), []id.Interest{}, []id.Interest{{1}, {2}}},
 	}
 	callers := []users.Caller{{}, {UserID: id.User{7, 8}}}
 	for _, place := range places {

@@ -240,7 +240,7 @@ func (a *API) profile(ctx context.Context, caller users.Caller, req profileReque
 
 func (a *API) matches(ctx context.Context, caller users.Caller, req matchesRequest) (Page[Match], error) {
 	search := req.search()
-	filters := []any{text.Fold(search.Country), text.Fold(search.City), search.Interests, search.MinAge, search.MaxAge}
+	filters := []any{text.Fold(search.Country).String(), text.Fold(search.City).String(), search.Interests, search.MinAge, search.MaxAge}
 	return readPage(ctx, a.cursors, req.Paging, filters, func(r page.Request[matching.Rank]) (page.Page[matching.Match, matching.Rank], error) {
 		var f fault.Fields
 		req.Search.check(&f)

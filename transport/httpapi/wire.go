@@ -55,7 +55,9 @@ func orNull[T comparable](v T) *T {
 	if v == zero {
 		return nil
 	}
-	return &v
+	p := new(T) // &v would take memory for the zero value, too
+	*p = v
+	return p
 }
 
 // notZero returns p, or nil if it points to the zero value, which is null in JSON.

@@ -44,6 +44,9 @@ func FuzzTime(f *testing.F) {
 			if wrong != nil || !time.Time(got).Equal(parsed) {
 				t.Errorf("%q was read as %v; package time reads %v, %v", s, got, parsed, wrong)
 			}
+			if b, _ := got.AppendText([]byte{'"'}); string(b) != `"`+got.String() {
+				t.Errorf("%v was appended as %s", got, b)
+			}
 			if year := parsed.UTC().Year(); year >= 1 && year <= 9999 {
 				status = 200
 			}

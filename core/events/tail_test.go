@@ -241,3 +241,47 @@ func TestSubscriptionGoesAndReturns(t *testing.T) {
 		o.want(&keeps, 1, 2, 3, 4, 5)
 	})
 }
+
+// A subscription begins again after events that a slow subscriber of the same relay has not reached.
+// The relay reads on from there, more than it can keep, and the slow subscriber still gets all.
+func TestSubscriptionBeginsAheadOfASlowOne(t *testing.T) {
+	inOffice(t, func(o *office) {
+		var fast, slow inbox
+		stuck := make(chan struct{})
+		sluggish := slow.as("slow")
+		sluggish.Handle = func(ctx context.Context, e events.Event) error {
+			if e.Seq == 1 {
+				<-stuck
+			}
+			return slow.handle(ctx, e)
+		}
+		defer o.run(o.relay(fast.as("fast"), sluggish))()
+		user := id.User(o.ids.Next())
+		var all []int64
+		add := func(n int) {
+			for range n {
+				all = append(all, int64(len(all))+1)
+			}
+			o.add(user, all[len(all)-n:]...)
+			time.Sleep(300 * time.Millisecond)
+		}
+		add(10)
+		o.do(func(ctx context.Context, tx ports.Tx) error {
+			_, err := tx.Subscriptions().Switch(ctx, "fast", events.Active, events.Off, now())
+			return err
+		})
+		add(1) // tells the relay that the subscription is off, so that it reads none of the next nine
+		add(9)
+		o.begin("fast", 20)
+		time.Sleep(2 * time.Second)
+		for range 10 {
+			add(99)
+		}
+		add(5) // with those before the gap, more than a tail keeps
+		o.want(&fast, slices.Concat(all[:10], all[20:])...)
+		close(stuck)
+		time.Sleep(time.Minute)
+		o.want(&slow, all...)
+		o.quiet()
+	})
+}

@@ -55,8 +55,9 @@ type Auditor struct{ store *uow.Store[Tx] }
 func New(store *uow.Store[Tx]) *Auditor { return &Auditor{store: store} }
 
 // Audit reads all rows in one snapshot, table by table, and returns the rules that they break. It
-// changes nothing, and its findings hold no message, address or password. It takes memory for the
-// identifiers of all users, conversations, messages and reservations, and time for all rows. It
+// changes nothing, and its findings hold no message, address or password. It takes time for all
+// rows, and memory for what it has to find again: 24 bytes for a message, and some hundreds for each
+// user, conversation, reservation, session, aggregate of events, and message that names an image. It
 // returns the errors of the store; a broken rule is not an error. It may run more than once.
 //
 // These are the rules, by the names in Violation.Rule:
@@ -135,17 +136,17 @@ func (a *Auditor) AuditAgainst(ctx context.Context, heads tokens.Heads) (tokens.
 
 func check(ctx context.Context, records Records, heads tokens.Heads) (tokens.Verification, error) {
 	a := &audit{
-		heads:         heads,
-		records:       records,
-		erased:        map[id.User]bool{},
-		factors:       map[id.User]bool{},
-		conversations: map[id.Conversation]participants{},
-		messages:      map[id.Message]*sent{},
-		wrote:         map[correspondent]id.Message{},
-		copied:        map[id.Report]*reported{},
-		bookings:      map[id.Reservation]*booking{},
-		purses:        map[id.User]*purse{},
-		subscribers:   map[string]bool{},
+		heads:       heads,
+		records:     records,
+		erased:      map[id.User]bool{},
+		factors:     map[id.User]bool{},
+		strays:      map[id.Message]origin{},
+		images:      map[id.Message]string{},
+		wrote:       map[correspondent]id.Message{},
+		copied:      map[id.Report]*reported{},
+		bookings:    map[id.Reservation]*booking{},
+		purses:      map[id.User]*purse{},
+		subscribers: map[string]bool{},
 	}
 	// Each check uses what the checks before it have remembered.
 	for _, check := range []func(context.Context) error{
@@ -183,8 +184,10 @@ type audit struct {
 
 	erased        map[id.User]bool // has an entry for every user that exists
 	factors       map[id.User]bool // the users with an active second factor
-	conversations map[id.Conversation]participants
-	messages      map[id.Message]*sent
+	conversations table[id.Conversation, participants]
+	messages      table[id.Message, sent]
+	strays        map[id.Message]origin
+	images        map[id.Message]string        // the media types that messages name, until their images were found
 	wrote         map[correspondent]id.Message // a message of each, until the correspondent was found
 	copied        map[id.Report]*reported      // the reports of messages
 	bookings      map[id.Reservation]*booking
@@ -230,6 +233,20 @@ func (a *audit) each(ctx context.Context, table string, f func(r record)) error 
 		}
 	}
 	return nil
+}
+
+// eachInOrder is each for an f that may fail.
+func (a *audit) eachInOrder(ctx context.Context, table string, f func(r record) error) error {
+	var failed error
+	err := a.each(ctx, table, func(r record) {
+		if failed == nil {
+			failed = f(r)
+		}
+	})
+	if err == nil && failed != nil {
+		err = fmt.Errorf("read %s: %w", table, failed)
+	}
+	return err
 }
 
 // record is a row of a known table. Its methods return the zero value if a value is absent; a value

@@ -16,11 +16,16 @@ func (a *audit) checkEvents(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	last := map[string]int64{}    // the seq of the last event of each aggregate
-	positions := map[int64]bool{} // of all events
+	aside := map[int64]bool{} // the positions of events that are set aside, and whether there is one
+	if err := a.each(ctx, "set_aside_events", func(r record) { aside[r.int("position")] = false }); err != nil {
+		return err
+	}
+	last := map[string]int64{} // the seq of the last event of each aggregate
 	err = a.each(ctx, "events", func(r record) {
 		position := r.int("position")
-		positions[position] = true
+		if _, is := aside[position]; is {
+			aside[position] = true
+		}
 		if position > highest {
 			a.broken("event_position", r.id("id"), "the position is %d, and the highest one that was given is %d", position, highest)
 		}
@@ -47,7 +52,7 @@ func (a *audit) checkEvents(ctx context.Context) error {
 		return err
 	}
 	return a.each(ctx, "set_aside_events", func(r record) {
-		if name := r.text("subscriber"); !a.subscribers[name] || !positions[r.int("position")] {
+		if name := r.text("subscriber"); !a.subscribers[name] || !aside[r.int("position")] {
 			a.brokenBy("reference", name, "it has set aside the event %d; one of the two does not exist", r.int("position"))
 		}
 	})

@@ -128,12 +128,14 @@ func (a *audit) checkPayment(r record, paid payment) {
 
 func (a *audit) checkCharge(r record, user id.User) {
 	message := namedIn(r).Message
-	m, found := a.messages[message]
-	switch {
-	case !found:
+	number, found := a.messages.find(message)
+	if !found {
 		a.broken("transaction_message", r.id("id"), "it names no message that exists")
 		return
-	case m.sender != user:
+	}
+	m := &a.messages.at(number).row
+	switch from, _, _ := a.originOf(message, *m); {
+	case from.sender != user:
 		a.broken("transaction_message", r.id("id"), "it names the message %s, which another user sent", message)
 	case m.charged:
 		a.broken("transaction_message", r.id("id"), "it names the message %s, which another transaction paid for",

@@ -54,13 +54,13 @@ func (a *audit) checkReportedMessages(ctx context.Context) error {
 		}
 		of.copies++
 		of.found = of.found || message == of.message
-		m, there := a.messages[message]
+		number, there := a.messages.find(message)
 		if !there {
 			a.broken("reference", report, "it has a copy of the message %s, which does not exist", message)
 			return
 		}
-		switch pair, known := a.conversations[m.in]; {
-		case m.sender != sender:
+		switch from, pair, known := a.originOf(message, a.messages.at(number).row); {
+		case from.sender != sender:
 			a.broken("report_message", report, "the copy of the message %s has another sender", message)
 		case known && !of.between.same(pair):
 			a.broken("report_message", report, "the message %s is in no conversation of the two users", message)

@@ -58,7 +58,11 @@ func (a *audit) checkReservations(ctx context.Context) error {
 func (a *audit) checkParticipants(r record, b *booking) {
 	reservation, conversation, creator := r.id("id"), id.Conversation(r.id("conversation_id")),
 		id.User(r.id("creator_id"))
-	pair, found := a.conversations[conversation]
+	number, found := a.conversations.find(conversation)
+	var pair participants
+	if found {
+		pair = a.conversations.at(number).row
+	}
 	switch {
 	case !found:
 		a.broken("reference", reservation, "it belongs to the conversation %s, which does not exist", conversation)

@@ -28,20 +28,49 @@ func (p participants) same(q participants) bool {
 // correspondent is a user who has written to another.
 type correspondent struct{ user, reader id.User }
 
-// sent is what an audit remembers of a message.
+// sent is what an audit remembers of a message. It is small, as there are more messages than other
+// rows.
 type sent struct {
-	in      id.Conversation
-	sender  id.User
-	image   string // the media type that the message names; "" after its image was found
-	charged bool   // a transaction has paid for it
+	in      int32 // the number of its conversation, or stray
+	byLocal bool  // the local of the conversation is the sender, or else the voyager
+	charged bool  // a transaction has paid for it
+}
+
+// stray is a message whose conversation or sender is not as it must be.
+const stray = -1
+
+// origin is where a message is from.
+type origin struct {
+	in     id.Conversation
+	sender id.User
+}
+
+// originOf returns where a message is from, and the users of its conversation if that exists.
+func (a *audit) originOf(message id.Message, m sent) (from origin, pair participants, known bool) {
+	if m.in == stray {
+		from = a.strays[message]
+		number, known := a.conversations.find(from.in)
+		if known {
+			pair = a.conversations.at(number).row
+		}
+		return from, pair, known
+	}
+	conversation := a.conversations.at(int(m.in))
+	from, pair = origin{conversation.id, conversation.row.voyager}, conversation.row
+	if m.byLocal {
+		from.sender = pair.local
+	}
+	return from, pair, true
 }
 
 func (a *audit) checkConversations(ctx context.Context) error {
 	pairs := map[participants]id.Conversation{}
-	return a.each(ctx, "conversations", func(r record) {
+	return a.eachInOrder(ctx, "conversations", func(r record) error {
 		conversation := id.Conversation(r.id("id"))
 		pair := participants{voyager: r.id("voyager_id"), local: r.id("local_id")}
-		a.conversations[conversation] = pair
+		if _, err := a.conversations.add(conversation, pair); err != nil {
+			return err
+		}
 		a.refers(r, conversation, "voyager_id")
 		a.refers(r, conversation, "local_id")
 		if other, taken := pairs[pair]; taken {
@@ -51,15 +80,22 @@ func (a *audit) checkConversations(ctx context.Context) error {
 		if pair.voyager == pair.local {
 			a.broken("conversation_self", conversation, "%s is both voyager and local", pair.voyager)
 		}
+		return nil
 	})
 }
 
 func (a *audit) checkMessages(ctx context.Context) error {
-	return a.each(ctx, "messages", func(r record) {
+	return a.eachInOrder(ctx, "messages", func(r record) error {
 		message, conversation, sender := id.Message(r.id("id")), id.Conversation(r.id("conversation_id")),
 			id.User(r.id("user_id"))
-		a.messages[message] = &sent{in: conversation, sender: sender, image: r.text("attachment")}
-		pair, found := a.conversations[conversation]
+		if image := r.text("attachment"); image != "" {
+			a.images[message] = image
+		}
+		number, found := a.conversations.find(conversation)
+		m, pair := sent{in: stray}, participants{}
+		if found {
+			pair = a.conversations.at(number).row
+		}
 		switch {
 		case !found:
 			a.broken("reference", message, "it belongs to the conversation %s, which does not exist", conversation)
@@ -67,7 +103,13 @@ func (a *audit) checkMessages(ctx context.Context) error {
 			a.broken("message_sender", message, "%s does not take part in the conversation %s", sender, conversation)
 		default:
 			a.wrote[correspondent{sender, pair.other(sender)}] = message
+			m = sent{in: int32(number), byLocal: sender != pair.voyager} // #nosec G115 -- 2 billion do not fit into the memory
 		}
+		if m.in == stray {
+			a.strays[message] = origin{conversation, sender}
+		}
+		_, err := a.messages.add(message, m)
+		return err
 	})
 }
 
@@ -93,26 +135,23 @@ func (a *audit) checkCorrespondents(ctx context.Context) error {
 func (a *audit) checkAttachments(ctx context.Context) error {
 	err := a.each(ctx, "attachments", func(r record) {
 		message, mediaType := id.Message(r.id("message_id")), r.text("media_type")
-		m, found := a.messages[message]
-		switch {
+		image, named := a.images[message]
+		switch _, found := a.messages.find(message); {
 		case !found:
 			a.broken("reference", message, "an image belongs to this message, which does not exist")
-			return
-		case m.image == "":
+		case !named:
 			a.broken("message_attachment", message, "has an image that it does not name")
-		case m.image != mediaType && !r.bool("cleaned"): // a message keeps the type that was sent
-			a.broken("message_attachment", message, "names an image of type %q, but the image is of type %q", m.image,
+		case image != mediaType && !r.bool("cleaned"): // a message keeps the type that was sent
+			a.broken("message_attachment", message, "names an image of type %q, but the image is of type %q", image,
 				mediaType)
 		}
-		m.image = ""
+		delete(a.images, message)
 	})
 	if err != nil {
 		return err
 	}
-	for _, message := range inOrder(a.messages) {
-		if m := a.messages[message]; m.image != "" {
-			a.broken("message_attachment", message, "names an image of type %q, which does not exist", m.image)
-		}
+	for _, message := range inOrder(a.images) {
+		a.broken("message_attachment", message, "names an image of type %q, which does not exist", a.images[message])
 	}
 	return nil
 }

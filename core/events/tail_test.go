@@ -242,8 +242,8 @@ func TestSubscriptionGoesAndReturns(t *testing.T) {
 	})
 }
 
-// A subscription begins again after events that a slow subscriber of the same relay has not reached.
-// The relay reads on from there, more than it can keep, and the slow subscriber still gets all.
+// A subscription begins again after events that a slow subscriber of the relay has not reached. The
+// relay reads on from there, more than it can keep, and the slow subscriber still gets all.
 func TestSubscriptionBeginsAheadOfASlowOne(t *testing.T) {
 	inOffice(t, func(o *office) {
 		var fast, slow inbox

@@ -22,9 +22,12 @@ type machine struct {
 	gate  *edge.Gate
 	cores chan struct{}
 
-	mu   sync.Mutex
-	in   int     // requests that run or wait for a core
-	slow float64 // how many times as long as usual requests take
+	mu     sync.Mutex
+	in     int           // requests that run or wait for a core
+	slow   float64       // how many times as long as usual requests take
+	shared time.Duration // what a group of requests takes besides; 0 if each goes alone
+	group  []member      // gathers while another one is under way
+	busy   bool          // one is under way
 }
 
 const (
@@ -59,13 +62,58 @@ func (m *machine) serve(ctx context.Context, took time.Duration, arrive func(*ed
 	m.in++
 	took = time.Duration(float64(took) * m.slow * (1 + float64(m.in)/1000))
 	m.mu.Unlock()
-	m.cores <- struct{}{}
-	time.Sleep(took)
-	<-m.cores
+	if m.shared > 0 {
+		m.together(took)
+	} else {
+		m.cores <- struct{}{}
+		time.Sleep(took)
+		<-m.cores
+	}
 	m.mu.Lock()
 	m.in--
 	m.mu.Unlock()
 	return m.gate.Confirm(ctx, nil)
+}
+
+// member is a request in a group.
+type member struct {
+	took time.Duration
+	done chan struct{}
+}
+
+// together serves a request in a group, as messages share a commit: those that come while a group
+// is under way are the next one.
+func (m *machine) together(took time.Duration) {
+	own := member{took, make(chan struct{})}
+	m.mu.Lock()
+	m.group = append(m.group, own)
+	begins := !m.busy
+	m.busy = true
+	m.mu.Unlock()
+	if begins {
+		go m.commit()
+	}
+	<-own.done
+}
+
+// commit serves one group after the other, until nobody waits.
+func (m *machine) commit() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for len(m.group) > 0 {
+		group, took := m.group, m.shared
+		m.group = nil
+		for _, one := range group {
+			took += one.took
+		}
+		m.mu.Unlock()
+		time.Sleep(took)
+		for _, one := range group {
+			close(one.done)
+		}
+		m.mu.Lock()
+	}
+	m.busy = false
 }
 
 // results are those of one load.
@@ -157,7 +205,7 @@ func overloaded(a edge.Admission) (wrong []string) {
 	if len(unloaded.refused) > 0 {
 		wrong = append(wrong, fmt.Sprintf("%d requests were refused without load", len(unloaded.refused)))
 	}
-	over := m.offer(load{rate: capacity * 3, warmup: time.Second, span: span, from: many})[0]
+	over := m.offer(load{rate: capacity * 3, warmup: 3 * time.Second, span: span, from: many})[0]
 	if got := over.goodput(span) / peak(); got < 0.9 {
 		wrong = append(wrong, fmt.Sprintf("the goodput is %.2f of the peak", got))
 	}
@@ -176,31 +224,35 @@ func overloaded(a edge.Admission) (wrong []string) {
 // peak returns how many requests a second a machine without admission serves at most. It is called
 // in a bubble.
 var peak = sync.OnceValue(func() (best float64) {
-	const span = 5 * time.Second
 	for _, clients := range []int{cores, 2 * cores, 4 * cores} {
-		m := newMachine(edge.Admission{})
-		var all sync.WaitGroup
-		end, served := time.Now().Add(span), make([]int, clients)
-		for c := range clients {
-			all.Go(func() {
-				random := rand.New(rand.NewPCG(2, uint64(c)))
-				for time.Now().Before(end) {
-					took := operations[[]string{"wallet", "send"}[random.IntN(2)]]
-					if m.serve(context.Background(), time.Duration(random.ExpFloat64()*float64(took)), (*edge.Gate).Arrive) == nil {
-						served[c]++
-					}
-				}
-			})
-		}
-		all.Wait()
-		total := 0
-		for _, n := range served {
-			total += n
-		}
-		best = max(best, float64(total)/span.Seconds())
+		best = max(best, newMachine(edge.Admission{}).closed(clients, 5*time.Second))
 	}
 	return best
 })
+
+// closed returns how many requests a second a machine serves to clients that send the next one when
+// they have the answer.
+func (m *machine) closed(clients int, span time.Duration) float64 {
+	var all sync.WaitGroup
+	end, served := time.Now().Add(span), make([]int, clients)
+	for c := range clients {
+		all.Go(func() {
+			random := rand.New(rand.NewPCG(2, uint64(c)))
+			for time.Now().Before(end) {
+				took := operations[[]string{"wallet", "send"}[random.IntN(2)]]
+				if m.serve(context.Background(), time.Duration(random.ExpFloat64()*float64(took)), (*edge.Gate).Arrive) == nil {
+					served[c]++
+				}
+			}
+		})
+	}
+	all.Wait()
+	total := 0
+	for _, n := range served {
+		total += n
+	}
+	return float64(total) / span.Seconds()
+}
 
 // TestOverload offers three times of what the server can do. It also checks that the test finds
 // limits that do not follow from how long requests take: too high, too low, and none.
@@ -221,6 +273,44 @@ func TestOverload(t *testing.T) {
 				wrong := overloaded(c.admission)
 				if c.fails == (len(wrong) == 0) {
 					t.Errorf("got %q, want failures: %t", wrong, c.fails)
+				}
+			})
+		})
+	}
+}
+
+// TestOverloadOfGroups offers three times of what a server can do whose requests share commits: the
+// more run, the cheaper each is. It also checks that the test finds a limit at which they take three
+// times as long as one alone, and serves too few, and one at which they take too long.
+func TestOverloadOfGroups(t *testing.T) {
+	fixed := func(n int) edge.Admission { return edge.Admission{Least: n, Most: n, Slowdown: 3, Queue: 256} }
+	for name, c := range map[string]struct {
+		admission edge.Admission
+		fails     bool
+	}{
+		"follows":        {edge.Admission{Least: 6, Most: 128, Slowdown: 3, Queue: 256, Wait: time.Second}, false},
+		"fixed too low":  {fixed(6), true},
+		"fixed too high": {fixed(128), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const span = 10 * time.Second
+				groups := func(a edge.Admission) *machine {
+					m := newMachine(a)
+					m.slow, m.shared = 0.1, time.Millisecond
+					return m
+				}
+				best := 0.0
+				for _, clients := range []int{16, 64, 128} {
+					best = max(best, groups(edge.Admission{}).closed(clients, span/2))
+				}
+				m := groups(c.admission)
+				half := m.offer(load{rate: best / 2, span: span, from: many})[0]
+				over := m.offer(load{rate: best * 3, warmup: span, span: span, from: many})[0]
+				goodput := over.goodput(span) / best
+				got, without := percentile(over.served, 99), percentile(half.served, 99)
+				if right := goodput > 0.8 && got < 4*without; right == c.fails {
+					t.Errorf("the goodput is %.2f of the peak, and the p99 %v, and %v at half of the load", goodput, got, without)
 				}
 			})
 		})

@@ -316,7 +316,13 @@ func (l *lane) tune() {
 		return
 	}
 	l.limits.AtOnce, l.limits.Queue = l.tuner.tune(time.Now(), l.running, len(l.waiting))
-	for len(l.waiting) > l.limits.Queue+l.reserve {
+	kept := 0
+	for _, w := range l.waiting {
+		if w.kept {
+			kept++
+		}
+	}
+	for len(l.waiting)-kept > l.limits.Queue { // the reserve stays free for those that are kept
 		worst := l.worst(false)
 		if worst == nil {
 			return

@@ -17,7 +17,8 @@ import (
 // a while, not when the queue is empty: requests that end together, like messages that share a
 // commit, leave it empty for moments although others are on their way in, and so do clients that
 // pause. A longer pause ends the overload, too, or bursts that the shorter queue refuses would keep
-// it up.
+// it up. If requests take longer than they may, and more are served the more run, a climb finds how
+// many must run.
 //
 // failsafe-go's adaptivelimiter, which is kept well, does not fit. It moves its limit by
 // one or so each second, compares all operations with one average, which the overload itself moves,
@@ -37,6 +38,7 @@ type tuner struct {
 	probed  time.Time           // when the last probe began
 	before  float64             // the limit before a probe that runs; 0 if none runs
 	cut     time.Time           // when the limit was lowered; requests that began before tell nothing
+	climb   climb               // the limit below which the time of requests does not lower it
 
 	// Since the window began:
 	began       time.Time
@@ -84,6 +86,9 @@ func (t *tuner) ended(operation string, began time.Time, took time.Duration, amo
 		usual.value += (seconds - usual.value) / float64(usual.count)
 		t.seen = began.Add(took)
 	}
+	if usual != nil {
+		t.climb.ended(usual.value)
+	}
 	if began.Before(t.cut) {
 		return
 	}
@@ -96,9 +101,6 @@ func (t *tuner) ended(operation string, began time.Time, took time.Duration, amo
 
 // tune returns how many requests may run, and how many may wait, now that so many do.
 func (t *tuner) tune(now time.Time, running, waiting int) (atOnce, queue int) {
-	if running <= t.quiet && t.before == 0 {
-		t.calm = now
-	}
 	if waiting == 0 {
 		t.drained = now
 	}
@@ -106,23 +108,28 @@ func (t *tuner) tune(now time.Time, running, waiting int) (atOnce, queue int) {
 		t.over = now.Sub(t.crowded) < tunerOver && now.Sub(t.busy) < tunerIdle
 	} else if now.Sub(t.drained) >= tunerInterval {
 		t.over, t.crowded = true, now
+		t.climb.begin(now, float64(t.Least), float64(t.Most))
 	}
 	if running > t.quiet || waiting > 0 {
 		t.busy = now
 	}
+	if t.before > 0 && (t.samples >= tunerProbed || now.Sub(t.began) >= tunerProbing) {
+		t.limit, t.before = t.before, 0
+		if t.over { // or else the time that has passed counts below
+			t.next(now)
+		}
+	}
+	if running <= t.quiet && t.before == 0 {
+		t.calm = now
+	}
 	t.most = max(t.most, running)
 	passed := now.Sub(t.began)
 	switch {
-	case t.before > 0:
-		if t.samples >= tunerProbed || passed >= tunerProbing {
-			t.limit, t.before = t.before, 0
-			t.next(now)
-		}
-	case passed < tunerWindow:
+	case t.before > 0 || passed < tunerWindow: // the probe or the window goes on
 	case !t.over && !t.calm.Before(t.began):
 		t.limit = min(t.limit*math.Exp2(passed.Seconds()/tunerWindow.Seconds()), float64(t.Most))
 		t.next(now)
-	case !t.over && now.Sub(t.calm) < tunerInterval || t.samples < tunerSamples: // the window goes on
+	case !t.over && now.Sub(t.calm) < tunerInterval || t.samples < tunerSamples: // so does the window
 	case now.Sub(t.probed) >= tunerRetry && (t.usual == 0 || now.Sub(t.calm) >= tunerProbe && now.Sub(t.seen) >= tunerProbe):
 		t.before, t.limit = t.limit, float64(t.quiet)
 		t.probed, t.cut = now, now
@@ -146,9 +153,13 @@ func (t *tuner) slope(now time.Time) {
 	if t.usual == 0 {
 		return
 	}
+	least := float64(t.Least)
+	if t.over {
+		least = t.climb.least(now, now.Sub(t.began).Seconds(), t.limit, least, float64(t.Most))
+	}
 	switch gradient := t.Slowdown * t.usual / t.took; {
 	case gradient < 1:
-		t.limit = max(min(t.limit, float64(t.most))*max(gradient, 0.1), float64(t.Least))
+		t.limit = max(min(t.limit, float64(t.most))*max(gradient, 0.1), least)
 		if gradient < 0.5 {
 			t.cut, t.took, t.usual = now, 0, 0
 		}

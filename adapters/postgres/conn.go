@@ -68,16 +68,16 @@ func (c *conn) later(s statement, args ...any) {
 	c.queue = append(c.queue, command{statement: s, args: args})
 }
 
-// sooner queues a check, which precedes the writes of the unit, so that none is committed if it fails:
-// then the next round trip does. of makes the command when it is sent, because most are not: another
-// statement makes the check of c.presence itself.
+// sooner queues a check, which precedes the writes of the unit, so that none is committed if it
+// fails: then the next round trip does. of makes the command when it is sent, because most are not:
+// another statement makes the check of c.presence itself.
 func (c *conn) sooner(of func() command) {
 	c.presence = nil
 	c.first = append(c.first, of)
 }
 
-// check returns a read of at most one row, which found gets, or nil if there is none. If found returns
-// an error, the round trip fails.
+// check returns a read of at most one row, which found gets, or nil if there is none. If found
+// returns an error, the round trip fails.
 func check[T any](scan func(r *row, v *T), found func(*T) error, s statement, args ...any) command {
 	return command{s, args, func(results answers) error {
 		all, err := scanAll(results, scan)

@@ -9,7 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// answers are the results of a round trip, in the order of its commands. A pgx.BatchResults has them.
+// answers are the results of a round trip, in the order of its commands. A pgx.BatchResults has
+// them.
 type answers interface {
 	Query() (pgx.Rows, error)
 	Exec() (pgconn.CommandTag, error)
@@ -35,8 +36,8 @@ func (a answer) Close() error {
 }
 
 // send sends the commands in one batch, or a single one as it is, which takes pgx less time. Units
-// that write always send batches, because only the error of a batch tells whether a commit was sent:
-// see isNotCommitted.
+// that write always send batches, because only the error of a batch tells whether a commit was
+// sent: see isNotCommitted.
 func (c *conn) send(ctx context.Context, commands []command) answers {
 	if len(commands) == 1 && !c.frame.keeps {
 		rows, err := c.on.Query(ctx, c.store.text(commands[0].statement), commands[0].args...)

@@ -43,7 +43,9 @@ func (s *Store[Tx]) Guarded(ctx context.Context, check func(ctx context.Context,
 
 // guarded returns fn with the guard of ctx before it, and that guard. The guard is nil if there is
 // none, or if it has passed.
-func (s *Store[Tx]) guarded(ctx context.Context, fn func(ctx context.Context, tx Tx) error) (guarded func(ctx context.Context, tx Tx) error, g *guard) {
+func (s *Store[Tx]) guarded(
+	ctx context.Context, fn func(ctx context.Context, tx Tx) error,
+) (guarded func(ctx context.Context, tx Tx) error, g *guard) {
 	g, _ = ctx.Value(guardKey{s.key}).(*guard)
 	if g == nil || g.passed.Load() {
 		return fn, nil

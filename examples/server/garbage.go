@@ -16,8 +16,8 @@ const (
 	leastHeap    = 4 << 20 // with GOGC=100, the runtime collects no garbage of a smaller heap
 )
 
-// collectSeldom lets the heap grow by leastGrowth before garbage is collected again, or by as much as
-// is in use if that is more. The runtime lets it grow by as much as is in use, which is a few
+// collectSeldom lets the heap grow by leastGrowth before garbage is collected again, or by as much
+// as is in use if that is more. The runtime lets it grow by as much as is in use, which is a few
 // megabytes in most servers, so that a busy one collects many times in a second, for a tenth of its
 // CPU time. The limit of the memory holds all the same. The variable GOGC has precedence.
 func collectSeldom() {
@@ -33,7 +33,7 @@ func adjustPercent(set int) {
 		debug.SetGCPercent(percent)
 		set = percent
 	}
-	// The next collection finds the object unreachable. With a pointer in it, it has memory of its own.
+	// The next collection finds the object unreachable. A pointer gives it memory of its own.
 	runtime.AddCleanup(new(struct{ _ *byte }), adjustPercent, set)
 }
 

@@ -15,8 +15,8 @@ func goal() uint64 {
 	return sample[0].Value.Uint64()
 }
 
-// TestCollections checks how far the heap may grow after a collection: by leastGrowth while little is
-// in use, and as GOGC=100 lets it when there is more, also if that changes again.
+// TestCollections checks how far the heap may grow after a collection: by leastGrowth while little
+// is in use, and as GOGC=100 lets it when there is more, also if that changes again.
 func TestCollections(t *testing.T) {
 	t.Setenv("GOGC", "")
 	t.Cleanup(func() { debug.SetGCPercent(usualPercent) })

@@ -23,8 +23,8 @@ const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 // MarshalText implements encoding.TextMarshaler as String.
 func (t Time) MarshalText() ([]byte, error) { return t.AppendText(nil) }
 
-// AppendText implements encoding.TextAppender as String. Package time is quick at time.RFC3339 alone, to
-// which the milliseconds are added.
+// AppendText implements encoding.TextAppender as String. Package time is quick at time.RFC3339
+// alone, to which the milliseconds are added.
 func (t Time) AppendText(b []byte) ([]byte, error) {
 	utc := time.Time(t).UTC()
 	b = utc.AppendFormat(b, time.RFC3339)

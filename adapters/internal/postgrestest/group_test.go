@@ -269,18 +269,19 @@ func TestGroupCommit(t *testing.T) {
 	}
 }
 
-// TestGroupWaitsForNoLock holds the wallet of one voyager, the conversation of another, and, as an
-// acceptance of a third does, the calendar of a local. Those who act at the same time do not wait
-// for them.
+// TestGroupWaitsForNoLock holds the wallet of one voyager, the conversation of another, as an
+// acceptance of a third does, the calendar of a local, and keys that two others use elsewhere. Those
+// who act at the same time do not wait for them.
 func TestGroupWaitsForNoLock(t *testing.T) {
-	patient := postgres.Options{MaxConns: 14, LockTimeout: time.Minute, StatementTimeout: time.Minute}
-	s := newCrowd(t, patient, 14)
+	patient := postgres.Options{MaxConns: 40, LockTimeout: time.Minute, StatementTimeout: time.Minute}
+	s := newCrowd(t, patient, 16)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	poor, quiet, third, fourth := s.pairs[0], s.pairs[1], s.pairs[2], s.pairs[3]
+	poor, quiet, third, fourth, keyed := s.pairs[0], s.pairs[1], s.pairs[2], s.pairs[3], s.pairs[4:6]
 	opened, err := s.Messaging.Open(ctx, fourth.Voyager, third.Local, "")
 	must(t, err)
 	first, second := s.propose(third.Voyager, third.Talk), s.propose(fourth.Voyager, opened.Overview.Conversation.ID)
+	walk := s.propose(keyed[1].Voyager, keyed[1].Talk)
 	tx, err := s.conn.Begin(ctx)
 	must(t, err)
 	for table, one := range map[string][2]any{"wallets": {"user_id", poor.Voyager}, "conversations": {"id", quiet.Talk}} {
@@ -289,6 +290,10 @@ func TestGroupWaitsForNoLock(t *testing.T) {
 	}
 	_, err = s.Reservations.Accept(s.store.Join(ctx, tx), third.Local, first.ID, "")
 	must(t, err)
+	for _, p := range keyed {
+		_, err = s.Messaging.Open(s.store.Join(ctx, tx), p.Voyager, fourth.Local, "taken")
+		must(t, err)
+	}
 	var held sync.WaitGroup
 	waits := func(one *act) {
 		held.Go(func() {
@@ -302,22 +307,28 @@ func TestGroupWaitsForNoLock(t *testing.T) {
 	for round := range 3 {
 		waits(s.sends(poor.Voyager, poor.Talk, "held", "", nil))
 		waits(s.sends(quiet.Voyager, quiet.Talk, "held", "", nil))
-		all := s.others(4, round)
-		for _, p := range s.pairs[4:] {
+		all := s.others(6, round)
+		for _, p := range s.pairs[6:] {
 			all = append(all, s.cancels(p.Voyager, s.propose(p.Voyager, p.Talk), "", nil))
 		}
 		for _, one := range all {
 			one.ctx = ctx
 		}
-		s.check(all...)
+		var acts sync.WaitGroup
+		acts.Go(func() { s.check(all...) })
+		for range 3 { // while the others gather, so that some are in a group with them
+			waits(s.sends(keyed[0].Voyager, keyed[0].Talk, "held by its key", "taken", nil))
+			waits(s.cancels(keyed[1].Voyager, walk, "taken", nil))
+		}
+		acts.Wait()
 	}
-	if got, _ := s.stored(); got["held"] != 0 || len(got) != 30 {
+	if got, _ := s.stored(); len(got) != 30 || got["held"] != 0 || got["held by its key"] != 0 {
 		t.Errorf("the store has %v", got)
 	}
 	must(t, tx.Rollback(ctx))
 	held.Wait()
-	if got, _ := s.stored(); got["held"] != 6 {
-		t.Errorf("%d of 6 messages that waited were sent", got["held"])
+	if got, _ := s.stored(); got["held"] != 6 || got["held by its key"] != 1 {
+		t.Errorf("of the messages that waited, %d of 6 were sent, and %d of 1 with a key", got["held"], got["held by its key"])
 	}
 	s.audited()
 }

@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// climb finds how many requests must run, whatever they take, so that most are served. Requests
-// that share a commit are cheaper in company: if fewer of them run, each takes more of the database,
-// and fewer are served, although each takes less time. And on a machine that others use, a request
+// climb finds how many requests must run, whatever they take, so that most are served. Requests that
+// share a commit are cheaper in company: if fewer of them run, each takes more of the database, and
+// fewer are served, although each takes less time. And on a machine that others use, a request
 // mostly waits for a core. How long requests take tells neither.
 //
-// It tries two limits in turn and compares what is served. When an overload begins, these are the
-// ends of what is allowed; a third of the way between them is left out after each comparison, on one
-// of the two sides. When they are close, both are raised if the higher one serves more, by more
-// than climbPays of the part by which it is higher, else lowered: by a little each time, as one
-// comparison tells little (stochastic approximation).
+// It tries two limits in turn and compares what is served: whether the higher one serves more, by
+// more than climbPays of the part by which it is higher. When an overload begins, the two are the
+// ends of what is allowed. After each comparison the higher one is lowered, or else the lower one
+// raised, by a third of the way between them. When they are close, both are raised or lowered: by a
+// little each time, as one comparison tells little (stochastic approximation).
 type climb struct {
 	limit   float64 // the lower of the two
 	part    float64 // the higher one, divided by it
@@ -37,7 +37,6 @@ type trial struct {
 const (
 	climbPart    = 1.25 // of the lower limit is the higher one in the end
 	climbPays    = 0.15 // of the part by which the limit is higher: what must be served more
-	climbFar     = 0.15
 	climbStep    = 0.2  // how far the limits move first if twice the limit serves twice as much
 	climbLast    = 0.05 // how far in the end
 	climbFew     = 50   // requests in a trial, at least; the closer the limits are, the more it takes
@@ -96,19 +95,17 @@ func (c *climb) try(now time.Time, high bool) {
 func (c *climb) compare() {
 	low, high := c.low.limits/c.low.took, c.now.limits/c.now.took
 	gain := 1.0
-	if part := high / low; part > 1.1 {
+	if part := high / low; part > 1.1 && c.low.work > 0 {
 		served := (c.now.work / c.now.took) / (c.low.work / c.low.took)
 		gain = min(max(math.Log(served)/math.Log(part), -1), 1)
 	}
 	if c.part == climbPart {
 		c.moves++
 		c.limit = low * math.Exp(max(climbStep/float64(c.moves), climbLast)*(gain-climbPays))
-		if math.IsNaN(c.limit) {
-		}
 		return
 	}
 	third := math.Cbrt(c.part)
-	if gain > climbFar {
+	if gain > climbPays {
 		c.limit *= third
 	}
 	c.part = max(c.part/third, climbPart)

@@ -316,6 +316,9 @@ func (l *lane) tune() {
 		return
 	}
 	l.limits.AtOnce, l.limits.Queue = l.tuner.tune(time.Now(), l.running, len(l.waiting))
+	if len(l.waiting) <= l.limits.Queue {
+		return
+	}
 	kept := 0
 	for _, w := range l.waiting {
 		if w.kept {

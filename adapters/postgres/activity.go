@@ -16,8 +16,8 @@ func sentTo(user statement) statement {
 	return "CASE voyager_id WHEN " + user + " THEN local_sent ELSE voyager_sent END"
 }
 
-// touch counts the message $2, sent at $3 by $4 and read if $5, in the conversation $1, and makes it
-// the latest, unless that has a later one. Each statement that adds a message needs it.
+// touch counts the message $2, sent at $3 by $4 and read if $5, in the conversation $1, and makes
+// it the latest, unless that has a later one. Each statement that adds a message needs it.
 const touch statement = `UPDATE @conversations SET
 		voyager_sent = voyager_sent + CASE voyager_id WHEN $4 THEN 1 ELSE 0 END,
 		local_sent = local_sent + CASE local_id WHEN $4 THEN 1 ELSE 0 END,
@@ -32,10 +32,11 @@ func touchArgs(m messaging.Message) []any {
 	return []any{uuid(m.ConversationID), uuid(m.ID), m.CreatedAt, uuid(m.UserID), m.Read}
 }
 
-// markRead marks the messages of the conversation $1 that $2 did not send as read, up to the position
-// ($3, $4), and counts them. It returns how many there were. Each message is counted once: of
-// statements that run at the same time, the one that marks it returns it. The messages are held
-// before the conversation. A unit that holds the conversation only adds messages, and waits for none.
+// markRead marks the messages of the conversation $1 that $2 did not send as read, up to the
+// position ($3, $4), and counts them. It returns how many there were. Each message is counted once:
+// of statements that run at the same time, the one that marks it returns it. The messages are held
+// before the conversation. A unit that holds the conversation only adds messages, and waits for
+// none.
 const markRead statement = `WITH marked AS (
 		UPDATE @messages SET read = true
 		WHERE conversation_id = $1 AND user_id <> $2 AND NOT read AND (created_at, id) <= ($3, $4)

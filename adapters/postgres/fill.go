@@ -27,7 +27,8 @@ var fillings = []filling{
 // batchToFill is how many rows one transaction changes.
 const batchToFill = 1000
 
-// run fills all rows. It may be interrupted and run again. search_path of db begins with the schema.
+// run fills all rows. It may be interrupted and run again. search_path of db begins with the
+// schema.
 func (f filling) run(ctx context.Context, db *sql.Conn) error {
 	var done bool
 	if err := db.QueryRowContext(ctx, "SELECT done FROM "+f.state).Scan(&done); err != nil || done {

@@ -27,59 +27,55 @@ var sendingColumns = []column{
 }
 
 // sending sends messages, no two of which have a sender or a conversation in common. It returns
-// those that it sent, and when, and has changed nothing for the others. It is a whole unit: in a
-// group it follows the statement that locks the rows, and alone it takes the locks itself, in the
-// order of all units. CTEs promise no order, but the wallets are found by the rows of touched, which
-// locks the conversation, and all inserts take their rows from debit, which locks the wallet. Each of
-// the two rows is locked where it is changed, and nowhere else: a statement that locked a row in one
-// CTE and updated it in another would lock two versions of it, and two such statements can wait for
-// each other.
+// those that it sent, and when, and has changed nothing for the others. It is a whole unit. In a
+// group the rows are locked before. Alone, it takes the locks itself, in the order of all units:
+// CTEs promise no order, but debit, which locks the wallet, takes its rows from touched, which
+// locks the conversation, and all inserts take theirs from debit. Each of the two rows is locked
+// where it is changed, and nowhere else: to lock a row in one CTE and to update it in another makes
+// PostgreSQL lock two versions of it, and two such statements can wait for each other.
 //
-// What a unit that goes alone reads in open may be older than its locks. PostgreSQL evaluates the
-// conditions of touched and debit again with the row that was committed while they waited:
+// If touched or debit waits for its row, PostgreSQL evaluates the conditions once more, with the
+// row that was committed meanwhile. The other rows stay those from when the statement began. So
+// this is what becomes of a unit that goes alone, while others commit:
 //
-//   - Another message in the conversation, by either participant: touched decides by the fresh counts
-//     whether an answer is missing, and takes the time of the latest message from the fresh row. If
-//     the messages before have used up what may be sent without an answer, it changes nothing.
-//   - Messages of the conversation were marked as read: that changes no column that is read here.
-//   - A reservation of the conversation was proposed: its unit locks the row without changing it.
-//   - The wallet has changed, by another message of the sender, or as a reservation was accepted or
-//     cancelled: debit computes with the fresh balance. If that is too small, or if the sender was
-//     erased and the wallet closed, the conversation has been changed already, and the division by
-//     zero at the end rolls everything back.
-//   - Another unit with the same key has committed: the record of the key violates its constraint.
-//   - A session was revoked, a user was deactivated or one has blocked the other, after the statement
-//     had begun: the message is sent, as it is by steps if that happens after their check. The
-//     next request is refused.
-//   - A balance became high enough, or an answer arrived, after the statement had begun: it changes
+//   - Another message in the conversation, of either participant: the fresh counts decide whether
+//     an answer is missing, and the message follows the fresh latest one.
+//   - Messages of the conversation are marked as read: no condition reads these counts.
+//   - A reservation is proposed: its unit holds the conversation, and does not change it.
+//   - The wallet changes, by another message of the sender, or as a reservation is accepted or
+//     cancelled: the fresh balance counts. If it is too small, or if the sender is erased and the
+//     wallet closed, the conversation has been changed already, and the division by zero rolls
+//     everything back.
+//   - A unit with the same key: the record violates its constraint, which rolls everything back.
+//   - A block, a deactivation, the erasure of the other, or the end of the session: the message is
+//     sent if that was committed after the statement began, as it is by the steps if that is
+//     committed after their check.
+//   - An answer elsewhere, or a payment to the sender: if the statement does not see it, it changes
 //     nothing.
 //
-// Whenever it changes nothing, the steps decide, which lock first and read then. Those who wrote to
-// somebody stay correspondents, so answered stays true. To look for an answer of the other with EXISTS
-// may read all who have ever written to the sender.
+// If it changes nothing, the steps decide, which hold the rows before they read. To look for an
+// answer of the other with EXISTS may read all who have ever written to the sender.
 func sending(v variant) statement {
 	debited := "NOT closed AND balance + {amount} BETWEEN 0 AND " + maxBalance
-	allowed := "(" + sentBy("{sender_id}") + " < {max_unanswered} OR " + sentTo("{sender_id}") + " > 0)"
-	return `WITH open AS MATERIALIZED (
-		SELECT ` + v.all + `other.id AS other_id, NOT ` + allowed + ` AS answered
-		FROM ` + v.from + `@conversations AS talk JOIN @users AS sender ON sender.id = {sender_id}
-			JOIN @users AS other ON other.id = CASE voyager_id WHEN {sender_id} THEN local_id ELSE voyager_id END
-			JOIN @wallets ON wallets.user_id = {sender_id}
-		WHERE talk.id = {talk_id} AND {sender_id} IN (voyager_id, local_id)` + v.only + `
-			AND ` + debited + `
-			AND sender.is_active AND other.is_active AND NOT ` + eitherBlocks("voyager_id", "local_id") + `
-			AND ` + inSession("{sender_id}") + `
-			AND (` + allowed + ` OR (SELECT true FROM @correspondents WHERE user_id = other.id AND reader_id = {sender_id}))
-	), touched AS (
+	return `WITH touched AS (
 		UPDATE @conversations AS talk SET
 			latest_id = {message_id}, latest_at = greatest({asked_at}, latest_at + interval '1 millisecond'),
 			voyager_sent = voyager_sent + CASE voyager_id WHEN {sender_id} THEN 1 ELSE 0 END,
 			local_sent = local_sent + CASE local_id WHEN {sender_id} THEN 1 ELSE 0 END
-		FROM open WHERE talk.id = {talk_id} AND (` + allowed + ` OR answered)
-		RETURNING open.*, latest_at AS sent_at, ` + sentBy("{sender_id}") + ` = 1 AS is_first
+		FROM ` + v.from + `@users AS sender CROSS JOIN @users AS other CROSS JOIN @wallets
+		WHERE talk.id = {talk_id} AND {sender_id} IN (voyager_id, local_id)` + v.only + `
+			AND wallets.user_id = {sender_id} AND ` + debited + `
+			AND sender.id = {sender_id} AND sender.is_active
+			AND other.id = CASE voyager_id WHEN {sender_id} THEN local_id ELSE voyager_id END AND other.is_active
+			AND NOT ` + eitherBlocks("voyager_id", "local_id") + `
+			AND ` + inSession("{sender_id}") + `
+			AND (` + sentBy("{sender_id}") + " < {max_unanswered} OR " + sentTo("{sender_id}") + ` > 0
+				OR (SELECT true FROM @correspondents WHERE user_id = other.id AND reader_id = {sender_id}))
+		RETURNING ` + v.all + `wallets.user_id AS payer, other.id AS other_id, latest_at AS sent_at,
+			` + sentBy("{sender_id}") + ` = 1 AS is_first
 	), debit AS (
 		UPDATE @wallets SET balance = balance + {amount}, seq = seq + 1 FROM touched
-		WHERE user_id = {sender_id} AND ` + debited + `
+		WHERE user_id = payer AND ` + debited + `
 		RETURNING touched.*, balance, seq
 	), line AS (
 		INSERT INTO @token_transactions
@@ -96,8 +92,8 @@ func sending(v variant) statement {
 		INSERT INTO @outbox_batches (events)
 		SELECT ({told_1} || seq || {told_2} || balance || {told_3} || (extract(epoch FROM sent_at) * 1000)::bigint
 			|| {told_4} || other_id || {told_5})::json FROM debit
-	)` + v.keep("debit") + " SELECT " + v.place + `, sent_at FROM touched
-		WHERE 1 / ((SELECT count(*) FROM touched) = (SELECT count(*) FROM debit))::integer = 1`
+	)` + v.keep("debit") + " SELECT " + v.place + `, sent_at, 1 / (seq IS NOT NULL)::integer
+		FROM touched LEFT JOIN (SELECT payer, seq FROM debit) AS paid USING (payer)`
 }
 
 var maxBalance = statement(strconv.FormatInt(tokens.MaxBalance, 10))

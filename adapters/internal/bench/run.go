@@ -68,7 +68,10 @@ func Run(t *testing.T, folder string, o Options) Report {
 		running = serve(t, server, s, o, false)
 		b.contenders = append([]contender{newCicerone(cicerone, running, s, o)},
 			newFloors(t, filepath.Join(folder, "floor"), copied, strings.TrimPrefix(running.Base, "http://"), talkers, o)...)
-		defer server.Sound(t, copied.address)
+		defer func() {
+			copied.recount(t, server)
+			server.Sound(t, copied.address)
+		}()
 	default:
 		if !s.loses() {
 			running = serve(t, server, s, o, false)

@@ -132,6 +132,17 @@ func (s store) settle(t *testing.T) {
 	})
 }
 
+// recount lets the migrations count the messages of a PostgreSQL store again: the bare floor and
+// pgbench do not change the conversations of their messages.
+func (s store) recount(t *testing.T, server programs.Server) {
+	t.Helper()
+	within(t, s.address, func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, "UPDATE cicerone.conversation_activity SET done = false; UPDATE cicerone.conversation_counts SET done = false")
+		return err
+	})
+	server.Migrate(t, s.address)
+}
+
 // clone returns a copy of a PostgreSQL store, which no server may be using. The copy is dropped
 // when the test ends.
 func (s store) clone(t *testing.T) store {

@@ -8,7 +8,7 @@ const sent = `, caller AS (
 		WHERE sessions.id = $1 AND revoked_at IS NULL AND is_active
 	), standing AS (
 		SELECT talk.id, caller.id AS sender, CASE voyager_id WHEN caller.id THEN local_id ELSE voyager_id END AS recipient,
-			greatest($6, latest_at + interval '1 millisecond') AS at
+			greatest($6, latest_at + interval '1 millisecond') AS at, (voyager_id = caller.id)::integer AS by_voyager
 		FROM caller, cicerone.conversations AS talk
 		JOIN cicerone.users AS voyager ON voyager.id = voyager_id JOIN cicerone.users AS local ON local.id = local_id
 		WHERE talk.id = $2 AND caller.id IN (voyager_id, local_id) AND voyager.is_active AND local.is_active
@@ -25,7 +25,9 @@ const sent = `, caller AS (
 		INSERT INTO cicerone.messages (id, conversation_id, user_id, content, attachment, read, created_at)
 		SELECT $3, id, sender, $5, NULL, false, at FROM debit
 	), activity AS (
-		UPDATE cicerone.conversations SET latest_id = $3, latest_at = at FROM debit WHERE conversations.id = $2
+		UPDATE cicerone.conversations SET latest_id = $3, latest_at = at,
+			voyager_sent = voyager_sent + by_voyager, local_sent = local_sent + 1 - by_voyager
+		FROM debit WHERE conversations.id = $2
 	), correspondent AS (
 		INSERT INTO cicerone.correspondents (user_id, reader_id) SELECT sender, recipient FROM debit ON CONFLICT DO NOTHING
 	), outbox AS (
@@ -78,16 +80,15 @@ const list = `
 // conversations reads the conversations of the session $1.
 const conversations = `
 	SELECT mine.id, voyager_id, local_id, mine.created_at, other.id, first_name, image_url, NOT other.is_active,
-		(SELECT count(*) FROM (SELECT FROM cicerone.messages
-			WHERE conversation_id = mine.id AND user_id = other.id AND NOT read LIMIT 1000) AS unread),
+		least(unread, 1000),
 		last.id, last.user_id, content, attachment, read, last.created_at
 	FROM cicerone.sessions JOIN cicerone.users ON users.id = sessions.user_id
 	CROSS JOIN LATERAL (
 		SELECT * FROM (
-			(SELECT *, local_id AS other_id FROM cicerone.conversations WHERE voyager_id = users.id
+			(SELECT *, local_id AS other_id, local_sent - voyager_read AS unread FROM cicerone.conversations WHERE voyager_id = users.id
 				ORDER BY ` + minute + ` DESC FETCH FIRST 20 ROWS WITH TIES)
 			UNION ALL
-			(SELECT *, voyager_id FROM cicerone.conversations WHERE local_id = users.id
+			(SELECT *, voyager_id, voyager_sent - local_read FROM cicerone.conversations WHERE local_id = users.id
 				ORDER BY ` + minute + ` DESC FETCH FIRST 20 ROWS WITH TIES)
 		) AS active ORDER BY latest_at DESC, id DESC LIMIT 20
 	) AS mine

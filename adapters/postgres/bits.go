@@ -73,7 +73,8 @@ func hasBit(bits pgtype.Bits, number int64) bool {
 }
 
 // bitsDisagreeing compares the bits of profiles with those of their interests: see disagreeing.
-var bitsDisagreeing = "SELECT id, CASE WHEN interest_bits <> " + bits(linked) + " THEN 'interest_bits' END FROM @profiles WHERE id > $1 ORDER BY id LIMIT $2"
+var bitsDisagreeing = "SELECT id, CASE WHEN interest_bits <> " + bits(linked) + ` THEN 'interest_bits' END
+	FROM @profiles WHERE id > $1 ORDER BY id LIMIT $2`
 
 // bitsOfBatch makes the bits of profiles: see filling.
 var bitsOfBatch = `WITH batch AS MATERIALIZED (

@@ -19,9 +19,12 @@ type filling struct {
 
 // fillings are in the order of their migrations.
 var fillings = []filling{
-	{"find the latest message of each conversation", "conversation_activity", latestOfBatch, "the conversations of schema %s lack their latest messages"},
-	{"make the bits of the interests of each profile", "profile_bits", bitsOfBatch, "the profiles of schema %s lack the bits of their interests"},
-	{"count the messages of each conversation", "conversation_counts", countsOfBatch, "the messages in the conversations of schema %s are not counted"},
+	{"find the latest message of each conversation", "conversation_activity", latestOfBatch,
+		"the conversations of schema %s lack their latest messages"},
+	{"make the bits of the interests of each profile", "profile_bits", bitsOfBatch,
+		"the profiles of schema %s lack the bits of their interests"},
+	{"count the messages of each conversation", "conversation_counts", countsOfBatch,
+		"the messages in the conversations of schema %s are not counted"},
 }
 
 // batchToFill is how many rows one transaction changes.

@@ -213,7 +213,8 @@ func (repo messagingRepository) MarkRead(
 // talksOf selects the conversations in which the viewer $1 is the participant me, with the number
 // of the other one's messages that the viewer has not read.
 func talksOf(me, other statement) statement {
-	return "SELECT *, " + other + "_id AS other_id, " + other + "_sent - " + me + "_read AS unread FROM @conversations WHERE " + me + "_id = $1"
+	return "SELECT *, " + other + "_id AS other_id, " + other + "_sent - " + me + "_read AS unread" +
+		" FROM @conversations WHERE " + me + "_id = $1"
 }
 
 var (

@@ -137,7 +137,8 @@ func (s store) settle(t *testing.T) {
 func (s store) recount(t *testing.T, server programs.Server) {
 	t.Helper()
 	within(t, s.address, func(ctx context.Context, c *pgx.Conn) error {
-		_, err := c.Exec(ctx, "UPDATE cicerone.conversation_activity SET done = false; UPDATE cicerone.conversation_counts SET done = false")
+		_, err := c.Exec(ctx, `UPDATE cicerone.conversation_activity SET done = false;
+			UPDATE cicerone.conversation_counts SET done = false`)
 		return err
 	})
 	server.Migrate(t, s.address)

@@ -33,11 +33,13 @@ func derivedAgree(t testing.TB, dsn string, o postgres.Options) {
 	defer func() { must(t, c.Close(ctx)) }()
 	_, err = c.Exec(ctx, "SET search_path TO "+pgx.Identifier{o.Schema}.Sanitize())
 	must(t, err)
-	for what, query := range map[string]string{"the bits of %d profiles": wrongBits, "what %d conversations have of their messages": wrongTalks} {
+	for what, query := range map[string]string{
+		"the bits of %d profiles": wrongBits, "the counts or the latest messages of %d conversations": wrongTalks,
+	} {
 		var wrong int
 		must(t, c.QueryRow(ctx, query).Scan(&wrong))
 		if wrong > 0 {
-			t.Errorf(what+" is wrong", wrong)
+			t.Errorf(what+" are wrong", wrong)
 		}
 	}
 }

@@ -12,18 +12,18 @@ import (
 // transaction.
 type filling struct {
 	doing string    // what Migrate does
-	state string    // the table whose only row says whether it is done
+	state statement // the table whose only row says whether it is done
 	batch statement // fills the first $2 rows after the id $1, and returns the last id
 	lacks string    // what the schema %s lacks before
 }
 
 // fillings are in the order of their migrations.
 var fillings = []filling{
-	{"find the latest message of each conversation", "conversation_activity", latestOfBatch,
+	{"find the latest message of each conversation", "@conversation_activity", latestOfBatch,
 		"the conversations of schema %s lack their latest messages"},
-	{"make the bits of the interests of each profile", "profile_bits", bitsOfBatch,
+	{"make the bits of the interests of each profile", "@profile_bits", bitsOfBatch,
 		"the profiles of schema %s lack the bits of their interests"},
-	{"count the messages of each conversation", "conversation_counts", countsOfBatch,
+	{"count the messages of each conversation", "@conversation_counts", countsOfBatch,
 		"the messages in the conversations of schema %s are not counted"},
 }
 
@@ -34,12 +34,11 @@ const batchToFill = 1000
 // schema.
 func (f filling) run(ctx context.Context, db *sql.Conn) error {
 	var done bool
-	if err := db.QueryRowContext(ctx, "SELECT done FROM "+f.state).Scan(&done); err != nil || done {
+	if err := db.QueryRowContext(ctx, bare("SELECT done FROM "+f.state)).Scan(&done); err != nil || done {
 		return translate(ctx, err)
 	}
-	batch := strings.ReplaceAll(string(f.batch), "@", "")
 	for last := noID; ; {
-		err := db.QueryRowContext(ctx, batch, last, batchToFill).Scan(&last)
+		err := db.QueryRowContext(ctx, bare(f.batch), last, batchToFill).Scan(&last)
 		if errors.Is(err, sql.ErrNoRows) {
 			break
 		}
@@ -47,13 +46,16 @@ func (f filling) run(ctx context.Context, db *sql.Conn) error {
 			return translate(ctx, err)
 		}
 	}
-	_, err := db.ExecContext(ctx, "UPDATE "+f.state+" SET done = true")
+	_, err := db.ExecContext(ctx, bare("UPDATE "+f.state+" SET done = true"))
 	return translate(ctx, err)
 }
 
+// bare returns the text of a statement for a connection whose search_path begins with the schema.
+func bare(s statement) string { return strings.ReplaceAll(string(s), "@", "") }
+
 // check returns an error unless all rows are filled.
 func (f filling) check(ctx context.Context, c *conn) error {
-	done, err := find(ctx, c, value((*row).bool), statement("SELECT done FROM @"+f.state))
+	done, err := find(ctx, c, value((*row).bool), "SELECT done FROM "+f.state)
 	if err == nil && !done {
 		err = fmt.Errorf("%w ("+f.lacks+")", ErrOutdated, c.store.options.Schema)
 	}

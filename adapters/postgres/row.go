@@ -36,9 +36,6 @@ func (r *row) next() (*pgconn.FieldDescription, []byte) {
 	return &r.fields[r.column-1], r.values[r.column-1]
 }
 
-// null reports whether the next column is NULL.
-func (r *row) null() bool { return r.column < len(r.values) && r.values[r.column] == nil }
-
 func (r *row) fail(err error) {
 	if r.err == nil && err != nil {
 		r.err = fmt.Errorf("column %d: %w", r.column, err)

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,12 +25,14 @@ const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 func (t Time) MarshalText() ([]byte, error) { return t.AppendText(nil) }
 
 // AppendText implements encoding.TextAppender as String. Package time is quick at time.RFC3339
-// alone, to which the milliseconds are added.
+// alone, to which the milliseconds are added, as the last three of four digits.
 func (t Time) AppendText(b []byte) ([]byte, error) {
 	utc := time.Time(t).UTC()
 	b = utc.AppendFormat(b, time.RFC3339)
-	n := utc.Nanosecond()
-	return append(b[:len(b)-len("Z")], '.', '0'+byte(n/1e8), '0'+byte(n/1e7%10), '0'+byte(n/1e6%10), 'Z'), nil
+	end := len(b) - len("Z")
+	b = strconv.AppendInt(b[:end], 1000+int64(utc.Nanosecond())/1e6, 10)
+	b[end] = '.'
+	return append(b, 'Z'), nil
 }
 
 // UnmarshalText implements encoding.TextUnmarshaler. It returns fault.Invalid unless the text is in

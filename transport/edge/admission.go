@@ -14,9 +14,9 @@ import (
 
 // Admission is the limit of the requests of all classes that run at the same time, before their
 // lanes. It follows from how long requests take: if the queue has not drained for half a second,
-// and they take longer than Slowdown times what they take without load, fewer may run, but not so
-// few that less is served, as when messages share commits. Callers take turns, and in a queue that
-// is full the last request of the caller with the most is refused. The zero value sets no limit.
+// and they take longer than Slowdown times what they take without load, fewer may run. Callers take
+// turns, and in a queue that is full the last request of the caller with the most is refused. The
+// zero value sets no limit.
 type Admission struct {
 	Least    int           // requests that may always run; a quarter of them is no load
 	Most     int           // requests that may run if there is no overload; 0 means no limit at all

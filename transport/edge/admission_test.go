@@ -22,12 +22,9 @@ type machine struct {
 	gate  *edge.Gate
 	cores chan struct{}
 
-	mu     sync.Mutex
-	in     int           // requests that run or wait for a core
-	slow   float64       // how many times as long as usual requests take
-	shared time.Duration // what a group of requests takes besides; 0 if each goes alone
-	group  []member      // gathers while another one is under way
-	busy   bool          // one is under way
+	mu   sync.Mutex
+	in   int     // requests that run or wait for a core
+	slow float64 // how many times as long as usual requests take
 }
 
 const (
@@ -62,13 +59,9 @@ func (m *machine) serve(ctx context.Context, took time.Duration, arrive func(*ed
 	m.in++
 	took = time.Duration(float64(took) * m.slow * (1 + float64(m.in)/1000))
 	m.mu.Unlock()
-	if m.shared > 0 {
-		m.together(took)
-	} else {
-		m.cores <- struct{}{}
-		time.Sleep(took)
-		<-m.cores
-	}
+	m.cores <- struct{}{}
+	time.Sleep(took)
+	<-m.cores
 	m.mu.Lock()
 	m.in--
 	m.mu.Unlock()
@@ -164,7 +157,7 @@ func overloaded(a edge.Admission) (wrong []string) {
 	if len(unloaded.refused) > 0 {
 		wrong = append(wrong, fmt.Sprintf("%d requests were refused without load", len(unloaded.refused)))
 	}
-	over := m.offer(load{rate: capacity * 3, warmup: 3 * time.Second, span: span, from: many})[0]
+	over := m.offer(load{rate: capacity * 3, warmup: time.Second, span: span, from: many})[0]
 	if got := over.goodput(span) / peak(); got < 0.9 {
 		wrong = append(wrong, fmt.Sprintf("the goodput is %.2f of the peak", got))
 	}
@@ -183,35 +176,31 @@ func overloaded(a edge.Admission) (wrong []string) {
 // peak returns how many requests a second a machine without admission serves at most. It is called
 // in a bubble.
 var peak = sync.OnceValue(func() (best float64) {
+	const span = 5 * time.Second
 	for _, clients := range []int{cores, 2 * cores, 4 * cores} {
-		best = max(best, newMachine(edge.Admission{}).closed(clients, 5*time.Second))
+		m := newMachine(edge.Admission{})
+		var all sync.WaitGroup
+		end, served := time.Now().Add(span), make([]int, clients)
+		for c := range clients {
+			all.Go(func() {
+				random := rand.New(rand.NewPCG(2, uint64(c)))
+				for time.Now().Before(end) {
+					took := operations[[]string{"wallet", "send"}[random.IntN(2)]]
+					if m.serve(context.Background(), time.Duration(random.ExpFloat64()*float64(took)), (*edge.Gate).Arrive) == nil {
+						served[c]++
+					}
+				}
+			})
+		}
+		all.Wait()
+		total := 0
+		for _, n := range served {
+			total += n
+		}
+		best = max(best, float64(total)/span.Seconds())
 	}
 	return best
 })
-
-// closed returns how many requests a second a machine serves to clients that send the next one when
-// they have the answer.
-func (m *machine) closed(clients int, span time.Duration) float64 {
-	var all sync.WaitGroup
-	end, served := time.Now().Add(span), make([]int, clients)
-	for c := range clients {
-		all.Go(func() {
-			random := rand.New(rand.NewPCG(2, uint64(c)))
-			for time.Now().Before(end) {
-				took := operations[[]string{"wallet", "send"}[random.IntN(2)]]
-				if m.serve(context.Background(), time.Duration(random.ExpFloat64()*float64(took)), (*edge.Gate).Arrive) == nil {
-					served[c]++
-				}
-			}
-		})
-	}
-	all.Wait()
-	total := 0
-	for _, n := range served {
-		total += n
-	}
-	return float64(total) / span.Seconds()
-}
 
 // TestOverload offers three times of what the server can do. It also checks that the test finds
 // limits that do not follow from how long requests take: too high, too low, and none.

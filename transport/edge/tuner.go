@@ -17,8 +17,7 @@ import (
 // a while, not when the queue is empty: requests that end together, like messages that share a
 // commit, leave it empty for moments although others are on their way in, and so do clients that
 // pause. A longer pause ends the overload, too, or bursts that the shorter queue refuses would keep
-// it up. If requests take longer than they may, and more are served the more run, a climb finds how
-// many must run.
+// it up.
 //
 // failsafe-go's adaptivelimiter, which is kept well, does not fit. It moves its limit by
 // one or so each second, compares all operations with one average, which the overload itself moves,
@@ -38,7 +37,6 @@ type tuner struct {
 	probed  time.Time           // when the last probe began
 	before  float64             // the limit before a probe that runs; 0 if none runs
 	cut     time.Time           // when the limit was lowered; requests that began before tell nothing
-	climb   climb               // the limit below which the time of requests does not lower it
 
 	// Since the window began:
 	began       time.Time
@@ -86,9 +84,6 @@ func (t *tuner) ended(operation string, began time.Time, took time.Duration, amo
 		usual.value += (seconds - usual.value) / float64(usual.count)
 		t.seen = began.Add(took)
 	}
-	if usual != nil {
-		t.climb.ended(usual.value)
-	}
 	if began.Before(t.cut) {
 		return
 	}
@@ -108,14 +103,13 @@ func (t *tuner) tune(now time.Time, running, waiting int) (atOnce, queue int) {
 		t.over = now.Sub(t.crowded) < tunerOver && now.Sub(t.busy) < tunerIdle
 	} else if now.Sub(t.drained) >= tunerInterval {
 		t.over, t.crowded = true, now
-		t.climb.begin(now, float64(t.Least), float64(t.Most))
 	}
 	if running > t.quiet || waiting > 0 {
 		t.busy = now
 	}
 	if t.before > 0 && (t.samples >= tunerProbed || now.Sub(t.began) >= tunerProbing) {
 		t.limit, t.before = t.before, 0
-		if t.over { // or else the time that has passed counts below
+		if t.over { // without overload the limit rises below, for the time of the probe
 			t.next(now)
 		}
 	}
@@ -153,13 +147,9 @@ func (t *tuner) slope(now time.Time) {
 	if t.usual == 0 {
 		return
 	}
-	least := float64(t.Least)
-	if t.over {
-		least = t.climb.least(now, now.Sub(t.began).Seconds(), t.limit, least, float64(t.Most))
-	}
 	switch gradient := t.Slowdown * t.usual / t.took; {
 	case gradient < 1:
-		t.limit = max(min(t.limit, float64(t.most))*max(gradient, 0.1), least)
+		t.limit = max(min(t.limit, float64(t.most))*max(gradient, 0.1), float64(t.Least))
 		if gradient < 0.5 {
 			t.cut, t.took, t.usual = now, 0, 0
 		}

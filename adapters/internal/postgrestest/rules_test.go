@@ -11,6 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
+	"github.com/cicerone-go/cicerone/core/tokens"
+	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/ports"
 )
 
 // TestRules tries to break each rule with plain SQL, as a mistake at a prompt would. The tables
@@ -22,11 +25,7 @@ func TestRules(t *testing.T) {
 	_, _, err := populated(s, 1)
 	must(t, err)
 	must(t, s.Close(ctx))
-	c, err := pgx.Connect(ctx, dsn)
-	must(t, err)
-	defer func() { must(t, c.Close(ctx)) }()
-	_, err = c.Exec(ctx, "SET search_path TO "+pgx.Identifier{o.Schema}.Sanitize())
-	must(t, err)
+	c := connectTo(t, dsn, o)
 
 	_, err = c.Exec(ctx, "INSERT INTO ledger_seals SELECT user_id, seq, sha256('') FROM token_transactions WHERE seq = 1")
 	must(t, err)
@@ -43,7 +42,7 @@ func TestRules(t *testing.T) {
 		"a seal that is removed":   {"DELETE FROM ledger_seals", pgerrcode.RestrictViolation},
 		"seals that are emptied":   {"TRUNCATE ledger_seals", pgerrcode.RestrictViolation},
 		"a seal of no transaction": {"INSERT INTO ledger_seals SELECT user_id, 99, sha256('') FROM wallets", pgerrcode.ForeignKeyViolation},
-		"such a seal among others": {"INSERT INTO ledger_seals SELECT user_id, seq, sha256('') FROM token_transactions WHERE seq = 2 " +
+		"a seal of no transaction among others": {"INSERT INTO ledger_seals SELECT user_id, seq, sha256('') FROM token_transactions WHERE seq = 2 " +
 			"UNION ALL SELECT user_id, 99, sha256('') FROM wallets", pgerrcode.ForeignKeyViolation},
 		"an audit that is changed":   {"UPDATE audit_records SET action = 'x'", pgerrcode.RestrictViolation},
 		"an audit that is removed":   {"DELETE FROM audit_records", pgerrcode.RestrictViolation},
@@ -81,6 +80,33 @@ func TestRules(t *testing.T) {
 	if _, err := c.Exec(ctx, fmt.Sprintf(reservation, "1.00", "now()", "now() + '1 h'")+";"+fmt.Sprintf(reservation, "1.00", "now() + '1 h'", "now() + '2 h'")); err != nil {
 		t.Errorf("a reservation that begins when another ends: %v", err)
 	}
+}
+
+// TestRenamedSchema checks that a store may be served under another name of its schema: no rule
+// refuses what it wrote before.
+func TestRenamedSchema(t *testing.T) {
+	ctx, dsn := context.Background(), servers.Postgres(t)
+	o := fresh(t, dsn)
+	must(t, open(t, dsn, o).Close(ctx))
+	other := o
+	other.Schema += "_renamed"
+	c := connect(t, dsn)
+	_, err := c.Exec(ctx, "ALTER SCHEMA "+pgx.Identifier{o.Schema}.Sanitize()+" RENAME TO "+pgx.Identifier{other.Schema}.Sanitize())
+	must(t, err)
+	t.Cleanup(func() { runSQL(t, dsn, "DROP SCHEMA "+pgx.Identifier{other.Schema}.Sanitize()+" CASCADE") })
+	s := open(t, dsn, other)
+	_, _, err = populated(s, 1)
+	must(t, err)
+	sealer, err := tokens.NewSealer(ports.ForTokens(ports.NewStore(s, uow.Policy{})), nil, tokens.DefaultPolicy())
+	must(t, err)
+	must(t, sealer.SealAll(ctx))
+	var unsealed int
+	must(t, connectTo(t, dsn, other).QueryRow(ctx,
+		"SELECT (SELECT count(*) FROM token_transactions) - (SELECT count(*) FROM ledger_seals)").Scan(&unsealed))
+	if unsealed != 0 {
+		t.Errorf("%d transactions have no seal", unsealed)
+	}
+	must(t, s.Close(ctx))
 }
 
 // line adds a line to each wallet's ledger.

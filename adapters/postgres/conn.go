@@ -68,9 +68,9 @@ func (c *conn) later(s statement, args ...any) {
 	c.queue = append(c.queue, command{statement: s, args: args})
 }
 
-// sooner queues a check, which precedes the writes of the unit, so that none is committed if it
-// fails: then the next round trip does. of makes the command when it is sent, because most are not:
-// another statement makes the check of c.presence itself.
+// sooner queues a check. It goes out before the writes of the unit; if it fails, so does the round
+// trip, and nothing is committed. of makes the command only when it is sent: usually another
+// statement makes the check of c.presence itself.
 func (c *conn) sooner(of func() command) {
 	c.presence = nil
 	c.first = append(c.first, of)
@@ -241,7 +241,8 @@ func atOnce[T any](
 }
 
 // isUndone reports whether err means that a unit in one step has changed nothing, so that its steps
-// decide. Such a unit divides by zero if it finds only after its first change that it must not be.
+// decide. sending divides by zero if it finds that the message must not be sent when it has already
+// changed the conversation.
 func isUndone(err error) bool {
 	failed, _ := errors.AsType[*pgconn.PgError](err)
 	return errors.Is(err, errNone) || failed != nil && (isLostRace(failed) || failed.Code == pgerrcode.DivisionByZero)

@@ -84,23 +84,30 @@ func (repo eventsRepository) Number(ctx context.Context, limit int) (n int, err 
 	err = repo.write(ctx, func(c *conn) error {
 		c.later("INSERT INTO @counters (name, value) VALUES ($1, 0) ON CONFLICT (name) DO NOTHING", ports.EventCounter)
 		c.later("SELECT value FROM @counters WHERE name = $1 FOR NO KEY UPDATE", ports.EventCounter)
-		c.readByIndex()
-		taken, err := find(ctx, c, value((*row).int), numberEvents(limit), ports.EventCounter)
-		if n = int(taken); errors.Is(err, errNone) {
-			return nil
-		}
-		return err
+		return c.byIndex(func() error {
+			taken, err := find(ctx, c, value((*row).int), numberEvents(limit), ports.EventCounter)
+			if n = int(taken); errors.Is(err, errNone) {
+				return nil
+			}
+			return err
+		})
 	})
 	return n, err
 }
 
-// readByIndex makes the server plan the next statement with an index. The outbox is short when its plan
-// is made, and has many dead rows while the plan is kept: to read all of its pages would take longest
-// when it is busiest. A host's transaction keeps its own setting.
-func (c *conn) readByIndex() {
-	if c.lease != nil {
-		c.later("SELECT set_config('enable_seqscan', 'off', true)")
+// byIndex asks a question about the outbox, while the server prefers indexes in its plans. The outbox
+// is short when a plan is made, and has many dead rows while the plan is kept: to read all of its
+// pages would take longest when the server is busiest. In a host's transaction nothing is set.
+func (c *conn) byIndex(ask func() error) error {
+	if c.lease == nil {
+		return ask()
 	}
+	c.later("SELECT set_config('enable_seqscan', 'off', true)")
+	err := ask()
+	if c.frame.begin != "" { // or else the transaction has ended
+		c.later("SET LOCAL enable_seqscan TO DEFAULT")
+	}
+	return err
 }
 
 func (repo eventsRepository) After(ctx context.Context, position int64, limit int) (page []events.Numbered, err error) {
@@ -115,7 +122,7 @@ func (repo eventsRepository) After(ctx context.Context, position int64, limit in
 func (repo eventsRepository) At(ctx context.Context, positions ...int64) (found []events.Numbered, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
 		found, err = list(ctx, c, numbered.scan, "SELECT "+numbered.columns+
-			" FROM @events WHERE position = ANY((SELECT $1::bigint[])::bigint[]) ORDER BY position", notNil(positions))
+			" FROM @events WHERE position "+oneOf("$1", "bigint")+" ORDER BY position", notNil(positions))
 		return err
 	})
 	return found, err
@@ -134,12 +141,13 @@ func (repo eventsRepository) Trim(ctx context.Context, upTo int64, limit int) (t
 }
 
 func (repo eventsRepository) Backlog(ctx context.Context) (b events.Backlog, err error) {
-	err = repo.read(ctx, func(c *conn) (err error) {
-		c.readByIndex()
-		b, err = find(ctx, c, func(r *row, b *events.Backlog) { b.Highest, b.Oldest = r.int(), r.time() },
-			`SELECT coalesce((SELECT value FROM @counters WHERE name = $1), 0),
-				(SELECT created_at FROM @outbox ORDER BY arrival, place LIMIT 1)`, ports.EventCounter)
-		return err
+	err = repo.read(ctx, func(c *conn) error {
+		return c.byIndex(func() (err error) {
+			b, err = find(ctx, c, func(r *row, b *events.Backlog) { b.Highest, b.Oldest = r.int(), r.time() },
+				`SELECT coalesce((SELECT value FROM @counters WHERE name = $1), 0),
+					(SELECT created_at FROM @outbox ORDER BY arrival, place LIMIT 1)`, ports.EventCounter)
+			return err
+		})
 	})
 	return b, err
 }

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// filling gives the rows from before a migration what that has added to them, in batches, each in a
-// transaction.
+// filling fills the columns that a migration has added, in the rows that are older than it. Each
+// batch is a transaction.
 type filling struct {
-	doing string    // what Migrate does
+	doing string    // what it does, for errors
 	state statement // the table whose only row says whether it is done
 	batch statement // fills the first $2 rows after the id $1, and returns the last id
-	lacks string    // what the schema %s lacks before
+	lacks string    // why ErrOutdated is returned before that; %s is the schema
 }
 
 // fillings are in the order of their migrations.

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// kind is a kind of units. A unit that goes alone is one statement, after those that lock. Many
-// units of a kind are one statement, too, so that those that arrive together share a transaction,
-// also with units of other kinds.
+// kind is a kind of units. A unit that goes alone is one statement, after those that lock, if its
+// kind has any. Many units of a kind are one statement, too, so that those that arrive together
+// share a transaction, also with units of other kinds.
 type kind struct {
 	columns     []column  // the arguments of a unit
 	alone, once statement // a unit that goes alone, without and with a key
@@ -26,7 +26,7 @@ type kind struct {
 type step struct {
 	*kind
 	args  []any     // of columns; those of the record are missing if there is no key
-	locks []command // precede a unit that goes alone
+	locks []command // precede a unit that goes alone; none for sends
 	needs []any     // of hold
 	apart [][16]byte
 	take  func(r *row) // reads the row that the unit returns, without its place

@@ -77,7 +77,7 @@ func (repo matchingRepository) DropProfile(ctx context.Context, user id.User) er
 func (repo matchingRepository) Interests(ctx context.Context, ids ...id.Interest) (all []matching.Interest, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
 		all, err = list(ctx, c, interests.scan,
-			"SELECT "+interests.columns+" FROM @interests WHERE id "+oneOf("$1")+" ORDER BY name_folded, id", uuids(ids))
+			"SELECT "+interests.columns+" FROM @interests WHERE id "+oneOf("$1", "uuid")+" ORDER BY name_folded, id", uuids(ids))
 		return err
 	})
 	return all, err

@@ -28,17 +28,16 @@ var (
 			AND NOT EXISTS (SELECT FROM @correspondents
 				WHERE user_id = CASE voyager_id WHEN $2 THEN local_id ELSE voyager_id END AND reader_id = $2)`)
 
-	// The check of the session of the reader needs no other row of users than the access.
+	// The row of users that the access needs also serves the check of the session.
 	history = presentable{
 		historyIf("true"), historyIf("is_active AND $5 = $7 AND EXISTS (SELECT FROM @sessions WHERE " + openSession(5) + ")"),
 	}
 )
 
-// historyIf starts with a row for the access of the reader $5, in the columns of a message that has
-// no id. If it is missing, or does not meet a condition, there are no rows. Few columns make a page
-// cheap: each message has the conversation that is asked for. The limit stands in a subquery, so that
-// the server keeps its plan: for a limit that it knows, it would make a new plan for each page of
-// long conversations, which takes ten times as long as to read the page.
+// historyIf starts with a row for the access of the reader $5, in the columns of a message, without
+// an id. Without that row, or if it does not meet condition, the result is empty. The id of the
+// conversation is no column, because all messages share it. The limit stands in a subquery: see
+// hidden.
 func historyIf(condition statement) statement {
 	return `WITH access AS MATERIALIZED (
 			SELECT NULL::uuid, CASE voyager_id WHEN $5 THEN local_id ELSE voyager_id END, NULL::text, NULL::text, is_active,
@@ -221,12 +220,13 @@ var (
 	// mine selects the conversations of the viewer $1.
 	mine = talksOf("voyager", "local") + " UNION ALL " + talksOf("local", "voyager")
 
-	// Messages of a user whom the viewer blocks do not count. So many conversations have enough.
+	// Messages of a user whom the viewer blocks do not count. Each of these conversations has at
+	// least one unread message, so MaxUnread of them are enough.
 	unread = "SELECT coalesce(sum(unread), 0)::bigint FROM (SELECT unread FROM (" + mine + `) AS mine
 		WHERE unread > 0 AND NOT ` + blocking("$1", "other_id") + " LIMIT " + maxUnread + ") AS counted"
-)
 
-var maxUnread = statement(strconv.Itoa(messaging.MaxUnread))
+	maxUnread = statement(strconv.Itoa(messaging.MaxUnread))
+)
 
 // overviews reads the conversations that from names as $1 sees them. It reads people and messages
 // only for the conversations on the page, and counts no messages.

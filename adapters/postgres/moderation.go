@@ -80,7 +80,7 @@ func (repo moderationRepository) ReportsBy(
 	err = repo.read(ctx, func(c *conn) (err error) {
 		at, item := latestFirst(after)
 		all, err = list(ctx, c, reports.scan, "SELECT "+reports.columns+` FROM @reports
-			WHERE reporter_id = $4 AND (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT (SELECT $3::bigint)`,
+			WHERE reporter_id = $4 AND (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT `+hidden("$3"),
 			at, item, limited(limit), uuid(reporter))
 		return err
 	})
@@ -112,7 +112,7 @@ func (repo moderationRepository) Blocks(
 		at, item := latestFirst(after)
 		all, err = list(ctx, c, blocks.scan, "SELECT "+blocks.columns+` FROM @blocks
 			WHERE user_id = $4 AND (created_at, blocked_user_id) < ($1, $2)
-			ORDER BY created_at DESC, blocked_user_id DESC LIMIT (SELECT $3::bigint)`, at, item, limited(limit), uuid(user))
+			ORDER BY created_at DESC, blocked_user_id DESC LIMIT `+hidden("$3"), at, item, limited(limit), uuid(user))
 		return err
 	})
 	return all, err
@@ -121,7 +121,7 @@ func (repo moderationRepository) Blocks(
 func (repo moderationRepository) BlocksBetween(ctx context.Context, users, blocked []id.User) (all []moderation.Block, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
 		all, err = list(ctx, c, blocks.scan, "SELECT "+blocks.columns+
-			" FROM @blocks WHERE user_id "+oneOf("$1")+" AND blocked_user_id "+oneOf("$2"), uuids(users), uuids(blocked))
+			" FROM @blocks WHERE user_id "+oneOf("$1", "uuid")+" AND blocked_user_id "+oneOf("$2", "uuid"), uuids(users), uuids(blocked))
 		return err
 	})
 	return all, err

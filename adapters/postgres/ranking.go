@@ -12,9 +12,8 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 )
 
-// A search looks at some of the best candidates. At first it takes a few more than the page has,
-// because not many are blocked or have an inactive account, and if that is not enough, it takes
-// few.
+// A search looks at some of the best candidates. At first it takes atFirst candidates, because not
+// many are blocked or have an inactive account. If these do not fill the page, it takes few.
 const few = 128 // a page has at most 101
 
 // atFirst returns how many candidates a search for a page looks at first.
@@ -56,9 +55,9 @@ func (repo matchingRepository) Search(
 	return matches, err
 }
 
-// usual is search for a viewer who has interests, if all of these and of the wanted ones have a bit.
-// For others its profiles are not the right ones: there are no rows of interests, or one has a
-// number without a bit, or more is true in them.
+// usual is search for a viewer who has interests, if all of them and all wanted ones have a bit.
+// Otherwise its profiles do not count: then there are no rows of interests, a row has a number
+// without a bit, or more is true.
 func (c *conn) usual(q matching.Query, after *matching.Rank, limit int) (presentable, []any) {
 	fitting := where{args: []any{uuid(q.Viewer), limited(limit), atFirst(limit)}}
 	fitting.add("EXISTS (SELECT FROM mine) AND candidate.is_searchable")
@@ -158,7 +157,7 @@ func foundOf(candidates, order statement) statement {
 			` + findable("@profiles", "candidate.id = ranked.id") + ` OFFSET 0
 		) AS candidate
 		ORDER BY ` + statement(strings.ReplaceAll(string(order), "id", "ranked.id")) + `
-		LIMIT (SELECT $2::bigint))`
+		LIMIT ` + hidden("$2") + `)`
 }
 
 // ranked returns the viewer's interests by name, and then the profiles of best, each with its

@@ -17,7 +17,7 @@ func (repo moderationRepository) ReportsAbout(
 	err = repo.read(ctx, func(c *conn) (err error) {
 		at, item := latestFirst(after)
 		all, err = list(ctx, c, reports.scan, "SELECT "+reports.columns+` FROM @reports
-			WHERE reported_user_id = $4 AND (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT (SELECT $3::bigint)`,
+			WHERE reported_user_id = $4 AND (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT `+hidden("$3"),
 			at, item, limited(limit), uuid(reported))
 		return err
 	})

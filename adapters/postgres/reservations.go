@@ -38,7 +38,7 @@ func (repo reservationsRepository) Add(ctx context.Context, r reservations.Reser
 func (repo reservationsRepository) NthProposed(ctx context.Context, creator id.User, n int) (at time.Time, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
 		at, err = find(ctx, c, value((*row).time), `SELECT created_at FROM @reservations
-			WHERE creator_id = $1 ORDER BY created_at DESC LIMIT 1 OFFSET (SELECT $2::bigint)`, uuid(creator), int64(n-1))
+			WHERE creator_id = $1 ORDER BY created_at DESC LIMIT 1 OFFSET `+hidden("$2"), uuid(creator), int64(n-1))
 		return orNotFound(err, "a reservation")
 	})
 	return at, err
@@ -51,7 +51,7 @@ func (repo reservationsRepository) PendingIn(
 		_, err := find(ctx, c, func(r *row, _ *struct{}) {
 			all, own = int(r.int()), int(r.int())
 		}, `SELECT count(*), count(*) FILTER (WHERE creator_id = $2) FROM (SELECT creator_id FROM @reservations
-			WHERE conversation_id = $1 AND status = 'pending' LIMIT (SELECT $3::bigint)) AS pending`,
+			WHERE conversation_id = $1 AND status = 'pending' LIMIT `+hidden("$3")+`) AS pending`,
 			uuid(conversation), uuid(creator), limited(limit))
 		return err
 	})
@@ -171,7 +171,7 @@ func (repo reservationsRepository) InConversation(
 	err = repo.read(ctx, func(c *conn) (err error) {
 		at, item := latestFirst(after)
 		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+` FROM @reservations
-			WHERE conversation_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT (SELECT $4::bigint)`,
+			WHERE conversation_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT `+hidden("$4"),
 			uuid(conversation), at, item, limited(limit))
 		return err
 	})
@@ -190,10 +190,10 @@ func (repo reservationsRepository) Of(
 			q.add("status = ?", string(status))
 		}
 		pageOf := func(role statement) statement {
-			return "(SELECT * FROM @reservations WHERE " + role + " = $1 AND " + q.text() + " ORDER BY created_at DESC, id DESC LIMIT (SELECT $4::bigint))"
+			return "(SELECT * FROM @reservations WHERE " + role + " = $1 AND " + q.text() + " ORDER BY created_at DESC, id DESC LIMIT " + hidden("$4") + ")"
 		}
 		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+" FROM ("+
-			pageOf("voyager_id")+" UNION ALL "+pageOf("local_id")+") AS reservations ORDER BY created_at DESC, id DESC LIMIT (SELECT $4::bigint)", q.args...)
+			pageOf("voyager_id")+" UNION ALL "+pageOf("local_id")+") AS reservations ORDER BY created_at DESC, id DESC LIMIT "+hidden("$4"), q.args...)
 		return err
 	})
 	return all, err
@@ -234,7 +234,7 @@ func (repo reservationsRepository) Agenda(
 			q.add("date < ?", a.To)
 		}
 		pageOf := func(role statement) statement {
-			return "(SELECT * FROM @reservations WHERE " + role + " = $1 AND " + q.text() + " ORDER BY date, id LIMIT (SELECT $4::bigint))"
+			return "(SELECT * FROM @reservations WHERE " + role + " = $1 AND " + q.text() + " ORDER BY date, id LIMIT " + hidden("$4") + ")"
 		}
 		pages := pageOf("voyager_id") + " UNION ALL " + pageOf("local_id")
 		switch a.Role {
@@ -244,7 +244,7 @@ func (repo reservationsRepository) Agenda(
 			pages = pageOf("local_id")
 		}
 		all, err = list(ctx, c, bookings.scan, "SELECT "+bookings.columns+" FROM ("+pages+
-			") AS reservations ORDER BY date, id LIMIT (SELECT $4::bigint)", q.args...)
+			") AS reservations ORDER BY date, id LIMIT "+hidden("$4"), q.args...)
 		return err
 	})
 	return all, err

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// answers are the results of a round trip, in the order of its commands. A pgx.BatchResults has
-// them.
+// answers are the results of a round trip, in the order of its commands. pgx.BatchResults
+// implements it.
 type answers interface {
 	Query() (pgx.Rows, error)
 	Exec() (pgconn.CommandTag, error)
@@ -19,18 +19,23 @@ type answers interface {
 
 // answer is the result of a single command that was sent without a batch.
 type answer struct {
-	rows pgx.Rows // never nil
+	rows pgx.Rows
 	err  error
 }
 
 func (a answer) Query() (pgx.Rows, error) { return a.rows, a.err }
 
-func (a answer) Exec() (pgconn.CommandTag, error) {
-	a.rows.Close()
-	return a.rows.CommandTag(), a.rows.Err()
+func (a answer) Exec() (tag pgconn.CommandTag, err error) {
+	if err = a.Close(); err == nil {
+		tag = a.rows.CommandTag()
+	}
+	return tag, err
 }
 
 func (a answer) Close() error {
+	if a.err != nil { // then the pgx.Tx of a host may have returned no rows
+		return a.err
+	}
 	a.rows.Close()
 	return a.rows.Err()
 }

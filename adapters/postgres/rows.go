@@ -69,11 +69,13 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 }
 
 // disagreeing has, for each table with values that are made of other rows, a query for the first $2
-// ids after $1, and the column of each whose value is wrong, or NULL.
+// ids after $1, and the column of each whose value is wrong, or NULL. atOnce is how many of its rows a
+// statement compares: it reads all messages of a conversation, and must end in time.
 var disagreeing = []struct {
-	table *ports.Table
-	query statement
-}{{ports.Profiles, bitsDisagreeing}, {ports.Conversations, talksDisagreeing}}
+	table  *ports.Table
+	query  statement
+	atOnce int
+}{{ports.Profiles, bitsDisagreeing, 1000}, {ports.Conversations, talksDisagreeing, 20}}
 
 // Disagreeing implements audit.Derived.
 func (r rows) Disagreeing(ctx context.Context) iter.Seq2[audit.Disagreement, error] {
@@ -83,7 +85,7 @@ func (r rows) Disagreeing(ctx context.Context) iter.Seq2[audit.Disagreement, err
 				err := r.read(ctx, func(c *conn) (err error) {
 					page, err = list(ctx, c, func(r *row, d *audit.Disagreement) {
 						d.Table, d.ID, d.Column = of.table.Name, r.id(), r.text()
-					}, of.query, after, int64(batchToFill))
+					}, of.query, after, int64(of.atOnce))
 					return err
 				})
 				if err != nil {
@@ -95,7 +97,7 @@ func (r rows) Disagreeing(ctx context.Context) iter.Seq2[audit.Disagreement, err
 						return
 					}
 				}
-				if len(page) < batchToFill {
+				if len(page) < of.atOnce {
 					break
 				}
 			}

@@ -43,7 +43,7 @@ func (repo moderationRepository) Sanctions(
 	err = repo.read(ctx, func(c *conn) (err error) {
 		at, item := latestFirst(after)
 		all, err = list(ctx, c, sanctions.scan, "SELECT "+sanctions.columns+` FROM @sanctions
-			WHERE user_id = $4 AND (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT (SELECT $3::bigint)`,
+			WHERE user_id = $4 AND (created_at, id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT `+hidden("$3"),
 			at, item, limited(limit), uuid(user))
 		return err
 	})

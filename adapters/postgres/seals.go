@@ -29,9 +29,9 @@ func allChains(limit int) statement {
 }
 
 // unsealedChains finds the chains that lack seals. Transactions of one wallet are committed in the
-// order of seq, and sealed in this order. So if the last recent one is sealed, the others are. OFFSET 0
-// keeps plans from reading the ledger in the order of users. The server sees the least id, $1, because
-// it would read the whole ledger if it expected more than few recent rows.
+// order of seq, and sealed in this order. So if the last recent one is sealed, the others are.
+// OFFSET 0 keeps plans from reading the ledger in the order of users. $1 is not in a subquery: the
+// planner must see that few rows are recent, or it reads the whole ledger.
 var unsealedChains = chainsOf(`SELECT user_id, seq FROM @wallets WHERE user_id IN (SELECT user_id
 		FROM (SELECT user_id, max(seq) AS seq
 			FROM (SELECT user_id, seq FROM @token_transactions WHERE id >= $1 OFFSET 0) AS recent

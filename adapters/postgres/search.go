@@ -34,8 +34,8 @@ func among(fitting statement) statement {
 }
 
 // findable returns those of some rows of profiles, called candidate, that meet a condition and that
-// the viewer $1 may find at all. It is matching.Sight.Findable. The server reads the blocks of the
-// viewer, and those of the viewer by others, once for all candidates.
+// the viewer $1 may find at all. It is matching.Sight.Findable. The server reads the blocks by the
+// viewer and of the viewer once, and not for each candidate.
 func findable(candidates, fitting statement) statement {
 	return "SELECT candidate.* FROM " + candidates + ` AS candidate
 		JOIN @users ON users.id = candidate.user_id AND users.is_active

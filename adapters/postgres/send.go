@@ -47,11 +47,8 @@ var sendingColumns = []column{
 //     wallet closed, the conversation has been changed already, and the division by zero rolls
 //     everything back.
 //   - A unit with the same key: the record violates its constraint, which rolls everything back.
-//   - A block, a deactivation, the erasure of the other, or the end of the session: the message is
-//     sent if that was committed after the statement began, as it is by the steps if that is
-//     committed after their check.
-//   - An answer elsewhere, or a payment to the sender: if the statement does not see it, it changes
-//     nothing.
+//   - A block, a deactivation, the erasure of the other, or the end of the session: if it is committed after the statement began, the message is sent. The steps do the same if it is committed after their check.
+//   - The other writes to the sender in the pair's second conversation, or the sender gets tokens: the statement may not see it, and then changes nothing.
 //
 // If it changes nothing, the steps decide, which hold the rows before they read. To look for an
 // answer of the other with EXISTS may read all who have ever written to the sender.

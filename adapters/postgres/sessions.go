@@ -97,7 +97,7 @@ func (repo usersRepository) Sessions(
 		}
 		all, err = list(ctx, c, sessions.scan, "SELECT "+sessions.columns+" FROM @sessions WHERE user_id = $1"+live+`
 			AND (created_at, id) < ($2, $3) AND created_at > $4 AND last_used_at > $5
-			ORDER BY created_at DESC, id DESC LIMIT (SELECT $6::bigint)`,
+			ORDER BY created_at DESC, id DESC LIMIT `+hidden("$6"),
 			uuid(user), at, item, f.CreatedAfter, f.UsedAfter, limited(limit))
 		return err
 	})
@@ -114,7 +114,7 @@ func (repo usersRepository) ActiveSessions(
 		}
 		active, err = list(ctx, c, func(r *row, s *id.Session) { r.UUID("id", (*[16]byte)(s), ports.Required) },
 			`SELECT sessions.id FROM @sessions JOIN @users ON users.id = sessions.user_id
-			WHERE sessions.id `+oneOf("$1")+live+` AND sessions.created_at > $2 AND last_used_at > $3 AND is_active`,
+			WHERE sessions.id `+oneOf("$1", "uuid")+live+` AND sessions.created_at > $2 AND last_used_at > $3 AND is_active`,
 			uuids(ids), f.CreatedAfter, f.UsedAfter)
 		return err
 	})
@@ -176,7 +176,7 @@ func (repo usersRepository) PurgeSessions(ctx context.Context, before time.Time,
 func (repo usersRepository) AddReset(ctx context.Context, r users.Reset, keep int) error {
 	return repo.write(ctx, func(c *conn) error {
 		c.later(`DELETE FROM @password_resets WHERE id IN (SELECT id FROM @password_resets
-			WHERE user_id = $1 ORDER BY expires_at DESC, id DESC OFFSET (SELECT $2::bigint))`, uuid(r.UserID), limited(keep-1))
+			WHERE user_id = $1 ORDER BY expires_at DESC, id DESC OFFSET `+hidden("$2")+`)`, uuid(r.UserID), limited(keep-1))
 		c.later(resets.insert, resets.args(r)...)
 		return nil
 	})

@@ -83,7 +83,7 @@ func (repo matchingRepository) People(
 ) (people []matching.Person, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
 		people, err = list(ctx, c, scanPerson,
-			"SELECT "+personBy("$1")+" "+fromOther+" WHERE other.id "+oneOf("$2"), uuid(viewer), uuids(ids))
+			"SELECT "+personBy("$1")+" "+fromOther+" WHERE other.id "+oneOf("$2", "uuid"), uuid(viewer), uuids(ids))
 		return err
 	})
 	return people, err

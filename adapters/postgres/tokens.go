@@ -17,7 +17,7 @@ var (
 	moveBalance = `UPDATE @wallets SET balance = balance + $2, seq = seq + 1
 		WHERE user_id = $1 AND balance + $2 BETWEEN 0 AND $3 RETURNING ` + wallets.columns
 
-	holdWallets = "SELECT " + wallets.columns + " FROM @wallets WHERE user_id " + oneOf("$1") + " ORDER BY user_id FOR NO KEY UPDATE"
+	holdWallets = "SELECT " + wallets.columns + " FROM @wallets WHERE user_id " + oneOf("$1", "uuid") + " ORDER BY user_id FOR NO KEY UPDATE"
 )
 
 const setBalance statement = "UPDATE @wallets SET balance = $2, seq = $3 WHERE user_id = $1"
@@ -137,7 +137,7 @@ func (repo tokensRepository) Transactions(
 			first = *below
 		}
 		lines, err = list(ctx, c, transactions.scan, "SELECT "+transactions.columns+` FROM @token_transactions
-			WHERE user_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT (SELECT $3::bigint)`, uuid(user), first, limited(limit))
+			WHERE user_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT `+hidden("$3"), uuid(user), first, limited(limit))
 		return err
 	})
 	return lines, err

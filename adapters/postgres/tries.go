@@ -36,7 +36,7 @@ func (repo usersRepository) HoldTries(ctx context.Context, hashes ...users.Secre
 		for i := range hashes {
 			wanted[i] = hashes[i][:]
 		}
-		counts, err = list(ctx, c, tries.scan, "SELECT "+tries.columns+" FROM @tries WHERE hash = ANY((SELECT $1::bytea[])::bytea[])", wanted)
+		counts, err = list(ctx, c, tries.scan, "SELECT "+tries.columns+" FROM @tries WHERE hash "+oneOf("$1", "bytea"), wanted)
 		return err
 	})
 	return counts, err

@@ -23,7 +23,7 @@ type unit struct {
 	conn *conn
 }
 
-// read calls f with the unit's connection. f sends a single statement, so that it sees one moment.
+// read calls f with the unit's connection. f sends a single query, so that it sees one moment.
 func (u *unit) read(ctx context.Context, f func(c *conn) error) error {
 	return u.Call(ctx, false, func() error { return f(u.conn) })
 }

@@ -28,7 +28,7 @@ var (
 	// message.
 	holdUser = readUser + " FOR NO KEY UPDATE"
 
-	pinUsers = "SELECT " + people.columns + " FROM @users WHERE id " + oneOf("$1") + " ORDER BY id FOR SHARE"
+	pinUsers = "SELECT " + people.columns + " FROM @users WHERE id " + oneOf("$1", "uuid") + " ORDER BY id FOR SHARE"
 
 	holdAdmins = "SELECT " + people.columns + ` FROM @users
 		WHERE id = $1 OR role = 'admin' AND is_active ORDER BY id FOR NO KEY UPDATE`

@@ -56,9 +56,10 @@ func New(store *uow.Store[Tx]) *Auditor { return &Auditor{store: store} }
 
 // Audit reads all rows in one snapshot, table by table, and returns the rules that they break. It
 // changes nothing, and its findings hold no message, address or password. It takes time for all
-// rows, and memory for what it has to find again: 24 bytes for a message, and some hundreds for each
-// user, conversation, reservation, session, aggregate of events, and message that names an image. It
-// returns the errors of the store; a broken rule is not an error. It may run more than once.
+// rows, and memory for what its later checks need: 24 bytes for a message, and some hundreds for
+// each user, conversation, reservation, session, aggregate of events, and message that names an
+// image. It returns the errors of the store; a broken rule is not an error. It may run more than
+// once.
 //
 // These are the rules, by the names in Violation.Rule:
 //
@@ -235,8 +236,8 @@ func (a *audit) each(ctx context.Context, table string, f func(r record)) error 
 	return nil
 }
 
-// eachInOrder is each for an f that may fail.
-func (a *audit) eachInOrder(ctx context.Context, table string, f func(r record) error) error {
+// eachTry is each for an f that may fail, which is not called again after an error.
+func (a *audit) eachTry(ctx context.Context, table string, f func(r record) error) error {
 	var failed error
 	err := a.each(ctx, table, func(r record) {
 		if failed == nil {

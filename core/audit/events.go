@@ -16,7 +16,7 @@ func (a *audit) checkEvents(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	aside := map[int64]bool{} // the positions of events that are set aside, and whether there is one
+	aside := map[int64]bool{} // the positions that are set aside, and whether the event exists
 	if err := a.each(ctx, "set_aside_events", func(r record) { aside[r.int("position")] = false }); err != nil {
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // table is what an audit remembers of the rows of a table, which come in ascending order of their
-// ids. A map would take three times as much memory, and a pointer for each row as much again.
+// ids. A map would take three times as much memory, and a map of pointers four times.
 type table[K ~[16]byte, R any] struct {
 	blocks [][]entry[K, R] // all but the last one are full
 	rows   int

@@ -36,7 +36,8 @@ type sent struct {
 	charged bool  // a transaction has paid for it
 }
 
-// stray is a message whose conversation or sender is not as it must be.
+// stray marks a message whose conversation does not exist, or whose sender does not take part in
+// it.
 const stray = -1
 
 // origin is where a message is from.
@@ -65,7 +66,7 @@ func (a *audit) originOf(message id.Message, m sent) (from origin, pair particip
 
 func (a *audit) checkConversations(ctx context.Context) error {
 	pairs := map[participants]id.Conversation{}
-	return a.eachInOrder(ctx, "conversations", func(r record) error {
+	return a.eachTry(ctx, "conversations", func(r record) error {
 		conversation := id.Conversation(r.id("id"))
 		pair := participants{voyager: r.id("voyager_id"), local: r.id("local_id")}
 		if _, err := a.conversations.add(conversation, pair); err != nil {
@@ -85,7 +86,7 @@ func (a *audit) checkConversations(ctx context.Context) error {
 }
 
 func (a *audit) checkMessages(ctx context.Context) error {
-	return a.eachInOrder(ctx, "messages", func(r record) error {
+	return a.eachTry(ctx, "messages", func(r record) error {
 		message, conversation, sender := id.Message(r.id("id")), id.Conversation(r.id("conversation_id")),
 			id.User(r.id("user_id"))
 		if image := r.text("attachment"); image != "" {

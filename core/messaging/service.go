@@ -195,15 +195,15 @@ func Enter(ctx context.Context, tx Tx, caller id.User, conversation id.Conversat
 
 // admit checks the caller, given the standing and the error that the repository returned.
 func admit(s Standing, err error, caller id.User) error {
-	if err := entered(err); err != nil {
+	if err := accessError(err); err != nil {
 		return err
 	}
 	return s.Admit(caller)
 }
 
-// entered returns the error of a use case for that with which the repository returned a
+// accessError returns the error of the use case for err, which the repository returned for a
 // conversation.
-func entered(err error) error {
+func accessError(err error) error {
 	if errors.Is(err, fault.NotFound) {
 		return ErrNotFound
 	}
@@ -219,7 +219,7 @@ func (s *Service) Messages(ctx context.Context, caller id.User, conversation id.
 	err := s.deps.Store.View(ctx, func(ctx context.Context, tx Tx) (err error) {
 		p, err = page.Read(r, PlaceOfMessage, func(after *page.Moment, limit int) ([]Message, error) {
 			access, messages, err := tx.Messaging().History(ctx, conversation, caller, after, limit)
-			if err := entered(err); err != nil {
+			if err := accessError(err); err != nil {
 				return nil, err
 			}
 			if !access.Active {

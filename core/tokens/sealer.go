@@ -45,9 +45,10 @@ const (
 	sealedAtOnce = 500 // transactions that one unit seals
 	chainsAtOnce = 500 // chains that one unit reads
 
-	// How much later than its id, by the clocks of all servers, a transaction is committed and still
-	// found by its time: by the next round, and by the next round that looks further back. To look
-	// further back reads many transactions that are sealed. The sweep finds those that are later.
+	// How long after the time of its id, by the clocks of all servers, a transaction may be
+	// committed so that the next round still finds it, or the next round that looks further back.
+	// Not every round looks that far, because most of what it reads then is sealed. The sweep finds
+	// what is later.
 	usualLateness   = time.Second
 	longestLateness = 15 * time.Second
 

@@ -26,14 +26,15 @@ func collectSeldom() {
 	}
 }
 
-// adjustPercent sets the percentage of the garbage collector, which is set to a value now, by what
-// is in use, and does so again after each collection.
+// adjustPercent sets the percentage of the collector, which is set now, for what is in use, and
+// again after each collection.
 func adjustPercent(set int) {
 	if percent := percentFor(inUse()); percent != set {
 		debug.SetGCPercent(percent)
 		set = percent
 	}
-	// The next collection finds the object unreachable. A pointer gives it memory of its own.
+	// The next collection frees the object. The pointer in it keeps it out of the blocks that small
+	// objects share.
 	runtime.AddCleanup(new(struct{ _ *byte }), adjustPercent, set)
 }
 

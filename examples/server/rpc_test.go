@@ -99,7 +99,7 @@ func reflectServices(ctx context.Context, conn *grpc.ClientConn) error {
 		return err
 	}
 	err = stream.Send(&grpc_reflection_v1.ServerReflectionRequest{MessageRequest: &grpc_reflection_v1.ServerReflectionRequest_ListServices{}})
-	if err != nil {
+	if err != nil && !errors.Is(err, io.EOF) { // Recv tells why the stream has ended already
 		return err
 	}
 	answer, err := stream.Recv()

@@ -16,7 +16,7 @@ func messagesAccessed(f *fixture) {
 	talk := f.conversation(ada, ben)
 	f.conversation(cleo, ada)
 	sent := []messaging.Message{f.message(talk, ada, noon)}
-	f.block(ben.ID, ada.ID) // this matters to who writes
+	f.block(ben.ID, ada.ID) // a block forbids writing, not reading
 	history := func(of id.Conversation, reader users.User) (access messaging.Access, all []messaging.Message, err error) {
 		err = f.store.View(f.ctx, func(ctx context.Context, tx ports.Tx) (err error) {
 			access, all, err = tx.Messaging().History(ctx, of, reader.ID, nil, 10)

@@ -24,8 +24,9 @@ const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 // MarshalText implements encoding.TextMarshaler as String.
 func (t Time) MarshalText() ([]byte, error) { return t.AppendText(nil) }
 
-// AppendText implements encoding.TextAppender as String. Package time is quick at time.RFC3339
-// alone, to which the milliseconds are added, as the last three of four digits.
+// AppendText implements encoding.TextAppender as String. AppendFormat has a fast path for
+// time.RFC3339 only, so the milliseconds are added here: 1000 more keeps their leading zeros, and
+// the point replaces that digit.
 func (t Time) AppendText(b []byte) ([]byte, error) {
 	utc := time.Time(t).UTC()
 	b = utc.AppendFormat(b, time.RFC3339)

@@ -15,7 +15,6 @@ import (
 
 	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
-	"github.com/cicerone-go/cicerone/adapters/postgres"
 	"github.com/cicerone-go/cicerone/core/fault"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/messaging"
@@ -36,15 +35,6 @@ const wrongTalks = `SELECT count(*) FROM conversations AS c WHERE
 		(SELECT count(*) FROM messages WHERE conversation_id = c.id AND user_id = local_id),
 		(SELECT count(*) FROM messages WHERE conversation_id = c.id AND user_id = local_id AND read),
 		(SELECT count(*) FROM messages WHERE conversation_id = c.id AND user_id = voyager_id AND read))`
-
-// in returns a connection whose statements find the tables of a store.
-func in(t testing.TB, dsn string, o postgres.Options) *pgx.Conn {
-	t.Helper()
-	c := connect(t, dsn)
-	_, err := c.Exec(context.Background(), "SET search_path TO "+pgx.Identifier{o.Schema}.Sanitize())
-	must(t, err)
-	return c
-}
 
 // TestWrongCountsAreFound changes what a conversation has of its messages, one column after the
 // other, and audits the store.
@@ -67,7 +57,7 @@ func TestWrongCountsAreFound(t *testing.T) {
 		_, err = c.Messaging.Read(ctx, p.Local, p.Talk, m.ID, "")
 		must(t, err)
 	}
-	db := in(t, dsn, o)
+	db := connectTo(t, dsn, o)
 	for column, change := range map[string]string{
 		"":             "voyager_sent = voyager_sent",
 		"latest_id":    "latest_id = gen_random_uuid()",
@@ -123,7 +113,7 @@ func TestSendsBesideOthers(t *testing.T) {
 		Store: ports.ForMessaging(c.Store), Ledger: tokens.NewLedger(ids), Images: noImages{}, Clock: clock.Now, IDs: ids, Policy: policy,
 	})
 	must(t, err)
-	db, observer := in(t, dsn, o), connect(t, dsn)
+	db, observer := connectTo(t, dsn, o), connect(t, dsn)
 	const (
 		message = `INSERT INTO messages (id, conversation_id, user_id, content, read, created_at)
 			SELECT gen_random_uuid(), id, %[1]s_id, 'hi', false, coalesce(latest_at, created_at) + interval '1 day' FROM conversations WHERE id = $1;

@@ -148,3 +148,12 @@ func connect(t testing.TB, dsn string) *pgx.Conn {
 	t.Cleanup(func() { _ = conn.Close(context.Background()) }) // the server may be gone
 	return conn
 }
+
+// connectTo makes a connection whose statements find the tables of a store.
+func connectTo(t testing.TB, dsn string, o postgres.Options) *pgx.Conn {
+	t.Helper()
+	c := connect(t, dsn)
+	_, err := c.Exec(context.Background(), "SET search_path TO "+pgx.Identifier{o.Schema}.Sanitize())
+	must(t, err)
+	return c
+}

@@ -270,8 +270,8 @@ func TestGroupCommit(t *testing.T) {
 }
 
 // TestGroupWaitsForNoLock holds the wallet of one voyager, the conversation of another, as an
-// acceptance of a third does, the calendar of a local, and keys that two others use elsewhere. Those
-// who act at the same time do not wait for them.
+// acceptance of a third does, the calendar of a local, and the keys of two others, used by another
+// transaction. Those who act at the same time do not wait for them.
 func TestGroupWaitsForNoLock(t *testing.T) {
 	patient := postgres.Options{MaxConns: 40, LockTimeout: time.Minute, StatementTimeout: time.Minute}
 	s := newCrowd(t, patient, 16)

@@ -161,11 +161,7 @@ func TestFillingContinues(t *testing.T) {
 		}
 	}
 	must(t, s.Close(ctx))
-	db, err := pgx.Connect(ctx, dsn)
-	must(t, err)
-	defer func() { must(t, db.Close(ctx)) }()
-	_, err = db.Exec(ctx, "SET search_path TO "+pgx.Identifier{o.Schema}.Sanitize())
-	must(t, err)
+	db := connectTo(t, dsn, o)
 	wrong := func() (n int) {
 		t.Helper()
 		must(t, db.QueryRow(ctx, wrongTalks).Scan(&n))

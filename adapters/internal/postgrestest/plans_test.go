@@ -128,10 +128,11 @@ func TestOutboxIsReadByItsIndex(t *testing.T) {
 	must(t, err)
 	number := func() (n int) {
 		t.Helper()
+		must(t, store.Run(ctx, uow.Read, func(ctx context.Context, tx ports.Tx) error {
+			_, err := tx.Events().Backlog(ctx)
+			return err
+		}))
 		must(t, store.Run(ctx, uow.Write, func(ctx context.Context, tx ports.Tx) (err error) {
-			if _, err := tx.Events().Backlog(ctx); err != nil {
-				return err
-			}
 			n, err = tx.Events().Number(ctx, 500)
 			return err
 		}))

@@ -28,11 +28,7 @@ const wrongBits = `SELECT count(*) FROM profiles WHERE
 func derivedAgree(t testing.TB, dsn string, o postgres.Options) {
 	t.Helper()
 	ctx := context.Background() // also after the test
-	c, err := pgx.Connect(ctx, dsn)
-	must(t, err)
-	defer func() { must(t, c.Close(ctx)) }()
-	_, err = c.Exec(ctx, "SET search_path TO "+pgx.Identifier{o.Schema}.Sanitize())
-	must(t, err)
+	c := connectTo(t, dsn, o)
 	for what, query := range map[string]string{
 		"the bits of %d profiles": wrongBits, "the counts or the latest messages of %d conversations": wrongTalks,
 	} {

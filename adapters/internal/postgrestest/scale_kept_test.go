@@ -129,7 +129,7 @@ func (s *scale) useAll(dsn string) {
 
 var errUndone = errors.New("done, and undone")
 
-// workInTheBackground asks what a server asks without being asked, in a unit that is rolled back.
+// workInTheBackground runs what a server does in the background, in a unit that is rolled back.
 func (s *scale) workInTheBackground() {
 	s.Helper()
 	now := begun.Add(year)

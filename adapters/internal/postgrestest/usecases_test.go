@@ -83,7 +83,7 @@ func (w *wire) do(t *testing.T, pool *pgxpool.Pool, o postgres.Options, u commun
 	must(t, err)
 	if guarded {
 		caller := s.Voyager
-		if u.Name == "accept" { // in a statement that checks the session of the one who accepts
+		if u.Name == "accept" || u.Name == "read a page of messages" { // statements that check the session of the local
 			caller = s.Local
 			_, err := s.Users.SignIn(ctx, users.SignIn{Email: "local0@example.org", Password: community.Password})
 			must(t, err)

@@ -63,9 +63,10 @@ func (v variant) keep(from statement) statement {
 }
 
 // notUsed excludes a unit if the statement sees a record of its key. The record of a concurrent
-// unit with the same key makes the statement fail.
+// unit with the same key makes the statement fail. With NOT EXISTS, a plan that was made when there
+// were few records would read all of them.
 const notUsed statement = `
-			AND NOT EXISTS (SELECT FROM @idempotency_records WHERE owner = {key_owner} AND key = {key_name})`
+			AND (SELECT true FROM @idempotency_records WHERE owner = {key_owner} AND key = {key_name}) IS NULL`
 
 // newKind returns a kind with a name that no other has. held is the query by which hold finds the
 // places that it returns, and locking the CTEs before it.

@@ -64,7 +64,7 @@ func (v variant) keep(from statement) statement {
 
 // notUsed excludes a unit if the statement sees a record of its key. The record of a concurrent
 // unit with the same key makes the statement fail. With NOT EXISTS, a plan that was made when there
-// were few records would read all of them.
+// were few records would join all of them.
 const notUsed statement = `
 			AND (SELECT true FROM @idempotency_records WHERE owner = {key_owner} AND key = {key_name}) IS NULL`
 

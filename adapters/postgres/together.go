@@ -51,8 +51,9 @@ func transpose(n int, all []int, row func(place int) []any) []any {
 
 // generally makes the server plan the statements of groups once for each connection. Their arrays
 // are short, so that it finds plans for just their lengths cheaper, and would plan anew for each
-// group, which takes longer than the statements do.
-const generally statement = "SET LOCAL plan_cache_mode = force_generic_plan"
+// group, which takes longer than the statements do. And it makes it find rows by their keys: a plan
+// that was made when a table had next to no rows would read all of them later.
+const generally statement = "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)"
 
 // commitTogether commits units in one transaction and one round trip. Each is done or not for
 // itself, and sees those before it of its kind that have something in common with it. If the

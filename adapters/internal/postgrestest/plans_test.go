@@ -13,6 +13,7 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 	"github.com/cicerone-go/cicerone/adapters/postgres"
 	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -161,5 +162,49 @@ func TestOutboxIsReadByItsIndex(t *testing.T) {
 		if plan := strings.Join(lines, "\n"); strings.Contains(plan, "Seq Scan on outbox_batches") {
 			t.Errorf("the plan of an empty outbox reads all pages:\n%s", plan)
 		}
+	}
+}
+
+// TestGroupsFindRowsByTheirKeys checks the plan of messages with keys that share a commit. It is made
+// while the tables have next to no rows, and must not read all of them later.
+func TestGroupsFindRowsByTheirKeys(t *testing.T) {
+	ctx, dsn := context.Background(), servers.Postgres(t)
+	o := fresh(t, dsn)
+	o.MaxConns = 4
+	pool := hostPool(t, dsn, o)
+	store, err := postgres.New(ctx, pool, o)
+	must(t, err)
+	s := crowdOver(t, dsn, o, store, 8)
+	runSQL(t, dsn, "VACUUM ANALYZE")
+	for round := range 20 {
+		var all []*act
+		for i, p := range s.pairs {
+			all = append(all, s.sends(p.Voyager, p.Talk, "hello", idempotency.Key(fmt.Sprintf("key-%d-%d", round, i)), nil))
+		}
+		s.check(all...)
+	}
+	found := 0
+	for _, c := range pool.AcquireAllIdle(ctx) {
+		rows, err := c.Query(ctx, `SELECT 'EXPLAIN EXECUTE "' || name || '" (' || repeat('NULL, ', cardinality(parameter_types) - 1) || 'NULL)'
+			FROM pg_prepared_statements WHERE statement LIKE '%UPDATE%conversations%idempotency_records%' AND statement LIKE '%unnest(%'`)
+		must(t, err)
+		explain, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		must(t, err)
+		for _, statement := range explain {
+			found++
+			_, err := c.Exec(ctx, "SET plan_cache_mode = force_generic_plan") // keeps the plan
+			must(t, err)
+			rows, err := c.Query(ctx, statement, pgx.QueryExecModeSimpleProtocol)
+			must(t, err)
+			lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			must(t, err)
+			if plan := strings.Join(lines, "\n"); strings.Contains(plan, "Seq Scan") {
+				t.Errorf("the plan of a group reads a whole table:\n%s", plan)
+			}
+		}
+		c.Release()
+	}
+	if found == 0 {
+		t.Error("no messages shared a commit")
 	}
 }

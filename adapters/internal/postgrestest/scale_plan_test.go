@@ -52,9 +52,9 @@ func (r *recorder) keep(sql string, args []any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	first := strings.Fields(sql)[0]
-	switch first {
-	case "BEGIN", "COMMIT", "SET":
-		r.general = sql == "SET LOCAL plan_cache_mode = force_generic_plan"
+	general := strings.Contains(sql, "force_generic_plan")
+	if general || first == "BEGIN" || first == "COMMIT" {
+		r.general = general
 		return
 	}
 	writes := first == "INSERT" || first == "UPDATE" || first == "DELETE"

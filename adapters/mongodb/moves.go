@@ -73,7 +73,7 @@ func (t *txn) tryMove(ctx context.Context, m *move) (*meeting, error) {
 	if err := t.queueFor(ctx, m.turns(there)...); err != nil {
 		return nil, err
 	}
-	if t.waits > before { // another unit may have changed what was read
+	if t.waits > before { // it waited for another unit, so read again
 		if there, err = t.meet(ctx, m); err != nil {
 			return nil, err
 		}

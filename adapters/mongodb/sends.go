@@ -20,8 +20,8 @@ import (
 var _ messaging.Sender = messagingRepository{}
 
 var (
-	// errNone says that a command was not done in one step, because a check failed or its result is not
-	// known. The command is then done step by step.
+	// errNone is returned if a command was not done in one step: a check failed, or its result is
+	// not known. The caller then does the command step by step.
 	errNone = errors.New("the command was not done in one step")
 
 	errWhole = errors.New("the unit of work is committed")

@@ -27,7 +27,7 @@ type conn struct {
 	begun bool             // the begin statement was sent
 	ended bool             // the last round trip's time ended before its response came, so the server was asked to cancel it
 	whole bool             // the unit was committed in one round trip: see atOnce
-	first []func() command // make the checks that go out before the queue, and whose errors end the unit
+	first []func() command // checks, sent before the queue; an error of one ends the unit
 
 	presence *users.Presence // whose check is the only one of first; nil if there is none, or there are others
 	queue    []command

@@ -12,7 +12,7 @@ import (
 // batch is a transaction.
 type filling struct {
 	doing string    // what it does, for errors
-	state statement // the table whose only row says whether it is done
+	state statement // a table with one row, whose column done is true if all rows are filled
 	batch statement // fills the first $2 rows after the id $1, and returns the last id
 	lacks string    // why ErrOutdated is returned before that; %s is the schema
 }
@@ -50,7 +50,8 @@ func (f filling) run(ctx context.Context, db *sql.Conn) error {
 	return translate(ctx, err)
 }
 
-// bare returns the text of a statement for a connection whose search_path begins with the schema.
+// bare returns a statement without the name of the schema. The search_path of the connection must
+// begin with it.
 func bare(s statement) string { return strings.ReplaceAll(string(s), "@", "") }
 
 // check returns an error unless all rows are filled.

@@ -25,8 +25,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// wrongTalks counts the conversations whose latest message or counts are not those of their
-// messages.
+// wrongTalks returns the number of conversations that disagree with their messages: in the latest
+// one, or in a count.
 const wrongTalks = `SELECT count(*) FROM conversations AS c WHERE
 	ROW(latest_id, latest_at, voyager_sent, local_sent, voyager_read, local_read) IS DISTINCT FROM ROW(
 		(SELECT id FROM messages WHERE conversation_id = c.id ORDER BY created_at DESC, id DESC LIMIT 1),

@@ -149,7 +149,7 @@ func connect(t testing.TB, dsn string) *pgx.Conn {
 	return conn
 }
 
-// connectTo makes a connection whose statements find the tables of a store.
+// connectTo returns a connection with the schema of a store as its search_path.
 func connectTo(t testing.TB, dsn string, o postgres.Options) *pgx.Conn {
 	t.Helper()
 	c := connect(t, dsn)

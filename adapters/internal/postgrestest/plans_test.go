@@ -76,8 +76,8 @@ func TestInvalidPreparedStatements(t *testing.T) {
 }
 
 // TestPlanOfLongConversationsIsKept checks that the server does not plan each page of messages
-// anew. If conversations are long, the server estimates that a plan for one limit costs less than a
-// plan for all limits.
+// anew. If conversations are long and the planner sees the limit, PostgreSQL prefers a new plan for
+// each execution.
 func TestPlanOfLongConversationsIsKept(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)

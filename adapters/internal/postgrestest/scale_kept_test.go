@@ -69,8 +69,8 @@ func onPurpose(sql string) bool {
 	return false
 }
 
-// everyRenewalIsOnPurpose makes sure that plansAreKept can fail, and that plannedAnew names no
-// statement whose plan is kept.
+// everyRenewalIsOnPurpose checks that plansAreKept can fail, and that PostgreSQL plans each
+// statement in plannedAnew at each execution.
 func (s *scale) everyRenewalIsOnPurpose() {
 	s.Helper()
 	if !s.planner.tells {

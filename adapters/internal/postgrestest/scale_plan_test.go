@@ -74,7 +74,7 @@ func (r *recorder) take() []sent {
 type planner struct {
 	conn  *pgx.Conn
 	made  int
-	tells bool // the server tells whether it keeps plans, as it does from version 14
+	tells bool // pg_prepared_statements counts generic and custom plans: PostgreSQL 14 and later
 }
 
 func newPlanner(t *testing.T, dsn string) *planner {
@@ -201,9 +201,8 @@ func (p *planner) prepare(ctx context.Context, q sent) (name, execute string, er
 	return name, execute, nil
 }
 
-// keeps reports whether the server, left to itself, keeps the plan of a query that is asked again and
-// again, or makes a new one each time. It does not run the query. The server must be of version 14 or
-// later, which tells that.
+// keeps reports whether PostgreSQL keeps the plan of a query that is executed many times. It does
+// not run the query. It needs PostgreSQL 14 or later.
 func (p *planner) keeps(ctx context.Context, q sent) (kept bool, err error) {
 	name, execute, err := p.prepare(ctx, q)
 	if err != nil {

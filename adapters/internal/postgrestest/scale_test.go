@@ -61,7 +61,7 @@ type scale struct {
 	large     map[string]bool // the tables that have a lot of rows
 	asked     map[string]bool // the lists, and each with what it was asked for
 	explained map[string]bool // the questions, by kind of plan
-	renewed   map[string]bool // the texts of questions that are known to be planned anew each time
+	renewed   map[string]bool // the queries for which PostgreSQL makes a new plan at each execution, by their text
 	answers   []answer
 	scans     int
 }

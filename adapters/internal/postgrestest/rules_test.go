@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgerrcode"
@@ -35,6 +36,8 @@ func TestRules(t *testing.T) {
 	const reservation = `INSERT INTO reservations SELECT gen_random_uuid(), id, voyager_id, local_id, voyager_id, 'a walk', %s, 1, %s, %s, 'accepted', now(), now() FROM conversations`
 	for name, broken := range map[string]struct{ sql, code string }{
 		"a balance below zero":     {"UPDATE wallets SET balance = -1", pgerrcode.CheckViolation},
+		"a balance too large":      {"UPDATE wallets SET balance = 9007199254740992", pgerrcode.CheckViolation},
+		"a seq below zero":         {"UPDATE wallets SET seq = -1", pgerrcode.CheckViolation},
 		"a line that is changed":   {"UPDATE token_transactions SET amount = amount", pgerrcode.RestrictViolation},
 		"a line that is removed":   {"DELETE FROM token_transactions", pgerrcode.RestrictViolation},
 		"a ledger that is emptied": {"TRUNCATE token_transactions CASCADE", pgerrcode.RestrictViolation},
@@ -53,6 +56,10 @@ func TestRules(t *testing.T) {
 		"a debit that adds":          {line("9", "'PENALTY'", "1", "0", "1"), pgerrcode.CheckViolation},
 		"a credit that takes":        {line("9", "'BONUS'", "-1", "1", "0"), pgerrcode.CheckViolation},
 		"a line of nothing":          {line("9", "'ADMIN_ADJUSTMENT'", "0", "0", "0"), pgerrcode.CheckViolation},
+		"a line before the first":    {line("0", "'BONUS'", "1", "0", "1"), pgerrcode.CheckViolation},
+		"a line from below zero":     {line("9", "'BONUS'", "1", "-1", "0"), pgerrcode.CheckViolation},
+		"a line to below zero":       {line("9", "'PENALTY'", "-1", "0", "-1"), pgerrcode.CheckViolation},
+		"metadata that is a list":    {strings.Replace(line("9", "'BONUS'", "1", "0", "1"), "'{}'", "'[]'", 1), pgerrcode.CheckViolation},
 		"an unknown type":            {line("9", "'NO_TYPE'", "1", "0", "1"), pgerrcode.CheckViolation},
 		"an address twice":           {"UPDATE users SET email_folded = 'voyager0@example.org' WHERE name = 'local0'", pgerrcode.UniqueViolation},
 		"a role that is none":        {"UPDATE users SET role = 'king'", pgerrcode.CheckViolation},
@@ -76,6 +83,11 @@ func TestRules(t *testing.T) {
 		if failed, ok := errors.AsType[*pgconn.PgError](err); !ok || failed.Code != broken.code {
 			t.Errorf("%s: got %v, want %s", name, err, broken.code)
 		}
+	}
+	var unsure []string
+	must(t, c.QueryRow(ctx, "SELECT array_agg(conname::text) FROM pg_constraint WHERE NOT convalidated").Scan(&unsure))
+	if len(unsure) > 0 {
+		t.Errorf("constraints that may not hold for all rows: %v", unsure)
 	}
 	if _, err := c.Exec(ctx, fmt.Sprintf(reservation, "1.00", "now()", "now() + '1 h'")+";"+fmt.Sprintf(reservation, "1.00", "now() + '1 h'", "now() + '2 h'")); err != nil {
 		t.Errorf("a reservation that begins when another ends: %v", err)

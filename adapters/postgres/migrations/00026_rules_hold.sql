@@ -1,0 +1,8 @@
+-- Validates the constraints of 00025_rules.sql. Meanwhile others read and write.
+
+-- +goose Up
+
+ALTER TABLE wallets VALIDATE CONSTRAINT wallets_rules;
+ALTER TABLE token_transactions VALIDATE CONSTRAINT token_transactions_rules;
+
+INSERT INTO schema_versions (version) VALUES (26);

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -11,8 +12,15 @@ import (
 
 // profiles.interest_bits holds a one for the number of each interest that is linked to the profile,
 // inactive ones included. The string has a multiple of 256 bits, or a single zero if there are no
-// interests, so that nearly all have one length. Only the first 8192 interests have a bit. Searches
-// count the others by their rows.
+// interests, so that nearly all have one length. Interests with a number of mostBits or more have
+// no bit. Searches count them by their rows.
+const mostBits = 8192
+
+// hasBit and lacksBit are the conditions that an interest has a bit, and that it has not.
+var (
+	hasBit   = statement(fmt.Sprint("number < ", mostBits))
+	lacksBit = statement(fmt.Sprint("number >= ", mostBits))
+)
 
 // bits returns an expression for the bits of the interests that a clause of FROM selects. The
 // server packs the value of a subquery, and stores it packed; joined with nothing, it is as its
@@ -24,14 +32,15 @@ func bits(from statement) statement {
 // setOf returns a query for one row with the bits of the interests that a clause of FROM selects,
 // the ids of those without a bit, or NULL, and whether there is any.
 func setOf(from statement) statement {
-	return "SELECT " + united + " AS bits, array_agg(id) FILTER (WHERE number >= 8192) AS others, count(*) > 0 AS filled FROM " +
+	return "SELECT " + united + " AS bits, array_agg(id) FILTER (WHERE " + lacksBit + ") AS others, count(*) > 0 AS filled FROM " +
 		withNumbers(from)
 }
 
-const united statement = `coalesce(bit_or(set_bit("bit"(B'0', width, true), number, 1)) FILTER (WHERE number < 8192), B'0')`
+var united = `coalesce(bit_or(set_bit("bit"(B'0', width, true), number, 1)) FILTER (WHERE ` + hasBit + "), B'0')"
 
 func withNumbers(from statement) statement {
-	return "(SELECT interests.id, number, (least(max(number) OVER (), 8191) / 256 + 1) * 256 AS width FROM " + from + ") AS numbered"
+	return "(SELECT interests.id, number, least(max(number) OVER () / 256 + 1, " + statement(strconv.Itoa(mostBits/256)) + ") * 256 AS width FROM " +
+		from + ") AS numbered"
 }
 
 // linked selects the interests of the row of profiles at hand.
@@ -67,14 +76,15 @@ func (c *conn) major() int {
 	return n
 }
 
-// hasBit reports whether the bit of a number is set.
-func hasBit(bits pgtype.Bits, number int64) bool {
+// isSet reports whether the bit of a number is set.
+func isSet(bits pgtype.Bits, number int64) bool {
 	return number < int64(bits.Len) && bits.Bytes[number/8]>>(7-number%8)&1 == 1
 }
 
-// bitsDisagreeing compares the bits of profiles with those of their interests: see disagreeing.
-var bitsDisagreeing = "SELECT id, CASE WHEN interest_bits <> " + bits(linked) + ` THEN 'interest_bits' END
-	FROM @profiles WHERE id > $1 ORDER BY id LIMIT $2`
+// profilesDisagreeing compares profiles with their interests and their accounts: see disagreeing.
+var profilesDisagreeing = "SELECT profiles.id, CASE WHEN interest_bits <> " + bits(linked) + ` THEN 'interest_bits'
+		WHEN findable <> (is_searchable AND is_active) THEN 'findable' END
+	FROM @profiles JOIN @users ON users.id = user_id WHERE profiles.id > $1 ORDER BY profiles.id LIMIT $2`
 
 // bitsOfBatch makes the bits of profiles: see filling.
 var bitsOfBatch = `WITH batch AS MATERIALIZED (

@@ -25,6 +25,8 @@ var fillings = []filling{
 		"the profiles of schema %s lack the bits of their interests"},
 	{"count the messages of each conversation", "@conversation_counts", countsOfBatch,
 		"the messages in the conversations of schema %s are not counted"},
+	{"find the profiles whose accounts are active", "@findable_profiles", findableOfBatch,
+		"the profiles of schema %s lack whether a search can find them"},
 }
 
 // batchToFill is how many rows one transaction changes.

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cicerone-go/cicerone/core/id"
@@ -15,13 +16,37 @@ var (
 	profiles  = tableOf(ports.ProfileLayout)
 	interests = tableOf(ports.InterestLayout)
 
-	// saveProfile keeps the id of an existing profile. Its last argument are the interests.
-	saveProfile = statement(fmt.Sprintf("INSERT INTO @profiles (%s, interest_bits) VALUES (%s, %s)",
-		strings.Join(profiles.names, ", "), placeholders(1, len(profiles.names)),
+	// saveProfile keeps the id of an existing profile. Its last argument are the interests. It locks
+	// the account, so that a concurrent unit that changes it also changes findable.
+	saveProfile = statement(fmt.Sprintf("INSERT INTO @profiles (%s, findable, interest_bits) VALUES (%s, %s, %s)",
+		strings.Join(profiles.names, ", "), placeholders(1, len(profiles.names)), findableBy("FOR NO KEY UPDATE"),
 		bits(statement(fmt.Sprintf("@interests WHERE id = ANY($%d)", len(profiles.names)+1))))) +
 		" ON CONFLICT (user_id) DO UPDATE SET " + profiles.replace("id", "user_id") +
-		", interest_bits = excluded.interest_bits RETURNING id"
+		", findable = excluded.findable, interest_bits = excluded.interest_bits RETURNING id"
+
+	// insertProfile adds a profile without interests.
+	insertProfile = statement(fmt.Sprintf("INSERT INTO @profiles (%s, findable) VALUES (%s, %s)",
+		strings.Join(profiles.names, ", "), placeholders(1, len(profiles.names)), findableBy("")))
 )
+
+// profiles.findable holds whether a search can find the profile: it is searchable, and its account
+// is active. A trigger changes it when the account changes.
+
+// findableBy returns an expression for findable, for the arguments of an INSERT of a profile. lock
+// is how it locks the account.
+func findableBy(lock string) string {
+	argument := func(column string) string { return placeholders(1+slices.Index(profiles.names, column), 1) }
+	return fmt.Sprintf("%s AND coalesce((SELECT is_active FROM @users WHERE id = %s %s), false)",
+		argument("is_searchable"), argument("user_id"), lock)
+}
+
+// findableOfBatch gives profiles their findable: see filling.
+const findableOfBatch statement = `WITH batch AS MATERIALIZED (
+		SELECT id FROM @profiles WHERE id > $1 ORDER BY id LIMIT $2
+	), filled AS (
+		UPDATE @profiles SET findable = NOT findable FROM batch, @users
+		WHERE profiles.id = batch.id AND users.id = profiles.user_id AND findable <> (is_searchable AND is_active)
+	) SELECT id::text FROM batch ORDER BY id DESC LIMIT 1`
 
 // nameTaken reports whether another interest has the name $1, which the interest $2 has not.
 const nameTaken statement = `

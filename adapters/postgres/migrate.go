@@ -23,8 +23,8 @@ var migrationFiles embed.FS
 // search_path, and record each migration in the table schema_versions. A released file never
 // changes. What the files do not do, making the folded texts of existing rows again, finding the
 // latest message of each conversation and counting its messages, making the bits of the interests of
-// each profile and sealing the transactions from before there were seals, Migrate does after them: if
-// it has to be run, Open returns ErrOutdated.
+// each profile, finding those whose accounts are active, and sealing the transactions from before
+// there were seals, Migrate does after them: if it has to be run, Open returns ErrOutdated.
 func Migrations() fs.FS {
 	files, err := fs.Sub(migrationFiles, "migrations")
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // A search looks at some of the best candidates. At first it takes atFirst candidates, because not
-// many are blocked or have an inactive account. If these do not fill the page, it takes few.
+// many are blocked. If these do not fill the page, it takes few.
 const few = 128 // a page has at most 101
 
 // atFirst returns how many candidates a search for a page looks at first.
@@ -34,7 +34,7 @@ func (repo matchingRepository) Search(
 			}
 			matches = together(rows)
 			own := rows[:len(rows)-len(matches)]
-			beyond := slices.ContainsFunc(own, func(r rankedRow) bool { return r.more || r.number >= 8192 })
+			beyond := slices.ContainsFunc(own, func(r rankedRow) bool { return r.more || r.lacksBit() })
 			if len(own) > 0 && !beyond && (len(matches) >= limit || own[0].seen < atFirst(limit)) {
 				return nil
 			}
@@ -60,14 +60,14 @@ func (repo matchingRepository) Search(
 // without a bit, or more is true.
 func (c *conn) usual(q matching.Query, after *matching.Rank, limit int) (presentable, []any) {
 	fitting := where{args: []any{uuid(q.Viewer), limited(limit), atFirst(limit)}}
-	fitting.add("EXISTS (SELECT FROM mine) AND candidate.is_searchable")
+	fitting.add("EXISTS (SELECT FROM mine) AND candidate.findable")
 	described(&fitting, q)
 	more := statement("false")
 	if len(q.Interests) > 0 {
 		fitting.args = append(fitting.args, uuids(q.Interests))
 		wanted := "@interests WHERE is_active AND id = ANY(" + statement(placeholders(len(fitting.args), 1)) + ")"
 		fitting.add(string(c.sharedBits("("+bitsOf(wanted)+")")) + " > 0")
-		more = "EXISTS (SELECT FROM " + wanted + " AND number >= 8192)"
+		more = "EXISTS (SELECT FROM " + wanted + " AND " + lacksBit + ")"
 	}
 	further, args := "", fitting.args
 	if after != nil {
@@ -79,8 +79,8 @@ func (c *conn) usual(q matching.Query, after *matching.Rank, limit int) (present
 	return c.keptSearch(first, func() presentable {
 		return withCheck("WITH "+withMine+", first AS MATERIALIZED (SELECT id, score FROM ("+first+`
 			ORDER BY score DESC, id LIMIT $3)
-		(SELECT `+profiles.nulls+", NULL::bigint, NULL::bit varying, "+interests.columns+", number, (SELECT count(*) FROM first), "+more+`
-		FROM mine AS interests ORDER BY name_folded, id)
+		SELECT `+profiles.nulls+", NULL::bigint, NULL::bit varying, "+interests.columns+", number, (SELECT count(*) FROM first), "+more+`
+		FROM mine AS interests
 		UNION ALL
 		SELECT `+profiles.columns+", score, interest_bits, "+interests.nulls+", NULL, NULL, NULL FROM "+sharing+" AS profiles", len(args))
 	}), args
@@ -106,7 +106,7 @@ const ownBits statement = `(
 // or "".
 func (c *conn) search(q matching.Query, after *matching.Rank, limit int, most statement) (statement, []any) {
 	fitting := where{args: []any{uuid(q.Viewer), limited(limit)}}
-	fitting.add("candidate.is_searchable")
+	fitting.add("candidate.findable")
 	described(&fitting, q)
 	tables := withMine + ", own AS MATERIALIZED (" + setOf("mine AS interests") + ")"
 	if len(q.Interests) > 0 {
@@ -190,6 +190,9 @@ type rankedRow struct {
 	more   bool // see usual
 }
 
+// lacksBit reports whether the row is an interest without a bit.
+func (r rankedRow) lacksBit() bool { return r.number >= mostBits }
+
 func scanRanked(r *row, v *rankedRow) {
 	profiles.scan(r, &v.Profile)
 	v.Score, v.bits, v.others = int(r.int()), r.bitString(), idsOf[id.Interest](r)
@@ -215,7 +218,7 @@ func together(rows []rankedRow) (matches []matching.Match) {
 	for _, r := range rows[own:] {
 		shared = shared[:0]
 		for _, mine := range rows[:own] {
-			if hasBit(r.bits, mine.number) || slices.Contains(r.others, mine.own.ID) {
+			if isSet(r.bits, mine.number) || slices.Contains(r.others, mine.own.ID) {
 				shared = append(shared, mine.own)
 			}
 		}

@@ -48,6 +48,9 @@ func (r rows) Write(ctx context.Context, table *ports.Table, rows []ports.Row) e
 		}
 		names, _ := stored(table.Columns, table.Derived())
 		insert := insertInto(table.Name, names)
+		if table == ports.Profiles {
+			insert = insertProfile
+		}
 		for _, row := range rows {
 			c.later(insert, append(arguments(row), table.Derive(row)...)...)
 			if table == ports.Messages {
@@ -75,7 +78,7 @@ var disagreeing = []struct {
 	table  *ports.Table
 	query  statement
 	atOnce int
-}{{ports.Profiles, bitsDisagreeing, 1000}, {ports.Conversations, talksDisagreeing, 20}}
+}{{ports.Profiles, profilesDisagreeing, 1000}, {ports.Conversations, talksDisagreeing, 20}}
 
 // Disagreeing implements audit.Derived.
 func (r rows) Disagreeing(ctx context.Context) iter.Seq2[audit.Disagreement, error] {

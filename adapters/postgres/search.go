@@ -9,37 +9,43 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 )
 
-// withMine has the active interests of the viewer, $1. width is the length of the bits of the
-// viewer's profile.
+// withMine has the active interests of the viewer, $1, by name. width is the length of the bits of
+// the viewer's profile.
 const withMine statement = `mine AS MATERIALIZED (
 		SELECT interests.*, length(interest_bits) AS width
 		FROM @profiles AS own
 		JOIN @profile_interests ON profile_id = own.id
 		JOIN @interests ON interests.id = interest_id AND interests.is_active
 		WHERE own.user_id = $1
+		ORDER BY name_folded, interests.id
 	)`
 
-// among returns the viewer's interests, and then those of the profiles $2 that a search finds.
-// OFFSET 0 makes the planner begin with the candidates, because they are few.
-func among(fitting statement) statement {
+// among returns the viewer's interests, and then those of the profiles $2 that a search finds, each
+// with the ids of others. OFFSET 0 makes the planner begin with the candidates, because they are
+// few.
+func among(fitting, others statement) statement {
 	return "WITH " + withMine + `
-	(SELECT ` + profiles.nulls + ", NULL::bigint, NULL::bit varying, NULL::uuid[], " + interests.columns + `, number, NULL::bigint
-	FROM mine AS interests ORDER BY name_folded, id)
+	SELECT ` + profiles.nulls + ", NULL::bigint, NULL::bit varying, NULL::uuid[], " + interests.columns + `, number, NULL::bigint
+	FROM mine AS interests
 	UNION ALL
-	SELECT ` + profiles.columns + `, NULL, interest_bits,
-		CASE WHEN EXISTS (SELECT FROM mine WHERE number >= 8192) THEN ARRAY(
-			SELECT interest_id FROM @profile_interests WHERE profile_id = profiles.id AND interest_id IN (SELECT id FROM mine)) END,
-		` + interests.nulls + `, NULL, NULL
+	SELECT ` + profiles.columns + ", NULL, interest_bits, " + others + ", " + interests.nulls + `, NULL, NULL
 	FROM (` + findable("(SELECT * FROM @profiles WHERE id = ANY($2) OFFSET 0)", fitting) + `) AS profiles`
 }
+
+// The others of among: no interests, or all that the viewer shares with a profile. The latter are
+// needed if an interest of the viewer has no bit, which is rare, and else cost time.
+const (
+	noOthers  statement = "NULL::uuid[]"
+	allShared statement = `ARRAY(
+		SELECT interest_id FROM @profile_interests WHERE profile_id = profiles.id AND interest_id IN (SELECT id FROM mine))`
+)
 
 // findable returns those of some rows of profiles, called candidate, that meet a condition and that
 // the viewer $1 may find at all. It is matching.Sight.Findable. The server reads the blocks by the
 // viewer and of the viewer once, and not for each candidate.
 func findable(candidates, fitting statement) statement {
 	return "SELECT candidate.* FROM " + candidates + ` AS candidate
-		JOIN @users ON users.id = candidate.user_id AND users.is_active
-		WHERE ` + fitting + ` AND candidate.is_searchable AND candidate.user_id <> $1 AND candidate.user_id NOT IN (
+		WHERE ` + fitting + ` AND candidate.findable AND candidate.user_id <> $1 AND candidate.user_id NOT IN (
 			SELECT blocked_user_id FROM @blocks WHERE blocks.user_id = $1
 			UNION ALL SELECT blocks.user_id FROM @blocks WHERE blocked_user_id = $1)`
 }
@@ -56,8 +62,11 @@ func (repo matchingRepository) Among(
 				SELECT 1 FROM @profile_interests AS had JOIN @interests ON interests.id = had.interest_id
 				WHERE had.profile_id = candidate.id AND had.interest_id = ANY(?) AND interests.is_active OFFSET 0)`, uuids(q.Interests))
 		}
-		s := c.keptSearch("among "+fitting.text(), func() presentable { return withCheck(among(fitting.text()), len(fitting.args)) })
+		s := c.keptSearch("among "+fitting.text(), func() presentable { return withCheck(among(fitting.text(), noOthers), len(fitting.args)) })
 		rows, err := listPresent(ctx, c, scanRanked, s, fitting.args...)
+		if err == nil && slices.ContainsFunc(rows, rankedRow.lacksBit) {
+			rows, err = list(ctx, c, scanRanked, among(fitting.text(), allShared), fitting.args...)
+		}
 		found = together(rows)
 		for _, mine := range rows[:len(rows)-len(found)] {
 			own = append(own, mine.own.ID)
@@ -96,11 +105,9 @@ func (repo matchingRepository) Candidates(
 	ctx context.Context, after id.Profile, limit int,
 ) (candidates []matching.Candidate, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
-		candidates, err = list(ctx, c, scanCandidate, `SELECT profiles.id, user_id, country, city, age, is_searchable AND is_active,
+		candidates, err = list(ctx, c, scanCandidate, `SELECT id, user_id, country, city, age, findable,
 				ARRAY(SELECT interest_id FROM @profile_interests WHERE profile_id = profiles.id ORDER BY interest_id)
-			FROM @profiles JOIN @users ON users.id = user_id
-			WHERE profiles.id > $1
-			ORDER BY profiles.id LIMIT $2`, uuid(after), limited(limit))
+			FROM @profiles WHERE profiles.id > $1 ORDER BY id LIMIT $2`, uuid(after), limited(limit))
 		return err
 	})
 	return candidates, err
@@ -120,10 +127,9 @@ func (repo matchingRepository) Residents(
 		if after != nil {
 			from = *after
 		}
-		residents, err = list(ctx, c, scanResident, `SELECT profiles.id, country, city FROM @profiles
-			JOIN @users ON users.id = profiles.user_id AND users.is_active
-			WHERE is_searchable AND (country_searched, city_searched, profiles.id) > ($1, $2, $3)
-			ORDER BY country_searched, city_searched, profiles.id LIMIT $4`,
+		residents, err = list(ctx, c, scanResident, `SELECT id, country, city FROM @profiles
+			WHERE findable AND (country_searched, city_searched, profiles.id) > ($1, $2, $3)
+			ORDER BY country_searched, city_searched, id LIMIT $4`,
 			from.Place.Country.String(), from.Place.City.String(), uuid(from.Profile), limited(limit))
 		return err
 	})

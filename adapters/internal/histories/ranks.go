@@ -19,7 +19,7 @@ import (
 
 // CompareRanks fills a store with so many pairs of people, and interests, at random, and compares
 // searches with the ranks that Among finds for all candidates, and those with the interests of the
-// candidates.
+// candidates. A search finds those whom nobody has hidden.
 func CompareRanks(t *testing.T, s ports.Storage, pairs int) {
 	t.Helper()
 	must := func(err error) {
@@ -47,12 +47,22 @@ func CompareRanks(t *testing.T, s ports.Storage, pairs int) {
 	for _, p := range populace {
 		people = append(people, p.Voyager, p.Local)
 	}
-	for _, who := range people {
-		_, err := c.Matching.SaveProfile(ctx, who, matching.Profile{
+	findable := map[id.User]bool{} // by their account and their profile
+	save := func(who id.User) {
+		p := matching.Profile{
 			Country: []string{"", "France", "Österreich"}[r.IntN(3)], City: []string{"", "Lyon"}[r.IntN(2)],
 			Age: []int{0, 20, 40}[r.IntN(3)], IsSearchable: r.IntN(5) > 0,
-		}, pick(20))
+		}
+		_, err := c.Matching.SaveProfile(ctx, who, p, pick(20))
 		must(err)
+		findable[who] = p.IsSearchable
+	}
+	activate := func(who id.User, active bool) {
+		_, err := c.Moderation.ChangeUser(ctx, admin, who, moderation.AccountChange{IsActive: &active, Reason: "for the test"})
+		must(err)
+	}
+	for _, who := range people {
+		save(who)
 	}
 	off := false
 	inactive := pick(5)
@@ -61,10 +71,27 @@ func CompareRanks(t *testing.T, s ports.Storage, pairs int) {
 		must(err)
 	}
 	askers := people[:6]
+	blocked := map[[2]id.User]bool{}
 	for _, who := range people[len(askers):] { // of many, only few can be found
-		if r.IntN(pairs/4) > 0 {
-			_, err := c.Moderation.ChangeUser(ctx, admin, who, moderation.AccountChange{IsActive: &off, Reason: "for the test"})
-			must(err)
+		switch {
+		case r.IntN(pairs/4) == 0:
+			activate(who, false)
+			activate(who, true)
+			if r.IntN(2) == 0 {
+				save(who)
+			}
+		case r.IntN(4) == 0:
+			activate(who, false)
+			findable[who] = false
+		default:
+			for _, asker := range askers {
+				pair := [2]id.User{asker, who}
+				if r.IntN(2) == 0 {
+					pair = [2]id.User{who, asker}
+				}
+				must(c.Moderation.Block(ctx, pair[0], pair[1]))
+				blocked[pair] = true
+			}
 		}
 	}
 	shared := 0
@@ -84,6 +111,9 @@ func CompareRanks(t *testing.T, s ports.Storage, pairs int) {
 			var profiles []id.Profile
 			interests := map[id.User][]id.Interest{}
 			for _, one := range all {
+				if one.Findable != findable[one.UserID] {
+					return fmt.Errorf("a candidate is %+v", one)
+				}
 				profiles = append(profiles, one.Profile)
 				interests[one.UserID] = slices.DeleteFunc(one.Interests, func(i id.Interest) bool { return slices.Contains(inactive, i) })
 			}
@@ -94,6 +124,9 @@ func CompareRanks(t *testing.T, s ports.Storage, pairs int) {
 				both := slices.DeleteFunc(slices.Clone(interests[q.Viewer]), func(i id.Interest) bool {
 					return !slices.Contains(interests[m.Profile.UserID], i)
 				})
+				if who := m.Profile.UserID; !findable[who] || blocked[[2]id.User{q.Viewer, who}] || blocked[[2]id.User{who, q.Viewer}] {
+					return fmt.Errorf("%+v found %+v", q, m)
+				}
 				if !sharesExactly(m, both) {
 					return fmt.Errorf("%+v found %+v, which shares %v", q, m, both)
 				}

@@ -133,7 +133,8 @@ func TestOtherTablesWithSameNames(t *testing.T) {
 }
 
 // TestFillingContinues migrates a store whose migration was interrupted while it looked for the
-// latest messages of conversations, counted their messages, or made the bits of profiles.
+// latest messages of conversations, counted their messages, made the bits of profiles, or found those
+// whose accounts are active.
 func TestFillingContinues(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)
@@ -197,6 +198,16 @@ func TestFillingContinues(t *testing.T) {
 		t.Fatalf("the bits of %d profiles are wrong, want that of one", lacking)
 	}
 	refused(t, dsn, o, postgres.ErrOutdated, "bits of their interests")
+	must(t, postgres.Migrate(ctx, dsn, o))
+
+	_, err = db.Exec(ctx, `UPDATE profiles SET findable = false
+		WHERE id > (SELECT id FROM profiles ORDER BY 1 LIMIT 1); UPDATE findable_profiles SET done = false`)
+	must(t, err)
+	must(t, db.QueryRow(ctx, wronglyFindable).Scan(&lacking))
+	if lacking != 2 {
+		t.Fatalf("%d profiles are wrongly not findable, want two", lacking)
+	}
+	refused(t, dsn, o, postgres.ErrOutdated, "whether a search can find them")
 	must(t, postgres.Migrate(ctx, dsn, o))
 	derivedAgree(t, dsn, o)
 	must(t, open(t, dsn, o).Close(ctx))

@@ -5,15 +5,20 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/adapters/internal/histories"
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
 	"github.com/cicerone-go/cicerone/adapters/postgres"
 	"github.com/cicerone-go/cicerone/core/audit"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
+	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
 )
@@ -24,13 +29,17 @@ const wrongBits = `SELECT count(*) FROM profiles WHERE
 	<> ARRAY(SELECT number FROM profile_interests JOIN interests ON interests.id = interest_id
 		WHERE profile_id = profiles.id AND number < 8192 ORDER BY number)`
 
+// wronglyFindable counts the profiles of which the store does not know whether a search can find
+// them.
+const wronglyFindable = "SELECT count(*) FROM profiles JOIN users ON users.id = user_id WHERE findable <> (is_searchable AND is_active)"
+
 // derivedAgree fails the test if what a store makes of several rows is not what these rows have.
 func derivedAgree(t testing.TB, dsn string, o postgres.Options) {
 	t.Helper()
 	ctx := context.Background() // also after the test
 	c := connectTo(t, dsn, o)
 	for what, query := range map[string]string{
-		"the bits of %d profiles": wrongBits, "the counts or the latest messages of %d conversations": wrongTalks,
+		"the bits of %d profiles": wrongBits, "what makes %d profiles findable": wronglyFindable, "the counts or the latest messages of %d conversations": wrongTalks,
 	} {
 		var wrong int
 		must(t, c.QueryRow(ctx, query).Scan(&wrong))
@@ -82,8 +91,9 @@ func TestRanking(t *testing.T) {
 	}
 }
 
-// TestWrongBitsAreFound changes the bits of two profiles behind the back of the store, and audits it.
-func TestWrongBitsAreFound(t *testing.T) {
+// TestWrongProfilesAreFound changes what profiles have of their interests and their accounts, one column
+// after the other, and audits the store.
+func TestWrongProfilesAreFound(t *testing.T) {
 	ctx, dsn := t.Context(), servers.Postgres(t)
 	o := fresh(t, dsn)
 	s := open(t, dsn, o)
@@ -95,13 +105,89 @@ func TestWrongBitsAreFound(t *testing.T) {
 	if len(v.Violations) > 0 {
 		t.Errorf("before the change an audit found %+v", v.Violations)
 	}
-	runSQL(t, dsn, fmt.Sprintf(`UPDATE %s.profiles SET interest_bits = set_bit("bit"(interest_bits, 512, true), 300, 1)
-		WHERE id IN (SELECT id FROM %[1]s.profiles ORDER BY id LIMIT 2)`, pgx.Identifier{o.Schema}.Sanitize()))
-	v, err = auditor.Audit(ctx)
-	must(t, err)
-	if len(v.Violations) != 2 || v.Violations[0].Rule != "derived" || v.Violations[0].Subject == v.Violations[1].Subject {
-		t.Errorf("an audit found %+v", v.Violations)
+	db := connectTo(t, dsn, o)
+	for column, change := range map[string]struct{ of, to, from string }{
+		"interest_bits": {"true", `set_bit("bit"(interest_bits, 512, true), 300, 1)`, `"bit"(interest_bits, 256, true)`},
+		"findable":      {"EXISTS (SELECT FROM users WHERE users.id = user_id AND NOT is_active)", "true", "false"},
+	} {
+		rows, err := db.Query(ctx, fmt.Sprintf("UPDATE profiles SET %s = %s WHERE id IN (SELECT id FROM profiles WHERE %s ORDER BY id LIMIT 2) RETURNING id",
+			column, change.to, change.of))
+		must(t, err)
+		changed, err := pgx.CollectRows(rows, pgx.RowTo[id.Profile])
+		must(t, err)
+		slices.SortFunc(changed, id.Profile.Compare)
+		var want []tokens.Violation
+		for _, profile := range changed {
+			want = append(want, tokens.Violation{
+				Rule: "derived", Subject: profile.String(),
+				Detail: fmt.Sprintf("profiles.%s does not agree with the rows of which it was made", column),
+			})
+		}
+		v, err := auditor.Audit(ctx)
+		must(t, err)
+		if !slices.Equal(v.Violations, want) || len(want) != 2 {
+			t.Errorf("after %s of %v changed, an audit found %+v", column, changed, v.Violations)
+		}
+		_, err = db.Exec(ctx, fmt.Sprintf("UPDATE profiles SET %s = %s WHERE id = ANY($1)", column, change.from), changed)
+		must(t, err)
 	}
+	derivedAgree(t, dsn, o)
+}
+
+// TestProfilesBesideAccounts saves a profile while another unit changes its account, and the other
+// way round. The later one waits, and the profile is as findable as both make it.
+func TestProfilesBesideAccounts(t *testing.T) {
+	ctx, dsn := t.Context(), servers.Postgres(t)
+	o := fresh(t, dsn)
+	s := open(t, dsn, o)
+	defer func() { must(t, s.Close(context.Background())) }()
+	c := community.New(s, community.NewClock(), id.NewGenerator(nil), uow.Policy{})
+	_, pairs, err := c.Populate(ctx, 8)
+	must(t, err)
+	observer := connect(t, dsn)
+	for i, p := range pairs {
+		who, profileFirst, active, there := p.Local, i&1 == 0, i&2 == 0, i&4 == 0
+		save := func(ctx context.Context, tx ports.Tx) error {
+			return tx.Matching().SaveProfile(ctx, matching.Profile{ID: id.Profile(who), UserID: who, IsSearchable: true}, nil)
+		}
+		change := func(to bool) func(ctx context.Context, tx ports.Tx) error {
+			return func(ctx context.Context, tx ports.Tx) error {
+				u, err := tx.Users().Hold(ctx, who)
+				if err != nil {
+					return err
+				}
+				u.IsActive = to
+				return tx.Users().Save(ctx, u)
+			}
+		}
+		first, second := save, change(active)
+		if !profileFirst {
+			first, second = second, first
+		}
+		must(t, s.Run(ctx, uow.Write, change(!active)))
+		if there {
+			must(t, s.Run(ctx, uow.Write, save))
+		}
+		done := make(chan error, 1)
+		must(t, s.Run(ctx, uow.Write, func(ctx context.Context, tx ports.Tx) error {
+			if err := first(ctx, tx); err != nil {
+				return err
+			}
+			if _, err := tx.Users().User(ctx, who); err != nil { // sends what is queued
+				return err
+			}
+			go func() { done <- s.Run(context.WithoutCancel(t.Context()), uow.Write, second) }()
+			awaitLock(t, observer)
+			return nil
+		}))
+		must(t, <-done)
+		var findable bool
+		must(t, connectTo(t, dsn, o).QueryRow(ctx, "SELECT findable FROM profiles WHERE user_id = $1", who).Scan(&findable))
+		if findable != active {
+			t.Errorf("profile first: %v, with a profile before: %v: findable is %v, active is %v", profileFirst, there, findable, active)
+		}
+	}
+	derivedAgree(t, dsn, o)
 }
 
 // older is a connection that replaces the version in the server's answer.

@@ -21,7 +21,7 @@ import (
 
 // plannedAnew are parts of the statements that the server plans each time on purpose, and why.
 var plannedAnew = map[string]string{
-	"EXISTS (SELECT FROM mine) AND candidate.is_searchable": "how many profiles are in a place or of an age decides where a search begins",
+	"EXISTS (SELECT FROM mine) AND candidate.findable": "how many profiles are in a place or of an age decides where a search begins",
 	"LIKE": "how many names have a part decides whether they are found by it, or by their times",
 	"(country_searched, city_searched, profiles.id) >": "is read when a server starts, of all profiles",
 	"WHERE profiles.id > $1":                           "is read when a server starts, of all profiles",

@@ -47,13 +47,15 @@ func CompareRanks(t *testing.T, s ports.Storage, pairs int) {
 	for _, p := range populace {
 		people = append(people, p.Voyager, p.Local)
 	}
+	off, inactive := false, []id.Interest(nil)
 	findable := map[id.User]bool{} // by their account and their profile
 	save := func(who id.User) {
 		p := matching.Profile{
 			Country: []string{"", "France", "Österreich"}[r.IntN(3)], City: []string{"", "Lyon"}[r.IntN(2)],
 			Age: []int{0, 20, 40}[r.IntN(3)], IsSearchable: r.IntN(5) > 0,
 		}
-		_, err := c.Matching.SaveProfile(ctx, who, p, pick(20))
+		picked := slices.DeleteFunc(pick(20), func(i id.Interest) bool { return slices.Contains(inactive, i) })
+		_, err := c.Matching.SaveProfile(ctx, who, p, picked)
 		must(err)
 		findable[who] = p.IsSearchable
 	}
@@ -64,8 +66,7 @@ func CompareRanks(t *testing.T, s ports.Storage, pairs int) {
 	for _, who := range people {
 		save(who)
 	}
-	off := false
-	inactive := pick(5)
+	inactive = pick(5)
 	for _, i := range inactive {
 		_, err := c.Matching.ChangeInterest(ctx, admin, i, matching.InterestChange{IsActive: &off})
 		must(err)

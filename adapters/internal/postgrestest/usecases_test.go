@@ -25,7 +25,7 @@ var roundTrips = map[string]int{
 	"send a picture":          4,
 	"read messages":           5,
 	"open a conversation":     8,
-	"propose":                 9,
+	"propose":                 1,
 	"accept":                  1,
 	"decline":                 6,
 	"cancel":                  1,

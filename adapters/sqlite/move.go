@@ -27,7 +27,7 @@ var (
 // The row has the reservation, the other participant as ?1 sees them, and what the payment depends
 // on. Each of the tables is read by its key.
 func movable(amount, allowed string) checks {
-	return checksOf(func(further string) string {
+	return checksOf(4, func(further string) string {
 		return "SELECT " + bookings.columns + ", " + personOf + `, balance, seq
 		FROM reservations
 		CROSS JOIN users AS other ON other.id = CASE voyager_id WHEN ?1 THEN local_id ELSE voyager_id END

@@ -19,7 +19,7 @@ var _ messaging.Sender = messagingRepository{}
 // sendable has a row if the sender ?2 can send a message to the conversation ?1 and pay ?4 for it,
 // where ?3 is the most messages without an answer: what the message depends on. Each of the tables
 // is read by its key.
-var sendable = checksOf(func(further string) string {
+var sendable = checksOf(4, func(further string) string {
 	return `SELECT other.id, latest_at, balance, seq,
 			EXISTS (SELECT 1 FROM correspondents WHERE user_id = ?2 AND reader_id = other.id)
 		FROM conversations AS talk

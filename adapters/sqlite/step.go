@@ -3,28 +3,28 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/tokens"
 )
 
-// This file has the units that are done in one step, for messaging.Sender and reservations.Mover.
+// This file has the units that are done in one step, for messaging.Sender, reservations.Mover and
+// reservations.Proposer.
 
 // checks has two forms of a statement that makes all checks of a unit in one step, and returns a
-// row if they pass. now has four arguments, and withKey also checks that a key is unused. Each of
-// them is there with and without the check of a session.
+// row if they pass. withKey also checks that a key is unused. Each of them is there with and without
+// the check of a session.
 type checks struct{ now, withKey presentable }
 
-// checksOf returns the forms of a statement. of returns it with further conditions, which begin
-// with AND.
-func checksOf(of func(further string) string) checks {
-	return checks{withCheck(4, of), withCheck(6, func(present string) string { return of(notUsed + present) })}
+// checksOf returns the forms of a statement with so many arguments. of returns it with further
+// conditions, which begin with AND. The key and its owner are arguments after the others.
+func checksOf(args int, of func(further string) string) checks {
+	notUsed := fmt.Sprintf(`
+			AND NOT EXISTS (SELECT 1 FROM idempotency_records WHERE owner = ?%d AND key = ?%d)`, args+1, args+2)
+	return checks{withCheck(args, of), withCheck(args+2, func(present string) string { return of(notUsed + present) })}
 }
-
-// notUsed is the condition that the owner ?5 has no record of the key ?6.
-const notUsed = `
-			AND NOT EXISTS (SELECT 1 FROM idempotency_records WHERE owner = ?5 AND key = ?6)`
 
 // step is a unit in one step.
 type step[T any] struct {

@@ -30,6 +30,9 @@ var stepsTests = []test{
 	{"an acceptance and a cancellation in one step are those step by step", moveAlike},
 	{"an acceptance and a cancellation in one step begin with the check of a session", movePresent},
 	{"acceptances in one step beside other commands hold tokens once", inCommunity(movesBesideOthers)},
+	{"a proposal in one step is one step by step", proposeAlike},
+	{"a proposal in one step begins with the check of a session", proposePresent},
+	{"proposals in one step beside other commands are made once", inCommunity(proposalsBesideOthers)},
 }
 
 // lanes is what two lanes share, which are two stores with the same rows. The same commands run on
@@ -109,6 +112,8 @@ type pair struct {
 	sender bool // the store has a messaging.Sender
 	mover  bool // it has a reservations.Mover
 	want   int  // commands that must have been done in one step
+
+	proposer bool // it has a reservations.Proposer
 }
 
 // pairOf copies the store, and returns a lane on each of the two.
@@ -118,6 +123,7 @@ func (f *fixture) pairOf(clock *watch, change func(*services.Policies)) *pair {
 	f.view(func(_ context.Context, tx ports.Tx) error {
 		_, p.sender = tx.Messaging().(messaging.Sender)
 		_, p.mover = tx.Reservations().(reservations.Mover)
+		_, p.proposer = tx.Reservations().(reservations.Proposer)
 		return nil
 	})
 	f.numberAll() // a copy does not keep the order of events without a position

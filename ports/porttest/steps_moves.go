@@ -18,16 +18,34 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
+// Reservations hides the forms of one step from the lane of the steps.
 func (tx laneTx) Reservations() reservations.Repository {
 	repo := tx.Tx.Reservations()
-	if mover, ok := repo.(reservations.Mover); ok && tx.of.whole {
-		return countedMover{repo, mover, tx.of.lanes}
+	mover, moves := repo.(reservations.Mover)
+	proposer, proposes := repo.(reservations.Proposer)
+	m, p := countedMover{mover, tx.of.lanes}, countedProposer{proposer, tx.of.lanes}
+	switch {
+	case moves && proposes && tx.of.whole:
+		return struct {
+			reservations.Repository
+			countedMover
+			countedProposer
+		}{repo, m, p}
+	case moves && tx.of.whole:
+		return struct {
+			reservations.Repository
+			countedMover
+		}{repo, m}
+	case proposes && tx.of.whole:
+		return struct {
+			reservations.Repository
+			countedProposer
+		}{repo, p}
 	}
-	return struct{ reservations.Repository }{repo} // hides Accept and Cancel
+	return struct{ reservations.Repository }{repo}
 }
 
 type countedMover struct {
-	reservations.Repository
 	mover reservations.Mover
 	lanes *lanes
 }
@@ -45,14 +63,9 @@ func (m countedMover) Cancel(ctx context.Context, moving reservations.Moving) (r
 }
 
 // proposed makes a proposal on both lanes.
-func (p *pair) proposed(by users.User, in messaging.Conversation, what reservations.Proposal) (r reservations.Reservation) {
+func (p *pair) proposed(by users.User, in messaging.Conversation, what reservations.Proposal) reservations.Reservation {
 	p.Helper()
-	p.try("a proposal", nil, func(c *community) (any, error) {
-		v, err := c.reservations.Propose(c.ctx, by.ID, in.ID, what, "")
-		r = v.Reservation
-		return v, err
-	})
-	return r
+	return p.proposes(what.Title, by, in, what, "")
 }
 
 // accept accepts a reservation on both lanes. The steps must return the error want.

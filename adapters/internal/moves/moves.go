@@ -1,5 +1,6 @@
-// Package moves tests stores that accept and cancel reservations in one step (reservations.Mover):
-// while other units do it step by step, and in units that begin with the check of a session.
+// Package moves tests stores that propose, accept and cancel reservations in one step
+// (reservations.Proposer, reservations.Mover): while other units do it step by step, and in units
+// that begin with the check of a session.
 package moves
 
 import (
@@ -7,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,7 +19,6 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
-	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
@@ -27,7 +26,7 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// Stepwise returns a store that accepts and cancels reservations step by step.
+// Stepwise returns a store that proposes, accepts and cancels reservations step by step.
 func Stepwise(s ports.Storage) ports.Storage { return steps{s} }
 
 type steps struct{ ports.Storage }
@@ -39,25 +38,29 @@ func (s steps) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Conte
 type stepsTx struct{ ports.Tx }
 
 func (tx stepsTx) Reservations() reservations.Repository {
-	return struct{ reservations.Repository }{tx.Tx.Reservations()} // hides Accept and Cancel
+	return struct{ reservations.Repository }{tx.Tx.Reservations()} // hides Propose, Accept and Cancel
 }
 
 // Propose makes a proposal of a walk that begins in three hours, and costs 13 tokens.
-func Propose(c *community.Community, clock *community.Clock, by id.User, in id.Conversation) (reservations.Reservation, error) {
+func Propose(
+	ctx context.Context, c *community.Community, clock *community.Clock, by id.User, in id.Conversation, key idempotency.Key,
+) (reservations.View, error) {
 	price, err := reservations.ParsePrice("12.50")
 	if err != nil {
-		return reservations.Reservation{}, err
+		return reservations.View{}, err
 	}
 	begins := clock.Now().Add(3 * time.Hour)
-	v, err := c.Reservations.Propose(context.Background(), by, in,
-		reservations.Proposal{Title: "a walk", Price: price, Date: begins, EndDate: begins.Add(time.Hour)}, "")
-	return v.Reservation, err
+	return c.Reservations.Propose(ctx, by, in,
+		reservations.Proposal{Title: "a walk", Price: price, Date: begins, EndDate: begins.Add(time.Hour)}, key)
 }
 
-// counter is a store that counts the reservations that it moved in one step.
+// counts are those of the reservations that a store moved and added in one step.
+type counts struct{ moved, proposed atomic.Int64 }
+
+// counter is a store that counts what it did in one step.
 type counter struct {
 	ports.Storage
-	moved *atomic.Int64
+	counts *counts
 }
 
 // stepwise is the context key of units that take the steps.
@@ -67,38 +70,46 @@ func (c counter) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Con
 	if ctx.Value(stepwise{}) != nil {
 		return Stepwise(c.Storage).Run(ctx, mode, fn)
 	}
-	return c.Storage.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error { return fn(ctx, counterTx{tx, c.moved}) })
+	return c.Storage.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error { return fn(ctx, counterTx{tx, c.counts}) })
 }
 
 type counterTx struct {
 	ports.Tx
-	moved *atomic.Int64
+	counts *counts
 }
 
 func (tx counterTx) Reservations() reservations.Repository {
 	repo := tx.Tx.Reservations()
-	return countedMover{repo, repo.(reservations.Mover), tx.moved} //nolint:forcetypeassert // the store has one
+	return counted{repo, repo.(reservations.Mover), repo.(reservations.Proposer), tx.counts} //nolint:forcetypeassert // the store has both
 }
 
-type countedMover struct {
+type counted struct {
 	reservations.Repository
-	mover reservations.Mover
-	moved *atomic.Int64
+	mover    reservations.Mover
+	proposer reservations.Proposer
+	counts   *counts
 }
 
-func (m countedMover) Accept(ctx context.Context, moving reservations.Moving) (reservations.View, idempotency.Outcome, error) {
-	return m.count(m.mover.Accept(ctx, moving))
+func (c counted) Accept(ctx context.Context, moving reservations.Moving) (reservations.View, idempotency.Outcome, error) {
+	v, outcome, err := c.mover.Accept(ctx, moving)
+	return v, count(outcome, &c.counts.moved), err
 }
 
-func (m countedMover) Cancel(ctx context.Context, moving reservations.Moving) (reservations.View, idempotency.Outcome, error) {
-	return m.count(m.mover.Cancel(ctx, moving))
+func (c counted) Cancel(ctx context.Context, moving reservations.Moving) (reservations.View, idempotency.Outcome, error) {
+	v, outcome, err := c.mover.Cancel(ctx, moving)
+	return v, count(outcome, &c.counts.moved), err
 }
 
-func (m countedMover) count(v reservations.View, outcome idempotency.Outcome, err error) (reservations.View, idempotency.Outcome, error) {
+func (c counted) Propose(ctx context.Context, p reservations.Proposing) (reservations.View, idempotency.Outcome, error) {
+	v, outcome, err := c.proposer.Propose(ctx, p)
+	return v, count(outcome, &c.counts.proposed), err
+}
+
+func count(outcome idempotency.Outcome, done *atomic.Int64) idempotency.Outcome {
 	if outcome == idempotency.Done {
-		m.moved.Add(1)
+		done.Add(1)
 	}
-	return v, outcome, err
+	return outcome
 }
 
 // trial is a reservation that many try to accept and to cancel at the same time.
@@ -107,13 +118,13 @@ type trial struct {
 	accepted, cancelled atomic.Int64
 }
 
-// movers try to move reservations of few people, over a store that counts what it moves in one
-// step.
+// movers try to propose and to move reservations of few people, over a store that counts what it
+// does in one step.
 type movers struct {
 	*community.Community
-	t                *testing.T
-	clock            *community.Clock
-	moves, inOneStep atomic.Int64
+	t              *testing.T
+	clock          *community.Clock
+	all, inOneStep counts
 }
 
 // work runs a command twice, in one step and step by step. It may return one of the errors allowed.
@@ -128,10 +139,14 @@ func (m *movers) work(done *sync.WaitGroup, command func(ctx context.Context) er
 	}
 }
 
-// propose makes a proposal that many try to move.
-func (m *movers) propose(by id.User, in id.Conversation) (*trial, error) {
-	r, err := Propose(m.Community, m.clock, by, in)
-	return &trial{Reservation: r}, err
+// propose makes a proposal that many may try to move.
+func (m *movers) propose(ctx context.Context, by id.User, in id.Conversation, key idempotency.Key) (*trial, error) {
+	ctx = idempotency.Watch(ctx)
+	v, err := Propose(ctx, m.Community, m.clock, by, in, key)
+	if err == nil && !idempotency.Replayed(ctx) {
+		m.all.proposed.Add(1)
+	}
+	return &trial{Reservation: v.Reservation}, err
 }
 
 func (m *movers) accept(ctx context.Context, r *trial, key idempotency.Key) error {
@@ -142,7 +157,7 @@ func (m *movers) accept(ctx context.Context, r *trial, key idempotency.Key) erro
 	ctx = idempotency.Watch(ctx)
 	_, err := m.Reservations.Accept(ctx, by, r.ID, key)
 	if err == nil && !idempotency.Replayed(ctx) {
-		m.moves.Add(1)
+		m.all.moved.Add(1)
 		r.accepted.Add(1)
 	}
 	return err
@@ -151,16 +166,17 @@ func (m *movers) accept(ctx context.Context, r *trial, key idempotency.Key) erro
 func (m *movers) cancel(ctx context.Context, r *trial) error {
 	_, err := m.Reservations.Cancel(ctx, r.CreatorID, r.ID, "")
 	if err == nil {
-		m.moves.Add(1)
+		m.all.moved.Add(1)
 		r.cancelled.Add(1)
 	}
 	return err
 }
 
-// HoldInOrder accepts and cancels overlapping reservations of a few people, in one step and step by
-// step, with and without keys, in so many rounds. Messages, blocks, settlements and erasures run at
-// the same time. It fails the test unless each reservation is accepted once at most, no token is
-// lost, and a part of the moves is made in one step.
+// HoldInOrder proposes, accepts and cancels overlapping reservations of a few people, in one step
+// and step by step, with and without keys, in so many rounds. Messages, blocks, settlements and
+// erasures run at the same time. It fails the test unless each proposal is made once, each
+// reservation is accepted once at most, no token is lost, and a part of the proposals and of the
+// moves is made in one step.
 func HoldInOrder(t *testing.T, s ports.Storage, rounds int) {
 	t.Helper()
 	ctx := context.Background()
@@ -193,10 +209,34 @@ func HoldInOrder(t *testing.T, s ports.Storage, rounds int) {
 	for _, v := range found.Violations {
 		t.Errorf("the audit found %+v", v)
 	}
-	if n := m.inOneStep.Load(); n < m.moves.Load()/4 || n > m.moves.Load() {
-		t.Errorf("%d of %d moves were made in one step", n, m.moves.Load())
+	if n, all := m.inOneStep.moved.Load(), m.all.moved.Load(); n < all/4 || n > all {
+		t.Errorf("%d of %d moves were made in one step", n, all)
 	}
-	t.Attr("counts", fmt.Sprintf("%d moves, %d in one step", m.moves.Load(), m.inOneStep.Load()))
+	n, all := m.inOneStep.proposed.Load(), m.all.proposed.Load()
+	if n < all/4 || n > all {
+		t.Errorf("%d of %d proposals were made in one step", n, all)
+	}
+	if there := m.reservations(); there != all {
+		t.Errorf("%d proposals were made, and there are %d reservations", all, there)
+	}
+	t.Attr("counts", fmt.Sprintf("%d moves, %d in one step; %d proposals, %d in one step",
+		m.all.moved.Load(), m.inOneStep.moved.Load(), all, n))
+}
+
+// reservations returns the number of reservations of the store.
+func (m *movers) reservations() (n int64) {
+	m.t.Helper()
+	must(m.t, m.Store.View(context.Background(), func(ctx context.Context, tx ports.Tx) error {
+		n = 0
+		for _, err := range ports.Scan(ctx, tx.Rows(), ports.Reservations, nil, 1000) {
+			if err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	}))
+	return n
 }
 
 // round moves reservations at the same time: two of each conversation, of which the first two
@@ -208,7 +248,7 @@ func (m *movers) round(round int, pair [2]id.User, talks []id.Conversation, othe
 			if talk == talks[2] && by == pair[0] {
 				by = other
 			}
-			r, err := m.propose(by, talk)
+			r, err := m.propose(context.Background(), by, talk, "")
 			must(m.t, err)
 			all = append(all, r)
 		}
@@ -225,6 +265,12 @@ func (m *movers) round(round int, pair [2]id.User, talks []id.Conversation, othe
 			_, err := m.Messaging.Send(ctx, r.CreatorID, r.ConversationID, messaging.Draft{Content: "hello"}, key)
 			return err
 		}, messaging.ErrClosed)
+		for _, key := range []idempotency.Key{"", "propose-" + key} {
+			m.work(&done, func(ctx context.Context) error {
+				_, err := m.propose(ctx, r.CreatorID, r.ConversationID, key)
+				return err
+			}, messaging.ErrClosed)
+		}
 	}
 	m.work(&done, func(ctx context.Context) error {
 		return errors.Join(m.Moderation.Block(ctx, pair[0], pair[1]), m.Moderation.Unblock(ctx, pair[0], pair[1]))
@@ -244,7 +290,7 @@ func (m *movers) leave(p community.Pair) {
 	refused := []error{users.ErrNotSignedIn, messaging.ErrClosed, reservations.ErrStatus, reservations.ErrOverlap}
 	m.work(&done, func(ctx context.Context) error {
 		for {
-			r, err := m.propose(p.Voyager, p.Talk)
+			r, err := m.propose(ctx, p.Voyager, p.Talk, "")
 			if err != nil {
 				return err
 			}
@@ -259,79 +305,6 @@ func (m *movers) leave(p community.Pair) {
 	time.Sleep(300 * time.Millisecond)
 	must(m.t, m.Privacy.Erase(context.Background(), p.Voyager, community.Password, users.Device{}))
 	done.Wait()
-}
-
-// CheckSessions accepts and cancels reservations in units that begin with the check of a session,
-// over an empty store.
-func CheckSessions(t *testing.T, store ports.Storage) {
-	t.Helper()
-	ctx := context.Background()
-	m := &movers{t: t, clock: community.NewClock()}
-	s, err := community.NewScene(ctx, community.New(counter{store, &m.inOneStep}, m.clock, id.NewGenerator(nil), uow.Policy{}), m.clock)
-	must(t, err)
-	m.Community = s.Community
-	sessionOf := func(u id.User, email string) id.Session {
-		t.Helper()
-		_, err := s.Users.SignIn(ctx, users.SignIn{Email: email, Password: community.Password})
-		must(t, err)
-		all, err := s.Users.Sessions(ctx, u, page.Request[page.Moment]{})
-		must(t, err)
-		return all.Items[0].ID
-	}
-	locals, voyagers := sessionOf(s.Local, "local0@example.org"), sessionOf(s.Voyager, "voyager0@example.org")
-	live, later := users.SessionFilter{Live: true}, m.clock.Now().Add(1000*time.Hour)
-	valid := users.Presence{User: s.Local, Session: locals, Open: live}
-	cases := []struct {
-		name     string
-		presence users.Presence
-		want     error
-		steps    bool // the session is checked in a statement of its own
-	}{
-		{name: "valid", presence: valid},
-		{name: "any session", presence: users.Presence{User: s.Local, Session: locals}, steps: true},
-		{name: "opened long ago", presence: users.Presence{User: s.Local, Session: locals, Open: users.SessionFilter{Live: true, CreatedAfter: later}}, want: users.ErrNotSignedIn},
-		{name: "used long ago", presence: users.Presence{User: s.Local, Session: locals, Open: users.SessionFilter{Live: true, UsedAfter: later}}, want: users.ErrNotSignedIn},
-		{name: "of somebody else", presence: users.Presence{User: s.Local, Session: voyagers, Open: live}, want: users.ErrNotSignedIn},
-		{name: "of another caller", presence: users.Presence{User: s.Voyager, Session: voyagers, Open: live}, steps: true},
-		{name: "revoked", presence: valid, want: users.ErrNotSignedIn},
-	}
-	m.clock.Advance(10 * time.Hour) // when the reservations of the scene are over
-	for _, c := range cases {
-		if c.name == "revoked" {
-			must(t, s.Users.EndSession(ctx, s.Local, locals))
-		}
-		for _, to := range []reservations.Status{reservations.Accepted, reservations.Cancelled} {
-			by := s.Local // who moves it
-			if to == reservations.Accepted {
-				by = s.Voyager
-			}
-			for _, key := range []idempotency.Key{"", idempotency.Key(strings.ReplaceAll("key-"+c.name, " ", "-") + "-" + string(to))} {
-				m.clock.Advance(2 * time.Hour)
-				r, err := m.propose(by, s.Talk)
-				must(t, err)
-				before := m.inOneStep.Load()
-				guarded, passed := s.Store.Guarded(ctx, func(ctx context.Context, tx ports.Tx) error { return users.CheckPresence(ctx, tx, c.presence) })
-				if to == reservations.Accepted {
-					err = m.accept(guarded, r, key)
-				} else {
-					_, err = s.Reservations.Cancel(guarded, s.Local, r.ID, key)
-				}
-				if !errors.Is(err, c.want) || c.want == nil && err != nil || passed() != (c.want == nil) {
-					t.Errorf("%s, %s, key %q: %v, and the check passed: %v; want %v", c.name, to, key, err, passed(), c.want)
-				}
-				if got, want := m.inOneStep.Load() > before, c.want == nil && !c.steps; got != want {
-					t.Errorf("%s, %s, key %q: moved in one step: %v, want %v", c.name, to, key, got, want)
-				}
-				want := to
-				if c.want != nil {
-					want = reservations.Pending
-				}
-				if now, err := s.Reservations.Reservation(ctx, s.Voyager, r.ID); err != nil || now.Status != want {
-					t.Errorf("%s, %s, key %q: the reservation is %s, error %v; want %s", c.name, to, key, now.Status, err, want)
-				}
-			}
-		}
-	}
 }
 
 func must(t *testing.T, err error) {

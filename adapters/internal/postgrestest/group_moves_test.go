@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -18,9 +19,39 @@ import (
 
 func (s *crowd) propose(by id.User, in id.Conversation) reservations.Reservation {
 	s.t.Helper()
-	r, err := moves.Propose(s.Community, s.clock, by, in)
+	v, err := moves.Propose(s.t.Context(), s.Community, s.clock, by, in, "")
 	must(s.t, err)
-	return r
+	return v.Reservation
+}
+
+// proposes returns the proposal of a user.
+func (s *crowd) proposes(by id.User, in id.Conversation, key idempotency.Key, want error) *act {
+	return &act{name: "propose in " + in.String(), want: want, do: func(ctx context.Context) (string, error) {
+		v, err := moves.Propose(ctx, s.Community, s.clock, by, in, key)
+		other := v.VoyagerID
+		if by == other {
+			other = v.LocalID
+		}
+		if err == nil && (v.ConversationID != in || v.CreatorID != by || v.Other.UserID != other) {
+			s.t.Errorf("a proposal of %v in %v returned %+v", by, in, v)
+		}
+		return v.ID.String(), err
+	}}
+}
+
+// proposed returns how many pending reservations each transaction has added.
+func (s *crowd) proposed() map[string]int {
+	s.t.Helper()
+	rows, err := s.conn.Query(s.t.Context(), "SELECT xmin::text FROM "+s.schema+".reservations WHERE status = 'pending'")
+	must(s.t, err)
+	transactions := map[string]int{}
+	var transaction string
+	_, err = pgx.ForEachRow(rows, []any{&transaction}, func() error {
+		transactions[transaction]++
+		return nil
+	})
+	must(s.t, err)
+	return transactions
 }
 
 // accepts returns the acceptance of a reservation by a user.
@@ -84,6 +115,39 @@ func (a *agenda) propose(by id.User, in id.Conversation) reservations.Reservatio
 	r := a.crowd.propose(by, in)
 	a.want[r.ID] = reservations.Pending
 	return r
+}
+
+// proposals returns proposals for the pairs of TestGroupCommit, some of which have a participant in
+// common. Call end when they are done.
+func (a *agenda) proposals(n int, signedOut context.Context) (all []*act, end func()) {
+	blocked, busy, keyed, gone, torn := a.pairs[1], a.pairs[2], a.pairs[3], a.pairs[4], a.pairs[5]
+	key := idempotency.Key(fmt.Sprint("propose-", n))
+	one, same := a.proposes(keyed.Local, keyed.Talk, key, nil), a.proposes(keyed.Local, keyed.Talk, key, nil)
+	absent := a.proposes(gone.Voyager, gone.Talk, "", users.ErrNotSignedIn)
+	absent.ctx = signedOut
+	made := []*act{
+		one, a.proposes(busy.Voyager, busy.Talk, "", nil), a.proposes(busy.Local, busy.Talk, "", nil),
+		a.proposes(torn.Voyager, torn.Talk, "", nil), a.proposes(torn.Voyager, a.second, "", nil), a.proposes(gone.Local, a.second, "", nil),
+	}
+	for _, p := range a.pairs[6:] {
+		made = append(made, a.proposes(p.Local, p.Talk, "", nil))
+	}
+	all = append(slices.Clone(made), same, absent,
+		a.proposes(keyed.Voyager, keyed.Talk, "used", idempotency.ErrKeyReused),
+		a.proposes(blocked.Local, blocked.Talk, "", messaging.ErrClosed),
+		a.proposes(gone.Voyager, busy.Talk, "", messaging.ErrNotFound))
+	return all, func() {
+		a.t.Helper()
+		if one.id != same.id {
+			a.t.Errorf("a key proposed the reservations %s and %s", one.id, same.id)
+		}
+		for _, p := range made {
+			var r id.Reservation
+			if must(a.t, r.UnmarshalText([]byte(p.id))); p.err == nil {
+				a.want[r] = reservations.Pending
+			}
+		}
+	}
 }
 
 // round returns moves for the pairs of TestGroupCommit. Call end when they are done.

@@ -27,7 +27,8 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// crowd is the pairs of users of a store, who send messages and move reservations at the same time.
+// crowd is the pairs of users of a store, who send messages, and propose and move reservations at
+// the same time.
 type crowd struct {
 	*community.Community
 	t      *testing.T
@@ -147,13 +148,22 @@ func (s *crowd) audited() {
 }
 
 // tally counts what shared transactions.
-type tally struct{ messages, inTransactions, moves, inOthers, mixed int }
+type tally struct{ messages, inTransactions, moves, inOthers, mixed, proposals, besideSends int }
 
-// count counts the messages and the moves of a crowd.
+// count counts the messages and the moves of a crowd, and the transactions that made several
+// proposals, or sent a message beside one.
 func (n *tally) count(s *crowd) {
 	stored, sent := s.stored()
 	statuses, moved := s.moved()
 	*n = tally{inTransactions: len(sent), inOthers: len(moved)}
+	for transaction, proposals := range s.proposed() {
+		if proposals > 1 {
+			n.proposals++
+		}
+		if sent[transaction] {
+			n.besideSends++
+		}
+	}
 	for _, times := range stored {
 		n.messages += times
 	}
@@ -169,17 +179,17 @@ func (n *tally) count(s *crowd) {
 	}
 }
 
-// all reports whether some messages, some moves, and some of both have shared transactions.
+// all reports whether some of each, and some of each with messages, have shared transactions.
 func (n *tally) all() bool {
-	return n.inTransactions < n.messages && n.inOthers < n.moves && n.mixed > 0
+	return n.inTransactions < n.messages && n.inOthers < n.moves && n.mixed > 0 && n.proposals > 0 && n.besideSends > 0
 }
 
 // none reports whether nothing has shared a transaction.
 func (n *tally) none() bool {
-	return n.inTransactions == n.messages && n.inOthers == n.moves && n.mixed == 0
+	return n.inTransactions == n.messages && n.inOthers == n.moves && n.mixed+n.proposals+n.besideSends == 0
 }
 
-// TestGroupCommit sends messages and moves reservations at the same time, some of which are
+// TestGroupCommit sends messages, and proposes and moves reservations at the same time. Some are
 // refused. They share transactions, unless that is switched off, and each gets its own answer.
 func TestGroupCommit(t *testing.T) {
 	for name, over := range map[string]func(t *testing.T) *crowd{
@@ -243,9 +253,11 @@ func TestGroupCommit(t *testing.T) {
 					s.sends(busy.Local, busy.Talk, "busy", "", nil),
 					s.sends(busy.Voyager, busy.Talk, "busy", "", nil))
 				moves, end := booked.round(round, signedOut)
-				all := append(moves, messages...)
+				proposals, endProposals := booked.proposals(round, signedOut)
+				all := slices.Concat(moves, proposals, messages)
 				rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 				s.check(all...)
+				endProposals()
 				end()
 				if one.id != same.id {
 					t.Errorf("a key sent the messages %s and %s", one.id, same.id)
@@ -269,9 +281,9 @@ func TestGroupCommit(t *testing.T) {
 	}
 }
 
-// TestGroupWaitsForNoLock holds the wallet of one voyager, the conversation of another, as an
-// acceptance of a third does, the calendar of a local, and the keys of two others, used by another
-// transaction. Those who act at the same time do not wait for them.
+// TestGroupWaitsForNoLock holds the wallet of one voyager, the conversation of another and the
+// account of its local, as an acceptance of a third does, the calendar of a local, and the keys of
+// two others, used by another transaction. Those who act at the same time do not wait for them.
 func TestGroupWaitsForNoLock(t *testing.T) {
 	patient := postgres.Options{MaxConns: 40, LockTimeout: time.Minute, StatementTimeout: time.Minute}
 	s := newCrowd(t, patient, 16)
@@ -284,7 +296,9 @@ func TestGroupWaitsForNoLock(t *testing.T) {
 	walk := s.propose(keyed[1].Voyager, keyed[1].Talk)
 	tx, err := s.conn.Begin(ctx)
 	must(t, err)
-	for table, one := range map[string][2]any{"wallets": {"user_id", poor.Voyager}, "conversations": {"id", quiet.Talk}} {
+	for table, one := range map[string][2]any{
+		"wallets": {"user_id", poor.Voyager}, "conversations": {"id", quiet.Talk}, "users": {"id", quiet.Local},
+	} {
 		_, err := tx.Exec(ctx, fmt.Sprintf("SELECT FROM %s.%s WHERE %s = $1 FOR UPDATE", s.schema, table, one[0]), fmt.Sprint(one[1]))
 		must(t, err)
 	}
@@ -307,9 +321,11 @@ func TestGroupWaitsForNoLock(t *testing.T) {
 	for round := range 3 {
 		waits(s.sends(poor.Voyager, poor.Talk, "held", "", nil))
 		waits(s.sends(quiet.Voyager, quiet.Talk, "held", "", nil))
+		waits(s.proposes(quiet.Voyager, quiet.Talk, "", nil))
+		waits(s.proposes(quiet.Local, quiet.Talk, "", nil))
 		all := s.others(6, round)
 		for _, p := range s.pairs[6:] {
-			all = append(all, s.cancels(p.Voyager, s.propose(p.Voyager, p.Talk), "", nil))
+			all = append(all, s.cancels(p.Voyager, s.propose(p.Voyager, p.Talk), "", nil), s.proposes(p.Local, p.Talk, "", nil))
 		}
 		for _, one := range all {
 			one.ctx = ctx
@@ -333,26 +349,29 @@ func TestGroupWaitsForNoLock(t *testing.T) {
 	s.audited()
 }
 
-// TestGroupThatFails makes the statement of a message or of a move fail, and with it the
+// TestGroupThatFails makes the statement of a message, a move or a proposal fail, and with it the
 // transaction of its group. All other messages are sent. The sequence counts the failures, also
 // those that are rolled back.
 func TestGroupThatFails(t *testing.T) {
 	s, ctx := newCrowd(t, postgres.Options{}, 12), t.Context()
 	faulty := s.pairs[0]
+	walk := s.propose(faulty.Voyager, faulty.Talk)
 	runSQL(t, s.dsn, fmt.Sprintf(`CREATE SEQUENCE public.faults;
 		CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS $$
 			BEGIN PERFORM nextval('public.faults'); RAISE 'as asked' USING ERRCODE = 'check_violation'; END $$;
 		CREATE TRIGGER fail BEFORE INSERT ON %[1]s.messages
 			FOR EACH ROW WHEN (new.content LIKE 'at fault%%') EXECUTE FUNCTION public.fail();
-		CREATE TRIGGER fail BEFORE UPDATE ON %[1]s.reservations
+		CREATE TRIGGER fail BEFORE INSERT OR UPDATE ON %[1]s.reservations
 			FOR EACH ROW WHEN (new.local_id = '%[2]v') EXECUTE FUNCTION public.fail()`, s.schema, faulty.Local))
-	walk := s.propose(faulty.Voyager, faulty.Talk)
 	rounds, faults := 0, 0
 	for ; rounds < 10 || rounds < 500 && faults == rounds; rounds++ {
 		all := s.others(1, rounds)
 		bad := s.sends(faulty.Voyager, faulty.Talk, fmt.Sprint("at fault ", rounds), "", nil)
-		if rounds%2 != 0 {
+		switch rounds % 3 {
+		case 1:
 			bad = s.accepts(faulty.Local, walk, "", nil)
+		case 2:
+			bad = s.proposes(faulty.Voyager, faulty.Talk, "", nil)
 		}
 		s.atOnce(slices.Insert(slices.Clone(all), rounds%len(all), bad)...)
 		if bad.err == nil {

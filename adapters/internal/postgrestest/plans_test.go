@@ -165,8 +165,8 @@ func TestOutboxIsReadByItsIndex(t *testing.T) {
 	}
 }
 
-// TestGroupsFindRowsByTheirKeys checks the plan of messages with keys that share a commit. It is made
-// while the tables have next to no rows, and must not read all of them later.
+// TestGroupsFindRowsByTheirKeys checks the plans of messages and of proposals with keys that share a
+// commit. They are made while the tables have next to no rows, and must not read all of them later.
 func TestGroupsFindRowsByTheirKeys(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)
@@ -179,32 +179,35 @@ func TestGroupsFindRowsByTheirKeys(t *testing.T) {
 	for round := range 20 {
 		var all []*act
 		for i, p := range s.pairs {
-			all = append(all, s.sends(p.Voyager, p.Talk, "hello", idempotency.Key(fmt.Sprintf("key-%d-%d", round, i)), nil))
+			key := idempotency.Key(fmt.Sprintf("key-%d-%d", round, i))
+			all = append(all, s.sends(p.Voyager, p.Talk, "hello", key, nil), s.proposes(p.Local, p.Talk, key, nil))
 		}
 		s.check(all...)
 	}
-	found := 0
+	found := map[string]int{}
 	for _, c := range pool.AcquireAllIdle(ctx) {
-		rows, err := c.Query(ctx, `SELECT 'EXPLAIN EXECUTE "' || name || '" (' || repeat('NULL, ', cardinality(parameter_types) - 1) || 'NULL)'
-			FROM pg_prepared_statements WHERE statement LIKE '%UPDATE%conversations%idempotency_records%' AND statement LIKE '%unnest(%'`)
+		_, err := c.Exec(ctx, "SET plan_cache_mode = force_generic_plan") // keeps the plans
 		must(t, err)
-		explain, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		must(t, err)
-		for _, statement := range explain {
-			found++
-			_, err := c.Exec(ctx, "SET plan_cache_mode = force_generic_plan") // keeps the plan
+		for _, of := range []string{"UPDATE [^(]*conversations ", "INSERT INTO [^(]*reservations "} {
+			rows, err := c.Query(ctx, `SELECT 'EXPLAIN EXECUTE "' || name || '" (' || repeat('NULL, ', cardinality(parameter_types) - 1) || 'NULL)'
+				FROM pg_prepared_statements WHERE statement ~ $1 AND statement LIKE '%unnest(%' AND statement LIKE '%idempotency_records%'`, of)
 			must(t, err)
-			rows, err := c.Query(ctx, statement, pgx.QueryExecModeSimpleProtocol)
+			explain, err := pgx.CollectRows(rows, pgx.RowTo[string])
 			must(t, err)
-			lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-			must(t, err)
-			if plan := strings.Join(lines, "\n"); strings.Contains(plan, "Seq Scan") {
-				t.Errorf("the plan of a group reads a whole table:\n%s", plan)
+			for _, statement := range explain {
+				found[of]++
+				rows, err := c.Query(ctx, statement, pgx.QueryExecModeSimpleProtocol)
+				must(t, err)
+				lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+				must(t, err)
+				if plan := strings.Join(lines, "\n"); strings.Contains(plan, "Seq Scan") {
+					t.Errorf("the plan of a group reads a whole table:\n%s", plan)
+				}
 			}
 		}
 		c.Release()
 	}
-	if found == 0 {
-		t.Error("no messages shared a commit")
+	if len(found) != 2 {
+		t.Errorf("these shared a commit: %v; want messages and proposals", found)
 	}
 }

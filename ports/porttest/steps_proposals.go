@@ -103,6 +103,7 @@ func proposeAlike(f *fixture) {
 	p.send("the answer", ben, talk, says("yes"), "", nil)
 	p.proposes("one after the answer, with the key of the one that was refused", ada, talk, walk(8), "key-3")
 
+	p.proposes("the last one that may be pending", ben, talk, walk(9), "")
 	p.propose("one too many after the answer", ada, talk, walk(9), "", reservations.ErrTooManyPending)
 	p.proposeRefusals(eve, ada, ben, cleo, talk)
 	p.proposes("a user who leaves", gone, goneTalk, walk(0), "key-1")

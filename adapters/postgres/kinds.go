@@ -52,13 +52,16 @@ type variant struct {
 }
 
 // keep saves the record of a key for each row of from, unless there is no key.
-func (v variant) keep(from statement) statement {
+func (v variant) keep(from statement) statement { return v.keepAs("{answer}", from) }
+
+// keepAs is keep for an answer that the rows decide.
+func (v variant) keepAs(answer, from statement) statement {
 	if !v.once {
 		return ""
 	}
 	return `, kept AS (
 		INSERT INTO @idempotency_records (owner, key, fingerprint, answer, created_at)
-		SELECT {key_owner}, {key_name}, {fingerprint}, {answer}, {kept_at} FROM ` + from + ` WHERE {key_name} IS NOT NULL
+		SELECT {key_owner}, {key_name}, {fingerprint}, ` + answer + `, {kept_at} FROM ` + from + ` WHERE {key_name} IS NOT NULL
 	)`
 }
 

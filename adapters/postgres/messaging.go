@@ -202,6 +202,7 @@ func (repo messagingRepository) MarkRead(
 	ctx context.Context, conversation id.Conversation, reader id.User, upTo page.Moment,
 ) (marked int, err error) {
 	err = repo.write(ctx, func(c *conn) error {
+		c.later(lockConversation, uuid(conversation))
 		n, err := find(ctx, c, value((*row).int), markRead, uuid(conversation), uuid(reader), upTo.At, upTo.ID)
 		marked = int(n)
 		return err

@@ -15,10 +15,12 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// asked is a store with a messaging.Sender that does nothing, and keeps what it was asked for.
+// asked is a store with a messaging.Sender and a messaging.Marker that do nothing, and keep what
+// they were asked for.
 type asked struct {
 	ports.Storage
 	sendings []messaging.Sending
+	markings []messaging.Marking
 }
 
 func (a *asked) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
@@ -30,15 +32,15 @@ type askedTx struct {
 	of *asked
 }
 
-func (tx askedTx) Messaging() messaging.Repository { return askedSender{tx.Tx.Messaging(), tx.of} }
+func (tx askedTx) Messaging() messaging.Repository { return askedMessages{tx.Tx.Messaging(), tx.of} }
 
-type askedSender struct {
+type askedMessages struct {
 	messaging.Repository
 	of *asked
 }
 
-func (s askedSender) Send(_ context.Context, sending messaging.Sending) (messaging.Message, idempotency.Outcome, error) {
-	s.of.sendings = append(s.of.sendings, sending)
+func (m askedMessages) Send(_ context.Context, sending messaging.Sending) (messaging.Message, idempotency.Outcome, error) {
+	m.of.sendings = append(m.of.sendings, sending)
 	return messaging.Message{}, idempotency.NotDone, nil
 }
 

@@ -232,41 +232,6 @@ func (s *Service) Messages(ctx context.Context, caller id.User, conversation id.
 	return p, err
 }
 
-// Read marks the messages of the other participant as read, up to and including the message upTo,
-// and returns how many were unread. It may run more than once. Errors: ErrNotFound, fault.Invalid
-// on up_to if that message is not in the conversation, idempotency.ErrKeyReused.
-func (s *Service) Read(ctx context.Context, caller id.User, conversation id.Conversation, upTo id.Message, key idempotency.Key) (int, error) {
-	n, _, err := idempotency.Run(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
-		Owner: caller.String(), Key: key, Operation: "messaging.Read", Values: []any{conversation, upTo},
-	}, users.RequireActive[Tx](caller), func(ctx context.Context, tx Tx) (int, error) {
-		standing, err := Enter(ctx, tx, caller, conversation)
-		if err != nil {
-			return 0, err
-		}
-		m, err := tx.Messaging().Message(ctx, upTo)
-		if err != nil && !errors.Is(err, fault.NotFound) {
-			return 0, fmt.Errorf("read a message: %w", err)
-		}
-		if err != nil || m.ConversationID != conversation {
-			return 0, fault.InvalidField("up_to", "must be a message of this conversation")
-		}
-		n, err := tx.Messaging().MarkRead(ctx, conversation, caller, PlaceOfMessage(m))
-		if err != nil {
-			return 0, fmt.Errorf("mark messages as read: %w", err)
-		}
-		if n > 0 {
-			err = events.Add(ctx, tx, s.deps.IDs, s.deps.Clock.Now(), messageSeq(m), events.MessageRead{
-				ConversationID: conversation, ReaderID: caller, SenderID: standing.Conversation.Other(caller), UpTo: upTo,
-			})
-		}
-		return n, err
-	}, idempotency.Whole[Tx, int]())
-	if err != nil {
-		return 0, fmt.Errorf("mark messages as read: %w", err)
-	}
-	return n, nil
-}
-
 // Attachment returns the image of a message: see Cleaned. Errors: ErrNoAttachment if the message has
 // none, or if the caller is not a participant of its conversation; ErrImagesBusy.
 func (s *Service) Attachment(ctx context.Context, caller id.User, message id.Message) (Attachment, error) {

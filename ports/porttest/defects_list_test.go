@@ -202,6 +202,7 @@ var defects = []defect{
 			"sessions/a unit begins with the check of a session", "sessions/a unit begins with the check of an account",
 			"reservations/a view begins with the check of a session", "steps/a send in one step begins with the check of a session",
 			"steps/an acceptance and a cancellation in one step begin with the check of a session",
+			"steps/a marking in one step begins with the check of a session",
 		}, says: "a view of matches returned"},
 	{name: "lets a refresh token be used twice", plant: handing(func(_ *memory.Store, b *broken) {
 		b.users = usedTwice{b.Tx.Users()}

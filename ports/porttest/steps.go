@@ -33,6 +33,9 @@ var stepsTests = []test{
 	{"a proposal in one step is one step by step", proposeAlike},
 	{"a proposal in one step begins with the check of a session", proposePresent},
 	{"proposals in one step beside other commands are made once", inCommunity(proposalsBesideOthers)},
+	{"a marking in one step is a marking step by step", readAlike},
+	{"a marking in one step begins with the check of a session", readPresent},
+	{"markings in one step beside other commands count each message once", inCommunity(readsBesideOthers)},
 }
 
 // lanes is what two lanes share, which are two stores with the same rows. The same commands run on
@@ -74,16 +77,7 @@ type laneTx struct {
 	of laneStorage
 }
 
-func (tx laneTx) Messaging() messaging.Repository {
-	repo := tx.Tx.Messaging()
-	if sender, ok := repo.(messaging.Sender); ok && tx.of.whole {
-		return countedSender{repo, sender, tx.of.lanes}
-	}
-	return struct{ messaging.Repository }{repo} // hides Send
-}
-
 type countedSender struct {
-	messaging.Repository
 	sender messaging.Sender
 	lanes  *lanes
 }
@@ -111,6 +105,7 @@ type pair struct {
 	clock  *watch
 	sender bool // the store has a messaging.Sender
 	mover  bool // it has a reservations.Mover
+	marker bool // it has a messaging.Marker
 	want   int  // commands that must have been done in one step
 
 	proposer bool // it has a reservations.Proposer
@@ -124,6 +119,7 @@ func (f *fixture) pairOf(clock *watch, change func(*services.Policies)) *pair {
 		_, p.sender = tx.Messaging().(messaging.Sender)
 		_, p.mover = tx.Reservations().(reservations.Mover)
 		_, p.proposer = tx.Reservations().(reservations.Proposer)
+		_, p.marker = tx.Messaging().(messaging.Marker)
 		return nil
 	})
 	f.numberAll() // a copy does not keep the order of events without a position

@@ -28,12 +28,13 @@ func inShyCommunity(test func(c *community)) func(f *fixture) {
 }
 
 // write stores a message as a service does: with its correspondent.
-func (f *fixture) write(c messaging.Conversation, sender users.User, at time.Time) {
+func (f *fixture) write(c messaging.Conversation, sender users.User, at time.Time) messaging.Message {
 	f.Helper()
-	f.message(c, sender, at)
+	m := f.message(c, sender, at)
 	f.do(func(ctx context.Context, tx ports.Tx) error {
 		return tx.Matching().AddCorrespondent(ctx, matching.Correspondent{UserID: sender.ID, ReaderID: c.Other(sender.ID)})
 	})
+	return m
 }
 
 func (f *fixture) unanswered(c messaging.Conversation, sender users.User, limit int) bool {

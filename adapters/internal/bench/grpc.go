@@ -59,6 +59,23 @@ func (c *overGRPC) send(t *talker, key string) error {
 	return err
 }
 
+func (c *overGRPC) read(t *talker) error {
+	mine, cancel := as(t.token)
+	defer cancel()
+	theirs, cancel := as(t.localToken)
+	defer cancel()
+	said := content
+	sent, err := c.messaging.Send(mine, &messagingv1.SendRequest{Id: t.talk, Content: &said})
+	if err != nil {
+		return err
+	}
+	read, err := c.messaging.Read(theirs, &messagingv1.ReadRequest{Id: t.talk, UpTo: sent.GetId()})
+	if err != nil {
+		return err
+	}
+	return some(int(read.GetMarked()))
+}
+
 func (c *overGRPC) list(t *talker) error {
 	ctx, cancel := as(t.token)
 	defer cancel()

@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,6 +26,35 @@ var draft = []byte(`{"content":"` + content + `"}`)
 func (c *overHTTP) send(t *talker, key string) error {
 	_, err := c.ask(http.MethodPost, c.base+"/v1/conversations/"+t.talk+"/messages", t.token, key, draft, http.StatusCreated)
 	return err
+}
+
+func (c *overHTTP) read(t *talker) error {
+	path := c.base + "/v1/conversations/" + t.talk
+	answer, err := c.ask(http.MethodPost, path+"/messages", t.token, "", draft, http.StatusCreated)
+	if err != nil {
+		return err
+	}
+	var sent struct{ ID string }
+	if err := json.Unmarshal(answer, &sent); err != nil {
+		return fmt.Errorf("read a message: %w", err)
+	}
+	answer, err = c.ask(http.MethodPost, path+"/read", t.localToken, "", []byte(`{"up_to":"`+sent.ID+`"}`), http.StatusOK)
+	if err != nil {
+		return err
+	}
+	var read struct{ Marked int }
+	if err := json.Unmarshal(answer, &read); err != nil {
+		return fmt.Errorf("read how many messages were marked: %w", err)
+	}
+	return some(read.Marked)
+}
+
+// some returns an error if no message was marked as read.
+func some(marked int) error {
+	if marked < 1 {
+		return errors.New("no message was marked as read")
+	}
+	return nil
 }
 
 func (c *overHTTP) list(t *talker) error {

@@ -9,6 +9,7 @@ import (
 // the answer is the expected one.
 type api interface {
 	send(t *talker, key string) error
+	read(t *talker) error // sends a message, which the other marks as read
 	list(t *talker) error
 	conversations(t *talker) error
 	wallet(t *talker) error
@@ -67,6 +68,7 @@ type scenario struct {
 var scenarios = []scenario{
 	{name: "send", title: "send a message", floor: true, bare: true, raw: true, sql: "send", do: func(c *client) error { return c.send(c.next(), "") }},
 	{name: "send-key", title: "send with an Idempotency-Key", floor: true, do: func(c *client) error { return c.send(c.next(), c.key()) }},
+	{name: "read", title: "send, mark as read", floor: true, do: func(c *client) error { return c.read(c.next()) }},
 	{name: "list", title: "last 30 messages", floor: true, sql: "list", do: func(c *client) error { return c.list(c.next()) }},
 	{name: "conversations", title: "conversations", floor: true, do: func(c *client) error { return c.conversations(c.next()) }},
 	{name: "wallet", title: "wallet", floor: true, do: func(c *client) error { return c.wallet(c.next()) }},

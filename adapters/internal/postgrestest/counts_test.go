@@ -196,8 +196,8 @@ func awaitLock(t *testing.T, observer *pgx.Conn) {
 	t.Fatal("no statement waits for a row")
 }
 
-// TestReadingBesideMessages marks messages as read while others are sent in both directions, in one
-// step and step by step. The counts agree with the messages, and no two units wait for each other.
+// TestReadingBesideMessages marks messages as read while others are sent in both directions, both in
+// one step and step by step. The counts agree with the messages, and no two units wait for each other.
 func TestReadingBesideMessages(t *testing.T) {
 	for name, single := range map[string]bool{"groups": false, "single": true} {
 		t.Run(name, func(t *testing.T) {
@@ -206,7 +206,13 @@ func TestReadingBesideMessages(t *testing.T) {
 			o.NoGroupCommit = single
 			s := open(t, dsn, o)
 			defer func() { must(t, s.Close(context.Background())) }()
-			c := community.New(s, community.NewClock(), id.NewGenerator(nil), uow.Policy{MaxTime: time.Minute})
+			clock, ids := community.NewClock(), id.NewGenerator(nil)
+			var inOneStep atomic.Int64
+			c := community.New(s, clock, ids, uow.Policy{MaxTime: time.Minute})
+			devices := []*community.Community{
+				community.New(markCounter{s, &inOneStep}, clock, ids, uow.Policy{MaxTime: time.Minute}),
+				community.New(markCounter{Storage: s}, clock, ids, uow.Policy{MaxTime: time.Minute}),
+			}
 			admin, pairs, err := c.Populate(ctx, 2)
 			must(t, err)
 			for _, p := range pairs {
@@ -232,7 +238,7 @@ func TestReadingBesideMessages(t *testing.T) {
 							}
 						})
 					}
-					for range 2 { // two devices of a user mark the same messages
+					for _, device := range devices { // of a user, mark the same messages
 						all.Go(func() {
 							for range rounds {
 								newest, err := c.Messaging.Messages(ctx, by, p.Talk, page.Request[page.Moment]{Limit: 1})
@@ -243,7 +249,7 @@ func TestReadingBesideMessages(t *testing.T) {
 								if len(newest.Items) == 0 {
 									continue
 								}
-								n, err := c.Messaging.Read(ctx, by, p.Talk, newest.Items[0].ID, "")
+								n, err := device.Messaging.Read(ctx, by, p.Talk, newest.Items[0].ID, "")
 								if err != nil {
 									t.Error(err)
 									return
@@ -266,6 +272,9 @@ func TestReadingBesideMessages(t *testing.T) {
 						t.Errorf("a conversation has %d unread messages, and its user %d", o.Unread, n)
 					}
 				}
+			}
+			if inOneStep.Load() == 0 {
+				t.Error("no messages were marked in one step")
 			}
 			if sent := 2 * 2 * 2 * rounds; int(marked.Load())+left != sent {
 				t.Errorf("%d messages were marked and %d are left, of %d", marked.Load(), left, sent)

@@ -165,8 +165,9 @@ func TestOutboxIsReadByItsIndex(t *testing.T) {
 	}
 }
 
-// TestGroupsFindRowsByTheirKeys checks the plans of messages and of proposals with keys that share a
-// commit. They are made while the tables have next to no rows, and must not read all of them later.
+// TestGroupsFindRowsByTheirKeys checks the plans of messages that are sent, and marked as read, and of
+// proposals, with keys, that share a commit. They are made while the tables have next to no rows, and
+// must not read all of them later.
 func TestGroupsFindRowsByTheirKeys(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)
@@ -176,11 +177,18 @@ func TestGroupsFindRowsByTheirKeys(t *testing.T) {
 	must(t, err)
 	s := crowdOver(t, dsn, o, store, 8)
 	runSQL(t, dsn, "VACUUM ANALYZE")
+	last := make([]*act, len(s.pairs)) // the message of each pair in the round before
 	for round := range 20 {
 		var all []*act
 		for i, p := range s.pairs {
 			key := idempotency.Key(fmt.Sprintf("key-%d-%d", round, i))
-			all = append(all, s.sends(p.Voyager, p.Talk, "hello", key, nil), s.proposes(p.Local, p.Talk, key, nil))
+			if round > 0 {
+				var upTo id.Message
+				must(t, upTo.UnmarshalText([]byte(last[i].id)))
+				all = append(all, s.reads(p.Local, p.Talk, upTo, key, 1, nil))
+			}
+			last[i] = s.sends(p.Voyager, p.Talk, "hello", key, nil)
+			all = append(all, last[i], s.proposes(p.Local, p.Talk, "proposal-"+key, nil))
 		}
 		s.check(all...)
 	}
@@ -188,7 +196,7 @@ func TestGroupsFindRowsByTheirKeys(t *testing.T) {
 	for _, c := range pool.AcquireAllIdle(ctx) {
 		_, err := c.Exec(ctx, "SET plan_cache_mode = force_generic_plan") // keeps the plans
 		must(t, err)
-		for _, of := range []string{"UPDATE [^(]*conversations ", "INSERT INTO [^(]*reservations "} {
+		for _, of := range []string{"INSERT INTO [^(]*messages ", "SET read = true", "INSERT INTO [^(]*reservations "} {
 			rows, err := c.Query(ctx, `SELECT 'EXPLAIN EXECUTE "' || name || '" (' || repeat('NULL, ', cardinality(parameter_types) - 1) || 'NULL)'
 				FROM pg_prepared_statements WHERE statement ~ $1 AND statement LIKE '%unnest(%' AND statement LIKE '%idempotency_records%'`, of)
 			must(t, err)
@@ -207,7 +215,7 @@ func TestGroupsFindRowsByTheirKeys(t *testing.T) {
 		}
 		c.Release()
 	}
-	if len(found) != 2 {
-		t.Errorf("these shared a commit: %v; want messages and proposals", found)
+	if len(found) != 3 {
+		t.Errorf("these shared a commit: %v; want messages, markings and proposals", found)
 	}
 }

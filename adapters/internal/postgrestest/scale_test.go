@@ -178,9 +178,12 @@ func (s *scale) askForEverything() {
 	s.explain("settling")
 	busy, err := ports.ConversationLayout.Value(s.town.talkRows[0])
 	must(s, err)
-	_, err = s.app.Messaging.Send(s.Context(), busy.VoyagerID, busy.ID, messaging.Draft{Content: "hello"}, "a-key")
+	m, err := s.app.Messaging.Send(s.Context(), busy.VoyagerID, busy.ID, messaging.Draft{Content: "hello"}, "a-key")
 	must(s, err)
 	s.explain("sending") // does nothing any more, because the key is used
+	_, err = s.app.Messaging.Read(s.Context(), busy.LocalID, busy.ID, m.ID, "a-key")
+	must(s, err)
+	s.explain("marking as read") // does nothing any more, either
 	s.askAsTheRelay()
 	s.askAsAnIndex()
 }

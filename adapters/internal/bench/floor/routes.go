@@ -27,6 +27,7 @@ func (f *floor) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/conversations/{id}/messages", f.with(f.send))
 	mux.HandleFunc("POST /bare/v1/conversations/{id}/messages", f.with(f.sendBare))
+	mux.HandleFunc("POST /v1/conversations/{id}/read", f.with(f.mark))
 	mux.HandleFunc("GET /v1/conversations/{id}/messages", f.with(f.list))
 	mux.HandleFunc("GET /v1/conversations", f.with(f.conversations))
 	mux.HandleFunc("GET /v1/wallet", f.with(f.wallet))
@@ -81,7 +82,7 @@ func (f *floor) with(do func(ctx context.Context, c caller, r *http.Request) (an
 			status = http.StatusNotFound
 		case err != nil:
 			status = http.StatusInternalServerError
-		case r.Method == http.MethodPost:
+		case r.Method == http.MethodPost && !strings.HasSuffix(r.URL.Path, "/read"):
 			status = http.StatusCreated
 		}
 		if err != nil {
@@ -143,6 +144,21 @@ func (f *floor) sendBare(ctx context.Context, c caller, r *http.Request) (any, e
 		err = f.pool.QueryRow(ctx, sendBare, m.UserID, m.ConversationID, m.ID, transaction, m.Content, m.CreatedAt).Scan(&m.CreatedAt)
 	}
 	return m, err
+}
+
+func (f *floor) mark(ctx context.Context, c caller, r *http.Request) (any, error) {
+	var last struct {
+		UpTo uuid.UUID `json:"up_to"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&last); err != nil {
+		return nil, err
+	}
+	var read struct {
+		Marked int64 `json:"marked"`
+	}
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	err := f.pool.QueryRow(ctx, mark, c.Session, r.PathValue("id"), last.UpTo, now, uuid.New()).Scan(&read.Marked)
+	return read, err
 }
 
 // page is a page as clients get it.

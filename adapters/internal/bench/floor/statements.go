@@ -65,6 +65,36 @@ const sendBare = `
 	INSERT INTO cicerone.messages (id, conversation_id, user_id, content, attachment, read, created_at)
 	SELECT $3, $2, user_id, $5, NULL, false, $6 FROM debit RETURNING created_at`
 
+// mark marks the messages of the conversation $2 up to $3 as read, for the session $1. Further
+// arguments: time $4, id of the event $5.
+const mark = `
+	WITH standing AS (
+		SELECT talk.id, users.id AS reader, CASE voyager_id WHEN users.id THEN local_id ELSE voyager_id END AS sender,
+			last.id AS last_id, last.created_at AS at
+		FROM cicerone.sessions JOIN cicerone.users ON users.id = sessions.user_id
+		JOIN cicerone.conversations AS talk ON users.id IN (voyager_id, local_id)
+		JOIN cicerone.messages AS last ON last.conversation_id = talk.id
+		WHERE sessions.id = $1 AND revoked_at IS NULL AND is_active AND talk.id = $2 AND last.id = $3
+	), marked AS (
+		UPDATE cicerone.messages SET read = true FROM standing
+		WHERE conversation_id = standing.id AND user_id = sender AND NOT read AND (messages.created_at, messages.id) <= (at, last_id)
+		RETURNING 1
+	), counted AS (
+		SELECT standing.*, n FROM standing, (SELECT count(*) AS n FROM marked) AS of_all
+	), talk AS (
+		UPDATE cicerone.conversations SET
+			voyager_read = voyager_read + CASE voyager_id WHEN reader THEN n ELSE 0 END,
+			local_read = local_read + CASE local_id WHEN reader THEN n ELSE 0 END
+		FROM counted WHERE conversations.id = $2 AND n > 0
+	), outbox AS (
+		INSERT INTO cicerone.outbox_batches (events) SELECT json_build_array(
+			json_build_array('reading/' || id || '/' || reader, (extract(epoch FROM at) * 1000)::bigint, $5::uuid, 'message.read', 1,
+				(extract(epoch FROM $4::timestamptz) * 1000)::bigint, json_build_object(
+				'conversation_id', id, 'reader_id', reader, 'sender_id', sender, 'up_to', $3::uuid)))
+		FROM counted WHERE n > 0
+	)
+	SELECT n FROM counted`
+
 // list reads the last messages of the conversation $2 for the session $1.
 const list = `
 	SELECT messages.id, messages.conversation_id, messages.user_id, content, attachment, read, messages.created_at

@@ -1,0 +1,115 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/cicerone-go/cicerone/core/events"
+	"github.com/cicerone-go/cicerone/core/idempotency"
+	"github.com/cicerone-go/cicerone/core/messaging"
+)
+
+var _ messaging.Marker = messagingRepository{}
+
+// readingColumns are what reading knows of a marking, in the order of newRead.
+var readingColumns = []column{
+	{"talk_id", "uuid"}, {"reader_id", "uuid"}, {"up_to_id", "uuid"},
+	{"told_1", "text"}, {"told_2", "text"}, {"told_3", "text"},
+	{"session_id", "uuid"}, {"created_after", "timestamptz"}, {"used_after", "timestamptz"},
+}
+
+// reading marks messages as read, in conversations of which no two are the same. It returns how
+// many were unread for those that it did, and has changed nothing for the others. It is a whole
+// unit. In a group the conversations are locked before. Alone, it takes the locks itself: touched
+// locks the conversation, and marked, which locks the messages, takes its rows from touched. All
+// units lock the messages of a conversation after it, so that the messages are free then.
+//
+// touched counts the messages before they are marked. That is right, because it changes nothing if
+// the reader has read more meanwhile than when the statement began: if touched waits for its row,
+// PostgreSQL evaluates the conditions once more, with the row that was committed meanwhile. The
+// other rows stay those from when the statement began. So this is what becomes of a unit that goes
+// alone, while others commit:
+//
+//   - A message is sent in the conversation, by either participant: the other counts are fresh. It
+//     is later than the message up to which the unit marks, because the time of messages ascends.
+//   - The same reader marks messages of the conversation, on another device: the counts differ, and
+//     the statement changes nothing.
+//   - The other participant marks messages: these are others, with a count of their own.
+//   - A reservation is proposed: its unit holds the conversation, and does not change it.
+//   - A unit with the same key: the record violates its constraint, which rolls everything back.
+//   - A deactivation, or the end of the session: if it is committed after the statement began, the
+//     messages are marked. The steps do the same if it is committed after their check.
+//   - A block, or the deactivation of the other: no condition reads them, neither in the steps.
+//
+// If nothing is unread, the statement locks nothing. A marking that another unit has not committed
+// then is not seen by the steps either.
+//
+// If it changes nothing, the steps decide, which hold the conversation before they mark.
+func reading(v variant) statement {
+	const (
+		byReader = "CASE voyager_id WHEN {reader_id} THEN voyager_read ELSE local_read END"
+		unread   = "conversation_id = {talk_id} AND user_id = sender_id AND NOT read AND (messages.created_at, messages.id) <= (read_until, {up_to_id})"
+	)
+	return `WITH open AS MATERIALIZED (
+		SELECT ` + v.all + `CASE voyager_id WHEN {reader_id} THEN local_id ELSE voyager_id END AS sender_id,
+			` + byReader + ` AS read_before, latest.created_at AS read_until
+		FROM ` + v.from + `@conversations AS talk CROSS JOIN @users AS reader CROSS JOIN @messages AS latest
+		WHERE talk.id = {talk_id} AND {reader_id} IN (voyager_id, local_id)` + v.only + `
+			AND reader.id = {reader_id} AND reader.is_active
+			AND ` + inSession("{reader_id}") + `
+			AND latest.id = {up_to_id} AND latest.conversation_id = talk.id
+	), found AS MATERIALIZED (
+		SELECT open.*, (SELECT count(*) FROM @messages WHERE ` + unread + `) AS n FROM open
+	), touched AS (
+		UPDATE @conversations AS talk SET
+			voyager_read = voyager_read + CASE voyager_id WHEN {reader_id} THEN n ELSE 0 END,
+			local_read = local_read + CASE local_id WHEN {reader_id} THEN n ELSE 0 END
+		FROM found WHERE talk.id = {talk_id} AND n > 0 AND ` + byReader + ` = read_before
+		RETURNING found.*
+	), marked AS (
+		UPDATE @messages SET read = true FROM touched WHERE ` + unread + `
+	), told AS (
+		INSERT INTO @outbox_batches (events)
+		SELECT ({told_1} || (extract(epoch FROM read_until) * 1000)::bigint || {told_2} || sender_id || {told_3})::json FROM touched
+	), done AS (
+		SELECT * FROM found WHERE n = 0 UNION ALL SELECT * FROM touched
+	)` + v.keepAs("CASE n WHEN 0 THEN {answer} ELSE convert_to(n::text, 'UTF8') END", "done") +
+		" SELECT " + v.place + ", n FROM done"
+}
+
+// reads is the kind of units that mark messages as read.
+var reads = newKind("reads", readingColumns, reading, `WITH talks AS MATERIALIZED (
+		SELECT id FROM @conversations WHERE id = ANY($2::uuid[]) FOR NO KEY UPDATE SKIP LOCKED
+	)`, `SELECT place FROM unnest($1::bigint[], $2::uuid[], $3::bigint[]) AS units (place, conversation_id, key)
+		WHERE conversation_id IN (SELECT id FROM talks) AND (key IS NULL OR pg_try_advisory_xact_lock(key))`)
+
+// readGaps are those in the event of a marking, in their order: its seq and the sender.
+var readGaps = []gap{newGap(`",`, "0", `,"`), newGap(`"sender_id":"`, noID, `"`)}
+
+// newRead returns the unit of a marking, which sets n to the number of messages that were unread.
+func newRead(c *conn, m messaging.Marking, n *int) (*step, error) {
+	told, err := split(events.Batch([]events.Event{m.Read}), readGaps)
+	if err != nil {
+		return nil, err
+	}
+	args := append(make([]any, 0, len(reads.columns)), uuid(m.Conversation), uuid(m.Reader), uuid(m.UpTo))
+	args = append(append(args, told...), session(c.presence, m.Reader)...)
+	u := &step{
+		kind: reads, args: args, apart: [][16]byte{m.Conversation},
+		needs: []any{uuid(m.Conversation), nil},
+		take:  func(r *row) { *n = int(r.int()) },
+	}
+	if m.Record != nil {
+		u.needs[1] = c.store.lockOf(lockOfKey(m.Record.Owner, m.Record.Key)...)
+		u.args = append(u.args, records.args(*m.Record)...)
+	}
+	return u, nil
+}
+
+// Mark implements messaging.Marker.
+func (repo messagingRepository) Mark(ctx context.Context, m messaging.Marking) (n int, outcome idempotency.Outcome, err error) {
+	outcome, err = repo.inOneStep(ctx, func(c *conn) (*step, error) { return newRead(c, m, &n) })
+	if outcome != idempotency.Done {
+		n = 0
+	}
+	return n, outcome, err
+}

@@ -122,7 +122,7 @@ bench-http: ## Measure the server on STORE over HTTP, beside a minimal one and p
 .PHONY: pgo
 pgo: ## Profile the server anew, for its compiler: examples/server/default.pgo (adapters/internal/bench/README.md)
 	@$(MAKE) --no-print-directory bench-http STORE=postgres ARGS='-profile -size 3000,200,10000 -clients 8 -loads 0 \
-		-scenarios send,send-key,list,conversations,wallet,match-interests,reserve -rounds 3 -time 2s $(ARGS)'
+		-scenarios send,send-key,read,list,conversations,wallet,match-interests,reserve -rounds 3 -time 2s $(ARGS)'
 	@cp .build/bench/bench-postgres-http.pprof examples/server/default.pgo
 
 .PHONY: bench-postgres

@@ -43,8 +43,8 @@ import (
 //  4. calendars of locals, by user id ascending (Move to Accepted);
 //  5. reservations, by id ascending (Reservations.Hold; Move of a reservation that the unit does
 //     not hold yet);
-//  6. a conversation, by its id (HoldConversation) or by its pair (OpenConversation), at most one
-//     in a unit;
+//  6. a conversation, by its id (HoldConversation, MarkRead) or by its pair (OpenConversation), at
+//     most one in a unit;
 //  7. wallets, by user id ascending (Post, Tokens.Close);
 //  8. all other rows that it inserts, changes or removes;
 //  9. counts of tries, by hash ascending (HoldTries, SaveTries, GiveBackTries).

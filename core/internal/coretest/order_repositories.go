@@ -351,7 +351,7 @@ func (r orderedMessaging) CleanAttachment(ctx context.Context, message id.Messag
 }
 
 func (r orderedMessaging) MarkRead(ctx context.Context, conversation id.Conversation, reader id.User, upTo page.Moment) (int, error) {
-	r.h.rest("Messaging.MarkRead")
+	r.h.hold("Messaging.MarkRead", ofConversation, conversation.String())
 	return r.Repository.MarkRead(ctx, conversation, reader, upTo)
 }
 

@@ -8,8 +8,8 @@
 // it, always in the same order, or relies on a constraint; so units seldom run a second time.
 // Writes without a result wait, and go out in one round trip with the next query or with the
 // commit. In a unit that only reads, each read is a single statement; a snapshot is a transaction
-// at REPEATABLE READ. Sends, markings, proposals and moves that arrive at the same time share a commit: see
-// Options.NoGroupCommit.
+// at REPEATABLE READ. Sends, markings, proposals and moves that arrive at the same time share a
+// commit: see Options.NoGroupCommit.
 //
 // Acknowledged writes are committed and durable: Open returns an error for a server that could lose
 // them. If the connection is lost during a commit, the outcome is unknown, and the unit returns

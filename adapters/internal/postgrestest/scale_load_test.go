@@ -90,7 +90,7 @@ func (m *metropolis) load(t testing.TB, dsn string, o postgres.Options) {
 	} {
 		must(t, copyRows(ctx, c, o.Schema, part.table, part.rows))
 	}
-	for _, made := range []string{"conversation_activity", "profile_bits", "findable_profiles"} {
+	for _, made := range []string{"conversation_activity", "conversation_counts", "profile_bits", "findable_profiles"} {
 		_, err = c.Exec(ctx, "UPDATE "+pgx.Identifier{o.Schema, made}.Sanitize()+" SET done = false")
 		must(t, err)
 	}

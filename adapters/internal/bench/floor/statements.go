@@ -66,7 +66,8 @@ const sendBare = `
 	SELECT $3, $2, user_id, $5, NULL, false, $6 FROM debit RETURNING created_at`
 
 // mark marks the messages of the conversation $2 up to $3 as read, for the session $1. Further
-// arguments: time $4, id of the event $5.
+// arguments: time $4, id of the event $5. It counts no more of them as read than were counted as
+// sent, because the bare floor and pgbench do not count the messages that they send.
 const mark = `
 	WITH standing AS (
 		SELECT talk.id, users.id AS reader, CASE voyager_id WHEN users.id THEN local_id ELSE voyager_id END AS sender,
@@ -83,8 +84,8 @@ const mark = `
 		SELECT standing.*, n FROM standing, (SELECT count(*) AS n FROM marked) AS of_all
 	), talk AS (
 		UPDATE cicerone.conversations SET
-			voyager_read = voyager_read + CASE voyager_id WHEN reader THEN n ELSE 0 END,
-			local_read = local_read + CASE local_id WHEN reader THEN n ELSE 0 END
+			voyager_read = least(local_sent, voyager_read + CASE voyager_id WHEN reader THEN n ELSE 0 END),
+			local_read = least(voyager_sent, local_read + CASE local_id WHEN reader THEN n ELSE 0 END)
 		FROM counted WHERE conversations.id = $2 AND n > 0
 	), outbox AS (
 		INSERT INTO cicerone.outbox_batches (events) SELECT json_build_array(

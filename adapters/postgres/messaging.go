@@ -30,7 +30,7 @@ var (
 
 	// The row of users that the access needs also serves the check of the session.
 	history = presentable{
-		historyIf("true"), historyIf("is_active AND $5 = $7 AND EXISTS (SELECT FROM @sessions WHERE " + openSession(5) + ")"),
+		historyIf("true"), historyIf("is_active AND $5 = $7 AND " + hasSession(5)),
 	}
 )
 
@@ -50,6 +50,14 @@ func historyIf(condition statement) statement {
 		(SELECT id, user_id, content, attachment, read, created_at FROM @messages
 		WHERE conversation_id = $1 AND (created_at, id) < ($2, $3)
 		ORDER BY created_at DESC, id DESC LIMIT coalesce((SELECT $4::bigint FROM access), 0))`
+}
+
+// messageIn reads a message of a conversation, whose id is no column.
+func messageIn(conversation id.Conversation, r *row) messaging.Message {
+	return messaging.Message{
+		ID: r.id(), ConversationID: conversation, UserID: r.id(),
+		Content: r.text(), Attachment: r.text(), Read: r.bool(), CreatedAt: r.time(),
+	}
 }
 
 // standingFrom names what the standing of the conversation $1 is read from.
@@ -153,12 +161,8 @@ func (repo messagingRepository) History(
 ) (access messaging.Access, all []messaging.Message, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
 		at, item := latestFirst(after)
-		rows, err := listPresent(ctx, c, func(r *row, m *messaging.Message) {
-			*m = messaging.Message{
-				ID: r.id(), ConversationID: conversation, UserID: r.id(),
-				Content: r.text(), Attachment: r.text(), Read: r.bool(), CreatedAt: r.time(),
-			}
-		}, history, uuid(conversation), at, item, limited(limit), uuid(reader))
+		rows, err := listPresent(ctx, c, func(r *row, m *messaging.Message) { *m = messageIn(conversation, r) },
+			history, uuid(conversation), at, item, limited(limit), uuid(reader))
 		if err != nil {
 			return err
 		}
@@ -211,15 +215,16 @@ func (repo messagingRepository) MarkRead(
 }
 
 // talksOf selects the conversations in which the viewer $1 is the participant me, with the number
-// of the other one's messages that the viewer has not read.
-func talksOf(me, other statement) statement {
-	return "SELECT *, " + other + "_id AS other_id, " + other + "_sent - " + me + "_read AS unread" +
-		" FROM @conversations WHERE " + me + "_id = $1"
+// of the other one's messages that the viewer has not read. Each step of a plan prepares all of its
+// columns, so there are no others than the page needs.
+func talksOf(me, other, more statement) statement {
+	return "SELECT id, " + other + "_id AS other_id, voyager_id = $1 AS voyaging, created_at, latest_id, " +
+		other + "_sent - " + me + "_read AS unread" + more + " FROM @conversations WHERE " + me + "_id = $1"
 }
 
 var (
 	// mine selects the conversations of the viewer $1.
-	mine = talksOf("voyager", "local") + " UNION ALL " + talksOf("local", "voyager")
+	mine = talksOf("voyager", "local", "") + " UNION ALL " + talksOf("local", "voyager", "")
 
 	// Messages of a user whom the viewer blocks do not count. Each of these conversations has at
 	// least one unread message, so MaxUnread of them are enough.
@@ -233,56 +238,77 @@ var (
 // only for the conversations on the page, and counts no messages.
 func overviews(from statement) statement {
 	return `
-	SELECT ` + conversations.columns + `,
-		` + personBy("$1") + `,
-		conversations.unread,
-		` + messages.columns + `
-	FROM (` + from + `) AS conversations
-	JOIN @users AS other ON other.id = conversations.other_id
-	LEFT JOIN @profiles ON profiles.user_id = other.id
-	LEFT JOIN @messages ON messages.id = conversations.latest_id`
+	SELECT talk.id, voyaging, talk.created_at, ` + personAmong("$1") + `, unread,
+		messages.id, messages.user_id, messages.content, messages.attachment, messages.read, messages.created_at
+	FROM (` + from + `) AS talk
+	JOIN @users AS other ON other.id = other_id
+	LEFT JOIN @profiles ON profiles.user_id = other_id
+	LEFT JOIN @messages ON messages.id = latest_id`
 }
 
 const (
 	// activity is the time by which conversations are listed.
-	activity statement = "coalesce(conversations.latest_at, conversations.created_at)"
+	activity statement = "coalesce(latest_at, created_at)"
 
 	// activityMinute is the minute of activity. It is a part of two indexes. They do not have the time
 	// itself, so that few messages change them.
-	activityMinute statement = "coalesce(conversations.latest_minute, " +
-		"date_trunc('minute', conversations.created_at AT TIME ZONE 'UTC'))"
+	activityMinute statement = "coalesce(latest_minute, date_trunc('minute', created_at AT TIME ZONE 'UTC'))"
+
+	// afterPlace is the condition on a conversation to follow the position ($3, $4).
+	afterPlace statement = " AND (" + activity + ", id) < ($3, $4) AND " +
+		activityMinute + " <= date_trunc('minute', $3 AT TIME ZONE 'UTC')"
 )
 
-// pageOf has up to $4 conversations of the viewer $1 after the position ($2, $3): those of which
-// the viewer is the participant me. It may have more that were active in the same minute as the
-// last one. An index has the minutes in this order.
-func pageOf(me, other statement) statement {
-	return "(" + talksOf(me, other) +
-		" AND (" + activity + ", id) < ($2, $3) AND " + activityMinute + " <= date_trunc('minute', $2 AT TIME ZONE 'UTC') ORDER BY " + activityMinute +
-		" DESC FETCH FIRST $4 ROWS WITH TIES)"
+// pageOf has up to $2 conversations of the viewer $1: those of which the viewer is the participant
+// me. It may have more that were active in the same minute as the last one. An index has the
+// minutes in this order.
+func pageOf(me, other, where statement) statement {
+	return "(" + talksOf(me, other, ", "+activity+" AS active_at, "+activityMinute+" AS active_minute") + where +
+		" ORDER BY active_minute DESC FETCH FIRST $2 ROWS WITH TIES)"
+}
+
+// overviewsWhere returns the statement for up to $2 conversations of the viewer $1 that meet the
+// further condition where, with so many arguments. Its limit makes the check, which needs no step of
+// its own. The page is in the order of the whole, so that it is sorted once. The minute makes no
+// difference to that order; it is there because all columns of pageOf are used then, and no step has
+// to leave one out.
+func overviewsWhere(where statement, args int) presentable {
+	limitedTo := func(limit statement) statement {
+		return overviews("SELECT * FROM ("+
+			pageOf("voyager", "local", where)+" UNION ALL "+pageOf("local", "voyager", where)+`) AS talks
+			ORDER BY active_at DESC, id DESC, active_minute DESC LIMIT `+limit) +
+			" ORDER BY active_at DESC, talk.id DESC, active_minute DESC"
+	}
+	return presentable{limitedTo("$2"), limitedTo("CASE WHEN " + isPresent(args) + " THEN $2 ELSE 0 END")}
 }
 
 var (
 	overviewOf = overviews("SELECT * FROM (" + mine + ") AS mine WHERE id = $2")
 
-	// The page is in the order of the whole, by a column of its own, so that it is sorted once.
-	overviewsOf = withCheck(overviews("SELECT *, "+activity+" AS active_at FROM ("+
-		pageOf("voyager", "local")+" UNION ALL "+pageOf("local", "voyager")+`) AS conversations
-		ORDER BY active_at DESC, id DESC LIMIT $4`)+" ORDER BY active_at DESC, conversations.id DESC", 4)
+	firstOverviews = overviewsWhere("", 2)
+	nextOverviews  = overviewsWhere(afterPlace, 4)
 )
 
 func countedUnread(n int64) int { return int(min(n, messaging.MaxUnread)) }
 
-func scanOverview(r *row, o *messaging.Overview) {
-	conversations.scan(r, &o.Conversation)
-	other, sight, blocks := personWithSight(r)
-	o.Other, o.Unread, o.Closed = other, countedUnread(r.int()), !sight.Reachable()
-	if blocks {
-		o.Unread = 0 // messages of a user whom the viewer blocks do not count
-	}
-	var last messaging.Message
-	if messages.scan(r, &last); !last.ID.IsZero() {
-		o.LastMessage = &last
+// overviewFor returns a function that reads an overview of the viewer.
+func overviewFor(viewer id.User) func(r *row, o *messaging.Overview) {
+	return func(r *row, o *messaging.Overview) {
+		c := &o.Conversation
+		c.ID = r.id()
+		voyaging := r.bool()
+		c.CreatedAt = r.time()
+		other, sight, blocks := personWithSight(r)
+		if c.VoyagerID, c.LocalID = viewer, other.UserID; !voyaging {
+			c.VoyagerID, c.LocalID = other.UserID, viewer
+		}
+		o.Other, o.Unread, o.Closed = other, countedUnread(r.int()), !sight.Reachable()
+		if blocks {
+			o.Unread = 0 // messages of a user whom the viewer blocks do not count
+		}
+		if last := messageIn(c.ID, r); !last.ID.IsZero() {
+			o.LastMessage = &last
+		}
 	}
 }
 
@@ -299,7 +325,7 @@ func (repo messagingRepository) Overview(
 	ctx context.Context, conversation id.Conversation, viewer id.User,
 ) (o messaging.Overview, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
-		o, err = find(ctx, c, scanOverview, overviewOf, uuid(viewer), uuid(conversation))
+		o, err = find(ctx, c, overviewFor(viewer), overviewOf, uuid(viewer), uuid(conversation))
 		return orNotFound(err, "a conversation")
 	})
 	return o, err
@@ -309,8 +335,11 @@ func (repo messagingRepository) Overviews(
 	ctx context.Context, viewer id.User, after *page.Moment, limit int,
 ) (all []messaging.Overview, err error) {
 	err = repo.read(ctx, func(c *conn) (err error) {
-		at, item := latestFirst(after)
-		all, err = listPresent(ctx, c, scanOverview, overviewsOf, uuid(viewer), at, item, limited(limit))
+		s, args := firstOverviews, []any{uuid(viewer), limited(limit)}
+		if after != nil {
+			s, args = nextOverviews, append(args, after.At, after.ID)
+		}
+		all, err = listPresent(ctx, c, overviewFor(viewer), s, args...)
 		return err
 	})
 	return all, err

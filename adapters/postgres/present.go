@@ -15,8 +15,18 @@ type presentable struct{ plain, checked statement }
 
 // withCheck returns the two forms of a statement with so many arguments.
 func withCheck(s statement, args int) presentable {
-	return presentable{s, "SELECT result.* FROM (" + s + `) AS result WHERE EXISTS (
-		SELECT FROM @sessions JOIN @users ON users.id = sessions.user_id WHERE ` + openSession(args) + " AND is_active)"}
+	return presentable{s, "SELECT result.* FROM (" + s + ") AS result WHERE " + isPresent(args)}
+}
+
+// isPresent is the condition that a session passes users.Presence.Check: see openSession. Two
+// queries take a plan fewer steps than a join of their tables.
+func isPresent(args int) statement {
+	return hasSession(args) + " AND (SELECT is_active FROM @users WHERE id = $" + statement(strconv.Itoa(args+2)) + ")"
+}
+
+// hasSession is the condition that there is a session as by openSession.
+func hasSession(args int) statement {
+	return "EXISTS (SELECT FROM @sessions WHERE " + openSession(args) + ")"
 }
 
 // openSession is the condition on sessions for users.Presence with a filter of live sessions. Its

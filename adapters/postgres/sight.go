@@ -28,7 +28,11 @@ const fromOther statement = "FROM @users AS other LEFT JOIN @profiles ON profile
 // There are two conditions on blocks, and not eitherBlocks, so that for many others the server can
 // read the blocks of the viewer once for each condition.
 func seenBy(viewer statement) statement {
-	return "other.is_active, " + blocking(viewer, "other.id") + ", " + blocking("other.id", viewer) + ", coalesce(profiles.is_searchable, false)"
+	return seen(blocking(viewer, "other.id"), blocking("other.id", viewer))
+}
+
+func seen(blocks, blocked statement) statement {
+	return "other.is_active, " + blocks + ", " + blocked + ", coalesce(profiles.is_searchable, false)"
 }
 
 func wroteTo(viewer statement) statement {
@@ -38,10 +42,20 @@ func wroteTo(viewer statement) statement {
 // sightBy has the columns that scanSight reads.
 func sightBy(viewer statement) statement { return seenBy(viewer) + ", " + wroteTo(viewer) }
 
-// personBy has the columns that scanPerson reads. Whether the other has written makes no difference
-// to a person with a searchable profile.
-func personBy(viewer statement) statement {
-	return "other.id, other.name, profiles.first_name, profiles.image_url, " + seenBy(viewer) +
+// personBy has the columns that scanPerson reads.
+func personBy(viewer statement) statement { return person(viewer, seenBy(viewer)) }
+
+// personAmong is personBy for a page of others. The server reads the blocks of the viewer once for
+// each condition, into an array, which takes it less time than into a table of hashes.
+func personAmong(viewer statement) statement {
+	return person(viewer, seen("other.id = ANY(ARRAY(SELECT blocked_user_id FROM @blocks WHERE blocks.user_id = "+viewer+"))",
+		"other.id = ANY(ARRAY(SELECT blocks.user_id FROM @blocks WHERE blocked_user_id = "+viewer+"))"))
+}
+
+// person has the columns of personBy with those of seen. Whether the other has written makes no
+// difference to a person with a searchable profile.
+func person(viewer, seen statement) statement {
+	return "other.id, other.name, profiles.first_name, profiles.image_url, " + seen +
 		", CASE WHEN profiles.is_searchable THEN false ELSE " + wroteTo(viewer) + " END"
 }
 

@@ -41,6 +41,7 @@ var (
 	errNoConnection = errors.New("no connection became free in time")
 	errReadOnly     = errors.New("the server is read-only")
 	errRolledBack   = errors.New("the server rolled back instead of committing")
+	errUnsent       = errors.New("the statement was not sent")
 	errWhole        = errors.New("the unit has committed: it was one round trip")
 	errNotAwaited   = errors.New("the commit was cancelled before the standbys confirmed it")
 )
@@ -176,7 +177,8 @@ func translateCommit(ctx context.Context, err error) error {
 // or the server rejected it and keeps running. A server that stops may have written the commit
 // before; it takes effect then when the server has recovered.
 func isNotCommitted(err error) bool {
-	if _, unsent := errors.AsType[pgx.ErrPreprocessingBatch](err); unsent || pgconn.SafeToRetry(err) || errors.Is(err, errRolledBack) {
+	_, unsent := errors.AsType[pgx.ErrPreprocessingBatch](err)
+	if unsent || errors.Is(err, errUnsent) || pgconn.SafeToRetry(err) || errors.Is(err, errRolledBack) {
 		return true
 	}
 	failed, ok := errors.AsType[*pgconn.PgError](err)

@@ -40,12 +40,17 @@ func (a answer) Close() error {
 	return a.rows.Err()
 }
 
-// send sends the commands in one batch, or a single one as it is, which takes pgx less time. Units
-// that write always send batches, because only the error of a batch tells whether a commit was
-// sent: see isNotCommitted.
+// send sends the commands in one batch, or a single one as it is, which takes pgx less time. Whether
+// a commit was sent is told by the error of a batch, and by pgx.Conn.Query, which returns an error
+// only if it has not sent the statement: what comes later is an error of the rows. That does not hold
+// in the simple protocol, which a host's pool may have, so that its commits always go in batches.
+// See isNotCommitted.
 func (c *conn) send(ctx context.Context, commands []command) answers {
-	if len(commands) == 1 && !c.frame.keeps {
+	if len(commands) == 1 && !(c.frame.keeps && c.store.hosts) {
 		rows, err := c.on.Query(ctx, c.store.text(commands[0].statement), commands[0].args...)
+		if err != nil {
+			err = fmt.Errorf("%w: %w", errUnsent, err)
+		}
 		return answer{rows, err}
 	}
 	batch := &pgx.Batch{}

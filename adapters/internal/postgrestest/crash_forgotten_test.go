@@ -1,7 +1,9 @@
 package postgrestest
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"sync"
@@ -31,6 +33,7 @@ func TestConnectionsForgotten(t *testing.T) {
 
 // forgetful is a proxy that passes data on until forget is called.
 type forgetful struct {
+	cuts   func(sent []byte) bool // of what a client sends: the answer to it closes the connection; nil for none
 	dsn    string
 	listen net.Listener
 	server string
@@ -46,6 +49,8 @@ type pair struct {
 	client, server net.Conn
 	mu             sync.Mutex
 	forgotten      bool
+	cuts           func(sent []byte) bool
+	isCut          bool
 }
 
 func newForgetful(t *testing.T, dsn string) *forgetful {
@@ -85,7 +90,7 @@ func (f *forgetful) serve() {
 			_ = client.Close()
 			continue
 		}
-		p := &pair{client: client, server: server}
+		p := &pair{client: client, server: server, cuts: f.cuts}
 		f.mu.Lock()
 		f.pairs = append(f.pairs, p)
 		f.mu.Unlock()
@@ -111,6 +116,11 @@ func (p *pair) pass(from, to net.Conn) {
 	for {
 		n, err := from.Read(buffer)
 		p.mu.Lock()
+		if from == p.server && p.isCut {
+			err = errors.Join(err, io.ErrUnexpectedEOF)
+			n = 0
+		}
+		p.isCut = p.isCut || n > 0 && from == p.client && p.cuts != nil && p.cuts(buffer[:n])
 		if !p.forgotten {
 			_, _ = to.Write(buffer[:n]) // fails if the other end is closed
 			if err != nil {

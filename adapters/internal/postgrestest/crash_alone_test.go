@@ -1,0 +1,56 @@
+package postgrestest
+
+import (
+	"bytes"
+	"errors"
+	"sync/atomic"
+	"testing"
+
+	"github.com/cicerone-go/cicerone/adapters/internal/servers"
+	"github.com/cicerone-go/cicerone/core/messaging"
+	"github.com/cicerone-go/cicerone/core/uow"
+)
+
+// TestCommitAlone cuts the connection in place of an answer to a message whose statement commits it
+// by itself. While the statement is prepared, nothing can have been committed, and the message is
+// sent over another connection. When it runs, it is not known what became of it.
+func TestCommitAlone(t *testing.T) {
+	dsn := servers.Postgres(t)
+	network := newForgetful(t, dsn)
+	defer network.close()
+	const content = "cut this"
+	var prepares, runs, cuts atomic.Bool
+	network.cuts = func(sent []byte) bool {
+		isMeant := sent[0] == 'P' && prepares.Load() && bytes.Contains(sent, []byte("WITH touched")) ||
+			sent[0] == 'B' && runs.Load() && bytes.Contains(sent, []byte(content))
+		return isMeant && cuts.CompareAndSwap(false, true)
+	}
+	o := impatient
+	o.MaxConns = 1
+	s := serve(t, network.dsn, o)
+	conn := connectTo(t, dsn, s.options)
+	for _, c := range []struct {
+		name string
+		when *atomic.Bool
+		want error
+	}{
+		{"while the statement is prepared", &prepares, nil},
+		{"while the statement runs", &runs, uow.ErrOutcomeUnknown},
+	} {
+		cuts.Store(false)
+		c.when.Store(true)
+		_, err := s.Messaging.Send(t.Context(), s.pairs[0].Voyager, s.pairs[0].Talk, messaging.Draft{Content: content}, "")
+		c.when.Store(false)
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: got error %v, want %v", c.name, err, c.want)
+		}
+		if !cuts.Load() {
+			t.Errorf("%s: nothing was cut, so the test proves nothing", c.name)
+		}
+	}
+	var stored int
+	must(t, conn.QueryRow(t.Context(), "SELECT count(*) FROM messages WHERE content = $1", content).Scan(&stored))
+	if stored != 2 {
+		t.Errorf("%d messages are stored, want 2", stored)
+	}
+}

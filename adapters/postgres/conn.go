@@ -25,6 +25,7 @@ type conn struct {
 	on    sender
 	frame frame
 	begun bool             // the begin statement was sent
+	wait  wait             // of the unit
 	ended bool             // the last round trip's time ended before its response came, so the server was asked to cancel it
 	whole bool             // the unit was committed in one round trip: see atOnce
 	first []func() command // checks, sent before the queue; an error of one ends the unit

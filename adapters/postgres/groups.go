@@ -62,14 +62,13 @@ func (c *conn) dispatch(ctx context.Context, p *step) error {
 	if f.Alone {
 		defer s.Done()
 	}
-	if f.Lease == nil && (f.Alone || errors.Is(f.Err, errNone)) {
-		var err error
-		if f.Lease, err = c.store.acquire(ctx); err != nil {
+	switch {
+	case f.Lease != nil:
+		c.lease, c.on = f.Lease, f.Lease
+	case f.Alone || errors.Is(f.Err, errNone):
+		if err := c.acquire(ctx); err != nil {
 			return err
 		}
-	}
-	if f.Lease != nil {
-		c.lease, c.on = f.Lease, f.Lease
 	}
 	switch {
 	case f.Alone:

@@ -29,13 +29,12 @@ func (s *Store) Notify(ctx context.Context) error {
 		return err
 	}
 	defer s.gate.Leave()
-	lease, err := s.acquire(ctx)
-	if err != nil {
+	c := &conn{store: s}
+	defer c.leave(ctx)
+	if err := c.acquire(ctx); err != nil {
 		return fmt.Errorf("postgres: notify: %w", err)
 	}
-	c := &conn{store: s, lease: lease, on: lease}
-	defer c.leave(ctx)
-	_, err = c.exec(ctx, "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)", s.channel(), s.name)
+	_, err := c.exec(ctx, "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)", s.channel(), s.name)
 	if err != nil {
 		return fmt.Errorf("postgres: notify: %w", err)
 	}

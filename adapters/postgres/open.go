@@ -92,12 +92,11 @@ func New(ctx context.Context, pool *pgxpool.Pool, o Options) (*Store, error) {
 // check returns an error if the server could lose data, or if the tables are not those of this
 // program.
 func (s *Store) check(ctx context.Context) error {
-	lease, err := s.acquire(ctx)
-	if err != nil {
+	c := &conn{store: s}
+	defer c.leave(ctx)
+	if err := c.acquire(ctx); err != nil {
 		return err
 	}
-	c := &conn{store: s, lease: lease, on: lease}
-	defer c.leave(ctx)
 	refusals, err := list(ctx, c, value((*row).text), `
 		SELECT 'it is PostgreSQL ' || current_setting('server_version') || ', and 13 or later is needed'
 			WHERE current_setting('server_version_num')::int < $1

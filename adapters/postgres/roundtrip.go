@@ -62,11 +62,11 @@ func (c *conn) send(ctx context.Context, commands []command) answers {
 
 // roundTrip sends the commands, and reads their results.
 func (c *conn) roundTrip(ctx context.Context, commands []command) (err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.store.options.patience(), errSilent)
-	defer cancel()
+	w := c.begins(ctx, c.store.options.patience(), errSilent)
+	defer w.over()
 	c.begun = c.frame.begin != ""
 	c.store.roundTrips.Add(1)
-	results := c.send(ctx, commands)
+	results := c.send(w, commands)
 	defer func() {
 		if closed := results.Close(); err == nil {
 			err = closed
@@ -74,8 +74,8 @@ func (c *conn) roundTrip(ctx context.Context, commands []command) (err error) {
 		if errors.Is(err, pgx.ErrTxClosed) {
 			c.begun = false // the host has ended its transaction, and another user may have its connection
 		}
-		c.ended = ctx.Err() != nil
-		if err != nil && errors.Is(context.Cause(ctx), errSilent) && !isAnswer(err) {
+		c.ended = w.Err() != nil
+		if err != nil && errors.Is(context.Cause(w), errSilent) && !isAnswer(err) {
 			err = fmt.Errorf("%w: %w", errSilent, err)
 			c.store.pool.Reset() // the other connections are most likely dead, too
 		}
@@ -99,18 +99,18 @@ func (c *conn) roundTrip(ctx context.Context, commands []command) (err error) {
 func (c *conn) exchange(ctx context.Context) error {
 	c.release()
 	c.store.pool.Reset()
-	lease, err := c.store.acquire(ctx)
-	if err != nil {
-		c.lease, c.on = nil, nil
+	c.lease, c.on = nil, nil
+	if err := c.acquire(ctx); err != nil {
 		return err
 	}
-	c.lease, c.on, c.begun = lease, lease, false
+	c.begun = false
 	return nil
 }
 
 // leave rolls back a unit that did not commit, even if ctx has ended, and returns the connection to
 // the pool. A connection that cannot roll back is closed; its server process then rolls back.
 func (c *conn) leave(ctx context.Context) {
+	defer c.wait.close()
 	if c.begun && c.on != nil && !c.drop(context.WithoutCancel(ctx)) {
 		c.undo(context.WithoutCancel(ctx))
 	}

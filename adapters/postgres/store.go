@@ -78,11 +78,7 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Cont
 	if h := s.hosted(ctx); h != nil {
 		return h.run(ctx, s, mode, fn)
 	}
-	lease, err := s.acquire(ctx)
-	if err != nil {
-		return fmt.Errorf("postgres: begin: %w", err)
-	}
-	c := &conn{store: s, lease: lease, on: lease}
+	c := &conn{store: s}
 	switch mode {
 	case uow.Write:
 		c.frame = writing
@@ -93,14 +89,16 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Cont
 }
 
 // run calls fn with a unit, and commits it unless there was an error.
-func (c *conn) run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
+func (c *conn) run(outside context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
+	u := newUnit(outside, mode, c)
+	ctx := &u.inside
 	defer c.leave(ctx)
-	u := &unit{uow.NewUnit("postgres", mode), c}
-	inside := ctx
-	if mode == uow.Write {
-		inside = context.WithValue(ctx, unitKey{}, u)
+	if c.on == nil {
+		if err := c.acquire(ctx); err != nil {
+			return fmt.Errorf("postgres: begin: %w", err)
+		}
 	}
-	if err := u.Run(func() error { return fn(inside, u) }); err != nil {
+	if err := u.Run(func() error { return fn(ctx, u) }); err != nil {
 		return c.ofHost(c.refused(ctx, err))
 	}
 	if err := ctx.Err(); err != nil && !c.whole {
@@ -123,23 +121,26 @@ func (c *conn) refused(ctx context.Context, err error) error {
 	return err
 }
 
-func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
-	waiting, cancel := context.WithTimeoutCause(ctx, s.options.AcquireTimeout, errNoConnection)
-	defer cancel()
+// acquire gets a connection of the pool.
+func (c *conn) acquire(ctx context.Context) error {
+	s := c.store
+	waiting := c.begins(ctx, s.options.AcquireTimeout, errNoConnection)
+	defer waiting.over()
 	s.waiting.Add(1)
 	lease, err := s.pool.Acquire(waiting)
 	s.waiting.Add(-1)
 	switch {
 	case err == nil:
-		return lease, nil
+		c.lease, c.on = lease, lease
+		return nil
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("get a connection: %w", ctx.Err())
+		return fmt.Errorf("get a connection: %w", ctx.Err())
 	case errors.Is(context.Cause(waiting), errNoConnection):
 		err = fmt.Errorf("%w: %w", errNoConnection, err)
 	case isRefused(err):
-		return nil, uow.ErrRefused.Wrap(fmt.Errorf("get a connection: %w", err))
+		return uow.ErrRefused.Wrap(fmt.Errorf("get a connection: %w", err))
 	}
-	return nil, uow.ErrUnreachable.Wrap(fmt.Errorf("get a connection: %w", err))
+	return uow.ErrUnreachable.Wrap(fmt.Errorf("get a connection: %w", err))
 }
 
 // Ping reads from the store. It returns uow.ErrRefused (wrapped) if the server rejects the user,
@@ -160,12 +161,11 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 func (s *Store) ping(ctx context.Context) error {
-	lease, err := s.acquire(ctx)
-	if err != nil {
+	c := &conn{store: s}
+	defer c.leave(ctx)
+	if err := c.acquire(ctx); err != nil {
 		return err
 	}
-	c := &conn{store: s, lease: lease, on: lease}
-	defer c.leave(ctx)
 	readOnly, err := find(ctx, c, value((*row).bool),
 		"SELECT current_setting('transaction_read_only')::bool WHERE (SELECT count(*) FROM @store_marks) >= 0")
 	if err == nil && readOnly {

@@ -20,7 +20,28 @@ import (
 // unit is a unit of work. Every method of every repository calls read or write.
 type unit struct {
 	*uow.Unit
-	conn *conn
+	conn   *conn
+	inside inside
+}
+
+func newUnit(outside context.Context, mode uow.Mode, c *conn) *unit {
+	u := &unit{Unit: uow.NewUnit("postgres", mode), conn: c}
+	u.inside = inside{outside, u}
+	return u
+}
+
+// inside is the context of a unit.
+type inside struct {
+	context.Context
+	unit *unit
+}
+
+// Value returns the unit for its key, if it writes.
+func (i *inside) Value(key any) any {
+	if key == (unitKey{}) && i.unit.Mode() == uow.Write {
+		return i.unit
+	}
+	return i.Context.Value(key)
 }
 
 // read calls f with the unit's connection. f sends a single query, so that it sees one moment.

@@ -1,0 +1,55 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/cicerone-go/cicerone/core/uow"
+)
+
+func TestWait(t *testing.T) {
+	outside, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	c := &conn{}
+	ctx := &newUnit(outside, uow.Read, c).inside
+	first := c.begins(ctx, time.Hour, errNoConnection)
+	if first.over(); first.Err() != nil {
+		t.Errorf("a wait that was in time: got error %v", first.Err())
+	}
+	second := c.begins(ctx, 2*time.Hour, errSilent)
+	if second != first {
+		t.Error("the second wait of the unit has a context of its own")
+	}
+	if at, limited := second.Deadline(); !limited || time.Until(at) < 90*time.Minute {
+		t.Errorf("the second wait ends at %v, %t", at, limited)
+	}
+	if limited, stop := context.WithTimeout(ctx, time.Minute); true {
+		other := c.begins(limited, time.Hour, errSilent)
+		if at, ok := other.Deadline(); other == second || !ok || time.Until(at) > time.Minute {
+			t.Errorf("a wait with a shorter context ends at %v, %t", at, ok)
+		}
+		if other.over(); other.Err() == nil || second.Err() != nil {
+			t.Errorf("after a wait with another context: got the errors %v of it and %v of the unit's", other.Err(), second.Err())
+		}
+		stop()
+	}
+	second.over()
+
+	late := c.begins(ctx, time.Nanosecond, errSilent)
+	<-late.Done()
+	if late.over(); late != first || !errors.Is(context.Cause(late), errSilent) {
+		t.Errorf("a wait that was late: got the cause %v", context.Cause(late))
+	}
+	after := c.begins(ctx, time.Hour, errSilent)
+	if after.Err() != nil {
+		t.Errorf("a wait after one that was late: got error %v", after.Err())
+	}
+	cancel()
+	<-after.Done()
+	if after.over(); !errors.Is(context.Cause(after), context.Canceled) {
+		t.Errorf("a wait whose caller has left: got the cause %v", context.Cause(after))
+	}
+	c.wait.close()
+}

@@ -5,8 +5,12 @@ import (
 	"slices"
 )
 
-// mostMembers bounds the members of an object that flat takes.
-const mostMembers = 16
+// mostMembers bounds the members of an object that flat takes, and usualObject is at least the bytes
+// of most of them.
+const (
+	mostMembers = 16
+	usualObject = 512
+)
 
 // flat returns an object in canonical form (RFC 8785), given as PostgreSQL writes jsonb: with a
 // blank after each colon and comma, and keys in an order of its own. ok is false unless all keys
@@ -41,7 +45,7 @@ func flat(object []byte) (canonical string, ok bool) {
 	}
 	members := all[:n+1]
 	slices.SortFunc(members, func(a, b struct{ key, value []byte }) int { return bytes.Compare(unquoted(a.key), unquoted(b.key)) })
-	b := append(make([]byte, 0, len(object)), '{')
+	b := append(make([]byte, 0, usualObject), '{')
 	for i, m := range members {
 		if i > 0 {
 			b = append(b, ',')

@@ -123,26 +123,24 @@ func paidGaps(each int64) []gap {
 }
 
 // splitEvent is split for a single event, without the brackets of a batch.
-func splitEvent(e events.Event, gaps []gap) ([]any, error) {
+func splitEvent(args []any, e events.Event, gaps []gap) ([]any, error) {
 	one := strings.TrimSuffix(strings.TrimPrefix(events.Batch([]events.Event{e}), "["), "]")
-	return split(one, gaps)
+	return split(args, one, gaps)
 }
 
 func movingArgs(c *conn, m reservations.Moving, to reservations.Status) ([]any, error) {
 	p := m.Payment
-	told, err := splitEvent(m.Moved, movedGaps)
+	args := append(make([]any, 0, len(moves.columns)), uuid(m.By), uuid(m.Reservation), string(to), timestamp(m.At),
+		reservations.Pending.MovedSeq(), reservations.Accepted.MovedSeq())
+	args, err := splitEvent(args, m.Moved, movedGaps)
 	if err != nil {
 		return nil, err
 	}
-	paid, err := splitEvent(m.Paid, paidGaps(p.Amount))
-	if err != nil {
+	args = append(args, p.Amount, uuid(p.ID), string(p.Type), p.Reason, p.Metadata.String(), timestamp(p.CreatedAt))
+	if args, err = splitEvent(args, m.Paid, paidGaps(p.Amount)); err != nil {
 		return nil, err
 	}
-	args := append([]any{
-		uuid(m.By), uuid(m.Reservation), string(to), m.At, reservations.Pending.MovedSeq(), reservations.Accepted.MovedSeq(),
-	}, told...)
-	args = append(append(args, p.Amount, uuid(p.ID), string(p.Type), p.Reason, p.Metadata.String(), p.CreatedAt), paid...)
-	return append(args, session(c.presence, m.By)...), nil
+	return inSessionOf(args, c.presence, m.By), nil
 }
 
 // Accept implements reservations.Mover.

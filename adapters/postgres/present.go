@@ -9,7 +9,7 @@ import (
 )
 
 // presentable holds two forms of a statement that only reads. checked has four more arguments,
-// presenceArgs, and returns no rows if the session does not pass users.Presence.Check. Otherwise it
+// those of withPresence, and returns no rows if the session does not pass users.Presence.Check. Otherwise it
 // returns the rows of plain in their order, which the check does not depend on.
 type presentable struct{ plain, checked statement }
 
@@ -30,7 +30,7 @@ func hasSession(args int) statement {
 }
 
 // openSession is the condition on sessions for users.Presence with a filter of live sessions. Its
-// arguments are presenceArgs, after so many others.
+// arguments are those of withPresence, after so many others.
 func openSession(args int) statement {
 	number := func(i int) string { return "$" + strconv.Itoa(args+i) }
 	return statement(strings.NewReplacer("$1", number(1), "$2", number(2), "$3", number(3), "$4", number(4)).Replace(
@@ -47,8 +47,7 @@ func listPresent[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s
 	}
 	checks := c.first
 	c.first = nil
-	with := append(append(make([]any, 0, len(args)+4), args...), presenceArgs(p)...)
-	all, err := list(ctx, c, scan, s.checked, with...)
+	all, err := list(ctx, c, scan, s.checked, withPresence(args, p)...)
 	if err == nil && len(all) > 0 {
 		return all, nil
 	}
@@ -58,7 +57,8 @@ func listPresent[T any](ctx context.Context, c *conn, scan func(r *row, v *T), s
 	return list(ctx, c, scan, s.plain, args...)
 }
 
-// presenceArgs returns the arguments of openSession.
-func presenceArgs(p *users.Presence) []any {
-	return []any{uuid(p.Session), uuid(p.User), p.Open.CreatedAfter, p.Open.UsedAfter}
+// withPresence returns args, and after them the arguments of openSession.
+func withPresence(args []any, p *users.Presence) []any {
+	return append(append(make([]any, 0, len(args)+4), args...),
+		uuid(p.Session), uuid(p.User), timestamp(p.Open.CreatedAfter), timestamp(p.Open.UsedAfter))
 }

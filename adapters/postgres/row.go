@@ -136,12 +136,15 @@ func (r *row) time() (t time.Time) {
 // canonical reads a column of jsonb as text. PostgreSQL does not keep the spelling of the input:
 // numbers, stored as doubles, come back with all digits and no exponent.
 func (r *row) canonical() string {
-	text := r.text()
-	if c, ok := flat([]byte(text)); ok {
+	field, text := r.next()
+	if field.DataTypeOID != pgtype.TextOID {
+		text = []byte(decode[string](r, field, text))
+	}
+	if c, ok := flat(text); ok {
 		return c
 	}
 	var object map[string]any
-	r.fail(json.Unmarshal([]byte(text), &object))
+	r.fail(json.Unmarshal(text, &object))
 	respelled, err := json.Marshal(object)
 	r.fail(err)
 	c, err := tokens.Canonical(respelled)

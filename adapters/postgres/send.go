@@ -114,15 +114,15 @@ var sends = newKind("sends", sendingColumns, sending, `WITH talks AS MATERIALIZE
 
 // newSend returns the unit of a message, which sets at to its time.
 func newSend(c *conn, s messaging.Sending, at *time.Time) (*step, error) {
-	told, err := split(events.Batch([]events.Event{s.Paid, s.Sent}), gaps)
+	m, p := s.Message, s.Payment
+	args := append(make([]any, 0, len(sends.columns)),
+		uuid(m.ConversationID), uuid(m.UserID), uuid(m.ID), m.Content, timestamp(m.CreatedAt),
+		int64(s.MaxUnanswered), p.Amount, uuid(p.ID), string(p.Type), p.Reason, p.Metadata.String(), timestamp(p.CreatedAt))
+	args, err := split(args, events.Batch([]events.Event{s.Paid, s.Sent}), gaps)
 	if err != nil {
 		return nil, err
 	}
-	m, p := s.Message, s.Payment
-	args := append(make([]any, 0, len(sends.columns)),
-		uuid(m.ConversationID), uuid(m.UserID), uuid(m.ID), m.Content, m.CreatedAt,
-		int64(s.MaxUnanswered), p.Amount, uuid(p.ID), string(p.Type), p.Reason, p.Metadata.String(), p.CreatedAt)
-	args = append(append(args, told...), session(c.presence, m.UserID)...)
+	args = inSessionOf(args, c.presence, m.UserID)
 	u := &step{
 		kind: sends, args: args, apart: [][16]byte{m.ConversationID, m.UserID},
 		needs: []any{uuid(m.ConversationID), uuid(m.UserID), nil},
@@ -146,15 +146,15 @@ func (repo messagingRepository) Send(ctx context.Context, s messaging.Sending) (
 	return s.Message, outcome, err
 }
 
-// session returns the arguments for the check of a presence, which may be nil.
-func session(p *users.Presence, of id.User) []any {
+// inSessionOf appends the arguments of inSession for the check of a presence, which may be nil.
+func inSessionOf(args []any, p *users.Presence, of id.User) []any {
 	switch {
 	case p == nil:
-		return []any{nil, nil, nil}
+		return append(args, nil, nil, nil)
 	case p.User != of || !p.Open.Live: // for other checks than these, no session is found
-		return []any{uuid(id.Session{}), nil, nil}
+		return append(args, uuid(id.Session{}), nil, nil)
 	}
-	return []any{uuid(p.Session), p.Open.CreatedAfter, p.Open.UsedAfter}
+	return append(args, uuid(p.Session), timestamp(p.Open.CreatedAfter), timestamp(p.Open.UsedAfter))
 }
 
 // gap is a value in the events of a unit that only its statement knows, with what is before and
@@ -173,16 +173,15 @@ var gaps = []gap{
 	newGap(`",`, "0", `,"`), newGap(`"recipient_id":"`, noID, `"`),
 }
 
-// split returns the parts of a batch of events between its gaps.
-func split(batch string, gaps []gap) ([]any, error) {
-	parts := make([]any, 0, len(gaps)+1)
+// split appends the parts of a batch of events between its gaps to args.
+func split(args []any, batch string, gaps []gap) ([]any, error) {
 	for _, g := range gaps {
 		at := strings.Index(batch, g.around)
 		if at < 0 {
 			return nil, fmt.Errorf("the events have no %s%s", g.before, g.empty)
 		}
 		at += len(g.before)
-		parts, batch = append(parts, batch[:at]), batch[at+len(g.empty):]
+		args, batch = append(args, batch[:at]), batch[at+len(g.empty):]
 	}
-	return append(parts, batch), nil
+	return append(args, batch), nil
 }

@@ -25,15 +25,14 @@ func TestWait(t *testing.T) {
 	if at, limited := second.Deadline(); !limited || time.Until(at) < 90*time.Minute {
 		t.Errorf("the second wait ends at %v, %t", at, limited)
 	}
-	if limited, stop := context.WithTimeout(ctx, time.Minute); true {
-		other := c.begins(limited, time.Hour, errSilent)
-		if at, ok := other.Deadline(); other == second || !ok || time.Until(at) > time.Minute {
-			t.Errorf("a wait with a shorter context ends at %v, %t", at, ok)
-		}
-		if other.over(); other.Err() == nil || second.Err() != nil {
-			t.Errorf("after a wait with another context: got the errors %v of it and %v of the unit's", other.Err(), second.Err())
-		}
-		stop()
+	limited, stop := context.WithTimeout(ctx, time.Minute)
+	defer stop()
+	other := c.begins(limited, time.Hour, errSilent)
+	if at, ok := other.Deadline(); other == second || !ok || time.Until(at) > time.Minute {
+		t.Errorf("a wait with a shorter context ends at %v, %t", at, ok)
+	}
+	if other.over(); other.Err() == nil || second.Err() != nil {
+		t.Errorf("after a wait with another context: got the errors %v of it and %v of the unit's", other.Err(), second.Err())
 	}
 	second.over()
 

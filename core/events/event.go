@@ -15,11 +15,15 @@ type Aggregate string
 
 // of returns the aggregate of a kind with these ids.
 func of[E any](kind string, ids ...id.ID[E]) Aggregate {
+	b := append(make([]byte, 0, usualAggregate), kind...)
 	for _, one := range ids {
-		kind += "/" + one.String()
+		b, _ = one.AppendText(append(b, '/')) // it never fails
 	}
-	return Aggregate(kind)
+	return Aggregate(b)
 }
+
+// usualAggregate is at least the bytes of most aggregates.
+const usualAggregate = 64
 
 // Event is a fact that a unit of work has committed. It has ids and facts, but no texts, names or
 // addresses: who needs those reads them, and sees what they may see.

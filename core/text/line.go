@@ -25,6 +25,10 @@ const (
 // bidirectional or other control characters, has no visible character although it is required, or
 // is longer than maximum characters as it is stored.
 func Line(f *fault.Fields, field, s string, need Need, maximum int) string {
+	if isPlain(s) {
+		limit(f, field, s, maximum)
+		return s
+	}
 	if !check(f, field, s) {
 		return ""
 	}

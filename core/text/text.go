@@ -36,6 +36,18 @@ func oneLine(s string) string {
 	return strings.Join(strings.FieldsFunc(s, unicode.IsSpace), " ")
 }
 
+// isPlain reports whether s is one line of visible ASCII already, as most texts are: to look at each
+// character's properties takes many times as long.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c == ' ' && (i == 0 || i == len(s)-1 || s[i-1] == ' ') || c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return s != ""
+}
+
 func isBlank(r rune) bool { return unicode.IsSpace(r) || isIgnorable(r) }
 
 // isIgnorable is Unicode's derived property Default_Ignorable_Code_Point.

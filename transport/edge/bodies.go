@@ -63,9 +63,11 @@ func newBodies(l BodyLimits) *bodies {
 // its place back if that takes long: see [Gate.Arrive].
 func (g *Gate) BeginBody(ctx context.Context, most int64) (charge func(bytes int) error, end func()) {
 	g.pause(ctx)
-	key := "address " + network(CallFrom(ctx).Address)
+	var key string
 	if caller, ok := CallerFrom(ctx); ok {
 		key = "user " + caller.UserID.String()
+	} else {
+		key = "address " + network(CallFrom(ctx).Address)
 	}
 	return g.bodies.begin(key, most <= SmallBody)
 }

@@ -38,8 +38,8 @@ type Presumer interface {
 // safe for concurrent use.
 type Gate struct {
 	authenticator Authenticator
-	addresses     *limiter
-	users         *limiter
+	addresses     *limiter[string]
+	users         *limiter[id.User]
 	admission     *lane // nil for no limit
 	noted         noted
 	lanes         map[Class]*lane
@@ -53,7 +53,7 @@ func NewGate(a Authenticator, l Limits) *Gate {
 		panic("edge: NewGate needs an Authenticator")
 	}
 	return &Gate{
-		authenticator: a, addresses: newLimiter(l.Anonymous), users: newLimiter(l.User),
+		authenticator: a, addresses: newLimiter[string](l.Anonymous), users: newLimiter[id.User](l.User),
 		admission: newAdmission(l.Admission), lanes: newLanes(l),
 		bodies: newBodies(l.Bodies),
 	}
@@ -190,7 +190,7 @@ func (g *Gate) admit(ctx context.Context, caller users.Caller, err error, refusa
 	if watch, watched := ctx.Value(watchKey{}).(*atomic.Pointer[users.Caller]); watched {
 		watch.Store(&caller)
 	}
-	return WithCaller(ctx, caller), g.users.admit(caller.UserID.String())
+	return WithCaller(ctx, caller), g.users.admit(caller.UserID)
 }
 
 func (g *Gate) refuse(c Call, refusal error) error {

@@ -89,16 +89,16 @@ func network(address string) string {
 }
 
 // limiter has a bucket of requests for each key.
-type limiter struct {
+type limiter[K comparable] struct {
 	rate Rate
 
 	mu     sync.Mutex
-	byKey  map[string]*list.Element // the elements of recent
-	recent list.List                // of *keyedBucket, the most recently used first
+	byKey  map[K]*list.Element // the elements of recent
+	recent list.List           // of *keyedBucket[K], the most recently used first
 }
 
-type keyedBucket struct {
-	key    string
+type keyedBucket[K comparable] struct {
+	key    K
 	bucket *rate.Limiter
 }
 
@@ -107,19 +107,19 @@ type keyedBucket struct {
 const maxBuckets = 10_000
 
 // newLimiter returns nil if the rate has no limit.
-func newLimiter(r Rate) *limiter {
+func newLimiter[K comparable](r Rate) *limiter[K] {
 	if r.PerSecond <= 0 {
 		return nil
 	}
 	if r.Burst <= 0 {
 		r.Burst = int(math.Ceil(r.PerSecond))
 	}
-	return &limiter{rate: r, byKey: map[string]*list.Element{}}
+	return &limiter[K]{rate: r, byKey: map[K]*list.Element{}}
 }
 
 // admit takes one request from the bucket of the key, or returns ErrTooManyRequests if the bucket
 // is empty. A nil limiter admits everything.
-func (l *limiter) admit(key string) error {
+func (l *limiter[K]) admit(key K) error {
 	if l == nil {
 		return nil
 	}
@@ -133,18 +133,18 @@ func (l *limiter) admit(key string) error {
 	return &refused
 }
 
-func (l *limiter) bucket(key string) *rate.Limiter {
+func (l *limiter[K]) bucket(key K) *rate.Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if known, ok := l.byKey[key]; ok {
 		l.recent.MoveToFront(known)
-		return known.Value.(*keyedBucket).bucket
+		return known.Value.(*keyedBucket[K]).bucket
 	}
 	if l.recent.Len() >= maxBuckets {
 		oldest := l.recent.Back()
-		delete(l.byKey, l.recent.Remove(oldest).(*keyedBucket).key)
+		delete(l.byKey, l.recent.Remove(oldest).(*keyedBucket[K]).key)
 	}
-	b := &keyedBucket{key, rate.NewLimiter(rate.Limit(l.rate.PerSecond), l.rate.Burst)}
+	b := &keyedBucket[K]{key, rate.NewLimiter(rate.Limit(l.rate.PerSecond), l.rate.Burst)}
 	l.byKey[key] = l.recent.PushFront(b)
 	return b.bucket
 }

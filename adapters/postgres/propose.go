@@ -107,15 +107,16 @@ func (repo reservationsRepository) Propose(
 
 // newProposal returns the unit of a proposal, which sets what v lacks.
 func newProposal(c *conn, p reservations.Proposing, v *reservations.View) (*step, error) {
-	told, err := split(events.Batch([]events.Event{p.Proposed}), proposedGaps)
+	r := p.Reservation
+	args := append(make([]any, 0, len(proposals.columns)),
+		uuid(r.ConversationID), uuid(r.CreatorID), uuid(r.ID), r.Title, r.Price.String(), r.Tokens,
+		timestamp(r.Date), timestamp(r.EndDate), timestamp(r.CreatedAt), timestamp(p.ProposedAfter),
+		int64(p.MaxProposed), int64(p.MaxPending), int64(p.MaxUnanswered))
+	args, err := split(args, events.Batch([]events.Event{p.Proposed}), proposedGaps)
 	if err != nil {
 		return nil, err
 	}
-	r := p.Reservation
-	args := append(make([]any, 0, len(proposals.columns)),
-		uuid(r.ConversationID), uuid(r.CreatorID), uuid(r.ID), r.Title, r.Price.String(), r.Tokens, r.Date, r.EndDate,
-		r.CreatedAt, p.ProposedAfter, int64(p.MaxProposed), int64(p.MaxPending), int64(p.MaxUnanswered))
-	args = append(append(args, told...), session(c.presence, r.CreatorID)...)
+	args = inSessionOf(args, c.presence, r.CreatorID)
 	u := &step{
 		kind: proposals, args: args, apart: [][16]byte{r.ConversationID, r.CreatorID},
 		needs: []any{uuid(r.ConversationID), uuid(r.CreatorID), nil},

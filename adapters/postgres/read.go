@@ -87,12 +87,12 @@ var readGaps = []gap{newGap(`",`, "0", `,"`), newGap(`"sender_id":"`, noID, `"`)
 
 // newRead returns the unit of a marking, which sets n to the number of messages that were unread.
 func newRead(c *conn, m messaging.Marking, n *int) (*step, error) {
-	told, err := split(events.Batch([]events.Event{m.Read}), readGaps)
+	args := append(make([]any, 0, len(reads.columns)), uuid(m.Conversation), uuid(m.Reader), uuid(m.UpTo))
+	args, err := split(args, events.Batch([]events.Event{m.Read}), readGaps)
 	if err != nil {
 		return nil, err
 	}
-	args := append(make([]any, 0, len(reads.columns)), uuid(m.Conversation), uuid(m.Reader), uuid(m.UpTo))
-	args = append(append(args, told...), session(c.presence, m.Reader)...)
+	args = inSessionOf(args, c.presence, m.Reader)
 	u := &step{
 		kind: reads, args: args, apart: [][16]byte{m.Conversation},
 		needs: []any{uuid(m.Conversation), nil},

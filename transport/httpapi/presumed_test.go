@@ -124,7 +124,7 @@ func TestPresumedRoutes(t *testing.T) {
 	slices.Sort(presumed)
 	want := []string{
 		"blocks", "conversation", "conversationReservations", "conversations", "matches", "me", "messages", "myProfile", "notifications",
-		"places", "profile", "reports", "reservation", "reservations", "send", "sessions", "transactions", "wallet",
+		"places", "profile", "read", "reports", "reservation", "reservations", "send", "sessions", "transactions", "wallet",
 	}
 	if !slices.Equal(presumed, want) {
 		t.Errorf("got %q, want %q", presumed, want)

@@ -94,6 +94,7 @@ func (l *lanes) count(o idempotency.Outcome) {
 		l.done++
 	case idempotency.Unsupported:
 		l.unable++
+		l.next = l.kept // the steps follow in the same unit
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,6 +24,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/clock"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/page"
+	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 	"github.com/cicerone-go/cicerone/transport/edge"
@@ -180,10 +182,17 @@ func (s *scale) askForEverything() {
 	must(s, err)
 	m, err := s.app.Messaging.Send(s.Context(), busy.VoyagerID, busy.ID, messaging.Draft{Content: "hello"}, "a-key")
 	must(s, err)
-	s.explain("sending") // does nothing any more, because the key is used
+	s.explain("sending") // nothing is done any more, because the key is used
 	_, err = s.app.Messaging.Read(s.Context(), busy.LocalID, busy.ID, m.ID, "a-key")
 	must(s, err)
-	s.explain("marking as read") // does nothing any more, either
+	s.explain("marking as read") // the same
+	begins := begun.Add(2*year + 72*time.Hour)
+	walk := reservations.Proposal{Title: "A walk", Date: begins, EndDate: begins.Add(time.Hour)}
+	_, err = s.app.Reservations.Propose(s.Context(), busy.VoyagerID, busy.ID, walk, "another-key")
+	if !errors.Is(err, reservations.ErrTooManyPending) {
+		must(s, err)
+	}
+	s.explain("proposing") // the same
 	s.askAsTheRelay()
 	s.askAsAnIndex()
 }

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -33,9 +34,8 @@ func (repo matchingRepository) Search(
 				return err
 			}
 			matches = together(rows)
-			own := rows[:len(rows)-len(matches)]
-			beyond := slices.ContainsFunc(own, func(r rankedRow) bool { return r.more || r.lacksBit() })
-			if len(own) > 0 && !beyond && (len(matches) >= limit || own[0].seen < atFirst(limit)) {
+			own, _ := separate(rows)
+			if len(own) > 0 && !own[0].more && !lackBits(own) && (len(matches) >= limit || own[0].seen < atFirst(limit)) {
 				return nil
 			}
 		}
@@ -46,7 +46,7 @@ func (repo matchingRepository) Search(
 				return err
 			}
 			matches = together(rows)
-			if len(matches) >= limit || !slices.ContainsFunc(rows, func(r rankedRow) bool { return r.seen >= few }) {
+			if own, _ := separate(rows); len(matches) >= limit || len(own) == 0 || own[0].seen < few {
 				break
 			}
 		}
@@ -79,10 +79,10 @@ func (c *conn) usual(q matching.Query, after *matching.Rank, limit int) (present
 	return c.keptSearch(first, func() presentable {
 		return withCheck("WITH "+withMine+", first AS MATERIALIZED (SELECT id, score FROM ("+first+`
 			ORDER BY score DESC, id LIMIT $3)
-		SELECT `+profiles.nulls+", NULL::bigint, NULL::bit varying, "+interests.columns+", number, (SELECT count(*) FROM first), "+more+`
+		SELECT `+profiles.nulls+", NULL::bigint, NULL::bit varying, "+interests.columns+", name_folded, number, (SELECT count(*) FROM first), "+more+`
 		FROM mine AS interests
 		UNION ALL
-		SELECT `+profiles.columns+", score, interest_bits, "+interests.nulls+", NULL, NULL, NULL FROM "+sharing+" AS profiles", len(args))
+		SELECT `+profiles.columns+", score, interest_bits, "+interests.nulls+", NULL, NULL, NULL, NULL FROM "+sharing+" AS profiles", len(args))
 	}), args
 }
 
@@ -160,8 +160,7 @@ func foundOf(candidates, order statement) statement {
 		LIMIT ` + hidden("$2") + `)`
 }
 
-// ranked returns the viewer's interests by name, and then the profiles of best, each with its
-// score, the bits of its interests and those shared interests that have no bit. seen is the number
+// ranked returns the viewer's interests, and then the profiles of best, each with its score, the bits of its interests and those shared interests that have no bit. seen is the number
 // of first candidates.
 func ranked(tables, best, seen statement) statement {
 	return "WITH " + tables + ", best AS (" + best + `)
@@ -169,11 +168,10 @@ func ranked(tables, best, seen statement) statement {
 		CASE WHEN (SELECT others FROM own) IS NOT NULL THEN ARRAY(
 			SELECT interest_id FROM @profile_interests
 			WHERE profile_id = profiles.id AND interest_id = ANY ((SELECT others FROM own)::uuid[])) END,
-		` + interests.nulls + `, NULL::bigint, NULL::bigint, NULL::bigint AS place, profiles.id AS candidate_id
+		` + interests.nulls + `, NULL::text, NULL::bigint AS place, NULL::bigint, profiles.id AS candidate_id
 	FROM best AS profiles
 	UNION ALL
-	SELECT ` + profiles.nulls + ", NULL, NULL, NULL, " + interests.columns + ", number, " + seen + `,
-		row_number() OVER (ORDER BY name_folded, id), NULL
+	SELECT ` + profiles.nulls + ", NULL, NULL, NULL, " + interests.columns + ", name_folded, number, " + seen + `, NULL
 	FROM mine AS interests
 	ORDER BY place, score DESC, candidate_id`
 }
@@ -185,45 +183,77 @@ type rankedRow struct {
 	others []id.Interest
 
 	own    matching.Interest
+	folded string // its name
 	number int64
 	seen   int64
 	more   bool // see usual
 }
 
-// lacksBit reports whether the row is an interest without a bit.
-func (r rankedRow) lacksBit() bool { return r.number >= mostBits }
-
 func scanRanked(r *row, v *rankedRow) {
 	profiles.scan(r, &v.Profile)
 	v.Score, v.bits, v.others = int(r.int()), r.bitString(), idsOf[id.Interest](r)
 	interests.scan(r, &v.own)
-	v.number, v.seen = r.int(), r.int()
+	v.folded, v.number, v.seen = r.text(), r.int(), r.int()
 }
 
 func scanUsual(r *row, v *rankedRow) {
 	profiles.scan(r, &v.Profile)
 	v.Score, v.bits = int(r.int()), r.bitString()
 	interests.scan(r, &v.own)
-	v.number, v.seen, v.more = r.int(), r.int(), r.bool()
+	v.folded, v.number, v.seen, v.more = r.text(), r.int(), r.int(), r.bool()
+}
+
+// separate returns the rows of interests and those of profiles, which follow.
+func separate(rows []rankedRow) (own, those []rankedRow) {
+	n := 0
+	for n < len(rows) && !rows[n].own.ID.IsZero() {
+		n++
+	}
+	return rows[:n], rows[n:]
+}
+
+// lackBits reports whether one of the interests has no bit.
+func lackBits(own []rankedRow) bool {
+	for i := range own {
+		if own[i].number >= mostBits {
+			return true
+		}
+	}
+	return false
 }
 
 // together returns the matches with the interests of the viewer that they share.
 func together(rows []rankedRow) (matches []matching.Match) {
-	own := slices.IndexFunc(rows, func(r rankedRow) bool { return r.own.ID.IsZero() })
-	if own < 0 {
-		return nil // there are no matches
-	}
-	matches = make([]matching.Match, 0, len(rows)-own)
-	var shared []matching.Interest
-	for _, r := range rows[own:] {
-		shared = shared[:0]
-		for _, mine := range rows[:own] {
-			if isSet(r.bits, mine.number) || slices.Contains(r.others, mine.own.ID) {
-				shared = append(shared, mine.own)
-			}
-		}
-		r.Shared = append(r.Shared, shared...) // takes the memory that it needs
-		matches = append(matches, r.Match)
+	own, those := separate(rows)
+	share(own, those)
+	matches = slices.Grow(matches, len(those))
+	for i := range those {
+		matches = append(matches, those[i].Match)
 	}
 	return matches
+}
+
+// share sorts the interests of the viewer, and gives each profile those that it shares. They take
+// memory once.
+func share(own, those []rankedRow) {
+	slices.SortFunc(own, func(a, b rankedRow) int {
+		return cmp.Or(strings.Compare(a.folded, b.folded), a.own.ID.Compare(b.own.ID))
+	})
+	var all []matching.Interest
+	ends := make([]int, len(those))
+	for i := range those {
+		for m := range own {
+			if isSet(those[i].bits, own[m].number) || slices.Contains(those[i].others, own[m].own.ID) {
+				all = append(all, own[m].own)
+			}
+		}
+		ends[i] = len(all)
+	}
+	begin := 0
+	for i, end := range ends {
+		if begin < end {
+			those[i].Shared = all[begin:end:end]
+		}
+		begin = end
+	}
 }

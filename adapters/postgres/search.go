@@ -9,26 +9,25 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 )
 
-// withMine has the active interests of the viewer, $1, by name. width is the length of the bits of
-// the viewer's profile.
-const withMine statement = `mine AS MATERIALIZED (
-		SELECT interests.*, length(interest_bits) AS width
-		FROM @profiles AS own
+const (
+	// ofViewer selects the active interests of the viewer, $1.
+	ofViewer statement = `@profiles AS own
 		JOIN @profile_interests ON profile_id = own.id
 		JOIN @interests ON interests.id = interest_id AND interests.is_active
-		WHERE own.user_id = $1
-		ORDER BY name_folded, interests.id
-	)`
+		WHERE own.user_id = $1`
+
+	// withMine has these interests. width is the length of the bits of the viewer's profile.
+	withMine = "mine AS MATERIALIZED (SELECT interests.*, length(interest_bits) AS width FROM " + ofViewer + ")"
+)
 
 // among returns the viewer's interests, and then those of the profiles $2 that a search finds, each
 // with the ids of others. OFFSET 0 makes the planner begin with the candidates, because they are
 // few.
 func among(fitting, others statement) statement {
-	return "WITH " + withMine + `
-	SELECT ` + profiles.nulls + ", NULL::bigint, NULL::bit varying, NULL::uuid[], " + interests.columns + `, number, NULL::bigint
-	FROM mine AS interests
+	return "SELECT " + profiles.nulls + ", NULL::bigint, NULL::bit varying, NULL::uuid[], " + interests.columns + `, name_folded, number, NULL::bigint
+	FROM ` + ofViewer + `
 	UNION ALL
-	SELECT ` + profiles.columns + ", NULL, interest_bits, " + others + ", " + interests.nulls + `, NULL, NULL
+	SELECT ` + profiles.columns + ", NULL, interest_bits, " + others + ", " + interests.nulls + `, NULL, NULL, NULL
 	FROM (` + findable("(SELECT * FROM @profiles WHERE id = ANY($2) OFFSET 0)", fitting) + `) AS profiles`
 }
 
@@ -36,8 +35,8 @@ func among(fitting, others statement) statement {
 // needed if an interest of the viewer has no bit, which is rare, and else cost time.
 const (
 	noOthers  statement = "NULL::uuid[]"
-	allShared statement = `ARRAY(
-		SELECT interest_id FROM @profile_interests WHERE profile_id = profiles.id AND interest_id IN (SELECT id FROM mine))`
+	allShared           = `ARRAY(
+		SELECT interest_id FROM @profile_interests WHERE profile_id = profiles.id AND interest_id IN (SELECT interest_id FROM ` + ofViewer + "))"
 )
 
 // findable returns those of some rows of profiles, called candidate, that meet a condition and that
@@ -64,23 +63,38 @@ func (repo matchingRepository) Among(
 		}
 		s := c.keptSearch("among "+fitting.text(), func() presentable { return withCheck(among(fitting.text(), noOthers), len(fitting.args)) })
 		rows, err := listPresent(ctx, c, scanRanked, s, fitting.args...)
-		if err == nil && slices.ContainsFunc(rows, rankedRow.lacksBit) {
+		mine, those := separate(rows)
+		if err == nil && lackBits(mine) {
 			rows, err = list(ctx, c, scanRanked, among(fitting.text(), allShared), fitting.args...)
+			mine, those = separate(rows)
 		}
-		found = together(rows)
-		for _, mine := range rows[:len(rows)-len(found)] {
-			own = append(own, mine.own.ID)
+		for i := range mine {
+			own = append(own, mine[i].own.ID)
 		}
-		for i := range found {
-			found[i].Score = len(found[i].Shared)
+		share(mine, those)
+		for i := range those {
+			those[i].Score = len(those[i].Shared)
+		}
+		found = slices.Grow(found, len(those))
+		for _, r := range byRank(those) {
+			found = append(found, r.Match)
 		}
 		slices.SortFunc(own, id.Interest.Compare)
-		slices.SortFunc(found, func(a, b matching.Match) int {
-			return cmp.Or(cmp.Compare(b.Score, a.Score), a.Profile.ID.Compare(b.Profile.ID))
-		})
 		return err
 	})
 	return own, found, err
+}
+
+// byRank returns the rows of profiles in the order of a search.
+func byRank(rows []rankedRow) []*rankedRow {
+	sorted := make([]*rankedRow, len(rows)) // which move faster than the rows
+	for i := range rows {
+		sorted[i] = &rows[i]
+	}
+	slices.SortFunc(sorted, func(a, b *rankedRow) int {
+		return cmp.Or(cmp.Compare(b.Score, a.Score), a.Profile.ID.Compare(b.Profile.ID))
+	})
+	return sorted
 }
 
 // described adds the conditions of a query on the columns of a profile. A place stands in a

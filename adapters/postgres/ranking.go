@@ -160,8 +160,9 @@ func foundOf(candidates, order statement) statement {
 		LIMIT ` + hidden("$2") + `)`
 }
 
-// ranked returns the viewer's interests, and then the profiles of best, each with its score, the bits of its interests and those shared interests that have no bit. seen is the number
-// of first candidates.
+// ranked returns the viewer's interests, and then the profiles of best, each with its score, the
+// bits of its interests and those shared interests that have no bit. seen is the number of first
+// candidates.
 func ranked(tables, best, seen statement) statement {
 	return "WITH " + tables + ", best AS (" + best + `)
 	SELECT ` + profiles.columns + `, score, interest_bits,

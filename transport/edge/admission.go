@@ -91,7 +91,11 @@ type presumption struct {
 
 type arrivalKey struct{}
 
-func arrivalOf(ctx context.Context) *arrival {
+// arrivalOf returns the arrival of a request, or nil if there is none, or if nothing limits arrivals.
+func (g *Gate) arrivalOf(ctx context.Context) *arrival {
+	if g.admission == nil {
+		return nil
+	}
 	a, _ := ctx.Value(arrivalKey{}).(*arrival)
 	return a
 }
@@ -114,8 +118,8 @@ func (g *Gate) Arrive(ctx context.Context) (context.Context, error) { return g.a
 func (g *Gate) ArriveKept(ctx context.Context) (context.Context, error) { return g.arrive(ctx, true) }
 
 func (g *Gate) arrive(ctx context.Context, kept bool) (context.Context, error) {
-	a := arrivalOf(ctx)
-	if g.admission == nil || a == nil {
+	a := g.arrivalOf(ctx)
+	if a == nil {
 		return ctx, nil
 	}
 	if !kept && g.IsFull() { // before it costs to find out who calls
@@ -174,8 +178,8 @@ type noted struct {
 }
 
 // presume returns what a Presumer returns for a token. It is asked once for a request.
-func presume(ctx context.Context, presumer Presumer, token string) presumption {
-	if a := arrivalOf(ctx); a != nil && a.presumed != nil && a.presumed.of == ctx {
+func (g *Gate) presume(ctx context.Context, presumer Presumer, token string) presumption {
+	if a := g.arrivalOf(ctx); a != nil && a.presumed != nil && a.presumed.of == ctx {
 		return *a.presumed
 	}
 	p := presumption{of: ctx}
@@ -204,8 +208,8 @@ func (g *Gate) occupy(ctx context.Context, a *arrival, p *place) error {
 // Resume waits until a request that has arrived, and whose body was read, may go on. It does
 // nothing for others. Errors: those of [Gate.Arrive].
 func (g *Gate) Resume(ctx context.Context) error {
-	a := arrivalOf(ctx)
-	if g.admission == nil || a == nil {
+	a := g.arrivalOf(ctx)
+	if a == nil {
 		return nil
 	}
 	a.mu.Lock()
@@ -222,8 +226,8 @@ func (g *Gate) Resume(ctx context.Context) error {
 
 // pause gives the place of a request back, unless Gate.Resume is called before the grace is over.
 func (g *Gate) pause(ctx context.Context) {
-	a := arrivalOf(ctx)
-	if g.admission == nil || a == nil {
+	a := g.arrivalOf(ctx)
+	if a == nil {
 		return
 	}
 	a.mu.Lock()
@@ -257,8 +261,8 @@ func (g *Gate) Depart(ctx context.Context) { g.depart(ctx, fault.Invalid) }
 // something was unavailable, it counts if it was long, and not as that of an operation without
 // load.
 func (g *Gate) depart(ctx context.Context, err error) {
-	a := arrivalOf(ctx)
-	if g.admission == nil || a == nil {
+	a := g.arrivalOf(ctx)
+	if a == nil {
 		return
 	}
 	a.mu.Lock()

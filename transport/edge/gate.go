@@ -98,7 +98,7 @@ func (g *Gate) Presumed(ctx context.Context) (context.Context, error) {
 	if !ok || call.Token == "" {
 		return g.SignedIn(ctx)
 	}
-	p := presume(ctx, presumer, call.Token)
+	p := g.presume(ctx, presumer, call.Token)
 	if p.err == nil && g.ended.has(p.caller.SessionID) {
 		return g.SignedIn(ctx)
 	}

@@ -187,10 +187,11 @@ func (g *Gate) admit(ctx context.Context, caller users.Caller, err error, refusa
 	case caller.UserID == id.User{}:
 		return ctx, errors.New("edge: the Authenticator returned neither a user nor an error")
 	}
+	signedIn := &calling{ctx, caller}
 	if watch, watched := ctx.Value(watchKey{}).(*atomic.Pointer[users.Caller]); watched {
-		watch.Store(&caller)
+		watch.Store(&signedIn.caller)
 	}
-	return WithCaller(ctx, caller), g.users.admit(caller.UserID)
+	return signedIn, g.users.admit(caller.UserID)
 }
 
 func (g *Gate) refuse(c Call, refusal error) error {

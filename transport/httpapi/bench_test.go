@@ -50,11 +50,11 @@ type hotRoute struct {
 
 func hotRoutes(talk id.Conversation) []hotRoute {
 	return []hotRoute{
-		{"send", "POST", "/v1/conversations/" + talk.String() + "/messages", `{"content":"Shall we meet at the fountain at ten?"}`, 201, 265},
-		{"list", "GET", "/v1/conversations/" + talk.String() + "/messages?limit=30", "", 200, 112},
-		{"wallet", "GET", "/v1/wallet", "", 200, 73},
-		{"conversations", "GET", "/v1/conversations", "", 200, 89},
-		{"matches", "GET", "/v1/matches?country=Portugal", "", 200, 169},
+		{"send", "POST", "/v1/conversations/" + talk.String() + "/messages", `{"content":"Shall we meet at the fountain at ten?"}`, 201, 233},
+		{"list", "GET", "/v1/conversations/" + talk.String() + "/messages?limit=30", "", 200, 108},
+		{"wallet", "GET", "/v1/wallet", "", 200, 70},
+		{"conversations", "GET", "/v1/conversations", "", 200, 85},
+		{"matches", "GET", "/v1/matches?country=Portugal", "", 200, 163},
 	}
 }
 

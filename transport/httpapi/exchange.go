@@ -41,7 +41,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Pattern = "" // that of the host's mux
 
 	setHeaders(w.Header(), RequestID(ctx))
-	recorded := &recorder{ResponseWriter: w}
+	x.recorder.ResponseWriter = w
+	recorded := &x.recorder
 	defer func() {
 		done := Exchange{Route: r.Pattern, Status: recorded.status, Bytes: recorded.bytes, Duration: time.Since(begun)}
 		a.logExchange(r.Context(), r, x, done)
@@ -132,8 +133,9 @@ func (a *API) logExchange(ctx context.Context, r *http.Request, x *exchange, don
 // exchange is the context of a request, with what the parts of the API tell each other about it.
 type exchange struct {
 	context.Context
-	address string // of the client, once describeCall has asked for it
-	code    string // of the problem document, if one was sent
+	recorder recorder // of the response
+	address  string   // of the client, once describeCall has asked for it
+	code     string   // of the problem document, if one was sent
 }
 
 type exchangeKey struct{}

@@ -50,6 +50,16 @@ func (w *wait) close() {
 	}
 }
 
+// Err returns context.DeadlineExceeded if a wait has ended too late, as if its time were a deadline,
+// and not context.Canceled, which says that the caller has left.
+func (w *wait) Err() error {
+	err := w.Context.Err()
+	if err != nil && context.Cause(w.Context) == w.cause { //nolint:errorlint // the cause is not wrapped
+		return context.DeadlineExceeded
+	}
+	return err
+}
+
 // Deadline returns when the present wait ends at the latest. Beyond it, pgxpool does not ask an idle
 // connection whether it is alive.
 func (w *wait) Deadline() (time.Time, bool) {

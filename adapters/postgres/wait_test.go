@@ -38,8 +38,8 @@ func TestWait(t *testing.T) {
 
 	late := c.begins(ctx, time.Nanosecond, errSilent)
 	<-late.Done()
-	if late.over(); late != first || !errors.Is(context.Cause(late), errSilent) {
-		t.Errorf("a wait that was late: got the cause %v", context.Cause(late))
+	if late.over(); late != first || !errors.Is(context.Cause(late), errSilent) || !errors.Is(late.Err(), context.DeadlineExceeded) {
+		t.Errorf("a wait that was late: got error %v, and the cause %v", late.Err(), context.Cause(late))
 	}
 	after := c.begins(ctx, time.Hour, errSilent)
 	if after.Err() != nil {
@@ -47,8 +47,8 @@ func TestWait(t *testing.T) {
 	}
 	cancel()
 	<-after.Done()
-	if after.over(); !errors.Is(context.Cause(after), context.Canceled) {
-		t.Errorf("a wait whose caller has left: got the cause %v", context.Cause(after))
+	if after.over(); !errors.Is(after.Err(), context.Canceled) {
+		t.Errorf("a wait whose caller has left: got error %v", after.Err())
 	}
 	c.wait.close()
 }

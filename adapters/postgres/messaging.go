@@ -238,10 +238,9 @@ var (
 // only for the conversations on the page, and counts no messages.
 func overviews(from statement) statement {
 	return `
-	SELECT talk.id, voyaging, talk.created_at, ` + personAmong("$1") + `, unread,
+	SELECT talk.id, voyaging, talk.created_at, ` + personAmong("$1", "other_id") + `, unread,
 		messages.id, messages.user_id, messages.content, messages.attachment, messages.read, messages.created_at
 	FROM (` + from + `) AS talk
-	JOIN @users AS other ON other.id = other_id
 	LEFT JOIN @profiles ON profiles.user_id = other_id
 	LEFT JOIN @messages ON messages.id = latest_id`
 }

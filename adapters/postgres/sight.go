@@ -28,35 +28,44 @@ const fromOther statement = "FROM @users AS other LEFT JOIN @profiles ON profile
 // There are two conditions on blocks, and not eitherBlocks, so that for many others the server can
 // read the blocks of the viewer once for each condition.
 func seenBy(viewer statement) statement {
-	return seen(blocking(viewer, "other.id"), blocking("other.id", viewer))
+	return seen("other.is_active", blocking(viewer, "other.id"), blocking("other.id", viewer))
 }
 
-func seen(blocks, blocked statement) statement {
-	return "other.is_active, " + blocks + ", " + blocked + ", coalesce(profiles.is_searchable, false)"
+func seen(active, blocks, blocked statement) statement {
+	return active + ", " + blocks + ", " + blocked + ", coalesce(profiles.is_searchable, false)"
 }
 
-func wroteTo(viewer statement) statement {
-	return "EXISTS (SELECT 1 FROM @correspondents WHERE correspondents.user_id = other.id AND reader_id = " + viewer + ")"
+func wroteTo(viewer, other statement) statement {
+	return "EXISTS (SELECT 1 FROM @correspondents WHERE correspondents.user_id = " + other + " AND reader_id = " + viewer + ")"
 }
 
 // sightBy has the columns that scanSight reads.
-func sightBy(viewer statement) statement { return seenBy(viewer) + ", " + wroteTo(viewer) }
+func sightBy(viewer statement) statement { return seenBy(viewer) + ", " + wroteTo(viewer, "other.id") }
 
 // personBy has the columns that scanPerson reads.
-func personBy(viewer statement) statement { return person(viewer, seenBy(viewer)) }
-
-// personAmong is personBy for a page of others. The server reads the blocks of the viewer once for
-// each condition, into an array, which takes it less time than into a table of hashes.
-func personAmong(viewer statement) statement {
-	return person(viewer, seen("other.id = ANY(ARRAY(SELECT blocked_user_id FROM @blocks WHERE blocks.user_id = "+viewer+"))",
-		"other.id = ANY(ARRAY(SELECT blocks.user_id FROM @blocks WHERE blocked_user_id = "+viewer+"))"))
+func personBy(viewer statement) statement {
+	return person("other.id", "other.name", seenBy(viewer), wroteTo(viewer, "other.id"))
 }
 
-// person has the columns of personBy with those of seen. Whether the other has written makes no
-// difference to a person with a searchable profile.
-func person(viewer, seen statement) statement {
-	return "other.id, other.name, profiles.first_name, profiles.image_url, " + seen +
-		", CASE WHEN profiles.is_searchable THEN false ELSE " + wroteTo(viewer) + " END"
+// personAmong is personBy for a page of others, whose ids are a column. It reads the accounts only
+// of those whose profiles cannot be found, or lack a name. The server reads the blocks of the
+// viewer once for each condition, into an array, which takes it less time than a table of hashes.
+func personAmong(viewer, other statement) statement {
+	account := func(column statement) statement {
+		return "(SELECT " + column + " FROM @users WHERE users.id = " + other + ")"
+	}
+	return person(other, "CASE WHEN profiles.first_name <> '' THEN NULL ELSE "+account("name")+" END",
+		seen("CASE WHEN profiles.findable THEN true ELSE "+account("is_active")+" END",
+			other+" = ANY(ARRAY(SELECT blocked_user_id FROM @blocks WHERE blocks.user_id = "+viewer+"))",
+			other+" = ANY(ARRAY(SELECT blocks.user_id FROM @blocks WHERE blocked_user_id = "+viewer+"))"),
+		wroteTo(viewer, other))
+}
+
+// person has the columns of a person. Whether the other has written makes no difference to a person
+// with a searchable profile, and the name of the account none to one whose profile has a name.
+func person(other, name, seen, wrote statement) statement {
+	return other + ", " + name + ", profiles.first_name, profiles.image_url, " + seen +
+		", CASE WHEN profiles.is_searchable THEN false ELSE " + wrote + " END"
 }
 
 func scanSight(r *row, s *matching.Sight) { *s, _ = sightWithBlock(r) }

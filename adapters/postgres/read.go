@@ -23,8 +23,8 @@ var readingColumns = []column{
 // locks the conversation, and marked, which locks the messages, takes its rows from touched. All
 // units lock the messages of a conversation after it, so that the messages are free then.
 //
-// touched counts the messages before they are marked. That is right, because it changes nothing if
-// the reader has read more meanwhile than when the statement began: if touched waits for its row,
+// touched adds what found has counted, before marked marks it. The two agree, because touched changes
+// nothing if the reader has read more than when the statement began: if it waits for its row,
 // PostgreSQL evaluates the conditions once more, with the row that was committed meanwhile. The
 // other rows stay those from when the statement began. So this is what becomes of a unit that goes
 // alone, while others commit:
@@ -40,14 +40,13 @@ var readingColumns = []column{
 //     messages are marked. The steps do the same if it is committed after their check.
 //   - A block, or the deactivation of the other: no condition reads them, neither in the steps.
 //
-// If nothing is unread, the statement locks nothing. A marking that another unit has not committed
-// then is not seen by the steps either.
-//
-// If it changes nothing, the steps decide, which hold the conversation before they mark.
+// If it changes nothing, the steps decide, which hold the conversation before they mark. If nothing
+// is unread, the statement locks nothing, and writes only the record of the key.
 func reading(v variant) statement {
 	const (
 		byReader = "CASE voyager_id WHEN {reader_id} THEN voyager_read ELSE local_read END"
-		unread   = "conversation_id = {talk_id} AND user_id = sender_id AND NOT read AND (messages.created_at, messages.id) <= (read_until, {up_to_id})"
+		unread   = "conversation_id = {talk_id} AND user_id = sender_id AND NOT read" +
+			" AND (messages.created_at, messages.id) <= (read_until, {up_to_id})"
 	)
 	return `WITH open AS MATERIALIZED (
 		SELECT ` + v.all + `CASE voyager_id WHEN {reader_id} THEN local_id ELSE voyager_id END AS sender_id,

@@ -13,8 +13,9 @@ import (
 )
 
 // Read marks the messages of the other participant as read, up to and including the message upTo,
-// and returns how many were unread. It may run more than once. Errors: ErrNotFound, fault.Invalid
-// on up_to if that message is not in the conversation, idempotency.ErrKeyReused.
+// and returns how many were unread. It may run more than once: without a key, a repeat marks nothing
+// twice, and returns how many are still unread. Errors: ErrNotFound, fault.Invalid on up_to if that
+// message is not in the conversation, idempotency.ErrKeyReused.
 func (s *Service) Read(ctx context.Context, caller id.User, conversation id.Conversation, upTo id.Message, key idempotency.Key) (int, error) {
 	n, _, err := idempotency.RunFast(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "messaging.Read", Values: []any{conversation, upTo},

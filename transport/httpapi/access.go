@@ -66,7 +66,8 @@ func asUser[Req, Resp any](
 ) {
 	r.Security = []string{bearer}
 	gate := a.gate.SignedIn
-	if a.presumes && (r.Method == http.MethodGet && (c == edge.Cheap || c == edge.Search) || r.Name == send.Name || r.Name == markRead.Name) {
+	reads := r.Method == http.MethodGet && (c == edge.Cheap || c == edge.Search)
+	if a.presumes && (reads || r.Name == send.Name || r.Name == markRead.Name) {
 		// The use case checks the session, which saves a round trip to the store. These are the routes
 		// that are used most, and their handlers do nothing for the caller outside of units of work.
 		gate = a.gate.Presumed

@@ -196,8 +196,9 @@ func awaitLock(t *testing.T, observer *pgx.Conn) {
 	t.Fatal("no statement waits for a row")
 }
 
-// TestReadingBesideMessages marks messages as read while others are sent in both directions, both in
-// one step and step by step. The counts agree with the messages, and no two units wait for each other.
+// TestReadingBesideMessages marks messages as read while others are sent in both directions, both
+// in one step and step by step. The counts agree with the messages, and no two units wait for each
+// other.
 func TestReadingBesideMessages(t *testing.T) {
 	for name, single := range map[string]bool{"groups": false, "single": true} {
 		t.Run(name, func(t *testing.T) {

@@ -292,6 +292,12 @@ func TestGroupWaitsForNoLock(t *testing.T) {
 	poor, quiet, third, fourth, keyed := s.pairs[0], s.pairs[1], s.pairs[2], s.pairs[3], s.pairs[4:6]
 	opened, err := s.Messaging.Open(ctx, fourth.Voyager, third.Local, "")
 	must(t, err)
+	before, err := s.Messaging.Send(ctx, quiet.Voyager, quiet.Talk, messaging.Draft{Content: "before"}, "")
+	must(t, err)
+	marks := &act{name: "mark as read", do: func(ctx context.Context) (string, error) {
+		_, err := s.Messaging.Read(ctx, quiet.Local, quiet.Talk, before.ID, "")
+		return "", err
+	}}
 	first, second := s.propose(third.Voyager, third.Talk), s.propose(fourth.Voyager, opened.Overview.Conversation.ID)
 	walk := s.propose(keyed[1].Voyager, keyed[1].Talk)
 	tx, err := s.conn.Begin(ctx)
@@ -335,10 +341,11 @@ func TestGroupWaitsForNoLock(t *testing.T) {
 		for range 3 { // while the others gather, so that some are in a group with them
 			waits(s.sends(keyed[0].Voyager, keyed[0].Talk, "held by its key", "taken", nil))
 			waits(s.cancels(keyed[1].Voyager, walk, "taken", nil))
+			waits(marks)
 		}
 		acts.Wait()
 	}
-	if got, _ := s.stored(); len(got) != 30 || got["held"] != 0 || got["held by its key"] != 0 {
+	if got, _ := s.stored(); len(got) != 31 || got["held"] != 0 || got["held by its key"] != 0 {
 		t.Errorf("the store has %v", got)
 	}
 	must(t, tx.Rollback(ctx))

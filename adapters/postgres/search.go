@@ -58,8 +58,8 @@ func (repo matchingRepository) Among(
 		described(&fitting, q)
 		if len(q.Interests) > 0 {
 			fitting.add(`EXISTS (
-				SELECT 1 FROM @profile_interests AS had JOIN @interests ON interests.id = had.interest_id
-				WHERE had.profile_id = candidate.id AND had.interest_id = ANY(?) AND interests.is_active OFFSET 0)`, uuids(q.Interests))
+				SELECT 1 FROM @profile_interests AS had WHERE had.profile_id = candidate.id
+				AND had.interest_id = ANY(ARRAY(SELECT id FROM @interests WHERE id = ANY(?) AND is_active)) OFFSET 0)`, uuids(q.Interests))
 		}
 		s := c.keptSearch("among "+fitting.text(), func() presentable { return withCheck(among(fitting.text(), noOthers), len(fitting.args)) })
 		rows, err := listPresent(ctx, c, scanRanked, s, fitting.args...)

@@ -12,6 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/servers"
+	"github.com/cicerone-go/cicerone/core/id"
+	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
@@ -107,8 +109,21 @@ func TestRenamedSchema(t *testing.T) {
 	must(t, err)
 	t.Cleanup(func() { runSQL(t, dsn, "DROP SCHEMA "+pgx.Identifier{other.Schema}.Sanitize()+" CASCADE") })
 	s := open(t, dsn, other)
-	_, _, err = populated(s, 1)
+	_, pairs, err := populated(s, 1)
 	must(t, err)
+	must(t, s.Run(ctx, uow.Write, func(ctx context.Context, tx ports.Tx) error {
+		who := pairs[0].Local
+		if err := tx.Matching().SaveProfile(ctx, matching.Profile{ID: id.Profile(who), UserID: who, IsSearchable: true}, nil); err != nil {
+			return err
+		}
+		u, err := tx.Users().Hold(ctx, who)
+		if err != nil {
+			return err
+		}
+		u.IsActive = false
+		return tx.Users().Save(ctx, u)
+	}))
+	derivedAgree(t, dsn, other)
 	sealer, err := tokens.NewSealer(ports.ForTokens(ports.NewStore(s, uow.Policy{})), nil, tokens.DefaultPolicy())
 	must(t, err)
 	must(t, sealer.SealAll(ctx))

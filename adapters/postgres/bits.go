@@ -39,8 +39,9 @@ func setOf(from statement) statement {
 var united = `coalesce(bit_or(set_bit("bit"(B'0', width, true), number, 1)) FILTER (WHERE ` + hasBit + "), B'0')"
 
 func withNumbers(from statement) statement {
-	return "(SELECT interests.id, number, least(max(number) OVER () / 256 + 1, " + statement(strconv.Itoa(mostBits/256)) + ") * 256 AS width FROM " +
-		from + ") AS numbered"
+	const most = mostBits / 256
+	return "(SELECT interests.id, number, least(max(number) OVER () / 256 + 1, " + statement(strconv.Itoa(most)) +
+		") * 256 AS width FROM " + from + ") AS numbered"
 }
 
 // linked selects the interests of the row of profiles at hand.

@@ -79,8 +79,8 @@ func (c *conn) usual(q matching.Query, after *matching.Rank, limit int) (present
 	return c.keptSearch(first, func() presentable {
 		return withCheck("WITH "+withMine+", first AS MATERIALIZED (SELECT id, score FROM ("+first+`
 			ORDER BY score DESC, id LIMIT $3)
-		SELECT `+profiles.nulls+", NULL::bigint, NULL::bit varying, "+interests.columns+", name_folded, number, (SELECT count(*) FROM first), "+more+`
-		FROM mine AS interests
+		SELECT `+profiles.nulls+", NULL::bigint, NULL::bit varying, "+interests.columns+`,
+			name_folded, number, (SELECT count(*) FROM first), `+more+` FROM mine AS interests
 		UNION ALL
 		SELECT `+profiles.columns+", score, interest_bits, "+interests.nulls+", NULL, NULL, NULL, NULL FROM "+sharing+" AS profiles", len(args))
 	}), args

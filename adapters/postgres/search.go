@@ -24,8 +24,8 @@ const (
 // with the ids of others. OFFSET 0 makes the planner begin with the candidates, because they are
 // few.
 func among(fitting, others statement) statement {
-	return "SELECT " + profiles.nulls + ", NULL::bigint, NULL::bit varying, NULL::uuid[], " + interests.columns + `, name_folded, number, NULL::bigint
-	FROM ` + ofViewer + `
+	return "SELECT " + profiles.nulls + ", NULL::bigint, NULL::bit varying, NULL::uuid[], " + interests.columns + `,
+		name_folded, number, NULL::bigint FROM ` + ofViewer + `
 	UNION ALL
 	SELECT ` + profiles.columns + ", NULL, interest_bits, " + others + ", " + interests.nulls + `, NULL, NULL, NULL
 	FROM (` + findable("(SELECT * FROM @profiles WHERE id = ANY($2) OFFSET 0)", fitting) + `) AS profiles`

@@ -39,7 +39,9 @@ func derivedAgree(t testing.TB, dsn string, o postgres.Options) {
 	ctx := context.Background() // also after the test
 	c := connectTo(t, dsn, o)
 	for what, query := range map[string]string{
-		"the bits of %d profiles": wrongBits, "what makes %d profiles findable": wronglyFindable, "the counts or the latest messages of %d conversations": wrongTalks,
+		"the bits of %d profiles":                               wrongBits,
+		"what makes %d profiles findable":                       wronglyFindable,
+		"the counts or the latest messages of %d conversations": wrongTalks,
 	} {
 		var wrong int
 		must(t, c.QueryRow(ctx, query).Scan(&wrong))
@@ -110,8 +112,8 @@ func TestWrongProfilesAreFound(t *testing.T) {
 		"interest_bits": {"true", `set_bit("bit"(interest_bits, 512, true), 300, 1)`, `"bit"(interest_bits, 256, true)`},
 		"findable":      {"EXISTS (SELECT FROM users WHERE users.id = user_id AND NOT is_active)", "true", "false"},
 	} {
-		rows, err := db.Query(ctx, fmt.Sprintf("UPDATE profiles SET %s = %s WHERE id IN (SELECT id FROM profiles WHERE %s ORDER BY id LIMIT 2) RETURNING id",
-			column, change.to, change.of))
+		rows, err := db.Query(ctx, fmt.Sprintf(`UPDATE profiles SET %s = %s
+			WHERE id IN (SELECT id FROM profiles WHERE %s ORDER BY id LIMIT 2) RETURNING id`, column, change.to, change.of))
 		must(t, err)
 		changed, err := pgx.CollectRows(rows, pgx.RowTo[id.Profile])
 		must(t, err)

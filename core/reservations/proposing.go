@@ -69,7 +69,7 @@ func (s *Service) proposeAtOnce(draft Reservation, p Proposal) idempotency.Fast[
 		r.Title = p.prepared(&f, now, policy).Title
 		proposer, ok := tx.Reservations().(Proposer)
 		if !ok || f.Err() != nil || events.Joined(ctx, events.TypeReservationProposed) {
-			return View{}, idempotency.Unsupported, nil
+			return View{}, idempotency.Unsupported, nil //nolint:nilerr // the steps return the error
 		}
 		r.ID, r.CreatedAt, r.UpdatedAt = id.Reservation(s.deps.IDs.Next()), now, now
 		proposed := events.New(s.deps.IDs, now, proposedSeq, r.news(r.CreatorID))

@@ -92,7 +92,7 @@ func (r proposer) allows(ctx context.Context, p reservations.Proposing) (c messa
 	by, now := p.Reservation.CreatorID, p.Reservation.CreatedAt
 	standing, err := r.tx.Messaging().Standing(ctx, p.Reservation.ConversationID)
 	if errors.Is(err, fault.NotFound) || err == nil && standing.Admit(by) != nil {
-		return c, false, nil
+		return c, false, nil //nolint:nilerr // the steps tell the error
 	}
 	if err != nil {
 		return c, false, err

@@ -16,15 +16,14 @@ import (
 // sent over another connection. When it runs, it is not known what became of it.
 func TestCommitAlone(t *testing.T) {
 	dsn := servers.Postgres(t)
-	network := newForgetful(t, dsn)
-	defer network.close()
 	const content = "cut this"
 	var prepares, runs, cuts atomic.Bool
-	network.cuts = func(sent []byte) bool {
+	network := newForgetful(t, dsn, func(sent []byte) bool {
 		isMeant := sent[0] == 'P' && prepares.Load() && bytes.Contains(sent, []byte("WITH touched")) ||
 			sent[0] == 'B' && runs.Load() && bytes.Contains(sent, []byte(content))
 		return isMeant && cuts.CompareAndSwap(false, true)
-	}
+	})
+	defer network.close()
 	o := impatient
 	o.MaxConns = 1
 	s := serve(t, network.dsn, o)

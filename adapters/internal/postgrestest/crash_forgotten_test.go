@@ -16,7 +16,7 @@ import (
 // TestConnectionsForgotten makes a proxy, like a firewall that has lost its state, drop all data of
 // the open connections without closing them. New connections work.
 func TestConnectionsForgotten(t *testing.T) {
-	network := newForgetful(t, servers.Postgres(t))
+	network := newForgetful(t, servers.Postgres(t), func([]byte) bool { return false })
 	defer network.close()
 	o := impatient
 	o.StatementTimeout = 500 * time.Millisecond
@@ -33,7 +33,7 @@ func TestConnectionsForgotten(t *testing.T) {
 
 // forgetful is a proxy that passes data on until forget is called.
 type forgetful struct {
-	cuts   func(sent []byte) bool // of what a client sends: the answer to it closes the connection; nil for none
+	cuts   func(sent []byte) bool // whether the connection is closed in place of the answer to what was sent
 	dsn    string
 	listen net.Listener
 	server string
@@ -53,13 +53,13 @@ type pair struct {
 	isCut          bool
 }
 
-func newForgetful(t *testing.T, dsn string) *forgetful {
+func newForgetful(t *testing.T, dsn string, cuts func(sent []byte) bool) *forgetful {
 	t.Helper()
 	u, err := url.Parse(dsn)
 	must(t, err)
 	listen, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
-	f := &forgetful{listen: listen, server: u.Host, served: make(chan struct{})}
+	f := &forgetful{cuts: cuts, listen: listen, server: u.Host, served: make(chan struct{})}
 	u.Host = listen.Addr().String()
 	f.dsn = u.String()
 	go f.serve()
@@ -117,10 +117,9 @@ func (p *pair) pass(from, to net.Conn) {
 		n, err := from.Read(buffer)
 		p.mu.Lock()
 		if from == p.server && p.isCut {
-			err = errors.Join(err, io.ErrUnexpectedEOF)
-			n = 0
+			n, err = 0, errors.Join(err, io.ErrUnexpectedEOF)
 		}
-		p.isCut = p.isCut || n > 0 && from == p.client && p.cuts != nil && p.cuts(buffer[:n])
+		p.isCut = p.isCut || n > 0 && from == p.client && p.cuts(buffer[:n])
 		if !p.forgotten {
 			_, _ = to.Write(buffer[:n]) // fails if the other end is closed
 			if err != nil {

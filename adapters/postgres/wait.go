@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -18,8 +19,8 @@ type wait struct {
 	isOnly          bool      // no other follows
 }
 
-// begins begins a wait, which the caller must end by over. It shares that of the unit if ctx is the
-// context with which the unit was begun, as it nearly always is.
+// begins returns the context of a wait that begins now, and that the caller must end by over. It is
+// that of the unit if ctx is the context that the unit's function got, as it nearly always is.
 func (c *conn) begins(ctx context.Context, d time.Duration, cause error) *wait {
 	w := &c.wait
 	if in, ok := ctx.(*inside); !ok || in.unit.conn != c || w.isLate {
@@ -54,7 +55,7 @@ func (w *wait) close() {
 // and not context.Canceled, which says that the caller has left.
 func (w *wait) Err() error {
 	err := w.Context.Err()
-	if err != nil && context.Cause(w.Context) == w.cause { //nolint:errorlint // the cause is not wrapped
+	if err != nil && errors.Is(context.Cause(w.Context), w.cause) {
 		return context.DeadlineExceeded
 	}
 	return err

@@ -38,7 +38,8 @@ func TestWait(t *testing.T) {
 
 	late := c.begins(ctx, time.Nanosecond, errSilent)
 	<-late.Done()
-	if late.over(); late != first || !errors.Is(context.Cause(late), errSilent) || !errors.Is(late.Err(), context.DeadlineExceeded) {
+	late.over()
+	if late != first || !errors.Is(context.Cause(late), errSilent) || !errors.Is(late.Err(), context.DeadlineExceeded) {
 		t.Errorf("a wait that was late: got error %v, and the cause %v", late.Err(), context.Cause(late))
 	}
 	after := c.begins(ctx, time.Hour, errSilent)

@@ -33,8 +33,8 @@ func touchArgs(m messaging.Message) []any {
 }
 
 // markRead marks the messages of the conversation $1 that $2 did not send as read, up to the
-// position ($3, $4), and returns how many it marked. It must follow lockConversation: all units
-// lock the messages of a conversation after it.
+// position ($3, $4), and returns how many it marked. It must follow lockConversation: every unit
+// locks a conversation before its messages.
 const markRead statement = `WITH marked AS (
 		UPDATE @messages SET read = true
 		WHERE conversation_id = $1 AND user_id <> $2 AND NOT read AND (created_at, id) <= ($3, $4)

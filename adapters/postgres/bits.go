@@ -16,10 +16,10 @@ import (
 // no bit. Searches count them by their rows.
 const mostBits = 8192
 
-// hasBit and lacksBit are the conditions that an interest has a bit, and that it has not.
+// withBit and withoutBit are the conditions that an interest has a bit, and that it has none.
 var (
-	hasBit   = statement(fmt.Sprint("number < ", mostBits))
-	lacksBit = statement(fmt.Sprint("number >= ", mostBits))
+	withBit    = statement(fmt.Sprint("number < ", mostBits))
+	withoutBit = statement(fmt.Sprint("number >= ", mostBits))
 )
 
 // bits returns an expression for the bits of the interests that a clause of FROM selects. The
@@ -32,11 +32,11 @@ func bits(from statement) statement {
 // setOf returns a query for one row with the bits of the interests that a clause of FROM selects,
 // the ids of those without a bit, or NULL, and whether there is any.
 func setOf(from statement) statement {
-	return "SELECT " + united + " AS bits, array_agg(id) FILTER (WHERE " + lacksBit + ") AS others, count(*) > 0 AS filled FROM " +
+	return "SELECT " + united + " AS bits, array_agg(id) FILTER (WHERE " + withoutBit + ") AS others, count(*) > 0 AS filled FROM " +
 		withNumbers(from)
 }
 
-var united = `coalesce(bit_or(set_bit("bit"(B'0', width, true), number, 1)) FILTER (WHERE ` + hasBit + "), B'0')"
+var united = `coalesce(bit_or(set_bit("bit"(B'0', width, true), number, 1)) FILTER (WHERE ` + withBit + "), B'0')"
 
 func withNumbers(from statement) statement {
 	const most = mostBits / 256
@@ -53,7 +53,8 @@ var setBits = "UPDATE @profiles SET interest_bits = " + bits(linked) + " WHERE i
 // bitsOf returns a query for the bits alone of what setOf selects.
 func bitsOf(from statement) statement { return "SELECT " + united + " FROM " + withNumbers(from) }
 
-// sharedBits returns an expression for the number of bits that a candidate shares with an expression.
+// sharedBits returns an expression for the number of bits that a candidate shares with an
+// expression.
 func (c *conn) sharedBits(bits statement) statement {
 	same := `candidate.interest_bits & "bit"(` + bits + `, length(candidate.interest_bits), true)`
 	if c.major() < 14 {

@@ -25,7 +25,7 @@ type conn struct {
 	on    sender
 	frame frame
 	begun bool             // the begin statement was sent
-	wait  wait             // of the unit
+	wait  wait             // for the server; the waits of the unit share it
 	ended bool             // the last round trip's time ended before its response came, so the server was asked to cancel it
 	whole bool             // the unit was committed in one round trip: see atOnce
 	first []func() command // checks, sent before the queue; an error of one ends the unit
@@ -169,7 +169,8 @@ func value[T any](take func(r *row) T) func(r *row, v *T) {
 
 // ask sends BEGIN if it is needed, the queued statements, and question in one round trip. If the
 // connection is dead and the unit relies on no result yet, ask replaces it and tries again. It does
-// not replace the connection to a silent server, because a new one would most likely be silent, too.
+// not replace the connection to a silent server, because a new one would most likely be silent,
+// too.
 func (c *conn) ask(ctx context.Context, question command) error {
 	if c.whole {
 		return errWhole

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// mostMembers bounds the members of an object that flat takes, and usualObject is at least the bytes
-// of most of them.
+// mostMembers bounds the members of an object that flat takes. usualObject is a size in bytes that
+// most objects do not exceed.
 const (
 	mostMembers = 16
 	usualObject = 512

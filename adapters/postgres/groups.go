@@ -78,13 +78,3 @@ func (c *conn) dispatch(ctx context.Context, p *step) error {
 	}
 	return f.Err
 }
-
-// goAlone commits a unit in a round trip of its own: see atOnce.
-func (p *step) goAlone(ctx context.Context, c *conn) error {
-	s := p.alone
-	if len(p.args) == len(p.columns) {
-		s = p.once
-	}
-	_, err := atOnce(ctx, c, scan(p), p.locks, s, p.args...)
-	return err
-}

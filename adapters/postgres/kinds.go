@@ -14,22 +14,12 @@ type kind struct {
 	alone, once statement // a unit that goes alone, without and with a key
 
 	// hold locks what units of a group need: its arguments are the places and step.needs of all. It
-	// waits for no lock, so that no group waits for the sake of one of its units, or for another group
-	// that holds the same rows. The order of these locks therefore does not matter. hold returns the
-	// places of the units for which it got all locks, and sets a variable to these places, which
-	// together reads.
+	// waits for no lock, so that no group waits for the sake of one of its units, or for another
+	// group that holds the same rows. The order of these locks therefore does not matter. hold
+	// returns the places of the units for which it got all locks, and sets a variable to these
+	// places, which together reads.
 	hold     statement
 	together statement // units of a group, of which no two have anything of step.apart in common, and their places
-}
-
-// step is a unit of a kind.
-type step struct {
-	*kind
-	args  []any     // of columns; those of the record are missing if there is no key
-	locks []command // precede a unit that goes alone; none for sends
-	needs []any     // of hold
-	apart [][16]byte
-	take  func(r *row) // reads the row that the unit returns, without its place
 }
 
 // column is an argument of a statement that has its name in braces.

@@ -16,31 +16,31 @@ var (
 	profiles  = tableOf(ports.ProfileLayout)
 	interests = tableOf(ports.InterestLayout)
 
-	// saveProfile keeps the id of an existing profile. Its last argument are the interests. It locks
-	// the account, so that a concurrent unit that changes it also changes findable.
+	// saveProfile keeps the id of an existing profile. Its last argument is the interests. It locks
+	// the account: a concurrent change of is_active waits, and its trigger then updates this
+	// profile.
 	saveProfile = statement(fmt.Sprintf("INSERT INTO @profiles (%s, findable, interest_bits) VALUES (%s, %s, %s)",
 		strings.Join(profiles.names, ", "), placeholders(1, len(profiles.names)), findableBy("FOR NO KEY UPDATE"),
 		bits(statement(fmt.Sprintf("@interests WHERE id = ANY($%d)", len(profiles.names)+1))))) +
 		" ON CONFLICT (user_id) DO UPDATE SET " + profiles.replace("id", "user_id") +
 		", findable = excluded.findable, interest_bits = excluded.interest_bits RETURNING id"
 
-	// insertProfile adds a profile without interests.
+	// insertProfile adds a profile without interests. It locks no account, because a copy has the
+	// store for itself.
 	insertProfile = statement(fmt.Sprintf("INSERT INTO @profiles (%s, findable) VALUES (%s, %s)",
 		strings.Join(profiles.names, ", "), placeholders(1, len(profiles.names)), findableBy("")))
 )
 
-// profiles.findable holds whether a search can find the profile: it is searchable, and its account
-// is active. A trigger changes it when the account changes.
-
-// findableBy returns an expression for findable, for the arguments of an INSERT of a profile. lock
-// is how it locks the account.
+// findableBy returns the value of findable in an INSERT of a profile: it is searchable, and its
+// account is active. A trigger changes it when the account changes. lock is the locking clause for
+// the account.
 func findableBy(lock string) string {
 	argument := func(column string) string { return placeholders(1+slices.Index(profiles.names, column), 1) }
 	return fmt.Sprintf("%s AND coalesce((SELECT is_active FROM @users WHERE id = %s %s), false)",
 		argument("is_searchable"), argument("user_id"), lock)
 }
 
-// findableOfBatch gives profiles their findable: see filling.
+// findableOfBatch sets findable of profiles: see filling.
 const findableOfBatch statement = `WITH batch AS MATERIALIZED (
 		SELECT id FROM @profiles WHERE id > $1 ORDER BY id LIMIT $2
 	), filled AS (

@@ -21,9 +21,9 @@ var (
 
 	lockConversation statement = "SELECT 1 FROM @conversations WHERE id = $1 FOR NO KEY UPDATE"
 
-	// holdStanding adds the time of the latest message, and whether the sender $2 has sent $3 messages
-	// without an answer. It must follow lockConversation: a statement does not see rows that were
-	// committed while it waited for a lock.
+	// holdStanding adds the time of the latest message, and whether the sender $2 has sent $3
+	// messages without an answer. It must follow lockConversation: a statement does not see rows
+	// that were committed while it waited for a lock.
 	holdStanding = standingWith(", latest_at, " + sentBy("$2") + " >= $3 AND " + sentTo("$2") + ` = 0
 			AND NOT EXISTS (SELECT FROM @correspondents
 				WHERE user_id = CASE voyager_id WHEN $2 THEN local_id ELSE voyager_id END AND reader_id = $2)`)
@@ -215,8 +215,8 @@ func (repo messagingRepository) MarkRead(
 }
 
 // talksOf selects the conversations in which the viewer $1 is the participant me, with the number
-// of the other one's messages that the viewer has not read. Each step of a plan prepares all of its
-// columns, so there are no others than the page needs.
+// of the other one's messages that the viewer has not read. The server prepares each column in each
+// step of a plan, so there are only those that the page needs.
 func talksOf(me, other, more statement) statement {
 	return "SELECT id, " + other + "_id AS other_id, voyager_id = $1 AS voyaging, created_at, latest_id, " +
 		other + "_sent - " + me + "_read AS unread" + more + " FROM @conversations WHERE " + me + "_id = $1"
@@ -249,11 +249,11 @@ const (
 	// activity is the time by which conversations are listed.
 	activity statement = "coalesce(latest_at, created_at)"
 
-	// activityMinute is the minute of activity. It is a part of two indexes. They do not have the time
-	// itself, so that few messages change them.
+	// activityMinute is the minute of activity. It is a part of two indexes. They do not have the
+	// time itself, so that few messages change them.
 	activityMinute statement = "coalesce(latest_minute, date_trunc('minute', created_at AT TIME ZONE 'UTC'))"
 
-	// afterPlace is the condition on a conversation to follow the position ($3, $4).
+	// afterPlace is the condition that a conversation follows the position ($3, $4).
 	afterPlace statement = " AND (" + activity + ", id) < ($3, $4) AND " +
 		activityMinute + " <= date_trunc('minute', $3 AT TIME ZONE 'UTC')"
 )
@@ -266,11 +266,11 @@ func pageOf(me, other, where statement) statement {
 		" ORDER BY active_minute DESC FETCH FIRST $2 ROWS WITH TIES)"
 }
 
-// overviewsWhere returns the statement for up to $2 conversations of the viewer $1 that meet the
-// further condition where, with so many arguments. Its limit makes the check, which needs no step of
-// its own. The page is in the order of the whole, so that it is sorted once. The minute makes no
-// difference to that order; it is there because all columns of pageOf are used then, and no step has
-// to leave one out.
+// overviewsWhere returns the statement for up to $2 conversations of the viewer $1 that meet where.
+// args is the number of its arguments. The check of the session is in the LIMIT, where it takes no
+// step of the plan. Both levels sort alike, so that the server sorts once. active_minute does not
+// change the order; it is there so that every column of pageOf is used, and no step has to drop
+// one.
 func overviewsWhere(where statement, args int) presentable {
 	limitedTo := func(limit statement) statement {
 		return overviews("SELECT * FROM ("+

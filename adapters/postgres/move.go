@@ -3,9 +3,7 @@ package postgres
 import (
 	"context"
 	"strconv"
-	"strings"
 
-	"github.com/cicerone-go/cicerone/core/events"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/reservations"
 )
@@ -122,12 +120,6 @@ func paidGaps(each int64) []gap {
 	}
 }
 
-// splitEvent is split for a single event, without the brackets of a batch.
-func splitEvent(args []any, e events.Event, gaps []gap) ([]any, error) {
-	one := strings.TrimSuffix(strings.TrimPrefix(events.Batch([]events.Event{e}), "["), "]")
-	return split(args, one, gaps)
-}
-
 func movingArgs(c *conn, m reservations.Moving, to reservations.Status) ([]any, error) {
 	p := m.Payment
 	args := append(make([]any, 0, len(moves.columns)), uuid(m.By), uuid(m.Reservation), string(to), timestamp(m.At),
@@ -185,15 +177,11 @@ func newMove(c *conn, m reservations.Moving, to move, calendar any, v *reservati
 			scanPerson(r, &v.Other)
 		},
 	}
-	if r := m.Record; r != nil {
-		key := c.store.lockOf(lockOfKey(r.Owner, r.Key)...)
-		u.needs[2], u.args = key, append(args, records.args(*r)...)
-		u.locks = []command{{statement: holdLock, args: []any{key}}} // before all else
-	}
 	lock := command{statement: to.lock, args: u.needs[:1]}
 	if calendar != nil {
 		lock.args = u.needs[:2]
 	}
-	u.locks = append(u.locks, lock)
+	u.locks = []command{lock}
+	u.keep(c, m.Record)
 	return u, nil
 }

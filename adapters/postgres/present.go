@@ -9,8 +9,8 @@ import (
 )
 
 // presentable holds two forms of a statement that only reads. checked has four more arguments,
-// those of withPresence, and returns no rows if the session does not pass users.Presence.Check. Otherwise it
-// returns the rows of plain in their order, which the check does not depend on.
+// those of withPresence, and returns no rows if the session does not pass users.Presence.Check.
+// Otherwise it returns the rows of plain in their order, which the check does not depend on.
 type presentable struct{ plain, checked statement }
 
 // withCheck returns the two forms of a statement with so many arguments.
@@ -18,13 +18,13 @@ func withCheck(s statement, args int) presentable {
 	return presentable{s, "SELECT result.* FROM (" + s + ") AS result WHERE " + isPresent(args)}
 }
 
-// isPresent is the condition that a session passes users.Presence.Check: see openSession. Two
-// queries take a plan fewer steps than a join of their tables.
+// isPresent is the condition that a session passes users.Presence.Check: see openSession. The plan
+// of two subqueries has fewer steps than that of a join.
 func isPresent(args int) statement {
 	return hasSession(args) + " AND (SELECT is_active FROM @users WHERE id = $" + statement(strconv.Itoa(args+2)) + ")"
 }
 
-// hasSession is the condition that there is a session as by openSession.
+// hasSession is the condition that a session meets openSession.
 func hasSession(args int) statement {
 	return "EXISTS (SELECT FROM @sessions WHERE " + openSession(args) + ")"
 }

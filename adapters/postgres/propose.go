@@ -20,11 +20,11 @@ var proposingColumns = []column{
 	{"session_id", "uuid"}, {"created_after", "timestamptz"}, {"used_after", "timestamptz"},
 }
 
-// holdPair holds the account $2 and pins that of the other participant of the conversation $1, as a
-// proposal by steps does, in ascending order of id: the creator is found by the other one if that
-// comes first, and the other way round. So no plan can change the order. It is a statement of its
-// own, so that proposing, which follows, sees what was committed while it waited, and waits for
-// nothing itself. This is what becomes of a proposal that goes alone, while others commit:
+// holdPair holds the creator's account, $2, and pins that of the other participant of the
+// conversation $1, the lower id first, as the steps do. The second is found by the first, so that
+// no plan can change the order. It is a statement of its own: proposing, which follows, sees what
+// was committed while holdPair waited, and waits for nothing itself. This is what becomes of a
+// proposal that goes alone, while others commit:
 //
 //   - Another proposal of the creator, or one of the other in the conversation: it holds an account
 //     that this one holds or pins. So one of the two waits, and counts the other.
@@ -58,9 +58,9 @@ var proposals = newKind("proposals", proposingColumns, proposing, `WITH named AS
 		WHERE creator_id IN (SELECT id FROM creators) AND other_id IN (SELECT id FROM others)
 			AND (key IS NULL OR pg_try_advisory_xact_lock(key))`)
 
-// proposing adds reservations, no two of which have a conversation or a creator in common. It
-// returns their participants, with the other one as the creator sees them, and has changed nothing
-// for those that it does not return. The people are held before.
+// proposing adds reservations, whose people are held before. No two have a conversation or a
+// creator in common. For each that it adds, it returns the voyager, the local, and the other
+// participant as the creator sees them. It changes nothing for the others.
 func proposing(v variant) statement {
 	return `WITH open AS (
 		SELECT ` + v.all + `voyager_id, local_id, other.id AS other_id
@@ -125,11 +125,7 @@ func newProposal(c *conn, p reservations.Proposing, v *reservations.View) (*step
 			scanPerson(row, &v.Other)
 		},
 	}
-	if p.Record != nil {
-		key := c.store.lockOf(lockOfKey(p.Record.Owner, p.Record.Key)...)
-		u.needs[2], u.args = key, append(args, records.args(*p.Record)...)
-		u.locks = []command{{statement: holdLock, args: []any{key}}} // before all else
-	}
-	u.locks = append(u.locks, command{statement: holdPair, args: u.needs[:2]})
+	u.locks = []command{{statement: holdPair, args: u.needs[:2]}}
+	u.keep(c, p.Record)
 	return u, nil
 }

@@ -67,7 +67,7 @@ func (c *conn) usual(q matching.Query, after *matching.Rank, limit int) (present
 		fitting.args = append(fitting.args, uuids(q.Interests))
 		wanted := "@interests WHERE is_active AND id = ANY(" + statement(placeholders(len(fitting.args), 1)) + ")"
 		fitting.add(string(c.sharedBits("("+bitsOf(wanted)+")")) + " > 0")
-		more = "EXISTS (SELECT FROM " + wanted + " AND " + lacksBit + ")"
+		more = "EXISTS (SELECT FROM " + wanted + " AND " + withoutBit + ")"
 	}
 	further, args := "", fitting.args
 	if after != nil {
@@ -169,12 +169,12 @@ func ranked(tables, best, seen statement) statement {
 		CASE WHEN (SELECT others FROM own) IS NOT NULL THEN ARRAY(
 			SELECT interest_id FROM @profile_interests
 			WHERE profile_id = profiles.id AND interest_id = ANY ((SELECT others FROM own)::uuid[])) END,
-		` + interests.nulls + `, NULL::text, NULL::bigint AS place, NULL::bigint, profiles.id AS candidate_id
+		` + interests.nulls + `, NULL::text, NULL::bigint AS number, NULL::bigint, profiles.id AS candidate_id
 	FROM best AS profiles
 	UNION ALL
 	SELECT ` + profiles.nulls + ", NULL, NULL, NULL, " + interests.columns + ", name_folded, number, " + seen + `, NULL
 	FROM mine AS interests
-	ORDER BY place, score DESC, candidate_id`
+	ORDER BY number, score DESC, candidate_id`
 }
 
 // rankedRow is an interest of the viewer, or a match without the interests that have a bit.
@@ -184,7 +184,7 @@ type rankedRow struct {
 	others []id.Interest
 
 	own    matching.Interest
-	folded string // its name
+	folded string // the folded name of own
 	number int64
 	seen   int64
 	more   bool // see usual
@@ -234,8 +234,8 @@ func together(rows []rankedRow) (matches []matching.Match) {
 	return matches
 }
 
-// share sorts the interests of the viewer, and gives each profile those that it shares. They take
-// memory once.
+// share sorts the interests of the viewer, and sets those that each profile shares. All are parts
+// of one slice.
 func share(own, those []rankedRow) {
 	slices.SortFunc(own, func(a, b rankedRow) int {
 		return cmp.Or(strings.Compare(a.folded, b.folded), a.own.ID.Compare(b.own.ID))

@@ -40,11 +40,10 @@ func (a answer) Close() error {
 	return a.rows.Err()
 }
 
-// send sends the commands in one batch, or a single one as it is, which takes pgx less time. Whether
-// a commit was sent is told by the error of a batch, and by pgx.Conn.Query, which returns an error
-// only if it has not sent the statement: what comes later is an error of the rows. That does not hold
-// in the simple protocol, which a host's pool may have, so that its commits always go in batches.
-// See isNotCommitted.
+// send sends several commands in a batch, and a single one without, which takes pgx less time.
+// isNotCommitted must know whether a commit was sent. The error of a batch tells, and so does
+// pgx.Conn.Query: it returns an error only if it has not sent the statement. In the simple protocol
+// it does not. A host's pool may use that, so the commits of such a pool always go in batches.
 func (c *conn) send(ctx context.Context, commands []command) answers {
 	if len(commands) == 1 && !(c.frame.keeps && c.store.hosts) {
 		rows, err := c.on.Query(ctx, c.store.text(commands[0].statement), commands[0].args...)
@@ -62,8 +61,8 @@ func (c *conn) send(ctx context.Context, commands []command) answers {
 
 // roundTrip sends the commands, and reads their results.
 func (c *conn) roundTrip(ctx context.Context, commands []command) (err error) {
-	w := c.begins(ctx, c.store.options.patience(), errSilent)
-	defer w.over()
+	w := c.startWait(ctx, c.store.options.patience(), errSilent)
+	defer w.stop()
 	c.begun = c.frame.begin != ""
 	c.store.roundTrips.Add(1)
 	results := c.send(w, commands)

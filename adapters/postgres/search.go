@@ -31,8 +31,8 @@ func among(fitting, others statement) statement {
 	FROM (` + findable("(SELECT * FROM @profiles WHERE id = ANY($2) OFFSET 0)", fitting) + `) AS profiles`
 }
 
-// The others of among: no interests, or all that the viewer shares with a profile. The latter are
-// needed if an interest of the viewer has no bit, which is rare, and else cost time.
+// noOthers and allShared are the others of among. allShared takes time, and is needed only if an
+// interest of the viewer has no bit.
 const (
 	noOthers  statement = "NULL::uuid[]"
 	allShared           = `ARRAY(
@@ -87,7 +87,7 @@ func (repo matchingRepository) Among(
 
 // byRank returns the rows of profiles in the order of a search.
 func byRank(rows []rankedRow) []*rankedRow {
-	sorted := make([]*rankedRow, len(rows)) // which move faster than the rows
+	sorted := make([]*rankedRow, len(rows)) // pointers, because the rows are large
 	for i := range rows {
 		sorted[i] = &rows[i]
 	}

@@ -2,17 +2,13 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/cicerone-go/cicerone/core/events"
-	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/tokens"
-	"github.com/cicerone-go/cicerone/core/users"
 )
 
 var _ messaging.Sender = messagingRepository{}
@@ -41,14 +37,18 @@ var sendingColumns = []column{
 //   - Another message in the conversation, of either participant: the fresh counts decide whether
 //     an answer is missing, and the message follows the fresh latest one.
 //   - Messages of the conversation are marked as read: no condition reads these counts.
-//   - A reservation is proposed: its unit holds the conversation, and does not change it.
+//   - A reservation is proposed: its foreign key locks the conversation FOR KEY SHARE, for which
+//     nothing here waits.
 //   - The wallet changes, by another message of the sender, or as a reservation is accepted or
 //     cancelled: the fresh balance counts. If it is too small, or if the sender is erased and the
 //     wallet closed, the conversation has been changed already, and the division by zero rolls
 //     everything back.
 //   - A unit with the same key: the record violates its constraint, which rolls everything back.
-//   - A block, a deactivation, the erasure of the other, or the end of the session: if it is committed after the statement began, the message is sent. The steps do the same if it is committed after their check.
-//   - The other writes to the sender in the pair's second conversation, or the sender gets tokens: the statement may not see it, and then changes nothing.
+//   - A block, a deactivation, the erasure of the other, or the end of the session: if it is
+//     committed after the statement began, the message is sent. The steps do the same if it is
+//     committed after their check.
+//   - The other writes to the sender in the pair's second conversation, or the sender gets tokens:
+//     the statement may not see it, and then changes nothing.
 //
 // If it changes nothing, the steps decide, which hold the rows before they read. To look for an
 // answer of the other with EXISTS may read all who have ever written to the sender.
@@ -95,13 +95,6 @@ func sending(v variant) statement {
 
 var maxBalance = statement(strconv.FormatInt(tokens.MaxBalance, 10))
 
-// inSession is the condition that session_id is a session of a user, which passes
-// users.Presence.Check, or NULL.
-func inSession(user statement) statement {
-	return `({session_id} IS NULL OR EXISTS (SELECT FROM @sessions WHERE id = {session_id} AND user_id = ` + user + `
-				AND revoked_at IS NULL AND created_at > {created_after} AND last_used_at > {used_after}))`
-}
-
 // sends is the kind of units that send a message.
 var sends = newKind("sends", sendingColumns, sending, `WITH talks AS MATERIALIZED (
 		SELECT id FROM @conversations WHERE id = ANY($2::uuid[]) FOR NO KEY UPDATE SKIP LOCKED
@@ -118,7 +111,7 @@ func newSend(c *conn, s messaging.Sending, at *time.Time) (*step, error) {
 	args := append(make([]any, 0, len(sends.columns)),
 		uuid(m.ConversationID), uuid(m.UserID), uuid(m.ID), m.Content, timestamp(m.CreatedAt),
 		int64(s.MaxUnanswered), p.Amount, uuid(p.ID), string(p.Type), p.Reason, p.Metadata.String(), timestamp(p.CreatedAt))
-	args, err := split(args, events.Batch([]events.Event{s.Paid, s.Sent}), gaps)
+	args, err := split(args, events.Batch([]events.Event{s.Paid, s.Sent}), sentGaps)
 	if err != nil {
 		return nil, err
 	}
@@ -128,10 +121,7 @@ func newSend(c *conn, s messaging.Sending, at *time.Time) (*step, error) {
 		needs: []any{uuid(m.ConversationID), uuid(m.UserID), nil},
 		take:  func(r *row) { *at = r.time() },
 	}
-	if s.Record != nil {
-		u.needs[2] = c.store.lockOf(lockOfKey(s.Record.Owner, s.Record.Key)...)
-		u.args = append(args, records.args(*s.Record)...)
-	}
+	u.keep(c, s.Record)
 	return u, nil
 }
 
@@ -146,42 +136,9 @@ func (repo messagingRepository) Send(ctx context.Context, s messaging.Sending) (
 	return s.Message, outcome, err
 }
 
-// inSessionOf appends the arguments of inSession for the check of a presence, which may be nil.
-func inSessionOf(args []any, p *users.Presence, of id.User) []any {
-	switch {
-	case p == nil:
-		return append(args, nil, nil, nil)
-	case p.User != of || !p.Open.Live: // for other checks than these, no session is found
-		return append(args, uuid(id.Session{}), nil, nil)
-	}
-	return append(args, uuid(p.Session), timestamp(p.Open.CreatedAfter), timestamp(p.Open.UsedAfter))
-}
-
-// gap is a value in the events of a unit that only its statement knows, with what is before and
-// around it.
-type gap struct{ before, empty, around string }
-
-func newGap(before, empty, after string) gap { return gap{before, empty, before + empty + after} }
-
-// noID is the empty value of an id.
-const noID = "00000000-0000-0000-0000-000000000000"
-
-// gaps are those in the events of a message, in their order: the seq and the balance of the
+// sentGaps are the gaps in the events of a message, in their order: the seq and the balance of the
 // payment, and the seq and the recipient of the message.
-var gaps = []gap{
+var sentGaps = []gap{
 	newGap(`",`, "0", `,"`), newGap(`"balance_after":`, "0", ""),
 	newGap(`",`, "0", `,"`), newGap(`"recipient_id":"`, noID, `"`),
-}
-
-// split appends the parts of a batch of events between its gaps to args.
-func split(args []any, batch string, gaps []gap) ([]any, error) {
-	for _, g := range gaps {
-		at := strings.Index(batch, g.around)
-		if at < 0 {
-			return nil, fmt.Errorf("the events have no %s%s", g.before, g.empty)
-		}
-		at += len(g.before)
-		args, batch = append(args, batch[:at]), batch[at+len(g.empty):]
-	}
-	return append(args, batch), nil
 }

@@ -47,9 +47,9 @@ func personBy(viewer statement) statement {
 	return person("other.id", "other.name", seenBy(viewer), wroteTo(viewer, "other.id"))
 }
 
-// personAmong is personBy for a page of others, whose ids are a column. It reads the accounts only
-// of those whose profiles cannot be found, or lack a name. The server reads the blocks of the
-// viewer once for each condition, into an array, which takes it less time than a table of hashes.
+// personAmong is personBy for many people, whose ids are the column other. It reads an account only
+// if the profile cannot be found, or has no first name. The blocks of the viewer are read once,
+// into arrays, which are faster than hash tables here.
 func personAmong(viewer, other statement) statement {
 	account := func(column statement) statement {
 		return "(SELECT " + column + " FROM @users WHERE users.id = " + other + ")"

@@ -88,7 +88,8 @@ func (s *Store) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Cont
 	return c.run(ctx, mode, fn)
 }
 
-// run calls fn with a unit, and commits it unless there was an error.
+// run gets a connection, if c has none, calls fn with a unit, and commits it unless there was an
+// error.
 func (c *conn) run(outside context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
 	u := newUnit(outside, mode, c)
 	ctx := &u.inside
@@ -124,8 +125,8 @@ func (c *conn) refused(ctx context.Context, err error) error {
 // acquire gets a connection of the pool.
 func (c *conn) acquire(ctx context.Context) error {
 	s := c.store
-	waiting := c.begins(ctx, s.options.AcquireTimeout, errNoConnection)
-	defer waiting.over()
+	waiting := c.startWait(ctx, s.options.AcquireTimeout, errNoConnection)
+	defer waiting.stop()
 	s.waiting.Add(1)
 	lease, err := s.pool.Acquire(waiting)
 	s.waiting.Add(-1)

@@ -36,7 +36,7 @@ type inside struct {
 	unit *unit
 }
 
-// Value returns the unit for its key, if it writes.
+// Value returns the unit for unitKey if the unit writes.
 func (i *inside) Value(key any) any {
 	if key == (unitKey{}) && i.unit.Mode() == uow.Write {
 		return i.unit

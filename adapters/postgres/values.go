@@ -21,8 +21,8 @@ func uuidOrNull[E any](i id.ID[E]) any {
 	return uuid(i)
 }
 
-// timestamp returns a value that pgx encodes as it is, for arguments of frequent statements: it wraps
-// a time.Time.
+// timestamp returns a value that pgx encodes directly, for arguments of frequent statements. It
+// would first wrap a time.Time.
 func timestamp(t time.Time) pgtype.Timestamptz { return pgtype.Timestamptz{Time: t, Valid: true} }
 
 func uuids[E any](ids []id.ID[E]) []pgtype.UUID {

@@ -6,27 +6,28 @@ import (
 	"time"
 )
 
-// wait is the context of a wait for the server. It ends with another context, or too late: after a
-// time, and with a cause. The waits of a unit come one after the other, and share one, because to
-// make a context with a time for each takes long beside the rest of a short unit.
+// wait is the context of a wait for the server. It ends with its parent, or with cause when its
+// time is over. The waits of a unit follow each other and share one wait, because making a context
+// with a timeout for each takes long beside a short unit.
 type wait struct {
 	context.Context // nil before the first wait
 	end             context.CancelCauseFunc
 	timer           *time.Timer
-	latest          time.Time // when the present wait ends
+	deadline        time.Time // of the present wait
 	cause           error     // with which it ends then
-	isLate          bool      // a wait has ended so, and no other can follow
-	isOnly          bool      // no other follows
+	isLate          bool      // a wait took too long, so the context has ended
+	isSingle        bool      // it is not shared
 }
 
-// begins returns the context of a wait that begins now, and that the caller must end by over. It is
-// that of the unit if ctx is the context that the unit's function got, as it nearly always is.
-func (c *conn) begins(ctx context.Context, d time.Duration, cause error) *wait {
+// startWait returns a context that ends after d with cause. The caller must call stop. It is the
+// wait of the unit if ctx is the context that the unit's function got, as it nearly always is, and
+// otherwise a new one.
+func (c *conn) startWait(ctx context.Context, d time.Duration, cause error) *wait {
 	w := &c.wait
 	if in, ok := ctx.(*inside); !ok || in.unit.conn != c || w.isLate {
-		w = &wait{isOnly: true}
+		w = &wait{isSingle: true}
 	}
-	w.latest, w.cause = time.Now().Add(d), cause
+	w.deadline, w.cause = time.Now().Add(d), cause
 	if w.Context == nil {
 		w.Context, w.end = context.WithCancelCause(ctx)
 		w.timer = time.AfterFunc(d, func() { w.end(w.cause) })
@@ -36,10 +37,10 @@ func (c *conn) begins(ctx context.Context, d time.Duration, cause error) *wait {
 	return w
 }
 
-// over ends the present wait.
-func (w *wait) over() {
+// stop ends the present wait.
+func (w *wait) stop() {
 	w.isLate = !w.timer.Stop()
-	if w.isOnly {
+	if w.isSingle {
 		w.end(nil)
 	}
 }
@@ -51,8 +52,8 @@ func (w *wait) close() {
 	}
 }
 
-// Err returns context.DeadlineExceeded if a wait has ended too late, as if its time were a deadline,
-// and not context.Canceled, which says that the caller has left.
+// Err returns context.DeadlineExceeded if the time of a wait is over, and not context.Canceled,
+// which says that the caller has left.
 func (w *wait) Err() error {
 	err := w.Context.Err()
 	if err != nil && errors.Is(context.Cause(w.Context), w.cause) {
@@ -61,11 +62,11 @@ func (w *wait) Err() error {
 	return err
 }
 
-// Deadline returns when the present wait ends at the latest. Beyond it, pgxpool does not ask an idle
-// connection whether it is alive.
+// Deadline returns the deadline of the parent, or of the present wait if that is earlier. At this
+// time pgxpool ends its ping of an idle connection.
 func (w *wait) Deadline() (time.Time, bool) {
-	if of, ok := w.Context.Deadline(); ok && of.Before(w.latest) {
+	if of, ok := w.Context.Deadline(); ok && of.Before(w.deadline) {
 		return of, true
 	}
-	return w.latest, true
+	return w.deadline, true
 }

@@ -22,7 +22,7 @@ func of[E any](kind string, ids ...id.ID[E]) Aggregate {
 	return Aggregate(b)
 }
 
-// usualAggregate is at least the bytes of most aggregates.
+// usualAggregate is a size in bytes that most aggregates do not exceed.
 const usualAggregate = 64
 
 // Event is a fact that a unit of work has committed. It has ids and facts, but no texts, names or

@@ -13,9 +13,9 @@ import (
 )
 
 // Read marks the messages of the other participant as read, up to and including the message upTo,
-// and returns how many were unread. It may run more than once: without a key, a repeat marks nothing
-// twice, and returns how many are still unread. Errors: ErrNotFound, fault.Invalid on up_to if that
-// message is not in the conversation, idempotency.ErrKeyReused.
+// and returns how many were unread. It may run more than once: without a key, a repeat marks
+// nothing twice, and returns how many are still unread. Errors: ErrNotFound, fault.Invalid on up_to
+// if that message is not in the conversation, idempotency.ErrKeyReused.
 func (s *Service) Read(ctx context.Context, caller id.User, conversation id.Conversation, upTo id.Message, key idempotency.Key) (int, error) {
 	n, _, err := idempotency.RunFast(ctx, s.deps.Store, s.deps.Clock, idempotency.Command{
 		Owner: caller.String(), Key: key, Operation: "messaging.Read", Values: []any{conversation, upTo},
@@ -65,7 +65,8 @@ type Marking struct {
 	Read events.Event
 
 	// Record is saved for the key of the command. It is nil if the command has none. Its Answer is
-	// that for no message; otherwise it is the number of messages that were unread, in decimal digits.
+	// that for no message. If messages were unread, the store saves their number in decimal digits
+	// in its place.
 	Record *idempotency.Record
 }
 
@@ -73,12 +74,12 @@ type Marking struct {
 // what Service.Read does step by step; that is its specification, and the kit of package porttest
 // compares the two.
 type Marker interface {
-	// Mark marks messages as read, and returns how many were unread, with idempotency.Done. The unit
-	// is then committed, and makes no further call. Otherwise nothing has changed:
+	// Mark marks messages as read, and returns how many were unread, with idempotency.Done. The
+	// unit is then committed, and makes no further call. Otherwise nothing has changed:
 	//
 	//   - idempotency.NotDone: the key has a record, a check that Service.Read makes fails, or Mark
-	//     cannot tell whether it does. It may be wrong only about an inactive reader that was
-	//     committed while Mark ran.
+	//     cannot tell whether it does. It may be wrong only about a deactivation of the reader that
+	//     was committed while Mark ran.
 	//   - idempotency.Unsupported: this unit of work cannot commit in one step, because it has made
 	//     other calls, or because it is part of a transaction of the host program.
 	//

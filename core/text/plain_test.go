@@ -2,8 +2,8 @@ package text
 
 import "testing"
 
-// TestPlain checks that a line which is plain is what the rules for all lines make of it, with all
-// texts of up to four of the characters that matter.
+// TestPlain checks that the rules for all lines keep a plain line as it is, with all texts of up to
+// four characters of a set.
 func TestPlain(t *testing.T) {
 	plain := 0
 	var check func(s string)

@@ -36,8 +36,8 @@ func oneLine(s string) string {
 	return strings.Join(strings.FieldsFunc(s, unicode.IsSpace), " ")
 }
 
-// isPlain reports whether s is one line of visible ASCII already, as most texts are: to look at each
-// character's properties takes many times as long.
+// isPlain reports whether s is one line of printable ASCII without extra spaces, as most texts are.
+// Such a line needs no slow look at the properties of its characters.
 func isPlain(s string) bool {
 	for i := range len(s) {
 		c := s[i]

@@ -30,8 +30,8 @@ func TestStorage(t *testing.T) {
 }
 
 // plantNamed returns the plant with a name: that of a defect, that of an unfinished store,
-// "nervous", "sends in one step", "accepts in one step", "proposes in one step", "marks in one step",
-// or "only" with a list of repositories.
+// "nervous", "sends in one step", "accepts in one step", "proposes in one step", "marks in one
+// step", or "only" with a list of repositories.
 func plantNamed(t *testing.T, name string) plant {
 	t.Helper()
 	if list, only := strings.CutPrefix(name, "only "); only {
@@ -47,7 +47,7 @@ func plantNamed(t *testing.T, name string) plant {
 	case "proposes in one step":
 		return proposing(proposesWell)
 	case "marks in one step":
-		return reading(readsWell)
+		return marking(marksWell)
 	}
 	for _, u := range unfinished {
 		if u.name == name {

@@ -33,9 +33,9 @@ var stepsTests = []test{
 	{"a proposal in one step is one step by step", proposeAlike},
 	{"a proposal in one step begins with the check of a session", proposePresent},
 	{"proposals in one step beside other commands are made once", inCommunity(proposalsBesideOthers)},
-	{"a marking in one step is a marking step by step", readAlike},
-	{"a marking in one step begins with the check of a session", readPresent},
-	{"markings in one step beside other commands count each message once", inCommunity(readsBesideOthers)},
+	{"a marking in one step is a marking step by step", markAlike},
+	{"a marking in one step begins with the check of a session", markPresent},
+	{"markings in one step beside other commands count each message once", inCommunity(marksBesideOthers)},
 }
 
 // lanes is what two lanes share, which are two stores with the same rows. The same commands run on

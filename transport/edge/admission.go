@@ -91,7 +91,8 @@ type presumption struct {
 
 type arrivalKey struct{}
 
-// arrivalOf returns the arrival of a request, or nil if there is none, or if nothing limits arrivals.
+// arrivalOf returns the arrival of a request, or nil if there is none, or if nothing limits
+// arrivals.
 func (g *Gate) arrivalOf(ctx context.Context) *arrival {
 	if g.admission == nil {
 		return nil

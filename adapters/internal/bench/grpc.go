@@ -73,7 +73,7 @@ func (c *overGRPC) read(t *talker) error {
 	if err != nil {
 		return err
 	}
-	return some(int(read.GetMarked()))
+	return checkMarked(int(read.GetMarked()))
 }
 
 func (c *overGRPC) list(t *talker) error {

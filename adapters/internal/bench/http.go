@@ -46,11 +46,11 @@ func (c *overHTTP) read(t *talker) error {
 	if err := json.Unmarshal(answer, &read); err != nil {
 		return fmt.Errorf("read how many messages were marked: %w", err)
 	}
-	return some(read.Marked)
+	return checkMarked(read.Marked)
 }
 
-// some returns an error if no message was marked as read.
-func some(marked int) error {
+// checkMarked returns an error if no message was marked as read.
+func checkMarked(marked int) error {
 	if marked < 1 {
 		return errors.New("no message was marked as read")
 	}

@@ -54,7 +54,7 @@ func Propose(
 		reservations.Proposal{Title: "a walk", Price: price, Date: begins, EndDate: begins.Add(time.Hour)}, key)
 }
 
-// counts are those of the reservations that a store moved and added in one step.
+// counts are numbers of moves and of proposals.
 type counts struct{ moved, proposed atomic.Int64 }
 
 // counter is a store that counts what it did in one step.

@@ -11,9 +11,9 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 )
 
-// TestCommitAlone cuts the connection in place of an answer to a message whose statement commits it
-// by itself. While the statement is prepared, nothing can have been committed, and the message is
-// sent over another connection. When it runs, it is not known what became of it.
+// TestCommitAlone closes the connection in place of the answer to a statement that is a whole unit.
+// While it is prepared, nothing is committed, and the message is sent over another connection.
+// While it runs, the outcome is unknown.
 func TestCommitAlone(t *testing.T) {
 	dsn := servers.Postgres(t)
 	const content = "cut this"

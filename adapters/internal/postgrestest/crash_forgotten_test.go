@@ -31,7 +31,8 @@ func TestConnectionsForgotten(t *testing.T) {
 	l.End(fmt.Sprintf("%d times forgotten", times))
 }
 
-// forgetful is a proxy that passes data on until forget is called.
+// forgetful is a proxy that passes data on until forget is called. It closes a connection in place
+// of the answer to data for which cuts returns true.
 type forgetful struct {
 	cuts   func(sent []byte) bool // whether the connection is closed in place of the answer to what was sent
 	dsn    string

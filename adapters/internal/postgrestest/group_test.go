@@ -281,9 +281,8 @@ func TestGroupCommit(t *testing.T) {
 	}
 }
 
-// TestGroupWaitsForNoLock holds the wallet of one voyager, the conversation of another and the
-// account of its local, as an acceptance of a third does, the calendar of a local, and the keys of
-// two others, used by another transaction. Those who act at the same time do not wait for them.
+// TestGroupWaitsForNoLock lets another transaction hold a wallet, a conversation, the account of
+// its local, a calendar and two keys. Units that need none of them do not wait.
 func TestGroupWaitsForNoLock(t *testing.T) {
 	patient := postgres.Options{MaxConns: 40, LockTimeout: time.Minute, StatementTimeout: time.Minute}
 	s := newCrowd(t, patient, 16)

@@ -113,8 +113,8 @@ func TestPlanOfLongConversationsIsKept(t *testing.T) {
 	}
 }
 
-// TestOutboxIsReadByItsIndex checks that plans which were made while the outbox was empty, as it is most
-// of the time, do not read all of its pages when it is not.
+// TestOutboxIsReadByItsIndex checks that plans which were made while the outbox was empty, as it is
+// most of the time, do not read all of its pages when it is not.
 func TestOutboxIsReadByItsIndex(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)
@@ -165,9 +165,9 @@ func TestOutboxIsReadByItsIndex(t *testing.T) {
 	}
 }
 
-// TestGroupsFindRowsByTheirKeys checks the plans of messages that are sent, and marked as read, and of
-// proposals, with keys, that share a commit. They are made while the tables have next to no rows, and
-// must not read all of them later.
+// TestGroupsFindRowsByTheirKeys checks the plans of messages that are sent, and marked as read, and
+// of proposals, with keys, that share a commit. They are made while the tables have next to no
+// rows, and must not read all of them later.
 func TestGroupsFindRowsByTheirKeys(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)

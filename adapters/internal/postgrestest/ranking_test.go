@@ -93,8 +93,8 @@ func TestRanking(t *testing.T) {
 	}
 }
 
-// TestWrongProfilesAreFound changes what profiles have of their interests and their accounts, one column
-// after the other, and audits the store.
+// TestWrongProfilesAreFound changes what profiles have of their interests and their accounts, one
+// column after the other, and audits the store.
 func TestWrongProfilesAreFound(t *testing.T) {
 	ctx, dsn := t.Context(), servers.Postgres(t)
 	o := fresh(t, dsn)
@@ -137,7 +137,7 @@ func TestWrongProfilesAreFound(t *testing.T) {
 }
 
 // TestProfilesBesideAccounts saves a profile while another unit changes its account, and the other
-// way round. The later one waits, and the profile is as findable as both make it.
+// way round. The second unit waits for the first, and findable then agrees with both.
 func TestProfilesBesideAccounts(t *testing.T) {
 	ctx, dsn := t.Context(), servers.Postgres(t)
 	o := fresh(t, dsn)

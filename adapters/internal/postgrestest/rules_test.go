@@ -86,10 +86,10 @@ func TestRules(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", name, err, broken.code)
 		}
 	}
-	var unsure []string
-	must(t, c.QueryRow(ctx, "SELECT array_agg(conname::text) FROM pg_constraint WHERE NOT convalidated").Scan(&unsure))
-	if len(unsure) > 0 {
-		t.Errorf("constraints that may not hold for all rows: %v", unsure)
+	var unvalidated []string
+	must(t, c.QueryRow(ctx, "SELECT array_agg(conname::text) FROM pg_constraint WHERE NOT convalidated").Scan(&unvalidated))
+	if len(unvalidated) > 0 {
+		t.Errorf("constraints that may not hold for all rows: %v", unvalidated)
 	}
 	if _, err := c.Exec(ctx, fmt.Sprintf(reservation, "1.00", "now()", "now() + '1 h'")+";"+fmt.Sprintf(reservation, "1.00", "now() + '1 h'", "now() + '2 h'")); err != nil {
 		t.Errorf("a reservation that begins when another ends: %v", err)

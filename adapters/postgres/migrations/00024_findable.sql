@@ -1,8 +1,8 @@
--- A profile has whether a search can find it: it is searchable, and its account is active. So a search reads no accounts. The
--- application gives it to a profile that it saves; a change of the account changes it by a trigger, whose query is made in the
--- function because search_path may be any other one then, and the schema may have got another name. The application fills profiles
--- from before in batches, and then sets done. A tool of your own can run this file; if there are profiles, postgres.Migrate or
--- server migrate has to follow.
+-- findable tells whether a search can find a profile: it is searchable, and its account is active. So a search reads no accounts.
+-- The application sets it when it saves a profile; a trigger sets it when the account changes. The trigger makes its query in the
+-- function, because search_path may be any other one then, and the schema may have got another name. The application fills
+-- existing profiles in batches, and then sets done. A tool of your own can run this file; if there are profiles, postgres.Migrate
+-- or server migrate has to follow.
 
 -- +goose Up
 

@@ -1,7 +1,7 @@
 -- The rules of wallets and of the ledger are in domains. PostgreSQL parses and plans the CHECK constraints of a table in each
 -- statement that writes to it, but those of a domain once in a session: for a message this took a tenth of the database's time.
--- Existing rows keep these rules already. So they are not read here, where nobody else could read or write: see
--- 00026_rules_hold.sql.
+-- Existing rows keep these rules already. NOT VALID leaves reading them to 00026_rules_hold.sql, because the tables are locked
+-- here.
 
 -- +goose Up
 

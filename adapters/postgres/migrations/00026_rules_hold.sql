@@ -1,4 +1,4 @@
--- Validates the constraints of 00025_rules.sql. Meanwhile others read and write.
+-- Validates the constraints of 00025_rules.sql. Others can read and write meanwhile.
 
 -- +goose Up
 

@@ -10,39 +10,41 @@ import (
 
 var _ messaging.Marker = messagingRepository{}
 
-// readingColumns are what reading knows of a marking, in the order of newRead.
-var readingColumns = []column{
+// markingColumns are what marking knows of a marking, in the order of newMarking.
+var markingColumns = []column{
 	{"talk_id", "uuid"}, {"reader_id", "uuid"}, {"up_to_id", "uuid"},
 	{"told_1", "text"}, {"told_2", "text"}, {"told_3", "text"},
 	{"session_id", "uuid"}, {"created_after", "timestamptz"}, {"used_after", "timestamptz"},
 }
 
-// reading marks messages as read, in conversations of which no two are the same. It returns how
-// many were unread for those that it did, and has changed nothing for the others. It is a whole
-// unit. In a group the conversations are locked before. Alone, it takes the locks itself: touched
-// locks the conversation, and marked, which locks the messages, takes its rows from touched. All
-// units lock the messages of a conversation after it, so that the messages are free then.
+// marking marks messages as read, each unit in a conversation of its own. For each unit that it
+// does, it returns how many messages were unread. It changes nothing for the others. It is a whole
+// unit. In a group the conversations are locked before. Alone, touched locks the conversation, and
+// marked, which locks the messages, takes its rows from touched. Every unit locks a conversation
+// before its messages, so that marked waits for none.
 //
-// touched adds what found has counted, before marked marks it. The two agree, because touched changes
-// nothing if the reader has read more than when the statement began: if it waits for its row,
-// PostgreSQL evaluates the conditions once more, with the row that was committed meanwhile. The
-// other rows stay those from when the statement began. So this is what becomes of a unit that goes
-// alone, while others commit:
+// touched adds what found has counted, before marked marks it. The two agree, because touched
+// changes nothing if the reader has read more than when the statement began: if it waits for its
+// row, PostgreSQL evaluates the conditions once more, with the row that was committed meanwhile.
+// The other rows stay those from when the statement began. So this is what becomes of a unit that
+// goes alone, while others commit:
 //
-//   - A message is sent in the conversation, by either participant: the other counts are fresh. It
-//     is later than the message up to which the unit marks, because the time of messages ascends.
+//   - A message is sent in the conversation, by either participant: it changes other counts, and is
+//     later than {up_to_id}, because the times of messages ascend.
 //   - The same reader marks messages of the conversation, on another device: the counts differ, and
 //     the statement changes nothing.
-//   - The other participant marks messages: these are others, with a count of their own.
-//   - A reservation is proposed: its unit holds the conversation, and does not change it.
+//   - The other participant marks messages: they are those of this reader, with a count of their
+//     own.
+//   - A reservation is proposed: its foreign key locks the conversation FOR KEY SHARE, for which
+//     nothing here waits.
 //   - A unit with the same key: the record violates its constraint, which rolls everything back.
 //   - A deactivation, or the end of the session: if it is committed after the statement began, the
 //     messages are marked. The steps do the same if it is committed after their check.
-//   - A block, or the deactivation of the other: no condition reads them, neither in the steps.
+//   - A block, or the deactivation of the other: neither this statement nor the steps check it.
 //
 // If it changes nothing, the steps decide, which hold the conversation before they mark. If nothing
 // is unread, the statement locks nothing, and writes only the record of the key.
-func reading(v variant) statement {
+func marking(v variant) statement {
 	const (
 		byReader = "CASE voyager_id WHEN {reader_id} THEN voyager_read ELSE local_read END"
 		unread   = "conversation_id = {talk_id} AND user_id = sender_id AND NOT read" +
@@ -75,38 +77,36 @@ func reading(v variant) statement {
 		" SELECT " + v.place + ", n FROM done"
 }
 
-// reads is the kind of units that mark messages as read.
-var reads = newKind("reads", readingColumns, reading, `WITH talks AS MATERIALIZED (
+// markings is the kind of units that mark messages as read.
+var markings = newKind("markings", markingColumns, marking, `WITH talks AS MATERIALIZED (
 		SELECT id FROM @conversations WHERE id = ANY($2::uuid[]) FOR NO KEY UPDATE SKIP LOCKED
 	)`, `SELECT place FROM unnest($1::bigint[], $2::uuid[], $3::bigint[]) AS units (place, conversation_id, key)
 		WHERE conversation_id IN (SELECT id FROM talks) AND (key IS NULL OR pg_try_advisory_xact_lock(key))`)
 
-// readGaps are those in the event of a marking, in their order: its seq and the sender.
-var readGaps = []gap{newGap(`",`, "0", `,"`), newGap(`"sender_id":"`, noID, `"`)}
+// markedGaps are those in the event of a marking, in their order: its seq and the sender.
+var markedGaps = []gap{newGap(`",`, "0", `,"`), newGap(`"sender_id":"`, noID, `"`)}
 
-// newRead returns the unit of a marking, which sets n to the number of messages that were unread.
-func newRead(c *conn, m messaging.Marking, n *int) (*step, error) {
-	args := append(make([]any, 0, len(reads.columns)), uuid(m.Conversation), uuid(m.Reader), uuid(m.UpTo))
-	args, err := split(args, events.Batch([]events.Event{m.Read}), readGaps)
+// newMarking returns the unit of a marking, which sets n to the number of messages that were
+// unread.
+func newMarking(c *conn, m messaging.Marking, n *int) (*step, error) {
+	args := append(make([]any, 0, len(markings.columns)), uuid(m.Conversation), uuid(m.Reader), uuid(m.UpTo))
+	args, err := split(args, events.Batch([]events.Event{m.Read}), markedGaps)
 	if err != nil {
 		return nil, err
 	}
 	args = inSessionOf(args, c.presence, m.Reader)
 	u := &step{
-		kind: reads, args: args, apart: [][16]byte{m.Conversation},
+		kind: markings, args: args, apart: [][16]byte{m.Conversation},
 		needs: []any{uuid(m.Conversation), nil},
 		take:  func(r *row) { *n = int(r.int()) },
 	}
-	if m.Record != nil {
-		u.needs[1] = c.store.lockOf(lockOfKey(m.Record.Owner, m.Record.Key)...)
-		u.args = append(u.args, records.args(*m.Record)...)
-	}
+	u.keep(c, m.Record)
 	return u, nil
 }
 
 // Mark implements messaging.Marker.
 func (repo messagingRepository) Mark(ctx context.Context, m messaging.Marking) (n int, outcome idempotency.Outcome, err error) {
-	outcome, err = repo.inOneStep(ctx, func(c *conn) (*step, error) { return newRead(c, m, &n) })
+	outcome, err = repo.inOneStep(ctx, func(c *conn) (*step, error) { return newMarking(c, m, &n) })
 	if outcome != idempotency.Done {
 		n = 0
 	}

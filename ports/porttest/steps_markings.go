@@ -73,7 +73,7 @@ func (p *pair) marked(what string, by users.User, upTo messaging.Message, key id
 	}
 }
 
-func readAlike(f *fixture) {
+func markAlike(f *fixture) {
 	clock := newWatch(noon)
 	c := f.communityAt(clock)
 	eve, ada, ben, cleo, gone := c.admin("eve"), c.join("ada"), c.join("ben"), c.join("cleo"), c.join("gone")
@@ -134,9 +134,9 @@ func readAlike(f *fixture) {
 	p.end(p.marker)
 }
 
-// readPresent marks messages as read in units that begin with the check of a session. A store may
+// markPresent marks messages as read in units that begin with the check of a session. A store may
 // make the check in the step that marks.
-func readPresent(f *fixture) {
+func markPresent(f *fixture) {
 	c := f.community()
 	vera, luca := f.rich("vera", 100), f.user("luca")
 	talk := f.conversation(vera, luca)
@@ -161,9 +161,9 @@ func readPresent(f *fixture) {
 	}
 }
 
-// readsBesideOthers marks messages as read, on two devices of each participant, with and without
+// marksBesideOthers marks messages as read, on two devices of each participant, with and without
 // keys, while more are sent in both directions and step by step.
-func readsBesideOthers(c *community) {
+func marksBesideOthers(c *community) {
 	eve, ada, ben := c.admin("eve"), c.join("ada"), c.join("ben")
 	for _, u := range []users.User{ada, ben} {
 		c.must(c.grant(eve, u, tokens.Bonus, 10_000))

@@ -95,7 +95,7 @@ func TestMarkingBesideOthers(t *testing.T) {
 		{name: "the same messages and a message", held: fmt.Sprintf(marking, "voyager", 3, "local") + ";" + fmt.Sprintf(message, "voyager"), steps: true},
 		{name: "the same messages, in vain", held: fmt.Sprintf(marking, "voyager", 3, "local"), undone: true, marked: 3},
 		{name: "messages by the reader", held: fmt.Sprintf(marking, "local", 1, "voyager"), marked: 3},
-		{name: "a proposal", held: holding, marked: 3},
+		{name: "a unit that holds the conversation", held: holding, marked: 3},
 	}
 	_, pairs, err := c.Populate(ctx, len(cases))
 	must(t, err)

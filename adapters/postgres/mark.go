@@ -105,10 +105,11 @@ func newMarking(c *conn, m messaging.Marking, n *int) (*step, error) {
 }
 
 // Mark implements messaging.Marker.
-func (repo messagingRepository) Mark(ctx context.Context, m messaging.Marking) (n int, outcome idempotency.Outcome, err error) {
-	outcome, err = repo.inOneStep(ctx, func(c *conn) (*step, error) { return newMarking(c, m, &n) })
-	if outcome != idempotency.Done {
-		n = 0
+func (repo messagingRepository) Mark(ctx context.Context, m messaging.Marking) (int, idempotency.Outcome, error) {
+	var n int
+	outcome, err := repo.inOneStep(ctx, func(c *conn) (*step, error) { return newMarking(c, m, &n) })
+	if outcome != idempotency.Done { // a group that this unit has left may still set n
+		return 0, outcome, err
 	}
 	return n, outcome, err
 }

@@ -40,12 +40,13 @@ func findableBy(lock string) string {
 		argument("is_searchable"), argument("user_id"), lock)
 }
 
-// findableOfBatch sets findable of profiles: see filling.
+// findableOfBatch sets findable of profiles: see filling. It locks the accounts, as saveProfile does.
 const findableOfBatch statement = `WITH batch AS MATERIALIZED (
-		SELECT id FROM @profiles WHERE id > $1 ORDER BY id LIMIT $2
+		SELECT profiles.id, is_active FROM @profiles JOIN @users ON users.id = user_id
+		WHERE profiles.id > $1 ORDER BY profiles.id LIMIT $2 FOR NO KEY UPDATE OF users
 	), filled AS (
-		UPDATE @profiles SET findable = NOT findable FROM batch, @users
-		WHERE profiles.id = batch.id AND users.id = profiles.user_id AND findable <> (is_searchable AND is_active)
+		UPDATE @profiles SET findable = NOT findable FROM batch
+		WHERE profiles.id = batch.id AND findable <> (is_searchable AND is_active)
 	) SELECT id::text FROM batch ORDER BY id DESC LIMIT 1`
 
 // nameTaken reports whether another interest has the name $1, which the interest $2 has not.

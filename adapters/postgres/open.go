@@ -72,7 +72,8 @@ func parse(dsn string) (*pgxpool.Config, error) {
 
 // New makes a store on a host's pool, which the host closes. The host should have set up the pool
 // with Options.Configure. Every unit of work sets its timeouts itself, without an additional round
-// trip. The errors are those of Open.
+// trip. The errors are those of Open. A pool whose default_transaction_isolation is not "read
+// committed" is ErrUnfit.
 func New(ctx context.Context, pool *pgxpool.Pool, o Options) (*Store, error) {
 	o, err := o.withDefaults()
 	if err == nil && o.Exclusive {
@@ -104,7 +105,10 @@ func (s *Store) check(ctx context.Context) error {
 			FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'
 		UNION ALL SELECT 'it is in recovery: it can only be read, connect to the primary' WHERE pg_is_in_recovery()
 		UNION ALL SELECT 'its encoding is ' || current_setting('server_encoding') || ', and UTF8 is needed'
-			WHERE current_setting('server_encoding') <> 'UTF8'`, leastVersion)
+			WHERE current_setting('server_encoding') <> 'UTF8'
+		UNION ALL SELECT 'default_transaction_isolation is ' || current_setting('default_transaction_isolation') || ', and '
+				|| $2::text || ' is needed'
+			WHERE current_setting('default_transaction_isolation') <> $2`, leastVersion, isolation)
 	if err != nil {
 		return fmt.Errorf("check the server: %w", err)
 	}

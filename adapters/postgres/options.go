@@ -130,6 +130,10 @@ func (o Options) Configure(config *pgxpool.Config) error {
 // settings are the parameters that the server applies during a unit of work.
 var settings = []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "jit"}
 
+// isolation is the level of statements that are units of their own. A unit that proposes counts what
+// others committed while it waited.
+const isolation = "read committed"
+
 // values returns the values of settings. JIT is off: to compile a wide search takes longer than it
 // saves.
 func (o Options) values() []any {
@@ -145,6 +149,7 @@ func (o Options) configureOwn(config *pgxpool.Config) {
 	if o.PgBouncer {
 		return
 	}
+	params["default_transaction_isolation"] = isolation
 	for i, value := range o.values() {
 		if name := settings[i]; name == "jit" {
 			setUnlessSet(params, name, value.(string))

@@ -204,10 +204,17 @@ func scanUsual(r *row, v *rankedRow) {
 	v.folded, v.number, v.seen, v.more = r.text(), r.int(), r.int(), r.bool()
 }
 
-// separate returns the rows of interests and those of profiles, which follow.
+// separate returns the rows of interests and those of profiles. It moves interests to the front, if
+// PostgreSQL has read the parts of a query at the same time.
 func separate(rows []rankedRow) (own, those []rankedRow) {
 	n := 0
-	for n < len(rows) && !rows[n].own.ID.IsZero() {
+	for i := range rows {
+		if rows[i].own.ID.IsZero() {
+			continue
+		}
+		if i != n {
+			rows[n], rows[i] = rows[i], rows[n]
+		}
 		n++
 	}
 	return rows[:n], rows[n:]

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"strings"
 
@@ -21,14 +22,16 @@ type step struct {
 	take  func(r *row) // reads the row that the unit returns, without its place
 }
 
-// keep makes the unit save the record of a key, unless r is nil. A unit that goes alone locks the key
-// before all else, if it locks anything before its statement.
+// keep makes the unit save the record of a key, unless r is nil. In a group, units with the same key
+// are not in one statement, which could not see that the key is used. A unit that goes alone locks
+// the key before all else, if it locks anything before its statement.
 func (u *step) keep(c *conn, r *idempotency.Record) {
 	if r == nil {
 		return
 	}
 	key := c.store.lockOf(lockOfKey(r.Owner, r.Key)...)
 	u.needs[len(u.needs)-1] = key
+	u.apart = append(u.apart, [16]byte(binary.BigEndian.AppendUint64(make([]byte, 8, 16), uint64(key)))) // #nosec G115 -- all bits count
 	u.args = append(u.args, records.args(*r)...)
 	if len(u.locks) > 0 {
 		u.locks = append([]command{{statement: holdLock, args: []any{key}}}, u.locks...)

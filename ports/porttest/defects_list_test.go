@@ -390,7 +390,7 @@ var defects = []defect{
 	{name: "sends in one step, without the check of a session", plant: handing(func(_ *memory.Store, b *broken) {
 		b.users, b.messaging = checksReaders{b.Tx.Users(), new(error)}, sender{b.Tx.Messaging(), b.Tx, sound}
 	}),
-		fails: []string{"steps/a send in one step begins with the check of a session"}, says: "a revoked session: a send"},
+		fails: []string{"steps/a send in one step begins with the check of a session"}, says: "a revoked session: a command"},
 	{name: "sends in one step, but never does it", plant: sending(neverDone),
 		fails: []string{"steps/a send in one step is a send step by step"}, says: "the commands that were done in one step"},
 	{name: "forgets a field", plant: handing(func(_ *memory.Store, b *broken) {

@@ -151,7 +151,7 @@ func markDefects() (all []defect) {
 			b.users, b.messaging = checksReaders{b.Tx.Users(), new(error)}, marker{b.Tx.Messaging(), b.Tx, marksWell}
 		}),
 		fails: []string{"steps/a marking in one step begins with the check of a session"},
-		says:  "a revoked session: a marking",
+		says:  "a revoked session: a command",
 	})
 }
 

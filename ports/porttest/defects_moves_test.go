@@ -204,7 +204,7 @@ func moveDefects() (all []defect) {
 			b.users, b.reservations = checksReaders{b.Tx.Users(), new(error)}, mover{b.Tx.Reservations(), b.Tx, movesWell}
 		}),
 		fails: []string{"steps/an acceptance and a cancellation in one step begin with the check of a session"},
-		says:  "a revoked session: a move",
+		says:  "a revoked session: a command",
 	})
 }
 

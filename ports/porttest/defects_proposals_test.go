@@ -187,7 +187,7 @@ func proposalDefects() (all []defect) {
 			b.users, b.reservations = checksReaders{b.Tx.Users(), new(error)}, proposer{b.Tx.Reservations(), b.Tx, proposesWell}
 		}),
 		fails: []string{"steps/a proposal in one step begins with the check of a session"},
-		says:  "a revoked session: a proposal",
+		says:  "a revoked session: a command",
 	})
 }
 

@@ -2,7 +2,6 @@ package porttest
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,7 +15,6 @@ import (
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/services"
 	"github.com/cicerone-go/cicerone/core/tokens"
-	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
@@ -38,78 +36,16 @@ var stepsTests = []test{
 	{"markings in one step beside other commands count each message once", inCommunity(marksBesideOthers)},
 }
 
-// lanes is what two lanes share, which are two stores with the same rows. The same commands run on
-// both, one after the other.
-type lanes struct {
-	command    uint32 // the number of the running command
-	next, kept uint32 // count the identifiers of the command; kept are those of units that succeeded
-	done       int    // commands that were done in one step
-	unable     int    // commands for which the unit of work had no such step
-}
-
-// Next implements id.Source. Both lanes get the same identifiers, later than those of the fixture.
-func (l *lanes) Next() (u [16]byte) {
-	l.next++
-	u[0], u[6], u[8] = 0x7f, 0x70, 0x80 // version 7, and the variant of RFC 9562
-	binary.BigEndian.PutUint32(u[2:], l.command)
-	binary.BigEndian.PutUint32(u[12:], l.next)
-	return u
-}
-
-// laneStorage is the store of a lane. It gives a unit the identifiers of one that failed before it.
-type laneStorage struct {
-	ports.Storage
-	*lanes
-	whole bool // it takes the forms of one step, and not the steps
-}
-
-func (s laneStorage) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
-	s.next = s.kept
-	err := s.Storage.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error { return fn(ctx, laneTx{tx, s}) })
-	if err == nil {
-		s.kept = s.next
-	}
-	return err
-}
-
-type laneTx struct {
-	ports.Tx
-	of laneStorage
-}
-
-type countedSender struct {
-	sender messaging.Sender
-	lanes  *lanes
-}
-
-func (s countedSender) Send(ctx context.Context, sending messaging.Sending) (messaging.Message, idempotency.Outcome, error) {
-	m, outcome, err := s.sender.Send(ctx, sending)
-	s.lanes.count(outcome)
-	return m, outcome, err
-}
-
-func (l *lanes) count(o idempotency.Outcome) {
-	switch o {
-	case idempotency.Done:
-		l.done++
-	case idempotency.Unsupported:
-		l.unable++
-		l.next = l.kept // the steps follow in the same unit
-	}
-}
-
 // pair runs commands on two lanes.
 type pair struct {
 	*fixture
-	lanes  *lanes
-	both   [2]*community
-	clock  *watch
-	sender bool // the store has a messaging.Sender
-	mover  bool // it has a reservations.Mover
-	marker bool // it has a messaging.Marker
-	want   int  // commands that must have been done in one step
+	lanes *lanes
+	both  [2]*community
+	clock *watch
+	want  int // commands that must have been done in one step
 
-	proposer bool // it has a reservations.Proposer
+	// Whether the store has these forms of one step.
+	sender, marker, mover, proposer bool
 }
 
 // pairOf copies the store, and returns a lane on each of the two.
@@ -294,30 +230,42 @@ func (p *pair) sendRefusals(eve, ada, ben users.User, talk, back messaging.Conve
 	p.sent("a message after the credit", ben, back, says("hello"), "")
 }
 
-// sendPresent sends messages in units that begin with the check of a session. A store may make the
-// check in the step that sends.
+// afterCheck runs commands of a caller, without keys and with them, in units that begin with the
+// check of a session. A store may make the check in the step of the command.
+func (f *fixture) afterCheck(caller users.User, commands ...func(ctx context.Context, key idempotency.Key) error) {
+	f.Helper()
+	n := 0
+	for what, p := range f.presences(caller) {
+		for _, isKeyed := range []bool{false, true} {
+			for _, command := range commands {
+				var key idempotency.Key
+				if n++; isKeyed {
+					key = idempotency.Key(fmt.Sprint("key-", n))
+				}
+				before := f.dump()
+				guarded, passed := f.store.Guarded(f.ctx, p.check)
+				if err := command(guarded, key); !errors.Is(err, p.want) || p.want == nil && err != nil {
+					f.Errorf("%s: a command with the key %q returned %v, want %v", what, key, err, p.want)
+				}
+				if passed() != (p.want == nil) {
+					f.Errorf("%s: the check of a command with the key %q passed: %v", what, key, passed())
+				}
+				if p.want != nil {
+					f.unchanged(what+": a command that was refused", before)
+				}
+			}
+		}
+	}
+}
+
 func sendPresent(f *fixture) {
 	c := f.community()
 	vera := f.rich("vera", 100)
 	talk := f.conversation(vera, f.user("luca"))
-	n := 0
-	for what, p := range f.presences(vera) {
-		n++
-		for _, key := range []idempotency.Key{"", idempotency.Key(fmt.Sprint("key-", n))} {
-			before := f.dump()
-			guarded, passed := f.store.Guarded(f.ctx, p.check)
-			_, err := c.messaging.Send(guarded, vera.ID, talk.ID, says("hello"), key)
-			if !errors.Is(err, p.want) || p.want == nil && err != nil {
-				f.Errorf("%s: a send with the key %q returned %v, want %v", what, key, err, p.want)
-			}
-			if passed() != (p.want == nil) {
-				f.Errorf("%s: the check of a send with the key %q passed: %v", what, key, passed())
-			}
-			if p.want != nil {
-				f.unchanged(what+": a send that was refused", before)
-			}
-		}
-	}
+	f.afterCheck(vera, func(ctx context.Context, key idempotency.Key) error {
+		_, err := c.messaging.Send(ctx, vera.ID, talk.ID, says("hello"), key)
+		return err
+	})
 }
 
 // active returns a command of an admin.

@@ -2,7 +2,6 @@ package porttest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -16,43 +15,6 @@ import (
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/users"
 )
-
-func (tx laneTx) Messaging() messaging.Repository {
-	repo := tx.Tx.Messaging()
-	sender, sends := repo.(messaging.Sender)
-	marker, marks := repo.(messaging.Marker)
-	send, mark := countedSender{sender, tx.of.lanes}, countedMarker{marker, tx.of.lanes}
-	switch {
-	case tx.of.whole && sends && marks:
-		return struct {
-			messaging.Repository
-			countedSender
-			countedMarker
-		}{repo, send, mark}
-	case tx.of.whole && sends:
-		return struct {
-			messaging.Repository
-			countedSender
-		}{repo, send}
-	case tx.of.whole && marks:
-		return struct {
-			messaging.Repository
-			countedMarker
-		}{repo, mark}
-	}
-	return struct{ messaging.Repository }{repo} // hides Send and Mark
-}
-
-type countedMarker struct {
-	marker messaging.Marker
-	lanes  *lanes
-}
-
-func (m countedMarker) Mark(ctx context.Context, marking messaging.Marking) (int, idempotency.Outcome, error) {
-	n, outcome, err := m.marker.Mark(ctx, marking)
-	m.lanes.count(outcome)
-	return n, outcome, err
-}
 
 // read marks messages as read on both lanes. The steps must return the error want.
 func (p *pair) read(what string, by users.User, upTo messaging.Message, key idempotency.Key, want error) (n int) {
@@ -134,31 +96,19 @@ func markAlike(f *fixture) {
 	p.end(p.marker)
 }
 
-// markPresent marks messages as read in units that begin with the check of a session. A store may
-// make the check in the step that marks.
 func markPresent(f *fixture) {
 	c := f.community()
 	vera, luca := f.rich("vera", 100), f.user("luca")
 	talk := f.conversation(vera, luca)
-	n := 0
-	for what, p := range f.presences(vera) {
-		n++
-		for _, key := range []idempotency.Key{"", idempotency.Key(fmt.Sprint("key-", n))} {
-			m := f.message(talk, luca, noon.Add(time.Duration(n)*time.Second))
-			before := f.dump()
-			guarded, passed := f.store.Guarded(f.ctx, p.check)
-			_, err := c.messaging.Read(guarded, vera.ID, talk.ID, m.ID, key)
-			if !errors.Is(err, p.want) || p.want == nil && err != nil {
-				f.Errorf("%s: a marking with the key %q returned %v, want %v", what, key, err, p.want)
-			}
-			if passed() != (p.want == nil) {
-				f.Errorf("%s: the check of a marking with the key %q passed: %v", what, key, passed())
-			}
-			if p.want != nil {
-				f.unchanged(what+": a marking that was refused", before)
-			}
+	first, second := f.message(talk, luca, noon), f.message(talk, luca, noon.Add(time.Second))
+	f.afterCheck(vera, func(ctx context.Context, key idempotency.Key) error {
+		m := first
+		if key != "" {
+			m = second
 		}
-	}
+		_, err := c.messaging.Read(ctx, vera.ID, talk.ID, m.ID, key)
+		return err
+	})
 }
 
 // marksBesideOthers marks messages as read, on two devices of each participant, with and without

@@ -18,50 +18,6 @@ import (
 	"github.com/cicerone-go/cicerone/core/users"
 )
 
-// Reservations hides the forms of one step from the lane of the steps.
-func (tx laneTx) Reservations() reservations.Repository {
-	repo := tx.Tx.Reservations()
-	mover, moves := repo.(reservations.Mover)
-	proposer, proposes := repo.(reservations.Proposer)
-	m, p := countedMover{mover, tx.of.lanes}, countedProposer{proposer, tx.of.lanes}
-	switch {
-	case moves && proposes && tx.of.whole:
-		return struct {
-			reservations.Repository
-			countedMover
-			countedProposer
-		}{repo, m, p}
-	case moves && tx.of.whole:
-		return struct {
-			reservations.Repository
-			countedMover
-		}{repo, m}
-	case proposes && tx.of.whole:
-		return struct {
-			reservations.Repository
-			countedProposer
-		}{repo, p}
-	}
-	return struct{ reservations.Repository }{repo}
-}
-
-type countedMover struct {
-	mover reservations.Mover
-	lanes *lanes
-}
-
-func (m countedMover) Accept(ctx context.Context, moving reservations.Moving) (reservations.View, idempotency.Outcome, error) {
-	v, outcome, err := m.mover.Accept(ctx, moving)
-	m.lanes.count(outcome)
-	return v, outcome, err
-}
-
-func (m countedMover) Cancel(ctx context.Context, moving reservations.Moving) (reservations.View, idempotency.Outcome, error) {
-	v, outcome, err := m.mover.Cancel(ctx, moving)
-	m.lanes.count(outcome)
-	return v, outcome, err
-}
-
 // proposed makes a proposal on both lanes.
 func (p *pair) proposed(by users.User, in messaging.Conversation, what reservations.Proposal) reservations.Reservation {
 	p.Helper()
@@ -257,26 +213,7 @@ func movePresent(f *fixture) {
 		}
 		return err
 	}
-	n := 0
-	for what, p := range f.presences(luca) {
-		for i, move := range []func(context.Context, idempotency.Key) error{accept, cancel, accept, cancel} {
-			var key idempotency.Key
-			if n++; i >= 2 {
-				key = idempotency.Key(fmt.Sprint("key-", n))
-			}
-			before := f.dump()
-			guarded, passed := f.store.Guarded(f.ctx, p.check)
-			if err := move(guarded, key); !errors.Is(err, p.want) {
-				f.Errorf("%s: a move with the key %q returned %v, want %v", what, key, err, p.want)
-			}
-			if passed() != (p.want == nil) {
-				f.Errorf("%s: the check of a move with the key %q passed: %v", what, key, passed())
-			}
-			if p.want != nil {
-				f.unchanged(what+": a move that was refused", before)
-			}
-		}
-	}
+	f.afterCheck(luca, accept, cancel)
 }
 
 // movesBesideOthers accepts and cancels reservations that overlap, beside sends and blocks of

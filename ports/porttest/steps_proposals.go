@@ -20,19 +20,6 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-type countedProposer struct {
-	proposer reservations.Proposer
-	lanes    *lanes
-}
-
-func (p countedProposer) Propose(
-	ctx context.Context, proposing reservations.Proposing,
-) (reservations.View, idempotency.Outcome, error) {
-	v, outcome, err := p.proposer.Propose(ctx, proposing)
-	p.lanes.count(outcome)
-	return v, outcome, err
-}
-
 // propose makes a proposal on both lanes. The steps must return the error want.
 func (p *pair) propose(
 	what string, by users.User, in messaging.Conversation, of reservations.Proposal, key idempotency.Key, want error,
@@ -185,30 +172,16 @@ func (p *pair) declined(talk messaging.Conversation, creator, by users.User) {
 	}
 }
 
-// proposePresent proposes in units that begin with the check of a session. A store may make the
-// check in the step that proposes.
 func proposePresent(f *fixture) {
 	c := f.community()
 	vera := f.user("vera")
 	talk := f.conversation(vera, f.user("luca"))
 	n := 0
-	for what, p := range f.presences(vera) {
+	f.afterCheck(vera, func(ctx context.Context, key idempotency.Key) error {
 		n++
-		for i, key := range []idempotency.Key{"", idempotency.Key(fmt.Sprint("key-", n))} {
-			before := f.dump()
-			guarded, passed := f.store.Guarded(f.ctx, p.check)
-			_, err := c.reservations.Propose(guarded, vera.ID, talk.ID, walk(2*n+i), key)
-			if !errors.Is(err, p.want) || p.want == nil && err != nil {
-				f.Errorf("%s: a proposal with the key %q returned %v, want %v", what, key, err, p.want)
-			}
-			if passed() != (p.want == nil) {
-				f.Errorf("%s: the check of a proposal with the key %q passed: %v", what, key, passed())
-			}
-			if p.want != nil {
-				f.unchanged(what+": a proposal that was refused", before)
-			}
-		}
-	}
+		_, err := c.reservations.Propose(ctx, vera.ID, talk.ID, walk(n), key)
+		return err
+	})
 }
 
 // proposalsBesideOthers makes proposals in both directions of several conversations, with and

@@ -53,6 +53,23 @@ func TestUnfitServers(t *testing.T) {
 	}
 }
 
+// TestDefaultIsolation opens stores over connections whose default isolation is another one. The
+// store's own pool sets it, and a host's pool is refused: a proposal that waited would count too few.
+func TestDefaultIsolation(t *testing.T) {
+	ctx, dsn := context.Background(), servers.Postgres(t)
+	o := fresh(t, dsn)
+	u, err := url.Parse(dsn)
+	must(t, err)
+	q := u.Query()
+	q.Set("default_transaction_isolation", "repeatable read")
+	u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20")
+	must(t, open(t, u.String(), o).Close(ctx))
+	_, err = postgres.New(ctx, hostPool(t, u.String(), o), o)
+	if !errors.Is(err, postgres.ErrUnfit) || !strings.Contains(err.Error(), "default_transaction_isolation is repeatable read") {
+		t.Errorf("a host's pool: got error %v", err)
+	}
+}
+
 // A server in recovery can be read, but refuses writes.
 func TestServerInRecovery(t *testing.T) {
 	folder := t.TempDir()

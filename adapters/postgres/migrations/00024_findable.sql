@@ -6,7 +6,9 @@
 
 -- +goose Up
 
-ALTER TABLE profiles ADD COLUMN findable boolean NOT NULL DEFAULT false;
+ALTER TABLE profiles
+	ADD COLUMN findable boolean NOT NULL DEFAULT false,
+	ADD CONSTRAINT profiles_findable_check CHECK (is_searchable OR NOT findable);
 
 -- +goose StatementBegin
 CREATE FUNCTION keep_findable() RETURNS trigger LANGUAGE plpgsql AS $$

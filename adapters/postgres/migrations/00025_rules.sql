@@ -6,18 +6,18 @@
 -- +goose Up
 
 CREATE TYPE wallet_fields AS (balance bigint, seq bigint);
-CREATE DOMAIN wallet AS wallet_fields
+CREATE DOMAIN wallet_rules AS wallet_fields
 	CONSTRAINT wallets_never_below_zero CHECK ((VALUE).balance BETWEEN 0 AND 9007199254740991)
 	CONSTRAINT wallets_seq_check CHECK ((VALUE).seq >= 0);
 ALTER TABLE wallets
 	DROP CONSTRAINT wallets_never_below_zero,
 	DROP CONSTRAINT wallets_seq_check,
-	ADD CONSTRAINT wallets_rules CHECK (ROW(balance, seq)::wallet IS DISTINCT FROM NULL) NOT VALID;
+	ADD CONSTRAINT wallets_rules CHECK (ROW(balance, seq)::wallet_rules IS DISTINCT FROM NULL) NOT VALID;
 
 CREATE TYPE token_transaction_fields AS (
 	seq bigint, amount bigint, type text, metadata jsonb, balance_before bigint, balance_after bigint
 );
-CREATE DOMAIN token_transaction AS token_transaction_fields
+CREATE DOMAIN token_transaction_rules AS token_transaction_fields
 	CONSTRAINT token_transactions_seq_check CHECK ((VALUE).seq >= 1)
 	CONSTRAINT token_transactions_metadata_check CHECK (jsonb_typeof((VALUE).metadata) = 'object')
 	CONSTRAINT token_transactions_balances_check CHECK ((VALUE).balance_before >= 0 AND (VALUE).balance_after >= 0)
@@ -36,6 +36,6 @@ ALTER TABLE token_transactions
 	DROP CONSTRAINT token_transactions_check,
 	DROP CONSTRAINT token_transactions_check1,
 	ADD CONSTRAINT token_transactions_rules CHECK (
-		ROW(seq, amount, type, metadata, balance_before, balance_after)::token_transaction IS DISTINCT FROM NULL) NOT VALID;
+		ROW(seq, amount, type, metadata, balance_before, balance_after)::token_transaction_rules IS DISTINCT FROM NULL) NOT VALID;
 
 INSERT INTO schema_versions (version) VALUES (25);

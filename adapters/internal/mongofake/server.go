@@ -97,12 +97,12 @@ func (s *Server) Stop() {
 		s.mu.Unlock()
 		return
 	}
-	s.cancel()
 	_ = s.listener.Close() // its only error is that it was closed
 	s.listener = nil
 	for conn := range s.conns {
 		_ = conn.Close()
 	}
+	s.cancel() // after the connections, so that no command answers that it was interrupted
 	s.mu.Unlock()
 	s.running.Wait()
 	s.store.forgetWork()

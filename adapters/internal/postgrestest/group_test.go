@@ -284,7 +284,7 @@ func TestGroupCommit(t *testing.T) {
 // TestGroupWaitsForNoLock lets another transaction hold a wallet, a conversation, the account of
 // its local, a calendar and two keys. Units that need none of them do not wait.
 func TestGroupWaitsForNoLock(t *testing.T) {
-	patient := postgres.Options{MaxConns: 40, LockTimeout: time.Minute, StatementTimeout: time.Minute}
+	patient := postgres.Options{MaxConns: 60, LockTimeout: time.Minute, StatementTimeout: time.Minute} // those who wait need 35
 	s := newCrowd(t, patient, 16)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -340,8 +340,8 @@ func TestGroupWaitsForNoLock(t *testing.T) {
 		for range 3 { // while the others gather, so that some are in a group with them
 			waits(s.sends(keyed[0].Voyager, keyed[0].Talk, "held by its key", "taken", nil))
 			waits(s.cancels(keyed[1].Voyager, walk, "taken", nil))
-			waits(marks)
 		}
+		waits(marks)
 		acts.Wait()
 	}
 	if got, _ := s.stored(); len(got) != 31 || got["held"] != 0 || got["held by its key"] != 0 {

@@ -12,7 +12,7 @@ import (
 // batch is a transaction.
 type filling struct {
 	doing string    // what it does, for errors
-	state statement // a table with one row, whose column done is true if all rows are filled
+	state statement // a table with one row; its column done is true if all rows are filled
 	batch statement // fills the first $2 rows after the id $1, and returns the last id
 	lacks string    // why ErrOutdated is returned before that; %s is the schema
 }

@@ -52,7 +52,7 @@ func historyIf(condition statement) statement {
 		ORDER BY created_at DESC, id DESC LIMIT coalesce((SELECT $4::bigint FROM access), 0))`
 }
 
-// messageIn reads a message of a conversation, whose id is no column.
+// messageIn reads a message of a conversation. The row does not have the id of the conversation.
 func messageIn(conversation id.Conversation, r *row) messaging.Message {
 	return messaging.Message{
 		ID: r.id(), ConversationID: conversation, UserID: r.id(),

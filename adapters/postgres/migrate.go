@@ -22,9 +22,9 @@ var migrationFiles embed.FS
 // for teams that have a migration tool of their own. They create everything in the first schema of
 // search_path, and record each migration in the table schema_versions. A released file never
 // changes. What the files do not do, making the folded texts of existing rows again, finding the
-// latest message of each conversation and counting its messages, making the bits of the interests of
-// each profile, finding those whose accounts are active, and sealing the transactions from before
-// there were seals, Migrate does after them: if it has to be run, Open returns ErrOutdated.
+// latest message of each conversation and counting its messages, making the bits of the interests
+// of each profile, setting whether searches find it, and sealing transactions that are older than
+// seals, Migrate does after them. Open returns ErrOutdated if Migrate has to be run.
 func Migrations() fs.FS {
 	files, err := fs.Sub(migrationFiles, "migrations")
 	if err != nil {

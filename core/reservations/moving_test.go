@@ -19,10 +19,12 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// asked is a store with a reservations.Mover that does nothing, and keeps what it was asked for.
+// asked is a store with a reservations.Mover and a reservations.Proposer that do nothing, and keep
+// what they were asked for.
 type asked struct {
 	ports.Storage
 	accepting, cancelling []reservations.Moving
+	proposing             []reservations.Proposing
 }
 
 func (a *asked) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
@@ -35,21 +37,26 @@ type askedTx struct {
 }
 
 func (tx askedTx) Reservations() reservations.Repository {
-	return askedMover{tx.Tx.Reservations(), tx.of}
+	return askedRepository{tx.Tx.Reservations(), tx.of}
 }
 
-type askedMover struct {
+type askedRepository struct {
 	reservations.Repository
 	of *asked
 }
 
-func (m askedMover) Accept(_ context.Context, moving reservations.Moving) (reservations.View, idempotency.Outcome, error) {
-	m.of.accepting = append(m.of.accepting, moving)
+func (r askedRepository) Accept(_ context.Context, moving reservations.Moving) (reservations.View, idempotency.Outcome, error) {
+	r.of.accepting = append(r.of.accepting, moving)
 	return reservations.View{}, idempotency.NotDone, nil
 }
 
-func (m askedMover) Cancel(_ context.Context, moving reservations.Moving) (reservations.View, idempotency.Outcome, error) {
-	m.of.cancelling = append(m.of.cancelling, moving)
+func (r askedRepository) Cancel(_ context.Context, moving reservations.Moving) (reservations.View, idempotency.Outcome, error) {
+	r.of.cancelling = append(r.of.cancelling, moving)
+	return reservations.View{}, idempotency.NotDone, nil
+}
+
+func (r askedRepository) Propose(_ context.Context, one reservations.Proposing) (reservations.View, idempotency.Outcome, error) {
+	r.of.proposing = append(r.of.proposing, one)
 	return reservations.View{}, idempotency.NotDone, nil
 }
 

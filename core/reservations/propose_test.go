@@ -1,7 +1,6 @@
 package reservations_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -17,36 +16,6 @@ import (
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/ports"
 )
-
-// proposed is a store with a reservations.Proposer that does nothing, and keeps what it was asked
-// for.
-type proposed struct {
-	ports.Storage
-	all []reservations.Proposing
-}
-
-func (p *proposed) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
-	return p.Storage.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error { return fn(ctx, proposedTx{tx, p}) })
-}
-
-type proposedTx struct {
-	ports.Tx
-	of *proposed
-}
-
-func (tx proposedTx) Reservations() reservations.Repository {
-	return proposer{tx.Tx.Reservations(), tx.of}
-}
-
-type proposer struct {
-	reservations.Repository
-	of *proposed
-}
-
-func (p proposer) Propose(_ context.Context, one reservations.Proposing) (reservations.View, idempotency.Outcome, error) {
-	p.of.all = append(p.of.all, one)
-	return reservations.View{}, idempotency.NotDone, nil
-}
 
 // TestProposeInOneStep checks which proposals a store is asked to make in one step, and what it is
 // asked for. Those that it does not make are made step by step.
@@ -64,7 +33,7 @@ func TestProposeInOneStep(t *testing.T) {
 	} {
 		for _, key := range []idempotency.Key{"", "a-key"} {
 			t.Run(fmt.Sprintf("a subscriber of %q, the title %q, the key %q", test.joined, test.title, key), func(t *testing.T) {
-				store, told := &proposed{Storage: memory.New()}, 0
+				store, told := &asked{Storage: memory.New()}, 0
 				s := sceneIn(t, store.Storage)
 				deps := s.deps()
 				var runner uow.Runner[ports.Tx] = store
@@ -81,11 +50,11 @@ func TestProposeInOneStep(t *testing.T) {
 				if made := v.Title == "A walk" && v.Other.UserID == s.voyager; made != (test.want == nil) {
 					t.Errorf("the proposal is %+v", v)
 				}
-				if len(store.all) != test.asked || told != test.told {
-					t.Errorf("the store was asked for %d proposals, and the subscriber got %d events; want %+v", len(store.all), told, test)
+				if len(store.proposing) != test.asked || told != test.told {
+					t.Errorf("the store was asked for %d proposals, and the subscriber got %d events; want %+v", len(store.proposing), told, test)
 				}
-				for _, asked := range store.all {
-					s.checkProposing(t, asked, v.Reservation, key)
+				for _, one := range store.proposing {
+					s.checkProposing(t, one, v.Reservation, key)
 				}
 			})
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/matching"
 	"github.com/cicerone-go/cicerone/core/messaging"
 	"github.com/cicerone-go/cicerone/core/moderation"
+	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/users"
 )
@@ -27,6 +28,18 @@ type Scene struct {
 	Report                       id.Report
 	Warning                      id.Sanction // to the voyager
 	Refresh                      string      // a refresh token of the voyager
+}
+
+// SignIn signs a user in, and returns the new session.
+func (s *Scene) SignIn(ctx context.Context, user id.User, email string) (id.Session, error) {
+	if _, err := s.Users.SignIn(ctx, users.SignIn{Email: email, Password: Password}); err != nil {
+		return id.Session{}, fmt.Errorf("sign in: %w", err)
+	}
+	all, err := s.Users.Sessions(ctx, user, page.Request[page.Moment]{})
+	if err != nil {
+		return id.Session{}, fmt.Errorf("list sessions: %w", err)
+	}
+	return all.Items[0].ID, nil
 }
 
 // Password is the password of everyone in a community.

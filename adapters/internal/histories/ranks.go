@@ -19,7 +19,7 @@ import (
 
 // CompareRanks fills a store with so many pairs of people, and interests, at random, and compares
 // searches with the ranks that Among finds for all candidates, and those with the interests of the
-// candidates. A search finds those whom nobody has hidden.
+// candidates. A search must find exactly the people who are not blocked, deactivated or hidden.
 func CompareRanks(t *testing.T, s ports.Storage, pairs int) {
 	t.Helper()
 	must := func(err error) {

@@ -10,7 +10,6 @@ import (
 	"github.com/cicerone-go/cicerone/adapters/internal/community"
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
-	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/reservations"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
@@ -26,15 +25,10 @@ func CheckSessions(t *testing.T, store ports.Storage) {
 	s, err := community.NewScene(ctx, community.New(counter{store, &m.inOneStep}, m.clock, id.NewGenerator(nil), uow.Policy{}), m.clock)
 	must(t, err)
 	m.Community = s.Community
-	sessionOf := func(u id.User, email string) id.Session {
-		t.Helper()
-		_, err := s.Users.SignIn(ctx, users.SignIn{Email: email, Password: community.Password})
-		must(t, err)
-		all, err := s.Users.Sessions(ctx, u, page.Request[page.Moment]{})
-		must(t, err)
-		return all.Items[0].ID
-	}
-	locals, voyagers := sessionOf(s.Local, "local0@example.org"), sessionOf(s.Voyager, "voyager0@example.org")
+	locals, err := s.SignIn(ctx, s.Local, "local0@example.org")
+	must(t, err)
+	voyagers, err := s.SignIn(ctx, s.Voyager, "voyager0@example.org")
+	must(t, err)
 	live, later := users.SessionFilter{Live: true}, m.clock.Now().Add(1000*time.Hour)
 	valid := users.Presence{User: s.Local, Session: locals, Open: live}
 	cases := []struct {

@@ -106,7 +106,7 @@ func TestSendsBesideOthers(t *testing.T) {
 	defer func() { must(t, store.Close(context.Background())) }()
 	var inOneStep atomic.Int64
 	clock, ids := community.NewClock(), id.NewGenerator(nil)
-	c := community.New(sendCounter{store, &inOneStep}, clock, ids, uow.Policy{})
+	c := community.New(countSends(store, &inOneStep), clock, ids, uow.Policy{})
 	policy := messaging.DefaultPolicy()
 	policy.MaxUnanswered = 3
 	shy, err := messaging.NewService(messaging.Deps{
@@ -211,8 +211,8 @@ func TestReadingBesideMessages(t *testing.T) {
 			var inOneStep atomic.Int64
 			c := community.New(s, clock, ids, uow.Policy{MaxTime: time.Minute})
 			devices := []*community.Community{
-				community.New(markCounter{s, &inOneStep}, clock, ids, uow.Policy{MaxTime: time.Minute}),
-				community.New(markCounter{Storage: s}, clock, ids, uow.Policy{MaxTime: time.Minute}),
+				community.New(countMarkings(s, &inOneStep), clock, ids, uow.Policy{MaxTime: time.Minute}),
+				community.New(stepByStep(s), clock, ids, uow.Policy{MaxTime: time.Minute}),
 			}
 			admin, pairs, err := c.Populate(ctx, 2)
 			must(t, err)

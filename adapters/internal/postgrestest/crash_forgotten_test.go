@@ -34,7 +34,7 @@ func TestConnectionsForgotten(t *testing.T) {
 // forgetful is a proxy that passes data on until forget is called. It closes a connection in place
 // of the answer to data for which cuts returns true.
 type forgetful struct {
-	cuts   func(sent []byte) bool // whether the connection is closed in place of the answer to what was sent
+	cuts   func(sent []byte) bool // reports whether to do so
 	dsn    string
 	listen net.Listener
 	server string

@@ -150,8 +150,7 @@ func (s *crowd) audited() {
 // tally counts what shared transactions.
 type tally struct{ messages, inTransactions, moves, inOthers, mixed, proposals, besideSends int }
 
-// count counts the messages and the moves of a crowd, and the transactions that made several
-// proposals, or sent a message beside one.
+// count counts the messages, moves and proposals of a crowd, and the transactions that they shared.
 func (n *tally) count(s *crowd) {
 	stored, sent := s.stored()
 	statuses, moved := s.moved()

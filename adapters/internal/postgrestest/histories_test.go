@@ -27,7 +27,7 @@ func TestHistories(t *testing.T) {
 			numberFrom(t, dsn, o, []int{0, 255, 8190}[next%3])
 			next++
 			s, err := postgres.Open(context.Background(), dsn, o)
-			return sendCounter{s, &inOneStep}, err
+			return countSends(s, &inOneStep), err
 		},
 	)
 	if inOneStep.Load() == 0 {

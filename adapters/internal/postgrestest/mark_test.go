@@ -16,34 +16,21 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/idempotency"
 	"github.com/cicerone-go/cicerone/core/messaging"
-	"github.com/cicerone-go/cicerone/core/page"
 	"github.com/cicerone-go/cicerone/core/uow"
 	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// markCounter is a store that counts the commands that marked messages as read in one step. Without
-// a counter it sends and marks step by step.
-type markCounter struct {
-	ports.Storage
-	done *atomic.Int64
+// countMarkings returns a store that counts the commands that marked messages as read in one step.
+func countMarkings(s ports.Storage, done *atomic.Int64) ports.Storage {
+	return messagingOver{s, func(repo messaging.Repository) messaging.Repository {
+		return countingMarker{repo, repo.(messaging.Marker), done} //nolint:forcetypeassert // the store has one
+	}}
 }
 
-func (c markCounter) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
-	return c.Storage.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error { return fn(ctx, markCounterTx{tx, c.done}) })
-}
-
-type markCounterTx struct {
-	ports.Tx
-	done *atomic.Int64
-}
-
-func (tx markCounterTx) Messaging() messaging.Repository {
-	repo := tx.Tx.Messaging()
-	if tx.done == nil {
-		return struct{ messaging.Repository }{repo}
-	}
-	return countingMarker{repo, repo.(messaging.Marker), tx.done} //nolint:forcetypeassert // the store has one
+// stepByStep returns a store that has no form of one step for messages.
+func stepByStep(s ports.Storage) ports.Storage {
+	return messagingOver{s, func(repo messaging.Repository) messaging.Repository { return struct{ messaging.Repository }{repo} }}
 }
 
 type countingMarker struct {
@@ -69,7 +56,7 @@ func TestMarkingBesideOthers(t *testing.T) {
 	store := open(t, dsn, o)
 	defer func() { must(t, store.Close(context.Background())) }()
 	var inOneStep atomic.Int64
-	c := community.New(markCounter{store, &inOneStep}, community.NewClock(), id.NewGenerator(nil), uow.Policy{})
+	c := community.New(countMarkings(store, &inOneStep), community.NewClock(), id.NewGenerator(nil), uow.Policy{})
 	db, observer := connectTo(t, dsn, o), connect(t, dsn)
 	const (
 		message = `INSERT INTO messages (id, conversation_id, user_id, content, read, created_at)
@@ -211,17 +198,12 @@ func TestMarkingChecksTheSession(t *testing.T) {
 	defer func() { must(t, store.Close(ctx)) }()
 	var inOneStep atomic.Int64
 	clock := community.NewClock()
-	s, err := community.NewScene(ctx, community.New(markCounter{store, &inOneStep}, clock, id.NewGenerator(nil), uow.Policy{}), clock)
+	s, err := community.NewScene(ctx, community.New(countMarkings(store, &inOneStep), clock, id.NewGenerator(nil), uow.Policy{}), clock)
 	must(t, err)
-	sessionOf := func(u id.User, email string) id.Session {
-		t.Helper()
-		_, err := s.Users.SignIn(ctx, users.SignIn{Email: email, Password: community.Password})
-		must(t, err)
-		all, err := s.Users.Sessions(ctx, u, page.Request[page.Moment]{})
-		must(t, err)
-		return all.Items[0].ID
-	}
-	locals, voyagers := sessionOf(s.Local, "local0@example.org"), sessionOf(s.Voyager, "voyager0@example.org")
+	locals, err := s.SignIn(ctx, s.Local, "local0@example.org")
+	must(t, err)
+	voyagers, err := s.SignIn(ctx, s.Voyager, "voyager0@example.org")
+	must(t, err)
 	live := users.SessionFilter{Live: true}
 	for name, c := range map[string]struct {
 		presence users.Presence

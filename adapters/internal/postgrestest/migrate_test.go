@@ -133,8 +133,8 @@ func TestOtherTablesWithSameNames(t *testing.T) {
 }
 
 // TestFillingContinues migrates a store whose migration was interrupted while it looked for the
-// latest messages of conversations, counted their messages, made the bits of profiles, or found
-// those whose accounts are active.
+// latest messages of conversations, counted their messages, made the bits of profiles, or set
+// whether searches find them.
 func TestFillingContinues(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)

@@ -53,8 +53,9 @@ func TestUnfitServers(t *testing.T) {
 	}
 }
 
-// TestDefaultIsolation opens stores over connections whose default isolation is another one. The
-// store's own pool sets it, and a host's pool is refused: a proposal that waited would count too few.
+// TestDefaultIsolation opens stores at a default isolation of REPEATABLE READ, at which a proposal
+// that has waited would count too few others. The store's own pool sets READ COMMITTED. New returns
+// ErrUnfit for a host's pool.
 func TestDefaultIsolation(t *testing.T) {
 	ctx, dsn := context.Background(), servers.Postgres(t)
 	o := fresh(t, dsn)

@@ -175,7 +175,7 @@ func TestProfilesBesideAccounts(t *testing.T) {
 			if err := first(ctx, tx); err != nil {
 				return err
 			}
-			if _, err := tx.Users().User(ctx, who); err != nil { // sends what is queued
+			if _, err := tx.Users().User(ctx, who); err != nil { // a question sends the queue
 				return err
 			}
 			go func() { done <- s.Run(context.WithoutCancel(t.Context()), uow.Write, second) }()

@@ -74,7 +74,7 @@ func (r *recorder) take() []sent {
 type planner struct {
 	conn  *pgx.Conn
 	made  int
-	tells bool // pg_prepared_statements counts generic and custom plans: PostgreSQL 14 and later
+	tells bool // pg_prepared_statements has counts of plans, as since PostgreSQL 14
 }
 
 func newPlanner(t *testing.T, dsn string) *planner {

@@ -31,24 +31,28 @@ import (
 	"github.com/cicerone-go/cicerone/ports"
 )
 
-// sendCounter is a store that counts the messages that it sent in one step.
-type sendCounter struct {
+// messagingOver is a store with another repository of messages: what over returns for its own.
+type messagingOver struct {
 	ports.Storage
-	sent *atomic.Int64
+	over func(repo messaging.Repository) messaging.Repository
 }
 
-func (c sendCounter) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
-	return c.Storage.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error { return fn(ctx, sendCounterTx{tx, c.sent}) })
+func (s messagingOver) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
+	return s.Storage.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error { return fn(ctx, messagingOverTx{tx, s}) })
 }
 
-type sendCounterTx struct {
+type messagingOverTx struct {
 	ports.Tx
-	sent *atomic.Int64
+	of messagingOver
 }
 
-func (tx sendCounterTx) Messaging() messaging.Repository {
-	repo := tx.Tx.Messaging()
-	return countingSender{repo, repo.(messaging.Sender), tx.sent} //nolint:forcetypeassert // the store has one
+func (tx messagingOverTx) Messaging() messaging.Repository { return tx.of.over(tx.Tx.Messaging()) }
+
+// countSends returns a store that counts the messages that it sent in one step.
+func countSends(s ports.Storage, sent *atomic.Int64) ports.Storage {
+	return messagingOver{s, func(repo messaging.Repository) messaging.Repository {
+		return countingSender{repo, repo.(messaging.Sender), sent} //nolint:forcetypeassert // the store has one
+	}}
 }
 
 type countingSender struct {
@@ -85,7 +89,7 @@ func TestSendsInOneStepHoldInOrder(t *testing.T) {
 	defer func() { must(t, s.Close(ctx)) }()
 	var inOneStep, sends atomic.Int64
 	clock := community.NewClock()
-	c := community.New(sendCounter{s, &inOneStep}, clock, id.NewGenerator(nil), uow.Policy{MaxTime: time.Minute})
+	c := community.New(countSends(s, &inOneStep), clock, id.NewGenerator(nil), uow.Policy{MaxTime: time.Minute})
 	admin, pairs, err := c.Populate(ctx, 6)
 	must(t, err)
 	price, err := reservations.ParsePrice("12.50")
@@ -192,7 +196,7 @@ func TestSendInOneStepChecksTheSession(t *testing.T) {
 	defer func() { must(t, store.Close(ctx)) }()
 	var inOneStep atomic.Int64
 	clock := community.NewClock()
-	s, err := community.NewScene(ctx, community.New(sendCounter{store, &inOneStep}, clock, id.NewGenerator(nil), uow.Policy{}), clock)
+	s, err := community.NewScene(ctx, community.New(countSends(store, &inOneStep), clock, id.NewGenerator(nil), uow.Policy{}), clock)
 	must(t, err)
 	sessionOf := func(u id.User) id.Session {
 		t.Helper()

@@ -8,34 +8,41 @@ import (
 	"time"
 )
 
-// The bounds of a group: how many units share a commit, and how long the first of them waits for
-// others.
+// The bounds of a group: how many units share a commit, how long the first of them waits for units
+// that go alone, and how long if another group is under way, too.
 const (
-	MaxGroup    = 64
-	MaxGroupAge = time.Millisecond
+	MaxGroup     = 64
+	MaxGroupAge  = time.Millisecond
+	MaxGroupWait = 5 * time.Millisecond
 )
 
 // Groups lets, for adapters, small units of work that arrive while another is under way share a
 // commit. P is what a unit does, R its result, and L what a group holds while it waits, such as a
 // connection: that of its first member. A lone unit goes immediately, as it would without groups.
-// A unit that finds another under way joins the group that gathers. That sets out when a commit
-// has ended, when it is full, or when it is MaxGroupAge old. So there is at most one group that
-// gathers.
+// A unit that finds another under way joins the group that gathers, of which there is at most one.
+// That sets out when no group is under way any more and it is MaxGroupAge old, or a commit has
+// ended; and in any case when it is full, or MaxGroupWait old.
+//
+// So it does not wait long for a unit that goes alone, which may wait for a lock. A group waits for
+// none. On a busy server several small groups side by side would cost more than one after another,
+// and end later.
 type Groups[L, P, R any] struct {
 	gate   *Gate // has entered by each group, so that Close waits for it
 	grace  time.Duration
 	commit func(lease L, all []P) []Fate[L, R]
 
-	mu       sync.Mutex
-	underWay int             // groups, and units that go alone
-	next     *group[L, P, R] // gathers; nil if no unit waits, and if none is under way
+	mu     sync.Mutex
+	groups int             // under way
+	alone  int             // units under way that go alone
+	next   *group[L, P, R] // gathers; nil if no unit waits, and if none is under way
 }
 
 // group is units that set out together.
 type group[L, P, R any] struct {
 	lease   L
 	members []*Member[L, P, R]
-	timer   *time.Timer
+	timer   *time.Timer // for MaxGroupAge, and then for MaxGroupWait
+	isAged  bool        // MaxGroupAge is over
 }
 
 // Member is a unit in a group.
@@ -68,8 +75,8 @@ func NewGroups[L, P, R any](gate *Gate, grace time.Duration, commit func(lease L
 func (s *Groups[L, P, R]) Join(lease L, part P) (m *Member[L, P, R], taken bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.underWay == 0 || s.next == nil && s.gate.Enter() != nil {
-		s.underWay++
+	if s.groups+s.alone == 0 || s.next == nil && s.gate.Enter() != nil {
+		s.alone++
 		return nil, false
 	}
 	if s.next == nil {
@@ -87,7 +94,12 @@ func (s *Groups[L, P, R]) Join(lease L, part P) (m *Member[L, P, R], taken bool)
 func (s *Groups[L, P, R]) expire(g *group[L, P, R]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.next == g {
+	switch {
+	case s.next != g:
+	case s.groups > 0 && !g.isAged:
+		g.isAged = true
+		g.timer.Reset(MaxGroupWait - MaxGroupAge)
+	default:
 		s.setOut()
 	}
 }
@@ -97,12 +109,13 @@ func (s *Groups[L, P, R]) setOut() {
 	g := s.next
 	s.next = nil
 	g.timer.Stop()
-	s.underWay++
 	if len(g.members) == 1 {
+		s.alone++
 		g.members[0].decide(Fate[L, R]{Alone: true, Lease: g.lease})
 		s.gate.Leave()
 		return
 	}
+	s.groups++
 	go func() {
 		defer s.gate.Leave()
 		all := make([]P, len(g.members))
@@ -124,10 +137,11 @@ func (s *Groups[L, P, R]) end(g *group[L, P, R], fates []Fate[L, R]) {
 	defer s.mu.Unlock()
 	for i, m := range g.members {
 		if fates[i].Alone && !m.left {
-			s.underWay++
+			s.alone++
 		}
 		m.decide(fates[i])
 	}
+	s.groups--
 	s.over()
 }
 
@@ -135,12 +149,13 @@ func (s *Groups[L, P, R]) end(g *group[L, P, R], fates []Fate[L, R]) {
 func (s *Groups[L, P, R]) Done() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.alone--
 	s.over()
 }
 
+// over lets the group that gathers set out after a commit has ended.
 func (s *Groups[L, P, R]) over() {
-	s.underWay--
-	if s.next != nil {
+	if s.next != nil && s.groups == 0 {
 		s.setOut()
 	}
 }

@@ -161,6 +161,41 @@ func TestGroupSetsOutByAge(t *testing.T) {
 	})
 }
 
+// TestGroupWaitsForTheGroupBefore checks that a group waits longer for another group than for sends
+// that go alone, but not for ever.
+func TestGroupWaitsForTheGroupBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrowd(t)
+		c.alone()
+		c.gather(2)
+		time.Sleep(uow.MaxGroupAge)
+		first := c.outcome()
+		c.wantSize("while a send was under way", first, 2)
+		c.gather(2)
+		c.Done()
+		time.Sleep(uow.MaxGroupAge)
+		c.gather(1)
+		c.wantSize("while a group was under way", c.outcome(), 0)
+		first.ends <- make([]fate, 2)
+		second := c.outcome()
+		c.wantSize("after the group before", second, 3)
+		c.gather(2)
+		time.Sleep(uow.MaxGroupWait - time.Nanosecond)
+		c.wantSize("while the second group was under way", c.outcome(), 0)
+		time.Sleep(time.Nanosecond)
+		third := c.outcome()
+		c.wantSize("beside the second group", third, 2)
+		c.gather(2)
+		third.ends <- make([]fate, 2)
+		c.wantSize("before the second group had ended", c.outcome(), 0)
+		second.ends <- make([]fate, 3)
+		fourth := c.outcome()
+		c.wantSize("after the second group", fourth, 2)
+		fourth.ends <- make([]fate, 2)
+		c.idle()
+	})
+}
+
 func TestGroupSetsOutFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(t)
@@ -169,7 +204,7 @@ func TestGroupSetsOutFull(t *testing.T) {
 		g := c.outcome()
 		c.wantSize("full", g, uow.MaxGroup)
 		m := c.gather(1)[0]
-		time.Sleep(uow.MaxGroupAge)
+		time.Sleep(uow.MaxGroupWait)
 		c.wantSize("of one", c.outcome(), 0)
 		c.wantFate(m, fate{Alone: true})
 		g.ends <- make([]fate, uow.MaxGroup)

@@ -102,6 +102,9 @@ func TestValidateNamesTheField(t *testing.T) {
 		{"Limits.Admission.Least", func(c *wiring.Config) { c.Limits.Admission.Most, c.Limits.Admission.Least = 100, 101 }},
 		{"Limits.Admission.Slowdown", func(c *wiring.Config) { c.Limits.Admission.Most, c.Limits.Admission.Slowdown = 100, 0.9 }},
 		{"Limits.Admission.Slowdown", func(c *wiring.Config) { c.Limits.Admission.Most, c.Limits.Admission.Slowdown = 100, math.NaN() }},
+		{"Limits.Admission.Slowdowns", func(c *wiring.Config) {
+			c.Limits.Admission.Most, c.Limits.Admission.Slowdowns = 100, map[string]float64{"send": 101}
+		}},
 		{"Limits.Admission.Queue", func(c *wiring.Config) { c.Limits.Admission.Most, c.Limits.Admission.Queue = 100, 10_001 }},
 		{"Limits.Admission.Reserve", func(c *wiring.Config) { c.Limits.Admission.Most, c.Limits.Admission.Reserve = 100, -1 }},
 		{"Limits.Admission.Wait", func(c *wiring.Config) { c.Limits.Admission.Most, c.Limits.Admission.Wait = 100, -1 }},

@@ -27,11 +27,26 @@ type Admission struct {
 	// Reserve is how many requests more may run, and as many wait, if they are those of
 	// [Gate.ArriveKept].
 	Reserve int
+
+	// Slowdowns has another Slowdown for some operations, by their name. Those that share commits on
+	// their store (see uow.Groups) take longer if many run at once, and yet the server does more.
+	Slowdowns map[string]float64
 }
 
 // DefaultAdmission returns the limit for a server with so many cores.
 func DefaultAdmission(cores int) Admission {
-	return Admission{Least: 6 * cores, Most: 16 * cores, Slowdown: 3, Queue: 256, Wait: time.Second, Reserve: 8}
+	return Admission{
+		Least: 6 * cores, Most: min(64*cores, 10_000), Slowdown: 3, Queue: 256, Wait: time.Second, Reserve: 8,
+		Slowdowns: map[string]float64{"send": 10, "read": 10, "propose": 10, "accept": 10, "cancel": 10},
+	}
+}
+
+// slowdown returns how many times as long as without load a request of an operation may take.
+func (a Admission) slowdown(operation string) float64 {
+	if slowdown, ok := a.Slowdowns[operation]; ok {
+		return slowdown
+	}
+	return a.Slowdown
 }
 
 func newAdmission(a Admission) *lane {

@@ -39,10 +39,10 @@ type tuner struct {
 	cut     time.Time           // when the limit was lowered; requests that began before tell nothing
 
 	// Since the window began:
-	began       time.Time
-	most        int     // that ran
-	samples     int     // of requests that ended
-	took, usual float64 // of those, in seconds, and what they take without load
+	began     time.Time
+	most      int     // that ran
+	samples   int     // of requests that ended
+	took, may float64 // of those, in seconds, and what they may take
 }
 
 type average struct {
@@ -90,7 +90,7 @@ func (t *tuner) ended(operation string, began time.Time, took time.Duration, amo
 	t.samples++
 	if usual != nil {
 		t.took += seconds
-		t.usual += usual.value
+		t.may += usual.value * t.slowdown(operation)
 	}
 }
 
@@ -120,11 +120,11 @@ func (t *tuner) tune(now time.Time, running, waiting int) (atOnce, queue int) {
 	passed := now.Sub(t.began)
 	switch {
 	case t.before > 0 || passed < tunerWindow: // the probe or the window goes on
-	case !t.over && !t.calm.Before(t.began):
+	case !t.over:
 		t.limit = min(t.limit*math.Exp2(passed.Seconds()/tunerWindow.Seconds()), float64(t.Most))
 		t.next(now)
-	case !t.over && now.Sub(t.calm) < tunerInterval || t.samples < tunerSamples: // so does the window
-	case now.Sub(t.probed) >= tunerRetry && (t.usual == 0 || now.Sub(t.calm) >= tunerProbe && now.Sub(t.seen) >= tunerProbe):
+	case t.samples < tunerSamples: // so does the window
+	case now.Sub(t.probed) >= tunerRetry && (t.may == 0 || now.Sub(t.calm) >= tunerProbe && now.Sub(t.seen) >= tunerProbe):
 		t.before, t.limit = t.limit, float64(t.quiet)
 		t.probed, t.cut = now, now
 		for _, usual := range t.least {
@@ -136,7 +136,7 @@ func (t *tuner) tune(now time.Time, running, waiting int) (atOnce, queue int) {
 		t.next(now)
 	}
 	atOnce = max(int(t.limit), 1)
-	if !t.over && atOnce == t.Most {
+	if !t.over {
 		return atOnce, t.Queue
 	}
 	return atOnce, min(max((atOnce+1)/2, int(t.before)), t.Queue)
@@ -144,14 +144,14 @@ func (t *tuner) tune(now time.Time, running, waiting int) (atOnce, queue int) {
 
 // slope sets the limit at the end of a window under load.
 func (t *tuner) slope(now time.Time) {
-	if t.usual == 0 {
+	if t.may == 0 {
 		return
 	}
-	switch gradient := t.Slowdown * t.usual / t.took; {
+	switch gradient := t.may / t.took; {
 	case gradient < 1:
 		t.limit = max(min(t.limit, float64(t.most))*max(gradient, 0.1), float64(t.Least))
 		if gradient < 0.5 {
-			t.cut, t.took, t.usual = now, 0, 0
+			t.cut, t.took, t.may = now, 0, 0
 		}
 	case float64(t.most) >= math.Floor(t.limit):
 		t.limit = min(t.limit*min(gradient, tunerGrowth), float64(t.Most))
@@ -161,5 +161,5 @@ func (t *tuner) slope(now time.Time) {
 // next begins a window.
 func (t *tuner) next(now time.Time) {
 	t.began, t.most, t.samples = now, 0, 0
-	t.took, t.usual = t.took*tunerDecay, t.usual*tunerDecay
+	t.took, t.may = t.took*tunerDecay, t.may*tunerDecay
 }

@@ -51,6 +51,16 @@ func hasWayIn(route kithttp.RouteInfo, r row) bool {
 	return named || strings.HasPrefix(route.Path, "/v1/admin/") || r.class == edge.Hashing && !r.needsSignIn()
 }
 
+// TestSlowdownsAreThoseOfOperations checks the names of the operations that may take longer under
+// load.
+func TestSlowdownsAreThoseOfOperations(t *testing.T) {
+	for name := range edge.DefaultAdmission(1).Slowdowns {
+		if err := httpapi.CheckRoutes(newWorld(t).services, []string{name}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestAdmissionOfEveryRoute sends the request of every row, over both transports, while there is no
 // place. It is refused before its session or its body is read, or has a way in.
 func TestAdmissionOfEveryRoute(t *testing.T) {

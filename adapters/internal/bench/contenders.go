@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cicerone-go/cicerone/adapters/internal/programs"
+	"github.com/cicerone-go/cicerone/transport/edge"
 )
 
 // usage is the CPU time of the processes that take part. A time below 0 is not known.
@@ -123,7 +124,8 @@ func serve(t *testing.T, server programs.Server, s store, o Options, admits bool
 		"--max-proposed", "1000000", "--max-pending", "1000000", "--max-unanswered", "1000", "--max-unanswered-proposals", "1000000",
 	}
 	if admits {
-		args = append(args, "--admit-most", strconv.Itoa(16*s.cores.count()))
+		a := edge.DefaultAdmission(s.cores.count())
+		args = append(args, "--admit-most", strconv.Itoa(a.Most), "--admit-least", strconv.Itoa(a.Least))
 	}
 	if o.Index {
 		args = append(args, "--match-index", "on")

@@ -37,7 +37,7 @@ type Admission struct {
 func DefaultAdmission(cores int) Admission {
 	return Admission{
 		Least: 6 * cores, Most: min(64*cores, 10_000), Slowdown: 3, Queue: 256, Wait: time.Second, Reserve: 8,
-		Slowdowns: map[string]float64{"send": 10, "read": 10, "propose": 10, "accept": 10, "cancel": 10},
+		Slowdowns: map[string]float64{"send": 20, "read": 20, "propose": 20, "accept": 20, "cancel": 20},
 	}
 }
 

@@ -299,12 +299,16 @@ func TestOverloadOfSharedCommits(t *testing.T) {
 		if got := m.offer(part(3))[0].goodput(span) / capacity; got < 0.9 {
 			t.Errorf("the goodput is %.2f of the peak", got)
 		}
+		calm := func(what string) {
+			if r := m.offer(part(0.7))[0]; len(r.refused) > 0 {
+				t.Errorf("after %s, %d of %d were refused", what, len(r.refused), len(r.refused)+len(r.served))
+			}
+		}
+		calm("the overload")
 		m.slow = 10
 		m.offer(part(0.7))
 		m.slow = 1
-		if after := m.offer(part(0.7))[0]; len(after.refused) > 0 {
-			t.Errorf("after a slow spell, %d of %d were refused", len(after.refused), len(after.refused)+len(after.served))
-		}
+		calm("a slow spell")
 	})
 }
 
@@ -367,8 +371,8 @@ func TestNobodyIsRefusedInASlowMoment(t *testing.T) {
 }
 
 // TestBurstsAfterAnOverload sends bursts after an overload, which the server can serve. The queue is
-// no longer short, although the pauses between them are shorter than the time without refusals that
-// ends an overload.
+// no longer short, although the pauses between them are shorter than the time after which an overload
+// may end.
 func TestBurstsAfterAnOverload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(edge.DefaultAdmission(cores))
@@ -381,6 +385,31 @@ func TestBurstsAfterAnOverload(t *testing.T) {
 			if r := m.offer(burst)[0]; len(r.refused) > 0 || len(r.served) < 100 {
 				t.Errorf("%d of a burst of %d requests were refused", len(r.refused), len(r.served)+len(r.refused))
 			}
+		}
+	})
+}
+
+// TestBurstsUnderLoadAfterAnOverload is like TestBurstsAfterAnOverload, with a load between the
+// bursts. The shorter queue refuses some of a burst, but few of all requests, so that the overload
+// ends.
+func TestBurstsUnderLoadAfterAnOverload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(following())
+		m.offer(load{rate: capacity * 3, span: 5 * time.Second, from: many})
+		var refused int
+		var bursts sync.WaitGroup
+		bursts.Go(func() {
+			for i := range 20 {
+				time.Sleep(500 * time.Millisecond)
+				r := m.offer(load{rate: 1e6, span: 150 * time.Microsecond, from: many})[0]
+				if i >= 10 { // the overload has ended
+					refused += len(r.refused)
+				}
+			}
+		})
+		m.offer(load{rate: capacity * 0.5, span: 10 * time.Second, from: many})
+		if bursts.Wait(); refused > 0 {
+			t.Errorf("%d requests were refused", refused)
 		}
 	})
 }
@@ -428,7 +457,7 @@ func TestKeptRequestsHaveAWayIn(t *testing.T) {
 func TestRecovery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(following())
-		usual := load{rate: capacity * 0.7, span: 10 * time.Second, from: many}
+		usual := load{rate: capacity * 0.5, span: 10 * time.Second, from: many}
 		before := m.offer(usual)[0]
 		m.slow = 10
 		m.offer(usual)

@@ -239,7 +239,7 @@ func (l *lane) refuse(p *place) {
 func (l *lane) turnedAway() {
 	l.refused.Add(1)
 	if l.tuner != nil {
-		l.tuner.crowded = time.Now()
+		l.tuner.refused++
 	}
 }
 

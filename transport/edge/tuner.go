@@ -13,11 +13,11 @@ import (
 // now. What it takes without load is measured for each operation, so that another mix of operations
 // is no change, while few requests run; under a load that does not end, the limit is lowered for
 // that for some milliseconds. As in CoDel (RFC 8289), there is overload only if the queue has not
-// drained for an interval: a burst that passes is none. It is over when nobody has been refused for
-// a while, not when the queue is empty: requests that end together, like messages that share a
-// commit, leave it empty for moments although others are on their way in, and so do clients that
-// pause. A longer pause ends the overload, too, or bursts that the shorter queue refuses would keep
-// it up.
+// drained for an interval: a burst that passes is none. It is over when few have been refused in a
+// while, not when the queue is empty: requests that end together, like messages that share a commit,
+// leave it empty for moments although others are on their way in, and so do clients that pause; nor
+// only when nobody is refused, because the shorter queue refuses some in a burst. A longer pause
+// ends the overload, too.
 //
 // failsafe-go's adaptivelimiter, which is kept well, does not fit. It moves its limit by
 // one or so each second, compares all operations with one average, which the overload itself moves,
@@ -31,9 +31,11 @@ type tuner struct {
 	seen    time.Time           // when a request without load was last seen
 	calm    time.Time           // when no more than quiet were running
 	drained time.Time           // the last time that nobody waited
-	crowded time.Time           // when a request was refused
 	busy    time.Time           // the last time that more than quiet were running, or somebody waited
 	over    bool                // there is overload
+	since   time.Time           // when it began, or was last found to go on
+	served  int                 // requests since then
+	refused int                 // requests since then
 	probed  time.Time           // when the last probe began
 	before  float64             // the limit before a probe that runs; 0 if none runs
 	cut     time.Time           // when the limit was lowered; requests that began before tell nothing
@@ -54,7 +56,8 @@ const (
 	tunerWindow   = 20 * time.Millisecond
 	tunerSamples  = 32                     // the least in a window
 	tunerInterval = 500 * time.Millisecond // in which the queue does not drain, before that is an overload
-	tunerOver     = time.Second            // without refusals, before the overload is over
+	tunerOver     = time.Second            // after which an overload is over if fewer than
+	tunerRefused  = 4                      // one of so many requests were refused
 	tunerIdle     = 250 * time.Millisecond // without load, which ends it, too
 	tunerProbe    = 5 * time.Second        // the most that it has not seen a request without load
 	tunerRetry    = time.Second            // between probes if it has never seen one
@@ -84,6 +87,7 @@ func (t *tuner) ended(operation string, began time.Time, took time.Duration, amo
 		usual.value += (seconds - usual.value) / float64(usual.count)
 		t.seen = began.Add(took)
 	}
+	t.served++
 	if began.Before(t.cut) {
 		return
 	}
@@ -100,9 +104,14 @@ func (t *tuner) tune(now time.Time, running, waiting int) (atOnce, queue int) {
 		t.drained = now
 	}
 	if t.over {
-		t.over = now.Sub(t.crowded) < tunerOver && now.Sub(t.busy) < tunerIdle
+		if now.Sub(t.since) >= tunerOver {
+			t.over = t.refused*tunerRefused > t.refused+t.served
+			t.since, t.refused, t.served = now, 0, 0
+		}
+		t.over = t.over && now.Sub(t.busy) < tunerIdle
 	} else if now.Sub(t.drained) >= tunerInterval {
-		t.over, t.crowded = true, now
+		t.over = true
+		t.since, t.refused, t.served = now, 0, 0
 	}
 	if running > t.quiet || waiting > 0 {
 		t.busy = now

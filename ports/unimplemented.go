@@ -114,6 +114,9 @@ func (UnimplementedTokens) Chains(context.Context, id.User, int) ([]tokens.Chain
 func (UnimplementedTokens) Unsealed(context.Context, id.Transaction, id.User, int) ([]tokens.Chain, error) {
 	return nil, unimplemented("tokens.Repository.Unsealed")
 }
+func (UnimplementedTokens) Following(context.Context, []tokens.Chain, int) ([]tokens.Transaction, error) {
+	return nil, unimplemented("tokens.Repository.Following")
+}
 func (UnimplementedTokens) Seal(context.Context, ...tokens.Seal) error {
 	return unimplemented("tokens.Repository.Seal")
 }

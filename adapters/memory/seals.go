@@ -69,6 +69,24 @@ func (repo tokensRepository) Unsealed(
 	return chains, err
 }
 
+func (repo tokensRepository) Following(
+	ctx context.Context, chains []tokens.Chain, limit int,
+) (lines []tokens.Transaction, err error) {
+	err = repo.read(ctx, func(s *state) error {
+		for _, c := range chains {
+			user := idKey(c.Last.UserID)
+			for _, line := range s.ledger.ascend(user, user+intKey(c.Last.Seq)) {
+				if len(lines) >= limit {
+					return nil
+				}
+				lines = append(lines, *line)
+			}
+		}
+		return nil
+	})
+	return lines, err
+}
+
 func (repo tokensRepository) Seal(ctx context.Context, seals ...tokens.Seal) error {
 	return repo.write(ctx, func(s *state) error {
 		for _, seal := range seals {

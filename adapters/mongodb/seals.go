@@ -73,6 +73,25 @@ func (t *txn) unsealed(ctx context.Context, since id.Transaction, after id.User,
 	return chains[:min(len(chains), limit)], nil
 }
 
+// Following takes a command for each chain. One for all would be planned for each of them anew.
+func (repo tokensRepository) Following(
+	ctx context.Context, chains []tokens.Chain, limit int,
+) (lines []tokens.Transaction, err error) {
+	err = repo.read(ctx, func(t *txn) error {
+		for _, c := range chains {
+			of, err := listPage(ctx, t, transactions.scan, limit-len(lines), query{
+				in: ledgerIn, filter: d("user_id", uuid(c.Last.UserID), "seq", d("$gt", c.Last.Seq)), sort: d("seq", 1),
+			})
+			if err != nil {
+				return err
+			}
+			lines = append(lines, of...)
+		}
+		return nil
+	})
+	return lines, err
+}
+
 // lastOfEach returns the chains with the greatest seq of each user, in ascending order of user id.
 func lastOfEach(chains []tokens.Chain) []tokens.Chain {
 	slices.SortFunc(chains, func(a, b tokens.Chain) int {

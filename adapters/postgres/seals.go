@@ -62,6 +62,28 @@ func (repo tokensRepository) Unsealed(
 	return chains, err
 }
 
+// following finds the first lines of the users $1 with seqs above $2.
+func following(limit int) statement {
+	return `SELECT line.* FROM unnest((SELECT $1::uuid[]), (SELECT $2::bigint[])) AS chain (user_id, seq)
+		CROSS JOIN LATERAL (SELECT ` + transactions.columns + ` FROM @token_transactions
+			WHERE user_id = chain.user_id AND seq > chain.seq ORDER BY seq ` + firstOf(limit) + `) AS line
+		ORDER BY line.user_id, line.seq ` + firstOf(limit)
+}
+
+func (repo tokensRepository) Following(
+	ctx context.Context, chains []tokens.Chain, limit int,
+) (lines []tokens.Transaction, err error) {
+	users, seqs := make([][16]byte, len(chains)), make([]int64, len(chains))
+	for i, c := range chains {
+		users[i], seqs[i] = c.Last.UserID, c.Last.Seq
+	}
+	err = repo.read(ctx, func(c *conn) (err error) {
+		lines, err = list(ctx, c, transactions.scan, following(limit), users, seqs)
+		return err
+	})
+	return lines, err
+}
+
 // addSeals adds the seals of the users $1 with the seqs $2 and the hashes $3. One statement for all of
 // them takes a fifth of the time of one for each.
 const addSeals statement = `INSERT INTO @ledger_seals (user_id, seq, hash)

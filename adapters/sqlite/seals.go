@@ -57,6 +57,24 @@ func (repo tokensRepository) Unsealed(
 	return chains, err
 }
 
+func (repo tokensRepository) Following(
+	ctx context.Context, chains []tokens.Chain, limit int,
+) (lines []tokens.Transaction, err error) {
+	err = repo.read(ctx, func(c *conn) error {
+		for _, chain := range chains {
+			of, err := list(ctx, c, transactions.scan, "SELECT "+transactions.columns+` FROM token_transactions
+				WHERE user_id = ? AND seq > ? ORDER BY seq LIMIT +?`,
+				blob(chain.Last.UserID), chain.Last.Seq, limited(limit-len(lines)))
+			if err != nil {
+				return err
+			}
+			lines = append(lines, of...)
+		}
+		return nil
+	})
+	return lines, err
+}
+
 func (repo tokensRepository) Seal(ctx context.Context, all ...tokens.Seal) error {
 	return repo.write(ctx, func(c *conn) error {
 		for _, s := range all {

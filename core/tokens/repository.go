@@ -44,6 +44,11 @@ type Repository interface {
 	// and not on the length of the ledger.
 	Unsealed(ctx context.Context, since id.Transaction, after id.User, limit int) ([]Chain, error)
 
+	// Following lists up to limit transactions after the last seals of chains, whose Last needs no hash:
+	// in ascending order of user id, and each user's in ascending order of seq. The chains are in
+	// ascending order of user id, too.
+	Following(ctx context.Context, chains []Chain, limit int) ([]Transaction, error)
+
 	// Seal adds seals to the ends of chains, all or none. A seal never changes and is never removed.
 	// Seal returns uow.ErrConflict if a user already has a seal with the same seq: another unit was
 	// faster. The caller then reads the chains again.

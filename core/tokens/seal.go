@@ -3,7 +3,6 @@ package tokens
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"slices"
 
 	"github.com/cicerone-go/cicerone/core/id"
 )
@@ -54,14 +53,15 @@ func (s Seal) Next(t Transaction) Seal {
 }
 
 // next returns the seals of the transactions that follow c.Last without a gap. The transactions are
-// in descending order of seq.
+// in ascending order of seq.
 func (c Chain) next(lines []Transaction) (seals []Seal) {
 	last := c.Last
-	for _, line := range slices.Backward(lines) {
-		if line.Seq == last.Seq+1 {
-			last = last.Next(line)
-			seals = append(seals, last)
+	for _, line := range lines {
+		if line.Seq != last.Seq+1 {
+			break
 		}
+		last = last.Next(line)
+		seals = append(seals, last)
 	}
 	return seals
 }

@@ -42,7 +42,7 @@ func NewSealer(store *uow.Store[Tx], now clock.Clock, policy Policy) (*Sealer, e
 }
 
 const (
-	sealedAtOnce = 500 // transactions that one unit seals
+	sealedAtOnce = 500 // transactions that one unit reads, and seals
 	chainsAtOnce = 500 // chains that one unit reads
 
 	// How long after the time of its id, by the clocks of all servers, a transaction may be
@@ -153,7 +153,7 @@ func (s *Sealer) sealPage(ctx context.Context, of selection, after id.User) (nex
 	if err != nil {
 		return after, false, fmt.Errorf("look for transactions to seal: %w", err)
 	}
-	for full := true; full && unsealed(chains); {
+	for full := true; full && slices.ContainsFunc(chains, Chain.isOpen); {
 		known, fresh := chains, true
 		err = s.store.DoRepeatable(ctx, func(ctx context.Context, tx Tx) (err error) {
 			if !fresh { // another sealer may have been faster
@@ -175,43 +175,40 @@ func (s *Sealer) sealPage(ctx context.Context, of selection, after id.User) (nex
 	return chains[len(chains)-1].Last.UserID, true, nil
 }
 
-func unsealed(chains []Chain) bool {
-	for _, c := range chains {
-		if c.Last.Seq < c.Posted {
-			return true
-		}
-	}
-	return false
-}
-
 // seal adds the seals that chains lack. It returns the chains with their new ends, and true if the
-// unit has its full number of seals.
+// unit has read its full number of transactions. A chain whose next transaction is missing counts as
+// sealed, so that it does not keep the others from being sealed.
 func seal(ctx context.Context, tx Tx, chains []Chain) (sealed []Chain, full bool, err error) {
+	open := slices.DeleteFunc(slices.Clone(chains), func(c Chain) bool { return !c.isOpen() })
+	lines, err := tx.Tokens().Following(ctx, open, sealedAtOnce)
+	if err != nil {
+		return nil, false, fmt.Errorf("read transactions: %w", err)
+	}
+	full = len(lines) == sealedAtOnce
 	var seals []Seal
 	sealed = slices.Clone(chains)
-	for i, c := range chains {
-		room := sealedAtOnce - len(seals)
-		if room == 0 {
-			break
+	for i, c := range sealed {
+		n := 0
+		for n < len(lines) && lines[n].UserID == c.Last.UserID {
+			n++
 		}
-		if c.Last.Seq >= c.Posted {
-			continue
-		}
-		n := min(int64(room), c.Posted-c.Last.Seq)
-		below := c.Last.Seq + n + 1
-		lines, err := tx.Tokens().Transactions(ctx, c.Last.UserID, &below, int(n))
-		if err != nil {
-			return nil, false, fmt.Errorf("read transactions: %w", err)
-		}
-		if added := c.next(lines); len(added) > 0 {
+		added := c.next(lines[:n])
+		if len(added) > 0 {
 			seals, sealed[i].Last = append(seals, added...), added[len(added)-1]
 		}
+		if len(added) < n {
+			sealed[i].Posted = sealed[i].Last.Seq
+		}
+		lines = lines[n:]
 	}
 	if len(seals) == 0 {
-		return sealed, false, nil
+		return sealed, full, nil
 	}
 	if err := tx.Tokens().Seal(ctx, seals...); err != nil {
 		return nil, false, fmt.Errorf("add seals: %w", err)
 	}
-	return sealed, len(seals) == sealedAtOnce, nil
+	return sealed, full, nil
 }
+
+// isOpen reports whether a chain lacks seals.
+func (c Chain) isOpen() bool { return c.Last.Seq < c.Posted }

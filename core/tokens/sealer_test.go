@@ -248,6 +248,52 @@ func TestSealerReadsChainsOnce(t *testing.T) {
 	}
 }
 
+// TestSealerPassesGaps tests that a wallet whose ledger lacks a transaction does not keep the others
+// from being sealed.
+func TestSealerPassesGaps(t *testing.T) {
+	storage := memory.New()
+	m := newMint(t, storage)
+	ada, ben := m.user("ada"), m.user("ben")
+	for range 600 { // more than one unit seals
+		m.post(ada, m.ids.Next)
+		m.post(ben, m.ids.Next)
+	}
+	if err := newMint(t, gaps{storage, ada}).sealer().SealAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := m.open(); n != 599 {
+		t.Errorf("%d transactions are not sealed, want the 599 of Ada that follow the gap", n)
+	}
+}
+
+// gaps hides the second transaction of a wallet from the sealer.
+type gaps struct {
+	*memory.Store
+	of id.User
+}
+
+type gapsTx struct {
+	ports.Tx
+	of id.User
+}
+
+type gapsRepository struct {
+	tokens.Repository
+	of id.User
+}
+
+func (g gaps) Run(ctx context.Context, mode uow.Mode, fn func(ctx context.Context, tx ports.Tx) error) error {
+	return g.Store.Run(ctx, mode, func(ctx context.Context, tx ports.Tx) error { return fn(ctx, gapsTx{tx, g.of}) })
+}
+
+func (tx gapsTx) Tokens() tokens.Repository { return gapsRepository{tx.Tx.Tokens(), tx.of} }
+
+func (r gapsRepository) Following(ctx context.Context, chains []tokens.Chain, limit int) ([]tokens.Transaction, error) {
+	lines, err := r.Repository.Following(ctx, chains, limit+1)
+	lines = slices.DeleteFunc(lines, func(line tokens.Transaction) bool { return line.UserID == r.of && line.Seq == 2 })
+	return lines[:min(limit, len(lines))], err
+}
+
 // chainReader counts how often chains are read.
 type chainReader struct {
 	*memory.Store

@@ -47,6 +47,9 @@ func (w *town) reads() []call {
 		discarding("Tokens.Unsealed", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Tokens().Unsealed(ctx, id.Transaction{}, id.User{}, 10)
 		}),
+		discarding("Tokens.Following", func(ctx context.Context, tx ports.Tx) (any, error) {
+			return tx.Tokens().Following(ctx, []tokens.Chain{{Last: tokens.Seal{UserID: ada}}}, 10)
+		}),
 		discarding("Users.User", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Users().User(ctx, ada)
 		}),

@@ -9,6 +9,7 @@ import (
 	"github.com/cicerone-go/cicerone/core/id"
 	"github.com/cicerone-go/cicerone/core/tokens"
 	"github.com/cicerone-go/cicerone/core/uow"
+	"github.com/cicerone-go/cicerone/core/users"
 	"github.com/cicerone-go/cicerone/ports"
 )
 
@@ -16,6 +17,7 @@ import (
 var chainTests = []test{
 	{"pages of chains hold each wallet once", chainPages},
 	{"transactions that are not sealed are found by their time", unsealedFound},
+	{"the transactions after the last seals are found", followingFound},
 	{"a transaction is sealed once", sealedOnce},
 	{"the sealer seals every transaction", allSealed},
 	{"the last seal of a wallet is that of its own chain", ownChains},
@@ -152,6 +154,36 @@ func unsealedFound(f *fixture) {
 	sameList(f, "the users since the beginning, after the second seal", users(id.Transaction{}), []id.User{ben.ID})
 	f.post(ada.ID, 1, tokens.Bonus)
 	sameList(f, "the users since later, after a further transaction", users(after), []id.User{ada.ID})
+}
+
+// followingFound has chains without seals, with some of them and with all, and a wallet that is in no
+// chain.
+func followingFound(f *fixture) {
+	people := f.many(5, "u")
+	slices.SortFunc(people, func(a, b users.User) int { return a.ID.Compare(b.ID) })
+	var chains []tokens.Chain
+	var want []tokens.Transaction
+	for i, u := range people {
+		for n := range 4 {
+			f.post(u.ID, int64(1+n), tokens.Bonus)
+		}
+		if i == 2 {
+			continue
+		}
+		from := int64(i)
+		chains = append(chains, tokens.Chain{Last: tokens.Seal{UserID: u.ID, Seq: from}, Posted: 4})
+		want = append(want, f.ledger(u.ID)[from:]...)
+	}
+	for limit := -1; limit <= len(want)+1; limit++ {
+		got := read(f, func(ctx context.Context, tx ports.Tx) ([]tokens.Transaction, error) {
+			return tx.Tokens().Following(ctx, chains, limit)
+		})
+		sameList(f, fmt.Sprintf("%d transactions", limit), got, want[:min(max(limit, 0), len(want))])
+	}
+	none := read(f, func(ctx context.Context, tx ports.Tx) ([]tokens.Transaction, error) {
+		return tx.Tokens().Following(ctx, nil, 10)
+	})
+	f.same("the transactions of no chain", len(none), 0)
 }
 
 func sealedOnce(f *fixture) {

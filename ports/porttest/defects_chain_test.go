@@ -40,3 +40,14 @@ func (r startsLate) Unsealed(ctx context.Context, since id.Transaction, after id
 	}
 	return r.Repository.Unsealed(ctx, since, after, limit)
 }
+
+// followsAll lists the transactions of a chain from its last seal on.
+type followsAll struct{ tokens.Repository }
+
+func (r followsAll) Following(ctx context.Context, chains []tokens.Chain, limit int) ([]tokens.Transaction, error) {
+	chains = slices.Clone(chains)
+	for i := range chains {
+		chains[i].Last.Seq--
+	}
+	return r.Repository.Following(ctx, chains, limit)
+}

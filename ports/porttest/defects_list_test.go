@@ -82,6 +82,8 @@ var defects = []defect{
 		fails: []string{"chain/a transaction is sealed once"}},
 	{name: "drops a seal", plant: handing(func(_ *memory.Store, b *broken) { b.tokens = dropsSeals{b.Tx.Tokens()} }),
 		fails: []string{"chain/the sealer seals every transaction"}},
+	{name: "finds the last sealed transaction, too", plant: handing(func(_ *memory.Store, b *broken) { b.tokens = followsAll{b.Tx.Tokens()} }),
+		fails: []string{"chain/the transactions after the last seals are found"}},
 	{name: "does not find the first recent transaction", plant: handing(func(_ *memory.Store, b *broken) { b.tokens = startsLate{b.Tx.Tokens()} }),
 		fails: []string{"chain/transactions that are not sealed are found by their time"}},
 	{name: "accepts one address twice", plant: handing(func(_ *memory.Store, b *broken) {

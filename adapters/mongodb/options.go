@@ -32,8 +32,8 @@ type Options struct {
 	QueueTime time.Duration
 
 	// NoGroupCommit gives each message a transaction of its own. Otherwise messages that are sent while
-	// another is being committed wait for it, at most a millisecond, and up to 64 share the next
-	// transaction. Each is sent or refused for itself.
+	// another is being committed wait for it, at most a millisecond, or five while others share a
+	// transaction. Up to 64 share the next one. Each is sent or refused for itself.
 	NoGroupCommit bool
 
 	// Exclusive opens the store for this process alone, as a copy needs it. Open returns ErrInUse

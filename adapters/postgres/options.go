@@ -49,8 +49,8 @@ type Options struct {
 
 	// NoGroupCommit gives each unit of work a transaction of its own. Otherwise messages that are
 	// sent or marked as read, and reservations that are proposed, accepted or cancelled, while
-	// another of them is being committed wait for it, at most a millisecond, and up to 64 share the
-	// next transaction. Each is done or refused for itself.
+	// another of them is being committed wait for it, at most a millisecond, or five while others
+	// share a transaction. Up to 64 share the next one. Each is done or refused for itself.
 	NoGroupCommit bool
 
 	// Exclusive opens the store for this process alone, as a copy needs it. Open returns ErrInUse

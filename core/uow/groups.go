@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// The bounds of a group: how many units share a commit, how long the first of them waits for units
-// that go alone, and how long if another group is under way, too.
+// The bounds of a group: how many units share a commit, and how long the first of them waits for
+// others: while only units that go alone are under way, and while another group is.
 const (
 	MaxGroup     = 64
 	MaxGroupAge  = time.Millisecond
@@ -20,8 +20,9 @@ const (
 // commit. P is what a unit does, R its result, and L what a group holds while it waits, such as a
 // connection: that of its first member. A lone unit goes immediately, as it would without groups.
 // A unit that finds another under way joins the group that gathers, of which there is at most one.
-// That sets out when no group is under way any more and it is MaxGroupAge old, or a commit has
-// ended; and in any case when it is full, or MaxGroupWait old.
+// While another group is under way, that waits until it has ended, or until it is full or
+// MaxGroupWait old itself. Otherwise it sets out when a commit has ended, or when it is full or
+// MaxGroupAge old.
 //
 // So it does not wait long for a unit that goes alone, which may wait for a lock. A group waits for
 // none. On a busy server several small groups side by side would cost more than one after another,

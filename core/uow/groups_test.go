@@ -102,11 +102,18 @@ func (c *crowd) wantFate(m *member, want fate) {
 	}
 }
 
-// idle checks that nothing is under way: the next send goes alone.
+// idle checks that nothing is under way: the next send goes alone, and a group does not wait for
+// another one.
 func (c *crowd) idle() {
 	c.t.Helper()
 	synctest.Wait()
 	c.alone()
+	c.gather(2)
+	time.Sleep(uow.MaxGroupAge)
+	g := c.outcome()
+	c.wantSize("while no group was under way", g, 2)
+	g.ends <- make([]fate, 2)
+	synctest.Wait()
 	c.Done()
 	if err := c.gate.Close(c.t.Context()); err != nil {
 		c.t.Error(err)

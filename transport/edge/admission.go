@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"sync"
 	"time"
@@ -13,10 +14,11 @@ import (
 )
 
 // Admission is the limit of the requests of all classes that run at the same time, before their
-// lanes. It follows from how long requests take: if the queue has not drained for half a second,
-// and they take longer than Slowdown times what they take without load, fewer may run. Callers take
-// turns, and in a queue that is full the last request of the caller with the most is refused. The
-// zero value sets no limit.
+// lanes. It follows from how long requests take: if a load goes on, and they take longer than
+// Slowdown times what they take without load, fewer may run. If the queue has not drained for half a
+// second, there is overload, and fewer may wait; it ends when few are refused. Callers take turns, and
+// in a queue that is full the last request of the caller with the most is refused. The zero value sets
+// no limit.
 type Admission struct {
 	Least    int           // requests that may always run; a quarter of them is no load
 	Most     int           // requests that may run if there is no overload; 0 means no limit at all
@@ -28,7 +30,7 @@ type Admission struct {
 	// [Gate.ArriveKept].
 	Reserve int
 
-	// Slowdowns has another Slowdown for some operations, by their name. Those that share commits on
+	// Slowdowns has a greater Slowdown for some operations, by their name. Those that share commits on
 	// their store (see uow.Groups) take longer if many run at once, and yet the server does more.
 	Slowdowns map[string]float64
 }
@@ -43,10 +45,7 @@ func DefaultAdmission(cores int) Admission {
 
 // slowdown returns how many times as long as without load a request of an operation may take.
 func (a Admission) slowdown(operation string) float64 {
-	if slowdown, ok := a.Slowdowns[operation]; ok {
-		return slowdown
-	}
-	return a.Slowdown
+	return max(a.Slowdown, a.Slowdowns[operation])
 }
 
 func newAdmission(a Admission) *lane {
@@ -54,6 +53,7 @@ func newAdmission(a Admission) *lane {
 		return nil
 	}
 	l := newLane(Lane{AtOnce: a.Most, Queue: a.Queue, Wait: a.Wait}, ErrBusy, ErrBusy)
+	a.Slowdowns = maps.Clone(a.Slowdowns)
 	l.tuner, l.reserve = newTuner(a), a.Reserve
 	return l
 }

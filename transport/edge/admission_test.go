@@ -414,6 +414,29 @@ func TestBurstsUnderLoadAfterAnOverload(t *testing.T) {
 	})
 }
 
+// TestLightOverload offers about as much as the server can do. It goes back and forth between overload
+// and none, as the short queue refuses few requests, and the long one is full after a while.
+func TestLightOverload(t *testing.T) {
+	for name, a := range map[string]edge.Admission{"default": edge.DefaultAdmission(cores), "following": following()} {
+		for _, part := range []float64{1, 1.1, 1.2} {
+			t.Run(fmt.Sprintf("%s, %.1f times the capacity", name, part), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					m := newMachine(a)
+					const span = 10 * time.Second
+					unloaded := m.offer(load{rate: capacity * 0.3, span: span, from: many})[0]
+					over := m.offer(load{rate: capacity * part, warmup: 3 * time.Second, span: span, from: many})[0]
+					if got := over.goodput(span) / peak(); got < 0.9 {
+						t.Errorf("the goodput is %.2f of the peak", got)
+					}
+					if got, without := percentile(over.served, 99), percentile(unloaded.served, 99); got > 8*without {
+						t.Errorf("the p99 is %v, and %v without load", got, without)
+					}
+				})
+			})
+		}
+	}
+}
+
 // TestFloodOfACaller sends three times of what the server can do from one address, and a little
 // from others, who are not refused and need not wait for the flood.
 func TestFloodOfACaller(t *testing.T) {
@@ -457,7 +480,7 @@ func TestKeptRequestsHaveAWayIn(t *testing.T) {
 func TestRecovery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(following())
-		usual := load{rate: capacity * 0.5, span: 10 * time.Second, from: many}
+		usual := load{rate: capacity * 0.7, span: 10 * time.Second, from: many}
 		before := m.offer(usual)[0]
 		m.slow = 10
 		m.offer(usual)

@@ -125,8 +125,10 @@ func (l *lane) await(ctx context.Context, p *place) error {
 		case <-ctx.Done():
 			return nil
 		case <-late:
-			l.refused.Add(1)
 			l.leave(p)
+			l.mu.Lock()
+			l.turnedAway()
+			l.mu.Unlock()
 			return l.full
 		}
 	}
@@ -272,6 +274,7 @@ func (l *lane) advance() {
 		next.state = runs
 		if l.tuner != nil {
 			next.began, next.among = time.Now(), l.running
+			l.tuner.begun++
 		}
 		close(next.decided)
 	}

@@ -13,11 +13,11 @@ import (
 // now. What it takes without load is measured for each operation, so that another mix of operations
 // is no change, while few requests run; under a load that does not end, the limit is lowered for
 // that for some milliseconds. As in CoDel (RFC 8289), there is overload only if the queue has not
-// drained for an interval: a burst that passes is none. It is over when few have been refused in a
-// while, not when the queue is empty: requests that end together, like messages that share a commit,
-// leave it empty for moments although others are on their way in, and so do clients that pause; nor
-// only when nobody is refused, because the shorter queue refuses some in a burst. A longer pause
-// ends the overload, too.
+// drained for an interval: a burst that passes is none. An overload is over when few requests were
+// refused in a while. That the queue is empty does not end it: requests that end together, like
+// messages that share a commit, leave it empty for moments although others are on their way in, and
+// so do clients that pause. That some are refused does not keep it up: its shorter queue refuses
+// some of any burst. A longer pause ends it, too.
 //
 // failsafe-go's adaptivelimiter, which is kept well, does not fit. It moves its limit by
 // one or so each second, compares all operations with one average, which the overload itself moves,
@@ -33,8 +33,8 @@ type tuner struct {
 	drained time.Time           // the last time that nobody waited
 	busy    time.Time           // the last time that more than quiet were running, or somebody waited
 	over    bool                // there is overload
-	since   time.Time           // when it began, or was last found to go on
-	served  int                 // requests since then
+	since   time.Time           // when it began, or when it was last decided whether it goes on
+	begun   int                 // requests that began to run since then
 	refused int                 // requests since then
 	probed  time.Time           // when the last probe began
 	before  float64             // the limit before a probe that runs; 0 if none runs
@@ -56,8 +56,8 @@ const (
 	tunerWindow   = 20 * time.Millisecond
 	tunerSamples  = 32                     // the least in a window
 	tunerInterval = 500 * time.Millisecond // in which the queue does not drain, before that is an overload
-	tunerOver     = time.Second            // after which an overload is over if fewer than
-	tunerRefused  = 4                      // one of so many requests were refused
+	tunerOver     = time.Second            // how long an overload lasts before it may end
+	tunerRefused  = 8                      // it goes on if more than one of so many requests were refused
 	tunerIdle     = 250 * time.Millisecond // without load, which ends it, too
 	tunerProbe    = 5 * time.Second        // the most that it has not seen a request without load
 	tunerRetry    = time.Second            // between probes if it has never seen one
@@ -87,7 +87,6 @@ func (t *tuner) ended(operation string, began time.Time, took time.Duration, amo
 		usual.value += (seconds - usual.value) / float64(usual.count)
 		t.seen = began.Add(took)
 	}
-	t.served++
 	if began.Before(t.cut) {
 		return
 	}
@@ -105,13 +104,16 @@ func (t *tuner) tune(now time.Time, running, waiting int) (atOnce, queue int) {
 	}
 	if t.over {
 		if now.Sub(t.since) >= tunerOver {
-			t.over = t.refused*tunerRefused > t.refused+t.served
-			t.since, t.refused, t.served = now, 0, 0
+			t.over = t.refused*tunerRefused > t.refused+t.begun || now.Sub(t.drained) >= tunerInterval
+			t.since, t.refused, t.begun = now, 0, 0
 		}
 		t.over = t.over && now.Sub(t.busy) < tunerIdle
+		if !t.over {
+			t.next(now)
+		}
 	} else if now.Sub(t.drained) >= tunerInterval {
 		t.over = true
-		t.since, t.refused, t.served = now, 0, 0
+		t.since, t.refused, t.begun = now, 0, 0
 	}
 	if running > t.quiet || waiting > 0 {
 		t.busy = now
@@ -129,10 +131,10 @@ func (t *tuner) tune(now time.Time, running, waiting int) (atOnce, queue int) {
 	passed := now.Sub(t.began)
 	switch {
 	case t.before > 0 || passed < tunerWindow: // the probe or the window goes on
-	case !t.over:
+	case !t.over && !t.calm.Before(t.began):
 		t.limit = min(t.limit*math.Exp2(passed.Seconds()/tunerWindow.Seconds()), float64(t.Most))
 		t.next(now)
-	case t.samples < tunerSamples: // so does the window
+	case !t.over && now.Sub(t.calm) < tunerInterval || t.samples < tunerSamples: // so does the window
 	case now.Sub(t.probed) >= tunerRetry && (t.may == 0 || now.Sub(t.calm) >= tunerProbe && now.Sub(t.seen) >= tunerProbe):
 		t.before, t.limit = t.limit, float64(t.quiet)
 		t.probed, t.cut = now, now

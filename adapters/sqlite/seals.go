@@ -62,6 +62,9 @@ func (repo tokensRepository) Following(
 ) (lines []tokens.Transaction, err error) {
 	err = repo.read(ctx, func(c *conn) error {
 		for _, chain := range chains {
+			if len(lines) >= limit {
+				break
+			}
 			of, err := list(ctx, c, transactions.scan, "SELECT "+transactions.columns+` FROM token_transactions
 				WHERE user_id = ? AND seq > ? ORDER BY seq LIMIT +?`,
 				blob(chain.Last.UserID), chain.Last.Seq, limited(limit-len(lines)))

@@ -153,7 +153,7 @@ func (s *Sealer) sealPage(ctx context.Context, of selection, after id.User) (nex
 	if err != nil {
 		return after, false, fmt.Errorf("look for transactions to seal: %w", err)
 	}
-	for full := true; full && slices.ContainsFunc(chains, Chain.isOpen); {
+	for remain := true; remain && slices.ContainsFunc(chains, Chain.isOpen); {
 		known, fresh := chains, true
 		err = s.store.DoRepeatable(ctx, func(ctx context.Context, tx Tx) (err error) {
 			if !fresh { // another sealer may have been faster
@@ -162,7 +162,7 @@ func (s *Sealer) sealPage(ctx context.Context, of selection, after id.User) (nex
 				}
 			}
 			fresh = false
-			chains, full, err = seal(ctx, tx, known)
+			chains, remain, err = seal(ctx, tx, known)
 			return err
 		})
 		if err != nil {
@@ -175,39 +175,45 @@ func (s *Sealer) sealPage(ctx context.Context, of selection, after id.User) (nex
 	return chains[len(chains)-1].Last.UserID, true, nil
 }
 
-// seal adds the seals that chains lack. It returns the chains with their new ends, and true if the
-// unit has read its full number of transactions. A chain whose next transaction is missing counts as
-// sealed, so that it does not keep the others from being sealed.
-func seal(ctx context.Context, tx Tx, chains []Chain) (sealed []Chain, full bool, err error) {
-	open := slices.DeleteFunc(slices.Clone(chains), func(c Chain) bool { return !c.isOpen() })
+// seal adds the seals that chains lack, of sealedAtOnce transactions at most. It returns the chains
+// with their new ends, and true if there may be more to seal. A chain whose next transaction is missing
+// counts as sealed, so that it does not keep the others from being sealed.
+func seal(ctx context.Context, tx Tx, chains []Chain) (sealed []Chain, more bool, err error) {
+	sealed = slices.Clone(chains)
+	var open []Chain
+	end := 0
+	for room := int64(sealedAtOnce); end < len(chains) && room > 0; end++ {
+		if c := chains[end]; c.isOpen() {
+			open = append(open, c)
+			room -= c.Posted - c.Last.Seq
+		}
+	}
 	lines, err := tx.Tokens().Following(ctx, open, sealedAtOnce)
 	if err != nil {
 		return nil, false, fmt.Errorf("read transactions: %w", err)
 	}
-	full = len(lines) == sealedAtOnce
+	isFull := len(lines) == sealedAtOnce
 	var seals []Seal
-	sealed = slices.Clone(chains)
-	for i, c := range sealed {
-		n := 0
+	for i := range sealed[:end] {
+		c, n := &sealed[i], 0
 		for n < len(lines) && lines[n].UserID == c.Last.UserID {
 			n++
 		}
 		added := c.next(lines[:n])
 		if len(added) > 0 {
-			seals, sealed[i].Last = append(seals, added...), added[len(added)-1]
+			seals, c.Last = append(seals, added...), added[len(added)-1]
 		}
-		if len(added) < n {
-			sealed[i].Posted = sealed[i].Last.Seq
+		if len(added) < n || !isFull {
+			c.Posted = c.Last.Seq
 		}
 		lines = lines[n:]
 	}
-	if len(seals) == 0 {
-		return sealed, full, nil
+	if len(seals) > 0 {
+		if err := tx.Tokens().Seal(ctx, seals...); err != nil {
+			return nil, false, fmt.Errorf("add seals: %w", err)
+		}
 	}
-	if err := tx.Tokens().Seal(ctx, seals...); err != nil {
-		return nil, false, fmt.Errorf("add seals: %w", err)
-	}
-	return sealed, full, nil
+	return sealed, isFull || end < len(sealed), nil
 }
 
 // isOpen reports whether a chain lacks seals.

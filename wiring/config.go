@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	"net/http"
 	"net/netip"
@@ -358,7 +359,8 @@ func (p *problems) admission(field string, a edge.Admission) {
 	p.check(a.Most > 0 && a.Most <= maxQueue, field+".Most", "must be 0 to %d, is %d", maxQueue, a.Most)
 	p.check(a.Least >= 1 && (a.Least <= a.Most || a.Most < 0), field+".Least", "must be 1 to Most, which is %d, is %d", a.Most, a.Least)
 	p.check(a.Slowdown >= 1 && a.Slowdown <= 100, field+".Slowdown", "must be 1 to 100, is %v", a.Slowdown)
-	for operation, slowdown := range a.Slowdowns {
+	for _, operation := range slices.Sorted(maps.Keys(a.Slowdowns)) {
+		slowdown := a.Slowdowns[operation]
 		p.check(slowdown >= 1 && slowdown <= 100, field+".Slowdowns", "must each be 1 to 100, that of %s is %v", operation, slowdown)
 	}
 	p.check(a.Queue >= 0 && a.Queue <= maxQueue, field+".Queue", "must be 0 to %d, is %d", maxQueue, a.Queue)

@@ -79,6 +79,9 @@ func (repo tokensRepository) Following(
 				if len(lines) >= limit {
 					return nil
 				}
+				if line.Seq > c.Posted {
+					break
+				}
 				lines = append(lines, *line)
 			}
 		}

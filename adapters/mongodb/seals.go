@@ -73,14 +73,14 @@ func (t *txn) unsealed(ctx context.Context, since id.Transaction, after id.User,
 	return chains[:min(len(chains), limit)], nil
 }
 
-// Following takes a command for each chain. One for all would be planned for each of them anew.
+// Following sends a command for each chain. MongoDB would plan one with $or for each of its parts.
 func (repo tokensRepository) Following(
 	ctx context.Context, chains []tokens.Chain, limit int,
 ) (lines []tokens.Transaction, err error) {
 	err = repo.read(ctx, func(t *txn) error {
 		for _, c := range chains {
 			of, err := listPage(ctx, t, transactions.scan, limit-len(lines), query{
-				in: ledgerIn, filter: d("user_id", uuid(c.Last.UserID), "seq", d("$gt", c.Last.Seq)), sort: d("seq", 1),
+				in: ledgerIn, filter: d("user_id", uuid(c.Last.UserID), "seq", d("$gt", c.Last.Seq, "$lte", c.Posted)), sort: d("seq", 1),
 			})
 			if err != nil {
 				return err

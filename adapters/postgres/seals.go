@@ -62,23 +62,23 @@ func (repo tokensRepository) Unsealed(
 	return chains, err
 }
 
-// following finds the first lines of the users $1 with seqs above $2.
+// following finds the first lines of the users $1 with seqs above $2 and up to $3.
 func following(limit int) statement {
-	return `SELECT line.* FROM unnest((SELECT $1::uuid[]), (SELECT $2::bigint[])) AS chain (user_id, seq)
+	return `SELECT line.* FROM unnest((SELECT $1::uuid[]), (SELECT $2::bigint[]), (SELECT $3::bigint[])) AS chain (user_id, seq, posted)
 		CROSS JOIN LATERAL (SELECT ` + transactions.columns + ` FROM @token_transactions
-			WHERE user_id = chain.user_id AND seq > chain.seq ORDER BY seq ` + firstOf(limit) + `) AS line
+			WHERE user_id = chain.user_id AND seq > chain.seq AND seq <= chain.posted ORDER BY seq ` + firstOf(limit) + `) AS line
 		ORDER BY line.user_id, line.seq ` + firstOf(limit)
 }
 
 func (repo tokensRepository) Following(
 	ctx context.Context, chains []tokens.Chain, limit int,
 ) (lines []tokens.Transaction, err error) {
-	users, seqs := make([][16]byte, len(chains)), make([]int64, len(chains))
+	users, seqs, posted := make([][16]byte, len(chains)), make([]int64, len(chains)), make([]int64, len(chains))
 	for i, c := range chains {
-		users[i], seqs[i] = c.Last.UserID, c.Last.Seq
+		users[i], seqs[i], posted[i] = c.Last.UserID, c.Last.Seq, c.Posted
 	}
 	err = repo.read(ctx, func(c *conn) (err error) {
-		lines, err = list(ctx, c, transactions.scan, following(limit), users, seqs)
+		lines, err = list(ctx, c, transactions.scan, following(limit), users, seqs, posted)
 		return err
 	})
 	return lines, err

@@ -66,8 +66,8 @@ func (repo tokensRepository) Following(
 				break
 			}
 			of, err := list(ctx, c, transactions.scan, "SELECT "+transactions.columns+` FROM token_transactions
-				WHERE user_id = ? AND seq > ? ORDER BY seq LIMIT +?`,
-				blob(chain.Last.UserID), chain.Last.Seq, limited(limit-len(lines)))
+				WHERE user_id = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT +?`,
+				blob(chain.Last.UserID), chain.Last.Seq, chain.Posted, limited(limit-len(lines)))
 			if err != nil {
 				return err
 			}

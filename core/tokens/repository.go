@@ -44,9 +44,9 @@ type Repository interface {
 	// and not on the length of the ledger.
 	Unsealed(ctx context.Context, since id.Transaction, after id.User, limit int) ([]Chain, error)
 
-	// Following lists up to limit transactions after the last seals of chains, whose Last needs no hash:
-	// in ascending order of user id, and each user's in ascending order of seq. The chains are in
-	// ascending order of user id, too.
+	// Following lists up to limit transactions that the chains lack seals of: those after Last and up to
+	// Posted, in ascending order of user id, and then of seq. The chains are in ascending order of user
+	// id, each of another user. The hashes of their seals do not matter.
 	Following(ctx context.Context, chains []Chain, limit int) ([]Transaction, error)
 
 	// Seal adds seals to the ends of chains, all or none. A seal never changes and is never removed.

@@ -177,7 +177,7 @@ func (s *Sealer) sealPage(ctx context.Context, of selection, after id.User) (nex
 
 // seal adds the seals that chains lack, of sealedAtOnce transactions at most. It returns the chains
 // with their new ends, and true if there may be more to seal. A chain whose next transaction is missing
-// counts as sealed, so that it does not keep the others from being sealed.
+// ends before it then, so that it does not keep the others from being sealed.
 func seal(ctx context.Context, tx Tx, chains []Chain) (sealed []Chain, more bool, err error) {
 	sealed = slices.Clone(chains)
 	var open []Chain
@@ -203,10 +203,13 @@ func seal(ctx context.Context, tx Tx, chains []Chain) (sealed []Chain, more bool
 		if len(added) > 0 {
 			seals, c.Last = append(seals, added...), added[len(added)-1]
 		}
-		if len(added) < n || !isFull {
+		lines = lines[n:]
+		if len(added) < n || len(lines) > 0 || !isFull { // there is a gap, or the chain has no more
 			c.Posted = c.Last.Seq
 		}
-		lines = lines[n:]
+	}
+	if len(lines) > 0 {
+		return nil, false, fmt.Errorf("read transactions: %d are in the wrong order", len(lines))
 	}
 	if len(seals) > 0 {
 		if err := tx.Tokens().Seal(ctx, seals...); err != nil {

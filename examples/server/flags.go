@@ -129,9 +129,9 @@ type limitSettings struct {
 }
 
 type admitSettings struct {
-	Most     int     `default:"${admit_most}" placeholder:"N" help:"Requests that run at once while there is no overload, for instance 64 for each core; 0 for no limit, under overload either. Default: ${default}."`
+	Most     int     `default:"${admit_most}" placeholder:"N" help:"Requests that may ever run at once, for instance 64 for each core; 0 for no limit, under overload either. Default: ${default}."`
 	Least    int     `default:"${admit_least}" placeholder:"N" help:"Requests that may always run at once. Default: ${default} on this machine, 6 for each core."`
-	Slowdown float64 `default:"${admit_slowdown}" placeholder:"TIMES" help:"How many times as long as without load requests may take, 1 to 100. Those that share commits may take 20 times as long, or more. If requests take longer, fewer are admitted. Default: ${default}."`
+	Slowdown float64 `default:"${admit_slowdown}" placeholder:"TIMES" help:"How many times as long as without load requests may take, 1 to 100. Those that may share commits may take at least 20 times as long. If requests take longer, fewer are admitted. Default: ${default}."`
 	Queue    int     `default:"${admit_queue}" placeholder:"N" help:"Requests that wait; under overload half as many as may run, at most. The others are refused. Default: ${default}."`
 }
 

@@ -48,7 +48,7 @@ func (w *town) reads() []call {
 			return tx.Tokens().Unsealed(ctx, id.Transaction{}, id.User{}, 10)
 		}),
 		discarding("Tokens.Following", func(ctx context.Context, tx ports.Tx) (any, error) {
-			return tx.Tokens().Following(ctx, []tokens.Chain{{Last: tokens.Seal{UserID: ada}}}, 10)
+			return tx.Tokens().Following(ctx, []tokens.Chain{{Last: tokens.Seal{UserID: ada}, Posted: 10}}, 10)
 		}),
 		discarding("Users.User", func(ctx context.Context, tx ports.Tx) (any, error) {
 			return tx.Users().User(ctx, ada)

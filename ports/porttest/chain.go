@@ -170,9 +170,12 @@ func followingFound(f *fixture) {
 		if i == 2 {
 			continue
 		}
-		from := int64(i)
-		chains = append(chains, tokens.Chain{Last: tokens.Seal{UserID: u.ID, Seq: from}, Posted: 4})
-		want = append(want, f.ledger(u.ID)[from:]...)
+		from, to := int64(i), int64(4)
+		if i == 0 {
+			to = 2 // the others were posted later
+		}
+		chains = append(chains, tokens.Chain{Last: tokens.Seal{UserID: u.ID, Seq: from}, Posted: to})
+		want = append(want, f.ledger(u.ID)[from:to]...)
 	}
 	for limit := -1; limit <= len(want)+1; limit++ {
 		got := read(f, func(ctx context.Context, tx ports.Tx) ([]tokens.Transaction, error) {

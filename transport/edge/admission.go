@@ -16,12 +16,12 @@ import (
 // Admission is the limit of the requests of all classes that run at the same time, before their
 // lanes. It follows from how long requests take: if a load goes on, and they take longer than
 // Slowdown times what they take without load, fewer may run. If the queue has not drained for half a
-// second, there is overload, and fewer may wait; it ends when few are refused. Callers take turns, and
+// second, there is overload, and fewer may wait; it ends when the queue drains and few are refused. Callers take turns, and
 // in a queue that is full the last request of the caller with the most is refused. The zero value sets
 // no limit.
 type Admission struct {
 	Least    int           // requests that may always run; a quarter of them is no load
-	Most     int           // requests that may run if there is no overload; 0 means no limit at all
+	Most     int           // requests that may ever run; 0 means no limit at all
 	Slowdown float64       // how many times as long as without load a request may take, 1 to 100
 	Queue    int           // requests that wait; under overload half as many as may run, at most
 	Wait     time.Duration // the longest time in the queue; 0 means no limit

@@ -125,10 +125,7 @@ func (l *lane) await(ctx context.Context, p *place) error {
 		case <-ctx.Done():
 			return nil
 		case <-late:
-			l.leave(p)
-			l.mu.Lock()
-			l.turnedAway()
-			l.mu.Unlock()
+			l.expire(p)
 			return l.full
 		}
 	}
@@ -136,6 +133,18 @@ func (l *lane) await(ctx context.Context, p *place) error {
 		return l.full
 	}
 	return nil
+}
+
+// expire takes a request out of the lane that has waited too long.
+func (l *lane) expire(p *place) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p.state != isRefused {
+		l.turnedAway()
+	}
+	l.remove(p)
+	l.tune()
+	l.advance()
 }
 
 // join lets a request run or wait, or returns the error that refuses it.

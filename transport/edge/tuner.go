@@ -14,10 +14,10 @@ import (
 // is no change, while few requests run; under a load that does not end, the limit is lowered for
 // that for some milliseconds. As in CoDel (RFC 8289), there is overload only if the queue has not
 // drained for an interval: a burst that passes is none. An overload is over when few requests were
-// refused in a while. That the queue is empty does not end it: requests that end together, like
-// messages that share a commit, leave it empty for moments although others are on their way in, and
-// so do clients that pause. That some are refused does not keep it up: its shorter queue refuses
-// some of any burst. A longer pause ends it, too.
+// refused in a while, and the queue has drained. That it is empty at a moment is not enough: requests
+// that end together, like messages that share a commit, leave it empty although others are on their
+// way in, and so do clients that pause. That some are refused does not keep the overload up: its
+// shorter queue refuses some of any burst. A longer pause ends it, too.
 //
 // failsafe-go's adaptivelimiter, which is kept well, does not fit. It moves its limit by
 // one or so each second, compares all operations with one average, which the overload itself moves,
@@ -35,7 +35,7 @@ type tuner struct {
 	over    bool                // there is overload
 	since   time.Time           // when it began, or when it was last decided whether it goes on
 	begun   int                 // requests that began to run since then
-	refused int                 // requests since then
+	refused int                 // requests that were refused since then
 	probed  time.Time           // when the last probe began
 	before  float64             // the limit before a probe that runs; 0 if none runs
 	cut     time.Time           // when the limit was lowered; requests that began before tell nothing
@@ -56,7 +56,7 @@ const (
 	tunerWindow   = 20 * time.Millisecond
 	tunerSamples  = 32                     // the least in a window
 	tunerInterval = 500 * time.Millisecond // in which the queue does not drain, before that is an overload
-	tunerOver     = time.Second            // how long an overload lasts before it may end
+	tunerOver     = time.Second            // how often it is decided whether an overload goes on
 	tunerRefused  = 8                      // it goes on if more than one of so many requests were refused
 	tunerIdle     = 250 * time.Millisecond // without load, which ends it, too
 	tunerProbe    = 5 * time.Second        // the most that it has not seen a request without load
@@ -108,7 +108,7 @@ func (t *tuner) tune(now time.Time, running, waiting int) (atOnce, queue int) {
 			t.since, t.refused, t.begun = now, 0, 0
 		}
 		t.over = t.over && now.Sub(t.busy) < tunerIdle
-		if !t.over {
+		if !t.over && t.before == 0 {
 			t.next(now)
 		}
 	} else if now.Sub(t.drained) >= tunerInterval {

@@ -474,7 +474,7 @@ var queries = map[string][]served{
 		{"of_user", []string{
 			"(user_id> or seq> user_id=) user_id>= | sort user_id seq",
 			"seq< user_id= | sort -seq",
-			"seq> user_id= | sort seq",
+			"seq<= seq> user_id= | sort seq",
 			"user_id= | sort -seq",
 			"| sort user_id seq",
 		}},

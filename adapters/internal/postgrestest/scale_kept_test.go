@@ -203,7 +203,9 @@ func (s *scale) workInTheBackground() {
 			return err
 		},
 		"read new transactions": func(ctx context.Context, tx ports.Tx) error {
-			_, err := tx.Tokens().Following(ctx, []tokens.Chain{{Last: tokens.Seal{UserID: user(5)}}, {Last: tokens.Seal{UserID: user(6)}}}, 500)
+			_, err := tx.Tokens().Following(ctx, []tokens.Chain{
+				{Last: tokens.Seal{UserID: user(5)}, Posted: 3}, {Last: tokens.Seal{UserID: user(6)}, Posted: 3},
+			}, 500)
 			return err
 		},
 		"seal": func(ctx context.Context, tx ports.Tx) error {

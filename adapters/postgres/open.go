@@ -72,8 +72,8 @@ func parse(dsn string) (*pgxpool.Config, error) {
 
 // New makes a store on a host's pool, which the host closes. The host should have set up the pool
 // with Options.Configure. Every unit of work sets its timeouts itself, without an additional round
-// trip. The errors are those of Open. A pool whose default_transaction_isolation is not "read
-// committed" is ErrUnfit.
+// trip. New returns the errors of Open, and ErrUnfit if the default_transaction_isolation of the
+// pool's connections is not "read committed".
 func New(ctx context.Context, pool *pgxpool.Pool, o Options) (*Store, error) {
 	o, err := o.withDefaults()
 	if err == nil && o.Exclusive {

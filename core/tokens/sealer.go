@@ -175,9 +175,9 @@ func (s *Sealer) sealPage(ctx context.Context, of selection, after id.User) (nex
 	return chains[len(chains)-1].Last.UserID, true, nil
 }
 
-// seal adds the seals that chains lack, of sealedAtOnce transactions at most. It returns the chains
-// with their new ends, and true if there may be more to seal. A chain whose next transaction is missing
-// ends before it then, so that it does not keep the others from being sealed.
+// seal adds the seals that chains lack, sealedAtOnce at most. It returns the chains with their new
+// seals, and reports whether there may be more to seal. If the next transaction of a chain is missing,
+// the chain that it returns ends before the gap, so that the sealer goes on with the other chains.
 func seal(ctx context.Context, tx Tx, chains []Chain) (sealed []Chain, more bool, err error) {
 	sealed = slices.Clone(chains)
 	var open []Chain

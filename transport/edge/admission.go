@@ -14,8 +14,8 @@ import (
 )
 
 // Admission is the limit of the requests of all classes that run at the same time, before their
-// lanes. It follows from how long requests take: if a load goes on, and they take longer than
-// Slowdown times what they take without load, fewer may run. If the queue has not drained for half a
+// lanes. The server sets it from how long requests take: if a load goes on, and requests take longer
+// than Slowdown times what they take without load, fewer may run. If the queue has not drained for half a
 // second, there is overload, and fewer may wait; it ends when the queue drains and few are refused. Callers take turns, and
 // in a queue that is full the last request of the caller with the most is refused. The zero value sets
 // no limit.
@@ -30,8 +30,9 @@ type Admission struct {
 	// [Gate.ArriveKept].
 	Reserve int
 
-	// Slowdowns has a greater Slowdown for some operations, by their name. Those that share commits on
-	// their store (see uow.Groups) take longer if many run at once, and yet the server does more.
+	// Slowdowns has a greater Slowdown for some operations, by their name. Requests that share commits
+	// on their store (see uow.Groups) take longer if many run at once, but the server serves more of
+	// them.
 	Slowdowns map[string]float64
 }
 

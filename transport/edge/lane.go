@@ -142,9 +142,7 @@ func (l *lane) expire(p *place) {
 	if p.state != isRefused {
 		l.turnedAway()
 	}
-	l.remove(p)
-	l.tune()
-	l.advance()
+	l.drop(p)
 }
 
 // join lets a request run or wait, or returns the error that refuses it.
@@ -316,6 +314,11 @@ func (p *place) round() (latest int) {
 func (l *lane) leave(p *place) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.drop(p)
+}
+
+// drop takes a request out, and begins those for which there is room then.
+func (l *lane) drop(p *place) {
 	l.remove(p)
 	l.tune()
 	l.advance()

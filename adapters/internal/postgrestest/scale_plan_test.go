@@ -74,7 +74,7 @@ func (r *recorder) take() []sent {
 type planner struct {
 	conn  *pgx.Conn
 	made  int
-	tells bool // pg_prepared_statements has counts of plans, as since PostgreSQL 14
+	tells bool // whether pg_prepared_statements counts plans, which it does since PostgreSQL 14
 }
 
 func newPlanner(t *testing.T, dsn string) *planner {
